@@ -1,0 +1,416 @@
+/* sql/bcdelta.sql: everything that CREATE EXTENSION bcdelta makes */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION bcdelta" to load this file. \quit
+
+CREATE SCHEMA bcdelta;
+GRANT USAGE ON SCHEMA bcdelta TO PUBLIC;
+COMMENT ON SCHEMA bcdelta IS 'delta migration to BigCommerce';
+
+--
+-- Stores: foreign servers without a handler, as dblink does
+--
+
+CREATE FUNCTION bcdelta.validator(options text[], catalog oid) RETURNS void
+LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_validator';
+COMMENT ON FUNCTION bcdelta.validator(text[], oid) IS
+'checks the options of servers and user mappings of the wrapper bcdelta; raises an error that names the option';
+
+CREATE FOREIGN DATA WRAPPER bcdelta VALIDATOR bcdelta.validator;
+COMMENT ON FOREIGN DATA WRAPPER bcdelta IS 'one server is one BigCommerce store';
+
+--
+-- Tables
+--
+
+CREATE TABLE bcdelta.feed (
+	feed text PRIMARY KEY CHECK (feed <> '' AND octet_length(feed) <= 255),
+	source regclass NOT NULL,
+	server name NOT NULL,
+	resource text NOT NULL,
+	key name[] NOT NULL,
+	fields jsonb NOT NULL,
+	capture text NOT NULL CHECK (capture IN ('statement', 'row', 'none')),
+	on_delete text NOT NULL CHECK (on_delete IN ('ignore', 'hide', 'delete')),
+	on_conflict text NOT NULL CHECK (on_conflict IN ('source', 'store', 'newest', 'review')),
+	options jsonb NOT NULL DEFAULT '{}',
+	owner name NOT NULL,
+	state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused')),
+	paused_reason text,
+	feed_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
+	home text NOT NULL,
+	tracked_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table feeding one resource of one store';
+COMMENT ON COLUMN bcdelta.feed.fields IS 'API field -> SQL expression over the source row';
+COMMENT ON COLUMN bcdelta.feed.owner IS 'the role that called track(); the expressions run with its rights';
+COMMENT ON COLUMN bcdelta.feed.state IS 'active or paused; a paused feed captures changes and pushes none';
+COMMENT ON COLUMN bcdelta.feed.paused_reason IS 'why the feed is paused, and what to do';
+COMMENT ON COLUMN bcdelta.feed.feed_id IS 'what triggers and captured changes carry instead of the name';
+COMMENT ON COLUMN bcdelta.feed.home IS 'the cluster and database that may push this feed; a restored copy differs and stays paused';
+
+CREATE TABLE bcdelta.change (
+	feed_id integer NOT NULL,
+	op "char" NOT NULL,
+	key text,
+	moved_from text,
+	move_id bigint,
+	changed_at timestamptz NOT NULL
+) USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
+COMMENT ON TABLE bcdelta.change IS 'captured changes, not yet looked at; append only, folded into bcdelta.pending by the worker';
+COMMENT ON COLUMN bcdelta.change.op IS
+'c: the row of this key changed; m: its key was moved_from; t: the table was truncated; a: any row may have changed; n: a row without a key changed';
+COMMENT ON COLUMN bcdelta.change.move_id IS 'order of key changes among themselves';
+CREATE SEQUENCE bcdelta.change_move_id_seq OWNED BY bcdelta.change.move_id;
+
+CREATE TABLE bcdelta.move (
+	feed_id integer NOT NULL,
+	move_id bigint NOT NULL,
+	key text NOT NULL,
+	moved_from text NOT NULL,
+	changed_at timestamptz NOT NULL
+);
+CREATE INDEX move_key ON bcdelta.move (feed_id, key);
+CREATE INDEX move_moved_from ON bcdelta.move (feed_id, moved_from);
+COMMENT ON TABLE bcdelta.move IS
+'changed keys taken from bcdelta.change whose links have not moved yet, because a row of theirs is in flight; written by the worker only';
+
+CREATE TABLE bcdelta.pending (
+	feed text NOT NULL,
+	key text NOT NULL,
+	state text NOT NULL DEFAULT 'ready'
+		CHECK (state IN ('ready', 'waiting', 'in_flight', 'deferred', 'failed', 'review')),
+	attempts integer NOT NULL DEFAULT 0,
+	next_attempt_at timestamptz,
+	changed_at timestamptz NOT NULL,
+	last_error text,
+	again boolean NOT NULL DEFAULT false,
+	waits_feed text,
+	waits_key text,
+	PRIMARY KEY (feed, key)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
+CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
+CREATE INDEX pending_waiting ON bcdelta.pending (feed, next_attempt_at) WHERE state = 'waiting';
+CREATE INDEX pending_deferred ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'deferred';
+CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
+COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushed; written by the worker only';
+COMMENT ON COLUMN bcdelta.pending.state IS
+'ready: to be pushed; waiting: to be tried again at next_attempt_at; in_flight: a request may be under way; deferred: refers to a row that is not in the store yet; failed: given up, see last_error; review: a person has to decide';
+COMMENT ON COLUMN bcdelta.pending.attempts IS 'requests made for this state of the row without success';
+COMMENT ON COLUMN bcdelta.pending.changed_at IS 'when the oldest change that is not in the store was made';
+COMMENT ON COLUMN bcdelta.pending.again IS 'changed once more while in flight: pushed again afterwards';
+COMMENT ON COLUMN bcdelta.pending.waits_feed IS 'feed of the row that a deferred row waits for';
+COMMENT ON COLUMN bcdelta.pending.waits_key IS 'key of the row that a deferred row waits for';
+
+CREATE TABLE bcdelta.link (
+	feed text NOT NULL,
+	key text NOT NULL,
+	store_id bigint NOT NULL CHECK (store_id > 0),
+	payload jsonb,
+	pushed_at timestamptz,
+	PRIMARY KEY (feed, key),
+	UNIQUE (feed, store_id)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE bcdelta.link IS 'one row per source row that is in the store';
+COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record';
+COMMENT ON COLUMN bcdelta.link.payload IS
+'what the store is known to hold, as last pushed or read; null or a missing field: not known, sent at the next push';
+COMMENT ON COLUMN bcdelta.link.pushed_at IS 'when the store last confirmed a write of this row; null: linked, never written';
+
+CREATE TABLE bcdelta.run (
+	run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	kind text NOT NULL CHECK (kind IN ('push', 'link', 'verify', 'rollback')),
+	feed text,
+	server name NOT NULL,
+	state text NOT NULL DEFAULT 'requested'
+		CHECK (state IN ('requested', 'running', 'succeeded', 'failed', 'cancelled')),
+	started_at timestamptz,
+	finished_at timestamptz,
+	created bigint NOT NULL DEFAULT 0,
+	updated bigint NOT NULL DEFAULT 0,
+	deleted bigint NOT NULL DEFAULT 0,
+	linked bigint NOT NULL DEFAULT 0,
+	unchanged bigint NOT NULL DEFAULT 0,
+	deferred bigint NOT NULL DEFAULT 0,
+	conflicts bigint NOT NULL DEFAULT 0,
+	failed bigint NOT NULL DEFAULT 0,
+	api_calls bigint NOT NULL DEFAULT 0,
+	throttled bigint NOT NULL DEFAULT 0,
+	error text,
+	requested_at timestamptz NOT NULL DEFAULT now(),
+	requested_by name,
+	schedule text,
+	mode text,
+	sample integer,
+	max_rows bigint,
+	waited boolean NOT NULL DEFAULT false
+);
+CREATE INDEX run_unfinished ON bcdelta.run (run_id) WHERE state IN ('requested', 'running');
+COMMENT ON TABLE bcdelta.run IS 'one row per push, link or verify, with its totals';
+COMMENT ON COLUMN bcdelta.run.feed IS 'the only feed of the run; null: all feeds of the server';
+COMMENT ON COLUMN bcdelta.run.deleted IS 'records deleted or hidden in the store';
+COMMENT ON COLUMN bcdelta.run.unchanged IS 'push: rows that needed no write; verify: rows that agree';
+COMMENT ON COLUMN bcdelta.run.deferred IS
+'push: rows that wait for a row they refer to; verify: rows not compared because a change of theirs is not pushed yet';
+COMMENT ON COLUMN bcdelta.run.conflicts IS 'verify: differences found, see bcdelta.discrepancy';
+COMMENT ON COLUMN bcdelta.run.failed IS 'rows given up, see bcdelta.result and bcdelta.pending';
+COMMENT ON COLUMN bcdelta.run.api_calls IS 'requests answered by the store, the throttled ones not counted';
+COMMENT ON COLUMN bcdelta.run.throttled IS 'requests that the store refused with status 429';
+COMMENT ON COLUMN bcdelta.run.waited IS 'a session waits for it: ends with that session''s wait';
+
+CREATE TABLE bcdelta.result (
+	run_id bigint NOT NULL,
+	feed text NOT NULL,
+	key text NOT NULL,
+	store_id bigint,
+	outcome text NOT NULL CHECK (outcome IN ('created', 'updated', 'deleted', 'hidden', 'linked',
+		'unchanged', 'failed', 'retry', 'deferred', 'conflict', 'invalid')),
+	http_status integer,
+	error text,
+	request_id text,
+	attempted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX result_run_id ON bcdelta.result (run_id);
+CREATE INDEX result_feed_key ON bcdelta.result (feed, key);
+COMMENT ON TABLE bcdelta.result IS 'what happened to one row in one run; one row per attempt';
+COMMENT ON COLUMN bcdelta.result.outcome IS
+'created, updated, deleted, hidden, linked, unchanged: done; retry: will be tried again; deferred: waits for a row it refers to; failed: refused by the store or given up; invalid: refused before any request; conflict: the store''s record was changed by someone else';
+COMMENT ON COLUMN bcdelta.result.request_id IS 'the request''s X-Request-Id or X-Correlation-Id, for the store''s support';
+
+CREATE TABLE bcdelta.discrepancy (
+	run_id bigint NOT NULL,
+	feed text NOT NULL,
+	key text,
+	store_id bigint,
+	kind text NOT NULL CHECK (kind IN ('missing_in_store', 'missing_in_source', 'different', 'conflict')),
+	field text,
+	source_value text,
+	store_value text
+);
+CREATE INDEX discrepancy_run_id ON bcdelta.discrepancy (run_id);
+COMMENT ON TABLE bcdelta.discrepancy IS 'differences between source and store that a verify or link found';
+COMMENT ON COLUMN bcdelta.discrepancy.key IS 'null: a record of the store that no source row is linked to';
+COMMENT ON COLUMN bcdelta.discrepancy.field IS 'API field that differs; null when the whole record is missing';
+
+CREATE TABLE bcdelta.schedule (
+	name text PRIMARY KEY,
+	feed text,
+	server name NOT NULL,
+	every interval,
+	at timestamptz,
+	kind text NOT NULL CHECK (kind IN ('push', 'verify')),
+	hours text,
+	time_zone text NOT NULL,
+	owner name NOT NULL,
+	home text NOT NULL,
+	next_run_at timestamptz,
+	last_run_id bigint,
+	last_error text,
+	CHECK ((every IS NULL) <> (at IS NULL))
+);
+COMMENT ON TABLE bcdelta.schedule IS 'runs that the worker starts by itself';
+COMMENT ON COLUMN bcdelta.schedule.hours IS 'hours of the day, in time_zone, in which a run may start';
+COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: not due any more';
+COMMENT ON COLUMN bcdelta.schedule.last_error IS 'why the last start failed';
+
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.change', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.move', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.pending', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.link', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.schedule', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_move_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump(
+	pg_catalog.pg_get_serial_sequence('bcdelta.feed', 'feed_id')::pg_catalog.regclass, '');
+
+--
+-- Feeds
+--
+
+CREATE FUNCTION bcdelta.track(source regclass, server name, resource text,
+	fields jsonb DEFAULT NULL, feed text DEFAULT NULL, key name[] DEFAULT NULL,
+	capture text DEFAULT 'statement', on_delete text DEFAULT 'ignore',
+	on_conflict text DEFAULT 'source', options jsonb DEFAULT '{}')
+RETURNS text LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_track';
+COMMENT ON FUNCTION bcdelta.track(regclass, name, text, jsonb, text, name[], text, text, text, jsonb) IS
+'starts to feed a resource of a store from a table; creates the capture triggers, marks nothing; returns the name of the feed';
+
+CREATE FUNCTION bcdelta.untrack(feed text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_untrack';
+COMMENT ON FUNCTION bcdelta.untrack(text) IS
+'drops a feed, its triggers, its pending rows and its links; the store is left as it is';
+
+CREATE FUNCTION bcdelta.pause(feed text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_pause';
+COMMENT ON FUNCTION bcdelta.pause(text) IS 'stops pushing a feed; changes are still captured';
+
+CREATE FUNCTION bcdelta.resume(feed text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_resume';
+COMMENT ON FUNCTION bcdelta.resume(text) IS
+'lets a paused feed push again, after checking its mapping; in a restored copy of the database it declares this copy to be the source';
+
+CREATE FUNCTION bcdelta.ref(feed text, VARIADIC key "any") RETURNS bigint
+LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'bcdelta_ref';
+COMMENT ON FUNCTION bcdelta.ref(text, "any") IS
+'the BigCommerce id of a row of another feed, for mapping expressions; null when a part of the key is null; a row whose reference is not in the store yet is deferred';
+
+--
+-- Capture
+--
+
+CREATE FUNCTION bcdelta.capture() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_capture';
+REVOKE EXECUTE ON FUNCTION bcdelta.capture() FROM PUBLIC;
+COMMENT ON FUNCTION bcdelta.capture() IS
+'trigger that appends the keys of changed rows to bcdelta.change; created by track(), not by hand';
+
+CREATE FUNCTION bcdelta.mark(feed text, VARIADIC keys text[]) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark';
+COMMENT ON FUNCTION bcdelta.mark(text, text[]) IS
+'marks the rows of these keys to be pushed; returns their number. A composite key is a JSON array of texts';
+
+CREATE FUNCTION bcdelta.mark_since(feed text, changed_column name, since timestamptz) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark_since';
+COMMENT ON FUNCTION bcdelta.mark_since(text, name, timestamptz) IS
+'marks the rows whose changed_column is not earlier than since; returns their number';
+
+CREATE FUNCTION bcdelta.mark_where(feed text, condition text) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark_where';
+COMMENT ON FUNCTION bcdelta.mark_where(text, text) IS
+'marks the rows for which an SQL condition over the source row holds, with the rights of the caller; returns their number';
+
+CREATE FUNCTION bcdelta.mark_all(feed text) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark_all';
+COMMENT ON FUNCTION bcdelta.mark_all(text) IS 'marks every row of the source table; returns their number';
+
+--
+-- Runs
+--
+
+CREATE FUNCTION bcdelta.push(feed text DEFAULT NULL, server name DEFAULT NULL,
+	max_rows bigint DEFAULT NULL, wait boolean DEFAULT true)
+RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_push';
+COMMENT ON FUNCTION bcdelta.push(text, name, bigint, boolean) IS
+'pushes the pending rows of a feed, or of all feeds of a server in order of dependency, and waits for the end unless wait is false; cancelling the wait stops the run';
+
+CREATE FUNCTION bcdelta.link(feed text) RETURNS bcdelta.run
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_link';
+COMMENT ON FUNCTION bcdelta.link(text) IS
+'matches source rows to the records that the store has already, by their natural key (sku, name); writes nothing to the store; rows without a match are listed in bcdelta.discrepancy';
+
+CREATE FUNCTION bcdelta.link(feed text, key text, store_id bigint) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_link_row';
+COMMENT ON FUNCTION bcdelta.link(text, text, bigint) IS
+'links a source row to a BigCommerce record by its id, as known from the first load''s tool';
+
+CREATE FUNCTION bcdelta.verify(feed text DEFAULT NULL, server name DEFAULT NULL,
+	mode text DEFAULT 'full', sample integer DEFAULT 100)
+RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_verify';
+COMMENT ON FUNCTION bcdelta.verify(text, name, text, integer) IS
+'compares source and store: count, a sample of rows, or full (every row, field by field); differences go to bcdelta.discrepancy';
+
+CREATE FUNCTION bcdelta.retry(feed text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_retry';
+COMMENT ON FUNCTION bcdelta.retry(text) IS
+'puts failed rows, and only those, back to ready; returns their number';
+
+CREATE FUNCTION bcdelta.cancel(run_id bigint) RETURNS boolean
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_cancel';
+COMMENT ON FUNCTION bcdelta.cancel(bigint) IS
+'stops a run and waits for its end; rows that were not pushed stay pending; false when the run had ended already';
+
+CREATE PROCEDURE bcdelta.sweep(server name DEFAULT NULL)
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_sweep';
+COMMENT ON PROCEDURE bcdelta.sweep(name) IS
+'a push of all feeds of a server that waits without holding a snapshot; raises an error when the run fails';
+
+CREATE FUNCTION bcdelta.preview(feed text, max_rows integer DEFAULT 10)
+RETURNS TABLE (key text, action text, method text, path text, body jsonb, error text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_preview';
+COMMENT ON FUNCTION bcdelta.preview(text, integer) IS
+'the requests that a push of this feed would send for its first pending rows; sends nothing';
+
+CREATE FUNCTION bcdelta.schedule(name text, feed text DEFAULT NULL, server name DEFAULT NULL,
+	every interval DEFAULT NULL, at timestamptz DEFAULT NULL, kind text DEFAULT 'push',
+	hours text DEFAULT NULL)
+RETURNS timestamptz LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_schedule';
+COMMENT ON FUNCTION bcdelta.schedule(text, text, name, interval, timestamptz, text, text) IS
+'lets the worker start a run every so often or once at a time; replaces the schedule of that name; returns when it is first due';
+
+CREATE FUNCTION bcdelta.unschedule(name text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_unschedule';
+COMMENT ON FUNCTION bcdelta.unschedule(text) IS 'removes a schedule; a run that it started goes on';
+
+--
+-- Views
+--
+
+CREATE FUNCTION bcdelta.worker_progress(OUT run_id bigint, OUT phase text, OUT done bigint,
+	OUT total bigint, OUT rate double precision, OUT eta interval, OUT api_calls bigint,
+	OUT throttled bigint, OUT in_flight integer)
+RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_progress';
+COMMENT ON FUNCTION bcdelta.worker_progress() IS 'progress of the active runs of this database; use the view bcdelta.progress';
+
+CREATE FUNCTION bcdelta.worker_store(OUT server oid, OUT quota bigint, OUT quota_left bigint,
+	OUT blocked_until timestamptz, OUT in_flight integer, OUT trouble text)
+RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_store';
+COMMENT ON FUNCTION bcdelta.worker_store() IS 'the stores that the worker of this database talks to; use the view bcdelta.status';
+
+CREATE FUNCTION bcdelta.worker_state() RETURNS text
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_state';
+COMMENT ON FUNCTION bcdelta.worker_state() IS
+'running, or in words why no worker serves this database';
+
+CREATE FUNCTION bcdelta.home() RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_home';
+COMMENT ON FUNCTION bcdelta.home() IS 'identifies this cluster and database, as in bcdelta.feed.home';
+
+CREATE FUNCTION bcdelta.feed_trouble(feed text) RETURNS text
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_trouble';
+COMMENT ON FUNCTION bcdelta.feed_trouble(text) IS
+'in words what keeps a feed from capturing or pushing, such as a missing trigger; null when nothing does';
+
+CREATE VIEW bcdelta.status AS
+SELECT f.feed, f.server, f.resource, f.state, f.paused_reason,
+	coalesce(bcdelta.feed_trouble(f.feed), s.trouble) AS trouble,
+	coalesce(c.changes, 0) AS changes,
+	coalesce(p.ready, 0) AS ready,
+	coalesce(p.waiting, 0) AS waiting,
+	coalesce(p.in_flight, 0) AS in_flight,
+	coalesce(p.deferred, 0) AS deferred,
+	coalesce(p.failed, 0) AS failed,
+	coalesce(p.review, 0) AS review,
+	(SELECT count(*) FROM bcdelta.link AS l WHERE l.feed = f.feed) AS linked,
+	least(p.oldest, c.oldest) AS oldest_pending,
+	r.run_id AS last_run_id, r.kind AS last_run_kind, r.state AS last_run_state,
+	r.finished_at AS last_run_finished_at, r.error AS last_run_error,
+	s.quota, s.quota_left, s.blocked_until AS store_blocked_until,
+	bcdelta.worker_state() AS worker
+FROM bcdelta.feed AS f
+LEFT JOIN LATERAL (
+	SELECT count(*) FILTER (WHERE p.state = 'ready') AS ready,
+		count(*) FILTER (WHERE p.state = 'waiting') AS waiting,
+		count(*) FILTER (WHERE p.state = 'in_flight') AS in_flight,
+		count(*) FILTER (WHERE p.state = 'deferred') AS deferred,
+		count(*) FILTER (WHERE p.state = 'failed') AS failed,
+		count(*) FILTER (WHERE p.state = 'review') AS review,
+		min(p.changed_at) AS oldest
+	FROM bcdelta.pending AS p WHERE p.feed = f.feed) AS p ON true
+LEFT JOIN (
+	SELECT feed_id, count(*) AS changes, min(changed_at) AS oldest
+	FROM bcdelta.change GROUP BY feed_id) AS c USING (feed_id)
+LEFT JOIN LATERAL (
+	SELECT * FROM bcdelta.run AS r
+	WHERE r.server = f.server AND (r.feed = f.feed OR r.feed IS NULL)
+	ORDER BY r.run_id DESC LIMIT 1) AS r ON true
+LEFT JOIN pg_catalog.pg_foreign_server AS fs ON fs.srvname = f.server
+LEFT JOIN bcdelta.worker_store() AS s ON s.server = fs.oid;
+COMMENT ON VIEW bcdelta.status IS 'one row per feed: what is pending, what is wrong, the last run, the store''s quota';
+
+CREATE VIEW bcdelta.progress AS
+SELECT w.run_id, r.kind, r.feed, r.server, w.phase, w.done, w.total, w.rate, w.eta,
+	w.api_calls, w.throttled, w.in_flight, r.started_at
+FROM bcdelta.worker_progress() AS w
+JOIN bcdelta.run AS r USING (run_id);
+COMMENT ON VIEW bcdelta.progress IS
+'one row per active run: rows done and in all, rows per second, time left';

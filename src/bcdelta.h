@@ -1,0 +1,20 @@
+/*
+ * bcdelta.h
+ *		Names and limits that several modules share.
+ */
+#ifndef BCDELTA_H
+#define BCDELTA_H
+
+#define BCD_EXTENSION		"bcdelta"
+#define BCD_WORKER_TYPE		"bcdelta worker"	/* pg_stat_activity.backend_type */
+
+#define BCD_FOLD_ROWS		20000	/* changes folded in one transaction */
+
+/* change.op */
+#define BCD_OP_CHANGE		'c' /* the row of this key changed */
+#define BCD_OP_MOVE			'm' /* its key was moved_from */
+#define BCD_OP_TRUNCATE		't' /* every row went away */
+#define BCD_OP_ANY			'a' /* any row may have changed */
+#define BCD_OP_NO_KEY		'n' /* a row changed whose key is null */
+
+#endif							/* BCDELTA_H */

@@ -1,0 +1,485 @@
+/*
+ * capture.c
+ *		The trigger function: which rows a statement has changed.
+ *
+ * It runs inside the source's transactions and must be cheap and must not
+ * fail.  It looks at nothing but the trigger's arguments, the relation's
+ * descriptor and the rows themselves; whether a feed is paused, broken or
+ * gone is the worker's business.  What the arguments and the descriptor say
+ * is worked out once per trigger and backend, until the relation changes.
+ *
+ * Arguments: the feed's id, the number of key columns, their names, and the
+ * names of the columns that the mapping depends on (none: all columns).
+ *
+ * A statement trigger sees all rows of a statement in transition tables, in
+ * the order in which they were changed: the n-th old row has become the n-th
+ * new row.  That is so unless a BEFORE trigger of a partition has thrown away
+ * a row that was moving there: then there are more old rows than new ones.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+
+#include "bcdelta.h"
+#include "change.h"
+#include "compat.h"
+#include "keytext.h"
+
+/* A column that is compared between the old and the new row */
+typedef struct BcdCompared
+{
+	AttrNumber	attnum;
+	int16		len;
+	bool		byval;
+} BcdCompared;
+
+/* What a trigger has to do; everything below cxt */
+typedef struct BcdCapture
+{
+	Oid			trigger;		/* hash key */
+	Oid			relid;
+	bool		valid;
+	MemoryContext cxt;
+	int32		feed_id;
+	int			nkeys;
+	AttrNumber *keys;			/* NULL: a key column is not there any more */
+	BcdKeyText *keytext;
+	int			ncompared;
+	BcdCompared *compared;
+	int			last_key;		/* columns up to here are needed for the key */
+	int			last_compared;	/* and up to here to compare */
+} BcdCapture;
+
+/* One call of the trigger */
+typedef struct BcdCall
+{
+	const BcdCapture *capture;
+	BcdChanges *changes;		/* NULL until something has changed */
+	MemoryContext scratch;		/* reset for every row */
+	int			guc_level;
+	StringInfoData key;
+	StringInfoData old_key;
+} BcdCall;
+
+PG_FUNCTION_INFO_V1(bcdelta_capture);
+
+static HTAB *captures = NULL;
+
+static void
+invalidate(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS seq;
+	BcdCapture *capture;
+
+	hash_seq_init(&seq, captures);
+	while ((capture = hash_seq_search(&seq)) != NULL)
+	{
+		if (!OidIsValid(relid) || capture->relid == relid)
+			capture->valid = false;
+	}
+}
+
+static void
+create_captures(void)
+{
+	HASHCTL		ctl = {0};
+
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = sizeof(BcdCapture);
+	captures = hash_create("bcdelta captures", 32, &ctl, HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+}
+
+static void
+protocol_violated(const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("function \"bcdelta.capture\" %s", problem),
+			 errhint("Its triggers are created by bcdelta.track().")));
+}
+
+static AttrNumber
+column_number(TupleDesc desc, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && strcmp(NameStr(att->attname), name) == 0)
+			return i + 1;
+	}
+	return InvalidAttrNumber;
+}
+
+static void
+add_compared(BcdCapture *capture, TupleDesc desc, AttrNumber attnum)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, attnum - 1);
+	BcdCompared *compared = &capture->compared[capture->ncompared];
+	int			i;
+
+	for (i = 0; i < capture->ncompared; i++)
+		if (capture->compared[i].attnum == attnum)
+			return;
+	compared->attnum = attnum;
+	compared->len = att->attlen;
+	compared->byval = att->attbyval;
+	capture->ncompared++;
+	capture->last_compared = Max(capture->last_compared, attnum);
+}
+
+/* Looks up the key columns; leaves keys NULL when one is missing. */
+static void
+find_keys(BcdCapture *capture, TupleDesc desc, char **names)
+{
+	AttrNumber *keys = palloc(sizeof(AttrNumber) * capture->nkeys);
+	Oid		   *types = palloc(sizeof(Oid) * capture->nkeys);
+	int			i;
+
+	for (i = 0; i < capture->nkeys; i++)
+	{
+		keys[i] = column_number(desc, names[i]);
+		if (keys[i] == InvalidAttrNumber)
+			return;
+		types[i] = TupleDescAttr(desc, keys[i] - 1)->atttypid;
+		capture->last_key = Max(capture->last_key, keys[i]);
+		add_compared(capture, desc, keys[i]);
+	}
+	capture->keys = keys;
+	capture->keytext = bcd_keytext_create(capture->nkeys, types, capture->cxt);
+}
+
+/*
+ * Looks up the columns to compare.  One that is missing was renamed or
+ * dropped, and then the mapping cannot be trusted to say what matters.
+ */
+static void
+find_compared(BcdCapture *capture, TupleDesc desc, char **names, int n)
+{
+	bool		all = (n == 0);
+	int			i;
+
+	for (i = 0; i < n && !all; i++)
+	{
+		AttrNumber	attnum = column_number(desc, names[i]);
+
+		if (attnum == InvalidAttrNumber)
+			all = true;
+		else
+			add_compared(capture, desc, attnum);
+	}
+	for (i = 0; i < desc->natts && all; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			add_compared(capture, desc, i + 1);
+}
+
+static void
+fill_capture(BcdCapture *capture, TriggerData *trigdata)
+{
+	Trigger    *trigger = trigdata->tg_trigger;
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+	MemoryContext old;
+
+	if (trigger->tgnargs < 2)
+		protocol_violated("needs arguments");
+	capture->cxt = AllocSetContextCreate(CacheMemoryContext, "bcdelta capture",
+										 ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(capture->cxt);
+	capture->relid = RelationGetRelid(trigdata->tg_relation);
+	capture->feed_id = pg_strtoint32(trigger->tgargs[0]);
+	capture->nkeys = pg_strtoint32(trigger->tgargs[1]);
+	if (capture->nkeys < 1 || capture->nkeys > trigger->tgnargs - 2)
+		protocol_violated("needs the names of the key columns");
+	capture->compared = palloc(sizeof(BcdCompared) * desc->natts);
+	find_keys(capture, desc, trigger->tgargs + 2);
+	find_compared(capture, desc, trigger->tgargs + 2 + capture->nkeys,
+				  trigger->tgnargs - 2 - capture->nkeys);
+	capture->valid = true;
+	MemoryContextSwitchTo(old);
+}
+
+/* What the trigger has to do, worked out at its first call. */
+static const BcdCapture *
+get_capture(TriggerData *trigdata)
+{
+	BcdCapture *capture;
+	bool		found;
+
+	if (captures == NULL)
+		create_captures();
+	capture = hash_search(captures, &trigdata->tg_trigger->tgoid, HASH_ENTER, &found);
+	if (found && capture->valid)
+		return capture;
+	if (found && capture->cxt)
+		MemoryContextDelete(capture->cxt);
+	memset((char *) capture + sizeof(Oid), 0, sizeof(BcdCapture) - sizeof(Oid));
+	fill_capture(capture, trigdata);
+	return capture;
+}
+
+static bool
+varlena_differs(struct varlena *a, struct varlena *b)
+{
+	struct varlena *plain_a;
+	struct varlena *plain_b;
+	bool		differs;
+
+	if (VARATT_IS_EXTERNAL(a) && VARATT_IS_EXTERNAL(b) &&
+		VARSIZE_EXTERNAL(a) == VARSIZE_EXTERNAL(b) &&
+		memcmp(a, b, VARSIZE_EXTERNAL(a)) == 0)
+		return false;			/* the same toasted value */
+	if (toast_raw_datum_size(PointerGetDatum(a)) != toast_raw_datum_size(PointerGetDatum(b)))
+		return true;
+	plain_a = PG_DETOAST_DATUM_PACKED(PointerGetDatum(a));
+	plain_b = PG_DETOAST_DATUM_PACKED(PointerGetDatum(b));
+	differs = memcmp(VARDATA_ANY(plain_a), VARDATA_ANY(plain_b), VARSIZE_ANY_EXHDR(plain_a)) != 0;
+	if (plain_a != a)
+		pfree(plain_a);
+	if (plain_b != b)
+		pfree(plain_b);
+	return differs;
+}
+
+static inline bool
+value_differs(const BcdCompared *column, Datum a, Datum b)
+{
+	if (column->byval)
+		return a != b;
+	if (column->len > 0)
+		return memcmp(DatumGetPointer(a), DatumGetPointer(b), column->len) != 0;
+	if (column->len == -1)
+		return varlena_differs((struct varlena *) DatumGetPointer(a),
+							   (struct varlena *) DatumGetPointer(b));
+	return strcmp(DatumGetCString(a), DatumGetCString(b)) != 0;
+}
+
+/* Do the two rows differ in a column that matters? */
+static bool
+row_differs(const BcdCapture *capture, TupleTableSlot *old, TupleTableSlot *new)
+{
+	int			i;
+
+	slot_getsomeattrs(old, capture->last_compared);
+	slot_getsomeattrs(new, capture->last_compared);
+	for (i = 0; i < capture->ncompared; i++)
+	{
+		const BcdCompared *column = &capture->compared[i];
+		int			n = column->attnum - 1;
+
+		if (old->tts_isnull[n] != new->tts_isnull[n])
+			return true;
+		if (!old->tts_isnull[n] &&
+			value_differs(column, old->tts_values[n], new->tts_values[n]))
+			return true;
+	}
+	return false;
+}
+
+/* The row's key, or NULL when a part of it is null. */
+static text *
+row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
+{
+	const BcdCapture *capture = call->capture;
+	Datum		values[INDEX_MAX_KEYS];
+	MemoryContext old;
+	int			i;
+
+	slot_getsomeattrs(slot, capture->last_key);
+	for (i = 0; i < capture->nkeys; i++)
+	{
+		int			n = capture->keys[i] - 1;
+
+		if (slot->tts_isnull[n])
+			return NULL;
+		values[i] = slot->tts_values[n];
+	}
+	old = MemoryContextSwitchTo(call->scratch);
+	bcd_text_begin(buffer);
+	bcd_keytext_append(capture->keytext, values, buffer);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(call->scratch);
+	return bcd_text_end(buffer);
+}
+
+static void
+add_change(BcdCall *call, char op, text *key)
+{
+	if (call->changes == NULL)
+		call->changes = bcd_changes_begin(call->capture->feed_id);
+	bcd_changes_add(call->changes, op, key);
+}
+
+/* A row that was added, removed, or changed without looking at its old key */
+static void
+capture_row(BcdCall *call, TupleTableSlot *slot)
+{
+	text	   *key = row_key(call, slot, &call->key);
+
+	add_change(call, key ? BCD_OP_CHANGE : BCD_OP_NO_KEY, key);
+}
+
+static inline bool
+same_text(text *a, text *b)
+{
+	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+}
+
+static void
+capture_update(BcdCall *call, TupleTableSlot *old, TupleTableSlot *new)
+{
+	text	   *old_key;
+	text	   *key;
+
+	if (!row_differs(call->capture, old, new))
+		return;
+	old_key = row_key(call, old, &call->old_key);
+	key = row_key(call, new, &call->key);
+	if (key == NULL || old_key == NULL)
+	{
+		add_change(call, BCD_OP_NO_KEY, NULL);
+		if (key || old_key)
+			add_change(call, BCD_OP_CHANGE, key ? key : old_key);
+	}
+	else if (same_text(old_key, key))
+		add_change(call, BCD_OP_CHANGE, key);
+	else
+	{
+		if (call->changes == NULL)
+			call->changes = bcd_changes_begin(call->capture->feed_id);
+		bcd_changes_add_move(call->changes, key, old_key);
+	}
+}
+
+/* Makes a transition table be read from its beginning. */
+static void
+rewind_table(Tuplestorestate *table)
+{
+	tuplestore_select_read_pointer(table, 0);
+	tuplestore_rescan(table);
+}
+
+static void
+capture_table(BcdCall *call, TupleDesc desc, Tuplestorestate *table)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+
+	rewind_table(table);
+	while (tuplestore_gettupleslot(table, true, false, slot))
+		capture_row(call, slot);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+static void
+capture_tables(BcdCall *call, TupleDesc desc, Tuplestorestate *olds, Tuplestorestate *news)
+{
+	TupleTableSlot *old;
+	TupleTableSlot *new;
+
+	if (tuplestore_tuple_count(olds) != tuplestore_tuple_count(news))
+	{
+		capture_table(call, desc, olds);
+		capture_table(call, desc, news);
+		return;
+	}
+	old = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	new = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	rewind_table(olds);
+	rewind_table(news);
+	while (tuplestore_gettupleslot(olds, true, false, old) &&
+		   tuplestore_gettupleslot(news, true, false, new))
+		capture_update(call, old, new);
+	ExecDropSingleTupleTableSlot(old);
+	ExecDropSingleTupleTableSlot(new);
+}
+
+static void
+capture_statement(BcdCall *call, TriggerData *trigdata)
+{
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) &&
+		trigdata->tg_oldtable && trigdata->tg_newtable)
+		capture_tables(call, desc, trigdata->tg_oldtable, trigdata->tg_newtable);
+	else if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && trigdata->tg_newtable)
+		capture_table(call, desc, trigdata->tg_newtable);
+	else if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event) && trigdata->tg_oldtable)
+		capture_table(call, desc, trigdata->tg_oldtable);
+	else
+		protocol_violated("was fired for a statement without transition tables");
+}
+
+static void
+capture_one(BcdCall *call, TriggerData *trigdata)
+{
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		capture_update(call, trigdata->tg_trigslot, trigdata->tg_newslot);
+	else
+		capture_row(call, trigdata->tg_trigslot);
+}
+
+static void
+capture_rows(TriggerData *trigdata, const BcdCapture *capture)
+{
+	BcdCall		call = {0};
+
+	call.capture = capture;
+	call.scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta capture",
+										 ALLOCSET_SMALL_SIZES);
+	initStringInfo(&call.key);
+	initStringInfo(&call.old_key);
+	call.guc_level = bcd_keytext_pin(capture->keytext);
+	if (TRIGGER_FIRED_FOR_STATEMENT(trigdata->tg_event))
+		capture_statement(&call, trigdata);
+	else
+		capture_one(&call, trigdata);
+	bcd_keytext_unpin(call.guc_level);
+	if (call.changes)
+		bcd_changes_end(call.changes);
+	pfree(call.key.data);
+	pfree(call.old_key.data);
+	MemoryContextDelete(call.scratch);
+}
+
+/* A change that is not of one row */
+static void
+capture_all(const BcdCapture *capture, char op)
+{
+	BcdChanges *changes = bcd_changes_begin(capture->feed_id);
+
+	bcd_changes_add(changes, op, NULL);
+	bcd_changes_end(changes);
+}
+
+Datum
+bcdelta_capture(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	const BcdCapture *capture;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		protocol_violated("was not called by a trigger");
+	if (!TRIGGER_FIRED_AFTER(trigdata->tg_event))
+		protocol_violated("was not fired after the change");
+	capture = get_capture(trigdata);
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		capture_all(capture, BCD_OP_TRUNCATE);
+	else if (capture->keys == NULL)
+		capture_all(capture, BCD_OP_ANY);
+	else
+		capture_rows(trigdata, capture);
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,280 @@
+/*
+ * change.c
+ *		Appending to bcdelta.change.
+ *
+ * This runs inside the transactions of the source: it takes no lock that
+ * anybody waits for, checks no rights and evaluates nothing.  The table has
+ * no index, so a change costs its share of a page of a heap.
+ *
+ * What fold.c relies on: a tuple goes into the last page of the table or into
+ * a new one, never into an earlier page, whatever space there is.  So pages
+ * before the last one can be folded once and for all.  "Last" has to be true
+ * at a moment at which we hold a pin on the page: bcd_fold() leaves a page
+ * for later while anybody else has it pinned, and once it has given up on a
+ * page there is a later one, which the check here would see.
+ *
+ * heap_multi_insert() keeps to that when it gets no BulkInsertState and no
+ * free space map: it takes the relation's target block, which is set here, or
+ * extends the table by one page and makes that its target.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/hio.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "commands/sequence.h"
+#include "executor/tuptable.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "bcdelta.h"
+#include "change.h"
+#include "compat.h"
+
+/* Written at once: this many tuples, or about this many bytes */
+#define MAX_TUPLES		1000
+#define MAX_BYTES		(128 * 1024)
+
+struct BcdChanges
+{
+	MemoryContext cxt;
+	Relation	relation;
+	MemoryContext scratch;		/* of heap_multi_insert(), in bulk */
+	int32		feed_id;
+	int64		move_id;		/* 0: none drawn yet */
+	TimestampTz changed_at;
+	int			ntuples;
+	int			nslots;
+	int			maxslots;
+	Size		bytes;
+	TupleTableSlot **slots;
+};
+
+static Oid	change_relid = InvalidOid;
+static Oid	move_id_relid = InvalidOid;
+
+static void
+forget_relids(Datum arg, Oid relid)
+{
+	if (!OidIsValid(relid) || relid == change_relid || relid == move_id_relid)
+		change_relid = move_id_relid = InvalidOid;
+}
+
+static Oid
+our_relid(const char *name)
+{
+	Oid			schema = get_namespace_oid(BCD_EXTENSION, true);
+	Oid			relid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"%s.%s\" does not exist", BCD_EXTENSION, name),
+				 errhint("Drop and create extension %s, or drop the trigger.", BCD_EXTENSION)));
+	return relid;
+}
+
+/* The OID of bcdelta.change, remembered until something changes it. */
+Oid
+bcd_change_relid(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(forget_relids, (Datum) 0);
+		registered = true;
+	}
+	if (!OidIsValid(change_relid))
+		change_relid = our_relid("change");
+	return change_relid;
+}
+
+static int64
+next_move_id(void)
+{
+	if (!OidIsValid(move_id_relid))
+		move_id_relid = our_relid("change_move_id_seq");
+	return nextval_internal(move_id_relid, false);
+}
+
+/*
+ * Begins to append changes of a feed, all as of now.
+ *
+ * Everything allocated is below the current memory context.
+ */
+BcdChanges *
+bcd_changes_begin(int32 feed_id)
+{
+	BcdChanges *changes = palloc0(sizeof(BcdChanges));
+
+	changes->cxt = CurrentMemoryContext;
+	changes->relation = table_open(bcd_change_relid(), RowExclusiveLock);
+	changes->feed_id = feed_id;
+	changes->changed_at = GetCurrentTimestamp();
+	return changes;
+}
+
+/*
+ * Points the relation's insertions at its last page, and pins that page.
+ *
+ * Returns InvalidBuffer when there is none yet.
+ */
+static Buffer
+aim_at_last_page(Relation relation)
+{
+	for (;;)
+	{
+		BlockNumber nblocks = RelationGetNumberOfBlocks(relation);
+		Buffer		buffer;
+
+		if (nblocks == 0)
+		{
+			RelationSetTargetBlock(relation, InvalidBlockNumber);
+			return InvalidBuffer;
+		}
+		buffer = ReadBuffer(relation, nblocks - 1);
+		if (RelationGetNumberOfBlocks(relation) == nblocks)
+		{
+			RelationSetTargetBlock(relation, nblocks - 1);
+			return buffer;
+		}
+		/* somebody has extended the table before we had the pin */
+		ReleaseBuffer(buffer);
+	}
+}
+
+static void
+write_tuples(BcdChanges *changes)
+{
+	MemoryContext old = CurrentMemoryContext;
+	Buffer		last;
+	int			i;
+
+	if (changes->ntuples == 0)
+		return;
+	/* heap_multi_insert() leaves things behind; a few do not matter */
+	if (changes->ntuples > 100)
+	{
+		if (changes->scratch == NULL)
+			changes->scratch = AllocSetContextCreate(changes->cxt, "bcdelta changes",
+													 ALLOCSET_DEFAULT_SIZES);
+		MemoryContextSwitchTo(changes->scratch);
+	}
+	last = aim_at_last_page(changes->relation);
+	heap_multi_insert(changes->relation, changes->slots, changes->ntuples,
+					  GetCurrentCommandId(true), HEAP_INSERT_SKIP_FSM, NULL);
+	if (BufferIsValid(last))
+		ReleaseBuffer(last);
+	MemoryContextSwitchTo(old);
+	if (changes->scratch)
+		MemoryContextReset(changes->scratch);
+	for (i = 0; i < changes->ntuples; i++)
+		ExecClearTuple(changes->slots[i]);
+	changes->ntuples = 0;
+	changes->bytes = 0;
+}
+
+/* A slot for one tuple more; there are few until many are needed. */
+static TupleTableSlot *
+next_slot(BcdChanges *changes)
+{
+	if (changes->ntuples == changes->nslots)
+	{
+		if (changes->nslots == changes->maxslots)
+		{
+			int			wanted = changes->maxslots == 0 ? 4 : MAX_TUPLES;
+
+			if (changes->slots == NULL)
+				changes->slots = palloc(wanted * sizeof(TupleTableSlot *));
+			else
+				changes->slots = repalloc(changes->slots, wanted * sizeof(TupleTableSlot *));
+			changes->maxslots = wanted;
+		}
+		changes->slots[changes->nslots++] =
+			MakeSingleTupleTableSlot(RelationGetDescr(changes->relation), &TTSOpsHeapTuple);
+	}
+	return changes->slots[changes->ntuples++];
+}
+
+static void
+add(BcdChanges *changes, char op, text *key, text *moved_from)
+{
+	Datum		values[BCD_CHANGE_NATTS];
+	bool		nulls[BCD_CHANGE_NATTS] = {false};
+	HeapTuple	tuple;
+	MemoryContext old = MemoryContextSwitchTo(changes->cxt);
+
+	if (changes->ntuples == MAX_TUPLES || changes->bytes > MAX_BYTES)
+		write_tuples(changes);
+	values[BCD_CHANGE_FEED_ID - 1] = Int32GetDatum(changes->feed_id);
+	values[BCD_CHANGE_OP - 1] = CharGetDatum(op);
+	values[BCD_CHANGE_KEY - 1] = PointerGetDatum(key);
+	nulls[BCD_CHANGE_KEY - 1] = (key == NULL);
+	values[BCD_CHANGE_MOVED_FROM - 1] = PointerGetDatum(moved_from);
+	nulls[BCD_CHANGE_MOVED_FROM - 1] = (moved_from == NULL);
+	values[BCD_CHANGE_MOVE_ID - 1] = Int64GetDatum(changes->move_id);
+	nulls[BCD_CHANGE_MOVE_ID - 1] = (moved_from == NULL);
+	values[BCD_CHANGE_CHANGED_AT - 1] = TimestampTzGetDatum(changes->changed_at);
+	tuple = heap_form_tuple(RelationGetDescr(changes->relation), values, nulls);
+	changes->bytes += tuple->t_len;
+	ExecStoreHeapTuple(tuple, next_slot(changes), true);
+	MemoryContextSwitchTo(old);
+}
+
+/* A change without a second key; key is NULL for some ops. */
+void
+bcd_changes_add(BcdChanges *changes, char op, text *key)
+{
+	add(changes, op, key, NULL);
+}
+
+/*
+ * A changed key.  All of one statement get the same number, drawn while the
+ * statement's row locks are held, so that changes which build on each other
+ * are in the order of their numbers.
+ */
+void
+bcd_changes_add_move(BcdChanges *changes, text *key, text *moved_from)
+{
+	if (changes->move_id == 0)
+		changes->move_id = next_move_id();
+	add(changes, BCD_OP_MOVE, key, moved_from);
+}
+
+/* Writes what is left. */
+void
+bcd_changes_end(BcdChanges *changes)
+{
+	int			i;
+
+	write_tuples(changes);
+	for (i = 0; i < changes->nslots; i++)
+		ExecDropSingleTupleTableSlot(changes->slots[i]);
+	table_close(changes->relation, NoLock);
+}
+
+/*
+ * Texts are built in a StringInfo whose first bytes are kept free for the
+ * length, so that nothing is copied.
+ */
+void
+bcd_text_begin(StringInfo buffer)
+{
+	buffer->len = VARHDRSZ;
+}
+
+text *
+bcd_text_end(StringInfo buffer)
+{
+	SET_VARSIZE(buffer->data, buffer->len);
+	return (text *) buffer->data;
+}

@@ -1,0 +1,34 @@
+/*
+ * change.h
+ *		Appending to bcdelta.change.
+ */
+#ifndef BCD_CHANGE_H
+#define BCD_CHANGE_H
+
+#include "access/htup.h"
+#include "lib/stringinfo.h"
+#include "storage/bufmgr.h"
+#include "utils/relcache.h"
+
+/* columns of bcdelta.change */
+#define BCD_CHANGE_FEED_ID		1
+#define BCD_CHANGE_OP			2
+#define BCD_CHANGE_KEY			3
+#define BCD_CHANGE_MOVED_FROM	4
+#define BCD_CHANGE_MOVE_ID		5
+#define BCD_CHANGE_CHANGED_AT	6
+#define BCD_CHANGE_NATTS		6
+
+/* Changes on their way into the table */
+typedef struct BcdChanges BcdChanges;
+
+extern Oid	bcd_change_relid(void);
+extern BcdChanges *bcd_changes_begin(int32 feed_id);
+extern void bcd_changes_add(BcdChanges *changes, char op, text *key);
+extern void bcd_changes_add_move(BcdChanges *changes, text *key, text *moved_from);
+extern void bcd_changes_end(BcdChanges *changes);
+
+extern void bcd_text_begin(StringInfo buffer);
+extern text *bcd_text_end(StringInfo buffer);
+
+#endif							/* BCD_CHANGE_H */

@@ -1,0 +1,209 @@
+/*
+ * columns.c
+ *		Which columns of its source a mapping depends on.
+ *
+ * A change of no other column is not captured, so this must never name too
+ * few: when anything is unclear, the answer is "all".  What other tables'
+ * rows do to a mapping is not looked at; that is what depends() is for.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "nodes/bitmapset.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "parser/analyze.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "bcdelta.h"
+#include "columns.h"
+#include "compat.h"
+
+typedef struct BcdWalk
+{
+	Oid			source;
+	List	   *rtables;		/* of the query levels, innermost first */
+	Bitmapset  *columns;		/* attribute numbers of the source */
+	bool		all;
+} BcdWalk;
+
+static bool walk(Node *node, BcdWalk *w);
+
+/*
+ * May this function read the source by itself, or anything else that the
+ * mapping does not show?
+ *
+ * A function of somebody that is immutable promises not to; one of
+ * PostgreSQL's does not, with a few exceptions; bcdelta.ref() reads links.
+ */
+static bool
+is_opaque(Oid funcid, void *context)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	Form_pg_proc proc;
+	bool		opaque;
+
+	if (!HeapTupleIsValid(tuple))
+		return true;
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	if (proc->provolatile == PROVOLATILE_IMMUTABLE)
+		opaque = false;
+	else if (proc->pronamespace == PG_CATALOG_NAMESPACE)
+		opaque = strstr(NameStr(proc->proname), "_to_xml") != NULL ||
+			strncmp(NameStr(proc->proname), "ts_", 3) == 0;
+	else
+		opaque = strcmp(NameStr(proc->proname), "ref") != 0 ||
+			proc->pronamespace != get_namespace_oid(BCD_EXTENSION, true);
+	ReleaseSysCache(tuple);
+	return opaque;
+}
+
+/* A relation in a FROM clause whose rows may be made of the source's */
+static bool
+is_opaque_relation(RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION &&
+		(rte->relkind == RELKIND_VIEW || rte->relkind == RELKIND_FOREIGN_TABLE);
+}
+
+static void
+add_var(Var *var, BcdWalk *w)
+{
+	List	   *rtable;
+	RangeTblEntry *rte;
+
+	if ((int) var->varlevelsup >= list_length(w->rtables))
+	{
+		w->all = true;
+		return;
+	}
+	rtable = (List *) list_nth(w->rtables, var->varlevelsup);
+	if (var->varno < 1 || var->varno > list_length(rtable))
+	{
+		w->all = true;
+		return;
+	}
+	rte = (RangeTblEntry *) list_nth(rtable, var->varno - 1);
+	if (rte->rtekind != RTE_RELATION || rte->relid != w->source)
+		return;
+	if (var->varattno <= 0)
+		w->all = true;			/* the whole row, or ctid and the like */
+	else
+		w->columns = bms_add_member(w->columns, var->varattno);
+}
+
+static bool
+walk_query(Query *query, BcdWalk *w)
+{
+	ListCell   *cell;
+	bool		stop;
+
+	foreach(cell, query->rtable)
+	{
+		if (is_opaque_relation((RangeTblEntry *) lfirst(cell)))
+			w->all = true;
+	}
+	w->rtables = lcons(query->rtable, w->rtables);
+	stop = query_tree_walker(query, walk, w, 0);
+	w->rtables = list_delete_first(w->rtables);
+	return stop;
+}
+
+/* Returns true, and so ends the walk, once the answer is "all". */
+static bool
+walk(Node *node, BcdWalk *w)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		add_var((Var *) node, w);
+	else if (IsA(node, Query))
+		return walk_query((Query *) node, w) || w->all;
+	else if (check_functions_in_node(node, is_opaque, NULL))
+		w->all = true;
+	return w->all || expression_tree_walker(node, walk, w);
+}
+
+/*
+ * A generated column that is computed when it is read is null in the rows
+ * that a trigger sees: what counts is what it is computed from.
+ */
+static void
+replace_virtual_columns(Relation source, BcdWalk *w)
+{
+	int			column = -1;
+	Bitmapset  *virtual = NULL;
+
+	while ((column = bms_next_member(w->columns, column)) >= 0)
+		if (bcd_attribute_is_virtual(source, column))
+			virtual = bms_add_member(virtual, column);
+	if (virtual == NULL)
+		return;
+	w->columns = bms_del_members(w->columns, virtual);
+	while ((column = bms_next_member(virtual, column)) >= 0)
+	{
+		Node	   *expression = bcd_virtual_expression(source, column);
+		RangeTblEntry *rte = makeNode(RangeTblEntry);
+
+		rte->rtekind = RTE_RELATION;
+		rte->relid = RelationGetRelid(source);
+		w->rtables = list_make1(list_make1(rte));
+		if (walk(expression, w))
+			return;
+	}
+}
+
+static List *
+column_names(Relation source, const BcdWalk *w)
+{
+	List	   *names = NIL;
+	int			column = -1;
+
+	while ((column = bms_next_member(w->columns, column)) >= 0)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(source), column - 1);
+
+		if (att->attisdropped)
+			return NIL;
+		names = lappend(names, pstrdup(NameStr(att->attname)));
+	}
+	return names;
+}
+
+/*
+ * The names of the columns of the source that a query over it depends on;
+ * NIL stands for all of them.
+ *
+ * The query is analysed with the rights and the search_path of the moment;
+ * an error in it is raised.
+ */
+List *
+bcd_depended_columns(Oid source, const char *query)
+{
+	List	   *raw = pg_parse_query(query);
+	Relation	relation;
+	BcdWalk		w = {0};
+	List	   *names = NIL;
+
+	if (list_length(raw) != 1)
+		return NIL;
+	w.source = source;
+	(void) walk((Node *) bcd_parse_analyze(linitial_node(RawStmt, raw), query), &w);
+	relation = relation_open(source, AccessShareLock);
+	if (!w.all)
+		replace_virtual_columns(relation, &w);
+	if (!w.all)
+		names = column_names(relation, &w);
+	relation_close(relation, AccessShareLock);
+	return names;
+}

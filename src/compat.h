@@ -1,0 +1,101 @@
+/*
+ * compat.h
+ *		Differences between PostgreSQL 13 and 18; the only place that looks at
+ *		PG_VERSION_NUM.
+ */
+#ifndef BCD_COMPAT_H
+#define BCD_COMPAT_H
+
+#include "miscadmin.h"
+#include "parser/parser.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 130000
+#error "bcdelta needs PostgreSQL 13 or later"
+#endif
+
+/* 14: raw_parser() takes a mode */
+#if PG_VERSION_NUM >= 140000
+#define bcd_raw_parser(text)	raw_parser(text, RAW_PARSE_DEFAULT)
+#else
+#define bcd_raw_parser(text)	raw_parser(text)
+#endif
+
+/* 14: numerics may be infinite */
+#if PG_VERSION_NUM < 140000
+#define numeric_is_inf(n)	false
+#endif
+
+/* 14: predefined roles lost the prefix "default" */
+#if PG_VERSION_NUM < 140000
+#define ROLE_PG_READ_SERVER_FILES DEFAULT_ROLE_READ_SERVER_FILES
+#endif
+
+/* 15: shared memory is asked for in a hook of its own */
+#if PG_VERSION_NUM >= 150000
+#define BCD_HAVE_SHMEM_REQUEST_HOOK
+#endif
+
+/* 15: a random number generator of its own; all give a double in [0, 1) */
+#if PG_VERSION_NUM >= 150000
+#include "common/pg_prng.h"
+#define bcd_random()	pg_prng_double(&pg_global_prng_state)
+#else
+#define bcd_random()	((double) random() / ((double) MAX_RANDOM_VALUE + 1))
+#endif
+
+/* 15: placeholder GUCs are reserved under a new name */
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* 16: one function checks the rights on every kind of object */
+#if PG_VERSION_NUM >= 160000
+#define bcd_server_aclcheck(server, role) \
+	object_aclcheck(ForeignServerRelationId, server, role, ACL_USAGE)
+#else
+#define bcd_server_aclcheck(server, role) \
+	pg_foreign_server_aclcheck(server, role, ACL_USAGE)
+#endif
+
+/* 15: parse_analyze() with fixed parameters got a name of its own */
+#if PG_VERSION_NUM >= 150000
+#define bcd_parse_analyze(raw, text)	parse_analyze_fixedparams(raw, text, NULL, 0, NULL)
+#else
+#define bcd_parse_analyze(raw, text)	parse_analyze(raw, text, NULL, 0, NULL)
+#endif
+
+/* 18: generated columns that are computed when they are read */
+#if PG_VERSION_NUM >= 180000
+#define bcd_attribute_is_virtual(relation, attnum) \
+	(TupleDescAttr(RelationGetDescr(relation), (attnum) - 1)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#define bcd_virtual_expression(relation, attnum)	build_generation_expression(relation, attnum)
+#else
+#define bcd_attribute_is_virtual(relation, attnum)	false
+#define bcd_virtual_expression(relation, attnum)	NULL
+#endif
+
+/* 17: CreateWaitEventSet belongs to a resource owner */
+#if PG_VERSION_NUM >= 170000
+#define bcd_create_wait_event_set(n)	CreateWaitEventSet(NULL, n)
+#else
+#define bcd_create_wait_event_set(n)	CreateWaitEventSet(TopMemoryContext, n)
+#endif
+
+/* 17: extensions may name their wait events */
+#if PG_VERSION_NUM >= 170000
+#define bcd_wait_event(name)	WaitEventExtensionNew(name)
+#else
+#define bcd_wait_event(name)	PG_WAIT_EXTENSION
+#endif
+
+/* 18: the module says its name and version */
+#if PG_VERSION_NUM >= 180000
+#define BCD_MODULE_MAGIC	PG_MODULE_MAGIC_EXT(.name = "bcdelta", .version = EXTVERSION)
+#else
+#define BCD_MODULE_MAGIC	PG_MODULE_MAGIC
+#endif
+
+#endif							/* BCD_COMPAT_H */

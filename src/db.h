@@ -1,0 +1,56 @@
+/*
+ * db.h
+ *		SPI and transactions, with rights and search_path pinned.
+ */
+#ifndef BCD_DB_H
+#define BCD_DB_H
+
+#include "executor/spi.h"
+
+#define BCD_MAX_ARGS	20
+
+/*
+ * A statement on our own tables: written as a static variable, prepared at
+ * first use and kept for the life of the process.
+ */
+typedef struct BcdStatement
+{
+	const char *sql;
+	int			nargs;
+	Oid			argtypes[BCD_MAX_ARGS];
+	SPIPlanPtr	plan;
+} BcdStatement;
+
+/* What bcd_become() replaced */
+typedef struct BcdRights
+{
+	Oid			userid;
+	int			sec_context;
+	int			guc_level;
+} BcdRights;
+
+extern bool bcd_extension_exists(void);
+extern Oid	bcd_extension_owner(void);
+extern Oid	bcd_table_oid(const char *name);
+
+extern void bcd_become(BcdRights *saved, Oid userid, bool restricted);
+extern void bcd_become_again(const BcdRights *saved);
+extern void bcd_pin_settings(void);
+extern void bcd_spi_begin(BcdRights *saved);
+extern void bcd_spi_end(const BcdRights *saved);
+
+extern uint64 bcd_execute(BcdStatement *statement, Datum *values, const char *nulls);
+extern uint64 bcd_query(BcdStatement *statement, Datum *values, const char *nulls, long limit);
+extern uint64 bcd_query_newest(BcdStatement *statement, Datum *values, const char *nulls);
+extern char *bcd_column_text(uint64 row, int column);
+extern int64 bcd_column_int64(uint64 row, int column, bool *isnull);
+extern bool bcd_column_bool(uint64 row, int column);
+extern Datum bcd_column_datum(uint64 row, int column, bool *isnull);
+
+extern void bcd_tx_begin(void);
+extern void bcd_tx_commit(void);
+extern void bcd_tx_abort(void);
+extern void bcd_tx_async(void);
+extern void bcd_tx_report_and_abort(const char *what);
+
+#endif							/* BCD_DB_H */

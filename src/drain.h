@@ -1,0 +1,39 @@
+/*
+ * drain.h
+ *		Taking changes out of bcdelta.change, each once.
+ */
+#ifndef BCD_DRAIN_H
+#define BCD_DRAIN_H
+
+#include "access/htup.h"
+#include "datatype/timestamp.h"
+#include "storage/itemptr.h"
+
+/* A change that has been read; key and moved_from may be NULL */
+typedef struct BcdChange
+{
+	ItemPointerData tid;
+	int32		feed_id;
+	char		op;
+	char	   *key;
+	char	   *moved_from;
+	int64		move_id;
+	TimestampTz changed_at;
+} BcdChange;
+
+/* Changes that have been read but not removed, in one transaction */
+typedef struct BcdDrain
+{
+	int			nchanges;
+	int			maxchanges;
+	BcdChange  *changes;
+	bool		complete;		/* every change that is committed is here, or
+								 * was taken out before */
+} BcdDrain;
+
+extern BcdDrain *bcd_drain_read(long max_rows);
+extern bool bcd_drain_remove(BcdDrain *drain, int i);
+extern void bcd_drain_leave(BcdDrain *drain, int i);
+extern void bcd_drain_end(BcdDrain *drain);
+
+#endif							/* BCD_DRAIN_H */

@@ -1,0 +1,308 @@
+/*
+ * engine.h
+ *		The engine that every run goes through: items, stages, jobs, runs.
+ *
+ * An item is one source row on its way through a run.  It waits in the queue
+ * of a stage of its lane (a lane is a feed in a run) until plan.c makes a job
+ * of it and its neighbours: one request.  The reply's reader (settle.c,
+ * lookup.c) writes a decision into each item; the decisions are committed
+ * together, and only then do the items leave or move to their next stage.
+ * So whatever fails in between can be done again.
+ *
+ *     claim -> LOOKUP -> READ -> CREATE | UPDATE | REMOVE -> decided
+ */
+#ifndef BCD_ENGINE_H
+#define BCD_ENGINE_H
+
+#include <cjson/cJSON.h>
+
+#include "datatype/timestamp.h"
+#include "lib/ilist.h"
+#include "lib/stringinfo.h"
+#include "utils/hsearch.h"
+#include "utils/jsonb.h"
+
+#include "feed.h"
+#include "http.h"
+#include "keylist.h"
+#include "quota.h"
+#include "shmem.h"
+#include "store.h"
+
+typedef enum BcdStage
+{
+	BCD_LOOKUP,					/* find the record by its natural key */
+	BCD_READ,					/* read the record by its id */
+	BCD_CREATE,
+	BCD_UPDATE,
+	BCD_REMOVE,
+	BCD_STAGES
+} BcdStage;
+
+typedef enum BcdOutcome
+{
+	BCD_NO_OUTCOME,				/* nothing to tell yet */
+	BCD_CREATED,
+	BCD_UPDATED,
+	BCD_DELETED,
+	BCD_HIDDEN,
+	BCD_LINKED,
+	BCD_UNCHANGED,
+	BCD_FAILED,
+	BCD_RETRY,
+	BCD_DEFERRED,
+	BCD_INVALID
+} BcdOutcome;
+
+typedef enum BcdLinkAction
+{
+	BCD_LINK_KEEP,
+	BCD_LINK_PUT,				/* to store_id, with the payload in known */
+	BCD_LINK_FORGET,			/* it is not known any more what the store
+								 * holds */
+	BCD_LINK_REMOVE
+} BcdLinkAction;
+
+typedef enum BcdPendingAction
+{
+	BCD_PENDING_KEEP,			/* still in flight, or not ours to touch */
+	BCD_PENDING_DONE,
+	BCD_PENDING_WAIT,			/* until delay_ms from now */
+	BCD_PENDING_DEFER,
+	BCD_PENDING_FAIL,
+	BCD_PENDING_READY
+} BcdPendingAction;
+
+/* What is to become of an item; written by the readers of replies */
+typedef struct BcdDecision
+{
+	bool		made;
+	bool		leaves;			/* the item leaves the run */
+	BcdStage	next;			/* else its next stage */
+	bool		clashes;		/* and it is looked up anew there */
+	BcdOutcome	outcome;
+	BcdLinkAction link;
+	BcdPendingAction pending;
+	int64		delay_ms;
+	int			status;			/* HTTP status, 0: none */
+	int			conflicts;		/* differences recorded */
+	char	   *error;
+	char		request_id[64];
+} BcdDecision;
+
+typedef struct BcdItem
+{
+	dlist_node	node;
+	MemoryContext cxt;			/* of everything below, and of the item */
+	char	   *key;
+	int64		store_id;		/* 0: not linked */
+	Jsonb	   *wanted;			/* the row's payload; NULL: the row is gone */
+	Jsonb	   *known;			/* what the store is known to hold, or NULL */
+	Jsonb	   *body;			/* the fields that the next request sends */
+	char	   *natural;		/* its natural key, and which one that is */
+	int			natural_index;
+	int			attempts;		/* requests for it that came to nothing */
+	int			group;			/* most items in a request with this one */
+	bool		looked_up;		/* in this claim: it is not in the store */
+	char	   *waits_feed;		/* of a deferred item */
+	char	   *waits_key;
+	bool		clashed;		/* a create met a duplicate: looked up again */
+	char	   *duplicate;		/* and what the store said of it */
+	BcdDecision decision;
+} BcdItem;
+
+/* A feed in a run */
+typedef struct BcdLane
+{
+	struct BcdRun *run;
+	MemoryContext cxt;
+	BcdFeed    *feed;
+	char	   *token;
+	BcdHttpTarget target;
+	dlist_head	queue[BCD_STAGES];
+	int			queued[BCD_STAGES];
+	int			flying[BCD_STAGES]; /* jobs in flight or unsettled, by stage */
+	int			in_flight;		/* their sum */
+	int			items;			/* items queued and in flight */
+	bool		exhausted;		/* no more items will be claimed */
+	bool		stopped;		/* paused or broken */
+	char	   *cursor;			/* key of the last item claimed */
+	int64		outcomes[BCD_INVALID + 1];	/* of this pass */
+	int			failures;		/* claims in a row that failed */
+	char	   *stop_reason;
+	int			refused;		/* records refused in a row */
+	int			lookups;		/* single look-ups made */
+	int			troubles;		/* failures of requests without items */
+	struct BcdIndex *index;		/* the store's list, read once (lookup.c) */
+	struct BcdJob *extra;		/* a job of no items in flight, or NULL */
+	int64		tree_id;		/* the store's default tree, once known */
+	int			phase;			/* of a verify */
+	BcdKeyList *keys;			/* the source's keys (link, verify) */
+	int64		after;			/* id or page from which to go on (verify) */
+} BcdLane;
+
+typedef struct BcdRunCounts
+{
+	int64		created;
+	int64		updated;
+	int64		deleted;
+	int64		linked;
+	int64		unchanged;
+	int64		deferred;
+	int64		conflicts;
+	int64		failed;
+	int64		api_calls;
+	int64		throttled;
+} BcdRunCounts;
+
+typedef struct BcdRun BcdRun;
+
+/* What makes a push a push */
+typedef struct BcdRunKind
+{
+	const char *name;			/* run.kind */
+	bool		claims;			/* rows of bcdelta.pending */
+	bool		results;		/* a result for every row */
+
+	/*
+	 * The next items, each with a decision, or NIL when there are no more; in
+	 * a transaction.  The list is in the context given.
+	 */
+	List	   *(*claim) (BcdRun *run, BcdLane *lane, MemoryContext cxt);
+
+	/*
+	 * store_id 0: there is no such record; record NULL: its fields were not
+	 * read
+	 */
+	void		(*decide_lookup) (BcdLane *lane, BcdItem *item, int64 store_id,
+								  const cJSON *record);
+	void		(*decide_read) (BcdLane *lane, BcdItem *item, const cJSON *record);
+	/* a request of no items, or NULL */
+	struct BcdJob *(*plan) (BcdRun *run, BcdLane *lane);
+	/* when a lane has nothing left to do: true if it goes on all the same */
+	bool		(*lane_done) (BcdRun *run, BcdLane *lane);
+} BcdRunKind;
+
+struct BcdRun
+{
+	dlist_node	node;			/* of the worker's active runs */
+	MemoryContext cxt;
+	const BcdRunKind *kind;
+	int64		run_id;
+	char	   *feed;			/* NULL: all of the server */
+	char	   *mode;
+	int			sample;
+	int64		max_rows;		/* 0: all */
+	int64		claimed;
+	bool		waited;
+	struct BcdStore *store;
+	BcdLane   **lanes;
+	int			nlanes;
+	int			current;		/* lane at work */
+	int			extra_rounds;	/* for rows that changed during the run */
+	bool		progressed;		/* a link was made that deferred rows waited
+								 * for */
+	int64		saved_at;		/* monotonic ms: totals were written to the
+								 * table */
+	int64		wake_at;		/* monotonic ms: nothing to do before */
+	bool		cancelled;
+	int64		cancel_deadline;
+	char	   *error;			/* the run has failed */
+	BcdRunCounts counts;
+	int			in_flight;		/* jobs */
+	dlist_head	jobs;			/* whose requests are under way */
+	dlist_head	unsettled;		/* replies whose decisions are not committed */
+	BcdProgress progress;
+};
+
+/* One request and the items it is for */
+typedef struct BcdJob
+{
+	dlist_node	node;
+	BcdRun	   *run;
+	BcdLane    *lane;
+	BcdStage	stage;
+	/* reads a good reply, in a transaction; may be called again */
+	void		(*read) (struct BcdJob *job, const cJSON *reply);
+	/* what read() found is taken over once it is committed */
+	void		(*taken) (struct BcdJob *job);
+	int64		found[2];		/* read()'s, for taken() */
+	dlist_head	items;
+	int			nitems;
+	BcdHttpRequest *request;
+	cJSON	   *reply;
+	int64		settle_at;		/* monotonic ms: not before, after a failure */
+} BcdJob;
+
+/* A store that the worker talks to; lives as long as the worker */
+typedef struct BcdStore
+{
+	dlist_node	node;
+	Oid			serverid;
+	BcdStoreOptions *options;
+	MemoryContext cxt;
+	BcdQuota	quota;
+	BcdRun	   *run;			/* the one active run */
+	char		trouble[BCD_NAME_BYTES];
+} BcdStore;
+
+/* The worker's active runs and its stores */
+typedef struct BcdEngine
+{
+	dlist_head	runs;
+	dlist_head	stores;
+	void		(*finished) (int64 run_id); /* tells the worker */
+} BcdEngine;
+
+extern BcdEngine bcd_engine;
+
+/* run.c */
+extern void bcd_engine_init(void);
+extern BcdRun *bcd_run_find(int64 run_id);
+extern bool bcd_run_begin(int64 run_id);
+extern int64 bcd_run_step(BcdRun *run, int64 now);
+extern void bcd_run_replied(BcdJob *job);
+extern void bcd_run_cancel(BcdRun *run);
+extern void bcd_run_drop(BcdRun *run);
+
+/* item.c */
+extern BcdItem *bcd_item_create(BcdLane *lane, const char *key);
+extern void bcd_item_free(BcdLane *lane, BcdItem *item);
+extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);
+extern void bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage);
+extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);
+extern void bcd_item_wants_write(BcdLane *lane, BcdItem *item);
+extern void bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link);
+extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
+extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
+extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
+extern void bcd_item_record(BcdLane *lane, BcdItem *item);
+extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
+extern const char *bcd_outcome_name(BcdOutcome outcome);
+extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
+
+/* plan.c */
+extern BcdJob *bcd_plan_next(BcdLane *lane);
+extern bool bcd_plan_flushes(BcdLane *lane);
+extern BcdJob *bcd_job_create(BcdLane *lane, BcdStage stage, const char *method,
+							  const char *path, const char *body);
+extern void bcd_job_take(BcdJob *job, BcdItem *item);
+extern void bcd_job_free(BcdJob *job);
+
+/* lookup.c */
+extern void bcd_natural_key(BcdLane *lane, BcdItem *item);
+extern BcdJob *bcd_plan_lookup(BcdLane *lane);
+extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
+extern void bcd_index_free(BcdLane *lane);
+extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
+
+/* settle.c */
+extern void bcd_settle(BcdJob *job);
+extern void bcd_settle_read(BcdJob *job, const cJSON *reply);
+
+/* the kinds */
+extern const BcdRunKind bcd_push_kind;
+extern const BcdRunKind bcd_link_kind;
+extern const BcdRunKind bcd_verify_kind;
+
+#endif							/* BCD_ENGINE_H */

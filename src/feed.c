@@ -1,0 +1,427 @@
+/*
+ * feed.c
+ *		Feeds: reading bcdelta.feed, keys, expressions, references.
+ *
+ * A feed row may be broken at any time: its source dropped, a key column
+ * renamed, its owner gone.  bcd_feed_read() never minds; bcd_feed_load()
+ * raises an error that says what is wrong, and the worker pauses the feed
+ * with that text.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "nodes/parsenodes.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "bcdelta.h"
+#include "compat.h"
+#include "db.h"
+#include "feed.h"
+
+/*
+ * Identifies this cluster and database.  A restored dump, a copy made with
+ * CREATE DATABASE ... TEMPLATE: each has another one, and must not push.
+ */
+char *
+bcd_home(void)
+{
+	return psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId);
+}
+
+static BcdOnDelete
+on_delete_from(const char *text)
+{
+	if (strcmp(text, "delete") == 0)
+		return BCD_DELETE_DELETE;
+	return strcmp(text, "hide") == 0 ? BCD_DELETE_HIDE : BCD_DELETE_IGNORE;
+}
+
+/* An integer of the feed's options, or 0. */
+static int64
+integer_option(Jsonb *options, const char *name)
+{
+	JsonbValue *v = getKeyJsonValueFromContainer(&options->root, name, strlen(name), NULL);
+
+	return v && v->type == jbvNumeric ?
+		DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(v->val.numeric))) : 0;
+}
+
+/* Takes the mapping apart; unknown API fields are an error. */
+static void
+read_fields(BcdFeed *feed, Jsonb *fields)
+{
+	JsonbIterator *it = JsonbIteratorInit(&fields->root);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+
+	feed->fields = palloc0(sizeof(BcdFeedField) * (JB_ROOT_COUNT(fields) + 1));
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		BcdFeedField *field = &feed->fields[feed->nfields];
+
+		if (token == WJB_KEY)
+		{
+			char	   *name = pnstrdup(v.val.string.val, v.val.string.len);
+
+			field->field = bcd_resource_field(feed->resource, name);
+			if (field->field == NULL)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("feed \"%s\": resource %s has no field \"%s\"",
+								feed->name, feed->resource->name, name),
+						 errhint("The fields of %s are: %s.", feed->resource->name,
+								 bcd_resource_field_names(feed->resource))));
+		}
+		else if (token == WJB_VALUE)
+		{
+			if (v.type != jbvString)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("feed \"%s\": field \"%s\" is not mapped to an SQL expression",
+								feed->name, field->field->name),
+						 errhint("Write the expression as a JSON string, for example {\"%s\": \"my_column\"}.",
+								 field->field->name)));
+			field->expression = pnstrdup(v.val.string.val, v.val.string.len);
+			feed->nfields++;
+		}
+	}
+}
+
+static BcdStatement select_feed = {
+	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
+	" owner, state, paused_reason, home, key"
+	" FROM bcdelta.feed WHERE feed = $1",
+	1, {TEXTOID}
+};
+
+/*
+ * Reads a feed's row; NULL when there is none and missing_ok.
+ *
+ * A feed that was tracked in another cluster or database reads as paused.
+ * The key columns and the owner are not looked up: see bcd_feed_load().
+ */
+BcdFeed *
+bcd_feed_read(const char *name, bool missing_ok)
+{
+	MemoryContext cxt;
+	MemoryContext old;
+	BcdRights	rights;
+	BcdFeed    *feed = NULL;
+	Datum		arg = CStringGetTextDatum(name);
+
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta feed", ALLOCSET_SMALL_SIZES);
+	bcd_spi_begin(&rights);
+	if (bcd_execute(&select_feed, &arg, NULL) == 1)
+	{
+		bool		isnull;
+		char	   *resource;
+
+		old = MemoryContextSwitchTo(cxt);
+		feed = palloc0(sizeof(BcdFeed));
+		feed->cxt = cxt;
+		feed->feed_id = DatumGetInt32(bcd_column_datum(0, 1, &isnull));
+		feed->name = bcd_column_text(0, 2);
+		feed->source = (Oid) bcd_column_int64(0, 3, NULL);
+		feed->server = bcd_column_text(0, 4);
+		resource = bcd_column_text(0, 5);
+		feed->resource = bcd_resource_find(resource);
+		if (feed->resource == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("feed \"%s\": unknown resource \"%s\"", feed->name, resource)));
+		read_fields(feed, DatumGetJsonbPCopy(bcd_column_datum(0, 6, &isnull)));
+		feed->on_delete = on_delete_from(bcd_column_text(0, 7));
+		feed->tree_id = integer_option(DatumGetJsonbPCopy(bcd_column_datum(0, 8, &isnull)), "tree_id");
+		feed->owner_name = bcd_column_text(0, 9);
+		feed->paused = strcmp(bcd_column_text(0, 10), "paused") == 0;
+		feed->paused_reason = bcd_column_text(0, 11);
+		if (strcmp(bcd_column_text(0, 12), bcd_home()) != 0)
+		{
+			feed->paused = true;
+			feed->is_copy = true;
+			feed->paused_reason = pstrdup("this database is a copy of the one that pushed this feed");
+		}
+		feed->key_names = PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(0, 13, &isnull)));
+		MemoryContextSwitchTo(old);
+	}
+	bcd_spi_end(&rights);
+	if (feed == NULL)
+	{
+		MemoryContextDelete(cxt);
+		if (!missing_ok)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("feed \"%s\" does not exist", name),
+					 errhint("SELECT feed FROM bcdelta.feed lists the feeds; bcdelta.track() makes one.")));
+	}
+	return feed;
+}
+
+/*
+ * Reads a feed and looks up what it stands on: the source, the key columns,
+ * the owner.  Raises an error when one of them is gone.
+ */
+BcdFeed *
+bcd_feed_load(const char *name, bool missing_ok)
+{
+	BcdFeed    *feed = bcd_feed_read(name, missing_ok);
+	MemoryContext old;
+	Relation	source;
+
+	if (feed == NULL)
+		return NULL;
+	feed->owner = get_role_oid(feed->owner_name, true);
+	if (!OidIsValid(feed->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("feed \"%s\": its owner, role \"%s\", does not exist",
+						feed->name, feed->owner_name),
+				 errhint("Create the role again, or untrack the feed and track it as another role.")));
+	source = try_relation_open(feed->source, AccessShareLock);
+	if (source == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("feed \"%s\": its source table does not exist any more", feed->name),
+				 errhint("Untrack the feed with SELECT bcdelta.untrack(%s).",
+						 quote_literal_cstr(feed->name))));
+	old = MemoryContextSwitchTo(feed->cxt);
+	feed->keys = bcd_feed_keys(source, feed->key_names, &feed->nkeys);
+	MemoryContextSwitchTo(old);
+	relation_close(source, AccessShareLock);
+	return feed;
+}
+
+void
+bcd_feed_free(BcdFeed *feed)
+{
+	if (feed->row_plan)
+		SPI_freeplan(feed->row_plan);
+	if (feed->exists_plan)
+		SPI_freeplan(feed->exists_plan);
+	MemoryContextDelete(feed->cxt);
+}
+
+/* The equality operator of a key type, schema and all. */
+static char *
+equality_operator(const char *table, const char *column, Oid type)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR);
+	HeapTuple	tuple;
+	Form_pg_operator form;
+	char	   *result;
+
+	if (!OidIsValid(entry->eq_opr))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("key column \"%s\" of table \"%s\" has type %s, which has no equality operator",
+						column, table, format_type_be(type))));
+	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(entry->eq_opr));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", entry->eq_opr);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	result = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
+					  NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
+ * Looks up the key columns by name.
+ */
+BcdKeyColumn *
+bcd_feed_keys(Relation source, Datum key_names, int *nkeys)
+{
+	TupleDesc	desc = RelationGetDescr(source);
+	Datum	   *names;
+	BcdKeyColumn *keys;
+	int			i;
+
+	deconstruct_array(DatumGetArrayTypeP(key_names), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
+					  &names, NULL, nkeys);
+	keys = palloc0(sizeof(BcdKeyColumn) * Max(*nkeys, 1));
+	for (i = 0; i < *nkeys; i++)
+	{
+		BcdKeyColumn *key = &keys[i];
+		const char *name = NameStr(*DatumGetName(names[i]));
+		Form_pg_attribute att;
+
+		key->attnum = get_attnum(RelationGetRelid(source), name);
+		if (key->attnum <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("key column \"%s\" of table \"%s\" does not exist",
+							name, RelationGetRelationName(source))));
+		att = TupleDescAttr(desc, key->attnum - 1);
+		namestrcpy(&key->name, name);
+		key->type = att->atttypid;
+		key->typmod = att->atttypmod;
+		key->collation = att->attcollation;
+		getTypeInputInfo(key->type, &key->input, &key->ioparam);
+		key->equals = equality_operator(RelationGetRelationName(source), name, key->type);
+	}
+	return keys;
+}
+
+/*
+ * Raises an error unless the current user may act for the feed's owner.
+ *
+ * doing completes "permission denied to ...".
+ */
+void
+bcd_feed_check_owner(const BcdFeed *feed, const char *doing)
+{
+	Oid			owner = get_role_oid(feed->owner_name, true);
+
+	if (!superuser() && !(OidIsValid(owner) && has_privs_of_role(GetUserId(), owner)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to %s feed \"%s\"", doing, feed->name),
+				 errdetail("The feed belongs to role \"%s\".", feed->owner_name)));
+}
+
+/* The source as it stands in a FROM clause. */
+char *
+bcd_feed_from(const BcdFeed *feed)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(feed->source)),
+									  get_rel_name(feed->source));
+}
+
+/*
+ * Raises an error unless text is one SQL expression and nothing more.
+ *
+ * It is put between parentheses in statements of ours, so it must not close
+ * them.  what names it in the message, as in: field "price".
+ */
+void
+bcd_expression_check(const char *expression, const char *what)
+{
+	char	   *sql = psprintf("SELECT (%s\n)", expression);
+	List	   *list = bcd_raw_parser(sql);
+	SelectStmt *select;
+
+	if (list_length(list) == 1)
+	{
+		select = (SelectStmt *) linitial_node(RawStmt, list)->stmt;
+		if (IsA(select, SelectStmt) && select->op == SETOP_NONE &&
+			list_length(select->targetList) == 1 &&
+			select->distinctClause == NIL && select->intoClause == NULL &&
+			select->fromClause == NIL && select->whereClause == NULL &&
+			select->groupClause == NIL && select->havingClause == NULL &&
+			select->windowClause == NIL && select->sortClause == NIL &&
+			select->limitCount == NULL && select->limitOffset == NULL &&
+			select->lockingClause == NIL && select->withClause == NULL &&
+			select->valuesLists == NIL)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("%s is not one SQL expression: %s", what, expression)));
+}
+
+/* The texts of a composite key, a JSON array; an error when it is none. */
+static char **
+composite_key(const BcdFeed *feed, const char *key)
+{
+	char	  **texts = palloc(sizeof(char *) * feed->nkeys);
+	Jsonb	   *array = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(key)));
+	int			i;
+
+	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_IS_SCALAR(array) ||
+		JB_ROOT_COUNT(array) != (uint32) feed->nkeys)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feed \"%s\": key %s is not a JSON array of %d texts",
+						feed->name, key, feed->nkeys)));
+	for (i = 0; i < feed->nkeys; i++)
+	{
+		JsonbValue *v = getIthJsonbValueFromContainer(&array->root, i);
+
+		if (v->type != jbvString)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("feed \"%s\": key %s is not a JSON array of %d texts",
+							feed->name, key, feed->nkeys)));
+		texts[i] = pnstrdup(v->val.string.val, v->val.string.len);
+	}
+	return texts;
+}
+
+/*
+ * A key's text as values of the key columns; raises an error when it is not
+ * one.  The result is in the current memory context.
+ */
+Datum *
+bcd_key_parse(const BcdFeed *feed, const char *key)
+{
+	Datum	   *values = palloc(sizeof(Datum) * feed->nkeys);
+	char	  **texts;
+	int			i;
+
+	if (feed->nkeys == 1)
+	{
+		texts = palloc(sizeof(char *));
+		texts[0] = pstrdup(key);
+	}
+	else
+		texts = composite_key(feed, key);
+	for (i = 0; i < feed->nkeys; i++)
+		values[i] = OidInputFunctionCall(feed->keys[i].input, texts[i],
+										 feed->keys[i].ioparam, feed->keys[i].typmod);
+	return values;
+}
+
+/*
+ * An SQL expression over the source row that gives the key's text.
+ */
+char *
+bcd_key_sql(const BcdFeed *feed)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	if (feed->nkeys == 1)
+		appendStringInfo(&sql, "(%s)::pg_catalog.text", quote_identifier(NameStr(feed->keys[0].name)));
+	else
+	{
+		appendStringInfoString(&sql, "pg_catalog.jsonb_build_array(");
+		for (i = 0; i < feed->nkeys; i++)
+			appendStringInfo(&sql, "%s%s::pg_catalog.text", i ? ", " : "",
+							 quote_identifier(NameStr(feed->keys[i].name)));
+		appendStringInfoString(&sql, ")::pg_catalog.text");
+	}
+	return sql.data;
+}
+
+/*
+ * The condition that finds a row by its key columns, given as parameters
+ * from $1 on.
+ */
+char *
+bcd_key_condition(const BcdFeed *feed)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; i < feed->nkeys; i++)
+		appendStringInfo(&sql, "%s%s %s $%d", i ? " AND " : "",
+						 quote_identifier(NameStr(feed->keys[i].name)),
+						 feed->keys[i].equals, i + 1);
+	return sql.data;
+}

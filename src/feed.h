@@ -1,0 +1,106 @@
+/*
+ * feed.h
+ *		Feeds: reading bcdelta.feed, and turning a source row into a payload.
+ */
+#ifndef BCD_FEED_H
+#define BCD_FEED_H
+
+#include "executor/spi.h"
+#include "utils/jsonb.h"
+#include "utils/relcache.h"
+
+#include "resource.h"
+
+typedef enum BcdOnDelete
+{
+	BCD_DELETE_IGNORE,
+	BCD_DELETE_HIDE,
+	BCD_DELETE_DELETE
+} BcdOnDelete;
+
+/* One key column of the source */
+typedef struct BcdKeyColumn
+{
+	NameData	name;
+	AttrNumber	attnum;
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+	Oid			input;			/* type input function and its argument */
+	Oid			ioparam;
+	char	   *equals;			/* "OPERATOR(schema.=)" of its unique index */
+} BcdKeyColumn;
+
+typedef struct BcdFeedField
+{
+	const BcdField *field;
+	char	   *expression;
+} BcdFeedField;
+
+/*
+ * A feed as the worker uses it.  Everything hangs below cxt; the plan is
+ * SPI's and is freed with bcd_feed_free().
+ */
+typedef struct BcdFeed
+{
+	MemoryContext cxt;
+	int32		feed_id;
+	char	   *name;
+	Oid			source;
+	char	   *server;
+	const BcdResource *resource;
+	int			nkeys;
+	BcdKeyColumn *keys;
+	int			nfields;
+	BcdFeedField *fields;
+	BcdOnDelete on_delete;
+	int64		tree_id;		/* option tree_id; 0: the store's default */
+	Oid			owner;			/* valid after bcd_feed_load() */
+	char	   *owner_name;
+	Datum		key_names;		/* name[] */
+	bool		paused;
+	bool		is_copy;		/* tracked in another cluster or database */
+	char	   *paused_reason;
+	SPIPlanPtr	row_plan;
+	SPIPlanPtr	exists_plan;
+} BcdFeed;
+
+typedef enum BcdRowState
+{
+	BCD_ROW_FOUND,
+	BCD_ROW_MISSING,			/* no such row in the source */
+	BCD_ROW_DEFERRED,			/* refers to a row without a link */
+	BCD_ROW_INVALID				/* cannot be sent; see message */
+} BcdRowState;
+
+/* The outcome of reading one source row; in the caller's context */
+typedef struct BcdRow
+{
+	BcdRowState state;
+	Jsonb	   *payload;
+	char	   *waits_feed;
+	char	   *waits_key;
+	char	   *message;
+} BcdRow;
+
+/* catalog and mapping: feed.c */
+extern BcdFeed *bcd_feed_read(const char *name, bool missing_ok);
+extern BcdFeed *bcd_feed_load(const char *name, bool missing_ok);
+extern void bcd_feed_free(BcdFeed *feed);
+extern BcdKeyColumn *bcd_feed_keys(Relation source, Datum key_names, int *nkeys);
+extern void bcd_feed_check_owner(const BcdFeed *feed, const char *doing);
+extern char *bcd_feed_from(const BcdFeed *feed);
+extern void bcd_expression_check(const char *expression, const char *what);
+extern Datum *bcd_key_parse(const BcdFeed *feed, const char *key);
+extern char *bcd_key_sql(const BcdFeed *feed);
+extern char *bcd_key_condition(const BcdFeed *feed);
+extern char *bcd_home(void);
+
+/* one row: row.c */
+extern void bcd_feed_prepare(BcdFeed *feed);
+extern char *bcd_feed_select(const BcdFeed *feed);
+extern int64 bcd_feed_count(BcdFeed *feed);
+extern bool bcd_feed_exists(BcdFeed *feed, const char *key);
+extern void bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row);
+
+#endif							/* BCD_FEED_H */

@@ -1,0 +1,451 @@
+/*
+ * fold.c
+ *		From bcdelta.change to bcdelta.pending.
+ *
+ * Changes are taken out of the table as they come (drain.c) and marked as
+ * pending rows, many in one statement.  The order does not matter for that:
+ * marking a row says that the source has to be looked at, not what it held.
+ *
+ * It does matter for changed keys, because links move with them.  Those are
+ * put aside into bcdelta.move first.  Once every committed change has been
+ * taken out of the table, all key changes of each statement in bcdelta.move
+ * are there, and so are all those that they build on: a statement that finds
+ * a key as another one has left it has waited for its locks, so it committed
+ * later and has the higher number.  Then links are moved, statement by
+ * statement, all rows of a statement at once.  Statements that have no key in
+ * common go together.
+ *
+ * As long as a key change is put aside, a row of either key must not be
+ * pushed: its link may be under the other one.  Changes of such keys are
+ * dropped here, since both keys are marked when the link has moved; what is
+ * pending already is held back by bcd_fold_moving().
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "bcdelta.h"
+#include "compat.h"
+#include "db.h"
+#include "drain.h"
+#include "fold.h"
+
+/* What a changed row becomes, unless a request for it is under way */
+#define MARK_PENDING \
+	" ON CONFLICT (feed, key) DO UPDATE SET" \
+	" state = CASE p.state WHEN 'in_flight' THEN 'in_flight' ELSE 'ready' END," \
+	" again = (p.state = 'in_flight')," \
+	" attempts = CASE p.state WHEN 'in_flight' THEN p.attempts ELSE 0 END," \
+	" next_attempt_at = NULL, last_error = NULL, waits_feed = NULL, waits_key = NULL," \
+	" changed_at = least(p.changed_at, excluded.changed_at)" \
+	" WHERE NOT (p.state = 'in_flight' AND p.again)" \
+	" AND NOT (p.state = 'ready' AND p.attempts = 0 AND p.next_attempt_at IS NULL" \
+	"  AND p.last_error IS NULL AND p.changed_at <= excluded.changed_at)"
+
+/*
+ * Feeds that nobody is about to remove.  One whose row is locked is left for
+ * later; one that does not exist is not among the known.
+ */
+static BcdStatement lock_feeds = {
+	"SELECT feed_id FROM bcdelta.feed WHERE feed_id = ANY ($1) FOR KEY SHARE SKIP LOCKED",
+	1, {INT4ARRAYOID}
+};
+static BcdStatement known_feeds = {
+	"SELECT feed_id FROM bcdelta.feed WHERE feed_id = ANY ($1)",
+	1, {INT4ARRAYOID}
+};
+
+static BcdStatement mark_keys = {
+	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
+	" SELECT f.feed, c.key, min(c.changed_at)"
+	" FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at) JOIN bcdelta.feed AS f USING (feed_id)"
+	" WHERE NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.key = c.key))"
+	" AND NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.moved_from = c.key))"
+	" GROUP BY f.feed, c.key ORDER BY f.feed, c.key"
+	MARK_PENDING,
+	4, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, BOOLOID}
+};
+
+static BcdStatement put_moves = {
+	"INSERT INTO bcdelta.move (feed_id, key, moved_from, move_id, changed_at)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5)",
+	5, {INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID}
+};
+
+/* A row of the source without a key cannot be told from others. */
+static BcdStatement mark_without_key = {
+	"INSERT INTO bcdelta.pending AS p (feed, key, state, changed_at, last_error)"
+	" SELECT feed, '[null]', 'failed', $2,"
+	" 'a row whose key is null was changed; give it a key, then mark it'"
+	" FROM bcdelta.feed WHERE feed_id = $1"
+	" ON CONFLICT (feed, key) DO UPDATE SET state = 'failed', last_error = excluded.last_error,"
+	" changed_at = least(p.changed_at, excluded.changed_at)",
+	2, {INT4OID, TIMESTAMPTZOID}
+};
+
+/* Everything that is known of a feed: what is in the store, what is pending */
+static BcdStatement mark_known = {
+	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
+	" SELECT f.feed, k.key, $2 FROM bcdelta.feed AS f JOIN LATERAL ("
+	"  SELECT l.key FROM bcdelta.link AS l WHERE l.feed = f.feed"
+	"  UNION SELECT q.key FROM bcdelta.pending AS q WHERE q.feed = f.feed AND q.key <> '[null]'"
+	" ) AS k ON true WHERE f.feed_id = $1"
+	MARK_PENDING,
+	2, {INT4OID, TIMESTAMPTZOID}
+};
+
+static BcdStatement pause_feed = {
+	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = format("
+	" 'a key column of table %s (%s) was renamed or dropped, so changes since %s are not known row by row;"
+	" untrack and track the feed with its new key, or give the column its name back; then resume and mark_all',"
+	" source, array_to_string(key, ', '), $2)"
+	" WHERE feed_id = (SELECT feed_id FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED)",
+	2, {INT4OID, TIMESTAMPTZOID}
+};
+
+/* Columns of many changes as arrays, for unnest() */
+typedef struct BcdArrays
+{
+	int			n;
+	Datum	   *feed_ids;
+	Datum	   *keys;
+	Datum	   *moved_froms;
+	Datum	   *move_ids;
+	Datum	   *changed_ats;
+} BcdArrays;
+
+static void
+arrays_init(BcdArrays *arrays, int max)
+{
+	Size		bytes = sizeof(Datum) * Max(max, 1);
+
+	arrays->n = 0;
+	arrays->feed_ids = palloc(bytes);
+	arrays->keys = palloc(bytes);
+	arrays->moved_froms = palloc(bytes);
+	arrays->move_ids = palloc(bytes);
+	arrays->changed_ats = palloc(bytes);
+}
+
+static void
+arrays_add(BcdArrays *arrays, const BcdChange *change)
+{
+	int			n = arrays->n++;
+
+	arrays->feed_ids[n] = Int32GetDatum(change->feed_id);
+	arrays->keys[n] = CStringGetTextDatum(change->key);
+	arrays->moved_froms[n] = change->moved_from ? CStringGetTextDatum(change->moved_from) : 0;
+	arrays->move_ids[n] = Int64GetDatum(change->move_id);
+	arrays->changed_ats[n] = TimestampTzGetDatum(change->changed_at);
+}
+
+static Datum
+int4_array(Datum *values, int n)
+{
+	return PointerGetDatum(construct_array(values, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+}
+
+static Datum
+int8_array(Datum *values, int n)
+{
+	return PointerGetDatum(construct_array(values, n, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static Datum
+timestamptz_array(Datum *values, int n)
+{
+	return PointerGetDatum(construct_array(values, n, TIMESTAMPTZOID, sizeof(TimestampTz),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static Datum
+text_array(Datum *values, int n)
+{
+	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+static void
+fold_keys(BcdArrays *arrays, bool moves_exist)
+{
+	Datum		args[4];
+
+	if (arrays->n == 0)
+		return;
+	args[0] = int4_array(arrays->feed_ids, arrays->n);
+	args[1] = text_array(arrays->keys, arrays->n);
+	args[2] = timestamptz_array(arrays->changed_ats, arrays->n);
+	args[3] = BoolGetDatum(moves_exist);
+	bcd_execute(&mark_keys, args, NULL);
+}
+
+static void
+fold_moves(BcdArrays *arrays)
+{
+	Datum		args[5];
+
+	if (arrays->n == 0)
+		return;
+	args[0] = int4_array(arrays->feed_ids, arrays->n);
+	args[1] = text_array(arrays->keys, arrays->n);
+	args[2] = text_array(arrays->moved_froms, arrays->n);
+	args[3] = int8_array(arrays->move_ids, arrays->n);
+	args[4] = timestamptz_array(arrays->changed_ats, arrays->n);
+	bcd_execute(&put_moves, args, NULL);
+}
+
+/* Is this feed id among the values of the last result's first column? */
+static int32 *
+result_ids(uint64 n)
+{
+	int32	   *ids = palloc(sizeof(int32) * Max(n, 1));
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+
+		ids[i] = DatumGetInt32(bcd_column_datum(i, 1, &isnull));
+	}
+	return ids;
+}
+
+static bool
+is_among(const int32 *ids, uint64 n, int32 id)
+{
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+/* The ids of the feeds that have changes here */
+static Datum
+feeds_of(const BcdDrain *drain)
+{
+	int32	   *ids = palloc(sizeof(int32) * (drain->nchanges + 1));
+	Datum	   *values;
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < drain->nchanges; i++)
+	{
+		int32		id = drain->changes[i].feed_id;
+
+		if ((n == 0 || ids[n - 1] != id) && !is_among(ids, n, id))
+			ids[n++] = id;
+	}
+	values = palloc(sizeof(Datum) * (n + 1));
+	for (i = 0; i < n; i++)
+		values[i] = Int32GetDatum(ids[i]);
+	return int4_array(values, n);
+}
+
+static void
+fold_feed(BcdStatement *statement, const BcdChange *change)
+{
+	Datum		args[2];
+
+	args[0] = Int32GetDatum(change->feed_id);
+	args[1] = TimestampTzGetDatum(change->changed_at);
+	bcd_execute(statement, args, NULL);
+}
+
+/*
+ * Removes the changes that were read from the table, and sorts them by what
+ * has to be done for them.  Returns the number removed.
+ *
+ * Those of whole feeds are done at once, but for the same feed only once in a
+ * row: a truncated table of many partitions has one for each.
+ */
+static int64
+remove_changes(BcdDrain *drain, BcdArrays *keys, BcdArrays *moves)
+{
+	Datum		arg = feeds_of(drain);
+	uint64		nlocked = bcd_execute(&lock_feeds, &arg, NULL);
+	int32	   *locked = result_ids(nlocked);
+	uint64		nknown = bcd_execute(&known_feeds, &arg, NULL);
+	int32	   *known = result_ids(nknown);
+	const BcdChange *whole = NULL;
+	int64		removed = 0;
+	int			i;
+
+	for (i = 0; i < drain->nchanges; i++)
+	{
+		BcdChange  *change = &drain->changes[i];
+
+		if (!is_among(locked, nlocked, change->feed_id) &&
+			is_among(known, nknown, change->feed_id))
+		{
+			bcd_drain_leave(drain, i);
+			continue;
+		}
+		if (!bcd_drain_remove(drain, i))
+			continue;
+		removed++;
+		if (!is_among(known, nknown, change->feed_id))
+			continue;
+		if (change->op == BCD_OP_CHANGE && change->key)
+			arrays_add(keys, change);
+		else if (change->op == BCD_OP_MOVE && change->key && change->moved_from)
+			arrays_add(moves, change);
+		else if (whole == NULL || whole->feed_id != change->feed_id || whole->op != change->op)
+		{
+			whole = change;
+			fold_feed(change->op == BCD_OP_NO_KEY ? &mark_without_key : &mark_known, change);
+			if (change->op == BCD_OP_ANY)
+				fold_feed(&pause_feed, change);
+		}
+	}
+	return removed;
+}
+
+static BcdStatement any_moves = {
+	"SELECT feed_id FROM bcdelta.feed WHERE feed_id IN (SELECT feed_id FROM bcdelta.move)"
+	" FOR KEY SHARE SKIP LOCKED",
+	0
+};
+
+/*
+ * The first statement that cannot be moved together with those before it:
+ * because it has a key in common with one of them, or because a row of its
+ * keys is in flight.  Null: all of them can.
+ */
+static BcdStatement first_apart = {
+	"SELECT min(b.move_id) FROM ("
+	"  SELECT k.move_id, dense_rank() OVER (PARTITION BY k.key ORDER BY k.move_id) AS nth"
+	"  FROM (SELECT key, move_id FROM bcdelta.move WHERE feed_id = $1"
+	"   UNION SELECT moved_from, move_id FROM bcdelta.move WHERE feed_id = $1) AS k"
+	" UNION ALL"
+	"  SELECT m.move_id, 2 FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)"
+	"  JOIN bcdelta.pending AS p ON p.feed = f.feed AND p.state = 'in_flight' AND p.key IN (m.key, m.moved_from)"
+	"  WHERE m.feed_id = $1) AS b"
+	" WHERE b.nth = 2",
+	1, {INT4OID}
+};
+
+/*
+ * Moves the links, all at once: the sort makes sure that all have left their
+ * old keys before the first one takes its new key.
+ *
+ * A link does not move to a key that has a link which stays, and so it stays
+ * itself, and may be in the way of others.
+ */
+static BcdStatement move_links = {
+	"WITH RECURSIVE m AS ("
+	"  SELECT f.feed, m.key, m.moved_from FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)"
+	"  WHERE m.feed_id = $1 AND m.move_id < $2),"
+	" stays AS ("
+	"  SELECT m.moved_from FROM m JOIN bcdelta.link AS l ON l.feed = m.feed AND l.key = m.key"
+	"  WHERE NOT EXISTS (SELECT FROM m AS n WHERE n.moved_from = m.key)"
+	" UNION"
+	"  SELECT m.moved_from FROM stays JOIN m ON m.key = stays.moved_from),"
+	" gone AS ("
+	"  DELETE FROM bcdelta.link AS l USING m WHERE l.feed = m.feed AND l.key = m.moved_from"
+	"  AND NOT EXISTS (SELECT FROM stays WHERE stays.moved_from = l.key)"
+	"  RETURNING l.feed, m.key, l.store_id, l.payload, l.pushed_at)"
+	" INSERT INTO bcdelta.link (feed, key, store_id, payload, pushed_at)"
+	" SELECT feed, key, store_id, payload, pushed_at FROM gone ORDER BY key",
+	2, {INT4OID, INT8OID}
+};
+
+static BcdStatement mark_moved = {
+	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
+	" SELECT f.feed, k.key, min(m.changed_at)"
+	" FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)"
+	" CROSS JOIN LATERAL (VALUES (m.key), (m.moved_from)) AS k(key)"
+	" WHERE m.feed_id = $1 AND m.move_id < $2"
+	" GROUP BY f.feed, k.key ORDER BY k.key"
+	MARK_PENDING,
+	2, {INT4OID, INT8OID}
+};
+
+static BcdStatement remove_moves = {
+	"DELETE FROM bcdelta.move WHERE feed_id = $1 AND move_id < $2",
+	2, {INT4OID, INT8OID}
+};
+
+/* Moves the links of one feed, as far as that is possible now. */
+static void
+move_feed(int32 feed_id)
+{
+	Datum		args[2];
+	bool		all;
+
+	args[0] = Int32GetDatum(feed_id);
+	do
+	{
+		int64		end;
+
+		bcd_execute(&first_apart, args, NULL);
+		end = bcd_column_int64(0, 1, &all);
+		args[1] = Int64GetDatum(all ? PG_INT64_MAX : end);
+		bcd_execute(&move_links, args, NULL);
+		bcd_execute(&mark_moved, args, NULL);
+	} while (bcd_execute(&remove_moves, args, NULL) > 0 && !all);
+}
+
+/*
+ * Moves up to about max_rows changes from bcdelta.change to bcdelta.pending;
+ * returns how many it took from there, 0 when there are none.
+ *
+ * In a transaction of its own, between bcd_tx_begin() and bcd_tx_commit().
+ */
+int64
+bcd_fold(long max_rows)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta fold",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	BcdDrain   *drain = bcd_drain_read(max_rows);
+	BcdArrays	keys;
+	BcdArrays	moves;
+	int64		removed = 0;
+	uint64		nmoving;
+	int32	   *moving;
+	uint64		i;
+
+	if (drain->nchanges > 0)
+	{
+		arrays_init(&keys, drain->nchanges);
+		arrays_init(&moves, drain->nchanges);
+		removed = remove_changes(drain, &keys, &moves);
+		fold_moves(&moves);
+	}
+	nmoving = bcd_execute(&any_moves, NULL, NULL);
+	moving = result_ids(nmoving);
+	if (drain->nchanges > 0)
+		fold_keys(&keys, nmoving > 0);
+	for (i = 0; i < nmoving && drain->complete; i++)
+		move_feed(moving[i]);
+	bcd_drain_end(drain);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	return removed;
+}
+
+PG_FUNCTION_INFO_V1(bcdelta_fold);
+
+/*
+ * For tests that have to fold at a moment of their choice: no SQL function of
+ * the extension.  A superuser can create one:
+ *     CREATE FUNCTION fold(bigint) RETURNS bigint LANGUAGE c AS 'bcdelta', 'bcdelta_fold';
+ */
+Datum
+bcdelta_fold(PG_FUNCTION_ARGS)
+{
+	BcdRights	rights;
+	int64		removed;
+
+	bcd_spi_begin(&rights);
+	removed = bcd_fold((long) PG_GETARG_INT64(0));
+	bcd_spi_end(&rights);
+	PG_RETURN_INT64(removed);
+}

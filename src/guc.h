@@ -1,0 +1,16 @@
+/*
+ * guc.h
+ *		Settings.
+ */
+#ifndef BCD_GUC_H
+#define BCD_GUC_H
+
+extern char *bcd_databases;
+extern int	bcd_naptime;		/* seconds */
+extern int	bcd_lock_timeout;	/* milliseconds */
+extern int	bcd_result_retention;	/* days */
+
+extern void bcd_guc_define(void);
+extern List *bcd_database_list(void);
+
+#endif							/* BCD_GUC_H */

@@ -1,0 +1,232 @@
+/*
+ * item.c
+ *		Items: their life, their queues, and the decisions made of them.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "engine.h"
+#include "payload.h"
+#include "queue.h"
+#include "results.h"
+
+/* An item for a key, not yet in a queue. */
+BcdItem *
+bcd_item_create(BcdLane *lane, const char *key)
+{
+	MemoryContext cxt = AllocSetContextCreate(lane->cxt, "bcdelta item", ALLOCSET_SMALL_SIZES);
+	BcdItem    *item = MemoryContextAllocZero(cxt, sizeof(BcdItem));
+
+	item->cxt = cxt;
+	item->key = MemoryContextStrdup(cxt, key);
+	item->group = INT_MAX;
+	lane->items++;
+	return item;
+}
+
+/* The item leaves the run. */
+void
+bcd_item_free(BcdLane *lane, BcdItem *item)
+{
+	lane->items--;
+	MemoryContextDelete(item->cxt);
+}
+
+void
+bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage)
+{
+	dlist_push_tail(&lane->queue[stage], &item->node);
+	lane->queued[stage]++;
+}
+
+/* To the head of a queue: an item that was to be sent already. */
+void
+bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage)
+{
+	dlist_push_head(&lane->queue[stage], &item->node);
+	lane->queued[stage]++;
+}
+
+/* The next item of a queue, or NULL. */
+BcdItem *
+bcd_item_pop(BcdLane *lane, BcdStage stage)
+{
+	if (dlist_is_empty(&lane->queue[stage]))
+		return NULL;
+	lane->queued[stage]--;
+	return dlist_container(BcdItem, node, dlist_pop_head_node(&lane->queue[stage]));
+}
+
+/* The item is finished. */
+void
+bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link)
+{
+	BcdDecision *d = &item->decision;
+
+	d->made = true;
+	d->leaves = true;
+	d->outcome = outcome;
+	d->link = link;
+	d->pending = BCD_PENDING_DONE;
+}
+
+/* The item is given up until its row changes or somebody says retry(). */
+void
+bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error)
+{
+	BcdDecision *d = &item->decision;
+
+	d->made = true;
+	d->leaves = true;
+	d->outcome = outcome;
+	d->link = BCD_LINK_KEEP;
+	d->pending = BCD_PENDING_FAIL;
+	d->error = error;
+}
+
+/* The item is tried again later, from the start: the row is read anew. */
+void
+bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error)
+{
+	BcdDecision *d = &item->decision;
+
+	d->made = true;
+	d->leaves = true;
+	d->outcome = BCD_RETRY;
+	d->link = BCD_LINK_KEEP;
+	d->pending = BCD_PENDING_WAIT;
+	d->delay_ms = delay_ms;
+	d->error = error;
+}
+
+/* The item goes on to another stage; nothing is recorded. */
+void
+bcd_decide_stage(BcdItem *item, BcdStage stage)
+{
+	BcdDecision *d = &item->decision;
+
+	d->made = true;
+	d->leaves = false;
+	d->next = stage;
+	d->outcome = BCD_NO_OUTCOME;
+	d->link = BCD_LINK_KEEP;
+	d->pending = BCD_PENDING_KEEP;
+}
+
+/*
+ * Decides what an item with a link needs: nothing, or an update with the
+ * fields in which the record differs.
+ */
+void
+bcd_item_wants_write(BcdLane *lane, BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	item->body = bcd_payload_changes(lane->feed->resource, item->wanted, item->known);
+	MemoryContextSwitchTo(old);
+	if (bcd_payload_count(item->body) > 0)
+		bcd_decide_stage(item, BCD_UPDATE);
+	else if (item->looked_up)
+		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
+	else
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+}
+
+static const char *const outcome_names[] = {
+	[BCD_NO_OUTCOME] = "",
+	[BCD_CREATED] = "created",
+	[BCD_UPDATED] = "updated",
+	[BCD_DELETED] = "deleted",
+	[BCD_HIDDEN] = "hidden",
+	[BCD_LINKED] = "linked",
+	[BCD_UNCHANGED] = "unchanged",
+	[BCD_FAILED] = "failed",
+	[BCD_RETRY] = "retry",
+	[BCD_DEFERRED] = "deferred",
+	[BCD_INVALID] = "invalid",
+};
+
+const char *
+bcd_outcome_name(BcdOutcome outcome)
+{
+	return outcome_names[outcome];
+}
+
+/* Adds an outcome to a run's totals.  Deferred rows are counted at its end. */
+void
+bcd_count_outcome(BcdRun *run, BcdOutcome outcome)
+{
+	BcdRunCounts *c = &run->counts;
+
+	switch (outcome)
+	{
+		case BCD_CREATED:
+			c->created++;
+			break;
+		case BCD_UPDATED:
+			c->updated++;
+			break;
+		case BCD_DELETED:
+		case BCD_HIDDEN:
+			c->deleted++;
+			break;
+		case BCD_LINKED:
+			c->linked++;
+			break;
+		case BCD_UNCHANGED:
+			c->unchanged++;
+			break;
+		case BCD_FAILED:
+		case BCD_INVALID:
+			c->failed++;
+			break;
+		case BCD_DEFERRED:
+			if (!run->kind->claims)
+				c->deferred++;
+			break;
+		case BCD_NO_OUTCOME:
+		case BCD_RETRY:
+			break;
+	}
+}
+
+/* Writes an item's decision to the tables; in a transaction. */
+void
+bcd_item_record(BcdLane *lane, BcdItem *item)
+{
+	Assert(item->decision.made);
+	bcd_queue_apply(lane, item);
+	if (item->decision.outcome != BCD_NO_OUTCOME && lane->run->kind->results)
+		bcd_result_insert(lane, item);
+}
+
+/*
+ * After the commit: the item leaves, or goes on.  stage is the one it comes
+ * from, -1 for a new item; to the same stage it returns at the head.
+ */
+void
+bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
+{
+	BcdDecision d = item->decision;
+
+	memset(&item->decision, 0, sizeof(item->decision));
+	bcd_count_outcome(lane->run, d.outcome);
+	lane->outcomes[d.outcome]++;
+	lane->run->counts.conflicts += d.conflicts;
+	if (d.leaves)
+	{
+		lane->run->progress.done++;
+		bcd_item_free(lane, item);
+		return;
+	}
+	if (d.clashes)
+	{
+		item->clashed = true;
+		item->duplicate = d.error;
+	}
+	if ((int) d.next == stage)
+		bcd_item_first(lane, item, d.next);
+	else
+		bcd_item_queue(lane, item, d.next);
+}

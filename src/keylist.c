@@ -1,0 +1,146 @@
+/*
+ * keylist.c
+ *		The keys of a source table as of one moment, read in portions.
+ *
+ * The keys are read in one transaction, as the feed's owner, into a
+ * tuplestore that outlives it; so neither a snapshot nor a lock is held while
+ * requests are waited for, and memory stays flat: what does not fit into
+ * work_mem is in a temporary file.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+#include "db.h"
+#include "feed.h"
+#include "keylist.h"
+
+#define FETCH_ROWS 1000
+
+struct BcdKeyList
+{
+	MemoryContext cxt;
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	TupleTableSlot *slot;
+	int64		count;
+	List	   *current;		/* put back before, and read again now */
+	List	   *back;			/* put back for the next time */
+};
+
+static void
+fill(BcdKeyList *list, BcdFeed *feed)
+{
+	char	   *sql = psprintf("SELECT %s FROM %s", bcd_key_sql(feed), bcd_feed_from(feed));
+	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
+	Portal		portal;
+	uint64		i;
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	do
+	{
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		for (i = 0; i < SPI_processed; i++)
+		{
+			bool		isnull;
+			Datum		key = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+
+			tuplestore_putvalues(list->store, list->desc, &key, &isnull);
+		}
+		list->count += SPI_processed;
+		SPI_freetuptable(SPI_tuptable);
+		CHECK_FOR_INTERRUPTS();
+	} while (SPI_processed == FETCH_ROWS);
+	SPI_cursor_close(portal);
+	SPI_freeplan(plan);
+}
+
+/*
+ * Reads the keys of a feed's source, in a transaction of the caller.  The
+ * list lives in the caller's context, beyond the transaction.
+ */
+BcdKeyList *
+bcd_keylist_create(BcdFeed *feed)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta keys",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	BcdKeyList *list = palloc0(sizeof(BcdKeyList));
+	BcdRights	rights;
+
+	list->cxt = cxt;
+	list->desc = CreateTemplateTupleDesc(1);
+	TupleDescInitEntry(list->desc, 1, "key", TEXTOID, -1, 0);
+	list->slot = MakeSingleTupleTableSlot(list->desc, &TTSOpsMinimalTuple);
+	/* interXact: its file is not closed at the end of this transaction */
+	list->store = tuplestore_begin_heap(false, true, work_mem);
+	MemoryContextSwitchTo(old);
+
+	bcd_become(&rights, feed->owner, true);
+	fill(list, feed);
+	bcd_become_again(&rights);
+	return list;
+}
+
+/* The next key, palloc'd; NULL at the end. */
+char *
+bcd_keylist_next(BcdKeyList *list)
+{
+	bool		isnull;
+	Datum		key;
+
+	if (list->current != NIL)
+	{
+		char	   *first = linitial(list->current);
+
+		list->current = list_delete_first(list->current);
+		return first;
+	}
+	do
+	{
+		if (!tuplestore_gettupleslot(list->store, true, true, list->slot))
+			return NULL;
+		key = slot_getattr(list->slot, 1, &isnull);
+	} while (isnull);
+	return TextDatumGetCString(key);
+}
+
+/* A key that is to be read once more, after bcd_keylist_again(). */
+void
+bcd_keylist_put_back(BcdKeyList *list, const char *key)
+{
+	MemoryContext old = MemoryContextSwitchTo(list->cxt);
+
+	list->back = lappend(list->back, pstrdup(key));
+	MemoryContextSwitchTo(old);
+}
+
+/* The keys that were put back come again. */
+void
+bcd_keylist_again(BcdKeyList *list)
+{
+	list->current = list->back;
+	list->back = NIL;
+}
+
+int64
+bcd_keylist_count(const BcdKeyList *list)
+{
+	return list->count;
+}
+
+void
+bcd_keylist_free(BcdKeyList *list)
+{
+	ExecDropSingleTupleTableSlot(list->slot);
+	tuplestore_end(list->store);
+	MemoryContextDelete(list->cxt);
+}

@@ -1,0 +1,19 @@
+/*
+ * keylist.h
+ *		The keys of a source table as of one moment, read in portions.
+ */
+#ifndef BCD_KEYLIST_H
+#define BCD_KEYLIST_H
+
+#include "feed.h"
+
+typedef struct BcdKeyList BcdKeyList;
+
+extern BcdKeyList *bcd_keylist_create(BcdFeed *feed);
+extern char *bcd_keylist_next(BcdKeyList *list);
+extern void bcd_keylist_put_back(BcdKeyList *list, const char *key);
+extern void bcd_keylist_again(BcdKeyList *list);
+extern int64 bcd_keylist_count(const BcdKeyList *list);
+extern void bcd_keylist_free(BcdKeyList *list);
+
+#endif							/* BCD_KEYLIST_H */

@@ -1,0 +1,216 @@
+/*
+ * keytext.c
+ *		The text of a row's key.
+ *
+ * One key column: the text that its type's output function gives.  Several: a
+ * JSON array of those texts, exactly as jsonb prints it.  The worker, the
+ * triggers of all sessions and the mark functions have to come to the same
+ * text for the same row, so whatever changes the output of a type is pinned
+ * while a key is printed.  The output function, not a cast: a cast of boolean
+ * or character(n) to text gives something else.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+
+#include "keytext.h"
+
+/* Enough for the digits of a bigint */
+#define MAX_DIGITS		24
+
+/*
+ * Does the text of this type depend on a setting?  When unsure, yes: it
+ * costs a few microseconds per statement.
+ */
+static bool
+depends_on_settings(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case BOOLOID:
+		case CHAROID:
+		case NAMEOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case UUIDOID:
+		case INETOID:
+		case CIDROID:
+		case MACADDROID:
+		case MACADDR8OID:
+		case BITOID:
+		case VARBITOID:
+			return false;
+		default:
+			return !type_is_enum(type);
+	}
+}
+
+static BcdKeyKind
+key_kind(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case INT2OID:
+			return BCD_KEY_INT2;
+		case INT4OID:
+			return BCD_KEY_INT4;
+		case INT8OID:
+			return BCD_KEY_INT8;
+		case TEXTOID:
+		case VARCHAROID:
+			return BCD_KEY_TEXT;
+		default:
+			return BCD_KEY_OTHER;
+	}
+}
+
+/*
+ * Prepares to print keys of these types.
+ */
+BcdKeyText *
+bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt)
+{
+	BcdKeyText *keytext = MemoryContextAllocZero(cxt, sizeof(BcdKeyText));
+	int			i;
+
+	keytext->nparts = nparts;
+	keytext->parts = MemoryContextAllocZero(cxt, sizeof(BcdKeyPart) * nparts);
+	for (i = 0; i < nparts; i++)
+	{
+		BcdKeyPart *part = &keytext->parts[i];
+
+		part->kind = key_kind(types[i]);
+		if (part->kind == BCD_KEY_OTHER)
+		{
+			Oid			output;
+
+			getTypeOutputInfo(types[i], &output, &part->varlena);
+			fmgr_info_cxt(output, &part->output, cxt);
+		}
+		if (depends_on_settings(types[i]))
+			keytext->pinned = true;
+	}
+	return keytext;
+}
+
+static void
+pin(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Sets all settings that the text of a key depends on, in the current GUC
+ * nesting level.
+ */
+void
+bcd_keytext_pin_settings(void)
+{
+	pin("datestyle", "ISO, YMD");
+	pin("timezone", "UTC");
+	pin("intervalstyle", "postgres");
+	pin("extra_float_digits", "1");
+	pin("bytea_output", "hex");
+	pin("lc_monetary", "C");
+	/* reg* types print a schema or not */
+	pin("search_path", "pg_catalog, pg_temp");
+}
+
+/*
+ * The same in a nesting level of its own, when these keys depend on them.
+ *
+ * The result is for bcd_keytext_unpin(); after an error (sub)transaction
+ * abort puts the settings back.
+ */
+int
+bcd_keytext_pin(const BcdKeyText *keytext)
+{
+	int			level;
+
+	if (!keytext->pinned)
+		return 0;
+	level = NewGUCNestLevel();
+	bcd_keytext_pin_settings();
+	return level;
+}
+
+void
+bcd_keytext_unpin(int level)
+{
+	if (level > 0)
+		AtEOXact_GUC(true, level);
+}
+
+/* The text of one column; text types are not copied when they need not be. */
+static void
+append_part(BcdKeyPart *part, Datum value, bool quoted, StringInfo out)
+{
+	char		digits[MAX_DIGITS];
+	char	   *string = digits;
+
+	switch (part->kind)
+	{
+		case BCD_KEY_INT2:
+			pg_itoa(DatumGetInt16(value), digits);
+			break;
+		case BCD_KEY_INT4:
+			pg_ltoa(DatumGetInt32(value), digits);
+			break;
+		case BCD_KEY_INT8:
+			pg_lltoa(DatumGetInt64(value), digits);
+			break;
+		case BCD_KEY_TEXT:
+			if (!quoted)
+			{
+				struct varlena *plain = PG_DETOAST_DATUM_PACKED(value);
+
+				appendBinaryStringInfo(out, VARDATA_ANY(plain), VARSIZE_ANY_EXHDR(plain));
+				return;
+			}
+			string = TextDatumGetCString(value);
+			break;
+		case BCD_KEY_OTHER:
+			if (part->varlena)
+				value = PointerGetDatum(PG_DETOAST_DATUM(value));
+			string = OutputFunctionCall(&part->output, value);
+			break;
+	}
+	if (quoted)
+		escape_json(out, string);
+	else
+		appendStringInfoString(out, string);
+}
+
+/*
+ * Appends the text of a key, none of whose columns is null.
+ *
+ * What is allocated on the way is left in the current memory context.
+ */
+void
+bcd_keytext_append(BcdKeyText *keytext, const Datum *values, StringInfo out)
+{
+	int			i;
+
+	if (keytext->nparts == 1)
+	{
+		append_part(&keytext->parts[0], values[0], false, out);
+		return;
+	}
+	for (i = 0; i < keytext->nparts; i++)
+	{
+		appendStringInfoString(out, i == 0 ? "[" : ", ");
+		append_part(&keytext->parts[i], values[i], true, out);
+	}
+	appendStringInfoChar(out, ']');
+}

@@ -1,0 +1,43 @@
+/*
+ * keytext.h
+ *		The text of a row's key.
+ */
+#ifndef BCD_KEYTEXT_H
+#define BCD_KEYTEXT_H
+
+#include "access/tupdesc.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+
+typedef enum BcdKeyKind
+{
+	BCD_KEY_INT2,
+	BCD_KEY_INT4,
+	BCD_KEY_INT8,
+	BCD_KEY_TEXT,				/* text and varchar */
+	BCD_KEY_OTHER
+} BcdKeyKind;
+
+/* How to print one key column */
+typedef struct BcdKeyPart
+{
+	BcdKeyKind	kind;
+	FmgrInfo	output;			/* of BCD_KEY_OTHER */
+	bool		varlena;		/* output function wants it detoasted */
+} BcdKeyPart;
+
+/* How to print a key; as long as the memory it was made in */
+typedef struct BcdKeyText
+{
+	int			nparts;
+	BcdKeyPart *parts;
+	bool		pinned;			/* depends on settings: see bcd_keytext_pin() */
+} BcdKeyText;
+
+extern BcdKeyText *bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt);
+extern int	bcd_keytext_pin(const BcdKeyText *keytext);
+extern void bcd_keytext_unpin(int level);
+extern void bcd_keytext_pin_settings(void);
+extern void bcd_keytext_append(BcdKeyText *keytext, const Datum *values, StringInfo out);
+
+#endif							/* BCD_KEYTEXT_H */

@@ -1,0 +1,148 @@
+/*
+ * link.c
+ *		The run that matches source rows to the records of the first load.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "db.h"
+#include "engine.h"
+#include "payload.h"
+#include "queue.h"
+#include "results.h"
+
+/* Rows read in one transaction */
+#define READ_ROWS		250
+
+/* What is to be done of a source row that has no link yet. */
+static void
+decide_row(BcdLane *lane, BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdRow		row;
+
+	bcd_feed_row(lane->feed, item->key, &row);
+	item->wanted = row.payload;
+	switch (row.state)
+	{
+		case BCD_ROW_FOUND:
+			bcd_decide_stage(item, BCD_LOOKUP);
+			bcd_natural_key(lane, item);
+			break;
+		case BCD_ROW_MISSING:
+			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+			break;
+		case BCD_ROW_DEFERRED:
+			bcd_keylist_put_back(lane->keys, item->key);
+			bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
+			item->decision.error = psprintf("waits for row %s of feed \"%s\" to be linked",
+											row.waits_key, row.waits_feed);
+			break;
+		case BCD_ROW_INVALID:
+			bcd_decide_failed(item, BCD_INVALID, row.message);
+			break;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The next source rows.  Those of a feed that refers to itself (categories)
+ * are tried again as long as another one of them was linked.
+ */
+static List *
+link_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	List	   *items = NIL;
+	int			n;
+
+	if (lane->keys == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(lane->cxt);
+
+		lane->keys = bcd_keylist_create(lane->feed);
+		MemoryContextSwitchTo(old);
+		run->progress.total += bcd_keylist_count(lane->keys);
+	}
+	for (n = 0; n < READ_ROWS; n++)
+	{
+		char	   *key = bcd_keylist_next(lane->keys);
+		MemoryContext old;
+		BcdItem    *item;
+
+		if (key == NULL)
+			break;
+		item = bcd_item_create(lane, key);
+		old = MemoryContextSwitchTo(cxt);
+		items = lappend(items, item);
+		MemoryContextSwitchTo(old);
+		bcd_queue_link_of(lane, item);
+		if (item->store_id != 0)
+			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+		else
+			decide_row(lane, item);
+	}
+	return items;
+}
+
+static void
+link_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
+{
+	char	   *other;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	if (store_id == 0)
+	{
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+		bcd_discrepancy_insert(lane, item->key, 0, "missing_in_store",
+							   lane->feed->resource->natural[item->natural_index],
+							   item->natural, NULL);
+		item->decision.conflicts = 1;
+	}
+	else if ((other = bcd_queue_linked_key(lane->feed->name, store_id)) != NULL &&
+			 strcmp(other, item->key) != 0)
+		bcd_decide_failed(item, BCD_FAILED,
+						  psprintf("%s \"%s\" belongs to record " INT64_FORMAT
+								   " of the store, which source row %s is linked to",
+								   lane->feed->resource->natural[item->natural_index],
+								   item->natural, store_id, other));
+	else
+	{
+		item->store_id = store_id;
+		if (record == NULL)
+			bcd_decide_stage(item, BCD_READ);
+		else
+		{
+			item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+			bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
+		}
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+link_read(BcdLane *lane, BcdItem *item, const cJSON *record)
+{
+	link_lookup(lane, item, record ? item->store_id : 0, record);
+}
+
+/* Rows that waited for a row of the same feed get another turn. */
+static bool
+link_lane_done(BcdRun *run, BcdLane *lane)
+{
+	if (lane->outcomes[BCD_DEFERRED] == 0 || lane->outcomes[BCD_LINKED] == 0)
+		return false;
+	run->counts.deferred -= lane->outcomes[BCD_DEFERRED];
+	memset(lane->outcomes, 0, sizeof(lane->outcomes));
+	bcd_keylist_again(lane->keys);
+	return true;
+}
+
+const BcdRunKind bcd_link_kind = {
+	.name = "link",
+	.results = true,
+	.claim = link_claim,
+	.decide_lookup = link_lookup,
+	.decide_read = link_read,
+	.lane_done = link_lane_done,
+};

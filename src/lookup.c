@@ -1,0 +1,368 @@
+/*
+ * lookup.c
+ *		Finding records of the store by their natural key.
+ *
+ * Where the API takes a list of keys, a page of rows is looked up with one
+ * request.  Where it does not (brands, categories), a few rows are looked up
+ * one by one; for more of them the store's whole list, whose size the API
+ * bounds, is read once and kept as an index.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "common/hashfn.h"
+#include "utils/builtins.h"
+#include "utils/formatting.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "engine.h"
+#include "json.h"
+#include "payload.h"
+
+/* Bytes of a query string that lists keys; the API documents no limit */
+#define QUERY_BYTES		4000
+
+/* Rows of a lane that are looked up one by one before the list is read */
+#define SINGLE_LOOKUPS	5
+
+/* The store's list: natural key and scope, in lower case -> id */
+typedef struct BcdIndex
+{
+	MemoryContext cxt;
+	HTAB	   *ids;
+	bool		complete;
+	int			page;			/* next page to read */
+} BcdIndex;
+
+typedef struct IndexEntry
+{
+	char		key[BCD_NAME_BYTES * 4 + 32];	/* see index_key() */
+	int64		store_id;
+} IndexEntry;
+
+/*
+ * The store compares names without regard to case, so do we.  palloc'd.
+ */
+static char *
+folded(const char *text)
+{
+	return str_tolower(text, strlen(text), DEFAULT_COLLATION_OID);
+}
+
+/*
+ * Finds out by which field an item is looked up: the first natural field
+ * that its row has.  A row without any is decided to be invalid.
+ */
+void
+bcd_natural_key(BcdLane *lane, BcdItem *item)
+{
+	const BcdResource *r = lane->feed->resource;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	int			i;
+
+	item->natural = NULL;
+	for (i = 0; r->natural[i]; i++)
+	{
+		char	   *text = bcd_payload_text(item->wanted, r->natural[i]);
+
+		if (text && text[0])
+		{
+			item->natural = text;
+			item->natural_index = i;
+			break;
+		}
+	}
+	if (item->natural == NULL)
+		bcd_decide_failed(item, BCD_INVALID,
+						  psprintf("%s: the row has none, so it cannot be found in the store",
+								   r->natural[0]));
+	MemoryContextSwitchTo(old);
+}
+
+/* May the key stand in a comma list?  No escape for a comma is documented. */
+static bool
+listable(BcdLane *lane, BcdItem *item)
+{
+	return lane->feed->resource->lookup_list && item->natural_index == 0 &&
+		strchr(item->natural, ',') == NULL;
+}
+
+static int64
+scope_of(BcdLane *lane, BcdItem *item)
+{
+	const char *scope = lane->feed->resource->scope;
+
+	return scope ? bcd_payload_integer(item->wanted, scope) : 0;
+}
+
+/* One request for as many keys as go into a URL. */
+static BcdJob *
+list_job(BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	StringInfoData query;
+	BcdItem    *items[BCD_PAGE_LIMIT];
+	BcdJob	   *job;
+	int			n = 0;
+	int			i;
+
+	initStringInfo(&query);
+	appendStringInfo(&query, "%s?%s=", r->list_path, r->lookup_list);
+	while (n < BCD_PAGE_LIMIT && query.len < QUERY_BYTES && lane->queued[BCD_LOOKUP] > 0)
+	{
+		BcdItem    *item = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
+
+		if (!listable(lane, item))
+			break;
+		if (n > 0)
+			appendStringInfoChar(&query, ',');
+		bcd_url_escape(&query, item->natural);
+		items[n++] = bcd_item_pop(lane, BCD_LOOKUP);
+	}
+	bcd_append_fields(&query, lane->feed);
+	job = bcd_job_create(lane, BCD_LOOKUP, "GET", query.data, NULL);
+	job->read = bcd_lookup_read;
+	for (i = 0; i < n; i++)
+		bcd_job_take(job, items[i]);
+	return job;
+}
+
+static BcdJob *
+single_job(BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	BcdItem    *item = bcd_item_pop(lane, BCD_LOOKUP);
+	StringInfoData query;
+	BcdJob	   *job;
+
+	initStringInfo(&query);
+	appendStringInfo(&query, "%s?%s=", r->list_path, r->natural[item->natural_index]);
+	bcd_url_escape(&query, item->natural);
+	if (r->scope)
+		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->scope, scope_of(lane, item));
+	bcd_append_fields(&query, lane->feed);
+	job = bcd_job_create(lane, BCD_LOOKUP, "GET", query.data, NULL);
+	job->read = bcd_lookup_read;
+	bcd_job_take(job, item);
+	lane->lookups++;
+	return job;
+}
+
+/* Key of the index: scope, natural key folded; cut like a name that long. */
+static void
+index_key(char *out, int64 scope, const char *natural)
+{
+	char	   *key = psprintf(INT64_FORMAT " %s", scope, folded(natural));
+
+	memset(out, 0, sizeof(((IndexEntry *) 0)->key));
+	strlcpy(out, key, sizeof(((IndexEntry *) 0)->key));
+}
+
+static void
+index_create(BcdLane *lane)
+{
+	MemoryContext cxt = AllocSetContextCreate(lane->cxt, "bcdelta index", ALLOCSET_DEFAULT_SIZES);
+	HASHCTL		ctl = {0};
+
+	lane->index = MemoryContextAllocZero(cxt, sizeof(BcdIndex));
+	lane->index->cxt = cxt;
+	lane->index->page = 1;
+	ctl.keysize = sizeof(((IndexEntry *) 0)->key);
+	ctl.entrysize = sizeof(IndexEntry);
+	ctl.hcxt = cxt;
+	lane->index->ids = hash_create("bcdelta index", 1024, &ctl,
+								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+void
+bcd_index_free(BcdLane *lane)
+{
+	if (lane->index)
+		MemoryContextDelete(lane->index->cxt);
+	lane->index = NULL;
+}
+
+static void
+next_page(BcdJob *job)
+{
+	BcdIndex   *index = job->lane->index;
+
+	index->complete = index->page >= job->found[0];
+	index->page++;
+}
+
+/* A page of the store's list. */
+static void
+read_page(BcdJob *job, const cJSON *reply)
+{
+	BcdLane    *lane = job->lane;
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *record;
+	int64		pages = 0;
+
+	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
+	{
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
+		IndexEntry	entry;
+		IndexEntry *found;
+		int64		id;
+		int64		scope = 0;
+		bool		exists;
+
+		if (!cJSON_IsString(name) ||
+			!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->id), &id))
+			continue;
+		if (r->scope)
+			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope);
+		index_key(entry.key, scope, name->valuestring);
+		found = hash_search(lane->index->ids, entry.key, HASH_ENTER, &exists);
+		found->store_id = id;
+	}
+	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
+	job->found[0] = pages;
+	job->taken = next_page;
+}
+
+static BcdJob *
+page_job(BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	BcdJob	   *job;
+
+	job = bcd_job_create(lane, BCD_LOOKUP, "GET",
+						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s", r->list_path,
+								  lane->index->page, BCD_PAGE_LIMIT, r->natural[0],
+								  r->scope ? "," : "", r->scope ? r->scope : ""), NULL);
+	job->read = read_page;
+	return job;
+}
+
+/* The store's default category tree. */
+static void
+read_tree(BcdJob *job, const cJSON *reply)
+{
+	int64		id;
+
+	if (bcd_json_int64(bcd_json_path(reply, "data.0.id"), &id) && id > 0)
+		job->lane->tree_id = id;
+	else
+		job->run->error = MemoryContextStrdup(job->run->cxt,
+											  "the store has no category tree for its default channel; set the feed's option tree_id");
+}
+
+static BcdJob *
+tree_job(BcdLane *lane)
+{
+	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, "GET", "/catalog/trees?channel_id:in=1", NULL);
+
+	job->read = read_tree;
+	return job;
+}
+
+/* Looks the queued items up in the index: no request, but decisions. */
+static void
+read_index(BcdJob *job, const cJSON *reply)
+{
+	BcdLane    *lane = job->lane;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		IndexEntry	entry;
+		IndexEntry *found;
+
+		index_key(entry.key, scope_of(lane, item), item->natural);
+		found = hash_search(lane->index->ids, entry.key, HASH_FIND, NULL);
+		job->run->kind->decide_lookup(lane, item, found ? found->store_id : 0, NULL);
+	}
+}
+
+static BcdJob *
+index_job(BcdLane *lane)
+{
+	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, NULL, NULL, NULL);
+
+	job->read = read_index;
+	while (job->nitems < BCD_PAGE_LIMIT && lane->queued[BCD_LOOKUP] > 0)
+		bcd_job_take(job, bcd_item_pop(lane, BCD_LOOKUP));
+	return job;
+}
+
+/* The next request that finds records, or NULL. */
+BcdJob *
+bcd_plan_lookup(BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	BcdItem    *first;
+
+	if (lane->queued[BCD_LOOKUP] == 0)
+		return NULL;
+	if (r->needs_tree && lane->tree_id == 0)
+		return tree_job(lane);
+	first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
+	/* the list may be older than a request whose outcome is not known */
+	if (first->clashed || first->attempts > 0)
+		return single_job(lane);
+	if (r->small && lane->index == NULL &&
+		lane->lookups + lane->queued[BCD_LOOKUP] > SINGLE_LOOKUPS)
+		index_create(lane);
+	if (lane->index)
+		return lane->index->complete ? index_job(lane) : page_job(lane);
+	if (!listable(lane, first))
+		return single_job(lane);
+	if (lane->queued[BCD_LOOKUP] < BCD_PAGE_LIMIT && !lane->exhausted)
+		return NULL;
+	return list_job(lane);
+}
+
+/* The record of a reply that an item's natural key names; NULL: none. */
+static const cJSON *
+record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
+{
+	const BcdResource *r = lane->feed->resource;
+	const char *field = r->natural[item->natural_index];
+	char	   *wanted = folded(item->natural);
+	const cJSON *record;
+	const cJSON *found = NULL;
+
+	cJSON_ArrayForEach(record, records)
+	{
+		const cJSON *value = cJSON_GetObjectItemCaseSensitive(record, field);
+		int64		scope = 0;
+
+		if (!cJSON_IsString(value))
+			continue;
+		if (r->scope &&
+			(!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) ||
+			 scope != scope_of(lane, item)))
+			continue;
+		if (strcmp(value->valuestring, item->natural) == 0)
+			return record;
+		if (strcmp(folded(value->valuestring), wanted) == 0)
+			found = record;
+	}
+	return found;
+}
+
+/* Reads the reply to list_job() and single_job(). */
+void
+bcd_lookup_read(BcdJob *job, const cJSON *reply)
+{
+	BcdLane    *lane = job->lane;
+	const cJSON *records = bcd_json_path(reply, "data");
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		const cJSON *record = record_of(lane, item, records);
+		int64		id = 0;
+
+		if (record)
+			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
+								  &id);
+		job->run->kind->decide_lookup(lane, item, id, id ? record : NULL);
+	}
+}

@@ -1,0 +1,382 @@
+/*
+ * mapping.c
+ *		Checking a feed's mapping before anything is pushed through it.
+ *
+ * Each expression is parsed, analysed and planned by itself, as the feed's
+ * owner with a search_path of pg_catalog: as it will run.  So an error can
+ * name its field.  The plan is executed over no row, which evaluates nothing
+ * but checks the rights on every table and function in it.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
+
+#include "bcdelta.h"
+#include "columns.h"
+#include "compat.h"
+#include "db.h"
+#include "mapping.h"
+
+/* What stands before an expression when it is parsed */
+#define PREFIX "SELECT ("
+
+/*
+ * The mapping when none is given: every column whose name is a field of the
+ * resource.
+ */
+Jsonb *
+bcd_mapping_default(Relation source, const BcdResource *resource)
+{
+	TupleDesc	desc = RelationGetDescr(source);
+	JsonbParseState *state = NULL;
+	Jsonb	   *mapping;
+	int			i;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		JsonbValue	v;
+
+		if (att->attisdropped || bcd_resource_field(resource, NameStr(att->attname)) == NULL)
+			continue;
+		v.type = jbvString;
+		v.val.string.val = NameStr(att->attname);
+		v.val.string.len = strlen(v.val.string.val);
+		(void) pushJsonbValue(&state, WJB_KEY, &v);
+		v.val.string.val = (char *) quote_identifier(NameStr(att->attname));
+		v.val.string.len = strlen(v.val.string.val);
+		(void) pushJsonbValue(&state, WJB_VALUE, &v);
+	}
+	mapping = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	if (JB_ROOT_COUNT(mapping) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no column of table \"%s\" has the name of a field of resource %s",
+						RelationGetRelationName(source), resource->name),
+				 errdetail("The fields are: %s.", bcd_resource_field_names(resource)),
+				 errhint("Pass fields => '{\"field\": \"expression\", ...}'.")));
+	return mapping;
+}
+
+static bool
+is_mapped(const BcdFeed *feed, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < feed->nfields; i++)
+		if (strcmp(feed->fields[i].field->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A row is found in the store by its natural key, so there must be one. */
+static void
+check_natural_key(const BcdFeed *feed)
+{
+	const char *const *name;
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (name = feed->resource->natural; *name; name++)
+	{
+		if (is_mapped(feed, *name))
+			return;
+		appendStringInfo(&names, "%s%s", names.len ? " or " : "", *name);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("feed \"%s\": the mapping lacks a natural key: %s", feed->name, names.data),
+			 errdetail("A %s is looked up in the store by it before one is created.",
+					   feed->resource->name),
+			 errhint("Add it to argument \"fields\".")));
+}
+
+/* Without these fields no record can be created. */
+static void
+check_required(const BcdFeed *feed)
+{
+	const BcdResource *r = feed->resource;
+	StringInfoData names;
+	int			missing = 0;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; i < r->nfields; i++)
+		if ((r->fields[i].flags & BCD_F_REQUIRED) && !is_mapped(feed, r->fields[i].name))
+			appendStringInfo(&names, "%s%s", missing++ ? ", " : "", r->fields[i].name);
+	if (missing > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feed \"%s\": the mapping lacks what is required to create a %s: %s",
+						feed->name, r->name, names.data),
+				 errhint("Add to argument \"fields\"; a constant will do, as in {\"type\": \"'physical'\"}.")));
+}
+
+/* Is this error the expression's, so that its field should be named? */
+static bool
+is_expressions(int sqlerrcode)
+{
+	int			category = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return category != ERRCODE_OPERATOR_INTERVENTION &&
+		category != ERRCODE_INSUFFICIENT_RESOURCES &&
+		category != ERRCODE_SYSTEM_ERROR &&
+		category != ERRCODE_INTERNAL_ERROR;
+}
+
+/* What to tell about an error that has no hint of its own */
+static char *
+hint_for(const BcdFeed *feed, int sqlerrcode)
+{
+	switch (sqlerrcode)
+	{
+		case ERRCODE_UNDEFINED_COLUMN:
+			return psprintf("The expression is over the columns of table %s; a text constant stands between single quotes.",
+							bcd_feed_from(feed));
+		case ERRCODE_UNDEFINED_FUNCTION:
+		case ERRCODE_UNDEFINED_TABLE:
+		case ERRCODE_UNDEFINED_OBJECT:
+		case ERRCODE_INVALID_SCHEMA_NAME:
+			return "Only pg_catalog is searched: write the schema of every other function, type and table, as in public.my_function(...).";
+		case ERRCODE_INSUFFICIENT_PRIVILEGE:
+			return psprintf("The expression runs with the rights of the feed's owner, role \"%s\".",
+							GetUserNameFromId(feed->owner, true));
+		default:
+			return NULL;
+	}
+}
+
+/* Raises an error of PostgreSQL's again, now with the name of the field. */
+static void
+raise_for_field(const BcdFeed *feed, const BcdFeedField *field, ErrorData *error)
+{
+	int			position = error->cursorpos > 0 ? error->cursorpos : error->internalpos;
+	char	   *hint = hint_for(feed, error->sqlerrcode);
+
+	/* its position, from the beginning of the expression */
+	position -= (int) strlen(PREFIX);
+	if (position < 1 || position > pg_mbstrlen(field->expression) + 1)
+		position = 0;
+	ereport(ERROR,
+			(errcode(error->sqlerrcode),
+			 errmsg("feed \"%s\", field \"%s\": %s", feed->name, field->field->name, error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 hint ? errhint("%s", hint) : error->hint ? errhint("%s", error->hint) : 0,
+			 internalerrquery(field->expression),
+			 position ? internalerrposition(position) : 0));
+}
+
+/* A call of bcdelta.ref() in an expression */
+typedef struct RefCheck
+{
+	const BcdFeed *feed;
+	const BcdFeedField *field;
+} RefCheck;
+
+static BcdStatement select_referred = {
+	"SELECT server, array_length(key, 1)::int8 FROM bcdelta.feed WHERE feed = $1",
+	1, {TEXTOID}
+};
+
+/* The feed that a reference names must be there, and of the same store. */
+static void
+check_reference(const RefCheck *check, const char *name, int nparts)
+{
+	Datum		arg = CStringGetTextDatum(name);
+	BcdRights	rights;
+	bool		found;
+	char	   *server = NULL;
+	int			nkeys = 0;
+
+	bcd_spi_begin(&rights);
+	found = bcd_execute(&select_referred, &arg, NULL) == 1;
+	if (found)
+	{
+		server = bcd_column_text(0, 1);
+		nkeys = (int) bcd_column_int64(0, 2, NULL);
+	}
+	if (!found)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("bcdelta.ref() names feed \"%s\", which does not exist", name),
+				 errhint("Track the feed that is referred to first.")));
+	if (strcmp(server, check->feed->server) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bcdelta.ref() names feed \"%s\" of another store", name),
+				 errdetail("Its server is \"%s\", this feed's is \"%s\".",
+						   server, check->feed->server)));
+	if (nparts > 0 && nparts != nkeys)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bcdelta.ref() is given a key of %d parts for feed \"%s\", whose key has %d",
+						nparts, name, nkeys)));
+	bcd_spi_end(&rights);
+}
+
+static bool
+is_ref(Oid funcid)
+{
+	char	   *name = get_func_name(funcid);
+
+	return name && strcmp(name, "ref") == 0 &&
+		get_func_namespace(funcid) == get_namespace_oid(BCD_EXTENSION, true);
+}
+
+static bool
+check_references(Node *node, RefCheck *check)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, check_references, check, 0);
+	if (IsA(node, FuncExpr) && is_ref(((FuncExpr *) node)->funcid))
+	{
+		FuncExpr   *call = (FuncExpr *) node;
+		Node	   *first = linitial(call->args);
+
+		if (IsA(first, Const) && !((Const *) first)->constisnull)
+			check_reference(check, TextDatumGetCString(((Const *) first)->constvalue),
+							call->funcvariadic ? 0 : list_length(call->args) - 1);
+	}
+	return expression_tree_walker(node, check_references, check);
+}
+
+static void
+refuse(const char *what, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_GROUPING_ERROR),
+			 errmsg("%s are not allowed in a mapping", what),
+			 errhint("%s", hint)));
+}
+
+/* Looks at the analysed expression. */
+static void
+check_query(const BcdFeed *feed, const BcdFeedField *field, Query *query)
+{
+	RefCheck	check = {feed, field};
+	TargetEntry *target = linitial_node(TargetEntry, query->targetList);
+	Oid			type = exprType((Node *) target->expr);
+	char	   *misfit = bcd_type_misfit(field->field, type);
+
+	if (query->hasAggs)
+		refuse("aggregate functions of the source", "Write a sub-select: (SELECT sum(...) FROM ...).");
+	if (query->hasWindowFuncs)
+		refuse("window functions", "Write a sub-select.");
+	if (query->hasTargetSRFs)
+		refuse("set-returning functions", "Write a sub-select that makes an array or one value of them: ARRAY(SELECT ...).");
+	if (misfit)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("an expression of type %s does not fit", format_type_be(type)),
+				 errhint("%s", misfit)));
+	(void) check_references((Node *) query, &check);
+}
+
+/* Parses, analyses and plans one expression, and checks the rights. */
+static void
+check_field(const BcdFeed *feed, const BcdFeedField *field)
+{
+	char	   *sql = psprintf(PREFIX "%s\n) FROM %s WHERE false", field->expression,
+							   bcd_feed_from(feed));
+	SPIPlanPtr	plan;
+	CachedPlanSource *source;
+
+	bcd_expression_check(field->expression, "the mapping");
+	plan = SPI_prepare(sql, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	source = linitial(SPI_plan_get_plan_sources(plan));
+	check_query(feed, field, linitial_node(Query, source->query_list));
+	if (SPI_execute_plan(plan, NULL, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not execute \"%s\"", sql);
+	SPI_freetuptable(SPI_tuptable);
+	SPI_freeplan(plan);
+}
+
+/* The key columns may be read, too. */
+static void
+check_key(const BcdFeed *feed)
+{
+	char	   *sql = psprintf("SELECT %s FROM %s WHERE false", bcd_key_sql(feed), bcd_feed_from(feed));
+
+	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not execute \"%s\"", sql);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static void
+check_field_by_name(const BcdFeed *feed, const BcdFeedField *field)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		check_field(feed, field);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		if (!is_expressions(error->sqlerrcode))
+			PG_RE_THROW();
+		FlushErrorState();
+		raise_for_field(feed, field, error);
+	}
+	PG_END_TRY();
+}
+
+/*
+ * Raises an error unless the mapping of a feed can work.
+ *
+ * The feed comes from bcd_feed_load(); the current user may be anybody who
+ * may act for its owner.
+ */
+void
+bcd_mapping_check(const BcdFeed *feed)
+{
+	BcdRights	rights;
+	int			i;
+
+	if (feed->nfields == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feed \"%s\": the mapping has no field", feed->name)));
+	check_natural_key(feed);
+	check_required(feed);
+	bcd_become(&rights, feed->owner, true);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	check_key(feed);
+	for (i = 0; i < feed->nfields; i++)
+		check_field_by_name(feed, &feed->fields[i]);
+	SPI_finish();
+	bcd_become_again(&rights);
+}
+
+/* The columns of the source that a mapping depends on; NIL: all. */
+List *
+bcd_mapping_columns(const BcdFeed *feed)
+{
+	BcdRights	rights;
+	List	   *columns;
+
+	bcd_become(&rights, feed->owner, true);
+	columns = bcd_depended_columns(feed->source, bcd_feed_select(feed));
+	bcd_become_again(&rights);
+	return columns;
+}

@@ -1,0 +1,586 @@
+/*
+ * payload.c
+ *		Payloads: checking them against the resource's fields, and comparing
+ *		them with what the store holds.
+ *
+ * A payload is a jsonb object of API fields.  It stays jsonb, whose numbers
+ * are exact decimals, until its text goes into a request.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+#include "payload.h"
+
+/* Longest piece of a value that a message quotes */
+#define QUOTED_BYTES	60
+
+static double
+number_of(Numeric n)
+{
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(n)));
+}
+
+/* A jsonb value as text: strings bare, the rest as JSON. */
+char *
+bcd_value_text(const JsonbValue *value)
+{
+	StringInfoData out;
+
+	switch (value->type)
+	{
+		case jbvNull:
+			return pstrdup("null");
+		case jbvString:
+			return pnstrdup(value->val.string.val, value->val.string.len);
+		case jbvNumeric:
+			return DatumGetCString(DirectFunctionCall1(numeric_out,
+													   NumericGetDatum(value->val.numeric)));
+		case jbvBool:
+			return pstrdup(value->val.boolean ? "true" : "false");
+		case jbvBinary:
+			initStringInfo(&out);
+			(void) JsonbToCString(&out, value->val.binary.data, value->val.binary.len);
+			return out.data;
+		default:
+			elog(ERROR, "unexpected jsonb value type %d", (int) value->type);
+			return NULL;
+	}
+}
+
+/* A value shortened for a message, on a character boundary. */
+static char *
+quoted(const JsonbValue *value)
+{
+	char	   *text = bcd_value_text(value);
+	int			len = strlen(text);
+
+	if (len <= QUOTED_BYTES)
+		return psprintf("\"%s\"", text);
+	len = pg_mbcliplen(text, len, QUOTED_BYTES);
+	return psprintf("\"%.*s...\"", len, text);
+}
+
+static char *
+check_string(const BcdField *field, const JsonbValue *value)
+{
+	int			len = value->val.string.len;
+	const char *const *allowed;
+	int			characters;
+
+	if (!pg_verify_mbstr(PG_UTF8, value->val.string.val, len, true))
+		return psprintf("%s: the text is not valid UTF-8", field->name);
+	if (field->values)
+	{
+		for (allowed = field->values; *allowed; allowed++)
+			if ((int) strlen(*allowed) == len && memcmp(*allowed, value->val.string.val, len) == 0)
+				return NULL;
+		return psprintf("%s: %s is not one of the values that the API knows",
+						field->name, quoted(value));
+	}
+	if (field->max < field->min)
+		return NULL;
+	characters = pg_encoding_mbcliplen(PG_UTF8, value->val.string.val, len, len) >= 0 ?
+		pg_mbstrlen_with_len(value->val.string.val, len) : len;
+	if (characters > field->max)
+		return psprintf("%s: %d characters, at most %.0f are allowed: %s",
+						field->name, characters, field->max, quoted(value));
+	if (characters < field->min)
+		return psprintf("%s: %d characters, at least %.0f are needed",
+						field->name, characters, field->min);
+	return NULL;
+}
+
+/* Numbers are rounded to the scale that the store keeps, as the store would. */
+static char *
+check_number(const BcdField *field, JsonbValue *value)
+{
+	double		n;
+
+	if (field->type == BCD_INTEGER || field->scale >= 0)
+	{
+		int			scale = field->type == BCD_INTEGER ? 0 : field->scale;
+		Datum		rounded = DirectFunctionCall2(numeric_round,
+												  NumericGetDatum(value->val.numeric),
+												  Int32GetDatum(scale));
+
+		if (field->type == BCD_INTEGER &&
+			!DatumGetBool(DirectFunctionCall2(numeric_eq, rounded,
+											  NumericGetDatum(value->val.numeric))))
+			return psprintf("%s: %s is not an integer", field->name, quoted(value));
+		value->val.numeric = DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, rounded));
+	}
+	n = number_of(value->val.numeric);
+	if (field->max >= field->min && (n < field->min || n > field->max))
+		return psprintf("%s: %s is not between %.15g and %.15g",
+						field->name, quoted(value), field->min, field->max);
+	return NULL;
+}
+
+/* Every element of an array has the right type; their number is allowed. */
+static char *
+check_array(const BcdField *field, const JsonbValue *value)
+{
+	enum jbvType wanted = field->type == BCD_INTEGERS ? jbvNumeric : jbvString;
+	JsonbContainer *array = value->val.binary.data;
+	uint32		i;
+
+	if (field->max >= field->min && JsonContainerSize(array) > field->max)
+		return psprintf("%s: %u elements, at most %.0f are allowed",
+						field->name, JsonContainerSize(array), field->max);
+	for (i = 0; i < JsonContainerSize(array); i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(array, i);
+
+		if (element->type != wanted)
+			return psprintf("%s: element %u of the array is not %s", field->name, i + 1,
+							wanted == jbvNumeric ? "a number" : "a text");
+	}
+	return NULL;
+}
+
+static const char *
+type_words(BcdType type)
+{
+	switch (type)
+	{
+		case BCD_STRING:
+			return "a text";
+		case BCD_NUMBER:
+			return "a number";
+		case BCD_INTEGER:
+			return "an integer";
+		case BCD_BOOLEAN:
+			return "true or false";
+		case BCD_DATETIME:
+			return "a date and time";
+		case BCD_INTEGERS:
+			return "an array of numbers";
+		case BCD_STRINGS:
+			return "an array of texts";
+		case BCD_OBJECT:
+			return "an object";
+	}
+	return "";
+}
+
+static bool
+type_fits(BcdType type, const JsonbValue *value)
+{
+	switch (type)
+	{
+		case BCD_STRING:
+		case BCD_DATETIME:
+			return value->type == jbvString;
+		case BCD_NUMBER:
+		case BCD_INTEGER:
+			return value->type == jbvNumeric && !numeric_is_nan(value->val.numeric)
+				&& !numeric_is_inf(value->val.numeric);
+		case BCD_BOOLEAN:
+			return value->type == jbvBool;
+		case BCD_INTEGERS:
+		case BCD_STRINGS:
+			return value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data)
+				&& !JsonContainerIsScalar(value->val.binary.data);
+		case BCD_OBJECT:
+			return value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data);
+	}
+	return false;
+}
+
+/*
+ * Checks a value against its field, and brings it to the form that the store
+ * keeps.
+ *
+ * Returns NULL, or a message that names the field, the value and the limit.
+ */
+char *
+bcd_payload_normalize(const BcdField *field, JsonbValue *value)
+{
+	if (value->type == jbvNull)
+		return (field->flags & BCD_F_NULLABLE) ? NULL :
+			psprintf("%s: null may not be sent", field->name);
+	if (!type_fits(field->type, value))
+		return psprintf("%s: %s is not %s", field->name, quoted(value), type_words(field->type));
+	switch (field->type)
+	{
+		case BCD_STRING:
+			return check_string(field, value);
+		case BCD_NUMBER:
+		case BCD_INTEGER:
+			return check_number(field, value);
+		case BCD_INTEGERS:
+		case BCD_STRINGS:
+			return check_array(field, value);
+		default:
+			return NULL;
+	}
+}
+
+/* A jsonb from a scalar or binary value. */
+Jsonb *
+bcd_jsonb_from_value(JsonbValue *value)
+{
+	return JsonbValueToJsonb(value);
+}
+
+static bool
+field_value(Jsonb *payload, const char *field, JsonbValue *out)
+{
+	return payload &&
+		getKeyJsonValueFromContainer(&payload->root, field, strlen(field), out) != NULL;
+}
+
+/* A field of a payload as text; NULL when it is missing or null. */
+char *
+bcd_payload_text(Jsonb *payload, const char *field)
+{
+	JsonbValue	v;
+
+	return field_value(payload, field, &v) && v.type != jbvNull ? bcd_value_text(&v) : NULL;
+}
+
+/* A field of a payload as an integer; 0 when it is missing or no number. */
+int64
+bcd_payload_integer(Jsonb *payload, const char *field)
+{
+	JsonbValue	v;
+
+	return field_value(payload, field, &v) && v.type == jbvNumeric ?
+		DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(v.val.numeric))) : 0;
+}
+
+int
+bcd_payload_count(Jsonb *payload)
+{
+	return payload ? JB_ROOT_COUNT(payload) : 0;
+}
+
+typedef bool (*FieldFilter) (const char *name, JsonbValue *value, void *arg);
+
+/* Copies the fields that a filter lets through. */
+static Jsonb *
+filtered(Jsonb *payload, FieldFilter filter, void *arg)
+{
+	JsonbParseState *state = NULL;
+	JsonbIterator *it = JsonbIteratorInit(&payload->root);
+	JsonbIteratorToken token;
+	JsonbValue	key = {0};
+	JsonbValue	v;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = v;
+		else if (token == WJB_VALUE &&
+				 filter(pnstrdup(key.val.string.val, key.val.string.len), &v, arg))
+		{
+			(void) pushJsonbValue(&state, WJB_KEY, &key);
+			(void) pushJsonbValue(&state, WJB_VALUE, &v);
+		}
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+static bool
+same_value(JsonbValue *a, JsonbValue *b)
+{
+	if (a->type != b->type)
+		return false;
+	if (a->type == jbvBinary)
+		return compareJsonbContainers(a->val.binary.data, b->val.binary.data) == 0;
+	return compareJsonbContainers(&JsonbValueToJsonb(a)->root, &JsonbValueToJsonb(b)->root) == 0;
+}
+
+static bool
+differs_from_known(const char *name, JsonbValue *value, void *known)
+{
+	JsonbValue	old;
+
+	return !field_value(known, name, &old) || !same_value(value, &old);
+}
+
+/*
+ * The fields to send so that a record known to hold "known" (NULL: nothing is
+ * known) becomes "wanted".
+ *
+ * A record that we hid and whose source row is back is shown again.
+ */
+Jsonb *
+bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
+{
+	Jsonb	   *changes;
+	JsonbValue	v;
+
+	if (known == NULL)
+		return wanted;
+	changes = filtered(wanted, differs_from_known, known);
+	if (resource->hidden_by && !field_value(wanted, resource->hidden_by, &v) &&
+		field_value(known, resource->hidden_by, &v) && v.type == jbvBool && !v.val.boolean)
+	{
+		v.val.boolean = true;
+		changes = bcd_payload_set(changes, resource->hidden_by, &v);
+	}
+	return changes;
+}
+
+/* A copy of a payload with one field set. */
+Jsonb *
+bcd_payload_set(Jsonb *payload, const char *field, JsonbValue *value)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	key;
+
+	key.type = jbvString;
+	key.val.string.val = (char *) field;
+	key.val.string.len = strlen(field);
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	(void) pushJsonbValue(&state, WJB_KEY, &key);
+	(void) pushJsonbValue(&state, WJB_VALUE, value);
+	return bcd_payload_merge(payload, JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+/* base || over; either may be NULL. */
+Jsonb *
+bcd_payload_merge(Jsonb *base, Jsonb *over)
+{
+	if (base == NULL || over == NULL)
+		return base ? base : over;
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(base),
+											  JsonbPGetDatum(over)));
+}
+
+/*
+ * The first field that the API requires to create a record and that the
+ * payload lacks, or NULL.
+ */
+char *
+bcd_payload_missing(const BcdResource *resource, Jsonb *payload)
+{
+	int			i;
+	JsonbValue	v;
+
+	for (i = 0; i < resource->nfields; i++)
+		if ((resource->fields[i].flags & BCD_F_REQUIRED) &&
+			!field_value(payload, resource->fields[i].name, &v))
+			return pstrdup(resource->fields[i].name);
+	return NULL;
+}
+
+/* Text equal but for runs of white space, and for case when fold is set. */
+static bool
+same_text(const char *a, int alen, const char *b, bool spaces, bool fold)
+{
+	const char *aend = a + alen;
+
+	if (!spaces && !fold)
+		return (int) strlen(b) == alen && memcmp(a, b, alen) == 0;
+	for (;;)
+	{
+		if (spaces)
+		{
+			bool		ags = false,
+						bgs = false;
+
+			while (a < aend && isspace((unsigned char) *a))
+				a++, ags = true;
+			while (*b && isspace((unsigned char) *b))
+				b++, bgs = true;
+			/* white space at the end is no difference, nor is its amount */
+			if (ags != bgs && a < aend && *b)
+				return false;
+		}
+		if (a >= aend || *b == '\0')
+			return a >= aend && *b == '\0';
+		if (fold ? pg_tolower((unsigned char) *a) != pg_tolower((unsigned char) *b) : *a != *b)
+			return false;
+		a++;
+		b++;
+	}
+}
+
+static bool
+same_number(const BcdField *field, Numeric wanted, double got)
+{
+	double		unit = field->scale >= 0 ? pow(10, field->scale) : 1e6;
+
+	return round(number_of(wanted) * unit) == round(got * unit);
+}
+
+/* Instants are equal whatever zone they are written in. */
+static bool
+same_instant(const JsonbValue *wanted, const char *got)
+{
+	char	   *a = pnstrdup(wanted->val.string.val, wanted->val.string.len);
+	volatile bool same = strcmp(a, got) == 0;
+
+	if (!same)
+	{
+		MemoryContext old = CurrentMemoryContext;
+
+		PG_TRY();
+		{
+			Datum		x = DirectFunctionCall3(timestamptz_in, CStringGetDatum(a),
+												ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+			Datum		y = DirectFunctionCall3(timestamptz_in, CStringGetDatum(got),
+												ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+
+			same = DatumGetTimestampTz(x) == DatumGetTimestampTz(y);
+		}
+		PG_CATCH();
+		{
+			/* a pure parser: nothing to clean up but the error itself */
+			MemoryContextSwitchTo(old);
+			FlushErrorState();
+		}
+		PG_END_TRY();
+	}
+	return same;
+}
+
+static bool same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field);
+
+/* Every element of one array is in the other, in order unless it is a set. */
+static bool
+same_array(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
+{
+	bool		set = (field->flags & BCD_F_SET) != 0;
+	uint32		n = JsonContainerSize(wanted);
+	uint32		i;
+
+	if (!cJSON_IsArray(got) || (uint32) cJSON_GetArraySize(got) != n)
+		return false;
+	for (i = 0; i < n; i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(wanted, i);
+		const cJSON *other;
+		bool		found = false;
+
+		if (!set)
+			found = same_json(element, cJSON_GetArrayItem(got, i), field);
+		else
+			cJSON_ArrayForEach(other, got)
+				found = found || same_json(element, other, field);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Of an object only what we send is compared. */
+static bool
+same_object(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
+{
+	JsonbIterator *it = JsonbIteratorInit(wanted);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	const cJSON *other = NULL;
+
+	if (!cJSON_IsObject(got))
+		return false;
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			other = cJSON_GetObjectItemCaseSensitive(got,
+													 pnstrdup(v.val.string.val, v.val.string.len));
+		else if (token == WJB_VALUE && !same_json(&v, other, field))
+			return false;
+	}
+	return true;
+}
+
+static bool
+same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
+{
+	switch (wanted->type)
+	{
+		case jbvNull:
+			/* what "nothing" looks like when it is read back */
+			return got == NULL || cJSON_IsNull(got) ||
+				(cJSON_IsNumber(got) && got->valuedouble == 0) ||
+				(cJSON_IsString(got) && got->valuestring[0] == '\0');
+		case jbvString:
+			if (cJSON_IsNull(got) || got == NULL)
+				return wanted->val.string.len == 0;
+			if (!cJSON_IsString(got))
+				return false;
+			if (field->type == BCD_DATETIME)
+				return same_instant(wanted, got->valuestring);
+			return same_text(wanted->val.string.val, wanted->val.string.len, got->valuestring,
+							 (field->flags & BCD_F_HTML) != 0, (field->flags & BCD_F_NO_CASE) != 0);
+		case jbvNumeric:
+			if (cJSON_IsNumber(got))
+				return same_number(field, wanted->val.numeric, got->valuedouble);
+			/* a reference or price that is not set reads as null */
+			return (got == NULL || cJSON_IsNull(got)) && number_of(wanted->val.numeric) == 0;
+		case jbvBool:
+			return cJSON_IsBool(got) && cJSON_IsTrue(got) == wanted->val.boolean;
+		case jbvBinary:
+			if (JsonContainerIsArray(wanted->val.binary.data))
+				return same_array(field, wanted->val.binary.data, got);
+			return same_object(field, wanted->val.binary.data, got);
+		default:
+			return false;
+	}
+}
+
+/*
+ * Is this what the store holds?  Values are compared by type: 12.50 equals
+ * 12.5, sets whatever their order, instants whatever their zone.
+ */
+bool
+bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got)
+{
+	return (field->flags & BCD_F_WRITE_ONLY) != 0 || same_json(wanted, got, field);
+}
+
+typedef struct Agreement
+{
+	const BcdResource *resource;
+	const cJSON *record;
+} Agreement;
+
+static bool
+agrees_with_record(const char *name, JsonbValue *value, void *arg)
+{
+	Agreement  *a = arg;
+	const BcdField *field = bcd_resource_field(a->resource, name);
+
+	return field != NULL && !(field->flags & BCD_F_WRITE_ONLY) &&
+		bcd_payload_agrees(field, value, cJSON_GetObjectItemCaseSensitive(a->record, name));
+}
+
+/* The fields of a payload that a record of the store holds already. */
+Jsonb *
+bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
+{
+	Agreement	a = {resource, record};
+
+	return filtered(wanted, agrees_with_record, &a);
+}
+
+/* A value of a reply as text, palloc'd; NULL for none. */
+char *
+bcd_json_text(const cJSON *value)
+{
+	char	   *json;
+	char	   *text;
+
+	if (value == NULL)
+		return NULL;
+	if (cJSON_IsString(value))
+		return pstrdup(value->valuestring);
+	json = cJSON_PrintUnformatted(value);
+	text = json ? pstrdup(json) : NULL;
+	cJSON_free(json);
+	return text;
+}

@@ -1,0 +1,29 @@
+/*
+ * payload.h
+ *		Payloads: checking them against the resource's fields, and comparing
+ *		them with what the store holds.
+ */
+#ifndef BCD_PAYLOAD_H
+#define BCD_PAYLOAD_H
+
+#include <cjson/cJSON.h>
+
+#include "utils/jsonb.h"
+
+#include "resource.h"
+
+extern char *bcd_payload_normalize(const BcdField *field, JsonbValue *value);
+extern Jsonb *bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known);
+extern Jsonb *bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *record);
+extern bool bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got);
+extern char *bcd_payload_missing(const BcdResource *resource, Jsonb *payload);
+extern char *bcd_payload_text(Jsonb *payload, const char *field);
+extern int64 bcd_payload_integer(Jsonb *payload, const char *field);
+extern Jsonb *bcd_payload_set(Jsonb *payload, const char *field, JsonbValue *value);
+extern Jsonb *bcd_payload_merge(Jsonb *base, Jsonb *over);
+extern int	bcd_payload_count(Jsonb *payload);
+extern Jsonb *bcd_jsonb_from_value(JsonbValue *value);
+extern char *bcd_json_text(const cJSON *value);
+extern char *bcd_value_text(const JsonbValue *value);
+
+#endif							/* BCD_PAYLOAD_H */

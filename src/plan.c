@@ -1,0 +1,326 @@
+/*
+ * plan.c
+ *		From waiting items to the next request.
+ *
+ * Batches are sent full as long as more items may come; what is left over
+ * goes out when the lane has nothing else to wait for.  An item of a batch
+ * that was refused carries the size of the groups it may still be part of,
+ * so that a bad row ends up alone.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "engine.h"
+#include "json.h"
+#include "payload.h"
+
+/*
+ * A job of a lane, with a request that is not sent yet.  path is below the
+ * store's /v3; method NULL: a job without a request, only to be settled.
+ */
+BcdJob *
+bcd_job_create(BcdLane *lane, BcdStage stage, const char *method, const char *path,
+			   const char *body)
+{
+	BcdJob	   *job = MemoryContextAllocZero(lane->cxt, sizeof(BcdJob));
+
+	job->run = lane->run;
+	job->lane = lane;
+	job->stage = stage;
+	dlist_init(&job->items);
+	if (method)
+	{
+		char	   *url = psprintf("%s/v3%s", lane->run->store->options->base_url, path);
+
+		job->request = bcd_http_request(method, url, body);
+		job->request->owner = job;
+		pfree(url);
+	}
+	return job;
+}
+
+/* Moves an item from its queue into a job. */
+void
+bcd_job_take(BcdJob *job, BcdItem *item)
+{
+	dlist_push_tail(&job->items, &item->node);
+	job->nitems++;
+}
+
+void
+bcd_job_free(BcdJob *job)
+{
+	if (job->request)
+		bcd_http_free(job->request);
+	if (job->reply)
+		cJSON_Delete(job->reply);
+	pfree(job);
+}
+
+/* Nothing will come to a later stage of this lane but what is queued there. */
+bool
+bcd_plan_flushes(BcdLane *lane)
+{
+	return lane->exhausted &&
+		lane->queued[BCD_LOOKUP] == 0 && lane->flying[BCD_LOOKUP] == 0 &&
+		lane->queued[BCD_READ] == 0 && lane->flying[BCD_READ] == 0;
+}
+
+/*
+ * How many items of a queue go into the next request: as many as its first
+ * item may be grouped with; 0 when it is worth waiting for more.
+ */
+static int
+group_size(BcdLane *lane, BcdStage stage, int batch)
+{
+	BcdItem    *first;
+	dlist_iter	iter;
+	int			n = 0;
+	int			limit;
+	bool		whole;
+
+	if (dlist_is_empty(&lane->queue[stage]))
+		return 0;
+	first = dlist_head_element(BcdItem, node, &lane->queue[stage]);
+	limit = Min(batch, first->group);
+	dlist_foreach(iter, &lane->queue[stage])
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (n == limit || Min(batch, item->group) != limit)
+			break;
+		n++;
+	}
+	whole = stage <= BCD_READ ? lane->exhausted : bcd_plan_flushes(lane);
+	return n == limit || limit < batch || whole ? n : 0;
+}
+
+static void
+append_jsonb(StringInfo out, Jsonb *jsonb)
+{
+	(void) JsonbToCString(out, &jsonb->root, VARSIZE(jsonb));
+}
+
+/* The object of an update: the id when it is not in the path, then the fields. */
+static void
+append_update(StringInfo out, BcdLane *lane, BcdItem *item)
+{
+	const BcdResource *r = lane->feed->resource;
+	Jsonb	   *body = item->body;
+	StringInfoData fields;
+
+	if (r->update_needs && item->wanted && bcd_payload_text(body, r->update_needs) == NULL)
+	{
+		char	   *value = bcd_payload_text(item->wanted, r->update_needs);
+		JsonbValue	v;
+
+		v.type = jbvString;
+		v.val.string.val = value;
+		v.val.string.len = strlen(value);
+		body = bcd_payload_set(body, r->update_needs, &v);
+	}
+	if (!r->update.array)
+	{
+		append_jsonb(out, body);
+		return;
+	}
+	initStringInfo(&fields);
+	append_jsonb(&fields, body);
+	appendStringInfo(out, "{\"%s\": " INT64_FORMAT ", %s", r->id, item->store_id, fields.data + 1);
+}
+
+/*
+ * The object of a create.  Where a record lives in a tree, one without a
+ * parent names the tree instead.
+ */
+static void
+append_create(StringInfo out, BcdLane *lane, BcdItem *item)
+{
+	const BcdResource *r = lane->feed->resource;
+	Jsonb	   *body = item->wanted;
+
+	if (r->needs_tree && bcd_payload_integer(body, r->scope) == 0 &&
+		bcd_payload_integer(body, r->needs_tree) == 0)
+	{
+		JsonbValue	v;
+
+		v.type = jbvNumeric;
+		v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric,
+															Int64GetDatum(lane->tree_id)));
+		body = bcd_payload_set(body, r->needs_tree, &v);
+		body = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(body),
+												  CStringGetTextDatum(r->scope)));
+	}
+	append_jsonb(out, body);
+}
+
+/* A path with its {id} replaced. */
+static char *
+path_with_id(const char *path, int64 id)
+{
+	const char *at = strstr(path, "{id}");
+
+	return psprintf("%.*s" INT64_FORMAT "%s", (int) (at - path), path, id, at + strlen("{id}"));
+}
+
+typedef void (*AppendItem) (StringInfo out, BcdLane *lane, BcdItem *item);
+
+static BcdJob *
+write_job(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint, AppendItem append)
+{
+	int			n = group_size(lane, stage, endpoint->batch);
+	BcdItem   **items = palloc(sizeof(BcdItem *) * (n + 1));
+	StringInfoData body;
+	const char *path = endpoint->path;
+	BcdJob	   *job;
+	int			i;
+
+	if (n == 0)
+		return NULL;
+	initStringInfo(&body);
+	if (endpoint->array)
+		appendStringInfoChar(&body, '[');
+	for (i = 0; i < n; i++)
+	{
+		items[i] = bcd_item_pop(lane, stage);
+		if (i > 0)
+			appendStringInfoChar(&body, ',');
+		append(&body, lane, items[i]);
+	}
+	if (endpoint->array)
+		appendStringInfoChar(&body, ']');
+	if (strstr(path, "{id}"))
+		path = path_with_id(path, items[0]->store_id);
+	job = bcd_job_create(lane, stage, endpoint->method, path, body.data);
+	job->read = bcd_settle_read;
+	for (i = 0; i < n; i++)
+		bcd_job_take(job, items[i]);
+	return job;
+}
+
+/*
+ * Takes up to n items of a stage and lists their ids.  A delete without a
+ * filter might delete everything: the list is never empty.
+ */
+static BcdJob *
+ids_job(BcdLane *lane, BcdStage stage, const char *method, const char *path,
+		int n, const char *rest)
+{
+	StringInfoData ids;
+	BcdItem   **items = palloc(sizeof(BcdItem *) * n);
+	BcdJob	   *job;
+	int			i;
+
+	Assert(n > 0);
+	initStringInfo(&ids);
+	for (i = 0; i < n; i++)
+	{
+		items[i] = bcd_item_pop(lane, stage);
+		Assert(items[i]->store_id > 0);
+		appendStringInfo(&ids, "%s" INT64_FORMAT, i ? "," : "", items[i]->store_id);
+	}
+	job = bcd_job_create(lane, stage, method, psprintf("%s%s%s", path, ids.data, rest), NULL);
+	job->read = bcd_settle_read;
+	for (i = 0; i < n; i++)
+		bcd_job_take(job, items[i]);
+	return job;
+}
+
+static BcdJob *
+remove_job(BcdLane *lane)
+{
+	const BcdEndpoint *endpoint = &lane->feed->resource->remove;
+	int			n = group_size(lane, BCD_REMOVE, endpoint->batch);
+	BcdItem    *item;
+	BcdJob	   *job;
+
+	if (n == 0)
+		return NULL;
+	if (strstr(endpoint->path, "{id}") == NULL)
+		return ids_job(lane, BCD_REMOVE, endpoint->method, endpoint->path, n, "");
+	item = bcd_item_pop(lane, BCD_REMOVE);
+	job = bcd_job_create(lane, BCD_REMOVE, endpoint->method,
+						 path_with_id(endpoint->path, item->store_id), NULL);
+	job->read = bcd_settle_read;
+	bcd_job_take(job, item);
+	return job;
+}
+
+/* include_fields with what the mapping sends and the natural key. */
+void
+bcd_append_fields(StringInfo url, const BcdFeed *feed)
+{
+	const BcdResource *r = feed->resource;
+	const char *const *natural;
+	int			i;
+
+	appendStringInfo(url, "&limit=%d&include_fields=", BCD_PAGE_LIMIT);
+	if (r->scope)
+		appendStringInfo(url, "%s,", r->scope);
+	for (natural = r->natural; *natural; natural++)
+		appendStringInfo(url, "%s%s", natural == r->natural ? "" : ",", *natural);
+	for (i = 0; i < feed->nfields; i++)
+	{
+		const BcdField *f = feed->fields[i].field;
+		bool		listed = r->scope && strcmp(r->scope, f->name) == 0;
+
+		for (natural = r->natural; *natural; natural++)
+			listed |= strcmp(*natural, f->name) == 0;
+		if (!listed && !(f->flags & BCD_F_WRITE_ONLY))
+			appendStringInfo(url, ",%s", f->name);
+	}
+	if (r->hidden_by)
+	{
+		for (i = 0; i < feed->nfields; i++)
+			if (strcmp(feed->fields[i].field->name, r->hidden_by) == 0)
+				return;
+		appendStringInfo(url, ",%s", r->hidden_by);
+	}
+}
+
+static BcdJob *
+read_job(BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	int			n = group_size(lane, BCD_READ, BCD_PAGE_LIMIT);
+	StringInfoData rest;
+
+	if (n == 0)
+		return NULL;
+	initStringInfo(&rest);
+	bcd_append_fields(&rest, lane->feed);
+	return ids_job(lane, BCD_READ, "GET", psprintf("%s?%s=", r->list_path, r->list_ids),
+				   n, rest.data);
+}
+
+/*
+ * The next request of a lane, or NULL when there is nothing to send yet.
+ * The caller is in a short-lived memory context.
+ */
+BcdJob *
+bcd_plan_next(BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	BcdJob	   *job = NULL;
+
+	if (lane->extra == NULL)
+	{
+		if (lane->run->kind->plan)
+			job = lane->run->kind->plan(lane->run, lane);
+		if (job == NULL)
+			job = bcd_plan_lookup(lane);
+		if (job && job->nitems == 0)
+			lane->extra = job;
+	}
+	if (job == NULL)
+		job = read_job(lane);
+	if (job == NULL)
+		job = write_job(lane, BCD_UPDATE, &r->update, append_update);
+	if (job == NULL)
+		job = write_job(lane, BCD_CREATE, &r->create, append_create);
+	if (job == NULL)
+		job = remove_job(lane);
+	return job;
+}

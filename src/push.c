@@ -1,0 +1,220 @@
+/*
+ * push.c
+ *		The run that brings pending rows to the store.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "db.h"
+#include "engine.h"
+#include "payload.h"
+#include "queue.h"
+
+/* Rows claimed in one transaction */
+#define CLAIM_ROWS		250
+
+/* The source row is gone. */
+static void
+decide_missing(BcdLane *lane, BcdItem *item)
+{
+	const BcdFeed *feed = lane->feed;
+	const char *hidden_by = feed->resource->hidden_by;
+
+	if (item->store_id == 0)
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+	else if (feed->on_delete == BCD_DELETE_DELETE)
+		bcd_decide_stage(item, BCD_REMOVE);
+	else if (feed->on_delete == BCD_DELETE_HIDE && hidden_by)
+	{
+		JsonbValue	no;
+		char	   *shown = bcd_payload_text(item->known, hidden_by);
+
+		if (shown && strcmp(shown, "false") == 0)
+		{
+			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+			return;
+		}
+		no.type = jbvBool;
+		no.val.boolean = false;
+		item->body = bcd_payload_set(NULL, hidden_by, &no);
+		bcd_decide_stage(item, BCD_UPDATE);
+	}
+	else
+	{
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		item->decision.error = "the source row is gone; on_delete is ignore";
+	}
+}
+
+/* The row refers to itself: no order of pushes would ever satisfy it. */
+static bool
+refers_to_itself(BcdLane *lane, BcdItem *item, const BcdRow *row)
+{
+	const char *scope = lane->feed->resource->scope;
+
+	if (row->state == BCD_ROW_DEFERRED)
+		return strcmp(row->waits_feed, lane->feed->name) == 0 &&
+			strcmp(row->waits_key, item->key) == 0;
+	return row->state == BCD_ROW_FOUND && scope && item->store_id != 0 &&
+		bcd_payload_integer(row->payload, scope) == item->store_id;
+}
+
+/* The row is there: what does the store need? */
+static void
+decide_found(BcdLane *lane, BcdItem *item)
+{
+	char	   *missing;
+
+	if (item->store_id != 0)
+	{
+		bcd_item_wants_write(lane, item);
+		return;
+	}
+	missing = bcd_payload_missing(lane->feed->resource, item->wanted);
+	if (missing)
+		bcd_decide_failed(item, BCD_INVALID,
+						  psprintf("%s: the row has no value, and the API requires one for a new record",
+								   missing));
+	else
+	{
+		bcd_decide_stage(item, BCD_LOOKUP);
+		bcd_natural_key(lane, item);
+	}
+}
+
+/*
+ * Reads an item's row and decides what is to be done; in the claim's
+ * transaction.
+ */
+static void
+decide_claimed(BcdLane *lane, BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdRow		row;
+
+	bcd_feed_row(lane->feed, item->key, &row);
+	if (refers_to_itself(lane, item, &row))
+		bcd_decide_failed(item, BCD_INVALID, "the row refers to itself");
+	else if (row.state == BCD_ROW_MISSING)
+		decide_missing(lane, item);
+	else if (row.state == BCD_ROW_INVALID)
+		bcd_decide_failed(item, BCD_INVALID, row.message);
+	else if (row.state == BCD_ROW_DEFERRED)
+	{
+		item->waits_feed = row.waits_feed;
+		item->waits_key = row.waits_key;
+		bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
+		item->decision.pending = BCD_PENDING_DEFER;
+		item->decision.error = psprintf("waits for row %s of feed \"%s\" to be in the store",
+										row.waits_key, row.waits_feed);
+	}
+	else
+	{
+		item->wanted = row.payload;
+		decide_found(lane, item);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Claims ready rows, reads them, and decides what each of them needs. */
+static List *
+push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	int64		limit = CLAIM_ROWS;
+	List	   *items;
+	ListCell   *lc;
+
+	if (run->max_rows > 0)
+		limit = Min(limit, run->max_rows - run->claimed);
+	if (limit <= 0)
+		return NIL;
+	items = bcd_queue_claim(lane, limit, cxt);
+	foreach(lc, items)
+		decide_claimed(lane, lfirst(lc));
+	return items;
+}
+
+/*
+ * Another row may be linked to the record that this row's key names.  If that
+ * row is gone from the source, the record is this row's now (its key was
+ * changed, or it was deleted and entered again).
+ */
+static bool
+taken(BcdLane *lane, BcdItem *item, int64 store_id)
+{
+	char	   *other = bcd_queue_linked_key(lane->feed->name, store_id);
+	BcdRow		row;
+
+	if (other == NULL || strcmp(other, item->key) == 0)
+		return false;
+	bcd_feed_row(lane->feed, other, &row);
+	if (row.state == BCD_ROW_MISSING)
+		return false;
+	bcd_decide_failed(item, BCD_FAILED,
+					  MemoryContextStrdup(item->cxt,
+										  psprintf("%s \"%s\" belongs to record " INT64_FORMAT
+												   " of the store, which source row %s is linked to",
+												   lane->feed->resource->natural[item->natural_index],
+												   item->natural, store_id, other)));
+	return true;
+}
+
+static void
+push_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
+{
+	MemoryContext old;
+
+	if (store_id == 0)
+	{
+		if (item->clashed && item->duplicate)
+		{
+			/* not by this row's key: the duplicate is another record's */
+			bcd_decide_failed(item, BCD_FAILED, item->duplicate);
+		}
+		else
+			bcd_decide_stage(item, BCD_CREATE);
+		return;
+	}
+	if (taken(lane, item, store_id))
+		return;
+	item->store_id = store_id;
+	item->looked_up = true;
+	if (record == NULL)
+	{
+		bcd_decide_stage(item, BCD_READ);
+		return;
+	}
+	old = MemoryContextSwitchTo(item->cxt);
+	item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+	MemoryContextSwitchTo(old);
+	bcd_item_wants_write(lane, item);
+}
+
+static void
+push_read(BcdLane *lane, BcdItem *item, const cJSON *record)
+{
+	MemoryContext old;
+
+	if (record == NULL)
+	{
+		/* found a moment ago, gone now */
+		item->store_id = 0;
+		bcd_decide_stage(item, BCD_CREATE);
+		return;
+	}
+	old = MemoryContextSwitchTo(item->cxt);
+	item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+	MemoryContextSwitchTo(old);
+	bcd_item_wants_write(lane, item);
+}
+
+const BcdRunKind bcd_push_kind = {
+	.name = "push",
+	.claims = true,
+	.results = true,
+	.claim = push_claim,
+	.decide_lookup = push_lookup,
+	.decide_read = push_read,
+};

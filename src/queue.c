@@ -1,0 +1,503 @@
+/*
+ * queue.c
+ *		Every statement on bcdelta.pending and bcdelta.link.
+ *
+ * Only the worker writes pending, so nobody else's lock stands in its way.
+ * A claim commits the rows as in_flight before the first request for them;
+ * the decision commits what came of it.  A row that is found in_flight when
+ * the worker starts may or may not have reached the store: what the store
+ * holds of it is forgotten, and the row is ready again.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "bcdelta.h"
+#include "compat.h"
+#include "db.h"
+#include "engine.h"
+#include "payload.h"
+#include "queue.h"
+
+/*
+ * Claims in the order of keys, each time from the last key on: so no claim
+ * steps over the dead index entries of those before it.
+ */
+static BcdStatement claim = {
+	"WITH c AS ("
+	"  SELECT feed, key FROM bcdelta.pending"
+	"  WHERE state = 'ready' AND feed = $1 AND key > $2"
+	"  ORDER BY key LIMIT $3),"
+	" u AS ("
+	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL"
+	"  FROM c WHERE p.feed = c.feed AND p.key = c.key"
+	"  RETURNING p.key, p.attempts)"
+	" SELECT u.key, u.attempts, l.store_id, l.payload"
+	" FROM u LEFT JOIN bcdelta.link AS l ON l.feed = $1 AND l.key = u.key"
+	" ORDER BY u.key",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+
+/*
+ * Claims up to limit ready rows of the lane's feed, in a transaction of the
+ * caller, as items that are in no queue yet; the list is in cxt.
+ */
+List *
+bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
+{
+	Datum		args[3];
+	List	   *items = NIL;
+	uint64		n;
+	uint64		i;
+
+	args[0] = CStringGetTextDatum(lane->feed->name);
+	args[1] = CStringGetTextDatum(lane->cursor ? lane->cursor : "");
+	args[2] = Int64GetDatum(limit);
+	n = bcd_execute(&claim, args, NULL);
+	for (i = 0; i < n; i++)
+	{
+		BcdItem    *item = bcd_item_create(lane, bcd_column_text(i, 1));
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+		bool		isnull;
+		Datum		payload;
+
+		item->attempts = DatumGetInt32(bcd_column_datum(i, 2, &isnull));
+		item->store_id = bcd_column_int64(i, 3, NULL);
+		payload = bcd_column_datum(i, 4, &isnull);
+		if (!isnull)
+			item->known = DatumGetJsonbPCopy(payload);
+		MemoryContextSwitchTo(cxt);
+		items = lappend(items, item);
+		MemoryContextSwitchTo(old);
+	}
+	return items;
+}
+
+/* After the claim is committed: the next one goes on behind this key. */
+void
+bcd_queue_claimed(BcdLane *lane, const char *last_key)
+{
+	if (lane->cursor)
+		pfree(lane->cursor);
+	lane->cursor = last_key ? MemoryContextStrdup(lane->cxt, last_key) : NULL;
+}
+
+static BcdStatement put_link = {
+	"INSERT INTO bcdelta.link (feed, key, store_id, payload, pushed_at)"
+	" VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END)"
+	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
+	" payload = excluded.payload, pushed_at = coalesce(excluded.pushed_at, link.pushed_at)",
+	5, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID}
+};
+static BcdStatement forget_link = {
+	"UPDATE bcdelta.link SET payload = NULL WHERE feed = $1 AND key = $2",
+	2, {TEXTOID, TEXTOID}
+};
+static BcdStatement remove_link = {
+	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2",
+	2, {TEXTOID, TEXTOID}
+};
+static BcdStatement free_deferred = {
+	"UPDATE bcdelta.pending SET state = 'ready', waits_feed = NULL, waits_key = NULL,"
+	" last_error = NULL"
+	" WHERE state = 'deferred' AND waits_feed = $1 AND waits_key = $2",
+	2, {TEXTOID, TEXTOID}
+};
+
+/*
+ * A record that another key of the feed is linked to, whose row is gone from
+ * the source, now belongs to this one.  The caller has made sure of that.
+ */
+static BcdStatement take_over = {
+	"DELETE FROM bcdelta.link WHERE feed = $1 AND store_id = $3 AND key <> $2",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+
+static void
+apply_link(BcdLane *lane, BcdItem *item, Datum *args)
+{
+	const BcdDecision *d = &item->decision;
+	char		nulls[] = "     ";
+	bool		written = d->outcome == BCD_CREATED || d->outcome == BCD_UPDATED ||
+	d->outcome == BCD_HIDDEN;
+
+	switch (d->link)
+	{
+		case BCD_LINK_KEEP:
+			break;
+		case BCD_LINK_FORGET:
+			(void) bcd_execute(&forget_link, args, NULL);
+			break;
+		case BCD_LINK_REMOVE:
+			(void) bcd_execute(&remove_link, args, NULL);
+			break;
+		case BCD_LINK_PUT:
+			args[2] = Int64GetDatum(item->store_id);
+			(void) bcd_execute(&take_over, args, NULL);
+			if (item->known)
+				args[3] = JsonbPGetDatum(item->known);
+			else
+				nulls[3] = 'n';
+			args[4] = BoolGetDatum(written);
+			(void) bcd_execute(&put_link, args, nulls);
+			if (bcd_execute(&free_deferred, args, NULL) > 0)
+				lane->run->progressed = true;
+			break;
+	}
+}
+
+static BcdStatement finish = {
+	"DELETE FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND NOT again",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* What changed while it was in flight is ready, whatever came of the flight. */
+static BcdStatement put_back = {
+	"UPDATE bcdelta.pending SET"
+	" state = CASE WHEN again THEN 'ready' ELSE $3 END,"
+	" attempts = CASE WHEN again THEN 0 ELSE $4 END,"
+	" next_attempt_at = CASE WHEN NOT again AND $3 = 'waiting'"
+	"  THEN clock_timestamp() + $5 * interval '1 millisecond' END,"
+	" last_error = CASE WHEN NOT again THEN $6 END,"
+	" waits_feed = CASE WHEN NOT again THEN $7 END,"
+	" waits_key = CASE WHEN NOT again THEN $8 END,"
+	" again = false"
+	" WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
+	8, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+};
+
+static Datum
+text_or_null(const char *text, char *null)
+{
+	*null = text ? ' ' : 'n';
+	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+static void
+put_pending_back(BcdItem *item, Datum *args, const char *state, int attempts)
+{
+	const BcdDecision *d = &item->decision;
+	char		nulls[] = "        ";
+
+	args[2] = CStringGetTextDatum(state);
+	args[3] = Int32GetDatum(attempts);
+	args[4] = Int64GetDatum(d->delay_ms);
+	args[5] = text_or_null(d->error, &nulls[5]);
+	args[6] = text_or_null(item->waits_feed, &nulls[6]);
+	args[7] = text_or_null(item->waits_key, &nulls[7]);
+	(void) bcd_execute(&put_back, args, nulls);
+}
+
+static void
+apply_pending(BcdItem *item, Datum *args)
+{
+	switch (item->decision.pending)
+	{
+		case BCD_PENDING_KEEP:
+			break;
+		case BCD_PENDING_DONE:
+			if (bcd_execute(&finish, args, NULL) == 0)
+				put_pending_back(item, args, "ready", 0);
+			break;
+		case BCD_PENDING_WAIT:
+			put_pending_back(item, args, "waiting", item->attempts + 1);
+			break;
+		case BCD_PENDING_DEFER:
+			put_pending_back(item, args, "deferred", 0);
+			break;
+		case BCD_PENDING_FAIL:
+			put_pending_back(item, args, "failed", item->attempts);
+			break;
+		case BCD_PENDING_READY:
+			put_pending_back(item, args, "ready", item->attempts);
+			break;
+	}
+}
+
+/*
+ * Writes an item's decision to link and pending, in a transaction of the
+ * caller.  May be repeated.
+ */
+void
+bcd_queue_apply(BcdLane *lane, BcdItem *item)
+{
+	Datum		args[8];
+
+	args[0] = CStringGetTextDatum(lane->feed->name);
+	args[1] = CStringGetTextDatum(item->key);
+	apply_link(lane, item, args);
+	if (lane->run->kind->claims)
+		apply_pending(item, args);
+}
+
+static BcdStatement linked_to = {
+	"SELECT key FROM bcdelta.link WHERE feed = $1 AND store_id = $2",
+	2, {TEXTOID, INT8OID}
+};
+
+/* The key that a record is linked to, or NULL. */
+char *
+bcd_queue_linked_key(const char *feed, int64 store_id)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = Int64GetDatum(store_id);
+	return bcd_execute(&linked_to, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
+}
+
+static BcdStatement recover_links = {
+	"UPDATE bcdelta.link AS l SET payload = NULL FROM bcdelta.pending AS p"
+	" WHERE p.state = 'in_flight' AND l.feed = p.feed AND l.key = p.key",
+	0, {0}
+};
+static BcdStatement recover_pending = {
+	"UPDATE bcdelta.pending SET state = 'ready', again = false WHERE state = 'in_flight'",
+	0, {0}
+};
+static BcdStatement drop_orphans = {
+	"DELETE FROM bcdelta.pending AS p"
+	" WHERE NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = p.feed)",
+	0, {0}
+};
+
+/* When the worker starts: nothing is in flight any more. */
+void
+bcd_queue_recover(void)
+{
+	(void) bcd_execute(&recover_links, NULL, NULL);
+	(void) bcd_execute(&recover_pending, NULL, NULL);
+	(void) bcd_execute(&drop_orphans, NULL, NULL);
+}
+
+/* The names of a run's feeds as a text array. */
+static Datum
+feed_names(const BcdRun *run)
+{
+	Datum	   *names = palloc(sizeof(Datum) * (run->nlanes + 1));
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		names[i] = CStringGetTextDatum(run->lanes[i]->feed->name);
+	return PointerGetDatum(construct_array(names, run->nlanes, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+static BcdStatement release_pending = {
+	"UPDATE bcdelta.pending SET state = 'ready', again = false"
+	" WHERE state = 'in_flight' AND feed = ANY ($1)",
+	1, {TEXTARRAYOID}
+};
+
+/* At the end of a run: what it claimed and did not send is ready again. */
+void
+bcd_queue_release(BcdRun *run)
+{
+	Datum		feeds = feed_names(run);
+
+	(void) bcd_execute(&release_pending, &feeds, NULL);
+}
+
+static BcdStatement wake_waiting = {
+	"UPDATE bcdelta.pending SET state = 'ready', next_attempt_at = NULL"
+	" WHERE state = 'waiting' AND feed = ANY ($1) AND next_attempt_at <= clock_timestamp()",
+	1, {TEXTARRAYOID}
+};
+
+/* In case the link was made by somebody else than a run */
+static BcdStatement wake_deferred = {
+	"UPDATE bcdelta.pending AS p SET state = 'ready', waits_feed = NULL, waits_key = NULL"
+	" WHERE p.state = 'deferred' AND p.feed = ANY ($1) AND EXISTS ("
+	"  SELECT FROM bcdelta.link AS l WHERE l.feed = p.waits_feed AND l.key = p.waits_key)",
+	1, {TEXTARRAYOID}
+};
+static BcdStatement count_waiting = {
+	"SELECT (extract(epoch FROM min(next_attempt_at) - clock_timestamp()) * 1000)::int8"
+	" FROM bcdelta.pending WHERE state = 'waiting' AND feed = ANY ($1)",
+	1, {TEXTARRAYOID}
+};
+
+/*
+ * Makes rows ready whose time has come or whose reference is there.
+ *
+ * Returns their number; *next_ms: milliseconds until more of them are due,
+ * or -1 when none is waiting.
+ */
+int64
+bcd_queue_wake(BcdRun *run, int64 *next_ms)
+{
+	Datum		feeds = feed_names(run);
+	int64		n;
+	bool		isnull;
+
+	n = bcd_execute(&wake_waiting, &feeds, NULL);
+	n += bcd_execute(&wake_deferred, &feeds, NULL);
+	(void) bcd_execute(&count_waiting, &feeds, NULL);
+	*next_ms = bcd_column_int64(0, 1, &isnull);
+	*next_ms = isnull ? -1 : Max(*next_ms, 0);
+	return n;
+}
+
+static BcdStatement count_pending = {
+	"SELECT count(*) FILTER (WHERE state = 'ready'), count(*) FILTER (WHERE state = 'deferred')"
+	" FROM bcdelta.pending WHERE feed = ANY ($1)",
+	1, {TEXTARRAYOID}
+};
+
+/* How many rows of the run's feeds are ready, and how many deferred. */
+void
+bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred)
+{
+	Datum		feeds = feed_names(run);
+
+	(void) bcd_execute(&count_pending, &feeds, NULL);
+	*ready = bcd_column_int64(0, 1, NULL);
+	*deferred = bcd_column_int64(0, 2, NULL);
+}
+
+static BcdStatement retry = {
+	"UPDATE bcdelta.pending SET state = 'ready', attempts = 0, next_attempt_at = NULL,"
+	" last_error = NULL"
+	" WHERE state = 'failed' AND ($1 IS NULL OR feed = $1)"
+	" AND feed IN (SELECT f.feed FROM bcdelta.feed AS f"
+	"  JOIN pg_catalog.pg_roles AS r ON r.rolname = f.owner"
+	"  WHERE pg_catalog.pg_has_role($2, r.oid, 'USAGE'))",
+	2, {TEXTOID, NAMEOID}
+};
+
+/* Failed rows of a feed (NULL: of all feeds that the role may act for) to ready. */
+int64
+bcd_queue_retry(const char *feed, const char *role)
+{
+	Datum		args[2];
+	char		nulls[] = "  ";
+
+	args[0] = text_or_null(feed, &nulls[0]);
+	args[1] = DirectFunctionCall1(namein, CStringGetDatum(role));
+	return bcd_execute(&retry, args, nulls);
+}
+
+static BcdStatement pending_key = {
+	"SELECT FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND state NOT IN ('failed', 'review')",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* Does a row have a change that is still to be pushed? */
+bool
+bcd_queue_is_pending(const char *feed, const char *key)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	return bcd_execute(&pending_key, args, NULL) > 0;
+}
+
+static BcdStatement links_of = {
+	"SELECT store_id, payload FROM bcdelta.link WHERE feed = $1 AND key = $2",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* Fills in an item's link, if it has one. */
+void
+bcd_queue_link_of(BcdLane *lane, BcdItem *item)
+{
+	Datum		args[2];
+	Datum		payload;
+	bool		isnull;
+	MemoryContext old;
+
+	args[0] = CStringGetTextDatum(lane->feed->name);
+	args[1] = CStringGetTextDatum(item->key);
+	if (bcd_execute(&links_of, args, NULL) == 0)
+		return;
+	old = MemoryContextSwitchTo(item->cxt);
+	item->store_id = bcd_column_int64(0, 1, NULL);
+	payload = bcd_column_datum(0, 2, &isnull);
+	if (!isnull)
+		item->known = DatumGetJsonbPCopy(payload);
+	MemoryContextSwitchTo(old);
+}
+
+static BcdStatement next_links = {
+	"SELECT key, store_id, payload FROM bcdelta.link WHERE feed = $1 AND key > $2"
+	" ORDER BY key LIMIT $3",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+static BcdStatement sample_links = {
+	"SELECT key, store_id, payload FROM bcdelta.link WHERE feed = $1 AND $2 IS NOT NULL"
+	" ORDER BY random() LIMIT $3",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+
+/*
+ * Links as items: the next ones behind the lane's cursor, or a random sample.
+ * The list is in cxt; the cursor is moved by the caller.
+ */
+List *
+bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt)
+{
+	Datum		args[3];
+	List	   *items = NIL;
+	uint64		n;
+	uint64		i;
+
+	args[0] = CStringGetTextDatum(lane->feed->name);
+	args[1] = CStringGetTextDatum(lane->cursor ? lane->cursor : "");
+	args[2] = Int64GetDatum(limit);
+	n = bcd_execute(sample ? &sample_links : &next_links, args, NULL);
+	for (i = 0; i < n; i++)
+	{
+		BcdItem    *item = bcd_item_create(lane, bcd_column_text(i, 1));
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+		bool		isnull;
+		Datum		payload = bcd_column_datum(i, 3, &isnull);
+
+		item->store_id = bcd_column_int64(i, 2, NULL);
+		if (!isnull)
+			item->known = DatumGetJsonbPCopy(payload);
+		MemoryContextSwitchTo(cxt);
+		items = lappend(items, item);
+		MemoryContextSwitchTo(old);
+	}
+	return items;
+}
+
+static BcdStatement count_links = {
+	"SELECT count(*) FROM bcdelta.link AS l JOIN bcdelta.feed AS f USING (feed)"
+	" WHERE f.server = $1 AND f.resource = $2",
+	2, {NAMEOID, TEXTOID}
+};
+
+/* How many records of a resource are linked, by all feeds of the server. */
+int64
+bcd_queue_link_count(const BcdFeed *feed)
+{
+	Datum		args[2];
+
+	args[0] = DirectFunctionCall1(namein, CStringGetDatum(feed->server));
+	args[1] = CStringGetTextDatum(feed->resource->name);
+	(void) bcd_execute(&count_links, args, NULL);
+	return bcd_column_int64(0, 1, NULL);
+}
+
+static BcdStatement is_linked = {
+	"SELECT FROM bcdelta.feed AS f JOIN bcdelta.link AS l USING (feed)"
+	" WHERE f.server = $1 AND f.resource = $2 AND l.store_id = $3",
+	3, {NAMEOID, TEXTOID, INT8OID}
+};
+
+/* Is a record of the store linked to a row of any feed? */
+bool
+bcd_queue_is_linked(const BcdFeed *feed, int64 store_id)
+{
+	Datum		args[3];
+
+	args[0] = DirectFunctionCall1(namein, CStringGetDatum(feed->server));
+	args[1] = CStringGetTextDatum(feed->resource->name);
+	args[2] = Int64GetDatum(store_id);
+	return bcd_execute(&is_linked, args, NULL) > 0;
+}

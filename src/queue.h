@@ -1,0 +1,26 @@
+/*
+ * queue.h
+ *		Every statement on bcdelta.pending and bcdelta.link.
+ */
+#ifndef BCD_QUEUE_H
+#define BCD_QUEUE_H
+
+#include "engine.h"
+
+extern List *bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt);
+extern void bcd_queue_claimed(BcdLane *lane, const char *last_key);
+extern void bcd_queue_apply(BcdLane *lane, BcdItem *item);
+extern char *bcd_queue_linked_key(const char *feed, int64 store_id);
+extern void bcd_queue_recover(void);
+extern void bcd_queue_release(BcdRun *run);
+extern int64 bcd_queue_wake(BcdRun *run, int64 *next_ms);
+extern void bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred);
+extern int64 bcd_queue_retry(const char *feed, const char *role);
+extern bool bcd_queue_is_pending(const char *feed, const char *key);
+extern void bcd_queue_link_of(BcdLane *lane, BcdItem *item);
+
+extern List *bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt);
+extern int64 bcd_queue_link_count(const BcdFeed *feed);
+extern bool bcd_queue_is_linked(const BcdFeed *feed, int64 store_id);
+
+#endif							/* BCD_QUEUE_H */

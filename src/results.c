@@ -1,0 +1,316 @@
+/*
+ * results.c
+ *		Every statement on bcdelta.run, result, discrepancy, and the state
+ *		of feeds.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "bcdelta.h"
+#include "compat.h"
+#include "db.h"
+#include "engine.h"
+#include "results.h"
+
+static Datum
+text_or_null(const char *text, char *null)
+{
+	bool		given = text != NULL && text[0] != '\0';
+
+	*null = given ? ' ' : 'n';
+	return given ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+static Datum
+name_datum(const char *name)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(name));
+}
+
+static BcdStatement insert_run = {
+	"INSERT INTO bcdelta.run (kind, feed, server, requested_by, schedule, mode, sample, max_rows, waited)"
+	" VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'sample' THEN $7 END, nullif($8, 0), $9)"
+	" RETURNING run_id",
+	9, {TEXTOID, TEXTOID, NAMEOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, INT8OID, BOOLOID}
+};
+
+/* A new run in state requested; returns its id. */
+int64
+bcd_run_insert(const BcdRunRequest *request)
+{
+	Datum		args[9];
+	char		nulls[] = "         ";
+
+	args[0] = CStringGetTextDatum(request->kind);
+	args[1] = text_or_null(request->feed, &nulls[1]);
+	args[2] = name_datum(request->server);
+	args[3] = name_datum(request->role);
+	args[4] = text_or_null(request->schedule, &nulls[4]);
+	args[5] = text_or_null(request->mode, &nulls[5]);
+	args[6] = Int32GetDatum(request->sample);
+	args[7] = Int64GetDatum(request->max_rows);
+	args[8] = BoolGetDatum(request->waited);
+	(void) bcd_execute(&insert_run, args, nulls);
+	return bcd_column_int64(0, 1, NULL);
+}
+
+static BcdStatement start_run = {
+	"UPDATE bcdelta.run SET state = 'running', started_at = coalesce(started_at, clock_timestamp())"
+	" WHERE run_id = $1",
+	1, {INT8OID}
+};
+
+void
+bcd_run_started(BcdRun *run)
+{
+	Datum		arg = Int64GetDatum(run->run_id);
+
+	(void) bcd_execute(&start_run, &arg, NULL);
+}
+
+static BcdStatement update_run = {
+	"UPDATE bcdelta.run SET state = $2, error = $3,"
+	" finished_at = CASE WHEN $2 = 'running' THEN NULL ELSE clock_timestamp() END,"
+	" created = $4, updated = $5, deleted = $6, linked = $7, unchanged = $8, deferred = $9,"
+	" conflicts = $10, failed = $11, api_calls = $12, throttled = $13"
+	" WHERE run_id = $1",
+	13, {INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
+	INT8OID, INT8OID, INT8OID, INT8OID}
+};
+
+/* Writes a run's state and totals. */
+void
+bcd_run_update(BcdRun *run, const char *state)
+{
+	const BcdRunCounts *c = &run->counts;
+	const int64 totals[] = {c->created, c->updated, c->deleted, c->linked, c->unchanged,
+	c->deferred, c->conflicts, c->failed, c->api_calls, c->throttled};
+	Datum		args[13];
+	char		nulls[] = "             ";
+	int			i;
+
+	args[0] = Int64GetDatum(run->run_id);
+	args[1] = CStringGetTextDatum(state);
+	args[2] = text_or_null(run->error, &nulls[2]);
+	for (i = 0; i < lengthof(totals); i++)
+		args[3 + i] = Int64GetDatum(totals[i]);
+	(void) bcd_execute(&update_run, args, nulls);
+}
+
+static BcdStatement fail_run = {
+	"UPDATE bcdelta.run SET state = $2, error = $3, finished_at = clock_timestamp()"
+	" WHERE run_id = $1 AND state IN ('requested', 'running')",
+	3, {INT8OID, TEXTOID, TEXTOID}
+};
+
+/* Ends a run that is not in memory; false when it had ended before. */
+bool
+bcd_run_fail(int64 run_id, const char *state, const char *error)
+{
+	Datum		args[3];
+	char		nulls[] = "   ";
+
+	args[0] = Int64GetDatum(run_id);
+	args[1] = CStringGetTextDatum(state);
+	args[2] = text_or_null(error, &nulls[2]);
+	return bcd_execute(&fail_run, args, nulls) > 0;
+}
+
+static BcdStatement fail_waited = {
+	"UPDATE bcdelta.run SET state = 'failed', finished_at = clock_timestamp(),"
+	" error = 'interrupted: the worker was restarted; what was not pushed is still pending'"
+	" WHERE state IN ('requested', 'running') AND waited",
+	0, {0}
+};
+static BcdStatement resume_others = {
+	"UPDATE bcdelta.run SET state = 'requested' WHERE state = 'running'",
+	0, {0}
+};
+
+/*
+ * When the worker starts: a run that a session waited for has lost it; the
+ * others go on.
+ */
+void
+bcd_run_recover(void)
+{
+	(void) bcd_execute(&fail_waited, NULL, NULL);
+	(void) bcd_execute(&resume_others, NULL, NULL);
+}
+
+static BcdStatement requested_runs = {
+	"SELECT run_id FROM bcdelta.run WHERE state = 'requested' ORDER BY run_id",
+	0, {0}
+};
+
+/* The ids of the runs that wait to be started, oldest first, as int64 pointers in cxt. */
+List *
+bcd_run_requested(MemoryContext cxt)
+{
+	MemoryContext old;
+	List	   *ids = NIL;
+	uint64		n = bcd_execute(&requested_runs, NULL, NULL);
+	uint64		i;
+
+	old = MemoryContextSwitchTo(cxt);
+	for (i = 0; i < n; i++)
+	{
+		int64	   *id = palloc(sizeof(int64));
+
+		*id = bcd_column_int64(i, 1, NULL);
+		ids = lappend(ids, id);
+	}
+	MemoryContextSwitchTo(old);
+	return ids;
+}
+
+static BcdStatement read_run = {
+	"SELECT kind, feed, server::text, mode, sample::int8, max_rows, waited, requested_by::text"
+	" FROM bcdelta.run WHERE run_id = $1",
+	1, {INT8OID}
+};
+
+/* Reads what was asked for into the current context; false: no such run. */
+bool
+bcd_run_read(int64 run_id, BcdRunRequest *request)
+{
+	Datum		arg = Int64GetDatum(run_id);
+
+	memset(request, 0, sizeof(*request));
+	if (bcd_execute(&read_run, &arg, NULL) == 0)
+		return false;
+	request->kind = bcd_column_text(0, 1);
+	request->feed = bcd_column_text(0, 2);
+	request->server = bcd_column_text(0, 3);
+	request->mode = bcd_column_text(0, 4);
+	request->sample = (int) bcd_column_int64(0, 5, NULL);
+	request->max_rows = bcd_column_int64(0, 6, NULL);
+	request->waited = bcd_column_bool(0, 7);
+	request->role = bcd_column_text(0, 8);
+	return true;
+}
+
+static BcdStatement insert_result = {
+	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, outcome, http_status, error, request_id)"
+	" VALUES ($1, $2, $3, nullif($4, 0), $5, nullif($6, 0), $7, $8)",
+	8, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID}
+};
+
+/* Records the decision on an item. */
+void
+bcd_result_insert(BcdLane *lane, BcdItem *item)
+{
+	const BcdDecision *d = &item->decision;
+	Datum		args[8];
+	char		nulls[] = "        ";
+
+	args[0] = Int64GetDatum(lane->run->run_id);
+	args[1] = CStringGetTextDatum(lane->feed->name);
+	args[2] = CStringGetTextDatum(item->key);
+	args[3] = Int64GetDatum(item->store_id);
+	args[4] = CStringGetTextDatum(bcd_outcome_name(d->outcome));
+	args[5] = Int32GetDatum(d->status);
+	args[6] = text_or_null(d->error, &nulls[6]);
+	args[7] = text_or_null(d->request_id, &nulls[7]);
+	(void) bcd_execute(&insert_result, args, nulls);
+}
+
+static BcdStatement insert_discrepancy = {
+	"INSERT INTO bcdelta.discrepancy (run_id, feed, key, store_id, kind, field, source_value, store_value)"
+	" VALUES ($1, $2, $3, nullif($4, 0), $5, $6, $7, $8)",
+	8, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+};
+
+/* Records a difference and counts it. */
+void
+bcd_discrepancy_insert(BcdLane *lane, const char *key, int64 store_id, const char *kind,
+					   const char *field, const char *source_value, const char *store_value)
+{
+	Datum		args[8];
+	char		nulls[] = "        ";
+
+	args[0] = Int64GetDatum(lane->run->run_id);
+	args[1] = CStringGetTextDatum(lane->feed->name);
+	args[2] = text_or_null(key, &nulls[2]);
+	args[3] = Int64GetDatum(store_id);
+	args[4] = CStringGetTextDatum(kind);
+	args[5] = text_or_null(field, &nulls[5]);
+	args[6] = text_or_null(source_value, &nulls[6]);
+	args[7] = text_or_null(store_value, &nulls[7]);
+	(void) bcd_execute(&insert_discrepancy, args, nulls);
+}
+
+static BcdStatement list_feeds = {
+	"SELECT feed FROM bcdelta.feed WHERE server = $1 AND ($2 IS NULL OR feed = $2) ORDER BY feed_id",
+	2, {NAMEOID, TEXTOID}
+};
+
+/* The names of a server's feeds (or the one feed), in the current context. */
+List *
+bcd_feeds_of(const char *server, const char *feed)
+{
+	Datum		args[2];
+	char		nulls[] = "  ";
+	List	   *names = NIL;
+	uint64		n;
+	uint64		i;
+
+	args[0] = name_datum(server);
+	args[1] = text_or_null(feed, &nulls[1]);
+	n = bcd_execute(&list_feeds, args, nulls);
+	for (i = 0; i < n; i++)
+		names = lappend(names, bcd_column_text(i, 1));
+	return names;
+}
+
+static BcdStatement pause_feed = {
+	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = $2 WHERE feed = $1",
+	2, {TEXTOID, TEXTOID}
+};
+
+void
+bcd_feed_pause(const char *feed, const char *reason)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(reason);
+	(void) bcd_execute(&pause_feed, args, NULL);
+}
+
+static BcdStatement pause_copies = {
+	"UPDATE bcdelta.feed SET state = 'paused', paused_reason ="
+	" 'this database is a copy of the one that pushed this feed; bcdelta.resume() says that this copy is now the source'"
+	" WHERE home <> $1 AND state <> 'paused'",
+	1, {TEXTOID}
+};
+
+/* A copy never pushes: pauses the feeds that were tracked somewhere else. */
+void
+bcd_pause_copies(void)
+{
+	Datum		home = CStringGetTextDatum(bcd_home());
+
+	(void) bcd_execute(&pause_copies, &home, NULL);
+}
+
+static BcdStatement prune_results = {
+	"DELETE FROM bcdelta.result WHERE ctid = ANY (ARRAY("
+	" SELECT r.ctid FROM bcdelta.result AS r JOIN bcdelta.run AS u USING (run_id)"
+	" WHERE u.finished_at < now() - $1 * interval '1 day' LIMIT $2))",
+	2, {INT4OID, INT8OID}
+};
+
+/* Removes up to limit results of runs that ended so many days ago. */
+int64
+bcd_results_prune(int days, int limit)
+{
+	Datum		args[2];
+
+	args[0] = Int32GetDatum(days);
+	args[1] = Int64GetDatum(limit);
+	return bcd_execute(&prune_results, args, NULL);
+}

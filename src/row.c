@@ -1,0 +1,352 @@
+/*
+ * row.c
+ *		Reading one source row through its feed's mapping.
+ *
+ * The mapping's expressions are somebody else's SQL.  They run as the feed's
+ * owner in a security-restricted operation, in a read-only subtransaction of
+ * their own: whatever goes wrong in one row is that row's result.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "nodes/execnodes.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "bcdelta.h"
+#include "compat.h"
+#include "db.h"
+#include "feed.h"
+#include "payload.h"
+
+/* The first reference of the row at hand that has no link yet */
+static struct
+{
+	bool		missing;
+	char		feed[256];
+	char	   *key;			/* in the caller's context */
+	MemoryContext cxt;
+}			reference;
+
+/*
+ * The mapping as one SELECT over the source, without a WHERE clause: column
+ * n is field n, as it comes out of the expression.
+ */
+char *
+bcd_feed_select(const BcdFeed *feed)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (i = 0; i < feed->nfields; i++)
+		appendStringInfo(&sql, "%s(%s\n) AS f%d", i ? ", " : "", feed->fields[i].expression, i + 1);
+	appendStringInfo(&sql, " FROM %s", bcd_feed_from(feed));
+	return sql.data;
+}
+
+/*
+ * Plans the query that reads one row by its key; as the feed's owner, inside
+ * bcd_become().  An error is a fault of the mapping.
+ */
+void
+bcd_feed_prepare(BcdFeed *feed)
+{
+	StringInfoData sql;
+	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
+	SPIPlanPtr	plan;
+	int			i;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (i = 0; i < feed->nfields; i++)
+		appendStringInfo(&sql, "%spg_catalog.to_jsonb(f%d)", i ? ", " : "", i + 1);
+	appendStringInfo(&sql, " FROM (%s WHERE %s) AS mapped",
+					 bcd_feed_select(feed), bcd_key_condition(feed));
+	for (i = 0; i < feed->nkeys; i++)
+		types[i] = feed->keys[i].type;
+	plan = SPI_prepare(sql.data, feed->nkeys, types);
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not prepare the mapping of feed \"%s\": %s", feed->name,
+			 SPI_result_code_string(SPI_result));
+	feed->row_plan = plan;
+}
+
+/* The value of a jsonb column, as one that can be pushed into an object. */
+static void
+value_of(Jsonb *jsonb, JsonbValue *value)
+{
+	if (JB_ROOT_IS_SCALAR(jsonb))
+		(void) JsonbExtractScalar(&jsonb->root, value);
+	else
+	{
+		value->type = jbvBinary;
+		value->val.binary.data = &jsonb->root;
+		value->val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
+	}
+}
+
+/* Texts that reach us in another encoding are sent as UTF-8. */
+static void
+check_encoding(void)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("database encoding %s is not supported", pg_encoding_to_char(encoding)),
+				 errdetail("BigCommerce takes and returns UTF-8.")));
+}
+
+/*
+ * Builds the payload from the result of the row plan; sets row->state.
+ *
+ * Nulls are left out, JSON nulls are kept.
+ */
+static void
+build_payload(BcdFeed *feed, BcdRow *row)
+{
+	JsonbParseState *state = NULL;
+	int			i;
+
+	check_encoding();
+	row->state = BCD_ROW_FOUND;
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (i = 0; i < feed->nfields; i++)
+	{
+		const BcdField *field = feed->fields[i].field;
+		bool		isnull;
+		Datum		datum = bcd_column_datum(0, i + 1, &isnull);
+		JsonbValue	key;
+		JsonbValue	value;
+
+		if (isnull)
+			continue;
+		value_of(DatumGetJsonbP(datum), &value);
+		row->message = bcd_payload_normalize(field, &value);
+		if (row->message)
+		{
+			row->state = BCD_ROW_INVALID;
+			return;
+		}
+		key.type = jbvString;
+		key.val.string.val = (char *) field->name;
+		key.val.string.len = strlen(field->name);
+		(void) pushJsonbValue(&state, WJB_KEY, &key);
+		(void) pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	row->payload = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* Runs the mapping for one key.  Called in the subtransaction. */
+static void
+read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
+{
+	Datum	   *values = bcd_key_parse(feed, key);
+	BcdRights	rights;
+	MemoryContext old;
+	int			rc;
+
+	bcd_become(&rights, feed->owner, true);
+	XactReadOnly = true;
+	if (feed->row_plan == NULL)
+		bcd_feed_prepare(feed);
+	rc = SPI_execute_plan(feed->row_plan, values, NULL, true, 1);
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "could not read feed \"%s\": %s", feed->name, SPI_result_code_string(rc));
+	bcd_become_again(&rights);
+
+	old = MemoryContextSwitchTo(result_cxt);
+	if (SPI_processed == 0)
+		row->state = BCD_ROW_MISSING;
+	else if (reference.missing)
+	{
+		row->state = BCD_ROW_DEFERRED;
+		row->waits_feed = pstrdup(reference.feed);
+		row->waits_key = reference.key;
+	}
+	else
+		build_payload(feed, row);
+	MemoryContextSwitchTo(old);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Errors that are not the row's fault, and must not become its result */
+static bool
+is_our_trouble(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_QUERY_CANCELED ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_SYSTEM_ERROR ||
+		sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
+}
+
+/*
+ * Reads one source row; see BcdRow.  SPI is connected, a snapshot is active.
+ *
+ * Raises an error only when the trouble is not this row's: a cancel, no
+ * memory, a lock that somebody holds on the source.
+ */
+void
+bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	memset(row, 0, sizeof(*row));
+	reference.missing = false;
+	reference.key = NULL;
+	reference.cxt = cxt;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(CurTransactionContext);
+	PG_TRY();
+	{
+		read_row(feed, key, row, cxt);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(cxt);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(cxt);
+		CurrentResourceOwner = owner;
+		if (is_our_trouble(error->sqlerrcode))
+			ReThrowError(error);
+		row->state = BCD_ROW_INVALID;
+		row->message = error->detail ? psprintf("%s (%s)", error->message, error->detail) :
+			pstrdup(error->message);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	reference.cxt = NULL;
+}
+
+/* How many rows the source has. */
+int64
+bcd_feed_count(BcdFeed *feed)
+{
+	BcdRights	rights;
+	int64		count = 0;
+
+	bcd_become(&rights, feed->owner, true);
+	if (SPI_execute(psprintf("SELECT pg_catalog.count(*) FROM %s", bcd_feed_from(feed)), true, 0) == SPI_OK_SELECT)
+		count = bcd_column_int64(0, 1, NULL);
+	bcd_become_again(&rights);
+	return count;
+}
+
+/* Is the row of a key still in the source? */
+bool
+bcd_feed_exists(BcdFeed *feed, const char *key)
+{
+	Datum	   *values = bcd_key_parse(feed, key);
+	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
+	BcdRights	rights;
+	bool		found;
+	int			i;
+
+	bcd_become(&rights, feed->owner, true);
+	if (feed->exists_plan == NULL)
+	{
+		for (i = 0; i < feed->nkeys; i++)
+			types[i] = feed->keys[i].type;
+		feed->exists_plan = SPI_prepare(psprintf("SELECT FROM %s WHERE %s", bcd_feed_from(feed),
+												 bcd_key_condition(feed)), feed->nkeys, types);
+		if (feed->exists_plan == NULL || SPI_keepplan(feed->exists_plan) != 0)
+			elog(ERROR, "could not prepare a look-up in feed \"%s\"", feed->name);
+	}
+	found = SPI_execute_plan(feed->exists_plan, values, NULL, true, 1) == SPI_OK_SELECT &&
+		SPI_processed > 0;
+	bcd_become_again(&rights);
+	return found;
+}
+
+static BcdStatement select_link = {
+	"SELECT store_id FROM bcdelta.link WHERE feed = $1 AND key = $2",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* A key from the arguments of ref(), NULL when one of them is null. */
+static char *
+key_from_arguments(FunctionCallInfo fcinfo)
+{
+	StringInfoData key;
+	int			i;
+
+	initStringInfo(&key);
+	for (i = 1; i < PG_NARGS(); i++)
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, i);
+		Oid			output;
+		bool		varlena;
+		char	   *text;
+
+		if (PG_ARGISNULL(i))
+			return NULL;
+		getTypeOutputInfo(type, &output, &varlena);
+		text = OidOutputFunctionCall(output, PG_GETARG_DATUM(i));
+		if (PG_NARGS() == 2)
+			return text;
+		appendStringInfoString(&key, i == 1 ? "[" : ", ");
+		escape_json(&key, text);
+	}
+	appendStringInfoChar(&key, ']');
+	return key.data;
+}
+
+PG_FUNCTION_INFO_V1(bcdelta_ref);
+
+/*
+ * bcdelta.ref(feed, key...): the store's id of another feed's row.
+ *
+ * Returns null for a row without a link, and remembers it, so that the row
+ * at hand is deferred whatever its expression makes of the null.
+ */
+Datum
+bcdelta_ref(PG_FUNCTION_ARGS)
+{
+	Datum		args[2];
+	BcdRights	rights;
+	char	   *key;
+	int64		store_id = 0;
+
+	if (PG_ARGISNULL(0) || get_fn_expr_variadic(fcinfo->flinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bcdelta.ref() needs the name of a feed and the parts of a key")));
+	key = key_from_arguments(fcinfo);
+	if (key == NULL)
+		PG_RETURN_NULL();
+	args[0] = PG_GETARG_DATUM(0);
+	args[1] = CStringGetTextDatum(key);
+	bcd_spi_begin(&rights);
+	if (bcd_execute(&select_link, args, NULL) > 0)
+		store_id = bcd_column_int64(0, 1, NULL);
+	bcd_spi_end(&rights);
+	if (store_id != 0)
+		PG_RETURN_INT64(store_id);
+	if (!reference.missing)
+	{
+		reference.missing = true;
+		text_to_cstring_buffer(DatumGetTextPP(args[0]), reference.feed, sizeof(reference.feed));
+		reference.key = reference.cxt ? MemoryContextStrdup(reference.cxt, key) : NULL;
+	}
+	PG_RETURN_NULL();
+}

@@ -1,0 +1,699 @@
+/*
+ * run.c
+ *		A run from its start to its end.
+ *
+ * The worker calls bcd_run_step() whenever something may have happened.  A
+ * step claims rows for the lane at work, starts as many requests as the
+ * store's quota allows, and moves on to the next lane when this one is
+ * empty; it never waits.  Lanes go in order of dependency.  After the last
+ * lane the run looks for rows whose time or whose reference has come, and
+ * goes another round for them.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "bcdelta.h"
+#include "clock.h"
+#include "compat.h"
+#include "db.h"
+#include "engine.h"
+#include "fold.h"
+#include "queue.h"
+#include "results.h"
+
+/* Items of a lane in memory, and the claims that failed before it is paused */
+#define LANE_ITEMS			1000
+#define CLAIM_FAILURES		60
+
+/* Requests under way at a cancel may end by themselves for so long */
+#define CANCEL_GRACE_MS		3000
+
+/* Further rounds for rows that changed while the run went on */
+#define EXTRA_ROUNDS		3
+
+/* Totals of a run that goes on are written this often */
+#define SAVE_MS				2000
+
+BcdEngine	bcd_engine;
+
+void
+bcd_engine_init(void)
+{
+	dlist_init(&bcd_engine.runs);
+	dlist_init(&bcd_engine.stores);
+}
+
+BcdRun *
+bcd_run_find(int64 run_id)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &bcd_engine.runs)
+	{
+		BcdRun	   *run = dlist_container(BcdRun, node, iter.cur);
+
+		if (run->run_id == run_id)
+			return run;
+	}
+	return NULL;
+}
+
+/* The store of a server, with its options as of now. */
+static BcdStore *
+store_for(Oid serverid)
+{
+	BcdStore   *store = NULL;
+	MemoryContext old;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &bcd_engine.stores)
+	{
+		BcdStore   *s = dlist_container(BcdStore, node, iter.cur);
+
+		if (s->serverid == serverid)
+			store = s;
+	}
+	if (store == NULL)
+	{
+		store = MemoryContextAllocZero(TopMemoryContext, sizeof(BcdStore));
+		store->serverid = serverid;
+		dlist_push_tail(&bcd_engine.stores, &store->node);
+		bcd_quota_init(&store->quota, 1, 1);
+	}
+	if (store->run)
+		return store;
+	if (store->cxt)
+		MemoryContextDelete(store->cxt);
+	store->cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta store", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(store->cxt);
+	store->options = bcd_store_options(serverid);
+	MemoryContextSwitchTo(old);
+	store->quota.share = store->options->quota_share;
+	store->quota.max_concurrency = store->options->max_concurrency;
+	store->trouble[0] = '\0';
+	return store;
+}
+
+/* A lane for a feed; raises an error when the feed is broken. */
+static BcdLane *
+lane_create(BcdRun *run, const char *feed_name)
+{
+	MemoryContext cxt = AllocSetContextCreate(run->cxt, "bcdelta lane", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	BcdLane    *lane = palloc0(sizeof(BcdLane));
+	BcdStoreOptions *o = run->store->options;
+	BcdRights	rights;
+	int			i;
+
+	lane->run = run;
+	lane->cxt = cxt;
+	lane->feed = bcd_feed_load(feed_name, false);
+	lane->tree_id = lane->feed->tree_id;
+	(void) bcd_store_check(lane->feed->server, lane->feed->owner);
+	lane->token = bcd_store_token(o->serverid, lane->feed->owner);
+	lane->target.token = lane->token;
+	lane->target.ca_file = o->ca_file;
+	lane->target.timeout_ms = o->timeout_ms;
+	lane->target.loopback = o->loopback;
+	for (i = 0; i < BCD_STAGES; i++)
+		dlist_init(&lane->queue[i]);
+	bcd_become(&rights, lane->feed->owner, true);
+	bcd_feed_prepare(lane->feed);
+	bcd_become_again(&rights);
+	MemoryContextSwitchTo(old);
+	return lane;
+}
+
+/*
+ * Adds the lane of a feed, unless the feed is paused.  A feed that turns out
+ * to be broken is paused with the reason.  In a transaction.
+ */
+static void
+add_lane(BcdRun *run, const char *feed_name)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	BcdFeed    *feed = bcd_feed_read(feed_name, false);
+	char	   *reason = feed->paused_reason;
+	bool		paused = feed->paused && run->kind->claims;
+
+	if (!paused)
+	{
+		BeginInternalSubTransaction(NULL);
+		MemoryContextSwitchTo(cxt);
+		PG_TRY();
+		{
+			run->lanes[run->nlanes] = lane_create(run, feed_name);
+			run->nlanes++;
+			ReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(cxt);
+			CurrentResourceOwner = owner;
+		}
+		PG_CATCH();
+		{
+			ErrorData  *error;
+
+			MemoryContextSwitchTo(cxt);
+			error = CopyErrorData();
+			FlushErrorState();
+			RollbackAndReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(cxt);
+			CurrentResourceOwner = owner;
+			if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+				error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+				ReThrowError(error);
+			reason = psprintf("%s%s%s", error->message, error->hint ? " " : "",
+							  error->hint ? error->hint : "");
+			bcd_feed_pause(feed_name, reason);
+			paused = true;
+		}
+		PG_END_TRY();
+	}
+	if (paused && run->feed)
+		run->error = MemoryContextStrdup(run->cxt,
+										 psprintf("feed \"%s\" is paused: %s", feed_name,
+												  reason ? reason : "no reason is given"));
+}
+
+static int
+lane_order(const void *a, const void *b)
+{
+	const BcdFeed *x = (*(BcdLane *const *) a)->feed;
+	const BcdFeed *y = (*(BcdLane *const *) b)->feed;
+
+	if (x->resource->rank != y->resource->rank)
+		return x->resource->rank - y->resource->rank;
+	return x->feed_id - y->feed_id;
+}
+
+static const BcdRunKind *
+kind_of(const char *name)
+{
+	if (strcmp(name, "link") == 0)
+		return &bcd_link_kind;
+	return strcmp(name, "verify") == 0 ? &bcd_verify_kind : &bcd_push_kind;
+}
+
+static void
+fill_run(BcdRun *run, const BcdRunRequest *request)
+{
+	List	   *names;
+	ListCell   *lc;
+
+	run->kind = kind_of(request->kind);
+	run->feed = request->feed ? MemoryContextStrdup(run->cxt, request->feed) : NULL;
+	run->mode = MemoryContextStrdup(run->cxt, request->mode ? request->mode : "");
+	run->sample = request->sample;
+	run->max_rows = request->max_rows;
+	run->waited = request->waited;
+	names = bcd_feeds_of(request->server, request->feed);
+	if (request->feed && names == NIL)
+		run->error = MemoryContextStrdup(run->cxt,
+										 psprintf("feed \"%s\" does not exist any more", request->feed));
+	run->lanes = MemoryContextAllocZero(run->cxt, sizeof(BcdLane *) * (list_length(names) + 1));
+	foreach(lc, names)
+		add_lane(run, lfirst(lc));
+	qsort(run->lanes, run->nlanes, sizeof(BcdLane *), lane_order);
+	run->store->run = run;
+	run->progress.dbid = MyDatabaseId;
+	run->progress.run_id = run->run_id;
+}
+
+/* Folds everything that is committed by now, in transactions of its own. */
+static void
+fold_all(void)
+{
+	int64		n;
+
+	do
+	{
+		bcd_tx_begin();
+		bcd_tx_async();
+		n = bcd_fold(BCD_FOLD_ROWS);
+		bcd_tx_commit();
+		CHECK_FOR_INTERRUPTS();
+	} while (n > 0);
+}
+
+/*
+ * Starts a run that was asked for; false when its store is busy with another
+ * one.  A run that cannot start ends as failed.
+ */
+bool
+bcd_run_begin(int64 run_id)
+{
+	BcdRunRequest request;
+	BcdRun	   *run;
+	BcdStore   *store;
+	MemoryContext cxt;
+	int64		ready;
+	int64		deferred;
+
+	bcd_tx_begin();
+	if (!bcd_run_read(run_id, &request))
+	{
+		bcd_tx_commit();
+		return true;
+	}
+	store = store_for(bcd_store_check(request.server, BOOTSTRAP_SUPERUSERID));
+	bcd_tx_commit();
+	if (store->run)
+		return false;
+	fold_all();
+
+	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta run", ALLOCSET_DEFAULT_SIZES);
+	run = MemoryContextAllocZero(cxt, sizeof(BcdRun));
+	run->cxt = cxt;
+	run->run_id = run_id;
+	run->store = store;
+	dlist_init(&run->jobs);
+	dlist_init(&run->unsettled);
+	bcd_tx_begin();
+	(void) bcd_run_read(run_id, &request);
+	fill_run(run, &request);
+	if (run->kind->claims)
+	{
+		bcd_queue_count(run, &ready, &deferred);
+		run->progress.total = run->max_rows > 0 ? Min(ready, run->max_rows) : ready;
+	}
+	bcd_run_started(run);
+	bcd_tx_commit();
+	dlist_push_tail(&bcd_engine.runs, &run->node);
+	return true;
+}
+
+/* What a run is at, for bcdelta.progress and the status of its store. */
+static void
+show(BcdRun *run, int64 now)
+{
+	BcdProgress *p = &run->progress;
+	BcdQuota   *q = &run->store->quota;
+	BcdStoreState s = {0};
+	char		phase[BCD_NAME_BYTES];
+
+	if (run->cancelled)
+		strlcpy(phase, "stopping", sizeof(phase));
+	else if (q->blocked_until > now)
+		snprintf(phase, sizeof(phase), "waiting for the store");
+	else if (run->current < run->nlanes)
+		snprintf(phase, sizeof(phase), "%s %s", run->kind->name, run->lanes[run->current]->feed->name);
+	else
+		strlcpy(phase, "waiting for the next attempt", sizeof(phase));
+	if (strcmp(phase, p->phase) != 0)
+	{
+		strlcpy(p->phase, phase, sizeof(p->phase));
+		p->phase_started_at = GetCurrentTimestamp();
+		p->phase_done = p->done;
+	}
+	p->total = Max(p->total, p->done);
+	p->api_calls = run->counts.api_calls;
+	p->throttled = run->counts.throttled;
+	p->in_flight = q->in_flight;
+	bcd_progress_show(p);
+
+	s.dbid = MyDatabaseId;
+	s.serverid = run->store->serverid;
+	s.quota = q->quota;
+	s.quota_left = bcd_quota_left(q, now);
+	s.in_flight = q->in_flight;
+	if (q->blocked_until > now)
+		s.blocked_until = GetCurrentTimestamp() + (q->blocked_until - now) * 1000;
+	strlcpy(s.trouble, run->store->trouble, sizeof(s.trouble));
+	bcd_store_show(&s);
+}
+
+static void
+free_jobs(dlist_head * jobs)
+{
+	while (!dlist_is_empty(jobs))
+		bcd_job_free(dlist_container(BcdJob, node, dlist_pop_head_node(jobs)));
+}
+
+/* Forgets a run without writing anything. */
+void
+bcd_run_drop(BcdRun *run)
+{
+	int			i;
+
+	free_jobs(&run->jobs);
+	free_jobs(&run->unsettled);
+	bcd_progress_hide(MyDatabaseId, run->run_id);
+	run->store->run = NULL;
+	dlist_delete(&run->node);
+	for (i = 0; i < run->nlanes; i++)
+	{
+		if (run->lanes[i]->keys)
+			bcd_keylist_free(run->lanes[i]->keys);
+		bcd_feed_free(run->lanes[i]->feed);
+	}
+	MemoryContextDelete(run->cxt);
+}
+
+static void
+finish(BcdRun *run)
+{
+	const char *state = run->error ? "failed" : run->cancelled ? "cancelled" : "succeeded";
+	int64		run_id = run->run_id;
+	int64		ready;
+	int64		deferred;
+
+	bcd_tx_begin();
+	if (run->kind->claims)
+	{
+		bcd_queue_release(run);
+		bcd_queue_count(run, &ready, &deferred);
+		run->counts.deferred = deferred;
+	}
+	bcd_run_update(run, state);
+	bcd_tx_commit();
+	show(run, bcd_now_ms());
+	bcd_run_drop(run);
+	bcd_engine.finished(run_id);
+}
+
+/* Items that are waiting in a lane are given back; see bcd_queue_release(). */
+static void
+empty_lane(BcdLane *lane)
+{
+	int			stage;
+	BcdItem    *item;
+
+	for (stage = 0; stage < BCD_STAGES; stage++)
+		while ((item = bcd_item_pop(lane, stage)) != NULL)
+			bcd_item_free(lane, item);
+}
+
+static void
+claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items)
+{
+	ListCell   *lc;
+
+	bcd_tx_begin();
+	*items = run->kind->claim(run, lane, cxt);
+	foreach(lc, *items)
+		bcd_item_record(lane, lfirst(lc));
+	bcd_tx_commit();
+}
+
+/*
+ * A claim failed, through no row's fault: a lock, a mapping that broke while
+ * the run went on, no disk space.  The lane is tried again in a second; when
+ * that does not help, the feed is paused.
+ */
+static void
+claim_failed(BcdRun *run, BcdLane *lane, List *items)
+{
+	ErrorData  *error = CopyErrorData();
+	ListCell   *lc;
+	bool		passing = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+	ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
+	ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_SYSTEM_ERROR;
+
+	bcd_tx_report_and_abort(psprintf("could not read rows of feed \"%s\"", lane->feed->name));
+	foreach(lc, items)
+		bcd_item_free(lane, lfirst(lc));
+	run->wake_at = bcd_now_ms() + 1000;
+	if (++lane->failures < CLAIM_FAILURES && passing)
+		return;
+	bcd_tx_begin();
+	bcd_feed_pause(lane->feed->name, error->message);
+	bcd_tx_commit();
+	lane->stopped = true;
+	lane->stop_reason = MemoryContextStrdup(lane->cxt, error->message);
+}
+
+/* Claims the lane's next items and queues them. */
+static void
+refill(BcdRun *run, BcdLane *lane)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *volatile items = NIL;
+	ListCell   *lc;
+
+	PG_TRY();
+	{
+		List	   *claimed = NIL;
+
+		claim_in_transaction(run, lane, cxt, &claimed);
+		items = claimed;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		claim_failed(run, lane, items);
+		return;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	lane->failures = 0;
+	lane->exhausted = items == NIL;
+	foreach(lc, items)
+	{
+		BcdItem    *item = lfirst(lc);
+
+		run->claimed++;
+		if (lnext(items, lc) == NULL)
+			bcd_queue_claimed(lane, item->key);
+		bcd_item_move(lane, item, -1);
+	}
+}
+
+/* Hands a job to curl, or settles it at once when it needs no request. */
+static void
+start(BcdJob *job, int64 now)
+{
+	BcdLane    *lane = job->lane;
+
+	lane->flying[job->stage]++;
+	lane->in_flight++;
+	job->run->in_flight++;
+	if (job->request == NULL)
+	{
+		bcd_settle(job);
+		return;
+	}
+	dlist_push_tail(&job->run->jobs, &job->node);
+	bcd_quota_sent(&job->run->store->quota, now);
+	bcd_http_start(job->request, &lane->target);
+}
+
+/* Starts what may start now; returns ms until more may, -1: wait for a reply. */
+static int64
+dispatch(BcdRun *run, BcdLane *lane, int64 now)
+{
+	for (;;)
+	{
+		int64		delay = bcd_quota_delay(&run->store->quota, now);
+		BcdJob	   *job;
+
+		if (delay > 0)
+			return delay;
+		job = bcd_plan_next(lane);
+		if (job == NULL)
+			return -1;
+		start(job, now);
+		if (lane->stopped || run->error)
+			return 0;
+	}
+}
+
+/* A reply, or the want of one, has come. */
+void
+bcd_run_replied(BcdJob *job)
+{
+	BcdRun	   *run = job->run;
+	BcdHttpRequest *r = job->request;
+
+	dlist_delete(&job->node);
+	bcd_quota_done(&run->store->quota, bcd_now_ms(), r->status, &r->headers, bcd_random());
+	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)
+		run->counts.throttled++;
+	else if (r->fate == BCD_HTTP_REPLIED)
+		run->counts.api_calls++;
+	bcd_settle(job);
+}
+
+static void
+settle_again(BcdRun *run, int64 now)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &run->unsettled)
+	{
+		BcdJob	   *job = dlist_container(BcdJob, node, iter.cur);
+
+		if (job->settle_at > now)
+			continue;
+		dlist_delete(&job->node);
+		bcd_settle(job);
+	}
+}
+
+/* Ask a run to stop: nothing more is sent. */
+void
+bcd_run_cancel(BcdRun *run)
+{
+	if (!run->cancelled)
+		run->cancel_deadline = bcd_now_ms() + CANCEL_GRACE_MS;
+	run->cancelled = true;
+}
+
+/*
+ * After the last lane: is there something for another round?  Returns ms
+ * until there is, 0: now, -1: no, the run is over.
+ */
+static int64
+next_round(BcdRun *run)
+{
+	int64		next_ms;
+	int64		ready;
+	int64		deferred;
+	int64		woken;
+
+	if (!run->kind->claims || (run->max_rows > 0 && run->claimed >= run->max_rows))
+		return -1;
+	fold_all();
+	bcd_tx_begin();
+	woken = bcd_queue_wake(run, &next_ms);
+	bcd_queue_count(run, &ready, &deferred);
+	bcd_tx_commit();
+	if (ready > 0 && (woken > 0 || run->progressed))
+		return 0;
+	if (ready > 0 && run->extra_rounds++ < EXTRA_ROUNDS)
+		return 0;
+	return next_ms;
+}
+
+static void
+start_round(BcdRun *run)
+{
+	int			i;
+
+	run->current = 0;
+	run->progressed = false;
+	for (i = 0; i < run->nlanes; i++)
+	{
+		run->lanes[i]->exhausted = false;
+		bcd_queue_claimed(run->lanes[i], NULL);
+	}
+}
+
+/* A lane is empty: on to its next phase, to the next lane, the next round. */
+static int64
+advance(BcdRun *run, int64 now)
+{
+	BcdLane    *lane = run->lanes[run->current];
+	int64		wait;
+
+	if (lane->stopped && run->feed)
+		run->error = MemoryContextStrdup(run->cxt,
+										 psprintf("feed \"%s\" was paused: %s", run->feed,
+												  lane->stop_reason ? lane->stop_reason :
+												  "see bcdelta.feed.paused_reason"));
+	if (!lane->stopped && run->kind->lane_done && run->kind->lane_done(run, lane))
+	{
+		lane->exhausted = false;
+		bcd_queue_claimed(lane, NULL);
+		return 0;
+	}
+	if (++run->current < run->nlanes)
+		return 0;
+	wait = next_round(run);
+	if (wait < 0)
+		return -1;
+	if (wait > 0)
+		run->wake_at = now + wait;
+	start_round(run);
+	return wait;
+}
+
+/* Gives up on the requests under way: what becomes of them is not known. */
+static void
+abandon(BcdRun *run)
+{
+	while (!dlist_is_empty(&run->jobs))
+	{
+		BcdJob	   *job = dlist_container(BcdJob, node, dlist_pop_head_node(&run->jobs));
+
+		bcd_http_abandon(job->request);
+		bcd_quota_abandoned(&run->store->quota);
+		bcd_settle(job);
+	}
+}
+
+/* Nothing more is sent; wait for what is under way, but not for ever. */
+static int64
+wind_down(BcdRun *run, int64 now)
+{
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		empty_lane(run->lanes[i]);
+	if (run->in_flight == 0)
+	{
+		finish(run);
+		return 0;
+	}
+	if (run->cancel_deadline == 0)
+		run->cancel_deadline = now + run->store->options->timeout_ms;
+	if (now >= run->cancel_deadline)
+	{
+		abandon(run);
+		run->cancel_deadline = now + CANCEL_GRACE_MS;
+	}
+	return run->cancel_deadline - now;
+}
+
+/*
+ * Does what can be done for a run now.  Returns in how many ms there will be
+ * more to do, -1: when a reply comes; the run may be gone afterwards.
+ */
+int64
+bcd_run_step(BcdRun *run, int64 now)
+{
+	BcdLane    *lane;
+	int64		wait;
+
+	settle_again(run, now);
+	show(run, now);
+	if (now - run->saved_at > SAVE_MS)
+	{
+		bcd_tx_begin();
+		bcd_tx_async();
+		bcd_run_update(run, "running");
+		bcd_tx_commit();
+		run->saved_at = now;
+	}
+	if (run->cancelled || run->error || run->nlanes == 0)
+		return wind_down(run, now);
+	if (run->wake_at > now)
+		return run->wake_at - now;
+	lane = run->lanes[run->current];
+	if (lane->stopped)
+		empty_lane(lane);
+	else
+	{
+		while (!lane->exhausted && !lane->stopped && lane->items < LANE_ITEMS && run->wake_at <= now)
+			refill(run, lane);
+		wait = dispatch(run, lane, now);
+		if (lane->items > 0 || lane->in_flight > 0 || !dlist_is_empty(&run->unsettled) ||
+			!lane->exhausted)
+			return dlist_is_empty(&run->unsettled) ? wait : Min(wait < 0 ? 1000 : wait, 1000);
+	}
+	if (lane->in_flight > 0)
+		return -1;
+	wait = advance(run, now);
+	if (wait < 0)
+	{
+		finish(run);
+		return 0;
+	}
+	return wait;
+}

@@ -1,0 +1,218 @@
+/*
+ * schedules.c
+ *		schedule and unschedule: runs that the worker starts by itself.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "pgtime.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "args.h"
+#include "bcdelta.h"
+#include "compat.h"
+#include "db.h"
+#include "feed.h"
+#include "schedules.h"
+#include "shmem.h"
+
+#define MAX_DAYS	3660		/* longest period */
+
+PG_FUNCTION_INFO_V1(bcdelta_schedule);
+PG_FUNCTION_INFO_V1(bcdelta_unschedule);
+
+static const char *const kinds[] = {"push", "verify", NULL};
+
+/* A period in microseconds; a day has 24 hours. */
+static int64
+period_of(const Interval *every)
+{
+	return every->day * USECS_PER_DAY + every->time;
+}
+
+static void
+check_every(const Interval *every)
+{
+	if (every->month != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"every\" must not have months or years"),
+				 errdetail("They differ in length."),
+				 errhint("Use days, or a cron expression with the extension pg_cron.")));
+	if (every->day < -MAX_DAYS || every->day > MAX_DAYS ||
+		every->time < -MAX_DAYS * USECS_PER_DAY || every->time > MAX_DAYS * USECS_PER_DAY ||
+		period_of(every) < USECS_PER_SEC || period_of(every) > MAX_DAYS * USECS_PER_DAY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"every\" must be at least 1 second and at most %d days", MAX_DAYS)));
+}
+
+static BcdStatement select_schedule = {
+	"SELECT owner FROM bcdelta.schedule WHERE name = $1 FOR UPDATE", 1, {TEXTOID}
+};
+
+static BcdStatement upsert_schedule = {
+	"INSERT INTO bcdelta.schedule AS s"
+	" (name, feed, server, every, at, kind, hours, time_zone, owner, home, next_run_at)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+	" ON CONFLICT (name) DO UPDATE SET feed = EXCLUDED.feed, server = EXCLUDED.server,"
+	" every = EXCLUDED.every, at = EXCLUDED.at, kind = EXCLUDED.kind, hours = EXCLUDED.hours,"
+	" time_zone = EXCLUDED.time_zone, owner = EXCLUDED.owner, home = EXCLUDED.home,"
+	" next_run_at = EXCLUDED.next_run_at, last_error = NULL"
+	" WHERE s.owner = $12",
+	12, {TEXTOID, TEXTOID, NAMEOID, INTERVALOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
+	NAMEOID, TEXTOID, TIMESTAMPTZOID, NAMEOID}
+};
+
+/* May the current user act for the owner of a schedule? */
+static void
+check_owner(const char *schedule, const char *owner_name, const char *doing)
+{
+	Oid			owner = get_role_oid(owner_name, true);
+
+	if (!superuser() && !(OidIsValid(owner) && has_privs_of_role(GetUserId(), owner)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to %s schedule \"%s\"", doing, schedule),
+				 errdetail("The schedule belongs to role \"%s\".", owner_name)));
+}
+
+/* The owner of a schedule, whose row is locked; NULL when there is none. */
+static char *
+schedule_owner(const char *name)
+{
+	Datum		arg = CStringGetTextDatum(name);
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *owner = NULL;
+	BcdRights	rights;
+
+	bcd_spi_begin(&rights);
+	if (bcd_execute(&select_schedule, &arg, NULL) == 1)
+		owner = MemoryContextStrdup(cxt, bcd_column_text(0, 1));
+	bcd_spi_end(&rights);
+	return owner;
+}
+
+static Datum
+name_datum(const char *text)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(text));
+}
+
+/* Checks the arguments that say when; returns when it is first due. */
+static TimestampTz
+first_due(FunctionCallInfo fcinfo)
+{
+	TimestampTz due;
+	char	   *hours = bcd_arg_text(fcinfo, 6);
+
+	if (PG_ARGISNULL(3) == PG_ARGISNULL(4))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("exactly one of the arguments \"every\" and \"at\" is needed")));
+	if (PG_ARGISNULL(3))
+	{
+		due = PG_GETARG_TIMESTAMPTZ(4);
+		if (TIMESTAMP_NOT_FINITE(due))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"at\" must be finite")));
+	}
+	else
+	{
+		check_every(PG_GETARG_INTERVAL_P(3));
+		due = GetCurrentTransactionStartTimestamp() + period_of(PG_GETARG_INTERVAL_P(3));
+	}
+	if (hours == NULL)
+		return due;
+	bcd_hours_check(hours);
+	return bcd_hours_next(due, hours, pg_get_timezone_name(session_timezone));
+}
+
+/*
+ * bcdelta.schedule(name, feed, server, every, at, kind, hours): when it is
+ * first due.
+ */
+Datum
+bcdelta_schedule(PG_FUNCTION_ARGS)
+{
+	Datum		values[12];
+	char		nulls[13] = "            ";
+	char	   *name;
+	char	   *owner = GetUserNameFromId(GetUserId(), false);
+	char	   *old_owner;
+	TimestampTz due;
+	BcdRights	rights;
+	uint64		written;
+
+	bcd_check_writable("bcdelta.schedule()");
+	bcd_check_not_null(fcinfo, 0, "name");
+	bcd_check_not_null(fcinfo, 5, "kind");
+	name = bcd_arg_text(fcinfo, 0);
+	bcd_check_label(name, "name");
+	bcd_check_word(bcd_arg_text(fcinfo, 5), "kind", kinds);
+	due = first_due(fcinfo);
+	values[2] = name_datum(bcd_target(bcd_arg_text(fcinfo, 1), bcd_arg_name(fcinfo, 2)));
+	old_owner = schedule_owner(name);
+	if (old_owner)
+		check_owner(name, old_owner, "replace");
+
+	values[0] = PG_GETARG_DATUM(0);
+	values[1] = PG_GETARG_DATUM(1);
+	values[3] = PG_GETARG_DATUM(3);
+	values[4] = PG_GETARG_DATUM(4);
+	values[5] = PG_GETARG_DATUM(5);
+	values[6] = PG_GETARG_DATUM(6);
+	values[7] = CStringGetTextDatum(pg_get_timezone_name(session_timezone));
+	values[8] = name_datum(owner);
+	values[9] = CStringGetTextDatum(bcd_home());
+	values[10] = TimestampTzGetDatum(due);
+	values[11] = name_datum(old_owner ? old_owner : owner);
+	nulls[1] = PG_ARGISNULL(1) ? 'n' : ' ';
+	nulls[3] = PG_ARGISNULL(3) ? 'n' : ' ';
+	nulls[4] = PG_ARGISNULL(4) ? 'n' : ' ';
+	nulls[6] = PG_ARGISNULL(6) ? 'n' : ' ';
+	bcd_spi_begin(&rights);
+	written = bcd_execute(&upsert_schedule, values, nulls);
+	bcd_spi_end(&rights);
+	/* somebody else made one of this name after we had looked */
+	if (written == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("schedule \"%s\" already exists", name)));
+	bcd_wake_worker_at_commit();
+	PG_RETURN_TIMESTAMPTZ(due);
+}
+
+static BcdStatement delete_schedule = {
+	"DELETE FROM bcdelta.schedule WHERE name = $1", 1, {TEXTOID}
+};
+
+/* bcdelta.unschedule(name) */
+Datum
+bcdelta_unschedule(PG_FUNCTION_ARGS)
+{
+	char	   *name = bcd_arg_text(fcinfo, 0);
+	Datum		arg = PG_GETARG_DATUM(0);
+	char	   *owner;
+	BcdRights	rights;
+
+	bcd_check_writable("bcdelta.unschedule()");
+	owner = schedule_owner(name);
+	if (owner == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("schedule \"%s\" does not exist", name),
+				 errhint("SELECT name FROM bcdelta.schedule lists them.")));
+	check_owner(name, owner, "remove");
+	bcd_spi_begin(&rights);
+	(void) bcd_execute(&delete_schedule, &arg, NULL);
+	bcd_spi_end(&rights);
+	bcd_wake_worker_at_commit();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,22 @@
+/*
+ * schedules.h
+ *		Runs that the worker starts by itself.
+ */
+#ifndef BCD_SCHEDULES_H
+#define BCD_SCHEDULES_H
+
+#include "datatype/timestamp.h"
+
+/*
+ * Starts a run for a schedule: sets *run_id, or *error to a text that says
+ * why it does not.  May raise an error.
+ */
+typedef void (*BcdStartRun) (const char *name, const char *kind, const char *feed,
+							 const char *server, const char *owner,
+							 char **error, int64 *run_id);
+
+extern TimestampTz bcd_schedules_due(BcdStartRun start);
+extern void bcd_hours_check(const char *text);
+extern TimestampTz bcd_hours_next(TimestampTz at, const char *hours, const char *zone);
+
+#endif							/* BCD_SCHEDULES_H */

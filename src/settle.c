@@ -1,0 +1,568 @@
+/*
+ * settle.c
+ *		From replies to decisions, and from decisions to tables.
+ *
+ * A job is settled in one transaction: its reply is read, every item gets a
+ * decision, link, pending and result are written.  Only after the commit do
+ * the items move.  A transaction that fails is done again a little later;
+ * the reply is kept until then.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "clock.h"
+#include "compat.h"
+#include "db.h"
+#include "engine.h"
+#include "json.h"
+#include "payload.h"
+#include "queue.h"
+#include "results.h"
+#include "retry.h"
+
+/* After a settle that failed: milliseconds until the next try */
+#define SETTLE_AGAIN_MS 1000
+
+static BcdItem *
+first_item(BcdJob *job)
+{
+	return dlist_head_element(BcdItem, node, &job->items);
+}
+
+static bool
+is_write(const BcdJob *job)
+{
+	return job->stage >= BCD_CREATE;
+}
+
+/* What the reply says, in one line, in the item's context. */
+static char *
+reply_text(BcdJob *job, BcdItem *item)
+{
+	BcdHttpRequest *r = job->request;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (r->fate == BCD_HTTP_REPLIED)
+		bcd_json_error_text(&text, r->status, r->headers.content_type, r->reply, r->reply_len);
+	else
+		appendStringInfoString(&text, r->error);
+	MemoryContextSwitchTo(old);
+	return text.data;
+}
+
+/*
+ * The request may or may not have done its work.  An update is sent again
+ * with every field, a create is preceded by a look-up.
+ */
+static void
+decide_trouble(BcdJob *job, BcdItem *item, char *text)
+{
+	int			attempts = item->attempts + 1;
+
+	if (attempts >= job->run->store->options->max_attempts)
+		bcd_decide_failed(item, BCD_FAILED,
+						  psprintf("given up after %d attempts: %s", attempts, text));
+	else
+		bcd_decide_wait(item, bcd_retry_backoff_ms(attempts, is_write(job),
+												   bcd_random()), text);
+	if (is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT)
+		item->decision.link = BCD_LINK_FORGET;
+}
+
+/* A batch that was refused is split in halves until the bad row is alone. */
+static bool
+split(BcdJob *job, int group)
+{
+	dlist_iter	iter;
+
+	if (job->nitems <= 1)
+		return false;
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		item->group = group;
+		bcd_decide_stage(item, job->stage);
+	}
+	return true;
+}
+
+/* A single record was refused: its row's fault, or the mapping's. */
+static void
+decide_refused(BcdJob *job, BcdItem *item, char *text)
+{
+	BcdLane    *lane = job->lane;
+
+	bcd_decide_failed(item, BCD_FAILED, text);
+	if (++lane->refused >= job->run->store->options->error_limit)
+	{
+		bcd_feed_pause(lane->feed->name,
+					   psprintf("%d records in a row were refused by the store, the last one: %s",
+								lane->refused, text));
+		lane->stopped = true;
+	}
+}
+
+/*
+ * A create met a duplicate.  Somebody (perhaps a request of ours whose reply
+ * was lost) made the record since it was looked up: look again, once.
+ */
+static void
+decide_conflict(BcdJob *job, BcdItem *item, char *text)
+{
+	if (job->stage == BCD_CREATE && !item->clashed)
+	{
+		bcd_decide_stage(item, BCD_LOOKUP);
+		item->decision.clashes = true;
+		item->decision.error = text;
+	}
+	else
+		decide_refused(job, item, text);
+}
+
+/* The record is not there. */
+static void
+decide_gone(BcdJob *job, BcdItem *item, char *text)
+{
+	if (job->stage == BCD_REMOVE)
+		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+	else if (job->stage == BCD_UPDATE && item->wanted == NULL)
+		bcd_decide_done(item, BCD_HIDDEN, BCD_LINK_REMOVE);
+	else if (job->stage == BCD_UPDATE)
+	{
+		/* the link is stale: whatever is there now, it is found by its key */
+		item->known = NULL;
+		item->store_id = 0;
+		bcd_decide_stage(item, BCD_LOOKUP);
+		item->decision.link = BCD_LINK_REMOVE;
+	}
+	else
+		decide_refused(job, item, text);
+}
+
+static void
+stop_feed(BcdJob *job, const char *text)
+{
+	const char *advice = bcd_retry_advice(job->request->status);
+
+	bcd_feed_pause(job->lane->feed->name, advice ? psprintf("%s %s", text, advice) : text);
+	job->lane->stopped = true;
+}
+
+static void
+stop_store(BcdJob *job, const char *text)
+{
+	const char *advice = bcd_retry_advice(job->request->status);
+	BcdRun	   *run = job->run;
+
+	if (run->error == NULL)
+		run->error = MemoryContextStrdup(run->cxt,
+										 advice ? psprintf("%s %s", text, advice) : text);
+	strlcpy(run->store->trouble, run->error, sizeof(run->store->trouble));
+}
+
+/* Every item goes back to where it came from; nothing is recorded. */
+static void
+decide_again(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+		bcd_decide_stage(dlist_container(BcdItem, node, iter.cur), job->stage);
+}
+
+/* Items that no decision was made of are of unknown fate. */
+static void
+decide_rest(BcdJob *job, const char *text)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (!item->decision.made)
+			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
+	}
+}
+
+/* A reply other than success decides items alike, or splits the batch. */
+static void
+decide_by_verdict(BcdJob *job, BcdVerdict verdict)
+{
+	dlist_iter	iter;
+	char	   *text;
+
+	if (verdict == BCD_AGAIN)
+	{
+		decide_again(job);
+		return;
+	}
+	if (job->nitems == 0)
+		return;
+	text = reply_text(job, first_item(job));
+	if (verdict == BCD_STOP_FEED)
+		stop_feed(job, text);
+	if (verdict == BCD_STOP_STORE)
+		stop_store(job, text);
+	if (verdict == BCD_STOP_FEED || verdict == BCD_STOP_STORE)
+	{
+		decide_again(job);
+		return;
+	}
+	if (verdict != BCD_TROUBLE && split(job, (job->nitems + 1) / 2))
+		return;
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (verdict == BCD_TROUBLE)
+			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
+		else if (verdict == BCD_CONFLICT)
+			decide_conflict(job, item, text);
+		else if (verdict == BCD_GONE)
+			decide_gone(job, item, text);
+		else
+			decide_refused(job, item, text);
+	}
+}
+
+/* A job of no items (a page, a tree) that failed fails the run, sooner or later. */
+static void
+extra_failed(BcdJob *job, BcdVerdict verdict)
+{
+	BcdRun	   *run = job->run;
+	BcdHttpRequest *r = job->request;
+	StringInfoData text;
+
+	if (verdict == BCD_AGAIN)
+		return;
+	initStringInfo(&text);
+	if (r->fate == BCD_HTTP_REPLIED)
+		bcd_json_error_text(&text, r->status, r->headers.content_type, r->reply, r->reply_len);
+	else
+		appendStringInfoString(&text, r->error);
+	if (verdict == BCD_STOP_STORE)
+		stop_store(job, text.data);
+	else if (verdict == BCD_STOP_FEED)
+		stop_feed(job, text.data);
+	else if (verdict == BCD_TROUBLE && ++job->lane->troubles < run->store->options->max_attempts)
+		run->wake_at = bcd_now_ms() +
+			bcd_retry_backoff_ms(job->lane->troubles, false, bcd_random());
+	else if (run->error == NULL)
+		run->error = MemoryContextStrdup(run->cxt, text.data);
+}
+
+/* The data of a reply as a list: the API answers one record bare or in an array. */
+static const cJSON *
+next_record(const cJSON *data, const cJSON *previous)
+{
+	if (cJSON_IsArray(data))
+		return previous ? previous->next : data->child;
+	return previous == NULL && cJSON_IsObject(data) ? data : NULL;
+}
+
+/* The record of a reply that belongs to an item: by id, else by natural key. */
+static const cJSON *
+record_for(BcdLane *lane, BcdItem *item, const cJSON *data, int nitems)
+{
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *record = NULL;
+
+	while ((record = next_record(data, record)) != NULL)
+	{
+		const cJSON *name;
+		int64		id = 0;
+		int64		scope = 0;
+
+		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->id), &id);
+		if (item->store_id != 0)
+		{
+			if (id == item->store_id)
+				return record;
+			continue;
+		}
+		if (id <= 0)
+			continue;
+		if (nitems == 1)
+			return record;
+		name = cJSON_GetObjectItemCaseSensitive(record, r->natural[item->natural_index]);
+		if (!cJSON_IsString(name) || strcmp(name->valuestring, item->natural) != 0)
+			continue;
+		if (r->scope &&
+			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) &&
+			scope != bcd_payload_integer(item->wanted, r->scope))
+			continue;
+		return record;
+	}
+	return NULL;
+}
+
+/* The store has taken an item's write. */
+static void
+decide_written(BcdLane *lane, BcdItem *item, BcdStage stage)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	lane->refused = 0;
+	if (stage == BCD_CREATE)
+	{
+		item->known = item->wanted;
+		bcd_decide_done(item, BCD_CREATED, BCD_LINK_PUT);
+	}
+	else
+	{
+		bool		hidden = item->wanted == NULL;
+
+		/* fields that are not mapped any more are not ours any more */
+		item->known = hidden ? bcd_payload_merge(item->known, item->body) : item->wanted;
+		bcd_decide_done(item, hidden ? BCD_HIDDEN : BCD_UPDATED, BCD_LINK_PUT);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * 207: the record is there, a part of it was not saved.  Alone, what was
+ * saved is known from the reply; in a batch, nobody knows whose part it was,
+ * so each record is written again alone: updates may be repeated.
+ */
+static void
+decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
+{
+	BcdLane    *lane = job->lane;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	char	   *text = reply_text(job, item);
+
+	if (job->stage == BCD_CREATE)
+		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
+							  &item->store_id);
+	if (item->wanted)
+		item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+	if (job->nitems > 1 && job->stage == BCD_UPDATE)
+	{
+		item->group = 1;
+		bcd_decide_stage(item, BCD_UPDATE);
+	}
+	else if (item->attempts + 1 >= job->run->store->options->max_attempts)
+		bcd_decide_failed(item, BCD_FAILED, psprintf("saved in part: %s", text));
+	else
+		bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true,
+												   bcd_random()),
+						psprintf("saved in part: %s", text));
+	if (item->store_id != 0 && item->wanted && item->decision.leaves)
+		item->decision.link = BCD_LINK_PUT;
+	MemoryContextSwitchTo(old);
+}
+
+/* Reads of a reply by ids. */
+static void
+read_records(BcdJob *job, const cJSON *data)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		job->run->kind->decide_read(job->lane, item,
+									record_for(job->lane, item, data, job->nitems));
+	}
+}
+
+/* Reads a good reply of a stage other than LOOKUP. */
+void
+bcd_settle_read(BcdJob *job, const cJSON *reply)
+{
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
+	bool		partial = job->request->status == 207;
+	dlist_iter	iter;
+
+	if (job->stage == BCD_READ)
+	{
+		read_records(job, data);
+		return;
+	}
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		const cJSON *record = record_for(job->lane, item, data, job->nitems);
+
+		if (job->stage == BCD_REMOVE)
+			bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+		else if (partial && record)
+			decide_partial(job, item, record);
+		else if (partial)
+			continue;
+		else if (job->stage == BCD_CREATE && record)
+		{
+			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record,
+																   job->lane->feed->resource->id),
+								  &item->store_id);
+			decide_written(job->lane, item, BCD_CREATE);
+		}
+		else if (job->stage == BCD_UPDATE && (record || data == NULL || job->nitems == 1))
+			decide_written(job->lane, item, BCD_UPDATE);
+	}
+
+	/*
+	 * What the reply does not name: sent alone it is judged by the reply's
+	 * text, in a batch it is sent again alone.
+	 */
+	if (partial && job->nitems > 1)
+	{
+		dlist_foreach(iter, &job->items)
+		{
+			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+			if (item->decision.made)
+				continue;
+			item->group = 1;
+			bcd_decide_stage(item, job->stage == BCD_CREATE ? BCD_LOOKUP : job->stage);
+			item->decision.clashes = job->stage == BCD_CREATE;
+		}
+	}
+	else if (partial && !first_item(job)->decision.made)
+		decide_refused(job, first_item(job), reply_text(job, first_item(job)));
+	decide_rest(job, "the store's reply did not mention the record");
+}
+
+/* Lets the reply decide the items. */
+static void
+decide(BcdJob *job)
+{
+	BcdHttpRequest *r = job->request;
+	BcdVerdict	verdict;
+
+	if (r == NULL)
+	{
+		job->read(job, NULL);
+		return;
+	}
+	verdict = bcd_retry_verdict(r->fate, r->status);
+	if (verdict == BCD_OK || verdict == BCD_PARTIAL)
+	{
+		const char *reason = NULL;
+		bool		body = r->reply_len > 0;
+
+		if (job->reply == NULL && body)
+			job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
+		/* 202 and 204 have nothing to say, every other success has */
+		if (job->reply || (!body && (r->status == 204 || r->status == 202)))
+		{
+			job->read(job, job->reply);
+			return;
+		}
+		snprintf(r->error, sizeof(r->error), "status %ld, but the reply cannot be read: %s",
+				 r->status, reason ? reason : "it is empty");
+		r->fate = BCD_HTTP_UNKNOWN;
+		verdict = BCD_TROUBLE;
+	}
+	if (job->nitems == 0)
+		extra_failed(job, verdict);
+	else
+		decide_by_verdict(job, verdict);
+}
+
+/* Writes the decisions of a job's items; in a transaction. */
+static void
+record(BcdJob *job)
+{
+	BcdHttpRequest *r = job->request;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		BcdDecision *d = &item->decision;
+
+		if (r && d->outcome != BCD_NO_OUTCOME)
+		{
+			d->status = (int) r->status;
+			strlcpy(d->request_id, r->headers.request_id[0] ? r->headers.request_id :
+					r->correlation_id, sizeof(d->request_id));
+		}
+		bcd_item_record(job->lane, item);
+	}
+}
+
+/* After the commit: items leave or go on; from the last, to keep their order. */
+static void
+move_items(BcdJob *job)
+{
+	while (!dlist_is_empty(&job->items))
+	{
+		BcdItem    *item = dlist_tail_element(BcdItem, node, &job->items);
+
+		dlist_delete(&item->node);
+		bcd_item_move(job->lane, item, job->stage);
+	}
+}
+
+static void
+forget_decisions(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+		memset(&dlist_container(BcdItem, node, iter.cur)->decision, 0, sizeof(BcdDecision));
+}
+
+/* The transaction of a settle; false when it failed and was logged. */
+static bool
+settle_in_transaction(BcdJob *job)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	volatile bool done = false;
+
+	PG_TRY();
+	{
+		bcd_tx_begin();
+		/* losing this commit in a crash costs a look-up, not a row */
+		bcd_tx_async();
+		decide(job);
+		record(job);
+		bcd_tx_commit();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		bcd_tx_report_and_abort("could not record the outcome of a request, trying again");
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	return done;
+}
+
+/*
+ * Settles a job whose reply is there, or leaves it in the run's list to be
+ * settled later.
+ */
+void
+bcd_settle(BcdJob *job)
+{
+	BcdRun	   *run = job->run;
+	BcdLane    *lane = job->lane;
+
+	if (!settle_in_transaction(job))
+	{
+		forget_decisions(job);
+		job->settle_at = bcd_now_ms() + SETTLE_AGAIN_MS;
+		dlist_push_tail(&run->unsettled, &job->node);
+		return;
+	}
+	if (job->taken)
+		job->taken(job);
+	move_items(job);
+	lane->flying[job->stage]--;
+	lane->in_flight--;
+	run->in_flight--;
+	if (lane->extra == job)
+		lane->extra = NULL;
+	bcd_job_free(job);
+}

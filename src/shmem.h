@@ -1,0 +1,111 @@
+/*
+ * shmem.h
+ *		What backends and workers share: worker slots, calls, progress.
+ *
+ * All of it is protected by one lock, held for copying only.  No pointer of
+ * a process's own lives here; latches are those of PGPROCs, which are shared.
+ */
+#ifndef BCD_SHMEM_H
+#define BCD_SHMEM_H
+
+#include "datatype/timestamp.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+
+#define BCD_MAX_WORKERS		32
+#define BCD_MAX_CALLS		128
+#define BCD_MAX_RUNS		64	/* active runs shown in bcdelta.progress */
+#define BCD_NAME_BYTES		256
+
+typedef struct BcdWorkerSlot
+{
+	char		database[NAMEDATALEN];
+	Oid			dbid;			/* once connected */
+	pid_t		pid;			/* 0: no worker */
+	Latch	   *latch;
+	char		trouble[BCD_NAME_BYTES];	/* why it does nothing, or empty */
+} BcdWorkerSlot;
+
+typedef enum BcdCallKind
+{
+	BCD_CALL_PUSH,
+	BCD_CALL_LINK,
+	BCD_CALL_VERIFY,
+	BCD_CALL_RETRY,
+	BCD_CALL_CANCEL
+} BcdCallKind;
+
+typedef enum BcdCallState
+{
+	BCD_CALL_FREE,
+	BCD_CALL_POSTED,			/* by the caller */
+	BCD_CALL_ACCEPTED,			/* by the worker: run_id is set */
+	BCD_CALL_DONE				/* by the worker: result or message is set */
+} BcdCallState;
+
+/* One SQL function that waits for the worker */
+typedef struct BcdCall
+{
+	BcdCallState state;
+	bool		abandoned;		/* the caller is gone: stop the run */
+	Oid			dbid;
+	Latch	   *latch;
+	BcdCallKind kind;
+	bool		wait;			/* the caller stays until the end of the run */
+	NameData	role;
+	char		feed[BCD_NAME_BYTES];	/* empty: all feeds */
+	NameData	server;
+	int64		max_rows;		/* 0: all */
+	char		mode[16];
+	int			sample;
+	int64		run_id;			/* in: of a cancel; out: of a run */
+	int64		result;
+	char		message[512];	/* not empty: an error */
+} BcdCall;
+
+typedef struct BcdProgress
+{
+	Oid			dbid;			/* InvalidOid: free */
+	int64		run_id;
+	char		phase[BCD_NAME_BYTES];
+	int64		done;
+	int64		total;
+	TimestampTz phase_started_at;
+	int64		phase_done;		/* done when the phase began */
+	int64		api_calls;
+	int64		throttled;
+	int			in_flight;
+} BcdProgress;
+
+typedef struct BcdStoreState
+{
+	Oid			dbid;			/* InvalidOid: free */
+	Oid			serverid;
+	int64		quota;			/* 0: the store tells none */
+	int64		quota_left;
+	TimestampTz blocked_until;	/* 0: not blocked */
+	int			in_flight;
+	char		trouble[BCD_NAME_BYTES];
+} BcdStoreState;
+
+typedef struct BcdShared
+{
+	LWLock	   *lock;
+	BcdWorkerSlot workers[BCD_MAX_WORKERS];
+	BcdCall		calls[BCD_MAX_CALLS];
+	BcdProgress progress[BCD_MAX_RUNS];
+	BcdStoreState stores[BCD_MAX_RUNS];
+} BcdShared;
+
+/* NULL when the library is not in shared_preload_libraries */
+extern BcdShared *bcd_shared;
+
+extern void bcd_shmem_install(void);
+extern void bcd_wake_worker(Oid dbid);
+extern void bcd_wake_worker_at_commit(void);
+extern void bcd_progress_show(const BcdProgress *progress);
+extern void bcd_progress_hide(Oid dbid, int64 run_id);
+extern void bcd_store_show(const BcdStoreState *state);
+extern void bcd_shmem_forget(Oid dbid);
+
+#endif							/* BCD_SHMEM_H */

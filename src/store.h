@@ -1,0 +1,28 @@
+/*
+ * store.h
+ *		Stores: options of servers and user mappings, credentials, rights.
+ */
+#ifndef BCD_STORE_H
+#define BCD_STORE_H
+
+/* A server's options with the defaults filled in; in the caller's context */
+typedef struct BcdStoreOptions
+{
+	Oid			serverid;
+	char	   *server;
+	char	   *base_url;		/* <api_url>/stores/<store_hash> */
+	double		quota_share;
+	int			max_concurrency;
+	long		timeout_ms;
+	int			max_attempts;
+	int			error_limit;
+	char	   *ca_file;
+	bool		loopback;
+} BcdStoreOptions;
+
+extern Oid	bcd_store_check(const char *server, Oid userid);
+extern BcdStoreOptions *bcd_store_options(Oid serverid);
+extern char *bcd_store_token(Oid serverid, Oid userid);
+extern char *bcd_store_only_one(Oid userid);
+
+#endif							/* BCD_STORE_H */

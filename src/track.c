@@ -1,0 +1,434 @@
+/*
+ * track.c
+ *		track, untrack, pause and resume: the life of a feed.
+ *
+ * track() checks all that can be checked without a row: that is when
+ * somebody watches.  What breaks later pauses the feed with a reason, and
+ * resume() checks it all again.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+
+#include "args.h"
+#include "bcdelta.h"
+#include "compat.h"
+#include "db.h"
+#include "feed.h"
+#include "mapping.h"
+#include "shmem.h"
+#include "source.h"
+#include "store.h"
+#include "triggers.h"
+
+PG_FUNCTION_INFO_V1(bcdelta_track);
+PG_FUNCTION_INFO_V1(bcdelta_untrack);
+PG_FUNCTION_INFO_V1(bcdelta_pause);
+PG_FUNCTION_INFO_V1(bcdelta_resume);
+
+static const char *const captures[] = {"statement", "row", "none", NULL};
+static const char *const on_deletes[] = {"ignore", "hide", "delete", NULL};
+static const char *const on_conflicts[] = {"source", "store", "newest", "review", NULL};
+
+/* The arguments of track(), checked one by one */
+typedef struct TrackArgs
+{
+	Oid			source;
+	char	   *server;
+	const BcdResource *resource;
+	Jsonb	   *fields;			/* NULL: by the columns' names */
+	char	   *feed;			/* NULL: the table's name */
+	Datum		key;			/* 0: the primary key */
+	char	   *capture;
+	char	   *on_delete;
+	char	   *on_conflict;
+	Jsonb	   *options;
+} TrackArgs;
+
+static const BcdResource *
+known_resource(const char *name)
+{
+	const BcdResource *resource = bcd_resource_find(name);
+	StringInfoData names;
+	int			i;
+
+	if (resource)
+		return resource;
+	initStringInfo(&names);
+	for (i = 0; bcd_resource_nth(i); i++)
+		appendStringInfo(&names, "%s%s", i ? ", " : "", bcd_resource_nth(i)->name);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown resource \"%s\"", name),
+			 errhint("The resources are: %s.", names.data)));
+	return NULL;
+}
+
+static Jsonb *
+object_argument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	Jsonb	   *jsonb = PG_GETARG_JSONB_P(n);
+
+	if (!JB_ROOT_IS_OBJECT(jsonb))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" is not a JSON object", name)));
+	return jsonb;
+}
+
+static void
+check_on_conflict(const char *value)
+{
+	bcd_check_word(value, "on_conflict", on_conflicts);
+	if (strcmp(value, "source") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("on_conflict \"%s\" is not supported by this version", value),
+				 errdetail("Only \"source\" is: what the source says is written to the store.")));
+}
+
+static void
+check_on_delete(const char *value, const BcdResource *resource)
+{
+	bcd_check_word(value, "on_delete", on_deletes);
+	if (strcmp(value, "hide") == 0 && resource->hidden_by == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("on_delete \"hide\" is not possible for resource %s", resource->name),
+				 errdetail("A %s of a store cannot be hidden.", resource->name),
+				 errhint("Use \"ignore\" or \"delete\".")));
+}
+
+/* tree_id: the id of a category tree */
+static void
+check_tree_id(const JsonbValue *value)
+{
+	Datum		zero = DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
+	Datum		most = DirectFunctionCall1(int8_numeric, Int64GetDatum(PG_INT32_MAX));
+	Datum		n;
+
+	if (value->type == jbvNumeric)
+	{
+		n = NumericGetDatum(value->val.numeric);
+		if (DatumGetBool(DirectFunctionCall2(numeric_gt, n, zero)) &&
+			DatumGetBool(DirectFunctionCall2(numeric_le, n, most)) &&
+			DatumGetBool(DirectFunctionCall2(numeric_eq, n,
+											 DirectFunctionCall1(numeric_floor, n))))
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for option \"tree_id\""),
+			 errdetail("It is the id of a category tree, a positive integer.")));
+}
+
+static void
+check_options(Jsonb *options, const BcdResource *resource)
+{
+	JsonbIterator *it = JsonbIteratorInit(&options->root);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	char	   *name = NULL;
+
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_VALUE)
+			check_tree_id(&v);
+		if (token != WJB_KEY)
+			continue;
+		name = pnstrdup(v.val.string.val, v.val.string.len);
+		if (resource->needs_tree == NULL || strcmp(name, "tree_id") != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unknown option \"%s\" for resource %s", name, resource->name),
+					 resource->needs_tree ? errhint("The options are: tree_id.") :
+					 errhint("There are no options for this resource.")));
+	}
+}
+
+/* Reads and checks what needs no look at the source. */
+static void
+read_arguments(FunctionCallInfo fcinfo, TrackArgs *args)
+{
+	static const char *const names[] = {"source", "server", "resource", NULL, NULL, NULL,
+	"capture", "on_delete", "on_conflict", "options"};
+	int			i;
+
+	for (i = 0; i < lengthof(names); i++)
+		if (names[i])
+			bcd_check_not_null(fcinfo, i, names[i]);
+	args->source = PG_GETARG_OID(0);
+	args->server = bcd_arg_name(fcinfo, 1);
+	args->resource = known_resource(bcd_arg_text(fcinfo, 2));
+	args->fields = PG_ARGISNULL(3) ? NULL : object_argument(fcinfo, 3, "fields");
+	args->feed = bcd_arg_text(fcinfo, 4);
+	args->key = PG_ARGISNULL(5) ? (Datum) 0 : PG_GETARG_DATUM(5);
+	args->capture = bcd_arg_text(fcinfo, 6);
+	args->on_delete = bcd_arg_text(fcinfo, 7);
+	args->on_conflict = bcd_arg_text(fcinfo, 8);
+	args->options = object_argument(fcinfo, 9, "options");
+	if (args->feed)
+		bcd_check_label(args->feed, "feed");
+	bcd_check_word(args->capture, "capture", captures);
+	check_on_delete(args->on_delete, args->resource);
+	check_on_conflict(args->on_conflict);
+	check_options(args->options, args->resource);
+}
+
+/*
+ * A row that row-level security hides from the feed's owner looks as if it
+ * had been deleted.
+ */
+static void
+check_row_security(Relation source, const char *on_delete)
+{
+	if (strcmp(on_delete, "ignore") != 0 &&
+		check_enable_rls(RelationGetRelid(source), GetUserId(), true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("on_delete \"%s\" is not possible for table \"%s\": it has row-level security",
+						on_delete, RelationGetRelationName(source)),
+				 errdetail("Rows hidden from role \"%s\" would be taken for deleted ones.",
+						   GetUserNameFromId(GetUserId(), false)),
+				 errhint("Use on_delete => 'ignore', or track it as a role with BYPASSRLS.")));
+}
+
+static BcdStatement insert_feed = {
+	"INSERT INTO bcdelta.feed (feed, source, server, resource, key, fields, capture, on_delete,"
+	" on_conflict, options, owner, home)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+	" ON CONFLICT (feed) DO NOTHING",
+	12, {TEXTOID, REGCLASSOID, NAMEOID, TEXTOID, NAMEARRAYOID, JSONBOID, TEXTOID, TEXTOID,
+	TEXTOID, JSONBOID, NAMEOID, TEXTOID}
+};
+
+static Datum
+name_datum(const char *text)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(text));
+}
+
+static void
+insert(const TrackArgs *args, Datum key)
+{
+	Datum		values[12];
+	Datum		owner = name_datum(GetUserNameFromId(GetUserId(), false));
+	BcdRights	rights;
+	uint64		inserted;
+
+	values[0] = CStringGetTextDatum(args->feed);
+	values[1] = ObjectIdGetDatum(args->source);
+	values[2] = name_datum(args->server);
+	values[3] = CStringGetTextDatum(args->resource->name);
+	values[4] = key;
+	values[5] = JsonbPGetDatum(args->fields);
+	values[6] = CStringGetTextDatum(args->capture);
+	values[7] = CStringGetTextDatum(args->on_delete);
+	values[8] = CStringGetTextDatum(args->on_conflict);
+	values[9] = JsonbPGetDatum(args->options);
+	values[10] = owner;
+	values[11] = CStringGetTextDatum(bcd_home());
+	bcd_spi_begin(&rights);
+	inserted = bcd_execute(&insert_feed, values, NULL);
+	bcd_spi_end(&rights);
+	if (inserted == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("feed \"%s\" already exists", args->feed),
+				 errhint("Give this one another name with feed => '...', or drop the other with bcdelta.untrack().")));
+}
+
+/* What creating the triggers locks the source with */
+static LOCKMODE
+lock_for(const char *capture)
+{
+	return strcmp(capture, "none") == 0 ? AccessShareLock : ShareRowExclusiveLock;
+}
+
+/*
+ * bcdelta.track(source, server, resource, fields, feed, key, capture,
+ * on_delete, on_conflict, options): the new feed's name.
+ *
+ * The row goes in before the mapping is checked, which then works on a feed
+ * like any other; an error takes it out again.
+ */
+Datum
+bcdelta_track(PG_FUNCTION_ARGS)
+{
+	TrackArgs	args = {0};
+	Relation	source;
+	BcdFeed    *feed;
+	Datum		key;
+
+	bcd_check_writable("bcdelta.track()");
+	read_arguments(fcinfo, &args);
+	(void) bcd_store_check(args.server, GetUserId());
+	source = bcd_source_open(args.source, args.capture, lock_for(args.capture));
+	check_row_security(source, args.on_delete);
+	key = bcd_source_key(source, args.key);
+	if (args.feed == NULL)
+		args.feed = pstrdup(RelationGetRelationName(source));
+	if (args.fields == NULL)
+		args.fields = bcd_mapping_default(source, args.resource);
+	insert(&args, key);
+	feed = bcd_feed_load(args.feed, false);
+	bcd_mapping_check(feed);
+	/* the lock stays; DDL wants nobody to have the table open */
+	relation_close(source, NoLock);
+	bcd_triggers_create(feed, args.capture, bcd_mapping_columns(feed));
+	bcd_feed_free(feed);
+	bcd_wake_worker_at_commit();
+	PG_RETURN_TEXT_P(cstring_to_text(args.feed));
+}
+
+static BcdStatement delete_pending = {
+	"DELETE FROM bcdelta.pending WHERE feed = $1", 1, {TEXTOID}
+};
+
+static BcdStatement delete_links = {
+	"DELETE FROM bcdelta.link WHERE feed = $1", 1, {TEXTOID}
+};
+
+static BcdStatement delete_feed = {
+	"DELETE FROM bcdelta.feed WHERE feed = $1", 1, {TEXTOID}
+};
+
+/*
+ * bcdelta.untrack(feed)
+ *
+ * Works whatever became of the source, the owner and the server.  Changes
+ * that were captured and not folded yet are left to the worker, which drops
+ * those of unknown feeds.
+ */
+Datum
+bcdelta_untrack(PG_FUNCTION_ARGS)
+{
+	BcdFeed    *feed;
+	Datum		name = PG_GETARG_DATUM(0);
+	BcdRights	rights;
+
+	bcd_check_writable("bcdelta.untrack()");
+	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
+	bcd_feed_check_owner(feed, "untrack");
+	bcd_triggers_drop(feed);
+	bcd_spi_begin(&rights);
+	(void) bcd_execute(&delete_feed, &name, NULL);
+	(void) bcd_execute(&delete_pending, &name, NULL);
+	(void) bcd_execute(&delete_links, &name, NULL);
+	bcd_spi_end(&rights);
+	bcd_feed_free(feed);
+	bcd_wake_worker_at_commit();
+	PG_RETURN_VOID();
+}
+
+static BcdStatement pause_feed = {
+	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = $2 WHERE feed = $1",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* bcdelta.pause(feed) */
+Datum
+bcdelta_pause(PG_FUNCTION_ARGS)
+{
+	BcdFeed    *feed;
+	Datum		args[2];
+	BcdRights	rights;
+
+	bcd_check_writable("bcdelta.pause()");
+	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
+	bcd_feed_check_owner(feed, "pause");
+	args[0] = PG_GETARG_DATUM(0);
+	args[1] = CStringGetTextDatum(psprintf("paused by %s", GetUserNameFromId(GetUserId(), false)));
+	bcd_spi_begin(&rights);
+	(void) bcd_execute(&pause_feed, args, NULL);
+	bcd_spi_end(&rights);
+	bcd_feed_free(feed);
+	bcd_wake_worker_at_commit();
+	PG_RETURN_VOID();
+}
+
+static BcdStatement select_capture = {
+	"SELECT capture FROM bcdelta.feed WHERE feed = $1", 1, {TEXTOID}
+};
+
+static BcdStatement adopt_schedules = {
+	"UPDATE bcdelta.schedule AS s SET home = $2 FROM bcdelta.feed AS f"
+	" WHERE f.feed = $1 AND f.home <> $2 AND s.home = f.home"
+	" AND (s.feed = f.feed OR (s.feed IS NULL AND s.server = f.server))",
+	2, {TEXTOID, TEXTOID}
+};
+
+static BcdStatement resume_feed = {
+	"UPDATE bcdelta.feed SET state = 'active', paused_reason = NULL, home = $2 WHERE feed = $1",
+	2, {TEXTOID, TEXTOID}
+};
+
+/*
+ * Checks a feed as track() does.  Triggers are made anew only where one is
+ * missing, because that locks the source.
+ */
+static void
+check_again(BcdFeed *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed->name);
+	bool		mend = bcd_triggers_trouble(feed) != NULL;
+	BcdRights	rights;
+	Relation	source;
+	char	   *capture = NULL;
+
+	(void) bcd_store_check(feed->server, feed->owner);
+	bcd_spi_begin(&rights);
+	if (bcd_execute(&select_capture, &arg, NULL) == 1)
+		capture = MemoryContextStrdup(feed->cxt, bcd_column_text(0, 1));
+	bcd_spi_end(&rights);
+	bcd_become(&rights, feed->owner, false);
+	source = bcd_source_open(feed->source, capture, mend ? lock_for(capture) : AccessShareLock);
+	(void) bcd_source_key(source, feed->key_names);
+	bcd_become_again(&rights);
+	bcd_mapping_check(feed);
+	relation_close(source, NoLock);
+	if (mend)
+		bcd_triggers_create(feed, capture, bcd_mapping_columns(feed));
+}
+
+/*
+ * bcdelta.resume(feed)
+ *
+ * In a copy of the database it declares this one to be the source, of the
+ * schedules that came along too.
+ */
+Datum
+bcdelta_resume(PG_FUNCTION_ARGS)
+{
+	BcdFeed    *feed;
+	Datum		args[2];
+	BcdRights	rights;
+
+	bcd_check_writable("bcdelta.resume()");
+	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
+	bcd_feed_check_owner(feed, "resume");
+	bcd_feed_free(feed);
+	feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
+	check_again(feed);
+	args[0] = PG_GETARG_DATUM(0);
+	args[1] = CStringGetTextDatum(bcd_home());
+	bcd_spi_begin(&rights);
+	(void) bcd_execute(&adopt_schedules, args, NULL);
+	(void) bcd_execute(&resume_feed, args, NULL);
+	bcd_spi_end(&rights);
+	bcd_feed_free(feed);
+	bcd_wake_worker_at_commit();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,340 @@
+/*
+ * triggers.c
+ *		The capture triggers of a feed.
+ *
+ * PostgreSQL fires the statement triggers of the table that a statement
+ * names, with the rows of all its partitions and inheritance children in the
+ * transition tables, and no others.  So every table of the tree gets
+ * statement triggers of its own: whichever is named, each changed row is
+ * captured once.  Row triggers are the other way round: those of a
+ * partitioned table are copied to its partitions, present and future, while
+ * inheritance children get none.  TRUNCATE fires the statement triggers of
+ * every table it empties.
+ *
+ * All are ENABLE ALWAYS: a load with session_replication_role = replica
+ * changes rows like any other.  Logical replication fires row triggers only;
+ * that is what capture 'row' is for.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "nodes/pg_list.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "bcdelta.h"
+#include "compat.h"
+#include "db.h"
+#include "triggers.h"
+
+/* A kind of trigger: its name ends in suffix */
+typedef struct BcdTriggerKind
+{
+	const char *suffix;
+	const char *event;
+	const char *tables;			/* REFERENCING clause */
+	const char *each;
+} BcdTriggerKind;
+
+static const BcdTriggerKind statement_triggers[] = {
+	{"insert", "INSERT", "REFERENCING NEW TABLE AS bcdelta_new", "STATEMENT"},
+	{"update", "UPDATE", "REFERENCING OLD TABLE AS bcdelta_old NEW TABLE AS bcdelta_new", "STATEMENT"},
+	{"delete", "DELETE", "REFERENCING OLD TABLE AS bcdelta_old", "STATEMENT"},
+	{"truncate", "TRUNCATE", "", "STATEMENT"},
+	{NULL}
+};
+
+static const BcdTriggerKind row_triggers[] = {
+	{"row", "INSERT OR UPDATE OR DELETE", "", "ROW"},
+	{"truncate", "TRUNCATE", "", "STATEMENT"},
+	{NULL}
+};
+
+static const BcdTriggerKind no_triggers[] = {
+	{NULL}
+};
+
+static const BcdTriggerKind *
+kinds_of(const char *capture)
+{
+	if (strcmp(capture, "statement") == 0)
+		return statement_triggers;
+	return strcmp(capture, "row") == 0 ? row_triggers : no_triggers;
+}
+
+static char *
+trigger_name(const BcdFeed *feed, const char *suffix)
+{
+	return psprintf("bcdelta_%d_%s", feed->feed_id, suffix);
+}
+
+static char *
+table_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+static void
+run(const char *sql)
+{
+	int			rc = SPI_execute(sql, false, 0);
+
+	if (rc < 0)
+		elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(rc));
+}
+
+static BcdStatement select_triggers = {
+	"SELECT tgrelid::int8, tgname::text FROM pg_trigger"
+	" WHERE tgfoid = 'bcdelta.capture()'::regprocedure AND tgparentid = 0"
+	" AND starts_with(tgname, $1)",
+	1, {TEXTOID}
+};
+
+/* Drops what there is, wherever it is: a partition may have been detached. */
+static void
+drop_triggers(const BcdFeed *feed)
+{
+	Datum		arg = CStringGetTextDatum(trigger_name(feed, ""));
+	uint64		n = bcd_execute(&select_triggers, &arg, NULL);
+	SPITupleTable *found = SPI_tuptable;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		char	   *relid = SPI_getvalue(found->vals[i], found->tupdesc, 1);
+		char	   *name = SPI_getvalue(found->vals[i], found->tupdesc, 2);
+
+		run(psprintf("DROP TRIGGER %s ON %s", quote_identifier(name), table_name(atooid(relid))));
+	}
+}
+
+/* The arguments of bcdelta.capture(), see capture.c */
+static char *
+trigger_arguments(const BcdFeed *feed, List *columns)
+{
+	StringInfoData args;
+	ListCell   *cell;
+	int			i;
+
+	initStringInfo(&args);
+	appendStringInfo(&args, "'%d', '%d'", feed->feed_id, feed->nkeys);
+	for (i = 0; i < feed->nkeys; i++)
+		appendStringInfo(&args, ", %s", quote_literal_cstr(NameStr(feed->keys[i].name)));
+	foreach(cell, columns)
+		appendStringInfo(&args, ", %s", quote_literal_cstr((char *) lfirst(cell)));
+	return args.data;
+}
+
+/* Refuses tables whose changes cannot all be captured. */
+static void
+check_table(Oid relid, const char *capture)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	if (form->relpersistence == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot capture changes of temporary table \"%s\"", NameStr(form->relname)),
+				 errdetail("Other sessions, and so the worker, do not see its rows.")));
+	if (form->relpersistence == RELPERSISTENCE_UNLOGGED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot capture changes of unlogged table \"%s\"", NameStr(form->relname)),
+				 errdetail("A crash of the server empties it without firing a trigger."),
+				 errhint("ALTER TABLE ... SET LOGGED, or use capture => 'none' and the mark functions.")));
+	if (form->relkind == RELKIND_FOREIGN_TABLE && strcmp(capture, "statement") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot capture changes of foreign table \"%s\" by statement",
+						NameStr(form->relname)),
+				 errhint("Use capture => 'row', which sees what is changed through this server, or capture => 'none' and the mark functions.")));
+	if (form->relkind != RELKIND_RELATION && form->relkind != RELKIND_PARTITIONED_TABLE &&
+		form->relkind != RELKIND_FOREIGN_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("cannot capture changes of \"%s\": it is not a table", NameStr(form->relname)),
+				 errhint("Use capture => 'none' and the mark functions.")));
+	ReleaseSysCache(tuple);
+}
+
+/* Is this trigger copied by PostgreSQL from a partitioned table above? */
+static bool
+is_inherited(const BcdFeed *feed, Oid relid, const BcdTriggerKind *kind)
+{
+	return strcmp(kind->each, "ROW") == 0 && relid != feed->source && get_rel_relispartition(relid);
+}
+
+/* TRUNCATE triggers of foreign tables came with 14; they cannot be relied on. */
+static bool
+is_possible(Oid relid, const BcdTriggerKind *kind)
+{
+	return get_rel_relkind(relid) != RELKIND_FOREIGN_TABLE || strcmp(kind->event, "TRUNCATE") != 0;
+}
+
+static void
+create_trigger(const BcdFeed *feed, Oid relid, const BcdTriggerKind *kind, const char *args)
+{
+	char	   *name = trigger_name(feed, kind->suffix);
+	char	   *table = table_name(relid);
+
+	run(psprintf("CREATE TRIGGER %s AFTER %s ON %s %s FOR EACH %s"
+				 " EXECUTE FUNCTION bcdelta.capture(%s)",
+				 name, kind->event, table, kind->tables, kind->each, args));
+	/* without ONLY, so that copies of a row trigger follow */
+	run(psprintf("ALTER TABLE %s %s ENABLE ALWAYS TRIGGER %s",
+				 strcmp(kind->each, "ROW") == 0 ? "" : "ONLY", table, name));
+}
+
+/*
+ * Creates the triggers of a feed on its source and all tables below it,
+ * instead of those that are there.
+ *
+ * columns are the names of the columns that the mapping depends on, NIL for
+ * all.  The caller has checked the rights on the source.
+ */
+void
+bcd_triggers_create(const BcdFeed *feed, const char *capture, List *columns)
+{
+	const BcdTriggerKind *kind;
+	char	   *args = trigger_arguments(feed, columns);
+	BcdRights	rights;
+	List	   *relids;
+	ListCell   *cell;
+
+	bcd_spi_begin(&rights);
+	drop_triggers(feed);
+	relids = find_all_inheritors(feed->source, ShareRowExclusiveLock, NULL);
+	foreach(cell, relids)
+	{
+		Oid			relid = lfirst_oid(cell);
+
+		if (kinds_of(capture)->suffix)
+			check_table(relid, capture);
+		for (kind = kinds_of(capture); kind->suffix; kind++)
+			if (!is_inherited(feed, relid, kind) && is_possible(relid, kind))
+				create_trigger(feed, relid, kind, args);
+	}
+	bcd_spi_end(&rights);
+}
+
+/* Drops the triggers of a feed; the source may be gone. */
+void
+bcd_triggers_drop(const BcdFeed *feed)
+{
+	BcdRights	rights;
+
+	bcd_spi_begin(&rights);
+	drop_triggers(feed);
+	bcd_spi_end(&rights);
+}
+
+static BcdStatement select_capture = {
+	"SELECT capture FROM bcdelta.feed WHERE feed_id = $1",
+	1, {INT4OID}
+};
+
+static BcdStatement select_missing = {
+	"SELECT c.oid::regclass::text, e.name, t.tgenabled IS NOT NULL"
+	" FROM unnest($1) WITH ORDINALITY AS c(oid, n) CROSS JOIN unnest($2) AS e(name)"
+	" LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = e.name"
+	" AND t.tgfoid = 'bcdelta.capture()'::regprocedure"
+	" WHERE t.tgenabled IS DISTINCT FROM 'A'"
+	" ORDER BY c.n, e.name LIMIT 1",
+	2, {OIDARRAYOID, TEXTARRAYOID}
+};
+
+static BcdStatement select_subscription = {
+	"SELECT sr.srrelid::regclass::text, s.subname::text"
+	" FROM pg_subscription_rel AS sr JOIN pg_subscription AS s ON s.oid = sr.srsubid"
+	" WHERE sr.srrelid = ANY ($1) LIMIT 1",
+	1, {OIDARRAYOID}
+};
+
+static BcdStatement select_stray = {
+	"SELECT tgrelid::regclass::text FROM pg_trigger"
+	" WHERE tgfoid = 'bcdelta.capture()'::regprocedure"
+	" AND starts_with(tgname, $2) AND tgrelid <> ALL ($1) LIMIT 1",
+	2, {OIDARRAYOID, TEXTOID}
+};
+
+static Datum
+oid_array(List *oids)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * (list_length(oids) + 1));
+	ListCell   *cell;
+	int			n = 0;
+
+	foreach(cell, oids)
+		elements[n++] = ObjectIdGetDatum(lfirst_oid(cell));
+	return PointerGetDatum(construct_array(elements, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
+static Datum
+name_array(const BcdFeed *feed, const BcdTriggerKind *kinds)
+{
+	Datum		elements[4];
+	int			n = 0;
+
+	for (; kinds->suffix; kinds++)
+		elements[n++] = CStringGetTextDatum(trigger_name(feed, kinds->suffix));
+	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* What is wrong with the triggers of these tables; NULL when nothing is. */
+static char *
+triggers_trouble(const BcdFeed *feed, const char *capture, List *relids)
+{
+	Datum		args[2];
+
+	args[0] = oid_array(relids);
+	args[1] = name_array(feed, kinds_of(capture));
+	if (bcd_execute(&select_missing, args, NULL) > 0)
+		return psprintf("trigger \"%s\" of table %s %s; bcdelta.resume() puts it right, then mark what has changed in between",
+						bcd_column_text(0, 2), bcd_column_text(0, 1),
+						bcd_column_bool(0, 3) ? "is not enabled always" : "is missing");
+	if (strcmp(capture, "statement") == 0 && bcd_execute(&select_subscription, args, NULL) > 0)
+		return psprintf("table %s is written by subscription \"%s\", which fires no statement triggers; track it with capture => 'row'",
+						bcd_column_text(0, 1), bcd_column_text(0, 2));
+	args[1] = CStringGetTextDatum(trigger_name(feed, ""));
+	if (bcd_execute(&select_stray, args, NULL) > 0)
+		return psprintf("table %s was part of the source and is not any more; verify shows the records that its rows have left in the store",
+						bcd_column_text(0, 1));
+	return NULL;
+}
+
+/*
+ * In words what keeps changes of a feed's source from being captured; NULL
+ * when nothing does.  In the current memory context.
+ */
+char *
+bcd_triggers_trouble(const BcdFeed *feed)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Datum		arg = Int32GetDatum(feed->feed_id);
+	BcdRights	rights;
+	char	   *trouble = NULL;
+
+	bcd_spi_begin(&rights);
+	if (bcd_execute(&select_capture, &arg, NULL) == 1)
+	{
+		char	   *capture = bcd_column_text(0, 1);
+
+		if (kinds_of(capture)->suffix && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(feed->source)))
+			trouble = triggers_trouble(feed, capture, find_all_inheritors(feed->source, NoLock, NULL));
+		if (trouble)
+			trouble = MemoryContextStrdup(cxt, trouble);
+	}
+	bcd_spi_end(&rights);
+	return trouble;
+}

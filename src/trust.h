@@ -1,0 +1,12 @@
+/*
+ * trust.h
+ *		The authorities that a TLS connection is verified against.
+ */
+#ifndef BCD_TRUST_H
+#define BCD_TRUST_H
+
+#include <curl/curl.h>
+
+extern CURLcode bcd_trust_apply(CURL *easy, const char *ca_file, char *error, size_t error_size);
+
+#endif							/* BCD_TRUST_H */

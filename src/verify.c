@@ -1,0 +1,360 @@
+/*
+ * verify.c
+ *		The run that compares source and store, and writes nothing to either.
+ *
+ * In full mode every source row is compared with its record, field by field;
+ * links whose row is gone are listed; and when the store has more records
+ * than there are links, its list is read to name the others.  A row with a
+ * change that is still to be pushed is not compared: it is known to differ.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "bcdelta.h"
+#include "db.h"
+#include "engine.h"
+#include "fold.h"
+#include "json.h"
+#include "payload.h"
+#include "queue.h"
+#include "results.h"
+
+/* Rows read in one transaction */
+#define READ_ROWS		250
+
+/* What a lane does, one after the other; lane->phase */
+enum
+{
+	ROWS,						/* source rows against records */
+	LINKS,						/* links without a source row */
+	TOTAL,						/* how many records the store has */
+	LIST,						/* which of them nobody is linked to */
+	DONE
+};
+
+static bool
+is_mode(const BcdRun *run, const char *mode)
+{
+	return strcmp(run->mode, mode) == 0;
+}
+
+/*
+ * Is the difference that was found only a change that is not pushed yet?
+ * It may have been made a moment ago, so fold first.
+ */
+static bool
+is_pending(BcdLane *lane, const BcdItem *item)
+{
+	while (bcd_fold(BCD_FOLD_ROWS) > 0)
+		;
+	return bcd_queue_is_pending(lane->feed->name, item->key);
+}
+
+static void
+decide_deferred(BcdItem *item)
+{
+	bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
+}
+
+/* Records that one side lacks a row. */
+static void
+decide_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text)
+{
+	if (is_pending(lane, item))
+	{
+		decide_deferred(item);
+		return;
+	}
+	bcd_discrepancy_insert(lane, item->key, item->store_id, kind, NULL, text, NULL);
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	item->decision.conflicts = 1;
+}
+
+/* A source row: read its record, or say that there is none. */
+static void
+decide_row(BcdLane *lane, BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdRow		row;
+
+	bcd_feed_row(lane->feed, item->key, &row);
+	item->wanted = row.payload;
+	if (row.state == BCD_ROW_MISSING)
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	else if (row.state == BCD_ROW_DEFERRED && item->store_id != 0)
+		decide_deferred(item);
+	else if (row.state == BCD_ROW_INVALID)
+		decide_missing(lane, item, item->store_id ? "different" : "missing_in_store", row.message);
+	else if (item->store_id == 0)
+		decide_missing(lane, item, "missing_in_store", NULL);
+	else
+		bcd_decide_stage(item, BCD_READ);
+	MemoryContextSwitchTo(old);
+}
+
+/* A link: its source row has to be there, or to be hidden in the store. */
+static void
+decide_link(BcdLane *lane, BcdItem *item)
+{
+	const BcdFeed *feed = lane->feed;
+
+	if (bcd_feed_exists(lane->feed, item->key))
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	else if (feed->on_delete == BCD_DELETE_HIDE && feed->resource->hidden_by)
+	{
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+		JsonbValue	no;
+
+		no.type = jbvBool;
+		no.val.boolean = false;
+		item->wanted = bcd_payload_set(NULL, feed->resource->hidden_by, &no);
+		bcd_decide_stage(item, BCD_READ);
+		MemoryContextSwitchTo(old);
+	}
+	else
+		decide_missing(lane, item, "missing_in_source", NULL);
+}
+
+static List *
+next_rows(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	List	   *items = NIL;
+	int			n;
+
+	if (lane->keys == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(lane->cxt);
+
+		lane->keys = bcd_keylist_create(lane->feed);
+		MemoryContextSwitchTo(old);
+		run->progress.total += bcd_keylist_count(lane->keys);
+	}
+	for (n = 0; n < READ_ROWS; n++)
+	{
+		char	   *key = bcd_keylist_next(lane->keys);
+		MemoryContext old;
+		BcdItem    *item;
+
+		if (key == NULL)
+			break;
+		item = bcd_item_create(lane, key);
+		old = MemoryContextSwitchTo(cxt);
+		items = lappend(items, item);
+		MemoryContextSwitchTo(old);
+		bcd_queue_link_of(lane, item);
+		decide_row(lane, item);
+	}
+	return items;
+}
+
+static List *
+next_sample(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	List	   *items;
+	ListCell   *lc;
+
+	if (lane->after > 0)
+		return NIL;
+	lane->after = 1;
+	items = bcd_queue_links(lane, true, run->sample, cxt);
+	run->progress.total += list_length(items);
+	foreach(lc, items)
+		decide_row(lane, lfirst(lc));
+	return items;
+}
+
+static List *
+next_links(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	List	   *items = bcd_queue_links(lane, false, READ_ROWS, cxt);
+	ListCell   *lc;
+
+	foreach(lc, items)
+		decide_link(lane, lfirst(lc));
+	return items;
+}
+
+static List *
+verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	if (lane->phase == ROWS && is_mode(run, "full"))
+		return next_rows(run, lane, cxt);
+	if (lane->phase == ROWS && is_mode(run, "sample"))
+		return next_sample(run, lane, cxt);
+	if (lane->phase == LINKS)
+		return next_links(run, lane, cxt);
+	return NIL;
+}
+
+/* Compares a row with its record; NULL: the store has none of that id. */
+static void
+verify_read(BcdLane *lane, BcdItem *item, const cJSON *record)
+{
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	const BcdField *field = NULL;
+	bool		pending = false;
+	int			differences = 0;
+
+	if (record == NULL)
+	{
+		decide_missing(lane, item, "missing_in_store", NULL);
+		return;
+	}
+	it = JsonbIteratorInit(&item->wanted->root);
+	while (!pending && (token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		const cJSON *got;
+
+		if (token == WJB_KEY)
+			field = bcd_resource_field(lane->feed->resource,
+									   pnstrdup(v.val.string.val, v.val.string.len));
+		if (token != WJB_VALUE || field == NULL)
+			continue;
+		got = cJSON_GetObjectItemCaseSensitive(record, field->name);
+		if (bcd_payload_agrees(field, &v, got))
+			continue;
+		if (differences++ == 0 && is_pending(lane, item))
+		{
+			pending = true;
+			break;
+		}
+		bcd_discrepancy_insert(lane, item->key, item->store_id, "different", field->name,
+							   bcd_value_text(&v), bcd_json_text(got));
+	}
+	if (pending)
+		decide_deferred(item);
+	else
+	{
+		bcd_decide_done(item, differences ? BCD_NO_OUTCOME : BCD_UNCHANGED, BCD_LINK_KEEP);
+		item->decision.conflicts = differences;
+	}
+}
+
+/* Of a job of no items: the phase and position to go on with, once committed. */
+static void
+go_on(BcdJob *job)
+{
+	job->lane->phase = (int) job->found[0];
+	job->lane->after = job->found[1];
+}
+
+static void
+record_extra(BcdLane *lane, int64 store_id, const char *kind, const char *field,
+			 const char *source_value, const char *store_value)
+{
+	bcd_discrepancy_insert(lane, NULL, store_id, kind, field, source_value, store_value);
+	lane->run->counts.conflicts++;
+}
+
+/* The reply to a list of one: how many there are. */
+static void
+read_total(BcdJob *job, const cJSON *reply)
+{
+	BcdLane    *lane = job->lane;
+	int64		total = 0;
+	int64		source;
+
+	job->taken = go_on;
+	job->found[0] = DONE;
+	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &total);
+	if (is_mode(job->run, "full"))
+	{
+		if (total > bcd_queue_link_count(lane->feed))
+			job->found[0] = LIST;
+		return;
+	}
+	source = bcd_feed_count(lane->feed);
+	if (source != total)
+		record_extra(lane, 0, "different", "count", psprintf(INT64_FORMAT, source),
+					 psprintf(INT64_FORMAT, total));
+}
+
+/* A page of the store's list: records that no row is linked to. */
+static void
+read_list(BcdJob *job, const cJSON *reply)
+{
+	BcdLane    *lane = job->lane;
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *record;
+	int64		last = lane->after;
+	int64		pages = 0;
+	int			n = 0;
+
+	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
+	{
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
+		int64		id;
+
+		n++;
+		if (!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->id), &id))
+			continue;
+		last = Max(last, id);
+		if (!bcd_queue_is_linked(lane->feed, id))
+			record_extra(lane, id, "missing_in_source", r->natural[0], NULL,
+						 cJSON_IsString(name) ? name->valuestring : NULL);
+	}
+	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
+	job->taken = go_on;
+	job->found[0] = n == 0 || (r->list_after == NULL && lane->after + 1 >= pages) ? DONE : LIST;
+	job->found[1] = r->list_after ? last : lane->after + 1;
+}
+
+static BcdJob *
+verify_plan(BcdRun *run, BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	BcdJob	   *job;
+	char	   *from;
+
+	if (lane->phase == TOTAL)
+	{
+		job = bcd_job_create(lane, BCD_READ, "GET", psprintf("%s?limit=1", r->list_path), NULL);
+		job->read = read_total;
+		return job;
+	}
+	if (lane->phase != LIST)
+		return NULL;
+	from = r->list_after ? psprintf("%s=" INT64_FORMAT "&sort=id&direction=asc", r->list_after, lane->after) :
+		psprintf("page=" INT64_FORMAT, lane->after + 1);
+	job = bcd_job_create(lane, BCD_READ, "GET",
+						 psprintf("%s?%s&limit=%d&include_fields=%s", r->list_path, from,
+								  BCD_PAGE_LIMIT, r->natural[0]), NULL);
+	job->read = read_list;
+	return job;
+}
+
+/*
+ * On to the next phase.  The store's list is read for the first feed of a
+ * resource only: it is the same for all.
+ */
+static bool
+verify_lane_done(BcdRun *run, BcdLane *lane)
+{
+	int			i;
+
+	if (lane->phase == ROWS && is_mode(run, "full"))
+		lane->phase = LINKS;
+	else if (lane->phase < TOTAL && !is_mode(run, "sample"))
+	{
+		lane->phase = TOTAL;
+		for (i = 0; run->lanes[i] != lane; i++)
+			if (run->lanes[i]->feed->resource == lane->feed->resource && is_mode(run, "full"))
+				lane->phase = DONE;
+	}
+	else if (lane->phase < TOTAL)
+		lane->phase = DONE;
+	lane->after = 0;
+	return lane->phase != DONE;
+}
+
+const BcdRunKind bcd_verify_kind = {
+	.name = "verify",
+	.claim = verify_claim,
+	.decide_read = verify_read,
+	.plan = verify_plan,
+	.lane_done = verify_lane_done,
+};

@@ -1,0 +1,292 @@
+/*
+ * views.c
+ *		The functions behind the views status and progress.
+ *
+ * Whoever may select from a view calls them, so they tell nothing secret,
+ * and what they look at may be broken in every way: they say so in words
+ * instead of raising an error.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "storage/lwlock.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "args.h"
+#include "bcdelta.h"
+#include "calls.h"
+#include "compat.h"
+#include "db.h"
+#include "feed.h"
+#include "shmem.h"
+#include "triggers.h"
+
+PG_FUNCTION_INFO_V1(bcdelta_worker_progress);
+PG_FUNCTION_INFO_V1(bcdelta_worker_store);
+PG_FUNCTION_INFO_V1(bcdelta_worker_state);
+PG_FUNCTION_INFO_V1(bcdelta_home);
+PG_FUNCTION_INFO_V1(bcdelta_feed_trouble);
+
+#define PROGRESS_COLUMNS	9
+#define STORE_COLUMNS		6
+
+static Interval *
+interval_of(double seconds)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	interval->time = (TimeOffset) (Min(seconds, 1e9) * USECS_PER_SEC);
+	return interval;
+}
+
+/* One run: its speed is that of the phase at hand. */
+static void
+put_progress(BcdRows *rows, const BcdProgress *p)
+{
+	Datum		values[PROGRESS_COLUMNS] = {0};
+	bool		nulls[PROGRESS_COLUMNS] = {false};
+	double		seconds = (GetCurrentTimestamp() - p->phase_started_at) / (double) USECS_PER_SEC;
+	double		rate = 0;
+
+	if (p->phase_started_at != 0 && seconds > 0 && p->done > p->phase_done)
+		rate = (p->done - p->phase_done) / seconds;
+	values[0] = Int64GetDatum(p->run_id);
+	values[1] = CStringGetTextDatum(p->phase);
+	values[2] = Int64GetDatum(p->done);
+	values[3] = Int64GetDatum(p->total);
+	values[4] = Float8GetDatum(rate);
+	if (rate > 0 && p->total >= p->done)
+		values[5] = IntervalPGetDatum(interval_of((p->total - p->done) / rate));
+	else
+		nulls[5] = true;
+	values[6] = Int64GetDatum(p->api_calls);
+	values[7] = Int64GetDatum(p->throttled);
+	values[8] = Int32GetDatum(p->in_flight);
+	bcd_rows_put(rows, values, nulls);
+}
+
+/* bcdelta.worker_progress(): the active runs of this database. */
+Datum
+bcdelta_worker_progress(PG_FUNCTION_ARGS)
+{
+	BcdProgress *copy = palloc(sizeof(BcdProgress) * BCD_MAX_RUNS);
+	BcdRows		rows;
+	int			n = 0;
+	int			i;
+
+	bcd_rows_begin(fcinfo, &rows);
+	if (bcd_shared)
+	{
+		LWLockAcquire(bcd_shared->lock, LW_SHARED);
+		for (i = 0; i < BCD_MAX_RUNS; i++)
+			if (bcd_shared->progress[i].dbid == MyDatabaseId)
+				copy[n++] = bcd_shared->progress[i];
+		LWLockRelease(bcd_shared->lock);
+	}
+	for (i = 0; i < n; i++)
+		put_progress(&rows, &copy[i]);
+	return (Datum) 0;
+}
+
+static void
+put_store(BcdRows *rows, const BcdStoreState *s)
+{
+	Datum		values[STORE_COLUMNS] = {0};
+	bool		nulls[STORE_COLUMNS] = {false};
+
+	values[0] = ObjectIdGetDatum(s->serverid);
+	nulls[1] = nulls[2] = s->quota <= 0;
+	values[1] = Int64GetDatum(s->quota);
+	values[2] = Int64GetDatum(s->quota_left);
+	nulls[3] = s->blocked_until <= GetCurrentTimestamp();
+	values[3] = TimestampTzGetDatum(s->blocked_until);
+	values[4] = Int32GetDatum(s->in_flight);
+	nulls[5] = s->trouble[0] == '\0';
+	if (!nulls[5])
+		values[5] = CStringGetTextDatum(s->trouble);
+	bcd_rows_put(rows, values, nulls);
+}
+
+/* bcdelta.worker_store(): the stores that this database's worker talks to. */
+Datum
+bcdelta_worker_store(PG_FUNCTION_ARGS)
+{
+	BcdStoreState *copy = palloc(sizeof(BcdStoreState) * BCD_MAX_RUNS);
+	BcdRows		rows;
+	int			n = 0;
+	int			i;
+
+	bcd_rows_begin(fcinfo, &rows);
+	if (bcd_shared)
+	{
+		LWLockAcquire(bcd_shared->lock, LW_SHARED);
+		for (i = 0; i < BCD_MAX_RUNS; i++)
+			if (bcd_shared->stores[i].dbid == MyDatabaseId)
+				copy[n++] = bcd_shared->stores[i];
+		LWLockRelease(bcd_shared->lock);
+	}
+	for (i = 0; i < n; i++)
+		put_store(&rows, &copy[i]);
+	return (Datum) 0;
+}
+
+/* bcdelta.worker_state() */
+Datum
+bcdelta_worker_state(PG_FUNCTION_ARGS)
+{
+	bool		starting;
+	char	   *words = bcd_worker_words(&starting);
+
+	PG_RETURN_TEXT_P(cstring_to_text(words ? words : "running"));
+}
+
+/* bcdelta.home() */
+Datum
+bcdelta_home(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(bcd_home()));
+}
+
+static void
+add_trouble(StringInfo troubles, const char *trouble)
+{
+	if (trouble)
+		appendStringInfo(troubles, "%s%s", troubles->len ? "; " : "", trouble);
+}
+
+static BcdStatement select_home = {
+	"SELECT home = $2 FROM bcdelta.feed WHERE feed = $1", 2, {TEXTOID, TEXTOID}
+};
+
+/* A copy of the database that pushed this feed must not push it too. */
+static void
+look_at_home(const BcdFeed *feed, StringInfo troubles)
+{
+	Datum		args[2];
+	BcdRights	rights;
+	bool		at_home;
+
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = CStringGetTextDatum(bcd_home());
+	bcd_spi_begin(&rights);
+	at_home = bcd_execute(&select_home, args, NULL) == 1 && bcd_column_bool(0, 1);
+	bcd_spi_end(&rights);
+	if (!at_home)
+		add_trouble(troubles, psprintf("this database is a copy of the one that pushed this feed: SELECT bcdelta.resume(%s) makes it the one that pushes",
+									   quote_literal_cstr(feed->name)));
+}
+
+/* The role that pushes this feed. */
+static Oid
+look_at_owner(const BcdFeed *feed, StringInfo troubles)
+{
+	Oid			owner = get_role_oid(feed->owner_name, true);
+
+	if (!OidIsValid(owner))
+		add_trouble(troubles, psprintf("its owner, role \"%s\", does not exist", feed->owner_name));
+	return owner;
+}
+
+/* The store, and what the owner may do with it. */
+static void
+look_at_server(const BcdFeed *feed, Oid owner, StringInfo troubles)
+{
+	ForeignServer *server = GetForeignServerByName(feed->server, true);
+
+	if (server == NULL)
+		add_trouble(troubles, psprintf("server \"%s\" does not exist", feed->server));
+	else if (OidIsValid(owner) && bcd_server_aclcheck(server->serverid, owner) != ACLCHECK_OK)
+		add_trouble(troubles, psprintf("role \"%s\" has no USAGE on server \"%s\"",
+									   feed->owner_name, feed->server));
+	else if (OidIsValid(owner) &&
+			 !SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(owner),
+									ObjectIdGetDatum(server->serverid)) &&
+			 !SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
+									ObjectIdGetDatum(server->serverid)))
+		add_trouble(troubles, psprintf("role \"%s\" has no user mapping, so no access token, for server \"%s\"",
+									   feed->owner_name, feed->server));
+}
+
+/* The key's columns; false when the table is gone. */
+static bool
+look_at_source(const BcdFeed *feed, StringInfo troubles)
+{
+	Datum	   *names;
+	int			n;
+	int			i;
+
+	if (get_rel_name(feed->source) == NULL)
+	{
+		add_trouble(troubles, psprintf("its source table does not exist any more: SELECT bcdelta.untrack(%s)",
+									   quote_literal_cstr(feed->name)));
+		return false;
+	}
+	deconstruct_array(DatumGetArrayTypeP(feed->key_names), NAMEOID, NAMEDATALEN, false,
+					  TYPALIGN_CHAR, &names, NULL, &n);
+	for (i = 0; i < n; i++)
+		if (get_attnum(feed->source, NameStr(*DatumGetName(names[i]))) == InvalidAttrNumber)
+			add_trouble(troubles, psprintf("key column \"%s\" of its source does not exist any more",
+										   NameStr(*DatumGetName(names[i]))));
+	return true;
+}
+
+static BcdStatement select_orphans = {
+	"SELECT min(p.waits_feed), count(*) FROM bcdelta.pending AS p"
+	" WHERE p.feed = $1 AND p.state = 'deferred' AND NOT EXISTS"
+	" (SELECT FROM bcdelta.feed AS f WHERE f.feed = p.waits_feed)",
+	1, {TEXTOID}
+};
+
+/* Rows that wait for a feed that was untracked would wait for ever. */
+static void
+look_at_references(const BcdFeed *feed, StringInfo troubles)
+{
+	Datum		arg = CStringGetTextDatum(feed->name);
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *trouble = NULL;
+	BcdRights	rights;
+
+	bcd_spi_begin(&rights);
+	(void) bcd_execute(&select_orphans, &arg, NULL);
+	if (bcd_column_int64(0, 2, NULL) > 0)
+		trouble = MemoryContextStrdup(cxt, psprintf("rows refer to feed \"%s\", which does not exist",
+													bcd_column_text(0, 1)));
+	bcd_spi_end(&rights);
+	add_trouble(troubles, trouble);
+}
+
+/*
+ * bcdelta.feed_trouble(feed): in words what keeps the feed from capturing or
+ * pushing; null when nothing does.
+ */
+Datum
+bcdelta_feed_trouble(PG_FUNCTION_ARGS)
+{
+	BcdFeed    *feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), true);
+	StringInfoData troubles;
+	Oid			owner;
+
+	if (feed == NULL)
+		PG_RETURN_NULL();
+	initStringInfo(&troubles);
+	look_at_home(feed, &troubles);
+	owner = look_at_owner(feed, &troubles);
+	look_at_server(feed, owner, &troubles);
+	if (look_at_source(feed, &troubles))
+		add_trouble(&troubles, bcd_triggers_trouble(feed));
+	look_at_references(feed, &troubles);
+	bcd_feed_free(feed);
+	if (troubles.len == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(troubles.data));
+}

@@ -1,0 +1,562 @@
+/*
+ * worker.c
+ *		The process that works for one database.
+ *
+ * One event loop: calls of SQL functions, due schedules, the steps of the
+ * active runs, replies, and now and then folding and tidying up.  It waits
+ * only in bcd_http_wait(), outside of any transaction.  An error ends what it
+ * came from, never the loop; where the extension is not there (yet, or any
+ * more) the worker idles.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "bcdelta.h"
+#include "calls.h"
+#include "clock.h"
+#include "compat.h"
+#include "db.h"
+#include "engine.h"
+#include "fold.h"
+#include "guc.h"
+#include "http.h"
+#include "queue.h"
+#include "results.h"
+#include "schedules.h"
+#include "shmem.h"
+#include "worker.h"
+
+/* After an error the loop takes a breath */
+#define ERROR_NAP_MS		1000
+
+/* Results removed in one transaction, and how often it is looked for some */
+#define PRUNE_ROWS			10000
+#define PRUNE_INTERVAL_MS	(600 * 1000)
+
+/* A call that is being worked on: what it waits for */
+typedef struct BcdOpenCall
+{
+	bool		open;
+	bool		owner;			/* of the run: stops it when it goes away */
+	int64		run_id;
+} BcdOpenCall;
+
+static BcdOpenCall open_calls[BCD_MAX_CALLS];
+static int	my_place = -1;
+static bool ready = false;		/* the extension is there, and recovered */
+static int64 idle_at = 0;		/* when to look at schedules and changes */
+static int64 prune_at = 0;
+static TimestampTz next_schedule = 0;
+static bool runs_requested = true;	/* bcdelta.run may have some to start */
+
+static void
+leave(int code, Datum arg)
+{
+	BcdWorkerSlot *slot;
+
+	if (my_place < 0 || bcd_shared == NULL)
+		return;
+	bcd_calls_end(MyDatabaseId, "the bcdelta worker was stopped; what was not pushed is still pending");
+	bcd_shmem_forget(MyDatabaseId);
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	slot = &bcd_shared->workers[my_place];
+	slot->pid = 0;
+	slot->latch = NULL;
+	LWLockRelease(bcd_shared->lock);
+	my_place = -1;
+}
+
+/* Takes the worker's place in shared memory; another worker's is left alone. */
+static void
+enter(int place)
+{
+	BcdWorkerSlot *slot = &bcd_shared->workers[place];
+	bool		mine;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	mine = slot->pid == 0;
+	if (mine)
+	{
+		slot->pid = MyProcPid;
+		slot->latch = MyLatch;
+		slot->dbid = MyDatabaseId;
+		slot->trouble[0] = '\0';
+	}
+	LWLockRelease(bcd_shared->lock);
+	if (!mine)
+		proc_exit(0);
+	my_place = place;
+	before_shmem_exit(leave, (Datum) 0);
+}
+
+static void
+set_trouble(const char *text)
+{
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	strlcpy(bcd_shared->workers[my_place].trouble, text,
+			sizeof(bcd_shared->workers[my_place].trouble));
+	LWLockRelease(bcd_shared->lock);
+}
+
+static void
+set_option(const char *name, const char *value)
+{
+	SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* The session does the same whatever the database's and role's settings are. */
+static void
+pin_session(void)
+{
+	set_option("search_path", "pg_catalog, pg_temp");
+	set_option("statement_timeout", "0");
+	set_option("idle_in_transaction_session_timeout", "0");
+	set_option("lock_timeout", psprintf("%d", bcd_lock_timeout));
+	set_option("default_transaction_isolation", "read committed");
+	set_option("default_transaction_read_only", "off");
+	set_option("DateStyle", "ISO, YMD");
+	set_option("TimeZone", "UTC");
+	set_option("IntervalStyle", "postgres");
+	set_option("extra_float_digits", "1");
+	set_option("bytea_output", "hex");
+	set_option("application_name", BCD_WORKER_TYPE);
+}
+
+/* Everything that is in memory of runs is given up. */
+static void
+drop_runs(const char *reason)
+{
+	while (!dlist_is_empty(&bcd_engine.runs))
+		bcd_run_drop(dlist_container(BcdRun, node, dlist_head_node(&bcd_engine.runs)));
+	memset(open_calls, 0, sizeof(open_calls));
+	bcd_calls_end(MyDatabaseId, reason);
+}
+
+/* At the start, and when the extension comes: puts right what a crash left. */
+static bool
+recover(void)
+{
+	bool		exists;
+
+	bcd_tx_begin();
+	exists = bcd_extension_exists() && !RecoveryInProgress();
+	if (exists)
+	{
+		bcd_pause_copies();
+		bcd_queue_recover();
+		bcd_run_recover();
+		runs_requested = true;
+	}
+	bcd_tx_commit();
+	set_trouble(exists ? "" : "extension bcdelta does not exist in this database");
+	return exists;
+}
+
+/* Answers the callers of a run that has ended. */
+static void
+run_finished(int64 run_id)
+{
+	int			i;
+
+	/* its store is free for the next one */
+	runs_requested = true;
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+	{
+		if (!open_calls[i].open || open_calls[i].run_id != run_id)
+			continue;
+		bcd_call_done(i, 1, NULL);
+		open_calls[i].open = false;
+	}
+}
+
+static const char *
+call_kind(BcdCallKind kind)
+{
+	if (kind == BCD_CALL_LINK)
+		return "link";
+	return kind == BCD_CALL_VERIFY ? "verify" : "push";
+}
+
+/* A call for a run: its row is committed before the caller hears of it. */
+static void
+accept_run(int number, const BcdCall *call)
+{
+	BcdRunRequest request = {0};
+	int64		run_id;
+
+	request.kind = call_kind(call->kind);
+	request.feed = call->feed;
+	request.server = NameStr(call->server);
+	request.role = NameStr(call->role);
+	request.mode = call->kind == BCD_CALL_VERIFY ? call->mode : NULL;
+	request.sample = call->sample;
+	request.max_rows = call->max_rows;
+	request.waited = call->wait;
+	bcd_tx_begin();
+	run_id = bcd_run_insert(&request);
+	bcd_tx_commit();
+	open_calls[number].open = call->wait;
+	open_calls[number].owner = true;
+	open_calls[number].run_id = run_id;
+	runs_requested = true;
+	bcd_call_accepted(number, run_id);
+}
+
+static void
+accept_cancel(int number, const BcdCall *call)
+{
+	BcdRun	   *run = bcd_run_find(call->run_id);
+	bool		cancelled;
+
+	if (run)
+	{
+		bcd_run_cancel(run);
+		open_calls[number].open = true;
+		open_calls[number].owner = false;
+		open_calls[number].run_id = call->run_id;
+		return;
+	}
+	bcd_tx_begin();
+	cancelled = bcd_run_fail(call->run_id, "cancelled", NULL);
+	bcd_tx_commit();
+	if (cancelled)
+		run_finished(call->run_id);
+	bcd_call_done(number, cancelled, NULL);
+}
+
+static void
+accept_retry(int number, const BcdCall *call)
+{
+	int64		n;
+
+	bcd_tx_begin();
+	n = bcd_queue_retry(call->feed, NameStr(call->role));
+	bcd_tx_commit();
+	bcd_call_done(number, n, NULL);
+}
+
+static void
+answer(int number, const BcdCall *call)
+{
+	if (!ready)
+		bcd_call_done(number, 0, "extension bcdelta does not exist in this database");
+	else if (call->kind == BCD_CALL_CANCEL)
+		accept_cancel(number, call);
+	else if (call->kind == BCD_CALL_RETRY)
+		accept_retry(number, call);
+	else
+		accept_run(number, call);
+}
+
+/* Takes what SQL functions ask for; an error is the caller's answer. */
+static void
+accept_calls(void)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdCall		call;
+	volatile int number;
+
+	while ((number = bcd_call_next(&call)) >= 0)
+	{
+		PG_TRY();
+		{
+			answer(number, &call);
+		}
+		PG_CATCH();
+		{
+			ErrorData  *error;
+
+			MemoryContextSwitchTo(cxt);
+			error = CopyErrorData();
+			bcd_tx_report_and_abort("could not do what a session asked for");
+			open_calls[number].open = false;
+			bcd_call_done(number, 0, error->message);
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(cxt);
+	}
+}
+
+/* Stops the runs whose callers have gone away. */
+static void
+check_callers(void)
+{
+	int			i;
+
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+	{
+		BcdRun	   *run;
+
+		if (!open_calls[i].open || !bcd_call_abandoned(i))
+			continue;
+		run = bcd_run_find(open_calls[i].run_id);
+		if (run && open_calls[i].owner)
+			bcd_run_cancel(run);
+		else if (open_calls[i].owner)
+		{
+			bcd_tx_begin();
+			(void) bcd_run_fail(open_calls[i].run_id, "cancelled", NULL);
+			bcd_tx_commit();
+		}
+		if (run && open_calls[i].owner)
+			continue;			/* answered when the run has ended */
+		open_calls[i].open = false;
+		bcd_call_done(i, 0, NULL);
+	}
+}
+
+/* A run that could not even start. */
+static void
+fail_run(int64 run_id, const char *error)
+{
+	bcd_tx_begin();
+	(void) bcd_run_fail(run_id, "failed", error);
+	bcd_tx_commit();
+	run_finished(run_id);
+}
+
+/* Starts the requested runs whose stores are free. */
+static void
+begin_runs(void)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *ids;
+	ListCell   *lc;
+
+	runs_requested = false;
+	bcd_tx_begin();
+	ids = bcd_run_requested(cxt);
+	bcd_tx_commit();
+	MemoryContextSwitchTo(cxt);
+	foreach(lc, ids)
+	{
+		int64		run_id = *(int64 *) lfirst(lc);
+
+		PG_TRY();
+		{
+			(void) bcd_run_begin(run_id);
+		}
+		PG_CATCH();
+		{
+			ErrorData  *error;
+
+			MemoryContextSwitchTo(cxt);
+			error = CopyErrorData();
+			bcd_tx_report_and_abort("could not start a run");
+			/* where somebody holds a source, it is tried again later */
+			if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+				runs_requested = true;
+			else
+				fail_run(run_id, error->message);
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(cxt);
+	}
+}
+
+/* A schedule is due: asks for its run.  In the transaction of the caller. */
+static void
+start_scheduled(const char *name, const char *kind, const char *feed, const char *server,
+				const char *owner, char **error, int64 *run_id)
+{
+	BcdRunRequest request = {0};
+
+	request.kind = kind;
+	request.feed = feed;
+	request.server = server;
+	request.role = owner;
+	request.schedule = name;
+	request.mode = strcmp(kind, "verify") == 0 ? "full" : NULL;
+	runs_requested = true;
+	*run_id = bcd_run_insert(&request);
+}
+
+/* Every naptime, and when a schedule is due: schedules, folding, tidying up. */
+static void
+idle_work(int64 now)
+{
+	int			rounds = 100;
+	int64		n;
+
+	bcd_tx_begin();
+	next_schedule = bcd_schedules_due(start_scheduled);
+	bcd_tx_commit();
+	do
+	{
+		bcd_tx_begin();
+		bcd_tx_async();
+		n = bcd_fold(BCD_FOLD_ROWS);
+		bcd_tx_commit();
+		CHECK_FOR_INTERRUPTS();
+	} while (n > 0 && --rounds > 0);
+	if (bcd_result_retention > 0 && now >= prune_at)
+	{
+		bcd_tx_begin();
+		n = bcd_results_prune(bcd_result_retention, PRUNE_ROWS);
+		bcd_tx_commit();
+		prune_at = n < PRUNE_ROWS ? now + PRUNE_INTERVAL_MS : now;
+	}
+	idle_at = now + (int64) bcd_naptime * 1000;
+}
+
+static int64
+ms_until_schedule(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (next_schedule == DT_NOEND)
+		return PG_INT64_MAX;
+	return next_schedule <= now ? 0 : (next_schedule - now) / 1000 + 1;
+}
+
+/* Lets every run do what it can; returns ms until there is more to do. */
+static int64
+step_runs(void)
+{
+	int64		wait = PG_INT64_MAX;
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &bcd_engine.runs)
+	{
+		int64		w = bcd_run_step(dlist_container(BcdRun, node, iter.cur), bcd_now_ms());
+
+		if (w >= 0)
+			wait = Min(wait, w);
+	}
+	return wait;
+}
+
+static void
+take_replies(void)
+{
+	BcdHttpRequest *request;
+
+	while ((request = bcd_http_next_done()) != NULL)
+		bcd_run_replied(request->owner);
+}
+
+/* One turn of the loop; returns ms to wait. */
+static int64
+turn(void)
+{
+	int64		now = bcd_now_ms();
+	int64		wait;
+
+	if (!ready)
+		ready = recover();
+	accept_calls();
+	if (!ready)
+		return (int64) bcd_naptime * 1000;
+	take_replies();
+	check_callers();
+	if (now >= idle_at || ms_until_schedule() <= 0)
+		idle_work(now);
+	if (runs_requested)
+		begin_runs();
+	wait = step_runs();
+	if (runs_requested)
+		wait = Min(wait, 1000);
+	wait = Min(wait, ms_until_schedule());
+	return Max(0, Min(wait, idle_at - now));
+}
+
+/*
+ * Something went wrong outside of the places that expect it.  The state in
+ * memory is not to be trusted: runs start again from the tables.
+ */
+static void
+after_error(void)
+{
+	bcd_tx_report_and_abort("the worker starts over");
+	drop_runs("the worker met an error, see the server's log; what was not pushed is still pending");
+	ready = false;
+	bcd_http_wait(ERROR_NAP_MS, PG_WAIT_EXTENSION);
+}
+
+static bool
+is_listed(void)
+{
+	ListCell   *lc;
+	char	   *name;
+
+	bcd_tx_begin();
+	name = get_database_name(MyDatabaseId);
+	foreach(lc, bcd_database_list())
+	{
+		if (name && strcmp(lfirst(lc), name) == 0)
+		{
+			bcd_tx_commit();
+			return true;
+		}
+	}
+	bcd_tx_commit();
+	return false;
+}
+
+static void
+reload(void)
+{
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	set_option("lock_timeout", psprintf("%d", bcd_lock_timeout));
+	if (!is_listed())
+		proc_exit(0);
+}
+
+void
+bcd_worker_main(Datum arg)
+{
+	MemoryContext cxt;
+	uint32		wait_event;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, NULL, 0);
+	enter(DatumGetInt32(arg));
+	pin_session();
+	bcd_engine_init();
+	bcd_engine.finished = run_finished;
+	bcd_http_init();
+	wait_event = bcd_wait_event("BcdeltaWorker");
+	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta loop", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(cxt);
+	bcd_calls_end(MyDatabaseId, "the bcdelta worker was restarted");
+	pgstat_report_activity(STATE_IDLE, NULL);
+
+	for (;;)
+	{
+		volatile int64 wait = 0;
+
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+			reload();
+		PG_TRY();
+		{
+			wait = turn();
+		}
+		PG_CATCH();
+		{
+			MemoryContextSwitchTo(cxt);
+			after_error();
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(cxt);
+		MemoryContextReset(cxt);
+		bcd_http_wait((long) wait, wait_event);
+	}
+}

@@ -1,0 +1,26 @@
+SELECT bcdelta.track('makers', 'shop', 'brand', $$ {
+    "name":         "maker_name",
+    "page_title":   "maker_name || coalesce(' (' || country || ')', '')"
+} $$);
+
+SELECT bcdelta.track('art_groups', 'shop', 'category', $$ {
+    "name":         "title",
+    "parent_id":    "bcdelta.ref('art_groups', parent_no)",
+    "description":  "text_html",
+    "sort_order":   "sort_pos",
+    "is_visible":   "active = 'Y'"
+} $$);
+
+SELECT bcdelta.track('articles', 'shop', 'product', $$ {
+    "name":         "title",
+    "sku":          "art_no",
+    "type":         "'physical'",
+    "price":        "net_price",
+    "retail_price": "list_price",
+    "weight":       "coalesce(weight_g, 0) / 1000.0",
+    "description":  "descr_html",
+    "upc":          "ean",
+    "brand_id":     "bcdelta.ref('makers', maker_id)",
+    "categories":   "jsonb_build_array(bcdelta.ref('art_groups', group_no))",
+    "is_visible":   "status = 'A'"
+} $$, on_delete => 'delete');

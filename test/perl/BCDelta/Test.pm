@@ -1,0 +1,262 @@
+
+=pod
+
+=head1 NAME
+
+BCDelta::Test - servers and stores for bcdelta's TAP tests
+
+=head1 SYNOPSIS
+
+  use BCDelta::Test;
+
+  my $store = BCDelta::Store->start;
+  my $node = bcdelta_node('main', databases => ['shop']);
+  $node->safe_psql('shop', create_server_sql($store));
+  ...
+  my $push = psql_start($node, 'shop', 'SELECT * FROM bcdelta.push()');
+  kill_worker($node, 'shop', 'KILL');
+  my ($rc, $out, $err) = $push->finish;
+  is(scalar $store->journal(method => 'POST'), 1, 'sent once');
+
+=head1 DESCRIPTION
+
+Everything works with the TAP modules of PostgreSQL 13 and newer.  Nothing
+here sleeps for a fixed time; wait with C<poll_until> or
+C<< $node->poll_query_until >>.
+
+=cut
+
+package BCDelta::Test;
+
+use strict;
+use warnings;
+
+use Carp;
+use Exporter 'import';
+use IPC::Run ();
+use Time::HiRes qw(sleep time);
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use BCDelta::Store;
+
+our @EXPORT = qw(
+  bcdelta_node
+  create_server_sql
+  kill_worker
+  poll_until
+  psql_start
+  wait_for_worker
+  worker_pid
+);
+
+our $timeout = $ENV{PG_TEST_TIMEOUT_DEFAULT} || 180;
+
+=pod
+
+=head1 FUNCTIONS
+
+=over
+
+=item bcdelta_node(name, databases => [...], conf => text, extension => 0)
+
+A running server with bcdelta preloaded.  The databases (default: shop) exist,
+have the extension unless C<< extension => 0 >>, and are served by a worker.
+C<init> may hold arguments for the node's C<init>.
+
+=cut
+
+sub bcdelta_node
+{
+	my ($name, %params) = @_;
+	my @databases = @{ $params{databases} || ['shop'] };
+	my $extension = $params{extension} // 1;
+
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(@{ $params{init} || [] });
+	$node->append_conf('postgresql.conf', <<"EOC");
+shared_preload_libraries = 'bcdelta'
+max_worker_processes = 16
+log_line_prefix = '%m [%p] %b %q%a '
+EOC
+	$node->append_conf('postgresql.conf', $params{conf}) if defined $params{conf};
+	$node->start;
+
+	foreach my $database (@databases)
+	{
+		$node->safe_psql('postgres', "CREATE DATABASE \"$database\"")
+		  unless $database eq 'postgres';
+		$node->safe_psql($database, 'CREATE EXTENSION bcdelta') if $extension;
+	}
+
+	# A worker that finds no database waits before it tries again, so they are
+	# named only now.
+	$node->append_conf('postgresql.conf', "bcdelta.databases = '" . join(', ', @databases) . "'");
+	$node->restart;
+	wait_for_worker($node, $_) foreach $extension ? @databases : ();
+	return $node;
+}
+
+=pod
+
+=item create_server_sql(store, name => 'shop', token => ..., option => value, ...)
+
+SQL that makes a foreign server and a user mapping for a store.  Options other
+than C<name> and C<token> are server options.
+
+=cut
+
+sub create_server_sql
+{
+	my ($store, %options) = @_;
+	my $name = delete $options{name} // 'shop';
+	my $token = delete $options{token} // $store->token;
+
+	%options = (store_hash => $store->hash, api_url => $store->url, %options);
+	my $list = join(', ', map { "$_ " . quote_literal($options{$_}) } sort keys %options);
+	$token = quote_literal($token);
+	return <<"EOC";
+CREATE SERVER "$name" FOREIGN DATA WRAPPER bcdelta OPTIONS ($list);
+CREATE USER MAPPING FOR CURRENT_USER SERVER "$name" OPTIONS (access_token $token);
+EOC
+}
+
+sub quote_literal
+{
+	my ($text) = @_;
+	$text =~ s/'/''/g;
+	return "'$text'";
+}
+
+=pod
+
+=item poll_until(sub, what, seconds)
+
+Call the sub until it returns something true, and return that.  Dies after
+some time, saying what was waited for.
+
+=cut
+
+sub poll_until
+{
+	my ($sub, $what, $seconds) = @_;
+	my $end = time() + ($seconds // $timeout);
+
+	while (1)
+	{
+		my $result = $sub->();
+		return $result if $result;
+		croak "timed out waiting for $what" if time() > $end;
+		sleep(0.05);
+	}
+}
+
+=pod
+
+=item worker_pid(node, database)
+
+Process id of the database's worker, undef when there is none or the server
+does not answer.
+
+=cut
+
+sub worker_pid
+{
+	my ($node, $database) = @_;
+	my ($rc, $out, $err) = $node->psql('postgres',
+		"SELECT pid FROM pg_stat_activity
+		 WHERE backend_type = 'bcdelta worker' AND datname = '$database'");
+	return $rc == 0 && $out =~ /^\d+$/ ? $out : undef;
+}
+
+=pod
+
+=item wait_for_worker(node, database, not_pid)
+
+Wait until a worker serves the database, one with another process id than the
+given one if any, and return its process id.
+
+=cut
+
+sub wait_for_worker
+{
+	my ($node, $database, $not_pid) = @_;
+	return poll_until(
+		sub {
+			my $pid = worker_pid($node, $database);
+			return undef if !defined $pid || (defined $not_pid && $pid == $not_pid);
+			my ($rc, $out) = $node->psql($database, 'SELECT bcdelta.worker_state()');
+			return $rc != 0 || $out eq 'running' ? $pid : undef;
+		},
+		"a worker for database $database");
+}
+
+=pod
+
+=item kill_worker(node, database, signal)
+
+Send a signal (default KILL, which makes the server restart all its processes)
+to the database's worker, and wait until a new one is there.  Returns its
+process id.
+
+=cut
+
+sub kill_worker
+{
+	my ($node, $database, $signal) = @_;
+	my $pid = worker_pid($node, $database);
+
+	croak "there is no worker for database $database" unless defined $pid;
+	kill($signal // 'KILL', $pid) or croak "could not signal process $pid: $!";
+	poll_until(sub { !kill(0, $pid) }, "process $pid to end");
+	return wait_for_worker($node, $database, $pid);
+}
+
+=pod
+
+=item psql_start(node, database, sql)
+
+Run SQL in a psql of its own, in the background.  The object returned has
+C<finish>, which waits and returns (exit status, output, errors), C<running>,
+and C<cancel>, which does what Ctrl-C does.
+
+=back
+
+=cut
+
+sub psql_start
+{
+	my ($node, $database, $sql) = @_;
+	my $self = { out => '', err => '' };
+
+	$self->{run} = IPC::Run::start(
+		[
+			'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($database), '-c', $sql
+		],
+		'<', \undef, '>', \$self->{out}, '2>', \$self->{err},
+		IPC::Run::timer($timeout));
+	return bless $self, 'BCDelta::Psql';
+}
+
+package BCDelta::Psql;
+
+sub running
+{
+	my ($self) = @_;
+	$self->{run}->pump_nb;
+	return $self->{run}->pumpable;
+}
+
+sub cancel { $_[0]->{run}->signal('INT'); return; }
+
+sub finish
+{
+	my ($self) = @_;
+	$self->{run}->finish;
+	chomp($self->{out}, $self->{err});
+	return ($self->{run}->result, $self->{out}, $self->{err});
+}
+
+1;

@@ -1,0 +1,208 @@
+"""From a request to its reply: routes, credentials, limits, faults."""
+
+import re
+
+import brands
+import categoriesapi
+import productsapi
+import replies
+from call import Call
+from replies import Refused, error, html, method_not_allowed, plain, v2_error
+
+CATALOG = "store_v2_products"
+INFORMATION = "store_v2_information"
+
+
+class Endpoint:
+    """One path pattern with its methods; tree: has families E and F."""
+
+    def __init__(self, pattern, scope, tree=False, **methods):
+        self.pattern = pattern
+        self.scope = scope
+        self.tree = tree
+        self.methods = methods
+
+
+_FIXED = {endpoint.pattern: endpoint for endpoint in (
+    Endpoint("/catalog/brands", CATALOG, GET=brands.list_all,
+             POST=brands.post, DELETE=brands.delete_many),
+    Endpoint("/catalog/trees", CATALOG, tree=True, GET=categoriesapi.trees),
+    Endpoint("/catalog/trees/categories", CATALOG, tree=True,
+             GET=categoriesapi.list_all, POST=categoriesapi.post,
+             PUT=categoriesapi.put, DELETE=categoriesapi.delete),
+    Endpoint("/catalog/products", CATALOG, GET=productsapi.list_all,
+             POST=productsapi.post, PUT=productsapi.put_batch,
+             DELETE=productsapi.delete_many),
+    Endpoint("/catalog/summary", CATALOG, GET=productsapi.summary),
+)}
+
+_WITH_ID = {
+    "/catalog/brands/": Endpoint(
+        "/catalog/brands/{id}", CATALOG, GET=brands.get_one, PUT=brands.put,
+        DELETE=brands.delete_one),
+    "/catalog/products/": Endpoint(
+        "/catalog/products/{id}", CATALOG, GET=productsapi.get_one,
+        PUT=productsapi.put, DELETE=productsapi.delete_one),
+}
+_TREE = Endpoint("/catalog/trees/{id}/categories", CATALOG, tree=True,
+                 GET=categoriesapi.whole_tree)
+_TREE_PATH = re.compile(r"/catalog/trees/([1-9]\d{0,9})/categories\Z")
+_ID = re.compile(r"[1-9]\d{0,9}\Z")
+_STORE_PATH = re.compile(r"/stores/([0-9A-Za-z_-]+)/(v2|v3)(/.*)\Z")
+
+
+def _time(call):
+    call.params({})
+    return replies.raw_json({"time": int(call.store.now())})
+
+
+def _information(call):
+    call.params({})
+    name = call.store.hash
+    return replies.raw_json({
+        "id": name, "account_uuid": "00000000-0000-4000-8000-000000000000",
+        "domain": "%s.example.com" % name,
+        "secure_url": "https://%s.example.com" % name, "status": "live",
+        "name": "Simulated store %s" % name, "country": "United States",
+        "country_code": "US", "timezone": {
+            "name": "Etc/UTC", "raw_offset": 0, "dst_offset": 0,
+            "dst_correction": False},
+        "language": "en", "currency": "USD", "currency_symbol": "$",
+        "decimal_separator": ".", "thousands_separator": ",",
+        "decimal_places": 2, "weight_units": "KGS",
+        "dimension_units": "Centimeters", "plan_name": "Pro",
+        "plan_level": "Pro", "plan_is_trial": False,
+        "is_price_entered_with_tax": False, "default_channel_id": 1,
+        "default_site_id": 1000})
+
+
+_V2 = {
+    "/time": Endpoint("/v2/time", None, GET=_time),
+    "/store": Endpoint("/v2/store", INFORMATION, GET=_information),
+}
+
+
+def find_endpoint(version, path):
+    """The endpoint of a path and the ids in it, or (None, ())."""
+    if version == "v2":
+        return _V2.get(path), ()
+    endpoint = _FIXED.get(path)
+    if endpoint is not None:
+        return endpoint, ()
+    stem, _, last = path.rpartition("/")
+    endpoint = _WITH_ID.get(stem + "/")
+    if endpoint is not None:
+        return (endpoint, (int(last),)) if _ID.match(last) else (None, ())
+    match = _TREE_PATH.match(path)
+    return (_TREE, (int(match.group(1)),)) if match else (None, ())
+
+
+# -- before the endpoint -----------------------------------------------------
+
+def open_call(server, connection, request):
+    """A Call for a request to a store, or the Reply that refuses it."""
+    path, _, query_text = request.target.partition("?")
+    match = _STORE_PATH.match(path)
+    if match is None:
+        return html(404)
+    store = server.stores.get(match.group(1))
+    if store is None:
+        return error(403, "There is no such store or it is not yours.")
+    version, rest = match.group(2), match.group(3)
+    shown = rest if version == "v3" else "/v2" + rest
+    call = Call(server, connection, request, store, shown, query_text)
+    call.endpoint, call.ids = find_endpoint(version, rest)
+    call.entry = store.journal.open(call.method, shown, query_text)
+    store.journal.keep_body(call.entry, call.body)
+    if call.endpoint is not None:
+        call.entry.endpoint = "%s %s" % (call.method, call.endpoint.pattern)
+    return call
+
+
+def _throttled(call, why):
+    """A 429; without its headers it is the platform that is busy."""
+    reply = error(429, "Too many requests")
+    call.entry.throttled = why
+    seconds = call.store.window.retry_after()
+    if why == "quota" and seconds is not None:
+        reply.headers.append(("X-Retry-After", str(seconds)))
+    if why == "concurrency" and not call.store.settings[
+            "concurrency_headers"]:
+        call.rate = ""
+    call.store.throttled[why] += 1
+    return reply
+
+
+def _has_scope(call):
+    scope = call.endpoint.scope
+    if scope is None:
+        return True
+    granted = call.store.settings["scopes"]
+    return scope in granted or (
+        call.method == "GET" and scope + "_read_only" in granted)
+
+
+def _accepts_json(call):
+    accept = call.request.headers.get("accept", "")
+    ranges = [part.split(";")[0].strip().lower() for part in accept.split(",")]
+    if "application/json" in ranges:
+        return True
+    return call.store.settings["accept_any"] and (
+        "*/*" in ranges or "application/*" in ranges)
+
+
+def _sends_json(call):
+    headers = call.request.headers
+    kind, _, parameters = headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    return (kind.strip().lower() == "application/json"
+            and charset in ("", "charset=utf-8")
+            and headers.get("content-encoding", "identity") == "identity")
+
+
+def _missing(call):
+    if call.path.startswith("/v2/"):
+        return v2_error(404, "The requested resource was not found.")
+    return error(404, "The resource at this path was not found.")
+
+
+def gate(call):
+    """The reply that refuses a call before it reaches its endpoint."""
+    settings = call.store.settings
+    if len(call.query_text) > settings["max_query"]:
+        return html(414)
+    if call.request.headers.get("x-auth-token") != call.store.token:
+        return plain(401, "Unauthorized")
+    admitted = call.store.window.admit()
+    call.rate = call.store.window.headers()
+    call.entry.quota_left = (
+        call.store.window.left() if settings["quota"] else None)
+    if not admitted:
+        return _throttled(call, "quota")
+    if call.endpoint is None:
+        return _missing(call)
+    if call.method not in call.endpoint.methods:
+        return method_not_allowed(call.method, call.endpoint.methods)
+    if not _has_scope(call):
+        return error(403, "The token lacks the scope %s."
+                     % call.endpoint.scope)
+    if not _accepts_json(call):
+        return html(406)
+    if call.method in ("POST", "PUT"):
+        if not _sends_json(call):
+            return html(415)
+    elif call.body:
+        return call.bad_request("this method takes no body")
+    if not call.store.concurrency.enter(
+            call.entry.endpoint, call.method, call.path):
+        return _throttled(call, "concurrency")
+    call.key = call.entry.endpoint
+    return None
+
+
+def execute(call):
+    """Let the endpoint work; the reply it gave or was refused with."""
+    try:
+        return call.endpoint.methods[call.method](call)
+    except Refused as refusal:
+        return refusal.reply

@@ -1,0 +1,488 @@
+"""The API of products: lists, single writes, batches, deletes."""
+
+import operator
+import time
+
+import brands
+import exactjson
+import fields
+import listing
+import products
+import query
+from exactjson import text
+from productfields import KIND, calculated_price
+from replies import Refused, Reply, detail, error, nothing, one
+
+_INCLUDES = ("bulk_pricing_rules", "channels", "custom_fields", "images",
+             "modifiers", "options", "parent_relations", "primary_image",
+             "reviews", "variants", "videos")
+_SORTS = ("id", "name", "sku", "price", "date_modified",
+          "date_last_imported", "inventory_level", "is_visible",
+          "total_sold", "calculated_price")
+_MOST_WITH_OPTIONS = 10
+
+
+# -- filters -----------------------------------------------------------------
+
+def _moment(store, value):
+    """A bound in the form of the stored dates.
+
+    A date without a time gets the time of day of the request, as documented.
+    """
+    now = time.gmtime(store.now())
+    clock = (now.tm_hour, now.tm_min, now.tm_sec)
+    return fields.iso(fields.parse_moment(value, clock))
+
+
+def _modified_min(store, table, value):
+    bound = _moment(store, value)
+    return listing.Filter(lambda r: r["date_modified"] >= bound,
+                          ids=table.changed_since("date_modified", bound))
+
+
+def _date_is(field):
+    def build(store, table, value):
+        if len(value) == 10:
+            return listing.Filter(
+                lambda r: r.get(field, "").startswith(value))
+        moment = _moment(store, value)
+        return listing.Filter(lambda r: r.get(field, "") == moment)
+    return build
+
+
+def _date(field, compare):
+    def build(store, table, value):
+        bound = _moment(store, value)
+        # A product without this date is on neither side of it.
+        return listing.Filter(
+            lambda r: bool(r.get(field)) and compare(r[field], bound))
+    return build
+
+
+def _only_category(store, table, value):
+    """categories= misses products that are in several categories."""
+    return listing.Filter(lambda r: r.get("categories") == [value],
+                          ids=table.members("category", value))
+
+
+def _in_categories(store, table, values):
+    if store.settings["categories_in"] == "any":
+        return listing.group_in("category")(store, table, values)
+    sets = [table.members("category", value) for value in set(values)]
+    smallest = min(sets, key=len)
+    wanted = set(values)
+    return listing.Filter(
+        lambda r: wanted.issubset(r.get("categories", ())), ids=smallest)
+
+
+def _keyword(store, table, value):
+    part, brands = value.casefold(), store.brands.rows
+
+    def test(record):
+        for field in ("name", "sku", "description"):
+            if part in record.get(field, "").casefold():
+                return True
+        brand = brands.get(record.get("brand_id"))
+        return brand is not None and part in brand["name"].casefold()
+    return listing.Filter(test)
+
+
+def _condition(store, table, value):
+    return listing.equals("condition")(store, table, value.capitalize())
+
+
+def _low_stock(store, table, value):
+    def is_low(record):
+        warning = record.get("inventory_warning_level", 0)
+        return (record.get("inventory_tracking", "none") != "none"
+                and record.get("inventory_level", 0) <= warning)
+    return listing.Filter(lambda r: is_low(r) == value)
+
+
+def _out_of_stock(store, table, value):
+    def is_out(record):
+        return (record.get("inventory_tracking", "none") != "none"
+                and record.get("inventory_level", 0) == 0)
+    return listing.Filter(lambda r: is_out(r) == value)
+
+
+def _channel(store, table, values):
+    # Every product is in channel 1 and in no other.
+    return listing.Filter(lambda r: 1 in values)
+
+
+def _anything(store, table, value):
+    return listing.Filter(lambda r: True)
+
+
+def _range_filters(field, param):
+    return {
+        field: (param, listing.equals(field)),
+        field + ":min": (param, listing.compares(field, operator.ge)),
+        field + ":max": (param, listing.compares(field, operator.le)),
+        field + ":greater": (param, listing.compares(field, operator.gt)),
+        field + ":less": (param, listing.compares(field, operator.lt)),
+    }
+
+
+def _folded_sku(store, value):
+    return value.casefold()
+
+
+_FILTERS = {
+    "id": (query.INTEGER, listing.id_is),
+    "id:in": (query.INTEGERS, listing.id_in),
+    "id:not_in": (query.INTEGERS, listing.id_not_in),
+    "id:min": (query.INTEGER, listing.id_min),
+    "id:max": (query.INTEGER, listing.id_max),
+    "id:greater": (query.INTEGER, listing.id_greater),
+    "id:less": (query.INTEGER, listing.id_less),
+    "channel_id:in": (query.INTEGERS, _channel),
+    "categories": (query.INTEGER, _only_category),
+    "categories:in": (query.INTEGERS, _in_categories),
+    "name": (query.TEXT, listing.unique(
+        "name", lambda store, value: store.fold(value))),
+    "mpn": (query.TEXT, listing.equals("mpn")),
+    "upc": (query.TEXT, listing.equals("upc")),
+    "price": (query.NUMBER, listing.equals("price")),
+    "weight": (query.NUMBER, listing.equals("weight")),
+    "condition": (query.one_of("new", "used", "refurbished"), _condition),
+    "brand_id": (query.INTEGER, listing.group_is("brand")),
+    "date_modified": (query.DATE, _date_is("date_modified")),
+    "date_modified:min": (query.DATE, _modified_min),
+    "date_modified:max": (query.DATE, _date("date_modified", operator.le)),
+    "date_last_imported": (query.DATE, _date_is("date_last_imported")),
+    "date_last_imported:not": (
+        query.DATE, _date("date_last_imported", operator.ne)),
+    "date_last_imported:min": (
+        query.DATE, _date("date_last_imported", operator.ge)),
+    "date_last_imported:max": (
+        query.DATE, _date("date_last_imported", operator.le)),
+    "is_visible": (query.BOOLEAN, listing.equals("is_visible")),
+    "is_featured": (query.BIT, listing.equals("is_featured")),
+    "is_free_shipping": (query.BIT, listing.equals("is_free_shipping")),
+    "inventory_level:in": (
+        query.INTEGERS, listing.one_of("inventory_level")),
+    "inventory_level:not_in": (
+        query.INTEGERS, listing.none_of("inventory_level")),
+    "inventory_low": (query.BIT, _low_stock),
+    "out_of_stock": (query.BIT, _out_of_stock),
+    "total_sold": (query.INTEGER, listing.equals("total_sold")),
+    "type": (query.one_of("digital", "physical"), listing.equals("type")),
+    "keyword": (query.TEXT, _keyword),
+    "keyword_context": (query.one_of("shopper", "merchant"), _anything),
+    "availability": (query.one_of("available", "disabled", "preorder"),
+                     listing.equals("availability")),
+    "sku": (query.TEXT, listing.unique("sku", _folded_sku)),
+    "sku:in": (query.TEXTS, listing.unique_in("sku", _folded_sku)),
+}
+_FILTERS.update(_range_filters("inventory_level", query.INTEGER))
+
+_DELETE_BY = (
+    "name", "sku", "price", "weight", "condition", "brand_id",
+    "date_modified", "date_last_imported", "is_visible", "is_featured",
+    "id:in", "inventory_level", "total_sold", "type", "categories", "keyword")
+
+_INCLUDE = {"include": query.some_of(*_INCLUDES)}
+_WRITE_PARAMS = {"include_fields": query.TEXTS}
+_ONE_PARAMS = dict(listing.CHOICE, **_INCLUDE)
+_PUT_PARAMS = dict(_WRITE_PARAMS, **_INCLUDE)
+_LIST_PARAMS = {name: param for name, (param, _) in _FILTERS.items()}
+_LIST_PARAMS.update(listing.PAGING)
+_LIST_PARAMS.update(_ONE_PARAMS)
+_LIST_PARAMS["sort"] = query.one_of(*_SORTS)
+_LIST_PARAMS["direction"] = query.one_of("asc", "desc")
+_DELETE_PARAMS = {name: _FILTERS[name][0] for name in _DELETE_BY}
+
+
+# -- showing -----------------------------------------------------------------
+
+def _sub_resources(record, include):
+    """Sub-resources are not simulated: they are there, and empty."""
+    shown = {name: [] for name in include}
+    if "channels" in shown:
+        shown["channels"] = [1]
+    if "primary_image" in shown:
+        shown["primary_image"] = None
+    if "variants" in shown:
+        shown["variants"] = [{
+            "id": products.base_variant_id(record["id"]),
+            "product_id": record["id"], "sku": record.get("sku", ""),
+            "sku_id": None, "price": None, "option_values": [],
+            "calculated_price": calculated_price(record)}]
+    return shown
+
+
+def _shower(call, values):
+    """A function from a record to its JSON text."""
+    table = call.store.products
+    choose = listing.chooser(call, KIND, values)
+    include = values.get("include")
+    if not include:
+        return lambda record: KIND.show(table, record, choose)
+
+    def show(record):
+        shown = text(_sub_resources(record, include))
+        return KIND.show(table, record, choose)[:-1] + "," + shown[1:]
+    return show
+
+
+# -- reads -------------------------------------------------------------------
+
+def list_all(call):
+    values = call.params(_LIST_PARAMS)
+    if {"options", "modifiers"} & set(values.get("include", ())):
+        limit = values.get("limit", call.store.settings["default_limit"])
+        values["limit"] = min(limit, _MOST_WITH_OPTIONS)
+    table = call.store.products
+    show = _shower(call, values)
+    filters = [build(call.store, table, values[name])
+               for name, (_, build) in _FILTERS.items() if name in values]
+    sort = values.get("sort")
+    if sort == "calculated_price":
+        sort = calculated_price
+    found = listing.order(table, listing.select(table, filters), sort,
+                          values.get("direction"))
+    return listing.paged(call, table, found, values, show)
+
+
+def _existing(call):
+    key = call.ids[0]
+    if key not in call.store.products.rows:
+        raise Refused(error(404, "The product %d was not found." % key))
+    return key
+
+
+def get_one(call):
+    show = _shower(call, call.params(_ONE_PARAMS))
+    return one(show(call.store.products.rows[_existing(call)]))
+
+
+def summary(call):
+    call.params({})
+    store = call.store
+    version, shown = store.summary_cache
+    if version != store.products.version:
+        shown = _summary(store)
+        store.summary_cache = (store.products.version, shown)
+    return one(shown)
+
+
+def _summary(store):
+    rows = store.products.rows.values()
+    prices = [calculated_price(r) for r in rows]
+    dates = [r["date_created"] for r in rows]
+    groups = store.products.groups["category"]
+    primary = max(groups, key=lambda c: (len(groups[c]), -c), default=None)
+    name = store.categories.rows[primary]["name"] if primary else None
+    average = sum(prices) / len(prices) if prices else exactjson.ZERO
+    return text({
+        "inventory_count": sum(r.get("inventory_level", 0) for r in rows),
+        "inventory_value": sum((r.get("inventory_level", 0)
+                                * calculated_price(r) for r in rows),
+                               exactjson.ZERO),
+        "primary_category_id": primary, "primary_category_name": name,
+        "variant_count": len(prices),
+        "highest_variant_price": max(prices, default=exactjson.ZERO),
+        "average_variant_price": exactjson.rounded(average, 8),
+        # The specification makes this one a string.
+        "lowest_variant_price": text(min(prices, default=exactjson.ZERO)),
+        "oldest_variant_date": min(dates, default=""),
+        "newest_variant_date": max(dates, default="")})
+
+
+# -- writes ------------------------------------------------------------------
+
+_CONFLICT = "The product conflicts with another one or refers to none."
+_PARTIAL = "The product was saved in part."
+
+
+def _checked(call, record, item, create=False):
+    errors = {}
+    clean = products.check(call, item, errors, create)
+    if not errors:
+        products.check_together(record, clean, errors)
+    return clean, errors
+
+
+def _partial_fields(call, clean):
+    """Fields that a fault keeps from being saved."""
+    lost = {}
+    for name in call.lost_fields():
+        if name in clean:
+            del clean[name]
+            lost[name] = "%s could not be saved" % name
+    return lost
+
+
+def _one_saved(call, key, show, lost, as_list):
+    reply = one(show(call.store.products.rows[key]))
+    if lost:
+        reply.status = 207
+        reply.single = not as_list
+        reply.errors = text(detail(207, _PARTIAL, lost))
+    return reply
+
+
+def post(call):
+    show = _shower(call, call.params(_WRITE_PARAMS))
+    store = call.store
+    clean, errors = _checked(call, {}, call.json_object(), create=True)
+    if errors:
+        raise Refused(call.invalid(errors))
+    lost = products.bad_url(clean)
+    found = products.conflicts(store, clean)
+    if found:
+        raise Refused(error(409, _CONFLICT, found))
+    lost.update(_partial_fields(call, clean))
+    next_brand = store.brands.next_id
+    key = products.create(store, clean)["id"]
+    _note_brand(call, next_brand)
+    call.created("product", key)
+    # The 207 of this call is documented with an array.
+    return _one_saved(call, key, show, lost, as_list=True)
+
+
+def put(call):
+    show = _shower(call, call.params(_PUT_PARAMS))
+    key = _existing(call)
+    record = call.store.products.rows[key]
+    clean, errors = _checked(call, record, call.json_object())
+    if errors:
+        raise Refused(call.invalid(errors))
+    lost = _update(call, key, clean)
+    return _one_saved(call, key, show, lost, as_list=False)
+
+
+def _update(call, key, clean):
+    """One update after its checks; returns fields that were not saved."""
+    store = call.store
+    lost = products.bad_url(clean)
+    found = products.conflicts(store, clean, key)
+    if store.settings["url_clash_on_put"] == 207 and "custom_url" in found:
+        lost["custom_url"] = found.pop("custom_url")
+        del clean["custom_url"]
+    if found:
+        raise Refused(error(409, _CONFLICT, found))
+    lost.update(_partial_fields(call, clean))
+    next_brand = store.brands.next_id
+    call.before(key, products.update(store, key, clean))
+    _note_brand(call, next_brand)
+    call.changed("product", key)
+    return lost
+
+
+def _note_brand(call, number):
+    """Journal the brand that a brand_name has made, if it has."""
+    if call.store.brands.next_id != number:
+        call.created("brand", number)
+
+
+def delete_one(call):
+    call.params({})
+    key = call.ids[0]
+    if key not in call.store.products.rows:
+        if call.store.settings["delete_missing"] == 204:
+            return nothing()
+        raise Refused(error(404, "The product %d was not found." % key))
+    products.remove(call.store, key)
+    call.deleted("product", key)
+    return nothing()
+
+
+def delete_many(call):
+    values = call.params(_DELETE_PARAMS)
+    listing.refuse_unfiltered(call, values)
+    table = call.store.products
+    filters = [_FILTERS[name][1](call.store, table, value)
+               for name, value in values.items()]
+    most = call.store.settings["delete_batch"]
+    found = list(listing.select(table, filters))
+    if max(len(found), len(values.get("id:in", ()))) > most:
+        raise Refused(error(422, "At most %d products can be deleted at one "
+                                 "time." % most))
+    for key in found:
+        products.remove(call.store, key)
+        call.deleted("product", key)
+    return nothing()
+
+
+# -- the batch ---------------------------------------------------------------
+
+def _batch_items(call):
+    items = call.json_array()
+    most = call.store.settings["product_batch"]
+    if len(items) > most:
+        raise Refused(error(413, "The request payload is too large. The "
+                            "maximum items allowed in the array is %d."
+                            % most))
+    return items
+
+
+def _check_ids(call, items):
+    """Ids of the items; a missing or repeated one refuses the batch."""
+    errors, seen = {}, set()
+    for item in items:
+        key = item.get("id")
+        if type(key) is not int or key < 1:
+            errors["id"] = "id is required in every item"
+        elif key in seen:
+            errors["id"] = "id %d is in the batch twice" % key
+        seen.add(key if type(key) is int else None)
+    if errors:
+        raise Refused(call.invalid(errors))
+
+
+def _put_item(call, item):
+    key = item["id"]
+    record = call.store.products.rows.get(key)
+    if record is None:
+        raise Refused(error(404, "The product %d was not found." % key))
+    rest = {name: value for name, value in item.items() if name != "id"}
+    clean, errors = _checked(call, record, rest)
+    if errors:
+        raise Refused(call.invalid(errors))
+    return _update(call, key, clean)
+
+
+def put_batch(call):
+    values = call.params(_WRITE_PARAMS)
+    show = _shower(call, values)
+    items = _batch_items(call)
+    _check_ids(call, items)
+    saved, lost, refusals = [], {}, []
+    for position, item in enumerate(items):
+        if call.fails_item(position):
+            continue
+        try:
+            lost.update(_put_item(call, item))
+            saved.append(item["id"])
+        except Refused as refusal:
+            refusals.append(refusal)
+            if call.store.settings["batch_mode"] != "partial":
+                break
+    return _batch_reply(call, show, items, saved, lost, refusals)
+
+
+def _undo_batch(call):
+    made = [key for kind, key in call.entry.created if kind == "brand"]
+    call.undo(lambda key, before: products.undo(call.store, key, before))
+    for key in made:
+        brands.remove(call.store, key)
+
+
+def _batch_reply(call, show, items, saved, lost, refusals):
+    rows = call.store.products.rows
+    mode = call.store.settings["batch_mode"]
+    if refusals and (mode != "partial" or not saved):
+        if mode == "atomic":
+            _undo_batch(call)
+        raise refusals[0]
+    for refusal in refusals:
+        lost.update(exactjson.loads(refusal.reply.raw)["errors"] or {
+            "id": "not found"})
+    reply = Reply(200, items=[show(rows[key]) for key in saved])
+    if lost:
+        reply.status = 207
+        reply.errors = text(detail(207, _PARTIAL, lost))
+    return call.partial_batch(reply, len(items))

@@ -1,0 +1,208 @@
+"""Records put in, edited and removed behind the API's back.
+
+Seeding is the first load of a migration, an edit is what an administrator
+does in the control panel.  Both are checked lightly and journaled nowhere.
+"""
+
+import brands
+import categories
+import fields
+import productfields
+import products
+
+
+class SeedError(ValueError):
+    """A record that cannot be stored."""
+
+
+_CHECKS = {"product": productfields.CHECKS, "brand": brands.CHECKS,
+           "category": categories.CHECKS}
+_DATES = ("date_created", "date_modified")
+_PLURAL = {"products": "product", "brands": "brand",
+           "categories": "category", "trees": "tree"}
+
+
+def _kind(name):
+    kind = _PLURAL.get(name, name)
+    if kind not in _CHECKS and kind != "tree":
+        raise SeedError("there is no kind %r" % (name,))
+    return kind
+
+
+def _table(store, kind):
+    return {"product": store.products, "brand": store.brands,
+            "category": store.categories}[kind]
+
+
+def _clean(kind, record):
+    """The fields of a record, checked one by one."""
+    if not isinstance(record, dict):
+        raise SeedError("a record must be an object")
+    if kind == "product":
+        try:
+            record = products.read_money(record)
+        except fields.Bad as problem:
+            raise SeedError(str(problem)) from None
+    errors = {}
+    clean = fields.validate(record, _CHECKS[kind], errors)
+    if errors:
+        raise SeedError("; ".join(errors.values()))
+    return clean
+
+
+def _split(record, *names):
+    """A copy of the record without some fields, and these."""
+    if not isinstance(record, dict):
+        raise SeedError("a record must be an object")
+    rest = dict(record)
+    return rest, [rest.pop(name, None) for name in names]
+
+
+# -- seed --------------------------------------------------------------------
+
+def _seed_product(store, record):
+    rest, (key, created, modified) = _split(record, "id", *_DATES)
+    clean = _clean("product", rest)
+    if "name" not in clean:
+        raise SeedError("a product needs a name")
+    if created is not None or modified is not None:
+        created, modified = _seed_dates(store, created, modified)
+    return products.create(store, clean, key, created, modified)["id"]
+
+
+def _seed_dates(store, created, modified):
+    store.products.recent_sorted = False
+    try:
+        shown = [fields.iso(fields.parse_moment(value)) if value else None
+                 for value in (created, modified)]
+    except (fields.Bad, TypeError) as problem:
+        raise SeedError("date: %s" % problem) from None
+    return shown[0] or shown[1], shown[1] or shown[0]
+
+
+def _seed_brand(store, record):
+    rest, (key,) = _split(record, "id")
+    clean = _clean("brand", rest)
+    if "name" not in clean:
+        raise SeedError("a brand needs a name")
+    return brands.create(store, clean, key)["id"]
+
+
+def _seed_category(store, record):
+    rest, (key, alias) = _split(record, "category_id", "id")
+    clean = _clean("category", rest)
+    clean.setdefault("tree_id", None)
+    if clean["tree_id"] is None:
+        del clean["tree_id"]
+        if not clean.get("parent_id"):
+            clean["tree_id"] = 1
+    if "name" not in clean:
+        raise SeedError("a category needs a name")
+    errors = {}
+    where = categories.place(store, clean, None, errors)
+    if errors:
+        raise SeedError("; ".join(errors.values()))
+    return categories.create(store, clean, where, key or alias)["category_id"]
+
+
+def _seed_tree(store, record):
+    key = record.get("id", max(store.trees) + 1)
+    store.trees[key] = {
+        "id": key, "name": record.get("name", "Tree %d" % key),
+        "channels": record.get("channels", [key])}
+    return key
+
+
+_SEED = {"product": _seed_product, "brand": _seed_brand,
+         "category": _seed_category, "tree": _seed_tree}
+
+
+def _numbered(value, number):
+    """The template's value with {n} replaced in its texts."""
+    if isinstance(value, str):
+        return value.replace("{n}", str(number))
+    return value
+
+
+def _generated(body):
+    template, count = body.get("template"), body["count"]
+    if not isinstance(template, dict) or type(count) is not int:
+        raise SeedError("count and template belong together")
+    first = body.get("first", 1)
+    for number in range(first, first + count):
+        yield {name: _numbered(value, number)
+               for name, value in template.items()}
+
+
+def seed(store, body):
+    """Load records; either given, or made from a template.
+
+    {"kind": "products", "records": [...]} or
+    {"kind": "products", "count": 1000, "template": {"name": "P {n}", ...}}
+    """
+    kind = _kind(body.get("kind"))
+    records = body.get("records")
+    if records is None:
+        records = _generated(body) if "count" in body else ()
+    first = last = None
+    number = 0
+    ids = [] if not body.get("quiet") else None
+    for record in records:
+        last = _SEED[kind](store, record)
+        first = last if first is None else first
+        number += 1
+        if ids is not None and "count" not in body:
+            ids.append(last)
+    return {"loaded": number, "first": first, "last": last, "ids": ids or []}
+
+
+# -- edit and remove ---------------------------------------------------------
+
+def _target(store, body):
+    kind = _kind(body.get("resource"))
+    if kind == "tree":
+        raise SeedError("a tree cannot be edited")
+    table, key = _table(store, kind), body.get("id")
+    if key not in table.rows:
+        raise SeedError("there is no %s %r" % (kind, key))
+    return kind, key
+
+
+def edit(store, body):
+    """{"resource": "product", "id": 7, "set": {"price": "1.25"}}"""
+    kind, key = _target(store, body)
+    rest, (modified,) = _split(body.get("set"), "date_modified")
+    clean = _clean(kind, rest)
+    if kind == "product":
+        _edit_product(store, key, clean, modified)
+    elif kind == "brand":
+        _refuse(brands.conflicts(store, clean, key))
+        brands.update(store, key, clean)
+    else:
+        errors = {}
+        where = categories.check(
+            store, clean, store.categories.rows[key], errors)
+        _refuse(errors)
+        categories.update(store, key, clean, where)
+    return {"edited": key}
+
+
+def _edit_product(store, key, clean, modified):
+    _refuse(products.conflicts(store, clean, key))
+    if modified is not None:
+        _, modified = _seed_dates(store, None, modified)
+    products.update(store, key, clean, modified)
+
+
+def _refuse(problems):
+    if problems:
+        raise SeedError("; ".join(problems.values()))
+
+
+def remove(store, body):
+    """{"resource": "product", "id": 7}: an administrator deletes it."""
+    kind, key = _target(store, body)
+    module = {"product": products, "brand": brands,
+              "category": categories}[kind]
+    module.remove(store, key)
+    return {"removed": key}

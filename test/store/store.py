@@ -1,0 +1,201 @@
+"""One simulated store: its catalog, its settings and what it remembers."""
+
+import random
+import re
+import time
+from collections import Counter
+from datetime import datetime, timezone
+
+import brands
+import categories
+import products
+from faults import Faults, Holds
+from fields import iso
+from journal import Journal
+from limits import Concurrency, Window
+
+# The trees endpoint is documented with one concurrent request.
+TREE_READ = {"method": "GET", "path": r"^/catalog/trees/\d+/categories$",
+             "limit": 1}
+
+DEFAULTS = {
+    # transport
+    "latency_ms": 0, "gzip": True, "gzip_min": 1024, "max_query": 8192,
+    "accept_any": False, "request_id": True,
+    # authorisation
+    "scopes": ["store_v2_products", "store_v2_information_read_only"],
+    # quota
+    "quota": 450, "window_ms": 30000, "window_align": False,
+    "retry_after": True, "other_app": None,
+    "max_in_flight": 0, "concurrency": [TREE_READ],
+    "concurrency_headers": True,
+    # sizes
+    "product_batch": 10, "category_batch": 10, "category_batch_status": 413,
+    "delete_batch": 250, "default_limit": 50, "max_limit": 250,
+    "over_limit": "cut", "max_brands": 30000, "max_categories": 16000,
+    "limit_status": 507,
+    # silent facts
+    "batch_mode": "atomic", "category_mode": "partial",
+    "names_ignore_case": False, "categories_in": "all",
+    "comma_escape": False, "require_categories": False,
+    "sku_charset": False, "delete_missing": 404, "category_delete": "cascade",
+    "touch_cleared": False, "url_clash_on_put": 409, "null_prices": False,
+    "needs_tracking": False, "unknown_fields": "refuse",
+    "clock_offset_s": 0, "seed": 0,
+    # journal
+    "journal_bodies": True, "journal_limit": 500000,
+    "journal_bytes": 128 * 1024 * 1024,
+}
+
+_CHOICES = {
+    "over_limit": ("cut", "refuse"),
+    "batch_mode": ("atomic", "prefix", "partial"),
+    "category_mode": ("partial", "atomic"),
+    "categories_in": ("all", "any"),
+    "category_delete": ("cascade", "refuse"),
+    "unknown_fields": ("refuse", "ignore"),
+    "category_batch_status": (413, 422),
+    "delete_missing": (204, 404),
+    "url_clash_on_put": (207, 409),
+    "limit_status": (403, 422, 507),
+}
+
+def _check_retry_after(value):
+    # True: the time to the reset; a number: so many seconds.
+    return type(value) is bool or type(value) is int and value >= 0
+
+
+def _check_other_app(value):
+    return value is None or (
+        isinstance(value, dict) and set(value) <= {"calls", "at_ms"}
+        and type(value.get("calls")) is int
+        and all(type(at) is int for at in value.get("at_ms", [])))
+
+
+def _check_concurrency(value):
+    try:
+        return isinstance(value, list) and all(
+            set(rule) <= {"method", "path", "limit"}
+            and type(rule["limit"]) is int and re.compile(rule["path"])
+            for rule in value)
+    except (KeyError, TypeError, re.error):
+        return False
+
+
+_OWN_CHECK = {"retry_after": _check_retry_after,
+              "other_app": _check_other_app,
+              "concurrency": _check_concurrency}
+
+
+class SettingError(ValueError):
+    """A setting that does not exist or cannot have this value."""
+
+
+def check_setting(name, value):
+    if name not in DEFAULTS:
+        raise SettingError("there is no setting %s" % name)
+    if name in _CHOICES:
+        if value not in _CHOICES[name]:
+            raise SettingError("%s must be one of %s"
+                               % (name, list(_CHOICES[name])))
+    elif name in _OWN_CHECK:
+        if not _OWN_CHECK[name](value):
+            raise SettingError("%s cannot be %r" % (name, value))
+    elif type(value) is not type(DEFAULTS[name]):
+        raise SettingError("%s must be of the type of %r"
+                           % (name, DEFAULTS[name]))
+    if type(value) is int and value < 0 and name != "clock_offset_s":
+        raise SettingError("%s must not be negative" % name)
+    if name in ("default_limit", "max_limit", "window_ms") and value < 1:
+        raise SettingError("%s must be at least 1" % name)
+
+
+class Store:
+    def __init__(self, hash_, token, settings=None):
+        self.hash = hash_
+        self.token = token
+        self.initial = dict(DEFAULTS)
+        self.initial.update(settings or {})
+        self.settings = dict(self.initial)
+        self.random = random.Random(self.settings["seed"])
+        self.window = Window(self.settings)
+        self.concurrency = Concurrency(self.settings)
+        self.faults = Faults(self)
+        self.holds = Holds()
+        self.journal = Journal(self.settings)
+        self._second = None
+        self._stamp = ""
+        self.reset_counts()
+        self.reset_catalog()
+
+    # -- catalog -------------------------------------------------------------
+
+    def reset_catalog(self):
+        self.brands = brands.new_table(self)
+        self.categories = categories.new_table(self)
+        self.products = products.new_table(self)
+        self.trees = {1: {"id": 1, "name": "Default catalog tree",
+                          "channels": [1]}}
+        self.urls = {}              # every URL of the store, of any kind
+        self.summary_cache = (None, None)
+
+    def reset_counts(self):
+        self.requests = {}          # endpoint -> Counter of statuses
+        self.throttled = Counter()
+        self.concurrency.forget()
+
+    def count(self, entry, status, lost):
+        key = entry.endpoint or "%s (no resource)" % entry.method
+        if key not in self.requests:
+            self.requests[key] = Counter()
+        self.requests[key]["lost" if lost else str(status)] += 1
+
+    def tables(self):
+        return {"products": self.products, "brands": self.brands,
+                "categories": self.categories}
+
+    def now(self):
+        """The store's clock in seconds, which may be wrong on purpose."""
+        return time.time() + self.settings["clock_offset_s"]
+
+    def stamp(self):
+        """The store's time as it stands in date_modified."""
+        second = int(self.now())
+        if second != self._second:
+            self._second = second
+            self._stamp = iso(datetime.fromtimestamp(second, timezone.utc))
+        return self._stamp
+
+    def fold(self, name):
+        """A name as the unique indexes know it."""
+        return name.casefold() if self.settings["names_ignore_case"] else name
+
+    def take_url(self, wanted):
+        """A URL that is free: the wanted one, or it with a number."""
+        if wanted not in self.urls:
+            return wanted
+        slash = "/" if wanted.endswith("/") else ""
+        stem, number = wanted.rstrip("/"), 1
+        while "%s-%d%s" % (stem, number, slash) in self.urls:
+            number += 1
+        return "%s-%d%s" % (stem, number, slash)
+
+    # -- settings ------------------------------------------------------------
+
+    def change_settings(self, changes):
+        for name, value in changes.items():
+            check_setting(name, value)
+        before = self.settings["names_ignore_case"]
+        self.settings.update(changes)
+        self._second = None
+        self.concurrency.configure()
+        self.window.configure()
+        if "seed" in changes:
+            self.random.seed(changes["seed"])
+        if self.settings["names_ignore_case"] != before:
+            for table in self.tables().values():
+                table.reindex()
+
+    def reset_settings(self):
+        self.settings.update(self.initial)
+        self.change_settings({"seed": self.initial["seed"]})
