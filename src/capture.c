@@ -202,7 +202,7 @@ fill_capture(BcdCapture *capture, TriggerData *trigdata)
 	capture->relid = RelationGetRelid(trigdata->tg_relation);
 	capture->feed_id = pg_strtoint32(trigger->tgargs[0]);
 	capture->nkeys = pg_strtoint32(trigger->tgargs[1]);
-	if (capture->nkeys < 1 || capture->nkeys > trigger->tgnargs - 2)
+	if (capture->nkeys < 1 || capture->nkeys > Min(trigger->tgnargs - 2, INDEX_MAX_KEYS))
 		protocol_violated("needs the names of the key columns");
 	capture->compared = palloc(sizeof(BcdCompared) * desc->natts);
 	find_keys(capture, desc, trigger->tgargs + 2);
@@ -454,6 +454,16 @@ capture_rows(TriggerData *trigdata, const BcdCapture *capture)
 	MemoryContextDelete(call.scratch);
 }
 
+/* Did the statement change any row at all? */
+static bool
+changed_rows(TriggerData *trigdata)
+{
+	Tuplestorestate *table = trigdata->tg_newtable ? trigdata->tg_newtable : trigdata->tg_oldtable;
+
+	return TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) || table == NULL ||
+		tuplestore_tuple_count(table) > 0;
+}
+
 /* A change that is not of one row */
 static void
 capture_all(const BcdCapture *capture, char op)
@@ -477,6 +487,8 @@ bcdelta_capture(PG_FUNCTION_ARGS)
 	capture = get_capture(trigdata);
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
 		capture_all(capture, BCD_OP_TRUNCATE);
+	else if (!changed_rows(trigdata))
+		return PointerGetDatum(NULL);
 	else if (capture->keys == NULL)
 		capture_all(capture, BCD_OP_ANY);
 	else

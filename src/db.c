@@ -104,7 +104,7 @@ void
 bcd_pin_settings(void)
 {
 	static const char *const settings[][2] = {
-		{"datestyle", "ISO, MDY"},
+		{"datestyle", "ISO, YMD"},
 		{"intervalstyle", "postgres"},
 		{"timezone", "UTC"},
 		{"extra_float_digits", "1"},

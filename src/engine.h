@@ -126,6 +126,7 @@ typedef struct BcdLane
 	int			items;			/* items queued and in flight */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
+	bool		freed;			/* a link was made that deferred rows waited for */
 	char	   *cursor;			/* key of the last item claimed */
 	int64		outcomes[BCD_INVALID + 1];	/* of this pass */
 	int			failures;		/* claims in a row that failed */

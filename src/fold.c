@@ -18,7 +18,7 @@
  * As long as a key change is put aside, a row of either key must not be
  * pushed: its link may be under the other one.  Changes of such keys are
  * dropped here, since both keys are marked when the link has moved; what is
- * pending already is held back by bcd_fold_moving().
+ * pending already is held back by bcd_fold_is_moving().
  */
 #include "postgres.h"
 
@@ -429,6 +429,34 @@ bcd_fold(long max_rows)
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	return removed;
+}
+
+static BcdStatement select_moving = {
+	"SELECT 1 FROM bcdelta.move WHERE feed_id = $1 AND key = $2"
+	" UNION ALL"
+	" SELECT 1 FROM bcdelta.move WHERE feed_id = $1 AND moved_from = $2",
+	2, {INT4OID, TEXTOID}
+};
+
+/*
+ * Is this a key whose link is about to come or go, because its row has got
+ * another key?
+ *
+ * To be asked for a claimed row without a link, before anything is created,
+ * and for one that is gone from the source, before anything is deleted: after
+ * the source was read, so that what made the row look like that is seen here.
+ * If so, the row must go back to ready; it is settled when the link has moved.
+ */
+bool
+bcd_fold_is_moving(int32 feed_id, const char *key)
+{
+	Datum		args[2];
+
+	while (bcd_fold(BCD_FOLD_ROWS) > 0)
+		CHECK_FOR_INTERRUPTS();
+	args[0] = Int32GetDatum(feed_id);
+	args[1] = CStringGetTextDatum(key);
+	return bcd_query(&select_moving, args, NULL, 1) > 0;
 }
 
 PG_FUNCTION_INFO_V1(bcdelta_fold);

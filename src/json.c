@@ -36,9 +36,9 @@ bcd_json_parse(char *text, size_t len, const char **reason)
 	const char *end = NULL;
 
 	*reason = NULL;
-	if (len > BCD_JSON_MAX_SIZE)
+	if (text == NULL || len > BCD_JSON_MAX_SIZE)
 	{
-		*reason = "too large";
+		*reason = text == NULL ? "empty" : "too large";
 		return NULL;
 	}
 	if (!scan(text, len, reason))

@@ -106,7 +106,12 @@ bcd_keylist_next(BcdKeyList *list)
 	}
 	do
 	{
-		if (!tuplestore_gettupleslot(list->store, true, true, list->slot))
+		/* the slot keeps a tuple beyond the caller's memory */
+		MemoryContext old = MemoryContextSwitchTo(list->cxt);
+		bool		more = tuplestore_gettupleslot(list->store, true, false, list->slot);
+
+		MemoryContextSwitchTo(old);
+		if (!more)
 			return NULL;
 		key = slot_getattr(list->slot, 1, &isnull);
 	} while (isnull);

@@ -120,7 +120,7 @@ check_required(const BcdFeed *feed)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("feed \"%s\": the mapping lacks what is required to create a %s: %s",
 						feed->name, r->name, names.data),
-				 errhint("Add to argument \"fields\"; a constant will do, as in {\"type\": \"'physical'\"}.")));
+				 errhint("Map it in argument \"fields\"; a constant will do, as in {\"type\": \"'physical'\"}.")));
 }
 
 /* Is this error the expression's, so that its field should be named? */
@@ -135,25 +135,27 @@ is_expressions(int sqlerrcode)
 		category != ERRCODE_INTERNAL_ERROR;
 }
 
-/* What to tell about an error that has no hint of its own */
+/* What to do about an error */
 static char *
-hint_for(const BcdFeed *feed, int sqlerrcode)
+hint_for(const BcdFeed *feed, const ErrorData *error)
 {
-	switch (sqlerrcode)
+	switch (error->sqlerrcode)
 	{
-		case ERRCODE_UNDEFINED_COLUMN:
-			return psprintf("The expression is over the columns of table %s; a text constant stands between single quotes.",
-							bcd_feed_from(feed));
 		case ERRCODE_UNDEFINED_FUNCTION:
+			return "Check the types of the arguments, they may need casts; functions and operators outside of pg_catalog need their schema, as in public.my_function(...).";
+		case ERRCODE_UNDEFINED_COLUMN:
+			return error->hint ? error->hint :
+				psprintf("The expression is over the columns of table %s; a text constant stands between single quotes.",
+						 bcd_feed_from(feed));
 		case ERRCODE_UNDEFINED_TABLE:
 		case ERRCODE_UNDEFINED_OBJECT:
-		case ERRCODE_INVALID_SCHEMA_NAME:
-			return "Only pg_catalog is searched: write the schema of every other function, type and table, as in public.my_function(...).";
+			return error->hint ? error->hint :
+				"Only pg_catalog is searched: write the schema of every other table and type, as in public.my_table.";
 		case ERRCODE_INSUFFICIENT_PRIVILEGE:
 			return psprintf("The expression runs with the rights of the feed's owner, role \"%s\".",
 							GetUserNameFromId(feed->owner, true));
 		default:
-			return NULL;
+			return error->hint;
 	}
 }
 
@@ -162,19 +164,25 @@ static void
 raise_for_field(const BcdFeed *feed, const BcdFeedField *field, ErrorData *error)
 {
 	int			position = error->cursorpos > 0 ? error->cursorpos : error->internalpos;
-	char	   *hint = hint_for(feed, error->sqlerrcode);
+	char	   *message = error->message;
+	char	   *hint = hint_for(feed, error);
 
 	/* its position, from the beginning of the expression */
 	position -= (int) strlen(PREFIX);
-	if (position < 1 || position > pg_mbstrlen(field->expression) + 1)
+	if (position > pg_mbstrlen(field->expression))
+	{
+		/* what PostgreSQL met there is ours */
 		position = 0;
+		if (error->sqlerrcode == ERRCODE_SYNTAX_ERROR)
+			message = "syntax error at the end of the expression";
+	}
 	ereport(ERROR,
 			(errcode(error->sqlerrcode),
-			 errmsg("feed \"%s\", field \"%s\": %s", feed->name, field->field->name, error->message),
+			 errmsg("feed \"%s\", field \"%s\": %s", feed->name, field->field->name, message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0,
-			 hint ? errhint("%s", hint) : error->hint ? errhint("%s", error->hint) : 0,
+			 hint ? errhint("%s", hint) : 0,
 			 internalerrquery(field->expression),
-			 position ? internalerrposition(position) : 0));
+			 position > 0 ? internalerrposition(position) : 0));
 }
 
 /* A call of bcdelta.ref() in an expression */
@@ -294,7 +302,12 @@ check_field(const BcdFeed *feed, const BcdFeedField *field)
 	SPIPlanPtr	plan;
 	CachedPlanSource *source;
 
-	bcd_expression_check(field->expression, "the mapping");
+	if (strspn(field->expression, " \t\r\n") == strlen(field->expression))
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("the expression is empty"),
+				 errhint("Leave the field out so that it is not sent.")));
+	bcd_expression_check(field->expression, "this");
 	plan = SPI_prepare(sql, 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));

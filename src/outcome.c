@@ -235,10 +235,13 @@ copy_reason(char *out, size_t size, const char *reason)
 		i--;
 	out[i] = '\0';
 	/* a capital that begins a sentence, and not a name like "OpenSSL" */
-	for (i = 1; islower((unsigned char) out[i]); i++)
-		;
-	if (isupper((unsigned char) out[0]) && i > 1 && (out[i] == ' ' || out[i] == '\0'))
-		out[0] = pg_tolower((unsigned char) out[0]);
+	if (i > 1 && isupper((unsigned char) out[0]))
+	{
+		for (i = 1; islower((unsigned char) out[i]); i++)
+			;
+		if (i > 1 && (out[i] == ' ' || out[i] == '\0'))
+			out[0] = pg_tolower((unsigned char) out[0]);
+	}
 }
 
 static double

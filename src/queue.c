@@ -145,7 +145,7 @@ apply_link(BcdLane *lane, BcdItem *item, Datum *args)
 			args[4] = BoolGetDatum(written);
 			(void) bcd_execute(&put_link, args, nulls);
 			if (bcd_execute(&free_deferred, args, NULL) > 0)
-				lane->run->progressed = true;
+				lane->freed = lane->run->progressed = true;
 			break;
 	}
 }

@@ -597,8 +597,11 @@ advance(BcdRun *run, int64 now)
 										 psprintf("feed \"%s\" was paused: %s", run->feed,
 												  lane->stop_reason ? lane->stop_reason :
 												  "see bcdelta.feed.paused_reason"));
-	if (!lane->stopped && run->kind->lane_done && run->kind->lane_done(run, lane))
+	if (!lane->stopped &&
+		(lane->freed || (run->kind->lane_done && run->kind->lane_done(run, lane))))
 	{
+		/* rows of this feed may have waited for each other: children */
+		lane->freed = false;
 		lane->exhausted = false;
 		bcd_queue_claimed(lane, NULL);
 		return 0;

@@ -301,6 +301,10 @@ static BcdStatement delete_links = {
 	"DELETE FROM bcdelta.link WHERE feed = $1", 1, {TEXTOID}
 };
 
+static BcdStatement delete_moves = {
+	"DELETE FROM bcdelta.move WHERE feed_id = $1", 1, {INT4OID}
+};
+
 static BcdStatement delete_feed = {
 	"DELETE FROM bcdelta.feed WHERE feed = $1", 1, {TEXTOID}
 };
@@ -317,16 +321,19 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 {
 	BcdFeed    *feed;
 	Datum		name = PG_GETARG_DATUM(0);
+	Datum		feed_id;
 	BcdRights	rights;
 
 	bcd_check_writable("bcdelta.untrack()");
 	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
+	feed_id = Int32GetDatum(feed->feed_id);
 	bcd_feed_check_owner(feed, "untrack");
 	bcd_triggers_drop(feed);
 	bcd_spi_begin(&rights);
 	(void) bcd_execute(&delete_feed, &name, NULL);
 	(void) bcd_execute(&delete_pending, &name, NULL);
 	(void) bcd_execute(&delete_links, &name, NULL);
+	(void) bcd_execute(&delete_moves, &feed_id, NULL);
 	bcd_spi_end(&rights);
 	bcd_feed_free(feed);
 	bcd_wake_worker_at_commit();

@@ -3,6 +3,7 @@
     store.py URL seed               one JSON document per line of input
     store.py URL records            how many of each kind there are
     store.py URL writes             how many calls changed something
+    store.py URL products NUMBER    the first few, a line each
     store.py URL post CALL JSON     any other call of the control path
 """
 
@@ -26,6 +27,9 @@ def main():
         print("%(brands)s brands, %(categories)s categories and %(products)s products" % records)
     elif command == "writes":
         print(sum(entry["method"] != "GET" for entry in control("journal")["entries"]))
+    elif command == "products":
+        for product in control("state/products")[:int(sys.argv[3])]:
+            print("%(id)5s  %(sku)-12s %(price)8s  %(name).40s  categories %(categories)s" % product)
     elif command == "post":
         print(json.dumps(control(sys.argv[3], sys.argv[4].encode())))
     else:

@@ -608,7 +608,7 @@ test_failures(void)
 	bcd_http_start(request, &target);
 	ok(next_done() == request, "an unknown host");
 	is_int(request->fate, BCD_HTTP_NOT_SENT, "not sent");
-	is_text(request->error, "could not resolve the host name", "and why");
+	ok(strncmp(request->error, "could not resolve the host name", 31) == 0, "and why");
 	bcd_http_free(request);
 
 	/* http to anywhere but loopback, and other protocols, are refused */

@@ -62,6 +62,8 @@ test_parse(void)
 	cJSON	   *root;
 	char	   *text;
 
+	ok(bcd_json_parse(NULL, 0, &reason) == NULL, "no text at all");
+	is_text(reason, "empty", "is empty");
 	REFUSED("", "empty", "nothing");
 	REFUSED(" \t\r\n", "empty", "white space");
 	REFUSED("\xEF\xBB\xBF", "empty", "a byte order mark alone");
