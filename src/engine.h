@@ -257,10 +257,13 @@ typedef struct BcdEngine
 
 extern BcdEngine bcd_engine;
 
+/* start.c */
+extern bool bcd_run_begin(int64 run_id);
+extern void bcd_fold_all(void);
+
 /* run.c */
 extern void bcd_engine_init(void);
 extern BcdRun *bcd_run_find(int64 run_id);
-extern bool bcd_run_begin(int64 run_id);
 extern int64 bcd_run_step(BcdRun *run, int64 now);
 extern void bcd_run_replied(BcdJob *job);
 extern void bcd_run_cancel(BcdRun *run);

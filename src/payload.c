@@ -119,10 +119,12 @@ check_number(const BcdField *field, JsonbValue *value)
 		value->val.numeric = DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, rounded));
 	}
 	n = number_of(value->val.numeric);
-	if (field->max >= field->min && (n < field->min || n > field->max))
-		return psprintf("%s: %s is not between %.15g and %.15g",
-						field->name, quoted(value), field->min, field->max);
-	return NULL;
+	if (field->max < field->min || (n >= field->min && n <= field->max))
+		return NULL;
+	if (field->max == BCD_NO_MAX)
+		return psprintf("%s: %s is less than %.15g", field->name, quoted(value), field->min);
+	return psprintf("%s: %s is not between %.15g and %.15g",
+					field->name, quoted(value), field->min, field->max);
 }
 
 /* Every element of an array has the right type; their number is allowed. */

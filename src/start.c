@@ -1,0 +1,247 @@
+/*
+ * start.c
+ *		A run's start: its store, its lanes, what there is to do.
+ *
+ * A feed that turns out to be broken is paused with the reason and left out;
+ * the others go on.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "bcdelta.h"
+#include "compat.h"
+#include "db.h"
+#include "engine.h"
+#include "fold.h"
+#include "queue.h"
+#include "results.h"
+
+/* The store of a server, with its options as of now. */
+static BcdStore *
+store_for(Oid serverid)
+{
+	BcdStore   *store = NULL;
+	MemoryContext old;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &bcd_engine.stores)
+	{
+		BcdStore   *s = dlist_container(BcdStore, node, iter.cur);
+
+		if (s->serverid == serverid)
+			store = s;
+	}
+	if (store == NULL)
+	{
+		store = MemoryContextAllocZero(TopMemoryContext, sizeof(BcdStore));
+		store->serverid = serverid;
+		dlist_push_tail(&bcd_engine.stores, &store->node);
+		bcd_quota_init(&store->quota, 1, 1);
+	}
+	if (store->run)
+		return store;
+	if (store->cxt)
+		MemoryContextDelete(store->cxt);
+	store->cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta store", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(store->cxt);
+	store->options = bcd_store_options(serverid);
+	MemoryContextSwitchTo(old);
+	store->quota.share = store->options->quota_share;
+	store->quota.max_concurrency = store->options->max_concurrency;
+	store->trouble[0] = '\0';
+	return store;
+}
+
+/* A lane for a feed; raises an error when the feed is broken. */
+static BcdLane *
+lane_create(BcdRun *run, const char *feed_name)
+{
+	MemoryContext cxt = AllocSetContextCreate(run->cxt, "bcdelta lane", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	BcdLane    *lane = palloc0(sizeof(BcdLane));
+	BcdStoreOptions *o = run->store->options;
+	BcdRights	rights;
+	int			i;
+
+	lane->run = run;
+	lane->cxt = cxt;
+	lane->feed = bcd_feed_load(feed_name, false);
+	lane->tree_id = lane->feed->tree_id;
+	(void) bcd_store_check(lane->feed->server, lane->feed->owner);
+	lane->token = bcd_store_token(o->serverid, lane->feed->owner);
+	lane->target.token = lane->token;
+	lane->target.ca_file = o->ca_file;
+	lane->target.timeout_ms = o->timeout_ms;
+	lane->target.loopback = o->loopback;
+	for (i = 0; i < BCD_STAGES; i++)
+		dlist_init(&lane->queue[i]);
+	bcd_become(&rights, lane->feed->owner, true);
+	bcd_feed_prepare(lane->feed);
+	bcd_become_again(&rights);
+	MemoryContextSwitchTo(old);
+	return lane;
+}
+
+/*
+ * Adds the lane of a feed, unless the feed is paused.  A feed that turns out
+ * to be broken is paused with the reason.  In a transaction.
+ */
+static void
+add_lane(BcdRun *run, const char *feed_name)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	BcdFeed    *feed = bcd_feed_read(feed_name, false);
+	char	   *reason = feed->paused_reason;
+	bool		paused = feed->paused && run->kind->claims;
+
+	if (!paused)
+	{
+		BeginInternalSubTransaction(NULL);
+		MemoryContextSwitchTo(cxt);
+		PG_TRY();
+		{
+			run->lanes[run->nlanes] = lane_create(run, feed_name);
+			run->nlanes++;
+			ReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(cxt);
+			CurrentResourceOwner = owner;
+		}
+		PG_CATCH();
+		{
+			ErrorData  *error;
+
+			MemoryContextSwitchTo(cxt);
+			error = CopyErrorData();
+			FlushErrorState();
+			RollbackAndReleaseCurrentSubTransaction();
+			MemoryContextSwitchTo(cxt);
+			CurrentResourceOwner = owner;
+			if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+				error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+				ReThrowError(error);
+			reason = psprintf("%s%s%s", error->message, error->hint ? " " : "",
+							  error->hint ? error->hint : "");
+			bcd_feed_pause(feed_name, reason);
+			paused = true;
+		}
+		PG_END_TRY();
+	}
+	if (paused && run->feed)
+		run->error = MemoryContextStrdup(run->cxt,
+										 psprintf("feed \"%s\" is paused: %s", feed_name,
+												  reason ? reason : "no reason is given"));
+}
+
+static int
+lane_order(const void *a, const void *b)
+{
+	const BcdFeed *x = (*(BcdLane *const *) a)->feed;
+	const BcdFeed *y = (*(BcdLane *const *) b)->feed;
+
+	if (x->resource->rank != y->resource->rank)
+		return x->resource->rank - y->resource->rank;
+	return x->feed_id - y->feed_id;
+}
+
+static const BcdRunKind *
+kind_of(const char *name)
+{
+	if (strcmp(name, "link") == 0)
+		return &bcd_link_kind;
+	return strcmp(name, "verify") == 0 ? &bcd_verify_kind : &bcd_push_kind;
+}
+
+static void
+fill_run(BcdRun *run, const BcdRunRequest *request)
+{
+	List	   *names;
+	ListCell   *lc;
+
+	run->kind = kind_of(request->kind);
+	run->feed = request->feed ? MemoryContextStrdup(run->cxt, request->feed) : NULL;
+	run->mode = MemoryContextStrdup(run->cxt, request->mode ? request->mode : "");
+	run->sample = request->sample;
+	run->max_rows = request->max_rows;
+	run->waited = request->waited;
+	names = bcd_feeds_of(request->server, request->feed);
+	if (request->feed && names == NIL)
+		run->error = MemoryContextStrdup(run->cxt,
+										 psprintf("feed \"%s\" does not exist any more", request->feed));
+	run->lanes = MemoryContextAllocZero(run->cxt, sizeof(BcdLane *) * (list_length(names) + 1));
+	foreach(lc, names)
+		add_lane(run, lfirst(lc));
+	qsort(run->lanes, run->nlanes, sizeof(BcdLane *), lane_order);
+	run->store->run = run;
+	run->progress.dbid = MyDatabaseId;
+	run->progress.run_id = run->run_id;
+}
+
+/* Folds everything that is committed by now, in transactions of its own. */
+void
+bcd_fold_all(void)
+{
+	int64		n;
+
+	do
+	{
+		bcd_tx_begin();
+		bcd_tx_async();
+		n = bcd_fold(BCD_FOLD_ROWS);
+		bcd_tx_commit();
+		CHECK_FOR_INTERRUPTS();
+	} while (n > 0);
+}
+
+/*
+ * Starts a run that was asked for; false when its store is busy with another
+ * one.  A run that cannot start ends as failed.
+ */
+bool
+bcd_run_begin(int64 run_id)
+{
+	BcdRunRequest request;
+	BcdRun	   *run;
+	BcdStore   *store;
+	MemoryContext cxt;
+	int64		ready;
+	int64		deferred;
+
+	bcd_tx_begin();
+	if (!bcd_run_read(run_id, &request))
+	{
+		bcd_tx_commit();
+		return true;
+	}
+	store = store_for(bcd_store_check(request.server, BOOTSTRAP_SUPERUSERID));
+	bcd_tx_commit();
+	if (store->run)
+		return false;
+	bcd_fold_all();
+
+	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta run", ALLOCSET_DEFAULT_SIZES);
+	run = MemoryContextAllocZero(cxt, sizeof(BcdRun));
+	run->cxt = cxt;
+	run->run_id = run_id;
+	run->store = store;
+	dlist_init(&run->jobs);
+	dlist_init(&run->unsettled);
+	bcd_tx_begin();
+	(void) bcd_run_read(run_id, &request);
+	fill_run(run, &request);
+	if (run->kind->claims)
+	{
+		bcd_queue_count(run, &ready, &deferred);
+		run->progress.total = run->max_rows > 0 ? Min(ready, run->max_rows) : ready;
+	}
+	bcd_run_started(run);
+	bcd_tx_commit();
+	dlist_push_tail(&bcd_engine.runs, &run->node);
+	return true;
+}
