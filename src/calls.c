@@ -143,6 +143,7 @@ bcd_call_check_worker(void)
 	for (;;)
 	{
 		bool		starting;
+		char	   *words;
 		pid_t		pid = 0;
 
 		if (bcd_shared)
@@ -153,14 +154,14 @@ bcd_call_check_worker(void)
 			if (pid != 0)
 				return;
 		}
-		if (bcd_worker_words(&starting) == NULL)
+		words = bcd_worker_words(&starting);
+		if (words == NULL)
 			return;
 		if (!starting ||
 			TimestampDifferenceExceeds(began, GetCurrentTimestamp(), START_PATIENCE_MS))
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("no bcdelta worker serves this database"),
-					 errdetail_internal("%s", bcd_worker_words(&starting)),
+					 errmsg("no bcdelta worker serves this database: %s", words),
 					 errhint("%s", worker_hint(get_database_name(MyDatabaseId)))));
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 START_NAP_MS, wait_event());

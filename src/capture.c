@@ -20,6 +20,7 @@
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
+#include "access/tupmacs.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/tuptable.h"
@@ -36,13 +37,15 @@
 #include "compat.h"
 #include "keytext.h"
 
-/* A column that is compared between the old and the new row */
-typedef struct BcdCompared
+/* What has to be known of a column to find it in a tuple and to compare it */
+typedef struct BcdColumn
 {
-	AttrNumber	attnum;
 	int16		len;
 	bool		byval;
-} BcdCompared;
+	char		align;
+	bool		compared;		/* matters to the mapping */
+	bool		key;
+} BcdColumn;
 
 /* What a trigger has to do; everything below cxt */
 typedef struct BcdCapture
@@ -55,8 +58,7 @@ typedef struct BcdCapture
 	int			nkeys;
 	AttrNumber *keys;			/* NULL: a key column is not there any more */
 	BcdKeyText *keytext;
-	int			ncompared;
-	BcdCompared *compared;
+	BcdColumn  *columns;
 	int			last_key;		/* columns up to here are needed for the key */
 	int			last_compared;	/* and up to here to compare */
 } BcdCapture;
@@ -126,19 +128,9 @@ column_number(TupleDesc desc, const char *name)
 }
 
 static void
-add_compared(BcdCapture *capture, TupleDesc desc, AttrNumber attnum)
+add_compared(BcdCapture *capture, AttrNumber attnum)
 {
-	Form_pg_attribute att = TupleDescAttr(desc, attnum - 1);
-	BcdCompared *compared = &capture->compared[capture->ncompared];
-	int			i;
-
-	for (i = 0; i < capture->ncompared; i++)
-		if (capture->compared[i].attnum == attnum)
-			return;
-	compared->attnum = attnum;
-	compared->len = att->attlen;
-	compared->byval = att->attbyval;
-	capture->ncompared++;
+	capture->columns[attnum - 1].compared = true;
 	capture->last_compared = Max(capture->last_compared, attnum);
 }
 
@@ -157,7 +149,8 @@ find_keys(BcdCapture *capture, TupleDesc desc, char **names)
 			return;
 		types[i] = TupleDescAttr(desc, keys[i] - 1)->atttypid;
 		capture->last_key = Max(capture->last_key, keys[i]);
-		add_compared(capture, desc, keys[i]);
+		capture->columns[keys[i] - 1].key = true;
+		add_compared(capture, keys[i]);
 	}
 	capture->keys = keys;
 	capture->keytext = bcd_keytext_create(capture->nkeys, types, capture->cxt);
@@ -180,11 +173,27 @@ find_compared(BcdCapture *capture, TupleDesc desc, char **names, int n)
 		if (attnum == InvalidAttrNumber)
 			all = true;
 		else
-			add_compared(capture, desc, attnum);
+			add_compared(capture, attnum);
 	}
 	for (i = 0; i < desc->natts && all; i++)
 		if (!TupleDescAttr(desc, i)->attisdropped)
-			add_compared(capture, desc, i + 1);
+			add_compared(capture, i + 1);
+}
+
+static void
+fill_columns(BcdCapture *capture, TupleDesc desc)
+{
+	int			i;
+
+	capture->columns = palloc0(sizeof(BcdColumn) * Max(desc->natts, 1));
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		capture->columns[i].len = att->attlen;
+		capture->columns[i].byval = att->attbyval;
+		capture->columns[i].align = att->attalign;
+	}
 }
 
 static void
@@ -204,7 +213,7 @@ fill_capture(BcdCapture *capture, TriggerData *trigdata)
 	capture->nkeys = pg_strtoint32(trigger->tgargs[1]);
 	if (capture->nkeys < 1 || capture->nkeys > Min(trigger->tgnargs - 2, INDEX_MAX_KEYS))
 		protocol_violated("needs the names of the key columns");
-	capture->compared = palloc(sizeof(BcdCompared) * desc->natts);
+	fill_columns(capture, desc);
 	find_keys(capture, desc, trigger->tgargs + 2);
 	find_compared(capture, desc, trigger->tgargs + 2 + capture->nkeys,
 				  trigger->tgnargs - 2 - capture->nkeys);
@@ -255,7 +264,7 @@ varlena_differs(struct varlena *a, struct varlena *b)
 }
 
 static inline bool
-value_differs(const BcdCompared *column, Datum a, Datum b)
+value_differs(const BcdColumn *column, Datum a, Datum b)
 {
 	if (column->byval)
 		return a != b;
@@ -267,26 +276,105 @@ value_differs(const BcdCompared *column, Datum a, Datum b)
 	return strcmp(DatumGetCString(a), DatumGetCString(b)) != 0;
 }
 
-/* Do the two rows differ in a column that matters? */
-static bool
-row_differs(const BcdCapture *capture, TupleTableSlot *old, TupleTableSlot *new)
+/* How two versions of a row differ */
+typedef enum BcdDifference
 {
+	BCD_SAME,					/* in nothing that matters */
+	BCD_DIFFERENT,				/* but not in the key */
+	BCD_OTHER_KEY
+} BcdDifference;
+
+static BcdDifference
+compare_slots(const BcdCapture *capture, TupleTableSlot *old, TupleTableSlot *new)
+{
+	BcdDifference result = BCD_SAME;
 	int			i;
 
 	slot_getsomeattrs(old, capture->last_compared);
 	slot_getsomeattrs(new, capture->last_compared);
-	for (i = 0; i < capture->ncompared; i++)
+	for (i = 0; i < capture->last_compared; i++)
 	{
-		const BcdCompared *column = &capture->compared[i];
-		int			n = column->attnum - 1;
+		const BcdColumn *column = &capture->columns[i];
 
-		if (old->tts_isnull[n] != new->tts_isnull[n])
-			return true;
-		if (!old->tts_isnull[n] &&
-			value_differs(column, old->tts_values[n], new->tts_values[n]))
-			return true;
+		if (!column->compared || (result != BCD_SAME && !column->key))
+			continue;
+		if (old->tts_isnull[i] != new->tts_isnull[i] ||
+			(!old->tts_isnull[i] &&
+			 value_differs(column, old->tts_values[i], new->tts_values[i])))
+		{
+			if (column->key)
+				return BCD_OTHER_KEY;
+			result = BCD_DIFFERENT;
+		}
 	}
-	return false;
+	return result;
+}
+
+/* A value in a tuple: the next one of this column, and where it ends */
+typedef struct BcdCursor
+{
+	char	   *at;
+	Size		len;
+} BcdCursor;
+
+static inline void
+find_value(BcdCursor *cursor, const BcdColumn *column)
+{
+	cursor->at = (char *) att_align_pointer((uintptr_t) cursor->at, column->align, column->len,
+											cursor->at);
+	if (column->len > 0)
+		cursor->len = column->len;
+	else
+		cursor->len = column->len == -1 ? VARSIZE_ANY(cursor->at) : strlen(cursor->at) + 1;
+}
+
+static inline bool
+values_differ(const BcdColumn *column, const BcdCursor *a, const BcdCursor *b)
+{
+	if (a->len == b->len && memcmp(a->at, b->at, a->len) == 0)
+		return false;
+	/* different bytes may still be the same value, once decompressed */
+	return column->len != -1 ||
+		varlena_differs((struct varlena *) a->at, (struct varlena *) b->at);
+}
+
+/*
+ * The same as compare_slots(), for tuples that have all the columns: goes
+ * through both at once, without taking them apart.
+ */
+static BcdDifference
+compare_tuples(const BcdCapture *capture, MinimalTuple old, MinimalTuple new)
+{
+	BcdDifference result = BCD_SAME;
+	bits8	   *old_nulls = (old->t_infomask & HEAP_HASNULL) ? old->t_bits : NULL;
+	bits8	   *new_nulls = (new->t_infomask & HEAP_HASNULL) ? new->t_bits : NULL;
+	BcdCursor	old_value = {(char *) old + old->t_hoff - MINIMAL_TUPLE_OFFSET, 0};
+	BcdCursor	new_value = {(char *) new + new->t_hoff - MINIMAL_TUPLE_OFFSET, 0};
+	int			i;
+
+	for (i = 0; i < capture->last_compared; i++)
+	{
+		const BcdColumn *column = &capture->columns[i];
+		bool		old_null = old_nulls && att_isnull(i, old_nulls);
+		bool		new_null = new_nulls && att_isnull(i, new_nulls);
+
+		if (!old_null)
+			find_value(&old_value, column);
+		if (!new_null)
+			find_value(&new_value, column);
+		if (column->compared && !(old_null && new_null) &&
+			(old_null || new_null || values_differ(column, &old_value, &new_value)))
+		{
+			if (column->key)
+				return BCD_OTHER_KEY;
+			result = BCD_DIFFERENT;
+		}
+		if (!old_null)
+			old_value.at += old_value.len;
+		if (!new_null)
+			new_value.at += new_value.len;
+	}
+	return result;
 }
 
 /* The row's key, or NULL when a part of it is null. */
@@ -339,15 +427,11 @@ same_text(text *a, text *b)
 }
 
 static void
-capture_update(BcdCall *call, TupleTableSlot *old, TupleTableSlot *new)
+capture_new_key(BcdCall *call, TupleTableSlot *old, TupleTableSlot *new)
 {
-	text	   *old_key;
-	text	   *key;
+	text	   *old_key = row_key(call, old, &call->old_key);
+	text	   *key = row_key(call, new, &call->key);
 
-	if (!row_differs(call->capture, old, new))
-		return;
-	old_key = row_key(call, old, &call->old_key);
-	key = row_key(call, new, &call->key);
 	if (key == NULL || old_key == NULL)
 	{
 		add_change(call, BCD_OP_NO_KEY, NULL);
@@ -362,6 +446,37 @@ capture_update(BcdCall *call, TupleTableSlot *old, TupleTableSlot *new)
 			call->changes = bcd_changes_begin(call->capture->feed_id);
 		bcd_changes_add_move(call->changes, key, old_key);
 	}
+}
+
+static void
+capture_difference(BcdCall *call, BcdDifference difference, TupleTableSlot *old, TupleTableSlot *new)
+{
+	switch (difference)
+	{
+		case BCD_SAME:
+			break;
+		case BCD_DIFFERENT:
+			capture_row(call, new);
+			break;
+		case BCD_OTHER_KEY:
+			capture_new_key(call, old, new);
+			break;
+	}
+}
+
+/* A pair of rows of the transition tables */
+static void
+capture_pair(BcdCall *call, TupleTableSlot *old, TupleTableSlot *new)
+{
+	const BcdCapture *capture = call->capture;
+	MinimalTuple old_tuple = ((MinimalTupleTableSlot *) old)->mintuple;
+	MinimalTuple new_tuple = ((MinimalTupleTableSlot *) new)->mintuple;
+
+	if ((old_tuple->t_infomask2 & HEAP_NATTS_MASK) >= capture->last_compared &&
+		(new_tuple->t_infomask2 & HEAP_NATTS_MASK) >= capture->last_compared)
+		capture_difference(call, compare_tuples(capture, old_tuple, new_tuple), old, new);
+	else
+		capture_difference(call, compare_slots(capture, old, new), old, new);
 }
 
 /* Makes a transition table be read from its beginning. */
@@ -401,7 +516,7 @@ capture_tables(BcdCall *call, TupleDesc desc, Tuplestorestate *olds, Tuplestores
 	rewind_table(news);
 	while (tuplestore_gettupleslot(olds, true, false, old) &&
 		   tuplestore_gettupleslot(news, true, false, new))
-		capture_update(call, old, new);
+		capture_pair(call, old, new);
 	ExecDropSingleTupleTableSlot(old);
 	ExecDropSingleTupleTableSlot(new);
 }
@@ -426,7 +541,12 @@ static void
 capture_one(BcdCall *call, TriggerData *trigdata)
 {
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
-		capture_update(call, trigdata->tg_trigslot, trigdata->tg_newslot);
+	{
+		TupleTableSlot *old = trigdata->tg_trigslot;
+		TupleTableSlot *new = trigdata->tg_newslot;
+
+		capture_difference(call, compare_slots(call->capture, old, new), old, new);
+	}
 	else
 		capture_row(call, trigdata->tg_trigslot);
 }

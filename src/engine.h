@@ -80,6 +80,7 @@ typedef struct BcdDecision
 	bool		leaves;			/* the item leaves the run */
 	BcdStage	next;			/* else its next stage */
 	bool		clashes;		/* and it is looked up anew there */
+	bool		attempted;		/* and counts as one attempt more */
 	BcdOutcome	outcome;
 	BcdLinkAction link;
 	BcdPendingAction pending;
@@ -130,6 +131,7 @@ typedef struct BcdLane
 	char	   *cursor;			/* key of the last item claimed */
 	int64		outcomes[BCD_INVALID + 1];	/* of this pass */
 	int			failures;		/* claims in a row that failed */
+	int			claim_rows;		/* rows of the next claim */
 	char	   *stop_reason;
 	int			refused;		/* records refused in a row */
 	int			lookups;		/* single look-ups made */
@@ -258,7 +260,7 @@ typedef struct BcdEngine
 extern BcdEngine bcd_engine;
 
 /* start.c */
-extern bool bcd_run_begin(int64 run_id);
+extern void bcd_run_begin(int64 run_id);
 extern void bcd_fold_all(void);
 
 /* run.c */

@@ -220,6 +220,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		bcd_item_free(lane, item);
 		return;
 	}
+	item->attempts += d.attempted;
 	if (d.clashes)
 	{
 		item->clashed = true;

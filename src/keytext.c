@@ -152,24 +152,38 @@ bcd_keytext_unpin(int level)
 		AtEOXact_GUC(true, level);
 }
 
+static void
+append_integer(int64 value, bool quoted, StringInfo out)
+{
+	enlargeStringInfo(out, MAX_DIGITS);
+	if (quoted)
+		out->data[out->len++] = '"';
+	if (value >= PG_INT32_MIN && value <= PG_INT32_MAX)
+		out->len += pg_ltoa((int32) value, out->data + out->len);
+	else
+		out->len += pg_lltoa(value, out->data + out->len);
+	if (quoted)
+		out->data[out->len++] = '"';
+	out->data[out->len] = '\0';
+}
+
 /* The text of one column; text types are not copied when they need not be. */
 static void
 append_part(BcdKeyPart *part, Datum value, bool quoted, StringInfo out)
 {
-	char		digits[MAX_DIGITS];
-	char	   *string = digits;
+	char	   *string = NULL;
 
 	switch (part->kind)
 	{
 		case BCD_KEY_INT2:
-			pg_itoa(DatumGetInt16(value), digits);
-			break;
+			append_integer(DatumGetInt16(value), quoted, out);
+			return;
 		case BCD_KEY_INT4:
-			pg_ltoa(DatumGetInt32(value), digits);
-			break;
+			append_integer(DatumGetInt32(value), quoted, out);
+			return;
 		case BCD_KEY_INT8:
-			pg_lltoa(DatumGetInt64(value), digits);
-			break;
+			append_integer(DatumGetInt64(value), quoted, out);
+			return;
 		case BCD_KEY_TEXT:
 			if (!quoted)
 			{

@@ -50,10 +50,10 @@ typedef struct BcdCharge
 	TimestampTz started_at;
 	TimestampTz start_at;		/* not before */
 	int			delay_ms;		/* after the next end */
+	bool		told;			/* that there is no slot for it */
 } BcdCharge;
 
 static BcdCharge charges[BCD_MAX_WORKERS];
-static bool told_no_slot = false;
 static bool told_no_place = false;
 
 /* From _PG_init() of a preloaded library. */
@@ -224,17 +224,17 @@ look_after(const char *database, TimestampTz now)
 		return ms_until(charge->start_at, now);
 	if (!start_worker(place, database))
 	{
-		if (!told_no_slot)
+		if (!charge->told)
 			ereport(WARNING,
 					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 					 errmsg("could not start the bcdelta worker of database \"%s\": no slot for a background worker is free",
 							database),
 					 errhint("Increase max_worker_processes, which is %d, and restart the server.",
 							 max_worker_processes)));
-		told_no_slot = true;
+		charge->told = true;
 		return NO_SLOT_DELAY_MS;
 	}
-	told_no_slot = false;
+	charge->told = false;
 	charge->started_at = now;
 	return SAFETY_NAP_MS;
 }

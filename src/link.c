@@ -12,9 +12,6 @@
 #include "queue.h"
 #include "results.h"
 
-/* Rows read in one transaction */
-#define READ_ROWS		250
-
 /* What is to be done of a source row that has no link yet. */
 static void
 decide_row(BcdLane *lane, BcdItem *item)
@@ -64,7 +61,7 @@ link_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 		MemoryContextSwitchTo(old);
 		run->progress.total += bcd_keylist_count(lane->keys);
 	}
-	for (n = 0; n < READ_ROWS; n++)
+	for (n = 0; n < lane->claim_rows; n++)
 	{
 		char	   *key = bcd_keylist_next(lane->keys);
 		MemoryContext old;

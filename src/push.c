@@ -12,9 +12,6 @@
 #include "payload.h"
 #include "queue.h"
 
-/* Rows claimed in one transaction */
-#define CLAIM_ROWS		250
-
 /* The source row is gone. */
 static void
 decide_missing(BcdLane *lane, BcdItem *item)
@@ -122,7 +119,7 @@ decide_claimed(BcdLane *lane, BcdItem *item)
 static List *
 push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 {
-	int64		limit = CLAIM_ROWS;
+	int64		limit = lane->claim_rows;
 	List	   *items;
 	ListCell   *lc;
 

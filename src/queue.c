@@ -25,12 +25,14 @@
 
 /*
  * Claims in the order of keys, each time from the last key on: so no claim
- * steps over the dead index entries of those before it.
+ * steps over the dead index entries of those before it.  A feed that was
+ * paused meanwhile has nothing to claim.
  */
 static BcdStatement claim = {
 	"WITH c AS ("
 	"  SELECT feed, key FROM bcdelta.pending"
 	"  WHERE state = 'ready' AND feed = $1 AND key > $2"
+	"  AND EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.state = 'active')"
 	"  ORDER BY key LIMIT $3),"
 	" u AS ("
 	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL"
@@ -88,7 +90,8 @@ bcd_queue_claimed(BcdLane *lane, const char *last_key)
 
 static BcdStatement put_link = {
 	"INSERT INTO bcdelta.link (feed, key, store_id, payload, pushed_at)"
-	" VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END)"
+	" SELECT $1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END"
+	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
 	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
 	" payload = excluded.payload, pushed_at = coalesce(excluded.pushed_at, link.pushed_at)",
 	5, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID}

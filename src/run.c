@@ -38,6 +38,10 @@
 /* Further rounds for rows that changed while the run went on */
 #define EXTRA_ROUNDS		3
 
+/* Rows of one claim; fewer when their mapping is slow, so that others get a turn */
+#define CLAIM_ROWS			250
+#define CLAIM_MS			200
+
 /* Totals of a run that goes on are written this often */
 #define SAVE_MS				2000
 
@@ -106,10 +110,14 @@ show(BcdRun *run, int64 now)
 }
 
 static void
-free_jobs(dlist_head * jobs)
+free_jobs(BcdRun *run, dlist_head *jobs, bool under_way)
 {
 	while (!dlist_is_empty(jobs))
+	{
 		bcd_job_free(dlist_container(BcdJob, node, dlist_pop_head_node(jobs)));
+		if (under_way)
+			bcd_quota_abandoned(&run->store->quota);
+	}
 }
 
 /* Forgets a run without writing anything. */
@@ -118,8 +126,8 @@ bcd_run_drop(BcdRun *run)
 {
 	int			i;
 
-	free_jobs(&run->jobs);
-	free_jobs(&run->unsettled);
+	free_jobs(run, &run->jobs, true);
+	free_jobs(run, &run->unsettled, false);
 	bcd_progress_hide(MyDatabaseId, run->run_id);
 	run->store->run = NULL;
 	dlist_delete(&run->node);
@@ -212,7 +220,10 @@ refill(BcdRun *run, BcdLane *lane)
 	MemoryContext cxt = CurrentMemoryContext;
 	List	   *volatile items = NIL;
 	ListCell   *lc;
+	int64		began = bcd_now_ms();
 
+	if (lane->claim_rows == 0)
+		lane->claim_rows = CLAIM_ROWS;
 	PG_TRY();
 	{
 		List	   *claimed = NIL;
@@ -230,6 +241,8 @@ refill(BcdRun *run, BcdLane *lane)
 	MemoryContextSwitchTo(cxt);
 	lane->failures = 0;
 	lane->exhausted = items == NIL;
+	lane->claim_rows = bcd_now_ms() - began > CLAIM_MS ? Max(lane->claim_rows / 2, 1) :
+		Min(lane->claim_rows * 2, CLAIM_ROWS);
 	foreach(lc, items)
 	{
 		BcdItem    *item = lfirst(lc);
@@ -459,11 +472,13 @@ bcd_run_step(BcdRun *run, int64 now)
 		empty_lane(lane);
 	else
 	{
-		while (!lane->exhausted && !lane->stopped && lane->items < LANE_ITEMS && run->wake_at <= now)
+		while (!lane->exhausted && !lane->stopped && lane->items < LANE_ITEMS &&
+			   run->wake_at <= now && bcd_now_ms() - now <= CLAIM_MS)
 			refill(run, lane);
 		wait = dispatch(run, lane, now);
-		if (lane->items > 0 || lane->in_flight > 0 || !dlist_is_empty(&run->unsettled) ||
-			!lane->exhausted)
+		if (!lane->exhausted && !lane->stopped && lane->items < LANE_ITEMS)
+			return Max(run->wake_at - now, 0);
+		if (lane->items > 0 || lane->in_flight > 0)
 			return dlist_is_empty(&run->unsettled) ? wait : Min(wait < 0 ? 1000 : wait, 1000);
 	}
 	if (lane->in_flight > 0)

@@ -63,13 +63,21 @@ static void
 decide_trouble(BcdJob *job, BcdItem *item, char *text)
 {
 	int			attempts = item->attempts + 1;
+	int64		delay = bcd_retry_backoff_ms(attempts, is_write(job), bcd_random());
 
+	if (!job->run->kind->claims && attempts < job->run->store->options->max_attempts)
+	{
+		/* only reads: the run itself waits, and asks again */
+		bcd_decide_stage(item, job->stage);
+		item->decision.attempted = true;
+		job->run->wake_at = Max(job->run->wake_at, bcd_now_ms() + delay);
+		return;
+	}
 	if (attempts >= job->run->store->options->max_attempts)
 		bcd_decide_failed(item, BCD_FAILED,
 						  psprintf("given up after %d attempts: %s", attempts, text));
 	else
-		bcd_decide_wait(item, bcd_retry_backoff_ms(attempts, is_write(job),
-												   bcd_random()), text);
+		bcd_decide_wait(item, delay, text);
 	if (is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT)
 		item->decision.link = BCD_LINK_FORGET;
 }

@@ -42,7 +42,6 @@ store_for(Oid serverid)
 		store = MemoryContextAllocZero(TopMemoryContext, sizeof(BcdStore));
 		store->serverid = serverid;
 		dlist_push_tail(&bcd_engine.stores, &store->node);
-		bcd_quota_init(&store->quota, 1, 1);
 	}
 	if (store->run)
 		return store;
@@ -52,7 +51,12 @@ store_for(Oid serverid)
 	old = MemoryContextSwitchTo(store->cxt);
 	store->options = bcd_store_options(serverid);
 	MemoryContextSwitchTo(old);
+	if (store->quota.max_concurrency == 0)
+		bcd_quota_init(&store->quota, store->options->quota_share,
+					   store->options->max_concurrency);
 	store->quota.share = store->options->quota_share;
+	if (store->quota.max_concurrency != store->options->max_concurrency)
+		store->quota.concurrency = store->options->max_concurrency;
 	store->quota.max_concurrency = store->options->max_concurrency;
 	store->trouble[0] = '\0';
 	return store;
@@ -178,7 +182,6 @@ fill_run(BcdRun *run, const BcdRunRequest *request)
 	foreach(lc, names)
 		add_lane(run, lfirst(lc));
 	qsort(run->lanes, run->nlanes, sizeof(BcdLane *), lane_order);
-	run->store->run = run;
 	run->progress.dbid = MyDatabaseId;
 	run->progress.run_id = run->run_id;
 }
@@ -199,34 +202,15 @@ bcd_fold_all(void)
 	} while (n > 0);
 }
 
-/*
- * Starts a run that was asked for; false when its store is busy with another
- * one.  A run that cannot start ends as failed.
- */
-bool
-bcd_run_begin(int64 run_id)
+/* The run itself, in a transaction; everything of it is below its context. */
+static BcdRun *
+run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 {
+	BcdRun	   *run = MemoryContextAllocZero(cxt, sizeof(BcdRun));
 	BcdRunRequest request;
-	BcdRun	   *run;
-	BcdStore   *store;
-	MemoryContext cxt;
 	int64		ready;
 	int64		deferred;
 
-	bcd_tx_begin();
-	if (!bcd_run_read(run_id, &request))
-	{
-		bcd_tx_commit();
-		return true;
-	}
-	store = store_for(bcd_store_check(request.server, BOOTSTRAP_SUPERUSERID));
-	bcd_tx_commit();
-	if (store->run)
-		return false;
-	bcd_fold_all();
-
-	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta run", ALLOCSET_DEFAULT_SIZES);
-	run = MemoryContextAllocZero(cxt, sizeof(BcdRun));
 	run->cxt = cxt;
 	run->run_id = run_id;
 	run->store = store;
@@ -242,6 +226,48 @@ bcd_run_begin(int64 run_id)
 	}
 	bcd_run_started(run);
 	bcd_tx_commit();
+	return run;
+}
+
+/* The store that a run is for; NULL when the run is gone. */
+static BcdStore *
+store_of(int64 run_id)
+{
+	BcdRunRequest request;
+	BcdStore   *store = NULL;
+
+	bcd_tx_begin();
+	if (bcd_run_read(run_id, &request))
+		store = store_for(bcd_store_check(request.server, BOOTSTRAP_SUPERUSERID));
+	bcd_tx_commit();
+	return store;
+}
+
+/*
+ * Starts a run that was asked for, unless its store is busy with another one.
+ * Raises an error when the run cannot start.
+ */
+void
+bcd_run_begin(int64 run_id)
+{
+	BcdStore   *volatile store = store_of(run_id);
+	MemoryContext cxt;
+	BcdRun	   *run;
+
+	if (store == NULL || store->run)
+		return;
+	bcd_fold_all();
+	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta run", ALLOCSET_DEFAULT_SIZES);
+	PG_TRY();
+	{
+		run = run_create(run_id, store, cxt);
+	}
+	PG_CATCH();
+	{
+		MemoryContextDelete(cxt);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	store->run = run;
 	dlist_push_tail(&bcd_engine.runs, &run->node);
-	return true;
 }

@@ -21,9 +21,6 @@
 #include "queue.h"
 #include "results.h"
 
-/* Rows read in one transaction */
-#define READ_ROWS		250
-
 /* What a lane does, one after the other; lane->phase */
 enum
 {
@@ -131,7 +128,7 @@ next_rows(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 		MemoryContextSwitchTo(old);
 		run->progress.total += bcd_keylist_count(lane->keys);
 	}
-	for (n = 0; n < READ_ROWS; n++)
+	for (n = 0; n < lane->claim_rows; n++)
 	{
 		char	   *key = bcd_keylist_next(lane->keys);
 		MemoryContext old;
@@ -168,7 +165,7 @@ next_sample(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 static List *
 next_links(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 {
-	List	   *items = bcd_queue_links(lane, false, READ_ROWS, cxt);
+	List	   *items = bcd_queue_links(lane, false, lane->claim_rows, cxt);
 	ListCell   *lc;
 
 	foreach(lc, items)

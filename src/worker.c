@@ -347,7 +347,7 @@ begin_runs(void)
 
 		PG_TRY();
 		{
-			(void) bcd_run_begin(run_id);
+			bcd_run_begin(run_id);
 		}
 		PG_CATCH();
 		{
