@@ -169,6 +169,7 @@ push_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 		{
 			/* not by this row's key: the duplicate is another record's */
 			bcd_decide_failed(item, BCD_FAILED, item->duplicate);
+			item->decision.status = 409;
 		}
 		else
 			bcd_decide_stage(item, BCD_CREATE);

@@ -490,7 +490,8 @@ record(BcdJob *job)
 
 		if (r && d->outcome != BCD_NO_OUTCOME)
 		{
-			d->status = (int) r->status;
+			if (d->status == 0)
+				d->status = (int) r->status;
 			strlcpy(d->request_id, r->headers.request_id[0] ? r->headers.request_id :
 					r->correlation_id, sizeof(d->request_id));
 		}

@@ -65,7 +65,10 @@ decide_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text)
 		return;
 	}
 	bcd_discrepancy_insert(lane, item->key, item->store_id, kind, NULL, text, NULL);
-	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	/* a record that is gone holds nothing: marked again, its row is pushed whole */
+	bcd_decide_done(item, BCD_NO_OUTCOME,
+					item->store_id != 0 && strcmp(kind, "missing_in_store") == 0 ?
+					BCD_LINK_FORGET : BCD_LINK_KEEP);
 	item->decision.conflicts = 1;
 }
 
@@ -185,6 +188,21 @@ verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	return NIL;
 }
 
+/*
+ * The link now tells what the store was seen to hold, so that a push of the
+ * row, once it is marked, puts right the fields that differ and only those.
+ */
+static void
+decide_different(BcdLane *lane, BcdItem *item, const cJSON *record, int differences)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+	MemoryContextSwitchTo(old);
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
+	item->decision.conflicts = differences;
+}
+
 /* Compares a row with its record; NULL: the store has none of that id. */
 static void
 verify_read(BcdLane *lane, BcdItem *item, const cJSON *record)
@@ -224,11 +242,10 @@ verify_read(BcdLane *lane, BcdItem *item, const cJSON *record)
 	}
 	if (pending)
 		decide_deferred(item);
+	else if (differences == 0)
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 	else
-	{
-		bcd_decide_done(item, differences ? BCD_NO_OUTCOME : BCD_UNCHANGED, BCD_LINK_KEEP);
-		item->decision.conflicts = differences;
-	}
+		decide_different(lane, item, record, differences);
 }
 
 /* Of a job of no items: the phase and position to go on with, once committed. */
