@@ -338,9 +338,26 @@ values_differ(const BcdColumn *column, const BcdCursor *a, const BcdCursor *b)
 		varlena_differs((struct varlena *) a->at, (struct varlena *) b->at);
 }
 
+/* How many bytes at the beginning of two tuples' data are the same? */
+static inline Size
+same_bytes(const char *a, const char *b, Size len)
+{
+	Size		n = 0;
+
+	/* the data of a tuple begins at a multiple of MAXIMUM_ALIGNOF */
+	while (n + sizeof(uint64) <= len && *(const uint64 *) (a + n) == *(const uint64 *) (b + n))
+		n += sizeof(uint64);
+	while (n < len && a[n] == b[n])
+		n++;
+	return n;
+}
+
 /*
- * The same as compare_slots(), for tuples that have all the columns: goes
- * through both at once, without taking them apart.
+ * The same as compare_slots(), for tuples that have all the columns, and
+ * without taking them apart.
+ *
+ * As long as both have the same bytes, they have the same columns at the same
+ * places: then it is enough to go through one of them.
  */
 static BcdDifference
 compare_tuples(const BcdCapture *capture, MinimalTuple old, MinimalTuple new)
@@ -348,18 +365,39 @@ compare_tuples(const BcdCapture *capture, MinimalTuple old, MinimalTuple new)
 	BcdDifference result = BCD_SAME;
 	bits8	   *old_nulls = (old->t_infomask & HEAP_HASNULL) ? old->t_bits : NULL;
 	bits8	   *new_nulls = (new->t_infomask & HEAP_HASNULL) ? new->t_bits : NULL;
-	BcdCursor	old_value = {(char *) old + old->t_hoff - MINIMAL_TUPLE_OFFSET, 0};
-	BcdCursor	new_value = {(char *) new + new->t_hoff - MINIMAL_TUPLE_OFFSET, 0};
+	Size		old_offset = old->t_hoff - MINIMAL_TUPLE_OFFSET;
+	Size		new_offset = new->t_hoff - MINIMAL_TUPLE_OFFSET;
+	BcdCursor	old_value = {(char *) old + old_offset, 0};
+	BcdCursor	new_value = {(char *) new + new_offset, 0};
+	char	   *same_end = old_value.at;
+	bool		in_step;
 	int			i;
 
+	in_step = old_offset == new_offset && (old_nulls == NULL) == (new_nulls == NULL) &&
+		(old_nulls == NULL || memcmp(old_nulls, new_nulls, BITMAPLEN(capture->last_compared)) == 0);
+	if (in_step)
+		same_end += same_bytes(old_value.at, new_value.at,
+							   Min(old->t_len, new->t_len) - old_offset);
 	for (i = 0; i < capture->last_compared; i++)
 	{
 		const BcdColumn *column = &capture->columns[i];
 		bool		old_null = old_nulls && att_isnull(i, old_nulls);
 		bool		new_null = new_nulls && att_isnull(i, new_nulls);
+		char	   *before = old_value.at;
 
 		if (!old_null)
 			find_value(&old_value, column);
+		if (in_step && (old_null || old_value.at + old_value.len <= same_end))
+		{
+			if (!old_null)
+				old_value.at += old_value.len;
+			continue;
+		}
+		if (in_step)
+		{
+			in_step = false;
+			new_value.at += before - ((char *) old + old_offset);
+		}
 		if (!new_null)
 			find_value(&new_value, column);
 		if (column->compared && !(old_null && new_null) &&
@@ -368,6 +406,8 @@ compare_tuples(const BcdCapture *capture, MinimalTuple old, MinimalTuple new)
 			if (column->key)
 				return BCD_OTHER_KEY;
 			result = BCD_DIFFERENT;
+			if (i >= capture->last_key)
+				return result;
 		}
 		if (!old_null)
 			old_value.at += old_value.len;

@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "db.h"
 #include "feed.h"
+#include "mapping.h"
 #include "payload.h"
 
 #define PREVIEW_COLUMNS	6
@@ -433,6 +434,7 @@ bcdelta_preview(PG_FUNCTION_ARGS)
 	bcd_rows_begin(fcinfo, &rows);
 	feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
 	bcd_feed_check_owner(feed, "preview");
+	bcd_mapping_check(feed);
 	guc_level = NewGUCNestLevel();
 	bcd_pin_settings();
 	if (SPI_connect() != SPI_OK_CONNECT)

@@ -264,7 +264,8 @@ no_primary_key(Relation source, const char *flaw)
 			 flaw ? errmsg("the primary key of table \"%s\" cannot be the key of a feed", name) :
 			 errmsg("table \"%s\" has no primary key", name),
 			 flaw ? errdetail_internal("%s", flaw) : 0,
-			 errhint("Add one, or pass key => ARRAY['column', ...] with columns that are NOT NULL and have a unique index.")));
+			 errhint("%s key => ARRAY['column', ...] with columns that are NOT NULL and have a unique index.",
+					 flaw ? "Make it immediate, or pass" : "Add one, or pass")));
 }
 
 /* The columns that argument "key" names. */

@@ -1,0 +1,302 @@
+
+=pod
+
+=head1 NAME
+
+BCDelta::Shop - a server, a store and a small shop database for TAP tests
+
+=head1 SYNOPSIS
+
+  my $shop = BCDelta::Shop->open('main', server => { max_attempts => 2 });
+  $shop->tables;
+  $shop->sql("INSERT INTO makers VALUES ('ACME', 'Acme')");
+  my $run = $shop->push;
+  is($run->{created}, 1);
+  is_deeply($shop->pending, {});
+
+=head1 DESCRIPTION
+
+The tables are C<makers> (brands), C<groups> (categories) and C<articles>
+(products).  See the SQL in C<tables> and C<track> for their columns.
+
+=cut
+
+package BCDelta::Shop;
+
+use strict;
+use warnings;
+
+use Carp;
+use JSON::PP ();
+
+use BCDelta::Store;
+use BCDelta::Test;
+
+my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+
+=pod
+
+=head1 METHODS
+
+=over
+
+=item BCDelta::Shop->open(name, server => {...}, store => {...}, node => {...})
+
+Starts a node, with database C<shop>, and a store, and makes the foreign
+server C<shop>.  C<server> has options for the latter, C<store> arguments for
+C<< BCDelta::Store->start >>, C<node> for C<bcdelta_node>.
+
+=cut
+
+sub open
+{
+	my ($class, $name, %params) = @_;
+	my $self = bless { db => 'shop' }, $class;
+
+	$self->{store} = BCDelta::Store->start(%{ $params{store} || {} });
+	$self->{node} = bcdelta_node($name, %{ $params{node} || {} });
+	$self->sql(create_server_sql($self->{store}, %{ $params{server} || {} }));
+	return $self;
+}
+
+sub node { return $_[0]->{node}; }
+sub store { return $_[0]->{store}; }
+
+=pod
+
+=item $shop->tables, $shop->track(feed => {argument => SQL, ...}, ...)
+
+tables makes the three tables and tracks them.  track does the latter, with
+changed arguments of C<bcdelta.track>, SQL each, for the feeds named.
+
+=cut
+
+sub tables
+{
+	my ($self, %changed) = @_;
+	$self->sql(<<'EOC');
+CREATE TABLE makers (code text PRIMARY KEY, name text);
+CREATE TABLE groups (id int PRIMARY KEY, parent int, name text, shown boolean NOT NULL DEFAULT true);
+CREATE TABLE articles (sku text PRIMARY KEY, title text, price numeric, weight real NOT NULL DEFAULT 1,
+	maker text, grp int, release_date timestamptz, no_release boolean NOT NULL DEFAULT false);
+EOC
+	$self->track(%changed);
+	return;
+}
+
+my %feeds = (
+	makers => {
+		resource => "'brand'",
+		fields => q('{"name": "name"}'),
+	},
+	groups => {
+		resource => "'category'",
+		fields => q('{"name": "name", "parent_id": "coalesce(bcdelta.ref(''groups'', parent), 0)",
+			"is_visible": "shown"}'),
+	},
+	articles => {
+		resource => "'product'",
+		fields => q('{"sku": "sku", "name": "title", "type": "''physical''", "price": "price", "weight": "weight",
+			"brand_id": "bcdelta.ref(''makers'', maker)",
+			"categories": "CASE WHEN grp IS NOT NULL THEN ARRAY[bcdelta.ref(''groups'', grp)] END",
+			"preorder_release_date": "CASE WHEN no_release THEN ''null''::jsonb ELSE to_jsonb(release_date) END"}'),
+	});
+
+sub track
+{
+	my ($self, %changed) = @_;
+	foreach my $feed (qw(makers groups articles))
+	{
+		my %args = (
+			source => "'$feed'",
+			server => "'shop'",
+			%{ $feeds{$feed} }, %{ $changed{$feed} || {} });
+		$self->sql('SELECT bcdelta.track('
+			  . join(', ', map { "$_ => $args{$_}" } sort keys %args)
+			  . ')');
+	}
+	return;
+}
+
+=pod
+
+=item $shop->sql(text), $shop->try(text), $shop->value(text), $shop->list(text)
+
+sql runs statements and dies of errors; try does not, and returns exit status,
+output and errors.  value returns what a query gives as JSON, decoded: a row as
+a hash where it says so itself.  list returns an array of the rows' single
+column, as text.
+
+=cut
+
+sub sql
+{
+	my ($self, $text) = @_;
+	return $self->{node}->safe_psql($self->{db}, $text);
+}
+
+sub try
+{
+	my ($self, $text) = @_;
+	my ($rc, $out, $err) = $self->{node}->psql($self->{db}, $text);
+	return ($rc, $out, $err);
+}
+
+sub value
+{
+	my ($self, $query) = @_;
+	my $text = $self->sql("SELECT to_jsonb(q) FROM ($query) AS q");
+	utf8::encode($text) if utf8::is_utf8($text);
+	return length $text ? $json->decode($text) : undef;
+}
+
+sub list
+{
+	my ($self, $query) = @_;
+	return [ split /\n/, $self->sql($query) ];
+}
+
+=pod
+
+=item $shop->push(arguments), $shop->link(arguments), $shop->verify(arguments), $shop->run(id)
+
+Calls the function, whose arguments are SQL, and returns the row of the run as
+a hash.  start does the same in the background, see C<psql_start>.
+
+=cut
+
+sub push { return $_[0]->_run('push', $_[1]); }
+sub link { return $_[0]->_run('link', $_[1]); }
+sub verify { return $_[0]->_run('verify', $_[1]); }
+
+sub _run
+{
+	my ($self, $function, $arguments) = @_;
+	$arguments //= '';
+	return $self->value("SELECT * FROM bcdelta.$function($arguments)");
+}
+
+sub run
+{
+	my ($self, $id) = @_;
+	return $self->value("SELECT * FROM bcdelta.run WHERE run_id = $id");
+}
+
+sub last_run { return $_[0]->value('SELECT * FROM bcdelta.run ORDER BY run_id DESC LIMIT 1'); }
+
+sub start
+{
+	my ($self, $sql) = @_;
+	return psql_start($self->{node}, $self->{db}, $sql // 'SELECT * FROM bcdelta.push()');
+}
+
+=pod
+
+=item $shop->wait_for(query, expected), $shop->wait_held(number)
+
+Wait until a query gives this text (default: t), or until the store holds so
+many requests.
+
+=cut
+
+sub wait_for
+{
+	my ($self, $query, $expected) = @_;
+	$self->{node}->poll_query_until($self->{db}, $query, $expected // 't')
+	  or croak "timed out waiting for: $query";
+	return;
+}
+
+sub wait_held
+{
+	my ($self, $number) = @_;
+	poll_until(sub { $self->{store}->counts->{held} >= $number }, "$number held requests");
+	return;
+}
+
+=pod
+
+=item $shop->pending, $shop->errors, $shop->outcomes(run_id)
+
+The pending rows as a hash, "feed key" => state; the same with last_error; the
+results of a run (default: the last one), "feed key" => outcome, of several the
+last.
+
+=cut
+
+sub pending { return $_[0]->_pairs("SELECT feed || ' ' || key, state FROM bcdelta.pending"); }
+
+sub errors
+{
+	return $_[0]->_pairs(
+		"SELECT feed || ' ' || key, last_error FROM bcdelta.pending WHERE last_error IS NOT NULL");
+}
+
+sub outcomes
+{
+	my ($self, $id) = @_;
+	$id //= '(SELECT max(run_id) FROM bcdelta.run)';
+	return $self->_pairs("SELECT DISTINCT ON (feed, key) feed || ' ' || key, outcome
+		FROM bcdelta.result WHERE run_id = $id ORDER BY feed, key, attempted_at DESC");
+}
+
+sub discrepancies
+{
+	my ($self, $id) = @_;
+	$id //= '(SELECT max(run_id) FROM bcdelta.run)';
+	return $self->list("SELECT concat_ws('|', feed, coalesce(key, '#' || store_id), kind, field,
+		source_value, store_value) FROM bcdelta.discrepancy WHERE run_id = $id ORDER BY 1");
+}
+
+sub _pairs
+{
+	my ($self, $query) = @_;
+	my ($name, $value) = ('name', 'value');
+	return $self->value("SELECT coalesce(jsonb_object_agg(q.$name, q.$value), '{}') AS o
+		FROM ($query) AS q ($name, $value)")->{o};
+}
+
+=pod
+
+=item $shop->id(feed, key), $shop->records(kind, field), $shop->record(kind, id)
+
+The store's id that a row is linked to; the records of a kind by one of their
+fields, as a hash of hashes; one record.
+
+=cut
+
+sub id
+{
+	my ($self, $feed, $key) = @_;
+	return $self->sql("SELECT store_id FROM bcdelta.link WHERE feed = '$feed' AND key = '$key'");
+}
+
+sub records
+{
+	my ($self, $kind, $field) = @_;
+	return { map { $_->{$field} => $_ } @{ $self->{store}->state($kind) } };
+}
+
+sub record
+{
+	my ($self, $kind, $id) = @_;
+	my ($record) = grep { ($_->{id} // $_->{category_id}) == $id } @{ $self->{store}->state($kind) };
+	return $record;
+}
+
+=pod
+
+=item $shop->calls, $shop->writes, $shop->clear
+
+The requests in the store's journal as a list of "METHOD path"; those that
+write as the journal has them; forget the journal.
+
+=back
+
+=cut
+
+sub calls { return [ map { "$_->{method} $_->{path}" } $_[0]->{store}->journal ]; }
+sub writes { return grep { $_->{method} ne 'GET' } $_[0]->{store}->journal; }
+sub clear { $_[0]->{store}->clear; return; }
+
+1;

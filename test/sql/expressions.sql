@@ -1,0 +1,200 @@
+--
+-- Mappings: what track() checks, and what comes out of them
+--
+SET client_min_messages = warning;
+CREATE EXTENSION bcdelta;
+CREATE SERVER shop FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'abc123');
+CREATE SERVER other FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'def456');
+CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token 'secret');
+CREATE TYPE colour AS ENUM ('red', 'green');
+CREATE DOMAIN amount AS numeric(12,4);
+CREATE TYPE url_part AS (url text, is_customized boolean);
+CREATE TABLE makers (code text PRIMARY KEY, name text);
+CREATE TABLE stock (item int, place text, n int, PRIMARY KEY (item, place));
+CREATE TABLE items (
+	id int PRIMARY KEY, sku varchar(20), title text, net amount, kg float8, maker text,
+	tags text[], ids int[], pic bytea, made date, seen timestamptz, vis boolean, hue colour,
+	url url_part, doc jsonb, uid uuid, owed money);
+
+-- \:f are the fields that a product needs; each check adds or replaces one
+\set f '{"name": "title", "type": "''physical''", "weight": "kg", "price": "net"}'
+PREPARE t (jsonb) AS SELECT bcdelta.track('items', 'shop', 'product', (:'f')::jsonb || $1, feed => 'tried');
+
+-- the mapping as a whole
+SELECT bcdelta.track('items', 'shop', 'product', '[]');
+SELECT bcdelta.track('items', 'shop', 'product', '{}');
+SELECT bcdelta.track('items', 'shop', 'product', '{"name": "title"}');
+SELECT bcdelta.track('items', 'shop', 'product', (:'f')::jsonb - 'name');
+SELECT bcdelta.track('makers', 'shop', 'brand', '{"page_title": "name"}');
+SELECT bcdelta.track('makers', 'shop', 'brand', '{"name": "name", "colour": "code"}');
+SELECT bcdelta.track('stock', 'shop', 'brand');
+EXECUTE t ('{"price": 5}');
+EXECUTE t ('{"price": null}');
+
+-- expressions that are none
+EXECUTE t ('{"price": ""}');
+EXECUTE t ('{"price": " \n"}');
+EXECUTE t ('{"price": "net +"}');
+EXECUTE t ('{"price": "net net net"}');
+EXECUTE t ('{"price": "net), (kg"}');
+EXECUTE t ('{"price": "net; DROP TABLE items"}');
+EXECUTE t ('{"price": "net) FROM items; --"}');
+EXECUTE t ('{"price": "SELECT 1"}');
+EXECUTE t ('{"price": "net /* "}');
+
+-- things that are not there, or are found in pg_catalog only
+EXECUTE t ('{"price": "moonlight"}');
+EXECUTE t ('{"price": "my_price(net)"}');
+EXECUTE t ('{"price": "round(kg, 2)"}');
+EXECUTE t ('{"price": "(SELECT max(n) FROM stock)"}');
+EXECUTE t ('{"price": "net::nothing"}');
+EXECUTE t ('{"price": "nowhere.f(net)"}');
+EXECUTE t ('{"price": "net + $1"}');
+
+-- more than one value for a row
+EXECUTE t ('{"price": "sum(net)"}');
+EXECUTE t ('{"price": "rank() OVER ()"}');
+EXECUTE t ('{"price": "generate_series(1, 3)"}');
+
+-- writes
+EXECUTE t ('{"price": "(WITH d AS (DELETE FROM public.stock RETURNING n) SELECT n FROM d)"}');
+
+-- a constant expression that fails
+EXECUTE t ('{"price": "1 / 0"}');
+
+-- types that never fit
+EXECUTE t ('{"price": "title"}');
+EXECUTE t ('{"price": "vis"}');
+EXECUTE t ('{"price": "owed"}');
+EXECUTE t ('{"price": "made"}');
+EXECUTE t ('{"name": "id"}');
+EXECUTE t ('{"name": "vis"}');
+EXECUTE t ('{"name": "pic"}');
+EXECUTE t ('{"name": "tags"}');
+EXECUTE t ('{"inventory_level": "title"}');
+EXECUTE t ('{"is_visible": "id"}');
+EXECUTE t ('{"is_visible": "''yes''"}');
+EXECUTE t ('{"preorder_release_date": "id"}');
+EXECUTE t ('{"preorder_release_date": "uid"}');
+EXECUTE t ('{"categories": "tags"}');
+EXECUTE t ('{"categories": "id"}');
+EXECUTE t ('{"meta_keywords": "ids"}');
+EXECUTE t ('{"meta_keywords": "title"}');
+EXECUTE t ('{"custom_url": "title"}');
+EXECUTE t ('{"custom_url": "tags"}');
+
+-- types that fit
+BEGIN;
+EXECUTE t ('{"name": "sku", "sku": "uid", "mpn": "hue", "upc": "made", "price": "net", "weight": "kg",
+	"cost_price": "id", "inventory_level": "net", "is_visible": "vis", "categories": "ids", "meta_keywords": "tags",
+	"custom_url": "url", "preorder_release_date": "seen"}');
+ROLLBACK;
+BEGIN;
+EXECUTE t ('{"name": "doc", "price": "doc -> ''price''", "is_visible": "doc", "categories": "doc", "meta_keywords": "doc",
+	"custom_url": "doc", "preorder_release_date": "title", "date_last_imported": "made", "description": "NULL"}');
+ROLLBACK;
+
+-- references
+EXECUTE t ('{"brand_id": "bcdelta.ref(''makers'', maker)"}');
+SELECT bcdelta.track('makers', 'other', 'brand', feed => 'others');
+SELECT bcdelta.track('makers', 'shop', 'brand');
+EXECUTE t ('{"brand_id": "bcdelta.ref(''others'', maker)"}');
+EXECUTE t ('{"brand_id": "bcdelta.ref(''makers'', maker, id)"}');
+EXECUTE t ('{"categories": "ARRAY[bcdelta.ref(''nobody'', maker)]"}');
+EXECUTE t ('{"brand_id": "(SELECT max(bcdelta.ref(''nobody'', s.place)) FROM public.stock AS s WHERE s.item = id)"}');
+SELECT bcdelta.track('items', 'shop', 'product', (:'f')::jsonb ||
+	'{"sku": "sku", "brand_id": "bcdelta.ref(''makers'', maker)", "related_products": "ARRAY[bcdelta.ref(''items'', ids[1])]",
+	"cost_price": "doc", "description": "doc ->> ''html''", "meta_keywords": "tags", "is_visible": "vis",
+	"preorder_release_date": "doc -> ''release''", "search_keywords": "upper(title)"}');
+
+-- what the caller has in its search_path is not looked at
+CREATE SCHEMA mine;
+CREATE FUNCTION mine.upper(text) RETURNS text LANGUAGE sql AS $$ SELECT 'hijacked' $$;
+CREATE FUNCTION mine.not_equal(int, int) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
+CREATE OPERATOR mine.= (LEFTARG = int, RIGHTARG = int, FUNCTION = mine.not_equal);
+SET search_path = mine, public, pg_catalog;
+-- nor what it has set
+SET DateStyle = 'German'; SET TimeZone = 'Asia/Tokyo'; SET extra_float_digits = -10; SET bytea_output = 'escape';
+
+-- rows: exact numbers, odd texts, nulls left out, JSON nulls sent
+INSERT INTO items (id, sku, title, net, kg, vis, tags, doc) VALUES
+	(1, 'A', 'Grün <b>"5" & more</b>', 12.5000, 0.1, true, '{x,"y z",NULL}', '{"html": "<p>é\n</p>"}'),
+	(2, 'B', 'exact', 12345678.1234, 1e-3, NULL, '{}', '1234567.00010'),
+	(3, 'C', 'explicit', 0, 1, false, NULL, '{"release": null}');
+SELECT key, action, jsonb_pretty(body), error FROM bcdelta.preview('items', 1);
+SELECT key, action, body, error FROM bcdelta.preview('items') WHERE key <> '1';
+UPDATE items SET tags = '{x}', doc = NULL WHERE id = 1;
+UPDATE items SET doc = doc -> 'nothing' WHERE id = 2;
+UPDATE items SET doc = '{"release": "2031-05-06"}' WHERE id = 3;
+SELECT key, action, body, error FROM bcdelta.preview('items');
+
+-- rows that are refused, or have to wait
+DELETE FROM items;
+INSERT INTO items (id, sku, title, net, kg, maker, ids, doc) VALUES
+	(10, '10', repeat('x', 251), 1, 1, NULL, NULL, NULL),
+	(11, '11', '', 1, 1, NULL, NULL, NULL),
+	(12, '12', NULL, 1, 1, NULL, NULL, NULL),
+	(13, '13', 'not a number', 'NaN', 1, NULL, NULL, NULL),
+	(14, '14', 'infinite', 1, 'Infinity', NULL, NULL, NULL),
+	(15, '15', 'no price', NULL, 1, NULL, NULL, NULL),
+	(16, '16', 'waits', 1, 1, 'acme', NULL, NULL),
+	(17, '17', 'waits for itself', 1, 1, NULL, '{17}', NULL),
+	(18, '18', 'refers to a null', 1, 1, NULL, NULL, '5'),
+	(19, '19', 'wrong json', 1, 1, NULL, NULL, '"5"');
+SELECT key, action, error FROM bcdelta.preview('items', 20) WHERE key > '1';
+SELECT bcdelta.link('makers', 'acme', 77);
+SELECT key, action, body -> 'brand_id' AS brand_id, error FROM bcdelta.preview('items', 20) WHERE key = '16';
+
+-- an expression that raises an error for one row, or writes
+CREATE TABLE log (t text);
+CREATE FUNCTION noted(t text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.log VALUES (t); RETURN t; END $$;
+CREATE FUNCTION changed_role() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RESET ROLE; RETURN 'x'; END $$;
+CREATE FUNCTION picky(t text) RETURNS text LANGUAGE plpgsql AS
+	$$ BEGIN IF t = 'b' THEN RAISE 'not % again', t USING DETAIL = 'One is enough.'; END IF; RETURN t; END $$;
+SELECT bcdelta.track('makers', 'shop', 'brand', '{"name": "public.noted(name)"}', feed => 'writing');
+SELECT bcdelta.track('makers', 'shop', 'brand', '{"name": "public.changed_role()"}', feed => 'leaping');
+SELECT bcdelta.track('makers', 'shop', 'brand', '{"name": "public.picky(name)"}', feed => 'picky');
+INSERT INTO makers VALUES ('1', 'a'), ('2', 'b'), ('3', 'c');
+SELECT key, action, body, error FROM bcdelta.preview('writing', 1);
+SELECT key, action, body, error FROM bcdelta.preview('leaping', 1);
+SELECT key, action, body, error FROM bcdelta.preview('picky');
+SELECT count(*) FROM log;
+
+-- links: only what changed is sent, and what is gone is hidden or deleted
+RESET search_path;
+SELECT bcdelta.track('items', 'shop', 'product', :'f', feed => 'hiding', on_delete => 'hide');
+SELECT bcdelta.track('items', 'shop', 'product', :'f', feed => 'deleting', on_delete => 'delete');
+TRUNCATE items;
+INSERT INTO items (id, title, net, kg) VALUES (1, 'same', 1, 1), (2, 'other', 2.50, 1), (3, 'linked', 3, 3), (4, 'gone', 1, 1);
+INSERT INTO bcdelta.link (feed, key, store_id, payload)
+SELECT feed, k, k::int + 100, CASE k
+	WHEN '1' THEN '{"name": "same", "type": "physical", "price": 1.0, "weight": 1}'
+	WHEN '2' THEN '{"name": "other", "type": "physical", "price": 2, "weight": 1}'
+	WHEN '4' THEN '{"name": "gone", "type": "physical", "price": 1, "weight": 1}' END::jsonb
+FROM unnest('{items,hiding,deleting}'::text[]) AS feed, unnest('{1,2,3,4}'::text[]) AS k;
+DELETE FROM items WHERE id = 4;
+SELECT p.* FROM bcdelta.preview('items') AS p WHERE key IN ('1', '2', '3', '4') AND action <> 'update';
+SELECT * FROM bcdelta.preview('hiding') WHERE key IN ('1', '2', '3', '4');
+SELECT * FROM bcdelta.preview('deleting') WHERE key IN ('1', '2', '3', '4');
+-- a changed key takes its link along
+UPDATE items SET id = 20, net = 5 WHERE id = 2;
+SELECT * FROM bcdelta.preview('deleting', 100) WHERE key IN ('2', '20');
+
+-- one row of a composite key, that of another feed
+SELECT bcdelta.track('stock', 'shop', 'category', '{"name": "place", "parent_id": "bcdelta.ref(''stock'', item - 1, place)"}',
+	on_delete => 'hide', options => '{"tree_id": 3}');
+INSERT INTO stock VALUES (1, 'top', 1), (2, 'top', 1);
+SELECT * FROM bcdelta.preview('stock');
+SELECT bcdelta.link('stock', '["1", "top"]', 5);
+SELECT bcdelta.link('stock', '["0", "top"]', 6);
+SELECT * FROM bcdelta.preview('stock');
+SELECT bcdelta.link('stock', '1', 5);
+SELECT bcdelta.link('stock', '["1"]', 5);
+SELECT bcdelta.link('stock', '["one", "top"]', 5);
+
+DROP EXTENSION bcdelta CASCADE;
+DROP TABLE makers, stock, items, log;
+DROP FUNCTION noted, changed_role, picky;
+DROP SCHEMA mine CASCADE;
+DROP TYPE colour, url_part;
+DROP DOMAIN amount;
