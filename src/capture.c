@@ -18,9 +18,6 @@
  */
 #include "postgres.h"
 
-#include "access/detoast.h"
-#include "access/htup_details.h"
-#include "access/tupmacs.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/tuptable.h"
@@ -36,16 +33,7 @@
 #include "change.h"
 #include "compat.h"
 #include "keytext.h"
-
-/* What has to be known of a column to find it in a tuple and to compare it */
-typedef struct BcdColumn
-{
-	int16		len;
-	bool		byval;
-	char		align;
-	bool		compared;		/* matters to the mapping */
-	bool		key;
-} BcdColumn;
+#include "rowdiff.h"
 
 /* What a trigger has to do; everything below cxt */
 typedef struct BcdCapture
@@ -58,9 +46,8 @@ typedef struct BcdCapture
 	int			nkeys;
 	AttrNumber *keys;			/* NULL: a key column is not there any more */
 	BcdKeyText *keytext;
-	BcdColumn  *columns;
 	int			last_key;		/* columns up to here are needed for the key */
-	int			last_compared;	/* and up to here to compare */
+	BcdRowDiff	diff;
 } BcdCapture;
 
 /* One call of the trigger */
@@ -127,13 +114,6 @@ column_number(TupleDesc desc, const char *name)
 	return InvalidAttrNumber;
 }
 
-static void
-add_compared(BcdCapture *capture, AttrNumber attnum)
-{
-	capture->columns[attnum - 1].compared = true;
-	capture->last_compared = Max(capture->last_compared, attnum);
-}
-
 /* Looks up the key columns; leaves keys NULL when one is missing. */
 static void
 find_keys(BcdCapture *capture, TupleDesc desc, char **names)
@@ -149,8 +129,7 @@ find_keys(BcdCapture *capture, TupleDesc desc, char **names)
 			return;
 		types[i] = TupleDescAttr(desc, keys[i] - 1)->atttypid;
 		capture->last_key = Max(capture->last_key, keys[i]);
-		capture->columns[keys[i] - 1].key = true;
-		add_compared(capture, keys[i]);
+		bcd_rowdiff_add(&capture->diff, keys[i], true);
 	}
 	capture->keys = keys;
 	capture->keytext = bcd_keytext_create(capture->nkeys, types, capture->cxt);
@@ -173,27 +152,11 @@ find_compared(BcdCapture *capture, TupleDesc desc, char **names, int n)
 		if (attnum == InvalidAttrNumber)
 			all = true;
 		else
-			add_compared(capture, attnum);
+			bcd_rowdiff_add(&capture->diff, attnum, false);
 	}
 	for (i = 0; i < desc->natts && all; i++)
 		if (!TupleDescAttr(desc, i)->attisdropped)
-			add_compared(capture, i + 1);
-}
-
-static void
-fill_columns(BcdCapture *capture, TupleDesc desc)
-{
-	int			i;
-
-	capture->columns = palloc0(sizeof(BcdColumn) * Max(desc->natts, 1));
-	for (i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		capture->columns[i].len = att->attlen;
-		capture->columns[i].byval = att->attbyval;
-		capture->columns[i].align = att->attalign;
-	}
+			bcd_rowdiff_add(&capture->diff, i + 1, false);
 }
 
 static void
@@ -213,7 +176,7 @@ fill_capture(BcdCapture *capture, TriggerData *trigdata)
 	capture->nkeys = pg_strtoint32(trigger->tgargs[1]);
 	if (capture->nkeys < 1 || capture->nkeys > Min(trigger->tgnargs - 2, INDEX_MAX_KEYS))
 		protocol_violated("needs the names of the key columns");
-	fill_columns(capture, desc);
+	bcd_rowdiff_init(&capture->diff, desc);
 	find_keys(capture, desc, trigger->tgargs + 2);
 	find_compared(capture, desc, trigger->tgargs + 2 + capture->nkeys,
 				  trigger->tgnargs - 2 - capture->nkeys);
@@ -238,183 +201,6 @@ get_capture(TriggerData *trigdata)
 	memset((char *) capture + sizeof(Oid), 0, sizeof(BcdCapture) - sizeof(Oid));
 	fill_capture(capture, trigdata);
 	return capture;
-}
-
-static bool
-varlena_differs(struct varlena *a, struct varlena *b)
-{
-	struct varlena *plain_a;
-	struct varlena *plain_b;
-	bool		differs;
-
-	if (VARATT_IS_EXTERNAL(a) && VARATT_IS_EXTERNAL(b) &&
-		VARSIZE_EXTERNAL(a) == VARSIZE_EXTERNAL(b) &&
-		memcmp(a, b, VARSIZE_EXTERNAL(a)) == 0)
-		return false;			/* the same toasted value */
-	if (toast_raw_datum_size(PointerGetDatum(a)) != toast_raw_datum_size(PointerGetDatum(b)))
-		return true;
-	plain_a = PG_DETOAST_DATUM_PACKED(PointerGetDatum(a));
-	plain_b = PG_DETOAST_DATUM_PACKED(PointerGetDatum(b));
-	differs = memcmp(VARDATA_ANY(plain_a), VARDATA_ANY(plain_b), VARSIZE_ANY_EXHDR(plain_a)) != 0;
-	if (plain_a != a)
-		pfree(plain_a);
-	if (plain_b != b)
-		pfree(plain_b);
-	return differs;
-}
-
-static inline bool
-value_differs(const BcdColumn *column, Datum a, Datum b)
-{
-	if (column->byval)
-		return a != b;
-	if (column->len > 0)
-		return memcmp(DatumGetPointer(a), DatumGetPointer(b), column->len) != 0;
-	if (column->len == -1)
-		return varlena_differs((struct varlena *) DatumGetPointer(a),
-							   (struct varlena *) DatumGetPointer(b));
-	return strcmp(DatumGetCString(a), DatumGetCString(b)) != 0;
-}
-
-/* How two versions of a row differ */
-typedef enum BcdDifference
-{
-	BCD_SAME,					/* in nothing that matters */
-	BCD_DIFFERENT,				/* but not in the key */
-	BCD_OTHER_KEY
-} BcdDifference;
-
-static BcdDifference
-compare_slots(const BcdCapture *capture, TupleTableSlot *old, TupleTableSlot *new)
-{
-	BcdDifference result = BCD_SAME;
-	int			i;
-
-	slot_getsomeattrs(old, capture->last_compared);
-	slot_getsomeattrs(new, capture->last_compared);
-	for (i = 0; i < capture->last_compared; i++)
-	{
-		const BcdColumn *column = &capture->columns[i];
-
-		if (!column->compared || (result != BCD_SAME && !column->key))
-			continue;
-		if (old->tts_isnull[i] != new->tts_isnull[i] ||
-			(!old->tts_isnull[i] &&
-			 value_differs(column, old->tts_values[i], new->tts_values[i])))
-		{
-			if (column->key)
-				return BCD_OTHER_KEY;
-			result = BCD_DIFFERENT;
-		}
-	}
-	return result;
-}
-
-/* A value in a tuple: the next one of this column, and where it ends */
-typedef struct BcdCursor
-{
-	char	   *at;
-	Size		len;
-} BcdCursor;
-
-static inline void
-find_value(BcdCursor *cursor, const BcdColumn *column)
-{
-	cursor->at = (char *) att_align_pointer((uintptr_t) cursor->at, column->align, column->len,
-											cursor->at);
-	if (column->len > 0)
-		cursor->len = column->len;
-	else
-		cursor->len = column->len == -1 ? VARSIZE_ANY(cursor->at) : strlen(cursor->at) + 1;
-}
-
-static inline bool
-values_differ(const BcdColumn *column, const BcdCursor *a, const BcdCursor *b)
-{
-	if (a->len == b->len && memcmp(a->at, b->at, a->len) == 0)
-		return false;
-	/* different bytes may still be the same value, once decompressed */
-	return column->len != -1 ||
-		varlena_differs((struct varlena *) a->at, (struct varlena *) b->at);
-}
-
-/* How many bytes at the beginning of two tuples' data are the same? */
-static inline Size
-same_bytes(const char *a, const char *b, Size len)
-{
-	Size		n = 0;
-
-	/* the data of a tuple begins at a multiple of MAXIMUM_ALIGNOF */
-	while (n + sizeof(uint64) <= len && *(const uint64 *) (a + n) == *(const uint64 *) (b + n))
-		n += sizeof(uint64);
-	while (n < len && a[n] == b[n])
-		n++;
-	return n;
-}
-
-/*
- * The same as compare_slots(), for tuples that have all the columns, and
- * without taking them apart.
- *
- * As long as both have the same bytes, they have the same columns at the same
- * places: then it is enough to go through one of them.
- */
-static BcdDifference
-compare_tuples(const BcdCapture *capture, MinimalTuple old, MinimalTuple new)
-{
-	BcdDifference result = BCD_SAME;
-	bits8	   *old_nulls = (old->t_infomask & HEAP_HASNULL) ? old->t_bits : NULL;
-	bits8	   *new_nulls = (new->t_infomask & HEAP_HASNULL) ? new->t_bits : NULL;
-	Size		old_offset = old->t_hoff - MINIMAL_TUPLE_OFFSET;
-	Size		new_offset = new->t_hoff - MINIMAL_TUPLE_OFFSET;
-	BcdCursor	old_value = {(char *) old + old_offset, 0};
-	BcdCursor	new_value = {(char *) new + new_offset, 0};
-	char	   *same_end = old_value.at;
-	bool		in_step;
-	int			i;
-
-	in_step = old_offset == new_offset && (old_nulls == NULL) == (new_nulls == NULL) &&
-		(old_nulls == NULL || memcmp(old_nulls, new_nulls, BITMAPLEN(capture->last_compared)) == 0);
-	if (in_step)
-		same_end += same_bytes(old_value.at, new_value.at,
-							   Min(old->t_len, new->t_len) - old_offset);
-	for (i = 0; i < capture->last_compared; i++)
-	{
-		const BcdColumn *column = &capture->columns[i];
-		bool		old_null = old_nulls && att_isnull(i, old_nulls);
-		bool		new_null = new_nulls && att_isnull(i, new_nulls);
-		char	   *before = old_value.at;
-
-		if (!old_null)
-			find_value(&old_value, column);
-		if (in_step && (old_null || old_value.at + old_value.len <= same_end))
-		{
-			if (!old_null)
-				old_value.at += old_value.len;
-			continue;
-		}
-		if (in_step)
-		{
-			in_step = false;
-			new_value.at += before - ((char *) old + old_offset);
-		}
-		if (!new_null)
-			find_value(&new_value, column);
-		if (column->compared && !(old_null && new_null) &&
-			(old_null || new_null || values_differ(column, &old_value, &new_value)))
-		{
-			if (column->key)
-				return BCD_OTHER_KEY;
-			result = BCD_DIFFERENT;
-			if (i >= capture->last_key)
-				return result;
-		}
-		if (!old_null)
-			old_value.at += old_value.len;
-		if (!new_null)
-			new_value.at += new_value.len;
-	}
-	return result;
 }
 
 /* The row's key, or NULL when a part of it is null. */
@@ -505,18 +291,13 @@ capture_difference(BcdCall *call, BcdDifference difference, TupleTableSlot *old,
 }
 
 /* A pair of rows of the transition tables */
-static void
+static inline void
 capture_pair(BcdCall *call, TupleTableSlot *old, TupleTableSlot *new)
 {
-	const BcdCapture *capture = call->capture;
-	MinimalTuple old_tuple = ((MinimalTupleTableSlot *) old)->mintuple;
-	MinimalTuple new_tuple = ((MinimalTupleTableSlot *) new)->mintuple;
+	BcdDifference difference = bcd_rowdiff_minimal(&call->capture->diff, old, new);
 
-	if ((old_tuple->t_infomask2 & HEAP_NATTS_MASK) >= capture->last_compared &&
-		(new_tuple->t_infomask2 & HEAP_NATTS_MASK) >= capture->last_compared)
-		capture_difference(call, compare_tuples(capture, old_tuple, new_tuple), old, new);
-	else
-		capture_difference(call, compare_slots(capture, old, new), old, new);
+	if (difference != BCD_SAME)
+		capture_difference(call, difference, old, new);
 }
 
 /* Makes a transition table be read from its beginning. */
@@ -585,7 +366,7 @@ capture_one(BcdCall *call, TriggerData *trigdata)
 		TupleTableSlot *old = trigdata->tg_trigslot;
 		TupleTableSlot *new = trigdata->tg_newslot;
 
-		capture_difference(call, compare_slots(call->capture, old, new), old, new);
+		capture_difference(call, bcd_rowdiff_slots(&call->capture->diff, old, new), old, new);
 	}
 	else
 		capture_row(call, trigdata->tg_trigslot);

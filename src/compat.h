@@ -69,6 +69,7 @@
 
 /* 18: generated columns that are computed when they are read */
 #if PG_VERSION_NUM >= 180000
+#include "rewrite/rewriteHandler.h"
 #define bcd_attribute_is_virtual(relation, attnum) \
 	(TupleDescAttr(RelationGetDescr(relation), (attnum) - 1)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
 #define bcd_virtual_expression(relation, attnum)	build_generation_expression(relation, attnum)

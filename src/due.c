@@ -8,17 +8,15 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "pgtime.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "attempt.h"
 #include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
@@ -40,6 +38,8 @@ typedef struct DueSchedule
 	char	   *zone;
 	TimestampTz next;
 	bool		busy;			/* the run that it started goes on */
+	TimestampTz now;
+	BcdStartRun start;
 } DueSchedule;
 
 /* Reads a window of hours; raises an error when it is malformed. */
@@ -200,8 +200,10 @@ next_time(const DueSchedule *d, TimestampTz now)
  * are over by now.
  */
 static void
-start_one(const DueSchedule *d, TimestampTz now, BcdStartRun start)
+start_one(void *arg)
 {
+	const DueSchedule *d = arg;
+	TimestampTz now = d->now;
 	TimestampTz opening = d->hours ? bcd_hours_next(now, d->hours, d->zone) : now;
 
 	if (opening > now)
@@ -214,45 +216,27 @@ start_one(const DueSchedule *d, TimestampTz now, BcdStartRun start)
 		int64		run_id = 0;
 
 		check(d);
-		start(d->name, d->kind, d->feed, d->server, d->owner, &error, &run_id);
+		d->start(d->name, d->kind, d->feed, d->server, d->owner, &error, &run_id);
 		record(d, next_time(d, now), run_id, error);
 	}
 }
 
-/* The same in a subtransaction: trouble is the schedule's own. */
+/* The same; trouble is the schedule's own. */
 static void
-try_one(const DueSchedule *d, TimestampTz now, BcdStartRun start)
+try_one(DueSchedule *d, TimestampTz now, BcdStartRun start)
 {
-	MemoryContext cxt = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *error;
+	int64		next;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(cxt);
-	PG_TRY();
-	{
-		start_one(d, now, start);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(cxt);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-		int64		next = bcd_schedule_next(d->next, d->every, now);
-
-		MemoryContextSwitchTo(cxt);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(cxt);
-		CurrentResourceOwner = owner;
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			ReThrowError(error);
-		ereport(LOG,
-				(errmsg("bcdelta: schedule \"%s\" could not start: %s", d->name, error->message)));
-		record(d, next == PG_INT64_MAX ? DT_NOEND : next, 0, error->message);
-	}
-	PG_END_TRY();
+	d->now = now;
+	d->start = start;
+	error = bcd_attempt(start_one, d);
+	if (error == NULL)
+		return;
+	ereport(LOG,
+			(errmsg("bcdelta: schedule \"%s\" could not start: %s", d->name, error->message)));
+	next = bcd_schedule_next(d->next, d->every, now);
+	record(d, next == PG_INT64_MAX ? DT_NOEND : next, 0, error->message);
 }
 
 /*

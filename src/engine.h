@@ -9,7 +9,8 @@
  * together, and only then do the items leave or move to their next stage.
  * So whatever fails in between can be done again.
  *
- *     claim -> LOOKUP -> READ -> CREATE | UPDATE | REMOVE -> decided
+ *     claim -> LOOKUP -> READ -> CREATE | UPDATE -> decided
+ *     claim -> RECHECK -> UPDATE | REMOVE -> decided		(the row is gone)
  */
 #ifndef BCD_ENGINE_H
 #define BCD_ENGINE_H
@@ -33,6 +34,7 @@ typedef enum BcdStage
 {
 	BCD_LOOKUP,					/* find the record by its natural key */
 	BCD_READ,					/* read the record by its id */
+	BCD_RECHECK,				/* the row is gone: is the record still its? */
 	BCD_CREATE,
 	BCD_UPDATE,
 	BCD_REMOVE,
@@ -60,6 +62,7 @@ typedef enum BcdLinkAction
 	BCD_LINK_PUT,				/* to store_id, with the payload in known */
 	BCD_LINK_FORGET,			/* it is not known any more what the store
 								 * holds */
+	BCD_LINK_HIDING,			/* the record is about to be hidden */
 	BCD_LINK_REMOVE
 } BcdLinkAction;
 
@@ -107,6 +110,7 @@ typedef struct BcdItem
 	bool		looked_up;		/* in this claim: it is not in the store */
 	char	   *waits_feed;		/* of a deferred item */
 	char	   *waits_key;
+	bool		rechecked;		/* the record of a row that is gone is its own */
 	bool		clashed;		/* a create met a duplicate: looked up again */
 	char	   *duplicate;		/* and what the store said of it */
 	BcdDecision decision;
@@ -120,11 +124,13 @@ typedef struct BcdLane
 	BcdFeed    *feed;
 	char	   *token;
 	BcdHttpTarget target;
+	dlist_head	fresh;			/* items of a claim that is not committed */
 	dlist_head	queue[BCD_STAGES];
 	int			queued[BCD_STAGES];
 	int			flying[BCD_STAGES]; /* jobs in flight or unsettled, by stage */
 	int			in_flight;		/* their sum */
 	int			items;			/* items queued and in flight */
+	int			rechecked;		/* those about to be hidden or removed */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
 	bool		freed;			/* a link was made that deferred rows waited for */
@@ -135,7 +141,8 @@ typedef struct BcdLane
 	char	   *stop_reason;
 	int			refused;		/* records refused in a row */
 	int			lookups;		/* single look-ups made */
-	int			troubles;		/* failures of requests without items */
+	int			troubles;		/* failures in a row of requests without items */
+	bool		troubled;		/* the last of them, before it is committed */
 	struct BcdIndex *index;		/* the store's list, read once (lookup.c) */
 	struct BcdJob *extra;		/* a job of no items in flight, or NULL */
 	int64		tree_id;		/* the store's default tree, once known */
@@ -180,6 +187,7 @@ typedef struct BcdRunKind
 	void		(*decide_lookup) (BcdLane *lane, BcdItem *item, int64 store_id,
 								  const cJSON *record);
 	void		(*decide_read) (BcdLane *lane, BcdItem *item, const cJSON *record);
+	void		(*decide_recheck) (BcdLane *lane, BcdItem *item);
 	/* a request of no items, or NULL */
 	struct BcdJob *(*plan) (BcdRun *run, BcdLane *lane);
 	/* when a lane has nothing left to do: true if it goes on all the same */
@@ -210,7 +218,8 @@ struct BcdRun
 	int64		wake_at;		/* monotonic ms: nothing to do before */
 	bool		cancelled;
 	int64		cancel_deadline;
-	char	   *error;			/* the run has failed */
+	char	   *error;			/* the run has failed: it ends now */
+	char	   *complaint;		/* a feed was paused: it ends as failed */
 	BcdRunCounts counts;
 	int			in_flight;		/* jobs */
 	dlist_head	jobs;			/* whose requests are under way */
@@ -232,6 +241,7 @@ typedef struct BcdJob
 	int64		found[2];		/* read()'s, for taken() */
 	dlist_head	items;
 	int			nitems;
+	bool		probe;			/* asks only whether the store is there */
 	BcdHttpRequest *request;
 	cJSON	   *reply;
 	int64		settle_at;		/* monotonic ms: not before, after a failure */
@@ -246,6 +256,8 @@ typedef struct BcdStore
 	MemoryContext cxt;
 	BcdQuota	quota;
 	BcdRun	   *run;			/* the one active run */
+	/* largest batches it takes, where it refused larger ones; by resource */
+	int			batch[BCD_MAX_RESOURCES][BCD_STAGES];
 	char		trouble[BCD_NAME_BYTES];
 } BcdStore;
 
@@ -290,6 +302,8 @@ extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
 /* plan.c */
 extern BcdJob *bcd_plan_next(BcdLane *lane);
 extern bool bcd_plan_flushes(BcdLane *lane);
+extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
+extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
 extern BcdJob *bcd_job_create(BcdLane *lane, BcdStage stage, const char *method,
 							  const char *path, const char *body);
 extern void bcd_job_take(BcdJob *job, BcdItem *item);

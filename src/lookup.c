@@ -104,16 +104,18 @@ list_job(BcdLane *lane)
 	StringInfoData query;
 	BcdItem    *items[BCD_PAGE_LIMIT];
 	BcdJob	   *job;
+	BcdItem    *first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
+	int			limit = Min(Min(BCD_PAGE_LIMIT, first->group), bcd_batch_limit(lane, BCD_LOOKUP));
 	int			n = 0;
 	int			i;
 
 	initStringInfo(&query);
 	appendStringInfo(&query, "%s?%s=", r->list_path, r->lookup_list);
-	while (n < BCD_PAGE_LIMIT && query.len < QUERY_BYTES && lane->queued[BCD_LOOKUP] > 0)
+	while (n < limit && query.len < QUERY_BYTES && lane->queued[BCD_LOOKUP] > 0)
 	{
 		BcdItem    *item = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
 
-		if (!listable(lane, item))
+		if (!listable(lane, item) || item->group < limit)
 			break;
 		if (n > 0)
 			appendStringInfoChar(&query, ',');

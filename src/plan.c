@@ -18,7 +18,8 @@
 
 /*
  * A job of a lane, with a request that is not sent yet.  path is below the
- * store's /v3; method NULL: a job without a request, only to be settled.
+ * store's /v3 unless it begins with /v2/; method NULL: a job without a request,
+ * only to be settled.
  */
 BcdJob *
 bcd_job_create(BcdLane *lane, BcdStage stage, const char *method, const char *path,
@@ -32,7 +33,8 @@ bcd_job_create(BcdLane *lane, BcdStage stage, const char *method, const char *pa
 	dlist_init(&job->items);
 	if (method)
 	{
-		char	   *url = psprintf("%s/v3%s", lane->run->store->options->base_url, path);
+		char	   *url = psprintf("%s%s%s", lane->run->store->options->base_url,
+								   strncmp(path, "/v2/", 4) == 0 ? "" : "/v3", path);
 
 		job->request = bcd_http_request(method, url, body);
 		job->request->owner = job;
@@ -68,6 +70,28 @@ bcd_plan_flushes(BcdLane *lane)
 		lane->queued[BCD_READ] == 0 && lane->flying[BCD_READ] == 0;
 }
 
+/* The largest batch that the store has not refused as too large. */
+static int *
+learned_batch(BcdLane *lane, BcdStage stage)
+{
+	return &lane->run->store->batch[lane->feed->resource - bcd_resource_nth(0)][stage];
+}
+
+int
+bcd_batch_limit(BcdLane *lane, BcdStage stage)
+{
+	int			limit = *learned_batch(lane, stage);
+
+	return limit > 0 ? limit : INT_MAX;
+}
+
+/* A batch of n was too large: remember half of it. */
+void
+bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n)
+{
+	*learned_batch(lane, stage) = Max(n / 2, 1);
+}
+
 /*
  * How many items of a queue go into the next request: as many as its first
  * item may be grouped with; 0 when it is worth waiting for more.
@@ -84,6 +108,7 @@ group_size(BcdLane *lane, BcdStage stage, int batch)
 	if (dlist_is_empty(&lane->queue[stage]))
 		return 0;
 	first = dlist_head_element(BcdItem, node, &lane->queue[stage]);
+	batch = Min(batch, bcd_batch_limit(lane, stage));
 	limit = Min(batch, first->group);
 	dlist_foreach(iter, &lane->queue[stage])
 	{
@@ -295,6 +320,26 @@ read_job(BcdLane *lane)
 				   n, rest.data);
 }
 
+static void
+read_nothing(BcdJob *job, const cJSON *reply)
+{
+}
+
+/*
+ * A store that fails again and again is asked for the time, so that no row
+ * loses its attempts to it.  Any answer will do.
+ */
+static BcdJob *
+probe_job(BcdLane *lane)
+{
+	BcdJob	   *job = bcd_job_create(lane, BCD_READ, "GET", "/v2/time", NULL);
+
+	job->read = read_nothing;
+	job->probe = true;
+	lane->extra = job;
+	return job;
+}
+
 /*
  * The next request of a lane, or NULL when there is nothing to send yet.
  * The caller is in a short-lived memory context.
@@ -305,6 +350,8 @@ bcd_plan_next(BcdLane *lane)
 	const BcdResource *r = lane->feed->resource;
 	BcdJob	   *job = NULL;
 
+	if (bcd_quota_failing(&lane->run->store->quota))
+		return lane->extra == NULL && lane->items > 0 ? probe_job(lane) : NULL;
 	if (lane->extra == NULL)
 	{
 		if (lane->run->kind->plan)

@@ -309,3 +309,10 @@ pace(const BcdQuota *q, int64 now, int64 n)
 
 	return Max(q->paced_at, now - interval * q->max_concurrency) + interval;
 }
+
+/* Has the store failed so often in a row that it is only probed? */
+bool
+bcd_quota_failing(const BcdQuota *q)
+{
+	return q->strikes >= PROBE_STRIKES;
+}

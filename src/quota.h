@@ -49,6 +49,7 @@ extern void bcd_quota_sent(BcdQuota *q, int64 now);
 extern void bcd_quota_done(BcdQuota *q, int64 now, long status,
 						   const BcdHttpHeaders *headers, double random);
 extern void bcd_quota_abandoned(BcdQuota *q);
+extern bool bcd_quota_failing(const BcdQuota *q);
 extern int64 bcd_quota_left(const BcdQuota *q, int64 now);
 
 #endif							/* BCD_QUOTA_H */

@@ -10,6 +10,7 @@
 
 #include <float.h>
 
+#define BCD_MAX_RESOURCES		32
 #define BCD_PAGE_LIMIT			250 /* records per page of a list */
 
 #define BCD_NO_MAX				DBL_MAX /* a least value alone is given */

@@ -94,7 +94,7 @@ bcd_run_update(BcdRun *run, const char *state)
 
 	args[0] = Int64GetDatum(run->run_id);
 	args[1] = CStringGetTextDatum(state);
-	args[2] = text_or_null(run->error, &nulls[2]);
+	args[2] = text_or_null(run->error ? run->error : run->complaint, &nulls[2]);
 	for (i = 0; i < lengthof(totals); i++)
 		args[3 + i] = Int64GetDatum(totals[i]);
 	(void) bcd_execute(&update_run, args, nulls);

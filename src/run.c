@@ -143,7 +143,8 @@ bcd_run_drop(BcdRun *run)
 static void
 finish(BcdRun *run)
 {
-	const char *state = run->error ? "failed" : run->cancelled ? "cancelled" : "succeeded";
+	const char *state = run->error ? "failed" : run->cancelled ? "cancelled" :
+		run->complaint ? "failed" : "succeeded";
 	int64		run_id = run->run_id;
 	int64		ready;
 	int64		deferred;
@@ -381,11 +382,10 @@ advance(BcdRun *run, int64 now)
 	BcdLane    *lane = run->lanes[run->current];
 	int64		wait;
 
-	if (lane->stopped && run->feed)
-		run->error = MemoryContextStrdup(run->cxt,
-										 psprintf("feed \"%s\" was paused: %s", run->feed,
-												  lane->stop_reason ? lane->stop_reason :
-												  "see bcdelta.feed.paused_reason"));
+	if (lane->stopped && run->complaint == NULL)
+		run->complaint = MemoryContextStrdup(run->cxt,
+											 psprintf("feed \"%s\" was paused: %s", lane->feed->name,
+													  lane->stop_reason));
 	if (!lane->stopped &&
 		(lane->freed || (run->kind->lane_done && run->kind->lane_done(run, lane))))
 	{

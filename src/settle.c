@@ -100,6 +100,14 @@ split(BcdJob *job, int group)
 	return true;
 }
 
+static void
+stop_feed(BcdLane *lane, char *reason)
+{
+	bcd_feed_pause(lane->feed->name, reason);
+	lane->stopped = true;
+	lane->stop_reason = MemoryContextStrdup(lane->cxt, reason);
+}
+
 /* A single record was refused: its row's fault, or the mapping's. */
 static void
 decide_refused(BcdJob *job, BcdItem *item, char *text)
@@ -108,12 +116,8 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 
 	bcd_decide_failed(item, BCD_FAILED, text);
 	if (++lane->refused >= job->run->store->options->error_limit)
-	{
-		bcd_feed_pause(lane->feed->name,
-					   psprintf("%d records in a row were refused by the store, the last one: %s",
-								lane->refused, text));
-		lane->stopped = true;
-	}
+		stop_feed(lane, psprintf("%d records in a row were refused by the store, the last one: %s",
+								 lane->refused, text));
 }
 
 /*
@@ -153,25 +157,34 @@ decide_gone(BcdJob *job, BcdItem *item, char *text)
 		decide_refused(job, item, text);
 }
 
-static void
-stop_feed(BcdJob *job, const char *text)
+/* What a person has to do about a reply; in the transaction's memory. */
+static char *
+with_advice(BcdJob *job, char *text)
 {
 	const char *advice = bcd_retry_advice(job->request->status);
+	int			len = strlen(text);
 
-	bcd_feed_pause(job->lane->feed->name, advice ? psprintf("%s %s", text, advice) : text);
-	job->lane->stopped = true;
+	while (len > 0 && text[len - 1] == '.')
+		len--;
+	return advice ? psprintf("%.*s. %s", len, text, advice) : text;
 }
 
+/*
+ * The store refuses us as a whole (a token, an address): the feed is paused,
+ * and the run ends.
+ */
 static void
-stop_store(BcdJob *job, const char *text)
+stop_store(BcdJob *job, char *text)
 {
-	const char *advice = bcd_retry_advice(job->request->status);
 	BcdRun	   *run = job->run;
+	char	   *reason = with_advice(job, text);
 
+	stop_feed(job->lane, reason);
 	if (run->error == NULL)
 		run->error = MemoryContextStrdup(run->cxt,
-										 advice ? psprintf("%s %s", text, advice) : text);
-	strlcpy(run->store->trouble, run->error, sizeof(run->store->trouble));
+										 psprintf("feed \"%s\" was paused: %s",
+												  job->lane->feed->name, reason));
+	strlcpy(run->store->trouble, reason, sizeof(run->store->trouble));
 }
 
 /* Every item goes back to where it came from; nothing is recorded. */
@@ -215,7 +228,7 @@ decide_by_verdict(BcdJob *job, BcdVerdict verdict)
 		return;
 	text = reply_text(job, first_item(job));
 	if (verdict == BCD_STOP_FEED)
-		stop_feed(job, text);
+		stop_feed(job->lane, with_advice(job, text));
 	if (verdict == BCD_STOP_STORE)
 		stop_store(job, text);
 	if (verdict == BCD_STOP_FEED || verdict == BCD_STOP_STORE)
@@ -223,6 +236,8 @@ decide_by_verdict(BcdJob *job, BcdVerdict verdict)
 		decide_again(job);
 		return;
 	}
+	if (verdict == BCD_TOO_LARGE && job->nitems > 1)
+		bcd_batch_too_large(job->lane, job->stage, job->nitems);
 	if (verdict != BCD_TROUBLE && split(job, (job->nitems + 1) / 2))
 		return;
 	dlist_foreach(iter, &job->items)
@@ -240,15 +255,19 @@ decide_by_verdict(BcdJob *job, BcdVerdict verdict)
 	}
 }
 
-/* A job of no items (a page, a tree) that failed fails the run, sooner or later. */
+/*
+ * A job of no items (a page, a tree, a probe) failed: it is planned again,
+ * but not for ever.  The run ends then; its rows stay pending.
+ */
 static void
 extra_failed(BcdJob *job, BcdVerdict verdict)
 {
 	BcdRun	   *run = job->run;
+	BcdLane    *lane = job->lane;
 	BcdHttpRequest *r = job->request;
 	StringInfoData text;
 
-	if (verdict == BCD_AGAIN)
+	if (verdict == BCD_AGAIN || (job->probe && r->fate == BCD_HTTP_REPLIED && verdict != BCD_TROUBLE))
 		return;
 	initStringInfo(&text);
 	if (r->fate == BCD_HTTP_REPLIED)
@@ -258,12 +277,16 @@ extra_failed(BcdJob *job, BcdVerdict verdict)
 	if (verdict == BCD_STOP_STORE)
 		stop_store(job, text.data);
 	else if (verdict == BCD_STOP_FEED)
-		stop_feed(job, text.data);
-	else if (verdict == BCD_TROUBLE && ++job->lane->troubles < run->store->options->max_attempts)
-		run->wake_at = bcd_now_ms() +
-			bcd_retry_backoff_ms(job->lane->troubles, false, bcd_random());
+		stop_feed(lane, with_advice(job, text.data));
+	else if (verdict == BCD_TROUBLE && lane->troubles + 1 < run->store->options->max_attempts)
+	{
+		lane->troubled = true;
+		run->wake_at = bcd_now_ms() + bcd_retry_backoff_ms(lane->troubles + 1, false, bcd_random());
+		strlcpy(run->store->trouble, text.data, sizeof(run->store->trouble));
+	}
 	else if (run->error == NULL)
-		run->error = MemoryContextStrdup(run->cxt, text.data);
+		run->error = MemoryContextStrdup(run->cxt,
+										 psprintf("the store does not answer: %s", text.data));
 }
 
 /* The data of a reply as a list: the API answers one record bare or in an array. */
@@ -548,6 +571,16 @@ settle_in_transaction(BcdJob *job)
 	return done;
 }
 
+/* After the commit: failures of jobs of no items are counted in a row. */
+static void
+note_extra(BcdLane *lane)
+{
+	lane->troubles = lane->troubled ? lane->troubles + 1 : 0;
+	if (!lane->troubled && lane->run->error == NULL)
+		lane->run->store->trouble[0] = '\0';
+	lane->troubled = false;
+}
+
 /*
  * Settles a job whose reply is there, or leaves it in the run's list to be
  * settled later.
@@ -567,6 +600,8 @@ bcd_settle(BcdJob *job)
 	}
 	if (job->taken)
 		job->taken(job);
+	if (job->nitems == 0)
+		note_extra(lane);
 	move_items(job);
 	lane->flying[job->stage]--;
 	lane->in_flight--;

@@ -141,6 +141,9 @@ add_lane(BcdRun *run, const char *feed_name)
 		run->error = MemoryContextStrdup(run->cxt,
 										 psprintf("feed \"%s\" is paused: %s", feed_name,
 												  reason ? reason : "no reason is given"));
+	else if (paused && !feed->paused && run->complaint == NULL)
+		run->complaint = MemoryContextStrdup(run->cxt,
+											 psprintf("feed \"%s\" was paused: %s", feed_name, reason));
 }
 
 static int

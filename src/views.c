@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 
 #include "args.h"
+#include "attempt.h"
 #include "bcdelta.h"
 #include "calls.h"
 #include "compat.h"
@@ -265,28 +266,50 @@ look_at_references(const BcdFeed *feed, StringInfo troubles)
 	add_trouble(troubles, trouble);
 }
 
+typedef struct Inspection
+{
+	char	   *feed;
+	StringInfoData troubles;
+} Inspection;
+
+/* Looks at a feed from all sides. */
+static void
+inspect(void *arg)
+{
+	Inspection *inspection = arg;
+	StringInfo	troubles = &inspection->troubles;
+	BcdFeed    *feed = bcd_feed_read(inspection->feed, true);
+	Oid			owner;
+
+	if (feed == NULL)
+		return;
+	look_at_home(feed, troubles);
+	owner = look_at_owner(feed, troubles);
+	look_at_server(feed, owner, troubles);
+	if (look_at_source(feed, troubles))
+		add_trouble(troubles, bcd_triggers_trouble(feed));
+	look_at_references(feed, troubles);
+	bcd_feed_free(feed);
+}
+
 /*
  * bcdelta.feed_trouble(feed): in words what keeps the feed from capturing or
  * pushing; null when nothing does.
+ *
+ * An error is a trouble too: the view shows it, with those of other feeds.
  */
 Datum
 bcdelta_feed_trouble(PG_FUNCTION_ARGS)
 {
-	BcdFeed    *feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), true);
-	StringInfoData troubles;
-	Oid			owner;
+	Inspection	inspection;
+	ErrorData  *error;
 
-	if (feed == NULL)
+	inspection.feed = bcd_arg_text(fcinfo, 0);
+	initStringInfo(&inspection.troubles);
+	error = bcd_attempt(inspect, &inspection);
+	if (error)
+		add_trouble(&inspection.troubles, error->message);
+	if (inspection.troubles.len == 0)
 		PG_RETURN_NULL();
-	initStringInfo(&troubles);
-	look_at_home(feed, &troubles);
-	owner = look_at_owner(feed, &troubles);
-	look_at_server(feed, owner, &troubles);
-	if (look_at_source(feed, &troubles))
-		add_trouble(&troubles, bcd_triggers_trouble(feed));
-	look_at_references(feed, &troubles);
-	bcd_feed_free(feed);
-	if (troubles.len == 0)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(troubles.data));
+	PG_RETURN_TEXT_P(cstring_to_text(inspection.troubles.data));
 }

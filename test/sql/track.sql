@@ -146,7 +146,9 @@ SELECT bcdelta.untrack('nope');
 
 -- triggers that went away are made again
 SELECT bcdelta.feed_trouble('makers');
-SELECT format('DROP TRIGGER bcdelta_%s_update ON makers', feed_id) FROM bcdelta.feed WHERE feed = 'makers' \gexec
+DO $$ BEGIN
+	EXECUTE (SELECT format('DROP TRIGGER bcdelta_%s_update ON makers', feed_id) FROM bcdelta.feed WHERE feed = 'makers');
+END $$;
 SELECT regexp_replace(bcdelta.feed_trouble('makers'), 'bcdelta_\d+', 'bcdelta_N');
 SELECT bcdelta.resume('makers');
 SELECT bcdelta.feed_trouble('makers');
