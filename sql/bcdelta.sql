@@ -39,7 +39,8 @@ CREATE TABLE bcdelta.feed (
 	paused_reason text,
 	feed_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
 	home text NOT NULL,
-	tracked_at timestamptz NOT NULL DEFAULT now()
+	tracked_at timestamptz NOT NULL DEFAULT now(),
+	resumed_at timestamptz
 );
 COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table feeding one resource of one store';
 COMMENT ON COLUMN bcdelta.feed.fields IS 'API field -> SQL expression over the source row';
@@ -47,6 +48,7 @@ COMMENT ON COLUMN bcdelta.feed.owner IS 'the role that called track(); the expre
 COMMENT ON COLUMN bcdelta.feed.state IS 'active or paused; a paused feed captures changes and pushes none';
 COMMENT ON COLUMN bcdelta.feed.paused_reason IS 'why the feed is paused, and what to do';
 COMMENT ON COLUMN bcdelta.feed.feed_id IS 'what triggers and captured changes carry instead of the name';
+COMMENT ON COLUMN bcdelta.feed.resumed_at IS 'when a person last said resume(): the fuse max_changes lets older changes through';
 COMMENT ON COLUMN bcdelta.feed.home IS 'the cluster and database that may push this feed; a restored copy differs and stays paused';
 
 CREATE TABLE bcdelta.change (
@@ -414,3 +416,19 @@ FROM bcdelta.worker_progress() AS w
 JOIN bcdelta.run AS r USING (run_id);
 COMMENT ON VIEW bcdelta.progress IS
 'one row per active run: rows done and in all, rows per second, time left';
+
+COMMENT ON COLUMN bcdelta.status.trouble IS 'what keeps the feed from capturing or pushing, or its store from answering; null: nothing';
+COMMENT ON COLUMN bcdelta.status.changes IS 'captured changes that are not folded into bcdelta.pending yet';
+COMMENT ON COLUMN bcdelta.status.linked IS 'source rows that are in the store';
+COMMENT ON COLUMN bcdelta.status.oldest_pending IS 'when the oldest change that is not in the store was made';
+COMMENT ON COLUMN bcdelta.status.quota IS 'requests that the store allows in a window; null: not known, or no limit';
+COMMENT ON COLUMN bcdelta.status.quota_left IS 'requests left in the present window, other apps'' use included';
+COMMENT ON COLUMN bcdelta.status.store_blocked_until IS 'no request is made before this time: the store asked for it, or it fails';
+COMMENT ON COLUMN bcdelta.status.worker IS 'running, or in words why no worker serves this database';
+
+COMMENT ON COLUMN bcdelta.progress.phase IS 'what the run is at: its kind and the feed, or what it waits for';
+COMMENT ON COLUMN bcdelta.progress.done IS 'rows that are finished, whatever came of them';
+COMMENT ON COLUMN bcdelta.progress.total IS 'rows in all, as far as they are known';
+COMMENT ON COLUMN bcdelta.progress.rate IS 'rows per second in the present phase';
+COMMENT ON COLUMN bcdelta.progress.eta IS 'time until the last row at this rate';
+COMMENT ON COLUMN bcdelta.progress.in_flight IS 'requests under way';

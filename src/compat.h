@@ -23,6 +23,15 @@
 #define bcd_raw_parser(text)	raw_parser(text)
 #endif
 
+/* 14: these return the number of bytes written */
+#if PG_VERSION_NUM >= 140000
+#define bcd_ltoa(value, text)	pg_ltoa(value, text)
+#define bcd_lltoa(value, text)	pg_lltoa(value, text)
+#else
+#define bcd_ltoa(value, text)	(pg_ltoa(value, text), strlen(text))
+#define bcd_lltoa(value, text)	(pg_lltoa(value, text), strlen(text))
+#endif
+
 /* 14: numerics may be infinite */
 #if PG_VERSION_NUM < 140000
 #define numeric_is_inf(n)	false

@@ -76,6 +76,9 @@ typedef enum BcdPendingAction
 	BCD_PENDING_READY
 } BcdPendingAction;
 
+/* Items of a lane in memory */
+#define BCD_LANE_ITEMS	1000
+
 /* What is to become of an item; written by the readers of replies */
 typedef struct BcdDecision
 {
@@ -110,7 +113,8 @@ typedef struct BcdItem
 	bool		looked_up;		/* in this claim: it is not in the store */
 	char	   *waits_feed;		/* of a deferred item */
 	char	   *waits_key;
-	bool		rechecked;		/* the record of a row that is gone is its own */
+	bool		rechecked;		/* its row is gone, the record is about to be
+								 * hidden or removed */
 	bool		clashed;		/* a create met a duplicate: looked up again */
 	char	   *duplicate;		/* and what the store said of it */
 	BcdDecision decision;
@@ -130,7 +134,7 @@ typedef struct BcdLane
 	int			flying[BCD_STAGES]; /* jobs in flight or unsettled, by stage */
 	int			in_flight;		/* their sum */
 	int			items;			/* items queued and in flight */
-	int			rechecked;		/* those about to be hidden or removed */
+	int			rechecked;		/* those that are so */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
 	bool		freed;			/* a link was made that deferred rows waited for */
@@ -219,7 +223,8 @@ struct BcdRun
 	bool		cancelled;
 	int64		cancel_deadline;
 	char	   *error;			/* the run has failed: it ends now */
-	char	   *complaint;		/* a feed was paused: it ends as failed */
+	char	   *complaint;		/* a feed was stopped: it ends as failed */
+	bool		gave_up;		/* outcomes of requests could not be recorded */
 	BcdRunCounts counts;
 	int			in_flight;		/* jobs */
 	dlist_head	jobs;			/* whose requests are under way */
@@ -245,6 +250,7 @@ typedef struct BcdJob
 	BcdHttpRequest *request;
 	cJSON	   *reply;
 	int64		settle_at;		/* monotonic ms: not before, after a failure */
+	int			settle_failures;
 } BcdJob;
 
 /* A store that the worker talks to; lives as long as the worker */
@@ -256,6 +262,7 @@ typedef struct BcdStore
 	MemoryContext cxt;
 	BcdQuota	quota;
 	BcdRun	   *run;			/* the one active run */
+	int			lock_failures;	/* starts of a run that met a locked source */
 	/* largest batches it takes, where it refused larger ones; by resource */
 	int			batch[BCD_MAX_RESOURCES][BCD_STAGES];
 	char		trouble[BCD_NAME_BYTES];
@@ -289,6 +296,7 @@ extern void bcd_item_free(BcdLane *lane, BcdItem *item);
 extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern void bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);
+extern void bcd_item_wants_record(BcdLane *lane, BcdItem *item);
 extern void bcd_item_wants_write(BcdLane *lane, BcdItem *item);
 extern void bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link);
 extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);

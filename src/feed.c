@@ -50,16 +50,6 @@ on_delete_from(const char *text)
 	return strcmp(text, "hide") == 0 ? BCD_DELETE_HIDE : BCD_DELETE_IGNORE;
 }
 
-/* An integer of the feed's options, or 0. */
-static int64
-integer_option(Jsonb *options, const char *name)
-{
-	JsonbValue *v = getKeyJsonValueFromContainer(&options->root, name, strlen(name), NULL);
-
-	return v && v->type == jbvNumeric ?
-		DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(v->val.numeric))) : 0;
-}
-
 /* Takes the mapping apart; unknown API fields are an error. */
 static void
 read_fields(BcdFeed *feed, Jsonb *fields)
@@ -145,7 +135,8 @@ bcd_feed_read(const char *name, bool missing_ok)
 					 errmsg("feed \"%s\": unknown resource \"%s\"", feed->name, resource)));
 		read_fields(feed, DatumGetJsonbPCopy(bcd_column_datum(0, 6, &isnull)));
 		feed->on_delete = on_delete_from(bcd_column_text(0, 7));
-		feed->tree_id = integer_option(DatumGetJsonbPCopy(bcd_column_datum(0, 8, &isnull)), "tree_id");
+		bcd_feed_options(DatumGetJsonbPCopy(bcd_column_datum(0, 8, &isnull)), feed->resource,
+						 &feed->options);
 		feed->owner_name = bcd_column_text(0, 9);
 		feed->paused = strcmp(bcd_column_text(0, 10), "paused") == 0;
 		feed->paused_reason = bcd_column_text(0, 11);

@@ -9,6 +9,7 @@
 #include "utils/jsonb.h"
 #include "utils/relcache.h"
 
+#include "feedoptions.h"
 #include "resource.h"
 
 typedef enum BcdOnDelete
@@ -54,7 +55,7 @@ typedef struct BcdFeed
 	int			nfields;
 	BcdFeedField *fields;
 	BcdOnDelete on_delete;
-	int64		tree_id;		/* option tree_id; 0: the store's default */
+	BcdFeedOptions options;
 	Oid			owner;			/* valid after bcd_feed_load() */
 	char	   *owner_name;
 	Datum		key_names;		/* name[] */
@@ -97,6 +98,7 @@ extern char *bcd_key_condition(const BcdFeed *feed);
 extern char *bcd_home(void);
 
 /* one row: row.c */
+extern void bcd_feed_lock(const BcdFeed *feed);
 extern void bcd_feed_prepare(BcdFeed *feed);
 extern char *bcd_feed_select(const BcdFeed *feed);
 extern int64 bcd_feed_count(BcdFeed *feed);

@@ -11,7 +11,7 @@
 #include "queue.h"
 #include "results.h"
 
-/* An item for a key, not yet in a queue. */
+/* An item for a key, fresh: it is in a queue once its claim is committed. */
 BcdItem *
 bcd_item_create(BcdLane *lane, const char *key)
 {
@@ -22,6 +22,7 @@ bcd_item_create(BcdLane *lane, const char *key)
 	item->key = MemoryContextStrdup(cxt, key);
 	item->group = INT_MAX;
 	lane->items++;
+	dlist_push_tail(&lane->fresh, &item->node);
 	return item;
 }
 
@@ -30,6 +31,7 @@ void
 bcd_item_free(BcdLane *lane, BcdItem *item)
 {
 	lane->items--;
+	lane->rechecked -= item->rechecked;
 	MemoryContextDelete(item->cxt);
 }
 
@@ -112,6 +114,28 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
 	d->outcome = BCD_NO_OUTCOME;
 	d->link = BCD_LINK_KEEP;
 	d->pending = BCD_PENDING_KEEP;
+}
+
+/*
+ * Decides what an item without a link needs: to be looked up, and created if
+ * it is not found.
+ */
+void
+bcd_item_wants_record(BcdLane *lane, BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	char	   *missing = bcd_payload_missing(lane->feed->resource, item->wanted);
+
+	if (missing)
+		bcd_decide_failed(item, BCD_INVALID,
+						  psprintf("%s: the row has no value, and the API requires one for a new record",
+								   missing));
+	else
+	{
+		bcd_decide_stage(item, BCD_LOOKUP);
+		bcd_natural_key(lane, item);
+	}
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -221,6 +245,11 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		return;
 	}
 	item->attempts += d.attempted;
+	if (stage == BCD_RECHECK)
+	{
+		item->rechecked = true;
+		lane->rechecked++;
+	}
 	if (d.clashes)
 	{
 		item->clashed = true;

@@ -17,6 +17,7 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 
+#include "compat.h"
 #include "keytext.h"
 
 /* Enough for the digits of a bigint */
@@ -159,9 +160,9 @@ append_integer(int64 value, bool quoted, StringInfo out)
 	if (quoted)
 		out->data[out->len++] = '"';
 	if (value >= PG_INT32_MIN && value <= PG_INT32_MAX)
-		out->len += pg_ltoa((int32) value, out->data + out->len);
+		out->len += bcd_ltoa((int32) value, out->data + out->len);
 	else
-		out->len += pg_lltoa(value, out->data + out->len);
+		out->len += bcd_lltoa(value, out->data + out->len);
 	if (quoted)
 		out->data[out->len++] = '"';
 	out->data[out->len] = '\0';

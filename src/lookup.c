@@ -26,7 +26,10 @@
 /* Rows of a lane that are looked up one by one before the list is read */
 #define SINGLE_LOOKUPS	5
 
-/* The store's list: natural key and scope, in lower case -> id */
+/*
+ * The store's list: natural key and scope -> id, once as it is written and
+ * once in lower case, for those that are not found as they are written.
+ */
 typedef struct BcdIndex
 {
 	MemoryContext cxt;
@@ -151,11 +154,12 @@ single_job(BcdLane *lane)
 	return job;
 }
 
-/* Key of the index: scope, natural key folded; cut like a name that long. */
+/* Key of the index: scope, natural key; cut like a name that long. */
 static void
-index_key(char *out, int64 scope, const char *natural)
+index_key(char *out, int64 scope, const char *natural, bool fold)
 {
-	char	   *key = psprintf(INT64_FORMAT " %s", scope, folded(natural));
+	char	   *key = psprintf(INT64_FORMAT "%c%s", scope, fold ? '~' : '=',
+							   fold ? folded(natural) : natural);
 
 	memset(out, 0, sizeof(((IndexEntry *) 0)->key));
 	strlcpy(out, key, sizeof(((IndexEntry *) 0)->key));
@@ -183,6 +187,38 @@ bcd_index_free(BcdLane *lane)
 	if (lane->index)
 		MemoryContextDelete(lane->index->cxt);
 	lane->index = NULL;
+	lane->lookups = 0;
+}
+
+/* The first record of a name is taken. */
+static void
+index_enter(BcdLane *lane, int64 scope, const char *natural, int64 store_id, bool fold)
+{
+	IndexEntry	entry;
+	IndexEntry *found;
+	bool		exists;
+
+	index_key(entry.key, scope, natural, fold);
+	found = hash_search(lane->index->ids, entry.key, HASH_ENTER, &exists);
+	if (!exists)
+		found->store_id = store_id;
+}
+
+/* The id of a record, 0: there is none. */
+static int64
+index_find(BcdLane *lane, int64 scope, const char *natural)
+{
+	IndexEntry	entry;
+	IndexEntry *found;
+
+	index_key(entry.key, scope, natural, false);
+	found = hash_search(lane->index->ids, entry.key, HASH_FIND, NULL);
+	if (found == NULL)
+	{
+		index_key(entry.key, scope, natural, true);
+		found = hash_search(lane->index->ids, entry.key, HASH_FIND, NULL);
+	}
+	return found ? found->store_id : 0;
 }
 
 static void
@@ -206,20 +242,16 @@ read_page(BcdJob *job, const cJSON *reply)
 	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
 	{
 		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
-		IndexEntry	entry;
-		IndexEntry *found;
 		int64		id;
 		int64		scope = 0;
-		bool		exists;
 
 		if (!cJSON_IsString(name) ||
 			!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->id), &id))
 			continue;
 		if (r->scope)
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope);
-		index_key(entry.key, scope, name->valuestring);
-		found = hash_search(lane->index->ids, entry.key, HASH_ENTER, &exists);
-		found->store_id = id;
+		index_enter(lane, scope, name->valuestring, id, false);
+		index_enter(lane, scope, name->valuestring, id, true);
 	}
 	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
 	job->found[0] = pages;
@@ -272,12 +304,10 @@ read_index(BcdJob *job, const cJSON *reply)
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		IndexEntry	entry;
-		IndexEntry *found;
 
-		index_key(entry.key, scope_of(lane, item), item->natural);
-		found = hash_search(lane->index->ids, entry.key, HASH_FIND, NULL);
-		job->run->kind->decide_lookup(lane, item, found ? found->store_id : 0, NULL);
+		job->run->kind->decide_lookup(lane, item,
+									  index_find(lane, scope_of(lane, item), item->natural),
+									  NULL);
 	}
 }
 
@@ -287,7 +317,8 @@ index_job(BcdLane *lane)
 	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, NULL, NULL, NULL);
 
 	job->read = read_index;
-	while (job->nitems < BCD_PAGE_LIMIT && lane->queued[BCD_LOOKUP] > 0)
+	while (job->nitems < BCD_PAGE_LIMIT && lane->queued[BCD_LOOKUP] > 0 &&
+		   !dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP])->clashed)
 		bcd_job_take(job, bcd_item_pop(lane, BCD_LOOKUP));
 	return job;
 }
@@ -304,8 +335,8 @@ bcd_plan_lookup(BcdLane *lane)
 	if (r->needs_tree && lane->tree_id == 0)
 		return tree_job(lane);
 	first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
-	/* the list may be older than a request whose outcome is not known */
-	if (first->clashed || first->attempts > 0)
+	/* the index is older than the duplicate that a create has met */
+	if (first->clashed && !listable(lane, first))
 		return single_job(lane);
 	if (r->small && lane->index == NULL &&
 		lane->lookups + lane->queued[BCD_LOOKUP] > SINGLE_LOOKUPS)

@@ -18,6 +18,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "payload.h"
 
 /* Longest piece of a value that a message quotes */
@@ -315,7 +316,8 @@ differs_from_known(const char *name, JsonbValue *value, void *known)
  * The fields to send so that a record known to hold "known" (NULL: nothing is
  * known) becomes "wanted".
  *
- * A record that we hid and whose source row is back is shown again.
+ * A record that we hid, or may have hidden (null), and whose source row is
+ * back is shown again.
  */
 Jsonb *
 bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
@@ -327,8 +329,10 @@ bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 		return wanted;
 	changes = filtered(wanted, differs_from_known, known);
 	if (resource->hidden_by && !field_value(wanted, resource->hidden_by, &v) &&
-		field_value(known, resource->hidden_by, &v) && v.type == jbvBool && !v.val.boolean)
+		field_value(known, resource->hidden_by, &v) &&
+		(v.type == jbvNull || (v.type == jbvBool && !v.val.boolean)))
 	{
+		v.type = jbvBool;
 		v.val.boolean = true;
 		changes = bcd_payload_set(changes, resource->hidden_by, &v);
 	}

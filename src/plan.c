@@ -67,7 +67,8 @@ bcd_plan_flushes(BcdLane *lane)
 {
 	return lane->exhausted &&
 		lane->queued[BCD_LOOKUP] == 0 && lane->flying[BCD_LOOKUP] == 0 &&
-		lane->queued[BCD_READ] == 0 && lane->flying[BCD_READ] == 0;
+		lane->queued[BCD_READ] == 0 && lane->flying[BCD_READ] == 0 &&
+		lane->queued[BCD_RECHECK] == 0 && lane->flying[BCD_RECHECK] == 0;
 }
 
 /* The largest batch that the store has not refused as too large. */
@@ -273,6 +274,36 @@ remove_job(BcdLane *lane)
 	return job;
 }
 
+static void
+read_recheck(BcdJob *job, const cJSON *reply)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+		job->run->kind->decide_recheck(job->lane, dlist_container(BcdItem, node, iter.cur));
+}
+
+/*
+ * Rows that are gone come last, when the others have found their records,
+ * or when there is no room for any others.  Makes no request.
+ */
+static BcdJob *
+recheck_job(BcdLane *lane)
+{
+	BcdJob	   *job;
+
+	if (lane->queued[BCD_RECHECK] == 0 ||
+		lane->queued[BCD_LOOKUP] > 0 || lane->flying[BCD_LOOKUP] > 0 ||
+		lane->queued[BCD_READ] > 0 || lane->flying[BCD_READ] > 0 ||
+		(!lane->exhausted && lane->items < BCD_LANE_ITEMS))
+		return NULL;
+	job = bcd_job_create(lane, BCD_RECHECK, NULL, NULL, NULL);
+	job->read = read_recheck;
+	while (job->nitems < BCD_PAGE_LIMIT && lane->queued[BCD_RECHECK] > 0)
+		bcd_job_take(job, bcd_item_pop(lane, BCD_RECHECK));
+	return job;
+}
+
 /* include_fields with what the mapping sends and the natural key. */
 void
 bcd_append_fields(StringInfo url, const BcdFeed *feed)
@@ -363,6 +394,8 @@ bcd_plan_next(BcdLane *lane)
 	}
 	if (job == NULL)
 		job = read_job(lane);
+	if (job == NULL)
+		job = recheck_job(lane);
 	if (job == NULL)
 		job = write_job(lane, BCD_UPDATE, &r->update, append_update);
 	if (job == NULL)

@@ -237,8 +237,8 @@ preview_create(const BcdFeed *feed, Jsonb *wanted, Preview *p)
 	{
 		p->body = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(wanted),
 													 CStringGetTextDatum(r->scope)));
-		if (feed->tree_id != 0)
-			p->body = with_number(p->body, r->needs_tree, feed->tree_id);
+		if (feed->options.tree_id != 0)
+			p->body = with_number(p->body, r->needs_tree, feed->options.tree_id);
 	}
 }
 

@@ -9,39 +9,85 @@
 
 #include "db.h"
 #include "engine.h"
+#include "fold.h"
 #include "payload.h"
 #include "queue.h"
 
-/* The source row is gone. */
+/* A row that finds a record which is about to go comes back so much later */
+#define RECORD_GOES_MS	1000
+
+/* The item goes back to the queue: it is not the time for it. */
+static void
+decide_later(BcdItem *item)
+{
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	item->decision.pending = BCD_PENDING_READY;
+}
+
+/* The source row is gone.  What that means is seen when all others are found. */
 static void
 decide_missing(BcdLane *lane, BcdItem *item)
 {
 	const BcdFeed *feed = lane->feed;
 	const char *hidden_by = feed->resource->hidden_by;
+	char	   *shown = hidden_by ? bcd_payload_text(item->known, hidden_by) : NULL;
 
 	if (item->store_id == 0)
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 	else if (feed->on_delete == BCD_DELETE_DELETE)
-		bcd_decide_stage(item, BCD_REMOVE);
+		bcd_decide_stage(item, BCD_RECHECK);
 	else if (feed->on_delete == BCD_DELETE_HIDE && hidden_by)
 	{
-		JsonbValue	no;
-		char	   *shown = bcd_payload_text(item->known, hidden_by);
-
 		if (shown && strcmp(shown, "false") == 0)
-		{
 			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-			return;
-		}
-		no.type = jbvBool;
-		no.val.boolean = false;
-		item->body = bcd_payload_set(NULL, hidden_by, &no);
-		bcd_decide_stage(item, BCD_UPDATE);
+		else
+			bcd_decide_stage(item, BCD_RECHECK);
 	}
 	else
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		item->decision.error = "the source row is gone; on_delete is ignore";
+	}
+}
+
+/*
+ * The rows that are there have been looked up by now.  Is the record still
+ * the missing row's own?  Not if a new row has its natural key, or if the row
+ * has only got another key.
+ */
+static void
+push_recheck(BcdLane *lane, BcdItem *item)
+{
+	const BcdFeed *feed = lane->feed;
+	char	   *owner;
+	JsonbValue	no;
+
+	bcd_feed_lock(feed);
+	if (bcd_feed_exists(lane->feed, item->key) || bcd_fold_is_moving(feed->feed_id, item->key))
+	{
+		decide_later(item);
+		return;
+	}
+	owner = bcd_queue_linked_key(feed->name, item->store_id);
+	if (owner == NULL || strcmp(owner, item->key) != 0)
+	{
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		item->decision.error = MemoryContextStrdup(item->cxt,
+												   owner ? psprintf("the source row is gone; its record is now that of row %s", owner) :
+												   "the source row is gone, and so is its link");
+	}
+	else if (feed->on_delete == BCD_DELETE_DELETE)
+		bcd_decide_stage(item, BCD_REMOVE);
+	else
+	{
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+		no.type = jbvBool;
+		no.val.boolean = false;
+		item->body = bcd_payload_set(NULL, feed->resource->hidden_by, &no);
+		MemoryContextSwitchTo(old);
+		bcd_decide_stage(item, BCD_UPDATE);
+		item->decision.link = BCD_LINK_HIDING;
 	}
 }
 
@@ -62,23 +108,12 @@ refers_to_itself(BcdLane *lane, BcdItem *item, const BcdRow *row)
 static void
 decide_found(BcdLane *lane, BcdItem *item)
 {
-	char	   *missing;
-
 	if (item->store_id != 0)
-	{
 		bcd_item_wants_write(lane, item);
-		return;
-	}
-	missing = bcd_payload_missing(lane->feed->resource, item->wanted);
-	if (missing)
-		bcd_decide_failed(item, BCD_INVALID,
-						  psprintf("%s: the row has no value, and the API requires one for a new record",
-								   missing));
+	else if (bcd_fold_is_moving(lane->feed->feed_id, item->key))
+		decide_later(item);		/* its link is under another key */
 	else
-	{
-		bcd_decide_stage(item, BCD_LOOKUP);
-		bcd_natural_key(lane, item);
-	}
+		bcd_item_wants_record(lane, item);
 }
 
 /*
@@ -146,7 +181,14 @@ taken(BcdLane *lane, BcdItem *item, int64 store_id)
 
 	if (other == NULL || strcmp(other, item->key) == 0)
 		return false;
+	bcd_feed_lock(lane->feed);
 	bcd_feed_row(lane->feed, other, &row);
+	if (row.state == BCD_ROW_MISSING && lane->rechecked > 0)
+	{
+		/* it may be about to be removed */
+		bcd_decide_wait(item, RECORD_GOES_MS, "the record is that of a row which was deleted");
+		return true;
+	}
 	if (row.state == BCD_ROW_MISSING)
 		return false;
 	bcd_decide_failed(item, BCD_FAILED,
@@ -188,6 +230,8 @@ push_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 	item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
 	MemoryContextSwitchTo(old);
 	bcd_item_wants_write(lane, item);
+	/* found: from now on the record is this row's */
+	item->decision.link = BCD_LINK_PUT;
 }
 
 static void
@@ -206,6 +250,8 @@ push_read(BcdLane *lane, BcdItem *item, const cJSON *record)
 	item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
 	MemoryContextSwitchTo(old);
 	bcd_item_wants_write(lane, item);
+	/* found: from now on the record is this row's */
+	item->decision.link = BCD_LINK_PUT;
 }
 
 const BcdRunKind bcd_push_kind = {
@@ -215,4 +261,5 @@ const BcdRunKind bcd_push_kind = {
 	.claim = push_claim,
 	.decide_lookup = push_lookup,
 	.decide_read = push_read,
+	.decide_recheck = push_recheck,
 };

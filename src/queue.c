@@ -23,6 +23,13 @@
 #include "payload.h"
 #include "queue.h"
 
+static Datum
+text_or_null(const char *text, char *null)
+{
+	*null = text ? ' ' : 'n';
+	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
 /*
  * Claims in the order of keys, each time from the last key on: so no claim
  * steps over the dead index entries of those before it.  A feed that was
@@ -96,9 +103,23 @@ static BcdStatement put_link = {
 	" payload = excluded.payload, pushed_at = coalesce(excluded.pushed_at, link.pushed_at)",
 	5, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID}
 };
+
+/*
+ * That the record may be hidden by us is never forgotten: else it would not
+ * be shown again when its row comes back.  $3 is the resource's hidden_by.
+ */
+#define FORGOTTEN(hidden_by) \
+	"CASE WHEN payload -> " hidden_by " IN ('null', 'false')" \
+	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
+
 static BcdStatement forget_link = {
-	"UPDATE bcdelta.link SET payload = NULL WHERE feed = $1 AND key = $2",
-	2, {TEXTOID, TEXTOID}
+	"UPDATE bcdelta.link SET payload = " FORGOTTEN("$3") " WHERE feed = $1 AND key = $2",
+	3, {TEXTOID, TEXTOID, TEXTOID}
+};
+static BcdStatement hide_link = {
+	"UPDATE bcdelta.link SET payload = coalesce(payload, '{}') || pg_catalog.jsonb_build_object($3, NULL)"
+	" WHERE feed = $1 AND key = $2",
+	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 static BcdStatement remove_link = {
 	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2",
@@ -133,7 +154,12 @@ apply_link(BcdLane *lane, BcdItem *item, Datum *args)
 		case BCD_LINK_KEEP:
 			break;
 		case BCD_LINK_FORGET:
-			(void) bcd_execute(&forget_link, args, NULL);
+			args[2] = text_or_null(lane->feed->resource->hidden_by, &nulls[2]);
+			(void) bcd_execute(&forget_link, args, nulls);
+			break;
+		case BCD_LINK_HIDING:
+			args[2] = CStringGetTextDatum(lane->feed->resource->hidden_by);
+			(void) bcd_execute(&hide_link, args, NULL);
 			break;
 		case BCD_LINK_REMOVE:
 			(void) bcd_execute(&remove_link, args, NULL);
@@ -172,13 +198,6 @@ static BcdStatement put_back = {
 	" WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
 	8, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
 };
-
-static Datum
-text_or_null(const char *text, char *null)
-{
-	*null = text ? ' ' : 'n';
-	return text ? CStringGetTextDatum(text) : (Datum) 0;
-}
 
 static void
 put_pending_back(BcdItem *item, Datum *args, const char *state, int attempts)
@@ -254,13 +273,16 @@ bcd_queue_linked_key(const char *feed, int64 store_id)
 }
 
 static BcdStatement recover_links = {
-	"UPDATE bcdelta.link AS l SET payload = NULL FROM bcdelta.pending AS p"
-	" WHERE p.state = 'in_flight' AND l.feed = p.feed AND l.key = p.key",
-	0, {0}
+	"UPDATE bcdelta.link AS l SET payload = " FORGOTTEN("$3")
+	" FROM bcdelta.pending AS p, bcdelta.feed AS f"
+	" WHERE p.state = 'in_flight' AND ($1 IS NULL OR p.feed = ANY ($1))"
+	" AND l.feed = p.feed AND l.key = p.key AND f.feed = p.feed AND f.resource = $2",
+	3, {TEXTARRAYOID, TEXTOID, TEXTOID}
 };
 static BcdStatement recover_pending = {
-	"UPDATE bcdelta.pending SET state = 'ready', again = false WHERE state = 'in_flight'",
-	0, {0}
+	"UPDATE bcdelta.pending SET state = 'ready', again = false"
+	" WHERE state = 'in_flight' AND ($1 IS NULL OR feed = ANY ($1))",
+	1, {TEXTARRAYOID}
 };
 static BcdStatement drop_orphans = {
 	"DELETE FROM bcdelta.pending AS p"
@@ -268,13 +290,30 @@ static BcdStatement drop_orphans = {
 	0, {0}
 };
 
-/* When the worker starts: nothing is in flight any more. */
+static Datum feed_names(const BcdRun *run);
+
+/*
+ * What is marked as in flight is not: when the worker starts (run NULL: all),
+ * and before a run begins, should the rows come from a dump.
+ */
 void
-bcd_queue_recover(void)
+bcd_queue_recover(const BcdRun *run)
 {
-	(void) bcd_execute(&recover_links, NULL, NULL);
-	(void) bcd_execute(&recover_pending, NULL, NULL);
-	(void) bcd_execute(&drop_orphans, NULL, NULL);
+	Datum		args[3];
+	char		nulls[] = "   ";
+	int			i;
+
+	nulls[0] = run ? ' ' : 'n';
+	args[0] = run ? feed_names(run) : (Datum) 0;
+	for (i = 0; bcd_resource_nth(i); i++)
+	{
+		args[1] = CStringGetTextDatum(bcd_resource_nth(i)->name);
+		args[2] = text_or_null(bcd_resource_nth(i)->hidden_by, &nulls[2]);
+		(void) bcd_execute(&recover_links, args, nulls);
+	}
+	(void) bcd_execute(&recover_pending, args, nulls);
+	if (run == NULL)
+		(void) bcd_execute(&drop_orphans, NULL, NULL);
 }
 
 /* The names of a run's feeds as a text array. */
@@ -359,6 +398,26 @@ bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred)
 	(void) bcd_execute(&count_pending, &feeds, NULL);
 	*ready = bcd_column_int64(0, 1, NULL);
 	*deferred = bcd_column_int64(0, 2, NULL);
+}
+
+static BcdStatement count_fresh = {
+	"SELECT count(*) FROM ("
+	" SELECT FROM bcdelta.pending AS p JOIN bcdelta.feed AS f USING (feed)"
+	" WHERE p.feed = $1 AND p.state = 'ready'"
+	" AND p.changed_at > coalesce(f.resumed_at, '-infinity') LIMIT $2) AS fresh",
+	2, {TEXTOID, INT8OID}
+};
+
+/* Are more than limit rows of a feed ready that changed since its last resume? */
+bool
+bcd_queue_exceeds(const char *feed, int64 limit)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = Int64GetDatum(limit + 1);
+	(void) bcd_execute(&count_fresh, args, NULL);
+	return bcd_column_int64(0, 1, NULL) > limit;
 }
 
 static BcdStatement retry = {

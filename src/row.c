@@ -13,6 +13,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "nodes/execnodes.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -21,6 +22,7 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+#include "attempt.h"
 #include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
@@ -152,13 +154,15 @@ build_payload(BcdFeed *feed, BcdRow *row)
 static void
 read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 {
-	Datum	   *values = bcd_key_parse(feed, key);
+	Datum	   *values;
 	BcdRights	rights;
 	MemoryContext old;
 	int			rc;
 
 	bcd_become(&rights, feed->owner, true);
 	XactReadOnly = true;
+	/* a domain's checks are somebody else's code, too */
+	values = bcd_key_parse(feed, key);
 	if (feed->row_plan == NULL)
 		bcd_feed_prepare(feed);
 	rc = SPI_execute_plan(feed->row_plan, values, NULL, true, 1);
@@ -238,6 +242,19 @@ bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
 	reference.cxt = NULL;
 }
 
+/*
+ * Raises an error when somebody has locked the source against reading.  The
+ * worker has others to serve meanwhile, and comes back.
+ */
+void
+bcd_feed_lock(const BcdFeed *feed)
+{
+	if (!ConditionalLockRelationOid(feed->source, AccessShareLock))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("table %s is locked by another session", bcd_feed_from(feed))));
+}
+
 /* How many rows the source has. */
 int64
 bcd_feed_count(BcdFeed *feed)
@@ -252,17 +269,25 @@ bcd_feed_count(BcdFeed *feed)
 	return count;
 }
 
-/* Is the row of a key still in the source? */
-bool
-bcd_feed_exists(BcdFeed *feed, const char *key)
+typedef struct Existence
 {
-	Datum	   *values = bcd_key_parse(feed, key);
+	BcdFeed    *feed;
+	const char *key;
+	bool		found;
+} Existence;
+
+static void
+find_row(void *arg)
+{
+	Existence  *e = arg;
+	BcdFeed    *feed = e->feed;
+	Datum	   *values;
 	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
 	BcdRights	rights;
-	bool		found;
 	int			i;
 
 	bcd_become(&rights, feed->owner, true);
+	values = bcd_key_parse(feed, e->key);
 	if (feed->exists_plan == NULL)
 	{
 		for (i = 0; i < feed->nkeys; i++)
@@ -272,10 +297,24 @@ bcd_feed_exists(BcdFeed *feed, const char *key)
 		if (feed->exists_plan == NULL || SPI_keepplan(feed->exists_plan) != 0)
 			elog(ERROR, "could not prepare a look-up in feed \"%s\"", feed->name);
 	}
-	found = SPI_execute_plan(feed->exists_plan, values, NULL, true, 1) == SPI_OK_SELECT &&
+	e->found = SPI_execute_plan(feed->exists_plan, values, NULL, true, 1) == SPI_OK_SELECT &&
 		SPI_processed > 0;
 	bcd_become_again(&rights);
-	return found;
+}
+
+/*
+ * Is the row of a key still in the source?  A key that the columns' types do
+ * not take any more is nobody's.
+ */
+bool
+bcd_feed_exists(BcdFeed *feed, const char *key)
+{
+	Existence	e = {feed, key, false};
+	ErrorData  *error = bcd_attempt(find_row, &e);
+
+	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+		ReThrowError(error);
+	return error == NULL && e.found;
 }
 
 static BcdStatement select_link = {

@@ -28,8 +28,7 @@
 #include "queue.h"
 #include "results.h"
 
-/* Items of a lane in memory, and the claims that failed before it is paused */
-#define LANE_ITEMS			1000
+/* Claims that failed in a row, a second each, before a lane is given up */
 #define CLAIM_FAILURES		60
 
 /* Requests under way at a cancel may end by themselves for so long */
@@ -152,6 +151,8 @@ finish(BcdRun *run)
 	bcd_tx_begin();
 	if (run->kind->claims)
 	{
+		if (run->gave_up)
+			bcd_queue_recover(run);
 		bcd_queue_release(run);
 		bcd_queue_count(run, &ready, &deferred);
 		run->counts.deferred = deferred;
@@ -181,35 +182,48 @@ claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items
 	ListCell   *lc;
 
 	bcd_tx_begin();
+	bcd_feed_lock(lane->feed);
 	*items = run->kind->claim(run, lane, cxt);
 	foreach(lc, *items)
 		bcd_item_record(lane, lfirst(lc));
 	bcd_tx_commit();
 }
 
+/* Does such an error pass by itself? */
+static bool
+is_passing(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_SYSTEM_ERROR;
+}
+
 /*
  * A claim failed, through no row's fault: a lock, a mapping that broke while
- * the run went on, no disk space.  The lane is tried again in a second; when
- * that does not help, the feed is paused.
+ * the run went on, no disk space.  What passes by itself is tried again every
+ * second, for a while, and then left to another run; else the feed is paused.
  */
 static void
-claim_failed(BcdRun *run, BcdLane *lane, List *items)
+claim_failed(BcdRun *run, BcdLane *lane)
 {
 	ErrorData  *error = CopyErrorData();
-	ListCell   *lc;
-	bool		passing = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-	ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
-	ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_SYSTEM_ERROR;
 
 	bcd_tx_report_and_abort(psprintf("could not read rows of feed \"%s\"", lane->feed->name));
-	foreach(lc, items)
-		bcd_item_free(lane, lfirst(lc));
+	while (!dlist_is_empty(&lane->fresh))
+		bcd_item_free(lane, dlist_container(BcdItem, node, dlist_pop_head_node(&lane->fresh)));
 	run->wake_at = bcd_now_ms() + 1000;
-	if (++lane->failures < CLAIM_FAILURES && passing)
-		return;
-	bcd_tx_begin();
-	bcd_feed_pause(lane->feed->name, error->message);
-	bcd_tx_commit();
+	if (is_passing(error->sqlerrcode))
+	{
+		if (++lane->failures < CLAIM_FAILURES)
+			return;
+	}
+	else
+	{
+		bcd_tx_begin();
+		bcd_feed_pause(lane->feed->name, error->message);
+		bcd_tx_commit();
+	}
 	lane->stopped = true;
 	lane->stop_reason = MemoryContextStrdup(lane->cxt, error->message);
 }
@@ -219,7 +233,7 @@ static void
 refill(BcdRun *run, BcdLane *lane)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	List	   *volatile items = NIL;
+	List	   *items = NIL;
 	ListCell   *lc;
 	int64		began = bcd_now_ms();
 
@@ -227,15 +241,12 @@ refill(BcdRun *run, BcdLane *lane)
 		lane->claim_rows = CLAIM_ROWS;
 	PG_TRY();
 	{
-		List	   *claimed = NIL;
-
-		claim_in_transaction(run, lane, cxt, &claimed);
-		items = claimed;
+		claim_in_transaction(run, lane, cxt, &items);
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(cxt);
-		claim_failed(run, lane, items);
+		claim_failed(run, lane);
 		return;
 	}
 	PG_END_TRY();
@@ -249,6 +260,7 @@ refill(BcdRun *run, BcdLane *lane)
 		BcdItem    *item = lfirst(lc);
 
 		run->claimed++;
+		dlist_delete(&item->node);
 		if (lnext(items, lc) == NULL)
 			bcd_queue_claimed(lane, item->key);
 		bcd_item_move(lane, item, -1);
@@ -372,6 +384,8 @@ start_round(BcdRun *run)
 	{
 		run->lanes[i]->exhausted = false;
 		bcd_queue_claimed(run->lanes[i], NULL);
+		/* requests of unknown fate may have made records since it was read */
+		bcd_index_free(run->lanes[i]);
 	}
 }
 
@@ -384,7 +398,7 @@ advance(BcdRun *run, int64 now)
 
 	if (lane->stopped && run->complaint == NULL)
 		run->complaint = MemoryContextStrdup(run->cxt,
-											 psprintf("feed \"%s\" was paused: %s", lane->feed->name,
+											 psprintf("feed \"%s\" was stopped: %s", lane->feed->name,
 													  lane->stop_reason));
 	if (!lane->stopped &&
 		(lane->freed || (run->kind->lane_done && run->kind->lane_done(run, lane))))
@@ -472,11 +486,11 @@ bcd_run_step(BcdRun *run, int64 now)
 		empty_lane(lane);
 	else
 	{
-		while (!lane->exhausted && !lane->stopped && lane->items < LANE_ITEMS &&
+		while (!lane->exhausted && !lane->stopped && lane->items < BCD_LANE_ITEMS &&
 			   run->wake_at <= now && bcd_now_ms() - now <= CLAIM_MS)
 			refill(run, lane);
 		wait = dispatch(run, lane, now);
-		if (!lane->exhausted && !lane->stopped && lane->items < LANE_ITEMS)
+		if (!lane->exhausted && !lane->stopped && lane->items < BCD_LANE_ITEMS)
 			return Max(run->wake_at - now, 0);
 		if (lane->items > 0 || lane->in_flight > 0)
 			return dlist_is_empty(&run->unsettled) ? wait : Min(wait < 0 ? 1000 : wait, 1000);

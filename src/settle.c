@@ -145,12 +145,20 @@ decide_gone(BcdJob *job, BcdItem *item, char *text)
 		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
 	else if (job->stage == BCD_UPDATE && item->wanted == NULL)
 		bcd_decide_done(item, BCD_HIDDEN, BCD_LINK_REMOVE);
+	else if (job->stage == BCD_UPDATE && job->lane->feed->options.stale_fails)
+	{
+		decide_refused(job, item, psprintf("record " INT64_FORMAT " is not in the store any more",
+										   item->store_id));
+		item->decision.link = BCD_LINK_FORGET;
+	}
+	else if (job->stage == BCD_UPDATE && item->looked_up)
+		decide_trouble(job, item, text);	/* it was there a moment ago */
 	else if (job->stage == BCD_UPDATE)
 	{
 		/* the link is stale: whatever is there now, it is found by its key */
 		item->known = NULL;
 		item->store_id = 0;
-		bcd_decide_stage(item, BCD_LOOKUP);
+		bcd_item_wants_record(job->lane, item);
 		item->decision.link = BCD_LINK_REMOVE;
 	}
 	else

@@ -16,6 +16,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "compat.h"
 #include "libpq/pqsignal.h"

@@ -62,6 +62,21 @@ store_for(Oid serverid)
 	return store;
 }
 
+/* More rows than a day's trade explains: a person has to look first. */
+static void
+check_fuse(const BcdFeed *feed)
+{
+	int64		limit = feed->options.max_changes;
+
+	if (limit > 0 && bcd_queue_exceeds(feed->name, limit))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("more than " INT64_FORMAT " rows changed, the limit that the option max_changes sets",
+						limit),
+				 errhint("Look at bcdelta.pending; SELECT bcdelta.resume(%s) pushes them.",
+						 quote_literal_cstr(feed->name))));
+}
+
 /* A lane for a feed; raises an error when the feed is broken. */
 static BcdLane *
 lane_create(BcdRun *run, const char *feed_name)
@@ -76,15 +91,18 @@ lane_create(BcdRun *run, const char *feed_name)
 	lane->run = run;
 	lane->cxt = cxt;
 	lane->feed = bcd_feed_load(feed_name, false);
-	lane->tree_id = lane->feed->tree_id;
+	lane->tree_id = lane->feed->options.tree_id;
 	(void) bcd_store_check(lane->feed->server, lane->feed->owner);
 	lane->token = bcd_store_token(o->serverid, lane->feed->owner);
 	lane->target.token = lane->token;
 	lane->target.ca_file = o->ca_file;
 	lane->target.timeout_ms = o->timeout_ms;
 	lane->target.loopback = o->loopback;
+	dlist_init(&lane->fresh);
 	for (i = 0; i < BCD_STAGES; i++)
 		dlist_init(&lane->queue[i]);
+	if (run->kind->claims)
+		check_fuse(lane->feed);
 	bcd_become(&rights, lane->feed->owner, true);
 	bcd_feed_prepare(lane->feed);
 	bcd_become_again(&rights);
@@ -224,6 +242,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	fill_run(run, &request);
 	if (run->kind->claims)
 	{
+		bcd_queue_recover(run);
 		bcd_queue_count(run, &ready, &deferred);
 		run->progress.total = run->max_rows > 0 ? Min(ready, run->max_rows) : ready;
 	}

@@ -111,59 +111,13 @@ check_on_delete(const char *value, const BcdResource *resource)
 				 errhint("Use \"ignore\" or \"delete\".")));
 }
 
-/* tree_id: the id of a category tree */
-static void
-check_tree_id(const JsonbValue *value)
-{
-	Datum		zero = DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
-	Datum		most = DirectFunctionCall1(int8_numeric, Int64GetDatum(PG_INT32_MAX));
-	Datum		n;
-
-	if (value->type == jbvNumeric)
-	{
-		n = NumericGetDatum(value->val.numeric);
-		if (DatumGetBool(DirectFunctionCall2(numeric_gt, n, zero)) &&
-			DatumGetBool(DirectFunctionCall2(numeric_le, n, most)) &&
-			DatumGetBool(DirectFunctionCall2(numeric_eq, n,
-											 DirectFunctionCall1(numeric_floor, n))))
-			return;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for option \"tree_id\""),
-			 errdetail("It is the id of a category tree, a positive integer.")));
-}
-
-static void
-check_options(Jsonb *options, const BcdResource *resource)
-{
-	JsonbIterator *it = JsonbIteratorInit(&options->root);
-	JsonbIteratorToken token;
-	JsonbValue	v;
-	char	   *name = NULL;
-
-	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-	{
-		if (token == WJB_VALUE)
-			check_tree_id(&v);
-		if (token != WJB_KEY)
-			continue;
-		name = pnstrdup(v.val.string.val, v.val.string.len);
-		if (resource->needs_tree == NULL || strcmp(name, "tree_id") != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("unknown option \"%s\" for resource %s", name, resource->name),
-					 resource->needs_tree ? errhint("The options are: tree_id.") :
-					 errhint("There are no options for this resource.")));
-	}
-}
-
 /* Reads and checks what needs no look at the source. */
 static void
 read_arguments(FunctionCallInfo fcinfo, TrackArgs *args)
 {
 	static const char *const names[] = {"source", "server", "resource", NULL, NULL, NULL,
 	"capture", "on_delete", "on_conflict", "options"};
+	BcdFeedOptions options;
 	int			i;
 
 	for (i = 0; i < lengthof(names); i++)
@@ -184,7 +138,7 @@ read_arguments(FunctionCallInfo fcinfo, TrackArgs *args)
 	bcd_check_word(args->capture, "capture", captures);
 	check_on_delete(args->on_delete, args->resource);
 	check_on_conflict(args->on_conflict);
-	check_options(args->options, args->resource);
+	bcd_feed_options(args->options, args->resource, &options);
 }
 
 /*
@@ -378,7 +332,8 @@ static BcdStatement adopt_schedules = {
 };
 
 static BcdStatement resume_feed = {
-	"UPDATE bcdelta.feed SET state = 'active', paused_reason = NULL, home = $2 WHERE feed = $1",
+	"UPDATE bcdelta.feed SET state = 'active', paused_reason = NULL, home = $2,"
+	" resumed_at = clock_timestamp() WHERE feed = $1",
 	2, {TEXTOID, TEXTOID}
 };
 

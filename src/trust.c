@@ -45,6 +45,7 @@ CURLcode
 bcd_trust_apply(CURL *easy, const char *ca_file, char *error, size_t error_size)
 {
 	const char *bundle = system_bundle();
+	Bundle	   *joined;
 	CURLcode	rc = CURLE_OK;
 
 	if (bundle)
@@ -56,24 +57,24 @@ bcd_trust_apply(CURL *easy, const char *ca_file, char *error, size_t error_size)
 	if (ca_file == NULL || rc != CURLE_OK)
 		return rc;
 
+	joined = joined_bundle(ca_file);
+	if (joined == NULL)
+	{
+		snprintf(error, error_size, "could not read ca_file \"%s\": %s", ca_file,
+				 strerror(errno));
+		return CURLE_SSL_CACERT_BADFILE;
+	}
 #if LIBCURL_VERSION_NUM >= 0x074d00 /* 7.77 */
 	{
-		Bundle	   *joined = joined_bundle(ca_file);
 		struct curl_blob blob;
 
-		if (joined == NULL)
-		{
-			snprintf(error, error_size, "could not read ca_file \"%s\": %s", ca_file,
-					 strerror(errno));
-			return CURLE_SSL_CACERT_BADFILE;
-		}
 		blob.data = joined->pem;
 		blob.len = joined->len;
 		blob.flags = CURL_BLOB_COPY;	/* ours may be replaced meanwhile */
 		return curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
 	}
 #else
-	/* older: the directory of authorities beside the one file */
+	/* older: the directory of authorities beside the one file, which is there */
 	rc = curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(easy, CURLOPT_CAPATH, "/etc/ssl/certs");

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -156,7 +157,7 @@ recover(void)
 	if (exists)
 	{
 		bcd_pause_copies();
-		bcd_queue_recover();
+		bcd_queue_recover(NULL);
 		bcd_run_recover();
 		runs_requested = true;
 	}

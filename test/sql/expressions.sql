@@ -105,7 +105,7 @@ EXECUTE t ('{"brand_id": "(SELECT max(bcdelta.ref(''nobody'', s.place)) FROM pub
 SELECT bcdelta.track('items', 'shop', 'product', (:'f')::jsonb ||
 	'{"sku": "sku", "brand_id": "bcdelta.ref(''makers'', maker)", "related_products": "array_remove(ARRAY[bcdelta.ref(''items'', ids[1])], NULL)",
 	"cost_price": "doc -> ''cost''", "description": "doc ->> ''html''", "meta_keywords": "tags", "is_visible": "vis",
-	"preorder_release_date": "doc -> ''release''", "search_keywords": "upper(title)"}');
+	"preorder_release_date": "doc -> ''release''", "search_keywords": "lower(sku)"}');
 
 -- rows: exact numbers, odd texts, nulls left out, JSON nulls sent
 INSERT INTO items (id, sku, title, net, kg, vis, tags, doc) VALUES
@@ -116,7 +116,7 @@ SELECT key, action, body, error FROM bcdelta.preview('items');
 
 -- what the caller has in its search_path is not looked at
 CREATE SCHEMA mine;
-CREATE FUNCTION mine.upper(text) RETURNS text LANGUAGE sql AS $$ SELECT 'hijacked' $$;
+CREATE FUNCTION mine.lower(text) RETURNS text LANGUAGE sql AS $$ SELECT 'hijacked' $$;
 CREATE FUNCTION mine.not_equal(int, int) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
 CREATE OPERATOR mine.= (LEFTARG = int, RIGHTARG = int, FUNCTION = mine.not_equal);
 SET search_path = mine, public, pg_catalog;

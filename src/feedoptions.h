@@ -1,0 +1,22 @@
+/*
+ * feedoptions.h
+ *		The options argument of track().
+ */
+#ifndef BCD_FEEDOPTIONS_H
+#define BCD_FEEDOPTIONS_H
+
+#include "utils/jsonb.h"
+
+#include "resource.h"
+
+typedef struct BcdFeedOptions
+{
+	int64		tree_id;		/* for records without a parent; 0: the store's
+								 * default tree */
+	int64		max_changes;	/* more pending rows pause the feed; 0: no limit */
+	bool		stale_fails;	/* a record that is gone is not created again */
+} BcdFeedOptions;
+
+extern void bcd_feed_options(Jsonb *options, const BcdResource *resource, BcdFeedOptions *result);
+
+#endif							/* BCD_FEEDOPTIONS_H */
