@@ -150,6 +150,7 @@ replace_virtual_columns(Relation source, BcdWalk *w)
 	if (virtual == NULL)
 		return;
 	w->columns = bms_del_members(w->columns, virtual);
+	column = -1;
 	while ((column = bms_next_member(virtual, column)) >= 0)
 	{
 		Node	   *expression = bcd_virtual_expression(source, column);

@@ -21,6 +21,7 @@
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "pgstat.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -226,6 +227,19 @@ bcd_column_bool(uint64 row, int column)
 	return !null && DatumGetBool(value);
 }
 
+static Oid	extension = InvalidOid;
+
+/*
+ * From now on the worker's transactions begin with a lock on the extension.
+ * DROP EXTENSION takes that one first, too: so the two wait for each other
+ * only there, and never in a circle.
+ */
+void
+bcd_tx_use_extension(void)
+{
+	extension = get_extension_oid(BCD_EXTENSION, true);
+}
+
 /*
  * The worker's transactions.  Between bcd_tx_begin() and bcd_tx_commit()
  * there is a snapshot and SPI is connected; no request may be waited for.
@@ -235,6 +249,8 @@ bcd_tx_begin(void)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	if (OidIsValid(extension))
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

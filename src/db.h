@@ -47,6 +47,7 @@ extern int64 bcd_column_int64(uint64 row, int column, bool *isnull);
 extern bool bcd_column_bool(uint64 row, int column);
 extern Datum bcd_column_datum(uint64 row, int column, bool *isnull);
 
+extern void bcd_tx_use_extension(void);
 extern void bcd_tx_begin(void);
 extern void bcd_tx_commit(void);
 extern void bcd_tx_abort(void);

@@ -358,17 +358,16 @@ bcd_drain_leave(BcdDrain *drain, int i)
 {
 	BlockNumber block = ItemPointerGetBlockNumber(&drain->changes[i].tid);
 
-	drain->complete = false;
 	remove_doubt(block);
 	if (block < position.next)
 		add_doubt(block, block, InvalidTransactionId);
 }
 
 /*
- * Removes a change.  False when somebody else has removed it, or is about to:
- * then it must not be folded.
+ * Removes a change, which is then to be folded, unless somebody else has
+ * removed it or is about to.
  */
-bool
+BcdRemoval
 bcd_drain_remove(BcdDrain *drain, int i)
 {
 	TM_FailureData failure;
@@ -377,12 +376,12 @@ bcd_drain_remove(BcdDrain *drain, int i)
 						InvalidSnapshot, false, &failure, false))
 	{
 		case TM_Ok:
-			return true;
+			return BCD_REMOVED;
 		case TM_BeingModified:
 			bcd_drain_leave(drain, i);
-			return false;
+			return BCD_LEFT;
 		default:
-			return false;
+			return BCD_GONE;
 	}
 }
 

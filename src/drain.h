@@ -31,8 +31,15 @@ typedef struct BcdDrain
 								 * was taken out before */
 } BcdDrain;
 
+typedef enum BcdRemoval
+{
+	BCD_REMOVED,
+	BCD_LEFT,
+	BCD_GONE
+} BcdRemoval;
+
 extern BcdDrain *bcd_drain_read(long max_rows);
-extern bool bcd_drain_remove(BcdDrain *drain, int i);
+extern BcdRemoval bcd_drain_remove(BcdDrain *drain, int i);
 extern void bcd_drain_leave(BcdDrain *drain, int i);
 extern void bcd_drain_end(BcdDrain *drain);
 

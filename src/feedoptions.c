@@ -119,7 +119,7 @@ bcd_feed_options(Jsonb *options, const BcdResource *resource, BcdFeedOptions *re
 	{
 		if (token == WJB_KEY)
 			kind = find(pnstrdup(v.val.string.val, v.val.string.len), resource);
-		else if (token == WJB_VALUE)
+		else if (token == WJB_VALUE && kind != NULL)
 			set(kind, &v, result);
 	}
 }

@@ -248,31 +248,69 @@ feeds_of(const BcdDrain *drain)
 	return int4_array(values, n);
 }
 
-static void
+/* Runs a statement about the whole feed of a change. */
+static uint64
 fold_feed(BcdStatement *statement, const BcdChange *change)
 {
 	Datum		args[2];
 
 	args[0] = Int32GetDatum(change->feed_id);
 	args[1] = TimestampTzGetDatum(change->changed_at);
-	bcd_execute(statement, args, NULL);
+	return bcd_execute(statement, args, NULL);
+}
+
+/*
+ * Folds a change that is not of one row; false when it has to wait because
+ * somebody is about to pause or resume the feed.
+ */
+static bool
+fold_whole(const BcdChange *change)
+{
+	switch (change->op)
+	{
+		case BCD_OP_NO_KEY:
+			fold_feed(&mark_without_key, change);
+			return true;
+		case BCD_OP_ANY:
+			if (fold_feed(&pause_feed, change) == 0)
+				return false;
+			break;
+	}
+	fold_feed(&mark_known, change);
+	return true;
+}
+
+/* The feeds of some changes, and what may be done for them */
+typedef struct BcdFeeds
+{
+	uint64		nlocked;
+	int32	   *locked;			/* by us: nobody removes them meanwhile */
+	uint64		nknown;
+	int32	   *known;
+	List	   *left;			/* those that have a change left in the table */
+} BcdFeeds;
+
+static void
+lock_the_feeds(const BcdDrain *drain, BcdFeeds *feeds)
+{
+	Datum		arg = feeds_of(drain);
+
+	feeds->nlocked = bcd_execute(&lock_feeds, &arg, NULL);
+	feeds->locked = result_ids(feeds->nlocked);
+	feeds->nknown = bcd_execute(&known_feeds, &arg, NULL);
+	feeds->known = result_ids(feeds->nknown);
 }
 
 /*
  * Removes the changes that were read from the table, and sorts them by what
  * has to be done for them.  Returns the number removed.
  *
- * Those of whole feeds are done at once, but for the same feed only once in a
- * row: a truncated table of many partitions has one for each.
+ * Those of whole feeds are done at once, but only one of several in a row: a
+ * truncated table of many partitions has one for each.
  */
 static int64
-remove_changes(BcdDrain *drain, BcdArrays *keys, BcdArrays *moves)
+remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *moves)
 {
-	Datum		arg = feeds_of(drain);
-	uint64		nlocked = bcd_execute(&lock_feeds, &arg, NULL);
-	int32	   *locked = result_ids(nlocked);
-	uint64		nknown = bcd_execute(&known_feeds, &arg, NULL);
-	int32	   *known = result_ids(nknown);
 	const BcdChange *whole = NULL;
 	int64		removed = 0;
 	int			i;
@@ -280,32 +318,42 @@ remove_changes(BcdDrain *drain, BcdArrays *keys, BcdArrays *moves)
 	for (i = 0; i < drain->nchanges; i++)
 	{
 		BcdChange  *change = &drain->changes[i];
+		bool		known = is_among(feeds->known, feeds->nknown, change->feed_id);
+		bool		is_key = change->op == BCD_OP_CHANGE && change->key;
+		bool		is_move = change->op == BCD_OP_MOVE && change->key && change->moved_from;
+		BcdRemoval	removal = BCD_LEFT;
 
-		if (!is_among(locked, nlocked, change->feed_id) &&
-			is_among(known, nknown, change->feed_id))
-		{
+		if (known && !is_among(feeds->locked, feeds->nlocked, change->feed_id))
 			bcd_drain_leave(drain, i);
-			continue;
+		else if (known && !is_key && !is_move &&
+				 (whole == NULL || whole->feed_id != change->feed_id || whole->op != change->op) &&
+				 !fold_whole(whole = change))
+			bcd_drain_leave(drain, i);
+		else
+			removal = bcd_drain_remove(drain, i);
+
+		if (removal == BCD_LEFT)
+		{
+			feeds->left = list_append_unique_int(feeds->left, change->feed_id);
+			whole = NULL;
 		}
-		if (!bcd_drain_remove(drain, i))
+		if (removal != BCD_REMOVED)
 			continue;
 		removed++;
-		if (!is_among(known, nknown, change->feed_id))
-			continue;
-		if (change->op == BCD_OP_CHANGE && change->key)
+		if (known && is_key)
 			arrays_add(keys, change);
-		else if (change->op == BCD_OP_MOVE && change->key && change->moved_from)
+		else if (known && is_move)
 			arrays_add(moves, change);
-		else if (whole == NULL || whole->feed_id != change->feed_id || whole->op != change->op)
-		{
-			whole = change;
-			fold_feed(change->op == BCD_OP_NO_KEY ? &mark_without_key : &mark_known, change);
-			if (change->op == BCD_OP_ANY)
-				fold_feed(&pause_feed, change);
-		}
 	}
 	return removed;
 }
+
+/* Of feeds that were removed meanwhile */
+static BcdStatement remove_orphans = {
+	"DELETE FROM bcdelta.move AS m WHERE NOT EXISTS ("
+	" SELECT FROM bcdelta.feed AS f WHERE f.feed_id = m.feed_id)",
+	0
+};
 
 static BcdStatement any_moves = {
 	"SELECT feed_id FROM bcdelta.feed WHERE feed_id IN (SELECT feed_id FROM bcdelta.move)"
@@ -405,8 +453,9 @@ bcd_fold(long max_rows)
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	BcdDrain   *drain = bcd_drain_read(max_rows);
-	BcdArrays	keys;
-	BcdArrays	moves;
+	BcdFeeds	feeds = {0};
+	BcdArrays	keys = {0};
+	BcdArrays	moves = {0};
 	int64		removed = 0;
 	uint64		nmoving;
 	int32	   *moving;
@@ -416,15 +465,17 @@ bcd_fold(long max_rows)
 	{
 		arrays_init(&keys, drain->nchanges);
 		arrays_init(&moves, drain->nchanges);
-		removed = remove_changes(drain, &keys, &moves);
+		lock_the_feeds(drain, &feeds);
+		removed = remove_changes(drain, &feeds, &keys, &moves);
 		fold_moves(&moves);
 	}
+	bcd_execute(&remove_orphans, NULL, NULL);
 	nmoving = bcd_execute(&any_moves, NULL, NULL);
 	moving = result_ids(nmoving);
-	if (drain->nchanges > 0)
-		fold_keys(&keys, nmoving > 0);
+	fold_keys(&keys, nmoving > 0);
 	for (i = 0; i < nmoving && drain->complete; i++)
-		move_feed(moving[i]);
+		if (!list_member_int(feeds.left, moving[i]))
+			move_feed(moving[i]);
 	bcd_drain_end(drain);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

@@ -102,7 +102,10 @@ check_natural_key(const BcdFeed *feed)
 			 errhint("Add it to argument \"fields\".")));
 }
 
-/* Without these fields no record can be created. */
+/*
+ * Without these fields no record can be created, only updated: that may be
+ * what is wanted, of a feed of prices.
+ */
 static void
 check_required(const BcdFeed *feed)
 {
@@ -116,11 +119,10 @@ check_required(const BcdFeed *feed)
 		if ((r->fields[i].flags & BCD_F_REQUIRED) && !is_mapped(feed, r->fields[i].name))
 			appendStringInfo(&names, "%s%s", missing++ ? ", " : "", r->fields[i].name);
 	if (missing > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("feed \"%s\": the mapping lacks what is required to create a %s: %s",
-						feed->name, r->name, names.data),
-				 errhint("Map it in argument \"fields\"; a constant will do, as in {\"type\": \"'physical'\"}.")));
+		ereport(NOTICE,
+				(errmsg("feed \"%s\" updates records and creates none, because these fields are not mapped: %s",
+						feed->name, names.data),
+				 errhint("To create a %s map them in argument \"fields\"; a constant will do, as in {\"type\": \"'physical'\"}.", r->name)));
 }
 
 /* Is this error the expression's, so that its field should be named? */

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/nbtree.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -20,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/typcache.h"
 
 #include "bcdelta.h"
 #include "change.h"
@@ -121,24 +123,41 @@ mark_fetched(BcdMarker *marker)
 	MemoryContextReset(marker->scratch);
 }
 
+/* Marks the row of one key, given by its values. */
+static void
+mark_pinned(BcdMarker *marker, const Datum *values)
+{
+	int			guc_level = bcd_keytext_pin(marker->keytext);
+
+	mark_key(marker, values);
+	bcd_keytext_unpin(guc_level);
+}
+
+/* The key columns of a SELECT */
+static char *
+key_columns(const BcdFeed *feed)
+{
+	StringInfoData list;
+	int			i;
+
+	initStringInfo(&list);
+	for (i = 0; i < feed->nkeys; i++)
+		appendStringInfo(&list, "%s%s", i ? ", " : "",
+						 quote_identifier(NameStr(feed->keys[i].name)));
+	return list.data;
+}
+
 /* Marks the rows of the source for which a condition holds. */
 static void
 mark_rows(BcdMarker *marker, const char *condition, int nargs, Oid *types, Datum *values)
 {
-	StringInfoData sql;
+	char	   *sql = psprintf("SELECT %s FROM %s WHERE (%s\n)", key_columns(marker->feed),
+							   bcd_feed_from(marker->feed), condition);
 	Portal		portal;
-	int			i;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
-	for (i = 0; i < marker->feed->nkeys; i++)
-		appendStringInfo(&sql, "%s%s", i ? ", " : "",
-						 quote_identifier(NameStr(marker->feed->keys[i].name)));
-	appendStringInfo(&sql, " FROM %s WHERE (%s\n)", bcd_feed_from(marker->feed), condition);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	portal = SPI_cursor_open_with_args(NULL, sql.data, nargs, types, values, NULL, true, 0);
+	portal = SPI_cursor_open_with_args(NULL, sql, nargs, types, values, NULL, true, 0);
 	for (;;)
 	{
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);
@@ -201,6 +220,69 @@ parse_key(const BcdFeed *feed, const char *key)
 }
 
 /*
+ * Can values of this type be equal and print differently, as 1.5 and 1.50?
+ */
+static bool
+has_variants(const BcdKeyColumn *key)
+{
+	TypeCacheEntry *entry = lookup_type_cache(key->type, TYPECACHE_BTREE_OPFAMILY);
+	Oid			equalimage;
+
+	if (!OidIsValid(entry->btree_opf))
+		return true;
+	equalimage = get_opfamily_proc(entry->btree_opf, entry->btree_opintype,
+								   entry->btree_opintype, BTEQUALIMAGE_PROC);
+	return !OidIsValid(equalimage) ||
+		!DatumGetBool(OidFunctionCall1Coll(equalimage, key->collation,
+										   ObjectIdGetDatum(entry->btree_opintype)));
+}
+
+/* A plan that finds the rows whose keys are equal to one, if that is needed */
+static SPIPlanPtr
+plan_look_up(const BcdFeed *feed)
+{
+	bool		needed = false;
+	Oid			types[INDEX_MAX_KEYS];
+	SPIPlanPtr	plan;
+	char	   *sql;
+	int			i;
+
+	for (i = 0; i < feed->nkeys; i++)
+	{
+		types[i] = feed->keys[i].type;
+		needed = needed || has_variants(&feed->keys[i]);
+	}
+	if (!needed)
+		return NULL;
+	sql = psprintf("SELECT %s FROM %s WHERE %s", key_columns(feed), bcd_feed_from(feed),
+				   bcd_key_condition(feed));
+	plan = SPI_prepare(sql, feed->nkeys, types);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	return plan;
+}
+
+/* Marks a key as the row has it, or as it is if there is no such row. */
+static void
+mark_given(BcdMarker *marker, SPIPlanPtr look_up, Datum *values)
+{
+	if (look_up)
+	{
+		int			rc = SPI_execute_plan(look_up, values, NULL, true, 0);
+
+		if (rc != SPI_OK_SELECT)
+			elog(ERROR, "could not look up a key: %s", SPI_result_code_string(rc));
+		if (SPI_processed > 0)
+		{
+			mark_fetched(marker);
+			SPI_freetuptable(SPI_tuptable);
+			return;
+		}
+	}
+	mark_pinned(marker, values);
+}
+
+/*
  * bcdelta.mark(feed, VARIADIC keys): marks rows by their keys.
  *
  * A row need not exist: one that was deleted is marked like any other.
@@ -210,29 +292,31 @@ bcdelta_mark(PG_FUNCTION_ARGS)
 {
 	BcdMarker  *marker = marker_begin(PG_GETARG_TEXT_PP(0), "bcdelta.mark()");
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(1);
+	SPIPlanPtr	look_up;
+	MemoryContext cxt;
 	Datum	   *keys;
 	bool	   *nulls;
 	int			nkeys;
 	int			i;
 
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &keys, &nulls, &nkeys);
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta key", ALLOCSET_SMALL_SIZES);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	look_up = plan_look_up(marker->feed);
 	for (i = 0; i < nkeys; i++)
 	{
-		MemoryContext old = MemoryContextSwitchTo(marker->scratch);
-		Datum	   *values;
-		int			guc_level;
+		MemoryContext old = MemoryContextSwitchTo(cxt);
 
 		if (nulls[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("key of feed \"%s\" must not be null", marker->feed->name)));
-		values = parse_key(marker->feed, TextDatumGetCString(keys[i]));
-		guc_level = bcd_keytext_pin(marker->keytext);
-		mark_key(marker, values);
-		bcd_keytext_unpin(guc_level);
+		mark_given(marker, look_up, parse_key(marker->feed, TextDatumGetCString(keys[i])));
 		MemoryContextSwitchTo(old);
-		MemoryContextReset(marker->scratch);
+		MemoryContextReset(cxt);
 	}
+	SPI_finish();
 	PG_RETURN_INT64(marker_end(marker));
 }
 

@@ -237,9 +237,9 @@ copy_reason(char *out, size_t size, const char *reason)
 	/* a capital that begins a sentence, and not a name like "OpenSSL" */
 	if (i > 1 && isupper((unsigned char) out[0]))
 	{
-		for (i = 1; islower((unsigned char) out[i]); i++)
-			;
-		if (i > 1 && (out[i] == ' ' || out[i] == '\0'))
+		size_t		word = strspn(out + 1, "abcdefghijklmnopqrstuvwxyz") + 1;
+
+		if (word > 1 && (out[word] == ' ' || out[word] == '\0'))
 			out[0] = pg_tolower((unsigned char) out[0]);
 	}
 }

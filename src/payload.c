@@ -66,8 +66,20 @@ quoted(const JsonbValue *value)
 
 	if (len <= QUOTED_BYTES)
 		return psprintf("\"%s\"", text);
-	len = pg_mbcliplen(text, len, QUOTED_BYTES);
+	len = pg_encoding_mbcliplen(PG_UTF8, text, len, QUOTED_BYTES);
 	return psprintf("\"%.*s...\"", len, text);
+}
+
+/* Characters of valid UTF-8, whatever the database takes its texts for. */
+static int
+utf8_characters(const char *text, int len)
+{
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < len; i++)
+		n += ((unsigned char) text[i] & 0xC0) != 0x80;
+	return n;
 }
 
 static char *
@@ -89,8 +101,7 @@ check_string(const BcdField *field, const JsonbValue *value)
 	}
 	if (field->max < field->min)
 		return NULL;
-	characters = pg_encoding_mbcliplen(PG_UTF8, value->val.string.val, len, len) >= 0 ?
-		pg_mbstrlen_with_len(value->val.string.val, len) : len;
+	characters = utf8_characters(value->val.string.val, len);
 	if (characters > field->max)
 		return psprintf("%s: %d characters, at most %.0f are allowed: %s",
 						field->name, characters, field->max, quoted(value));

@@ -290,7 +290,7 @@ static BcdStatement drop_orphans = {
 	0, {0}
 };
 
-static Datum feed_names(const BcdRun *run);
+static Datum feed_names(const BcdRun *run, bool active);
 
 /*
  * What is marked as in flight is not: when the worker starts (run NULL: all),
@@ -304,7 +304,7 @@ bcd_queue_recover(const BcdRun *run)
 	int			i;
 
 	nulls[0] = run ? ' ' : 'n';
-	args[0] = run ? feed_names(run) : (Datum) 0;
+	args[0] = run ? feed_names(run, false) : (Datum) 0;
 	for (i = 0; bcd_resource_nth(i); i++)
 	{
 		args[1] = CStringGetTextDatum(bcd_resource_nth(i)->name);
@@ -316,16 +316,18 @@ bcd_queue_recover(const BcdRun *run)
 		(void) bcd_execute(&drop_orphans, NULL, NULL);
 }
 
-/* The names of a run's feeds as a text array. */
+/* The names of a run's feeds as a text array; active: without the stopped. */
 static Datum
-feed_names(const BcdRun *run)
+feed_names(const BcdRun *run, bool active)
 {
 	Datum	   *names = palloc(sizeof(Datum) * (run->nlanes + 1));
+	int			n = 0;
 	int			i;
 
 	for (i = 0; i < run->nlanes; i++)
-		names[i] = CStringGetTextDatum(run->lanes[i]->feed->name);
-	return PointerGetDatum(construct_array(names, run->nlanes, TEXTOID, -1, false, TYPALIGN_INT));
+		if (!active || !run->lanes[i]->stopped)
+			names[n++] = CStringGetTextDatum(run->lanes[i]->feed->name);
+	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 static BcdStatement release_pending = {
@@ -338,7 +340,7 @@ static BcdStatement release_pending = {
 void
 bcd_queue_release(BcdRun *run)
 {
-	Datum		feeds = feed_names(run);
+	Datum		feeds = feed_names(run, false);
 
 	(void) bcd_execute(&release_pending, &feeds, NULL);
 }
@@ -371,7 +373,7 @@ static BcdStatement count_waiting = {
 int64
 bcd_queue_wake(BcdRun *run, int64 *next_ms)
 {
-	Datum		feeds = feed_names(run);
+	Datum		feeds = feed_names(run, true);
 	int64		n;
 	bool		isnull;
 
@@ -393,7 +395,7 @@ static BcdStatement count_pending = {
 void
 bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred)
 {
-	Datum		feeds = feed_names(run);
+	Datum		feeds = feed_names(run, true);
 
 	(void) bcd_execute(&count_pending, &feeds, NULL);
 	*ready = bcd_column_int64(0, 1, NULL);
@@ -424,21 +426,19 @@ static BcdStatement retry = {
 	"UPDATE bcdelta.pending SET state = 'ready', attempts = 0, next_attempt_at = NULL,"
 	" last_error = NULL"
 	" WHERE state = 'failed' AND ($1 IS NULL OR feed = $1)"
-	" AND feed IN (SELECT f.feed FROM bcdelta.feed AS f"
-	"  JOIN pg_catalog.pg_roles AS r ON r.rolname = f.owner"
-	"  WHERE pg_catalog.pg_has_role($2, r.oid, 'USAGE'))",
+	" AND feed IN (SELECT f.feed FROM bcdelta.feed AS f WHERE f.server = $2)",
 	2, {TEXTOID, NAMEOID}
 };
 
-/* Failed rows of a feed (NULL: of all feeds that the role may act for) to ready. */
+/* Failed rows of a feed (NULL: of all feeds of the server) to ready. */
 int64
-bcd_queue_retry(const char *feed, const char *role)
+bcd_queue_retry(const char *feed, const char *server)
 {
 	Datum		args[2];
 	char		nulls[] = "  ";
 
 	args[0] = text_or_null(feed, &nulls[0]);
-	args[1] = DirectFunctionCall1(namein, CStringGetDatum(role));
+	args[1] = DirectFunctionCall1(namein, CStringGetDatum(server));
 	return bcd_execute(&retry, args, nulls);
 }
 

@@ -165,6 +165,8 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 	values = bcd_key_parse(feed, key);
 	if (feed->row_plan == NULL)
 		bcd_feed_prepare(feed);
+	/* planning may have tried a reference */
+	reference.missing = false;
 	rc = SPI_execute_plan(feed->row_plan, values, NULL, true, 1);
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "could not read feed \"%s\": %s", feed->name, SPI_result_code_string(rc));

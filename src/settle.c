@@ -23,8 +23,9 @@
 #include "results.h"
 #include "retry.h"
 
-/* After a settle that failed: milliseconds until the next try */
+/* After a settle that failed: milliseconds until the next try, most tries */
 #define SETTLE_AGAIN_MS 1000
+#define SETTLE_TRIES	60
 
 static BcdItem *
 first_item(BcdJob *job)
@@ -301,6 +302,8 @@ extra_failed(BcdJob *job, BcdVerdict verdict)
 static const cJSON *
 next_record(const cJSON *data, const cJSON *previous)
 {
+	if (data == NULL)
+		return NULL;
 	if (cJSON_IsArray(data))
 		return previous ? previous->next : data->child;
 	return previous == NULL && cJSON_IsObject(data) ? data : NULL;
@@ -530,17 +533,28 @@ record(BcdJob *job)
 	}
 }
 
-/* After the commit: items leave or go on; from the last, to keep their order. */
+/*
+ * After the commit: items leave or go on, in their order.  Those that stay in
+ * their stage go back to the head of its queue, the last one first.
+ */
 static void
 move_items(BcdJob *job)
 {
+	dlist_head	stay;
+
+	dlist_init(&stay);
 	while (!dlist_is_empty(&job->items))
 	{
-		BcdItem    *item = dlist_tail_element(BcdItem, node, &job->items);
+		BcdItem    *item = dlist_container(BcdItem, node, dlist_pop_head_node(&job->items));
 
-		dlist_delete(&item->node);
-		bcd_item_move(job->lane, item, job->stage);
+		if (!item->decision.leaves && item->decision.next == job->stage)
+			dlist_push_head(&stay, &item->node);
+		else
+			bcd_item_move(job->lane, item, job->stage);
 	}
+	while (!dlist_is_empty(&stay))
+		bcd_item_move(job->lane, dlist_container(BcdItem, node, dlist_pop_head_node(&stay)),
+					  job->stage);
 }
 
 static void
@@ -589,6 +603,46 @@ note_extra(BcdLane *lane)
 	lane->troubled = false;
 }
 
+/* The job is over. */
+static void
+end_job(BcdJob *job)
+{
+	BcdLane    *lane = job->lane;
+
+	lane->flying[job->stage]--;
+	lane->in_flight--;
+	job->run->in_flight--;
+	if (lane->extra == job)
+		lane->extra = NULL;
+	bcd_job_free(job);
+}
+
+/*
+ * What came of a job could not be written: it is settled again later.  When
+ * that goes on for too long, or somebody wants the run to end, the run ends,
+ * and its rows are of unknown fate.
+ */
+static void
+settle_failed(BcdJob *job)
+{
+	BcdRun	   *run = job->run;
+
+	forget_decisions(job);
+	if (++job->settle_failures < SETTLE_TRIES && !run->cancelled)
+	{
+		job->settle_at = bcd_now_ms() + SETTLE_AGAIN_MS;
+		dlist_push_tail(&run->unsettled, &job->node);
+		return;
+	}
+	run->gave_up = true;
+	if (run->error == NULL && !run->cancelled)
+		run->error = MemoryContextStrdup(run->cxt,
+										 "the outcome of a request could not be recorded, the server's log says why; its rows are pending");
+	while (!dlist_is_empty(&job->items))
+		bcd_item_free(job->lane, dlist_container(BcdItem, node, dlist_pop_head_node(&job->items)));
+	end_job(job);
+}
+
 /*
  * Settles a job whose reply is there, or leaves it in the run's list to be
  * settled later.
@@ -596,25 +650,15 @@ note_extra(BcdLane *lane)
 void
 bcd_settle(BcdJob *job)
 {
-	BcdRun	   *run = job->run;
-	BcdLane    *lane = job->lane;
-
 	if (!settle_in_transaction(job))
 	{
-		forget_decisions(job);
-		job->settle_at = bcd_now_ms() + SETTLE_AGAIN_MS;
-		dlist_push_tail(&run->unsettled, &job->node);
+		settle_failed(job);
 		return;
 	}
 	if (job->taken)
 		job->taken(job);
 	if (job->nitems == 0)
-		note_extra(lane);
+		note_extra(job->lane);
 	move_items(job);
-	lane->flying[job->stage]--;
-	lane->in_flight--;
-	run->in_flight--;
-	if (lane->extra == job)
-		lane->extra = NULL;
-	bcd_job_free(job);
+	end_job(job);
 }

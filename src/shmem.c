@@ -65,19 +65,31 @@ bcd_shmem_install(void)
 	shmem_startup_hook = start_shmem;
 }
 
-/* Wakes the worker of a database, if there is one. */
-void
-bcd_wake_worker(Oid dbid)
+static void
+wake(Oid dbid, bool look)
 {
 	int			i;
 
 	if (bcd_shared == NULL)
 		return;
-	LWLockAcquire(bcd_shared->lock, LW_SHARED);
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
 	for (i = 0; i < BCD_MAX_WORKERS; i++)
-		if (bcd_shared->workers[i].pid != 0 && bcd_shared->workers[i].dbid == dbid)
-			SetLatch(bcd_shared->workers[i].latch);
+	{
+		BcdWorkerSlot *slot = &bcd_shared->workers[i];
+
+		if (slot->pid == 0 || slot->dbid != dbid)
+			continue;
+		slot->look |= look;
+		SetLatch(slot->latch);
+	}
 	LWLockRelease(bcd_shared->lock);
+}
+
+/* Wakes the worker of a database, if there is one. */
+void
+bcd_wake_worker(Oid dbid)
+{
+	wake(dbid, false);
 }
 
 static bool wake_wanted = false;
@@ -88,7 +100,7 @@ at_transaction_end(XactEvent event, void *arg)
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
 		return;
 	if (wake_wanted && event == XACT_EVENT_COMMIT)
-		bcd_wake_worker(MyDatabaseId);
+		wake(MyDatabaseId, true);
 	wake_wanted = false;
 }
 

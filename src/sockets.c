@@ -26,6 +26,13 @@
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
+/* Where poll() cannot tell, a broken connection is all that is noticed. */
+#ifdef POLLRDHUP
+#define CLOSED_BY_PEER	POLLRDHUP
+#else
+#define CLOSED_BY_PEER	0
+#endif
+
 typedef struct Socket
 {
 	curl_socket_t fd;
@@ -39,6 +46,10 @@ static int	nsockets = 0;
 static int	sockets_size = 0;
 static bool sockets_changed = true; /* the set has to be made anew */
 
+static struct pollfd *connections = NULL;	/* all that are open, idle ones too */
+static int	nconnections = 0;
+static int	connections_size = 0;
+
 static int64 timer_at = -1;		/* monotonic ms, -1: no timer */
 
 static WaitEventSet *wait_set = NULL;
@@ -46,6 +57,8 @@ static Latch *wait_latch = NULL;	/* the latch in the set */
 
 static int	on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg);
 static void forget_socket(curl_socket_t fd);
+static bool remember_connection(curl_socket_t fd);
+static void forget_connection(curl_socket_t fd);
 static int	on_timer(CURLM *multi, long timeout_ms, void *arg);
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
 static int	on_close(void *arg, curl_socket_t fd);
@@ -75,6 +88,24 @@ bcd_sockets_account(CURL *easy)
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	return rc;
+}
+
+/*
+ * Has the other side closed a connection that libcurl may want to use?
+ *
+ * libcurl looks for itself, but from 8.22 on not more than once a second.
+ */
+bool
+bcd_sockets_any_closed(void)
+{
+	int			i;
+
+	if (nconnections == 0 || poll(connections, nconnections, 0) <= 0)
+		return false;
+	for (i = 0; i < nconnections; i++)
+		if (connections[i].revents & (CLOSED_BY_PEER | POLLERR | POLLHUP))
+			return true;
+	return false;
 }
 
 /*
@@ -250,6 +281,11 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	if (!AcquireExternalFD())
 		return CURL_SOCKET_BAD;
 	fd = socket(address->family, address->socktype, address->protocol);
+	if (fd != CURL_SOCKET_BAD && !remember_connection(fd))
+	{
+		close(fd);
+		fd = CURL_SOCKET_BAD;
+	}
 	if (fd == CURL_SOCKET_BAD)
 		ReleaseExternalFD();
 	return fd;
@@ -260,8 +296,43 @@ on_close(void *arg, curl_socket_t fd)
 {
 	/* the next socket may get the same number, and must get into the set */
 	forget_socket(fd);
+	forget_connection(fd);
 	ReleaseExternalFD();
 	return close(fd);
+}
+
+static bool
+remember_connection(curl_socket_t fd)
+{
+	if (nconnections == connections_size)
+	{
+		struct pollfd *more = realloc(connections,
+									  (connections_size + 16) * sizeof(struct pollfd));
+
+		if (more == NULL)
+			return false;
+		connections = more;
+		connections_size += 16;
+	}
+	connections[nconnections].fd = fd;
+	connections[nconnections].revents = 0;
+	connections[nconnections++].events = CLOSED_BY_PEER;
+	return true;
+}
+
+static void
+forget_connection(curl_socket_t fd)
+{
+	int			i;
+
+	for (i = 0; i < nconnections; i++)
+	{
+		if (connections[i].fd == fd)
+		{
+			connections[i] = connections[--nconnections];
+			return;
+		}
+	}
 }
 
 /*

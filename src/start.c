@@ -7,20 +7,23 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
+#include "attempt.h"
 #include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
 #include "engine.h"
 #include "fold.h"
+#include "mapping.h"
 #include "queue.h"
 #include "results.h"
+
+/* Starts of a run that may meet a locked source, a second each */
+#define LOCK_FAILURES	60
 
 /* The store of a server, with its options as of now. */
 static BcdStore *
@@ -103,6 +106,7 @@ lane_create(BcdRun *run, const char *feed_name)
 		dlist_init(&lane->queue[i]);
 	if (run->kind->claims)
 		check_fuse(lane->feed);
+	bcd_mapping_check(lane->feed);
 	bcd_become(&rights, lane->feed->owner, true);
 	bcd_feed_prepare(lane->feed);
 	bcd_become_again(&rights);
@@ -110,58 +114,67 @@ lane_create(BcdRun *run, const char *feed_name)
 	return lane;
 }
 
+/* What create_lane() needs and makes */
+typedef struct LaneRequest
+{
+	BcdRun	   *run;
+	const BcdFeed *feed;
+	BcdLane    *lane;
+} LaneRequest;
+
+static void
+create_lane(void *arg)
+{
+	LaneRequest *r = arg;
+
+	bcd_feed_lock(r->feed);
+	r->lane = lane_create(r->run, r->feed->name);
+}
+
 /*
  * Adds the lane of a feed, unless the feed is paused.  A feed that turns out
- * to be broken is paused with the reason.  In a transaction.
+ * to be broken is paused with the reason; one whose source is locked is waited
+ * for, but not for ever.  In a transaction.
  */
 static void
 add_lane(BcdRun *run, const char *feed_name)
 {
-	MemoryContext cxt = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	BcdFeed    *feed = bcd_feed_read(feed_name, false);
-	char	   *reason = feed->paused_reason;
-	bool		paused = feed->paused && run->kind->claims;
+	LaneRequest request = {run, feed, NULL};
+	ErrorData  *error;
+	char	   *reason;
 
-	if (!paused)
+	if (feed->paused && run->kind->claims)
 	{
-		BeginInternalSubTransaction(NULL);
-		MemoryContextSwitchTo(cxt);
-		PG_TRY();
-		{
-			run->lanes[run->nlanes] = lane_create(run, feed_name);
-			run->nlanes++;
-			ReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(cxt);
-			CurrentResourceOwner = owner;
-		}
-		PG_CATCH();
-		{
-			ErrorData  *error;
-
-			MemoryContextSwitchTo(cxt);
-			error = CopyErrorData();
-			FlushErrorState();
-			RollbackAndReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(cxt);
-			CurrentResourceOwner = owner;
-			if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-				error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-				ReThrowError(error);
-			reason = psprintf("%s%s%s", error->message, error->hint ? " " : "",
-							  error->hint ? error->hint : "");
-			bcd_feed_pause(feed_name, reason);
-			paused = true;
-		}
-		PG_END_TRY();
+		if (run->feed)
+			run->error = MemoryContextStrdup(run->cxt,
+											 psprintf("feed \"%s\" is paused: %s", feed_name,
+													  feed->paused_reason ? feed->paused_reason :
+													  "no reason is given"));
+		return;
 	}
-	if (paused && run->feed)
-		run->error = MemoryContextStrdup(run->cxt,
-										 psprintf("feed \"%s\" is paused: %s", feed_name,
-												  reason ? reason : "no reason is given"));
-	else if (paused && !feed->paused && run->complaint == NULL)
-		run->complaint = MemoryContextStrdup(run->cxt,
-											 psprintf("feed \"%s\" was paused: %s", feed_name, reason));
+	error = bcd_attempt(create_lane, &request);
+	if (error == NULL)
+	{
+		run->lanes[run->nlanes++] = request.lane;
+		return;
+	}
+	reason = psprintf("%s%s%s", error->message, error->hint ? ". " : "",
+					  error->hint ? error->hint : "");
+	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+	{
+		bcd_feed_pause(feed_name, reason);
+		if (strncmp(reason, "feed ", 5) != 0)
+			reason = psprintf("feed \"%s\" was paused: %s", feed_name, reason);
+	}
+	else if (++run->store->lock_failures < LOCK_FAILURES)
+		ReThrowError(error);
+	else
+		reason = psprintf("feed \"%s\" was left out: %s", feed_name, reason);
+	if (run->feed)
+		run->error = MemoryContextStrdup(run->cxt, reason);
+	else if (run->complaint == NULL)
+		run->complaint = MemoryContextStrdup(run->cxt, reason);
 }
 
 static int
@@ -291,5 +304,6 @@ bcd_run_begin(int64 run_id)
 	}
 	PG_END_TRY();
 	store->run = run;
+	store->lock_failures = 0;
 	dlist_push_tail(&bcd_engine.runs, &run->node);
 }

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -109,6 +110,21 @@ check_on_delete(const char *value, const BcdResource *resource)
 				 errmsg("on_delete \"hide\" is not possible for resource %s", resource->name),
 				 errdetail("A %s of a store cannot be hidden.", resource->name),
 				 errhint("Use \"ignore\" or \"delete\".")));
+}
+
+/* Texts go to the store as they are. */
+static void
+check_encoding(void)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a database of encoding %s cannot be tracked",
+						pg_encoding_to_char(encoding)),
+				 errdetail("BigCommerce takes UTF-8."),
+				 errhint("Use a database of encoding UTF8.")));
 }
 
 /* Reads and checks what needs no look at the source. */
@@ -227,6 +243,7 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	Datum		key;
 
 	bcd_check_writable("bcdelta.track()");
+	check_encoding();
 	read_arguments(fcinfo, &args);
 	(void) bcd_store_check(args.server, GetUserId());
 	source = bcd_source_open(args.source, args.capture, lock_for(args.capture));
@@ -284,9 +301,10 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	bcd_feed_check_owner(feed, "untrack");
 	bcd_triggers_drop(feed);
 	bcd_spi_begin(&rights);
-	(void) bcd_execute(&delete_feed, &name, NULL);
-	(void) bcd_execute(&delete_pending, &name, NULL);
+	/* in the order in which the worker writes them */
 	(void) bcd_execute(&delete_links, &name, NULL);
+	(void) bcd_execute(&delete_pending, &name, NULL);
+	(void) bcd_execute(&delete_feed, &name, NULL);
 	(void) bcd_execute(&delete_moves, &feed_id, NULL);
 	bcd_spi_end(&rights);
 	bcd_feed_free(feed);
@@ -348,12 +366,16 @@ check_again(BcdFeed *feed)
 	bool		mend = bcd_triggers_trouble(feed) != NULL;
 	BcdRights	rights;
 	Relation	source;
-	char	   *capture = NULL;
+	char	   *capture;
 
 	(void) bcd_store_check(feed->server, feed->owner);
 	bcd_spi_begin(&rights);
-	if (bcd_execute(&select_capture, &arg, NULL) == 1)
-		capture = MemoryContextStrdup(feed->cxt, bcd_column_text(0, 1));
+	/* it may have been untracked this moment */
+	if (bcd_execute(&select_capture, &arg, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("feed \"%s\" does not exist", feed->name)));
+	capture = MemoryContextStrdup(feed->cxt, bcd_column_text(0, 1));
 	bcd_spi_end(&rights);
 	bcd_become(&rights, feed->owner, false);
 	source = bcd_source_open(feed->source, capture, mend ? lock_for(capture) : AccessShareLock);

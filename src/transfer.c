@@ -12,7 +12,7 @@
  * once bytes of it were taken, which ends the request with an error.  Without
  * a body (GET, DELETE) a repetition does no harm and is left to libcurl.  To
  * make all this rare, connections that were idle for a while are not used
- * again.
+ * again, and a body goes over a new one when any was closed meanwhile.
  */
 #include "postgres.h"
 
@@ -114,7 +114,9 @@ set_connection(CURL *easy, const BcdHttpTarget *target)
 	SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 
 	SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
+#if LIBCURL_VERSION_NUM >= 0x075800 /* 7.88; 7.74 may wait for ever */
 	SET(CURLOPT_PIPEWAIT, 1L);
+#endif
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_MAXAGE_CONN, (long) MAX_IDLE_SECONDS);
 
@@ -147,6 +149,8 @@ set_request(BcdHttpTransfer *transfer)
 		SET(CURLOPT_READDATA, transfer);
 		SET(CURLOPT_SEEKFUNCTION, on_rewind);
 		SET(CURLOPT_SEEKDATA, transfer);
+		if (bcd_sockets_any_closed())
+			SET(CURLOPT_FRESH_CONNECT, 1L);
 	}
 	if (get ? request->body != NULL : !post)
 		SET(CURLOPT_CUSTOMREQUEST, request->method);

@@ -245,7 +245,9 @@ static BcdStatement select_capture = {
 };
 
 static BcdStatement select_missing = {
-	"SELECT c.oid::regclass::text, e.name, t.tgenabled IS NOT NULL"
+	"SELECT c.oid::regclass::text, e.name, CASE t.tgenabled WHEN 'D' THEN 'is disabled'"
+	" WHEN 'O' THEN 'is not enabled always, so it misses sessions with session_replication_role = replica'"
+	" WHEN 'R' THEN 'is enabled for replicas only' ELSE 'is missing' END"
 	" FROM unnest($1) WITH ORDINALITY AS c(oid, n) CROSS JOIN unnest($2) AS e(name)"
 	" LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = e.name"
 	" AND t.tgfoid = 'bcdelta.capture()'::regprocedure"
@@ -300,15 +302,14 @@ triggers_trouble(const BcdFeed *feed, const char *capture, List *relids)
 	args[0] = oid_array(relids);
 	args[1] = name_array(feed, kinds_of(capture));
 	if (bcd_execute(&select_missing, args, NULL) > 0)
-		return psprintf("trigger \"%s\" of table %s %s; bcdelta.resume() puts it right, then mark what has changed in between",
-						bcd_column_text(0, 2), bcd_column_text(0, 1),
-						bcd_column_bool(0, 3) ? "is not enabled always" : "is missing");
+		return psprintf("trigger \"%s\" of table %s %s; bcdelta.resume() puts it right, then mark what was changed meanwhile",
+						bcd_column_text(0, 2), bcd_column_text(0, 1), bcd_column_text(0, 3));
 	if (strcmp(capture, "statement") == 0 && bcd_execute(&select_subscription, args, NULL) > 0)
 		return psprintf("table %s is written by subscription \"%s\", which fires no statement triggers; track it with capture => 'row'",
 						bcd_column_text(0, 1), bcd_column_text(0, 2));
 	args[1] = CStringGetTextDatum(trigger_name(feed, ""));
 	if (bcd_execute(&select_stray, args, NULL) > 0)
-		return psprintf("table %s was part of the source and is not any more; verify shows the records that its rows have left in the store",
+		return psprintf("table %s is not part of the source any more; bcdelta.resume() drops its triggers, and bcdelta.verify() finds what its rows have left in the store",
 						bcd_column_text(0, 1));
 	return NULL;
 }

@@ -153,6 +153,9 @@ recover(void)
 	bool		exists;
 
 	bcd_tx_begin();
+	bcd_tx_use_extension();
+	bcd_tx_commit();
+	bcd_tx_begin();
 	exists = bcd_extension_exists() && !RecoveryInProgress();
 	if (exists)
 	{
@@ -244,7 +247,7 @@ accept_retry(int number, const BcdCall *call)
 	int64		n;
 
 	bcd_tx_begin();
-	n = bcd_queue_retry(call->feed, NameStr(call->role));
+	n = bcd_queue_retry(call->feed[0] ? call->feed : NULL, NameStr(call->server));
 	bcd_tx_commit();
 	bcd_call_done(number, n, NULL);
 }
@@ -393,6 +396,8 @@ idle_work(int64 now)
 	int64		n;
 
 	bcd_tx_begin();
+	/* the rows of a dump come after the extension */
+	bcd_pause_copies();
 	next_schedule = bcd_schedules_due(start_scheduled);
 	bcd_tx_commit();
 	do
@@ -421,6 +426,19 @@ ms_until_schedule(void)
 	if (next_schedule == DT_NOEND)
 		return PG_INT64_MAX;
 	return next_schedule <= now ? 0 : (next_schedule - now) / 1000 + 1;
+}
+
+/* Did somebody commit a schedule, a feed, a resume? */
+static bool
+asked_to_look(void)
+{
+	bool		look;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	look = bcd_shared->workers[my_place].look;
+	bcd_shared->workers[my_place].look = false;
+	LWLockRelease(bcd_shared->lock);
+	return look;
 }
 
 /* Lets every run do what it can; returns ms until there is more to do. */
@@ -463,7 +481,7 @@ turn(void)
 		return (int64) bcd_naptime * 1000;
 	take_replies();
 	check_callers();
-	if (now >= idle_at || ms_until_schedule() <= 0)
+	if (now >= idle_at || ms_until_schedule() <= 0 || asked_to_look())
 		idle_work(now);
 	if (runs_requested)
 		begin_runs();

@@ -23,7 +23,10 @@ PREPARE t (jsonb) AS SELECT bcdelta.track('items', 'shop', 'product', (:'f')::js
 -- the mapping as a whole
 SELECT bcdelta.track('items', 'shop', 'product', '[]');
 SELECT bcdelta.track('items', 'shop', 'product', '{}');
+SET client_min_messages = notice;
 SELECT bcdelta.track('items', 'shop', 'product', '{"name": "title"}');
+SELECT bcdelta.untrack('items');
+SET client_min_messages = warning;
 SELECT bcdelta.track('items', 'shop', 'product', (:'f')::jsonb - 'name');
 SELECT bcdelta.track('makers', 'shop', 'brand', '{"page_title": "name"}');
 SELECT bcdelta.track('makers', 'shop', 'brand', '{"name": "name", "colour": "code"}');
@@ -169,7 +172,7 @@ SELECT feed, k, k::int + 100, CASE k
 	WHEN '4' THEN '{"name": "gone", "type": "physical", "price": 1, "weight": 1}' END::jsonb
 FROM unnest('{items,hiding,deleting}'::text[]) AS feed, unnest('{1,2,3,4}'::text[]) AS k;
 DELETE FROM items WHERE id = 4;
-SELECT key, action, body FROM bcdelta.preview('items') WHERE key IN ('1', '2', '3', '4');
+SELECT key, action, body FROM bcdelta.preview('items', 100) WHERE key IN ('1', '2', '3', '4');
 SELECT * FROM bcdelta.preview('hiding') WHERE key IN ('1', '2', '3', '4');
 SELECT * FROM bcdelta.preview('deleting') WHERE key IN ('1', '2', '3', '4');
 -- a changed key takes its link along

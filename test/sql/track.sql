@@ -111,6 +111,12 @@ SELECT bcdelta.track('makers', 'shop', 'category', feed => 'x', options => '{"tr
 SELECT bcdelta.track('makers', 'shop', 'category', feed => 'x', options => '{"tree_id": "1"}');
 SELECT bcdelta.track('makers', 'shop', 'category', feed => 'x', options => '{"tree_id": 1}', on_delete => 'hide');
 
+SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'y', options => '{"max_changes": -1}');
+SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'y', options => '{"max_changes": "many"}');
+SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'y', options => '{"stale_link": "forget"}');
+SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'y', options => '{"max_changes": 1000, "stale_link": "fail"}');
+SELECT feed, options FROM bcdelta.feed WHERE options <> '{}' ORDER BY 1;
+
 -- row-level security may hide rows, which is no deletion
 CREATE ROLE regress_bcdelta_rls;
 GRANT USAGE ON FOREIGN SERVER shop TO regress_bcdelta_rls;

@@ -75,7 +75,7 @@ sub bcdelta_node
 	my $extension = $params{extension} // 1;
 
 	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init(@{ $params{init} || [] });
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], @{ $params{init} || [] });
 	$node->append_conf('postgresql.conf', <<"EOC");
 shared_preload_libraries = 'bcdelta'
 max_worker_processes = 16

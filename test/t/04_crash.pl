@@ -1,0 +1,119 @@
+# The worker dies in the middle of a push, by all means there are, while
+# requests are under way: no product is made twice, none is missing.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# With this latency there are always requests in flight.
+my $shop = BCDelta::Shop->open(
+	'crash',
+	store => { args => [ '--latency-ms', 40, '--quota', 100000 ] },
+	node => { conf => 'restart_after_crash = on' });
+my ($node, $store) = ($shop->node, $shop->store);
+$shop->sql(<<'EOC');
+CREATE TABLE things (id int PRIMARY KEY, name text, price numeric);
+SELECT bcdelta.track('things', 'shop', 'product', on_delete => 'delete',
+	fields => '{"sku": "''T-'' || id", "name": "name", "price": "price", "weight": "1", "type": "''physical''"}');
+INSERT INTO things SELECT i, 'Thing ' || i, i FROM generate_series(1, 300) AS i;
+EOC
+
+my $made = 0;
+
+sub created { return $store->counts->{records}{products}; }
+
+# A moment at which so many products are there, and requests in flight.
+sub wait_created
+{
+	my ($number) = @_;
+	poll_until(
+		sub {
+			my $counts = $store->counts;
+			return $counts->{records}{products} >= $number && $counts->{in_flight} > 0;
+		},
+		"$number products");
+	return;
+}
+
+# Once nothing is in flight, all things are in the store, each once.
+sub check_all
+{
+	my ($what) = @_;
+	my %linked = map { split /=/ } @{ $shop->list("SELECT key || '=' || store_id FROM bcdelta.link") };
+	my %rows = map { $_ => 1 } @{ $shop->list('SELECT id FROM things') };
+	my @products = @{ $store->state('products') };
+	my $posts = grep { @{ $_->{created} } } $store->journal(method => 'POST');
+
+	is_deeply($shop->pending, {}, "$what: nothing is pending");
+	is(scalar @products, scalar keys %rows, 'all products are there, none twice');
+	is_deeply({ map { ($_->{sku} =~ /^T-(\d+)$/)[0] => $_->{id} } @products },
+		\%linked, 'and linked to their rows');
+	return $posts;
+}
+
+foreach my $n (1 .. 10)
+{
+	# Every other run has nobody who waits for it, and goes on by itself.
+	my $psql = $n % 2 ? $shop->start : undef;
+	$shop->sql('SELECT bcdelta.push(wait => false)') unless $psql;
+	wait_created(25 * $n);
+	kill_worker($node, 'shop', 'KILL');
+	if ($psql)
+	{
+		my ($rc) = $psql->finish;
+		isnt($rc, 0, "$n: a caller is told of the crash");
+		like($shop->last_run->{error}, qr/interrupted: the worker was restarted/, 'and so is the run');
+	}
+}
+my $run = $shop->push;
+is($run->{state}, 'succeeded', 'push after ten crashes');
+is(check_all('killed'), 300, '300 creating requests in all');
+is(scalar $store->journal(status => 409), 0, 'and none that the store had to refuse');
+is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE state NOT IN ('succeeded', 'failed')"),
+	0, 'no run is left over');
+
+# The worker is terminated: it comes back by itself, the run too.
+$shop->sql("UPDATE things SET price = price + 1; INSERT INTO things SELECT i, 'Thing ' || i, i FROM generate_series(301, 360) AS i");
+$run = $shop->push('wait => false');
+wait_created(310);
+kill_worker($node, 'shop', 'TERM');
+$shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run->{run_id}");
+is(check_all('terminated'), 360, 'none was created twice');
+is_deeply([ grep { $_->{price} != ($_->{sku} =~ /T-(\d+)/)[0] + ($1 <= 300) } @{ $store->state('products') } ],
+	[], 'all prices are right');
+# The server is stopped at once; a caller who waits.
+$shop->sql("INSERT INTO things SELECT i, 'Thing ' || i, i FROM generate_series(361, 420) AS i");
+my $psql = $shop->start;
+wait_created(370);
+$node->stop('immediate');
+($run) = $psql->finish;
+isnt($run, 0, 'the caller is told');
+$node->start;
+wait_for_worker($node, 'shop');
+is($shop->push->{state}, 'succeeded', 'push after an immediate stop');
+is(check_all('server stopped'), 420, 'none was created twice');
+
+# The same while records are deleted and updated.
+$shop->sql('DELETE FROM things WHERE id <= 200; UPDATE things SET price = 7');
+$shop->sql('SELECT bcdelta.push(wait => false)');
+poll_until(sub { $store->journal(method => 'PUT') && $store->counts->{in_flight} > 0 }, 'updates');
+kill_worker($node, 'shop', 'KILL');
+is($shop->push->{state}, 'succeeded', 'push after a crash amid updates');
+check_all('updates and deletes');
+is_deeply([ grep { $_->{price} != 7 } @{ $store->state('products') } ], [], 'all prices are right');
+
+# Everybody's connections break, the store is away, it comes back.
+$shop->sql('UPDATE things SET price = 8');
+$run = $shop->push('wait => false');
+poll_until(sub { $store->counts->{in_flight} > 0 }, 'requests');
+$store->control('disconnect', {});
+$shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run->{run_id}");
+is_deeply([ grep { $_->{price} != 8 } @{ $store->state('products') } ], [], 'connections reset');
+
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no failed assertion');
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();
