@@ -15,7 +15,7 @@ SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl libcjson)
 
 # "make installcheck" needs a running server with
 #     shared_preload_libraries = 'bcdelta'
-#     bcdelta.databases = 'contrib_regression, isolation_regression'
+#     bcdelta.databases = 'contrib_regression'
 # where both databases exist, and EXTRA_REGRESS_OPTS=--use-existing, since a
 # database that a worker is connected to cannot be dropped and made again.
 # test/check does all of that in a private server.
