@@ -85,7 +85,7 @@ typedef struct BcdDecision
 	bool		made;
 	bool		leaves;			/* the item leaves the run */
 	BcdStage	next;			/* else its next stage */
-	bool		clashes;		/* and it is looked up anew there */
+	bool		clashes;		/* after a refusal: error and status tell */
 	bool		attempted;		/* and counts as one attempt more */
 	BcdOutcome	outcome;
 	BcdLinkAction link;
@@ -115,8 +115,9 @@ typedef struct BcdItem
 	char	   *waits_key;
 	bool		rechecked;		/* its row is gone, the record is about to be
 								 * hidden or removed */
-	bool		clashed;		/* a create met a duplicate: looked up again */
-	char	   *duplicate;		/* and what the store said of it */
+	bool		clashed;		/* a write was refused: looked at again */
+	char	   *refusal;		/* and what the store said of it */
+	int			refusal_status;
 	BcdDecision decision;
 } BcdItem;
 
@@ -215,6 +216,8 @@ struct BcdRun
 	int			nlanes;
 	int			current;		/* lane at work */
 	int			extra_rounds;	/* for rows that changed during the run */
+	double		spread;			/* of back-offs, in [0,1): one for all rows, so
+								 * that they come back together */
 	bool		progressed;		/* a link was made that deferred rows waited
 								 * for */
 	int64		saved_at;		/* monotonic ms: totals were written to the
@@ -300,6 +303,7 @@ extern void bcd_item_wants_record(BcdLane *lane, BcdItem *item);
 extern void bcd_item_wants_write(BcdLane *lane, BcdItem *item);
 extern void bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link);
 extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
+extern void bcd_decide_taken(BcdLane *lane, BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
 extern void bcd_item_record(BcdLane *lane, BcdItem *item);
@@ -327,6 +331,8 @@ extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
 /* settle.c */
 extern void bcd_settle(BcdJob *job);
 extern void bcd_settle_read(BcdJob *job, const cJSON *reply);
+extern void bcd_decide_refused(BcdLane *lane, BcdItem *item, char *text);
+extern void bcd_decide_gone(BcdLane *lane, BcdItem *item);
 
 /* the kinds */
 extern const BcdRunKind bcd_push_kind;

@@ -16,7 +16,8 @@ typedef struct OptionKind
 {
 	const char *name;
 	size_t		offset;
-	const char *yes;			/* word that makes a boolean true; NULL: a number */
+	const char *yes;			/* word that makes a boolean true; NULL: a
+								 * number */
 	const char *no;
 	bool		of_trees;		/* only for resources that live in a tree */
 } OptionKind;

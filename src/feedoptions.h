@@ -11,9 +11,10 @@
 
 typedef struct BcdFeedOptions
 {
-	int64		tree_id;		/* for records without a parent; 0: the store's
-								 * default tree */
-	int64		max_changes;	/* more pending rows pause the feed; 0: no limit */
+	int64		tree_id;		/* for records without a parent; 0: the
+								 * store's default tree */
+	int64		max_changes;	/* more pending rows pause the feed; 0: no
+								 * limit */
 	bool		stale_fails;	/* a record that is gone is not created again */
 } BcdFeedOptions;
 

@@ -87,6 +87,18 @@ bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error)
 	d->error = error;
 }
 
+/* The record that an item's natural key names is another row's. */
+void
+bcd_decide_taken(BcdLane *lane, BcdItem *item, int64 store_id, const char *other)
+{
+	char	   *text = psprintf("%s \"%s\" belongs to record " INT64_FORMAT
+								" of the store, which source row %s is linked to",
+								lane->feed->resource->natural[item->natural_index],
+								item->natural, store_id, other);
+
+	bcd_decide_failed(item, BCD_FAILED, MemoryContextStrdup(item->cxt, text));
+}
+
 /* The item is tried again later, from the start: the row is read anew. */
 void
 bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error)
@@ -253,7 +265,8 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 	if (d.clashes)
 	{
 		item->clashed = true;
-		item->duplicate = d.error;
+		item->refusal = d.error;
+		item->refusal_status = d.status;
 	}
 	if ((int) d.next == stage)
 		bcd_item_first(lane, item, d.next);

@@ -98,11 +98,7 @@ link_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 	}
 	else if ((other = bcd_queue_linked_key(lane->feed->name, store_id)) != NULL &&
 			 strcmp(other, item->key) != 0)
-		bcd_decide_failed(item, BCD_FAILED,
-						  psprintf("%s \"%s\" belongs to record " INT64_FORMAT
-								   " of the store, which source row %s is linked to",
-								   lane->feed->resource->natural[item->natural_index],
-								   item->natural, store_id, other));
+		bcd_decide_taken(lane, item, store_id, other);
 	else
 	{
 		item->store_id = store_id;

@@ -191,12 +191,7 @@ taken(BcdLane *lane, BcdItem *item, int64 store_id)
 	}
 	if (row.state == BCD_ROW_MISSING)
 		return false;
-	bcd_decide_failed(item, BCD_FAILED,
-					  MemoryContextStrdup(item->cxt,
-										  psprintf("%s \"%s\" belongs to record " INT64_FORMAT
-												   " of the store, which source row %s is linked to",
-												   lane->feed->resource->natural[item->natural_index],
-												   item->natural, store_id, other)));
+	bcd_decide_taken(lane, item, store_id, other);
 	return true;
 }
 
@@ -207,11 +202,11 @@ push_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 
 	if (store_id == 0)
 	{
-		if (item->clashed && item->duplicate)
+		if (item->refusal)
 		{
 			/* not by this row's key: the duplicate is another record's */
-			bcd_decide_failed(item, BCD_FAILED, item->duplicate);
-			item->decision.status = 409;
+			bcd_decide_refused(lane, item, item->refusal);
+			item->decision.status = item->refusal_status;
 		}
 		else
 			bcd_decide_stage(item, BCD_CREATE);
@@ -241,9 +236,14 @@ push_read(BcdLane *lane, BcdItem *item, const cJSON *record)
 
 	if (record == NULL)
 	{
-		/* found a moment ago, gone now */
-		item->store_id = 0;
-		bcd_decide_stage(item, BCD_CREATE);
+		bcd_decide_gone(lane, item);
+		return;
+	}
+	if (item->refusal)
+	{
+		/* it is there: that is not why its update was refused */
+		bcd_decide_refused(lane, item, item->refusal);
+		item->decision.status = item->refusal_status;
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);

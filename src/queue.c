@@ -345,9 +345,13 @@ bcd_queue_release(BcdRun *run)
 	(void) bcd_execute(&release_pending, &feeds, NULL);
 }
 
+/* With what is due goes what is almost due: they may share requests */
 static BcdStatement wake_waiting = {
 	"UPDATE bcdelta.pending SET state = 'ready', next_attempt_at = NULL"
-	" WHERE state = 'waiting' AND feed = ANY ($1) AND next_attempt_at <= clock_timestamp()",
+	" WHERE state = 'waiting' AND feed = ANY ($1)"
+	" AND next_attempt_at <= clock_timestamp() + CASE WHEN EXISTS ("
+	"  SELECT FROM bcdelta.pending AS p WHERE p.state = 'waiting' AND p.feed = ANY ($1)"
+	"  AND p.next_attempt_at <= clock_timestamp()) THEN interval '1 second' ELSE interval '0' END",
 	1, {TEXTARRAYOID}
 };
 

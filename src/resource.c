@@ -188,6 +188,7 @@ static const BcdResource resources[] = {
 		.update = {"PUT", "/catalog/trees/categories", 10, true},
 		.remove = {"DELETE", "/catalog/trees/categories?category_id:in=", 50, false},
 		.hidden_by = "is_visible",
+		.gone_is_refused = true,
 		.needs_tree = "tree_id",
 	},
 	{
@@ -200,7 +201,6 @@ static const BcdResource resources[] = {
 		.small = true,
 		.list_path = "/catalog/brands",
 		.list_ids = "id:in",
-		.list_after = "id:greater",
 		.create = {"POST", "/catalog/brands", 1, false},
 		.update = {"PUT", "/catalog/brands/{id}", 1, false},
 		.remove = {"DELETE", "/catalog/brands/{id}", 1, false},

@@ -380,6 +380,7 @@ start_round(BcdRun *run)
 
 	run->current = 0;
 	run->progressed = false;
+	run->spread = bcd_random();
 	for (i = 0; i < run->nlanes; i++)
 	{
 		run->lanes[i]->exhausted = false;

@@ -64,7 +64,7 @@ static void
 decide_trouble(BcdJob *job, BcdItem *item, char *text)
 {
 	int			attempts = item->attempts + 1;
-	int64		delay = bcd_retry_backoff_ms(attempts, is_write(job), bcd_random());
+	int64		delay = bcd_retry_backoff_ms(attempts, is_write(job), job->run->spread);
 
 	if (!job->run->kind->claims && attempts < job->run->store->options->max_attempts)
 	{
@@ -101,6 +101,25 @@ split(BcdJob *job, int group)
 	return true;
 }
 
+/*
+ * An update was refused.  Where the API does not say that a record is gone,
+ * that may be the reason: see whether it is there.
+ */
+static void
+decide_refused(BcdJob *job, BcdItem *item, char *text)
+{
+	if (job->stage == BCD_UPDATE && job->lane->feed->resource->gone_is_refused &&
+		!item->looked_up && !item->clashed)
+	{
+		bcd_decide_stage(item, BCD_READ);
+		item->decision.clashes = true;
+		item->decision.error = text;
+		item->decision.status = (int) job->request->status;
+	}
+	else
+		bcd_decide_refused(job->lane, item, text);
+}
+
 static void
 stop_feed(BcdLane *lane, char *reason)
 {
@@ -110,13 +129,11 @@ stop_feed(BcdLane *lane, char *reason)
 }
 
 /* A single record was refused: its row's fault, or the mapping's. */
-static void
-decide_refused(BcdJob *job, BcdItem *item, char *text)
+void
+bcd_decide_refused(BcdLane *lane, BcdItem *item, char *text)
 {
-	BcdLane    *lane = job->lane;
-
 	bcd_decide_failed(item, BCD_FAILED, text);
-	if (++lane->refused >= job->run->store->options->error_limit)
+	if (++lane->refused >= lane->run->store->options->error_limit)
 		stop_feed(lane, psprintf("%d records in a row were refused by the store, the last one: %s",
 								 lane->refused, text));
 }
@@ -133,37 +150,52 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 		bcd_decide_stage(item, BCD_LOOKUP);
 		item->decision.clashes = true;
 		item->decision.error = text;
+		item->decision.status = (int) job->request->status;
 	}
 	else
-		decide_refused(job, item, text);
+		bcd_decide_refused(job->lane, item, text);
 }
 
-/* The record is not there. */
+/*
+ * The record that an item is linked to is not there: whatever is there now,
+ * it is found by its key, in the store itself.
+ */
+void
+bcd_decide_gone(BcdLane *lane, BcdItem *item)
+{
+	if (item->wanted == NULL)
+		bcd_decide_done(item, BCD_HIDDEN, BCD_LINK_REMOVE);
+	else if (lane->feed->options.stale_fails && !item->looked_up)
+	{
+		bcd_decide_refused(lane, item,
+						   MemoryContextStrdup(item->cxt,
+											   psprintf("record " INT64_FORMAT " is not in the store any more",
+														item->store_id)));
+		item->decision.link = BCD_LINK_FORGET;
+	}
+	else
+	{
+		item->known = NULL;
+		item->store_id = 0;
+		item->clashed = true;
+		item->refusal = NULL;
+		bcd_item_wants_record(lane, item);
+		item->decision.link = BCD_LINK_REMOVE;
+	}
+}
+
+/* 404 */
 static void
-decide_gone(BcdJob *job, BcdItem *item, char *text)
+decide_not_found(BcdJob *job, BcdItem *item, char *text)
 {
 	if (job->stage == BCD_REMOVE)
 		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
-	else if (job->stage == BCD_UPDATE && item->wanted == NULL)
-		bcd_decide_done(item, BCD_HIDDEN, BCD_LINK_REMOVE);
-	else if (job->stage == BCD_UPDATE && job->lane->feed->options.stale_fails)
-	{
-		decide_refused(job, item, psprintf("record " INT64_FORMAT " is not in the store any more",
-										   item->store_id));
-		item->decision.link = BCD_LINK_FORGET;
-	}
-	else if (job->stage == BCD_UPDATE && item->looked_up)
+	else if (job->stage != BCD_UPDATE)
+		bcd_decide_refused(job->lane, item, text);
+	else if (item->looked_up && item->wanted)
 		decide_trouble(job, item, text);	/* it was there a moment ago */
-	else if (job->stage == BCD_UPDATE)
-	{
-		/* the link is stale: whatever is there now, it is found by its key */
-		item->known = NULL;
-		item->store_id = 0;
-		bcd_item_wants_record(job->lane, item);
-		item->decision.link = BCD_LINK_REMOVE;
-	}
 	else
-		decide_refused(job, item, text);
+		bcd_decide_gone(job->lane, item);
 }
 
 /* What a person has to do about a reply; in the transaction's memory. */
@@ -258,7 +290,7 @@ decide_by_verdict(BcdJob *job, BcdVerdict verdict)
 		else if (verdict == BCD_CONFLICT)
 			decide_conflict(job, item, text);
 		else if (verdict == BCD_GONE)
-			decide_gone(job, item, text);
+			decide_not_found(job, item, text);
 		else
 			decide_refused(job, item, text);
 	}
@@ -393,8 +425,7 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 	else if (item->attempts + 1 >= job->run->store->options->max_attempts)
 		bcd_decide_failed(item, BCD_FAILED, psprintf("saved in part: %s", text));
 	else
-		bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true,
-												   bcd_random()),
+		bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true, job->run->spread),
 						psprintf("saved in part: %s", text));
 	if (item->store_id != 0 && item->wanted && item->decision.leaves)
 		item->decision.link = BCD_LINK_PUT;
@@ -422,6 +453,7 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 {
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
 	bool		partial = job->request->status == 207;
+	bool		silent;			/* some replies name no record */
 	dlist_iter	iter;
 
 	if (job->stage == BCD_READ)
@@ -429,6 +461,10 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 		read_records(job, data);
 		return;
 	}
+	silent = reply == NULL ||
+		(cJSON_IsObject(reply) && data == NULL) ||
+		(cJSON_IsObject(data) &&
+		 cJSON_GetObjectItemCaseSensitive(data, job->lane->feed->resource->id) == NULL);
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
@@ -447,7 +483,7 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 								  &item->store_id);
 			decide_written(job->lane, item, BCD_CREATE);
 		}
-		else if (job->stage == BCD_UPDATE && (record || data == NULL || job->nitems == 1))
+		else if (job->stage == BCD_UPDATE && (record || silent))
 			decide_written(job->lane, item, BCD_UPDATE);
 	}
 
@@ -469,7 +505,7 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 		}
 	}
 	else if (partial && !first_item(job)->decision.made)
-		decide_refused(job, first_item(job), reply_text(job, first_item(job)));
+		bcd_decide_refused(job->lane, first_item(job), reply_text(job, first_item(job)));
 	decide_rest(job, "the store's reply did not mention the record");
 }
 
@@ -508,6 +544,37 @@ decide(BcdJob *job)
 		extra_failed(job, verdict);
 	else
 		decide_by_verdict(job, verdict);
+}
+
+/* Of several rows that have found the same record, the first one has it. */
+static void
+decide_twins(BcdJob *job)
+{
+	dlist_iter	iter;
+	dlist_iter	before;
+
+	if (job->stage != BCD_LOOKUP && job->stage != BCD_READ)
+		return;
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->decision.link != BCD_LINK_PUT)
+			continue;
+		dlist_foreach(before, &job->items)
+		{
+			BcdItem    *other = dlist_container(BcdItem, node, before.cur);
+
+			if (other == item)
+				break;
+			if (other->decision.link == BCD_LINK_PUT && other->store_id == item->store_id)
+			{
+				memset(&item->decision, 0, sizeof(item->decision));
+				bcd_decide_taken(job->lane, item, other->store_id, other->key);
+				break;
+			}
+		}
+	}
 }
 
 /* Writes the decisions of a job's items; in a transaction. */
@@ -579,6 +646,7 @@ settle_in_transaction(BcdJob *job)
 		/* losing this commit in a crash costs a look-up, not a row */
 		bcd_tx_async();
 		decide(job);
+		decide_twins(job);
 		record(job);
 		bcd_tx_commit();
 		done = true;

@@ -23,7 +23,8 @@ typedef struct BcdWorkerSlot
 	Oid			dbid;			/* once connected */
 	pid_t		pid;			/* 0: no worker */
 	Latch	   *latch;
-	bool		look;			/* something it looks at now and then has changed */
+	bool		look;			/* something it looks at now and then has
+								 * changed */
 	char		trouble[BCD_NAME_BYTES];	/* why it does nothing, or empty */
 } BcdWorkerSlot;
 

@@ -46,7 +46,7 @@ static int	nsockets = 0;
 static int	sockets_size = 0;
 static bool sockets_changed = true; /* the set has to be made anew */
 
-static struct pollfd *connections = NULL;	/* all that are open, idle ones too */
+static struct pollfd *connections = NULL;	/* the open ones, idle or not */
 static int	nconnections = 0;
 static int	connections_size = 0;
 

@@ -248,6 +248,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	run->cxt = cxt;
 	run->run_id = run_id;
 	run->store = store;
+	run->spread = bcd_random();
 	dlist_init(&run->jobs);
 	dlist_init(&run->unsettled);
 	bcd_tx_begin();

@@ -65,7 +65,7 @@ decide_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text)
 		return;
 	}
 	bcd_discrepancy_insert(lane, item->key, item->store_id, kind, NULL, text, NULL);
-	/* a record that is gone holds nothing: marked again, its row is pushed whole */
+	/* a record that is gone holds nothing: its row is pushed whole */
 	bcd_decide_done(item, BCD_NO_OUTCOME,
 					item->store_id != 0 && strcmp(kind, "missing_in_store") == 0 ?
 					BCD_LINK_FORGET : BCD_LINK_KEEP);

@@ -123,6 +123,17 @@ like(
 	(values %{ $shop->errors })[0] . join(' ', values %{ $shop->errors }),
 	qr/belongs to record \d+ of the store, which source row 101 is linked to/,
 	'the other is told who has it');
+$shop->sql('DELETE FROM odd WHERE id > 100');
+$store->seed('products', [ { name => 'Found', sku => 'odd-101', type => 'physical', weight => 1, price => 1 } ])
+  unless $shop->records('products', 'sku')->{'odd-101'};
+$shop->sql("SELECT bcdelta.untrack('odd')");
+$shop->sql(q(SELECT bcdelta.track('odd', 'shop', 'product', fields => '{"sku": "''odd-'' || least(id, 101)",
+	"name": "name", "price": "10", "weight": "1", "type": "''physical''"}')));
+$shop->sql("INSERT INTO odd VALUES (201, 'Twin A'), (202, 'Twin B')");
+$run = $shop->push;
+is_deeply([ @$run{qw(updated failed)} ], [ 1, 1 ], 'twins that find the same record');
+is($shop->records('products', 'sku')->{'odd-101'}{name}, 'Twin A', 'the first one has it');
+
 # A database whose texts need not be anything: served as of a reload.
 my $node = $shop->node;
 $shop->sql("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");

@@ -11,7 +11,7 @@ use Test::More;
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 my $shop = BCDelta::Shop->open(
 	'faults',
-	store => { args => [ '--quota', 100000 ] },
+	store => { args => [ '--quota', 100000, '--window-ms', 1500 ] },
 	server => { timeout => 3, max_attempts => 3, max_concurrency => 16 });
 my $store = $shop->store;
 $shop->tables;
@@ -21,7 +21,7 @@ sub check_all
 {
 	my ($what) = @_;
 	my %want = (
-		products => $shop->list(q(SELECT sku || '=' || (price * 100)::int FROM articles ORDER BY sku COLLATE "C")),
+		products => $shop->list(q(SELECT q FROM (SELECT sku || '=' || (price * 100)::int FROM articles) AS a (q) ORDER BY q COLLATE "C")),
 		brands => $shop->list('SELECT name FROM makers ORDER BY name COLLATE "C"'),
 		categories => $shop->list('SELECT name FROM groups ORDER BY name COLLATE "C"'));
 	my %got = (
@@ -115,19 +115,19 @@ cmp_ok(scalar $store->journal(method => 'GET', path => '/catalog/products'), '<=
 $shop->sql('UPDATE articles SET price = price + 1');
 my $run = push_under('429 with headers',
 	{ name => '429', times => 4, do => { status => 429, headers => { 'X-Retry-After' => '1' } } });
-is($run->{throttled}, 4, 'they are counted') if $run->{throttled} >= 4 || !ok($run->{throttled}, 'some 429');
+cmp_ok($run->{throttled}, '>=', 1, 'they are counted');
 $shop->sql('UPDATE articles SET price = price + 1');
 $run = push_under('429 without headers', { name => '429', times => 4, do => { status => 429, rate_headers => $false } });
-cmp_ok($run->{throttled}, '>=', 1, 'counted');
+cmp_ok($run->{throttled}, '>=', 1, 'they are counted');
 is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome = 'retry'"),
 	0, 'and cost no attempt');
-$store->settings({ quota => 10, window_ms => 1500 });
+$store->settings({ quota => 10 });
 $store->control('window', {});
 $store->control('use', { calls => 10 });
 $shop->sql("UPDATE makers SET name = name || '?'");
 $run = push_under('a small quota that is used up');
 is($run->{updated}, $shop->sql('SELECT count(*) FROM makers'), 'goes on in the next windows');
-$store->settings({ quota => 100000, window_ms => 30000 });
+$store->settings({ quota => 100000 });
 
 # An outage that lasts: rows wait, the run ends, nothing is lost.
 $store->fault({ do => { status => 503, html => $true } });

@@ -178,8 +178,8 @@ sub unfault { return $_[0]->control('faults', undef, 'DELETE'); }
 sub hold { return $_[0]->control('hold', $_[1]); }
 sub release { return $_[0]->control('release', $_[1] // {}); }
 sub seed { return $_[0]->control('seed', { kind => $_[1], records => $_[2] }); }
-sub edit { return $_[0]->control('edit', { resource => $_[1], id => $_[2], set => $_[3] }); }
-sub remove { return $_[0]->control('remove', { resource => $_[1], id => $_[2] }); }
+sub edit { return $_[0]->control('edit', { resource => $_[1], id => 0 + $_[2], set => $_[3] }); }
+sub remove { return $_[0]->control('remove', { resource => $_[1], id => 0 + $_[2] }); }
 
 =pod
 

@@ -47,7 +47,9 @@ our @EXPORT = qw(
   create_server_sql
   kill_worker
   poll_until
+  psql_open
   psql_start
+  try_sql
   wait_for_worker
   worker_pid
 );
@@ -79,6 +81,7 @@ sub bcdelta_node
 	$node->append_conf('postgresql.conf', <<"EOC");
 shared_preload_libraries = 'bcdelta'
 max_worker_processes = 16
+restart_after_crash = on
 log_line_prefix = '%m [%p] %b %q%a '
 EOC
 	$node->append_conf('postgresql.conf', $params{conf}) if defined $params{conf};
@@ -155,6 +158,17 @@ sub poll_until
 
 =pod
 
+=item try_sql(node, database, sql)
+
+Returns (exit status, output, errors) of psql.  Unlike the node's own psql it
+does not die when the server is down or goes away.
+
+=cut
+
+sub try_sql { return psql_start(@_)->finish; }
+
+=pod
+
 =item worker_pid(node, database)
 
 Process id of the database's worker, undef when there is none or the server
@@ -165,7 +179,7 @@ does not answer.
 sub worker_pid
 {
 	my ($node, $database) = @_;
-	my ($rc, $out, $err) = $node->psql('postgres',
+	my ($rc, $out) = try_sql($node, 'postgres',
 		"SELECT pid FROM pg_stat_activity
 		 WHERE backend_type = 'bcdelta worker' AND datname = '$database'");
 	return $rc == 0 && $out =~ /^\d+$/ ? $out : undef;
@@ -187,7 +201,7 @@ sub wait_for_worker
 		sub {
 			my $pid = worker_pid($node, $database);
 			return undef if !defined $pid || (defined $not_pid && $pid == $not_pid);
-			my ($rc, $out) = $node->psql($database, 'SELECT bcdelta.worker_state()');
+			my ($rc, $out) = try_sql($node, $database, 'SELECT bcdelta.worker_state()');
 			return $rc != 0 || $out eq 'running' ? $pid : undef;
 		},
 		"a worker for database $database");
@@ -222,9 +236,25 @@ Run SQL in a psql of its own, in the background.  The object returned has
 C<finish>, which waits and returns (exit status, output, errors), C<running>,
 and C<cancel>, which does what Ctrl-C does.
 
+=item psql_open(node, database)
+
+A session that stays open: the object has C<query>, which runs SQL, waits for
+its end and returns its output, and C<finish>.
+
 =back
 
 =cut
+
+sub psql_open
+{
+	my ($node, $database) = @_;
+	my $self = { in => '', out => '', err => '' };
+
+	$self->{run} = IPC::Run::start(
+		[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($database) ],
+		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err}, IPC::Run::timer($timeout));
+	return bless $self, 'BCDelta::Psql';
+}
 
 sub psql_start
 {
@@ -249,6 +279,16 @@ sub running
 	return $self->{run}->pumpable;
 }
 
+sub query
+{
+	my ($self, $sql) = @_;
+	$self->{out} = '';
+	$self->{in} .= "$sql;\n\\echo <done>\n";
+	$self->{run}->pump until $self->{out} =~ s/<done>\n$//;
+	chomp $self->{out};
+	return $self->{out};
+}
+
 sub cancel { $_[0]->{run}->signal('INT'); return; }
 
 sub finish
@@ -256,7 +296,7 @@ sub finish
 	my ($self) = @_;
 	$self->{run}->finish;
 	chomp($self->{out}, $self->{err});
-	return ($self->{run}->result, $self->{out}, $self->{err});
+	return ($self->{run}->result(0), $self->{out}, $self->{err});
 }
 
 1;

@@ -1,0 +1,167 @@
+# A store that refuses: duplicates, records that are gone, tokens and scopes,
+# batches that are too large, rows that are wrong.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $token = 'very-secret-token-' . 'x' x 20;
+my $shop = BCDelta::Shop->open(
+	'refused',
+	store => { args => [ '--quota', 100000 ], token => $token },
+	server => { max_attempts => 2, error_limit => 5 });
+my ($node, $store) = ($shop->node, $shop->store);
+$shop->tables;
+
+sub article { return { type => 'physical', weight => 1, price => 9, @_ }; }
+
+# 409: the record is there already, made since it was looked up.
+$store->hold({ match => { method => 'POST' }, process => 'release' });
+$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('D-1', 'Duplicate 1', 1), ('D-2', 'Duplicate 2', 2)");
+my $pushing = $shop->start;
+$shop->wait_held(2);
+$store->seed('products', [ article(id => 8001, sku => 'd-1', name => 'Made by hand'), article(id => 8002, sku => 'other', name => 'Duplicate 2') ]);
+$store->release;
+is(($pushing->finish)[0], 0, 'duplicates');
+is($shop->id('articles', 'D-1'), 8001, 'a record with the same article number is this row\'s');
+is($shop->record('products', 8001)->{$_->[0]}, $_->[1], "and has its $_->[0]") foreach [ name => 'Duplicate 1' ], [ price => 1 ];
+is_deeply($shop->pending, { 'articles D-2' => 'failed' }, 'a name that another record has is refused');
+like($shop->errors->{'articles D-2'}, qr/name is a duplicate of product 8002/, 'with the store\'s words');
+$store->remove('product', 8002);
+$shop->sql('SELECT bcdelta.retry()');
+is($shop->push->{created}, 1, 'until it is free');
+
+# Look-ups regardless of case
+$store->seed('products', [ article(sku => 'CASE-x', name => 'Case') ]);
+$store->seed('brands', [ { id => 71, name => 'Case & Co.' } ]);
+$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('case-X', 'Case', 9); INSERT INTO makers VALUES ('C', 'Case & Co.')");
+my $run = $shop->push;
+is($shop->id('articles', 'case-X'), $shop->records('products', 'sku')->{'CASE-x'}{id}, 'an article number in other letters');
+is($run->{linked}, 2, 'what agrees is only linked');
+
+# 404: an administrator removed records; they are made again, by themselves.
+$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'G-' || i, 'Gone ' || i, 1 FROM generate_series(1, 10) AS i");
+$shop->sql("INSERT INTO makers VALUES ('G', 'Gone Co.'); INSERT INTO groups VALUES (1, NULL, 'Gone group')");
+$shop->push;
+$store->remove('product', $shop->id('articles', 'G-4'));
+$store->remove('brand', $shop->id('makers', 'G'));
+$store->remove('category', $shop->id('groups', 1));
+$store->remove('product', $shop->id('articles', 'G-7'));
+$store->seed('products', [ article(sku => 'G-7', name => 'Put in again') ]);
+$shop->clear;
+$shop->sql("UPDATE articles SET price = 2 WHERE sku LIKE 'G-%'; UPDATE makers SET name = 'Gone & Co.' WHERE code = 'G'; UPDATE groups SET name = 'Gone, too'");
+$run = $shop->push;
+is_deeply([ @$run{qw(state created updated failed)} ], [ 'succeeded', 3, 9, 0 ], 'records that are gone')
+  or diag(explain([ $run, $shop->errors ]));
+is($shop->records('products', 'sku')->{'G-4'}{id}, $shop->id('articles', 'G-4'), 'are made again');
+is($shop->records('products', 'sku')->{'G-4'}{name}, 'Gone 4', 'with all fields');
+is($shop->id('articles', 'G-7'), $shop->records('products', 'sku')->{'G-7'}{id}, 'or found again');
+is($shop->id('makers', 'G'), $shop->records('brands', 'name')->{'Gone & Co.'}{id}, 'a brand');
+is($shop->id('groups', 1), $shop->records('categories', 'name')->{'Gone, too'}{category_id}, 'a category');
+
+# 207: saved in part. The part is sent again, alone.
+$shop->sql(<<'EOC');
+CREATE TABLE stock (sku text PRIMARY KEY, name text, level int);
+SELECT bcdelta.track('stock', 'shop', 'product', fields => '{"sku": "sku", "name": "name", "type": "''physical''",
+	"price": "1", "weight": "1", "inventory_level": "level"}');
+EOC
+$store->fault({ match => { method => 'POST' }, times => 1, do => { partial => { fields => ['inventory_level'] } } });
+$shop->sql("INSERT INTO stock VALUES ('S-1', 'Stock 1', 5)");
+$shop->clear;
+is($shop->push->{failed}, 0, 'saved in part: create');
+is($shop->records('products', 'sku')->{'S-1'}{inventory_level}, 5, 'the rest arrives');
+is(scalar $store->journal(method => 'POST'), 1, 'nothing is made twice');
+is_deeply(($shop->writes)[-1]{body}, [ { id => 0 + $shop->id('stock', 'S-1'), inventory_level => 5 } ], 'only the rest is sent');
+$shop->sql("INSERT INTO stock SELECT 'T-' || i, 'T ' || i, i FROM generate_series(1, 5) AS i");
+$shop->push;
+$store->fault({ match => { method => 'PUT' }, times => 1, do => { partial => { fail => [ 1, 3 ] } } });
+$shop->sql("UPDATE stock SET level = level + 100 WHERE sku LIKE 'T%'");
+$run = $shop->push;
+is_deeply([ @$run{qw(updated failed)} ], [ 5, 0 ], 'saved in part: batch');
+is_deeply([ map { $shop->records('products', 'sku')->{"T-$_"}{inventory_level} } 1 .. 5 ], [ 101 .. 105 ], 'all arrives');
+$store->fault({ match => { method => 'PUT' }, do => { partial => { fields => ['inventory_level'] } } });
+$shop->sql("UPDATE stock SET level = 999, name = 'T one' WHERE sku = 'T-1'");
+is($shop->push->{failed}, 1, 'a part that is never saved');
+like($shop->errors->{'stock T-1'}, qr/^saved in part: .*inventory_level/, 'fails the row, and says so');
+is($shop->records('products', 'sku')->{'T-1'}{name}, 'T one', 'the rest is saved');
+$store->unfault;
+$shop->sql('SELECT bcdelta.retry()');
+$shop->push;
+
+# 413: the store's idea of a batch is smaller than documented.
+$store->settings({ product_batch => 3 });
+$shop->clear;
+$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
+$run = $shop->push;
+is_deeply([ @$run{qw(updated failed)} ], [ 10, 0 ], 'smaller batches are accepted');
+$shop->clear;
+$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
+$shop->push;
+is(scalar $store->journal(status => 413), 0, 'and remembered');
+$store->settings({ product_batch => 10 });
+
+# 422 of one in a batch of ten, and of what the database cannot know
+$store->fault({ match => { method => 'PUT', body => "\"id\": ?" . $shop->id('articles', 'G-5') . '\b' },
+		do => { status => 422, body => { status => 422, title => 'No', errors => { price => 'too odd' } } } });
+$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
+$run = $shop->push;
+is_deeply([ @$run{qw(updated failed)} ], [ 9, 1 ], 'one bad row in a batch of ten');
+like($shop->errors->{'articles G-5'}, qr/422 No.*price: too odd/, 'with the store\'s words');
+$store->unfault;
+$shop->sql('SELECT bcdelta.retry()');
+is($shop->push->{updated}, 1, 'retry');
+
+# error_limit: too many refusals in a row pause the feed, and only that one.
+$store->fault({ match => { method => 'POST', path => 'products' }, do => { status => 422, body => { status => 422, title => 'No' } } });
+$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'E-' || i, 'E ' || i, 1 FROM generate_series(1, 60) AS i; INSERT INTO stock VALUES ('E-0', 'E 0', 1)");
+$run = $shop->push("feed => 'articles'");
+is($run->{state}, 'failed', 'the run fails');
+like($run->{error}, qr/feed "articles".*\d+ records in a row were refused/, 'and says why');
+is($shop->sql("SELECT state || coalesce(paused_reason ~ 'refused by the store', false) FROM bcdelta.feed WHERE feed = 'articles'"),
+	'pausedtrue', 'the feed is paused, with the reason');
+cmp_ok($run->{failed}, '<', 20, 'most rows were not even tried');
+is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = 'articles'"), 60, 'all rows are still pending');
+$store->unfault;
+is($shop->push->{created}, 1, 'other feeds go on');
+is($shop->sql("SELECT bcdelta.resume('articles'), bcdelta.retry('articles')"), '|' . $run->{failed}, 'resume and retry');
+$run = $shop->push;
+is_deeply([ @$run{qw(state created)} ], [ 'succeeded', 60 ], 'everything arrives');
+
+# 403: a scope is missing; 401: the token is wrong.
+$store->settings({ scopes => [ 'store_v2_products_read_only', 'store_v2_information_read_only' ] });
+$shop->sql("UPDATE articles SET price = 3 WHERE sku = 'G-1'");
+$run = $shop->push;
+is($run->{state}, 'failed', 'a scope is missing');
+like($run->{error}, qr/feed "articles".*403.*scope/s, 'which the run says');
+like($shop->sql("SELECT paused_reason FROM bcdelta.status WHERE feed = 'articles'"), qr/403.*scope/s, 'and the feed');
+$store->settings({ scopes => [ 'store_v2_products', 'store_v2_information_read_only' ] });
+$shop->sql("SELECT bcdelta.resume('articles'); ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '$token-wrong')");
+$run = $shop->push;
+is($run->{state}, 'failed', 'a wrong token');
+like($run->{error}, qr/401.*token/s, 'is named');
+is_deeply($shop->pending, { 'articles G-1' => 'ready' }, 'and costs the row nothing');
+$shop->sql("ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '$token')");
+$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
+is($shop->push->{updated}, 1, 'with the right one it goes on');
+
+# Redirects are not followed, whereever they lead.
+my $thief = BCDelta::Store->start(token => $token);
+$store->fault({ times => 1, do => { redirect => $thief->url . '/stores/teststore/v3/catalog/products' } });
+$shop->sql("UPDATE articles SET price = 4 WHERE sku = 'G-1'");
+$run = $shop->push;
+is($run->{state}, 'failed', 'a redirect');
+like($run->{error}, qr/302.*redirect.*api_url/s, 'is an error that says what to look at');
+is_deeply([ $thief->journal ], [], 'and is not followed');
+
+# The token is nowhere to be seen.
+my $dump = $shop->sql(join ';', map { "SELECT * FROM bcdelta.$_" } qw(feed change pending link run result discrepancy schedule status progress));
+unlike($dump, qr/secret/, 'no table or view shows the token');
+unlike($shop->sql("SELECT * FROM pg_stat_activity WHERE backend_type LIKE 'bcdelta%'"), qr/secret/, 'nor does pg_stat_activity');
+my @log = grep { /secret/ && !/USER MAPPING/ } split /\n/, slurp_file($node->logfile);
+is_deeply(\@log, [], 'nor the server\'s log');
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();

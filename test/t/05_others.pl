@@ -1,0 +1,115 @@
+# What goes wrong with one store, one table or one schedule is nobody else's
+# trouble; and runs that start by themselves.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $shop = BCDelta::Shop->open(
+	'others',
+	store => { args => [ '--quota', 100000 ] },
+	node => { conf => "bcdelta.naptime = 1" });
+my ($node, $store) = ($shop->node, $shop->store);
+my $second = BCDelta::Store->start(hash => 'second', token => 'second-token', args => [ '--quota', 100000 ]);
+$shop->tables;
+$shop->sql(create_server_sql($second, name => 'second'));
+$shop->sql(<<'EOC');
+CREATE TABLE things (id int PRIMARY KEY, name text);
+SELECT bcdelta.track('things', 'second', 'brand');
+INSERT INTO makers SELECT 'M' || i, 'Maker ' || i FROM generate_series(1, 3) AS i;
+INSERT INTO things SELECT i, 'Thing ' || i FROM generate_series(1, 3) AS i;
+EOC
+
+my ($rc, undef, $err) = $shop->try('SELECT bcdelta.push()');
+like($err, qr/there are 2 stores: name one/, 'with two stores one has to be named');
+
+# One store hangs.
+$store->hold({ match => {} });
+my $push = $shop->start("SELECT bcdelta.push(server => 'shop')");
+$shop->wait_held(1);
+my $run = $shop->push("server => 'second'");
+is_deeply([ @$run{qw(state created)} ], [ 'succeeded', 3 ], 'a store that hangs does not stop another');
+is($shop->push("feed => 'things'")->{state}, 'succeeded', 'the feed tells which store is meant');
+$store->release;
+is(($push->finish)[0], 0, 'and goes on itself');
+
+# A source table is locked: its run waits, the other store's does not.
+my $locker = psql_open($node, 'shop');
+$locker->query('BEGIN; LOCK TABLE makers; INSERT INTO makers VALUES (\'M4\', \'Maker 4\')');
+$shop->sql("INSERT INTO groups VALUES (1, NULL, 'Group'); UPDATE things SET name = name || '!'");
+my $began = time;
+is($shop->push("server => 'second'")->{updated}, 3, 'a table is locked: the other store goes on');
+$push = $shop->start("SELECT state, created, error FROM bcdelta.push(server => 'shop')");
+$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.run WHERE server = 'shop' AND state IN ('requested', 'running')");
+foreach my $i (1 .. 5)
+{
+	$shop->sql("UPDATE things SET name = 'Thing ' || id || '.$i'");
+	is($shop->push("server => 'second'")->{updated}, 3, 'also beside a run that waits for the lock');
+}
+cmp_ok(time - $began, '<', 20, 'at once');
+is(($push->running ? 'waiting' : 'ended'), 'waiting', 'which still waits');
+$locker->query('COMMIT');
+$locker->finish;
+($rc, my $out) = $push->finish;
+is($out, 'succeeded|2|', 'when the lock is gone, it goes on');
+is_deeply($shop->pending, {}, 'nothing is lost');
+
+# The same when the lock comes while the run goes on.
+$store->hold({ match => { path => 'trees' } });
+$shop->sql("UPDATE groups SET name = 'Group, locked'; UPDATE makers SET name = name || ', locked'");
+$push = $shop->start("SELECT state, updated, error FROM bcdelta.push(server => 'shop')");
+$shop->wait_held(1);
+$locker = psql_open($node, 'shop');
+$locker->query('BEGIN; LOCK TABLE makers');
+$store->release;
+$shop->wait_for("SELECT phase = 'push makers' FROM bcdelta.progress");
+$began = time;
+is($shop->push("server => 'second'")->{state}, 'succeeded', 'a lock on the way: the other store goes on') foreach 1 .. 5;
+cmp_ok(time - $began, '<', 10, 'at once');
+is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE state <> 'active'"), 0, 'no feed is paused');
+$locker->query('ROLLBACK');
+$locker->finish;
+is(($push->finish)[1], 'succeeded|5|', 'and so does the run');
+
+# A run that waits for a lock can be cancelled.
+$locker = psql_open($node, 'shop');
+$locker->query('BEGIN; LOCK TABLE makers');
+$shop->sql("UPDATE groups SET name = 'Group, free'");
+$run = $shop->push("server => 'shop', wait => false");
+$shop->sql("SELECT bcdelta.cancel($run->{run_id})");
+is($shop->run($run->{run_id})->{state}, 'cancelled', 'a run that waits for a lock is cancelled');
+$locker->query("UPDATE makers SET name = 'Maker 1, unlocked' WHERE code = 'M1'; COMMIT");
+$locker->finish;
+
+# Nobody's transaction waits for the worker, nor for another writer's.
+my $writer = psql_open($node, 'shop');
+$writer->query("BEGIN; UPDATE makers SET name = 'Maker 2, late' WHERE code = 'M2'");
+is($shop->push("server => 'shop'")->{updated}, 2, 'an open transaction hides its own changes only');
+$writer->query('COMMIT');
+$writer->finish;
+is($shop->push("server => 'shop'")->{updated}, 1, 'they follow when it commits');
+
+# Runs by themselves: every so often, once at a time
+$shop->sql("SELECT bcdelta.schedule('often', server => 'shop', every => '1 second')");
+$shop->sql("SELECT bcdelta.schedule('once', 'things', at => now() + interval '1 second')");
+$shop->sql("UPDATE makers SET name = name || ' by itself'; UPDATE things SET name = name || ' by itself'");
+$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.pending, bcdelta.change');
+$shop->wait_for("SELECT count(*) >= 3 FROM bcdelta.run WHERE schedule = 'often' AND state = 'succeeded'");
+$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.run WHERE schedule = 'once' AND state = 'succeeded'");
+is(scalar(grep { $_->{name} =~ / by itself/ } @{ $store->state('brands') }), 4, 'every second');
+is(scalar(grep { $_->{name} =~ / by itself/ } @{ $second->state('brands') }), 3, 'once');
+is($shop->sql("SELECT next_run_at IS NULL, last_error FROM bcdelta.schedule WHERE name = 'once'"), 't|', 'which is done with');
+
+# A schedule whose server is gone fails alone.
+$shop->sql("SELECT bcdelta.schedule('broken', server => 'second', every => '1 second'); SELECT bcdelta.untrack('things'); DROP SERVER second CASCADE");
+$shop->wait_for("SELECT last_error ~ 'second.*does not exist' FROM bcdelta.schedule WHERE name = 'broken'");
+my $last = $shop->sql("SELECT max(run_id) FROM bcdelta.run");
+$shop->wait_for("SELECT count(*) >= 2 FROM bcdelta.run WHERE schedule = 'often' AND state = 'succeeded' AND run_id > $last");
+pass('the others go on');
+$shop->sql("SELECT bcdelta.unschedule(name) FROM bcdelta.schedule");
+is($shop->sql('SELECT count(*) FROM bcdelta.schedule'), 0, 'unschedule');
+done_testing();

@@ -1,0 +1,198 @@
+# While requests wait for the store, nobody waits for us: no transaction is
+# open, nothing is locked, and everything can be stopped.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+use Time::HiRes qw(time);
+
+# What takes less than a second may take this long on a busy machine.
+my $soon = 5;
+
+my $shop = BCDelta::Shop->open(
+	'waiting',
+	store => { args => [ '--quota', 100000 ] },
+	node => { conf => 'bcdelta.naptime = 1' });
+my ($node, $store) = ($shop->node, $shop->store);
+$shop->tables;
+my $n = 0;
+
+sub add
+{
+	my ($count) = @_;
+	my $from = $n + 1;
+	$n += $count;
+	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series($from, $n) AS i");
+	return;
+}
+
+# New rows, and the requests for them held.
+sub hold_some
+{
+	my ($count, $process) = @_;
+	$store->hold({ match => { method => 'POST' }, process => $process // 'now' });
+	add($count);
+	return;
+}
+
+sub quick
+{
+	my ($what, $sub) = @_;
+	my $began = time;
+	$sub->();
+	cmp_ok(time - $began, '<', $soon, "$what takes no time");
+	return;
+}
+
+sub check_all
+{
+	my ($what) = @_;
+	is_deeply($shop->pending, {}, "$what: all is pushed");
+	is(scalar @{ $store->state('products') }, $n, 'each row once');
+	is(scalar(grep { $_->{status} == 409 } $store->journal(method => 'POST')), 0, 'nothing was tried twice');
+	return;
+}
+
+my $worker = "pg_stat_activity WHERE backend_type = 'bcdelta worker'";
+
+# Nothing is held while requests are under way.
+hold_some(3);
+my $push = $shop->start;
+$shop->wait_held(3);
+is($shop->sql("SELECT backend_xmin, backend_xid, xact_start FROM $worker"), '||', 'the worker has no transaction');
+is($shop->sql("SELECT count(*) FROM pg_locks AS l JOIN (SELECT pid FROM $worker) AS w USING (pid) WHERE locktype = 'relation'"),
+	0, 'and no lock');
+is($shop->sql("SELECT phase, done, in_flight FROM bcdelta.progress"), 'push articles|0|3', 'progress is shown');
+is($shop->sql("SELECT in_flight FROM bcdelta.status WHERE feed = 'articles'"), 3, 'and so is the status');
+quick('CREATE DATABASE', sub { $node->safe_psql('postgres', 'CREATE DATABASE other'); });
+quick('CREATE DATABASE with a template', sub { $node->safe_psql('postgres', 'CREATE DATABASE another TEMPLATE other'); });
+quick('DROP DATABASE', sub { $node->safe_psql('postgres', 'DROP DATABASE other'); });
+quick('VACUUM FULL of the source', sub { $shop->sql('VACUUM FULL articles'); });
+quick('ALTER TABLE of the source', sub { $shop->sql('ALTER TABLE articles ADD COLUMN remark text'); });
+$store->release;
+my ($rc) = $push->finish;
+is($rc, 0, 'the push ends well');
+check_all('after that');
+
+# CALL sweep() waits without a snapshot, unlike a function.
+hold_some(2);
+$push = $shop->start('CALL bcdelta.sweep()');
+$shop->wait_held(2);
+is($shop->sql("SELECT backend_xmin, state FROM pg_stat_activity WHERE query = 'CALL bcdelta.sweep()'"),
+	'|active', 'sweep() holds no snapshot');
+$store->release;
+is(($push->finish)[0], 0, 'and ends well');
+$shop->sql("SELECT bcdelta.pause('makers')");
+($rc, undef, my $err) = $shop->try("CALL bcdelta.sweep('nowhere')");
+like($err, qr/server "nowhere" does not exist/, 'a server that is not there');
+$store->settings({ token => 'another' });
+add(1);
+($rc, undef, $err) = $shop->try('CALL bcdelta.sweep()');
+isnt($rc, 0, 'it fails when the run fails');
+like($err, qr/run \d+ failed: .*401/s, 'with the reason');
+$store->settings({ token => $store->token });
+$shop->sql('SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = \'paused\'');
+is(($shop->try('BEGIN; CALL bcdelta.sweep(); COMMIT'))[0], 0, 'it works in a transaction, too');
+check_all('sweep');
+
+# A caller who goes away stops the run; what was under way is looked up.
+foreach my $case (
+	[ 'statement_timeout', qr/statement timeout/, sub { } ],
+	[ 'cancel', qr/cancel/i, sub { $_[0]->cancel } ],
+	[ 'terminate', qr/terminating connection/,
+		sub { $shop->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^SET statement' AND pid <> pg_backend_pid()") } ])
+{
+	my ($what, $message, $action) = @$case;
+	hold_some(3);
+	$push = $shop->start('SET statement_timeout = ' . ($what eq 'statement_timeout' ? "'1s'" : 0) . '; SELECT bcdelta.push()');
+	$shop->wait_held(3);
+	$action->($push);
+	($rc, undef, $err) = $push->finish;
+	isnt($rc, 0, "$what: the caller stops waiting");
+	like($err, $message, 'and is told why');
+	$shop->wait_for("SELECT state = 'cancelled' FROM bcdelta.run ORDER BY run_id DESC LIMIT 1");
+	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state IN ('ready', 'waiting')"), 3, 'the rows are still pending');
+	$store->release;
+	is($shop->push->{state}, 'succeeded', 'another push');
+	check_all($what);
+}
+
+# bcdelta.cancel(): of a run that goes on, and of one that waits for its turn
+hold_some(3, 'never');
+$push = $shop->start("SELECT state FROM bcdelta.push()");
+$shop->wait_held(3);
+my $id = $shop->last_run->{run_id};
+my $queued = $shop->push('wait => false');
+is($queued->{state}, 'requested', 'the next run of a store waits');
+is($shop->sql("SELECT bcdelta.cancel($queued->{run_id})"), 't', 'cancel of a run that waits');
+is($shop->run($queued->{run_id})->{state}, 'cancelled', 'cancels it');
+is($shop->sql("SELECT bcdelta.cancel($id)"), 't', 'cancel of a run that goes on');
+is($shop->run($id)->{state}, 'cancelled', 'waits for its end');
+is(($push->finish)[1], 'cancelled', 'its caller sees it');
+is($shop->sql("SELECT bcdelta.cancel($id)"), 'f', 'a second time there is nothing to cancel');
+$store->release;
+is($shop->push->{state}, 'succeeded', 'the next one goes through');
+check_all('cancel');
+
+# A row that changes in flight is pushed again, and its last state wins.
+hold_some(1);
+$push = $shop->start;
+$shop->wait_held(1);
+$shop->sql("UPDATE articles SET price = 1000 WHERE sku = 'A-$n'");
+$shop->sql("UPDATE articles SET price = 2000 WHERE sku = 'A-$n'");
+$store->release;
+is(($push->finish)[0], 0, 'a row changes in flight');
+is($shop->records('products', 'sku')->{"A-$n"}{price}, 2000, 'the last state is in the store');
+check_all('changed in flight');
+$store->hold({ match => { method => 'PUT' }, process => 'now' });
+$shop->sql("UPDATE articles SET price = 3 WHERE sku = 'A-1'");
+$push = $shop->start;
+$shop->wait_held(1);
+$shop->sql("UPDATE articles SET price = 4 WHERE sku = 'A-1'; UPDATE articles SET price = 3 WHERE sku = 'A-1'");
+$shop->sql("DELETE FROM articles WHERE sku = 'A-2'; INSERT INTO articles (sku, title, price) VALUES ('A-2', 'Article 2', 22)");
+$store->release;
+is(($push->finish)[0], 0, 'changed and changed back');
+is($shop->records('products', 'sku')->{'A-1'}{price}, 3, 'is right');
+is($shop->records('products', 'sku')->{'A-2'}{price}, 22, 'deleted and entered again, too');
+
+# The worker is terminated, the extension dropped, the server stopped.
+hold_some(2);
+$shop->sql('SELECT bcdelta.push(wait => false)');
+$shop->wait_held(2);
+my $pid = worker_pid($node, 'shop');
+quick('pg_terminate_backend', sub { $shop->sql("SELECT pg_terminate_backend($pid)"); poll_until(sub { !kill(0, $pid) }, 'its end'); });
+$store->release;
+wait_for_worker($node, 'shop', $pid);
+$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.pending");
+check_all('terminated');
+
+hold_some(2);
+$push = $shop->start;
+$shop->wait_held(2);
+$pid = worker_pid($node, 'shop');
+quick('DROP EXTENSION', sub { $shop->sql('DROP EXTENSION bcdelta CASCADE'); });
+isnt(($push->finish)[0], 0, 'the caller is told');
+$store->release;
+is($shop->sql('SELECT count(*) FROM articles'), $n, 'the source is as it was');
+$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('free', 'Free', 1); DELETE FROM articles WHERE sku = 'free'");
+is(worker_pid($node, 'shop'), $pid, 'the worker lives');
+$shop->sql('CREATE EXTENSION bcdelta');
+$shop->sql(create_server_sql($store));
+$shop->track;
+$shop->wait_for("SELECT bcdelta.worker_state()", 'running');
+is($shop->link("'articles'")->{linked}, $n, 'created again, everything is found again');
+hold_some(2);
+$shop->sql('SELECT bcdelta.push(wait => false)');
+$shop->wait_held(2);
+quick('stop -m fast', sub { $node->stop('fast'); });
+$store->release;
+$node->start;
+wait_for_worker($node, 'shop');
+$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.pending');
+check_all('stopped and started');
+
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();

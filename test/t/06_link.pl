@@ -1,0 +1,114 @@
+# Rows and the records that a first load left in the store find each other.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('link', store => { args => [ '--quota', 100000 ] });
+my $store = $shop->store;
+$shop->tables;
+
+# The old shop, and what the first load made of it: 40 products, in trees.
+$shop->sql(<<'EOC');
+INSERT INTO makers SELECT 'M' || i, 'Maker ' || i FROM generate_series(1, 9) AS i;
+INSERT INTO groups VALUES (1, 5, 'Leaf'), (5, 9, 'Branch'), (9, NULL, 'Tree'), (2, 9, 'Leaf'), (3, 5, 'Only here'), (4, 3, 'Below it'),
+	(6, NULL, 'Leaf');
+INSERT INTO articles (sku, title, price, weight, maker, grp) SELECT 'A-' || i, 'Article ' || i, i + 0.5, 1, 'M' || 1 + i % 9, 1
+	FROM generate_series(1, 40) AS i;
+UPDATE articles SET sku = U&'A 41, \00e9/&', title = 'Article 41' WHERE sku = 'A-40';
+DELETE FROM bcdelta.change;
+EOC
+$store->seed('brands', [ map { { id => 100 + $_, name => $_ == 3 ? 'MAKER 3' : "Maker $_" } } 1 .. 8 ]);
+$store->seed('categories',
+	[
+		{ category_id => 209, name => 'Tree' }, { category_id => 205, name => 'Branch', parent_id => 209 },
+		{ category_id => 201, name => 'Leaf', parent_id => 205 }, { category_id => 202, name => 'Leaf', parent_id => 209 },
+		{ category_id => 206, name => 'Leaf' }
+	]);
+$store->seed('products',
+	[
+		(map { { id => 300 + $_, sku => $_ == 7 ? "a-$_" : "A-$_", name => "Article $_", type => 'physical',
+			price => $_ + 0.5, weight => 1, brand_id => 101 + $_ % 9, categories => [201] } } grep { $_ % 9 != 8 } 1 .. 39),
+		{ id => 341, sku => "A 41, \x{e9}/&", name => 'Article 41', type => 'physical', price => 1, weight => 1 }
+	]);
+
+# Brands: more than a few, so the store's list is read.
+$shop->clear;
+my $run = $shop->link("'makers'");
+is_deeply([ @$run{qw(kind feed state linked failed)} ], [ 'link', 'makers', 'succeeded', 8, 0 ], 'brands');
+is_deeply($shop->calls, [ ('GET /catalog/brands') x 2 ], 'a page of all, then those that fit');
+is($shop->id('makers', 'M3'), 103, 'whatever the case');
+is_deeply($shop->discrepancies, ['makers|M9|missing_in_store|name|Maker 9'], 'a row without a match is listed');
+is($run->{conflicts}, 1, 'and counted');
+is($shop->link("'makers'")->{linked}, 0, 'again, only the others are looked for');
+is($shop->sql('SELECT count(*) FROM bcdelta.pending'), 0, 'link marks nothing');
+
+# Categories: by their name below their parent.
+$run = $shop->link("'groups'");
+is_deeply([ @$run{qw(state linked failed deferred)} ], [ 'succeeded', 5, 0, 1 ], 'categories') or diag(explain($run));
+is_deeply([ map { $shop->id('groups', $_) } 1, 2, 5, 6, 9 ], [ 201, 202, 205, 206, 209 ], 'each in its place of the tree');
+is_deeply($shop->discrepancies, ['groups|3|missing_in_store|name|Only here'], 'one is missing');
+
+# Products, by their article number.
+$shop->clear;
+$run = $shop->link("'articles'");
+is_deeply([ @$run{qw(state linked failed deferred)} ], [ 'succeeded', 36, 0, 4 ], 'products') or diag(explain($run));
+is($shop->id('articles', 'A-7'), 307, 'whatever the case');
+is($shop->sql("SELECT key = U&'A 41, \\00e9/&' FROM bcdelta.link WHERE store_id = 341"), 't', 'odd characters');
+cmp_ok(scalar @{ $shop->calls }, '<=', 2, 'many at a time');
+is(scalar $shop->writes, 0, 'link writes nothing');
+
+# What agrees with the record needs no write; what does not, only that field.
+$shop->sql("SELECT bcdelta.mark_all('articles')");
+$shop->clear;
+$run = $shop->push("feed => 'articles'");
+is_deeply([ @$run{qw(unchanged updated created deferred)} ], [ 35, 1, 0, 4 ], 'marked after the link');
+my @writes = $shop->writes;
+is(scalar @writes, 1, 'one write');
+is_deeply($writes[0]{body}, [ { id => 341, brand_id => 105, categories => [201], price => 40.5 } ], 'of what differs');
+
+# A few rows are looked up one by one.
+$shop->sql("INSERT INTO makers VALUES ('X1', 'Extra 1'), ('X2', 'Extra, & 2')");
+$store->seed('brands', [ { id => 151, name => 'Extra 1' }, { id => 152, name => 'Extra, & 2' } ]);
+$shop->clear;
+$run = $shop->link("'makers'");
+is($run->{linked}, 2, 'a few rows');
+is(scalar @{ $shop->calls }, 3, 'single look-ups');
+
+# Two rows for one record, two records for one row
+$shop->sql("INSERT INTO makers VALUES ('T1', 'Twin'), ('T2', 'TWIN'), ('T3', 'a'), ('T4', 'b'), ('T5', 'c')");
+$store->seed('brands', [ { id => 161, name => 'Twin' } ]);
+$run = $shop->link("'makers'");
+is_deeply([ @$run{qw(linked failed)} ], [ 1, 1 ], 'two rows of one name');
+like($shop->sql("SELECT error FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome = 'failed'"),
+	qr/name "twin" belongs to record 161 of the store, which source row T\d is linked to/i, 'the second is told');
+$shop->sql("DELETE FROM makers WHERE code LIKE 'T_'; INSERT INTO makers SELECT 'U' || i, 'Upper ' || i FROM generate_series(1, 6) AS i");
+$store->seed('brands', [ map { ({ id => 170 + $_, name => "UPPER $_" }, { id => 180 + $_, name => "Upper $_" }) } 1 .. 6 ]);
+is($shop->link("'makers'")->{linked}, 6, 'two records in different case');
+is_deeply([ map { $shop->id('makers', "U$_") } 1 .. 6 ], [ 181 .. 186 ], 'the one that is written alike is taken');
+
+# By an id list
+$shop->sql("SELECT bcdelta.link('makers', 'M9', 109)");
+is($shop->id('makers', 'M9'), 109, 'link(feed, key, id)');
+foreach my $bad (
+	[ "'nothing', 'x', 1", qr/feed "nothing" does not exist/ ],
+	[ "'makers', 'M9', 0", qr/store_id/ ],
+	[ "'makers', 'M8', 109", qr/109.*M9|M9.*109/s ],
+	[ "'groups', 'x', 1", qr/invalid input syntax for type integer: "x"/ ])
+{
+	my ($rc, undef, $err) = $shop->try("SELECT bcdelta.link($bad->[0])");
+	isnt($rc, 0, "link($bad->[0])");
+	like($err, $bad->[1], 'is refused with a reason');
+}
+# A rejected token, a paused feed
+$shop->sql("INSERT INTO makers VALUES ('Z', 'Zed')");
+$store->settings({ token => 'another' });
+$run = $shop->link("'makers'");
+is($run->{state}, 'failed', 'a wrong token');
+like($run->{error}, qr/401/, 'fails a link, too');
+$store->settings({ token => $store->token });
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();

@@ -1,0 +1,124 @@
+# Proof: what verify finds, and what it does not take for a difference.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('verify', store => { args => [ '--quota', 100000 ] }, server => { max_attempts => 2 });
+my $store = $shop->store;
+$shop->tables(articles => { on_delete => "'ignore'" }, groups => { on_delete => "'hide'" });
+$shop->sql(<<'EOC');
+INSERT INTO makers SELECT 'M' || i, 'Maker ' || i FROM generate_series(1, 7) AS i;
+INSERT INTO groups SELECT i, CASE WHEN i > 1 THEN i / 2 END, 'Group ' || i FROM generate_series(1, 12) AS i;
+INSERT INTO articles (sku, title, price, weight, maker, grp, release_date)
+	SELECT 'A-' || i, 'Article ' || i, i + 0.50, 0.1, 'M' || 1 + i % 7, 1 + i % 12, '2030-01-01 12:00+02'
+	FROM generate_series(1, 600) AS i;
+EOC
+is($shop->push->{created}, 619, 'a shop');
+$shop->clear;
+
+my $run = $shop->verify;
+is_deeply([ @$run{qw(kind state unchanged conflicts deferred failed)} ], [ 'verify', 'succeeded', 619, 0, 0, 0 ], 'full: all agrees');
+is_deeply($shop->discrepancies, [], 'no difference');
+is(scalar $shop->writes, 0, 'nothing is written');
+cmp_ok(scalar @{ $shop->calls }, '<=', 10, 'read by pages');
+is($shop->sql("SELECT count(*) FROM bcdelta.pending"), 0, 'nothing is marked');
+foreach my $mode (qw(count sample))
+{
+	$run = $shop->verify("mode => '$mode'");
+	is_deeply([ @$run{qw(state conflicts)} ], [ 'succeeded', 0 ], "$mode: all agrees");
+}
+is($shop->verify("feed => 'articles', mode => 'sample', sample => 50")->{unchanged}, 50, 'a sample of 50');
+is($shop->verify("feed => 'makers'")->{unchanged}, 7, 'one feed');
+
+# Values are compared by type.
+sub edit { my ($key, %set) = @_; return $store->edit('product', $shop->id('articles', $key), \%set); }
+edit('A-1', price => '1.5000', preorder_release_date => '2030-01-01T10:00:00+00:00');
+$shop->sql(q(UPDATE bcdelta.feed SET fields = fields || '{"related_products": "ARRAY[2, 1]"}' WHERE feed = 'articles'));
+$shop->push if $shop->sql("SELECT bcdelta.mark('articles', 'A-2')");
+edit('A-2', related_products => [ 1, 2 ]);
+$shop->sql("SELECT bcdelta.mark_all('articles')");
+$shop->push;
+$run = $shop->verify;
+is_deeply([ @$run{qw(unchanged conflicts)} ], [ 619, 0 ], 'numbers by value, sets in any order, instants in any zone')
+  or diag(explain($shop->discrepancies));
+
+# Differences, by field
+edit('A-3', price => '3.49', name => 'Edited');
+edit('A-4', categories => []);
+edit('A-5', brand_id => 0);
+edit('A-6', description => 'not mapped, not compared');
+edit('A-7', weight => '0.1001');
+$store->remove('product', $shop->id('articles', 'A-8'));
+my $gone = $shop->id('articles', 'A-8');
+$store->seed('products', [ { id => 9001, name => 'Extra', sku => 'X-1', type => 'physical', weight => 1, price => 1 } ]);
+$store->edit('brand', $shop->id('makers', 'M1'), { name => 'Edited Maker' });
+$store->edit('category', $shop->id('groups', 12), { is_visible => JSON::PP::false });
+$store->seed('brands', [ { id => 9002, name => 'Extra brand' } ]);
+$store->seed('categories', [ { category_id => 9003, name => 'Extra group' } ]);
+$shop->sql("DELETE FROM articles WHERE sku = 'A-9'; DELETE FROM groups WHERE id = 11");
+$shop->push;
+my @expected = sort(
+	'articles|A-3|different|name|Article 3|Edited',
+	'articles|A-3|different|price|3.5|3.49',
+	'articles|A-4|different|categories|[' . $shop->id('groups', 5) . ']|[]',
+	'articles|A-5|different|brand_id|' . $shop->id('makers', 'M6') . '|0',
+	'articles|A-7|different|weight|0.1|0.1001',
+	"articles|A-8|missing_in_store",
+	'articles|A-9|missing_in_source',
+	'articles|#9001|missing_in_source|sku|X-1',
+	'makers|M1|different|name|Maker 1|Edited Maker',
+	'groups|12|different|is_visible|true|false',
+	'makers|#9002|missing_in_source|name|Extra brand',
+	'groups|#9003|missing_in_source|name|Extra group');
+$run = $shop->verify;
+is($run->{state}, 'succeeded', 'differences are no failure of the run');
+is_deeply([ sort @{ $shop->discrepancies } ], \@expected, 'every difference is found, by field');
+is($run->{conflicts}, scalar @expected, 'and counted');
+is($shop->sql("SELECT store_id FROM bcdelta.discrepancy WHERE run_id = $run->{run_id} AND kind = 'missing_in_store'"), $gone, 'with the id that is gone');
+is($shop->sql("SELECT count(*) FROM bcdelta.discrepancy WHERE run_id = $run->{run_id} AND feed = 'groups' AND key = '11'"),
+	0, 'a record that was hidden is where it should be');
+$run = $shop->verify("mode => 'count'");
+is_deeply($shop->discrepancies,
+	[ 'articles|different|count|599|600', 'groups|different|count|11|13', 'makers|different|count|7|8' ],
+	'count: numbers of records') or diag(explain($shop->discrepancies));
+
+# Marked and pushed, what differs is put right, and only that.
+$shop->clear;
+$shop->sql("SELECT bcdelta.mark('articles', 'A-3', 'A-4', 'A-5', 'A-7', 'A-8'), bcdelta.mark('makers', 'M1'), bcdelta.mark('groups', '12')");
+$run = $shop->push;
+is_deeply([ @$run{qw(created updated failed)} ], [ 1, 6, 0 ], 'put right') or diag(explain($run));
+my %sent = map { $_->{id} => join ',', sort grep { $_ ne 'id' } keys %$_ } map { @{ $_->{body} } } $store->journal(method => 'PUT', path => '/catalog/products');
+is($sent{ $shop->id('articles', 'A-3') }, 'name,price', 'by what differs');
+$run = $shop->verify;
+is_deeply([ sort @{ $shop->discrepancies } ], [ sort grep { /missing_in_source/ } @expected ], 'what nobody owns is left');
+
+# What is about to be pushed is no difference.
+$shop->sql("UPDATE articles SET price = 77 WHERE sku IN ('A-10', 'A-11'); INSERT INTO articles (sku, title, price) VALUES ('N-1', 'New', 1);
+	UPDATE makers SET name = 'Pending' WHERE code = 'M2'");
+$run = $shop->verify;
+is($run->{deferred}, 4, 'rows with changes that are not pushed yet');
+is_deeply([ sort @{ $shop->discrepancies } ], [ sort grep { /missing_in_source/ } @expected ], 'are not reported');
+$shop->push;
+
+# Rows that failed are: nobody is about to push them.
+$shop->sql("UPDATE articles SET price = -1 WHERE sku = 'A-12'");
+$shop->push;
+$shop->verify("feed => 'articles'");
+like(join("\n", @{ $shop->discrepancies }), qr/^articles\|A-12\|different\|.*price: .*-1/m, 'a row that cannot be sent is a difference');
+
+# Trouble on the way
+$store->fault({ times => 2, do => { status => 503 }, match => { method => 'GET' } });
+$run = $shop->verify;
+is($run->{state}, 'succeeded', 'requests that fail are made again') or diag($run->{error});
+$store->fault({ do => { status => 503 } });
+$run = $shop->verify;
+is($run->{state}, 'failed', 'a store that is down fails a verify');
+$store->unfault;
+my ($rc, undef, $err) = $shop->try("SELECT bcdelta.verify(mode => 'deep')");
+like($err, qr/mode/, 'an unknown mode');
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();
