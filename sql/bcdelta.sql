@@ -63,6 +63,12 @@ COMMENT ON TABLE bcdelta.change IS 'captured changes, not yet looked at; append 
 COMMENT ON COLUMN bcdelta.change.op IS
 'c: the row of this key changed; m: its key was moved_from; t: the table was truncated; a: any row may have changed; n: a row without a key changed';
 COMMENT ON COLUMN bcdelta.change.move_id IS 'order of key changes among themselves';
+CREATE TABLE bcdelta.change_1 () INHERITS (bcdelta.change)
+USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
+CREATE TABLE bcdelta.change_2 () INHERITS (bcdelta.change)
+USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
+COMMENT ON TABLE bcdelta.change_1 IS 'part of bcdelta.change; the three are written in turns';
+COMMENT ON TABLE bcdelta.change_2 IS 'part of bcdelta.change; the three are written in turns';
 CREATE SEQUENCE bcdelta.change_move_id_seq OWNED BY bcdelta.change.move_id;
 
 CREATE TABLE bcdelta.move (
@@ -217,6 +223,8 @@ COMMENT ON COLUMN bcdelta.schedule.last_error IS 'why the last start failed';
 
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_1', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_2', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.move', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.pending', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.link', '');

@@ -67,14 +67,24 @@ struct BcdChanges
 	Size		size;
 };
 
-static Oid	change_relid = InvalidOid;
+static const char *const table_names[BCD_CHANGE_TABLES] = {"change", "change_1", "change_2"};
+
+/* Remembered until something changes them */
+static Oid	table_relids[BCD_CHANGE_TABLES];
 static Oid	move_id_relid = InvalidOid;
 
 static void
 forget_relids(Datum arg, Oid relid)
 {
-	if (!OidIsValid(relid) || relid == change_relid || relid == move_id_relid)
-		change_relid = move_id_relid = InvalidOid;
+	bool		ours = !OidIsValid(relid) || relid == move_id_relid;
+	int			i;
+
+	for (i = 0; i < BCD_CHANGE_TABLES; i++)
+		ours = ours || relid == table_relids[i];
+	if (!ours)
+		return;
+	memset(table_relids, 0, sizeof(table_relids));
+	move_id_relid = InvalidOid;
 }
 
 static Oid
@@ -91,9 +101,18 @@ our_relid(const char *name)
 	return relid;
 }
 
-/* The OID of bcdelta.change, remembered until something changes it. */
+/* Which table of the ring takes the changes made at a time? */
+int
+bcd_change_table(TimestampTz at)
+{
+	int64		turn = at / BCD_CHANGE_TABLE_USECS % BCD_CHANGE_TABLES;
+
+	return (int) (turn < 0 ? turn + BCD_CHANGE_TABLES : turn);
+}
+
+/* The OID of a table of the ring. */
 Oid
-bcd_change_relid(void)
+bcd_change_relid(int table)
 {
 	static bool registered = false;
 
@@ -102,9 +121,9 @@ bcd_change_relid(void)
 		CacheRegisterRelcacheCallback(forget_relids, (Datum) 0);
 		registered = true;
 	}
-	if (!OidIsValid(change_relid))
-		change_relid = our_relid("change");
-	return change_relid;
+	if (!OidIsValid(table_relids[table]))
+		table_relids[table] = our_relid(table_names[table]);
+	return table_relids[table];
 }
 
 static int64
@@ -126,9 +145,10 @@ bcd_changes_begin(int32 feed_id)
 	BcdChanges *changes = palloc0(sizeof(BcdChanges));
 
 	changes->cxt = CurrentMemoryContext;
-	changes->relation = table_open(bcd_change_relid(), RowExclusiveLock);
 	changes->feed_id = feed_id;
 	changes->changed_at = GetCurrentTimestamp();
+	changes->relation = table_open(bcd_change_relid(bcd_change_table(changes->changed_at)),
+								   RowExclusiveLock);
 	return changes;
 }
 

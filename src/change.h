@@ -6,6 +6,7 @@
 #define BCD_CHANGE_H
 
 #include "access/htup.h"
+#include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 #include "storage/bufmgr.h"
 #include "utils/relcache.h"
@@ -19,10 +20,19 @@
 #define BCD_CHANGE_CHANGED_AT	6
 #define BCD_CHANGE_NATTS		6
 
+/*
+ * The table is a ring of tables, the others being its children.  Each is
+ * written for some minutes, and then rests for twice as long: time to empty
+ * it without being in anybody's way.
+ */
+#define BCD_CHANGE_TABLES		3
+#define BCD_CHANGE_TABLE_USECS	(INT64CONST(300) * 1000 * 1000)
+
 /* Changes on their way into the table */
 typedef struct BcdChanges BcdChanges;
 
-extern Oid	bcd_change_relid(void);
+extern int	bcd_change_table(TimestampTz at);
+extern Oid	bcd_change_relid(int table);
 extern BcdChanges *bcd_changes_begin(int32 feed_id);
 extern void bcd_changes_add(BcdChanges *changes, char op, text *key);
 extern void bcd_changes_add_move(BcdChanges *changes, text *key, text *moved_from);

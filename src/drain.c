@@ -28,8 +28,9 @@
  *   insert, so ours serves as a mark that says whether that has happened.
  *   That the mark gets lost on other occasions only costs time.
  *
- * Space is given back when all pages are closed: the table is truncated like
- * VACUUM does it, and only if the lock is free.
+ * Space is given back when all is taken out: the table is truncated like
+ * VACUUM does it, and only if the lock is free.  Nobody waits for that, since
+ * it is only done to a table whose turn is over (see change.h).
  */
 #include "postgres.h"
 
@@ -44,6 +45,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "bcdelta.h"
 #include "change.h"
@@ -51,7 +53,7 @@
 #include "drain.h"
 
 /* A table smaller than this is not worth a truncation */
-#define TRUNCATE_BLOCKS		1024
+#define TRUNCATE_BLOCKS		128
 
 /* Pages to be read again; xid is what they wait for, if anything */
 typedef struct BcdDoubt
@@ -61,96 +63,103 @@ typedef struct BcdDoubt
 	TransactionId xid;
 } BcdDoubt;
 
-/* How far the table has been read; in TopMemoryContext */
-static struct
+/* One table of the ring: how far it has been read */
+typedef struct BcdTape
 {
-	bool		changed;		/* in this transaction */
 	BlockNumber next;			/* pages before are closed or doubtful */
 	int			ndoubts;
 	int			maxdoubts;
-	BcdDoubt   *doubts;			/* they do not overlap */
-}			position;
+	BcdDoubt   *doubts;			/* they do not overlap; in TopMemoryContext */
 
-/* Reading in progress */
-static Relation relation = NULL;
+	/* while it is read */
+	Relation	relation;
+	BlockNumber nblocks;
+} BcdTape;
+
+static BcdTape tapes[BCD_CHANGE_TABLES];
+static bool read_in_transaction = false;
 static Snapshot snapshot;
-static BlockNumber nblocks;
 
 static void
-forget_position(void)
+forget_position(BcdTape *tape)
 {
-	position.next = 0;
-	position.ndoubts = 0;
-	position.changed = false;
+	tape->next = 0;
+	tape->ndoubts = 0;
 }
 
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_ABORT && position.changed)
-		forget_position();
-	if (event == XACT_EVENT_COMMIT)
-		position.changed = false;
-	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT)
-		relation = NULL;
+	int			i;
+
+	if (event != XACT_EVENT_ABORT && event != XACT_EVENT_COMMIT)
+		return;
+	for (i = 0; i < BCD_CHANGE_TABLES; i++)
+	{
+		if (event == XACT_EVENT_ABORT && read_in_transaction)
+			forget_position(&tapes[i]);
+		tapes[i].relation = NULL;
+	}
+	read_in_transaction = false;
 }
 
 /* Notes pages to be read again, in no particular order. */
 static void
-add_doubt(BlockNumber first, BlockNumber last, TransactionId xid)
+add_doubt(BcdTape *tape, BlockNumber first, BlockNumber last, TransactionId xid)
 {
-	BcdDoubt   *latest = &position.doubts[position.ndoubts - 1];
+	BcdDoubt   *latest = &tape->doubts[tape->ndoubts - 1];
 
-	if (position.ndoubts > 0 && latest->last + 1 == first && latest->xid == xid)
+	if (tape->ndoubts > 0 && latest->last + 1 == first && latest->xid == xid)
 	{
 		latest->last = last;
 		return;
 	}
-	if (position.ndoubts == position.maxdoubts)
+	if (tape->ndoubts == tape->maxdoubts)
 	{
-		int			wanted = Max(position.maxdoubts * 2, 16);
+		int			wanted = Max(tape->maxdoubts * 2, 16);
 		Size		bytes = wanted * sizeof(BcdDoubt);
 
-		position.doubts = position.doubts ? repalloc_huge(position.doubts, bytes) :
+		tape->doubts = tape->doubts ? repalloc_huge(tape->doubts, bytes) :
 			MemoryContextAllocHuge(TopMemoryContext, bytes);
-		position.maxdoubts = wanted;
+		tape->maxdoubts = wanted;
 	}
-	position.doubts[position.ndoubts].first = first;
-	position.doubts[position.ndoubts].last = last;
-	position.doubts[position.ndoubts].xid = xid;
-	position.ndoubts++;
+	tape->doubts[tape->ndoubts].first = first;
+	tape->doubts[tape->ndoubts].last = last;
+	tape->doubts[tape->ndoubts].xid = xid;
+	tape->ndoubts++;
 }
 
 /* Takes a page out of the doubts, if it is there. */
 static void
-remove_doubt(BlockNumber block)
+remove_doubt(BcdTape *tape, BlockNumber block)
 {
 	int			i;
 
-	for (i = 0; i < position.ndoubts; i++)
+	for (i = 0; i < tape->ndoubts; i++)
 	{
-		BcdDoubt	doubt = position.doubts[i];
+		BcdDoubt	doubt = tape->doubts[i];
 
 		if (block < doubt.first || block > doubt.last)
 			continue;
-		position.doubts[i] = position.doubts[--position.ndoubts];
+		tape->doubts[i] = tape->doubts[--tape->ndoubts];
 		if (doubt.first < block)
-			add_doubt(doubt.first, block - 1, doubt.xid);
+			add_doubt(tape, doubt.first, block - 1, doubt.xid);
 		if (doubt.last > block)
-			add_doubt(block + 1, doubt.last, doubt.xid);
+			add_doubt(tape, block + 1, doubt.last, doubt.xid);
 		return;
 	}
 }
 
 /* Copies a tuple of the page at hand into the list of changes. */
 static void
-add_tuple(BcdDrain *drain, HeapTuple tuple)
+add_tuple(BcdDrain *drain, BcdTape *tape, HeapTuple tuple)
 {
 	if (drain->nchanges == drain->maxchanges)
 	{
 		drain->maxchanges *= 2;
 		drain->changes = repalloc_huge(drain->changes, drain->maxchanges * sizeof(BcdChange));
 	}
+	drain->changes[drain->nchanges].table = tape - tapes;
 	drain->changes[drain->nchanges].tid = tuple->t_self;
 	/* taken apart later, without the page's lock */
 	drain->changes[drain->nchanges].key = (char *) heap_copytuple(tuple);
@@ -183,7 +192,8 @@ is_gone(HeapTuple tuple, Buffer buffer, TransactionId *xid)
 
 /* Reads the tuples of a page; false when the page cannot be closed. */
 static bool
-read_tuples(BcdDrain *drain, Buffer buffer, BlockNumber block, TransactionId *xid)
+read_tuples(BcdDrain *drain, BcdTape *tape, Buffer buffer, BlockNumber block,
+			TransactionId *xid)
 {
 	Page		page = BufferGetPage(buffer);
 	OffsetNumber max;
@@ -203,10 +213,10 @@ read_tuples(BcdDrain *drain, Buffer buffer, BlockNumber block, TransactionId *xi
 			continue;
 		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
 		tuple.t_len = ItemIdGetLength(item);
-		tuple.t_tableOid = RelationGetRelid(relation);
+		tuple.t_tableOid = RelationGetRelid(tape->relation);
 		ItemPointerSet(&tuple.t_self, block, n);
 		if (HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer))
-			add_tuple(drain, &tuple);
+			add_tuple(drain, tape, &tuple);
 		else if (!is_gone(&tuple, buffer, &its_xid))
 		{
 			*xid = its_xid;
@@ -218,36 +228,36 @@ read_tuples(BcdDrain *drain, Buffer buffer, BlockNumber block, TransactionId *xi
 
 /* Reads one page, and closes it or notes a doubt. */
 static void
-read_page(BcdDrain *drain, BlockNumber block)
+read_page(BcdDrain *drain, BcdTape *tape, BlockNumber block)
 {
-	Buffer		buffer = ReadBuffer(relation, block);
+	Buffer		buffer = ReadBuffer(tape->relation, block);
 	TransactionId xid = InvalidTransactionId;
 	bool		alone = false;
 	bool		resolved;
 
 	/* the last page stays open anyway, and its writers are not held up */
-	if (block + 1 < nblocks)
+	if (block + 1 < tape->nblocks)
 		alone = ConditionalLockBufferForCleanup(buffer);
 	if (!alone)
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	resolved = read_tuples(drain, buffer, block, &xid);
+	resolved = read_tuples(drain, tape, buffer, block, &xid);
 	UnlockReleaseBuffer(buffer);
-	if (block + 1 < nblocks && !(alone && resolved))
-		add_doubt(block, block, alone ? xid : InvalidTransactionId);
+	if (block + 1 < tape->nblocks && !(alone && resolved))
+		add_doubt(tape, block, block, alone ? xid : InvalidTransactionId);
 }
 
 /* Reads what was doubtful and may be clear by now. */
 static bool
-read_doubts(BcdDrain *drain, long max_rows)
+read_doubts(BcdDrain *drain, BcdTape *tape, long max_rows)
 {
-	BcdDoubt   *doubts = position.doubts;
-	int			ndoubts = position.ndoubts;
+	BcdDoubt   *doubts = tape->doubts;
+	int			ndoubts = tape->ndoubts;
 	int			i;
 
 	if (ndoubts == 0)
 		return true;
-	position.doubts = NULL;
-	position.ndoubts = position.maxdoubts = 0;
+	tape->doubts = NULL;
+	tape->ndoubts = tape->maxdoubts = 0;
 	for (i = 0; i < ndoubts; i++)
 	{
 		bool		wait = TransactionIdIsValid(doubts[i].xid) &&
@@ -256,17 +266,17 @@ read_doubts(BcdDrain *drain, long max_rows)
 
 		if (wait)
 		{
-			add_doubt(block, doubts[i].last, doubts[i].xid);
+			add_doubt(tape, block, doubts[i].last, doubts[i].xid);
 			continue;
 		}
 		for (; block <= doubts[i].last && drain->nchanges < max_rows; block++)
 		{
-			read_page(drain, block);
+			read_page(drain, tape, block);
 			CHECK_FOR_INTERRUPTS();
 		}
 		if (block <= doubts[i].last)
 		{
-			add_doubt(block, doubts[i].last, InvalidTransactionId);
+			add_doubt(tape, block, doubts[i].last, InvalidTransactionId);
 			drain->complete = false;
 		}
 	}
@@ -287,7 +297,7 @@ deform_changes(BcdDrain *drain)
 		Datum		values[BCD_CHANGE_NATTS];
 		bool		nulls[BCD_CHANGE_NATTS];
 
-		heap_deform_tuple(tuple, RelationGetDescr(relation), values, nulls);
+		heap_deform_tuple(tuple, RelationGetDescr(tapes[change->table].relation), values, nulls);
 		change->feed_id = DatumGetInt32(values[BCD_CHANGE_FEED_ID - 1]);
 		change->op = DatumGetChar(values[BCD_CHANGE_OP - 1]);
 		change->key = nulls[BCD_CHANGE_KEY - 1] ? NULL :
@@ -305,20 +315,44 @@ static void
 begin_reading(void)
 {
 	static bool registered = false;
+	int			i;
 
 	if (!registered)
 	{
 		RegisterXactCallback(at_transaction_end, NULL);
 		registered = true;
 	}
-	relation = table_open(bcd_change_relid(), RowExclusiveLock);
+	for (i = 0; i < BCD_CHANGE_TABLES; i++)
+		tapes[i].relation = table_open(bcd_change_relid(i), RowExclusiveLock);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	/* after the snapshot: a tuple that it sees is in one of these pages */
-	nblocks = RelationGetNumberOfBlocks(relation);
-	if (RelationGetTargetBlock(relation) != 0 || position.next > nblocks)
-		forget_position();
-	RelationSetTargetBlock(relation, 0);
-	position.changed = true;
+	for (i = 0; i < BCD_CHANGE_TABLES; i++)
+	{
+		BcdTape    *tape = &tapes[i];
+
+		/* after the snapshot: a tuple that it sees is in one of these pages */
+		tape->nblocks = RelationGetNumberOfBlocks(tape->relation);
+		if (RelationGetTargetBlock(tape->relation) != 0 || tape->next > tape->nblocks)
+			forget_position(tape);
+		RelationSetTargetBlock(tape->relation, 0);
+	}
+	read_in_transaction = true;
+}
+
+static void
+read_table(BcdDrain *drain, BcdTape *tape, long max_rows)
+{
+	BlockNumber block;
+
+	if (!read_doubts(drain, tape, max_rows))
+		return;
+	for (block = tape->next; block < tape->nblocks && drain->nchanges < max_rows; block++)
+	{
+		read_page(drain, tape, block);
+		CHECK_FOR_INTERRUPTS();
+	}
+	if (block < tape->nblocks)
+		drain->complete = false;
+	tape->next = Min(block, tape->nblocks > 0 ? tape->nblocks - 1 : 0);
 }
 
 /*
@@ -331,23 +365,14 @@ BcdDrain *
 bcd_drain_read(long max_rows)
 {
 	BcdDrain   *drain = palloc0(sizeof(BcdDrain));
+	int			i;
 
 	begin_reading();
 	drain->maxchanges = 1024;
 	drain->changes = palloc(drain->maxchanges * sizeof(BcdChange));
 	drain->complete = true;
-	if (read_doubts(drain, max_rows))
-	{
-		BlockNumber block = position.next;
-
-		for (; block < nblocks && drain->nchanges < max_rows; block++)
-		{
-			read_page(drain, block);
-			CHECK_FOR_INTERRUPTS();
-		}
-		drain->complete = (block >= nblocks);
-		position.next = Min(block, nblocks > 0 ? nblocks - 1 : 0);
-	}
+	for (i = 0; i < BCD_CHANGE_TABLES; i++)
+		read_table(drain, &tapes[i], max_rows);
 	deform_changes(drain);
 	return drain;
 }
@@ -356,11 +381,12 @@ bcd_drain_read(long max_rows)
 void
 bcd_drain_leave(BcdDrain *drain, int i)
 {
+	BcdTape    *tape = &tapes[drain->changes[i].table];
 	BlockNumber block = ItemPointerGetBlockNumber(&drain->changes[i].tid);
 
-	remove_doubt(block);
-	if (block < position.next)
-		add_doubt(block, block, InvalidTransactionId);
+	remove_doubt(tape, block);
+	if (block < tape->next)
+		add_doubt(tape, block, block, InvalidTransactionId);
 }
 
 /*
@@ -370,9 +396,10 @@ bcd_drain_leave(BcdDrain *drain, int i)
 BcdRemoval
 bcd_drain_remove(BcdDrain *drain, int i)
 {
+	BcdTape    *tape = &tapes[drain->changes[i].table];
 	TM_FailureData failure;
 
-	switch (heap_delete(relation, &drain->changes[i].tid, GetCurrentCommandId(true),
+	switch (heap_delete(tape->relation, &drain->changes[i].tid, GetCurrentCommandId(true),
 						InvalidSnapshot, false, &failure, false))
 	{
 		case TM_Ok:
@@ -387,14 +414,14 @@ bcd_drain_remove(BcdDrain *drain, int i)
 
 /* Is there nothing in these pages that is needed, or may come to be? */
 static bool
-pages_are_empty(BlockNumber first, BlockNumber end)
+pages_are_empty(BcdTape *tape, BlockNumber first, BlockNumber end)
 {
 	BlockNumber block;
 
 	for (block = first; block < end; block++)
 	{
 		BcdDrain	found = {0};
-		Buffer		buffer = ReadBuffer(relation, block);
+		Buffer		buffer = ReadBuffer(tape->relation, block);
 		TransactionId xid;
 		bool		empty;
 
@@ -402,7 +429,7 @@ pages_are_empty(BlockNumber first, BlockNumber end)
 		found.changes = palloc(sizeof(BcdChange));
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		empty = PageIsNew(BufferGetPage(buffer)) || PageIsEmpty(BufferGetPage(buffer)) ||
-			(read_tuples(&found, buffer, block, &xid) && found.nchanges == 0);
+			(read_tuples(&found, tape, buffer, block, &xid) && found.nchanges == 0);
 		UnlockReleaseBuffer(buffer);
 		if (!empty)
 			return false;
@@ -411,35 +438,53 @@ pages_are_empty(BlockNumber first, BlockNumber end)
 }
 
 /*
- * Gives all space back, if nothing is left in the table.  Nobody can write to
- * it meanwhile, so everybody who did has ended.
+ * Gives all space of a table back, if nothing is left in it.  Nobody can
+ * write to it meanwhile, so everybody who did has ended.
  */
 static void
-truncate_empty(void)
+truncate_empty(BcdTape *tape)
 {
 	bool		empty;
 	int			i;
 
-	if (!ConditionalLockRelation(relation, AccessExclusiveLock))
+	if (!ConditionalLockRelation(tape->relation, AccessExclusiveLock))
 		return;
-	empty = pages_are_empty(position.next, RelationGetNumberOfBlocks(relation));
-	for (i = 0; i < position.ndoubts && empty; i++)
-		empty = pages_are_empty(position.doubts[i].first, position.doubts[i].last + 1);
+	empty = pages_are_empty(tape, tape->next, RelationGetNumberOfBlocks(tape->relation));
+	for (i = 0; i < tape->ndoubts && empty; i++)
+		empty = pages_are_empty(tape, tape->doubts[i].first, tape->doubts[i].last + 1);
 	if (empty)
 	{
-		RelationTruncate(relation, 0);
-		forget_position();
+		RelationTruncate(tape->relation, 0);
+		forget_position(tape);
 	}
-	UnlockRelation(relation, AccessExclusiveLock);
+	UnlockRelation(tape->relation, AccessExclusiveLock);
+}
+
+/* Is this table neither written now nor the next one to be? */
+static bool
+is_resting(const BcdTape *tape)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	return tape != &tapes[bcd_change_table(now)] &&
+		tape != &tapes[bcd_change_table(now + BCD_CHANGE_TABLE_USECS)];
 }
 
 /* Ends reading. */
 void
 bcd_drain_end(BcdDrain *drain)
 {
-	if (drain->complete && drain->nchanges == 0 && nblocks >= TRUNCATE_BLOCKS)
-		truncate_empty();
+	int			i;
+
+	for (i = 0; i < BCD_CHANGE_TABLES; i++)
+	{
+		BcdTape    *tape = &tapes[i];
+
+		if (drain->complete && drain->nchanges == 0 && tape->nblocks >= TRUNCATE_BLOCKS &&
+			is_resting(tape))
+			truncate_empty(tape);
+		table_close(tape->relation, NoLock);
+		tape->relation = NULL;
+	}
 	UnregisterSnapshot(snapshot);
-	table_close(relation, NoLock);
-	relation = NULL;
 }

@@ -12,6 +12,7 @@
 /* A change that has been read; key and moved_from may be NULL */
 typedef struct BcdChange
 {
+	int			table;			/* of the ring, see change.h */
 	ItemPointerData tid;
 	int32		feed_id;
 	char		op;

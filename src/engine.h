@@ -154,6 +154,7 @@ typedef struct BcdLane
 	int			phase;			/* of a verify */
 	BcdKeyList *keys;			/* the source's keys (link, verify) */
 	int64		after;			/* id or page from which to go on (verify) */
+	int64		seen;			/* records read (verify) */
 } BcdLane;
 
 typedef struct BcdRunCounts

@@ -326,10 +326,30 @@ static void
 check_key(const BcdFeed *feed)
 {
 	char	   *sql = psprintf("SELECT %s FROM %s WHERE false", bcd_key_sql(feed), bcd_feed_from(feed));
+	MemoryContext cxt = CurrentMemoryContext;
 
-	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not execute \"%s\"", sql);
-	SPI_freetuptable(SPI_tuptable);
+	PG_TRY();
+	{
+		if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not execute \"%s\"", sql);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(error->sqlerrcode),
+				 errmsg("feed \"%s\": %s", feed->name, error->message),
+				 errhint("The source is read with the rights of the feed's owner, role \"%s\".",
+						 GetUserNameFromId(feed->owner, true))));
+	}
+	PG_END_TRY();
 }
 
 static void

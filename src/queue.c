@@ -532,24 +532,6 @@ bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt)
 	return items;
 }
 
-static BcdStatement count_links = {
-	"SELECT count(*) FROM bcdelta.link AS l JOIN bcdelta.feed AS f USING (feed)"
-	" WHERE f.server = $1 AND f.resource = $2",
-	2, {NAMEOID, TEXTOID}
-};
-
-/* How many records of a resource are linked, by all feeds of the server. */
-int64
-bcd_queue_link_count(const BcdFeed *feed)
-{
-	Datum		args[2];
-
-	args[0] = DirectFunctionCall1(namein, CStringGetDatum(feed->server));
-	args[1] = CStringGetTextDatum(feed->resource->name);
-	(void) bcd_execute(&count_links, args, NULL);
-	return bcd_column_int64(0, 1, NULL);
-}
-
 static BcdStatement is_linked = {
 	"SELECT FROM bcdelta.feed AS f JOIN bcdelta.link AS l USING (feed)"
 	" WHERE f.server = $1 AND f.resource = $2 AND l.store_id = $3",

@@ -21,7 +21,6 @@ extern bool bcd_queue_is_pending(const char *feed, const char *key);
 extern void bcd_queue_link_of(BcdLane *lane, BcdItem *item);
 
 extern List *bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt);
-extern int64 bcd_queue_link_count(const BcdFeed *feed);
 extern bool bcd_queue_is_linked(const BcdFeed *feed, int64 store_id);
 
 #endif							/* BCD_QUEUE_H */

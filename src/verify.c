@@ -3,9 +3,9 @@
  *		The run that compares source and store, and writes nothing to either.
  *
  * In full mode every source row is compared with its record, field by field;
- * links whose row is gone are listed; and when the store has more records
- * than there are links, its list is read to name the others.  A row with a
- * change that is still to be pushed is not compared: it is known to differ.
+ * links whose row is gone are listed; and when the store has other records
+ * than those compared, its list is read to name them.  A row with a change
+ * that is still to be pushed is not compared: it is known to differ.
  */
 #include "postgres.h"
 
@@ -219,6 +219,9 @@ verify_read(BcdLane *lane, BcdItem *item, const cJSON *record)
 		decide_missing(lane, item, "missing_in_store", NULL);
 		return;
 	}
+	/* this may be done again, but a record is counted once */
+	lane->seen += !item->looked_up;
+	item->looked_up = true;
 	it = JsonbIteratorInit(&item->wanted->root);
 	while (!pending && (token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
@@ -264,6 +267,19 @@ record_extra(BcdLane *lane, int64 store_id, const char *kind, const char *field,
 	lane->run->counts.conflicts++;
 }
 
+/* How many records of a lane's resource belong to rows, by the whole run. */
+static int64
+records_seen(const BcdLane *lane)
+{
+	int64		seen = 0;
+	int			i;
+
+	for (i = 0; i < lane->run->nlanes; i++)
+		if (lane->run->lanes[i]->feed->resource == lane->feed->resource)
+			seen += lane->run->lanes[i]->seen;
+	return seen;
+}
+
 /* The reply to a list of one: how many there are. */
 static void
 read_total(BcdJob *job, const cJSON *reply)
@@ -277,7 +293,7 @@ read_total(BcdJob *job, const cJSON *reply)
 	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &total);
 	if (is_mode(job->run, "full"))
 	{
-		if (total > bcd_queue_link_count(lane->feed))
+		if (total != records_seen(lane))
 			job->found[0] = LIST;
 		return;
 	}
@@ -342,7 +358,7 @@ verify_plan(BcdRun *run, BcdLane *lane)
 }
 
 /*
- * On to the next phase.  The store's list is read for the first feed of a
+ * On to the next phase.  The store's list is read for the last feed of a
  * resource only: it is the same for all.
  */
 static bool
@@ -355,7 +371,7 @@ verify_lane_done(BcdRun *run, BcdLane *lane)
 	else if (lane->phase < TOTAL && !is_mode(run, "sample"))
 	{
 		lane->phase = TOTAL;
-		for (i = 0; run->lanes[i] != lane; i++)
+		for (i = run->nlanes - 1; run->lanes[i] != lane; i--)
 			if (run->lanes[i]->feed->resource == lane->feed->resource && is_mode(run, "full"))
 				lane->phase = DONE;
 	}

@@ -547,6 +547,9 @@ bcd_worker_main(Datum arg)
 	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, NULL, 0);
 	enter(DatumGetInt32(arg));
 	pin_session();
+	/* a reload that came before this process is not told to it */
+	if (!is_listed())
+		proc_exit(0);
 	bcd_engine_init();
 	bcd_engine.finished = run_finished;
 	bcd_http_init();
