@@ -38,6 +38,7 @@
 #include "bcdelta.h"
 #include "change.h"
 #include "compat.h"
+#include "guc.h"
 
 /* Written at once: this many tuples, or about this many bytes */
 #define MAX_TUPLES		1000
@@ -105,7 +106,7 @@ our_relid(const char *name)
 int
 bcd_change_table(TimestampTz at)
 {
-	int64		turn = at / BCD_CHANGE_TABLE_USECS % BCD_CHANGE_TABLES;
+	int64		turn = at / (bcd_change_turn * USECS_PER_SEC) % BCD_CHANGE_TABLES;
 
 	return (int) (turn < 0 ? turn + BCD_CHANGE_TABLES : turn);
 }

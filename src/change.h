@@ -22,11 +22,10 @@
 
 /*
  * The table is a ring of tables, the others being its children.  Each is
- * written for some minutes, and then rests for twice as long: time to empty
- * it without being in anybody's way.
+ * written for some minutes (bcdelta.change_turn), and then rests for twice as
+ * long: time to empty it without being in anybody's way.
  */
 #define BCD_CHANGE_TABLES		3
-#define BCD_CHANGE_TABLE_USECS	(INT64CONST(300) * 1000 * 1000)
 
 /* Changes on their way into the table */
 typedef struct BcdChanges BcdChanges;

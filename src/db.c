@@ -241,12 +241,35 @@ bcd_tx_use_extension(void)
 }
 
 /*
+ * Was the extension dropped and created again since bcd_tx_use_extension()?
+ * Outside of a transaction.
+ */
+bool
+bcd_tx_extension_is_new(void)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Oid			now;
+
+	StartTransactionCommand();
+	now = get_extension_oid(BCD_EXTENSION, true);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(cxt);
+	return OidIsValid(now) && now != extension;
+}
+
+/* The memory context that bcd_tx_begin() was called in */
+static MemoryContext outside = NULL;
+
+/*
  * The worker's transactions.  Between bcd_tx_begin() and bcd_tx_commit()
  * there is a snapshot and SPI is connected; no request may be waited for.
+ * The memory context is the same after them as before: up to 17, the end of a
+ * transaction leaves the one that is never reset.
  */
 void
 bcd_tx_begin(void)
 {
+	outside = CurrentMemoryContext;
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	if (OidIsValid(extension))
@@ -262,17 +285,24 @@ bcd_tx_commit(void)
 	SPI_finish();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(outside);
 	/* otherwise autovacuum never learns what we write */
 	pgstat_report_stat(true);
 }
 
-/* After an error: forgets the transaction, whatever its state. */
+/*
+ * After an error: forgets the transaction, whatever its state.  The memory
+ * context stays, so it must not be one of the transaction's.
+ */
 void
 bcd_tx_abort(void)
 {
+	MemoryContext cxt = CurrentMemoryContext;
+
 	HOLD_INTERRUPTS();
 	AbortCurrentTransaction();
 	RESUME_INTERRUPTS();
+	MemoryContextSwitchTo(cxt);
 	pgstat_report_stat(true);
 }
 

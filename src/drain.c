@@ -20,8 +20,8 @@
  *   in progress, however long that takes.
  * - An empty page may be one that somebody has just added and is about to
  *   fill; it stays doubtful until the table is truncated.
- * - If this transaction aborts, everything is forgotten and the table is read
- *   from its beginning; so it is when the worker starts.
+ * - If this transaction is rolled back, everything is forgotten and the table
+ *   is read from its beginning; so it is when the worker starts.
  * - Should the table be truncated or rewritten by somebody (it has
  *   vacuum_truncate off), positions mean nothing any more.  PostgreSQL resets
  *   the target block of every backend then, for the same reason; we never
@@ -51,6 +51,7 @@
 #include "change.h"
 #include "compat.h"
 #include "drain.h"
+#include "guc.h"
 
 /* A table smaller than this is not worth a truncation */
 #define TRUNCATE_BLOCKS		128
@@ -74,11 +75,16 @@ typedef struct BcdTape
 	/* while it is read */
 	Relation	relation;
 	BlockNumber nblocks;
+	bool		empty;			/* nothing was found in it */
+
+	bool		removed;		/* something was, in this transaction */
 } BcdTape;
 
 static BcdTape tapes[BCD_CHANGE_TABLES];
-static bool read_in_transaction = false;
 static Snapshot snapshot;
+
+/* The last subtransaction of this transaction that has read the tables */
+static SubTransactionId read_in = InvalidSubTransactionId;
 
 static void
 forget_position(BcdTape *tape)
@@ -88,28 +94,46 @@ forget_position(BcdTape *tape)
 }
 
 static void
+forget_positions(void)
+{
+	int			i;
+
+	for (i = 0; i < BCD_CHANGE_TABLES; i++)
+		forget_position(&tapes[i]);
+}
+
+static void
 at_transaction_end(XactEvent event, void *arg)
 {
 	int			i;
 
 	if (event != XACT_EVENT_ABORT && event != XACT_EVENT_COMMIT)
 		return;
+	if (event == XACT_EVENT_ABORT && read_in != InvalidSubTransactionId)
+		forget_positions();
+	read_in = InvalidSubTransactionId;
 	for (i = 0; i < BCD_CHANGE_TABLES; i++)
 	{
-		if (event == XACT_EVENT_ABORT && read_in_transaction)
-			forget_position(&tapes[i]);
 		tapes[i].relation = NULL;
+		tapes[i].removed = false;
 	}
-	read_in_transaction = false;
+}
+
+/* Subtransactions inside of the aborted one have higher numbers. */
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB && read_in >= id)
+		forget_positions();
 }
 
 /* Notes pages to be read again, in no particular order. */
 static void
 add_doubt(BcdTape *tape, BlockNumber first, BlockNumber last, TransactionId xid)
 {
-	BcdDoubt   *latest = &tape->doubts[tape->ndoubts - 1];
+	BcdDoubt   *latest = tape->ndoubts > 0 ? &tape->doubts[tape->ndoubts - 1] : NULL;
 
-	if (tape->ndoubts > 0 && latest->last + 1 == first && latest->xid == xid)
+	if (latest && latest->last + 1 == first && latest->xid == xid)
 	{
 		latest->last = last;
 		return;
@@ -261,7 +285,7 @@ read_doubts(BcdDrain *drain, BcdTape *tape, long max_rows)
 	for (i = 0; i < ndoubts; i++)
 	{
 		bool		wait = TransactionIdIsValid(doubts[i].xid) &&
-		XidInMVCCSnapshot(doubts[i].xid, snapshot);
+			XidInMVCCSnapshot(doubts[i].xid, snapshot);
 		BlockNumber block = doubts[i].first;
 
 		if (wait)
@@ -320,6 +344,7 @@ begin_reading(void)
 	if (!registered)
 	{
 		RegisterXactCallback(at_transaction_end, NULL);
+		RegisterSubXactCallback(at_subtransaction_end, NULL);
 		registered = true;
 	}
 	for (i = 0; i < BCD_CHANGE_TABLES; i++)
@@ -335,14 +360,16 @@ begin_reading(void)
 			forget_position(tape);
 		RelationSetTargetBlock(tape->relation, 0);
 	}
-	read_in_transaction = true;
+	read_in = GetCurrentSubTransactionId();
 }
 
 static void
 read_table(BcdDrain *drain, BcdTape *tape, long max_rows)
 {
+	int			nchanges = drain->nchanges;
 	BlockNumber block;
 
+	tape->empty = false;
 	if (!read_doubts(drain, tape, max_rows))
 		return;
 	for (block = tape->next; block < tape->nblocks && drain->nchanges < max_rows; block++)
@@ -352,6 +379,8 @@ read_table(BcdDrain *drain, BcdTape *tape, long max_rows)
 	}
 	if (block < tape->nblocks)
 		drain->complete = false;
+	else
+		tape->empty = drain->nchanges == nchanges;
 	tape->next = Min(block, tape->nblocks > 0 ? tape->nblocks - 1 : 0);
 }
 
@@ -403,6 +432,7 @@ bcd_drain_remove(BcdDrain *drain, int i)
 						InvalidSnapshot, false, &failure, false))
 	{
 		case TM_Ok:
+			tape->removed = true;
 			return BCD_REMOVED;
 		case TM_BeingModified:
 			bcd_drain_leave(drain, i);
@@ -467,7 +497,7 @@ is_resting(const BcdTape *tape)
 	TimestampTz now = GetCurrentTimestamp();
 
 	return tape != &tapes[bcd_change_table(now)] &&
-		tape != &tapes[bcd_change_table(now + BCD_CHANGE_TABLE_USECS)];
+		tape != &tapes[bcd_change_table(now + bcd_change_turn * USECS_PER_SEC)];
 }
 
 /* Ends reading. */
@@ -480,8 +510,8 @@ bcd_drain_end(BcdDrain *drain)
 	{
 		BcdTape    *tape = &tapes[i];
 
-		if (drain->complete && drain->nchanges == 0 && tape->nblocks >= TRUNCATE_BLOCKS &&
-			is_resting(tape))
+		/* what this transaction has removed comes back if it is rolled back */
+		if (tape->empty && !tape->removed && tape->nblocks >= TRUNCATE_BLOCKS && is_resting(tape))
 			truncate_empty(tape);
 		table_close(tape->relation, NoLock);
 		tape->relation = NULL;

@@ -100,6 +100,7 @@ extern char *bcd_home(void);
 /* one row: row.c */
 extern void bcd_feed_lock(const BcdFeed *feed);
 extern void bcd_feed_prepare(BcdFeed *feed);
+extern void bcd_feed_check_rights(BcdFeed *feed);
 extern char *bcd_feed_select(const BcdFeed *feed);
 extern int64 bcd_feed_count(BcdFeed *feed);
 extern bool bcd_feed_exists(BcdFeed *feed, const char *key);

@@ -16,6 +16,7 @@
 char	   *bcd_databases = NULL;
 int			bcd_naptime = 10;
 int			bcd_lock_timeout = 5000;
+int			bcd_change_turn = 300;
 int			bcd_result_retention = 90;
 
 static bool
@@ -46,6 +47,11 @@ bcd_guc_define(void)
 	DefineCustomIntVariable("bcdelta.lock_timeout",
 							"How long the worker waits for a lock on a source table before it tries again later.",
 							NULL, &bcd_lock_timeout, 5000, 100, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.change_turn",
+							"How long changes are captured into one of three tables before it is the next one's turn.",
+							"The space of a table is given back when its turn is over and its changes are folded.",
+							&bcd_change_turn, 300, 1, 86400, PGC_SIGHUP, GUC_UNIT_S,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.result_retention",
 							"Days after which the results of finished runs are removed.",

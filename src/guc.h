@@ -8,6 +8,7 @@
 extern char *bcd_databases;
 extern int	bcd_naptime;		/* seconds */
 extern int	bcd_lock_timeout;	/* milliseconds */
+extern int	bcd_change_turn;	/* seconds */
 extern int	bcd_result_retention;	/* days */
 
 extern void bcd_guc_define(void);

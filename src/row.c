@@ -83,6 +83,23 @@ bcd_feed_prepare(BcdFeed *feed)
 	feed->row_plan = plan;
 }
 
+/*
+ * Raises an error when the owner may not read what the mapping reads: for a
+ * key of nulls, which no row has, rights are checked and nothing is computed.
+ */
+void
+bcd_feed_check_rights(BcdFeed *feed)
+{
+	Datum	   *values = palloc0(sizeof(Datum) * feed->nkeys);
+	char	   *nulls = palloc(feed->nkeys + 1);
+
+	memset(nulls, 'n', feed->nkeys);
+	nulls[feed->nkeys] = '\0';
+	if (SPI_execute_plan(feed->row_plan, values, nulls, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read feed \"%s\"", feed->name);
+	SPI_freetuptable(SPI_tuptable);
+}
+
 /* The value of a jsonb column, as one that can be pushed into an object. */
 static void
 value_of(Jsonb *jsonb, JsonbValue *value)
@@ -161,7 +178,6 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 
 	bcd_become(&rights, feed->owner, true);
 	XactReadOnly = true;
-	/* a domain's checks are somebody else's code, too */
 	values = bcd_key_parse(feed, key);
 	if (feed->row_plan == NULL)
 		bcd_feed_prepare(feed);
@@ -352,6 +368,39 @@ key_from_arguments(FunctionCallInfo fcinfo)
 	return key.data;
 }
 
+static BcdStatement may_use_store = {
+	"SELECT FROM bcdelta.feed AS f JOIN pg_catalog.pg_foreign_server AS s ON s.srvname = f.server"
+	" WHERE f.feed = $1 AND pg_catalog.has_server_privilege($2, s.oid, 'USAGE')",
+	2, {TEXTOID, OIDOID}
+};
+
+/* What is in a store is told to those who may use it; SPI is connected. */
+static void
+check_reader(Datum feed, Oid userid)
+{
+	static char checked_feed[256];
+	static Oid	checked_userid = InvalidOid;
+	static TimestampTz checked_in = 0;	/* transaction */
+	char		name[256];
+	Datum		args[2];
+
+	text_to_cstring_buffer(DatumGetTextPP(feed), name, sizeof(name));
+	if (superuser_arg(userid) ||
+		(checked_in == GetCurrentTransactionStartTimestamp() && checked_userid == userid &&
+		 strcmp(name, checked_feed) == 0))
+		return;
+	args[0] = feed;
+	args[1] = ObjectIdGetDatum(userid);
+	if (bcd_execute(&may_use_store, args, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("feed \"%s\" does not exist, or role \"%s\" may not use its store",
+						name, GetUserNameFromId(userid, false))));
+	strlcpy(checked_feed, name, sizeof(checked_feed));
+	checked_userid = userid;
+	checked_in = GetCurrentTransactionStartTimestamp();
+}
+
 PG_FUNCTION_INFO_V1(bcdelta_ref);
 
 /*
@@ -365,6 +414,7 @@ bcdelta_ref(PG_FUNCTION_ARGS)
 {
 	Datum		args[2];
 	BcdRights	rights;
+	Oid			userid = GetUserId();
 	char	   *key;
 	int64		store_id = 0;
 
@@ -378,6 +428,7 @@ bcdelta_ref(PG_FUNCTION_ARGS)
 	args[0] = PG_GETARG_DATUM(0);
 	args[1] = CStringGetTextDatum(key);
 	bcd_spi_begin(&rights);
+	check_reader(args[0], userid);
 	if (bcd_execute(&select_link, args, NULL) > 0)
 		store_id = bcd_column_int64(0, 1, NULL);
 	bcd_spi_end(&rights);

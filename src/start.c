@@ -109,6 +109,7 @@ lane_create(BcdRun *run, const char *feed_name)
 	bcd_mapping_check(lane->feed);
 	bcd_become(&rights, lane->feed->owner, true);
 	bcd_feed_prepare(lane->feed);
+	bcd_feed_check_rights(lane->feed);
 	bcd_become_again(&rights);
 	MemoryContextSwitchTo(old);
 	return lane;

@@ -95,7 +95,8 @@ check_api_url(const char *name, const char *value)
 			malformed(name, value, "It is a URL without user, query or fragment.");
 	if (host == NULL || host[3] == '\0' || host[3] == '/')
 		malformed(name, value, "It looks like https://api.bigcommerce.com.");
-	if (pg_strncasecmp(value, "https://", 8) != 0 && !bcd_http_url_is_loopback(value))
+	if (pg_strncasecmp(value, "https://", 8) != 0 &&
+		(pg_strncasecmp(value, "http://", 7) != 0 || !bcd_http_url_is_loopback(value)))
 		malformed(name, value, "Use https; plain http is accepted for a loopback address only.");
 }
 

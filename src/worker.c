@@ -146,6 +146,25 @@ drop_runs(const char *reason)
 	bcd_calls_end(MyDatabaseId, reason);
 }
 
+/*
+ * The extension was dropped and created again: what is in memory belongs to
+ * the tables that are gone.  Calls that were not accepted yet are the new
+ * one's.
+ */
+static void
+start_over(void)
+{
+	int			i;
+
+	while (!dlist_is_empty(&bcd_engine.runs))
+		bcd_run_drop(dlist_container(BcdRun, node, dlist_head_node(&bcd_engine.runs)));
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+		if (open_calls[i].open)
+			bcd_call_done(i, 0, "extension bcdelta was dropped");
+	memset(open_calls, 0, sizeof(open_calls));
+	ready = false;
+}
+
 /* At the start, and when the extension comes: puts right what a crash left. */
 static bool
 recover(void)
@@ -474,6 +493,8 @@ turn(void)
 	int64		now = bcd_now_ms();
 	int64		wait;
 
+	if (ready && bcd_tx_extension_is_new())
+		start_over();
 	if (!ready)
 		ready = recover();
 	accept_calls();

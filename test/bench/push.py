@@ -88,7 +88,7 @@ class Store:
 
     serial = 0
 
-    def __init__(self, bench, bodies=False, tls=False, **settings):
+    def __init__(self, bench, bodies=False, tls=False, concurrency=8, **settings):
         Store.serial += 1
         self.bench = bench
         self.name = "shop%d" % Store.serial
@@ -112,9 +112,9 @@ class Store:
                               int(self.process.stdout.readline()))
         self.control = Control(self.url)
         bench.sql.run("CREATE SERVER %s FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'demo',"
-                      " api_url '%s', quota_share '1'%s);"
+                      " api_url '%s', quota_share '1', max_concurrency '%d'%s);"
                       "CREATE USER MAPPING FOR CURRENT_USER SERVER %s OPTIONS (access_token 'secret')"
-                      % (self.name, self.url, ", ca_file '%s'" % self.ca if tls else "", self.name))
+                      % (self.name, self.url, concurrency, ", ca_file '%s'" % self.ca if tls else "", self.name))
 
     def set(self, **settings):
         self.control.settings(settings)
@@ -203,13 +203,15 @@ def say(text):
 
 # ---- drain ----------------------------------------------------------------------
 
-WINDOW_MS = 3000
+def concurrency(bench, quota, latency):
+    """Enough: windows ten times as short as a real store's need ten times the rate."""
+    return max(8, quota * latency * 2 // bench.window_ms)
 
 
 def drain_once(bench, quota, latency, windows):
     """A backlog of so many windows' calls, alone on the store."""
     calls = quota * windows
-    store = Store(bench, window_ms=WINDOW_MS)
+    store = Store(bench, concurrency=concurrency(bench, quota, latency), window_ms=bench.window_ms)
     products = Products(store, calls * 10)
     store.set(quota=quota, latency_ms=latency)
     products.change("price = price + 1")
@@ -218,10 +220,14 @@ def drain_once(bench, quota, latency, windows):
     took = time.monotonic() - begun
     counts = store.control.counts()
     products.end()
-    least = calls / quota * WINDOW_MS / 1000
+    least = calls / quota * bench.window_ms / 1000
+    whole = counts["windows"]
+    starts = [float(w["start"]) for w in whole + [counts["window"]]]
+    pauses = [b - a - bench.window_ms / 1000 for a, b in zip(starts, starts[1:])]
     return [str(quota), str(latency), str(calls), str(run["api_calls"]), "%.1f s" % least,
             "%.1f s" % took, "%.3f" % (took / least), str(sum(counts["throttled"].values())),
-            str(counts["max_in_flight"])]
+            str(counts["max_in_flight"]), "%.1f %%" % (100 * sum(w["own"] for w in whole) / quota / len(whole)),
+            "%.0f ms" % (1000 * statistics.mean(pauses))]
 
 
 class OtherApp(threading.Thread):
@@ -229,7 +235,7 @@ class OtherApp(threading.Thread):
 
     def __init__(self, store, quota, part):
         super().__init__(daemon=True)
-        self.store, self.mean = store, quota * part / (WINDOW_MS / 1000)
+        self.store, self.mean = store, quota * part / (store.bench.window_ms / 1000)
         self.random = random.Random(quota)
         self.over = threading.Event()
 
@@ -242,13 +248,13 @@ class OtherApp(threading.Thread):
 
 def drain_shared(bench, quota, latency, windows, regular):
     """The same with another app, which takes 40 % of the quota."""
-    store = Store(bench, window_ms=WINDOW_MS)
+    store = Store(bench, concurrency=concurrency(bench, quota, latency), window_ms=bench.window_ms)
     calls = int(quota * windows * 0.6)
     products = Products(store, calls * 10)
     store.set(quota=quota, latency_ms=latency)
     app = None
     if regular:
-        store.set(other_app={"calls": quota * 4 // 30, "at_ms": [0, 1000, 2000]})
+        store.set(other_app={"calls": quota * 4 // 30, "at_ms": [0, bench.window_ms // 3, bench.window_ms * 2 // 3]})
     else:
         app = OtherApp(store, quota, 0.4)
         app.start()
@@ -263,7 +269,7 @@ def drain_shared(bench, quota, latency, windows, regular):
     whole = counts["windows"]
     left = sum(w["quota"] - w["other"] for w in whole)
     refused = sum(counts["throttled"].values())
-    return [str(quota), str(latency), "at 0, 1, 2 s" if regular else "at random", str(run["api_calls"]),
+    return [str(quota), str(latency), "at thirds of the window" if regular else "at random", str(run["api_calls"]),
             "%.0f %%" % (100 * sum(w["other"] for w in whole) / sum(w["quota"] for w in whole)),
             str(refused), "%.2f %%" % (100 * refused / (refused + run["api_calls"])),
             "%.1f %%" % (100 * sum(w["own"] for w in whole) / left)]
@@ -277,16 +283,18 @@ def part_drain(bench):
             say("drain: %d, %d ms" % (quota, latency))
             rows.append(drain_once(bench, quota, latency, windows))
     table("Drain, alone on the store",
-          ["quota per 3 s", "latency ms", "calls needed", "made", "least time", "took", "ratio", "429s",
-           "in flight"], rows,
-          "Least time: calls needed / quota. quota_share is 1, max_concurrency 8.")
+          ["quota per %d s" % (bench.window_ms // 1000), "latency ms", "calls needed", "made", "least time", "took", "ratio", "429s",
+           "in flight", "used of whole windows", "until the next window begins"], rows,
+          "Least time: calls needed / quota. quota_share is 1. max_concurrency is twice what rate and latency take "
+          "(at least 8): a window of 3 s takes ten times as many requests in flight as a real one of 30 s, for which "
+          "8 are enough up to 500 ms. A window of the store begins with the first call after the last one's end.")
     rows = []
     for quota in 150, 450:
         for regular in True, False:
             say("drain: %d, shared" % quota)
             rows.append(drain_shared(bench, quota, 150, windows, regular))
     table("Drain, another app takes 40 % in bursts",
-          ["quota per 3 s", "latency ms", "bursts", "our calls", "the other app's part", "429s",
+          ["quota per %d s" % (bench.window_ms // 1000), "latency ms", "bursts", "our calls", "the other app's part", "429s",
            "429s / our calls", "used of what was left"], rows,
           "Without the last window, which is not used up.")
 
@@ -466,37 +474,56 @@ class Case:
                       "%d / %d" % (made, requests)]
 
 
+# What the worker is at, by the innermost of these functions
+PHASES = {
+    "bcd_fold_all": "fold changes", "bcd_queue_claim": "claim: pending and link",
+    "bcd_feed_row": "read the source row", "decide_found": "difference",
+    "bcd_plan_next": "build the request", "bcd_http_start": "HTTP, libcurl", "bcd_http_wait": "HTTP, libcurl",
+    "bcd_json_parse": "parse the reply", "bcd_settle_read": "match the reply's records",
+    "bcd_lookup_read": "match the reply's records", "bcd_job_free": "free request and reply",
+    "apply_link": "write link", "heap_toast_insert_or_update": "write link: large payloads",
+    "apply_pending": "delete from pending", "bcd_result_insert": "insert into result",
+    "bcd_tx_begin": "transactions", "bcd_tx_commit": "transactions", "bcd_run_begin": "start of the run",
+    "bcd_tx_async": "transactions", "bcd_run_step": "other", "take_replies": "other", "turn": "other"}
+# Work that is done again for every row, wherever it is done
+REPEATED = {
+    "standard_ExecutorStart": "start of a statement", "standard_ExecutorEnd": "end of a statement",
+    "stringToNode": "of it, reading CHECK constraints", "BeginInternalSubTransaction": "begin of a subtransaction",
+    "ReleaseCurrentSubTransaction": "end of a subtransaction", "bcd_become": "change of role and path",
+    "bcd_become_again": "and back", "GetCachedPlan": "plan cache", "btinsert": "insertion into indexes",
+    "heap_getnextslot": "scans of whole tables", "pglz_compress": "compression of large values",
+    "inflate": "decompression of the reply", "XLogInsert": "write-ahead log"}
+
+
 def profile(bench, case):
-    """Where the worker's processor time goes, by what its functions call."""
+    """Where the worker's processor time goes."""
     data = os.path.join(bench.options.tmp, "perf.data")
     recorder = subprocess.Popen(
-        ["perf", "record", "-q", "-F", "499", "--call-graph", "dwarf,24576", "-o", data, "-p",
+        ["perf", "record", "-q", "-F", "1499", "--call-graph", "dwarf,16384", "-o", data, "-p",
          str(bench.worker)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(1)
-    case.worker_once(bench.options.repeat + 1)
+    for i in range(3):
+        case.worker_once(bench.options.repeat + 1 + i)
     recorder.send_signal(2)
     recorder.wait()
-    out = subprocess.run(["perf", "script", "-F", "ip,sym,dso", "-i", data], stdout=subprocess.PIPE,
+    out = subprocess.run(["perf", "script", "-F", "ip,sym,symoff", "-i", data], stdout=subprocess.PIPE,
                          stderr=subprocess.DEVNULL, text=True).stdout
-    stacks = [[line.split(None, 1)[1] for line in block.splitlines() if len(line.split(None, 1)) == 2]
-              for block in out.split("\n\n") if block.strip()]
-    own, inclusive = Counter(), Counter()
-    for stack in stacks:
-        names = [re.sub(r"\+0x.*|\s*\(.*", "", frame) for frame in stack]
-        own[stack[0].split("/")[-1].rstrip(")") if names[0] == "[unknown]" else names[0]] += 1
-        for name in set(names):
-            inclusive[name] += 1
     save = os.environ.get("PUSH_STACKS")
     if save:
         with open("%s.%s.%d" % (save, case.what.replace(" ", "_"), case.size), "w") as file:
             file.write(out)
-    total = len(stacks)
-    print("\n#### %s, %d bytes: %d samples\n" % (case.what, case.size, total))
-    for title, counter, most in ("with all it calls", inclusive, 70), ("itself", own, 30):
-        print("%s:" % title)
-        for name, k in counter.most_common(most):
-            print("  %5.1f %%  %s" % (100 * k / total, name))
-    sys.stdout.flush()
+    phases, repeated, total = Counter(), Counter(), 0
+    for block in out.split("\n\n"):
+        frames = [re.sub(r"\+0x.*", "", line.split(None, 1)[1]) for line in block.splitlines()
+                  if len(line.split(None, 1)) == 2]
+        if not frames:
+            continue
+        total += 1
+        phases[next((PHASES[f] for f in frames if f in PHASES), "other")] += 1
+        repeated.update({REPEATED[f] for f in frames if f in REPEATED})
+    table("%s, %d bytes: where the processor time goes (%d samples)" % (case.what, case.size, total),
+          ["phase", "%"], [[name, "%.1f" % (100 * n / total)] for name, n in phases.most_common()]
+          + [["within these: " + name, "%.1f" % (100 * n / total)] for name, n in repeated.most_common()])
 
 
 ABOUT = "about = '%d' || substr(about, 2)"
@@ -640,6 +667,7 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.scale = 10 if options.small else 1
+        self.window_ms = options.window * 1000
         self.sql = Session()
 
     @property
@@ -672,6 +700,7 @@ def main():
     parser.add_argument("--bare", required=True)
     parser.add_argument("--tmp", required=True)
     parser.add_argument("--windows", type=int, default=10)
+    parser.add_argument("--window", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")

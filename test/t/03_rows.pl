@@ -108,6 +108,32 @@ foreach my $how (qw(ignore hide delete))
 	is($shop->records('products', 'sku')->{"$how-21"}{price}, 99, 'changes are pushed');
 }
 
+# Keys change after the run has begun, before it comes to these rows.
+$shop->clear;
+foreach my $how (qw(ignore hide delete))
+{
+	$ids{$how} = $shop->id("on_$how", 15);
+	$shop->sql("UPDATE on_$how SET price = 1500 WHERE id IN (15, 16)");
+}
+$shop->sql("INSERT INTO makers VALUES ('first', 'First')");
+$store->hold({ match => { path => 'brands' } });
+$pushing = $shop->start;
+$shop->wait_held(1);
+$shop->sql("UPDATE on_$_ SET id = id + 200 WHERE id = 15; UPDATE on_$_ SET id = 15 WHERE id = 16") foreach qw(ignore hide delete);
+$store->release;
+$pushing->finish;
+$shop->push;
+is_deeply([ grep { @{ $_->{created} } || @{ $_->{deleted} } } $store->journal(path => qr/products/) ],
+	[], 'keys change while the run goes on: nothing is created or deleted');
+foreach my $how (qw(ignore hide delete))
+{
+	$products = $shop->records('products', 'sku');
+	is($shop->id("on_$how", 215), $ids{$how}, "$how: the link moves");
+	is_deeply([ map { "$_->{price} $_->{is_visible}" } @$products{ "$how-15", "$how-16" } ],
+		[ ('1500 1') x 2 ], 'changes are pushed');
+}
+is_deeply($shop->pending, {}, 'nothing is left pending');
+
 # Rows are replaced by others with the same article numbers: one whose key
 # comes later in the order of keys, one whose key comes before.
 $shop->clear;

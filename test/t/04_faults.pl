@@ -81,7 +81,21 @@ push_under('update',
 	map { { name => $kinds[$_], times => 1, do => $trouble{ $kinds[$_] },
 			match => { method => 'PUT', body => 'Maker ' . (10 + $_) } } } 0 .. $#kinds);
 
-# Batches, and deletes
+# What the store holds after a lost reply is not known: changed back, the row
+# is sent again.
+$shop->sql("UPDATE articles SET price = 5 WHERE sku = 'N-10'");
+$shop->push;
+$store->fault({ times => 1, do => { lose => 'after' }, match => { method => 'PUT' } });
+$shop->sql("UPDATE articles SET price = 6 WHERE sku = 'N-10'");
+my $pushing = $shop->start;
+$shop->wait_for("SELECT state = 'waiting' FROM bcdelta.pending WHERE key = 'N-10'");
+$shop->sql("UPDATE articles SET price = 5 WHERE sku = 'N-10'");
+$pushing->finish;
+$store->unfault;
+$shop->push;
+check_all('changed back after a lost reply');
+
+# Batches
 $shop->sql(<<'EOC');
 UPDATE articles SET price = price + 1;
 INSERT INTO groups SELECT i, CASE WHEN i > 1 THEN 1 END, 'Group ' || i FROM generate_series(1, 15) AS i;

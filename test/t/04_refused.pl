@@ -63,6 +63,27 @@ is($shop->id('articles', 'G-7'), $shop->records('products', 'sku')->{'G-7'}{id},
 is($shop->id('makers', 'G'), $shop->records('brands', 'name')->{'Gone & Co.'}{id}, 'a brand');
 is($shop->id('groups', 1), $shop->records('categories', 'name')->{'Gone, too'}{category_id}, 'a category');
 
+# A feed that does not want that, and a fuse
+$shop->sql(<<'EOC');
+CREATE TABLE careful (sku text PRIMARY KEY, name text);
+SELECT bcdelta.track('careful', 'shop', 'product', options => '{"stale_link": "fail", "max_changes": 3}',
+	fields => '{"sku": "sku", "name": "name", "type": "''physical''", "price": "1", "weight": "1"}');
+INSERT INTO careful SELECT 'K-' || i, 'Careful ' || i FROM generate_series(1, 3) AS i;
+EOC
+is($shop->push->{created}, 3, 'a careful feed');
+$store->remove('product', $shop->id('careful', 'K-2'));
+$shop->sql("UPDATE careful SET name = name || '!'");
+$run = $shop->push;
+is_deeply([ @$run{qw(created updated failed)} ], [ 0, 2, 1 ], 'stale_link fail: nothing is made again');
+like($shop->errors->{'careful K-2'}, qr/record \d+ is not in the store any more/, 'the row says why');
+$shop->sql("SELECT bcdelta.retry('careful'); INSERT INTO careful SELECT 'L-' || i, 'Careful ' || i FROM generate_series(4, 6) AS i");
+$run = $shop->push;
+like($run->{error}, qr/feed "careful".*more than 3 rows.*max_changes/s, 'max_changes: a fuse');
+is($run->{created}, 0, 'blows before anything is sent');
+$shop->sql("SELECT bcdelta.resume('careful')");
+is($shop->push->{created}, 3, 'resume lets it pass');
+$shop->sql("SELECT bcdelta.untrack('careful')");
+
 # 207: saved in part. The part is sent again, alone.
 $shop->sql(<<'EOC');
 CREATE TABLE stock (sku text PRIMARY KEY, name text, level int);
