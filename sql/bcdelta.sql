@@ -80,6 +80,7 @@ CREATE TABLE bcdelta.move (
 );
 CREATE INDEX move_key ON bcdelta.move (feed_id, key);
 CREATE INDEX move_moved_from ON bcdelta.move (feed_id, moved_from);
+CREATE INDEX move_order ON bcdelta.move (feed_id, move_id);
 COMMENT ON TABLE bcdelta.move IS
 'changed keys taken from bcdelta.change whose links have not moved yet, because a row of theirs is in flight; written by the worker only';
 

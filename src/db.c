@@ -314,6 +314,14 @@ bcd_tx_async(void)
 							 GUC_ACTION_LOCAL, true, 0, false);
 }
 
+/* The rest of the transaction may scan whole tables. */
+void
+bcd_tx_scan(void)
+{
+	(void) set_config_option("enable_seqscan", "on", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
 /*
  * In a PG_CATCH block: logs the error as a warning of the worker's and forgets
  * the transaction.  what says what the worker makes of it.

@@ -285,7 +285,7 @@ read_doubts(BcdDrain *drain, BcdTape *tape, long max_rows)
 	for (i = 0; i < ndoubts; i++)
 	{
 		bool		wait = TransactionIdIsValid(doubts[i].xid) &&
-			XidInMVCCSnapshot(doubts[i].xid, snapshot);
+		XidInMVCCSnapshot(doubts[i].xid, snapshot);
 		BlockNumber block = doubts[i].first;
 
 		if (wait)

@@ -118,6 +118,7 @@ typedef struct BcdItem
 	bool		clashed;		/* a write was refused: looked at again */
 	char	   *refusal;		/* and what the store said of it */
 	int			refusal_status;
+	int64		own_id;			/* of a refused update: the record it was for */
 	BcdDecision decision;
 } BcdItem;
 
@@ -296,6 +297,8 @@ extern void bcd_run_drop(BcdRun *run);
 
 /* item.c */
 extern BcdItem *bcd_item_create(BcdLane *lane, const char *key);
+extern List *bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,
+								 void (*decide) (BcdLane *lane, BcdItem *item));
 extern void bcd_item_free(BcdLane *lane, BcdItem *item);
 extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern void bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage);
@@ -323,6 +326,7 @@ extern void bcd_job_take(BcdJob *job, BcdItem *item);
 extern void bcd_job_free(BcdJob *job);
 
 /* lookup.c */
+extern char *bcd_folded(const char *text);
 extern void bcd_natural_key(BcdLane *lane, BcdItem *item);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
@@ -332,8 +336,6 @@ extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
 /* settle.c */
 extern void bcd_settle(BcdJob *job);
 extern void bcd_settle_read(BcdJob *job, const cJSON *reply);
-extern void bcd_decide_refused(BcdLane *lane, BcdItem *item, char *text);
-extern void bcd_decide_gone(BcdLane *lane, BcdItem *item);
 
 /* the kinds */
 extern const BcdRunKind bcd_push_kind;

@@ -7,13 +7,8 @@
  * marking a row says that the source has to be looked at, not what it held.
  *
  * It does matter for changed keys, because links move with them.  Those are
- * put aside into bcdelta.move first.  Once every committed change has been
- * taken out of the table, all key changes of each statement in bcdelta.move
- * are there, and so are all those that they build on: a statement that finds
- * a key as another one has left it has waited for its locks, so it committed
- * later and has the higher number.  Then links are moved, statement by
- * statement, all rows of a statement at once.  Statements that have no key in
- * common go together.
+ * put aside into bcdelta.move, until every committed change has been taken out
+ * of the table; what happens then is in moves.c.
  *
  * As long as a key change is put aside, a row of either key must not be
  * pushed: its link may be under the other one.  Changes of such keys are
@@ -34,18 +29,7 @@
 #include "db.h"
 #include "drain.h"
 #include "fold.h"
-
-/* What a changed row becomes, unless a request for it is under way */
-#define MARK_PENDING \
-	" ON CONFLICT (feed, key) DO UPDATE SET" \
-	" state = CASE p.state WHEN 'in_flight' THEN 'in_flight' ELSE 'ready' END," \
-	" again = (p.state = 'in_flight')," \
-	" attempts = CASE p.state WHEN 'in_flight' THEN p.attempts ELSE 0 END," \
-	" next_attempt_at = NULL, last_error = NULL, waits_feed = NULL, waits_key = NULL," \
-	" changed_at = least(p.changed_at, excluded.changed_at)" \
-	" WHERE NOT (p.state = 'in_flight' AND p.again)" \
-	" AND NOT (p.state = 'ready' AND p.attempts = 0 AND p.next_attempt_at IS NULL" \
-	"  AND p.last_error IS NULL AND p.changed_at <= excluded.changed_at)"
+#include "moves.h"
 
 /*
  * Feeds that nobody is about to remove.  One whose row is locked is left for
@@ -67,7 +51,7 @@ static BcdStatement mark_keys = {
 	" WHERE NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.key = c.key))"
 	" AND NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.moved_from = c.key))"
 	" GROUP BY f.feed, c.key ORDER BY f.feed, c.key"
-	MARK_PENDING,
+	BCD_MARK_PENDING,
 	4, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, BOOLOID}
 };
 
@@ -95,7 +79,7 @@ static BcdStatement mark_known = {
 	"  SELECT l.key FROM bcdelta.link AS l WHERE l.feed = f.feed"
 	"  UNION SELECT q.key FROM bcdelta.pending AS q WHERE q.feed = f.feed AND q.key <> '[null]'"
 	" ) AS k ON true WHERE f.feed_id = $1"
-	MARK_PENDING,
+	BCD_MARK_PENDING,
 	2, {INT4OID, TIMESTAMPTZOID}
 };
 
@@ -362,85 +346,6 @@ static BcdStatement any_moves = {
 };
 
 /*
- * The first statement that cannot be moved together with those before it:
- * because it has a key in common with one of them, or because a row of its
- * keys is in flight.  Null: all of them can.
- */
-static BcdStatement first_apart = {
-	"SELECT min(b.move_id) FROM ("
-	"  SELECT k.move_id, dense_rank() OVER (PARTITION BY k.key ORDER BY k.move_id) AS nth"
-	"  FROM (SELECT key, move_id FROM bcdelta.move WHERE feed_id = $1"
-	"   UNION SELECT moved_from, move_id FROM bcdelta.move WHERE feed_id = $1) AS k"
-	" UNION ALL"
-	"  SELECT m.move_id, 2 FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)"
-	"  JOIN bcdelta.pending AS p ON p.feed = f.feed AND p.state = 'in_flight' AND p.key IN (m.key, m.moved_from)"
-	"  WHERE m.feed_id = $1) AS b"
-	" WHERE b.nth = 2",
-	1, {INT4OID}
-};
-
-/*
- * Moves the links, all at once: the sort makes sure that all have left their
- * old keys before the first one takes its new key.
- *
- * A link does not move to a key that has a link which stays, and so it stays
- * itself, and may be in the way of others.
- */
-static BcdStatement move_links = {
-	"WITH RECURSIVE m AS ("
-	"  SELECT f.feed, m.key, m.moved_from FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)"
-	"  WHERE m.feed_id = $1 AND m.move_id < $2),"
-	" stays AS ("
-	"  SELECT m.moved_from FROM m JOIN bcdelta.link AS l ON l.feed = m.feed AND l.key = m.key"
-	"  WHERE NOT EXISTS (SELECT FROM m AS n WHERE n.moved_from = m.key)"
-	" UNION"
-	"  SELECT m.moved_from FROM stays JOIN m ON m.key = stays.moved_from),"
-	" gone AS ("
-	"  DELETE FROM bcdelta.link AS l USING m WHERE l.feed = m.feed AND l.key = m.moved_from"
-	"  AND NOT EXISTS (SELECT FROM stays WHERE stays.moved_from = l.key)"
-	"  RETURNING l.feed, m.key, l.store_id, l.payload, l.pushed_at)"
-	" INSERT INTO bcdelta.link (feed, key, store_id, payload, pushed_at)"
-	" SELECT feed, key, store_id, payload, pushed_at FROM gone ORDER BY key",
-	2, {INT4OID, INT8OID}
-};
-
-static BcdStatement mark_moved = {
-	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT f.feed, k.key, min(m.changed_at)"
-	" FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)"
-	" CROSS JOIN LATERAL (VALUES (m.key), (m.moved_from)) AS k(key)"
-	" WHERE m.feed_id = $1 AND m.move_id < $2"
-	" GROUP BY f.feed, k.key ORDER BY k.key"
-	MARK_PENDING,
-	2, {INT4OID, INT8OID}
-};
-
-static BcdStatement remove_moves = {
-	"DELETE FROM bcdelta.move WHERE feed_id = $1 AND move_id < $2",
-	2, {INT4OID, INT8OID}
-};
-
-/* Moves the links of one feed, as far as that is possible now. */
-static void
-move_feed(int32 feed_id)
-{
-	Datum		args[2];
-	bool		all;
-
-	args[0] = Int32GetDatum(feed_id);
-	do
-	{
-		int64		end;
-
-		bcd_execute(&first_apart, args, NULL);
-		end = bcd_column_int64(0, 1, &all);
-		args[1] = Int64GetDatum(all ? PG_INT64_MAX : end);
-		bcd_execute(&move_links, args, NULL);
-		bcd_execute(&mark_moved, args, NULL);
-	} while (bcd_execute(&remove_moves, args, NULL) > 0 && !all);
-}
-
-/*
  * Moves up to about max_rows changes from bcdelta.change to bcdelta.pending;
  * returns how many it took from there, 0 when there are none.
  *
@@ -475,19 +380,12 @@ bcd_fold(long max_rows)
 	fold_keys(&keys, nmoving > 0);
 	for (i = 0; i < nmoving && drain->complete; i++)
 		if (!list_member_int(feeds.left, moving[i]))
-			move_feed(moving[i]);
+			bcd_moves_apply(moving[i]);
 	bcd_drain_end(drain);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 	return removed;
 }
-
-static BcdStatement select_moving = {
-	"SELECT 1 FROM bcdelta.move WHERE feed_id = $1 AND key = $2"
-	" UNION ALL"
-	" SELECT 1 FROM bcdelta.move WHERE feed_id = $1 AND moved_from = $2",
-	2, {INT4OID, TEXTOID}
-};
 
 /*
  * Is this a key whose link is about to come or go, because its row has got
@@ -501,13 +399,9 @@ static BcdStatement select_moving = {
 bool
 bcd_fold_is_moving(int32 feed_id, const char *key)
 {
-	Datum		args[2];
-
 	while (bcd_fold(BCD_FOLD_ROWS) > 0)
 		CHECK_FOR_INTERRUPTS();
-	args[0] = Int32GetDatum(feed_id);
-	args[1] = CStringGetTextDatum(key);
-	return bcd_query(&select_moving, args, NULL, 1) > 0;
+	return bcd_moves_exist(feed_id, key);
 }
 
 PG_FUNCTION_INFO_V1(bcdelta_fold);

@@ -267,9 +267,48 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		item->clashed = true;
 		item->refusal = d.error;
 		item->refusal_status = d.status;
+		if (stage == BCD_UPDATE && d.next == BCD_LOOKUP)
+			item->own_id = item->store_id;
 	}
 	if ((int) d.next == stage)
 		bcd_item_first(lane, item, d.next);
 	else
 		bcd_item_queue(lane, item, d.next);
+}
+
+/*
+ * Items of the next source rows, with their links; decide says what becomes
+ * of each.  In a claim: see BcdRunKind.
+ */
+List *
+bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,
+					void (*decide) (BcdLane *lane, BcdItem *item))
+{
+	List	   *items = NIL;
+	int			n;
+
+	if (lane->keys == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(lane->cxt);
+
+		lane->keys = bcd_keylist_create(lane->feed);
+		MemoryContextSwitchTo(old);
+		run->progress.total += bcd_keylist_count(lane->keys);
+	}
+	for (n = 0; n < lane->claim_rows; n++)
+	{
+		char	   *key = bcd_keylist_next(lane->keys);
+		MemoryContext old;
+		BcdItem    *item;
+
+		if (key == NULL)
+			break;
+		item = bcd_item_create(lane, key);
+		old = MemoryContextSwitchTo(cxt);
+		items = lappend(items, item);
+		MemoryContextSwitchTo(old);
+		bcd_queue_link_of(lane, item);
+		decide(lane, item);
+	}
+	return items;
 }

@@ -32,16 +32,19 @@ struct BcdKeyList
 	int64		count;
 	List	   *current;		/* put back before, and read again now */
 	List	   *back;			/* put back for the next time */
+	List	   *taken;			/* read since the last bcd_keylist_keep() */
 };
 
 static void
 fill(BcdKeyList *list, BcdFeed *feed)
 {
 	char	   *sql = psprintf("SELECT %s FROM %s", bcd_key_sql(feed), bcd_feed_from(feed));
-	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
+	SPIPlanPtr	plan;
 	Portal		portal;
 	uint64		i;
 
+	bcd_tx_scan();
+	plan = SPI_prepare(sql, 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
@@ -90,20 +93,13 @@ bcd_keylist_create(BcdFeed *feed)
 	return list;
 }
 
-/* The next key, palloc'd; NULL at the end. */
-char *
-bcd_keylist_next(BcdKeyList *list)
+/* The next key of the table, palloc'd; NULL at the end. */
+static char *
+read_key(BcdKeyList *list)
 {
 	bool		isnull;
 	Datum		key;
 
-	if (list->current != NIL)
-	{
-		char	   *first = linitial(list->current);
-
-		list->current = list_delete_first(list->current);
-		return first;
-	}
 	do
 	{
 		/* the slot keeps a tuple beyond the caller's memory */
@@ -116,6 +112,48 @@ bcd_keylist_next(BcdKeyList *list)
 		key = slot_getattr(list->slot, 1, &isnull);
 	} while (isnull);
 	return TextDatumGetCString(key);
+}
+
+/* The next key, palloc'd; NULL at the end. */
+char *
+bcd_keylist_next(BcdKeyList *list)
+{
+	MemoryContext old;
+	char	   *key;
+
+	if (list->current != NIL)
+	{
+		key = linitial(list->current);
+		list->current = list_delete_first(list->current);
+	}
+	else
+		key = read_key(list);
+	if (key)
+	{
+		old = MemoryContextSwitchTo(list->cxt);
+		list->taken = lappend(list->taken, pstrdup(key));
+		MemoryContextSwitchTo(old);
+	}
+	return key;
+}
+
+/* What was made of the keys read so far is committed. */
+void
+bcd_keylist_keep(BcdKeyList *list)
+{
+	list_free_deep(list->taken);
+	list->taken = NIL;
+}
+
+/* The keys read since bcd_keylist_keep() come again: a transaction failed. */
+void
+bcd_keylist_undo(BcdKeyList *list)
+{
+	MemoryContext old = MemoryContextSwitchTo(list->cxt);
+
+	list->current = list_concat(list->taken, list->current);
+	list->taken = NIL;
+	MemoryContextSwitchTo(old);
 }
 
 /* A key that is to be read once more, after bcd_keylist_again(). */

@@ -11,6 +11,8 @@ typedef struct BcdKeyList BcdKeyList;
 
 extern BcdKeyList *bcd_keylist_create(BcdFeed *feed);
 extern char *bcd_keylist_next(BcdKeyList *list);
+extern void bcd_keylist_keep(BcdKeyList *list);
+extern void bcd_keylist_undo(BcdKeyList *list);
 extern void bcd_keylist_put_back(BcdKeyList *list, const char *key);
 extern void bcd_keylist_again(BcdKeyList *list);
 extern int64 bcd_keylist_count(const BcdKeyList *list);

@@ -12,13 +12,19 @@
 #include "queue.h"
 #include "results.h"
 
-/* What is to be done of a source row that has no link yet. */
+/* What is to be done of a source row: nothing, when it has a link. */
 static void
 decide_row(BcdLane *lane, BcdItem *item)
 {
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	MemoryContext old;
 	BcdRow		row;
 
+	if (item->store_id != 0)
+	{
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+		return;
+	}
+	old = MemoryContextSwitchTo(item->cxt);
 	bcd_feed_row(lane->feed, item->key, &row);
 	item->wanted = row.payload;
 	switch (row.state)
@@ -50,36 +56,7 @@ decide_row(BcdLane *lane, BcdItem *item)
 static List *
 link_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 {
-	List	   *items = NIL;
-	int			n;
-
-	if (lane->keys == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(lane->cxt);
-
-		lane->keys = bcd_keylist_create(lane->feed);
-		MemoryContextSwitchTo(old);
-		run->progress.total += bcd_keylist_count(lane->keys);
-	}
-	for (n = 0; n < lane->claim_rows; n++)
-	{
-		char	   *key = bcd_keylist_next(lane->keys);
-		MemoryContext old;
-		BcdItem    *item;
-
-		if (key == NULL)
-			break;
-		item = bcd_item_create(lane, key);
-		old = MemoryContextSwitchTo(cxt);
-		items = lappend(items, item);
-		MemoryContextSwitchTo(old);
-		bcd_queue_link_of(lane, item);
-		if (item->store_id != 0)
-			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
-		else
-			decide_row(lane, item);
-	}
-	return items;
+	return bcd_items_of_source(run, lane, cxt, decide_row);
 }
 
 static void

@@ -47,8 +47,8 @@ typedef struct IndexEntry
 /*
  * The store compares names without regard to case, so do we.  palloc'd.
  */
-static char *
-folded(const char *text)
+char *
+bcd_folded(const char *text)
 {
 	return str_tolower(text, strlen(text), DEFAULT_COLLATION_OID);
 }
@@ -159,7 +159,7 @@ static void
 index_key(char *out, int64 scope, const char *natural, bool fold)
 {
 	char	   *key = psprintf(INT64_FORMAT "%c%s", scope, fold ? '~' : '=',
-							   fold ? folded(natural) : natural);
+							   fold ? bcd_folded(natural) : natural);
 
 	memset(out, 0, sizeof(((IndexEntry *) 0)->key));
 	strlcpy(out, key, sizeof(((IndexEntry *) 0)->key));
@@ -356,7 +356,7 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 {
 	const BcdResource *r = lane->feed->resource;
 	const char *field = r->natural[item->natural_index];
-	char	   *wanted = folded(item->natural);
+	char	   *wanted = bcd_folded(item->natural);
 	const cJSON *record;
 	const cJSON *found = NULL;
 
@@ -373,7 +373,7 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 			continue;
 		if (strcmp(value->valuestring, item->natural) == 0)
 			return record;
-		if (strcmp(folded(value->valuestring), wanted) == 0)
+		if (strcmp(bcd_folded(value->valuestring), wanted) == 0)
 			found = record;
 	}
 	return found;

@@ -4,17 +4,26 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "bcdelta.h"
+#include "compat.h"
 #include "db.h"
 #include "engine.h"
+#include "judge.h"
 #include "fold.h"
+#include "moves.h"
 #include "payload.h"
 #include "queue.h"
 
 /* A row that finds a record which is about to go comes back so much later */
 #define RECORD_GOES_MS	1000
+
+/* Rows that wait for each other's natural keys: how long, and how often */
+#define EXCHANGE_MS			1000
+#define EXCHANGE_ATTEMPTS	2
 
 /* The item goes back to the queue: it is not the time for it. */
 static void
@@ -110,8 +119,6 @@ decide_found(BcdLane *lane, BcdItem *item)
 {
 	if (item->store_id != 0)
 		bcd_item_wants_write(lane, item);
-	else if (bcd_fold_is_moving(lane->feed->feed_id, item->key))
-		decide_later(item);		/* its link is under another key */
 	else
 		bcd_item_wants_record(lane, item);
 }
@@ -150,6 +157,33 @@ decide_claimed(BcdLane *lane, BcdItem *item)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Rows that have got another key, and those that have got theirs, are not what
+ * their links say until the links have moved; which is not before the row's
+ * claim is over.  Seen after the rows were read, so that what made them look
+ * as they do is seen.
+ */
+static void
+hold_back_moving(BcdLane *lane, List *items)
+{
+	int32		feed_id = lane->feed->feed_id;
+	ListCell   *lc;
+
+	while (bcd_fold(BCD_FOLD_ROWS) > 0)
+		CHECK_FOR_INTERRUPTS();
+	if (!bcd_queue_has_moves(feed_id))
+		return;
+	foreach(lc, items)
+	{
+		BcdItem    *item = lfirst(lc);
+
+		if (!bcd_moves_exist(feed_id, item->key))
+			continue;
+		memset(&item->decision, 0, sizeof(item->decision));
+		decide_later(item);
+	}
+}
+
 /* Claims ready rows, reads them, and decides what each of them needs. */
 static List *
 push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
@@ -165,13 +199,51 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	items = bcd_queue_claim(lane, limit, cxt);
 	foreach(lc, items)
 		decide_claimed(lane, lfirst(lc));
+	if (items != NIL)
+		hold_back_moving(lane, items);
 	return items;
+}
+
+/* Does a row of the source have another natural key than this one's? */
+static bool
+has_other_key(BcdLane *lane, BcdItem *item, const BcdRow *row)
+{
+	const BcdResource *r = lane->feed->resource;
+	char	   *natural;
+
+	if (row->state != BCD_ROW_FOUND)
+		return false;
+	natural = bcd_payload_text(row->payload, r->natural[item->natural_index]);
+	return natural == NULL || strcmp(bcd_folded(natural), bcd_folded(item->natural)) != 0 ||
+		(r->scope && bcd_payload_integer(row->payload, r->scope) !=
+		 bcd_payload_integer(item->wanted, r->scope));
+}
+
+/* The record with this row's key is another row's, which has left the key. */
+static void
+decide_wait_for(BcdLane *lane, BcdItem *item, const char *other)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	/* two rows that wait for each other do not come back at the same time */
+	bcd_decide_wait(item, EXCHANGE_MS * (1 + bcd_random() + (strcmp(item->key, other) > 0)),
+					psprintf("%s \"%s\" is still that of row %s in the store",
+							 lane->feed->resource->natural[item->natural_index],
+							 item->natural, other));
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+may_wait(BcdLane *lane, BcdItem *item)
+{
+	return item->attempts + 1 < lane->run->store->options->max_attempts;
 }
 
 /*
  * Another row may be linked to the record that this row's key names.  If that
  * row is gone from the source, the record is this row's now (its key was
- * changed, or it was deleted and entered again).
+ * changed, or it was deleted and entered again).  If it has another key now,
+ * its update has to go first.
  */
 static bool
 taken(BcdLane *lane, BcdItem *item, int64 store_id)
@@ -191,8 +263,59 @@ taken(BcdLane *lane, BcdItem *item, int64 store_id)
 	}
 	if (row.state == BCD_ROW_MISSING)
 		return false;
+	if (has_other_key(lane, item, &row) && may_wait(lane, item))
+	{
+		decide_wait_for(lane, item, other);
+		return true;
+	}
 	bcd_decide_taken(lane, item, store_id, other);
 	return true;
+}
+
+/*
+ * The update of a row with a link was refused: its natural key is another
+ * record's.  When the row of that record has left the key, it may only have
+ * to go first; but rows that exchanged their keys would wait for each other
+ * for ever, so then the two rows exchange their records, too.
+ */
+static void
+push_clash(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
+{
+	char	   *other = store_id != 0 && store_id != item->own_id ?
+		bcd_queue_linked_key(lane->feed->name, store_id) : NULL;
+	MemoryContext old;
+	BcdRow		row;
+
+	if (store_id == 0)
+	{
+		/* whoever had it has let go */
+		bcd_decide_stage(item, BCD_UPDATE);
+		return;
+	}
+	if (other)
+	{
+		bcd_feed_lock(lane->feed);
+		bcd_feed_row(lane->feed, other, &row);
+	}
+	if (other == NULL || !has_other_key(lane, item, &row) || !may_wait(lane, item))
+	{
+		bcd_decide_refused(lane, item, item->refusal);
+		item->decision.status = item->refusal_status;
+		return;
+	}
+	if (item->attempts < EXCHANGE_ATTEMPTS || bcd_queue_is_in_flight(lane->feed->name, other))
+	{
+		decide_wait_for(lane, item, other);
+		item->decision.status = item->refusal_status;
+		return;
+	}
+	old = MemoryContextSwitchTo(item->cxt);
+	item->store_id = store_id;
+	item->looked_up = true;
+	item->known = record ? bcd_payload_agreeing(lane->feed->resource, item->wanted, record) : NULL;
+	bcd_item_wants_write(lane, item);
+	item->decision.link = BCD_LINK_PUT;
+	MemoryContextSwitchTo(old);
 }
 
 static void
@@ -200,6 +323,11 @@ push_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 {
 	MemoryContext old;
 
+	if (item->own_id != 0)
+	{
+		push_clash(lane, item, store_id, record);
+		return;
+	}
 	if (store_id == 0)
 	{
 		if (item->refusal)

@@ -133,19 +133,40 @@ static BcdStatement free_deferred = {
 };
 
 /*
- * A record that another key of the feed is linked to, whose row is gone from
- * the source, now belongs to this one.  The caller has made sure of that.
+ * A record that another key of the feed is linked to now belongs to this one;
+ * the caller has made sure of that.  The other row, if it is still there, has
+ * to find its record anew.
  */
 static BcdStatement take_over = {
-	"DELETE FROM bcdelta.link WHERE feed = $1 AND store_id = $3 AND key <> $2",
+	"WITH gone AS ("
+	"  DELETE FROM bcdelta.link WHERE feed = $1 AND store_id = $3 AND key <> $2 RETURNING key)"
+	" INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
+	" SELECT $1, key, clock_timestamp() FROM gone"
+	" ON CONFLICT (feed, key) DO UPDATE SET again = p.state = 'in_flight',"
+	" state = CASE WHEN p.state = 'in_flight' THEN p.state ELSE 'ready' END,"
+	" attempts = 0, next_attempt_at = NULL, waits_feed = NULL, waits_key = NULL",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
+
+/* The row whose record was taken gets the other one in exchange. */
+static void
+give_record(Datum feed, const char *key, int64 store_id)
+{
+	Datum		args[5];
+
+	args[0] = feed;
+	args[1] = CStringGetTextDatum(key);
+	args[2] = Int64GetDatum(store_id);
+	args[4] = BoolGetDatum(false);
+	(void) bcd_execute(&put_link, args, "   n ");
+}
 
 static void
 apply_link(BcdLane *lane, BcdItem *item, Datum *args)
 {
 	const BcdDecision *d = &item->decision;
 	char		nulls[] = "     ";
+	char	   *other;
 	bool		written = d->outcome == BCD_CREATED || d->outcome == BCD_UPDATED ||
 	d->outcome == BCD_HIDDEN;
 
@@ -165,6 +186,7 @@ apply_link(BcdLane *lane, BcdItem *item, Datum *args)
 			(void) bcd_execute(&remove_link, args, NULL);
 			break;
 		case BCD_LINK_PUT:
+			other = item->own_id ? bcd_queue_linked_key(lane->feed->name, item->store_id) : NULL;
 			args[2] = Int64GetDatum(item->store_id);
 			(void) bcd_execute(&take_over, args, NULL);
 			if (item->known)
@@ -173,6 +195,8 @@ apply_link(BcdLane *lane, BcdItem *item, Datum *args)
 				nulls[3] = 'n';
 			args[4] = BoolGetDatum(written);
 			(void) bcd_execute(&put_link, args, nulls);
+			if (other && strcmp(other, item->key) != 0)
+				give_record(args[0], other, item->own_id);
 			if (bcd_execute(&free_deferred, args, NULL) > 0)
 				lane->freed = lane->run->progressed = true;
 			break;
@@ -446,6 +470,20 @@ bcd_queue_retry(const char *feed, const char *server)
 	return bcd_execute(&retry, args, nulls);
 }
 
+static BcdStatement any_move = {
+	"SELECT FROM bcdelta.move WHERE feed_id = $1",
+	1, {INT4OID}
+};
+
+/* Has a row of the feed got another key, and its link has not moved yet? */
+bool
+bcd_queue_has_moves(int32 feed_id)
+{
+	Datum		arg = Int32GetDatum(feed_id);
+
+	return bcd_query(&any_move, &arg, NULL, 1) > 0;
+}
+
 static BcdStatement pending_key = {
 	"SELECT FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND state NOT IN ('failed', 'review')",
 	2, {TEXTOID, TEXTOID}
@@ -460,6 +498,22 @@ bcd_queue_is_pending(const char *feed, const char *key)
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = CStringGetTextDatum(key);
 	return bcd_execute(&pending_key, args, NULL) > 0;
+}
+
+static BcdStatement in_flight_key = {
+	"SELECT FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* Is a row claimed, so that a request for it may be under way? */
+bool
+bcd_queue_is_in_flight(const char *feed, const char *key)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	return bcd_execute(&in_flight_key, args, NULL) > 0;
 }
 
 static BcdStatement links_of = {

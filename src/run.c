@@ -143,7 +143,7 @@ static void
 finish(BcdRun *run)
 {
 	const char *state = run->error ? "failed" : run->cancelled ? "cancelled" :
-		run->complaint ? "failed" : "succeeded";
+	run->complaint ? "failed" : "succeeded";
 	int64		run_id = run->run_id;
 	int64		ready;
 	int64		deferred;
@@ -212,6 +212,8 @@ claim_failed(BcdRun *run, BcdLane *lane)
 	bcd_tx_report_and_abort(psprintf("could not read rows of feed \"%s\"", lane->feed->name));
 	while (!dlist_is_empty(&lane->fresh))
 		bcd_item_free(lane, dlist_container(BcdItem, node, dlist_pop_head_node(&lane->fresh)));
+	if (lane->keys)
+		bcd_keylist_undo(lane->keys);
 	run->wake_at = bcd_now_ms() + 1000;
 	if (is_passing(error->sqlerrcode))
 	{
@@ -252,6 +254,8 @@ refill(BcdRun *run, BcdLane *lane)
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
 	lane->failures = 0;
+	if (lane->keys)
+		bcd_keylist_keep(lane->keys);
 	lane->exhausted = items == NIL;
 	lane->claim_rows = bcd_now_ms() - began > CLAIM_MS ? Max(lane->claim_rows / 2, 1) :
 		Min(lane->claim_rows * 2, CLAIM_ROWS);
@@ -491,6 +495,7 @@ bcd_run_step(BcdRun *run, int64 now)
 			   run->wake_at <= now && bcd_now_ms() - now <= CLAIM_MS)
 			refill(run, lane);
 		wait = dispatch(run, lane, now);
+		show(run, now);			/* it may be long until the next step */
 		if (!lane->exhausted && !lane->stopped && lane->items < BCD_LANE_ITEMS)
 			return Max(run->wake_at - now, 0);
 		if (lane->items > 0 || lane->in_flight > 0)

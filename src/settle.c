@@ -1,6 +1,6 @@
 /*
  * settle.c
- *		From replies to decisions, and from decisions to tables.
+ *		From good replies to decisions, and from decisions to tables.
  *
  * A job is settled in one transaction: its reply is read, every item gets a
  * decision, link, pending and result are written.  Only after the commit do
@@ -18,6 +18,7 @@
 #include "db.h"
 #include "engine.h"
 #include "json.h"
+#include "judge.h"
 #include "payload.h"
 #include "queue.h"
 #include "results.h"
@@ -26,309 +27,6 @@
 /* After a settle that failed: milliseconds until the next try, most tries */
 #define SETTLE_AGAIN_MS 1000
 #define SETTLE_TRIES	60
-
-static BcdItem *
-first_item(BcdJob *job)
-{
-	return dlist_head_element(BcdItem, node, &job->items);
-}
-
-static bool
-is_write(const BcdJob *job)
-{
-	return job->stage >= BCD_CREATE;
-}
-
-/* What the reply says, in one line, in the item's context. */
-static char *
-reply_text(BcdJob *job, BcdItem *item)
-{
-	BcdHttpRequest *r = job->request;
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	StringInfoData text;
-
-	initStringInfo(&text);
-	if (r->fate == BCD_HTTP_REPLIED)
-		bcd_json_error_text(&text, r->status, r->headers.content_type, r->reply, r->reply_len);
-	else
-		appendStringInfoString(&text, r->error);
-	MemoryContextSwitchTo(old);
-	return text.data;
-}
-
-/*
- * The request may or may not have done its work.  An update is sent again
- * with every field, a create is preceded by a look-up.
- */
-static void
-decide_trouble(BcdJob *job, BcdItem *item, char *text)
-{
-	int			attempts = item->attempts + 1;
-	int64		delay = bcd_retry_backoff_ms(attempts, is_write(job), job->run->spread);
-
-	if (!job->run->kind->claims && attempts < job->run->store->options->max_attempts)
-	{
-		/* only reads: the run itself waits, and asks again */
-		bcd_decide_stage(item, job->stage);
-		item->decision.attempted = true;
-		job->run->wake_at = Max(job->run->wake_at, bcd_now_ms() + delay);
-		return;
-	}
-	if (attempts >= job->run->store->options->max_attempts)
-		bcd_decide_failed(item, BCD_FAILED,
-						  psprintf("given up after %d attempts: %s", attempts, text));
-	else
-		bcd_decide_wait(item, delay, text);
-	if (is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT)
-		item->decision.link = BCD_LINK_FORGET;
-}
-
-/* A batch that was refused is split in halves until the bad row is alone. */
-static bool
-split(BcdJob *job, int group)
-{
-	dlist_iter	iter;
-
-	if (job->nitems <= 1)
-		return false;
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		item->group = group;
-		bcd_decide_stage(item, job->stage);
-	}
-	return true;
-}
-
-/*
- * An update was refused.  Where the API does not say that a record is gone,
- * that may be the reason: see whether it is there.
- */
-static void
-decide_refused(BcdJob *job, BcdItem *item, char *text)
-{
-	if (job->stage == BCD_UPDATE && job->lane->feed->resource->gone_is_refused &&
-		!item->looked_up && !item->clashed)
-	{
-		bcd_decide_stage(item, BCD_READ);
-		item->decision.clashes = true;
-		item->decision.error = text;
-		item->decision.status = (int) job->request->status;
-	}
-	else
-		bcd_decide_refused(job->lane, item, text);
-}
-
-static void
-stop_feed(BcdLane *lane, char *reason)
-{
-	bcd_feed_pause(lane->feed->name, reason);
-	lane->stopped = true;
-	lane->stop_reason = MemoryContextStrdup(lane->cxt, reason);
-}
-
-/* A single record was refused: its row's fault, or the mapping's. */
-void
-bcd_decide_refused(BcdLane *lane, BcdItem *item, char *text)
-{
-	bcd_decide_failed(item, BCD_FAILED, text);
-	if (++lane->refused >= lane->run->store->options->error_limit)
-		stop_feed(lane, psprintf("%d records in a row were refused by the store, the last one: %s",
-								 lane->refused, text));
-}
-
-/*
- * A create met a duplicate.  Somebody (perhaps a request of ours whose reply
- * was lost) made the record since it was looked up: look again, once.
- */
-static void
-decide_conflict(BcdJob *job, BcdItem *item, char *text)
-{
-	if (job->stage == BCD_CREATE && !item->clashed)
-	{
-		bcd_decide_stage(item, BCD_LOOKUP);
-		item->decision.clashes = true;
-		item->decision.error = text;
-		item->decision.status = (int) job->request->status;
-	}
-	else
-		bcd_decide_refused(job->lane, item, text);
-}
-
-/*
- * The record that an item is linked to is not there: whatever is there now,
- * it is found by its key, in the store itself.
- */
-void
-bcd_decide_gone(BcdLane *lane, BcdItem *item)
-{
-	if (item->wanted == NULL)
-		bcd_decide_done(item, BCD_HIDDEN, BCD_LINK_REMOVE);
-	else if (lane->feed->options.stale_fails && !item->looked_up)
-	{
-		bcd_decide_refused(lane, item,
-						   MemoryContextStrdup(item->cxt,
-											   psprintf("record " INT64_FORMAT " is not in the store any more",
-														item->store_id)));
-		item->decision.link = BCD_LINK_FORGET;
-	}
-	else
-	{
-		item->known = NULL;
-		item->store_id = 0;
-		item->clashed = true;
-		item->refusal = NULL;
-		bcd_item_wants_record(lane, item);
-		item->decision.link = BCD_LINK_REMOVE;
-	}
-}
-
-/* 404 */
-static void
-decide_not_found(BcdJob *job, BcdItem *item, char *text)
-{
-	if (job->stage == BCD_REMOVE)
-		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
-	else if (job->stage != BCD_UPDATE)
-		bcd_decide_refused(job->lane, item, text);
-	else if (item->looked_up && item->wanted)
-		decide_trouble(job, item, text);	/* it was there a moment ago */
-	else
-		bcd_decide_gone(job->lane, item);
-}
-
-/* What a person has to do about a reply; in the transaction's memory. */
-static char *
-with_advice(BcdJob *job, char *text)
-{
-	const char *advice = bcd_retry_advice(job->request->status);
-	int			len = strlen(text);
-
-	while (len > 0 && text[len - 1] == '.')
-		len--;
-	return advice ? psprintf("%.*s. %s", len, text, advice) : text;
-}
-
-/*
- * The store refuses us as a whole (a token, an address): the feed is paused,
- * and the run ends.
- */
-static void
-stop_store(BcdJob *job, char *text)
-{
-	BcdRun	   *run = job->run;
-	char	   *reason = with_advice(job, text);
-
-	stop_feed(job->lane, reason);
-	if (run->error == NULL)
-		run->error = MemoryContextStrdup(run->cxt,
-										 psprintf("feed \"%s\" was paused: %s",
-												  job->lane->feed->name, reason));
-	strlcpy(run->store->trouble, reason, sizeof(run->store->trouble));
-}
-
-/* Every item goes back to where it came from; nothing is recorded. */
-static void
-decide_again(BcdJob *job)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &job->items)
-		bcd_decide_stage(dlist_container(BcdItem, node, iter.cur), job->stage);
-}
-
-/* Items that no decision was made of are of unknown fate. */
-static void
-decide_rest(BcdJob *job, const char *text)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		if (!item->decision.made)
-			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
-	}
-}
-
-/* A reply other than success decides items alike, or splits the batch. */
-static void
-decide_by_verdict(BcdJob *job, BcdVerdict verdict)
-{
-	dlist_iter	iter;
-	char	   *text;
-
-	if (verdict == BCD_AGAIN)
-	{
-		decide_again(job);
-		return;
-	}
-	if (job->nitems == 0)
-		return;
-	text = reply_text(job, first_item(job));
-	if (verdict == BCD_STOP_FEED)
-		stop_feed(job->lane, with_advice(job, text));
-	if (verdict == BCD_STOP_STORE)
-		stop_store(job, text);
-	if (verdict == BCD_STOP_FEED || verdict == BCD_STOP_STORE)
-	{
-		decide_again(job);
-		return;
-	}
-	if (verdict == BCD_TOO_LARGE && job->nitems > 1)
-		bcd_batch_too_large(job->lane, job->stage, job->nitems);
-	if (verdict != BCD_TROUBLE && split(job, (job->nitems + 1) / 2))
-		return;
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		if (verdict == BCD_TROUBLE)
-			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
-		else if (verdict == BCD_CONFLICT)
-			decide_conflict(job, item, text);
-		else if (verdict == BCD_GONE)
-			decide_not_found(job, item, text);
-		else
-			decide_refused(job, item, text);
-	}
-}
-
-/*
- * A job of no items (a page, a tree, a probe) failed: it is planned again,
- * but not for ever.  The run ends then; its rows stay pending.
- */
-static void
-extra_failed(BcdJob *job, BcdVerdict verdict)
-{
-	BcdRun	   *run = job->run;
-	BcdLane    *lane = job->lane;
-	BcdHttpRequest *r = job->request;
-	StringInfoData text;
-
-	if (verdict == BCD_AGAIN || (job->probe && r->fate == BCD_HTTP_REPLIED && verdict != BCD_TROUBLE))
-		return;
-	initStringInfo(&text);
-	if (r->fate == BCD_HTTP_REPLIED)
-		bcd_json_error_text(&text, r->status, r->headers.content_type, r->reply, r->reply_len);
-	else
-		appendStringInfoString(&text, r->error);
-	if (verdict == BCD_STOP_STORE)
-		stop_store(job, text.data);
-	else if (verdict == BCD_STOP_FEED)
-		stop_feed(lane, with_advice(job, text.data));
-	else if (verdict == BCD_TROUBLE && lane->troubles + 1 < run->store->options->max_attempts)
-	{
-		lane->troubled = true;
-		run->wake_at = bcd_now_ms() + bcd_retry_backoff_ms(lane->troubles + 1, false, bcd_random());
-		strlcpy(run->store->trouble, text.data, sizeof(run->store->trouble));
-	}
-	else if (run->error == NULL)
-		run->error = MemoryContextStrdup(run->cxt,
-										 psprintf("the store does not answer: %s", text.data));
-}
 
 /* The data of a reply as a list: the API answers one record bare or in an array. */
 static const cJSON *
@@ -410,7 +108,7 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 {
 	BcdLane    *lane = job->lane;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	char	   *text = reply_text(job, item);
+	char	   *text = bcd_reply_text(job, item);
 
 	if (job->stage == BCD_CREATE)
 		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
@@ -454,6 +152,7 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
 	bool		partial = job->request->status == 207;
 	bool		silent;			/* some replies name no record */
+	BcdItem    *first = dlist_head_element(BcdItem, node, &job->items);
 	dlist_iter	iter;
 
 	if (job->stage == BCD_READ)
@@ -504,9 +203,9 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 			item->decision.clashes = job->stage == BCD_CREATE;
 		}
 	}
-	else if (partial && !first_item(job)->decision.made)
-		bcd_decide_refused(job->lane, first_item(job), reply_text(job, first_item(job)));
-	decide_rest(job, "the store's reply did not mention the record");
+	else if (partial && !first->decision.made)
+		bcd_decide_refused(job->lane, first, bcd_reply_text(job, first));
+	bcd_judge_rest(job, "the store's reply did not mention the record");
 }
 
 /* Lets the reply decide the items. */
@@ -540,10 +239,7 @@ decide(BcdJob *job)
 		r->fate = BCD_HTTP_UNKNOWN;
 		verdict = BCD_TROUBLE;
 	}
-	if (job->nitems == 0)
-		extra_failed(job, verdict);
-	else
-		decide_by_verdict(job, verdict);
+	bcd_judge(job, verdict);
 }
 
 /* Of several rows that have found the same record, the first one has it. */

@@ -118,38 +118,6 @@ decide_link(BcdLane *lane, BcdItem *item)
 }
 
 static List *
-next_rows(BcdRun *run, BcdLane *lane, MemoryContext cxt)
-{
-	List	   *items = NIL;
-	int			n;
-
-	if (lane->keys == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(lane->cxt);
-
-		lane->keys = bcd_keylist_create(lane->feed);
-		MemoryContextSwitchTo(old);
-		run->progress.total += bcd_keylist_count(lane->keys);
-	}
-	for (n = 0; n < lane->claim_rows; n++)
-	{
-		char	   *key = bcd_keylist_next(lane->keys);
-		MemoryContext old;
-		BcdItem    *item;
-
-		if (key == NULL)
-			break;
-		item = bcd_item_create(lane, key);
-		old = MemoryContextSwitchTo(cxt);
-		items = lappend(items, item);
-		MemoryContextSwitchTo(old);
-		bcd_queue_link_of(lane, item);
-		decide_row(lane, item);
-	}
-	return items;
-}
-
-static List *
 next_sample(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 {
 	List	   *items;
@@ -180,7 +148,7 @@ static List *
 verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 {
 	if (lane->phase == ROWS && is_mode(run, "full"))
-		return next_rows(run, lane, cxt);
+		return bcd_items_of_source(run, lane, cxt, decide_row);
 	if (lane->phase == ROWS && is_mode(run, "sample"))
 		return next_sample(run, lane, cxt);
 	if (lane->phase == LINKS)

@@ -632,6 +632,7 @@ def memory_once(bench, n):
     begun = time.monotonic()
     run = products.push()
     took = time.monotonic() - begun
+    after = cpu_ms(bench.worker)
     watcher.over.set()
     watcher.join()
     if run["updated"] != n:
@@ -639,13 +640,15 @@ def memory_once(bench, n):
     samples = watcher.samples
     part = min(10000, n // 10)
     first = interpolate(samples, part) - interpolate(samples, samples[0][0])
-    last = samples[-1][1] - interpolate(samples, samples[-1][0] - part)
+    # the last rows are done before the run ends
+    done, used = next((s for s in samples if s[0] == n), (samples[-1][0], after))
+    last = used - interpolate(samples, done - part)
     mid = len(watcher.sizes) // 2
     products.end()
     return [format(n, ","), "%.0f s" % took, "%.1f" % start, "%.1f" % watcher.sizes[mid],
             "%.1f" % max(watcher.sizes), "%.1f" % max(watcher.shared),
             "%.4f" % ((samples[0][1] - before) / n), "%.3f" % (first / (part - samples[0][0])),
-            "%.3f" % (last / part), "%.2f" % (last / part / (first / (part - samples[0][0])))]
+            "%.3f" % (last / part), "%.2f" % (last / part / (first / (part - samples[0][0]))), "%.0f" % (after - used)]
 
 
 def part_memory(bench):
@@ -655,7 +658,8 @@ def part_memory(bench):
     rows = [memory_once(bench, n // bench.scale) for n in steps]
     table("A backlog: size and processor time of the worker",
           ["rows", "push took", "MiB before", "MiB half-way", "MiB at most", "and shared buffers",
-           "fold ms / row", "first rows ms / row", "last rows ms / row", "last / first"], rows,
+           "fold ms / row", "first rows ms / row", "last rows ms / row", "last / first",
+           "end of the run, ms"], rows,
           "Price updates of rows of 300 bytes. MiB resident, without the server's shared memory; first and last: "
           "10,000 rows, or a tenth.")
 
@@ -669,18 +673,25 @@ class Bench:
         self.scale = 10 if options.small else 1
         self.window_ms = options.window * 1000
         self.sql = Session()
+        self._pid = None
 
     @property
     def worker(self):
         return self._pid
 
-    def find_worker(self):
+    def new_worker(self):
+        """Each part has a worker of its own: it shows what it needs by itself."""
+        old = self._pid
+        if old:
+            self.sql.run("SELECT pg_terminate_backend(%d)" % old)
         end = time.monotonic() + 60
-        while self.sql.run("SELECT bcdelta.worker_state()") != "running":
-            if time.monotonic() > end:
+        while self._pid == old:
+            pid = self.sql.run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'bcdelta worker'")
+            if pid and int(pid) != old and self.sql.run("SELECT bcdelta.worker_state()") == "running":
+                self._pid = int(pid)
+            elif time.monotonic() > end:
                 raise SystemExit("there is no worker")
             time.sleep(0.1)
-        self._pid = self.sql.number("SELECT pid FROM pg_stat_activity WHERE backend_type = 'bcdelta worker'")
 
 
 PARTS = {"drain": part_drain, "calls": part_calls, "cpu": part_cpu, "latency": part_latency,
@@ -708,11 +719,11 @@ def main():
     parser.add_argument("part", nargs="*", choices=[*PARTS, []])
     options = parser.parse_args()
     bench = Bench(options)
-    bench.find_worker()
     print("%s; %d cores, %s, PostgreSQL %s" % (
         time.strftime("%Y-%m-%d"), os.cpu_count(), distribution(),
         bench.sql.run("SHOW server_version").split()[0]))
     for name in options.part or PARTS:
+        bench.new_worker()
         PARTS[name](bench)
 
 

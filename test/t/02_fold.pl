@@ -231,7 +231,7 @@ while ($pgbench->pump_nb, $pgbench->pumpable)
 }
 $pgbench->finish;
 fold_all($folder);
-is($pgbench->result, 0, 'pgbench was content') or diag($err);
+ok(!$pgbench->result, 'pgbench was content') or diag($err);
 cmp_ok($folded, '>', 10_000, "changes were folded while others were made ($folds folds, $largest pages)");
 is($one->sql('SELECT differences()'), 0, 'every committed change was folded, and no other');
 is($one->sql('SELECT count(*) FROM bcdelta.change'), 0, 'none is left');
@@ -240,6 +240,8 @@ is($one->sql('SELECT count(*) FROM bcdelta.change'), 0, 'none is left');
 $one->sql('TRUNCATE item, bcdelta.change, bcdelta.pending');
 $one->sql("ALTER TABLE item DROP CONSTRAINT item_pkey; INSERT INTO item SELECT g, 'x' FROM generate_series(1, 50000) AS g");
 $one->sql("INSERT INTO bcdelta.link (feed, key, store_id) SELECT 'item', id::text, id FROM item");
+# of a row that was deleted, where another one is to go
+$one->sql("INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('item', '50001', 99999)");
 fold_all($folder);
 $one->sql('UPDATE item SET id = id + 1');
 $folder->sql('SELECT fold(1000)');
@@ -248,9 +250,11 @@ is($one->sql("SELECT count(*) FROM bcdelta.link WHERE key = store_id::text"), 50
 fold_all($folder);
 is($one->sql("SELECT count(*) FROM bcdelta.link WHERE key = (store_id + 1)::text"), 50_000,
 	'then all of them do');
+is($one->sql("SELECT key FROM bcdelta.link WHERE store_id = 99999"), '1', 'the one in the way goes where the row is gone');
 is($one->sql('SELECT count(*) FROM bcdelta.move'), 0, 'none is left');
 
 # and single rows, through each other
+$one->sql('CREATE INDEX ON item (id)');
 $one->sql(<<'EOC');
 DO $$
 BEGIN

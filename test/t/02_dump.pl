@@ -1,0 +1,107 @@
+# Dump and restore, and copies of the data directory: triggers come along, and
+# do not take the rows that are restored for changes.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use BCDelta::Test;
+
+my $node = PostgreSQL::Test::Cluster->new('dump');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], allows_streaming => 1);
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'bcdelta'");
+$node->start;
+$node->safe_psql('postgres', <<'EOC');
+CREATE EXTENSION bcdelta;
+CREATE SERVER shop FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'abc123');
+CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token 'x');
+CREATE FUNCTION fold(bigint) RETURNS bigint LANGUAGE c AS '$libdir/bcdelta', 'bcdelta_fold';
+CREATE TABLE "Odd Items" (id int PRIMARY KEY, title text, seen int);
+INSERT INTO "Odd Items" SELECT g, 'T' FROM generate_series(1, 5) AS g;
+CREATE TABLE stock (id int, place text, qty int, PRIMARY KEY (place, id)) PARTITION BY LIST (place);
+CREATE TABLE stock_a PARTITION OF stock FOR VALUES IN ('a');
+INSERT INTO stock VALUES (1, 'a', 1);
+CREATE TABLE price (id int PRIMARY KEY, net numeric);
+SELECT bcdelta.track('"Odd Items"', 'shop', 'brand', '{"name": "title"}', feed => 'items');
+SELECT bcdelta.track('stock', 'shop', 'brand', '{"name": "qty::text"}');
+SELECT bcdelta.track('price', 'shop', 'brand', '{"name": "net::text"}', capture => 'row');
+INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('items', '1', 101), ('items', '2', 102), ('items', '3', 103);
+UPDATE "Odd Items" SET title = 'U' WHERE id = 3;
+SELECT fold(100);
+-- one that waits, ones that are not folded
+INSERT INTO bcdelta.pending (feed, key, state, changed_at) VALUES ('items', '1', 'in_flight', now());
+UPDATE "Odd Items" SET id = 10 WHERE id = 1;
+SELECT fold(100);
+UPDATE "Odd Items" SET title = 'U' WHERE id = 4;
+UPDATE "Odd Items" SET id = 20 WHERE id = 2;
+EOC
+
+my $state = <<'EOC';
+SELECT 'change', f.feed, c.op, c.key, c.moved_from FROM bcdelta.change AS c JOIN bcdelta.feed AS f USING (feed_id)
+UNION ALL SELECT 'move', f.feed, '-', m.key, m.moved_from FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)
+UNION ALL SELECT 'pending', feed, '-', key, state FROM bcdelta.pending
+UNION ALL SELECT 'link', feed, '-', key, store_id::text FROM bcdelta.link
+UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgenabled, tgname, pg_get_triggerdef(oid) FROM pg_trigger
+	WHERE tgfoid = 'bcdelta.capture'::regproc
+ORDER BY 1, 2, 3, 4, 5
+EOC
+my $before = $node->safe_psql('postgres', $state);
+like($before, qr/^change\|items\|c\|4\|$/m, 'there is something to lose');
+
+my $file = $node->basedir . '/shop.dump';
+foreach my $format ('custom', 'plain')
+{
+	my $db = "copy_$format";
+	$node->safe_psql('postgres', "CREATE DATABASE $db");
+	command_ok([ 'pg_dump', '-F', $format, '-f', $file, $node->connstr('postgres') ], "pg_dump, $format");
+	command_ok(
+		$format eq 'custom'
+		? [ 'pg_restore', '--exit-on-error', '-d', $node->connstr($db), $file ]
+		: [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db), '-f', $file ],
+		'and restore');
+	is($node->safe_psql($db, $state), $before, 'nothing is lost, and no row is marked by the restore');
+	unlike($node->safe_psql($db, 'SELECT bcdelta.feed_trouble(feed) FROM bcdelta.feed'), qr/trigger/,
+		'no trigger is missing');
+	$node->safe_psql($db, <<'EOC');
+UPDATE "Odd Items" SET title = 'V' WHERE id = 5;
+UPDATE "Odd Items" SET id = 30 WHERE id = 3;
+UPDATE bcdelta.pending SET state = 'ready';
+SELECT fold(100);
+EOC
+	is($node->safe_psql($db, "SELECT string_agg(key, ' ' ORDER BY store_id) FROM bcdelta.link"), '10 20 30',
+		'keys go on from where they were');
+	is($node->safe_psql($db, "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending"),
+		'1 2 3 4 5 10 20 30', 'so do changes');
+}
+
+# A table's data alone, into a tracked table: that is a change
+$node->safe_psql('copy_plain', 'TRUNCATE bcdelta.pending; TRUNCATE "Odd Items"; SELECT fold(100); TRUNCATE bcdelta.pending');
+command_ok([ 'pg_dump', '-a', '-t', '"Odd Items"', '-f', $file, $node->connstr('postgres') ], 'pg_dump of the data of a table');
+command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_plain'), '-f', $file ], 'and restore');
+$node->safe_psql('copy_plain', 'SELECT fold(100)');
+is($node->safe_psql('copy_plain', "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending"),
+	'3 4 5 10 20', 'is captured');
+
+# A standby that is promoted
+my $backup = 'standby';
+$node->backup($backup);
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, $backup, has_streaming => 1);
+$standby->start;
+$node->safe_psql('postgres', q(UPDATE "Odd Items" SET title = 'W' WHERE id = 5));
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+my ($rc, $out, $err) = $standby->psql('postgres', "SELECT bcdelta.mark('items', '1')");
+like($err, qr/cannot execute bcdelta.mark\(\) (during recovery|in a read-only transaction)/, 'a standby marks nothing');
+$before = $node->safe_psql('postgres', $state);
+$node->stop('immediate');
+$standby->promote;
+$standby->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
+is($standby->safe_psql('postgres', $state), $before, 'a promoted standby has every change');
+$standby->safe_psql('postgres', q(UPDATE "Odd Items" SET title = 'X' WHERE id = 5; SELECT fold(100)));
+is($standby->safe_psql('postgres', "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending WHERE state = 'ready'"),
+	'3 4 5', 'and goes on: others wait for the row in flight');
+$standby->stop;
+done_testing();

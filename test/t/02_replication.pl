@@ -1,0 +1,90 @@
+# A source that is written by logical replication: capture => 'row'.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use BCDelta::Test;
+
+my $publisher = PostgreSQL::Test::Cluster->new('publisher');
+$publisher->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C' ]);
+$publisher->start;
+my $node = PostgreSQL::Test::Cluster->new('subscriber');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'bcdelta'");
+$node->start;
+
+my $tables = <<'EOC';
+CREATE TABLE item (id int PRIMARY KEY, title text, seen int);
+CREATE TABLE stock (id int, place text, qty int, PRIMARY KEY (place, id)) PARTITION BY LIST (place);
+CREATE TABLE stock_a PARTITION OF stock FOR VALUES IN ('a');
+CREATE TABLE stock_b PARTITION OF stock FOR VALUES IN ('b');
+EOC
+$publisher->safe_psql('postgres', $tables . <<'EOC');
+INSERT INTO item SELECT g, 'first' FROM generate_series(1, 3) AS g;
+CREATE PUBLICATION shop FOR ALL TABLES;
+EOC
+$node->safe_psql('postgres', $tables . <<'EOC');
+CREATE EXTENSION bcdelta;
+CREATE SERVER shop FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'abc123');
+CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token 'x');
+CREATE FUNCTION fold(bigint) RETURNS bigint LANGUAGE c AS '$libdir/bcdelta', 'bcdelta_fold';
+SELECT bcdelta.track('item', 'shop', 'brand', '{"name": "title"}', capture => 'row');
+SELECT bcdelta.track('item', 'shop', 'brand', '{"name": "title"}', feed => 'by statement');
+SELECT bcdelta.track('stock', 'shop', 'brand', '{"name": "qty::text"}', capture => 'row');
+EOC
+is($node->safe_psql('postgres', "SELECT bcdelta.feed_trouble('by statement') IS NULL"), 't',
+	'nothing is wrong without a subscription');
+my $connstr = $publisher->connstr . ' dbname=postgres';
+$node->safe_psql('postgres', "CREATE SUBSCRIPTION mirror CONNECTION '$connstr' PUBLICATION shop");
+
+# The changes of a feed since the last look, once the subscriber has caught up
+sub captured
+{
+	my ($feed) = @_;
+	$publisher->wait_for_catchup('mirror');
+	$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_subscription_rel WHERE srsubstate <> 'r'");
+	return $node->safe_psql('postgres', <<"EOC");
+WITH gone AS (DELETE FROM bcdelta.change AS c USING bcdelta.feed AS f
+	WHERE c.feed_id = f.feed_id AND f.feed = '$feed' RETURNING c.ctid AS at, c.*)
+SELECT string_agg(concat_ws(':', op, key, moved_from), ' ' ORDER BY changed_at, at) FROM gone
+EOC
+}
+
+is(captured('item'), 'c:1 c:2 c:3', 'rows copied when the subscription starts');
+like($node->safe_psql('postgres', "SELECT bcdelta.feed_trouble('by statement')"),
+	qr/written by subscription "mirror".*capture => 'row'/, 'capture by statement is reported to see nothing');
+is($node->safe_psql('postgres', "SELECT bcdelta.feed_trouble('item') IS NULL"), 't', 'capture by row is not');
+
+$publisher->safe_psql('postgres', <<'EOC');
+INSERT INTO item VALUES (4, 'new'), (5, 'new');
+UPDATE item SET title = 'changed' WHERE id > 3;
+UPDATE item SET seen = 1;
+UPDATE item SET id = 10 WHERE id = 1;
+DELETE FROM item WHERE id = 2;
+EOC
+is(captured('item'), 'c:4 c:5 c:4 c:5 m:10:1 c:2', 'rows inserted, updated, deleted by the subscription');
+$publisher->safe_psql('postgres', 'BEGIN; DELETE FROM item; ROLLBACK; TRUNCATE item');
+is(captured('item'), 't', 'a table truncated by it');
+$node->safe_psql('postgres', "DELETE FROM bcdelta.change");
+
+$publisher->safe_psql('postgres', <<'EOC');
+INSERT INTO stock VALUES (1, 'a', 1), (2, 'b', 2);
+UPDATE stock SET qty = 3 WHERE id = 1;
+UPDATE stock SET id = 20 WHERE id = 2;
+DELETE FROM stock WHERE id = 1;
+EOC
+is(captured('stock'), 'c:["a", "1"] c:["b", "2"] c:["a", "1"] m:["b", "20"]:["b", "2"] c:["a", "1"]', 'partitions');
+
+$publisher->safe_psql('postgres', "INSERT INTO item SELECT g, 'many' FROM generate_series(1, 2000) AS g");
+$publisher->wait_for_catchup('mirror');
+is($node->safe_psql('postgres', 'SELECT fold(100000)'), 2000, 'many rows in one transaction');
+is($node->safe_psql('postgres', "SELECT count(*) FROM bcdelta.pending WHERE feed = 'item'"), 2000, 'each of them');
+
+$node->safe_psql('postgres', 'DROP SUBSCRIPTION mirror');
+$node->stop;
+$publisher->stop;
+done_testing();
