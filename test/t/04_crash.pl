@@ -66,6 +66,7 @@ foreach my $n (1 .. 10)
 	{
 		my ($rc) = $psql->finish;
 		isnt($rc, 0, "$n: a caller is told of the crash");
+		$shop->wait_for("SELECT state = 'failed' FROM bcdelta.run ORDER BY run_id DESC LIMIT 1");
 		like($shop->last_run->{error}, qr/interrupted: the worker was restarted/, 'and so is the run');
 	}
 }
