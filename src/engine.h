@@ -139,7 +139,8 @@ typedef struct BcdLane
 	int			rechecked;		/* those that are so */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
-	bool		freed;			/* a link was made that deferred rows waited for */
+	bool		freed;			/* a link was made that deferred rows waited
+								 * for */
 	char	   *cursor;			/* key of the last item claimed */
 	int64		outcomes[BCD_INVALID + 1];	/* of this pass */
 	int			failures;		/* claims in a row that failed */
@@ -218,8 +219,8 @@ struct BcdRun
 	int			nlanes;
 	int			current;		/* lane at work */
 	int			extra_rounds;	/* for rows that changed during the run */
-	double		spread;			/* of back-offs, in [0,1): one for all rows, so
-								 * that they come back together */
+	double		spread;			/* of back-offs, in [0,1): one for all rows,
+								 * so that they come back together */
 	bool		progressed;		/* a link was made that deferred rows waited
 								 * for */
 	int64		saved_at;		/* monotonic ms: totals were written to the

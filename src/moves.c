@@ -129,6 +129,23 @@ static BcdStatement mark_set = {
 	3, {INT4OID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
+/* Rows that refer to one of these were not to be pushed before. */
+#define FREE_WAITING(keys) \
+	"UPDATE bcdelta.pending AS p SET state = 'ready', waits_feed = NULL, waits_key = NULL, last_error = NULL" \
+	" FROM bcdelta.feed AS f, " keys \
+	" WHERE f.feed_id = $1 AND p.state = 'deferred' AND p.waits_feed = f.feed AND p.waits_key = k.key"
+
+static BcdStatement free_set = {
+	FREE_WAITING("unnest($2) AS k (key)"),
+	2, {INT4OID, TEXTARRAYOID}
+};
+
+static BcdStatement free_statement = {
+	FREE_WAITING("(SELECT key FROM bcdelta.move WHERE feed_id = $1 AND move_id < $2"
+				 " UNION SELECT moved_from FROM bcdelta.move WHERE feed_id = $1 AND move_id < $2) AS k"),
+	2, {INT4OID, INT8OID}
+};
+
 static BcdStatement remove_moves = {
 	"DELETE FROM bcdelta.move WHERE feed_id = $1 AND move_id < $2",
 	2, {INT4OID, INT8OID}
@@ -158,8 +175,8 @@ typedef struct BcdMove
 typedef struct BcdPlace
 {
 	char	   *key;			/* hash key */
-	char	   *origin;			/* the key that it had at first; NULL: a row that
-								 * had none, or nothing */
+	char	   *origin;			/* the key that it had at first; NULL: a row
+								 * that had none, or nothing */
 	Datum		changed_at;		/* when it was changed first */
 	bool		left;			/* what was here at first is elsewhere now */
 } BcdPlace;
@@ -324,6 +341,7 @@ apply_set(int32 feed_id, HTAB *places)
 	args[2] = PointerGetDatum(construct_array(ats, n, TIMESTAMPTZOID, sizeof(TimestampTz),
 											  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	bcd_execute(&mark_set, args, NULL);
+	bcd_execute(&free_set, args, NULL);
 }
 
 /* Reads the first changes of a feed, before that of number end. */
@@ -380,6 +398,7 @@ apply_statement(int32 feed_id, int64 move_id)
 	args[1] = Int64GetDatum(move_id + 1);
 	bcd_execute(&move_statement, args, NULL);
 	bcd_execute(&mark_statement, args, NULL);
+	bcd_execute(&free_statement, args, NULL);
 	return move_id + 1;
 }
 

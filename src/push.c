@@ -196,6 +196,9 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 		limit = Min(limit, run->max_rows - run->claimed);
 	if (limit <= 0)
 		return NIL;
+	/* so that ref() finds links where the rows that are read here expect them */
+	while (bcd_fold(BCD_FOLD_ROWS) > 0)
+		CHECK_FOR_INTERRUPTS();
 	items = bcd_queue_claim(lane, limit, cxt);
 	foreach(lc, items)
 		decide_claimed(lane, lfirst(lc));
@@ -282,7 +285,7 @@ static void
 push_clash(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 {
 	char	   *other = store_id != 0 && store_id != item->own_id ?
-		bcd_queue_linked_key(lane->feed->name, store_id) : NULL;
+	bcd_queue_linked_key(lane->feed->name, store_id) : NULL;
 	MemoryContext old;
 	BcdRow		row;
 

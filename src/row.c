@@ -335,8 +335,13 @@ bcd_feed_exists(BcdFeed *feed, const char *key)
 	return error == NULL && e.found;
 }
 
+/* A link that is about to move to another key, or another one here, is none. */
 static BcdStatement select_link = {
-	"SELECT store_id FROM bcdelta.link WHERE feed = $1 AND key = $2",
+	"SELECT store_id FROM bcdelta.link AS l WHERE feed = $1 AND key = $2 AND NOT EXISTS ("
+	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
+	" WHERE f.feed = $1 AND m.key = $2) AND NOT EXISTS ("
+	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
+	" WHERE f.feed = $1 AND m.moved_from = $2)",
 	2, {TEXTOID, TEXTOID}
 };
 

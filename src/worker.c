@@ -134,7 +134,11 @@ pin_session(void)
 	set_option("extra_float_digits", "1");
 	set_option("bytea_output", "hex");
 	set_option("application_name", BCD_WORKER_TYPE);
-	/* our plans are kept, and those made while a table is empty must not scan it */
+
+	/*
+	 * our plans are kept, and those made while a table is empty must not scan
+	 * it
+	 */
 	set_option("enable_seqscan", "off");
 	set_option("jit", "off");
 }
