@@ -81,6 +81,8 @@ CREATE TABLE bcdelta.move (
 CREATE INDEX move_key ON bcdelta.move (feed_id, key);
 CREATE INDEX move_moved_from ON bcdelta.move (feed_id, moved_from);
 CREATE INDEX move_order ON bcdelta.move (feed_id, move_id);
+-- without a primary key, and possibly in a publication FOR ALL TABLES
+ALTER TABLE bcdelta.move REPLICA IDENTITY FULL;
 COMMENT ON TABLE bcdelta.move IS
 'changed keys taken from bcdelta.change whose links have not moved yet, because a row of theirs is in flight; written by the worker only';
 
@@ -179,6 +181,7 @@ CREATE TABLE bcdelta.result (
 	request_id text,
 	attempted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+ALTER TABLE bcdelta.result REPLICA IDENTITY FULL;
 CREATE INDEX result_run_id ON bcdelta.result (run_id);
 CREATE INDEX result_feed_key ON bcdelta.result (feed, key);
 COMMENT ON TABLE bcdelta.result IS 'what happened to one row in one run; one row per attempt';
@@ -196,6 +199,7 @@ CREATE TABLE bcdelta.discrepancy (
 	source_value text,
 	store_value text
 );
+ALTER TABLE bcdelta.discrepancy REPLICA IDENTITY FULL;
 CREATE INDEX discrepancy_run_id ON bcdelta.discrepancy (run_id);
 COMMENT ON TABLE bcdelta.discrepancy IS 'differences between source and store that a verify or link found';
 COMMENT ON COLUMN bcdelta.discrepancy.key IS 'null: a record of the store that no source row is linked to';

@@ -11,7 +11,9 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "nodes/bitmapset.h"
@@ -32,6 +34,9 @@
 typedef struct BcdWalk
 {
 	Oid			source;
+	List	   *relatives;		/* whose rows are also the source's, or
+								 * contain them: partitions, children, a
+								 * parent */
 	List	   *rtables;		/* of the query levels, innermost first */
 	Bitmapset  *columns;		/* attribute numbers of the source */
 	bool		all;
@@ -70,10 +75,11 @@ is_opaque(Oid funcid, void *context)
 
 /* A relation in a FROM clause whose rows may be made of the source's */
 static bool
-is_opaque_relation(RangeTblEntry *rte)
+is_opaque_relation(RangeTblEntry *rte, const BcdWalk *w)
 {
-	return rte->rtekind == RTE_RELATION &&
-		(rte->relkind == RELKIND_VIEW || rte->relkind == RELKIND_FOREIGN_TABLE);
+	return rte->rtekind == RTE_RELATION && rte->relid != w->source &&
+		(rte->relkind == RELKIND_VIEW || rte->relkind == RELKIND_MATVIEW ||
+		 rte->relkind == RELKIND_FOREIGN_TABLE || list_member_oid(w->relatives, rte->relid));
 }
 
 static void
@@ -110,7 +116,7 @@ walk_query(Query *query, BcdWalk *w)
 
 	foreach(cell, query->rtable)
 	{
-		if (is_opaque_relation((RangeTblEntry *) lfirst(cell)))
+		if (is_opaque_relation((RangeTblEntry *) lfirst(cell), w))
 			w->all = true;
 	}
 	w->rtables = lcons(query->rtable, w->rtables);
@@ -199,6 +205,9 @@ bcd_depended_columns(Oid source, const char *query)
 	if (list_length(raw) != 1)
 		return NIL;
 	w.source = source;
+	w.relatives = find_all_inheritors(source, NoLock, NULL);
+	if (get_rel_relispartition(source))
+		w.relatives = list_concat(w.relatives, get_partition_ancestors(source));
 	(void) walk((Node *) bcd_parse_analyze(linitial_node(RawStmt, raw), query), &w);
 	relation = relation_open(source, AccessShareLock);
 	if (!w.all)

@@ -110,6 +110,7 @@ bcd_pin_settings(void)
 		{"timezone", "UTC"},
 		{"extra_float_digits", "1"},
 		{"bytea_output", "hex"},
+		{"lc_monetary", "C"},
 	};
 	int			i;
 

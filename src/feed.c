@@ -383,6 +383,30 @@ bcd_key_parse(const BcdFeed *feed, const char *key)
 }
 
 /*
+ * The text of a key column, as keytext.c makes it: by the output function,
+ * which a cast to text is not for every type.
+ */
+static char *
+key_part_sql(const BcdKeyColumn *key)
+{
+	const char *name = quote_identifier(NameStr(key->name));
+
+	switch (key->type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case UUIDOID:
+			return psprintf("(%s)::pg_catalog.text", name);
+		default:
+			return psprintf("pg_catalog.format('%%s', %s)", name);
+	}
+}
+
+/*
  * An SQL expression over the source row that gives the key's text.
  */
 char *
@@ -393,15 +417,11 @@ bcd_key_sql(const BcdFeed *feed)
 
 	initStringInfo(&sql);
 	if (feed->nkeys == 1)
-		appendStringInfo(&sql, "(%s)::pg_catalog.text", quote_identifier(NameStr(feed->keys[0].name)));
-	else
-	{
-		appendStringInfoString(&sql, "pg_catalog.jsonb_build_array(");
-		for (i = 0; i < feed->nkeys; i++)
-			appendStringInfo(&sql, "%s%s::pg_catalog.text", i ? ", " : "",
-							 quote_identifier(NameStr(feed->keys[i].name)));
-		appendStringInfoString(&sql, ")::pg_catalog.text");
-	}
+		return key_part_sql(&feed->keys[0]);
+	appendStringInfoString(&sql, "pg_catalog.jsonb_build_array(");
+	for (i = 0; i < feed->nkeys; i++)
+		appendStringInfo(&sql, "%s%s", i ? ", " : "", key_part_sql(&feed->keys[i]));
+	appendStringInfoString(&sql, ")::pg_catalog.text");
 	return sql.data;
 }
 

@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 
 #include "compat.h"
+#include "db.h"
 #include "keytext.h"
 
 /* Enough for the digits of a bigint */
@@ -104,32 +105,9 @@ bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt)
 	return keytext;
 }
 
-static void
-pin(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
 /*
- * Sets all settings that the text of a key depends on, in the current GUC
- * nesting level.
- */
-void
-bcd_keytext_pin_settings(void)
-{
-	pin("datestyle", "ISO, YMD");
-	pin("timezone", "UTC");
-	pin("intervalstyle", "postgres");
-	pin("extra_float_digits", "1");
-	pin("bytea_output", "hex");
-	pin("lc_monetary", "C");
-	/* reg* types print a schema or not */
-	pin("search_path", "pg_catalog, pg_temp");
-}
-
-/*
- * The same in a nesting level of its own, when these keys depend on them.
+ * Pins the settings that these keys depend on, if any, in a nesting level of
+ * its own.
  *
  * The result is for bcd_keytext_unpin(); after an error (sub)transaction
  * abort puts the settings back.
@@ -142,7 +120,10 @@ bcd_keytext_pin(const BcdKeyText *keytext)
 	if (!keytext->pinned)
 		return 0;
 	level = NewGUCNestLevel();
-	bcd_keytext_pin_settings();
+	bcd_pin_settings();
+	/* reg* types print a schema or not */
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	return level;
 }
 

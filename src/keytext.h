@@ -37,7 +37,6 @@ typedef struct BcdKeyText
 extern BcdKeyText *bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt);
 extern int	bcd_keytext_pin(const BcdKeyText *keytext);
 extern void bcd_keytext_unpin(int level);
-extern void bcd_keytext_pin_settings(void);
 extern void bcd_keytext_append(BcdKeyText *keytext, const Datum *values, StringInfo out);
 
 #endif							/* BCD_KEYTEXT_H */

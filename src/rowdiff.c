@@ -200,6 +200,21 @@ side_init(BcdSide *side, MinimalTuple tuple)
 
 #define side_is_null(side, i)	((side)->nulls && att_isnull(i, (side)->nulls))
 
+/* The end of a value that is the next one, of this column */
+static inline char *
+skip_value(char *at, const BcdColumn *column)
+{
+	BcdCursor	cursor;
+
+	if (column->len > 0)
+		return (char *) TYPEALIGN(column->align, at) + column->len;
+	if (column->len == -1 && VARATT_IS_1B(at) && !VARATT_IS_1B_E(at))
+		return at + VARSIZE_1B(at);
+	cursor.at = at;
+	find_value(&cursor, column);
+	return cursor.at + cursor.len;
+}
+
 /*
  * Passes over columns that are the same, byte by byte, in both tuples; as
  * long as that is so, both have them at the same place, and it is enough to
@@ -209,27 +224,28 @@ static inline int
 skip_same(const BcdRowDiff *diff, BcdSide *old, BcdSide *new, Size len)
 {
 	char	   *end;
+	char	   *at = old->data;
+	int			last = diff->last_compared;
 	int			i;
 
 	if ((old->nulls != NULL || new->nulls != NULL) &&
 		(old->nulls == NULL || new->nulls == NULL ||
-		 memcmp(old->nulls, new->nulls, BITMAPLEN(diff->last_compared)) != 0))
+		 memcmp(old->nulls, new->nulls, BITMAPLEN(last)) != 0))
 		return 0;
-	end = old->data + same_bytes(old->data, new->data, len);
-	for (i = 0; i < diff->last_compared; i++)
+	end = at + same_bytes(at, new->data, len);
+	for (i = 0; i < last; i++)
 	{
-		BcdCursor	cursor = old->cursor;
+		char	   *next;
 
 		if (side_is_null(old, i))
 			continue;
-		if (cursor.at >= end)
+		next = skip_value(at, &diff->columns[i]);
+		if (next > end)
 			break;
-		find_value(&cursor, &diff->columns[i]);
-		if (cursor.at + cursor.len > end)
-			break;
-		old->cursor.at = cursor.at + cursor.len;
+		at = next;
 	}
-	new->cursor.at = new->data + (old->cursor.at - old->data);
+	old->cursor.at = at;
+	new->cursor.at = new->data + (at - old->data);
 	return i;
 }
 

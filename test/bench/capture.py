@@ -285,6 +285,11 @@ def measure_latency(args):
 # ---- folding ----------------------------------------------------------------------
 
 
+# The table of changes is three, see src/change.h.
+SIZE = "SELECT sum(pg_relation_size(oid))::bigint FROM pg_class WHERE oid IN " \
+    "('bcdelta.change'::regclass, 'bcdelta.change_1'::regclass, 'bcdelta.change_2'::regclass)"
+
+
 def memory(pid):
     """Private memory of a process now, and at most so far, in kB."""
     values = {}
@@ -315,7 +320,7 @@ def measure_backlog(args):
     session.run("ALTER SYSTEM SET bcdelta.naptime = 1")
     serve(session, "")
     session.run(f"INSERT INTO t_bcdelta SELECT {ROW} FROM generate_series(1, {rows}) AS g")
-    size = session.number("SELECT pg_relation_size('bcdelta.change')")
+    size = session.number(SIZE)
     pid = serve(session, os.environ["PGDATABASE"])
     start, start_memory = time.monotonic(), memory(pid)
     peak = start_memory
@@ -325,9 +330,9 @@ def measure_backlog(args):
     seconds = time.monotonic() - start
     # the table is truncated at the next occasion
     end = time.monotonic() + 15
-    while session.number("SELECT pg_relation_size('bcdelta.change')") > 0 and time.monotonic() < end:
+    while session.number(SIZE) > 0 and time.monotonic() < end:
         time.sleep(0.1)
-    after = session.number("SELECT pg_relation_size('bcdelta.change')")
+    after = session.number(SIZE)
     serve(session, "")
     session.close()
     print("## Backlog\n")
@@ -385,7 +390,7 @@ def held(args, pushed):
     for i in range(6, rounds):
         one(i)
     last = [one(i) for i in range(rounds, rounds + 5)]
-    size = writer.number("SELECT pg_relation_size('bcdelta.change')")
+    size = writer.number(SIZE)
     if writer.number(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {holder.pid} AND backend_xmin IS NOT NULL") != 1:
         raise SystemExit("the snapshot was not held")
     for session in (writer, folder, holder):

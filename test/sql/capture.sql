@@ -15,7 +15,7 @@ LANGUAGE sql AS $$
 	WITH gone AS (DELETE FROM bcdelta.change AS c RETURNING c.ctid AS at, c.*)
 	SELECT f.feed, g.op, g.key, g.moved_from,
 		CASE WHEN g.move_id IS NOT NULL THEN dense_rank() OVER (ORDER BY g.move_id) END
-	FROM gone AS g JOIN bcdelta.feed AS f USING (feed_id) ORDER BY g.at
+	FROM gone AS g JOIN bcdelta.feed AS f USING (feed_id) ORDER BY g.changed_at, g.at
 $$;
 CREATE FUNCTION since(version int, new text, old text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

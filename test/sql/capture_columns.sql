@@ -11,6 +11,7 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token 'secret')
 CREATE TABLE item (id int PRIMARY KEY, title text, net numeric, tax numeric, tags text[], extra jsonb, "Odd ""Col""" text,
 	parent int, seen_at timestamptz);
 CREATE TABLE price (item int, kind text, net numeric);
+CREATE TABLE child () INHERITS (item);
 CREATE VIEW dear AS SELECT * FROM item WHERE net > 100;
 CREATE FUNCTION plus(numeric) RETURNS numeric IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 1';
 CREATE FUNCTION looks(int) RETURNS text STABLE LANGUAGE sql AS 'SELECT title FROM public.item WHERE id = $1';
@@ -27,7 +28,7 @@ BEGIN
 	SELECT string_agg(argument, ' ' ORDER BY n) INTO columns
 	FROM pg_trigger, bcdelta.feed,
 		string_to_table(encode(tgargs, 'escape'), '\000') WITH ORDINALITY AS a(argument, n)
-	WHERE tgname = format('bcdelta_%s_update', feed_id) AND n > 3 AND argument <> '';
+	WHERE tgrelid = 'item'::regclass AND tgname = format('bcdelta_%s_update', feed_id) AND n > 3 AND argument <> '';
 	PERFORM bcdelta.untrack('f');
 	RETURN coalesce(columns, '(all)');
 END
@@ -66,6 +67,7 @@ SELECT expression, depends(expression) FROM (VALUES
 	('(SELECT title FROM public.item AS i JOIN public.price AS p ON p.item = i.id WHERE i.id = item.id)'),
 	('(SELECT title FROM public.item AS i JOIN public.price AS p USING (net) LIMIT 1)'),
 	('(SELECT d.title FROM public.dear AS d LIMIT 1)'),
+	('(SELECT c.title FROM public.child AS c LIMIT 1)'),
 	('(SELECT count(*)::text FROM public.item AS i GROUP BY i.tax, i.net ORDER BY i.net LIMIT 1)'),
 	('(SELECT first_value(title) OVER (ORDER BY tax) FROM public.item AS i LIMIT 1)'),
 	('(VALUES (title))'),

@@ -10,7 +10,7 @@ LANGUAGE sql AS $$
 	WITH gone AS (DELETE FROM bcdelta.change AS c RETURNING c.ctid AS at, c.*)
 	SELECT f.feed, g.op, g.key, g.moved_from,
 		CASE WHEN g.move_id IS NOT NULL THEN dense_rank() OVER (ORDER BY g.move_id) END
-	FROM gone AS g JOIN bcdelta.feed AS f USING (feed_id) ORDER BY g.at
+	FROM gone AS g JOIN bcdelta.feed AS f USING (feed_id) ORDER BY g.changed_at, g.at
 $$;
 -- names and not ids of feeds
 CREATE FUNCTION trouble(feed text) RETURNS text LANGUAGE sql AS

@@ -7,7 +7,7 @@ CREATE SERVER shop FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'abc123');
 CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token 'secret');
 CREATE FUNCTION marked() RETURNS TABLE (feed text, op "char", key text) LANGUAGE sql AS $$
 	WITH gone AS (DELETE FROM bcdelta.change AS c RETURNING c.ctid AS at, c.*)
-	SELECT f.feed, g.op, g.key FROM gone AS g JOIN bcdelta.feed AS f USING (feed_id) ORDER BY g.at
+	SELECT f.feed, g.op, g.key FROM gone AS g JOIN bcdelta.feed AS f USING (feed_id) ORDER BY g.changed_at, g.at
 $$;
 
 CREATE TABLE item (id int PRIMARY KEY, title text, changed timestamptz, day date, local timestamp, flag boolean);
