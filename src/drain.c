@@ -16,8 +16,8 @@
  * - A page is closed only when every tuple in it is dead, or deleted by this
  *   transaction.  A tuple of a transaction that is in progress, or has
  *   committed after our snapshot was taken, makes the page doubtful: it is
- *   read again once our snapshot no longer takes that transaction for being
- *   in progress, however long that takes.
+ *   read again once our snapshot no longer takes one of these transactions
+ *   for being in progress, however long that takes.
  * - An empty page may be one that somebody has just added and is about to
  *   fill; it stays doubtful until the table is truncated.
  * - If this transaction is rolled back, everything is forgotten and the table
@@ -36,6 +36,7 @@
 
 #include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/subtrans.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/storage.h"
@@ -56,13 +57,28 @@
 /* A table smaller than this is not worth a truncation */
 #define TRUNCATE_BLOCKS		128
 
-/* Pages to be read again; xid is what they wait for, if anything */
+/* Transactions that a doubtful page may wait for; more are not told apart */
+#define MAX_XIDS			4
+
+/*
+ * What a page waits for: the end of any of these.  None: it is read again each
+ * time.
+ */
+typedef struct BcdWait
+{
+	int			n;				/* MAX_XIDS + 1: too many */
+	TransactionId xids[MAX_XIDS];
+} BcdWait;
+
+/* Pages to be read again */
 typedef struct BcdDoubt
 {
 	BlockNumber first;
 	BlockNumber last;
-	TransactionId xid;
+	BcdWait		wait;
 } BcdDoubt;
+
+static const BcdWait no_wait = {0};
 
 /* One table of the ring: how far it has been read */
 typedef struct BcdTape
@@ -127,13 +143,49 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 		forget_positions();
 }
 
+/*
+ * Adds the transaction of a tuple: the whole of it, since one that has a
+ * savepoint for each row would be too many.
+ */
+static void
+wait_for(BcdWait *wait, TransactionId xid)
+{
+	TransactionId top = SubTransGetTopmostTransaction(xid);
+	int			i;
+
+	for (i = 0; i < Min(wait->n, MAX_XIDS); i++)
+		if (TransactionIdEquals(wait->xids[i], top))
+			return;
+	if (wait->n < MAX_XIDS)
+		wait->xids[wait->n] = top;
+	wait->n = Min(wait->n + 1, MAX_XIDS + 1);
+}
+
+/* Has none of these ended, as our snapshot sees it? */
+static bool
+waits(const BcdWait *wait)
+{
+	int			i;
+
+	for (i = 0; i < wait->n; i++)
+		if (!XidInMVCCSnapshot(wait->xids[i], snapshot))
+			return false;
+	return wait->n > 0;
+}
+
+static bool
+same_wait(const BcdWait *a, const BcdWait *b)
+{
+	return a->n == b->n && memcmp(a->xids, b->xids, sizeof(TransactionId) * a->n) == 0;
+}
+
 /* Notes pages to be read again, in no particular order. */
 static void
-add_doubt(BcdTape *tape, BlockNumber first, BlockNumber last, TransactionId xid)
+add_doubt(BcdTape *tape, BlockNumber first, BlockNumber last, const BcdWait *wait)
 {
 	BcdDoubt   *latest = tape->ndoubts > 0 ? &tape->doubts[tape->ndoubts - 1] : NULL;
 
-	if (latest && latest->last + 1 == first && latest->xid == xid)
+	if (latest && latest->last + 1 == first && same_wait(&latest->wait, wait))
 	{
 		latest->last = last;
 		return;
@@ -149,7 +201,7 @@ add_doubt(BcdTape *tape, BlockNumber first, BlockNumber last, TransactionId xid)
 	}
 	tape->doubts[tape->ndoubts].first = first;
 	tape->doubts[tape->ndoubts].last = last;
-	tape->doubts[tape->ndoubts].xid = xid;
+	tape->doubts[tape->ndoubts].wait = *wait;
 	tape->ndoubts++;
 }
 
@@ -167,9 +219,9 @@ remove_doubt(BcdTape *tape, BlockNumber block)
 			continue;
 		tape->doubts[i] = tape->doubts[--tape->ndoubts];
 		if (doubt.first < block)
-			add_doubt(tape, doubt.first, block - 1, doubt.xid);
+			add_doubt(tape, doubt.first, block - 1, &doubt.wait);
 		if (doubt.last > block)
-			add_doubt(tape, block + 1, doubt.last, doubt.xid);
+			add_doubt(tape, block + 1, doubt.last, &doubt.wait);
 		return;
 	}
 }
@@ -214,10 +266,12 @@ is_gone(HeapTuple tuple, Buffer buffer, TransactionId *xid)
 	return false;
 }
 
-/* Reads the tuples of a page; false when the page cannot be closed. */
+/*
+ * Reads the tuples of a page; false when the page cannot be closed, because of
+ * the transactions in *wait, if there are any.
+ */
 static bool
-read_tuples(BcdDrain *drain, BcdTape *tape, Buffer buffer, BlockNumber block,
-			TransactionId *xid)
+read_tuples(BcdDrain *drain, BcdTape *tape, Buffer buffer, BlockNumber block, BcdWait *wait)
 {
 	Page		page = BufferGetPage(buffer);
 	OffsetNumber max;
@@ -231,7 +285,7 @@ read_tuples(BcdDrain *drain, BcdTape *tape, Buffer buffer, BlockNumber block,
 	{
 		ItemId		item = PageGetItemId(page, n);
 		HeapTupleData tuple;
-		TransactionId its_xid = InvalidTransactionId;
+		TransactionId xid = InvalidTransactionId;
 
 		if (!ItemIdIsNormal(item))
 			continue;
@@ -241,9 +295,9 @@ read_tuples(BcdDrain *drain, BcdTape *tape, Buffer buffer, BlockNumber block,
 		ItemPointerSet(&tuple.t_self, block, n);
 		if (HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer))
 			add_tuple(drain, tape, &tuple);
-		else if (!is_gone(&tuple, buffer, &its_xid))
+		else if (!is_gone(&tuple, buffer, &xid))
 		{
-			*xid = its_xid;
+			wait_for(wait, xid);
 			resolved = false;
 		}
 	}
@@ -255,7 +309,7 @@ static void
 read_page(BcdDrain *drain, BcdTape *tape, BlockNumber block)
 {
 	Buffer		buffer = ReadBuffer(tape->relation, block);
-	TransactionId xid = InvalidTransactionId;
+	BcdWait		wait = {0};
 	bool		alone = false;
 	bool		resolved;
 
@@ -264,10 +318,10 @@ read_page(BcdDrain *drain, BcdTape *tape, BlockNumber block)
 		alone = ConditionalLockBufferForCleanup(buffer);
 	if (!alone)
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	resolved = read_tuples(drain, tape, buffer, block, &xid);
+	resolved = read_tuples(drain, tape, buffer, block, &wait);
 	UnlockReleaseBuffer(buffer);
 	if (block + 1 < tape->nblocks && !(alone && resolved))
-		add_doubt(tape, block, block, alone ? xid : InvalidTransactionId);
+		add_doubt(tape, block, block, alone && wait.n <= MAX_XIDS ? &wait : &no_wait);
 }
 
 /* Reads what was doubtful and may be clear by now. */
@@ -284,13 +338,11 @@ read_doubts(BcdDrain *drain, BcdTape *tape, long max_rows)
 	tape->ndoubts = tape->maxdoubts = 0;
 	for (i = 0; i < ndoubts; i++)
 	{
-		bool		wait = TransactionIdIsValid(doubts[i].xid) &&
-		XidInMVCCSnapshot(doubts[i].xid, snapshot);
 		BlockNumber block = doubts[i].first;
 
-		if (wait)
+		if (waits(&doubts[i].wait))
 		{
-			add_doubt(tape, block, doubts[i].last, doubts[i].xid);
+			add_doubt(tape, block, doubts[i].last, &doubts[i].wait);
 			continue;
 		}
 		for (; block <= doubts[i].last && drain->nchanges < max_rows; block++)
@@ -300,7 +352,7 @@ read_doubts(BcdDrain *drain, BcdTape *tape, long max_rows)
 		}
 		if (block <= doubts[i].last)
 		{
-			add_doubt(tape, block, doubts[i].last, InvalidTransactionId);
+			add_doubt(tape, block, doubts[i].last, &no_wait);
 			drain->complete = false;
 		}
 	}
@@ -415,7 +467,7 @@ bcd_drain_leave(BcdDrain *drain, int i)
 
 	remove_doubt(tape, block);
 	if (block < tape->next)
-		add_doubt(tape, block, block, InvalidTransactionId);
+		add_doubt(tape, block, block, &no_wait);
 }
 
 /*
@@ -452,14 +504,14 @@ pages_are_empty(BcdTape *tape, BlockNumber first, BlockNumber end)
 	{
 		BcdDrain	found = {0};
 		Buffer		buffer = ReadBuffer(tape->relation, block);
-		TransactionId xid;
+		BcdWait		wait = {0};
 		bool		empty;
 
 		found.maxchanges = 1;
 		found.changes = palloc(sizeof(BcdChange));
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		empty = PageIsNew(BufferGetPage(buffer)) || PageIsEmpty(BufferGetPage(buffer)) ||
-			(read_tuples(&found, tape, buffer, block, &xid) && found.nchanges == 0);
+			(read_tuples(&found, tape, buffer, block, &wait) && found.nchanges == 0);
 		UnlockReleaseBuffer(buffer);
 		if (!empty)
 			return false;
