@@ -207,15 +207,15 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	return items;
 }
 
-/* Does a row of the source have another natural key than this one's? */
+/* Does a row of the source, if it is there, not have this one's natural key? */
 static bool
-has_other_key(BcdLane *lane, BcdItem *item, const BcdRow *row)
+has_left_key(BcdLane *lane, BcdItem *item, const BcdRow *row)
 {
 	const BcdResource *r = lane->feed->resource;
 	char	   *natural;
 
 	if (row->state != BCD_ROW_FOUND)
-		return false;
+		return row->state == BCD_ROW_MISSING;
 	natural = bcd_payload_text(row->payload, r->natural[item->natural_index]);
 	return natural == NULL || strcmp(bcd_folded(natural), bcd_folded(item->natural)) != 0 ||
 		(r->scope && bcd_payload_integer(row->payload, r->scope) !=
@@ -266,7 +266,7 @@ taken(BcdLane *lane, BcdItem *item, int64 store_id)
 	}
 	if (row.state == BCD_ROW_MISSING)
 		return false;
-	if (has_other_key(lane, item, &row) && may_wait(lane, item))
+	if (has_left_key(lane, item, &row) && may_wait(lane, item))
 	{
 		decide_wait_for(lane, item, other);
 		return true;
@@ -277,9 +277,10 @@ taken(BcdLane *lane, BcdItem *item, int64 store_id)
 
 /*
  * The update of a row with a link was refused: its natural key is another
- * record's.  When the row of that record has left the key, it may only have
- * to go first; but rows that exchanged their keys would wait for each other
- * for ever, so then the two rows exchange their records, too.
+ * record's.  When the row of that record has left the key, or is gone from the
+ * source, it may only have to go first; but rows that exchanged their keys
+ * would wait for each other for ever, and the record of a deleted row may be
+ * one that stays, so then the two rows exchange their records, too.
  */
 static void
 push_clash(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
@@ -300,7 +301,7 @@ push_clash(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 		bcd_feed_lock(lane->feed);
 		bcd_feed_row(lane->feed, other, &row);
 	}
-	if (other == NULL || !has_other_key(lane, item, &row) || !may_wait(lane, item))
+	if (other == NULL || !has_left_key(lane, item, &row) || !may_wait(lane, item))
 	{
 		bcd_decide_refused(lane, item, item->refusal);
 		item->decision.status = item->refusal_status;

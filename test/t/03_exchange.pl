@@ -47,6 +47,24 @@ $run = $shop->push;
 is($run->{created} + $run->{failed}, 0, 'a chain: none is created or failed');
 agree('a chain');
 
+# The key of a deleted row: its record goes, or becomes that of the row
+foreach my $on_delete (qw(delete hide ignore))
+{
+	$shop->sql(qq(UPDATE bcdelta.feed SET on_delete = '$on_delete'));
+	$shop->sql(q(INSERT INTO item VALUES (30, 'S30', 1), (31, 'S31', 2)));
+	is($shop->push->{created}, 2, "$on_delete: two rows more");
+	$shop->sql(q(DELETE FROM item WHERE id = 30; UPDATE item SET sku = 'S30', price = 3 WHERE id = 31));
+	$run = $shop->push;
+	is($run->{created} + $run->{failed}, 0, "$on_delete: none is created or failed");
+	is_deeply($shop->pending, {}, "$on_delete: nothing is left pending") or diag(explain($shop->errors));
+	my @with_key = grep { $_->{sku} eq 'S30' } @{ $store->state('products') };
+	is_deeply([ map { $_->{price} + 0 } @with_key ], [3], "$on_delete: the record with the key is the row's");
+	my $shown = grep { $_->{sku} eq 'S31' && $_->{is_visible} } @{ $store->state('products') };
+	is($shown, $on_delete eq 'ignore' ? 1 : 0, "$on_delete: what becomes of the other record");
+	$shop->sql(q(DELETE FROM item WHERE id > 29; UPDATE bcdelta.feed SET on_delete = 'delete'; SELECT bcdelta.mark('item', '30'), bcdelta.mark('item', '31')));
+	$shop->push;
+}
+
 # A key that is another row's, which keeps it, is that row's
 $shop->sql(q(INSERT INTO item VALUES (20, 'X20', 1)));
 $shop->push;
