@@ -76,6 +76,10 @@ typedef enum BcdPendingAction
 	BCD_PENDING_READY
 } BcdPendingAction;
 
+/* Rows are read for about so long at a time; a claim ends early after more */
+#define BCD_CLAIM_MS	200
+#define BCD_CLAIM_MAX_MS	1000
+
 /* Items of a lane in memory */
 #define BCD_LANE_ITEMS	1000
 
@@ -84,6 +88,7 @@ typedef struct BcdDecision
 {
 	bool		made;
 	bool		leaves;			/* the item leaves the run */
+	bool		postponed;		/* to the next claim: not looked at yet */
 	BcdStage	next;			/* else its next stage */
 	bool		clashes;		/* after a refusal: error and status tell */
 	bool		attempted;		/* and counts as one attempt more */

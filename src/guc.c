@@ -16,6 +16,7 @@
 char	   *bcd_databases = NULL;
 int			bcd_naptime = 10;
 int			bcd_lock_timeout = 5000;
+int			bcd_mapping_timeout = 10000;
 int			bcd_change_turn = 300;
 int			bcd_result_retention = 90;
 
@@ -47,6 +48,11 @@ bcd_guc_define(void)
 	DefineCustomIntVariable("bcdelta.lock_timeout",
 							"How long the worker waits for a lock on a source table before it tries again later.",
 							NULL, &bcd_lock_timeout, 5000, 100, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.mapping_timeout",
+							"How long the mapping of a feed may take for one row, in the worker.",
+							"A row that takes longer is invalid. Zero means no limit.",
+							&bcd_mapping_timeout, 10000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.change_turn",
 							"How long changes are captured into one of three tables before it is the next one's turn.",

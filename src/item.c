@@ -6,6 +6,7 @@
 
 #include "utils/memutils.h"
 
+#include "clock.h"
 #include "engine.h"
 #include "payload.h"
 #include "queue.h"
@@ -252,7 +253,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 	lane->run->counts.conflicts += d.conflicts;
 	if (d.leaves)
 	{
-		lane->run->progress.done++;
+		lane->run->progress.done += d.outcome != BCD_NO_OUTCOME;
 		bcd_item_free(lane, item);
 		return;
 	}
@@ -285,6 +286,7 @@ bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,
 					void (*decide) (BcdLane *lane, BcdItem *item))
 {
 	List	   *items = NIL;
+	int64		began = bcd_now_ms();
 	int			n;
 
 	if (lane->keys == NULL)
@@ -297,10 +299,13 @@ bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,
 	}
 	for (n = 0; n < lane->claim_rows; n++)
 	{
-		char	   *key = bcd_keylist_next(lane->keys);
+		char	   *key;
 		MemoryContext old;
 		BcdItem    *item;
 
+		if (n > 0 && bcd_now_ms() - began > BCD_CLAIM_MAX_MS)
+			break;
+		key = bcd_keylist_next(lane->keys);
 		if (key == NULL)
 			break;
 		item = bcd_item_create(lane, key);

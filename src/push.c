@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "bcdelta.h"
+#include "clock.h"
 #include "compat.h"
 #include "db.h"
 #include "engine.h"
@@ -177,7 +178,7 @@ hold_back_moving(BcdLane *lane, List *items)
 	{
 		BcdItem    *item = lfirst(lc);
 
-		if (!bcd_moves_exist(feed_id, item->key))
+		if (item->decision.postponed || !bcd_moves_exist(feed_id, item->key))
 			continue;
 		memset(&item->decision, 0, sizeof(item->decision));
 		decide_later(item);
@@ -189,6 +190,7 @@ static List *
 push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 {
 	int64		limit = lane->claim_rows;
+	int64		began = bcd_now_ms();
 	List	   *items;
 	ListCell   *lc;
 
@@ -201,7 +203,17 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 		CHECK_FOR_INTERRUPTS();
 	items = bcd_queue_claim(lane, limit, cxt);
 	foreach(lc, items)
-		decide_claimed(lane, lfirst(lc));
+	{
+		BcdItem    *item = lfirst(lc);
+
+		if (item != linitial(items) && bcd_now_ms() - began > BCD_CLAIM_MAX_MS)
+		{
+			decide_later(item);
+			item->decision.postponed = true;
+		}
+		else
+			decide_claimed(lane, item);
+	}
 	if (items != NIL)
 		hold_back_moving(lane, items);
 	return items;

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -21,12 +22,15 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 
 #include "attempt.h"
 #include "bcdelta.h"
+#include "clock.h"
 #include "compat.h"
 #include "db.h"
 #include "feed.h"
+#include "guc.h"
 #include "payload.h"
 
 /* The first reference of the row at hand that has no link yet */
@@ -215,6 +219,36 @@ is_our_trouble(int sqlerrcode)
 }
 
 /*
+ * A session has its own statement_timeout; the worker has other feeds and
+ * stores to serve.
+ */
+static void
+begin_time_limit(void)
+{
+	if (MyBackendType == B_BG_WORKER && bcd_mapping_timeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, bcd_mapping_timeout);
+}
+
+static void
+end_time_limit(void)
+{
+	if (MyBackendType != B_BG_WORKER)
+		return;
+	disable_timeout(STATEMENT_TIMEOUT, true);
+	/* it may have come when the row was read already */
+	if (get_timeout_indicator(STATEMENT_TIMEOUT, true))
+		QueryCancelPending = false;
+}
+
+/* Was it the time limit that ended the mapping? */
+static bool
+is_time_limit(const ErrorData *error, int64 began)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && MyBackendType == B_BG_WORKER &&
+		bcd_mapping_timeout > 0 && bcd_now_ms() - began >= bcd_mapping_timeout;
+}
+
+/*
  * Reads one source row; see BcdRow.  SPI is connected, a snapshot is active.
  *
  * Raises an error only when the trouble is not this row's: a cancel, no
@@ -225,6 +259,7 @@ bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	int64		began = bcd_now_ms();
 
 	memset(row, 0, sizeof(*row));
 	reference.missing = false;
@@ -234,7 +269,9 @@ bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
 	MemoryContextSwitchTo(CurTransactionContext);
 	PG_TRY();
 	{
+		begin_time_limit();
 		read_row(feed, key, row, cxt);
+		end_time_limit();
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(cxt);
 		CurrentResourceOwner = owner;
@@ -246,14 +283,19 @@ bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
 		MemoryContextSwitchTo(cxt);
 		error = CopyErrorData();
 		FlushErrorState();
+		end_time_limit();
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(cxt);
 		CurrentResourceOwner = owner;
-		if (is_our_trouble(error->sqlerrcode))
-			ReThrowError(error);
 		row->state = BCD_ROW_INVALID;
-		row->message = error->detail ? psprintf("%s (%s)", error->message, error->detail) :
-			pstrdup(error->message);
+		if (is_time_limit(error, began))
+			row->message = psprintf("the mapping took longer than bcdelta.mapping_timeout, which is %d ms",
+									bcd_mapping_timeout);
+		else if (is_our_trouble(error->sqlerrcode))
+			ReThrowError(error);
+		else
+			row->message = error->detail ? psprintf("%s (%s)", error->message, error->detail) :
+				pstrdup(error->message);
 		FreeErrorData(error);
 	}
 	PG_END_TRY();

@@ -39,7 +39,6 @@
 
 /* Rows of one claim; fewer when their mapping is slow, so that others get a turn */
 #define CLAIM_ROWS			250
-#define CLAIM_MS			200
 
 /* Totals of a run that goes on are written this often */
 #define SAVE_MS				2000
@@ -257,16 +256,20 @@ refill(BcdRun *run, BcdLane *lane)
 	if (lane->keys)
 		bcd_keylist_keep(lane->keys);
 	lane->exhausted = items == NIL;
-	lane->claim_rows = bcd_now_ms() - began > CLAIM_MS ? Max(lane->claim_rows / 2, 1) :
+	lane->claim_rows = bcd_now_ms() - began > BCD_CLAIM_MS ? Max(lane->claim_rows / 2, 1) :
 		Min(lane->claim_rows * 2, CLAIM_ROWS);
 	foreach(lc, items)
 	{
 		BcdItem    *item = lfirst(lc);
 
-		run->claimed++;
 		dlist_delete(&item->node);
-		if (lnext(items, lc) == NULL)
-			bcd_queue_claimed(lane, item->key);
+		if (!item->decision.postponed)
+		{
+			run->claimed++;
+			if (lnext(items, lc) == NULL ||
+				((BcdItem *) lfirst(lnext(items, lc)))->decision.postponed)
+				bcd_queue_claimed(lane, item->key);
+		}
 		bcd_item_move(lane, item, -1);
 	}
 }
@@ -492,7 +495,7 @@ bcd_run_step(BcdRun *run, int64 now)
 	else
 	{
 		while (!lane->exhausted && !lane->stopped && lane->items < BCD_LANE_ITEMS &&
-			   run->wake_at <= now && bcd_now_ms() - now <= CLAIM_MS)
+			   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
 			refill(run, lane);
 		wait = dispatch(run, lane, now);
 		show(run, now);			/* it may be long until the next step */

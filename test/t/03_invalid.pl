@@ -136,6 +136,22 @@ is($shop->records('products', 'sku')->{'odd-101'}{name}, 'Twin A', 'the first on
 
 # A database whose texts need not be anything: served as of a reload.
 my $node = $shop->node;
+
+# A mapping that does not return costs its row, and the time limit
+$node->append_conf('postgresql.conf', "bcdelta.mapping_timeout = '300ms'");
+$node->reload;
+$shop->sql(<<'EOC');
+CREATE TABLE slow (id int PRIMARY KEY, name text);
+SELECT bcdelta.track('slow', 'shop', 'brand', '{"name": "name || CASE WHEN id % 4 = 0 THEN pg_sleep(3600)::text ELSE '''' END"}');
+INSERT INTO slow SELECT g, 'Slow ' || g FROM generate_series(1, 20) AS g;
+EOC
+$run = $shop->push(q('slow'));
+is("$run->{state} $run->{created} $run->{failed}", 'succeeded 15 5', 'a mapping that does not return: other rows are created');
+is( $shop->errors->{'slow 4'},
+	'the mapping took longer than bcdelta.mapping_timeout, which is 300 ms',
+	'and the reason is given');
+is($shop->link(q('slow'))->{state}, 'succeeded', 'link goes on, too');
+is($shop->verify(q('slow'))->{state}, 'succeeded', 'and so does verify');
 $shop->sql("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
 $node->append_conf('postgresql.conf', "bcdelta.databases = 'shop, ascii'");
 $node->safe_psql('ascii', 'CREATE EXTENSION bcdelta');
