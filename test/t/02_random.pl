@@ -1,5 +1,5 @@
-# Thousands of mixed statements in several sessions, with rollbacks, savepoints
-# and changing keys, while pushes run: in the end the store is as the source.
+# Thousands of mixed statements in several sessions, with rollbacks, savepoints,
+# changing keys and skus, while pushes run: in the end the store is as the source.
 #
 # RANDOM_SEED=n repeats a run, as far as concurrent sessions can be repeated.
 
@@ -28,6 +28,20 @@ SELECT bcdelta.track('article', 'shop', 'product', '{"sku": "sku", "name": "''Ar
 	"type": "''physical''", "weight": "1", "brand_id": "coalesce(bcdelta.ref(''maker'', maker), 0)"}', on_delete => 'delete');
 SELECT bcdelta.mark_all('maker'), bcdelta.mark_all('article');
 
+-- rows pass their sku on to the next one; the first one may be deleted
+CREATE TABLE exchanged (sku text);
+CREATE FUNCTION exchange(skus text[], first_goes boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	skus := ARRAY(SELECT sku FROM article WHERE sku = ANY (skus) ORDER BY id, half FOR UPDATE);
+	INSERT INTO exchanged SELECT unnest(skus);
+	IF first_goes THEN
+		DELETE FROM article WHERE sku = skus[1];
+	END IF;
+	UPDATE article SET sku = coalesce(skus[array_position(skus, sku) - 1], skus[cardinality(skus)])
+	WHERE sku = ANY (skus);
+END
+$$;
+
 -- one statement at random; what cannot be done is not
 CREATE PROCEDURE statement() LANGUAGE plpgsql AS $$
 DECLARE
@@ -42,8 +56,12 @@ BEGIN
 		UPDATE article SET price = b + random() WHERE id = a;
 	ELSIF kind < 42 THEN
 		UPDATE article SET price = price + 1 WHERE id BETWEEN a AND a + 10;
-	ELSIF kind < 50 THEN
+	ELSIF kind < 45 THEN
 		UPDATE article SET note = 'seen' WHERE id < a;
+	ELSIF kind < 48 THEN
+		PERFORM exchange(ARRAY(SELECT sku FROM article WHERE id IN (a, b, a + 1)), false);
+	ELSIF kind < 50 THEN
+		PERFORM exchange(ARRAY(SELECT sku FROM article WHERE id IN (a, b)), true);
 	ELSIF kind < 60 THEN
 		DELETE FROM article WHERE id = a AND half = h;
 	ELSIF kind < 72 THEN
@@ -149,6 +167,7 @@ foreach my $request ($shop->store->journal(method => 'POST'))
 	$creates{ $_->{sku} }++
 	  foreach grep { ref $_ eq 'HASH' && defined $_->{sku} } ref $request->{body} eq 'ARRAY' ? @{ $request->{body} } : $request->{body};
 }
+delete @creates{ @{ $shop->list('SELECT sku FROM exchanged') } };
 is_deeply([ grep { $creates{$_} > 1 } sort keys %creates ], [], 'no product was created twice');
 note(scalar(keys %creates) . ' products were created, ' . scalar(keys %$want) . ' are left');
 done_testing();
