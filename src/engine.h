@@ -105,6 +105,8 @@ typedef struct BcdDecision
 typedef struct BcdItem
 {
 	dlist_node	node;
+	struct BcdLane *lane;		/* of its feed; it may travel with another,
+								 * see plan.c */
 	MemoryContext cxt;			/* of everything below, and of the item */
 	char	   *key;
 	int64		store_id;		/* 0: not linked */
@@ -127,7 +129,7 @@ typedef struct BcdItem
 	BcdDecision decision;
 } BcdItem;
 
-/* A feed in a run */
+/* A feed in a run, with the items that wait and the requests that fly there */
 typedef struct BcdLane
 {
 	struct BcdRun *run;
@@ -141,7 +143,7 @@ typedef struct BcdLane
 	int			flying[BCD_STAGES]; /* jobs in flight or unsettled, by stage */
 	int			in_flight;		/* their sum */
 	int			items;			/* items queued and in flight */
-	int			rechecked;		/* those that are so */
+	int			rechecked;		/* those of this feed that are so */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
 	bool		freed;			/* a link was made that deferred rows waited
@@ -150,7 +152,6 @@ typedef struct BcdLane
 	int64		outcomes[BCD_INVALID + 1];	/* of this pass */
 	int			failures;		/* claims in a row that failed */
 	int			claim_rows;		/* rows of the next claim */
-	char	   *stop_reason;
 	int			refused;		/* records refused in a row */
 	int			lookups;		/* single look-ups made */
 	int			troubles;		/* failures in a row of requests without items */
@@ -197,10 +198,10 @@ typedef struct BcdRunKind
 	 * store_id 0: there is no such record; record NULL: its fields were not
 	 * read
 	 */
-	void		(*decide_lookup) (BcdLane *lane, BcdItem *item, int64 store_id,
+	void		(*decide_lookup) (BcdItem *item, int64 store_id,
 								  const cJSON *record);
-	void		(*decide_read) (BcdLane *lane, BcdItem *item, const cJSON *record);
-	void		(*decide_recheck) (BcdLane *lane, BcdItem *item);
+	void		(*decide_read) (BcdItem *item, const cJSON *record);
+	void		(*decide_recheck) (BcdItem *item);
 	/* a request of no items, or NULL */
 	struct BcdJob *(*plan) (BcdRun *run, BcdLane *lane);
 	/* when a lane has nothing left to do: true if it goes on all the same */
@@ -300,6 +301,7 @@ extern int64 bcd_run_step(BcdRun *run, int64 now);
 extern void bcd_run_replied(BcdJob *job);
 extern void bcd_run_cancel(BcdRun *run);
 extern void bcd_run_drop(BcdRun *run);
+extern void bcd_lane_stop(BcdLane *lane, const char *reason);
 
 /* item.c */
 extern BcdItem *bcd_item_create(BcdLane *lane, const char *key);
@@ -309,14 +311,15 @@ extern void bcd_item_free(BcdLane *lane, BcdItem *item);
 extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern void bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);
-extern void bcd_item_wants_record(BcdLane *lane, BcdItem *item);
-extern void bcd_item_wants_write(BcdLane *lane, BcdItem *item);
+extern void bcd_item_wants_record(BcdItem *item);
+extern void bcd_item_wants_write(BcdItem *item);
 extern void bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link);
 extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
-extern void bcd_decide_taken(BcdLane *lane, BcdItem *item, int64 store_id, const char *other);
+extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
-extern void bcd_item_record(BcdLane *lane, BcdItem *item);
+extern void bcd_item_record(BcdItem *item);
+extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
 extern const char *bcd_outcome_name(BcdOutcome outcome);
 extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
@@ -333,7 +336,7 @@ extern void bcd_job_free(BcdJob *job);
 
 /* lookup.c */
 extern char *bcd_folded(const char *text);
-extern void bcd_natural_key(BcdLane *lane, BcdItem *item);
+extern void bcd_natural_key(BcdItem *item);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 extern void bcd_index_free(BcdLane *lane);

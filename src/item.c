@@ -20,6 +20,7 @@ bcd_item_create(BcdLane *lane, const char *key)
 	BcdItem    *item = MemoryContextAllocZero(cxt, sizeof(BcdItem));
 
 	item->cxt = cxt;
+	item->lane = lane;
 	item->key = MemoryContextStrdup(cxt, key);
 	item->group = INT_MAX;
 	lane->items++;
@@ -27,12 +28,12 @@ bcd_item_create(BcdLane *lane, const char *key)
 	return item;
 }
 
-/* The item leaves the run. */
+/* The item leaves the run; it is in this lane. */
 void
 bcd_item_free(BcdLane *lane, BcdItem *item)
 {
 	lane->items--;
-	lane->rechecked -= item->rechecked;
+	item->lane->rechecked -= item->rechecked;
 	MemoryContextDelete(item->cxt);
 }
 
@@ -90,11 +91,11 @@ bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error)
 
 /* The record that an item's natural key names is another row's. */
 void
-bcd_decide_taken(BcdLane *lane, BcdItem *item, int64 store_id, const char *other)
+bcd_decide_taken(BcdItem *item, int64 store_id, const char *other)
 {
 	char	   *text = psprintf("%s \"%s\" belongs to record " INT64_FORMAT
 								" of the store, which source row %s is linked to",
-								lane->feed->resource->natural[item->natural_index],
+								item->lane->feed->resource->natural[item->natural_index],
 								item->natural, store_id, other);
 
 	bcd_decide_failed(item, BCD_FAILED, MemoryContextStrdup(item->cxt, text));
@@ -134,10 +135,10 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
  * it is not found.
  */
 void
-bcd_item_wants_record(BcdLane *lane, BcdItem *item)
+bcd_item_wants_record(BcdItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	char	   *missing = bcd_payload_missing(lane->feed->resource, item->wanted);
+	char	   *missing = bcd_payload_missing(item->lane->feed->resource, item->wanted);
 
 	if (missing)
 		bcd_decide_failed(item, BCD_INVALID,
@@ -146,7 +147,7 @@ bcd_item_wants_record(BcdLane *lane, BcdItem *item)
 	else
 	{
 		bcd_decide_stage(item, BCD_LOOKUP);
-		bcd_natural_key(lane, item);
+		bcd_natural_key(item);
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -156,11 +157,11 @@ bcd_item_wants_record(BcdLane *lane, BcdItem *item)
  * fields in which the record differs.
  */
 void
-bcd_item_wants_write(BcdLane *lane, BcdItem *item)
+bcd_item_wants_write(BcdItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-	item->body = bcd_payload_changes(lane->feed->resource, item->wanted, item->known);
+	item->body = bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known);
 	MemoryContextSwitchTo(old);
 	if (bcd_payload_count(item->body) > 0)
 		bcd_decide_stage(item, BCD_UPDATE);
@@ -230,17 +231,27 @@ bcd_count_outcome(BcdRun *run, BcdOutcome outcome)
 
 /* Writes an item's decision to the tables; in a transaction. */
 void
-bcd_item_record(BcdLane *lane, BcdItem *item)
+bcd_item_record(BcdItem *item)
 {
 	Assert(item->decision.made);
-	bcd_queue_apply(lane, item);
-	if (item->decision.outcome != BCD_NO_OUTCOME && lane->run->kind->results)
-		bcd_result_insert(lane, item);
+	bcd_queue_apply(item->lane, item);
+	if (item->decision.outcome != BCD_NO_OUTCOME && item->lane->run->kind->results)
+		bcd_result_insert(item->lane, item);
+}
+
+/* The item goes on in another lane. */
+void
+bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage)
+{
+	from->items--;
+	to->items++;
+	bcd_item_queue(to, item, stage);
 }
 
 /*
- * After the commit: the item leaves, or goes on.  stage is the one it comes
- * from, -1 for a new item; to the same stage it returns at the head.
+ * After the commit: the item leaves, or goes on in the lane that it is in.
+ * stage is the one it comes from, -1 for a new item; to the same stage it
+ * returns at the head.
  */
 void
 bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
@@ -249,11 +260,17 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 
 	memset(&item->decision, 0, sizeof(item->decision));
 	bcd_count_outcome(lane->run, d.outcome);
-	lane->outcomes[d.outcome]++;
+	item->lane->outcomes[d.outcome]++;
 	lane->run->counts.conflicts += d.conflicts;
 	if (d.leaves)
 	{
-		lane->run->progress.done += d.outcome != BCD_NO_OUTCOME;
+		lane->run->progress.done += d.pending != BCD_PENDING_READY;
+		bcd_item_free(lane, item);
+		return;
+	}
+	if (item->lane->stopped)
+	{
+		/* its row is given back at the end, see bcd_queue_release() */
 		bcd_item_free(lane, item);
 		return;
 	}
@@ -261,7 +278,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 	if (stage == BCD_RECHECK)
 	{
 		item->rechecked = true;
-		lane->rechecked++;
+		item->lane->rechecked++;
 	}
 	if (d.clashes)
 	{

@@ -58,9 +58,9 @@ bcd_folded(const char *text)
  * that its row has.  A row without any is decided to be invalid.
  */
 void
-bcd_natural_key(BcdLane *lane, BcdItem *item)
+bcd_natural_key(BcdItem *item)
 {
-	const BcdResource *r = lane->feed->resource;
+	const BcdResource *r = item->lane->feed->resource;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	int			i;
 
@@ -305,8 +305,7 @@ read_index(BcdJob *job, const cJSON *reply)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		job->run->kind->decide_lookup(lane, item,
-									  index_find(lane, scope_of(lane, item), item->natural),
+		job->run->kind->decide_lookup(item, index_find(lane, scope_of(lane, item), item->natural),
 									  NULL);
 	}
 }
@@ -396,6 +395,6 @@ bcd_lookup_read(BcdJob *job, const cJSON *reply)
 		if (record)
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
 								  &id);
-		job->run->kind->decide_lookup(lane, item, id, id ? record : NULL);
+		job->run->kind->decide_lookup(item, id, id ? record : NULL);
 	}
 }

@@ -3,7 +3,8 @@
  *		From waiting items to the next request.
  *
  * Batches are sent full as long as more items may come; what is left over
- * goes out when the lane has nothing else to wait for.  An item of a batch
+ * goes out when the lane has nothing else to wait for, or travels on with the
+ * next feed of the same resource.  An item of a batch
  * that was refused carries the size of the groups it may still be part of,
  * so that a bad row ends up alone.
  */
@@ -123,6 +124,37 @@ group_size(BcdLane *lane, BcdStage stage, int batch)
 	return n == limit || limit < batch || whole ? n : 0;
 }
 
+/*
+ * The lane that a part of a batch can be given to at the end of this one: the
+ * next feed of the same resource, if it uses the same token.
+ */
+static BcdLane *
+heir_of(BcdLane *lane)
+{
+	BcdRun	   *run = lane->run;
+	BcdLane    *next = run->current + 1 < run->nlanes ? run->lanes[run->current + 1] : NULL;
+
+	if (next == NULL || next->stopped || next->feed->resource != lane->feed->resource ||
+		strcmp(next->token, lane->token) != 0)
+		return NULL;
+	return next;
+}
+
+/* Leaves the last n items of a stage to another feed's batch, if that is better. */
+static bool
+passes_on(BcdLane *lane, BcdStage stage, int batch, int n)
+{
+	BcdLane    *heir = heir_of(lane);
+	BcdItem    *first = n > 0 ? dlist_head_element(BcdItem, node, &lane->queue[stage]) : NULL;
+
+	batch = Min(batch, bcd_batch_limit(lane, stage));
+	if (heir == NULL || first == NULL || n >= batch || first->group < batch)
+		return false;
+	while (n-- > 0)
+		bcd_item_hand_over(lane, heir, bcd_item_pop(lane, stage), stage);
+	return true;
+}
+
 static void
 append_jsonb(StringInfo out, Jsonb *jsonb)
 {
@@ -174,7 +206,7 @@ append_create(StringInfo out, BcdLane *lane, BcdItem *item)
 
 		v.type = jbvNumeric;
 		v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric,
-															Int64GetDatum(lane->tree_id)));
+															Int64GetDatum(item->lane->tree_id)));
 		body = bcd_payload_set(body, r->needs_tree, &v);
 		body = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(body),
 												  CStringGetTextDatum(r->scope)));
@@ -203,7 +235,7 @@ write_job(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint, AppendItem
 	BcdJob	   *job;
 	int			i;
 
-	if (n == 0)
+	if (n == 0 || passes_on(lane, stage, endpoint->batch, n))
 		return NULL;
 	initStringInfo(&body);
 	if (endpoint->array)
@@ -262,7 +294,7 @@ remove_job(BcdLane *lane)
 	BcdItem    *item;
 	BcdJob	   *job;
 
-	if (n == 0)
+	if (n == 0 || passes_on(lane, BCD_REMOVE, endpoint->batch, n))
 		return NULL;
 	if (strstr(endpoint->path, "{id}") == NULL)
 		return ids_job(lane, BCD_REMOVE, endpoint->method, endpoint->path, n, "");
@@ -280,7 +312,7 @@ read_recheck(BcdJob *job, const cJSON *reply)
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &job->items)
-		job->run->kind->decide_recheck(job->lane, dlist_container(BcdItem, node, iter.cur));
+		job->run->kind->decide_recheck(dlist_container(BcdItem, node, iter.cur));
 }
 
 /*

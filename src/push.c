@@ -36,9 +36,9 @@ decide_later(BcdItem *item)
 
 /* The source row is gone.  What that means is seen when all others are found. */
 static void
-decide_missing(BcdLane *lane, BcdItem *item)
+decide_missing(BcdItem *item)
 {
-	const BcdFeed *feed = lane->feed;
+	const BcdFeed *feed = item->lane->feed;
 	const char *hidden_by = feed->resource->hidden_by;
 	char	   *shown = hidden_by ? bcd_payload_text(item->known, hidden_by) : NULL;
 
@@ -66,14 +66,14 @@ decide_missing(BcdLane *lane, BcdItem *item)
  * has only got another key.
  */
 static void
-push_recheck(BcdLane *lane, BcdItem *item)
+push_recheck(BcdItem *item)
 {
-	const BcdFeed *feed = lane->feed;
+	BcdFeed    *feed = item->lane->feed;
 	char	   *owner;
 	JsonbValue	no;
 
 	bcd_feed_lock(feed);
-	if (bcd_feed_exists(lane->feed, item->key) || bcd_fold_is_moving(feed->feed_id, item->key))
+	if (bcd_feed_exists(feed, item->key) || bcd_fold_is_moving(feed->feed_id, item->key))
 	{
 		decide_later(item);
 		return;
@@ -103,12 +103,13 @@ push_recheck(BcdLane *lane, BcdItem *item)
 
 /* The row refers to itself: no order of pushes would ever satisfy it. */
 static bool
-refers_to_itself(BcdLane *lane, BcdItem *item, const BcdRow *row)
+refers_to_itself(BcdItem *item, const BcdRow *row)
 {
-	const char *scope = lane->feed->resource->scope;
+	const BcdFeed *feed = item->lane->feed;
+	const char *scope = feed->resource->scope;
 
 	if (row->state == BCD_ROW_DEFERRED)
-		return strcmp(row->waits_feed, lane->feed->name) == 0 &&
+		return strcmp(row->waits_feed, feed->name) == 0 &&
 			strcmp(row->waits_key, item->key) == 0;
 	return row->state == BCD_ROW_FOUND && scope && item->store_id != 0 &&
 		bcd_payload_integer(row->payload, scope) == item->store_id;
@@ -116,12 +117,12 @@ refers_to_itself(BcdLane *lane, BcdItem *item, const BcdRow *row)
 
 /* The row is there: what does the store need? */
 static void
-decide_found(BcdLane *lane, BcdItem *item)
+decide_found(BcdItem *item)
 {
 	if (item->store_id != 0)
-		bcd_item_wants_write(lane, item);
+		bcd_item_wants_write(item);
 	else
-		bcd_item_wants_record(lane, item);
+		bcd_item_wants_record(item);
 }
 
 /*
@@ -129,16 +130,16 @@ decide_found(BcdLane *lane, BcdItem *item)
  * transaction.
  */
 static void
-decide_claimed(BcdLane *lane, BcdItem *item)
+decide_claimed(BcdItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	BcdRow		row;
 
-	bcd_feed_row(lane->feed, item->key, &row);
-	if (refers_to_itself(lane, item, &row))
+	bcd_feed_row(item->lane->feed, item->key, &row);
+	if (refers_to_itself(item, &row))
 		bcd_decide_failed(item, BCD_INVALID, "the row refers to itself");
 	else if (row.state == BCD_ROW_MISSING)
-		decide_missing(lane, item);
+		decide_missing(item);
 	else if (row.state == BCD_ROW_INVALID)
 		bcd_decide_failed(item, BCD_INVALID, row.message);
 	else if (row.state == BCD_ROW_DEFERRED)
@@ -153,7 +154,7 @@ decide_claimed(BcdLane *lane, BcdItem *item)
 	else
 	{
 		item->wanted = row.payload;
-		decide_found(lane, item);
+		decide_found(item);
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -212,7 +213,7 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 			item->decision.postponed = true;
 		}
 		else
-			decide_claimed(lane, item);
+			decide_claimed(item);
 	}
 	if (items != NIL)
 		hold_back_moving(lane, items);
@@ -221,9 +222,9 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 
 /* Does a row of the source, if it is there, not have this one's natural key? */
 static bool
-has_left_key(BcdLane *lane, BcdItem *item, const BcdRow *row)
+has_left_key(BcdItem *item, const BcdRow *row)
 {
-	const BcdResource *r = lane->feed->resource;
+	const BcdResource *r = item->lane->feed->resource;
 	char	   *natural;
 
 	if (row->state != BCD_ROW_FOUND)
@@ -236,22 +237,22 @@ has_left_key(BcdLane *lane, BcdItem *item, const BcdRow *row)
 
 /* The record with this row's key is another row's, which has left the key. */
 static void
-decide_wait_for(BcdLane *lane, BcdItem *item, const char *other)
+decide_wait_for(BcdItem *item, const char *other)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
 	/* two rows that wait for each other do not come back at the same time */
 	bcd_decide_wait(item, EXCHANGE_MS * (1 + bcd_random() + (strcmp(item->key, other) > 0)),
 					psprintf("%s \"%s\" is still that of row %s in the store",
-							 lane->feed->resource->natural[item->natural_index],
+							 item->lane->feed->resource->natural[item->natural_index],
 							 item->natural, other));
 	MemoryContextSwitchTo(old);
 }
 
 static bool
-may_wait(BcdLane *lane, BcdItem *item)
+may_wait(BcdItem *item)
 {
-	return item->attempts + 1 < lane->run->store->options->max_attempts;
+	return item->attempts + 1 < item->lane->run->store->options->max_attempts;
 }
 
 /*
@@ -261,16 +262,17 @@ may_wait(BcdLane *lane, BcdItem *item)
  * its update has to go first.
  */
 static bool
-taken(BcdLane *lane, BcdItem *item, int64 store_id)
+taken(BcdItem *item, int64 store_id)
 {
-	char	   *other = bcd_queue_linked_key(lane->feed->name, store_id);
+	BcdFeed    *feed = item->lane->feed;
+	char	   *other = bcd_queue_linked_key(feed->name, store_id);
 	BcdRow		row;
 
 	if (other == NULL || strcmp(other, item->key) == 0)
 		return false;
-	bcd_feed_lock(lane->feed);
-	bcd_feed_row(lane->feed, other, &row);
-	if (row.state == BCD_ROW_MISSING && lane->rechecked > 0)
+	bcd_feed_lock(feed);
+	bcd_feed_row(feed, other, &row);
+	if (row.state == BCD_ROW_MISSING && item->lane->rechecked > 0)
 	{
 		/* it may be about to be removed */
 		bcd_decide_wait(item, RECORD_GOES_MS, "the record is that of a row which was deleted");
@@ -278,12 +280,12 @@ taken(BcdLane *lane, BcdItem *item, int64 store_id)
 	}
 	if (row.state == BCD_ROW_MISSING)
 		return false;
-	if (has_left_key(lane, item, &row) && may_wait(lane, item))
+	if (has_left_key(item, &row) && may_wait(item))
 	{
-		decide_wait_for(lane, item, other);
+		decide_wait_for(item, other);
 		return true;
 	}
-	bcd_decide_taken(lane, item, store_id, other);
+	bcd_decide_taken(item, store_id, other);
 	return true;
 }
 
@@ -295,10 +297,11 @@ taken(BcdLane *lane, BcdItem *item, int64 store_id)
  * one that stays, so then the two rows exchange their records, too.
  */
 static void
-push_clash(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
+push_clash(BcdItem *item, int64 store_id, const cJSON *record)
 {
+	BcdFeed    *feed = item->lane->feed;
 	char	   *other = store_id != 0 && store_id != item->own_id ?
-	bcd_queue_linked_key(lane->feed->name, store_id) : NULL;
+	bcd_queue_linked_key(feed->name, store_id) : NULL;
 	MemoryContext old;
 	BcdRow		row;
 
@@ -310,38 +313,38 @@ push_clash(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 	}
 	if (other)
 	{
-		bcd_feed_lock(lane->feed);
-		bcd_feed_row(lane->feed, other, &row);
+		bcd_feed_lock(feed);
+		bcd_feed_row(feed, other, &row);
 	}
-	if (other == NULL || !has_left_key(lane, item, &row) || !may_wait(lane, item))
+	if (other == NULL || !has_left_key(item, &row) || !may_wait(item))
 	{
-		bcd_decide_refused(lane, item, item->refusal);
+		bcd_decide_refused(item, item->refusal);
 		item->decision.status = item->refusal_status;
 		return;
 	}
-	if (item->attempts < EXCHANGE_ATTEMPTS || bcd_queue_is_in_flight(lane->feed->name, other))
+	if (item->attempts < EXCHANGE_ATTEMPTS || bcd_queue_is_in_flight(feed->name, other))
 	{
-		decide_wait_for(lane, item, other);
+		decide_wait_for(item, other);
 		item->decision.status = item->refusal_status;
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
 	item->store_id = store_id;
 	item->looked_up = true;
-	item->known = record ? bcd_payload_agreeing(lane->feed->resource, item->wanted, record) : NULL;
-	bcd_item_wants_write(lane, item);
+	item->known = record ? bcd_payload_agreeing(feed->resource, item->wanted, record) : NULL;
+	bcd_item_wants_write(item);
 	item->decision.link = BCD_LINK_PUT;
 	MemoryContextSwitchTo(old);
 }
 
 static void
-push_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
+push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	MemoryContext old;
 
 	if (item->own_id != 0)
 	{
-		push_clash(lane, item, store_id, record);
+		push_clash(item, store_id, record);
 		return;
 	}
 	if (store_id == 0)
@@ -349,14 +352,14 @@ push_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 		if (item->refusal)
 		{
 			/* not by this row's key: the duplicate is another record's */
-			bcd_decide_refused(lane, item, item->refusal);
+			bcd_decide_refused(item, item->refusal);
 			item->decision.status = item->refusal_status;
 		}
 		else
 			bcd_decide_stage(item, BCD_CREATE);
 		return;
 	}
-	if (taken(lane, item, store_id))
+	if (taken(item, store_id))
 		return;
 	item->store_id = store_id;
 	item->looked_up = true;
@@ -366,34 +369,34 @@ push_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
 	MemoryContextSwitchTo(old);
-	bcd_item_wants_write(lane, item);
+	bcd_item_wants_write(item);
 	/* found: from now on the record is this row's */
 	item->decision.link = BCD_LINK_PUT;
 }
 
 static void
-push_read(BcdLane *lane, BcdItem *item, const cJSON *record)
+push_read(BcdItem *item, const cJSON *record)
 {
 	MemoryContext old;
 
 	if (record == NULL)
 	{
-		bcd_decide_gone(lane, item);
+		bcd_decide_gone(item);
 		return;
 	}
 	if (item->refusal)
 	{
 		/* it is there: that is not why its update was refused */
-		bcd_decide_refused(lane, item, item->refusal);
+		bcd_decide_refused(item, item->refusal);
 		item->decision.status = item->refusal_status;
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
 	MemoryContextSwitchTo(old);
-	bcd_item_wants_write(lane, item);
+	bcd_item_wants_write(item);
 	/* found: from now on the record is this row's */
 	item->decision.link = BCD_LINK_PUT;
 }

@@ -163,6 +163,19 @@ finish(BcdRun *run)
 	bcd_engine.finished(run_id);
 }
 
+/* Nothing more is done for a feed in this run, which ends as failed. */
+void
+bcd_lane_stop(BcdLane *lane, const char *reason)
+{
+	BcdRun	   *run = lane->run;
+
+	lane->stopped = true;
+	if (run->complaint == NULL)
+		run->complaint = MemoryContextStrdup(run->cxt,
+											 psprintf("feed \"%s\" was stopped: %s",
+													  lane->feed->name, reason));
+}
+
 /* Items that are waiting in a lane are given back; see bcd_queue_release(). */
 static void
 empty_lane(BcdLane *lane)
@@ -184,7 +197,7 @@ claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items
 	bcd_feed_lock(lane->feed);
 	*items = run->kind->claim(run, lane, cxt);
 	foreach(lc, *items)
-		bcd_item_record(lane, lfirst(lc));
+		bcd_item_record(lfirst(lc));
 	bcd_tx_commit();
 }
 
@@ -225,8 +238,7 @@ claim_failed(BcdRun *run, BcdLane *lane)
 		bcd_feed_pause(lane->feed->name, error->message);
 		bcd_tx_commit();
 	}
-	lane->stopped = true;
-	lane->stop_reason = MemoryContextStrdup(lane->cxt, error->message);
+	bcd_lane_stop(lane, error->message);
 }
 
 /* Claims the lane's next items and queues them. */
@@ -404,10 +416,6 @@ advance(BcdRun *run, int64 now)
 	BcdLane    *lane = run->lanes[run->current];
 	int64		wait;
 
-	if (lane->stopped && run->complaint == NULL)
-		run->complaint = MemoryContextStrdup(run->cxt,
-											 psprintf("feed \"%s\" was stopped: %s", lane->feed->name,
-													  lane->stop_reason));
 	if (!lane->stopped &&
 		(lane->freed || (run->kind->lane_done && run->kind->lane_done(run, lane))))
 	{

@@ -77,11 +77,11 @@ record_for(BcdLane *lane, BcdItem *item, const cJSON *data, int nitems)
 
 /* The store has taken an item's write. */
 static void
-decide_written(BcdLane *lane, BcdItem *item, BcdStage stage)
+decide_written(BcdItem *item, BcdStage stage)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-	lane->refused = 0;
+	item->lane->refused = 0;
 	if (stage == BCD_CREATE)
 	{
 		item->known = item->wanted;
@@ -140,8 +140,7 @@ read_records(BcdJob *job, const cJSON *data)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		job->run->kind->decide_read(job->lane, item,
-									record_for(job->lane, item, data, job->nitems));
+		job->run->kind->decide_read(item, record_for(job->lane, item, data, job->nitems));
 	}
 }
 
@@ -180,10 +179,10 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record,
 																   job->lane->feed->resource->id),
 								  &item->store_id);
-			decide_written(job->lane, item, BCD_CREATE);
+			decide_written(item, BCD_CREATE);
 		}
 		else if (job->stage == BCD_UPDATE && (record || silent))
-			decide_written(job->lane, item, BCD_UPDATE);
+			decide_written(item, BCD_UPDATE);
 	}
 
 	/*
@@ -204,7 +203,7 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 		}
 	}
 	else if (partial && !first->decision.made)
-		bcd_decide_refused(job->lane, first, bcd_reply_text(job, first));
+		bcd_decide_refused(first, bcd_reply_text(job, first));
 	bcd_judge_rest(job, "the store's reply did not mention the record");
 }
 
@@ -266,7 +265,7 @@ decide_twins(BcdJob *job)
 			if (other->decision.link == BCD_LINK_PUT && other->store_id == item->store_id)
 			{
 				memset(&item->decision, 0, sizeof(item->decision));
-				bcd_decide_taken(job->lane, item, other->store_id, other->key);
+				bcd_decide_taken(item, other->store_id, other->key);
 				break;
 			}
 		}
@@ -292,7 +291,7 @@ record(BcdJob *job)
 			strlcpy(d->request_id, r->headers.request_id[0] ? r->headers.request_id :
 					r->correlation_id, sizeof(d->request_id));
 		}
-		bcd_item_record(job->lane, item);
+		bcd_item_record(item);
 	}
 }
 

@@ -161,11 +161,11 @@ verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
  * row, once it is marked, puts right the fields that differ and only those.
  */
 static void
-decide_different(BcdLane *lane, BcdItem *item, const cJSON *record, int differences)
+decide_different(BcdItem *item, const cJSON *record, int differences)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-	item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
 	MemoryContextSwitchTo(old);
 	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
 	item->decision.conflicts = differences;
@@ -173,8 +173,9 @@ decide_different(BcdLane *lane, BcdItem *item, const cJSON *record, int differen
 
 /* Compares a row with its record; NULL: the store has none of that id. */
 static void
-verify_read(BcdLane *lane, BcdItem *item, const cJSON *record)
+verify_read(BcdItem *item, const cJSON *record)
 {
+	BcdLane    *lane = item->lane;
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	v;
@@ -216,7 +217,7 @@ verify_read(BcdLane *lane, BcdItem *item, const cJSON *record)
 	else if (differences == 0)
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 	else
-		decide_different(lane, item, record, differences);
+		decide_different(item, record, differences);
 }
 
 /* Of a job of no items: the phase and position to go on with, once committed. */
