@@ -51,6 +51,18 @@ COMMENT ON COLUMN bcdelta.feed.feed_id IS 'what triggers and captured changes ca
 COMMENT ON COLUMN bcdelta.feed.resumed_at IS 'when a person last said resume(): the fuse max_changes lets older changes through';
 COMMENT ON COLUMN bcdelta.feed.home IS 'the cluster and database that may push this feed; a restored copy differs and stays paused';
 
+CREATE TABLE bcdelta.dependency (
+	feed text NOT NULL,
+	child regclass NOT NULL,
+	parent_key name[] NOT NULL,
+	dependency_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
+	PRIMARY KEY (feed, child, parent_key)
+);
+COMMENT ON TABLE bcdelta.dependency IS 'child tables whose changes mark rows of a feed; written by depends()';
+COMMENT ON COLUMN bcdelta.dependency.parent_key IS
+'the columns of the child that hold the key of the row to mark, in the order of the feed''s key';
+COMMENT ON COLUMN bcdelta.dependency.dependency_id IS 'what triggers carry instead of the table and its columns';
+
 CREATE TABLE bcdelta.change (
 	feed_id integer NOT NULL,
 	op "char" NOT NULL,
@@ -61,7 +73,9 @@ CREATE TABLE bcdelta.change (
 ) USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
 COMMENT ON TABLE bcdelta.change IS 'captured changes, not yet looked at; append only, folded into bcdelta.pending by the worker';
 COMMENT ON COLUMN bcdelta.change.op IS
-'c: the row of this key changed; m: its key was moved_from; t: the table was truncated; a: any row may have changed; n: a row without a key changed';
+'c: the row of this key changed, or a child row of it; m: its key was moved_from; t: the table, or a child table, was truncated; a: any row may have changed; n: a row without a key changed';
+COMMENT ON COLUMN bcdelta.change.key IS
+'key of the row; with op a: the dependency_id of the child table whose parent key is not there any more';
 COMMENT ON COLUMN bcdelta.change.move_id IS 'order of key changes among themselves';
 CREATE TABLE bcdelta.change_1 () INHERITS (bcdelta.change)
 USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
@@ -227,6 +241,7 @@ COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: not due any more';
 COMMENT ON COLUMN bcdelta.schedule.last_error IS 'why the last start failed';
 
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.dependency', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_1', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_2', '');
@@ -237,6 +252,8 @@ SELECT pg_catalog.pg_extension_config_dump('bcdelta.schedule', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_move_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump(
 	pg_catalog.pg_get_serial_sequence('bcdelta.feed', 'feed_id')::pg_catalog.regclass, '');
+SELECT pg_catalog.pg_extension_config_dump(
+	pg_catalog.pg_get_serial_sequence('bcdelta.dependency', 'dependency_id')::pg_catalog.regclass, '');
 
 --
 -- Feeds
@@ -254,6 +271,11 @@ CREATE FUNCTION bcdelta.untrack(feed text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_untrack';
 COMMENT ON FUNCTION bcdelta.untrack(text) IS
 'drops a feed, its triggers, its pending rows and its links; the store is left as it is';
+
+CREATE FUNCTION bcdelta.depends(feed text, child regclass, parent_key name[]) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_depends';
+COMMENT ON FUNCTION bcdelta.depends(text, regclass, name[]) IS
+'from now on a change in a child table marks the row of the feed whose key is in the child''s columns parent_key; null: no more';
 
 CREATE FUNCTION bcdelta.pause(feed text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_pause';

@@ -8,8 +8,13 @@
  * gone is the worker's business.  What the arguments and the descriptor say
  * is worked out once per trigger and backend, until the relation changes.
  *
- * Arguments: the feed's id, the number of key columns, their names, and the
- * names of the columns that the mapping depends on (none: all columns).
+ * Arguments: the feed's id, the dependency's id (0: the table is the feed's
+ * source), the number of key columns, their names, and the names of the
+ * columns that the mapping depends on (none: all columns).
+ *
+ * The key columns of a table that a feed depends on hold its parent's key.  It
+ * is the parent that is marked; without one there is nothing to mark, and a
+ * row that goes from one parent to another marks both.
  *
  * A statement trigger sees all rows of a statement in transition tables, in
  * the order in which they were changed: the n-th old row has become the n-th
@@ -35,6 +40,9 @@
 #include "keytext.h"
 #include "rowdiff.h"
 
+/* Arguments before the names of columns */
+#define FIXED_ARGS	3
+
 /* What a trigger has to do; everything below cxt */
 typedef struct BcdCapture
 {
@@ -43,6 +51,7 @@ typedef struct BcdCapture
 	bool		valid;
 	MemoryContext cxt;
 	int32		feed_id;
+	int32		dependency_id;	/* 0: this is the feed's source */
 	int			nkeys;
 	AttrNumber *keys;			/* NULL: a key column is not there any more */
 	BcdKeyText *keytext;
@@ -59,6 +68,8 @@ typedef struct BcdCall
 	int			guc_level;
 	StringInfoData key;
 	StringInfoData old_key;
+	StringInfoData last_parent; /* those marked last */
+	StringInfoData last_old_parent;
 } BcdCall;
 
 PG_FUNCTION_INFO_V1(bcdelta_capture);
@@ -166,20 +177,21 @@ fill_capture(BcdCapture *capture, TriggerData *trigdata)
 	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
 	MemoryContext old;
 
-	if (trigger->tgnargs < 2)
+	if (trigger->tgnargs < FIXED_ARGS)
 		protocol_violated("needs arguments");
 	capture->cxt = AllocSetContextCreate(CacheMemoryContext, "bcdelta capture",
 										 ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(capture->cxt);
 	capture->relid = RelationGetRelid(trigdata->tg_relation);
 	capture->feed_id = pg_strtoint32(trigger->tgargs[0]);
-	capture->nkeys = pg_strtoint32(trigger->tgargs[1]);
-	if (capture->nkeys < 1 || capture->nkeys > Min(trigger->tgnargs - 2, INDEX_MAX_KEYS))
+	capture->dependency_id = pg_strtoint32(trigger->tgargs[1]);
+	capture->nkeys = pg_strtoint32(trigger->tgargs[2]);
+	if (capture->nkeys < 1 || capture->nkeys > Min(trigger->tgnargs - FIXED_ARGS, INDEX_MAX_KEYS))
 		protocol_violated("needs the names of the key columns");
 	bcd_rowdiff_init(&capture->diff, desc);
-	find_keys(capture, desc, trigger->tgargs + 2);
-	find_compared(capture, desc, trigger->tgargs + 2 + capture->nkeys,
-				  trigger->tgnargs - 2 - capture->nkeys);
+	find_keys(capture, desc, trigger->tgargs + FIXED_ARGS);
+	find_compared(capture, desc, trigger->tgargs + FIXED_ARGS + capture->nkeys,
+				  trigger->tgnargs - FIXED_ARGS - capture->nkeys);
 	capture->valid = true;
 	MemoryContextSwitchTo(old);
 }
@@ -237,13 +249,30 @@ add_change(BcdCall *call, char op, text *key)
 	bcd_changes_add(call->changes, op, key);
 }
 
+/* Marks a row's parent, but only once for rows that come one after the other. */
+static void
+capture_parent(BcdCall *call, text *key, StringInfo last)
+{
+	if (key == NULL ||
+		(last->len == VARSIZE(key) && memcmp(last->data, key, VARSIZE(key)) == 0))
+		return;
+	if (last->data == NULL)
+		initStringInfo(last);
+	resetStringInfo(last);
+	appendBinaryStringInfo(last, (char *) key, VARSIZE(key));
+	add_change(call, BCD_OP_CHANGE, key);
+}
+
 /* A row that was added, removed, or changed without looking at its old key */
 static void
 capture_row(BcdCall *call, TupleTableSlot *slot)
 {
 	text	   *key = row_key(call, slot, &call->key);
 
-	add_change(call, key ? BCD_OP_CHANGE : BCD_OP_NO_KEY, key);
+	if (call->capture->dependency_id != 0)
+		capture_parent(call, key, &call->last_parent);
+	else
+		add_change(call, key ? BCD_OP_CHANGE : BCD_OP_NO_KEY, key);
 }
 
 static inline bool
@@ -285,7 +314,13 @@ capture_difference(BcdCall *call, BcdDifference difference, TupleTableSlot *old,
 			capture_row(call, new);
 			break;
 		case BCD_OTHER_KEY:
-			capture_new_key(call, old, new);
+			if (call->capture->dependency_id == 0)
+				capture_new_key(call, old, new);
+			else
+			{
+				capture_parent(call, row_key(call, old, &call->old_key), &call->last_old_parent);
+				capture_row(call, new);
+			}
 			break;
 	}
 }
@@ -410,8 +445,11 @@ static void
 capture_all(const BcdCapture *capture, char op)
 {
 	BcdChanges *changes = bcd_changes_begin(capture->feed_id);
+	text	   *dependency = NULL;
 
-	bcd_changes_add(changes, op, NULL);
+	if (op == BCD_OP_ANY && capture->dependency_id != 0)
+		dependency = cstring_to_text(psprintf("%d", capture->dependency_id));
+	bcd_changes_add(changes, op, dependency);
 	bcd_changes_end(changes);
 }
 

@@ -92,6 +92,21 @@ static BcdStatement pause_feed = {
 	2, {INT4OID, TIMESTAMPTZOID}
 };
 
+/* The same for a table that the feed depends on, if it still does */
+static BcdStatement pause_dependent = {
+	"UPDATE bcdelta.feed AS f SET"
+	" state = CASE WHEN d.child IS NULL THEN f.state ELSE 'paused' END,"
+	" paused_reason = CASE WHEN d.child IS NULL THEN f.paused_reason ELSE format("
+	"  'a parent key column of table %s (%s) was renamed or dropped, so changes since %s are not known row by row;"
+	" end this dependency with bcdelta.depends(feed, child, NULL) and begin one with the new column,"
+	" or give the column its name back; then resume and mark_all',"
+	"  d.child, array_to_string(d.parent_key, ', '), $2) END"
+	" FROM (SELECT feed_id FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"
+	" LEFT JOIN bcdelta.dependency AS d ON d.dependency_id = $3"
+	" WHERE f.feed_id = l.feed_id",
+	3, {INT4OID, TIMESTAMPTZOID, INT4OID}
+};
+
 /* Columns of many changes as arrays, for unnest() */
 typedef struct BcdArrays
 {
@@ -236,10 +251,11 @@ feeds_of(const BcdDrain *drain)
 static uint64
 fold_feed(BcdStatement *statement, const BcdChange *change)
 {
-	Datum		args[2];
+	Datum		args[3];
 
 	args[0] = Int32GetDatum(change->feed_id);
 	args[1] = TimestampTzGetDatum(change->changed_at);
+	args[2] = Int32GetDatum(change->key ? atoi(change->key) : 0);
 	return bcd_execute(statement, args, NULL);
 }
 
@@ -256,12 +272,19 @@ fold_whole(const BcdChange *change)
 			fold_feed(&mark_without_key, change);
 			return true;
 		case BCD_OP_ANY:
-			if (fold_feed(&pause_feed, change) == 0)
+			if (fold_feed(change->key ? &pause_dependent : &pause_feed, change) == 0)
 				return false;
 			break;
 	}
 	fold_feed(&mark_known, change);
 	return true;
+}
+
+static bool
+same_whole(const BcdChange *a, const BcdChange *b)
+{
+	return a->feed_id == b->feed_id && a->op == b->op &&
+		(a->key && b->key ? strcmp(a->key, b->key) == 0 : a->key == b->key);
 }
 
 /* The feeds of some changes, and what may be done for them */
@@ -310,7 +333,7 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 		if (known && !is_among(feeds->locked, feeds->nlocked, change->feed_id))
 			bcd_drain_leave(drain, i);
 		else if (known && !is_key && !is_move &&
-				 (whole == NULL || whole->feed_id != change->feed_id || whole->op != change->op) &&
+				 (whole == NULL || !same_whole(whole, change)) &&
 				 !fold_whole(whole = change))
 			bcd_drain_leave(drain, i);
 		else
