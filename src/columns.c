@@ -93,6 +93,20 @@ add_relation(RangeTblEntry *rte, BcdWalk *w)
 		w->all = true;
 }
 
+/* A column of a join that has a name of its own, or is merged of two */
+static void
+add_join_var(Var *var, RangeTblEntry *join, BcdWalk *w)
+{
+	List	   *rtables = w->rtables;
+
+	w->rtables = list_copy_tail(rtables, var->varlevelsup);
+	if (var->varattno > 0)
+		(void) walk(list_nth(join->joinaliasvars, var->varattno - 1), w);
+	else
+		(void) walk((Node *) join->joinaliasvars, w);
+	w->rtables = rtables;
+}
+
 static void
 add_var(Var *var, BcdWalk *w)
 {
@@ -111,9 +125,11 @@ add_var(Var *var, BcdWalk *w)
 		return;
 	}
 	rte = (RangeTblEntry *) list_nth(rtable, var->varno - 1);
-	if (rte->rtekind != RTE_RELATION || rte->relid != w->relid)
+	if (rte->rtekind == RTE_JOIN)
+		add_join_var(var, rte, w);
+	else if (rte->rtekind != RTE_RELATION || rte->relid != w->relid)
 		return;
-	if (var->varattno <= 0)
+	else if (var->varattno <= 0)
 		w->all = true;			/* the whole row, or ctid and the like */
 	else
 		w->columns = bms_add_member(w->columns, var->varattno);
@@ -128,7 +144,8 @@ walk_query(Query *query, BcdWalk *w)
 	foreach(cell, query->rtable)
 		add_relation((RangeTblEntry *) lfirst(cell), w);
 	w->rtables = lcons(query->rtable, w->rtables);
-	stop = query_tree_walker(query, walk, w, 0);
+	/* all columns of a join's tables are among its own; see add_join_var() */
+	stop = query_tree_walker(query, walk, w, QTW_IGNORE_JOINALIASES);
 	w->rtables = list_delete_first(w->rtables);
 	return stop;
 }

@@ -143,8 +143,10 @@ wrong_number(const BcdFeed *feed, List *keys, List *parent_key)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("argument \"parent_key\" names %d columns, but the key of feed \"%s\" has %d",
-					list_length(parent_key), feed->name, list_length(keys)),
+			 errmsg_plural("argument \"parent_key\" names %d column, but the key of feed \"%s\" has %d",
+						   "argument \"parent_key\" names %d columns, but the key of feed \"%s\" has %d",
+						   list_length(parent_key),
+						   list_length(parent_key), feed->name, list_length(keys)),
 			 errdetail("The key is (%s).", join(keys)),
 			 errhint("Name the columns of the child that hold it, in the same order.")));
 }

@@ -200,6 +200,46 @@ SELECT count(*) FROM bcdelta.dependency WHERE feed = 'second';
 SELECT trouble(feed) FROM bcdelta.feed WHERE feed IN ('item', 'related', 'groups');
 
 --
+-- Which columns of the child matter
+--
+CREATE FUNCTION reads(expression text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	columns text;
+BEGIN
+	PERFORM bcdelta.track('item', 'shop', 'brand', jsonb_build_object('name', expression), 'f');
+	PERFORM bcdelta.depends('f', 'price', '{item}');
+	SELECT t.arguments INTO columns FROM triggers('price') AS t WHERE t.feed = 'f';
+	PERFORM bcdelta.untrack('f');
+	RETURN coalesce(substring(columns, $r$^'1', 'item', (.*)$r$), '(all)');
+END
+$$;
+CREATE TABLE old_price () INHERITS (price);
+CREATE TABLE base (item bigint);
+ALTER TABLE price INHERIT base;
+SELECT expression, reads(expression) FROM (VALUES
+	('(SELECT max(p.kind) FROM public.price AS p WHERE p.item = item.id)'),
+	('(EXISTS (SELECT FROM public.price WHERE price.item = id))::text'),
+	('(SELECT count(*)::text FROM public.price)'),
+	('(SELECT max(o.b) FROM public.other AS o JOIN public.price AS p ON p.item = o.a WHERE p.net > 1)'),
+	('(SELECT max(kind) FROM public.other AS o LEFT JOIN public.price AS p ON p.item = o.a)'),
+	('(SELECT max(net || b) FROM public.price FULL JOIN (SELECT a AS item, b FROM public.other) AS o USING (item))'),
+	('(SELECT max(j.c) FROM (public.other JOIN public.price ON a = item) AS j (a, b, c))'),
+	('(SELECT (SELECT max(j.c || x.a) FROM public.other AS x) FROM (public.other JOIN public.price ON a = item) AS j (a, b, d, c) LIMIT 1)'),
+	('(SELECT row_to_json(j)::text FROM (public.other JOIN public.price ON a = item) AS j LIMIT 1)'),
+	('(WITH w AS (SELECT net AS n, seen_at FROM public.price) SELECT max(n)::text FROM w)'),
+	('(SELECT (SELECT max(p.kind) FROM public.price AS p WHERE p.item = o.a) FROM public.other AS o LIMIT 1)'),
+	('(SELECT row_to_json(p) ->> ''kind'' FROM public.price AS p LIMIT 1)'),
+	('(SELECT max(d.kind) FROM public.dear AS d)'),
+	('(SELECT max(p.kind || d.kind) FROM public.price AS p, public.dear AS d)'),
+	('(SELECT max(p.kind || o.kind) FROM public.price AS p, public.old_price AS o)'),
+	('(SELECT max(p.kind || b.item) FROM public.price AS p, public.base AS b)'),
+	('(SELECT max(p.kind) || public.qty(1) FROM public.price AS p)'),
+	('title')
+) AS v (expression);
+ALTER TABLE price NO INHERIT base;
+DROP TABLE old_price, base;
+
+--
 -- Keys of several columns, and of other types
 --
 CREATE TABLE place (country char(2), no bigint, name text, PRIMARY KEY (country, no));
@@ -473,7 +513,7 @@ SELECT feed, child, parent_key FROM bcdelta.dependency;
 DROP EXTENSION bcdelta CASCADE;
 SELECT count(*) FROM pg_trigger WHERE tgname ~ '^bcdelta';
 DROP TABLE item, price, image, stock, related, groups, place, opening, replica, text_of, offer, offer_c, media CASCADE;
-DROP FUNCTION captured, trouble, triggers, qty, fits, fits_each;
+DROP FUNCTION captured, trouble, triggers, qty, reads, fits, fits_each;
 DROP DOMAIN code;
 DROP TYPE colour;
 DROP SCHEMA sales;
