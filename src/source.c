@@ -53,7 +53,7 @@ static const BcdPurpose source_purpose = {
 static const BcdPurpose child_purpose = {
 	.verb = "depend on",
 	.noun = "Depending on a table",
-	.other_kind = "Depend on the tables that it is made of.",
+	.other_kind = "Depend on the tables behind it, or mark the rows that its changes concern.",
 	.unlogged = "ALTER TABLE ... SET LOGGED, or mark the rows of the feed that its changes concern.",
 	.no_trigger = "",
 };

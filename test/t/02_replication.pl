@@ -19,6 +19,7 @@ $node->start;
 
 my $tables = <<'EOC';
 CREATE TABLE item (id int PRIMARY KEY, title text, seen int);
+CREATE TABLE note (id int PRIMARY KEY, item int, body text);
 CREATE TABLE stock (id int, place text, qty int, PRIMARY KEY (place, id)) PARTITION BY LIST (place);
 CREATE TABLE stock_a PARTITION OF stock FOR VALUES IN ('a');
 CREATE TABLE stock_b PARTITION OF stock FOR VALUES IN ('b');
@@ -35,6 +36,7 @@ CREATE FUNCTION fold(bigint) RETURNS bigint LANGUAGE c AS '$libdir/bcdelta', 'bc
 SELECT bcdelta.track('item', 'shop', 'brand', '{"name": "title"}', capture => 'row');
 SELECT bcdelta.track('item', 'shop', 'brand', '{"name": "title"}', feed => 'by statement');
 SELECT bcdelta.track('stock', 'shop', 'brand', '{"name": "qty::text"}', capture => 'row');
+SELECT bcdelta.depends('item', 'note', '{item}');
 EOC
 is($node->safe_psql('postgres', "SELECT bcdelta.feed_trouble('by statement') IS NULL"), 't',
 	'nothing is wrong without a subscription');
@@ -67,6 +69,14 @@ UPDATE item SET id = 10 WHERE id = 1;
 DELETE FROM item WHERE id = 2;
 EOC
 is(captured('item'), 'c:4 c:5 c:4 c:5 m:10:1 c:2', 'rows inserted, updated, deleted by the subscription');
+$publisher->safe_psql('postgres', <<'EOC');
+INSERT INTO note VALUES (1, 4, 'n'), (2, NULL, 'n');
+UPDATE note SET item = 5 WHERE id = 1;
+UPDATE note SET item = 3 WHERE id = 2;
+DELETE FROM note WHERE id = 1;
+TRUNCATE note;
+EOC
+is(captured('item'), 'c:4 c:4 c:5 c:3 c:5 t', 'rows of a child table');
 $publisher->safe_psql('postgres', 'BEGIN; DELETE FROM item; ROLLBACK; TRUNCATE item');
 is(captured('item'), 't', 'a table truncated by it');
 $node->safe_psql('postgres', "DELETE FROM bcdelta.change");
