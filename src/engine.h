@@ -120,8 +120,6 @@ typedef struct BcdItem
 	bool		looked_up;		/* in this claim: it is not in the store */
 	char	   *waits_feed;		/* of a deferred item */
 	char	   *waits_key;
-	bool		rechecked;		/* its row is gone, the record is about to be
-								 * hidden or removed */
 	bool		clashed;		/* a write was refused: looked at again */
 	char	   *refusal;		/* and what the store said of it */
 	int			refusal_status;
@@ -143,7 +141,6 @@ typedef struct BcdLane
 	int			flying[BCD_STAGES]; /* jobs in flight or unsettled, by stage */
 	int			in_flight;		/* their sum */
 	int			items;			/* items queued and in flight */
-	int			rechecked;		/* those of this feed that are so */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
 	bool		freed;			/* a link was made that deferred rows waited
@@ -238,6 +235,7 @@ struct BcdRun
 	char	   *complaint;		/* a feed was stopped: it ends as failed */
 	bool		gave_up;		/* outcomes of requests could not be recorded */
 	BcdRunCounts counts;
+	int64		removals;		/* requests settled that remove records */
 	int			in_flight;		/* jobs */
 	dlist_head	jobs;			/* whose requests are under way */
 	dlist_head	unsettled;		/* replies whose decisions are not committed */
@@ -259,6 +257,7 @@ typedef struct BcdJob
 	dlist_head	items;
 	int			nitems;
 	bool		probe;			/* asks only whether the store is there */
+	int64		removals;		/* the run's, when the job was made */
 	BcdHttpRequest *request;
 	cJSON	   *reply;
 	int64		settle_at;		/* monotonic ms: not before, after a failure */
@@ -319,6 +318,7 @@ extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
 extern void bcd_item_record(BcdItem *item);
+extern bool bcd_record_is_written(BcdLane *lane, int64 store_id);
 extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
 extern const char *bcd_outcome_name(BcdOutcome outcome);

@@ -33,7 +33,6 @@ void
 bcd_item_free(BcdLane *lane, BcdItem *item)
 {
 	lane->items--;
-	item->lane->rechecked -= item->rechecked;
 	MemoryContextDelete(item->cxt);
 }
 
@@ -239,6 +238,54 @@ bcd_item_record(BcdItem *item)
 		bcd_result_insert(item->lane, item);
 }
 
+static bool
+has_record(const dlist_head *items, int64 store_id)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) items)
+		if (dlist_container(BcdItem, node, iter.cur)->store_id == store_id)
+			return true;
+	return false;
+}
+
+static bool
+jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 store_id)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) jobs)
+	{
+		BcdJob	   *job = dlist_container(BcdJob, node, iter.cur);
+
+		if (job->stage >= BCD_CREATE && job->lane->feed->resource == resource &&
+			has_record(&job->items, store_id))
+			return true;
+	}
+	return false;
+}
+
+/* Is a write to a record of the lane's resource waiting or under way? */
+bool
+bcd_record_is_written(BcdLane *lane, int64 store_id)
+{
+	BcdRun	   *run = lane->run;
+	const BcdResource *resource = lane->feed->resource;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+	{
+		BcdLane    *other = run->lanes[i];
+
+		if (other->feed->resource == resource &&
+			(has_record(&other->queue[BCD_UPDATE], store_id) ||
+			 has_record(&other->queue[BCD_REMOVE], store_id)))
+			return true;
+	}
+	return jobs_have_record(&run->jobs, resource, store_id) ||
+		jobs_have_record(&run->unsettled, resource, store_id);
+}
+
 /* The item goes on in another lane. */
 void
 bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage)
@@ -275,11 +322,6 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		return;
 	}
 	item->attempts += d.attempted;
-	if (stage == BCD_RECHECK)
-	{
-		item->rechecked = true;
-		item->lane->rechecked++;
-	}
 	if (d.clashes)
 	{
 		item->clashed = true;

@@ -36,6 +36,7 @@ typedef struct BcdIndex
 	HTAB	   *ids;
 	bool		complete;
 	int			page;			/* next page to read */
+	int64		removals;		/* the run's, when it was begun */
 } BcdIndex;
 
 typedef struct IndexEntry
@@ -174,6 +175,7 @@ index_create(BcdLane *lane)
 	lane->index = MemoryContextAllocZero(cxt, sizeof(BcdIndex));
 	lane->index->cxt = cxt;
 	lane->index->page = 1;
+	lane->index->removals = lane->run->removals;
 	ctl.keysize = sizeof(((IndexEntry *) 0)->key);
 	ctl.entrysize = sizeof(IndexEntry);
 	ctl.hcxt = cxt;
@@ -337,6 +339,9 @@ bcd_plan_lookup(BcdLane *lane)
 	/* the index is older than the duplicate that a create has met */
 	if (first->clashed && !listable(lane, first))
 		return single_job(lane);
+	/* it may list records that we have removed since */
+	if (lane->index && lane->index->removals != lane->run->removals)
+		bcd_index_free(lane);
 	if (r->small && lane->index == NULL &&
 		lane->lookups + lane->queued[BCD_LOOKUP] > SINGLE_LOOKUPS)
 		index_create(lane);
@@ -378,7 +383,10 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 	return found;
 }
 
-/* Reads the reply to list_job() and single_job(). */
+/*
+ * Reads the reply to list_job() and single_job().  A record that it names may
+ * have been removed by us since the request was made: that is looked up again.
+ */
 void
 bcd_lookup_read(BcdJob *job, const cJSON *reply)
 {
@@ -395,6 +403,9 @@ bcd_lookup_read(BcdJob *job, const cJSON *reply)
 		if (record)
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
 								  &id);
-		job->run->kind->decide_lookup(item, id, id ? record : NULL);
+		if (id != 0 && job->removals != job->run->removals)
+			bcd_decide_stage(item, BCD_LOOKUP);
+		else
+			job->run->kind->decide_lookup(item, id, id ? record : NULL);
 	}
 }

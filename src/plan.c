@@ -31,6 +31,7 @@ bcd_job_create(BcdLane *lane, BcdStage stage, const char *method, const char *pa
 	job->run = lane->run;
 	job->lane = lane;
 	job->stage = stage;
+	job->removals = lane->run->removals;
 	dlist_init(&job->items);
 	if (method)
 	{

@@ -272,9 +272,10 @@ taken(BcdItem *item, int64 store_id)
 		return false;
 	bcd_feed_lock(feed);
 	bcd_feed_row(feed, other, &row);
-	if (row.state == BCD_ROW_MISSING && item->lane->rechecked > 0)
+	if (row.state == BCD_ROW_MISSING &&
+		(bcd_record_is_written(item->lane, store_id) || bcd_fold_is_moving(feed->feed_id, other)))
 	{
-		/* it may be about to be removed */
+		/* about to be removed, for example, or to go with its row */
 		bcd_decide_wait(item, RECORD_GOES_MS, "the record is that of a row which was deleted");
 		return true;
 	}
@@ -322,7 +323,8 @@ push_clash(BcdItem *item, int64 store_id, const cJSON *record)
 		item->decision.status = item->refusal_status;
 		return;
 	}
-	if (item->attempts < EXCHANGE_ATTEMPTS || bcd_queue_is_in_flight(feed->name, other))
+	if (item->attempts < EXCHANGE_ATTEMPTS || bcd_queue_is_in_flight(feed->name, other) ||
+		bcd_fold_is_moving(feed->feed_id, other))
 	{
 		decide_wait_for(item, other);
 		item->decision.status = item->refusal_status;

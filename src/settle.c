@@ -422,6 +422,8 @@ bcd_settle(BcdJob *job)
 		job->taken(job);
 	if (job->nitems == 0)
 		note_extra(job->lane);
+	if (job->stage == BCD_REMOVE)
+		job->run->removals++;
 	move_items(job);
 	end_job(job);
 }

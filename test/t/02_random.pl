@@ -158,7 +158,20 @@ is_deeply($have, $want, 'the products of the store are the articles of the sourc
 is_deeply([ sort values %$brands ], [ sort @{ $shop->list('SELECT name FROM maker') } ], 'and the brands its makers');
 is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE feed = $$article$$'), scalar keys %$have, 'each is linked, and nothing else');
 my $run = $shop->verify;
-is($run->{conflicts}, 0, 'verify finds no difference') or diag(explain($shop->discrepancies));
+is($run->{conflicts}, 0, 'verify finds no difference') or diag(explain($shop->discrepancies), history());
+
+# What became of the rows that are not as they should be
+sub history
+{
+	return join("\n", @{ $shop->list(<<'EOC') }), "\n";
+WITH bad AS (SELECT DISTINCT feed, key FROM bcdelta.discrepancy),
+	record AS (SELECT DISTINCT r.feed, r.key, r.store_id FROM bcdelta.result AS r JOIN bad USING (feed, key))
+SELECT format('%s %s %s: %s record %s, status %s %s', to_char(r.attempted_at, 'HH24:MI:SS.MS'), r.feed, r.key, r.outcome,
+	r.store_id, r.http_status, r.error)
+FROM bcdelta.result AS r WHERE EXISTS (SELECT FROM record AS b WHERE b.feed = r.feed AND (b.key = r.key OR b.store_id = r.store_id))
+ORDER BY r.attempted_at
+EOC
+}
 
 # A row that kept its sku kept its record, whatever became of its key
 my %creates;
