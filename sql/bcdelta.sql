@@ -200,7 +200,7 @@ CREATE INDEX result_run_id ON bcdelta.result (run_id);
 CREATE INDEX result_feed_key ON bcdelta.result (feed, key);
 COMMENT ON TABLE bcdelta.result IS 'what happened to one row in one run; one row per attempt';
 COMMENT ON COLUMN bcdelta.result.outcome IS
-'created, updated, deleted, hidden, linked, unchanged: done; retry: will be tried again; deferred: waits for a row it refers to; failed: refused by the store or given up; invalid: refused before any request; conflict: the store''s record was changed by someone else';
+'created, updated, deleted, hidden, linked, unchanged: done; retry: will be tried again; deferred: waits for a row it refers to; failed: refused by the store or given up; invalid: refused before any write; conflict: the store''s record was changed by someone else';
 COMMENT ON COLUMN bcdelta.result.request_id IS 'the request''s X-Request-Id or X-Correlation-Id, for the store''s support';
 
 CREATE TABLE bcdelta.discrepancy (

@@ -318,7 +318,7 @@ extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
 extern void bcd_item_record(BcdItem *item);
-extern bool bcd_record_is_written(BcdLane *lane, int64 store_id);
+extern bool bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from);
 extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
 extern const char *bcd_outcome_name(BcdOutcome outcome);

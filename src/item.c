@@ -136,19 +136,8 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
 void
 bcd_item_wants_record(BcdItem *item)
 {
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	char	   *missing = bcd_payload_missing(item->lane->feed->resource, item->wanted);
-
-	if (missing)
-		bcd_decide_failed(item, BCD_INVALID,
-						  psprintf("%s: the row has no value, and the API requires one for a new record",
-								   missing));
-	else
-	{
-		bcd_decide_stage(item, BCD_LOOKUP);
-		bcd_natural_key(item);
-	}
-	MemoryContextSwitchTo(old);
+	bcd_decide_stage(item, BCD_LOOKUP);
+	bcd_natural_key(item);
 }
 
 /*
@@ -245,12 +234,13 @@ has_record(const dlist_head *items, int64 store_id)
 
 	dlist_foreach(iter, (dlist_head *) items)
 		if (dlist_container(BcdItem, node, iter.cur)->store_id == store_id)
-			return true;
+		return true;
 	return false;
 }
 
 static bool
-jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 store_id)
+jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 store_id,
+				 BcdStage from)
 {
 	dlist_iter	iter;
 
@@ -258,16 +248,19 @@ jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 stor
 	{
 		BcdJob	   *job = dlist_container(BcdJob, node, iter.cur);
 
-		if (job->stage >= BCD_CREATE && job->lane->feed->resource == resource &&
+		if (job->stage >= from && job->lane->feed->resource == resource &&
 			has_record(&job->items, store_id))
 			return true;
 	}
 	return false;
 }
 
-/* Is a write to a record of the lane's resource waiting or under way? */
+/*
+ * Is a write to a record of the lane's resource waiting or under way?  From
+ * BCD_UPDATE on: any write, BCD_REMOVE: its end.
+ */
 bool
-bcd_record_is_written(BcdLane *lane, int64 store_id)
+bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from)
 {
 	BcdRun	   *run = lane->run;
 	const BcdResource *resource = lane->feed->resource;
@@ -278,12 +271,12 @@ bcd_record_is_written(BcdLane *lane, int64 store_id)
 		BcdLane    *other = run->lanes[i];
 
 		if (other->feed->resource == resource &&
-			(has_record(&other->queue[BCD_UPDATE], store_id) ||
+			((from <= BCD_UPDATE && has_record(&other->queue[BCD_UPDATE], store_id)) ||
 			 has_record(&other->queue[BCD_REMOVE], store_id)))
 			return true;
 	}
-	return jobs_have_record(&run->jobs, resource, store_id) ||
-		jobs_have_record(&run->unsettled, resource, store_id);
+	return jobs_have_record(&run->jobs, resource, store_id, from) ||
+		jobs_have_record(&run->unsettled, resource, store_id, from);
 }
 
 /* The item goes on in another lane. */

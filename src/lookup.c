@@ -79,7 +79,7 @@ bcd_natural_key(BcdItem *item)
 	}
 	if (item->natural == NULL)
 		bcd_decide_failed(item, BCD_INVALID,
-						  psprintf("%s: the row has none, so it cannot be found in the store",
+						  psprintf("%s: the row has no value, so its record cannot be found in the store",
 								   r->natural[0]));
 	MemoryContextSwitchTo(old);
 }

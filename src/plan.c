@@ -141,7 +141,7 @@ heir_of(BcdLane *lane)
 	return next;
 }
 
-/* Leaves the last n items of a stage to another feed's batch, if that is better. */
+/* Leaves the last n items of a stage to another feed's batch, to fill that. */
 static bool
 passes_on(BcdLane *lane, BcdStage stage, int batch, int n)
 {
@@ -295,7 +295,7 @@ remove_job(BcdLane *lane)
 	BcdItem    *item;
 	BcdJob	   *job;
 
-	if (n == 0 || passes_on(lane, BCD_REMOVE, endpoint->batch, n))
+	if (n == 0)
 		return NULL;
 	if (strstr(endpoint->path, "{id}") == NULL)
 		return ids_job(lane, BCD_REMOVE, endpoint->method, endpoint->path, n, "");
@@ -318,17 +318,24 @@ read_recheck(BcdJob *job, const cJSON *reply)
 
 /*
  * Rows that are gone come last, when the others have found their records,
- * or when there is no room for any others.  Makes no request.
+ * those of other feeds of the resource, too; or when there is no room for any
+ * others.  Makes no request.
  */
 static BcdJob *
 recheck_job(BcdLane *lane)
 {
+	BcdLane    *heir = heir_of(lane);
 	BcdJob	   *job;
 
 	if (lane->queued[BCD_RECHECK] == 0 ||
 		lane->queued[BCD_LOOKUP] > 0 || lane->flying[BCD_LOOKUP] > 0 ||
 		lane->queued[BCD_READ] > 0 || lane->flying[BCD_READ] > 0 ||
 		(!lane->exhausted && lane->items < BCD_LANE_ITEMS))
+		return NULL;
+	while (heir && lane->exhausted && lane->queued[BCD_RECHECK] > 0 &&
+		   heir->items < BCD_LANE_ITEMS / 2)
+		bcd_item_hand_over(lane, heir, bcd_item_pop(lane, BCD_RECHECK), BCD_RECHECK);
+	if (lane->queued[BCD_RECHECK] == 0)
 		return NULL;
 	job = bcd_job_create(lane, BCD_RECHECK, NULL, NULL, NULL);
 	job->read = read_recheck;

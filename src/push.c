@@ -86,6 +86,12 @@ push_recheck(BcdItem *item)
 												   owner ? psprintf("the source row is gone; its record is now that of row %s", owner) :
 												   "the source row is gone, and so is its link");
 	}
+	else if ((owner = bcd_queue_other_owner(feed, item->store_id)) != NULL)
+	{
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_REMOVE);
+		item->decision.error = MemoryContextStrdup(item->cxt,
+												   psprintf("the source row is gone; its record is that of %s, too", owner));
+	}
 	else if (feed->on_delete == BCD_DELETE_DELETE)
 		bcd_decide_stage(item, BCD_REMOVE);
 	else
@@ -268,12 +274,18 @@ taken(BcdItem *item, int64 store_id)
 	char	   *other = bcd_queue_linked_key(feed->name, store_id);
 	BcdRow		row;
 
+	if (other == NULL && bcd_record_is_written(item->lane, store_id, BCD_REMOVE))
+	{
+		/* by another feed, whose row is gone */
+		bcd_decide_wait(item, RECORD_GOES_MS, "the record is about to be removed");
+		return true;
+	}
 	if (other == NULL || strcmp(other, item->key) == 0)
 		return false;
 	bcd_feed_lock(feed);
 	bcd_feed_row(feed, other, &row);
 	if (row.state == BCD_ROW_MISSING &&
-		(bcd_record_is_written(item->lane, store_id) || bcd_fold_is_moving(feed->feed_id, other)))
+		(bcd_record_is_written(item->lane, store_id, BCD_UPDATE) || bcd_fold_is_moving(feed->feed_id, other)))
 	{
 		/* about to be removed, for example, or to go with its row */
 		bcd_decide_wait(item, RECORD_GOES_MS, "the record is that of a row which was deleted");
@@ -339,6 +351,22 @@ push_clash(BcdItem *item, int64 store_id, const cJSON *record)
 	MemoryContextSwitchTo(old);
 }
 
+/* There is no record: the row needs all that the API requires for a new one. */
+static void
+decide_create(BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	char	   *missing = bcd_payload_missing(item->lane->feed->resource, item->wanted);
+
+	if (missing)
+		bcd_decide_failed(item, BCD_INVALID,
+						  psprintf("%s: the row has no value, and the API requires one for a new record",
+								   missing));
+	else
+		bcd_decide_stage(item, BCD_CREATE);
+	MemoryContextSwitchTo(old);
+}
+
 static void
 push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 {
@@ -358,7 +386,7 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 			item->decision.status = item->refusal_status;
 		}
 		else
-			bcd_decide_stage(item, BCD_CREATE);
+			decide_create(item);
 		return;
 	}
 	if (taken(item, store_id))

@@ -296,6 +296,38 @@ bcd_queue_linked_key(const char *feed, int64 store_id)
 	return bcd_execute(&linked_to, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
 }
 
+/* Feeds that map only some fields, of prices say, do not keep a record alive. */
+static BcdStatement other_owner = {
+	"SELECT l.key, o.feed FROM bcdelta.feed AS f JOIN bcdelta.feed AS o USING (server, resource)"
+	" JOIN bcdelta.link AS l ON l.feed = o.feed AND l.store_id = $2"
+	" WHERE f.feed = $1 AND o.feed <> f.feed AND o.fields ?& $3 LIMIT 1",
+	3, {TEXTOID, INT8OID, TEXTARRAYOID}
+};
+
+/*
+ * The row of another feed that a record is linked to as well, as a text for
+ * messages, or NULL.
+ */
+char *
+bcd_queue_other_owner(const BcdFeed *feed, int64 store_id)
+{
+	const BcdResource *r = feed->resource;
+	Datum	   *required = palloc(sizeof(Datum) * r->nfields);
+	Datum		args[3];
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+		if (r->fields[i].flags & BCD_F_REQUIRED)
+			required[n++] = CStringGetTextDatum(r->fields[i].name);
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = Int64GetDatum(store_id);
+	args[2] = PointerGetDatum(construct_array(required, n, TEXTOID, -1, false, TYPALIGN_INT));
+	if (bcd_execute(&other_owner, args, NULL) == 0)
+		return NULL;
+	return psprintf("row %s of feed \"%s\"", bcd_column_text(0, 1), bcd_column_text(0, 2));
+}
+
 static BcdStatement recover_links = {
 	"UPDATE bcdelta.link AS l SET payload = " FORGOTTEN("$3")
 	" FROM bcdelta.pending AS p, bcdelta.feed AS f"

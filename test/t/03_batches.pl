@@ -67,4 +67,30 @@ is_deeply([ map { $_->{method} } $shop->writes ], ['DELETE'], 'in one call');
 is_deeply($shop->pending, { 'a 1' => 'failed' }, 'nothing is left');
 is($shop->sql("SELECT count(*) FROM bcdelta.link"), 65, 'nor linked');
 
+# A row that goes from one feed's table to another one's takes its record along,
+# whichever feed comes first; a feed of prices does not keep a record alive
+$shop->sql(<<'EOC');
+CREATE TABLE price (id int PRIMARY KEY, sku text, price numeric);
+SELECT bcdelta.track('price', 'shop', 'product', '{"sku": "sku", "price": "price"}');
+INSERT INTO price SELECT * FROM b WHERE id = 3;
+UPDATE a SET sku = 'a-1' WHERE id = 1;
+EOC
+$store->remove('products', $shop->records('products', 'sku')->{ADMIN}{id});
+$run = $shop->push;
+my @ids = ($shop->id('c', 1), $shop->id('b', 1), $shop->id('b', 3));
+is($shop->id('price', 3), $ids[2], 'two feeds may share a record');
+$shop->sql(<<'EOC');
+WITH gone AS (DELETE FROM c WHERE id = 1 RETURNING *) INSERT INTO a SELECT 101, sku, 77 FROM gone;
+WITH gone AS (DELETE FROM b WHERE id = 1 RETURNING *) INSERT INTO d SELECT 101, sku, 78 FROM gone;
+DELETE FROM b WHERE id = 3;
+EOC
+$run = $shop->push;
+my $products = $shop->records('products', 'sku');
+is($products->{'c-1'}{price}, 77, 'to a feed that comes before');
+is($products->{'b-1'}{price}, 78, 'and to one that comes after');
+is_deeply([ map { $shop->id(@$_) } [ 'a', 101 ], [ 'c', 1 ], [ 'd', 101 ], [ 'b', 1 ] ], [ $ids[0], '', $ids[1], '' ],
+	'the records are linked to the rows that they went with');
+ok(!$products->{'b-3'}, 'a record is deleted although its price is mapped by another feed');
+is($shop->verify->{conflicts}, 1, 'which verify says');
+like($shop->discrepancies->[0], qr/^price\|3\|missing_in_store/, 'and nothing else');
 done_testing();
