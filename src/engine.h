@@ -260,6 +260,7 @@ typedef struct BcdJob
 	int			nitems;
 	bool		probe;			/* asks only whether the store is there */
 	BcdHttpRequest *request;
+	BcdTicket	ticket;			/* of its start */
 	cJSON	   *reply;
 	int64		settle_at;		/* monotonic ms: not before, after a failure */
 	int			settle_failures;

@@ -301,7 +301,7 @@ start(BcdJob *job, int64 now)
 		return;
 	}
 	dlist_push_tail(&job->run->jobs, &job->node);
-	bcd_quota_sent(&job->run->store->quota, now);
+	job->ticket = bcd_quota_sent(&job->run->store->quota, now);
 	bcd_http_start(job->request, &lane->target);
 }
 
@@ -333,7 +333,8 @@ bcd_run_replied(BcdJob *job)
 	BcdHttpRequest *r = job->request;
 
 	dlist_delete(&job->node);
-	bcd_quota_done(&run->store->quota, bcd_now_ms(), r->status, &r->headers, bcd_random());
+	bcd_quota_done(&run->store->quota, job->ticket, bcd_now_ms(), r->status, &r->headers,
+				   bcd_random());
 	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)
 		run->counts.throttled++;
 	else if (r->fate == BCD_HTTP_REPLIED)
