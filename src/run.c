@@ -301,6 +301,7 @@ start(BcdJob *job, int64 now)
 		return;
 	}
 	dlist_push_tail(&job->run->jobs, &job->node);
+	bcd_endpoint_started(job);
 	job->ticket = bcd_quota_sent(&job->run->store->quota, now);
 	bcd_http_start(job->request, &lane->target);
 }
@@ -335,6 +336,7 @@ bcd_run_replied(BcdJob *job)
 	dlist_delete(&job->node);
 	bcd_quota_done(&run->store->quota, job->ticket, bcd_now_ms(), r->status, &r->headers,
 				   bcd_random());
+	bcd_endpoint_replied(job);
 	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)
 		run->counts.throttled++;
 	else if (r->fate == BCD_HTTP_REPLIED)
