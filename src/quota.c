@@ -99,8 +99,8 @@ bcd_quota_delay(BcdQuota *q, int64 now)
 	if (q->in_flight > 0 &&
 		(q->in_flight >= q->concurrency || !q->learned || q->strikes >= PROBE_STRIKES))
 		return BCD_QUOTA_WAIT_REPLY;
-	if (now < q->blocked_until)
-		return q->blocked_until - now;
+	if (now < bcd_quota_blocked_until(q))
+		return bcd_quota_blocked_until(q) - now;
 	if (q->quota == 0)
 		return 0;
 
@@ -202,7 +202,7 @@ strike(BcdQuota *q, int64 now, long status, int64 retry_after_ms, double random)
 	int			doublings;
 	double		delay;
 
-	if (now < q->blocked_until)
+	if (now < bcd_quota_blocked_until(q))
 		return;
 	q->strikes++;
 	if (status == 429)
@@ -216,7 +216,11 @@ strike(BcdQuota *q, int64 now, long status, int64 retry_after_ms, double random)
 	if (doublings >= 0)
 	{
 		delay = Min(ldexp(FIRST_BACKOFF_MS, Min(doublings, 16)), LAST_BACKOFF_MS);
-		q->blocked_until = now + (int64) (delay * (0.8 + 0.4 * random));
+		delay *= 0.8 + 0.4 * random;
+		if (status == 429)
+			q->blocked_until = now + (int64) delay;
+		else
+			q->probe_at = now + (int64) delay;
 	}
 	if (retry_after_ms > 0)
 		q->blocked_until = Max(q->blocked_until, now + Min(retry_after_ms, MAX_BLOCK_MS));
@@ -508,6 +512,23 @@ pace(const BcdQuota *q, int64 now, int64 n)
 	double		interval = Max(last_start - now, 0) / n;
 
 	return Max(q->paced_at, now - interval * CREDIT) + interval;
+}
+
+/* Nothing is sent before; in the past when nothing is in the way */
+int64
+bcd_quota_blocked_until(const BcdQuota *q)
+{
+	return Max(q->blocked_until, q->probe_at);
+}
+
+/*
+ * Somebody waits who may know that a store that failed is back: probe it now.
+ * A wait that the store has asked for is kept.
+ */
+void
+bcd_quota_probe_now(BcdQuota *q)
+{
+	q->probe_at = 0;
 }
 
 /* Has the store failed so often in a row that it is only probed? */

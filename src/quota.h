@@ -67,7 +67,8 @@ typedef struct BcdQuota
 
 	double		paced_at;		/* when the last request was due */
 	int64		started_at;		/* and was started */
-	int64		blocked_until;	/* a 429 or a failing store */
+	int64		blocked_until;	/* the store wants us to wait */
+	int64		probe_at;		/* it fails, and is not tried before */
 	int			strikes;		/* consecutive 429s without headers, 5xx,
 								 * time-outs */
 	int64		throttled;		/* 429s seen */
@@ -80,6 +81,8 @@ extern void bcd_quota_done(BcdQuota *q, BcdTicket ticket, int64 now, long status
 						   const BcdHttpHeaders *headers, double random);
 extern void bcd_quota_abandoned(BcdQuota *q);
 extern bool bcd_quota_crowded(long status, const BcdHttpHeaders *headers);
+extern int64 bcd_quota_blocked_until(const BcdQuota *q);
+extern void bcd_quota_probe_now(BcdQuota *q);
 extern bool bcd_quota_failing(const BcdQuota *q);
 extern int64 bcd_quota_left(const BcdQuota *q, int64 now);
 

@@ -78,7 +78,7 @@ show(BcdRun *run, int64 now)
 
 	if (run->cancelled)
 		strlcpy(phase, "stopping", sizeof(phase));
-	else if (q->blocked_until > now)
+	else if (bcd_quota_blocked_until(q) > now)
 		snprintf(phase, sizeof(phase), "waiting for the store");
 	else if (run->current < run->nlanes)
 		snprintf(phase, sizeof(phase), "%s %s", run->kind->name, run->lanes[run->current]->feed->name);
@@ -101,8 +101,8 @@ show(BcdRun *run, int64 now)
 	s.quota = q->quota;
 	s.quota_left = bcd_quota_left(q, now);
 	s.in_flight = q->in_flight;
-	if (q->blocked_until > now)
-		s.blocked_until = GetCurrentTimestamp() + (q->blocked_until - now) * 1000;
+	if (bcd_quota_blocked_until(q) > now)
+		s.blocked_until = GetCurrentTimestamp() + (bcd_quota_blocked_until(q) - now) * 1000;
 	strlcpy(s.trouble, run->store->trouble, sizeof(s.trouble));
 	bcd_store_show(&s);
 }

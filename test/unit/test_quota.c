@@ -190,6 +190,26 @@ test_trouble(void)
 	bcd_quota_done(&q, t, 0, 503, headers(-1, -1, -1, 30000), 0.5);
 	is_int(bcd_quota_delay(&q, 0), 30000, "a 503 may say how long");
 
+	/* somebody waits */
+	bcd_quota_init(&q, 1.0, 8);
+	for (i = 0; i < 8; i++)
+	{
+		t = bcd_quota_sent(&q, i * 100000);
+		bcd_quota_done(&q, t, i * 100000, 0, NULL, 0.5);
+	}
+	is_int(bcd_quota_delay(&q, 700000), 32000, "a store that is down is tried seldom");
+	is_int(bcd_quota_blocked_until(&q), 732000, "which is shown");
+	bcd_quota_probe_now(&q);
+	is_int(bcd_quota_delay(&q, 700000), 0, "but at once when somebody waits");
+	t = bcd_quota_sent(&q, 700000);
+	is_int(bcd_quota_delay(&q, 700000), BCD_QUOTA_WAIT_REPLY, "with a single request");
+	bcd_quota_done(&q, t, 700000, 0, NULL, 0.5);
+	is_int(bcd_quota_delay(&q, 700000), 60000, "after which the wait goes on");
+	t = bcd_quota_sent(&q, 800000);
+	bcd_quota_done(&q, t, 800000, 503, headers(-1, -1, -1, 90000), 0.5);
+	bcd_quota_probe_now(&q);
+	is_int(bcd_quota_delay(&q, 800000), 90000, "a wait that the store asks for is kept");
+
 	bcd_quota_init(&q, 1.0, 8);
 	bcd_quota_done(&q, t, 0, 0, NULL, 0.5);
 	bcd_quota_abandoned(&q);
