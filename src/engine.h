@@ -28,6 +28,7 @@
 #include "keylist.h"
 #include "quota.h"
 #include "shmem.h"
+#include "slots.h"
 #include "store.h"
 
 typedef enum BcdStage
@@ -259,10 +260,19 @@ typedef struct BcdJob
 	bool		probe;			/* asks only whether the store is there */
 	int64		removals;		/* the run's, when the job was made */
 	BcdHttpRequest *request;
+	BcdTicket	ticket;			/* of its start */
+	int			nth;			/* so many were at the endpoint then */
 	cJSON	   *reply;
 	int64		settle_at;		/* monotonic ms: not before, after a failure */
 	int			settle_failures;
 } BcdJob;
+
+/* What an endpoint takes, as far as it refused more */
+typedef struct BcdLearned
+{
+	int			batch;			/* most records in a request; 0: not known */
+	BcdSlots	slots;
+} BcdLearned;
 
 /* A store that the worker talks to; lives as long as the worker */
 typedef struct BcdStore
@@ -274,8 +284,7 @@ typedef struct BcdStore
 	BcdQuota	quota;
 	BcdRun	   *run;			/* the one active run */
 	int			lock_failures;	/* starts of a run that met a locked source */
-	/* largest batches it takes, where it refused larger ones; by resource */
-	int			batch[BCD_MAX_RESOURCES][BCD_STAGES];
+	BcdLearned	learned[BCD_MAX_RESOURCES][BCD_STAGES];
 	char		trouble[BCD_NAME_BYTES];
 } BcdStore;
 
@@ -324,11 +333,16 @@ extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
 extern const char *bcd_outcome_name(BcdOutcome outcome);
 extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
 
+/* endpoint.c */
+extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
+extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
+extern bool bcd_endpoint_is_free(BcdLane *lane, BcdStage stage);
+extern void bcd_endpoint_started(BcdJob *job);
+extern void bcd_endpoint_replied(BcdJob *job);
+
 /* plan.c */
 extern BcdJob *bcd_plan_next(BcdLane *lane);
 extern bool bcd_plan_flushes(BcdLane *lane);
-extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
-extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
 extern BcdJob *bcd_job_create(BcdLane *lane, BcdStage stage, const char *method,
 							  const char *path, const char *body);
 extern void bcd_job_take(BcdJob *job, BcdItem *item);

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/formatting.h"
 #include "utils/memutils.h"
 
 #include "clock.h"
@@ -264,6 +265,20 @@ bcd_judge_rest(BcdJob *job, const char *text)
 	}
 }
 
+/* Does a refusal speak of the batch, and not of one of its rows? */
+static bool
+names_size(const char *text)
+{
+	static const char *const words[] = {"payload", "batch", "maximum items", "too many items"};
+	char	   *lower = asc_tolower(text, strlen(text));
+	int			i;
+
+	for (i = 0; i < lengthof(words); i++)
+		if (strstr(lower, words[i]))
+			return true;
+	return false;
+}
+
 /* A reply other than success decides items alike, or splits the batch. */
 static void
 judge_items(BcdJob *job, BcdVerdict verdict)
@@ -288,7 +303,7 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		decide_again(job);
 		return;
 	}
-	if (verdict == BCD_TOO_LARGE && job->nitems > 1)
+	if (job->nitems > 1 && (verdict == BCD_TOO_LARGE || (verdict == BCD_REFUSED && names_size(text))))
 		bcd_batch_too_large(job->lane, job->stage, job->nitems);
 	if (verdict != BCD_TROUBLE && split(job, (job->nitems + 1) / 2))
 		return;

@@ -109,7 +109,7 @@ list_job(BcdLane *lane)
 	BcdItem    *items[BCD_PAGE_LIMIT];
 	BcdJob	   *job;
 	BcdItem    *first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
-	int			limit = Min(Min(BCD_PAGE_LIMIT, first->group), bcd_batch_limit(lane, BCD_LOOKUP));
+	int			limit = Min(first->group, bcd_batch_limit(lane, BCD_LOOKUP));
 	int			n = 0;
 	int			i;
 

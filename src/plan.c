@@ -73,45 +73,24 @@ bcd_plan_flushes(BcdLane *lane)
 		lane->queued[BCD_RECHECK] == 0 && lane->flying[BCD_RECHECK] == 0;
 }
 
-/* The largest batch that the store has not refused as too large. */
-static int *
-learned_batch(BcdLane *lane, BcdStage stage)
-{
-	return &lane->run->store->batch[lane->feed->resource - bcd_resource_nth(0)][stage];
-}
-
-int
-bcd_batch_limit(BcdLane *lane, BcdStage stage)
-{
-	int			limit = *learned_batch(lane, stage);
-
-	return limit > 0 ? limit : INT_MAX;
-}
-
-/* A batch of n was too large: remember half of it. */
-void
-bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n)
-{
-	*learned_batch(lane, stage) = Max(n / 2, 1);
-}
-
 /*
  * How many items of a queue go into the next request: as many as its first
- * item may be grouped with; 0 when it is worth waiting for more.
+ * item may be grouped with; 0 when it is worth waiting, for more of them or for
+ * the endpoint.
  */
 static int
-group_size(BcdLane *lane, BcdStage stage, int batch)
+group_size(BcdLane *lane, BcdStage stage)
 {
+	int			batch = bcd_batch_limit(lane, stage);
 	BcdItem    *first;
 	dlist_iter	iter;
 	int			n = 0;
 	int			limit;
 	bool		whole;
 
-	if (dlist_is_empty(&lane->queue[stage]))
+	if (dlist_is_empty(&lane->queue[stage]) || !bcd_endpoint_is_free(lane, stage))
 		return 0;
 	first = dlist_head_element(BcdItem, node, &lane->queue[stage]);
-	batch = Min(batch, bcd_batch_limit(lane, stage));
 	limit = Min(batch, first->group);
 	dlist_foreach(iter, &lane->queue[stage])
 	{
@@ -229,7 +208,7 @@ typedef void (*AppendItem) (StringInfo out, BcdLane *lane, BcdItem *item);
 static BcdJob *
 write_job(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint, AppendItem append)
 {
-	int			n = group_size(lane, stage, endpoint->batch);
+	int			n = group_size(lane, stage);
 	BcdItem   **items = palloc(sizeof(BcdItem *) * (n + 1));
 	StringInfoData body;
 	const char *path = endpoint->path;
@@ -291,7 +270,7 @@ static BcdJob *
 remove_job(BcdLane *lane)
 {
 	const BcdEndpoint *endpoint = &lane->feed->resource->remove;
-	int			n = group_size(lane, BCD_REMOVE, endpoint->batch);
+	int			n = group_size(lane, BCD_REMOVE);
 	BcdItem    *item;
 	BcdJob	   *job;
 
@@ -380,7 +359,7 @@ static BcdJob *
 read_job(BcdLane *lane)
 {
 	const BcdResource *r = lane->feed->resource;
-	int			n = group_size(lane, BCD_READ, BCD_PAGE_LIMIT);
+	int			n = group_size(lane, BCD_READ);
 	StringInfoData rest;
 
 	if (n == 0)
@@ -423,7 +402,7 @@ bcd_plan_next(BcdLane *lane)
 
 	if (bcd_quota_failing(&lane->run->store->quota))
 		return lane->extra == NULL && lane->items > 0 ? probe_job(lane) : NULL;
-	if (lane->extra == NULL)
+	if (lane->extra == NULL && bcd_endpoint_is_free(lane, BCD_READ))
 	{
 		if (lane->run->kind->plan)
 			job = lane->run->kind->plan(lane->run, lane);

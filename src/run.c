@@ -78,7 +78,7 @@ show(BcdRun *run, int64 now)
 
 	if (run->cancelled)
 		strlcpy(phase, "stopping", sizeof(phase));
-	else if (q->blocked_until > now)
+	else if (bcd_quota_blocked_until(q) > now)
 		snprintf(phase, sizeof(phase), "waiting for the store");
 	else if (run->current < run->nlanes)
 		snprintf(phase, sizeof(phase), "%s %s", run->kind->name, run->lanes[run->current]->feed->name);
@@ -101,8 +101,8 @@ show(BcdRun *run, int64 now)
 	s.quota = q->quota;
 	s.quota_left = bcd_quota_left(q, now);
 	s.in_flight = q->in_flight;
-	if (q->blocked_until > now)
-		s.blocked_until = GetCurrentTimestamp() + (q->blocked_until - now) * 1000;
+	if (bcd_quota_blocked_until(q) > now)
+		s.blocked_until = GetCurrentTimestamp() + (bcd_quota_blocked_until(q) - now) * 1000;
 	strlcpy(s.trouble, run->store->trouble, sizeof(s.trouble));
 	bcd_store_show(&s);
 }
@@ -301,7 +301,8 @@ start(BcdJob *job, int64 now)
 		return;
 	}
 	dlist_push_tail(&job->run->jobs, &job->node);
-	bcd_quota_sent(&job->run->store->quota, now);
+	bcd_endpoint_started(job);
+	job->ticket = bcd_quota_sent(&job->run->store->quota, now);
 	bcd_http_start(job->request, &lane->target);
 }
 
@@ -333,7 +334,9 @@ bcd_run_replied(BcdJob *job)
 	BcdHttpRequest *r = job->request;
 
 	dlist_delete(&job->node);
-	bcd_quota_done(&run->store->quota, bcd_now_ms(), r->status, &r->headers, bcd_random());
+	bcd_quota_done(&run->store->quota, job->ticket, bcd_now_ms(), r->status, &r->headers,
+				   bcd_random());
+	bcd_endpoint_replied(job);
 	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)
 		run->counts.throttled++;
 	else if (r->fate == BCD_HTTP_REPLIED)
