@@ -219,7 +219,7 @@ get_capture(TriggerData *trigdata)
 	return capture;
 }
 
-/* The row's key, or NULL when a part of it is null. */
+/* The row's key, or NULL when a part of it is null, or when it is too long. */
 static text *
 row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
 {
@@ -249,7 +249,7 @@ row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(call->scratch);
 	}
-	return bcd_text_end(buffer);
+	return buffer->len - VARHDRSZ > BCD_MAX_KEY ? NULL : bcd_text_end(buffer);
 }
 
 static void
