@@ -66,6 +66,7 @@ struct BcdChanges
 	Size		size;
 	int			nslots;			/* in bulk */
 	TupleTableSlot **slots;
+	TupleDesc	desc;			/* theirs */
 };
 
 static const char *const table_names[BCD_CHANGE_TABLES] = {"change", "change_1", "change_2"};
@@ -202,14 +203,18 @@ fill_slots(BcdChanges *changes)
 	int			i;
 
 	if (changes->slots == NULL)
+	{
 		changes->slots = palloc(MAX_TUPLES * sizeof(TupleTableSlot *));
+		/* a copy has no reference count, which takes time with many slots */
+		changes->desc = CreateTupleDescCopy(RelationGetDescr(changes->relation));
+	}
 	for (i = 0; i < changes->ntuples; i++, tuple = tuple_after(tuple))
 	{
 		HeapTupleTableSlot *slot;
 
 		if (i == changes->nslots)
 			changes->slots[changes->nslots++] =
-				MakeSingleTupleTableSlot(RelationGetDescr(changes->relation), &TTSOpsHeapTuple);
+				MakeSingleTupleTableSlot(changes->desc, &TTSOpsHeapTuple);
 		slot = (HeapTupleTableSlot *) changes->slots[i];
 		slot->tuple = tuple;
 		slot->base.tts_flags &= ~TTS_FLAG_EMPTY;
