@@ -284,6 +284,9 @@ static BcdStatement select_missing = {
 	" LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = e.name"
 	" AND t.tgfoid = 'bcdelta.capture()'::regprocedure"
 	" WHERE t.tgenabled IS DISTINCT FROM 'A'"
+	/* see is_possible() */
+	" AND NOT (e.name LIKE '%truncate' AND EXISTS ("
+	"  SELECT FROM pg_class AS f WHERE f.oid = c.oid AND f.relkind = 'f'))"
 	" ORDER BY c.n, e.name LIMIT 1",
 	2, {OIDARRAYOID, TEXTARRAYOID}
 };
