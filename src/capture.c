@@ -8,9 +8,11 @@
  * gone is the worker's business.  What the arguments and the descriptor say
  * is worked out once per trigger and backend, until the relation changes.
  *
- * Arguments: the feed's id, the dependency's id (0: the table is the feed's
- * source), the number of key columns, their names, and the names of the
- * columns that the mapping depends on (none: all columns).
+ * Arguments: three numbers in one, the feed's id, the dependency's id (0: the
+ * table is the feed's source) and the number of key columns; the names of the
+ * key columns; the names of the columns that the mapping depends on (none: all
+ * columns).  A trigger for TRUNCATE needs no names, and those for INSERT and
+ * DELETE none to compare.
  *
  * The key columns of a table that a feed depends on hold its parent's key.  It
  * is the parent that is marked; without one there is nothing to mark, and a
@@ -40,9 +42,6 @@
 #include "keytext.h"
 #include "rowdiff.h"
 
-/* Arguments before the names of columns */
-#define FIXED_ARGS	3
-
 /* What a trigger has to do; everything below cxt */
 typedef struct BcdCapture
 {
@@ -64,7 +63,7 @@ typedef struct BcdCall
 {
 	const BcdCapture *capture;
 	BcdChanges *changes;		/* NULL until something has changed */
-	MemoryContext scratch;		/* reset for every row */
+	MemoryContext scratch;		/* reset for every row; NULL: not needed */
 	int			guc_level;
 	StringInfoData key;
 	StringInfoData old_key;
@@ -171,27 +170,32 @@ find_compared(BcdCapture *capture, TupleDesc desc, char **names, int n)
 }
 
 static void
+find_columns(BcdCapture *capture, TupleDesc desc, const Trigger *trigger)
+{
+	if (capture->nkeys < 1 || capture->nkeys > Min(trigger->tgnargs - 1, INDEX_MAX_KEYS))
+		protocol_violated("needs the names of the key columns");
+	bcd_rowdiff_init(&capture->diff, desc);
+	find_keys(capture, desc, trigger->tgargs + 1);
+	find_compared(capture, desc, trigger->tgargs + 1 + capture->nkeys,
+				  trigger->tgnargs - 1 - capture->nkeys);
+}
+
+static void
 fill_capture(BcdCapture *capture, TriggerData *trigdata)
 {
 	Trigger    *trigger = trigdata->tg_trigger;
-	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
 	MemoryContext old;
 
-	if (trigger->tgnargs < FIXED_ARGS)
-		protocol_violated("needs arguments");
 	capture->cxt = AllocSetContextCreate(CacheMemoryContext, "bcdelta capture",
 										 ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(capture->cxt);
 	capture->relid = RelationGetRelid(trigdata->tg_relation);
-	capture->feed_id = pg_strtoint32(trigger->tgargs[0]);
-	capture->dependency_id = pg_strtoint32(trigger->tgargs[1]);
-	capture->nkeys = pg_strtoint32(trigger->tgargs[2]);
-	if (capture->nkeys < 1 || capture->nkeys > Min(trigger->tgnargs - FIXED_ARGS, INDEX_MAX_KEYS))
-		protocol_violated("needs the names of the key columns");
-	bcd_rowdiff_init(&capture->diff, desc);
-	find_keys(capture, desc, trigger->tgargs + FIXED_ARGS);
-	find_compared(capture, desc, trigger->tgargs + FIXED_ARGS + capture->nkeys,
-				  trigger->tgnargs - FIXED_ARGS - capture->nkeys);
+	if (trigger->tgnargs < 1 ||
+		sscanf(trigger->tgargs[0], "%d %d %d", &capture->feed_id, &capture->dependency_id,
+			   &capture->nkeys) != 3)
+		protocol_violated("needs arguments");
+	if (capture->nkeys > 0 || !TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		find_columns(capture, RelationGetDescr(trigdata->tg_relation), trigger);
 	capture->valid = true;
 	MemoryContextSwitchTo(old);
 }
@@ -215,7 +219,7 @@ get_capture(TriggerData *trigdata)
 	return capture;
 }
 
-/* The row's key, or NULL when a part of it is null. */
+/* The row's key, or NULL when a part of it is null, or when it is too long. */
 static text *
 row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
 {
@@ -233,12 +237,19 @@ row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
 			return NULL;
 		values[i] = slot->tts_values[n];
 	}
-	old = MemoryContextSwitchTo(call->scratch);
+	if (buffer->data == NULL)
+		initStringInfo(buffer);
 	bcd_text_begin(buffer);
-	bcd_keytext_append(capture->keytext, values, buffer);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(call->scratch);
-	return bcd_text_end(buffer);
+	if (call->scratch == NULL)
+		bcd_keytext_append(capture->keytext, values, buffer);
+	else
+	{
+		old = MemoryContextSwitchTo(call->scratch);
+		bcd_keytext_append(capture->keytext, values, buffer);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(call->scratch);
+	}
+	return buffer->len - VARHDRSZ > BCD_MAX_KEY ? NULL : bcd_text_end(buffer);
 }
 
 static void
@@ -413,10 +424,9 @@ capture_rows(TriggerData *trigdata, const BcdCapture *capture)
 	BcdCall		call = {0};
 
 	call.capture = capture;
-	call.scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta capture",
-										 ALLOCSET_SMALL_SIZES);
-	initStringInfo(&call.key);
-	initStringInfo(&call.old_key);
+	if (capture->keytext->allocates)
+		call.scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta capture",
+											 ALLOCSET_SMALL_SIZES);
 	call.guc_level = bcd_keytext_pin(capture->keytext);
 	if (TRIGGER_FIRED_FOR_STATEMENT(trigdata->tg_event))
 		capture_statement(&call, trigdata);
@@ -425,9 +435,8 @@ capture_rows(TriggerData *trigdata, const BcdCapture *capture)
 	bcd_keytext_unpin(call.guc_level);
 	if (call.changes)
 		bcd_changes_end(call.changes);
-	pfree(call.key.data);
-	pfree(call.old_key.data);
-	MemoryContextDelete(call.scratch);
+	if (call.scratch)
+		MemoryContextDelete(call.scratch);
 }
 
 /* Did the statement change any row at all? */

@@ -65,7 +65,7 @@ static BcdStatement put_moves = {
 static BcdStatement mark_without_key = {
 	"INSERT INTO bcdelta.pending AS p (feed, key, state, changed_at, last_error)"
 	" SELECT feed, '[null]', 'failed', $2,"
-	" 'a row whose key is null was changed; give it a key, then mark it'"
+	" 'a row whose key is null or too long was changed; give it another key, then mark it'"
 	" FROM bcdelta.feed WHERE feed_id = $1"
 	" ON CONFLICT (feed, key) DO UPDATE SET state = 'failed', last_error = excluded.last_error,"
 	" changed_at = least(p.changed_at, excluded.changed_at)",

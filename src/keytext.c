@@ -164,6 +164,9 @@ bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt)
 		}
 		if (depends_on_settings(types[i]))
 			keytext->pinned = true;
+		/* texts may have to be detoasted, or are quoted */
+		if (part->kind == BCD_KEY_TEXT || part->kind == BCD_KEY_OTHER)
+			keytext->allocates = true;
 	}
 	return keytext;
 }

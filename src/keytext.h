@@ -32,6 +32,7 @@ typedef struct BcdKeyText
 	int			nparts;
 	BcdKeyPart *parts;
 	bool		pinned;			/* depends on settings: see bcd_keytext_pin() */
+	bool		allocates;		/* printing leaves things in memory */
 } BcdKeyText;
 
 extern bool bcd_keytext_has_variants(Oid type, Oid collation);

@@ -75,12 +75,24 @@ marker_end(BcdMarker *marker)
 	return marker->count;
 }
 
+/* A row that cannot be told from others, and is not counted */
+static void
+mark_without_key(BcdMarker *marker)
+{
+	bcd_changes_add(marker->changes, BCD_OP_NO_KEY, NULL);
+}
+
 /* Marks the row of a key given by its values. */
 static void
 mark_key(BcdMarker *marker, const Datum *values)
 {
 	bcd_text_begin(&marker->key);
 	bcd_keytext_append(marker->keytext, values, &marker->key);
+	if (marker->key.len - VARHDRSZ > BCD_MAX_KEY)
+	{
+		mark_without_key(marker);
+		return;
+	}
 	bcd_changes_add(marker->changes, BCD_OP_CHANGE, bcd_text_end(&marker->key));
 	marker->count++;
 }
@@ -99,7 +111,7 @@ mark_tuple(BcdMarker *marker, HeapTuple tuple, TupleDesc desc)
 		values[i] = heap_getattr(tuple, i + 1, desc, &isnull);
 		if (isnull)
 		{
-			bcd_changes_add(marker->changes, BCD_OP_NO_KEY, NULL);
+			mark_without_key(marker);
 			return;
 		}
 	}

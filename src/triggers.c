@@ -131,19 +131,25 @@ drop_triggers(const char *pattern)
 	return n;
 }
 
-/* The arguments of bcdelta.capture(), see capture.c */
+/*
+ * The arguments of bcdelta.capture(), see capture.c.  They are few:
+ * PostgreSQL copies those of all triggers of a table for every statement, and
+ * statements of a single row feel that.
+ */
 static char *
-trigger_arguments(const BcdTriggerSet *set)
+trigger_arguments(const BcdTriggerSet *set, const BcdTriggerKind *kind)
 {
+	bool		truncate = strcmp(kind->event, "TRUNCATE") == 0;
+	bool		update = strstr(kind->event, "UPDATE") != NULL;
 	StringInfoData args;
 	ListCell   *cell;
 
 	initStringInfo(&args);
-	appendStringInfo(&args, "'%d', '%d', '%d'", set->feed_id, set->dependency_id,
-					 list_length(set->keys));
-	foreach(cell, set->keys)
+	appendStringInfo(&args, "'%d %d %d'", set->feed_id, set->dependency_id,
+					 truncate ? 0 : list_length(set->keys));
+	foreach(cell, truncate ? NIL : set->keys)
 		appendStringInfo(&args, ", %s", quote_literal_cstr((char *) lfirst(cell)));
-	foreach(cell, set->columns)
+	foreach(cell, update ? set->columns : NIL)
 		appendStringInfo(&args, ", %s", quote_literal_cstr((char *) lfirst(cell)));
 	return args.data;
 }
@@ -199,14 +205,15 @@ is_possible(Oid relid, const BcdTriggerKind *kind)
 }
 
 static void
-create_trigger(const BcdTriggerSet *set, Oid relid, const BcdTriggerKind *kind, const char *args)
+create_trigger(const BcdTriggerSet *set, Oid relid, const BcdTriggerKind *kind)
 {
 	char	   *name = trigger_name(set, kind->suffix);
 	char	   *table = table_name(relid);
 
 	run(psprintf("CREATE TRIGGER %s AFTER %s ON %s %s FOR EACH %s"
 				 " EXECUTE FUNCTION bcdelta.capture(%s)",
-				 name, kind->event, table, kind->tables, kind->each, args));
+				 name, kind->event, table, kind->tables, kind->each,
+				 trigger_arguments(set, kind)));
 	/* without ONLY, so that copies of a row trigger follow */
 	run(psprintf("ALTER TABLE %s %s ENABLE ALWAYS TRIGGER %s",
 				 strcmp(kind->each, "ROW") == 0 ? "" : "ONLY", table, name));
@@ -220,7 +227,6 @@ void
 bcd_triggers_create(const BcdTriggerSet *set)
 {
 	const BcdTriggerKind *kind;
-	char	   *args = trigger_arguments(set);
 	BcdRights	rights;
 	List	   *relids;
 	ListCell   *cell;
@@ -236,7 +242,7 @@ bcd_triggers_create(const BcdTriggerSet *set)
 			check_table(relid, set->capture);
 		for (kind = kinds_of(set->capture); kind->suffix; kind++)
 			if (!is_inherited(set, relid, kind) && is_possible(relid, kind))
-				create_trigger(set, relid, kind, args);
+				create_trigger(set, relid, kind);
 	}
 	bcd_spi_end(&rights);
 }
@@ -278,6 +284,9 @@ static BcdStatement select_missing = {
 	" LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = e.name"
 	" AND t.tgfoid = 'bcdelta.capture()'::regprocedure"
 	" WHERE t.tgenabled IS DISTINCT FROM 'A'"
+	/* see is_possible() */
+	" AND NOT (e.name LIKE '%truncate' AND EXISTS ("
+	"  SELECT FROM pg_class AS f WHERE f.oid = c.oid AND f.relkind = 'f'))"
 	" ORDER BY c.n, e.name LIMIT 1",
 	2, {OIDARRAYOID, TEXTARRAYOID}
 };

@@ -22,7 +22,8 @@ $$ SELECT regexp_replace(bcdelta.feed_trouble(feed), 'bcdelta_\d+_\d+_', 'bcdelt
 -- the triggers, with their arguments: number of key columns, their names, the columns that matter
 CREATE FUNCTION triggers(child regclass) RETURNS TABLE (feed text, triggers text, arguments text) LANGUAGE sql AS $$
 	SELECT f.feed, string_agg(substring(tgname, '[a-z]+$'), ' ' ORDER BY tgname),
-		min(substring(pg_get_triggerdef(t.oid), $r$capture\('\d+', '\d+', (.*)\)$r$))
+		min(regexp_replace(pg_get_triggerdef(t.oid), $r$.*capture\('\d+ \d+ (\d+)(.*)\)$r$, $r$'\1\2$r$))
+		FILTER (WHERE tgname ~ '_(update|row)$')
 	FROM pg_trigger AS t JOIN bcdelta.feed AS f ON tgname ~ format('^bcdelta_%s_\d+_[a-z]+$', f.feed_id)
 	WHERE tgrelid = child AND tgenabled = 'A' GROUP BY f.feed ORDER BY f.feed
 $$;

@@ -91,6 +91,17 @@ $node->safe_psql('copy_plain', 'SELECT fold(100)');
 is($node->safe_psql('copy_plain', "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending"),
 	'3 4 5 10 20', 'is captured');
 
+# The same without triggers: not captured, and ENABLE TRIGGER ALL, which comes
+# with it, is not what these triggers had
+$node->safe_psql('copy_plain', 'TRUNCATE bcdelta.pending; DELETE FROM "Odd Items"; SELECT fold(100); TRUNCATE bcdelta.pending');
+command_ok([ 'pg_dump', '-a', '--disable-triggers', '-t', '"Odd Items"', '-f', $file, $node->connstr('postgres') ],
+	'pg_dump --disable-triggers');
+command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_plain'), '-f', $file ], 'and restore');
+is($node->safe_psql('copy_plain', 'SELECT count(*) FROM "Odd Items"'), 5, 'with its rows');
+is($node->safe_psql('copy_plain', 'SELECT fold(100)'), 0, 'is not captured');
+like($node->safe_psql('copy_plain', q(SELECT trouble FROM bcdelta.status WHERE feed = 'items')),
+	qr/trigger "bcdelta_\d+_delete" of table (public\.)?"Odd Items" is not enabled always/, 'and what became of the triggers is said');
+
 # A standby that is promoted
 my $backup = 'standby';
 $node->backup($backup);
