@@ -11,6 +11,7 @@
 
 #include "catalog/pg_collation.h"
 #include "common/hashfn.h"
+#include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 #include "utils/memutils.h"
@@ -28,7 +29,7 @@
 
 /*
  * The store's list: natural key and scope -> id, once as it is written and
- * once in lower case, for those that are not found as they are written.
+ * once folded, for those that are not found as they are written.
  */
 typedef struct BcdIndex
 {
@@ -45,13 +46,29 @@ typedef struct IndexEntry
 	int64		store_id;
 } IndexEntry;
 
+/* Without the white space around it, which stores trim; palloc'd. */
+static char *
+trimmed(const char *text)
+{
+	int			len;
+
+	while (scanner_isspace(*text))
+		text++;
+	len = strlen(text);
+	while (len > 0 && scanner_isspace(text[len - 1]))
+		len--;
+	return pnstrdup(text, len);
+}
+
 /*
  * The store compares names without regard to case, so do we.  palloc'd.
  */
 char *
 bcd_folded(const char *text)
 {
-	return str_tolower(text, strlen(text), DEFAULT_COLLATION_OID);
+	char	   *bare = trimmed(text);
+
+	return str_tolower(bare, strlen(bare), DEFAULT_COLLATION_OID);
 }
 
 /*
@@ -100,6 +117,32 @@ scope_of(BcdLane *lane, BcdItem *item)
 	return scope ? bcd_payload_integer(item->wanted, scope) : 0;
 }
 
+/*
+ * The tree that a record at the top is looked up in; 0: its parent tells, or
+ * there are no trees.
+ */
+static int64
+tree_of(BcdLane *lane, BcdItem *item)
+{
+	const BcdResource *r = lane->feed->resource;
+	int64		tree;
+
+	if (r->needs_tree == NULL || scope_of(lane, item) != 0)
+		return 0;
+	tree = bcd_payload_integer(item->wanted, r->needs_tree);
+	return tree ? tree : lane->tree_id;
+}
+
+/*
+ * The key to ask for.  One that the store calls a duplicate, but does not
+ * find, may be there without the white space around it.
+ */
+static const char *
+asked_key(const BcdItem *item)
+{
+	return item->clashed ? trimmed(item->natural) : item->natural;
+}
+
 /* One request for as many keys as go into a URL. */
 static BcdJob *
 list_job(BcdLane *lane)
@@ -123,7 +166,7 @@ list_job(BcdLane *lane)
 			break;
 		if (n > 0)
 			appendStringInfoChar(&query, ',');
-		bcd_url_escape(&query, item->natural);
+		bcd_url_escape(&query, asked_key(item));
 		items[n++] = bcd_item_pop(lane, BCD_LOOKUP);
 	}
 	bcd_append_fields(&query, lane->feed);
@@ -144,15 +187,24 @@ single_job(BcdLane *lane)
 
 	initStringInfo(&query);
 	appendStringInfo(&query, "%s?%s=", r->list_path, r->natural[item->natural_index]);
-	bcd_url_escape(&query, item->natural);
+	bcd_url_escape(&query, asked_key(item));
 	if (r->scope)
 		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->scope, scope_of(lane, item));
+	if (tree_of(lane, item) != 0)
+		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->needs_tree, tree_of(lane, item));
 	bcd_append_fields(&query, lane->feed);
 	job = bcd_job_create(lane, BCD_LOOKUP, "GET", query.data, NULL);
 	job->read = bcd_lookup_read;
 	bcd_job_take(job, item);
 	lane->lookups++;
 	return job;
+}
+
+/* Records at the top have their tree for a scope. */
+static int64
+index_scope(int64 scope, int64 tree)
+{
+	return scope != 0 ? scope : -tree;
 }
 
 /* Key of the index: scope, natural key; cut like a name that long. */
@@ -246,12 +298,16 @@ read_page(BcdJob *job, const cJSON *reply)
 		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
 		int64		id;
 		int64		scope = 0;
+		int64		tree = lane->tree_id;
 
 		if (!cJSON_IsString(name) ||
 			!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->id), &id))
 			continue;
 		if (r->scope)
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope);
+		if (r->needs_tree)
+			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->needs_tree), &tree);
+		scope = index_scope(scope, tree);
 		index_enter(lane, scope, name->valuestring, id, false);
 		index_enter(lane, scope, name->valuestring, id, true);
 	}
@@ -267,9 +323,10 @@ page_job(BcdLane *lane)
 	BcdJob	   *job;
 
 	job = bcd_job_create(lane, BCD_LOOKUP, "GET",
-						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s", r->list_path,
+						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s%s%s", r->list_path,
 								  lane->index->page, BCD_PAGE_LIMIT, r->natural[0],
-								  r->scope ? "," : "", r->scope ? r->scope : ""), NULL);
+								  r->scope ? "," : "", r->scope ? r->scope : "",
+								  r->needs_tree ? "," : "", r->needs_tree ? r->needs_tree : ""), NULL);
 	job->read = read_page;
 	return job;
 }
@@ -306,9 +363,9 @@ read_index(BcdJob *job, const cJSON *reply)
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		int64		scope = index_scope(scope_of(lane, item), tree_of(lane, item));
 
-		job->run->kind->decide_lookup(item, index_find(lane, scope_of(lane, item), item->natural),
-									  NULL);
+		job->run->kind->decide_lookup(item, index_find(lane, scope, item->natural), NULL);
 	}
 }
 
@@ -368,12 +425,18 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 	{
 		const cJSON *value = cJSON_GetObjectItemCaseSensitive(record, field);
 		int64		scope = 0;
+		int64		tree;
 
 		if (!cJSON_IsString(value))
 			continue;
 		if (r->scope &&
 			(!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) ||
 			 scope != scope_of(lane, item)))
+			continue;
+		/* told only when it is asked for; the request is for this tree alone */
+		if (r->needs_tree && scope == 0 &&
+			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->needs_tree), &tree) &&
+			tree != tree_of(lane, item))
 			continue;
 		if (strcmp(value->valuestring, item->natural) == 0)
 			return record;
@@ -384,6 +447,21 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 }
 
 /*
+ * A reply that is only the first page, of fewer records than were asked for,
+ * says nothing about the keys that are not in it: ask for fewer at once.
+ */
+static bool
+is_cut(BcdJob *job, const cJSON *reply)
+{
+	int64		pages = 0;
+
+	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
+	if (pages <= 1 || job->nitems <= 1)
+		return false;
+	bcd_batch_too_large(job->lane, BCD_LOOKUP, job->nitems);
+	return true;
+}
+
  * Reads the reply to list_job() and single_job().  A record that it names may
  * have been removed by us since the request was made: that is looked up again.
  */
@@ -392,6 +470,7 @@ bcd_lookup_read(BcdJob *job, const cJSON *reply)
 {
 	BcdLane    *lane = job->lane;
 	const cJSON *records = bcd_json_path(reply, "data");
+	bool		cut = is_cut(job, reply);
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &job->items)
@@ -403,7 +482,12 @@ bcd_lookup_read(BcdJob *job, const cJSON *reply)
 		if (record)
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
 								  &id);
-		if (id != 0 && job->removals != job->run->removals)
+		if (id == 0 && cut)
+		{
+			item->group = Max(job->nitems / 2, 1);
+			bcd_decide_stage(item, BCD_LOOKUP);
+		}
+		else if (id != 0 && job->removals != job->run->removals)
 			bcd_decide_stage(item, BCD_LOOKUP);
 		else
 			job->run->kind->decide_lookup(item, id, id ? record : NULL);
