@@ -34,6 +34,7 @@
 #include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
+#include "debug.h"
 #include "moves.h"
 
 /* Key changes that are looked at together */
@@ -437,6 +438,7 @@ bcd_moves_apply(int32 feed_id)
 			n--;
 		args[1] = Int64GetDatum(n > 0 ? apply_portion(feed_id, moves, n) :
 								apply_statement(feed_id, last));
+		BCD_DEBUG_POINT("moving");
 		bcd_execute(&remove_moves, args, NULL);
 		MemoryContextReset(cxt);
 		CHECK_FOR_INTERRUPTS();

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "db.h"
+#include "debug.h"
 #include "engine.h"
 #include "json.h"
 #include "judge.h"
@@ -343,6 +344,7 @@ settle_in_transaction(BcdJob *job)
 		decide(job);
 		decide_twins(job);
 		record(job);
+		BCD_DEBUG_POINT("settling");
 		bcd_tx_commit();
 		done = true;
 	}
@@ -413,11 +415,13 @@ settle_failed(BcdJob *job)
 void
 bcd_settle(BcdJob *job)
 {
+	BCD_DEBUG_POINT("replied");
 	if (!settle_in_transaction(job))
 	{
 		settle_failed(job);
 		return;
 	}
+	BCD_DEBUG_POINT("settled");
 	if (job->taken)
 		job->taken(job);
 	if (job->nitems == 0)
