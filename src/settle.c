@@ -339,8 +339,13 @@ settle_in_transaction(BcdJob *job)
 	PG_TRY();
 	{
 		bcd_tx_begin();
-		/* losing this commit in a crash costs a look-up, not a row */
-		bcd_tx_async();
+
+		/*
+		 * Losing this commit in a crash costs a look-up, not a row; but that
+		 * a record is about to be hidden has to be known for good before.
+		 */
+		if (job->stage != BCD_RECHECK)
+			bcd_tx_async();
 		decide(job);
 		decide_twins(job);
 		record(job);

@@ -166,6 +166,26 @@ EOC
 	killed_in($victim, 'finished', sub { $shop->sql("UPDATE articles SET price = 78 WHERE maker = 'M$n'") }, 1);
 }
 
+# A record is hidden when its row is gone.  The row comes back right after a
+# crash: nobody must have forgotten that we hid it.
+$shop->sql(<<'EOC');
+CREATE TABLE shy (sku text PRIMARY KEY);
+SELECT bcdelta.track('shy', 'shop', 'product', on_delete => 'hide',
+	fields => '{"sku": "sku", "name": "sku", "type": "''physical''", "price": "1", "weight": "1"}');
+INSERT INTO shy VALUES ('Shy');
+EOC
+$shop->push;
+$shop->sql('DELETE FROM shy');
+$store->hold({ match => { method => 'PUT' }, process => 'now' });
+my $push = $shop->start;
+$shop->wait_held(1);
+kill_it('server');
+$push->finish;
+$store->release;
+$shop->sql("INSERT INTO shy VALUES ('Shy')");
+$shop->push;
+is($shop->records('products', 'sku')->{Shy}{is_visible}, JSON::PP::true, 'a record that was hidden in a crash is shown again');
+
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no failed assertion');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
