@@ -112,6 +112,7 @@ CREATE TABLE bcdelta.pending (
 	again boolean NOT NULL DEFAULT false,
 	waits_feed text,
 	waits_key text,
+	sought jsonb,
 	PRIMARY KEY (feed, key)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
@@ -126,6 +127,8 @@ COMMENT ON COLUMN bcdelta.pending.changed_at IS 'when the oldest change that is 
 COMMENT ON COLUMN bcdelta.pending.again IS 'changed once more while in flight: pushed again afterwards';
 COMMENT ON COLUMN bcdelta.pending.waits_feed IS 'feed of the row that a deferred row waits for';
 COMMENT ON COLUMN bcdelta.pending.waits_key IS 'key of the row that a deferred row waits for';
+COMMENT ON COLUMN bcdelta.pending.sought IS
+'natural key under which a record may have been created: what became of the request is not known, or not yet';
 
 CREATE TABLE bcdelta.link (
 	feed text NOT NULL,

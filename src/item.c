@@ -234,6 +234,8 @@ bcd_item_record(BcdItem *item)
 {
 	Assert(item->decision.made);
 	bcd_queue_apply(item->lane, item);
+	if (item->lane->run->kind->claims)
+		bcd_seek_apply(item);
 	if (item->decision.outcome != BCD_NO_OUTCOME && item->lane->run->kind->results)
 		bcd_result_insert(item->lane, item);
 }
@@ -245,7 +247,7 @@ has_record(const dlist_head *items, int64 store_id)
 
 	dlist_foreach(iter, (dlist_head *) items)
 		if (dlist_container(BcdItem, node, iter.cur)->store_id == store_id)
-			return true;
+		return true;
 	return false;
 }
 
@@ -322,6 +324,10 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		return;
 	}
 	item->attempts += d.attempted;
+	if (d.sought || d.unsought)
+		item->sought = d.sought;
+	if (item->seeking && item->wanted && stage == BCD_LOOKUP && (d.unsought || d.next != stage))
+		bcd_seek_end(item);
 	if (d.clashes)
 	{
 		item->clashed = true;

@@ -79,7 +79,7 @@ push_recheck(BcdItem *item)
 		return;
 	}
 	owner = bcd_queue_linked_key(feed->name, item->store_id);
-	if (owner == NULL || strcmp(owner, item->key) != 0)
+	if (owner ? strcmp(owner, item->key) != 0 : !item->seeking)
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		item->decision.error = MemoryContextStrdup(item->cxt,
@@ -120,9 +120,13 @@ static void
 decide_found(BcdItem *item)
 {
 	if (item->store_id != 0)
+	{
 		bcd_item_wants_write(item);
-	else
-		bcd_item_wants_record(item);
+		return;
+	}
+	bcd_item_wants_record(item);
+	if (!item->decision.leaves)
+		(void) bcd_seek(item);
 }
 
 /*
@@ -139,7 +143,10 @@ decide_claimed(BcdItem *item)
 	if (refers_to_itself(item, &row))
 		bcd_decide_failed(item, BCD_INVALID, "the row refers to itself");
 	else if (row.state == BCD_ROW_MISSING)
-		decide_missing(item);
+	{
+		if (!bcd_seek(item))
+			decide_missing(item);
+	}
 	else if (row.state == BCD_ROW_INVALID)
 		bcd_decide_failed(item, BCD_INVALID, row.message);
 	else if (row.state == BCD_ROW_DEFERRED)
@@ -339,11 +346,66 @@ push_clash(BcdItem *item, int64 store_id, const cJSON *record)
 	MemoryContextSwitchTo(old);
 }
 
+/* The record is found: from now on it is this row's. */
 static void
-push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
+adopt(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	MemoryContext old;
 
+	item->store_id = store_id;
+	item->looked_up = true;
+	if (record == NULL)
+	{
+		bcd_decide_stage(item, BCD_READ);
+		return;
+	}
+	old = MemoryContextSwitchTo(item->cxt);
+	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
+	MemoryContextSwitchTo(old);
+	bcd_item_wants_write(item);
+	item->decision.link = BCD_LINK_PUT;
+}
+
+/*
+ * A create of this row, under a key that it has left since, may have been
+ * done.  If so the record is this row's still, or has to go with it; unless
+ * another row, which has the key now, has found it before.
+ */
+static void
+push_sought(BcdItem *item, int64 store_id, const cJSON *record)
+{
+	if (store_id == 0 || bcd_queue_is_linked(item->lane->feed, store_id))
+	{
+		if (item->wanted)
+			bcd_decide_stage(item, BCD_LOOKUP);
+		else
+			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		item->decision.unsought = true;
+	}
+	else if (item->wanted)
+		adopt(item, store_id, record);
+	else
+	{
+		item->store_id = store_id;
+		decide_missing(item);
+
+		/*
+		 * One that is to be removed is not linked, so that a row which has
+		 * its key can still take it.
+		 */
+		if (item->lane->feed->on_delete != BCD_DELETE_DELETE)
+			item->decision.link = BCD_LINK_PUT;
+	}
+}
+
+static void
+push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
+{
+	if (item->seeking)
+	{
+		push_sought(item, store_id, record);
+		return;
+	}
 	if (item->own_id != 0)
 	{
 		push_clash(item, store_id, record);
@@ -358,24 +420,13 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 			item->decision.status = item->refusal_status;
 		}
 		else
+		{
 			bcd_decide_stage(item, BCD_CREATE);
-		return;
+			bcd_seek_note(item);
+		}
 	}
-	if (taken(item, store_id))
-		return;
-	item->store_id = store_id;
-	item->looked_up = true;
-	if (record == NULL)
-	{
-		bcd_decide_stage(item, BCD_READ);
-		return;
-	}
-	old = MemoryContextSwitchTo(item->cxt);
-	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
-	MemoryContextSwitchTo(old);
-	bcd_item_wants_write(item);
-	/* found: from now on the record is this row's */
-	item->decision.link = BCD_LINK_PUT;
+	else if (!taken(item, store_id))
+		adopt(item, store_id, record);
 }
 
 static void
