@@ -293,6 +293,23 @@ was_not_created(const BcdJob *job)
 	return verdict != BCD_OK && verdict != BCD_PARTIAL && verdict != BCD_TROUBLE;
 }
 
+/*
+ * A write that was refused is an attempt, too, when the item goes on: alone,
+ * or to a look-up.  Not so after a 429, where nobody looked at it.
+ */
+static void
+note_refusal(BcdJob *job, BcdItem *item)
+{
+	BcdDecision *d = &item->decision;
+
+	if (job->stage < BCD_CREATE || d->leaves || d->outcome != BCD_NO_OUTCOME ||
+		job->request->status == 429)
+		return;
+	d->outcome = BCD_RETRY;
+	if (d->error == NULL)
+		d->error = bcd_reply_text(job, item);
+}
+
 /* Writes the decisions of a job's items; in a transaction. */
 static void
 record(BcdJob *job)
@@ -305,6 +322,8 @@ record(BcdJob *job)
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		BcdDecision *d = &item->decision;
 
+		if (r)
+			note_refusal(job, item);
 		if (r && d->outcome != BCD_NO_OUTCOME)
 		{
 			if (d->status == 0)

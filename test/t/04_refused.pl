@@ -132,6 +132,8 @@ $shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
 $run = $shop->push;
 is_deeply([ @$run{qw(updated failed)} ], [ 9, 1 ], 'one bad row in a batch of ten');
 like($shop->errors->{'articles G-5'}, qr/422 No.*price: too odd/, 'with the store\'s words');
+is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome IN ('retry', 'failed') AND http_status = 422"),
+	2 + 1, 'each refusal of a batch is in the results of its rows');
 $store->unfault;
 $shop->sql('SELECT bcdelta.retry()');
 is($shop->push->{updated}, 1, 'retry');
