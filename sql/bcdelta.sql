@@ -119,6 +119,7 @@ CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
 CREATE INDEX pending_waiting ON bcdelta.pending (feed, next_attempt_at) WHERE state = 'waiting';
 CREATE INDEX pending_deferred ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'deferred';
 CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
+CREATE INDEX pending_sought ON bcdelta.pending (feed, key) WHERE sought IS NOT NULL;
 COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushed; written by the worker only';
 COMMENT ON COLUMN bcdelta.pending.state IS
 'ready: to be pushed; waiting: to be tried again at next_attempt_at; in_flight: a request may be under way; deferred: refers to a row that is not in the store yet; failed: given up, see last_error; review: a person has to decide';

@@ -122,6 +122,8 @@ typedef struct BcdItem
 	Jsonb	   *sought;			/* natural key of a create of unknown fate, or
 								 * NULL: see seek.c */
 	bool		seeking;		/* it is being looked up by that key */
+	bool		moving;			/* a link is about to come or go: nothing but
+								 * that */
 	int			attempts;		/* requests for it that came to nothing */
 	int			group;			/* most items in a request with this one */
 	bool		looked_up;		/* in this claim: it is not in the store */

@@ -189,7 +189,9 @@ hold_back_moving(BcdLane *lane, List *items)
 		if (item->decision.postponed || !bcd_moves_exist(feed_id, item->key))
 			continue;
 		memset(&item->decision, 0, sizeof(item->decision));
-		decide_later(item);
+		item->moving = true;
+		if (!bcd_seek(item))
+			decide_later(item);
 	}
 }
 
@@ -376,11 +378,19 @@ push_sought(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	if (store_id == 0 || bcd_queue_is_linked(item->lane->feed, store_id))
 	{
-		if (item->wanted)
+		if (item->moving)
+			decide_later(item);
+		else if (item->wanted)
 			bcd_decide_stage(item, BCD_LOOKUP);
 		else
 			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		item->decision.unsought = true;
+	}
+	else if (item->moving)
+	{
+		item->store_id = store_id;
+		decide_later(item);
+		item->decision.link = BCD_LINK_PUT;
 	}
 	else if (item->wanted)
 		adopt(item, store_id, record);

@@ -8,6 +8,10 @@
  * pending.sought before the create is sent, and the row's next push begins
  * with a look-up of what it finds there.
  *
+ * Links move with the keys of their rows, and this is a link whose end is not
+ * known.  So key changes wait until it is (moves.c), and a row that they wait
+ * for is looked up and nothing else.
+ *
  * A reply that says that nothing was created makes the note void: a record of
  * that name which is found later would be somebody else's.
  */
@@ -73,13 +77,15 @@ identity(BcdItem *item)
 /*
  * A claimed item without a link: decides that it is looked up by the key of an
  * earlier create, if there was one that may have been done, and the present
- * key does not lead there.
+ * key does not lead there.  False, and nothing is decided, where that is not
+ * so.
  */
 bool
 bcd_seek(BcdItem *item)
 {
 	if (item->sought == NULL || item->store_id != 0 ||
-		(item->wanted && same_identity(item->lane->feed->resource, item->sought, item->wanted)))
+		(item->wanted && !item->moving &&
+		 same_identity(item->lane->feed->resource, item->sought, item->wanted)))
 		return false;
 	bcd_decide_stage(item, BCD_LOOKUP);
 	item->seeking = true;
@@ -109,9 +115,11 @@ void
 bcd_seek_apply(BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
+	bool		over = d->unsought || d->link == BCD_LINK_PUT ||
+	(item->store_id != 0 && !item->seeking);
 	Datum		args[3];
 
-	if (d->sought == NULL && !(d->unsought && item->sought))
+	if (d->sought == NULL && !(over && item->sought))
 		return;
 	args[0] = CStringGetTextDatum(item->lane->feed->name);
 	args[1] = CStringGetTextDatum(item->key);

@@ -91,6 +91,18 @@ foreach my $how (qw(after before crash))
 	$shop->sql('DELETE FROM things');
 	$shop->push;
 
+	lose($how, $new, 'DELETE FROM things WHERE id = 1; UPDATE things SET id = 1');
+	check_things("$how: a row takes the key of one that is gone");
+	is(posts(), $made ? 0 : 1, 'a record that was made is kept');
+	$shop->sql("DELETE FROM things; INSERT INTO things VALUES (5, 'five', 5)");
+	$shop->push;
+
+	lose($how, $new, 'DELETE FROM things WHERE id = 1; UPDATE things SET id = 1 WHERE id = 5');
+	check_things("$how: a row with a link takes it");
+	is($shop->id('things', 1), $shop->records('products', 'sku')->{five}{id}, 'and keeps its record');
+	$shop->sql('DELETE FROM things');
+	$shop->push;
+
 	lose($how, $new, "UPDATE things SET sku = 'left-' || id WHERE id = 1; DELETE FROM things WHERE id = 2;
 		INSERT INTO things VALUES (11, '$how-1', 11), (12, '$how-2', 12)");
 	$shop->push;
