@@ -132,6 +132,8 @@ typedef struct BcdItem
 	bool		clashed;		/* a write was refused: looked at again */
 	char	   *refusal;		/* and what the store said of it */
 	int			refusal_status;
+	int64		gone_id;		/* the record it was linked to, which is not
+								 * there */
 	int64		own_id;			/* of a refused update: the record it was for */
 	BcdDecision decision;
 } BcdItem;
@@ -351,6 +353,9 @@ extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 extern void bcd_index_free(BcdLane *lane);
 extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
+
+/* refs.c */
+extern void bcd_mark_referrers(BcdItem *item);
 
 /* seek.c */
 extern bool bcd_seek(BcdItem *item);

@@ -236,6 +236,8 @@ bcd_item_record(BcdItem *item)
 	bcd_queue_apply(item->lane, item);
 	if (item->lane->run->kind->claims)
 		bcd_seek_apply(item);
+	if (item->decision.link == BCD_LINK_REMOVE && item->gone_id != 0)
+		bcd_mark_referrers(item);
 	if (item->decision.outcome != BCD_NO_OUTCOME && item->lane->run->kind->results)
 		bcd_result_insert(item->lane, item);
 }
