@@ -112,12 +112,14 @@ CREATE TABLE bcdelta.pending (
 	again boolean NOT NULL DEFAULT false,
 	waits_feed text,
 	waits_key text,
+	sought jsonb,
 	PRIMARY KEY (feed, key)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
 CREATE INDEX pending_waiting ON bcdelta.pending (feed, next_attempt_at) WHERE state = 'waiting';
 CREATE INDEX pending_deferred ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'deferred';
 CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
+CREATE INDEX pending_sought ON bcdelta.pending (feed, key) WHERE sought IS NOT NULL;
 COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushed; written by the worker only';
 COMMENT ON COLUMN bcdelta.pending.state IS
 'ready: to be pushed; waiting: to be tried again at next_attempt_at; in_flight: a request may be under way; deferred: refers to a row that is not in the store yet; failed: given up, see last_error; review: a person has to decide';
@@ -126,6 +128,8 @@ COMMENT ON COLUMN bcdelta.pending.changed_at IS 'when the oldest change that is 
 COMMENT ON COLUMN bcdelta.pending.again IS 'changed once more while in flight: pushed again afterwards';
 COMMENT ON COLUMN bcdelta.pending.waits_feed IS 'feed of the row that a deferred row waits for';
 COMMENT ON COLUMN bcdelta.pending.waits_key IS 'key of the row that a deferred row waits for';
+COMMENT ON COLUMN bcdelta.pending.sought IS
+'natural key under which a record may have been created: what became of the request is not known, or not yet';
 
 CREATE TABLE bcdelta.link (
 	feed text NOT NULL,

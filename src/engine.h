@@ -101,6 +101,10 @@ typedef struct BcdDecision
 	int			conflicts;		/* differences recorded */
 	char	   *error;
 	char		request_id[64];
+	Jsonb	   *sought;			/* the key of a create that is about to be
+								 * sent */
+	bool		unsought;		/* that create was not done, or is accounted
+								 * for */
 } BcdDecision;
 
 typedef struct BcdItem
@@ -116,6 +120,11 @@ typedef struct BcdItem
 	Jsonb	   *body;			/* the fields that the next request sends */
 	char	   *natural;		/* its natural key, and which one that is */
 	int			natural_index;
+	Jsonb	   *sought;			/* natural key of a create of unknown fate, or
+								 * NULL: see seek.c */
+	bool		seeking;		/* it is being looked up by that key */
+	bool		moving;			/* a link is about to come or go: nothing but
+								 * that */
 	int			attempts;		/* requests for it that came to nothing */
 	int			group;			/* most items in a request with this one */
 	bool		looked_up;		/* in this claim: it is not in the store */
@@ -124,6 +133,8 @@ typedef struct BcdItem
 	bool		clashed;		/* a write was refused: looked at again */
 	char	   *refusal;		/* and what the store said of it */
 	int			refusal_status;
+	int64		gone_id;		/* the record it was linked to, which is not
+								 * there */
 	int64		own_id;			/* of a refused update: the record it was for */
 	BcdDecision decision;
 } BcdItem;
@@ -350,11 +361,21 @@ extern void bcd_job_free(BcdJob *job);
 
 /* lookup.c */
 extern char *bcd_folded(const char *text);
+extern Jsonb *bcd_identity(const BcdItem *item);
 extern void bcd_natural_key(BcdItem *item);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 extern void bcd_index_free(BcdLane *lane);
 extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
+
+/* refs.c */
+extern void bcd_mark_referrers(BcdItem *item);
+
+/* seek.c */
+extern bool bcd_seek(BcdItem *item);
+extern void bcd_seek_end(BcdItem *item);
+extern void bcd_seek_note(BcdItem *item);
+extern void bcd_seek_apply(BcdItem *item);
 
 /* settle.c */
 extern void bcd_settle(BcdJob *job);

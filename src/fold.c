@@ -27,6 +27,7 @@
 #include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
+#include "debug.h"
 #include "drain.h"
 #include "fold.h"
 #include "moves.h"
@@ -404,6 +405,8 @@ bcd_fold(long max_rows)
 	for (i = 0; i < nmoving && drain->complete; i++)
 		if (!list_member_int(feeds.left, moving[i]))
 			bcd_moves_apply(moving[i]);
+	if (removed > 0)
+		BCD_DEBUG_POINT("folding");
 	bcd_drain_end(drain);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

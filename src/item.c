@@ -223,6 +223,10 @@ bcd_item_record(BcdItem *item)
 {
 	Assert(item->decision.made);
 	bcd_queue_apply(item->lane, item);
+	if (item->lane->run->kind->claims)
+		bcd_seek_apply(item);
+	if (item->decision.link == BCD_LINK_REMOVE && item->gone_id != 0)
+		bcd_mark_referrers(item);
 	if (item->decision.outcome != BCD_NO_OUTCOME && item->lane->run->kind->results)
 		bcd_result_insert(item->lane, item);
 }
@@ -315,6 +319,10 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		return;
 	}
 	item->attempts += d.attempted;
+	if (d.sought || d.unsought)
+		item->sought = d.sought;
+	if (item->seeking && item->wanted && stage == BCD_LOOKUP && (d.unsought || d.next != stage))
+		bcd_seek_end(item);
 	if (d.clashes)
 	{
 		item->clashed = true;

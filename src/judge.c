@@ -188,6 +188,8 @@ bcd_decide_gone(BcdItem *item)
 	else
 	{
 		item->known = NULL;
+		if (item->store_id != 0)
+			item->gone_id = item->store_id;
 		item->store_id = 0;
 		item->clashed = true;
 		item->refusal = NULL;

@@ -71,6 +71,13 @@ bcd_folded(const char *text)
 	return str_tolower(bare, strlen(bare), DEFAULT_COLLATION_OID);
 }
 
+/* The payload whose natural key an item is looked up by. */
+Jsonb *
+bcd_identity(const BcdItem *item)
+{
+	return item->seeking ? item->sought : item->wanted;
+}
+
 /*
  * Finds out by which field an item is looked up: the first natural field
  * that its row has.  A row without any is decided to be invalid.
@@ -85,7 +92,7 @@ bcd_natural_key(BcdItem *item)
 	item->natural = NULL;
 	for (i = 0; r->natural[i]; i++)
 	{
-		char	   *text = bcd_payload_text(item->wanted, r->natural[i]);
+		char	   *text = bcd_payload_text(bcd_identity(item), r->natural[i]);
 
 		if (text && text[0])
 		{
@@ -114,7 +121,7 @@ scope_of(BcdLane *lane, BcdItem *item)
 {
 	const char *scope = lane->feed->resource->scope;
 
-	return scope ? bcd_payload_integer(item->wanted, scope) : 0;
+	return scope ? bcd_payload_integer(bcd_identity(item), scope) : 0;
 }
 
 /*
@@ -369,6 +376,13 @@ read_index(BcdJob *job, const cJSON *reply)
 	}
 }
 
+/* The index is older than the duplicate or the create that an item has met. */
+static bool
+outdates_index(const BcdItem *item)
+{
+	return item->clashed || item->seeking;
+}
+
 static BcdJob *
 index_job(BcdLane *lane)
 {
@@ -376,7 +390,7 @@ index_job(BcdLane *lane)
 
 	job->read = read_index;
 	while (job->nitems < BCD_PAGE_LIMIT && lane->queued[BCD_LOOKUP] > 0 &&
-		   !dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP])->clashed)
+		   !outdates_index(dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP])))
 		bcd_job_take(job, bcd_item_pop(lane, BCD_LOOKUP));
 	return job;
 }
@@ -393,8 +407,7 @@ bcd_plan_lookup(BcdLane *lane)
 	if (r->needs_tree && lane->tree_id == 0)
 		return tree_job(lane);
 	first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
-	/* the index is older than the duplicate that a create has met */
-	if (first->clashed && !listable(lane, first))
+	if (outdates_index(first) && !listable(lane, first))
 		return single_job(lane);
 	/* it may list records that we have removed since */
 	if (lane->index && lane->index->removals != lane->run->removals)
@@ -462,6 +475,7 @@ is_cut(BcdJob *job, const cJSON *reply)
 	return true;
 }
 
+/*
  * Reads the reply to list_job() and single_job().  A record that it names may
  * have been removed by us since the request was made: that is looked up again.
  */

@@ -79,7 +79,7 @@ push_recheck(BcdItem *item)
 		return;
 	}
 	owner = bcd_queue_linked_key(feed->name, item->store_id);
-	if (owner == NULL || strcmp(owner, item->key) != 0)
+	if (owner ? strcmp(owner, item->key) != 0 : !item->seeking)
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		item->decision.error = MemoryContextStrdup(item->cxt,
@@ -126,9 +126,13 @@ static void
 decide_found(BcdItem *item)
 {
 	if (item->store_id != 0)
+	{
 		bcd_item_wants_write(item);
-	else
-		bcd_item_wants_record(item);
+		return;
+	}
+	bcd_item_wants_record(item);
+	if (!item->decision.leaves)
+		(void) bcd_seek(item);
 }
 
 /*
@@ -145,7 +149,10 @@ decide_claimed(BcdItem *item)
 	if (refers_to_itself(item, &row))
 		bcd_decide_failed(item, BCD_INVALID, "the row refers to itself");
 	else if (row.state == BCD_ROW_MISSING)
-		decide_missing(item);
+	{
+		if (!bcd_seek(item))
+			decide_missing(item);
+	}
 	else if (row.state == BCD_ROW_INVALID)
 		bcd_decide_failed(item, BCD_INVALID, row.message);
 	else if (row.state == BCD_ROW_DEFERRED)
@@ -188,7 +195,9 @@ hold_back_moving(BcdLane *lane, List *items)
 		if (item->decision.postponed || !bcd_moves_exist(feed_id, item->key))
 			continue;
 		memset(&item->decision, 0, sizeof(item->decision));
-		decide_later(item);
+		item->moving = true;
+		if (!bcd_seek(item))
+			decide_later(item);
 	}
 }
 
@@ -363,15 +372,81 @@ decide_create(BcdItem *item)
 						  psprintf("%s: the row has no value, and the API requires one for a new record",
 								   missing));
 	else
+	{
 		bcd_decide_stage(item, BCD_CREATE);
+		bcd_seek_note(item);
+	}
 	MemoryContextSwitchTo(old);
+}
+
+/* The record is found: from now on it is this row's. */
+static void
+adopt(BcdItem *item, int64 store_id, const cJSON *record)
+{
+	MemoryContext old;
+
+	item->store_id = store_id;
+	item->looked_up = true;
+	if (record == NULL)
+	{
+		bcd_decide_stage(item, BCD_READ);
+		return;
+	}
+	old = MemoryContextSwitchTo(item->cxt);
+	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
+	MemoryContextSwitchTo(old);
+	bcd_item_wants_write(item);
+	item->decision.link = BCD_LINK_PUT;
+}
+
+/*
+ * A create of this row, under a key that it has left since, may have been
+ * done.  If so the record is this row's still, or has to go with it; unless
+ * another row, which has the key now, has found it before.
+ */
+static void
+push_sought(BcdItem *item, int64 store_id, const cJSON *record)
+{
+	if (store_id == 0 || bcd_queue_is_linked(item->lane->feed, store_id))
+	{
+		if (item->moving)
+			decide_later(item);
+		else if (item->wanted)
+			bcd_decide_stage(item, BCD_LOOKUP);
+		else
+			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		item->decision.unsought = true;
+	}
+	else if (item->moving)
+	{
+		item->store_id = store_id;
+		decide_later(item);
+		item->decision.link = BCD_LINK_PUT;
+	}
+	else if (item->wanted)
+		adopt(item, store_id, record);
+	else
+	{
+		item->store_id = store_id;
+		decide_missing(item);
+
+		/*
+		 * One that is to be removed is not linked, so that a row which has
+		 * its key can still take it.
+		 */
+		if (item->lane->feed->on_delete != BCD_DELETE_DELETE)
+			item->decision.link = BCD_LINK_PUT;
+	}
 }
 
 static void
 push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 {
-	MemoryContext old;
-
+	if (item->seeking)
+	{
+		push_sought(item, store_id, record);
+		return;
+	}
 	if (item->own_id != 0)
 	{
 		push_clash(item, store_id, record);
@@ -387,23 +462,9 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 		}
 		else
 			decide_create(item);
-		return;
 	}
-	if (taken(item, store_id))
-		return;
-	item->store_id = store_id;
-	item->looked_up = true;
-	if (record == NULL)
-	{
-		bcd_decide_stage(item, BCD_READ);
-		return;
-	}
-	old = MemoryContextSwitchTo(item->cxt);
-	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
-	MemoryContextSwitchTo(old);
-	bcd_item_wants_write(item);
-	/* found: from now on the record is this row's */
-	item->decision.link = BCD_LINK_PUT;
+	else if (!taken(item, store_id))
+		adopt(item, store_id, record);
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
  * queue.c
- *		Every statement on bcdelta.pending and bcdelta.link.
+ *		Every statement on bcdelta.pending and bcdelta.link, but that of seek.c.
  *
  * Only the worker writes pending, so nobody else's lock stands in its way.
  * A claim commits the rows as in_flight before the first request for them;
@@ -44,8 +44,8 @@ static BcdStatement claim = {
 	" u AS ("
 	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL"
 	"  FROM c WHERE p.feed = c.feed AND p.key = c.key"
-	"  RETURNING p.key, p.attempts)"
-	" SELECT u.key, u.attempts, l.store_id, l.payload"
+	"  RETURNING p.key, p.attempts, p.sought)"
+	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought"
 	" FROM u LEFT JOIN bcdelta.link AS l ON l.feed = $1 AND l.key = u.key"
 	" ORDER BY u.key",
 	3, {TEXTOID, TEXTOID, INT8OID}
@@ -79,6 +79,9 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 		payload = bcd_column_datum(i, 4, &isnull);
 		if (!isnull)
 			item->known = DatumGetJsonbPCopy(payload);
+		payload = bcd_column_datum(i, 5, &isnull);
+		if (!isnull)
+			item->sought = DatumGetJsonbPCopy(payload);
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);
@@ -218,16 +221,17 @@ static BcdStatement put_back = {
 	" last_error = CASE WHEN NOT again THEN $6 END,"
 	" waits_feed = CASE WHEN NOT again THEN $7 END,"
 	" waits_key = CASE WHEN NOT again THEN $8 END,"
+	" sought = CASE WHEN NOT $9 THEN sought END,"
 	" again = false"
 	" WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
-	8, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+	9, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID}
 };
 
 static void
 put_pending_back(BcdItem *item, Datum *args, const char *state, int attempts)
 {
 	const BcdDecision *d = &item->decision;
-	char		nulls[] = "        ";
+	char		nulls[] = "         ";
 
 	args[2] = CStringGetTextDatum(state);
 	args[3] = Int32GetDatum(attempts);
@@ -235,6 +239,7 @@ put_pending_back(BcdItem *item, Datum *args, const char *state, int attempts)
 	args[5] = text_or_null(d->error, &nulls[5]);
 	args[6] = text_or_null(item->waits_feed, &nulls[6]);
 	args[7] = text_or_null(item->waits_key, &nulls[7]);
+	args[8] = BoolGetDatum(d->pending == BCD_PENDING_DONE);
 	(void) bcd_execute(&put_back, args, nulls);
 }
 
@@ -271,7 +276,7 @@ apply_pending(BcdItem *item, Datum *args)
 void
 bcd_queue_apply(BcdLane *lane, BcdItem *item)
 {
-	Datum		args[8];
+	Datum		args[9];
 
 	args[0] = CStringGetTextDatum(lane->feed->name);
 	args[1] = CStringGetTextDatum(item->key);

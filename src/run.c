@@ -23,6 +23,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "db.h"
+#include "debug.h"
 #include "engine.h"
 #include "fold.h"
 #include "queue.h"
@@ -157,7 +158,9 @@ finish(BcdRun *run)
 		run->counts.deferred = deferred;
 	}
 	bcd_run_update(run, state);
+	BCD_DEBUG_POINT("finishing");
 	bcd_tx_commit();
+	BCD_DEBUG_POINT("finished");
 	show(run, bcd_now_ms());
 	bcd_run_drop(run);
 	bcd_engine.finished(run_id);
@@ -264,6 +267,7 @@ refill(BcdRun *run, BcdLane *lane)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
+	BCD_DEBUG_POINT("claimed");
 	lane->failures = 0;
 	if (lane->keys)
 		bcd_keylist_keep(lane->keys);
