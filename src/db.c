@@ -280,6 +280,17 @@ bcd_tx_begin(void)
 		elog(ERROR, "SPI_connect failed");
 }
 
+/*
+ * What is read from here on is as of now, not as of the transaction's
+ * beginning.
+ */
+void
+bcd_tx_see_all(void)
+{
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
 void
 bcd_tx_commit(void)
 {

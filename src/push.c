@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "db.h"
+#include "debug.h"
 #include "engine.h"
 #include "judge.h"
 #include "fold.h"
@@ -214,10 +215,17 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 		limit = Min(limit, run->max_rows - run->claimed);
 	if (limit <= 0)
 		return NIL;
+	BCD_DEBUG_POINT("claiming");
 	/* so that ref() finds links where the rows that are read here expect them */
 	while (bcd_fold(BCD_FOLD_ROWS) > 0)
 		CHECK_FOR_INTERRUPTS();
 	items = bcd_queue_claim(lane, limit, cxt);
+
+	/*
+	 * A change that was folded just now, and is claimed with its row, must be
+	 * seen: nobody would mark the row again for it.
+	 */
+	bcd_tx_see_all();
 	foreach(lc, items)
 	{
 		BcdItem    *item = lfirst(lc);

@@ -166,6 +166,19 @@ EOC
 	killed_in($victim, 'finished', sub { $shop->sql("UPDATE articles SET price = 78 WHERE maker = 'M$n'") }, 1);
 }
 
+# A change is committed after a claim's transaction has begun and before it
+# folds: the row must not be read as it was before.
+change('create');
+$shop->push;
+$shop->sql("UPDATE articles SET price = 100 WHERE maker = 'M$n'");
+my $claiming = $shop->stop_at('claiming');
+my $late = $shop->start(q(SELECT bcdelta.push('articles')));
+$shop->wait_stopped;
+$shop->sql("UPDATE articles SET price = 101 WHERE maker = 'M$n'");
+$claiming->close;
+$late->finish;
+check('a row that changes as it is claimed');
+
 # A record is hidden when its row is gone.  The row comes back right after a
 # crash: nobody must have forgotten that we hid it.
 $shop->sql(<<'EOC');
