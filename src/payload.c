@@ -15,12 +15,11 @@
 #include "mb/pg_wchar.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
 #include "utils/numeric.h"
-#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "html.h"
+#include "instant.h"
 #include "payload.h"
 
 /* Longest piece of a value that a message quotes */
@@ -188,6 +187,18 @@ type_words(BcdType type)
 	return "";
 }
 
+static char *
+check_instant(const BcdField *field, JsonbValue *value)
+{
+	char	   *text = bcd_instant_text(pnstrdup(value->val.string.val, value->val.string.len));
+
+	if (text == NULL)
+		return psprintf("%s: %s is not %s", field->name, quoted(value), type_words(field->type));
+	value->val.string.val = text;
+	value->val.string.len = strlen(text);
+	return NULL;
+}
+
 static bool
 type_fits(BcdType type, const JsonbValue *value)
 {
@@ -236,6 +247,8 @@ bcd_payload_normalize(const BcdField *field, JsonbValue *value)
 		case BCD_INTEGERS:
 		case BCD_STRINGS:
 			return check_array(field, value);
+		case BCD_DATETIME:
+			return check_instant(field, value);
 		default:
 			return NULL;
 	}
@@ -429,40 +442,6 @@ same_number(const BcdField *field, Numeric wanted, double got)
 	return round(number_of(wanted) * unit) == round(got * unit);
 }
 
-/*
- * Instants are equal whatever zone they are written in, and to the second:
- * that is how the store writes them.
- */
-static bool
-same_instant(const JsonbValue *wanted, const char *got)
-{
-	char	   *a = pnstrdup(wanted->val.string.val, wanted->val.string.len);
-	volatile bool same = strcmp(a, got) == 0;
-
-	if (!same)
-	{
-		MemoryContext old = CurrentMemoryContext;
-
-		PG_TRY();
-		{
-			Datum		x = DirectFunctionCall3(timestamptz_in, CStringGetDatum(a),
-												ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-			Datum		y = DirectFunctionCall3(timestamptz_in, CStringGetDatum(got),
-												ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-
-			same = DatumGetTimestampTz(x) / USECS_PER_SEC == DatumGetTimestampTz(y) / USECS_PER_SEC;
-		}
-		PG_CATCH();
-		{
-			/* a pure parser: nothing to clean up but the error itself */
-			MemoryContextSwitchTo(old);
-			FlushErrorState();
-		}
-		PG_END_TRY();
-	}
-	return same;
-}
-
 static bool same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field);
 
 /* Every element of one array is in the other, in order unless it is a set. */
@@ -530,7 +509,8 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 			if (!cJSON_IsString(got))
 				return false;
 			if (field->type == BCD_DATETIME)
-				return same_instant(wanted, got->valuestring);
+				return bcd_same_instant(pnstrdup(wanted->val.string.val, wanted->val.string.len),
+										got->valuestring);
 			if (field->flags & BCD_F_HTML)
 				return bcd_same_html(wanted->val.string.val, wanted->val.string.len,
 									 got->valuestring, strlen(got->valuestring));

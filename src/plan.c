@@ -390,6 +390,13 @@ probe_job(BcdLane *lane)
 	return job;
 }
 
+/* Is a request of no items to be made for the lane? */
+bool
+bcd_lane_asks(const BcdLane *lane)
+{
+	return lane->run->kind->asks && lane->run->kind->asks(lane);
+}
+
 /*
  * The next request of a lane, or NULL when there is nothing to send yet.
  * The caller is in a short-lived memory context.
@@ -401,7 +408,8 @@ bcd_plan_next(BcdLane *lane)
 	BcdJob	   *job = NULL;
 
 	if (bcd_quota_failing(&lane->run->store->quota))
-		return lane->extra == NULL && lane->items > 0 ? probe_job(lane) : NULL;
+		return lane->extra == NULL && (lane->items > 0 || bcd_lane_asks(lane)) ?
+			probe_job(lane) : NULL;
 	if (lane->extra == NULL && bcd_endpoint_is_free(lane, BCD_READ))
 	{
 		if (lane->run->kind->plan)

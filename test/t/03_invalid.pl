@@ -81,6 +81,23 @@ is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE attempts > 0 OR last_e
 	0, 'puts them back clean');
 $shop->push;
 
+# A date is sent with time and zone, as the API wants it; what is none is not sent.
+$shop->sql(<<'EOC');
+CREATE TABLE dated (id int PRIMARY KEY, day text);
+SELECT bcdelta.track('dated', 'shop', 'product', fields => '{"sku": "''dated-'' || id", "name": "''Dated '' || id", "price": "1",
+	"weight": "1", "type": "''physical''", "preorder_release_date": "day"}');
+INSERT INTO dated VALUES (1, '2030-01-02'), (2, '2030-01-02 03:04:05'), (3, '2030-01-02T03:04:05+02:00'), (4, 'soon'), (5, 'infinity');
+EOC
+$shop->clear;
+$run = $shop->push("feed => 'dated'");
+is_deeply([ @$run{qw(created failed)} ], [ 3, 2 ], 'dates');
+is_deeply(
+	[ sort map { $_->{body}{preorder_release_date} } $shop->writes ],
+	[ '2030-01-02T00:00:00+00:00', '2030-01-02T01:04:05+00:00', '2030-01-02T03:04:05+00:00' ],
+	'are sent with time and zone');
+like($shop->errors->{'dated 4'}, qr/^preorder_release_date: "soon" is not a date and time/, 'what is none is refused');
+$shop->sql("SELECT bcdelta.untrack('dated')");
+
 # A mapping that fails for one row, or writes: that row's fault, no other's.
 $shop->sql(<<'EOC');
 CREATE TABLE odd (id int PRIMARY KEY, name text, divisor int NOT NULL DEFAULT 1, evil boolean NOT NULL DEFAULT false);

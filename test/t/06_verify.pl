@@ -144,5 +144,16 @@ is($run->{state}, 'failed', 'a store that is down fails a verify');
 $store->unfault;
 my ($rc, undef, $err) = $shop->try("SELECT bcdelta.verify(mode => 'deep')");
 like($err, qr/mode/, 'an unknown mode');
+
+# A list of many pages is read once, though the quota holds the pages back.
+$store->seed('brands', [ map { { id => 10000 + $_, name => "Somebody's brand $_" } } 1 .. 2400 ]);
+$store->settings({ quota => 3, window_ms => 300 });
+$shop->clear;
+$run = $shop->verify("feed => 'makers'");
+my %pages;
+$pages{ $_->{query} }++ foreach grep { $_->{status} == 200 } $store->journal(method => 'GET', path => '/catalog/brands');
+is_deeply([ grep { $pages{$_} > 1 } keys %pages ], [], 'a small quota: no page is read twice');
+is(scalar @{ $shop->discrepancies }, 2401, 'every record that belongs to no row is listed once');
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
