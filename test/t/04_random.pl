@@ -15,7 +15,6 @@ use BCDelta::Shop;
 use BCDelta::Test;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
 
 my @seeds = defined $ENV{RANDOM_SEED} ? $ENV{RANDOM_SEED} : map { int(rand(1_000_000)) } 1 .. 3;
 my ($rounds, $statements) = (8, 80);
@@ -202,7 +201,6 @@ sub run
 	make_faults($seed);
 	foreach my $round (1 .. $rounds)
 	{
-		my $began = time;
 		my @writers = map { BCDelta::Session->open($node, 'shop') } 1 .. 2;
 		$_->send("CALL statements($statements, " . rand() . ')') foreach @writers;
 		hurry();
@@ -226,15 +224,14 @@ sub run
 			$writer->try_wait if $what =~ /terminate|cancel|nothing/;
 			eval { $writer->close };
 		}
-		note(sprintf "%.1f s, %s", time - $began, $what);
 	}
 	note("seed $seed: " . join(', ', map { "$_ $done{$_}" } sort keys %done));
 	return;
 }
 
+# The store has recovered: what is waiting, then what has failed.
 sub settle
 {
-	my ($seed) = @_;
 	$store->unfault;
 	hurry();
 	foreach (1 .. 5)
@@ -318,7 +315,6 @@ sub items
 
 sub check_journal
 {
-	my ($seed) = @_;
 	my @writes = grep { $_->{method} ne 'GET' } $store->journal;
 	my (%newest, @older, @unrecorded);
 	my %recorded = map { split /=/ } @{ $shop->list("SELECT request_id || '=' || count(*) FROM bcdelta.result WHERE request_id IS NOT NULL GROUP BY request_id") };
@@ -350,19 +346,17 @@ sub check_journal
 foreach my $seed (@seeds)
 {
 	note("RANDOM_SEED=$seed");
-	my $begin = time;
 	$store->clear;
 	@kills = ();
+	my $versions = $shop->sql('SELECT last_value FROM versions');
 	run($seed);
 	my %applied = map { $_->{name} => $_->{applied} } @{ $store->control('faults') };
-	my $middle = time;
-	my $failed = settle($seed);
-	my $settled = time;
+	my $failed = settle();
 	check_state($seed);
-	my $writes = check_journal($seed);
-	diag(sprintf 'seed %d: %.1f s, %.1f s, %.1f s; %d requests, %d writes, %d faults, %d kills, %d rows had failed, %d versions', $seed, $middle - $begin,
-		$settled - $middle, time - $settled, $store->counts->{total}, $writes, eval { my $n = 0; $n += $_ foreach values %applied; $n }, scalar @kills, $failed, $shop->sql("SELECT last_value FROM versions"));
+	my $writes = check_journal();
 	note('faults: ' . join(', ', map { "$_ $applied{$_}" } sort keys %applied));
+	note(sprintf '%d changes of rows, %d requests, %d of them writes, %d kills; %d rows had failed',
+		$shop->sql('SELECT last_value FROM versions') - $versions, $store->counts->{total}, $writes, scalar @kills, $failed);
 }
 
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no failed assertion');
