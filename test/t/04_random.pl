@@ -21,7 +21,7 @@ my ($rounds, $statements) = (8, 80);
 
 # A kill takes along what is in flight, and what was recorded and not flushed.
 my $concurrency = 8;
-my $lost_by_kill = 40;
+my $lost_by_kill = 100;
 
 my $shop = BCDelta::Shop->open(
 	'random',
@@ -188,7 +188,12 @@ sub is_forgiven
 # What has to wait does not, here.
 sub hurry
 {
-	$shop->sql("UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting'");
+	$shop->sql(<<'EOC');
+BEGIN;
+LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE;
+UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting';
+COMMIT;
+EOC
 	return;
 }
 
@@ -250,11 +255,12 @@ sub show_history
 {
 	my (@discrepancies) = @_;
 	diag('kills after requests ' . join(' ', map { $_->{n} } @kills));
+	diag("$_: " . $shop->sql("SELECT count(*) FROM bcdelta.$_")) foreach qw(change change_1 change_2 move pending);
 	foreach my $line (@discrepancies)
 	{
 		my ($feed, $key, undef, undef, $natural) = split /\|/, $line;
 		$natural //= '';
-		my $id = $key =~ /^#(\d+)/ ? $1 : $shop->id($feed, $key);
+		my $id = $key =~ /^#(\d+)/ ? $1 : $shop->id($feed, $key) || 0;
 		diag("$line, record $id");
 		foreach my $entry (grep { $_->{method} ne 'GET' && (grep { $_->[1] && $_->[1] == $id } items($_)) } $store->journal)
 		{
@@ -339,7 +345,8 @@ sub check_journal
 		push @unrecorded, "request $entry->{n} $entry->{method} $entry->{path} ($entry->{status} @{[$entry->{fault} // '']}): $results results for " . @items . ' items';
 	}
 	is_deeply(\@older, [], 'no older state was written after a newer one');
-	is_deeply(\@unrecorded, [], 'every request is in the results');
+	is_deeply(\@unrecorded, [], 'every request is in the results')
+	  or diag('kills after requests ' . join(' ', map { $_->{n} } @kills), "; @unrecorded");
 	return scalar @writes;
 }
 
