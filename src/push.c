@@ -220,12 +220,7 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	while (bcd_fold(BCD_FOLD_ROWS) > 0)
 		CHECK_FOR_INTERRUPTS();
 	items = bcd_queue_claim(lane, limit, cxt);
-
-	/*
-	 * A change that was folded just now, and is claimed with its row, must be
-	 * seen: nobody would mark the row again for it.
-	 */
-	bcd_tx_see_all();
+	bcd_tx_look_again();
 	foreach(lc, items)
 	{
 		BcdItem    *item = lfirst(lc);

@@ -122,7 +122,7 @@ $shop->sql("UPDATE odd SET name = CASE id WHEN 4 THEN 'Odd name' ELSE name || '!
 $run = $shop->push;
 is_deeply([ @$run{qw(updated failed)} ], [ 9, 1 ], 'one bad row in a batch of ten');
 like($shop->errors->{'odd 4'}, qr/duplicate of product/, 'the message is the store\'s');
-is($shop->sql("SELECT outcome || http_status FROM bcdelta.result WHERE feed = 'odd' AND key = '4' AND run_id = $run->{run_id}"),
+is($shop->sql("SELECT outcome || http_status FROM bcdelta.result WHERE feed = 'odd' AND key = '4' AND run_id = $run->{run_id} AND outcome = 'failed'"),
 	'failed409', 'with its status');
 cmp_ok(scalar $shop->writes, '<=', 8, 'found by halves, not one by one');
 is($shop->records('products', 'sku')->{"odd-$_"}{name}, "Odd $_!", "row $_ went through")
