@@ -365,6 +365,7 @@ extern void bcd_job_free(BcdJob *job);
 /* lookup.c */
 extern char *bcd_folded(const char *text);
 extern Jsonb *bcd_identity(const BcdItem *item);
+extern bool bcd_reply_is_cut(BcdJob *job, const cJSON *reply);
 extern void bcd_natural_key(BcdItem *item);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);

@@ -323,7 +323,10 @@ recheck_job(BcdLane *lane)
 	return job;
 }
 
-/* include_fields with what the mapping sends and the natural key. */
+/*
+ * include_fields with what the mapping sends and the natural key; nothing, for
+ * whole records, where the mapping sends a field that cannot be asked for.
+ */
 void
 bcd_append_fields(StringInfo url, const BcdFeed *feed)
 {
@@ -331,7 +334,11 @@ bcd_append_fields(StringInfo url, const BcdFeed *feed)
 	const char *const *natural;
 	int			i;
 
-	appendStringInfo(url, "&limit=%d&include_fields=", BCD_PAGE_LIMIT);
+	appendStringInfo(url, "&limit=%d", BCD_PAGE_LIMIT);
+	for (i = 0; i < feed->nfields; i++)
+		if (feed->fields[i].field->flags & BCD_F_UNLISTED)
+			return;
+	appendStringInfoString(url, "&include_fields=");
 	if (r->scope)
 		appendStringInfo(url, "%s,", r->scope);
 	for (natural = r->natural; *natural; natural++)
