@@ -108,6 +108,7 @@ typedef struct BcdItem
 	MemoryContext cxt;			/* of everything below, and of the item */
 	char	   *key;
 	int64		store_id;		/* 0: not linked */
+	bool		linked;			/* to it, when that was last looked at */
 	Jsonb	   *wanted;			/* the row's payload; NULL: the row is gone */
 	Jsonb	   *known;			/* what the store is known to hold, or NULL */
 	Jsonb	   *body;			/* the fields that the next request sends */
@@ -316,7 +317,6 @@ extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
 extern void bcd_decide_taken(BcdLane *lane, BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
-extern void bcd_item_record(BcdLane *lane, BcdItem *item);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
 extern const char *bcd_outcome_name(BcdOutcome outcome);
 extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
@@ -342,6 +342,9 @@ extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
 /* settle.c */
 extern void bcd_settle(BcdJob *job);
 extern void bcd_settle_read(BcdJob *job, const cJSON *reply);
+
+/* record.c */
+extern void bcd_items_record(BcdLane *lane, BcdItem **items, int n);
 
 /* the kinds */
 extern const BcdRunKind bcd_push_kind;

@@ -10,7 +10,6 @@
 #include "engine.h"
 #include "payload.h"
 #include "queue.h"
-#include "results.h"
 
 /* An item for a key, fresh: it is in a queue once its claim is committed. */
 BcdItem *
@@ -228,16 +227,6 @@ bcd_count_outcome(BcdRun *run, BcdOutcome outcome)
 	}
 }
 
-/* Writes an item's decision to the tables; in a transaction. */
-void
-bcd_item_record(BcdLane *lane, BcdItem *item)
-{
-	Assert(item->decision.made);
-	bcd_queue_apply(lane, item);
-	if (item->decision.outcome != BCD_NO_OUTCOME && lane->run->kind->results)
-		bcd_result_insert(lane, item);
-}
-
 /*
  * After the commit: the item leaves, or goes on.  stage is the one it comes
  * from, -1 for a new item; to the same stage it returns at the head.
@@ -258,6 +247,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		return;
 	}
 	item->attempts += d.attempted;
+	item->linked |= d.link == BCD_LINK_PUT;
 	if (stage == BCD_RECHECK)
 	{
 		item->rechecked = true;

@@ -178,13 +178,17 @@ empty_lane(BcdLane *lane)
 static void
 claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items)
 {
+	BcdItem   **claimed;
 	ListCell   *lc;
+	int			n = 0;
 
 	bcd_tx_begin();
 	bcd_feed_lock(lane->feed);
 	*items = run->kind->claim(run, lane, cxt);
+	claimed = palloc(sizeof(BcdItem *) * list_length(*items));
 	foreach(lc, *items)
-		bcd_item_record(lane, lfirst(lc));
+		claimed[n++] = lfirst(lc);
+	bcd_items_record(lane, claimed, n);
 	bcd_tx_commit();
 }
 

@@ -278,12 +278,17 @@ static void
 record(BcdJob *job)
 {
 	BcdHttpRequest *r = job->request;
+	BcdItem   **items = palloc(sizeof(BcdItem *) * job->nitems);
+	int			n = 0;
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		BcdDecision *d = &item->decision;
+
+		Assert(d->made);
+		items[n++] = item;
 
 		if (r && d->outcome != BCD_NO_OUTCOME)
 		{
@@ -292,8 +297,8 @@ record(BcdJob *job)
 			strlcpy(d->request_id, r->headers.request_id[0] ? r->headers.request_id :
 					r->correlation_id, sizeof(d->request_id));
 		}
-		bcd_item_record(job->lane, item);
 	}
+	bcd_items_record(job->lane, items, n);
 }
 
 /*
