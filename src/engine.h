@@ -80,8 +80,9 @@ typedef enum BcdPendingAction
 #define BCD_CLAIM_MS	200
 #define BCD_CLAIM_MAX_MS	1000
 
-/* Items of a lane in memory */
+/* Items of a lane in memory: how many, and how large they may be together */
 #define BCD_LANE_ITEMS	1000
+#define BCD_LANE_BYTES	(16 * 1024 * 1024)
 
 /* What is to become of an item; written by the readers of replies */
 typedef struct BcdDecision
@@ -106,6 +107,7 @@ typedef struct BcdItem
 {
 	dlist_node	node;
 	MemoryContext cxt;			/* of everything below, and of the item */
+	Size		bytes;			/* of cxt, when the item last moved */
 	char	   *key;
 	int64		store_id;		/* 0: not linked */
 	bool		linked;			/* to it, when that was last looked at */
@@ -142,6 +144,7 @@ typedef struct BcdLane
 	int			flying[BCD_STAGES]; /* jobs in flight or unsettled, by stage */
 	int			in_flight;		/* their sum */
 	int			items;			/* items queued and in flight */
+	Size		bytes;			/* of them, as far as they have moved */
 	int			rechecked;		/* those that are so */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
@@ -318,12 +321,14 @@ extern void bcd_decide_taken(BcdLane *lane, BcdItem *item, int64 store_id, const
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
+extern bool bcd_lane_has_room(const BcdLane *lane);
 extern const char *bcd_outcome_name(BcdOutcome outcome);
 extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
 
 /* plan.c */
 extern BcdJob *bcd_plan_next(BcdLane *lane);
 extern bool bcd_plan_flushes(BcdLane *lane);
+extern bool bcd_plan_is_stuck(BcdLane *lane);
 extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
 extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
 extern BcdJob *bcd_job_create(BcdLane *lane, BcdStage stage, const char *method,

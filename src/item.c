@@ -31,6 +31,7 @@ void
 bcd_item_free(BcdLane *lane, BcdItem *item)
 {
 	lane->items--;
+	lane->bytes -= item->bytes;
 	lane->rechecked -= item->rechecked;
 	MemoryContextDelete(item->cxt);
 }
@@ -227,6 +228,22 @@ bcd_count_outcome(BcdRun *run, BcdOutcome outcome)
 	}
 }
 
+/* May a lane take more items? */
+bool
+bcd_lane_has_room(const BcdLane *lane)
+{
+	return lane->items < BCD_LANE_ITEMS && lane->bytes < BCD_LANE_BYTES;
+}
+
+/* What an item holds changes with its stages. */
+static void
+weigh(BcdLane *lane, BcdItem *item)
+{
+	lane->bytes -= item->bytes;
+	item->bytes = MemoryContextMemAllocated(item->cxt, true);
+	lane->bytes += item->bytes;
+}
+
 /*
  * After the commit: the item leaves, or goes on.  stage is the one it comes
  * from, -1 for a new item; to the same stage it returns at the head.
@@ -246,6 +263,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		bcd_item_free(lane, item);
 		return;
 	}
+	weigh(lane, item);
 	item->attempts += d.attempted;
 	item->linked |= d.link == BCD_LINK_PUT;
 	if (stage == BCD_RECHECK)

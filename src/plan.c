@@ -71,6 +71,13 @@ bcd_plan_flushes(BcdLane *lane)
 		lane->queued[BCD_RECHECK] == 0 && lane->flying[BCD_RECHECK] == 0;
 }
 
+/* Large items have left no room for as many as make a batch. */
+bool
+bcd_plan_is_stuck(BcdLane *lane)
+{
+	return !bcd_lane_has_room(lane) && lane->in_flight == 0;
+}
+
 /* The largest batch that the store has not refused as too large. */
 static int *
 learned_batch(BcdLane *lane, BcdStage stage)
@@ -119,7 +126,8 @@ group_size(BcdLane *lane, BcdStage stage, int batch)
 			break;
 		n++;
 	}
-	whole = stage <= BCD_READ ? lane->exhausted : bcd_plan_flushes(lane);
+	whole = bcd_plan_is_stuck(lane) ||
+		(stage <= BCD_READ ? lane->exhausted : bcd_plan_flushes(lane));
 	return n == limit || limit < batch || whole ? n : 0;
 }
 
@@ -295,7 +303,7 @@ recheck_job(BcdLane *lane)
 	if (lane->queued[BCD_RECHECK] == 0 ||
 		lane->queued[BCD_LOOKUP] > 0 || lane->flying[BCD_LOOKUP] > 0 ||
 		lane->queued[BCD_READ] > 0 || lane->flying[BCD_READ] > 0 ||
-		(!lane->exhausted && lane->items < BCD_LANE_ITEMS))
+		(!lane->exhausted && bcd_lane_has_room(lane)))
 		return NULL;
 	job = bcd_job_create(lane, BCD_RECHECK, NULL, NULL, NULL);
 	job->read = read_recheck;

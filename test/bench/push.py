@@ -21,7 +21,7 @@ STORE = os.path.join(HERE, "..", "store")
 sys.path.insert(0, STORE)
 
 from control import Control  # noqa: E402
-from counter import Counter, processor_counts  # noqa: E402
+from counter import Counter as Instructions, processor_counts  # noqa: E402
 
 MARK = "--done--"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -434,7 +434,7 @@ class Case:
         if not self.bench.counts:
             run = self.products.push()
         else:
-            with Counter(self.bench.worker) as counter:
+            with Instructions(self.bench.worker) as counter:
                 run = self.products.push()
             self.instructions.append(counter.count)
         return cpu_ms(self.bench.worker) - before, run["api_calls"]
