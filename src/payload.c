@@ -353,12 +353,22 @@ differs_from_known(const char *name, JsonbValue *value, void *known)
 	return !field_value(known, name, &old) || !same_value(value, &old);
 }
 
+/* Have we hidden a record, or may have (null), whose row says nothing of that? */
+bool
+bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
+{
+	JsonbValue	v;
+
+	return resource->hidden_by && !field_value(wanted, resource->hidden_by, &v) &&
+		field_value(known, resource->hidden_by, &v) &&
+		(v.type == jbvNull || (v.type == jbvBool && !v.val.boolean));
+}
+
 /*
  * The fields to send so that a record known to hold "known" (NULL: nothing is
  * known) becomes "wanted".
  *
- * A record that we hid, or may have hidden (null), and whose source row is
- * back is shown again.
+ * A hidden record whose source row is back is shown again.
  */
 Jsonb *
 bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
@@ -369,9 +379,7 @@ bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 	if (known == NULL)
 		return wanted;
 	changes = bcd_payload_filter(wanted, differs_from_known, known);
-	if (resource->hidden_by && !field_value(wanted, resource->hidden_by, &v) &&
-		field_value(known, resource->hidden_by, &v) &&
-		(v.type == jbvNull || (v.type == jbvBool && !v.val.boolean)))
+	if (bcd_payload_is_hidden(resource, wanted, known))
 	{
 		v.type = jbvBool;
 		v.val.boolean = true;

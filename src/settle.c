@@ -98,6 +98,19 @@ decide_written(BcdLane *lane, BcdItem *item, BcdStage stage)
 	MemoryContextSwitchTo(old);
 }
 
+/* What the store holds of a row that was saved in part, as its reply has it. */
+static Jsonb *
+known_in_part(const BcdResource *resource, BcdItem *item, const cJSON *record)
+{
+	Jsonb	   *known = bcd_payload_agreeing(resource, item->wanted, record);
+	JsonbValue	null;
+
+	if (!bcd_payload_is_hidden(resource, item->wanted, item->known))
+		return known;
+	null.type = jbvNull;
+	return bcd_payload_set(known, resource->hidden_by, &null);
+}
+
 /*
  * 207: the record is there, a part of it was not saved.  Alone, what was
  * saved is known from the reply; in a batch, nobody knows whose part it was,
@@ -114,7 +127,7 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
 							  &item->store_id);
 	if (item->wanted)
-		item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+		item->known = known_in_part(lane->feed->resource, item, record);
 	if (job->nitems > 1 && job->stage == BCD_UPDATE)
 	{
 		item->group = 1;
