@@ -288,6 +288,7 @@ typedef struct BcdEngine
 {
 	dlist_head	runs;
 	dlist_head	stores;
+	bool		requested;		/* bcdelta.run may have some to start */
 	void		(*finished) (int64 run_id); /* tells the worker */
 } BcdEngine;
 
