@@ -142,7 +142,12 @@ prepared(BcdStatement *statement)
 {
 	if (statement->plan == NULL)
 	{
-		SPIPlanPtr	plan = SPI_prepare(statement->sql, statement->nargs, statement->argtypes);
+		/*
+		 * planned once: that arrays have one element today would be worth a
+		 * new plan
+		 */
+		SPIPlanPtr	plan = SPI_prepare_cursor(statement->sql, statement->nargs,
+											  statement->argtypes, CURSOR_OPT_GENERIC_PLAN);
 
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare \"%s\": %s", statement->sql,

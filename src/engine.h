@@ -145,6 +145,7 @@ typedef struct BcdLane
 	int			in_flight;		/* their sum */
 	int			items;			/* items queued and in flight */
 	Size		bytes;			/* of them, as far as they have moved */
+	bool		cramped;		/* no batch will be full: send what there is */
 	int			rechecked;		/* those that are so */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
@@ -329,7 +330,6 @@ extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
 /* plan.c */
 extern BcdJob *bcd_plan_next(BcdLane *lane);
 extern bool bcd_plan_flushes(BcdLane *lane);
-extern bool bcd_plan_is_stuck(BcdLane *lane);
 extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
 extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
 extern BcdJob *bcd_job_create(BcdLane *lane, BcdStage stage, const char *method,

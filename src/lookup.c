@@ -345,7 +345,7 @@ bcd_plan_lookup(BcdLane *lane)
 		return lane->index->complete ? index_job(lane) : page_job(lane);
 	if (!listable(lane, first))
 		return single_job(lane);
-	if (lane->queued[BCD_LOOKUP] < BCD_PAGE_LIMIT && !lane->exhausted && !bcd_plan_is_stuck(lane))
+	if (lane->queued[BCD_LOOKUP] < BCD_PAGE_LIMIT && !lane->exhausted && !lane->cramped)
 		return NULL;
 	return list_job(lane);
 }

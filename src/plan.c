@@ -71,13 +71,6 @@ bcd_plan_flushes(BcdLane *lane)
 		lane->queued[BCD_RECHECK] == 0 && lane->flying[BCD_RECHECK] == 0;
 }
 
-/* Large items have left no room for as many as make a batch. */
-bool
-bcd_plan_is_stuck(BcdLane *lane)
-{
-	return !bcd_lane_has_room(lane) && lane->in_flight == 0;
-}
-
 /* The largest batch that the store has not refused as too large. */
 static int *
 learned_batch(BcdLane *lane, BcdStage stage)
@@ -126,7 +119,7 @@ group_size(BcdLane *lane, BcdStage stage, int batch)
 			break;
 		n++;
 	}
-	whole = bcd_plan_is_stuck(lane) ||
+	whole = lane->cramped ||
 		(stage <= BCD_READ ? lane->exhausted : bcd_plan_flushes(lane));
 	return n == limit || limit < batch || whole ? n : 0;
 }
@@ -379,12 +372,8 @@ probe_job(BcdLane *lane)
 	return job;
 }
 
-/*
- * The next request of a lane, or NULL when there is nothing to send yet.
- * The caller is in a short-lived memory context.
- */
-BcdJob *
-bcd_plan_next(BcdLane *lane)
+static BcdJob *
+next_job(BcdLane *lane)
 {
 	const BcdResource *r = lane->feed->resource;
 	BcdJob	   *job = NULL;
@@ -410,5 +399,24 @@ bcd_plan_next(BcdLane *lane)
 		job = write_job(lane, BCD_CREATE, &r->create, append_create);
 	if (job == NULL)
 		job = remove_job(lane);
+	return job;
+}
+
+/*
+ * The next request of a lane, or NULL when there is nothing to send yet.
+ * The caller is in a short-lived memory context.
+ */
+BcdJob *
+bcd_plan_next(BcdLane *lane)
+{
+	BcdJob	   *job = next_job(lane);
+
+	if (job == NULL && lane->in_flight == 0 && !bcd_lane_has_room(lane))
+	{
+		/* large items have left no room for as many as make a batch */
+		lane->cramped = true;
+		job = next_job(lane);
+		lane->cramped = false;
+	}
 	return job;
 }
