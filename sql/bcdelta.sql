@@ -51,6 +51,18 @@ COMMENT ON COLUMN bcdelta.feed.feed_id IS 'what triggers and captured changes ca
 COMMENT ON COLUMN bcdelta.feed.resumed_at IS 'when a person last said resume(): the fuse max_changes lets older changes through';
 COMMENT ON COLUMN bcdelta.feed.home IS 'the cluster and database that may push this feed; a restored copy differs and stays paused';
 
+CREATE TABLE bcdelta.dependency (
+	feed text NOT NULL,
+	child regclass NOT NULL,
+	parent_key name[] NOT NULL,
+	dependency_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
+	PRIMARY KEY (feed, child, parent_key)
+);
+COMMENT ON TABLE bcdelta.dependency IS 'child tables whose changes mark rows of a feed; written by depends()';
+COMMENT ON COLUMN bcdelta.dependency.parent_key IS
+'the columns of the child that hold the key of the row to mark, in the order of the feed''s key';
+COMMENT ON COLUMN bcdelta.dependency.dependency_id IS 'what triggers carry instead of the table and its columns';
+
 CREATE TABLE bcdelta.change (
 	feed_id integer NOT NULL,
 	op "char" NOT NULL,
@@ -61,7 +73,9 @@ CREATE TABLE bcdelta.change (
 ) USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
 COMMENT ON TABLE bcdelta.change IS 'captured changes, not yet looked at; append only, folded into bcdelta.pending by the worker';
 COMMENT ON COLUMN bcdelta.change.op IS
-'c: the row of this key changed; m: its key was moved_from; t: the table was truncated; a: any row may have changed; n: a row without a key changed';
+'c: the row of this key changed, or a child row of it; m: its key was moved_from; t: the table, or a child table, was truncated; a: any row may have changed; n: a row without a key changed';
+COMMENT ON COLUMN bcdelta.change.key IS
+'key of the row; with op a: the dependency_id of the child table whose parent key is not there any more';
 COMMENT ON COLUMN bcdelta.change.move_id IS 'order of key changes among themselves';
 CREATE TABLE bcdelta.change_1 () INHERITS (bcdelta.change)
 USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
@@ -98,12 +112,14 @@ CREATE TABLE bcdelta.pending (
 	again boolean NOT NULL DEFAULT false,
 	waits_feed text,
 	waits_key text,
+	sought jsonb,
 	PRIMARY KEY (feed, key)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
 CREATE INDEX pending_waiting ON bcdelta.pending (feed, next_attempt_at) WHERE state = 'waiting';
 CREATE INDEX pending_deferred ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'deferred';
 CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
+CREATE INDEX pending_sought ON bcdelta.pending (feed, key) WHERE sought IS NOT NULL;
 COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushed; written by the worker only';
 COMMENT ON COLUMN bcdelta.pending.state IS
 'ready: to be pushed; waiting: to be tried again at next_attempt_at; in_flight: a request may be under way; deferred: refers to a row that is not in the store yet; failed: given up, see last_error; review: a person has to decide';
@@ -112,6 +128,8 @@ COMMENT ON COLUMN bcdelta.pending.changed_at IS 'when the oldest change that is 
 COMMENT ON COLUMN bcdelta.pending.again IS 'changed once more while in flight: pushed again afterwards';
 COMMENT ON COLUMN bcdelta.pending.waits_feed IS 'feed of the row that a deferred row waits for';
 COMMENT ON COLUMN bcdelta.pending.waits_key IS 'key of the row that a deferred row waits for';
+COMMENT ON COLUMN bcdelta.pending.sought IS
+'natural key under which a record may have been created: what became of the request is not known, or not yet';
 
 CREATE TABLE bcdelta.link (
 	feed text NOT NULL,
@@ -186,7 +204,7 @@ CREATE INDEX result_run_id ON bcdelta.result (run_id);
 CREATE INDEX result_feed_key ON bcdelta.result (feed, key);
 COMMENT ON TABLE bcdelta.result IS 'what happened to one row in one run; one row per attempt';
 COMMENT ON COLUMN bcdelta.result.outcome IS
-'created, updated, deleted, hidden, linked, unchanged: done; retry: will be tried again; deferred: waits for a row it refers to; failed: refused by the store or given up; invalid: refused before any request; conflict: the store''s record was changed by someone else';
+'created, updated, deleted, hidden, linked, unchanged: done; retry: will be tried again; deferred: waits for a row it refers to; failed: refused by the store or given up; invalid: refused before any write; conflict: the store''s record was changed by someone else';
 COMMENT ON COLUMN bcdelta.result.request_id IS 'the request''s X-Request-Id or X-Correlation-Id, for the store''s support';
 
 CREATE TABLE bcdelta.discrepancy (
@@ -227,6 +245,7 @@ COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: not due any more';
 COMMENT ON COLUMN bcdelta.schedule.last_error IS 'why the last start failed';
 
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.dependency', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_1', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_2', '');
@@ -237,6 +256,8 @@ SELECT pg_catalog.pg_extension_config_dump('bcdelta.schedule', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_move_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump(
 	pg_catalog.pg_get_serial_sequence('bcdelta.feed', 'feed_id')::pg_catalog.regclass, '');
+SELECT pg_catalog.pg_extension_config_dump(
+	pg_catalog.pg_get_serial_sequence('bcdelta.dependency', 'dependency_id')::pg_catalog.regclass, '');
 
 --
 -- Feeds
@@ -254,6 +275,11 @@ CREATE FUNCTION bcdelta.untrack(feed text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_untrack';
 COMMENT ON FUNCTION bcdelta.untrack(text) IS
 'drops a feed, its triggers, its pending rows and its links; the store is left as it is';
+
+CREATE FUNCTION bcdelta.depends(feed text, child regclass, parent_key name[]) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_depends';
+COMMENT ON FUNCTION bcdelta.depends(text, regclass, name[]) IS
+'from now on a change in a child table marks the row of the feed whose key is in the child''s columns parent_key; null: no more';
 
 CREATE FUNCTION bcdelta.pause(feed text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_pause';

@@ -8,43 +8,39 @@
 
 #include <math.h>
 
+#include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "html.h"
 #include "payload.h"
 
-/* Text equal but for runs of white space, and for case when fold is set. */
+/*
+ * Text equal but for white space around it, which stores trim, and for case
+ * when fold is set.
+ */
 static bool
-same_text(const char *a, int alen, const char *b, bool spaces, bool fold)
+same_text(const char *a, int alen, const char *b, bool fold)
 {
-	const char *aend = a + alen;
+	int			blen = strlen(b);
+	int			i;
 
-	if (!spaces && !fold)
-		return (int) strlen(b) == alen && memcmp(a, b, alen) == 0;
-	for (;;)
-	{
-		if (spaces)
-		{
-			bool		ags = false,
-						bgs = false;
-
-			while (a < aend && isspace((unsigned char) *a))
-				a++, ags = true;
-			while (*b && isspace((unsigned char) *b))
-				b++, bgs = true;
-			/* white space at the end is no difference, nor is its amount */
-			if (ags != bgs && a < aend && *b)
-				return false;
-		}
-		if (a >= aend || *b == '\0')
-			return a >= aend && *b == '\0';
-		if (fold ? pg_tolower((unsigned char) *a) != pg_tolower((unsigned char) *b) : *a != *b)
+	while (alen > 0 && scanner_isspace(a[alen - 1]))
+		alen--;
+	while (blen > 0 && scanner_isspace(b[blen - 1]))
+		blen--;
+	for (; alen > 0 && scanner_isspace(*a); a++)
+		alen--;
+	for (; blen > 0 && scanner_isspace(*b); b++)
+		blen--;
+	if (alen != blen || !fold)
+		return alen == blen && memcmp(a, b, alen) == 0;
+	for (i = 0; i < alen; i++)
+		if (pg_tolower((unsigned char) a[i]) != pg_tolower((unsigned char) b[i]))
 			return false;
-		a++;
-		b++;
-	}
+	return true;
 }
 
 static bool
@@ -55,7 +51,10 @@ same_number(const BcdField *field, Numeric wanted, double got)
 	return round(bcd_number(wanted) * unit) == round(got * unit);
 }
 
-/* Instants are equal whatever zone they are written in. */
+/*
+ * Instants are equal whatever zone they are written in, and to the second:
+ * that is how the store writes them.
+ */
 static bool
 same_instant(const JsonbValue *wanted, const char *got)
 {
@@ -73,7 +72,7 @@ same_instant(const JsonbValue *wanted, const char *got)
 			Datum		y = DirectFunctionCall3(timestamptz_in, CStringGetDatum(got),
 												ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 
-			same = DatumGetTimestampTz(x) == DatumGetTimestampTz(y);
+			same = DatumGetTimestampTz(x) / USECS_PER_SEC == DatumGetTimestampTz(y) / USECS_PER_SEC;
 		}
 		PG_CATCH();
 		{
@@ -154,8 +153,11 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 				return false;
 			if (field->type == BCD_DATETIME)
 				return same_instant(wanted, got->valuestring);
+			if (field->flags & BCD_F_HTML)
+				return bcd_same_html(wanted->val.string.val, wanted->val.string.len,
+									 got->valuestring, strlen(got->valuestring));
 			return same_text(wanted->val.string.val, wanted->val.string.len, got->valuestring,
-							 (field->flags & BCD_F_HTML) != 0, (field->flags & BCD_F_NO_CASE) != 0);
+							 (field->flags & BCD_F_NO_CASE) != 0);
 		case jbvNumeric:
 			if (cJSON_IsNumber(got))
 				return same_number(field, wanted->val.numeric, got->valuedouble);
@@ -174,7 +176,8 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 
 /*
  * Is this what the store holds?  Values are compared by type: 12.50 equals
- * 12.5, sets whatever their order, instants whatever their zone.
+ * 12.5, sets whatever their order, instants whatever their zone, HTML
+ * whatever its spelling.
  */
 bool
 bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got)

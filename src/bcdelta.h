@@ -10,11 +10,18 @@
 
 #define BCD_FOLD_ROWS		20000	/* changes folded in one transaction */
 
+/*
+ * The longest key, in bytes: with the name of a feed, which has up to 255, it
+ * has to fit into an entry of an index.
+ */
+#define BCD_MAX_KEY			2400
+
 /* change.op */
 #define BCD_OP_CHANGE		'c' /* the row of this key changed */
 #define BCD_OP_MOVE			'm' /* its key was moved_from */
-#define BCD_OP_TRUNCATE		't' /* every row went away */
-#define BCD_OP_ANY			'a' /* any row may have changed */
-#define BCD_OP_NO_KEY		'n' /* a row changed whose key is null */
+#define BCD_OP_TRUNCATE		't' /* every row went away, or every child row */
+#define BCD_OP_ANY			'a' /* any row may have changed; key is the id of
+								 * the dependency that cannot tell which */
+#define BCD_OP_NO_KEY		'n' /* a row changed whose key is null or too long */
 
 #endif							/* BCDELTA_H */

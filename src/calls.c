@@ -318,21 +318,6 @@ bcd_call(BcdCall *call)
 				 errmsg("%s", call->message)));
 }
 
-/* Is there a call that the worker has not taken yet? */
-bool
-bcd_call_is_waiting(void)
-{
-	bool		waiting = false;
-	int			i;
-
-	LWLockAcquire(bcd_shared->lock, LW_SHARED);
-	for (i = 0; i < BCD_MAX_CALLS && !waiting; i++)
-		waiting = bcd_shared->calls[i].state == BCD_CALL_POSTED &&
-			bcd_shared->calls[i].dbid == MyDatabaseId;
-	LWLockRelease(bcd_shared->lock);
-	return waiting;
-}
-
 /*
  * The worker takes the next call: its number, -1 when there is none.  For a
  * run bcd_call_accepted() is to follow, for anything else bcd_call_done().

@@ -13,7 +13,6 @@ extern void bcd_call(BcdCall *call);
 extern char *bcd_worker_words(bool *starting);
 
 /* the side of the worker */
-extern bool bcd_call_is_waiting(void);
 extern int	bcd_call_next(BcdCall *copy);
 extern void bcd_call_accepted(int number, int64 run_id);
 extern void bcd_call_done(int number, int64 result, const char *error);

@@ -8,8 +8,15 @@
  * gone is the worker's business.  What the arguments and the descriptor say
  * is worked out once per trigger and backend, until the relation changes.
  *
- * Arguments: the feed's id, the number of key columns, their names, and the
- * names of the columns that the mapping depends on (none: all columns).
+ * Arguments: three numbers in one, the feed's id, the dependency's id (0: the
+ * table is the feed's source) and the number of key columns; the names of the
+ * key columns; the names of the columns that the mapping depends on (none: all
+ * columns).  A trigger for TRUNCATE needs no names, and those for INSERT and
+ * DELETE none to compare.
+ *
+ * The key columns of a table that a feed depends on hold its parent's key.  It
+ * is the parent that is marked; without one there is nothing to mark, and a
+ * row that goes from one parent to another marks both.
  *
  * A statement trigger sees all rows of a statement in transition tables, in
  * the order in which they were changed: the n-th old row has become the n-th
@@ -43,6 +50,7 @@ typedef struct BcdCapture
 	bool		valid;
 	MemoryContext cxt;
 	int32		feed_id;
+	int32		dependency_id;	/* 0: this is the feed's source */
 	int			nkeys;
 	AttrNumber *keys;			/* NULL: a key column is not there any more */
 	BcdKeyText *keytext;
@@ -55,10 +63,12 @@ typedef struct BcdCall
 {
 	const BcdCapture *capture;
 	BcdChanges *changes;		/* NULL until something has changed */
-	MemoryContext scratch;		/* reset for every row */
+	MemoryContext scratch;		/* reset for every row; NULL: not needed */
 	int			guc_level;
 	StringInfoData key;
 	StringInfoData old_key;
+	StringInfoData last_parent; /* those marked last */
+	StringInfoData last_old_parent;
 } BcdCall;
 
 PG_FUNCTION_INFO_V1(bcdelta_capture);
@@ -160,26 +170,32 @@ find_compared(BcdCapture *capture, TupleDesc desc, char **names, int n)
 }
 
 static void
+find_columns(BcdCapture *capture, TupleDesc desc, const Trigger *trigger)
+{
+	if (capture->nkeys < 1 || capture->nkeys > Min(trigger->tgnargs - 1, INDEX_MAX_KEYS))
+		protocol_violated("needs the names of the key columns");
+	bcd_rowdiff_init(&capture->diff, desc);
+	find_keys(capture, desc, trigger->tgargs + 1);
+	find_compared(capture, desc, trigger->tgargs + 1 + capture->nkeys,
+				  trigger->tgnargs - 1 - capture->nkeys);
+}
+
+static void
 fill_capture(BcdCapture *capture, TriggerData *trigdata)
 {
 	Trigger    *trigger = trigdata->tg_trigger;
-	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
 	MemoryContext old;
 
-	if (trigger->tgnargs < 2)
-		protocol_violated("needs arguments");
 	capture->cxt = AllocSetContextCreate(CacheMemoryContext, "bcdelta capture",
 										 ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(capture->cxt);
 	capture->relid = RelationGetRelid(trigdata->tg_relation);
-	capture->feed_id = pg_strtoint32(trigger->tgargs[0]);
-	capture->nkeys = pg_strtoint32(trigger->tgargs[1]);
-	if (capture->nkeys < 1 || capture->nkeys > Min(trigger->tgnargs - 2, INDEX_MAX_KEYS))
-		protocol_violated("needs the names of the key columns");
-	bcd_rowdiff_init(&capture->diff, desc);
-	find_keys(capture, desc, trigger->tgargs + 2);
-	find_compared(capture, desc, trigger->tgargs + 2 + capture->nkeys,
-				  trigger->tgnargs - 2 - capture->nkeys);
+	if (trigger->tgnargs < 1 ||
+		sscanf(trigger->tgargs[0], "%d %d %d", &capture->feed_id, &capture->dependency_id,
+			   &capture->nkeys) != 3)
+		protocol_violated("needs arguments");
+	if (capture->nkeys > 0 || !TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		find_columns(capture, RelationGetDescr(trigdata->tg_relation), trigger);
 	capture->valid = true;
 	MemoryContextSwitchTo(old);
 }
@@ -203,7 +219,7 @@ get_capture(TriggerData *trigdata)
 	return capture;
 }
 
-/* The row's key, or NULL when a part of it is null. */
+/* The row's key, or NULL when a part of it is null, or when it is too long. */
 static text *
 row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
 {
@@ -221,12 +237,19 @@ row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
 			return NULL;
 		values[i] = slot->tts_values[n];
 	}
-	old = MemoryContextSwitchTo(call->scratch);
+	if (buffer->data == NULL)
+		initStringInfo(buffer);
 	bcd_text_begin(buffer);
-	bcd_keytext_append(capture->keytext, values, buffer);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(call->scratch);
-	return bcd_text_end(buffer);
+	if (call->scratch == NULL)
+		bcd_keytext_append(capture->keytext, values, buffer);
+	else
+	{
+		old = MemoryContextSwitchTo(call->scratch);
+		bcd_keytext_append(capture->keytext, values, buffer);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(call->scratch);
+	}
+	return buffer->len - VARHDRSZ > BCD_MAX_KEY ? NULL : bcd_text_end(buffer);
 }
 
 static void
@@ -237,13 +260,30 @@ add_change(BcdCall *call, char op, text *key)
 	bcd_changes_add(call->changes, op, key);
 }
 
+/* Marks a row's parent, but only once for rows that come one after the other. */
+static void
+capture_parent(BcdCall *call, text *key, StringInfo last)
+{
+	if (key == NULL ||
+		(last->len == VARSIZE(key) && memcmp(last->data, key, VARSIZE(key)) == 0))
+		return;
+	if (last->data == NULL)
+		initStringInfo(last);
+	resetStringInfo(last);
+	appendBinaryStringInfo(last, (char *) key, VARSIZE(key));
+	add_change(call, BCD_OP_CHANGE, key);
+}
+
 /* A row that was added, removed, or changed without looking at its old key */
 static void
 capture_row(BcdCall *call, TupleTableSlot *slot)
 {
 	text	   *key = row_key(call, slot, &call->key);
 
-	add_change(call, key ? BCD_OP_CHANGE : BCD_OP_NO_KEY, key);
+	if (call->capture->dependency_id != 0)
+		capture_parent(call, key, &call->last_parent);
+	else
+		add_change(call, key ? BCD_OP_CHANGE : BCD_OP_NO_KEY, key);
 }
 
 static inline bool
@@ -285,7 +325,13 @@ capture_difference(BcdCall *call, BcdDifference difference, TupleTableSlot *old,
 			capture_row(call, new);
 			break;
 		case BCD_OTHER_KEY:
-			capture_new_key(call, old, new);
+			if (call->capture->dependency_id == 0)
+				capture_new_key(call, old, new);
+			else
+			{
+				capture_parent(call, row_key(call, old, &call->old_key), &call->last_old_parent);
+				capture_row(call, new);
+			}
 			break;
 	}
 }
@@ -378,10 +424,9 @@ capture_rows(TriggerData *trigdata, const BcdCapture *capture)
 	BcdCall		call = {0};
 
 	call.capture = capture;
-	call.scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta capture",
-										 ALLOCSET_SMALL_SIZES);
-	initStringInfo(&call.key);
-	initStringInfo(&call.old_key);
+	if (capture->keytext->allocates)
+		call.scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta capture",
+											 ALLOCSET_SMALL_SIZES);
 	call.guc_level = bcd_keytext_pin(capture->keytext);
 	if (TRIGGER_FIRED_FOR_STATEMENT(trigdata->tg_event))
 		capture_statement(&call, trigdata);
@@ -390,9 +435,8 @@ capture_rows(TriggerData *trigdata, const BcdCapture *capture)
 	bcd_keytext_unpin(call.guc_level);
 	if (call.changes)
 		bcd_changes_end(call.changes);
-	pfree(call.key.data);
-	pfree(call.old_key.data);
-	MemoryContextDelete(call.scratch);
+	if (call.scratch)
+		MemoryContextDelete(call.scratch);
 }
 
 /* Did the statement change any row at all? */
@@ -410,8 +454,11 @@ static void
 capture_all(const BcdCapture *capture, char op)
 {
 	BcdChanges *changes = bcd_changes_begin(capture->feed_id);
+	text	   *dependency = NULL;
 
-	bcd_changes_add(changes, op, NULL);
+	if (op == BCD_OP_ANY && capture->dependency_id != 0)
+		dependency = cstring_to_text(psprintf("%d", capture->dependency_id));
+	bcd_changes_add(changes, op, dependency);
 	bcd_changes_end(changes);
 }
 

@@ -13,9 +13,10 @@
  * for later while anybody else has it pinned, and once it has given up on a
  * page there is a later one, which the check here would see.
  *
- * heap_multi_insert() keeps to that when it gets no BulkInsertState and no
- * free space map: it takes the relation's target block, which is set here, or
- * extends the table by one page and makes that its target.
+ * heap_insert() and heap_multi_insert() keep to that when they get no
+ * BulkInsertState and no free space map: they take the relation's target
+ * block, which is set here, or extend the table by one page and make that
+ * their target.
  */
 #include "postgres.h"
 
@@ -60,12 +61,12 @@ struct BcdChanges
 	int64		move_id;		/* 0: none drawn yet */
 	TimestampTz changed_at;
 	int			ntuples;
-	int			nslots;
-	int			maxslots;
-	TupleTableSlot **slots;
-	char	   *tuples;			/* of the slots; of MAX_BYTES in bulk */
+	char	   *tuples;			/* one behind the other; of MAX_BYTES in bulk */
 	Size		used;
 	Size		size;
+	int			nslots;			/* in bulk */
+	TupleTableSlot **slots;
+	TupleDesc	desc;			/* theirs */
 };
 
 static const char *const table_names[BCD_CHANGE_TABLES] = {"change", "change_1", "change_2"};
@@ -182,72 +183,99 @@ aim_at_last_page(Relation relation)
 	}
 }
 
-static void
-write_tuples(BcdChanges *changes)
+/* The next tuple in the buffer */
+static inline HeapTuple
+tuple_after(HeapTuple tuple)
 {
-	MemoryContext old = CurrentMemoryContext;
-	Buffer		last;
+	return (HeapTuple) ((char *) tuple + MAXALIGN(HEAPTUPLESIZE + tuple->t_len));
+}
+
+/*
+ * Puts the tuples into slots, as heap_multi_insert() wants them.
+ *
+ * The memory is the buffer's.  The slots are told that they own their tuples,
+ * else every one of them would be copied.
+ */
+static void
+fill_slots(BcdChanges *changes)
+{
+	HeapTuple	tuple = (HeapTuple) changes->tuples;
 	int			i;
 
-	if (changes->ntuples == 0)
-		return;
-	/* heap_multi_insert() leaves things behind; a few do not matter */
-	if (changes->ntuples > 100)
+	if (changes->slots == NULL)
 	{
-		if (changes->scratch == NULL)
-			changes->scratch = AllocSetContextCreate(changes->cxt, "bcdelta changes",
-													 ALLOCSET_DEFAULT_SIZES);
-		MemoryContextSwitchTo(changes->scratch);
+		changes->slots = palloc(MAX_TUPLES * sizeof(TupleTableSlot *));
+		/* a copy has no reference count, which takes time with many slots */
+		changes->desc = CreateTupleDescCopy(RelationGetDescr(changes->relation));
 	}
-	last = aim_at_last_page(changes->relation);
-	heap_multi_insert(changes->relation, changes->slots, changes->ntuples,
-					  GetCurrentCommandId(true), HEAP_INSERT_SKIP_FSM, NULL);
-	if (BufferIsValid(last))
-		ReleaseBuffer(last);
-	MemoryContextSwitchTo(old);
-	if (changes->scratch)
-		MemoryContextReset(changes->scratch);
+	for (i = 0; i < changes->ntuples; i++, tuple = tuple_after(tuple))
+	{
+		HeapTupleTableSlot *slot;
+
+		if (i == changes->nslots)
+			changes->slots[changes->nslots++] =
+				MakeSingleTupleTableSlot(changes->desc, &TTSOpsHeapTuple);
+		slot = (HeapTupleTableSlot *) changes->slots[i];
+		slot->tuple = tuple;
+		slot->base.tts_flags &= ~TTS_FLAG_EMPTY;
+		slot->base.tts_flags |= TTS_FLAG_SHOULDFREE;
+	}
+}
+
+static void
+empty_slots(BcdChanges *changes)
+{
+	int			i;
+
 	for (i = 0; i < changes->ntuples; i++)
 	{
 		changes->slots[i]->tts_flags &= ~TTS_FLAG_SHOULDFREE;
 		changes->slots[i]->tts_flags |= TTS_FLAG_EMPTY;
 	}
+}
+
+static void
+insert_many(BcdChanges *changes)
+{
+	MemoryContext old;
+
+	fill_slots(changes);
+	/* heap_multi_insert() leaves things behind */
+	if (changes->scratch == NULL)
+		changes->scratch = AllocSetContextCreate(changes->cxt, "bcdelta changes",
+												 ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(changes->scratch);
+	heap_multi_insert(changes->relation, changes->slots, changes->ntuples,
+					  GetCurrentCommandId(true), HEAP_INSERT_SKIP_FSM, NULL);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(changes->scratch);
+	empty_slots(changes);
+}
+
+static void
+write_tuples(BcdChanges *changes)
+{
+	Buffer		last;
+
+	if (changes->ntuples == 0)
+		return;
+	last = aim_at_last_page(changes->relation);
+	if (changes->ntuples == 1)
+		heap_insert(changes->relation, (HeapTuple) changes->tuples,
+					GetCurrentCommandId(true), HEAP_INSERT_SKIP_FSM, NULL);
+	else
+		insert_many(changes);
+	if (BufferIsValid(last))
+		ReleaseBuffer(last);
 	changes->ntuples = 0;
 	changes->used = 0;
 }
 
-/* A slot for one tuple more; there are few until many are needed. */
-static HeapTupleTableSlot *
-next_slot(BcdChanges *changes)
-{
-	if (changes->ntuples == changes->nslots)
-	{
-		if (changes->nslots == changes->maxslots)
-		{
-			int			wanted = changes->maxslots == 0 ? 4 : MAX_TUPLES;
-			Size		bytes = wanted * sizeof(TupleTableSlot *);
-
-			changes->slots = changes->slots ? repalloc(changes->slots, bytes) : palloc(bytes);
-			changes->maxslots = wanted;
-		}
-		changes->slots[changes->nslots++] =
-			MakeSingleTupleTableSlot(RelationGetDescr(changes->relation), &TTSOpsHeapTuple);
-	}
-	return (HeapTupleTableSlot *) changes->slots[changes->ntuples++];
-}
-
-/*
- * Room for a tuple; what was there may have to be written first.
- *
- * The memory is the slots' together.  They are told that they own their
- * tuples, else heap_multi_insert() would copy every one of them; nobody but
- * write_tuples() takes them out again.
- */
+/* Room for a tuple; what was there may have to be written first. */
 static HeapTuple
 new_tuple(BcdChanges *changes, Size len)
 {
 	Size		bytes = MAXALIGN(HEAPTUPLESIZE + len);
-	HeapTupleTableSlot *slot;
 	HeapTuple	tuple;
 
 	if (changes->ntuples == MAX_TUPLES || changes->used + bytes > changes->size)
@@ -263,15 +291,12 @@ new_tuple(BcdChanges *changes, Size len)
 		}
 	}
 	tuple = (HeapTuple) (changes->tuples + changes->used);
+	changes->ntuples++;
 	changes->used += bytes;
 	tuple->t_len = len;
 	tuple->t_data = (HeapTupleHeader) ((char *) tuple + HEAPTUPLESIZE);
 	tuple->t_tableOid = InvalidOid;
 	ItemPointerSetInvalid(&tuple->t_self);
-	slot = next_slot(changes);
-	slot->tuple = tuple;
-	slot->base.tts_flags &= ~TTS_FLAG_EMPTY;
-	slot->base.tts_flags |= TTS_FLAG_SHOULDFREE;
 	return tuple;
 }
 

@@ -1,17 +1,16 @@
 /*
  * columns.c
- *		Which columns of its source a mapping depends on.
+ *		Which columns of a table a mapping depends on.
  *
  * A change of no other column is not captured, so this must never name too
- * few: when anything is unclear, the answer is "all".  What other tables'
- * rows do to a mapping is not looked at; that is what depends() is for.
+ * few: when anything is unclear, the answer is "all".  The table is the
+ * mapping's source, or another one that it reads in a sub-select.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/namespace.h"
-#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
@@ -33,19 +32,18 @@
 
 typedef struct BcdWalk
 {
-	Oid			source;
-	List	   *relatives;		/* whose rows are also the source's, or
-								 * contain them: partitions, children, a
-								 * parent */
+	Oid			relid;			/* of the table */
+	List	   *members;		/* its partitions and inheritance children */
 	List	   *rtables;		/* of the query levels, innermost first */
-	Bitmapset  *columns;		/* attribute numbers of the source */
+	Bitmapset  *columns;		/* attribute numbers of the table */
+	bool		seen;			/* the mapping reads the table by its name */
 	bool		all;
 } BcdWalk;
 
 static bool walk(Node *node, BcdWalk *w);
 
 /*
- * May this function read the source by itself, or anything else that the
+ * May this function read the table by itself, or anything else that the
  * mapping does not show?
  *
  * A function of somebody that is immutable promises not to; one of
@@ -73,13 +71,40 @@ is_opaque(Oid funcid, void *context)
 	return opaque;
 }
 
-/* A relation in a FROM clause whose rows may be made of the source's */
+/* Are rows of one also rows of the other: a partition, a child, a parent? */
 static bool
-is_opaque_relation(RangeTblEntry *rte, const BcdWalk *w)
+is_relative(Oid relid, const BcdWalk *w)
 {
-	return rte->rtekind == RTE_RELATION && rte->relid != w->source &&
-		(rte->relkind == RELKIND_VIEW || rte->relkind == RELKIND_MATVIEW ||
-		 rte->relkind == RELKIND_FOREIGN_TABLE || list_member_oid(w->relatives, rte->relid));
+	return list_member_oid(w->members, relid) ||
+		(has_subclass(relid) &&
+		 list_member_oid(find_all_inheritors(relid, NoLock, NULL), w->relid));
+}
+
+/* Looks at something in a FROM clause; its rows may be made of the table's. */
+static void
+add_relation(RangeTblEntry *rte, BcdWalk *w)
+{
+	if (rte->rtekind != RTE_RELATION)
+		return;
+	if (rte->relid == w->relid)
+		w->seen = true;
+	else if (rte->relkind == RELKIND_VIEW || rte->relkind == RELKIND_MATVIEW ||
+			 rte->relkind == RELKIND_FOREIGN_TABLE || is_relative(rte->relid, w))
+		w->all = true;
+}
+
+/* A column of a join that has a name of its own, or is merged of two */
+static void
+add_join_var(Var *var, RangeTblEntry *join, BcdWalk *w)
+{
+	List	   *rtables = w->rtables;
+
+	w->rtables = list_copy_tail(rtables, var->varlevelsup);
+	if (var->varattno > 0)
+		(void) walk(list_nth(join->joinaliasvars, var->varattno - 1), w);
+	else
+		(void) walk((Node *) join->joinaliasvars, w);
+	w->rtables = rtables;
 }
 
 static void
@@ -100,9 +125,11 @@ add_var(Var *var, BcdWalk *w)
 		return;
 	}
 	rte = (RangeTblEntry *) list_nth(rtable, var->varno - 1);
-	if (rte->rtekind != RTE_RELATION || rte->relid != w->source)
+	if (rte->rtekind == RTE_JOIN)
+		add_join_var(var, rte, w);
+	else if (rte->rtekind != RTE_RELATION || rte->relid != w->relid)
 		return;
-	if (var->varattno <= 0)
+	else if (var->varattno <= 0)
 		w->all = true;			/* the whole row, or ctid and the like */
 	else
 		w->columns = bms_add_member(w->columns, var->varattno);
@@ -115,12 +142,10 @@ walk_query(Query *query, BcdWalk *w)
 	bool		stop;
 
 	foreach(cell, query->rtable)
-	{
-		if (is_opaque_relation((RangeTblEntry *) lfirst(cell), w))
-			w->all = true;
-	}
+		add_relation((RangeTblEntry *) lfirst(cell), w);
 	w->rtables = lcons(query->rtable, w->rtables);
-	stop = query_tree_walker(query, walk, w, 0);
+	/* all columns of a join's tables are among its own; see add_join_var() */
+	stop = query_tree_walker(query, walk, w, QTW_IGNORE_JOINALIASES);
 	w->rtables = list_delete_first(w->rtables);
 	return stop;
 }
@@ -145,13 +170,13 @@ walk(Node *node, BcdWalk *w)
  * that a trigger sees: what counts is what it is computed from.
  */
 static void
-replace_virtual_columns(Relation source, BcdWalk *w)
+replace_virtual_columns(Relation table, BcdWalk *w)
 {
 	int			column = -1;
 	Bitmapset  *virtual = NULL;
 
 	while ((column = bms_next_member(w->columns, column)) >= 0)
-		if (bcd_attribute_is_virtual(source, column))
+		if (bcd_attribute_is_virtual(table, column))
 			virtual = bms_add_member(virtual, column);
 	if (virtual == NULL)
 		return;
@@ -159,11 +184,11 @@ replace_virtual_columns(Relation source, BcdWalk *w)
 	column = -1;
 	while ((column = bms_next_member(virtual, column)) >= 0)
 	{
-		Node	   *expression = bcd_virtual_expression(source, column);
+		Node	   *expression = bcd_virtual_expression(table, column);
 		RangeTblEntry *rte = makeNode(RangeTblEntry);
 
 		rte->rtekind = RTE_RELATION;
-		rte->relid = RelationGetRelid(source);
+		rte->relid = RelationGetRelid(table);
 		w->rtables = list_make1(list_make1(rte));
 		if (walk(expression, w))
 			return;
@@ -171,14 +196,14 @@ replace_virtual_columns(Relation source, BcdWalk *w)
 }
 
 static List *
-column_names(Relation source, const BcdWalk *w)
+column_names(Relation table, const BcdWalk *w)
 {
 	List	   *names = NIL;
 	int			column = -1;
 
 	while ((column = bms_next_member(w->columns, column)) >= 0)
 	{
-		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(source), column - 1);
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(table), column - 1);
 
 		if (att->attisdropped)
 			return NIL;
@@ -188,14 +213,15 @@ column_names(Relation source, const BcdWalk *w)
 }
 
 /*
- * The names of the columns of the source that a query over it depends on;
- * NIL stands for all of them.
+ * The names of the columns of a table that a query depends on; NIL stands for
+ * all of them.  So it does for a table that the query does not read by name:
+ * who says that it matters knows more.
  *
  * The query is analysed with the rights and the search_path of the moment;
  * an error in it is raised.
  */
 List *
-bcd_depended_columns(Oid source, const char *query)
+bcd_depended_columns(Oid relid, const char *query)
 {
 	List	   *raw = pg_parse_query(query);
 	Relation	relation;
@@ -204,12 +230,12 @@ bcd_depended_columns(Oid source, const char *query)
 
 	if (list_length(raw) != 1)
 		return NIL;
-	w.source = source;
-	w.relatives = find_all_inheritors(source, NoLock, NULL);
-	if (get_rel_relispartition(source))
-		w.relatives = list_concat(w.relatives, get_partition_ancestors(source));
+	w.relid = relid;
+	w.members = find_all_inheritors(relid, NoLock, NULL);
 	(void) walk((Node *) bcd_parse_analyze(linitial_node(RawStmt, raw), query), &w);
-	relation = relation_open(source, AccessShareLock);
+	relation = relation_open(relid, AccessShareLock);
+	/* a policy decides by other columns whether the row is read at all */
+	w.all |= !w.seen || relation->rd_rel->relrowsecurity;
 	if (!w.all)
 		replace_virtual_columns(relation, &w);
 	if (!w.all)

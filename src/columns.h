@@ -1,12 +1,12 @@
 /*
  * columns.h
- *		Which columns of its source a mapping depends on.
+ *		Which columns of a table a mapping depends on.
  */
 #ifndef BCD_COLUMNS_H
 #define BCD_COLUMNS_H
 
 #include "nodes/pg_list.h"
 
-extern List *bcd_depended_columns(Oid source, const char *query);
+extern List *bcd_depended_columns(Oid relid, const char *query);
 
 #endif							/* BCD_COLUMNS_H */

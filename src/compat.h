@@ -88,6 +88,7 @@
 	(TupleDescAttr(RelationGetDescr(relation), (attnum) - 1)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
 #define bcd_virtual_expression(relation, attnum)	build_generation_expression(relation, attnum)
 #else
+#define ATTRIBUTE_GENERATED_VIRTUAL	'v'
 #define bcd_attribute_is_virtual(relation, attnum)	false
 #define bcd_virtual_expression(relation, attnum)	NULL
 #endif

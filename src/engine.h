@@ -28,6 +28,7 @@
 #include "keylist.h"
 #include "quota.h"
 #include "shmem.h"
+#include "slots.h"
 #include "store.h"
 
 typedef enum BcdStage
@@ -101,11 +102,17 @@ typedef struct BcdDecision
 	int			conflicts;		/* differences recorded */
 	char	   *error;
 	char		request_id[64];
+	Jsonb	   *sought;			/* the key of a create that is about to be
+								 * sent */
+	bool		unsought;		/* that create was not done, or is accounted
+								 * for */
 } BcdDecision;
 
 typedef struct BcdItem
 {
 	dlist_node	node;
+	struct BcdLane *lane;		/* of its feed; it may travel with another,
+								 * see plan.c */
 	MemoryContext cxt;			/* of everything below, and of the item */
 	Size		bytes;			/* of cxt, when the item last moved */
 	char	   *key;
@@ -116,21 +123,26 @@ typedef struct BcdItem
 	Jsonb	   *body;			/* the fields that the next request sends */
 	char	   *natural;		/* its natural key, and which one that is */
 	int			natural_index;
+	Jsonb	   *sought;			/* natural key of a create of unknown fate, or
+								 * NULL: see seek.c */
+	bool		seeking;		/* it is being looked up by that key */
+	bool		moving;			/* a link is about to come or go: nothing but
+								 * that */
 	int			attempts;		/* requests for it that came to nothing */
 	int			group;			/* most items in a request with this one */
 	bool		looked_up;		/* in this claim: it is not in the store */
 	char	   *waits_feed;		/* of a deferred item */
 	char	   *waits_key;
-	bool		rechecked;		/* its row is gone, the record is about to be
-								 * hidden or removed */
 	bool		clashed;		/* a write was refused: looked at again */
 	char	   *refusal;		/* and what the store said of it */
 	int			refusal_status;
+	int64		gone_id;		/* the record it was linked to, which is not
+								 * there */
 	int64		own_id;			/* of a refused update: the record it was for */
 	BcdDecision decision;
 } BcdItem;
 
-/* A feed in a run */
+/* A feed in a run, with the items that wait and the requests that fly there */
 typedef struct BcdLane
 {
 	struct BcdRun *run;
@@ -146,7 +158,6 @@ typedef struct BcdLane
 	int			items;			/* items queued and in flight */
 	Size		bytes;			/* of them, as far as they have moved */
 	bool		cramped;		/* no batch will be full: send what there is */
-	int			rechecked;		/* those that are so */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
 	bool		freed;			/* a link was made that deferred rows waited
@@ -155,7 +166,6 @@ typedef struct BcdLane
 	int64		outcomes[BCD_INVALID + 1];	/* of this pass */
 	int			failures;		/* claims in a row that failed */
 	int			claim_rows;		/* rows of the next claim */
-	char	   *stop_reason;
 	int			refused;		/* records refused in a row */
 	int			lookups;		/* single look-ups made */
 	int			troubles;		/* failures in a row of requests without items */
@@ -202,10 +212,10 @@ typedef struct BcdRunKind
 	 * store_id 0: there is no such record; record NULL: its fields were not
 	 * read
 	 */
-	void		(*decide_lookup) (BcdLane *lane, BcdItem *item, int64 store_id,
+	void		(*decide_lookup) (BcdItem *item, int64 store_id,
 								  const cJSON *record);
-	void		(*decide_read) (BcdLane *lane, BcdItem *item, const cJSON *record);
-	void		(*decide_recheck) (BcdLane *lane, BcdItem *item);
+	void		(*decide_read) (BcdItem *item, const cJSON *record);
+	void		(*decide_recheck) (BcdItem *item);
 	/* a request of no items, or NULL */
 	struct BcdJob *(*plan) (BcdRun *run, BcdLane *lane);
 	/* when a lane has nothing left to do: true if it goes on all the same */
@@ -242,6 +252,7 @@ struct BcdRun
 	char	   *complaint;		/* a feed was stopped: it ends as failed */
 	bool		gave_up;		/* outcomes of requests could not be recorded */
 	BcdRunCounts counts;
+	int64		removals;		/* requests settled that remove records */
 	int			in_flight;		/* jobs */
 	dlist_head	jobs;			/* whose requests are under way */
 	dlist_head	unsettled;		/* replies whose decisions are not committed */
@@ -263,11 +274,21 @@ typedef struct BcdJob
 	dlist_head	items;
 	int			nitems;
 	bool		probe;			/* asks only whether the store is there */
+	int64		removals;		/* the run's, when the job was made */
 	BcdHttpRequest *request;
+	BcdTicket	ticket;			/* of its start */
+	int			nth;			/* so many were at the endpoint then */
 	cJSON	   *reply;
 	int64		settle_at;		/* monotonic ms: not before, after a failure */
 	int			settle_failures;
 } BcdJob;
+
+/* What an endpoint takes, as far as it refused more */
+typedef struct BcdLearned
+{
+	int			batch;			/* most records in a request; 0: not known */
+	BcdSlots	slots;
+} BcdLearned;
 
 /* A store that the worker talks to; lives as long as the worker */
 typedef struct BcdStore
@@ -279,8 +300,7 @@ typedef struct BcdStore
 	BcdQuota	quota;
 	BcdRun	   *run;			/* the one active run */
 	int			lock_failures;	/* starts of a run that met a locked source */
-	/* largest batches it takes, where it refused larger ones; by resource */
-	int			batch[BCD_MAX_RESOURCES][BCD_STAGES];
+	BcdLearned	learned[BCD_MAX_RESOURCES][BCD_STAGES];
 	char		trouble[BCD_NAME_BYTES];
 } BcdStore;
 
@@ -306,6 +326,7 @@ extern int64 bcd_run_step(BcdRun *run, int64 now);
 extern void bcd_run_replied(BcdJob *job);
 extern void bcd_run_cancel(BcdRun *run);
 extern void bcd_run_drop(BcdRun *run);
+extern void bcd_lane_stop(BcdLane *lane, const char *reason);
 
 /* item.c */
 extern BcdItem *bcd_item_create(BcdLane *lane, const char *key);
@@ -315,23 +336,30 @@ extern void bcd_item_free(BcdLane *lane, BcdItem *item);
 extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern void bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);
-extern void bcd_item_wants_record(BcdLane *lane, BcdItem *item);
-extern void bcd_item_wants_write(BcdLane *lane, BcdItem *item);
+extern void bcd_item_wants_record(BcdItem *item);
+extern void bcd_item_wants_write(BcdItem *item);
 extern void bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link);
 extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
-extern void bcd_decide_taken(BcdLane *lane, BcdItem *item, int64 store_id, const char *other);
+extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
+extern bool bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from);
+extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
 extern bool bcd_lane_has_room(const BcdLane *lane);
 extern const char *bcd_outcome_name(BcdOutcome outcome);
 extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
 
+/* endpoint.c */
+extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
+extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
+extern bool bcd_endpoint_is_free(BcdLane *lane, BcdStage stage);
+extern void bcd_endpoint_started(BcdJob *job);
+extern void bcd_endpoint_replied(BcdJob *job);
+
 /* plan.c */
 extern BcdJob *bcd_plan_next(BcdLane *lane);
 extern bool bcd_plan_flushes(BcdLane *lane);
-extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
-extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
 extern BcdJob *bcd_job_create(BcdLane *lane, BcdStage stage, const char *method,
 							  const char *path, const char *body);
 extern void bcd_job_take(BcdJob *job, BcdItem *item);
@@ -339,18 +367,28 @@ extern void bcd_job_free(BcdJob *job);
 
 /* lookup.c */
 extern char *bcd_folded(const char *text);
-extern void bcd_natural_key(BcdLane *lane, BcdItem *item);
+extern Jsonb *bcd_identity(const BcdItem *item);
+extern void bcd_natural_key(BcdItem *item);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 extern void bcd_index_free(BcdLane *lane);
 extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
+
+/* refs.c */
+extern void bcd_mark_referrers(BcdItem *item);
+
+/* seek.c */
+extern bool bcd_seek(BcdItem *item);
+extern void bcd_seek_end(BcdItem *item);
+extern void bcd_seek_note(BcdItem *item);
+extern void bcd_seek_record(BcdLane *lane, BcdItem **items, int n);
 
 /* settle.c */
 extern void bcd_settle(BcdJob *job);
 extern void bcd_settle_read(BcdJob *job, const cJSON *reply);
 
 /* record.c */
-extern void bcd_items_record(BcdLane *lane, BcdItem **items, int n);
+extern void bcd_items_record(BcdItem **items, int n);
 
 /* the kinds */
 extern const BcdRunKind bcd_push_kind;

@@ -93,7 +93,7 @@ read_fields(BcdFeed *feed, Jsonb *fields)
 
 static BcdStatement select_feed = {
 	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
-	" owner, state, paused_reason, home, key"
+	" owner, state, paused_reason, home, key, capture"
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };
@@ -147,6 +147,7 @@ bcd_feed_read(const char *name, bool missing_ok)
 			feed->paused_reason = pstrdup("this database is a copy of the one that pushed this feed");
 		}
 		feed->key_names = PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(0, 13, &isnull)));
+		feed->capture = bcd_column_text(0, 14);
 		MemoryContextSwitchTo(old);
 	}
 	bcd_spi_end(&rights);

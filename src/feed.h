@@ -54,6 +54,7 @@ typedef struct BcdFeed
 	BcdKeyColumn *keys;
 	int			nfields;
 	BcdFeedField *fields;
+	char	   *capture;
 	BcdOnDelete on_delete;
 	BcdFeedOptions options;
 	Oid			owner;			/* valid after bcd_feed_load() */

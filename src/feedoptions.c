@@ -23,6 +23,8 @@ typedef struct OptionKind
 } OptionKind;
 
 static const OptionKind kinds[] = {
+	{"batch_size", offsetof(BcdFeedOptions, batch_size), NULL, NULL, false},
+	{"concurrency", offsetof(BcdFeedOptions, concurrency), NULL, NULL, false},
 	{"max_changes", offsetof(BcdFeedOptions, max_changes), NULL, NULL, false},
 	{"stale_link", offsetof(BcdFeedOptions, stale_fails), "fail", "create", false},
 	{"tree_id", offsetof(BcdFeedOptions, tree_id), NULL, NULL, true},

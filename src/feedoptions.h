@@ -13,6 +13,9 @@ typedef struct BcdFeedOptions
 {
 	int64		tree_id;		/* for records without a parent; 0: the
 								 * store's default tree */
+	int64		batch_size;		/* most records in a write; 0: the resource's */
+	int64		concurrency;	/* most requests at one endpoint; 0: the
+								 * resource's */
 	int64		max_changes;	/* more pending rows pause the feed; 0: no
 								 * limit */
 	bool		stale_fails;	/* a record that is gone is not created again */

@@ -27,6 +27,7 @@
 #include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
+#include "debug.h"
 #include "drain.h"
 #include "fold.h"
 #include "moves.h"
@@ -65,7 +66,7 @@ static BcdStatement put_moves = {
 static BcdStatement mark_without_key = {
 	"INSERT INTO bcdelta.pending AS p (feed, key, state, changed_at, last_error)"
 	" SELECT feed, '[null]', 'failed', $2,"
-	" 'a row whose key is null was changed; give it a key, then mark it'"
+	" 'a row whose key is null or too long was changed; give it another key, then mark it'"
 	" FROM bcdelta.feed WHERE feed_id = $1"
 	" ON CONFLICT (feed, key) DO UPDATE SET state = 'failed', last_error = excluded.last_error,"
 	" changed_at = least(p.changed_at, excluded.changed_at)",
@@ -90,6 +91,21 @@ static BcdStatement pause_feed = {
 	" source, array_to_string(key, ', '), $2)"
 	" WHERE feed_id = (SELECT feed_id FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED)",
 	2, {INT4OID, TIMESTAMPTZOID}
+};
+
+/* The same for a table that the feed depends on, if it still does */
+static BcdStatement pause_dependent = {
+	"UPDATE bcdelta.feed AS f SET"
+	" state = CASE WHEN d.child IS NULL THEN f.state ELSE 'paused' END,"
+	" paused_reason = CASE WHEN d.child IS NULL THEN f.paused_reason ELSE format("
+	"  'a parent key column of table %s (%s) was renamed or dropped, so changes since %s are not known row by row;"
+	" end this dependency with bcdelta.depends(feed, child, NULL) and begin one with the new column,"
+	" or give the column its name back; then resume and mark_all',"
+	"  d.child, array_to_string(d.parent_key, ', '), $2) END"
+	" FROM (SELECT feed_id FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"
+	" LEFT JOIN bcdelta.dependency AS d ON d.dependency_id = $3"
+	" WHERE f.feed_id = l.feed_id",
+	3, {INT4OID, TIMESTAMPTZOID, INT4OID}
 };
 
 /* Columns of many changes as arrays, for unnest() */
@@ -236,10 +252,11 @@ feeds_of(const BcdDrain *drain)
 static uint64
 fold_feed(BcdStatement *statement, const BcdChange *change)
 {
-	Datum		args[2];
+	Datum		args[3];
 
 	args[0] = Int32GetDatum(change->feed_id);
 	args[1] = TimestampTzGetDatum(change->changed_at);
+	args[2] = Int32GetDatum(change->key ? atoi(change->key) : 0);
 	return bcd_execute(statement, args, NULL);
 }
 
@@ -256,12 +273,19 @@ fold_whole(const BcdChange *change)
 			fold_feed(&mark_without_key, change);
 			return true;
 		case BCD_OP_ANY:
-			if (fold_feed(&pause_feed, change) == 0)
+			if (fold_feed(change->key ? &pause_dependent : &pause_feed, change) == 0)
 				return false;
 			break;
 	}
 	fold_feed(&mark_known, change);
 	return true;
+}
+
+static bool
+same_whole(const BcdChange *a, const BcdChange *b)
+{
+	return a->feed_id == b->feed_id && a->op == b->op &&
+		(a->key && b->key ? strcmp(a->key, b->key) == 0 : a->key == b->key);
 }
 
 /* The feeds of some changes, and what may be done for them */
@@ -310,7 +334,7 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 		if (known && !is_among(feeds->locked, feeds->nlocked, change->feed_id))
 			bcd_drain_leave(drain, i);
 		else if (known && !is_key && !is_move &&
-				 (whole == NULL || whole->feed_id != change->feed_id || whole->op != change->op) &&
+				 (whole == NULL || !same_whole(whole, change)) &&
 				 !fold_whole(whole = change))
 			bcd_drain_leave(drain, i);
 		else
@@ -381,6 +405,8 @@ bcd_fold(long max_rows)
 	for (i = 0; i < nmoving && drain->complete; i++)
 		if (!list_member_int(feeds.left, moving[i]))
 			bcd_moves_apply(moving[i]);
+	if (removed > 0)
+		BCD_DEBUG_POINT("folding");
 	bcd_drain_end(drain);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

@@ -11,6 +11,7 @@
 #include "utils/varlena.h"
 
 #include "compat.h"
+#include "debug.h"
 #include "guc.h"
 
 char	   *bcd_databases = NULL;
@@ -64,6 +65,12 @@ bcd_guc_define(void)
 							"Zero keeps them for ever.",
 							&bcd_result_retention, 90, 0, 100000, PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
+#ifdef USE_ASSERT_CHECKING
+	DefineCustomBoolVariable("bcdelta.debug_points",
+							 "Lets tests stop the worker at certain points by advisory locks.",
+							 NULL, &bcd_debug_points, false, PGC_SIGHUP, GUC_NOT_IN_SAMPLE,
+							 NULL, NULL, NULL);
+#endif
 	MarkGUCPrefixReserved("bcdelta");
 }
 

@@ -19,6 +19,7 @@ bcd_item_create(BcdLane *lane, const char *key)
 	BcdItem    *item = MemoryContextAllocZero(cxt, sizeof(BcdItem));
 
 	item->cxt = cxt;
+	item->lane = lane;
 	item->key = MemoryContextStrdup(cxt, key);
 	item->group = INT_MAX;
 	lane->items++;
@@ -26,13 +27,12 @@ bcd_item_create(BcdLane *lane, const char *key)
 	return item;
 }
 
-/* The item leaves the run. */
+/* The item leaves the run; it is in this lane. */
 void
 bcd_item_free(BcdLane *lane, BcdItem *item)
 {
 	lane->items--;
 	lane->bytes -= item->bytes;
-	lane->rechecked -= item->rechecked;
 	MemoryContextDelete(item->cxt);
 }
 
@@ -90,11 +90,11 @@ bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error)
 
 /* The record that an item's natural key names is another row's. */
 void
-bcd_decide_taken(BcdLane *lane, BcdItem *item, int64 store_id, const char *other)
+bcd_decide_taken(BcdItem *item, int64 store_id, const char *other)
 {
 	char	   *text = psprintf("%s \"%s\" belongs to record " INT64_FORMAT
 								" of the store, which source row %s is linked to",
-								lane->feed->resource->natural[item->natural_index],
+								item->lane->feed->resource->natural[item->natural_index],
 								item->natural, store_id, other);
 
 	bcd_decide_failed(item, BCD_FAILED, MemoryContextStrdup(item->cxt, text));
@@ -134,21 +134,10 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
  * it is not found.
  */
 void
-bcd_item_wants_record(BcdLane *lane, BcdItem *item)
+bcd_item_wants_record(BcdItem *item)
 {
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	char	   *missing = bcd_payload_missing(lane->feed->resource, item->wanted);
-
-	if (missing)
-		bcd_decide_failed(item, BCD_INVALID,
-						  psprintf("%s: the row has no value, and the API requires one for a new record",
-								   missing));
-	else
-	{
-		bcd_decide_stage(item, BCD_LOOKUP);
-		bcd_natural_key(lane, item);
-	}
-	MemoryContextSwitchTo(old);
+	bcd_decide_stage(item, BCD_LOOKUP);
+	bcd_natural_key(item);
 }
 
 /*
@@ -156,11 +145,11 @@ bcd_item_wants_record(BcdLane *lane, BcdItem *item)
  * fields in which the record differs.
  */
 void
-bcd_item_wants_write(BcdLane *lane, BcdItem *item)
+bcd_item_wants_write(BcdItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-	item->body = bcd_payload_changes(lane->feed->resource, item->wanted, item->known);
+	item->body = bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known);
 	MemoryContextSwitchTo(old);
 	if (bcd_payload_count(item->body) > 0)
 		bcd_decide_stage(item, BCD_UPDATE);
@@ -244,9 +233,73 @@ weigh(BcdLane *lane, BcdItem *item)
 	lane->bytes += item->bytes;
 }
 
+static bool
+has_record(const dlist_head *items, int64 store_id)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) items)
+		if (dlist_container(BcdItem, node, iter.cur)->store_id == store_id)
+		return true;
+	return false;
+}
+
+static bool
+jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 store_id,
+				 BcdStage from)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) jobs)
+	{
+		BcdJob	   *job = dlist_container(BcdJob, node, iter.cur);
+
+		if (job->stage >= from && job->lane->feed->resource == resource &&
+			has_record(&job->items, store_id))
+			return true;
+	}
+	return false;
+}
+
 /*
- * After the commit: the item leaves, or goes on.  stage is the one it comes
- * from, -1 for a new item; to the same stage it returns at the head.
+ * Is a write to a record of the lane's resource waiting or under way?  From
+ * BCD_UPDATE on: any write, BCD_REMOVE: its end.
+ */
+bool
+bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from)
+{
+	BcdRun	   *run = lane->run;
+	const BcdResource *resource = lane->feed->resource;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+	{
+		BcdLane    *other = run->lanes[i];
+
+		if (other->feed->resource == resource &&
+			((from <= BCD_UPDATE && has_record(&other->queue[BCD_UPDATE], store_id)) ||
+			 has_record(&other->queue[BCD_REMOVE], store_id)))
+			return true;
+	}
+	return jobs_have_record(&run->jobs, resource, store_id, from) ||
+		jobs_have_record(&run->unsettled, resource, store_id, from);
+}
+
+/* The item goes on in another lane. */
+void
+bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage)
+{
+	from->items--;
+	from->bytes -= item->bytes;
+	to->items++;
+	to->bytes += item->bytes;
+	bcd_item_queue(to, item, stage);
+}
+
+/*
+ * After the commit: the item leaves, or goes on in the lane that it is in.
+ * stage is the one it comes from, -1 for a new item; to the same stage it
+ * returns at the head.
  */
 void
 bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
@@ -255,22 +308,27 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 
 	memset(&item->decision, 0, sizeof(item->decision));
 	bcd_count_outcome(lane->run, d.outcome);
-	lane->outcomes[d.outcome]++;
+	item->lane->outcomes[d.outcome]++;
 	lane->run->counts.conflicts += d.conflicts;
 	if (d.leaves)
 	{
-		lane->run->progress.done += d.outcome != BCD_NO_OUTCOME;
+		lane->run->progress.done += d.pending != BCD_PENDING_READY;
+		bcd_item_free(lane, item);
+		return;
+	}
+	if (item->lane->stopped)
+	{
+		/* its row is given back at the end, see bcd_queue_release() */
 		bcd_item_free(lane, item);
 		return;
 	}
 	weigh(lane, item);
 	item->attempts += d.attempted;
 	item->linked |= d.link == BCD_LINK_PUT;
-	if (stage == BCD_RECHECK)
-	{
-		item->rechecked = true;
-		lane->rechecked++;
-	}
+	if (d.sought || d.unsought)
+		item->sought = d.sought;
+	if (item->seeking && item->wanted && stage == BCD_LOOKUP && (d.unsought || d.next != stage))
+		bcd_seek_end(item);
 	if (d.clashes)
 	{
 		item->clashed = true;

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/formatting.h"
 #include "utils/memutils.h"
 
 #include "clock.h"
@@ -108,21 +109,39 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 		item->decision.status = (int) job->request->status;
 	}
 	else
-		bcd_decide_refused(job->lane, item, text);
+		bcd_decide_refused(item, text);
 }
 
 static void
 stop_feed(BcdLane *lane, char *reason)
 {
 	bcd_feed_pause(lane->feed->name, reason);
-	lane->stopped = true;
-	lane->stop_reason = MemoryContextStrdup(lane->cxt, reason);
+	bcd_lane_stop(lane, reason);
+}
+
+/* Items of several feeds may be in a job. */
+static void
+stop_feeds(BcdJob *job, char *reason)
+{
+	BcdLane    *last = NULL;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdLane    *lane = dlist_container(BcdItem, node, iter.cur)->lane;
+
+		if (lane != last)
+			stop_feed(lane, reason);
+		last = lane;
+	}
 }
 
 /* A single record was refused: its row's fault, or the mapping's. */
 void
-bcd_decide_refused(BcdLane *lane, BcdItem *item, char *text)
+bcd_decide_refused(BcdItem *item, char *text)
 {
+	BcdLane    *lane = item->lane;
+
 	bcd_decide_failed(item, BCD_FAILED, text);
 	if (++lane->refused >= lane->run->store->options->error_limit)
 		stop_feed(lane, psprintf("%d records in a row were refused by the store, the last one: %s",
@@ -143,10 +162,10 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 		item->decision.error = text;
 		item->decision.status = (int) job->request->status;
 		if (job->stage == BCD_UPDATE)
-			bcd_natural_key(job->lane, item);
+			bcd_natural_key(item);
 	}
 	else
-		bcd_decide_refused(job->lane, item, text);
+		bcd_decide_refused(item, text);
 }
 
 /*
@@ -154,13 +173,13 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
  * it is found by its key, in the store itself.
  */
 void
-bcd_decide_gone(BcdLane *lane, BcdItem *item)
+bcd_decide_gone(BcdItem *item)
 {
 	if (item->wanted == NULL)
 		bcd_decide_done(item, BCD_HIDDEN, BCD_LINK_REMOVE);
-	else if (lane->feed->options.stale_fails && !item->looked_up)
+	else if (item->lane->feed->options.stale_fails && !item->looked_up)
 	{
-		bcd_decide_refused(lane, item,
+		bcd_decide_refused(item,
 						   MemoryContextStrdup(item->cxt,
 											   psprintf("record " INT64_FORMAT " is not in the store any more",
 														item->store_id)));
@@ -169,10 +188,12 @@ bcd_decide_gone(BcdLane *lane, BcdItem *item)
 	else
 	{
 		item->known = NULL;
+		if (item->store_id != 0)
+			item->gone_id = item->store_id;
 		item->store_id = 0;
 		item->clashed = true;
 		item->refusal = NULL;
-		bcd_item_wants_record(lane, item);
+		bcd_item_wants_record(item);
 		item->decision.link = BCD_LINK_REMOVE;
 	}
 }
@@ -184,11 +205,11 @@ decide_not_found(BcdJob *job, BcdItem *item, char *text)
 	if (job->stage == BCD_REMOVE)
 		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
 	else if (job->stage != BCD_UPDATE)
-		bcd_decide_refused(job->lane, item, text);
+		bcd_decide_refused(item, text);
 	else if (item->looked_up && item->wanted)
 		decide_trouble(job, item, text);	/* it was there a moment ago */
 	else
-		bcd_decide_gone(job->lane, item);
+		bcd_decide_gone(item);
 }
 
 /* What a person has to do about a reply; in the transaction's memory. */
@@ -246,6 +267,20 @@ bcd_judge_rest(BcdJob *job, const char *text)
 	}
 }
 
+/* Does a refusal speak of the batch, and not of one of its rows? */
+static bool
+names_size(const char *text)
+{
+	static const char *const words[] = {"payload", "batch", "maximum items", "too many items"};
+	char	   *lower = asc_tolower(text, strlen(text));
+	int			i;
+
+	for (i = 0; i < lengthof(words); i++)
+		if (strstr(lower, words[i]))
+			return true;
+	return false;
+}
+
 /* A reply other than success decides items alike, or splits the batch. */
 static void
 judge_items(BcdJob *job, BcdVerdict verdict)
@@ -262,7 +297,7 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		return;
 	text = bcd_reply_text(job, first_item(job));
 	if (verdict == BCD_STOP_FEED)
-		stop_feed(job->lane, with_advice(job, text));
+		stop_feeds(job, with_advice(job, text));
 	if (verdict == BCD_STOP_STORE)
 		stop_store(job, text);
 	if (verdict == BCD_STOP_FEED || verdict == BCD_STOP_STORE)
@@ -270,7 +305,7 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		decide_again(job);
 		return;
 	}
-	if (verdict == BCD_TOO_LARGE && job->nitems > 1)
+	if (job->nitems > 1 && (verdict == BCD_TOO_LARGE || (verdict == BCD_REFUSED && names_size(text))))
 		bcd_batch_too_large(job->lane, job->stage, job->nitems);
 	if (verdict != BCD_TROUBLE && split(job, (job->nitems + 1) / 2))
 		return;

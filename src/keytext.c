@@ -11,11 +11,13 @@
  */
 #include "postgres.h"
 
+#include "access/nbtree.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "compat.h"
 #include "db.h"
@@ -55,6 +57,67 @@ depends_on_settings(Oid type)
 		default:
 			return !type_is_enum(type);
 	}
+}
+
+/* Can values of this type be equal and print differently, as 1.5 and 1.50? */
+bool
+bcd_keytext_has_variants(Oid type, Oid collation)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
+	Oid			equalimage;
+
+	if (!OidIsValid(entry->btree_opf))
+		return true;
+	equalimage = get_opfamily_proc(entry->btree_opf, entry->btree_opintype,
+								   entry->btree_opintype, BTEQUALIMAGE_PROC);
+	return !OidIsValid(equalimage) ||
+		!DatumGetBool(OidFunctionCall1Coll(equalimage, collation,
+										   ObjectIdGetDatum(entry->btree_opintype)));
+}
+
+/*
+ * How many decimals do all values of a base type print, be they zeros or not?
+ * -1 when that is not fixed, or it is no number.
+ */
+static int
+fixed_decimals(Oid type, int32 typmod)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return 0;
+		case NUMERICOID:
+			/* eleven bits, signed since 15 */
+			return typmod < (int32) VARHDRSZ ? -1 :
+				Max((((typmod - VARHDRSZ) & 0x7ff) ^ 1024) - 1024, 0);
+		default:
+			return -1;
+	}
+}
+
+static bool
+is_text(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID;
+}
+
+/* Do equal values of a key's type and of another type always print alike? */
+bool
+bcd_keytext_alike(Oid type, int32 typmod, Oid collation, Oid other, int32 other_typmod)
+{
+	type = getBaseTypeAndTypmod(type, &typmod);
+	other = getBaseTypeAndTypmod(other, &other_typmod);
+	if (fixed_decimals(type, typmod) >= 0)
+		return fixed_decimals(type, typmod) == fixed_decimals(other, other_typmod);
+	if (type != other && !(is_text(type) && is_text(other)))
+		return false;
+	/* it differs from text in the blanks that fill it up, which are printed */
+	if (type == BPCHAROID)
+		return typmod == other_typmod && typmod >= (int32) VARHDRSZ &&
+			!bcd_keytext_has_variants(TEXTOID, collation);
+	return !bcd_keytext_has_variants(type, collation);
 }
 
 static BcdKeyKind
@@ -101,6 +164,9 @@ bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt)
 		}
 		if (depends_on_settings(types[i]))
 			keytext->pinned = true;
+		/* texts may have to be detoasted, or are quoted */
+		if (part->kind == BCD_KEY_TEXT || part->kind == BCD_KEY_OTHER)
+			keytext->allocates = true;
 	}
 	return keytext;
 }

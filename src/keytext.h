@@ -32,8 +32,11 @@ typedef struct BcdKeyText
 	int			nparts;
 	BcdKeyPart *parts;
 	bool		pinned;			/* depends on settings: see bcd_keytext_pin() */
+	bool		allocates;		/* printing leaves things in memory */
 } BcdKeyText;
 
+extern bool bcd_keytext_has_variants(Oid type, Oid collation);
+extern bool bcd_keytext_alike(Oid type, int32 typmod, Oid collation, Oid other, int32 other_typmod);
 extern BcdKeyText *bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt);
 extern int	bcd_keytext_pin(const BcdKeyText *keytext);
 extern void bcd_keytext_unpin(int level);

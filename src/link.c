@@ -31,7 +31,7 @@ decide_row(BcdLane *lane, BcdItem *item)
 	{
 		case BCD_ROW_FOUND:
 			bcd_decide_stage(item, BCD_LOOKUP);
-			bcd_natural_key(lane, item);
+			bcd_natural_key(item);
 			break;
 		case BCD_ROW_MISSING:
 			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
@@ -60,8 +60,9 @@ link_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 }
 
 static void
-link_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
+link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 {
+	BcdLane    *lane = item->lane;
 	char	   *other;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
@@ -75,7 +76,7 @@ link_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 	}
 	else if ((other = bcd_queue_linked_key(lane->feed->name, store_id)) != NULL &&
 			 strcmp(other, item->key) != 0)
-		bcd_decide_taken(lane, item, store_id, other);
+		bcd_decide_taken(item, store_id, other);
 	else
 	{
 		item->store_id = store_id;
@@ -91,9 +92,9 @@ link_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 }
 
 static void
-link_read(BcdLane *lane, BcdItem *item, const cJSON *record)
+link_read(BcdItem *item, const cJSON *record)
 {
-	link_lookup(lane, item, record ? item->store_id : 0, record);
+	link_lookup(item, record ? item->store_id : 0, record);
 }
 
 /* Rows that waited for a row of the same feed get another turn. */

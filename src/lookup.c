@@ -11,6 +11,7 @@
 
 #include "catalog/pg_collation.h"
 #include "common/hashfn.h"
+#include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 #include "utils/memutils.h"
@@ -28,7 +29,7 @@
 
 /*
  * The store's list: natural key and scope -> id, once as it is written and
- * once in lower case, for those that are not found as they are written.
+ * once folded, for those that are not found as they are written.
  */
 typedef struct BcdIndex
 {
@@ -36,6 +37,7 @@ typedef struct BcdIndex
 	HTAB	   *ids;
 	bool		complete;
 	int			page;			/* next page to read */
+	int64		removals;		/* the run's, when it was begun */
 } BcdIndex;
 
 typedef struct IndexEntry
@@ -44,13 +46,36 @@ typedef struct IndexEntry
 	int64		store_id;
 } IndexEntry;
 
+/* Without the white space around it, which stores trim; palloc'd. */
+static char *
+trimmed(const char *text)
+{
+	int			len;
+
+	while (scanner_isspace(*text))
+		text++;
+	len = strlen(text);
+	while (len > 0 && scanner_isspace(text[len - 1]))
+		len--;
+	return pnstrdup(text, len);
+}
+
 /*
  * The store compares names without regard to case, so do we.  palloc'd.
  */
 char *
 bcd_folded(const char *text)
 {
-	return str_tolower(text, strlen(text), DEFAULT_COLLATION_OID);
+	char	   *bare = trimmed(text);
+
+	return str_tolower(bare, strlen(bare), DEFAULT_COLLATION_OID);
+}
+
+/* The payload whose natural key an item is looked up by. */
+Jsonb *
+bcd_identity(const BcdItem *item)
+{
+	return item->seeking ? item->sought : item->wanted;
 }
 
 /*
@@ -58,16 +83,16 @@ bcd_folded(const char *text)
  * that its row has.  A row without any is decided to be invalid.
  */
 void
-bcd_natural_key(BcdLane *lane, BcdItem *item)
+bcd_natural_key(BcdItem *item)
 {
-	const BcdResource *r = lane->feed->resource;
+	const BcdResource *r = item->lane->feed->resource;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	int			i;
 
 	item->natural = NULL;
 	for (i = 0; r->natural[i]; i++)
 	{
-		char	   *text = bcd_payload_text(item->wanted, r->natural[i]);
+		char	   *text = bcd_payload_text(bcd_identity(item), r->natural[i]);
 
 		if (text && text[0])
 		{
@@ -78,7 +103,7 @@ bcd_natural_key(BcdLane *lane, BcdItem *item)
 	}
 	if (item->natural == NULL)
 		bcd_decide_failed(item, BCD_INVALID,
-						  psprintf("%s: the row has none, so it cannot be found in the store",
+						  psprintf("%s: the row has no value, so its record cannot be found in the store",
 								   r->natural[0]));
 	MemoryContextSwitchTo(old);
 }
@@ -96,7 +121,33 @@ scope_of(BcdLane *lane, BcdItem *item)
 {
 	const char *scope = lane->feed->resource->scope;
 
-	return scope ? bcd_payload_integer(item->wanted, scope) : 0;
+	return scope ? bcd_payload_integer(bcd_identity(item), scope) : 0;
+}
+
+/*
+ * The tree that a record at the top is looked up in; 0: its parent tells, or
+ * there are no trees.
+ */
+static int64
+tree_of(BcdLane *lane, BcdItem *item)
+{
+	const BcdResource *r = lane->feed->resource;
+	int64		tree;
+
+	if (r->needs_tree == NULL || scope_of(lane, item) != 0)
+		return 0;
+	tree = bcd_payload_integer(item->wanted, r->needs_tree);
+	return tree ? tree : lane->tree_id;
+}
+
+/*
+ * The key to ask for.  One that the store calls a duplicate, but does not
+ * find, may be there without the white space around it.
+ */
+static const char *
+asked_key(const BcdItem *item)
+{
+	return item->clashed ? trimmed(item->natural) : item->natural;
 }
 
 /* One request for as many keys as go into a URL. */
@@ -108,7 +159,7 @@ list_job(BcdLane *lane)
 	BcdItem    *items[BCD_PAGE_LIMIT];
 	BcdJob	   *job;
 	BcdItem    *first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
-	int			limit = Min(Min(BCD_PAGE_LIMIT, first->group), bcd_batch_limit(lane, BCD_LOOKUP));
+	int			limit = Min(first->group, bcd_batch_limit(lane, BCD_LOOKUP));
 	int			n = 0;
 	int			i;
 
@@ -122,7 +173,7 @@ list_job(BcdLane *lane)
 			break;
 		if (n > 0)
 			appendStringInfoChar(&query, ',');
-		bcd_url_escape(&query, item->natural);
+		bcd_url_escape(&query, asked_key(item));
 		items[n++] = bcd_item_pop(lane, BCD_LOOKUP);
 	}
 	bcd_append_fields(&query, lane->feed);
@@ -143,15 +194,24 @@ single_job(BcdLane *lane)
 
 	initStringInfo(&query);
 	appendStringInfo(&query, "%s?%s=", r->list_path, r->natural[item->natural_index]);
-	bcd_url_escape(&query, item->natural);
+	bcd_url_escape(&query, asked_key(item));
 	if (r->scope)
 		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->scope, scope_of(lane, item));
+	if (tree_of(lane, item) != 0)
+		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->needs_tree, tree_of(lane, item));
 	bcd_append_fields(&query, lane->feed);
 	job = bcd_job_create(lane, BCD_LOOKUP, "GET", query.data, NULL);
 	job->read = bcd_lookup_read;
 	bcd_job_take(job, item);
 	lane->lookups++;
 	return job;
+}
+
+/* Records at the top have their tree for a scope. */
+static int64
+index_scope(int64 scope, int64 tree)
+{
+	return scope != 0 ? scope : -tree;
 }
 
 /* Key of the index: scope, natural key; cut like a name that long. */
@@ -174,6 +234,7 @@ index_create(BcdLane *lane)
 	lane->index = MemoryContextAllocZero(cxt, sizeof(BcdIndex));
 	lane->index->cxt = cxt;
 	lane->index->page = 1;
+	lane->index->removals = lane->run->removals;
 	ctl.keysize = sizeof(((IndexEntry *) 0)->key);
 	ctl.entrysize = sizeof(IndexEntry);
 	ctl.hcxt = cxt;
@@ -244,12 +305,16 @@ read_page(BcdJob *job, const cJSON *reply)
 		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
 		int64		id;
 		int64		scope = 0;
+		int64		tree = lane->tree_id;
 
 		if (!cJSON_IsString(name) ||
 			!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->id), &id))
 			continue;
 		if (r->scope)
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope);
+		if (r->needs_tree)
+			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->needs_tree), &tree);
+		scope = index_scope(scope, tree);
 		index_enter(lane, scope, name->valuestring, id, false);
 		index_enter(lane, scope, name->valuestring, id, true);
 	}
@@ -265,9 +330,10 @@ page_job(BcdLane *lane)
 	BcdJob	   *job;
 
 	job = bcd_job_create(lane, BCD_LOOKUP, "GET",
-						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s", r->list_path,
+						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s%s%s", r->list_path,
 								  lane->index->page, BCD_PAGE_LIMIT, r->natural[0],
-								  r->scope ? "," : "", r->scope ? r->scope : ""), NULL);
+								  r->scope ? "," : "", r->scope ? r->scope : "",
+								  r->needs_tree ? "," : "", r->needs_tree ? r->needs_tree : ""), NULL);
 	job->read = read_page;
 	return job;
 }
@@ -304,11 +370,17 @@ read_index(BcdJob *job, const cJSON *reply)
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		int64		scope = index_scope(scope_of(lane, item), tree_of(lane, item));
 
-		job->run->kind->decide_lookup(lane, item,
-									  index_find(lane, scope_of(lane, item), item->natural),
-									  NULL);
+		job->run->kind->decide_lookup(item, index_find(lane, scope, item->natural), NULL);
 	}
+}
+
+/* The index is older than the duplicate or the create that an item has met. */
+static bool
+outdates_index(const BcdItem *item)
+{
+	return item->clashed || item->seeking;
 }
 
 static BcdJob *
@@ -318,7 +390,7 @@ index_job(BcdLane *lane)
 
 	job->read = read_index;
 	while (job->nitems < BCD_PAGE_LIMIT && lane->queued[BCD_LOOKUP] > 0 &&
-		   !dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP])->clashed)
+		   !outdates_index(dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP])))
 		bcd_job_take(job, bcd_item_pop(lane, BCD_LOOKUP));
 	return job;
 }
@@ -335,9 +407,11 @@ bcd_plan_lookup(BcdLane *lane)
 	if (r->needs_tree && lane->tree_id == 0)
 		return tree_job(lane);
 	first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
-	/* the index is older than the duplicate that a create has met */
-	if (first->clashed && !listable(lane, first))
+	if (outdates_index(first) && !listable(lane, first))
 		return single_job(lane);
+	/* it may list records that we have removed since */
+	if (lane->index && lane->index->removals != lane->run->removals)
+		bcd_index_free(lane);
 	if (r->small && lane->index == NULL &&
 		lane->lookups + lane->queued[BCD_LOOKUP] > SINGLE_LOOKUPS)
 		index_create(lane);
@@ -364,12 +438,18 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 	{
 		const cJSON *value = cJSON_GetObjectItemCaseSensitive(record, field);
 		int64		scope = 0;
+		int64		tree;
 
 		if (!cJSON_IsString(value))
 			continue;
 		if (r->scope &&
 			(!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) ||
 			 scope != scope_of(lane, item)))
+			continue;
+		/* told only when it is asked for; the request is for this tree alone */
+		if (r->needs_tree && scope == 0 &&
+			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->needs_tree), &tree) &&
+			tree != tree_of(lane, item))
 			continue;
 		if (strcmp(value->valuestring, item->natural) == 0)
 			return record;
@@ -379,12 +459,32 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 	return found;
 }
 
-/* Reads the reply to list_job() and single_job(). */
+/*
+ * A reply that is only the first page, of fewer records than were asked for,
+ * says nothing about the keys that are not in it: ask for fewer at once.
+ */
+static bool
+is_cut(BcdJob *job, const cJSON *reply)
+{
+	int64		pages = 0;
+
+	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
+	if (pages <= 1 || job->nitems <= 1)
+		return false;
+	bcd_batch_too_large(job->lane, BCD_LOOKUP, job->nitems);
+	return true;
+}
+
+/*
+ * Reads the reply to list_job() and single_job().  A record that it names may
+ * have been removed by us since the request was made: that is looked up again.
+ */
 void
 bcd_lookup_read(BcdJob *job, const cJSON *reply)
 {
 	BcdLane    *lane = job->lane;
 	const cJSON *records = bcd_json_path(reply, "data");
+	bool		cut = is_cut(job, reply);
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &job->items)
@@ -396,6 +496,14 @@ bcd_lookup_read(BcdJob *job, const cJSON *reply)
 		if (record)
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
 								  &id);
-		job->run->kind->decide_lookup(lane, item, id, id ? record : NULL);
+		if (id == 0 && cut)
+		{
+			item->group = Max(job->nitems / 2, 1);
+			bcd_decide_stage(item, BCD_LOOKUP);
+		}
+		else if (id != 0 && job->removals != job->run->removals)
+			bcd_decide_stage(item, BCD_LOOKUP);
+		else
+			job->run->kind->decide_lookup(item, id, id ? record : NULL);
 	}
 }

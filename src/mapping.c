@@ -403,15 +403,15 @@ bcd_mapping_check(const BcdFeed *feed)
 	bcd_become_again(&rights);
 }
 
-/* The columns of the source that a mapping depends on; NIL: all. */
+/* The columns of a table that a mapping depends on; NIL: all. */
 List *
-bcd_mapping_columns(const BcdFeed *feed)
+bcd_mapping_columns(const BcdFeed *feed, Oid relid)
 {
 	BcdRights	rights;
 	List	   *columns;
 
 	bcd_become(&rights, feed->owner, true);
-	columns = bcd_depended_columns(feed->source, bcd_feed_select(feed));
+	columns = bcd_depended_columns(relid, bcd_feed_select(feed));
 	bcd_become_again(&rights);
 	return columns;
 }

@@ -10,7 +10,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/nbtree.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -21,7 +20,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/typcache.h"
 
 #include "bcdelta.h"
 #include "change.h"
@@ -77,12 +75,24 @@ marker_end(BcdMarker *marker)
 	return marker->count;
 }
 
+/* A row that cannot be told from others, and is not counted */
+static void
+mark_without_key(BcdMarker *marker)
+{
+	bcd_changes_add(marker->changes, BCD_OP_NO_KEY, NULL);
+}
+
 /* Marks the row of a key given by its values. */
 static void
 mark_key(BcdMarker *marker, const Datum *values)
 {
 	bcd_text_begin(&marker->key);
 	bcd_keytext_append(marker->keytext, values, &marker->key);
+	if (marker->key.len - VARHDRSZ > BCD_MAX_KEY)
+	{
+		mark_without_key(marker);
+		return;
+	}
 	bcd_changes_add(marker->changes, BCD_OP_CHANGE, bcd_text_end(&marker->key));
 	marker->count++;
 }
@@ -101,7 +111,7 @@ mark_tuple(BcdMarker *marker, HeapTuple tuple, TupleDesc desc)
 		values[i] = heap_getattr(tuple, i + 1, desc, &isnull);
 		if (isnull)
 		{
-			bcd_changes_add(marker->changes, BCD_OP_NO_KEY, NULL);
+			mark_without_key(marker);
 			return;
 		}
 	}
@@ -219,24 +229,6 @@ parse_key(const BcdFeed *feed, const char *key)
 	return values;
 }
 
-/*
- * Can values of this type be equal and print differently, as 1.5 and 1.50?
- */
-static bool
-has_variants(const BcdKeyColumn *key)
-{
-	TypeCacheEntry *entry = lookup_type_cache(key->type, TYPECACHE_BTREE_OPFAMILY);
-	Oid			equalimage;
-
-	if (!OidIsValid(entry->btree_opf))
-		return true;
-	equalimage = get_opfamily_proc(entry->btree_opf, entry->btree_opintype,
-								   entry->btree_opintype, BTEQUALIMAGE_PROC);
-	return !OidIsValid(equalimage) ||
-		!DatumGetBool(OidFunctionCall1Coll(equalimage, key->collation,
-										   ObjectIdGetDatum(entry->btree_opintype)));
-}
-
 /* A plan that finds the rows whose keys are equal to one, if that is needed */
 static SPIPlanPtr
 plan_look_up(const BcdFeed *feed)
@@ -250,7 +242,7 @@ plan_look_up(const BcdFeed *feed)
 	for (i = 0; i < feed->nkeys; i++)
 	{
 		types[i] = feed->keys[i].type;
-		needed = needed || has_variants(&feed->keys[i]);
+		needed = needed || bcd_keytext_has_variants(feed->keys[i].type, feed->keys[i].collation);
 	}
 	if (!needed)
 		return NULL;

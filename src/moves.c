@@ -19,7 +19,8 @@
  * deleted row, and is treated as such.
  *
  * A link that a request may be under way for stays where it is, and everything
- * of its feed that came later waits with it.
+ * of its feed that came later waits with it.  So does a record that may have
+ * been created and has no link yet (seek.c).
  */
 #include "postgres.h"
 
@@ -34,6 +35,7 @@
 #include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
+#include "debug.h"
 #include "moves.h"
 
 /* Key changes that are looked at together */
@@ -46,11 +48,27 @@ static BcdStatement select_exists = {
 	2, {INT4OID, TEXTOID}
 };
 
-/* The first statement that has to wait for a row in flight; null: none */
+/*
+ * The first statement that has to wait for a row in flight, or for one whose
+ * record may have been made and is not linked yet; null: none
+ */
 static BcdStatement select_blocked = {
-	"SELECT min(m.move_id) FROM bcdelta.pending AS p JOIN bcdelta.feed AS f USING (feed)"
+	"SELECT min(m.move_id) FROM ("
+	"  SELECT feed, key FROM bcdelta.pending WHERE state = 'in_flight'"
+	"  UNION ALL SELECT feed, key FROM bcdelta.pending WHERE sought IS NOT NULL"
+	" ) AS p JOIN bcdelta.feed AS f USING (feed)"
 	" JOIN bcdelta.move AS m ON m.feed_id = f.feed_id AND p.key IN (m.key, m.moved_from)"
-	" WHERE f.feed_id = $1 AND p.state = 'in_flight'",
+	" WHERE f.feed_id = $1",
+	1, {INT4OID}
+};
+
+/* What the key changes wait for must not wait for somebody itself. */
+static BcdStatement wake_sought = {
+	"UPDATE bcdelta.pending AS p SET state = 'ready', attempts = 0, last_error = NULL,"
+	" waits_feed = NULL, waits_key = NULL"
+	" FROM bcdelta.feed AS f WHERE f.feed_id = $1 AND p.feed = f.feed AND p.sought IS NOT NULL"
+	" AND p.state IN ('failed', 'deferred')"
+	" AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $1 AND p.key IN (m.key, m.moved_from))",
 	1, {INT4OID}
 };
 
@@ -418,6 +436,7 @@ bcd_moves_apply(int32 feed_id)
 	int			n;
 
 	args[0] = Int32GetDatum(feed_id);
+	bcd_execute(&wake_sought, args, NULL);
 	bcd_execute(&select_blocked, args, NULL);
 	end = bcd_column_int64(0, 1, &all);
 	if (all)
@@ -437,6 +456,7 @@ bcd_moves_apply(int32 feed_id)
 			n--;
 		args[1] = Int64GetDatum(n > 0 ? apply_portion(feed_id, moves, n) :
 								apply_statement(feed_id, last));
+		BCD_DEBUG_POINT("moving");
 		bcd_execute(&remove_moves, args, NULL);
 		MemoryContextReset(cxt);
 		CHECK_FOR_INTERRUPTS();

@@ -3,7 +3,8 @@
  *		From waiting items to the next request.
  *
  * Batches are sent full as long as more items may come; what is left over
- * goes out when the lane has nothing else to wait for.  An item of a batch
+ * goes out when the lane has nothing else to wait for, or travels on with the
+ * next feed of the same resource.  An item of a batch
  * that was refused carries the size of the groups it may still be part of,
  * so that a bad row ends up alone.
  */
@@ -30,6 +31,7 @@ bcd_job_create(BcdLane *lane, BcdStage stage, const char *method, const char *pa
 	job->run = lane->run;
 	job->lane = lane;
 	job->stage = stage;
+	job->removals = lane->run->removals;
 	dlist_init(&job->items);
 	if (method)
 	{
@@ -71,45 +73,24 @@ bcd_plan_flushes(BcdLane *lane)
 		lane->queued[BCD_RECHECK] == 0 && lane->flying[BCD_RECHECK] == 0;
 }
 
-/* The largest batch that the store has not refused as too large. */
-static int *
-learned_batch(BcdLane *lane, BcdStage stage)
-{
-	return &lane->run->store->batch[lane->feed->resource - bcd_resource_nth(0)][stage];
-}
-
-int
-bcd_batch_limit(BcdLane *lane, BcdStage stage)
-{
-	int			limit = *learned_batch(lane, stage);
-
-	return limit > 0 ? limit : INT_MAX;
-}
-
-/* A batch of n was too large: remember half of it. */
-void
-bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n)
-{
-	*learned_batch(lane, stage) = Max(n / 2, 1);
-}
-
 /*
  * How many items of a queue go into the next request: as many as its first
- * item may be grouped with; 0 when it is worth waiting for more.
+ * item may be grouped with; 0 when it is worth waiting, for more of them or for
+ * the endpoint.
  */
 static int
-group_size(BcdLane *lane, BcdStage stage, int batch)
+group_size(BcdLane *lane, BcdStage stage)
 {
+	int			batch = bcd_batch_limit(lane, stage);
 	BcdItem    *first;
 	dlist_iter	iter;
 	int			n = 0;
 	int			limit;
 	bool		whole;
 
-	if (dlist_is_empty(&lane->queue[stage]))
+	if (dlist_is_empty(&lane->queue[stage]) || !bcd_endpoint_is_free(lane, stage))
 		return 0;
 	first = dlist_head_element(BcdItem, node, &lane->queue[stage]);
-	batch = Min(batch, bcd_batch_limit(lane, stage));
 	limit = Min(batch, first->group);
 	dlist_foreach(iter, &lane->queue[stage])
 	{
@@ -122,6 +103,37 @@ group_size(BcdLane *lane, BcdStage stage, int batch)
 	whole = lane->cramped ||
 		(stage <= BCD_READ ? lane->exhausted : bcd_plan_flushes(lane));
 	return n == limit || limit < batch || whole ? n : 0;
+}
+
+/*
+ * The lane that a part of a batch can be given to at the end of this one: the
+ * next feed of the same resource, if it uses the same token.
+ */
+static BcdLane *
+heir_of(BcdLane *lane)
+{
+	BcdRun	   *run = lane->run;
+	BcdLane    *next = run->current + 1 < run->nlanes ? run->lanes[run->current + 1] : NULL;
+
+	if (next == NULL || next->stopped || next->feed->resource != lane->feed->resource ||
+		strcmp(next->token, lane->token) != 0)
+		return NULL;
+	return next;
+}
+
+/* Leaves the last n items of a stage to another feed's batch, to fill that. */
+static bool
+passes_on(BcdLane *lane, BcdStage stage, int batch, int n)
+{
+	BcdLane    *heir = heir_of(lane);
+	BcdItem    *first = n > 0 ? dlist_head_element(BcdItem, node, &lane->queue[stage]) : NULL;
+
+	batch = Min(batch, bcd_batch_limit(lane, stage));
+	if (heir == NULL || first == NULL || n >= batch || first->group < batch)
+		return false;
+	while (n-- > 0)
+		bcd_item_hand_over(lane, heir, bcd_item_pop(lane, stage), stage);
+	return true;
 }
 
 static void
@@ -175,7 +187,7 @@ append_create(StringInfo out, BcdLane *lane, BcdItem *item)
 
 		v.type = jbvNumeric;
 		v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric,
-															Int64GetDatum(lane->tree_id)));
+															Int64GetDatum(item->lane->tree_id)));
 		body = bcd_payload_set(body, r->needs_tree, &v);
 		body = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(body),
 												  CStringGetTextDatum(r->scope)));
@@ -197,14 +209,14 @@ typedef void (*AppendItem) (StringInfo out, BcdLane *lane, BcdItem *item);
 static BcdJob *
 write_job(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint, AppendItem append)
 {
-	int			n = group_size(lane, stage, endpoint->batch);
+	int			n = group_size(lane, stage);
 	BcdItem   **items = palloc(sizeof(BcdItem *) * (n + 1));
 	StringInfoData body;
 	const char *path = endpoint->path;
 	BcdJob	   *job;
 	int			i;
 
-	if (n == 0)
+	if (n == 0 || passes_on(lane, stage, endpoint->batch, n))
 		return NULL;
 	initStringInfo(&body);
 	if (endpoint->array)
@@ -259,7 +271,7 @@ static BcdJob *
 remove_job(BcdLane *lane)
 {
 	const BcdEndpoint *endpoint = &lane->feed->resource->remove;
-	int			n = group_size(lane, BCD_REMOVE, endpoint->batch);
+	int			n = group_size(lane, BCD_REMOVE);
 	BcdItem    *item;
 	BcdJob	   *job;
 
@@ -281,22 +293,29 @@ read_recheck(BcdJob *job, const cJSON *reply)
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &job->items)
-		job->run->kind->decide_recheck(job->lane, dlist_container(BcdItem, node, iter.cur));
+		job->run->kind->decide_recheck(dlist_container(BcdItem, node, iter.cur));
 }
 
 /*
  * Rows that are gone come last, when the others have found their records,
- * or when there is no room for any others.  Makes no request.
+ * those of other feeds of the resource, too; or when there is no room for any
+ * others.  Makes no request.
  */
 static BcdJob *
 recheck_job(BcdLane *lane)
 {
+	BcdLane    *heir = heir_of(lane);
 	BcdJob	   *job;
 
 	if (lane->queued[BCD_RECHECK] == 0 ||
 		lane->queued[BCD_LOOKUP] > 0 || lane->flying[BCD_LOOKUP] > 0 ||
 		lane->queued[BCD_READ] > 0 || lane->flying[BCD_READ] > 0 ||
 		(!lane->exhausted && bcd_lane_has_room(lane)))
+		return NULL;
+	while (heir && lane->exhausted && lane->queued[BCD_RECHECK] > 0 &&
+		   heir->items < BCD_LANE_ITEMS / 2)
+		bcd_item_hand_over(lane, heir, bcd_item_pop(lane, BCD_RECHECK), BCD_RECHECK);
+	if (lane->queued[BCD_RECHECK] == 0)
 		return NULL;
 	job = bcd_job_create(lane, BCD_RECHECK, NULL, NULL, NULL);
 	job->read = read_recheck;
@@ -341,7 +360,7 @@ static BcdJob *
 read_job(BcdLane *lane)
 {
 	const BcdResource *r = lane->feed->resource;
-	int			n = group_size(lane, BCD_READ, BCD_PAGE_LIMIT);
+	int			n = group_size(lane, BCD_READ);
 	StringInfoData rest;
 
 	if (n == 0)
@@ -380,7 +399,7 @@ next_job(BcdLane *lane)
 
 	if (bcd_quota_failing(&lane->run->store->quota))
 		return lane->extra == NULL && lane->items > 0 ? probe_job(lane) : NULL;
-	if (lane->extra == NULL)
+	if (lane->extra == NULL && bcd_endpoint_is_free(lane, BCD_READ))
 	{
 		if (lane->run->kind->plan)
 			job = lane->run->kind->plan(lane->run, lane);

@@ -36,9 +36,9 @@ decide_later(BcdItem *item)
 
 /* The source row is gone.  What that means is seen when all others are found. */
 static void
-decide_missing(BcdLane *lane, BcdItem *item)
+decide_missing(BcdItem *item)
 {
-	const BcdFeed *feed = lane->feed;
+	const BcdFeed *feed = item->lane->feed;
 	const char *hidden_by = feed->resource->hidden_by;
 	char	   *shown = hidden_by ? bcd_payload_text(item->known, hidden_by) : NULL;
 
@@ -66,25 +66,31 @@ decide_missing(BcdLane *lane, BcdItem *item)
  * has only got another key.
  */
 static void
-push_recheck(BcdLane *lane, BcdItem *item)
+push_recheck(BcdItem *item)
 {
-	const BcdFeed *feed = lane->feed;
+	BcdFeed    *feed = item->lane->feed;
 	char	   *owner;
 	JsonbValue	no;
 
 	bcd_feed_lock(feed);
-	if (bcd_feed_exists(lane->feed, item->key) || bcd_fold_is_moving(feed->feed_id, item->key))
+	if (bcd_feed_exists(feed, item->key) || bcd_fold_is_moving(feed->feed_id, item->key))
 	{
 		decide_later(item);
 		return;
 	}
 	owner = bcd_queue_linked_key(feed->name, item->store_id);
-	if (owner == NULL || strcmp(owner, item->key) != 0)
+	if (owner ? strcmp(owner, item->key) != 0 : !item->seeking)
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		item->decision.error = MemoryContextStrdup(item->cxt,
 												   owner ? psprintf("the source row is gone; its record is now that of row %s", owner) :
 												   "the source row is gone, and so is its link");
+	}
+	else if ((owner = bcd_queue_other_owner(feed, item->store_id)) != NULL)
+	{
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_REMOVE);
+		item->decision.error = MemoryContextStrdup(item->cxt,
+												   psprintf("the source row is gone; its record is that of %s, too", owner));
 	}
 	else if (feed->on_delete == BCD_DELETE_DELETE)
 		bcd_decide_stage(item, BCD_REMOVE);
@@ -103,12 +109,13 @@ push_recheck(BcdLane *lane, BcdItem *item)
 
 /* The row refers to itself: no order of pushes would ever satisfy it. */
 static bool
-refers_to_itself(BcdLane *lane, BcdItem *item, const BcdRow *row)
+refers_to_itself(BcdItem *item, const BcdRow *row)
 {
-	const char *scope = lane->feed->resource->scope;
+	const BcdFeed *feed = item->lane->feed;
+	const char *scope = feed->resource->scope;
 
 	if (row->state == BCD_ROW_DEFERRED)
-		return strcmp(row->waits_feed, lane->feed->name) == 0 &&
+		return strcmp(row->waits_feed, feed->name) == 0 &&
 			strcmp(row->waits_key, item->key) == 0;
 	return row->state == BCD_ROW_FOUND && scope && item->store_id != 0 &&
 		bcd_payload_integer(row->payload, scope) == item->store_id;
@@ -116,12 +123,16 @@ refers_to_itself(BcdLane *lane, BcdItem *item, const BcdRow *row)
 
 /* The row is there: what does the store need? */
 static void
-decide_found(BcdLane *lane, BcdItem *item)
+decide_found(BcdItem *item)
 {
 	if (item->store_id != 0)
-		bcd_item_wants_write(lane, item);
-	else
-		bcd_item_wants_record(lane, item);
+	{
+		bcd_item_wants_write(item);
+		return;
+	}
+	bcd_item_wants_record(item);
+	if (!item->decision.leaves)
+		(void) bcd_seek(item);
 }
 
 /*
@@ -129,16 +140,19 @@ decide_found(BcdLane *lane, BcdItem *item)
  * transaction.
  */
 static void
-decide_claimed(BcdLane *lane, BcdItem *item)
+decide_claimed(BcdItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	BcdRow		row;
 
-	bcd_feed_row(lane->feed, item->key, &row);
-	if (refers_to_itself(lane, item, &row))
+	bcd_feed_row(item->lane->feed, item->key, &row);
+	if (refers_to_itself(item, &row))
 		bcd_decide_failed(item, BCD_INVALID, "the row refers to itself");
 	else if (row.state == BCD_ROW_MISSING)
-		decide_missing(lane, item);
+	{
+		if (!bcd_seek(item))
+			decide_missing(item);
+	}
 	else if (row.state == BCD_ROW_INVALID)
 		bcd_decide_failed(item, BCD_INVALID, row.message);
 	else if (row.state == BCD_ROW_DEFERRED)
@@ -153,7 +167,7 @@ decide_claimed(BcdLane *lane, BcdItem *item)
 	else
 	{
 		item->wanted = row.payload;
-		decide_found(lane, item);
+		decide_found(item);
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -181,7 +195,9 @@ hold_back_moving(BcdLane *lane, List *items)
 		if (item->decision.postponed || !bcd_moves_exist(feed_id, item->key))
 			continue;
 		memset(&item->decision, 0, sizeof(item->decision));
-		decide_later(item);
+		item->moving = true;
+		if (!bcd_seek(item))
+			decide_later(item);
 	}
 }
 
@@ -212,7 +228,7 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 			item->decision.postponed = true;
 		}
 		else
-			decide_claimed(lane, item);
+			decide_claimed(item);
 	}
 	if (items != NIL)
 		hold_back_moving(lane, items);
@@ -221,9 +237,9 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 
 /* Does a row of the source, if it is there, not have this one's natural key? */
 static bool
-has_left_key(BcdLane *lane, BcdItem *item, const BcdRow *row)
+has_left_key(BcdItem *item, const BcdRow *row)
 {
-	const BcdResource *r = lane->feed->resource;
+	const BcdResource *r = item->lane->feed->resource;
 	char	   *natural;
 
 	if (row->state != BCD_ROW_FOUND)
@@ -236,22 +252,22 @@ has_left_key(BcdLane *lane, BcdItem *item, const BcdRow *row)
 
 /* The record with this row's key is another row's, which has left the key. */
 static void
-decide_wait_for(BcdLane *lane, BcdItem *item, const char *other)
+decide_wait_for(BcdItem *item, const char *other)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
 	/* two rows that wait for each other do not come back at the same time */
 	bcd_decide_wait(item, EXCHANGE_MS * (1 + bcd_random() + (strcmp(item->key, other) > 0)),
 					psprintf("%s \"%s\" is still that of row %s in the store",
-							 lane->feed->resource->natural[item->natural_index],
+							 item->lane->feed->resource->natural[item->natural_index],
 							 item->natural, other));
 	MemoryContextSwitchTo(old);
 }
 
 static bool
-may_wait(BcdLane *lane, BcdItem *item)
+may_wait(BcdItem *item)
 {
-	return item->attempts + 1 < lane->run->store->options->max_attempts;
+	return item->attempts + 1 < item->lane->run->store->options->max_attempts;
 }
 
 /*
@@ -261,29 +277,37 @@ may_wait(BcdLane *lane, BcdItem *item)
  * its update has to go first.
  */
 static bool
-taken(BcdLane *lane, BcdItem *item, int64 store_id)
+taken(BcdItem *item, int64 store_id)
 {
-	char	   *other = bcd_queue_linked_key(lane->feed->name, store_id);
+	BcdFeed    *feed = item->lane->feed;
+	char	   *other = bcd_queue_linked_key(feed->name, store_id);
 	BcdRow		row;
 
+	if (other == NULL && bcd_record_is_written(item->lane, store_id, BCD_REMOVE))
+	{
+		/* by another feed, whose row is gone */
+		bcd_decide_wait(item, RECORD_GOES_MS, "the record is about to be removed");
+		return true;
+	}
 	if (other == NULL || strcmp(other, item->key) == 0)
 		return false;
-	bcd_feed_lock(lane->feed);
-	bcd_feed_row(lane->feed, other, &row);
-	if (row.state == BCD_ROW_MISSING && lane->rechecked > 0)
+	bcd_feed_lock(feed);
+	bcd_feed_row(feed, other, &row);
+	if (row.state == BCD_ROW_MISSING &&
+		(bcd_record_is_written(item->lane, store_id, BCD_UPDATE) || bcd_fold_is_moving(feed->feed_id, other)))
 	{
-		/* it may be about to be removed */
+		/* about to be removed, for example, or to go with its row */
 		bcd_decide_wait(item, RECORD_GOES_MS, "the record is that of a row which was deleted");
 		return true;
 	}
 	if (row.state == BCD_ROW_MISSING)
 		return false;
-	if (has_left_key(lane, item, &row) && may_wait(lane, item))
+	if (has_left_key(item, &row) && may_wait(item))
 	{
-		decide_wait_for(lane, item, other);
+		decide_wait_for(item, other);
 		return true;
 	}
-	bcd_decide_taken(lane, item, store_id, other);
+	bcd_decide_taken(item, store_id, other);
 	return true;
 }
 
@@ -295,10 +319,11 @@ taken(BcdLane *lane, BcdItem *item, int64 store_id)
  * one that stays, so then the two rows exchange their records, too.
  */
 static void
-push_clash(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
+push_clash(BcdItem *item, int64 store_id, const cJSON *record)
 {
+	BcdFeed    *feed = item->lane->feed;
 	char	   *other = store_id != 0 && store_id != item->own_id ?
-	bcd_queue_linked_key(lane->feed->name, store_id) : NULL;
+	bcd_queue_linked_key(feed->name, store_id) : NULL;
 	MemoryContext old;
 	BcdRow		row;
 
@@ -310,54 +335,56 @@ push_clash(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 	}
 	if (other)
 	{
-		bcd_feed_lock(lane->feed);
-		bcd_feed_row(lane->feed, other, &row);
+		bcd_feed_lock(feed);
+		bcd_feed_row(feed, other, &row);
 	}
-	if (other == NULL || !has_left_key(lane, item, &row) || !may_wait(lane, item))
+	if (other == NULL || !has_left_key(item, &row) || !may_wait(item))
 	{
-		bcd_decide_refused(lane, item, item->refusal);
+		bcd_decide_refused(item, item->refusal);
 		item->decision.status = item->refusal_status;
 		return;
 	}
-	if (item->attempts < EXCHANGE_ATTEMPTS || bcd_queue_is_in_flight(lane->feed->name, other))
+	if (item->attempts < EXCHANGE_ATTEMPTS || bcd_queue_is_in_flight(feed->name, other) ||
+		bcd_fold_is_moving(feed->feed_id, other))
 	{
-		decide_wait_for(lane, item, other);
+		decide_wait_for(item, other);
 		item->decision.status = item->refusal_status;
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
 	item->store_id = store_id;
 	item->looked_up = true;
-	item->known = record ? bcd_payload_agreeing(lane->feed->resource, item->wanted, record) : NULL;
-	bcd_item_wants_write(lane, item);
+	item->known = record ? bcd_payload_agreeing(feed->resource, item->wanted, record) : NULL;
+	bcd_item_wants_write(item);
 	item->decision.link = BCD_LINK_PUT;
 	MemoryContextSwitchTo(old);
 }
 
+/* There is no record: the row needs all that the API requires for a new one. */
 static void
-push_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
+decide_create(BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	char	   *missing = bcd_payload_missing(item->lane->feed->resource, item->wanted);
+
+	if (missing)
+		bcd_decide_failed(item, BCD_INVALID,
+						  psprintf("%s: the row has no value, and the API requires one for a new record",
+								   missing));
+	else
+	{
+		bcd_decide_stage(item, BCD_CREATE);
+		bcd_seek_note(item);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* The record is found: from now on it is this row's. */
+static void
+adopt(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	MemoryContext old;
 
-	if (item->own_id != 0)
-	{
-		push_clash(lane, item, store_id, record);
-		return;
-	}
-	if (store_id == 0)
-	{
-		if (item->refusal)
-		{
-			/* not by this row's key: the duplicate is another record's */
-			bcd_decide_refused(lane, item, item->refusal);
-			item->decision.status = item->refusal_status;
-		}
-		else
-			bcd_decide_stage(item, BCD_CREATE);
-		return;
-	}
-	if (taken(lane, item, store_id))
-		return;
 	item->store_id = store_id;
 	item->looked_up = true;
 	if (record == NULL)
@@ -366,34 +393,101 @@ push_lookup(BcdLane *lane, BcdItem *item, int64 store_id, const cJSON *record)
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
 	MemoryContextSwitchTo(old);
-	bcd_item_wants_write(lane, item);
-	/* found: from now on the record is this row's */
+	bcd_item_wants_write(item);
 	item->decision.link = BCD_LINK_PUT;
 }
 
+/*
+ * A create of this row, under a key that it has left since, may have been
+ * done.  If so the record is this row's still, or has to go with it; unless
+ * another row, which has the key now, has found it before.
+ */
 static void
-push_read(BcdLane *lane, BcdItem *item, const cJSON *record)
+push_sought(BcdItem *item, int64 store_id, const cJSON *record)
+{
+	if (store_id == 0 || bcd_queue_is_linked(item->lane->feed, store_id))
+	{
+		if (item->moving)
+			decide_later(item);
+		else if (item->wanted)
+			bcd_decide_stage(item, BCD_LOOKUP);
+		else
+			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		item->decision.unsought = true;
+	}
+	else if (item->moving)
+	{
+		item->store_id = store_id;
+		decide_later(item);
+		item->decision.link = BCD_LINK_PUT;
+	}
+	else if (item->wanted)
+		adopt(item, store_id, record);
+	else
+	{
+		item->store_id = store_id;
+		decide_missing(item);
+
+		/*
+		 * One that is to be removed is not linked, so that a row which has
+		 * its key can still take it.
+		 */
+		if (item->lane->feed->on_delete != BCD_DELETE_DELETE)
+			item->decision.link = BCD_LINK_PUT;
+	}
+}
+
+static void
+push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
+{
+	if (item->seeking)
+	{
+		push_sought(item, store_id, record);
+		return;
+	}
+	if (item->own_id != 0)
+	{
+		push_clash(item, store_id, record);
+		return;
+	}
+	if (store_id == 0)
+	{
+		if (item->refusal)
+		{
+			/* not by this row's key: the duplicate is another record's */
+			bcd_decide_refused(item, item->refusal);
+			item->decision.status = item->refusal_status;
+		}
+		else
+			decide_create(item);
+	}
+	else if (!taken(item, store_id))
+		adopt(item, store_id, record);
+}
+
+static void
+push_read(BcdItem *item, const cJSON *record)
 {
 	MemoryContext old;
 
 	if (record == NULL)
 	{
-		bcd_decide_gone(lane, item);
+		bcd_decide_gone(item);
 		return;
 	}
 	if (item->refusal)
 	{
 		/* it is there: that is not why its update was refused */
-		bcd_decide_refused(lane, item, item->refusal);
+		bcd_decide_refused(item, item->refusal);
 		item->decision.status = item->refusal_status;
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
 	MemoryContextSwitchTo(old);
-	bcd_item_wants_write(lane, item);
+	bcd_item_wants_write(item);
 	/* found: from now on the record is this row's */
 	item->decision.link = BCD_LINK_PUT;
 }

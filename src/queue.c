@@ -1,7 +1,7 @@
 /*
  * queue.c
  *		The statements on bcdelta.pending and bcdelta.link, but for those that
- *		record decisions (record.c).
+ *		record decisions (record.c, seek.c).
  *
  * Only the worker writes pending, so nobody else's lock stands in its way.
  * A claim commits the rows as in_flight before the first request for them;
@@ -46,8 +46,8 @@ static BcdStatement claim = {
 	" u AS ("
 	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL"
 	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
-	"  RETURNING p.key, p.attempts)"
-	" SELECT u.key, u.attempts, l.store_id, l.payload FROM u LEFT JOIN LATERAL ("
+	"  RETURNING p.key, p.attempts, p.sought)"
+	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought FROM u LEFT JOIN LATERAL ("
 	"  SELECT o.store_id, o.payload FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
 	" ORDER BY u.key",
 	3, {TEXTOID, TEXTOID, INT8OID}
@@ -82,6 +82,9 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 		payload = bcd_column_datum(i, 4, &isnull);
 		if (!isnull)
 			item->known = DatumGetJsonbPCopy(payload);
+		payload = bcd_column_datum(i, 5, &isnull);
+		if (!isnull)
+			item->sought = DatumGetJsonbPCopy(payload);
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);
@@ -112,6 +115,38 @@ bcd_queue_linked_key(const char *feed, int64 store_id)
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = Int64GetDatum(store_id);
 	return bcd_execute(&linked_to, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
+}
+
+/* Feeds that map only some fields, of prices say, do not keep a record alive. */
+static BcdStatement other_owner = {
+	"SELECT l.key, o.feed FROM bcdelta.feed AS f JOIN bcdelta.feed AS o USING (server, resource)"
+	" JOIN bcdelta.link AS l ON l.feed = o.feed AND l.store_id = $2"
+	" WHERE f.feed = $1 AND o.feed <> f.feed AND o.fields ?& $3 LIMIT 1",
+	3, {TEXTOID, INT8OID, TEXTARRAYOID}
+};
+
+/*
+ * The row of another feed that a record is linked to as well, as a text for
+ * messages, or NULL.
+ */
+char *
+bcd_queue_other_owner(const BcdFeed *feed, int64 store_id)
+{
+	const BcdResource *r = feed->resource;
+	Datum	   *required = palloc(sizeof(Datum) * r->nfields);
+	Datum		args[3];
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+		if (r->fields[i].flags & BCD_F_REQUIRED)
+			required[n++] = CStringGetTextDatum(r->fields[i].name);
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = Int64GetDatum(store_id);
+	args[2] = PointerGetDatum(construct_array(required, n, TEXTOID, -1, false, TYPALIGN_INT));
+	if (bcd_execute(&other_owner, args, NULL) == 0)
+		return NULL;
+	return psprintf("row %s of feed \"%s\"", bcd_column_text(0, 1), bcd_column_text(0, 2));
 }
 
 static BcdStatement recover_links = {

@@ -19,6 +19,7 @@
 extern List *bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt);
 extern void bcd_queue_claimed(BcdLane *lane, const char *last_key);
 extern char *bcd_queue_linked_key(const char *feed, int64 store_id);
+extern char *bcd_queue_other_owner(const BcdFeed *feed, int64 store_id);
 extern void bcd_queue_recover(const BcdRun *run);
 extern void bcd_queue_release(BcdRun *run);
 extern int64 bcd_queue_wake(BcdRun *run, int64 *next_ms);

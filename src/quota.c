@@ -11,15 +11,29 @@
  * in the new one until its reply says otherwise.  Nothing is counted too
  * little, and what is counted too much comes back with the reply.
  *
- * The end of the window is taken from the time left in the headers, counted
- * from when the reply came in.  That is late by the reply's way, never early,
- * and the least of several is the best.
+ * The window's end is told as the time left, at a moment between the start of
+ * a request and its reply.  Added to the start, that gives the time from which
+ * on requests may count in the next window: if the time left is told for the
+ * moment at which the request was counted, they do, however long the way there
+ * takes.  Added to the time of the reply, it gives the time from which on they
+ * do in any case.  Of several replies the latest start and the earliest reply
+ * tell most; a clock of whole seconds can make the two change places.
+ *
+ * In between, the turn, a few requests that were kept go out: the scouts.
+ * One that comes too early counts in the old window, which has room for it;
+ * the first that does not tells of the new window, and opens it where windows
+ * begin with a request.  As many are kept as the last turn took, and one more;
+ * none where the turn is shorter than the time between two requests.  Once a
+ * scout, with nothing else under way, opened a window right
+ * at the beginning of the turn, that is the window's end, and none is kept any
+ * more, until a request proves to be early.
  *
  * Requests are spread evenly over what is left of the window, by what is left
  * of our share of the quota; the rate is computed anew for each request, so
  * that requests of other clients and time lost make it change smoothly.  What
- * other clients usually take and have not taken yet is kept for them until
- * the last part of the window.
+ * other clients usually take in the rest of a window is kept for them, by the
+ * part of the window in which they do: many wait for its turn, or come at even
+ * intervals.
  */
 #include "postgres.h"
 
@@ -29,12 +43,15 @@
 
 #define DEFAULT_WINDOW_MS	30000
 #define MAX_BLOCK_MS		3600000 /* no header stops us longer at once */
-#define RESET_GUARD_MS		5	/* the store's clock is as coarse as ours */
+#define TURN_GUARD_MS		5	/* the store's clock is as coarse as ours */
 #define LAST_START_MS		1500	/* the last paced request starts this long
 									 * before the window's end */
-#define HEARSAY_MS			1000	/* the others' use that we may not know of */
-#define KEEP_FOR_OTHERS		0.25	/* part of the window, its last, in which
-									 * the others' part is given up */
+#define CREDIT				8	/* requests that may follow a pause at once */
+#define SURE_OF_SECONDS		5	/* times left of whole seconds in a row */
+#define MAX_SCOUTS			3
+#define MARGIN				0.05	/* part of the others' usual use that they
+									 * find at the end of the window */
+#define OTHERS_WEIGHT		0.5 /* of the last window in what is usual */
 #define PROBE_STRIKES		3	/* failures in a row until we only probe */
 #define FIRST_BACKOFF_MS	1000
 #define LAST_BACKOFF_MS		60000
@@ -43,9 +60,17 @@
 static bool is_trouble(long status);
 static void strike(BcdQuota *q, int64 now, long status, int64 retry_after_ms, double random);
 static void throttled(BcdQuota *q, int64 now, const BcdHttpHeaders *headers, double random);
-static void note_headers(BcdQuota *q, int64 now, const BcdHttpHeaders *headers);
-static void turn_window(BcdQuota *q, int64 reset_at, bool seamless);
+static void note_headers(BcdQuota *q, BcdTicket ticket, int64 now, bool refused,
+						 const BcdHttpHeaders *headers);
+static void note_others(BcdQuota *q, int64 left);
+static int64 window_turns(const BcdQuota *q);
+static int64 window_turned(const BcdQuota *q);
+static void window_end(BcdQuota *q, BcdTicket ticket, int64 now, int64 reset_ms,
+					   int64 *by_start, int64 *by_reply);
+static void turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool seamless);
 static void turn_window_by_time(BcdQuota *q, int64 now);
+static int	scouts_kept(const BcdQuota *q, int64 now, int64 *next);
+static double expected_of_others(const BcdQuota *q);
 static int64 sendable(const BcdQuota *q, int64 now);
 static double pace(const BcdQuota *q, int64 now, int64 n);
 
@@ -56,6 +81,7 @@ bcd_quota_init(BcdQuota *q, double share, int max_concurrency)
 	q->share = share;
 	q->max_concurrency = q->concurrency = Max(max_concurrency, 1);
 	q->window_ms = DEFAULT_WINDOW_MS;
+	q->scouts = 1;
 }
 
 /*
@@ -67,18 +93,20 @@ int64
 bcd_quota_delay(BcdQuota *q, int64 now)
 {
 	int64		n;
+	int64		release;
 	double		due;
 
 	if (q->in_flight > 0 &&
 		(q->in_flight >= q->concurrency || !q->learned || q->strikes >= PROBE_STRIKES))
 		return BCD_QUOTA_WAIT_REPLY;
-	if (now < q->blocked_until)
-		return q->blocked_until - now;
+	if (now < bcd_quota_blocked_until(q))
+		return bcd_quota_blocked_until(q) - now;
 	if (q->quota == 0)
 		return 0;
 
 	turn_window_by_time(q, now);
-	due = q->reset_at + RESET_GUARD_MS;
+	(void) scouts_kept(q, now, &release);
+	due = Min(window_turned(q), release);
 	n = sendable(q, now);
 	if (n > 0)
 		due = Min(due, pace(q, now, n));
@@ -88,17 +116,24 @@ bcd_quota_delay(BcdQuota *q, int64 now)
 	return (int64) ceil(Min(due - now, q->window_ms / 20.0));
 }
 
-/* A request has been started */
-void
+/* A request has been started; the result is to be given to bcd_quota_done() */
+BcdTicket
 bcd_quota_sent(BcdQuota *q, int64 now)
 {
+	BcdTicket	ticket;
+
 	if (q->quota > 0)
 	{
 		turn_window_by_time(q, now);
 		q->paced_at = Min(pace(q, now, Max(sendable(q, now), 1)), now);
 	}
 	q->in_flight++;
-	q->sent++;
+	q->started_at = now;
+	ticket.number = ++q->sent;
+	ticket.at = now;
+	ticket.window = q->window;
+	ticket.after_turn = q->told ? Max(now - window_turns(q), -1) : -1;
+	return ticket;
 }
 
 /*
@@ -106,14 +141,16 @@ bcd_quota_sent(BcdQuota *q, int64 now)
  * random, in [0,1), spreads the back-off.
  */
 void
-bcd_quota_done(BcdQuota *q, int64 now, long status,
+bcd_quota_done(BcdQuota *q, BcdTicket ticket, int64 now, long status,
 			   const BcdHttpHeaders *headers, double random)
 {
 	q->in_flight = Max(q->in_flight - 1, 0);
+	q->over++;
+	q->newest = Max(q->newest, ticket.number);
 	if (status != 0 && headers && headers->rate_quota > 0 && headers->rate_left >= 0)
-		note_headers(q, now, headers);
+		note_headers(q, ticket, now, status == 429, headers);
 	else
-		q->sent_in_window++;	/* it may have counted */
+		q->counted++;			/* it may have counted */
 
 	if (status == 429)
 		throttled(q, now, headers, random);
@@ -136,7 +173,8 @@ void
 bcd_quota_abandoned(BcdQuota *q)
 {
 	q->in_flight = Max(q->in_flight - 1, 0);
-	q->sent_in_window++;
+	q->over++;
+	q->counted++;
 }
 
 /* What is left of the store's quota as far as we know; -1: it tells none */
@@ -145,7 +183,7 @@ bcd_quota_left(const BcdQuota *q, int64 now)
 {
 	if (q->quota == 0)
 		return -1;
-	return now >= q->reset_at ? q->quota : q->left;
+	return now >= window_turned(q) ? q->quota : q->left;
 }
 
 static bool
@@ -164,7 +202,7 @@ strike(BcdQuota *q, int64 now, long status, int64 retry_after_ms, double random)
 	int			doublings;
 	double		delay;
 
-	if (now < q->blocked_until)
+	if (now < bcd_quota_blocked_until(q))
 		return;
 	q->strikes++;
 	if (status == 429)
@@ -178,29 +216,114 @@ strike(BcdQuota *q, int64 now, long status, int64 retry_after_ms, double random)
 	if (doublings >= 0)
 	{
 		delay = Min(ldexp(FIRST_BACKOFF_MS, Min(doublings, 16)), LAST_BACKOFF_MS);
-		q->blocked_until = now + (int64) (delay * (0.8 + 0.4 * random));
+		delay *= 0.8 + 0.4 * random;
+		if (status == 429)
+			q->blocked_until = now + (int64) delay;
+		else
+			q->probe_at = now + (int64) delay;
 	}
 	if (retry_after_ms > 0)
 		q->blocked_until = Max(q->blocked_until, now + Min(retry_after_ms, MAX_BLOCK_MS));
 }
 
-/* A 429: wait as told; if not told, it is load and not quota, and we back off */
+/*
+ * A 429 that leaves quota is not about the quota: too many requests at this
+ * endpoint at a time.
+ */
+bool
+bcd_quota_crowded(long status, const BcdHttpHeaders *headers)
+{
+	return status == 429 && headers->rate_quota > 0 && headers->rate_left > 0;
+}
+
+/*
+ * A 429: wait as told, the longer of two.  Where one endpoint is crowded, the
+ * caller sends fewer to it, and nothing else has to wait.  If nothing is told
+ * or there were no others, it is load, and we back off.
+ */
 static void
 throttled(BcdQuota *q, int64 now, const BcdHttpHeaders *headers, double random)
 {
-	int64		wait = -1;
+	bool		crowded = headers && bcd_quota_crowded(429, headers);
+	int64		wait = headers ? headers->retry_after_ms : -1;
 
 	q->throttled++;
-	if (headers)
-		wait = Max(headers->rate_quota > 0 ? headers->rate_reset_ms : -1,
-				   headers->retry_after_ms);
-	if (wait <= 0)
-	{
+	if (headers && headers->rate_quota > 0 && !crowded)
+		wait = Max(wait, headers->rate_reset_ms);
+	if (wait > 0)
+		q->blocked_until = Max(q->blocked_until, now + Min(wait, MAX_BLOCK_MS) + TURN_GUARD_MS);
+	else if (!crowded || q->in_flight == 0)
 		strike(q, now, 429, -1, random);
+}
+
+/* From when on may requests count in the next window? */
+static int64
+window_turns(const BcdQuota *q)
+{
+	return Min(q->end_by_start, q->end_by_reply) + TURN_GUARD_MS;
+}
+
+/* And from when on do they in any case? */
+static int64
+window_turned(const BcdQuota *q)
+{
+	if (q->scouts == 0)
+		return window_turns(q);
+	/* the scout's reply comes first */
+	return Max(q->end_by_start, q->end_by_reply) + 3 * TURN_GUARD_MS;
+}
+
+/*
+ * The window's end by one reply.  A time left of 0 does not tell since when;
+ * one of whole seconds may be rounded either way.
+ */
+static void
+window_end(BcdQuota *q, BcdTicket ticket, int64 now, int64 reset_ms,
+		   int64 *by_start, int64 *by_reply)
+{
+	int64		unsure;
+
+	if (reset_ms < 0 || reset_ms > 2 * q->window_ms)
+	{
+		*by_start = q->told ? q->end_by_start : now + q->window_ms;
+		*by_reply = q->told ? q->end_by_reply : now + q->window_ms;
 		return;
 	}
-	wait = Min(wait, MAX_BLOCK_MS) + RESET_GUARD_MS;
-	q->blocked_until = Max(q->blocked_until, now + wait);
+	if (q->whole_seconds >= 0)
+		q->whole_seconds = reset_ms % 1000 == 0 ? q->whole_seconds + 1 : -1;
+	if (q->whole_seconds == SURE_OF_SECONDS)
+	{
+		q->end_by_start -= 1000;
+		q->end_by_reply += 1000;
+	}
+	unsure = q->whole_seconds >= SURE_OF_SECONDS ? 1000 : 0;
+	*by_start = ticket.at + reset_ms - unsure;
+	*by_reply = now + reset_ms + unsure;
+	if (reset_ms == 0 && q->told)
+		*by_start = Min(*by_start, q->end_by_start);
+}
+
+/*
+ * What a request that was started at the turn of the window, or right after
+ * it, tells of when that is.  counted: the window in which it counted.
+ */
+static void
+note_scout(BcdQuota *q, BcdTicket ticket, int64 counted, int64 left)
+{
+	if (counted < ticket.window)
+		q->scouts = MAX_SCOUTS; /* we were wrong about the turn */
+	else if (ticket.after_turn >= 0 && counted == ticket.window)
+	{
+		/* it was early */
+		if (q->window == counted)
+			q->early++;
+		else
+			q->scouts = Min(q->scouts + 1, MAX_SCOUTS);
+	}
+	else if (q->scouts == 1 && ticket.after_turn >= 0 && ticket.after_turn <= TURN_GUARD_MS &&
+			 ticket.number == q->sent && left < q->quota &&
+			 q->whole_seconds < SURE_OF_SECONDS)
+		q->scouts = 0;
 }
 
 /*
@@ -208,49 +331,108 @@ throttled(BcdQuota *q, int64 now, const BcdHttpHeaders *headers, double random)
  * of that.
  */
 static void
-note_headers(BcdQuota *q, int64 now, const BcdHttpHeaders *headers)
+note_headers(BcdQuota *q, BcdTicket ticket, int64 now, bool refused,
+			 const BcdHttpHeaders *headers)
 {
-	int64		latest;			/* the reply's window ends between */
-	int64		earliest;
 	int64		left = Min(headers->rate_left, headers->rate_quota);
-	int64		ours;
+	int64		by_start;
+	int64		by_reply;
+	bool		gone;
 
 	if (headers->rate_window_ms > 0)
 		q->window_ms = Min(headers->rate_window_ms, MAX_BLOCK_MS);
-	if (headers->rate_reset_ms >= 0 && headers->rate_reset_ms <= 2 * q->window_ms)
-		latest = now + headers->rate_reset_ms;
-	else
-		latest = q->told ? q->reset_at : now + q->window_ms;
-	earliest = latest - (headers->elapsed_ms > 0 ? headers->elapsed_ms : 0);
-
+	window_end(q, ticket, now, headers->rate_reset_ms, &by_start, &by_reply);
+	gone = q->quota > 0 && by_reply < q->end_by_start - q->window_ms / 2;
 	if (q->quota == 0)
-		turn_window(q, latest, false);
-	else if (earliest > q->reset_at + q->window_ms / 2)
-		turn_window(q, latest, q->told);
-	else if (latest < q->reset_at - q->window_ms / 2)
-		return;					/* of a window gone by */
+		turn_window(q, by_start, by_reply, false);
+	else if (by_start > q->end_by_start + q->window_ms / 2)
+		turn_window(q, by_start, by_reply, q->told);
+	note_scout(q, ticket, gone ? q->window - 1 : q->window, left);
+	if (gone)
+		return;
 
-	q->reset_at = q->told ? Min(q->reset_at, latest) : latest;
-	q->left = q->told && q->quota == headers->rate_quota ?
-		Min(q->left, left) : left;
+	q->end_by_start = q->told ? Max(q->end_by_start, by_start) : by_start;
+	q->end_by_reply = q->told ? Min(q->end_by_reply, by_reply) : by_reply;
+	q->left = q->told && q->quota == headers->rate_quota ? Min(q->left, left) : left;
 	q->quota = headers->rate_quota;
 	q->told = true;
 	q->learned = true;
+	if (!refused)
+		q->counted++;
+	q->known_at = Max(q->known_at, ticket.at);
+	note_others(q, left);
+}
 
-	q->sent_in_window++;
-	ours = q->sent_in_window + q->in_flight;
-	q->others = Max(q->others, q->quota - left - ours);
+/* Up to which part of the window do we know what others have used? */
+static int
+part_of_window(const BcdQuota *q, double *position)
+{
+	int64		began = window_turns(q) - q->window_ms;
+
+	*position = (double) (q->known_at - began) / q->window_ms * BCD_QUOTA_PARTS;
+	*position = Max(Min(*position, BCD_QUOTA_PARTS), 0);
+	return Min((int) *position, BCD_QUOTA_PARTS - 1);
+}
+
+/*
+ * What is neither left nor used by us was used by others.  Of our requests in
+ * flight only those count that are older than one with a reply.
+ */
+static void
+note_others(BcdQuota *q, int64 left)
+{
+	int64		ours = q->counted + Max(q->newest - q->over, 0);
+	int64		others = q->quota - left - ours;
+	double		position;
+
+	if (others <= q->others)
+		return;
+	q->others_now[part_of_window(q, &position)] += others - q->others;
+	q->others = others;
+}
+
+/* What others usually take from then on to the window's end */
+static double
+expected_of_others(const BcdQuota *q)
+{
+	double		position;
+	int			part = part_of_window(q, &position);
+	double		sum = q->others_usual[part] * (part + 1 - position);
+	double		whole = 0;
+	int			i;
+
+	for (i = 0; i < BCD_QUOTA_PARTS; i++)
+	{
+		whole += q->others_usual[i];
+		if (i > part)
+			sum += q->others_usual[i];
+	}
+	return sum + whole * MARGIN;
 }
 
 /* A new window; seamless: it follows one that we have seen the end of */
 static void
-turn_window(BcdQuota *q, int64 reset_at, bool seamless)
+turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool seamless)
 {
-	if (q->told && q->whole)
-		q->others_usual = (q->others_usual + q->others) / 2;
-	q->reset_at = reset_at;
+	int			i;
+
+	for (i = 0; i < BCD_QUOTA_PARTS; i++)
+	{
+		if (q->told && q->whole)
+			q->others_usual[i] += (q->others_now[i] - q->others_usual[i]) * OTHERS_WEIGHT;
+		q->others_now[i] = 0;
+	}
+	if (q->early > 0)
+		q->scouts = Min(q->early + 1, MAX_SCOUTS);
+	else if (q->scouts > 1)
+		q->scouts--;
+	q->known_at = 0;
+	q->early = 0;
+	q->window++;
+	q->end_by_start = by_start;
+	q->end_by_reply = by_reply;
 	q->left = q->quota;
-	q->sent_in_window = 0;
+	q->counted = 0;
 	q->others = 0;
 	q->told = false;
 	q->whole = seamless;
@@ -265,34 +447,56 @@ turn_window_by_time(BcdQuota *q, int64 now)
 {
 	int64		windows;
 
-	if (now < q->reset_at + RESET_GUARD_MS)
+	if (now < window_turned(q))
 		return;
-	windows = (now - q->reset_at) / q->window_ms + 1;
+	windows = (now - window_turned(q)) / q->window_ms + 1;
 	if (windows > 1)
 		q->learned = false;
-	turn_window(q, q->reset_at + windows * q->window_ms, windows == 1);
+	turn_window(q, q->end_by_start + windows * q->window_ms,
+				q->end_by_reply + windows * q->window_ms, windows == 1);
 }
 
-/* How many more requests we may start in this window, as things stand */
+/* How many scouts are still to be kept, and until when the next one is */
+static int
+scouts_kept(const BcdQuota *q, int64 now, int64 *next)
+{
+	int64		turns = window_turns(q);
+	int64		length = window_turned(q) - turns;
+	int			i;
+
+	*next = PG_INT64_MAX;
+	if (length * q->quota < q->window_ms)
+		return 0;
+	for (i = 0; i < q->scouts; i++)
+	{
+		*next = turns + length * i / MAX_SCOUTS;
+		if (*next > now)
+			break;
+	}
+	if (i == q->scouts)
+		*next = PG_INT64_MAX;
+	return q->scouts - i;
+}
+
+/*
+ * How many more requests we may start in this window, as things stand.
+ *
+ * When all that is left is kept for others, one goes now and then that tells
+ * whether they have come for it; what is left at the turn is a scout's.
+ */
 static int64
 sendable(const BcdQuota *q, int64 now)
 {
 	int64		share = Max((int64) floor(q->quota * q->share + 1e-6), 1);
-	int64		ours = q->sent_in_window + q->in_flight;
-	double		time_left = Max((double) (q->reset_at - now) / q->window_ms, 0);
-	double		steady = q->others_usual * time_left;
-	double		kept;
-	int64		safe;
-	int64		planned;
+	int64		next;
+	int			kept = scouts_kept(q, now, &next);
+	int64		ours = Min(share - q->counted, q->left) - q->in_flight - kept;
+	int64		safe = (int64) (q->left - q->in_flight - kept - expected_of_others(q));
 
-	/* what is in flight, and what others take before we hear of it */
-	safe = (int64) (q->left - q->in_flight - steady - q->others_usual * HEARSAY_MS / q->window_ms);
-
-	kept = Max(q->others_usual - q->others, 0) * Min(time_left / KEEP_FOR_OTHERS, 1);
-	planned = (int64) (q->quota - ours - q->others - Max(kept, steady));
-	if (safe <= 0 || planned <= 0)
-		return 0;
-	return Min(share - ours, planned);
+	if (now >= window_turns(q) ? q->started_at < window_turns(q) :
+		q->in_flight == 0 && now >= q->known_at + q->window_ms / BCD_QUOTA_PARTS)
+		safe = Max(safe, 1);
+	return Max(Min(ours, safe), 0);
 }
 
 /*
@@ -304,10 +508,27 @@ sendable(const BcdQuota *q, int64 now)
 static double
 pace(const BcdQuota *q, int64 now, int64 n)
 {
-	double		last_start = q->reset_at - Min(LAST_START_MS, q->window_ms / 10);
+	double		last_start = window_turns(q) - Min(LAST_START_MS, q->window_ms / 10);
 	double		interval = Max(last_start - now, 0) / n;
 
-	return Max(q->paced_at, now - interval * q->max_concurrency) + interval;
+	return Max(q->paced_at, now - interval * CREDIT) + interval;
+}
+
+/* Nothing is sent before; in the past when nothing is in the way */
+int64
+bcd_quota_blocked_until(const BcdQuota *q)
+{
+	return Max(q->blocked_until, q->probe_at);
+}
+
+/*
+ * Somebody waits who may know that a store that failed is back: probe it now.
+ * A wait that the store has asked for is kept.
+ */
+void
+bcd_quota_probe_now(BcdQuota *q)
+{
+	q->probe_at = 0;
 }
 
 /* Has the store failed so often in a row that it is only probed? */

@@ -13,6 +13,19 @@
 /* bcd_quota_delay: nothing may start before a reply comes in */
 #define BCD_QUOTA_WAIT_REPLY	(PG_INT64_MAX / 2)
 
+/* The others' use is learned for so many parts of the window */
+#define BCD_QUOTA_PARTS		10
+
+/* A request that was started */
+typedef struct BcdTicket
+{
+	int64		number;
+	int64		at;
+	int64		window;			/* in which it counts, or in the next one: */
+	int64		after_turn;		/* ms since that may have ended; -1: it has
+								 * not */
+} BcdTicket;
+
 typedef struct BcdQuota
 {
 	double		share;			/* part of the quota that is ours */
@@ -22,33 +35,54 @@ typedef struct BcdQuota
 	int64		quota;
 	int64		left;			/* the least seen in this window */
 	int64		window_ms;
-	int64		reset_at;		/* monotonic ms, rather late than early */
 	bool		learned;		/* a reply told of quota, or that there is
 								 * none */
 	bool		told;			/* a reply of this window has been seen */
 	bool		whole;			/* this window is seen from its beginning */
 
-	/* our own book; what we have used is sent_in_window + in_flight */
+	int64		window;			/* how many there were */
+
+	/* the window's end, monotonic ms: see the head of quota.c */
+	int64		end_by_start;	/* the most of start + time left */
+	int64		end_by_reply;	/* the least of reply + time left */
+	int			whole_seconds;	/* times left told so far that were such; -1:
+								 * one was not */
+	int			scouts;			/* kept for the turn of this window */
+	int			early;			/* scouts that counted in this window */
+
+	/* our own book; what we have used is counted + in_flight */
 	int			in_flight;
 	int			concurrency;	/* in flight at most, for the time being */
 	int			calm;			/* good replies since it was changed */
-	int64		sent_in_window; /* ours and answered, as far as it counts here */
-	int64		others;			/* used by others in this window, at least */
-	double		others_usual;	/* and in a usual window */
+	int64		counted;		/* ours and answered, as far as it counts here */
+	int64		sent;			/* requests started */
+	int64		over;			/* and those that are over */
+	int64		newest;			/* greatest number of those */
+
+	/* the others' use of this window, and of a usual one, by its parts */
+	int64		others;
+	int64		known_at;		/* from a request started then */
+	double		others_now[BCD_QUOTA_PARTS];
+	double		others_usual[BCD_QUOTA_PARTS];
+
 	double		paced_at;		/* when the last request was due */
-	int64		blocked_until;	/* a 429 or a failing store */
+	int64		started_at;		/* and was started */
+	int64		blocked_until;	/* the store wants us to wait */
+	int64		probe_at;		/* it fails, and is not tried before */
 	int			strikes;		/* consecutive 429s without headers, 5xx,
 								 * time-outs */
 	int64		throttled;		/* 429s seen */
-	int64		sent;			/* requests started */
 } BcdQuota;
 
 extern void bcd_quota_init(BcdQuota *q, double share, int max_concurrency);
 extern int64 bcd_quota_delay(BcdQuota *q, int64 now);
-extern void bcd_quota_sent(BcdQuota *q, int64 now);
-extern void bcd_quota_done(BcdQuota *q, int64 now, long status,
+extern BcdTicket bcd_quota_sent(BcdQuota *q, int64 now);
+extern void bcd_quota_done(BcdQuota *q, BcdTicket ticket, int64 now, long status,
 						   const BcdHttpHeaders *headers, double random);
 extern void bcd_quota_abandoned(BcdQuota *q);
+extern bool bcd_quota_crowded(long status, const BcdHttpHeaders *headers);
+extern int64 bcd_quota_blocked_until(const BcdQuota *q);
+extern void bcd_quota_probe_now(BcdQuota *q);
 extern bool bcd_quota_failing(const BcdQuota *q);
 extern int64 bcd_quota_left(const BcdQuota *q, int64 now);
 

@@ -297,17 +297,18 @@ static BcdStatement put_back = {
 	" last_error = CASE WHEN NOT again THEN $6 END,"
 	" waits_feed = CASE WHEN NOT again THEN $7 END,"
 	" waits_key = CASE WHEN NOT again THEN $8 END,"
+	" sought = CASE WHEN NOT $9 THEN sought END,"
 	" again = false"
 	" WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
-	8, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+	9, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID}
 };
 
 static void
 put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 {
 	const BcdDecision *d = &item->decision;
-	char		nulls[] = "        ";
-	Datum		args[8];
+	char		nulls[] = "         ";
+	Datum		args[9];
 
 	args[0] = CStringGetTextDatum(lane->feed->name);
 	args[1] = CStringGetTextDatum(item->key);
@@ -317,6 +318,7 @@ put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 	args[5] = text_or_null(d->error, &nulls[5]);
 	args[6] = text_or_null(item->waits_feed, &nulls[6]);
 	args[7] = text_or_null(item->waits_key, &nulls[7]);
+	args[8] = BoolGetDatum(d->pending == BCD_PENDING_DONE);
 	(void) bcd_execute(&put_back, args, nulls);
 }
 
@@ -373,18 +375,51 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 		finish_pending(lane, done, ndone);
 }
 
-/*
- * Writes the decisions on items of a lane, in a transaction of the caller.
- * May be repeated.
- */
-void
-bcd_items_record(BcdLane *lane, BcdItem **items, int n)
+static void
+record_lane(BcdLane *lane, BcdItem **items, int n)
 {
-	if (n == 0)
-		return;
+	int			i;
+
 	record_links(lane, items, n);
 	if (lane->run->kind->claims)
+	{
 		record_pending(lane, items, n);
+		bcd_seek_record(lane, items, n);
+	}
+	for (i = 0; i < n; i++)
+		if (items[i]->decision.link == BCD_LINK_REMOVE && items[i]->gone_id != 0)
+			bcd_mark_referrers(items[i]);
 	if (lane->run->kind->results)
 		bcd_results_insert(lane, items, n);
+}
+
+/*
+ * Writes the decisions on items, in a transaction of the caller.  May be
+ * repeated.
+ */
+void
+bcd_items_record(BcdItem **items, int n)
+{
+	BcdItem   **same = palloc(sizeof(BcdItem *) * n);
+	BcdItem   **rest = palloc(sizeof(BcdItem *) * n);
+
+	/* feed by feed */
+	while (n > 0)
+	{
+		BcdLane    *lane = items[0]->lane;
+		int			nsame = 0;
+		int			nrest = 0;
+		int			i;
+
+		for (i = 0; i < n; i++)
+		{
+			if (items[i]->lane == lane)
+				same[nsame++] = items[i];
+			else
+				rest[nrest++] = items[i];
+		}
+		record_lane(lane, same, nsame);
+		items = rest;
+		n = nrest;
+	}
 }

@@ -170,7 +170,8 @@ static const char *const sku_or_name[] = {"sku", "name", NULL};
 
 /*
  * In order of dependency.  Batches of categories are not documented; above
- * ten the vendor's issue tracker knows of a defect.
+ * ten the vendor's issue tracker knows of a defect.  For none of these
+ * endpoints is a limit of parallel requests stated.
  */
 static const BcdResource resources[] = {
 	{
@@ -184,9 +185,9 @@ static const BcdResource resources[] = {
 		.small = true,
 		.list_path = "/catalog/trees/categories",
 		.list_ids = "category_id:in",
-		.create = {"POST", "/catalog/trees/categories", 10, true},
-		.update = {"PUT", "/catalog/trees/categories", 10, true},
-		.remove = {"DELETE", "/catalog/trees/categories?category_id:in=", 50, false},
+		.create = {"POST", "/catalog/trees/categories", 10, true,.assumed = true},
+		.update = {"PUT", "/catalog/trees/categories", 10, true,.assumed = true},
+		.remove = {"DELETE", "/catalog/trees/categories?category_id:in=", 50, false,.assumed = true},
 		.hidden_by = "is_visible",
 		.gone_is_refused = true,
 		.needs_tree = "tree_id",

@@ -57,6 +57,8 @@ typedef struct BcdEndpoint
 								 * end takes a comma list of ids */
 	int			batch;			/* most records in one request */
 	bool		array;			/* the body is an array, whatever the number */
+	bool		assumed;		/* the batch is not documented */
+	int			concurrent;		/* most requests at a time; 0: none is stated */
 } BcdEndpoint;
 
 typedef struct BcdResource
@@ -79,6 +81,8 @@ typedef struct BcdResource
 								 * to look up in it */
 
 	const char *list_path;
+	int			list_concurrent;	/* most requests at a time; 0: none is
+									 * stated */
 	const char *list_ids;		/* query parameter taking a comma list of ids */
 	const char *list_after;		/* query parameter "id greater than", or NULL:
 								 * page by number */

@@ -23,6 +23,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "db.h"
+#include "debug.h"
 #include "engine.h"
 #include "fold.h"
 #include "queue.h"
@@ -83,7 +84,7 @@ show(BcdRun *run, int64 now)
 
 	if (run->cancelled)
 		strlcpy(phase, "stopping", sizeof(phase));
-	else if (q->blocked_until > now)
+	else if (bcd_quota_blocked_until(q) > now)
 		snprintf(phase, sizeof(phase), "waiting for the store");
 	else if (run->current < run->nlanes)
 		snprintf(phase, sizeof(phase), "%s %s", run->kind->name, run->lanes[run->current]->feed->name);
@@ -106,8 +107,8 @@ show(BcdRun *run, int64 now)
 	s.quota = q->quota;
 	s.quota_left = bcd_quota_left(q, now);
 	s.in_flight = q->in_flight;
-	if (q->blocked_until > now)
-		s.blocked_until = GetCurrentTimestamp() + (q->blocked_until - now) * 1000;
+	if (bcd_quota_blocked_until(q) > now)
+		s.blocked_until = GetCurrentTimestamp() + (bcd_quota_blocked_until(q) - now) * 1000;
 	strlcpy(s.trouble, run->store->trouble, sizeof(s.trouble));
 	bcd_store_show(&s);
 }
@@ -162,10 +163,25 @@ finish(BcdRun *run)
 		run->counts.deferred = deferred;
 	}
 	bcd_run_update(run, state);
+	BCD_DEBUG_POINT("finishing");
 	bcd_tx_commit();
+	BCD_DEBUG_POINT("finished");
 	show(run, bcd_now_ms());
 	bcd_run_drop(run);
 	bcd_engine.finished(run_id);
+}
+
+/* Nothing more is done for a feed in this run, which ends as failed. */
+void
+bcd_lane_stop(BcdLane *lane, const char *reason)
+{
+	BcdRun	   *run = lane->run;
+
+	lane->stopped = true;
+	if (run->complaint == NULL)
+		run->complaint = MemoryContextStrdup(run->cxt,
+											 psprintf("feed \"%s\" was stopped: %s",
+													  lane->feed->name, reason));
 }
 
 /* Items that are waiting in a lane are given back; see bcd_queue_release(). */
@@ -193,7 +209,7 @@ claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items
 	claimed = palloc(sizeof(BcdItem *) * list_length(*items));
 	foreach(lc, *items)
 		claimed[n++] = lfirst(lc);
-	bcd_items_record(lane, claimed, n);
+	bcd_items_record(claimed, n);
 	bcd_tx_commit();
 }
 
@@ -234,8 +250,7 @@ claim_failed(BcdRun *run, BcdLane *lane)
 		bcd_feed_pause(lane->feed->name, error->message);
 		bcd_tx_commit();
 	}
-	lane->stopped = true;
-	lane->stop_reason = MemoryContextStrdup(lane->cxt, error->message);
+	bcd_lane_stop(lane, error->message);
 }
 
 /* How many rows to claim next, after n rows that took so long and so much. */
@@ -296,6 +311,7 @@ refill(BcdRun *run, BcdLane *lane)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
+	BCD_DEBUG_POINT("claimed");
 	lane->failures = 0;
 	if (lane->keys)
 		bcd_keylist_keep(lane->keys);
@@ -317,7 +333,8 @@ start(BcdJob *job, int64 now)
 		return;
 	}
 	dlist_push_tail(&job->run->jobs, &job->node);
-	bcd_quota_sent(&job->run->store->quota, now);
+	bcd_endpoint_started(job);
+	job->ticket = bcd_quota_sent(&job->run->store->quota, now);
 	bcd_http_start(job->request, &lane->target);
 }
 
@@ -349,7 +366,9 @@ bcd_run_replied(BcdJob *job)
 	BcdHttpRequest *r = job->request;
 
 	dlist_delete(&job->node);
-	bcd_quota_done(&run->store->quota, bcd_now_ms(), r->status, &r->headers, bcd_random());
+	bcd_quota_done(&run->store->quota, job->ticket, bcd_now_ms(), r->status, &r->headers,
+				   bcd_random());
+	bcd_endpoint_replied(job);
 	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)
 		run->counts.throttled++;
 	else if (r->fate == BCD_HTTP_REPLIED)
@@ -432,10 +451,6 @@ advance(BcdRun *run, int64 now)
 	BcdLane    *lane = run->lanes[run->current];
 	int64		wait;
 
-	if (lane->stopped && run->complaint == NULL)
-		run->complaint = MemoryContextStrdup(run->cxt,
-											 psprintf("feed \"%s\" was stopped: %s", lane->feed->name,
-													  lane->stop_reason));
 	if (!lane->stopped &&
 		(lane->freed || (run->kind->lane_done && run->kind->lane_done(run, lane))))
 	{

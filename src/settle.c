@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "db.h"
+#include "debug.h"
 #include "engine.h"
 #include "json.h"
 #include "judge.h"
@@ -27,6 +28,9 @@
 /* After a settle that failed: milliseconds until the next try, most tries */
 #define SETTLE_AGAIN_MS 1000
 #define SETTLE_TRIES	60
+
+/* A row whose record may be another row's comes back so much later */
+#define TWIN_MS			1000
 
 /* The data of a reply as a list: the API answers one record bare or in an array. */
 static const cJSON *
@@ -77,11 +81,11 @@ record_for(BcdLane *lane, BcdItem *item, const cJSON *data, int nitems)
 
 /* The store has taken an item's write. */
 static void
-decide_written(BcdLane *lane, BcdItem *item, BcdStage stage)
+decide_written(BcdItem *item, BcdStage stage)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-	lane->refused = 0;
+	item->lane->refused = 0;
 	if (stage == BCD_CREATE)
 	{
 		item->known = item->wanted;
@@ -153,8 +157,7 @@ read_records(BcdJob *job, const cJSON *data)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		job->run->kind->decide_read(job->lane, item,
-									record_for(job->lane, item, data, job->nitems));
+		job->run->kind->decide_read(item, record_for(job->lane, item, data, job->nitems));
 	}
 }
 
@@ -193,10 +196,10 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record,
 																   job->lane->feed->resource->id),
 								  &item->store_id);
-			decide_written(job->lane, item, BCD_CREATE);
+			decide_written(item, BCD_CREATE);
 		}
 		else if (job->stage == BCD_UPDATE && (record || silent))
-			decide_written(job->lane, item, BCD_UPDATE);
+			decide_written(item, BCD_UPDATE);
 	}
 
 	/*
@@ -217,7 +220,7 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 		}
 	}
 	else if (partial && !first->decision.made)
-		bcd_decide_refused(job->lane, first, bcd_reply_text(job, first));
+		bcd_decide_refused(first, bcd_reply_text(job, first));
 	bcd_judge_rest(job, "the store's reply did not mention the record");
 }
 
@@ -279,11 +282,45 @@ decide_twins(BcdJob *job)
 			if (other->decision.link == BCD_LINK_PUT && other->store_id == item->store_id)
 			{
 				memset(&item->decision, 0, sizeof(item->decision));
-				bcd_decide_taken(job->lane, item, other->store_id, other->key);
+				if (item->seeking || other->seeking)
+					bcd_decide_wait(item, TWIN_MS, MemoryContextStrdup(item->cxt,
+																	   psprintf("the record that may be this row's was found for row %s, too", other->key)));
+				else
+					bcd_decide_taken(item, other->store_id, other->key);
 				break;
 			}
 		}
 	}
+}
+
+/* Has the store said that a create was not done? */
+static bool
+was_not_created(const BcdJob *job)
+{
+	const BcdHttpRequest *r = job->request;
+	BcdVerdict	verdict;
+
+	if (job->stage != BCD_CREATE || r == NULL || r->fate != BCD_HTTP_REPLIED)
+		return false;
+	verdict = bcd_retry_verdict(r->fate, r->status);
+	return verdict != BCD_OK && verdict != BCD_PARTIAL && verdict != BCD_TROUBLE;
+}
+
+/*
+ * A write that was refused is an attempt, too, when the item goes on: alone,
+ * or to a look-up.  Not so after a 429, where nobody looked at it.
+ */
+static void
+note_refusal(BcdJob *job, BcdItem *item)
+{
+	BcdDecision *d = &item->decision;
+
+	if (job->stage < BCD_CREATE || d->leaves || d->outcome != BCD_NO_OUTCOME ||
+		job->request->status == 429)
+		return;
+	d->outcome = BCD_RETRY;
+	if (d->error == NULL)
+		d->error = bcd_reply_text(job, item);
 }
 
 /* Writes the decisions of a job's items; in a transaction. */
@@ -302,7 +339,8 @@ record(BcdJob *job)
 
 		Assert(d->made);
 		items[n++] = item;
-
+		if (r)
+			note_refusal(job, item);
 		if (r && d->outcome != BCD_NO_OUTCOME)
 		{
 			if (d->status == 0)
@@ -310,8 +348,10 @@ record(BcdJob *job)
 			strlcpy(d->request_id, r->headers.request_id[0] ? r->headers.request_id :
 					r->correlation_id, sizeof(d->request_id));
 		}
+		if (was_not_created(job) && (d->leaves || d->next != BCD_CREATE))
+			d->unsought = true;
 	}
-	bcd_items_record(job->lane, items, n);
+	bcd_items_record(items, n);
 }
 
 /*
@@ -347,6 +387,23 @@ forget_decisions(BcdJob *job)
 		memset(&dlist_container(BcdItem, node, iter.cur)->decision, 0, sizeof(BcdDecision));
 }
 
+/*
+ * Does the next request depend on what is recorded?  That a record is about
+ * to be hidden, or created, must be known for good before.
+ */
+static bool
+must_last(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	if (job->stage == BCD_RECHECK)
+		return true;
+	dlist_foreach(iter, &job->items)
+		if (dlist_container(BcdItem, node, iter.cur)->decision.sought)
+		return true;
+	return false;
+}
+
 /* The transaction of a settle; false when it failed and was logged. */
 static bool
 settle_in_transaction(BcdJob *job)
@@ -357,11 +414,13 @@ settle_in_transaction(BcdJob *job)
 	PG_TRY();
 	{
 		bcd_tx_begin();
-		/* losing this commit in a crash costs a look-up, not a row */
-		bcd_tx_async();
 		decide(job);
 		decide_twins(job);
 		record(job);
+		/* losing this commit in a crash costs a look-up, not a row */
+		if (!must_last(job))
+			bcd_tx_async();
+		BCD_DEBUG_POINT("settling");
 		bcd_tx_commit();
 		done = true;
 	}
@@ -432,15 +491,19 @@ settle_failed(BcdJob *job)
 void
 bcd_settle(BcdJob *job)
 {
+	BCD_DEBUG_POINT("replied");
 	if (!settle_in_transaction(job))
 	{
 		settle_failed(job);
 		return;
 	}
+	BCD_DEBUG_POINT("settled");
 	if (job->taken)
 		job->taken(job);
 	if (job->nitems == 0)
 		note_extra(job->lane);
+	if (job->stage == BCD_REMOVE)
+		job->run->removals++;
 	move_items(job);
 	end_job(job);
 }

@@ -47,6 +47,7 @@ static int	sockets_size = 0;
 static bool sockets_changed = true; /* the set has to be made anew */
 
 static struct pollfd *connections = NULL;	/* the open ones, idle or not */
+static uint32 *connection_hosts = NULL; /* and where they lead: host_of() */
 static int	nconnections = 0;
 static int	connections_size = 0;
 
@@ -57,7 +58,7 @@ static Latch *wait_latch = NULL;	/* the latch in the set */
 
 static int	on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg);
 static void forget_socket(curl_socket_t fd);
-static bool remember_connection(curl_socket_t fd);
+static bool remember_connection(curl_socket_t fd, uint32 host);
 static void forget_connection(curl_socket_t fd);
 static int	on_timer(CURLM *multi, long timeout_ms, void *arg);
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
@@ -78,32 +79,53 @@ bcd_sockets_attach(CURLM *multi)
 	return rc;
 }
 
+/*
+ * A number for the part of a URL that tells whose connections may be used.
+ * That two are the same by chance costs no more than a new connection.
+ */
+static uint32
+host_of(const char *url)
+{
+	const char *end = strstr(url, "://");
+	uint32		hash = 2166136261u; /* FNV-1a */
+
+	end = end ? end + strlen("://") : url;
+	for (end += strcspn(end, "/?"); url < end; url++)
+		hash = (hash ^ (unsigned char) *url) * 16777619u;
+	return hash;
+}
+
 /* Have the connections that this handle opens counted */
 CURLcode
-bcd_sockets_account(CURL *easy)
+bcd_sockets_account(CURL *easy, const char *url)
 {
 	CURLcode	rc;
 
 	rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, (void *) (uintptr_t) host_of(url));
 	if (rc == CURLE_OK)
 		rc = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	return rc;
 }
 
 /*
- * Has the other side closed a connection that libcurl may want to use?
+ * Has the other side closed a connection that libcurl may want to use for this
+ * URL?
  *
  * libcurl looks for itself, but from 8.22 on not more than once a second.
  */
 bool
-bcd_sockets_any_closed(void)
+bcd_sockets_any_closed(const char *url)
 {
+	uint32		host = host_of(url);
 	int			i;
 
 	if (nconnections == 0 || poll(connections, nconnections, 0) <= 0)
 		return false;
 	for (i = 0; i < nconnections; i++)
-		if (connections[i].revents & (CLOSED_BY_PEER | POLLERR | POLLHUP))
+		if (connection_hosts[i] == host &&
+			(connections[i].revents & (CLOSED_BY_PEER | POLLERR | POLLHUP)))
 			return true;
 	return false;
 }
@@ -281,7 +303,7 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 	if (!AcquireExternalFD())
 		return CURL_SOCKET_BAD;
 	fd = socket(address->family, address->socktype, address->protocol);
-	if (fd != CURL_SOCKET_BAD && !remember_connection(fd))
+	if (fd != CURL_SOCKET_BAD && !remember_connection(fd, (uint32) (uintptr_t) arg))
 	{
 		close(fd);
 		fd = CURL_SOCKET_BAD;
@@ -302,18 +324,23 @@ on_close(void *arg, curl_socket_t fd)
 }
 
 static bool
-remember_connection(curl_socket_t fd)
+remember_connection(curl_socket_t fd, uint32 host)
 {
 	if (nconnections == connections_size)
 	{
-		struct pollfd *more = realloc(connections,
-									  (connections_size + 16) * sizeof(struct pollfd));
+		int			size = connections_size + 16;
+		struct pollfd *more = realloc(connections, size * sizeof(struct pollfd));
+		uint32	   *hosts = realloc(connection_hosts, size * sizeof(uint32));
 
-		if (more == NULL)
+		if (more)
+			connections = more;
+		if (hosts)
+			connection_hosts = hosts;
+		if (more == NULL || hosts == NULL)
 			return false;
-		connections = more;
-		connections_size += 16;
+		connections_size = size;
 	}
+	connection_hosts[nconnections] = host;
 	connections[nconnections].fd = fd;
 	connections[nconnections].revents = 0;
 	connections[nconnections++].events = CLOSED_BY_PEER;
@@ -330,6 +357,7 @@ forget_connection(curl_socket_t fd)
 		if (connections[i].fd == fd)
 		{
 			connections[i] = connections[--nconnections];
+			connection_hosts[i] = connection_hosts[nconnections];
 			return;
 		}
 	}

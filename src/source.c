@@ -1,6 +1,6 @@
 /*
  * source.c
- *		Is a table fit to be the source of a feed?
+ *		Is a table fit to be the source of a feed, or one that it depends on?
  *
  * A source is a permanent table whose rows a unique key identifies.  The key
  * is what a captured change carries, so a change of it must be seen as one,
@@ -32,6 +32,32 @@
 #include "compat.h"
 #include "source.h"
 
+/* What a table is wanted for, in the words of messages */
+typedef struct BcdPurpose
+{
+	const char *verb;
+	const char *noun;
+	const char *other_kind;		/* hints */
+	const char *unlogged;
+	const char *no_trigger;
+} BcdPurpose;
+
+static const BcdPurpose source_purpose = {
+	.verb = "track",
+	.noun = "Tracking a table",
+	.other_kind = "Track a table; the expressions of its mapping may read others with sub-selects.",
+	.unlogged = "ALTER TABLE ... SET LOGGED, or track it with capture => 'none' and mark its changes.",
+	.no_trigger = ", or track it with capture => 'none' and mark its changes",
+};
+
+static const BcdPurpose child_purpose = {
+	.verb = "depend on",
+	.noun = "Depending on a table",
+	.other_kind = "Depend on the tables behind it, or mark the rows that its changes concern.",
+	.unlogged = "ALTER TABLE ... SET LOGGED, or mark the rows of the feed that its changes concern.",
+	.no_trigger = "",
+};
+
 /* What kind of relation is this, where it is none that can be tracked? */
 static const char *
 kind_words(char relkind)
@@ -57,7 +83,7 @@ kind_words(char relkind)
 }
 
 static void
-check_kind(Form_pg_class form)
+check_kind(Form_pg_class form, const BcdPurpose *purpose)
 {
 	const char *name = NameStr(form->relname);
 
@@ -65,39 +91,39 @@ check_kind(Form_pg_class form)
 		form->oid < FirstNormalObjectId)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("cannot track system catalog \"%s\"", name)));
+				 errmsg("cannot %s system catalog \"%s\"", purpose->verb, name)));
 	if (form->relnamespace == get_namespace_oid(BCD_EXTENSION, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("cannot track \"%s\": it is a table of bcdelta itself", name)));
+				 errmsg("cannot %s \"%s\": it is a table of bcdelta itself", purpose->verb, name)));
 	if (form->relkind != RELKIND_RELATION && form->relkind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("cannot track \"%s\": it is %s", name, kind_words(form->relkind)),
-				 errhint("Track a table; the expressions of its mapping may read others with sub-selects.")));
+				 errmsg("cannot %s \"%s\": it is %s", purpose->verb, name, kind_words(form->relkind)),
+				 errhint("%s", purpose->other_kind)));
 }
 
 static void
-check_persistence(Form_pg_class form, const char *capture)
+check_persistence(Form_pg_class form, const char *capture, const BcdPurpose *purpose)
 {
 	const char *name = NameStr(form->relname);
 
 	if (form->relpersistence == RELPERSISTENCE_TEMP)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("cannot track \"%s\": it is a temporary table", name),
+				 errmsg("cannot %s \"%s\": it is a temporary table", purpose->verb, name),
 				 errdetail("The worker cannot see its rows.")));
 	if (form->relpersistence == RELPERSISTENCE_UNLOGGED && strcmp(capture, "none") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("cannot capture changes of unlogged table \"%s\"", name),
 				 errdetail("A crash of the server would empty it without a trace."),
-				 errhint("ALTER TABLE ... SET LOGGED, or track it with capture => 'none' and mark its changes.")));
+				 errhint("%s", purpose->unlogged)));
 }
 
-/* May the caller track it?  What the mapping reads is checked with that. */
+/* May the caller do so?  What the mapping reads is checked with that. */
 static void
-check_rights(Form_pg_class form, const char *capture)
+check_rights(Form_pg_class form, const char *capture, const BcdPurpose *purpose)
 {
 	Oid			role = GetUserId();
 	const char *name = NameStr(form->relname);
@@ -107,15 +133,16 @@ check_rights(Form_pg_class form, const char *capture)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for table %s", name),
-				 errdetail("Tracking a table needs the privilege SELECT on it.")));
+				 errdetail("%s needs the privilege SELECT on it.", purpose->noun)));
 	if (strcmp(capture, "none") != 0 &&
 		pg_class_aclcheck(form->oid, role, ACL_TRIGGER) != ACLCHECK_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for table %s", name),
 				 errdetail("Capturing its changes creates triggers, which needs the privilege TRIGGER on it."),
-				 errhint("GRANT TRIGGER ON %s TO %s, or track it with capture => 'none' and mark its changes.",
-						 quote_identifier(name), quote_identifier(GetUserNameFromId(role, false)))));
+				 errhint("GRANT TRIGGER ON %s TO %s%s.",
+						 quote_identifier(name), quote_identifier(GetUserNameFromId(role, false)),
+						 purpose->no_trigger)));
 }
 
 static void
@@ -124,6 +151,26 @@ no_table(Oid relid)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_TABLE),
 			 errmsg("there is no table with OID %u", relid)));
+}
+
+static Relation
+open_table(Oid relid, const char *capture, LOCKMODE lock, const BcdPurpose *purpose)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+	Relation	table;
+
+	if (!HeapTupleIsValid(tuple))
+		no_table(relid);
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	check_kind(form, purpose);
+	check_persistence(form, capture, purpose);
+	check_rights(form, capture, purpose);
+	ReleaseSysCache(tuple);
+	table = try_relation_open(relid, lock);
+	if (table == NULL)
+		no_table(relid);
+	return table;
 }
 
 /*
@@ -136,21 +183,14 @@ no_table(Oid relid)
 Relation
 bcd_source_open(Oid relid, const char *capture, LOCKMODE lock)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Form_pg_class form;
-	Relation	source;
+	return open_table(relid, capture, lock, &source_purpose);
+}
 
-	if (!HeapTupleIsValid(tuple))
-		no_table(relid);
-	form = (Form_pg_class) GETSTRUCT(tuple);
-	check_kind(form);
-	check_persistence(form, capture);
-	check_rights(form, capture);
-	ReleaseSysCache(tuple);
-	source = try_relation_open(relid, lock);
-	if (source == NULL)
-		no_table(relid);
-	return source;
+/* The same for a table that a feed of the current user is to depend on. */
+Relation
+bcd_child_open(Oid relid, const char *capture, LOCKMODE lock)
+{
+	return open_table(relid, capture, lock, &child_purpose);
 }
 
 /* The columns of an index; NIL when it has expressions. */

@@ -1,6 +1,6 @@
 /*
  * source.h
- *		Is a table fit to be the source of a feed?
+ *		Is a table fit to be the source of a feed, or one that it depends on?
  */
 #ifndef BCD_SOURCE_H
 #define BCD_SOURCE_H
@@ -9,6 +9,7 @@
 #include "utils/relcache.h"
 
 extern Relation bcd_source_open(Oid relid, const char *capture, LOCKMODE lock);
+extern Relation bcd_child_open(Oid relid, const char *capture, LOCKMODE lock);
 extern Datum bcd_source_key(Relation source, Datum wanted);
 
 #endif							/* BCD_SOURCE_H */

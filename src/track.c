@@ -33,6 +33,7 @@
 #include "source.h"
 #include "store.h"
 #include "triggers.h"
+#include "watch.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_track);
 PG_FUNCTION_INFO_V1(bcdelta_untrack);
@@ -220,13 +221,6 @@ insert(const TrackArgs *args, Datum key)
 				 errhint("Give this one another name with feed => '...', or drop the other with bcdelta.untrack().")));
 }
 
-/* What creating the triggers locks the source with */
-static LOCKMODE
-lock_for(const char *capture)
-{
-	return strcmp(capture, "none") == 0 ? AccessShareLock : ShareRowExclusiveLock;
-}
-
 /*
  * bcdelta.track(source, server, resource, fields, feed, key, capture,
  * on_delete, on_conflict, options): the new feed's name.
@@ -246,7 +240,7 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	check_encoding();
 	read_arguments(fcinfo, &args);
 	(void) bcd_store_check(args.server, GetUserId());
-	source = bcd_source_open(args.source, args.capture, lock_for(args.capture));
+	source = bcd_source_open(args.source, args.capture, bcd_watch_lock(args.capture));
 	check_row_security(source, args.on_delete);
 	key = bcd_source_key(source, args.key);
 	if (args.feed == NULL)
@@ -258,7 +252,7 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	bcd_mapping_check(feed);
 	/* the lock stays; DDL wants nobody to have the table open */
 	relation_close(source, NoLock);
-	bcd_triggers_create(feed, args.capture, bcd_mapping_columns(feed));
+	bcd_watch_source(feed);
 	bcd_feed_free(feed);
 	bcd_wake_worker_at_commit();
 	PG_RETURN_TEXT_P(cstring_to_text(args.feed));
@@ -270,6 +264,10 @@ static BcdStatement delete_pending = {
 
 static BcdStatement delete_links = {
 	"DELETE FROM bcdelta.link WHERE feed = $1", 1, {TEXTOID}
+};
+
+static BcdStatement delete_dependencies = {
+	"DELETE FROM bcdelta.dependency WHERE feed = $1", 1, {TEXTOID}
 };
 
 static BcdStatement delete_moves = {
@@ -299,12 +297,13 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
 	feed_id = Int32GetDatum(feed->feed_id);
 	bcd_feed_check_owner(feed, "untrack");
-	bcd_triggers_drop(feed);
+	bcd_triggers_drop_all(feed->feed_id);
 	bcd_spi_begin(&rights);
 	/* in the order in which the worker writes them */
 	(void) bcd_execute(&delete_links, &name, NULL);
 	(void) bcd_execute(&delete_pending, &name, NULL);
 	(void) bcd_execute(&delete_feed, &name, NULL);
+	(void) bcd_execute(&delete_dependencies, &name, NULL);
 	(void) bcd_execute(&delete_moves, &feed_id, NULL);
 	bcd_spi_end(&rights);
 	bcd_feed_free(feed);
@@ -338,10 +337,6 @@ bcdelta_pause(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static BcdStatement select_capture = {
-	"SELECT capture FROM bcdelta.feed WHERE feed = $1", 1, {TEXTOID}
-};
-
 static BcdStatement adopt_schedules = {
 	"UPDATE bcdelta.schedule AS s SET home = $2 FROM bcdelta.feed AS f"
 	" WHERE f.feed = $1 AND f.home <> $2 AND s.home = f.home"
@@ -354,38 +349,6 @@ static BcdStatement resume_feed = {
 	" resumed_at = clock_timestamp() WHERE feed = $1",
 	2, {TEXTOID, TEXTOID}
 };
-
-/*
- * Checks a feed as track() does.  Triggers are made anew only where one is
- * missing, because that locks the source.
- */
-static void
-check_again(BcdFeed *feed)
-{
-	Datum		arg = CStringGetTextDatum(feed->name);
-	bool		mend = bcd_triggers_trouble(feed) != NULL;
-	BcdRights	rights;
-	Relation	source;
-	char	   *capture;
-
-	(void) bcd_store_check(feed->server, feed->owner);
-	bcd_spi_begin(&rights);
-	/* it may have been untracked this moment */
-	if (bcd_execute(&select_capture, &arg, NULL) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("feed \"%s\" does not exist", feed->name)));
-	capture = MemoryContextStrdup(feed->cxt, bcd_column_text(0, 1));
-	bcd_spi_end(&rights);
-	bcd_become(&rights, feed->owner, false);
-	source = bcd_source_open(feed->source, capture, mend ? lock_for(capture) : AccessShareLock);
-	(void) bcd_source_key(source, feed->key_names);
-	bcd_become_again(&rights);
-	bcd_mapping_check(feed);
-	relation_close(source, NoLock);
-	if (mend)
-		bcd_triggers_create(feed, capture, bcd_mapping_columns(feed));
-}
 
 /*
  * bcdelta.resume(feed)
@@ -405,12 +368,17 @@ bcdelta_resume(PG_FUNCTION_ARGS)
 	bcd_feed_check_owner(feed, "resume");
 	bcd_feed_free(feed);
 	feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
-	check_again(feed);
+	(void) bcd_store_check(feed->server, feed->owner);
+	bcd_watch_resume(feed);
 	args[0] = PG_GETARG_DATUM(0);
 	args[1] = CStringGetTextDatum(bcd_home());
 	bcd_spi_begin(&rights);
 	(void) bcd_execute(&adopt_schedules, args, NULL);
-	(void) bcd_execute(&resume_feed, args, NULL);
+	/* it may have been untracked this moment */
+	if (bcd_execute(&resume_feed, args, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("feed \"%s\" does not exist", feed->name)));
 	bcd_spi_end(&rights);
 	bcd_feed_free(feed);
 	bcd_wake_worker_at_commit();

@@ -27,7 +27,7 @@
 #define HEADER_VALUE_SIZE		64
 
 static void make_correlation_id(char *id);
-static CURLcode set_connection(CURL *easy, const BcdHttpTarget *target);
+static CURLcode set_connection(CURL *easy, const char *url, const BcdHttpTarget *target);
 static CURLcode set_request(BcdHttpTransfer *transfer);
 static CURLcode set_headers(BcdHttpTransfer *transfer);
 static bool add_header(struct curl_slist **list, const char *name, const char *value);
@@ -60,7 +60,7 @@ bcd_transfer_prepare(BcdHttpTransfer *transfer, const BcdHttpTarget *target)
 		return CURLE_OUT_OF_MEMORY;
 	make_correlation_id(transfer->request->correlation_id);
 
-	rc = set_connection(transfer->easy, target);
+	rc = set_connection(transfer->easy, transfer->request->url, target);
 	if (rc == CURLE_OK)
 		rc = bcd_trust_apply(transfer->easy, target->ca_file, transfer->request->error,
 							 sizeof(transfer->request->error));
@@ -94,9 +94,9 @@ make_correlation_id(char *id)
 
 /* Everything about the way to the store */
 static CURLcode
-set_connection(CURL *easy, const BcdHttpTarget *target)
+set_connection(CURL *easy, const char *url, const BcdHttpTarget *target)
 {
-	CURLcode	rc = bcd_sockets_account(easy);
+	CURLcode	rc = bcd_sockets_account(easy, url);
 
 #if LIBCURL_VERSION_NUM >= 0x075500 /* 7.85 */
 	SET(CURLOPT_PROTOCOLS_STR, target->loopback ? "http,https" : "https");
@@ -149,7 +149,7 @@ set_request(BcdHttpTransfer *transfer)
 		SET(CURLOPT_READDATA, transfer);
 		SET(CURLOPT_SEEKFUNCTION, on_rewind);
 		SET(CURLOPT_SEEKDATA, transfer);
-		if (bcd_sockets_any_closed())
+		if (bcd_sockets_any_closed(request->url))
 			SET(CURLOPT_FRESH_CONNECT, 1L);
 	}
 	if (get ? request->body != NULL : !post)

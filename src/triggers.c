@@ -1,6 +1,9 @@
 /*
  * triggers.c
- *		The capture triggers of a feed.
+ *		The capture triggers of a table.
+ *
+ * A table may have those of many feeds, and of one feed several sets: as its
+ * source, and as a table that it depends on.
  *
  * PostgreSQL fires the statement triggers of the table that a statement
  * names, with the rows of all its partitions and inheritance children in the
@@ -69,9 +72,18 @@ kinds_of(const char *capture)
 }
 
 static char *
-trigger_name(const BcdFeed *feed, const char *suffix)
+trigger_name(const BcdTriggerSet *set, const char *suffix)
 {
-	return psprintf("bcdelta_%d_%s", feed->feed_id, suffix);
+	if (set->dependency_id != 0)
+		return psprintf("bcdelta_%d_%d_%s", set->feed_id, set->dependency_id, suffix);
+	return psprintf("bcdelta_%d_%s", set->feed_id, suffix);
+}
+
+/* A regular expression for the names of all triggers of a set */
+static char *
+name_pattern(const BcdTriggerSet *set)
+{
+	return psprintf("^%s$", trigger_name(set, "[a-z]+"));
 }
 
 static char *
@@ -93,15 +105,18 @@ run(const char *sql)
 static BcdStatement select_triggers = {
 	"SELECT tgrelid::int8, tgname::text FROM pg_trigger"
 	" WHERE tgfoid = 'bcdelta.capture()'::regprocedure AND tgparentid = 0"
-	" AND starts_with(tgname, $1)",
+	" AND tgname ~ $1",
 	1, {TEXTOID}
 };
 
-/* Drops what there is, wherever it is: a partition may have been detached. */
-static void
-drop_triggers(const BcdFeed *feed)
+/*
+ * Drops what there is of these names, wherever it is: a partition may have
+ * been detached.  Returns the number.
+ */
+static uint64
+drop_triggers(const char *pattern)
 {
-	Datum		arg = CStringGetTextDatum(trigger_name(feed, ""));
+	Datum		arg = CStringGetTextDatum(pattern);
 	uint64		n = bcd_execute(&select_triggers, &arg, NULL);
 	SPITupleTable *found = SPI_tuptable;
 	uint64		i;
@@ -113,21 +128,28 @@ drop_triggers(const BcdFeed *feed)
 
 		run(psprintf("DROP TRIGGER %s ON %s", quote_identifier(name), table_name(atooid(relid))));
 	}
+	return n;
 }
 
-/* The arguments of bcdelta.capture(), see capture.c */
+/*
+ * The arguments of bcdelta.capture(), see capture.c.  They are few:
+ * PostgreSQL copies those of all triggers of a table for every statement, and
+ * statements of a single row feel that.
+ */
 static char *
-trigger_arguments(const BcdFeed *feed, List *columns)
+trigger_arguments(const BcdTriggerSet *set, const BcdTriggerKind *kind)
 {
+	bool		truncate = strcmp(kind->event, "TRUNCATE") == 0;
+	bool		update = strstr(kind->event, "UPDATE") != NULL;
 	StringInfoData args;
 	ListCell   *cell;
-	int			i;
 
 	initStringInfo(&args);
-	appendStringInfo(&args, "'%d', '%d'", feed->feed_id, feed->nkeys);
-	for (i = 0; i < feed->nkeys; i++)
-		appendStringInfo(&args, ", %s", quote_literal_cstr(NameStr(feed->keys[i].name)));
-	foreach(cell, columns)
+	appendStringInfo(&args, "'%d %d %d'", set->feed_id, set->dependency_id,
+					 truncate ? 0 : list_length(set->keys));
+	foreach(cell, truncate ? NIL : set->keys)
+		appendStringInfo(&args, ", %s", quote_literal_cstr((char *) lfirst(cell)));
+	foreach(cell, update ? set->columns : NIL)
 		appendStringInfo(&args, ", %s", quote_literal_cstr((char *) lfirst(cell)));
 	return args.data;
 }
@@ -170,9 +192,9 @@ check_table(Oid relid, const char *capture)
 
 /* Is this trigger copied by PostgreSQL from a partitioned table above? */
 static bool
-is_inherited(const BcdFeed *feed, Oid relid, const BcdTriggerKind *kind)
+is_inherited(const BcdTriggerSet *set, Oid relid, const BcdTriggerKind *kind)
 {
-	return strcmp(kind->each, "ROW") == 0 && relid != feed->source && get_rel_relispartition(relid);
+	return strcmp(kind->each, "ROW") == 0 && relid != set->relid && get_rel_relispartition(relid);
 }
 
 /* TRUNCATE triggers of foreign tables came with 14; they cannot be relied on. */
@@ -183,66 +205,76 @@ is_possible(Oid relid, const BcdTriggerKind *kind)
 }
 
 static void
-create_trigger(const BcdFeed *feed, Oid relid, const BcdTriggerKind *kind, const char *args)
+create_trigger(const BcdTriggerSet *set, Oid relid, const BcdTriggerKind *kind)
 {
-	char	   *name = trigger_name(feed, kind->suffix);
+	char	   *name = trigger_name(set, kind->suffix);
 	char	   *table = table_name(relid);
 
 	run(psprintf("CREATE TRIGGER %s AFTER %s ON %s %s FOR EACH %s"
 				 " EXECUTE FUNCTION bcdelta.capture(%s)",
-				 name, kind->event, table, kind->tables, kind->each, args));
+				 name, kind->event, table, kind->tables, kind->each,
+				 trigger_arguments(set, kind)));
 	/* without ONLY, so that copies of a row trigger follow */
 	run(psprintf("ALTER TABLE %s %s ENABLE ALWAYS TRIGGER %s",
 				 strcmp(kind->each, "ROW") == 0 ? "" : "ONLY", table, name));
 }
 
 /*
- * Creates the triggers of a feed on its source and all tables below it,
- * instead of those that are there.
- *
- * columns are the names of the columns that the mapping depends on, NIL for
- * all.  The caller has checked the rights on the source.
+ * Creates the triggers of a set, instead of those that are there.  The caller
+ * has checked the rights on the table.
  */
 void
-bcd_triggers_create(const BcdFeed *feed, const char *capture, List *columns)
+bcd_triggers_create(const BcdTriggerSet *set)
 {
 	const BcdTriggerKind *kind;
-	char	   *args = trigger_arguments(feed, columns);
 	BcdRights	rights;
 	List	   *relids;
 	ListCell   *cell;
 
 	bcd_spi_begin(&rights);
-	drop_triggers(feed);
-	relids = find_all_inheritors(feed->source, ShareRowExclusiveLock, NULL);
+	drop_triggers(name_pattern(set));
+	relids = find_all_inheritors(set->relid, ShareRowExclusiveLock, NULL);
 	foreach(cell, relids)
 	{
 		Oid			relid = lfirst_oid(cell);
 
-		if (kinds_of(capture)->suffix)
-			check_table(relid, capture);
-		for (kind = kinds_of(capture); kind->suffix; kind++)
-			if (!is_inherited(feed, relid, kind) && is_possible(relid, kind))
-				create_trigger(feed, relid, kind, args);
+		if (kinds_of(set->capture)->suffix)
+			check_table(relid, set->capture);
+		for (kind = kinds_of(set->capture); kind->suffix; kind++)
+			if (!is_inherited(set, relid, kind) && is_possible(relid, kind))
+				create_trigger(set, relid, kind);
 	}
 	bcd_spi_end(&rights);
 }
 
-/* Drops the triggers of a feed; the source may be gone. */
+/* Drops the triggers of a set; the table may be gone. */
 void
-bcd_triggers_drop(const BcdFeed *feed)
+bcd_triggers_drop(const BcdTriggerSet *set)
 {
 	BcdRights	rights;
 
 	bcd_spi_begin(&rights);
-	drop_triggers(feed);
+	drop_triggers(name_pattern(set));
 	bcd_spi_end(&rights);
 }
 
-static BcdStatement select_capture = {
-	"SELECT capture FROM bcdelta.feed WHERE feed_id = $1",
-	1, {INT4OID}
-};
+/*
+ * Drops all triggers of a feed.
+ *
+ * While the first of them are waited for, others may be created, by who holds
+ * the lock on the source; they are there by the time that it is ours.
+ */
+void
+bcd_triggers_drop_all(int32 feed_id)
+{
+	char	   *pattern = psprintf("^bcdelta_%d_([0-9]+_)?[a-z]+$", feed_id);
+	BcdRights	rights;
+
+	bcd_spi_begin(&rights);
+	while (drop_triggers(pattern) > 0)
+		CHECK_FOR_INTERRUPTS();
+	bcd_spi_end(&rights);
+}
 
 static BcdStatement select_missing = {
 	"SELECT c.oid::regclass::text, e.name, CASE t.tgenabled WHEN 'D' THEN 'is disabled'"
@@ -252,6 +284,9 @@ static BcdStatement select_missing = {
 	" LEFT JOIN pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = e.name"
 	" AND t.tgfoid = 'bcdelta.capture()'::regprocedure"
 	" WHERE t.tgenabled IS DISTINCT FROM 'A'"
+	/* see is_possible() */
+	" AND NOT (e.name LIKE '%truncate' AND EXISTS ("
+	"  SELECT FROM pg_class AS f WHERE f.oid = c.oid AND f.relkind = 'f'))"
 	" ORDER BY c.n, e.name LIMIT 1",
 	2, {OIDARRAYOID, TEXTARRAYOID}
 };
@@ -266,7 +301,7 @@ static BcdStatement select_subscription = {
 static BcdStatement select_stray = {
 	"SELECT tgrelid::regclass::text FROM pg_trigger"
 	" WHERE tgfoid = 'bcdelta.capture()'::regprocedure"
-	" AND starts_with(tgname, $2) AND tgrelid <> ALL ($1) LIMIT 1",
+	" AND tgname ~ $2 AND tgrelid <> ALL ($1) LIMIT 1",
 	2, {OIDARRAYOID, TEXTOID}
 };
 
@@ -283,59 +318,57 @@ oid_array(List *oids)
 }
 
 static Datum
-name_array(const BcdFeed *feed, const BcdTriggerKind *kinds)
+name_array(const BcdTriggerSet *set, const BcdTriggerKind *kinds)
 {
 	Datum		elements[4];
 	int			n = 0;
 
 	for (; kinds->suffix; kinds++)
-		elements[n++] = CStringGetTextDatum(trigger_name(feed, kinds->suffix));
+		elements[n++] = CStringGetTextDatum(trigger_name(set, kinds->suffix));
 	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 /* What is wrong with the triggers of these tables; NULL when nothing is. */
 static char *
-triggers_trouble(const BcdFeed *feed, const char *capture, List *relids)
+triggers_trouble(const BcdTriggerSet *set, List *relids)
 {
 	Datum		args[2];
 
 	args[0] = oid_array(relids);
-	args[1] = name_array(feed, kinds_of(capture));
+	args[1] = name_array(set, kinds_of(set->capture));
 	if (bcd_execute(&select_missing, args, NULL) > 0)
 		return psprintf("trigger \"%s\" of table %s %s; bcdelta.resume() puts it right, then mark what was changed meanwhile",
 						bcd_column_text(0, 2), bcd_column_text(0, 1), bcd_column_text(0, 3));
-	if (strcmp(capture, "statement") == 0 && bcd_execute(&select_subscription, args, NULL) > 0)
+	if (strcmp(set->capture, "statement") == 0 && bcd_execute(&select_subscription, args, NULL) > 0)
 		return psprintf("table %s is written by subscription \"%s\", which fires no statement triggers; track it with capture => 'row'",
 						bcd_column_text(0, 1), bcd_column_text(0, 2));
-	args[1] = CStringGetTextDatum(trigger_name(feed, ""));
-	if (bcd_execute(&select_stray, args, NULL) > 0)
-		return psprintf("table %s is not part of the source any more; bcdelta.resume() drops its triggers, and bcdelta.verify() finds what its rows have left in the store",
-						bcd_column_text(0, 1));
-	return NULL;
+	args[1] = CStringGetTextDatum(name_pattern(set));
+	if (bcd_execute(&select_stray, args, NULL) == 0)
+		return NULL;
+	if (set->dependency_id != 0)
+		return psprintf("table %s is not part of %s any more; bcdelta.resume() drops its triggers",
+						bcd_column_text(0, 1), table_name(set->relid));
+	return psprintf("table %s is not part of the source any more; bcdelta.resume() drops its triggers, and bcdelta.verify() finds what its rows have left in the store",
+					bcd_column_text(0, 1));
 }
 
 /*
- * In words what keeps changes of a feed's source from being captured; NULL
+ * In words what keeps changes of an existing table from being captured; NULL
  * when nothing does.  In the current memory context.
  */
 char *
-bcd_triggers_trouble(const BcdFeed *feed)
+bcd_triggers_trouble(const BcdTriggerSet *set)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	Datum		arg = Int32GetDatum(feed->feed_id);
 	BcdRights	rights;
-	char	   *trouble = NULL;
+	char	   *trouble;
 
+	if (kinds_of(set->capture)->suffix == NULL)
+		return NULL;
 	bcd_spi_begin(&rights);
-	if (bcd_execute(&select_capture, &arg, NULL) == 1)
-	{
-		char	   *capture = bcd_column_text(0, 1);
-
-		if (kinds_of(capture)->suffix && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(feed->source)))
-			trouble = triggers_trouble(feed, capture, find_all_inheritors(feed->source, NoLock, NULL));
-		if (trouble)
-			trouble = MemoryContextStrdup(cxt, trouble);
-	}
+	trouble = triggers_trouble(set, find_all_inheritors(set->relid, NoLock, NULL));
+	if (trouble)
+		trouble = MemoryContextStrdup(cxt, trouble);
 	bcd_spi_end(&rights);
 	return trouble;
 }

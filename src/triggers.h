@@ -1,14 +1,28 @@
 /*
  * triggers.h
- *		The capture triggers of a feed.
+ *		The capture triggers of a table.
  */
 #ifndef BCD_TRIGGERS_H
 #define BCD_TRIGGERS_H
 
-#include "feed.h"
+#include "nodes/pg_list.h"
 
-extern void bcd_triggers_create(const BcdFeed *feed, const char *capture, List *columns);
-extern void bcd_triggers_drop(const BcdFeed *feed);
-extern char *bcd_triggers_trouble(const BcdFeed *feed);
+/* The triggers on a table, and all tables below it, that mark rows of a feed */
+typedef struct BcdTriggerSet
+{
+	int32		feed_id;
+	int32		dependency_id;	/* 0: the table is the feed's source */
+	Oid			relid;
+	const char *capture;		/* as in track() */
+	List	   *keys;			/* names of the columns with the key of the
+								 * row to mark */
+	List	   *columns;		/* names of those that the mapping depends on;
+								 * NIL: all */
+} BcdTriggerSet;
+
+extern void bcd_triggers_create(const BcdTriggerSet *set);
+extern void bcd_triggers_drop(const BcdTriggerSet *set);
+extern void bcd_triggers_drop_all(int32 feed_id);
+extern char *bcd_triggers_trouble(const BcdTriggerSet *set);
 
 #endif							/* BCD_TRIGGERS_H */

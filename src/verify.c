@@ -102,6 +102,13 @@ decide_link(BcdLane *lane, BcdItem *item)
 
 	if (bcd_feed_exists(lane->feed, item->key))
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	else if (is_mode(lane->run, "count"))
+	{
+		/* hidden, but a record; this may be done again */
+		lane->seen += !item->looked_up;
+		item->looked_up = true;
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	}
 	else if (feed->on_delete == BCD_DELETE_HIDE && feed->resource->hidden_by)
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
@@ -161,11 +168,11 @@ verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
  * row, once it is marked, puts right the fields that differ and only those.
  */
 static void
-decide_different(BcdLane *lane, BcdItem *item, const cJSON *record, int differences)
+decide_different(BcdItem *item, const cJSON *record, int differences)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-	item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
 	MemoryContextSwitchTo(old);
 	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
 	item->decision.conflicts = differences;
@@ -173,8 +180,9 @@ decide_different(BcdLane *lane, BcdItem *item, const cJSON *record, int differen
 
 /* Compares a row with its record; NULL: the store has none of that id. */
 static void
-verify_read(BcdLane *lane, BcdItem *item, const cJSON *record)
+verify_read(BcdItem *item, const cJSON *record)
 {
+	BcdLane    *lane = item->lane;
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	v;
@@ -216,7 +224,7 @@ verify_read(BcdLane *lane, BcdItem *item, const cJSON *record)
 	else if (differences == 0)
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 	else
-		decide_different(lane, item, record, differences);
+		decide_different(item, record, differences);
 }
 
 /* Of a job of no items: the phase and position to go on with, once committed. */
@@ -235,16 +243,24 @@ record_extra(BcdLane *lane, int64 store_id, const char *kind, const char *field,
 	lane->run->counts.conflicts++;
 }
 
-/* How many records of a lane's resource belong to rows, by the whole run. */
+/*
+ * How many records of a lane's resource belong to rows, by the whole run; in
+ * count mode, the rows are counted.
+ */
 static int64
 records_seen(const BcdLane *lane)
 {
+	const BcdRun *run = lane->run;
 	int64		seen = 0;
 	int			i;
 
-	for (i = 0; i < lane->run->nlanes; i++)
-		if (lane->run->lanes[i]->feed->resource == lane->feed->resource)
-			seen += lane->run->lanes[i]->seen;
+	for (i = 0; i < run->nlanes; i++)
+	{
+		BcdLane    *other = run->lanes[i];
+
+		if (other->feed->resource == lane->feed->resource)
+			seen += other->seen + (is_mode(run, "count") ? bcd_feed_count(other->feed) : 0);
+	}
 	return seen;
 }
 
@@ -254,19 +270,16 @@ read_total(BcdJob *job, const cJSON *reply)
 {
 	BcdLane    *lane = job->lane;
 	int64		total = 0;
-	int64		source;
+	int64		source = records_seen(lane);
 
 	job->taken = go_on;
 	job->found[0] = DONE;
 	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &total);
-	if (is_mode(job->run, "full"))
-	{
-		if (total != records_seen(lane))
-			job->found[0] = LIST;
+	if (source == total)
 		return;
-	}
-	source = bcd_feed_count(lane->feed);
-	if (source != total)
+	if (is_mode(job->run, "full"))
+		job->found[0] = LIST;
+	else
 		record_extra(lane, 0, "different", "count", psprintf(INT64_FORMAT, source),
 					 psprintf(INT64_FORMAT, total));
 }
@@ -332,22 +345,31 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	return job;
 }
 
+/* Links have to be gone through: in count mode, where they may be hidden. */
+static bool
+reads_links(const BcdRun *run, const BcdLane *lane)
+{
+	return is_mode(run, "full") ||
+		(is_mode(run, "count") && lane->feed->on_delete == BCD_DELETE_HIDE);
+}
+
 /*
- * On to the next phase.  The store's list is read for the last feed of a
- * resource only: it is the same for all.
+ * On to the next phase.  The store is asked for its number of records, and
+ * its list is read, for the last feed of a resource only: they are the same
+ * for all.
  */
 static bool
 verify_lane_done(BcdRun *run, BcdLane *lane)
 {
 	int			i;
 
-	if (lane->phase == ROWS && is_mode(run, "full"))
+	if (lane->phase == ROWS && reads_links(run, lane))
 		lane->phase = LINKS;
 	else if (lane->phase < TOTAL && !is_mode(run, "sample"))
 	{
 		lane->phase = TOTAL;
 		for (i = run->nlanes - 1; run->lanes[i] != lane; i--)
-			if (run->lanes[i]->feed->resource == lane->feed->resource && is_mode(run, "full"))
+			if (run->lanes[i]->feed->resource == lane->feed->resource)
 				lane->phase = DONE;
 	}
 	else if (lane->phase < TOTAL)

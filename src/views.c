@@ -30,7 +30,7 @@
 #include "db.h"
 #include "feed.h"
 #include "shmem.h"
-#include "triggers.h"
+#include "watch.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_worker_progress);
 PG_FUNCTION_INFO_V1(bcdelta_worker_store);
@@ -279,6 +279,7 @@ inspect(void *arg)
 	Inspection *inspection = arg;
 	StringInfo	troubles = &inspection->troubles;
 	BcdFeed    *feed = bcd_feed_read(inspection->feed, true);
+	ListCell   *cell;
 	Oid			owner;
 
 	if (feed == NULL)
@@ -287,7 +288,10 @@ inspect(void *arg)
 	owner = look_at_owner(feed, troubles);
 	look_at_server(feed, owner, troubles);
 	if (look_at_source(feed, troubles))
-		add_trouble(troubles, bcd_triggers_trouble(feed));
+	{
+		foreach(cell, bcd_watch_troubles(feed))
+			add_trouble(troubles, lfirst(cell));
+	}
 	look_at_references(feed, troubles);
 	bcd_feed_free(feed);
 }

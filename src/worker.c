@@ -44,9 +44,6 @@
 /* After an error the loop takes a breath */
 #define ERROR_NAP_MS		1000
 
-/* While there is work, it is looked so often whether the extension is still the same */
-#define LOOK_INTERVAL_MS	1000
-
 /* Results removed in one transaction, and how often it is looked for some */
 #define PRUNE_ROWS			10000
 #define PRUNE_INTERVAL_MS	(600 * 1000)
@@ -54,7 +51,6 @@
 static int	my_place = -1;
 static bool ready = false;		/* the extension is there, and recovered */
 static int64 idle_at = 0;		/* when to look at schedules and changes */
-static int64 look_at = 0;		/* when to look for another extension */
 static int64 prune_at = 0;
 static TimestampTz next_schedule = 0;
 
@@ -338,19 +334,13 @@ static int64
 turn(void)
 {
 	int64		now = bcd_now_ms();
-	bool		called = bcd_call_is_waiting();
 	int64		wait;
 
-	if (ready && (called || now >= look_at))
-	{
-		look_at = now + LOOK_INTERVAL_MS;
-		if (bcd_tx_extension_is_new())
-			start_over();
-	}
+	if (ready && bcd_tx_extension_is_new())
+		start_over();
 	if (!ready)
 		ready = recover();
-	if (called)
-		bcd_serve_calls(ready);
+	bcd_serve_calls(ready);
 	if (!ready)
 		return (int64) bcd_naptime * 1000;
 	take_replies();

@@ -60,14 +60,14 @@ class Callgrind:
     """Instructions of a statement in a single-user server under valgrind.
 
     Takes the server down for each.  What the server does besides is counted
-    with an empty statement and taken off.
+    with what comes before the statements, and taken off.
     """
 
     def __init__(self, datadir, log):
         self.datadir = datadir
         self.log = log
         self.user = os.stat(datadir).st_uid
-        self.idle = None
+        self.idle = {}
 
     def ctl(self, *args):
         subprocess.run(["pg_ctl", "-D", self.datadir, "-w", "-s", *args], check=True,
@@ -87,13 +87,13 @@ class Callgrind:
                     return int(line.split()[1])
         raise SystemExit("callgrind gave no total")
 
-    def count(self, statements):
+    def count(self, before, statements):
         self.ctl("-m", "fast", "stop")
-        if self.idle is None:
-            self.idle = self.single("SELECT 1;\n\n")
-        total = self.single("".join(s + ";\n\n" for s in statements))
+        if before not in self.idle:
+            self.idle[before] = self.single("".join(s + ";\n\n" for s in before))
+        total = self.single("".join(s + ";\n\n" for s in [*before, *statements]))
         self.ctl("-l", os.path.join(self.log, "bench.log"), "start")
-        return total - self.idle
+        return total - self.idle[before]
 
 
 # ---- the tables -----------------------------------------------------------------
@@ -153,21 +153,34 @@ def prepare(session, table, rows):
 def workloads(rows, copy_file):
     """Name, rows before, statements, rows that the statements touch."""
     singles = max(rows // 50, 10)
+    ids = [i * 7919 % rows + 1 for i in range(singles)]
     return [
         (f"UPDATE of {rows:,} rows", rows, ["UPDATE {t} SET price = price + 1"], rows),
         (f"INSERT of {rows:,} rows", 0, [f"INSERT INTO {{t}} SELECT {ROW} FROM generate_series(1, {rows}) AS g"], rows),
         (f"COPY of {rows:,} rows", 0, [f"COPY {{t}} FROM '{copy_file}'"], rows),
         ("UPDATE of one row by key", rows,
-         [f"UPDATE {{t}} SET price = price + 1 WHERE id = {i * 7919 % rows + 1}" for i in range(singles)], singles),
+         [f"UPDATE {{t}} SET price = price + 1 WHERE id = {i}" for i in ids], singles),
+        ("the same, prepared", rows, [f"EXECUTE price ({i})" for i in ids], singles),
         (f"UPDATE of {rows:,} rows, a column not mapped", rows, ["UPDATE {t} SET updated_at = clock_timestamp()"], rows),
         ("UPDATE of one row, a column not mapped", rows,
-         [f"UPDATE {{t}} SET updated_at = now() WHERE id = {i * 7919 % rows + 1}" for i in range(singles)], singles),
+         [f"UPDATE {{t}} SET updated_at = now() WHERE id = {i}" for i in ids], singles),
+        ("the same, prepared", rows, [f"EXECUTE touch ({i})" for i in ids], singles),
     ]
 
 
-def count(session, callgrind, statements):
+def plans(table):
+    """Prepares statements on a table, and runs them until their plans are kept."""
+    return ("DEALLOCATE ALL",
+            f"PREPARE price (int) AS UPDATE {table} SET price = price + 1 WHERE id = $1",
+            f"PREPARE touch (int) AS UPDATE {table} SET updated_at = now() WHERE id = $1",
+            *["EXECUTE price (0)"] * 7, *["EXECUTE touch (0)"] * 7)
+
+
+def count(session, callgrind, before, statements):
     if callgrind:
-        return callgrind.count(statements), Session()
+        return callgrind.count(before, statements), Session()
+    for statement in before:
+        session.run(statement)
     with Counter(session.pid) as counter:
         for statement in statements:
             session.run(statement)
@@ -189,7 +202,7 @@ def measure_cost(args):
             for table in TABLES:
                 prepare(session, table, before)
                 session.run(f"SELECT count(*) FROM {table} WHERE id = 1")
-                result, session = count(session, callgrind, [s.format(t=table) for s in statements])
+                result, session = count(session, callgrind, plans(table), [s.format(t=table) for s in statements])
                 counts[table].append(result)
         medians = [statistics.median(counts[table]) for table in TABLES]
         print(f"| {name} | {medians[0] / n:,.0f} | " +
@@ -386,9 +399,18 @@ def measure_wal(args):
         session.run(statement)
         return session.number(f"SELECT pg_current_wal_insert_lsn() - '{before}'::pg_lsn")
 
-    print("## WAL\n\nBytes per captured row, beyond what the statement writes anyway.\n")
+    def settings(full_page_writes, autovacuum):
+        session.run(f"ALTER SYSTEM SET full_page_writes = {full_page_writes}")
+        session.run(f"ALTER SYSTEM SET autovacuum = {autovacuum}")
+        session.run("SELECT pg_reload_conf()")
+        while session.run("SHOW full_page_writes") + session.run("SHOW autovacuum") != full_page_writes + autovacuum:
+            time.sleep(0.05)
+
+    print("## WAL\n\nBytes per captured row, beyond what the statement writes anyway, without full-page images.\n")
     print("| | " + " | ".join(NAMES[1:4]) + " |\n|---|---:|---:|---:|")
+    settings("off", "off")
     for name, statement, n in (
+            (f"INSERT of {args.rows:,} rows", f"INSERT INTO {{t}} SELECT {args.rows} + {ROW.replace('sku-', 'new-')} FROM generate_series(1, {args.rows}) AS g", args.rows),
             (f"UPDATE of {args.rows:,} rows", "UPDATE {t} SET price = price + 1", args.rows),
             ("1,000 UPDATEs of one row",
              "DO $$BEGIN FOR i IN 1..1000 LOOP UPDATE {t} SET price = price + 1 WHERE id = i; END LOOP; END$$", 1000)):
@@ -397,11 +419,10 @@ def measure_wal(args):
             results = []
             for _ in range(args.repeat):
                 prepare(session, table, args.rows)
-                # so that the pages of the tables are in the log already
-                session.run(f"UPDATE {table} SET price = price + 1")
                 results.append(wal(statement.format(t=table)))
             bytes_[table] = statistics.median(results)
         print(f"| {name} | " + " | ".join(f"{(bytes_[t] - bytes_['t_none']) / n:.0f}" for t in TABLES[1:4]) + " |")
+    settings("on", "on")
     session.close()
     print()
 

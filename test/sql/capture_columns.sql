@@ -28,7 +28,7 @@ BEGIN
 	SELECT string_agg(argument, ' ' ORDER BY n) INTO columns
 	FROM pg_trigger, bcdelta.feed,
 		string_to_table(encode(tgargs, 'escape'), '\000') WITH ORDINALITY AS a(argument, n)
-	WHERE tgrelid = 'item'::regclass AND tgname = format('bcdelta_%s_update', feed_id) AND n > 3 AND argument <> '';
+	WHERE tgrelid = 'item'::regclass AND tgname = format('bcdelta_%s_update', feed_id) AND n > 2 AND argument <> '';
 	PERFORM bcdelta.untrack('f');
 	RETURN coalesce(columns, '(all)');
 END

@@ -113,6 +113,7 @@ def open_call(server, connection, request):
     call = Call(server, connection, request, store, shown, query_text)
     call.endpoint, call.ids = find_endpoint(version, rest)
     call.entry = store.journal.open(call.method, shown, query_text)
+    call.entry.correlation_id = request.headers.get("x-correlation-id")
     store.journal.keep_body(call.entry, call.body)
     if call.endpoint is not None:
         call.entry.endpoint = "%s %s" % (call.method, call.endpoint.pattern)

@@ -12,7 +12,7 @@ class Entry:
     __slots__ = ("n", "t", "t_end", "method", "path", "query", "body",
                  "status", "fault", "created", "changed", "deleted",
                  "delivered", "throttled", "quota_left", "endpoint",
-                 "dropped_body")
+                 "dropped_body", "correlation_id")
 
     def __init__(self, n, method, path, query):
         self.n = n
@@ -32,6 +32,7 @@ class Entry:
         self.quota_left = None
         self.endpoint = None
         self.dropped_body = False
+        self.correlation_id = None
 
     def show(self):
         body, as_text = self._body()
@@ -40,6 +41,7 @@ class Entry:
             "method": self.method, "path": self.path, "query": self.query,
             "endpoint": self.endpoint, "body": body, "body_text": as_text,
             "status": self.status, "fault": self.fault,
+            "correlation_id": self.correlation_id,
             "throttled": self.throttled, "quota_left": self.quota_left,
             "created": self.created, "changed": self.changed,
             "deleted": self.deleted, "delivered": self.delivered}

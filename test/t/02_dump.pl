@@ -28,6 +28,9 @@ CREATE TABLE price (id int PRIMARY KEY, net numeric);
 SELECT bcdelta.track('"Odd Items"', 'shop', 'brand', '{"name": "title"}', feed => 'items');
 SELECT bcdelta.track('stock', 'shop', 'brand', '{"name": "qty::text"}');
 SELECT bcdelta.track('price', 'shop', 'brand', '{"name": "net::text"}', capture => 'row');
+CREATE TABLE note (item bigint, note text);
+SELECT bcdelta.depends('items', 'note', '{item}');
+SELECT bcdelta.depends('stock', 'stock', '{place,id}');
 INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('items', '1', 101), ('items', '2', 102), ('items', '3', 103);
 UPDATE "Odd Items" SET title = 'U' WHERE id = 3;
 SELECT fold(100);
@@ -44,6 +47,7 @@ SELECT 'change', f.feed, c.op, c.key, c.moved_from FROM bcdelta.change AS c JOIN
 UNION ALL SELECT 'move', f.feed, '-', m.key, m.moved_from FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)
 UNION ALL SELECT 'pending', feed, '-', key, state FROM bcdelta.pending
 UNION ALL SELECT 'link', feed, '-', key, store_id::text FROM bcdelta.link
+UNION ALL SELECT 'dependency', feed, '-', child::text, dependency_id::text || parent_key::text FROM bcdelta.dependency
 UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgenabled, tgname, pg_get_triggerdef(oid) FROM pg_trigger
 	WHERE tgfoid = 'bcdelta.capture'::regproc
 ORDER BY 1, 2, 3, 4, 5
@@ -66,7 +70,7 @@ foreach my $format ('custom', 'plain')
 	unlike($node->safe_psql($db, 'SELECT bcdelta.feed_trouble(feed) FROM bcdelta.feed'), qr/trigger/,
 		'no trigger is missing');
 	$node->safe_psql($db, <<'EOC');
-UPDATE "Odd Items" SET title = 'V' WHERE id = 5;
+INSERT INTO note VALUES (5, 'N');
 UPDATE "Odd Items" SET id = 30 WHERE id = 3;
 UPDATE bcdelta.pending SET state = 'ready';
 SELECT fold(100);
@@ -74,7 +78,9 @@ EOC
 	is($node->safe_psql($db, "SELECT string_agg(key, ' ' ORDER BY store_id) FROM bcdelta.link"), '10 20 30',
 		'keys go on from where they were');
 	is($node->safe_psql($db, "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending"),
-		'1 2 3 4 5 10 20 30', 'so do changes');
+		'1 2 3 4 5 10 20 30', 'so do changes, and those of child tables');
+	is($node->safe_psql($db, "SELECT bcdelta.depends('items', 'price', '{id}'); SELECT count(DISTINCT dependency_id) FROM bcdelta.dependency"),
+		"\n3", 'and dependencies') if $format eq 'custom';
 }
 
 # A table's data alone, into a tracked table: that is a change
@@ -84,6 +90,17 @@ command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_
 $node->safe_psql('copy_plain', 'SELECT fold(100)');
 is($node->safe_psql('copy_plain', "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending"),
 	'3 4 5 10 20', 'is captured');
+
+# The same without triggers: not captured, and ENABLE TRIGGER ALL, which comes
+# with it, is not what these triggers had
+$node->safe_psql('copy_plain', 'TRUNCATE bcdelta.pending; DELETE FROM "Odd Items"; SELECT fold(100); TRUNCATE bcdelta.pending');
+command_ok([ 'pg_dump', '-a', '--disable-triggers', '-t', '"Odd Items"', '-f', $file, $node->connstr('postgres') ],
+	'pg_dump --disable-triggers');
+command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_plain'), '-f', $file ], 'and restore');
+is($node->safe_psql('copy_plain', 'SELECT count(*) FROM "Odd Items"'), 5, 'with its rows');
+is($node->safe_psql('copy_plain', 'SELECT fold(100)'), 0, 'is not captured');
+like($node->safe_psql('copy_plain', q(SELECT trouble FROM bcdelta.status WHERE feed = 'items')),
+	qr/trigger "bcdelta_\d+_delete" of table (public\.)?"Odd Items" is not enabled always/, 'and what became of the triggers is said');
 
 # A standby that is promoted
 my $backup = 'standby';

@@ -1,5 +1,5 @@
 # Thousands of mixed statements in several sessions, with rollbacks, savepoints,
-# changing keys and skus, while pushes run: in the end the store is as the source.
+# changing keys, skus and child rows, while pushes run: in the end the store is as the source.
 #
 # RANDOM_SEED=n repeats a run, as far as concurrent sessions can be repeated.
 
@@ -21,11 +21,14 @@ CREATE TABLE article (id int NOT NULL, half int NOT NULL, sku text NOT NULL, pri
 	REFERENCES maker ON UPDATE CASCADE ON DELETE SET NULL, note text, PRIMARY KEY (id, half)) PARTITION BY LIST (half);
 CREATE TABLE article_0 PARTITION OF article FOR VALUES IN (0);
 CREATE TABLE article_1 PARTITION OF article FOR VALUES IN (1);
+CREATE TABLE surcharge (id int, half int, amount int NOT NULL, note text);
 INSERT INTO maker SELECT 'M' || g, 'Maker ' || g FROM generate_series(1, 8) AS g;
 INSERT INTO article SELECT g, g % 2, 'S' || nextval('skus'), g, 'M' || (g % 8 + 1) FROM generate_series(1, 60) AS g;
 SELECT bcdelta.track('maker', 'shop', 'brand', '{"name": "name"}', on_delete => 'delete');
-SELECT bcdelta.track('article', 'shop', 'product', '{"sku": "sku", "name": "''Article '' || sku", "price": "price",
+SELECT bcdelta.track('article', 'shop', 'product', '{"sku": "sku", "name": "''Article '' || sku",
+	"price": "price + (SELECT coalesce(sum(s.amount), 0) FROM public.surcharge AS s WHERE s.id = article.id AND s.half = article.half)",
 	"type": "''physical''", "weight": "1", "brand_id": "coalesce(bcdelta.ref(''maker'', maker), 0)"}', on_delete => 'delete');
+SELECT bcdelta.depends('article', 'surcharge', '{id,half}');
 SELECT bcdelta.mark_all('maker'), bcdelta.mark_all('article');
 
 -- rows pass their sku on to the next one; the first one may be deleted
@@ -52,8 +55,18 @@ DECLARE
 BEGIN
 	IF kind < 20 THEN
 		INSERT INTO article SELECT a, h, 'S' || nextval('skus'), b, 'M' || (a % 8 + 1) ON CONFLICT DO NOTHING;
-	ELSIF kind < 38 THEN
+	ELSIF kind < 33 THEN
 		UPDATE article SET price = b + random() WHERE id = a;
+	ELSIF kind < 35 THEN
+		INSERT INTO surcharge SELECT nullif(a, 0) + g, h, b FROM generate_series(0, 1) AS g;
+	ELSIF kind < 37 THEN
+		UPDATE surcharge SET id = b, half = h WHERE id = a;
+	ELSIF kind < 38 THEN
+		UPDATE surcharge SET amount = amount + 1 WHERE id < a / 8;
+	ELSIF kind < 39 THEN
+		UPDATE surcharge SET note = 'seen' WHERE id < a;
+	ELSIF kind < 40 THEN
+		DELETE FROM surcharge WHERE id IN (a, b, h);
 	ELSIF kind < 42 THEN
 		UPDATE article SET price = price + 1 WHERE id BETWEEN a AND a + 10;
 	ELSIF kind < 45 THEN
@@ -88,6 +101,8 @@ BEGIN
 		INSERT INTO article SELECT id - 200, half, 'S' || nextval('skus'), price, maker FROM gone;
 	ELSIF a < 6 THEN
 		TRUNCATE article_1;
+	ELSIF a < 9 THEN
+		TRUNCATE surcharge;
 	END IF;
 END
 $$;
@@ -149,7 +164,9 @@ is_deeply($shop->pending, {}, 'nothing is left to be pushed') or diag(explain($s
 
 my $brands = { map { $_->{id} => $_->{name} } @{ $shop->store->state('brands') } };
 my $want = $shop->value(<<'EOC')->{o};
-SELECT coalesce(jsonb_object_agg(sku, concat_ws(' ', 'Article ' || sku, trim_scale(price), coalesce(m.name, '-'))), '{}') AS o
+SELECT coalesce(jsonb_object_agg(sku, concat_ws(' ', 'Article ' || sku, trim_scale(price + (
+	SELECT coalesce(sum(s.amount), 0) FROM surcharge AS s WHERE s.id = article.id AND s.half = article.half)),
+	coalesce(m.name, '-'))), '{}') AS o
 FROM article LEFT JOIN maker AS m ON m.code = maker
 EOC
 my $have = { map { $_->{sku} => join(' ', $_->{name}, $_->{price} + 0, $brands->{ $_->{brand_id} || 0 } // '-') }
@@ -158,7 +175,20 @@ is_deeply($have, $want, 'the products of the store are the articles of the sourc
 is_deeply([ sort values %$brands ], [ sort @{ $shop->list('SELECT name FROM maker') } ], 'and the brands its makers');
 is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE feed = $$article$$'), scalar keys %$have, 'each is linked, and nothing else');
 my $run = $shop->verify;
-is($run->{conflicts}, 0, 'verify finds no difference') or diag(explain($shop->discrepancies));
+is($run->{conflicts}, 0, 'verify finds no difference') or diag(explain($shop->discrepancies), history());
+
+# What became of the rows that are not as they should be
+sub history
+{
+	return join("\n", @{ $shop->list(<<'EOC') }), "\n";
+WITH bad AS (SELECT DISTINCT feed, key FROM bcdelta.discrepancy),
+	record AS (SELECT DISTINCT r.feed, r.key, r.store_id FROM bcdelta.result AS r JOIN bad USING (feed, key))
+SELECT format('%s %s %s: %s record %s, status %s %s', to_char(r.attempted_at, 'HH24:MI:SS.MS'), r.feed, r.key, r.outcome,
+	r.store_id, r.http_status, r.error)
+FROM bcdelta.result AS r WHERE EXISTS (SELECT FROM record AS b WHERE b.feed = r.feed AND (b.key = r.key OR b.store_id = r.store_id))
+ORDER BY r.attempted_at
+EOC
+}
 
 # A row that kept its sku kept its record, whatever became of its key
 my %creates;

@@ -19,6 +19,7 @@ $node->start;
 
 my $tables = <<'EOC';
 CREATE TABLE item (id int PRIMARY KEY, title text, seen int);
+CREATE TABLE note (id int PRIMARY KEY, item int, body text);
 CREATE TABLE stock (id int, place text, qty int, PRIMARY KEY (place, id)) PARTITION BY LIST (place);
 CREATE TABLE stock_a PARTITION OF stock FOR VALUES IN ('a');
 CREATE TABLE stock_b PARTITION OF stock FOR VALUES IN ('b');
@@ -35,6 +36,7 @@ CREATE FUNCTION fold(bigint) RETURNS bigint LANGUAGE c AS '$libdir/bcdelta', 'bc
 SELECT bcdelta.track('item', 'shop', 'brand', '{"name": "title"}', capture => 'row');
 SELECT bcdelta.track('item', 'shop', 'brand', '{"name": "title"}', feed => 'by statement');
 SELECT bcdelta.track('stock', 'shop', 'brand', '{"name": "qty::text"}', capture => 'row');
+SELECT bcdelta.depends('item', 'note', '{item}');
 EOC
 is($node->safe_psql('postgres', "SELECT bcdelta.feed_trouble('by statement') IS NULL"), 't',
 	'nothing is wrong without a subscription');
@@ -67,6 +69,14 @@ UPDATE item SET id = 10 WHERE id = 1;
 DELETE FROM item WHERE id = 2;
 EOC
 is(captured('item'), 'c:4 c:5 c:4 c:5 m:10:1 c:2', 'rows inserted, updated, deleted by the subscription');
+$publisher->safe_psql('postgres', <<'EOC');
+INSERT INTO note VALUES (1, 4, 'n'), (2, NULL, 'n');
+UPDATE note SET item = 5 WHERE id = 1;
+UPDATE note SET item = 3 WHERE id = 2;
+DELETE FROM note WHERE id = 1;
+TRUNCATE note;
+EOC
+is(captured('item'), 'c:4 c:4 c:5 c:3 c:5 t', 'rows of a child table');
 $publisher->safe_psql('postgres', 'BEGIN; DELETE FROM item; ROLLBACK; TRUNCATE item');
 is(captured('item'), 't', 'a table truncated by it');
 $node->safe_psql('postgres', "DELETE FROM bcdelta.change");
@@ -85,6 +95,36 @@ is($node->safe_psql('postgres', 'SELECT fold(100000)'), 2000, 'many rows in one 
 is($node->safe_psql('postgres', "SELECT count(*) FROM bcdelta.pending WHERE feed = 'item'"), 2000, 'each of them');
 
 $node->safe_psql('postgres', 'DROP SUBSCRIPTION mirror');
+
+# An inheritance child elsewhere, written through this server
+SKIP:
+{
+	skip 'needs postgres_fdw', 4
+		if $node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'") == 0;
+	my ($host, $port) = ($publisher->host, $publisher->port);
+	$publisher->safe_psql('postgres', 'CREATE TABLE film (id int PRIMARY KEY, name text, note text)');
+	$node->safe_psql('postgres', <<"EOC");
+CREATE TABLE media (id int PRIMARY KEY, name text, note text);
+CREATE EXTENSION postgres_fdw;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$host', port '$port', dbname 'postgres');
+CREATE USER MAPPING FOR CURRENT_USER SERVER elsewhere OPTIONS (user 'postgres');
+CREATE FOREIGN TABLE film () INHERITS (media) SERVER elsewhere;
+EOC
+	my ($rc, $out, $err) = $node->psql('postgres', "SELECT bcdelta.track('media', 'shop', 'brand', '{\"name\": \"name\"}')");
+	like($err, qr/cannot capture changes of foreign table "film" by statement/, 'a foreign child is not captured by statement');
+	$node->safe_psql('postgres', "SELECT bcdelta.track('media', 'shop', 'brand', '{\"name\": \"name\"}', capture => 'row')");
+	is($node->safe_psql('postgres', "SELECT bcdelta.feed_trouble('media') IS NULL"), 't', 'but by row');
+	$node->safe_psql('postgres', <<'EOC');
+INSERT INTO film VALUES (1, 'a'), (2, 'b');
+UPDATE media SET note = 'not mapped';
+UPDATE media SET name = 'c' WHERE id = 1;
+UPDATE film SET id = 3 WHERE id = 2;
+DELETE FROM media WHERE id = 3;
+EOC
+	is($node->safe_psql('postgres', "SELECT string_agg(concat_ws(':', op, key, moved_from), ' ' ORDER BY changed_at, ctid) FROM bcdelta.change"),
+		'c:1 c:2 c:1 m:3:2 c:3', 'its rows');
+	is($publisher->safe_psql('postgres', 'SELECT * FROM film'), '1|c|not mapped', 'which are elsewhere');
+}
 $node->stop;
 $publisher->stop;
 done_testing();

@@ -58,10 +58,12 @@ my %trouble = (
 	'huge' => { huge => 100_000_000 },
 	'deep' => { deep => 100_000 },
 	'html' => { html => $true },
+	'html, status 200' => { html => $true, status => 200 },
+	'html, status 200, done' => { html => $true, process => $true },
 	'no record' => { status => 200, body => { data => [], meta => {} } },
 	'nonsense' => { status => 200, body => '"nonsense"' },
 	'timeout' => { delay_ms => 3500 },
-	map { ("status $_" => { status => $_, body => { status => $_, title => 'Trouble' } }) } 500, 502, 503, 504);
+	map { ("status $_" => { status => $_, body => { status => $_, title => 'Trouble' } }) } 408, 499, 500, 502, 503, 504);
 my @kinds = sort keys %trouble;
 
 # New rows, each with a fault of its own: looked up before they are made again.

@@ -63,6 +63,19 @@ is($shop->id('articles', 'G-7'), $shop->records('products', 'sku')->{'G-7'}{id},
 is($shop->id('makers', 'G'), $shop->records('brands', 'name')->{'Gone & Co.'}{id}, 'a brand');
 is($shop->id('groups', 1), $shop->records('categories', 'name')->{'Gone, too'}{category_id}, 'a category');
 
+# What refers to them is told
+$shop->sql("INSERT INTO articles (sku, title, price, maker, grp) VALUES ('R-1', 'Refers', 1, 'G', 1); INSERT INTO groups VALUES (2, 1, 'Below')");
+$shop->push;
+$store->remove('brand', $shop->id('makers', 'G'));
+$store->remove('category', $shop->id('groups', 1));
+$shop->sql("UPDATE makers SET name = 'Gone again' WHERE code = 'G'; UPDATE groups SET name = 'Gone again'  WHERE id = 1");
+$run = $shop->push;
+is_deeply([ @$run{qw(state failed)} ], [ 'succeeded', 0 ], 'a brand and a category are made again') or diag(explain($shop->errors));
+is($shop->records('products', 'sku')->{'R-1'}{brand_id}, $shop->id('makers', 'G'), 'a product has its brand again');
+is_deeply($shop->records('products', 'sku')->{'R-1'}{categories}, [ 0 + $shop->id('groups', 1) ], 'and its category');
+is($shop->records('categories', 'name')->{Below}{parent_id}, $shop->id('groups', 1), 'a category its parent');
+is($shop->id('groups', 2), ($shop->records('categories', 'name')->{Below} || {})->{category_id}, 'and its link');
+
 # A feed that does not want that, and a fuse
 $shop->sql(<<'EOC');
 CREATE TABLE careful (sku text PRIMARY KEY, name text);
@@ -132,6 +145,8 @@ $shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
 $run = $shop->push;
 is_deeply([ @$run{qw(updated failed)} ], [ 9, 1 ], 'one bad row in a batch of ten');
 like($shop->errors->{'articles G-5'}, qr/422 No.*price: too odd/, 'with the store\'s words');
+is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome IN ('retry', 'failed') AND http_status = 422"),
+	2 + 1, 'each refusal of a batch is in the results of its rows');
 $store->unfault;
 $shop->sql('SELECT bcdelta.retry()');
 is($shop->push->{updated}, 1, 'retry');

@@ -103,6 +103,40 @@ foreach my $bad (
 	isnt($rc, 0, "link($bad->[0])");
 	like($err, $bad->[1], 'is refused with a reason');
 }
+
+# A store that answers with shorter pages than it was asked for
+$store->settings({ max_limit => 10 });
+$shop->sql("DELETE FROM bcdelta.link WHERE feed = 'articles'");
+$run = $shop->link("'articles'");
+is_deeply([ @$run{qw(state linked)} ], [ 'succeeded', 36 ], 'short pages: every record is found') or diag(explain($shop->discrepancies));
+$store->settings({ max_limit => 250 });
+
+# White space around a name, which the store trims
+$shop->sql("INSERT INTO makers SELECT 'W' || i, '  Wide ' || i || E'\\n' FROM generate_series(1, 7) AS i");
+$store->seed('brands', [ map { { id => 200 + $_, name => "Wide $_" } } 1 .. 7 ]);
+is($shop->link("'makers'")->{linked}, 7, 'names with white space around them');
+$shop->sql("DELETE FROM bcdelta.link WHERE feed = 'makers' AND key = 'W1'; SELECT bcdelta.mark('makers', 'W1')");
+$store->fault({ match => { method => 'POST' }, do => { status => 409 } });
+$run = $shop->push("feed => 'makers'");
+is_deeply([ @$run{qw(created updated linked failed)} ], [ 0, 0, 1, 0 ], 'one that is found only without it')
+  or diag(explain($run), $shop->errors);
+is($shop->id('makers', 'W1'), 201, 'is linked');
+$store->unfault;
+
+# Roots of other trees are others' records
+$store->seed('trees', [ { id => 2, name => 'Other shop', channels => [5] } ]);
+$store->seed('categories', [ map { ({ category_id => 500 + $_, name => "Root $_", tree_id => 1 }) } 1 .. 7 ]);
+$store->seed('categories', [ map { ({ category_id => 600 + $_, name => "Root $_", tree_id => 2 }) } 1 .. 6 ]);
+$shop->sql(q(CREATE TABLE other AS SELECT i AS id, 'Root ' || i AS name FROM generate_series(1, 7) AS i; ALTER TABLE other ADD PRIMARY KEY (id);
+	SELECT bcdelta.track('other', 'shop', 'category', options => '{"tree_id": 2}', fields => '{"name": "name", "sort_order": "id"}')));
+$run = $shop->link("'other'");
+is_deeply([ $run->{linked}, map { $shop->id('other', $_) } 1 .. 6 ], [ 6, 601 .. 606 ], 'roots of one tree, by the list');
+$shop->sql("DELETE FROM bcdelta.link WHERE feed = 'other' AND key = '2'; SELECT bcdelta.mark('other', '2', '7')");
+$run = $shop->push("feed => 'other'");
+is_deeply([ @$run{qw(created updated failed)} ], [ 1, 1, 0 ], 'and one by one') or diag(explain($run), $shop->errors);
+is($shop->id('other', '2'), 602, 'the root of this tree');
+is($shop->sql("SELECT store_id > 606 FROM bcdelta.link WHERE feed = 'other' AND key = '7'"), 't', 'which lacks one that another tree has');
+
 # A rejected token, a paused feed
 $shop->sql("INSERT INTO makers VALUES ('Z', 'Zed')");
 $store->settings({ token => 'another' });

@@ -419,6 +419,7 @@ start_server(void)
  */
 
 static BcdHttpTarget target = {"secret-token", NULL, 5000, true};
+static const char *host = "127.0.0.1";
 
 static BcdHttpRequest *
 start(const char *method, const char *path, const char *body)
@@ -426,7 +427,7 @@ start(const char *method, const char *path, const char *body)
 	char		url[1024];
 	BcdHttpRequest *request;
 
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", port, path);
+	snprintf(url, sizeof(url), "http://%s:%d%s", host, port, path);
 	request = bcd_http_request(method, url, body);
 	bcd_http_start(request, &target);
 	return request;
@@ -662,6 +663,21 @@ test_reuse(void)
 	request = fetch("POST", "/echo", "{}");
 	is_int(request->status, 200, "a connection closed meanwhile is not used for a POST");
 	ok(request->new_connection, "but a new one");
+	bcd_http_free(request);
+
+	/* another store's connections do not matter */
+	host = "localhost";
+	bcd_http_free(fetch("POST", "/echo", "{}"));
+	host = "127.0.0.1";
+	bcd_http_free(fetch("GET", "/die1", NULL));
+	usleep(50000);
+	host = "localhost";
+	request = fetch("POST", "/echo", "{}");
+	ok(!request->new_connection, "what another store has closed is its own matter");
+	bcd_http_free(request);
+	host = "127.0.0.1";
+	request = fetch("POST", "/echo", "{}");
+	ok(request->new_connection, "which it notices");
 	bcd_http_free(request);
 }
 

@@ -79,7 +79,8 @@ test_descriptor(const BcdResource *resource)
 		bool		by_list = path[strlen(path) - 1] == '=';
 
 		sound &= path[0] == '/' && ends[i]->batch >= 1;
-		sound &= !by_id || ends[i]->batch == 1;
+		sound &= !by_id || (ends[i]->batch == 1 && !ends[i]->assumed);
+		sound &= ends[i]->concurrent >= 0;
 		sound &= ends[i]->batch == 1 || ends[i]->array || by_list;
 	}
 	ok(sound, "%s: the endpoints are sound", resource->name);

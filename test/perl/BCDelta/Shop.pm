@@ -29,6 +29,7 @@ use warnings;
 use Carp;
 use JSON::PP ();
 
+use BCDelta::Session;
 use BCDelta::Store;
 use BCDelta::Test;
 
@@ -211,6 +212,33 @@ sub wait_held
 {
 	my ($self, $number) = @_;
 	poll_until(sub { $self->{store}->counts->{held} >= $number }, "$number held requests");
+	return;
+}
+
+=pod
+
+=item $shop->stop_at(point), $shop->wait_stopped
+
+From now on the worker stops at this point (see src/debug.h), for as long as
+the session that is returned is open; wait until it has.  has_points says
+whether the extension was built with such points.
+
+=cut
+
+sub has_points { return $_[0]->sql("SELECT current_setting('bcdelta.debug_points', true) = 'on'") eq 't'; }
+
+sub stop_at
+{
+	my ($self, $point) = @_;
+	my $session = BCDelta::Session->open($self->{node}, $self->{db});
+	$session->sql("SELECT pg_advisory_lock(64021, hashtext('$point'))");
+	return $session;
+}
+
+sub wait_stopped
+{
+	my ($self) = @_;
+	$self->wait_for("SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = 64021 AND NOT granted");
 	return;
 }
 

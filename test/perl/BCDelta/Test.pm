@@ -44,6 +44,7 @@ use BCDelta::Store;
 
 our @EXPORT = qw(
   bcdelta_node
+  crash_server
   create_server_sql
   kill_worker
   poll_until
@@ -226,6 +227,33 @@ sub kill_worker
 	kill($signal // 'KILL', $pid) or croak "could not signal process $pid: $!";
 	poll_until(sub { !kill(0, $pid) }, "process $pid to end");
 	return wait_for_worker($node, $database, $pid);
+}
+
+=pod
+
+=item crash_server(node, database)
+
+Kill the whole server, postmaster and all, start it again, and wait for the
+database's worker.
+
+=cut
+
+sub crash_server
+{
+	my ($node, $database) = @_;
+	my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+	my @children = map { /^\s*(\d+)\s+$postmaster\s*$/ ? $1 : () } split /\n/, `ps -A -o pid= -o ppid=`;
+	my $all = join(',', $postmaster, @children);
+
+	# The postmaster first, so that it sees none of its children die.
+	$node->kill9;
+	kill('KILL', @children);
+	# A dead process that nobody has waited for yet would pass for alive, to us
+	# and to the next postmaster.
+	poll_until(sub { `ps -o stat= -p $all` !~ /^[^Z\n]/m }, 'all processes of the server to end');
+	unlink($node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock');
+	$node->start;
+	return wait_for_worker($node, $database);
 }
 
 =pod

@@ -1,0 +1,29 @@
+/*
+ * debug.h
+ *		Points where tests stop the worker.
+ *
+ * In builds with assertions only, and there only with bcdelta.debug_points on.
+ * While a session holds the advisory lock (BCD_DEBUG_LOCK, hashtext(name)), the
+ * worker waits at the point of this name, where pg_locks shows it; so a test
+ * can kill it, or the server, at an instant that chance would hit once in a
+ * thousand times.  The lock goes with its session: nothing is left to be reset
+ * after a crash.
+ */
+#ifndef BCD_DEBUG_H
+#define BCD_DEBUG_H
+
+#ifdef USE_ASSERT_CHECKING
+
+/* First key of the advisory locks */
+#define BCD_DEBUG_LOCK		64021
+
+extern bool bcd_debug_points;
+
+extern void bcd_debug_point(const char *name);
+
+#define BCD_DEBUG_POINT(name) bcd_debug_point(name)
+#else
+#define BCD_DEBUG_POINT(name) ((void) 0)
+#endif
+
+#endif							/* BCD_DEBUG_H */

@@ -1,0 +1,53 @@
+/*
+ * slots.c
+ *		How many requests one endpoint takes at a time, as far as it told.
+ *
+ * An endpoint refuses a request that is one too many; those that it has taken
+ * go on.  So the refusal of one that was started as the nth says that n are
+ * too many, and the least n of several refusals says how many are not.  Such
+ * limits are fixed numbers: one more is tried so seldom that the refusals
+ * which that costs do not matter.
+ */
+#include "postgres.h"
+
+#include "slots.h"
+
+#define CALM_REPLIES		1000	/* until one more is tried */
+
+/*
+ * The most requests at a time; 0: no limit.  documented is the API's limit, 0
+ * where it states none; wanted is the user's, 0 where there is none.
+ */
+int
+bcd_slots_limit(const BcdSlots *slots, int documented, int wanted)
+{
+	int			limit = 0;
+
+	if (documented > 0)
+		limit = documented;
+	if (wanted > 0 && (limit == 0 || wanted < limit))
+		limit = wanted;
+	if (slots->limit > 0 && (limit == 0 || slots->limit < limit))
+		limit = slots->limit;
+	return limit;
+}
+
+/* A request that was started as the nth at a time was one too many */
+void
+bcd_slots_crowded(BcdSlots *slots, int nth)
+{
+	int			fewer = Max(nth - 1, 1);
+
+	if (slots->limit == 0 || fewer < slots->limit)
+		slots->limit = fewer;
+	slots->calm = 0;
+}
+
+void
+bcd_slots_good(BcdSlots *slots)
+{
+	if (slots->limit == 0 || ++slots->calm < CALM_REPLIES)
+		return;
+	slots->limit++;
+	slots->calm = 0;
+}

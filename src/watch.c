@@ -1,0 +1,451 @@
+/*
+ * watch.c
+ *		The tables that a feed watches: its source, and those it depends on.
+ *
+ * The latter are child tables, which the mapping reads in some way and whose
+ * rows say in some columns to which row of the source they belong.  They are
+ * listed in bcdelta.dependency.  All have triggers of the same kind; what is
+ * different is which row a change marks, and that is in their arguments.
+ *
+ * A key is compared as text, so the child's columns must print it as the
+ * source's do.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "attempt.h"
+#include "bcdelta.h"
+#include "compat.h"
+#include "db.h"
+#include "keytext.h"
+#include "mapping.h"
+#include "source.h"
+#include "triggers.h"
+#include "watch.h"
+
+/* A row of bcdelta.dependency */
+typedef struct BcdDependency
+{
+	int32		id;
+	Oid			child;
+	List	   *parent_key;		/* names of columns */
+} BcdDependency;
+
+static List *
+name_list(Datum names)
+{
+	List	   *list = NIL;
+	Datum	   *elements;
+	int			n;
+	int			i;
+
+	deconstruct_array(DatumGetArrayTypeP(names), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
+					  &elements, NULL, &n);
+	for (i = 0; i < n; i++)
+		list = lappend(list, pstrdup(NameStr(*DatumGetName(elements[i]))));
+	return list;
+}
+
+/* A list of names, for messages */
+static char *
+join(List *names)
+{
+	StringInfoData out;
+	ListCell   *cell;
+
+	initStringInfo(&out);
+	foreach(cell, names)
+		appendStringInfo(&out, "%s%s", out.len ? ", " : "", (char *) lfirst(cell));
+	return out.data;
+}
+
+/* What creating the triggers locks a table with */
+LOCKMODE
+bcd_watch_lock(const char *capture)
+{
+	return strcmp(capture, "none") == 0 ? AccessShareLock : ShareRowExclusiveLock;
+}
+
+static BcdStatement select_dependencies = {
+	"SELECT dependency_id::int8, child::oid::int8, parent_key FROM bcdelta.dependency"
+	" WHERE feed = $1 ORDER BY dependency_id",
+	1, {TEXTOID}
+};
+
+/* The dependencies of a feed, in the current memory context. */
+static List *
+read_dependencies(const BcdFeed *feed)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Datum		arg = CStringGetTextDatum(feed->name);
+	List	   *dependencies = NIL;
+	BcdRights	rights;
+	uint64		n;
+	uint64		i;
+
+	bcd_spi_begin(&rights);
+	n = bcd_execute(&select_dependencies, &arg, NULL);
+	for (i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+		BcdDependency *dependency = palloc(sizeof(BcdDependency));
+		bool		isnull;
+
+		dependency->id = (int32) bcd_column_int64(i, 1, NULL);
+		dependency->child = (Oid) bcd_column_int64(i, 2, NULL);
+		dependency->parent_key = name_list(bcd_column_datum(i, 3, &isnull));
+		dependencies = lappend(dependencies, dependency);
+		MemoryContextSwitchTo(old);
+	}
+	bcd_spi_end(&rights);
+	return dependencies;
+}
+
+/* The triggers of the source, or of a dependency; without columns. */
+static void
+init_set(BcdTriggerSet *set, const BcdFeed *feed, const BcdDependency *dependency)
+{
+	set->feed_id = feed->feed_id;
+	set->dependency_id = dependency ? dependency->id : 0;
+	set->relid = dependency ? dependency->child : feed->source;
+	set->capture = feed->capture;
+	set->keys = dependency ? dependency->parent_key : name_list(feed->key_names);
+	set->columns = NIL;
+}
+
+static void
+create_triggers(const BcdFeed *feed, const BcdDependency *dependency)
+{
+	BcdTriggerSet set;
+
+	init_set(&set, feed, dependency);
+	set.columns = bcd_mapping_columns(feed, set.relid);
+	bcd_triggers_create(&set);
+}
+
+/* Creates the triggers of the source, which the caller has checked. */
+void
+bcd_watch_source(const BcdFeed *feed)
+{
+	create_triggers(feed, NULL);
+}
+
+static void
+wrong_number(const BcdFeed *feed, List *keys, List *parent_key)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg_plural("argument \"parent_key\" names %d column, but the key of feed \"%s\" has %d",
+						   "argument \"parent_key\" names %d columns, but the key of feed \"%s\" has %d",
+						   list_length(parent_key),
+						   list_length(parent_key), feed->name, list_length(keys)),
+			 errdetail("The key is (%s).", join(keys)),
+			 errhint("Name the columns of the child that hold it, in the same order.")));
+}
+
+/* Does a column of the child hold what a key column of the source holds? */
+static void
+check_column(const BcdFeed *feed, Oid child, const char *column, const char *key)
+{
+	AttrNumber	attnum = get_attnum(child, column);
+	AttrNumber	key_attnum = get_attnum(feed->source, key);
+	Oid			type;
+	Oid			key_type;
+	int32		typmod;
+	int32		key_typmod;
+	Oid			collation;
+	Oid			key_collation;
+
+	if (attnum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("parent key column \"%s\" of table \"%s\" does not exist",
+						column, get_rel_name(child))));
+	if (get_attgenerated(child, attnum) == ATTRIBUTE_GENERATED_VIRTUAL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("parent key column \"%s\" of table \"%s\" is a virtual generated column",
+						column, get_rel_name(child)),
+				 errdetail("Triggers do not see its values."),
+				 errhint("Make it a stored one.")));
+	if (key_attnum == InvalidAttrNumber)
+		return;					/* that is the source's trouble */
+	get_atttypetypmodcoll(child, attnum, &type, &typmod, &collation);
+	get_atttypetypmodcoll(feed->source, key_attnum, &key_type, &key_typmod, &key_collation);
+	if (!bcd_keytext_alike(key_type, key_typmod, key_collation, type, typmod))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("parent key column \"%s\" of table \"%s\" does not fit key column \"%s\" of feed \"%s\"",
+						column, get_rel_name(child), key, feed->name),
+				 errdetail("Values of types %s and %s that are equal need not be printed alike, and rows are told by the printed key.",
+						   format_type_with_typemod(type, typmod),
+						   format_type_with_typemod(key_type, key_typmod)),
+				 errhint("Give both columns the same type, such as bigint or text; numeric needs a scale.")));
+}
+
+/* Raises an error unless a child's columns can hold the key of a feed's rows. */
+static void
+check_parent_key(const BcdFeed *feed, Oid child, List *parent_key)
+{
+	List	   *keys = name_list(feed->key_names);
+	ListCell   *cell;
+	ListCell   *key_cell;
+
+	if (list_length(parent_key) != list_length(keys))
+		wrong_number(feed, keys, parent_key);
+	forboth(cell, parent_key, key_cell, keys)
+		check_column(feed, child, lfirst(cell), lfirst(key_cell));
+}
+
+static BcdStatement delete_dropped = {
+	"DELETE FROM bcdelta.dependency AS d WHERE feed = $1"
+	" AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = d.child)"
+	" RETURNING array_to_string(parent_key, ', ')",
+	1, {TEXTOID}
+};
+
+/* A table that was dropped has no changes any more. */
+static void
+forget_dropped(const BcdFeed *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed->name);
+	BcdRights	rights;
+	uint64		n;
+	uint64		i;
+
+	bcd_spi_begin(&rights);
+	n = bcd_execute(&delete_dropped, &arg, NULL);
+	for (i = 0; i < n; i++)
+		ereport(NOTICE,
+				(errmsg("feed \"%s\" does not depend any more on a table with parent key (%s), which was dropped",
+						feed->name, bcd_column_text(i, 1))));
+	bcd_spi_end(&rights);
+}
+
+static BcdStatement insert_dependency = {
+	"INSERT INTO bcdelta.dependency (feed, child, parent_key)"
+	" SELECT feed, $2, $3 FROM bcdelta.feed WHERE feed = $1 FOR KEY SHARE"
+	" ON CONFLICT (feed, child, parent_key) DO NOTHING",
+	3, {TEXTOID, REGCLASSOID, NAMEARRAYOID}
+};
+
+static BcdStatement select_dependency = {
+	"SELECT dependency_id::int8 FROM bcdelta.dependency"
+	" WHERE feed = $1 AND child = $2 AND parent_key = $3",
+	3, {TEXTOID, REGCLASSOID, NAMEARRAYOID}
+};
+
+/* The id of a dependency, new or not; its feed cannot be removed meanwhile. */
+static int32
+record_dependency(const BcdFeed *feed, Oid child, Datum parent_key)
+{
+	Datum		args[3];
+	BcdRights	rights;
+	bool		is_new;
+	int32		id;
+
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = ObjectIdGetDatum(child);
+	args[2] = parent_key;
+	bcd_spi_begin(&rights);
+	is_new = bcd_execute(&insert_dependency, args, NULL) > 0;
+	if (bcd_execute(&select_dependency, args, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("feed \"%s\" does not exist", feed->name)));
+	id = (int32) bcd_column_int64(0, 1, NULL);
+	bcd_spi_end(&rights);
+	if (!is_new)
+		ereport(NOTICE,
+				(errmsg("feed \"%s\" depends on table \"%s\" already, its triggers are created anew",
+						feed->name, get_rel_name(child))));
+	return id;
+}
+
+/* Opens and locks a child table, with the rights of the feed's owner. */
+static void
+lock_child(const BcdFeed *feed, Oid child, LOCKMODE lock)
+{
+	BcdRights	rights;
+
+	bcd_become(&rights, feed->owner, false);
+	/* the lock stays; DDL wants nobody to have the table open */
+	relation_close(bcd_child_open(child, feed->capture, lock), NoLock);
+	bcd_become_again(&rights);
+}
+
+/*
+ * Makes a feed depend on a child table, whose columns parent_key (name[])
+ * hold the key of the row that a change is to mark.
+ *
+ * The source stays locked, so that untrack() waits and then finds all
+ * triggers.
+ */
+void
+bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key)
+{
+	BcdDependency dependency;
+
+	if (strcmp(feed->capture, "none") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("feed \"%s\" does not capture changes", feed->name),
+				 errdetail("It was tracked with capture => 'none'."),
+				 errhint("Mark the rows that changes of the child table concern.")));
+	lock_child(feed, child, bcd_watch_lock(feed->capture));
+	LockRelationOid(feed->source, AccessShareLock);
+	dependency.child = child;
+	dependency.parent_key = name_list(parent_key);
+	check_parent_key(feed, child, dependency.parent_key);
+	bcd_mapping_check(feed);
+	forget_dropped(feed);
+	dependency.id = record_dependency(feed, child, parent_key);
+	create_triggers(feed, &dependency);
+}
+
+static BcdStatement delete_dependencies = {
+	"DELETE FROM bcdelta.dependency WHERE feed = $1 AND child = $2 RETURNING dependency_id::int8",
+	2, {TEXTOID, REGCLASSOID}
+};
+
+/* Makes a feed depend on a table no more; the table may be gone. */
+void
+bcd_watch_forget(const BcdFeed *feed, Oid child)
+{
+	char	   *name = get_rel_name(child);
+	List	   *ids = NIL;
+	ListCell   *cell;
+	Datum		args[2];
+	BcdRights	rights;
+	uint64		n;
+	uint64		i;
+
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = ObjectIdGetDatum(child);
+	bcd_spi_begin(&rights);
+	n = bcd_execute(&delete_dependencies, args, NULL);
+	if (n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 name ? errmsg("feed \"%s\" does not depend on table \"%s\"", feed->name, name) :
+				 errmsg("feed \"%s\" does not depend on a table with OID %u", feed->name, child)));
+	for (i = 0; i < n; i++)
+		ids = lappend_int(ids, (int) bcd_column_int64(i, 1, NULL));
+	foreach(cell, ids)
+	{
+		BcdDependency dependency = {lfirst_int(cell), child, NIL};
+		BcdTriggerSet set;
+
+		init_set(&set, feed, &dependency);
+		bcd_triggers_drop(&set);
+	}
+	bcd_spi_end(&rights);
+}
+
+/* What keeps changes of an existing table from being captured; NULL: nothing */
+static char *
+triggers_trouble(const BcdFeed *feed, const BcdDependency *dependency)
+{
+	BcdTriggerSet set;
+
+	init_set(&set, feed, dependency);
+	return bcd_triggers_trouble(&set);
+}
+
+/*
+ * Checks the tables of a feed as when it was tracked, with its mapping.
+ * Triggers are made anew only where one is missing, because that locks the
+ * table.
+ */
+void
+bcd_watch_resume(const BcdFeed *feed)
+{
+	LOCKMODE	lock = bcd_watch_lock(feed->capture);
+	List	   *mend = NIL;
+	bool		mend_source = triggers_trouble(feed, NULL) != NULL;
+	BcdRights	rights;
+	Relation	source;
+	List	   *dependencies;
+	ListCell   *cell;
+
+	bcd_become(&rights, feed->owner, false);
+	source = bcd_source_open(feed->source, feed->capture, mend_source ? lock : AccessShareLock);
+	(void) bcd_source_key(source, feed->key_names);
+	relation_close(source, NoLock);
+	bcd_become_again(&rights);
+	forget_dropped(feed);
+	dependencies = read_dependencies(feed);
+	foreach(cell, dependencies)
+	{
+		BcdDependency *dependency = lfirst(cell);
+		bool		broken = triggers_trouble(feed, dependency) != NULL;
+
+		lock_child(feed, dependency->child, broken ? lock : AccessShareLock);
+		check_parent_key(feed, dependency->child, dependency->parent_key);
+		if (broken)
+			mend = lappend(mend, dependency);
+	}
+	bcd_mapping_check(feed);
+	if (mend_source)
+		create_triggers(feed, NULL);
+	foreach(cell, mend)
+		create_triggers(feed, lfirst(cell));
+}
+
+typedef struct ParentKeyCheck
+{
+	const BcdFeed *feed;
+	const BcdDependency *dependency;
+} ParentKeyCheck;
+
+static void
+try_parent_key(void *arg)
+{
+	ParentKeyCheck *check = arg;
+
+	check_parent_key(check->feed, check->dependency->child, check->dependency->parent_key);
+}
+
+static char *
+dependency_trouble(const BcdFeed *feed, const BcdDependency *dependency)
+{
+	ParentKeyCheck check = {feed, dependency};
+	ErrorData  *error;
+
+	if (get_rel_name(dependency->child) == NULL)
+		return psprintf("a table that it depends on, with parent key (%s), does not exist any more; bcdelta.resume() forgets it",
+						join(dependency->parent_key));
+	error = bcd_attempt(try_parent_key, &check);
+	return error ? error->message : triggers_trouble(feed, dependency);
+}
+
+/*
+ * In words what keeps changes of a feed's tables from being captured, as a
+ * list of texts.  Its source must exist.
+ */
+List *
+bcd_watch_troubles(const BcdFeed *feed)
+{
+	List	   *troubles = NIL;
+	List	   *dependencies = read_dependencies(feed);
+	char	   *trouble = triggers_trouble(feed, NULL);
+	ListCell   *cell;
+
+	if (trouble)
+		troubles = lappend(troubles, trouble);
+	foreach(cell, dependencies)
+	{
+		trouble = dependency_trouble(feed, lfirst(cell));
+		if (trouble)
+			troubles = lappend(troubles, trouble);
+	}
+	return troubles;
+}

@@ -1,0 +1,140 @@
+# No space is left on the disk, while the outcome of requests is to be
+# recorded and at other times: nothing is sent twice, nothing is lost, and when
+# there is space again everything goes on.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('disk', store => { args => [ '--quota', 100000 ] });
+my ($node, $store) = ($shop->node, $shop->store);
+$shop->tables(articles => { on_delete => "'delete'" });
+
+# A disk that is full whenever the test says so
+$shop->sql(<<'EOC');
+CREATE TABLE public.full_disk (relation text);
+CREATE FUNCTION public.write_to_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT FROM public.full_disk WHERE relation = TG_TABLE_NAME) THEN
+		RAISE disk_full USING MESSAGE = format('could not extend file of %s: No space left on device', TG_TABLE_NAME);
+	END IF;
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER disk AFTER INSERT OR UPDATE OR DELETE ON bcdelta.result FOR EACH ROW EXECUTE FUNCTION public.write_to_disk();
+CREATE TRIGGER disk AFTER INSERT OR UPDATE OR DELETE ON bcdelta.link FOR EACH ROW EXECUTE FUNCTION public.write_to_disk();
+CREATE TRIGGER disk AFTER INSERT OR UPDATE OR DELETE ON bcdelta.pending FOR EACH ROW EXECUTE FUNCTION public.write_to_disk();
+CREATE TRIGGER disk AFTER INSERT OR UPDATE OR DELETE ON bcdelta.run FOR EACH ROW EXECUTE FUNCTION public.write_to_disk();
+INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1, 5) AS i;
+EOC
+$shop->push;
+
+sub fill { $shop->sql("INSERT INTO full_disk VALUES ('$_[0]')"); return; }
+sub make_space { $shop->sql('DELETE FROM full_disk'); return; }
+
+# Wait until the worker has met the full disk.
+my $log_end = 0;
+
+sub wait_for_log
+{
+	my ($text) = @_;
+	poll_until(sub { slurp_file($node->logfile, $log_end) =~ $text }, "the log to say $text");
+	$log_end = -s $node->logfile;
+	return;
+}
+
+my $n = 5;
+
+# A new row, a changed one, one that goes.
+sub change
+{
+	$n++;
+	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('A-$n', 'Article $n', $n);
+		UPDATE articles SET price = price + 100 WHERE sku = 'A-' || $n - 2; DELETE FROM articles WHERE sku = 'A-' || $n - 4");
+	return;
+}
+
+sub check
+{
+	my ($what) = @_;
+	is_deeply($shop->pending, {}, "$what: nothing is pending");
+	is_deeply([ sort map { "$_->{sku} " . (0 + $_->{price}) } @{ $store->state('products') } ],
+		[ sort @{ $shop->list("SELECT sku || ' ' || price FROM articles") } ], 'source equals store');
+	is(scalar $store->journal(method => 'POST'), 1, 'one create');
+	return;
+}
+
+# While outcomes are recorded: they are recorded when there is space.
+foreach my $relation (qw(result link))
+{
+	foreach my $method (qw(POST PUT DELETE))
+	{
+		change();
+		$shop->clear;
+		$store->hold({ match => { method => $method }, process => 'now' });
+		my $push = $shop->start('SELECT state, created, updated, deleted FROM bcdelta.push()');
+		$shop->wait_held(1);
+		fill($relation);
+		$store->release;
+		wait_for_log(qr/could not record the outcome of a request.*could not extend file of $relation/);
+		make_space();
+		is(($push->finish)[1], 'succeeded|1|1|1', "full while the outcome of $method is written to $relation: the push succeeds");
+		check("$relation, $method");
+		is(scalar $shop->writes, 3, 'no request was repeated');
+	}
+}
+
+# It stays full, and somebody stops the run.
+change();
+$shop->clear;
+$store->hold({ match => { method => 'POST' }, process => 'now' });
+my $run = $shop->push('wait => false');
+$shop->wait_held(1);
+fill('result');
+$store->release;
+wait_for_log(qr/could not record the outcome/);
+$shop->sql("SELECT bcdelta.cancel($run->{run_id})");
+is($shop->run($run->{run_id})->{state}, 'cancelled', 'a run whose outcomes cannot be recorded is cancelled');
+make_space();
+$run = $shop->push;
+is("$run->{state} $run->{created}", 'succeeded 0', 'the next one finds what was made');
+check('given up');
+
+# When changes are folded, when a run is asked for, when it ends
+change();
+$shop->clear;
+fill('pending');
+$run = $shop->push;
+is($run->{state}, 'failed', 'full when changes become pending rows: the run fails');
+like($run->{error}, qr/No space left/, 'and says why');
+make_space();
+is($shop->push->{state}, 'succeeded', 'a push when there is space');
+check('changes');
+change();
+$shop->clear;
+fill('run');
+my ($rc, undef, $err) = $shop->try('SELECT bcdelta.push()');
+isnt($rc, 0, 'full when a run is asked for: the caller is told');
+like($err, qr/No space left/, 'why');
+make_space();
+is($shop->push->{state}, 'succeeded', 'a push when there is space');
+check('request for a run');
+change();
+$shop->clear;
+$store->hold({ match => { method => 'DELETE' }, process => 'now' });
+my $push = $shop->start;
+$shop->wait_held(1);
+fill('run');
+$store->release;
+wait_for_log(qr/could not extend file of run/);
+make_space();
+isnt(($push->finish)[0], 0, 'full when the run ends: the caller is told');
+is($shop->push->{state}, 'succeeded', 'a push when there is space');
+check('the end of a run');
+is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE state NOT IN ('succeeded', 'failed', 'cancelled')"), 0, 'all runs have ended');
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no failed assertion');
+done_testing();

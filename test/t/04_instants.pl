@@ -1,0 +1,191 @@
+# The worker, or the whole server, is killed at the worst instants there are:
+# those between what the store has done and what is known of it.  The worker
+# stops at debug points (src/debug.h), the store holds requests, so that each
+# instant is hit for certain.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# Nothing is flushed by chance: a crash takes with it every commit that was not
+# waited for.
+my $shop = BCDelta::Shop->open(
+	'instants',
+	store => { args => [ '--quota', 100000 ] },
+	node => { conf => "bcdelta.debug_points = on\nwal_writer_delay = 10s\n" });
+plan skip_all => 'built without debug points' unless $shop->has_points;
+
+my ($node, $store) = ($shop->node, $shop->store);
+$shop->tables(map { $_ => { on_delete => "'delete'" } } qw(makers groups articles));
+my $n = 0;
+
+# Rows of all kinds, new, changed, gone; of several kinds of requests each.
+sub change
+{
+	my ($op) = @_;
+	if ($op eq 'create')
+	{
+		$n++;
+		$shop->sql(<<"EOC");
+INSERT INTO makers VALUES ('M$n', 'Maker $n');
+INSERT INTO groups VALUES ($n, NULL, 'Group $n'), (10000 + $n, $n, 'Group below $n');
+INSERT INTO articles (sku, title, price, maker, grp) SELECT 'S-$n-' || i, 'Article $n-' || i, i, 'M$n', $n FROM generate_series(1, 3) AS i;
+EOC
+	}
+	elsif ($op eq 'update')
+	{
+		$shop->sql(<<"EOC");
+UPDATE makers SET name = name || '+' WHERE code = 'M$n';
+UPDATE groups SET name = name || '+' WHERE id IN ($n, 10000 + $n);
+UPDATE articles SET price = price + 1 WHERE maker = 'M$n';
+EOC
+	}
+	else
+	{
+		$shop->sql(<<"EOC");
+DELETE FROM articles WHERE maker = 'M$n';
+DELETE FROM groups WHERE id IN ($n, 10000 + $n);
+DELETE FROM makers WHERE code = 'M$n';
+EOC
+	}
+	return;
+}
+
+sub check
+{
+	my ($what) = @_;
+	my %brands = map { $_->{id} => $_->{name} } @{ $store->state('brands') };
+	my %groups = map { $_->{category_id} => $_ } @{ $store->state('categories') };
+	my @have = (
+		(map { "brand $_" } values %brands),
+		(map { "group $_->{name} below " . ($_->{parent_id} ? $groups{ $_->{parent_id} }{name} : '-') } values %groups),
+		(map { sprintf 'product %s %s %g %s %s', $_->{sku}, $_->{name}, $_->{price}, $brands{ $_->{brand_id} },
+				join ' ', map { $groups{$_}{name} } @{ $_->{categories} } } @{ $store->state('products') }));
+	my $want = $shop->list(<<'EOC');
+SELECT 'brand ' || name FROM makers
+UNION ALL
+SELECT format('group %s below %s', g.name, coalesce(p.name, '-')) FROM groups AS g LEFT JOIN groups AS p ON p.id = g.parent
+UNION ALL
+SELECT format('product %s %s %s %s %s', sku, title, trim_scale(price), m.name, g.name)
+	FROM articles AS a JOIN makers AS m ON m.code = maker JOIN groups AS g ON g.id = grp
+EOC
+	is_deeply([ sort @have ], [ sort @$want ], "$what: source equals store");
+	is_deeply($shop->pending, {}, 'nothing is pending') or diag(explain($shop->errors));
+	is(scalar(grep { ($_->{status} // 0) == 409 || ($_->{status} // 0) == 422 } $store->journal),
+		0, 'the store refused nothing');
+	return;
+}
+
+sub kill_it
+{
+	my ($victim) = @_;
+	if ($victim eq 'server') { crash_server($node, 'shop') }
+	else { kill_worker($node, 'shop', 'KILL') }
+	return;
+}
+
+my %method = (create => 'POST', update => 'PUT', delete => 'DELETE');
+my %path = (groups => 'categories', makers => 'brands', articles => 'products');
+
+# A push, and the kill: when rows of the feed are claimed and nothing is sent;
+# when the store has done what the first request says, and the reply is not
+# out; when the reply has come; before and after the commit of what it means.
+sub killed_at
+{
+	my ($victim, $point, $op, $feed) = @_;
+	my $session;
+	change($op);
+	if ($point eq 'claimed')
+	{
+		$shop->push("feed => '$_'") foreach $feed eq 'groups' ? () : $feed eq 'makers' ? 'groups' : ('groups', 'makers');
+		$session = $shop->stop_at($point);
+		$shop->sql('SELECT bcdelta.push(wait => false)');
+		$shop->wait_stopped;
+	}
+	else
+	{
+		$store->hold({ match => { method => $method{$op}, path => $path{$feed} }, process => 'now' });
+		$shop->sql('SELECT bcdelta.push(wait => false)');
+		$shop->wait_held(1);
+		$session = $shop->stop_at($point) unless $point eq 'processed';
+		$store->release if $session;
+		$shop->wait_stopped if $session;
+	}
+	kill_it($victim);
+	$store->release;
+	$session->close if $session;
+	$shop->push;
+	check("$op of $feed, $victim killed when $point");
+	return;
+}
+
+foreach my $point (qw(claimed processed replied settling settled))
+{
+	foreach my $feed ($point eq 'processed' || $point eq 'settled' ? qw(groups makers articles) : 'articles')
+	{
+		killed_at('worker', $point, $_, $feed) foreach qw(create update delete);
+	}
+}
+killed_at('server', @$_) foreach
+	[ 'claimed', 'create', 'articles' ], [ 'processed', 'update', 'articles' ], [ 'processed', 'delete', 'articles' ],
+	[ 'processed', 'create', 'articles' ], [ 'replied', 'update', 'groups' ], [ 'settling', 'delete', 'makers' ],
+	[ 'settled', 'create', 'makers' ], [ 'settled', 'update', 'articles' ], [ 'settled', 'delete', 'groups' ];
+
+# While changes become pending rows, while links move to other keys, at the
+# end of a run, before and after its last commit.
+sub killed_in
+{
+	my ($victim, $point, $change, $writes) = @_;
+	$shop->clear;
+	my $session = $shop->stop_at($point);
+	$change->();
+	my $run = $shop->push('wait => false');
+	$shop->wait_stopped;
+	kill_it($victim);
+	$session->close;
+	$shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run->{run_id}");
+	check("$victim killed when $point");
+	cmp_ok(scalar $shop->writes, '<=', $writes, 'no request was made more often than that');
+	return;
+}
+
+foreach my $victim (qw(worker server))
+{
+	killed_in($victim, 'folding', sub { change('create') }, 6);
+	killed_in($victim, 'moving', sub { $shop->sql(<<"EOC") }, 0);
+UPDATE groups SET id = id + 100000 WHERE id IN ($n, 10000 + $n);
+UPDATE groups SET parent = 100000 + $n WHERE parent = $n;
+UPDATE articles SET grp = 100000 + $n WHERE grp = $n
+EOC
+	# what was recorded last may be lost: then the update is sent again
+	killed_in($victim, 'finishing', sub { $shop->sql("UPDATE articles SET price = 77 WHERE maker = 'M$n'") }, 2);
+	killed_in($victim, 'finished', sub { $shop->sql("UPDATE articles SET price = 78 WHERE maker = 'M$n'") }, 1);
+}
+
+# A record is hidden when its row is gone.  The row comes back right after a
+# crash: nobody must have forgotten that we hid it.
+$shop->sql(<<'EOC');
+CREATE TABLE shy (sku text PRIMARY KEY);
+SELECT bcdelta.track('shy', 'shop', 'product', on_delete => 'hide',
+	fields => '{"sku": "sku", "name": "sku", "type": "''physical''", "price": "1", "weight": "1"}');
+INSERT INTO shy VALUES ('Shy');
+EOC
+$shop->push;
+$shop->sql('DELETE FROM shy');
+$store->hold({ match => { method => 'PUT' }, process => 'now' });
+my $push = $shop->start;
+$shop->wait_held(1);
+kill_it('server');
+$push->finish;
+$store->release;
+$shop->sql("INSERT INTO shy VALUES ('Shy')");
+$shop->push;
+is($shop->records('products', 'sku')->{Shy}{is_visible}, JSON::PP::true, 'a record that was hidden in a crash is shown again');
+
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no failed assertion');
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();

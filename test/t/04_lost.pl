@@ -1,0 +1,154 @@
+# The reply to a create is lost, and before anybody has looked, the row gets
+# another natural key, another key of its own, or goes away.  The record, if it
+# was made, is still the row's: it is found by the key that it was made with.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('lost', store => { args => [ '--quota', 100000 ] });
+my ($node, $store) = ($shop->node, $shop->store);
+$shop->sql(<<'EOC');
+CREATE TABLE things (id int PRIMARY KEY, sku text, price numeric);
+SELECT bcdelta.track('things', 'shop', 'product', on_delete => 'delete',
+	fields => '{"sku": "sku", "name": "''Thing '' || sku", "price": "price", "weight": "1", "type": "''physical''"}');
+CREATE TABLE shy (id int PRIMARY KEY, sku text);
+SELECT bcdelta.track('shy', 'shop', 'product', on_delete => 'hide',
+	fields => '{"sku": "sku", "name": "''Shy '' || sku", "price": "1", "weight": "1", "type": "''physical''"}');
+EOC
+$shop->tables(map { $_ => { on_delete => "'delete'" } } qw(makers groups));
+
+# Rows go in, their creates are done or not, and nobody hears of it; changes
+# are made; a push puts things right.
+sub lose
+{
+	my ($how, $insert, $change) = @_;
+	$shop->sql($insert);
+	if ($how eq 'crash')
+	{
+		$store->hold({ match => { method => 'POST' }, process => 'now' });
+		my $push = $shop->start;
+		$shop->wait_held(1);
+		kill_worker($node, 'shop', 'KILL');
+		$push->finish;
+		$store->release;
+	}
+	else
+	{
+		$store->fault({ match => { method => 'POST' }, do => { lose => $how } });
+		my $run = $shop->push('wait => false');
+		$shop->wait_for("SELECT count(*) > 0 AND bool_and(state = 'waiting') FROM bcdelta.pending");
+		$shop->sql("SELECT bcdelta.cancel($run->{run_id})");
+		$store->unfault;
+	}
+	$shop->clear;
+	$shop->sql("$change; UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting'");
+	return $shop->push;
+}
+
+# The feed's rows are the store's records, with these ids, and nothing waits.
+sub check_things
+{
+	my ($what) = @_;
+	is_deeply($shop->pending, {}, "$what: nothing is pending") or diag(explain($shop->errors));
+	is_deeply([ sort map { "$_->{sku} " . (0 + $_->{price}) } @{ $store->state('products') } ],
+		[ sort @{ $shop->list("SELECT sku || ' ' || price FROM things UNION ALL SELECT sku || ' 1' FROM shy") } ],
+		'source equals store');
+	return;
+}
+
+sub posts { return scalar $store->journal(method => 'POST'); }
+
+foreach my $how (qw(after before crash))
+{
+	my $made = $how ne 'before';
+	my $new = "INSERT INTO things SELECT i, '$how-' || i, i FROM generate_series(1, 2) AS i";
+
+	my $run = lose($how, $new, 'DELETE FROM things WHERE id = 1');
+	check_things("$how: deleted");
+	is($run->{deleted}, $made ? 1 : 0, 'a record that was made is removed');
+	is(posts(), $made ? 0 : 1, 'and the other is not made twice');
+	$shop->sql('DELETE FROM things');
+	$shop->push;
+
+	lose($how, $new, "UPDATE things SET sku = 'other-' || id, price = 9 WHERE id = 1");
+	check_things("$how: another natural key");
+	is(posts(), $made ? 0 : 2, 'records that were made are kept');
+	$shop->sql('DELETE FROM things');
+	$shop->push;
+
+	lose($how, $new, 'UPDATE things SET id = id + 100');
+	check_things("$how: another key");
+	is(posts(), $made ? 0 : 2, 'records that were made are kept');
+	$shop->sql('DELETE FROM things');
+	$shop->push;
+
+	lose($how, $new, "UPDATE things SET sku = 'moved-' || id, id = id + 100");
+	check_things("$how: both");
+	$shop->sql('DELETE FROM things');
+	$shop->push;
+
+	lose($how, $new, 'DELETE FROM things WHERE id = 1; UPDATE things SET id = 1');
+	check_things("$how: a row takes the key of one that is gone");
+	is(posts(), $made ? 0 : 1, 'a record that was made is kept');
+	$shop->sql("DELETE FROM things; INSERT INTO things VALUES (5, 'five', 5)");
+	$shop->push;
+
+	lose($how, $new, 'DELETE FROM things WHERE id = 1; UPDATE things SET id = 1 WHERE id = 5');
+	check_things("$how: a row with a link takes it");
+	is($shop->id('things', 1), $shop->records('products', 'sku')->{five}{id}, 'and keeps its record');
+	$shop->sql('DELETE FROM things');
+	$shop->push;
+
+	lose($how, $new, "UPDATE things SET sku = 'left-' || id WHERE id = 1; DELETE FROM things WHERE id = 2;
+		INSERT INTO things VALUES (11, '$how-1', 11), (12, '$how-2', 12)");
+	$shop->push;
+	check_things("$how: rows that take the natural keys");
+	$shop->sql('DELETE FROM things');
+	$shop->push;
+	check_things("$how: all gone");
+}
+
+# Hidden instead of removed, and shown again
+lose('after', "INSERT INTO shy VALUES (1, 'Shy')", 'DELETE FROM shy');
+is($shop->records('products', 'sku')->{Shy}{is_visible}, JSON::PP::false, 'on_delete hide: it is hidden');
+$shop->sql("INSERT INTO shy VALUES (1, 'Shy')");
+$shop->push;
+is($shop->records('products', 'sku')->{Shy}{is_visible}, JSON::PP::true, 'and shown again');
+is(scalar @{ $store->state('products') }, 1, 'it is the same');
+
+# Brands and categories, looked up one by one and by the whole list
+foreach my $number (2, 12)
+{
+	lose('after', "INSERT INTO makers SELECT i::text, 'Maker ' || i FROM generate_series(1, $number) AS i",
+		"DELETE FROM makers WHERE code = '1'; UPDATE makers SET name = 'Other ' || code");
+	is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ],
+		[ sort map { "Other $_" } 2 .. $number ], "$number brands");
+	is(posts(), 0, 'none is made twice');
+	$shop->sql('DELETE FROM makers');
+	$shop->push;
+
+	lose('after', "INSERT INTO groups SELECT i, NULL, 'Group ' || i FROM generate_series(1, $number) AS i",
+		"DELETE FROM groups WHERE id = 1; UPDATE groups SET name = 'Other ' || id");
+	is_deeply([ sort map { $_->{name} } @{ $store->state('categories') } ],
+		[ sort map { "Other $_" } 2 .. $number ], "$number categories");
+	is(posts(), 0, 'none is made twice');
+	$shop->sql('DELETE FROM groups');
+	$shop->push;
+	is_deeply([ $store->state('brands'), $store->state('categories') ], [ [], [] ], 'all gone');
+}
+
+# The store says that it did not: what is found under that key later is
+# somebody else's.
+$store->fault({ match => { method => 'POST' }, times => 1, do => { status => 422, body => { status => 422, title => 'No' } } });
+$shop->sql("INSERT INTO things VALUES (1, 'refused', 1)");
+is($shop->push->{failed}, 1, 'a create that was refused');
+$store->seed('products', [ { id => 900, type => 'physical', weight => 1, price => 5, sku => 'refused', name => 'By hand' } ]);
+$shop->sql("UPDATE things SET sku = 'accepted'");
+is($shop->push->{created}, 1, 'another key: it is made');
+is($shop->record('products', 900)->{name}, 'By hand', 'the record of that name is left alone');
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();

@@ -1,0 +1,370 @@
+# Thousands of changes go to a store that fails one request in five, in every
+# way there is, while the worker and the whole server are killed at random
+# instants.  When the store has recovered and retry() was called once, source
+# and store are equal, and the store's journal shows that nothing was made
+# twice, no older state was written after a newer one, and every request is in
+# bcdelta.result.
+#
+# RANDOM_SEED=n repeats a run, as far as concurrent processes can be repeated.
+
+use strict;
+use warnings;
+
+use BCDelta::Session;
+use BCDelta::Shop;
+use BCDelta::Test;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my @seeds = defined $ENV{RANDOM_SEED} ? $ENV{RANDOM_SEED} : map { int(rand(1_000_000)) } 1 .. 3;
+my ($rounds, $statements) = (8, 80);
+
+# A kill takes along what is in flight, and what was recorded and not flushed.
+my $concurrency = 8;
+my $lost_by_kill = 40;
+
+my $shop = BCDelta::Shop->open(
+	'random',
+	store => { args => [ '--quota', 100000, '--window-ms', 1000, '--latency-ms', 3 ] },
+	server => { timeout => 1, max_attempts => 3, max_concurrency => $concurrency, error_limit => 100000 },
+	node => { conf => "bcdelta.change_turn = 1\nwal_writer_delay = 5ms\n" });
+my ($node, $store) = ($shop->node, $shop->store);
+$shop->sql(<<'EOC');
+CREATE SEQUENCE versions;
+CREATE SEQUENCE names;
+CREATE TABLE makers (code text PRIMARY KEY, name text NOT NULL UNIQUE, version bigint);
+CREATE TABLE groups (id int PRIMARY KEY, parent int REFERENCES groups ON UPDATE CASCADE ON DELETE CASCADE,
+	name text NOT NULL UNIQUE, version bigint);
+CREATE TABLE articles (id int PRIMARY KEY, sku text NOT NULL UNIQUE, price numeric(10,2),
+	maker text REFERENCES makers ON UPDATE CASCADE ON DELETE SET NULL,
+	grp int REFERENCES groups ON UPDATE CASCADE ON DELETE SET NULL, version bigint);
+
+-- each state of a row has a higher number than the one before
+CREATE FUNCTION next_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	NEW.version := nextval('versions');
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER version BEFORE INSERT OR UPDATE ON makers FOR EACH ROW EXECUTE FUNCTION next_version();
+CREATE TRIGGER version BEFORE INSERT OR UPDATE ON groups FOR EACH ROW EXECUTE FUNCTION next_version();
+CREATE TRIGGER version BEFORE INSERT OR UPDATE ON articles FOR EACH ROW EXECUTE FUNCTION next_version();
+
+SELECT bcdelta.track('makers', 'shop', 'brand', '{"name": "name", "search_keywords": "''v'' || version"}', on_delete => 'delete');
+SELECT bcdelta.track('groups', 'shop', 'category', '{"name": "name", "search_keywords": "''v'' || version",
+	"parent_id": "coalesce(bcdelta.ref(''groups'', parent), 0)"}', on_delete => 'delete');
+SELECT bcdelta.track('articles', 'shop', 'product', '{"sku": "sku", "name": "''Article '' || sku", "price": "price",
+	"type": "''physical''", "weight": "1", "search_keywords": "''v'' || version",
+	"brand_id": "coalesce(bcdelta.ref(''makers'', maker), 0)",
+	"categories": "CASE WHEN grp IS NULL THEN ARRAY[]::bigint[] ELSE ARRAY[bcdelta.ref(''groups'', grp)] END"}', on_delete => 'delete');
+
+CREATE PROCEDURE statement() LANGUAGE plpgsql AS $$
+DECLARE
+	kind int := random() * 100;
+	a int := random() * 150;
+	b int := random() * 150;
+BEGIN
+	IF kind < 25 THEN
+		INSERT INTO articles SELECT g, 'S' || nextval('names'), b, (SELECT code FROM makers OFFSET a % 7 LIMIT 1),
+			(SELECT id FROM groups OFFSET b % 9 LIMIT 1) FROM generate_series(a, a + 2) AS g ON CONFLICT DO NOTHING;
+	ELSIF kind < 45 THEN
+		UPDATE articles SET price = b + random() WHERE id BETWEEN a AND a + 8;
+	ELSIF kind < 52 THEN
+		UPDATE articles SET maker = (SELECT code FROM makers OFFSET b % 7 LIMIT 1) WHERE id BETWEEN a AND a + 3;
+	ELSIF kind < 58 THEN
+		UPDATE articles SET grp = (SELECT id FROM groups OFFSET b % 9 LIMIT 1) WHERE id BETWEEN a AND a + 3;
+	ELSIF kind < 66 THEN
+		DELETE FROM articles WHERE id BETWEEN a AND a + b % 4;
+	ELSIF kind < 71 THEN
+		UPDATE articles SET id = b WHERE id = a;
+	ELSIF kind < 75 THEN
+		UPDATE articles SET sku = 'S' || nextval('names') WHERE id = a;
+	ELSIF kind < 79 THEN
+		INSERT INTO makers VALUES ('M' || a % 20, 'Maker ' || nextval('names')) ON CONFLICT DO NOTHING;
+	ELSIF kind < 82 THEN
+		UPDATE makers SET name = 'Maker ' || nextval('names') WHERE code = 'M' || a % 20;
+	ELSIF kind < 84 THEN
+		UPDATE makers SET code = 'M' || b % 20 WHERE code = 'M' || a % 20;
+	ELSIF kind < 86 THEN
+		DELETE FROM makers WHERE code = 'M' || a % 20;
+	ELSIF kind < 91 THEN
+		INSERT INTO groups SELECT a % 30, (SELECT id FROM groups WHERE parent IS NULL AND id <> a % 30 OFFSET b % 4 LIMIT 1),
+			'Group ' || nextval('names') ON CONFLICT DO NOTHING;
+	ELSIF kind < 94 THEN
+		UPDATE groups SET name = 'Group ' || nextval('names') WHERE id = a % 30;
+	ELSIF kind < 96 THEN
+		UPDATE groups SET parent = (SELECT id FROM groups WHERE parent IS NULL AND id <> a % 30 OFFSET b % 4 LIMIT 1)
+		WHERE id = a % 30 AND NOT EXISTS (SELECT FROM groups WHERE parent = a % 30);
+	ELSIF kind < 98 THEN
+		UPDATE groups SET id = b % 30 WHERE id = a % 30;
+	ELSE
+		DELETE FROM groups WHERE id = a % 30;
+	END IF;
+END
+$$;
+CREATE PROCEDURE statements(n int, seed float) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM setseed(seed);
+	FOR i IN 1 .. n LOOP
+		BEGIN
+			CALL statement();
+			IF random() < 0.2 THEN
+				CALL statement();
+				CALL statement();
+			END IF;
+		EXCEPTION WHEN unique_violation OR foreign_key_violation OR deadlock_detected OR serialization_failure THEN
+		END;
+		IF random() < 0.5 THEN
+			COMMIT;
+		END IF;
+	END LOOP;
+END
+$$;
+EOC
+
+# What may become of a request, and how often out of a thousand; "times" bounds
+# what costs time.
+my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+
+sub status { return { status => $_[0], body => { status => $_[0], title => 'Trouble', errors => {} } }; }
+
+my @faults = (
+	(map { [ 9, "status $_", status($_) ] } 500, 502, 503, 504, 499),
+	[ 9, 'HTML', { status => 502, html => $true } ],
+	[ 16, 'lost before', { lose => 'before' } ],
+	[ 16, 'lost after', { lose => 'after' } ],
+	[ 16, 'cut', { cut => 20 } ],
+	[ 10, 'malformed', { malformed => $true } ],
+	[ 10, 'empty', { empty => $true } ],
+	[ 10, 'closed', { close => $true } ],
+	[ 10, 'HTML instead', { status => 200, html => $true } ],
+	[ 10, 'HTML after', { html => $true, process => $true } ],
+	[ 10, 'wrong type', { headers => { 'Content-Type' => 'text/html' } } ],
+	[ 5, 'late', { delay_ms => 1300 }, { times => 3 } ],
+	[ 8, 'status 413', status(413), { match => { method => 'PUT' } } ],
+	[ 12, 'status 422', status(422), { match => { method => 'PUT' } } ],
+	[ 12, 'partial', { partial => { fail => [1] } }, { match => { method => 'PUT', path => 'products', body => '\}.*\}' } } ],
+	[ 12, 'partly saved', { partial => { fields => ['search_keywords'] } }, { match => { method => 'POST', path => 'products' } } ],
+	[ 8, 'status 409', status(409), { match => { method => 'POST' } } ],
+	[ 5, '429 with headers', { status => 429 }, { times => 1 } ],
+	[ 5, '429 with a time', { status => 429, headers => { 'X-Retry-After' => '1' }, rate_headers => $false }, { times => 1 } ],
+	[ 5, '429 with both', { status => 429, headers => { 'X-Retry-After' => '1' } }, { times => 1 } ],
+	[ 5, '429 without', { status => 429, rate_headers => $false }, { times => 1 } ]);
+
+# The first fault that fits is applied: each gets its share of what is left.
+sub make_faults
+{
+	my ($seed) = @_;
+	my $left = 1000;
+	$store->control('faults', [
+		map {
+			my ($share, $name, $do, $more) = @$_;
+			my $probability = $share / $left;
+			$left -= $share;
+			{ name => $name, do => $do, probability => $probability, seed => $seed++, %{ $more || {} } };
+		} @faults ]);
+	return;
+}
+
+# A kill, when it began, and the last request by then
+my @kills;
+
+sub with_kill
+{
+	my ($kill) = @_;
+	my $now = $store->counts->{now};
+	$kill->();
+	push @kills, { t => $now, n => $store->control('journal?limit=0')->{next} - 1 };
+	return;
+}
+
+# May a request be missing from the results because of a kill?
+sub is_forgiven
+{
+	my ($entry) = @_;
+	return grep { $entry->{n} <= $_->{n} && ($entry->{n} > $_->{n} - $lost_by_kill || !defined $entry->{t_end} || $entry->{t_end} > $_->{t}) } @kills;
+}
+
+# What has to wait does not, here.
+sub hurry
+{
+	$shop->sql("UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting'");
+	return;
+}
+
+sub run
+{
+	my ($seed) = @_;
+	my %done;
+
+	srand($seed);
+	make_faults($seed);
+	foreach my $round (1 .. $rounds)
+	{
+		my $began = time;
+		my @writers = map { BCDelta::Session->open($node, 'shop') } 1 .. 2;
+		$_->send("CALL statements($statements, " . rand() . ')') foreach @writers;
+		hurry();
+		my $run = $shop->push('wait => false');
+		my $until = $store->control('journal?limit=0')->{next} + 5 + int(rand(80));
+		my $looks = 5 + int(rand(20));
+		poll_until(
+			sub {
+				$store->control('journal?limit=0')->{next} >= $until
+				  || $looks-- <= 0
+				  || $shop->sql("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $run->{run_id}") eq 't'
+			}, 'some requests');
+		my $what = (qw(worker worker worker server terminate cancel cancel nothing))[ rand 8 ];
+		$done{$what}++;
+		if ($what eq 'worker') { with_kill(sub { kill_worker($node, 'shop', 'KILL') }) }
+		elsif ($what eq 'server') { with_kill(sub { crash_server($node, 'shop') }) }
+		elsif ($what eq 'terminate') { with_kill(sub { kill_worker($node, 'shop', 'TERM') }) }
+		elsif ($what eq 'cancel') { $shop->sql("SELECT bcdelta.cancel($run->{run_id})") }
+		foreach my $writer (@writers)
+		{
+			$writer->try_wait if $what =~ /terminate|cancel|nothing/;
+			eval { $writer->close };
+		}
+		note(sprintf "%.1f s, %s", time - $began, $what);
+	}
+	note("seed $seed: " . join(', ', map { "$_ $done{$_}" } sort keys %done));
+	return;
+}
+
+sub settle
+{
+	my ($seed) = @_;
+	$store->unfault;
+	hurry();
+	foreach (1 .. 5)
+	{
+		$shop->push;
+		last if $shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state <> 'failed'") == 0;
+		hurry();
+	}
+	my $failed = $shop->sql('SELECT bcdelta.retry()');
+	$shop->push;
+	return $failed;
+}
+
+# What became of the records that are not as they should be
+sub show_history
+{
+	my (@discrepancies) = @_;
+	diag('kills after requests ' . join(' ', map { $_->{n} } @kills));
+	foreach my $line (@discrepancies)
+	{
+		my ($feed, $key, undef, undef, $natural) = split /\|/, $line;
+		$natural //= '';
+		my $id = $key =~ /^#(\d+)/ ? $1 : $shop->id($feed, $key);
+		diag("$line, record $id");
+		foreach my $entry (grep { $_->{method} ne 'GET' && (grep { $_->[1] && $_->[1] == $id } items($_)) } $store->journal)
+		{
+			diag(sprintf '  %d %s %s?%s -> %s %s', @$entry{qw(n method path query)}, $entry->{status} // '-', $entry->{fault} // '');
+		}
+		diag("  $_") foreach @{ $shop->list("SELECT concat_ws(' ', attempted_at, run_id, feed, key, store_id, outcome, http_status, error, request_id)
+			FROM bcdelta.result WHERE store_id = $id OR key IN (SELECT key FROM bcdelta.result WHERE store_id = $id) ORDER BY attempted_at") };
+	}
+	return;
+}
+
+sub check_state
+{
+	my ($seed) = @_;
+	my %brands = map { $_->{id} => $_ } @{ $store->state('brands') };
+	my %groups = map { $_->{category_id} => $_ } @{ $store->state('categories') };
+	my @products = @{ $store->state('products') };
+	my @have = (
+		(map { "brand $_->{name} $_->{search_keywords}" } values %brands),
+		(map { "group $_->{name} $_->{search_keywords} " . ($_->{parent_id} ? $groups{ $_->{parent_id} }{name} : '-') } values %groups),
+		(map { sprintf 'product %s %s %.2f %s %s', $_->{sku}, $_->{search_keywords}, $_->{price}, $_->{brand_id} ? $brands{ $_->{brand_id} }{name} : '-',
+				join(' ', map { $groups{$_}{name} } @{ $_->{categories} }) || '-' } @products));
+	my $want = $shop->list(<<'EOC');
+SELECT format('brand %s v%s', name, version) FROM makers
+UNION ALL
+SELECT format('group %s v%s %s', g.name, g.version, coalesce(p.name, '-')) FROM groups AS g LEFT JOIN groups AS p ON p.id = g.parent
+UNION ALL
+SELECT format('product %s v%s %s %s %s', sku, a.version, price, coalesce(m.name, '-'), coalesce(g.name, '-'))
+	FROM articles AS a LEFT JOIN makers AS m ON m.code = maker LEFT JOIN groups AS g ON g.id = grp
+EOC
+	is_deeply([ sort @have ], [ sort @$want ], "seed $seed: source equals store, every record is there once")
+	  or diag(explain($shop->errors));
+	is_deeply($shop->pending, {}, 'nothing is pending') or diag(explain($shop->errors));
+	is_deeply([ sort map { "$_->{id} $_->{sku}" } @products ],
+		[ sort @{ $shop->list("SELECT store_id || ' ' || sku FROM bcdelta.link JOIN articles ON id::text = key WHERE feed = 'articles'") } ],
+		'each row is linked to its record');
+	my $run = $shop->verify;
+	is_deeply([ @$run{qw(state conflicts deferred)} ], [ 'succeeded', 0, 0 ], 'verify finds no difference')
+	  or show_history(@{ $shop->discrepancies });
+	return;
+}
+
+# The items of a request: [kind, id or undef, version or undef] each.
+sub items
+{
+	my ($entry) = @_;
+	my $kind = (split /\//, $entry->{path})[2];
+	if ($entry->{method} eq 'DELETE')
+	{
+		my ($ids) = "$entry->{path}?$entry->{query}" =~ /(?:\/|in=)([\d,]+)\??$/;
+		return map { [ $kind, $_ ] } split /,/, $ids;
+	}
+	my @bodies = ref $entry->{body} eq 'ARRAY' ? @{ $entry->{body} } : $entry->{body};
+	my ($id) = $entry->{path} =~ /\/(\d+)$/;
+	my @created = @{ $entry->{created} } == @bodies ? map { $_->[1] } @{ $entry->{created} } : ();
+	return map { [ $kind, $_->{id} // $_->{category_id} // $id // shift @created, ($_->{search_keywords} // '') =~ /^v(\d+)/ ] } @bodies;
+}
+
+sub check_journal
+{
+	my ($seed) = @_;
+	my @writes = grep { $_->{method} ne 'GET' } $store->journal;
+	my (%newest, @older, @unrecorded);
+	my %recorded = map { split /=/ } @{ $shop->list("SELECT request_id || '=' || count(*) FROM bcdelta.result WHERE request_id IS NOT NULL GROUP BY request_id") };
+
+	# One without a body may be sent again by libcurl, over a new connection,
+	# with the same correlation id: then it is one attempt all the same.
+	$recorded{ $_->{correlation_id} } += delete $recorded{"teststore-$_->{n}"} // 0 foreach @writes;
+	foreach my $entry (@writes)
+	{
+		my @items = items($entry);
+		my $results = $recorded{ $entry->{correlation_id} };
+		foreach my $item (@{ $entry->{created} } || @{ $entry->{changed} } ? @items : ())
+		{
+			my ($kind, $id, $version) = @$item;
+			next unless defined $id && defined $version;
+			push @older, "$kind $id: $version after $newest{$kind}{$id} in request $entry->{n}" if ($newest{$kind}{$id} // 0) > $version;
+			$newest{$kind}{$id} = $version;
+		}
+		# 429: the store says that it did not even look at it
+		next if $results == @items || ($entry->{status} // 0) == 429;
+		next if is_forgiven($entry);
+		push @unrecorded, "request $entry->{n} $entry->{method} $entry->{path} ($entry->{status} @{[$entry->{fault} // '']}): $results results for " . @items . ' items';
+	}
+	is_deeply(\@older, [], 'no older state was written after a newer one');
+	is_deeply(\@unrecorded, [], 'every request is in the results');
+	return scalar @writes;
+}
+
+foreach my $seed (@seeds)
+{
+	note("RANDOM_SEED=$seed");
+	my $begin = time;
+	$store->clear;
+	@kills = ();
+	run($seed);
+	my %applied = map { $_->{name} => $_->{applied} } @{ $store->control('faults') };
+	my $middle = time;
+	my $failed = settle($seed);
+	my $settled = time;
+	check_state($seed);
+	my $writes = check_journal($seed);
+	diag(sprintf 'seed %d: %.1f s, %.1f s, %.1f s; %d requests, %d writes, %d faults, %d kills, %d rows had failed, %d versions', $seed, $middle - $begin,
+		$settled - $middle, time - $settled, $store->counts->{total}, $writes, eval { my $n = 0; $n += $_ foreach values %applied; $n }, scalar @kills, $failed, $shop->sql("SELECT last_value FROM versions"));
+	note('faults: ' . join(', ', map { "$_ $applied{$_}" } sort keys %applied));
+}
+
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no failed assertion');
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();

@@ -1,0 +1,78 @@
+# Limits of endpoints: how many requests at a time, how many records in one.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('limits', store => { args => [ '--quota', 100000, '--latency-ms', 20 ] });
+my $store = $shop->store;
+my $n = 0;
+
+$shop->tables(
+	articles => { options => q('{"concurrency": 2, "batch_size": 4}') },
+	groups => { options => q('{"batch_size": 25}') });
+
+sub add
+{
+	my ($count) = @_;
+	my $from = $n + 1;
+	$n += $count;
+	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series($from, $n) AS i");
+	return;
+}
+
+sub most_at_a_time { return $store->counts->{max_concurrency}{'POST /catalog/products'}; }
+
+sub batches
+{
+	my (%match) = @_;
+	return map { scalar @{ $_->{body} } } grep { $_->{status} < 300 } $store->journal(%match);
+}
+
+# The user's limits
+add(20);
+is($shop->push->{created}, 20, 'rows are created');
+is(most_at_a_time(), 2, 'as many at a time as the option concurrency says');
+$shop->clear;
+$shop->sql('UPDATE articles SET price = price + 1');
+$shop->push;
+is_deeply([ batches(method => 'PUT') ], [ (4) x 5 ], 'batches are as large as the option batch_size says');
+
+# Limits that nobody told us of
+$shop->sql("SELECT bcdelta.untrack('articles')");
+$shop->sql("CREATE TABLE more (sku text PRIMARY KEY, name text, price numeric, type text DEFAULT 'physical', weight int DEFAULT 1)");
+$shop->sql("SELECT bcdelta.track('more', 'shop', 'product')");
+$store->settings({ concurrency => [ { method => 'POST', path => '^/catalog/products$', limit => 3 } ] });
+$shop->sql("INSERT INTO more SELECT 'M-' || i, 'More ' || i, i FROM generate_series(1, 40) AS i");
+my $run = $shop->push;
+is_deeply([ @$run{qw(state created failed)} ], [ 'succeeded', 40, 0 ], 'an endpoint that takes few at a time');
+cmp_ok($run->{throttled}, '>', 0, 'refuses some');
+cmp_ok($run->{throttled}, '<=', 8, 'and then no more');
+$shop->clear;
+$shop->sql("INSERT INTO more SELECT 'N-' || i, 'Even more ' || i, i FROM generate_series(1, 40) AS i");
+$run = $shop->push;
+is_deeply([ @$run{qw(created throttled)} ], [ 40, 0 ], 'the next run knows');
+is(most_at_a_time(), 3, 'and uses what there is');
+$store->settings({ concurrency => [] });
+
+# Batches that are not documented: as large as the option says, or as taken
+$store->settings({ category_batch => 20, category_batch_status => 422 });
+$shop->clear;
+$shop->sql("INSERT INTO groups SELECT i, NULL, 'Group ' || i FROM generate_series(1, 60) AS i");
+$run = $shop->push;
+is_deeply([ @$run{qw(created failed)} ], [ 60, 0 ], 'batches of categories that are too large');
+is((sort { $b <=> $a } batches(method => 'POST'))[0], 12, 'are halved');
+$shop->clear;
+$shop->sql("UPDATE groups SET shown = false");
+$run = $shop->push;
+is($run->{updated}, 60, 'updates too');
+$shop->clear;
+$shop->sql("UPDATE groups SET shown = true");
+$run = $shop->push;
+is_deeply([ $run->{updated}, scalar $store->journal(status => 422) ], [ 60, 0 ], 'and that is remembered');
+is((batches(method => 'PUT'))[0], 12, 'as half of what was refused');
+
+done_testing();
