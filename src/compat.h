@@ -32,6 +32,11 @@
 #define bcd_lltoa(value, text)	(pg_lltoa(value, text), strlen(text))
 #endif
 
+/* 14: large values may be compressed with lz4, where the server was built with it */
+#if PG_VERSION_NUM >= 140000 && defined(USE_LZ4)
+#define BCD_HAVE_LZ4
+#endif
+
 /* 14: numerics may be infinite */
 #if PG_VERSION_NUM < 140000
 #define numeric_is_inf(n)	false

@@ -22,6 +22,7 @@
 #include "commands/extension.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -141,7 +142,12 @@ prepared(BcdStatement *statement)
 {
 	if (statement->plan == NULL)
 	{
-		SPIPlanPtr	plan = SPI_prepare(statement->sql, statement->nargs, statement->argtypes);
+		/*
+		 * planned once: that arrays have one element today would be worth a
+		 * new plan
+		 */
+		SPIPlanPtr	plan = SPI_prepare_cursor(statement->sql, statement->nargs,
+											  statement->argtypes, CURSOR_OPT_GENERIC_PLAN);
 
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare \"%s\": %s", statement->sql,
@@ -226,6 +232,20 @@ bcd_column_bool(uint64 row, int column)
 	Datum		value = bcd_column_datum(row, column, &null);
 
 	return !null && DatumGetBool(value);
+}
+
+/* An array of values, for unnest() or ANY; nulls NULL: there are none. */
+Datum
+bcd_array(Oid type, Datum *values, bool *nulls, int n)
+{
+	int			lower_bound = 1;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	return PointerGetDatum(construct_md_array(values, nulls, 1, &n, &lower_bound, type,
+											  typlen, typbyval, typalign));
 }
 
 static Oid	extension = InvalidOid;

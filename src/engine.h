@@ -81,8 +81,9 @@ typedef enum BcdPendingAction
 #define BCD_CLAIM_MS	200
 #define BCD_CLAIM_MAX_MS	1000
 
-/* Items of a lane in memory */
+/* Items of a lane in memory: how many, and how large they may be together */
 #define BCD_LANE_ITEMS	1000
+#define BCD_LANE_BYTES	(16 * 1024 * 1024)
 
 /* What is to become of an item; written by the readers of replies */
 typedef struct BcdDecision
@@ -113,8 +114,10 @@ typedef struct BcdItem
 	struct BcdLane *lane;		/* of its feed; it may travel with another,
 								 * see plan.c */
 	MemoryContext cxt;			/* of everything below, and of the item */
+	Size		bytes;			/* of cxt, when the item last moved */
 	char	   *key;
 	int64		store_id;		/* 0: not linked */
+	bool		linked;			/* to it, when that was last looked at */
 	Jsonb	   *wanted;			/* the row's payload; NULL: the row is gone */
 	Jsonb	   *known;			/* what the store is known to hold, or NULL */
 	Jsonb	   *body;			/* the fields that the next request sends */
@@ -153,6 +156,8 @@ typedef struct BcdLane
 	int			flying[BCD_STAGES]; /* jobs in flight or unsettled, by stage */
 	int			in_flight;		/* their sum */
 	int			items;			/* items queued and in flight */
+	Size		bytes;			/* of them, as far as they have moved */
+	bool		cramped;		/* no batch will be full: send what there is */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
 	bool		freed;			/* a link was made that deferred rows waited
@@ -306,6 +311,7 @@ typedef struct BcdEngine
 {
 	dlist_head	runs;
 	dlist_head	stores;
+	bool		requested;		/* bcdelta.run may have some to start */
 	void		(*finished) (int64 run_id); /* tells the worker */
 } BcdEngine;
 
@@ -339,10 +345,10 @@ extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
 extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
-extern void bcd_item_record(BcdItem *item);
 extern bool bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from);
 extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
+extern bool bcd_lane_has_room(const BcdLane *lane);
 extern const char *bcd_outcome_name(BcdOutcome outcome);
 extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
 
@@ -379,11 +385,14 @@ extern void bcd_mark_referrers(BcdItem *item);
 extern bool bcd_seek(BcdItem *item);
 extern void bcd_seek_end(BcdItem *item);
 extern void bcd_seek_note(BcdItem *item);
-extern void bcd_seek_apply(BcdItem *item);
+extern void bcd_seek_record(BcdLane *lane, BcdItem **items, int n);
 
 /* settle.c */
 extern void bcd_settle(BcdJob *job);
 extern void bcd_settle_read(BcdJob *job, const cJSON *reply);
+
+/* record.c */
+extern void bcd_items_record(BcdItem **items, int n);
 
 /* the kinds */
 extern const BcdRunKind bcd_push_kind;

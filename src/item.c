@@ -10,7 +10,6 @@
 #include "engine.h"
 #include "payload.h"
 #include "queue.h"
-#include "results.h"
 
 /* An item for a key, fresh: it is in a queue once its claim is committed. */
 BcdItem *
@@ -33,6 +32,7 @@ void
 bcd_item_free(BcdLane *lane, BcdItem *item)
 {
 	lane->items--;
+	lane->bytes -= item->bytes;
 	MemoryContextDelete(item->cxt);
 }
 
@@ -217,18 +217,20 @@ bcd_count_outcome(BcdRun *run, BcdOutcome outcome)
 	}
 }
 
-/* Writes an item's decision to the tables; in a transaction. */
-void
-bcd_item_record(BcdItem *item)
+/* May a lane take more items? */
+bool
+bcd_lane_has_room(const BcdLane *lane)
 {
-	Assert(item->decision.made);
-	bcd_queue_apply(item->lane, item);
-	if (item->lane->run->kind->claims)
-		bcd_seek_apply(item);
-	if (item->decision.link == BCD_LINK_REMOVE && item->gone_id != 0)
-		bcd_mark_referrers(item);
-	if (item->decision.outcome != BCD_NO_OUTCOME && item->lane->run->kind->results)
-		bcd_result_insert(item->lane, item);
+	return lane->items < BCD_LANE_ITEMS && lane->bytes < BCD_LANE_BYTES;
+}
+
+/* What an item holds changes with its stages. */
+static void
+weigh(BcdLane *lane, BcdItem *item)
+{
+	lane->bytes -= item->bytes;
+	item->bytes = MemoryContextMemAllocated(item->cxt, true);
+	lane->bytes += item->bytes;
 }
 
 static bool
@@ -288,7 +290,9 @@ void
 bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage)
 {
 	from->items--;
+	from->bytes -= item->bytes;
 	to->items++;
+	to->bytes += item->bytes;
 	bcd_item_queue(to, item, stage);
 }
 
@@ -318,7 +322,9 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		bcd_item_free(lane, item);
 		return;
 	}
+	weigh(lane, item);
 	item->attempts += d.attempted;
+	item->linked |= d.link == BCD_LINK_PUT;
 	if (d.sought || d.unsought)
 		item->sought = d.sought;
 	if (item->seeking && item->wanted && stage == BCD_LOOKUP && (d.unsought || d.next != stage))

@@ -419,7 +419,7 @@ bcd_plan_lookup(BcdLane *lane)
 		return lane->index->complete ? index_job(lane) : page_job(lane);
 	if (!listable(lane, first))
 		return single_job(lane);
-	if (lane->queued[BCD_LOOKUP] < BCD_PAGE_LIMIT && !lane->exhausted)
+	if (lane->queued[BCD_LOOKUP] < BCD_PAGE_LIMIT && !lane->exhausted && !lane->cramped)
 		return NULL;
 	return list_job(lane);
 }

@@ -1,32 +1,29 @@
 /*
  * payload.c
- *		Payloads: checking them against the resource's fields, and comparing
- *		them with what the store holds.
+ *		Payloads: checking them against the resource's fields, taking them
+ *		apart and putting them together.
  *
  * A payload is a jsonb object of API fields.  It stays jsonb, whose numbers
  * are exact decimals, until its text goes into a request.
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "parser/scansup.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/numeric.h"
 
 #include "compat.h"
-#include "html.h"
 #include "instant.h"
 #include "payload.h"
 
 /* Longest piece of a value that a message quotes */
 #define QUOTED_BYTES	60
 
-static double
-number_of(Numeric n)
+double
+bcd_number(Numeric n)
 {
 	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(n)));
 }
@@ -131,7 +128,7 @@ check_number(const BcdField *field, JsonbValue *value)
 			return psprintf("%s: %s is not an integer", field->name, quoted(value));
 		value->val.numeric = DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, rounded));
 	}
-	n = number_of(value->val.numeric);
+	n = bcd_number(value->val.numeric);
 	if (field->max < field->min || (n >= field->min && n <= field->max))
 		return NULL;
 	if (field->max == BCD_NO_MAX)
@@ -293,17 +290,33 @@ bcd_payload_count(Jsonb *payload)
 	return payload ? JB_ROOT_COUNT(payload) : 0;
 }
 
-typedef bool (*FieldFilter) (const char *name, JsonbValue *value, void *arg);
+/*
+ * A copy of a jsonb in the current context, which is the only thing that it
+ * keeps of what was needed to build it.
+ */
+Jsonb *
+bcd_payload_keep(Jsonb *payload, MemoryContext scratch)
+{
+	Jsonb	   *kept = palloc(VARSIZE(payload));
+
+	memcpy(kept, payload, VARSIZE(payload));
+	MemoryContextDelete(scratch);
+	return kept;
+}
 
 /* Copies the fields that a filter lets through. */
-static Jsonb *
-filtered(Jsonb *payload, FieldFilter filter, void *arg)
+Jsonb *
+bcd_payload_filter(Jsonb *payload, BcdFieldFilter filter, void *arg)
 {
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta payload",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
 	JsonbParseState *state = NULL;
 	JsonbIterator *it = JsonbIteratorInit(&payload->root);
 	JsonbIteratorToken token;
 	JsonbValue	key = {0};
 	JsonbValue	v;
+	Jsonb	   *filtered;
 
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
@@ -317,17 +330,34 @@ filtered(Jsonb *payload, FieldFilter filter, void *arg)
 			(void) pushJsonbValue(&state, WJB_VALUE, &v);
 		}
 	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	filtered = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	MemoryContextSwitchTo(old);
+	return bcd_payload_keep(filtered, scratch);
 }
 
 static bool
-same_value(JsonbValue *a, JsonbValue *b)
+same_value(const JsonbValue *a, const JsonbValue *b)
 {
 	if (a->type != b->type)
 		return false;
-	if (a->type == jbvBinary)
-		return compareJsonbContainers(a->val.binary.data, b->val.binary.data) == 0;
-	return compareJsonbContainers(&JsonbValueToJsonb(a)->root, &JsonbValueToJsonb(b)->root) == 0;
+	switch (a->type)
+	{
+		case jbvNull:
+			return true;
+		case jbvBool:
+			return a->val.boolean == b->val.boolean;
+		case jbvString:
+			return a->val.string.len == b->val.string.len &&
+				memcmp(a->val.string.val, b->val.string.val, a->val.string.len) == 0;
+		case jbvNumeric:
+			return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(a->val.numeric),
+													NumericGetDatum(b->val.numeric)));
+		case jbvBinary:
+			return compareJsonbContainers(a->val.binary.data, b->val.binary.data) == 0;
+		default:
+			elog(ERROR, "unexpected jsonb value type %d", (int) a->type);
+			return false;
+	}
 }
 
 static bool
@@ -338,12 +368,22 @@ differs_from_known(const char *name, JsonbValue *value, void *known)
 	return !field_value(known, name, &old) || !same_value(value, &old);
 }
 
+/* Have we hidden a record, or may have (null), whose row says nothing of that? */
+bool
+bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
+{
+	JsonbValue	v;
+
+	return resource->hidden_by && !field_value(wanted, resource->hidden_by, &v) &&
+		field_value(known, resource->hidden_by, &v) &&
+		(v.type == jbvNull || (v.type == jbvBool && !v.val.boolean));
+}
+
 /*
  * The fields to send so that a record known to hold "known" (NULL: nothing is
  * known) becomes "wanted".
  *
- * A record that we hid, or may have hidden (null), and whose source row is
- * back is shown again.
+ * A hidden record whose source row is back is shown again.
  */
 Jsonb *
 bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
@@ -353,10 +393,8 @@ bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 
 	if (known == NULL)
 		return wanted;
-	changes = filtered(wanted, differs_from_known, known);
-	if (resource->hidden_by && !field_value(wanted, resource->hidden_by, &v) &&
-		field_value(known, resource->hidden_by, &v) &&
-		(v.type == jbvNull || (v.type == jbvBool && !v.val.boolean)))
+	changes = bcd_payload_filter(wanted, differs_from_known, known);
+	if (bcd_payload_is_hidden(resource, wanted, known))
 	{
 		v.type = jbvBool;
 		v.val.boolean = true;
@@ -406,166 +444,6 @@ bcd_payload_missing(const BcdResource *resource, Jsonb *payload)
 			!field_value(payload, resource->fields[i].name, &v))
 			return pstrdup(resource->fields[i].name);
 	return NULL;
-}
-
-/*
- * Text equal but for white space around it, which stores trim, and for case
- * when fold is set.
- */
-static bool
-same_text(const char *a, int alen, const char *b, bool fold)
-{
-	int			blen = strlen(b);
-	int			i;
-
-	while (alen > 0 && scanner_isspace(a[alen - 1]))
-		alen--;
-	while (blen > 0 && scanner_isspace(b[blen - 1]))
-		blen--;
-	for (; alen > 0 && scanner_isspace(*a); a++)
-		alen--;
-	for (; blen > 0 && scanner_isspace(*b); b++)
-		blen--;
-	if (alen != blen || !fold)
-		return alen == blen && memcmp(a, b, alen) == 0;
-	for (i = 0; i < alen; i++)
-		if (pg_tolower((unsigned char) a[i]) != pg_tolower((unsigned char) b[i]))
-			return false;
-	return true;
-}
-
-static bool
-same_number(const BcdField *field, Numeric wanted, double got)
-{
-	double		unit = field->scale >= 0 ? pow(10, field->scale) : 1e6;
-
-	return round(number_of(wanted) * unit) == round(got * unit);
-}
-
-static bool same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field);
-
-/* Every element of one array is in the other, in order unless it is a set. */
-static bool
-same_array(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
-{
-	bool		set = (field->flags & BCD_F_SET) != 0;
-	uint32		n = JsonContainerSize(wanted);
-	uint32		i;
-
-	if (!cJSON_IsArray(got) || (uint32) cJSON_GetArraySize(got) != n)
-		return false;
-	for (i = 0; i < n; i++)
-	{
-		JsonbValue *element = getIthJsonbValueFromContainer(wanted, i);
-		const cJSON *other;
-		bool		found = false;
-
-		if (!set)
-			found = same_json(element, cJSON_GetArrayItem(got, i), field);
-		else
-			cJSON_ArrayForEach(other, got)
-				found = found || same_json(element, other, field);
-		if (!found)
-			return false;
-	}
-	return true;
-}
-
-/* Of an object only what we send is compared. */
-static bool
-same_object(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
-{
-	JsonbIterator *it = JsonbIteratorInit(wanted);
-	JsonbIteratorToken token;
-	JsonbValue	v;
-	const cJSON *other = NULL;
-
-	if (!cJSON_IsObject(got))
-		return false;
-	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-	{
-		if (token == WJB_KEY)
-			other = cJSON_GetObjectItemCaseSensitive(got,
-													 pnstrdup(v.val.string.val, v.val.string.len));
-		else if (token == WJB_VALUE && !same_json(&v, other, field))
-			return false;
-	}
-	return true;
-}
-
-static bool
-same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
-{
-	switch (wanted->type)
-	{
-		case jbvNull:
-			/* what "nothing" looks like when it is read back */
-			return got == NULL || cJSON_IsNull(got) ||
-				(cJSON_IsNumber(got) && got->valuedouble == 0) ||
-				(cJSON_IsString(got) && got->valuestring[0] == '\0');
-		case jbvString:
-			if (cJSON_IsNull(got) || got == NULL)
-				return wanted->val.string.len == 0;
-			if (!cJSON_IsString(got))
-				return false;
-			if (field->type == BCD_DATETIME)
-				return bcd_same_instant(pnstrdup(wanted->val.string.val, wanted->val.string.len),
-										got->valuestring);
-			if (field->flags & BCD_F_HTML)
-				return bcd_same_html(wanted->val.string.val, wanted->val.string.len,
-									 got->valuestring, strlen(got->valuestring));
-			return same_text(wanted->val.string.val, wanted->val.string.len, got->valuestring,
-							 (field->flags & BCD_F_NO_CASE) != 0);
-		case jbvNumeric:
-			if (cJSON_IsNumber(got))
-				return same_number(field, wanted->val.numeric, got->valuedouble);
-			/* a reference or price that is not set reads as null */
-			return (got == NULL || cJSON_IsNull(got)) && number_of(wanted->val.numeric) == 0;
-		case jbvBool:
-			return cJSON_IsBool(got) && cJSON_IsTrue(got) == wanted->val.boolean;
-		case jbvBinary:
-			if (JsonContainerIsArray(wanted->val.binary.data))
-				return same_array(field, wanted->val.binary.data, got);
-			return same_object(field, wanted->val.binary.data, got);
-		default:
-			return false;
-	}
-}
-
-/*
- * Is this what the store holds?  Values are compared by type: 12.50 equals
- * 12.5, sets whatever their order, instants whatever their zone, HTML
- * whatever its spelling.
- */
-bool
-bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got)
-{
-	return (field->flags & BCD_F_WRITE_ONLY) != 0 || same_json(wanted, got, field);
-}
-
-typedef struct Agreement
-{
-	const BcdResource *resource;
-	const cJSON *record;
-} Agreement;
-
-static bool
-agrees_with_record(const char *name, JsonbValue *value, void *arg)
-{
-	Agreement  *a = arg;
-	const BcdField *field = bcd_resource_field(a->resource, name);
-
-	return field != NULL && !(field->flags & BCD_F_WRITE_ONLY) &&
-		bcd_payload_agrees(field, value, cJSON_GetObjectItemCaseSensitive(a->record, name));
-}
-
-/* The fields of a payload that a record of the store holds already. */
-Jsonb *
-bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
-{
-	Agreement	a = {resource, record};
-
-	return filtered(wanted, agrees_with_record, &a);
 }
 
 /* A value of a reply as text, palloc'd; NULL for none. */

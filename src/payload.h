@@ -1,7 +1,8 @@
 /*
  * payload.h
- *		Payloads: checking them against the resource's fields, and comparing
- *		them with what the store holds.
+ *		Payloads: checking them against the resource's fields, taking them
+ *		apart and putting them together (payload.c), and comparing them with
+ *		what the store holds (agree.c).
  */
 #ifndef BCD_PAYLOAD_H
 #define BCD_PAYLOAD_H
@@ -12,9 +13,14 @@
 
 #include "resource.h"
 
+typedef bool (*BcdFieldFilter) (const char *name, JsonbValue *value, void *arg);
+
 extern char *bcd_payload_normalize(const BcdField *field, JsonbValue *value);
 extern Jsonb *bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known);
 extern Jsonb *bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *record);
+extern bool bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known);
+extern Jsonb *bcd_payload_filter(Jsonb *payload, BcdFieldFilter filter, void *arg);
+extern Jsonb *bcd_payload_keep(Jsonb *payload, MemoryContext scratch);
 extern bool bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got);
 extern char *bcd_payload_missing(const BcdResource *resource, Jsonb *payload);
 extern char *bcd_payload_text(Jsonb *payload, const char *field);
@@ -24,6 +30,7 @@ extern Jsonb *bcd_payload_merge(Jsonb *base, Jsonb *over);
 extern int	bcd_payload_count(Jsonb *payload);
 extern Jsonb *bcd_jsonb_from_value(JsonbValue *value);
 extern char *bcd_json_text(const cJSON *value);
+extern double bcd_number(Numeric n);
 extern char *bcd_value_text(const JsonbValue *value);
 
 #endif							/* BCD_PAYLOAD_H */

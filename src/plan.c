@@ -100,7 +100,8 @@ group_size(BcdLane *lane, BcdStage stage)
 			break;
 		n++;
 	}
-	whole = stage <= BCD_READ ? lane->exhausted : bcd_plan_flushes(lane);
+	whole = lane->cramped ||
+		(stage <= BCD_READ ? lane->exhausted : bcd_plan_flushes(lane));
 	return n == limit || limit < batch || whole ? n : 0;
 }
 
@@ -309,7 +310,7 @@ recheck_job(BcdLane *lane)
 	if (lane->queued[BCD_RECHECK] == 0 ||
 		lane->queued[BCD_LOOKUP] > 0 || lane->flying[BCD_LOOKUP] > 0 ||
 		lane->queued[BCD_READ] > 0 || lane->flying[BCD_READ] > 0 ||
-		(!lane->exhausted && lane->items < BCD_LANE_ITEMS))
+		(!lane->exhausted && bcd_lane_has_room(lane)))
 		return NULL;
 	while (heir && lane->exhausted && lane->queued[BCD_RECHECK] > 0 &&
 		   heir->items < BCD_LANE_ITEMS / 2)
@@ -404,12 +405,8 @@ bcd_lane_asks(const BcdLane *lane)
 	return lane->run->kind->asks && lane->run->kind->asks(lane);
 }
 
-/*
- * The next request of a lane, or NULL when there is nothing to send yet.
- * The caller is in a short-lived memory context.
- */
-BcdJob *
-bcd_plan_next(BcdLane *lane)
+static BcdJob *
+next_job(BcdLane *lane)
 {
 	const BcdResource *r = lane->feed->resource;
 	BcdJob	   *job = NULL;
@@ -436,5 +433,24 @@ bcd_plan_next(BcdLane *lane)
 		job = write_job(lane, BCD_CREATE, &r->create, append_create);
 	if (job == NULL)
 		job = remove_job(lane);
+	return job;
+}
+
+/*
+ * The next request of a lane, or NULL when there is nothing to send yet.
+ * The caller is in a short-lived memory context.
+ */
+BcdJob *
+bcd_plan_next(BcdLane *lane)
+{
+	BcdJob	   *job = next_job(lane);
+
+	if (job == NULL && lane->in_flight == 0 && !bcd_lane_has_room(lane))
+	{
+		/* large items have left no room for as many as make a batch */
+		lane->cramped = true;
+		job = next_job(lane);
+		lane->cramped = false;
+	}
 	return job;
 }

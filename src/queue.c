@@ -1,6 +1,7 @@
 /*
  * queue.c
- *		Every statement on bcdelta.pending and bcdelta.link, but that of seek.c.
+ *		The statements on bcdelta.pending and bcdelta.link, but for those that
+ *		record decisions (record.c, seek.c).
  *
  * Only the worker writes pending, so nobody else's lock stands in its way.
  * A claim commits the rows as in_flight before the first request for them;
@@ -33,20 +34,21 @@ text_or_null(const char *text, char *null)
 /*
  * Claims in the order of keys, each time from the last key on: so no claim
  * steps over the dead index entries of those before it.  A feed that was
- * paused meanwhile has nothing to claim.
+ * paused meanwhile has nothing to claim.  A row and its link are found one by
+ * one, whatever the tables looked like when this was planned.
  */
 static BcdStatement claim = {
 	"WITH c AS ("
-	"  SELECT feed, key FROM bcdelta.pending"
+	"  SELECT ctid AS tid FROM bcdelta.pending"
 	"  WHERE state = 'ready' AND feed = $1 AND key > $2"
 	"  AND EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.state = 'active')"
 	"  ORDER BY key LIMIT $3),"
 	" u AS ("
 	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL"
-	"  FROM c WHERE p.feed = c.feed AND p.key = c.key"
+	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
 	"  RETURNING p.key, p.attempts, p.sought)"
-	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought"
-	" FROM u LEFT JOIN bcdelta.link AS l ON l.feed = $1 AND l.key = u.key"
+	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought FROM u LEFT JOIN LATERAL ("
+	"  SELECT o.store_id, o.payload FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
 	" ORDER BY u.key",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
@@ -76,6 +78,7 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 
 		item->attempts = DatumGetInt32(bcd_column_datum(i, 2, &isnull));
 		item->store_id = bcd_column_int64(i, 3, NULL);
+		item->linked = item->store_id != 0;
 		payload = bcd_column_datum(i, 4, &isnull);
 		if (!isnull)
 			item->known = DatumGetJsonbPCopy(payload);
@@ -96,193 +99,6 @@ bcd_queue_claimed(BcdLane *lane, const char *last_key)
 	if (lane->cursor)
 		pfree(lane->cursor);
 	lane->cursor = last_key ? MemoryContextStrdup(lane->cxt, last_key) : NULL;
-}
-
-static BcdStatement put_link = {
-	"INSERT INTO bcdelta.link (feed, key, store_id, payload, pushed_at)"
-	" SELECT $1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END"
-	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
-	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
-	" payload = excluded.payload, pushed_at = coalesce(excluded.pushed_at, link.pushed_at)",
-	5, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID}
-};
-
-/*
- * That the record may be hidden by us is never forgotten: else it would not
- * be shown again when its row comes back.  $3 is the resource's hidden_by.
- */
-#define FORGOTTEN(hidden_by) \
-	"CASE WHEN payload -> " hidden_by " IN ('null', 'false')" \
-	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
-
-static BcdStatement forget_link = {
-	"UPDATE bcdelta.link SET payload = " FORGOTTEN("$3") " WHERE feed = $1 AND key = $2",
-	3, {TEXTOID, TEXTOID, TEXTOID}
-};
-static BcdStatement hide_link = {
-	"UPDATE bcdelta.link SET payload = coalesce(payload, '{}') || pg_catalog.jsonb_build_object($3, NULL)"
-	" WHERE feed = $1 AND key = $2",
-	3, {TEXTOID, TEXTOID, TEXTOID}
-};
-static BcdStatement remove_link = {
-	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2",
-	2, {TEXTOID, TEXTOID}
-};
-static BcdStatement free_deferred = {
-	"UPDATE bcdelta.pending SET state = 'ready', waits_feed = NULL, waits_key = NULL,"
-	" last_error = NULL"
-	" WHERE state = 'deferred' AND waits_feed = $1 AND waits_key = $2",
-	2, {TEXTOID, TEXTOID}
-};
-
-/*
- * A record that another key of the feed is linked to now belongs to this one;
- * the caller has made sure of that.  The other row, if it is still there, has
- * to find its record anew.
- */
-static BcdStatement take_over = {
-	"WITH gone AS ("
-	"  DELETE FROM bcdelta.link WHERE feed = $1 AND store_id = $3 AND key <> $2 RETURNING key)"
-	" INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT $1, key, clock_timestamp() FROM gone"
-	" ON CONFLICT (feed, key) DO UPDATE SET again = p.state = 'in_flight',"
-	" state = CASE WHEN p.state = 'in_flight' THEN p.state ELSE 'ready' END,"
-	" attempts = 0, next_attempt_at = NULL, waits_feed = NULL, waits_key = NULL",
-	3, {TEXTOID, TEXTOID, INT8OID}
-};
-
-/* The row whose record was taken gets the other one in exchange. */
-static void
-give_record(Datum feed, const char *key, int64 store_id)
-{
-	Datum		args[5];
-
-	args[0] = feed;
-	args[1] = CStringGetTextDatum(key);
-	args[2] = Int64GetDatum(store_id);
-	args[4] = BoolGetDatum(false);
-	(void) bcd_execute(&put_link, args, "   n ");
-}
-
-static void
-apply_link(BcdLane *lane, BcdItem *item, Datum *args)
-{
-	const BcdDecision *d = &item->decision;
-	char		nulls[] = "     ";
-	char	   *other;
-	bool		written = d->outcome == BCD_CREATED || d->outcome == BCD_UPDATED ||
-	d->outcome == BCD_HIDDEN;
-
-	switch (d->link)
-	{
-		case BCD_LINK_KEEP:
-			break;
-		case BCD_LINK_FORGET:
-			args[2] = text_or_null(lane->feed->resource->hidden_by, &nulls[2]);
-			(void) bcd_execute(&forget_link, args, nulls);
-			break;
-		case BCD_LINK_HIDING:
-			args[2] = CStringGetTextDatum(lane->feed->resource->hidden_by);
-			(void) bcd_execute(&hide_link, args, NULL);
-			break;
-		case BCD_LINK_REMOVE:
-			(void) bcd_execute(&remove_link, args, NULL);
-			break;
-		case BCD_LINK_PUT:
-			other = item->own_id ? bcd_queue_linked_key(lane->feed->name, item->store_id) : NULL;
-			args[2] = Int64GetDatum(item->store_id);
-			(void) bcd_execute(&take_over, args, NULL);
-			if (item->known)
-				args[3] = JsonbPGetDatum(item->known);
-			else
-				nulls[3] = 'n';
-			args[4] = BoolGetDatum(written);
-			(void) bcd_execute(&put_link, args, nulls);
-			if (other && strcmp(other, item->key) != 0)
-				give_record(args[0], other, item->own_id);
-			if (bcd_execute(&free_deferred, args, NULL) > 0)
-				lane->freed = lane->run->progressed = true;
-			break;
-	}
-}
-
-static BcdStatement finish = {
-	"DELETE FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND NOT again",
-	2, {TEXTOID, TEXTOID}
-};
-
-/* What changed while it was in flight is ready, whatever came of the flight. */
-static BcdStatement put_back = {
-	"UPDATE bcdelta.pending SET"
-	" state = CASE WHEN again THEN 'ready' ELSE $3 END,"
-	" attempts = CASE WHEN again THEN 0 ELSE $4 END,"
-	" next_attempt_at = CASE WHEN NOT again AND $3 = 'waiting'"
-	"  THEN clock_timestamp() + $5 * interval '1 millisecond' END,"
-	" last_error = CASE WHEN NOT again THEN $6 END,"
-	" waits_feed = CASE WHEN NOT again THEN $7 END,"
-	" waits_key = CASE WHEN NOT again THEN $8 END,"
-	" sought = CASE WHEN NOT $9 THEN sought END,"
-	" again = false"
-	" WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
-	9, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID}
-};
-
-static void
-put_pending_back(BcdItem *item, Datum *args, const char *state, int attempts)
-{
-	const BcdDecision *d = &item->decision;
-	char		nulls[] = "         ";
-
-	args[2] = CStringGetTextDatum(state);
-	args[3] = Int32GetDatum(attempts);
-	args[4] = Int64GetDatum(d->delay_ms);
-	args[5] = text_or_null(d->error, &nulls[5]);
-	args[6] = text_or_null(item->waits_feed, &nulls[6]);
-	args[7] = text_or_null(item->waits_key, &nulls[7]);
-	args[8] = BoolGetDatum(d->pending == BCD_PENDING_DONE);
-	(void) bcd_execute(&put_back, args, nulls);
-}
-
-static void
-apply_pending(BcdItem *item, Datum *args)
-{
-	switch (item->decision.pending)
-	{
-		case BCD_PENDING_KEEP:
-			break;
-		case BCD_PENDING_DONE:
-			if (bcd_execute(&finish, args, NULL) == 0)
-				put_pending_back(item, args, "ready", 0);
-			break;
-		case BCD_PENDING_WAIT:
-			put_pending_back(item, args, "waiting", item->attempts + 1);
-			break;
-		case BCD_PENDING_DEFER:
-			put_pending_back(item, args, "deferred", 0);
-			break;
-		case BCD_PENDING_FAIL:
-			put_pending_back(item, args, "failed", item->attempts);
-			break;
-		case BCD_PENDING_READY:
-			put_pending_back(item, args, "ready", item->attempts);
-			break;
-	}
-}
-
-/*
- * Writes an item's decision to link and pending, in a transaction of the
- * caller.  May be repeated.
- */
-void
-bcd_queue_apply(BcdLane *lane, BcdItem *item)
-{
-	Datum		args[9];
-
-	args[0] = CStringGetTextDatum(lane->feed->name);
-	args[1] = CStringGetTextDatum(item->key);
-	apply_link(lane, item, args);
-	if (lane->run->kind->claims)
-		apply_pending(item, args);
 }
 
 static BcdStatement linked_to = {
@@ -573,6 +389,7 @@ bcd_queue_link_of(BcdLane *lane, BcdItem *item)
 		return;
 	old = MemoryContextSwitchTo(item->cxt);
 	item->store_id = bcd_column_int64(0, 1, NULL);
+	item->linked = true;
 	payload = bcd_column_datum(0, 2, &isnull);
 	if (!isnull)
 		item->known = DatumGetJsonbPCopy(payload);
@@ -614,6 +431,7 @@ bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt)
 		Datum		payload = bcd_column_datum(i, 3, &isnull);
 
 		item->store_id = bcd_column_int64(i, 2, NULL);
+		item->linked = true;
 		if (!isnull)
 			item->known = DatumGetJsonbPCopy(payload);
 		MemoryContextSwitchTo(cxt);

@@ -1,15 +1,23 @@
 /*
  * queue.h
- *		Every statement on bcdelta.pending and bcdelta.link.
+ *		The statements on bcdelta.pending and bcdelta.link, but for those that
+ *		record decisions.
  */
 #ifndef BCD_QUEUE_H
 #define BCD_QUEUE_H
 
 #include "engine.h"
 
+/*
+ * That the record may be hidden by us is never forgotten: else it would not
+ * be shown again when its row comes back.  $3 is the resource's hidden_by.
+ */
+#define FORGOTTEN(hidden_by) \
+	"CASE WHEN payload -> " hidden_by " IN ('null', 'false')" \
+	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
+
 extern List *bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt);
 extern void bcd_queue_claimed(BcdLane *lane, const char *last_key);
-extern void bcd_queue_apply(BcdLane *lane, BcdItem *item);
 extern char *bcd_queue_linked_key(const char *feed, int64 store_id);
 extern char *bcd_queue_other_owner(const BcdFeed *feed, int64 store_id);
 extern void bcd_queue_recover(const BcdRun *run);

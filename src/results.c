@@ -15,13 +15,17 @@
 #include "engine.h"
 #include "results.h"
 
+static bool
+is_given(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
 static Datum
 text_or_null(const char *text, char *null)
 {
-	bool		given = text != NULL && text[0] != '\0';
-
-	*null = given ? ' ' : 'n';
-	return given ? CStringGetTextDatum(text) : (Datum) 0;
+	*null = is_given(text) ? ' ' : 'n';
+	return is_given(text) ? CStringGetTextDatum(text) : (Datum) 0;
 }
 
 static Datum
@@ -218,29 +222,52 @@ bcd_run_read(int64 run_id, BcdRunRequest *request)
 	return true;
 }
 
-static BcdStatement insert_result = {
+static BcdStatement insert_results = {
 	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, outcome, http_status, error, request_id)"
-	" VALUES ($1, $2, $3, nullif($4, 0), $5, nullif($6, 0), $7, $8)",
-	8, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID}
+	" SELECT $1, $2, n.key, nullif(n.store_id, 0), n.outcome, nullif(n.http_status, 0), n.error, n.request_id"
+	" FROM unnest($3, $4, $5, $6, $7, $8) AS n(key, store_id, outcome, http_status, error, request_id)",
+	8, {INT8OID, TEXTOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
 };
 
-/* Records the decision on an item. */
+/* Records the decisions on items, where there is something to tell. */
 void
-bcd_result_insert(BcdLane *lane, BcdItem *item)
+bcd_results_insert(BcdLane *lane, BcdItem **items, int n)
 {
-	const BcdDecision *d = &item->decision;
-	Datum		args[8];
-	char		nulls[] = "        ";
+	static const Oid types[] = {TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID};
+	Datum	   *values[lengthof(types)];
+	bool	   *nulls[lengthof(types)];
+	Datum		args[2 + lengthof(types)];
+	int			rows = 0;
+	int			i;
 
+	for (i = 0; i < lengthof(types); i++)
+	{
+		values[i] = palloc(sizeof(Datum) * n);
+		nulls[i] = palloc0(sizeof(bool) * n);
+	}
+	for (i = 0; i < n; i++)
+	{
+		const BcdDecision *d = &items[i]->decision;
+
+		if (d->outcome == BCD_NO_OUTCOME)
+			continue;
+		values[0][rows] = CStringGetTextDatum(items[i]->key);
+		values[1][rows] = Int64GetDatum(items[i]->store_id);
+		values[2][rows] = CStringGetTextDatum(bcd_outcome_name(d->outcome));
+		values[3][rows] = Int32GetDatum(d->status);
+		nulls[4][rows] = !is_given(d->error);
+		values[4][rows] = is_given(d->error) ? CStringGetTextDatum(d->error) : (Datum) 0;
+		nulls[5][rows] = !is_given(d->request_id);
+		values[5][rows] = is_given(d->request_id) ? CStringGetTextDatum(d->request_id) : (Datum) 0;
+		rows++;
+	}
+	if (rows == 0)
+		return;
 	args[0] = Int64GetDatum(lane->run->run_id);
 	args[1] = CStringGetTextDatum(lane->feed->name);
-	args[2] = CStringGetTextDatum(item->key);
-	args[3] = Int64GetDatum(item->store_id);
-	args[4] = CStringGetTextDatum(bcd_outcome_name(d->outcome));
-	args[5] = Int32GetDatum(d->status);
-	args[6] = text_or_null(d->error, &nulls[6]);
-	args[7] = text_or_null(d->request_id, &nulls[7]);
-	(void) bcd_execute(&insert_result, args, nulls);
+	for (i = 0; i < lengthof(types); i++)
+		args[2 + i] = bcd_array(types[i], values[i], nulls[i], rows);
+	(void) bcd_execute(&insert_results, args, NULL);
 }
 
 static BcdStatement insert_discrepancy = {

@@ -29,7 +29,7 @@ extern bool bcd_run_fail(int64 run_id, const char *state, const char *error);
 extern void bcd_run_recover(void);
 extern List *bcd_run_requested(MemoryContext cxt);
 extern bool bcd_run_read(int64 run_id, BcdRunRequest *request);
-extern void bcd_result_insert(BcdLane *lane, BcdItem *item);
+extern void bcd_results_insert(BcdLane *lane, BcdItem **items, int n);
 extern void bcd_discrepancy_insert(BcdLane *lane, const char *key, int64 store_id,
 								   const char *kind, const char *field,
 								   const char *source_value, const char *store_value);

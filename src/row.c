@@ -132,18 +132,18 @@ check_encoding(void)
 }
 
 /*
- * Builds the payload from the result of the row plan; sets row->state.
+ * Builds the payload from the result of the row plan.  Returns NULL, or a
+ * message that says which value is not what the API takes.
  *
  * Nulls are left out, JSON nulls are kept.
  */
-static void
-build_payload(BcdFeed *feed, BcdRow *row)
+static char *
+build_payload(BcdFeed *feed, Jsonb **payload)
 {
 	JsonbParseState *state = NULL;
 	int			i;
 
 	check_encoding();
-	row->state = BCD_ROW_FOUND;
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (i = 0; i < feed->nfields; i++)
 	{
@@ -152,23 +152,44 @@ build_payload(BcdFeed *feed, BcdRow *row)
 		Datum		datum = bcd_column_datum(0, i + 1, &isnull);
 		JsonbValue	key;
 		JsonbValue	value;
+		char	   *message;
 
 		if (isnull)
 			continue;
 		value_of(DatumGetJsonbP(datum), &value);
-		row->message = bcd_payload_normalize(field, &value);
-		if (row->message)
-		{
-			row->state = BCD_ROW_INVALID;
-			return;
-		}
+		message = bcd_payload_normalize(field, &value);
+		if (message)
+			return message;
 		key.type = jbvString;
 		key.val.string.val = (char *) field->name;
 		key.val.string.len = strlen(field->name);
 		(void) pushJsonbValue(&state, WJB_KEY, &key);
 		(void) pushJsonbValue(&state, WJB_VALUE, &value);
 	}
-	row->payload = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	*payload = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	return NULL;
+}
+
+/* Sets what was found, in the current context, which keeps nothing else. */
+static void
+set_payload(BcdFeed *feed, BcdRow *row)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta row",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	Jsonb	   *payload = NULL;
+	char	   *message = build_payload(feed, &payload);
+
+	MemoryContextSwitchTo(old);
+	if (message)
+	{
+		row->state = BCD_ROW_INVALID;
+		row->message = pstrdup(message);
+		MemoryContextDelete(scratch);
+		return;
+	}
+	row->state = BCD_ROW_FOUND;
+	row->payload = bcd_payload_keep(payload, scratch);
 }
 
 /* Runs the mapping for one key.  Called in the subtransaction. */
@@ -202,7 +223,7 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 		row->waits_key = reference.key;
 	}
 	else
-		build_payload(feed, row);
+		set_payload(feed, row);
 	MemoryContextSwitchTo(old);
 	SPI_freetuptable(SPI_tuptable);
 }

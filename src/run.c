@@ -38,8 +38,13 @@
 /* Further rounds for rows that changed while the run went on */
 #define EXTRA_ROUNDS		3
 
-/* Rows of one claim; fewer when their mapping is slow, so that others get a turn */
+/*
+ * Rows of one claim; fewer when their mapping is slow, so that others get a
+ * turn, when they are large, and as long as neither is known
+ */
+#define FIRST_CLAIM_ROWS	25
 #define CLAIM_ROWS			250
+#define CLAIM_BYTES			(4 * 1024 * 1024)
 
 /* Totals of a run that goes on are written this often */
 #define SAVE_MS				2000
@@ -194,13 +199,17 @@ empty_lane(BcdLane *lane)
 static void
 claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items)
 {
+	BcdItem   **claimed;
 	ListCell   *lc;
+	int			n = 0;
 
 	bcd_tx_begin();
 	bcd_feed_lock(lane->feed);
 	*items = run->kind->claim(run, lane, cxt);
+	claimed = palloc(sizeof(BcdItem *) * list_length(*items));
 	foreach(lc, *items)
-		bcd_item_record(lfirst(lc));
+		claimed[n++] = lfirst(lc);
+	bcd_items_record(claimed, n);
 	bcd_tx_commit();
 }
 
@@ -244,17 +253,52 @@ claim_failed(BcdRun *run, BcdLane *lane)
 	bcd_lane_stop(lane, error->message);
 }
 
+/* How many rows to claim next, after n rows that took so long and so much. */
+static int
+next_claim_rows(int rows, int64 ms, int n, Size bytes)
+{
+	rows = ms > BCD_CLAIM_MS ? rows / 2 : Min(rows * 2, CLAIM_ROWS);
+	if (n > 0)
+		rows = Min(rows, CLAIM_BYTES / (bytes / n));
+	return Max(rows, 1);
+}
+
+/* After the claim is committed: its items go to their stages. */
+static void
+queue_items(BcdRun *run, BcdLane *lane, List *items, int64 ms)
+{
+	Size		bytes = 0;
+	ListCell   *lc;
+
+	foreach(lc, items)
+	{
+		BcdItem    *item = lfirst(lc);
+
+		bytes += MemoryContextMemAllocated(item->cxt, true);
+		dlist_delete(&item->node);
+		if (!item->decision.postponed)
+		{
+			run->claimed++;
+			if (lnext(items, lc) == NULL ||
+				((BcdItem *) lfirst(lnext(items, lc)))->decision.postponed)
+				bcd_queue_claimed(lane, item->key);
+		}
+		bcd_item_move(lane, item, -1);
+	}
+	lane->exhausted = items == NIL;
+	lane->claim_rows = next_claim_rows(lane->claim_rows, ms, list_length(items), bytes);
+}
+
 /* Claims the lane's next items and queues them. */
 static void
 refill(BcdRun *run, BcdLane *lane)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	List	   *items = NIL;
-	ListCell   *lc;
 	int64		began = bcd_now_ms();
 
 	if (lane->claim_rows == 0)
-		lane->claim_rows = CLAIM_ROWS;
+		lane->claim_rows = FIRST_CLAIM_ROWS;
 	PG_TRY();
 	{
 		claim_in_transaction(run, lane, cxt, &items);
@@ -271,23 +315,7 @@ refill(BcdRun *run, BcdLane *lane)
 	lane->failures = 0;
 	if (lane->keys)
 		bcd_keylist_keep(lane->keys);
-	lane->exhausted = items == NIL;
-	lane->claim_rows = bcd_now_ms() - began > BCD_CLAIM_MS ? Max(lane->claim_rows / 2, 1) :
-		Min(lane->claim_rows * 2, CLAIM_ROWS);
-	foreach(lc, items)
-	{
-		BcdItem    *item = lfirst(lc);
-
-		dlist_delete(&item->node);
-		if (!item->decision.postponed)
-		{
-			run->claimed++;
-			if (lnext(items, lc) == NULL ||
-				((BcdItem *) lfirst(lnext(items, lc)))->decision.postponed)
-				bcd_queue_claimed(lane, item->key);
-		}
-		bcd_item_move(lane, item, -1);
-	}
+	queue_items(run, lane, items, bcd_now_ms() - began);
 }
 
 /* Hands a job to curl, or settles it at once when it needs no request. */
@@ -509,12 +537,12 @@ bcd_run_step(BcdRun *run, int64 now)
 		empty_lane(lane);
 	else
 	{
-		while (!lane->exhausted && !lane->stopped && lane->items < BCD_LANE_ITEMS &&
+		while (!lane->exhausted && !lane->stopped && bcd_lane_has_room(lane) &&
 			   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
 			refill(run, lane);
 		wait = dispatch(run, lane, now);
 		show(run, now);			/* it may be long until the next step */
-		if (!lane->exhausted && !lane->stopped && lane->items < BCD_LANE_ITEMS)
+		if (!lane->exhausted && !lane->stopped && bcd_lane_has_room(lane))
 			return Max(run->wake_at - now, 0);
 		if (lane->items > 0 || lane->in_flight > 0)
 			return dlist_is_empty(&run->unsettled) ? wait : Min(wait < 0 ? 1000 : wait, 1000);

@@ -26,8 +26,11 @@
 #include "payload.h"
 
 static BcdStatement set_sought = {
-	"UPDATE bcdelta.pending SET sought = $3 WHERE feed = $1 AND key = $2",
-	3, {TEXTOID, TEXTOID, JSONBOID}
+	"UPDATE bcdelta.pending AS p SET sought = n.sought FROM unnest($2, $3) AS n(key, sought)"
+	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.pending AS o"
+	"  WHERE o.feed = $1 AND o.key = n.key LIMIT 1) AS found"
+	" WHERE p.ctid = found.tid",
+	3, {TEXTOID, TEXTARRAYOID, JSONBARRAYOID}
 };
 
 /* Do two payloads have the same natural key? */
@@ -110,19 +113,42 @@ bcd_seek_note(BcdItem *item)
 		item->decision.sought = identity(item);
 }
 
-/* Writes what was decided, in a transaction of the caller. */
-void
-bcd_seek_apply(BcdItem *item)
+/* Does what was decided change what is noted?  A row that is done has no note. */
+static bool
+is_changed(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
 	bool		over = d->unsought || d->link == BCD_LINK_PUT ||
 	(item->store_id != 0 && !item->seeking);
-	Datum		args[3];
 
-	if (d->sought == NULL && !(over && item->sought))
+	return d->sought || (over && item->sought && d->pending != BCD_PENDING_DONE);
+}
+
+/* Writes what was decided on items of a lane, in a transaction of the caller. */
+void
+bcd_seek_record(BcdLane *lane, BcdItem **items, int n)
+{
+	Datum	   *keys = palloc(sizeof(Datum) * n);
+	Datum	   *sought = palloc(sizeof(Datum) * n);
+	bool	   *nulls = palloc(sizeof(bool) * n);
+	Datum		args[3];
+	int			rows = 0;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		Jsonb	   *key = items[i]->decision.sought;
+
+		if (!is_changed(items[i]))
+			continue;
+		keys[rows] = CStringGetTextDatum(items[i]->key);
+		sought[rows] = JsonbPGetDatum(key);
+		nulls[rows++] = key == NULL;
+	}
+	if (rows == 0)
 		return;
-	args[0] = CStringGetTextDatum(item->lane->feed->name);
-	args[1] = CStringGetTextDatum(item->key);
-	args[2] = d->sought ? JsonbPGetDatum(d->sought) : (Datum) 0;
-	(void) bcd_execute(&set_sought, args, d->sought ? "   " : "  n");
+	args[0] = CStringGetTextDatum(lane->feed->name);
+	args[1] = bcd_array(TEXTOID, keys, NULL, rows);
+	args[2] = bcd_array(JSONBOID, sought, nulls, rows);
+	(void) bcd_execute(&set_sought, args, NULL);
 }

@@ -105,6 +105,19 @@ decide_written(BcdItem *item, BcdStage stage)
 	MemoryContextSwitchTo(old);
 }
 
+/* What the store holds of a row that was saved in part, as its reply has it. */
+static Jsonb *
+known_in_part(const BcdResource *resource, BcdItem *item, const cJSON *record)
+{
+	Jsonb	   *known = bcd_payload_agreeing(resource, item->wanted, record);
+	JsonbValue	null;
+
+	if (!bcd_payload_is_hidden(resource, item->wanted, item->known))
+		return known;
+	null.type = jbvNull;
+	return bcd_payload_set(known, resource->hidden_by, &null);
+}
+
 /*
  * 207: the record is there, a part of it was not saved.  Alone, what was
  * saved is known from the reply; in a batch, nobody knows whose part it was,
@@ -121,7 +134,7 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
 							  &item->store_id);
 	if (item->wanted)
-		item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+		item->known = known_in_part(lane->feed->resource, item, record);
 	if (job->nitems > 1 && job->stage == BCD_UPDATE)
 	{
 		item->group = 1;
@@ -327,6 +340,8 @@ static void
 record(BcdJob *job)
 {
 	BcdHttpRequest *r = job->request;
+	BcdItem   **items = palloc(sizeof(BcdItem *) * job->nitems);
+	int			n = 0;
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &job->items)
@@ -334,6 +349,8 @@ record(BcdJob *job)
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		BcdDecision *d = &item->decision;
 
+		Assert(d->made);
+		items[n++] = item;
 		if (r)
 			note_refusal(job, item);
 		if (r && d->outcome != BCD_NO_OUTCOME)
@@ -345,8 +362,8 @@ record(BcdJob *job)
 		}
 		if (was_not_created(job) && (d->leaves || d->next != BCD_CREATE))
 			d->unsought = true;
-		bcd_item_record(item);
 	}
+	bcd_items_record(items, n);
 }
 
 /*
@@ -409,7 +426,6 @@ settle_in_transaction(BcdJob *job)
 	PG_TRY();
 	{
 		bcd_tx_begin();
-
 		decide(job);
 		decide_twins(job);
 		record(job);

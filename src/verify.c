@@ -293,6 +293,7 @@ read_list(BcdJob *job, const cJSON *reply)
 	const cJSON *record;
 	int64		last = lane->after;
 	int64		pages = 0;
+	bool		more;
 	int			n = 0;
 
 	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
@@ -310,7 +311,13 @@ read_list(BcdJob *job, const cJSON *reply)
 	}
 	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
 	job->taken = go_on;
-	job->found[0] = n == 0 || (r->list_after == NULL && lane->after + 1 >= pages) ? DONE : LIST;
+
+	/*
+	 * behind the last id, the first page is all there is, if the reply says
+	 * so
+	 */
+	more = r->list_after ? pages != 1 : lane->after + 1 < pages;
+	job->found[0] = n > 0 && more ? LIST : DONE;
 	job->found[1] = r->list_after ? last : lane->after + 1;
 }
 

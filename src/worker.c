@@ -37,6 +37,7 @@
 #include "queue.h"
 #include "results.h"
 #include "schedules.h"
+#include "serve.h"
 #include "shmem.h"
 #include "worker.h"
 
@@ -47,21 +48,11 @@
 #define PRUNE_ROWS			10000
 #define PRUNE_INTERVAL_MS	(600 * 1000)
 
-/* A call that is being worked on: what it waits for */
-typedef struct BcdOpenCall
-{
-	bool		open;
-	bool		owner;			/* of the run: stops it when it goes away */
-	int64		run_id;
-} BcdOpenCall;
-
-static BcdOpenCall open_calls[BCD_MAX_CALLS];
 static int	my_place = -1;
 static bool ready = false;		/* the extension is there, and recovered */
 static int64 idle_at = 0;		/* when to look at schedules and changes */
 static int64 prune_at = 0;
 static TimestampTz next_schedule = 0;
-static bool runs_requested = true;	/* bcdelta.run may have some to start */
 
 static void
 leave(int code, Datum arg)
@@ -141,6 +132,10 @@ pin_session(void)
 	 */
 	set_option("enable_seqscan", "off");
 	set_option("jit", "off");
+#ifdef BCD_HAVE_LZ4
+	/* large payloads are written with every push, read with every other */
+	set_option("default_toast_compression", "lz4");
+#endif
 }
 
 /* Everything that is in memory of runs is given up. */
@@ -149,8 +144,7 @@ drop_runs(const char *reason)
 {
 	while (!dlist_is_empty(&bcd_engine.runs))
 		bcd_run_drop(dlist_container(BcdRun, node, dlist_head_node(&bcd_engine.runs)));
-	memset(open_calls, 0, sizeof(open_calls));
-	bcd_calls_end(MyDatabaseId, reason);
+	bcd_serve_end(reason);
 }
 
 /*
@@ -161,14 +155,9 @@ drop_runs(const char *reason)
 static void
 start_over(void)
 {
-	int			i;
-
 	while (!dlist_is_empty(&bcd_engine.runs))
 		bcd_run_drop(dlist_container(BcdRun, node, dlist_head_node(&bcd_engine.runs)));
-	for (i = 0; i < BCD_MAX_CALLS; i++)
-		if (open_calls[i].open)
-			bcd_call_done(i, 0, "extension bcdelta was dropped");
-	memset(open_calls, 0, sizeof(open_calls));
+	bcd_serve_end_accepted("extension bcdelta was dropped");
 	ready = false;
 }
 
@@ -188,164 +177,11 @@ recover(void)
 		bcd_pause_copies();
 		bcd_queue_recover(NULL);
 		bcd_run_recover();
-		runs_requested = true;
+		bcd_engine.requested = true;
 	}
 	bcd_tx_commit();
 	set_trouble(exists ? "" : "extension bcdelta does not exist in this database");
 	return exists;
-}
-
-/* Answers the callers of a run that has ended. */
-static void
-run_finished(int64 run_id)
-{
-	int			i;
-
-	/* its store is free for the next one */
-	runs_requested = true;
-	for (i = 0; i < BCD_MAX_CALLS; i++)
-	{
-		if (!open_calls[i].open || open_calls[i].run_id != run_id)
-			continue;
-		bcd_call_done(i, 1, NULL);
-		open_calls[i].open = false;
-	}
-}
-
-static const char *
-call_kind(BcdCallKind kind)
-{
-	if (kind == BCD_CALL_LINK)
-		return "link";
-	return kind == BCD_CALL_VERIFY ? "verify" : "push";
-}
-
-/* A call for a run: its row is committed before the caller hears of it. */
-static void
-accept_run(int number, const BcdCall *call)
-{
-	BcdRunRequest request = {0};
-	int64		run_id;
-
-	request.kind = call_kind(call->kind);
-	request.feed = call->feed;
-	request.server = NameStr(call->server);
-	request.role = NameStr(call->role);
-	request.mode = call->kind == BCD_CALL_VERIFY ? call->mode : NULL;
-	request.sample = call->sample;
-	request.max_rows = call->max_rows;
-	request.waited = call->wait;
-	bcd_tx_begin();
-	run_id = bcd_run_insert(&request);
-	bcd_tx_commit();
-	open_calls[number].open = call->wait;
-	open_calls[number].owner = true;
-	open_calls[number].run_id = run_id;
-	runs_requested = true;
-	bcd_call_accepted(number, run_id);
-}
-
-static void
-accept_cancel(int number, const BcdCall *call)
-{
-	BcdRun	   *run = bcd_run_find(call->run_id);
-	bool		cancelled;
-
-	if (run)
-	{
-		bcd_run_cancel(run);
-		open_calls[number].open = true;
-		open_calls[number].owner = false;
-		open_calls[number].run_id = call->run_id;
-		return;
-	}
-	bcd_tx_begin();
-	cancelled = bcd_run_fail(call->run_id, "cancelled", NULL);
-	bcd_tx_commit();
-	if (cancelled)
-		run_finished(call->run_id);
-	bcd_call_done(number, cancelled, NULL);
-}
-
-static void
-accept_retry(int number, const BcdCall *call)
-{
-	int64		n;
-
-	bcd_tx_begin();
-	n = bcd_queue_retry(call->feed[0] ? call->feed : NULL, NameStr(call->server));
-	bcd_tx_commit();
-	bcd_call_done(number, n, NULL);
-}
-
-static void
-answer(int number, const BcdCall *call)
-{
-	if (!ready)
-		bcd_call_done(number, 0, "extension bcdelta does not exist in this database");
-	else if (call->kind == BCD_CALL_CANCEL)
-		accept_cancel(number, call);
-	else if (call->kind == BCD_CALL_RETRY)
-		accept_retry(number, call);
-	else
-		accept_run(number, call);
-}
-
-/* Takes what SQL functions ask for; an error is the caller's answer. */
-static void
-accept_calls(void)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	BcdCall		call;
-	volatile int number;
-
-	while ((number = bcd_call_next(&call)) >= 0)
-	{
-		PG_TRY();
-		{
-			answer(number, &call);
-		}
-		PG_CATCH();
-		{
-			ErrorData  *error;
-
-			MemoryContextSwitchTo(cxt);
-			error = CopyErrorData();
-			bcd_tx_report_and_abort("could not do what a session asked for");
-			open_calls[number].open = false;
-			bcd_call_done(number, 0, error->message);
-		}
-		PG_END_TRY();
-		MemoryContextSwitchTo(cxt);
-	}
-}
-
-/* Stops the runs whose callers have gone away. */
-static void
-check_callers(void)
-{
-	int			i;
-
-	for (i = 0; i < BCD_MAX_CALLS; i++)
-	{
-		BcdRun	   *run;
-
-		if (!open_calls[i].open || !bcd_call_abandoned(i))
-			continue;
-		run = bcd_run_find(open_calls[i].run_id);
-		if (run && open_calls[i].owner)
-			bcd_run_cancel(run);
-		else if (open_calls[i].owner)
-		{
-			bcd_tx_begin();
-			(void) bcd_run_fail(open_calls[i].run_id, "cancelled", NULL);
-			bcd_tx_commit();
-		}
-		if (run && open_calls[i].owner)
-			continue;			/* answered when the run has ended */
-		open_calls[i].open = false;
-		bcd_call_done(i, 0, NULL);
-	}
 }
 
 /* A run that could not even start. */
@@ -355,7 +191,7 @@ fail_run(int64 run_id, const char *error)
 	bcd_tx_begin();
 	(void) bcd_run_fail(run_id, "failed", error);
 	bcd_tx_commit();
-	run_finished(run_id);
+	bcd_serve_finished(run_id);
 }
 
 /* Starts the requested runs whose stores are free. */
@@ -366,7 +202,7 @@ begin_runs(void)
 	List	   *ids;
 	ListCell   *lc;
 
-	runs_requested = false;
+	bcd_engine.requested = false;
 	bcd_tx_begin();
 	ids = bcd_run_requested(cxt);
 	bcd_tx_commit();
@@ -388,7 +224,7 @@ begin_runs(void)
 			bcd_tx_report_and_abort("could not start a run");
 			/* where somebody holds a source, it is tried again later */
 			if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-				runs_requested = true;
+				bcd_engine.requested = true;
 			else
 				fail_run(run_id, error->message);
 		}
@@ -410,7 +246,7 @@ start_scheduled(const char *name, const char *kind, const char *feed, const char
 	request.role = owner;
 	request.schedule = name;
 	request.mode = strcmp(kind, "verify") == 0 ? "full" : NULL;
-	runs_requested = true;
+	bcd_engine.requested = true;
 	*run_id = bcd_run_insert(&request);
 }
 
@@ -504,17 +340,17 @@ turn(void)
 		start_over();
 	if (!ready)
 		ready = recover();
-	accept_calls();
+	bcd_serve_calls(ready);
 	if (!ready)
 		return (int64) bcd_naptime * 1000;
 	take_replies();
-	check_callers();
+	bcd_serve_check_callers();
 	if (now >= idle_at || ms_until_schedule() <= 0 || asked_to_look())
 		idle_work(now);
-	if (runs_requested)
+	if (bcd_engine.requested)
 		begin_runs();
 	wait = step_runs();
-	if (runs_requested)
+	if (bcd_engine.requested)
 		wait = Min(wait, 1000);
 	wait = Min(wait, ms_until_schedule());
 	return Max(0, Min(wait, idle_at - now));
@@ -579,7 +415,7 @@ bcd_worker_main(Datum arg)
 	if (!is_listed())
 		proc_exit(0);
 	bcd_engine_init();
-	bcd_engine.finished = run_finished;
+	bcd_engine.finished = bcd_serve_finished;
 	bcd_http_init();
 	wait_event = bcd_wait_event("BcdeltaWorker");
 	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta loop", ALLOCSET_DEFAULT_SIZES);

@@ -21,6 +21,7 @@ STORE = os.path.join(HERE, "..", "store")
 sys.path.insert(0, STORE)
 
 from control import Control  # noqa: E402
+from counter import Counter as Instructions, processor_counts  # noqa: E402
 
 MARK = "--done--"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -343,7 +344,7 @@ def part_calls(bench):
     add("unchanged products", 0, "none", store, products.push)
     sql.run("DELETE FROM bcdelta.link")
     add("link of products", n // 250, "look-up by 250 SKUs", store, lambda: link_or_verify(sql, "link"))
-    add("verify of products", n // 250, "read by 250", store, lambda: link_or_verify(sql, "verify"))
+    add("verify of products", n // 250 + 1, "read by 250, count", store, lambda: link_or_verify(sql, "verify"))
     sql.run("DELETE FROM item")
     add("products deleted", n // 250, "delete by 250", store, products.push)
     products.end()
@@ -433,7 +434,12 @@ class Case:
         else:
             self.bench.sql.run("SELECT bcdelta.mark_all('item')")
         before = cpu_ms(self.bench.worker)
-        run = self.products.push()
+        if not self.bench.counts:
+            run = self.products.push()
+        else:
+            with Instructions(self.bench.worker) as counter:
+                run = self.products.push()
+            self.instructions.append(counter.count)
         return cpu_ms(self.bench.worker) - before, run["api_calls"]
 
     def connections(self):
@@ -443,7 +449,9 @@ class Case:
         say("cpu: %s of %d bytes%s" % (self.what, self.size, ", TLS" if self.tls else ""))
         self.store = Store(self.bench, bodies=True, tls=self.tls)
         self.products = Products(self.store, self.rows, self.size, self.linked)
+        self.instructions = []
         self.worker_once(0)
+        self.instructions.clear()
         name, n = write_requests(self.bench, self.store)
         self.store.set(journal_bodies=False)
         self.store.control.clear()
@@ -467,7 +475,8 @@ class Case:
             profile(self.bench, self)
         self.products.end()
         used = statistics.median(worker)
-        row = [self.what, "%d" % (self.size // 1000), str(n), "%.3f" % (used / self.rows)]
+        row = [self.what, "%d" % (self.size // 1000), str(n), "%.3f" % (used / self.rows),
+               "%.0f" % (statistics.median(self.instructions) / self.rows / 1000) if self.instructions else "-"]
         if not self.requests:
             return row + ["-", "-", "-", "-"]
         least = statistics.median(client)
@@ -484,8 +493,8 @@ PHASES = {
     "bcd_plan_next": "build the request", "bcd_http_start": "HTTP, libcurl", "bcd_http_wait": "HTTP, libcurl",
     "bcd_json_parse": "parse the reply", "bcd_settle_read": "match the reply's records",
     "bcd_lookup_read": "match the reply's records", "bcd_job_free": "free request and reply",
-    "apply_link": "write link", "heap_toast_insert_or_update": "write link: large payloads",
-    "apply_pending": "delete from pending", "bcd_result_insert": "insert into result",
+    "record_links": "write link", "heap_toast_insert_or_update": "write link: large payloads",
+    "record_pending": "delete from pending", "bcd_results_insert": "insert into result",
     "bcd_tx_begin": "transactions", "bcd_tx_commit": "transactions", "bcd_run_begin": "start of the run",
     "bcd_tx_async": "transactions", "bcd_run_step": "other", "take_replies": "other", "turn": "other"}
 # Work that is done again for every row, wherever it is done
@@ -547,7 +556,7 @@ def part_cpu(bench):
         Case(bench, "a created row", 500 // s, 20000, None, linked=False)]
     rows = [case.run() for case in cases]
     table("Processor time of the worker, no quota, no latency",
-          ["a request is", "payload KB", "requests", "ms / row", "ms / request", "bare client ms / request",
+          ["a request is", "payload KB", "requests", "ms / row", "1000 instructions / row", "ms / request", "bare client ms / request",
            "ratio", "connections / requests"], rows,
           "Folding, reading the source, difference, request, links and results; medians of %d alternating runs. The "
           "bare client sends the same requests one by one over a kept connection, and looks at nothing but the status."
@@ -676,6 +685,7 @@ class Bench:
         self.scale = 10 if options.small else 1
         self.window_ms = options.window * 1000
         self.sql = Session()
+        self.counts = processor_counts()
         self._pid = None
 
     @property

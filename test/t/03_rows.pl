@@ -183,4 +183,19 @@ $shop->sql("UPDATE parts SET pos = 22 WHERE pos = 2; DELETE FROM parts WHERE pos
 $run = $shop->push("feed => 'parts'");
 is_deeply([ @$run{qw(created updated deleted unchanged)} ], [ 0, 0, 1, 2 ], 'a part of a key changes');
 
+# Rows so large that a batch of look-ups is not in memory at once
+$shop->sql(<<'EOC');
+CREATE TABLE large (id int PRIMARY KEY, sku text, name text, description text);
+SELECT bcdelta.track('large', 'shop', 'product',
+	fields => '{"sku": "sku", "name": "name", "description": "description", "price": "1", "weight": "1", "type": "''physical''"}');
+INSERT INTO large SELECT i, 'large-' || i, 'Large ' || i, repeat('x', 300000) FROM generate_series(1, 100) AS i;
+EOC
+$shop->clear;
+is($shop->push->{created}, 100, 'large rows are created');
+cmp_ok(scalar $store->journal(method => 'GET', path => '/catalog/products'), '<', 20, 'with few look-ups');
+$shop->sql("UPDATE large SET description = 'y' || description");
+$shop->clear;
+is($shop->push->{updated}, 100, 'and updated');
+is(scalar $shop->writes, 10, 'in full batches');
+
 done_testing();

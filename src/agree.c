@@ -1,0 +1,178 @@
+/*
+ * agree.c
+ *		Comparing payloads with what the store's replies say it holds.
+ *
+ * Values are compared by type, the way the store keeps them.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "parser/scansup.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "compat.h"
+#include "html.h"
+#include "instant.h"
+#include "payload.h"
+
+/*
+ * Text equal but for white space around it, which stores trim, and for case
+ * when fold is set.
+ */
+static bool
+same_text(const char *a, int alen, const char *b, bool fold)
+{
+	int			blen = strlen(b);
+	int			i;
+
+	while (alen > 0 && scanner_isspace(a[alen - 1]))
+		alen--;
+	while (blen > 0 && scanner_isspace(b[blen - 1]))
+		blen--;
+	for (; alen > 0 && scanner_isspace(*a); a++)
+		alen--;
+	for (; blen > 0 && scanner_isspace(*b); b++)
+		blen--;
+	if (alen != blen || !fold)
+		return alen == blen && memcmp(a, b, alen) == 0;
+	for (i = 0; i < alen; i++)
+		if (pg_tolower((unsigned char) a[i]) != pg_tolower((unsigned char) b[i]))
+			return false;
+	return true;
+}
+
+static bool
+same_number(const BcdField *field, Numeric wanted, double got)
+{
+	double		unit = field->scale >= 0 ? pow(10, field->scale) : 1e6;
+
+	return round(bcd_number(wanted) * unit) == round(got * unit);
+}
+
+static bool same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field);
+
+/* Every element of one array is in the other, in order unless it is a set. */
+static bool
+same_array(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
+{
+	bool		set = (field->flags & BCD_F_SET) != 0;
+	uint32		n = JsonContainerSize(wanted);
+	uint32		i;
+
+	if (!cJSON_IsArray(got) || (uint32) cJSON_GetArraySize(got) != n)
+		return false;
+	for (i = 0; i < n; i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(wanted, i);
+		const cJSON *other;
+		bool		found = false;
+
+		if (!set)
+			found = same_json(element, cJSON_GetArrayItem(got, i), field);
+		else
+			cJSON_ArrayForEach(other, got)
+				found = found || same_json(element, other, field);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Of an object only what we send is compared. */
+static bool
+same_object(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
+{
+	JsonbIterator *it = JsonbIteratorInit(wanted);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	const cJSON *other = NULL;
+
+	if (!cJSON_IsObject(got))
+		return false;
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			other = cJSON_GetObjectItemCaseSensitive(got,
+													 pnstrdup(v.val.string.val, v.val.string.len));
+		else if (token == WJB_VALUE && !same_json(&v, other, field))
+			return false;
+	}
+	return true;
+}
+
+static bool
+same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
+{
+	switch (wanted->type)
+	{
+		case jbvNull:
+			/* what "nothing" looks like when it is read back */
+			return got == NULL || cJSON_IsNull(got) ||
+				(cJSON_IsNumber(got) && got->valuedouble == 0) ||
+				(cJSON_IsString(got) && got->valuestring[0] == '\0');
+		case jbvString:
+			if (cJSON_IsNull(got) || got == NULL)
+				return wanted->val.string.len == 0;
+			if (!cJSON_IsString(got))
+				return false;
+			if (field->type == BCD_DATETIME)
+				return bcd_same_instant(pnstrdup(wanted->val.string.val, wanted->val.string.len),
+										got->valuestring);
+			if (field->flags & BCD_F_HTML)
+				return bcd_same_html(wanted->val.string.val, wanted->val.string.len,
+									 got->valuestring, strlen(got->valuestring));
+			return same_text(wanted->val.string.val, wanted->val.string.len, got->valuestring,
+							 (field->flags & BCD_F_NO_CASE) != 0);
+		case jbvNumeric:
+			if (cJSON_IsNumber(got))
+				return same_number(field, wanted->val.numeric, got->valuedouble);
+			/* a reference or price that is not set reads as null */
+			return (got == NULL || cJSON_IsNull(got)) && bcd_number(wanted->val.numeric) == 0;
+		case jbvBool:
+			return cJSON_IsBool(got) && cJSON_IsTrue(got) == wanted->val.boolean;
+		case jbvBinary:
+			if (JsonContainerIsArray(wanted->val.binary.data))
+				return same_array(field, wanted->val.binary.data, got);
+			return same_object(field, wanted->val.binary.data, got);
+		default:
+			return false;
+	}
+}
+
+/*
+ * Is this what the store holds?  Values are compared by type: 12.50 equals
+ * 12.5, sets whatever their order, instants whatever their zone, HTML
+ * whatever its spelling.
+ */
+bool
+bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got)
+{
+	return (field->flags & BCD_F_WRITE_ONLY) != 0 || same_json(wanted, got, field);
+}
+
+typedef struct Agreement
+{
+	const BcdResource *resource;
+	const cJSON *record;
+} Agreement;
+
+static bool
+agrees_with_record(const char *name, JsonbValue *value, void *arg)
+{
+	Agreement  *a = arg;
+	const BcdField *field = bcd_resource_field(a->resource, name);
+
+	return field != NULL && !(field->flags & BCD_F_WRITE_ONLY) &&
+		bcd_payload_agrees(field, value, cJSON_GetObjectItemCaseSensitive(a->record, name));
+}
+
+/* The fields of a payload that a record of the store holds already. */
+Jsonb *
+bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
+{
+	Agreement	a = {resource, record};
+
+	return bcd_payload_filter(wanted, agrees_with_record, &a);
+}
