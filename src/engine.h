@@ -374,6 +374,7 @@ extern Jsonb *bcd_identity(const BcdItem *item);
 extern bool bcd_reply_is_cut(BcdJob *job, const cJSON *reply);
 extern void bcd_natural_key(BcdItem *item);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
+extern BcdJob *bcd_plan_tree(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 extern void bcd_index_free(BcdLane *lane);
 extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);

@@ -455,3 +455,15 @@ bcd_key_condition(const BcdFeed *feed)
 						 feed->keys[i].equals, i + 1);
 	return sql.data;
 }
+
+/* Does the mapping have an expression for this field? */
+bool
+bcd_feed_maps(const BcdFeed *feed, const char *field)
+{
+	int			i;
+
+	for (i = 0; i < feed->nfields; i++)
+		if (strcmp(feed->fields[i].field->name, field) == 0)
+			return true;
+	return false;
+}

@@ -95,6 +95,7 @@ extern char *bcd_feed_from(const BcdFeed *feed);
 extern void bcd_expression_check(const char *expression, const char *what);
 extern void bcd_key_check_length(const char *feed, const char *key);
 extern Datum *bcd_key_parse(const BcdFeed *feed, const char *key);
+extern bool bcd_feed_maps(const BcdFeed *feed, const char *field);
 extern char *bcd_key_sql(const BcdFeed *feed);
 extern char *bcd_key_condition(const BcdFeed *feed);
 extern char *bcd_home(void);

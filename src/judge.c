@@ -141,11 +141,13 @@ void
 bcd_decide_refused(BcdItem *item, char *text)
 {
 	BcdLane    *lane = item->lane;
+	int			limit = lane->run->store->options->error_limit;
 
 	bcd_decide_failed(item, BCD_FAILED, text);
-	if (++lane->refused >= lane->run->store->options->error_limit)
+	/* what was under way by then may add to it */
+	if (++lane->refused >= limit)
 		stop_feed(lane, psprintf("%d records in a row were refused by the store, the last one: %s",
-								 lane->refused, text));
+								 limit, text));
 }
 
 /*

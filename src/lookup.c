@@ -351,8 +351,9 @@ read_tree(BcdJob *job, const cJSON *reply)
 											  "the store has no category tree for its default channel; set the feed's option tree_id");
 }
 
-static BcdJob *
-tree_job(BcdLane *lane)
+/* Asks for it: to be called while lane->tree_id is 0. */
+BcdJob *
+bcd_plan_tree(BcdLane *lane)
 {
 	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, "GET", "/catalog/trees?channel_id:in=1", NULL);
 
@@ -405,7 +406,7 @@ bcd_plan_lookup(BcdLane *lane)
 	if (lane->queued[BCD_LOOKUP] == 0)
 		return NULL;
 	if (r->needs_tree && lane->tree_id == 0)
-		return tree_job(lane);
+		return bcd_plan_tree(lane);
 	first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
 	if (outdates_index(first) && !listable(lane, first))
 		return single_job(lane);

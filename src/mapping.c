@@ -69,17 +69,6 @@ bcd_mapping_default(Relation source, const BcdResource *resource)
 	return mapping;
 }
 
-static bool
-is_mapped(const BcdFeed *feed, const char *name)
-{
-	int			i;
-
-	for (i = 0; i < feed->nfields; i++)
-		if (strcmp(feed->fields[i].field->name, name) == 0)
-			return true;
-	return false;
-}
-
 /* A row is found in the store by its natural key, so there must be one. */
 static void
 check_natural_key(const BcdFeed *feed)
@@ -90,7 +79,7 @@ check_natural_key(const BcdFeed *feed)
 	initStringInfo(&names);
 	for (name = feed->resource->natural; *name; name++)
 	{
-		if (is_mapped(feed, *name))
+		if (bcd_feed_maps(feed, *name))
 			return;
 		appendStringInfo(&names, "%s%s", names.len ? " or " : "", *name);
 	}
@@ -116,7 +105,7 @@ check_required(const BcdFeed *feed)
 
 	initStringInfo(&names);
 	for (i = 0; i < r->nfields; i++)
-		if ((r->fields[i].flags & BCD_F_REQUIRED) && !is_mapped(feed, r->fields[i].name))
+		if ((r->fields[i].flags & BCD_F_REQUIRED) && !bcd_feed_maps(feed, r->fields[i].name))
 			appendStringInfo(&names, "%s%s", missing++ ? ", " : "", r->fields[i].name);
 	if (missing > 0)
 		ereport(NOTICE,

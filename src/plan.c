@@ -354,13 +354,8 @@ bcd_append_fields(StringInfo url, const BcdFeed *feed)
 		if (!listed && !(f->flags & BCD_F_WRITE_ONLY))
 			appendStringInfo(url, ",%s", f->name);
 	}
-	if (r->hidden_by)
-	{
-		for (i = 0; i < feed->nfields; i++)
-			if (strcmp(feed->fields[i].field->name, r->hidden_by) == 0)
-				return;
+	if (r->hidden_by && !bcd_feed_maps(feed, r->hidden_by))
 		appendStringInfo(url, ",%s", r->hidden_by);
-	}
 }
 
 static BcdJob *

@@ -321,6 +321,35 @@ read_list(BcdJob *job, const cJSON *reply)
 	job->found[1] = r->list_after ? last : lane->after + 1;
 }
 
+/*
+ * A filter for the category trees that the run's feeds are for, since a store
+ * may have others, for other channels; empty where rows name their trees.
+ */
+static char *
+tree_filter(const BcdRun *run, const BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	StringInfoData filter;
+	int			i;
+
+	initStringInfo(&filter);
+	for (i = 0; i < run->nlanes && r->needs_tree; i++)
+	{
+		const BcdLane *other = run->lanes[i];
+
+		if (other->feed->resource != r)
+			continue;
+		if (bcd_feed_maps(other->feed, r->needs_tree))
+			return "";
+		if (filter.len == 0)
+			appendStringInfo(&filter, "&%s:in=", r->needs_tree);
+		else
+			appendStringInfoChar(&filter, ',');
+		appendStringInfo(&filter, INT64_FORMAT, other->tree_id ? other->tree_id : lane->tree_id);
+	}
+	return filter.data;
+}
+
 static BcdJob *
 verify_plan(BcdRun *run, BcdLane *lane)
 {
@@ -328,9 +357,12 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	BcdJob	   *job;
 	char	   *from;
 
+	if ((lane->phase == TOTAL || lane->phase == LIST) && r->needs_tree && lane->tree_id == 0)
+		return bcd_plan_tree(lane);
 	if (lane->phase == TOTAL)
 	{
-		job = bcd_job_create(lane, BCD_READ, "GET", psprintf("%s?limit=1", r->list_path), NULL);
+		job = bcd_job_create(lane, BCD_READ, "GET",
+							 psprintf("%s?limit=1%s", r->list_path, tree_filter(run, lane)), NULL);
 		job->read = read_total;
 		return job;
 	}
@@ -339,8 +371,8 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	from = r->list_after ? psprintf("%s=" INT64_FORMAT "&sort=id&direction=asc", r->list_after, lane->after) :
 		psprintf("page=" INT64_FORMAT, lane->after + 1);
 	job = bcd_job_create(lane, BCD_READ, "GET",
-						 psprintf("%s?%s&limit=%d&include_fields=%s", r->list_path, from,
-								  BCD_PAGE_LIMIT, r->natural[0]), NULL);
+						 psprintf("%s?%s&limit=%d&include_fields=%s%s", r->list_path, from,
+								  BCD_PAGE_LIMIT, r->natural[0], tree_filter(run, lane)), NULL);
 	job->read = read_list;
 	return job;
 }

@@ -136,6 +136,12 @@ $run = $shop->push("feed => 'other'");
 is_deeply([ @$run{qw(created updated failed)} ], [ 1, 1, 0 ], 'and one by one') or diag(explain($run), $shop->errors);
 is($shop->id('other', '2'), 602, 'the root of this tree');
 is($shop->sql("SELECT store_id > 606 FROM bcdelta.link WHERE feed = 'other' AND key = '7'"), 't', 'which lacks one that another tree has');
+$shop->sql("SELECT bcdelta.mark_all('other')");
+$shop->push("feed => 'other'");
+$run = $shop->verify("feed => 'other'");
+is_deeply([ @$run{qw(state conflicts)} ], [ 'succeeded', 0 ], 'nor does verify look at them') or diag(explain($shop->discrepancies));
+$store->seed('categories', [ { category_id => 700, name => 'Root 9', tree_id => 2 } ]);
+is($shop->verify("feed => 'other'")->{conflicts}, 1, 'but at its own tree it does');
 
 # A rejected token, a paused feed
 $shop->sql("INSERT INTO makers VALUES ('Z', 'Zed')");
