@@ -9,26 +9,24 @@
 
 #include "engine.h"
 
-/* NULL: the list of records, which is read */
+/* Reads of all stages go to the list of records. */
+static bool
+is_read(BcdStage stage)
+{
+	return stage < BCD_CREATE;
+}
+
+/* The endpoint of a write. */
 static const BcdEndpoint *
 endpoint_of(BcdLane *lane, BcdStage stage)
 {
 	const BcdResource *r = lane->feed->resource;
 
-	switch (stage)
-	{
-		case BCD_CREATE:
-			return &r->create;
-		case BCD_UPDATE:
-			return &r->update;
-		case BCD_REMOVE:
-			return &r->remove;
-		default:
-			return NULL;
-	}
+	Assert(!is_read(stage));
+	return stage == BCD_CREATE ? &r->create : stage == BCD_UPDATE ? &r->update : &r->remove;
 }
 
-/* What was learned of it; all reads go to one endpoint. */
+/* What was learned of it. */
 static BcdLearned *
 learned(BcdLane *lane, BcdStage stage)
 {
@@ -41,14 +39,19 @@ learned(BcdLane *lane, BcdStage stage)
 int
 bcd_batch_limit(BcdLane *lane, BcdStage stage)
 {
-	const BcdEndpoint *endpoint = endpoint_of(lane, stage);
 	int64		wanted = lane->feed->options.batch_size;
-	int			limit = endpoint ? endpoint->batch : BCD_PAGE_LIMIT;
+	int			limit = BCD_PAGE_LIMIT;
 	int			refused = learned(lane, stage)->batch;
 
-	/* more than is documented is not asked for */
-	if (endpoint && wanted > 0 && (wanted < limit || endpoint->assumed))
-		limit = (int) Min(wanted, BCD_PAGE_LIMIT);
+	if (!is_read(stage))
+	{
+		const BcdEndpoint *endpoint = endpoint_of(lane, stage);
+
+		/* more than is documented is not asked for */
+		limit = endpoint->batch;
+		if (wanted > 0 && (wanted < limit || endpoint->assumed))
+			limit = (int) Min(wanted, BCD_PAGE_LIMIT);
+	}
 	return refused > 0 ? Min(limit, refused) : limit;
 }
 
@@ -63,20 +66,25 @@ bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n)
 static int
 in_flight(BcdLane *lane, BcdStage stage)
 {
-	if (endpoint_of(lane, stage))
+	if (!is_read(stage))
 		return lane->flying[stage];
 	return lane->flying[BCD_LOOKUP] + lane->flying[BCD_READ];
+}
+
+static BcdSlots *
+slots_of(BcdLane *lane, BcdStage stage)
+{
+	return &learned(lane, is_read(stage) ? BCD_READ : stage)->slots;
 }
 
 /* May one more request of a stage go out now? */
 bool
 bcd_endpoint_is_free(BcdLane *lane, BcdStage stage)
 {
-	const BcdEndpoint *endpoint = endpoint_of(lane, stage);
-	int			limit = bcd_slots_limit(&learned(lane, endpoint ? stage : BCD_READ)->slots,
-										endpoint ? endpoint->concurrent :
-										lane->feed->resource->list_concurrent,
-										(int) Min(lane->feed->options.concurrency, INT_MAX));
+	int			documented = is_read(stage) ? lane->feed->resource->list_concurrent :
+	endpoint_of(lane, stage)->concurrent;
+	int			wanted = (int) Min(lane->feed->options.concurrency, INT_MAX);
+	int			limit = bcd_slots_limit(slots_of(lane, stage), documented, wanted);
 
 	return limit == 0 || in_flight(lane, stage) < limit;
 }
@@ -93,8 +101,7 @@ void
 bcd_endpoint_replied(BcdJob *job)
 {
 	BcdHttpRequest *r = job->request;
-	BcdStage	stage = endpoint_of(job->lane, job->stage) ? job->stage : BCD_READ;
-	BcdSlots   *slots = &learned(job->lane, stage)->slots;
+	BcdSlots   *slots = slots_of(job->lane, job->stage);
 
 	if (job->probe || r->fate != BCD_HTTP_REPLIED)
 		return;
