@@ -11,10 +11,10 @@
 #include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
-#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "html.h"
+#include "instant.h"
 #include "payload.h"
 
 /*
@@ -49,40 +49,6 @@ same_number(const BcdField *field, Numeric wanted, double got)
 	double		unit = field->scale >= 0 ? pow(10, field->scale) : 1e6;
 
 	return round(bcd_number(wanted) * unit) == round(got * unit);
-}
-
-/*
- * Instants are equal whatever zone they are written in, and to the second:
- * that is how the store writes them.
- */
-static bool
-same_instant(const JsonbValue *wanted, const char *got)
-{
-	char	   *a = pnstrdup(wanted->val.string.val, wanted->val.string.len);
-	volatile bool same = strcmp(a, got) == 0;
-
-	if (!same)
-	{
-		MemoryContext old = CurrentMemoryContext;
-
-		PG_TRY();
-		{
-			Datum		x = DirectFunctionCall3(timestamptz_in, CStringGetDatum(a),
-												ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-			Datum		y = DirectFunctionCall3(timestamptz_in, CStringGetDatum(got),
-												ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-
-			same = DatumGetTimestampTz(x) / USECS_PER_SEC == DatumGetTimestampTz(y) / USECS_PER_SEC;
-		}
-		PG_CATCH();
-		{
-			/* a pure parser: nothing to clean up but the error itself */
-			MemoryContextSwitchTo(old);
-			FlushErrorState();
-		}
-		PG_END_TRY();
-	}
-	return same;
 }
 
 static bool same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field);
@@ -152,7 +118,8 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 			if (!cJSON_IsString(got))
 				return false;
 			if (field->type == BCD_DATETIME)
-				return same_instant(wanted, got->valuestring);
+				return bcd_same_instant(pnstrdup(wanted->val.string.val, wanted->val.string.len),
+										got->valuestring);
 			if (field->flags & BCD_F_HTML)
 				return bcd_same_html(wanted->val.string.val, wanted->val.string.len,
 									 got->valuestring, strlen(got->valuestring));

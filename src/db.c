@@ -300,6 +300,20 @@ bcd_tx_begin(void)
 		elog(ERROR, "SPI_connect failed");
 }
 
+/*
+ * From now on the transaction reads what is committed by now, and what it has
+ * done itself.
+ *
+ * For what comes after a fold: bcd_fold() takes changes with a snapshot of its
+ * own, and a row that is read with an older one is not what it is folded for.
+ */
+void
+bcd_tx_look_again(void)
+{
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
 void
 bcd_tx_commit(void)
 {

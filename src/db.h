@@ -52,6 +52,7 @@ extern Datum bcd_array(Oid type, Datum *values, bool *nulls, int n);
 extern void bcd_tx_use_extension(void);
 extern bool bcd_tx_extension_is_new(void);
 extern void bcd_tx_begin(void);
+extern void bcd_tx_look_again(void);
 extern void bcd_tx_commit(void);
 extern void bcd_tx_abort(void);
 extern void bcd_tx_async(void);

@@ -218,6 +218,8 @@ typedef struct BcdRunKind
 	void		(*decide_recheck) (BcdItem *item);
 	/* a request of no items, or NULL */
 	struct BcdJob *(*plan) (BcdRun *run, BcdLane *lane);
+	/* is there one to be planned now or, should the quota forbid it, later? */
+	bool		(*asks) (const BcdLane *lane);
 	/* when a lane has nothing left to do: true if it goes on all the same */
 	bool		(*lane_done) (BcdRun *run, BcdLane *lane);
 } BcdRunKind;
@@ -358,6 +360,7 @@ extern void bcd_endpoint_started(BcdJob *job);
 extern void bcd_endpoint_replied(BcdJob *job);
 
 /* plan.c */
+extern bool bcd_lane_asks(const BcdLane *lane);
 extern BcdJob *bcd_plan_next(BcdLane *lane);
 extern bool bcd_plan_flushes(BcdLane *lane);
 extern BcdJob *bcd_job_create(BcdLane *lane, BcdStage stage, const char *method,
@@ -368,6 +371,7 @@ extern void bcd_job_free(BcdJob *job);
 /* lookup.c */
 extern char *bcd_folded(const char *text);
 extern Jsonb *bcd_identity(const BcdItem *item);
+extern bool bcd_reply_is_cut(BcdJob *job, const cJSON *reply);
 extern void bcd_natural_key(BcdItem *item);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);

@@ -461,17 +461,17 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 
 /*
  * A reply that is only the first page, of fewer records than were asked for,
- * says nothing about the keys that are not in it: ask for fewer at once.
+ * says nothing about the others: ask for fewer at once.
  */
-static bool
-is_cut(BcdJob *job, const cJSON *reply)
+bool
+bcd_reply_is_cut(BcdJob *job, const cJSON *reply)
 {
 	int64		pages = 0;
 
 	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
 	if (pages <= 1 || job->nitems <= 1)
 		return false;
-	bcd_batch_too_large(job->lane, BCD_LOOKUP, job->nitems);
+	bcd_batch_too_large(job->lane, job->stage, job->nitems);
 	return true;
 }
 
@@ -484,7 +484,7 @@ bcd_lookup_read(BcdJob *job, const cJSON *reply)
 {
 	BcdLane    *lane = job->lane;
 	const cJSON *records = bcd_json_path(reply, "data");
-	bool		cut = is_cut(job, reply);
+	bool		cut = bcd_reply_is_cut(job, reply);
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &job->items)

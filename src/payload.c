@@ -16,6 +16,7 @@
 #include "utils/numeric.h"
 
 #include "compat.h"
+#include "instant.h"
 #include "payload.h"
 
 /* Longest piece of a value that a message quotes */
@@ -183,6 +184,18 @@ type_words(BcdType type)
 	return "";
 }
 
+static char *
+check_instant(const BcdField *field, JsonbValue *value)
+{
+	char	   *text = bcd_instant_text(pnstrdup(value->val.string.val, value->val.string.len));
+
+	if (text == NULL)
+		return psprintf("%s: %s is not %s", field->name, quoted(value), type_words(field->type));
+	value->val.string.val = text;
+	value->val.string.len = strlen(text);
+	return NULL;
+}
+
 static bool
 type_fits(BcdType type, const JsonbValue *value)
 {
@@ -231,6 +244,8 @@ bcd_payload_normalize(const BcdField *field, JsonbValue *value)
 		case BCD_INTEGERS:
 		case BCD_STRINGS:
 			return check_array(field, value);
+		case BCD_DATETIME:
+			return check_instant(field, value);
 		default:
 			return NULL;
 	}

@@ -324,7 +324,10 @@ recheck_job(BcdLane *lane)
 	return job;
 }
 
-/* include_fields with what the mapping sends and the natural key. */
+/*
+ * include_fields with what the mapping sends and the natural key; nothing, for
+ * whole records, where the mapping sends a field that cannot be asked for.
+ */
 void
 bcd_append_fields(StringInfo url, const BcdFeed *feed)
 {
@@ -332,7 +335,11 @@ bcd_append_fields(StringInfo url, const BcdFeed *feed)
 	const char *const *natural;
 	int			i;
 
-	appendStringInfo(url, "&limit=%d&include_fields=", BCD_PAGE_LIMIT);
+	appendStringInfo(url, "&limit=%d", BCD_PAGE_LIMIT);
+	for (i = 0; i < feed->nfields; i++)
+		if (feed->fields[i].field->flags & BCD_F_UNLISTED)
+			return;
+	appendStringInfoString(url, "&include_fields=");
 	if (r->scope)
 		appendStringInfo(url, "%s,", r->scope);
 	for (natural = r->natural; *natural; natural++)
@@ -391,6 +398,13 @@ probe_job(BcdLane *lane)
 	return job;
 }
 
+/* Is a request of no items to be made for the lane? */
+bool
+bcd_lane_asks(const BcdLane *lane)
+{
+	return lane->run->kind->asks && lane->run->kind->asks(lane);
+}
+
 static BcdJob *
 next_job(BcdLane *lane)
 {
@@ -398,7 +412,8 @@ next_job(BcdLane *lane)
 	BcdJob	   *job = NULL;
 
 	if (bcd_quota_failing(&lane->run->store->quota))
-		return lane->extra == NULL && lane->items > 0 ? probe_job(lane) : NULL;
+		return lane->extra == NULL && (lane->items > 0 || bcd_lane_asks(lane)) ?
+			probe_job(lane) : NULL;
 	if (lane->extra == NULL && bcd_endpoint_is_free(lane, BCD_READ))
 	{
 		if (lane->run->kind->plan)

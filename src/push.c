@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "db.h"
+#include "debug.h"
 #include "engine.h"
 #include "judge.h"
 #include "fold.h"
@@ -214,10 +215,12 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 		limit = Min(limit, run->max_rows - run->claimed);
 	if (limit <= 0)
 		return NIL;
+	BCD_DEBUG_POINT("claiming");
 	/* so that ref() finds links where the rows that are read here expect them */
 	while (bcd_fold(BCD_FOLD_ROWS) > 0)
 		CHECK_FOR_INTERRUPTS();
 	items = bcd_queue_claim(lane, limit, cxt);
+	bcd_tx_look_again();
 	foreach(lc, items)
 	{
 		BcdItem    *item = lfirst(lc);

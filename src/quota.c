@@ -67,7 +67,7 @@ static int64 window_turns(const BcdQuota *q);
 static int64 window_turned(const BcdQuota *q);
 static void window_end(BcdQuota *q, BcdTicket ticket, int64 now, int64 reset_ms,
 					   int64 *by_start, int64 *by_reply);
-static void turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool seamless);
+static void turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool whole);
 static void turn_window_by_time(BcdQuota *q, int64 now);
 static int	scouts_kept(const BcdQuota *q, int64 now, int64 *next);
 static double expected_of_others(const BcdQuota *q);
@@ -344,7 +344,7 @@ note_headers(BcdQuota *q, BcdTicket ticket, int64 now, bool refused,
 	window_end(q, ticket, now, headers->rate_reset_ms, &by_start, &by_reply);
 	gone = q->quota > 0 && by_reply < q->end_by_start - q->window_ms / 2;
 	if (q->quota == 0)
-		turn_window(q, by_start, by_reply, false);
+		turn_window(q, by_start, by_reply, left >= headers->rate_quota - 1);
 	else if (by_start > q->end_by_start + q->window_ms / 2)
 		turn_window(q, by_start, by_reply, q->told);
 	note_scout(q, ticket, gone ? q->window - 1 : q->window, left);
@@ -391,7 +391,10 @@ note_others(BcdQuota *q, int64 left)
 	q->others = others;
 }
 
-/* What others usually take from then on to the window's end */
+/*
+ * What others usually take from then on to the window's end.  As long as no
+ * whole window was seen, a part of what they have taken in this one.
+ */
 static double
 expected_of_others(const BcdQuota *q)
 {
@@ -401,6 +404,8 @@ expected_of_others(const BcdQuota *q)
 	double		whole = 0;
 	int			i;
 
+	if (q->windows_seen == 0)
+		return q->others * (1 - position / BCD_QUOTA_PARTS);
 	for (i = 0; i < BCD_QUOTA_PARTS; i++)
 	{
 		whole += q->others_usual[i];
@@ -410,18 +415,22 @@ expected_of_others(const BcdQuota *q)
 	return sum + whole * MARGIN;
 }
 
-/* A new window; seamless: it follows one that we have seen the end of */
+/* A new window; whole: nobody has used any of it unseen by us */
 static void
-turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool seamless)
+turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool whole)
 {
+	bool		seen = q->told && q->whole;
+	double		weight = q->windows_seen > 0 ? OTHERS_WEIGHT : 1;
 	int			i;
 
 	for (i = 0; i < BCD_QUOTA_PARTS; i++)
 	{
-		if (q->told && q->whole)
-			q->others_usual[i] += (q->others_now[i] - q->others_usual[i]) * OTHERS_WEIGHT;
+		if (seen)
+			q->others_usual[i] += (q->others_now[i] - q->others_usual[i]) * weight;
 		q->others_now[i] = 0;
 	}
+	if (seen)
+		q->windows_seen++;
 	if (q->early > 0)
 		q->scouts = Min(q->early + 1, MAX_SCOUTS);
 	else if (q->scouts > 1)
@@ -435,7 +444,7 @@ turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool seamless)
 	q->counted = 0;
 	q->others = 0;
 	q->told = false;
-	q->whole = seamless;
+	q->whole = whole;
 }
 
 /*

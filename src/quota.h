@@ -64,6 +64,7 @@ typedef struct BcdQuota
 	int64		known_at;		/* from a request started then */
 	double		others_now[BCD_QUOTA_PARTS];
 	double		others_usual[BCD_QUOTA_PARTS];
+	int			windows_seen;	/* whole ones, in that */
 
 	double		paced_at;		/* when the last request was due */
 	int64		started_at;		/* and was started */

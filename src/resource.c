@@ -99,6 +99,7 @@ static const BcdField category_fields[] = {
  * products_catalog.v3.yml.  The counters that the store goes on counting
  * (reviews, sales, views) may be set but cannot be compared.  brand_name is
  * looked up or made into a brand, hence a brand's limit; it is never echoed.
+ * Three fields are missing from the values that include_fields may have.
  */
 static const BcdField product_fields[] = {
 	ENUM("availability", availability, 0),
@@ -114,8 +115,8 @@ static const BcdField product_fields[] = {
 	MEASURE("depth", 0),
 	FREE_TEXT("description", BCD_F_HTML),
 	PRICE("fixed_cost_shipping_price", 0),
-	IDS("gift_wrapping_options_list", -1, BCD_F_SET),
-	ENUM("gift_wrapping_options_type", gift_wrapping, 0),
+	IDS("gift_wrapping_options_list", -1, BCD_F_SET | BCD_F_UNLISTED),
+	ENUM("gift_wrapping_options_type", gift_wrapping, BCD_F_UNLISTED),
 	TEXT("gtin", 0, 14, 0),
 	MEASURE("height", 0),
 	WHOLE("inventory_level", 0, INT32_MOST, 0),
@@ -154,7 +155,7 @@ static const BcdField product_fields[] = {
 	PRICE("sale_price", 0),
 	TEXT("search_keywords", 0, 65535, 0),
 	TEXT("sku", 0, 255, BCD_F_NO_CASE),
-	WHOLE("sort_order", INT32_LEAST, INT32_MOST, 0),
+	WHOLE("sort_order", INT32_LEAST, INT32_MOST, BCD_F_UNLISTED),
 	WHOLE("tax_class_id", 0, 255, 0),
 	WHOLE("total_sold", 0, INT32_MOST, BCD_F_WRITE_ONLY),
 	ENUM("type", product_type, BCD_F_REQUIRED),

@@ -32,9 +32,10 @@ typedef enum BcdType
 #define BCD_F_WRITE_ONLY	0x04	/* never echoed, or changed by the store
 									 * itself: not read back */
 #define BCD_F_SET			0x08	/* the order of the array means nothing */
-#define BCD_F_HTML			0x10	/* the store may reformat white space */
+#define BCD_F_HTML			0x10	/* the store may spell it in its own way */
 #define BCD_F_NO_CASE		0x20	/* compared without regard to case */
 #define BCD_F_REFERENCE		0x40	/* ids of other records (0: none) */
+#define BCD_F_UNLISTED		0x80	/* include_fields does not know it */
 
 typedef struct BcdField
 {

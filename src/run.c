@@ -516,7 +516,7 @@ int64
 bcd_run_step(BcdRun *run, int64 now)
 {
 	BcdLane    *lane;
-	int64		wait;
+	int64		wait = -1;
 
 	settle_again(run, now);
 	show(run, now);
@@ -549,6 +549,9 @@ bcd_run_step(BcdRun *run, int64 now)
 	}
 	if (lane->in_flight > 0)
 		return -1;
+	/* what the quota has held back is still to be done */
+	if (!lane->stopped && bcd_lane_asks(lane))
+		return wait;
 	wait = advance(run, now);
 	if (wait < 0)
 	{

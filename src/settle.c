@@ -149,15 +149,24 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 
 /* Reads of a reply by ids. */
 static void
-read_records(BcdJob *job, const cJSON *data)
+read_records(BcdJob *job, const cJSON *reply)
 {
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
+	bool		cut = bcd_reply_is_cut(job, reply);
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		const cJSON *record = record_for(job->lane, item, data, job->nitems);
 
-		job->run->kind->decide_read(item, record_for(job->lane, item, data, job->nitems));
+		if (record == NULL && cut)
+		{
+			item->group = Max(job->nitems / 2, 1);
+			bcd_decide_stage(item, BCD_READ);
+		}
+		else
+			job->run->kind->decide_read(item, record);
 	}
 }
 
@@ -173,7 +182,7 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 
 	if (job->stage == BCD_READ)
 	{
-		read_records(job, data);
+		read_records(job, reply);
 		return;
 	}
 	silent = reply == NULL ||

@@ -345,6 +345,12 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	return job;
 }
 
+static bool
+verify_asks(const BcdLane *lane)
+{
+	return lane->phase == TOTAL || lane->phase == LIST;
+}
+
 /* Links have to be gone through: in count mode, where they may be hidden. */
 static bool
 reads_links(const BcdRun *run, const BcdLane *lane)
@@ -383,5 +389,6 @@ const BcdRunKind bcd_verify_kind = {
 	.claim = verify_claim,
 	.decide_read = verify_read,
 	.plan = verify_plan,
+	.asks = verify_asks,
 	.lane_done = verify_lane_done,
 };

@@ -29,7 +29,8 @@ CREATE FUNCTION triggers(child regclass) RETURNS TABLE (feed text, triggers text
 $$;
 
 CREATE TABLE item (id int PRIMARY KEY, sku text, title text);
-CREATE TABLE price (item bigint, kind text, net numeric, seen_at timestamptz);
+CREATE TABLE base (item bigint);
+CREATE TABLE price (kind text, net numeric, seen_at timestamptz) INHERITS (base);
 CREATE TABLE image (id int PRIMARY KEY, item int REFERENCES item ON UPDATE CASCADE ON DELETE CASCADE, url text, note text);
 CREATE TABLE stock (item smallint, qty int);
 CREATE TABLE other (a int, b text);
@@ -215,8 +216,6 @@ BEGIN
 END
 $$;
 CREATE TABLE old_price () INHERITS (price);
-CREATE TABLE base (item bigint);
-ALTER TABLE price INHERIT base;
 SELECT expression, reads(expression) FROM (VALUES
 	('(SELECT max(p.kind) FROM public.price AS p WHERE p.item = item.id)'),
 	('(EXISTS (SELECT FROM public.price WHERE price.item = id))::text'),

@@ -18,6 +18,9 @@ _MOMENT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
     r"(?:[T ](\d\d):(\d\d):(\d\d)(?:\.\d{1,6})?(Z|[+-]\d\d:?\d\d)?)?\Z")
 
+_WHOLE_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)\Z")
+
 
 class Bad(ValueError):
     """A value that its field does not take."""
@@ -136,6 +139,8 @@ def moment(nullable=False):
             return None
         if type(value) is not str:
             raise Bad("must be a date and time")
+        if not _WHOLE_MOMENT.match(value):
+            raise Bad("must be a date and time with an offset (RFC 3339)")
         return iso(parse_moment(value))
     return check
 

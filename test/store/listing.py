@@ -256,9 +256,9 @@ def chooser(call, kind, values):
     if include is None and exclude is None:
         return None
     bad = {}
-    for name, fields in (("include_fields", include),
-                         ("exclude_fields", exclude)):
-        unknown = [f for f in fields or () if f not in kind.fields]
+    for name, fields, known in (("include_fields", include, kind.listed),
+                                ("exclude_fields", exclude, kind.fields)):
+        unknown = [f for f in fields or () if f not in known]
         if unknown:
             bad[name] = "unknown field " + ", ".join(unknown)
     if bad:

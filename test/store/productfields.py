@@ -118,6 +118,9 @@ REQUIRED = ("name", "type", "weight", "price")
 # Shown whatever include_fields says, as the specification has it.
 ALWAYS = ("gift_wrapping_options_type", "gift_wrapping_options_list")
 
+# Missing from the specification's list of what include_fields may name.
+UNLISTED = ALWAYS + ("sort_order",)
+
 
 def calculated_price(record):
     sale = record.get("sale_price")
@@ -151,7 +154,8 @@ def _finish(table, record, parts):
     parts["custom_url"] = '"custom_url":' + text(shown_url(record))
 
 
-KIND = Kind("product", "id", _BLANK, finish=_finish, always=ALWAYS)
+KIND = Kind("product", "id", _BLANK, finish=_finish, always=ALWAYS,
+            unlisted=UNLISTED)
 
 
 def _brand_of(record):

@@ -16,17 +16,19 @@ class Kind:
 
     blank: field -> default, in the order of the reply.  finish: a function
     (table, record, parts) that adds what is computed when it is shown.
-    always: fields that field selection cannot remove.
+    always: fields that field selection cannot remove.  unlisted: fields
+    that include_fields does not know.
     """
 
     def __init__(self, name, id_field, blank, finish=None, always=(),
-                 optional=()):
+                 optional=(), unlisted=()):
         self.name = name
         self.id_field = id_field
         self.default = blank
         self.finish = finish
         self.always = (id_field,) + tuple(always)
         self.fields = frozenset(blank) | frozenset(optional)
+        self.listed = self.fields - frozenset(unlisted)
         self._keys = {field: exactjson.quote(field) + ":"
                       for field in list(blank) + list(optional)}
         self._blank = {field: self._keys[field] + exactjson.text(value)

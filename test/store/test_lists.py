@@ -152,7 +152,8 @@ class Parameters(StoreCase):
                       "price=abc", "name=", "date_modified:min=yesterday",
                       "date_modified:min=2021-02-30", "include=everything",
                       "date_modified:min=2021-06-15T14:30:00+02:00",
-                      "include_fields=colour", "exclude_fields=colour"):
+                      "include_fields=colour", "exclude_fields=colour",
+                      "include_fields=name,sort_order"):
             self.bad(query, query.partition("=")[0])
 
     def test_twice(self):

@@ -81,6 +81,23 @@ is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE attempts > 0 OR last_e
 	0, 'puts them back clean');
 $shop->push;
 
+# A date is sent with time and zone, as the API wants it; what is none is not sent.
+$shop->sql(<<'EOC');
+CREATE TABLE dated (id int PRIMARY KEY, day text);
+SELECT bcdelta.track('dated', 'shop', 'product', fields => '{"sku": "''dated-'' || id", "name": "''Dated '' || id", "price": "1",
+	"weight": "1", "type": "''physical''", "preorder_release_date": "day"}');
+INSERT INTO dated VALUES (1, '2030-01-02'), (2, '2030-01-02 03:04:05'), (3, '2030-01-02T03:04:05+02:00'), (4, 'soon'), (5, 'infinity');
+EOC
+$shop->clear;
+$run = $shop->push("feed => 'dated'");
+is_deeply([ @$run{qw(created failed)} ], [ 3, 2 ], 'dates');
+is_deeply(
+	[ sort map { $_->{body}{preorder_release_date} } $shop->writes ],
+	[ '2030-01-02T00:00:00+00:00', '2030-01-02T01:04:05+00:00', '2030-01-02T03:04:05+00:00' ],
+	'are sent with time and zone');
+like($shop->errors->{'dated 4'}, qr/^preorder_release_date: "soon" is not a date and time/, 'what is none is refused');
+$shop->sql("SELECT bcdelta.untrack('dated')");
+
 # A mapping that fails for one row, or writes: that row's fault, no other's.
 $shop->sql(<<'EOC');
 CREATE TABLE odd (id int PRIMARY KEY, name text, divisor int NOT NULL DEFAULT 1, evil boolean NOT NULL DEFAULT false);
@@ -105,7 +122,7 @@ $shop->sql("UPDATE odd SET name = CASE id WHEN 4 THEN 'Odd name' ELSE name || '!
 $run = $shop->push;
 is_deeply([ @$run{qw(updated failed)} ], [ 9, 1 ], 'one bad row in a batch of ten');
 like($shop->errors->{'odd 4'}, qr/duplicate of product/, 'the message is the store\'s');
-is($shop->sql("SELECT outcome || http_status FROM bcdelta.result WHERE feed = 'odd' AND key = '4' AND run_id = $run->{run_id}"),
+is($shop->sql("SELECT outcome || http_status FROM bcdelta.result WHERE feed = 'odd' AND key = '4' AND run_id = $run->{run_id} AND outcome = 'failed'"),
 	'failed409', 'with its status');
 cmp_ok(scalar $shop->writes, '<=', 8, 'found by halves, not one by one');
 is($shop->records('products', 'sku')->{"odd-$_"}{name}, "Odd $_!", "row $_ went through")

@@ -166,6 +166,20 @@ EOC
 	killed_in($victim, 'finished', sub { $shop->sql("UPDATE articles SET price = 78 WHERE maker = 'M$n'") }, 1);
 }
 
+# A change is committed when the transaction of a claim has begun: it is folded
+# there, so the row has to be read as it is by then.
+$shop->sql("INSERT INTO articles (sku, title, price, maker, grp) SELECT 'C-' || i, 'Claim ' || i, 1, 'M$n', 100000 + $n FROM generate_series(1, 3) AS i");
+$shop->push;
+$shop->sql("UPDATE articles SET price = 2 WHERE sku = 'C-1'");
+my $session = $shop->stop_at('claiming');
+my $push = $shop->start("SELECT bcdelta.push(feed => 'articles')");
+$shop->wait_stopped;
+$shop->sql("UPDATE articles SET price = 3 WHERE sku = 'C-2'; DELETE FROM articles WHERE sku = 'C-3'");
+$session->close;
+$push->finish;
+$shop->push;
+check('changed while a claim begins');
+
 # A record is hidden when its row is gone.  The row comes back right after a
 # crash: nobody must have forgotten that we hid it.
 $shop->sql(<<'EOC');
@@ -177,7 +191,7 @@ EOC
 $shop->push;
 $shop->sql('DELETE FROM shy');
 $store->hold({ match => { method => 'PUT' }, process => 'now' });
-my $push = $shop->start;
+$push = $shop->start;
 $shop->wait_held(1);
 kill_it('server');
 $push->finish;

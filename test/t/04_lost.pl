@@ -45,7 +45,7 @@ sub lose
 		$store->unfault;
 	}
 	$shop->clear;
-	$shop->sql("$change; UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting'");
+	$shop->sql("$change; BEGIN; LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE; UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting'; COMMIT");
 	return $shop->push;
 }
 

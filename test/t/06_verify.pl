@@ -61,6 +61,25 @@ $shop->sql("UPDATE bcdelta.feed SET fields = fields - 'description' - 'page_titl
 $shop->sql("SELECT bcdelta.mark_all('articles')");
 $shop->push;
 
+# A store that answers with shorter pages than it was asked for; fields that it cannot be asked for by name
+$store->settings({ max_limit => 7 });
+$run = $shop->verify;
+is_deeply([ @$run{qw(state unchanged conflicts)} ], [ 'succeeded', 619, 0 ], 'short pages') or diag(explain($run));
+$store->settings({ max_limit => 250 });
+$shop->sql(q(UPDATE bcdelta.feed SET fields = fields || '{"sort_order": "7", "gift_wrapping_options_type": "''none''"}' WHERE feed = 'articles'));
+$shop->sql("SELECT bcdelta.mark('articles', 'A-13'); INSERT INTO articles (sku, title, price) VALUES ('S-1', 'Sorted', 1)");
+$run = $shop->push;
+is_deeply([ @$run{qw(created updated failed)} ], [ 1, 1, 0 ], 'sort_order') or diag(explain($run), $shop->errors);
+edit('A-13', sort_order => 8);
+$shop->verify("feed => 'articles'");
+is_deeply([ grep { /A-13\|/ } @{ $shop->discrepancies } ], ['articles|A-13|different|sort_order|7|8'], 'is compared');
+edit('A-13', sort_order => 7);
+$shop->sql("UPDATE bcdelta.feed SET fields = fields - 'sort_order' - 'gift_wrapping_options_type' WHERE feed = 'articles'");
+$shop->sql("DELETE FROM articles WHERE sku = 'S-1'");
+$shop->push;
+$store->remove('product', $shop->id('articles', 'S-1'));
+$shop->sql("DELETE FROM bcdelta.link WHERE key = 'S-1'");
+
 # Differences, by field
 edit('A-3', price => '3.49', name => 'Edited');
 edit('A-4', categories => []);
@@ -144,5 +163,16 @@ is($run->{state}, 'failed', 'a store that is down fails a verify');
 $store->unfault;
 my ($rc, undef, $err) = $shop->try("SELECT bcdelta.verify(mode => 'deep')");
 like($err, qr/mode/, 'an unknown mode');
+
+# A list of many pages is read once, though the quota holds the pages back.
+$store->seed('brands', [ map { { id => 10000 + $_, name => "Somebody's brand $_" } } 1 .. 2400 ]);
+$store->settings({ quota => 3, window_ms => 300 });
+$shop->clear;
+$run = $shop->verify("feed => 'makers'");
+my %pages;
+$pages{ $_->{query} }++ foreach grep { $_->{status} == 200 } $store->journal(method => 'GET', path => '/catalog/brands');
+is_deeply([ grep { $pages{$_} > 1 } keys %pages ], [], 'a small quota: no page is read twice');
+is(scalar @{ $shop->discrepancies }, 2401, 'every record that belongs to no row is listed once');
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
