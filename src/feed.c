@@ -353,6 +353,17 @@ composite_key(const BcdFeed *feed, const char *key)
 	return texts;
 }
 
+/* Refuses a key that would not fit into the indexes of our tables. */
+void
+bcd_key_check_length(const char *feed, const char *key)
+{
+	if (strlen(key) > BCD_MAX_KEY)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("key of %d bytes is too long for feed \"%s\"", (int) strlen(key), feed),
+				 errdetail("Keys have at most %d bytes.", BCD_MAX_KEY)));
+}
+
 /*
  * A key's text as values of the key columns; raises an error when it is not
  * one.  The result is in the current memory context.
@@ -368,6 +379,7 @@ bcd_key_parse(const BcdFeed *feed, const char *key)
 	char	  **texts;
 	int			i;
 
+	bcd_key_check_length(feed->name, key);
 	if (feed->nkeys == 1)
 	{
 		texts = palloc(sizeof(char *));

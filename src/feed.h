@@ -93,6 +93,7 @@ extern BcdKeyColumn *bcd_feed_keys(Relation source, Datum key_names, int *nkeys)
 extern void bcd_feed_check_owner(const BcdFeed *feed, const char *doing);
 extern char *bcd_feed_from(const BcdFeed *feed);
 extern void bcd_expression_check(const char *expression, const char *what);
+extern void bcd_key_check_length(const char *feed, const char *key);
 extern Datum *bcd_key_parse(const BcdFeed *feed, const char *key);
 extern char *bcd_key_sql(const BcdFeed *feed);
 extern char *bcd_key_condition(const BcdFeed *feed);

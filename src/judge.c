@@ -252,7 +252,18 @@ decide_again(BcdJob *job)
 		bcd_decide_stage(dlist_container(BcdItem, node, iter.cur), job->stage);
 }
 
-/* Items that no decision was made of are of unknown fate. */
+/* The records of an update are read, to see which of them are there. */
+static void
+decide_read_first(BcdItem *item)
+{
+	bcd_decide_stage(item, BCD_READ);
+	item->decision.attempted = true;
+}
+
+/*
+ * Items that no decision was made of are of unknown fate.  A record that is
+ * not in the reply to its update may be gone.
+ */
 void
 bcd_judge_rest(BcdJob *job, const char *text)
 {
@@ -262,7 +273,11 @@ bcd_judge_rest(BcdJob *job, const char *text)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		if (!item->decision.made)
+		if (item->decision.made)
+			continue;
+		if (job->stage == BCD_UPDATE && item->wanted && item->attempts == 0)
+			decide_read_first(item);
+		else
 			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
 	}
 }
@@ -279,6 +294,30 @@ names_size(const char *text)
 		if (strstr(lower, words[i]))
 			return true;
 	return false;
+}
+
+/*
+ * A record of a batch of updates is gone: all of them are read at once, which
+ * takes fewer calls than to find the one by halves.  False when that has been
+ * done before.
+ */
+static bool
+read_all_first(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	if (job->stage != BCD_UPDATE || job->nitems <= 1)
+		return false;
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->attempts > 0 || item->wanted == NULL)
+			return false;
+	}
+	dlist_foreach(iter, &job->items)
+		decide_read_first(dlist_container(BcdItem, node, iter.cur));
+	return true;
 }
 
 /* A reply other than success decides items alike, or splits the batch. */
@@ -307,6 +346,8 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	}
 	if (job->nitems > 1 && (verdict == BCD_TOO_LARGE || (verdict == BCD_REFUSED && names_size(text))))
 		bcd_batch_too_large(job->lane, job->stage, job->nitems);
+	if (verdict == BCD_GONE && read_all_first(job))
+		return;
 	if (verdict != BCD_TROUBLE && split(job, (job->nitems + 1) / 2))
 		return;
 	dlist_foreach(iter, &job->items)

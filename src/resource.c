@@ -223,6 +223,7 @@ static const BcdResource resources[] = {
 		.update = {"PUT", "/catalog/products", 10, true},
 		.remove = {"DELETE", "/catalog/products?id:in=", 250, false},
 		.hidden_by = "is_visible",
+		.gone_is_refused = true,
 	},
 };
 

@@ -94,7 +94,7 @@ typedef struct BcdResource
 								 * NULL */
 	const char *hidden_by;		/* boolean field set false by on_delete 'hide' */
 	bool		gone_is_refused;	/* an update of a record that is not there
-									 * is answered like a bad one */
+									 * may be answered like a bad one */
 	const char *needs_tree;		/* field to fill from the default tree when
 								 * scope is missing on create, or NULL */
 } BcdResource;

@@ -63,16 +63,25 @@ bcd_run_insert(const BcdRunRequest *request)
 
 static BcdStatement start_run = {
 	"UPDATE bcdelta.run SET state = 'running', started_at = coalesce(started_at, clock_timestamp())"
-	" WHERE run_id = $1",
+	" WHERE run_id = $1"
+	" RETURNING created, updated, deleted, linked, unchanged, failed, api_calls, throttled",
 	1, {INT8OID}
 };
 
+/* A push that goes on after an interruption goes on counting. */
 void
 bcd_run_started(BcdRun *run)
 {
+	BcdRunCounts *c = &run->counts;
+	int64	   *const totals[] = {&c->created, &c->updated, &c->deleted, &c->linked, &c->unchanged,
+	&c->failed, &c->api_calls, &c->throttled};
 	Datum		arg = Int64GetDatum(run->run_id);
+	int			i;
 
-	(void) bcd_execute(&start_run, &arg, NULL);
+	if (bcd_execute(&start_run, &arg, NULL) == 0 || !run->kind->claims)
+		return;
+	for (i = 0; i < lengthof(totals); i++)
+		*totals[i] = bcd_column_int64(0, i + 1, NULL);
 }
 
 static BcdStatement update_run = {
@@ -123,6 +132,21 @@ bcd_run_fail(int64 run_id, const char *state, const char *error)
 	return bcd_execute(&fail_run, args, nulls) > 0;
 }
 
+/* What was recorded after the totals were written last */
+static BcdStatement count_results = {
+	"UPDATE bcdelta.run AS r SET created = c.created, updated = c.updated, deleted = c.deleted,"
+	" linked = c.linked, unchanged = c.unchanged, failed = c.failed FROM ("
+	"  SELECT run_id, count(*) FILTER (WHERE outcome = 'created') AS created,"
+	"  count(*) FILTER (WHERE outcome = 'updated') AS updated,"
+	"  count(*) FILTER (WHERE outcome IN ('deleted', 'hidden')) AS deleted,"
+	"  count(*) FILTER (WHERE outcome = 'linked') AS linked,"
+	"  count(*) FILTER (WHERE outcome = 'unchanged') AS unchanged,"
+	"  count(*) FILTER (WHERE outcome IN ('failed', 'invalid')) AS failed"
+	"  FROM bcdelta.result WHERE run_id IN ("
+	"   SELECT run_id FROM bcdelta.run WHERE state = 'running' AND kind = 'push')"
+	"  GROUP BY run_id) AS c WHERE r.run_id = c.run_id",
+	0, {0}
+};
 static BcdStatement fail_waited = {
 	"UPDATE bcdelta.run SET state = 'failed', finished_at = clock_timestamp(),"
 	" error = 'interrupted: the worker was restarted; what was not pushed is still pending'"
@@ -141,6 +165,7 @@ static BcdStatement resume_others = {
 void
 bcd_run_recover(void)
 {
+	(void) bcd_execute(&count_results, NULL, NULL);
 	(void) bcd_execute(&fail_waited, NULL, NULL);
 	(void) bcd_execute(&resume_others, NULL, NULL);
 }

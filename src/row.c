@@ -493,12 +493,7 @@ bcdelta_ref(PG_FUNCTION_ARGS)
 	key = key_from_arguments(fcinfo);
 	if (key == NULL)
 		PG_RETURN_NULL();
-	if (strlen(key) > BCD_MAX_KEY)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("key of %d bytes is too long for feed \"%s\"", (int) strlen(key),
-						text_to_cstring(PG_GETARG_TEXT_PP(0))),
-				 errdetail("Keys have at most %d bytes.", BCD_MAX_KEY)));
+	bcd_key_check_length(text_to_cstring(PG_GETARG_TEXT_PP(0)), key);
 	args[0] = PG_GETARG_DATUM(0);
 	args[1] = CStringGetTextDatum(key);
 	bcd_spi_begin(&rights);

@@ -29,6 +29,9 @@
 #define SETTLE_AGAIN_MS 1000
 #define SETTLE_TRIES	60
 
+/* A value that is refused so often while others are saved will not be taken */
+#define PARTIAL_ATTEMPTS	3
+
 /* A row whose record may be another row's comes back so much later */
 #define TWIN_MS			1000
 
@@ -137,7 +140,7 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 		item->group = 1;
 		bcd_decide_stage(item, BCD_UPDATE);
 	}
-	else if (item->attempts + 1 >= job->run->store->options->max_attempts)
+	else if (item->attempts + 1 >= Min(PARTIAL_ATTEMPTS, job->run->store->options->max_attempts))
 		bcd_decide_failed(item, BCD_FAILED, psprintf("saved in part: %s", text));
 	else
 		bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true, job->run->spread),

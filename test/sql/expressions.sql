@@ -190,6 +190,8 @@ SELECT * FROM bcdelta.preview('stock');
 SELECT bcdelta.link('stock', '1', 5);
 SELECT bcdelta.link('stock', '["1"]', 5);
 SELECT bcdelta.link('stock', '["one", "top"]', 5);
+SELECT bcdelta.link('stock', format('["1", "%s"]', repeat('top', 800)), 5);
+SELECT bcdelta.ref('stock', 1, repeat('top', 800));
 
 DROP EXTENSION bcdelta CASCADE;
 DROP TABLE makers, stock, items, log;

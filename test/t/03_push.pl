@@ -71,7 +71,7 @@ $run = $shop->push;
 is($run->{updated}, 25, 'changed rows are updated');
 my @writes = $shop->writes;
 is_deeply(
-	[ map { "$_->{method} $_->{path} " . @{ $_->{body} } } @writes ],
+	[ sort map { "$_->{method} $_->{path} " . @{ $_->{body} } } @writes ],
 	[ map { "PUT /catalog/products $_" } 10, 10, 5 ],
 	'in batches of ten');
 is_deeply([ sort keys %{ $writes[0]{body}[0] } ], [ 'id', 'price' ], 'with what changed');

@@ -72,6 +72,9 @@ foreach my $n (1 .. 10)
 }
 my $run = $shop->push;
 is($run->{state}, 'succeeded', 'push after ten crashes');
+is($shop->sql('SELECT sum(created) FROM bcdelta.run'),
+	$shop->sql("SELECT count(*) FROM bcdelta.result WHERE outcome = 'created'"),
+	'the totals of interrupted runs are those of their results');
 is(check_all('killed'), 300, '300 creating requests in all');
 is(scalar $store->journal(status => 409), 0, 'and none that the store had to refuse');
 is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE state NOT IN ('succeeded', 'failed')"),

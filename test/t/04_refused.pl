@@ -126,6 +126,31 @@ $store->unfault;
 $shop->sql('SELECT bcdelta.retry()');
 $shop->push;
 
+# A record that is gone, in a batch of ten: all are read at once
+$store->remove('products', $shop->id('articles', 'G-3'));
+$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
+$shop->clear;
+$run = $shop->push;
+is_deeply([ @$run{qw(updated created failed)} ], [ 9, 1, 0 ], 'one record of a batch is gone');
+is_deeply([ sort map { "$_->{method} $_->{status}" } $store->journal ], [ 'GET 200', 'GET 200', 'POST 200', 'PUT 200', 'PUT 404' ], 'which takes five calls');
+
+# A reply that does not mention a record, which is there or not
+foreach my $there (0, 1)
+{
+	my @ids = map { $shop->id('articles', "G-$_") } 1 .. 10;
+	$store->remove('products', $ids[6]) unless $there;
+	$store->fault({ match => { method => 'PUT' }, times => 1,
+			do => { status => 200, body => { data => [ map { { id => 0 + $_ } } @ids[0 .. 5, 7 .. 9] ], meta => {} } } });
+	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
+	$run = $shop->push;
+	is($run->{failed}, 0, $there ? 'it is there' : 'it is gone');
+	is($shop->records('products', 'sku')->{'G-7'}{price} + 0, $shop->sql("SELECT price FROM articles WHERE sku = 'G-7'") + 0,
+		'and has been written');
+	$store->unfault;
+	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
+	$shop->push;
+}
+
 # 413: the store's idea of a batch is smaller than documented.
 $store->settings({ product_batch => 3 });
 $shop->clear;
@@ -146,7 +171,7 @@ $run = $shop->push;
 is_deeply([ @$run{qw(updated failed)} ], [ 9, 1 ], 'one bad row in a batch of ten');
 like($shop->errors->{'articles G-5'}, qr/422 No.*price: too odd/, 'with the store\'s words');
 is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome IN ('retry', 'failed') AND http_status = 422"),
-	2 + 1, 'each refusal of a batch is in the results of its rows');
+	3 + 1, 'each refusal of a batch is in the results of its rows');
 $store->unfault;
 $shop->sql('SELECT bcdelta.retry()');
 is($shop->push->{updated}, 1, 'retry');
