@@ -630,13 +630,14 @@ class Watcher(threading.Thread):
                 self.samples.append((int(done), used))
 
 
-def memory_once(bench, n):
-    say("memory: %d rows" % n)
+def memory_once(bench, n, size=300, changes="price = price + 1"):
+    say("memory: %d rows of %d bytes" % (n, size))
+    bench.new_worker()
     store = Store(bench, journal_limit=1000)
-    products = Products(store, n, 300)
+    products = Products(store, n, size)
     bench.sql.run("CHECKPOINT")
     start, _ = resident(bench.worker)
-    products.change("price = price + 1")
+    products.change(changes)
     bench.sql.run("VACUUM ANALYZE item")
     watcher = Watcher(bench)
     before = cpu_ms(bench.worker)
@@ -657,7 +658,7 @@ def memory_once(bench, n):
     last = used - interpolate(samples, done - part)
     mid = len(watcher.sizes) // 2
     products.end()
-    return [format(n, ","), "%.0f s" % took, "%.1f" % start, "%.1f" % watcher.sizes[mid],
+    return [format(n, ","), "%.1f" % (size / 1000), "%.0f s" % took, "%.1f" % start, "%.1f" % watcher.sizes[mid],
             "%.1f" % max(watcher.sizes), "%.1f" % max(watcher.shared),
             "%.4f" % ((samples[0][1] - before) / n), "%.3f" % (first / (part - samples[0][0])),
             "%.3f" % (last / part), "%.2f" % (last / part / (first / (part - samples[0][0]))), "%.0f" % (after - used)]
@@ -668,11 +669,12 @@ def part_memory(bench):
     if bench.options.full:
         steps.append(1000000)
     rows = [memory_once(bench, n // bench.scale) for n in steps]
+    rows.append(memory_once(bench, 5000 // bench.scale, 20000, ABOUT % 1))
     table("A backlog: size and processor time of the worker",
-          ["rows", "push took", "MiB before", "MiB half-way", "MiB at most", "and shared buffers",
+          ["rows", "payload KB", "push took", "MiB before", "MiB half-way", "MiB at most", "and shared buffers",
            "fold ms / row", "first rows ms / row", "last rows ms / row", "last / first",
            "end of the run, ms"], rows,
-          "Price updates of rows of 300 bytes. MiB resident, without the server's shared memory; first and last: "
+          "Price updates of rows of 300 bytes, updates of descriptions of 20 KB; each with a new worker. MiB resident, without the server's shared memory; first and last: "
           "10,000 rows, or a tenth.")
 
 
