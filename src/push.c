@@ -267,10 +267,15 @@ decide_wait_for(BcdItem *item, const char *other)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * May an item wait for another row?  For as long as that is on its way; one
+ * that is not may have changed just now, so for a few attempts, too.
+ */
 static bool
-may_wait(BcdItem *item)
+may_wait_for(BcdItem *item, const char *other)
 {
-	return item->attempts + 1 < item->lane->run->store->options->max_attempts;
+	return item->attempts + 1 < item->lane->run->store->options->max_attempts ||
+		bcd_queue_is_in_progress(item->lane->feed->name, other);
 }
 
 /*
@@ -305,7 +310,7 @@ taken(BcdItem *item, int64 store_id)
 	}
 	if (row.state == BCD_ROW_MISSING)
 		return false;
-	if (has_left_key(item, &row) && may_wait(item))
+	if (has_left_key(item, &row) && may_wait_for(item, other))
 	{
 		decide_wait_for(item, other);
 		return true;
@@ -341,7 +346,7 @@ push_clash(BcdItem *item, int64 store_id, const cJSON *record)
 		bcd_feed_lock(feed);
 		bcd_feed_row(feed, other, &row);
 	}
-	if (other == NULL || !has_left_key(item, &row) || !may_wait(item))
+	if (other == NULL || !has_left_key(item, &row) || !may_wait_for(item, other))
 	{
 		bcd_decide_refused(item, item->refusal);
 		item->decision.status = item->refusal_status;

@@ -369,6 +369,22 @@ bcd_queue_is_in_flight(const char *feed, const char *key)
 	return bcd_execute(&in_flight_key, args, NULL) > 0;
 }
 
+static BcdStatement in_progress = {
+	"SELECT FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND state IN ('ready', 'in_flight', 'waiting')",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* Is a row going to be pushed, without anybody's help? */
+bool
+bcd_queue_is_in_progress(const char *feed, const char *key)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	return bcd_execute(&in_progress, args, NULL) > 0;
+}
+
 static BcdStatement links_of = {
 	"SELECT store_id, payload FROM bcdelta.link WHERE feed = $1 AND key = $2",
 	2, {TEXTOID, TEXTOID}

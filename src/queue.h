@@ -28,6 +28,7 @@ extern bool bcd_queue_exceeds(const char *feed, int64 limit);
 extern int64 bcd_queue_retry(const char *feed, const char *server);
 extern bool bcd_queue_has_moves(int32 feed_id);
 extern bool bcd_queue_is_in_flight(const char *feed, const char *key);
+extern bool bcd_queue_is_in_progress(const char *feed, const char *key);
 extern bool bcd_queue_is_pending(const char *feed, const char *key);
 extern void bcd_queue_link_of(BcdLane *lane, BcdItem *item);
 

@@ -65,11 +65,25 @@ foreach my $on_delete (qw(delete hide ignore))
 	$shop->push;
 }
 
+# A new row with the key that another one is about to leave waits for it, even
+# if it has no attempts left
+$shop->sql(q(INSERT INTO item VALUES (40, 'S40', 1)));
+$shop->push;
+$store->fault({ match => { method => 'PUT' }, times => 2, do => { status => 500 } });
+$shop->sql(q(UPDATE item SET sku = 'S41' WHERE id = 40; INSERT INTO item VALUES (41, 'S40', 2)));
+my $waiting = $shop->start;
+$shop->wait_for(q(SELECT state = 'waiting' FROM bcdelta.pending WHERE key = '41'));
+$shop->sql(q(UPDATE bcdelta.pending SET attempts = 100 WHERE key = '41'));
+$waiting->finish;
+is_deeply($shop->pending, {}, 'a row that waits for another one is pushed after it') or diag(explain($shop->errors));
+is($shop->records('products', 'sku')->{S40}{price} + 0, 2, 'with its key');
+$store->unfault;
+
 # A key that is another row's, which keeps it, is that row's
 $shop->sql(q(INSERT INTO item VALUES (20, 'X20', 1)));
 $shop->push;
 $shop->sql(q(UPDATE item SET sku = 's1' WHERE id = 20));
 $run = $shop->push;
 is($run->{failed}, 1, 'two rows with one key: the second one fails');
-is($shop->sql(q(SELECT count(*) FROM bcdelta.link WHERE feed = 'item')), 10, 'and every row keeps its record');
+is($shop->sql(q(SELECT count(*) FROM bcdelta.link WHERE feed = 'item')), 12, 'and every row keeps its record');
 done_testing();
