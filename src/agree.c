@@ -126,7 +126,7 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 			return same_text(wanted->val.string.val, wanted->val.string.len, got->valuestring,
 							 (field->flags & BCD_F_NO_CASE) != 0);
 		case jbvNumeric:
-			if (cJSON_IsNumber(got))
+			if (got && cJSON_IsNumber(got))
 				return same_number(field, wanted->val.numeric, got->valuedouble);
 			/* a reference or price that is not set reads as null */
 			return (got == NULL || cJSON_IsNull(got)) && bcd_number(wanted->val.numeric) == 0;
