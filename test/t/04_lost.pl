@@ -150,5 +150,28 @@ $store->seed('products', [ { id => 900, type => 'physical', weight => 1, price =
 $shop->sql("UPDATE things SET sku = 'accepted'");
 is($shop->push->{created}, 1, 'another key: it is made');
 is($shop->record('products', 900)->{name}, 'By hand', 'the record of that name is left alone');
+
+# A root of one tree, and one of that name in another, which is not ours
+$store->seed('trees', [ { id => 2, name => 'Other shop', channels => [5] } ]);
+$store->seed('categories', [ { category_id => 800, name => 'Sale', tree_id => 1 } ]);
+$shop->sql(<<'EOC');
+CREATE TABLE branches (id int PRIMARY KEY, name text, tree int);
+SELECT bcdelta.track('branches', 'shop', 'category', on_delete => 'delete', fields => '{"name": "name", "tree_id": "tree"}');
+EOC
+lose('after', "INSERT INTO branches VALUES (1, 'Sale', 2)", 'DELETE FROM branches');
+is_deeply([ map { $_->{category_id} } @{ $store->state('categories') } ], [800], 'the root of its own tree is removed');
+
+# The create of one feed goes with that of another, which has another tree
+$store->seed('categories', [ { category_id => 801, name => 'New', tree_id => 2 } ]);
+$shop->sql("CREATE TABLE $_->[0] (id int PRIMARY KEY, name text);
+	SELECT bcdelta.track('$_->[0]', 'shop', 'category', fields => '{\"name\": \"name\"}', options => '{\"tree_id\": $_->[1]}')")
+  foreach ([ 'here', 1 ], [ 'there', 2 ]);
+$shop->sql("INSERT INTO here VALUES (1, 'New'); INSERT INTO there VALUES (1, 'Newer')");
+$store->fault({ match => { method => 'POST' }, times => 1, do => { partial => { fail => [0] } } });
+$shop->clear;
+$shop->push;
+is(posts(), 1, 'both in one request');
+is_deeply($shop->pending, { 'here 1' => 'failed' }, 'that was done in part');
+is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE store_id = 801"), 0, 'a row finds no root of another tree');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
