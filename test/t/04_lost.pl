@@ -151,6 +151,28 @@ $shop->sql("UPDATE things SET sku = 'accepted'");
 is($shop->push->{created}, 1, 'another key: it is made');
 is($shop->record('products', 900)->{name}, 'By hand', 'the record of that name is left alone');
 
+# The reply to an update says nothing of a row, what became of it cannot be
+# read, and the row is again what it was before
+$shop->sql("INSERT INTO things VALUES (21, 'told', 1), (22, 'untold', 1)");
+$shop->push;
+foreach my $status (500, 401)
+{
+	$store->fault($_) foreach (
+		{ match => { method => 'PUT', path => 'products' }, times => 1, do => { drop_item => 1 } },
+		{ match => { method => 'GET', path => 'products' }, do => { status => $status } });
+	$shop->sql('UPDATE things SET price = 7 WHERE id > 20');
+	my $id = $shop->push('wait => false')->{run_id};
+	$shop->wait_for("SELECT EXISTS (SELECT FROM bcdelta.pending WHERE state = 'waiting') OR state = 'failed' FROM bcdelta.run WHERE run_id = $id");
+	$shop->try("SELECT bcdelta.cancel($id)");
+	$shop->wait_for("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $id");
+	$store->unfault;
+	$shop->sql("UPDATE things SET price = 1 WHERE id > 20; SELECT bcdelta.resume('things')");
+	$shop->sql("BEGIN; LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE; UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting'; COMMIT");
+	$shop->push;
+	is_deeply([ map { 0 + $shop->records('products', 'sku')->{$_}{price} } qw(told untold) ], [ 1, 1 ],
+		"unknown fate of an update, then $status");
+}
+
 # A root of one tree, and one of that name in another, which is not ours
 $store->seed('trees', [ { id => 2, name => 'Other shop', channels => [5] } ]);
 $store->seed('categories', [ { category_id => 800, name => 'Sale', tree_id => 1 } ]);
