@@ -336,8 +336,9 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 	}
 	weigh(lane, item);
 	item->attempts += d.attempted;
-	item->linked |= d.link == BCD_LINK_PUT;
-	if (d.sought || d.unsought)
+	if (d.link == BCD_LINK_PUT || d.link == BCD_LINK_REMOVE)
+		item->linked = d.link == BCD_LINK_PUT;
+	if (d.sought || d.unsought || item->linked)
 		item->sought = d.sought;
 	if (item->seeking && item->wanted && stage == BCD_LOOKUP && (d.unsought || d.next != stage))
 		bcd_seek_end(item);

@@ -130,13 +130,16 @@ bcd_seek_note(BcdItem *item)
 		item->decision.sought = identity(item);
 }
 
-/* Does what was decided change what is noted?  A row that is done has no note. */
+/*
+ * Does what was decided change what is noted?  A row that is done has no note;
+ * one whose record is found but not linked yet still needs it.
+ */
 static bool
 is_changed(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
 	bool		over = d->unsought || d->link == BCD_LINK_PUT ||
-	(item->store_id != 0 && !item->seeking);
+	(item->linked && !item->seeking);
 
 	return d->sought || (over && item->sought && d->pending != BCD_PENDING_DONE);
 }

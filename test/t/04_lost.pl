@@ -151,6 +151,33 @@ $shop->sql("UPDATE things SET sku = 'accepted'");
 is($shop->push->{created}, 1, 'another key: it is made');
 is($shop->record('products', 900)->{name}, 'By hand', 'the record of that name is left alone');
 
+# Records that were made are found by the list, but cannot be read; then their
+# rows get other names.
+sub push_until_all_wait
+{
+	my $run = $shop->push('wait => false');
+	$shop->wait_for("SELECT count(*) > 0 AND bool_and(state = 'waiting') FROM bcdelta.pending");
+	$shop->sql("SELECT bcdelta.cancel($run->{run_id})");
+	$shop->wait_for("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $run->{run_id}");
+	$store->unfault;
+	$shop->sql('BEGIN; LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE; UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp(); COMMIT');
+	return;
+}
+
+$shop->sql("DELETE FROM things; INSERT INTO makers SELECT i::text, 'Maker ' || i FROM generate_series(1, 12) AS i");
+$shop->push("feed => 'things'");
+$store->fault({ match => { method => 'POST' }, do => { lose => 'after' } });
+push_until_all_wait();
+$store->fault({ match => { method => 'GET', path => 'brands', query => 'id:in|id%3Ain' }, do => { status => 500 } });
+push_until_all_wait();
+$shop->clear;
+$shop->sql("UPDATE makers SET name = 'Other ' || code");
+$shop->push;
+is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ], [ sort map { "Other $_" } 1 .. 12 ], 'records that are found and not read are not lost');
+is(posts(), 0, 'none is made twice');
+$shop->sql('DELETE FROM makers');
+$shop->push;
+
 # The reply to an update says nothing of a row, what became of it cannot be
 # read, and the row is again what it was before
 $shop->sql("INSERT INTO things VALUES (21, 'told', 1), (22, 'untold', 1)");
