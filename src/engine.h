@@ -131,6 +131,8 @@ typedef struct BcdItem
 	int			attempts;		/* requests for it that came to nothing */
 	int			group;			/* most items in a request with this one */
 	bool		looked_up;		/* in this claim: it is not in the store */
+	bool		unsure;			/* an update may have been done in part: known
+								 * is not what the link may go on saying */
 	char	   *waits_feed;		/* of a deferred item */
 	char	   *waits_key;
 	bool		clashed;		/* a write was refused: looked at again */
@@ -252,7 +254,8 @@ struct BcdRun
 	int64		cancel_deadline;
 	char	   *error;			/* the run has failed: it ends now */
 	char	   *complaint;		/* a feed was stopped: it ends as failed */
-	bool		gave_up;		/* outcomes of requests could not be recorded */
+	bool		gave_up;		/* on items whose records may have been
+								 * written to */
 	BcdRunCounts counts;
 	int64		removals;		/* requests settled that remove records */
 	int			in_flight;		/* jobs */
@@ -335,6 +338,7 @@ extern BcdItem *bcd_item_create(BcdLane *lane, const char *key);
 extern List *bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,
 								 void (*decide) (BcdLane *lane, BcdItem *item));
 extern void bcd_item_free(BcdLane *lane, BcdItem *item);
+extern void bcd_item_give_up(BcdLane *lane, BcdItem *item);
 extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern void bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);

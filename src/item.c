@@ -36,6 +36,14 @@ bcd_item_free(BcdLane *lane, BcdItem *item)
 	MemoryContextDelete(item->cxt);
 }
 
+/* The item leaves undecided; its row is given back at the run's end. */
+void
+bcd_item_give_up(BcdLane *lane, BcdItem *item)
+{
+	lane->run->gave_up |= item->unsure;
+	bcd_item_free(lane, item);
+}
+
 void
 bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage)
 {
@@ -316,16 +324,21 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		bcd_item_free(lane, item);
 		return;
 	}
+	/* a batch that was refused, or that its reply tells in part */
+	if (d.link == BCD_LINK_PUT)
+		item->unsure = false;
+	else if (stage == BCD_UPDATE && d.outcome == BCD_RETRY)
+		item->unsure = true;
 	if (item->lane->stopped)
 	{
-		/* its row is given back at the end, see bcd_queue_release() */
-		bcd_item_free(lane, item);
+		bcd_item_give_up(lane, item);
 		return;
 	}
 	weigh(lane, item);
 	item->attempts += d.attempted;
-	item->linked |= d.link == BCD_LINK_PUT;
-	if (d.sought || d.unsought)
+	if (d.link == BCD_LINK_PUT || d.link == BCD_LINK_REMOVE)
+		item->linked = d.link == BCD_LINK_PUT;
+	if (d.sought || d.unsought || item->linked)
 		item->sought = d.sought;
 	if (item->seeking && item->wanted && stage == BCD_LOOKUP && (d.unsought || d.next != stage))
 		bcd_seek_end(item);

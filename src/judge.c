@@ -71,7 +71,7 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 						  psprintf("given up after %d attempts: %s", attempts, text));
 	else
 		bcd_decide_wait(item, delay, text);
-	if (is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT)
+	if (item->unsure || (is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT))
 		item->decision.link = BCD_LINK_FORGET;
 }
 

@@ -124,6 +124,13 @@ scope_of(BcdLane *lane, BcdItem *item)
 	return scope ? bcd_payload_integer(bcd_identity(item), scope) : 0;
 }
 
+/* An item that travels with another feed's has its own feed's tree. */
+static int64
+default_tree(BcdLane *lane, BcdItem *item)
+{
+	return item->lane->tree_id ? item->lane->tree_id : lane->tree_id;
+}
+
 /*
  * The tree that a record at the top is looked up in; 0: its parent tells, or
  * there are no trees.
@@ -136,8 +143,8 @@ tree_of(BcdLane *lane, BcdItem *item)
 
 	if (r->needs_tree == NULL || scope_of(lane, item) != 0)
 		return 0;
-	tree = bcd_payload_integer(item->wanted, r->needs_tree);
-	return tree ? tree : lane->tree_id;
+	tree = bcd_payload_integer(bcd_identity(item), r->needs_tree);
+	return tree ? tree : default_tree(lane, item);
 }
 
 /*

@@ -209,15 +209,20 @@ typedef void (*AppendItem) (StringInfo out, BcdLane *lane, BcdItem *item);
 static BcdJob *
 write_job(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint, AppendItem append)
 {
-	int			n = group_size(lane, stage);
-	BcdItem   **items = palloc(sizeof(BcdItem *) * (n + 1));
 	StringInfoData body;
 	const char *path = endpoint->path;
+	BcdItem   **items;
 	BcdJob	   *job;
+	int			n;
 	int			i;
 
-	if (n == 0 || passes_on(lane, stage, endpoint->batch, n))
+	/* behind a group that is passed on there may be another one */
+	do
+		n = group_size(lane, stage);
+	while (passes_on(lane, stage, endpoint->batch, n));
+	if (n == 0)
 		return NULL;
+	items = palloc(sizeof(BcdItem *) * n);
 	initStringInfo(&body);
 	if (endpoint->array)
 		appendStringInfoChar(&body, '[');

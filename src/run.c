@@ -193,7 +193,7 @@ empty_lane(BcdLane *lane)
 
 	for (stage = 0; stage < BCD_STAGES; stage++)
 		while ((item = bcd_item_pop(lane, stage)) != NULL)
-			bcd_item_free(lane, item);
+			bcd_item_give_up(lane, item);
 }
 
 static void

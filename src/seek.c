@@ -33,6 +33,13 @@ static BcdStatement set_sought = {
 	3, {TEXTOID, TEXTARRAYOID, JSONBARRAYOID}
 };
 
+/* Is a field that is part of the identity, if there is one, the same? */
+static bool
+same_integer(Jsonb *a, Jsonb *b, const char *field)
+{
+	return field == NULL || bcd_payload_integer(a, field) == bcd_payload_integer(b, field);
+}
+
 /* Do two payloads have the same natural key? */
 static bool
 same_identity(const BcdResource *r, Jsonb *a, Jsonb *b)
@@ -47,18 +54,31 @@ same_identity(const BcdResource *r, Jsonb *a, Jsonb *b)
 		if (x == NULL || x[0] == '\0')
 			continue;
 		return y != NULL && strcmp(x, y) == 0 &&
-			(r->scope == NULL ||
-			 bcd_payload_integer(a, r->scope) == bcd_payload_integer(b, r->scope));
+			same_integer(a, b, r->scope) && same_integer(a, b, r->needs_tree);
 	}
 	return false;
 }
 
-/* The fields by which an item is looked up, in its context. */
+static Jsonb *
+add_integer(Jsonb *fields, const char *field, int64 number)
+{
+	JsonbValue	v;
+
+	v.type = jbvNumeric;
+	v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(number)));
+	return bcd_payload_set(fields, field, &v);
+}
+
+/*
+ * The fields by which an item is looked up, in its context; of trees only one
+ * that its row names, since the default is the feed's.
+ */
 static Jsonb *
 identity(BcdItem *item)
 {
 	const BcdResource *r = item->lane->feed->resource;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	int64		tree = r->needs_tree ? bcd_payload_integer(item->wanted, r->needs_tree) : 0;
 	JsonbValue	v;
 	Jsonb	   *fields;
 
@@ -67,12 +87,9 @@ identity(BcdItem *item)
 	v.val.string.len = strlen(item->natural);
 	fields = bcd_payload_set(NULL, r->natural[item->natural_index], &v);
 	if (r->scope)
-	{
-		v.type = jbvNumeric;
-		v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric,
-															Int64GetDatum(bcd_payload_integer(item->wanted, r->scope))));
-		fields = bcd_payload_set(fields, r->scope, &v);
-	}
+		fields = add_integer(fields, r->scope, bcd_payload_integer(item->wanted, r->scope));
+	if (tree != 0)
+		fields = add_integer(fields, r->needs_tree, tree);
 	MemoryContextSwitchTo(old);
 	return fields;
 }
@@ -113,13 +130,16 @@ bcd_seek_note(BcdItem *item)
 		item->decision.sought = identity(item);
 }
 
-/* Does what was decided change what is noted?  A row that is done has no note. */
+/*
+ * Does what was decided change what is noted?  A row that is done has no note;
+ * one whose record is found but not linked yet still needs it.
+ */
 static bool
 is_changed(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
 	bool		over = d->unsought || d->link == BCD_LINK_PUT ||
-	(item->store_id != 0 && !item->seeking);
+	(item->linked && !item->seeking);
 
 	return d->sought || (over && item->sought && d->pending != BCD_PENDING_DONE);
 }

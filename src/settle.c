@@ -416,11 +416,34 @@ must_last(BcdJob *job)
 	return false;
 }
 
+/* The refusals in a row of each lane, which decisions count. */
+static int *
+refusals(const BcdRun *run)
+{
+	int		   *refused = palloc(sizeof(int) * run->nlanes);
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		refused[i] = run->lanes[i]->refused;
+	return refused;
+}
+
+/* The decisions were not committed, and will be made again. */
+static void
+reset_refusals(BcdRun *run, const int *refused)
+{
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		run->lanes[i]->refused = refused[i];
+}
+
 /* The transaction of a settle; false when it failed and was logged. */
 static bool
 settle_in_transaction(BcdJob *job)
 {
 	MemoryContext cxt = CurrentMemoryContext;
+	int		   *refused = refusals(job->run);
 	volatile bool done = false;
 
 	PG_TRY();
@@ -440,9 +463,11 @@ settle_in_transaction(BcdJob *job)
 	{
 		MemoryContextSwitchTo(cxt);
 		bcd_tx_report_and_abort("could not record the outcome of a request, trying again");
+		reset_refusals(job->run, refused);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
+	pfree(refused);
 	return done;
 }
 

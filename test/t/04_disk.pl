@@ -88,6 +88,18 @@ foreach my $relation (qw(result link))
 	}
 }
 
+# A refusal that is recorded at the fourth try is one, not four in a row.
+$shop->sql("ALTER SERVER shop OPTIONS (ADD error_limit '3'); INSERT INTO articles (sku, title, price) VALUES ('refused', 'Refused', 1)");
+$store->fault({ match => { method => 'POST' }, times => 1, do => { status => 422, body => { status => 422, title => 'No' } } });
+fill('result');
+my $refused = $shop->start('SELECT state, failed FROM bcdelta.push()');
+wait_for_log(qr/could not record the outcome/) foreach 1 .. 4;
+make_space();
+is(($refused->finish)[1], 'succeeded|1', 'a refusal is recorded after some tries');
+is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'articles'"), 'active', 'and counts once');
+$shop->sql("ALTER SERVER shop OPTIONS (DROP error_limit); DELETE FROM articles WHERE sku = 'refused'");
+$shop->push;
+
 # It stays full, and somebody stops the run.
 change();
 $shop->clear;

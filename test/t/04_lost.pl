@@ -150,5 +150,77 @@ $store->seed('products', [ { id => 900, type => 'physical', weight => 1, price =
 $shop->sql("UPDATE things SET sku = 'accepted'");
 is($shop->push->{created}, 1, 'another key: it is made');
 is($shop->record('products', 900)->{name}, 'By hand', 'the record of that name is left alone');
+
+# Records that were made are found by the list, but cannot be read; then their
+# rows get other names.
+sub push_until_all_wait
+{
+	my $run = $shop->push('wait => false');
+	$shop->wait_for("SELECT count(*) > 0 AND bool_and(state = 'waiting') FROM bcdelta.pending");
+	$shop->sql("SELECT bcdelta.cancel($run->{run_id})");
+	$shop->wait_for("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $run->{run_id}");
+	$store->unfault;
+	$shop->sql('BEGIN; LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE; UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp(); COMMIT');
+	return;
+}
+
+$shop->sql("DELETE FROM things; INSERT INTO makers SELECT i::text, 'Maker ' || i FROM generate_series(1, 12) AS i");
+$shop->push("feed => 'things'");
+$store->fault({ match => { method => 'POST' }, do => { lose => 'after' } });
+push_until_all_wait();
+$store->fault({ match => { method => 'GET', path => 'brands', query => 'id:in|id%3Ain' }, do => { status => 500 } });
+push_until_all_wait();
+$shop->clear;
+$shop->sql("UPDATE makers SET name = 'Other ' || code");
+$shop->push;
+is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ], [ sort map { "Other $_" } 1 .. 12 ], 'records that are found and not read are not lost');
+is(posts(), 0, 'none is made twice');
+$shop->sql('DELETE FROM makers');
+$shop->push;
+
+# The reply to an update says nothing of a row, what became of it cannot be
+# read, and the row is again what it was before
+$shop->sql("INSERT INTO things VALUES (21, 'told', 1), (22, 'untold', 1)");
+$shop->push;
+foreach my $status (500, 401)
+{
+	$store->fault($_) foreach (
+		{ match => { method => 'PUT', path => 'products' }, times => 1, do => { drop_item => 1 } },
+		{ match => { method => 'GET', path => 'products' }, do => { status => $status } });
+	$shop->sql('UPDATE things SET price = 7 WHERE id > 20');
+	my $id = $shop->push('wait => false')->{run_id};
+	$shop->wait_for("SELECT EXISTS (SELECT FROM bcdelta.pending WHERE state = 'waiting') OR state = 'failed' FROM bcdelta.run WHERE run_id = $id");
+	$shop->try("SELECT bcdelta.cancel($id)");
+	$shop->wait_for("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $id");
+	$store->unfault;
+	$shop->sql("UPDATE things SET price = 1 WHERE id > 20; SELECT bcdelta.resume('things')");
+	$shop->sql("BEGIN; LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE; UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting'; COMMIT");
+	$shop->push;
+	is_deeply([ map { 0 + $shop->records('products', 'sku')->{$_}{price} } qw(told untold) ], [ 1, 1 ],
+		"unknown fate of an update, then $status");
+}
+
+# A root of one tree, and one of that name in another, which is not ours
+$store->seed('trees', [ { id => 2, name => 'Other shop', channels => [5] } ]);
+$store->seed('categories', [ { category_id => 800, name => 'Sale', tree_id => 1 } ]);
+$shop->sql(<<'EOC');
+CREATE TABLE branches (id int PRIMARY KEY, name text, tree int);
+SELECT bcdelta.track('branches', 'shop', 'category', on_delete => 'delete', fields => '{"name": "name", "tree_id": "tree"}');
+EOC
+lose('after', "INSERT INTO branches VALUES (1, 'Sale', 2)", 'DELETE FROM branches');
+is_deeply([ map { $_->{category_id} } @{ $store->state('categories') } ], [800], 'the root of its own tree is removed');
+
+# The create of one feed goes with that of another, which has another tree
+$store->seed('categories', [ { category_id => 801, name => 'New', tree_id => 2 } ]);
+$shop->sql("CREATE TABLE $_->[0] (id int PRIMARY KEY, name text);
+	SELECT bcdelta.track('$_->[0]', 'shop', 'category', fields => '{\"name\": \"name\"}', options => '{\"tree_id\": $_->[1]}')")
+  foreach ([ 'here', 1 ], [ 'there', 2 ]);
+$shop->sql("INSERT INTO here VALUES (1, 'New'); INSERT INTO there VALUES (1, 'Newer')");
+$store->fault({ match => { method => 'POST' }, times => 1, do => { partial => { fail => [0] } } });
+$shop->clear;
+$shop->push;
+is(posts(), 1, 'both in one request');
+is_deeply($shop->pending, { 'here 1' => 'failed' }, 'that was done in part');
+is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE store_id = 801"), 0, 'a row finds no root of another tree');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
