@@ -296,6 +296,7 @@ refill(BcdRun *run, BcdLane *lane)
 	MemoryContext cxt = CurrentMemoryContext;
 	List	   *items = NIL;
 	int64		began = bcd_now_ms();
+	int64		seen = lane->seen;
 
 	if (lane->claim_rows == 0)
 		lane->claim_rows = FIRST_CLAIM_ROWS;
@@ -306,6 +307,8 @@ refill(BcdRun *run, BcdLane *lane)
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(cxt);
+		/* the rows that it has counted are claimed anew */
+		lane->seen = seen;
 		claim_failed(run, lane);
 		return;
 	}

@@ -104,9 +104,8 @@ decide_link(BcdLane *lane, BcdItem *item)
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 	else if (is_mode(lane->run, "count"))
 	{
-		/* hidden, but a record; this may be done again */
-		lane->seen += !item->looked_up;
-		item->looked_up = true;
+		/* hidden, but a record */
+		lane->seen++;
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 	}
 	else if (feed->on_delete == BCD_DELETE_HIDE && feed->resource->hidden_by)
