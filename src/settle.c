@@ -444,6 +444,7 @@ settle_in_transaction(BcdJob *job)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	int		   *refused = refusals(job->run);
+	int64		conflicts = job->run->counts.conflicts;
 	volatile bool done = false;
 
 	PG_TRY();
@@ -464,6 +465,7 @@ settle_in_transaction(BcdJob *job)
 		MemoryContextSwitchTo(cxt);
 		bcd_tx_report_and_abort("could not record the outcome of a request, trying again");
 		reset_refusals(job->run, refused);
+		job->run->counts.conflicts = conflicts;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
