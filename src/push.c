@@ -26,6 +26,7 @@
 /* Rows that wait for each other's natural keys: how long, and how often */
 #define EXCHANGE_MS			1000
 #define EXCHANGE_ATTEMPTS	2
+#define EXCHANGE_SLOWEST	5
 
 /* The item goes back to the queue: it is not the time for it. */
 static void
@@ -259,8 +260,12 @@ decide_wait_for(BcdItem *item, const char *other)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-	/* two rows that wait for each other do not come back at the same time */
-	bcd_decide_wait(item, EXCHANGE_MS * (1 + bcd_random() + (strcmp(item->key, other) > 0)),
+	/*
+	 * Two rows that wait for each other do not come back at the same time;
+	 * nor does one come back often whose other row is slow to go.
+	 */
+	bcd_decide_wait(item, EXCHANGE_MS * (1 + bcd_random() + (strcmp(item->key, other) > 0)) *
+					Max(Min(item->attempts, EXCHANGE_SLOWEST) - EXCHANGE_ATTEMPTS, 1),
 					psprintf("%s \"%s\" is still that of row %s in the store",
 							 item->lane->feed->resource->natural[item->natural_index],
 							 item->natural, other));
