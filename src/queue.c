@@ -337,6 +337,17 @@ bcd_queue_has_moves(int32 feed_id)
 	return bcd_query(&any_move, &arg, NULL, 1) > 0;
 }
 
+/* Does a query about a row find it? */
+static bool
+finds(BcdStatement *statement, const char *feed, const char *key)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	return bcd_execute(statement, args, NULL) > 0;
+}
+
 static BcdStatement pending_key = {
 	"SELECT FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND state NOT IN ('failed', 'review')",
 	2, {TEXTOID, TEXTOID}
@@ -346,11 +357,7 @@ static BcdStatement pending_key = {
 bool
 bcd_queue_is_pending(const char *feed, const char *key)
 {
-	Datum		args[2];
-
-	args[0] = CStringGetTextDatum(feed);
-	args[1] = CStringGetTextDatum(key);
-	return bcd_execute(&pending_key, args, NULL) > 0;
+	return finds(&pending_key, feed, key);
 }
 
 static BcdStatement in_flight_key = {
@@ -362,11 +369,7 @@ static BcdStatement in_flight_key = {
 bool
 bcd_queue_is_in_flight(const char *feed, const char *key)
 {
-	Datum		args[2];
-
-	args[0] = CStringGetTextDatum(feed);
-	args[1] = CStringGetTextDatum(key);
-	return bcd_execute(&in_flight_key, args, NULL) > 0;
+	return finds(&in_flight_key, feed, key);
 }
 
 static BcdStatement in_progress = {
@@ -378,11 +381,7 @@ static BcdStatement in_progress = {
 bool
 bcd_queue_is_in_progress(const char *feed, const char *key)
 {
-	Datum		args[2];
-
-	args[0] = CStringGetTextDatum(feed);
-	args[1] = CStringGetTextDatum(key);
-	return bcd_execute(&in_progress, args, NULL) > 0;
+	return finds(&in_progress, feed, key);
 }
 
 static BcdStatement links_of = {

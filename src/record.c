@@ -217,9 +217,9 @@ put_links(BcdLane *lane, BcdItem **items, int n)
 			put_one(lane, items[i]);
 }
 
-/* Rows that waited for these to be linked are ready. */
-static void
-free_waiting(BcdLane *lane, BcdItem **items, int n)
+/* Runs a statement about rows of a feed, given by their keys. */
+static uint64
+execute_for_keys(BcdStatement *statement, BcdLane *lane, BcdItem **items, int n)
 {
 	Datum	   *keys = palloc(sizeof(Datum) * n);
 	Datum		args[2];
@@ -229,7 +229,14 @@ free_waiting(BcdLane *lane, BcdItem **items, int n)
 		keys[i] = CStringGetTextDatum(items[i]->key);
 	args[0] = CStringGetTextDatum(lane->feed->name);
 	args[1] = bcd_array(TEXTOID, keys, NULL, n);
-	if (bcd_execute(&free_deferred, args, NULL) > 0)
+	return bcd_execute(statement, args, NULL);
+}
+
+/* Rows that waited for these to be linked are ready. */
+static void
+free_waiting(BcdLane *lane, BcdItem **items, int n)
+{
+	if (execute_for_keys(&free_deferred, lane, items, n) > 0)
 		lane->freed = lane->run->progressed = true;
 }
 
@@ -326,15 +333,9 @@ put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 static void
 finish_pending(BcdLane *lane, BcdItem **items, int n)
 {
-	Datum	   *keys = palloc(sizeof(Datum) * n);
-	Datum		args[2];
 	int			i;
 
-	for (i = 0; i < n; i++)
-		keys[i] = CStringGetTextDatum(items[i]->key);
-	args[0] = CStringGetTextDatum(lane->feed->name);
-	args[1] = bcd_array(TEXTOID, keys, NULL, n);
-	if (bcd_execute(&finish, args, NULL) < n)
+	if (execute_for_keys(&finish, lane, items, n) < n)
 		for (i = 0; i < n; i++)
 			put_pending_back(lane, items[i], "ready", 0);
 }
