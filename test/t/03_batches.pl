@@ -93,4 +93,16 @@ is_deeply([ map { $shop->id(@$_) } [ 'a', 101 ], [ 'c', 1 ], [ 'd', 101 ], [ 'b'
 ok(!$products->{'b-3'}, 'a record is deleted although its price is mapped by another feed');
 is($shop->verify->{conflicts}, 1, 'which verify says');
 like($shop->discrepancies->[0], qr/^price\|3\|missing_in_store/, 'and nothing else');
+
+# Rows that are gone travel with the last feed.  Their own feed is paused when
+# its rows are refused: then nothing is removed for it any more.
+$shop->sql(q(ALTER SERVER shop OPTIONS (ADD error_limit '1')));
+$store->fault({ match => { method => 'PUT' }, do => { status => 422, body => { status => 422, title => 'No' } } });
+$shop->clear;
+$shop->sql('UPDATE a SET price = price + 1 WHERE id BETWEEN 3 AND 12; DELETE FROM a WHERE id = 2');
+$shop->push;
+is($shop->sql(q(SELECT state FROM bcdelta.feed WHERE feed = 'a')), 'paused', 'a feed is paused');
+is($shop->pending->{'a 2'}, 'ready', 'a row of it that is gone stays pending');
+is(scalar $store->journal(method => 'DELETE'), 0, 'and its record is not removed');
+$store->unfault;
 done_testing();
