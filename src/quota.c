@@ -29,11 +29,9 @@
  * more, until a request proves to be early.
  *
  * Requests are spread evenly over what is left of the window, by what is left
- * of our share of the quota; the rate is computed anew for each request, so
- * that requests of other clients and time lost make it change smoothly.  What
- * other clients usually take in the rest of a window is kept for them, by the
- * part of the window in which they do: many wait for its turn, or come at even
- * intervals.
+ * of our share of the quota and not kept for other clients (others.c); the rate
+ * is computed anew for each request, so that requests of others and time lost
+ * make it change smoothly.
  */
 #include "postgres.h"
 
@@ -49,9 +47,6 @@
 #define CREDIT				8	/* requests that may follow a pause at once */
 #define SURE_OF_SECONDS		5	/* times left of whole seconds in a row */
 #define MAX_SCOUTS			3
-#define MARGIN				0.05	/* part of the others' usual use that they
-									 * find at the end of the window */
-#define OTHERS_WEIGHT		0.5 /* of the last window in what is usual */
 #define PROBE_STRIKES		3	/* failures in a row until we only probe */
 #define FIRST_BACKOFF_MS	1000
 #define LAST_BACKOFF_MS		60000
@@ -70,7 +65,6 @@ static void window_end(BcdQuota *q, BcdTicket ticket, int64 now, int64 reset_ms,
 static void turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool whole);
 static void turn_window_by_time(BcdQuota *q, int64 now);
 static int	scouts_kept(const BcdQuota *q, int64 now, int64 *next);
-static double expected_of_others(const BcdQuota *q);
 static int64 sendable(const BcdQuota *q, int64 now);
 static double pace(const BcdQuota *q, int64 now, int64 n);
 
@@ -364,14 +358,13 @@ note_headers(BcdQuota *q, BcdTicket ticket, int64 now, bool refused,
 }
 
 /* Up to which part of the window do we know what others have used? */
-static int
-part_of_window(const BcdQuota *q, double *position)
+static double
+known_position(const BcdQuota *q)
 {
 	int64		began = window_turns(q) - q->window_ms;
+	double		position = (double) (q->known_at - began) / q->window_ms;
 
-	*position = (double) (q->known_at - began) / q->window_ms * BCD_QUOTA_PARTS;
-	*position = Max(Min(*position, BCD_QUOTA_PARTS), 0);
-	return Min((int) *position, BCD_QUOTA_PARTS - 1);
+	return Max(Min(position, 1), 0);
 }
 
 /*
@@ -382,55 +375,15 @@ static void
 note_others(BcdQuota *q, int64 left)
 {
 	int64		ours = q->counted + Max(q->newest - q->over, 0);
-	int64		others = q->quota - left - ours;
-	double		position;
 
-	if (others <= q->others)
-		return;
-	q->others_now[part_of_window(q, &position)] += others - q->others;
-	q->others = others;
-}
-
-/*
- * What others usually take from then on to the window's end.  As long as no
- * whole window was seen, a part of what they have taken in this one.
- */
-static double
-expected_of_others(const BcdQuota *q)
-{
-	double		position;
-	int			part = part_of_window(q, &position);
-	double		sum = q->others_usual[part] * (part + 1 - position);
-	double		whole = 0;
-	int			i;
-
-	if (q->windows_seen == 0)
-		return q->others * (1 - position / BCD_QUOTA_PARTS);
-	for (i = 0; i < BCD_QUOTA_PARTS; i++)
-	{
-		whole += q->others_usual[i];
-		if (i > part)
-			sum += q->others_usual[i];
-	}
-	return sum + whole * MARGIN;
+	bcd_others_note(&q->others, known_position(q), q->quota - left - ours, left);
 }
 
 /* A new window; whole: nobody has used any of it unseen by us */
 static void
 turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool whole)
 {
-	bool		seen = q->told && q->whole;
-	double		weight = q->windows_seen > 0 ? OTHERS_WEIGHT : 1;
-	int			i;
-
-	for (i = 0; i < BCD_QUOTA_PARTS; i++)
-	{
-		if (seen)
-			q->others_usual[i] += (q->others_now[i] - q->others_usual[i]) * weight;
-		q->others_now[i] = 0;
-	}
-	if (seen)
-		q->windows_seen++;
+	bcd_others_turn(&q->others, q->told && q->whole);
 	if (q->early > 0)
 		q->scouts = Min(q->early + 1, MAX_SCOUTS);
 	else if (q->scouts > 1)
@@ -442,7 +395,6 @@ turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool whole)
 	q->end_by_reply = by_reply;
 	q->left = q->quota;
 	q->counted = 0;
-	q->others = 0;
 	q->told = false;
 	q->whole = whole;
 }
@@ -500,10 +452,10 @@ sendable(const BcdQuota *q, int64 now)
 	int64		next;
 	int			kept = scouts_kept(q, now, &next);
 	int64		ours = Min(share - q->counted, q->left) - q->in_flight - kept;
-	int64		safe = (int64) (q->left - q->in_flight - kept - expected_of_others(q));
+	int64		safe = (int64) (q->left - q->in_flight - kept - bcd_others_expected(&q->others, known_position(q)));
 
 	if (now >= window_turns(q) ? q->started_at < window_turns(q) :
-		q->in_flight == 0 && now >= q->known_at + q->window_ms / BCD_QUOTA_PARTS)
+		q->in_flight == 0 && now >= q->known_at + q->window_ms / BCD_OTHERS_PARTS)
 		safe = Max(safe, 1);
 	return Max(Min(ours, safe), 0);
 }

@@ -8,13 +8,11 @@
 #ifndef BCD_QUOTA_H
 #define BCD_QUOTA_H
 
+#include "others.h"
 #include "request.h"
 
 /* bcd_quota_delay: nothing may start before a reply comes in */
 #define BCD_QUOTA_WAIT_REPLY	(PG_INT64_MAX / 2)
-
-/* The others' use is learned for so many parts of the window */
-#define BCD_QUOTA_PARTS		10
 
 /* A request that was started */
 typedef struct BcdTicket
@@ -59,12 +57,8 @@ typedef struct BcdQuota
 	int64		over;			/* and those that are over */
 	int64		newest;			/* greatest number of those */
 
-	/* the others' use of this window, and of a usual one, by its parts */
-	int64		others;
-	int64		known_at;		/* from a request started then */
-	double		others_now[BCD_QUOTA_PARTS];
-	double		others_usual[BCD_QUOTA_PARTS];
-	int			windows_seen;	/* whole ones, in that */
+	BcdOthers	others;			/* as known from a request started */
+	int64		known_at;		/* then */
 
 	double		paced_at;		/* when the last request was due */
 	int64		started_at;		/* and was started */

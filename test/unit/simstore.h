@@ -31,8 +31,17 @@ typedef enum SimOthers
 	SIM_ALONE,
 	SIM_STEADY,
 	SIM_THIRDS,					/* bursts at thirds of each window */
-	SIM_BURSTS					/* bursts at random instants */
+	SIM_PERIOD,					/* bursts at a period that is no part of the
+								 * window */
+	SIM_ONCE,					/* one burst at a random instant of each
+								 * window */
+	SIM_THREE,					/* three at random instants of each window */
+	SIM_BURSTS,					/* bursts at pauses of random length */
+	SIM_POISSON					/* bursts of one size that know nothing of
+								 * each other */
 } SimOthers;
+
+#define SIM_MOST_BURSTS	3		/* in a window, when their number is fixed */
 
 typedef struct SimFlight
 {
@@ -74,7 +83,8 @@ typedef struct Sim
 	SimOthers	mode;
 	double		part;
 	double		next_other;
-	int			burst;			/* number in this window */
+	double		instants[SIM_MOST_BURSTS];	/* of this window's bursts */
+	int			burst;			/* the next one of them */
 
 	/* ours */
 	BcdQuota	q;
@@ -129,6 +139,38 @@ sim_window(Sim *sim)
 	return &sim->windows[sim->nwindows - 1];
 }
 
+static int
+sim_compare(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Of modes with so many bursts in each window: a new one begins */
+static int
+sim_bursts(const Sim *sim)
+{
+	return sim->mode == SIM_ONCE ? 1 : sim->mode == SIM_THIRDS || sim->mode == SIM_THREE ? 3 : 0;
+}
+
+static void
+sim_plan_bursts(Sim *sim)
+{
+	int			n = sim_bursts(sim);
+	int			i;
+
+	if (n == 0)
+		return;
+	for (i = 0; i < n; i++)
+		sim->instants[i] = sim->end - sim->window *
+			(sim->mode == SIM_THIRDS ? (n - i) / (double) n : 1 - sim_random());
+	qsort(sim->instants, n, sizeof(double), sim_compare);
+	sim->burst = 0;
+	sim->next_other = sim->instants[0];
+}
+
 /* The store's window moves on, because of a call if there is one */
 static void
 sim_turn(Sim *sim, double now)
@@ -146,11 +188,7 @@ sim_turn(Sim *sim, double now)
 		sim->used = 0;
 		sim->end = sim->kind == SIM_LAZY || sim->nwindows == 1 ? now + sim->window :
 			sim->end + sim->window;
-		if (sim->mode == SIM_THIRDS)
-		{
-			sim->burst = 0;
-			sim->next_other = sim->end - sim->window;
-		}
+		sim_plan_bursts(sim);
 	}
 }
 
@@ -213,17 +251,24 @@ static void
 sim_others(Sim *sim, double now)
 {
 	double		wanted = sim->quota * sim->part;
-	double		pause = 0;
-	int			calls = 1;
+	double		pause;
+	int			calls;
+	int			n = sim_bursts(sim);
 
-	if (sim->mode == SIM_THIRDS)
-		calls = (int) (wanted / 3);
+	if (sim->mode == SIM_STEADY)
+		pause = sim->window / wanted;
+	else if (sim->mode == SIM_PERIOD)
+		pause = sim->window * 0.37;
 	else if (sim->mode == SIM_BURSTS)
-	{
-		/* about three in a window; each is what has come up since the last */
 		pause = sim->window / 3 * (0.4 + 1.2 * sim_random());
+	else
+		pause = sim->window / 3 * -log(1 - sim_random());
+	if (n > 0)
+		calls = (int) (wanted / n);
+	else if (sim->mode == SIM_POISSON)
+		calls = (int) (wanted / 3);
+	else
 		calls = (int) rint(wanted * pause / sim->window);
-	}
 	sim_turn(sim, now);
 	while (calls-- > 0)
 	{
@@ -232,10 +277,10 @@ sim_others(Sim *sim, double now)
 		else
 			sim->others_refused++;
 	}
-	if (sim->mode == SIM_THIRDS)
-		sim->next_other = ++sim->burst < 3 ? sim->end - sim->window * (3 - sim->burst) / 3 : SIM_NEVER;
+	if (n == 0)
+		sim->next_other = now + pause;
 	else
-		sim->next_other = now + (sim->mode == SIM_STEADY ? sim->window / wanted : pause);
+		sim->next_other = ++sim->burst < n ? sim->instants[sim->burst] : SIM_NEVER;
 }
 
 static void
@@ -292,7 +337,7 @@ sim_run(Sim *sim, double from, double until)
 {
 	double		now = from;
 
-	if (sim->mode == SIM_STEADY || sim->mode == SIM_BURSTS)
+	if (sim->mode != SIM_ALONE && sim_bursts(sim) == 0)
 		sim->next_other = from + 100;
 	while (now < until && (sim->work > 0 || sim->nflights > 0))
 	{

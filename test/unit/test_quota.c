@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "../../src/others.c"
 #include "../../src/quota.c"
 #include "tap.h"
 
@@ -46,7 +47,7 @@ test_learning(void)
 	is_int(bcd_quota_delay(&q, 51), BCD_QUOTA_WAIT_REPLY, "so one request again");
 	bcd_quota_done(&q, t, 100, 200, headers(150, 3, 1000, -1), 0.5);
 	is_int(bcd_quota_left(&q, 100), 3, "the first reply tells what is left");
-	is_int(q.others, 146, "the rest was used by others, or by us before a restart");
+	is_int(q.others.used, 146, "the rest was used by others, or by us before a restart");
 	is_int(bcd_quota_left(&q, 1100 + 3 * TURN_GUARD_MS), 150, "and the window's end refills it");
 
 	/* no quota told: only the concurrency limits */
@@ -249,7 +250,7 @@ test_windows(void)
 	bcd_quota_done(&q, last, 20200, 200, headers(10, 7, 29950, -1), 0.5);
 	is_int(q.counted, 1, "or of the new one");
 	is_int(q.end_by_reply, 50150, "whose end is known then");
-	is_int(q.others, 2, "and so is what others used of it");
+	is_int(q.others.used, 2, "and so is what others used of it");
 
 	/* the store turns before we think so */
 	t = bcd_quota_sent(&q, 50000);
