@@ -29,13 +29,7 @@ CHECKS = {
 READ_ONLY = ("id",)
 
 _FILTERS = {
-    "id": (query.INTEGER, listing.id_is),
-    "id:in": (query.INTEGERS, listing.id_in),
-    "id:not_in": (query.INTEGERS, listing.id_not_in),
-    "id:min": (query.INTEGER, listing.id_min),
-    "id:max": (query.INTEGER, listing.id_max),
-    "id:greater": (query.INTEGER, listing.id_greater),
-    "id:less": (query.INTEGER, listing.id_less),
+    **listing.BY_ID,
     "name": (query.TEXT, listing.unique(
         "name", lambda store, value: store.fold(value))),
     "name:like": (query.TEXT, listing.like("name")),

@@ -53,6 +53,17 @@ def id_less(store, table, value):
     return id_max(store, table, value - 1)
 
 
+BY_ID = {
+    "id": (query.INTEGER, id_is),
+    "id:in": (query.INTEGERS, id_in),
+    "id:not_in": (query.INTEGERS, id_not_in),
+    "id:min": (query.INTEGER, id_min),
+    "id:max": (query.INTEGER, id_max),
+    "id:greater": (query.INTEGER, id_greater),
+    "id:less": (query.INTEGER, id_less),
+}
+
+
 def equals(field):
     def build(store, table, value):
         get = table.kind.value

@@ -130,13 +130,7 @@ def _folded_sku(store, value):
 
 
 _FILTERS = {
-    "id": (query.INTEGER, listing.id_is),
-    "id:in": (query.INTEGERS, listing.id_in),
-    "id:not_in": (query.INTEGERS, listing.id_not_in),
-    "id:min": (query.INTEGER, listing.id_min),
-    "id:max": (query.INTEGER, listing.id_max),
-    "id:greater": (query.INTEGER, listing.id_greater),
-    "id:less": (query.INTEGER, listing.id_less),
+    **listing.BY_ID,
     "channel_id:in": (query.INTEGERS, _channel),
     "categories": (query.INTEGER, _only_category),
     "categories:in": (query.INTEGERS, _in_categories),

@@ -102,25 +102,8 @@ BEGIN
 	END IF;
 END
 $$;
-CREATE PROCEDURE statements(n int, seed float) LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM setseed(seed);
-	FOR i IN 1 .. n LOOP
-		BEGIN
-			CALL statement();
-			IF random() < 0.2 THEN
-				CALL statement();
-				CALL statement();
-			END IF;
-		EXCEPTION WHEN unique_violation OR foreign_key_violation OR deadlock_detected OR serialization_failure THEN
-		END;
-		IF random() < 0.5 THEN
-			COMMIT;
-		END IF;
-	END LOOP;
-END
-$$;
 EOC
+$shop->random_statements;
 
 # What may become of a request, and how often out of a thousand; "times" bounds
 # what costs time.

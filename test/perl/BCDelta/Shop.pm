@@ -159,6 +159,51 @@ sub list
 
 =pod
 
+=item $shop->random_statements
+
+Makes the procedure C<statements(number, seed)> of a procedure C<statement()>
+that the test has made: it calls that one so many times, in transactions some of
+which are rolled back as a whole or in part.
+
+=cut
+
+sub random_statements
+{
+	my ($self) = @_;
+
+	$self->sql(<<'EOC');
+CREATE PROCEDURE statements(n int, seed float) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM setseed(seed);
+	FOR i IN 1 .. n LOOP
+		BEGIN
+			CALL statement();
+			IF random() < 0.2 THEN
+				CALL statement();
+				CALL statement();
+			END IF;
+			IF random() < 0.1 THEN
+				RAISE EXCEPTION 'back' USING ERRCODE = 'BCD00';
+			END IF;
+		EXCEPTION WHEN unique_violation OR deadlock_detected OR SQLSTATE 'BCD00' OR foreign_key_violation
+			OR serialization_failure OR lock_not_available THEN
+		END;
+		IF random() < 0.3 THEN
+			COMMIT;
+		ELSIF random() < 0.05 THEN
+			ROLLBACK;
+		ELSIF random() < 0.02 THEN
+			PERFORM pg_sleep(0.05);
+		END IF;
+	END LOOP;
+END
+$$;
+EOC
+	return;
+}
+
+=pod
+
 =item $shop->push(arguments), $shop->link(arguments), $shop->verify(arguments), $shop->run(id)
 
 Calls the function, whose arguments are SQL, and returns the row of the run as
