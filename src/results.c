@@ -270,6 +270,28 @@ bcd_results_insert(BcdLane *lane, BcdItem **items, int n)
 	(void) bcd_execute(&insert_results, args, NULL);
 }
 
+static BcdStatement insert_interrupted = {
+	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, outcome, error)"
+	" SELECT r.run_id, p.feed, p.key, l.store_id, 'retry',"
+	" 'interrupted: the worker ended while the row was in flight; whether it was sent is not known, and it is tried again'"
+	" FROM bcdelta.pending AS p JOIN bcdelta.feed AS f USING (feed)"
+	" JOIN bcdelta.run AS r ON r.server = f.server AND r.state = 'running' AND r.kind = 'push'"
+	" AND (r.feed IS NULL OR r.feed = p.feed)"
+	" LEFT JOIN bcdelta.link AS l ON l.feed = p.feed AND l.key = p.key"
+	" WHERE p.state = 'in_flight'",
+	0, {0}
+};
+
+/*
+ * When the worker starts: rows that were in flight when it ended were perhaps
+ * sent, and their results, if there were any, went with it.
+ */
+void
+bcd_results_interrupted(void)
+{
+	(void) bcd_execute(&insert_interrupted, NULL, NULL);
+}
+
 static BcdStatement insert_discrepancy = {
 	"INSERT INTO bcdelta.discrepancy (run_id, feed, key, store_id, kind, field, source_value, store_value)"
 	" VALUES ($1, $2, $3, nullif($4, 0), $5, $6, $7, $8)",

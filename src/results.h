@@ -30,6 +30,7 @@ extern void bcd_run_recover(void);
 extern List *bcd_run_requested(MemoryContext cxt);
 extern bool bcd_run_read(int64 run_id, BcdRunRequest *request);
 extern void bcd_results_insert(BcdLane *lane, BcdItem **items, int n);
+extern void bcd_results_interrupted(void);
 extern void bcd_discrepancy_insert(BcdLane *lane, const char *key, int64 store_id,
 								   const char *kind, const char *field,
 								   const char *source_value, const char *store_value);

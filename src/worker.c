@@ -175,6 +175,7 @@ recover(void)
 	if (exists)
 	{
 		bcd_pause_copies();
+		bcd_results_interrupted();
 		bcd_queue_recover(NULL);
 		bcd_run_recover();
 		bcd_engine.requested = true;

@@ -98,13 +98,15 @@ sub killed_at
 {
 	my ($victim, $point, $op, $feed) = @_;
 	my $session;
+	my $last = $shop->last_run;
 	change($op);
 	if ($point eq 'claimed')
 	{
 		$shop->push("feed => '$_'") foreach $feed eq 'groups' ? () : $feed eq 'makers' ? 'groups' : ('groups', 'makers');
 		$session = $shop->stop_at($point);
-		$shop->sql('SELECT bcdelta.push(wait => false)');
+		$shop->sql("SELECT bcdelta.push(feed => '$feed', wait => false)");
 		$shop->wait_stopped;
+		is($shop->sql("SELECT count(*) > 0 FROM bcdelta.pending WHERE state = 'in_flight'"), 't', 'rows are in flight');
 	}
 	else
 	{
@@ -120,6 +122,11 @@ sub killed_at
 	$session->close if $session;
 	$shop->push;
 	check("$op of $feed, $victim killed when $point");
+
+	# a commit that was not waited for may be there after all
+	cmp_ok($shop->sql(sprintf <<'EOC', $last ? $last->{run_id} : 0), '>', 0, 'and the attempt is in the results') unless $point eq 'settled';
+SELECT count(*) FROM bcdelta.result WHERE run_id > %d AND outcome = 'retry' AND error LIKE 'interrupted: %%'
+EOC
 	return;
 }
 

@@ -161,7 +161,7 @@ sub with_kill
 	return;
 }
 
-# May a request be missing from the results because of a kill?
+# May the reply to a request be missing from the results because of a kill?
 sub is_forgiven
 {
 	my ($entry) = @_;
@@ -305,7 +305,7 @@ sub items
 sub check_journal
 {
 	my @writes = grep { $_->{method} ne 'GET' } $store->journal;
-	my (%newest, @older, @unrecorded);
+	my (%newest, %interrupted, @older, @unrecorded);
 	my %recorded = map { split /=/ } @{ $shop->list("SELECT request_id || '=' || count(*) FROM bcdelta.result WHERE request_id IS NOT NULL GROUP BY request_id") };
 
 	# One without a body may be sent again by libcurl, over a new connection,
@@ -324,12 +324,18 @@ sub check_journal
 		}
 		# 429: the store says that it did not even look at it
 		next if $results == @items || ($entry->{status} // 0) == 429;
-		next if is_forgiven($entry);
+		if (is_forgiven($entry))
+		{
+			$interrupted{ $_->[0] . ' ' . ($_->[1] // "of request $entry->{n}") } = 1 foreach @items;
+			next;
+		}
 		push @unrecorded, "request $entry->{n} $entry->{method} $entry->{path} ($entry->{status} @{[$entry->{fault} // '']}): $results results for " . @items . ' items';
 	}
 	is_deeply(\@older, [], 'no older state was written after a newer one');
 	is_deeply(\@unrecorded, [], 'every request is in the results')
 	  or diag('kills after requests ' . join(' ', map { $_->{n} } @kills), "; @unrecorded");
+	cmp_ok(scalar keys %interrupted, '<=', $shop->sql("SELECT count(*) FROM bcdelta.result WHERE outcome = 'retry' AND error LIKE 'interrupted: %'"),
+		'those of a kill as interrupted');
 	return scalar @writes;
 }
 
