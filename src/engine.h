@@ -100,6 +100,8 @@ typedef struct BcdDecision
 	int64		delay_ms;
 	int			status;			/* HTTP status, 0: none */
 	int			conflicts;		/* differences recorded */
+	int64		gone_id;		/* a record that is not there any more, or is
+								 * about to go */
 	char	   *error;
 	char		request_id[64];
 	Jsonb	   *sought;			/* the key of a create that is about to be
@@ -138,8 +140,6 @@ typedef struct BcdItem
 	bool		clashed;		/* a write was refused: looked at again */
 	char	   *refusal;		/* and what the store said of it */
 	int			refusal_status;
-	int64		gone_id;		/* the record it was linked to, which is not
-								 * there */
 	int64		own_id;			/* of a refused update: the record it was for */
 	BcdDecision decision;
 } BcdItem;
@@ -384,7 +384,7 @@ extern void bcd_index_free(BcdLane *lane);
 extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
 
 /* refs.c */
-extern void bcd_mark_referrers(BcdItem *item);
+extern void bcd_mark_referrers(BcdLane *lane, BcdItem **items, int n);
 
 /* seek.c */
 extern bool bcd_seek(BcdItem *item);

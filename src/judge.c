@@ -177,6 +177,7 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 void
 bcd_decide_gone(BcdItem *item)
 {
+	item->decision.gone_id = item->store_id;
 	if (item->wanted == NULL)
 		bcd_decide_done(item, BCD_HIDDEN, BCD_LINK_REMOVE);
 	else if (item->lane->feed->options.stale_fails && !item->looked_up)
@@ -190,8 +191,6 @@ bcd_decide_gone(BcdItem *item)
 	else
 	{
 		item->known = NULL;
-		if (item->store_id != 0)
-			item->gone_id = item->store_id;
 		item->store_id = 0;
 		item->clashed = true;
 		item->refusal = NULL;

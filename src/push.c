@@ -95,7 +95,10 @@ push_recheck(BcdItem *item)
 												   psprintf("the source row is gone; its record is that of %s, too", owner));
 	}
 	else if (feed->on_delete == BCD_DELETE_DELETE)
+	{
 		bcd_decide_stage(item, BCD_REMOVE);
+		item->decision.gone_id = item->store_id;
+	}
 	else
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);

@@ -379,17 +379,13 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 static void
 record_lane(BcdLane *lane, BcdItem **items, int n)
 {
-	int			i;
-
 	record_links(lane, items, n);
 	if (lane->run->kind->claims)
 	{
 		record_pending(lane, items, n);
 		bcd_seek_record(lane, items, n);
 	}
-	for (i = 0; i < n; i++)
-		if (items[i]->decision.link == BCD_LINK_REMOVE && items[i]->gone_id != 0)
-			bcd_mark_referrers(items[i]);
+	bcd_mark_referrers(lane, items, n);
 	if (lane->run->kind->results)
 		bcd_results_insert(lane, items, n);
 }
