@@ -271,7 +271,11 @@ typedef struct BcdJob
 	BcdRun	   *run;
 	BcdLane    *lane;
 	BcdStage	stage;
-	/* reads a good reply, in a transaction; may be called again */
+
+	/*
+	 * reads a good reply, in a transaction; called again, with the items as
+	 * they were, when that fails
+	 */
 	void		(*read) (struct BcdJob *job, const cJSON *reply);
 	/* what read() found is taken over once it is committed */
 	void		(*taken) (struct BcdJob *job);

@@ -390,15 +390,6 @@ move_items(BcdJob *job)
 					  job->stage);
 }
 
-static void
-forget_decisions(BcdJob *job)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &job->items)
-		memset(&dlist_container(BcdItem, node, iter.cur)->decision, 0, sizeof(BcdDecision));
-}
-
 /*
  * Does the next request depend on what is recorded?  That a record is about
  * to be hidden, or created, must be known for good before.
@@ -416,26 +407,46 @@ must_last(BcdJob *job)
 	return false;
 }
 
-/* The refusals in a row of each lane, which decisions count. */
-static int *
-refusals(const BcdRun *run)
+/* What decisions change in memory, as it was before */
+typedef struct BcdBefore
 {
-	int		   *refused = palloc(sizeof(int) * run->nlanes);
-	int			i;
+	BcdItem    *items;
+	int		   *refused;		/* of each lane */
+	int64		conflicts;
+	int64		seen;
+} BcdBefore;
 
+static void
+remember(const BcdJob *job, BcdBefore *before)
+{
+	const BcdRun *run = job->run;
+	dlist_iter	iter;
+	int			i = 0;
+
+	before->items = palloc(sizeof(BcdItem) * Max(job->nitems, 1));
+	dlist_foreach(iter, (dlist_head *) &job->items)
+		before->items[i++] = *dlist_container(BcdItem, node, iter.cur);
+	before->refused = palloc(sizeof(int) * run->nlanes);
 	for (i = 0; i < run->nlanes; i++)
-		refused[i] = run->lanes[i]->refused;
-	return refused;
+		before->refused[i] = run->lanes[i]->refused;
+	before->conflicts = run->counts.conflicts;
+	before->seen = job->lane->seen;
 }
 
-/* The decisions were not committed, and will be made again. */
+/* The decisions were not committed, and will be made again, of the same items. */
 static void
-reset_refusals(BcdRun *run, const int *refused)
+restore(BcdJob *job, const BcdBefore *before)
 {
-	int			i;
+	BcdRun	   *run = job->run;
+	dlist_iter	iter;
+	int			i = 0;
 
+	dlist_foreach(iter, &job->items)
+		* dlist_container(BcdItem, node, iter.cur) = before->items[i++];
 	for (i = 0; i < run->nlanes; i++)
-		run->lanes[i]->refused = refused[i];
+		run->lanes[i]->refused = before->refused[i];
+	run->counts.conflicts = before->conflicts;
+	job->lane->seen = before->seen;
 }
 
 /* The transaction of a settle; false when it failed and was logged. */
@@ -443,10 +454,10 @@ static bool
 settle_in_transaction(BcdJob *job)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	int		   *refused = refusals(job->run);
-	int64		conflicts = job->run->counts.conflicts;
+	BcdBefore	before;
 	volatile bool done = false;
 
+	remember(job, &before);
 	PG_TRY();
 	{
 		bcd_tx_begin();
@@ -464,12 +475,12 @@ settle_in_transaction(BcdJob *job)
 	{
 		MemoryContextSwitchTo(cxt);
 		bcd_tx_report_and_abort("could not record the outcome of a request, trying again");
-		reset_refusals(job->run, refused);
-		job->run->counts.conflicts = conflicts;
+		restore(job, &before);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
-	pfree(refused);
+	pfree(before.items);
+	pfree(before.refused);
 	return done;
 }
 
@@ -507,7 +518,6 @@ settle_failed(BcdJob *job)
 {
 	BcdRun	   *run = job->run;
 
-	forget_decisions(job);
 	if (++job->settle_failures < SETTLE_TRIES && !run->cancelled)
 	{
 		job->settle_at = bcd_now_ms() + SETTLE_AGAIN_MS;
