@@ -226,6 +226,16 @@ typedef struct BcdRunKind
 	bool		(*lane_done) (BcdRun *run, BcdLane *lane);
 } BcdRunKind;
 
+/* A record that the run has removed */
+typedef struct BcdRemoval
+{
+	const BcdResource *resource;
+	int64		store_id;
+} BcdRemoval;
+
+/* So many of them are kept, for the requests that were under way by then */
+#define BCD_REMOVALS	1000
+
 struct BcdRun
 {
 	dlist_node	node;			/* of the worker's active runs */
@@ -257,7 +267,8 @@ struct BcdRun
 	bool		gave_up;		/* on items whose records may have been
 								 * written to */
 	BcdRunCounts counts;
-	int64		removals;		/* requests settled that remove records */
+	int64		removals;		/* records removed, and the last of them: */
+	BcdRemoval	removed[BCD_REMOVALS];
 	int			in_flight;		/* jobs */
 	dlist_head	jobs;			/* whose requests are under way */
 	dlist_head	unsettled;		/* replies whose decisions are not committed */
@@ -295,7 +306,7 @@ typedef struct BcdJob
 /* What an endpoint takes, as far as it refused more */
 typedef struct BcdLearned
 {
-	int			batch;			/* most records in a request; 0: not known */
+	BcdBatch	batch;
 	BcdSlots	slots;
 } BcdLearned;
 
@@ -353,6 +364,8 @@ extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
 extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
+extern void bcd_record_removed(BcdItem *item);
+extern bool bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since);
 extern bool bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from);
 extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);

@@ -163,13 +163,13 @@ read_records(BcdJob *job, const cJSON *reply)
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		const cJSON *record = record_for(job->lane, item, data, job->nitems);
 
-		if (record == NULL && cut)
+		if (record || !cut)
+			job->run->kind->decide_read(item, record);
+		else if (job->nitems > 1)
 		{
-			item->group = Max(job->nitems / 2, 1);
+			item->group = job->nitems / 2;
 			bcd_decide_stage(item, BCD_READ);
 		}
-		else
-			job->run->kind->decide_read(item, record);
 	}
 }
 
@@ -233,7 +233,29 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 	}
 	else if (partial && !first->decision.made)
 		bcd_decide_refused(first, bcd_reply_text(job, first));
-	bcd_judge_rest(job, "the store's reply did not mention the record");
+}
+
+/*
+ * Why the reply of a request that was a success cannot be what it should be;
+ * NULL: it can.  202 and 204 have nothing to say, every other success has; and
+ * what is not in something that is no list may be in the store all the same.
+ */
+static const char *
+unreadable(BcdJob *job)
+{
+	BcdHttpRequest *r = job->request;
+	bool		list = job->stage <= BCD_READ && !job->probe;
+	const char *reason = NULL;
+
+	if (r->reply_len == 0)
+		return (r->status == 204 || r->status == 202) && !list ? NULL : "it is empty";
+	if (job->reply == NULL)
+		job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
+	if (job->reply == NULL)
+		return reason ? reason : "it is no JSON";
+	if (list && !cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(job->reply, "data")))
+		return "it is no list";
+	return NULL;
 }
 
 /* Lets the reply decide the items. */
@@ -241,6 +263,7 @@ static void
 decide(BcdJob *job)
 {
 	BcdHttpRequest *r = job->request;
+	const char *reason;
 	BcdVerdict	verdict;
 
 	if (r == NULL)
@@ -251,19 +274,17 @@ decide(BcdJob *job)
 	verdict = bcd_retry_verdict(r->fate, r->status);
 	if (verdict == BCD_OK || verdict == BCD_PARTIAL)
 	{
-		const char *reason = NULL;
-		bool		body = r->reply_len > 0;
-
-		if (job->reply == NULL && body)
-			job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
-		/* 202 and 204 have nothing to say, every other success has */
-		if (job->reply || (!body && (r->status == 204 || r->status == 202)))
+		reason = unreadable(job);
+		if (reason == NULL)
 		{
 			job->read(job, job->reply);
+			bcd_judge_rest(job, job->stage <= BCD_READ ?
+						   "the store lists several pages for one record, and it is not on the first" :
+						   "the store's reply did not mention the record");
 			return;
 		}
 		snprintf(r->error, sizeof(r->error), "status %ld, but the reply cannot be read: %s",
-				 r->status, reason ? reason : "it is empty");
+				 r->status, reason);
 		r->fate = BCD_HTTP_UNKNOWN;
 		verdict = BCD_TROUBLE;
 	}
@@ -380,6 +401,8 @@ move_items(BcdJob *job)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, dlist_pop_head_node(&job->items));
 
+		if (item->decision.outcome == BCD_DELETED)
+			bcd_record_removed(item);
 		if (!item->decision.leaves && item->decision.next == job->stage)
 			dlist_push_head(&stay, &item->node);
 		else
@@ -551,8 +574,6 @@ bcd_settle(BcdJob *job)
 		job->taken(job);
 	if (job->nitems == 0)
 		note_extra(job->lane);
-	if (job->stage == BCD_REMOVE)
-		job->run->removals++;
 	move_items(job);
 	end_job(job);
 }
