@@ -346,6 +346,7 @@ extern int64 bcd_run_step(BcdRun *run, int64 now);
 extern void bcd_run_replied(BcdJob *job);
 extern void bcd_run_cancel(BcdRun *run);
 extern void bcd_run_drop(BcdRun *run);
+extern void bcd_runs_look(void);
 extern void bcd_lane_stop(BcdLane *lane, const char *reason);
 
 /* item.c */

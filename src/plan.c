@@ -402,7 +402,7 @@ probe_job(BcdLane *lane)
 bool
 bcd_lane_asks(const BcdLane *lane)
 {
-	return lane->run->kind->asks && lane->run->kind->asks(lane);
+	return !lane->stopped && lane->run->kind->asks && lane->run->kind->asks(lane);
 }
 
 static BcdJob *
@@ -416,7 +416,7 @@ next_job(BcdLane *lane)
 			probe_job(lane) : NULL;
 	if (lane->extra == NULL && bcd_endpoint_is_free(lane, BCD_READ))
 	{
-		if (lane->run->kind->plan)
+		if (bcd_lane_asks(lane))
 			job = lane->run->kind->plan(lane->run, lane);
 		if (job == NULL)
 			job = bcd_plan_lookup(lane);
