@@ -314,6 +314,7 @@ static void
 put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 {
 	const BcdDecision *d = &item->decision;
+	bool		deferred = d->pending == BCD_PENDING_DEFER;
 	char		nulls[] = "         ";
 	Datum		args[9];
 
@@ -323,8 +324,8 @@ put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 	args[3] = Int32GetDatum(attempts);
 	args[4] = Int64GetDatum(d->delay_ms);
 	args[5] = text_or_null(d->error, &nulls[5]);
-	args[6] = text_or_null(item->waits_feed, &nulls[6]);
-	args[7] = text_or_null(item->waits_key, &nulls[7]);
+	args[6] = text_or_null(deferred ? item->waits_feed : NULL, &nulls[6]);
+	args[7] = text_or_null(deferred ? item->waits_key : NULL, &nulls[7]);
 	args[8] = BoolGetDatum(d->pending == BCD_PENDING_DONE);
 	(void) bcd_execute(&put_back, args, nulls);
 }

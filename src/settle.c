@@ -339,6 +339,15 @@ was_not_created(const BcdJob *job)
 	return verdict != BCD_OK && verdict != BCD_PARTIAL && verdict != BCD_TROUBLE;
 }
 
+/* Is an item whose create was not done going to be sent again, in this run? */
+static bool
+is_created_again(const BcdItem *item)
+{
+	const BcdDecision *d = &item->decision;
+
+	return !d->leaves && d->next == BCD_CREATE && !item->lane->stopped && !item->lane->run->error;
+}
+
 /*
  * A write that was refused is an attempt, too, when the item goes on: alone,
  * or to a look-up.  Not so after a 429, where nobody looked at it.
@@ -381,7 +390,7 @@ record(BcdJob *job)
 			strlcpy(d->request_id, r->headers.request_id[0] ? r->headers.request_id :
 					r->correlation_id, sizeof(d->request_id));
 		}
-		if (was_not_created(job) && (d->leaves || d->next != BCD_CREATE))
+		if (was_not_created(job) && !is_created_again(item))
 			d->unsought = true;
 	}
 	bcd_items_record(items, n);

@@ -143,13 +143,16 @@ foreach my $number (2, 12)
 
 # The store says that it did not: what is found under that key later is
 # somebody else's.
-$store->fault({ match => { method => 'POST' }, times => 1, do => { status => 422, body => { status => 422, title => 'No' } } });
-$shop->sql("INSERT INTO things VALUES (1, 'refused', 1)");
-is($shop->push->{failed}, 1, 'a create that was refused');
-$store->seed('products', [ { id => 900, type => 'physical', weight => 1, price => 5, sku => 'refused', name => 'By hand' } ]);
-$shop->sql("UPDATE things SET sku = 'accepted'");
-is($shop->push->{created}, 1, 'another key: it is made');
-is($shop->record('products', 900)->{name}, 'By hand', 'the record of that name is left alone');
+foreach my $status (422, 401, 403)
+{
+	$store->fault({ match => { method => 'POST' }, times => 1, do => { status => $status, body => { status => $status, title => 'No' } } });
+	$shop->sql("DELETE FROM things; INSERT INTO things VALUES ($status, 'refused $status', 1)");
+	$shop->push;
+	$store->seed('products', [ { id => 500 + $status, type => 'physical', weight => 1, price => 5, sku => "refused $status", name => "By hand $status" } ]);
+	$shop->sql("UPDATE things SET sku = 'accepted $status'; SELECT bcdelta.resume('things')");
+	is($shop->push->{created}, 1, "a create that was refused with $status, then another key: it is made");
+	is(($shop->record('products', 500 + $status) || {})->{name}, "By hand $status", 'the record of the first name is left alone');
+}
 
 # Records that were made are found by the list, but cannot be read; then their
 # rows get other names.
