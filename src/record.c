@@ -366,7 +366,8 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 				put_pending_back(lane, item, "deferred", 0);
 				break;
 			case BCD_PENDING_FAIL:
-				put_pending_back(lane, item, "failed", item->attempts);
+				/* key changes wait for one that is moving, but not for ever */
+				put_pending_back(lane, item, item->moving ? "review" : "failed", item->attempts);
 				break;
 			case BCD_PENDING_READY:
 				put_pending_back(lane, item, "ready", item->attempts);
