@@ -384,7 +384,6 @@ extern void bcd_endpoint_replied(BcdJob *job);
 /* plan.c */
 extern bool bcd_lane_asks(const BcdLane *lane);
 extern BcdJob *bcd_plan_next(BcdLane *lane);
-extern bool bcd_plan_flushes(BcdLane *lane);
 extern BcdJob *bcd_job_create(BcdLane *lane, BcdStage stage, const char *method,
 							  const char *path, const char *body);
 extern void bcd_job_take(BcdJob *job, BcdItem *item);
@@ -400,6 +399,9 @@ extern BcdJob *bcd_plan_tree(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 extern void bcd_index_free(BcdLane *lane);
 extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
+
+/* below.c */
+extern void bcd_wait_for_below(BcdJob *job);
 
 /* refs.c */
 extern void bcd_mark_referrers(BcdLane *lane, BcdItem **items, int n);

@@ -63,14 +63,25 @@ bcd_job_free(BcdJob *job)
 	pfree(job);
 }
 
-/* Nothing will come to a later stage of this lane but what is queued there. */
-bool
-bcd_plan_flushes(BcdLane *lane)
+static bool
+is_idle(const BcdLane *lane, BcdStage stage)
 {
-	return lane->exhausted &&
-		lane->queued[BCD_LOOKUP] == 0 && lane->flying[BCD_LOOKUP] == 0 &&
-		lane->queued[BCD_READ] == 0 && lane->flying[BCD_READ] == 0 &&
-		lane->queued[BCD_RECHECK] == 0 && lane->flying[BCD_RECHECK] == 0;
+	return lane->queued[stage] == 0 && lane->flying[stage] == 0;
+}
+
+/* What goes may take along what is below it and is to be moved: see below.c. */
+static bool
+rechecks_last(const BcdLane *lane)
+{
+	return lane->feed->resource->scope && lane->feed->on_delete == BCD_DELETE_DELETE;
+}
+
+/* Nothing will come to a later stage of this lane but what is queued there. */
+static bool
+plan_flushes(const BcdLane *lane)
+{
+	return lane->exhausted && is_idle(lane, BCD_LOOKUP) && is_idle(lane, BCD_READ) &&
+		(is_idle(lane, BCD_RECHECK) || rechecks_last(lane));
 }
 
 /*
@@ -101,7 +112,7 @@ group_size(BcdLane *lane, BcdStage stage)
 		n++;
 	}
 	whole = lane->cramped ||
-		(stage <= BCD_READ ? lane->exhausted : bcd_plan_flushes(lane));
+		(stage <= BCD_READ ? lane->exhausted : plan_flushes(lane));
 	return n == limit || limit < batch || whole ? n : 0;
 }
 
@@ -299,6 +310,7 @@ read_recheck(BcdJob *job, const cJSON *reply)
 
 	dlist_foreach(iter, &job->items)
 		job->run->kind->decide_recheck(dlist_container(BcdItem, node, iter.cur));
+	bcd_wait_for_below(job);
 }
 
 /*
@@ -312,10 +324,10 @@ recheck_job(BcdLane *lane)
 	BcdLane    *heir = heir_of(lane);
 	BcdJob	   *job;
 
-	if (lane->queued[BCD_RECHECK] == 0 ||
-		lane->queued[BCD_LOOKUP] > 0 || lane->flying[BCD_LOOKUP] > 0 ||
-		lane->queued[BCD_READ] > 0 || lane->flying[BCD_READ] > 0 ||
+	if (lane->queued[BCD_RECHECK] == 0 || !is_idle(lane, BCD_LOOKUP) || !is_idle(lane, BCD_READ) ||
 		(!lane->exhausted && bcd_lane_has_room(lane)))
+		return NULL;
+	if (rechecks_last(lane) && !(is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE)))
 		return NULL;
 	while (heir && lane->exhausted && lane->queued[BCD_RECHECK] > 0 &&
 		   heir->items < BCD_LANE_ITEMS / 2)
