@@ -412,9 +412,11 @@ extern void bcd_seek_end(BcdItem *item);
 extern void bcd_seek_note(BcdItem *item);
 extern void bcd_seek_record(BcdLane *lane, BcdItem **items, int n);
 
+/* reply.c */
+extern void bcd_reply_read(BcdJob *job, const cJSON *reply);
+
 /* settle.c */
 extern void bcd_settle(BcdJob *job);
-extern void bcd_settle_read(BcdJob *job, const cJSON *reply);
 
 /* record.c */
 extern void bcd_items_record(BcdItem **items, int n);

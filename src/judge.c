@@ -179,7 +179,7 @@ bcd_decide_gone(BcdItem *item)
 {
 	item->decision.gone_id = item->store_id;
 	if (item->wanted == NULL)
-		bcd_decide_done(item, BCD_HIDDEN, BCD_LINK_REMOVE);
+		bcd_decide_done(item, item->body ? BCD_HIDDEN : BCD_DELETED, BCD_LINK_REMOVE);
 	else if (item->lane->feed->options.stale_fails && !item->looked_up)
 	{
 		bcd_decide_refused(item,

@@ -249,7 +249,7 @@ write_job(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint, AppendItem
 	if (strstr(path, "{id}"))
 		path = path_with_id(path, items[0]->store_id);
 	job = bcd_job_create(lane, stage, endpoint->method, path, body.data);
-	job->read = bcd_settle_read;
+	job->read = bcd_reply_read;
 	for (i = 0; i < n; i++)
 		bcd_job_take(job, items[i]);
 	return job;
@@ -277,7 +277,7 @@ ids_job(BcdLane *lane, BcdStage stage, const char *method, const char *path,
 		appendStringInfo(&ids, "%s" INT64_FORMAT, i ? "," : "", items[i]->store_id);
 	}
 	job = bcd_job_create(lane, stage, method, psprintf("%s%s%s", path, ids.data, rest), NULL);
-	job->read = bcd_settle_read;
+	job->read = bcd_reply_read;
 	for (i = 0; i < n; i++)
 		bcd_job_take(job, items[i]);
 	return job;
@@ -298,7 +298,7 @@ remove_job(BcdLane *lane)
 	item = bcd_item_pop(lane, BCD_REMOVE);
 	job = bcd_job_create(lane, BCD_REMOVE, endpoint->method,
 						 path_with_id(endpoint->path, item->store_id), NULL);
-	job->read = bcd_settle_read;
+	job->read = bcd_reply_read;
 	bcd_job_take(job, item);
 	return job;
 }

@@ -483,6 +483,23 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 		adopt(item, store_id, record);
 }
 
+/*
+ * The store did not remove the record.  It may not want to as long as others
+ * are below it, which go too.
+ */
+static void
+decide_not_removed(BcdItem *item)
+{
+	const BcdRun *run = item->lane->run;
+	int			attempts = item->attempts + 1;
+
+	if (attempts < run->store->options->max_attempts)
+		bcd_decide_wait(item, bcd_retry_backoff_ms(attempts, true, run->spread), item->refusal);
+	else
+		bcd_decide_refused(item, item->refusal);
+	item->decision.status = item->refusal_status;
+}
+
 static void
 push_read(BcdItem *item, const cJSON *record)
 {
@@ -491,6 +508,11 @@ push_read(BcdItem *item, const cJSON *record)
 	if (record == NULL)
 	{
 		bcd_decide_gone(item);
+		return;
+	}
+	if (item->wanted == NULL && item->body == NULL)
+	{
+		decide_not_removed(item);
 		return;
 	}
 	if (item->refusal)

@@ -108,6 +108,14 @@ $shop->sql('SELECT bcdelta.retry()');
 is($shop->push->{deleted}, 2, 'until it is done');
 check_leaf($leaf, 'and nothing is lost');
 
+# A store that removes no category with others below it
+$leaf = tree();
+$store->settings({ category_delete => 'refuse' });
+$shop->sql('DELETE FROM groups WHERE id <> 3; UPDATE groups SET parent = NULL');
+is_deeply([ @{ $shop->push }{qw(deleted failed)} ], [ 3, 0 ], 'what the store does not remove at first');
+check_leaf($leaf, 'is removed later');
+$store->settings({ category_delete => 'cascade' });
+
 # A feed that is paused does not move its own
 $shop->sql(<<'EOC');
 CREATE TABLE leaves (id int PRIMARY KEY, parent int, name text);
