@@ -368,7 +368,8 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 
 /*
  * A job of no items (a page, a tree, a probe) failed: it is planned again,
- * but not for ever.  The run ends then; its rows stay pending.
+ * but not for ever.  The feed is left out then, or all of them if the store
+ * does not even answer a probe; the rows stay pending.
  */
 static void
 judge_extra(BcdJob *job, BcdVerdict verdict)
@@ -395,6 +396,8 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 		run->wake_at = bcd_now_ms() + bcd_retry_backoff_ms(lane->troubles + 1, false, bcd_random());
 		strlcpy(run->store->trouble, text.data, sizeof(run->store->trouble));
 	}
+	else if (!job->probe)
+		bcd_lane_stop(lane, psprintf("the store does not answer: %s", text.data));
 	else if (run->error == NULL)
 		run->error = MemoryContextStrdup(run->cxt,
 										 psprintf("the store does not answer: %s", text.data));

@@ -355,8 +355,7 @@ read_tree(BcdJob *job, const cJSON *reply)
 	if (bcd_json_int64(bcd_json_path(reply, "data.0.id"), &id) && id > 0)
 		job->lane->tree_id = id;
 	else
-		job->run->error = MemoryContextStrdup(job->run->cxt,
-											  "the store has no category tree for its default channel; set the feed's option tree_id");
+		bcd_lane_stop(job->lane, "the store has no category tree for its default channel; set the feed's option tree_id");
 }
 
 /* Asks for it: to be called while lane->tree_id is 0. */

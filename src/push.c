@@ -415,6 +415,13 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 	item->decision.link = BCD_LINK_PUT;
 }
 
+/* Is a record that of a row which keeps it alive, of any feed? */
+static bool
+is_others(const BcdFeed *feed, int64 store_id)
+{
+	return bcd_queue_linked_key(feed->name, store_id) || bcd_queue_other_owner(feed, store_id);
+}
+
 /*
  * A create of this row, under a key that it has left since, may have been
  * done.  If so the record is this row's still, or has to go with it; unless
@@ -423,7 +430,7 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 static void
 push_sought(BcdItem *item, int64 store_id, const cJSON *record)
 {
-	if (store_id == 0 || bcd_queue_is_linked(item->lane->feed, store_id))
+	if (store_id == 0 || is_others(item->lane->feed, store_id))
 	{
 		if (item->moving)
 			decide_later(item);
@@ -510,6 +517,8 @@ push_read(BcdItem *item, const cJSON *record)
 		bcd_decide_gone(item);
 		return;
 	}
+	if (!item->linked && taken(item, item->store_id))
+		return;
 	if (item->wanted == NULL && item->body == NULL)
 	{
 		decide_not_removed(item);

@@ -68,4 +68,15 @@ $store->release;
 is(($push->finish)[1], 'succeeded|1|1', 'a removal during a look-up');
 is(scalar $store->journal(method => 'GET'), 1, 'of another record: that is not asked for again');
 
+# Two rows find the same record in the list, and read it one after the other
+$store->seed('brands', [ { id => 400, name => 'Same' } ]);
+$store->fault({ match => { method => 'GET', path => 'brands', query => 'in=\d+(,|%2C)' }, do => { status => 413, body => { status => 413, title => 'Too large' } } });
+$shop->sql("INSERT INTO makers SELECT 'S' || i, CASE WHEN i IN (1, 7) THEN 'same' ELSE 'Other ' || i END FROM generate_series(1, 7) AS i");
+$store->seed('brands', [ map { { id => 400 + $_, name => "Other $_" } } 2 .. 6 ]);
+$run = $shop->push;
+is_deeply([ @$run{qw(linked updated failed)} ], [ 5, 1, 1 ], 'of two rows with the same name one has the record');
+is_deeply($shop->list("SELECT outcome FROM bcdelta.result WHERE run_id = $run->{run_id} AND key IN ('S1', 'S7') AND outcome <> 'retry' ORDER BY 1"),
+	[ 'failed', 'updated' ], 'and keeps it');
+$store->unfault;
+
 done_testing();

@@ -203,6 +203,18 @@ foreach my $status (500, 401)
 		"unknown fate of an update, then $status");
 }
 
+# Its price is another feed's, which has found it before the row itself has
+$shop->sql(<<'EOC');
+CREATE TABLE prices (sku text PRIMARY KEY, price numeric);
+SELECT bcdelta.track('prices', 'shop', 'product', '{"sku": "sku", "cost_price": "price"}');
+INSERT INTO prices VALUES ('first', 5);
+EOC
+lose('after', "INSERT INTO things VALUES (41, 'first', 1)", "UPDATE things SET sku = 'second'");
+is(posts(), 0, 'a feed of prices is not the owner of a record that may be ours');
+$shop->sql("DELETE FROM prices; SELECT bcdelta.untrack('prices')");
+$shop->sql("DELETE FROM things WHERE id > 40");
+$shop->push;
+
 # A record that may have been made can never be looked up: keys change all the
 # same, and it is found when that works again
 $store->remove('product', 500 + $_) foreach 422, 401, 403;
