@@ -100,10 +100,18 @@ known_in_part(const BcdResource *resource, BcdItem *item, const cJSON *record)
 	return bcd_payload_set(known, resource->hidden_by, &null);
 }
 
+static bool
+is_whole(const BcdItem *item)
+{
+	return item->wanted &&
+		bcd_payload_count(bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known)) == 0;
+}
+
 /*
  * 207: the record is there, a part of it was not saved.  Alone, what was
  * saved is known from the reply; in a batch, nobody knows whose part it was,
- * so each record is written again alone: updates may be repeated.
+ * so each record is written again alone: updates may be repeated.  One that was
+ * created in a batch, and has all that its row has, was not meant.
  */
 static void
 decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
@@ -122,6 +130,8 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 		item->group = 1;
 		bcd_decide_stage(item, BCD_UPDATE);
 	}
+	else if (job->nitems > 1 && is_whole(item))
+		decide_written(item, BCD_CREATE);
 	else if (item->attempts + 1 >= Min(PARTIAL_ATTEMPTS, job->run->store->options->max_attempts))
 		bcd_decide_failed(item, BCD_FAILED, psprintf("saved in part: %s", text));
 	else
