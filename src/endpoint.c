@@ -41,7 +41,7 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 {
 	int64		wanted = lane->feed->options.batch_size;
 	int			limit = BCD_PAGE_LIMIT;
-	int			refused = learned(lane, stage)->batch;
+	int			refused = learned(lane, stage)->batch.limit;
 
 	if (!is_read(stage))
 	{
@@ -55,11 +55,11 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 	return refused > 0 ? Min(limit, refused) : limit;
 }
 
-/* A batch of n was too large: remember half of it. */
+/* A batch of n was too large. */
 void
 bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n)
 {
-	learned(lane, stage)->batch = Max(n / 2, 1);
+	bcd_batch_refused(&learned(lane, stage)->batch, n);
 }
 
 /* Requests of an endpoint under way, or whose replies are not settled. */
@@ -108,5 +108,8 @@ bcd_endpoint_replied(BcdJob *job)
 	if (bcd_quota_crowded(r->status, &r->headers))
 		bcd_slots_crowded(slots, job->nth);
 	else if (r->status >= 200 && r->status < 300)
+	{
 		bcd_slots_good(slots);
+		bcd_batch_taken(&learned(job->lane, job->stage)->batch, job->nitems);
+	}
 }

@@ -100,6 +100,8 @@ typedef struct BcdDecision
 	int64		delay_ms;
 	int			status;			/* HTTP status, 0: none */
 	int			conflicts;		/* differences recorded */
+	int64		gone_id;		/* a record that is not there any more, or is
+								 * about to go */
 	char	   *error;
 	char		request_id[64];
 	Jsonb	   *sought;			/* the key of a create that is about to be
@@ -138,8 +140,6 @@ typedef struct BcdItem
 	bool		clashed;		/* a write was refused: looked at again */
 	char	   *refusal;		/* and what the store said of it */
 	int			refusal_status;
-	int64		gone_id;		/* the record it was linked to, which is not
-								 * there */
 	int64		own_id;			/* of a refused update: the record it was for */
 	BcdDecision decision;
 } BcdItem;
@@ -226,6 +226,16 @@ typedef struct BcdRunKind
 	bool		(*lane_done) (BcdRun *run, BcdLane *lane);
 } BcdRunKind;
 
+/* A record that the run has removed */
+typedef struct BcdRemoval
+{
+	const BcdResource *resource;
+	int64		store_id;
+} BcdRemoval;
+
+/* So many of them are kept, for the requests that were under way by then */
+#define BCD_REMOVALS	1000
+
 struct BcdRun
 {
 	dlist_node	node;			/* of the worker's active runs */
@@ -257,7 +267,8 @@ struct BcdRun
 	bool		gave_up;		/* on items whose records may have been
 								 * written to */
 	BcdRunCounts counts;
-	int64		removals;		/* requests settled that remove records */
+	int64		removals;		/* records removed, and the last of them: */
+	BcdRemoval	removed[BCD_REMOVALS];
 	int			in_flight;		/* jobs */
 	dlist_head	jobs;			/* whose requests are under way */
 	dlist_head	unsettled;		/* replies whose decisions are not committed */
@@ -271,7 +282,11 @@ typedef struct BcdJob
 	BcdRun	   *run;
 	BcdLane    *lane;
 	BcdStage	stage;
-	/* reads a good reply, in a transaction; may be called again */
+
+	/*
+	 * reads a good reply, in a transaction; called again, with the items as
+	 * they were, when that fails
+	 */
 	void		(*read) (struct BcdJob *job, const cJSON *reply);
 	/* what read() found is taken over once it is committed */
 	void		(*taken) (struct BcdJob *job);
@@ -291,7 +306,7 @@ typedef struct BcdJob
 /* What an endpoint takes, as far as it refused more */
 typedef struct BcdLearned
 {
-	int			batch;			/* most records in a request; 0: not known */
+	BcdBatch	batch;
 	BcdSlots	slots;
 } BcdLearned;
 
@@ -331,6 +346,7 @@ extern int64 bcd_run_step(BcdRun *run, int64 now);
 extern void bcd_run_replied(BcdJob *job);
 extern void bcd_run_cancel(BcdRun *run);
 extern void bcd_run_drop(BcdRun *run);
+extern void bcd_runs_look(void);
 extern void bcd_lane_stop(BcdLane *lane, const char *reason);
 
 /* item.c */
@@ -349,6 +365,8 @@ extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
 extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
+extern void bcd_record_removed(BcdItem *item);
+extern bool bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since);
 extern bool bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from);
 extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
@@ -366,7 +384,6 @@ extern void bcd_endpoint_replied(BcdJob *job);
 /* plan.c */
 extern bool bcd_lane_asks(const BcdLane *lane);
 extern BcdJob *bcd_plan_next(BcdLane *lane);
-extern bool bcd_plan_flushes(BcdLane *lane);
 extern BcdJob *bcd_job_create(BcdLane *lane, BcdStage stage, const char *method,
 							  const char *path, const char *body);
 extern void bcd_job_take(BcdJob *job, BcdItem *item);
@@ -383,8 +400,11 @@ extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 extern void bcd_index_free(BcdLane *lane);
 extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
 
+/* below.c */
+extern void bcd_wait_for_below(BcdJob *job);
+
 /* refs.c */
-extern void bcd_mark_referrers(BcdItem *item);
+extern void bcd_mark_referrers(BcdLane *lane, BcdItem **items, int n);
 
 /* seek.c */
 extern bool bcd_seek(BcdItem *item);
@@ -392,9 +412,11 @@ extern void bcd_seek_end(BcdItem *item);
 extern void bcd_seek_note(BcdItem *item);
 extern void bcd_seek_record(BcdLane *lane, BcdItem **items, int n);
 
+/* reply.c */
+extern void bcd_reply_read(BcdJob *job, const cJSON *reply);
+
 /* settle.c */
 extern void bcd_settle(BcdJob *job);
-extern void bcd_settle_read(BcdJob *job, const cJSON *reply);
 
 /* record.c */
 extern void bcd_items_record(BcdItem **items, int n);

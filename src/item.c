@@ -293,6 +293,39 @@ bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from)
 		jobs_have_record(&run->unsettled, resource, store_id, from);
 }
 
+/* Notes that an item's record is not in the store any more. */
+void
+bcd_record_removed(BcdItem *item)
+{
+	BcdRun	   *run = item->lane->run;
+	BcdRemoval *removal = &run->removed[run->removals++ % BCD_REMOVALS];
+
+	removal->resource = item->lane->feed->resource;
+	removal->store_id = item->store_id;
+}
+
+/*
+ * Has a record of the lane's resource been removed since the run had removed
+ * so many?  When that is too long ago it may have been.
+ */
+bool
+bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since)
+{
+	const BcdRun *run = lane->run;
+	int64		i;
+
+	if (run->removals - since > BCD_REMOVALS)
+		return true;
+	for (i = since; i < run->removals; i++)
+	{
+		const BcdRemoval *removal = &run->removed[i % BCD_REMOVALS];
+
+		if (removal->store_id == store_id && removal->resource == lane->feed->resource)
+			return true;
+	}
+	return false;
+}
+
 /* The item goes on in another lane. */
 void
 bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage)

@@ -177,8 +177,9 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 void
 bcd_decide_gone(BcdItem *item)
 {
+	item->decision.gone_id = item->store_id;
 	if (item->wanted == NULL)
-		bcd_decide_done(item, BCD_HIDDEN, BCD_LINK_REMOVE);
+		bcd_decide_done(item, item->body ? BCD_HIDDEN : BCD_DELETED, BCD_LINK_REMOVE);
 	else if (item->lane->feed->options.stale_fails && !item->looked_up)
 	{
 		bcd_decide_refused(item,
@@ -190,8 +191,6 @@ bcd_decide_gone(BcdItem *item)
 	else
 	{
 		item->known = NULL;
-		if (item->store_id != 0)
-			item->gone_id = item->store_id;
 		item->store_id = 0;
 		item->clashed = true;
 		item->refusal = NULL;
@@ -369,7 +368,8 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 
 /*
  * A job of no items (a page, a tree, a probe) failed: it is planned again,
- * but not for ever.  The run ends then; its rows stay pending.
+ * but not for ever.  The feed is left out then, or all of them if the store
+ * does not even answer a probe; the rows stay pending.
  */
 static void
 judge_extra(BcdJob *job, BcdVerdict verdict)
@@ -396,6 +396,8 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 		run->wake_at = bcd_now_ms() + bcd_retry_backoff_ms(lane->troubles + 1, false, bcd_random());
 		strlcpy(run->store->trouble, text.data, sizeof(run->store->trouble));
 	}
+	else if (!job->probe)
+		bcd_lane_stop(lane, psprintf("the store does not answer: %s", text.data));
 	else if (run->error == NULL)
 		run->error = MemoryContextStrdup(run->cxt,
 										 psprintf("the store does not answer: %s", text.data));

@@ -38,6 +38,7 @@ typedef struct BcdIndex
 	bool		complete;
 	int			page;			/* next page to read */
 	int64		removals;		/* the run's, when it was begun */
+	bool		outdated;
 } BcdIndex;
 
 typedef struct IndexEntry
@@ -354,8 +355,7 @@ read_tree(BcdJob *job, const cJSON *reply)
 	if (bcd_json_int64(bcd_json_path(reply, "data.0.id"), &id) && id > 0)
 		job->lane->tree_id = id;
 	else
-		job->run->error = MemoryContextStrdup(job->run->cxt,
-											  "the store has no category tree for its default channel; set the feed's option tree_id");
+		bcd_lane_stop(job->lane, "the store has no category tree for its default channel; set the feed's option tree_id");
 }
 
 /* Asks for it: to be called while lane->tree_id is 0. */
@@ -368,7 +368,10 @@ bcd_plan_tree(BcdLane *lane)
 	return job;
 }
 
-/* Looks the queued items up in the index: no request, but decisions. */
+/*
+ * Looks the queued items up in the index: no request, but decisions.  One that
+ * lists a record which we have removed since is read anew.
+ */
 static void
 read_index(BcdJob *job, const cJSON *reply)
 {
@@ -379,8 +382,15 @@ read_index(BcdJob *job, const cJSON *reply)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		int64		scope = index_scope(scope_of(lane, item), tree_of(lane, item));
+		int64		id = index_find(lane, scope, item->natural);
 
-		job->run->kind->decide_lookup(item, index_find(lane, scope, item->natural), NULL);
+		if (id != 0 && bcd_record_was_removed(lane, id, lane->index->removals))
+		{
+			lane->index->outdated = true;
+			bcd_decide_stage(item, BCD_LOOKUP);
+		}
+		else
+			job->run->kind->decide_lookup(item, id, NULL);
 	}
 }
 
@@ -403,6 +413,15 @@ index_job(BcdLane *lane)
 	return job;
 }
 
+/* The list is not what it was: pages have shifted, or a record of it is gone. */
+static bool
+index_is_outdated(const BcdLane *lane)
+{
+	const BcdIndex *index = lane->index;
+
+	return index->outdated || (!index->complete && index->removals != lane->run->removals);
+}
+
 /* The next request that finds records, or NULL. */
 BcdJob *
 bcd_plan_lookup(BcdLane *lane)
@@ -415,21 +434,23 @@ bcd_plan_lookup(BcdLane *lane)
 	if (r->needs_tree && lane->tree_id == 0)
 		return bcd_plan_tree(lane);
 	first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
-	if (outdates_index(first) && !listable(lane, first))
-		return single_job(lane);
-	/* it may list records that we have removed since */
-	if (lane->index && lane->index->removals != lane->run->removals)
+	if (listable(lane, first))
+	{
+		if (lane->queued[BCD_LOOKUP] < BCD_PAGE_LIMIT && !lane->exhausted && !lane->cramped)
+			return NULL;
+		return list_job(lane);
+	}
+	if (lane->index && index_is_outdated(lane))
 		bcd_index_free(lane);
-	if (r->small && lane->index == NULL &&
-		lane->lookups + lane->queued[BCD_LOOKUP] > SINGLE_LOOKUPS)
-		index_create(lane);
-	if (lane->index)
-		return lane->index->complete ? index_job(lane) : page_job(lane);
-	if (!listable(lane, first))
+	if (!r->small || outdates_index(first))
 		return single_job(lane);
-	if (lane->queued[BCD_LOOKUP] < BCD_PAGE_LIMIT && !lane->exhausted && !lane->cramped)
-		return NULL;
-	return list_job(lane);
+	if (lane->index == NULL)
+	{
+		if (lane->lookups + lane->queued[BCD_LOOKUP] <= SINGLE_LOOKUPS)
+			return single_job(lane);
+		index_create(lane);
+	}
+	return lane->index->complete ? index_job(lane) : page_job(lane);
 }
 
 /* The record of a reply that an item's natural key names; NULL: none. */
@@ -469,7 +490,8 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 
 /*
  * A reply that is only the first page, of fewer records than were asked for,
- * says nothing about the others: ask for fewer at once.
+ * says nothing about the others: ask for fewer at once.  What is not found
+ * alone either is trouble, and left undecided.
  */
 bool
 bcd_reply_is_cut(BcdJob *job, const cJSON *reply)
@@ -477,10 +499,9 @@ bcd_reply_is_cut(BcdJob *job, const cJSON *reply)
 	int64		pages = 0;
 
 	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
-	if (pages <= 1 || job->nitems <= 1)
-		return false;
-	bcd_batch_too_large(job->lane, job->stage, job->nitems);
-	return true;
+	if (pages > 1 && job->nitems > 1)
+		bcd_batch_too_large(job->lane, job->stage, job->nitems);
+	return pages > 1;
 }
 
 /*
@@ -504,14 +525,14 @@ bcd_lookup_read(BcdJob *job, const cJSON *reply)
 		if (record)
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
 								  &id);
-		if (id == 0 && cut)
+		if (id != 0 && bcd_record_was_removed(lane, id, job->removals))
+			bcd_decide_stage(item, BCD_LOOKUP);
+		else if (id != 0 || !cut)
+			job->run->kind->decide_lookup(item, id, id ? record : NULL);
+		else if (job->nitems > 1)
 		{
-			item->group = Max(job->nitems / 2, 1);
+			item->group = job->nitems / 2;
 			bcd_decide_stage(item, BCD_LOOKUP);
 		}
-		else if (id != 0 && job->removals != job->run->removals)
-			bcd_decide_stage(item, BCD_LOOKUP);
-		else
-			job->run->kind->decide_lookup(item, id, id ? record : NULL);
 	}
 }

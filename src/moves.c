@@ -55,14 +55,18 @@ static BcdStatement select_exists = {
 static BcdStatement select_blocked = {
 	"SELECT min(m.move_id) FROM ("
 	"  SELECT feed, key FROM bcdelta.pending WHERE state = 'in_flight'"
-	"  UNION ALL SELECT feed, key FROM bcdelta.pending WHERE sought IS NOT NULL"
+	"  UNION ALL SELECT feed, key FROM bcdelta.pending WHERE sought IS NOT NULL AND state <> 'review'"
 	" ) AS p JOIN bcdelta.feed AS f USING (feed)"
 	" JOIN bcdelta.move AS m ON m.feed_id = f.feed_id AND p.key IN (m.key, m.moved_from)"
 	" WHERE f.feed_id = $1",
 	1, {INT4OID}
 };
 
-/* What the key changes wait for must not wait for somebody itself. */
+/*
+ * What the key changes wait for must not wait for somebody itself.  Where it
+ * cannot be found out whether the record was made, it is in review from then
+ * until it is marked by these changes, which go on without its record.
+ */
 static BcdStatement wake_sought = {
 	"UPDATE bcdelta.pending AS p SET state = 'ready', attempts = 0, last_error = NULL,"
 	" waits_feed = NULL, waits_key = NULL"

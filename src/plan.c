@@ -63,14 +63,25 @@ bcd_job_free(BcdJob *job)
 	pfree(job);
 }
 
-/* Nothing will come to a later stage of this lane but what is queued there. */
-bool
-bcd_plan_flushes(BcdLane *lane)
+static bool
+is_idle(const BcdLane *lane, BcdStage stage)
 {
-	return lane->exhausted &&
-		lane->queued[BCD_LOOKUP] == 0 && lane->flying[BCD_LOOKUP] == 0 &&
-		lane->queued[BCD_READ] == 0 && lane->flying[BCD_READ] == 0 &&
-		lane->queued[BCD_RECHECK] == 0 && lane->flying[BCD_RECHECK] == 0;
+	return lane->queued[stage] == 0 && lane->flying[stage] == 0;
+}
+
+/* What goes may take along what is below it and is to be moved: see below.c. */
+static bool
+rechecks_last(const BcdLane *lane)
+{
+	return lane->feed->resource->scope && lane->feed->on_delete == BCD_DELETE_DELETE;
+}
+
+/* Nothing will come to a later stage of this lane but what is queued there. */
+static bool
+plan_flushes(const BcdLane *lane)
+{
+	return lane->exhausted && is_idle(lane, BCD_LOOKUP) && is_idle(lane, BCD_READ) &&
+		(is_idle(lane, BCD_RECHECK) || rechecks_last(lane));
 }
 
 /*
@@ -101,7 +112,7 @@ group_size(BcdLane *lane, BcdStage stage)
 		n++;
 	}
 	whole = lane->cramped ||
-		(stage <= BCD_READ ? lane->exhausted : bcd_plan_flushes(lane));
+		(stage <= BCD_READ ? lane->exhausted : plan_flushes(lane));
 	return n == limit || limit < batch || whole ? n : 0;
 }
 
@@ -238,7 +249,7 @@ write_job(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint, AppendItem
 	if (strstr(path, "{id}"))
 		path = path_with_id(path, items[0]->store_id);
 	job = bcd_job_create(lane, stage, endpoint->method, path, body.data);
-	job->read = bcd_settle_read;
+	job->read = bcd_reply_read;
 	for (i = 0; i < n; i++)
 		bcd_job_take(job, items[i]);
 	return job;
@@ -266,7 +277,7 @@ ids_job(BcdLane *lane, BcdStage stage, const char *method, const char *path,
 		appendStringInfo(&ids, "%s" INT64_FORMAT, i ? "," : "", items[i]->store_id);
 	}
 	job = bcd_job_create(lane, stage, method, psprintf("%s%s%s", path, ids.data, rest), NULL);
-	job->read = bcd_settle_read;
+	job->read = bcd_reply_read;
 	for (i = 0; i < n; i++)
 		bcd_job_take(job, items[i]);
 	return job;
@@ -287,7 +298,7 @@ remove_job(BcdLane *lane)
 	item = bcd_item_pop(lane, BCD_REMOVE);
 	job = bcd_job_create(lane, BCD_REMOVE, endpoint->method,
 						 path_with_id(endpoint->path, item->store_id), NULL);
-	job->read = bcd_settle_read;
+	job->read = bcd_reply_read;
 	bcd_job_take(job, item);
 	return job;
 }
@@ -299,6 +310,7 @@ read_recheck(BcdJob *job, const cJSON *reply)
 
 	dlist_foreach(iter, &job->items)
 		job->run->kind->decide_recheck(dlist_container(BcdItem, node, iter.cur));
+	bcd_wait_for_below(job);
 }
 
 /*
@@ -312,10 +324,10 @@ recheck_job(BcdLane *lane)
 	BcdLane    *heir = heir_of(lane);
 	BcdJob	   *job;
 
-	if (lane->queued[BCD_RECHECK] == 0 ||
-		lane->queued[BCD_LOOKUP] > 0 || lane->flying[BCD_LOOKUP] > 0 ||
-		lane->queued[BCD_READ] > 0 || lane->flying[BCD_READ] > 0 ||
+	if (lane->queued[BCD_RECHECK] == 0 || !is_idle(lane, BCD_LOOKUP) || !is_idle(lane, BCD_READ) ||
 		(!lane->exhausted && bcd_lane_has_room(lane)))
+		return NULL;
+	if (rechecks_last(lane) && !(is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE)))
 		return NULL;
 	while (heir && lane->exhausted && lane->queued[BCD_RECHECK] > 0 &&
 		   heir->items < BCD_LANE_ITEMS / 2)
@@ -402,7 +414,7 @@ probe_job(BcdLane *lane)
 bool
 bcd_lane_asks(const BcdLane *lane)
 {
-	return lane->run->kind->asks && lane->run->kind->asks(lane);
+	return !lane->stopped && lane->run->kind->asks && lane->run->kind->asks(lane);
 }
 
 static BcdJob *
@@ -416,7 +428,7 @@ next_job(BcdLane *lane)
 			probe_job(lane) : NULL;
 	if (lane->extra == NULL && bcd_endpoint_is_free(lane, BCD_READ))
 	{
-		if (lane->run->kind->plan)
+		if (bcd_lane_asks(lane))
 			job = lane->run->kind->plan(lane->run, lane);
 		if (job == NULL)
 			job = bcd_plan_lookup(lane);

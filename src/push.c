@@ -95,7 +95,10 @@ push_recheck(BcdItem *item)
 												   psprintf("the source row is gone; its record is that of %s, too", owner));
 	}
 	else if (feed->on_delete == BCD_DELETE_DELETE)
+	{
 		bcd_decide_stage(item, BCD_REMOVE);
+		item->decision.gone_id = item->store_id;
+	}
 	else
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
@@ -412,6 +415,13 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 	item->decision.link = BCD_LINK_PUT;
 }
 
+/* Is a record that of a row which keeps it alive, of any feed? */
+static bool
+is_others(const BcdFeed *feed, int64 store_id)
+{
+	return bcd_queue_linked_key(feed->name, store_id) || bcd_queue_other_owner(feed, store_id);
+}
+
 /*
  * A create of this row, under a key that it has left since, may have been
  * done.  If so the record is this row's still, or has to go with it; unless
@@ -420,7 +430,7 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 static void
 push_sought(BcdItem *item, int64 store_id, const cJSON *record)
 {
-	if (store_id == 0 || bcd_queue_is_linked(item->lane->feed, store_id))
+	if (store_id == 0 || is_others(item->lane->feed, store_id))
 	{
 		if (item->moving)
 			decide_later(item);
@@ -480,6 +490,23 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 		adopt(item, store_id, record);
 }
 
+/*
+ * The store did not remove the record.  It may not want to as long as others
+ * are below it, which go too.
+ */
+static void
+decide_not_removed(BcdItem *item)
+{
+	const BcdRun *run = item->lane->run;
+	int			attempts = item->attempts + 1;
+
+	if (attempts < run->store->options->max_attempts)
+		bcd_decide_wait(item, bcd_retry_backoff_ms(attempts, true, run->spread), item->refusal);
+	else
+		bcd_decide_refused(item, item->refusal);
+	item->decision.status = item->refusal_status;
+}
+
 static void
 push_read(BcdItem *item, const cJSON *record)
 {
@@ -488,6 +515,13 @@ push_read(BcdItem *item, const cJSON *record)
 	if (record == NULL)
 	{
 		bcd_decide_gone(item);
+		return;
+	}
+	if (!item->linked && taken(item, item->store_id))
+		return;
+	if (item->wanted == NULL && item->body == NULL)
+	{
+		decide_not_removed(item);
 		return;
 	}
 	if (item->refusal)

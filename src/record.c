@@ -314,6 +314,7 @@ static void
 put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 {
 	const BcdDecision *d = &item->decision;
+	bool		deferred = d->pending == BCD_PENDING_DEFER;
 	char		nulls[] = "         ";
 	Datum		args[9];
 
@@ -323,8 +324,8 @@ put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 	args[3] = Int32GetDatum(attempts);
 	args[4] = Int64GetDatum(d->delay_ms);
 	args[5] = text_or_null(d->error, &nulls[5]);
-	args[6] = text_or_null(item->waits_feed, &nulls[6]);
-	args[7] = text_or_null(item->waits_key, &nulls[7]);
+	args[6] = text_or_null(deferred ? item->waits_feed : NULL, &nulls[6]);
+	args[7] = text_or_null(deferred ? item->waits_key : NULL, &nulls[7]);
 	args[8] = BoolGetDatum(d->pending == BCD_PENDING_DONE);
 	(void) bcd_execute(&put_back, args, nulls);
 }
@@ -365,7 +366,8 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 				put_pending_back(lane, item, "deferred", 0);
 				break;
 			case BCD_PENDING_FAIL:
-				put_pending_back(lane, item, "failed", item->attempts);
+				/* key changes wait for one that is moving, but not for ever */
+				put_pending_back(lane, item, item->moving ? "review" : "failed", item->attempts);
 				break;
 			case BCD_PENDING_READY:
 				put_pending_back(lane, item, "ready", item->attempts);
@@ -379,17 +381,13 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 static void
 record_lane(BcdLane *lane, BcdItem **items, int n)
 {
-	int			i;
-
 	record_links(lane, items, n);
 	if (lane->run->kind->claims)
 	{
 		record_pending(lane, items, n);
 		bcd_seek_record(lane, items, n);
 	}
-	for (i = 0; i < n; i++)
-		if (items[i]->decision.link == BCD_LINK_REMOVE && items[i]->gone_id != 0)
-			bcd_mark_referrers(items[i]);
+	bcd_mark_referrers(lane, items, n);
 	if (lane->run->kind->results)
 		bcd_results_insert(lane, items, n);
 }

@@ -2,15 +2,19 @@
  * refs.c
  *		Rows that refer to a record which is gone from the store.
  *
- * The record is made again, with another id, and nothing in the source says
- * that a row which refers to it has to be written again.  So these rows are
- * marked when the link is removed; they wait until there is a new one.
+ * The record may be made again, with another id, and nothing in the source
+ * says that a row which refers to it has to be written again.  So these rows
+ * are marked; where the row that they refer to has no record, they wait until
+ * there is a new one.
+ *
+ * Records that we remove are told of before that: the rows are marked for good
+ * before the request goes out, and a few statements do for many of them.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 
 #include "compat.h"
 #include "db.h"
@@ -18,26 +22,24 @@
 #include "moves.h"
 
 /*
- * Which field refers to which kind of record is the mapping's business.  So a
- * feed is looked through when its mapping has this feed's name in it, and a row
- * that has the number in any field that refers to something may be read in
- * vain.
+ * $2 are the fields that hold ids of the resource in question.  In lax mode a
+ * single id is an array of one.
  */
 static BcdStatement mark_referrers = {
 	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT l.feed, l.key, clock_timestamp() FROM bcdelta.link AS l JOIN bcdelta.feed AS f USING (feed)"
-	" WHERE f.server = (SELECT g.server FROM bcdelta.feed AS g WHERE g.feed = $1)"
-	" AND strpos(f.fields::text, $1) > 0"
-	" AND EXISTS (SELECT FROM unnest($3) AS field"
-	"  WHERE l.payload -> field @> pg_catalog.to_jsonb($2))"
-	" ORDER BY l.feed, l.key"
+	" SELECT l.feed, l.key, clock_timestamp() FROM bcdelta.feed AS f JOIN bcdelta.link AS l USING (feed)"
+	" CROSS JOIN unnest($2) AS field"
+	" CROSS JOIN LATERAL pg_catalog.jsonb_path_query(l.payload -> field, 'lax $[*]') AS id"
+	" JOIN unnest($3) AS gone ON gone = id"
+	" WHERE f.server = $1 AND f.fields ?| $2"
+	" GROUP BY l.feed, l.key ORDER BY l.feed, l.key"
 	BCD_MARK_PENDING,
-	3, {TEXTOID, INT8OID, TEXTARRAYOID}
+	3, {NAMEOID, TEXTARRAYOID, JSONBARRAYOID}
 };
 
-/* The names of all fields that hold ids of records, as a text array. */
+/* The names of all fields that refer to a resource, as a text array. */
 static Datum
-reference_fields(void)
+fields_referring_to(const char *resource)
 {
 	Datum		names[64];
 	const BcdResource *r;
@@ -47,19 +49,36 @@ reference_fields(void)
 
 	for (i = 0; (r = bcd_resource_nth(i)) != NULL; i++)
 		for (j = 0; j < r->nfields; j++)
-			if (r->fields[j].flags & BCD_F_REFERENCE && n < lengthof(names))
-				names[n++] = CStringGetTextDatum(r->fields[j].name);
-	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+		{
+			const BcdField *field = &r->fields[j];
+
+			if (field->refers_to && strcmp(field->refers_to, resource) == 0 && n < lengthof(names))
+				names[n++] = CStringGetTextDatum(field->name);
+		}
+	return bcd_array(TEXTOID, names, NULL, n);
 }
 
-/* The record that an item was linked to is gone; in a transaction of the caller. */
+/*
+ * Marks what refers to records of these items that are gone, or about to go;
+ * in a transaction of the caller.
+ */
 void
-bcd_mark_referrers(BcdItem *item)
+bcd_mark_referrers(BcdLane *lane, BcdItem **items, int n)
 {
+	Datum	   *ids = palloc(sizeof(Datum) * n);
 	Datum		args[3];
+	int			gone = 0;
+	int			i;
 
-	args[0] = CStringGetTextDatum(item->lane->feed->name);
-	args[1] = Int64GetDatum(item->gone_id);
-	args[2] = reference_fields();
+	for (i = 0; i < n; i++)
+		if (items[i]->decision.gone_id != 0)
+			ids[gone++] = DirectFunctionCall1(jsonb_in,
+											  CStringGetDatum(psprintf(INT64_FORMAT,
+																	   items[i]->decision.gone_id)));
+	if (gone == 0)
+		return;
+	args[0] = DirectFunctionCall1(namein, CStringGetDatum(lane->feed->server));
+	args[1] = fields_referring_to(lane->feed->resource->name);
+	args[2] = bcd_array(JSONBOID, ids, NULL, gone);
 	(void) bcd_execute(&mark_referrers, args, NULL);
 }

@@ -43,8 +43,10 @@
 	{name, BCD_BOOLEAN, 0, -1, -1, 0, NULL}
 #define OBJECT(name, flags) \
 	{name, BCD_OBJECT, 0, -1, -1, flags, NULL}
-#define IDS(name, most, flags) \
-	{name, BCD_INTEGERS, 0, most, -1, flags, NULL}
+#define REFERENCE(name, most, resource) \
+	{name, BCD_INTEGER, 0, most, -1, 0, NULL, resource}
+#define REFERENCES(name, most, resource) \
+	{name, BCD_INTEGERS, 0, most, -1, BCD_F_SET, NULL, resource}
 #define WORDS(name) \
 	{name, BCD_STRINGS, 0, -1, -1, 0, NULL}
 
@@ -87,7 +89,7 @@ static const BcdField category_fields[] = {
 	WORDS("meta_keywords"),
 	TEXT("name", 1, 50, BCD_F_REQUIRED),
 	FREE_TEXT("page_title", 0),
-	WHOLE("parent_id", 0, BCD_NO_MAX, BCD_F_REFERENCE),
+	REFERENCE("parent_id", BCD_NO_MAX, "category"),
 	TEXT("search_keywords", 0, 255, 0),
 	WHOLE("sort_order", INT32_LEAST, INT32_MOST, 0),
 	WHOLE("tree_id", 0, BCD_NO_MAX, 0),
@@ -105,9 +107,9 @@ static const BcdField product_fields[] = {
 	ENUM("availability", availability, 0),
 	TEXT("availability_description", 0, 255, 0),
 	TEXT("bin_picking_number", 0, 255, 0),
-	WHOLE("brand_id", 0, QUANTITY_MOST, BCD_F_REFERENCE),
+	REFERENCE("brand_id", QUANTITY_MOST, "brand"),
 	TEXT("brand_name", 0, 255, BCD_F_WRITE_ONLY | BCD_F_NO_CASE),
-	IDS("categories", 1000, BCD_F_SET | BCD_F_REFERENCE),
+	REFERENCES("categories", 1000, "category"),
 	ENUM("condition", condition, 0),
 	PRICE("cost_price", 0),
 	OBJECT("custom_url", 0),
@@ -115,7 +117,7 @@ static const BcdField product_fields[] = {
 	MEASURE("depth", 0),
 	FREE_TEXT("description", BCD_F_HTML),
 	PRICE("fixed_cost_shipping_price", 0),
-	IDS("gift_wrapping_options_list", -1, BCD_F_SET | BCD_F_UNLISTED),
+	{"gift_wrapping_options_list", BCD_INTEGERS, 0, -1, -1, BCD_F_SET | BCD_F_UNLISTED, NULL},
 	ENUM("gift_wrapping_options_type", gift_wrapping, BCD_F_UNLISTED),
 	TEXT("gtin", 0, 14, 0),
 	MEASURE("height", 0),
@@ -148,7 +150,7 @@ static const BcdField product_fields[] = {
 	PRICE("price", BCD_F_REQUIRED),
 	TEXT("price_hidden_label", 0, 200, 0),
 	TEXT("product_tax_code", 0, 255, 0),
-	IDS("related_products", -1, BCD_F_SET | BCD_F_REFERENCE),
+	REFERENCES("related_products", -1, "product"),
 	PRICE("retail_price", 0),
 	WHOLE("reviews_count", 0, INT32_MOST, BCD_F_WRITE_ONLY),
 	WHOLE("reviews_rating_sum", 0, INT32_MOST, BCD_F_WRITE_ONLY),

@@ -34,8 +34,7 @@ typedef enum BcdType
 #define BCD_F_SET			0x08	/* the order of the array means nothing */
 #define BCD_F_HTML			0x10	/* the store may spell it in its own way */
 #define BCD_F_NO_CASE		0x20	/* compared without regard to case */
-#define BCD_F_REFERENCE		0x40	/* ids of other records (0: none) */
-#define BCD_F_UNLISTED		0x80	/* include_fields does not know it */
+#define BCD_F_UNLISTED		0x40	/* include_fields does not know it */
 
 typedef struct BcdField
 {
@@ -49,6 +48,8 @@ typedef struct BcdField
 	int			flags;
 	const char *const *values;	/* enumerated strings, NULL-terminated, or
 								 * NULL */
+	const char *refers_to;		/* holds ids of records of this resource (0:
+								 * none), or NULL */
 } BcdField;
 
 typedef struct BcdEndpoint

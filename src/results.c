@@ -340,6 +340,22 @@ bcd_feeds_of(const char *server, const char *feed)
 	return names;
 }
 
+static BcdStatement feed_state = {
+	"SELECT state = 'active', coalesce(paused_reason, 'it is paused') FROM bcdelta.feed WHERE feed_id = $1",
+	1, {INT4OID}
+};
+
+/* Why a feed is not pushed any more: paused, or untracked.  NULL: it is pushed. */
+char *
+bcd_feed_halted(int32 feed_id)
+{
+	Datum		arg = Int32GetDatum(feed_id);
+
+	if (bcd_execute(&feed_state, &arg, NULL) == 0)
+		return "it was untracked";
+	return bcd_column_bool(0, 1) ? NULL : bcd_column_text(0, 2);
+}
+
 static BcdStatement pause_feed = {
 	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = $2 WHERE feed = $1",
 	2, {TEXTOID, TEXTOID}

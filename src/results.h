@@ -35,6 +35,7 @@ extern void bcd_discrepancy_insert(BcdLane *lane, const char *key, int64 store_i
 								   const char *kind, const char *field,
 								   const char *source_value, const char *store_value);
 extern List *bcd_feeds_of(const char *server, const char *feed);
+extern char *bcd_feed_halted(int32 feed_id);
 extern void bcd_feed_pause(const char *feed, const char *reason);
 extern void bcd_pause_copies(void);
 extern int64 bcd_results_prune(int days, int limit);

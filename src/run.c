@@ -171,29 +171,75 @@ finish(BcdRun *run)
 	bcd_engine.finished(run_id);
 }
 
-/* Nothing more is done for a feed in this run, which ends as failed. */
+/*
+ * Gives back the items that wait in a lane, or those of them that belong to
+ * one lane; see bcd_queue_release().
+ */
+static void
+empty_lane(BcdLane *lane, const BcdLane *owner)
+{
+	int			stage;
+
+	for (stage = 0; stage < BCD_STAGES; stage++)
+	{
+		dlist_mutable_iter iter;
+
+		dlist_foreach_modify(iter, &lane->queue[stage])
+		{
+			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+			if (owner && item->lane != owner)
+				continue;
+			dlist_delete(&item->node);
+			lane->queued[stage]--;
+			bcd_item_give_up(lane, item);
+		}
+	}
+}
+
+/*
+ * Nothing more is sent for a feed in this run, which ends as failed.  Its
+ * items may travel with those of another feed, and others with its own: they
+ * go on.
+ */
 void
 bcd_lane_stop(BcdLane *lane, const char *reason)
 {
 	BcdRun	   *run = lane->run;
+	int			i;
 
 	lane->stopped = true;
+	lane->exhausted = true;
+	for (i = 0; i < run->nlanes; i++)
+		empty_lane(run->lanes[i], lane);
 	if (run->complaint == NULL)
 		run->complaint = MemoryContextStrdup(run->cxt,
 											 psprintf("feed \"%s\" was stopped: %s",
 													  lane->feed->name, reason));
 }
 
-/* Items that are waiting in a lane are given back; see bcd_queue_release(). */
-static void
-empty_lane(BcdLane *lane)
+/* Stops what is not to be pushed any more: somebody may have paused a feed. */
+void
+bcd_runs_look(void)
 {
-	int			stage;
-	BcdItem    *item;
+	dlist_iter	iter;
 
-	for (stage = 0; stage < BCD_STAGES; stage++)
-		while ((item = bcd_item_pop(lane, stage)) != NULL)
-			bcd_item_give_up(lane, item);
+	bcd_tx_begin();
+	dlist_foreach(iter, &bcd_engine.runs)
+	{
+		BcdRun	   *run = dlist_container(BcdRun, node, iter.cur);
+		int			i;
+
+		for (i = 0; i < run->nlanes && run->kind->claims; i++)
+		{
+			BcdLane    *lane = run->lanes[i];
+			char	   *reason = lane->stopped ? NULL : bcd_feed_halted(lane->feed->feed_id);
+
+			if (reason)
+				bcd_lane_stop(lane, reason);
+		}
+	}
+	bcd_tx_commit();
 }
 
 static void
@@ -356,7 +402,7 @@ dispatch(BcdRun *run, BcdLane *lane, int64 now)
 		if (job == NULL)
 			return -1;
 		start(job, now);
-		if (lane->stopped || run->error)
+		if (run->error)
 			return 0;
 	}
 }
@@ -440,7 +486,7 @@ start_round(BcdRun *run)
 	run->spread = bcd_random();
 	for (i = 0; i < run->nlanes; i++)
 	{
-		run->lanes[i]->exhausted = false;
+		run->lanes[i]->exhausted = run->lanes[i]->stopped;
 		bcd_queue_claimed(run->lanes[i], NULL);
 		/* requests of unknown fate may have made records since it was read */
 		bcd_index_free(run->lanes[i]);
@@ -495,7 +541,7 @@ wind_down(BcdRun *run, int64 now)
 	int			i;
 
 	for (i = 0; i < run->nlanes; i++)
-		empty_lane(run->lanes[i]);
+		empty_lane(run->lanes[i], NULL);
 	if (run->in_flight == 0)
 	{
 		finish(run);
@@ -536,24 +582,17 @@ bcd_run_step(BcdRun *run, int64 now)
 	if (run->wake_at > now)
 		return run->wake_at - now;
 	lane = run->lanes[run->current];
-	if (lane->stopped)
-		empty_lane(lane);
-	else
-	{
-		while (!lane->exhausted && !lane->stopped && bcd_lane_has_room(lane) &&
-			   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
-			refill(run, lane);
-		wait = dispatch(run, lane, now);
-		show(run, now);			/* it may be long until the next step */
-		if (!lane->exhausted && !lane->stopped && bcd_lane_has_room(lane))
-			return Max(run->wake_at - now, 0);
-		if (lane->items > 0 || lane->in_flight > 0)
-			return dlist_is_empty(&run->unsettled) ? wait : Min(wait < 0 ? 1000 : wait, 1000);
-	}
-	if (lane->in_flight > 0)
-		return -1;
+	while (!lane->exhausted && bcd_lane_has_room(lane) &&
+		   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
+		refill(run, lane);
+	wait = dispatch(run, lane, now);
+	show(run, now);				/* it may be long until the next step */
+	if (!lane->exhausted && bcd_lane_has_room(lane))
+		return Max(run->wake_at - now, 0);
+	if (lane->items > 0 || lane->in_flight > 0)
+		return dlist_is_empty(&run->unsettled) ? wait : Min(wait < 0 ? 1000 : wait, 1000);
 	/* what the quota has held back is still to be done */
-	if (!lane->stopped && bcd_lane_asks(lane))
+	if (bcd_lane_asks(lane))
 		return wait;
 	wait = advance(run, now);
 	if (wait < 0)

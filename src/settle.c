@@ -1,6 +1,6 @@
 /*
  * settle.c
- *		From good replies to decisions, and from decisions to tables.
+ *		From replies to decisions, and from decisions to tables.
  *
  * A job is settled in one transaction: its reply is read, every item gets a
  * decision, link, pending and result are written.  Only after the commit do
@@ -29,211 +29,30 @@
 #define SETTLE_AGAIN_MS 1000
 #define SETTLE_TRIES	60
 
-/* A value that is refused so often while others are saved will not be taken */
-#define PARTIAL_ATTEMPTS	3
-
 /* A row whose record may be another row's comes back so much later */
 #define TWIN_MS			1000
 
-/* The data of a reply as a list: the API answers one record bare or in an array. */
-static const cJSON *
-next_record(const cJSON *data, const cJSON *previous)
-{
-	if (data == NULL)
-		return NULL;
-	if (cJSON_IsArray(data))
-		return previous ? previous->next : data->child;
-	return previous == NULL && cJSON_IsObject(data) ? data : NULL;
-}
-
-/* The record of a reply that belongs to an item: by id, else by natural key. */
-static const cJSON *
-record_for(BcdLane *lane, BcdItem *item, const cJSON *data, int nitems)
-{
-	const BcdResource *r = lane->feed->resource;
-	const cJSON *record = NULL;
-
-	while ((record = next_record(data, record)) != NULL)
-	{
-		const cJSON *name;
-		int64		id = 0;
-		int64		scope = 0;
-
-		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->id), &id);
-		if (item->store_id != 0)
-		{
-			if (id == item->store_id)
-				return record;
-			continue;
-		}
-		if (id <= 0)
-			continue;
-		if (nitems == 1)
-			return record;
-		name = cJSON_GetObjectItemCaseSensitive(record, r->natural[item->natural_index]);
-		if (!cJSON_IsString(name) || strcmp(name->valuestring, item->natural) != 0)
-			continue;
-		if (r->scope &&
-			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) &&
-			scope != bcd_payload_integer(item->wanted, r->scope))
-			continue;
-		return record;
-	}
-	return NULL;
-}
-
-/* The store has taken an item's write. */
-static void
-decide_written(BcdItem *item, BcdStage stage)
-{
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-
-	item->lane->refused = 0;
-	if (stage == BCD_CREATE)
-	{
-		item->known = item->wanted;
-		bcd_decide_done(item, BCD_CREATED, BCD_LINK_PUT);
-	}
-	else
-	{
-		bool		hidden = item->wanted == NULL;
-
-		/* fields that are not mapped any more are not ours any more */
-		item->known = hidden ? bcd_payload_merge(item->known, item->body) : item->wanted;
-		bcd_decide_done(item, hidden ? BCD_HIDDEN : BCD_UPDATED, BCD_LINK_PUT);
-	}
-	MemoryContextSwitchTo(old);
-}
-
-/* What the store holds of a row that was saved in part, as its reply has it. */
-static Jsonb *
-known_in_part(const BcdResource *resource, BcdItem *item, const cJSON *record)
-{
-	Jsonb	   *known = bcd_payload_agreeing(resource, item->wanted, record);
-	JsonbValue	null;
-
-	if (!bcd_payload_is_hidden(resource, item->wanted, item->known))
-		return known;
-	null.type = jbvNull;
-	return bcd_payload_set(known, resource->hidden_by, &null);
-}
-
 /*
- * 207: the record is there, a part of it was not saved.  Alone, what was
- * saved is known from the reply; in a batch, nobody knows whose part it was,
- * so each record is written again alone: updates may be repeated.
+ * Why the reply of a request that was a success cannot be what it should be;
+ * NULL: it can.  202 and 204 have nothing to say, every other success has; and
+ * what is not in something that is no list may be in the store all the same.
  */
-static void
-decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
+static const char *
+unreadable(BcdJob *job)
 {
-	BcdLane    *lane = job->lane;
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	char	   *text = bcd_reply_text(job, item);
+	BcdHttpRequest *r = job->request;
+	bool		list = job->stage <= BCD_READ && !job->probe;
+	const char *reason = NULL;
 
-	if (job->stage == BCD_CREATE)
-		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
-							  &item->store_id);
-	if (item->wanted)
-		item->known = known_in_part(lane->feed->resource, item, record);
-	if (job->nitems > 1 && job->stage == BCD_UPDATE)
-	{
-		item->group = 1;
-		bcd_decide_stage(item, BCD_UPDATE);
-	}
-	else if (item->attempts + 1 >= Min(PARTIAL_ATTEMPTS, job->run->store->options->max_attempts))
-		bcd_decide_failed(item, BCD_FAILED, psprintf("saved in part: %s", text));
-	else
-		bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true, job->run->spread),
-						psprintf("saved in part: %s", text));
-	if (item->store_id != 0 && item->wanted && item->decision.leaves)
-		item->decision.link = BCD_LINK_PUT;
-	MemoryContextSwitchTo(old);
-}
-
-/* Reads of a reply by ids. */
-static void
-read_records(BcdJob *job, const cJSON *reply)
-{
-	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
-	bool		cut = bcd_reply_is_cut(job, reply);
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		const cJSON *record = record_for(job->lane, item, data, job->nitems);
-
-		if (record == NULL && cut)
-		{
-			item->group = Max(job->nitems / 2, 1);
-			bcd_decide_stage(item, BCD_READ);
-		}
-		else
-			job->run->kind->decide_read(item, record);
-	}
-}
-
-/* Reads a good reply of a stage other than LOOKUP. */
-void
-bcd_settle_read(BcdJob *job, const cJSON *reply)
-{
-	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
-	bool		partial = job->request->status == 207;
-	bool		silent;			/* some replies name no record */
-	BcdItem    *first = dlist_head_element(BcdItem, node, &job->items);
-	dlist_iter	iter;
-
-	if (job->stage == BCD_READ)
-	{
-		read_records(job, reply);
-		return;
-	}
-	silent = reply == NULL ||
-		(cJSON_IsObject(reply) && data == NULL) ||
-		(cJSON_IsObject(data) &&
-		 cJSON_GetObjectItemCaseSensitive(data, job->lane->feed->resource->id) == NULL);
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		const cJSON *record = record_for(job->lane, item, data, job->nitems);
-
-		if (job->stage == BCD_REMOVE)
-			bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
-		else if (partial && record)
-			decide_partial(job, item, record);
-		else if (partial)
-			continue;
-		else if (job->stage == BCD_CREATE && record)
-		{
-			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record,
-																   job->lane->feed->resource->id),
-								  &item->store_id);
-			decide_written(item, BCD_CREATE);
-		}
-		else if (job->stage == BCD_UPDATE && (record || silent))
-			decide_written(item, BCD_UPDATE);
-	}
-
-	/*
-	 * What the reply does not name: sent alone it is judged by the reply's
-	 * text, in a batch it is sent again alone.
-	 */
-	if (partial && job->nitems > 1)
-	{
-		dlist_foreach(iter, &job->items)
-		{
-			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-			if (item->decision.made)
-				continue;
-			item->group = 1;
-			bcd_decide_stage(item, job->stage == BCD_CREATE ? BCD_LOOKUP : job->stage);
-			item->decision.clashes = job->stage == BCD_CREATE;
-		}
-	}
-	else if (partial && !first->decision.made)
-		bcd_decide_refused(first, bcd_reply_text(job, first));
-	bcd_judge_rest(job, "the store's reply did not mention the record");
+	if (r->reply_len == 0)
+		return (r->status == 204 || r->status == 202) && !list ? NULL : "it is empty";
+	if (job->reply == NULL)
+		job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
+	if (job->reply == NULL)
+		return reason ? reason : "it is no JSON";
+	if (list && !cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(job->reply, "data")))
+		return "it is no list";
+	return NULL;
 }
 
 /* Lets the reply decide the items. */
@@ -241,6 +60,7 @@ static void
 decide(BcdJob *job)
 {
 	BcdHttpRequest *r = job->request;
+	const char *reason;
 	BcdVerdict	verdict;
 
 	if (r == NULL)
@@ -251,19 +71,17 @@ decide(BcdJob *job)
 	verdict = bcd_retry_verdict(r->fate, r->status);
 	if (verdict == BCD_OK || verdict == BCD_PARTIAL)
 	{
-		const char *reason = NULL;
-		bool		body = r->reply_len > 0;
-
-		if (job->reply == NULL && body)
-			job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
-		/* 202 and 204 have nothing to say, every other success has */
-		if (job->reply || (!body && (r->status == 204 || r->status == 202)))
+		reason = unreadable(job);
+		if (reason == NULL)
 		{
 			job->read(job, job->reply);
+			bcd_judge_rest(job, job->stage <= BCD_READ ?
+						   "the store lists several pages for one record, and it is not on the first" :
+						   "the store's reply did not mention the record");
 			return;
 		}
 		snprintf(r->error, sizeof(r->error), "status %ld, but the reply cannot be read: %s",
-				 r->status, reason ? reason : "it is empty");
+				 r->status, reason);
 		r->fate = BCD_HTTP_UNKNOWN;
 		verdict = BCD_TROUBLE;
 	}
@@ -318,6 +136,15 @@ was_not_created(const BcdJob *job)
 	return verdict != BCD_OK && verdict != BCD_PARTIAL && verdict != BCD_TROUBLE;
 }
 
+/* Is an item whose create was not done going to be sent again, in this run? */
+static bool
+is_created_again(const BcdItem *item)
+{
+	const BcdDecision *d = &item->decision;
+
+	return !d->leaves && d->next == BCD_CREATE && !item->lane->stopped && !item->lane->run->error;
+}
+
 /*
  * A write that was refused is an attempt, too, when the item goes on: alone,
  * or to a look-up.  Not so after a 429, where nobody looked at it.
@@ -360,7 +187,7 @@ record(BcdJob *job)
 			strlcpy(d->request_id, r->headers.request_id[0] ? r->headers.request_id :
 					r->correlation_id, sizeof(d->request_id));
 		}
-		if (was_not_created(job) && (d->leaves || d->next != BCD_CREATE))
+		if (was_not_created(job) && !is_created_again(item))
 			d->unsought = true;
 	}
 	bcd_items_record(items, n);
@@ -380,6 +207,8 @@ move_items(BcdJob *job)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, dlist_pop_head_node(&job->items));
 
+		if (item->decision.outcome == BCD_DELETED)
+			bcd_record_removed(item);
 		if (!item->decision.leaves && item->decision.next == job->stage)
 			dlist_push_head(&stay, &item->node);
 		else
@@ -388,15 +217,6 @@ move_items(BcdJob *job)
 	while (!dlist_is_empty(&stay))
 		bcd_item_move(job->lane, dlist_container(BcdItem, node, dlist_pop_head_node(&stay)),
 					  job->stage);
-}
-
-static void
-forget_decisions(BcdJob *job)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &job->items)
-		memset(&dlist_container(BcdItem, node, iter.cur)->decision, 0, sizeof(BcdDecision));
 }
 
 /*
@@ -416,26 +236,46 @@ must_last(BcdJob *job)
 	return false;
 }
 
-/* The refusals in a row of each lane, which decisions count. */
-static int *
-refusals(const BcdRun *run)
+/* What decisions change in memory, as it was before */
+typedef struct BcdBefore
 {
-	int		   *refused = palloc(sizeof(int) * run->nlanes);
-	int			i;
+	BcdItem    *items;
+	int		   *refused;		/* of each lane */
+	int64		conflicts;
+	int64		seen;
+} BcdBefore;
 
+static void
+remember(const BcdJob *job, BcdBefore *before)
+{
+	const BcdRun *run = job->run;
+	dlist_iter	iter;
+	int			i = 0;
+
+	before->items = palloc(sizeof(BcdItem) * Max(job->nitems, 1));
+	dlist_foreach(iter, (dlist_head *) &job->items)
+		before->items[i++] = *dlist_container(BcdItem, node, iter.cur);
+	before->refused = palloc(sizeof(int) * run->nlanes);
 	for (i = 0; i < run->nlanes; i++)
-		refused[i] = run->lanes[i]->refused;
-	return refused;
+		before->refused[i] = run->lanes[i]->refused;
+	before->conflicts = run->counts.conflicts;
+	before->seen = job->lane->seen;
 }
 
-/* The decisions were not committed, and will be made again. */
+/* The decisions were not committed, and will be made again, of the same items. */
 static void
-reset_refusals(BcdRun *run, const int *refused)
+restore(BcdJob *job, const BcdBefore *before)
 {
-	int			i;
+	BcdRun	   *run = job->run;
+	dlist_iter	iter;
+	int			i = 0;
 
+	dlist_foreach(iter, &job->items)
+		* dlist_container(BcdItem, node, iter.cur) = before->items[i++];
 	for (i = 0; i < run->nlanes; i++)
-		run->lanes[i]->refused = refused[i];
+		run->lanes[i]->refused = before->refused[i];
+	run->counts.conflicts = before->conflicts;
+	job->lane->seen = before->seen;
 }
 
 /* The transaction of a settle; false when it failed and was logged. */
@@ -443,10 +283,10 @@ static bool
 settle_in_transaction(BcdJob *job)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	int		   *refused = refusals(job->run);
-	int64		conflicts = job->run->counts.conflicts;
+	BcdBefore	before;
 	volatile bool done = false;
 
+	remember(job, &before);
 	PG_TRY();
 	{
 		bcd_tx_begin();
@@ -464,12 +304,12 @@ settle_in_transaction(BcdJob *job)
 	{
 		MemoryContextSwitchTo(cxt);
 		bcd_tx_report_and_abort("could not record the outcome of a request, trying again");
-		reset_refusals(job->run, refused);
-		job->run->counts.conflicts = conflicts;
+		restore(job, &before);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
-	pfree(refused);
+	pfree(before.items);
+	pfree(before.refused);
 	return done;
 }
 
@@ -507,7 +347,6 @@ settle_failed(BcdJob *job)
 {
 	BcdRun	   *run = job->run;
 
-	forget_decisions(job);
 	if (++job->settle_failures < SETTLE_TRIES && !run->cancelled)
 	{
 		job->settle_at = bcd_now_ms() + SETTLE_AGAIN_MS;
@@ -541,8 +380,6 @@ bcd_settle(BcdJob *job)
 		job->taken(job);
 	if (job->nitems == 0)
 		note_extra(job->lane);
-	if (job->stage == BCD_REMOVE)
-		job->run->removals++;
 	move_items(job);
 	end_job(job);
 }

@@ -194,9 +194,7 @@ verify_read(BcdItem *item, const cJSON *record)
 		decide_missing(lane, item, "missing_in_store", NULL);
 		return;
 	}
-	/* this may be done again, but a record is counted once */
-	lane->seen += !item->looked_up;
-	item->looked_up = true;
+	lane->seen++;
 	it = JsonbIteratorInit(&item->wanted->root);
 	while (!pending && (token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{

@@ -263,6 +263,7 @@ idle_work(int64 now)
 	bcd_pause_copies();
 	next_schedule = bcd_schedules_due(start_scheduled);
 	bcd_tx_commit();
+	bcd_runs_look();
 	do
 	{
 		bcd_tx_begin();

@@ -88,6 +88,24 @@ foreach my $relation (qw(result link))
 	}
 }
 
+# A record that is gone, read together with one that has its natural key now
+my ($x, $y) = map { 'A-' . ($n - $_) } 1, 2;
+my ($x_id, $y_id) = map { $shop->id('articles', $_) } $x, $y;
+$store->remove('product', $x_id);
+$store->edit('product', $y_id, { sku => $x });
+$store->hold({ match => { method => 'GET', query => 'id(:|%3A)in' }, process => 'now' });
+$shop->sql("UPDATE articles SET price = price + 1 WHERE sku IN ('$x', '$y')");
+my $reading = $shop->start('SELECT state, failed FROM bcdelta.push()');
+$shop->wait_held(1);
+fill('link');
+$store->release;
+wait_for_log(qr/could not record the outcome/);
+make_space();
+is(($reading->finish)[1], 'succeeded|0', 'a record that is gone is not mistaken for another one');
+is($shop->id('articles', $y), $y_id, 'which its row keeps');
+is_deeply([ sort map { "$_->{sku} " . (0 + $_->{price}) } @{ $store->state('products') } ],
+	[ sort @{ $shop->list("SELECT sku || ' ' || price FROM articles") } ], 'source equals store');
+
 # A refusal that is recorded at the fourth try is one, not four in a row.
 $shop->sql("ALTER SERVER shop OPTIONS (ADD error_limit '3'); INSERT INTO articles (sku, title, price) VALUES ('refused', 'Refused', 1)");
 $store->fault({ match => { method => 'POST' }, times => 1, do => { status => 422, body => { status => 422, title => 'No' } } });

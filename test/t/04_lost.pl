@@ -143,13 +143,16 @@ foreach my $number (2, 12)
 
 # The store says that it did not: what is found under that key later is
 # somebody else's.
-$store->fault({ match => { method => 'POST' }, times => 1, do => { status => 422, body => { status => 422, title => 'No' } } });
-$shop->sql("INSERT INTO things VALUES (1, 'refused', 1)");
-is($shop->push->{failed}, 1, 'a create that was refused');
-$store->seed('products', [ { id => 900, type => 'physical', weight => 1, price => 5, sku => 'refused', name => 'By hand' } ]);
-$shop->sql("UPDATE things SET sku = 'accepted'");
-is($shop->push->{created}, 1, 'another key: it is made');
-is($shop->record('products', 900)->{name}, 'By hand', 'the record of that name is left alone');
+foreach my $status (422, 401, 403)
+{
+	$store->fault({ match => { method => 'POST' }, times => 1, do => { status => $status, body => { status => $status, title => 'No' } } });
+	$shop->sql("DELETE FROM things; INSERT INTO things VALUES ($status, 'refused $status', 1)");
+	$shop->push;
+	$store->seed('products', [ { id => 500 + $status, type => 'physical', weight => 1, price => 5, sku => "refused $status", name => "By hand $status" } ]);
+	$shop->sql("UPDATE things SET sku = 'accepted $status'; SELECT bcdelta.resume('things')");
+	is($shop->push->{created}, 1, "a create that was refused with $status, then another key: it is made");
+	is(($shop->record('products', 500 + $status) || {})->{name}, "By hand $status", 'the record of the first name is left alone');
+}
 
 # Records that were made are found by the list, but cannot be read; then their
 # rows get other names.
@@ -199,6 +202,44 @@ foreach my $status (500, 401)
 	is_deeply([ map { 0 + $shop->records('products', 'sku')->{$_}{price} } qw(told untold) ], [ 1, 1 ],
 		"unknown fate of an update, then $status");
 }
+
+# Its price is another feed's, which has found it before the row itself has
+$shop->sql(<<'EOC');
+CREATE TABLE prices (sku text PRIMARY KEY, price numeric);
+SELECT bcdelta.track('prices', 'shop', 'product', '{"sku": "sku", "cost_price": "price"}');
+INSERT INTO prices VALUES ('first', 5);
+EOC
+lose('after', "INSERT INTO things VALUES (41, 'first', 1)", "UPDATE things SET sku = 'second'");
+is(posts(), 0, 'a feed of prices is not the owner of a record that may be ours');
+$shop->sql("DELETE FROM prices; SELECT bcdelta.untrack('prices')");
+$shop->sql("DELETE FROM things WHERE id > 40");
+$shop->push;
+
+# A record that may have been made can never be looked up: keys change all the
+# same, and it is found when that works again
+$store->remove('product', 500 + $_) foreach 422, 401, 403;
+$shop->sql("ALTER SERVER shop OPTIONS (ADD max_attempts '2'); DELETE FROM things; INSERT INTO things VALUES (32, 'fine', 1)");
+$shop->push;
+my $fine = $shop->id('things', 32);
+$store->fault({ match => { method => 'POST' }, do => { lose => 'after' } });
+$shop->sql("INSERT INTO things VALUES (31, 'stuck', 1)");
+push_until_all_wait();
+$store->fault({ match => { method => 'GET', query => 'stuck' }, do => { status => 500 } });
+$shop->push;
+is_deeply($shop->pending, { 'things 31' => 'failed' }, 'a look-up that fails for ever');
+$shop->sql('UPDATE things SET id = id + 100; UPDATE things SET price = 2');
+my $moving = $shop->push('wait => false')->{run_id};
+$shop->wait_for("SELECT state = 'failed' FROM bcdelta.pending WHERE key = '131'");
+$shop->try("SELECT bcdelta.cancel($moving)");
+is($shop->id('things', 132), $fine, 'does not keep keys from being changed');
+is($shop->record('products', $fine)->{price} + 0, 2, 'nor rows from being pushed');
+$store->unfault;
+$shop->sql("SELECT bcdelta.retry()");
+$shop->clear;
+$shop->push;
+check_things('found at last');
+is(posts(), 0, 'nothing is made twice');
+$shop->sql('ALTER SERVER shop OPTIONS (DROP max_attempts)');
 
 # A root of one tree, and one of that name in another, which is not ours
 $store->seed('trees', [ { id => 2, name => 'Other shop', channels => [5] } ]);

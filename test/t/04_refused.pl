@@ -218,6 +218,22 @@ is($run->{state}, 'failed', 'a redirect');
 like($run->{error}, qr/302.*redirect.*api_url/s, 'is an error that says what to look at');
 is_deeply([ $thief->journal ], [], 'and is not followed');
 
+# What is not answered stops the feed that needs it, and no other.
+foreach my $path ('brands', 'trees$')
+{
+	$store->fault({ match => { method => 'GET', path => $path }, do => $path eq 'brands' ? { status => 422, body => { status => 422, title => 'No' } } :
+			{ status => 200, body => { data => [], meta => {} } } });
+	my $number = $path eq 'brands' ? 1 : 2;
+	$shop->sql("INSERT INTO makers SELECT 'N-' || i || '-$number', 'N ' || i || '-$number' FROM generate_series(1, 10) AS i;
+		INSERT INTO groups SELECT $number * 1000 + i, NULL, 'N ' || i || '-$number' FROM generate_series(1, 10) AS i;
+		INSERT INTO articles (sku, title, price) VALUES ('N-$number', 'N $number', 1)");
+	$run = $shop->push;
+	is_deeply([ @$run{qw(state created failed)} ], [ 'failed', 11, 0 ], "$path are not answered: others go on");
+	like($run->{error}, $path eq 'brands' ? qr/feed "makers" was stopped: the store does not answer: 422/ : qr/feed "groups" was stopped: .*tree_id/, 'and the run says so');
+	$store->unfault;
+	is($shop->push->{created}, 10, 'until they are');
+}
+
 # The token is nowhere to be seen.
 my $dump = $shop->sql(join ';', map { "SELECT * FROM bcdelta.$_" } qw(feed change pending link run result discrepancy schedule status progress));
 unlike($dump, qr/secret/, 'no table or view shows the token');

@@ -75,4 +75,15 @@ $run = $shop->push;
 is_deeply([ $run->{updated}, scalar $store->journal(status => 422) ], [ 60, 0 ], 'and that is remembered');
 is((batches(method => 'PUT'))[0], 12, 'as half of what was refused');
 
+# A refusal that only looked like it: batches are full again after a while
+$store->fault({ match => { method => 'PUT' }, times => 1, do => { status => 413, body => { status => 413, title => 'Too large' } } });
+$shop->sql("INSERT INTO more SELECT 'O-' || i, 'Yet more ' || i, i FROM generate_series(1, 1000) AS i");
+$shop->push;
+$shop->clear;
+$shop->sql("UPDATE more SET price = price + 1 WHERE sku LIKE 'O-%'");
+$run = $shop->push;
+my @sizes = batches(method => 'PUT');
+is_deeply([ $run->{updated}, scalar(grep { $_ == 5 } @sizes) >= 90, scalar grep { $_ == 10 } @sizes[ -5 .. -2 ] ],
+	[ 1000, 1, 4 ], 'a false alarm is forgotten');
+
 done_testing();

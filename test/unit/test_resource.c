@@ -34,8 +34,8 @@ test_fields(const BcdResource *resource)
 		sound &= number == (field->scale >= 0);
 		sound &= field->values == NULL || (field->type == BCD_STRING && field->values[0]);
 		sound &= !(field->flags & BCD_F_SET) || array;
-		sound &= !(field->flags & BCD_F_REFERENCE) || field->type == BCD_INTEGER ||
-			field->type == BCD_INTEGERS;
+		sound &= field->refers_to == NULL || field->type == BCD_INTEGER || field->type == BCD_INTEGERS;
+		sound &= field->refers_to == NULL || bcd_resource_find(field->refers_to) != NULL;
 		sound &= !(field->flags & (BCD_F_HTML | BCD_F_NO_CASE)) || field->type == BCD_STRING;
 		sound &= strcmp(field->name, resource->id) != 0;
 	}

@@ -1,6 +1,6 @@
 /*
  * test_slots.c
- *		How many requests an endpoint takes at a time.
+ *		How many requests an endpoint takes at a time, and records in one.
  */
 #include "postgres.h"
 
@@ -48,10 +48,59 @@ test_learns(void)
 	is_int(slots.limit, 1, "one more was one too many");
 }
 
+/* Requests with as many records as are allowed, until one with more is tried */
+static int
+take(BcdBatch *batch)
+{
+	int			limit = batch->limit;
+	int			n = 0;
+
+	while (batch->limit == limit && n < 1000000)
+	{
+		bcd_batch_taken(batch, limit);
+		n++;
+	}
+	return n;
+}
+
+static void
+test_batch(void)
+{
+	BcdBatch	batch = {0};
+	int			i;
+
+	bcd_batch_taken(&batch, 10);
+	is_int(batch.limit, 0, "nothing was refused: no limit");
+	bcd_batch_refused(&batch, 40);
+	bcd_batch_refused(&batch, 40);
+	is_int(batch.limit, 20, "half of what was refused, however often");
+	bcd_batch_refused(&batch, 20);
+	is_int(batch.limit, 10, "and half of that");
+	bcd_batch_refused(&batch, 40);
+	is_int(batch.limit, 10, "one that was under way before says nothing");
+	for (i = 0; i < 10 * BATCHES_TAKEN; i++)
+		bcd_batch_taken(&batch, 9);
+	is_int(batch.limit, 10, "smaller ones neither");
+	is_int(take(&batch), BATCHES_TAKEN, "twice as many are tried after a while");
+	is_int(batch.limit, 20, "twice as many");
+	bcd_batch_refused(&batch, 20);
+	bcd_batch_refused(&batch, 20);
+	is_int(batch.limit, 10, "which are too many");
+	is_int(take(&batch), 2 * BATCHES_TAKEN, "that is tried again later");
+	bcd_batch_refused(&batch, 20);
+	is_int(take(&batch), 4 * BATCHES_TAKEN, "and later still");
+	is_int(take(&batch), 4 * BATCHES_TAKEN, "what works is kept, and more is tried");
+	is_int(batch.limit, 40, "so that a false alarm is forgotten");
+	bcd_batch_refused(&batch, 2);
+	bcd_batch_refused(&batch, 1);
+	is_int(batch.limit, 1, "one may always go");
+}
+
 int
 main(void)
 {
 	test_limit();
 	test_learns();
+	test_batch();
 	return tap_done();
 }

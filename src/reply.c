@@ -1,0 +1,257 @@
+/*
+ * reply.c
+ *		What the good reply to a read or a write means to the items.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "engine.h"
+#include "json.h"
+#include "judge.h"
+#include "payload.h"
+#include "retry.h"
+
+/* A value that is refused so often while others are saved will not be taken */
+#define PARTIAL_ATTEMPTS	3
+
+/* The data of a reply as a list: the API answers one record bare or in an array. */
+static const cJSON *
+next_record(const cJSON *data, const cJSON *previous)
+{
+	if (data == NULL)
+		return NULL;
+	if (cJSON_IsArray(data))
+		return previous ? previous->next : data->child;
+	return previous == NULL && cJSON_IsObject(data) ? data : NULL;
+}
+
+/* The record of a reply that belongs to an item: by id, else by natural key. */
+static const cJSON *
+record_for(BcdLane *lane, BcdItem *item, const cJSON *data, int nitems)
+{
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *record = NULL;
+
+	while ((record = next_record(data, record)) != NULL)
+	{
+		const cJSON *name;
+		int64		id = 0;
+		int64		scope = 0;
+
+		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->id), &id);
+		if (item->store_id != 0)
+		{
+			if (id == item->store_id)
+				return record;
+			continue;
+		}
+		if (id <= 0)
+			continue;
+		if (nitems == 1)
+			return record;
+		name = cJSON_GetObjectItemCaseSensitive(record, r->natural[item->natural_index]);
+		if (!cJSON_IsString(name) || strcmp(name->valuestring, item->natural) != 0)
+			continue;
+		if (r->scope &&
+			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) &&
+			scope != bcd_payload_integer(item->wanted, r->scope))
+			continue;
+		return record;
+	}
+	return NULL;
+}
+
+/* The store has taken an item's write. */
+static void
+decide_written(BcdItem *item, BcdStage stage)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	item->lane->refused = 0;
+	if (stage == BCD_CREATE)
+	{
+		item->known = item->wanted;
+		bcd_decide_done(item, BCD_CREATED, BCD_LINK_PUT);
+	}
+	else
+	{
+		bool		hidden = item->wanted == NULL;
+
+		/* fields that are not mapped any more are not ours any more */
+		item->known = hidden ? bcd_payload_merge(item->known, item->body) : item->wanted;
+		bcd_decide_done(item, hidden ? BCD_HIDDEN : BCD_UPDATED, BCD_LINK_PUT);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* What the store holds of a row that was saved in part, as its reply has it. */
+static Jsonb *
+known_in_part(const BcdResource *resource, BcdItem *item, const cJSON *record)
+{
+	Jsonb	   *known = bcd_payload_agreeing(resource, item->wanted, record);
+	JsonbValue	null;
+
+	if (!bcd_payload_is_hidden(resource, item->wanted, item->known))
+		return known;
+	null.type = jbvNull;
+	return bcd_payload_set(known, resource->hidden_by, &null);
+}
+
+static bool
+is_whole(const BcdItem *item)
+{
+	return item->wanted &&
+		bcd_payload_count(bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known)) == 0;
+}
+
+/*
+ * 207: the record is there, a part of it was not saved.  Alone, what was
+ * saved is known from the reply; in a batch, nobody knows whose part it was,
+ * so each record is written again alone: updates may be repeated.  One that was
+ * created in a batch, and has all that its row has, was not meant.
+ */
+static void
+decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
+{
+	BcdLane    *lane = job->lane;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	char	   *text = bcd_reply_text(job, item);
+
+	if (job->stage == BCD_CREATE)
+		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
+							  &item->store_id);
+	if (item->wanted)
+		item->known = known_in_part(lane->feed->resource, item, record);
+	if (job->nitems > 1 && job->stage == BCD_UPDATE)
+	{
+		item->group = 1;
+		bcd_decide_stage(item, BCD_UPDATE);
+	}
+	else if (job->nitems > 1 && is_whole(item))
+		decide_written(item, BCD_CREATE);
+	else if (item->attempts + 1 >= Min(PARTIAL_ATTEMPTS, job->run->store->options->max_attempts))
+		bcd_decide_failed(item, BCD_FAILED, psprintf("saved in part: %s", text));
+	else
+		bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true, job->run->spread),
+						psprintf("saved in part: %s", text));
+	if (item->store_id != 0 && item->wanted && item->decision.leaves)
+		item->decision.link = BCD_LINK_PUT;
+	MemoryContextSwitchTo(old);
+}
+
+/* Reads of a reply by ids. */
+static void
+read_records(BcdJob *job, const cJSON *reply)
+{
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
+	bool		cut = bcd_reply_is_cut(job, reply);
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		const cJSON *record = record_for(job->lane, item, data, job->nitems);
+
+		if (record || !cut)
+			job->run->kind->decide_read(item, record);
+		else if (job->nitems > 1)
+		{
+			item->group = job->nitems / 2;
+			bcd_decide_stage(item, BCD_READ);
+		}
+	}
+}
+
+/*
+ * Records were removed.  Where the reply says that some were not, but not
+ * which, all are read, to see which of them are still there.
+ */
+static void
+read_removals(BcdJob *job, const cJSON *reply, bool partial)
+{
+	int64		failed = 0;
+	dlist_iter	iter;
+
+	(void) bcd_json_int64(bcd_json_path(reply, "meta.failed"), &failed);
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (!partial && failed == 0)
+		{
+			bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+			continue;
+		}
+		bcd_decide_stage(item, BCD_READ);
+		item->decision.clashes = true;
+		item->decision.error = "the store has not removed all records that it was asked to";
+	}
+}
+
+/* Reads a good reply of a stage other than LOOKUP. */
+void
+bcd_reply_read(BcdJob *job, const cJSON *reply)
+{
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
+	bool		partial = job->request->status == 207;
+	bool		silent;			/* some replies name no record */
+	BcdItem    *first = dlist_head_element(BcdItem, node, &job->items);
+	dlist_iter	iter;
+
+	if (job->stage == BCD_READ)
+	{
+		read_records(job, reply);
+		return;
+	}
+	if (job->stage == BCD_REMOVE)
+	{
+		read_removals(job, reply, partial);
+		return;
+	}
+	silent = reply == NULL ||
+		(cJSON_IsObject(reply) && data == NULL) ||
+		(cJSON_IsObject(data) &&
+		 cJSON_GetObjectItemCaseSensitive(data, job->lane->feed->resource->id) == NULL);
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		const cJSON *record = record_for(job->lane, item, data, job->nitems);
+
+		if (partial && record)
+			decide_partial(job, item, record);
+		else if (partial)
+			continue;
+		else if (job->stage == BCD_CREATE && record)
+		{
+			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record,
+																   job->lane->feed->resource->id),
+								  &item->store_id);
+			decide_written(item, BCD_CREATE);
+		}
+		else if (job->stage == BCD_UPDATE && (record || silent))
+			decide_written(item, BCD_UPDATE);
+	}
+
+	/*
+	 * What the reply does not name: sent alone it is judged by the reply's
+	 * text, in a batch it is sent again alone.
+	 */
+	if (partial && job->nitems > 1)
+	{
+		dlist_foreach(iter, &job->items)
+		{
+			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+			if (item->decision.made)
+				continue;
+			item->group = 1;
+			bcd_decide_stage(item, job->stage == BCD_CREATE ? BCD_LOOKUP : job->stage);
+			item->decision.clashes = job->stage == BCD_CREATE;
+		}
+	}
+	else if (partial && !first->decision.made)
+		bcd_decide_refused(first, bcd_reply_text(job, first));
+}

@@ -1,0 +1,82 @@
+# Look-ups: nothing is made because a reply did not say that it is there, and
+# nothing is asked twice without a reason.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('lookups', store => { args => [ '--quota', 100000 ] }, server => { max_attempts => 2 });
+my $store = $shop->store;
+$shop->tables(articles => { on_delete => "'delete'" });
+
+sub article { return { type => 'physical', weight => 1, price => 1, @_ }; }
+
+# A list that is none, and one whose first page does not have the record
+$store->seed('products', [ article(id => 100, sku => 'THERE', name => 'There') ]);
+$store->seed('brands', [ { id => 100, name => 'There' } ]);
+$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('THERE', 'There', 1); INSERT INTO makers VALUES ('T', 'There')");
+foreach my $body ({}, { data => {} }, { data => [], meta => { pagination => { total => 2, total_pages => 2, current_page => 1, per_page => 1, count => 0 } } })
+{
+	$store->fault({ match => { method => 'GET', path => 'brands|products' }, do => { status => 200, body => $body } });
+	$shop->clear;
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(created failed)} ], [ 0, 2 ], 'a reply that does not tell');
+	is(scalar $shop->writes, 0, 'nothing is written');
+	$store->unfault;
+	$shop->sql('SELECT bcdelta.retry()');
+}
+like($shop->sql("SELECT string_agg(DISTINCT error, '; ') FROM bcdelta.result"), qr/it is no list.*several pages for one record/, 'the rows say why');
+is($shop->push->{linked}, 2, 'both are found');
+
+# Likewise when many are read by their ids
+$shop->sql("ALTER SERVER shop OPTIONS (SET max_attempts '4'); INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1, 10) AS i");
+$shop->push;
+my $links = $shop->sql("SELECT string_agg(key || store_id, ' ' ORDER BY key) FROM bcdelta.link");
+$store->fault($_) foreach (
+	{ match => { method => 'PUT', path => 'products' }, times => 1, do => { status => 404, body => { status => 404, title => 'Gone' } } },
+	{ match => { method => 'GET', path => 'products' }, times => 1, do => { status => 200, body => {} } });
+$shop->sql('UPDATE articles SET price = price + 1');
+my $run = $shop->push;
+is_deeply([ @$run{qw(state updated linked failed)} ], [ 'succeeded', 11, 0, 0 ], 'records are read anew');
+is($shop->sql("SELECT string_agg(key || store_id, ' ' ORDER BY key) FROM bcdelta.link"), $links, 'and keep their links');
+$store->unfault;
+
+# The whole list of brands
+$store->seed('brands', [ map { { id => 200 + $_, name => "Brand $_" } } 1 .. 20 ]);
+$shop->sql("INSERT INTO makers SELECT 'B' || i, 'Brand ' || i FROM generate_series(1, 20) AS i");
+$store->fault({ match => { method => 'GET', path => 'brands' }, times => 1, do => { status => 200, body => {} } });
+$shop->clear;
+is($shop->push->{linked}, 20, 'the list of brands is read again');
+is(scalar $shop->writes, 0, 'before anything is made');
+
+# A removal is recorded while another record is looked up
+$store->seed('products', [ article(id => 300, sku => 'ADMIN', name => 'By hand') ]);
+$store->hold({ match => { method => 'GET', path => 'products' } });
+$store->hold({ match => { method => 'DELETE' } });
+$shop->clear;
+$shop->sql("DELETE FROM articles WHERE sku = 'A-1'; UPDATE articles SET title = 'By hand', price = 7 WHERE sku = 'A-2'");
+$shop->sql("UPDATE articles SET sku = 'ADMIN' WHERE sku = 'A-2'");
+my $push = $shop->start('SELECT state, deleted, failed FROM bcdelta.push()');
+$shop->wait_held(2);
+my ($delete) = $store->journal(method => 'DELETE');
+$store->release({ n => $delete->{n}, stay => JSON::PP::true });
+$shop->wait_for("SELECT NOT EXISTS (SELECT FROM bcdelta.link WHERE key = 'A-1')");
+$store->release;
+is(($push->finish)[1], 'succeeded|1|1', 'a removal during a look-up');
+is(scalar $store->journal(method => 'GET'), 1, 'of another record: that is not asked for again');
+
+# Two rows find the same record in the list, and read it one after the other
+$store->seed('brands', [ { id => 400, name => 'Same' } ]);
+$store->fault({ match => { method => 'GET', path => 'brands', query => 'in=\d+(,|%2C)' }, do => { status => 413, body => { status => 413, title => 'Too large' } } });
+$shop->sql("INSERT INTO makers SELECT 'S' || i, CASE WHEN i IN (1, 7) THEN 'same' ELSE 'Other ' || i END FROM generate_series(1, 7) AS i");
+$store->seed('brands', [ map { { id => 400 + $_, name => "Other $_" } } 2 .. 6 ]);
+$run = $shop->push;
+is_deeply([ @$run{qw(linked updated failed)} ], [ 5, 1, 1 ], 'of two rows with the same name one has the record');
+is_deeply($shop->list("SELECT outcome FROM bcdelta.result WHERE run_id = $run->{run_id} AND key IN ('S1', 'S7') AND outcome <> 'retry' ORDER BY 1"),
+	[ 'failed', 'updated' ], 'and keeps it');
+$store->unfault;
+
+done_testing();
