@@ -173,12 +173,31 @@ read_records(BcdJob *job, const cJSON *reply)
 	}
 }
 
+/*
+ * Some endpoints answer 207 as soon as they may have something to say: one
+ * that names no error, and whose counters say that all was saved, is success.
+ */
+static bool
+all_saved(const BcdJob *job, const cJSON *reply)
+{
+	const cJSON *meta = cJSON_GetObjectItemCaseSensitive(reply, "meta");
+	const cJSON *errors = cJSON_GetObjectItemCaseSensitive(reply, "errors");
+	int64		success;
+	int64		failed;
+
+	return (errors == NULL || cJSON_IsNull(errors) ||
+			((cJSON_IsArray(errors) || cJSON_IsObject(errors)) && errors->child == NULL)) &&
+		bcd_json_int64(cJSON_GetObjectItemCaseSensitive(meta, "success"), &success) &&
+		bcd_json_int64(cJSON_GetObjectItemCaseSensitive(meta, "failed"), &failed) &&
+		success == job->nitems && failed == 0;
+}
+
 /* Reads a good reply of a stage other than LOOKUP. */
 void
 bcd_settle_read(BcdJob *job, const cJSON *reply)
 {
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
-	bool		partial = job->request->status == 207;
+	bool		partial = job->request->status == 207 && !all_saved(job, reply);
 	bool		silent;			/* some replies name no record */
 	BcdItem    *first = dlist_head_element(BcdItem, node, &job->items);
 	dlist_iter	iter;
@@ -232,7 +251,7 @@ bcd_settle_read(BcdJob *job, const cJSON *reply)
 		}
 	}
 	else if (partial && !first->decision.made)
-		bcd_decide_refused(first, bcd_reply_text(job, first));
+		bcd_decide_unsaved(job, first);
 	bcd_judge_rest(job, "the store's reply did not mention the record");
 }
 
