@@ -384,7 +384,7 @@ extern void bcd_index_free(BcdLane *lane);
 extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
 
 /* refs.c */
-extern void bcd_mark_referrers(BcdItem *item);
+extern void bcd_mark_referrers(const char *feed, int64 store_id);
 
 /* seek.c */
 extern bool bcd_seek(BcdItem *item);

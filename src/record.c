@@ -149,7 +149,11 @@ put_one(BcdLane *lane, BcdItem *item)
 	args[4] = BoolGetDatum(is_written(item));
 	(void) bcd_execute(&put_link, args, nulls);
 	if (other && strcmp(other, item->key) != 0)
+	{
 		give_record(args[0], other, item->own_id);
+		bcd_mark_referrers(lane->feed->name, item->store_id);
+		bcd_mark_referrers(lane->feed->name, item->own_id);
+	}
 }
 
 static void
@@ -389,7 +393,7 @@ record_lane(BcdLane *lane, BcdItem **items, int n)
 	}
 	for (i = 0; i < n; i++)
 		if (items[i]->decision.link == BCD_LINK_REMOVE && items[i]->gone_id != 0)
-			bcd_mark_referrers(items[i]);
+			bcd_mark_referrers(lane->feed->name, items[i]->gone_id);
 	if (lane->run->kind->results)
 		bcd_results_insert(lane, items, n);
 }

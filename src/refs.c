@@ -1,10 +1,12 @@
 /*
  * refs.c
- *		Rows that refer to a record which is gone from the store.
+ *		Rows that refer to a record which is their row's no more.
  *
- * The record is made again, with another id, and nothing in the source says
- * that a row which refers to it has to be written again.  So these rows are
- * marked when the link is removed; they wait until there is a new one.
+ * A record that is gone from the store is made again, with another id; rows
+ * that exchange their natural keys exchange their records.  Nothing in the
+ * source says then that a row which refers to them has to be written again.
+ * So these rows are marked when the link goes; they wait until there is a new
+ * one.
  */
 #include "postgres.h"
 
@@ -52,14 +54,14 @@ reference_fields(void)
 	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* The record that an item was linked to is gone; in a transaction of the caller. */
+/* A row of the feed has lost its record; in a transaction of the caller. */
 void
-bcd_mark_referrers(BcdItem *item)
+bcd_mark_referrers(const char *feed, int64 store_id)
 {
 	Datum		args[3];
 
-	args[0] = CStringGetTextDatum(item->lane->feed->name);
-	args[1] = Int64GetDatum(item->gone_id);
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = Int64GetDatum(store_id);
 	args[2] = reference_fields();
 	(void) bcd_execute(&mark_referrers, args, NULL);
 }

@@ -86,4 +86,23 @@ $shop->sql(q(UPDATE item SET sku = 's1' WHERE id = 20));
 $run = $shop->push;
 is($run->{failed}, 1, 'two rows with one key: the second one fails');
 is($shop->sql(q(SELECT count(*) FROM bcdelta.link WHERE feed = 'item')), 12, 'and every row keeps its record');
+# What refers to rows that exchange their records
+$shop->sql(<<'EOC');
+CREATE TABLE maker (code text PRIMARY KEY, name text NOT NULL);
+CREATE TABLE made (sku text PRIMARY KEY, maker text NOT NULL);
+INSERT INTO maker VALUES ('a', 'Alpha'), ('b', 'Beta');
+INSERT INTO made VALUES ('M1', 'a'), ('M2', 'b'), ('M3', 'a');
+SELECT bcdelta.track('maker', 'shop', 'brand');
+SELECT bcdelta.track('made', 'shop', 'product', '{"sku": "sku", "name": "sku", "price": "1", "type": "''physical''",
+	"weight": "1", "brand_id": "bcdelta.ref(''maker'', maker)"}');
+SELECT bcdelta.mark_all('maker'), bcdelta.mark_all('made');
+EOC
+$shop->push;
+$shop->sql(q(UPDATE maker SET name = CASE code WHEN 'a' THEN 'Beta' ELSE 'Alpha' END));
+$run = $shop->push;
+is($run->{created} + $run->{failed}, 0, 'brands change their names');
+my %brand = map { $_->{id} => $_->{name} } @{ $store->state('brands') };
+my $made = $shop->records('products', 'sku');
+is_deeply([ map { $brand{ $made->{$_}{brand_id} } } qw(M1 M2 M3) ], [qw(Beta Alpha Beta)], 'and their products follow');
+is($shop->verify("'made'")->{conflicts}, 0, 'as verify says, too');
 done_testing();
