@@ -141,6 +141,8 @@ typedef struct BcdItem
 	int64		gone_id;		/* the record it was linked to, which is not
 								 * there */
 	int64		own_id;			/* of a refused update: the record it was for */
+	bool		aside;			/* the next update only empties its natural
+								 * key, so that another row can have it */
 	BcdDecision decision;
 } BcdItem;
 

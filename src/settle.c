@@ -35,6 +35,9 @@
 /* A row whose record may be another row's comes back so much later */
 #define TWIN_MS			1000
 
+/* So does one that has emptied its key for another row */
+#define ASIDE_MS		1000
+
 /* The data of a reply as a list: the API answers one record bare or in an array. */
 static const cJSON *
 next_record(const cJSON *data, const cJSON *previous)
@@ -82,6 +85,16 @@ record_for(BcdLane *lane, BcdItem *item, const cJSON *data, int nitems)
 	return NULL;
 }
 
+/* The record has no natural key now: the row is pushed again, with all fields. */
+static void
+decide_aside(BcdItem *item)
+{
+	item->known = NULL;
+	bcd_decide_wait(item, ASIDE_MS,
+					"another row of the feed has to take the record's old key first");
+	item->decision.link = BCD_LINK_PUT;
+}
+
 /* The store has taken an item's write. */
 static void
 decide_written(BcdItem *item, BcdStage stage)
@@ -89,7 +102,9 @@ decide_written(BcdItem *item, BcdStage stage)
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
 	item->lane->refused = 0;
-	if (stage == BCD_CREATE)
+	if (item->aside)
+		decide_aside(item);
+	else if (stage == BCD_CREATE)
 	{
 		item->known = item->wanted;
 		bcd_decide_done(item, BCD_CREATED, BCD_LINK_PUT);

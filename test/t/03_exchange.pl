@@ -86,6 +86,31 @@ $shop->sql(q(UPDATE item SET sku = 's1' WHERE id = 20));
 $run = $shop->push;
 is($run->{failed}, 1, 'two rows with one key: the second one fails');
 is($shop->sql(q(SELECT count(*) FROM bcdelta.link WHERE feed = 'item')), 12, 'and every row keeps its record');
+# Rows that change article numbers, but not names, which have to be unique, too
+sub numbers_agree
+{
+	my ($name) = @_;
+	my $have = { map { $_->{name} => $_->{sku} } grep { $_->{name} =~ /^Named/ } @{ $store->state('products') } };
+	is_deeply($have, $shop->value(q(SELECT jsonb_object_agg(name, sku) AS o FROM named))->{o}, "$name: the store has what the source has");
+	is_deeply([ grep { /^named/ } keys %{ $shop->pending } ], [], "$name: nothing is left pending") or diag(explain($shop->errors));
+}
+$shop->sql(<<'EOC');
+CREATE TABLE named (id int PRIMARY KEY, sku text NOT NULL, name text NOT NULL);
+INSERT INTO named SELECT g, 'N' || g, 'Named ' || g FROM generate_series(1, 5) AS g;
+SELECT bcdelta.track('named', 'shop', 'product', '{"sku": "sku", "name": "name", "price": "1", "type": "''physical''", "weight": "1"}');
+SELECT bcdelta.mark_all('named');
+EOC
+$shop->push;
+my $ids = $shop->value(q(SELECT jsonb_object_agg(key, store_id) AS o FROM bcdelta.link WHERE feed = 'named'))->{o};
+$shop->sql(q(UPDATE named SET sku = CASE id WHEN 1 THEN 'N2' ELSE 'N1' END WHERE id IN (1, 2)));
+$shop->push;
+numbers_agree('two numbers');
+$shop->sql(q(UPDATE named SET sku = 'N' || 3 + (id - 2) % 3 WHERE id BETWEEN 3 AND 5));
+$shop->push;
+numbers_agree('a circle of numbers');
+is_deeply($shop->value(q(SELECT jsonb_object_agg(key, store_id) AS o FROM bcdelta.link WHERE feed = 'named'))->{o},
+	$ids, 'every row has kept its record');
+
 # What refers to rows that exchange their records
 $shop->sql(<<'EOC');
 CREATE TABLE maker (code text PRIMARY KEY, name text NOT NULL);
