@@ -325,6 +325,25 @@ taken(BcdItem *item, int64 store_id)
 }
 
 /*
+ * A write was refused as a duplicate, but no other record has the row's key:
+ * something else that has to be unique, such as a name, is taken.  Where other
+ * rows of the feed are renamed or removed in this run, it may be free by now.
+ */
+static void
+decide_duplicate(BcdItem *item)
+{
+	BcdLane    *lane = item->lane;
+	bool		moves = lane->items > 1 || lane->outcomes[BCD_UPDATED] > 0 ||
+	lane->outcomes[BCD_DELETED] > 0;
+
+	if (moves && item->attempts == 0 && lane->run->store->options->max_attempts > 1)
+		bcd_decide_wait(item, EXCHANGE_MS, item->refusal);
+	else
+		bcd_decide_refused(item, item->refusal);
+	item->decision.status = item->refusal_status;
+}
+
+/*
  * Should a row empty its natural key rather than exchange records?  Where a
  * record may be without that key, it is known by another one, which the store
  * wants to be unique, too: an exchange helps only if that fits the other record
@@ -372,8 +391,7 @@ static void
 push_clash(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	BcdFeed    *feed = item->lane->feed;
-	char	   *other = store_id != 0 && store_id != item->own_id ?
-	bcd_queue_linked_key(feed->name, store_id) : NULL;
+	char	   *other = store_id != 0 ? bcd_queue_linked_key(feed->name, store_id) : NULL;
 	MemoryContext old;
 	BcdRow		row;
 
@@ -381,6 +399,11 @@ push_clash(BcdItem *item, int64 store_id, const cJSON *record)
 	{
 		/* whoever had it has let go */
 		bcd_decide_stage(item, BCD_UPDATE);
+		return;
+	}
+	if (store_id == item->own_id)
+	{
+		decide_duplicate(item);
 		return;
 	}
 	if (other)
@@ -511,11 +534,7 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 	if (store_id == 0)
 	{
 		if (item->refusal)
-		{
-			/* not by this row's key: the duplicate is another record's */
-			bcd_decide_refused(item, item->refusal);
-			item->decision.status = item->refusal_status;
-		}
+			decide_duplicate(item);
 		else
 			decide_create(item);
 	}

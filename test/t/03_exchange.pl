@@ -111,6 +111,20 @@ numbers_agree('a circle of numbers');
 is_deeply($shop->value(q(SELECT jsonb_object_agg(key, store_id) AS o FROM bcdelta.link WHERE feed = 'named'))->{o},
 	$ids, 'every row has kept its record');
 
+# A name that is free as soon as another row is pushed
+$shop->sql(q(UPDATE bcdelta.feed SET on_delete = 'delete' WHERE feed = 'named'));
+$shop->sql(q(UPDATE named SET name = 'Named 1, old' WHERE id = 1; INSERT INTO named VALUES (11, 'N11', 'Named 1')));
+$shop->push;
+numbers_agree('a new row with the name of one that is renamed');
+$shop->sql(q(DELETE FROM named WHERE id = 2; INSERT INTO named VALUES (12, 'N12', 'Named 2')));
+$shop->push;
+numbers_agree('a new row with the name of one that is deleted');
+$shop->sql(q(INSERT INTO named VALUES (13, 'N13', 'Named 3')));
+$shop->clear;
+is($shop->push->{failed}, 1, 'a name that stays another row\'s fails');
+is(scalar $store->journal(method => 'POST'), 1, 'at once, when nothing moves');
+$shop->sql(q(DELETE FROM named WHERE id = 13));
+
 # What refers to rows that exchange their records
 $shop->sql(<<'EOC');
 CREATE TABLE maker (code text PRIMARY KEY, name text NOT NULL);
