@@ -241,6 +241,9 @@ CREATE TABLE bcdelta.schedule (
 );
 COMMENT ON TABLE bcdelta.schedule IS 'runs that the worker starts by itself';
 COMMENT ON COLUMN bcdelta.schedule.hours IS 'hours of the day, in time_zone, in which a run may start';
+COMMENT ON COLUMN bcdelta.schedule.time_zone IS 'the time zone of the session that made the schedule';
+COMMENT ON COLUMN bcdelta.schedule.owner IS 'the role that made the schedule; it needs USAGE on the server';
+COMMENT ON COLUMN bcdelta.schedule.home IS 'the cluster and database that may start runs; a restored copy differs and starts none';
 COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: not due any more';
 COMMENT ON COLUMN bcdelta.schedule.last_error IS 'why the last start failed';
 
@@ -412,7 +415,8 @@ COMMENT ON FUNCTION bcdelta.feed_trouble(text) IS
 'in words what keeps a feed from capturing or pushing, such as a missing trigger; null when nothing does';
 
 CREATE VIEW bcdelta.status AS
-SELECT f.feed, f.server, f.resource, f.state, f.paused_reason,
+SELECT f.feed, f.server, f.resource,
+	CASE WHEN f.home = bcdelta.home() THEN f.state ELSE 'paused' END AS state, f.paused_reason,
 	coalesce(bcdelta.feed_trouble(f.feed), s.trouble) AS trouble,
 	coalesce(c.changes, 0) AS changes,
 	coalesce(p.ready, 0) AS ready,
@@ -456,6 +460,8 @@ JOIN bcdelta.run AS r USING (run_id);
 COMMENT ON VIEW bcdelta.progress IS
 'one row per active run: rows done and in all, rows per second, time left';
 
+COMMENT ON COLUMN bcdelta.status.state IS
+'active or paused; a feed in a copy of its database is paused, even before the worker has written that down';
 COMMENT ON COLUMN bcdelta.status.trouble IS 'what keeps the feed from capturing or pushing, or its store from answering; null: nothing';
 COMMENT ON COLUMN bcdelta.status.changes IS 'captured changes that are not folded into bcdelta.pending yet';
 COMMENT ON COLUMN bcdelta.status.linked IS 'source rows that are in the store';

@@ -82,6 +82,39 @@ run_datum(int64 run_id)
 	return row;
 }
 
+static BcdStatement select_paused = {
+	"SELECT pg_catalog.string_agg(pg_catalog.quote_ident(feed), ', ' ORDER BY feed),"
+	" pg_catalog.string_agg(pg_catalog.concat_ws(': ', pg_catalog.quote_ident(feed), paused_reason),"
+	"  E'\\n' ORDER BY feed)"
+	" FROM bcdelta.feed WHERE server = $1 AND state = 'paused'",
+	1, {NAMEOID}
+};
+
+/*
+ * A push of all feeds of a server succeeds without those that are paused.
+ * Who waited for it is told: something that nobody saw may have paused them
+ * long ago.
+ */
+static void
+warn_of_paused(const BcdCall *call)
+{
+	Datum		server = NameGetDatum(&call->server);
+	BcdRights	rights;
+	char	   *feeds;
+
+	if (call->feed[0] || !call->wait)
+		return;
+	bcd_spi_begin(&rights);
+	(void) bcd_query_newest(&select_paused, &server, NULL);
+	feeds = bcd_column_text(0, 1);
+	if (feeds)
+		ereport(WARNING,
+				(errmsg("paused feeds were not pushed: %s", feeds),
+				 errdetail_internal("%s", bcd_column_text(0, 2)),
+				 errhint("When the reason is gone, SELECT bcdelta.resume('feed').")));
+	bcd_spi_end(&rights);
+}
+
 /*
  * bcdelta.push(feed, server, max_rows, wait): the run.
  */
@@ -102,6 +135,7 @@ bcdelta_push(PG_FUNCTION_ARGS)
 	call.wait = PG_GETARG_BOOL(3);
 	bcd_call_check_worker();
 	bcd_call(&call);
+	warn_of_paused(&call);
 	PG_RETURN_DATUM(run_datum(call.run_id));
 }
 
@@ -235,8 +269,6 @@ check_succeeded(int64 run_id)
 	char	   *state;
 	char	   *error;
 
-	/* after sweep() committed there may be none */
-	PushActiveSnapshot(GetLatestSnapshot());
 	bcd_spi_begin(&rights);
 	read_run(run_id);
 	state = bcd_column_text(0, 2);
@@ -249,7 +281,6 @@ check_succeeded(int64 run_id)
 				 errmsg("run " INT64_FORMAT " %s", run_id,
 						strcmp(state, "failed") == 0 ? "failed" : "was cancelled")));
 	bcd_spi_end(&rights);
-	PopActiveSnapshot();
 }
 
 /*
@@ -276,7 +307,11 @@ bcdelta_sweep(PG_FUNCTION_ARGS)
 		SPI_start_transaction();
 	}
 	bcd_call(&call);
+	/* after the commit there may be none */
+	PushActiveSnapshot(GetLatestSnapshot());
 	check_succeeded(call.run_id);
+	warn_of_paused(&call);
+	PopActiveSnapshot();
 	SPI_finish();
 	PG_RETURN_VOID();
 }

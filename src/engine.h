@@ -141,6 +141,8 @@ typedef struct BcdItem
 	char	   *refusal;		/* and what the store said of it */
 	int			refusal_status;
 	int64		own_id;			/* of a refused update: the record it was for */
+	bool		aside;			/* the next update only empties its natural
+								 * key, so that another row can have it */
 	BcdDecision decision;
 } BcdItem;
 
@@ -404,7 +406,7 @@ extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
 extern void bcd_wait_for_below(BcdJob *job);
 
 /* refs.c */
-extern void bcd_mark_referrers(BcdLane *lane, BcdItem **items, int n);
+extern void bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n);
 
 /* seek.c */
 extern bool bcd_seek(BcdItem *item);

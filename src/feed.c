@@ -293,6 +293,36 @@ bcd_feed_from(const BcdFeed *feed)
 									  get_rel_name(feed->source));
 }
 
+/* The parser takes its text for the client's: an error is in ours. */
+static void
+point_into_own_query(void *sql)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery((const char *) sql);
+	}
+}
+
+/* Parses a statement of ours that text of a user's has been put into. */
+static List *
+parse_own_query(char *sql)
+{
+	ErrorContextCallback callback;
+	List	   *list;
+
+	callback.callback = point_into_own_query;
+	callback.arg = sql;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	list = bcd_raw_parser(sql);
+	error_context_stack = callback.previous;
+	return list;
+}
+
 /*
  * Raises an error unless text is one SQL expression and nothing more.
  *
@@ -303,7 +333,7 @@ void
 bcd_expression_check(const char *expression, const char *what)
 {
 	char	   *sql = psprintf("SELECT (%s\n)", expression);
-	List	   *list = bcd_raw_parser(sql);
+	List	   *list = parse_own_query(sql);
 	SelectStmt *select;
 
 	if (list_length(list) == 1)

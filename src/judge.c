@@ -171,6 +171,21 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 }
 
 /*
+ * A 207 that names no record, for an item that was sent alone: it was refused.
+ * But a record that was to be created may be there without a part of it.
+ */
+void
+bcd_decide_unsaved(BcdJob *job, BcdItem *item)
+{
+	char	   *text = bcd_reply_text(job, item);
+
+	if (job->stage == BCD_CREATE)
+		decide_conflict(job, item, text);
+	else
+		decide_refused(job, item, text);
+}
+
+/*
  * The record that an item is linked to is not there: whatever is there now,
  * it is found by its key, in the store itself.
  */

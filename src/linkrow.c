@@ -65,7 +65,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 	if (store_id <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("store_id must be greater than zero")));
+				 errmsg("argument \"store_id\" must be greater than zero")));
 	args[0] = CStringGetTextDatum(feed->name);
 	args[1] = CStringGetTextDatum(canonical_key(feed, key));
 	args[2] = Int64GetDatum(store_id);

@@ -328,18 +328,73 @@ taken(BcdItem *item, int64 store_id)
 }
 
 /*
+ * A write was refused as a duplicate, but no other record has the row's key:
+ * something else that has to be unique, such as a name, is taken.  Where other
+ * rows of the feed are renamed or removed in this run, it may be free by now.
+ */
+static void
+decide_duplicate(BcdItem *item)
+{
+	BcdLane    *lane = item->lane;
+	bool		moves = lane->items > 1 || lane->outcomes[BCD_UPDATED] > 0 ||
+	lane->outcomes[BCD_DELETED] > 0;
+
+	if (moves && item->attempts == 0 && lane->run->store->options->max_attempts > 1)
+		bcd_decide_wait(item, EXCHANGE_MS, item->refusal);
+	else
+		bcd_decide_refused(item, item->refusal);
+	item->decision.status = item->refusal_status;
+}
+
+/*
+ * Should a row empty its natural key rather than exchange records?  Where a
+ * record may be without that key, it is known by another one, which the store
+ * wants to be unique, too: an exchange helps only if that fits the other record
+ * as well.
+ */
+static bool
+should_step_aside(BcdItem *item, const cJSON *record)
+{
+	const char *const *next = item->lane->feed->resource->natural + item->natural_index + 1;
+	bool		aside = false;
+
+	for (; record && *next; next++)
+	{
+		char	   *wanted = bcd_payload_text(item->wanted, *next);
+		const cJSON *has = cJSON_GetObjectItemCaseSensitive(record, *next);
+
+		aside |= wanted && (!cJSON_IsString(has) || strcmp(wanted, has->valuestring) != 0);
+	}
+	return aside;
+}
+
+/* The item's record gives up its natural key, and the row waits for the new one. */
+static void
+step_aside(BcdItem *item)
+{
+	JsonbValue	empty;
+
+	empty.type = jbvString;
+	empty.val.string.val = "";
+	empty.val.string.len = 0;
+	item->body = bcd_payload_set(NULL, item->lane->feed->resource->natural[item->natural_index], &empty);
+	item->aside = true;
+	bcd_decide_stage(item, BCD_UPDATE);
+}
+
+/*
  * The update of a row with a link was refused: its natural key is another
  * record's.  When the row of that record has left the key, or is gone from the
  * source, it may only have to go first; but rows that exchanged their keys
  * would wait for each other for ever, and the record of a deleted row may be
- * one that stays, so then the two rows exchange their records, too.
+ * one that stays.  Then one of them lets go of its old key, or the two
+ * exchange their records, too.
  */
 static void
 push_clash(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	BcdFeed    *feed = item->lane->feed;
-	char	   *other = store_id != 0 && store_id != item->own_id ?
-	bcd_queue_linked_key(feed->name, store_id) : NULL;
+	char	   *other = store_id != 0 ? bcd_queue_linked_key(feed->name, store_id) : NULL;
 	MemoryContext old;
 	BcdRow		row;
 
@@ -347,6 +402,11 @@ push_clash(BcdItem *item, int64 store_id, const cJSON *record)
 	{
 		/* whoever had it has let go */
 		bcd_decide_stage(item, BCD_UPDATE);
+		return;
+	}
+	if (store_id == item->own_id)
+	{
+		decide_duplicate(item);
 		return;
 	}
 	if (other)
@@ -368,6 +428,12 @@ push_clash(BcdItem *item, int64 store_id, const cJSON *record)
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
+	if (row.state != BCD_ROW_MISSING && should_step_aside(item, record))
+	{
+		step_aside(item);
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	item->store_id = store_id;
 	item->looked_up = true;
 	item->known = record ? bcd_payload_agreeing(feed->resource, item->wanted, record) : NULL;
@@ -478,11 +544,7 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 	if (store_id == 0)
 	{
 		if (item->refusal)
-		{
-			/* not by this row's key: the duplicate is another record's */
-			bcd_decide_refused(item, item->refusal);
-			item->decision.status = item->refusal_status;
-		}
+			decide_duplicate(item);
 		else
 			decide_create(item);
 	}

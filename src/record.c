@@ -149,7 +149,10 @@ put_one(BcdLane *lane, BcdItem *item)
 	args[4] = BoolGetDatum(is_written(item));
 	(void) bcd_execute(&put_link, args, nulls);
 	if (other && strcmp(other, item->key) != 0)
+	{
 		give_record(args[0], other, item->own_id);
+		bcd_mark_referrers(lane->feed, (int64[]) {item->store_id, item->own_id}, 2);
+	}
 }
 
 static void
@@ -378,6 +381,21 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 		finish_pending(lane, done, ndone);
 }
 
+/* Records that are gone, or about to go, are referred to by rows of other feeds. */
+static void
+mark_referrers(const BcdLane *lane, BcdItem **items, int n)
+{
+	int64	   *ids = palloc(sizeof(int64) * n);
+	int			gone = 0;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		if (items[i]->decision.gone_id != 0)
+			ids[gone++] = items[i]->decision.gone_id;
+	if (gone > 0)
+		bcd_mark_referrers(lane->feed, ids, gone);
+}
+
 static void
 record_lane(BcdLane *lane, BcdItem **items, int n)
 {
@@ -387,7 +405,7 @@ record_lane(BcdLane *lane, BcdItem **items, int n)
 		record_pending(lane, items, n);
 		bcd_seek_record(lane, items, n);
 	}
-	bcd_mark_referrers(lane, items, n);
+	mark_referrers(lane, items, n);
 	if (lane->run->kind->results)
 		bcd_results_insert(lane, items, n);
 }

@@ -1,11 +1,12 @@
 /*
  * refs.c
- *		Rows that refer to a record which is gone from the store.
+ *		Rows that refer to a record which is their row's no more.
  *
- * The record may be made again, with another id, and nothing in the source
- * says that a row which refers to it has to be written again.  So these rows
- * are marked; where the row that they refer to has no record, they wait until
- * there is a new one.
+ * The record may be made again, with another id; rows that exchange their
+ * natural keys exchange their records.  Nothing in the source says then that a
+ * row which refers to it has to be written again.  So these rows are marked;
+ * where the row that they refer to has no record, they wait until there is a
+ * new one.
  *
  * Records that we remove are told of before that: the rows are marked for good
  * before the request goes out, and a few statements do for many of them.
@@ -58,27 +59,19 @@ fields_referring_to(const char *resource)
 	return bcd_array(TEXTOID, names, NULL, n);
 }
 
-/*
- * Marks what refers to records of these items that are gone, or about to go;
- * in a transaction of the caller.
- */
+/* Marks what refers to these records; in a transaction of the caller. */
 void
-bcd_mark_referrers(BcdLane *lane, BcdItem **items, int n)
+bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n)
 {
-	Datum	   *ids = palloc(sizeof(Datum) * n);
+	Datum	   *numbers = palloc(sizeof(Datum) * n);
 	Datum		args[3];
-	int			gone = 0;
 	int			i;
 
 	for (i = 0; i < n; i++)
-		if (items[i]->decision.gone_id != 0)
-			ids[gone++] = DirectFunctionCall1(jsonb_in,
-											  CStringGetDatum(psprintf(INT64_FORMAT,
-																	   items[i]->decision.gone_id)));
-	if (gone == 0)
-		return;
-	args[0] = DirectFunctionCall1(namein, CStringGetDatum(lane->feed->server));
-	args[1] = fields_referring_to(lane->feed->resource->name);
-	args[2] = bcd_array(JSONBOID, ids, NULL, gone);
+		numbers[i] = DirectFunctionCall1(jsonb_in,
+										 CStringGetDatum(psprintf(INT64_FORMAT, ids[i])));
+	args[0] = DirectFunctionCall1(namein, CStringGetDatum(feed->server));
+	args[1] = fields_referring_to(feed->resource->name);
+	args[2] = bcd_array(JSONBOID, numbers, NULL, n);
 	(void) bcd_execute(&mark_referrers, args, NULL);
 }

@@ -17,6 +17,9 @@
 /* A value that is refused so often while others are saved will not be taken */
 #define PARTIAL_ATTEMPTS	3
 
+/* A row that has emptied its key for another one comes back so much later */
+#define ASIDE_MS		1000
+
 /* The data of a reply as a list: the API answers one record bare or in an array. */
 static const cJSON *
 next_record(const cJSON *data, const cJSON *previous)
@@ -64,6 +67,16 @@ record_for(BcdLane *lane, BcdItem *item, const cJSON *data, int nitems)
 	return NULL;
 }
 
+/* The record has no natural key now: the row is pushed again, with all fields. */
+static void
+decide_aside(BcdItem *item)
+{
+	item->known = NULL;
+	bcd_decide_wait(item, ASIDE_MS,
+					"another row of the feed has to take the record's old key first");
+	item->decision.link = BCD_LINK_PUT;
+}
+
 /* The store has taken an item's write. */
 static void
 decide_written(BcdItem *item, BcdStage stage)
@@ -71,7 +84,9 @@ decide_written(BcdItem *item, BcdStage stage)
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
 	item->lane->refused = 0;
-	if (stage == BCD_CREATE)
+	if (item->aside)
+		decide_aside(item);
+	else if (stage == BCD_CREATE)
 	{
 		item->known = item->wanted;
 		bcd_decide_done(item, BCD_CREATED, BCD_LINK_PUT);
@@ -191,12 +206,31 @@ read_removals(BcdJob *job, const cJSON *reply, bool partial)
 	}
 }
 
+/*
+ * Some endpoints answer 207 as soon as they may have something to say: one
+ * that names no error, and whose counters say that all was saved, is success.
+ */
+static bool
+all_saved(const BcdJob *job, const cJSON *reply)
+{
+	const cJSON *meta = cJSON_GetObjectItemCaseSensitive(reply, "meta");
+	const cJSON *errors = cJSON_GetObjectItemCaseSensitive(reply, "errors");
+	int64		success;
+	int64		failed;
+
+	return (errors == NULL || cJSON_IsNull(errors) ||
+			((cJSON_IsArray(errors) || cJSON_IsObject(errors)) && errors->child == NULL)) &&
+		bcd_json_int64(cJSON_GetObjectItemCaseSensitive(meta, "success"), &success) &&
+		bcd_json_int64(cJSON_GetObjectItemCaseSensitive(meta, "failed"), &failed) &&
+		success == job->nitems && failed == 0;
+}
+
 /* Reads a good reply of a stage other than LOOKUP. */
 void
 bcd_reply_read(BcdJob *job, const cJSON *reply)
 {
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
-	bool		partial = job->request->status == 207;
+	bool		partial = job->request->status == 207 && !all_saved(job, reply);
 	bool		silent;			/* some replies name no record */
 	BcdItem    *first = dlist_head_element(BcdItem, node, &job->items);
 	dlist_iter	iter;
@@ -253,5 +287,5 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		}
 	}
 	else if (partial && !first->decision.made)
-		bcd_decide_refused(first, bcd_reply_text(job, first));
+		bcd_decide_unsaved(job, first);
 }

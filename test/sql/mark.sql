@@ -76,6 +76,7 @@ SELECT bcdelta.mark_where('item', 'nope = 1');
 SELECT bcdelta.mark_where('item', 'id');
 SELECT bcdelta.mark_where('item', 'true; DROP TABLE item');
 SELECT bcdelta.mark_where('item', 'true LIMIT 1');
+SELECT bcdelta.mark_where('item', 'id >');
 SELECT bcdelta.mark_where('item', '');
 SELECT bcdelta.mark_where('item', 'count(*) > 0');
 SELECT bcdelta.mark_where('item', '1 / (id - 3) > 0');

@@ -86,4 +86,62 @@ $shop->sql(q(UPDATE item SET sku = 's1' WHERE id = 20));
 $run = $shop->push;
 is($run->{failed}, 1, 'two rows with one key: the second one fails');
 is($shop->sql(q(SELECT count(*) FROM bcdelta.link WHERE feed = 'item')), 12, 'and every row keeps its record');
+# Rows that change article numbers, but not names, which have to be unique, too
+sub numbers_agree
+{
+	my ($name) = @_;
+	my $have = { map { $_->{name} => $_->{sku} } grep { $_->{name} =~ /^Named/ } @{ $store->state('products') } };
+	is_deeply($have, $shop->value(q(SELECT jsonb_object_agg(name, sku) AS o FROM named))->{o}, "$name: the store has what the source has");
+	is_deeply([ grep { /^named/ } keys %{ $shop->pending } ], [], "$name: nothing is left pending") or diag(explain($shop->errors));
+}
+$shop->sql(<<'EOC');
+CREATE TABLE named (id int PRIMARY KEY, sku text NOT NULL, name text NOT NULL);
+INSERT INTO named SELECT g, 'N' || g, 'Named ' || g FROM generate_series(1, 5) AS g;
+SELECT bcdelta.track('named', 'shop', 'product', '{"sku": "sku", "name": "name", "price": "1", "type": "''physical''", "weight": "1"}');
+SELECT bcdelta.mark_all('named');
+EOC
+$shop->push;
+my $ids = $shop->value(q(SELECT jsonb_object_agg(key, store_id) AS o FROM bcdelta.link WHERE feed = 'named'))->{o};
+$shop->sql(q(UPDATE named SET sku = CASE id WHEN 1 THEN 'N2' ELSE 'N1' END WHERE id IN (1, 2)));
+$shop->push;
+numbers_agree('two numbers');
+$shop->sql(q(UPDATE named SET sku = 'N' || 3 + (id - 2) % 3 WHERE id BETWEEN 3 AND 5));
+$shop->push;
+numbers_agree('a circle of numbers');
+is_deeply($shop->value(q(SELECT jsonb_object_agg(key, store_id) AS o FROM bcdelta.link WHERE feed = 'named'))->{o},
+	$ids, 'every row has kept its record');
+
+# A name that is free as soon as another row is pushed
+$shop->sql(q(UPDATE bcdelta.feed SET on_delete = 'delete' WHERE feed = 'named'));
+$shop->sql(q(UPDATE named SET name = 'Named 1, old' WHERE id = 1; INSERT INTO named VALUES (11, 'N11', 'Named 1')));
+$shop->push;
+numbers_agree('a new row with the name of one that is renamed');
+$shop->sql(q(DELETE FROM named WHERE id = 2; INSERT INTO named VALUES (12, 'N12', 'Named 2')));
+$shop->push;
+numbers_agree('a new row with the name of one that is deleted');
+$shop->sql(q(INSERT INTO named VALUES (13, 'N13', 'Named 3')));
+$shop->clear;
+is($shop->push->{failed}, 1, 'a name that stays another row\'s fails');
+is(scalar $store->journal(method => 'POST'), 1, 'at once, when nothing moves');
+$shop->sql(q(DELETE FROM named WHERE id = 13));
+
+# What refers to rows that exchange their records
+$shop->sql(<<'EOC');
+CREATE TABLE maker (code text PRIMARY KEY, name text NOT NULL);
+CREATE TABLE made (sku text PRIMARY KEY, maker text NOT NULL);
+INSERT INTO maker VALUES ('a', 'Alpha'), ('b', 'Beta');
+INSERT INTO made VALUES ('M1', 'a'), ('M2', 'b'), ('M3', 'a');
+SELECT bcdelta.track('maker', 'shop', 'brand');
+SELECT bcdelta.track('made', 'shop', 'product', '{"sku": "sku", "name": "sku", "price": "1", "type": "''physical''",
+	"weight": "1", "brand_id": "bcdelta.ref(''maker'', maker)"}');
+SELECT bcdelta.mark_all('maker'), bcdelta.mark_all('made');
+EOC
+$shop->push;
+$shop->sql(q(UPDATE maker SET name = CASE code WHEN 'a' THEN 'Beta' ELSE 'Alpha' END));
+$run = $shop->push;
+is($run->{created} + $run->{failed}, 0, 'brands change their names');
+my %brand = map { $_->{id} => $_->{name} } @{ $store->state('brands') };
+my $made = $shop->records('products', 'sku');
+is_deeply([ map { $brand{ $made->{$_}{brand_id} } } qw(M1 M2 M3) ], [qw(Beta Alpha Beta)], 'and their products follow');
+is($shop->verify("'made'")->{conflicts}, 0, 'as verify says, too');
 done_testing();

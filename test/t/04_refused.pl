@@ -126,6 +126,38 @@ $store->unfault;
 $shop->sql('SELECT bcdelta.retry()');
 $shop->push;
 
+# 207 for a create, without a word about the record: it is looked up.
+my $nothing = { status => 207, process => JSON::PP::true, body => { errors => { title => 'Multi-Status' }, meta => {} } };
+$store->fault({ match => { method => 'POST' }, times => 1, do => $nothing });
+$shop->sql("INSERT INTO makers VALUES ('H', 'Half Co.')");
+$shop->clear;
+is($shop->push->{failed}, 0, 'saved in part: which is not named');
+is($shop->id('makers', 'H'), $shop->records('brands', 'name')->{'Half Co.'}{id}, 'it is found');
+is(scalar $store->journal(method => 'POST'), 1, 'and not made twice');
+$nothing->{process} = JSON::PP::false;
+$store->fault({ match => { method => 'POST' }, times => 1, do => $nothing });
+$shop->sql("INSERT INTO makers VALUES ('I', 'Idle Co.')");
+is($shop->push->{failed}, 1, 'or it was not saved');
+like($shop->errors->{'makers I'}, qr/^207 Multi-Status/, 'which fails the row with what the store said');
+$shop->sql('SELECT bcdelta.retry()');
+is($shop->push->{created}, 1, 'until it is saved');
+
+# 207 whose counters say that all was saved, and a category that is gone in a 207
+my $counted = { status => 207, process => JSON::PP::true, body => { errors => {}, meta => { total => 2, success => 2, failed => 0 } } };
+$shop->sql("INSERT INTO groups VALUES (20, NULL, 'Twenty'), (21, NULL, 'Twenty-one')");
+$shop->push;
+$store->fault({ match => { method => 'PUT' }, times => 1, do => $counted });
+$shop->sql("UPDATE groups SET name = name || '!' WHERE id IN (20, 21)");
+$shop->clear;
+is($shop->push->{updated}, 2, 'partly saved, but all of it');
+is(scalar(@{ $shop->calls }), 1, 'needs no second call');
+$store->remove('category', $shop->id('groups', 20));
+$store->fault({ match => { method => 'PUT' }, times => 1, do => { status => 207, body => { errors => { title => 'Not there' }, meta => { total => 1, success => 0, failed => 1 } } } });
+$shop->sql("UPDATE groups SET name = 'Twenty' WHERE id = 20");
+$run = $shop->push;
+is_deeply([ @$run{qw(created failed)} ], [ 1, 0 ], 'a category that is gone, refused with 207, is made again');
+$store->unfault;
+
 # A record that is gone, in a batch of ten: all are read at once
 $store->remove('products', $shop->id('articles', 'G-3'));
 $shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");

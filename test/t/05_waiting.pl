@@ -96,6 +96,15 @@ like($err, qr/run \d+ failed: .*401/s, 'with the reason');
 $store->settings({ token => $store->token });
 $shop->sql('SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = \'paused\'');
 is(($shop->try('BEGIN; CALL bcdelta.sweep(); COMMIT'))[0], 0, 'it works in a transaction, too');
+$shop->sql("SELECT bcdelta.pause('makers')");
+foreach my $call ('CALL bcdelta.sweep()', 'SELECT bcdelta.push()', 'BEGIN; CALL bcdelta.sweep(); COMMIT')
+{
+	($rc, undef, $err) = $shop->try($call);
+	is($rc, 0, "$call does well without a paused feed");
+	like($err, qr/WARNING:.*not pushed: makers\nDETAIL:  makers: paused by/, 'and says which one');
+}
+$shop->sql("SELECT bcdelta.resume('makers')");
+is(($shop->try('CALL bcdelta.sweep()'))[2], '', 'but has nothing to say else');
 check_all('sweep');
 
 # A caller who goes away stops the run; what was under way is looked up.
