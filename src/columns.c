@@ -113,7 +113,7 @@ add_var(Var *var, BcdWalk *w)
 	List	   *rtable;
 	RangeTblEntry *rte;
 
-	if ((int) var->varlevelsup >= list_length(w->rtables))
+	if (var->varlevelsup >= (Index) list_length(w->rtables))
 	{
 		w->all = true;
 		return;

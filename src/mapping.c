@@ -176,13 +176,6 @@ raise_for_field(const BcdFeed *feed, const BcdFeedField *field, ErrorData *error
 			 position > 0 ? internalerrposition(position) : 0));
 }
 
-/* A call of bcdelta.ref() in an expression */
-typedef struct RefCheck
-{
-	const BcdFeed *feed;
-	const BcdFeedField *field;
-} RefCheck;
-
 static BcdStatement select_referred = {
 	"SELECT server, array_length(key, 1)::int8 FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
@@ -190,7 +183,7 @@ static BcdStatement select_referred = {
 
 /* The feed that a reference names must be there, and of the same store. */
 static void
-check_reference(const RefCheck *check, const char *name, int nparts)
+check_reference(const BcdFeed *feed, const char *name, int nparts)
 {
 	Datum		arg = CStringGetTextDatum(name);
 	BcdRights	rights;
@@ -210,12 +203,12 @@ check_reference(const RefCheck *check, const char *name, int nparts)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("bcdelta.ref() names feed \"%s\", which does not exist", name),
 				 errhint("Track the feed that is referred to first.")));
-	if (strcmp(server, check->feed->server) != 0)
+	if (strcmp(server, feed->server) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("bcdelta.ref() names feed \"%s\" of another store", name),
 				 errdetail("Its server is \"%s\", this feed's is \"%s\".",
-						   server, check->feed->server)));
+						   server, feed->server)));
 	if (nparts > 0 && nparts != nkeys)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -234,22 +227,22 @@ is_ref(Oid funcid)
 }
 
 static bool
-check_references(Node *node, RefCheck *check)
+check_references(Node *node, BcdFeed *feed)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, check_references, check, 0);
+		return query_tree_walker((Query *) node, check_references, feed, 0);
 	if (IsA(node, FuncExpr) && is_ref(((FuncExpr *) node)->funcid))
 	{
 		FuncExpr   *call = (FuncExpr *) node;
 		Node	   *first = linitial(call->args);
 
 		if (IsA(first, Const) && !((Const *) first)->constisnull)
-			check_reference(check, TextDatumGetCString(((Const *) first)->constvalue),
+			check_reference(feed, TextDatumGetCString(((Const *) first)->constvalue),
 							call->funcvariadic ? 0 : list_length(call->args) - 1);
 	}
-	return expression_tree_walker(node, check_references, check);
+	return expression_tree_walker(node, check_references, feed);
 }
 
 static void
@@ -265,7 +258,6 @@ refuse(const char *what, const char *hint)
 static void
 check_query(const BcdFeed *feed, const BcdFeedField *field, Query *query)
 {
-	RefCheck	check = {feed, field};
 	TargetEntry *target = linitial_node(TargetEntry, query->targetList);
 	Oid			type = exprType((Node *) target->expr);
 	char	   *misfit = bcd_type_misfit(field->field, type);
@@ -281,7 +273,7 @@ check_query(const BcdFeed *feed, const BcdFeedField *field, Query *query)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("an expression of type %s does not fit", format_type_be(type)),
 				 errhint("%s", misfit)));
-	(void) check_references((Node *) query, &check);
+	(void) check_references((Node *) query, unconstify(BcdFeed *, feed));
 }
 
 /* Parses, analyses and plans one expression, and checks the rights. */

@@ -388,6 +388,7 @@ bcd_watch_resume(const BcdFeed *feed)
 		BcdDependency *dependency = lfirst(cell);
 		bool		broken = triggers_trouble(feed, dependency) != NULL;
 
+		Assert(dependency != NULL); /* which static analyzers do not see */
 		lock_child(feed, dependency->child, broken ? lock : AccessShareLock);
 		check_parent_key(feed, dependency->child, dependency->parent_key);
 		if (broken)

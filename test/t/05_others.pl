@@ -94,9 +94,9 @@ $writer->finish;
 is($shop->push("server => 'shop'")->{updated}, 1, 'they follow when it commits');
 
 # Runs by themselves: every so often, once at a time
+$shop->sql("UPDATE makers SET name = name || ' by itself'; UPDATE things SET name = name || ' by itself'");
 $shop->sql("SELECT bcdelta.schedule('often', server => 'shop', every => '1 second')");
 $shop->sql("SELECT bcdelta.schedule('once', 'things', at => now() + interval '1 second')");
-$shop->sql("UPDATE makers SET name = name || ' by itself'; UPDATE things SET name = name || ' by itself'");
 $shop->wait_for('SELECT count(*) = 0 FROM bcdelta.pending, bcdelta.change');
 $shop->wait_for("SELECT count(*) >= 3 FROM bcdelta.run WHERE schedule = 'often' AND state = 'succeeded'");
 $shop->wait_for("SELECT count(*) = 1 FROM bcdelta.run WHERE schedule = 'once' AND state = 'succeeded'");
