@@ -128,6 +128,7 @@ typedef struct BcdItem
 	Jsonb	   *sought;			/* natural key of a create of unknown fate, or
 								 * NULL: see seek.c */
 	bool		seeking;		/* it is being looked up by that key */
+	bool		further;		/* or by one that a duplicate may be of */
 	bool		moving;			/* a link is about to come or go: nothing but
 								 * that */
 	int			attempts;		/* requests for it that came to nothing */
@@ -361,6 +362,7 @@ extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern void bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);
 extern void bcd_item_wants_record(BcdItem *item);
+extern void bcd_item_wants_create(BcdItem *item);
 extern void bcd_item_wants_write(BcdItem *item);
 extern void bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link);
 extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
@@ -396,6 +398,7 @@ extern char *bcd_folded(const char *text);
 extern Jsonb *bcd_identity(const BcdItem *item);
 extern bool bcd_reply_is_cut(BcdJob *job, const cJSON *reply);
 extern void bcd_natural_key(BcdItem *item);
+extern bool bcd_further_key(BcdItem *item);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern BcdJob *bcd_plan_tree(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
@@ -413,6 +416,13 @@ extern bool bcd_seek(BcdItem *item);
 extern void bcd_seek_end(BcdItem *item);
 extern void bcd_seek_note(BcdItem *item);
 extern void bcd_seek_record(BcdLane *lane, BcdItem **items, int n);
+
+/* clash.c */
+extern bool bcd_record_is_taken(BcdItem *item, int64 store_id);
+extern void bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record);
+extern void bcd_decide_further(BcdItem *item, int64 store_id);
+extern bool bcd_look_further(BcdItem *item);
+extern void bcd_decide_refusal(BcdItem *item);
 
 /* reply.c */
 extern void bcd_reply_read(BcdJob *job, const cJSON *reply);

@@ -167,6 +167,25 @@ bcd_item_wants_write(BcdItem *item)
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 }
 
+/* There is no record: the row needs all that the API requires for a new one. */
+void
+bcd_item_wants_create(BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	char	   *missing = bcd_payload_missing(item->lane->feed->resource, item->wanted);
+
+	if (missing)
+		bcd_decide_failed(item, BCD_INVALID,
+						  psprintf("%s: the row has no value, and the API requires one for a new record",
+								   missing));
+	else
+	{
+		bcd_decide_stage(item, BCD_CREATE);
+		bcd_seek_note(item);
+	}
+	MemoryContextSwitchTo(old);
+}
+
 static const char *const outcome_names[] = {
 	[BCD_NO_OUTCOME] = "",
 	[BCD_CREATED] = "created",

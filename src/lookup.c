@@ -79,6 +79,25 @@ bcd_identity(const BcdItem *item)
 	return item->seeking ? item->sought : item->wanted;
 }
 
+/* The first natural field that an item's row has, of those from the nth on. */
+static bool
+find_natural_key(BcdItem *item, int nth)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	char	   *text = NULL;
+	int			i;
+
+	for (i = nth; r->natural[i] && (text == NULL || text[0] == '\0'); i++)
+		text = bcd_payload_text(bcd_identity(item), r->natural[i]);
+	MemoryContextSwitchTo(old);
+	if (text == NULL || text[0] == '\0')
+		return false;
+	item->natural = text;
+	item->natural_index = i - 1;
+	return true;
+}
+
 /*
  * Finds out by which field an item is looked up: the first natural field
  * that its row has.  A row without any is decided to be invalid.
@@ -86,27 +105,24 @@ bcd_identity(const BcdItem *item)
 void
 bcd_natural_key(BcdItem *item)
 {
-	const BcdResource *r = item->lane->feed->resource;
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	int			i;
-
+	item->further = false;
 	item->natural = NULL;
-	for (i = 0; r->natural[i]; i++)
-	{
-		char	   *text = bcd_payload_text(bcd_identity(item), r->natural[i]);
-
-		if (text && text[0])
-		{
-			item->natural = text;
-			item->natural_index = i;
-			break;
-		}
-	}
-	if (item->natural == NULL)
+	if (!find_natural_key(item, 0))
 		bcd_decide_failed(item, BCD_INVALID,
-						  psprintf("%s: the row has no value, so its record cannot be found in the store",
-								   r->natural[0]));
-	MemoryContextSwitchTo(old);
+						  MemoryContextStrdup(item->cxt,
+											  psprintf("%s: the row has no value, so its record cannot be found in the store",
+													   item->lane->feed->resource->natural[0])));
+}
+
+/*
+ * The next natural field is not what a record is found by, but it may be what
+ * a duplicate is of.  False: the row has none.
+ */
+bool
+bcd_further_key(BcdItem *item)
+{
+	item->further = find_natural_key(item, item->natural_index + 1);
+	return item->further;
 }
 
 /* May the key stand in a comma list?  No escape for a comma is documented. */

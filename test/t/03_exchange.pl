@@ -144,4 +144,42 @@ my %brand = map { $_->{id} => $_->{name} } @{ $store->state('brands') };
 my $made = $shop->records('products', 'sku');
 is_deeply([ map { $brand{ $made->{$_}{brand_id} } } qw(M1 M2 M3) ], [qw(Beta Alpha Beta)], 'and their products follow');
 is($shop->verify("'made'")->{conflicts}, 0, 'as verify says, too');
+
+# Names are unique, too, though no row is found by them that has an SKU
+$shop->sql(<<'EOC');
+CREATE TABLE titled (id int PRIMARY KEY, title text);
+SELECT bcdelta.track('titled', 'shop', 'product', on_delete => 'delete',
+	fields => '{"sku": "''T-'' || id", "name": "title", "price": "1", "type": "''physical''", "weight": "1"}');
+INSERT INTO titled SELECT i, 'Title ' || i FROM generate_series(1, 5) AS i;
+EOC
+$shop->push;
+
+sub names_agree
+{
+	my ($what) = @_;
+	is_deeply([ grep { /^titled/ } keys %{ $shop->pending } ], [], "$what: nothing is left pending") or diag(explain($shop->errors));
+	is_deeply([ sort map { "$_->{sku} $_->{name}" } grep { $_->{sku} =~ /^T-/ } @{ $store->state('products') } ],
+		[ sort @{ $shop->list(q(SELECT 'T-' || id || ' ' || title FROM titled)) } ], 'the store has what the source has');
+	return;
+}
+
+$shop->sql(q(UPDATE titled SET title = 'Title ' || id + 1));
+$run = $shop->push;
+is($run->{failed}, 0, 'a chain of names: none fails');
+names_agree('a chain of names');
+$store->fault({ match => { method => 'PUT' }, times => 1, do => { status => 500 } });
+$shop->sql(q(UPDATE titled SET title = 'Last' WHERE id = 5; INSERT INTO titled VALUES (6, 'Title 6')));
+is($shop->push->{created}, 1, 'a new row waits for the row that leaves its name');
+names_agree('a new row');
+$store->unfault;
+$shop->sql(q(INSERT INTO titled VALUES (7, 'Last')));
+is($shop->push->{failed}, 1, 'a name that is another row\'s, which keeps it');
+$shop->sql(q(DELETE FROM titled WHERE id IN (1, 7); INSERT INTO titled VALUES (8, 'Title 2')));
+$run = $shop->push;
+is("$run->{created} $run->{deleted} $run->{failed}", '1 1 0', 'a row goes, and another one has its name');
+names_agree('a row that goes');
+$shop->sql(q(UPDATE titled SET title = CASE id WHEN 3 THEN 'Title 5' ELSE 'Title 4' END WHERE id IN (3, 4)));
+$shop->clear;
+is($shop->push->{failed}, 2, 'two rows that exchange names');
+is((grep { $_->{status} == 409 } $shop->writes), 3, 'do not wait for each other');
 done_testing();
