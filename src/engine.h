@@ -356,6 +356,7 @@ extern void bcd_lane_stop(BcdLane *lane, const char *reason);
 extern BcdItem *bcd_item_create(BcdLane *lane, const char *key);
 extern List *bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,
 								 void (*decide) (BcdLane *lane, BcdItem *item));
+extern int	bcd_item_group(const BcdLane *lane, int attempts);
 extern void bcd_item_free(BcdLane *lane, BcdItem *item);
 extern void bcd_item_give_up(BcdLane *lane, BcdItem *item);
 extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);

@@ -63,6 +63,7 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 		/* only reads: the run itself waits, and asks again */
 		bcd_decide_stage(item, job->stage);
 		item->decision.attempted = true;
+		item->group = bcd_item_group(job->lane, attempts);
 		job->run->wake_at = Max(job->run->wake_at, bcd_now_ms() + delay);
 		return;
 	}

@@ -349,7 +349,7 @@ push_read(BcdItem *item, const cJSON *record)
 		bcd_decide_gone(item);
 		return;
 	}
-	if (!item->linked && bcd_record_is_taken(item, item->store_id))
+	if (item->wanted && !item->linked && bcd_record_is_taken(item, item->store_id))
 		return;
 	if (item->wanted == NULL && item->body == NULL)
 	{

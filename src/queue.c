@@ -77,6 +77,7 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 		Datum		payload;
 
 		item->attempts = DatumGetInt32(bcd_column_datum(i, 2, &isnull));
+		item->group = bcd_item_group(lane, item->attempts);
 		item->store_id = bcd_column_int64(i, 3, NULL);
 		item->linked = item->store_id != 0;
 		payload = bcd_column_datum(i, 4, &isnull);
