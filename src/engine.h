@@ -349,8 +349,6 @@ extern int64 bcd_run_step(BcdRun *run, int64 now);
 extern void bcd_run_replied(BcdJob *job);
 extern void bcd_run_cancel(BcdRun *run);
 extern void bcd_run_drop(BcdRun *run);
-extern void bcd_runs_look(void);
-extern void bcd_lane_stop(BcdLane *lane, const char *reason);
 
 /* item.c */
 extern BcdItem *bcd_item_create(BcdLane *lane, const char *key);
@@ -375,9 +373,14 @@ extern bool bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 si
 extern bool bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from);
 extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
-extern bool bcd_lane_has_room(const BcdLane *lane);
 extern const char *bcd_outcome_name(BcdOutcome outcome);
 extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
+
+/* lane.c */
+extern bool bcd_lane_has_room(const BcdLane *lane);
+extern void bcd_lane_empty(BcdLane *lane, const BcdLane *owner);
+extern void bcd_lane_stop(BcdLane *lane, const char *reason);
+extern void bcd_runs_look(void);
 
 /* endpoint.c */
 extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);

@@ -259,13 +259,6 @@ bcd_count_outcome(BcdRun *run, BcdOutcome outcome)
 	}
 }
 
-/* May a lane take more items? */
-bool
-bcd_lane_has_room(const BcdLane *lane)
-{
-	return lane->items < BCD_LANE_ITEMS && lane->bytes < BCD_LANE_BYTES;
-}
-
 /* What an item holds changes with its stages. */
 static void
 weigh(BcdLane *lane, BcdItem *item)

@@ -171,77 +171,6 @@ finish(BcdRun *run)
 	bcd_engine.finished(run_id);
 }
 
-/*
- * Gives back the items that wait in a lane, or those of them that belong to
- * one lane; see bcd_queue_release().
- */
-static void
-empty_lane(BcdLane *lane, const BcdLane *owner)
-{
-	int			stage;
-
-	for (stage = 0; stage < BCD_STAGES; stage++)
-	{
-		dlist_mutable_iter iter;
-
-		dlist_foreach_modify(iter, &lane->queue[stage])
-		{
-			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-			if (owner && item->lane != owner)
-				continue;
-			dlist_delete(&item->node);
-			lane->queued[stage]--;
-			bcd_item_give_up(lane, item);
-		}
-	}
-}
-
-/*
- * Nothing more is sent for a feed in this run, which ends as failed.  Its
- * items may travel with those of another feed, and others with its own: they
- * go on.
- */
-void
-bcd_lane_stop(BcdLane *lane, const char *reason)
-{
-	BcdRun	   *run = lane->run;
-	int			i;
-
-	lane->stopped = true;
-	lane->exhausted = true;
-	for (i = 0; i < run->nlanes; i++)
-		empty_lane(run->lanes[i], lane);
-	if (run->complaint == NULL)
-		run->complaint = MemoryContextStrdup(run->cxt,
-											 psprintf("feed \"%s\" was stopped: %s",
-													  lane->feed->name, reason));
-}
-
-/* Stops what is not to be pushed any more: somebody may have paused a feed. */
-void
-bcd_runs_look(void)
-{
-	dlist_iter	iter;
-
-	bcd_tx_begin();
-	dlist_foreach(iter, &bcd_engine.runs)
-	{
-		BcdRun	   *run = dlist_container(BcdRun, node, iter.cur);
-		int			i;
-
-		for (i = 0; i < run->nlanes && run->kind->claims; i++)
-		{
-			BcdLane    *lane = run->lanes[i];
-			char	   *reason = lane->stopped ? NULL : bcd_feed_halted(lane->feed->feed_id);
-
-			if (reason)
-				bcd_lane_stop(lane, reason);
-		}
-	}
-	bcd_tx_commit();
-}
-
 static void
 claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items)
 {
@@ -541,7 +470,7 @@ wind_down(BcdRun *run, int64 now)
 	int			i;
 
 	for (i = 0; i < run->nlanes; i++)
-		empty_lane(run->lanes[i], NULL);
+		bcd_lane_empty(run->lanes[i], NULL);
 	if (run->in_flight == 0)
 	{
 		finish(run);
