@@ -97,7 +97,7 @@ group_size(BcdLane *lane, BcdStage stage)
 	dlist_iter	iter;
 	int			n = 0;
 	int			limit;
-	bool		whole;
+	bool		whole = lane->cramped;
 
 	if (dlist_is_empty(&lane->queue[stage]) || !bcd_endpoint_is_free(lane, stage))
 		return 0;
@@ -107,12 +107,16 @@ group_size(BcdLane *lane, BcdStage stage)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		if (n == limit || Min(batch, item->group) != limit)
+		if (Min(batch, item->group) != limit)
+		{
+			/* no more will come before this one */
+			whole = true;
 			break;
-		n++;
+		}
+		if (++n == limit)
+			break;
 	}
-	whole = lane->cramped ||
-		(stage <= BCD_READ ? lane->exhausted : plan_flushes(lane));
+	whole |= stage <= BCD_READ ? lane->exhausted : plan_flushes(lane);
 	return n == limit || limit < batch || whole ? n : 0;
 }
 
@@ -140,7 +144,7 @@ passes_on(BcdLane *lane, BcdStage stage, int batch, int n)
 	BcdItem    *first = n > 0 ? dlist_head_element(BcdItem, node, &lane->queue[stage]) : NULL;
 
 	batch = Min(batch, bcd_batch_limit(lane, stage));
-	if (heir == NULL || first == NULL || n >= batch || first->group < batch)
+	if (heir == NULL || first == NULL || n >= batch || first->group < batch || !plan_flushes(lane))
 		return false;
 	while (n-- > 0)
 		bcd_item_hand_over(lane, heir, bcd_item_pop(lane, stage), stage);
