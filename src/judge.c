@@ -55,10 +55,16 @@ bcd_reply_text(BcdJob *job, BcdItem *item)
 static void
 decide_trouble(BcdJob *job, BcdItem *item, char *text)
 {
-	int			attempts = item->attempts + 1;
-	int64		delay = bcd_retry_backoff_ms(attempts, is_write(job), job->run->spread);
+	int			most = job->run->store->options->max_attempts;
+	int			attempts;
+	int64		delay;
 
-	if (!job->run->kind->claims && attempts < job->run->store->options->max_attempts)
+	/* so many were not made: it has waited for other rows */
+	if (item->attempts >= most)
+		item->attempts = 0;
+	attempts = item->attempts + 1;
+	delay = bcd_retry_backoff_ms(attempts, is_write(job), job->run->spread);
+	if (!job->run->kind->claims && attempts < most)
 	{
 		/* only reads: the run itself waits, and asks again */
 		bcd_decide_stage(item, job->stage);
@@ -67,7 +73,7 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 		job->run->wake_at = Max(job->run->wake_at, bcd_now_ms() + delay);
 		return;
 	}
-	if (attempts >= job->run->store->options->max_attempts)
+	if (attempts >= most)
 		bcd_decide_failed(item, BCD_FAILED,
 						  psprintf("given up after %d attempts: %s", attempts, text));
 	else

@@ -66,10 +66,10 @@ foreach my $on_delete (qw(delete hide ignore))
 }
 
 # A new row with the key that another one is about to leave waits for it, even
-# if it has no attempts left
+# if it has no attempts left, and has them all when its turn comes
 $shop->sql(q(INSERT INTO item VALUES (40, 'S40', 1)));
 $shop->push;
-$store->fault({ match => { method => 'PUT' }, times => 2, do => { status => 500 } });
+$store->fault({ match => { method => $_->[0] }, times => $_->[1], do => { status => 500 } }) foreach ([ 'PUT', 2 ], [ 'POST', 1 ]);
 $shop->sql(q(UPDATE item SET sku = 'S41' WHERE id = 40; INSERT INTO item VALUES (41, 'S40', 2)));
 my $waiting = $shop->start;
 $shop->wait_for(q(SELECT state = 'waiting' FROM bcdelta.pending WHERE key = '41'));
