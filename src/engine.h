@@ -298,6 +298,7 @@ typedef struct BcdJob
 	int			nitems;
 	bool		probe;			/* asks only whether the store is there */
 	int64		removals;		/* the run's, when the job was made */
+	int			limit;			/* most records in a request, by then */
 	BcdHttpRequest *request;
 	BcdTicket	ticket;			/* of its start */
 	int			nth;			/* so many were at the endpoint then */
@@ -407,7 +408,7 @@ extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern BcdJob *bcd_plan_tree(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 extern void bcd_index_free(BcdLane *lane);
-extern void bcd_append_fields(StringInfo url, const BcdFeed *feed);
+extern void bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage);
 
 /* below.c */
 extern void bcd_wait_for_below(BcdJob *job);

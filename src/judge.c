@@ -343,6 +343,16 @@ read_all_first(BcdJob *job)
 	return true;
 }
 
+/* A list was too large: its pages may be.  False: they cannot be any smaller. */
+static bool
+ask_for_less(BcdJob *job)
+{
+	if (is_write(job) || job->limit <= 1)
+		return false;
+	bcd_batch_too_large(job->lane, job->stage, job->limit);
+	return true;
+}
+
 /* A reply other than success decides items alike, or splits the batch. */
 static void
 judge_items(BcdJob *job, BcdVerdict verdict)
@@ -367,7 +377,13 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		decide_again(job);
 		return;
 	}
-	if (job->nitems > 1 && (verdict == BCD_TOO_LARGE || (verdict == BCD_REFUSED && names_size(text))))
+	if (verdict == BCD_TOO_LARGE && ask_for_less(job) && job->nitems == 1)
+	{
+		decide_again(job);
+		return;
+	}
+	if (job->nitems > 1 && ((verdict == BCD_TOO_LARGE && is_write(job)) ||
+							(verdict == BCD_REFUSED && names_size(text))))
 		bcd_batch_too_large(job->lane, job->stage, job->nitems);
 	if (verdict == BCD_GONE && read_all_first(job))
 		return;
@@ -401,7 +417,8 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 	BcdHttpRequest *r = job->request;
 	StringInfoData text;
 
-	if (verdict == BCD_AGAIN || (job->probe && r->fate == BCD_HTTP_REPLIED && verdict != BCD_TROUBLE))
+	if (verdict == BCD_AGAIN || (job->probe && r->fate == BCD_HTTP_REPLIED && verdict != BCD_TROUBLE) ||
+		(verdict == BCD_TOO_LARGE && ask_for_less(job)))
 		return;
 	initStringInfo(&text);
 	if (r->fate == BCD_HTTP_REPLIED)

@@ -37,6 +37,7 @@ typedef struct BcdIndex
 	HTAB	   *ids;
 	bool		complete;
 	int			page;			/* next page to read */
+	int			limit;			/* of records in a page */
 	int64		removals;		/* the run's, when it was begun */
 	bool		outdated;
 } BcdIndex;
@@ -200,7 +201,7 @@ list_job(BcdLane *lane)
 		bcd_url_escape(&query, asked_key(item));
 		items[n++] = bcd_item_pop(lane, BCD_LOOKUP);
 	}
-	bcd_append_fields(&query, lane->feed);
+	bcd_append_fields(&query, lane, BCD_LOOKUP);
 	job = bcd_job_create(lane, BCD_LOOKUP, "GET", query.data, NULL);
 	job->read = bcd_lookup_read;
 	for (i = 0; i < n; i++)
@@ -223,7 +224,7 @@ single_job(BcdLane *lane)
 		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->scope, scope_of(lane, item));
 	if (tree_of(lane, item) != 0)
 		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->needs_tree, tree_of(lane, item));
-	bcd_append_fields(&query, lane->feed);
+	bcd_append_fields(&query, lane, BCD_LOOKUP);
 	job = bcd_job_create(lane, BCD_LOOKUP, "GET", query.data, NULL);
 	job->read = bcd_lookup_read;
 	bcd_job_take(job, item);
@@ -258,6 +259,7 @@ index_create(BcdLane *lane)
 	lane->index = MemoryContextAllocZero(cxt, sizeof(BcdIndex));
 	lane->index->cxt = cxt;
 	lane->index->page = 1;
+	lane->index->limit = bcd_batch_limit(lane, BCD_LOOKUP);
 	lane->index->removals = lane->run->removals;
 	ctl.keysize = sizeof(((IndexEntry *) 0)->key);
 	ctl.entrysize = sizeof(IndexEntry);
@@ -355,7 +357,7 @@ page_job(BcdLane *lane)
 
 	job = bcd_job_create(lane, BCD_LOOKUP, "GET",
 						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s%s%s", r->list_path,
-								  lane->index->page, BCD_PAGE_LIMIT, r->natural[0],
+								  lane->index->page, lane->index->limit, r->natural[0],
 								  r->scope ? "," : "", r->scope ? r->scope : "",
 								  r->needs_tree ? "," : "", r->needs_tree ? r->needs_tree : ""), NULL);
 	job->read = read_page;
@@ -431,11 +433,13 @@ index_job(BcdLane *lane)
 
 /* The list is not what it was: pages have shifted, or a record of it is gone. */
 static bool
-index_is_outdated(const BcdLane *lane)
+index_is_outdated(BcdLane *lane)
 {
 	const BcdIndex *index = lane->index;
 
-	return index->outdated || (!index->complete && index->removals != lane->run->removals);
+	return index->outdated ||
+		(!index->complete && (index->removals != lane->run->removals ||
+							  index->limit != bcd_batch_limit(lane, BCD_LOOKUP)));
 }
 
 /* The next request that finds records, or NULL. */

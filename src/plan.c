@@ -32,6 +32,7 @@ bcd_job_create(BcdLane *lane, BcdStage stage, const char *method, const char *pa
 	job->lane = lane;
 	job->stage = stage;
 	job->removals = lane->run->removals;
+	job->limit = bcd_batch_limit(lane, stage);
 	dlist_init(&job->items);
 	if (method)
 	{
@@ -350,13 +351,14 @@ recheck_job(BcdLane *lane)
  * whole records, where the mapping sends a field that cannot be asked for.
  */
 void
-bcd_append_fields(StringInfo url, const BcdFeed *feed)
+bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage)
 {
+	const BcdFeed *feed = lane->feed;
 	const BcdResource *r = feed->resource;
 	const char *const *natural;
 	int			i;
 
-	appendStringInfo(url, "&limit=%d", BCD_PAGE_LIMIT);
+	appendStringInfo(url, "&limit=%d", bcd_batch_limit(lane, stage));
 	for (i = 0; i < feed->nfields; i++)
 		if (feed->fields[i].field->flags & BCD_F_UNLISTED)
 			return;
@@ -389,7 +391,7 @@ read_job(BcdLane *lane)
 	if (n == 0)
 		return NULL;
 	initStringInfo(&rest);
-	bcd_append_fields(&rest, lane->feed);
+	bcd_append_fields(&rest, lane, BCD_READ);
 	return ids_job(lane, BCD_READ, "GET", psprintf("%s?%s=", r->list_path, r->list_ids),
 				   n, rest.data);
 }

@@ -369,7 +369,7 @@ verify_plan(BcdRun *run, BcdLane *lane)
 		psprintf("page=" INT64_FORMAT, lane->after + 1);
 	job = bcd_job_create(lane, BCD_READ, "GET",
 						 psprintf("%s?%s&limit=%d&include_fields=%s%s", r->list_path, from,
-								  BCD_PAGE_LIMIT, r->natural[0], tree_filter(run, lane)), NULL);
+								  bcd_batch_limit(lane, BCD_READ), r->natural[0], tree_filter(run, lane)), NULL);
 	job->read = read_list;
 	return job;
 }

@@ -79,4 +79,14 @@ is_deeply($shop->list("SELECT outcome FROM bcdelta.result WHERE run_id = $run->{
 	[ 'failed', 'updated' ], 'and keeps it');
 $store->unfault;
 
+# Pages that are too large for the store
+$store->settings({ max_limit => 30, over_limit => 'refuse' });
+$store->seed('brands', [ map { { id => 500 + $_, name => "Many $_" } } 1 .. 100 ]);
+$store->seed('products', [ map { article(id => 500 + $_, sku => "MANY-$_", name => "Many $_") } 1 .. 100 ]);
+$shop->sql("INSERT INTO makers SELECT 'M' || i, 'Many ' || i FROM generate_series(1, 100) AS i;
+	INSERT INTO articles (sku, title, price) SELECT 'MANY-' || i, 'Many ' || i, 1 FROM generate_series(1, 100) AS i");
+$run = $shop->push;
+is_deeply([ @$run{qw(linked created failed)} ], [ 200, 0, 0 ], 'smaller pages are asked for');
+is($shop->verify("'makers'")->{state}, 'succeeded', 'by verify, too');
+
 done_testing();
