@@ -150,8 +150,10 @@ put_one(BcdLane *lane, BcdItem *item)
 	(void) bcd_execute(&put_link, args, nulls);
 	if (other && strcmp(other, item->key) != 0)
 	{
+		int64		exchanged[] = {item->store_id, item->own_id};
+
 		give_record(args[0], other, item->own_id);
-		bcd_mark_referrers(lane->feed, (int64[]) {item->store_id, item->own_id}, 2);
+		bcd_mark_referrers(lane->feed, exchanged, lengthof(exchanged));
 	}
 }
 
