@@ -33,12 +33,19 @@ INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FR
 EOC
 $shop->push;
 
-sub fill { $shop->sql("INSERT INTO full_disk VALUES ('$_[0]')"); return; }
+my $log_end = 0;
+
+sub fill
+{
+	# what the log says of an earlier time does not count
+	$log_end = -s $node->logfile;
+	$shop->sql("INSERT INTO full_disk VALUES ('$_[0]')");
+	return;
+}
+
 sub make_space { $shop->sql('DELETE FROM full_disk'); return; }
 
 # Wait until the worker has met the full disk.
-my $log_end = 0;
-
 sub wait_for_log
 {
 	my ($text) = @_;
