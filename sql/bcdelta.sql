@@ -185,6 +185,9 @@ COMMENT ON COLUMN bcdelta.run.conflicts IS 'verify: differences found, see bcdel
 COMMENT ON COLUMN bcdelta.run.failed IS 'rows given up, see bcdelta.result and bcdelta.pending';
 COMMENT ON COLUMN bcdelta.run.api_calls IS 'requests answered by the store, the throttled ones not counted';
 COMMENT ON COLUMN bcdelta.run.throttled IS 'requests that the store refused with status 429';
+COMMENT ON COLUMN bcdelta.run.requested_by IS 'the role that asked for it';
+COMMENT ON COLUMN bcdelta.run.schedule IS 'the schedule that started it; null: somebody called a function';
+COMMENT ON COLUMN bcdelta.run.mode IS 'of a verify: count, sample or full';
 COMMENT ON COLUMN bcdelta.run.waited IS 'a session waits for it: ends with that session''s wait';
 
 CREATE TABLE bcdelta.result (
@@ -221,6 +224,10 @@ ALTER TABLE bcdelta.discrepancy REPLICA IDENTITY FULL;
 CREATE INDEX discrepancy_run_id ON bcdelta.discrepancy (run_id);
 COMMENT ON TABLE bcdelta.discrepancy IS 'differences between source and store that a verify or link found';
 COMMENT ON COLUMN bcdelta.discrepancy.key IS 'null: a record of the store that no source row is linked to';
+COMMENT ON COLUMN bcdelta.discrepancy.kind IS
+'missing_in_store: a row without a record; missing_in_source: a record or a link without a row; different: a field differs; conflict: the record was changed by someone else';
+COMMENT ON COLUMN bcdelta.discrepancy.source_value IS
+'what the mapping gives; without a field: why the row has no payload that could be compared';
 COMMENT ON COLUMN bcdelta.discrepancy.field IS 'API field that differs; null when the whole record is missing';
 
 CREATE TABLE bcdelta.schedule (

@@ -8,9 +8,9 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
-#include "utils/formatting.h"
 #include "utils/memutils.h"
 
+#include "blame.h"
 #include "clock.h"
 #include "compat.h"
 #include "engine.h"
@@ -305,18 +305,58 @@ bcd_judge_rest(BcdJob *job, const char *text)
 	}
 }
 
-/* Does a refusal speak of the batch, and not of one of its rows? */
+/* Does a refusal name the item: by its place, its id or a natural key? */
 static bool
-names_size(const char *text)
+is_named(const BcdItem *item, int place, const char *text)
 {
-	static const char *const words[] = {"payload", "batch", "maximum items", "too many items"};
-	char	   *lower = asc_tolower(text, strlen(text));
-	int			i;
+	const char *const *field;
 
-	for (i = 0; i < lengthof(words); i++)
-		if (strstr(lower, words[i]))
+	if (bcd_blames_place(text, place) || bcd_blames_id(text, item->store_id))
+		return true;
+	if (item->wanted == NULL)
+		return false;
+	for (field = item->lane->feed->resource->natural; *field; field++)
+	{
+		char	   *name = bcd_payload_text(item->wanted, *field);
+
+		if (name && bcd_blames_name(text, name))
 			return true;
+	}
 	return false;
+}
+
+/*
+ * The items that a refusal of a write names are sent alone, the others
+ * together; false when it names none, or all.
+ */
+bool
+bcd_set_apart(BcdJob *job, const char *text)
+{
+	BcdItem   **named = palloc(sizeof(BcdItem *) * job->nitems);
+	int			n = 0;
+	int			place = 0;
+	dlist_iter	iter;
+
+	if (!is_write(job) || job->nitems <= 1)
+		return false;
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (is_named(item, place++, text))
+			named[n++] = item;
+	}
+	if (n == 0 || n == job->nitems)
+		return false;
+	(void) split(job, job->nitems - n);
+	while (n-- > 0)
+	{
+		/* at the end, so that the others stay side by side */
+		dlist_delete(&named[n]->node);
+		dlist_push_tail(&job->items, &named[n]->node);
+		named[n]->group = 1;
+	}
+	return true;
 }
 
 /*
@@ -383,9 +423,11 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		return;
 	}
 	if (job->nitems > 1 && ((verdict == BCD_TOO_LARGE && is_write(job)) ||
-							(verdict == BCD_REFUSED && names_size(text))))
+							(verdict == BCD_REFUSED && bcd_blames_size(text, job->nitems))))
 		bcd_batch_too_large(job->lane, job->stage, job->nitems);
-	if (verdict == BCD_GONE && read_all_first(job))
+	else if (verdict == BCD_GONE && read_all_first(job))
+		return;
+	else if ((verdict == BCD_REFUSED || verdict == BCD_CONFLICT) && bcd_set_apart(job, text))
 		return;
 	if (verdict != BCD_TROUBLE && split(job, (job->nitems + 1) / 2))
 		return;

@@ -271,8 +271,12 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 
 	/*
 	 * What the reply does not name: sent alone it is judged by the reply's
-	 * text, in a batch it is sent again alone.
+	 * text, in a batch it is sent again alone.  Where no record is named, the
+	 * errors may say which ones are better sent alone.
 	 */
+	if (partial && job->nitems > 1 && job->stage == BCD_UPDATE && silent &&
+		bcd_set_apart(job, bcd_reply_text(job, first)))
+		return;
 	if (partial && job->nitems > 1)
 	{
 		dlist_foreach(iter, &job->items)

@@ -158,6 +158,33 @@ $run = $shop->push;
 is_deeply([ @$run{qw(created failed)} ], [ 1, 0 ], 'a category that is gone, refused with 207, is made again');
 $store->unfault;
 
+# One bad row of ten is named by the reply: it is sent alone, the others together.
+$shop->sql("INSERT INTO groups SELECT i, NULL, 'Ten ' || i FROM generate_series(31, 40) AS i");
+$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'TEN-' || i, 'Of ten ' || i, 1 FROM generate_series(1, 10) AS i");
+$shop->push;
+my %named = (
+	'an index' => [ '/catalog/trees/categories', 'Bad', { status => 422, body => { errors => { status => 422, title => 'Wrong', errors => {} } } } ],
+	'an index, in a 207' => [ '/catalog/trees/categories', 'Bad', { status => 207, body => { errors => { status => 207, title => 'Wrong', errors => {} }, meta => { total => 10, success => 9, failed => 1 } } } ],
+	'a key' => [ '/catalog/products', '777', { status => 422, body => { title => 'SKU ten-7 cannot have this price' } } ],
+	'an id' => [ '/catalog/products', '777', { status => 422, body => { title => 'Product ' . $shop->id('articles', 'TEN-7') . ' conflicts' } } ],
+	'nothing' => [ '/catalog/products', '777', { status => 422, body => { title => 'One of them is wrong' } } ]);
+foreach my $what (sort keys %named)
+{
+	my ($path, $body, $do) = @{ $named{$what} };
+	# the place of a record in a batch is that of its key, as text
+	$do->{body}{errors}{errors} = { '6.name' => 'is bad' } if $path =~ /categories/;
+	$store->fault({ match => { method => 'PUT', path => "^$path\$", body => $body }, do => $do });
+	$shop->sql("UPDATE groups SET name = CASE id WHEN 37 THEN 'Bad' ELSE 'Ten ' || id || ' $what' END WHERE id BETWEEN 31 AND 40") if $path =~ /categories/;
+	$shop->sql("UPDATE articles SET price = CASE sku WHEN 'TEN-7' THEN 777 ELSE price + 1 END WHERE sku LIKE 'TEN-%'") if $path =~ /products/;
+	$shop->clear;
+	$run = $shop->push;
+	is_deeply([ @$run{qw(updated failed)} ], [ 9, 1 ], "named by $what: one row fails");
+	cmp_ok(scalar(grep { $_->{method} eq 'PUT' } $store->journal), $what eq 'nothing' ? '>' : '<=', 3, "named by $what: calls");
+	$store->unfault;
+	$shop->sql("UPDATE groups SET name = 'Ten 37' WHERE id = 37; UPDATE articles SET price = 2 WHERE sku = 'TEN-7'");
+	$shop->push;
+}
+
 # A record that is gone, in a batch of ten: all are read at once
 $store->remove('products', $shop->id('articles', 'G-3'));
 $shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
