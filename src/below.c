@@ -146,6 +146,8 @@ bcd_wait_for_below(BcdJob *job)
 	if (job->lane->feed->resource->scope == NULL)
 		return;
 	below = find_below(job, &n);
+	if (below == NULL)
+		return;
 	for (i = 0; i < n; i++)
 	{
 		BcdLane    *lane = lane_of(job->run, below[i].feed);
