@@ -263,6 +263,7 @@ struct BcdRun
 	int64		saved_at;		/* monotonic ms: totals were written to the
 								 * table */
 	int64		wake_at;		/* monotonic ms: nothing to do before */
+	bool		resting;		/* but for rows that become ready */
 	bool		cancelled;
 	int64		cancel_deadline;
 	char	   *error;			/* the run has failed: it ends now */

@@ -8,6 +8,7 @@
 
 #include "db.h"
 #include "engine.h"
+#include "queue.h"
 #include "results.h"
 
 /* May a lane take more items? */
@@ -64,7 +65,11 @@ bcd_lane_stop(BcdLane *lane, const char *reason)
 													  lane->feed->name, reason));
 }
 
-/* Stops what is not to be pushed any more: somebody may have paused a feed. */
+/*
+ * Stops what is not to be pushed any more: somebody may have paused a feed.
+ * And a run that only waits for a row to be tried again does not keep those
+ * waiting that have become ready since.
+ */
 void
 bcd_runs_look(void)
 {
@@ -84,6 +89,8 @@ bcd_runs_look(void)
 			if (reason)
 				bcd_lane_stop(lane, reason);
 		}
+		if (run->resting && bcd_queue_has_ready(run))
+			run->wake_at = 0;
 	}
 	bcd_tx_commit();
 }

@@ -267,6 +267,20 @@ bcd_queue_wake(BcdRun *run, int64 *next_ms)
 	return n;
 }
 
+static BcdStatement select_ready = {
+	"SELECT FROM bcdelta.pending WHERE state = 'ready' AND feed = ANY ($1) LIMIT 1",
+	1, {TEXTARRAYOID}
+};
+
+/* Is a row of the run's feeds ready? */
+bool
+bcd_queue_has_ready(BcdRun *run)
+{
+	Datum		feeds = feed_names(run, true);
+
+	return bcd_execute(&select_ready, &feeds, NULL) > 0;
+}
+
 static BcdStatement count_pending = {
 	"SELECT count(*) FILTER (WHERE state = 'ready'), count(*) FILTER (WHERE state = 'deferred')"
 	" FROM bcdelta.pending WHERE feed = ANY ($1)",

@@ -23,6 +23,7 @@ extern char *bcd_queue_other_owner(const BcdFeed *feed, int64 store_id);
 extern void bcd_queue_recover(const BcdRun *run);
 extern void bcd_queue_release(BcdRun *run);
 extern int64 bcd_queue_wake(BcdRun *run, int64 *next_ms);
+extern bool bcd_queue_has_ready(BcdRun *run);
 extern void bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred);
 extern bool bcd_queue_exceeds(const char *feed, int64 limit);
 extern int64 bcd_queue_retry(const char *feed, const char *server);

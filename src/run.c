@@ -443,7 +443,8 @@ advance(BcdRun *run, int64 now)
 	wait = next_round(run);
 	if (wait < 0)
 		return -1;
-	if (wait > 0)
+	run->resting = wait > 0;
+	if (run->resting)
 		run->wake_at = now + wait;
 	start_round(run);
 	return wait;
@@ -510,6 +511,7 @@ bcd_run_step(BcdRun *run, int64 now)
 		return wind_down(run, now);
 	if (run->wake_at > now)
 		return run->wake_at - now;
+	run->resting = false;
 	lane = run->lanes[run->current];
 	while (!lane->exhausted && bcd_lane_has_room(lane) &&
 		   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)

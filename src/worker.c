@@ -263,7 +263,6 @@ idle_work(int64 now)
 	bcd_pause_copies();
 	next_schedule = bcd_schedules_due(start_scheduled);
 	bcd_tx_commit();
-	bcd_runs_look();
 	do
 	{
 		bcd_tx_begin();
@@ -272,6 +271,7 @@ idle_work(int64 now)
 		bcd_tx_commit();
 		CHECK_FOR_INTERRUPTS();
 	} while (n > 0 && --rounds > 0);
+	bcd_runs_look();
 	if (bcd_result_retention > 0 && now >= prune_at)
 	{
 		bcd_tx_begin();

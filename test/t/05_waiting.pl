@@ -167,6 +167,23 @@ is(($push->finish)[0], 0, 'changed and changed back');
 is($shop->records('products', 'sku')->{'A-1'}{price}, 3, 'is right');
 is($shop->records('products', 'sku')->{'A-2'}{price}, 22, 'deleted and entered again, too');
 
+# A run that waits for a row to be tried again does not keep others waiting.
+$shop->sql("SELECT bcdelta.pause('articles')");
+add(2);
+$shop->wait_for("SELECT count(*) FROM bcdelta.pending WHERE state = 'ready'", 2);
+$shop->sql(<<'EOC');
+UPDATE bcdelta.pending SET state = 'waiting', next_attempt_at = now() + interval '1 hour' WHERE key = (SELECT min(key) FROM bcdelta.pending);
+SELECT bcdelta.resume('articles');
+SELECT bcdelta.push(wait => false);
+EOC
+$shop->wait_for('SELECT count(*) FROM bcdelta.pending', 1);
+add(1);
+$shop->wait_for("SELECT count(*) FROM bcdelta.link WHERE feed = 'articles'", $n - 1);
+is_deeply([ values %{ $shop->pending } ], ['waiting'], 'a new row is pushed while another one waits');
+$shop->sql("UPDATE articles SET price = price + 1 WHERE sku NOT IN (SELECT payload ->> 'sku' FROM bcdelta.link WHERE feed = 'articles')");
+$shop->wait_for("SELECT state FROM bcdelta.run ORDER BY run_id DESC LIMIT 1", 'succeeded');
+check_all('and that one when it is changed');
+
 # The worker is terminated, the extension dropped, the server stopped.
 hold_some(2);
 $shop->sql('SELECT bcdelta.push(wait => false)');
