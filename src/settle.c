@@ -239,6 +239,7 @@ must_last(BcdJob *job)
 /* What decisions change in memory, as it was before */
 typedef struct BcdBefore
 {
+	BcdItem   **order;			/* of the job's items, and what they were */
 	BcdItem    *items;
 	int		   *refused;		/* of each lane */
 	int64		conflicts;
@@ -252,9 +253,14 @@ remember(const BcdJob *job, BcdBefore *before)
 	dlist_iter	iter;
 	int			i = 0;
 
+	before->order = palloc(sizeof(BcdItem *) * Max(job->nitems, 1));
 	before->items = palloc(sizeof(BcdItem) * Max(job->nitems, 1));
 	dlist_foreach(iter, (dlist_head *) &job->items)
-		before->items[i++] = *dlist_container(BcdItem, node, iter.cur);
+	{
+		before->order[i] = dlist_container(BcdItem, node, iter.cur);
+		before->items[i] = *before->order[i];
+		i++;
+	}
 	before->refused = palloc(sizeof(int) * run->nlanes);
 	for (i = 0; i < run->nlanes; i++)
 		before->refused[i] = run->lanes[i]->refused;
@@ -267,11 +273,15 @@ static void
 restore(BcdJob *job, const BcdBefore *before)
 {
 	BcdRun	   *run = job->run;
-	dlist_iter	iter;
-	int			i = 0;
+	int			i;
 
-	dlist_foreach(iter, &job->items)
-		* dlist_container(BcdItem, node, iter.cur) = before->items[i++];
+	/* in their order, which decisions may change */
+	dlist_init(&job->items);
+	for (i = 0; i < job->nitems; i++)
+	{
+		*before->order[i] = before->items[i];
+		dlist_push_tail(&job->items, &before->order[i]->node);
+	}
 	for (i = 0; i < run->nlanes; i++)
 		run->lanes[i]->refused = before->refused[i];
 	run->counts.conflicts = before->conflicts;
@@ -308,6 +318,7 @@ settle_in_transaction(BcdJob *job)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
+	pfree(before.order);
 	pfree(before.items);
 	pfree(before.refused);
 	return done;

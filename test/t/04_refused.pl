@@ -185,6 +185,23 @@ foreach my $what (sort keys %named)
 	$shop->push;
 }
 
+# The same, but the database cannot write down what was made of it: it is made
+# again of the same rows.
+$store->fault({ match => { method => 'PUT', path => '^/catalog/trees/categories$', body => 'Bad' },
+	do => { status => 422, body => { title => 'Wrong', errors => { '0.name' => 'is bad' } } } });
+$shop->sql(q(ALTER TABLE bcdelta.result ADD CONSTRAINT full_disk CHECK (outcome <> 'retry') NOT VALID));
+$shop->sql("UPDATE groups SET name = CASE id WHEN 31 THEN 'Bad' ELSE 'Eleven ' || id END WHERE id BETWEEN 31 AND 40");
+my $log_end = -s $node->logfile;
+my $refused = $shop->start;
+poll_until(sub { slurp_file($node->logfile, $log_end) =~ /could not record the outcome/ }, 'a settle to fail');
+$shop->sql('ALTER TABLE bcdelta.result DROP CONSTRAINT full_disk');
+is(($refused->finish)[0], 0, 'a refusal that cannot be recorded at once');
+is_deeply($shop->pending, { 'groups 31' => 'failed' }, 'fails the row that it names');
+is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE payload ->> 'name' = 'Eleven ' || key"), 9, 'and no other');
+$store->unfault;
+$shop->sql("UPDATE groups SET name = 'Ten 31' WHERE id = 31");
+$shop->push;
+
 # A record that is gone, in a batch of ten: all are read at once
 $store->remove('products', $shop->id('articles', 'G-3'));
 $shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
