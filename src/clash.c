@@ -180,8 +180,9 @@ bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record)
 
 	if (store_id == 0)
 	{
-		/* whoever had it has let go */
-		bcd_decide_stage(item, BCD_UPDATE);
+		/* whoever had it has let go, or it is not the key that is taken */
+		if (!bcd_look_further(item))
+			bcd_decide_stage(item, BCD_UPDATE);
 		return;
 	}
 	if (other)
@@ -237,12 +238,12 @@ void
 bcd_decide_further(BcdItem *item, int64 store_id)
 {
 	BcdFeed    *feed = item->lane->feed;
-	char	   *other = store_id != item->own_id ? bcd_queue_linked_key(feed->name, store_id) : NULL;
+	char	   *other = bcd_queue_linked_key(feed->name, store_id);
 	BcdRow		row;
 
-	if (store_id == 0)
+	if (store_id == 0 || store_id == item->own_id)
 	{
-		/* whoever had it has let go */
+		/* whoever had it, or the natural key, has let go: once more */
 		bcd_natural_key(item);
 		if (item->own_id != 0)
 			bcd_decide_stage(item, BCD_UPDATE);

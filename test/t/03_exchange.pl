@@ -172,6 +172,24 @@ $shop->sql(q(UPDATE titled SET title = 'Last' WHERE id = 5; INSERT INTO titled V
 is($shop->push->{created}, 1, 'a new row waits for the row that leaves its name');
 names_agree('a new row');
 $store->unfault;
+# A row that changes its article number, too, waits for the name all the same
+$shop->sql(<<'EOC');
+CREATE TABLE coded (id int PRIMARY KEY, sku text, title text);
+INSERT INTO coded VALUES (1, 'C-1', 'Coded 1'), (2, 'C-2', 'Coded 2');
+SELECT bcdelta.track('coded', 'shop', 'product', '{"sku": "sku", "name": "title", "price": "1", "type": "''physical''", "weight": "1"}');
+SELECT bcdelta.mark_all('coded');
+EOC
+$shop->push;
+$store->fault({ match => { method => 'PUT', body => 'Coded 3' }, times => 2, do => { status => 500 } });
+$shop->sql(q(UPDATE coded SET title = 'Coded 3' WHERE id = 2));
+$waiting = $shop->start;
+$shop->wait_for(q(SELECT state = 'waiting' FROM bcdelta.pending WHERE feed = 'coded' AND key = '2'));
+$shop->sql(q(UPDATE coded SET title = 'Coded 2', sku = 'C-9' WHERE id = 1));
+$waiting->finish;
+is_deeply([ grep { /^coded/ } keys %{ $shop->pending } ], [], 'number and name change: nothing is left pending') or diag(explain($shop->errors));
+is_deeply([ sort map { "$_->{sku} $_->{name}" } grep { $_->{sku} =~ /^C-/ } @{ $store->state('products') } ],
+	[ 'C-2 Coded 3', 'C-9 Coded 2' ], 'the store has what the source has');
+$store->unfault;
 $shop->sql(q(INSERT INTO titled VALUES (7, 'Last')));
 is($shop->push->{failed}, 1, 'a name that is another row\'s, which keeps it');
 $shop->sql(q(DELETE FROM titled WHERE id IN (1, 7); INSERT INTO titled VALUES (8, 'Title 2')));
