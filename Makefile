@@ -38,7 +38,7 @@ include $(PGXS)
 # Makefile.global resets this one, so it comes after the include.
 PROVE_FLAGS += -I test/perl
 
-$(OBJS): $(wildcard src/*.h)
+$(OBJS): $(wildcard src/*.h src/*.inc)
 
 sql/$(EXTENSION)--$(EXTVERSION).sql: sql/$(EXTENSION).sql
 	cp $< $@

@@ -17,13 +17,11 @@
 #include "mb/pg_wchar.h"
 
 #include "html.h"
+#include "htmlnames.inc"
 
 /* What a reader returns besides bytes */
 #define END			(-1)
 #define PLAIN(c)	(256 + (c)) /* a character that is no markup here */
-
-/* Longest reference that is understood, without "&" and ";" */
-#define REFERENCE_BYTES		8
 
 /* A reader of one text */
 typedef struct BcdHtml
@@ -33,17 +31,17 @@ typedef struct BcdHtml
 	bool		tag;			/* between < and > */
 	char		quote;			/* of the attribute's value, 0: in none */
 	int			last;			/* what was returned last */
-	unsigned char bytes[8];		/* of a character reference */
+	unsigned char bytes[BCD_HTML_VALUE_BYTES];	/* of a character reference */
 	int			nbytes;
 	int			nread;
 } BcdHtml;
 
-static const struct
-{
-	const char *name;
-	pg_wchar	character;
-}			references[] = {
-	{"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}, {"nbsp", 0xA0}
+/* What the standard reads &#128; to &#159; as: the characters of Windows-1252 */
+static const pg_wchar windows_1252[32] = {
+	0x20AC, 0x81, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,
+	0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D, 0x017D, 0x8F,
+	0x90, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+	0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D, 0x017E, 0x0178
 };
 
 static bool
@@ -59,57 +57,149 @@ skip_spaces(BcdHtml *html)
 		html->at++;
 }
 
-/* The character that a reference's name or number stands for; 0: unknown */
+/* The character that a number stands for, by the standard's rules. */
 static pg_wchar
-referred(const char *name)
+numbered(uint32 number)
 {
-	unsigned long number;
-	char	   *end;
-	int			i;
-
-	for (i = 0; i < lengthof(references); i++)
-		if (strcmp(references[i].name, name) == 0)
-			return references[i].character;
-	if (name[0] != '#')
-		return 0;
-	if (name[1] == 'x' || name[1] == 'X')
-		number = isxdigit((unsigned char) name[2]) ? strtoul(name + 2, &end, 16) : 0;
-	else
-		number = isdigit((unsigned char) name[1]) ? strtoul(name + 1, &end, 10) : 0;
-	return number > 0 && *end == '\0' && number <= 0x10FFFF ? (pg_wchar) number : 0;
+	if (number >= 0x80 && number <= 0x9F)
+		return windows_1252[number - 0x80];
+	if (number == 0 || number > 0x10FFFF || (number >= 0xD800 && number <= 0xDFFF))
+		return 0xFFFD;
+	return number;
 }
 
-/* Reads a reference at "&"; false: there is none. */
+/* Reads "#233" or "#xE9" and its semicolon, if any; returns its length, 0: it is none. */
+static int
+read_number(BcdHtml *html, const char *p)
+{
+	const char *start = p++;
+	bool		hex = p < html->end && (*p == 'x' || *p == 'X');
+	const char *digits = hex ? ++p : p;
+	uint32		number = 0;
+	pg_wchar	character;
+
+	for (; p < html->end && (hex ? isxdigit((unsigned char) *p) : isdigit((unsigned char) *p)); p++)
+	{
+		int			digit = isdigit((unsigned char) *p) ? *p - '0' : (*p | 0x20) - 'a' + 10;
+
+		number = Min(number * (hex ? 16 : 10) + digit, 0x110000);
+	}
+	if (p == digits)
+		return 0;
+	character = numbered(number);
+	(void) unicode_to_utf8(character, html->bytes);
+	html->nbytes = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+	return p - start + (p < html->end && *p == ';');
+}
+
+/* The place in html_names of a name of this length, or of the next one. */
+static int
+place_of(const char *name, int len)
+{
+	int			low = 0;
+	int			high = lengthof(html_names);
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+		int			order = strncmp(html_names[middle].name, name, len);
+
+		/* a longer name that begins like this one comes after it */
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Reads the longest name there is; returns its length, 0: it is none. */
+static int
+read_name(BcdHtml *html, const char *p)
+{
+	int			len = 0;
+	int			place = 0;
+
+	while (len < BCD_HTML_NAME_BYTES && p + len < html->end && isalnum((unsigned char) p[len]))
+		len++;
+	if (len < BCD_HTML_NAME_BYTES && p + len < html->end && p[len] == ';')
+		len++;
+	for (; len > 0; len--)
+	{
+		place = place_of(p, len);
+		if (place < lengthof(html_names) && strncmp(html_names[place].name, p, len) == 0 &&
+			html_names[place].name[len] == '\0')
+			break;
+	}
+	/* in an address, "&copy=1" is a parameter */
+	if (len == 0 || (html->quote && p[len - 1] != ';' && p + len < html->end &&
+					 (p[len] == '=' || isalnum((unsigned char) p[len]))))
+		return 0;
+	html->nbytes = strlen(html_names[place].value);
+	memcpy(html->bytes, html_names[place].value, html->nbytes);
+	return len;
+}
+
+/* Reads a reference at "&" into bytes; false: there is none. */
 static bool
 read_reference(BcdHtml *html)
 {
-	char		name[REFERENCE_BYTES + 1];
 	const char *p = html->at + 1;
-	pg_wchar	character;
 	int			len = 0;
 
-	while (p < html->end && *p != ';' && len < REFERENCE_BYTES)
-		name[len++] = *p++;
-	name[len] = '\0';
-	if (p >= html->end || *p != ';' || (character = referred(name)) == 0)
-		return false;
-	html->at = p + 1;
-	(void) unicode_to_utf8(character, html->bytes);
-	html->nbytes = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
-	html->nread = 0;
-	return true;
+	if (p < html->end)
+		len = *p == '#' ? read_number(html, p) : read_name(html, p);
+	if (len > 0)
+	{
+		html->at = p + len;
+		html->nread = 0;
+	}
+	return len > 0;
+}
+
+/* Is the next character one that is written as a reference?  Reads it. */
+static bool
+is_referred(BcdHtml *html)
+{
+	return html->nread < html->nbytes ||
+		(html->at < html->end && *html->at == '&' && read_reference(html));
+}
+
+/* White space in the text, as it is or as a reference; it is passed over. */
+static bool
+skip_text_spaces(BcdHtml *html)
+{
+	bool		skipped = false;
+
+	for (;;)
+	{
+		if (is_referred(html))
+		{
+			if (!is_space(html->bytes[html->nread]))
+				return skipped;
+			html->nread++;
+		}
+		else if (html->at < html->end && is_space(*html->at))
+			html->at++;
+		else
+			return skipped;
+		skipped = true;
+	}
+}
+
+/* Is there nothing left to read? */
+static bool
+is_at_end(const BcdHtml *html)
+{
+	return html->nread == html->nbytes && html->at >= html->end;
 }
 
 /* The next byte of a text, or of an attribute's value; "<" and such are PLAIN. */
 static int
 read_character(BcdHtml *html)
 {
-	int			c;
+	int			c = is_referred(html) ? html->bytes[html->nread++] : (unsigned char) *html->at++;
 
-	if (html->nread == html->nbytes && (*html->at != '&' || !read_reference(html)))
-		c = (unsigned char) *html->at++;
-	else
-		c = html->bytes[html->nread++];
 	return c == '<' || c == '>' || c == '"' || c == '\'' ? PLAIN(c) : c;
 }
 
@@ -156,19 +246,18 @@ read_tag(BcdHtml *html)
 static int
 next(BcdHtml *html)
 {
-	if (html->nread == html->nbytes && html->at >= html->end)
+	if (is_at_end(html))
 		return END;
 	if (html->tag)
 		return html->quote ? read_quoted(html) : read_tag(html);
-	if (html->nread == html->nbytes && is_space(*html->at))
+	if (skip_text_spaces(html))
 	{
-		skip_spaces(html);
-		if (html->at >= html->end)
+		if (is_at_end(html))
 			return END;
 		if (html->last != END)
 			return ' ';
 	}
-	if (html->nread == html->nbytes && html->at + 1 < html->end && html->at[0] == '<' &&
+	if (!is_referred(html) && html->at + 1 < html->end && html->at[0] == '<' &&
 		(isalpha((unsigned char) html->at[1]) || html->at[1] == '/' || html->at[1] == '!'))
 	{
 		html->at++;

@@ -39,9 +39,58 @@ differ(const char *a, const char *b)
 	ok(!compare(a, b), "differ: %s", a);
 }
 
+/* Every name of the standard, as it is found and as it is meant */
+static void
+all_names(void)
+{
+	char		reference[BCD_HTML_NAME_BYTES + 3];
+	int			wrong = 0;
+
+	for (int i = 0; i < lengthof(html_names); i++)
+	{
+		snprintf(reference, sizeof(reference), "x&%s", html_names[i].name);
+		if (!compare(reference, psprintf("x%s", html_names[i].value)) &&
+			html_names[i].value[0] != '\t' && html_names[i].value[0] != '\n')
+			wrong++;
+	}
+	ok(lengthof(html_names) == 2231 && wrong == 0,
+	   "all names of the standard are found (%d of %d are not)", wrong, (int) lengthof(html_names));
+}
+
+/* Texts as shops have them, and as an editor or another system spells them */
+static void
+catalogue_texts(void)
+{
+	same("<ul>\n<li>&bull; Caf\303\251 cr&egrave;me &ndash; 250&nbsp;g</li>\n</ul>",
+		 "<ul> <li>\342\200\242 Caf&eacute; cr\303\250me \342\200\223 250\302\240g</li> </ul>");
+	same("WindStop&trade; jacket &reg; 5&frac12;&Prime; &deg;C &times; 2 &hellip;",
+		 "WindStop\342\204\242 jacket \302\256 5\302\275\342\200\263 \302\260C \303\227 2 \342\200\246");
+	same("&ldquo;Sch&ouml;n&rdquo; &mdash; f&uuml;r Stra&szlig;e &euro; 9,90",
+		 "\342\200\234Sch\303\266n\342\200\235 \342\200\224 f\303\274r Stra\303\237e \342\202\254 9,90");
+	same("It&#146;s &#147;new&#148; &#150; &#8217;", "It\342\200\231s \342\200\234new\342\200\235 \342\200\223 \342\200\231");
+	same("<p>one&nbsp;&nbsp;two</p>", "<p>one&#160;&#xa0;two</p>");
+	same("R&D &copy 2026, caf&eacute", "R&amp;D \302\251 2026, caf\303\251");
+	same("<a href=\"/x?a=1&copy=2&lt=3\">", "<a href='/x?a=1&amp;copy=2&amp;lt=3'>");
+	differ("<a href=\"/x?a=1&copy;=2\">", "<a href='/x?a=1&amp;copy;=2'>");
+	differ("&bull;", "&middot;");
+	differ("1&nbsp;g", "1 g");
+	differ("&Eacute;", "&eacute;");
+}
+
 int
 main(void)
 {
+	all_names();
+	catalogue_texts();
+	same("a&#10;&Tab; b&NewLine;", "a b");
+	same("a&NotEqualTilde;", "a\342\211\202\314\270");
+	same("&#0;&#xD800;&#x110000;&#99999999999999999999;", "\357\277\275\357\277\275\357\277\275\357\277\275");
+	same("&notit;", "\302\254it;");
+	same("&noti", "\302\254i");
+	same("&am &eacut &#", "&amp;am &amp;eacut &amp;#");
+	same("&#65", "A");
+	same("&#x41g", "Ag");
+	differ("&amp;eacute;", "\303\251");
 	same("", "");
 	same("", " \n");
 	same("a", "a");
