@@ -34,7 +34,7 @@ CREATE TABLE bcdelta.feed (
 	on_delete text NOT NULL CHECK (on_delete IN ('ignore', 'hide', 'delete')),
 	on_conflict text NOT NULL CHECK (on_conflict IN ('source', 'store', 'newest', 'review')),
 	options jsonb NOT NULL DEFAULT '{}',
-	owner name NOT NULL,
+	owner regrole NOT NULL,
 	state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused')),
 	paused_reason text,
 	feed_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
@@ -44,7 +44,8 @@ CREATE TABLE bcdelta.feed (
 );
 COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table feeding one resource of one store';
 COMMENT ON COLUMN bcdelta.feed.fields IS 'API field -> SQL expression over the source row';
-COMMENT ON COLUMN bcdelta.feed.owner IS 'the role that called track(); the expressions run with its rights';
+COMMENT ON COLUMN bcdelta.feed.owner IS
+'the role that called track(); the expressions run with its rights; -: it was dropped, a superuser may set another one';
 COMMENT ON COLUMN bcdelta.feed.state IS 'active or paused; a paused feed captures changes and pushes none';
 COMMENT ON COLUMN bcdelta.feed.paused_reason IS 'why the feed is paused, and what to do';
 COMMENT ON COLUMN bcdelta.feed.feed_id IS 'what triggers and captured changes carry instead of the name';
@@ -167,7 +168,7 @@ CREATE TABLE bcdelta.run (
 	throttled bigint NOT NULL DEFAULT 0,
 	error text,
 	requested_at timestamptz NOT NULL DEFAULT now(),
-	requested_by name,
+	requested_by regrole,
 	schedule text,
 	mode text,
 	sample integer,
@@ -239,7 +240,7 @@ CREATE TABLE bcdelta.schedule (
 	kind text NOT NULL CHECK (kind IN ('push', 'verify')),
 	hours text,
 	time_zone text NOT NULL,
-	owner name NOT NULL,
+	owner regrole NOT NULL,
 	home text NOT NULL,
 	next_run_at timestamptz,
 	last_run_id bigint,
@@ -249,7 +250,8 @@ CREATE TABLE bcdelta.schedule (
 COMMENT ON TABLE bcdelta.schedule IS 'runs that the worker starts by itself';
 COMMENT ON COLUMN bcdelta.schedule.hours IS 'hours of the day, in time_zone, in which a run may start';
 COMMENT ON COLUMN bcdelta.schedule.time_zone IS 'the time zone of the session that made the schedule';
-COMMENT ON COLUMN bcdelta.schedule.owner IS 'the role that made the schedule; it needs USAGE on the server';
+COMMENT ON COLUMN bcdelta.schedule.owner IS
+'the role that made the schedule; it needs USAGE on the server; -: it was dropped';
 COMMENT ON COLUMN bcdelta.schedule.home IS 'the cluster and database that may start runs; a restored copy differs and starts none';
 COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: not due any more';
 COMMENT ON COLUMN bcdelta.schedule.last_error IS 'why the last start failed';

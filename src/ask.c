@@ -42,7 +42,7 @@ prepare_call(BcdCall *call, BcdCallKind kind, const char *feed, const char *serv
 	memset(call, 0, sizeof(*call));
 	call->kind = kind;
 	call->wait = true;
-	namestrcpy(&call->role, GetUserNameFromId(GetUserId(), false));
+	call->role = GetUserId();
 	strlcpy(call->feed, feed ? feed : "", sizeof(call->feed));
 	namestrcpy(&call->server, bcd_target(feed, server));
 }

@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "db.h"
 #include "feed.h"
+#include "roles.h"
 #include "schedule.h"
 #include "schedules.h"
 #include "store.h"
@@ -32,7 +33,7 @@ typedef struct DueSchedule
 	char	   *kind;
 	char	   *feed;			/* NULL: all of the server */
 	char	   *server;
-	char	   *owner;
+	Oid			owner;
 	int64		every;			/* microseconds; 0: once */
 	char	   *hours;
 	char	   *zone;
@@ -97,7 +98,7 @@ bcd_hours_next(TimestampTz at, const char *hours_text, const char *zone_name)
 }
 
 static BcdStatement select_due = {
-	"SELECT s.name, s.kind, s.feed, s.server, s.owner,"
+	"SELECT s.name, s.kind, s.feed, s.server, s.owner::oid::int8,"
 	" coalesce(extract(epoch FROM s.every) * 1000000, 0)::int8, s.hours, s.time_zone,"
 	" s.next_run_at,"
 	" EXISTS (SELECT FROM bcdelta.run AS r WHERE r.run_id = s.last_run_id"
@@ -134,7 +135,7 @@ due_schedules(TimestampTz now, MemoryContext cxt)
 		d->kind = bcd_column_text(i, 2);
 		d->feed = bcd_column_text(i, 3);
 		d->server = bcd_column_text(i, 4);
-		d->owner = bcd_column_text(i, 5);
+		d->owner = (Oid) bcd_column_int64(i, 5, NULL);
 		d->every = bcd_column_int64(i, 6, NULL);
 		d->hours = bcd_column_text(i, 7);
 		d->zone = bcd_column_text(i, 8);
@@ -150,13 +151,12 @@ due_schedules(TimestampTz now, MemoryContext cxt)
 static void
 check(const DueSchedule *d)
 {
-	Oid			owner = get_role_oid(d->owner, true);
-
-	if (!OidIsValid(owner))
+	if (!bcd_role_exists(d->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("its owner, role \"%s\", does not exist", d->owner)));
-	(void) bcd_store_check(d->server, owner);
+				 errmsg("its owner does not exist any more"),
+				 errhint("Make the schedule anew, as the role that its runs are for.")));
+	(void) bcd_store_check(d->server, d->owner);
 	if (d->feed)
 		bcd_feed_free(bcd_feed_read(d->feed, false));
 }

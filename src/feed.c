@@ -31,6 +31,7 @@
 #include "compat.h"
 #include "db.h"
 #include "feed.h"
+#include "roles.h"
 
 /*
  * Identifies this cluster and database.  A restored dump, a copy made with
@@ -93,7 +94,7 @@ read_fields(BcdFeed *feed, Jsonb *fields)
 
 static BcdStatement select_feed = {
 	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
-	" owner, state, paused_reason, home, key, capture"
+	" owner::oid::int8, state, paused_reason, home, key, capture"
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };
@@ -102,7 +103,8 @@ static BcdStatement select_feed = {
  * Reads a feed's row; NULL when there is none and missing_ok.
  *
  * A feed that was tracked in another cluster or database reads as paused.
- * The key columns and the owner are not looked up: see bcd_feed_load().
+ * The key columns are not looked up, and the owner may be gone: see
+ * bcd_feed_load().
  */
 BcdFeed *
 bcd_feed_read(const char *name, bool missing_ok)
@@ -137,7 +139,8 @@ bcd_feed_read(const char *name, bool missing_ok)
 		feed->on_delete = on_delete_from(bcd_column_text(0, 7));
 		bcd_feed_options(DatumGetJsonbPCopy(bcd_column_datum(0, 8, &isnull)), feed->resource,
 						 &feed->options);
-		feed->owner_name = bcd_column_text(0, 9);
+		feed->owner = (Oid) bcd_column_int64(0, 9, NULL);
+		feed->owner_name = bcd_role_words(feed->owner);
 		feed->paused = strcmp(bcd_column_text(0, 10), "paused") == 0;
 		feed->paused_reason = bcd_column_text(0, 11);
 		if (strcmp(bcd_column_text(0, 12), bcd_home()) != 0)
@@ -176,13 +179,11 @@ bcd_feed_load(const char *name, bool missing_ok)
 
 	if (feed == NULL)
 		return NULL;
-	feed->owner = get_role_oid(feed->owner_name, true);
-	if (!OidIsValid(feed->owner))
+	if (!bcd_role_exists(feed->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("feed \"%s\": its owner, role \"%s\", does not exist",
-						feed->name, feed->owner_name),
-				 errhint("Create the role again, or untrack the feed and track it as another role.")));
+				 errmsg("feed \"%s\": its owner does not exist any more", feed->name),
+				 errhint("%s", bcd_owner_hint(feed->name))));
 	source = try_relation_open(feed->source, AccessShareLock);
 	if (source == NULL)
 		ereport(ERROR,
@@ -276,13 +277,11 @@ bcd_feed_keys(Relation source, Datum key_names, int *nkeys)
 void
 bcd_feed_check_owner(const BcdFeed *feed, const char *doing)
 {
-	Oid			owner = get_role_oid(feed->owner_name, true);
-
-	if (!superuser() && !(OidIsValid(owner) && has_privs_of_role(GetUserId(), owner)))
+	if (!bcd_may_act_for(feed->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to %s feed \"%s\"", doing, feed->name),
-				 errdetail("The feed belongs to role \"%s\".", feed->owner_name)));
+				 errdetail("The feed belongs to %s.", feed->owner_name)));
 }
 
 /* The source as it stands in a FROM clause. */

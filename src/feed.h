@@ -57,8 +57,8 @@ typedef struct BcdFeed
 	char	   *capture;
 	BcdOnDelete on_delete;
 	BcdFeedOptions options;
-	Oid			owner;			/* valid after bcd_feed_load() */
-	char	   *owner_name;
+	Oid			owner;			/* exists after bcd_feed_load() */
+	char	   *owner_name;		/* for messages: see bcd_role_words() */
 	Datum		key_names;		/* name[] */
 	bool		paused;
 	bool		is_copy;		/* tracked in another cluster or database */

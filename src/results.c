@@ -14,6 +14,7 @@
 #include "db.h"
 #include "engine.h"
 #include "results.h"
+#include "roles.h"
 
 static bool
 is_given(const char *text)
@@ -38,7 +39,7 @@ static BcdStatement insert_run = {
 	"INSERT INTO bcdelta.run (kind, feed, server, requested_by, schedule, mode, sample, max_rows, waited)"
 	" VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'sample' THEN $7 END, nullif($8, 0), $9)"
 	" RETURNING run_id",
-	9, {TEXTOID, TEXTOID, NAMEOID, NAMEOID, TEXTOID, TEXTOID, INT4OID, INT8OID, BOOLOID}
+	9, {TEXTOID, TEXTOID, NAMEOID, OIDOID, TEXTOID, TEXTOID, INT4OID, INT8OID, BOOLOID}
 };
 
 /* A new run in state requested; returns its id. */
@@ -51,7 +52,7 @@ bcd_run_insert(const BcdRunRequest *request)
 	args[0] = CStringGetTextDatum(request->kind);
 	args[1] = text_or_null(request->feed, &nulls[1]);
 	args[2] = name_datum(request->server);
-	args[3] = name_datum(request->role);
+	args[3] = ObjectIdGetDatum(request->role);
 	args[4] = text_or_null(request->schedule, &nulls[4]);
 	args[5] = text_or_null(request->mode, &nulls[5]);
 	args[6] = Int32GetDatum(request->sample);
@@ -197,7 +198,7 @@ bcd_run_requested(MemoryContext cxt)
 }
 
 static BcdStatement read_run = {
-	"SELECT kind, feed, server::text, mode, sample::int8, max_rows, waited, requested_by::text"
+	"SELECT kind, feed, server::text, mode, sample::int8, max_rows, waited, requested_by::oid::int8"
 	" FROM bcdelta.run WHERE run_id = $1",
 	1, {INT8OID}
 };
@@ -218,7 +219,7 @@ bcd_run_read(int64 run_id, BcdRunRequest *request)
 	request->sample = (int) bcd_column_int64(0, 5, NULL);
 	request->max_rows = bcd_column_int64(0, 6, NULL);
 	request->waited = bcd_column_bool(0, 7);
-	request->role = bcd_column_text(0, 8);
+	request->role = (Oid) bcd_column_int64(0, 8, NULL);
 	return true;
 }
 
@@ -385,6 +386,38 @@ bcd_pause_copies(void)
 	Datum		home = CStringGetTextDatum(bcd_home());
 
 	(void) bcd_execute(&pause_copies, &home, NULL);
+}
+
+static BcdStatement disown_feeds = {
+	"UPDATE bcdelta.feed SET owner = 0 WHERE owner <> 0"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner) RETURNING feed",
+	0, {0}
+};
+
+static BcdStatement disown_schedules = {
+	"UPDATE bcdelta.schedule SET owner = 0 WHERE owner <> 0"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner)",
+	0, {0}
+};
+
+/*
+ * Takes the OIDs of dropped roles off, before they are somebody else's: of
+ * another role here, or of one where a dump is restored.  Pauses the feeds.
+ */
+void
+bcd_disown(void)
+{
+	uint64		n;
+	uint64		i;
+	List	   *feeds = NIL;
+	ListCell   *lc;
+
+	(void) bcd_execute(&disown_schedules, NULL, NULL);
+	n = bcd_execute(&disown_feeds, NULL, NULL);
+	for (i = 0; i < n; i++)
+		feeds = lappend(feeds, bcd_column_text(i, 1));
+	foreach(lc, feeds)
+		bcd_feed_pause(lfirst(lc), psprintf("its owner does not exist any more. %s", bcd_owner_hint(lfirst(lc))));
 }
 
 static BcdStatement prune_results = {

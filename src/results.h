@@ -14,7 +14,7 @@ typedef struct BcdRunRequest
 	const char *kind;
 	const char *feed;
 	const char *server;
-	const char *role;
+	Oid			role;
 	const char *schedule;
 	const char *mode;
 	int			sample;
@@ -38,6 +38,7 @@ extern List *bcd_feeds_of(const char *server, const char *feed);
 extern char *bcd_feed_halted(int32 feed_id);
 extern void bcd_feed_pause(const char *feed, const char *reason);
 extern void bcd_pause_copies(void);
+extern void bcd_disown(void);
 extern int64 bcd_results_prune(int days, int limit);
 
 #endif							/* BCD_RESULTS_H */

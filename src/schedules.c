@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "db.h"
 #include "feed.h"
+#include "roles.h"
 #include "schedules.h"
 #include "shmem.h"
 
@@ -53,7 +54,7 @@ check_every(const Interval *every)
 }
 
 static BcdStatement select_schedule = {
-	"SELECT owner FROM bcdelta.schedule WHERE name = $1 FOR UPDATE", 1, {TEXTOID}
+	"SELECT owner::oid::int8 FROM bcdelta.schedule WHERE name = $1 FOR UPDATE", 1, {TEXTOID}
 };
 
 static BcdStatement upsert_schedule = {
@@ -66,36 +67,34 @@ static BcdStatement upsert_schedule = {
 	" next_run_at = EXCLUDED.next_run_at, last_error = NULL"
 	" WHERE s.owner = $12",
 	12, {TEXTOID, TEXTOID, NAMEOID, INTERVALOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
-	NAMEOID, TEXTOID, TIMESTAMPTZOID, NAMEOID}
+	OIDOID, TEXTOID, TIMESTAMPTZOID, OIDOID}
 };
 
 /* May the current user act for the owner of a schedule? */
 static void
-check_owner(const char *schedule, const char *owner_name, const char *doing)
+check_owner(const char *schedule, Oid owner, const char *doing)
 {
-	Oid			owner = get_role_oid(owner_name, true);
-
-	if (!superuser() && !(OidIsValid(owner) && has_privs_of_role(GetUserId(), owner)))
+	if (!bcd_may_act_for(owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to %s schedule \"%s\"", doing, schedule),
-				 errdetail("The schedule belongs to role \"%s\".", owner_name)));
+				 errdetail("The schedule belongs to %s.", bcd_role_words(owner))));
 }
 
-/* The owner of a schedule, whose row is locked; NULL when there is none. */
-static char *
-schedule_owner(const char *name)
+/* Locks a schedule's row and tells its owner; false when there is none. */
+static bool
+schedule_owner(const char *name, Oid *owner)
 {
 	Datum		arg = CStringGetTextDatum(name);
-	MemoryContext cxt = CurrentMemoryContext;
-	char	   *owner = NULL;
 	BcdRights	rights;
+	bool		exists;
 
 	bcd_spi_begin(&rights);
-	if (bcd_execute(&select_schedule, &arg, NULL) == 1)
-		owner = MemoryContextStrdup(cxt, bcd_column_text(0, 1));
+	exists = bcd_execute(&select_schedule, &arg, NULL) == 1;
+	if (exists)
+		*owner = (Oid) bcd_column_int64(0, 1, NULL);
 	bcd_spi_end(&rights);
-	return owner;
+	return exists;
 }
 
 static Datum
@@ -144,8 +143,7 @@ bcdelta_schedule(PG_FUNCTION_ARGS)
 	Datum		values[12];
 	char		nulls[13] = "            ";
 	char	   *name;
-	char	   *owner = GetUserNameFromId(GetUserId(), false);
-	char	   *old_owner;
+	Oid			owner = GetUserId();
 	TimestampTz due;
 	BcdRights	rights;
 	uint64		written;
@@ -158,9 +156,8 @@ bcdelta_schedule(PG_FUNCTION_ARGS)
 	bcd_check_word(bcd_arg_text(fcinfo, 5), "kind", kinds);
 	due = first_due(fcinfo);
 	values[2] = name_datum(bcd_target(bcd_arg_text(fcinfo, 1), bcd_arg_name(fcinfo, 2)));
-	old_owner = schedule_owner(name);
-	if (old_owner)
-		check_owner(name, old_owner, "replace");
+	if (schedule_owner(name, &owner))
+		check_owner(name, owner, "replace");
 
 	values[0] = PG_GETARG_DATUM(0);
 	values[1] = PG_GETARG_DATUM(1);
@@ -169,10 +166,10 @@ bcdelta_schedule(PG_FUNCTION_ARGS)
 	values[5] = PG_GETARG_DATUM(5);
 	values[6] = PG_GETARG_DATUM(6);
 	values[7] = CStringGetTextDatum(pg_get_timezone_name(session_timezone));
-	values[8] = name_datum(owner);
+	values[8] = ObjectIdGetDatum(GetUserId());
 	values[9] = CStringGetTextDatum(bcd_home());
 	values[10] = TimestampTzGetDatum(due);
-	values[11] = name_datum(old_owner ? old_owner : owner);
+	values[11] = ObjectIdGetDatum(owner);
 	nulls[1] = PG_ARGISNULL(1) ? 'n' : ' ';
 	nulls[3] = PG_ARGISNULL(3) ? 'n' : ' ';
 	nulls[4] = PG_ARGISNULL(4) ? 'n' : ' ';
@@ -199,12 +196,11 @@ bcdelta_unschedule(PG_FUNCTION_ARGS)
 {
 	char	   *name = bcd_arg_text(fcinfo, 0);
 	Datum		arg = PG_GETARG_DATUM(0);
-	char	   *owner;
+	Oid			owner;
 	BcdRights	rights;
 
 	bcd_check_writable("bcdelta.unschedule()");
-	owner = schedule_owner(name);
-	if (owner == NULL)
+	if (!schedule_owner(name, &owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("schedule \"%s\" does not exist", name),

@@ -12,7 +12,7 @@
  * why it does not.  May raise an error.
  */
 typedef void (*BcdStartRun) (const char *name, const char *kind, const char *feed,
-							 const char *server, const char *owner,
+							 const char *server, Oid owner,
 							 char **error, int64 *run_id);
 
 extern TimestampTz bcd_schedules_due(BcdStartRun start);

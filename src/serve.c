@@ -83,7 +83,7 @@ accept_run(int number, const BcdCall *call)
 	request.kind = call_kind(call->kind);
 	request.feed = call->feed;
 	request.server = NameStr(call->server);
-	request.role = NameStr(call->role);
+	request.role = call->role;
 	request.mode = call->kind == BCD_CALL_VERIFY ? call->mode : NULL;
 	request.sample = call->sample;
 	request.max_rows = call->max_rows;

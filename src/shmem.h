@@ -54,7 +54,7 @@ typedef struct BcdCall
 	Latch	   *latch;
 	BcdCallKind kind;
 	bool		wait;			/* the caller stays until the end of the run */
-	NameData	role;
+	Oid			role;
 	char		feed[BCD_NAME_BYTES];	/* empty: all feeds */
 	NameData	server;
 	int64		max_rows;		/* 0: all */

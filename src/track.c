@@ -182,7 +182,7 @@ static BcdStatement insert_feed = {
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 	" ON CONFLICT (feed) DO NOTHING",
 	12, {TEXTOID, REGCLASSOID, NAMEOID, TEXTOID, NAMEARRAYOID, JSONBOID, TEXTOID, TEXTOID,
-	TEXTOID, JSONBOID, NAMEOID, TEXTOID}
+	TEXTOID, JSONBOID, OIDOID, TEXTOID}
 };
 
 static Datum
@@ -195,7 +195,6 @@ static void
 insert(const TrackArgs *args, Datum key)
 {
 	Datum		values[12];
-	Datum		owner = name_datum(GetUserNameFromId(GetUserId(), false));
 	BcdRights	rights;
 	uint64		inserted;
 
@@ -209,7 +208,7 @@ insert(const TrackArgs *args, Datum key)
 	values[7] = CStringGetTextDatum(args->on_delete);
 	values[8] = CStringGetTextDatum(args->on_conflict);
 	values[9] = JsonbPGetDatum(args->options);
-	values[10] = owner;
+	values[10] = ObjectIdGetDatum(GetUserId());
 	values[11] = CStringGetTextDatum(bcd_home());
 	bcd_spi_begin(&rights);
 	inserted = bcd_execute(&insert_feed, values, NULL);

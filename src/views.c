@@ -2,9 +2,9 @@
  * views.c
  *		The functions behind the views status and progress.
  *
- * Whoever may select from a view calls them, so they tell nothing secret,
- * and what they look at may be broken in every way: they say so in words
- * instead of raising an error.
+ * Whoever may select from a view calls them, and nobody else does: they tell
+ * of everybody's feeds.  What they look at may be broken in every way: they
+ * say so in words instead of raising an error.
  */
 #include "postgres.h"
 
@@ -29,6 +29,7 @@
 #include "compat.h"
 #include "db.h"
 #include "feed.h"
+#include "roles.h"
 #include "shmem.h"
 #include "watch.h"
 
@@ -76,6 +77,30 @@ put_progress(BcdRows *rows, const BcdProgress *p)
 	bcd_rows_put(rows, values, nulls);
 }
 
+/*
+ * Raises an error unless the caller may read the view that a function is
+ * made for.
+ *
+ * PostgreSQL checks the right to execute a function in a view against the
+ * view's reader.  A right of its own for each function would be a second one
+ * to grant to whoever watches; so all may execute them, and this is what
+ * counts.  A reader of some columns is a reader.
+ */
+static void
+check_reader(const char *view, const char *function)
+{
+	Oid			table = bcd_table_oid(view);
+
+	if (OidIsValid(table) &&
+		(pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		 pg_attribute_aclcheck_all(table, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for function %s", function),
+			 errdetail("It is for readers of the view bcdelta.%s.", view)));
+}
+
 /* bcdelta.worker_progress(): the active runs of this database. */
 Datum
 bcdelta_worker_progress(PG_FUNCTION_ARGS)
@@ -85,6 +110,7 @@ bcdelta_worker_progress(PG_FUNCTION_ARGS)
 	int			n = 0;
 	int			i;
 
+	check_reader("progress", "worker_progress");
 	bcd_rows_begin(fcinfo, &rows);
 	if (bcd_shared)
 	{
@@ -127,6 +153,7 @@ bcdelta_worker_store(PG_FUNCTION_ARGS)
 	int			n = 0;
 	int			i;
 
+	check_reader("status", "worker_store");
 	bcd_rows_begin(fcinfo, &rows);
 	if (bcd_shared)
 	{
@@ -155,6 +182,7 @@ bcdelta_worker_state(PG_FUNCTION_ARGS)
 Datum
 bcdelta_home(PG_FUNCTION_ARGS)
 {
+	check_reader("status", "home");
 	PG_RETURN_TEXT_P(cstring_to_text(bcd_home()));
 }
 
@@ -191,11 +219,11 @@ look_at_home(const BcdFeed *feed, StringInfo troubles)
 static Oid
 look_at_owner(const BcdFeed *feed, StringInfo troubles)
 {
-	Oid			owner = get_role_oid(feed->owner_name, true);
-
-	if (!OidIsValid(owner))
-		add_trouble(troubles, psprintf("its owner, role \"%s\", does not exist", feed->owner_name));
-	return owner;
+	if (bcd_role_exists(feed->owner))
+		return feed->owner;
+	add_trouble(troubles, psprintf("its owner does not exist any more: a superuser has to give it another one with UPDATE bcdelta.feed SET owner = 'role' WHERE feed = %s",
+								   quote_literal_cstr(feed->name)));
+	return InvalidOid;
 }
 
 /* The store, and what the owner may do with it. */
@@ -207,14 +235,14 @@ look_at_server(const BcdFeed *feed, Oid owner, StringInfo troubles)
 	if (server == NULL)
 		add_trouble(troubles, psprintf("server \"%s\" does not exist", feed->server));
 	else if (OidIsValid(owner) && bcd_server_aclcheck(server->serverid, owner) != ACLCHECK_OK)
-		add_trouble(troubles, psprintf("role \"%s\" has no USAGE on server \"%s\"",
+		add_trouble(troubles, psprintf("%s has no USAGE on server \"%s\"",
 									   feed->owner_name, feed->server));
 	else if (OidIsValid(owner) &&
 			 !SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(owner),
 									ObjectIdGetDatum(server->serverid)) &&
 			 !SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
 									ObjectIdGetDatum(server->serverid)))
-		add_trouble(troubles, psprintf("role \"%s\" has no user mapping, so no access token, for server \"%s\"",
+		add_trouble(troubles, psprintf("%s has no user mapping, so no access token, for server \"%s\"",
 									   feed->owner_name, feed->server));
 }
 
@@ -308,6 +336,7 @@ bcdelta_feed_trouble(PG_FUNCTION_ARGS)
 	Inspection	inspection;
 	ErrorData  *error;
 
+	check_reader("status", "feed_trouble");
 	inspection.feed = bcd_arg_text(fcinfo, 0);
 	initStringInfo(&inspection.troubles);
 	error = bcd_attempt(inspect, &inspection);

@@ -175,6 +175,7 @@ recover(void)
 	if (exists)
 	{
 		bcd_pause_copies();
+		bcd_disown();
 		bcd_results_interrupted();
 		bcd_queue_recover(NULL);
 		bcd_run_recover();
@@ -237,7 +238,7 @@ begin_runs(void)
 /* A schedule is due: asks for its run.  In the transaction of the caller. */
 static void
 start_scheduled(const char *name, const char *kind, const char *feed, const char *server,
-				const char *owner, char **error, int64 *run_id)
+				Oid owner, char **error, int64 *run_id)
 {
 	BcdRunRequest request = {0};
 
@@ -261,6 +262,7 @@ idle_work(int64 now)
 	bcd_tx_begin();
 	/* the rows of a dump come after the extension */
 	bcd_pause_copies();
+	bcd_disown();
 	next_schedule = bcd_schedules_due(start_scheduled);
 	bcd_tx_commit();
 	do

@@ -59,7 +59,7 @@ SELECT bcdelta.resume('makers');
 
 -- nothing to do is no reason to call the store
 SELECT kind, feed, server, state, started_at <= finished_at AS ended, created, updated, deleted, linked, unchanged,
-	deferred, conflicts, failed, api_calls, throttled, error, requested_by = CURRENT_USER AS by_me, waited
+	deferred, conflicts, failed, api_calls, throttled, error, requested_by = CURRENT_USER::regrole AS by_me, waited
 FROM bcdelta.push();
 SELECT kind, feed, max_rows, state FROM bcdelta.push('makers', max_rows => 5);
 CALL bcdelta.sweep();

@@ -104,6 +104,22 @@ GRANT SELECT ON ALL TABLES IN SCHEMA bcdelta TO regress_bcdelta_other;
 SET ROLE regress_bcdelta_other;
 SELECT feed, state FROM bcdelta.status ORDER BY 1;
 SELECT count(*) FROM bcdelta.progress;
+-- the functions behind the views are for readers of the views, of some columns too
+RESET ROLE;
+CREATE ROLE regress_bcdelta_stranger;
+SET ROLE regress_bcdelta_stranger;
+SELECT bcdelta.feed_trouble('makers');
+SELECT * FROM bcdelta.worker_store();
+SELECT * FROM bcdelta.worker_progress();
+SELECT bcdelta.home();
+RESET ROLE;
+GRANT SELECT (feed, trouble) ON bcdelta.status TO regress_bcdelta_stranger;
+SET ROLE regress_bcdelta_stranger;
+SELECT feed, trouble IS NULL AS fine FROM bcdelta.status ORDER BY 1;
+SELECT * FROM bcdelta.worker_progress();
+RESET ROLE;
+REVOKE ALL ON bcdelta.status FROM regress_bcdelta_stranger;
+SET ROLE regress_bcdelta_other;
 SELECT umoptions FROM pg_user_mappings WHERE srvname = 'shop';
 RESET ROLE;
 
@@ -120,6 +136,41 @@ SELECT bcdelta.schedule('s', feed => 'makers', every => '2 hours') > now() AS la
 SELECT bcdelta.unschedule('s');
 RESET ROLE;
 
+-- a renamed role stays the owner, and its old name, created anew, is a stranger's
+SELECT bcdelta.schedule('s', feed => 'makers', every => '1 day') > now() AS later;
+UPDATE bcdelta.schedule SET owner = 'regress_bcdelta_owner';
+ALTER ROLE regress_bcdelta_owner RENAME TO regress_bcdelta_renamed;
+ALTER ROLE regress_bcdelta_stranger RENAME TO regress_bcdelta_owner;
+SELECT feed, owner FROM bcdelta.feed ORDER BY 1;
+SET ROLE regress_bcdelta_owner;
+SELECT bcdelta.pause('makers');
+SELECT bcdelta.untrack('makers');
+SELECT bcdelta.mark('makers', 'a');
+SELECT bcdelta.unschedule('s');
+SET ROLE regress_bcdelta_renamed;
+SELECT bcdelta.pause('makers');
+SELECT bcdelta.resume('makers');
+SELECT bcdelta.unschedule('s');
+RESET ROLE;
+ALTER ROLE regress_bcdelta_owner RENAME TO regress_bcdelta_stranger;
+ALTER ROLE regress_bcdelta_renamed RENAME TO regress_bcdelta_owner;
+
+-- what a dropped role leaves behind is nobody's
+CREATE ROLE regress_bcdelta_gone IN ROLE regress_bcdelta_owner;
+SET ROLE regress_bcdelta_gone;
+SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'left');
+RESET ROLE;
+DROP ROLE regress_bcdelta_gone;
+SELECT bcdelta.feed_trouble('left');
+SELECT bcdelta.resume('left');
+SET ROLE regress_bcdelta_owner;
+SELECT bcdelta.untrack('left');
+RESET ROLE;
+UPDATE bcdelta.feed SET owner = 'regress_bcdelta_owner' WHERE feed = 'left';
+SELECT bcdelta.resume('left');
+SELECT bcdelta.feed_trouble('left');
+SELECT bcdelta.untrack('left');
+
 -- an owner that lost a right: the trouble is told
 REVOKE USAGE ON FOREIGN SERVER shop FROM regress_bcdelta_owner;
 SELECT bcdelta.feed_trouble('makers');
@@ -131,4 +182,4 @@ SELECT bcdelta.resume('makers');
 DROP EXTENSION bcdelta CASCADE;
 DROP FUNCTION boast;
 DROP TABLE makers, notes;
-DROP ROLE regress_bcdelta_member, regress_bcdelta_owner, regress_bcdelta_other;
+DROP ROLE regress_bcdelta_stranger, regress_bcdelta_member, regress_bcdelta_owner, regress_bcdelta_other;

@@ -39,7 +39,7 @@ SELECT bcdelta.schedule('often', every => '90 s') - now() AS due;
 SELECT bcdelta.schedule('daily', feed => 'makers', every => '1 day 00:30') - now() AS due;
 SELECT bcdelta.schedule('once', at => now() + interval '3 days', kind => 'verify') - now() AS due;
 SELECT bcdelta.schedule('late', at => now() - interval '3 days', server => 'shop') - now() AS due;
-SELECT name, feed, server, every, at - now() AS at, kind, hours, owner = CURRENT_USER AS mine,
+SELECT name, feed, server, every, at - now() AS at, kind, hours, owner = CURRENT_USER::regrole AS mine,
 	home = bcdelta.home() AS at_home, next_run_at - now() AS due, last_run_id, last_error
 FROM bcdelta.schedule ORDER BY name;
 -- the same name again replaces it

@@ -18,7 +18,7 @@ CREATE TABLE loose (id int, name text, code text NOT NULL, UNIQUE (id));
 -- the shortest form: name, key and mapping come from the table
 SELECT bcdelta.track('makers', 'shop', 'brand');
 SELECT feed, source, server, resource, key, fields, capture, on_delete, on_conflict, options,
-	owner = CURRENT_USER AS mine, state, paused_reason, home = bcdelta.home() AS at_home
+	owner = CURRENT_USER::regrole AS mine, state, paused_reason, home = bcdelta.home() AS at_home
 FROM bcdelta.feed;
 SELECT replace(tgname, feed_id::text, 'N') AS trigger, tgenabled
 FROM pg_trigger, bcdelta.feed WHERE tgrelid = 'makers'::regclass AND NOT tgisinternal ORDER BY 1;

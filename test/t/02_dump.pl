@@ -31,6 +31,10 @@ SELECT bcdelta.track('price', 'shop', 'brand', '{"name": "net::text"}', capture 
 CREATE TABLE note (item bigint, note text);
 SELECT bcdelta.depends('items', 'note', '{item}');
 SELECT bcdelta.depends('stock', 'stock', '{place,id}');
+CREATE ROLE "1 Odd ""Role" SUPERUSER;
+SET ROLE "1 Odd ""Role";
+SELECT bcdelta.track('price', 'shop', 'brand', '{"name": "net::text"}', feed => 'odd');
+RESET ROLE;
 INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('items', '1', 101), ('items', '2', 102), ('items', '3', 103);
 UPDATE "Odd Items" SET title = 'U' WHERE id = 3;
 SELECT fold(100);
@@ -82,6 +86,14 @@ EOC
 	is($node->safe_psql($db, "SELECT bcdelta.depends('items', 'price', '{id}'); SELECT count(DISTINCT dependency_id) FROM bcdelta.dependency"),
 		"\n3", 'and dependencies') if $format eq 'custom';
 }
+
+# An owner is dumped as a name: where it is restored it is the role of that name.
+$node->safe_psql('postgres', 'CREATE DATABASE copy_owner');
+command_ok([ 'pg_dump', '-f', $file, $node->connstr('postgres') ], 'pg_dump');
+$node->safe_psql('postgres', 'ALTER ROLE "1 Odd ""Role" RENAME TO before; CREATE ROLE "1 Odd ""Role" SUPERUSER');
+command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_owner'), '-f', $file ], 'and restore');
+is($node->safe_psql('postgres', "SELECT owner FROM bcdelta.feed WHERE feed = 'odd'"), 'before', 'a renamed owner is the same role');
+is($node->safe_psql('copy_owner', "SELECT owner FROM bcdelta.feed WHERE feed = 'odd'"), '"1 Odd ""Role"', 'a restored one has the same name');
 
 # A table's data alone, into a tracked table: that is a change
 $node->safe_psql('copy_plain', 'TRUNCATE bcdelta.pending; TRUNCATE "Odd Items"; SELECT fold(100); TRUNCATE bcdelta.pending');

@@ -185,8 +185,12 @@ is_deeply($shop->pending->{'granted 1'}, undef, 'and what waited is pushed');
 
 # The owner is gone.
 $shop->sql("INSERT INTO granted VALUES (2, 'Granted 2'); DROP OWNED BY carol CASCADE; DROP USER MAPPING IF EXISTS FOR carol SERVER shop; DROP ROLE carol");
-paused('granted', qr/its owner, role "carol", does not exist.*track it as another role/s, 'an owner who is gone');
+paused('granted', qr/its owner does not exist any more.*SET owner/s, 'an owner who is gone');
 is($shop->push->{state}, 'succeeded', 'others go on');
+$node->reload;
+ok($node->poll_query_until('shop', q(SELECT owner = 0 FROM bcdelta.feed WHERE feed = 'granted')),
+	'its number is taken off, before it is another role\'s');
+like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'granted'"), qr/its owner does not exist any more/, 'and status says what is wrong');
 $shop->sql("SELECT bcdelta.untrack('granted')");
 
 my @log = grep { /very-secret/ && !/USER MAPPING/ } split /\n/, slurp_file($node->logfile);
