@@ -137,6 +137,7 @@ CREATE TABLE bcdelta.link (
 	key text NOT NULL,
 	store_id bigint NOT NULL CHECK (store_id > 0),
 	payload jsonb,
+	remembered jsonb,
 	pushed_at timestamptz,
 	PRIMARY KEY (feed, key),
 	UNIQUE (feed, store_id)
@@ -145,6 +146,8 @@ COMMENT ON TABLE bcdelta.link IS 'one row per source row that is in the store';
 COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record';
 COMMENT ON COLUMN bcdelta.link.payload IS
 'what the store is known to hold, as last pushed or read; null or a missing field: not known, sent at the next push';
+COMMENT ON COLUMN bcdelta.link.remembered IS
+'the payload before it was forgotten, since it is not known what became of a request; null: payload tells all there is to tell';
 COMMENT ON COLUMN bcdelta.link.pushed_at IS 'when the store last confirmed a write of this row; null: linked, never written';
 
 CREATE TABLE bcdelta.run (

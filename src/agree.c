@@ -51,6 +51,16 @@ same_number(const BcdField *field, Numeric wanted, double got)
 	return round(bcd_number(wanted) * unit) == round(got * unit);
 }
 
+/* Is this what "nothing" looks like when it is read back? */
+bool
+bcd_payload_is_nothing(const cJSON *got)
+{
+	return got == NULL || cJSON_IsNull(got) ||
+		(cJSON_IsNumber(got) && got->valuedouble == 0) ||
+		(cJSON_IsString(got) && got->valuestring[0] == '\0') ||
+		(cJSON_IsArray(got) && cJSON_GetArraySize(got) == 0);
+}
+
 static bool same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field);
 
 /* Every element of one array is in the other, in order unless it is a set. */
@@ -108,10 +118,7 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 	switch (wanted->type)
 	{
 		case jbvNull:
-			/* what "nothing" looks like when it is read back */
-			return got == NULL || cJSON_IsNull(got) ||
-				(cJSON_IsNumber(got) && got->valuedouble == 0) ||
-				(cJSON_IsString(got) && got->valuestring[0] == '\0');
+			return bcd_payload_is_nothing(got);
 		case jbvString:
 			if (cJSON_IsNull(got) || got == NULL)
 				return wanted->val.string.len == 0;

@@ -213,7 +213,7 @@ bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record)
 	}
 	item->store_id = store_id;
 	item->looked_up = true;
-	item->known = record ? bcd_payload_agreeing(feed->resource, item->wanted, record) : NULL;
+	item->known = record ? bcd_item_known_read(item, record) : NULL;
 	bcd_item_wants_write(item);
 	item->decision.link = BCD_LINK_PUT;
 	MemoryContextSwitchTo(old);

@@ -122,6 +122,8 @@ typedef struct BcdItem
 	bool		linked;			/* to it, when that was last looked at */
 	Jsonb	   *wanted;			/* the row's payload; NULL: the row is gone */
 	Jsonb	   *known;			/* what the store is known to hold, or NULL */
+	Jsonb	   *remembered;		/* what it was known to hold before that was
+								 * forgotten, or NULL: see dropped.c */
 	Jsonb	   *body;			/* the fields that the next request sends */
 	char	   *natural;		/* its natural key, and which one that is */
 	int			natural_index;
@@ -413,6 +415,11 @@ extern void bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage);
 
 /* below.c */
 extern void bcd_wait_for_below(BcdJob *job);
+
+/* dropped.c */
+extern Jsonb *bcd_item_dropped(const BcdItem *item);
+extern Jsonb *bcd_item_known_written(const BcdItem *item);
+extern Jsonb *bcd_item_known_read(const BcdItem *item, const cJSON *record);
 
 /* refs.c */
 extern void bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n);

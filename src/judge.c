@@ -212,7 +212,7 @@ bcd_decide_gone(BcdItem *item)
 	}
 	else
 	{
-		item->known = NULL;
+		item->known = item->remembered = NULL;
 		item->store_id = 0;
 		item->clashed = true;
 		item->refusal = NULL;

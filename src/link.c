@@ -84,7 +84,7 @@ link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 			bcd_decide_stage(item, BCD_READ);
 		else
 		{
-			item->known = bcd_payload_agreeing(lane->feed->resource, item->wanted, record);
+			item->known = bcd_item_known_read(item, record);
 			bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
 		}
 	}

@@ -20,7 +20,8 @@ static BcdStatement linked_key = {
 static BcdStatement put_link = {
 	"INSERT INTO bcdelta.link (feed, key, store_id) VALUES ($1, $2, $3)"
 	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
-	" payload = CASE WHEN link.store_id = excluded.store_id THEN link.payload END",
+	" payload = CASE WHEN link.store_id = excluded.store_id THEN link.payload END,"
+	" remembered = CASE WHEN link.store_id = excluded.store_id THEN link.remembered END",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 

@@ -265,6 +265,14 @@ field_value(Jsonb *payload, const char *field, JsonbValue *out)
 		getKeyJsonValueFromContainer(&payload->root, field, strlen(field), out) != NULL;
 }
 
+bool
+bcd_payload_has(Jsonb *payload, const char *field)
+{
+	JsonbValue	v;
+
+	return field_value(payload, field, &v);
+}
+
 /* A field of a payload as text; NULL when it is missing or null. */
 char *
 bcd_payload_text(Jsonb *payload, const char *field)
@@ -302,6 +310,24 @@ bcd_payload_keep(Jsonb *payload, MemoryContext scratch)
 	memcpy(kept, payload, VARSIZE(payload));
 	MemoryContextDelete(scratch);
 	return kept;
+}
+
+/* Calls the reader with each field, in the current context. */
+void
+bcd_payload_each(Jsonb *payload, BcdFieldReader reader, void *arg)
+{
+	JsonbIterator *it = JsonbIteratorInit(&payload->root);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	char	   *name = NULL;
+
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			name = pnstrdup(v.val.string.val, v.val.string.len);
+		else if (token == WJB_VALUE)
+			reader(name, &v, arg);
+	}
 }
 
 /* Copies the fields that a filter lets through. */

@@ -248,7 +248,7 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
+	item->known = bcd_item_known_read(item, record);
 	MemoryContextSwitchTo(old);
 	bcd_item_wants_write(item);
 	item->decision.link = BCD_LINK_PUT;
@@ -363,7 +363,7 @@ push_read(BcdItem *item, const cJSON *record)
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
+	item->known = bcd_item_known_read(item, record);
 	MemoryContextSwitchTo(old);
 	bcd_item_wants_write(item);
 	/* found: from now on the record is this row's */

@@ -47,11 +47,21 @@ static BcdStatement claim = {
 	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL"
 	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
 	"  RETURNING p.key, p.attempts, p.sought)"
-	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought FROM u LEFT JOIN LATERAL ("
-	"  SELECT o.store_id, o.payload FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
+	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought, l.remembered FROM u LEFT JOIN LATERAL ("
+	"  SELECT o.store_id, o.payload, o.remembered FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
 	" ORDER BY u.key",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
+
+/* A jsonb column in the current context, NULL for a null. */
+static Jsonb *
+copied_payload(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		payload = bcd_column_datum(row, column, &isnull);
+
+	return isnull ? NULL : DatumGetJsonbPCopy(payload);
+}
 
 /*
  * Claims up to limit ready rows of the lane's feed, in a transaction of the
@@ -74,18 +84,14 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 		BcdItem    *item = bcd_item_create(lane, bcd_column_text(i, 1));
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
 		bool		isnull;
-		Datum		payload;
 
 		item->attempts = DatumGetInt32(bcd_column_datum(i, 2, &isnull));
 		item->group = bcd_item_group(lane, item->attempts);
 		item->store_id = bcd_column_int64(i, 3, NULL);
 		item->linked = item->store_id != 0;
-		payload = bcd_column_datum(i, 4, &isnull);
-		if (!isnull)
-			item->known = DatumGetJsonbPCopy(payload);
-		payload = bcd_column_datum(i, 5, &isnull);
-		if (!isnull)
-			item->sought = DatumGetJsonbPCopy(payload);
+		item->known = copied_payload(i, 4);
+		item->sought = copied_payload(i, 5);
+		item->remembered = copied_payload(i, 6);
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);
@@ -151,7 +157,7 @@ bcd_queue_other_owner(const BcdFeed *feed, int64 store_id)
 }
 
 static BcdStatement recover_links = {
-	"UPDATE bcdelta.link AS l SET payload = " FORGOTTEN("$3")
+	"UPDATE bcdelta.link AS l SET" FORGET_PAYLOAD("$3")
 	" FROM bcdelta.pending AS p, bcdelta.feed AS f"
 	" WHERE p.state = 'in_flight' AND ($1 IS NULL OR p.feed = ANY ($1))"
 	" AND l.feed = p.feed AND l.key = p.key AND f.feed = p.feed AND f.resource = $2",
@@ -400,7 +406,7 @@ bcd_queue_is_in_progress(const char *feed, const char *key)
 }
 
 static BcdStatement links_of = {
-	"SELECT store_id, payload FROM bcdelta.link WHERE feed = $1 AND key = $2",
+	"SELECT store_id, payload, remembered FROM bcdelta.link WHERE feed = $1 AND key = $2",
 	2, {TEXTOID, TEXTOID}
 };
 
@@ -409,8 +415,6 @@ void
 bcd_queue_link_of(BcdLane *lane, BcdItem *item)
 {
 	Datum		args[2];
-	Datum		payload;
-	bool		isnull;
 	MemoryContext old;
 
 	args[0] = CStringGetTextDatum(lane->feed->name);
@@ -420,19 +424,18 @@ bcd_queue_link_of(BcdLane *lane, BcdItem *item)
 	old = MemoryContextSwitchTo(item->cxt);
 	item->store_id = bcd_column_int64(0, 1, NULL);
 	item->linked = true;
-	payload = bcd_column_datum(0, 2, &isnull);
-	if (!isnull)
-		item->known = DatumGetJsonbPCopy(payload);
+	item->known = copied_payload(0, 2);
+	item->remembered = copied_payload(0, 3);
 	MemoryContextSwitchTo(old);
 }
 
 static BcdStatement next_links = {
-	"SELECT key, store_id, payload FROM bcdelta.link WHERE feed = $1 AND key > $2"
+	"SELECT key, store_id, payload, remembered FROM bcdelta.link WHERE feed = $1 AND key > $2"
 	" ORDER BY key LIMIT $3",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 static BcdStatement sample_links = {
-	"SELECT key, store_id, payload FROM bcdelta.link WHERE feed = $1 AND $2 IS NOT NULL"
+	"SELECT key, store_id, payload, remembered FROM bcdelta.link WHERE feed = $1 AND $2 IS NOT NULL"
 	" ORDER BY random() LIMIT $3",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
@@ -457,13 +460,11 @@ bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt)
 	{
 		BcdItem    *item = bcd_item_create(lane, bcd_column_text(i, 1));
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
-		bool		isnull;
-		Datum		payload = bcd_column_datum(i, 3, &isnull);
 
 		item->store_id = bcd_column_int64(i, 2, NULL);
 		item->linked = true;
-		if (!isnull)
-			item->known = DatumGetJsonbPCopy(payload);
+		item->known = copied_payload(i, 3);
+		item->remembered = copied_payload(i, 4);
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);

@@ -39,6 +39,7 @@ typedef struct BcdRows
 /* A link that is there, whoever else wants the record: it is not theirs */
 static BcdStatement update_links = {
 	"UPDATE bcdelta.link AS l SET payload = n.payload,"
+	" remembered = CASE WHEN n.payload IS NULL THEN coalesce(l.remembered, '{}') || coalesce(l.payload, '{}') END,"
 	" pushed_at = CASE WHEN n.written THEN clock_timestamp() ELSE l.pushed_at END"
 	" FROM unnest($2, $3, $4, $5) AS n(key, store_id, payload, written)"
 	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o"
@@ -62,7 +63,7 @@ static BcdStatement put_link = {
 	" SELECT $1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END"
 	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
 	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
-	" payload = excluded.payload, pushed_at = coalesce(excluded.pushed_at, link.pushed_at)",
+	" payload = excluded.payload, remembered = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at)",
 	5, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID}
 };
 
@@ -83,7 +84,7 @@ static BcdStatement take_over = {
 };
 
 static BcdStatement forget_link = {
-	"UPDATE bcdelta.link SET payload = " FORGOTTEN("$3") " WHERE feed = $1 AND key = $2",
+	"UPDATE bcdelta.link SET" FORGET_PAYLOAD("$3") " WHERE feed = $1 AND key = $2",
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 static BcdStatement hide_link = {

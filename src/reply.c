@@ -95,8 +95,7 @@ decide_written(BcdItem *item, BcdStage stage)
 	{
 		bool		hidden = item->wanted == NULL;
 
-		/* fields that are not mapped any more are not ours any more */
-		item->known = hidden ? bcd_payload_merge(item->known, item->body) : item->wanted;
+		item->known = hidden ? bcd_payload_merge(item->known, item->body) : bcd_item_known_written(item);
 		bcd_decide_done(item, hidden ? BCD_HIDDEN : BCD_UPDATED, BCD_LINK_PUT);
 	}
 	MemoryContextSwitchTo(old);
@@ -106,7 +105,7 @@ decide_written(BcdItem *item, BcdStage stage)
 static Jsonb *
 known_in_part(const BcdResource *resource, BcdItem *item, const cJSON *record)
 {
-	Jsonb	   *known = bcd_payload_agreeing(resource, item->wanted, record);
+	Jsonb	   *known = bcd_item_known_read(item, record);
 	JsonbValue	null;
 
 	if (!bcd_payload_is_hidden(resource, item->wanted, item->known))

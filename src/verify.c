@@ -171,57 +171,80 @@ decide_different(BcdItem *item, const cJSON *record, int differences)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-	item->known = bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record);
+	item->known = bcd_item_known_read(item, record);
 	MemoryContextSwitchTo(old);
 	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
 	item->decision.conflicts = differences;
+}
+
+/* A comparison of a row with its record */
+typedef struct Comparison
+{
+	BcdItem    *item;
+	const cJSON *record;
+	int			differences;
+	bool		pending;		/* the row is about to be pushed: all is open */
+} Comparison;
+
+static void
+differs(Comparison *c, const char *field, const char *source_value, const cJSON *got)
+{
+	BcdLane    *lane = c->item->lane;
+
+	if (c->differences++ == 0 && is_pending(lane, c->item))
+		c->pending = true;
+	else
+		bcd_discrepancy_insert(lane, c->item->key, c->item->store_id, "different", field,
+							   source_value, bcd_json_text(got));
+}
+
+/* What the row says is what the store has to have. */
+static void
+compare_wanted(const char *name, JsonbValue *value, void *arg)
+{
+	Comparison *c = arg;
+	const BcdField *field = bcd_resource_field(c->item->lane->feed->resource, name);
+	const cJSON *got = cJSON_GetObjectItemCaseSensitive(c->record, name);
+
+	if (!c->pending && field && !bcd_payload_agrees(field, value, got))
+		differs(c, name, bcd_value_text(value), got);
+}
+
+/* What the row says no more is in the store still, for nothing clears it. */
+static void
+compare_dropped(const char *name, JsonbValue *value, void *arg)
+{
+	Comparison *c = arg;
+	const cJSON *got = cJSON_GetObjectItemCaseSensitive(c->record, name);
+
+	if (!c->pending && !bcd_payload_is_nothing(got))
+		differs(c, name, NULL, got);
 }
 
 /* Compares a row with its record; NULL: the store has none of that id. */
 static void
 verify_read(BcdItem *item, const cJSON *record)
 {
-	BcdLane    *lane = item->lane;
-	JsonbIterator *it;
-	JsonbIteratorToken token;
-	JsonbValue	v;
-	const BcdField *field = NULL;
-	bool		pending = false;
-	int			differences = 0;
+	Comparison	c = {item, record, 0, false};
+	Jsonb	   *dropped;
 
 	if (record == NULL)
 	{
-		decide_missing(lane, item, "missing_in_store", NULL);
+		decide_missing(item->lane, item, "missing_in_store", NULL);
 		return;
 	}
-	lane->seen++;
-	it = JsonbIteratorInit(&item->wanted->root);
-	while (!pending && (token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-	{
-		const cJSON *got;
-
-		if (token == WJB_KEY)
-			field = bcd_resource_field(lane->feed->resource,
-									   pnstrdup(v.val.string.val, v.val.string.len));
-		if (token != WJB_VALUE || field == NULL)
-			continue;
-		got = cJSON_GetObjectItemCaseSensitive(record, field->name);
-		if (bcd_payload_agrees(field, &v, got))
-			continue;
-		if (differences++ == 0 && is_pending(lane, item))
-		{
-			pending = true;
-			break;
-		}
-		bcd_discrepancy_insert(lane, item->key, item->store_id, "different", field->name,
-							   bcd_value_text(&v), bcd_json_text(got));
-	}
-	if (pending)
+	item->lane->seen++;
+	bcd_payload_each(item->wanted, compare_wanted, &c);
+	/* of a row that is gone, only that it is hidden */
+	dropped = item->lane->phase == ROWS ? bcd_item_dropped(item) : NULL;
+	if (dropped)
+		bcd_payload_each(dropped, compare_dropped, &c);
+	if (c.pending)
 		decide_deferred(item);
-	else if (differences == 0)
+	else if (c.differences == 0)
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 	else
-		decide_different(item, record, differences);
+		decide_different(item, record, c.differences);
 }
 
 /* Of a job of no items: the phase and position to go on with, once committed. */

@@ -5,8 +5,8 @@ SELECT bcdelta.track('makers', 'shop', 'brand', $$ {
 
 SELECT bcdelta.track('art_groups', 'shop', 'category', $$ {
     "name":         "title",
-    "parent_id":    "bcdelta.ref('art_groups', parent_no)",
-    "description":  "text_html",
+    "parent_id":    "coalesce(bcdelta.ref('art_groups', parent_no), 0)",
+    "description":  "coalesce(text_html, '')",
     "sort_order":   "sort_pos",
     "is_visible":   "active = 'Y'"
 } $$);
@@ -16,11 +16,11 @@ SELECT bcdelta.track('articles', 'shop', 'product', $$ {
     "sku":          "art_no",
     "type":         "'physical'",
     "price":        "net_price",
-    "retail_price": "list_price",
+    "retail_price": "coalesce(list_price, 0)",
     "weight":       "coalesce(weight_g, 0) / 1000.0",
-    "description":  "descr_html",
-    "upc":          "ean",
-    "brand_id":     "bcdelta.ref('makers', maker_id)",
+    "description":  "coalesce(descr_html, '')",
+    "upc":          "coalesce(ean, '')",
+    "brand_id":     "coalesce(bcdelta.ref('makers', maker_id), 0)",
     "categories":   "jsonb_build_array(bcdelta.ref('art_groups', group_no))",
     "is_visible":   "status = 'A'"
 } $$, on_delete => 'delete');

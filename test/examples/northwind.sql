@@ -25,9 +25,9 @@ SELECT bcdelta.track('products', :'server', 'product', $$ {
     "type":               "'physical'",
     "price":              "unit_price::text::numeric",
     "weight":             "0",
-    "description":        "'<p>' || quantity_per_unit || '</p>'",
-    "brand_id":           "bcdelta.ref('suppliers', supplier_id)",
-    "categories":         "jsonb_build_array(bcdelta.ref('categories', category_id))",
+    "description":        "coalesce('<p>' || quantity_per_unit || '</p>', '')",
+    "brand_id":           "coalesce(bcdelta.ref('suppliers', supplier_id), 0)",
+    "categories":         "CASE WHEN category_id IS NULL THEN '[]' ELSE jsonb_build_array(bcdelta.ref('categories', category_id)) END",
     "inventory_tracking": "'product'",
     "inventory_level":    "units_in_stock",
     "is_visible":         "discontinued = 0"
