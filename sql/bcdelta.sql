@@ -162,6 +162,7 @@ CREATE TABLE bcdelta.run (
 	created bigint NOT NULL DEFAULT 0,
 	updated bigint NOT NULL DEFAULT 0,
 	deleted bigint NOT NULL DEFAULT 0,
+	hidden bigint NOT NULL DEFAULT 0,
 	linked bigint NOT NULL DEFAULT 0,
 	unchanged bigint NOT NULL DEFAULT 0,
 	deferred bigint NOT NULL DEFAULT 0,
@@ -170,6 +171,7 @@ CREATE TABLE bcdelta.run (
 	api_calls bigint NOT NULL DEFAULT 0,
 	throttled bigint NOT NULL DEFAULT 0,
 	error text,
+	warning text,
 	requested_at timestamptz NOT NULL DEFAULT now(),
 	requested_by regrole,
 	schedule text,
@@ -181,7 +183,8 @@ CREATE TABLE bcdelta.run (
 CREATE INDEX run_unfinished ON bcdelta.run (run_id) WHERE state IN ('requested', 'running');
 COMMENT ON TABLE bcdelta.run IS 'one row per push, link or verify, with its totals';
 COMMENT ON COLUMN bcdelta.run.feed IS 'the only feed of the run; null: all feeds of the server';
-COMMENT ON COLUMN bcdelta.run.deleted IS 'records deleted or hidden in the store';
+COMMENT ON COLUMN bcdelta.run.deleted IS 'records deleted in the store';
+COMMENT ON COLUMN bcdelta.run.hidden IS 'records hidden in the store, because their rows are gone';
 COMMENT ON COLUMN bcdelta.run.unchanged IS 'push: rows that needed no write; verify: rows that agree';
 COMMENT ON COLUMN bcdelta.run.deferred IS
 'push: rows that wait for a row they refer to; verify: rows not compared because a change of theirs is not pushed yet';
@@ -189,6 +192,8 @@ COMMENT ON COLUMN bcdelta.run.conflicts IS 'verify: differences found, see bcdel
 COMMENT ON COLUMN bcdelta.run.failed IS 'rows given up, see bcdelta.result and bcdelta.pending';
 COMMENT ON COLUMN bcdelta.run.api_calls IS 'requests answered by the store, the throttled ones not counted';
 COMMENT ON COLUMN bcdelta.run.throttled IS 'requests that the store refused with status 429';
+COMMENT ON COLUMN bcdelta.run.error IS 'why it failed, or by whom or why it was cancelled';
+COMMENT ON COLUMN bcdelta.run.warning IS 'what a run that did its work left out, such as feeds that are paused, and why';
 COMMENT ON COLUMN bcdelta.run.requested_by IS 'the role that asked for it';
 COMMENT ON COLUMN bcdelta.run.schedule IS 'the schedule that started it; null: somebody called a function';
 COMMENT ON COLUMN bcdelta.run.mode IS 'of a verify: count, sample or full';
@@ -257,7 +262,7 @@ COMMENT ON COLUMN bcdelta.schedule.owner IS
 'the role that made the schedule; it needs USAGE on the server; -: it was dropped';
 COMMENT ON COLUMN bcdelta.schedule.home IS 'the cluster and database that may start runs; a restored copy differs and starts none';
 COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: not due any more';
-COMMENT ON COLUMN bcdelta.schedule.last_error IS 'why the last start failed';
+COMMENT ON COLUMN bcdelta.schedule.last_error IS 'what went wrong at the last try: its run failed, was cancelled, left feeds out, or could not be started; null: nothing';
 
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.dependency', '');

@@ -20,7 +20,9 @@
 #include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
+#include "ended.h"
 #include "feed.h"
+#include "results.h"
 #include "roles.h"
 #include "schedule.h"
 #include "schedules.h"
@@ -101,7 +103,7 @@ static BcdStatement select_due = {
 	"SELECT s.name, s.kind, s.feed, s.server, s.owner::oid::int8,"
 	" coalesce(extract(epoch FROM s.every) * 1000000, 0)::int8, s.hours, s.time_zone,"
 	" s.next_run_at,"
-	" EXISTS (SELECT FROM bcdelta.run AS r WHERE r.run_id = s.last_run_id"
+	" EXISTS (SELECT FROM bcdelta.run AS r WHERE r.schedule = s.name"
 	"  AND r.state IN ('requested', 'running'))"
 	" FROM bcdelta.schedule AS s"
 	" WHERE s.home = $1 AND s.next_run_at <= $2"
@@ -163,11 +165,14 @@ check(const DueSchedule *d)
 
 static BcdStatement update_schedule = {
 	"UPDATE bcdelta.schedule SET next_run_at = $2, last_run_id = coalesce($3, last_run_id),"
-	" last_error = $4 WHERE name = $1",
+	" last_error = coalesce($4, last_error) WHERE name = $1",
 	4, {TEXTOID, TIMESTAMPTZOID, INT8OID, TEXTOID}
 };
 
-/* Writes down what came of a schedule. */
+/*
+ * Writes down what came of a schedule.  An error of the last run stands until
+ * the next one has ended, see ended.c.
+ */
 static void
 record(const DueSchedule *d, TimestampTz next, int64 run_id, const char *error)
 {
@@ -221,6 +226,26 @@ start_one(void *arg)
 	}
 }
 
+/*
+ * A run that could not be started is one that failed: it is seen where others
+ * are.  Returns its id.
+ */
+static int64
+failed_start(const DueSchedule *d, const char *error)
+{
+	BcdRunRequest request = {0};
+	int64		run_id;
+
+	request.kind = d->kind;
+	request.feed = d->feed;
+	request.server = d->server;
+	request.role = d->owner;
+	request.schedule = d->name;
+	run_id = bcd_run_insert(&request);
+	(void) bcd_run_fail(run_id, "failed", psprintf("it could not be started: %s", error));
+	return run_id;
+}
+
 /* The same; trouble is the schedule's own. */
 static void
 try_one(DueSchedule *d, TimestampTz now, BcdStartRun start)
@@ -233,10 +258,8 @@ try_one(DueSchedule *d, TimestampTz now, BcdStartRun start)
 	error = bcd_attempt(start_one, d);
 	if (error == NULL)
 		return;
-	ereport(LOG,
-			(errmsg("bcdelta: schedule \"%s\" could not start: %s", d->name, error->message)));
 	next = bcd_schedule_next(d->next, d->every, now);
-	record(d, next == PG_INT64_MAX ? DT_NOEND : next, 0, error->message);
+	record(d, next == PG_INT64_MAX ? DT_NOEND : next, failed_start(d, error->message), NULL);
 }
 
 /*
@@ -271,6 +294,7 @@ bcd_schedules_due(BcdStartRun start)
 
 	foreach(cell, due_schedules(now, CurrentMemoryContext))
 		try_one((DueSchedule *) lfirst(cell), now, start);
+	bcd_ended_tell();
 	args[0] = CStringGetTextDatum(bcd_home());
 	args[1] = TimestampTzGetDatum(now);
 	(void) bcd_execute(&realign, args, NULL);

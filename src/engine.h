@@ -191,6 +191,7 @@ typedef struct BcdRunCounts
 	int64		created;
 	int64		updated;
 	int64		deleted;
+	int64		hidden;
 	int64		linked;
 	int64		unchanged;
 	int64		deferred;
@@ -267,9 +268,11 @@ struct BcdRun
 	int64		wake_at;		/* monotonic ms: nothing to do before */
 	bool		resting;		/* but for rows that become ready */
 	bool		cancelled;
+	char	   *cancel_reason;	/* by whom, or why */
 	int64		cancel_deadline;
 	char	   *error;			/* the run has failed: it ends now */
 	char	   *complaint;		/* a feed was stopped: it ends as failed */
+	char	   *warning;		/* feeds were left out: it ends well */
 	bool		gave_up;		/* on items whose records may have been
 								 * written to */
 	BcdRunCounts counts;
@@ -351,7 +354,7 @@ extern void bcd_engine_init(void);
 extern BcdRun *bcd_run_find(int64 run_id);
 extern int64 bcd_run_step(BcdRun *run, int64 now);
 extern void bcd_run_replied(BcdJob *job);
-extern void bcd_run_cancel(BcdRun *run);
+extern void bcd_run_cancel(BcdRun *run, const char *reason);
 extern void bcd_run_drop(BcdRun *run);
 
 /* item.c */

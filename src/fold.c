@@ -31,6 +31,7 @@
 #include "drain.h"
 #include "fold.h"
 #include "moves.h"
+#include "pauses.h"
 
 /*
  * Feeds that nobody is about to remove.  One whose row is locked is left for
@@ -85,11 +86,13 @@ static BcdStatement mark_known = {
 };
 
 static BcdStatement pause_feed = {
-	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = format("
+	"UPDATE bcdelta.feed AS f SET state = 'paused', paused_reason = format("
 	" 'a key column of table %s (%s) was renamed or dropped, so changes since %s are not known row by row;"
 	" untrack and track the feed with its new key, or give the column its name back; then resume and mark_all',"
 	" source, array_to_string(key, ', '), $2)"
-	" WHERE feed_id = (SELECT feed_id FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED)",
+	" FROM (SELECT feed_id, state FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"
+	" WHERE f.feed_id = l.feed_id"
+	" RETURNING CASE WHEN l.state <> f.state THEN f.feed END, f.paused_reason",
 	2, {INT4OID, TIMESTAMPTZOID}
 };
 
@@ -102,9 +105,10 @@ static BcdStatement pause_dependent = {
 	" end this dependency with bcdelta.depends(feed, child, NULL) and begin one with the new column,"
 	" or give the column its name back; then resume and mark_all',"
 	"  d.child, array_to_string(d.parent_key, ', '), $2) END"
-	" FROM (SELECT feed_id FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"
+	" FROM (SELECT feed_id, state FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"
 	" LEFT JOIN bcdelta.dependency AS d ON d.dependency_id = $3"
-	" WHERE f.feed_id = l.feed_id",
+	" WHERE f.feed_id = l.feed_id"
+	" RETURNING CASE WHEN l.state <> f.state THEN f.feed END, f.paused_reason",
 	3, {INT4OID, TIMESTAMPTZOID, INT4OID}
 };
 
@@ -275,6 +279,7 @@ fold_whole(const BcdChange *change)
 		case BCD_OP_ANY:
 			if (fold_feed(change->key ? &pause_dependent : &pause_feed, change) == 0)
 				return false;
+			bcd_pauses_tell(1);
 			break;
 	}
 	fold_feed(&mark_known, change);

@@ -236,8 +236,10 @@ bcd_count_outcome(BcdRun *run, BcdOutcome outcome)
 			c->updated++;
 			break;
 		case BCD_DELETED:
-		case BCD_HIDDEN:
 			c->deleted++;
+			break;
+		case BCD_HIDDEN:
+			c->hidden++;
 			break;
 		case BCD_LINKED:
 			c->linked++;

@@ -248,16 +248,20 @@ with_advice(BcdJob *job, char *text)
 }
 
 /*
- * The store refuses us as a whole (a token, an address): the feed is paused,
- * and the run ends.
+ * The store refuses us as a whole (a token, an address): the run ends, and all
+ * feeds of that token are paused, or all there are.  Those that have nothing to
+ * push just now would make the next run look as if all were well.
  */
 static void
 stop_store(BcdJob *job, char *text)
 {
 	BcdRun	   *run = job->run;
 	char	   *reason = with_advice(job, text);
+	int			i;
 
-	stop_feed(job->lane, reason);
+	for (i = 0; i < run->nlanes; i++)
+		if (job->request->status != 401 || strcmp(run->lanes[i]->token, job->lane->token) == 0)
+			stop_feed(run->lanes[i], reason);
 	if (run->error == NULL)
 		run->error = MemoryContextStrdup(run->cxt,
 										 psprintf("feed \"%s\" was paused: %s",

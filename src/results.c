@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "db.h"
 #include "engine.h"
+#include "pauses.h"
 #include "results.h"
 #include "roles.h"
 
@@ -65,7 +66,7 @@ bcd_run_insert(const BcdRunRequest *request)
 static BcdStatement start_run = {
 	"UPDATE bcdelta.run SET state = 'running', started_at = coalesce(started_at, clock_timestamp())"
 	" WHERE run_id = $1"
-	" RETURNING created, updated, deleted, linked, unchanged, failed, api_calls, throttled",
+	" RETURNING created, updated, deleted, hidden, linked, unchanged, failed, api_calls, throttled",
 	1, {INT8OID}
 };
 
@@ -74,8 +75,8 @@ void
 bcd_run_started(BcdRun *run)
 {
 	BcdRunCounts *c = &run->counts;
-	int64	   *const totals[] = {&c->created, &c->updated, &c->deleted, &c->linked, &c->unchanged,
-	&c->failed, &c->api_calls, &c->throttled};
+	int64	   *const totals[] = {&c->created, &c->updated, &c->deleted, &c->hidden, &c->linked,
+	&c->unchanged, &c->failed, &c->api_calls, &c->throttled};
 	Datum		arg = Int64GetDatum(run->run_id);
 	int			i;
 
@@ -86,13 +87,13 @@ bcd_run_started(BcdRun *run)
 }
 
 static BcdStatement update_run = {
-	"UPDATE bcdelta.run SET state = $2, error = $3,"
+	"UPDATE bcdelta.run SET state = $2, error = $3, warning = $4,"
 	" finished_at = CASE WHEN $2 = 'running' THEN NULL ELSE clock_timestamp() END,"
-	" created = $4, updated = $5, deleted = $6, linked = $7, unchanged = $8, deferred = $9,"
-	" conflicts = $10, failed = $11, api_calls = $12, throttled = $13"
+	" created = $5, updated = $6, deleted = $7, hidden = $8, linked = $9, unchanged = $10, deferred = $11,"
+	" conflicts = $12, failed = $13, api_calls = $14, throttled = $15"
 	" WHERE run_id = $1",
-	13, {INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
-	INT8OID, INT8OID, INT8OID, INT8OID}
+	15, {INT8OID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
+	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}
 };
 
 /* Writes a run's state and totals. */
@@ -100,17 +101,19 @@ void
 bcd_run_update(BcdRun *run, const char *state)
 {
 	const BcdRunCounts *c = &run->counts;
-	const int64 totals[] = {c->created, c->updated, c->deleted, c->linked, c->unchanged,
-	c->deferred, c->conflicts, c->failed, c->api_calls, c->throttled};
-	Datum		args[13];
-	char		nulls[] = "             ";
+	const int64 totals[] = {c->created, c->updated, c->deleted, c->hidden, c->linked,
+	c->unchanged, c->deferred, c->conflicts, c->failed, c->api_calls, c->throttled};
+	const char *error = run->error ? run->error : run->cancelled ? run->cancel_reason : run->complaint;
+	Datum		args[4 + lengthof(totals)];
+	char		nulls[] = "               ";
 	int			i;
 
 	args[0] = Int64GetDatum(run->run_id);
 	args[1] = CStringGetTextDatum(state);
-	args[2] = text_or_null(run->error ? run->error : run->complaint, &nulls[2]);
+	args[2] = text_or_null(error, &nulls[2]);
+	args[3] = text_or_null(run->warning, &nulls[3]);
 	for (i = 0; i < lengthof(totals); i++)
-		args[3 + i] = Int64GetDatum(totals[i]);
+		args[4 + i] = Int64GetDatum(totals[i]);
 	(void) bcd_execute(&update_run, args, nulls);
 }
 
@@ -136,10 +139,11 @@ bcd_run_fail(int64 run_id, const char *state, const char *error)
 /* What was recorded after the totals were written last */
 static BcdStatement count_results = {
 	"UPDATE bcdelta.run AS r SET created = c.created, updated = c.updated, deleted = c.deleted,"
-	" linked = c.linked, unchanged = c.unchanged, failed = c.failed FROM ("
+	" hidden = c.hidden, linked = c.linked, unchanged = c.unchanged, failed = c.failed FROM ("
 	"  SELECT run_id, count(*) FILTER (WHERE outcome = 'created') AS created,"
 	"  count(*) FILTER (WHERE outcome = 'updated') AS updated,"
-	"  count(*) FILTER (WHERE outcome IN ('deleted', 'hidden')) AS deleted,"
+	"  count(*) FILTER (WHERE outcome = 'deleted') AS deleted,"
+	"  count(*) FILTER (WHERE outcome = 'hidden') AS hidden,"
 	"  count(*) FILTER (WHERE outcome = 'linked') AS linked,"
 	"  count(*) FILTER (WHERE outcome = 'unchanged') AS unchanged,"
 	"  count(*) FILTER (WHERE outcome IN ('failed', 'invalid')) AS failed"
@@ -358,10 +362,12 @@ bcd_feed_halted(int32 feed_id)
 }
 
 static BcdStatement pause_feed = {
-	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = $2 WHERE feed = $1",
+	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = $2 WHERE feed = $1 AND state <> 'paused'"
+	" RETURNING feed, paused_reason",
 	2, {TEXTOID, TEXTOID}
 };
 
+/* Pauses a feed; one that is paused already keeps its reason. */
 void
 bcd_feed_pause(const char *feed, const char *reason)
 {
@@ -369,13 +375,13 @@ bcd_feed_pause(const char *feed, const char *reason)
 
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = CStringGetTextDatum(reason);
-	(void) bcd_execute(&pause_feed, args, NULL);
+	bcd_pauses_tell(bcd_execute(&pause_feed, args, NULL));
 }
 
 static BcdStatement pause_copies = {
 	"UPDATE bcdelta.feed SET state = 'paused', paused_reason ="
 	" 'this database is a copy of the one that pushed this feed; bcdelta.resume() says that this copy is now the source'"
-	" WHERE home <> $1 AND state <> 'paused'",
+	" WHERE home <> $1 AND state <> 'paused' RETURNING feed, paused_reason",
 	1, {TEXTOID}
 };
 
@@ -385,7 +391,7 @@ bcd_pause_copies(void)
 {
 	Datum		home = CStringGetTextDatum(bcd_home());
 
-	(void) bcd_execute(&pause_copies, &home, NULL);
+	bcd_pauses_tell(bcd_execute(&pause_copies, &home, NULL));
 }
 
 static BcdStatement disown_feeds = {

@@ -24,6 +24,7 @@
 #include "compat.h"
 #include "db.h"
 #include "debug.h"
+#include "ended.h"
 #include "engine.h"
 #include "fold.h"
 #include "queue.h"
@@ -163,6 +164,7 @@ finish(BcdRun *run)
 		run->counts.deferred = deferred;
 	}
 	bcd_run_update(run, state);
+	bcd_ended_tell();
 	BCD_DEBUG_POINT("finishing");
 	bcd_tx_commit();
 	BCD_DEBUG_POINT("finished");
@@ -370,12 +372,14 @@ settle_again(BcdRun *run, int64 now)
 	}
 }
 
-/* Ask a run to stop: nothing more is sent. */
+/* Ask a run to stop: nothing more is sent.  The first reason counts. */
 void
-bcd_run_cancel(BcdRun *run)
+bcd_run_cancel(BcdRun *run, const char *reason)
 {
-	if (!run->cancelled)
-		run->cancel_deadline = bcd_now_ms() + CANCEL_GRACE_MS;
+	if (run->cancelled)
+		return;
+	run->cancel_deadline = bcd_now_ms() + CANCEL_GRACE_MS;
+	run->cancel_reason = MemoryContextStrdup(run->cxt, reason);
 	run->cancelled = true;
 }
 

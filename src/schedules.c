@@ -64,7 +64,7 @@ static BcdStatement upsert_schedule = {
 	" ON CONFLICT (name) DO UPDATE SET feed = EXCLUDED.feed, server = EXCLUDED.server,"
 	" every = EXCLUDED.every, at = EXCLUDED.at, kind = EXCLUDED.kind, hours = EXCLUDED.hours,"
 	" time_zone = EXCLUDED.time_zone, owner = EXCLUDED.owner, home = EXCLUDED.home,"
-	" next_run_at = EXCLUDED.next_run_at, last_error = NULL"
+	" next_run_at = EXCLUDED.next_run_at, last_run_id = NULL, last_error = NULL"
 	" WHERE s.owner = $12",
 	12, {TEXTOID, TEXTOID, NAMEOID, INTERVALOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
 	OIDOID, TEXTOID, TIMESTAMPTZOID, OIDOID}

@@ -15,8 +15,12 @@
 #include "engine.h"
 #include "queue.h"
 #include "results.h"
+#include "roles.h"
 #include "serve.h"
 #include "shmem.h"
+
+/* Why a run is cancelled that somebody waited for */
+#define CALLER_GONE		"the session that asked for it stopped waiting: it was cancelled, timed out, or lost its connection"
 
 /* A call that is being worked on: what it waits for */
 typedef struct BcdOpenCall
@@ -102,19 +106,24 @@ static void
 accept_cancel(int number, const BcdCall *call)
 {
 	BcdRun	   *run = bcd_run_find(call->run_id);
-	bool		cancelled;
+	bool		cancelled = false;
+	char	   *reason;
 
+	bcd_tx_begin();
+	reason = psprintf("cancelled by %s", bcd_role_words(call->role));
+	if (run)
+		bcd_run_cancel(run, reason);
+	else
+		cancelled = bcd_run_fail(call->run_id, "cancelled", reason);
+	bcd_tx_commit();
 	if (run)
 	{
-		bcd_run_cancel(run);
+		/* answered when it has ended */
 		open_calls[number].open = true;
 		open_calls[number].owner = false;
 		open_calls[number].run_id = call->run_id;
 		return;
 	}
-	bcd_tx_begin();
-	cancelled = bcd_run_fail(call->run_id, "cancelled", NULL);
-	bcd_tx_commit();
 	if (cancelled)
 		bcd_serve_finished(call->run_id);
 	bcd_call_done(number, cancelled, NULL);
@@ -187,11 +196,11 @@ bcd_serve_check_callers(void)
 			continue;
 		run = bcd_run_find(open_calls[i].run_id);
 		if (run && open_calls[i].owner)
-			bcd_run_cancel(run);
+			bcd_run_cancel(run, CALLER_GONE);
 		else if (open_calls[i].owner)
 		{
 			bcd_tx_begin();
-			(void) bcd_run_fail(open_calls[i].run_id, "cancelled", NULL);
+			(void) bcd_run_fail(open_calls[i].run_id, "cancelled", CALLER_GONE);
 			bcd_tx_commit();
 		}
 		if (run && open_calls[i].owner)

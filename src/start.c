@@ -138,7 +138,7 @@ create_lane(void *arg)
  * for, but not for ever.  In a transaction.
  */
 static void
-add_lane(BcdRun *run, const char *feed_name)
+add_lane(BcdRun *run, const char *feed_name, List **paused)
 {
 	BcdFeed    *feed = bcd_feed_read(feed_name, false);
 	LaneRequest request = {run, feed, NULL};
@@ -147,11 +147,7 @@ add_lane(BcdRun *run, const char *feed_name)
 
 	if (feed->paused && run->kind->claims)
 	{
-		if (run->feed)
-			run->error = MemoryContextStrdup(run->cxt,
-											 psprintf("feed \"%s\" is paused: %s", feed_name,
-													  feed->paused_reason ? feed->paused_reason :
-													  "no reason is given"));
+		*paused = lappend(*paused, feed);
 		return;
 	}
 	error = bcd_attempt(create_lane, &request);
@@ -189,6 +185,60 @@ lane_order(const void *a, const void *b)
 	return x->feed_id - y->feed_id;
 }
 
+static const char *
+reason_of(const BcdFeed *feed)
+{
+	return feed->paused_reason ? feed->paused_reason : "no reason is given";
+}
+
+/* Feeds and why they are paused, each reason once, as a text. */
+static char *
+list_paused(List *feeds)
+{
+	StringInfoData text;
+	ListCell   *lc;
+
+	initStringInfo(&text);
+	while (feeds != NIL)
+	{
+		const char *reason = reason_of(linitial(feeds));
+		List	   *others = NIL;
+		int			n = 0;
+
+		appendStringInfoString(&text, text.len ? "; " : "");
+		foreach(lc, feeds)
+		{
+			const BcdFeed *feed = lfirst(lc);
+
+			if (strcmp(reason_of(feed), reason) == 0)
+				appendStringInfo(&text, "%s\"%s\"", n++ ? ", " : "", feed->name);
+			else
+				others = lappend(others, lfirst(lc));
+		}
+		appendStringInfo(&text, ": %s", reason);
+		feeds = others;
+	}
+	return text.data;
+}
+
+/*
+ * Paused feeds are not pushed.  A run that has others does its work, and says
+ * which are missing; one that has none has failed.
+ */
+static void
+leave_out(BcdRun *run, List *paused)
+{
+	char	   *list = list_paused(paused);
+
+	if (run->nlanes > 0)
+		run->warning = MemoryContextStrdup(run->cxt, psprintf("paused feeds were not pushed: %s", list));
+	else if (run->complaint == NULL)
+		run->error = MemoryContextStrdup(run->cxt,
+										 run->feed ?
+										 psprintf("feed \"%s\" is paused: %s", run->feed, reason_of(linitial(paused))) :
+										 psprintf("every feed of the store is paused: %s", list));
+}
+
 static const BcdRunKind *
 kind_of(const char *name)
 {
@@ -201,6 +251,7 @@ static void
 fill_run(BcdRun *run, const BcdRunRequest *request)
 {
 	List	   *names;
+	List	   *paused = NIL;
 	ListCell   *lc;
 
 	run->kind = kind_of(request->kind);
@@ -215,7 +266,9 @@ fill_run(BcdRun *run, const BcdRunRequest *request)
 										 psprintf("feed \"%s\" does not exist any more", request->feed));
 	run->lanes = MemoryContextAllocZero(run->cxt, sizeof(BcdLane *) * (list_length(names) + 1));
 	foreach(lc, names)
-		add_lane(run, lfirst(lc));
+		add_lane(run, lfirst(lc), &paused);
+	if (paused != NIL)
+		leave_out(run, paused);
 	qsort(run->lanes, run->nlanes, sizeof(BcdLane *), lane_order);
 	run->progress.dbid = MyDatabaseId;
 	run->progress.run_id = run->run_id;

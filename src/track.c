@@ -337,7 +337,7 @@ bcdelta_pause(PG_FUNCTION_ARGS)
 }
 
 static BcdStatement adopt_schedules = {
-	"UPDATE bcdelta.schedule AS s SET home = $2 FROM bcdelta.feed AS f"
+	"UPDATE bcdelta.schedule AS s SET home = $2, last_error = NULL FROM bcdelta.feed AS f"
 	" WHERE f.feed = $1 AND f.home <> $2 AND s.home = f.home"
 	" AND (s.feed = f.feed OR (s.feed IS NULL AND s.server = f.server))",
 	2, {TEXTOID, TEXTOID}

@@ -30,6 +30,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "db.h"
+#include "ended.h"
 #include "engine.h"
 #include "fold.h"
 #include "guc.h"
@@ -192,6 +193,7 @@ fail_run(int64 run_id, const char *error)
 {
 	bcd_tx_begin();
 	(void) bcd_run_fail(run_id, "failed", error);
+	bcd_ended_tell();
 	bcd_tx_commit();
 	bcd_serve_finished(run_id);
 }

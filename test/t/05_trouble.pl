@@ -1,0 +1,111 @@
+# What is wrong is said in words, in every place where somebody may look, until
+# it is over: in status.trouble, in schedule.last_error, and once in the log.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('trouble', store => { args => [ '--quota', 100000 ] },
+	node => { conf => 'bcdelta.naptime = 1' });
+my ($node, $store) = ($shop->node, $shop->store);
+$shop->tables;
+
+sub log_lines { return scalar grep { /$_[0]/ } split /\n/, slurp_file($node->logfile); }
+
+# The runs of a schedule since it was asked last
+my $seen = 0;
+
+sub next_runs
+{
+	my ($schedule, $number) = @_;
+	$shop->wait_for("SELECT count(*) >= $number FROM bcdelta.run WHERE schedule = '$schedule' AND run_id > $seen
+		AND state NOT IN ('requested', 'running')");
+	my $runs = $shop->list("SELECT concat_ws('|', state, error, warning) FROM bcdelta.run WHERE schedule = '$schedule' AND run_id > $seen
+		AND state NOT IN ('requested', 'running') ORDER BY run_id LIMIT $number");
+	$seen = $shop->sql('SELECT max(run_id) FROM bcdelta.run');
+	return @$runs;
+}
+
+subtest 'a token that expires under a schedule' => sub {
+	$shop->sql("INSERT INTO makers VALUES ('M1', 'Maker 1'); SELECT bcdelta.schedule('often', server => 'shop', every => '1 second')");
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE feed = 'makers'");
+	is($shop->sql("SELECT last_error FROM bcdelta.schedule"), '', 'a schedule does well');
+
+	$store->settings({ token => 'another' });
+	$shop->sql("UPDATE makers SET name = 'Maker One'");
+	$shop->wait_for("SELECT count(*) = 3 FROM bcdelta.feed WHERE state = 'paused'");
+	is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE paused_reason ~ 'token is not valid'"), 3,
+		'all feeds of the token are paused, those with nothing to push, too');
+	$seen = $shop->sql('SELECT max(run_id) FROM bcdelta.run');
+	my @runs = next_runs('often', 3);
+	is(scalar(grep { /^failed\|every feed of the store is paused: "makers", "groups", "articles": .*token is not valid/ } @runs), 3,
+		'every later run is failed, with the reason, once') or diag(explain(\@runs));
+	like($shop->sql('SELECT last_error FROM bcdelta.schedule'), qr/^run \d+ failed: .*token is not valid/, 'the schedule has it, too');
+	is(log_lines('WARNING:  bcdelta: feed "makers" was paused: .*token is not valid'), 1, 'the log says once that a feed is paused');
+	cmp_ok(log_lines('WARNING:.*schedule "often": '), '<=', 2, 'and that the schedule fails: when it begins, when the reason changes');
+
+	$store->settings({ token => $store->token });
+	$shop->sql("SELECT bcdelta.resume('makers')");
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.pending");
+	$shop->wait_for(q{SELECT last_error ~ '^paused feeds were not pushed: "groups", "articles": .*token' FROM bcdelta.schedule});
+	$seen = $shop->sql('SELECT max(run_id) FROM bcdelta.run');
+	like((next_runs('often', 1))[0], qr/^succeeded\|paused feeds were not pushed: "groups", "articles": /,
+		'a run that leaves feeds out does the rest, and warns');
+	$shop->sql("SELECT bcdelta.resume('groups'); SELECT bcdelta.resume('articles')");
+	$shop->wait_for('SELECT last_error IS NULL FROM bcdelta.schedule');
+	$seen = $shop->sql('SELECT max(run_id) FROM bcdelta.run');
+	is((next_runs('often', 1))[0], 'succeeded', 'until it is over');
+};
+
+subtest 'a schedule that cannot start' => sub {
+	$shop->sql("CREATE ROLE clerk; GRANT USAGE ON FOREIGN SERVER shop TO clerk; SET ROLE clerk;
+		SELECT bcdelta.schedule('hers', server => 'shop', every => '1 second'); RESET ROLE;
+		REVOKE USAGE ON FOREIGN SERVER shop FROM clerk");
+	$shop->wait_for("SELECT last_error ~ 'permission denied|USAGE' FROM bcdelta.schedule WHERE name = 'hers'");
+	$seen = 0;
+	like((next_runs('hers', 2))[1], qr/^failed\|it could not be started: .*shop/, 'each try is a run that failed');
+	is(log_lines('WARNING:.*schedule "hers": '), 1, 'the log says so once');
+	$shop->sql('GRANT USAGE ON FOREIGN SERVER shop TO clerk');
+	$shop->wait_for("SELECT last_error IS NULL FROM bcdelta.schedule WHERE name = 'hers'");
+	pass('until it is over');
+	$shop->sql("SELECT bcdelta.unschedule(name) FROM bcdelta.schedule");
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
+};
+
+subtest 'a run of nothing but paused feeds' => sub {
+	$shop->sql("SELECT bcdelta.pause(feed) FROM bcdelta.feed");
+	my (undef, undef, $err) = $shop->try('CALL bcdelta.sweep()');
+	like($err, qr/run \d+ failed: every feed of the store is paused: .*paused by/, 'a sweep of it fails');
+	is($shop->push->{state}, 'failed', 'and a push');
+	is($shop->verify->{state}, 'succeeded', 'but not a verify, which reads paused feeds, too');
+	$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed");
+	is($shop->push->{state}, 'succeeded', 'until they are resumed');
+};
+
+subtest 'who stopped a run' => sub {
+	$store->hold({ match => { method => 'POST' } });
+	$shop->sql("INSERT INTO makers VALUES ('M2', 'Maker 2')");
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	my $id = $shop->sql("SELECT run_id FROM bcdelta.run WHERE state = 'running'");
+	$shop->sql("SET ROLE clerk; SELECT bcdelta.cancel($id)");
+	$push->finish;
+	is($shop->run($id)->{error}, 'cancelled by role "clerk"', 'somebody');
+	$store->release;
+	$store->hold({ match => { method => 'POST' } });
+	$shop->sql("INSERT INTO makers VALUES ('M3', 'Maker 3')");
+	$push = $shop->start;
+	$shop->wait_held(1);
+	$push->cancel;
+	$push->finish;
+	$shop->wait_for("SELECT state = 'cancelled' FROM bcdelta.run ORDER BY run_id DESC LIMIT 1");
+	like($shop->last_run->{error}, qr/^the session that asked for it stopped waiting/, 'who waited for it');
+	$store->release;
+	is($shop->push->{state}, 'succeeded', 'its rows were pending');
+};
+
+done_testing();
