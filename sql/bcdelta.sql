@@ -40,7 +40,9 @@ CREATE TABLE bcdelta.feed (
 	feed_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
 	home text NOT NULL,
 	tracked_at timestamptz NOT NULL DEFAULT now(),
-	resumed_at timestamptz
+	resumed_at timestamptz,
+	filter text,
+	version integer NOT NULL DEFAULT 1
 );
 COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table feeding one resource of one store';
 COMMENT ON COLUMN bcdelta.feed.fields IS 'API field -> SQL expression over the source row';
@@ -50,6 +52,8 @@ COMMENT ON COLUMN bcdelta.feed.state IS 'active or paused; a paused feed capture
 COMMENT ON COLUMN bcdelta.feed.paused_reason IS 'why the feed is paused, and what to do';
 COMMENT ON COLUMN bcdelta.feed.feed_id IS 'what triggers and captured changes carry instead of the name';
 COMMENT ON COLUMN bcdelta.feed.resumed_at IS 'when a person last said resume(): the fuse max_changes lets older changes through';
+COMMENT ON COLUMN bcdelta.feed.filter IS 'condition over the source row; a row that does not satisfy it counts as gone; null: none';
+COMMENT ON COLUMN bcdelta.feed.version IS 'raised by alter_feed(): a run that has read an older one reads the feed again';
 COMMENT ON COLUMN bcdelta.feed.home IS 'the cluster and database that may push this feed; a restored copy differs and stays paused';
 
 CREATE TABLE bcdelta.dependency (
@@ -286,9 +290,9 @@ SELECT pg_catalog.pg_extension_config_dump(
 CREATE FUNCTION bcdelta.track(source regclass, server name, resource text,
 	fields jsonb DEFAULT NULL, feed text DEFAULT NULL, key name[] DEFAULT NULL,
 	capture text DEFAULT 'statement', on_delete text DEFAULT 'ignore',
-	on_conflict text DEFAULT 'source', options jsonb DEFAULT '{}')
+	on_conflict text DEFAULT 'source', options jsonb DEFAULT '{}', filter text DEFAULT NULL)
 RETURNS text LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_track';
-COMMENT ON FUNCTION bcdelta.track(regclass, name, text, jsonb, text, name[], text, text, text, jsonb) IS
+COMMENT ON FUNCTION bcdelta.track(regclass, name, text, jsonb, text, name[], text, text, text, jsonb, text) IS
 'starts to feed a resource of a store from a table; creates the capture triggers, marks nothing; returns the name of the feed';
 
 CREATE FUNCTION bcdelta.untrack(feed text) RETURNS void

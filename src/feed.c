@@ -43,22 +43,26 @@ bcd_home(void)
 	return psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId);
 }
 
-static BcdOnDelete
-on_delete_from(const char *text)
+BcdOnDelete
+bcd_on_delete_from(const char *text)
 {
 	if (strcmp(text, "delete") == 0)
 		return BCD_DELETE_DELETE;
 	return strcmp(text, "hide") == 0 ? BCD_DELETE_HIDE : BCD_DELETE_IGNORE;
 }
 
-/* Takes the mapping apart; unknown API fields are an error. */
-static void
-read_fields(BcdFeed *feed, Jsonb *fields)
+/*
+ * Takes a mapping apart, in the current memory context, and makes it the
+ * feed's; unknown API fields are an error.
+ */
+void
+bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields)
 {
 	JsonbIterator *it = JsonbIteratorInit(&fields->root);
 	JsonbIteratorToken token;
 	JsonbValue	v;
 
+	feed->nfields = 0;
 	feed->fields = palloc0(sizeof(BcdFeedField) * (JB_ROOT_COUNT(fields) + 1));
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
@@ -94,7 +98,7 @@ read_fields(BcdFeed *feed, Jsonb *fields)
 
 static BcdStatement select_feed = {
 	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
-	" owner::oid::int8, state, paused_reason, home, key, capture"
+	" owner::oid::int8, state, paused_reason, home, key, capture, filter, version::int8"
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };
@@ -135,8 +139,8 @@ bcd_feed_read(const char *name, bool missing_ok)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("feed \"%s\": unknown resource \"%s\"", feed->name, resource)));
-		read_fields(feed, DatumGetJsonbPCopy(bcd_column_datum(0, 6, &isnull)));
-		feed->on_delete = on_delete_from(bcd_column_text(0, 7));
+		bcd_feed_set_fields(feed, DatumGetJsonbPCopy(bcd_column_datum(0, 6, &isnull)));
+		feed->on_delete = bcd_on_delete_from(bcd_column_text(0, 7));
 		bcd_feed_options(DatumGetJsonbPCopy(bcd_column_datum(0, 8, &isnull)), feed->resource,
 						 &feed->options);
 		feed->owner = (Oid) bcd_column_int64(0, 9, NULL);
@@ -151,6 +155,8 @@ bcd_feed_read(const char *name, bool missing_ok)
 		}
 		feed->key_names = PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(0, 13, &isnull)));
 		feed->capture = bcd_column_text(0, 14);
+		feed->filter = bcd_column_text(0, 15);
+		feed->version = (int32) bcd_column_int64(0, 16, NULL);
 		MemoryContextSwitchTo(old);
 	}
 	bcd_spi_end(&rights);

@@ -54,6 +54,8 @@ typedef struct BcdFeed
 	BcdKeyColumn *keys;
 	int			nfields;
 	BcdFeedField *fields;
+	char	   *filter;			/* condition over the source row, or NULL */
+	int32		version;		/* changes with what alter_feed() changes */
 	char	   *capture;
 	BcdOnDelete on_delete;
 	BcdFeedOptions options;
@@ -90,6 +92,8 @@ extern BcdFeed *bcd_feed_read(const char *name, bool missing_ok);
 extern BcdFeed *bcd_feed_load(const char *name, bool missing_ok);
 extern void bcd_feed_free(BcdFeed *feed);
 extern BcdKeyColumn *bcd_feed_keys(Relation source, Datum key_names, int *nkeys);
+extern void bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields);
+extern BcdOnDelete bcd_on_delete_from(const char *text);
 extern void bcd_feed_check_owner(const BcdFeed *feed, const char *doing);
 extern char *bcd_feed_from(const BcdFeed *feed);
 extern void bcd_expression_check(const char *expression, const char *what);
@@ -104,7 +108,7 @@ extern char *bcd_home(void);
 extern void bcd_feed_lock(const BcdFeed *feed);
 extern void bcd_feed_prepare(BcdFeed *feed);
 extern void bcd_feed_check_rights(BcdFeed *feed);
-extern char *bcd_feed_select(const BcdFeed *feed);
+extern char *bcd_feed_select(const BcdFeed *feed, const char *condition);
 extern int64 bcd_feed_count(BcdFeed *feed);
 extern bool bcd_feed_exists(BcdFeed *feed, const char *key);
 extern void bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row);

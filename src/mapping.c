@@ -150,6 +150,17 @@ hint_for(const BcdFeed *feed, const ErrorData *error)
 	}
 }
 
+/* The filter is checked like a field that is true or false. */
+static const BcdField filter_field = {"filter", BCD_BOOLEAN, 0, -1, -1, 0, NULL, NULL};
+
+/* An expression of the feed, in the words of messages */
+static char *
+expression_name(const BcdFeedField *field)
+{
+	return field->field == &filter_field ? pstrdup("filter") :
+		psprintf("field \"%s\"", field->field->name);
+}
+
 /* Raises an error of PostgreSQL's again, now with the name of the field. */
 static void
 raise_for_field(const BcdFeed *feed, const BcdFeedField *field, ErrorData *error)
@@ -169,7 +180,7 @@ raise_for_field(const BcdFeed *feed, const BcdFeedField *field, ErrorData *error
 	}
 	ereport(ERROR,
 			(errcode(error->sqlerrcode),
-			 errmsg("feed \"%s\", field \"%s\": %s", feed->name, field->field->name, message),
+			 errmsg("feed \"%s\", %s: %s", feed->name, expression_name(field), message),
 			 error->detail ? errdetail_internal("%s", error->detail) : 0,
 			 hint ? errhint("%s", hint) : 0,
 			 internalerrquery(field->expression),
@@ -245,6 +256,18 @@ check_references(Node *node, BcdFeed *feed)
 	return expression_tree_walker(node, check_references, feed);
 }
 
+static bool
+has_reference(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, has_reference, context, 0);
+	if (IsA(node, FuncExpr) && is_ref(((FuncExpr *) node)->funcid))
+		return true;
+	return expression_tree_walker(node, has_reference, context);
+}
+
 static void
 refuse(const char *what, const char *hint)
 {
@@ -272,7 +295,13 @@ check_query(const BcdFeed *feed, const BcdFeedField *field, Query *query)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("an expression of type %s does not fit", format_type_be(type)),
+				 field->field == &filter_field ? errhint("A filter is a condition.") :
 				 errhint("%s", misfit)));
+	if (field->field == &filter_field && has_reference((Node *) query, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("bcdelta.ref() is not allowed in a filter"),
+				 errdetail("Whether a row is to be in the store must not depend on what is there already.")));
 	(void) check_references((Node *) query, unconstify(BcdFeed *, feed));
 }
 
@@ -289,6 +318,7 @@ check_field(const BcdFeed *feed, const BcdFeedField *field)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("the expression is empty"),
+				 field->field == &filter_field ? 0 :
 				 errhint("Leave the field out so that it is not sent.")));
 	bcd_expression_check(field->expression, "this");
 	plan = SPI_prepare(sql, 0, NULL);
@@ -365,6 +395,7 @@ check_field_by_name(const BcdFeed *feed, const BcdFeedField *field)
 void
 bcd_mapping_check(const BcdFeed *feed)
 {
+	BcdFeedField filter = {&filter_field, feed->filter};
 	BcdRights	rights;
 	int			i;
 
@@ -380,6 +411,8 @@ bcd_mapping_check(const BcdFeed *feed)
 	check_key(feed);
 	for (i = 0; i < feed->nfields; i++)
 		check_field_by_name(feed, &feed->fields[i]);
+	if (feed->filter)
+		check_field_by_name(feed, &filter);
 	SPI_finish();
 	bcd_become_again(&rights);
 }
@@ -392,7 +425,7 @@ bcd_mapping_columns(const BcdFeed *feed, Oid relid)
 	List	   *columns;
 
 	bcd_become(&rights, feed->owner, true);
-	columns = bcd_depended_columns(relid, bcd_feed_select(feed));
+	columns = bcd_depended_columns(relid, bcd_feed_select(feed, NULL));
 	bcd_become_again(&rights);
 	return columns;
 }

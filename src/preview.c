@@ -242,7 +242,7 @@ preview_create(const BcdFeed *feed, Jsonb *wanted, Preview *p)
 	}
 }
 
-/* The source row is gone. */
+/* The source row is gone, or was never there. */
 static void
 preview_missing(const BcdFeed *feed, const KnownLink *link, Preview *p)
 {
@@ -252,7 +252,12 @@ preview_missing(const BcdFeed *feed, const KnownLink *link, Preview *p)
 
 	p->action = "unchanged";
 	if (link->store_id == 0 || feed->on_delete == BCD_DELETE_IGNORE)
+	{
+		p->error = psprintf("no such row%s%s",
+							feed->filter ? ", or it does not satisfy the filter" : "",
+							link->store_id ? "; on_delete is ignore" : "");
 		return;
+	}
 	if (feed->on_delete == BCD_DELETE_DELETE)
 	{
 		p->action = "delete";
@@ -437,6 +442,9 @@ bcdelta_preview(PG_FUNCTION_ARGS)
 	bcd_mapping_check(feed);
 	guc_level = NewGUCNestLevel();
 	bcd_pin_settings();
+	/* rows are found by their keys, and no other row meets an expression */
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	preview_all(feed, PG_GETARG_INT32(1), &rows);

@@ -50,7 +50,9 @@ decide_missing(BcdItem *item)
 	else
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-		item->decision.error = "the source row is gone; on_delete is ignore";
+		item->decision.error = feed->filter ?
+			"the source row is gone, or does not satisfy the filter; on_delete is ignore" :
+			"the source row is gone; on_delete is ignore";
 	}
 }
 

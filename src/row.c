@@ -42,12 +42,20 @@ static struct
 	MemoryContext cxt;
 }			reference;
 
+/* The filter, to be put behind another condition */
+static char *
+filter_sql(const BcdFeed *feed)
+{
+	return feed->filter ? psprintf(" AND (%s\n)", feed->filter) : "";
+}
+
 /*
- * The mapping as one SELECT over the source, without a WHERE clause: column
- * n is field n, as it comes out of the expression.
+ * The mapping as one SELECT over the source: column n is field n, as it comes
+ * out of the expression.  Only of the rows that are found by the condition,
+ * which comes first, and satisfy the filter; NULL: no condition.
  */
 char *
-bcd_feed_select(const BcdFeed *feed)
+bcd_feed_select(const BcdFeed *feed, const char *condition)
 {
 	StringInfoData sql;
 	int			i;
@@ -56,7 +64,8 @@ bcd_feed_select(const BcdFeed *feed)
 	appendStringInfoString(&sql, "SELECT ");
 	for (i = 0; i < feed->nfields; i++)
 		appendStringInfo(&sql, "%s(%s\n) AS f%d", i ? ", " : "", feed->fields[i].expression, i + 1);
-	appendStringInfo(&sql, " FROM %s", bcd_feed_from(feed));
+	appendStringInfo(&sql, " FROM %s WHERE %s%s", bcd_feed_from(feed),
+					 condition ? condition : "true", filter_sql(feed));
 	return sql.data;
 }
 
@@ -76,8 +85,8 @@ bcd_feed_prepare(BcdFeed *feed)
 	appendStringInfoString(&sql, "SELECT ");
 	for (i = 0; i < feed->nfields; i++)
 		appendStringInfo(&sql, "%spg_catalog.to_jsonb(f%d)", i ? ", " : "", i + 1);
-	appendStringInfo(&sql, " FROM (%s WHERE %s) AS mapped",
-					 bcd_feed_select(feed), bcd_key_condition(feed));
+	appendStringInfo(&sql, " FROM (%s) AS mapped",
+					 bcd_feed_select(feed, bcd_key_condition(feed)));
 	for (i = 0; i < feed->nkeys; i++)
 		types[i] = feed->keys[i].type;
 	plan = SPI_prepare(sql.data, feed->nkeys, types);
@@ -384,8 +393,29 @@ find_row(void *arg)
 }
 
 /*
- * Is the row of a key still in the source?  A key that the columns' types do
- * not take any more is nobody's.
+ * Does the row of a key satisfy the filter?  Where that cannot be told, it
+ * does: what is the matter with it is said when it is pushed.
+ */
+static bool
+satisfies_filter(BcdFeed *feed, const char *key)
+{
+	MemoryContext scratch;
+	MemoryContext old;
+	BcdRow		row;
+
+	if (feed->filter == NULL)
+		return true;
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta filter", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scratch);
+	bcd_feed_row(feed, key, &row);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	return row.state != BCD_ROW_MISSING;
+}
+
+/*
+ * Is the row of a key still in the source, and satisfies the filter?  A key
+ * that the columns' types do not take any more is nobody's.
  */
 bool
 bcd_feed_exists(BcdFeed *feed, const char *key)
@@ -395,7 +425,7 @@ bcd_feed_exists(BcdFeed *feed, const char *key)
 
 	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
 		ReThrowError(error);
-	return error == NULL && e.found;
+	return error == NULL && e.found && satisfies_filter(feed, key);
 }
 
 /* A link that is about to move to another key, or another one here, is none. */

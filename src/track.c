@@ -19,15 +19,14 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
-#include "utils/numeric.h"
 #include "utils/rel.h"
-#include "utils/rls.h"
 
 #include "args.h"
 #include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
 #include "feed.h"
+#include "feedargs.h"
 #include "mapping.h"
 #include "shmem.h"
 #include "source.h"
@@ -41,8 +40,6 @@ PG_FUNCTION_INFO_V1(bcdelta_pause);
 PG_FUNCTION_INFO_V1(bcdelta_resume);
 
 static const char *const captures[] = {"statement", "row", "none", NULL};
-static const char *const on_deletes[] = {"ignore", "hide", "delete", NULL};
-static const char *const on_conflicts[] = {"source", "store", "newest", "review", NULL};
 
 /* The arguments of track(), checked one by one */
 typedef struct TrackArgs
@@ -57,6 +54,7 @@ typedef struct TrackArgs
 	char	   *on_delete;
 	char	   *on_conflict;
 	Jsonb	   *options;
+	char	   *filter;			/* NULL: none */
 } TrackArgs;
 
 static const BcdResource *
@@ -76,41 +74,6 @@ known_resource(const char *name)
 			 errmsg("unknown resource \"%s\"", name),
 			 errhint("The resources are: %s.", names.data)));
 	return NULL;
-}
-
-static Jsonb *
-object_argument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	Jsonb	   *jsonb = PG_GETARG_JSONB_P(n);
-
-	if (!JB_ROOT_IS_OBJECT(jsonb))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" is not a JSON object", name)));
-	return jsonb;
-}
-
-static void
-check_on_conflict(const char *value)
-{
-	bcd_check_word(value, "on_conflict", on_conflicts);
-	if (strcmp(value, "source") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("on_conflict \"%s\" is not supported by this version", value),
-				 errdetail("Only \"source\" is: what the source says is written to the store.")));
-}
-
-static void
-check_on_delete(const char *value, const BcdResource *resource)
-{
-	bcd_check_word(value, "on_delete", on_deletes);
-	if (strcmp(value, "hide") == 0 && resource->hidden_by == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("on_delete \"hide\" is not possible for resource %s", resource->name),
-				 errdetail("A %s of a store cannot be hidden.", resource->name),
-				 errhint("Use \"ignore\" or \"delete\".")));
 }
 
 /* Texts go to the store as they are. */
@@ -143,46 +106,29 @@ read_arguments(FunctionCallInfo fcinfo, TrackArgs *args)
 	args->source = PG_GETARG_OID(0);
 	args->server = bcd_arg_name(fcinfo, 1);
 	args->resource = known_resource(bcd_arg_text(fcinfo, 2));
-	args->fields = PG_ARGISNULL(3) ? NULL : object_argument(fcinfo, 3, "fields");
+	args->fields = PG_ARGISNULL(3) ? NULL : bcd_object_argument(fcinfo, 3, "fields");
 	args->feed = bcd_arg_text(fcinfo, 4);
 	args->key = PG_ARGISNULL(5) ? (Datum) 0 : PG_GETARG_DATUM(5);
 	args->capture = bcd_arg_text(fcinfo, 6);
 	args->on_delete = bcd_arg_text(fcinfo, 7);
 	args->on_conflict = bcd_arg_text(fcinfo, 8);
-	args->options = object_argument(fcinfo, 9, "options");
+	args->options = bcd_object_argument(fcinfo, 9, "options");
+	args->filter = bcd_filter_argument(fcinfo, 10);
 	if (args->feed)
 		bcd_check_label(args->feed, "feed");
 	bcd_check_word(args->capture, "capture", captures);
-	check_on_delete(args->on_delete, args->resource);
-	check_on_conflict(args->on_conflict);
+	bcd_check_on_delete(args->on_delete, args->resource);
+	bcd_check_on_conflict(args->on_conflict);
 	bcd_feed_options(args->options, args->resource, &options);
-}
-
-/*
- * A row that row-level security hides from the feed's owner looks as if it
- * had been deleted.
- */
-static void
-check_row_security(Relation source, const char *on_delete)
-{
-	if (strcmp(on_delete, "ignore") != 0 &&
-		check_enable_rls(RelationGetRelid(source), GetUserId(), true) == RLS_ENABLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("on_delete \"%s\" is not possible for table \"%s\": it has row-level security",
-						on_delete, RelationGetRelationName(source)),
-				 errdetail("Rows hidden from role \"%s\" would be taken for deleted ones.",
-						   GetUserNameFromId(GetUserId(), false)),
-				 errhint("Use on_delete => 'ignore', or track it as a role with BYPASSRLS.")));
 }
 
 static BcdStatement insert_feed = {
 	"INSERT INTO bcdelta.feed (feed, source, server, resource, key, fields, capture, on_delete,"
-	" on_conflict, options, owner, home)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+	" on_conflict, options, owner, home, filter)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 	" ON CONFLICT (feed) DO NOTHING",
-	12, {TEXTOID, REGCLASSOID, NAMEOID, TEXTOID, NAMEARRAYOID, JSONBOID, TEXTOID, TEXTOID,
-	TEXTOID, JSONBOID, OIDOID, TEXTOID}
+	13, {TEXTOID, REGCLASSOID, NAMEOID, TEXTOID, NAMEARRAYOID, JSONBOID, TEXTOID, TEXTOID,
+	TEXTOID, JSONBOID, OIDOID, TEXTOID, TEXTOID}
 };
 
 static Datum
@@ -194,7 +140,8 @@ name_datum(const char *text)
 static void
 insert(const TrackArgs *args, Datum key)
 {
-	Datum		values[12];
+	Datum		values[13];
+	char		nulls[] = "             ";
 	BcdRights	rights;
 	uint64		inserted;
 
@@ -210,8 +157,10 @@ insert(const TrackArgs *args, Datum key)
 	values[9] = JsonbPGetDatum(args->options);
 	values[10] = ObjectIdGetDatum(GetUserId());
 	values[11] = CStringGetTextDatum(bcd_home());
+	nulls[12] = args->filter ? ' ' : 'n';
+	values[12] = args->filter ? CStringGetTextDatum(args->filter) : (Datum) 0;
 	bcd_spi_begin(&rights);
-	inserted = bcd_execute(&insert_feed, values, NULL);
+	inserted = bcd_execute(&insert_feed, values, nulls);
 	bcd_spi_end(&rights);
 	if (inserted == 0)
 		ereport(ERROR,
@@ -222,7 +171,7 @@ insert(const TrackArgs *args, Datum key)
 
 /*
  * bcdelta.track(source, server, resource, fields, feed, key, capture,
- * on_delete, on_conflict, options): the new feed's name.
+ * on_delete, on_conflict, options, filter): the new feed's name.
  *
  * The row goes in before the mapping is checked, which then works on a feed
  * like any other; an error takes it out again.
@@ -240,7 +189,7 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	read_arguments(fcinfo, &args);
 	(void) bcd_store_check(args.server, GetUserId());
 	source = bcd_source_open(args.source, args.capture, bcd_watch_lock(args.capture));
-	check_row_security(source, args.on_delete);
+	bcd_check_row_security(args.source, GetUserId(), args.on_delete);
 	key = bcd_source_key(source, args.key);
 	if (args.feed == NULL)
 		args.feed = pstrdup(RelationGetRelationName(source));

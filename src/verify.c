@@ -94,6 +94,15 @@ decide_row(BcdLane *lane, BcdItem *item)
 	MemoryContextSwitchTo(old);
 }
 
+/* In count mode, a source row of a feed with a filter: one of those counted? */
+static void
+count_row(BcdLane *lane, BcdItem *item)
+{
+	if (bcd_feed_exists(lane->feed, item->key))
+		lane->seen++;
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+}
+
 /* A link: its source row has to be there, or to be hidden in the store. */
 static void
 decide_link(BcdLane *lane, BcdItem *item)
@@ -157,6 +166,8 @@ verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 		return bcd_items_of_source(run, lane, cxt, decide_row);
 	if (lane->phase == ROWS && is_mode(run, "sample"))
 		return next_sample(run, lane, cxt);
+	if (lane->phase == ROWS && lane->feed->filter)
+		return bcd_items_of_source(run, lane, cxt, count_row);
 	if (lane->phase == LINKS)
 		return next_links(run, lane, cxt);
 	return NIL;
@@ -263,6 +274,13 @@ record_extra(BcdLane *lane, int64 store_id, const char *kind, const char *field,
 	lane->run->counts.conflicts++;
 }
 
+/* The rows of a feed, in count mode; those of a filter were counted one by one. */
+static int64
+rows_counted(BcdFeed *feed)
+{
+	return feed->filter ? 0 : bcd_feed_count(feed);
+}
+
 /*
  * How many records of a lane's resource belong to rows, by the whole run; in
  * count mode, the rows are counted.
@@ -279,7 +297,7 @@ records_seen(const BcdLane *lane)
 		BcdLane    *other = run->lanes[i];
 
 		if (other->feed->resource == lane->feed->resource)
-			seen += other->seen + (is_mode(run, "count") ? bcd_feed_count(other->feed) : 0);
+			seen += other->seen + (is_mode(run, "count") ? rows_counted(other->feed) : 0);
 	}
 	return seen;
 }
