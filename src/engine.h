@@ -155,6 +155,8 @@ typedef struct BcdLane
 	struct BcdRun *run;
 	MemoryContext cxt;
 	BcdFeed    *feed;
+	BcdFeed    *identity;		/* what its records are found by (link), or
+								 * NULL */
 	char	   *token;
 	BcdHttpTarget target;
 	dlist_head	fresh;			/* items of a claim that is not committed */

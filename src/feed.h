@@ -104,6 +104,9 @@ extern char *bcd_key_sql(const BcdFeed *feed);
 extern char *bcd_key_condition(const BcdFeed *feed);
 extern char *bcd_home(void);
 
+/* what a record is found by: identity.c */
+extern BcdFeed *bcd_feed_identity(const BcdFeed *feed);
+
 /* one row: row.c */
 extern void bcd_feed_lock(const BcdFeed *feed);
 extern void bcd_feed_prepare(BcdFeed *feed);

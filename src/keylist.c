@@ -32,6 +32,7 @@ struct BcdKeyList
 	int64		count;
 	List	   *current;		/* put back before, and read again now */
 	List	   *back;			/* put back for the next time */
+	int			kept;			/* of these, at the last bcd_keylist_keep() */
 	List	   *taken;			/* read since the last bcd_keylist_keep() */
 };
 
@@ -143,6 +144,7 @@ bcd_keylist_keep(BcdKeyList *list)
 {
 	list_free_deep(list->taken);
 	list->taken = NIL;
+	list->kept = list_length(list->back);
 }
 
 /* The keys read since bcd_keylist_keep() come again: a transaction failed. */
@@ -153,6 +155,7 @@ bcd_keylist_undo(BcdKeyList *list)
 
 	list->current = list_concat(list->taken, list->current);
 	list->taken = NIL;
+	list->back = list_truncate(list->back, list->kept);
 	MemoryContextSwitchTo(old);
 }
 
@@ -166,12 +169,19 @@ bcd_keylist_put_back(BcdKeyList *list, const char *key)
 	MemoryContextSwitchTo(old);
 }
 
+bool
+bcd_keylist_has_back(const BcdKeyList *list)
+{
+	return list->back != NIL;
+}
+
 /* The keys that were put back come again. */
 void
 bcd_keylist_again(BcdKeyList *list)
 {
 	list->current = list->back;
 	list->back = NIL;
+	list->kept = 0;
 }
 
 int64

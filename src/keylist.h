@@ -14,6 +14,7 @@ extern char *bcd_keylist_next(BcdKeyList *list);
 extern void bcd_keylist_keep(BcdKeyList *list);
 extern void bcd_keylist_undo(BcdKeyList *list);
 extern void bcd_keylist_put_back(BcdKeyList *list, const char *key);
+extern bool bcd_keylist_has_back(const BcdKeyList *list);
 extern void bcd_keylist_again(BcdKeyList *list);
 extern int64 bcd_keylist_count(const BcdKeyList *list);
 extern void bcd_keylist_free(BcdKeyList *list);

@@ -12,6 +12,53 @@
 #include "queue.h"
 #include "results.h"
 
+/* lane->phase: rows that refer to rows without a link are tried again */
+enum
+{
+	AGAIN,
+	LAST						/* no more: they are told of */
+};
+
+/*
+ * The row through the whole mapping, to know how the record differs; or, where
+ * that does not come to a payload, its natural key alone.
+ */
+static void
+read_row(BcdLane *lane, BcdItem *item, BcdRow *row)
+{
+	MemoryContext old;
+	BcdRow		identity;
+
+	bcd_feed_row(lane->feed, item->key, row);
+	if (row->state != BCD_ROW_DEFERRED && row->state != BCD_ROW_INVALID)
+		return;
+	if (lane->identity == NULL)
+	{
+		old = MemoryContextSwitchTo(lane->cxt);
+		lane->identity = bcd_feed_identity(lane->feed);
+		MemoryContextSwitchTo(old);
+	}
+	bcd_feed_row(lane->identity, item->key, &identity);
+	if (identity.state == BCD_ROW_FOUND || identity.state == BCD_ROW_DEFERRED)
+		*row = identity;
+}
+
+/* Its natural key refers to a row that is not linked; it may be, in a moment. */
+static void
+decide_deferred(BcdLane *lane, BcdItem *item, const BcdRow *row)
+{
+	if (lane->phase == LAST)
+	{
+		bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
+		item->decision.error = psprintf("waits for row %s of feed \"%s\" to be linked",
+										row->waits_key, row->waits_feed);
+		return;
+	}
+	bcd_keylist_put_back(lane->keys, item->key);
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	item->decision.pending = BCD_PENDING_READY; /* not done with */
+}
+
 /* What is to be done of a source row: nothing, when it has a link. */
 static void
 decide_row(BcdLane *lane, BcdItem *item)
@@ -25,7 +72,7 @@ decide_row(BcdLane *lane, BcdItem *item)
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	bcd_feed_row(lane->feed, item->key, &row);
+	read_row(lane, item, &row);
 	item->wanted = row.payload;
 	switch (row.state)
 	{
@@ -37,10 +84,7 @@ decide_row(BcdLane *lane, BcdItem *item)
 			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 			break;
 		case BCD_ROW_DEFERRED:
-			bcd_keylist_put_back(lane->keys, item->key);
-			bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
-			item->decision.error = psprintf("waits for row %s of feed \"%s\" to be linked",
-											row.waits_key, row.waits_feed);
+			decide_deferred(lane, item, &row);
 			break;
 		case BCD_ROW_INVALID:
 			bcd_decide_failed(item, BCD_INVALID, row.message);
@@ -97,14 +141,18 @@ link_read(BcdItem *item, const cJSON *record)
 	link_lookup(item, record ? item->store_id : 0, record);
 }
 
-/* Rows that waited for a row of the same feed get another turn. */
+/*
+ * Rows whose natural key refers to a row of the same feed get another turn, as
+ * long as some of them were linked; and a last one, in which they are told of.
+ */
 static bool
 link_lane_done(BcdRun *run, BcdLane *lane)
 {
-	if (lane->outcomes[BCD_DEFERRED] == 0 || lane->outcomes[BCD_LINKED] == 0)
+	if (lane->keys == NULL || !bcd_keylist_has_back(lane->keys))
 		return false;
-	run->counts.deferred -= lane->outcomes[BCD_DEFERRED];
-	memset(lane->outcomes, 0, sizeof(lane->outcomes));
+	if (lane->outcomes[BCD_LINKED] == 0)
+		lane->phase = LAST;
+	lane->outcomes[BCD_LINKED] = 0;
 	bcd_keylist_again(lane->keys);
 	return true;
 }

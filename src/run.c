@@ -140,6 +140,8 @@ bcd_run_drop(BcdRun *run)
 	{
 		if (run->lanes[i]->keys)
 			bcd_keylist_free(run->lanes[i]->keys);
+		if (run->lanes[i]->identity)
+			bcd_feed_free(run->lanes[i]->identity);
 		bcd_feed_free(run->lanes[i]->feed);
 	}
 	MemoryContextDelete(run->cxt);

@@ -84,7 +84,9 @@ decide_row(BcdLane *lane, BcdItem *item)
 	if (row.state == BCD_ROW_MISSING)
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 	else if (row.state == BCD_ROW_DEFERRED && item->store_id != 0)
-		decide_deferred(item);
+		decide_missing(lane, item, "different",
+					   psprintf("refers to row %s of feed \"%s\", which is not in the store",
+								row.waits_key, row.waits_feed));
 	else if (row.state == BCD_ROW_INVALID)
 		decide_missing(lane, item, item->store_id ? "different" : "missing_in_store", row.message);
 	else if (item->store_id == 0)

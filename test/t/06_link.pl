@@ -9,7 +9,7 @@ use Test::More;
 
 my $shop = BCDelta::Shop->open('link', store => { args => [ '--quota', 100000 ] });
 my $store = $shop->store;
-$shop->tables;
+$shop->tables(articles => { on_delete => "'delete'" });
 
 # The old shop, and what the first load made of it: 40 products, in trees.
 $shop->sql(<<'EOC');
@@ -31,7 +31,7 @@ $store->seed('categories',
 $store->seed('products',
 	[
 		(map { { id => 300 + $_, sku => $_ == 7 ? "a-$_" : "A-$_", name => "Article $_", type => 'physical',
-			price => $_ + 0.5, weight => 1, brand_id => 101 + $_ % 9, categories => [201] } } grep { $_ % 9 != 8 } 1 .. 39),
+			price => $_ + 0.5, weight => 1, brand_id => 101 + $_ % 9, categories => [201] } } 1 .. 39),
 		{ id => 341, sku => "A 41, \x{e9}/&", name => 'Article 41', type => 'physical', price => 1, weight => 1 }
 	]);
 
@@ -49,13 +49,16 @@ is($shop->sql('SELECT count(*) FROM bcdelta.pending'), 0, 'link marks nothing');
 # Categories: by their name below their parent.
 $run = $shop->link("'groups'");
 is_deeply([ @$run{qw(state linked failed deferred)} ], [ 'succeeded', 5, 0, 1 ], 'categories') or diag(explain($run));
+is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE run_id = $run->{run_id} AND key = '4'"), 1, 'a row that waits has one result');
+is($shop->sql("SELECT done || ' ' || total FROM (SELECT count(DISTINCT key) AS done, count(*) AS total FROM bcdelta.result
+	WHERE run_id = $run->{run_id}) AS q"), '6 6', 'as each row has');
 is_deeply([ map { $shop->id('groups', $_) } 1, 2, 5, 6, 9 ], [ 201, 202, 205, 206, 209 ], 'each in its place of the tree');
 is_deeply($shop->discrepancies, ['groups|3|missing_in_store|name|Only here'], 'one is missing');
 
 # Products, by their article number.
 $shop->clear;
 $run = $shop->link("'articles'");
-is_deeply([ @$run{qw(state linked failed deferred)} ], [ 'succeeded', 36, 0, 4 ], 'products') or diag(explain($run));
+is_deeply([ @$run{qw(state linked failed deferred)} ], [ 'succeeded', 40, 0, 0 ], 'products, those of a missing brand, too') or diag(explain($run));
 is($shop->id('articles', 'A-7'), 307, 'whatever the case');
 is($shop->sql("SELECT key = U&'A 41, \\00e9/&' FROM bcdelta.link WHERE store_id = 341"), 't', 'odd characters');
 cmp_ok(scalar @{ $shop->calls }, '<=', 2, 'many at a time');
@@ -69,6 +72,20 @@ is_deeply([ @$run{qw(unchanged updated created deferred)} ], [ 35, 1, 0, 4 ], 'm
 my @writes = $shop->writes;
 is(scalar @writes, 1, 'one write');
 is_deeply($writes[0]{body}, [ { id => 341, brand_id => 105, categories => [201], price => 40.5 } ], 'of what differs');
+
+# A row whose brand the store lacks is found by its own key; so it is not missing on either side, and its delete is not lost.
+$shop->verify("feed => 'articles'");
+is_deeply([ grep { /A-(8|17)\|/ } @{ $shop->discrepancies } ], [], 'a deferred row is about to be pushed');
+$shop->sql("DELETE FROM bcdelta.pending WHERE key = 'A-17'");
+$shop->verify("feed => 'articles'");
+is_deeply([ grep { /A-17\|/ } @{ $shop->discrepancies } ],
+	['articles|A-17|different|refers to row M9 of feed "makers", which is not in the store'], 'one that nobody is going to push is told of');
+my $gone = $shop->id('articles', 'A-8');
+$shop->sql("DELETE FROM articles WHERE sku = 'A-8'");
+is($shop->push("feed => 'articles'")->{deleted}, 1, 'it is deleted');
+is($shop->record('products', $gone), undef, 'in the store, too');
+$shop->sql("UPDATE articles SET price = -1 WHERE sku = 'A-26'; DELETE FROM bcdelta.link WHERE key = 'A-26'");
+is($shop->link("'articles'")->{linked}, 1, 'a row with a value that cannot be sent is found by its key, too');
 
 # A few rows are looked up one by one.
 $shop->sql("INSERT INTO makers VALUES ('X1', 'Extra 1'), ('X2', 'Extra, & 2')");
@@ -108,7 +125,7 @@ foreach my $bad (
 $store->settings({ max_limit => 10 });
 $shop->sql("DELETE FROM bcdelta.link WHERE feed = 'articles'");
 $run = $shop->link("'articles'");
-is_deeply([ @$run{qw(state linked)} ], [ 'succeeded', 36 ], 'short pages: every record is found') or diag(explain($shop->discrepancies));
+is_deeply([ @$run{qw(state linked)} ], [ 'succeeded', 39 ], 'short pages: every record is found') or diag(explain($shop->discrepancies));
 $store->settings({ max_limit => 250 });
 
 # White space around a name, which the store trims
