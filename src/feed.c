@@ -172,6 +172,16 @@ bcd_feed_read(const char *name, bool missing_ok)
 	return feed;
 }
 
+static void
+check_owner_exists(const BcdFeed *feed)
+{
+	if (!bcd_role_exists(feed->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("feed \"%s\": its owner does not exist any more", feed->name),
+				 errhint("%s", bcd_owner_hint(feed->name))));
+}
+
 /*
  * Reads a feed and looks up what it stands on: the source, the key columns,
  * the owner.  Raises an error when one of them is gone.
@@ -180,16 +190,11 @@ BcdFeed *
 bcd_feed_load(const char *name, bool missing_ok)
 {
 	BcdFeed    *feed = bcd_feed_read(name, missing_ok);
-	MemoryContext old;
 	Relation	source;
 
 	if (feed == NULL)
 		return NULL;
-	if (!bcd_role_exists(feed->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("feed \"%s\": its owner does not exist any more", feed->name),
-				 errhint("%s", bcd_owner_hint(feed->name))));
+	check_owner_exists(feed);
 	source = try_relation_open(feed->source, AccessShareLock);
 	if (source == NULL)
 		ereport(ERROR,
@@ -197,9 +202,7 @@ bcd_feed_load(const char *name, bool missing_ok)
 				 errmsg("feed \"%s\": its source table does not exist any more", feed->name),
 				 errhint("Untrack the feed with SELECT bcdelta.untrack(%s).",
 						 quote_literal_cstr(feed->name))));
-	old = MemoryContextSwitchTo(feed->cxt);
-	feed->keys = bcd_feed_keys(source, feed->key_names, &feed->nkeys);
-	MemoryContextSwitchTo(old);
+	bcd_feed_look_up(feed);
 	relation_close(source, AccessShareLock);
 	return feed;
 }
@@ -238,41 +241,63 @@ equality_operator(const char *table, const char *column, Oid type)
 	return result;
 }
 
-/*
- * Looks up the key columns by name.
- */
-BcdKeyColumn *
-bcd_feed_keys(Relation source, Datum key_names, int *nkeys)
+/* Values that cannot be told by their text are no keys. */
+static void
+check_key_type(const BcdFeed *feed, const BcdKeyColumn *key)
 {
-	TupleDesc	desc = RelationGetDescr(source);
+	char	   *flaw = bcd_keytext_flaw(key->type, key->collation);
+
+	if (flaw)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of table \"%s\", of type %s, cannot be in the key of a feed",
+						NameStr(key->name), get_rel_name(feed->source),
+						format_type_with_typemod(key->type, key->typmod)),
+				 errdetail_internal("%s", flaw),
+				 errhint("Give it another type, such as bigint, text or uuid, or pass a key of other columns; a generated column with a unique index will do.")));
+}
+
+static void
+look_up_key(const BcdFeed *feed, const char *name, BcdKeyColumn *key)
+{
+	const char *table = get_rel_name(feed->source);
+
+	key->attnum = get_attnum(feed->source, name);
+	if (key->attnum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("key column \"%s\" of table \"%s\" does not exist",
+						name, table ? table : "?")));
+	namestrcpy(&key->name, name);
+	get_atttypetypmodcoll(feed->source, key->attnum, &key->type, &key->typmod, &key->collation);
+	getTypeInputInfo(key->type, &key->input, &key->ioparam);
+	key->equals = equality_operator(table, name, key->type);
+	check_key_type(feed, key);
+}
+
+/*
+ * Looks up the owner and the key columns of a feed from bcd_feed_read().
+ * Takes no lock: the source may be gone, and then its columns are.
+ */
+void
+bcd_feed_look_up(BcdFeed *feed)
+{
+	MemoryContext old = MemoryContextSwitchTo(feed->cxt);
 	Datum	   *names;
-	BcdKeyColumn *keys;
+	Oid			types[INDEX_MAX_KEYS];
 	int			i;
 
-	deconstruct_array(DatumGetArrayTypeP(key_names), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
-					  &names, NULL, nkeys);
-	keys = palloc0(sizeof(BcdKeyColumn) * Max(*nkeys, 1));
-	for (i = 0; i < *nkeys; i++)
+	check_owner_exists(feed);
+	deconstruct_array(DatumGetArrayTypeP(feed->key_names), NAMEOID, NAMEDATALEN, false,
+					  TYPALIGN_CHAR, &names, NULL, &feed->nkeys);
+	feed->keys = palloc0(sizeof(BcdKeyColumn) * Max(feed->nkeys, 1));
+	for (i = 0; i < Min(feed->nkeys, INDEX_MAX_KEYS); i++)
 	{
-		BcdKeyColumn *key = &keys[i];
-		const char *name = NameStr(*DatumGetName(names[i]));
-		Form_pg_attribute att;
-
-		key->attnum = get_attnum(RelationGetRelid(source), name);
-		if (key->attnum <= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("key column \"%s\" of table \"%s\" does not exist",
-							name, RelationGetRelationName(source))));
-		att = TupleDescAttr(desc, key->attnum - 1);
-		namestrcpy(&key->name, name);
-		key->type = att->atttypid;
-		key->typmod = att->atttypmod;
-		key->collation = att->attcollation;
-		getTypeInputInfo(key->type, &key->input, &key->ioparam);
-		key->equals = equality_operator(RelationGetRelationName(source), name, key->type);
+		look_up_key(feed, NameStr(*DatumGetName(names[i])), &feed->keys[i]);
+		types[i] = feed->keys[i].type;
 	}
-	return keys;
+	feed->keytext = bcd_keytext_create(feed->nkeys, types, feed->cxt);
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -399,29 +424,33 @@ bcd_key_check_length(const char *feed, const char *key)
 				 errdetail("Keys have at most %d bytes.", BCD_MAX_KEY)));
 }
 
+/* The texts that a key is made of, one for each column. */
+char	  **
+bcd_key_texts(const BcdFeed *feed, const char *key)
+{
+	char	  **texts;
+
+	bcd_key_check_length(feed->name, key);
+	if (feed->nkeys > 1)
+		return composite_key(feed, key);
+	texts = palloc(sizeof(char *));
+	texts[0] = pstrdup(key);
+	return texts;
+}
+
 /*
- * A key's text as values of the key columns; raises an error when it is not
- * one.  The result is in the current memory context.
+ * These as values of the key columns.
  *
  * A type may be somebody's domain, whose checks are somebody's code: it runs
  * as the feed's owner, whoever asks.
  */
 Datum *
-bcd_key_parse(const BcdFeed *feed, const char *key)
+bcd_key_values(const BcdFeed *feed, char **texts)
 {
 	Datum	   *values = palloc(sizeof(Datum) * feed->nkeys);
 	BcdRights	rights;
-	char	  **texts;
 	int			i;
 
-	bcd_key_check_length(feed->name, key);
-	if (feed->nkeys == 1)
-	{
-		texts = palloc(sizeof(char *));
-		texts[0] = pstrdup(key);
-	}
-	else
-		texts = composite_key(feed, key);
 	bcd_become(&rights, feed->owner, true);
 	for (i = 0; i < feed->nkeys; i++)
 		values[i] = OidInputFunctionCall(feed->keys[i].input, texts[i],
@@ -431,46 +460,13 @@ bcd_key_parse(const BcdFeed *feed, const char *key)
 }
 
 /*
- * The text of a key column, as keytext.c makes it: by the output function,
- * which a cast to text is not for every type.
+ * A key's text as values of the key columns; raises an error when it is not
+ * one.  The result is in the current memory context.
  */
-static char *
-key_part_sql(const BcdKeyColumn *key)
+Datum *
+bcd_key_parse(const BcdFeed *feed, const char *key)
 {
-	const char *name = quote_identifier(NameStr(key->name));
-
-	switch (key->type)
-	{
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case NUMERICOID:
-		case TEXTOID:
-		case VARCHAROID:
-		case UUIDOID:
-			return psprintf("(%s)::pg_catalog.text", name);
-		default:
-			return psprintf("pg_catalog.format('%%s', %s)", name);
-	}
-}
-
-/*
- * An SQL expression over the source row that gives the key's text.
- */
-char *
-bcd_key_sql(const BcdFeed *feed)
-{
-	StringInfoData sql;
-	int			i;
-
-	initStringInfo(&sql);
-	if (feed->nkeys == 1)
-		return key_part_sql(&feed->keys[0]);
-	appendStringInfoString(&sql, "pg_catalog.jsonb_build_array(");
-	for (i = 0; i < feed->nkeys; i++)
-		appendStringInfo(&sql, "%s%s", i ? ", " : "", key_part_sql(&feed->keys[i]));
-	appendStringInfoString(&sql, ")::pg_catalog.text");
-	return sql.data;
+	return bcd_key_values(feed, bcd_key_texts(feed, key));
 }
 
 /*

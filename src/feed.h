@@ -10,6 +10,7 @@
 #include "utils/relcache.h"
 
 #include "feedoptions.h"
+#include "keytext.h"
 #include "resource.h"
 
 typedef enum BcdOnDelete
@@ -52,6 +53,7 @@ typedef struct BcdFeed
 	const BcdResource *resource;
 	int			nkeys;
 	BcdKeyColumn *keys;
+	BcdKeyText *keytext;		/* valid after bcd_feed_load(), as the keys */
 	int			nfields;
 	BcdFeedField *fields;
 	char	   *filter;			/* condition over the source row, or NULL */
@@ -91,16 +93,17 @@ typedef struct BcdRow
 extern BcdFeed *bcd_feed_read(const char *name, bool missing_ok);
 extern BcdFeed *bcd_feed_load(const char *name, bool missing_ok);
 extern void bcd_feed_free(BcdFeed *feed);
-extern BcdKeyColumn *bcd_feed_keys(Relation source, Datum key_names, int *nkeys);
+extern void bcd_feed_look_up(BcdFeed *feed);
 extern void bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields);
 extern BcdOnDelete bcd_on_delete_from(const char *text);
 extern void bcd_feed_check_owner(const BcdFeed *feed, const char *doing);
 extern char *bcd_feed_from(const BcdFeed *feed);
 extern void bcd_expression_check(const char *expression, const char *what);
 extern void bcd_key_check_length(const char *feed, const char *key);
+extern char **bcd_key_texts(const BcdFeed *feed, const char *key);
+extern Datum *bcd_key_values(const BcdFeed *feed, char **texts);
 extern Datum *bcd_key_parse(const BcdFeed *feed, const char *key);
 extern bool bcd_feed_maps(const BcdFeed *feed, const char *field);
-extern char *bcd_key_sql(const BcdFeed *feed);
 extern char *bcd_key_condition(const BcdFeed *feed);
 extern char *bcd_home(void);
 

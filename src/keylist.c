@@ -19,6 +19,7 @@
 
 #include "db.h"
 #include "feed.h"
+#include "key.h"
 #include "keylist.h"
 
 #define FETCH_ROWS 1000
@@ -36,13 +37,34 @@ struct BcdKeyList
 	List	   *taken;			/* read since the last bcd_keylist_keep() */
 };
 
+/* Keeps the keys of the last fetch. */
+static void
+keep_fetched(BcdKeyList *list, const BcdFeed *feed, MemoryContext scratch)
+{
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	uint64		i;
+
+	for (i = 0; i < SPI_processed; i++)
+	{
+		char	   *key = bcd_key_of_tuple(feed, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+		bool		isnull = (key == NULL);
+		Datum		value = key ? CStringGetTextDatum(key) : (Datum) 0;
+
+		tuplestore_putvalues(list->store, list->desc, &value, &isnull);
+	}
+	list->count += SPI_processed;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(scratch);
+}
+
 static void
 fill(BcdKeyList *list, BcdFeed *feed)
 {
-	char	   *sql = psprintf("SELECT %s FROM %s", bcd_key_sql(feed), bcd_feed_from(feed));
+	char	   *sql = psprintf("SELECT %s FROM %s", bcd_key_columns(feed), bcd_feed_from(feed));
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta keys fetched",
+												  ALLOCSET_DEFAULT_SIZES);
 	SPIPlanPtr	plan;
 	Portal		portal;
-	uint64		i;
 
 	bcd_tx_scan();
 	plan = SPI_prepare(sql, 0, NULL);
@@ -52,19 +74,13 @@ fill(BcdKeyList *list, BcdFeed *feed)
 	do
 	{
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		for (i = 0; i < SPI_processed; i++)
-		{
-			bool		isnull;
-			Datum		key = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-
-			tuplestore_putvalues(list->store, list->desc, &key, &isnull);
-		}
-		list->count += SPI_processed;
+		keep_fetched(list, feed, scratch);
 		SPI_freetuptable(SPI_tuptable);
 		CHECK_FOR_INTERRUPTS();
 	} while (SPI_processed == FETCH_ROWS);
 	SPI_cursor_close(portal);
 	SPI_freeplan(plan);
+	MemoryContextDelete(scratch);
 }
 
 /*

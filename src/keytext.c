@@ -6,17 +6,30 @@
  * JSON array of those texts, exactly as jsonb prints it.  The worker, the
  * triggers of all sessions and the mark functions have to come to the same
  * text for the same row, so whatever changes the output of a type is pinned
- * while a key is printed.  The output function, not a cast: a cast of boolean
- * or character(n) to text gives something else.
+ * while a key is printed.
+ *
+ * Rows are told by this text, but found in the source by the type's "=".  So
+ * values that are equal must have one text, and it must be theirs for ever.
+ * That holds for types whose equal values are the same bit for bit, as B-trees
+ * want to know for their deduplication, and whose output function looks at
+ * nothing but the value.  For some other types a text is made that does not
+ * tell equal values apart; the rest cannot be keys.
  */
 #include "postgres.h"
 
 #include "access/nbtree.h"
+#include "access/transam.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "utils/builtins.h"
+#include "utils/formatting.h"
 #include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "compat.h"
@@ -59,65 +72,200 @@ depends_on_settings(Oid type)
 	}
 }
 
-/* Can values of this type be equal and print differently, as 1.5 and 1.50? */
-bool
-bcd_keytext_has_variants(Oid type, Oid collation)
+/* 1.50 and 1.5; there is never an exponent */
+static char *
+without_zeros(char *text)
 {
-	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
-	Oid			equalimage;
+	char	   *end = text + strlen(text);
 
-	if (!OidIsValid(entry->btree_opf))
-		return true;
-	equalimage = get_opfamily_proc(entry->btree_opf, entry->btree_opintype,
-								   entry->btree_opintype, BTEQUALIMAGE_PROC);
-	return !OidIsValid(equalimage) ||
-		!DatumGetBool(OidFunctionCall1Coll(equalimage, collation,
-										   ObjectIdGetDatum(entry->btree_opintype)));
+	if (strchr(text, '.') == NULL)
+		return text;
+	while (end[-1] == '0')
+		end--;
+	if (end[-1] == '.')
+		end--;
+	*end = '\0';
+	return text;
+}
+
+/* -0 and 0 */
+static char *
+without_negative_zero(char *text)
+{
+	return strcmp(text, "-0") == 0 ? text + 1 : text;
+}
+
+/* The blanks that fill up a character(n), which comparisons and casts ignore */
+static char *
+without_blanks(char *text)
+{
+	int			len = strlen(text);
+
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	text[len] = '\0';
+	return text;
+}
+
+/* As citext compares, whatever the column's collation */
+static char *
+in_lower_case(char *text)
+{
+	return str_tolower(text, strlen(text), DEFAULT_COLLATION_OID);
 }
 
 /*
- * How many decimals do all values of a base type print, be they zeros or not?
- * -1 when that is not fixed, or it is no number.
+ * The types whose values need more than their output function, and those that
+ * print what an equal value of another type prints, too.
  */
-static int
-fixed_decimals(Oid type, int32 typmod)
+typedef struct BcdSpelling
 {
-	switch (type)
+	Oid			type;
+	enum
 	{
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-			return 0;
-		case NUMERICOID:
-			/* eleven bits, signed since 15 */
-			return typmod < (int32) VARHDRSZ ? -1 :
-				Max((((typmod - VARHDRSZ) & 0x7ff) ^ 1024) - 1024, 0);
-		default:
-			return -1;
-	}
-}
+		NUMBERS = 1,
+		TEXTS
+	}			family;			/* 0: none but the type itself */
+	char	   *(*tidy) (char *text);	/* the text for all equal values, or
+										 * NULL */
+} BcdSpelling;
+
+static const BcdSpelling spellings[] = {
+	{INT2OID, NUMBERS, NULL},
+	{INT4OID, NUMBERS, NULL},
+	{INT8OID, NUMBERS, NULL},
+	{NUMERICOID, NUMBERS, without_zeros},
+	{FLOAT4OID, 0, without_negative_zero},
+	{FLOAT8OID, 0, without_negative_zero},
+	{TEXTOID, TEXTS, NULL},
+	{VARCHAROID, TEXTS, NULL},
+	{BPCHAROID, TEXTS, without_blanks},
+	{NAMEOID, TEXTS, NULL},
+};
+
+static const BcdSpelling citext_spelling = {InvalidOid, 0, in_lower_case};
 
 static bool
-is_text(Oid type)
+is_citext(Oid type)
 {
-	return type == TEXTOID || type == VARCHAROID;
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Oid			extension;
+	char	   *name;
+	bool		is_named;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	is_named = strcmp(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname), "citext") == 0;
+	ReleaseSysCache(tuple);
+	extension = is_named ? getExtensionOfObject(TypeRelationId, type) : InvalidOid;
+	name = OidIsValid(extension) ? get_extension_name(extension) : NULL;
+	return name && strcmp(name, "citext") == 0;
+}
+
+/* What is special about a base type; NULL: nothing. */
+static const BcdSpelling *
+spelling_of(Oid type)
+{
+	int			i;
+
+	for (i = 0; i < lengthof(spellings); i++)
+		if (spellings[i].type == type)
+			return &spellings[i];
+	return type >= FirstNormalObjectId && is_citext(type) ? &citext_spelling : NULL;
+}
+
+/* Are equal values of a base type the same bit for bit? */
+static bool
+is_equal_image(Oid type, Oid collation)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
+	Oid			function;
+
+	if (!OidIsValid(entry->btree_opf))
+		return false;
+	function = get_opfamily_proc(entry->btree_opf, entry->btree_opintype,
+								 entry->btree_opintype, BTEQUALIMAGE_PROC);
+	return OidIsValid(function) &&
+		DatumGetBool(OidFunctionCall1Coll(function, collation, ObjectIdGetDatum(entry->btree_opintype)));
+}
+
+/*
+ * Does the text of a base type depend on the value alone, once the settings
+ * are pinned?  That of regclass changes with the name of the table, that of
+ * money with a setting that the worker's input does not share.
+ */
+static bool
+is_fixed_text(Oid type)
+{
+	Oid			output;
+	bool		varlena;
+
+	if (type == DATEOID || type == TIMESTAMPOID || type == TIMESTAMPTZOID || type_is_enum(type))
+		return true;
+	getTypeOutputInfo(type, &output, &varlena);
+	return func_volatile(output) == PROVOLATILE_IMMUTABLE;
+}
+
+/*
+ * Why values of a type cannot be keys, as a sentence; NULL: they can.
+ */
+char *
+bcd_keytext_flaw(Oid type, Oid collation)
+{
+	const BcdSpelling *spelling;
+
+	type = getBaseType(type);
+	spelling = spelling_of(type);
+	/* blanks are made up for, a collation is not */
+	if (type == BPCHAROID)
+		type = TEXTOID;
+	else if (spelling && spelling->tidy)
+		return NULL;
+	if (OidIsValid(collation) && spelling && spelling->family == TEXTS && !is_equal_image(type, collation))
+		return psprintf("By collation \"%s\", texts that are written differently may be equal; rows are told by the text of their key.",
+						get_collation_name(collation));
+	if (!is_equal_image(type, collation))
+		return psprintf("Values of type %s that are equal may be printed differently, and rows are told by the text of their key.",
+						format_type_be(type));
+	if (!is_fixed_text(type))
+		return psprintf("How a value of type %s is printed depends on more than the value, and rows are told by the text of their key.",
+						format_type_be(type));
+	return NULL;
+}
+
+/* Is this a type of numbers that keys may be of? */
+bool
+bcd_keytext_is_number(Oid type)
+{
+	const BcdSpelling *spelling = spelling_of(getBaseType(type));
+
+	return spelling && (spelling->family == NUMBERS || spelling->tidy == without_negative_zero);
 }
 
 /* Do equal values of a key's type and of another type always print alike? */
 bool
-bcd_keytext_alike(Oid type, int32 typmod, Oid collation, Oid other, int32 other_typmod)
+bcd_keytext_alike(Oid type, Oid other)
 {
-	type = getBaseTypeAndTypmod(type, &typmod);
-	other = getBaseTypeAndTypmod(other, &other_typmod);
-	if (fixed_decimals(type, typmod) >= 0)
-		return fixed_decimals(type, typmod) == fixed_decimals(other, other_typmod);
-	if (type != other && !(is_text(type) && is_text(other)))
-		return false;
-	/* it differs from text in the blanks that fill it up, which are printed */
-	if (type == BPCHAROID)
-		return typmod == other_typmod && typmod >= (int32) VARHDRSZ &&
-			!bcd_keytext_has_variants(TEXTOID, collation);
-	return !bcd_keytext_has_variants(type, collation);
+	const BcdSpelling *spelling;
+	const BcdSpelling *other_spelling;
+
+	type = getBaseType(type);
+	other = getBaseType(other);
+	if (type == other)
+		return true;
+	spelling = spelling_of(type);
+	other_spelling = spelling_of(other);
+	return spelling && other_spelling && spelling->family != 0 &&
+		spelling->family == other_spelling->family;
+}
+
+/* Does the text of a key say as much as the value, rather than what it is equal to? */
+bool
+bcd_keytext_is_plain(Oid type)
+{
+	const BcdSpelling *spelling = spelling_of(getBaseType(type));
+
+	return spelling == NULL || spelling->tidy == NULL || spelling->tidy == without_blanks;
 }
 
 static BcdKeyKind
@@ -153,6 +301,7 @@ bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt)
 	for (i = 0; i < nparts; i++)
 	{
 		BcdKeyPart *part = &keytext->parts[i];
+		const BcdSpelling *spelling;
 
 		part->kind = key_kind(types[i]);
 		if (part->kind == BCD_KEY_OTHER)
@@ -162,6 +311,9 @@ bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt)
 			getTypeOutputInfo(types[i], &output, &part->varlena);
 			fmgr_info_cxt(output, &part->output, cxt);
 		}
+		spelling = spelling_of(getBaseType(types[i]));
+		if (spelling)
+			part->tidy = spelling->tidy;
 		if (depends_on_settings(types[i]))
 			keytext->pinned = true;
 		/* texts may have to be detoasted, or are quoted */
@@ -246,6 +398,8 @@ append_part(BcdKeyPart *part, Datum value, bool quoted, StringInfo out)
 			if (part->varlena)
 				value = PointerGetDatum(PG_DETOAST_DATUM(value));
 			string = OutputFunctionCall(&part->output, value);
+			if (part->tidy)
+				string = part->tidy(string);
 			break;
 	}
 	if (quoted)

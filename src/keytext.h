@@ -23,6 +23,8 @@ typedef struct BcdKeyPart
 {
 	BcdKeyKind	kind;
 	FmgrInfo	output;			/* of BCD_KEY_OTHER */
+	char	   *(*tidy) (char *text);	/* its result as equal values have it,
+										 * or NULL */
 	bool		varlena;		/* output function wants it detoasted */
 } BcdKeyPart;
 
@@ -35,8 +37,10 @@ typedef struct BcdKeyText
 	bool		allocates;		/* printing leaves things in memory */
 } BcdKeyText;
 
-extern bool bcd_keytext_has_variants(Oid type, Oid collation);
-extern bool bcd_keytext_alike(Oid type, int32 typmod, Oid collation, Oid other, int32 other_typmod);
+extern char *bcd_keytext_flaw(Oid type, Oid collation);
+extern bool bcd_keytext_alike(Oid type, Oid other);
+extern bool bcd_keytext_is_number(Oid type);
+extern bool bcd_keytext_is_plain(Oid type);
 extern BcdKeyText *bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt);
 extern int	bcd_keytext_pin(const BcdKeyText *keytext);
 extern void bcd_keytext_unpin(int level);

@@ -11,7 +11,7 @@
 
 #include "db.h"
 #include "feed.h"
-#include "keytext.h"
+#include "key.h"
 
 static BcdStatement linked_key = {
 	"SELECT key FROM bcdelta.link WHERE feed = $1 AND store_id = $3 AND key <> $2",
@@ -24,26 +24,6 @@ static BcdStatement put_link = {
 	" remembered = CASE WHEN link.store_id = excluded.store_id THEN link.remembered END",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
-
-/* The key as the key columns' types print it: '007' becomes '7'. */
-static char *
-canonical_key(const BcdFeed *feed, const char *key)
-{
-	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
-	StringInfoData out;
-	BcdKeyText *keytext;
-	int			level;
-	int			i;
-
-	for (i = 0; i < feed->nkeys; i++)
-		types[i] = feed->keys[i].type;
-	initStringInfo(&out);
-	keytext = bcd_keytext_create(feed->nkeys, types, CurrentMemoryContext);
-	level = bcd_keytext_pin(keytext);
-	bcd_keytext_append(keytext, bcd_key_parse(feed, key), &out);
-	bcd_keytext_unpin(level);
-	return out.data;
-}
 
 PG_FUNCTION_INFO_V1(bcdelta_link_row);
 
@@ -68,7 +48,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"store_id\" must be greater than zero")));
 	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = CStringGetTextDatum(canonical_key(feed, key));
+	args[1] = CStringGetTextDatum(bcd_key_given(feed, key));
 	args[2] = Int64GetDatum(store_id);
 	bcd_spi_begin(&rights);
 	if (bcd_execute(&linked_key, args, NULL) > 0)

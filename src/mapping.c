@@ -25,7 +25,9 @@
 #include "columns.h"
 #include "compat.h"
 #include "db.h"
+#include "key.h"
 #include "mapping.h"
+#include "ref.h"
 
 /* What stands before an expression when it is parsed */
 #define PREFIX "SELECT ("
@@ -188,27 +190,23 @@ raise_for_field(const BcdFeed *feed, const BcdFeedField *field, ErrorData *error
 }
 
 static BcdStatement select_referred = {
-	"SELECT server, array_length(key, 1)::int8 FROM bcdelta.feed WHERE feed = $1",
+	"SELECT server FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };
 
 /* The feed that a reference names must be there, and of the same store. */
 static void
-check_reference(const BcdFeed *feed, const char *name, int nparts)
+check_reference(const BcdFeed *feed, const char *name, const FuncExpr *call)
 {
 	Datum		arg = CStringGetTextDatum(name);
 	BcdRights	rights;
 	bool		found;
 	char	   *server = NULL;
-	int			nkeys = 0;
 
 	bcd_spi_begin(&rights);
 	found = bcd_execute(&select_referred, &arg, NULL) == 1;
 	if (found)
-	{
 		server = bcd_column_text(0, 1);
-		nkeys = (int) bcd_column_int64(0, 2, NULL);
-	}
 	if (!found)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -220,12 +218,8 @@ check_reference(const BcdFeed *feed, const char *name, int nparts)
 				 errmsg("bcdelta.ref() names feed \"%s\" of another store", name),
 				 errdetail("Its server is \"%s\", this feed's is \"%s\".",
 						   server, feed->server)));
-	if (nparts > 0 && nparts != nkeys)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("bcdelta.ref() is given a key of %d parts for feed \"%s\", whose key has %d",
-						nparts, name, nkeys)));
 	bcd_spi_end(&rights);
+	bcd_ref_check(name, call);
 }
 
 static bool
@@ -250,8 +244,7 @@ check_references(Node *node, BcdFeed *feed)
 		Node	   *first = linitial(call->args);
 
 		if (IsA(first, Const) && !((Const *) first)->constisnull)
-			check_reference(feed, TextDatumGetCString(((Const *) first)->constvalue),
-							call->funcvariadic ? 0 : list_length(call->args) - 1);
+			check_reference(feed, TextDatumGetCString(((Const *) first)->constvalue), call);
 	}
 	return expression_tree_walker(node, check_references, feed);
 }
@@ -336,7 +329,7 @@ check_field(const BcdFeed *feed, const BcdFeedField *field)
 static void
 check_key(const BcdFeed *feed)
 {
-	char	   *sql = psprintf("SELECT %s FROM %s WHERE false", bcd_key_sql(feed), bcd_feed_from(feed));
+	char	   *sql = psprintf("SELECT %s FROM %s WHERE false", bcd_key_columns(feed), bcd_feed_from(feed));
 	MemoryContext cxt = CurrentMemoryContext;
 
 	PG_TRY();

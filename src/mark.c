@@ -15,7 +15,6 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "parser/parse_coerce.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -25,7 +24,7 @@
 #include "change.h"
 #include "compat.h"
 #include "feed.h"
-#include "keytext.h"
+#include "key.h"
 
 #define FETCH_ROWS		1000
 
@@ -33,7 +32,6 @@
 typedef struct BcdMarker
 {
 	BcdFeed    *feed;
-	BcdKeyText *keytext;
 	BcdChanges *changes;
 	MemoryContext scratch;
 	StringInfoData key;
@@ -49,17 +47,11 @@ static BcdMarker *
 marker_begin(const text *feed_name, const char *function)
 {
 	BcdMarker  *marker = palloc0(sizeof(BcdMarker));
-	Oid		   *types;
-	int			i;
 
 	PreventCommandIfReadOnly(function);
 	PreventCommandDuringRecovery(function);
 	marker->feed = bcd_feed_load(text_to_cstring(feed_name), false);
 	bcd_feed_check_owner(marker->feed, "mark rows of");
-	types = palloc(sizeof(Oid) * marker->feed->nkeys);
-	for (i = 0; i < marker->feed->nkeys; i++)
-		types[i] = marker->feed->keys[i].type;
-	marker->keytext = bcd_keytext_create(marker->feed->nkeys, types, CurrentMemoryContext);
 	marker->scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta mark",
 											ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&marker->key);
@@ -87,7 +79,7 @@ static void
 mark_key(BcdMarker *marker, const Datum *values)
 {
 	bcd_text_begin(&marker->key);
-	bcd_keytext_append(marker->keytext, values, &marker->key);
+	bcd_keytext_append(marker->feed->keytext, values, &marker->key);
 	if (marker->key.len - VARHDRSZ > BCD_MAX_KEY)
 	{
 		mark_without_key(marker);
@@ -123,7 +115,7 @@ static void
 mark_fetched(BcdMarker *marker)
 {
 	MemoryContext old = MemoryContextSwitchTo(marker->scratch);
-	int			guc_level = bcd_keytext_pin(marker->keytext);
+	int			guc_level = bcd_keytext_pin(marker->feed->keytext);
 	uint64		i;
 
 	for (i = 0; i < SPI_processed; i++)
@@ -133,35 +125,11 @@ mark_fetched(BcdMarker *marker)
 	MemoryContextReset(marker->scratch);
 }
 
-/* Marks the row of one key, given by its values. */
-static void
-mark_pinned(BcdMarker *marker, const Datum *values)
-{
-	int			guc_level = bcd_keytext_pin(marker->keytext);
-
-	mark_key(marker, values);
-	bcd_keytext_unpin(guc_level);
-}
-
-/* The key columns of a SELECT */
-static char *
-key_columns(const BcdFeed *feed)
-{
-	StringInfoData list;
-	int			i;
-
-	initStringInfo(&list);
-	for (i = 0; i < feed->nkeys; i++)
-		appendStringInfo(&list, "%s%s", i ? ", " : "",
-						 quote_identifier(NameStr(feed->keys[i].name)));
-	return list.data;
-}
-
 /* Marks the rows of the source for which a condition holds. */
 static void
 mark_rows(BcdMarker *marker, const char *condition, int nargs, Oid *types, Datum *values)
 {
-	char	   *sql = psprintf("SELECT %s FROM %s WHERE (%s\n)", key_columns(marker->feed),
+	char	   *sql = psprintf("SELECT %s FROM %s WHERE (%s\n)", bcd_key_columns(marker->feed),
 							   bcd_feed_from(marker->feed), condition);
 	Portal		portal;
 
@@ -181,99 +149,6 @@ mark_rows(BcdMarker *marker, const char *condition, int nargs, Oid *types, Datum
 	SPI_finish();
 }
 
-/* The types of a feed's key, for messages */
-static char *
-key_types(const BcdFeed *feed)
-{
-	StringInfoData names;
-	int			i;
-
-	initStringInfo(&names);
-	for (i = 0; i < feed->nkeys; i++)
-		appendStringInfo(&names, "%s%s %s", i ? ", " : "", NameStr(feed->keys[i].name),
-						 format_type_with_typemod(feed->keys[i].type, feed->keys[i].typmod));
-	return names.data;
-}
-
-/*
- * The values of a key given as text; an error that says which feed, key and
- * types when it is none.
- */
-static Datum *
-parse_key(const BcdFeed *feed, const char *key)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	Datum	   *volatile values = NULL;
-
-	PG_TRY();
-	{
-		values = bcd_key_parse(feed, key);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(cxt);
-		error = CopyErrorData();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
-			PG_RE_THROW();
-		FlushErrorState();
-		ereport(ERROR,
-				(errcode(error->sqlerrcode),
-				 errmsg("\"%s\" is not a key of feed \"%s\" (%s)", key, feed->name, key_types(feed)),
-				 errdetail_internal("%s", error->message),
-				 feed->nkeys == 1 ? 0 :
-				 errhint("A composite key is a JSON array of texts, in the order of the key columns.")));
-	}
-	PG_END_TRY();
-	return values;
-}
-
-/* A plan that finds the rows whose keys are equal to one, if that is needed */
-static SPIPlanPtr
-plan_look_up(const BcdFeed *feed)
-{
-	bool		needed = false;
-	Oid			types[INDEX_MAX_KEYS];
-	SPIPlanPtr	plan;
-	char	   *sql;
-	int			i;
-
-	for (i = 0; i < feed->nkeys; i++)
-	{
-		types[i] = feed->keys[i].type;
-		needed = needed || bcd_keytext_has_variants(feed->keys[i].type, feed->keys[i].collation);
-	}
-	if (!needed)
-		return NULL;
-	sql = psprintf("SELECT %s FROM %s WHERE %s", key_columns(feed), bcd_feed_from(feed),
-				   bcd_key_condition(feed));
-	plan = SPI_prepare(sql, feed->nkeys, types);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
-	return plan;
-}
-
-/* Marks a key as the row has it, or as it is if there is no such row. */
-static void
-mark_given(BcdMarker *marker, SPIPlanPtr look_up, Datum *values)
-{
-	if (look_up)
-	{
-		int			rc = SPI_execute_plan(look_up, values, NULL, true, 0);
-
-		if (rc != SPI_OK_SELECT)
-			elog(ERROR, "could not look up a key: %s", SPI_result_code_string(rc));
-		if (SPI_processed > 0)
-		{
-			mark_fetched(marker);
-			SPI_freetuptable(SPI_tuptable);
-			return;
-		}
-	}
-	mark_pinned(marker, values);
-}
-
 /*
  * bcdelta.mark(feed, VARIADIC keys): marks rows by their keys.
  *
@@ -284,7 +159,6 @@ bcdelta_mark(PG_FUNCTION_ARGS)
 {
 	BcdMarker  *marker = marker_begin(PG_GETARG_TEXT_PP(0), "bcdelta.mark()");
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(1);
-	SPIPlanPtr	look_up;
 	MemoryContext cxt;
 	Datum	   *keys;
 	bool	   *nulls;
@@ -293,22 +167,21 @@ bcdelta_mark(PG_FUNCTION_ARGS)
 
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &keys, &nulls, &nkeys);
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta key", ALLOCSET_SMALL_SIZES);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	look_up = plan_look_up(marker->feed);
 	for (i = 0; i < nkeys; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(cxt);
+		char	   *key;
 
 		if (nulls[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("key of feed \"%s\" must not be null", marker->feed->name)));
-		mark_given(marker, look_up, parse_key(marker->feed, TextDatumGetCString(keys[i])));
+		key = bcd_key_given(marker->feed, TextDatumGetCString(keys[i]));
+		bcd_changes_add(marker->changes, BCD_OP_CHANGE, cstring_to_text(key));
+		marker->count++;
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
 	}
-	SPI_finish();
 	PG_RETURN_INT64(marker_end(marker));
 }
 

@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "db.h"
 #include "feed.h"
+#include "key.h"
 #include "mapping.h"
 #include "payload.h"
 
@@ -90,27 +91,32 @@ static Datum
 source_keys(const BcdFeed *feed, int max_rows)
 {
 	Datum		arg = Int32GetDatum(feed->feed_id);
-	Datum		keys = PointerGetDatum(construct_empty_array(TEXTOID));
+	Datum	   *keys;
 	BcdRights	rights;
 	bool		needed;
-	bool		isnull;
+	int			n = 0;
+	uint64		i;
 
 	bcd_spi_begin(&rights);
 	needed = bcd_query(&any_changed, &arg, NULL, 1) > 0;
 	bcd_spi_end(&rights);
 	if (!needed)
-		return keys;
+		return PointerGetDatum(construct_empty_array(TEXTOID));
 	bcd_become(&rights, feed->owner, true);
-	if (SPI_execute(psprintf("SELECT pg_catalog.array_agg(k) FROM (SELECT %s AS k FROM %s LIMIT %d) AS s",
-							 bcd_key_sql(feed), bcd_feed_from(feed), max_rows), true, 1) == SPI_OK_SELECT)
+	if (SPI_execute(psprintf("SELECT %s FROM %s LIMIT %d", bcd_key_columns(feed), bcd_feed_from(feed),
+							 max_rows), true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the keys of feed \"%s\"", feed->name);
+	keys = palloc(sizeof(Datum) * Max(SPI_processed, 1));
+	for (i = 0; i < SPI_processed; i++)
 	{
-		Datum		found = bcd_column_datum(0, 1, &isnull);
+		char	   *key = bcd_key_of_tuple(feed, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 
-		if (!isnull)
-			keys = PointerGetDatum(DatumGetArrayTypePCopy(found));
+		if (key)
+			keys[n++] = CStringGetTextDatum(key);
 	}
+	SPI_freetuptable(SPI_tuptable);
 	bcd_become_again(&rights);
-	return keys;
+	return bcd_array(TEXTOID, keys, NULL, n);
 }
 
 /* The keys to show, as a list of texts. */

@@ -32,6 +32,12 @@ text_or_null(const char *text, char *null)
 }
 
 /*
+ * The rows behind the last key seen, $2; null: all, the first of which may
+ * have the empty string for its key.
+ */
+#define BEHIND_CURSOR	"key >= coalesce($2, '') AND key IS DISTINCT FROM $2"
+
+/*
  * Claims in the order of keys, each time from the last key on: so no claim
  * steps over the dead index entries of those before it.  A feed that was
  * paused meanwhile has nothing to claim.  A row and its link are found one by
@@ -40,7 +46,7 @@ text_or_null(const char *text, char *null)
 static BcdStatement claim = {
 	"WITH c AS ("
 	"  SELECT ctid AS tid FROM bcdelta.pending"
-	"  WHERE state = 'ready' AND feed = $1 AND key > $2"
+	"  WHERE state = 'ready' AND feed = $1 AND " BEHIND_CURSOR
 	"  AND EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.state = 'active')"
 	"  ORDER BY key LIMIT $3),"
 	" u AS ("
@@ -71,14 +77,15 @@ List *
 bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 {
 	Datum		args[3];
+	char		nulls[] = "   ";
 	List	   *items = NIL;
 	uint64		n;
 	uint64		i;
 
 	args[0] = CStringGetTextDatum(lane->feed->name);
-	args[1] = CStringGetTextDatum(lane->cursor ? lane->cursor : "");
+	args[1] = text_or_null(lane->cursor, &nulls[1]);
 	args[2] = Int64GetDatum(limit);
-	n = bcd_execute(&claim, args, NULL);
+	n = bcd_execute(&claim, args, nulls);
 	for (i = 0; i < n; i++)
 	{
 		BcdItem    *item = bcd_item_create(lane, bcd_column_text(i, 1));
@@ -430,12 +437,12 @@ bcd_queue_link_of(BcdLane *lane, BcdItem *item)
 }
 
 static BcdStatement next_links = {
-	"SELECT key, store_id, payload, remembered FROM bcdelta.link WHERE feed = $1 AND key > $2"
+	"SELECT key, store_id, payload, remembered FROM bcdelta.link WHERE feed = $1 AND " BEHIND_CURSOR
 	" ORDER BY key LIMIT $3",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 static BcdStatement sample_links = {
-	"SELECT key, store_id, payload, remembered FROM bcdelta.link WHERE feed = $1 AND $2 IS NOT NULL"
+	"SELECT key, store_id, payload, remembered FROM bcdelta.link WHERE feed = $1"
 	" ORDER BY random() LIMIT $3",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
@@ -448,14 +455,15 @@ List *
 bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt)
 {
 	Datum		args[3];
+	char		nulls[] = "   ";
 	List	   *items = NIL;
 	uint64		n;
 	uint64		i;
 
 	args[0] = CStringGetTextDatum(lane->feed->name);
-	args[1] = CStringGetTextDatum(lane->cursor ? lane->cursor : "");
+	args[1] = text_or_null(lane->cursor, &nulls[1]);
 	args[2] = Int64GetDatum(limit);
-	n = bcd_execute(sample ? &sample_links : &next_links, args, NULL);
+	n = bcd_execute(sample ? &sample_links : &next_links, args, nulls);
 	for (i = 0; i < n; i++)
 	{
 		BcdItem    *item = bcd_item_create(lane, bcd_column_text(i, 1));

@@ -30,6 +30,14 @@ text_or_null(const char *text, char *null)
 	return is_given(text) ? CStringGetTextDatum(text) : (Datum) 0;
 }
 
+/* For what may well be empty: a key, a value */
+static Datum
+text_unless_none(const char *text, char *null)
+{
+	*null = text ? ' ' : 'n';
+	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
 static Datum
 name_datum(const char *name)
 {
@@ -313,12 +321,12 @@ bcd_discrepancy_insert(BcdLane *lane, const char *key, int64 store_id, const cha
 
 	args[0] = Int64GetDatum(lane->run->run_id);
 	args[1] = CStringGetTextDatum(lane->feed->name);
-	args[2] = text_or_null(key, &nulls[2]);
+	args[2] = text_unless_none(key, &nulls[2]);
 	args[3] = Int64GetDatum(store_id);
 	args[4] = CStringGetTextDatum(kind);
-	args[5] = text_or_null(field, &nulls[5]);
-	args[6] = text_or_null(source_value, &nulls[6]);
-	args[7] = text_or_null(store_value, &nulls[7]);
+	args[5] = text_unless_none(field, &nulls[5]);
+	args[6] = text_unless_none(source_value, &nulls[6]);
+	args[7] = text_unless_none(store_value, &nulls[7]);
 	(void) bcd_execute(&insert_discrepancy, args, nulls);
 }
 

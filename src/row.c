@@ -32,15 +32,7 @@
 #include "feed.h"
 #include "guc.h"
 #include "payload.h"
-
-/* The first reference of the row at hand that has no link yet */
-static struct
-{
-	bool		missing;
-	char		feed[256];
-	char	   *key;			/* in the caller's context */
-	MemoryContext cxt;
-}			reference;
+#include "ref.h"
 
 /* The filter, to be put behind another condition */
 static char *
@@ -216,7 +208,7 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 	if (feed->row_plan == NULL)
 		bcd_feed_prepare(feed);
 	/* planning may have tried a reference */
-	reference.missing = false;
+	bcd_ref_forget();
 	rc = SPI_execute_plan(feed->row_plan, values, NULL, true, 1);
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "could not read feed \"%s\": %s", feed->name, SPI_result_code_string(rc));
@@ -225,12 +217,8 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 	old = MemoryContextSwitchTo(result_cxt);
 	if (SPI_processed == 0)
 		row->state = BCD_ROW_MISSING;
-	else if (reference.missing)
-	{
+	else if (bcd_ref_missing(&row->waits_feed, &row->waits_key))
 		row->state = BCD_ROW_DEFERRED;
-		row->waits_feed = pstrdup(reference.feed);
-		row->waits_key = reference.key;
-	}
 	else
 		set_payload(feed, row);
 	MemoryContextSwitchTo(old);
@@ -292,9 +280,7 @@ bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
 	int64		began = bcd_now_ms();
 
 	memset(row, 0, sizeof(*row));
-	reference.missing = false;
-	reference.key = NULL;
-	reference.cxt = cxt;
+	bcd_ref_begin(cxt);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(CurTransactionContext);
 	PG_TRY();
@@ -329,7 +315,7 @@ bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
 		FreeErrorData(error);
 	}
 	PG_END_TRY();
-	reference.cxt = NULL;
+	bcd_ref_end();
 }
 
 /*
@@ -426,118 +412,4 @@ bcd_feed_exists(BcdFeed *feed, const char *key)
 	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
 		ReThrowError(error);
 	return error == NULL && e.found && satisfies_filter(feed, key);
-}
-
-/* A link that is about to move to another key, or another one here, is none. */
-static BcdStatement select_link = {
-	"SELECT store_id FROM bcdelta.link AS l WHERE feed = $1 AND key = $2 AND NOT EXISTS ("
-	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
-	" WHERE f.feed = $1 AND m.key = $2) AND NOT EXISTS ("
-	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
-	" WHERE f.feed = $1 AND m.moved_from = $2)",
-	2, {TEXTOID, TEXTOID}
-};
-
-/* A key from the arguments of ref(), NULL when one of them is null. */
-static char *
-key_from_arguments(FunctionCallInfo fcinfo)
-{
-	StringInfoData key;
-	int			i;
-
-	initStringInfo(&key);
-	for (i = 1; i < PG_NARGS(); i++)
-	{
-		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, i);
-		Oid			output;
-		bool		varlena;
-		char	   *text;
-
-		if (PG_ARGISNULL(i))
-			return NULL;
-		getTypeOutputInfo(type, &output, &varlena);
-		text = OidOutputFunctionCall(output, PG_GETARG_DATUM(i));
-		if (PG_NARGS() == 2)
-			return text;
-		appendStringInfoString(&key, i == 1 ? "[" : ", ");
-		escape_json(&key, text);
-	}
-	appendStringInfoChar(&key, ']');
-	return key.data;
-}
-
-static BcdStatement may_use_store = {
-	"SELECT FROM bcdelta.feed AS f JOIN pg_catalog.pg_foreign_server AS s ON s.srvname = f.server"
-	" WHERE f.feed = $1 AND pg_catalog.has_server_privilege($2, s.oid, 'USAGE')",
-	2, {TEXTOID, OIDOID}
-};
-
-/* What is in a store is told to those who may use it; SPI is connected. */
-static void
-check_reader(Datum feed, Oid userid)
-{
-	static char checked_feed[256];
-	static Oid	checked_userid = InvalidOid;
-	static TimestampTz checked_in = 0;	/* transaction */
-	char		name[256];
-	Datum		args[2];
-
-	text_to_cstring_buffer(DatumGetTextPP(feed), name, sizeof(name));
-	if (superuser_arg(userid) ||
-		(checked_in == GetCurrentTransactionStartTimestamp() && checked_userid == userid &&
-		 strcmp(name, checked_feed) == 0))
-		return;
-	args[0] = feed;
-	args[1] = ObjectIdGetDatum(userid);
-	if (bcd_execute(&may_use_store, args, NULL) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("feed \"%s\" does not exist, or role \"%s\" may not use its store",
-						name, GetUserNameFromId(userid, false))));
-	strlcpy(checked_feed, name, sizeof(checked_feed));
-	checked_userid = userid;
-	checked_in = GetCurrentTransactionStartTimestamp();
-}
-
-PG_FUNCTION_INFO_V1(bcdelta_ref);
-
-/*
- * bcdelta.ref(feed, key...): the store's id of another feed's row.
- *
- * Returns null for a row without a link, and remembers it, so that the row
- * at hand is deferred whatever its expression makes of the null.
- */
-Datum
-bcdelta_ref(PG_FUNCTION_ARGS)
-{
-	Datum		args[2];
-	BcdRights	rights;
-	Oid			userid = GetUserId();
-	char	   *key;
-	int64		store_id = 0;
-
-	if (PG_ARGISNULL(0) || get_fn_expr_variadic(fcinfo->flinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("bcdelta.ref() needs the name of a feed and the parts of a key")));
-	key = key_from_arguments(fcinfo);
-	if (key == NULL)
-		PG_RETURN_NULL();
-	bcd_key_check_length(text_to_cstring(PG_GETARG_TEXT_PP(0)), key);
-	args[0] = PG_GETARG_DATUM(0);
-	args[1] = CStringGetTextDatum(key);
-	bcd_spi_begin(&rights);
-	check_reader(args[0], userid);
-	if (bcd_execute(&select_link, args, NULL) > 0)
-		store_id = bcd_column_int64(0, 1, NULL);
-	bcd_spi_end(&rights);
-	if (store_id != 0)
-		PG_RETURN_INT64(store_id);
-	if (!reference.missing)
-	{
-		reference.missing = true;
-		text_to_cstring_buffer(DatumGetTextPP(args[0]), reference.feed, sizeof(reference.feed));
-		reference.key = reference.cxt ? MemoryContextStrdup(reference.cxt, key) : NULL;
-	}
-	PG_RETURN_NULL();
 }

@@ -180,7 +180,7 @@ check_column(const BcdFeed *feed, Oid child, const char *column, const char *key
 		return;					/* that is the source's trouble */
 	get_atttypetypmodcoll(child, attnum, &type, &typmod, &collation);
 	get_atttypetypmodcoll(feed->source, key_attnum, &key_type, &key_typmod, &key_collation);
-	if (!bcd_keytext_alike(key_type, key_typmod, key_collation, type, typmod))
+	if (!bcd_keytext_alike(key_type, type))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("parent key column \"%s\" of table \"%s\" does not fit key column \"%s\" of feed \"%s\"",
@@ -188,7 +188,7 @@ check_column(const BcdFeed *feed, Oid child, const char *column, const char *key
 				 errdetail("Values of types %s and %s that are equal need not be printed alike, and rows are told by the printed key.",
 						   format_type_with_typemod(type, typmod),
 						   format_type_with_typemod(key_type, key_typmod)),
-				 errhint("Give both columns the same type, such as bigint or text; numeric needs a scale.")));
+				 errhint("Give both columns the same type, such as bigint or text.")));
 }
 
 /* Raises an error unless a child's columns can hold the key of a feed's rows. */

@@ -232,10 +232,9 @@ ALTER TABLE item DISABLE ROW LEVEL SECURITY;
 -- the text of a key does not depend on settings
 CREATE TYPE size AS ENUM ('S', 'M');
 CREATE DOMAIN day AS date;
-CREATE TYPE place AS (hall int, shelf text);
 CREATE TABLE keys (a int2, b int8, c numeric, d boolean, e char(4), f varchar, g date, h timestamptz, i timestamp,
-	j interval, k float8, l bytea, m uuid, n size, o day, p date[], q "char",
-	r int4range, s place, PRIMARY KEY (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s));
+	j time, k float8, l bytea, m uuid, n size, o day, q "char",
+	PRIMARY KEY (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, q));
 SELECT bcdelta.track('keys', 'shop', 'brand', '{"name": "a::text"}', feed => 'all');
 DO $$
 DECLARE
@@ -249,8 +248,7 @@ END
 $$;
 BEGIN;
 INSERT INTO keys VALUES (-1, 9223372036854775807, 1.50, true, 'x', E'q"u\\o\tt\u00e9', '2026-11-02', '2026-11-02 03:04:05.678+00',
-	'2026-11-02 03:04:05', '1 mon 2 days 03:00:04', 0.1::float8 + 0.2::float8, '\x00ff41', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'M', '2026-11-02',
-	'{2026-11-02,NULL}', 'c', '[1,4]', ROW(1, 'a "b"'));
+	'2026-11-02 03:04:05', '03:04:05', 0.1::float8 + 0.2::float8, '\x00ff41', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'M', '2026-11-02', 'c');
 SELECT feed, key FROM captured() ORDER BY feed COLLATE "C";
 SET LOCAL datestyle = 'German';
 SET LOCAL timezone = 'Asia/Kolkata';
@@ -375,5 +373,5 @@ DROP EXTENSION bcdelta CASCADE;
 DROP OWNED BY regress_bcdelta_clerk;
 DROP ROLE regress_bcdelta_clerk;
 DROP TABLE item, maker, model, part, keys, pair, scan, loose, crashing CASCADE;
-DROP TYPE size, day, place;
+DROP TYPE size, day;
 DROP FUNCTION captured, since;

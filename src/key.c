@@ -1,0 +1,202 @@
+/*
+ * key.c
+ *		Keys of a feed's rows as text: of rows that were read, and as people give
+ *		them.
+ *
+ * One row has one key: whatever is given is brought to the text that keytext.c
+ * makes of an equal value, which is what the triggers capture.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "db.h"
+#include "key.h"
+
+/* The key columns of a SELECT */
+char *
+bcd_key_columns(const BcdFeed *feed)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; i < feed->nkeys; i++)
+		appendStringInfo(&sql, "%s%s", i ? ", " : "", quote_identifier(NameStr(feed->keys[i].name)));
+	return sql.data;
+}
+
+/* The text of a key given by its values */
+static char *
+key_text(const BcdFeed *feed, const Datum *values)
+{
+	StringInfoData out;
+	int			level = bcd_keytext_pin(feed->keytext);
+
+	initStringInfo(&out);
+	bcd_keytext_append(feed->keytext, values, &out);
+	bcd_keytext_unpin(level);
+	return out.data;
+}
+
+/*
+ * The key of a row that was read with bcd_key_columns() for its first columns;
+ * NULL when a part of it is null.
+ */
+char *
+bcd_key_of_tuple(const BcdFeed *feed, HeapTuple tuple, TupleDesc desc)
+{
+	Datum		values[INDEX_MAX_KEYS];
+	bool		isnull;
+	int			i;
+
+	for (i = 0; i < feed->nkeys; i++)
+	{
+		values[i] = heap_getattr(tuple, i + 1, desc, &isnull);
+		if (isnull)
+			return NULL;
+	}
+	return key_text(feed, values);
+}
+
+/* The types of a feed's key, for messages */
+static char *
+key_types(const BcdFeed *feed)
+{
+	StringInfoData names;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; i < feed->nkeys; i++)
+		appendStringInfo(&names, "%s%s %s", i ? ", " : "", NameStr(feed->keys[i].name),
+						 format_type_with_typemod(feed->keys[i].type, feed->keys[i].typmod));
+	return names.data;
+}
+
+/* A value of a type as keys have it */
+static char *
+text_of(Oid type, Datum value)
+{
+	BcdKeyText *keytext = bcd_keytext_create(1, &type, CurrentMemoryContext);
+	int			level = bcd_keytext_pin(keytext);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	bcd_keytext_append(keytext, &value, &out);
+	bcd_keytext_unpin(level);
+	return out.data;
+}
+
+/*
+ * Types that hold so many digits or bytes only may have rounded or cut what
+ * was given: then it is not a key, and least of all that of another row.
+ */
+static bool
+was_cut(const BcdKeyColumn *key, char *text, Datum value)
+{
+	int32		typmod = key->typmod;
+	Oid			type = getBaseTypeAndTypmod(key->type, &typmod);
+	char	   *has = text_of(key->type, value);
+	Oid			input;
+	Oid			ioparam;
+
+	if (type == NAMEOID || type == CHAROID)
+		return strcmp(has, text) != 0;
+	if (typmod < 0)
+		return false;
+	getTypeInputInfo(type, &input, &ioparam);
+	return strcmp(has, text_of(type, OidInputFunctionCall(input, text, ioparam, -1))) != 0;
+}
+
+/* The key of these texts; an error that is not meant for people if it is none. */
+static char *
+key_of_texts(const BcdFeed *feed, char **texts)
+{
+	Datum	   *values = bcd_key_values(feed, texts);
+	int			i;
+
+	for (i = 0; i < feed->nkeys; i++)
+		if (was_cut(&feed->keys[i], texts[i], values[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+					 errmsg("It does not fit into column \"%s\" without being rounded or cut.",
+							NameStr(feed->keys[i].name))));
+	return key_text(feed, values);
+}
+
+/* What was given, for messages */
+static char *
+as_given(const BcdFeed *feed, char **texts)
+{
+	StringInfoData out;
+	int			i;
+
+	if (feed->nkeys == 1)
+		return texts[0];
+	initStringInfo(&out);
+	for (i = 0; i < feed->nkeys; i++)
+	{
+		appendStringInfoString(&out, i == 0 ? "[" : ", ");
+		escape_json(&out, texts[i]);
+	}
+	appendStringInfoChar(&out, ']');
+	return out.data;
+}
+
+/*
+ * Either of the two below: an error of a type's input function tells neither
+ * the feed nor the key.
+ */
+static char *
+key_from(const BcdFeed *feed, const char *key, char **texts)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *volatile result = NULL;
+
+	PG_TRY();
+	{
+		result = key_of_texts(feed, texts ? texts : bcd_key_texts(feed, key));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(error->sqlerrcode),
+				 errmsg("\"%s\" is not a key of feed \"%s\" (%s)", texts ? as_given(feed, texts) : key,
+						feed->name, key_types(feed)),
+				 errdetail_internal("%s", error->message),
+				 feed->nkeys == 1 || texts ? 0 :
+				 errhint("A composite key is a JSON array of texts, in the order of the key columns.")));
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
+ * The key that somebody has given as text, in whatever spelling the types take:
+ * '007' is the key 7.  An error that says which feed, key and types when it is
+ * none.
+ */
+char *
+bcd_key_given(const BcdFeed *feed, const char *key)
+{
+	return key_from(feed, key, NULL);
+}
+
+/* The same for a text of each column. */
+char *
+bcd_key_of_texts(const BcdFeed *feed, char **texts)
+{
+	return key_from(feed, NULL, texts);
+}

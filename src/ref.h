@@ -1,0 +1,16 @@
+/*
+ * ref.h
+ *		bcdelta.ref(): the store's ids of rows of other feeds.
+ */
+#ifndef BCD_REF_H
+#define BCD_REF_H
+
+#include "nodes/primnodes.h"
+
+extern void bcd_ref_begin(MemoryContext cxt);
+extern void bcd_ref_forget(void);
+extern bool bcd_ref_missing(char **feed, char **key);
+extern void bcd_ref_end(void);
+extern void bcd_ref_check(const char *feed, const FuncExpr *call);
+
+#endif							/* BCD_REF_H */

@@ -1,0 +1,126 @@
+# Keys: whatever is spelled in several ways, or sorts before everything, is one
+# row and has one record.
+
+use strict;
+use warnings;
+use utf8;
+
+use BCDelta::Shop;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('keys');
+my $store = $shop->store;
+my $has_citext = $shop->sql("SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'");
+$shop->sql('CREATE EXTENSION citext') if $has_citext;
+
+sub brands { return [ sort map { $_->{name} } @{ $store->state('brands') } ]; }
+
+subtest 'keys that sort before everything, look like JSON, or are long' => sub {
+	my @keys = ('', ' ', '  a', 'a', 'a ', 'A', '[]', '["a"]', 'null', '"', "'", '\\', 'é', "e\x{301}", 'ß', '𝄞', 'x' x 2400);
+	my $list = join(',', map { "(\$k\$$_\$k\$)" } @keys);
+	$shop->sql("CREATE TABLE odd (key text PRIMARY KEY, name text)");
+	$shop->sql("SELECT bcdelta.track('odd', 'shop', 'brand', on_delete => 'delete', fields => '{\"name\": \"name\"}')");
+	$shop->sql("INSERT INTO odd SELECT k, 'Brand ' || row_number() OVER () FROM (VALUES $list) AS v (k)");
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(state created failed)} ], [ 'succeeded', scalar @keys, 0 ], 'all are created');
+	is_deeply($shop->pending, {}, 'none is left');
+	$shop->sql("UPDATE odd SET name = name || '!' WHERE key < 'a'");
+	cmp_ok($shop->push('max_rows => 1')->{updated}, '==', 1, 'the first alone');
+	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE key = ''"), 0, 'is the empty one');
+	$shop->push;
+	is_deeply($shop->pending, {}, 'then the others');
+
+	# verify walks the links, in portions; link the rows
+	is($shop->verify("feed => 'odd'")->{unchanged}, scalar @keys, 'all agree');
+	$shop->sql("BEGIN; DELETE FROM odd WHERE key = ''; DELETE FROM bcdelta.change; COMMIT");
+	$run = $shop->verify("feed => 'odd'");
+	is_deeply($shop->discrepancies, ['odd||missing_in_source'], 'a link of the empty key without a row is found');
+	$shop->sql("SELECT bcdelta.mark('odd', '')");
+	is($shop->push->{deleted}, 1, 'and its record deleted');
+	$shop->sql("DELETE FROM bcdelta.link WHERE feed = 'odd'");
+	is($shop->link("'odd'")->{linked}, @keys - 1, 'link finds all');
+	$shop->sql("SELECT bcdelta.mark_all('odd'); DELETE FROM odd");
+	is($shop->push->{deleted}, @keys - 1, 'all are deleted');
+	is_deeply(brands(), [], 'and gone');
+};
+
+my @types = ([ 'numeric', '1.0', '1.00' ], [ 'char(8)', 'tent', 'tent   ' ], [ 'bpchar', 'tent', 'tent  ' ], [ 'float8', '0', '-0' ]);
+push @types, [ 'citext', 'tent', 'Tent' ], [ 'citext', 'müller', 'MÜLLER' ] if $has_citext;
+foreach my $case (@types)
+{
+	my ($type, $one, $other) = @$case;
+	subtest "a key of type $type that is spelled anew" => sub {
+		plan skip_all => 'the locale knows no umlauts' if $shop->sql("SELECT '$one'::$type = '$other'::$type") ne 't';
+		$store->clear;
+		$shop->sql("CREATE TABLE thing (key $type PRIMARY KEY, name text)");
+		$shop->sql("SELECT bcdelta.track('thing', 'shop', 'brand', on_delete => 'delete', fields => '{\"name\": \"name\"}')");
+		$shop->sql("INSERT INTO thing VALUES ('$one', 'Thing')");
+		is($shop->push->{created}, 1, 'created');
+		$shop->sql("BEGIN; DELETE FROM thing; INSERT INTO thing VALUES ('$other', 'Thing'); COMMIT");
+		is($shop->push->{unchanged}, 1, 'deleted and entered again');
+		$shop->sql("UPDATE thing SET key = '$one', name = 'Thing 2'");
+		is($shop->push->{updated}, 1, 'the same row');
+		is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = 'thing'"), 1, 'one link');
+		$shop->sql("SELECT bcdelta.mark('thing', '$other'), bcdelta.mark('thing', '$one')");
+		is($shop->push->{unchanged}, 1, 'marked in either spelling');
+		is_deeply([ @{ $shop->verify("feed => 'thing'") }{qw(unchanged conflicts)} ], [ 1, 0 ], 'verified');
+		$shop->sql('DELETE FROM thing');
+		is($shop->push->{deleted}, 1, 'deleted');
+		is_deeply(brands(), [], 'the record is gone');
+		is_deeply($shop->pending, {}, 'nothing is left');
+
+		# An id list that spells the keys in its own way.
+		my $id = $store->seed('brands', [ { name => 'Loaded' } ])->{first};
+		$shop->sql("SELECT bcdelta.link('thing', '$other', $id); INSERT INTO thing VALUES ('$one', 'Loaded 2')");
+		my $run = $shop->push;
+		is_deeply([ @$run{qw(created updated)} ], [ 0, 1 ], 'no second record is made');
+		is_deeply(brands(), ['Loaded 2'], 'it is the one of the list');
+		$shop->sql("DELETE FROM thing");
+		$shop->push;
+		$shop->sql("SELECT bcdelta.untrack('thing'); DROP TABLE thing");
+	};
+}
+
+subtest 'references of other types than the key' => sub {
+	my @cases = (
+		[ 'char(5)', 'varchar(5)', 'acme', 'acme' ], [ 'varchar(5)', 'char(5)', 'acme', 'acme' ], [ 'int', 'numeric', '7', '7.0' ],
+		[ 'numeric', 'int', '7.0', '7' ], [ 'numeric(10,2)', 'numeric', '7', '7.000' ], [ 'bigint', 'text', '7', '007' ],
+		[ 'uuid', 'text', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{A0EEBC999C0B4EF8BB6D6BB9BD380A11}' ],
+		[ 'bytea', 'text', 'A', '\x41' ], [ 'date', 'text', '2026-11-02', '20261102' ]);
+	push @cases, [ 'citext', 'citext', 'Acme', 'ACME' ], [ 'citext', 'text', 'acme', 'Acme' ], [ 'text', 'citext', 'Acme', 'Acme' ] if $has_citext;
+	foreach my $case (@cases)
+	{
+		my ($key, $type, $has, $value) = @$case;
+		$shop->sql("CREATE TABLE maker (key $key PRIMARY KEY, name text); CREATE TABLE thing (id int PRIMARY KEY, sku text, maker $type)");
+		$shop->sql("SELECT bcdelta.track('maker', 'shop', 'brand', '{\"name\": \"name\"}', on_delete => 'delete')");
+		$shop->sql("SELECT bcdelta.track('thing', 'shop', 'product', '{\"sku\": \"sku\", \"name\": \"sku\", \"type\": \"''physical''\",
+			\"weight\": \"1\", \"price\": \"1\", \"brand_id\": \"bcdelta.ref(''maker'', maker)\"}', on_delete => 'delete')");
+		$shop->sql("INSERT INTO thing VALUES (1, 'S', '$value')");
+		is($shop->push->{deferred}, 1, "$type for $key: deferred while its row is not there");
+		$shop->sql("INSERT INTO maker VALUES ('$has', 'Acme')");
+		my $run = $shop->push;
+		is_deeply([ @$run{qw(created deferred failed)} ], [ 2, 0, 0 ], 'and found when it is');
+		is($store->state('products')->[0]{brand_id}, $shop->sql("SELECT store_id FROM bcdelta.link WHERE feed = 'maker'"), 'its brand');
+		$shop->sql('DELETE FROM thing; DELETE FROM maker');
+		$shop->push;
+		$shop->sql("SELECT bcdelta.untrack('thing'), bcdelta.untrack('maker'); DROP TABLE thing, maker");
+	}
+};
+
+subtest 'a reference that cannot be a key says so' => sub {
+	$shop->sql('CREATE TABLE maker (key int PRIMARY KEY, name text); CREATE TABLE thing (id int PRIMARY KEY, sku text, maker text)');
+	$shop->sql("SELECT bcdelta.track('maker', 'shop', 'brand', '{\"name\": \"name\"}')");
+	$shop->sql("SELECT bcdelta.track('thing', 'shop', 'product', '{\"sku\": \"sku\", \"name\": \"sku\", \"type\": \"''physical''\",
+		\"weight\": \"1\", \"price\": \"1\", \"brand_id\": \"bcdelta.ref(''maker'', maker)\"}')");
+	$shop->sql("INSERT INTO thing VALUES (1, 'S', 'acme')");
+	is($shop->push->{failed}, 1, 'the row fails');
+	like($shop->errors->{'thing 1'}, qr/"acme" is not a key of feed "maker" \(key integer\)/, 'with the feed and the key');
+	# What a broken feed's rows are linked to is known all the same.
+	$shop->sql("INSERT INTO maker VALUES (7, 'Seven'); UPDATE thing SET maker = '7'");
+	is($shop->push->{created}, 2, 'put right');
+	$shop->sql("DROP TABLE maker; UPDATE thing SET sku = 'T'");
+	is($shop->push("feed => 'thing'")->{updated}, 1, 'rows that refer to a feed whose source is gone are pushed');
+};
+
+$shop->node->stop;
+done_testing();
