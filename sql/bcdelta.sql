@@ -254,6 +254,7 @@ CREATE TABLE bcdelta.schedule (
 	time_zone text NOT NULL,
 	owner regrole NOT NULL,
 	home text NOT NULL,
+	first_run_at timestamptz NOT NULL,
 	next_run_at timestamptz,
 	last_run_id bigint,
 	last_error text,
@@ -265,6 +266,8 @@ COMMENT ON COLUMN bcdelta.schedule.time_zone IS 'the time zone of the session th
 COMMENT ON COLUMN bcdelta.schedule.owner IS
 'the role that made the schedule; it needs USAGE on the server; -: it was dropped';
 COMMENT ON COLUMN bcdelta.schedule.home IS 'the cluster and database that may start runs; a restored copy differs and starts none';
+COMMENT ON COLUMN bcdelta.schedule.first_run_at IS
+'when it was first due; a period of days is counted from there by the clock of time_zone';
 COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: not due any more';
 COMMENT ON COLUMN bcdelta.schedule.last_error IS 'what went wrong at the last try: its run failed, was cancelled, left feeds out, or could not be started; null: nothing';
 

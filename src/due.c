@@ -2,18 +2,18 @@
  * due.c
  *		Finding the schedules whose time has come.
  *
- * A schedule is due at next_run_at, on a grid of its period that starts one
- * period after it was made.  With hours, a time outside of them is moved to
- * the next opening, in the time zone of who made the schedule.
+ * A schedule is due at next_run_at, on a grid of its period that starts at
+ * first_run_at; where the period has days, it is a grid of the clock's times.
+ * With hours, a time outside of them is moved to the next opening.  Hours and
+ * days are those of the time zone of who made the schedule.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "pgtime.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
+#include "utils/datum.h"
 #include "utils/timestamp.h"
 
 #include "attempt.h"
@@ -27,6 +27,7 @@
 #include "schedule.h"
 #include "schedules.h"
 #include "store.h"
+#include "wallclock.h"
 
 /* A row of bcdelta.schedule */
 typedef struct DueSchedule
@@ -36,73 +37,19 @@ typedef struct DueSchedule
 	char	   *feed;			/* NULL: all of the server */
 	char	   *server;
 	Oid			owner;
-	int64		every;			/* microseconds; 0: once */
+	Interval   *every;			/* NULL: once */
 	char	   *hours;
 	char	   *zone;
+	TimestampTz first;
 	TimestampTz next;
 	bool		busy;			/* the run that it started goes on */
 	TimestampTz now;
 	BcdStartRun start;
 } DueSchedule;
 
-/* Reads a window of hours; raises an error when it is malformed. */
-static void
-read_hours(const char *text, BcdHours *hours)
-{
-	if (!bcd_hours_parse(text, hours))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for argument \"hours\": \"%s\"", text),
-				 errhint("It is a part of the day, as in '01:00-05:30' or '22:00-06:00'.")));
-}
-
-void
-bcd_hours_check(const char *text)
-{
-	BcdHours	hours;
-
-	read_hours(text, &hours);
-}
-
-/*
- * The first time from "at" on that lies within the hours of a time zone.
- *
- * Where the clocks change in between, the first move may miss, so it looks
- * again.
- */
-TimestampTz
-bcd_hours_next(TimestampTz at, const char *hours_text, const char *zone_name)
-{
-	BcdHours	hours;
-	pg_tz	   *zone = pg_tzset(zone_name);
-	int			i;
-
-	if (zone == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" is not known", zone_name)));
-	read_hours(hours_text, &hours);
-	for (i = 0; i < 3; i++)
-	{
-		struct pg_tm tm;
-		fsec_t		fsec;
-		int			tz;
-		int			wait;
-
-		if (timestamp2tm(at, &tz, &tm, &fsec, NULL, zone) != 0)
-			break;
-		wait = bcd_hours_wait(&hours, (tm.tm_hour * 60 + tm.tm_min) * 60 + tm.tm_sec);
-		if (wait == 0)
-			break;
-		at += wait * USECS_PER_SEC - fsec;
-	}
-	return at;
-}
-
 static BcdStatement select_due = {
 	"SELECT s.name, s.kind, s.feed, s.server, s.owner::oid::int8,"
-	" coalesce(extract(epoch FROM s.every) * 1000000, 0)::int8, s.hours, s.time_zone,"
-	" s.next_run_at,"
+	" s.every, s.hours, s.time_zone, s.first_run_at, s.next_run_at,"
 	" EXISTS (SELECT FROM bcdelta.run AS r WHERE r.schedule = s.name"
 	"  AND r.state IN ('requested', 'running'))"
 	" FROM bcdelta.schedule AS s"
@@ -132,17 +79,21 @@ due_schedules(TimestampTz now, MemoryContext cxt)
 		MemoryContext old = MemoryContextSwitchTo(cxt);
 		DueSchedule *d = palloc0(sizeof(DueSchedule));
 		bool		isnull;
+		Datum		every;
 
 		d->name = bcd_column_text(i, 1);
 		d->kind = bcd_column_text(i, 2);
 		d->feed = bcd_column_text(i, 3);
 		d->server = bcd_column_text(i, 4);
 		d->owner = (Oid) bcd_column_int64(i, 5, NULL);
-		d->every = bcd_column_int64(i, 6, NULL);
+		every = bcd_column_datum(i, 6, &isnull);
+		if (!isnull)
+			d->every = DatumGetIntervalP(datumCopy(every, false, sizeof(Interval)));
 		d->hours = bcd_column_text(i, 7);
 		d->zone = bcd_column_text(i, 8);
-		d->next = DatumGetTimestampTz(bcd_column_datum(i, 9, &isnull));
-		d->busy = bcd_column_bool(i, 10);
+		d->first = DatumGetTimestampTz(bcd_column_datum(i, 9, &isnull));
+		d->next = DatumGetTimestampTz(bcd_column_datum(i, 10, &isnull));
+		d->busy = bcd_column_bool(i, 11);
 		list = lappend(list, d);
 		MemoryContextSwitchTo(old);
 	}
@@ -189,15 +140,33 @@ record(const DueSchedule *d, TimestampTz next, int64 run_id, const char *error)
 	(void) bcd_execute(&update_schedule, args, nulls);
 }
 
-/* When a schedule is due after now; DT_NOEND: never again. */
+/* When a schedule is due after now, whatever its hours; DT_NOEND: never again. */
+static TimestampTz
+next_on_grid(const DueSchedule *d, TimestampTz now)
+{
+	int64		next;
+
+	if (d->every && d->every->day != 0)
+		return bcd_wallclock_next(d->first, bcd_period_us(d->every), now, d->zone);
+	next = bcd_schedule_next(d->next, d->every ? bcd_period_us(d->every) : 0, now);
+	return next == PG_INT64_MAX ? DT_NOEND : next;
+}
+
+static TimestampTz
+in_hours(const DueSchedule *d, TimestampTz at)
+{
+	BcdHours	hours;
+
+	if (d->hours == NULL || at == DT_NOEND)
+		return at;
+	bcd_hours_read(d->hours, &hours);
+	return bcd_hours_next(at, &hours, d->zone);
+}
+
 static TimestampTz
 next_time(const DueSchedule *d, TimestampTz now)
 {
-	int64		next = bcd_schedule_next(d->next, d->every, now);
-
-	if (next == PG_INT64_MAX)
-		return DT_NOEND;
-	return d->hours ? bcd_hours_next(next, d->hours, d->zone) : next;
+	return in_hours(d, next_on_grid(d, now));
 }
 
 /*
@@ -209,7 +178,7 @@ start_one(void *arg)
 {
 	const DueSchedule *d = arg;
 	TimestampTz now = d->now;
-	TimestampTz opening = d->hours ? bcd_hours_next(now, d->hours, d->zone) : now;
+	TimestampTz opening = in_hours(d, now);
 
 	if (opening > now)
 		record(d, opening, 0, NULL);
@@ -251,15 +220,13 @@ static void
 try_one(DueSchedule *d, TimestampTz now, BcdStartRun start)
 {
 	ErrorData  *error;
-	int64		next;
 
 	d->now = now;
 	d->start = start;
 	error = bcd_attempt(start_one, d);
 	if (error == NULL)
 		return;
-	next = bcd_schedule_next(d->next, d->every, now);
-	record(d, next == PG_INT64_MAX ? DT_NOEND : next, failed_start(d, error->message), NULL);
+	record(d, next_on_grid(d, now), failed_start(d, error->message), NULL);
 }
 
 /*

@@ -21,6 +21,7 @@
 #include "roles.h"
 #include "schedules.h"
 #include "shmem.h"
+#include "wallclock.h"
 
 #define MAX_DAYS	3660		/* longest period */
 
@@ -28,13 +29,6 @@ PG_FUNCTION_INFO_V1(bcdelta_schedule);
 PG_FUNCTION_INFO_V1(bcdelta_unschedule);
 
 static const char *const kinds[] = {"push", "verify", NULL};
-
-/* A period in microseconds; a day has 24 hours. */
-static int64
-period_of(const Interval *every)
-{
-	return every->day * USECS_PER_DAY + every->time;
-}
 
 static void
 check_every(const Interval *every)
@@ -47,7 +41,7 @@ check_every(const Interval *every)
 				 errhint("Use days, or a cron expression with the extension pg_cron.")));
 	if (every->day < -MAX_DAYS || every->day > MAX_DAYS ||
 		every->time < -MAX_DAYS * USECS_PER_DAY || every->time > MAX_DAYS * USECS_PER_DAY ||
-		period_of(every) < USECS_PER_SEC || period_of(every) > MAX_DAYS * USECS_PER_DAY)
+		bcd_period_us(every) < USECS_PER_SEC || bcd_period_us(every) > MAX_DAYS * USECS_PER_DAY)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"every\" must be at least 1 second and at most %d days", MAX_DAYS)));
@@ -59,12 +53,12 @@ static BcdStatement select_schedule = {
 
 static BcdStatement upsert_schedule = {
 	"INSERT INTO bcdelta.schedule AS s"
-	" (name, feed, server, every, at, kind, hours, time_zone, owner, home, next_run_at)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+	" (name, feed, server, every, at, kind, hours, time_zone, owner, home, first_run_at, next_run_at)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)"
 	" ON CONFLICT (name) DO UPDATE SET feed = EXCLUDED.feed, server = EXCLUDED.server,"
 	" every = EXCLUDED.every, at = EXCLUDED.at, kind = EXCLUDED.kind, hours = EXCLUDED.hours,"
 	" time_zone = EXCLUDED.time_zone, owner = EXCLUDED.owner, home = EXCLUDED.home,"
-	" next_run_at = EXCLUDED.next_run_at, last_run_id = NULL, last_error = NULL"
+	" first_run_at = EXCLUDED.first_run_at, next_run_at = EXCLUDED.next_run_at, last_run_id = NULL, last_error = NULL"
 	" WHERE s.owner = $12",
 	12, {TEXTOID, TEXTOID, NAMEOID, INTERVALOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
 	OIDOID, TEXTOID, TIMESTAMPTZOID, OIDOID}
@@ -103,34 +97,59 @@ name_datum(const char *text)
 	return DirectFunctionCall1(namein, CStringGetDatum(text));
 }
 
+/* argument "at" */
+static TimestampTz
+once_at(TimestampTz at)
+{
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"at\" must be finite")));
+	if (at < GetCurrentTransactionStartTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"at\" is in the past: %s", timestamptz_to_str(at)),
+				 errhint("To push at once, use bcdelta.push().")));
+	return at;
+}
+
+/* argument "every": after a period, or as soon as the hours begin */
+static TimestampTz
+first_of_many(const Interval *every, const BcdHours *hours, const char *zone)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	TimestampTz due;
+	TimestampTz opening;
+
+	check_every(every);
+	due = every->day == 0 ? now + bcd_period_us(every) :
+		bcd_wallclock_next(now, bcd_period_us(every), now, zone);
+	if (hours == NULL || hours->from == hours->to)
+		return due;
+	due = bcd_hours_next(due, hours, zone);
+	opening = bcd_hours_opening(now, hours, zone);
+	return Min(due, opening);
+}
+
 /* Checks the arguments that say when; returns when it is first due. */
 static TimestampTz
 first_due(FunctionCallInfo fcinfo)
 {
+	const char *zone = pg_get_timezone_name(session_timezone);
+	char	   *text = bcd_arg_text(fcinfo, 6);
+	BcdHours	hours;
 	TimestampTz due;
-	char	   *hours = bcd_arg_text(fcinfo, 6);
 
 	if (PG_ARGISNULL(3) == PG_ARGISNULL(4))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("exactly one of the arguments \"every\" and \"at\" is needed")));
-	if (PG_ARGISNULL(3))
-	{
-		due = PG_GETARG_TIMESTAMPTZ(4);
-		if (TIMESTAMP_NOT_FINITE(due))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("argument \"at\" must be finite")));
-	}
-	else
-	{
-		check_every(PG_GETARG_INTERVAL_P(3));
-		due = GetCurrentTransactionStartTimestamp() + period_of(PG_GETARG_INTERVAL_P(3));
-	}
-	if (hours == NULL)
-		return due;
-	bcd_hours_check(hours);
-	return bcd_hours_next(due, hours, pg_get_timezone_name(session_timezone));
+	if (text)
+		bcd_hours_read(text, &hours);
+	if (PG_ARGISNULL(4))
+		return first_of_many(PG_GETARG_INTERVAL_P(3), text ? &hours : NULL, zone);
+	due = once_at(PG_GETARG_TIMESTAMPTZ(4));
+	return text ? bcd_hours_next(due, &hours, zone) : due;
 }
 
 /*

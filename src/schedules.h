@@ -16,7 +16,5 @@ typedef void (*BcdStartRun) (const char *name, const char *kind, const char *fee
 							 char **error, int64 *run_id);
 
 extern TimestampTz bcd_schedules_due(BcdStartRun start);
-extern void bcd_hours_check(const char *text);
-extern TimestampTz bcd_hours_next(TimestampTz at, const char *hours, const char *zone);
 
 #endif							/* BCD_SCHEDULES_H */

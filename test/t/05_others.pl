@@ -104,6 +104,18 @@ is(scalar(grep { $_->{name} =~ / by itself/ } @{ $store->state('brands') }), 4, 
 is(scalar(grep { $_->{name} =~ / by itself/ } @{ $second->state('brands') }), 3, 'once');
 is($shop->sql("SELECT next_run_at IS NULL, last_error FROM bcdelta.schedule WHERE name = 'once'"), 't|', 'which is done with');
 
+# A period of days keeps the time that the clock shows, in winter and in summer.
+foreach my $first ('2021-01-10', '2021-07-10')
+{
+	$shop->sql("SELECT bcdelta.schedule('daily', 'things', every => '1 day');
+		UPDATE bcdelta.schedule SET time_zone = 'Europe/Berlin', first_run_at = '$first 12:30 Europe/Berlin', next_run_at = now() - interval '1 second'
+		WHERE name = 'daily'; SELECT bcdelta.schedule('waker', 'things', at => now())");
+	$shop->wait_for("SELECT next_run_at > now() FROM bcdelta.schedule WHERE name = 'daily'");
+	is($shop->sql("SELECT to_char(next_run_at AT TIME ZONE 'Europe/Berlin', 'HH24:MI') FROM bcdelta.schedule WHERE name = 'daily'"),
+		'12:30', "daily since $first");
+}
+$shop->sql("SELECT bcdelta.unschedule('daily')");
+
 # A schedule whose server is gone fails alone.
 $shop->sql("SELECT bcdelta.schedule('broken', server => 'second', every => '1 second'); SELECT bcdelta.untrack('things'); DROP SERVER second CASCADE");
 $shop->wait_for("SELECT last_error ~ 'second.*does not exist' FROM bcdelta.schedule WHERE name = 'broken'");
