@@ -387,6 +387,7 @@ extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
 
 /* lane.c */
 extern bool bcd_lane_has_room(const BcdLane *lane);
+extern int64 bcd_lane_delay(BcdLane *lane, int64 now);
 extern void bcd_lane_empty(BcdLane *lane, const BcdLane *owner);
 extern void bcd_lane_stop(BcdLane *lane, const char *reason);
 extern void bcd_runs_look(void);

@@ -10,6 +10,7 @@
 #include "engine.h"
 #include "queue.h"
 #include "results.h"
+#include "spend.h"
 
 /* May a lane take more items? */
 bool
@@ -63,6 +64,50 @@ bcd_lane_stop(BcdLane *lane, const char *reason)
 		run->complaint = MemoryContextStrdup(run->cxt,
 											 psprintf("feed \"%s\" was stopped: %s",
 													  lane->feed->name, reason));
+}
+
+/*
+ * How many requests are still to be made, as far as is known: those that the
+ * lane's queues need, or very many.  What replies add to them is not counted.
+ */
+static int64
+work_of(BcdLane *lane)
+{
+	BcdRun	   *run = lane->run;
+	int64		n = bcd_lane_asks(lane) ? 1 : 0;
+	bool		more = !lane->exhausted;
+	int			i;
+
+	for (i = 0; i < BCD_STAGES; i++)
+		if (lane->queued[i] > 0 && i != BCD_RECHECK)
+			n += (lane->queued[i] - 1) / bcd_batch_limit(lane, i) + 1;
+	if (!more && run->kind->claims && run->current + 1 < run->nlanes)
+	{
+		bcd_tx_begin();
+		more = bcd_queue_has_ready(run);
+		bcd_tx_commit();
+	}
+	return more ? PG_INT64_MAX : Max(n, 1);
+}
+
+/*
+ * 0 when the store's quota lets a request of the lane start now, else ms to
+ * wait: see bcd_quota_delay().  What is kept back of much work need not be of
+ * little.
+ */
+int64
+bcd_lane_delay(BcdLane *lane, int64 now)
+{
+	BcdQuota   *q = &lane->run->store->quota;
+	int64		delay = bcd_quota_delay(q, now);
+
+	if (delay > 0 && delay < BCD_QUOTA_WAIT_REPLY && lane->exhausted)
+	{
+		q->work = work_of(lane);
+		delay = bcd_quota_delay(q, now);
+		q->work = PG_INT64_MAX;
+	}
+	return delay;
 }
 
 /*

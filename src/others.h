@@ -16,15 +16,20 @@
 typedef struct BcdOthers
 {
 	int64		used;			/* in this window, as far as we know */
+	int64		sure;			/* so many of them at least */
 	bool		found_none;		/* nothing was left for them before its end */
+	bool		wanting;		/* so it was in the last window */
 	double		now[BCD_OTHERS_PARTS];
 	double		usual[BCD_OTHERS_PARTS];
-	int64		lately[BCD_OTHERS_WINDOWS]; /* used in the last windows */
+	double		lately[BCD_OTHERS_WINDOWS][BCD_OTHERS_PARTS];	/* the last windows */
+	int64		wanted[BCD_OTHERS_WINDOWS]; /* at least, in each of them */
 	int			windows;		/* seen as a whole */
 } BcdOthers;
 
-extern void bcd_others_note(BcdOthers *o, double position, int64 used, int64 left);
+extern void bcd_others_note(BcdOthers *o, double position, int64 used, int64 sure,
+							int64 left, bool refused);
 extern double bcd_others_expected(const BcdOthers *o, double position);
-extern void bcd_others_turn(BcdOthers *o, bool seen);
+extern double bcd_others_room(const BcdOthers *o, double position, int64 quota);
+extern void bcd_others_turn(BcdOthers *o, double seen);
 
 #endif							/* BCD_OTHERS_H */

@@ -23,15 +23,12 @@
  * One that comes too early counts in the old window, which has room for it;
  * the first that does not tells of the new window, and opens it where windows
  * begin with a request.  As many are kept as the last turn took, and one more;
- * none where the turn is shorter than the time between two requests.  Once a
- * scout, with nothing else under way, opened a window right
- * at the beginning of the turn, that is the window's end, and none is kept any
- * more, until a request proves to be early.
+ * none where the turn is so short that a request is worth more.  Once a scout,
+ * with nothing else under way, opened a window right at the beginning of the
+ * turn, that is the window's end, and none is kept any more, until a request
+ * proves to be early.
  *
- * Requests are spread evenly over what is left of the window, by what is left
- * of our share of the quota and not kept for other clients (others.c); the rate
- * is computed anew for each request, so that requests of others and time lost
- * make it change smoothly.
+ * When requests go out within all this is decided in spend.c.
  */
 #include "postgres.h"
 
@@ -41,13 +38,7 @@
 
 #define DEFAULT_WINDOW_MS	30000
 #define MAX_BLOCK_MS		3600000 /* no header stops us longer at once */
-#define TURN_GUARD_MS		5	/* the store's clock is as coarse as ours */
-#define LAST_START_MS		1500	/* the last paced request starts this long
-									 * before the window's end */
-#define CREDIT				8	/* requests that may follow a pause at once */
 #define SURE_OF_SECONDS		5	/* times left of whole seconds in a row */
-#define MAX_SCOUTS			3
-#define PROBE_STRIKES		3	/* failures in a row until we only probe */
 #define FIRST_BACKOFF_MS	1000
 #define LAST_BACKOFF_MS		60000
 #define CALM_REPLIES		20	/* in a row: one more may be in flight */
@@ -57,16 +48,10 @@ static void strike(BcdQuota *q, int64 now, long status, int64 retry_after_ms, do
 static void throttled(BcdQuota *q, int64 now, const BcdHttpHeaders *headers, double random);
 static void note_headers(BcdQuota *q, BcdTicket ticket, int64 now, bool refused,
 						 const BcdHttpHeaders *headers);
-static void note_others(BcdQuota *q, int64 left);
-static int64 window_turns(const BcdQuota *q);
-static int64 window_turned(const BcdQuota *q);
+static void note_others(BcdQuota *q, int64 left, bool refused);
 static void window_end(BcdQuota *q, BcdTicket ticket, int64 now, int64 reset_ms,
 					   int64 *by_start, int64 *by_reply);
 static void turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool whole);
-static void turn_window_by_time(BcdQuota *q, int64 now);
-static int	scouts_kept(const BcdQuota *q, int64 now, int64 *next);
-static int64 sendable(const BcdQuota *q, int64 now);
-static double pace(const BcdQuota *q, int64 now, int64 n);
 
 void
 bcd_quota_init(BcdQuota *q, double share, int max_concurrency)
@@ -74,60 +59,9 @@ bcd_quota_init(BcdQuota *q, double share, int max_concurrency)
 	memset(q, 0, sizeof(*q));
 	q->share = share;
 	q->max_concurrency = q->concurrency = Max(max_concurrency, 1);
+	q->work = PG_INT64_MAX;
 	q->window_ms = DEFAULT_WINDOW_MS;
 	q->scouts = 1;
-}
-
-/*
- * 0 when a request may start now, else how many ms to wait before asking
- * again; every reply is a reason to ask again as well.
- * BCD_QUOTA_WAIT_REPLY: only a reply can change the answer.
- */
-int64
-bcd_quota_delay(BcdQuota *q, int64 now)
-{
-	int64		n;
-	int64		release;
-	double		due;
-
-	if (q->in_flight > 0 &&
-		(q->in_flight >= q->concurrency || !q->learned || q->strikes >= PROBE_STRIKES))
-		return BCD_QUOTA_WAIT_REPLY;
-	if (now < bcd_quota_blocked_until(q))
-		return bcd_quota_blocked_until(q) - now;
-	if (q->quota == 0)
-		return 0;
-
-	turn_window_by_time(q, now);
-	(void) scouts_kept(q, now, &release);
-	due = Min(window_turned(q), release);
-	n = sendable(q, now);
-	if (n > 0)
-		due = Min(due, pace(q, now, n));
-	if (due <= now)
-		return 0;
-	/* what is kept for others may be free before then: ask again */
-	return (int64) ceil(Min(due - now, q->window_ms / 20.0));
-}
-
-/* A request has been started; the result is to be given to bcd_quota_done() */
-BcdTicket
-bcd_quota_sent(BcdQuota *q, int64 now)
-{
-	BcdTicket	ticket;
-
-	if (q->quota > 0)
-	{
-		turn_window_by_time(q, now);
-		q->paced_at = Min(pace(q, now, Max(sendable(q, now), 1)), now);
-	}
-	q->in_flight++;
-	q->started_at = now;
-	ticket.number = ++q->sent;
-	ticket.at = now;
-	ticket.window = q->window;
-	ticket.after_turn = q->told ? Max(now - window_turns(q), -1) : -1;
-	return ticket;
 }
 
 /*
@@ -177,7 +111,7 @@ bcd_quota_left(const BcdQuota *q, int64 now)
 {
 	if (q->quota == 0)
 		return -1;
-	return now >= window_turned(q) ? q->quota : q->left;
+	return now >= bcd_quota_turned(q) ? q->quota : q->left;
 }
 
 static bool
@@ -206,7 +140,7 @@ strike(BcdQuota *q, int64 now, long status, int64 retry_after_ms, double random)
 		doublings = q->strikes - 1;
 	}
 	else
-		doublings = q->strikes - PROBE_STRIKES;
+		doublings = q->strikes - BCD_PROBE_STRIKES;
 	if (doublings >= 0)
 	{
 		delay = Min(ldexp(FIRST_BACKOFF_MS, Min(doublings, 16)), LAST_BACKOFF_MS);
@@ -245,26 +179,26 @@ throttled(BcdQuota *q, int64 now, const BcdHttpHeaders *headers, double random)
 	if (headers && headers->rate_quota > 0 && !crowded)
 		wait = Max(wait, headers->rate_reset_ms);
 	if (wait > 0)
-		q->blocked_until = Max(q->blocked_until, now + Min(wait, MAX_BLOCK_MS) + TURN_GUARD_MS);
+		q->blocked_until = Max(q->blocked_until, now + Min(wait, MAX_BLOCK_MS) + BCD_TURN_GUARD_MS);
 	else if (!crowded || q->in_flight == 0)
 		strike(q, now, 429, -1, random);
 }
 
 /* From when on may requests count in the next window? */
-static int64
-window_turns(const BcdQuota *q)
+int64
+bcd_quota_turns(const BcdQuota *q)
 {
-	return Min(q->end_by_start, q->end_by_reply) + TURN_GUARD_MS;
+	return Min(q->end_by_start, q->end_by_reply) + BCD_TURN_GUARD_MS;
 }
 
 /* And from when on do they in any case? */
-static int64
-window_turned(const BcdQuota *q)
+int64
+bcd_quota_turned(const BcdQuota *q)
 {
 	if (q->scouts == 0)
-		return window_turns(q);
+		return bcd_quota_turns(q);
 	/* the scout's reply comes first */
-	return Max(q->end_by_start, q->end_by_reply) + 3 * TURN_GUARD_MS;
+	return Max(q->end_by_start, q->end_by_reply) + 3 * BCD_TURN_GUARD_MS;
 }
 
 /*
@@ -305,16 +239,16 @@ static void
 note_scout(BcdQuota *q, BcdTicket ticket, int64 counted, int64 left)
 {
 	if (counted < ticket.window)
-		q->scouts = MAX_SCOUTS; /* we were wrong about the turn */
+		q->scouts = BCD_MAX_SCOUTS; /* we were wrong about the turn */
 	else if (ticket.after_turn >= 0 && counted == ticket.window)
 	{
 		/* it was early */
 		if (q->window == counted)
 			q->early++;
 		else
-			q->scouts = Min(q->scouts + 1, MAX_SCOUTS);
+			q->scouts = Min(q->scouts + 1, BCD_MAX_SCOUTS);
 	}
-	else if (q->scouts == 1 && ticket.after_turn >= 0 && ticket.after_turn <= TURN_GUARD_MS &&
+	else if (q->scouts == 1 && ticket.after_turn >= 0 && ticket.after_turn <= BCD_TURN_GUARD_MS &&
 			 ticket.number == q->sent && left < q->quota &&
 			 q->whole_seconds < SURE_OF_SECONDS)
 		q->scouts = 0;
@@ -354,17 +288,24 @@ note_headers(BcdQuota *q, BcdTicket ticket, int64 now, bool refused,
 	if (!refused)
 		q->counted++;
 	q->known_at = Max(q->known_at, ticket.at);
-	note_others(q, left);
+	note_others(q, left, refused && left == 0);
+}
+
+/* The part of the window that had passed at that time */
+static double
+position_of(const BcdQuota *q, int64 at)
+{
+	int64		began = bcd_quota_turns(q) - q->window_ms;
+	double		position = (double) (at - began) / q->window_ms;
+
+	return Max(Min(position, 1), 0);
 }
 
 /* Up to which part of the window do we know what others have used? */
-static double
-known_position(const BcdQuota *q)
+double
+bcd_quota_known(const BcdQuota *q)
 {
-	int64		began = window_turns(q) - q->window_ms;
-	double		position = (double) (q->known_at - began) / q->window_ms;
-
-	return Max(Min(position, 1), 0);
+	return position_of(q, q->known_at);
 }
 
 /*
@@ -372,24 +313,26 @@ known_position(const BcdQuota *q)
  * flight only those count that are older than one with a reply.
  */
 static void
-note_others(BcdQuota *q, int64 left)
+note_others(BcdQuota *q, int64 left, bool refused)
 {
-	int64		ours = q->counted + Max(q->newest - q->over, 0);
+	int64		used = q->quota - left - q->counted;
 
-	bcd_others_note(&q->others, known_position(q), q->quota - left - ours, left);
+	bcd_others_note(&q->others, bcd_quota_known(q), Max(used - Max(q->newest - q->over, 0), 0),
+					Max(used - q->in_flight, 0), left, refused);
 }
 
 /* A new window; whole: nobody has used any of it unseen by us */
 static void
 turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool whole)
 {
-	bcd_others_turn(&q->others, q->told && q->whole);
+	bcd_others_turn(&q->others, q->told && q->whole ? position_of(q, q->started_at) : 0);
 	if (q->early > 0)
-		q->scouts = Min(q->early + 1, MAX_SCOUTS);
+		q->scouts = Min(q->early + 1, BCD_MAX_SCOUTS);
 	else if (q->scouts > 1)
 		q->scouts--;
 	q->known_at = 0;
 	q->early = 0;
+	q->started = 0;
 	q->window++;
 	q->end_by_start = by_start;
 	q->end_by_reply = by_reply;
@@ -403,76 +346,18 @@ turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool whole)
  * Turn the window when its time has come, before a reply tells.  After a
  * pause nothing is known of the new one, and a single request finds out.
  */
-static void
-turn_window_by_time(BcdQuota *q, int64 now)
+void
+bcd_quota_turn(BcdQuota *q, int64 now)
 {
 	int64		windows;
 
-	if (now < window_turned(q))
+	if (now < bcd_quota_turned(q))
 		return;
-	windows = (now - window_turned(q)) / q->window_ms + 1;
+	windows = (now - bcd_quota_turned(q)) / q->window_ms + 1;
 	if (windows > 1)
 		q->learned = false;
 	turn_window(q, q->end_by_start + windows * q->window_ms,
 				q->end_by_reply + windows * q->window_ms, windows == 1);
-}
-
-/* How many scouts are still to be kept, and until when the next one is */
-static int
-scouts_kept(const BcdQuota *q, int64 now, int64 *next)
-{
-	int64		turns = window_turns(q);
-	int64		length = window_turned(q) - turns;
-	int			i;
-
-	*next = PG_INT64_MAX;
-	if (length * q->quota < q->window_ms)
-		return 0;
-	for (i = 0; i < q->scouts; i++)
-	{
-		*next = turns + length * i / MAX_SCOUTS;
-		if (*next > now)
-			break;
-	}
-	if (i == q->scouts)
-		*next = PG_INT64_MAX;
-	return q->scouts - i;
-}
-
-/*
- * How many more requests we may start in this window, as things stand.
- *
- * When all that is left is kept for others, one goes now and then that tells
- * whether they have come for it; what is left at the turn is a scout's.
- */
-static int64
-sendable(const BcdQuota *q, int64 now)
-{
-	int64		share = Max((int64) floor(q->quota * q->share + 1e-6), 1);
-	int64		next;
-	int			kept = scouts_kept(q, now, &next);
-	int64		ours = Min(share - q->counted, q->left) - q->in_flight - kept;
-	int64		safe = (int64) (q->left - q->in_flight - kept - bcd_others_expected(&q->others, known_position(q)));
-
-	if (now >= window_turns(q) ? q->started_at < window_turns(q) :
-		q->in_flight == 0 && now >= q->known_at + q->window_ms / BCD_OTHERS_PARTS)
-		safe = Max(safe, 1);
-	return Max(Min(ours, safe), 0);
-}
-
-/*
- * When the next request is due if n are to go out until the window's end.
- *
- * Time that was not used gives credit for a few requests at once, so that
- * little work is not held up; the rest is spread.
- */
-static double
-pace(const BcdQuota *q, int64 now, int64 n)
-{
-	double		last_start = window_turns(q) - Min(LAST_START_MS, q->window_ms / 10);
-	double		interval = Max(last_start - now, 0) / n;
-
-	return Max(q->paced_at, now - interval * CREDIT) + interval;
 }
 
 /* Nothing is sent before; in the past when nothing is in the way */
@@ -496,5 +381,5 @@ bcd_quota_probe_now(BcdQuota *q)
 bool
 bcd_quota_failing(const BcdQuota *q)
 {
-	return q->strikes >= PROBE_STRIKES;
+	return q->strikes >= BCD_PROBE_STRIKES;
 }

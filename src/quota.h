@@ -14,6 +14,10 @@
 /* bcd_quota_delay: nothing may start before a reply comes in */
 #define BCD_QUOTA_WAIT_REPLY	(PG_INT64_MAX / 2)
 
+#define BCD_PROBE_STRIKES		3	/* failures in a row until we only probe */
+#define BCD_MAX_SCOUTS			3
+#define BCD_TURN_GUARD_MS		5	/* the store's clock is as coarse as ours */
+
 /* A request that was started */
 typedef struct BcdTicket
 {
@@ -48,6 +52,9 @@ typedef struct BcdQuota
 	int			scouts;			/* kept for the turn of this window */
 	int			early;			/* scouts that counted in this window */
 
+	int64		work;			/* requests that are still to be made, as far
+								 * as the caller knows */
+
 	/* our own book; what we have used is counted + in_flight */
 	int			in_flight;
 	int			concurrency;	/* in flight at most, for the time being */
@@ -62,6 +69,7 @@ typedef struct BcdQuota
 
 	double		paced_at;		/* when the last request was due */
 	int64		started_at;		/* and was started */
+	int64		started;		/* requests in this window, as far as we know */
 	int64		blocked_until;	/* the store wants us to wait */
 	int64		probe_at;		/* it fails, and is not tried before */
 	int			strikes;		/* consecutive 429s without headers, 5xx,
@@ -70,8 +78,6 @@ typedef struct BcdQuota
 } BcdQuota;
 
 extern void bcd_quota_init(BcdQuota *q, double share, int max_concurrency);
-extern int64 bcd_quota_delay(BcdQuota *q, int64 now);
-extern BcdTicket bcd_quota_sent(BcdQuota *q, int64 now);
 extern void bcd_quota_done(BcdQuota *q, BcdTicket ticket, int64 now, long status,
 						   const BcdHttpHeaders *headers, double random);
 extern void bcd_quota_abandoned(BcdQuota *q);
@@ -79,6 +85,10 @@ extern bool bcd_quota_crowded(long status, const BcdHttpHeaders *headers);
 extern int64 bcd_quota_blocked_until(const BcdQuota *q);
 extern void bcd_quota_probe_now(BcdQuota *q);
 extern bool bcd_quota_failing(const BcdQuota *q);
+extern void bcd_quota_turn(BcdQuota *q, int64 now);
+extern int64 bcd_quota_turns(const BcdQuota *q);
+extern int64 bcd_quota_turned(const BcdQuota *q);
+extern double bcd_quota_known(const BcdQuota *q);
 extern int64 bcd_quota_left(const BcdQuota *q, int64 now);
 
 #endif							/* BCD_QUOTA_H */

@@ -29,6 +29,7 @@
 #include "fold.h"
 #include "queue.h"
 #include "results.h"
+#include "spend.h"
 
 /* Claims that failed in a row, a second each, before a lane is given up */
 #define CLAIM_FAILURES		60
@@ -326,7 +327,7 @@ dispatch(BcdRun *run, BcdLane *lane, int64 now)
 {
 	for (;;)
 	{
-		int64		delay = bcd_quota_delay(&run->store->quota, now);
+		int64		delay = bcd_lane_delay(lane, now);
 		BcdJob	   *job;
 
 		if (delay > 0)

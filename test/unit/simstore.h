@@ -15,6 +15,7 @@
 
 #define SIM_FLIGHTS		256
 #define SIM_WINDOWS		400
+#define SIM_CLIENTS		2
 #define SIM_NEVER		1e18
 
 typedef enum SimKind
@@ -49,9 +50,20 @@ typedef struct SimFlight
 	double		returns;		/* to us */
 	bool		counted;		/* has the store seen it? */
 	long		status;
+	int			client;			/* which of ours */
 	BcdTicket	ticket;
 	BcdHttpHeaders headers;
 } SimFlight;
+
+/* One that is paced: a worker */
+typedef struct SimClient
+{
+	BcdQuota	q;
+	int			work;			/* calls still to be made */
+	int			done;
+	int			refused;
+	double		ended;
+} SimClient;
 
 typedef struct SimWindow
 {
@@ -74,6 +86,7 @@ typedef struct Sim
 	double		reset_unit;		/* time left in multiples of this, */
 	bool		reset_down;		/* rounded down, else up */
 	bool		no_retry_after;
+	int			extra;			/* a call of ours counts for so many more */
 	double		end;			/* of the window */
 	int			used;
 	double		level;			/* SIM_REFILL */
@@ -87,15 +100,14 @@ typedef struct Sim
 	int			burst;			/* the next one of them */
 
 	/* ours */
-	BcdQuota	q;
-	int			work;			/* calls still to be made */
+	SimClient	clients[SIM_CLIENTS];
+	int			nclients;
 	SimFlight	flights[SIM_FLIGHTS];
 	int			nflights;
 
 	/* results */
 	SimWindow	windows[SIM_WINDOWS];
 	int			nwindows;		/* the last one is not over */
-	int			done;
 	int			refused;
 	int			others_refused;
 	int			most_in_flight;
@@ -118,6 +130,16 @@ sim_between(const double *range)
 	return range[0] + (range[1] - range[0]) * sim_random();
 }
 
+/* One more of ours, with endless work */
+static void
+sim_add_client(Sim *sim, double share, int concurrency)
+{
+	SimClient  *client = &sim->clients[sim->nclients++];
+
+	client->work = PG_INT32_MAX;
+	bcd_quota_init(&client->q, share, concurrency);
+}
+
 /* Half of the latency each way; no jitter */
 static void
 sim_init(Sim *sim, int quota, double window, double share, int concurrency, double latency)
@@ -129,8 +151,7 @@ sim_init(Sim *sim, int quota, double window, double share, int concurrency, doub
 	sim->reset_unit = 1;
 	sim->level = quota;
 	sim->next_other = SIM_NEVER;
-	sim->work = PG_INT32_MAX;
-	bcd_quota_init(&sim->q, share, concurrency);
+	sim_add_client(sim, share, concurrency);
 }
 
 static SimWindow *
@@ -229,18 +250,22 @@ sim_headers(Sim *sim, SimFlight *flight, double now)
 static void
 sim_arrive(Sim *sim, SimFlight *flight)
 {
+	SimClient  *client = &sim->clients[flight->client];
+
 	sim_turn(sim, flight->arrives);
 	flight->counted = true;
 	flight->status = sim_admit(sim) ? 200 : 429;
 	if (flight->status == 429)
 	{
 		sim->refused++;
-		sim->work++;
+		client->refused++;
+		client->work++;
 		sim_window(sim)->refused++;
 	}
 	else
 	{
-		sim->done++;
+		sim->used = Min(sim->used + sim->extra, sim->quota);
+		client->done++;
 		sim_window(sim)->ours++;
 	}
 	sim_headers(sim, flight, flight->arrives);
@@ -284,30 +309,33 @@ sim_others(Sim *sim, double now)
 }
 
 static void
-sim_send(Sim *sim, double now)
+sim_send(Sim *sim, int i, double now)
 {
 	SimFlight  *flight = &sim->flights[sim->nflights++];
+	SimClient  *client = &sim->clients[i];
 
 	memset(flight, 0, sizeof(*flight));
 	flight->arrives = now + sim_between(sim->way[0]);
 	flight->returns = flight->arrives + sim_between(sim->way[1]);
-	flight->ticket = bcd_quota_sent(&sim->q, (int64) now);
-	sim->work--;
-	sim->most_in_flight = Max(sim->most_in_flight, sim->q.in_flight);
+	flight->client = i;
+	flight->ticket = bcd_quota_sent(&client->q, (int64) now);
+	client->work--;
+	sim->most_in_flight = Max(sim->most_in_flight, client->q.in_flight);
 }
 
 static void
 sim_reply(Sim *sim, int i, double now)
 {
 	SimFlight	flight = sim->flights[i];
+	SimClient  *client = &sim->clients[flight.client];
 
 	if (sim->late_headers)
 		sim_headers(sim, &flight, now);
 	sim->flights[i] = sim->flights[--sim->nflights];
 	flight.headers.elapsed_ms = (int64) now - flight.ticket.at;
-	bcd_quota_done(&sim->q, flight.ticket, (int64) now, flight.status, &flight.headers,
+	bcd_quota_done(&client->q, flight.ticket, (int64) now, flight.status, &flight.headers,
 				   sim_random());
-	sim->ended = now;
+	client->ended = sim->ended = now;
 }
 
 /* The next event of a flight, not after *next; -1: none */
@@ -331,6 +359,40 @@ sim_next_flight(Sim *sim, double *next)
 	return event;
 }
 
+/* Which client may send now?  -1: none, *next is when one may. */
+static int
+sim_next_client(Sim *sim, double now, double *next)
+{
+	int			i;
+
+	for (i = 0; i < sim->nclients; i++)
+	{
+		SimClient  *client = &sim->clients[i];
+		int64		delay;
+
+		client->q.work = client->work;
+		if (client->work == 0)
+			continue;
+		delay = bcd_quota_delay(&client->q, (int64) now);
+		if (delay == 0)
+			return i;
+		if (delay < BCD_QUOTA_WAIT_REPLY)
+			*next = Min(*next, floor(now) + delay);
+	}
+	return -1;
+}
+
+static bool
+sim_is_over(const Sim *sim)
+{
+	int			i;
+
+	for (i = 0; i < sim->nclients; i++)
+		if (sim->clients[i].work > 0)
+			return false;
+	return sim->nflights == 0;
+}
+
 /* Run for so many ms, or until the work is done */
 static void
 sim_run(Sim *sim, double from, double until)
@@ -339,19 +401,17 @@ sim_run(Sim *sim, double from, double until)
 
 	if (sim->mode != SIM_ALONE && sim_bursts(sim) == 0)
 		sim->next_other = from + 100;
-	while (now < until && (sim->work > 0 || sim->nflights > 0))
+	while (now < until && !sim_is_over(sim))
 	{
 		double		next = until;
-		int64		delay = sim->work > 0 ? bcd_quota_delay(&sim->q, (int64) now) : BCD_QUOTA_WAIT_REPLY;
+		int			client = sim_next_client(sim, now, &next);
 		int			event;
 
-		if (delay == 0)
+		if (client >= 0)
 		{
-			sim_send(sim, now);
+			sim_send(sim, client, now);
 			continue;
 		}
-		if (delay < BCD_QUOTA_WAIT_REPLY)
-			next = Min(next, floor(now) + delay);
 		event = sim_next_flight(sim, &next);
 		if (sim->next_other <= next)
 		{

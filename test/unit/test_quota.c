@@ -6,6 +6,7 @@
 
 #include "../../src/others.c"
 #include "../../src/quota.c"
+#include "../../src/spend.c"
 #include "tap.h"
 
 /* Headers as a store in a window of 30 s would send them; -1: left out */
@@ -48,7 +49,7 @@ test_learning(void)
 	bcd_quota_done(&q, t, 100, 200, headers(150, 3, 1000, -1), 0.5);
 	is_int(bcd_quota_left(&q, 100), 3, "the first reply tells what is left");
 	is_int(q.others.used, 146, "the rest was used by others, or by us before a restart");
-	is_int(bcd_quota_left(&q, 1100 + 3 * TURN_GUARD_MS), 150, "and the window's end refills it");
+	is_int(bcd_quota_left(&q, 1100 + 3 * BCD_TURN_GUARD_MS), 150, "and the window's end refills it");
 
 	/* no quota told: only the concurrency limits */
 	bcd_quota_init(&q, 0.9, 3);
@@ -107,7 +108,7 @@ test_throttled(void)
 	bcd_quota_init(&q, 1.0, 8);
 	t = bcd_quota_sent(&q, 0);
 	bcd_quota_done(&q, t, 100, 429, headers(-1, -1, -1, PG_INT64_MAX), 0.5);
-	is_int(bcd_quota_delay(&q, 100), 3600000 + TURN_GUARD_MS, "no header stops us for more than an hour");
+	is_int(bcd_quota_delay(&q, 100), 3600000 + BCD_TURN_GUARD_MS, "no header stops us for more than an hour");
 
 	/* without headers: a back-off that doubles, one request at a time */
 	bcd_quota_init(&q, 1.0, 8);
@@ -242,7 +243,7 @@ test_windows(void)
 	is_int(q.end_by_reply, 20100, "and the earliest counted from a reply");
 
 	/* the window turns while two are in flight */
-	(void) bcd_quota_delay(&q, 20100 + 3 * TURN_GUARD_MS);
+	(void) bcd_quota_delay(&q, 20100 + 3 * BCD_TURN_GUARD_MS);
 	is_int(q.counted + q.in_flight, 2, "those in flight count in the new one");
 	bcd_quota_done(&q, three[2], 20120, 200, headers(10, 5, 0, -1), 0.5);
 	is_int(q.counted + q.in_flight, 1, "until their reply tells of the old one");
@@ -293,28 +294,28 @@ test_scouts(void)
 
 	bcd_quota_init(&q, 1.0, 200);
 	t = bcd_quota_sent(&q, 0);
-	bcd_quota_done(&q, t, 400, 200, headers(150, 149, 30000, -1), 0.5);
+	bcd_quota_done(&q, t, 600, 200, headers(150, 149, 30000, -1), 0.5);
 	for (i = 0, now = 1000; now < 29000; now += 100)
 	{
 		if (bcd_quota_delay(&q, now) > 0)
 			continue;
 		t = bcd_quota_sent(&q, now);
-		bcd_quota_done(&q, t, now + 400, 200, headers(150, 148 - i, 30000 - now, -1), 0.5);
+		bcd_quota_done(&q, t, now + 600, 200, headers(150, 148 - i, 30000 - now, -1), 0.5);
 		i++;
 	}
 	is_int(i, 148, "a window of requests, but for one");
 	ok(bcd_quota_delay(&q, 29990) > 0, "which waits");
-	is_int(bcd_quota_delay(&q, 30000 + TURN_GUARD_MS), 0, "for the moment at which the window may turn");
-	t = bcd_quota_sent(&q, 30000 + TURN_GUARD_MS);
+	is_int(bcd_quota_delay(&q, 30000 + BCD_TURN_GUARD_MS), 0, "for the moment at which the window may turn");
+	t = bcd_quota_sent(&q, 30000 + BCD_TURN_GUARD_MS);
 	ok(bcd_quota_delay(&q, 30300) > 0, "the others wait for its reply");
-	bcd_quota_done(&q, t, 30405, 200, headers(150, 149, 30000, -1), 0.5);
+	bcd_quota_done(&q, t, 30605, 200, headers(150, 149, 30000, -1), 0.5);
 	is_int(q.window, 2, "it has opened the next window");
 	is_int(q.scouts, 0, "and from now on none is kept");
-	is_int(window_turned(&q), 60005 + TURN_GUARD_MS, "because it is known when windows turn");
+	is_int(bcd_quota_turned(&q), 60005 + BCD_TURN_GUARD_MS, "because it is known when windows turn");
 	(void) bcd_quota_delay(&q, 60010);
 	t = bcd_quota_sent(&q, 60010);
-	bcd_quota_done(&q, t, 60410, 200, headers(150, 140, 100, -1), 0.5);
-	is_int(q.scouts, MAX_SCOUTS, "until one proves too early");
+	bcd_quota_done(&q, t, 60610, 200, headers(150, 140, 100, -1), 0.5);
+	is_int(q.scouts, BCD_MAX_SCOUTS, "until one proves too early");
 }
 
 /* One endpoint is crowded: the others need not wait */
@@ -345,39 +346,70 @@ test_crowded(void)
 	ok(q.blocked_until >= 2100 && q.blocked_until < 2200, "a wait that is told is kept");
 }
 
-/* Little work is not held up, much work is spread */
+/* Sends what may be sent from one instant to another; others take so many meanwhile */
+static int
+spend(BcdQuota *q, int64 from, int64 until, int64 *left, int taken)
+{
+	int64		now = from;
+	int			sent = 0;
+
+	*left -= taken;
+	while (now < until)
+	{
+		int64		delay = bcd_quota_delay(q, now);
+		BcdTicket	t;
+
+		if (delay > 0)
+		{
+			now += delay;
+			continue;
+		}
+		t = bcd_quota_sent(q, now);
+		sent++;
+		bcd_quota_done(q, t, now, 200, headers(150, --*left, 30000 - now, -1), 0.5);
+	}
+	return sent;
+}
+
+/* All goes at once but what others may want, and one request that looks for them */
 static void
-test_pace(void)
+test_early(void)
 {
 	BcdQuota	q;
 	BcdTicket	t = {0};
-	int			i;
-	int64		now = 10000;
-	int			sent = 0;
+	int64		left = 149;
+	int			sent;
 
+	bcd_quota_init(&q, 0.9, 8);
+	t = bcd_quota_sent(&q, 0);
+	bcd_quota_done(&q, t, 50, 200, headers(150, 149, 29950, -1), 0.5);
+	is_int(spend(&q, 100, 101, &left, 0), 133, "nobody else is there: our share goes at once");
+	is_int(spend(&q, 101, 28000, &left, 0), 0, "but for one");
+	q.work = 1;
+	is_int(bcd_quota_delay(&q, 28000), 0, "unless there is no more to do");
+	q.work = PG_INT64_MAX;
+	is_int(spend(&q, 28000, 29000, &left, 0), 1, "which goes at the end of the window");
+	is_int(spend(&q, 29000, 30000, &left, 0), 0, "no more than our share");
+
+	/* others have shown that they are there */
+	bcd_quota_init(&q, 1.0, 8);
+	left = 149;
+	t = bcd_quota_sent(&q, 0);
+	bcd_quota_done(&q, t, 50, 200, headers(150, left, 29950, -1), 0.5);
+	sent = spend(&q, 3000, 3001, &left, 12);
+	ok(sent < 30, "somebody took 12 in a tenth of the window: %d at once", sent);
+	sent += spend(&q, 3001, 15000, &left, 0);
+	ok(sent > 40 && sent < 110, "the rest is spread: %d in half of it", sent);
+
+	/* a burst does not follow the clock, but a reply, into the next window */
 	bcd_quota_init(&q, 1.0, 8);
 	t = bcd_quota_sent(&q, 0);
 	bcd_quota_done(&q, t, 50, 200, headers(150, 149, 29950, -1), 0.5);
-	for (i = 0; i < 5; i++)
-	{
-		is_int(bcd_quota_delay(&q, now), 0, "a few requests after a pause go at once");
-		t = bcd_quota_sent(&q, now);
-		bcd_quota_done(&q, t, now, 200, headers(150, 148 - i, 30000 - now, -1), 0.5);
-	}
-	while (now < 20000)
-	{
-		int64		delay = bcd_quota_delay(&q, now);
-
-		if (delay > 0)
-			now += delay;
-		else
-		{
-			t = bcd_quota_sent(&q, now);
-			sent++;
-			bcd_quota_done(&q, t, now, 200, headers(150, 144 - sent, 30000 - now, -1), 0.5);
-		}
-	}
-	ok(sent > 70 && sent < 90, "the rest is spread: %d of 144 in half the time left", sent);
+	is_int(bcd_quota_delay(&q, 30100), 0, "the window has turned by the clock: one goes");
+	t = bcd_quota_sent(&q, 30100);
+	ok(bcd_quota_delay(&q, 30101) > 100, "and not many more");
+	bcd_quota_done(&q, t, 30150, 200, headers(150, 149, 29950, -1), 0.5);
+	is_int(bcd_quota_delay(&q, 30151), 0, "until its reply has said so");
 }
 
 int
@@ -389,6 +421,6 @@ main(void)
 	test_windows();
 	test_scouts();
 	test_crowded();
-	test_pace();
+	test_early();
 	return tap_done();
 }
