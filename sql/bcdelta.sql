@@ -124,6 +124,7 @@ CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
 CREATE INDEX pending_waiting ON bcdelta.pending (feed, next_attempt_at) WHERE state = 'waiting';
 CREATE INDEX pending_deferred ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'deferred';
 CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
+CREATE INDEX pending_changed_at ON bcdelta.pending (feed, changed_at) WHERE state <> 'in_flight';
 CREATE INDEX pending_sought ON bcdelta.pending (feed, key) WHERE sought IS NOT NULL;
 COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushed; written by the worker only';
 COMMENT ON COLUMN bcdelta.pending.state IS
@@ -153,6 +154,40 @@ COMMENT ON COLUMN bcdelta.link.payload IS
 COMMENT ON COLUMN bcdelta.link.remembered IS
 'the payload before it was forgotten, since it is not known what became of a request; null: payload tells all there is to tell';
 COMMENT ON COLUMN bcdelta.link.pushed_at IS 'when the store last confirmed a write of this row; null: linked, never written';
+
+CREATE TABLE bcdelta.tally (
+	feed text NOT NULL,
+	what text NOT NULL,
+	n bigint NOT NULL
+);
+ALTER TABLE bcdelta.tally REPLICA IDENTITY FULL;
+COMMENT ON TABLE bcdelta.tally IS
+'how many rows of each feed are linked, or pending in which state: the sum of n; written by triggers, summed up by the worker';
+COMMENT ON COLUMN bcdelta.tally.what IS 'linked, or a state of bcdelta.pending';
+COMMENT ON COLUMN bcdelta.tally.n IS 'so many more, or fewer, by one transaction or by many';
+
+CREATE FUNCTION bcdelta.tally() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_tally';
+REVOKE EXECUTE ON FUNCTION bcdelta.tally() FROM PUBLIC;
+COMMENT ON FUNCTION bcdelta.tally() IS 'trigger that counts the rows of bcdelta.link and bcdelta.pending into bcdelta.tally';
+
+CREATE TRIGGER tally AFTER INSERT OR DELETE ON bcdelta.pending
+FOR EACH ROW EXECUTE FUNCTION bcdelta.tally();
+CREATE TRIGGER tally_change AFTER UPDATE ON bcdelta.pending
+FOR EACH ROW WHEN (OLD.state <> NEW.state OR OLD.feed <> NEW.feed) EXECUTE FUNCTION bcdelta.tally();
+CREATE TRIGGER tally_truncate AFTER TRUNCATE ON bcdelta.pending
+FOR EACH STATEMENT EXECUTE FUNCTION bcdelta.tally();
+CREATE TRIGGER tally AFTER INSERT OR DELETE ON bcdelta.link
+FOR EACH ROW EXECUTE FUNCTION bcdelta.tally();
+CREATE TRIGGER tally_change AFTER UPDATE ON bcdelta.link
+FOR EACH ROW WHEN (OLD.feed <> NEW.feed) EXECUTE FUNCTION bcdelta.tally();
+CREATE TRIGGER tally_truncate AFTER TRUNCATE ON bcdelta.link
+FOR EACH STATEMENT EXECUTE FUNCTION bcdelta.tally();
+-- whoever writes there, a subscription, too
+ALTER TABLE bcdelta.pending ENABLE ALWAYS TRIGGER tally, ENABLE ALWAYS TRIGGER tally_change,
+	ENABLE ALWAYS TRIGGER tally_truncate;
+ALTER TABLE bcdelta.link ENABLE ALWAYS TRIGGER tally, ENABLE ALWAYS TRIGGER tally_change,
+	ENABLE ALWAYS TRIGGER tally_truncate;
 
 CREATE TABLE bcdelta.run (
 	run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -185,6 +220,7 @@ CREATE TABLE bcdelta.run (
 	waited boolean NOT NULL DEFAULT false
 );
 CREATE INDEX run_unfinished ON bcdelta.run (run_id) WHERE state IN ('requested', 'running');
+CREATE INDEX run_server_feed ON bcdelta.run (server, feed, run_id);
 COMMENT ON TABLE bcdelta.run IS 'one row per push, link or verify, with its totals';
 COMMENT ON COLUMN bcdelta.run.feed IS 'the only feed of the run; null: all feeds of the server';
 COMMENT ON COLUMN bcdelta.run.deleted IS 'records deleted in the store';
@@ -424,6 +460,11 @@ CREATE FUNCTION bcdelta.worker_store(OUT server oid, OUT quota bigint, OUT quota
 RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_store';
 COMMENT ON FUNCTION bcdelta.worker_store() IS 'the stores that the worker of this database talks to; use the view bcdelta.status';
 
+CREATE FUNCTION bcdelta.own_tally(OUT feed text, OUT what text, OUT n bigint)
+RETURNS SETOF record LANGUAGE c PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'bcdelta_own_tally';
+COMMENT ON FUNCTION bcdelta.own_tally() IS
+'what the transaction at hand adds to bcdelta.tally when it commits; use the view bcdelta.status';
+
 CREATE FUNCTION bcdelta.worker_state() RETURNS text
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_state';
 COMMENT ON FUNCTION bcdelta.worker_state() IS
@@ -443,35 +484,46 @@ SELECT f.feed, f.server, f.resource,
 	CASE WHEN f.home = bcdelta.home() THEN f.state ELSE 'paused' END AS state, f.paused_reason,
 	coalesce(bcdelta.feed_trouble(f.feed), s.trouble) AS trouble,
 	coalesce(c.changes, 0) AS changes,
-	coalesce(p.ready, 0) AS ready,
-	coalesce(p.waiting, 0) AS waiting,
-	coalesce(p.in_flight, 0) AS in_flight,
-	coalesce(p.deferred, 0) AS deferred,
-	coalesce(p.failed, 0) AS failed,
-	coalesce(p.review, 0) AS review,
-	(SELECT count(*) FROM bcdelta.link AS l WHERE l.feed = f.feed) AS linked,
-	least(p.oldest, c.oldest) AS oldest_pending,
+	coalesce(t.ready, 0) AS ready,
+	coalesce(t.waiting, 0) AS waiting,
+	coalesce(t.in_flight, 0) AS in_flight,
+	coalesce(t.deferred, 0) AS deferred,
+	coalesce(t.failed, 0) AS failed,
+	coalesce(t.review, 0) AS review,
+	coalesce(t.linked, 0) AS linked,
+	least((SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state <> 'in_flight'),
+		(SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state = 'in_flight'),
+		c.oldest) AS oldest_pending,
 	r.run_id AS last_run_id, r.kind AS last_run_kind, r.state AS last_run_state,
 	r.finished_at AS last_run_finished_at, r.error AS last_run_error,
 	s.quota, s.quota_left, s.blocked_until AS store_blocked_until,
 	bcdelta.worker_state() AS worker
 FROM bcdelta.feed AS f
-LEFT JOIN LATERAL (
-	SELECT count(*) FILTER (WHERE p.state = 'ready') AS ready,
-		count(*) FILTER (WHERE p.state = 'waiting') AS waiting,
-		count(*) FILTER (WHERE p.state = 'in_flight') AS in_flight,
-		count(*) FILTER (WHERE p.state = 'deferred') AS deferred,
-		count(*) FILTER (WHERE p.state = 'failed') AS failed,
-		count(*) FILTER (WHERE p.state = 'review') AS review,
-		min(p.changed_at) AS oldest
-	FROM bcdelta.pending AS p WHERE p.feed = f.feed) AS p ON true
 LEFT JOIN (
-	SELECT feed_id, count(*) AS changes, min(changed_at) AS oldest
-	FROM bcdelta.change GROUP BY feed_id) AS c USING (feed_id)
+	SELECT feed, sum(n) FILTER (WHERE what = 'ready')::bigint AS ready,
+		sum(n) FILTER (WHERE what = 'waiting')::bigint AS waiting,
+		sum(n) FILTER (WHERE what = 'in_flight')::bigint AS in_flight,
+		sum(n) FILTER (WHERE what = 'deferred')::bigint AS deferred,
+		sum(n) FILTER (WHERE what = 'failed')::bigint AS failed,
+		sum(n) FILTER (WHERE what = 'review')::bigint AS review,
+		sum(n) FILTER (WHERE what = 'linked')::bigint AS linked
+	FROM (SELECT feed, what, n FROM bcdelta.tally UNION ALL SELECT feed, what, n FROM bcdelta.own_tally()) AS t
+	GROUP BY feed) AS t USING (feed)
+LEFT JOIN (
+	-- of a large backlog 400 pages are looked at, and the rest is estimated
+	SELECT c.feed_id, round(c.changes * 100 / s.percent)::bigint AS changes, c.oldest
+	FROM (
+		SELECT least(100, 100 * 400 * 8192.0 / greatest(1, pg_catalog.pg_relation_size('bcdelta.change')
+			+ pg_catalog.pg_relation_size('bcdelta.change_1') + pg_catalog.pg_relation_size('bcdelta.change_2')))
+	) AS s (percent)
+	CROSS JOIN LATERAL (
+		SELECT feed_id, count(*) AS changes, min(changed_at) AS oldest
+		FROM bcdelta.change TABLESAMPLE SYSTEM (s.percent) REPEATABLE (0) GROUP BY feed_id) AS c
+) AS c USING (feed_id)
 LEFT JOIN LATERAL (
-	SELECT * FROM bcdelta.run AS r
-	WHERE r.server = f.server AND (r.feed = f.feed OR r.feed IS NULL)
-	ORDER BY r.run_id DESC LIMIT 1) AS r ON true
+	(SELECT * FROM bcdelta.run WHERE server = f.server AND feed = f.feed ORDER BY run_id DESC LIMIT 1)
+	UNION ALL (SELECT * FROM bcdelta.run WHERE server = f.server AND feed IS NULL ORDER BY run_id DESC LIMIT 1)
+	ORDER BY run_id DESC LIMIT 1) AS r ON true
 LEFT JOIN pg_catalog.pg_foreign_server AS fs ON fs.srvname = f.server
 LEFT JOIN bcdelta.worker_store() AS s ON s.server = fs.oid;
 COMMENT ON VIEW bcdelta.status IS 'one row per feed: what is pending, what is wrong, the last run, the store''s quota';
@@ -487,7 +539,7 @@ COMMENT ON VIEW bcdelta.progress IS
 COMMENT ON COLUMN bcdelta.status.state IS
 'active or paused; a feed in a copy of its database is paused, even before the worker has written that down';
 COMMENT ON COLUMN bcdelta.status.trouble IS 'what keeps the feed from capturing or pushing, or its store from answering; null: nothing';
-COMMENT ON COLUMN bcdelta.status.changes IS 'captured changes that are not folded into bcdelta.pending yet';
+COMMENT ON COLUMN bcdelta.status.changes IS 'captured changes that are not folded into bcdelta.pending yet; of many an estimate';
 COMMENT ON COLUMN bcdelta.status.linked IS 'source rows that are in the store';
 COMMENT ON COLUMN bcdelta.status.oldest_pending IS 'when the oldest change that is not in the store was made';
 COMMENT ON COLUMN bcdelta.status.quota IS 'requests that the store allows in a window; null: not known, or no limit';

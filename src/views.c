@@ -31,10 +31,12 @@
 #include "feed.h"
 #include "roles.h"
 #include "shmem.h"
+#include "tally.h"
 #include "watch.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_worker_progress);
 PG_FUNCTION_INFO_V1(bcdelta_worker_store);
+PG_FUNCTION_INFO_V1(bcdelta_own_tally);
 PG_FUNCTION_INFO_V1(bcdelta_worker_state);
 PG_FUNCTION_INFO_V1(bcdelta_home);
 PG_FUNCTION_INFO_V1(bcdelta_feed_trouble);
@@ -165,6 +167,30 @@ bcdelta_worker_store(PG_FUNCTION_ARGS)
 	}
 	for (i = 0; i < n; i++)
 		put_store(&rows, &copy[i]);
+	return (Datum) 0;
+}
+
+/* bcdelta.own_tally(): what this transaction adds to bcdelta.tally. */
+Datum
+bcdelta_own_tally(PG_FUNCTION_ARGS)
+{
+	BcdRows		rows;
+	const char *feed;
+	const char *what;
+	int64		n;
+	int			i;
+
+	bcd_rows_begin(fcinfo, &rows);
+	for (i = 0; bcd_tally_nth(i, &feed, &what, &n); i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		values[0] = CStringGetTextDatum(feed);
+		values[1] = CStringGetTextDatum(what);
+		values[2] = Int64GetDatum(n);
+		bcd_rows_put(&rows, values, nulls);
+	}
 	return (Datum) 0;
 }
 

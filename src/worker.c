@@ -40,6 +40,7 @@
 #include "schedules.h"
 #include "serve.h"
 #include "shmem.h"
+#include "tally.h"
 #include "worker.h"
 
 /* After an error the loop takes a breath */
@@ -51,6 +52,7 @@
 
 static int	my_place = -1;
 static bool ready = false;		/* the extension is there, and recovered */
+static bool counted = false;		/* bcdelta.tally is known to be right */
 static int64 idle_at = 0;		/* when to look at schedules and changes */
 static int64 prune_at = 0;
 static TimestampTz next_schedule = 0;
@@ -160,6 +162,7 @@ start_over(void)
 		bcd_run_drop(dlist_container(BcdRun, node, dlist_head_node(&bcd_engine.runs)));
 	bcd_serve_end_accepted("extension bcdelta was dropped");
 	ready = false;
+	counted = false;
 }
 
 /* At the start, and when the extension comes: puts right what a crash left. */
@@ -254,6 +257,21 @@ start_scheduled(const char *name, const char *kind, const char *feed, const char
 	*run_id = bcd_run_insert(&request);
 }
 
+/* Counts everything once, when there is nothing else to do. */
+static void
+look_after_tally(void)
+{
+	bcd_tx_begin();
+	bcd_tx_async();
+	if (!counted && dlist_is_empty(&bcd_engine.runs))
+	{
+		bcd_tally_mend();
+		counted = true;
+	}
+	bcd_tally_fold();
+	bcd_tx_commit();
+}
+
 /* Every naptime, and when a schedule is due: schedules, folding, tidying up. */
 static void
 idle_work(int64 now)
@@ -276,6 +294,7 @@ idle_work(int64 now)
 		CHECK_FOR_INTERRUPTS();
 	} while (n > 0 && --rounds > 0);
 	bcd_runs_look();
+	look_after_tally();
 	if (bcd_result_retention > 0 && now >= prune_at)
 	{
 		bcd_tx_begin();

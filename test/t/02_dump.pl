@@ -51,6 +51,7 @@ SELECT 'change', f.feed, c.op, c.key, c.moved_from FROM bcdelta.change AS c JOIN
 UNION ALL SELECT 'move', f.feed, '-', m.key, m.moved_from FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)
 UNION ALL SELECT 'pending', feed, '-', key, state FROM bcdelta.pending
 UNION ALL SELECT 'link', feed, '-', key, store_id::text FROM bcdelta.link
+UNION ALL SELECT 'status', feed, '-', 'linked', linked::text FROM bcdelta.status
 UNION ALL SELECT 'dependency', feed, '-', child::text, dependency_id::text || parent_key::text FROM bcdelta.dependency
 UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgenabled, tgname, pg_get_triggerdef(oid) FROM pg_trigger
 	WHERE tgfoid = 'bcdelta.capture'::regproc

@@ -108,4 +108,25 @@ subtest 'who stopped a run' => sub {
 	is($shop->push->{state}, 'succeeded', 'its rows were pending');
 };
 
+subtest 'numbers in the status' => sub {
+	my $numbers = q{SELECT sum(linked), sum(ready + waiting + in_flight + deferred + failed + review) FROM bcdelta.status};
+	my $counted = q{SELECT (SELECT count(*) FROM bcdelta.link), (SELECT count(*) FROM bcdelta.pending)};
+	$shop->sql("INSERT INTO makers SELECT i, 'Maker ' || i FROM generate_series(1, 50) AS i; UPDATE makers SET name = name || ' & Co.' WHERE code = 'M2'");
+	is($shop->push->{state}, 'succeeded', 'after a push');
+	is($shop->sql($numbers), $shop->sql($counted), 'they are right');
+	$shop->sql("UPDATE makers SET name = name || '.'");
+	$store->hold({ match => { method => 'PUT' } });
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	crash_server($node, 'shop');
+	$push->finish;
+	$store->release;
+	is($shop->sql($numbers), $shop->sql($counted), 'and after a crash');
+	$shop->sql("ALTER TABLE bcdelta.link DISABLE TRIGGER USER; INSERT INTO bcdelta.link (feed, key, store_id) SELECT 'articles', i, i FROM generate_series(1, 5) AS i;
+		ALTER TABLE bcdelta.link ENABLE ALWAYS TRIGGER tally, ENABLE ALWAYS TRIGGER tally_change, ENABLE ALWAYS TRIGGER tally_truncate");
+	kill_worker($node, 'shop', 'TERM');
+	$shop->wait_for('SELECT (SELECT sum(linked) FROM bcdelta.status) = (SELECT count(*) FROM bcdelta.link)');
+	pass('and when the worker starts, even after somebody wrote past the triggers');
+};
+
 done_testing();

@@ -1,0 +1,13 @@
+/*
+ * tally.h
+ *		How many rows of each feed are linked, and pending in which state.
+ */
+#ifndef BCD_TALLY_H
+#define BCD_TALLY_H
+
+extern void bcd_tally_fold(void);
+extern void bcd_tally_mend(void);
+extern bool bcd_tally_nth(int i, const char **feed, const char **what, int64 *n);
+extern int64 bcd_tally_of(const char *feed, const char *what);
+
+#endif							/* BCD_TALLY_H */
