@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
+#include "casefold.h"
 #include "compat.h"
 #include "html.h"
 #include "instant.h"
@@ -25,7 +26,6 @@ static bool
 same_text(const char *a, int alen, const char *b, bool fold)
 {
 	int			blen = strlen(b);
-	int			i;
 
 	while (alen > 0 && scanner_isspace(a[alen - 1]))
 		alen--;
@@ -35,12 +35,9 @@ same_text(const char *a, int alen, const char *b, bool fold)
 		alen--;
 	for (; blen > 0 && scanner_isspace(*b); b++)
 		blen--;
-	if (alen != blen || !fold)
-		return alen == blen && memcmp(a, b, alen) == 0;
-	for (i = 0; i < alen; i++)
-		if (pg_tolower((unsigned char) a[i]) != pg_tolower((unsigned char) b[i]))
-			return false;
-	return true;
+	if (fold)
+		return strcmp(bcd_fold_case(a, alen), bcd_fold_case(b, blen)) == 0;
+	return alen == blen && memcmp(a, b, alen) == 0;
 }
 
 static bool

@@ -9,13 +9,12 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
 #include "common/hashfn.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
-#include "utils/formatting.h"
 #include "utils/memutils.h"
 
+#include "casefold.h"
 #include "compat.h"
 #include "engine.h"
 #include "json.h"
@@ -70,7 +69,7 @@ bcd_folded(const char *text)
 {
 	char	   *bare = trimmed(text);
 
-	return str_tolower(bare, strlen(bare), DEFAULT_COLLATION_OID);
+	return bcd_fold_case(bare, strlen(bare));
 }
 
 /* The payload whose natural key an item is looked up by. */

@@ -3,6 +3,7 @@
 
 use strict;
 use warnings;
+use utf8;
 
 use BCDelta::Shop;
 use BCDelta::Test;
@@ -88,5 +89,24 @@ $shop->sql("INSERT INTO makers SELECT 'M' || i, 'Many ' || i FROM generate_serie
 $run = $shop->push;
 is_deeply([ @$run{qw(linked created failed)} ], [ 200, 0, 0 ], 'smaller pages are asked for');
 is($shop->verify("'makers'")->{state}, 'succeeded', 'by verify, too');
+
+# Letters are letters in a database of locale C, too: a few brands, and a list.
+$store->settings({ names_ignore_case => JSON::PP::true });
+is($shop->sql("SELECT lower('Ü') = 'Ü'"), 't', 'the database knows ASCII letters only');
+foreach my $names ([ 'Müller', 'MÜLLER' ], [ map { ("Große Söhne $_", "GROßE SÖHNE $_") } 1 .. 10 ])
+{
+	my %of = @$names;
+	$store->seed('brands', [ map { { name => $_ } } sort keys %of ]);
+	$shop->sql("DELETE FROM makers; DELETE FROM bcdelta.change; INSERT INTO makers VALUES "
+		. join(', ', map { "('$of{$_}', '$of{$_}')" } sort keys %of));
+	my $run = $shop->push("feed => 'makers'");
+	is_deeply([ @$run{qw(created failed)} ], [ 0, 0 ], "$names->[0]: found whatever the case")
+	  or diag(explain($shop->errors));
+	is_deeply([ grep { exists $of{$_} } map { $_->{name} } @{ $store->state('brands') } ], [], 'and written as the source has it');
+}
+$store->seed('products', [ article(sku => 'größe-1', name => 'Size'), article(sku => 'größe-2', name => 'Other size') ]);
+$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('GRÖßE-1', 'Size', 1), ('Größe-2', 'Other size', 1)");
+$run = $shop->push("feed => 'articles'");
+is_deeply([ @$run{qw(created failed)} ], [ 0, 0 ], 'SKUs, too') or diag(explain($shop->errors));
 
 done_testing();
