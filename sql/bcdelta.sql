@@ -334,6 +334,12 @@ RETURNS text LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_track';
 COMMENT ON FUNCTION bcdelta.track(regclass, name, text, jsonb, text, name[], text, text, text, jsonb, text) IS
 'starts to feed a resource of a store from a table; creates the capture triggers, marks nothing; returns the name of the feed';
 
+CREATE FUNCTION bcdelta.alter_feed(feed text, fields jsonb DEFAULT NULL, filter text DEFAULT NULL,
+	on_delete text DEFAULT NULL, on_conflict text DEFAULT NULL, options jsonb DEFAULT NULL)
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_alter_feed';
+COMMENT ON FUNCTION bcdelta.alter_feed(text, jsonb, text, text, text, jsonb) IS
+'changes a feed in place; null keeps what is there, an empty filter removes it; links stay; new fields or another filter mark all rows';
+
 CREATE FUNCTION bcdelta.untrack(feed text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_untrack';
 COMMENT ON FUNCTION bcdelta.untrack(text) IS

@@ -61,7 +61,7 @@ read_run(int64 run_id)
 {
 	Datum		arg = Int64GetDatum(run_id);
 
-	if (bcd_query_newest(&select_run, &arg, NULL) != 1)
+	if (bcd_query_newest(&select_run, &arg, NULL, 1) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("run " INT64_FORMAT " does not exist", run_id)));
@@ -105,7 +105,7 @@ warn_of_paused(const BcdCall *call)
 	if (call->feed[0] || !call->wait)
 		return;
 	bcd_spi_begin(&rights);
-	(void) bcd_query_newest(&select_paused, &server, NULL);
+	(void) bcd_query_newest(&select_paused, &server, NULL, 1);
 	feeds = bcd_column_text(0, 1);
 	if (feeds)
 		ereport(WARNING,

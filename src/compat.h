@@ -37,6 +37,11 @@
 #define BCD_HAVE_LZ4
 #endif
 
+/* 14: a trigger can be replaced, which locks its table against writers only */
+#if PG_VERSION_NUM >= 140000
+#define BCD_REPLACE_TRIGGER	"CREATE OR REPLACE TRIGGER"
+#endif
+
 /* 14: numerics may be infinite */
 #if PG_VERSION_NUM < 140000
 #define numeric_is_inf(n)	false

@@ -185,14 +185,14 @@ bcd_query(BcdStatement *statement, Datum *values, const char *nulls, long limit)
 }
 
 /*
- * The same for one row, with what is committed by now, even where the
- * caller's transaction goes on with the snapshot it began with.
+ * The same with what is committed by now, even where the caller's transaction
+ * goes on with the snapshot it began with.
  */
 uint64
-bcd_query_newest(BcdStatement *statement, Datum *values, const char *nulls)
+bcd_query_newest(BcdStatement *statement, Datum *values, const char *nulls, long limit)
 {
 	int			rc = SPI_execute_snapshot(prepared(statement), values, nulls, GetLatestSnapshot(),
-										  InvalidSnapshot, true, false, 1);
+										  InvalidSnapshot, true, false, limit);
 
 	if (rc < 0)
 		elog(ERROR, "could not execute \"%s\": %s", statement->sql, SPI_result_code_string(rc));

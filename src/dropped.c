@@ -97,3 +97,33 @@ bcd_item_known_read(const BcdItem *item, const cJSON *record)
 		bcd_payload_each(dropped, add_field, &r);
 	return r.known;
 }
+
+/* Is it no field of the mapping, and nothing that on_delete has written? */
+static bool
+is_kept(const char *name, JsonbValue *value, void *arg)
+{
+	const BcdFeed *feed = arg;
+	const char *hidden_by = feed->resource->hidden_by;
+
+	return bcd_feed_maps(feed, name) || (hidden_by && strcmp(name, hidden_by) == 0);
+}
+
+/*
+ * The mapping may have had other fields once.  What the store holds of them
+ * is nothing that anybody looks after, so it must not pass for known when they
+ * are mapped again.  True when there were such.
+ */
+bool
+bcd_item_forget_unmapped(BcdItem *item)
+{
+	const BcdFeed *feed = item->lane->feed;
+	MemoryContext old;
+	int			n = bcd_payload_count(item->known);
+
+	if (n == 0 || feed->version == 1)
+		return false;
+	old = MemoryContextSwitchTo(item->cxt);
+	item->known = bcd_payload_filter(item->known, is_kept, (void *) feed);
+	MemoryContextSwitchTo(old);
+	return bcd_payload_count(item->known) < n;
+}

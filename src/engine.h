@@ -144,6 +144,8 @@ typedef struct BcdItem
 	char	   *refusal;		/* and what the store said of it */
 	int			refusal_status;
 	int64		own_id;			/* of a refused update: the record it was for */
+	bool		stale;			/* its row was read with a mapping that is no
+								 * more */
 	bool		aside;			/* the next update only empties its natural
 								 * key, so that another row can have it */
 	BcdDecision decision;
@@ -169,6 +171,7 @@ typedef struct BcdLane
 	bool		cramped;		/* no batch will be full: send what there is */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
+	bool		altered;		/* its feed has to be read again: reload.c */
 	bool		freed;			/* a link was made that deferred rows waited
 								 * for */
 	char	   *cursor;			/* key of the last item claimed */
@@ -348,8 +351,13 @@ typedef struct BcdEngine
 extern BcdEngine bcd_engine;
 
 /* start.c */
+extern BcdFeed *bcd_run_feed(const BcdRun *run, const char *name);
 extern void bcd_run_begin(int64 run_id);
 extern void bcd_fold_all(void);
+
+/* reload.c */
+extern void bcd_item_expire(BcdItem *item, bool may_be_written);
+extern void bcd_lanes_reload(BcdRun *run);
 
 /* run.c */
 extern void bcd_engine_init(void);
@@ -423,6 +431,7 @@ extern void bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage);
 extern void bcd_wait_for_below(BcdJob *job);
 
 /* dropped.c */
+extern bool bcd_item_forget_unmapped(BcdItem *item);
 extern Jsonb *bcd_item_dropped(const BcdItem *item);
 extern Jsonb *bcd_item_known_written(const BcdItem *item);
 extern Jsonb *bcd_item_known_read(const BcdItem *item, const cJSON *record);

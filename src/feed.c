@@ -207,6 +207,34 @@ bcd_feed_load(const char *name, bool missing_ok)
 	return feed;
 }
 
+static BcdStatement is_current = {
+	"SELECT FROM bcdelta.feed WHERE feed_id = $1 AND version = $2",
+	2, {INT4OID, INT4OID}
+};
+
+/*
+ * Raises an error when a feed was altered or untracked since it was read; for
+ * who has waited for a lock before making use of the mapping.
+ */
+void
+bcd_feed_check_current(const BcdFeed *feed)
+{
+	BcdRights	rights;
+	Datum		args[2];
+	bool		current;
+
+	args[0] = Int32GetDatum(feed->feed_id);
+	args[1] = Int32GetDatum(feed->version);
+	bcd_spi_begin(&rights);
+	current = bcd_query_newest(&is_current, args, NULL, 1) > 0;
+	bcd_spi_end(&rights);
+	if (!current)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("feed \"%s\" was altered by another session meanwhile", feed->name),
+				 errhint("Try again.")));
+}
+
 void
 bcd_feed_free(BcdFeed *feed)
 {
@@ -353,6 +381,29 @@ parse_own_query(char *sql)
 	return list;
 }
 
+/* Does a text follow SQL's grammar? */
+static bool
+is_syntax(const char *sql)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	volatile bool ok = true;
+
+	PG_TRY();
+	{
+		(void) bcd_raw_parser(sql);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION)
+			PG_RE_THROW();
+		FlushErrorState();
+		ok = false;
+	}
+	PG_END_TRY();
+	return ok;
+}
+
 /*
  * Raises an error unless text is one SQL expression and nothing more.
  *
@@ -362,11 +413,12 @@ parse_own_query(char *sql)
 void
 bcd_expression_check(const char *expression, const char *what)
 {
-	char	   *sql = psprintf("SELECT (%s\n)", expression);
-	List	   *list = parse_own_query(sql);
+	List	   *list = parse_own_query(psprintf("SELECT (%s\n)", expression));
 	SelectStmt *select;
 
-	if (list_length(list) == 1)
+	/* bare, as an expression or a sub-select: so is not "a) OR (b" */
+	if (list_length(list) == 1 &&
+		(is_syntax(psprintf("SELECT %s\n", expression)) || is_syntax(expression)))
 	{
 		select = (SelectStmt *) linitial_node(RawStmt, list)->stmt;
 		if (IsA(select, SelectStmt) && select->op == SETOP_NONE &&

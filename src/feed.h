@@ -92,6 +92,7 @@ typedef struct BcdRow
 /* catalog and mapping: feed.c */
 extern BcdFeed *bcd_feed_read(const char *name, bool missing_ok);
 extern BcdFeed *bcd_feed_load(const char *name, bool missing_ok);
+extern void bcd_feed_check_current(const BcdFeed *feed);
 extern void bcd_feed_free(BcdFeed *feed);
 extern void bcd_feed_look_up(BcdFeed *feed);
 extern void bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields);

@@ -179,7 +179,8 @@ bcd_item_wants_write(BcdItem *item)
 	else if (item->looked_up)
 		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
 	else
-		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		bcd_decide_done(item, BCD_UNCHANGED,
+						bcd_item_forget_unmapped(item) ? BCD_LINK_PUT : BCD_LINK_KEEP);
 }
 
 /* There is no record: the row needs all that the API requires for a new one. */

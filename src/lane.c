@@ -111,6 +111,29 @@ bcd_lane_delay(BcdLane *lane, int64 now)
 }
 
 /*
+ * A push goes on with the new mapping of a feed that was altered; what a link
+ * or verify has found out with the old one cannot be made good.
+ */
+static void
+look_at(BcdLane *lane)
+{
+	char	   *reason = NULL;
+
+	if (lane->stopped)
+		return;
+	if (lane->run->kind->claims)
+		reason = bcd_feed_halted(lane->feed->feed_id);
+	if (reason == NULL && bcd_feed_is_altered(lane->feed))
+	{
+		lane->altered = lane->run->kind->claims;
+		if (!lane->altered)
+			reason = "it was altered meanwhile; start the run again";
+	}
+	if (reason)
+		bcd_lane_stop(lane, reason);
+}
+
+/*
  * Stops what is not to be pushed any more: somebody may have paused a feed.
  * And a run that only waits for a row to be tried again does not keep those
  * waiting that have become ready since.
@@ -126,14 +149,8 @@ bcd_runs_look(void)
 		BcdRun	   *run = dlist_container(BcdRun, node, iter.cur);
 		int			i;
 
-		for (i = 0; i < run->nlanes && run->kind->claims; i++)
-		{
-			BcdLane    *lane = run->lanes[i];
-			char	   *reason = lane->stopped ? NULL : bcd_feed_halted(lane->feed->feed_id);
-
-			if (reason)
-				bcd_lane_stop(lane, reason);
-		}
+		for (i = 0; i < run->nlanes; i++)
+			look_at(run->lanes[i]);
 		if (run->resting && bcd_queue_has_ready(run))
 			run->wake_at = 0;
 	}

@@ -23,8 +23,10 @@
 #include "bcdelta.h"
 #include "change.h"
 #include "compat.h"
+#include "db.h"
 #include "feed.h"
 #include "key.h"
+#include "mark.h"
 
 #define FETCH_ROWS		1000
 
@@ -44,19 +46,28 @@ PG_FUNCTION_INFO_V1(bcdelta_mark_where);
 PG_FUNCTION_INFO_V1(bcdelta_mark_all);
 
 static BcdMarker *
-marker_begin(const text *feed_name, const char *function)
+marker_create(BcdFeed *feed)
 {
 	BcdMarker  *marker = palloc0(sizeof(BcdMarker));
 
-	PreventCommandIfReadOnly(function);
-	PreventCommandDuringRecovery(function);
-	marker->feed = bcd_feed_load(text_to_cstring(feed_name), false);
-	bcd_feed_check_owner(marker->feed, "mark rows of");
+	marker->feed = feed;
 	marker->scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta mark",
 											ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&marker->key);
 	marker->changes = bcd_changes_begin(marker->feed->feed_id);
 	return marker;
+}
+
+static BcdMarker *
+marker_begin(const text *feed_name, const char *function)
+{
+	BcdFeed    *feed;
+
+	PreventCommandIfReadOnly(function);
+	PreventCommandDuringRecovery(function);
+	feed = bcd_feed_load(text_to_cstring(feed_name), false);
+	bcd_feed_check_owner(feed, "mark rows of");
+	return marker_create(feed);
 }
 
 static int64
@@ -242,4 +253,22 @@ bcdelta_mark_all(PG_FUNCTION_ARGS)
 
 	mark_rows(marker, "true", 0, NULL, NULL);
 	PG_RETURN_INT64(marker_end(marker));
+}
+
+/*
+ * Marks whatever may be another payload with another mapping: all that is in
+ * the store or pending, whether its row is there or not, and the rows that the
+ * feed's owner sees.
+ */
+void
+bcd_mark_everything(const BcdFeed *feed)
+{
+	BcdMarker  *marker = marker_create(unconstify(BcdFeed *, feed));
+	BcdRights	rights;
+
+	bcd_changes_add(marker->changes, BCD_OP_TRUNCATE, NULL);
+	bcd_become(&rights, feed->owner, true);
+	mark_rows(marker, "true", 0, NULL, NULL);
+	bcd_become_again(&rights);
+	bcd_changes_end(marker->changes);
 }

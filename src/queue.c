@@ -40,14 +40,15 @@ text_or_null(const char *text, char *null)
 /*
  * Claims in the order of keys, each time from the last key on: so no claim
  * steps over the dead index entries of those before it.  A feed that was
- * paused meanwhile has nothing to claim.  A row and its link are found one by
+ * paused or altered meanwhile has nothing to claim.  A row and its link are found one by
  * one, whatever the tables looked like when this was planned.
  */
 static BcdStatement claim = {
 	"WITH c AS ("
 	"  SELECT ctid AS tid FROM bcdelta.pending"
 	"  WHERE state = 'ready' AND feed = $1 AND " BEHIND_CURSOR
-	"  AND EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.state = 'active')"
+	"  AND EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.state = 'active'"
+	"   AND f.feed_id = $4 AND f.version = $5)"
 	"  ORDER BY key LIMIT $3),"
 	" u AS ("
 	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL"
@@ -56,7 +57,7 @@ static BcdStatement claim = {
 	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought, l.remembered FROM u LEFT JOIN LATERAL ("
 	"  SELECT o.store_id, o.payload, o.remembered FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
 	" ORDER BY u.key",
-	3, {TEXTOID, TEXTOID, INT8OID}
+	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
 };
 
 /* A jsonb column in the current context, NULL for a null. */
@@ -76,8 +77,8 @@ copied_payload(uint64 row, int column)
 List *
 bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 {
-	Datum		args[3];
-	char		nulls[] = "   ";
+	Datum		args[5];
+	char		nulls[] = "     ";
 	List	   *items = NIL;
 	uint64		n;
 	uint64		i;
@@ -85,6 +86,8 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 	args[0] = CStringGetTextDatum(lane->feed->name);
 	args[1] = text_or_null(lane->cursor, &nulls[1]);
 	args[2] = Int64GetDatum(limit);
+	args[3] = Int32GetDatum(lane->feed->feed_id);
+	args[4] = Int32GetDatum(lane->feed->version);
 	n = bcd_execute(&claim, args, nulls);
 	for (i = 0; i < n; i++)
 	{

@@ -369,6 +369,22 @@ bcd_feed_halted(int32 feed_id)
 	return bcd_column_bool(0, 1) ? NULL : bcd_column_text(0, 2);
 }
 
+static BcdStatement feed_version = {
+	"SELECT version = $2 FROM bcdelta.feed WHERE feed_id = $1",
+	2, {INT4OID, INT4OID}
+};
+
+/* Has somebody called alter_feed() since this feed was read? */
+bool
+bcd_feed_is_altered(const BcdFeed *feed)
+{
+	Datum		args[2];
+
+	args[0] = Int32GetDatum(feed->feed_id);
+	args[1] = Int32GetDatum(feed->version);
+	return bcd_execute(&feed_version, args, NULL) > 0 && !bcd_column_bool(0, 1);
+}
+
 static BcdStatement pause_feed = {
 	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = $2 WHERE feed = $1 AND state <> 'paused'"
 	" RETURNING feed, paused_reason",

@@ -36,6 +36,7 @@ extern void bcd_discrepancy_insert(BcdLane *lane, const char *key, int64 store_i
 								   const char *source_value, const char *store_value);
 extern List *bcd_feeds_of(const char *server, const char *feed);
 extern char *bcd_feed_halted(int32 feed_id);
+extern bool bcd_feed_is_altered(const BcdFeed *feed);
 extern void bcd_feed_pause(const char *feed, const char *reason);
 extern void bcd_pause_copies(void);
 extern void bcd_disown(void);

@@ -505,6 +505,7 @@ bcd_run_step(BcdRun *run, int64 now)
 	int64		wait = -1;
 
 	settle_again(run, now);
+	bcd_lanes_reload(run);
 	show(run, now);
 	if (now - run->saved_at > SAVE_MS)
 	{

@@ -189,6 +189,8 @@ record(BcdJob *job)
 		}
 		if (was_not_created(job) && !is_created_again(item))
 			d->unsought = true;
+		if (item->stale)
+			bcd_item_expire(item, job->stage == BCD_UPDATE && d->outcome == BCD_RETRY);
 	}
 	bcd_items_record(items, n);
 }

@@ -80,6 +80,30 @@ check_fuse(const BcdFeed *feed)
 						 quote_literal_cstr(feed->name))));
 }
 
+/*
+ * A feed, ready to be read, in the current memory context; raises an error
+ * when it is broken.
+ */
+BcdFeed *
+bcd_run_feed(const BcdRun *run, const char *name)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdFeed    *feed = bcd_feed_load(name, false);
+	BcdRights	rights;
+
+	(void) bcd_store_check(feed->server, feed->owner);
+	if (run->kind->claims)
+		check_fuse(feed);
+	bcd_mapping_check(feed);
+	bcd_become(&rights, feed->owner, true);
+	bcd_feed_prepare(feed);
+	bcd_feed_check_rights(feed);
+	bcd_become_again(&rights);
+	/* SPI leaves its own */
+	MemoryContextSwitchTo(cxt);
+	return feed;
+}
+
 /* A lane for a feed; raises an error when the feed is broken. */
 static BcdLane *
 lane_create(BcdRun *run, const char *feed_name)
@@ -88,14 +112,12 @@ lane_create(BcdRun *run, const char *feed_name)
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	BcdLane    *lane = palloc0(sizeof(BcdLane));
 	BcdStoreOptions *o = run->store->options;
-	BcdRights	rights;
 	int			i;
 
 	lane->run = run;
 	lane->cxt = cxt;
-	lane->feed = bcd_feed_load(feed_name, false);
+	lane->feed = bcd_run_feed(run, feed_name);
 	lane->tree_id = lane->feed->options.tree_id;
-	(void) bcd_store_check(lane->feed->server, lane->feed->owner);
 	lane->token = bcd_store_token(o->serverid, lane->feed->owner);
 	lane->target.token = lane->token;
 	lane->target.ca_file = o->ca_file;
@@ -104,13 +126,6 @@ lane_create(BcdRun *run, const char *feed_name)
 	dlist_init(&lane->fresh);
 	for (i = 0; i < BCD_STAGES; i++)
 		dlist_init(&lane->queue[i]);
-	if (run->kind->claims)
-		check_fuse(lane->feed);
-	bcd_mapping_check(lane->feed);
-	bcd_become(&rights, lane->feed->owner, true);
-	bcd_feed_prepare(lane->feed);
-	bcd_feed_check_rights(lane->feed);
-	bcd_become_again(&rights);
 	MemoryContextSwitchTo(old);
 	return lane;
 }

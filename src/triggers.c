@@ -136,22 +136,31 @@ drop_triggers(const char *pattern)
  * PostgreSQL copies those of all triggers of a table for every statement, and
  * statements of a single row feel that.
  */
-static char *
+static List *
 trigger_arguments(const BcdTriggerSet *set, const BcdTriggerKind *kind)
 {
 	bool		truncate = strcmp(kind->event, "TRUNCATE") == 0;
 	bool		update = strstr(kind->event, "UPDATE") != NULL;
-	StringInfoData args;
+	List	   *args;
+
+	args = list_make1(psprintf("%d %d %d", set->feed_id, set->dependency_id,
+							   truncate ? 0 : list_length(set->keys)));
+	if (!truncate)
+		args = list_concat(args, set->keys);
+	return update ? list_concat(args, set->columns) : args;
+}
+
+/* They as SQL */
+static char *
+argument_list(List *args)
+{
+	StringInfoData sql;
 	ListCell   *cell;
 
-	initStringInfo(&args);
-	appendStringInfo(&args, "'%d %d %d'", set->feed_id, set->dependency_id,
-					 truncate ? 0 : list_length(set->keys));
-	foreach(cell, truncate ? NIL : set->keys)
-		appendStringInfo(&args, ", %s", quote_literal_cstr((char *) lfirst(cell)));
-	foreach(cell, update ? set->columns : NIL)
-		appendStringInfo(&args, ", %s", quote_literal_cstr((char *) lfirst(cell)));
-	return args.data;
+	initStringInfo(&sql);
+	foreach(cell, args)
+		appendStringInfo(&sql, "%s%s", sql.len ? ", " : "", quote_literal_cstr(lfirst(cell)));
+	return sql.data;
 }
 
 /* Refuses tables whose changes cannot all be captured. */
@@ -205,15 +214,15 @@ is_possible(Oid relid, const BcdTriggerKind *kind)
 }
 
 static void
-create_trigger(const BcdTriggerSet *set, Oid relid, const BcdTriggerKind *kind)
+create_trigger(const BcdTriggerSet *set, Oid relid, const BcdTriggerKind *kind, const char *create)
 {
 	char	   *name = trigger_name(set, kind->suffix);
 	char	   *table = table_name(relid);
 
-	run(psprintf("CREATE TRIGGER %s AFTER %s ON %s %s FOR EACH %s"
+	run(psprintf("%s %s AFTER %s ON %s %s FOR EACH %s"
 				 " EXECUTE FUNCTION bcdelta.capture(%s)",
-				 name, kind->event, table, kind->tables, kind->each,
-				 trigger_arguments(set, kind)));
+				 create, name, kind->event, table, kind->tables, kind->each,
+				 argument_list(trigger_arguments(set, kind))));
 	/* without ONLY, so that copies of a row trigger follow */
 	run(psprintf("ALTER TABLE %s %s ENABLE ALWAYS TRIGGER %s",
 				 strcmp(kind->each, "ROW") == 0 ? "" : "ONLY", table, name));
@@ -242,9 +251,68 @@ bcd_triggers_create(const BcdTriggerSet *set)
 			check_table(relid, set->capture);
 		for (kind = kinds_of(set->capture); kind->suffix; kind++)
 			if (!is_inherited(set, relid, kind) && is_possible(relid, kind))
-				create_trigger(set, relid, kind);
+				create_trigger(set, relid, kind, "CREATE TRIGGER");
 	}
 	bcd_spi_end(&rights);
+}
+
+/*
+ * Lets the triggers of a set, which are there, look at other columns.  Unlike
+ * dropping and creating them this keeps nobody from reading the table.
+ */
+void
+bcd_triggers_replace(const BcdTriggerSet *set)
+{
+#ifdef BCD_REPLACE_TRIGGER
+	const BcdTriggerKind *kind;
+	BcdRights	rights;
+	ListCell   *cell;
+
+	bcd_spi_begin(&rights);
+	foreach(cell, find_all_inheritors(set->relid, ShareRowExclusiveLock, NULL))
+		for (kind = kinds_of(set->capture); kind->suffix; kind++)
+		if (strstr(kind->event, "UPDATE") && !is_inherited(set, lfirst_oid(cell), kind))
+			create_trigger(set, lfirst_oid(cell), kind, BCD_REPLACE_TRIGGER);
+	bcd_spi_end(&rights);
+#else
+	bcd_triggers_create(set);
+#endif
+}
+
+static BcdStatement select_fitting = {
+	"SELECT FROM pg_trigger WHERE tgrelid = $1 AND tgname = $2 AND tgargs = $3"
+	" AND tgfoid = 'bcdelta.capture()'::regprocedure",
+	3, {OIDOID, NAMEOID, BYTEAOID}
+};
+
+/*
+ * Does the trigger of the table itself that looks at columns look at those of
+ * the set?  If so, the triggers need not be created anew.
+ */
+bool
+bcd_triggers_fit(const BcdTriggerSet *set)
+{
+	const BcdTriggerKind *kind = kinds_of(set->capture);
+	StringInfoData bytes;
+	BcdRights	rights;
+	Datum		args[3];
+	ListCell   *cell;
+	bool		fit;
+
+	while (kind->suffix && strstr(kind->event, "UPDATE") == NULL)
+		kind++;
+	if (kind->suffix == NULL)
+		return true;
+	initStringInfo(&bytes);
+	foreach(cell, trigger_arguments(set, kind))
+		appendBinaryStringInfo(&bytes, lfirst(cell), strlen(lfirst(cell)) + 1);
+	args[0] = ObjectIdGetDatum(set->relid);
+	args[1] = DirectFunctionCall1(namein, CStringGetDatum(trigger_name(set, kind->suffix)));
+	args[2] = PointerGetDatum(cstring_to_text_with_len(bytes.data, bytes.len));
+	bcd_spi_begin(&rights);
+	fit = bcd_execute(&select_fitting, args, NULL) > 0;
+	bcd_spi_end(&rights);
+	return fit;
 }
 
 /* Drops the triggers of a set; the table may be gone. */

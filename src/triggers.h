@@ -21,6 +21,8 @@ typedef struct BcdTriggerSet
 } BcdTriggerSet;
 
 extern void bcd_triggers_create(const BcdTriggerSet *set);
+extern void bcd_triggers_replace(const BcdTriggerSet *set);
+extern bool bcd_triggers_fit(const BcdTriggerSet *set);
 extern void bcd_triggers_drop(const BcdTriggerSet *set);
 extern void bcd_triggers_drop_all(int32 feed_id);
 extern char *bcd_triggers_trouble(const BcdTriggerSet *set);

@@ -7,17 +7,15 @@
  * listed in bcdelta.dependency.  All have triggers of the same kind; what is
  * different is which row a change marks, and that is in their arguments.
  *
- * A key is compared as text, so the child's columns must print it as the
- * source's do.
+ * Who makes triggers of a mapping that was read before has the lock of
+ * bcd_watch_begin() on the source, and the mapping is still the feed's: so no
+ * trigger is left with the columns of a mapping that alter_feed() has changed.
  */
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
 #include "storage/lmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -25,8 +23,8 @@
 #include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
-#include "keytext.h"
 #include "mapping.h"
+#include "parentkey.h"
 #include "source.h"
 #include "triggers.h"
 #include "watch.h"
@@ -38,34 +36,6 @@ typedef struct BcdDependency
 	Oid			child;
 	List	   *parent_key;		/* names of columns */
 } BcdDependency;
-
-static List *
-name_list(Datum names)
-{
-	List	   *list = NIL;
-	Datum	   *elements;
-	int			n;
-	int			i;
-
-	deconstruct_array(DatumGetArrayTypeP(names), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
-					  &elements, NULL, &n);
-	for (i = 0; i < n; i++)
-		list = lappend(list, pstrdup(NameStr(*DatumGetName(elements[i]))));
-	return list;
-}
-
-/* A list of names, for messages */
-static char *
-join(List *names)
-{
-	StringInfoData out;
-	ListCell   *cell;
-
-	initStringInfo(&out);
-	foreach(cell, names)
-		appendStringInfo(&out, "%s%s", out.len ? ", " : "", (char *) lfirst(cell));
-	return out.data;
-}
 
 /* What creating the triggers locks a table with */
 LOCKMODE
@@ -92,7 +62,7 @@ read_dependencies(const BcdFeed *feed)
 	uint64		i;
 
 	bcd_spi_begin(&rights);
-	n = bcd_execute(&select_dependencies, &arg, NULL);
+	n = bcd_query_newest(&select_dependencies, &arg, NULL, 0);
 	for (i = 0; i < n; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(cxt);
@@ -101,7 +71,7 @@ read_dependencies(const BcdFeed *feed)
 
 		dependency->id = (int32) bcd_column_int64(i, 1, NULL);
 		dependency->child = (Oid) bcd_column_int64(i, 2, NULL);
-		dependency->parent_key = name_list(bcd_column_datum(i, 3, &isnull));
+		dependency->parent_key = bcd_name_list(bcd_column_datum(i, 3, &isnull));
 		dependencies = lappend(dependencies, dependency);
 		MemoryContextSwitchTo(old);
 	}
@@ -117,7 +87,7 @@ init_set(BcdTriggerSet *set, const BcdFeed *feed, const BcdDependency *dependenc
 	set->dependency_id = dependency ? dependency->id : 0;
 	set->relid = dependency ? dependency->child : feed->source;
 	set->capture = feed->capture;
-	set->keys = dependency ? dependency->parent_key : name_list(feed->key_names);
+	set->keys = dependency ? dependency->parent_key : bcd_name_list(feed->key_names);
 	set->columns = NIL;
 }
 
@@ -131,78 +101,26 @@ create_triggers(const BcdFeed *feed, const BcdDependency *dependency)
 	bcd_triggers_create(&set);
 }
 
+/*
+ * Keeps others from making triggers for tables of a feed, and its mapping as
+ * it was read, until the end of the transaction.  Writers do not wait.
+ */
+void
+bcd_watch_begin(const BcdFeed *feed)
+{
+	BcdRights	rights;
+
+	bcd_become(&rights, feed->owner, false);
+	relation_close(bcd_source_open(feed->source, feed->capture, ShareUpdateExclusiveLock), NoLock);
+	bcd_become_again(&rights);
+	bcd_feed_check_current(feed);
+}
+
 /* Creates the triggers of the source, which the caller has checked. */
 void
 bcd_watch_source(const BcdFeed *feed)
 {
 	create_triggers(feed, NULL);
-}
-
-static void
-wrong_number(const BcdFeed *feed, List *keys, List *parent_key)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg_plural("argument \"parent_key\" names %d column, but the key of feed \"%s\" has %d",
-						   "argument \"parent_key\" names %d columns, but the key of feed \"%s\" has %d",
-						   list_length(parent_key),
-						   list_length(parent_key), feed->name, list_length(keys)),
-			 errdetail("The key is (%s).", join(keys)),
-			 errhint("Name the columns of the child that hold it, in the same order.")));
-}
-
-/* Does a column of the child hold what a key column of the source holds? */
-static void
-check_column(const BcdFeed *feed, Oid child, const char *column, const char *key)
-{
-	AttrNumber	attnum = get_attnum(child, column);
-	AttrNumber	key_attnum = get_attnum(feed->source, key);
-	Oid			type;
-	Oid			key_type;
-	int32		typmod;
-	int32		key_typmod;
-	Oid			collation;
-	Oid			key_collation;
-
-	if (attnum <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("parent key column \"%s\" of table \"%s\" does not exist",
-						column, get_rel_name(child))));
-	if (get_attgenerated(child, attnum) == ATTRIBUTE_GENERATED_VIRTUAL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("parent key column \"%s\" of table \"%s\" is a virtual generated column",
-						column, get_rel_name(child)),
-				 errdetail("Triggers do not see its values."),
-				 errhint("Make it a stored one.")));
-	if (key_attnum == InvalidAttrNumber)
-		return;					/* that is the source's trouble */
-	get_atttypetypmodcoll(child, attnum, &type, &typmod, &collation);
-	get_atttypetypmodcoll(feed->source, key_attnum, &key_type, &key_typmod, &key_collation);
-	if (!bcd_keytext_alike(key_type, type))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("parent key column \"%s\" of table \"%s\" does not fit key column \"%s\" of feed \"%s\"",
-						column, get_rel_name(child), key, feed->name),
-				 errdetail("Values of types %s and %s that are equal need not be printed alike, and rows are told by the printed key.",
-						   format_type_with_typemod(type, typmod),
-						   format_type_with_typemod(key_type, key_typmod)),
-				 errhint("Give both columns the same type, such as bigint or text.")));
-}
-
-/* Raises an error unless a child's columns can hold the key of a feed's rows. */
-static void
-check_parent_key(const BcdFeed *feed, Oid child, List *parent_key)
-{
-	List	   *keys = name_list(feed->key_names);
-	ListCell   *cell;
-	ListCell   *key_cell;
-
-	if (list_length(parent_key) != list_length(keys))
-		wrong_number(feed, keys, parent_key);
-	forboth(cell, parent_key, key_cell, keys)
-		check_column(feed, child, lfirst(cell), lfirst(key_cell));
 }
 
 static BcdStatement delete_dropped = {
@@ -300,11 +218,11 @@ bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key)
 				 errmsg("feed \"%s\" does not capture changes", feed->name),
 				 errdetail("It was tracked with capture => 'none'."),
 				 errhint("Mark the rows that changes of the child table concern.")));
+	bcd_watch_begin(feed);
 	lock_child(feed, child, bcd_watch_lock(feed->capture));
-	LockRelationOid(feed->source, AccessShareLock);
 	dependency.child = child;
-	dependency.parent_key = name_list(parent_key);
-	check_parent_key(feed, child, dependency.parent_key);
+	dependency.parent_key = bcd_name_list(parent_key);
+	bcd_parent_key_check(feed, child, dependency.parent_key);
 	bcd_mapping_check(feed);
 	forget_dropped(feed);
 	dependency.id = record_dependency(feed, child, parent_key);
@@ -350,6 +268,36 @@ bcd_watch_forget(const BcdFeed *feed, Oid child)
 	bcd_spi_end(&rights);
 }
 
+/*
+ * Creates the triggers anew of those tables of a feed for which other columns
+ * matter than before.  The feed is as it is going to be, after
+ * bcd_watch_begin(); only these tables are locked against writers.
+ */
+void
+bcd_watch_alter(const BcdFeed *feed)
+{
+	List	   *dependencies = lcons(NULL, read_dependencies(feed));
+	ListCell   *cell;
+
+	foreach(cell, dependencies)
+	{
+		const BcdDependency *dependency = lfirst(cell);
+		BcdTriggerSet set;
+
+		if (dependency && get_rel_name(dependency->child) == NULL)
+			continue;			/* resume() forgets it */
+		init_set(&set, feed, dependency);
+		set.columns = bcd_mapping_columns(feed, set.relid);
+		if (bcd_triggers_fit(&set))
+			continue;
+		if (dependency)
+			lock_child(feed, dependency->child, bcd_watch_lock(feed->capture));
+		else
+			LockRelationOid(feed->source, bcd_watch_lock(feed->capture));
+		bcd_triggers_replace(&set);
+	}
+}
+
 /* What keeps changes of an existing table from being captured; NULL: nothing */
 static char *
 triggers_trouble(const BcdFeed *feed, const BcdDependency *dependency)
@@ -390,11 +338,12 @@ bcd_watch_resume(const BcdFeed *feed)
 
 		Assert(dependency != NULL); /* which static analyzers do not see */
 		lock_child(feed, dependency->child, broken ? lock : AccessShareLock);
-		check_parent_key(feed, dependency->child, dependency->parent_key);
+		bcd_parent_key_check(feed, dependency->child, dependency->parent_key);
 		if (broken)
 			mend = lappend(mend, dependency);
 	}
 	bcd_mapping_check(feed);
+	bcd_feed_check_current(feed);
 	if (mend_source)
 		create_triggers(feed, NULL);
 	foreach(cell, mend)
@@ -412,7 +361,7 @@ try_parent_key(void *arg)
 {
 	ParentKeyCheck *check = arg;
 
-	check_parent_key(check->feed, check->dependency->child, check->dependency->parent_key);
+	bcd_parent_key_check(check->feed, check->dependency->child, check->dependency->parent_key);
 }
 
 static char *
@@ -423,7 +372,7 @@ dependency_trouble(const BcdFeed *feed, const BcdDependency *dependency)
 
 	if (get_rel_name(dependency->child) == NULL)
 		return psprintf("a table that it depends on, with parent key (%s), does not exist any more; bcdelta.resume() forgets it",
-						join(dependency->parent_key));
+						bcd_name_text(dependency->parent_key));
 	error = bcd_attempt(try_parent_key, &check);
 	return error ? error->message : triggers_trouble(feed, dependency);
 }

@@ -1,0 +1,16 @@
+/*
+ * parentkey.h
+ *		Do columns of a child table hold the key of a feed's rows?
+ */
+#ifndef BCD_PARENTKEY_H
+#define BCD_PARENTKEY_H
+
+#include "nodes/pg_list.h"
+
+#include "feed.h"
+
+extern List *bcd_name_list(Datum names);
+extern char *bcd_name_text(List *names);
+extern void bcd_parent_key_check(const BcdFeed *feed, Oid child, List *parent_key);
+
+#endif							/* BCD_PARENTKEY_H */
