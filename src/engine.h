@@ -26,6 +26,7 @@
 #include "feed.h"
 #include "http.h"
 #include "keylist.h"
+#include "paging.h"
 #include "quota.h"
 #include "shmem.h"
 #include "slots.h"
@@ -189,6 +190,7 @@ typedef struct BcdLane
 	BcdKeyList *keys;			/* the source's keys (link, verify) */
 	int64		after;			/* id or page from which to go on (verify) */
 	int64		seen;			/* records read (verify) */
+	BcdPaging	paging;			/* of the store's list (verify) */
 } BcdLane;
 
 typedef struct BcdRunCounts
@@ -305,6 +307,9 @@ typedef struct BcdJob
 	/* what read() found is taken over once it is committed */
 	void		(*taken) (struct BcdJob *job);
 	int64		found[2];		/* read()'s, for taken() */
+	BcdPage		page;			/* of a list, likewise */
+	const char *doubt;			/* why what is not in a list may be there
+								 * all the same; NULL: it is not there */
 	dlist_head	items;
 	int			nitems;
 	bool		probe;			/* asks only whether the store is there */
@@ -426,6 +431,10 @@ extern BcdJob *bcd_plan_tree(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 extern void bcd_index_free(BcdLane *lane);
 extern void bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage);
+
+/* judge.c */
+extern char *bcd_id_text(const cJSON *record, const char *field);
+extern void bcd_decide_no_id(BcdJob *job, BcdItem *item, const cJSON *record);
 
 /* below.c */
 extern void bcd_wait_for_below(BcdJob *job);

@@ -3,9 +3,9 @@
  *		Reading the store's replies with cJSON, within limits; escaping.
  *
  * cJSON takes what it is given: it recurses, lets any bytes pass for UTF-8,
- * ends a string at an escaped NUL and keeps numbers as doubles.  So a text is
- * scanned before cJSON sees it, and integers are taken only where a double
- * holds them exactly.
+ * ends a string at an escaped NUL, keeps numbers as doubles and makes 150 bytes
+ * of each value.  So a text is scanned, and its values are counted, before
+ * cJSON sees it, and integers are taken only where a double holds them exactly.
  */
 #include "postgres.h"
 
@@ -63,13 +63,17 @@ bcd_json_parse(char *text, size_t len, const char **reason)
 	return root;
 }
 
-/* Check encoding and depth of a text, and make its escapes harmless */
+/*
+ * Check encoding, depth and number of values of a text, and make its escapes
+ * harmless.  A value follows on each comma and each bracket that opens.
+ */
 static bool
 scan(char *text, size_t len, const char **reason)
 {
 	char	   *p = text;
 	char	   *end = text + len;
 	int			depth = 0;
+	int			values = 1;
 	bool		empty = true;
 
 	while (p < end)
@@ -88,7 +92,10 @@ scan(char *text, size_t len, const char **reason)
 				*reason = "nested too deeply";
 				return false;
 			}
+			values++;
 		}
+		else if (c == ',')
+			values++;
 		else if (c == ']' || c == '}')
 			depth--;
 		else if (c == '\0' || (IS_HIGHBIT_SET(c) && p - 1 != text))
@@ -109,6 +116,11 @@ scan(char *text, size_t len, const char **reason)
 		}
 		if (strchr(" \t\r\n", c) == NULL)
 			empty = false;
+		if (values > BCD_JSON_MAX_VALUES)
+		{
+			*reason = "too many values";
+			return false;
+		}
 	}
 	if (empty)
 		*reason = "empty";
@@ -268,6 +280,19 @@ bcd_json_int64(const cJSON *item, int64 *value)
 		return false;
 	*value = (int64) d;
 	return true;
+}
+
+/*
+ * The id of a record; false, and 0, when the field is not a number that can
+ * be one: missing, a text, a fraction, not greater than zero, out of range.
+ */
+bool
+bcd_json_id(const cJSON *record, const char *field, int64 *id)
+{
+	if (bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, field), id) && *id > 0)
+		return true;
+	*id = 0;
+	return false;
 }
 
 /* Append text as a JSON string, quotes included; text is UTF-8 */

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -285,6 +286,34 @@ decide_read_first(BcdItem *item)
 {
 	bcd_decide_stage(item, BCD_READ);
 	item->decision.attempted = true;
+}
+
+/* What a record has for an id, in a few words. */
+char *
+bcd_id_text(const cJSON *record, const char *field)
+{
+	char	   *text = bcd_json_text(cJSON_GetObjectItemCaseSensitive(record, field));
+
+	return text == NULL ? "none" : pnstrdup(text, pg_mbcliplen(text, strlen(text), 100));
+}
+
+/*
+ * The record that is an item's by its natural key has an id that is none.  It
+ * is there, so the item must not be created; NULL: what it has is not known.
+ */
+void
+bcd_decide_no_id(BcdJob *job, BcdItem *item, const cJSON *record)
+{
+	const char *field = item->lane->feed->resource->id;
+	char	   *text = record ?
+		psprintf("the store lists its record without a usable %s: %s", field, bcd_id_text(record, field)) :
+		psprintf("the store lists its record without a usable %s", field);
+
+	text = MemoryContextStrdup(item->cxt, text);
+	if (job->run->kind->claims)
+		decide_trouble(job, item, text);
+	else
+		bcd_decide_failed(item, BCD_FAILED, text);
 }
 
 /*

@@ -39,6 +39,7 @@ typedef struct BcdIndex
 	int			limit;			/* of records in a page */
 	int64		removals;		/* the run's, when it was begun */
 	bool		outdated;
+	BcdPaging	paging;
 } BcdIndex;
 
 typedef struct IndexEntry
@@ -276,7 +277,10 @@ bcd_index_free(BcdLane *lane)
 	lane->lookups = 0;
 }
 
-/* The first record of a name is taken. */
+/* An entry's id when the store gives none: the record is there, and not usable. */
+#define NO_ID	(-1)
+
+/* The first record of a name is taken, one with an id before others. */
 static void
 index_enter(BcdLane *lane, int64 scope, const char *natural, int64 store_id, bool fold)
 {
@@ -286,11 +290,11 @@ index_enter(BcdLane *lane, int64 scope, const char *natural, int64 store_id, boo
 
 	index_key(entry.key, scope, natural, fold);
 	found = hash_search(lane->index->ids, entry.key, HASH_ENTER, &exists);
-	if (!exists)
+	if (!exists || found->store_id == NO_ID)
 		found->store_id = store_id;
 }
 
-/* The id of a record, 0: there is none. */
+/* The id of a record, 0: there is no such record, NO_ID: it has none. */
 static int64
 index_find(BcdLane *lane, int64 scope, const char *natural)
 {
@@ -312,8 +316,9 @@ next_page(BcdJob *job)
 {
 	BcdIndex   *index = job->lane->index;
 
-	index->complete = index->page >= job->found[0];
+	index->complete = index->page >= job->page.pages;
 	index->page++;
+	bcd_page_taken(&index->paging, &job->page);
 }
 
 /* A page of the store's list. */
@@ -323,8 +328,14 @@ read_page(BcdJob *job, const cJSON *reply)
 	BcdLane    *lane = job->lane;
 	const BcdResource *r = lane->feed->resource;
 	const cJSON *record;
-	int64		pages = 0;
+	char		why[256];
 
+	bcd_page_read(&job->page, reply, r->id);
+	if (!bcd_page_moves_on(&lane->index->paging, &job->page, -1, why, sizeof(why)))
+	{
+		bcd_lane_stop(lane, why);
+		return;
+	}
 	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
 	{
 		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
@@ -332,9 +343,10 @@ read_page(BcdJob *job, const cJSON *reply)
 		int64		scope = 0;
 		int64		tree = lane->tree_id;
 
-		if (!cJSON_IsString(name) ||
-			!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->id), &id))
+		if (!cJSON_IsString(name))
 			continue;
+		if (!bcd_json_id(record, r->id, &id))
+			id = NO_ID;
 		if (r->scope)
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope);
 		if (r->needs_tree)
@@ -343,8 +355,6 @@ read_page(BcdJob *job, const cJSON *reply)
 		index_enter(lane, scope, name->valuestring, id, false);
 		index_enter(lane, scope, name->valuestring, id, true);
 	}
-	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
-	job->found[0] = pages;
 	job->taken = next_page;
 }
 
@@ -401,7 +411,9 @@ read_index(BcdJob *job, const cJSON *reply)
 		int64		scope = index_scope(scope_of(lane, item), tree_of(lane, item));
 		int64		id = index_find(lane, scope, item->natural);
 
-		if (id != 0 && bcd_record_was_removed(lane, id, lane->index->removals))
+		if (id == NO_ID)
+			bcd_decide_no_id(job, item, NULL);
+		else if (id != 0 && bcd_record_was_removed(lane, id, lane->index->removals))
 		{
 			lane->index->outdated = true;
 			bcd_decide_stage(item, BCD_LOOKUP);
@@ -520,6 +532,8 @@ bcd_reply_is_cut(BcdJob *job, const cJSON *reply)
 	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
 	if (pages > 1 && job->nitems > 1)
 		bcd_batch_too_large(job->lane, job->stage, job->nitems);
+	if (pages > 1)
+		job->doubt = "the store lists several pages for one record, and it is not on the first";
 	return pages > 1;
 }
 
@@ -541,10 +555,9 @@ bcd_lookup_read(BcdJob *job, const cJSON *reply)
 		const cJSON *record = record_of(lane, item, records);
 		int64		id = 0;
 
-		if (record)
-			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
-								  &id);
-		if (id != 0 && bcd_record_was_removed(lane, id, job->removals))
+		if (record && !bcd_json_id(record, lane->feed->resource->id, &id))
+			bcd_decide_no_id(job, item, record);
+		else if (id != 0 && bcd_record_was_removed(lane, id, job->removals))
 			bcd_decide_stage(item, BCD_LOOKUP);
 		else if (id != 0 || !cut)
 			job->run->kind->decide_lookup(item, id, id ? record : NULL);

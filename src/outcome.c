@@ -13,6 +13,7 @@
 #include <ctype.h>
 
 #include "outcome.h"
+#include "secret.h"
 
 static BcdHttpFate fate_of(BcdHttpTransfer *transfer, CURLcode result);
 static void redact(BcdHttpTransfer *transfer);
@@ -96,21 +97,20 @@ fate_of(BcdHttpTransfer *transfer, CURLcode result)
 	}
 }
 
-/* A store that repeats the token in an error must not get it into our logs */
+/*
+ * A store that repeats the token must not get it into our tables and logs.  In
+ * data, a token that may be a word of a catalogue is left alone.
+ */
 static void
 redact(BcdHttpTransfer *transfer)
 {
 	BcdHttpRequest *request = transfer->request;
-	size_t		len = strlen(transfer->token);
-	char	   *p;
+	BcdHttpHeaders *headers = &request->headers;
 
-	if (request->status < 300 || request->reply == NULL || len == 0)
-		return;
-	for (p = request->reply; p + len <= request->reply + request->reply_len; p++)
-	{
-		if (*p == *transfer->token && memcmp(p, transfer->token, len) == 0)
-			memset(p, '*', len);
-	}
+	bcd_secret_mask(headers->request_id, strlen(headers->request_id), transfer->token);
+	bcd_secret_mask(headers->content_type, strlen(headers->content_type), transfer->token);
+	if (request->status >= 300 || strlen(transfer->token) >= BCD_SECRET_MIN_BYTES)
+		bcd_secret_mask(request->reply, request->reply_len, transfer->token);
 }
 
 /* Say in a few words why there is no reply */

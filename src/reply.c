@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -12,6 +13,7 @@
 #include "json.h"
 #include "judge.h"
 #include "payload.h"
+#include "queue.h"
 #include "retry.h"
 
 /* A value that is refused so often while others are saved will not be taken */
@@ -31,11 +33,77 @@ next_record(const cJSON *data, const cJSON *previous)
 	return previous == NULL && cJSON_IsObject(data) ? data : NULL;
 }
 
-/* The record of a reply that belongs to an item: by id, else by natural key. */
-static const cJSON *
-record_for(BcdLane *lane, BcdItem *item, const cJSON *data, int nitems)
+/* Equal but for case and white space, which stores put in order. */
+static bool
+same_text(const char *a, const char *b)
 {
-	const BcdResource *r = lane->feed->resource;
+	const char *x = bcd_folded(a);
+	const char *y = bcd_folded(b);
+
+	for (;;)
+	{
+		while (scanner_isspace(*x))
+			x++;
+		while (scanner_isspace(*y))
+			y++;
+		if (*x != *y)
+			return false;
+		if (*x == '\0')
+			return true;
+		x++;
+		y++;
+	}
+}
+
+/* Does a record have one of the natural keys of an item's row? */
+static bool
+is_named(const BcdItem *item, const cJSON *record)
+{
+	const char *const *field;
+
+	for (field = item->lane->feed->resource->natural; *field; field++)
+	{
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, *field);
+		char	   *wanted = bcd_payload_text(item->wanted, *field);
+
+		if (wanted && wanted[0] && cJSON_IsString(name) && same_text(wanted, name->valuestring))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Is an id that the reply to a create gives an item another one's?  Of one that
+ * went before in the same reply, or of another row.
+ */
+static bool
+id_is_taken(BcdJob *job, BcdItem *item, int64 id)
+{
+	dlist_iter	iter;
+	char	   *key;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *other = dlist_container(BcdItem, node, iter.cur);
+
+		if (other == item)
+			break;
+		if (other->store_id == id)
+			return true;
+	}
+	key = bcd_queue_linked_key(item->lane->feed->name, id);
+	return key && strcmp(key, item->key) != 0;
+}
+
+/*
+ * The record of a reply that belongs to an item: by id, else by natural key.
+ * A reply that speaks of another record, even if it is the only one, tells
+ * nothing of what became of the item.
+ */
+static const cJSON *
+record_for(BcdJob *job, BcdItem *item, const cJSON *data)
+{
+	const BcdResource *r = job->lane->feed->resource;
 	const cJSON *record = NULL;
 
 	while ((record = next_record(data, record)) != NULL)
@@ -44,17 +112,20 @@ record_for(BcdLane *lane, BcdItem *item, const cJSON *data, int nitems)
 		int64		id = 0;
 		int64		scope = 0;
 
-		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->id), &id);
+		if (!bcd_json_id(record, r->id, &id))
+			continue;
 		if (item->store_id != 0)
 		{
 			if (id == item->store_id)
 				return record;
 			continue;
 		}
-		if (id <= 0)
+		if (job->nitems == 1)
+		{
+			if (is_named(item, record) && !id_is_taken(job, item, id))
+				return record;
 			continue;
-		if (nitems == 1)
-			return record;
+		}
 		name = cJSON_GetObjectItemCaseSensitive(record, r->natural[item->natural_index]);
 		if (!cJSON_IsString(name) || strcmp(name->valuestring, item->natural) != 0)
 			continue;
@@ -62,7 +133,8 @@ record_for(BcdLane *lane, BcdItem *item, const cJSON *data, int nitems)
 			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) &&
 			scope != bcd_payload_integer(item->wanted, r->scope))
 			continue;
-		return record;
+		if (!id_is_taken(job, item, id))
+			return record;
 	}
 	return NULL;
 }
@@ -156,18 +228,38 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Is there a record without a usable id?  Then one that is not found by its id
+ * may be that.
+ */
+static bool
+lists_unnamed(BcdJob *job, const cJSON *data)
+{
+	const cJSON *record;
+	int64		id;
+
+	cJSON_ArrayForEach(record, data)
+	{
+		if (bcd_json_id(record, job->lane->feed->resource->id, &id))
+			continue;
+		job->doubt = "the store lists a record without a usable id";
+		return true;
+	}
+	return false;
+}
+
 /* Reads of a reply by ids. */
 static void
 read_records(BcdJob *job, const cJSON *reply)
 {
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
-	bool		cut = bcd_reply_is_cut(job, reply);
+	bool		cut = bcd_reply_is_cut(job, reply) || lists_unnamed(job, data);
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		const cJSON *record = record_for(job->lane, item, data, job->nitems);
+		const cJSON *record = record_for(job, item, data);
 
 		if (record || !cut)
 			job->run->kind->decide_read(item, record);
@@ -251,7 +343,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		const cJSON *record = record_for(job->lane, item, data, job->nitems);
+		const cJSON *record = record_for(job, item, data);
 
 		if (partial && record)
 			decide_partial(job, item, record);

@@ -29,6 +29,9 @@
 #define SETTLE_AGAIN_MS 1000
 #define SETTLE_TRIES	60
 
+/* Records in a list; every one of them is looked at for every item */
+#define MAX_LISTED		(4 * BCD_PAGE_LIMIT)
+
 /* A row whose record may be another row's comes back so much later */
 #define TWIN_MS			1000
 
@@ -43,6 +46,7 @@ unreadable(BcdJob *job)
 	BcdHttpRequest *r = job->request;
 	bool		list = job->stage <= BCD_READ && !job->probe;
 	const char *reason = NULL;
+	const cJSON *data;
 
 	if (r->reply_len == 0)
 		return (r->status == 204 || r->status == 202) && !list ? NULL : "it is empty";
@@ -50,9 +54,12 @@ unreadable(BcdJob *job)
 		job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
 	if (job->reply == NULL)
 		return reason ? reason : "it is no JSON";
-	if (list && !cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(job->reply, "data")))
+	if (!list)
+		return NULL;
+	data = cJSON_GetObjectItemCaseSensitive(job->reply, "data");
+	if (!cJSON_IsArray(data))
 		return "it is no list";
-	return NULL;
+	return cJSON_GetArraySize(data) <= MAX_LISTED ? NULL : "it lists more records than a page has";
 }
 
 /* Lets the reply decide the items. */
@@ -75,11 +82,12 @@ decide(BcdJob *job)
 		if (reason == NULL)
 		{
 			job->read(job, job->reply);
-			bcd_judge_rest(job, job->stage <= BCD_READ ?
-						   "the store lists several pages for one record, and it is not on the first" :
+			bcd_judge_rest(job, job->doubt ? job->doubt :
 						   "the store's reply did not mention the record");
 			return;
 		}
+		if (strcmp(reason, "too many values") == 0 && job->stage <= BCD_READ && job->limit > 1)
+			bcd_batch_too_large(job->lane, job->stage, job->limit);
 		snprintf(r->error, sizeof(r->error), "status %ld, but the reply cannot be read: %s",
 				 r->status, reason);
 		r->fate = BCD_HTTP_UNKNOWN;

@@ -264,6 +264,7 @@ verify_read(BcdItem *item, const cJSON *record)
 static void
 go_on(BcdJob *job)
 {
+	bcd_page_taken(&job->lane->paging, &job->page);
 	job->lane->phase = (int) job->found[0];
 	job->lane->after = job->found[1];
 }
@@ -314,7 +315,11 @@ read_total(BcdJob *job, const cJSON *reply)
 
 	job->taken = go_on;
 	job->found[0] = DONE;
-	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &total);
+	if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &total) || total < 0)
+	{
+		bcd_lane_stop(lane, "the store does not tell how many records it has");
+		return;
+	}
 	if (source == total)
 		return;
 	if (is_mode(job->run, "full"))
@@ -324,6 +329,19 @@ read_total(BcdJob *job, const cJSON *reply)
 					 psprintf(INT64_FORMAT, total));
 }
 
+/* A record that is left out: nothing of ours could be linked to it. */
+static void
+record_without_id(BcdLane *lane, const cJSON *record)
+{
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
+
+	record_extra(lane, 0, "missing_in_source", r->id, NULL,
+				 psprintf("a record without a usable %s: %s%s%s", r->id,
+						  bcd_id_text(record, r->id), cJSON_IsString(name) ? ", " : "",
+						  cJSON_IsString(name) ? name->valuestring : ""));
+}
+
 /* A page of the store's list: records that no row is linked to. */
 static void
 read_list(BcdJob *job, const cJSON *reply)
@@ -331,34 +349,38 @@ read_list(BcdJob *job, const cJSON *reply)
 	BcdLane    *lane = job->lane;
 	const BcdResource *r = lane->feed->resource;
 	const cJSON *record;
-	int64		last = lane->after;
-	int64		pages = 0;
+	char		why[256];
 	bool		more;
-	int			n = 0;
 
+	job->taken = go_on;
+	job->found[0] = DONE;
+	bcd_page_read(&job->page, reply, r->id);
+	if (!bcd_page_moves_on(&lane->paging, &job->page, r->list_after ? lane->after : -1,
+						   why, sizeof(why)))
+	{
+		bcd_lane_stop(lane, why);
+		return;
+	}
 	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
 	{
 		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
 		int64		id;
 
-		n++;
-		if (!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->id), &id))
-			continue;
-		last = Max(last, id);
-		if (!bcd_queue_is_linked(lane->feed, id))
+		if (!bcd_json_id(record, r->id, &id))
+			record_without_id(lane, record);
+		else if (!bcd_queue_is_linked(lane->feed, id))
 			record_extra(lane, id, "missing_in_source", r->natural[0], NULL,
 						 cJSON_IsString(name) ? name->valuestring : NULL);
 	}
-	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
-	job->taken = go_on;
 
 	/*
 	 * behind the last id, the first page is all there is, if the reply says
 	 * so
 	 */
-	more = r->list_after ? pages != 1 : lane->after + 1 < pages;
-	job->found[0] = n > 0 && more ? LIST : DONE;
-	job->found[1] = r->list_after ? last : lane->after + 1;
+	more = r->list_after ? job->page.pages != 1 : lane->after + 1 < job->page.pages;
+	if (job->page.records > 0 && more)
+		job->found[0] = LIST;
+	job->found[1] = r->list_after ? job->page.last : lane->after + 1;
 }
 
 /*

@@ -1,5 +1,7 @@
 """What a fault does to a reply."""
 
+from urllib.parse import parse_qs
+
 import exactjson
 import replies
 from replies import Reply
@@ -64,6 +66,8 @@ def after(call, fault, reply):
     """Spoil the reply of a call that was processed."""
     do = fault.do
     _spoil_items(do, reply)
+    if "endless" in do:
+        reply = _endless(call, do["endless"])
     if do.get("malformed"):
         body = (reply.body() or b"{")[:-1] + b',"data":['
         reply = Reply(200, raw=body)
@@ -83,13 +87,38 @@ def after(call, fault, reply):
     return decorate(call, fault, reply)
 
 
+def _endless(call, size):
+    """A page of a list that always has one more; ids grow, so do totals."""
+    query = parse_qs(call.query_text)
+    after = int(query["id:greater"][0]) if "id:greater" in query else (
+        (int(query.get("page", ["1"])[0]) - 1) * size)
+    records = [{"id": n, "category_id": n, "name": "Endless %d" % n,
+                "parent_id": 0, "tree_id": 1}
+               for n in range(after + 1, after + size + 1)]
+    total = after + 3 * size
+    return Reply(200, raw=exactjson.dumps({
+        "data": records, "meta": {"pagination": {
+            "total": total, "count": size, "per_page": size,
+            "total_pages": total // size}}}))
+
+
 def _spoil_items(do, reply):
-    if reply.items is None or reply.single:
+    if reply.items is None:
+        return
+    if "set" in do:
+        reply.items = [_set(item, do["set"]) for item in reply.items]
+    if reply.single:
         return
     if "drop_item" in do and do["drop_item"] < len(reply.items):
         del reply.items[do["drop_item"]]
     if do.get("reorder"):
         reply.items.reverse()
+
+
+def _set(item, changes):
+    record = exactjson.loads(item.encode("utf-8"))
+    record.update(changes)
+    return exactjson.text(record)
 
 
 def _huge(size):

@@ -8,6 +8,7 @@ _DO = {
     "rate_headers": bool, "delay_ms": int, "lose": str, "cut": int,
     "malformed": bool, "empty": bool, "huge": int, "deep": int, "html": bool,
     "drop_item": int, "partial": dict, "reorder": bool, "redirect": str,
+    "set": dict, "endless": int,
     "close": bool, "process": bool}
 _MATCH = ("method", "path", "query", "body")
 

@@ -131,6 +131,20 @@ class Replies(FaultCase):
                 self.assertIn(b"[" * 50000, answer.raw)
         self.assertEqual(self.brands(), ["b0", "b1", "b2", "b3"])
 
+    def test_members_are_changed(self):
+        self.fault({"set": {"id": -1, "name": "other"}})
+        reply = self.post("mine").json["data"]
+        self.assertEqual((reply["id"], reply["name"]), (-1, "other"))
+        self.assertEqual(self.brands(), ["mine"])
+
+    def test_endless_list(self):
+        self.fault({"endless": 3}, match={"method": "GET"})
+        page = self.api("GET", BRANDS + "?page=2&limit=50").json
+        self.assertEqual([r["id"] for r in page["data"]], [4, 5, 6])
+        self.assertEqual(page["meta"]["pagination"]["total_pages"], 4)
+        page = self.api("GET", PRODUCTS + "?id:greater=40").json
+        self.assertEqual([r["id"] for r in page["data"]], [41, 42, 43])
+
     def test_delay(self):
         self.fault({"delay_ms": 15})
         self.assertEqual(self.post().status, 200)

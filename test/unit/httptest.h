@@ -18,6 +18,7 @@
 #include "../../src/sockets.c"
 #include "../../src/trust.c"
 #include "../../src/transfer.c"
+#include "../../src/secret.c"
 #include "../../src/outcome.c"
 #include "../../src/http.c"
 #include "backend.h"

@@ -40,7 +40,7 @@ test_good(void)
 	is_int(request->status, 200, "status");
 	is_text(request->error, "", "no error");
 	ok(strncmp(request->reply, "POST /echo?sku:in=A HTTP/1.1\r\n", 30) == 0, "method and path");
-	ok(strstr(request->reply, "\r\nX-Auth-Token: secret-token\r\n") != NULL, "token");
+	ok(strstr(request->reply, "\r\nX-Auth-Token: ************\r\n") != NULL, "token, which is masked");
 	ok(strstr(request->reply, "\r\nAccept: application/json\r\n") != NULL, "Accept");
 	ok(strstr(request->reply, "\r\nContent-Type: application/json\r\n") != NULL, "Content-Type");
 	ok(strstr(request->reply, "\r\nUser-Agent: bcdelta/1.2.3\r\n") != NULL, "User-Agent");

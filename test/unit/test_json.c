@@ -21,6 +21,23 @@ parse(const char *text, size_t len, const char **reason)
 	return root;
 }
 
+/* An array of so many zeros */
+static char *
+zeros(int n)
+{
+	char	   *text = malloc(2 * n + 2);
+	int			i;
+
+	text[0] = '[';
+	for (i = 0; i < n; i++)
+	{
+		text[2 * i + 1] = '0';
+		text[2 * i + 2] = ',';
+	}
+	memcpy(text + 2 * n, "]", 2);
+	return text;
+}
+
 static void
 refused(const char *text, size_t len, const char *wanted, const char *name)
 {
@@ -105,6 +122,18 @@ test_parse(void)
 	refused(text, BCD_JSON_MAX_SIZE + 1, "too large", "too large");
 	free(text);
 
+	text = zeros(BCD_JSON_MAX_VALUES - 1);
+	root = parse(text, strlen(text), &reason);
+	ok(root != NULL, "as many values as allowed");
+	cJSON_Delete(root);
+	free(text);
+	text = zeros(BCD_JSON_MAX_VALUES);
+	refused(text, strlen(text), "too many values", "one more");
+	free(text);
+	text = zeros(15000000);
+	refused(text, strlen(text), "too many values", "30 MB of tiny ones");
+	free(text);
+
 	string_is("\"\"", "", "an empty string");
 	string_is("\xEF\xBB\xBF\"a\"", "a", "a byte order mark is skipped");
 	string_is("\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"",
@@ -117,6 +146,35 @@ test_parse(void)
 	string_is("\"\\ude00\\ud83d\"", "\xEF\xBF\xBD\xEF\xBF\xBD", "two in the wrong order");
 	string_is("\"\\ud83d\\ud83d\\ude00\"", "\xEF\xBF\xBD\xF0\x9F\x98\x80", "a lone one before a pair");
 	string_is("\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\"", "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80", "UTF-8 as it is");
+}
+
+/* The ids of records: data.0.id and so on */
+static void
+test_id(void)
+{
+	static const struct
+	{
+		const char *record;
+		int64		id;			/* 0: there is none */
+	}			cases[] = {
+		{"{\"id\":1}", 1}, {"{\"id\":9007199254740991}", INT64CONST(9007199254740991)},
+		{"{\"id\":7.0}", 7}, {"{\"id\":-1}", 0}, {"{\"id\":0}", 0}, {"{\"id\":1.5}", 0},
+		{"{\"id\":1e300}", 0}, {"{\"id\":9223372036854775808}", 0}, {"{\"id\":\"7\"}", 0},
+		{"{\"id\":null}", 0}, {"{\"id\":true}", 0}, {"{\"id\":[7]}", 0}, {"{\"id\":{\"id\":7}}", 0},
+		{"{\"ID\":7}", 0}, {"{}", 0}, {"[7]", 0}, {"7", 0}, {"null", 0}
+	};
+	int			i;
+
+	for (i = 0; i < lengthof(cases); i++)
+	{
+		const char *reason;
+		cJSON	   *root = parse(cases[i].record, strlen(cases[i].record), &reason);
+		int64		id = -7;
+
+		ok(bcd_json_id(root, "id", &id) == (cases[i].id != 0) && id == cases[i].id,
+		   "the id of %s", cases[i].record);
+		cJSON_Delete(root);
+	}
 }
 
 static void
@@ -345,6 +403,7 @@ main(void)
 {
 	test_parse();
 	test_path();
+	test_id();
 	test_error_families();
 	test_error_bodies();
 	test_error_limits();

@@ -1,0 +1,34 @@
+/*
+ * paging.h
+ *		Lists that are read page by page, and whether they move on.
+ *
+ * Pure: plain data and arithmetic.
+ */
+#ifndef BCD_PAGING_H
+#define BCD_PAGING_H
+
+#include <cjson/cJSON.h>
+
+/* How far a list has got; all zero at its beginning */
+typedef struct BcdPaging
+{
+	int64		total;			/* as the first page told; 0: it did not */
+	int64		listed;			/* records so far */
+	int64		first;			/* id on the last page */
+} BcdPaging;
+
+typedef struct BcdPage
+{
+	int64		records;
+	int64		first;			/* id, 0: none is usable */
+	int64		last;			/* the greatest */
+	int64		total;			/* of the list */
+	int64		pages;
+} BcdPage;
+
+extern void bcd_page_read(BcdPage *page, const cJSON *reply, const char *id);
+extern bool bcd_page_moves_on(const BcdPaging *paging, const BcdPage *page, int64 after,
+							  char *why, size_t size);
+extern void bcd_page_taken(BcdPaging *paging, const BcdPage *page);
+
+#endif							/* BCD_PAGING_H */
