@@ -137,6 +137,11 @@ COMMENT ON COLUMN bcdelta.pending.waits_key IS 'key of the row that a deferred r
 COMMENT ON COLUMN bcdelta.pending.sought IS
 'natural key under which a record may have been created: what became of the request is not known, or not yet';
 
+CREATE FUNCTION bcdelta.unique_keys(payload jsonb) RETURNS bigint[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_unique_keys';
+COMMENT ON FUNCTION bcdelta.unique_keys(jsonb) IS
+'hashes of the natural keys in a payload, for bcdelta.link; not to be called';
+
 CREATE TABLE bcdelta.link (
 	feed text NOT NULL,
 	key text NOT NULL,
@@ -144,15 +149,22 @@ CREATE TABLE bcdelta.link (
 	payload jsonb,
 	remembered jsonb,
 	pushed_at timestamptz,
+	aside jsonb,
+	unique_keys bigint[] GENERATED ALWAYS AS (bcdelta.unique_keys(payload)) STORED,
 	PRIMARY KEY (feed, key),
 	UNIQUE (feed, store_id)
 ) WITH (fillfactor = 90);
+CREATE INDEX link_unique_keys ON bcdelta.link USING gin (unique_keys) WITH (fastupdate = off);
+CREATE INDEX link_aside ON bcdelta.link (feed, key) WHERE aside IS NOT NULL;
 COMMENT ON TABLE bcdelta.link IS 'one row per source row that is in the store';
 COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record';
 COMMENT ON COLUMN bcdelta.link.payload IS
 'what the store is known to hold, as last pushed or read; null or a missing field: not known, sent at the next push';
 COMMENT ON COLUMN bcdelta.link.remembered IS
 'the payload before it was forgotten, since it is not known what became of a request; null: payload tells all there is to tell';
+COMMENT ON COLUMN bcdelta.link.aside IS
+'natural keys that the record has given up for a moment, so that another row can have them: put back should the row not get what it waits for';
+COMMENT ON COLUMN bcdelta.link.unique_keys IS 'hashes of the natural keys in payload: finds the row whose record has one';
 COMMENT ON COLUMN bcdelta.link.pushed_at IS 'when the store last confirmed a write of this row; null: linked, never written';
 
 CREATE TABLE bcdelta.tally (

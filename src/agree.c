@@ -180,3 +180,29 @@ bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *re
 
 	return bcd_payload_filter(wanted, agrees_with_record, &a);
 }
+
+/*
+ * What is known of a record that was read: what agrees with its row, and what
+ * identifies it, whether or not that agrees.
+ */
+Jsonb *
+bcd_payload_known(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
+{
+	Jsonb	   *known = bcd_payload_agreeing(resource, wanted, record);
+	const char *const *field;
+
+	for (field = resource->natural; *field; field++)
+	{
+		const cJSON *value = cJSON_GetObjectItemCaseSensitive(record, *field);
+		JsonbValue	v;
+
+		if (!cJSON_IsString(value) || bcd_payload_text(wanted, *field) == NULL ||
+			bcd_payload_text(known, *field) != NULL)
+			continue;
+		v.type = jbvString;
+		v.val.string.val = value->valuestring;
+		v.val.string.len = strlen(value->valuestring);
+		known = bcd_payload_set(known, *field, &v);
+	}
+	return known;
+}

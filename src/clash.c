@@ -6,21 +6,19 @@
 
 #include "utils/memutils.h"
 
-#include "clock.h"
 #include "compat.h"
 #include "engine.h"
 #include "fold.h"
 #include "judge.h"
 #include "payload.h"
 #include "queue.h"
+#include "unique.h"
 
 /* A row that finds a record which is about to go comes back so much later */
 #define RECORD_GOES_MS	1000
 
-/* Rows that wait for each other's natural keys: how long, and how often */
-#define EXCHANGE_MS			1000
-#define EXCHANGE_ATTEMPTS	2
-#define EXCHANGE_SLOWEST	5
+/* Duplicates of one item that are looked up before it waits for the other row */
+#define CLASHES			2
 
 /* Does a row of the source, if it is there, not have this one's natural key? */
 static bool
@@ -41,18 +39,8 @@ has_left_key(BcdItem *item, const BcdRow *row)
 static void
 decide_wait_for(BcdItem *item, const char *other)
 {
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-
-	/*
-	 * Two rows that wait for each other do not come back at the same time;
-	 * nor does one come back often whose other row is slow to go.
-	 */
-	bcd_decide_wait(item, EXCHANGE_MS * (1 + bcd_random() + (strcmp(item->key, other) > 0)) *
-					Max(Min(item->attempts, EXCHANGE_SLOWEST) - EXCHANGE_ATTEMPTS, 1),
-					psprintf("%s \"%s\" is still that of row %s in the store",
-							 item->lane->feed->resource->natural[item->natural_index],
-							 item->natural, other));
-	MemoryContextSwitchTo(old);
+	bcd_decide_wait_for(item, item->lane->feed->resource->natural[item->natural_index],
+						item->natural, other);
 }
 
 /*
@@ -70,7 +58,7 @@ may_wait_for(BcdItem *item, const char *other)
  * Another row may be linked to the record that this row's key names.  If that
  * row is gone from the source, the record is this row's now (its key was
  * changed, or it was deleted and entered again).  If it has another key now,
- * its update has to go first.
+ * the two are looked at together (turn.c).
  */
 bool
 bcd_record_is_taken(BcdItem *item, int64 store_id)
@@ -100,7 +88,9 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 		return false;
 	if (has_left_key(item, &row) && may_wait_for(item, other))
 	{
-		decide_wait_for(item, other);
+		bcd_unique_learn(item, store_id);
+		item->store_id = 0;
+		bcd_decide_stage(item, BCD_TURN);
 		return true;
 	}
 	bcd_decide_taken(item, store_id, other);
@@ -126,143 +116,74 @@ bcd_look_further(BcdItem *item)
 }
 
 /*
- * Should a row empty its natural key rather than exchange records?  Where a
- * record may be without that key, it is known by another one, which the store
- * wants to be unique, too: an exchange helps only if that fits the other record
- * as well.
+ * A write was refused as a duplicate of a record that is linked to another row,
+ * which has left what is the same, or is gone.  That was not known when it was
+ * this item's turn: the two are looked at together once more, and if that has
+ * been done before, the other row has to go first.
  */
-static bool
-should_step_aside(BcdItem *item, const cJSON *record)
-{
-	const char *const *next = item->lane->feed->resource->natural + item->natural_index + 1;
-	bool		aside = false;
-
-	for (; record && *next; next++)
-	{
-		char	   *wanted = bcd_payload_text(item->wanted, *next);
-		const cJSON *has = cJSON_GetObjectItemCaseSensitive(record, *next);
-
-		aside |= wanted && (!cJSON_IsString(has) || strcmp(wanted, has->valuestring) != 0);
-	}
-	return aside;
-}
-
-/* The item's record gives up its natural key, and the row waits for the new one. */
 static void
-step_aside(BcdItem *item)
+look_together(BcdItem *item, int64 store_id, const char *other)
 {
-	JsonbValue	empty;
-
-	empty.type = jbvString;
-	empty.val.string.val = "";
-	empty.val.string.len = 0;
-	item->body = bcd_payload_set(NULL, item->lane->feed->resource->natural[item->natural_index], &empty);
-	item->aside = true;
-	bcd_decide_stage(item, BCD_UPDATE);
-}
-
-/*
- * The update of a row with a link was refused: its natural key is another
- * record's.  When the row of that record has left the key, or is gone from the
- * source, it may only have to go first; but rows that exchanged their keys
- * would wait for each other for ever, and the record of a deleted row may be
- * one that stays.  Then one of them lets go of its old key, or the two
- * exchange their records, too.
- */
-void
-bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record)
-{
-	BcdFeed    *feed = item->lane->feed;
-	char	   *other = store_id != 0 && store_id != item->own_id ?
-	bcd_queue_linked_key(feed->name, store_id) : NULL;
-	MemoryContext old;
-	BcdRow		row;
-
-	if (store_id == 0)
+	if (item->clashes < CLASHES)
 	{
-		/* whoever had it has let go, or it is not the key that is taken */
-		if (!bcd_look_further(item))
-			bcd_decide_stage(item, BCD_UPDATE);
-		return;
+		bcd_unique_learn(item, store_id);
+		bcd_decide_stage(item, BCD_TURN);
 	}
-	if (other)
-	{
-		bcd_feed_lock(feed);
-		bcd_feed_row(feed, other, &row);
-	}
-	if (store_id == item->own_id && bcd_look_further(item))
-		return;
-	if (other == NULL || !has_left_key(item, &row) || !may_wait_for(item, other))
-	{
-		bcd_decide_refusal(item);
-		return;
-	}
-	if (item->attempts < EXCHANGE_ATTEMPTS || bcd_queue_is_in_flight(feed->name, other) ||
-		bcd_fold_is_moving(feed->feed_id, other))
+	else
 	{
 		decide_wait_for(item, other);
 		item->decision.status = item->refusal_status;
-		return;
 	}
-	old = MemoryContextSwitchTo(item->cxt);
-	if (row.state != BCD_ROW_MISSING && should_step_aside(item, record))
-	{
-		step_aside(item);
-		MemoryContextSwitchTo(old);
-		return;
-	}
-	item->store_id = store_id;
-	item->looked_up = true;
-	item->known = record ? bcd_item_known_read(item, record) : NULL;
-	bcd_item_wants_write(item);
-	item->decision.link = BCD_LINK_PUT;
-	MemoryContextSwitchTo(old);
-}
-
-/* Does another row want what this one's record has, so that neither can go first? */
-static bool
-wants_mine(BcdItem *item, const BcdRow *row)
-{
-	const char *field = item->lane->feed->resource->natural[item->natural_index];
-	char	   *mine = bcd_payload_text(item->known, field);
-	char	   *wanted = row->state == BCD_ROW_FOUND ? bcd_payload_text(row->payload, field) : NULL;
-
-	return mine && wanted && strcmp(bcd_folded(mine), bcd_folded(wanted)) == 0;
 }
 
 /*
- * A write was refused, and not for its natural key.  If it has the name of the
- * record of a row that has left it, or is gone, that one has to go first.
+ * The write of an item was refused, and this record, of the row other, if any,
+ * has what it wants.
  */
-void
-bcd_decide_further(BcdItem *item, int64 store_id)
+static void
+decide_duplicate(BcdItem *item, int64 store_id)
 {
 	BcdFeed    *feed = item->lane->feed;
 	char	   *other = bcd_queue_linked_key(feed->name, store_id);
 	BcdRow		row;
 
-	if (store_id == 0 || store_id == item->own_id)
-	{
-		/* whoever had it, or the natural key, has let go: once more */
-		bcd_natural_key(item);
-		if (item->own_id != 0)
-			bcd_decide_stage(item, BCD_UPDATE);
-		else
-			bcd_item_wants_create(item);
-		return;
-	}
 	if (other)
 	{
 		bcd_feed_lock(feed);
 		bcd_feed_row(feed, other, &row);
 	}
-	if (other && has_left_key(item, &row) && !wants_mine(item, &row) &&
-		(row.state != BCD_ROW_MISSING || feed->on_delete == BCD_DELETE_DELETE) &&
-		item->attempts + 1 < item->lane->run->store->options->max_attempts)
-	{
-		decide_wait_for(item, other);
-		item->decision.status = item->refusal_status;
-	}
+	if (other && has_left_key(item, &row) && may_wait_for(item, other))
+		look_together(item, store_id, other);
 	else
 		bcd_decide_refusal(item);
+}
+
+/* The update of a row with a link was refused: whose is its natural key? */
+void
+bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record)
+{
+	if (store_id != 0 && store_id != item->own_id)
+		decide_duplicate(item, store_id);
+	else if (!bcd_look_further(item))
+	{
+		/* whoever had it has let go, or it is not the key that is taken */
+		if (store_id != 0)
+			bcd_decide_refusal(item);
+		else
+			bcd_decide_stage(item, BCD_UPDATE);
+	}
+}
+
+/* A write was refused, and not for its natural key: whose is the other one? */
+void
+bcd_decide_further(BcdItem *item, int64 store_id)
+{
+	if (store_id != 0 && store_id != item->own_id)
+		decide_duplicate(item, store_id);
+	else
+	{
+		/* whoever had it, or the natural key, has let go: once more */
+		bcd_natural_key(item);
+		bcd_decide_stage(item, BCD_TURN);
+	}
 }

@@ -91,7 +91,7 @@ Jsonb *
 bcd_item_known_read(const BcdItem *item, const cJSON *record)
 {
 	Jsonb	   *dropped = bcd_item_dropped(item);
-	Reading		r = {record, bcd_payload_agreeing(item->lane->feed->resource, item->wanted, record)};
+	Reading		r = {record, bcd_payload_known(item->lane->feed->resource, item->wanted, record)};
 
 	if (dropped)
 		bcd_payload_each(dropped, add_field, &r);

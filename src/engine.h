@@ -37,6 +37,8 @@ typedef enum BcdStage
 	BCD_LOOKUP,					/* find the record by its natural key */
 	BCD_READ,					/* read the record by its id */
 	BCD_RECHECK,				/* the row is gone: is the record still its? */
+	BCD_TURN,					/* wait until no other record has what is to
+								 * be written, and must be unique */
 	BCD_CREATE,
 	BCD_UPDATE,
 	BCD_REMOVE,
@@ -65,6 +67,7 @@ typedef enum BcdLinkAction
 	BCD_LINK_FORGET,			/* it is not known any more what the store
 								 * holds */
 	BCD_LINK_HIDING,			/* the record is about to be hidden */
+	BCD_LINK_ASIDE,				/* or to give up for a moment what is in aside */
 	BCD_LINK_REMOVE
 } BcdLinkAction;
 
@@ -109,6 +112,9 @@ typedef struct BcdDecision
 								 * sent */
 	bool		unsought;		/* that create was not done, or is accounted
 								 * for */
+	Jsonb	   *aside;			/* of BCD_LINK_ASIDE: what the record has now */
+	bool		back;			/* the record has what it had given up, or
+								 * something better */
 } BcdDecision;
 
 typedef struct BcdItem
@@ -147,8 +153,16 @@ typedef struct BcdItem
 	int64		own_id;			/* of a refused update: the record it was for */
 	bool		stale;			/* its row was read with a mapping that is no
 								 * more */
-	bool		aside;			/* the next update only empties its natural
-								 * key, so that another row can have it */
+	int			clashes;		/* duplicates of it that were looked up */
+	bool		reread;			/* its record was read, as others of a batch
+								 * were, to find the duplicate */
+	bool		follows;		/* in a request with the item before it, which
+								 * leaves what this one takes */
+	Jsonb	   *aside;			/* what its record has given up: see aside.c */
+	bool		interim;		/* the next update gives up a natural key, so
+								 * that another row can have it */
+	bool		restores;		/* the next update puts that back, and then */
+	BcdDecision *fate;			/* this becomes of the item */
 	BcdDecision decision;
 } BcdItem;
 
@@ -191,6 +205,11 @@ typedef struct BcdLane
 	int64		after;			/* id or page from which to go on (verify) */
 	int64		seen;			/* records read (verify) */
 	BcdPaging	paging;			/* of the store's list (verify) */
+	int64		moved;			/* items that went from stage to stage */
+	int64		looked_at;		/* moved, when turns were last given */
+	bool		was_full;		/* and whether no more items could come */
+	bool		in_turns;		/* items wait for each other: none leaves for
+								 * another lane */
 } BcdLane;
 
 typedef struct BcdRunCounts
@@ -265,7 +284,9 @@ struct BcdRun
 	BcdLane   **lanes;
 	int			nlanes;
 	int			current;		/* lane at work */
+	TimestampTz began;
 	int			extra_rounds;	/* for rows that changed during the run */
+	int64		done_by_round;	/* rows that were done by the last round */
 	double		spread;			/* of back-offs, in [0,1): one for all rows,
 								 * so that they come back together */
 	bool		progressed;		/* a link was made that deferred rows waited
@@ -277,6 +298,7 @@ struct BcdRun
 	bool		cancelled;
 	char	   *cancel_reason;	/* by whom, or why */
 	int64		cancel_deadline;
+	bool		restoring;		/* what records have given up is put back */
 	char	   *error;			/* the run has failed: it ends now */
 	char	   *complaint;		/* a feed was stopped: it ends as failed */
 	char	   *warning;		/* feeds were left out: it ends well */
@@ -340,6 +362,8 @@ typedef struct BcdStore
 	BcdQuota	quota;
 	BcdRun	   *run;			/* the one active run */
 	int			lock_failures;	/* starts of a run that met a locked source */
+	bool		strict;			/* it checks a batch before it writes any of
+								 * it */
 	BcdLearned	learned[BCD_MAX_RESOURCES][BCD_STAGES];
 	char		trouble[BCD_NAME_BYTES];
 } BcdStore;
@@ -385,6 +409,7 @@ extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);
 extern void bcd_item_wants_record(BcdItem *item);
 extern void bcd_item_wants_create(BcdItem *item);
 extern void bcd_item_wants_write(BcdItem *item);
+extern bool bcd_item_claims_key(const BcdItem *item);
 extern void bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link);
 extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
 extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
@@ -460,6 +485,18 @@ extern void bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record)
 extern void bcd_decide_further(BcdItem *item, int64 store_id);
 extern bool bcd_look_further(BcdItem *item);
 extern void bcd_decide_refusal(BcdItem *item);
+
+/* turn.c */
+extern BcdJob *bcd_plan_turn(BcdLane *lane);
+extern void bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *other);
+
+/* aside.c */
+extern void bcd_give_way(BcdItem *item, const char *const *fields, int n);
+extern void bcd_gave_way(BcdItem *item);
+extern void bcd_put_back(BcdItem *item);
+extern bool bcd_restore_all(BcdRun *run);
+extern void bcd_was_put_back(BcdItem *item);
+extern void bcd_not_put_back(BcdItem *item, const char *reason);
 
 /* reply.c */
 extern void bcd_reply_read(BcdJob *job, const cJSON *reply);

@@ -175,7 +175,7 @@ bcd_item_wants_write(BcdItem *item)
 	item->body = bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known);
 	MemoryContextSwitchTo(old);
 	if (bcd_payload_count(item->body) > 0)
-		bcd_decide_stage(item, BCD_UPDATE);
+		bcd_decide_stage(item, bcd_item_claims_key(item) ? BCD_TURN : BCD_UPDATE);
 	else if (item->looked_up)
 		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
 	else
@@ -381,6 +381,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 	bcd_count_outcome(lane->run, d.outcome);
 	item->lane->outcomes[d.outcome]++;
 	lane->run->counts.conflicts += d.conflicts;
+	lane->moved += stage != BCD_TURN;
 	if (d.leaves)
 	{
 		lane->run->progress.done += d.pending != BCD_PENDING_READY;
@@ -410,6 +411,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		item->clashed = true;
 		item->refusal = d.error;
 		item->refusal_status = d.status;
+		item->clashes++;
 		if (stage == BCD_UPDATE && d.next == BCD_LOOKUP)
 			item->own_id = item->store_id;
 	}

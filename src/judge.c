@@ -20,6 +20,9 @@
 #include "payload.h"
 #include "results.h"
 
+/* Duplicates of one item that are looked up, at most */
+#define MOST_CLASHES	3
+
 static BcdItem *
 first_item(BcdJob *job)
 {
@@ -96,7 +99,8 @@ split(BcdJob *job, int group)
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
 		item->group = group;
-		bcd_decide_stage(item, job->stage);
+		/* one that followed another one may not be sent beside it */
+		bcd_decide_stage(item, item->follows ? BCD_TURN : job->stage);
 	}
 	return true;
 }
@@ -108,7 +112,9 @@ split(BcdJob *job, int group)
 static void
 decide_refused(BcdJob *job, BcdItem *item, char *text)
 {
-	if (job->stage == BCD_UPDATE && job->lane->feed->resource->gone_is_refused &&
+	if (item->restores)
+		bcd_not_put_back(item, text);
+	else if (job->stage == BCD_UPDATE && job->lane->feed->resource->gone_is_refused &&
 		!item->looked_up && !item->clashed)
 	{
 		bcd_decide_stage(item, BCD_READ);
@@ -165,7 +171,9 @@ bcd_decide_refused(BcdItem *item, char *text)
 static void
 decide_conflict(BcdJob *job, BcdItem *item, char *text)
 {
-	if (!item->clashed && item->wanted)
+	if (item->restores)
+		bcd_not_put_back(item, text);
+	else if ((!item->clashed || item->own_id != 0) && item->clashes < MOST_CLASHES && item->wanted)
 	{
 		bcd_decide_stage(item, BCD_LOOKUP);
 		item->decision.clashes = true;
@@ -226,7 +234,9 @@ bcd_decide_gone(BcdItem *item)
 static void
 decide_not_found(BcdJob *job, BcdItem *item, char *text)
 {
-	if (job->stage == BCD_REMOVE)
+	if (item->restores)
+		bcd_not_put_back(item, text);
+	else if (job->stage == BCD_REMOVE)
 		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
 	else if (job->stage != BCD_UPDATE)
 		bcd_decide_refused(item, text);
@@ -392,6 +402,13 @@ bcd_set_apart(BcdJob *job, const char *text)
 	return true;
 }
 
+/* Is an item's next write one of a natural key of its row? */
+static bool
+writes_key(const BcdItem *item)
+{
+	return item->wanted && !item->restores && !item->interim && bcd_item_claims_key(item);
+}
+
 /*
  * A record of a batch of updates is gone: all of them are read at once, which
  * takes fewer calls than to find the one by halves.  False when that has been
@@ -413,6 +430,46 @@ read_all_first(BcdJob *job)
 	}
 	dlist_foreach(iter, &job->items)
 		decide_read_first(dlist_container(BcdItem, node, iter.cur));
+	return true;
+}
+
+/*
+ * A batch met a duplicate, which nothing here has told: the records of those
+ * that write natural keys are read, all at once, and it is told then whose turn
+ * it is.  If that has been done the store may want each batch to be free of
+ * what its own items leave.  False: look for the one that is refused.
+ */
+static bool
+look_at_all(BcdJob *job)
+{
+	bool		reads = false;
+	bool		follows = false;
+	dlist_iter	iter;
+
+	if (job->stage != BCD_UPDATE || job->nitems <= 1)
+		return false;
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		reads |= writes_key(item) && !item->reread;
+		follows |= item->follows;
+	}
+	if (!reads && !follows)
+		return false;
+	job->run->store->strict |= !reads;
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (reads && writes_key(item) && !item->reread)
+		{
+			bcd_decide_stage(item, BCD_READ);
+			item->reread = true;
+		}
+		else
+			bcd_decide_stage(item, writes_key(item) ? BCD_TURN : BCD_UPDATE);
+	}
 	return true;
 }
 
@@ -459,6 +516,8 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 							(verdict == BCD_REFUSED && bcd_blames_size(text, job->nitems))))
 		bcd_batch_too_large(job->lane, job->stage, job->nitems);
 	else if (verdict == BCD_GONE && read_all_first(job))
+		return;
+	else if (verdict == BCD_CONFLICT && look_at_all(job))
 		return;
 	else if ((verdict == BCD_REFUSED || verdict == BCD_CONFLICT) && bcd_set_apart(job, text))
 		return;

@@ -36,7 +36,7 @@ bcd_lane_empty(BcdLane *lane, const BcdLane *owner)
 		{
 			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-			if (owner && item->lane != owner)
+			if ((owner && item->lane != owner) || (item->restores && lane->run->cancelled))
 				continue;
 			dlist_delete(&item->node);
 			lane->queued[stage]--;

@@ -85,6 +85,22 @@ plan_flushes(const BcdLane *lane)
 		(is_idle(lane, BCD_RECHECK) || rechecks_last(lane));
 }
 
+/* How many items have to go with this one, at most so many? */
+static int
+following(BcdLane *lane, BcdStage stage, BcdItem *item, int most)
+{
+	int			n = 0;
+
+	while (n < most && dlist_has_next(&lane->queue[stage], &item->node))
+	{
+		item = dlist_container(BcdItem, node, dlist_next_node(&lane->queue[stage], &item->node));
+		if (!item->follows)
+			break;
+		n++;
+	}
+	return n;
+}
+
 /*
  * How many items of a queue go into the next request: as many as its first
  * item may be grouped with; 0 when it is worth waiting, for more of them or for
@@ -108,7 +124,8 @@ group_size(BcdLane *lane, BcdStage stage)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		if (Min(batch, item->group) != limit)
+		if (Min(batch, item->group) != limit ||
+			(n > 0 && !item->follows && n + following(lane, stage, item, limit - n) >= limit))
 		{
 			/* no more will come before this one */
 			whole = true;
@@ -145,7 +162,7 @@ passes_on(BcdLane *lane, BcdStage stage, int batch, int n)
 	BcdItem    *first = n > 0 ? dlist_head_element(BcdItem, node, &lane->queue[stage]) : NULL;
 
 	batch = Min(batch, bcd_batch_limit(lane, stage));
-	if (heir == NULL || first == NULL || n >= batch || first->group < batch || !plan_flushes(lane))
+	if (heir == NULL || first == NULL || n >= batch || lane->in_turns || first->group < batch || !plan_flushes(lane))
 		return false;
 	while (n-- > 0)
 		bcd_item_hand_over(lane, heir, bcd_item_pop(lane, stage), stage);
@@ -334,7 +351,7 @@ recheck_job(BcdLane *lane)
 		return NULL;
 	if (rechecks_last(lane) && !(is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE)))
 		return NULL;
-	while (heir && lane->exhausted && lane->queued[BCD_RECHECK] > 0 &&
+	while (heir && !lane->in_turns && lane->exhausted && lane->queued[BCD_RECHECK] > 0 &&
 		   heir->items < BCD_LANE_ITEMS / 2)
 		bcd_item_hand_over(lane, heir, bcd_item_pop(lane, BCD_RECHECK), BCD_RECHECK);
 	if (lane->queued[BCD_RECHECK] == 0)
@@ -443,6 +460,8 @@ next_job(BcdLane *lane)
 	}
 	if (job == NULL)
 		job = read_job(lane);
+	if (job == NULL)
+		job = bcd_plan_turn(lane);
 	if (job == NULL)
 		job = recheck_job(lane);
 	if (job == NULL)

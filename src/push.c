@@ -68,6 +68,8 @@ push_recheck(BcdItem *item)
 	char	   *owner;
 	JsonbValue	no;
 
+	/* its record may have been exchanged since */
+	bcd_queue_link_of(item->lane, item);
 	bcd_feed_lock(feed);
 	if (bcd_feed_exists(feed, item->key) || bcd_fold_is_moving(feed->feed_id, item->key))
 	{
@@ -318,7 +320,7 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 			adopt(item, store_id, record);
 	}
 	else if (item->refusal == NULL)
-		bcd_item_wants_create(item);
+		bcd_decide_stage(item, BCD_TURN);
 	else if (!bcd_look_further(item))
 		/* not by this row's key: the duplicate is another record's */
 		bcd_decide_refusal(item);

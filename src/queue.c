@@ -54,8 +54,8 @@ static BcdStatement claim = {
 	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL"
 	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
 	"  RETURNING p.key, p.attempts, p.sought)"
-	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought, l.remembered FROM u LEFT JOIN LATERAL ("
-	"  SELECT o.store_id, o.payload, o.remembered FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
+	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought, l.remembered, l.aside FROM u LEFT JOIN LATERAL ("
+	"  SELECT o.store_id, o.payload, o.remembered, o.aside FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
 	" ORDER BY u.key",
 	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
 };
@@ -102,6 +102,7 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 		item->known = copied_payload(i, 4);
 		item->sought = copied_payload(i, 5);
 		item->remembered = copied_payload(i, 6);
+		item->aside = copied_payload(i, 7);
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);
@@ -298,20 +299,27 @@ bcd_queue_has_ready(BcdRun *run)
 }
 
 static BcdStatement count_pending = {
-	"SELECT count(*) FILTER (WHERE state = 'ready'), count(*) FILTER (WHERE state = 'deferred')"
+	"SELECT count(*) FILTER (WHERE state = 'ready'), count(*) FILTER (WHERE state = 'deferred'),"
+	" count(*) FILTER (WHERE state = 'ready' AND changed_at <= $2)"
 	" FROM bcdelta.pending WHERE feed = ANY ($1)",
-	1, {TEXTARRAYOID}
+	2, {TEXTARRAYOID, TIMESTAMPTZOID}
 };
 
-/* How many rows of the run's feeds are ready, and how many deferred. */
+/*
+ * How many rows of the run's feeds are ready, and how many deferred; old: how
+ * many are ready that had changed before the run began.
+ */
 void
-bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred)
+bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred, int64 *old)
 {
-	Datum		feeds = feed_names(run, true);
+	Datum		args[2];
 
-	(void) bcd_execute(&count_pending, &feeds, NULL);
+	args[0] = feed_names(run, true);
+	args[1] = TimestampTzGetDatum(run->began);
+	(void) bcd_execute(&count_pending, args, NULL);
 	*ready = bcd_column_int64(0, 1, NULL);
 	*deferred = bcd_column_int64(0, 2, NULL);
+	*old = bcd_column_int64(0, 3, NULL);
 }
 
 static BcdStatement count_fresh = {
@@ -416,7 +424,7 @@ bcd_queue_is_in_progress(const char *feed, const char *key)
 }
 
 static BcdStatement links_of = {
-	"SELECT store_id, payload, remembered FROM bcdelta.link WHERE feed = $1 AND key = $2",
+	"SELECT store_id, payload, remembered, aside FROM bcdelta.link WHERE feed = $1 AND key = $2",
 	2, {TEXTOID, TEXTOID}
 };
 
@@ -436,6 +444,7 @@ bcd_queue_link_of(BcdLane *lane, BcdItem *item)
 	item->linked = true;
 	item->known = copied_payload(0, 2);
 	item->remembered = copied_payload(0, 3);
+	item->aside = copied_payload(0, 4);
 	MemoryContextSwitchTo(old);
 }
 

@@ -27,6 +27,7 @@ typedef struct BcdRows
 	Datum	   *payloads;
 	bool	   *no_payload;
 	Datum	   *written;
+	Datum	   *back;
 } BcdRows;
 
 /*
@@ -40,22 +41,23 @@ typedef struct BcdRows
 static BcdStatement update_links = {
 	"UPDATE bcdelta.link AS l SET payload = n.payload,"
 	" remembered = CASE WHEN n.payload IS NULL THEN coalesce(l.remembered, '{}') || coalesce(l.payload, '{}') END,"
-	" pushed_at = CASE WHEN n.written THEN clock_timestamp() ELSE l.pushed_at END"
-	" FROM unnest($2, $3, $4, $5) AS n(key, store_id, payload, written)"
+	" pushed_at = CASE WHEN n.written THEN clock_timestamp() ELSE l.pushed_at END,"
+	" aside = CASE WHEN NOT n.back THEN l.aside END"
+	" FROM unnest($2, $3, $4, $5, $6) AS n(key, store_id, payload, written, back)"
 	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o"
 	"  WHERE o.feed = $1 AND o.key = n.key AND o.store_id = n.store_id LIMIT 1) AS found"
 	" WHERE l.ctid = found.tid",
-	5, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID}
+	6, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID}
 };
 
 /* A row without a link, for a record that no other row is linked to */
 static BcdStatement insert_links = {
 	"INSERT INTO bcdelta.link (feed, key, store_id, payload, pushed_at)"
 	" SELECT $1, n.key, n.store_id, n.payload, CASE WHEN n.written THEN clock_timestamp() END"
-	" FROM unnest($2, $3, $4, $5) AS n(key, store_id, payload, written)"
+	" FROM unnest($2, $3, $4, $5, $6) AS n(key, store_id, payload, written, back)"
 	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
 	" ON CONFLICT DO NOTHING",
-	5, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID}
+	6, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID}
 };
 
 static BcdStatement put_link = {
@@ -63,8 +65,9 @@ static BcdStatement put_link = {
 	" SELECT $1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END"
 	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
 	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
-	" payload = excluded.payload, remembered = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at)",
-	5, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID}
+	" payload = excluded.payload, remembered = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at),"
+	" aside = CASE WHEN NOT $6 AND link.store_id = excluded.store_id THEN link.aside END",
+	6, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID}
 };
 
 /*
@@ -91,6 +94,10 @@ static BcdStatement hide_link = {
 	"UPDATE bcdelta.link SET payload = coalesce(payload, '{}') || pg_catalog.jsonb_build_object($3, NULL)"
 	" WHERE feed = $1 AND key = $2",
 	3, {TEXTOID, TEXTOID, TEXTOID}
+};
+static BcdStatement put_aside = {
+	"UPDATE bcdelta.link SET aside = $3 WHERE feed = $1 AND key = $2",
+	3, {TEXTOID, TEXTOID, JSONBOID}
 };
 static BcdStatement remove_link = {
 	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2",
@@ -120,26 +127,19 @@ is_written(const BcdItem *item)
 	return outcome == BCD_CREATED || outcome == BCD_UPDATED || outcome == BCD_HIDDEN;
 }
 
-/* The row whose record was taken gets the other one in exchange. */
-static void
-give_record(Datum feed, const char *key, int64 store_id)
+/* Has the record what it had given up, or what its row wants in place of that? */
+static bool
+is_back(const BcdItem *item)
 {
-	Datum		args[5];
-
-	args[0] = feed;
-	args[1] = CStringGetTextDatum(key);
-	args[2] = Int64GetDatum(store_id);
-	args[4] = BoolGetDatum(false);
-	(void) bcd_execute(&put_link, args, "   n ");
+	return item->decision.back || (item->decision.outcome == BCD_UPDATED && item->wanted);
 }
 
 /* Links one item, whatever the links of the feed are now. */
 static void
 put_one(BcdLane *lane, BcdItem *item)
 {
-	char	   *other = item->own_id ? bcd_queue_linked_key(lane->feed->name, item->store_id) : NULL;
-	char		nulls[] = "     ";
-	Datum		args[5];
+	char		nulls[] = "      ";
+	Datum		args[6];
 
 	args[0] = CStringGetTextDatum(lane->feed->name);
 	args[1] = CStringGetTextDatum(item->key);
@@ -148,14 +148,8 @@ put_one(BcdLane *lane, BcdItem *item)
 	args[3] = JsonbPGetDatum(item->known);
 	nulls[3] = item->known ? ' ' : 'n';
 	args[4] = BoolGetDatum(is_written(item));
+	args[5] = BoolGetDatum(is_back(item));
 	(void) bcd_execute(&put_link, args, nulls);
-	if (other && strcmp(other, item->key) != 0)
-	{
-		int64		exchanged[] = {item->store_id, item->own_id};
-
-		give_record(args[0], other, item->own_id);
-		bcd_mark_referrers(lane->feed, exchanged, lengthof(exchanged));
-	}
 }
 
 static void
@@ -168,6 +162,7 @@ add_row(BcdRows *rows, const BcdItem *item)
 	rows->payloads[i] = JsonbPGetDatum(item->known);
 	rows->no_payload[i] = item->known == NULL;
 	rows->written[i] = BoolGetDatum(is_written(item));
+	rows->back[i] = BoolGetDatum(is_back(item));
 }
 
 static void
@@ -179,13 +174,14 @@ init_rows(BcdRows *rows, int max)
 	rows->payloads = palloc(sizeof(Datum) * max);
 	rows->no_payload = palloc(sizeof(bool) * max);
 	rows->written = palloc(sizeof(Datum) * max);
+	rows->back = palloc(sizeof(Datum) * max);
 }
 
 /* Runs one of the two above; true when it did every row. */
 static bool
 put_rows(BcdLane *lane, BcdStatement *statement, const BcdRows *rows)
 {
-	Datum		args[5];
+	Datum		args[6];
 
 	if (rows->n == 0)
 		return true;
@@ -194,6 +190,7 @@ put_rows(BcdLane *lane, BcdStatement *statement, const BcdRows *rows)
 	args[2] = bcd_array(INT8OID, rows->store_ids, NULL, rows->n);
 	args[3] = bcd_array(JSONBOID, rows->payloads, rows->no_payload, rows->n);
 	args[4] = bcd_array(BOOLOID, rows->written, NULL, rows->n);
+	args[5] = bcd_array(BOOLOID, rows->back, NULL, rows->n);
 	return bcd_execute(statement, args, NULL) == rows->n;
 }
 
@@ -208,17 +205,13 @@ put_links(BcdLane *lane, BcdItem **items, int n)
 {
 	BcdRows		old;
 	BcdRows		new;
-	bool		exchanges = false;
 	int			i;
 
 	init_rows(&old, n);
 	init_rows(&new, n);
 	for (i = 0; i < n; i++)
-	{
 		add_row(items[i]->linked ? &old : &new, items[i]);
-		exchanges |= items[i]->own_id != 0;
-	}
-	if (exchanges || !put_rows(lane, &update_links, &old) || !put_rows(lane, &insert_links, &new))
+	if (!put_rows(lane, &update_links, &old) || !put_rows(lane, &insert_links, &new))
 		for (i = 0; i < n; i++)
 			put_one(lane, items[i]);
 }
@@ -266,6 +259,10 @@ change_link(BcdLane *lane, BcdItem *item)
 			break;
 		case BCD_LINK_HIDING:
 			(void) bcd_execute(&hide_link, args, NULL);
+			break;
+		case BCD_LINK_ASIDE:
+			args[2] = JsonbPGetDatum(item->decision.aside);
+			(void) bcd_execute(&put_aside, args, NULL);
 			break;
 		case BCD_LINK_REMOVE:
 			(void) bcd_execute(&remove_link, args, NULL);

@@ -19,9 +19,6 @@
 /* A value that is refused so often while others are saved will not be taken */
 #define PARTIAL_ATTEMPTS	3
 
-/* A row that has emptied its key for another one comes back so much later */
-#define ASIDE_MS		1000
-
 /* The data of a reply as a list: the API answers one record bare or in an array. */
 static const cJSON *
 next_record(const cJSON *data, const cJSON *previous)
@@ -139,16 +136,6 @@ record_for(BcdJob *job, BcdItem *item, const cJSON *data)
 	return NULL;
 }
 
-/* The record has no natural key now: the row is pushed again, with all fields. */
-static void
-decide_aside(BcdItem *item)
-{
-	item->known = NULL;
-	bcd_decide_wait(item, ASIDE_MS,
-					"another row of the feed has to take the record's old key first");
-	item->decision.link = BCD_LINK_PUT;
-}
-
 /* The store has taken an item's write. */
 static void
 decide_written(BcdItem *item, BcdStage stage)
@@ -156,8 +143,10 @@ decide_written(BcdItem *item, BcdStage stage)
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
 	item->lane->refused = 0;
-	if (item->aside)
-		decide_aside(item);
+	if (item->restores)
+		bcd_was_put_back(item);
+	else if (item->interim)
+		bcd_gave_way(item);
 	else if (stage == BCD_CREATE)
 	{
 		item->known = item->wanted;

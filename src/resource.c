@@ -217,6 +217,7 @@ static const BcdResource resources[] = {
 		.fields = product_fields,
 		.nfields = lengthof(product_fields),
 		.natural = sku_or_name,
+		.exchanges = true,
 		.lookup_list = "sku:in",
 		.list_path = "/catalog/products",
 		.list_ids = "id:in",

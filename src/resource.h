@@ -12,6 +12,7 @@
 
 #define BCD_MAX_RESOURCES		32
 #define BCD_PAGE_LIMIT			250 /* records per page of a list */
+#define BCD_MAX_NATURAL			2	/* natural fields of a resource */
 
 #define BCD_NO_MAX				DBL_MAX /* a least value alone is given */
 
@@ -76,6 +77,8 @@ typedef struct BcdResource
 	 * the record, within the same value of scope (or no scope).
 	 */
 	const char *const *natural;
+	bool		exchanges;		/* rows that exchange natural keys exchange
+								 * records: nothing much refers to those */
 	const char *lookup_list;	/* query parameter taking a comma list of the
 								 * first natural field, or NULL */
 	const char *scope;			/* "parent_id" for categories, or NULL */

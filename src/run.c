@@ -37,6 +37,9 @@
 /* Requests under way at a cancel may end by themselves for so long */
 #define CANCEL_GRACE_MS		3000
 
+/* And what records have given up for a moment may be put back for so long */
+#define RESTORE_GRACE_MS	10000
+
 /* Further rounds for rows that changed while the run went on */
 #define EXTRA_ROUNDS		3
 
@@ -148,6 +151,21 @@ bcd_run_drop(BcdRun *run)
 	MemoryContextDelete(run->cxt);
 }
 
+/*
+ * A run that is done and has left rows that could be pushed says so.  Rows that
+ * have changed since it began are news to those who wait for it, not to a
+ * schedule, whose next run is for them.
+ */
+static void
+tell_left_over(BcdRun *run, int64 ready, int64 old)
+{
+	if (ready == 0 || run->max_rows > 0 || run->warning || (old == 0 && !run->waited))
+		return;
+	run->warning = MemoryContextStrdup(run->cxt,
+									   psprintf(INT64_FORMAT " rows are still ready to be pushed, " INT64_FORMAT " of them since before the run began",
+												ready, old));
+}
+
 static void
 finish(BcdRun *run)
 {
@@ -156,6 +174,7 @@ finish(BcdRun *run)
 	int64		run_id = run->run_id;
 	int64		ready;
 	int64		deferred;
+	int64		old;
 
 	bcd_tx_begin();
 	if (run->kind->claims)
@@ -163,8 +182,9 @@ finish(BcdRun *run)
 		if (run->gave_up)
 			bcd_queue_recover(run);
 		bcd_queue_release(run);
-		bcd_queue_count(run, &ready, &deferred);
+		bcd_queue_count(run, &ready, &deferred, &old);
 		run->counts.deferred = deferred;
+		tell_left_over(run, ready, old);
 	}
 	bcd_run_update(run, state);
 	bcd_ended_tell();
@@ -188,7 +208,10 @@ claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items
 	*items = run->kind->claim(run, lane, cxt);
 	claimed = palloc(sizeof(BcdItem *) * list_length(*items));
 	foreach(lc, *items)
-		claimed[n++] = lfirst(lc);
+	{
+		claimed[n] = lfirst(lc);
+		bcd_put_back(claimed[n++]);
+	}
 	bcd_items_record(claimed, n);
 	bcd_tx_commit();
 }
@@ -396,6 +419,8 @@ next_round(BcdRun *run)
 	int64		next_ms;
 	int64		ready;
 	int64		deferred;
+	int64		old;
+	int64		done;
 	int64		woken;
 
 	if (!run->kind->claims || (run->max_rows > 0 && run->claimed >= run->max_rows))
@@ -403,10 +428,18 @@ next_round(BcdRun *run)
 	bcd_fold_all();
 	bcd_tx_begin();
 	woken = bcd_queue_wake(run, &next_ms);
-	bcd_queue_count(run, &ready, &deferred);
+	bcd_queue_count(run, &ready, &deferred, &old);
 	bcd_tx_commit();
 	if (ready > 0 && (woken > 0 || run->progressed))
 		return 0;
+	/* what was there when the run began is done, for as long as some of it is */
+	done = run->counts.created + run->counts.updated + run->counts.deleted + run->counts.linked +
+		run->counts.unchanged + run->counts.failed;
+	if (old > 0 && done != run->done_by_round)
+	{
+		run->done_by_round = done;
+		return 0;
+	}
 	if (ready > 0 && run->extra_rounds++ < EXTRA_ROUNDS)
 		return 0;
 	return next_ms;
@@ -475,11 +508,21 @@ abandon(BcdRun *run)
 static int64
 wind_down(BcdRun *run, int64 now)
 {
+	int64		wait = -1;
 	int			i;
 
 	for (i = 0; i < run->nlanes; i++)
 		bcd_lane_empty(run->lanes[i], NULL);
-	if (run->in_flight == 0)
+	if (run->cancelled && run->error == NULL && !run->restoring)
+	{
+		run->restoring = true;
+		if (bcd_restore_all(run))
+			run->cancel_deadline = now + RESTORE_GRACE_MS;
+	}
+	for (i = 0; run->restoring && i < run->nlanes; i++)
+		if (run->lanes[i]->items > 0 && wait < 0)
+			wait = dispatch(run, run->lanes[i], now);
+	if (run->in_flight == 0 && (wait < 0 || now >= run->cancel_deadline))
 	{
 		finish(run);
 		return 0;
@@ -491,7 +534,7 @@ wind_down(BcdRun *run, int64 now)
 		abandon(run);
 		run->cancel_deadline = now + CANCEL_GRACE_MS;
 	}
-	return run->cancel_deadline - now;
+	return wait < 0 ? run->cancel_deadline - now : Min(wait, run->cancel_deadline - now);
 }
 
 /*

@@ -131,6 +131,16 @@ decide_twins(BcdJob *job)
 	}
 }
 
+/* Records of items that are given up get back what they had given up. */
+static void
+put_back(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+		bcd_put_back(dlist_container(BcdItem, node, iter.cur));
+}
+
 /* Has the store said that a create was not done? */
 static bool
 was_not_created(const BcdJob *job)
@@ -241,8 +251,12 @@ must_last(BcdJob *job)
 	if (job->stage == BCD_RECHECK)
 		return true;
 	dlist_foreach(iter, &job->items)
-		if (dlist_container(BcdItem, node, iter.cur)->decision.sought)
-		return true;
+	{
+		const BcdDecision *d = &dlist_container(BcdItem, node, iter.cur)->decision;
+
+		if (d->sought || d->link == BCD_LINK_ASIDE)
+			return true;
+	}
 	return false;
 }
 
@@ -312,6 +326,7 @@ settle_in_transaction(BcdJob *job)
 		bcd_tx_begin();
 		decide(job);
 		decide_twins(job);
+		put_back(job);
 		record(job);
 		/* losing this commit in a crash costs a look-up, not a row */
 		if (!must_last(job))

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "attempt.h"
 #include "bcdelta.h"
@@ -313,10 +314,12 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	BcdRunRequest request;
 	int64		ready;
 	int64		deferred;
+	int64		old;
 
 	run->cxt = cxt;
 	run->run_id = run_id;
 	run->store = store;
+	run->began = GetCurrentTimestamp();
 	run->spread = bcd_random();
 	dlist_init(&run->jobs);
 	dlist_init(&run->unsettled);
@@ -326,7 +329,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	if (run->kind->claims)
 	{
 		bcd_queue_recover(run);
-		bcd_queue_count(run, &ready, &deferred);
+		bcd_queue_count(run, &ready, &deferred, &old);
 		run->progress.total = run->max_rows > 0 ? Min(ready, run->max_rows) : ready;
 	}
 	bcd_run_started(run);

@@ -439,11 +439,23 @@ def _put_item(call, item):
     return _update(call, key, clean)
 
 
+def _check_keys(call, items):
+    """No name or SKU of the batch may be another product's before it."""
+    for item in items:
+        keys = {name: item[name] for name in ("name", "sku")
+                if isinstance(item.get(name), str)}
+        found = products.conflicts(call.store, keys, item["id"])
+        if found:
+            raise Refused(error(409, _CONFLICT, found))
+
+
 def put_batch(call):
     values = call.params(_WRITE_PARAMS)
     show = _shower(call, values)
     items = _batch_items(call)
     _check_ids(call, items)
+    if not call.store.settings["batch_in_order"]:
+        _check_keys(call, items)
     saved, lost, refusals = [], {}, []
     for position, item in enumerate(items):
         if call.fails_item(position):

@@ -35,7 +35,8 @@ DEFAULTS = {
     "over_limit": "cut", "max_brands": 30000, "max_categories": 16000,
     "limit_status": 507,
     # silent facts
-    "batch_mode": "atomic", "category_mode": "partial",
+    "batch_mode": "atomic", "batch_in_order": True,
+    "category_mode": "partial",
     "names_ignore_case": False, "categories_in": "all",
     "comma_escape": False, "require_categories": False,
     "sku_charset": False, "delete_missing": 404, "category_delete": "cascade",

@@ -86,7 +86,7 @@ UPDATE makers SET name = 'Maker One' WHERE code = 'M1';
 EOC
 $run = $shop->push;
 is($run->{updated}, 3, 'many changes of a row are one');
-is_deeply([ map { ref $_->{body} eq 'ARRAY' ? @{ $_->{body} } : $_->{body} } $shop->writes ],
+is_deeply([ sort { ($a->{id} // 0) <=> ($b->{id} // 0) } map { ref $_->{body} eq 'ARRAY' ? @{ $_->{body} } : $_->{body} } $shop->writes ],
 	[
 		{ name => 'Maker One' },
 		{ id => $products->{'A-01'}{id}, name => 'Article one' },

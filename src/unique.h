@@ -1,0 +1,49 @@
+/*
+ * unique.h
+ *		Which record has a natural key.
+ */
+#ifndef BCD_UNIQUE_H
+#define BCD_UNIQUE_H
+
+#include "engine.h"
+
+/* A value of a natural field, within its scope */
+typedef struct BcdUnique
+{
+	const char *field;
+	char	   *value;
+	char	   *folded;
+	int64		scope;
+	int64		tree;			/* 0: the default one, or none */
+	int64		hash;
+} BcdUnique;
+
+/* A record that rows of the feed may want, with the row that it is linked to */
+typedef struct BcdRecord
+{
+	int64		store_id;
+	char	   *key;			/* of that row */
+	char	   *state;			/* of its change: pending.state, or NULL */
+	bool		shared;			/* rows of other feeds are linked to it, too */
+	Jsonb	   *payload;
+	Jsonb	   *remembered;
+	Jsonb	   *aside;
+	struct BcdUnit *owner;		/* the row is looked at, too; or NULL: */
+	bool		is_read;
+	BcdRow		row;			/* what the source has of it, once read */
+} BcdRecord;
+
+typedef struct BcdHolder
+{
+	int64		hash;
+	BcdRecord  *record;
+} BcdHolder;
+
+extern int64 bcd_unique_hash(const char *field, int64 scope, const char *value);
+extern bool bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique *key);
+extern bool bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key);
+extern BcdHolder *bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n);
+extern void bcd_unique_assign(const BcdFeed *feed, char **keys, int64 *store_ids, int n);
+extern void bcd_unique_learn(BcdItem *item, int64 store_id);
+
+#endif							/* BCD_UNIQUE_H */

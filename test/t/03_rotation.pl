@@ -1,0 +1,116 @@
+# Natural keys that move on among rows in place: every row gets the record that
+# has its keys, or waits for its turn; few calls, and nothing is left over.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('rotation');
+my $store = $shop->store;
+my $rows = 1200;
+$shop->sql(<<'EOC');
+CREATE TABLE item (id int PRIMARY KEY, sku text, name text, price numeric NOT NULL, brand text);
+CREATE TABLE maker (code text PRIMARY KEY, name text NOT NULL);
+CREATE TABLE grp (id int PRIMARY KEY, parent int, name text NOT NULL);
+SELECT bcdelta.track('maker', 'shop', 'brand', on_delete => 'delete');
+SELECT bcdelta.track('grp', 'shop', 'category', on_delete => 'delete',
+	fields => '{"name": "name", "parent_id": "bcdelta.ref(''grp'', parent)"}');
+SELECT bcdelta.track('item', 'shop', 'product', on_delete => 'delete',
+	fields => '{"sku": "sku", "name": "name", "price": "price", "type": "''physical''", "weight": "1",
+		"brand_id": "bcdelta.ref(''maker'', brand)"}');
+EOC
+# The first load is done
+$store->seed('products', [ map { { id => 1000 + $_, sku => "S$_", name => "Item $_", price => $_, type => 'physical', weight => 1 } } 1 .. $rows ]);
+$shop->sql("INSERT INTO item SELECT g, 'S' || g, 'Item ' || g, g FROM generate_series(1, $rows) AS g");
+$shop->link("'item'");
+$shop->push;
+$shop->clear;
+
+# The store has what the source has, and nothing else
+sub agree
+{
+	my ($what) = @_;
+	my %have = map { $_->{id} => join('|', @$_{qw(name sku)}, $_->{price} + 0) } @{ $store->state('products') };
+	my $want = $shop->value(q(SELECT jsonb_object_agg(store_id, name || '|' || coalesce(sku, '') || '|' || price) AS o
+		FROM item LEFT JOIN bcdelta.link ON feed = 'item' AND key = id::text))->{o};
+	my @differ = grep { ($have{$_} // '') ne ($want->{$_} // '') } sort keys %{ { %have, %$want } };
+	is_deeply([ map { ($have{$_} // 'none') . ' for ' . ($want->{$_} // 'none') } @differ ], [],
+		"$what: every row has its record, and there is no other");
+	is_deeply($shop->pending, {}, "$what: nothing is pending") or diag(explain($shop->errors));
+	is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE aside IS NOT NULL'), 0, "$what: nothing has to be put back");
+	return;
+}
+
+# A push, in at most so many calls
+sub pushed
+{
+	my ($what, $most, %expected) = @_;
+	$shop->clear;
+	my $run = $shop->push;
+	is("$run->{state} $run->{created} $run->{deleted} $run->{failed}",
+		join(' ', 'succeeded', $expected{created} // 0, $expected{deleted} // 0, 0), "$what: the run succeeds");
+	my $calls = $shop->calls;
+	cmp_ok(scalar @$calls, '<=', $most, "$what: at most $most calls") or diag(explain($calls));
+	agree($what);
+	return $run;
+}
+
+# Everyone of n rows takes what the next one has; the last one what the first has
+sub rotate
+{
+	my ($columns, $from, $n) = @_;
+	$shop->sql('UPDATE item SET ' . join(', ', map { "$_ = n.$_" } @$columns)
+		  . " FROM item AS n WHERE n.id = $from + (item.id - $from + 1) % $n AND item.id BETWEEN $from AND $from + $n - 1");
+	return;
+}
+
+sub batches { return int(($_[0] + 9) / 10); }
+
+foreach my $n (2, 3, 10, 100, $rows)
+{
+	rotate([qw(sku)], 1, $n);
+	pushed("$n numbers", batches($n) + 3);
+	rotate([qw(sku name)], 1, $n);
+	pushed("$n numbers and names", batches($n));
+	rotate([qw(sku name price)], 1, $n);
+	pushed("$n whole articles", 0);
+	rotate([qw(name)], 1, $n);
+	pushed("$n names", batches($n) + 3);
+}
+
+# Circles of every kind at once, and pairs
+rotate([qw(sku)], 1, 7);
+rotate([qw(name)], 10, 13);
+rotate([qw(sku name)], 30, 20);
+rotate([qw(sku)], 60, 2);
+rotate([qw(name)], 70, 2);
+rotate([qw(name)], 63, 4);
+rotate([qw(sku)], 64, 3);
+pushed('circles of every kind', batches(7 + 13 + 20 + 2 + 2 + 4) + 6);
+$shop->sql(q(UPDATE item SET name = n.name FROM item AS n WHERE n.id = item.id + (CASE item.id % 2 WHEN 0 THEN 1 ELSE -1 END) AND item.id BETWEEN 100 AND 199));
+pushed('50 pairs of names', 15);
+
+# Chains: whose last one has a new key, or one that a row has left that is gone
+foreach my $columns ([qw(sku)], [qw(name)], [qw(sku name)])
+{
+	my $what = join(' and ', @$columns);
+	my @next = map { "$_ = n.$_" } @$columns;
+	my $shift = 'UPDATE item SET ' . join(', ', @next) . ' FROM item AS n WHERE n.id = item.id + 1 AND item.id BETWEEN 1 AND 29';
+	$shop->sql("$shift; UPDATE item SET " . join(', ', map { "$_ = 'New $what'" } @$columns) . ' WHERE id = 30');
+	pushed("$what: a chain", 5);
+	$shop->sql("$shift; DELETE FROM item WHERE id = 30");
+	pushed("$what: a chain that ends at a deleted row", 8, deleted => 1);
+	$shop->sql("INSERT INTO item VALUES (30, 'T $what', 'Tail $what', 1)");
+	pushed("$what: a row", 2, created => 1);
+	# a new row takes the key that the first one leaves
+	$shop->sql("CREATE TEMPORARY TABLE first AS SELECT * FROM item WHERE id = 1; $shift;
+		UPDATE item SET " . join(', ', map { "$_ = 'Other $what'" } @$columns) . " WHERE id = 30;
+		INSERT INTO item SELECT 3000, " . join(', ', map { my $c = $_; (grep { $_ eq $c } @$columns) ? $c : "'Head $what'" } qw(sku name)) . ', 3000 FROM first');
+	pushed("$what: a chain that begins at a new row", 8, created => 1);
+	$shop->sql('DELETE FROM item WHERE id = 3000');
+	$shop->push;
+}
+done_testing();
