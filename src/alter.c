@@ -216,6 +216,8 @@ bcdelta_alter_feed(PG_FUNCTION_ARGS)
 	if (args.on_delete)
 		bcd_check_row_security(feed->source, feed->owner, args.on_delete);
 	bcd_mapping_check(feed);
+	if (args.fields || args.filter)
+		bcd_mapping_advise(feed);
 	bcd_watch_alter(feed);
 	if (update(feed, &args))
 	{

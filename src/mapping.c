@@ -21,6 +21,7 @@
 #include "utils/plancache.h"
 #include "utils/rel.h"
 
+#include "advice.h"
 #include "bcdelta.h"
 #include "columns.h"
 #include "compat.h"
@@ -298,6 +299,35 @@ check_query(const BcdFeed *feed, const BcdFeedField *field, Query *query)
 	(void) check_references((Node *) query, unconstify(BcdFeed *, feed));
 }
 
+/* The values of an enumerated field, for a hint */
+static char *
+allowed_values(const BcdField *field)
+{
+	StringInfoData names;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; field->values[i]; i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", field->values[i]);
+	return names.data;
+}
+
+/* A constant that no row could be sent with is a slip of whoever writes it. */
+static void
+check_constant(const BcdFeedField *field, Query *query)
+{
+	char	   *flaw = bcd_constant_flaw(field, query);
+	size_t		name = strlen(field->field->name) + strlen(": ");
+
+	if (flaw)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		/* it begins with the name of the field */
+				 errmsg("%s", strlen(flaw) > name ? flaw + name : flaw),
+				 field->field->values ?
+				 errhint("The values are: %s.", allowed_values(field->field)) : 0));
+}
+
 /* Parses, analyses and plans one expression, and checks the rights. */
 static void
 check_field(const BcdFeed *feed, const BcdFeedField *field)
@@ -322,6 +352,8 @@ check_field(const BcdFeed *feed, const BcdFeedField *field)
 	if (SPI_execute_plan(plan, NULL, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not execute \"%s\"", sql);
 	SPI_freetuptable(SPI_tuptable);
+	if (field->field != &filter_field)
+		check_constant(field, linitial_node(Query, source->query_list));
 	SPI_freeplan(plan);
 }
 
@@ -408,6 +440,19 @@ bcd_mapping_check(const BcdFeed *feed)
 		check_field_by_name(feed, &filter);
 	SPI_finish();
 	bcd_become_again(&rights);
+}
+
+/* Tells who makes or changes a mapping, which is checked, what to think of. */
+void
+bcd_mapping_advise(const BcdFeed *feed)
+{
+	BcdFeedField filter = {&filter_field, feed->filter};
+	int			i;
+
+	for (i = 0; i < feed->nfields; i++)
+		bcd_advise_of_unsteady(feed, feed->fields[i].expression, expression_name(&feed->fields[i]));
+	if (feed->filter)
+		bcd_advise_of_unsteady(feed, feed->filter, expression_name(&filter));
 }
 
 /* The columns of a table that a mapping depends on; NIL: all. */

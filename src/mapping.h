@@ -12,6 +12,7 @@
 
 extern Jsonb *bcd_mapping_default(Relation source, const BcdResource *resource);
 extern void bcd_mapping_check(const BcdFeed *feed);
+extern void bcd_mapping_advise(const BcdFeed *feed);
 extern List *bcd_mapping_columns(const BcdFeed *feed, Oid relid);
 extern char *bcd_type_misfit(const BcdField *field, Oid type);
 

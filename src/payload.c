@@ -251,6 +251,20 @@ bcd_payload_normalize(const BcdField *field, JsonbValue *value)
 	}
 }
 
+/* The value of a jsonb column, as one that can be pushed into an object. */
+void
+bcd_jsonb_value(Jsonb *jsonb, JsonbValue *value)
+{
+	if (JB_ROOT_IS_SCALAR(jsonb))
+		(void) JsonbExtractScalar(&jsonb->root, value);
+	else
+	{
+		value->type = jbvBinary;
+		value->val.binary.data = &jsonb->root;
+		value->val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
+	}
+}
+
 /* A jsonb from a scalar or binary value. */
 Jsonb *
 bcd_jsonb_from_value(JsonbValue *value)

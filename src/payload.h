@@ -33,6 +33,7 @@ extern int64 bcd_payload_integer(Jsonb *payload, const char *field);
 extern Jsonb *bcd_payload_set(Jsonb *payload, const char *field, JsonbValue *value);
 extern Jsonb *bcd_payload_merge(Jsonb *base, Jsonb *over);
 extern int	bcd_payload_count(Jsonb *payload);
+extern void bcd_jsonb_value(Jsonb *jsonb, JsonbValue *value);
 extern Jsonb *bcd_jsonb_from_value(JsonbValue *value);
 extern char *bcd_json_text(const cJSON *value);
 extern double bcd_number(Numeric n);

@@ -105,20 +105,6 @@ bcd_feed_check_rights(BcdFeed *feed)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* The value of a jsonb column, as one that can be pushed into an object. */
-static void
-value_of(Jsonb *jsonb, JsonbValue *value)
-{
-	if (JB_ROOT_IS_SCALAR(jsonb))
-		(void) JsonbExtractScalar(&jsonb->root, value);
-	else
-	{
-		value->type = jbvBinary;
-		value->val.binary.data = &jsonb->root;
-		value->val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
-	}
-}
-
 /* Texts that reach us in another encoding are sent as UTF-8. */
 static void
 check_encoding(void)
@@ -157,7 +143,7 @@ build_payload(BcdFeed *feed, Jsonb **payload)
 
 		if (isnull)
 			continue;
-		value_of(DatumGetJsonbP(datum), &value);
+		bcd_jsonb_value(DatumGetJsonbP(datum), &value);
 		message = bcd_payload_normalize(field, &value);
 		if (message)
 			return message;

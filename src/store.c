@@ -84,6 +84,22 @@ check_store_hash(const char *name, const char *value)
 		malformed(name, value, "It is the part of the API path after \"stores/\": letters and digits.");
 }
 
+/* Does the URL go on into the API, where we put the rest ourselves? */
+static bool
+names_api_path(const char *url)
+{
+	static const char *const ours[] = {"stores", "v2", "v3"};
+	const char *p;
+	int			i;
+
+	for (p = strchr(url, '/'); p; p = strchr(p + 1, '/'))
+		for (i = 0; i < lengthof(ours); i++)
+			if (pg_strncasecmp(p + 1, ours[i], strlen(ours[i])) == 0 &&
+				strchr("/", p[1 + strlen(ours[i])]) != NULL)
+				return true;
+	return false;
+}
+
 static void
 check_api_url(const char *name, const char *value)
 {
@@ -95,6 +111,8 @@ check_api_url(const char *name, const char *value)
 			malformed(name, value, "It is a URL without user, query or fragment.");
 	if (host == NULL || host[3] == '\0' || host[3] == '/')
 		malformed(name, value, "It looks like https://api.bigcommerce.com.");
+	if (names_api_path(host + 3))
+		malformed(name, value, "It ends before \"/stores/\": that, the option \"store_hash\" and \"/v3\" are put behind it.");
 	if (pg_strncasecmp(value, "https://", 8) != 0 &&
 		(pg_strncasecmp(value, "http://", 7) != 0 || !bcd_http_url_is_loopback(value)))
 		malformed(name, value, "Use https; plain http is accepted for a loopback address only.");

@@ -198,6 +198,7 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	insert(&args, key);
 	feed = bcd_feed_load(args.feed, false);
 	bcd_mapping_check(feed);
+	bcd_mapping_advise(feed);
 	/* the lock stays; DDL wants nobody to have the table open */
 	relation_close(source, NoLock);
 	bcd_watch_source(feed);

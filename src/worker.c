@@ -52,7 +52,7 @@
 
 static int	my_place = -1;
 static bool ready = false;		/* the extension is there, and recovered */
-static bool counted = false;		/* bcdelta.tally is known to be right */
+static bool counted = false;	/* bcdelta.tally is known to be right */
 static int64 idle_at = 0;		/* when to look at schedules and changes */
 static int64 prune_at = 0;
 static TimestampTz next_schedule = 0;

@@ -89,6 +89,48 @@ UPDATE part1 SET title = 'u';
 SELECT feed, op, c.key FROM bcdelta.change AS c JOIN bcdelta.feed USING (feed_id);
 ROLLBACK;
 
+-- constants that no row could be sent with
+PREPARE t (jsonb) AS SELECT bcdelta.track('item', 'shop', 'product', (:'f')::jsonb || $1, feed => 'tried');
+EXECUTE t ('{"type": "''physcal''"}');
+EXECUTE t ('{"type": "lower(''PHYSCAL'')"}');
+EXECUTE t ('{"name": "repeat(''x'', 251)"}');
+EXECUTE t ('{"name": "''''"}');
+EXECUTE t ('{"price": "-1"}');
+EXECUTE t ('{"price": "''NaN''::numeric"}');
+EXECUTE t ('{"inventory_level": "1.5"}');
+EXECUTE t ('{"sale_price": "1 / 0"}');
+EXECUTE t ('{"is_visible": "''yes''"}');
+EXECUTE t ('{"condition": "CASE WHEN true THEN ''new'' END"}');
+EXECUTE t ('{"categories": "''[\"a\"]''::jsonb"}');
+EXECUTE t ('{"sale_price": "''null''::jsonb"}');
+EXECUTE t ('{"preorder_release_date": "''soon''"}');
+SELECT bcdelta.alter_feed('item', replace(:'f', 'physical', 'physcal')::jsonb);
+BEGIN;
+EXECUTE t ('{"type": "''digital''", "condition": "''New''", "sale_price": "1.23456", "preorder_release_date": "''2030-01-01''"}');
+ROLLBACK;
+
+-- what changes while no row does
+CREATE FUNCTION qty(int) RETURNS int STABLE LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION fixed(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+SET client_min_messages = notice;
+BEGIN;
+EXECUTE t ('{"inventory_level": "public.qty(id)", "page_title": "now()::text", "is_visible": "until > CURRENT_DATE", "sort_order": "(random() * 10)::int",
+	"search_keywords": "(SELECT max(kind) FROM public.note WHERE part = id AND clock_timestamp() > seen_at)", "width": "extract(year FROM age(seen_at))"}');
+SELECT bcdelta.alter_feed('item', filter => 'valid @> localtimestamp::date');
+ROLLBACK;
+-- and what does not
+BEGIN;
+EXECUTE t ('{"inventory_level": "public.fixed(id)", "page_title": "concat(to_char(seen_at, ''YYYY''), format(''%s'', title), CURRENT_USER)", "preorder_release_date": "seen_at + interval ''1 day''",
+	"search_keywords": "(SELECT max(kind) FROM public.note WHERE part = id)", "custom_url": "jsonb_build_object(''url'', sku)"}');
+ROLLBACK;
+SET client_min_messages = warning;
+
+-- api_url
+CREATE SERVER bad FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'abc', api_url 'https://api.bigcommerce.com/stores/abc/v3/');
+CREATE SERVER bad FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'abc', api_url 'https://api.bigcommerce.com/stores');
+CREATE SERVER bad FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'abc', api_url 'https://api.bigcommerce.com/v3');
+CREATE SERVER good FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'abc', api_url 'https://proxy.example.com/bigcommerce/storesfront/');
+
 -- who may
 CREATE ROLE regress_bcdelta_alter;
 GRANT USAGE ON FOREIGN SERVER shop TO regress_bcdelta_alter;
@@ -127,4 +169,4 @@ DROP EXTENSION bcdelta CASCADE;
 DROP TABLE price, part, note;
 DROP OWNED BY regress_bcdelta_alter;
 DROP ROLE regress_bcdelta_alter;
-DROP FUNCTION columns;
+DROP FUNCTION columns, qty, fixed;
