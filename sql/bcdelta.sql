@@ -232,6 +232,8 @@ CREATE TABLE bcdelta.run (
 	waited boolean NOT NULL DEFAULT false
 );
 CREATE INDEX run_unfinished ON bcdelta.run (run_id) WHERE state IN ('requested', 'running');
+CREATE INDEX run_requested ON bcdelta.run (server, run_id) WHERE state = 'requested';
+CREATE INDEX run_running ON bcdelta.run (server) WHERE state = 'running';
 CREATE INDEX run_server_feed ON bcdelta.run (server, feed, run_id);
 COMMENT ON TABLE bcdelta.run IS 'one row per push, link or verify, with its totals';
 COMMENT ON COLUMN bcdelta.run.feed IS 'the only feed of the run; null: all feeds of the server';
@@ -249,7 +251,7 @@ COMMENT ON COLUMN bcdelta.run.warning IS 'what a run that did its work left out,
 COMMENT ON COLUMN bcdelta.run.requested_by IS 'the role that asked for it';
 COMMENT ON COLUMN bcdelta.run.schedule IS 'the schedule that started it; null: somebody called a function';
 COMMENT ON COLUMN bcdelta.run.mode IS 'of a verify: count, sample or full';
-COMMENT ON COLUMN bcdelta.run.waited IS 'a session waits for it: ends with that session''s wait';
+COMMENT ON COLUMN bcdelta.run.waited IS 'sessions wait for it: ends with the wait of the last of them';
 
 CREATE TABLE bcdelta.result (
 	run_id bigint NOT NULL,
@@ -413,7 +415,7 @@ CREATE FUNCTION bcdelta.push(feed text DEFAULT NULL, server name DEFAULT NULL,
 	max_rows bigint DEFAULT NULL, wait boolean DEFAULT true)
 RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_push';
 COMMENT ON FUNCTION bcdelta.push(text, name, bigint, boolean) IS
-'pushes the pending rows of a feed, or of all feeds of a server in order of dependency, and waits for the end unless wait is false; cancelling the wait stops the run';
+'pushes the pending rows of a feed, or of all feeds of a server in order of dependency, and waits for the end unless wait is false; joins a push that would do the same and has not begun; cancelling the wait stops the run unless others want it';
 
 CREATE FUNCTION bcdelta.link(feed text) RETURNS bcdelta.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_link';

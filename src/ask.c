@@ -43,6 +43,7 @@ prepare_call(BcdCall *call, BcdCallKind kind, const char *feed, const char *serv
 	call->kind = kind;
 	call->wait = true;
 	call->role = GetUserId();
+	call->session = GetSessionUserId();
 	strlcpy(call->feed, feed ? feed : "", sizeof(call->feed));
 	namestrcpy(&call->server, bcd_target(feed, server));
 }

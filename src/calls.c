@@ -34,6 +34,7 @@
 #include "utils/timestamp.h"
 
 #include "calls.h"
+#include "client.h"
 #include "compat.h"
 #include "guc.h"
 
@@ -170,17 +171,61 @@ bcd_call_check_worker(void)
 	}
 }
 
-/* Puts a call into a free slot; returns its number, or -1. */
+/*
+ * The places are for all who may use a store: one role, or one who has logged
+ * in and takes many roles, cannot have them all, and none of them keeps a run
+ * from being cancelled.
+ */
+typedef struct BcdPlaces
+{
+	int			free;
+	int			number;			/* of a free one */
+	int			of_role;
+	int			of_session;
+} BcdPlaces;
+
+/* Caller holds the lock. */
+static void
+count_places(const BcdCall *call, BcdPlaces *places)
+{
+	int			i;
+
+	memset(places, 0, sizeof(*places));
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+	{
+		const BcdCall *slot = &bcd_shared->calls[i];
+
+		if (slot->state == BCD_CALL_FREE)
+		{
+			places->free++;
+			places->number = i;
+			continue;
+		}
+		places->of_role += slot->role == call->role;
+		places->of_session += slot->session == call->session;
+	}
+}
+
+/*
+ * Puts a call into a free slot; returns its number, or -1: there is none, -2:
+ * there is none for this role.
+ */
 static int
 post(const BcdCall *call, pid_t *pid)
 {
-	int			number = -1;
-	int			i;
+	bool		cancels = call->kind == BCD_CALL_CANCEL;
+	int			most = BCD_ROLE_CALLS + (cancels ? BCD_ROLE_CANCELS : 0);
+	bool		super = superuser_arg(call->role);
+	bool		super_session = superuser_arg(call->session);
+	int			kept = super ? 0 : cancels ? BCD_KEPT_CALLS / 2 : BCD_KEPT_CALLS;
+	BcdPlaces	places;
+	int			number;
 
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
-	for (i = 0; i < BCD_MAX_CALLS && number < 0; i++)
-		if (bcd_shared->calls[i].state == BCD_CALL_FREE)
-			number = i;
+	count_places(call, &places);
+	number = places.free > kept ? places.number : -1;
+	if (!super && (places.of_role >= most || (!super_session && places.of_session >= most)))
+		number = -2;
 	if (number >= 0)
 	{
 		bcd_shared->calls[number] = *call;
@@ -267,6 +312,9 @@ await(int number, BcdCall *call, pid_t pid)
 		pid_t		pid_now;
 		BcdCallState state = look(number, call, &pid_now);
 
+		if (state != BCD_CALL_DONE)
+			bcd_client_check();
+
 		if (state == BCD_CALL_DONE)
 			return;
 		if (pid_now != 0)
@@ -305,7 +353,11 @@ bcd_call(BcdCall *call)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("too many sessions wait for the bcdelta worker"),
-				 errdetail("At most %d may wait at the same time.", BCD_MAX_CALLS)));
+				 number == -2 ?
+				 errdetail("At most %d of one role may wait at the same time.", BCD_ROLE_CALLS) :
+				 errdetail("At most %d may wait at the same time; the last places are kept for bcdelta.cancel() and for superusers.",
+						   BCD_MAX_CALLS),
+				 errhint("A push with wait => false takes no place while it goes on.")));
 	PG_ENSURE_ERROR_CLEANUP(abandon, Int32GetDatum(number));
 	{
 		bcd_wake_worker(MyDatabaseId);

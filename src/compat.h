@@ -16,6 +16,12 @@
 #error "bcdelta needs PostgreSQL 13 or later"
 #endif
 
+/*
+ * The client's socket is the first member of Port in all versions.  The header
+ * that says so wants those of GSSAPI, where the server was built with it.
+ */
+#define bcd_client_socket()	(*(pgsocket *) MyProcPort)
+
 /* 14: raw_parser() takes a mode */
 #if PG_VERSION_NUM >= 140000
 #define bcd_raw_parser(text)	raw_parser(text, RAW_PARSE_DEFAULT)

@@ -375,6 +375,7 @@ typedef struct BcdEngine
 	dlist_head	stores;
 	bool		requested;		/* bcdelta.run may have some to start */
 	void		(*finished) (int64 run_id); /* tells the worker */
+	bool		(*awaited) (int64 run_id);	/* does a session wait for it? */
 } BcdEngine;
 
 extern BcdEngine bcd_engine;

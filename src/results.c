@@ -183,32 +183,6 @@ bcd_run_recover(void)
 	(void) bcd_execute(&resume_others, NULL, NULL);
 }
 
-static BcdStatement requested_runs = {
-	"SELECT run_id FROM bcdelta.run WHERE state = 'requested' ORDER BY run_id",
-	0, {0}
-};
-
-/* The ids of the runs that wait to be started, oldest first, as int64 pointers in cxt. */
-List *
-bcd_run_requested(MemoryContext cxt)
-{
-	MemoryContext old;
-	List	   *ids = NIL;
-	uint64		n = bcd_execute(&requested_runs, NULL, NULL);
-	uint64		i;
-
-	old = MemoryContextSwitchTo(cxt);
-	for (i = 0; i < n; i++)
-	{
-		int64	   *id = palloc(sizeof(int64));
-
-		*id = bcd_column_int64(i, 1, NULL);
-		ids = lappend(ids, id);
-	}
-	MemoryContextSwitchTo(old);
-	return ids;
-}
-
 static BcdStatement read_run = {
 	"SELECT kind, feed, server::text, mode, sample::int8, max_rows, waited, requested_by::oid::int8"
 	" FROM bcdelta.run WHERE run_id = $1",

@@ -27,7 +27,6 @@ extern void bcd_run_started(BcdRun *run);
 extern void bcd_run_update(BcdRun *run, const char *state);
 extern bool bcd_run_fail(int64 run_id, const char *state, const char *error);
 extern void bcd_run_recover(void);
-extern List *bcd_run_requested(MemoryContext cxt);
 extern bool bcd_run_read(int64 run_id, BcdRunRequest *request);
 extern void bcd_results_insert(BcdLane *lane, BcdItem **items, int n);
 extern void bcd_results_interrupted(void);

@@ -3,7 +3,8 @@
  *		Doing what sessions ask the worker for.
  *
  * A call stays open until the run that it asked for, or stopped, has ended.
- * A caller that goes away takes its run with it.
+ * A caller that goes away takes its run with it, unless somebody else has asked
+ * for the same.
  */
 #include "postgres.h"
 
@@ -14,6 +15,7 @@
 #include "db.h"
 #include "engine.h"
 #include "queue.h"
+#include "queued.h"
 #include "results.h"
 #include "roles.h"
 #include "serve.h"
@@ -26,11 +28,24 @@
 typedef struct BcdOpenCall
 {
 	bool		open;
-	bool		owner;			/* of the run: stops it when it goes away */
+	bool		owner;			/* of the run: when the last of them goes
+								 * away, it is stopped */
 	int64		run_id;
 } BcdOpenCall;
 
 static BcdOpenCall open_calls[BCD_MAX_CALLS];
+
+/* Does a session wait for the run's end? */
+bool
+bcd_serve_awaited(int64 run_id)
+{
+	int			i;
+
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+		if (open_calls[i].open && open_calls[i].run_id == run_id)
+			return true;
+	return false;
+}
 
 /* Ends every call, whoever has taken it. */
 void
@@ -77,11 +92,26 @@ call_kind(BcdCallKind kind)
 	return kind == BCD_CALL_VERIFY ? "verify" : "push";
 }
 
-/* A call for a run: its row is committed before the caller hears of it. */
+/* The run goes on, whoever goes away: somebody wants it who does not wait. */
+static void
+disown(int64 run_id)
+{
+	int			i;
+
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+		if (open_calls[i].open && open_calls[i].run_id == run_id)
+			open_calls[i].owner = false;
+}
+
+/*
+ * A call for a run: its row is committed before the caller hears of it.  It may
+ * be one that waits for its turn already.
+ */
 static void
 accept_run(int number, const BcdCall *call)
 {
 	BcdRunRequest request = {0};
+	bool		waited = call->wait;
 	int64		run_id;
 
 	request.kind = call_kind(call->kind);
@@ -93,10 +123,14 @@ accept_run(int number, const BcdCall *call)
 	request.max_rows = call->max_rows;
 	request.waited = call->wait;
 	bcd_tx_begin();
-	run_id = bcd_run_insert(&request);
+	run_id = bcd_run_join(&request, &waited);
+	if (run_id == 0)
+		run_id = bcd_run_insert(&request);
 	bcd_tx_commit();
+	if (!waited)
+		disown(run_id);
 	open_calls[number].open = call->wait;
-	open_calls[number].owner = true;
+	open_calls[number].owner = waited;
 	open_calls[number].run_id = run_id;
 	bcd_engine.requested = true;
 	bcd_call_accepted(number, run_id);
@@ -182,6 +216,19 @@ bcd_serve_calls(bool ready)
 	}
 }
 
+/* Does somebody who is still there own the run of a call, too? */
+static bool
+has_another_owner(int number)
+{
+	int			i;
+
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+		if (i != number && open_calls[i].open && open_calls[i].owner &&
+			open_calls[i].run_id == open_calls[number].run_id && !bcd_call_abandoned(i))
+			return true;
+	return false;
+}
+
 /* Stops the runs whose callers have gone away. */
 void
 bcd_serve_check_callers(void)
@@ -194,6 +241,8 @@ bcd_serve_check_callers(void)
 
 		if (!open_calls[i].open || !bcd_call_abandoned(i))
 			continue;
+		if (open_calls[i].owner && has_another_owner(i))
+			open_calls[i].owner = false;
 		run = bcd_run_find(open_calls[i].run_id);
 		if (run && open_calls[i].owner)
 			bcd_run_cancel(run, CALLER_GONE);

@@ -7,6 +7,7 @@
 
 extern void bcd_serve_calls(bool ready);
 extern void bcd_serve_check_callers(void);
+extern bool bcd_serve_awaited(int64 run_id);
 extern void bcd_serve_finished(int64 run_id);
 extern void bcd_serve_end(const char *reason);
 extern void bcd_serve_end_accepted(const char *reason);

@@ -13,7 +13,11 @@
 #include "storage/lwlock.h"
 
 #define BCD_MAX_WORKERS		32
-#define BCD_MAX_CALLS		128
+#define BCD_MAX_CALLS		256
+#define BCD_ROLE_CALLS		64	/* of one role, superusers' apart */
+#define BCD_ROLE_CANCELS	4	/* further ones that only cancel */
+#define BCD_KEPT_CALLS		16	/* kept for who cancels, and half of them for
+								 * superusers */
 #define BCD_MAX_RUNS		64	/* active runs shown in bcdelta.progress */
 #define BCD_NAME_BYTES		256
 
@@ -54,7 +58,8 @@ typedef struct BcdCall
 	Latch	   *latch;
 	BcdCallKind kind;
 	bool		wait;			/* the caller stays until the end of the run */
-	Oid			role;
+	Oid			role;			/* whose rights are asked for */
+	Oid			session;		/* who has logged in */
 	char		feed[BCD_NAME_BYTES];	/* empty: all feeds */
 	NameData	server;
 	int64		max_rows;		/* 0: all */

@@ -378,7 +378,7 @@ bcd_run_begin(int64 run_id)
 	PG_END_TRY();
 	store->run = run;
 	store->lock_failures = 0;
-	if (run->waited)
+	if (bcd_engine.awaited(run_id))
 		bcd_quota_probe_now(&store->quota);
 	dlist_push_tail(&bcd_engine.runs, &run->node);
 }

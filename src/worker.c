@@ -36,6 +36,7 @@
 #include "guc.h"
 #include "http.h"
 #include "queue.h"
+#include "queued.h"
 #include "results.h"
 #include "schedules.h"
 #include "serve.h"
@@ -211,7 +212,7 @@ begin_runs(void)
 
 	bcd_engine.requested = false;
 	bcd_tx_begin();
-	ids = bcd_run_requested(cxt);
+	ids = bcd_runs_next(cxt);
 	bcd_tx_commit();
 	MemoryContextSwitchTo(cxt);
 	foreach(lc, ids)
@@ -441,6 +442,7 @@ bcd_worker_main(Datum arg)
 		proc_exit(0);
 	bcd_engine_init();
 	bcd_engine.finished = bcd_serve_finished;
+	bcd_engine.awaited = bcd_serve_awaited;
 	bcd_http_init();
 	wait_event = bcd_wait_event("BcdeltaWorker");
 	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta loop", ALLOCSET_DEFAULT_SIZES);

@@ -1,0 +1,97 @@
+/*
+ * queued.c
+ *		Runs that wait for their turn: which are next, which may be joined.
+ *
+ * Runs of a store go one after the other, and anybody who may use the store
+ * can ask for any number of them.  So what it takes to start one does not
+ * depend on how many there are, and a push that would do nothing but what one
+ * does that has not begun yet, is that one.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "db.h"
+#include "queued.h"
+
+/*
+ * Of each store that is not busy the oldest runs; several, since a run may not
+ * be able to start.  The stores are found from one to the next in the index,
+ * not by looking at all of their runs.
+ */
+static BcdStatement next_runs = {
+	"WITH RECURSIVE s AS ("
+	"  (SELECT server FROM bcdelta.run WHERE state = 'requested' ORDER BY server LIMIT 1)"
+	"  UNION ALL SELECT (SELECT r.server FROM bcdelta.run AS r"
+	"   WHERE r.state = 'requested' AND r.server > s.server ORDER BY r.server LIMIT 1)"
+	"  FROM s WHERE s.server IS NOT NULL)"
+	" SELECT q.run_id FROM s CROSS JOIN LATERAL (SELECT r.run_id FROM bcdelta.run AS r"
+	"  WHERE r.state = 'requested' AND r.server = s.server ORDER BY r.run_id LIMIT 4) AS q"
+	" WHERE NOT EXISTS (SELECT FROM bcdelta.run AS b WHERE b.state = 'running' AND b.server = s.server)"
+	" ORDER BY q.run_id",
+	0, {0}
+};
+
+/* The ids of the runs that may start now, oldest first, as int64 pointers in cxt. */
+List *
+bcd_runs_next(MemoryContext cxt)
+{
+	MemoryContext old;
+	List	   *ids = NIL;
+	uint64		n = bcd_execute(&next_runs, NULL, NULL);
+	uint64		i;
+
+	old = MemoryContextSwitchTo(cxt);
+	for (i = 0; i < n; i++)
+	{
+		int64	   *id = palloc(sizeof(int64));
+
+		*id = bcd_column_int64(i, 1, NULL);
+		ids = lappend(ids, id);
+	}
+	MemoryContextSwitchTo(old);
+	return ids;
+}
+
+static BcdStatement joinable = {
+	"SELECT run_id, waited FROM bcdelta.run WHERE state = 'requested' AND server = $1"
+	" AND kind = 'push' AND max_rows IS NULL AND (feed IS NULL OR feed = $2)"
+	" ORDER BY run_id LIMIT 1",
+	2, {NAMEOID, TEXTOID}
+};
+
+static BcdStatement wait_no_more = {
+	"UPDATE bcdelta.run SET waited = false WHERE run_id = $1", 1, {INT8OID}
+};
+
+/*
+ * The run that does all that a new one would; 0: there is none.  It sees what
+ * was committed by now, since it has not begun.  One for a number of rows at
+ * most neither joins nor is joined: two of them push twice as many.
+ *
+ * waited tells whether it ends with the sessions that wait for it.  It does
+ * not any more when somebody joins who does not wait.
+ */
+int64
+bcd_run_join(const BcdRunRequest *request, bool *waited)
+{
+	Datum		args[2];
+	char		nulls[] = "  ";
+	int64		run_id;
+	Datum		id;
+
+	if (strcmp(request->kind, "push") != 0 || request->max_rows != 0)
+		return 0;
+	args[0] = DirectFunctionCall1(namein, CStringGetDatum(request->server));
+	nulls[1] = request->feed && request->feed[0] ? ' ' : 'n';
+	args[1] = nulls[1] == ' ' ? CStringGetTextDatum(request->feed) : (Datum) 0;
+	if (bcd_execute(&joinable, args, nulls) == 0)
+		return 0;
+	run_id = bcd_column_int64(0, 1, NULL);
+	*waited = bcd_column_bool(0, 2) && request->waited;
+	id = Int64GetDatum(run_id);
+	if (!request->waited)
+		(void) bcd_execute(&wait_no_more, &id, NULL);
+	return run_id;
+}

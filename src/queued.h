@@ -1,0 +1,13 @@
+/*
+ * queued.h
+ *		Runs that wait for their turn.
+ */
+#ifndef BCD_QUEUED_H
+#define BCD_QUEUED_H
+
+#include "results.h"
+
+extern List *bcd_runs_next(MemoryContext cxt);
+extern int64 bcd_run_join(const BcdRunRequest *request, bool *waited);
+
+#endif							/* BCD_QUEUED_H */
