@@ -158,9 +158,9 @@ prepared(BcdStatement *statement)
 }
 
 static uint64
-execute(BcdStatement *statement, Datum *values, const char *nulls, long limit)
+execute(BcdStatement *statement, Datum *values, const char *nulls, bool as_seen, long limit)
 {
-	int			rc = SPI_execute_plan(prepared(statement), values, nulls, false, limit);
+	int			rc = SPI_execute_plan(prepared(statement), values, nulls, as_seen, limit);
 
 	if (rc < 0)
 		elog(ERROR, "could not execute \"%s\": %s", statement->sql, SPI_result_code_string(rc));
@@ -174,14 +174,21 @@ execute(BcdStatement *statement, Datum *values, const char *nulls, long limit)
 uint64
 bcd_execute(BcdStatement *statement, Datum *values, const char *nulls)
 {
-	return execute(statement, values, nulls, 0);
+	return execute(statement, values, nulls, false, 0);
 }
 
 /* The same for a query of which at most limit rows are wanted (0: all). */
 uint64
 bcd_query(BcdStatement *statement, Datum *values, const char *nulls, long limit)
 {
-	return execute(statement, values, nulls, limit);
+	return execute(statement, values, nulls, false, limit);
+}
+
+/* The same with the snapshot at hand: several queries see the same. */
+uint64
+bcd_query_as_seen(BcdStatement *statement, Datum *values, const char *nulls, long limit)
+{
+	return execute(statement, values, nulls, true, limit);
 }
 
 /*

@@ -41,6 +41,7 @@ extern void bcd_spi_end(const BcdRights *saved);
 
 extern uint64 bcd_execute(BcdStatement *statement, Datum *values, const char *nulls);
 extern uint64 bcd_query(BcdStatement *statement, Datum *values, const char *nulls, long limit);
+extern uint64 bcd_query_as_seen(BcdStatement *statement, Datum *values, const char *nulls, long limit);
 extern uint64 bcd_query_newest(BcdStatement *statement, Datum *values, const char *nulls, long limit);
 extern char *bcd_column_text(uint64 row, int column);
 extern int64 bcd_column_int64(uint64 row, int column, bool *isnull);

@@ -86,6 +86,11 @@ static BcdStatement select_move = {
 	3, {INT4OID, TEXTOID, INT8OID}
 };
 
+/*
+ * The statements on our tables are run with one snapshot: the worker folds
+ * changes and moves links meanwhile.
+ */
+
 /* Some keys of the source, as text[]; an empty array unless they are needed. */
 static Datum
 source_keys(const BcdFeed *feed, int max_rows)
@@ -98,7 +103,7 @@ source_keys(const BcdFeed *feed, int max_rows)
 	uint64		i;
 
 	bcd_spi_begin(&rights);
-	needed = bcd_query(&any_changed, &arg, NULL, 1) > 0;
+	needed = bcd_query_as_seen(&any_changed, &arg, NULL, 1) > 0;
 	bcd_spi_end(&rights);
 	if (!needed)
 		return PointerGetDatum(construct_empty_array(TEXTOID));
@@ -135,7 +140,7 @@ pending_keys(const BcdFeed *feed, int max_rows)
 	args[2] = Int64GetDatum(max_rows);
 	args[3] = source_keys(feed, max_rows);
 	bcd_spi_begin(&rights);
-	n = bcd_execute(&select_keys, args, NULL);
+	n = bcd_query_as_seen(&select_keys, args, NULL, 0);
 	for (i = 0; i < n; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(cxt);
@@ -161,7 +166,7 @@ linked_key(const BcdFeed *feed, char *key, MemoryContext cxt)
 		args[0] = Int32GetDatum(feed->feed_id);
 		args[1] = CStringGetTextDatum(key);
 		args[2] = Int64GetDatum(before);
-		if (bcd_query(&select_move, args, NULL, 1) == 0)
+		if (bcd_query_as_seen(&select_move, args, NULL, 1) == 0)
 			break;
 		key = MemoryContextStrdup(cxt, bcd_column_text(0, 1));
 		before = bcd_column_int64(0, 2, NULL);
@@ -187,7 +192,7 @@ read_link(const BcdFeed *feed, char *key, KnownLink *link)
 	args[1] = CStringGetTextDatum(place);
 	args[2] = BoolGetDatum(place != key);
 	args[3] = Int32GetDatum(feed->feed_id);
-	if (bcd_execute(&select_link, args, NULL) == 1)
+	if (bcd_query_as_seen(&select_link, args, NULL, 1) == 1)
 	{
 		link->store_id = bcd_column_int64(0, 1, NULL);
 		payload = bcd_column_datum(0, 2, &isnull);
