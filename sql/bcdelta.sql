@@ -42,7 +42,8 @@ CREATE TABLE bcdelta.feed (
 	tracked_at timestamptz NOT NULL DEFAULT now(),
 	resumed_at timestamptz,
 	filter text,
-	version integer NOT NULL DEFAULT 1
+	version integer NOT NULL DEFAULT 1,
+	key_types regtype[] NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table feeding one resource of one store';
 COMMENT ON COLUMN bcdelta.feed.fields IS 'API field -> SQL expression over the source row';
@@ -53,6 +54,8 @@ COMMENT ON COLUMN bcdelta.feed.paused_reason IS 'why the feed is paused, and wha
 COMMENT ON COLUMN bcdelta.feed.feed_id IS 'what triggers and captured changes carry instead of the name';
 COMMENT ON COLUMN bcdelta.feed.resumed_at IS 'when a person last said resume(): the fuse max_changes lets older changes through';
 COMMENT ON COLUMN bcdelta.feed.filter IS 'condition over the source row; a row that does not satisfy it counts as gone; null: none';
+COMMENT ON COLUMN bcdelta.feed.key_types IS
+'the types of the key columns by which the keys of links and pending rows are spelled; resume() spells them anew when they are others now';
 COMMENT ON COLUMN bcdelta.feed.version IS 'raised by alter_feed(): a run that has read an older one reads the feed again';
 COMMENT ON COLUMN bcdelta.feed.home IS 'the cluster and database that may push this feed; a restored copy differs and stays paused';
 

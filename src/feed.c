@@ -98,7 +98,7 @@ bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields)
 
 static BcdStatement select_feed = {
 	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
-	" owner::oid::int8, state, paused_reason, home, key, capture, filter, version::int8"
+	" owner::oid::int8, state, paused_reason, home, key, capture, filter, version::int8, key_types"
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };
@@ -157,6 +157,7 @@ bcd_feed_read(const char *name, bool missing_ok)
 		feed->capture = bcd_column_text(0, 14);
 		feed->filter = bcd_column_text(0, 15);
 		feed->version = (int32) bcd_column_int64(0, 16, NULL);
+		feed->key_types = PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(0, 17, &isnull)));
 		MemoryContextSwitchTo(old);
 	}
 	bcd_spi_end(&rights);
@@ -202,7 +203,7 @@ bcd_feed_load(const char *name, bool missing_ok)
 				 errmsg("feed \"%s\": its source table does not exist any more", feed->name),
 				 errhint("Untrack the feed with SELECT bcdelta.untrack(%s).",
 						 quote_literal_cstr(feed->name))));
-	bcd_feed_look_up(feed);
+	bcd_feed_look_up(feed, false);
 	relation_close(source, AccessShareLock);
 	return feed;
 }
@@ -285,6 +286,21 @@ check_key_type(const BcdFeed *feed, const BcdKeyColumn *key)
 				 errhint("Give it another type, such as bigint, text or uuid, or pass a key of other columns; a generated column with a unique index will do.")));
 }
 
+/* The keys of links and pending rows are spelled as the type had it by then. */
+static void
+check_retyped(const BcdFeed *feed, const BcdKeyColumn *key, Oid type)
+{
+	if (type == key->type ||
+		(SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)) && bcd_keytext_alike(type, key->type)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("feed \"%s\": the type of key column \"%s\" was changed to %s, which may spell keys in another way",
+					feed->name, NameStr(key->name), format_type_with_typemod(key->type, key->typmod)),
+			 errhint("SELECT bcdelta.resume(%s) spells the keys of its links and pending rows anew.",
+					 quote_literal_cstr(feed->name))));
+}
+
 static void
 look_up_key(const BcdFeed *feed, const char *name, BcdKeyColumn *key)
 {
@@ -306,23 +322,32 @@ look_up_key(const BcdFeed *feed, const char *name, BcdKeyColumn *key)
 /*
  * Looks up the owner and the key columns of a feed from bcd_feed_read().
  * Takes no lock: the source may be gone, and then its columns are.
+ *
+ * With retyped, the columns may have other types than those that the keys of
+ * its rows are spelled by.
  */
 void
-bcd_feed_look_up(BcdFeed *feed)
+bcd_feed_look_up(BcdFeed *feed, bool retyped)
 {
 	MemoryContext old = MemoryContextSwitchTo(feed->cxt);
 	Datum	   *names;
+	Datum	   *spelled_by;
+	int			ntypes;
 	Oid			types[INDEX_MAX_KEYS];
 	int			i;
 
 	check_owner_exists(feed);
 	deconstruct_array(DatumGetArrayTypeP(feed->key_names), NAMEOID, NAMEDATALEN, false,
 					  TYPALIGN_CHAR, &names, NULL, &feed->nkeys);
+	deconstruct_array(DatumGetArrayTypeP(feed->key_types), REGTYPEOID, sizeof(Oid), true,
+					  TYPALIGN_INT, &spelled_by, NULL, &ntypes);
 	feed->keys = palloc0(sizeof(BcdKeyColumn) * Max(feed->nkeys, 1));
 	for (i = 0; i < Min(feed->nkeys, INDEX_MAX_KEYS); i++)
 	{
 		look_up_key(feed, NameStr(*DatumGetName(names[i])), &feed->keys[i]);
 		types[i] = feed->keys[i].type;
+		if (!retyped && i < ntypes)
+			check_retyped(feed, &feed->keys[i], DatumGetObjectId(spelled_by[i]));
 	}
 	feed->keytext = bcd_keytext_create(feed->nkeys, types, feed->cxt);
 	MemoryContextSwitchTo(old);
@@ -435,108 +460,6 @@ bcd_expression_check(const char *expression, const char *what)
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
 			 errmsg("%s is not one SQL expression: %s", what, expression)));
-}
-
-/* The texts of a composite key, a JSON array; an error when it is none. */
-static char **
-composite_key(const BcdFeed *feed, const char *key)
-{
-	char	  **texts = palloc(sizeof(char *) * feed->nkeys);
-	Jsonb	   *array = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(key)));
-	int			i;
-
-	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_IS_SCALAR(array) ||
-		JB_ROOT_COUNT(array) != (uint32) feed->nkeys)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("feed \"%s\": key %s is not a JSON array of %d texts",
-						feed->name, key, feed->nkeys)));
-	for (i = 0; i < feed->nkeys; i++)
-	{
-		JsonbValue *v = getIthJsonbValueFromContainer(&array->root, i);
-
-		if (v->type != jbvString)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("feed \"%s\": key %s is not a JSON array of %d texts",
-							feed->name, key, feed->nkeys)));
-		texts[i] = pnstrdup(v->val.string.val, v->val.string.len);
-	}
-	return texts;
-}
-
-/* Refuses a key that would not fit into the indexes of our tables. */
-void
-bcd_key_check_length(const char *feed, const char *key)
-{
-	if (strlen(key) > BCD_MAX_KEY)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("key of %d bytes is too long for feed \"%s\"", (int) strlen(key), feed),
-				 errdetail("Keys have at most %d bytes.", BCD_MAX_KEY)));
-}
-
-/* The texts that a key is made of, one for each column. */
-char	  **
-bcd_key_texts(const BcdFeed *feed, const char *key)
-{
-	char	  **texts;
-
-	bcd_key_check_length(feed->name, key);
-	if (feed->nkeys > 1)
-		return composite_key(feed, key);
-	texts = palloc(sizeof(char *));
-	texts[0] = pstrdup(key);
-	return texts;
-}
-
-/*
- * These as values of the key columns.
- *
- * A type may be somebody's domain, whose checks are somebody's code: it runs
- * as the feed's owner, whoever asks.
- */
-Datum *
-bcd_key_values(const BcdFeed *feed, char **texts)
-{
-	Datum	   *values = palloc(sizeof(Datum) * feed->nkeys);
-	BcdRights	rights;
-	int			i;
-
-	bcd_become(&rights, feed->owner, true);
-	for (i = 0; i < feed->nkeys; i++)
-		values[i] = OidInputFunctionCall(feed->keys[i].input, texts[i],
-										 feed->keys[i].ioparam, feed->keys[i].typmod);
-	bcd_become_again(&rights);
-	return values;
-}
-
-/*
- * A key's text as values of the key columns; raises an error when it is not
- * one.  The result is in the current memory context.
- */
-Datum *
-bcd_key_parse(const BcdFeed *feed, const char *key)
-{
-	return bcd_key_values(feed, bcd_key_texts(feed, key));
-}
-
-/*
- * The condition that finds a row by its key columns, given as parameters
- * from $1 on.
- */
-char *
-bcd_key_condition(const BcdFeed *feed)
-{
-	StringInfoData sql;
-	int			i;
-
-	initStringInfo(&sql);
-	for (i = 0; i < feed->nkeys; i++)
-		appendStringInfo(&sql, "%s%s %s $%d", i ? " AND " : "",
-						 quote_identifier(NameStr(feed->keys[i].name)),
-						 feed->keys[i].equals, i + 1);
-	return sql.data;
 }
 
 /* Does the mapping have an expression for this field? */

@@ -64,6 +64,7 @@ typedef struct BcdFeed
 	Oid			owner;			/* exists after bcd_feed_load() */
 	char	   *owner_name;		/* for messages: see bcd_role_words() */
 	Datum		key_names;		/* name[] */
+	Datum		key_types;		/* regtype[]: those that keys are spelled by */
 	bool		paused;
 	bool		is_copy;		/* tracked in another cluster or database */
 	char	   *paused_reason;
@@ -94,18 +95,13 @@ extern BcdFeed *bcd_feed_read(const char *name, bool missing_ok);
 extern BcdFeed *bcd_feed_load(const char *name, bool missing_ok);
 extern void bcd_feed_check_current(const BcdFeed *feed);
 extern void bcd_feed_free(BcdFeed *feed);
-extern void bcd_feed_look_up(BcdFeed *feed);
+extern void bcd_feed_look_up(BcdFeed *feed, bool retyped);
 extern void bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields);
 extern BcdOnDelete bcd_on_delete_from(const char *text);
 extern void bcd_feed_check_owner(const BcdFeed *feed, const char *doing);
 extern char *bcd_feed_from(const BcdFeed *feed);
 extern void bcd_expression_check(const char *expression, const char *what);
-extern void bcd_key_check_length(const char *feed, const char *key);
-extern char **bcd_key_texts(const BcdFeed *feed, const char *key);
-extern Datum *bcd_key_values(const BcdFeed *feed, char **texts);
-extern Datum *bcd_key_parse(const BcdFeed *feed, const char *key);
 extern bool bcd_feed_maps(const BcdFeed *feed, const char *field);
-extern char *bcd_key_condition(const BcdFeed *feed);
 extern char *bcd_home(void);
 
 /* what a record is found by: identity.c */

@@ -12,11 +12,115 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
+#include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
 #include "key.h"
+
+/* The texts of a composite key, a JSON array; an error when it is none. */
+static char **
+composite_key(const BcdFeed *feed, const char *key)
+{
+	char	  **texts = palloc(sizeof(char *) * feed->nkeys);
+	Jsonb	   *array = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(key)));
+	int			i;
+
+	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_IS_SCALAR(array) ||
+		JB_ROOT_COUNT(array) != (uint32) feed->nkeys)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feed \"%s\": key %s is not a JSON array of %d texts",
+						feed->name, key, feed->nkeys)));
+	for (i = 0; i < feed->nkeys; i++)
+	{
+		JsonbValue *v = getIthJsonbValueFromContainer(&array->root, i);
+
+		if (v->type != jbvString)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("feed \"%s\": key %s is not a JSON array of %d texts",
+							feed->name, key, feed->nkeys)));
+		texts[i] = pnstrdup(v->val.string.val, v->val.string.len);
+	}
+	return texts;
+}
+
+/* Refuses a key that would not fit into the indexes of our tables. */
+void
+bcd_key_check_length(const char *feed, const char *key)
+{
+	if (strlen(key) > BCD_MAX_KEY)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("key of %d bytes is too long for feed \"%s\"", (int) strlen(key), feed),
+				 errdetail("Keys have at most %d bytes.", BCD_MAX_KEY)));
+}
+
+/* The texts that a key is made of, one for each column. */
+char	  **
+bcd_key_texts(const BcdFeed *feed, const char *key)
+{
+	char	  **texts;
+
+	bcd_key_check_length(feed->name, key);
+	if (feed->nkeys > 1)
+		return composite_key(feed, key);
+	texts = palloc(sizeof(char *));
+	texts[0] = pstrdup(key);
+	return texts;
+}
+
+/*
+ * These as values of the key columns.
+ *
+ * A type may be somebody's domain, whose checks are somebody's code: it runs
+ * as the feed's owner, whoever asks.
+ */
+Datum *
+bcd_key_values(const BcdFeed *feed, char **texts)
+{
+	Datum	   *values = palloc(sizeof(Datum) * feed->nkeys);
+	BcdRights	rights;
+	int			i;
+
+	bcd_become(&rights, feed->owner, true);
+	for (i = 0; i < feed->nkeys; i++)
+		values[i] = OidInputFunctionCall(feed->keys[i].input, texts[i],
+										 feed->keys[i].ioparam, feed->keys[i].typmod);
+	bcd_become_again(&rights);
+	return values;
+}
+
+/*
+ * A key's text as values of the key columns; raises an error when it is not
+ * one.  The result is in the current memory context.
+ */
+Datum *
+bcd_key_parse(const BcdFeed *feed, const char *key)
+{
+	return bcd_key_values(feed, bcd_key_texts(feed, key));
+}
+
+/*
+ * The condition that finds a row by its key columns, given as parameters
+ * from $1 on.
+ */
+char *
+bcd_key_condition(const BcdFeed *feed)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	for (i = 0; i < feed->nkeys; i++)
+		appendStringInfo(&sql, "%s%s %s $%d", i ? " AND " : "",
+						 quote_identifier(NameStr(feed->keys[i].name)),
+						 feed->keys[i].equals, i + 1);
+	return sql.data;
+}
 
 /* The key columns of a SELECT */
 char *

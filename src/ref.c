@@ -92,7 +92,7 @@ static struct
 static void
 look_up(void *feed)
 {
-	bcd_feed_look_up(feed);
+	bcd_feed_look_up(feed, false);
 }
 
 static BcdTarget *

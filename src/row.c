@@ -31,6 +31,7 @@
 #include "db.h"
 #include "feed.h"
 #include "guc.h"
+#include "key.h"
 #include "payload.h"
 #include "ref.h"
 

@@ -28,6 +28,7 @@
 #include "feed.h"
 #include "feedargs.h"
 #include "mapping.h"
+#include "respell.h"
 #include "shmem.h"
 #include "source.h"
 #include "store.h"
@@ -124,8 +125,10 @@ read_arguments(FunctionCallInfo fcinfo, TrackArgs *args)
 
 static BcdStatement insert_feed = {
 	"INSERT INTO bcdelta.feed (feed, source, server, resource, key, fields, capture, on_delete,"
-	" on_conflict, options, owner, home, filter)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+	" on_conflict, options, owner, home, filter, key_types)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+	"  ARRAY(SELECT a.atttypid::regtype FROM unnest($5) WITH ORDINALITY AS k (name, n)"
+	"   JOIN pg_attribute AS a ON a.attrelid = $2 AND a.attname = k.name ORDER BY k.n))"
 	" ON CONFLICT (feed) DO NOTHING",
 	13, {TEXTOID, REGCLASSOID, NAMEOID, TEXTOID, NAMEARRAYOID, JSONBOID, TEXTOID, TEXTOID,
 	TEXTOID, JSONBOID, OIDOID, TEXTOID, TEXTOID}
@@ -315,6 +318,7 @@ bcdelta_resume(PG_FUNCTION_ARGS)
 	bcd_check_writable("bcdelta.resume()");
 	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
 	bcd_feed_check_owner(feed, "resume");
+	bcd_respell(feed);
 	bcd_feed_free(feed);
 	feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
 	(void) bcd_store_check(feed->server, feed->owner);

@@ -272,10 +272,18 @@ look_at_server(const BcdFeed *feed, Oid owner, StringInfo troubles)
 									   feed->owner_name, feed->server));
 }
 
+static void
+look_up_key(void *feed)
+{
+	bcd_feed_look_up(feed, false);
+}
+
 /* The key's columns; false when the table is gone. */
 static bool
-look_at_source(const BcdFeed *feed, StringInfo troubles)
+look_at_source(BcdFeed *feed, StringInfo troubles)
 {
+	int			before = troubles->len;
+	ErrorData  *error = NULL;
 	Datum	   *names;
 	int			n;
 	int			i;
@@ -292,6 +300,11 @@ look_at_source(const BcdFeed *feed, StringInfo troubles)
 		if (get_attnum(feed->source, NameStr(*DatumGetName(names[i]))) == InvalidAttrNumber)
 			add_trouble(troubles, psprintf("key column \"%s\" of its source does not exist any more",
 										   NameStr(*DatumGetName(names[i]))));
+	if (troubles->len == before && bcd_role_exists(feed->owner))
+		error = bcd_attempt(look_up_key, feed);
+	if (error)
+		add_trouble(troubles, psprintf("%s%s%s", error->message, error->hint ? ": " : "",
+									   error->hint ? error->hint : ""));
 	return true;
 }
 

@@ -122,5 +122,34 @@ subtest 'a reference that cannot be a key says so' => sub {
 	is($shop->push("feed => 'thing'")->{updated}, 1, 'rows that refer to a feed whose source is gone are pushed');
 };
 
+subtest 'a key column whose type is changed' => sub {
+	my @cases = ([ 'date', 'timestamptz', '2026-11-02', '2026-11-03', '2026-11-04' ], [ 'int', 'text', 1, 2, 3 ]);
+	push @cases, [ 'text', 'citext', 'Tent', 'pole', 'PEG' ] if $has_citext;
+	foreach my $case (@cases)
+	{
+		my ($old_type, $new_type, @given) = @$case;
+		$shop->sql("DROP TABLE IF EXISTS kind, part CASCADE; CREATE TABLE kind (key $old_type PRIMARY KEY, name text); CREATE TABLE part (id int PRIMARY KEY, sku text, kind text)");
+		$shop->sql("SELECT bcdelta.track('kind', 'shop', 'brand', '{\"name\": \"name\"}', on_delete => 'delete')");
+		$shop->sql("SELECT bcdelta.track('part', 'shop', 'product', '{\"sku\": \"sku\", \"name\": \"sku\", \"type\": \"''physical''\",
+			\"weight\": \"1\", \"price\": \"1\", \"brand_id\": \"bcdelta.ref(''kind'', kind)\"}')");
+		$shop->sql("INSERT INTO kind VALUES ('$given[0]', 'A'), ('$given[1]', repeat('x', 300)); INSERT INTO part VALUES (1, 'P', '$given[2]'), (2, 'Q', '$given[0]')");
+		is_deeply([ @{ $shop->push }{qw(created failed deferred)} ], [ 2, 1, 1 ], "$old_type: one in the store, one failed, one waits");
+		$shop->sql("ALTER TABLE kind ALTER key TYPE $new_type");
+		my $run = $shop->push("feed => 'kind'");
+		is($run->{state}, 'failed', "to $new_type: the feed stands still");
+		like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'kind'"), qr/the type of key column "key" was changed to/, 'and says why');
+		$shop->sql("SELECT bcdelta.resume('kind')");
+		$shop->sql("UPDATE kind SET name = 'B' WHERE name <> 'A'; INSERT INTO kind VALUES ('$given[2]', 'C'); SELECT bcdelta.mark_all('kind')");
+		$run = $shop->push;
+		is_deeply([ @$run{qw(state created failed deferred)} ], [ 'succeeded', 3, 0, 0 ], 'resumed, each row is the one it was');
+		is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = 'kind'"), 3, 'with its link');
+		is_deeply($shop->pending, {}, 'nothing is left');
+		$shop->sql("DELETE FROM part; DELETE FROM kind");
+		is($shop->push("feed => 'kind'")->{deleted}, 3, 'and its record');
+		$shop->sql("SELECT bcdelta.untrack('kind'), bcdelta.untrack('part')");
+		$store->remove('product', $_->{id}) foreach @{ $store->state('products') };
+	}
+};
+
 $shop->node->stop;
 done_testing();

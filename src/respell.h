@@ -1,0 +1,12 @@
+/*
+ * respell.h
+ *		Keys are spelled anew where the type of a key column was changed.
+ */
+#ifndef BCD_RESPELL_H
+#define BCD_RESPELL_H
+
+#include "feed.h"
+
+extern void bcd_respell(BcdFeed *feed);
+
+#endif							/* BCD_RESPELL_H */
