@@ -39,6 +39,7 @@ CREATE TABLE bcdelta.feed (
 	paused_reason text,
 	feed_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
 	home text NOT NULL,
+	store text,
 	tracked_at timestamptz NOT NULL DEFAULT now(),
 	resumed_at timestamptz,
 	filter text,
@@ -53,6 +54,7 @@ COMMENT ON COLUMN bcdelta.feed.state IS 'active or paused; a paused feed capture
 COMMENT ON COLUMN bcdelta.feed.paused_reason IS 'why the feed is paused, and what to do';
 COMMENT ON COLUMN bcdelta.feed.feed_id IS 'what triggers and captured changes carry instead of the name';
 COMMENT ON COLUMN bcdelta.feed.resumed_at IS 'when a person last said resume(): the fuse max_changes lets older changes through';
+COMMENT ON COLUMN bcdelta.feed.store IS 'the store that the links belong to, as host/stores/hash; while the server leads to another one, the feed is paused; null: none yet';
 COMMENT ON COLUMN bcdelta.feed.filter IS 'condition over the source row; a row that does not satisfy it counts as gone; null: none';
 COMMENT ON COLUMN bcdelta.feed.key_types IS
 'the types of the key columns by which the keys of links and pending rows are spelled; resume() spells them anew when they are others now';
@@ -371,10 +373,11 @@ CREATE FUNCTION bcdelta.pause(feed text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_pause';
 COMMENT ON FUNCTION bcdelta.pause(text) IS 'stops pushing a feed; changes are still captured';
 
-CREATE FUNCTION bcdelta.resume(feed text) RETURNS void
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_resume';
-COMMENT ON FUNCTION bcdelta.resume(text) IS
-'lets a paused feed push again, after checking its mapping; in a restored copy of the database it declares this copy to be the source';
+CREATE FUNCTION bcdelta.resume(feed text DEFAULT NULL, server name DEFAULT NULL,
+	same_store boolean DEFAULT false)
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_resume';
+COMMENT ON FUNCTION bcdelta.resume(text, name, boolean) IS
+'lets a paused feed push again, or all of a server but those that somebody paused, after checking their mappings; in a copy of the database it declares this copy to be the source; same_store: what the server leads to by now is the store that the links belong to';
 
 CREATE FUNCTION bcdelta.ref(feed text, VARIADIC key "any") RETURNS bigint
 LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'bcdelta_ref';
@@ -429,6 +432,11 @@ CREATE FUNCTION bcdelta.link(feed text, key text, store_id bigint) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_link_row';
 COMMENT ON FUNCTION bcdelta.link(text, text, bigint) IS
 'links a source row to a BigCommerce record by its id, as known from the first load''s tool';
+
+CREATE FUNCTION bcdelta.unlink(feed text, key text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_unlink';
+COMMENT ON FUNCTION bcdelta.unlink(text, text) IS
+'forgets the link of a row, or all links of a feed and what else it knows of its store; returns their number; writes nothing to the store';
 
 CREATE FUNCTION bcdelta.verify(feed text DEFAULT NULL, server name DEFAULT NULL,
 	mode text DEFAULT 'full', sample integer DEFAULT 100)
@@ -502,9 +510,15 @@ LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_trouble';
 COMMENT ON FUNCTION bcdelta.feed_trouble(text) IS
 'in words what keeps a feed from capturing or pushing, such as a missing trigger; null when nothing does';
 
+CREATE FUNCTION bcdelta.feed_halt(feed text) RETURNS text
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_halt';
+COMMENT ON FUNCTION bcdelta.feed_halt(text) IS
+'why a feed may not be pushed whatever its state: the database is a copy, or the server leads to another store than the links; null: it may';
+
 CREATE VIEW bcdelta.status AS
 SELECT f.feed, f.server, f.resource,
-	CASE WHEN f.home = bcdelta.home() THEN f.state ELSE 'paused' END AS state, f.paused_reason,
+	CASE WHEN h.reason IS NULL THEN f.state ELSE 'paused' END AS state,
+	coalesce(h.reason, f.paused_reason) AS paused_reason,
 	coalesce(bcdelta.feed_trouble(f.feed), s.trouble) AS trouble,
 	coalesce(c.changes, 0) AS changes,
 	coalesce(t.ready, 0) AS ready,
@@ -522,6 +536,7 @@ SELECT f.feed, f.server, f.resource,
 	s.quota, s.quota_left, s.blocked_until AS store_blocked_until,
 	bcdelta.worker_state() AS worker
 FROM bcdelta.feed AS f
+CROSS JOIN LATERAL (SELECT bcdelta.feed_halt(f.feed) AS reason) AS h
 LEFT JOIN (
 	SELECT feed, sum(n) FILTER (WHERE what = 'ready')::bigint AS ready,
 		sum(n) FILTER (WHERE what = 'waiting')::bigint AS waiting,
@@ -560,7 +575,7 @@ COMMENT ON VIEW bcdelta.progress IS
 'one row per active run: rows done and in all, rows per second, time left';
 
 COMMENT ON COLUMN bcdelta.status.state IS
-'active or paused; a feed in a copy of its database is paused, even before the worker has written that down';
+'active or paused; a feed in a copy of its database, or whose server leads to another store than its links, is paused even before the worker has written that down';
 COMMENT ON COLUMN bcdelta.status.trouble IS 'what keeps the feed from capturing or pushing, or its store from answering; null: nothing';
 COMMENT ON COLUMN bcdelta.status.changes IS 'captured changes that are not folded into bcdelta.pending yet; of many an estimate';
 COMMENT ON COLUMN bcdelta.status.linked IS 'source rows that are in the store';

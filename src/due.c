@@ -22,6 +22,7 @@
 #include "db.h"
 #include "ended.h"
 #include "feed.h"
+#include "place.h"
 #include "results.h"
 #include "roles.h"
 #include "schedule.h"

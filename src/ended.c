@@ -15,7 +15,7 @@
 
 #include "db.h"
 #include "ended.h"
-#include "feed.h"
+#include "place.h"
 
 #define LAST_ERROR \
 	"CASE r.state WHEN 'succeeded' THEN r.warning" \

@@ -187,6 +187,8 @@ typedef struct BcdLane
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
 	bool		altered;		/* its feed has to be read again: reload.c */
+	bool		lost;			/* nothing of it is recorded any more: its
+								 * links were forgotten, or the feed */
 	bool		freed;			/* a link was made that deferred rows waited
 								 * for */
 	char	   *cursor;			/* key of the last item claimed */
@@ -357,6 +359,7 @@ typedef struct BcdStore
 {
 	dlist_node	node;
 	Oid			serverid;
+	char	   *identity;		/* of the store that the rest was learned of */
 	BcdStoreOptions *options;
 	MemoryContext cxt;
 	BcdQuota	quota;
@@ -429,6 +432,7 @@ extern bool bcd_lane_has_room(const BcdLane *lane);
 extern int64 bcd_lane_delay(BcdLane *lane, int64 now);
 extern void bcd_lane_empty(BcdLane *lane, const BcdLane *owner);
 extern void bcd_lane_stop(BcdLane *lane, const char *reason);
+extern char *bcd_lane_hold(BcdLane *lane);
 extern void bcd_runs_look(void);
 
 /* endpoint.c */

@@ -11,7 +11,6 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
@@ -32,16 +31,7 @@
 #include "db.h"
 #include "feed.h"
 #include "roles.h"
-
-/*
- * Identifies this cluster and database.  A restored dump, a copy made with
- * CREATE DATABASE ... TEMPLATE: each has another one, and must not push.
- */
-char *
-bcd_home(void)
-{
-	return psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId);
-}
+#include "storeid.h"
 
 BcdOnDelete
 bcd_on_delete_from(const char *text)
@@ -98,7 +88,9 @@ bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields)
 
 static BcdStatement select_feed = {
 	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
-	" owner::oid::int8, state, paused_reason, home, key, capture, filter, version::int8, key_types"
+	" owner::oid::int8, state, paused_reason, home, key, capture, filter, version::int8, key_types, store,"
+	" (SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 ORDER BY l.key LIMIT 1) IS NOT NULL OR"
+	" (SELECT p.key FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.sought IS NOT NULL ORDER BY p.key LIMIT 1) IS NOT NULL"
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };
@@ -106,7 +98,7 @@ static BcdStatement select_feed = {
 /*
  * Reads a feed's row; NULL when there is none and missing_ok.
  *
- * A feed that was tracked in another cluster or database reads as paused.
+ * A feed that may not be pushed from here, or to that store, reads as paused.
  * The key columns are not looked up, and the owner may be gone: see
  * bcd_feed_load().
  */
@@ -147,12 +139,12 @@ bcd_feed_read(const char *name, bool missing_ok)
 		feed->owner_name = bcd_role_words(feed->owner);
 		feed->paused = strcmp(bcd_column_text(0, 10), "paused") == 0;
 		feed->paused_reason = bcd_column_text(0, 11);
-		if (strcmp(bcd_column_text(0, 12), bcd_home()) != 0)
-		{
-			feed->paused = true;
-			feed->is_copy = true;
-			feed->paused_reason = pstrdup("this database is a copy of the one that pushed this feed");
-		}
+		feed->store = bcd_column_text(0, 18);
+		feed->has_links = bcd_column_bool(0, 19);
+		feed->server_store = bcd_server_identity(feed->server);
+		feed->halt = bcd_halt(feed->name, bcd_column_text(0, 12), feed->store, feed->has_links,
+							  feed->server, feed->server_store, &feed->paused_reason);
+		feed->paused |= feed->halt != BCD_NO_HALT;
 		feed->key_names = PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(0, 13, &isnull)));
 		feed->capture = bcd_column_text(0, 14);
 		feed->filter = bcd_column_text(0, 15);

@@ -10,6 +10,7 @@
 #include "utils/relcache.h"
 
 #include "feedoptions.h"
+#include "halt.h"
 #include "keytext.h"
 #include "resource.h"
 
@@ -66,8 +67,11 @@ typedef struct BcdFeed
 	Datum		key_names;		/* name[] */
 	Datum		key_types;		/* regtype[]: those that keys are spelled by */
 	bool		paused;
-	bool		is_copy;		/* tracked in another cluster or database */
 	char	   *paused_reason;
+	BcdHalt		halt;			/* then it is paused whatever its state */
+	char	   *store;			/* that its links belong to, or NULL */
+	bool		has_links;		/* or may have created a record there */
+	char	   *server_store;	/* that its server leads to, or NULL */
 	SPIPlanPtr	row_plan;
 	SPIPlanPtr	exists_plan;
 } BcdFeed;
@@ -102,7 +106,6 @@ extern void bcd_feed_check_owner(const BcdFeed *feed, const char *doing);
 extern char *bcd_feed_from(const BcdFeed *feed);
 extern void bcd_expression_check(const char *expression, const char *what);
 extern bool bcd_feed_maps(const BcdFeed *feed, const char *field);
-extern char *bcd_home(void);
 
 /* what a record is found by: identity.c */
 extern BcdFeed *bcd_feed_identity(const BcdFeed *feed);

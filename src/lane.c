@@ -4,13 +4,17 @@
  */
 #include "postgres.h"
 
+#include "foreign/foreign.h"
 #include "utils/memutils.h"
 
 #include "db.h"
 #include "engine.h"
+#include "feedlock.h"
+#include "feedstate.h"
 #include "queue.h"
 #include "results.h"
 #include "spend.h"
+#include "storeid.h"
 
 /* May a lane take more items? */
 bool
@@ -111,17 +115,52 @@ bcd_lane_delay(BcdLane *lane, int64 now)
 }
 
 /*
+ * Why a run must send nothing more: its server is not what it was when the
+ * run began.  NULL: it is.  What is under way goes to the store of then, with
+ * that one's ids.
+ */
+static char *
+server_trouble(const BcdRun *run)
+{
+	const BcdStoreOptions *o = run->store->options;
+	char	   *present = bcd_server_identity(o->server);
+
+	if (present == NULL || get_foreign_server_oid(o->server, true) != o->serverid)
+		return psprintf("server \"%s\" was dropped or renamed", o->server);
+	if (strcmp(present, o->identity) != 0)
+		return psprintf("server \"%s\" now leads to store %s", o->server, present);
+	return NULL;
+}
+
+/*
+ * In a transaction that is about to claim rows of a lane, or to record what
+ * came of them: its feed stays what it is until the end of the transaction.
+ *
+ * Returns NULL, or why the lane has to stop.  When the feed is not the one any
+ * more that the lane was made for, the lane is lost.
+ */
+char *
+bcd_lane_hold(BcdLane *lane)
+{
+	bcd_links_use(lane->feed->feed_id);
+	if (!bcd_feed_is(lane->feed->feed_id, lane->run->store->options->identity))
+	{
+		lane->lost = true;
+		return "its links were forgotten, or it was untracked";
+	}
+	return server_trouble(lane->run);
+}
+
+/*
  * A push goes on with the new mapping of a feed that was altered; what a link
  * or verify has found out with the old one cannot be made good.
  */
 static void
-look_at(BcdLane *lane)
+look_at(BcdLane *lane, char *reason)
 {
-	char	   *reason = NULL;
-
 	if (lane->stopped)
 		return;
-	if (lane->run->kind->claims)
+	if (reason == NULL && lane->run->kind->claims)
 		reason = bcd_feed_halted(lane->feed->feed_id);
 	if (reason == NULL && bcd_feed_is_altered(lane->feed))
 	{
@@ -134,9 +173,9 @@ look_at(BcdLane *lane)
 }
 
 /*
- * Stops what is not to be pushed any more: somebody may have paused a feed.
- * And a run that only waits for a row to be tried again does not keep those
- * waiting that have become ready since.
+ * Stops what is not to be pushed any more: somebody may have paused a feed, or
+ * changed its server.  And a run that only waits for a row to be tried again
+ * does not keep those waiting that have become ready since.
  */
 void
 bcd_runs_look(void)
@@ -147,10 +186,11 @@ bcd_runs_look(void)
 	dlist_foreach(iter, &bcd_engine.runs)
 	{
 		BcdRun	   *run = dlist_container(BcdRun, node, iter.cur);
+		char	   *trouble = server_trouble(run);
 		int			i;
 
 		for (i = 0; i < run->nlanes; i++)
-			look_at(run->lanes[i]);
+			look_at(run->lanes[i], trouble);
 		if (run->resting && bcd_queue_has_ready(run))
 			run->wake_at = 0;
 	}

@@ -450,6 +450,10 @@ bcdelta_preview(PG_FUNCTION_ARGS)
 	bcd_rows_begin(fcinfo, &rows);
 	feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
 	bcd_feed_check_owner(feed, "preview");
+	if (feed->halt == BCD_HALT_STORE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("feed \"%s\" is paused: %s", feed->name, feed->paused_reason)));
 	bcd_mapping_check(feed);
 	guc_level = NewGUCNestLevel();
 	bcd_pin_settings();

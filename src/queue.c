@@ -137,7 +137,7 @@ bcd_queue_linked_key(const char *feed, int64 store_id)
 
 /* Feeds that map only some fields, of prices say, do not keep a record alive. */
 static BcdStatement other_owner = {
-	"SELECT l.key, o.feed FROM bcdelta.feed AS f JOIN bcdelta.feed AS o USING (server, resource)"
+	"SELECT l.key, o.feed FROM bcdelta.feed AS f JOIN bcdelta.feed AS o USING (server, resource, store)"
 	" JOIN bcdelta.link AS l ON l.feed = o.feed AND l.store_id = $2"
 	" WHERE f.feed = $1 AND o.feed <> f.feed AND o.fields ?& $3 LIMIT 1",
 	3, {TEXTOID, INT8OID, TEXTARRAYOID}
@@ -250,12 +250,13 @@ static BcdStatement wake_waiting = {
 	1, {TEXTARRAYOID}
 };
 
-/* In case the link was made by somebody else than a run */
+/* In case the link was made by somebody else than a run; to this store */
 static BcdStatement wake_deferred = {
 	"UPDATE bcdelta.pending AS p SET state = 'ready', waits_feed = NULL, waits_key = NULL"
 	" WHERE p.state = 'deferred' AND p.feed = ANY ($1) AND EXISTS ("
-	"  SELECT FROM bcdelta.link AS l WHERE l.feed = p.waits_feed AND l.key = p.waits_key)",
-	1, {TEXTARRAYOID}
+	"  SELECT FROM bcdelta.link AS l WHERE l.feed = p.waits_feed AND l.key = p.waits_key"
+	"  AND NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = l.feed AND f.store <> $2))",
+	2, {TEXTARRAYOID, TEXTOID}
 };
 static BcdStatement count_waiting = {
 	"SELECT (extract(epoch FROM min(next_attempt_at) - clock_timestamp()) * 1000)::int8"
@@ -272,13 +273,15 @@ static BcdStatement count_waiting = {
 int64
 bcd_queue_wake(BcdRun *run, int64 *next_ms)
 {
-	Datum		feeds = feed_names(run, true);
+	Datum		args[2];
 	int64		n;
 	bool		isnull;
 
-	n = bcd_execute(&wake_waiting, &feeds, NULL);
-	n += bcd_execute(&wake_deferred, &feeds, NULL);
-	(void) bcd_execute(&count_waiting, &feeds, NULL);
+	args[0] = feed_names(run, true);
+	args[1] = CStringGetTextDatum(run->store->options->identity);
+	n = bcd_execute(&wake_waiting, args, NULL);
+	n += bcd_execute(&wake_deferred, args, NULL);
+	(void) bcd_execute(&count_waiting, args, NULL);
 	*next_ms = bcd_column_int64(0, 1, &isnull);
 	*next_ms = isnull ? -1 : Max(*next_ms, 0);
 	return n;
@@ -494,18 +497,19 @@ bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt)
 
 static BcdStatement is_linked = {
 	"SELECT FROM bcdelta.feed AS f JOIN bcdelta.link AS l USING (feed)"
-	" WHERE f.server = $1 AND f.resource = $2 AND l.store_id = $3",
-	3, {NAMEOID, TEXTOID, INT8OID}
+	" WHERE f.server = $1 AND f.resource = $2 AND l.store_id = $3 AND f.store = $4",
+	4, {NAMEOID, TEXTOID, INT8OID, TEXTOID}
 };
 
 /* Is a record of the store linked to a row of any feed? */
 bool
 bcd_queue_is_linked(const BcdFeed *feed, int64 store_id)
 {
-	Datum		args[3];
+	Datum		args[4];
 
 	args[0] = DirectFunctionCall1(namein, CStringGetDatum(feed->server));
 	args[1] = CStringGetTextDatum(feed->resource->name);
 	args[2] = Int64GetDatum(store_id);
+	args[3] = CStringGetTextDatum(feed->server_store ? feed->server_store : "");
 	return bcd_execute(&is_linked, args, NULL) > 0;
 }

@@ -399,13 +399,17 @@ mark_referrers(const BcdLane *lane, BcdItem **items, int n)
 static void
 record_lane(BcdLane *lane, BcdItem **items, int n)
 {
-	record_links(lane, items, n);
-	if (lane->run->kind->claims)
+	/* what was done in a store that is not the feed's any more is only told */
+	if (!lane->lost)
 	{
-		record_pending(lane, items, n);
-		bcd_seek_record(lane, items, n);
+		record_links(lane, items, n);
+		if (lane->run->kind->claims)
+		{
+			record_pending(lane, items, n);
+			bcd_seek_record(lane, items, n);
+		}
+		mark_referrers(lane, items, n);
 	}
-	mark_referrers(lane, items, n);
 	if (lane->run->kind->results)
 		bcd_results_insert(lane, items, n);
 }

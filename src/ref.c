@@ -35,15 +35,20 @@ static struct
 	char		feed[256];
 	char	   *key;			/* in cxt */
 	MemoryContext cxt;			/* NULL: no row is being read */
+	const char *store;			/* that the row is for; NULL: any */
 }			reference;
 
-/* A row is read from now on; what is to be known of it afterwards goes there. */
+/*
+ * A row is read from now on, for a store; what is to be known of it afterwards
+ * goes there.
+ */
 void
-bcd_ref_begin(MemoryContext cxt)
+bcd_ref_begin(MemoryContext cxt, const char *store)
 {
 	reference.missing = false;
 	reference.key = NULL;
 	reference.cxt = cxt;
+	reference.store = store;
 }
 
 void
@@ -67,6 +72,7 @@ void
 bcd_ref_end(void)
 {
 	reference.cxt = NULL;
+	reference.store = NULL;
 }
 
 /*
@@ -265,14 +271,18 @@ key_from_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed)
 	return same ? joined(texts, n) : bcd_key_of_texts(feed, texts);
 }
 
-/* A link that is about to move to another key, or another one here, is none. */
+/*
+ * A link that is about to move to another key, or another one here, is none;
+ * nor is one to a record of another store.
+ */
 static BcdStatement select_link = {
 	"SELECT store_id FROM bcdelta.link AS l WHERE feed = $1 AND key = $2 AND NOT EXISTS ("
 	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
 	" WHERE f.feed = $1 AND m.key = $2) AND NOT EXISTS ("
 	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
-	" WHERE f.feed = $1 AND m.moved_from = $2)",
-	2, {TEXTOID, TEXTOID}
+	" WHERE f.feed = $1 AND m.moved_from = $2) AND NOT EXISTS ("
+	" SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.store <> $3)",
+	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
 static BcdStatement may_use_store = {
@@ -314,12 +324,14 @@ check_reader(Datum feed, const char *name)
 static int64
 linked_id(Datum feed, const char *key)
 {
-	Datum		args[2] = {feed, CStringGetTextDatum(key)};
+	Datum		args[3] = {feed, CStringGetTextDatum(key)};
 	BcdRights	rights;
 	int64		store_id = 0;
 
+	if (reference.store)
+		args[2] = CStringGetTextDatum(reference.store);
 	bcd_spi_begin(&rights);
-	if (bcd_execute(&select_link, args, NULL) > 0)
+	if (bcd_execute(&select_link, args, reference.store ? NULL : "  n") > 0)
 		store_id = bcd_column_int64(0, 1, NULL);
 	bcd_spi_end(&rights);
 	return store_id;

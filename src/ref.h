@@ -7,7 +7,7 @@
 
 #include "nodes/primnodes.h"
 
-extern void bcd_ref_begin(MemoryContext cxt);
+extern void bcd_ref_begin(MemoryContext cxt, const char *store);
 extern void bcd_ref_forget(void);
 extern bool bcd_ref_missing(char **feed, char **key);
 extern void bcd_ref_end(void);

@@ -376,22 +376,6 @@ bcd_feed_pause(const char *feed, const char *reason)
 	bcd_pauses_tell(bcd_execute(&pause_feed, args, NULL));
 }
 
-static BcdStatement pause_copies = {
-	"UPDATE bcdelta.feed SET state = 'paused', paused_reason ="
-	" 'this database is a copy of the one that pushed this feed; bcdelta.resume() says that this copy is now the source'"
-	" WHERE home <> $1 AND state <> 'paused' RETURNING feed, paused_reason",
-	1, {TEXTOID}
-};
-
-/* A copy never pushes: pauses the feeds that were tracked somewhere else. */
-void
-bcd_pause_copies(void)
-{
-	Datum		home = CStringGetTextDatum(bcd_home());
-
-	bcd_pauses_tell(bcd_execute(&pause_copies, &home, NULL));
-}
-
 static BcdStatement disown_feeds = {
 	"UPDATE bcdelta.feed SET owner = 0 WHERE owner <> 0"
 	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner) RETURNING feed",

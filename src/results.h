@@ -37,7 +37,6 @@ extern List *bcd_feeds_of(const char *server, const char *feed);
 extern char *bcd_feed_halted(int32 feed_id);
 extern bool bcd_feed_is_altered(const BcdFeed *feed);
 extern void bcd_feed_pause(const char *feed, const char *reason);
-extern void bcd_pause_copies(void);
 extern void bcd_disown(void);
 extern int64 bcd_results_prune(int days, int limit);
 

@@ -267,7 +267,7 @@ bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
 	int64		began = bcd_now_ms();
 
 	memset(row, 0, sizeof(*row));
-	bcd_ref_begin(cxt);
+	bcd_ref_begin(cxt, feed->server_store);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(CurTransactionContext);
 	PG_TRY();

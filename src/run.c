@@ -196,14 +196,22 @@ finish(BcdRun *run)
 	bcd_engine.finished(run_id);
 }
 
+/* Claims items, or finds out why the lane has to stop. */
 static void
-claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items)
+claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items, char **reason)
 {
 	BcdItem   **claimed;
 	ListCell   *lc;
 	int			n = 0;
 
 	bcd_tx_begin();
+	*reason = bcd_lane_hold(lane);
+	if (*reason)
+	{
+		*reason = MemoryContextStrdup(cxt, *reason);
+		bcd_tx_commit();
+		return;
+	}
 	bcd_feed_lock(lane->feed);
 	*items = run->kind->claim(run, lane, cxt);
 	claimed = palloc(sizeof(BcdItem *) * list_length(*items));
@@ -297,7 +305,8 @@ static void
 refill(BcdRun *run, BcdLane *lane)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	List	   *items = NIL;
+	List	   *volatile items = NIL;
+	char	   *volatile reason = NULL;
 	int64		began = bcd_now_ms();
 	int64		seen = lane->seen;
 
@@ -305,7 +314,12 @@ refill(BcdRun *run, BcdLane *lane)
 		lane->claim_rows = FIRST_CLAIM_ROWS;
 	PG_TRY();
 	{
-		claim_in_transaction(run, lane, cxt, &items);
+		List	   *claimed = NIL;
+		char	   *why = NULL;
+
+		claim_in_transaction(run, lane, cxt, &claimed, &why);
+		items = claimed;
+		reason = why;
 	}
 	PG_CATCH();
 	{
@@ -317,6 +331,11 @@ refill(BcdRun *run, BcdLane *lane)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
+	if (reason)
+	{
+		bcd_lane_stop(lane, reason);
+		return;
+	}
 	BCD_DEBUG_POINT("claimed");
 	lane->failures = 0;
 	if (lane->keys)

@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "db.h"
 #include "feed.h"
+#include "place.h"
 #include "roles.h"
 #include "schedules.h"
 #include "shmem.h"

@@ -312,6 +312,36 @@ restore(BcdJob *job, const BcdBefore *before)
 	job->lane->seen = before->seen;
 }
 
+/*
+ * The feeds that a job is for stay what they are until its outcome is
+ * recorded.  Nothing is recorded of one that is another by now.
+ */
+static void
+hold_lanes(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	(void) bcd_lane_hold(job->lane);
+	dlist_foreach(iter, &job->items)
+	{
+		BcdLane    *lane = dlist_container(BcdItem, node, iter.cur)->lane;
+
+		if (lane != job->lane)
+			(void) bcd_lane_hold(lane);
+	}
+}
+
+/* After the commit: lanes that were found to be lost send nothing more. */
+static void
+stop_lost(BcdRun *run)
+{
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		if (run->lanes[i]->lost && !run->lanes[i]->stopped)
+			bcd_lane_stop(run->lanes[i], "its links were forgotten, or it was untracked");
+}
+
 /* The transaction of a settle; false when it failed and was logged. */
 static bool
 settle_in_transaction(BcdJob *job)
@@ -324,6 +354,7 @@ settle_in_transaction(BcdJob *job)
 	PG_TRY();
 	{
 		bcd_tx_begin();
+		hold_lanes(job);
 		decide(job);
 		decide_twins(job);
 		put_back(job);
@@ -416,6 +447,7 @@ bcd_settle(BcdJob *job)
 		job->taken(job);
 	if (job->nitems == 0)
 		note_extra(job->lane);
+	stop_lost(job->run);
 	move_items(job);
 	end_job(job);
 }

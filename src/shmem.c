@@ -178,6 +178,18 @@ bcd_store_show(const BcdStoreState *state)
 	LWLockRelease(bcd_shared->lock);
 }
 
+void
+bcd_store_hide(Oid dbid, Oid serverid)
+{
+	int			i;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	for (i = 0; i < BCD_MAX_RUNS; i++)
+		if (bcd_shared->stores[i].dbid == dbid && bcd_shared->stores[i].serverid == serverid)
+			bcd_shared->stores[i].dbid = InvalidOid;
+	LWLockRelease(bcd_shared->lock);
+}
+
 /* Clears what a worker of this database left behind. */
 void
 bcd_shmem_forget(Oid dbid)

@@ -113,6 +113,7 @@ extern void bcd_wake_worker_at_commit(void);
 extern void bcd_progress_show(const BcdProgress *progress);
 extern void bcd_progress_hide(Oid dbid, int64 run_id);
 extern void bcd_store_show(const BcdStoreState *state);
+extern void bcd_store_hide(Oid dbid, Oid serverid);
 extern void bcd_shmem_forget(Oid dbid);
 
 #endif							/* BCD_SHMEM_H */

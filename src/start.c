@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "attempt.h"
@@ -18,6 +19,7 @@
 #include "compat.h"
 #include "db.h"
 #include "engine.h"
+#include "feedstate.h"
 #include "fold.h"
 #include "mapping.h"
 #include "queue.h"
@@ -25,6 +27,44 @@
 
 /* Starts of a run that may meet a locked source, a second each */
 #define LOCK_FAILURES	60
+
+/* The server leads to another store: nothing is known of that one. */
+static void
+forget_learned(BcdStore *store)
+{
+	BcdStoreState nothing = {0};
+
+	if (store->identity)
+		pfree(store->identity);
+	store->identity = MemoryContextStrdup(TopMemoryContext, store->options->identity);
+	memset(&store->quota, 0, sizeof(store->quota));
+	memset(store->learned, 0, sizeof(store->learned));
+	nothing.dbid = MyDatabaseId;
+	nothing.serverid = store->serverid;
+	bcd_store_show(&nothing);
+}
+
+/* Forgets the stores whose servers were dropped. */
+static void
+prune_stores(void)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &bcd_engine.stores)
+	{
+		BcdStore   *store = dlist_container(BcdStore, node, iter.cur);
+
+		if (store->run || SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(store->serverid)))
+			continue;
+		bcd_store_hide(MyDatabaseId, store->serverid);
+		dlist_delete(&store->node);
+		if (store->cxt)
+			MemoryContextDelete(store->cxt);
+		if (store->identity)
+			pfree(store->identity);
+		pfree(store);
+	}
+}
 
 /* The store of a server, with its options as of now. */
 static BcdStore *
@@ -43,6 +83,7 @@ store_for(Oid serverid)
 	}
 	if (store == NULL)
 	{
+		prune_stores();
 		store = MemoryContextAllocZero(TopMemoryContext, sizeof(BcdStore));
 		store->serverid = serverid;
 		dlist_push_tail(&bcd_engine.stores, &store->node);
@@ -55,6 +96,8 @@ store_for(Oid serverid)
 	old = MemoryContextSwitchTo(store->cxt);
 	store->options = bcd_store_options(serverid);
 	MemoryContextSwitchTo(old);
+	if (store->identity == NULL || strcmp(store->identity, store->options->identity) != 0)
+		forget_learned(store);
 	if (store->quota.max_concurrency == 0)
 		bcd_quota_init(&store->quota, store->options->quota_share,
 					   store->options->max_concurrency);
@@ -161,11 +204,13 @@ add_lane(BcdRun *run, const char *feed_name, List **paused)
 	ErrorData  *error;
 	char	   *reason;
 
-	if (feed->paused && run->kind->claims)
+	/* look-ups, too, would take another store's records for the linked ones */
+	if ((feed->paused && run->kind->claims) || feed->halt == BCD_HALT_STORE)
 	{
 		*paused = lappend(*paused, feed);
 		return;
 	}
+	bcd_feed_settle_in(feed_name, run->store->options->identity);
 	error = bcd_attempt(create_lane, &request);
 	if (error == NULL)
 	{
@@ -325,6 +370,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	dlist_init(&run->unsettled);
 	bcd_tx_begin();
 	(void) bcd_run_read(run_id, &request);
+	bcd_feeds_halt();
 	fill_run(run, &request);
 	if (run->kind->claims)
 	{
@@ -352,6 +398,25 @@ store_of(int64 run_id)
 }
 
 /*
+ * Does a run go on for another server of this name, which was dropped since?
+ * Its feeds are the same.
+ */
+static bool
+is_served(const BcdStore *store)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &bcd_engine.runs)
+	{
+		const BcdRun *run = dlist_container(BcdRun, node, iter.cur);
+
+		if (strcmp(run->store->options->server, store->options->server) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
  * Starts a run that was asked for, unless its store is busy with another one.
  * Raises an error when the run cannot start.
  */
@@ -362,7 +427,7 @@ bcd_run_begin(int64 run_id)
 	MemoryContext cxt;
 	BcdRun	   *run;
 
-	if (store == NULL || store->run)
+	if (store == NULL || store->run || is_served(store))
 		return;
 	bcd_fold_all();
 	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta run", ALLOCSET_DEFAULT_SIZES);

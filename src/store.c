@@ -31,8 +31,8 @@
 #include "compat.h"
 #include "http.h"
 #include "store.h"
+#include "storeid.h"
 
-#define DEFAULT_API_URL		"https://api.bigcommerce.com"
 #define MAX_TOKEN_BYTES		1024
 
 typedef void (*OptionCheck) (const char *name, const char *value);
@@ -278,7 +278,7 @@ bcd_store_options(Oid serverid)
 {
 	ForeignServer *fs = GetForeignServer(serverid);
 	BcdStoreOptions *o = palloc0(sizeof(BcdStoreOptions));
-	const char *api_url = DEFAULT_API_URL;
+	const char *api_url = BCD_DEFAULT_API_URL;
 	const char *hash = "";
 	ListCell   *lc;
 	int			len;
@@ -316,6 +316,7 @@ bcd_store_options(Oid serverid)
 	while (len > 0 && api_url[len - 1] == '/')
 		len--;
 	o->base_url = psprintf("%.*s/stores/%s", len, api_url, hash);
+	o->identity = bcd_store_identity(api_url, hash);
 	o->loopback = bcd_http_url_is_loopback(api_url);
 	return o;
 }

@@ -11,6 +11,7 @@ typedef struct BcdStoreOptions
 	Oid			serverid;
 	char	   *server;
 	char	   *base_url;		/* <api_url>/stores/<store_hash> */
+	char	   *identity;		/* the store, however it is written */
 	double		quota_share;
 	int			max_concurrency;
 	long		timeout_ms;

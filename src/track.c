@@ -1,6 +1,6 @@
 /*
  * track.c
- *		track, untrack, pause and resume: the life of a feed.
+ *		track and untrack: the beginning and the end of a feed.
  *
  * track() checks all that can be checked without a row: that is when
  * somebody watches.  What breaks later pauses the feed with a reason, and
@@ -27,8 +27,9 @@
 #include "db.h"
 #include "feed.h"
 #include "feedargs.h"
+#include "feedlock.h"
 #include "mapping.h"
-#include "respell.h"
+#include "place.h"
 #include "shmem.h"
 #include "source.h"
 #include "store.h"
@@ -37,8 +38,6 @@
 
 PG_FUNCTION_INFO_V1(bcdelta_track);
 PG_FUNCTION_INFO_V1(bcdelta_untrack);
-PG_FUNCTION_INFO_V1(bcdelta_pause);
-PG_FUNCTION_INFO_V1(bcdelta_resume);
 
 static const char *const captures[] = {"statement", "row", "none", NULL};
 
@@ -244,95 +243,27 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	Datum		name = PG_GETARG_DATUM(0);
 	Datum		feed_id;
 	BcdRights	rights;
+	uint64		links;
+	uint64		pending;
 
 	bcd_check_writable("bcdelta.untrack()");
 	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
 	feed_id = Int32GetDatum(feed->feed_id);
 	bcd_feed_check_owner(feed, "untrack");
 	bcd_triggers_drop_all(feed->feed_id);
+	bcd_links_take(feed->feed_id);
 	bcd_spi_begin(&rights);
 	/* in the order in which the worker writes them */
-	(void) bcd_execute(&delete_links, &name, NULL);
-	(void) bcd_execute(&delete_pending, &name, NULL);
+	links = bcd_execute(&delete_links, &name, NULL);
+	pending = bcd_execute(&delete_pending, &name, NULL);
 	(void) bcd_execute(&delete_feed, &name, NULL);
 	(void) bcd_execute(&delete_dependencies, &name, NULL);
 	(void) bcd_execute(&delete_moves, &feed_id, NULL);
 	bcd_spi_end(&rights);
-	bcd_feed_free(feed);
-	bcd_wake_worker_at_commit();
-	PG_RETURN_VOID();
-}
-
-static BcdStatement pause_feed = {
-	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = $2 WHERE feed = $1",
-	2, {TEXTOID, TEXTOID}
-};
-
-/* bcdelta.pause(feed) */
-Datum
-bcdelta_pause(PG_FUNCTION_ARGS)
-{
-	BcdFeed    *feed;
-	Datum		args[2];
-	BcdRights	rights;
-
-	bcd_check_writable("bcdelta.pause()");
-	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
-	bcd_feed_check_owner(feed, "pause");
-	args[0] = PG_GETARG_DATUM(0);
-	args[1] = CStringGetTextDatum(psprintf("paused by %s", GetUserNameFromId(GetUserId(), false)));
-	bcd_spi_begin(&rights);
-	(void) bcd_execute(&pause_feed, args, NULL);
-	bcd_spi_end(&rights);
-	bcd_feed_free(feed);
-	bcd_wake_worker_at_commit();
-	PG_RETURN_VOID();
-}
-
-static BcdStatement adopt_schedules = {
-	"UPDATE bcdelta.schedule AS s SET home = $2, last_error = NULL FROM bcdelta.feed AS f"
-	" WHERE f.feed = $1 AND f.home <> $2 AND s.home = f.home"
-	" AND (s.feed = f.feed OR (s.feed IS NULL AND s.server = f.server))",
-	2, {TEXTOID, TEXTOID}
-};
-
-static BcdStatement resume_feed = {
-	"UPDATE bcdelta.feed SET state = 'active', paused_reason = NULL, home = $2,"
-	" resumed_at = clock_timestamp() WHERE feed = $1",
-	2, {TEXTOID, TEXTOID}
-};
-
-/*
- * bcdelta.resume(feed)
- *
- * In a copy of the database it declares this one to be the source, of the
- * schedules that came along too.
- */
-Datum
-bcdelta_resume(PG_FUNCTION_ARGS)
-{
-	BcdFeed    *feed;
-	Datum		args[2];
-	BcdRights	rights;
-
-	bcd_check_writable("bcdelta.resume()");
-	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
-	bcd_feed_check_owner(feed, "resume");
-	bcd_respell(feed);
-	bcd_feed_free(feed);
-	feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
-	(void) bcd_store_check(feed->server, feed->owner);
-	bcd_watch_resume(feed);
-	args[0] = PG_GETARG_DATUM(0);
-	args[1] = CStringGetTextDatum(bcd_home());
-	bcd_spi_begin(&rights);
-	(void) bcd_execute(&adopt_schedules, args, NULL);
-	/* it may have been untracked this moment */
-	if (bcd_execute(&resume_feed, args, NULL) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("feed \"%s\" does not exist", feed->name)));
-	bcd_spi_end(&rights);
+	if (links + pending > 0)
+		ereport(NOTICE,
+				(errmsg("feed \"%s\" is forgotten, and with it links: " UINT64_FORMAT ", pending rows: " UINT64_FORMAT,
+						feed->name, links, pending)));
 	bcd_feed_free(feed);
 	bcd_wake_worker_at_commit();
 	PG_RETURN_VOID();

@@ -29,6 +29,7 @@
 #include "compat.h"
 #include "db.h"
 #include "feed.h"
+#include "place.h"
 #include "roles.h"
 #include "shmem.h"
 #include "tally.h"
@@ -39,6 +40,7 @@ PG_FUNCTION_INFO_V1(bcdelta_worker_store);
 PG_FUNCTION_INFO_V1(bcdelta_own_tally);
 PG_FUNCTION_INFO_V1(bcdelta_worker_state);
 PG_FUNCTION_INFO_V1(bcdelta_home);
+PG_FUNCTION_INFO_V1(bcdelta_feed_halt);
 PG_FUNCTION_INFO_V1(bcdelta_feed_trouble);
 
 #define PROGRESS_COLUMNS	9
@@ -212,33 +214,40 @@ bcdelta_home(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(bcd_home()));
 }
 
+typedef struct HaltLook
+{
+	char	   *feed;
+	char	   *reason;
+} HaltLook;
+
+static void
+look_at_halt(void *arg)
+{
+	HaltLook   *look = arg;
+	BcdFeed    *feed = bcd_feed_read(look->feed, true);
+
+	if (feed && feed->halt != BCD_NO_HALT)
+		look->reason = pstrdup(feed->paused_reason);
+}
+
+/* bcdelta.feed_halt(feed); a feed that cannot be read is no business of it. */
+Datum
+bcdelta_feed_halt(PG_FUNCTION_ARGS)
+{
+	HaltLook	look = {bcd_arg_text(fcinfo, 0), NULL};
+
+	check_reader("status", "feed_halt");
+	(void) bcd_attempt(look_at_halt, &look);
+	if (look.reason == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(look.reason));
+}
+
 static void
 add_trouble(StringInfo troubles, const char *trouble)
 {
 	if (trouble)
 		appendStringInfo(troubles, "%s%s", troubles->len ? "; " : "", trouble);
-}
-
-static BcdStatement select_home = {
-	"SELECT home = $2 FROM bcdelta.feed WHERE feed = $1", 2, {TEXTOID, TEXTOID}
-};
-
-/* A copy of the database that pushed this feed must not push it too. */
-static void
-look_at_home(const BcdFeed *feed, StringInfo troubles)
-{
-	Datum		args[2];
-	BcdRights	rights;
-	bool		at_home;
-
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = CStringGetTextDatum(bcd_home());
-	bcd_spi_begin(&rights);
-	at_home = bcd_execute(&select_home, args, NULL) == 1 && bcd_column_bool(0, 1);
-	bcd_spi_end(&rights);
-	if (!at_home)
-		add_trouble(troubles, psprintf("this database is a copy of the one that pushed this feed: SELECT bcdelta.resume(%s) makes it the one that pushes",
-									   quote_literal_cstr(feed->name)));
 }
 
 /* The role that pushes this feed. */
@@ -351,7 +360,8 @@ inspect(void *arg)
 
 	if (feed == NULL)
 		return;
-	look_at_home(feed, troubles);
+	if (feed->halt != BCD_NO_HALT)
+		add_trouble(troubles, feed->paused_reason);
 	owner = look_at_owner(feed, troubles);
 	look_at_server(feed, owner, troubles);
 	if (look_at_source(feed, troubles))

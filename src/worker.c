@@ -32,6 +32,7 @@
 #include "db.h"
 #include "ended.h"
 #include "engine.h"
+#include "feedstate.h"
 #include "fold.h"
 #include "guc.h"
 #include "http.h"
@@ -179,7 +180,7 @@ recover(void)
 	exists = bcd_extension_exists() && !RecoveryInProgress();
 	if (exists)
 	{
-		bcd_pause_copies();
+		bcd_feeds_halt();
 		bcd_disown();
 		bcd_results_interrupted();
 		bcd_queue_recover(NULL);
@@ -281,8 +282,8 @@ idle_work(int64 now)
 	int64		n;
 
 	bcd_tx_begin();
-	/* the rows of a dump come after the extension */
-	bcd_pause_copies();
+	/* the rows of a dump come after the extension, and servers are altered */
+	bcd_feeds_halt();
 	bcd_disown();
 	next_schedule = bcd_schedules_due(start_scheduled);
 	bcd_tx_commit();
@@ -371,7 +372,7 @@ turn(void)
 		return (int64) bcd_naptime * 1000;
 	take_replies();
 	bcd_serve_check_callers();
-	if (now >= idle_at || ms_until_schedule() <= 0 || asked_to_look())
+	if (bcd_servers_changed() || now >= idle_at || ms_until_schedule() <= 0 || asked_to_look())
 		idle_work(now);
 	if (bcd_engine.requested)
 		begin_runs();

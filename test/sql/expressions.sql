@@ -142,7 +142,9 @@ INSERT INTO items (id, sku, title, net, kg, maker, ids, doc) VALUES
 	(18, '18', 'wrong json', 1, 1, NULL, NULL, '{"cost": "5"}'),
 	(19, '19', 'null not allowed', 1, 1, NULL, NULL, '{"cost": null}');
 SELECT key, action, error FROM bcdelta.preview('items', 20) WHERE key > '1';
+INSERT INTO makers VALUES ('acme', 'Acme');
 SELECT bcdelta.link('makers', 'acme', 77);
+DELETE FROM makers;
 SELECT key, action, body -> 'brand_id' AS brand_id, error FROM bcdelta.preview('items', 20) WHERE key = '16';
 
 -- an expression that raises an error for one row, or writes
@@ -185,6 +187,7 @@ SELECT bcdelta.track('stock', 'shop', 'category', '{"name": "place", "parent_id"
 INSERT INTO stock VALUES (1, 'top', 1), (2, 'top', 1);
 SELECT * FROM bcdelta.preview('stock');
 SELECT bcdelta.link('stock', '["1", "top"]', 5);
+INSERT INTO stock VALUES (0, 'top', 1);
 SELECT bcdelta.link('stock', '["0", "top"]', 6);
 SELECT * FROM bcdelta.preview('stock');
 SELECT bcdelta.link('stock', '1', 5);

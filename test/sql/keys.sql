@@ -102,6 +102,12 @@ ROLLBACK;
 -- rounded or cut, it would be that of another row
 SELECT attempt(format('SELECT bcdelta.mark(%L, %L)', feed, key)) FROM (VALUES ('num', 'x'), ('num', ''), ('price', '["1.005", "2026-11-02"]'),
 	('price', '["1", "2026-11-02 00:00:00.5"]'), ('price', '["1"]'), ('word', 'abcdef'), ('word', 'abcde '), ('bare', 'abcdef'), ('id', '7')) AS v (feed, key);
+INSERT INTO price VALUES (1, '2026-11-02');
+INSERT INTO word VALUES ('a'), ('7');
+INSERT INTO bare VALUES ('a'), ('7');
+INSERT INTO id VALUES ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11');
+INSERT INTO seen VALUES ('2026-11-02 00:00Z');
+DELETE FROM bcdelta.change;
 SELECT bcdelta.link('price', '["1.005", "2026-11-02"]', 1);
 SELECT bcdelta.link('num', '01.50', 11), bcdelta.link('bare', 'a', 12), bcdelta.link('word', 'a', 13), bcdelta.link('price', '["1.00", "2026-11-02"]', 14),
 	bcdelta.link('id', 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', 15), bcdelta.link('seen', '2026-11-02 01:00+01', 16);
@@ -119,6 +125,8 @@ ROLLBACK;
 --
 CREATE TABLE whole (id bigint PRIMARY KEY, name text);
 SELECT bcdelta.track('whole', 'shop', 'brand');
+INSERT INTO whole VALUES (7);
+INSERT INTO num VALUES (7);
 SELECT bcdelta.link('whole', '7', 17);
 SELECT bcdelta.link('word', '7', 18), bcdelta.link('num', '7', 19), bcdelta.link('bare', '7', 20);
 SELECT feed, id FROM (VALUES

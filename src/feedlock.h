@@ -1,0 +1,11 @@
+/*
+ * feedlock.h
+ *		A lock on what a feed is to the worker: its links and its name.
+ */
+#ifndef BCD_FEEDLOCK_H
+#define BCD_FEEDLOCK_H
+
+extern void bcd_links_take(int32 feed_id);
+extern void bcd_links_use(int32 feed_id);
+
+#endif							/* BCD_FEEDLOCK_H */

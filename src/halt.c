@@ -1,0 +1,40 @@
+/*
+ * halt.c
+ *		Feeds that may not be pushed because of where they are, or where to.
+ *
+ * A feed in a copy of its database, and one whose server leads to another
+ * store than its links, read as paused from that moment on, whatever the
+ * table says.  The worker writes it down when it comes by (feedstate.c).
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "halt.h"
+#include "place.h"
+
+/*
+ * What keeps a feed from being pushed, and why, in words.
+ *
+ * store: what its links belong to, or NULL; has_links: there are some, or a
+ * record may have been created there; present: what its server leads to, or
+ * NULL.
+ */
+BcdHalt
+bcd_halt(const char *feed, const char *home, const char *store, bool has_links,
+		 const char *server, const char *present, char **reason)
+{
+	if (strcmp(home, bcd_home()) != 0)
+	{
+		*reason = psprintf(BCD_REASON_COPY "a copy of the one that pushed this feed; bcdelta.resume(%s) says that this copy is now the source",
+						   quote_literal_cstr(feed));
+		return BCD_HALT_COPY;
+	}
+	if (store && has_links && present && strcmp(store, present) != 0)
+	{
+		*reason = psprintf(BCD_REASON_STORE "%s, and server \"%s\" now leads to store %s; bcdelta.unlink(%s) forgets them, and with the server's options put back the feed goes on",
+						   store, server, present, quote_literal_cstr(feed));
+		return BCD_HALT_STORE;
+	}
+	return BCD_NO_HALT;
+}

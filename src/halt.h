@@ -1,0 +1,22 @@
+/*
+ * halt.h
+ *		Feeds that may not be pushed because of where they are, or where to.
+ */
+#ifndef BCD_HALT_H
+#define BCD_HALT_H
+
+typedef enum BcdHalt
+{
+	BCD_NO_HALT,
+	BCD_HALT_COPY,				/* the database is a copy */
+	BCD_HALT_STORE				/* the links are another store's */
+} BcdHalt;
+
+/* How the reasons begin; they are told from other reasons by that */
+#define BCD_REASON_COPY		"this database is "
+#define BCD_REASON_STORE	"its links belong to store "
+
+extern BcdHalt bcd_halt(const char *feed, const char *home, const char *store, bool has_links,
+						const char *server, const char *present, char **reason);
+
+#endif							/* BCD_HALT_H */

@@ -1,0 +1,13 @@
+/*
+ * storeid.h
+ *		Which store a server leads to.
+ */
+#ifndef BCD_STOREID_H
+#define BCD_STOREID_H
+
+#define BCD_DEFAULT_API_URL	"https://api.bigcommerce.com"
+
+extern char *bcd_store_identity(const char *api_url, const char *store_hash);
+extern char *bcd_server_identity(const char *server);
+
+#endif							/* BCD_STOREID_H */

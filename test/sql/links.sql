@@ -1,0 +1,102 @@
+--
+-- Links by hand, and the store that they belong to
+--
+SET client_min_messages = warning;
+CREATE EXTENSION bcdelta;
+CREATE SERVER shop FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'abc123');
+CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token 'secret');
+CREATE TABLE makers (id int PRIMARY KEY, name text);
+CREATE TABLE items (maker int, code text, title text, PRIMARY KEY (maker, code));
+INSERT INTO makers VALUES (1, 'Acme'), (2, 'Best'), (3, 'Cool');
+INSERT INTO items VALUES (1, 'a', 'One');
+SELECT bcdelta.track('makers', 'shop', 'brand', '{"name": "name"}');
+SELECT bcdelta.track('items', 'shop', 'brand', '{"name": "title"}');
+RESET client_min_messages;
+
+-- a row, by its key however that is spelled
+SELECT bcdelta.link('makers', '1', 11);
+SELECT bcdelta.link('makers', '02', 12);
+SELECT bcdelta.link('makers', '4', 14);
+SELECT bcdelta.link('makers', 'four', 14);
+SELECT bcdelta.link('makers', '3', 11);
+SELECT bcdelta.link('makers', '3', 0);
+SELECT bcdelta.link('items', '["1",  "a"]', 21);
+SELECT bcdelta.link('items', '["1", "b"]', 22);
+-- another record for the same row; and the same again
+SELECT bcdelta.link('makers', '1', 13);
+SELECT bcdelta.link('makers', '1', 13);
+SELECT feed, key, store_id FROM bcdelta.link ORDER BY feed, key;
+SELECT feed, store FROM bcdelta.feed ORDER BY feed;
+
+-- and back
+SELECT bcdelta.unlink('makers', '0002');
+SELECT bcdelta.unlink('makers', '2');
+SELECT bcdelta.unlink('makers', 'two');
+SELECT bcdelta.unlink('nobody', '2');
+SELECT bcdelta.unlink(NULL);
+SELECT bcdelta.link('makers', '2', 12);
+
+-- not while a request for the row may be under way
+INSERT INTO bcdelta.pending (feed, key, state, changed_at) VALUES ('makers', '2', 'in_flight', '2026-01-01');
+SELECT bcdelta.link('makers', '2', 15);
+SELECT bcdelta.unlink('makers', '02');
+UPDATE bcdelta.pending SET sought = '{"name": "Best"}';
+INSERT INTO bcdelta.pending (feed, key, state, attempts, changed_at, last_error, waits_feed, waits_key, next_attempt_at) VALUES
+	('makers', '3', 'failed', 10, '2026-01-01', 'no', NULL, NULL, NULL),
+	('makers', '4', 'waiting', 2, '2026-01-01', 'later', NULL, NULL, '2026-01-02'),
+	('makers', '5', 'deferred', 0, '2026-01-01', 'waits', 'items', 'x', NULL);
+
+-- the server leads to another store
+SELECT feed, state, paused_reason FROM bcdelta.status ORDER BY feed;
+ALTER SERVER shop OPTIONS (SET store_hash 'ABC123');
+SELECT feed, state, paused_reason FROM bcdelta.status ORDER BY feed;
+ALTER SERVER shop OPTIONS (SET store_hash 'def456');
+SELECT feed, state, paused_reason FROM bcdelta.status ORDER BY feed;
+SELECT bcdelta.link('makers', '3', 13);
+SELECT bcdelta.unlink('makers', '1');
+SELECT bcdelta.link('makers', '3', 13);
+SELECT bcdelta.resume('makers');
+SELECT bcdelta.resume(server => 'shop');
+SELECT * FROM bcdelta.preview('makers');
+BEGIN;
+SELECT bcdelta.resume('makers', same_store => true);
+SELECT feed, store FROM bcdelta.feed ORDER BY feed;
+ROLLBACK;
+BEGIN;
+SELECT bcdelta.pause('makers');
+SELECT bcdelta.resume(same_store => true);
+SELECT feed, state, store FROM bcdelta.feed ORDER BY feed;
+ROLLBACK;
+
+-- everything is forgotten, what a row came to there, too
+SELECT bcdelta.unlink('makers');
+SELECT key, state, attempts, next_attempt_at, last_error, waits_feed, waits_key, sought FROM bcdelta.pending ORDER BY key;
+SELECT feed, state, paused_reason FROM bcdelta.status ORDER BY feed;
+SELECT bcdelta.resume('makers');
+SELECT feed, state, store FROM bcdelta.feed ORDER BY feed;
+DELETE FROM bcdelta.pending;
+SELECT bcdelta.link('makers', '3', 13);
+SELECT bcdelta.unlink('makers');
+SELECT bcdelta.unlink('makers');
+SELECT feed, state, store FROM bcdelta.feed ORDER BY feed;
+
+-- rights, and a source that is gone
+CREATE ROLE regress_bcdelta_other;
+SET ROLE regress_bcdelta_other;
+SELECT bcdelta.unlink('items');
+RESET ROLE;
+SELECT bcdelta.link('makers', '3', 13);
+DROP TABLE makers;
+SELECT bcdelta.unlink('makers', '3');
+SELECT bcdelta.unlink('makers', '1');
+SELECT bcdelta.unlink('makers');
+
+-- untrack tells what goes with the feed
+INSERT INTO bcdelta.pending (feed, key, changed_at) VALUES ('items', '["1", "a"]', '2026-01-01');
+SELECT bcdelta.untrack('items');
+SELECT bcdelta.untrack('makers');
+
+SET client_min_messages = warning;
+DROP EXTENSION bcdelta CASCADE;
+DROP TABLE items;
+DROP ROLE regress_bcdelta_other;
