@@ -460,6 +460,9 @@ bcdelta_preview(PG_FUNCTION_ARGS)
 	/* rows are found by their keys, and no other row meets an expression */
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+	/* what that makes of their costs would have each of them compiled, each time */
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	preview_all(feed, PG_GETARG_INT32(1), &rows);
