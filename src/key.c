@@ -149,6 +149,25 @@ key_text(const BcdFeed *feed, const Datum *values)
 }
 
 /*
+ * Raises an error when the key columns of rows that were read have other types
+ * than when the feed was, since nobody kept it from being altered in between:
+ * values of one type are not to be printed as those of another.
+ */
+void
+bcd_key_check_rows(const BcdFeed *feed, TupleDesc desc)
+{
+	int			i;
+
+	for (i = 0; i < feed->nkeys; i++)
+		if (TupleDescAttr(desc, i)->atttypid != feed->keys[i].type)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("feed \"%s\": the type of key column \"%s\" was changed this moment",
+							feed->name, NameStr(feed->keys[i].name)),
+					 errhint("Try again.")));
+}
+
+/*
  * The key of a row that was read with bcd_key_columns() for its first columns;
  * NULL when a part of it is null.
  */
@@ -159,6 +178,7 @@ bcd_key_of_tuple(const BcdFeed *feed, HeapTuple tuple, TupleDesc desc)
 	bool		isnull;
 	int			i;
 
+	bcd_key_check_rows(feed, desc);
 	for (i = 0; i < feed->nkeys; i++)
 	{
 		values[i] = heap_getattr(tuple, i + 1, desc, &isnull);

@@ -17,6 +17,7 @@ extern Datum *bcd_key_values(const BcdFeed *feed, char **texts);
 extern Datum *bcd_key_parse(const BcdFeed *feed, const char *key);
 extern char *bcd_key_condition(const BcdFeed *feed);
 extern char *bcd_key_columns(const BcdFeed *feed);
+extern void bcd_key_check_rows(const BcdFeed *feed, TupleDesc desc);
 extern char *bcd_key_of_tuple(const BcdFeed *feed, HeapTuple tuple, TupleDesc desc);
 extern char *bcd_key_given(const BcdFeed *feed, const char *key);
 extern char *bcd_key_of_texts(const BcdFeed *feed, char **texts);

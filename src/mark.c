@@ -129,6 +129,8 @@ mark_fetched(BcdMarker *marker)
 	int			guc_level = bcd_keytext_pin(marker->feed->keytext);
 	uint64		i;
 
+	if (SPI_processed > 0)
+		bcd_key_check_rows(marker->feed, SPI_tuptable->tupdesc);
 	for (i = 0; i < SPI_processed; i++)
 		mark_tuple(marker, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 	bcd_keytext_unpin(guc_level);

@@ -6,6 +6,7 @@ use warnings;
 use utf8;
 
 use BCDelta::Shop;
+use BCDelta::Test;
 use Test::More;
 
 my $shop = BCDelta::Shop->open('keys');
@@ -120,6 +121,7 @@ subtest 'a reference that cannot be a key says so' => sub {
 	is($shop->push->{created}, 2, 'put right');
 	$shop->sql("DROP TABLE maker; UPDATE thing SET sku = 'T'");
 	is($shop->push("feed => 'thing'")->{updated}, 1, 'rows that refer to a feed whose source is gone are pushed');
+	$shop->sql("SELECT bcdelta.untrack('thing'), bcdelta.untrack('maker'); DROP TABLE thing");
 };
 
 subtest 'a key column whose type is changed' => sub {
@@ -149,6 +151,25 @@ subtest 'a key column whose type is changed' => sub {
 		$shop->sql("SELECT bcdelta.untrack('kind'), bcdelta.untrack('part')");
 		$store->remove('product', $_->{id}) foreach @{ $store->state('products') };
 	}
+};
+
+subtest 'a key column whose type is changed during a run' => sub {
+	my $worker = worker_pid($shop->node, 'shop');
+	$shop->sql('CREATE TABLE early (key int PRIMARY KEY, name text); CREATE TABLE late (key text PRIMARY KEY, name text)');
+	$shop->sql("SELECT bcdelta.track('$_', 'shop', 'brand', '{\"name\": \"name\"}')") foreach qw(early late);
+	$shop->sql("INSERT INTO early VALUES (1, 'Early'); INSERT INTO late VALUES ('12345678', 'Late')");
+	is($shop->push->{created}, 2, 'two feeds');
+	$store->hold({ match => { method => 'GET', path => 'brands' } });
+	my $verify = $shop->start("SELECT state, error FROM bcdelta.verify(server => 'shop')");
+	$shop->wait_held(1);
+	$shop->sql('ALTER TABLE late ALTER key TYPE int USING key::int');
+	$store->release;
+	like(($verify->finish)[1], qr/^failed\|.*the type of key column "key" was changed/, 'the run ends and says why');
+	is(worker_pid($shop->node, 'shop'), $worker, 'the worker is there');
+	$shop->sql("SELECT bcdelta.resume('late')");
+	is($shop->verify("feed => 'late'")->{unchanged}, 1, 'resumed, the row is the one it was');
+	$shop->sql("SELECT bcdelta.mark_all('late')");
+	is($shop->push->{unchanged}, 1, 'and found by its key');
 };
 
 $shop->node->stop;
