@@ -128,6 +128,7 @@ CREATE TABLE bcdelta.pending (
 CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
 CREATE INDEX pending_waiting ON bcdelta.pending (feed, next_attempt_at) WHERE state = 'waiting';
 CREATE INDEX pending_deferred ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'deferred';
+CREATE INDEX pending_deferred_row ON bcdelta.pending (feed, key) WHERE state = 'deferred';
 CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
 CREATE INDEX pending_changed_at ON bcdelta.pending (feed, changed_at) WHERE state <> 'in_flight';
 CREATE INDEX pending_sought ON bcdelta.pending (feed, key) WHERE sought IS NOT NULL;
@@ -519,7 +520,17 @@ CREATE VIEW bcdelta.status AS
 SELECT f.feed, f.server, f.resource,
 	CASE WHEN h.reason IS NULL THEN f.state ELSE 'paused' END AS state,
 	coalesce(h.reason, f.paused_reason) AS paused_reason,
-	coalesce(bcdelta.feed_trouble(f.feed), s.trouble) AS trouble,
+	coalesce(
+		nullif(concat_ws('; ',
+			CASE WHEN w.words <> 'running' AND NOT pg_catalog.pg_is_in_recovery()
+				THEN 'no worker serves this database: ' || w.words END,
+			bcdelta.feed_trouble(f.feed), s.trouble,
+			CASE WHEN s.trouble IS NULL AND s.blocked_until > now() + interval '1 minute'
+				THEN format('nothing is sent to the store before %s, as it asked', date_trunc('second', s.blocked_until)) END), ''),
+		e.trouble,
+		CASE WHEN r.state = 'failed' AND r.finished_at > coalesce(f.resumed_at, '-infinity')
+			AND (r.error NOT LIKE 'feed "%' OR starts_with(r.error, format('feed "%s"', f.feed)))
+			THEN format('run %s (%s) failed: %s', r.run_id, r.kind, r.error) END) AS trouble,
 	coalesce(c.changes, 0) AS changes,
 	coalesce(t.ready, 0) AS ready,
 	coalesce(t.waiting, 0) AS waiting,
@@ -534,8 +545,9 @@ SELECT f.feed, f.server, f.resource,
 	r.run_id AS last_run_id, r.kind AS last_run_kind, r.state AS last_run_state,
 	r.finished_at AS last_run_finished_at, r.error AS last_run_error,
 	s.quota, s.quota_left, s.blocked_until AS store_blocked_until,
-	bcdelta.worker_state() AS worker
+	w.words AS worker
 FROM bcdelta.feed AS f
+CROSS JOIN bcdelta.worker_state() AS w (words)
 CROSS JOIN LATERAL (SELECT bcdelta.feed_halt(f.feed) AS reason) AS h
 LEFT JOIN (
 	SELECT feed, sum(n) FILTER (WHERE what = 'ready')::bigint AS ready,
@@ -562,6 +574,13 @@ LEFT JOIN LATERAL (
 	(SELECT * FROM bcdelta.run WHERE server = f.server AND feed = f.feed ORDER BY run_id DESC LIMIT 1)
 	UNION ALL (SELECT * FROM bcdelta.run WHERE server = f.server AND feed IS NULL ORDER BY run_id DESC LIMIT 1)
 	ORDER BY run_id DESC LIMIT 1) AS r ON true
+LEFT JOIN LATERAL (
+	SELECT string_agg(format('schedule "%s": %s', c.name, c.last_error), '; ' ORDER BY c.name) AS trouble
+	FROM bcdelta.schedule AS c
+	JOIN bcdelta.run AS l ON l.run_id = c.last_run_id AND l.schedule = c.name
+	WHERE (c.feed = f.feed OR (c.feed IS NULL AND c.server = f.server)) AND c.last_error IS NOT NULL
+	AND l.state = 'failed' AND l.finished_at > coalesce(f.resumed_at, '-infinity')
+	AND (l.error NOT LIKE 'feed "%' OR starts_with(l.error, format('feed "%s"', f.feed)))) AS e ON true
 LEFT JOIN pg_catalog.pg_foreign_server AS fs ON fs.srvname = f.server
 LEFT JOIN bcdelta.worker_store() AS s ON s.server = fs.oid;
 COMMENT ON VIEW bcdelta.status IS 'one row per feed: what is pending, what is wrong, the last run, the store''s quota';
@@ -576,7 +595,8 @@ COMMENT ON VIEW bcdelta.progress IS
 
 COMMENT ON COLUMN bcdelta.status.state IS
 'active or paused; a feed in a copy of its database, or whose server leads to another store than its links, is paused even before the worker has written that down';
-COMMENT ON COLUMN bcdelta.status.trouble IS 'what keeps the feed from capturing or pushing, or its store from answering; null: nothing';
+COMMENT ON COLUMN bcdelta.status.trouble IS
+'what keeps the feed from capturing or pushing, its store from answering, or rows from ever being pushed, and what to do; null: nothing';
 COMMENT ON COLUMN bcdelta.status.changes IS 'captured changes that are not folded into bcdelta.pending yet; of many an estimate';
 COMMENT ON COLUMN bcdelta.status.linked IS 'source rows that are in the store';
 COMMENT ON COLUMN bcdelta.status.oldest_pending IS 'when the oldest change that is not in the store was made';
@@ -586,8 +606,8 @@ COMMENT ON COLUMN bcdelta.status.store_blocked_until IS 'no request is made befo
 COMMENT ON COLUMN bcdelta.status.worker IS 'running, or in words why no worker serves this database';
 
 COMMENT ON COLUMN bcdelta.progress.phase IS 'what the run is at: its kind and the feed, or what it waits for';
-COMMENT ON COLUMN bcdelta.progress.done IS 'rows that are finished, whatever came of them';
-COMMENT ON COLUMN bcdelta.progress.total IS 'rows in all, as far as they are known';
-COMMENT ON COLUMN bcdelta.progress.rate IS 'rows per second in the present phase';
+COMMENT ON COLUMN bcdelta.progress.done IS 'rows that are finished, whatever came of them; each counts once, however often it was tried';
+COMMENT ON COLUMN bcdelta.progress.total IS 'rows in all, as far as they are known; without those that wait for rows they refer to';
+COMMENT ON COLUMN bcdelta.progress.rate IS 'rows per second since the run began';
 COMMENT ON COLUMN bcdelta.progress.eta IS 'time until the last row at this rate';
 COMMENT ON COLUMN bcdelta.progress.in_flight IS 'requests under way';

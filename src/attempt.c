@@ -18,12 +18,8 @@ is_stop(int sqlerrcode)
 		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION;
 }
 
-/*
- * Does some work in a subtransaction, in the current memory context; returns
- * NULL, or the error that ended it, whose effects are undone.
- */
-ErrorData *
-bcd_attempt(void (*work) (void *arg), void *arg)
+static ErrorData *
+attempt(void (*work) (void *arg), void *arg, bool keep)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -34,7 +30,10 @@ bcd_attempt(void (*work) (void *arg), void *arg)
 	PG_TRY();
 	{
 		work(arg);
-		ReleaseCurrentSubTransaction();
+		if (keep)
+			ReleaseCurrentSubTransaction();
+		else
+			RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -49,4 +48,21 @@ bcd_attempt(void (*work) (void *arg), void *arg)
 	if (error && is_stop(error->sqlerrcode))
 		ReThrowError(error);
 	return error;
+}
+
+/*
+ * Does some work in a subtransaction, in the current memory context; returns
+ * NULL, or the error that ended it, whose effects are undone.
+ */
+ErrorData *
+bcd_attempt(void (*work) (void *arg), void *arg)
+{
+	return attempt(work, arg, true);
+}
+
+/* The same for what only looks: whatever it does is undone, its locks are given back. */
+ErrorData *
+bcd_attempt_undone(void (*work) (void *arg), void *arg)
+{
+	return attempt(work, arg, false);
 }

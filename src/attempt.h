@@ -6,5 +6,6 @@
 #define BCD_ATTEMPT_H
 
 extern ErrorData *bcd_attempt(void (*work) (void *arg), void *arg);
+extern ErrorData *bcd_attempt_undone(void (*work) (void *arg), void *arg);
 
 #endif							/* BCD_ATTEMPT_H */

@@ -369,6 +369,7 @@ typedef struct BcdStore
 								 * it */
 	BcdLearned	learned[BCD_MAX_RESOURCES][BCD_STAGES];
 	char		trouble[BCD_NAME_BYTES];
+	char		failure[BCD_NAME_BYTES];	/* of its last request, or empty */
 } BcdStore;
 
 /* The worker's active runs and its stores */

@@ -368,6 +368,18 @@ bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage)
 }
 
 /*
+ * Is the row of an item that leaves through with it?  Each row counts once:
+ * not when it is to come back, and not when a verify looks at its link, too.
+ */
+static bool
+is_finished(const BcdLane *lane, const BcdDecision *d)
+{
+	if (lane->run->kind->claims)
+		return d->pending == BCD_PENDING_DONE || d->pending == BCD_PENDING_FAIL;
+	return d->pending != BCD_PENDING_READY && lane->phase == 0;
+}
+
+/*
  * After the commit: the item leaves, or goes on in the lane that it is in.
  * stage is the one it comes from, -1 for a new item; to the same stage it
  * returns at the head.
@@ -384,7 +396,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 	lane->moved += stage != BCD_TURN;
 	if (d.leaves)
 	{
-		lane->run->progress.done += d.pending != BCD_PENDING_READY;
+		lane->run->progress.done += is_finished(item->lane, &d);
 		bcd_item_free(lane, item);
 		return;
 	}

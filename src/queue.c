@@ -23,6 +23,7 @@
 #include "engine.h"
 #include "payload.h"
 #include "queue.h"
+#include "tally.h"
 
 static Datum
 text_or_null(const char *text, char *null)
@@ -323,6 +324,26 @@ bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred, int64 *old)
 	*ready = bcd_column_int64(0, 1, NULL);
 	*deferred = bcd_column_int64(0, 2, NULL);
 	*old = bcd_column_int64(0, 3, NULL);
+}
+
+/*
+ * How many rows a push has in all: those that are done, and those that it is
+ * going to look at.  Rows that come back for another attempt are no more rows.
+ */
+void
+bcd_queue_expect(BcdRun *run)
+{
+	static const char *const states[] = {"ready", "in_flight", "waiting"};
+	BcdProgress *p = &run->progress;
+	int			i;
+	int			j;
+
+	p->total = p->done;
+	for (i = 0; i < run->nlanes; i++)
+		for (j = 0; j < lengthof(states) && !run->lanes[i]->stopped; j++)
+			p->total += bcd_tally_of(run->lanes[i]->feed->name, states[j]);
+	if (run->max_rows > 0)
+		p->total = Min(p->total, run->max_rows);
 }
 
 static BcdStatement count_fresh = {

@@ -27,6 +27,7 @@ extern void bcd_queue_release(BcdRun *run);
 extern int64 bcd_queue_wake(BcdRun *run, int64 *next_ms);
 extern bool bcd_queue_has_ready(BcdRun *run);
 extern void bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred, int64 *old);
+extern void bcd_queue_expect(BcdRun *run);
 extern bool bcd_queue_exceeds(const char *feed, int64 limit);
 extern int64 bcd_queue_retry(const char *feed, const char *server);
 extern bool bcd_queue_has_moves(int32 feed_id);

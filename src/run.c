@@ -29,6 +29,7 @@
 #include "fold.h"
 #include "queue.h"
 #include "results.h"
+#include "retry.h"
 #include "spend.h"
 
 /* Claims that failed in a row, a second each, before a lane is given up */
@@ -95,12 +96,7 @@ show(BcdRun *run, int64 now)
 		snprintf(phase, sizeof(phase), "%s %s", run->kind->name, run->lanes[run->current]->feed->name);
 	else
 		strlcpy(phase, "waiting for the next attempt", sizeof(phase));
-	if (strcmp(phase, p->phase) != 0)
-	{
-		strlcpy(p->phase, phase, sizeof(p->phase));
-		p->phase_started_at = GetCurrentTimestamp();
-		p->phase_done = p->done;
-	}
+	strlcpy(p->phase, phase, sizeof(p->phase));
 	p->total = Max(p->total, p->done);
 	p->api_calls = run->counts.api_calls;
 	p->throttled = run->counts.throttled;
@@ -115,6 +111,9 @@ show(BcdRun *run, int64 now)
 	if (bcd_quota_blocked_until(q) > now)
 		s.blocked_until = GetCurrentTimestamp() + (bcd_quota_blocked_until(q) - now) * 1000;
 	strlcpy(s.trouble, run->store->trouble, sizeof(s.trouble));
+	if (s.trouble[0] == '\0' && run->store->failure[0] && bcd_quota_failing(q))
+		snprintf(s.trouble, sizeof(s.trouble), "the store does not answer, and is asked again now and then: %s",
+				 run->store->failure);
 	bcd_store_show(&s);
 }
 
@@ -383,6 +382,20 @@ dispatch(BcdRun *run, BcdLane *lane, int64 now)
 	}
 }
 
+/* What the store's last request failed with, as long as they fail. */
+static void
+note_failure(BcdStore *store, const BcdHttpRequest *r)
+{
+	BcdVerdict	verdict = bcd_retry_verdict(r->fate, r->status);
+
+	if (verdict == BCD_OK || verdict == BCD_PARTIAL)
+		store->failure[0] = '\0';
+	else if (verdict == BCD_TROUBLE && r->fate == BCD_HTTP_REPLIED)
+		snprintf(store->failure, sizeof(store->failure), "status %ld", r->status);
+	else if (verdict == BCD_TROUBLE)
+		strlcpy(store->failure, r->error, sizeof(store->failure));
+}
+
 /* A reply, or the want of one, has come. */
 void
 bcd_run_replied(BcdJob *job)
@@ -394,6 +407,7 @@ bcd_run_replied(BcdJob *job)
 	bcd_quota_done(&run->store->quota, job->ticket, bcd_now_ms(), r->status, &r->headers,
 				   bcd_random());
 	bcd_endpoint_replied(job);
+	note_failure(run->store, r);
 	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)
 		run->counts.throttled++;
 	else if (r->fate == BCD_HTTP_REPLIED)
@@ -452,7 +466,8 @@ next_round(BcdRun *run)
 	if (ready > 0 && (woken > 0 || run->progressed))
 		return 0;
 	/* what was there when the run began is done, for as long as some of it is */
-	done = run->counts.created + run->counts.updated + run->counts.deleted + run->counts.linked +
+	done = run->counts.created + run->counts.updated + run->counts.deleted + run->counts.hidden +
+		run->counts.linked +
 		run->counts.unchanged + run->counts.failed;
 	if (old > 0 && done != run->done_by_round)
 	{
@@ -574,6 +589,8 @@ bcd_run_step(BcdRun *run, int64 now)
 		bcd_tx_begin();
 		bcd_tx_async();
 		bcd_run_update(run, "running");
+		if (run->kind->claims)
+			bcd_queue_expect(run);
 		bcd_tx_commit();
 		run->saved_at = now;
 	}

@@ -77,8 +77,7 @@ typedef struct BcdProgress
 	char		phase[BCD_NAME_BYTES];
 	int64		done;
 	int64		total;
-	TimestampTz phase_started_at;
-	int64		phase_done;		/* done when the phase began */
+	TimestampTz started_at;
 	int64		api_calls;
 	int64		throttled;
 	int			in_flight;

@@ -333,6 +333,7 @@ fill_run(BcdRun *run, const BcdRunRequest *request)
 	qsort(run->lanes, run->nlanes, sizeof(BcdLane *), lane_order);
 	run->progress.dbid = MyDatabaseId;
 	run->progress.run_id = run->run_id;
+	run->progress.started_at = GetCurrentTimestamp();
 }
 
 /* Folds everything that is committed by now, in transactions of its own. */
@@ -357,9 +358,6 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 {
 	BcdRun	   *run = MemoryContextAllocZero(cxt, sizeof(BcdRun));
 	BcdRunRequest request;
-	int64		ready;
-	int64		deferred;
-	int64		old;
 
 	run->cxt = cxt;
 	run->run_id = run_id;
@@ -375,8 +373,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	if (run->kind->claims)
 	{
 		bcd_queue_recover(run);
-		bcd_queue_count(run, &ready, &deferred, &old);
-		run->progress.total = run->max_rows > 0 ? Min(ready, run->max_rows) : ready;
+		bcd_queue_expect(run);
 	}
 	bcd_run_started(run);
 	bcd_tx_commit();

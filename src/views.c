@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
@@ -33,6 +35,7 @@
 #include "roles.h"
 #include "shmem.h"
 #include "tally.h"
+#include "trouble.h"
 #include "watch.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_worker_progress);
@@ -55,24 +58,26 @@ interval_of(double seconds)
 	return interval;
 }
 
-/* One run: its speed is that of the phase at hand. */
+/*
+ * One run.  Its speed is that of all of it: what a store allows, and what a
+ * window of its quota has left, changes from moment to moment.  Numbers are
+ * rounded for people.
+ */
 static void
 put_progress(BcdRows *rows, const BcdProgress *p)
 {
 	Datum		values[PROGRESS_COLUMNS] = {0};
 	bool		nulls[PROGRESS_COLUMNS] = {false};
-	double		seconds = (GetCurrentTimestamp() - p->phase_started_at) / (double) USECS_PER_SEC;
-	double		rate = 0;
+	double		seconds = (GetCurrentTimestamp() - p->started_at) / (double) USECS_PER_SEC;
+	double		rate = seconds > 0 ? p->done / seconds : 0;
 
-	if (p->phase_started_at != 0 && seconds > 0 && p->done > p->phase_done)
-		rate = (p->done - p->phase_done) / seconds;
 	values[0] = Int64GetDatum(p->run_id);
 	values[1] = CStringGetTextDatum(p->phase);
 	values[2] = Int64GetDatum(p->done);
 	values[3] = Int64GetDatum(p->total);
-	values[4] = Float8GetDatum(rate);
-	if (rate > 0 && p->total >= p->done)
-		values[5] = IntervalPGetDatum(interval_of((p->total - p->done) / rate));
+	values[4] = Float8GetDatum(rate < 10 ? rint(rate * 10) / 10 : rint(rate));
+	if (rate > 0)
+		values[5] = IntervalPGetDatum(interval_of(ceil((p->total - p->done) / rate)));
 	else
 		nulls[5] = true;
 	values[6] = Int64GetDatum(p->api_calls);
@@ -317,29 +322,29 @@ look_at_source(BcdFeed *feed, StringInfo troubles)
 	return true;
 }
 
-static BcdStatement select_orphans = {
-	"SELECT min(p.waits_feed), count(*) FROM bcdelta.pending AS p"
-	" WHERE p.feed = $1 AND p.state = 'deferred' AND NOT EXISTS"
-	" (SELECT FROM bcdelta.feed AS f WHERE f.feed = p.waits_feed)",
-	1, {TEXTOID}
-};
-
-/* Rows that wait for a feed that was untracked would wait for ever. */
+/*
+ * Is somebody to say that the feed may go on?  Where it was found what is
+ * wrong, that is the reason, and need not be told twice.
+ */
 static void
-look_at_references(const BcdFeed *feed, StringInfo troubles)
+look_at_state(const BcdFeed *feed, StringInfo troubles)
 {
-	Datum		arg = CStringGetTextDatum(feed->name);
-	MemoryContext cxt = CurrentMemoryContext;
-	char	   *trouble = NULL;
-	BcdRights	rights;
+	const char *reason = feed->paused_reason ? feed->paused_reason : "no reason is given";
+	char	   *resume = psprintf("SELECT bcdelta.resume(%s)", quote_literal_cstr(feed->name));
+	int			len = strlen(reason);
 
-	bcd_spi_begin(&rights);
-	(void) bcd_execute(&select_orphans, &arg, NULL);
-	if (bcd_column_int64(0, 2, NULL) > 0)
-		trouble = MemoryContextStrdup(cxt, psprintf("rows refer to feed \"%s\", which does not exist",
-													bcd_column_text(0, 1)));
-	bcd_spi_end(&rights);
-	add_trouble(troubles, trouble);
+	if (!feed->paused || feed->halt != BCD_NO_HALT)
+		return;
+	if (troubles->len > 0)
+	{
+		add_trouble(troubles, psprintf("when that is mended, %s", resume));
+		return;
+	}
+	while (len > 0 && reason[len - 1] == '.')
+		len--;
+	add_trouble(troubles, psprintf("%s%.*s", strncmp(reason, "paused ", 7) == 0 ? "" : "it is paused: ", len, reason));
+	if (strstr(reason, resume) == NULL)
+		add_trouble(troubles, psprintf("%s lets it go on", resume));
 }
 
 typedef struct Inspection
@@ -368,8 +373,12 @@ inspect(void *arg)
 	{
 		foreach(cell, bcd_watch_troubles(feed))
 			add_trouble(troubles, lfirst(cell));
+		/* else that is why, or resume() looks at it */
+		if (OidIsValid(owner) && !feed->paused && troubles->len == 0)
+			add_trouble(troubles, bcd_trouble_mapping(feed));
 	}
-	look_at_references(feed, troubles);
+	look_at_state(feed, troubles);
+	add_trouble(troubles, bcd_trouble_deferred(feed));
 	bcd_feed_free(feed);
 }
 

@@ -129,4 +129,65 @@ subtest 'numbers in the status' => sub {
 	pass('and when the worker starts, even after somebody wrote past the triggers');
 };
 
+# Every bad state is told by the status until it is over, and says what to do.
+sub trouble { return $shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = '$_[0]'"); }
+
+sub troubled
+{
+	my ($what, $feed, $begin, $words, $end) = @_;
+	$begin = [$begin] unless ref $begin;
+	$end = [$end] unless ref $end;
+	is(trouble($feed), '', "$what: nothing is wrong before");
+	ref $_ ? $_->() : $shop->sql($_) foreach @$begin;
+	like(trouble($feed), $words, 'the status says so');
+	ref $_ ? $_->() : $shop->sql($_) foreach @$end;
+	is(trouble($feed), '', 'until it is over');
+	return;
+}
+
+my $push = sub { $shop->push; };
+
+subtest 'every bad state' => sub {
+	$shop->sql("DELETE FROM bcdelta.link WHERE feed = 'articles'");
+	$shop->push;
+	troubled('a feed that somebody paused', 'makers', "SELECT bcdelta.pause('makers')",
+		qr/^paused by postgres; SELECT bcdelta.resume\('makers'\) lets it go on$/, "SELECT bcdelta.resume('makers')");
+	troubled('a column of the mapping', 'articles', 'ALTER TABLE articles RENAME COLUMN title TO caption',
+		qr/^its mapping does not fit its tables any more: column "title" does not exist/, 'ALTER TABLE articles RENAME COLUMN caption TO title');
+	troubled('a user mapping', 'makers', 'DROP USER MAPPING FOR CURRENT_USER SERVER shop', qr/has no user mapping, so no access token/,
+		"CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token '" . $store->token . "')");
+	troubled('a trigger', 'makers', 'ALTER TABLE makers DISABLE TRIGGER ALL', qr/trigger.*disabled/,
+		[ 'ALTER TABLE makers ENABLE TRIGGER ALL', "SELECT bcdelta.resume('makers')" ]);
+
+	# references
+	troubled('a row that is nowhere', 'articles', [ "INSERT INTO articles VALUES ('A-1', 'Article', 1, 1, 'M9')", $push ],
+		qr/^row A-1 waits for row M9 of feed "makers", which is neither in the store nor about to be pushed: mark it .*correct the reference/,
+		[ "INSERT INTO makers VALUES ('M9', 'Maker 9')", $push ]);
+	troubled('rows that refer to each other', 'groups', [ "INSERT INTO groups VALUES (1, 2, 'One'), (2, 3, 'Two'), (3, 1, 'Three')", $push ],
+		qr/^rows refer to each other, so none of them can be the first: row 1 -> row 2 -> row 3 -> row 1; push them without/,
+		[ 'UPDATE groups SET parent = NULL WHERE id = 3', $push ]);
+	troubled('a row behind others', 'articles', [ "INSERT INTO groups VALUES (4, 5, 'Four'), (5, 99, 'Five'); INSERT INTO articles VALUES ('A-2', 'Article 2', 1, 1, NULL, 4)", $push ],
+		qr/^row A-2 waits, through others, for row 99 of feed "groups", which is neither/,
+		[ "INSERT INTO groups VALUES (99, NULL, 'Ninety-nine')", $push ]);
+	troubled('a row that was refused', 'articles', [ "INSERT INTO makers VALUES ('M10', repeat('x', 999)); INSERT INTO articles VALUES ('A-3', 'Article 3', 1, 1, 'M10')", $push ],
+		qr/^row A-3 waits for row M10 of feed "makers", which is in state failed: see last_error/,
+		[ "UPDATE makers SET name = 'Maker 10' WHERE code = 'M10'", $push ]);
+
+	# the store
+	$shop->sql("ALTER SERVER shop OPTIONS (ADD timeout '2'); INSERT INTO makers VALUES ('M11', 'Maker 11')");
+	$store->stop;
+	my $run = $shop->start;
+	$shop->wait_for("SELECT trouble ~ '^the store does not answer, and is asked again now and then: ' FROM bcdelta.status WHERE feed = 'makers'");
+	pass('a store that does not answer');
+	$run->cancel;
+	$run->finish;
+};
+
+subtest 'no worker' => sub {
+	$node->append_conf('postgresql.conf', "bcdelta.databases = ''");
+	$node->reload;
+	$shop->wait_for(q{SELECT trouble = 'no worker serves this database: database "shop" is not in bcdelta.databases' FROM bcdelta.status WHERE feed = 'groups'});
+	pass('the status says so');
+};
+
 done_testing();
