@@ -49,6 +49,30 @@ def drain_once(bench, quota, latency, windows):
             "%.0f ms" % (1000 * statistics.mean(pauses))]
 
 
+# the windows of a real store
+EARLY_MS = 30000
+
+
+def early_once(bench, quota, latency, calls, in_flight=8):
+    """So many calls in a fresh window, alone on the store: how long they take, and may take."""
+    store = Store(bench, concurrency=in_flight, window_ms=EARLY_MS)
+    products = Products(store, calls * 10)
+    store.set(quota=quota, latency_ms=latency)
+    products.change("price = price + 1")
+    begun = time.monotonic()
+    run = products.push()
+    took = time.monotonic() - begun
+    counts = store.control.counts()
+    journal = store.control.journal(since=0)
+    first = min(float(entry["t"]) for entry in journal)
+    last = max(float(entry["t_end"]) for entry in journal)
+    products.end()
+    full = (calls - 1) // quota
+    least = full * EARLY_MS / 1000 + ((calls - full * quota) / in_flight + 1) * latency / 1000
+    return [str(latency), str(calls), str(run["api_calls"]), str(full), "%.2f s" % least, "%.2f s" % (last - first),
+            "%.3f" % ((last - first) / least), "%.2f s" % took, str(sum(counts["throttled"].values()))]
+
+
 class OtherApp(threading.Thread):
     """Uses 40 % of the quota in bursts at random: pauses of 0.4 to 1.6 s (at windows of 3 s), or once in each window."""
 
@@ -126,6 +150,19 @@ def part_drain(bench):
           "Least time: calls needed / quota. quota_share is 1. max_concurrency is twice what rate and latency take "
           "(at least 8): a window of 3 s takes ten times as many requests in flight as a real one of 30 s, for which "
           "8 are enough up to 500 ms. A window of the store begins with the first call after the last one's end.")
+
+
+def part_early(bench):
+    quota, rows = 150, []
+    for calls in 20, 100, 4 * quota:
+        for latency in 20, 150, 400:
+            say("early: %d calls, %d ms" % (calls, latency))
+            rows.append(early_once(bench, quota, latency, calls))
+    table("Calls in a fresh window, alone on the store",
+          ["latency ms", "calls needed", "made", "windows that have to pass", "least time", "from first call to last reply", "ratio",
+           "until push() returns", "429s"], rows,
+          "%d calls per %d s, 8 in flight, quota_share 1. Least time: the windows that have to pass, and latency * calls / "
+          "in flight of the last one, and one round trip." % (quota, EARLY_MS // 1000))
 
 
 def part_shared(bench):
@@ -293,8 +330,8 @@ class Bench:
             time.sleep(0.1)
 
 
-PARTS = {"drain": part_drain, "shared": part_shared, "calls": part_calls, "cpu": part_cpu, "latency": part_latency,
-         "memory": part_memory}
+PARTS = {"early": part_early, "drain": part_drain, "shared": part_shared, "calls": part_calls, "cpu": part_cpu,
+         "latency": part_latency, "memory": part_memory}
 
 
 def distribution():
