@@ -123,6 +123,8 @@ CREATE TABLE bcdelta.pending (
 	waits_feed text,
 	waits_key text,
 	sought jsonb,
+	trouble text CHECK (trouble IN ('read', 'create', 'update', 'remove')),
+	early_at timestamptz,
 	PRIMARY KEY (feed, key)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
@@ -136,12 +138,17 @@ COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushe
 COMMENT ON COLUMN bcdelta.pending.state IS
 'ready: to be pushed; waiting: to be tried again at next_attempt_at; in_flight: a request may be under way; deferred: refers to a row that is not in the store yet; failed: given up, see last_error; review: a person has to decide';
 COMMENT ON COLUMN bcdelta.pending.attempts IS 'requests made for this state of the row without success';
+COMMENT ON COLUMN bcdelta.pending.next_attempt_at IS 'when a waiting row is tried again at the latest';
 COMMENT ON COLUMN bcdelta.pending.changed_at IS 'when the oldest change that is not in the store was made';
 COMMENT ON COLUMN bcdelta.pending.again IS 'changed once more while in flight: pushed again afterwards';
 COMMENT ON COLUMN bcdelta.pending.waits_feed IS 'feed of the row that a deferred row waits for';
 COMMENT ON COLUMN bcdelta.pending.waits_key IS 'key of the row that a deferred row waits for';
 COMMENT ON COLUMN bcdelta.pending.sought IS
 'natural key under which a record may have been created: what became of the request is not known, or not yet';
+COMMENT ON COLUMN bcdelta.pending.trouble IS
+'the endpoint that a waiting row met trouble at (no reply, or a status of 5xx), unless the row seems to fail by itself';
+COMMENT ON COLUMN bcdelta.pending.early_at IS
+'a row that met trouble may be tried again from then on, when the endpoint takes other rows';
 
 CREATE FUNCTION bcdelta.unique_keys(payload jsonb) RETURNS bigint[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_unique_keys';
@@ -445,10 +452,10 @@ RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_verify';
 COMMENT ON FUNCTION bcdelta.verify(text, name, text, integer) IS
 'compares source and store: count, a sample of rows, or full (every row, field by field); differences go to bcdelta.discrepancy';
 
-CREATE FUNCTION bcdelta.retry(feed text DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION bcdelta.retry(feed text DEFAULT NULL, waiting boolean DEFAULT false) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_retry';
-COMMENT ON FUNCTION bcdelta.retry(text) IS
-'puts failed rows, and only those, back to ready; returns their number';
+COMMENT ON FUNCTION bcdelta.retry(text, boolean) IS
+'puts failed rows, and with waiting => true those that wait for their next attempt, back to ready; returns their number';
 
 CREATE FUNCTION bcdelta.cancel(run_id bigint) RETURNS boolean
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_cancel';

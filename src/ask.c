@@ -215,6 +215,7 @@ Datum
 bcdelta_retry(PG_FUNCTION_ARGS)
 {
 	BcdCall		call;
+	bool		waiting = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
 	int64		total = 0;
 	ListCell   *cell;
 
@@ -222,6 +223,7 @@ bcdelta_retry(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(0))
 	{
 		prepare_call(&call, BCD_CALL_RETRY, bcd_arg_text(fcinfo, 0), NULL);
+		call.waiting = waiting;
 		bcd_call_check_worker();
 		bcd_call(&call);
 		PG_RETURN_INT64(call.result);
@@ -229,6 +231,7 @@ bcdelta_retry(PG_FUNCTION_ARGS)
 	foreach(cell, usable_servers())
 	{
 		prepare_call(&call, BCD_CALL_RETRY, NULL, (const char *) lfirst(cell));
+		call.waiting = waiting;
 		bcd_call_check_worker();
 		bcd_call(&call);
 		total += call.result;

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "engine.h"
+#include "retry.h"
 
 /* Reads of all stages go to the list of records. */
 static bool
@@ -26,13 +27,19 @@ endpoint_of(BcdLane *lane, BcdStage stage)
 	return stage == BCD_CREATE ? &r->create : stage == BCD_UPDATE ? &r->update : &r->remove;
 }
 
-/* What was learned of it. */
 static BcdLearned *
 learned(BcdLane *lane, BcdStage stage)
 {
 	int			n = lane->feed->resource - bcd_resource_nth(0);
 
 	return &lane->run->store->learned[n][stage];
+}
+
+/* What was learned of the endpoint of a stage. */
+BcdLearned *
+bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
+{
+	return learned(lane, is_read(stage) ? BCD_READ : stage);
 }
 
 /* The most records in one request of a stage. */
@@ -74,7 +81,7 @@ in_flight(BcdLane *lane, BcdStage stage)
 static BcdSlots *
 slots_of(BcdLane *lane, BcdStage stage)
 {
-	return &learned(lane, is_read(stage) ? BCD_READ : stage)->slots;
+	return &bcd_endpoint_learned(lane, stage)->slots;
 }
 
 /* May one more request of a stage go out now? */
@@ -102,14 +109,20 @@ bcd_endpoint_replied(BcdJob *job)
 {
 	BcdHttpRequest *r = job->request;
 	BcdSlots   *slots = slots_of(job->lane, job->stage);
+	BcdLuck    *luck = &bcd_endpoint_learned(job->lane, job->stage)->luck;
 
-	if (job->probe || r->fate != BCD_HTTP_REPLIED)
+	if (job->probe)
+		return;
+	if (bcd_retry_verdict(r->fate, r->status) == BCD_TROUBLE)
+		bcd_luck_bad(luck);
+	if (r->fate != BCD_HTTP_REPLIED)
 		return;
 	if (bcd_quota_crowded(r->status, &r->headers))
 		bcd_slots_crowded(slots, job->nth);
 	else if (r->status >= 200 && r->status < 300)
 	{
 		bcd_slots_good(slots);
+		bcd_luck_good(luck, job->nitems);
 		bcd_batch_taken(&learned(job->lane, job->stage)->batch, job->nitems);
 	}
 }

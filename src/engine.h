@@ -26,6 +26,7 @@
 #include "feed.h"
 #include "http.h"
 #include "keylist.h"
+#include "luck.h"
 #include "paging.h"
 #include "quota.h"
 #include "shmem.h"
@@ -102,6 +103,9 @@ typedef struct BcdDecision
 	BcdLinkAction link;
 	BcdPendingAction pending;
 	int64		delay_ms;
+	const char *trouble;		/* the endpoint that had trouble, if it was
+								 * not the row's own: see early.c */
+	int64		early_ms;		/* then: it may come back after that */
 	int			status;			/* HTTP status, 0: none */
 	int			conflicts;		/* differences recorded */
 	int64		gone_id;		/* a record that is not there any more, or is
@@ -352,6 +356,7 @@ typedef struct BcdLearned
 {
 	BcdBatch	batch;
 	BcdSlots	slots;
+	BcdLuck		luck;
 } BcdLearned;
 
 /* A store that the worker talks to; lives as long as the worker */
@@ -439,6 +444,7 @@ extern void bcd_runs_look(void);
 /* endpoint.c */
 extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
 extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
+extern BcdLearned *bcd_endpoint_learned(BcdLane *lane, BcdStage stage);
 extern bool bcd_endpoint_is_free(BcdLane *lane, BcdStage stage);
 extern void bcd_endpoint_started(BcdJob *job);
 extern void bcd_endpoint_replied(BcdJob *job);
@@ -506,6 +512,11 @@ extern void bcd_not_put_back(BcdItem *item, const char *reason);
 
 /* reply.c */
 extern void bcd_reply_read(BcdJob *job, const cJSON *reply);
+
+/* early.c */
+extern int64 bcd_early_run_ms(BcdJob *job, int attempts);
+extern void bcd_early_decide(BcdJob *job, BcdItem *item, int attempts, char *text);
+extern int64 bcd_early_wake(BcdRun *run, int64 *next_ms);
 
 /* settle.c */
 extern void bcd_settle(BcdJob *job);

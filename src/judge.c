@@ -61,27 +61,26 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 {
 	int			most = job->run->store->options->max_attempts;
 	int			attempts;
-	int64		delay;
 
 	/* so many were not made: it has waited for other rows */
 	if (item->attempts >= most)
 		item->attempts = 0;
 	attempts = item->attempts + 1;
-	delay = bcd_retry_backoff_ms(attempts, is_write(job), job->run->spread);
 	if (!job->run->kind->claims && attempts < most)
 	{
 		/* only reads: the run itself waits, and asks again */
 		bcd_decide_stage(item, job->stage);
 		item->decision.attempted = true;
 		item->group = bcd_item_group(job->lane, attempts);
-		job->run->wake_at = Max(job->run->wake_at, bcd_now_ms() + delay);
+		job->run->wake_at = Max(job->run->wake_at,
+								bcd_now_ms() + bcd_early_run_ms(job, attempts));
 		return;
 	}
 	if (attempts >= most)
 		bcd_decide_failed(item, BCD_FAILED,
 						  psprintf("given up after %d attempts: %s", attempts, text));
 	else
-		bcd_decide_wait(item, delay, text);
+		bcd_early_decide(job, item, attempts, text);
 	if (item->unsure || (is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT))
 		item->decision.link = BCD_LINK_FORGET;
 }

@@ -369,20 +369,24 @@ bcd_queue_exceeds(const char *feed, int64 limit)
 static BcdStatement retry = {
 	"UPDATE bcdelta.pending SET state = 'ready', attempts = 0, next_attempt_at = NULL,"
 	" last_error = NULL"
-	" WHERE state = 'failed' AND ($1 IS NULL OR feed = $1)"
+	" WHERE (state = 'failed' OR $3 AND state = 'waiting') AND ($1 IS NULL OR feed = $1)"
 	" AND feed IN (SELECT f.feed FROM bcdelta.feed AS f WHERE f.server = $2)",
-	2, {TEXTOID, NAMEOID}
+	3, {TEXTOID, NAMEOID, BOOLOID}
 };
 
-/* Failed rows of a feed (NULL: of all feeds of the server) to ready. */
+/*
+ * Failed rows of a feed (NULL: of all feeds of the server) to ready, and on
+ * demand those that wait.
+ */
 int64
-bcd_queue_retry(const char *feed, const char *server)
+bcd_queue_retry(const char *feed, const char *server, bool waiting)
 {
-	Datum		args[2];
-	char		nulls[] = "  ";
+	Datum		args[3];
+	char		nulls[] = "   ";
 
 	args[0] = text_or_null(feed, &nulls[0]);
 	args[1] = DirectFunctionCall1(namein, CStringGetDatum(server));
+	args[2] = BoolGetDatum(waiting);
 	return bcd_execute(&retry, args, nulls);
 }
 

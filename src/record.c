@@ -308,9 +308,12 @@ static BcdStatement put_back = {
 	" waits_feed = CASE WHEN NOT again THEN $7 END,"
 	" waits_key = CASE WHEN NOT again THEN $8 END,"
 	" sought = CASE WHEN NOT $9 THEN sought END,"
+	" trouble = CASE WHEN NOT again THEN $10 END,"
+	" early_at = CASE WHEN NOT again AND $10 IS NOT NULL"
+	"  THEN clock_timestamp() + $11 * interval '1 millisecond' END,"
 	" again = false"
 	" WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
-	9, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID}
+	11, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, INT8OID}
 };
 
 static void
@@ -318,8 +321,8 @@ put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 {
 	const BcdDecision *d = &item->decision;
 	bool		deferred = d->pending == BCD_PENDING_DEFER;
-	char		nulls[] = "         ";
-	Datum		args[9];
+	char		nulls[] = "           ";
+	Datum		args[11];
 
 	args[0] = CStringGetTextDatum(lane->feed->name);
 	args[1] = CStringGetTextDatum(item->key);
@@ -330,6 +333,8 @@ put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 	args[6] = text_or_null(deferred ? item->waits_feed : NULL, &nulls[6]);
 	args[7] = text_or_null(deferred ? item->waits_key : NULL, &nulls[7]);
 	args[8] = BoolGetDatum(d->pending == BCD_PENDING_DONE);
+	args[9] = text_or_null(d->trouble, &nulls[9]);
+	args[10] = Int64GetDatum(d->early_ms);
 	(void) bcd_execute(&put_back, args, nulls);
 }
 

@@ -461,6 +461,7 @@ next_round(BcdRun *run)
 	bcd_fold_all();
 	bcd_tx_begin();
 	woken = bcd_queue_wake(run, &next_ms);
+	woken += bcd_early_wake(run, &next_ms);
 	bcd_queue_count(run, &ready, &deferred, &old);
 	bcd_tx_commit();
 	if (ready > 0 && (woken > 0 || run->progressed))

@@ -169,8 +169,11 @@ accept_retry(int number, const BcdCall *call)
 	int64		n;
 
 	bcd_tx_begin();
-	n = bcd_queue_retry(call->feed[0] ? call->feed : NULL, NameStr(call->server));
+	n = bcd_queue_retry(call->feed[0] ? call->feed : NULL, NameStr(call->server),
+						call->waiting);
 	bcd_tx_commit();
+	/* a run may rest until their time */
+	bcd_runs_look();
 	bcd_call_done(number, n, NULL);
 }
 

@@ -63,6 +63,7 @@ typedef struct BcdCall
 	char		feed[BCD_NAME_BYTES];	/* empty: all feeds */
 	NameData	server;
 	int64		max_rows;		/* 0: all */
+	bool		waiting;		/* retry: rows that wait, too */
 	char		mode[16];
 	int			sample;
 	int64		run_id;			/* in: of a cancel; out: of a run */
