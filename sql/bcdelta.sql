@@ -44,7 +44,9 @@ CREATE TABLE bcdelta.feed (
 	resumed_at timestamptz,
 	filter text,
 	version integer NOT NULL DEFAULT 1,
-	key_types regtype[] NOT NULL DEFAULT '{}'
+	key_types regtype[] NOT NULL DEFAULT '{}',
+	crashes integer NOT NULL DEFAULT 0,
+	crashed_at timestamptz
 );
 COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table feeding one resource of one store';
 COMMENT ON COLUMN bcdelta.feed.fields IS 'API field -> SQL expression over the source row';
@@ -59,6 +61,9 @@ COMMENT ON COLUMN bcdelta.feed.filter IS 'condition over the source row; a row t
 COMMENT ON COLUMN bcdelta.feed.key_types IS
 'the types of the key columns by which the keys of links and pending rows are spelled; resume() spells them anew when they are others now';
 COMMENT ON COLUMN bcdelta.feed.version IS 'raised by alter_feed(): a run that has read an older one reads the feed again';
+COMMENT ON COLUMN bcdelta.feed.crashes IS
+'how often the feed''s code took the worker down, until it goes well again; at bcdelta.crash_limit the feed is paused';
+COMMENT ON COLUMN bcdelta.feed.crashed_at IS 'when it did so last';
 COMMENT ON COLUMN bcdelta.feed.home IS 'the cluster and database that may push this feed; a restored copy differs and stays paused';
 
 CREATE TABLE bcdelta.dependency (

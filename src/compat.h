@@ -85,6 +85,13 @@
 	pg_foreign_server_aclcheck(server, role, ACL_USAGE)
 #endif
 
+/* 16: the settings are in a hash table, and their list is made anew */
+#if PG_VERSION_NUM >= 160000
+#define bcd_guc_variables(n)	get_guc_variables(&(n))
+#else
+#define bcd_guc_variables(n)	((n) = GetNumConfigOptions(), get_guc_variables())
+#endif
+
 /* 15: parse_analyze() with fixed parameters got a name of its own */
 #if PG_VERSION_NUM >= 150000
 #define bcd_parse_analyze(raw, text)	parse_analyze_fixedparams(raw, text, NULL, 0, NULL)

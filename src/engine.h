@@ -198,6 +198,9 @@ typedef struct BcdLane
 	char	   *cursor;			/* key of the last item claimed */
 	int64		outcomes[BCD_INVALID + 1];	/* of this pass */
 	int			failures;		/* claims in a row that failed */
+	int			held_up;		/* rows of this round that could not be read */
+	bool		passed_over;	/* the cursor began this round behind some */
+	char	   *held_reason;	/* of the last of them */
 	int			claim_rows;		/* rows of the next claim */
 	int			refused;		/* records refused in a row */
 	int			lookups;		/* single look-ups made */
@@ -297,6 +300,9 @@ struct BcdRun
 								 * so that they come back together */
 	bool		progressed;		/* a link was made that deferred rows waited
 								 * for */
+	List	   *late;			/* feeds whose source was locked at the start */
+	int			held_rounds;	/* in a row, with rows or feeds held up */
+	int64		held_since;		/* monotonic ms */
 	int64		saved_at;		/* monotonic ms: totals were written to the
 								 * table */
 	int64		wake_at;		/* monotonic ms: nothing to do before */
@@ -369,7 +375,8 @@ typedef struct BcdStore
 	MemoryContext cxt;
 	BcdQuota	quota;
 	BcdRun	   *run;			/* the one active run */
-	int			lock_failures;	/* starts of a run that met a locked source */
+	int			lock_failures;	/* starts of a link or verify that met a
+								 * locked source */
 	bool		strict;			/* it checks a batch before it writes any of
 								 * it */
 	BcdLearned	learned[BCD_MAX_RESOURCES][BCD_STAGES];
@@ -392,6 +399,7 @@ extern BcdEngine bcd_engine;
 /* start.c */
 extern BcdFeed *bcd_run_feed(const BcdRun *run, const char *name);
 extern void bcd_run_begin(int64 run_id);
+extern void bcd_run_add_late(BcdRun *run);
 extern void bcd_fold_all(void);
 
 /* reload.c */
@@ -440,6 +448,13 @@ extern void bcd_lane_empty(BcdLane *lane, const BcdLane *owner);
 extern void bcd_lane_stop(BcdLane *lane, const char *reason);
 extern char *bcd_lane_hold(BcdLane *lane);
 extern void bcd_runs_look(void);
+extern void bcd_lanes_went_well(BcdRun *run);
+
+/* held.c */
+extern void bcd_lane_held_up(BcdLane *lane, int rows, const char *reason);
+extern bool bcd_lane_rests(const BcdLane *lane);
+extern bool bcd_lane_is_held_up(const BcdLane *lane);
+extern int64 bcd_held_nap(BcdRun *run, int64 now);
 
 /* endpoint.c */
 extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);

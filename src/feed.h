@@ -81,7 +81,9 @@ typedef enum BcdRowState
 	BCD_ROW_FOUND,
 	BCD_ROW_MISSING,			/* no such row in the source */
 	BCD_ROW_DEFERRED,			/* refers to a row without a link */
-	BCD_ROW_INVALID				/* cannot be sent; see message */
+	BCD_ROW_INVALID,			/* cannot be sent; see message */
+	BCD_ROW_HELD_UP				/* could not be read now, through no fault of
+								 * its own; see message and error */
 } BcdRowState;
 
 /* The outcome of reading one source row; in the caller's context */
@@ -92,6 +94,7 @@ typedef struct BcdRow
 	char	   *waits_feed;
 	char	   *waits_key;
 	char	   *message;
+	ErrorData  *error;			/* that message is of, if it is one's */
 } BcdRow;
 
 /* catalog and mapping: feed.c */
@@ -111,12 +114,14 @@ extern bool bcd_feed_maps(const BcdFeed *feed, const char *field);
 extern BcdFeed *bcd_feed_identity(const BcdFeed *feed);
 
 /* one row: row.c */
+extern bool bcd_feed_try_lock(const BcdFeed *feed);
 extern void bcd_feed_lock(const BcdFeed *feed);
 extern void bcd_feed_prepare(BcdFeed *feed);
 extern void bcd_feed_check_rights(BcdFeed *feed);
 extern char *bcd_feed_select(const BcdFeed *feed, const char *condition);
 extern int64 bcd_feed_count(BcdFeed *feed);
 extern bool bcd_feed_exists(BcdFeed *feed, const char *key);
+extern void bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row);
 extern void bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row);
 
 #endif							/* BCD_FEED_H */

@@ -18,6 +18,7 @@ char	   *bcd_databases = NULL;
 int			bcd_naptime = 10;
 int			bcd_lock_timeout = 5000;
 int			bcd_mapping_timeout = 10000;
+int			bcd_crash_limit = 2;
 int			bcd_change_turn = 300;
 int			bcd_result_retention = 90;
 
@@ -54,6 +55,11 @@ bcd_guc_define(void)
 							"How long the mapping of a feed may take for one row, in the worker.",
 							"A row that takes longer is invalid. Zero means no limit.",
 							&bcd_mapping_timeout, 10000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.crash_limit",
+							"How often the code of a feed may take the worker down before the feed is paused.",
+							"Zero means that it is never paused for that.",
+							&bcd_crash_limit, 2, 0, 1000, PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.change_turn",
 							"How long changes are captured into one of three tables before it is the next one's turn.",

@@ -19,6 +19,7 @@
 
 #include "db.h"
 #include "feed.h"
+#include "guard.h"
 #include "key.h"
 #include "keylist.h"
 
@@ -57,9 +58,17 @@ keep_fetched(BcdKeyList *list, const BcdFeed *feed, MemoryContext scratch)
 	MemoryContextReset(scratch);
 }
 
-static void
-fill(BcdKeyList *list, BcdFeed *feed)
+typedef struct Filling
 {
+	BcdKeyList *list;
+	BcdFeed    *feed;
+} Filling;
+
+static void
+fill(void *arg)
+{
+	BcdKeyList *list = ((Filling *) arg)->list;
+	BcdFeed    *feed = ((Filling *) arg)->feed;
 	char	   *sql = psprintf("SELECT %s FROM %s", bcd_key_columns(feed), bcd_feed_from(feed));
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta keys fetched",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -94,7 +103,7 @@ bcd_keylist_create(BcdFeed *feed)
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	BcdKeyList *list = palloc0(sizeof(BcdKeyList));
-	BcdRights	rights;
+	Filling		filling;
 
 	list->cxt = cxt;
 	list->desc = CreateTemplateTupleDesc(1);
@@ -104,9 +113,9 @@ bcd_keylist_create(BcdFeed *feed)
 	list->store = tuplestore_begin_heap(false, true, work_mem);
 	MemoryContextSwitchTo(old);
 
-	bcd_become(&rights, feed->owner, true);
-	fill(list, feed);
-	bcd_become_again(&rights);
+	filling.list = list;
+	filling.feed = feed;
+	bcd_guard_run(feed, NULL, BCD_TABLE_TURNS, fill, &filling);
 	return list;
 }
 

@@ -4,9 +4,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "foreign/foreign.h"
 #include "utils/memutils.h"
 
+#include "crashes.h"
 #include "db.h"
 #include "engine.h"
 #include "feedlock.h"
@@ -195,4 +197,20 @@ bcd_runs_look(void)
 			run->wake_at = 0;
 	}
 	bcd_tx_commit();
+}
+
+/* The feeds all of whose rows the run went through have shown their code. */
+void
+bcd_lanes_went_well(BcdRun *run)
+{
+	Datum	   *ids = palloc(sizeof(Datum) * (run->nlanes + 1));
+	int			n = 0;
+	int			i;
+
+	if (!run->kind->claims || run->error || run->cancelled || run->max_rows > 0)
+		return;
+	for (i = 0; i < run->nlanes; i++)
+		if (!run->lanes[i]->stopped)
+			ids[n++] = Int32GetDatum(run->lanes[i]->feed->feed_id);
+	bcd_feeds_went_well(bcd_array(INT4OID, ids, NULL, n));
 }

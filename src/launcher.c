@@ -166,11 +166,28 @@ start_worker(int place, const char *database)
 	return started;
 }
 
+/*
+ * Did a feed's code end the worker that was in this place?  The next one deals
+ * with that feed, and the others are not to wait for it.
+ */
+static bool
+is_excused(int place)
+{
+	bool		excused;
+
+	LWLockAcquire(bcd_shared->lock, LW_SHARED);
+	excused = bcd_shared->workers[place].excused;
+	LWLockRelease(bcd_shared->lock);
+	return excused;
+}
+
 /* Notes the end of a worker that we started: when may the next one start? */
 static void
-note_end(BcdCharge *charge, TimestampTz now)
+note_end(int place, TimestampTz now)
 {
-	bool		healthy = TimestampDifferenceExceeds(charge->started_at, now, LONG_LIFE_MS);
+	BcdCharge  *charge = &charges[place];
+	bool		healthy = TimestampDifferenceExceeds(charge->started_at, now, LONG_LIFE_MS) ||
+	is_excused(place);
 
 	pfree(charge->handle);
 	charge->handle = NULL;
@@ -213,7 +230,7 @@ look_after(const char *database, TimestampTz now)
 	{
 		if (GetBackgroundWorkerPid(charge->handle, &pid) != BGWH_STOPPED)
 			return SAFETY_NAP_MS;
-		note_end(charge, now);
+		note_end(place, now);
 	}
 	if (is_alive(place))
 		return STRANGER_NAP_MS;
@@ -255,7 +272,7 @@ look_after_all(void)
 		pid_t		pid;
 
 		if (charges[i].handle && GetBackgroundWorkerPid(charges[i].handle, &pid) == BGWH_STOPPED)
-			note_end(&charges[i], now);
+			note_end(i, now);
 	}
 	clear_places(databases);
 	foreach(cell, databases)

@@ -89,6 +89,8 @@ decide_row(BcdLane *lane, BcdItem *item)
 		case BCD_ROW_INVALID:
 			bcd_decide_failed(item, BCD_INVALID, row.message);
 			break;
+		case BCD_ROW_HELD_UP:	/* an error was raised */
+			break;
 	}
 	MemoryContextSwitchTo(old);
 }

@@ -26,6 +26,7 @@
 #include "columns.h"
 #include "compat.h"
 #include "db.h"
+#include "guard.h"
 #include "key.h"
 #include "mapping.h"
 #include "ref.h"
@@ -411,6 +412,23 @@ check_field_by_name(const BcdFeed *feed, const BcdFeedField *field)
 	PG_END_TRY();
 }
 
+static void
+check_as_owner(void *arg)
+{
+	const BcdFeed *feed = arg;
+	BcdFeedField filter = {&filter_field, feed->filter};
+	int			i;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	check_key(feed);
+	for (i = 0; i < feed->nfields; i++)
+		check_field_by_name(feed, &feed->fields[i]);
+	if (feed->filter)
+		check_field_by_name(feed, &filter);
+	SPI_finish();
+}
+
 /*
  * Raises an error unless the mapping of a feed can work.
  *
@@ -420,26 +438,13 @@ check_field_by_name(const BcdFeed *feed, const BcdFeedField *field)
 void
 bcd_mapping_check(const BcdFeed *feed)
 {
-	BcdFeedField filter = {&filter_field, feed->filter};
-	BcdRights	rights;
-	int			i;
-
 	if (feed->nfields == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("feed \"%s\": the mapping has no field", feed->name)));
 	check_natural_key(feed);
 	check_required(feed);
-	bcd_become(&rights, feed->owner, true);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	check_key(feed);
-	for (i = 0; i < feed->nfields; i++)
-		check_field_by_name(feed, &feed->fields[i]);
-	if (feed->filter)
-		check_field_by_name(feed, &filter);
-	SPI_finish();
-	bcd_become_again(&rights);
+	bcd_guard_run(feed, NULL, 1, check_as_owner, unconstify(BcdFeed *, feed));
 }
 
 /* Tells who makes or changes a mapping, which is checked, what to think of. */

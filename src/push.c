@@ -28,6 +28,14 @@ decide_later(BcdItem *item)
 	item->decision.pending = BCD_PENDING_READY;
 }
 
+/* The item's row could not be read now.  Others, of this feed too, may be. */
+static void
+decide_held_up(BcdItem *item, const char *message)
+{
+	decide_later(item);
+	bcd_lane_held_up(item->lane, 1, psprintf("row %s: %s", item->key, message));
+}
+
 /* The source row is gone.  What that means is seen when all others are found. */
 static void
 decide_missing(BcdItem *item)
@@ -70,7 +78,11 @@ push_recheck(BcdItem *item)
 
 	/* its record may have been exchanged since */
 	bcd_queue_link_of(item->lane, item);
-	bcd_feed_lock(feed);
+	if (!bcd_feed_try_lock(feed))
+	{
+		decide_held_up(item, psprintf("table %s is locked by another session", bcd_feed_from(feed)));
+		return;
+	}
 	if (bcd_feed_exists(feed, item->key) || bcd_fold_is_moving(feed->feed_id, item->key))
 	{
 		decide_later(item);
@@ -146,7 +158,7 @@ decide_claimed(BcdItem *item)
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	BcdRow		row;
 
-	bcd_feed_row(item->lane->feed, item->key, &row);
+	bcd_feed_try_row(item->lane->feed, item->key, &row);
 	if (refers_to_itself(item, &row))
 		bcd_decide_failed(item, BCD_INVALID, "the row refers to itself");
 	else if (row.state == BCD_ROW_MISSING)
@@ -156,6 +168,8 @@ decide_claimed(BcdItem *item)
 	}
 	else if (row.state == BCD_ROW_INVALID)
 		bcd_decide_failed(item, BCD_INVALID, row.message);
+	else if (row.state == BCD_ROW_HELD_UP)
+		decide_held_up(item, row.message);
 	else if (row.state == BCD_ROW_DEFERRED)
 	{
 		item->waits_feed = row.waits_feed;
@@ -225,7 +239,8 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	{
 		BcdItem    *item = lfirst(lc);
 
-		if (item != linitial(items) && bcd_now_ms() - began > BCD_CLAIM_MAX_MS)
+		if (item != linitial(items) &&
+			(bcd_now_ms() - began > BCD_CLAIM_MAX_MS || bcd_lane_rests(lane)))
 		{
 			decide_later(item);
 			item->decision.postponed = true;

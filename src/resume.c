@@ -66,7 +66,7 @@ static BcdStatement adopt_feed = {
 
 static BcdStatement resume_feed = {
 	"UPDATE bcdelta.feed SET state = 'active', paused_reason = NULL, home = $2, store = $3,"
-	" resumed_at = clock_timestamp() WHERE feed = $1",
+	" resumed_at = clock_timestamp(), crashes = 0, crashed_at = NULL WHERE feed = $1",
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 

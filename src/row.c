@@ -4,7 +4,7 @@
  *
  * The mapping's expressions are somebody else's SQL.  They run as the feed's
  * owner in a security-restricted operation, in a read-only subtransaction of
- * their own: whatever goes wrong in one row is that row's result.
+ * their own, behind guard.c: whatever goes wrong in one row is that row's result.
  */
 #include "postgres.h"
 
@@ -22,15 +22,13 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
-#include "utils/timeout.h"
 
 #include "attempt.h"
 #include "bcdelta.h"
-#include "clock.h"
 #include "compat.h"
 #include "db.h"
 #include "feed.h"
-#include "guc.h"
+#include "guard.h"
 #include "key.h"
 #include "payload.h"
 #include "ref.h"
@@ -180,18 +178,23 @@ set_payload(BcdFeed *feed, BcdRow *row)
 	row->payload = bcd_payload_keep(payload, scratch);
 }
 
-/* Runs the mapping for one key.  Called in the subtransaction. */
-static void
-read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
+typedef struct Reading
 {
+	BcdFeed    *feed;
+	const char *key;
+} Reading;
+
+/* The feed's code, behind the guard */
+static void
+run_mapping(void *arg)
+{
+	Reading    *r = arg;
+	BcdFeed    *feed = r->feed;
 	Datum	   *values;
-	BcdRights	rights;
-	MemoryContext old;
 	int			rc;
 
-	bcd_become(&rights, feed->owner, true);
 	XactReadOnly = true;
-	values = bcd_key_parse(feed, key);
+	values = bcd_key_parse(feed, r->key);
 	if (feed->row_plan == NULL)
 		bcd_feed_prepare(feed);
 	/* planning may have tried a reference */
@@ -199,8 +202,16 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 	rc = SPI_execute_plan(feed->row_plan, values, NULL, true, 1);
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "could not read feed \"%s\": %s", feed->name, SPI_result_code_string(rc));
-	bcd_become_again(&rights);
+}
 
+/* Runs the mapping for one key.  Called in the subtransaction. */
+static void
+read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
+{
+	Reading		r = {feed, key};
+	MemoryContext old;
+
+	bcd_guard_run(feed, key, 1, run_mapping, &r);
 	old = MemoryContextSwitchTo(result_cxt);
 	if (SPI_processed == 0)
 		row->state = BCD_ROW_MISSING;
@@ -212,59 +223,33 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* Errors that are not the row's fault, and must not become its result */
-static bool
-is_our_trouble(int sqlerrcode)
-{
-	return sqlerrcode == ERRCODE_QUERY_CANCELED ||
-		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
-		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_SYSTEM_ERROR ||
-		sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
-}
-
 /*
- * A session has its own statement_timeout; the worker has other feeds and
- * stores to serve.
+ * Errors that pass by themselves, so that a row which met one is as good as
+ * before: somebody has locked what it reads, or cancelled the statement; there
+ * is no disk space left.  All others are the row's: its code has met them.
  */
-static void
-begin_time_limit(void)
-{
-	if (MyBackendType == B_BG_WORKER && bcd_mapping_timeout > 0)
-		enable_timeout_after(STATEMENT_TIMEOUT, bcd_mapping_timeout);
-}
-
-static void
-end_time_limit(void)
-{
-	if (MyBackendType != B_BG_WORKER)
-		return;
-	disable_timeout(STATEMENT_TIMEOUT, true);
-	/* it may have come when the row was read already */
-	if (get_timeout_indicator(STATEMENT_TIMEOUT, true))
-		QueryCancelPending = false;
-}
-
-/* Was it the time limit that ended the mapping? */
 static bool
-is_time_limit(const ErrorData *error, int64 began)
+is_passing(int sqlerrcode)
 {
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && MyBackendType == B_BG_WORKER &&
-		bcd_mapping_timeout > 0 && bcd_now_ms() - began >= bcd_mapping_timeout;
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		sqlerrcode == ERRCODE_DISK_FULL ||
+		sqlerrcode == ERRCODE_TOO_MANY_CONNECTIONS ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
 }
 
 /*
  * Reads one source row; see BcdRow.  SPI is connected, a snapshot is active.
  *
- * Raises an error only when the trouble is not this row's: a cancel, no
- * memory, a lock that somebody holds on the source.
+ * The subtransaction is rolled back whatever comes of it: so nothing that an
+ * expression did is there when the next row is read, neither an open cursor
+ * nor a lock.
  */
 void
-bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
+bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	int64		began = bcd_now_ms();
 
 	memset(row, 0, sizeof(*row));
 	bcd_ref_begin(cxt, feed->server_store);
@@ -272,12 +257,7 @@ bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
 	MemoryContextSwitchTo(CurTransactionContext);
 	PG_TRY();
 	{
-		begin_time_limit();
 		read_row(feed, key, row, cxt);
-		end_time_limit();
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(cxt);
-		CurrentResourceOwner = owner;
 	}
 	PG_CATCH();
 	{
@@ -286,50 +266,64 @@ bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
 		MemoryContextSwitchTo(cxt);
 		error = CopyErrorData();
 		FlushErrorState();
-		end_time_limit();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(cxt);
-		CurrentResourceOwner = owner;
-		row->state = BCD_ROW_INVALID;
-		if (is_time_limit(error, began))
-			row->message = psprintf("the mapping took longer than bcdelta.mapping_timeout, which is %d ms",
-									bcd_mapping_timeout);
-		else if (is_our_trouble(error->sqlerrcode))
-			ReThrowError(error);
-		else
-			row->message = error->detail ? psprintf("%s (%s)", error->message, error->detail) :
-				pstrdup(error->message);
-		FreeErrorData(error);
+		row->state = is_passing(error->sqlerrcode) ? BCD_ROW_HELD_UP : BCD_ROW_INVALID;
+		row->message = error->detail ? psprintf("%s (%s)", error->message, error->detail) :
+			error->message;
+		row->error = error;
 	}
 	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(cxt);
+	CurrentResourceOwner = owner;
 	bcd_ref_end();
 }
 
 /*
- * Raises an error when somebody has locked the source against reading.  The
+ * The same for those who cannot pass over a row: raises the error that holds
+ * it up.
+ */
+void
+bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
+{
+	bcd_feed_try_row(feed, key, row);
+	if (row->state == BCD_ROW_HELD_UP)
+		ReThrowError(row->error);
+}
+
+/*
+ * Has nobody locked the source against reading?  Or else raises an error.  The
  * worker has others to serve meanwhile, and comes back.
  */
+bool
+bcd_feed_try_lock(const BcdFeed *feed)
+{
+	return ConditionalLockRelationOid(feed->source, AccessShareLock);
+}
+
 void
 bcd_feed_lock(const BcdFeed *feed)
 {
-	if (!ConditionalLockRelationOid(feed->source, AccessShareLock))
+	if (!bcd_feed_try_lock(feed))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("table %s is locked by another session", bcd_feed_from(feed))));
+}
+
+static void
+count_rows(void *arg)
+{
+	char	   *sql = psprintf("SELECT pg_catalog.count(*) FROM %s", bcd_feed_from(arg));
+
+	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not execute \"%s\"", sql);
 }
 
 /* How many rows the source has. */
 int64
 bcd_feed_count(BcdFeed *feed)
 {
-	BcdRights	rights;
-	int64		count = 0;
-
-	bcd_become(&rights, feed->owner, true);
-	if (SPI_execute(psprintf("SELECT pg_catalog.count(*) FROM %s", bcd_feed_from(feed)), true, 0) == SPI_OK_SELECT)
-		count = bcd_column_int64(0, 1, NULL);
-	bcd_become_again(&rights);
-	return count;
+	bcd_guard_run(feed, NULL, BCD_TABLE_TURNS, count_rows, feed);
+	return bcd_column_int64(0, 1, NULL);
 }
 
 typedef struct Existence
@@ -346,10 +340,8 @@ find_row(void *arg)
 	BcdFeed    *feed = e->feed;
 	Datum	   *values;
 	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
-	BcdRights	rights;
 	int			i;
 
-	bcd_become(&rights, feed->owner, true);
 	values = bcd_key_parse(feed, e->key);
 	if (feed->exists_plan == NULL)
 	{
@@ -362,7 +354,14 @@ find_row(void *arg)
 	}
 	e->found = SPI_execute_plan(feed->exists_plan, values, NULL, true, 1) == SPI_OK_SELECT &&
 		SPI_processed > 0;
-	bcd_become_again(&rights);
+}
+
+static void
+find_row_guarded(void *arg)
+{
+	Existence  *e = arg;
+
+	bcd_guard_run(e->feed, e->key, 1, find_row, e);
 }
 
 /*
@@ -394,7 +393,7 @@ bool
 bcd_feed_exists(BcdFeed *feed, const char *key)
 {
 	Existence	e = {feed, key, false};
-	ErrorData  *error = bcd_attempt(find_row, &e);
+	ErrorData  *error = bcd_attempt(find_row_guarded, &e);
 
 	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
 		ReThrowError(error);

@@ -185,6 +185,7 @@ finish(BcdRun *run)
 		run->counts.deferred = deferred;
 		tell_left_over(run, ready, old);
 	}
+	bcd_lanes_went_well(run);
 	bcd_run_update(run, state);
 	bcd_ended_tell();
 	BCD_DEBUG_POINT("finishing");
@@ -248,6 +249,13 @@ claim_failed(BcdRun *run, BcdLane *lane)
 		bcd_item_free(lane, dlist_container(BcdItem, node, dlist_pop_head_node(&lane->fresh)));
 	if (lane->keys)
 		bcd_keylist_undo(lane->keys);
+	if (run->kind->claims && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+	{
+		/* the source, most likely: the other feeds go on */
+		bcd_lane_held_up(lane, 0, error->message);
+		lane->exhausted = true;
+		return;
+	}
 	run->wake_at = bcd_now_ms() + 1000;
 	if (is_passing(error->sqlerrcode))
 	{
@@ -295,7 +303,7 @@ queue_items(BcdRun *run, BcdLane *lane, List *items, int64 ms)
 		}
 		bcd_item_move(lane, item, -1);
 	}
-	lane->exhausted = items == NIL;
+	lane->exhausted = items == NIL || bcd_lane_rests(lane);
 	lane->claim_rows = next_claim_rows(lane->claim_rows, ms, list_length(items), bytes);
 }
 
@@ -455,15 +463,19 @@ next_round(BcdRun *run)
 	int64		old;
 	int64		done;
 	int64		woken;
+	int64		nap;
 
 	if (!run->kind->claims || (run->max_rows > 0 && run->claimed >= run->max_rows))
 		return -1;
 	bcd_fold_all();
+	nap = bcd_held_nap(run, bcd_now_ms());
 	bcd_tx_begin();
 	woken = bcd_queue_wake(run, &next_ms);
 	woken += bcd_early_wake(run, &next_ms);
 	bcd_queue_count(run, &ready, &deferred, &old);
 	bcd_tx_commit();
+	if (nap >= 0)
+		return next_ms < 0 ? nap : Min(nap, next_ms);
 	if (ready > 0 && (woken > 0 || run->progressed))
 		return 0;
 	/* what was there when the run began is done, for as long as some of it is */
@@ -490,10 +502,15 @@ start_round(BcdRun *run)
 	run->spread = bcd_random();
 	for (i = 0; i < run->nlanes; i++)
 	{
-		run->lanes[i]->exhausted = run->lanes[i]->stopped;
-		bcd_queue_claimed(run->lanes[i], NULL);
+		BcdLane    *lane = run->lanes[i];
+
+		lane->exhausted = lane->stopped;
+		lane->passed_over = bcd_lane_rests(lane) && lane->cursor != NULL;
+		if (!lane->passed_over)
+			bcd_queue_claimed(lane, NULL);
+		lane->held_up = 0;
 		/* requests of unknown fate may have made records since it was read */
-		bcd_index_free(run->lanes[i]);
+		bcd_index_free(lane);
 	}
 }
 
@@ -501,10 +518,10 @@ start_round(BcdRun *run)
 static int64
 advance(BcdRun *run, int64 now)
 {
-	BcdLane    *lane = run->lanes[run->current];
+	BcdLane    *lane = run->nlanes > 0 ? run->lanes[run->current] : NULL;
 	int64		wait;
 
-	if (!lane->stopped &&
+	if (lane && !lane->stopped &&
 		(lane->freed || (run->kind->lane_done && run->kind->lane_done(run, lane))))
 	{
 		/* rows of this feed may have waited for each other: children */
@@ -573,13 +590,39 @@ wind_down(BcdRun *run, int64 now)
 }
 
 /*
+ * Does what can be done for the lane at work.  True: nothing is left to do, now
+ * or later; else *wait is what bcd_run_step() returns.
+ */
+static bool
+lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
+{
+	while (!lane->exhausted && bcd_lane_has_room(lane) &&
+		   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
+		refill(run, lane);
+	*wait = dispatch(run, lane, now);
+	show(run, now);				/* it may be long until the next step */
+	if (!lane->exhausted && bcd_lane_has_room(lane))
+	{
+		*wait = Max(run->wake_at - now, 0);
+		return false;
+	}
+	if (lane->items > 0 || lane->in_flight > 0)
+	{
+		if (!dlist_is_empty(&run->unsettled))
+			*wait = Min(*wait < 0 ? 1000 : *wait, 1000);
+		return false;
+	}
+	/* what the quota has held back is still to be done */
+	return !bcd_lane_asks(lane);
+}
+
+/*
  * Does what can be done for a run now.  Returns in how many ms there will be
  * more to do, -1: when a reply comes; the run may be gone afterwards.
  */
 int64
 bcd_run_step(BcdRun *run, int64 now)
 {
-	BcdLane    *lane;
 	int64		wait = -1;
 
 	settle_again(run, now);
@@ -595,23 +638,12 @@ bcd_run_step(BcdRun *run, int64 now)
 		bcd_tx_commit();
 		run->saved_at = now;
 	}
-	if (run->cancelled || run->error || run->nlanes == 0)
+	if (run->cancelled || run->error || (run->nlanes == 0 && run->late == NIL))
 		return wind_down(run, now);
 	if (run->wake_at > now)
 		return run->wake_at - now;
 	run->resting = false;
-	lane = run->lanes[run->current];
-	while (!lane->exhausted && bcd_lane_has_room(lane) &&
-		   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
-		refill(run, lane);
-	wait = dispatch(run, lane, now);
-	show(run, now);				/* it may be long until the next step */
-	if (!lane->exhausted && bcd_lane_has_room(lane))
-		return Max(run->wake_at - now, 0);
-	if (lane->items > 0 || lane->in_flight > 0)
-		return dlist_is_empty(&run->unsettled) ? wait : Min(wait < 0 ? 1000 : wait, 1000);
-	/* what the quota has held back is still to be done */
-	if (bcd_lane_asks(lane))
+	if (run->nlanes > 0 && !lane_is_empty(run, run->lanes[run->current], now, &wait))
 		return wait;
 	wait = advance(run, now);
 	if (wait < 0)

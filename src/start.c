@@ -21,6 +21,7 @@
 #include "engine.h"
 #include "feedstate.h"
 #include "fold.h"
+#include "guard.h"
 #include "mapping.h"
 #include "queue.h"
 #include "results.h"
@@ -124,6 +125,13 @@ check_fuse(const BcdFeed *feed)
 						 quote_literal_cstr(feed->name))));
 }
 
+static void
+prepare_as_owner(void *feed)
+{
+	bcd_feed_prepare(feed);
+	bcd_feed_check_rights(feed);
+}
+
 /*
  * A feed, ready to be read, in the current memory context; raises an error
  * when it is broken.
@@ -133,16 +141,12 @@ bcd_run_feed(const BcdRun *run, const char *name)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	BcdFeed    *feed = bcd_feed_load(name, false);
-	BcdRights	rights;
 
 	(void) bcd_store_check(feed->server, feed->owner);
 	if (run->kind->claims)
 		check_fuse(feed);
 	bcd_mapping_check(feed);
-	bcd_become(&rights, feed->owner, true);
-	bcd_feed_prepare(feed);
-	bcd_feed_check_rights(feed);
-	bcd_become_again(&rights);
+	bcd_guard_run(feed, NULL, 1, prepare_as_owner, feed);
 	/* SPI leaves its own */
 	MemoryContextSwitchTo(cxt);
 	return feed;
@@ -219,6 +223,14 @@ add_lane(BcdRun *run, const char *feed_name, List **paused)
 	}
 	reason = psprintf("%s%s%s", error->message, error->hint ? ". " : "",
 					  error->hint ? error->hint : "");
+	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && run->kind->claims)
+	{
+		MemoryContext old = MemoryContextSwitchTo(run->cxt);
+
+		run->late = lappend(run->late, pstrdup(feed_name));
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
 	{
 		bcd_feed_pause(feed_name, reason);
@@ -291,13 +303,31 @@ leave_out(BcdRun *run, List *paused)
 {
 	char	   *list = list_paused(paused);
 
-	if (run->nlanes > 0)
+	if (run->nlanes > 0 || run->late != NIL)
 		run->warning = MemoryContextStrdup(run->cxt, psprintf("paused feeds were not pushed: %s", list));
 	else if (run->complaint == NULL)
 		run->error = MemoryContextStrdup(run->cxt,
 										 run->feed ?
 										 psprintf("feed \"%s\" is paused: %s", run->feed, reason_of(linitial(paused))) :
 										 psprintf("every feed of the store is paused: %s", list));
+}
+
+/* Feeds whose source was locked when the run started: is it still? */
+void
+bcd_run_add_late(BcdRun *run)
+{
+	List	   *late = run->late;
+	List	   *paused = NIL;
+	ListCell   *lc;
+
+	run->late = NIL;
+	bcd_tx_begin();
+	foreach(lc, late)
+		add_lane(run, lfirst(lc), &paused);
+	if (paused != NIL)
+		leave_out(run, paused);
+	bcd_tx_commit();
+	qsort(run->lanes, run->nlanes, sizeof(BcdLane *), lane_order);
 }
 
 static const BcdRunKind *

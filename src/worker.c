@@ -21,6 +21,7 @@
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -29,11 +30,13 @@
 #include "calls.h"
 #include "clock.h"
 #include "compat.h"
+#include "crashes.h"
 #include "db.h"
 #include "ended.h"
 #include "engine.h"
 #include "feedstate.h"
 #include "fold.h"
+#include "guard.h"
 #include "guc.h"
 #include "http.h"
 #include "queue.h"
@@ -63,6 +66,7 @@ static void
 leave(int code, Datum arg)
 {
 	BcdWorkerSlot *slot;
+	bool		excused = bcd_guard_at_exit();
 
 	if (my_place < 0 || bcd_shared == NULL)
 		return;
@@ -72,6 +76,7 @@ leave(int code, Datum arg)
 	slot = &bcd_shared->workers[my_place];
 	slot->pid = 0;
 	slot->latch = NULL;
+	slot->excused = excused;
 	LWLockRelease(bcd_shared->lock);
 	my_place = -1;
 }
@@ -167,6 +172,29 @@ start_over(void)
 	counted = false;
 }
 
+/* The worker before this one may have fallen over a feed's code. */
+static void
+blame_feed(void)
+{
+	BcdBlame	blame;
+	char	   *what;
+	int64		crashes;
+
+	if (!bcd_guard_blamed(&blame))
+		return;
+	what = psprintf("%s%s%s", blame.how, blame.key ? ", the last time for row " : "",
+					blame.key ? blame.key : "");
+	crashes = bcd_feed_crashed(blame.feed_id, blame.feed);
+	if (crashes == 0)
+		return;
+	ereport(WARNING,
+			(errmsg("feed \"%s\": its code took the bcdelta worker down: %s", blame.feed, what)));
+	if (bcd_crash_limit > 0 && crashes >= bcd_crash_limit)
+		bcd_feed_pause(blame.feed,
+					   psprintf("its code took the bcdelta worker down %d times: %s; mend it, then SELECT bcdelta.resume(%s)",
+								(int) crashes, what, quote_literal_cstr(blame.feed)));
+}
+
 /* At the start, and when the extension comes: puts right what a crash left. */
 static bool
 recover(void)
@@ -182,12 +210,15 @@ recover(void)
 	{
 		bcd_feeds_halt();
 		bcd_disown();
+		blame_feed();
 		bcd_results_interrupted();
 		bcd_queue_recover(NULL);
 		bcd_run_recover();
 		bcd_engine.requested = true;
 	}
 	bcd_tx_commit();
+	if (exists)
+		bcd_guard_forgive();
 	set_trouble(exists ? "" : "extension bcdelta does not exist in this database");
 	return exists;
 }
@@ -438,6 +469,7 @@ bcd_worker_main(Datum arg)
 	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, NULL, 0);
 	enter(DatumGetInt32(arg));
 	pin_session();
+	bcd_guard_init();
 	/* a reload that came before this process is not told to it */
 	if (!is_listed())
 		proc_exit(0);

@@ -29,7 +29,7 @@ my $shop = BCDelta::Shop->open(
 	'random',
 	store => { args => [ '--quota', 100000, '--window-ms', 1000, '--latency-ms', 3 ] },
 	server => { timeout => 1, max_attempts => 3, max_concurrency => $concurrency, error_limit => 100000 },
-	node => { conf => "bcdelta.change_turn = 1\nwal_writer_delay = 5ms\n" });
+	node => { conf => "bcdelta.change_turn = 1\nwal_writer_delay = 5ms\nbcdelta.crash_limit = 0\n" });
 my ($node, $store) = ($shop->node, $shop->store);
 $shop->sql(<<'EOC');
 CREATE SEQUENCE versions;

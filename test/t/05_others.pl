@@ -37,7 +37,9 @@ is($shop->push("feed => 'things'")->{state}, 'succeeded', 'the feed tells which 
 $store->release;
 is(($push->finish)[0], 0, 'and goes on itself');
 
-# A source table is locked: its run waits, the other store's does not.
+# A source table is locked: its feed waits, those of the same and of another
+# store do not.
+my $no_group = "SELECT count(*) = 0 FROM bcdelta.pending WHERE feed = 'groups'";
 my $locker = psql_open($node, 'shop');
 $locker->query('BEGIN; LOCK TABLE makers; INSERT INTO makers VALUES (\'M4\', \'Maker 4\')');
 $shop->sql("INSERT INTO groups VALUES (1, NULL, 'Group'); UPDATE things SET name = name || '!'");
@@ -51,6 +53,7 @@ foreach my $i (1 .. 5)
 	is($shop->push("server => 'second'")->{updated}, 3, 'also beside a run that waits for the lock');
 }
 cmp_ok(time - $began, '<', 20, 'at once');
+is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = 'groups'"), 1, 'so has another feed of the store');
 is(($push->running ? 'waiting' : 'ended'), 'waiting', 'which still waits');
 $locker->query('COMMIT');
 $locker->finish;
@@ -66,7 +69,7 @@ $shop->wait_held(1);
 $locker = psql_open($node, 'shop');
 $locker->query('BEGIN; LOCK TABLE makers');
 $store->release;
-$shop->wait_for("SELECT phase = 'push makers' FROM bcdelta.progress");
+$shop->wait_for($no_group);
 $began = time;
 is($shop->push("server => 'second'")->{state}, 'succeeded', 'a lock on the way: the other store goes on') foreach 1 .. 5;
 cmp_ok(time - $began, '<', 10, 'at once');
@@ -80,6 +83,7 @@ $locker = psql_open($node, 'shop');
 $locker->query('BEGIN; LOCK TABLE makers');
 $shop->sql("UPDATE groups SET name = 'Group, free'");
 $run = $shop->push("server => 'shop', wait => false");
+$shop->wait_for("SELECT name = 'Group, free' FROM (SELECT payload ->> 'name' AS name FROM bcdelta.link WHERE feed = 'groups') AS l");
 $shop->sql("SELECT bcdelta.cancel($run->{run_id})");
 is($shop->run($run->{run_id})->{state}, 'cancelled', 'a run that waits for a lock is cancelled');
 $locker->query("UPDATE makers SET name = 'Maker 1, unlocked' WHERE code = 'M1'; COMMIT");
@@ -88,7 +92,7 @@ $locker->finish;
 # Nobody's transaction waits for the worker, nor for another writer's.
 my $writer = psql_open($node, 'shop');
 $writer->query("BEGIN; UPDATE makers SET name = 'Maker 2, late' WHERE code = 'M2'");
-is($shop->push("server => 'shop'")->{updated}, 2, 'an open transaction hides its own changes only');
+is($shop->push("server => 'shop'")->{updated}, 1, 'an open transaction hides its own changes only');
 $writer->query('COMMIT');
 $writer->finish;
 is($shop->push("server => 'shop'")->{updated}, 1, 'they follow when it commits');

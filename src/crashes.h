@@ -1,0 +1,11 @@
+/*
+ * crashes.h
+ *		How often the code of feeds took the worker down.
+ */
+#ifndef BCD_CRASHES_H
+#define BCD_CRASHES_H
+
+extern void bcd_feeds_went_well(Datum feed_ids);
+extern int64 bcd_feed_crashed(int32 feed_id, const char *feed);
+
+#endif							/* BCD_CRASHES_H */

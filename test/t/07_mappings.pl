@@ -1,0 +1,238 @@
+# Mappings that do harm, on purpose or not: one row's to no other row, one
+# feed's to no other feed, and none to the worker.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $shop = BCDelta::Shop->open(
+	'mappings',
+	store => { args => [ '--quota', 100000 ] },
+	node => { conf => "bcdelta.naptime = 1\nlog_statement = none\nbcdelta.mapping_timeout = 0\nbcdelta.lock_timeout = '100ms'" });
+my ($node, $store) = ($shop->node, $shop->store);
+my $n = 0;
+
+# A role that may use the store, and can create functions: no superuser.
+$shop->sql(<<'EOC');
+CREATE ROLE merchant LOGIN;
+GRANT USAGE ON SCHEMA bcdelta TO merchant;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA bcdelta TO merchant;
+GRANT USAGE ON FOREIGN SERVER shop TO merchant;
+CREATE USER MAPPING FOR merchant SERVER shop OPTIONS (access_token 'token');
+CREATE SCHEMA bad AUTHORIZATION merchant;
+CREATE TABLE good (id int PRIMARY KEY, name text);
+SELECT bcdelta.track('good', 'shop', 'brand');
+EOC
+$shop->sql("ALTER USER MAPPING FOR merchant SERVER shop OPTIONS (SET access_token '" . $store->token . "')");
+
+sub set_timeout
+{
+	$node->append_conf('postgresql.conf', "bcdelta.mapping_timeout = '$_[0]'");
+	$node->reload;
+	return;
+}
+
+# A feed of the merchant's, of rows 1 to 5, whose names come out of bad.name(id).
+sub bad_feed
+{
+	my ($body, %more) = @_;
+	my $volatile = $more{volatile} // 'VOLATILE';
+	my $call = $more{call} // 'bad.name(id)';
+	$shop->sql("SELECT bcdelta.untrack(feed) FROM bcdelta.feed WHERE feed = 'rows'");
+	$shop->sql(<<"EOC");
+SET ROLE merchant;
+DROP TABLE IF EXISTS bad.rows;
+CREATE TABLE bad.rows (id int PRIMARY KEY);
+CREATE OR REPLACE FUNCTION bad.name(id int) RETURNS text LANGUAGE plpgsql $volatile AS \$\$ BEGIN RETURN 'Bad $n.' || id; END \$\$;
+SELECT bcdelta.track('bad.rows', 'shop', 'brand', fields => '{"name": "$call"}', feed => 'rows');
+CREATE OR REPLACE FUNCTION bad.name(id int) RETURNS text LANGUAGE plpgsql $volatile AS \$\$ $body \$\$;
+INSERT INTO bad.rows SELECT generate_series(1, 5);
+EOC
+	$n++;
+	$shop->sql("INSERT INTO good VALUES ($n, 'Good $n')");
+	return;
+}
+
+sub is_pushed { return is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = 'good' AND key = '$n'"), 1, $_[0] // "the other feed's row is pushed"); }
+
+my $pid = worker_pid($node, 'shop');
+
+# Whatever one row's error is, it is that row's, and it is named.
+my @errors = (
+	[ 'a file', "PERFORM pg_read_file('there_is_none')", qr/permission denied/ ],
+	(map { [ $_, "RAISE $_", qr/$_/ ] }
+		  qw(io_error undefined_file out_of_memory configuration_limit_exceeded statement_too_complex internal_error data_corrupted object_in_use)),
+	[ 'endless recursion', 'RETURN bad.name(id)', qr/stack depth limit/ ],
+	[ 'a text of 3 GB', "RETURN length(repeat(repeat('x', 1000000000), 3))", qr/requested length too large|out of memory|invalid memory alloc/ ],
+	[ 'exit_on_error', "PERFORM set_config('exit_on_error', 'on', false); RAISE 'over'", qr/exit_on_error/ ],
+	[ 'SET LOCAL exit_on_error', "SET LOCAL exit_on_error = on; RAISE 'over'", qr/exit_on_error/ ],
+	[ 'EXECUTE of SET exit_on_error', "EXECUTE 'SET exit_on_error = on'; RAISE 'over'", qr/exit_on_error/ ],
+	[ 'a function with SET exit_on_error', "PERFORM bad.exits()", qr/exit_on_error/ ],
+	[ 'SET ROLE', "SET ROLE postgres", qr/cannot set parameter "role"/ ],
+	[ 'RESET SESSION AUTHORIZATION', "RESET SESSION AUTHORIZATION", qr/cannot set parameter "session_authorization"/ ],
+	[ 'ending the worker', "PERFORM pg_terminate_backend(pg_backend_pid())", qr/superuser|permission denied|privilege/ ],
+	[ 'a temporary table', "CREATE TEMP TABLE t (i int)", qr/read-only transaction/ ],
+	[ 'a prepared statement', "EXECUTE 'PREPARE p AS SELECT 1'", qr/cannot execute PREPARE/ ],
+	[ 'LISTEN', "LISTEN x", qr/cannot execute LISTEN/ ],
+	[ 'a holdable cursor', "EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT 1'", qr/WITH HOLD/ ],
+	[ 'writing', "CREATE TABLE bad.written (i int)", qr/read-only transaction/ ],
+	[ 'making it not read-only', "SET transaction_read_only = off; CREATE TABLE bad.written (i int)", qr/read-only transaction/ ]);
+$shop->sql("SET ROLE merchant; CREATE FUNCTION bad.exits() RETURNS void LANGUAGE plpgsql SET exit_on_error = on AS \$\$ BEGIN RAISE 'over'; END \$\$");
+bad_feed('BEGIN '
+	  . join('', map { 'IF id = ' . (100 + $_) . " THEN $errors[$_][1]; END IF; " } 0 .. $#errors)
+	  . "RETURN 'Bad ' || id; END");
+$shop->sql("INSERT INTO bad.rows SELECT generate_series(100, 99 + " . @errors . ')');
+my $run = $shop->push;
+is("$run->{state} $run->{created} $run->{failed}", 'succeeded 6 ' . @errors, 'rows fail, the others are pushed') or diag(explain($run));
+like($shop->errors->{ 'rows ' . (100 + $_) } // '', $errors[$_][2], "$errors[$_][0] is named") foreach 0 .. $#errors;
+is(worker_pid($node, 'shop'), $pid, 'the worker lives');
+
+# What is left of one row is not there for the next.
+bad_feed(<<'EOB');
+DECLARE
+	c CURSOR FOR SELECT 1;
+	found text := concat_ws(' ', current_setting('work_mem'), current_setting('lock_timeout'), current_setting('my.own', true));
+BEGIN
+	c := 'always the same';
+	OPEN c;
+	PERFORM set_config('work_mem', '77MB', false), set_config('lock_timeout', '7d', false), set_config('my.own', 'x', false);
+	PERFORM pg_advisory_lock(4711 + id), pg_advisory_xact_lock(4811 + id);
+	RETURN 'Left ' || id || ' ' || found;
+END
+EOB
+is($shop->push->{created}, 6, 'rows that leave open cursors, settings and locks behind are pushed');
+is_deeply($shop->list("SELECT DISTINCT split_part(payload ->> 'name', ' ', 3) || split_part(payload ->> 'name', ' ', 5) FROM bcdelta.link WHERE feed = 'rows'"),
+	['4MB'], 'each of them with the settings of the first');
+is($shop->sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 0, 'and no lock is left');
+
+# What passes by itself holds up the rows that it concerns, and no others.
+bad_feed("BEGIN IF id = 3 THEN PERFORM count(*) FROM bad.lookup; END IF; RETURN 'Bad $n.' || id; END");
+$shop->sql('CREATE TABLE bad.lookup (i int); ALTER TABLE bad.lookup OWNER TO merchant');
+my $locker = psql_open($node, 'shop');
+$locker->query('BEGIN; LOCK TABLE bad.lookup');
+my $push = $shop->start('SELECT state, created, failed FROM bcdelta.push()');
+$shop->wait_for("SELECT count(*) = 4 FROM bcdelta.link WHERE feed = 'rows'");
+is_pushed('a table that one row needs is locked: the other feed goes on');
+is_deeply($shop->pending, { 'rows 3' => 'ready' }, 'and so do the other rows');
+$locker->query('COMMIT');
+$locker->finish;
+is(($push->finish)[1], 'succeeded|6|0', 'when it is free, the run goes on');
+
+# The time limit: in planning, and against code that catches what it can.
+set_timeout('200ms');
+bad_feed("BEGIN PERFORM pg_sleep(1000); RETURN 'Bad'; END", volatile => 'IMMUTABLE', call => 'bad.name(7)');
+$run = $shop->push;
+is("$run->{state} $run->{created}", 'failed 1', 'a function that sleeps when it is planned: the other feed goes on');
+like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), qr/took longer than bcdelta\.mapping_timeout/, 'its own is paused, and says why');
+is(worker_pid($node, 'shop'), $pid, 'the worker lives');
+
+# Waits until the worker was taken down so often.
+sub wait_crashes
+{
+	my ($number, $feed) = @_;
+	poll_until(sub { my ($rc, $out) = try_sql($node, 'shop', "SELECT crashes FROM bcdelta.feed WHERE feed = '" . ($feed // 'rows') . "'"); $rc == 0 && $out eq $number }, "$number crashes");
+	wait_for_worker($node, 'shop');
+	return;
+}
+
+sub is_paused
+{
+	my ($what, $reason) = @_;
+	$shop->wait_for("SELECT state = 'paused' FROM bcdelta.feed WHERE feed = 'rows'");
+	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), $reason, "$what: the feed is paused, and says why");
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
+	$shop->wait_for("SELECT bcdelta.worker_state()", 'running');
+	is_pushed();
+	return;
+}
+
+my $session = psql_open($node, 'shop');
+foreach my $case (
+	[ 'catches the cancel', "LOOP BEGIN PERFORM pg_sleep(1000); EXCEPTION WHEN query_canceled THEN END; END LOOP" ],
+	[ 'catches everything, in a busy loop', "LOOP BEGIN LOOP PERFORM 1; END LOOP; EXCEPTION WHEN query_canceled OR OTHERS THEN END; END LOOP" ],
+	[ 'catches it in ever deeper calls', "BEGIN PERFORM pg_sleep(1000); EXCEPTION WHEN query_canceled THEN RETURN bad.name(id); END" ])
+{
+	my ($what, $do) = @$case;
+	my $log_end = -s $node->logfile;
+	bad_feed("BEGIN IF id = 3 THEN $do; END IF; RETURN 'Bad $n.' || id; END");
+	$shop->push('wait => false');
+	is_paused($what, qr/took the bcdelta worker down 2 times: it went on after it was cancelled.*, the last time for row 3; mend it, then SELECT bcdelta\.resume\('rows'\)/);
+	like(slurp_file($node->logfile, $log_end), qr/WARNING:  feed "rows": its code went on after it was cancelled; the bcdelta worker was ended/, 'the log says so');
+}
+is($session->query('SELECT 1'), 1, 'no other session is harmed');
+$session->finish;
+
+# Crashes, for whatever reason: the feed is paused, all others go on.
+set_timeout(0);
+
+# Pushes, and waits until the worker is asleep in the mapping.
+sub sleeping
+{
+	$shop->push('wait => false') if @_;
+	poll_until(sub { (try_sql($node, 'shop', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'bcdelta worker' AND wait_event = 'PgSleep'"))[1] eq 1 },
+		'the worker to run the mapping');
+	return worker_pid($node, 'shop');
+}
+
+my $sleep = "BEGIN IF id = 3 THEN PERFORM pg_sleep(1000); END IF; RETURN 'Bad $n.' || id; END";
+foreach my $signal ('KILL', 'SEGV')
+{
+	bad_feed($sleep);
+	kill($signal, sleeping(1));
+	wait_crashes(1);
+	is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'rows'"), 'active', "$signal: after the first time it goes on");
+	kill($signal, sleeping());
+	is_paused($signal, qr/took the bcdelta worker down 2 times: the process crashed or was killed while it ran, the last time for row 3/);
+}
+$shop->sql("SELECT bcdelta.resume('rows')");
+is($shop->sql("SELECT crashes FROM bcdelta.feed WHERE feed = 'rows'"), 0, 'resume gives it another chance');
+
+# What is not the feed's doing is not counted.
+bad_feed($sleep);
+$pid = sleeping(1);
+$shop->sql("SELECT pg_terminate_backend($pid)");
+wait_for_worker($node, 'shop', $pid);
+$session = psql_open($node, 'shop');
+my $other = $session->query('SELECT pg_backend_pid()');
+sleeping();
+kill('KILL', $other);
+eval { $session->finish };
+poll_until(sub { (try_sql($node, 'shop', 'SELECT 1'))[0] == 0 }, 'the server to restart');
+foreach my $mode ('fast', 'immediate')
+{
+	sleeping();
+	$node->stop($mode);
+	$node->start;
+}
+$pid = sleeping();
+is($shop->sql("SELECT crashes FROM bcdelta.feed WHERE feed = 'rows'"), 0,
+	'the worker is terminated, another process crashes, the server is stopped: no feed is to blame');
+
+# A crash is forgotten when the feed goes well again, after some time.
+kill('KILL', $pid);
+wait_crashes(1);
+$shop->sql("SELECT pg_terminate_backend($_)") foreach sleeping();
+$shop->sql("CREATE OR REPLACE FUNCTION bad.name(id int) RETURNS text LANGUAGE sql AS \$\$ SELECT 'Mended ' || id \$\$");
+$shop->wait_for("SELECT count(*) = 5 FROM bcdelta.link WHERE feed = 'rows'");
+$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
+is($shop->sql("SELECT crashes FROM bcdelta.feed WHERE feed = 'rows'"), 1, 'one push that goes well proves nothing yet');
+$shop->sql("UPDATE bcdelta.feed SET crashed_at = crashed_at - interval '2 hours'");
+is($shop->push->{state}, 'succeeded', 'another one later');
+is($shop->sql("SELECT crashes, crashed_at FROM bcdelta.feed WHERE feed = 'rows'"), '0|', 'makes up for the crash');
+
+# A superuser's code may end the worker: that is counted, too.
+$shop->sql(<<'EOC');
+CREATE TABLE ends (id int PRIMARY KEY, name text);
+SELECT bcdelta.track('ends', 'shop', 'brand', fields => '{"name": "name || CASE WHEN pg_terminate_backend(pg_backend_pid()) THEN id END"}');
+INSERT INTO ends VALUES (1, 'Ends');
+EOC
+$shop->push('wait => false');
+$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.feed WHERE feed = 'ends' AND paused_reason ~ '2 times: it ended the process, the last time for row 1'");
+pass('code that ends the worker is paused');
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no failed assertion');
+done_testing();
