@@ -71,11 +71,14 @@ CREATE TABLE bcdelta.dependency (
 	child regclass NOT NULL,
 	parent_key name[] NOT NULL,
 	dependency_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
+	lookup text,
 	PRIMARY KEY (feed, child, parent_key)
 );
 COMMENT ON TABLE bcdelta.dependency IS 'child tables whose changes mark rows of a feed; written by depends()';
 COMMENT ON COLUMN bcdelta.dependency.parent_key IS
 'the columns of the child that hold the key of the row to mark, in the order of the feed''s key';
+COMMENT ON COLUMN bcdelta.dependency.lookup IS
+'a query that gives the keys of the rows to mark for the values of the columns parent_key, $1 and so on; null: they are the key';
 COMMENT ON COLUMN bcdelta.dependency.dependency_id IS 'what triggers carry instead of the table and its columns';
 
 CREATE TABLE bcdelta.change (
@@ -88,9 +91,9 @@ CREATE TABLE bcdelta.change (
 ) USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
 COMMENT ON TABLE bcdelta.change IS 'captured changes, not yet looked at; append only, folded into bcdelta.pending by the worker';
 COMMENT ON COLUMN bcdelta.change.op IS
-'c: the row of this key changed, or a child row of it; m: its key was moved_from; t: the table, or a child table, was truncated; a: any row may have changed; n: a row without a key changed';
+'c: the row of this key changed, or a child row of it; m: its key was moved_from; l: a child row changed, and a lookup gives the rows; t: the table, or a child table, was truncated; a: any row may have changed; n: a row without a key changed';
 COMMENT ON COLUMN bcdelta.change.key IS
-'key of the row; with op a: the dependency_id of the child table whose parent key is not there any more';
+'key of the row; with op a: the dependency_id of the child table whose parent key is not there any more; with op l: the dependency_id and the captured values';
 COMMENT ON COLUMN bcdelta.change.move_id IS 'order of key changes among themselves';
 CREATE TABLE bcdelta.change_1 () INHERITS (bcdelta.change)
 USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
@@ -114,6 +117,17 @@ CREATE INDEX move_order ON bcdelta.move (feed_id, move_id);
 ALTER TABLE bcdelta.move REPLICA IDENTITY FULL;
 COMMENT ON TABLE bcdelta.move IS
 'changed keys taken from bcdelta.change whose links have not moved yet, because a row of theirs is in flight; written by the worker only';
+
+CREATE TABLE bcdelta.lookup (
+	dependency_id integer NOT NULL,
+	captured text NOT NULL,
+	feed_id integer NOT NULL,
+	changed_at timestamptz NOT NULL,
+	PRIMARY KEY (dependency_id, captured)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE bcdelta.lookup IS
+'captured values of child tables for which a lookup has to find the rows to mark; written by the worker only';
+COMMENT ON COLUMN bcdelta.lookup.captured IS 'the values of dependency.parent_key, as a JSON array of texts and nulls';
 
 CREATE TABLE bcdelta.pending (
 	feed text NOT NULL,
@@ -345,6 +359,7 @@ SELECT pg_catalog.pg_extension_config_dump('bcdelta.change', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_1', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_2', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.move', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.lookup', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.pending', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.link', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.schedule', '');
@@ -377,10 +392,10 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_untrack';
 COMMENT ON FUNCTION bcdelta.untrack(text) IS
 'drops a feed, its triggers, its pending rows and its links; the store is left as it is';
 
-CREATE FUNCTION bcdelta.depends(feed text, child regclass, parent_key name[]) RETURNS void
+CREATE FUNCTION bcdelta.depends(feed text, child regclass, parent_key name[], lookup text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_depends';
-COMMENT ON FUNCTION bcdelta.depends(text, regclass, name[]) IS
-'from now on a change in a child table marks the row of the feed whose key is in the child''s columns parent_key; null: no more';
+COMMENT ON FUNCTION bcdelta.depends(text, regclass, name[], text) IS
+'from now on a change in a child table marks the row of the feed whose key is in the child''s columns parent_key, or the rows whose keys the query lookup gives for them; parent_key null: no more';
 
 CREATE FUNCTION bcdelta.pause(feed text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_pause';
@@ -543,7 +558,10 @@ SELECT f.feed, f.server, f.resource,
 		CASE WHEN r.state = 'failed' AND r.finished_at > coalesce(f.resumed_at, '-infinity')
 			AND (r.error NOT LIKE 'feed "%' OR starts_with(r.error, format('feed "%s"', f.feed)))
 			THEN format('run %s (%s) failed: %s', r.run_id, r.kind, r.error) END) AS trouble,
-	coalesce(c.changes, 0) AS changes,
+	coalesce(c.changes, 0) + (
+		SELECT count(*) FROM (
+			SELECT FROM bcdelta.lookup AS l WHERE l.dependency_id IN (
+				SELECT d.dependency_id FROM bcdelta.dependency AS d WHERE d.feed = f.feed) LIMIT 10000) AS waits) AS changes,
 	coalesce(t.ready, 0) AS ready,
 	coalesce(t.waiting, 0) AS waiting,
 	coalesce(t.in_flight, 0) AS in_flight,

@@ -156,7 +156,7 @@ bcd_advise_of_unsteady(const BcdFeed *feed, const char *expression, const char *
 	BcdRights	rights;
 
 	bcd_become(&rights, feed->owner, true);
-	(void) find_unsteady((Node *) bcd_parse_analyze(linitial_node(RawStmt, pg_parse_query(sql)), sql),
+	(void) find_unsteady((Node *) bcd_parse_analyze(linitial_node(RawStmt, pg_parse_query(sql)), sql, NULL, 0),
 						 &u);
 	bcd_become_again(&rights);
 	if (u.what == NULL)

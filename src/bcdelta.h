@@ -19,6 +19,9 @@
 /* change.op */
 #define BCD_OP_CHANGE		'c' /* the row of this key changed */
 #define BCD_OP_MOVE			'm' /* its key was moved_from */
+#define BCD_OP_LOOKUP		'l' /* a child row changed: key is the id of the
+								 * dependency, a space and the captured values
+								 * as a JSON array */
 #define BCD_OP_TRUNCATE		't' /* every row went away, or every child row */
 #define BCD_OP_ANY			'a' /* any row may have changed; key is the id of
 								 * the dependency that cannot tell which */

@@ -16,7 +16,9 @@
  *
  * The key columns of a table that a feed depends on hold its parent's key.  It
  * is the parent that is marked; without one there is nothing to mark, and a
- * row that goes from one parent to another marks both.
+ * row that goes from one parent to another marks both.  A fourth number, not
+ * zero, says that they are no key: a lookup has to find it, of which we know
+ * nothing here, so their values are captured, nulls among them.
  *
  * A statement trigger sees all rows of a statement in transition tables, in
  * the order in which they were changed: the n-th old row has become the n-th
@@ -52,6 +54,7 @@ typedef struct BcdCapture
 	int32		feed_id;
 	int32		dependency_id;	/* 0: this is the feed's source */
 	int			nkeys;
+	int			looked_up;		/* the columns hold no key: see parents.c */
 	AttrNumber *keys;			/* NULL: a key column is not there any more */
 	BcdKeyText *keytext;
 	int			last_key;		/* columns up to here are needed for the key */
@@ -191,8 +194,8 @@ fill_capture(BcdCapture *capture, TriggerData *trigdata)
 	old = MemoryContextSwitchTo(capture->cxt);
 	capture->relid = RelationGetRelid(trigdata->tg_relation);
 	if (trigger->tgnargs < 1 ||
-		sscanf(trigger->tgargs[0], "%d %d %d", &capture->feed_id, &capture->dependency_id,
-			   &capture->nkeys) != 3)
+		sscanf(trigger->tgargs[0], "%d %d %d %d", &capture->feed_id, &capture->dependency_id,
+			   &capture->nkeys, &capture->looked_up) < 3)
 		protocol_violated("needs arguments");
 	if (capture->nkeys > 0 || !TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
 		find_columns(capture, RelationGetDescr(trigdata->tg_relation), trigger);
@@ -219,12 +222,25 @@ get_capture(TriggerData *trigdata)
 	return capture;
 }
 
+static inline void
+append_key(const BcdCapture *capture, const Datum *values, const bool *nulls, StringInfo buffer)
+{
+	if (!capture->looked_up)
+	{
+		bcd_keytext_append(capture->keytext, values, buffer);
+		return;
+	}
+	appendStringInfo(buffer, "%d ", capture->dependency_id);
+	bcd_keytext_append_values(capture->keytext, values, nulls, buffer);
+}
+
 /* The row's key, or NULL when a part of it is null, or when it is too long. */
 static text *
 row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
 {
 	const BcdCapture *capture = call->capture;
 	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
 	MemoryContext old;
 	int			i;
 
@@ -233,7 +249,8 @@ row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
 	{
 		int			n = capture->keys[i] - 1;
 
-		if (slot->tts_isnull[n])
+		nulls[i] = slot->tts_isnull[n];
+		if (nulls[i] && !capture->looked_up)
 			return NULL;
 		values[i] = slot->tts_values[n];
 	}
@@ -241,11 +258,11 @@ row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
 		initStringInfo(buffer);
 	bcd_text_begin(buffer);
 	if (call->scratch == NULL)
-		bcd_keytext_append(capture->keytext, values, buffer);
+		append_key(capture, values, nulls, buffer);
 	else
 	{
 		old = MemoryContextSwitchTo(call->scratch);
-		bcd_keytext_append(capture->keytext, values, buffer);
+		append_key(capture, values, nulls, buffer);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(call->scratch);
 	}
@@ -264,6 +281,9 @@ add_change(BcdCall *call, char op, text *key)
 static void
 capture_parent(BcdCall *call, text *key, StringInfo last)
 {
+	/* values that are too long may be of any row */
+	if (key == NULL && call->capture->looked_up)
+		add_change(call, BCD_OP_TRUNCATE, NULL);
 	if (key == NULL ||
 		(last->len == VARSIZE(key) && memcmp(last->data, key, VARSIZE(key)) == 0))
 		return;
@@ -271,7 +291,7 @@ capture_parent(BcdCall *call, text *key, StringInfo last)
 		initStringInfo(last);
 	resetStringInfo(last);
 	appendBinaryStringInfo(last, (char *) key, VARSIZE(key));
-	add_change(call, BCD_OP_CHANGE, key);
+	add_change(call, call->capture->looked_up ? BCD_OP_LOOKUP : BCD_OP_CHANGE, key);
 }
 
 /* A row that was added, removed, or changed without looking at its old key */

@@ -217,22 +217,24 @@ column_names(Relation table, const BcdWalk *w)
  * all of them.  So it does for a table that the query does not read by name:
  * who says that it matters knows more.
  *
- * The query is analysed with the rights and the search_path of the moment;
- * an error in it is raised.
+ * The query, which may have parameters of these types, is analysed with the
+ * rights and the search_path of the moment; an error in it is raised.
  */
 List *
-bcd_depended_columns(Oid relid, const char *query)
+bcd_depended_columns(Oid relid, const char *query, Oid *types, int ntypes, bool *seen)
 {
 	List	   *raw = pg_parse_query(query);
 	Relation	relation;
 	BcdWalk		w = {0};
 	List	   *names = NIL;
 
+	*seen = true;
 	if (list_length(raw) != 1)
 		return NIL;
 	w.relid = relid;
 	w.members = find_all_inheritors(relid, NoLock, NULL);
-	(void) walk((Node *) bcd_parse_analyze(linitial_node(RawStmt, raw), query), &w);
+	(void) walk((Node *) bcd_parse_analyze(linitial_node(RawStmt, raw), query, types, ntypes), &w);
+	*seen = w.seen || w.all;
 	relation = relation_open(relid, AccessShareLock);
 	/* a policy decides by other columns whether the row is read at all */
 	w.all |= !w.seen || relation->rd_rel->relrowsecurity;

@@ -7,6 +7,6 @@
 
 #include "nodes/pg_list.h"
 
-extern List *bcd_depended_columns(Oid relid, const char *query);
+extern List *bcd_depended_columns(Oid relid, const char *query, Oid *types, int ntypes, bool *seen);
 
 #endif							/* BCD_COLUMNS_H */

@@ -94,9 +94,9 @@
 
 /* 15: parse_analyze() with fixed parameters got a name of its own */
 #if PG_VERSION_NUM >= 150000
-#define bcd_parse_analyze(raw, text)	parse_analyze_fixedparams(raw, text, NULL, 0, NULL)
+#define bcd_parse_analyze(raw, text, types, n)	parse_analyze_fixedparams(raw, text, types, n, NULL)
 #else
-#define bcd_parse_analyze(raw, text)	parse_analyze(raw, text, NULL, 0, NULL)
+#define bcd_parse_analyze(raw, text, types, n)	parse_analyze(raw, text, types, n, NULL)
 #endif
 
 /* 18: generated columns that are computed when they are read */

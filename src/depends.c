@@ -10,6 +10,7 @@
 
 #include "args.h"
 #include "feed.h"
+#include "shmem.h"
 #include "watch.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_depends);
@@ -29,6 +30,10 @@ parent_key_argument(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"parent_key\" is not a list of column names")));
 	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, NULL, &n);
+	if (n > INDEX_MAX_KEYS || (n == 0 && !PG_ARGISNULL(3)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"parent_key\" names %d columns", n)));
 	for (i = 0; i < n; i++)
 		for (j = 0; j < i; j++)
 			if (strcmp(NameStr(*DatumGetName(names[i])), NameStr(*DatumGetName(names[j]))) == 0)
@@ -40,7 +45,7 @@ parent_key_argument(FunctionCallInfo fcinfo)
 }
 
 /*
- * bcdelta.depends(feed, child, parent_key)
+ * bcdelta.depends(feed, child, parent_key, lookup)
  *
  * Without a parent_key the feed depends on the child no more.  That works
  * whatever became of the source, the owner and the child.
@@ -61,8 +66,9 @@ bcdelta_depends(PG_FUNCTION_ARGS)
 	{
 		bcd_feed_free(feed);
 		feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
-		bcd_watch_child(feed, PG_GETARG_OID(1), parent_key_argument(fcinfo));
+		bcd_watch_child(feed, PG_GETARG_OID(1), parent_key_argument(fcinfo), bcd_arg_text(fcinfo, 3));
 	}
 	bcd_feed_free(feed);
+	bcd_wake_worker_at_commit();
 	PG_RETURN_VOID();
 }

@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "awaited.h"
 #include "bcdelta.h"
 #include "compat.h"
 #include "db.h"
@@ -61,6 +62,25 @@ static BcdStatement put_moves = {
 	"INSERT INTO bcdelta.move (feed_id, key, moved_from, move_id, changed_at)"
 	" SELECT * FROM unnest($1, $2, $3, $4, $5)",
 	5, {INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID}
+};
+
+/* What a lookup has to find the rows for, see awaited.c */
+static BcdStatement put_lookups = {
+	"INSERT INTO bcdelta.lookup AS l (feed_id, dependency_id, captured, changed_at)"
+	" SELECT c.feed_id, d.dependency_id, substr(c.key, strpos(c.key, ' ') + 1), min(c.changed_at)"
+	" FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at)"
+	" JOIN bcdelta.dependency AS d ON d.dependency_id = split_part(c.key, ' ', 1)::int4"
+	" GROUP BY 1, 2, 3 ORDER BY 2, 3"
+	" ON CONFLICT (dependency_id, captured) DO UPDATE SET changed_at = least(l.changed_at, excluded.changed_at)",
+	3, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
+};
+
+/* Whose dependency is no more: they may be of any row */
+static BcdStatement select_orphaned = {
+	"SELECT c.feed_id, min(c.changed_at) FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at)"
+	" WHERE NOT EXISTS (SELECT FROM bcdelta.dependency AS d"
+	"  WHERE d.dependency_id = split_part(c.key, ' ', 1)::int4) GROUP BY c.feed_id",
+	3, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
 /* A row of the source without a key cannot be told from others. */
@@ -203,6 +223,32 @@ fold_moves(BcdArrays *arrays)
 	bcd_execute(&put_moves, args, NULL);
 }
 
+static void
+fold_lookups(BcdArrays *arrays)
+{
+	Datum		args[3];
+	Datum	   *orphaned;
+	uint64		n;
+	uint64		i;
+
+	if (arrays->n == 0)
+		return;
+	args[0] = int4_array(arrays->feed_ids, arrays->n);
+	args[1] = text_array(arrays->keys, arrays->n);
+	args[2] = timestamptz_array(arrays->changed_ats, arrays->n);
+	n = bcd_execute(&select_orphaned, args, NULL);
+	orphaned = palloc(sizeof(Datum) * 2 * (n + 1));
+	for (i = 0; i < 2 * n; i++)
+	{
+		bool		isnull;
+
+		orphaned[i] = bcd_column_datum(i / 2, 1 + i % 2, &isnull);
+	}
+	bcd_execute(&put_lookups, args, NULL);
+	for (i = 0; i < n; i++)
+		bcd_execute(&mark_known, &orphaned[2 * i], NULL);
+}
+
 /* Is this feed id among the values of the last result's first column? */
 static int32 *
 result_ids(uint64 n)
@@ -322,7 +368,8 @@ lock_the_feeds(const BcdDrain *drain, BcdFeeds *feeds)
  * truncated table of many partitions has one for each.
  */
 static int64
-remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *moves)
+remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *moves,
+			   BcdArrays *lookups)
 {
 	const BcdChange *whole = NULL;
 	int64		removed = 0;
@@ -334,11 +381,12 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 		bool		known = is_among(feeds->known, feeds->nknown, change->feed_id);
 		bool		is_key = change->op == BCD_OP_CHANGE && change->key;
 		bool		is_move = change->op == BCD_OP_MOVE && change->key && change->moved_from;
+		bool		is_lookup = change->op == BCD_OP_LOOKUP && change->key;
 		BcdRemoval	removal = BCD_LEFT;
 
 		if (known && !is_among(feeds->locked, feeds->nlocked, change->feed_id))
 			bcd_drain_leave(drain, i);
-		else if (known && !is_key && !is_move &&
+		else if (known && !is_key && !is_move && !is_lookup &&
 				 (whole == NULL || !same_whole(whole, change)) &&
 				 !fold_whole(whole = change))
 			bcd_drain_leave(drain, i);
@@ -357,6 +405,8 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 			arrays_add(keys, change);
 		else if (known && is_move)
 			arrays_add(moves, change);
+		else if (known && is_lookup)
+			arrays_add(lookups, change);
 	}
 	return removed;
 }
@@ -376,7 +426,8 @@ static BcdStatement any_moves = {
 
 /*
  * Moves up to about max_rows changes from bcdelta.change to bcdelta.pending;
- * returns how many it took from there, 0 when there are none.
+ * returns how many it took from there, and how many of those that wait for a
+ * lookup it was done for; 0 when there are none.
  *
  * In a transaction of its own, between bcd_tx_begin() and bcd_tx_commit().
  */
@@ -390,6 +441,7 @@ bcd_fold(long max_rows)
 	BcdFeeds	feeds = {0};
 	BcdArrays	keys = {0};
 	BcdArrays	moves = {0};
+	BcdArrays	lookups = {0};
 	int64		removed = 0;
 	uint64		nmoving;
 	int32	   *moving;
@@ -399,14 +451,17 @@ bcd_fold(long max_rows)
 	{
 		arrays_init(&keys, drain->nchanges);
 		arrays_init(&moves, drain->nchanges);
+		arrays_init(&lookups, drain->nchanges);
 		lock_the_feeds(drain, &feeds);
-		removed = remove_changes(drain, &feeds, &keys, &moves);
+		removed = remove_changes(drain, &feeds, &keys, &moves, &lookups);
 		fold_moves(&moves);
+		fold_lookups(&lookups);
 	}
 	bcd_execute(&remove_orphans, NULL, NULL);
 	nmoving = bcd_execute(&any_moves, NULL, NULL);
 	moving = result_ids(nmoving);
 	fold_keys(&keys, nmoving > 0);
+	removed += bcd_awaited_mark();
 	for (i = 0; i < nmoving && drain->complete; i++)
 		if (!list_member_int(feeds.left, moving[i]))
 			bcd_moves_apply(moving[i]);

@@ -430,3 +430,22 @@ bcd_keytext_append(BcdKeyText *keytext, const Datum *values, StringInfo out)
 	}
 	appendStringInfoChar(out, ']');
 }
+
+/*
+ * The same for values that may be null, and are no key: always as an array.
+ */
+void
+bcd_keytext_append_values(BcdKeyText *keytext, const Datum *values, const bool *nulls, StringInfo out)
+{
+	int			i;
+
+	for (i = 0; i < keytext->nparts; i++)
+	{
+		appendStringInfoString(out, i == 0 ? "[" : ", ");
+		if (nulls[i])
+			appendStringInfoString(out, "null");
+		else
+			append_part(&keytext->parts[i], values[i], true, out);
+	}
+	appendStringInfoChar(out, ']');
+}

@@ -44,6 +44,8 @@ extern bool bcd_keytext_is_plain(Oid type);
 extern BcdKeyText *bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt);
 extern int	bcd_keytext_pin(const BcdKeyText *keytext);
 extern void bcd_keytext_unpin(int level);
+extern void bcd_keytext_append_values(BcdKeyText *keytext, const Datum *values,
+									  const bool *nulls, StringInfo out);
 extern void bcd_keytext_append(BcdKeyText *keytext, const Datum *values, StringInfo out);
 
 #endif							/* BCD_KEYTEXT_H */

@@ -466,9 +466,10 @@ bcd_mapping_columns(const BcdFeed *feed, Oid relid)
 {
 	BcdRights	rights;
 	List	   *columns;
+	bool		seen;
 
 	bcd_become(&rights, feed->owner, true);
-	columns = bcd_depended_columns(relid, bcd_feed_select(feed, NULL));
+	columns = bcd_depended_columns(relid, bcd_feed_select(feed, NULL), NULL, 0, &seen);
 	bcd_become_again(&rights);
 	return columns;
 }

@@ -12,8 +12,10 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #include "compat.h"
+#include "db.h"
 #include "keytext.h"
 #include "parentkey.h"
 
@@ -111,4 +113,66 @@ bcd_parent_key_check(const BcdFeed *feed, Oid child, List *parent_key)
 		wrong_number(feed, keys, parent_key);
 	forboth(cell, parent_key, key_cell, keys)
 		check_column(feed, child, lfirst(cell), lfirst(key_cell));
+}
+
+/*
+ * Follows the foreign keys of exactly these columns, in their order.  The
+ * first result is whether they lead to the key of the source, or a relative of
+ * it; the second, the table that the first of them leads to.
+ */
+static BcdStatement follow = {
+	"WITH RECURSIVE reach (relid, columns, depth) AS ("
+	"  SELECT $1, ARRAY(SELECT a.attnum FROM unnest($2) WITH ORDINALITY AS n(name, i)"
+	"   JOIN pg_attribute AS a ON a.attrelid = $1 AND a.attname = n.name ORDER BY n.i), 0"
+	" UNION ALL"
+	"  SELECT c.confrelid, ARRAY(SELECT c.confkey[array_position(c.conkey, n.attnum)]"
+	"   FROM unnest(r.columns) WITH ORDINALITY AS n(attnum, i) ORDER BY n.i), r.depth + 1"
+	"  FROM reach AS r JOIN pg_constraint AS c ON c.conrelid = r.relid AND c.contype = 'f'"
+	"   AND c.conkey @> r.columns AND c.conkey <@ r.columns WHERE r.depth < 8),"
+	" family (relid) AS ("
+	"  SELECT $3 UNION SELECT i.inhparent FROM family AS f JOIN pg_inherits AS i ON i.inhrelid = f.relid),"
+	" children (relid) AS ("
+	"  SELECT $3 UNION SELECT i.inhrelid FROM children AS f JOIN pg_inherits AS i ON i.inhparent = f.relid)"
+	" SELECT bool_or(r.relid IN (SELECT relid FROM family UNION SELECT relid FROM children)"
+	"  AND $4 = ARRAY(SELECT a.attname FROM unnest(r.columns) WITH ORDINALITY AS n(attnum, i)"
+	"   JOIN pg_attribute AS a ON a.attrelid = r.relid AND a.attnum = n.attnum ORDER BY n.i)),"
+	" min(r.relid::regclass::text || ' (' || (SELECT string_agg(a.attname, ', ' ORDER BY n.i)"
+	"  FROM unnest(r.columns) WITH ORDINALITY AS n(attnum, i)"
+	"  JOIN pg_attribute AS a ON a.attrelid = r.relid AND a.attnum = n.attnum) || ')')"
+	" FILTER (WHERE r.depth = 1)"
+	" FROM reach AS r WHERE r.depth > 0 HAVING count(*) > 0",
+	4, {OIDOID, NAMEARRAYOID, OIDOID, NAMEARRAYOID}
+};
+
+/*
+ * Warns when a foreign key says that the child's columns hold the key of
+ * another table, or another key of the source.
+ */
+void
+bcd_parent_key_warn(const BcdFeed *feed, Oid child, List *parent_key)
+{
+	Datum	   *names = palloc(sizeof(Datum) * (list_length(parent_key) + 1));
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *target = NULL;
+	BcdRights	rights;
+	ListCell   *cell;
+	Datum		args[4];
+	int			n = 0;
+
+	foreach(cell, parent_key)
+		names[n++] = DirectFunctionCall1(namein, CStringGetDatum(lfirst(cell)));
+	args[0] = ObjectIdGetDatum(child);
+	args[1] = bcd_array(NAMEOID, names, NULL, n);
+	args[2] = ObjectIdGetDatum(feed->source);
+	args[3] = feed->key_names;
+	bcd_spi_begin(&rights);
+	if (bcd_execute(&follow, args, NULL) > 0 && !bcd_column_bool(0, 1))
+		target = MemoryContextStrdup(cxt, bcd_column_text(0, 2));
+	bcd_spi_end(&rights);
+	if (target)
+		ereport(WARNING,
+				(errmsg("a foreign key of table \"%s\" says that (%s) refers to %s, not to the key of feed \"%s\"",
+						get_rel_name(child), bcd_name_text(parent_key), target, feed->name),
+				 errdetail("Its changes would mark rows that happen to have these keys, or that do not exist."),
+				 errhint("Where the rows are two steps away, pass a query that gives their keys, as in lookup => 'SELECT parent FROM public.between WHERE id = $1'.")));
 }

@@ -143,8 +143,9 @@ trigger_arguments(const BcdTriggerSet *set, const BcdTriggerKind *kind)
 	bool		update = strstr(kind->event, "UPDATE") != NULL;
 	List	   *args;
 
-	args = list_make1(psprintf("%d %d %d", set->feed_id, set->dependency_id,
-							   truncate ? 0 : list_length(set->keys)));
+	args = list_make1(psprintf("%d %d %d%s", set->feed_id, set->dependency_id,
+							   truncate ? 0 : list_length(set->keys),
+							   set->looked_up && !truncate ? " 1" : ""));
 	if (!truncate)
 		args = list_concat(args, set->keys);
 	return update ? list_concat(args, set->columns) : args;

@@ -16,6 +16,7 @@ typedef struct BcdTriggerSet
 	const char *capture;		/* as in track() */
 	List	   *keys;			/* names of the columns with the key of the
 								 * row to mark */
+	bool		looked_up;		/* or with what a lookup finds that by */
 	List	   *columns;		/* names of those that the mapping depends on;
 								 * NIL: all */
 } BcdTriggerSet;

@@ -25,6 +25,7 @@
 #include "db.h"
 #include "mapping.h"
 #include "parentkey.h"
+#include "parents.h"
 #include "source.h"
 #include "triggers.h"
 #include "watch.h"
@@ -35,6 +36,8 @@ typedef struct BcdDependency
 	int32		id;
 	Oid			child;
 	List	   *parent_key;		/* names of columns */
+	char	   *lookup;			/* a query for the rows; NULL: they are the
+								 * key */
 } BcdDependency;
 
 /* What creating the triggers locks a table with */
@@ -45,7 +48,7 @@ bcd_watch_lock(const char *capture)
 }
 
 static BcdStatement select_dependencies = {
-	"SELECT dependency_id::int8, child::oid::int8, parent_key FROM bcdelta.dependency"
+	"SELECT dependency_id::int8, child::oid::int8, parent_key, lookup FROM bcdelta.dependency"
 	" WHERE feed = $1 ORDER BY dependency_id",
 	1, {TEXTOID}
 };
@@ -72,6 +75,7 @@ read_dependencies(const BcdFeed *feed)
 		dependency->id = (int32) bcd_column_int64(i, 1, NULL);
 		dependency->child = (Oid) bcd_column_int64(i, 2, NULL);
 		dependency->parent_key = bcd_name_list(bcd_column_datum(i, 3, &isnull));
+		dependency->lookup = bcd_column_text(i, 4);
 		dependencies = lappend(dependencies, dependency);
 		MemoryContextSwitchTo(old);
 	}
@@ -88,7 +92,24 @@ init_set(BcdTriggerSet *set, const BcdFeed *feed, const BcdDependency *dependenc
 	set->relid = dependency ? dependency->child : feed->source;
 	set->capture = feed->capture;
 	set->keys = dependency ? dependency->parent_key : bcd_name_list(feed->key_names);
+	set->looked_up = dependency && dependency->lookup;
 	set->columns = NIL;
+}
+
+/* Which columns of a table matter?  Those that the lookup reads, too. */
+static List *
+columns_that_matter(const BcdFeed *feed, const BcdDependency *dependency, Oid relid)
+{
+	List	   *columns = bcd_mapping_columns(feed, relid);
+	List	   *more;
+	bool		seen;
+
+	if (dependency == NULL || dependency->lookup == NULL || columns == NIL)
+		return columns;
+	more = bcd_parents_columns(feed, relid, dependency->parent_key, dependency->lookup, &seen);
+	if (!seen)
+		return columns;
+	return more == NIL ? NIL : list_concat(columns, more);
 }
 
 static void
@@ -97,7 +118,7 @@ create_triggers(const BcdFeed *feed, const BcdDependency *dependency)
 	BcdTriggerSet set;
 
 	init_set(&set, feed, dependency);
-	set.columns = bcd_mapping_columns(feed, set.relid);
+	set.columns = columns_that_matter(feed, dependency, set.relid);
 	bcd_triggers_create(&set);
 }
 
@@ -148,11 +169,21 @@ forget_dropped(const BcdFeed *feed)
 	bcd_spi_end(&rights);
 }
 
+/* Do the child's columns lead to rows of the feed? */
+static void
+check_parent_key(const BcdFeed *feed, const BcdDependency *dependency)
+{
+	if (dependency->lookup)
+		bcd_parents_check(feed, dependency->child, dependency->parent_key, dependency->lookup);
+	else
+		bcd_parent_key_check(feed, dependency->child, dependency->parent_key);
+}
+
 static BcdStatement insert_dependency = {
-	"INSERT INTO bcdelta.dependency (feed, child, parent_key)"
-	" SELECT feed, $2, $3 FROM bcdelta.feed WHERE feed = $1 FOR KEY SHARE"
+	"INSERT INTO bcdelta.dependency (feed, child, parent_key, lookup)"
+	" SELECT feed, $2, $3, $4 FROM bcdelta.feed WHERE feed = $1 FOR KEY SHARE"
 	" ON CONFLICT (feed, child, parent_key) DO NOTHING",
-	3, {TEXTOID, REGCLASSOID, NAMEARRAYOID}
+	4, {TEXTOID, REGCLASSOID, NAMEARRAYOID, TEXTOID}
 };
 
 static BcdStatement select_dependency = {
@@ -161,11 +192,31 @@ static BcdStatement select_dependency = {
 	3, {TEXTOID, REGCLASSOID, NAMEARRAYOID}
 };
 
+/* What waits for another lookup is not for this one: see awaited.c. */
+static BcdStatement delete_other = {
+	"DELETE FROM bcdelta.dependency WHERE feed = $1 AND child = $2 AND parent_key = $3"
+	" AND lookup IS DISTINCT FROM $4 RETURNING dependency_id::int8",
+	4, {TEXTOID, REGCLASSOID, NAMEARRAYOID, TEXTOID}
+};
+
+/* Drops the triggers of a dependency that is no more. */
+static void
+drop_triggers(const BcdFeed *feed, Oid child, int32 id)
+{
+	BcdDependency dependency = {id, child, NIL, NULL};
+	BcdTriggerSet set;
+
+	init_set(&set, feed, &dependency);
+	bcd_triggers_drop(&set);
+}
+
 /* The id of a dependency, new or not; its feed cannot be removed meanwhile. */
 static int32
-record_dependency(const BcdFeed *feed, Oid child, Datum parent_key)
+record_dependency(const BcdFeed *feed, const BcdDependency *dependency, Datum parent_key)
 {
-	Datum		args[3];
+	Oid			child = dependency->child;
+	char		nulls[] = "    ";
+	Datum		args[4];
 	BcdRights	rights;
 	bool		is_new;
 	int32		id;
@@ -173,8 +224,12 @@ record_dependency(const BcdFeed *feed, Oid child, Datum parent_key)
 	args[0] = CStringGetTextDatum(feed->name);
 	args[1] = ObjectIdGetDatum(child);
 	args[2] = parent_key;
+	args[3] = dependency->lookup ? CStringGetTextDatum(dependency->lookup) : (Datum) 0;
+	nulls[3] = dependency->lookup ? ' ' : 'n';
 	bcd_spi_begin(&rights);
-	is_new = bcd_execute(&insert_dependency, args, NULL) > 0;
+	if (bcd_execute(&delete_other, args, nulls) > 0)
+		drop_triggers(feed, child, (int32) bcd_column_int64(0, 1, NULL));
+	is_new = bcd_execute(&insert_dependency, args, nulls) > 0;
 	if (bcd_execute(&select_dependency, args, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -202,13 +257,14 @@ lock_child(const BcdFeed *feed, Oid child, LOCKMODE lock)
 
 /*
  * Makes a feed depend on a child table, whose columns parent_key (name[])
- * hold the key of the row that a change is to mark.
+ * hold the key of the row that a change is to mark, or what a lookup finds the
+ * keys by.
  *
  * The source stays locked, so that untrack() waits and then finds all
  * triggers.
  */
 void
-bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key)
+bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key, char *lookup)
 {
 	BcdDependency dependency;
 
@@ -222,10 +278,13 @@ bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key)
 	lock_child(feed, child, bcd_watch_lock(feed->capture));
 	dependency.child = child;
 	dependency.parent_key = bcd_name_list(parent_key);
-	bcd_parent_key_check(feed, child, dependency.parent_key);
+	dependency.lookup = lookup;
+	check_parent_key(feed, &dependency);
+	if (lookup == NULL)
+		bcd_parent_key_warn(feed, child, dependency.parent_key);
 	bcd_mapping_check(feed);
 	forget_dropped(feed);
-	dependency.id = record_dependency(feed, child, parent_key);
+	dependency.id = record_dependency(feed, &dependency, parent_key);
 	create_triggers(feed, &dependency);
 }
 
@@ -258,13 +317,7 @@ bcd_watch_forget(const BcdFeed *feed, Oid child)
 	for (i = 0; i < n; i++)
 		ids = lappend_int(ids, (int) bcd_column_int64(i, 1, NULL));
 	foreach(cell, ids)
-	{
-		BcdDependency dependency = {lfirst_int(cell), child, NIL};
-		BcdTriggerSet set;
-
-		init_set(&set, feed, &dependency);
-		bcd_triggers_drop(&set);
-	}
+		drop_triggers(feed, child, lfirst_int(cell));
 	bcd_spi_end(&rights);
 }
 
@@ -287,7 +340,7 @@ bcd_watch_alter(const BcdFeed *feed)
 		if (dependency && get_rel_name(dependency->child) == NULL)
 			continue;			/* resume() forgets it */
 		init_set(&set, feed, dependency);
-		set.columns = bcd_mapping_columns(feed, set.relid);
+		set.columns = columns_that_matter(feed, dependency, set.relid);
 		if (bcd_triggers_fit(&set))
 			continue;
 		if (dependency)
@@ -338,7 +391,7 @@ bcd_watch_resume(const BcdFeed *feed)
 
 		Assert(dependency != NULL); /* which static analyzers do not see */
 		lock_child(feed, dependency->child, broken ? lock : AccessShareLock);
-		bcd_parent_key_check(feed, dependency->child, dependency->parent_key);
+		check_parent_key(feed, dependency);
 		if (broken)
 			mend = lappend(mend, dependency);
 	}
@@ -360,8 +413,17 @@ static void
 try_parent_key(void *arg)
 {
 	ParentKeyCheck *check = arg;
+	ListCell   *cell;
 
-	bcd_parent_key_check(check->feed, check->dependency->child, check->dependency->parent_key);
+	if (check->dependency->lookup == NULL)
+		bcd_parent_key_check(check->feed, check->dependency->child, check->dependency->parent_key);
+	/* the lookup is not tried in the session of who only looks */
+	foreach(cell, check->dependency->parent_key)
+		if (get_attnum(check->dependency->child, lfirst(cell)) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("parent key column \"%s\" of table \"%s\" does not exist",
+						(char *) lfirst(cell), get_rel_name(check->dependency->child))));
 }
 
 static char *

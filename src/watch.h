@@ -12,7 +12,7 @@
 extern LOCKMODE bcd_watch_lock(const char *capture);
 extern void bcd_watch_begin(const BcdFeed *feed);
 extern void bcd_watch_source(const BcdFeed *feed);
-extern void bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key);
+extern void bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key, char *lookup);
 extern void bcd_watch_forget(const BcdFeed *feed, Oid child);
 extern void bcd_watch_alter(const BcdFeed *feed);
 extern void bcd_watch_resume(const BcdFeed *feed);

@@ -510,6 +510,77 @@ SELECT bcdelta.untrack('groups');
 SELECT bcdelta.untrack('tree');
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'bcdelta.capture'::regproc AND tgname ~ '_\d+_\d+_' AND tgrelid <> 'opening'::regclass;
 SELECT feed, child, parent_key FROM bcdelta.dependency;
+--
+-- Two steps: a lookup gives the keys, see also test/t/02_steps.pl
+--
+CREATE TABLE parent (id int PRIMARY KEY, name text);
+CREATE TABLE pair (a text, b int, name text, PRIMARY KEY (a, b));
+CREATE TABLE between_them (id bigint PRIMARY KEY, parent int REFERENCES parent, kind text);
+CREATE TABLE far (between_id bigint REFERENCES between_them, own int REFERENCES parent, other int, code text, note text);
+SELECT bcdelta.track('parent', 'shop', 'brand', '{"name": "name", "page_title": "(SELECT max(f.note) FROM public.far AS f JOIN public.between_them AS b ON b.id = f.between_id WHERE b.parent = parent.id)"}');
+SELECT bcdelta.track('pair', 'shop', 'brand', '{"name": "name"}');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => '');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'SELECT');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'SELECT parent FROM between_them WHERE id = $1');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'SELECT parent, kind FROM public.between_them WHERE id = $1');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'SELECT now()');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'SELECT parent FROM public.between_them WHERE id = $2');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'SELECT parent FROM public.between_them WHERE id = $1; SELECT 1');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'SELECT 1) AS q (k1), (SELECT 2');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'DELETE FROM public.between_them RETURNING parent');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'WITH d AS (DELETE FROM public.between_them RETURNING parent) SELECT parent FROM d');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'SELECT parent FROM public.between_them WHERE id = $1 FOR UPDATE');
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'SELECT parent INTO x FROM public.between_them WHERE id = $1');
+SELECT bcdelta.depends('parent', 'far', '{nope}', lookup => 'SELECT 1');
+SELECT bcdelta.depends('parent', 'far', '{}', lookup => 'SELECT 1');
+SELECT bcdelta.depends('parent', 'far', NULL, lookup => 'SELECT 1');
+SELECT count(*) FROM bcdelta.dependency WHERE feed = 'parent';
+SELECT bcdelta.depends('parent', 'far', '{between_id}', lookup => 'SELECT parent FROM public.between_them WHERE id = $1 -- of the variant');
+SELECT bcdelta.depends('pair', 'far', '{code,other}', lookup => 'SELECT $1, $2::bigint');
+SELECT feed, lookup FROM bcdelta.dependency WHERE lookup IS NOT NULL ORDER BY feed;
+SELECT * FROM triggers('far');
+SELECT bcdelta.depends('parent', 'far', '{other}', lookup => 'SELECT f.own FROM public.far AS f WHERE f.other = $1 AND f.code IS NOT NULL');
+SELECT * FROM triggers('far');
+SELECT trouble('parent'), trouble('pair');
+BEGIN;
+INSERT INTO between_them VALUES (7);
+INSERT INTO far VALUES (7, NULL, 1, E'a "b"\n', 'n'), (NULL, NULL, 1, NULL, 'n');
+SELECT feed, op, regexp_replace(key, '^\d+', 'N') AS key FROM captured();
+UPDATE far SET code = repeat('x', 3000) WHERE between_id = 7;
+SELECT feed, op, regexp_replace(key, '^\d+', 'N') AS key FROM captured();
+ROLLBACK;
+-- a lookup runs with the rights of the feed's owner
+CREATE ROLE regress_bcdelta_steps;
+GRANT USAGE ON FOREIGN SERVER shop TO regress_bcdelta_steps;
+GRANT SELECT, TRIGGER ON pair, far TO regress_bcdelta_steps;
+SET ROLE regress_bcdelta_steps;
+SELECT bcdelta.track('pair', 'shop', 'brand', '{"name": "name"}', feed => 'theirs', capture => 'row');
+SELECT bcdelta.depends('theirs', 'far', '{other}', lookup => 'SELECT name, id FROM public.parent WHERE id = $1');
+RESET ROLE;
+SELECT bcdelta.depends('theirs', 'far', '{other}', lookup => 'SELECT name, id FROM public.parent WHERE id = $1');
+SELECT bcdelta.depends('theirs', 'far', '{other}', lookup => 'SELECT code, other FROM public.far WHERE other = $1');
+DROP OWNED BY regress_bcdelta_steps;
+
+--
+-- Foreign keys that lead elsewhere
+--
+CREATE TABLE two (id int PRIMARY KEY REFERENCES parent, code int UNIQUE);
+CREATE TABLE refers (to_between bigint REFERENCES between_them, to_parent int REFERENCES parent, to_two int REFERENCES two,
+	to_code int REFERENCES two (code), a text, b int, none int, FOREIGN KEY (a, b) REFERENCES pair);
+SELECT bcdelta.depends('parent', 'refers', '{to_between}');
+SELECT bcdelta.depends('parent', 'refers', '{to_parent}');
+SELECT bcdelta.depends('parent', 'refers', '{to_two}');
+SELECT bcdelta.depends('parent', 'refers', '{to_code}');
+SELECT bcdelta.depends('parent', 'refers', '{none}');
+SELECT bcdelta.depends('parent', 'refers', '{to_between}', lookup => 'SELECT parent FROM public.between_them WHERE id = $1');
+SELECT bcdelta.depends('pair', 'refers', '{a,b}');
+CREATE TABLE swapped (a text, b int, PRIMARY KEY (b, a));
+SELECT bcdelta.track('swapped', 'shop', 'brand', '{"name": "a"}', key => '{a,b}');
+SELECT bcdelta.depends('swapped', 'refers', '{a,b}');
+SELECT bcdelta.untrack(feed) FROM bcdelta.feed WHERE feed IN ('parent', 'pair', 'theirs', 'swapped');
+DROP TABLE refers, two, far, between_them, parent, pair, swapped;
+DROP ROLE regress_bcdelta_steps;
+
 DROP EXTENSION bcdelta CASCADE;
 SELECT count(*) FROM pg_trigger WHERE tgname ~ '^bcdelta';
 DROP TABLE item, price, image, stock, related, groups, place, opening, replica, text_of, offer, offer_c, media CASCADE;
