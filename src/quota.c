@@ -37,7 +37,6 @@
 #include "quota.h"
 
 #define DEFAULT_WINDOW_MS	30000
-#define MAX_BLOCK_MS		3600000 /* no header stops us longer at once */
 #define SURE_OF_SECONDS		5	/* times left of whole seconds in a row */
 #define FIRST_BACKOFF_MS	1000
 #define LAST_BACKOFF_MS		60000
@@ -151,7 +150,7 @@ strike(BcdQuota *q, int64 now, long status, int64 retry_after_ms, double random)
 			q->probe_at = now + (int64) delay;
 	}
 	if (retry_after_ms > 0)
-		q->blocked_until = Max(q->blocked_until, now + Min(retry_after_ms, MAX_BLOCK_MS));
+		q->blocked_until = Max(q->blocked_until, now + Min(retry_after_ms, BCD_QUOTA_MAX_BLOCK_MS));
 }
 
 /*
@@ -179,7 +178,7 @@ throttled(BcdQuota *q, int64 now, const BcdHttpHeaders *headers, double random)
 	if (headers && headers->rate_quota > 0 && !crowded)
 		wait = Max(wait, headers->rate_reset_ms);
 	if (wait > 0)
-		q->blocked_until = Max(q->blocked_until, now + Min(wait, MAX_BLOCK_MS) + BCD_TURN_GUARD_MS);
+		q->blocked_until = Max(q->blocked_until, now + Min(wait, BCD_QUOTA_MAX_BLOCK_MS) + BCD_TURN_GUARD_MS);
 	else if (!crowded || q->in_flight == 0)
 		strike(q, now, 429, -1, random);
 }
@@ -268,7 +267,7 @@ note_headers(BcdQuota *q, BcdTicket ticket, int64 now, bool refused,
 	bool		gone;
 
 	if (headers->rate_window_ms > 0)
-		q->window_ms = Min(headers->rate_window_ms, MAX_BLOCK_MS);
+		q->window_ms = Min(headers->rate_window_ms, BCD_QUOTA_MAX_BLOCK_MS);
 	window_end(q, ticket, now, headers->rate_reset_ms, &by_start, &by_reply);
 	gone = q->quota > 0 && by_reply < q->end_by_start - q->window_ms / 2;
 	if (q->quota == 0)

@@ -18,6 +18,9 @@
 #define BCD_MAX_SCOUTS			3
 #define BCD_TURN_GUARD_MS		5	/* the store's clock is as coarse as ours */
 
+/* No header stops us for longer at once: then one request asks again */
+#define BCD_QUOTA_MAX_BLOCK_MS	120000
+
 /* A request that was started */
 typedef struct BcdTicket
 {
@@ -71,6 +74,8 @@ typedef struct BcdQuota
 	int64		started_at;		/* and was started */
 	int64		started;		/* requests in this window, as far as we know */
 	int64		blocked_until;	/* the store wants us to wait */
+	int64		asked_until;	/* for longer than we do: see patience.c */
+	int64		asked_after;	/* requests sent by then */
 	int64		probe_at;		/* it fails, and is not tried before */
 	int			strikes;		/* consecutive 429s without headers, 5xx,
 								 * time-outs */

@@ -27,6 +27,7 @@
 #include "ended.h"
 #include "engine.h"
 #include "fold.h"
+#include "patience.h"
 #include "queue.h"
 #include "results.h"
 #include "retry.h"
@@ -114,6 +115,8 @@ show(BcdRun *run, int64 now)
 	if (s.trouble[0] == '\0' && run->store->failure[0] && bcd_quota_failing(q))
 		snprintf(s.trouble, sizeof(s.trouble), "the store does not answer, and is asked again now and then: %s",
 				 run->store->failure);
+	if (s.trouble[0] == '\0')
+		(void) bcd_patience_words(q, now, s.trouble, sizeof(s.trouble));
 	bcd_store_show(&s);
 }
 
@@ -414,6 +417,7 @@ bcd_run_replied(BcdJob *job)
 	dlist_delete(&job->node);
 	bcd_quota_done(&run->store->quota, job->ticket, bcd_now_ms(), r->status, &r->headers,
 				   bcd_random());
+	bcd_patience_note(&run->store->quota, job->ticket, r->status, &r->headers, bcd_now_ms());
 	bcd_endpoint_replied(job);
 	note_failure(run->store, r);
 	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)

@@ -197,6 +197,31 @@ subtest 'millions of tiny values are not read' => sub {
 	}
 };
 
+subtest 'a window of an hour is told, and not waited for' => sub {
+	my %rate = ('X-Rate-Limit-Time-Window-Ms' => 3_600_000, 'X-Rate-Limit-Requests-Quota' => 150, 'X-Rate-Limit-Requests-Left' => 0);
+	foreach my $case (
+		[ 'nothing left for an hour', qr/no requests for (60|59) minutes/, { status => 200, process => $true, headers => { %rate, 'X-Rate-Limit-Time-Reset-Ms' => 3_600_000 } } ],
+		[ 'come back in three days', qr/no requests for 3 days/, { status => 429, headers => { 'X-Retry-After' => 259_200 } } ])
+	{
+		my ($what, $words, $do) = @$case;
+		my $id = $shop->sql("SELECT max(run_id) FROM bcdelta.run");
+		$store->fault({ times => 1, do => { %$do, rate_headers => $false }, match => { method => 'PUT' } });
+		$shop->sql("UPDATE makers SET name = name || '-'");
+		my $pushing = $shop->start;
+		$shop->wait_for("SELECT trouble IS NOT NULL FROM bcdelta.status WHERE feed = 'makers'");
+		my ($trouble, $soon) = split /\|/, $shop->sql("SELECT trouble, store_blocked_until < now() + interval '125 s' FROM bcdelta.status WHERE feed = 'makers'");
+		like($trouble, $words, "$what: is told");
+		is($soon, 't', 'with the time of the next request, which is near');
+		$shop->sql("SELECT bcdelta.cancel(max(run_id)) FROM bcdelta.run");
+		$pushing->finish;
+		$store->unfault;
+		# another worker knows nothing of it
+		kill_worker($node, 'shop', 'TERM');
+		$shop->push;
+		is_deeply($shop->pending, {}, 'nothing is lost');
+	}
+};
+
 my @log = grep { /very=secret/ && !/USER MAPPING/ } split /\n/, slurp_file($node->logfile);
 is_deeply(\@log, [], 'no secret in the log');
 done_testing();

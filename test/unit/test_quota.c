@@ -7,6 +7,7 @@
 #include "../../src/others.c"
 #include "../../src/quota.c"
 #include "../../src/spend.c"
+#include "../../src/patience.c"
 #include "tap.h"
 
 /* Headers as a store in a window of 30 s would send them; -1: left out */
@@ -108,7 +109,7 @@ test_throttled(void)
 	bcd_quota_init(&q, 1.0, 8);
 	t = bcd_quota_sent(&q, 0);
 	bcd_quota_done(&q, t, 100, 429, headers(-1, -1, -1, PG_INT64_MAX), 0.5);
-	is_int(bcd_quota_delay(&q, 100), 3600000 + BCD_TURN_GUARD_MS, "no header stops us for more than an hour");
+	is_int(bcd_quota_delay(&q, 100), BCD_QUOTA_MAX_BLOCK_MS + BCD_TURN_GUARD_MS, "no header stops us for longer");
 
 	/* without headers: a back-off that doubles, one request at a time */
 	bcd_quota_init(&q, 1.0, 8);
@@ -412,6 +413,63 @@ test_early(void)
 	is_int(bcd_quota_delay(&q, 30151), 0, "until its reply has said so");
 }
 
+/* One reply with a window of an hour, and nothing left */
+static void
+test_patience(void)
+{
+	static const struct
+	{
+		long		status;
+		int64		left;
+		int64		reset;
+		int64		retry_after;
+		const char *words;		/* NULL: nothing special */
+	}			cases[] = {
+		{200, 0, 3600000, -1, "60 minutes"}, {429, 0, 3600000, -1, "60 minutes"},
+		{429, -1, -1, 3 * 86400000LL, "3 days"}, {503, -1, -1, 7200000, "2 hours"},
+		{429, -1, -1, PG_INT64_MAX / 1000, "3650 days"}, {429, 50, 100, 86400000, "24 hours"},
+		{429, -1, -1, 125000, "2 minutes"}, {429, -1, -1, 120000, NULL}, {200, 0, 30000, -1, NULL},
+		{200, 5, 3600000, -1, NULL}, {429, -1, -1, 0, NULL}, {429, -1, -1, -1, NULL}, {200, -1, -1, 86400000, NULL}
+	};
+	BcdQuota	q;
+	BcdTicket	t;
+	BcdTicket	old;
+	int			i;
+
+	for (i = 0; i < lengthof(cases); i++)
+	{
+		const BcdHttpHeaders *h;
+		char		words[256] = "";
+		bool		told;
+
+		bcd_quota_init(&q, 1.0, 8);
+		t = bcd_quota_sent(&q, 0);
+		bcd_quota_done(&q, t, 50, 200, headers(150, 100, 29000, -1), 0.5);
+		old = bcd_quota_sent(&q, 60);
+		t = bcd_quota_sent(&q, 60);
+		h = headers(cases[i].left < 0 ? -1 : 150, cases[i].left, cases[i].reset, cases[i].retry_after);
+		bcd_quota_done(&q, t, 100, cases[i].status, h, 0.5);
+		bcd_patience_note(&q, t, cases[i].status, h, 100);
+		told = bcd_patience_words(&q, 100, words, sizeof(words));
+		ok(told == (cases[i].words != NULL) && (!told || strstr(words, cases[i].words)), "status %ld: \"%s\"",
+		   cases[i].status, words);
+		if (!told)
+			continue;
+		bcd_quota_done(&q, old, 110, 200, headers(150, 99, 28900, -1), 0.5);
+		bcd_patience_note(&q, old, 200, headers(150, 99, 28900, -1), 110);
+		ok(bcd_patience_words(&q, 110, words, sizeof(words)), "a reply that was under way by then tells nothing new");
+		ok(bcd_quota_delay(&q, 110) <= BCD_QUOTA_MAX_BLOCK_MS, "no wait for longer");
+		ok(bcd_quota_delay(&q, 120099) > 0, "two minutes are waited");
+		is_int(bcd_quota_delay(&q, 120100), 0, "then one request asks again");
+		t = bcd_quota_sent(&q, 120100);
+		is_int(bcd_quota_delay(&q, 120101), BCD_QUOTA_WAIT_REPLY, "and only one");
+		bcd_quota_done(&q, t, 120200, 200, headers(150, 149, 30000, -1), 0.5);
+		bcd_patience_note(&q, t, 200, headers(150, 149, 30000, -1), 120200);
+		is_int(bcd_quota_delay(&q, 120200), 0, "whose reply is believed");
+		ok(!bcd_patience_words(&q, 120200, words, sizeof(words)), "and nothing is wrong any more");
+	}
+}
+
 int
 main(void)
 {
@@ -422,5 +480,6 @@ main(void)
 	test_scouts();
 	test_crowded();
 	test_early();
+	test_patience();
 	return tap_done();
 }

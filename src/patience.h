@@ -1,0 +1,16 @@
+/*
+ * patience.h
+ *		Pauses that the store asks for, and how long they are believed.
+ *
+ * Pure: plain data and arithmetic.
+ */
+#ifndef BCD_PATIENCE_H
+#define BCD_PATIENCE_H
+
+#include "quota.h"
+
+extern void bcd_patience_note(BcdQuota *q, BcdTicket ticket, long status,
+							  const BcdHttpHeaders *headers, int64 now);
+extern bool bcd_patience_words(const BcdQuota *q, int64 now, char *out, size_t size);
+
+#endif							/* BCD_PATIENCE_H */
