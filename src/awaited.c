@@ -91,19 +91,23 @@ static BcdStatement pause_feed = {
 	2, {INT4OID, TEXTOID}
 };
 
-/*
- * The rows that a change concerns are not known.  A lock is nobody's fault, and
- * the disk's trouble not the query's: then it is only tried again later.
- */
+/* What passes by itself is tried again later; all else is the query's. */
+static bool
+is_passing(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || sqlerrcode == ERRCODE_DISK_FULL ||
+		sqlerrcode == ERRCODE_TOO_MANY_CONNECTIONS ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
+/* The rows that a change concerns are not known. */
 static void
 lookup_failed(const BcdSearch *search, const ErrorData *error)
 {
 	const BcdLookup *lookup = search->lookup;
 	Datum		args[2];
 
-	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
-		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_SYSTEM_ERROR)
+	if (is_passing(error->sqlerrcode))
 		return;
 	args[0] = Int32GetDatum(lookup->feed->feed_id);
 	args[1] = CStringGetTextDatum(psprintf("the lookup of table \"%s\" failed for the values %s: %s; put it right, with bcdelta.depends() where the query is wrong, then resume; what was captured is kept",

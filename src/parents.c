@@ -25,16 +25,14 @@
 #include "utils/plancache.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
-#include "utils/timeout.h"
 #include "utils/tuplestore.h"
 
 #include "attempt.h"
 #include "bcdelta.h"
-#include "clock.h"
 #include "columns.h"
 #include "compat.h"
 #include "db.h"
-#include "guc.h"
+#include "guard.h"
 #include "key.h"
 #include "parents.h"
 
@@ -146,13 +144,11 @@ static void
 check_lookup(void *arg)
 {
 	BcdLookup  *lookup = arg;
-	BcdRights	rights;
 	SPIPlanPtr	plan;
 	CachedPlanSource *source;
 	Datum	   *values;
 	char	   *nulls;
 
-	bcd_become(&rights, lookup->feed->owner, true);
 	XactReadOnly = true;
 	find_columns(lookup);
 	check_syntax(lookup->query);
@@ -173,7 +169,12 @@ check_lookup(void *arg)
 		elog(ERROR, "could not execute \"%s\"", lookup->query);
 	SPI_freetuptable(SPI_tuptable);
 	SPI_freeplan(plan);
-	bcd_become_again(&rights);
+}
+
+static void
+check_guarded(void *arg)
+{
+	bcd_guard_run(((BcdLookup *) arg)->feed, NULL, 1, check_lookup, arg);
 }
 
 static void
@@ -199,7 +200,7 @@ bcd_parents_check(const BcdFeed *feed, Oid child, List *columns, const char *que
 	init_lookup(&lookup, feed, child, columns, query);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	error = bcd_attempt(check_lookup, &lookup);
+	error = bcd_attempt(check_guarded, &lookup);
 	if (error)
 		ereport(ERROR,
 				(errcode(error->sqlerrcode),
@@ -282,18 +283,16 @@ keep_keys(BcdSearch *search)
 	MemoryContextDelete(scratch);
 }
 
-/* In a subtransaction. */
+/* The feed's code, behind the guard */
 static void
 run_query(void *arg)
 {
 	BcdSearch  *search = arg;
 	BcdLookup  *lookup = search->lookup;
 	char		nulls[INDEX_MAX_KEYS + 1];
-	BcdRights	rights;
 	Datum	   *values;
 	Portal		portal;
 
-	bcd_become(&rights, lookup->feed->owner, true);
 	XactReadOnly = true;
 	(void) set_config_option("lock_timeout", LOOKUP_LOCK_MS, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
@@ -320,54 +319,38 @@ run_query(void *arg)
 	} while (SPI_processed == FETCH_ROWS);
 	SPI_cursor_close(portal);
 	PopActiveSnapshot();
-	bcd_become_again(&rights);
 }
 
 /*
  * Runs the query within its time limit; returns NULL, or the error that ended
  * it.  Raises an error only when somebody wants the worker to stop.
+ *
+ * The subtransaction is rolled back whatever comes of it, as in row.c.
  */
 ErrorData *
 bcd_parents_search(BcdSearch *search)
 {
-	bool		limited = MyBackendType == B_BG_WORKER && bcd_mapping_timeout > 0;
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	int64		began = bcd_now_ms();
 	ErrorData  *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(CurTransactionContext);
 	PG_TRY();
 	{
-		if (limited)
-			enable_timeout_after(STATEMENT_TIMEOUT, bcd_mapping_timeout);
-		run_query(search);
-		if (limited)
-			disable_timeout(STATEMENT_TIMEOUT, true);
-		ReleaseCurrentSubTransaction();
+		bcd_guard_run(search->lookup->feed, search->captured, 1, run_query, search);
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(cxt);
 		error = CopyErrorData();
 		FlushErrorState();
-		if (limited)
-			disable_timeout(STATEMENT_TIMEOUT, true);
-		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(cxt);
 	CurrentResourceOwner = owner;
-	/* it may have come when the query was done already */
-	if (limited && get_timeout_indicator(STATEMENT_TIMEOUT, true))
-		QueryCancelPending = false;
-	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED && limited &&
-		bcd_now_ms() - began >= bcd_mapping_timeout)
-		error->message = psprintf("it took longer than bcdelta.mapping_timeout, which is %d ms",
-								  bcd_mapping_timeout);
-	else if (error && (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-					   ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION))
+	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 		ReThrowError(error);
 	return error;
 }

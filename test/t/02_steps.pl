@@ -92,9 +92,10 @@ sub pauses
 	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'label'"), $reason, $what);
 }
 pauses('SELECT 1 / ($1 - 1)', qr/division by zero/, 'an error');
-pauses('SELECT id FROM public.label, pg_sleep(10) WHERE id = $1', qr/it took longer than bcdelta.mapping_timeout, which is 500 ms/, 'too long');
+pauses('SELECT id FROM public.label, pg_sleep(10) WHERE id = $1', qr/longer than bcdelta.mapping_timeout, which is 500 ms/, 'too long');
 $shop->sql('CREATE FUNCTION writes(int) RETURNS int LANGUAGE sql AS $$INSERT INTO public.label VALUES ($1 + 100, $$n$$); SELECT 1$$' =~ s/\$\$n\$\$/'n'/r);
 pauses('SELECT public.writes($1)', qr/cannot execute INSERT in a read-only transaction/, 'a function that writes');
+pauses("SELECT length(pg_read_file('no such file'))", qr/could not open file "no such file"/, 'an error of the system');
 pauses('SELECT $1 + 2147483647', qr/integer out of range/, 'a key that is none');
 
 # Another lookup: what waits for the old one may be of any row.
@@ -104,6 +105,19 @@ $run = $shop->push("feed => 'label'");
 is("$run->{updated} $run->{unchanged}", '2 0', 'what waited for the old one marks every row') or diag(explain($run));
 is($shop->sql('SELECT count(*) FROM bcdelta.lookup'), 0, 'nothing waits');
 is(marked("SELECT bcdelta.depends('label', 'label_note', '{label}'); INSERT INTO label_note VALUES (2, 'zzz')") =~ s/^label //r, '2', 'without a lookup');
+
+# A composite key, and row triggers
+$shop->sql(<<'EOC');
+CREATE TABLE pair (land text, no int, name text, PRIMARY KEY (land, no));
+CREATE TABLE place (id int PRIMARY KEY, land text, no int);
+CREATE TABLE opening (place int, day text);
+INSERT INTO pair VALUES ('DE', 1, 'DE 1'), ('D "E"', 2, 'DE 2');
+INSERT INTO place VALUES (1, 'DE', 1), (2, 'D "E"', 2), (3, 'D "E"', 2);
+SELECT bcdelta.track('pair', 'shop', 'brand', '{"name": "name"}', capture => 'row');
+SELECT bcdelta.depends('pair', 'opening', '{place}', lookup => 'SELECT land, no FROM public.place WHERE id = $1');
+EOC
+$shop->sql("INSERT INTO opening VALUES (2, 'Mo'), (3, 'Tu'); SELECT bcdelta.push()");
+is($shop->sql("SELECT string_agg(key, ' ') FROM bcdelta.result WHERE feed = 'pair' AND outcome = 'created'"), '["D \\"E\\"", "2"]', 'a composite key');
 
 # Millions of keys, in small steps
 $shop->sql(<<'EOC');
