@@ -59,7 +59,8 @@ foreach my $n (1 .. 10)
 {
 	# Every other run has nobody who waits for it, and goes on by itself.
 	my $psql = $n % 2 ? $shop->start : undef;
-	$shop->sql('SELECT bcdelta.push(wait => false)') unless $psql;
+	# of a part of what the others ask for: they do not join it
+	$shop->sql("SELECT bcdelta.push('things', wait => false)") unless $psql;
 	wait_created(25 * $n);
 	kill_worker($node, 'shop', 'KILL');
 	if ($psql)

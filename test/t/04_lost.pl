@@ -149,7 +149,7 @@ foreach my $status (422, 401, 403)
 	$shop->sql("DELETE FROM things; INSERT INTO things VALUES ($status, 'refused $status', 1)");
 	$shop->push;
 	$store->seed('products', [ { id => 500 + $status, type => 'physical', weight => 1, price => 5, sku => "refused $status", name => "By hand $status" } ]);
-	$shop->sql("UPDATE things SET sku = 'accepted $status'; SELECT bcdelta.resume('things')");
+	$shop->sql("UPDATE things SET sku = 'accepted $status'; SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
 	is($shop->push->{created}, 1, "a create that was refused with $status, then another key: it is made");
 	is(($shop->record('products', 500 + $status) || {})->{name}, "By hand $status", 'the record of the first name is left alone');
 }
@@ -196,7 +196,7 @@ foreach my $status (500, 401)
 	$shop->try("SELECT bcdelta.cancel($id)");
 	$shop->wait_for("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $id");
 	$store->unfault;
-	$shop->sql("UPDATE things SET price = 1 WHERE id > 20; SELECT bcdelta.resume('things')");
+	$shop->sql("UPDATE things SET price = 1 WHERE id > 20; SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
 	$shop->sql("BEGIN; LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE; UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting'; COMMIT");
 	$shop->push;
 	is_deeply([ map { 0 + $shop->records('products', 'sku')->{$_}{price} } qw(told untold) ], [ 1, 1 ],

@@ -275,8 +275,9 @@ $run = $shop->push;
 is($run->{state}, 'failed', 'a scope is missing');
 like($run->{error}, qr/feed "articles".*403.*scope/s, 'which the run says');
 like($shop->sql("SELECT paused_reason FROM bcdelta.status WHERE feed = 'articles'"), qr/403.*scope/s, 'and the feed');
+is($shop->sql("SELECT string_agg(feed, ' ' ORDER BY feed) FROM bcdelta.feed WHERE state = 'paused'"), 'articles', 'and no other feed');
 $store->settings({ scopes => [ 'store_v2_products', 'store_v2_information_read_only' ] });
-$shop->sql("SELECT bcdelta.resume('articles'); ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '$token-wrong')");
+$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'; ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '$token-wrong')");
 $run = $shop->push;
 is($run->{state}, 'failed', 'a wrong token');
 like($run->{error}, qr/401.*token/s, 'is named');
@@ -293,6 +294,7 @@ $run = $shop->push;
 is($run->{state}, 'failed', 'a redirect');
 like($run->{error}, qr/302.*redirect.*api_url/s, 'is an error that says what to look at');
 is_deeply([ $thief->journal ], [], 'and is not followed');
+$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
 
 # What is not answered stops the feed that needs it, and no other.
 foreach my $path ('brands', 'trees$')
