@@ -213,10 +213,13 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 
 	bcd_guard_run(feed, key, 1, run_mapping, &r);
 	old = MemoryContextSwitchTo(result_cxt);
-	if (SPI_processed == 0)
+	/* a filter may meet a reference in a function: the row is not gone by that */
+	if (SPI_processed == 0 && feed->filter == NULL)
 		row->state = BCD_ROW_MISSING;
 	else if (bcd_ref_missing(&row->waits_feed, &row->waits_key))
 		row->state = BCD_ROW_DEFERRED;
+	else if (SPI_processed == 0)
+		row->state = BCD_ROW_MISSING;
 	else
 		set_payload(feed, row);
 	MemoryContextSwitchTo(old);

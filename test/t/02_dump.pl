@@ -26,11 +26,15 @@ CREATE TABLE stock_a PARTITION OF stock FOR VALUES IN ('a');
 INSERT INTO stock VALUES (1, 'a', 1);
 CREATE TABLE price (id int PRIMARY KEY, net numeric);
 SELECT bcdelta.track('"Odd Items"', 'shop', 'brand', '{"name": "title"}', feed => 'items');
-SELECT bcdelta.track('stock', 'shop', 'brand', '{"name": "qty::text"}');
+SELECT bcdelta.track('stock', 'shop', 'brand', '{"name": "qty::text"}', filter => 'qty > 0');
 SELECT bcdelta.track('price', 'shop', 'brand', '{"name": "net::text"}', capture => 'row');
 CREATE TABLE note (item bigint, note text);
 SELECT bcdelta.depends('items', 'note', '{item}');
 SELECT bcdelta.depends('stock', 'stock', '{place,id}');
+CREATE TABLE detail (d int);
+SELECT bcdelta.depends('stock', 'detail', '{d}', lookup => 'SELECT ''a'', $1');
+SELECT bcdelta.pause('stock');
+INSERT INTO detail VALUES (1);
 CREATE ROLE "1 Odd ""Role" SUPERUSER;
 SET ROLE "1 Odd ""Role";
 SELECT bcdelta.track('price', 'shop', 'brand', '{"name": "net::text"}', feed => 'odd');
@@ -52,13 +56,16 @@ UNION ALL SELECT 'move', f.feed, '-', m.key, m.moved_from FROM bcdelta.move AS m
 UNION ALL SELECT 'pending', feed, '-', key, state FROM bcdelta.pending
 UNION ALL SELECT 'link', feed, '-', key, store_id::text FROM bcdelta.link
 UNION ALL SELECT 'status', feed, '-', 'linked', linked::text FROM bcdelta.status
-UNION ALL SELECT 'dependency', feed, '-', child::text, dependency_id::text || parent_key::text FROM bcdelta.dependency
+UNION ALL SELECT 'dependency', feed, '-', child::text, dependency_id::text || parent_key::text || coalesce(lookup, '') FROM bcdelta.dependency
+UNION ALL SELECT 'lookup', f.feed, '-', l.captured, l.dependency_id::text FROM bcdelta.lookup AS l JOIN bcdelta.feed AS f USING (feed_id)
+UNION ALL SELECT 'feed', feed, '-', filter, version::text FROM bcdelta.feed
 UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgenabled, tgname, pg_get_triggerdef(oid) FROM pg_trigger
 	WHERE tgfoid = 'bcdelta.capture'::regproc
 ORDER BY 1, 2, 3, 4, 5
 EOC
 my $before = $node->safe_psql('postgres', $state);
-like($before, qr/^change\|items\|c\|4\|$/m, 'there is something to lose');
+like($before, qr/^change\|items\|c\|4\|\n/m, 'there is something to lose');
+like($before, qr/^lookup\|stock\|-\|\["1"\]/m, 'and something that waits for a lookup');
 
 my $file = $node->basedir . '/shop.dump';
 foreach my $format ('custom', 'plain')
@@ -85,7 +92,7 @@ EOC
 	is($node->safe_psql($db, "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending"),
 		'1 2 3 4 5 10 20 30', 'so do changes, and those of child tables');
 	is($node->safe_psql($db, "SELECT bcdelta.depends('items', 'price', '{id}'); SELECT count(DISTINCT dependency_id) FROM bcdelta.dependency"),
-		"\n3", 'and dependencies') if $format eq 'custom';
+		"\n4", 'and dependencies') if $format eq 'custom';
 }
 
 # An owner is dumped as a name: where it is restored it is the role of that name.

@@ -79,4 +79,14 @@ is(outcomes("SELECT bcdelta.mark_where('maker', 'shop = 2')", 'maker'), '1 uncha
 like($shop->sql("SELECT error FROM bcdelta.result WHERE feed = 'maker' AND key = '4' ORDER BY run_id DESC LIMIT 1"),
 	qr/^the source row is gone, or does not satisfy the filter; on_delete is ignore$/, 'and left alone where on_delete says so');
 
+# A function of the filter that meets a reference
+$shop->sql(<<'EOC');
+CREATE FUNCTION refers(m int) RETURNS boolean STABLE LANGUAGE plpgsql AS $$BEGIN RETURN bcdelta.ref('maker', m) IS NOT NULL; END$$;
+SELECT bcdelta.alter_feed('article', filter => 'public.refers(ratio)');
+INSERT INTO article VALUES (50, 'Fifty', 5, true, NULL, 2);
+EOC
+is(outcomes('SELECT 1'), '50 created', 'is satisfied as long as the row is there');
+$shop->sql("SELECT bcdelta.unlink('maker', '2')");
+is(outcomes('UPDATE article SET net = 6'), '50 deferred', 'and else the row waits, and is not taken for gone');
+
 done_testing();
