@@ -82,6 +82,8 @@ static Note before;				/* what the worker before this one left */
 static bool running = false;
 static TimeoutId limit_timeout;
 static TimeoutId grace_timeout;
+static TimeoutId stuck_timeout;
+static BcdWorkerSlot *my_slot = NULL;
 static volatile sig_atomic_t timed_out = false;
 static volatile sig_atomic_t told_to_end = false;
 
@@ -103,6 +105,33 @@ grace_over(void)
 	ProcDiePending = true;
 	InterruptPending = true;
 	SetLatch(MyLatch);
+}
+
+/*
+ * It never comes to a check for interrupts: it is C that loops.  Nothing can
+ * be done from here that does not put the whole server at risk: a process that
+ * leaves without tidying up makes the postmaster restart all of them, and one
+ * that tidies up in a signal handler may be in the middle of anything.  So that
+ * is for a person to decide, who is told.
+ */
+static void
+show_stuck(void)
+{
+	static const char words[] = "the worker is stuck in the code of feed ";
+	char	   *trouble = my_slot->trouble;
+	size_t		room = sizeof(my_slot->trouble) - sizeof(words);
+	size_t		len = strlen(note->feed);
+
+	/*
+	 * no lock: this is a signal handler, and the text ends wherever it is
+	 * read
+	 */
+	if (len > room)
+		len = pg_mbcliplen(note->feed, len, room);
+	memcpy(trouble, words, sizeof(words) - 1);
+	memcpy(trouble + sizeof(words) - 1, note->feed, len);
+	trouble[sizeof(words) - 1 + len] = '\0';
+	my_slot->stuck = true;
 }
 
 /* Somebody ends the worker: does the code that it runs? */
@@ -180,7 +209,7 @@ map_note(void)
 
 /* In the worker, connected to its database and with its signal handlers set. */
 void
-bcd_guard_init(void)
+bcd_guard_init(BcdWorkerSlot *slot)
 {
 	struct sigaction terminate;
 
@@ -188,6 +217,8 @@ bcd_guard_init(void)
 	memcpy(&before, note, sizeof(before));
 	limit_timeout = RegisterTimeout(USER_TIMEOUT, limit_reached);
 	grace_timeout = RegisterTimeout(USER_TIMEOUT, grace_over);
+	stuck_timeout = RegisterTimeout(USER_TIMEOUT, show_stuck);
+	my_slot = slot;
 	forbid_deadly_settings();
 	memset(&terminate, 0, sizeof(terminate));
 	sigemptyset(&terminate.sa_mask);
@@ -220,15 +251,20 @@ enter(const BcdFeed *feed, const char *key, int turns)
 	timed_out = false;
 	if (bcd_mapping_timeout > 0)
 	{
-		EnableTimeoutParams timeouts[2];
-		int64		limit = Min((int64) bcd_mapping_timeout * turns, INT_MAX - LAST_GRACE_MS);
+		EnableTimeoutParams timeouts[3];
+		int			limit = Min((int64) bcd_mapping_timeout * turns, INT_MAX - 2 * LAST_GRACE_MS);
+		int			grace = Min(Max(limit, FIRST_GRACE_MS), LAST_GRACE_MS);
+		int			i;
 
 		memset(timeouts, 0, sizeof(timeouts));
 		timeouts[0].id = limit_timeout;
 		timeouts[1].id = grace_timeout;
-		timeouts[0].type = timeouts[1].type = TMPARAM_AFTER;
-		timeouts[0].delay_ms = (int) limit;
-		timeouts[1].delay_ms = (int) (limit + Min(Max(limit, FIRST_GRACE_MS), LAST_GRACE_MS));
+		timeouts[2].id = stuck_timeout;
+		for (i = 0; i < lengthof(timeouts); i++)
+		{
+			timeouts[i].type = TMPARAM_AFTER;
+			timeouts[i].delay_ms = limit + i * grace;
+		}
 		enable_timeouts(timeouts, lengthof(timeouts));
 	}
 }
@@ -236,11 +272,12 @@ enter(const BcdFeed *feed, const char *key, int turns)
 static void
 leave(void)
 {
-	DisableTimeoutParams timeouts[2];
+	DisableTimeoutParams timeouts[3];
 
 	memset(timeouts, 0, sizeof(timeouts));
 	timeouts[0].id = limit_timeout;
 	timeouts[1].id = grace_timeout;
+	timeouts[2].id = stuck_timeout;
 	disable_timeouts(timeouts, lengthof(timeouts));
 	/* it ended at the last moment, or asked for the end of the process */
 	if (ProcDiePending)

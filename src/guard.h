@@ -6,6 +6,7 @@
 #define BCD_GUARD_H
 
 #include "feed.h"
+#include "shmem.h"
 
 /* Time for what concerns a whole table, in turns */
 #define BCD_TABLE_TURNS	60
@@ -23,7 +24,7 @@ extern void bcd_guard_run(const BcdFeed *feed, const char *key, int turns,
 						  void (*work) (void *arg), void *arg);
 
 /* for worker.c alone */
-extern void bcd_guard_init(void);
+extern void bcd_guard_init(BcdWorkerSlot *slot);
 extern bool bcd_guard_at_exit(void);
 extern bool bcd_guard_blamed(BcdBlame *blame);
 extern void bcd_guard_forgive(void);

@@ -51,6 +51,7 @@ typedef struct BcdCharge
 	TimestampTz start_at;		/* not before */
 	int			delay_ms;		/* after the next end */
 	bool		told;			/* that there is no slot for it */
+	bool		told_stuck;		/* that it reacts to nothing */
 } BcdCharge;
 
 static BcdCharge charges[BCD_MAX_WORKERS];
@@ -142,6 +143,23 @@ is_alive(int place)
 	return alive;
 }
 
+/* A worker that nothing ends but a signal that harms all others is told of. */
+static void
+tell_stuck(int place)
+{
+	BcdWorkerSlot slot;
+
+	LWLockAcquire(bcd_shared->lock, LW_SHARED);
+	slot = bcd_shared->workers[place];
+	LWLockRelease(bcd_shared->lock);
+	if (slot.stuck && !charges[place].told_stuck)
+		ereport(WARNING,
+				(errmsg("bcdelta: in database \"%s\" %s", slot.database, slot.trouble),
+				 errdetail("Process %d has been cancelled and terminated, and does not react.", (int) slot.pid),
+				 errhint("Pause the feed. Only SIGKILL ends the process; all others of the server are restarted then.")));
+	charges[place].told_stuck = slot.stuck;
+}
+
 /* Asks the postmaster for a worker; false when it has no place for one. */
 static bool
 start_worker(int place, const char *database)
@@ -226,6 +244,7 @@ look_after(const char *database, TimestampTz now)
 		return SAFETY_NAP_MS;
 	}
 	charge = &charges[place];
+	tell_stuck(place);
 	if (charge->handle)
 	{
 		if (GetBackgroundWorkerPid(charge->handle, &pid) != BGWH_STOPPED)

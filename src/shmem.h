@@ -28,6 +28,7 @@ typedef struct BcdWorkerSlot
 	pid_t		pid;			/* 0: no worker */
 	Latch	   *latch;
 	bool		excused;		/* the last one ended for no fault of its own */
+	bool		stuck;			/* it reacts to nothing; trouble says where */
 	bool		look;			/* something it looks at now and then has
 								 * changed */
 	char		trouble[BCD_NAME_BYTES];	/* why it does nothing, or empty */

@@ -77,6 +77,9 @@ leave(int code, Datum arg)
 	slot->pid = 0;
 	slot->latch = NULL;
 	slot->excused = excused;
+	if (slot->stuck)
+		slot->trouble[0] = '\0';
+	slot->stuck = false;
 	LWLockRelease(bcd_shared->lock);
 	my_place = -1;
 }
@@ -96,6 +99,7 @@ enter(int place)
 		slot->latch = MyLatch;
 		slot->dbid = MyDatabaseId;
 		slot->trouble[0] = '\0';
+		slot->stuck = false;
 	}
 	LWLockRelease(bcd_shared->lock);
 	if (!mine)
@@ -469,7 +473,7 @@ bcd_worker_main(Datum arg)
 	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, NULL, 0);
 	enter(DatumGetInt32(arg));
 	pin_session();
-	bcd_guard_init();
+	bcd_guard_init(&bcd_shared->workers[my_place]);
 	/* a reload that came before this process is not told to it */
 	if (!is_listed())
 		proc_exit(0);

@@ -191,6 +191,33 @@ foreach my $signal ('KILL', 'SEGV')
 $shop->sql("SELECT bcdelta.resume('rows')");
 is($shop->sql("SELECT crashes FROM bcdelta.feed WHERE feed = 'rows'"), 0, 'resume gives it another chance');
 
+# C that never looks for interrupts: nothing ends it without harm to others, so
+# it is told, and a person decides.
+SKIP:
+{
+	skip 'the server is built without libxml', 3 if ($shop->try("SELECT xpath('/a', '<a/>')"))[0] != 0;
+	set_timeout('200ms');
+	bad_feed(<<'EOB');
+BEGIN
+	IF id = 3 THEN
+		PERFORM xpath('count(//*[count(//*[count(//*) > 0]) > 0])', ('<a>' || repeat('<b/>', 20000) || '</a>')::xml);
+	END IF;
+	RETURN 'Stuck ' || id;
+END
+EOB
+	$shop->push('wait => false');
+	$shop->wait_for("SELECT bcdelta.worker_state()", 'the worker is stuck in the code of feed rows');
+	pass('code that reacts to nothing is told');
+	kill('KILL', worker_pid($node, 'shop'));
+	wait_crashes(1);
+	$shop->wait_for("SELECT bcdelta.worker_state()", 'the worker is stuck in the code of feed rows');
+	like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'good'"), qr/the worker is stuck/, 'also in the status');
+	kill('KILL', worker_pid($node, 'shop'));
+	wait_crashes(2);
+	is_paused('when it is killed', qr/took the bcdelta worker down 2 times: it went on/);
+	set_timeout(0);
+}
+
 # What is not the feed's doing is not counted.
 bad_feed($sleep);
 $pid = sleeping(1);
