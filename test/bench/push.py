@@ -38,7 +38,7 @@ def drain_once(bench, quota, latency, windows):
     counts = store.control.counts()
     last = max(float(entry["t_end"]) for entry in store.control.journal(since=calls - quota))
     products.end()
-    least = calls / quota * bench.window_ms / 1000
+    least = ((windows - 1) * bench.window_ms + (quota / concurrency(bench, quota, latency) + 1) * latency) / 1000
     whole = counts["windows"]
     starts = [float(w["start"]) for w in whole + [counts["window"]]]
     pauses = [b - a - bench.window_ms / 1000 for a, b in zip(starts, starts[1:])]
@@ -147,7 +147,7 @@ def part_drain(bench):
           ["quota per %d s" % (bench.window_ms // 1000), "latency ms", "calls needed", "made", "least time", "took", "ratio",
            "from first call to last reply", "until the first call", "429s",
            "in flight", "used of whole windows", "until the next window begins"], rows,
-          "Least time: calls needed / quota. quota_share is 1. max_concurrency is twice what rate and latency take "
+          "Least time: the windows that have to pass, then as in the table above. quota_share is 1. max_concurrency is twice what rate and latency take "
           "(at least 8): a window of 3 s takes ten times as many requests in flight as a real one of 30 s, for which "
           "8 are enough up to 500 ms. A window of the store begins with the first call after the last one's end.")
 

@@ -38,7 +38,7 @@ $store->fault({ name => 'unlucky', times => 5, match => { method => 'POST', body
 trouble('POST');
 my $run = $shop->push;
 is("$run->{state} $run->{failed}", 'succeeded 0', 'a third of the creates fails: the push succeeds') or diag($run->{error});
-cmp_ok($shop->sql($waited), '<', 30, 'nobody waits for long');
+cmp_ok($shop->sql($waited), '<', 20, 'nobody waits for long');
 cmp_ok($shop->sql("SELECT count(*) FROM bcdelta.result WHERE key = 'A-1007' AND outcome = 'retry'"), '>=', 5, 'not even the unluckiest');
 is($shop->sql("SELECT count(*) FROM (SELECT FROM bcdelta.result WHERE outcome = 'retry' GROUP BY key HAVING count(*) > 9) AS r"),
 	0, 'nobody is near its last attempt');
@@ -53,7 +53,7 @@ trouble('PUT');
 $shop->sql('UPDATE articles SET price = price + 1');
 $run = $shop->push;
 is("$run->{state} $run->{updated}", 'succeeded 200', 'a third of the updates fails') or diag($run->{error});
-cmp_ok($shop->sql($waited), '<', 30, 'nobody waits for long');
+cmp_ok($shop->sql($waited), '<', 20, 'nobody waits for long');
 is_deeply([ grep { $_->{price} * 1 != substr($_->{sku}, 2) + 1 } @{ $store->state('products') } ], [], 'all have arrived');
 $store->unfault;
 

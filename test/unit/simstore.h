@@ -86,6 +86,7 @@ typedef struct Sim
 	double		reset_unit;		/* time left in multiples of this, */
 	bool		reset_down;		/* rounded down, else up */
 	bool		no_retry_after;
+	double		lost;			/* part of the replies that do not come */
 	int			extra;			/* a call of ours counts for so many more */
 	double		end;			/* of the window */
 	int			used;
@@ -333,8 +334,11 @@ sim_reply(Sim *sim, int i, double now)
 		sim_headers(sim, &flight, now);
 	sim->flights[i] = sim->flights[--sim->nflights];
 	flight.headers.elapsed_ms = (int64) now - flight.ticket.at;
-	bcd_quota_done(&client->q, flight.ticket, (int64) now, flight.status, &flight.headers,
-				   sim_random());
+	if (sim->lost > 0 && sim_random() < sim->lost)
+		bcd_quota_done(&client->q, flight.ticket, (int64) now, 0, NULL, sim_random());
+	else
+		bcd_quota_done(&client->q, flight.ticket, (int64) now, flight.status, &flight.headers,
+					   sim_random());
 	client->ended = sim->ended = now;
 }
 

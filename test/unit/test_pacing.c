@@ -442,10 +442,13 @@ test_odd_stores(void)
 		bool		reset_down;
 		double		use;		/* at least */
 		int			extra;		/* calls that a call counts for, more than one */
+		double		lost;
 	}			stores[] = {
 		{"slow replies", SIM_ALIGNED, 150, 30000, 200, 4000, 40, false, 1, false, 0.97},
 		{"very slow replies", SIM_ALIGNED, 60, 30000, 5000, 25000, 60, false, 1, false, 0.60},
 		{"every call counts twice", SIM_ALIGNED, 150, 30000, 20, 400, 8, false, 1, false, 0.45, 1},
+		{"a tenth of the replies is lost", SIM_ALIGNED, 150, 30000, 20, 400, 8, false, 1, false, 0.95, 0, 0.1},
+		{"the same, lazy windows", SIM_LAZY, 150, 30000, 20, 400, 8, false, 1, false, 0.95, 0, 0.1},
 		{"window of 2 s", SIM_ALIGNED, 20, 2000, 2, 30, 8, false, 1, false, 0.97},
 		{"window of 500 ms", SIM_ALIGNED, 5, 500, 1, 10, 8, false, 1, false, 0.98},
 		{"quota of 1", SIM_ALIGNED, 1, 1000, 2, 30, 8, false, 1, false, 0.98},
@@ -478,6 +481,7 @@ test_odd_stores(void)
 		sim.reset_unit = stores[i].reset_unit;
 		sim.reset_down = stores[i].reset_down;
 		sim.extra = stores[i].extra;
+		sim.lost = stores[i].lost;
 		sim_run(&sim, 0, stores[i].quota > 1000000 ? 60000 : stores[i].window * 62);
 		use = use_of(&sim, 2);
 		used = use.ours / ((double) sim.quota * Max(use.windows, 1));
