@@ -114,7 +114,7 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 	if (item->restores)
 		bcd_not_put_back(item, text);
 	else if (job->stage == BCD_UPDATE && job->lane->feed->resource->gone_is_refused &&
-		!item->looked_up && !item->clashed)
+			 !item->looked_up && !item->clashed)
 	{
 		bcd_decide_stage(item, BCD_READ);
 		item->decision.clashes = true;
@@ -315,8 +315,8 @@ bcd_decide_no_id(BcdJob *job, BcdItem *item, const cJSON *record)
 {
 	const char *field = item->lane->feed->resource->id;
 	char	   *text = record ?
-		psprintf("the store lists its record without a usable %s: %s", field, bcd_id_text(record, field)) :
-		psprintf("the store lists its record without a usable %s", field);
+	psprintf("the store lists its record without a usable %s: %s", field, bcd_id_text(record, field)) :
+	psprintf("the store lists its record without a usable %s", field);
 
 	text = MemoryContextStrdup(item->cxt, text);
 	if (job->run->kind->claims)

@@ -5,15 +5,21 @@
  * Runs of a store go one after the other, and anybody who may use the store
  * can ask for any number of them.  So what it takes to start one does not
  * depend on how many there are, and a push that would do nothing but what one
- * does that has not begun yet, is that one.
+ * does that has not begun yet, is that one.  What is left of such a crowd is
+ * bounded for each role, since the runs of others wait behind it.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "db.h"
 #include "queued.h"
+#include "roles.h"
+
+/* Runs of a role that may wait for their turn, superusers' apart */
+#define ROLE_RUNS	100
 
 /*
  * Of each store that is not busy the oldest runs; several, since a run may not
@@ -94,4 +100,29 @@ bcd_run_join(const BcdRunRequest *request, bool *waited)
 	if (!request->waited)
 		(void) bcd_execute(&wait_no_more, &id, NULL);
 	return run_id;
+}
+
+static BcdStatement has_room = {
+	"SELECT count(*) < $3 FROM (SELECT FROM bcdelta.run"
+	" WHERE state = 'requested' AND server = $1 AND requested_by = $2 LIMIT $3) AS q",
+	3, {NAMEOID, OIDOID, INT8OID}
+};
+
+/* Raises an error when too many runs of the role wait for their turn. */
+void
+bcd_run_check_room(const BcdRunRequest *request)
+{
+	Datum		args[3];
+
+	if (superuser_arg(request->role))
+		return;
+	args[0] = DirectFunctionCall1(namein, CStringGetDatum(request->server));
+	args[1] = ObjectIdGetDatum(request->role);
+	args[2] = Int64GetDatum(ROLE_RUNS);
+	(void) bcd_execute(&has_room, args, NULL);
+	if (!bcd_column_bool(0, 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("%d runs of %s wait for their turn already", ROLE_RUNS,
+						bcd_role_words(request->role))));
 }

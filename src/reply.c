@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "engine.h"
+#include "html.h"
 #include "json.h"
 #include "judge.h"
 #include "payload.h"
@@ -30,13 +31,18 @@ next_record(const cJSON *data, const cJSON *previous)
 	return previous == NULL && cJSON_IsObject(data) ? data : NULL;
 }
 
-/* Equal but for case and white space, which stores put in order. */
+/*
+ * Equal but for case, white space and character references, which stores put
+ * in order.
+ */
 static bool
 same_text(const char *a, const char *b)
 {
 	const char *x = bcd_folded(a);
 	const char *y = bcd_folded(b);
 
+	if (bcd_same_html(x, strlen(x), y, strlen(y)))
+		return true;
 	for (;;)
 	{
 		while (scanner_isspace(*x))

@@ -125,7 +125,10 @@ accept_run(int number, const BcdCall *call)
 	bcd_tx_begin();
 	run_id = bcd_run_join(&request, &waited);
 	if (run_id == 0)
+	{
+		bcd_run_check_room(&request);
 		run_id = bcd_run_insert(&request);
+	}
 	bcd_tx_commit();
 	if (!waited)
 		disown(run_id);

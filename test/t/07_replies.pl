@@ -139,8 +139,8 @@ subtest 'a reply about another record is no reply' => sub {
 	is($shop->record('brands', $shop->id('makers', 'E4'))->{name}, 'Echo 4', 'what was not done is made after all');
 	is($shop->record('brands', $shop->id('makers', 'E5'))->{name}, 'Echo 5', 'the id of another row is not taken for one of the right name');
 	# what the store makes of white space and case is no other record
-	$shop->sql("INSERT INTO makers VALUES ('E6', 'Echo  6  x')");
-	$run = under('push', '', { times => 1, do => { set => { name => 'ECHO 6 X' } }, match => { method => 'POST' } });
+	$shop->sql("INSERT INTO makers VALUES ('E6', 'Echo  6  x & y')");
+	$run = under('push', '', { times => 1, do => { set => { name => 'ECHO 6 X &amp; Y' } }, match => { method => 'POST' } });
 	is($shop->outcomes->{'makers E6'}, 'created', 'a name put in order is believed');
 
 	# updates, alone and in a batch

@@ -13,7 +13,7 @@ static void
 masked(const char *text, const char *wanted, const char *name)
 {
 	size_t		len = strlen(text);
-	char	   *copy = malloc(len + 1);	/* so that reading on is caught */
+	char	   *copy = malloc(len + 1); /* so that reading on is caught */
 
 	memcpy(copy, text, len + 1);
 	bcd_secret_mask(copy, len, TOKEN);
