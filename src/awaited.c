@@ -33,6 +33,26 @@
 /* Keys marked in one statement */
 #define MARK_ROWS		5000
 
+static BcdStatement put = {
+	"INSERT INTO bcdelta.lookup AS l (feed_id, dependency_id, captured, changed_at)"
+	" SELECT c.feed_id, split_part(c.key, ' ', 1)::int4, substr(c.key, strpos(c.key, ' ') + 1), min(c.changed_at)"
+	" FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at) GROUP BY 1, 2, 3 ORDER BY 2, 3"
+	" ON CONFLICT (dependency_id, captured) DO UPDATE SET changed_at = least(l.changed_at, excluded.changed_at)",
+	3, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
+};
+
+/*
+ * Puts captured values there, from changes as arrays of their columns.  Their
+ * dependency may be no more, see bcd_awaited_mark().
+ */
+void
+bcd_awaited_put(Datum feed_ids, Datum keys, Datum changed_ats)
+{
+	Datum		args[] = {feed_ids, keys, changed_ats};
+
+	(void) bcd_execute(&put, args, NULL);
+}
+
 static BcdStatement mark_keys = {
 	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
 	" SELECT $1, c.key, $4 FROM unnest($3) AS c(key)"

@@ -4,9 +4,8 @@
  *
  * It runs inside the source's transactions and must be cheap and must not
  * fail.  It looks at nothing but the trigger's arguments, the relation's
- * descriptor and the rows themselves; whether a feed is paused, broken or
- * gone is the worker's business.  What the arguments and the descriptor say
- * is worked out once per trigger and backend, until the relation changes.
+ * descriptor and the rows themselves; the state of a feed is the worker's
+ * business.  What there is to do is worked out once per trigger and backend.
  *
  * Arguments: three numbers in one, the feed's id, the dependency's id (0: the
  * table is the feed's source) and the number of key columns; the names of the
@@ -16,9 +15,8 @@
  *
  * The key columns of a table that a feed depends on hold its parent's key.  It
  * is the parent that is marked; without one there is nothing to mark, and a
- * row that goes from one parent to another marks both.  A fourth number, not
- * zero, says that they are no key: a lookup has to find it, of which we know
- * nothing here, so their values are captured, nulls among them.
+ * row that goes from one parent to another marks both.  A fourth number says
+ * that a lookup finds it by their values, which are captured, nulls and all.
  *
  * A statement trigger sees all rows of a statement in transition tables, in
  * the order in which they were changed: the n-th old row has become the n-th
@@ -225,13 +223,13 @@ get_capture(TriggerData *trigdata)
 static inline void
 append_key(const BcdCapture *capture, const Datum *values, const bool *nulls, StringInfo buffer)
 {
-	if (!capture->looked_up)
+	if (capture->looked_up)
 	{
-		bcd_keytext_append(capture->keytext, values, buffer);
-		return;
+		appendStringInfo(buffer, "%d ", capture->dependency_id);
+		bcd_keytext_append_values(capture->keytext, values, nulls, buffer);
 	}
-	appendStringInfo(buffer, "%d ", capture->dependency_id);
-	bcd_keytext_append_values(capture->keytext, values, nulls, buffer);
+	else
+		bcd_keytext_append(capture->keytext, values, buffer);
 }
 
 /* The row's key, or NULL when a part of it is null, or when it is too long. */
@@ -257,15 +255,11 @@ row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
 	if (buffer->data == NULL)
 		initStringInfo(buffer);
 	bcd_text_begin(buffer);
-	if (call->scratch == NULL)
-		append_key(capture, values, nulls, buffer);
-	else
-	{
-		old = MemoryContextSwitchTo(call->scratch);
-		append_key(capture, values, nulls, buffer);
-		MemoryContextSwitchTo(old);
+	old = MemoryContextSwitchTo(call->scratch ? call->scratch : CurrentMemoryContext);
+	append_key(capture, values, nulls, buffer);
+	MemoryContextSwitchTo(old);
+	if (call->scratch)
 		MemoryContextReset(call->scratch);
-	}
 	return buffer->len - VARHDRSZ > BCD_MAX_KEY ? NULL : bcd_text_end(buffer);
 }
 

@@ -64,25 +64,6 @@ static BcdStatement put_moves = {
 	5, {INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
-/* What a lookup has to find the rows for, see awaited.c */
-static BcdStatement put_lookups = {
-	"INSERT INTO bcdelta.lookup AS l (feed_id, dependency_id, captured, changed_at)"
-	" SELECT c.feed_id, d.dependency_id, substr(c.key, strpos(c.key, ' ') + 1), min(c.changed_at)"
-	" FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at)"
-	" JOIN bcdelta.dependency AS d ON d.dependency_id = split_part(c.key, ' ', 1)::int4"
-	" GROUP BY 1, 2, 3 ORDER BY 2, 3"
-	" ON CONFLICT (dependency_id, captured) DO UPDATE SET changed_at = least(l.changed_at, excluded.changed_at)",
-	3, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
-};
-
-/* Whose dependency is no more: they may be of any row */
-static BcdStatement select_orphaned = {
-	"SELECT c.feed_id, min(c.changed_at) FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at)"
-	" WHERE NOT EXISTS (SELECT FROM bcdelta.dependency AS d"
-	"  WHERE d.dependency_id = split_part(c.key, ' ', 1)::int4) GROUP BY c.feed_id",
-	3, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
-};
-
 /* A row of the source without a key cannot be told from others. */
 static BcdStatement mark_without_key = {
 	"INSERT INTO bcdelta.pending AS p (feed, key, state, changed_at, last_error)"
@@ -226,27 +207,9 @@ fold_moves(BcdArrays *arrays)
 static void
 fold_lookups(BcdArrays *arrays)
 {
-	Datum		args[3];
-	Datum	   *orphaned;
-	uint64		n;
-	uint64		i;
-
-	if (arrays->n == 0)
-		return;
-	args[0] = int4_array(arrays->feed_ids, arrays->n);
-	args[1] = text_array(arrays->keys, arrays->n);
-	args[2] = timestamptz_array(arrays->changed_ats, arrays->n);
-	n = bcd_execute(&select_orphaned, args, NULL);
-	orphaned = palloc(sizeof(Datum) * 2 * (n + 1));
-	for (i = 0; i < 2 * n; i++)
-	{
-		bool		isnull;
-
-		orphaned[i] = bcd_column_datum(i / 2, 1 + i % 2, &isnull);
-	}
-	bcd_execute(&put_lookups, args, NULL);
-	for (i = 0; i < n; i++)
-		bcd_execute(&mark_known, &orphaned[2 * i], NULL);
+	if (arrays->n > 0)
+		bcd_awaited_put(int4_array(arrays->feed_ids, arrays->n), text_array(arrays->keys, arrays->n),
+						timestamptz_array(arrays->changed_ats, arrays->n));
 }
 
 /* Is this feed id among the values of the last result's first column? */
