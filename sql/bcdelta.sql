@@ -64,7 +64,7 @@ COMMENT ON COLUMN bcdelta.feed.version IS 'raised by alter_feed(): a run that ha
 COMMENT ON COLUMN bcdelta.feed.crashes IS
 'how often the feed''s code took the worker down, until it goes well again; at bcdelta.crash_limit the feed is paused';
 COMMENT ON COLUMN bcdelta.feed.crashed_at IS 'when it did so last';
-COMMENT ON COLUMN bcdelta.feed.home IS 'the cluster and database that may push this feed; a restored copy differs and stays paused';
+COMMENT ON COLUMN bcdelta.feed.home IS 'what may push this feed, as system/database/timeline/place; a copy differs and stays paused';
 
 CREATE TABLE bcdelta.dependency (
 	feed text NOT NULL,
@@ -347,7 +347,7 @@ COMMENT ON COLUMN bcdelta.schedule.hours IS 'hours of the day, in time_zone, in 
 COMMENT ON COLUMN bcdelta.schedule.time_zone IS 'the time zone of the session that made the schedule';
 COMMENT ON COLUMN bcdelta.schedule.owner IS
 'the role that made the schedule; it needs USAGE on the server; -: it was dropped';
-COMMENT ON COLUMN bcdelta.schedule.home IS 'the cluster and database that may start runs; a restored copy differs and starts none';
+COMMENT ON COLUMN bcdelta.schedule.home IS 'what may start runs, as in bcdelta.feed.home; a copy differs and starts none';
 COMMENT ON COLUMN bcdelta.schedule.first_run_at IS
 'when it was first due; a period of days is counted from there by the clock of time_zone';
 COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: not due any more';
@@ -531,22 +531,22 @@ COMMENT ON FUNCTION bcdelta.worker_state() IS
 
 CREATE FUNCTION bcdelta.home() RETURNS text
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_home';
-COMMENT ON FUNCTION bcdelta.home() IS 'identifies this cluster and database, as in bcdelta.feed.home';
+COMMENT ON FUNCTION bcdelta.home() IS 'identifies this cluster, database, timeline and place, as in bcdelta.feed.home';
 
 CREATE FUNCTION bcdelta.feed_trouble(feed text) RETURNS text
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_trouble';
 COMMENT ON FUNCTION bcdelta.feed_trouble(text) IS
 'in words what keeps a feed from capturing or pushing, such as a missing trigger; null when nothing does';
 
-CREATE FUNCTION bcdelta.feed_halt(feed text) RETURNS text
-LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_halt';
-COMMENT ON FUNCTION bcdelta.feed_halt(text) IS
-'why a feed may not be pushed whatever its state: the database is a copy, or the server leads to another store than the links; null: it may';
+CREATE FUNCTION bcdelta.feed_state(feed text, OUT state text, OUT paused_reason text)
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_state';
+COMMENT ON FUNCTION bcdelta.feed_state(text) IS
+'the state of a feed at this moment: paused in a copy of its database, and while its server leads to another store than its links; null: it cannot be read';
 
 CREATE VIEW bcdelta.status AS
 SELECT f.feed, f.server, f.resource,
-	CASE WHEN h.reason IS NULL THEN f.state ELSE 'paused' END AS state,
-	coalesce(h.reason, f.paused_reason) AS paused_reason,
+	coalesce(h.state, f.state) AS state,
+	CASE WHEN h.state IS NULL THEN f.paused_reason ELSE h.paused_reason END AS paused_reason,
 	coalesce(
 		nullif(concat_ws('; ',
 			CASE WHEN w.words <> 'running' AND NOT pg_catalog.pg_is_in_recovery()
@@ -578,7 +578,7 @@ SELECT f.feed, f.server, f.resource,
 	w.words AS worker
 FROM bcdelta.feed AS f
 CROSS JOIN bcdelta.worker_state() AS w (words)
-CROSS JOIN LATERAL (SELECT bcdelta.feed_halt(f.feed) AS reason) AS h
+CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h
 LEFT JOIN (
 	SELECT feed, sum(n) FILTER (WHERE what = 'ready')::bigint AS ready,
 		sum(n) FILTER (WHERE what = 'waiting')::bigint AS waiting,

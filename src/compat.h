@@ -132,4 +132,18 @@
 #define BCD_MODULE_MAGIC	PG_MODULE_MAGIC
 #endif
 
+/* 15: the timeline is no global variable; that one is set once recovery is over */
+#if PG_VERSION_NUM >= 150000
+#define bcd_timeline()	GetWALInsertionTimeLine()
+#else
+#define bcd_timeline()	ThisTimeLineID
+#endif
+
+/* 16: what a setting's check hook gives to its assign hook is in memory of its own */
+#if PG_VERSION_NUM >= 160000
+#define bcd_guc_malloc(size)	guc_malloc(LOG, size)
+#else
+#define bcd_guc_malloc(size)	malloc(size)
+#endif
+
 #endif							/* BCD_COMPAT_H */

@@ -144,7 +144,13 @@ bcd_feed_read(const char *name, bool missing_ok)
 		feed->server_store = bcd_server_identity(feed->server);
 		feed->halt = bcd_halt(feed->name, bcd_column_text(0, 12), feed->store, feed->has_links,
 							  feed->server, feed->server_store, &feed->paused_reason);
-		feed->paused |= feed->halt != BCD_NO_HALT;
+		if (feed->halt != BCD_NO_HALT)
+			feed->paused = true;
+		else if (feed->paused && feed->server_store && bcd_halt_is_over(feed->paused_reason))
+		{
+			feed->paused = false;
+			feed->paused_reason = NULL;
+		}
 		feed->key_names = PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(0, 13, &isnull)));
 		feed->capture = bcd_column_text(0, 14);
 		feed->filter = bcd_column_text(0, 15);

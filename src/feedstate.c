@@ -55,7 +55,7 @@ typedef struct Suspect
 static bool
 is_paused_for_store(const Suspect *s)
 {
-	return !s->active && strncmp(s->paused_reason, BCD_REASON_STORE, strlen(BCD_REASON_STORE)) == 0;
+	return !s->active && bcd_halt_is_over(s->paused_reason);
 }
 
 /* The feeds whose home or store is not what it was, in the current context. */
@@ -114,6 +114,57 @@ judge(void *arg)
 	bcd_feed_free(feed);
 }
 
+static BcdStatement select_homes = {
+	"SELECT home FROM bcdelta.feed WHERE home <> $1 UNION SELECT home FROM bcdelta.schedule WHERE home <> $1",
+	1, {TEXTOID}
+};
+static BcdStatement move_feeds = {
+	"UPDATE bcdelta.feed SET home = $1 WHERE home = $2", 2, {TEXTOID, TEXTOID}
+};
+static BcdStatement move_schedules = {
+	"UPDATE bcdelta.schedule SET home = $1 WHERE home = $2", 2, {TEXTOID, TEXTOID}
+};
+
+/* A standby that was promoted is the home of what its primary pushed. */
+static void
+move_home(void *arg)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(bcd_home());
+	args[1] = CStringGetTextDatum((char *) arg);
+	(void) bcd_execute(&move_feeds, args, NULL);
+	(void) bcd_execute(&move_schedules, args, NULL);
+}
+
+static void
+move_homes(void)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Datum		home = CStringGetTextDatum(bcd_home());
+	uint64		n = bcd_execute(&select_homes, &home, NULL);
+	List	   *homes = NIL;
+	ListCell   *lc;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+
+		homes = lappend(homes, bcd_column_text(i, 1));
+		MemoryContextSwitchTo(old);
+	}
+	foreach(lc, homes)
+	{
+		char	   *home = lfirst(lc);
+
+		if (bcd_home_trouble(home) == NULL && bcd_attempt(move_home, home) == NULL)
+			ereport(LOG,
+					(errmsg("bcdelta: this promoted standby goes on with what was pushed from \"%s\"",
+							home)));
+	}
+}
+
 /*
  * Pauses the feeds that may not be pushed from here, or to that store, and
  * lets those go on that may again.  In a transaction of the worker's.
@@ -123,6 +174,7 @@ bcd_feeds_halt(void)
 {
 	ListCell   *lc;
 
+	move_homes();
 	foreach(lc, suspects())
 		(void) bcd_attempt(judge, lfirst(lc));
 }

@@ -12,11 +12,9 @@ typedef enum BcdHalt
 	BCD_HALT_STORE				/* the links are another store's */
 } BcdHalt;
 
-/* How the reasons begin; they are told from other reasons by that */
-#define BCD_REASON_COPY		"this database is "
-#define BCD_REASON_STORE	"its links belong to store "
-
 extern BcdHalt bcd_halt(const char *feed, const char *home, const char *store, bool has_links,
 						const char *server, const char *present, char **reason);
+
+extern bool bcd_halt_is_over(const char *paused_reason);
 
 #endif							/* BCD_HALT_H */

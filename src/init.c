@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "launcher.h"
+#include "place.h"
 #include "shmem.h"
 
 BCD_MODULE_MAGIC;
@@ -22,11 +23,15 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	bcd_place_define();
 	bcd_guc_define();
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	bcd_shmem_install();
 	/* pg_upgrade needs databases that nobody is connected to */
 	if (!IsBinaryUpgrade)
+	{
+		bcd_place_register();
 		bcd_launcher_register();
+	}
 }

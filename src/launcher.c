@@ -33,6 +33,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "launcher.h"
+#include "place.h"
 #include "shmem.h"
 
 #define LAUNCHER_RESTART	5	/* seconds */
@@ -328,6 +329,7 @@ bcd_launcher_main(Datum arg)
 
 	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta launcher", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(cxt);
+	bcd_place_note_promotion();
 	for (;;)
 	{
 		long		nap;

@@ -6,5 +6,11 @@
 #define BCD_PLACE_H
 
 extern char *bcd_home(void);
+extern char *bcd_home_trouble(const char *home);
+
+/* of the postmaster and its first processes */
+extern void bcd_place_define(void);
+extern void bcd_place_register(void);
+extern void bcd_place_note_promotion(void);
 
 #endif							/* BCD_PLACE_H */

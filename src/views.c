@@ -14,6 +14,7 @@
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -43,7 +44,7 @@ PG_FUNCTION_INFO_V1(bcdelta_worker_store);
 PG_FUNCTION_INFO_V1(bcdelta_own_tally);
 PG_FUNCTION_INFO_V1(bcdelta_worker_state);
 PG_FUNCTION_INFO_V1(bcdelta_home);
-PG_FUNCTION_INFO_V1(bcdelta_feed_halt);
+PG_FUNCTION_INFO_V1(bcdelta_feed_state);
 PG_FUNCTION_INFO_V1(bcdelta_feed_trouble);
 
 #define PROGRESS_COLUMNS	9
@@ -219,33 +220,43 @@ bcdelta_home(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(bcd_home()));
 }
 
-typedef struct HaltLook
+typedef struct StateLook
 {
-	char	   *feed;
-	char	   *reason;
-} HaltLook;
+	char	   *name;
+	BcdFeed    *feed;
+} StateLook;
 
 static void
-look_at_halt(void *arg)
+read_feed(void *arg)
 {
-	HaltLook   *look = arg;
-	BcdFeed    *feed = bcd_feed_read(look->feed, true);
+	StateLook  *look = arg;
 
-	if (feed && feed->halt != BCD_NO_HALT)
-		look->reason = pstrdup(feed->paused_reason);
+	look->feed = bcd_feed_read(look->name, true);
 }
 
-/* bcdelta.feed_halt(feed); a feed that cannot be read is no business of it. */
+/* bcdelta.feed_state(feed); a feed that cannot be read has none. */
 Datum
-bcdelta_feed_halt(PG_FUNCTION_ARGS)
+bcdelta_feed_state(PG_FUNCTION_ARGS)
 {
-	HaltLook	look = {bcd_arg_text(fcinfo, 0), NULL};
+	StateLook	look = {bcd_arg_text(fcinfo, 0), NULL};
+	Datum		values[2] = {0};
+	bool		nulls[2] = {true, true};
+	TupleDesc	desc;
 
-	check_reader("status", "feed_halt");
-	(void) bcd_attempt(look_at_halt, &look);
-	if (look.reason == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(look.reason));
+	check_reader("status", "feed_state");
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (bcd_attempt(read_feed, &look) == NULL && look.feed)
+	{
+		const BcdFeed *feed = look.feed;
+
+		nulls[0] = false;
+		values[0] = CStringGetTextDatum(feed->paused ? "paused" : "active");
+		nulls[1] = feed->paused_reason == NULL;
+		if (feed->paused_reason)
+			values[1] = CStringGetTextDatum(feed->paused_reason);
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
 static void

@@ -15,7 +15,7 @@ INSERT INTO makers VALUES ('a', 'Acme', 'hush');
 SELECT relname, grantee FROM pg_class, aclexplode(relacl)
 WHERE relnamespace = 'bcdelta'::regnamespace AND grantee = 0;
 SELECT proname FROM pg_proc
-WHERE pronamespace = 'bcdelta'::regnamespace AND NOT has_function_privilege('regress_bcdelta_other', oid, 'EXECUTE');
+WHERE pronamespace = 'bcdelta'::regnamespace AND NOT has_function_privilege('regress_bcdelta_other', oid, 'EXECUTE') ORDER BY 1;
 -- no function runs with the rights of its owner
 SELECT proname FROM pg_proc WHERE pronamespace = 'bcdelta'::regnamespace AND prosecdef;
 

@@ -53,6 +53,20 @@ is($shop->push->{created}, 14, 'pushed to the sandbox');
 like($shop->sql('SELECT DISTINCT store FROM bcdelta.feed'), qr{^127\.0\.0\.1:\d+/stores/sandbox$}, 'a feed knows its store');
 clear_all();
 
+subtest 'a link to a record that the store does not have' => sub {
+	$shop->sql("INSERT INTO makers VALUES ('M9', 'Maker 9'); DELETE FROM bcdelta.change; SELECT bcdelta.link('makers', 'M9', 987654)");
+	$shop->verify("'makers'");
+	is_deeply($shop->discrepancies, ['makers|M9|missing_in_store'], 'is found by the next look');
+	is($shop->sql("SELECT bcdelta.unlink('makers', 'M9')"), 1, 'and taken back');
+	$shop->sql("SELECT bcdelta.link('makers', 'M9', 987654); SELECT bcdelta.mark('makers', 'M9')");
+	is($shop->push->{created}, 1, 'a push makes the record');
+	isnt($shop->id('makers', 'M9'), 987654, 'and links the row to it');
+	$shop->sql("DELETE FROM makers WHERE code = 'M9'; SELECT bcdelta.unlink('makers', 'M9')");
+	$sandbox->remove('brands', $_->{id}) foreach grep { $_->{name} eq 'Maker 9' } @{ $sandbox->state('brands') };
+	$shop->push;
+	clear_all();
+};
+
 subtest 'a server that leads to another store pauses its feeds' => sub {
 	$shop->sql(lead_to($live) . "UPDATE articles SET price = 77 WHERE sku = 'A-1'");
 	is(status('articles')->{state}, 'paused', 'at once, the status says that it is paused');
