@@ -130,6 +130,19 @@ like(during_push("UPDATE article SET gross = 1", 'PUT', qq(\$\${$fields, "price"
 is($shop->sql("SELECT bcdelta.alter_feed('article', options => '{}'); SELECT bcdelta.resume('article'); SELECT state FROM bcdelta.push()"), "\n\nsucceeded", 'and is taken out');
 is(scalar(grep { $_->{price} != 3 && $_->{price} != 0 } grep { $_->{sku} =~ /^A-[1-7]\d$/ } @{ $store->state('products') }), 0, 'all are pushed');
 
+# Updates that travel with those of another feed
+$shop->sql(<<'EOC');
+CREATE TABLE other (id int PRIMARY KEY, price numeric);
+SELECT bcdelta.track('other', 'shop', 'product', '{"sku": "''O-'' || id", "name": "''Other '' || id", "price": "price", "weight": "1", "type": "''physical''"}');
+EOC
+$store->seed('products', [ map { { sku => "O-$_", name => "Other $_", type => 'physical', price => 0, weight => 1 } } 1 .. 3 ]);
+like(during_push('INSERT INTO other SELECT i, i FROM generate_series(1, 3) AS i; UPDATE article SET gross = 7 WHERE id BETWEEN 11 AND 13', 'GET',
+	qq(\$\${$fields, "price": "gross * 5"}\$\$)), qr/^succeeded/, 'a feed is altered whose updates travel with those of another one');
+is(join(' ', map { $_->{price} + 0 } sort { $a->{sku} cmp $b->{sku} } grep { $_->{sku} =~ /^A-1[123]$|^O-/ } @{ $store->state('products') }),
+	'35 35 35 1 2 3', 'both are pushed as they are');
+is($shop->sql('SELECT count(*) FROM bcdelta.pending'), 0, 'and none is left');
+$shop->sql("SELECT bcdelta.untrack('other')");
+
 # A link or verify cannot go on.
 $store->hold({ match => { method => 'GET' }, times => 1 });
 my $verify = $shop->start('SELECT state, error FROM bcdelta.verify()');
@@ -153,5 +166,24 @@ $shop->wait_for("SELECT count(*) = 1 FROM pg_locks WHERE relation = 'article'::r
 $writer->sql('COMMIT');
 like(($alter->finish)[2], qr/feed "article" was altered by another session meanwhile/, 'who comes second is told');
 is(columns(), q('id', 'id', 'name', 'net', 'note'), 'the triggers are those of the first');
+
+# All at once: a mapping that is altered again and again, by rows that change, in
+# pushes and crashes; in the end it is the last mapping that counts.
+$shop->sql("SELECT bcdelta.alter_feed('article', filter => '', on_delete => 'delete')");
+my @expressions = ('gross', 'net', 'gross + net', 'coalesce(gross, 0) * 2');
+srand(8);
+foreach my $round (1 .. 12)
+{
+	my $expression = $expressions[ rand @expressions ];
+	my $filter = ('', 'shown', 'id % 3 > 0', 'gross > 50')[ rand 4 ];
+	$shop->sql("UPDATE article SET gross = gross + $round WHERE id % 4 = $round % 4; UPDATE article SET shown = NOT shown WHERE id % 5 = $round % 5;
+		SELECT bcdelta.push(wait => false)") if rand() < 0.8;
+	alter(qq(\$\${$fields, "price": "$expression"}\$\$, filter => '$filter'));
+	kill_worker($shop->node, 'shop', 'TERM') if $round % 5 == 0;
+}
+$shop->sql("SELECT bcdelta.push(); SELECT bcdelta.push()");
+is_deeply($shop->pending, {}, 'nothing is left') or diag(explain($shop->errors));
+is_deeply([ grep { /\|A-|\|\d+\|/ } @{ $shop->discrepancies($shop->verify("feed => 'article'")->{run_id}) } ], [], 'store and source agree');
+is($shop->sql("SELECT string_agg(trouble, '; ') FROM bcdelta.status"), '', 'and nothing is wrong');
 
 done_testing();
