@@ -198,6 +198,7 @@ typedef struct BcdLane
 	char	   *cursor;			/* key of the last item claimed */
 	int64		outcomes[BCD_INVALID + 1];	/* of this pass */
 	int			failures;		/* claims in a row that failed */
+	int			overtime;		/* rows in a row that took too long to read */
 	int			held_up;		/* rows of this round that could not be read */
 	bool		passed_over;	/* the cursor began this round behind some */
 	char	   *held_reason;	/* of the last of them */
@@ -342,8 +343,8 @@ typedef struct BcdJob
 	void		(*taken) (struct BcdJob *job);
 	int64		found[2];		/* read()'s, for taken() */
 	BcdPage		page;			/* of a list, likewise */
-	const char *doubt;			/* why what is not in a list may be there
-								 * all the same; NULL: it is not there */
+	const char *doubt;			/* why what is not in a list may be there all
+								 * the same; NULL: it is not there */
 	dlist_head	items;
 	int			nitems;
 	bool		probe;			/* asks only whether the store is there */

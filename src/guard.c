@@ -305,8 +305,8 @@ run_as_owner(const BcdFeed *feed, void (*work) (void *arg), void *arg)
  * take turns times as long as bcdelta.mapping_timeout.
  *
  * Whatever error ends the work is the feed's.  At the time limit it is
- * ERRCODE_PROGRAM_LIMIT_EXCEEDED, because ERRCODE_QUERY_CANCELED would be
- * taken for somebody's wish.
+ * BCD_ERRCODE_OVERTIME, because ERRCODE_QUERY_CANCELED would be taken for
+ * somebody's wish.
  */
 void
 bcd_guard_run(const BcdFeed *feed, const char *key, int turns, void (*work) (void *arg), void *arg)
@@ -329,7 +329,7 @@ bcd_guard_run(const BcdFeed *feed, const char *key, int turns, void (*work) (voi
 		{
 			FlushErrorState();
 			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					(errcode(BCD_ERRCODE_OVERTIME),
 					 errmsg("the mapping took longer than bcdelta.mapping_timeout, which is %d ms",
 							bcd_mapping_timeout)));
 		}

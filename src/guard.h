@@ -8,6 +8,9 @@
 #include "feed.h"
 #include "shmem.h"
 
+/* The error of code that has taken too long */
+#define BCD_ERRCODE_OVERTIME	MAKE_SQLSTATE('B', 'C', 'D', '0', '1')
+
 /* Time for what concerns a whole table, in turns */
 #define BCD_TABLE_TURNS	60
 

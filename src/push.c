@@ -16,9 +16,14 @@
 #include "engine.h"
 #include "judge.h"
 #include "fold.h"
+#include "guard.h"
+#include "guc.h"
 #include "moves.h"
 #include "payload.h"
 #include "queue.h"
+
+/* So many rows in a row that take too long, and their feed is paused */
+#define OVERTIME_LIMIT	10
 
 /* The item goes back to the queue: it is not the time for it. */
 static void
@@ -149,6 +154,22 @@ decide_found(BcdItem *item)
 }
 
 /*
+ * A row that takes too long is its own trouble; one after the other, they are
+ * everybody's.
+ */
+static void
+check_time(BcdLane *lane, const BcdRow *row)
+{
+	if (row->error == NULL || row->error->sqlerrcode != BCD_ERRCODE_OVERTIME)
+		lane->overtime = 0;
+	else if (++lane->overtime >= OVERTIME_LIMIT)
+		ereport(ERROR,
+				(errcode(BCD_ERRCODE_OVERTIME),
+				 errmsg("%d rows in a row took longer than bcdelta.mapping_timeout, which is %d ms",
+						OVERTIME_LIMIT, bcd_mapping_timeout)));
+}
+
+/*
  * Reads an item's row and decides what is to be done; in the claim's
  * transaction.
  */
@@ -167,7 +188,10 @@ decide_claimed(BcdItem *item)
 			decide_missing(item);
 	}
 	else if (row.state == BCD_ROW_INVALID)
+	{
+		check_time(item->lane, &row);
 		bcd_decide_failed(item, BCD_INVALID, row.message);
+	}
 	else if (row.state == BCD_ROW_HELD_UP)
 		decide_held_up(item, row.message);
 	else if (row.state == BCD_ROW_DEFERRED)
@@ -181,6 +205,7 @@ decide_claimed(BcdItem *item)
 	}
 	else
 	{
+		item->lane->overtime = 0;
 		item->wanted = row.payload;
 		decide_found(item);
 	}

@@ -310,6 +310,12 @@ queue_items(BcdRun *run, BcdLane *lane, List *items, int64 ms)
 	lane->claim_rows = next_claim_rows(lane->claim_rows, ms, list_length(items), bytes);
 }
 
+static bool
+is_alone(void)
+{
+	return dlist_head_node(&bcd_engine.runs) == dlist_tail_node(&bcd_engine.runs);
+}
+
 /* Claims the lane's next items and queues them. */
 static void
 refill(BcdRun *run, BcdLane *lane)
@@ -319,6 +325,7 @@ refill(BcdRun *run, BcdLane *lane)
 	char	   *volatile reason = NULL;
 	int64		began = bcd_now_ms();
 	int64		seen = lane->seen;
+	int64		took;
 
 	if (lane->claim_rows == 0)
 		lane->claim_rows = FIRST_CLAIM_ROWS;
@@ -350,7 +357,11 @@ refill(BcdRun *run, BcdLane *lane)
 	lane->failures = 0;
 	if (lane->keys)
 		bcd_keylist_keep(lane->keys);
-	queue_items(run, lane, items, bcd_now_ms() - began);
+	took = bcd_now_ms() - began;
+	queue_items(run, lane, items, took);
+	/* nobody else had a turn meanwhile: now the other runs have theirs */
+	if (took > BCD_CLAIM_MAX_MS && !is_alone())
+		run->wake_at = began + 2 * took;
 }
 
 /* Hands a job to curl, or settles it at once when it needs no request. */

@@ -130,6 +130,16 @@ is("$run->{state} $run->{created}", 'failed 1', 'a function that sleeps when it 
 like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), qr/took longer than bcdelta\.mapping_timeout/, 'its own is paused, and says why');
 is(worker_pid($node, 'shop'), $pid, 'the worker lives');
 
+# Rows that take too long are each a row's trouble, and one after the other
+# everybody's.
+set_timeout('20ms');
+bad_feed("BEGIN PERFORM pg_sleep(1000); RETURN 'Bad'; END");
+$shop->sql('INSERT INTO bad.rows SELECT generate_series(6, 30)');
+$run = $shop->push;
+is("$run->{state} $run->{created}", 'failed 1', 'rows that all take too long: the other feed goes on');
+like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), qr/^10 rows in a row took longer than bcdelta\.mapping_timeout/, 'their own is paused');
+set_timeout('200ms');
+
 # Waits until the worker was taken down so often.
 sub wait_crashes
 {
