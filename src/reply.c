@@ -311,6 +311,15 @@ all_saved(const BcdJob *job, const cJSON *reply)
 		success == job->nitems && failed == 0;
 }
 
+/* Is it an object without data, or with data that is no record? */
+static bool
+names_no_record(const cJSON *reply, const cJSON *data, const BcdJob *job)
+{
+	return cJSON_IsObject(reply) &&
+		(data == NULL || (cJSON_IsObject(data) &&
+						  cJSON_GetObjectItemCaseSensitive(data, job->lane->feed->resource->id) == NULL));
+}
+
 /* Reads a good reply of a stage other than LOOKUP. */
 void
 bcd_reply_read(BcdJob *job, const cJSON *reply)
@@ -332,9 +341,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		return;
 	}
 	silent = reply == NULL ||
-		(cJSON_IsObject(reply) && data == NULL) ||
-		(cJSON_IsObject(data) &&
-		 cJSON_GetObjectItemCaseSensitive(data, job->lane->feed->resource->id) == NULL);
+		(job->lane->feed->resource->silent_update && names_no_record(reply, data, job));
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
@@ -360,7 +367,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 	 * text, in a batch it is sent again alone.  Where no record is named, the
 	 * errors may say which ones are better sent alone.
 	 */
-	if (partial && job->nitems > 1 && job->stage == BCD_UPDATE && silent &&
+	if (partial && job->nitems > 1 && job->stage == BCD_UPDATE && names_no_record(reply, data, job) &&
 		bcd_set_apart(job, bcd_reply_text(job, first)))
 		return;
 	if (partial && job->nitems > 1)

@@ -193,6 +193,7 @@ static const BcdResource resources[] = {
 		.remove = {"DELETE", "/catalog/trees/categories?category_id:in=", 50, false,.assumed = true},
 		.hidden_by = "is_visible",
 		.gone_is_refused = true,
+		.silent_update = true,
 		.needs_tree = "tree_id",
 	},
 	{

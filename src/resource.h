@@ -99,6 +99,7 @@ typedef struct BcdResource
 	const char *hidden_by;		/* boolean field set false by on_delete 'hide' */
 	bool		gone_is_refused;	/* an update of a record that is not there
 									 * may be answered like a bad one */
+	bool		silent_update;	/* the reply to an update may name no record */
 	const char *needs_tree;		/* field to fill from the default tree when
 								 * scope is missing on create, or NULL */
 } BcdResource;

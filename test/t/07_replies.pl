@@ -197,6 +197,45 @@ subtest 'millions of tiny values are not read' => sub {
 	}
 };
 
+subtest 'replies without sense do no harm' => sub {
+	my $row = { id => 4242, name => 'Sense', sku => 'Sense' };
+	my @data = (undef, [], {}, [undef], [ [] ], 'x', 7, $true, [ 'x', 7 ], { id => undef }, { id => -1, name => 'Sense' }, { id => [] },
+		[ $row, $row ], [ map { { id => $_, name => "Sense $_" } } 1 .. 1200 ], { data => $row }, { name => 'Sense' });
+	my @replies = map { my $status = $_; map { { status => $status, body => { data => $_, meta => {} } } } @data } 200, 207;
+	push @replies, map { { status => $_, body => '' } } 200, 202, 204, 207, 299;
+	push @replies, map { { status => 200, body => $_ } } '[]', 'null', '7', '"x"', '{"meta":[]}', '{"data":{"id":1,"id":2}}', '{"errors":[]}',
+	  '{"data":[],"meta":{"pagination":{"total":-1,"total_pages":"many"}}}', '{"data":[],"meta":{"pagination":{"total":1e300,"total_pages":1e300}}}';
+	my $n = @replies;
+
+	# each create, each update and each look-up has one of them; done or not
+	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'S-' || i || '-', 'Sense ' || i || '.', i FROM generate_series(1, $n) AS i");
+	foreach my $i (1 .. $n)
+	{
+		$store->fault({ times => 1, do => { %{ $replies[ $i - 1 ] }, process => $i % 3 ? $true : $false }, match => { method => 'POST', body => "S-$i-" } });
+	}
+	$store->fault({ times => 1, skip => 1, do => $replies[ int rand @replies ], match => { method => 'GET', path => 'products' } }) foreach 1 .. 3;
+	$shop->push;
+	$store->unfault;
+	$shop->sql('SELECT bcdelta.retry()');
+	$shop->push;
+	is_deeply($shop->pending, {}, 'creates: nothing is pending') or diag(explain($shop->errors));
+	is_deeply([ sort grep { /^S-/ } map { $_->{sku} } @{ $store->state('products') } ], [ sort map { "S-$_-" } 1 .. $n ], 'each record is there once');
+	is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = 'articles' AND key LIKE 'S-%' AND key <> payload ->> 'sku'"), 0, 'linked to its row');
+
+	$shop->sql("INSERT INTO makers SELECT 'S-' || i, 'Sense ' || i FROM generate_series(1, $n) AS i");
+	$shop->push;
+	$shop->sql("UPDATE makers SET name = name || ' new' WHERE code LIKE 'S-%'");
+	$store->fault({ times => 1, do => { %{ $replies[ $_ - 1 ] }, process => $_ % 3 ? $true : $false }, match => { method => 'PUT', body => "Sense $_ new" } }) foreach 1 .. $n;
+	$shop->push;
+	$store->unfault;
+	$shop->sql('SELECT bcdelta.retry()');
+	$shop->push;
+	is_deeply($shop->pending, {}, 'updates: nothing is pending') or diag(explain($shop->errors));
+	# only 202 and 204 may say nothing
+	my %names = map { $_->{name} => 1 } @{ $store->state('brands') };
+	is_deeply([ grep { !$names{"Sense $_ new"} && $replies[ $_ - 1 ]{status} !~ /^20[24]$/ } 1 .. $n ], [], 'each is done');
+};
+
 subtest 'a window of an hour is told, and not waited for' => sub {
 	my %rate = ('X-Rate-Limit-Time-Window-Ms' => 3_600_000, 'X-Rate-Limit-Requests-Quota' => 150, 'X-Rate-Limit-Requests-Left' => 0);
 	foreach my $case (
