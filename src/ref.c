@@ -337,6 +337,18 @@ linked_id(Datum feed, const char *key)
 	return store_id;
 }
 
+/* A row would wait for ever for one that goes to another store. */
+static void
+check_same_store(const BcdFeed *feed)
+{
+	if (feed && feed->server_store && reference.store &&
+		strcmp(feed->server_store, reference.store) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bcdelta.ref() names feed \"%s\" of another store", feed->name),
+				 errdetail("Its server \"%s\" leads to store %s.", feed->server, feed->server_store)));
+}
+
 PG_FUNCTION_INFO_V1(bcdelta_ref);
 
 /*
@@ -369,6 +381,7 @@ bcdelta_ref(PG_FUNCTION_ARGS)
 	store_id = linked_id(PG_GETARG_DATUM(0), key);
 	if (store_id != 0)
 		PG_RETURN_INT64(store_id);
+	check_same_store(target->feed);
 	if (!reference.missing)
 	{
 		reference.missing = true;

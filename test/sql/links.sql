@@ -80,6 +80,19 @@ SELECT bcdelta.unlink('makers');
 SELECT bcdelta.unlink('makers');
 SELECT feed, state, store FROM bcdelta.feed ORDER BY feed;
 
+-- a reference to another store's record is none
+CREATE SERVER outlet FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'fed987');
+CREATE USER MAPPING FOR CURRENT_USER SERVER outlet OPTIONS (access_token 'secret');
+SELECT bcdelta.track('items', 'outlet', 'product',
+	'{"sku": "code", "name": "title", "type": "''physical''", "weight": "1", "price": "1", "brand_id": "bcdelta.ref(concat(''mak'', ''ers''), maker)"}', feed => 'outlet items');
+SELECT bcdelta.link('makers', '1', 11);
+SELECT bcdelta.mark('outlet items', '["1", "a"]');
+SELECT action, error FROM bcdelta.preview('outlet items');
+ALTER SERVER outlet OPTIONS (SET store_hash 'def456');
+SELECT action, body -> 'brand_id' AS brand_id, error FROM bcdelta.preview('outlet items');
+SELECT bcdelta.untrack('outlet items');
+SELECT bcdelta.unlink('makers');
+
 -- rights, and a source that is gone
 CREATE ROLE regress_bcdelta_other;
 SET ROLE regress_bcdelta_other;

@@ -118,6 +118,19 @@ subtest 'a store is told by hash and host, in whatever case' => sub {
 	hears_nothing('looking');
 };
 
+subtest 'a token of another store' => sub {
+	clear_all();
+	my ($mine, $theirs) = map { "ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '" . $_->token . "')" } $sandbox, $live;
+	$shop->sql("$theirs; UPDATE articles SET price = 90 WHERE sku = 'A-1'");
+	my $run = $shop->push("'articles'");
+	is($run->{state}, 'failed', 'is not valid for the store that the URL names');
+	like(status('articles')->{paused_reason}, qr/token/, 'which pauses the feed');
+	is(scalar($live->journal), 0, 'its own store hears nothing');
+	$shop->sql($mine);
+	$shop->sql("SELECT bcdelta.resume(server => 'shop')");
+	is($shop->push->{updated}, 1, 'put right and resumed, it goes on');
+};
+
 subtest 'the same store under another address' => sub {
 	(my $url = $sandbox->url) =~ s/127\.0\.0\.1/localhost/;
 	$shop->sql("ALTER SERVER shop OPTIONS (SET api_url '$url'); UPDATE articles SET price = 78 WHERE sku = 'A-1'");
