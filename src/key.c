@@ -135,16 +135,14 @@ bcd_key_columns(const BcdFeed *feed)
 	return sql.data;
 }
 
-/* The text of a key given by its values */
+/* The text of a key given by its values; with the settings pinned. */
 static char *
 key_text(const BcdFeed *feed, const Datum *values)
 {
 	StringInfoData out;
-	int			level = bcd_keytext_pin(feed->keytext);
 
 	initStringInfo(&out);
 	bcd_keytext_append(feed->keytext, values, &out);
-	bcd_keytext_unpin(level);
 	return out.data;
 }
 
@@ -169,7 +167,8 @@ bcd_key_check_rows(const BcdFeed *feed, TupleDesc desc)
 
 /*
  * The key of a row that was read with bcd_key_columns() for its first columns;
- * NULL when a part of it is null.
+ * NULL when a part of it is null.  To be called for any number of rows between
+ * bcd_keytext_pin() and bcd_keytext_unpin().
  */
 char *
 bcd_key_of_tuple(const BcdFeed *feed, HeapTuple tuple, TupleDesc desc)
@@ -242,6 +241,8 @@ static char *
 key_of_texts(const BcdFeed *feed, char **texts)
 {
 	Datum	   *values = bcd_key_values(feed, texts);
+	char	   *key;
+	int			level;
 	int			i;
 
 	for (i = 0; i < feed->nkeys; i++)
@@ -250,7 +251,10 @@ key_of_texts(const BcdFeed *feed, char **texts)
 					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 					 errmsg("It does not fit into column \"%s\" without being rounded or cut.",
 							NameStr(feed->keys[i].name))));
-	return key_text(feed, values);
+	level = bcd_keytext_pin(feed->keytext);
+	key = key_text(feed, values);
+	bcd_keytext_unpin(level);
+	return key;
 }
 
 /* What was given, for messages */

@@ -43,6 +43,7 @@ static void
 keep_fetched(BcdKeyList *list, const BcdFeed *feed, MemoryContext scratch)
 {
 	MemoryContext old = MemoryContextSwitchTo(scratch);
+	int			level = bcd_keytext_pin(feed->keytext);
 	uint64		i;
 
 	for (i = 0; i < SPI_processed; i++)
@@ -53,6 +54,7 @@ keep_fetched(BcdKeyList *list, const BcdFeed *feed, MemoryContext scratch)
 
 		tuplestore_putvalues(list->store, list->desc, &value, &isnull);
 	}
+	bcd_keytext_unpin(level);
 	list->count += SPI_processed;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(scratch);

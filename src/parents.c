@@ -264,6 +264,7 @@ keep_keys(BcdSearch *search)
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta keys read",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
+	int			level = bcd_keytext_pin(search->lookup->feed->keytext);
 	uint64		i;
 
 	for (i = 0; i < SPI_processed; i++)
@@ -279,6 +280,7 @@ keep_keys(BcdSearch *search)
 		tuplestore_putvalues(search->keys, search->desc, &value, &isnull);
 		search->nkeys++;
 	}
+	bcd_keytext_unpin(level);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 }

@@ -99,6 +99,7 @@ source_keys(const BcdFeed *feed, int max_rows)
 	Datum	   *keys;
 	BcdRights	rights;
 	bool		needed;
+	int			level;
 	int			n = 0;
 	uint64		i;
 
@@ -112,6 +113,7 @@ source_keys(const BcdFeed *feed, int max_rows)
 							 max_rows), true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the keys of feed \"%s\"", feed->name);
 	keys = palloc(sizeof(Datum) * Max(SPI_processed, 1));
+	level = bcd_keytext_pin(feed->keytext);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		char	   *key = bcd_key_of_tuple(feed, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
@@ -119,6 +121,7 @@ source_keys(const BcdFeed *feed, int max_rows)
 		if (key)
 			keys[n++] = CStringGetTextDatum(key);
 	}
+	bcd_keytext_unpin(level);
 	SPI_freetuptable(SPI_tuptable);
 	bcd_become_again(&rights);
 	return bcd_array(TEXTOID, keys, NULL, n);
@@ -460,7 +463,11 @@ bcdelta_preview(PG_FUNCTION_ARGS)
 	/* rows are found by their keys, and no other row meets an expression */
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	/* what that makes of their costs would have each of them compiled, each time */
+
+	/*
+	 * what that makes of their costs would have each of them compiled, each
+	 * time
+	 */
 	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)

@@ -153,6 +153,15 @@ SELECT attempt(format('SELECT bcdelta.track(''item'', ''shop'', ''product'', %L)
 	('bcdelta.ref(''whole'', no)'), ('bcdelta.ref(''whole'', doc)'), ('bcdelta.ref(''word'', amount)'), ('bcdelta.ref(''seen'', day)'), ('bcdelta.ref(''price'', amount)'),
 	('bcdelta.ref(''whole'', doc ->> ''maker'')')) AS v (expression);
 
+--
+-- The empty string is no name, and not taken for a missing one
+--
+SELECT call, attempt('SELECT bcdelta.' || call) FROM unnest(ARRAY[$$push('')$$, $$verify('')$$, $$link('')$$, $$retry('')$$, $$preview('')$$, $$mark('', 'a')$$, $$mark_all('')$$, $$untrack('')$$,
+	$$pause('')$$, $$resume('')$$, $$unlink('')$$, $$link('', 'a', 1)$$, $$ref('', 'a')$$, $$depends('', 'item', '{no}')$$,
+	$$schedule('', every => '1 day')$$, $$schedule('s', feed => '', every => '1 day')$$, $$schedule('s', every => '1 day', hours => '')$$, $$unschedule('')$$, $$push(server => '')$$, $$track('item', 'shop', 'brand', feed => '')$$]) AS call;
+-- but it is a key, of a text
+SELECT call, attempt('SELECT bcdelta.' || call) FROM unnest(ARRAY[$$mark('word', '')$$, $$mark('num', '')$$, $$link('word', '', 99)$$, $$unlink('word', '')$$, $$ref('word', '')$$, $$ref('num', '')$$]) AS call;
+
 DROP EXTENSION bcdelta CASCADE;
 DROP TABLE part, num, price, word, bare, id, seen, whole, item;
 DROP FUNCTION captured, attempt, keys_of;
