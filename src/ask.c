@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -19,8 +20,12 @@
 #include "args.h"
 #include "bcdelta.h"
 #include "calls.h"
+#include "change.h"
 #include "compat.h"
 #include "db.h"
+#include "queued.h"
+#include "results.h"
+#include "shmem.h"
 #include "store.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_push);
@@ -116,6 +121,59 @@ warn_of_paused(const BcdCall *call)
 	bcd_spi_end(&rights);
 }
 
+/* What a run is asked for that nobody waits for */
+static void
+fill_request(BcdRunRequest *request, const BcdCall *call)
+{
+	memset(request, 0, sizeof(*request));
+	request->kind = "push";
+	request->feed = call->feed;
+	request->server = NameStr(call->server);
+	request->role = call->role;
+	request->max_rows = call->max_rows;
+}
+
+/*
+ * A push that nobody waits for is a row of this transaction: it begins when
+ * that has committed, and never if it is rolled back.
+ *
+ * Outside of a transaction block, where nothing can have been done before or
+ * after, a run that waits for its turn does as well.
+ */
+static void
+ask_at_commit(BcdCall *call)
+{
+	BcdRunRequest request;
+	BcdRights	rights;
+
+	fill_request(&request, call);
+	bcd_spi_begin(&rights);
+	call->run_id = bcd_run_own(&request);
+	bcd_spi_end(&rights);
+	if (call->run_id == 0 && !IsTransactionBlock() && !bcd_captured_here())
+	{
+		call->join = true;
+		bcd_call(call);
+	}
+	if (call->run_id != 0)
+		return;
+	bcd_spi_begin(&rights);
+	bcd_run_check_room(&request);
+	call->run_id = bcd_run_insert(&request);
+	bcd_spi_end(&rights);
+	bcd_wake_worker_at_commit();
+}
+
+/* What this transaction has changed is not committed, and nobody sees it. */
+static void
+tell_of_own_changes(void)
+{
+	if (bcd_captured_here())
+		ereport(NOTICE,
+				(errmsg("changes that this transaction has made are not pushed: they are not committed yet"),
+				 errhint("Commit first, or say wait => false: such a push begins when the transaction has committed.")));
+}
+
 /*
  * bcdelta.push(feed, server, max_rows, wait): the run.
  */
@@ -135,8 +193,14 @@ bcdelta_push(PG_FUNCTION_ARGS)
 	call.max_rows = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
 	call.wait = PG_GETARG_BOOL(3);
 	bcd_call_check_worker();
-	bcd_call(&call);
-	warn_of_paused(&call);
+	if (call.wait)
+	{
+		tell_of_own_changes();
+		bcd_call(&call);
+		warn_of_paused(&call);
+	}
+	else
+		ask_at_commit(&call);
 	PG_RETURN_DATUM(run_datum(call.run_id));
 }
 
@@ -305,7 +369,9 @@ bcdelta_sweep(PG_FUNCTION_ARGS)
 	bcd_call_check_worker();
 	if (SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (!atomic)
+	if (atomic)
+		tell_of_own_changes();
+	else
 	{
 		SPI_commit();
 		SPI_start_transaction();

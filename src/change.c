@@ -128,6 +128,19 @@ bcd_change_relid(int table)
 	return table_relids[table];
 }
 
+/* The transaction that began to append changes last */
+static TransactionId captured_by = InvalidTransactionId;
+
+/*
+ * Has the transaction at hand captured changes?  What it has rolled back of
+ * them counts, too.
+ */
+bool
+bcd_captured_here(void)
+{
+	return TransactionIdIsValid(captured_by) && captured_by == GetTopTransactionIdIfAny();
+}
+
 static int64
 next_move_id(void)
 {
@@ -146,6 +159,7 @@ bcd_changes_begin(int32 feed_id)
 {
 	BcdChanges *changes = palloc0(sizeof(BcdChanges));
 
+	captured_by = GetTopTransactionId();
 	changes->cxt = CurrentMemoryContext;
 	changes->feed_id = feed_id;
 	changes->changed_at = GetCurrentTimestamp();

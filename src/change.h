@@ -32,6 +32,7 @@ typedef struct BcdChanges BcdChanges;
 
 extern int	bcd_change_table(TimestampTz at);
 extern Oid	bcd_change_relid(int table);
+extern bool bcd_captured_here(void);
 extern BcdChanges *bcd_changes_begin(int32 feed_id);
 extern void bcd_changes_add(BcdChanges *changes, char op, text *key);
 extern void bcd_changes_add_move(BcdChanges *changes, text *key, text *moved_from);

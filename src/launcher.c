@@ -5,8 +5,8 @@
  * It reads bcdelta.databases at start and at every reload, starts a worker
  * for each name that has none, and starts it again after it ended: at once
  * (after a second) when it lived long, ever later while it ends young.  It is
- * connected to no database, so it can neither look into one nor hinder one
- * from being dropped.  A worker whose database left the list ends by itself.
+ * connected to no database, so it can hinder none from being dropped; but it
+ * sees what all databases share, and starts nothing for one that is not there.  A worker whose database left the list ends by itself.
  *
  * A worker's place in shared memory is the truth about it: the worker writes
  * its process id there, and takes it back when it exits.  So a launcher that
@@ -14,6 +14,12 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_database.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -22,11 +28,12 @@
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
-#include "storage/procsignal.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "bcdelta.h"
@@ -35,6 +42,10 @@
 #include "launcher.h"
 #include "place.h"
 #include "shmem.h"
+#include "stop.h"
+
+/* pg_database.datconnlimit after a DROP DATABASE that did not get to its end */
+#define INVALID_DATABASE	(-2)
 
 #define LAUNCHER_RESTART	5	/* seconds */
 #define FIRST_DELAY_MS		1000
@@ -42,6 +53,7 @@
 #define LONG_LIFE_MS		60000	/* who lives that long is healthy */
 #define NO_SLOT_DELAY_MS	10000
 #define SAFETY_NAP_MS		60000	/* in case a notification got lost */
+#define MISSING_NAP_MS		5000	/* how often a missing database is looked for */
 #define STRANGER_NAP_MS		2000	/* a worker whose end nobody tells us of */
 
 /* What the launcher knows of the worker in the same place of bcd_shared */
@@ -53,6 +65,7 @@ typedef struct BcdCharge
 	int			delay_ms;		/* after the next end */
 	bool		told;			/* that there is no slot for it */
 	bool		told_stuck;		/* that it reacts to nothing */
+	bool		missed;			/* it was told that its database is not there */
 } BcdCharge;
 
 static BcdCharge charges[BCD_MAX_WORKERS];
@@ -65,7 +78,7 @@ bcd_launcher_register(void)
 	BackgroundWorker worker;
 
 	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = LAUNCHER_RESTART;
 	strlcpy(worker.bgw_library_name, BCD_EXTENSION, sizeof(worker.bgw_library_name));
@@ -223,6 +236,63 @@ ms_until(TimestampTz then, TimestampTz now)
 	return Max(1, (then - now) / 1000 + 1);
 }
 
+/* Why no worker can connect to a database, or NULL. */
+static const char *
+row_trouble(const FormData_pg_database *form)
+{
+	if (!form->datallowconn)
+		return "does not accept connections";
+	if (form->datconnlimit == INVALID_DATABASE)
+		return "is invalid, since its removal was interrupted";
+	return NULL;
+}
+
+/*
+ * The same for a name.  Without a database of its own a process has neither
+ * indexes nor caches of catalogs: it reads all rows, as autovacuum does.
+ */
+static const char *
+database_trouble(const char *name)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	const char *trouble = "does not exist";
+	Relation	relation;
+	TableScanDesc scan;
+	HeapTuple	tuple;
+
+	StartTransactionCommand();
+	(void) GetTransactionSnapshot();
+	relation = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(relation, 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
+
+		if (strcmp(NameStr(form->datname), name) == 0)
+			trouble = row_trouble(form);
+	}
+	table_endscan(scan);
+	table_close(relation, AccessShareLock);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(cxt);
+	return trouble;
+}
+
+/* Is the database there?  That it is not is told once. */
+static bool
+check_database(BcdCharge *charge, const char *name)
+{
+	const char *trouble = database_trouble(name);
+
+	if (trouble && !charge->missed)
+		ereport(WARNING,
+				(errcode(ERRCODE_UNDEFINED_DATABASE),
+				 errmsg("bcdelta: database \"%s\" of bcdelta.databases %s", name, trouble),
+				 errhint("It gets a worker as soon as it is there; else take it off the list.")));
+	charge->missed = trouble != NULL;
+	return trouble == NULL;
+}
+
 /*
  * Looks after one database; returns the milliseconds after which to look
  * again unless something happens before.
@@ -259,6 +329,8 @@ look_after(const char *database, TimestampTz now)
 		charge->start_at = now;
 	if (charge->start_at > now)
 		return ms_until(charge->start_at, now);
+	if (!check_database(charge, database))
+		return MISSING_NAP_MS;
 	if (!start_worker(place, database))
 	{
 		if (!charge->told)
@@ -323,9 +395,9 @@ bcd_launcher_main(Datum arg)
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
-	/* ignored otherwise, and with it the news of a worker's end */
-	pqsignal(SIGUSR1, procsignal_sigusr1_handler);
+	bcd_stop_init();
 	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 
 	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta launcher", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(cxt);
@@ -334,6 +406,8 @@ bcd_launcher_main(Datum arg)
 	{
 		long		nap;
 
+		/* with 0 the postmaster would not start it again */
+		bcd_stop_if_asked(1);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 			reload();

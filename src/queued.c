@@ -67,9 +67,39 @@ static BcdStatement joinable = {
 	2, {NAMEOID, TEXTOID}
 };
 
+/* One that this transaction has asked for sees all that it does */
+static BcdStatement own_run = {
+	"SELECT run_id FROM bcdelta.run WHERE state = 'requested' AND NOT waited AND server = $1"
+	" AND kind = 'push' AND max_rows IS NULL AND (feed IS NULL OR feed = $2)"
+	" AND xmin::text = (pg_catalog.txid_current() & 4294967295)::text ORDER BY run_id LIMIT 1",
+	2, {NAMEOID, TEXTOID}
+};
+
 static BcdStatement wait_no_more = {
 	"UPDATE bcdelta.run SET waited = false WHERE run_id = $1", 1, {INT8OID}
 };
+
+/* Is there a run that does all that a new one would? */
+static bool
+find(BcdStatement *statement, const BcdRunRequest *request)
+{
+	Datum		args[2];
+	char		nulls[] = "  ";
+
+	if (strcmp(request->kind, "push") != 0 || request->max_rows != 0)
+		return false;
+	args[0] = DirectFunctionCall1(namein, CStringGetDatum(request->server));
+	nulls[1] = request->feed && request->feed[0] ? ' ' : 'n';
+	args[1] = nulls[1] == ' ' ? CStringGetTextDatum(request->feed) : (Datum) 0;
+	return bcd_execute(statement, args, nulls) > 0;
+}
+
+/* The run that this transaction has asked for before, for the same; or 0. */
+int64
+bcd_run_own(const BcdRunRequest *request)
+{
+	return find(&own_run, request) ? bcd_column_int64(0, 1, NULL) : 0;
+}
 
 /*
  * The run that does all that a new one would; 0: there is none.  It sees what
@@ -82,17 +112,10 @@ static BcdStatement wait_no_more = {
 int64
 bcd_run_join(const BcdRunRequest *request, bool *waited)
 {
-	Datum		args[2];
-	char		nulls[] = "  ";
 	int64		run_id;
 	Datum		id;
 
-	if (strcmp(request->kind, "push") != 0 || request->max_rows != 0)
-		return 0;
-	args[0] = DirectFunctionCall1(namein, CStringGetDatum(request->server));
-	nulls[1] = request->feed && request->feed[0] ? ' ' : 'n';
-	args[1] = nulls[1] == ' ' ? CStringGetTextDatum(request->feed) : (Datum) 0;
-	if (bcd_execute(&joinable, args, nulls) == 0)
+	if (!find(&joinable, request))
 		return 0;
 	run_id = bcd_column_int64(0, 1, NULL);
 	*waited = bcd_column_bool(0, 2) && request->waited;

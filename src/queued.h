@@ -9,6 +9,7 @@
 
 extern List *bcd_runs_next(MemoryContext cxt);
 extern void bcd_run_check_room(const BcdRunRequest *request);
+extern int64 bcd_run_own(const BcdRunRequest *request);
 extern int64 bcd_run_join(const BcdRunRequest *request, bool *waited);
 
 #endif							/* BCD_QUEUED_H */

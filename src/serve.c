@@ -124,12 +124,17 @@ accept_run(int number, const BcdCall *call)
 	request.waited = call->wait;
 	bcd_tx_begin();
 	run_id = bcd_run_join(&request, &waited);
-	if (run_id == 0)
+	if (run_id == 0 && !call->join)
 	{
 		bcd_run_check_room(&request);
 		run_id = bcd_run_insert(&request);
 	}
 	bcd_tx_commit();
+	if (run_id == 0)
+	{
+		bcd_call_done(number, 0, NULL);
+		return;
+	}
 	if (!waited)
 		disown(run_id);
 	open_calls[number].open = call->wait;

@@ -60,6 +60,7 @@ typedef struct BcdCall
 	Latch	   *latch;
 	BcdCallKind kind;
 	bool		wait;			/* the caller stays until the end of the run */
+	bool		join;			/* only if there is a run that does the same */
 	Oid			role;			/* whose rights are asked for */
 	Oid			session;		/* who has logged in */
 	char		feed[BCD_NAME_BYTES];	/* empty: all feeds */

@@ -45,6 +45,7 @@
 #include "schedules.h"
 #include "serve.h"
 #include "shmem.h"
+#include "stop.h"
 #include "tally.h"
 #include "worker.h"
 
@@ -330,6 +331,8 @@ idle_work(int64 now)
 		bcd_tx_commit();
 		CHECK_FOR_INTERRUPTS();
 	} while (n > 0 && --rounds > 0);
+	/* a push that somebody committed, perhaps in two phases */
+	bcd_engine.requested = true;
 	bcd_runs_look();
 	look_after_tally();
 	if (bcd_result_retention > 0 && now >= prune_at)
@@ -469,6 +472,7 @@ bcd_worker_main(Datum arg)
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
+	bcd_stop_init();
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, NULL, 0);
 	enter(DatumGetInt32(arg));
@@ -492,6 +496,7 @@ bcd_worker_main(Datum arg)
 		volatile int64 wait = 0;
 
 		ResetLatch(MyLatch);
+		bcd_stop_if_asked(0);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 			reload();

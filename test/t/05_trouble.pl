@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use BCDelta::Session;
 use BCDelta::Shop;
 use BCDelta::Test;
 use PostgreSQL::Test::Utils;
@@ -183,11 +184,58 @@ subtest 'every bad state' => sub {
 	$run->finish;
 };
 
+subtest 'a push that nobody waits for begins at the commit' => sub {
+	# nothing is in it
+	$store->restart;
+	$shop->sql('DELETE FROM bcdelta.link; DELETE FROM bcdelta.pending');
+	my $session = BCDelta::Session->open($node, 'shop');
+	$session->sql("BEGIN; INSERT INTO makers VALUES ('W1', 'Waited 1')");
+	my $asked = $session->sql('SELECT run_id FROM bcdelta.push(wait => false)');
+	is($session->sql('SELECT run_id FROM bcdelta.push(wait => false)'), $asked, 'asked for twice, it is one');
+	is($session->sql("SELECT run_id FROM bcdelta.push('makers', wait => false)"), $asked, 'and has that of a feed');
+	$session->sql("INSERT INTO makers VALUES ('W2', 'Waited 2')");
+	is($shop->push->{created}, 0, 'other runs go on meanwhile');
+	is($shop->run($asked), undef, 'nobody sees it');
+	$session->sql('COMMIT');
+	$shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $asked");
+	is($shop->run($asked)->{created}, 2, 'it pushes what the transaction has done, before and after');
+
+	$session->sql("BEGIN; INSERT INTO makers VALUES ('W3', 'Waited 3')");
+	my $never = $session->sql('SELECT run_id FROM bcdelta.push(wait => false)');
+	$session->sql("SAVEPOINT a; SELECT bcdelta.push('groups', max_rows => 1, wait => false); ROLLBACK TO a; ROLLBACK");
+	is($shop->push->{state}, 'succeeded', 'rolled back');
+	is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE run_id = $never OR max_rows = 1"), 0, 'there is none');
+	$session->close;
+
+	my (undef, $out, $err) = $shop->try("BEGIN; INSERT INTO makers VALUES ('W4', 'Waited 4'); SELECT created FROM bcdelta.push(); COMMIT");
+	is($out, 0, 'one that is waited for does not see what is not committed');
+	like($err, qr/NOTICE:  changes that this transaction has made are not pushed.*HINT:.*wait => false/s, 'and says so');
+	(undef, undef, $err) = $shop->try("BEGIN; SELECT count(*) FROM makers; SELECT created FROM bcdelta.push(); COMMIT");
+	is($err, '', 'but only when there are some');
+	(undef, undef, $err) = $shop->try("BEGIN; SELECT bcdelta.mark('makers', 'W4'); CALL bcdelta.sweep(); COMMIT");
+	like($err, qr/NOTICE:  changes that this/, 'marks are, too');
+	$shop->push;
+};
+
 subtest 'no worker' => sub {
 	$node->append_conf('postgresql.conf', "bcdelta.databases = ''");
 	$node->reload;
 	$shop->wait_for(q{SELECT trouble = 'no worker serves this database: database "shop" is not in bcdelta.databases' FROM bcdelta.status WHERE feed = 'groups'});
 	pass('the status says so');
+};
+
+subtest 'the log of a normal day' => sub {
+	is(log_lines('FATAL:.*background worker'), 0, 'no worker died when it was to end');
+	$node->append_conf('postgresql.conf', "bcdelta.databases = 'nowhere, shop'");
+	$node->reload;
+	wait_for_worker($node, 'shop');
+	poll_until(sub { log_lines('WARNING:.*database "nowhere" of bcdelta.databases does not exist') }, 'a warning');
+	$node->safe_psql('postgres', 'CREATE DATABASE nowhere');
+	wait_for_worker($node, 'nowhere');
+	is(log_lines('"nowhere" of bcdelta.databases does not exist'), 1, 'a database that is not there is told once');
+	is(log_lines('FATAL:.*database "nowhere"'), 0, 'by no failure of a worker');
+	$node->stop;
+	is(log_lines('FATAL:.*(background worker|administrator command)'), 0, 'a shutdown is none, either');
 };
 
 done_testing();

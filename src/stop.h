@@ -1,0 +1,11 @@
+/*
+ * stop.h
+ *		The normal end of our processes.
+ */
+#ifndef BCD_STOP_H
+#define BCD_STOP_H
+
+extern void bcd_stop_init(void);
+extern void bcd_stop_if_asked(int exit_code);
+
+#endif							/* BCD_STOP_H */
