@@ -371,19 +371,21 @@ bcd_call(BcdCall *call)
 }
 
 /*
- * The worker takes the next call: its number, -1 when there is none.  For a
+ * The worker takes the next call, going round, so that sessions which call
+ * again and again keep none waiting: its number, -1 when there is none.  For a
  * run bcd_call_accepted() is to follow, for anything else bcd_call_done().
  */
 int
 bcd_call_next(BcdCall *copy)
 {
+	static int	last = 0;
 	int			number = -1;
 	int			i;
 
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
-	for (i = 0; i < BCD_MAX_CALLS && number < 0; i++)
+	for (i = 1; i <= BCD_MAX_CALLS && number < 0; i++)
 	{
-		BcdCall    *slot = &bcd_shared->calls[i];
+		BcdCall    *slot = &bcd_shared->calls[(last + i) % BCD_MAX_CALLS];
 
 		if (slot->state != BCD_CALL_POSTED || slot->dbid != MyDatabaseId)
 			continue;
@@ -391,8 +393,10 @@ bcd_call_next(BcdCall *copy)
 		if (slot->kind != BCD_CALL_CANCEL)
 			slot->run_id = 0;
 		*copy = *slot;
-		number = i;
+		number = (last + i) % BCD_MAX_CALLS;
 	}
+	if (number >= 0)
+		last = number;
 	LWLockRelease(bcd_shared->lock);
 	return number;
 }

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "storage/latch.h"
 
 #include "calls.h"
 #include "compat.h"
@@ -20,6 +21,9 @@
 #include "roles.h"
 #include "serve.h"
 #include "shmem.h"
+
+/* Calls that are taken before the runs get a turn */
+#define CALLS_AT_ONCE	64
 
 /* Why a run is cancelled that somebody waited for */
 #define CALLER_GONE		"the session that asked for it stopped waiting: it was cancelled, timed out, or lost its connection"
@@ -205,8 +209,9 @@ bcd_serve_calls(bool ready)
 	MemoryContext cxt = CurrentMemoryContext;
 	BcdCall		call;
 	volatile int number;
+	volatile int most = CALLS_AT_ONCE;
 
-	while ((number = bcd_call_next(&call)) >= 0)
+	while (most-- > 0 && (number = bcd_call_next(&call)) >= 0)
 	{
 		PG_TRY();
 		{
@@ -225,6 +230,8 @@ bcd_serve_calls(bool ready)
 		PG_END_TRY();
 		MemoryContextSwitchTo(cxt);
 	}
+	if (most < 0)
+		SetLatch(MyLatch);		/* there may be more */
 }
 
 /* Does somebody who is still there own the run of a call, too? */

@@ -25,6 +25,8 @@
 #define MAX_HEADER_BYTES		(256 * 1024)
 #define FIRST_REPLY_BYTES		8192
 #define HEADER_VALUE_SIZE		64
+#define MAX_QUOTA				1000000000	/* more is no limit, and not to be
+											 * reckoned with */
 
 static void make_correlation_id(char *id);
 static CURLcode set_connection(CURL *easy, const char *url, const BcdHttpTarget *target);
@@ -289,9 +291,9 @@ on_header(char *line, size_t size, size_t n, void *arg)
 	else if (is_header(line, len, "X-Rate-Limit-Time-Reset-Ms", value))
 		headers->rate_reset_ms = header_number(value, 1);
 	else if (is_header(line, len, "X-Rate-Limit-Requests-Quota", value))
-		headers->rate_quota = header_number(value, 1);
+		headers->rate_quota = Min(header_number(value, 1), MAX_QUOTA);
 	else if (is_header(line, len, "X-Rate-Limit-Requests-Left", value))
-		headers->rate_left = header_number(value, 1);
+		headers->rate_left = Min(header_number(value, 1), MAX_QUOTA);
 	else if (is_header(line, len, "X-Retry-After", value) ||
 			 is_header(line, len, "Retry-After", value))
 		headers->retry_after_ms = Max(headers->retry_after_ms, header_number(value, 1000));
