@@ -500,6 +500,7 @@ extern Jsonb *bcd_item_known_read(const BcdItem *item, const cJSON *record);
 
 /* refs.c */
 extern void bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n);
+extern void bcd_note_referrers(const BcdFeed *feed, int64 store_id);
 
 /* seek.c */
 extern bool bcd_seek(BcdItem *item);

@@ -15,6 +15,7 @@
 #include "args.h"
 #include "compat.h"
 #include "db.h"
+#include "engine.h"
 #include "feed.h"
 #include "feedlock.h"
 #include "key.h"
@@ -45,6 +46,10 @@ check_not_in_flight(const BcdFeed *feed, const char *key)
 
 static BcdStatement linked_key = {
 	"SELECT key FROM bcdelta.link WHERE feed = $1 AND store_id = $3 AND key <> $2",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+static BcdStatement other_id = {
+	"SELECT store_id FROM bcdelta.link WHERE feed = $1 AND key = $2 AND store_id <> $3",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 static BcdStatement put_link = {
@@ -116,6 +121,9 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 				 errhint("SELECT bcdelta.unlink(%s, %s) forgets that link.", quote_literal_cstr(feed->name),
 						 quote_literal_cstr(bcd_column_text(0, 1)))));
 	check_not_in_flight(feed, key);
+	/* what refers to the record that was the row's has to be written again */
+	if (bcd_execute(&other_id, args, NULL) > 0)
+		bcd_note_referrers(feed, bcd_column_int64(0, 1, NULL));
 	(void) bcd_execute(&put_link, args, NULL);
 	args[1] = CStringGetTextDatum(feed->server_store);
 	(void) bcd_execute(&set_store, args, NULL);
@@ -125,7 +133,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 }
 
 static BcdStatement delete_link = {
-	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2", 2, {TEXTOID, TEXTOID}
+	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2 RETURNING store_id", 2, {TEXTOID, TEXTOID}
 };
 
 /* The link of one row; the key may be spelled otherwise. */
@@ -141,6 +149,8 @@ unlink_row(const BcdFeed *feed, const char *key)
 	bcd_spi_begin(&rights);
 	check_not_in_flight(feed, key);
 	n = bcd_execute(&delete_link, args, NULL);
+	if (n > 0)
+		bcd_note_referrers(feed, bcd_column_int64(0, 1, NULL));
 	bcd_spi_end(&rights);
 	return n;
 }

@@ -17,6 +17,8 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "bcdelta.h"
+#include "change.h"
 #include "compat.h"
 #include "db.h"
 #include "engine.h"
@@ -26,15 +28,22 @@
  * $2 are the fields that hold ids of the resource in question.  In lax mode a
  * single id is an array of one.
  */
+#define REFERRERS \
+	" FROM bcdelta.feed AS f JOIN bcdelta.link AS l USING (feed)" \
+	" CROSS JOIN unnest($2) AS field" \
+	" CROSS JOIN LATERAL pg_catalog.jsonb_path_query(l.payload -> field, 'lax $[*]') AS id" \
+	" JOIN unnest($3) AS gone ON gone = id" \
+	" WHERE f.server = $1 AND f.fields ?| $2"
+
 static BcdStatement mark_referrers = {
 	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT l.feed, l.key, clock_timestamp() FROM bcdelta.feed AS f JOIN bcdelta.link AS l USING (feed)"
-	" CROSS JOIN unnest($2) AS field"
-	" CROSS JOIN LATERAL pg_catalog.jsonb_path_query(l.payload -> field, 'lax $[*]') AS id"
-	" JOIN unnest($3) AS gone ON gone = id"
-	" WHERE f.server = $1 AND f.fields ?| $2"
+	" SELECT l.feed, l.key, clock_timestamp()" REFERRERS
 	" GROUP BY l.feed, l.key ORDER BY l.feed, l.key"
 	BCD_MARK_PENDING,
+	3, {NAMEOID, TEXTARRAYOID, JSONBARRAYOID}
+};
+static BcdStatement select_referrers = {
+	"SELECT f.feed_id::int8, l.key" REFERRERS " GROUP BY f.feed_id, l.key ORDER BY f.feed_id, l.key",
 	3, {NAMEOID, TEXTARRAYOID, JSONBARRAYOID}
 };
 
@@ -59,12 +68,10 @@ fields_referring_to(const char *resource)
 	return bcd_array(TEXTOID, names, NULL, n);
 }
 
-/* Marks what refers to these records; in a transaction of the caller. */
-void
-bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n)
+static void
+set_arguments(const BcdFeed *feed, const int64 *ids, int n, Datum *args)
 {
 	Datum	   *numbers = palloc(sizeof(Datum) * n);
-	Datum		args[3];
 	int			i;
 
 	for (i = 0; i < n; i++)
@@ -73,5 +80,50 @@ bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n)
 	args[0] = DirectFunctionCall1(namein, CStringGetDatum(feed->server));
 	args[1] = fields_referring_to(feed->resource->name);
 	args[2] = bcd_array(JSONBOID, numbers, NULL, n);
+}
+
+/* Marks what refers to these records; in a transaction of the caller. */
+void
+bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n)
+{
+	Datum		args[3];
+
+	set_arguments(feed, ids, n, args);
 	(void) bcd_execute(&mark_referrers, args, NULL);
+}
+
+/*
+ * The same in a session, where pending is not written to: as changes of the
+ * rows that refer to the record.  SPI is connected.
+ */
+void
+bcd_note_referrers(const BcdFeed *feed, int64 store_id)
+{
+	Datum		args[3];
+	SPITupleTable *rows;
+	BcdChanges *changes = NULL;
+	int64		current = 0;
+	uint64		n;
+	uint64		i;
+
+	set_arguments(feed, &store_id, 1, args);
+	n = bcd_execute(&select_referrers, args, NULL);
+	rows = SPI_tuptable;
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+		int64		feed_id = DatumGetInt64(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
+		Datum		key = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull);
+
+		if (changes == NULL || feed_id != current)
+		{
+			if (changes)
+				bcd_changes_end(changes);
+			changes = bcd_changes_begin((int32) feed_id);
+			current = feed_id;
+		}
+		bcd_changes_add(changes, BCD_OP_CHANGE, DatumGetTextPP(key));
+	}
+	if (changes)
+		bcd_changes_end(changes);
 }

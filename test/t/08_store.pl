@@ -61,7 +61,19 @@ subtest 'a link to a record that the store does not have' => sub {
 	$shop->sql("SELECT bcdelta.link('makers', 'M9', 987654); SELECT bcdelta.mark('makers', 'M9')");
 	is($shop->push->{created}, 1, 'a push makes the record');
 	isnt($shop->id('makers', 'M9'), 987654, 'and links the row to it');
-	$shop->sql("DELETE FROM makers WHERE code = 'M9'; SELECT bcdelta.unlink('makers', 'M9')");
+	# what refers to it is written again
+	$shop->sql("UPDATE articles SET maker = 'M9' WHERE sku = 'A-10'");
+	$shop->push;
+	my ($wrong, $right) = ($shop->id('makers', 'M9'), $sandbox->seed('brands', [ { name => 'Maker 9, the right one' } ])->{first});
+	is($shop->records('products', 'sku')->{'A-10'}{brand_id}, $wrong, 'a product of it');
+	$shop->sql("SELECT bcdelta.link('makers', 'M9', $right)");
+	is($shop->push->{updated}, 1, 'is written again when the row is linked to another record');
+	is($shop->records('products', 'sku')->{'A-10'}{brand_id}, $right, 'with that one');
+	$shop->sql("SELECT bcdelta.unlink('makers', 'M9')");
+	$shop->push;
+	is($shop->pending->{'articles A-10'}, 'deferred', 'and waits when it is linked to none');
+	$shop->sql("UPDATE articles SET maker = 'M1' WHERE sku = 'A-10'; DELETE FROM makers WHERE code = 'M9'");
+	$sandbox->remove('brands', $right);
 	$sandbox->remove('brands', $_->{id}) foreach grep { $_->{name} eq 'Maker 9' } @{ $sandbox->state('brands') };
 	$shop->push;
 	clear_all();
