@@ -103,6 +103,17 @@ command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_
 is($node->safe_psql('postgres', "SELECT owner FROM bcdelta.feed WHERE feed = 'odd'"), 'before', 'a renamed owner is the same role');
 is($node->safe_psql('copy_owner', "SELECT owner FROM bcdelta.feed WHERE feed = 'odd'"), '"1 Odd ""Role"', 'a restored one has the same name');
 
+# Where that role is missing, feeds are restored once it is there.
+command_ok([ 'pg_dump', '-F', 'custom', '-f', $file, $node->connstr('copy_owner') ], 'pg_dump');
+$node->safe_psql('postgres', 'DROP ROLE "1 Odd ""Role"; CREATE DATABASE copy_missing');
+command_fails_like([ 'pg_restore', '-d', $node->connstr('copy_missing'), $file ], qr/role ".*Role" does not exist/, 'and restore without the owner');
+my $left = 'SELECT count(*) FROM bcdelta.feed UNION ALL SELECT count(*) FROM bcdelta.link';
+like($node->safe_psql('copy_missing', $left), qr/^0\n[1-9]/, 'leaves out the feeds, and nothing else');
+$node->safe_psql('postgres', 'CREATE ROLE "1 Odd ""Role" SUPERUSER');
+command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--schema=bcdelta', '--table=feed', '-d', $node->connstr('copy_missing'), $file ],
+	'pg_restore of the feeds');
+is($node->safe_psql('copy_missing', $left), $node->safe_psql('copy_owner', $left), 'all are there');
+
 # A table's data alone, into a tracked table: that is a change
 $node->safe_psql('copy_plain', 'TRUNCATE bcdelta.pending; TRUNCATE "Odd Items"; SELECT fold(100); TRUNCATE bcdelta.pending');
 command_ok([ 'pg_dump', '-a', '-t', '"Odd Items"', '-f', $file, $node->connstr('postgres') ], 'pg_dump of the data of a table');
