@@ -213,7 +213,11 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 
 	bcd_guard_run(feed, key, 1, run_mapping, &r);
 	old = MemoryContextSwitchTo(result_cxt);
-	/* a filter may meet a reference in a function: the row is not gone by that */
+
+	/*
+	 * a filter may meet a reference in a function: the row is not gone by
+	 * that
+	 */
 	if (SPI_processed == 0 && feed->filter == NULL)
 		row->state = BCD_ROW_MISSING;
 	else if (bcd_ref_missing(&row->waits_feed, &row->waits_key))
@@ -391,6 +395,9 @@ satisfies_filter(BcdFeed *feed, const char *key)
 /*
  * Is the row of a key still in the source, and satisfies the filter?  A key
  * that the columns' types do not take any more is nobody's.
+ *
+ * To the worker, which is about to take back what is in the store, a row that
+ * cannot be looked for is there: when it is read, its error is told.
  */
 bool
 bcd_feed_exists(BcdFeed *feed, const char *key)
@@ -399,6 +406,10 @@ bcd_feed_exists(BcdFeed *feed, const char *key)
 	ErrorData  *error = bcd_attempt(find_row_guarded, &e);
 
 	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
-		ReThrowError(error);
+	{
+		if (MyBackendType != B_BG_WORKER || is_passing(error->sqlerrcode))
+			ReThrowError(error);
+		return true;
+	}
 	return error == NULL && e.found && satisfies_filter(feed, key);
 }

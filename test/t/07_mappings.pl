@@ -91,6 +91,30 @@ is("$run->{state} $run->{created} $run->{failed}", 'succeeded 6 ' . @errors, 'ro
 like($shop->errors->{ 'rows ' . (100 + $_) } // '', $errors[$_][2], "$errors[$_][0] is named") foreach 0 .. $#errors;
 is(worker_pid($node, 'shop'), $pid, 'the worker lives');
 
+# Code in the type of the key, and in a policy of the source
+$shop->sql(<<'EOC');
+SET ROLE merchant;
+CREATE FUNCTION bad.check_key(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN true; END $$;
+CREATE DOMAIN bad.key AS int CHECK (bad.check_key(VALUE));
+CREATE TABLE bad.keys (id bad.key PRIMARY KEY, name text);
+SELECT bcdelta.track('bad.keys', 'shop', 'brand', feed => 'keys', on_delete => 'delete');
+INSERT INTO bad.keys SELECT i, 'Key ' || i FROM generate_series(1, 4) AS i;
+EOC
+is($shop->push->{created}, 4, 'a feed whose key is of a domain');
+$shop->sql(<<'EOC');
+SET ROLE merchant;
+UPDATE bad.keys SET name = name || '!' WHERE id <> 2;
+DELETE FROM bad.keys WHERE id = 2;
+CREATE OR REPLACE FUNCTION bad.check_key(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF $1 IN (2, 3) THEN RAISE io_error; END IF; RETURN true; END $$;
+EOC
+$run = $shop->push;
+is("$run->{state} $run->{updated} $run->{deleted} $run->{failed}", 'succeeded 2 0 2', 'a domain whose check fails for two keys: the others are pushed, nothing is deleted')
+  or diag(explain([ $run, $shop->errors ]));
+like($shop->errors->{'keys 2'}, qr/io_error/, 'and the row says why');
+$run = $shop->verify;
+is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'keys'"), 'active', 'verify does not pause the feed for that');
+$shop->sql("SELECT bcdelta.untrack('keys')");
+
 # What is left of one row is not there for the next.
 bad_feed(<<'EOB');
 DECLARE
