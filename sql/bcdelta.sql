@@ -150,6 +150,7 @@ CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
 CREATE INDEX pending_waiting ON bcdelta.pending (feed, next_attempt_at) WHERE state = 'waiting';
 CREATE INDEX pending_deferred ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'deferred';
 CREATE INDEX pending_deferred_row ON bcdelta.pending (feed, key) WHERE state = 'deferred';
+CREATE INDEX pending_given_up ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'failed';
 CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
 CREATE INDEX pending_changed_at ON bcdelta.pending (feed, changed_at) WHERE state <> 'in_flight';
 CREATE INDEX pending_sought ON bcdelta.pending (feed, key) WHERE sought IS NOT NULL;
@@ -160,8 +161,8 @@ COMMENT ON COLUMN bcdelta.pending.attempts IS 'requests made for this state of t
 COMMENT ON COLUMN bcdelta.pending.next_attempt_at IS 'when a waiting row is tried again at the latest';
 COMMENT ON COLUMN bcdelta.pending.changed_at IS 'when the oldest change that is not in the store was made';
 COMMENT ON COLUMN bcdelta.pending.again IS 'changed once more while in flight: pushed again afterwards';
-COMMENT ON COLUMN bcdelta.pending.waits_feed IS 'feed of the row that a deferred row waits for';
-COMMENT ON COLUMN bcdelta.pending.waits_key IS 'key of the row that a deferred row waits for';
+COMMENT ON COLUMN bcdelta.pending.waits_feed IS 'feed of the row that a deferred row waits for, or one that waits for its turn';
+COMMENT ON COLUMN bcdelta.pending.waits_key IS 'key of the row that a deferred row waits for, or one that waits for its turn';
 COMMENT ON COLUMN bcdelta.pending.sought IS
 'natural key under which a record may have been created: what became of the request is not known, or not yet';
 COMMENT ON COLUMN bcdelta.pending.trouble IS

@@ -106,21 +106,43 @@ is_free(const BcdItem *item, const char *field, char *value)
 	return true;
 }
 
-/* The fields to send so that a record has again what identifies it; may be NULL. */
+/* What identifies an item's row, whether or not the rest of it can be sent; or NULL. */
 static Jsonb *
-restored(const BcdItem *item)
+identity_of(const BcdItem *item)
+{
+	BcdFeed    *feed = item->lane->feed;
+	BcdFeed    *identity;
+	BcdRow		row;
+
+	if (item->wanted)
+		return item->wanted;
+	bcd_feed_lock(feed);
+	identity = bcd_feed_identity(feed);
+	bcd_feed_row(identity, item->key, &row);
+	bcd_feed_free(identity);
+	return row.state == BCD_ROW_FOUND ? row.payload : NULL;
+}
+
+/*
+ * The fields to send so that a record has again what identifies it; NULL: it
+ * has, or there is nothing that it could have.
+ */
+static Jsonb *
+restored(const BcdItem *item, Jsonb *wants, bool *has_all)
 {
 	const char *const *field;
 	Jsonb	   *body = NULL;
 
+	*has_all = true;
 	for (field = item->lane->feed->resource->natural; *field; field++)
 	{
 		char	   *had = bcd_payload_text(item->aside, *field);
-		char	   *wanted = item->wanted ? bcd_payload_text(item->wanted, *field) : NULL;
+		char	   *wanted = bcd_payload_text(wants, *field);
 		char	   *has = bcd_payload_text(item->known, *field);
 
-		if (had == NULL || (has && strcmp(has, had) == 0))
+		if (had == NULL || (has && (strcmp(has, had) == 0 || (wanted && strcmp(has, wanted) == 0))))
 			continue;
+		*has_all = false;
 		if (is_free(item, *field, had))
 			body = set_text(body, *field, had);
 		else if (wanted && is_free(item, *field, wanted))
@@ -135,39 +157,87 @@ is_left_aside(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
 
-	if (item->aside == NULL || item->store_id == 0 || item->restores || !d->leaves)
-		return false;
-	if (item->lane->stopped || item->lane->run->cancelled || item->lane->run->error)
-		return false;
-	if (d->link == BCD_LINK_REMOVE || d->link == BCD_LINK_PUT)
+	if (item->aside == NULL || item->unrestored || d->link == BCD_LINK_REMOVE || d->link == BCD_LINK_PUT)
 		return false;
 	return d->pending == BCD_PENDING_DONE || d->pending == BCD_PENDING_FAIL ||
 		d->pending == BCD_PENDING_DEFER;
+}
+
+/* What was decided of an item waits until this is written. */
+static void
+meet_later(BcdItem *item, const Jsonb *body)
+{
+	item->body = MemoryContextAlloc(item->cxt, VARSIZE(body));
+	memcpy(item->body, body, VARSIZE(body));
+	item->fate = MemoryContextAlloc(item->cxt, sizeof(BcdDecision));
+	*item->fate = item->decision;
+	item->restores = true;
+	item->follows = false;
+	memset(&item->decision, 0, sizeof(item->decision));
+	bcd_decide_stage(item, BCD_UPDATE);
 }
 
 /* What was decided of an item waits until its record has what identifies it. */
 static void
 set_back(BcdItem *item)
 {
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	bool		has_all;
+	Jsonb	   *body = restored(item, identity_of(item), &has_all);
 
 	item->interim = false;
-	item->body = restored(item);
-	if (item->body == NULL)
+	if (body == NULL)
 	{
-		/* it has it, as far as is known */
-		item->decision.link = BCD_LINK_PUT;
-		item->decision.back = true;
+		item->decision.link = has_all ? BCD_LINK_PUT : item->decision.link;
+		item->decision.back = has_all;
 	}
 	else
+		meet_later(item, body);
+}
+
+/* Does another item of the lane wait for a key that this one was about to leave? */
+static bool
+is_waited_for(const BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &item->lane->queue[BCD_TURN])
 	{
-		item->fate = palloc(sizeof(BcdDecision));
-		*item->fate = item->decision;
-		item->restores = true;
-		memset(&item->decision, 0, sizeof(item->decision));
-		bcd_decide_stage(item, BCD_UPDATE);
+		const BcdItem *other = dlist_container(BcdItem, node, iter.cur);
+		BcdUnique	key;
+		int			i;
+
+		for (i = 0; r->natural[i]; i++)
+			if (bcd_unique_of(r, other->wanted, r->natural[i], &key) &&
+				bcd_unique_has(r, item->known, &key) && !bcd_unique_has(r, item->wanted, &key))
+				return true;
 	}
-	MemoryContextSwitchTo(old);
+	return false;
+}
+
+/*
+ * A row is refused, for whatever else it has: what identifies it is written
+ * alone, so that it does not keep others from what it has left.
+ */
+static bool
+should_identify(const BcdItem *item)
+{
+	const BcdDecision *d = &item->decision;
+
+	return d->pending == BCD_PENDING_FAIL && d->outcome == BCD_FAILED && item->wanted && item->linked &&
+		!item->identifies && !item->unrestored && d->link == BCD_LINK_KEEP &&
+		bcd_item_claims_key(item) && is_waited_for(item);
+}
+
+static bool
+is_natural(const char *name, JsonbValue *value, void *resource)
+{
+	const char *const *field;
+
+	for (field = ((const BcdResource *) resource)->natural; *field; field++)
+		if (strcmp(*field, name) == 0)
+			return true;
+	return false;
 }
 
 /*
@@ -177,7 +247,18 @@ set_back(BcdItem *item)
 void
 bcd_put_back(BcdItem *item)
 {
-	if (is_left_aside(item))
+	const BcdResource *r = item->lane->feed->resource;
+
+	if (item->store_id == 0 || item->restores || !item->decision.leaves || !item->lane->run->kind->claims ||
+		item->lane->stopped || item->lane->run->cancelled || item->lane->run->error)
+		return;
+	if (should_identify(item))
+	{
+		item->identifies = true;
+		meet_later(item, bcd_payload_filter(bcd_payload_changes(r, item->wanted, item->known),
+											is_natural, (void *) r));
+	}
+	else if (is_left_aside(item))
 		set_back(item);
 }
 
@@ -194,7 +275,7 @@ bcd_was_put_back(BcdItem *item)
 	item->known = bcd_payload_merge(item->known, item->body);
 	meet_fate(item);
 	item->decision.link = BCD_LINK_PUT;
-	item->decision.back = true;
+	item->decision.back = !item->identifies || !bcd_item_claims_key(item);
 }
 
 /* The store does not take it: the row's error says so, too. */
@@ -205,8 +286,10 @@ bcd_not_put_back(BcdItem *item, const char *reason)
 	const char *error = item->fate->error;
 
 	meet_fate(item);
-	item->decision.error = psprintf("%s%sthe record could not be given back what it had given up for a moment: %s",
-									error ? error : "", error ? "; " : "", reason);
+	item->unrestored = true;
+	if (item->aside)
+		item->decision.error = psprintf("%s%sthe record could not be given back what it had given up for a moment: %s",
+										error ? error : "", error ? "; " : "", reason);
 	MemoryContextSwitchTo(old);
 }
 

@@ -9,7 +9,7 @@
  * together, and only then do the items leave or move to their next stage.
  * So whatever fails in between can be done again.
  *
- *     claim -> LOOKUP -> READ -> CREATE | UPDATE -> decided
+ *     claim -> LOOKUP -> READ -> TURN -> CREATE | UPDATE -> decided
  *     claim -> RECHECK -> UPDATE | REMOVE -> decided		(the row is gone)
  */
 #ifndef BCD_ENGINE_H
@@ -167,6 +167,9 @@ typedef struct BcdItem
 								 * that another row can have it */
 	bool		restores;		/* the next update puts that back, and then */
 	BcdDecision *fate;			/* this becomes of the item */
+	bool		identifies;		/* or it writes what others wait for, and no
+								 * more */
+	bool		unrestored;		/* the store has not taken that */
 	BcdDecision decision;
 } BcdItem;
 
@@ -312,6 +315,8 @@ struct BcdRun
 	char	   *cancel_reason;	/* by whom, or why */
 	int64		cancel_deadline;
 	bool		restoring;		/* what records have given up is put back */
+	bool		strict;			/* the store checks a batch before it writes
+								 * any of it */
 	char	   *error;			/* the run has failed: it ends now */
 	char	   *complaint;		/* a feed was stopped: it ends as failed */
 	char	   *warning;		/* feeds were left out: it ends well */
@@ -378,8 +383,6 @@ typedef struct BcdStore
 	BcdRun	   *run;			/* the one active run */
 	int			lock_failures;	/* starts of a link or verify that met a
 								 * locked source */
-	bool		strict;			/* it checks a batch before it writes any of
-								 * it */
 	BcdLearned	learned[BCD_MAX_RESOURCES][BCD_STAGES];
 	char		trouble[BCD_NAME_BYTES];
 	char		failure[BCD_NAME_BYTES];	/* of its last request, or empty */

@@ -456,7 +456,7 @@ look_at_all(BcdJob *job)
 	}
 	if (!reads && !follows)
 		return false;
-	job->run->store->strict |= !reads;
+	job->run->strict |= !reads;
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);

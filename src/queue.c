@@ -242,13 +242,16 @@ bcd_queue_release(BcdRun *run)
 	(void) bcd_execute(&release_pending, &feeds, NULL);
 }
 
-/* With what is due goes what is almost due: they may share requests */
+/*
+ * With what is due goes what is almost due: they may share requests.  Rows that
+ * wait for each other have to come back together: all that wait for a row do.
+ */
 static BcdStatement wake_waiting = {
-	"UPDATE bcdelta.pending SET state = 'ready', next_attempt_at = NULL"
-	" WHERE state = 'waiting' AND feed = ANY ($1)"
-	" AND next_attempt_at <= clock_timestamp() + CASE WHEN EXISTS ("
+	"UPDATE bcdelta.pending SET state = 'ready', next_attempt_at = NULL, waits_feed = NULL, waits_key = NULL"
+	" WHERE state = 'waiting' AND feed = ANY ($1) AND EXISTS ("
 	"  SELECT FROM bcdelta.pending AS p WHERE p.state = 'waiting' AND p.feed = ANY ($1)"
-	"  AND p.next_attempt_at <= clock_timestamp()) THEN interval '1 second' ELSE interval '0' END",
+	"  AND p.next_attempt_at <= clock_timestamp())"
+	" AND (waits_key IS NOT NULL OR next_attempt_at <= clock_timestamp() + interval '1 second')",
 	1, {TEXTARRAYOID}
 };
 

@@ -320,7 +320,7 @@ static void
 put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 {
 	const BcdDecision *d = &item->decision;
-	bool		deferred = d->pending == BCD_PENDING_DEFER;
+	bool		waits = d->pending != BCD_PENDING_READY;
 	char		nulls[] = "           ";
 	Datum		args[11];
 
@@ -330,13 +330,23 @@ put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 	args[3] = Int32GetDatum(attempts);
 	args[4] = Int64GetDatum(d->delay_ms);
 	args[5] = text_or_null(d->error, &nulls[5]);
-	args[6] = text_or_null(deferred ? item->waits_feed : NULL, &nulls[6]);
-	args[7] = text_or_null(deferred ? item->waits_key : NULL, &nulls[7]);
+	args[6] = text_or_null(waits ? item->waits_feed : NULL, &nulls[6]);
+	args[7] = text_or_null(waits ? item->waits_key : NULL, &nulls[7]);
 	args[8] = BoolGetDatum(d->pending == BCD_PENDING_DONE);
 	args[9] = text_or_null(d->trouble, &nulls[9]);
 	args[10] = Int64GetDatum(d->early_ms);
 	(void) bcd_execute(&put_back, args, nulls);
 }
+
+/* Rows that were given up because one of these had what they want. */
+static BcdStatement free_failed = {
+	"UPDATE bcdelta.pending SET state = 'ready', attempts = 0, waits_feed = NULL, waits_key = NULL,"
+	" last_error = NULL"
+	" WHERE ctid = ANY (ARRAY(SELECT found.tid FROM unnest($2) AS n(key)"
+	"  CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.pending AS o"
+	"   WHERE o.state = 'failed' AND o.waits_feed = $1 AND o.waits_key = n.key OFFSET 0) AS found))",
+	2, {TEXTOID, TEXTARRAYOID}
+};
 
 /* The rows of these are not pending any more, unless they changed meanwhile. */
 static void
@@ -347,6 +357,8 @@ finish_pending(BcdLane *lane, BcdItem **items, int n)
 	if (execute_for_keys(&finish, lane, items, n) < n)
 		for (i = 0; i < n; i++)
 			put_pending_back(lane, items[i], "ready", 0);
+	if (execute_for_keys(&free_failed, lane, items, n) > 0)
+		lane->freed = lane->run->progressed = true;
 }
 
 static void

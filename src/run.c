@@ -580,7 +580,8 @@ wind_down(BcdRun *run, int64 now)
 
 	for (i = 0; i < run->nlanes; i++)
 		bcd_lane_empty(run->lanes[i], NULL);
-	if (run->cancelled && run->error == NULL && !run->restoring)
+	/* when no write is under way any more that may do that */
+	if (run->in_flight == 0 && run->cancelled && run->error == NULL && !run->restoring)
 	{
 		run->restoring = true;
 		if (bcd_restore_all(run))

@@ -1,0 +1,266 @@
+/*
+ * order.c
+ *		The order in which natural keys become free.
+ *
+ * An item that waits for nobody begins a segment of the order; those that wait
+ * for it alone follow, as many as go into one request.  Others stay, until that
+ * is written.  In a circle one of the items gives up what another one waits for.
+ */
+#include "postgres.h"
+
+#include "engine.h"
+#include "order.h"
+
+/* Is a row that is not here going to leave what its record has, in this run? */
+static BcdFate
+fate_behind(BcdTurns *t, BcdUnit *unit, BcdWant *want)
+{
+	BcdRecord  *record = want->record;
+
+	unit->waits_for = record->key;
+	unit->waits_key = &want->key;
+	if (bcd_rival_is(record, "in_flight"))
+		return t->last ? WAITS : STAYS;
+	if (bcd_rival_row(t, record)->state == BCD_ROW_MISSING && t->lane->feed->on_delete != BCD_DELETE_DELETE)
+		return UNDECIDED;
+	if (bcd_rival_is(record, "failed") || bcd_rival_is(record, "review") || bcd_rival_is(record, "deferred"))
+		return FAILS;
+	if (!bcd_rival_is(record, "ready") || !t->more)
+		return WAITS;
+	unit->blocked = t->last && t->full;
+	return unit->blocked ? COMES_BACK : STAYS;
+}
+
+/* What has to be written before an item can be. */
+static void
+find_wants(BcdTurns *t, BcdUnit *unit)
+{
+	BcdUnique	keys[BCD_MAX_NATURAL];
+	int			n = bcd_wanted_keys(unit->item, keys);
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		BcdWant    *want = &unit->wants[unit->nwants];
+		BcdFate		fate;
+
+		want->key = keys[i];
+		want->record = bcd_rival_of(t, unit->item, &keys[i]);
+		if (want->record == NULL || !bcd_rival_has_left(t, want->record, &keys[i]) ||
+			(want->record->shared && !bcd_is_sure(unit->item)))
+			continue;			/* it is free, or the store has to tell */
+		if (want->record->owner == NULL)
+		{
+			fate = fate_behind(t, unit, want);
+			if (fate == UNDECIDED)
+				continue;
+			unit->fate = Max(unit->fate, fate);
+			unit->stuck = true;
+		}
+		unit->nwants++;
+	}
+}
+
+/* The item that one waits for by one of its wants; NULL: it does not any more. */
+static BcdUnit *
+waits_for(const BcdUnit *unit, int i)
+{
+	BcdUnit    *other = unit->wants[i].record->owner;
+
+	return other && (other->segment == 0 || other->segment != unit->segment) ? other : NULL;
+}
+
+/* How many items may go with a segment's first one? */
+static int
+segment_limit(const BcdTurns *t, const BcdUnit *unit)
+{
+	int			limit = Min(bcd_batch_limit(t->lane, BCD_UPDATE), unit->item->group);
+
+	return t->lane->run->strict || unit->item->store_id == 0 ? 1 : limit;
+}
+
+/* Can an item go right behind others of a segment? */
+static bool
+may_follow(const BcdTurns *t, const BcdUnit *unit, int segment, int size, int limit)
+{
+	int			i;
+
+	if (unit->segment != 0 || unit->stuck || unit->item->store_id == 0 || size >= limit ||
+		segment_limit(t, unit) != limit || unit->fate != UNDECIDED)
+		return false;
+	for (i = 0; i < unit->nwants; i++)
+		if (unit->wants[i].record->owner && unit->wants[i].record->owner->segment != segment)
+			return false;
+	return true;
+}
+
+/* Those that wait for an item, as lists in an array */
+typedef struct BcdWaiting
+{
+	int		   *first;			/* of each unit; -1: none */
+	int		   *next;			/* of each want */
+} BcdWaiting;
+
+static BcdWaiting
+find_waiting(const BcdTurns *t)
+{
+	BcdWaiting	w;
+	int			i;
+	int			j;
+
+	w.first = palloc(sizeof(int) * t->n);
+	w.next = palloc(sizeof(int) * t->n * BCD_MAX_NATURAL);
+	for (i = 0; i < t->n; i++)
+		w.first[i] = -1;
+	for (i = t->n - 1; i >= 0; i--)
+		for (j = 0; j < t->units[i].nwants; j++)
+		{
+			BcdUnit    *other = t->units[i].wants[j].record->owner;
+			int			edge = i * BCD_MAX_NATURAL + j;
+
+			if (other == NULL)
+				continue;
+			w.next[edge] = w.first[other - t->units];
+			w.first[other - t->units] = edge;
+		}
+	return w;
+}
+
+/* Lets an item go, and behind it those that have waited for it. */
+static void
+start_segment(BcdTurns *t, const BcdWaiting *w, BcdUnit *first, BcdFate fate)
+{
+	int			limit = segment_limit(t, first);
+	int			size = 1;
+	int			at = t->norder;
+	int			edge;
+
+	t->segments++;
+	first->fate = fate;
+	first->segment = t->segments;
+	first->item->follows = false;
+	t->order[t->norder++] = first;
+	for (; at < t->norder; at++)
+		for (edge = w->first[t->order[at] - t->units]; edge >= 0; edge = w->next[edge])
+		{
+			BcdUnit    *unit = &t->units[edge / BCD_MAX_NATURAL];
+
+			if (!may_follow(t, unit, t->segments, size, limit))
+				continue;
+			unit->fate = GOES;
+			unit->segment = t->segments;
+			unit->item->follows = true;
+			t->order[t->norder++] = unit;
+			size++;
+		}
+}
+
+/* What waits for an item that does not go now has to wait, too. */
+static void
+spread_stuck(const BcdTurns *t, const BcdWaiting *w, BcdUnit **stack)
+{
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < t->n; i++)
+		if (t->units[i].stuck || t->units[i].segment != 0)
+			stack[n++] = &t->units[i];
+	while (n > 0)
+	{
+		BcdUnit    *unit = stack[--n];
+		int			edge;
+
+		for (edge = w->first[unit - t->units]; edge >= 0; edge = w->next[edge])
+		{
+			BcdUnit    *behind = &t->units[edge / BCD_MAX_NATURAL];
+
+			if (behind->stuck || behind->segment != 0)
+				continue;
+			behind->stuck = true;
+			if (unit->fate == WAITS || unit->fate == FAILS || unit->fate == COMES_BACK)
+			{
+				behind->fate = unit->fate;
+				behind->waits_for = unit->item->key;
+				behind->waits_key = &behind->wants[edge % BCD_MAX_NATURAL].key;
+			}
+			stack[n++] = behind;
+		}
+	}
+}
+
+/* An item of a circle that leads on from one; NULL: there is none. */
+static BcdUnit *
+find_circle(BcdUnit *unit)
+{
+	BcdUnit    *from = unit;
+
+	while (unit && unit->visited == NULL && !unit->stuck && unit->segment == 0)
+	{
+		BcdUnit    *other = NULL;
+		int			i;
+
+		unit->visited = from;
+		for (i = 0; i < unit->nwants && other == NULL; i++)
+			other = waits_for(unit, i);
+		unit = other;
+	}
+	return unit && unit->visited == from && !unit->stuck && unit->segment == 0 ? unit : NULL;
+}
+
+/* The item gives up what others of the job wait for. */
+static void
+give_way(BcdTurns *t, const BcdWaiting *w, BcdUnit *unit)
+{
+	const char *fields[BCD_MAX_NATURAL];
+	int			n = 0;
+	int			edge;
+
+	for (edge = w->first[unit - t->units]; edge >= 0; edge = w->next[edge])
+	{
+		const BcdUnit *behind = &t->units[edge / BCD_MAX_NATURAL];
+		const char *field = behind->wants[edge % BCD_MAX_NATURAL].key.field;
+
+		if (n == 0 || (n == 1 && strcmp(fields[0], field) != 0))
+			fields[n++] = field;
+	}
+	bcd_give_way(unit->item, fields, n);
+	start_segment(t, w, unit, GIVES_WAY);
+}
+
+/* Puts the items into the order in which they are to be written. */
+void
+bcd_put_in_order(BcdTurns *t)
+{
+	BcdUnit   **stack = palloc(sizeof(BcdUnit *) * t->n);
+	BcdWaiting	w;
+	bool		again;
+	int			i;
+
+	for (i = 0; i < t->n; i++)
+		if (t->units[i].segment == 0)
+			find_wants(t, &t->units[i]);
+	w = find_waiting(t);
+	for (i = 0; i < t->n; i++)
+		if (t->units[i].nwants == 0 && !t->units[i].stuck && t->units[i].segment == 0)
+			start_segment(t, &w, &t->units[i], GOES);
+	for (i = 0; i < t->n; i++)
+		if (t->units[i].blocked && t->units[i].item->store_id != 0 && w.first[i] >= 0)
+			give_way(t, &w, &t->units[i]);
+	do
+	{
+		again = false;
+		spread_stuck(t, &w, stack);
+		for (i = 0; i < t->n; i++)
+			t->units[i].visited = NULL;
+		for (i = 0; i < t->n; i++)
+		{
+			BcdUnit    *unit = find_circle(&t->units[i]);
+
+			if (unit)
+			{
+				give_way(t, &w, unit);
+				again = true;
+			}
+		}
+	} while (again);
+}
