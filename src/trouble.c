@@ -135,7 +135,7 @@ look_at_end(const BcdFeed *feed, BcdPlace *chain, int *n)
 		chain[*n].feed = bcd_column_text(0, 4);
 		chain[*n].key = bcd_column_text(0, 5);
 		if (chain[*n].feed && chain[*n].key)
-			++*n;
+			*n += 1;
 		return NULL;
 	}
 	if (strcmp(feed_state, "paused") == 0)
