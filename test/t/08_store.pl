@@ -213,6 +213,21 @@ subtest 'what is under way while links are forgotten is nobody\'s' => sub {
 	$session->close;
 };
 
+subtest 'a transaction that forgets links and stays open' => sub {
+	my $session = BCDelta::Session->open($node, 'shop');
+	$session->sql("BEGIN; SELECT bcdelta.unlink('makers')");
+	$shop->sql("UPDATE makers SET name = 'Maker 1, renamed' WHERE code = 'M1'; UPDATE groups SET name = 'Renamed' WHERE id = 1");
+	my $run = $shop->push('wait => false');
+	poll_until(sub { $shop->records('categories', 'name')->{Renamed} }, 'the feed of categories, which is not held up');
+	$session->sql('ROLLBACK');
+	$shop->wait_for("SELECT state FROM bcdelta.run WHERE run_id = $run->{run_id}", 'succeeded');
+	is_deeply($shop->pending, {}, 'rolled back, its own goes on');
+	is($shop->records('brands', 'id')->{ $shop->id('makers', 'M1') }{name}, 'Maker 1, renamed', 'with the links it had');
+	$shop->sql("UPDATE makers SET name = 'Maker 1' WHERE code = 'M1'; UPDATE groups SET name = 'Group' WHERE id = 1");
+	$shop->push;
+	$session->close;
+};
+
 subtest 'to the live store' => sub {
 	$shop->sql("UPDATE articles SET price = -1 WHERE sku = 'A-9'; UPDATE articles SET price = 5 WHERE sku = 'A-5'");
 	$shop->push;
