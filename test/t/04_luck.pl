@@ -33,7 +33,7 @@ my $waited = q(SELECT coalesce(max(extract(epoch FROM next - attempted_at)), 0):
 	FROM bcdelta.result WHERE run_id = (SELECT max(run_id) FROM bcdelta.run)) AS attempts);
 
 # New rows.  One of them has such bad luck that it would wait for minutes.
-$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1001, 1200) AS i");
+$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1001, 1100) AS i");
 $store->fault({ name => 'unlucky', times => 5, match => { method => 'POST', body => '"A-1007"' }, do => { status => 502 } });
 trouble('POST');
 my $run = $shop->push;
@@ -44,7 +44,7 @@ is($shop->sql("SELECT count(*) FROM (SELECT FROM bcdelta.result WHERE outcome = 
 	0, 'nobody is near its last attempt');
 my %made;
 $made{$_->{sku}}++ foreach @{ $store->state('products') };
-is_deeply([ scalar keys %made, [ grep { $made{$_} > 1 } keys %made ] ], [ 200, [] ], 'each row is created once');
+is_deeply([ scalar keys %made, [ grep { $made{$_} > 1 } keys %made ] ], [ 100, [] ], 'each row is created once');
 is_deeply($shop->pending, {}, 'nothing is pending');
 $store->unfault;
 
@@ -52,7 +52,7 @@ $store->unfault;
 trouble('PUT');
 $shop->sql('UPDATE articles SET price = price + 1');
 $run = $shop->push;
-is("$run->{state} $run->{updated}", 'succeeded 200', 'a third of the updates fails') or diag($run->{error});
+is("$run->{state} $run->{updated}", 'succeeded 100', 'a third of the updates fails') or diag($run->{error});
 cmp_ok($shop->sql($waited), '<', 20, 'nobody waits for long');
 is_deeply([ grep { $_->{price} * 1 != substr($_->{sku}, 2) + 1 } @{ $store->state('products') } ], [], 'all have arrived');
 $store->unfault;
@@ -66,13 +66,13 @@ $store->unfault;
 
 # One row fails by itself, in a batch of ten at first: the others do not wait
 # with it, and it waits ever longer.
-my $id = $shop->id('articles', 'A-1100');
+my $id = $shop->id('articles', 'A-1050');
 $store->fault({ name => 'poison', match => { method => 'PUT', body => qq("id": ?$id\\b) }, do => { status => 500 } });
 $shop->sql('UPDATE articles SET price = price + 1');
 $shop->clear;
 my $push = $shop->start;
 $shop->wait_for(q(SELECT coalesce(bool_and(state = 'waiting' AND trouble IS NULL), false) FROM bcdelta.pending));
-like($shop->sql('SELECT key, attempts FROM bcdelta.pending'), qr/^A-1100\|[3-6]$/, 'a row that fails by itself is soon alone');
+like($shop->sql('SELECT key, attempts FROM bcdelta.pending'), qr/^A-1050\|[3-6]$/, 'a row that fails by itself is soon alone');
 is($shop->sql("SELECT early_at IS NULL AND next_attempt_at - clock_timestamp() > '3 s' FROM bcdelta.pending"), 't',
 	'and waits its time');
 my @calls = grep { $_->{body} && grep { $_->{id} == $id } @{ $_->{body} } } $store->journal(method => 'PUT');
