@@ -112,7 +112,8 @@ is("$run->{state} $run->{updated} $run->{deleted} $run->{failed}", 'succeeded 2 
   or diag(explain([ $run, $shop->errors ]));
 like($shop->errors->{'keys 2'}, qr/io_error/, 'and the row says why');
 $run = $shop->verify;
-is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'keys'"), 'active', 'verify does not pause the feed for that');
+is($run->{state}, 'succeeded', 'verify goes on, too') or diag($run->{error});
+is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'keys'"), 'active', 'and does not pause the feed for that');
 $shop->sql("SELECT bcdelta.untrack('keys')");
 
 # What is left of one row is not there for the next.
