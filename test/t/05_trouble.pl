@@ -217,6 +217,21 @@ subtest 'a push that nobody waits for begins at the commit' => sub {
 	$shop->push;
 };
 
+subtest 'progress counts rows, not attempts' => sub {
+	$shop->sql('ALTER SERVER shop OPTIONS (DROP timeout)');
+	$store->fault({ name => 'unlucky', times => 2, do => { status => 503 }, match => { method => 'POST' } });
+	$shop->sql("INSERT INTO makers SELECT 'P' || i, 'Progress ' || i FROM generate_series(1, 8) AS i; INSERT INTO articles VALUES ('P-1', 'Waits', 1, 1, 'nobody')");
+	$store->hold({ match => { method => 'POST', body => 'Progress 8' } });
+	my $push = $shop->start('SELECT state, created, deferred FROM bcdelta.push()');
+	$shop->wait_for("SELECT count(*) = 2 FROM bcdelta.pending WHERE state = 'waiting'");
+	$shop->wait_held(1);
+	is($shop->sql('SELECT done, total FROM bcdelta.progress'), '5|9', 'rows that come back for another attempt are not done, and no more rows');
+	is($shop->sql("SELECT rate = round(rate::numeric, 1) AND eta = date_trunc('second', eta) FROM bcdelta.progress"), 't', 'numbers are rounded');
+	$store->release;
+	is(($push->finish)[1], 'succeeded|8|1', 'all are pushed');
+	$store->unfault;
+};
+
 subtest 'no worker' => sub {
 	$node->append_conf('postgresql.conf', "bcdelta.databases = ''");
 	$node->reload;
