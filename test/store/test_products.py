@@ -413,6 +413,15 @@ class Batch(StoreCase):
         self.refused(422, "PUT", PRODUCTS, [{"id": self.keys[1],
                                              "price": -1}])
 
+    def test_a_name_that_the_item_before_leaves(self):
+        batch = [{"id": self.keys[1], "name": "left"},
+                 {"id": self.keys[0], "name": "p1"}]
+        self.set(batch_in_order=False)
+        self.refused(409, "PUT", PRODUCTS, batch)
+        self.set(batch_in_order=True)
+        self.assertEqual([p["name"] for p in self.put(batch).data],
+                         ["left", "p1"])
+
     def test_unusable_url_in_a_batch(self):
         answer = self.put([{"id": self.keys[0], "price": 5,
                             "custom_url": {"url": "no slash"}}], status=207)
