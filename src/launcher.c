@@ -53,7 +53,7 @@
 #define LONG_LIFE_MS		60000	/* who lives that long is healthy */
 #define NO_SLOT_DELAY_MS	10000
 #define SAFETY_NAP_MS		60000	/* in case a notification got lost */
-#define MISSING_NAP_MS		5000	/* a missing database is looked for so often */
+#define MISSING_NAP_MS		5000	/* before a missing database is looked for */
 #define STRANGER_NAP_MS		2000	/* a worker whose end nobody tells us of */
 
 /* What the launcher knows of the worker in the same place of bcd_shared */
