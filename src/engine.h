@@ -418,6 +418,9 @@ extern void bcd_run_replied(BcdJob *job);
 extern void bcd_run_cancel(BcdRun *run, const char *reason);
 extern void bcd_run_drop(BcdRun *run);
 
+/* claim.c */
+extern void bcd_refill(BcdRun *run, BcdLane *lane);
+
 /* item.c */
 extern BcdItem *bcd_item_create(BcdLane *lane, const char *key);
 extern List *bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,

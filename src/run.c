@@ -33,9 +33,6 @@
 #include "retry.h"
 #include "spend.h"
 
-/* Claims that failed in a row, a second each, before a lane is given up */
-#define CLAIM_FAILURES		60
-
 /* Requests under way at a cancel may end by themselves for so long */
 #define CANCEL_GRACE_MS		3000
 
@@ -44,14 +41,6 @@
 
 /* Further rounds for rows that changed while the run went on */
 #define EXTRA_ROUNDS		3
-
-/*
- * Rows of one claim; fewer when their mapping is slow, so that others get a
- * turn, when they are large, and as long as neither is known
- */
-#define FIRST_CLAIM_ROWS	25
-#define CLAIM_ROWS			250
-#define CLAIM_BYTES			(4 * 1024 * 1024)
 
 /* Totals of a run that goes on are written this often */
 #define SAVE_MS				2000
@@ -197,171 +186,6 @@ finish(BcdRun *run)
 	show(run, bcd_now_ms());
 	bcd_run_drop(run);
 	bcd_engine.finished(run_id);
-}
-
-/* Claims items, or finds out why the lane has to stop. */
-static void
-claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items, char **reason)
-{
-	BcdItem   **claimed;
-	ListCell   *lc;
-	int			n = 0;
-
-	bcd_tx_begin();
-	*reason = bcd_lane_hold(lane);
-	if (*reason)
-	{
-		*reason = MemoryContextStrdup(cxt, *reason);
-		bcd_tx_commit();
-		return;
-	}
-	bcd_feed_lock(lane->feed);
-	*items = run->kind->claim(run, lane, cxt);
-	claimed = palloc(sizeof(BcdItem *) * list_length(*items));
-	foreach(lc, *items)
-	{
-		claimed[n] = lfirst(lc);
-		bcd_put_back(claimed[n++]);
-	}
-	bcd_items_record(claimed, n);
-	bcd_tx_commit();
-}
-
-/* Does such an error pass by itself? */
-static bool
-is_passing(int sqlerrcode)
-{
-	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
-		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
-		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_SYSTEM_ERROR;
-}
-
-/*
- * A claim failed, through no row's fault: a lock, a mapping that broke while
- * the run went on, no disk space.  What passes by itself is tried again every
- * second, for a while, and then left to another run; else the feed is paused.
- */
-static void
-claim_failed(BcdRun *run, BcdLane *lane)
-{
-	ErrorData  *error = CopyErrorData();
-
-	bcd_tx_report_and_abort(psprintf("could not read rows of feed \"%s\"", lane->feed->name));
-	while (!dlist_is_empty(&lane->fresh))
-		bcd_item_free(lane, dlist_container(BcdItem, node, dlist_pop_head_node(&lane->fresh)));
-	if (lane->keys)
-		bcd_keylist_undo(lane->keys);
-	if (run->kind->claims && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-	{
-		/* the source, most likely: the other feeds go on */
-		bcd_lane_held_up(lane, 0, error->message);
-		lane->exhausted = true;
-		return;
-	}
-	run->wake_at = bcd_now_ms() + 1000;
-	if (is_passing(error->sqlerrcode))
-	{
-		if (++lane->failures < CLAIM_FAILURES)
-			return;
-	}
-	else
-	{
-		bcd_tx_begin();
-		bcd_feed_pause(lane->feed->name, error->message);
-		bcd_tx_commit();
-	}
-	bcd_lane_stop(lane, error->message);
-}
-
-/* How many rows to claim next, after n rows that took so long and so much. */
-static int
-next_claim_rows(int rows, int64 ms, int n, Size bytes)
-{
-	rows = ms > BCD_CLAIM_MS ? rows / 2 : Min(rows * 2, CLAIM_ROWS);
-	if (n > 0)
-		rows = Min(rows, CLAIM_BYTES / (bytes / n));
-	return Max(rows, 1);
-}
-
-/* After the claim is committed: its items go to their stages. */
-static void
-queue_items(BcdRun *run, BcdLane *lane, List *items, int64 ms)
-{
-	Size		bytes = 0;
-	ListCell   *lc;
-
-	foreach(lc, items)
-	{
-		BcdItem    *item = lfirst(lc);
-
-		bytes += MemoryContextMemAllocated(item->cxt, true);
-		dlist_delete(&item->node);
-		if (!item->decision.postponed)
-		{
-			run->claimed++;
-			if (lnext(items, lc) == NULL ||
-				((BcdItem *) lfirst(lnext(items, lc)))->decision.postponed)
-				bcd_queue_claimed(lane, item->key);
-		}
-		bcd_item_move(lane, item, -1);
-	}
-	lane->exhausted = items == NIL || bcd_lane_rests(lane);
-	lane->claim_rows = next_claim_rows(lane->claim_rows, ms, list_length(items), bytes);
-}
-
-static bool
-is_alone(void)
-{
-	return dlist_head_node(&bcd_engine.runs) == dlist_tail_node(&bcd_engine.runs);
-}
-
-/* Claims the lane's next items and queues them. */
-static void
-refill(BcdRun *run, BcdLane *lane)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	List	   *volatile items = NIL;
-	char	   *volatile reason = NULL;
-	int64		began = bcd_now_ms();
-	int64		seen = lane->seen;
-	int64		took;
-
-	if (lane->claim_rows == 0)
-		lane->claim_rows = FIRST_CLAIM_ROWS;
-	PG_TRY();
-	{
-		List	   *claimed = NIL;
-		char	   *why = NULL;
-
-		claim_in_transaction(run, lane, cxt, &claimed, &why);
-		items = claimed;
-		reason = why;
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(cxt);
-		/* the rows that it has counted are claimed anew */
-		lane->seen = seen;
-		claim_failed(run, lane);
-		return;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(cxt);
-	if (reason)
-	{
-		bcd_lane_stop(lane, reason);
-		return;
-	}
-	BCD_DEBUG_POINT("claimed");
-	lane->failures = 0;
-	if (lane->keys)
-		bcd_keylist_keep(lane->keys);
-	took = bcd_now_ms() - began;
-	queue_items(run, lane, items, took);
-	/* nobody else had a turn meanwhile: now the other runs have theirs */
-	if (took > BCD_CLAIM_MAX_MS && !is_alone())
-		run->wake_at = began + 2 * took;
 }
 
 /* Hands a job to curl, or settles it at once when it needs no request. */
@@ -614,7 +438,7 @@ lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
 {
 	while (!lane->exhausted && bcd_lane_has_room(lane) &&
 		   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
-		refill(run, lane);
+		bcd_refill(run, lane);
 	*wait = dispatch(run, lane, now);
 	show(run, now);				/* it may be long until the next step */
 	if (!lane->exhausted && bcd_lane_has_room(lane))
