@@ -210,7 +210,7 @@ typedef struct BcdLane
 	int			lookups;		/* single look-ups made */
 	int			troubles;		/* failures in a row of requests without items */
 	bool		troubled;		/* the last of them, before it is committed */
-	struct BcdIndex *index;		/* the store's list, read once (lookup.c) */
+	struct BcdIndex *index;		/* the store's list, read once (index.c) */
 	struct BcdJob *extra;		/* a job of no items in flight, or NULL */
 	int64		tree_id;		/* the store's default tree, once known */
 	int			phase;			/* of a verify */
@@ -488,8 +488,16 @@ extern bool bcd_further_key(BcdItem *item);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern BcdJob *bcd_plan_tree(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
-extern void bcd_index_free(BcdLane *lane);
+extern int64 bcd_scope_of(BcdLane *lane, BcdItem *item);
+extern int64 bcd_tree_of(BcdLane *lane, BcdItem *item);
 extern void bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage);
+
+/* index.c */
+extern void bcd_index_create(BcdLane *lane);
+extern void bcd_index_free(BcdLane *lane);
+extern bool bcd_outdates_index(const BcdItem *item);
+extern bool bcd_index_is_outdated(BcdLane *lane);
+extern BcdJob *bcd_plan_index(BcdLane *lane);
 
 /* judge.c */
 extern char *bcd_id_text(const cJSON *record, const char *field);

@@ -4,12 +4,10 @@
  *
  * Where the API takes a list of keys, a page of rows is looked up with one
  * request.  Where it does not (brands, categories), a few rows are looked up
- * one by one; for more of them the store's whole list, whose size the API
- * bounds, is read once and kept as an index.
+ * one by one; more of them are found in an index of the store's list (index.c).
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -25,28 +23,6 @@
 
 /* Rows of a lane that are looked up one by one before the list is read */
 #define SINGLE_LOOKUPS	5
-
-/*
- * The store's list: natural key and scope -> id, once as it is written and
- * once folded, for those that are not found as they are written.
- */
-typedef struct BcdIndex
-{
-	MemoryContext cxt;
-	HTAB	   *ids;
-	bool		complete;
-	int			page;			/* next page to read */
-	int			limit;			/* of records in a page */
-	int64		removals;		/* the run's, when it was begun */
-	bool		outdated;
-	BcdPaging	paging;
-} BcdIndex;
-
-typedef struct IndexEntry
-{
-	char		key[BCD_NAME_BYTES * 4 + 32];	/* see index_key() */
-	int64		store_id;
-} IndexEntry;
 
 /* Without the white space around it, which stores trim; palloc'd. */
 static char *
@@ -134,8 +110,8 @@ listable(BcdLane *lane, BcdItem *item)
 		strchr(item->natural, ',') == NULL;
 }
 
-static int64
-scope_of(BcdLane *lane, BcdItem *item)
+int64
+bcd_scope_of(BcdLane *lane, BcdItem *item)
 {
 	const char *scope = lane->feed->resource->scope;
 
@@ -153,13 +129,13 @@ default_tree(BcdLane *lane, BcdItem *item)
  * The tree that a record at the top is looked up in; 0: its parent tells, or
  * there are no trees.
  */
-static int64
-tree_of(BcdLane *lane, BcdItem *item)
+int64
+bcd_tree_of(BcdLane *lane, BcdItem *item)
 {
 	const BcdResource *r = lane->feed->resource;
 	int64		tree;
 
-	if (r->needs_tree == NULL || scope_of(lane, item) != 0)
+	if (r->needs_tree == NULL || bcd_scope_of(lane, item) != 0)
 		return 0;
 	tree = bcd_payload_integer(bcd_identity(item), r->needs_tree);
 	return tree ? tree : default_tree(lane, item);
@@ -221,155 +197,14 @@ single_job(BcdLane *lane)
 	appendStringInfo(&query, "%s?%s=", r->list_path, r->natural[item->natural_index]);
 	bcd_url_escape(&query, asked_key(item));
 	if (r->scope)
-		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->scope, scope_of(lane, item));
-	if (tree_of(lane, item) != 0)
-		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->needs_tree, tree_of(lane, item));
+		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->scope, bcd_scope_of(lane, item));
+	if (bcd_tree_of(lane, item) != 0)
+		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->needs_tree, bcd_tree_of(lane, item));
 	bcd_append_fields(&query, lane, BCD_LOOKUP);
 	job = bcd_job_create(lane, BCD_LOOKUP, "GET", query.data, NULL);
 	job->read = bcd_lookup_read;
 	bcd_job_take(job, item);
 	lane->lookups++;
-	return job;
-}
-
-/* Records at the top have their tree for a scope. */
-static int64
-index_scope(int64 scope, int64 tree)
-{
-	return scope != 0 ? scope : -tree;
-}
-
-/* Key of the index: scope, natural key; cut like a name that long. */
-static void
-index_key(char *out, int64 scope, const char *natural, bool fold)
-{
-	char	   *key = psprintf(INT64_FORMAT "%c%s", scope, fold ? '~' : '=',
-							   fold ? bcd_folded(natural) : natural);
-
-	memset(out, 0, sizeof(((IndexEntry *) 0)->key));
-	strlcpy(out, key, sizeof(((IndexEntry *) 0)->key));
-}
-
-static void
-index_create(BcdLane *lane)
-{
-	MemoryContext cxt = AllocSetContextCreate(lane->cxt, "bcdelta index", ALLOCSET_DEFAULT_SIZES);
-	HASHCTL		ctl = {0};
-
-	lane->index = MemoryContextAllocZero(cxt, sizeof(BcdIndex));
-	lane->index->cxt = cxt;
-	lane->index->page = 1;
-	lane->index->limit = bcd_batch_limit(lane, BCD_LOOKUP);
-	lane->index->removals = lane->run->removals;
-	ctl.keysize = sizeof(((IndexEntry *) 0)->key);
-	ctl.entrysize = sizeof(IndexEntry);
-	ctl.hcxt = cxt;
-	lane->index->ids = hash_create("bcdelta index", 1024, &ctl,
-								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
-void
-bcd_index_free(BcdLane *lane)
-{
-	if (lane->index)
-		MemoryContextDelete(lane->index->cxt);
-	lane->index = NULL;
-	lane->lookups = 0;
-}
-
-/* An entry's id when the store gives none: the record is there, and not usable. */
-#define NO_ID	(-1)
-
-/* The first record of a name is taken, one with an id before others. */
-static void
-index_enter(BcdLane *lane, int64 scope, const char *natural, int64 store_id, bool fold)
-{
-	IndexEntry	entry;
-	IndexEntry *found;
-	bool		exists;
-
-	index_key(entry.key, scope, natural, fold);
-	found = hash_search(lane->index->ids, entry.key, HASH_ENTER, &exists);
-	if (!exists || found->store_id == NO_ID)
-		found->store_id = store_id;
-}
-
-/* The id of a record, 0: there is no such record, NO_ID: it has none. */
-static int64
-index_find(BcdLane *lane, int64 scope, const char *natural)
-{
-	IndexEntry	entry;
-	IndexEntry *found;
-
-	index_key(entry.key, scope, natural, false);
-	found = hash_search(lane->index->ids, entry.key, HASH_FIND, NULL);
-	if (found == NULL)
-	{
-		index_key(entry.key, scope, natural, true);
-		found = hash_search(lane->index->ids, entry.key, HASH_FIND, NULL);
-	}
-	return found ? found->store_id : 0;
-}
-
-static void
-next_page(BcdJob *job)
-{
-	BcdIndex   *index = job->lane->index;
-
-	index->complete = index->page >= job->page.pages;
-	index->page++;
-	bcd_page_taken(&index->paging, &job->page);
-}
-
-/* A page of the store's list. */
-static void
-read_page(BcdJob *job, const cJSON *reply)
-{
-	BcdLane    *lane = job->lane;
-	const BcdResource *r = lane->feed->resource;
-	const cJSON *record;
-	char		why[256];
-
-	bcd_page_read(&job->page, reply, r->id);
-	if (!bcd_page_moves_on(&lane->index->paging, &job->page, -1, why, sizeof(why)))
-	{
-		bcd_lane_stop(lane, why);
-		return;
-	}
-	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
-	{
-		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
-		int64		id;
-		int64		scope = 0;
-		int64		tree = lane->tree_id;
-
-		if (!cJSON_IsString(name))
-			continue;
-		if (!bcd_json_id(record, r->id, &id))
-			id = NO_ID;
-		if (r->scope)
-			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope);
-		if (r->needs_tree)
-			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->needs_tree), &tree);
-		scope = index_scope(scope, tree);
-		index_enter(lane, scope, name->valuestring, id, false);
-		index_enter(lane, scope, name->valuestring, id, true);
-	}
-	job->taken = next_page;
-}
-
-static BcdJob *
-page_job(BcdLane *lane)
-{
-	const BcdResource *r = lane->feed->resource;
-	BcdJob	   *job;
-
-	job = bcd_job_create(lane, BCD_LOOKUP, "GET",
-						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s%s%s", r->list_path,
-								  lane->index->page, lane->index->limit, r->natural[0],
-								  r->scope ? "," : "", r->scope ? r->scope : "",
-								  r->needs_tree ? "," : "", r->needs_tree ? r->needs_tree : ""), NULL);
-	job->read = read_page;
 	return job;
 }
 
@@ -395,64 +230,6 @@ bcd_plan_tree(BcdLane *lane)
 	return job;
 }
 
-/*
- * Looks the queued items up in the index: no request, but decisions.  One that
- * lists a record which we have removed since is read anew.
- */
-static void
-read_index(BcdJob *job, const cJSON *reply)
-{
-	BcdLane    *lane = job->lane;
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		int64		scope = index_scope(scope_of(lane, item), tree_of(lane, item));
-		int64		id = index_find(lane, scope, item->natural);
-
-		if (id == NO_ID)
-			bcd_decide_no_id(job, item, NULL);
-		else if (id != 0 && bcd_record_was_removed(lane, id, lane->index->removals))
-		{
-			lane->index->outdated = true;
-			bcd_decide_stage(item, BCD_LOOKUP);
-		}
-		else
-			job->run->kind->decide_lookup(item, id, NULL);
-	}
-}
-
-/* The index is older than the duplicate or the create that an item has met. */
-static bool
-outdates_index(const BcdItem *item)
-{
-	return item->clashed || item->seeking;
-}
-
-static BcdJob *
-index_job(BcdLane *lane)
-{
-	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, NULL, NULL, NULL);
-
-	job->read = read_index;
-	while (job->nitems < BCD_PAGE_LIMIT && lane->queued[BCD_LOOKUP] > 0 &&
-		   !outdates_index(dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP])))
-		bcd_job_take(job, bcd_item_pop(lane, BCD_LOOKUP));
-	return job;
-}
-
-/* The list is not what it was: pages have shifted, or a record of it is gone. */
-static bool
-index_is_outdated(BcdLane *lane)
-{
-	const BcdIndex *index = lane->index;
-
-	return index->outdated ||
-		(!index->complete && (index->removals != lane->run->removals ||
-							  index->limit != bcd_batch_limit(lane, BCD_LOOKUP)));
-}
-
 /* The next request that finds records, or NULL. */
 BcdJob *
 bcd_plan_lookup(BcdLane *lane)
@@ -471,17 +248,17 @@ bcd_plan_lookup(BcdLane *lane)
 			return NULL;
 		return list_job(lane);
 	}
-	if (lane->index && index_is_outdated(lane))
+	if (lane->index && bcd_index_is_outdated(lane))
 		bcd_index_free(lane);
-	if (!r->small || outdates_index(first))
+	if (!r->small || bcd_outdates_index(first))
 		return single_job(lane);
 	if (lane->index == NULL)
 	{
 		if (lane->lookups + lane->queued[BCD_LOOKUP] <= SINGLE_LOOKUPS)
 			return single_job(lane);
-		index_create(lane);
+		bcd_index_create(lane);
 	}
-	return lane->index->complete ? index_job(lane) : page_job(lane);
+	return bcd_plan_index(lane);
 }
 
 /* The record of a reply that an item's natural key names; NULL: none. */
@@ -504,12 +281,12 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 			continue;
 		if (r->scope &&
 			(!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) ||
-			 scope != scope_of(lane, item)))
+			 scope != bcd_scope_of(lane, item)))
 			continue;
 		/* told only when it is asked for; the request is for this tree alone */
 		if (r->needs_tree && scope == 0 &&
 			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->needs_tree), &tree) &&
-			tree != tree_of(lane, item))
+			tree != bcd_tree_of(lane, item))
 			continue;
 		if (strcmp(value->valuestring, item->natural) == 0)
 			return record;
