@@ -29,8 +29,8 @@ first_item(BcdJob *job)
 	return dlist_head_element(BcdItem, node, &job->items);
 }
 
-static bool
-is_write(const BcdJob *job)
+bool
+bcd_is_write(const BcdJob *job)
 {
 	return job->stage >= BCD_CREATE;
 }
@@ -81,27 +81,8 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 						  psprintf("given up after %d attempts: %s", attempts, text));
 	else
 		bcd_early_decide(job, item, attempts, text);
-	if (item->unsure || (is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT))
+	if (item->unsure || (bcd_is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT))
 		item->decision.link = BCD_LINK_FORGET;
-}
-
-/* A batch that was refused is split in halves until the bad row is alone. */
-static bool
-split(BcdJob *job, int group)
-{
-	dlist_iter	iter;
-
-	if (job->nitems <= 1)
-		return false;
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		item->group = group;
-		/* one that followed another one may not be sent beside it */
-		bcd_decide_stage(item, item->follows ? BCD_TURN : job->stage);
-	}
-	return true;
 }
 
 /*
@@ -289,14 +270,6 @@ decide_again(BcdJob *job)
 		bcd_decide_stage(dlist_container(BcdItem, node, iter.cur), job->stage);
 }
 
-/* The records of an update are read, to see which of them are there. */
-static void
-decide_read_first(BcdItem *item)
-{
-	bcd_decide_stage(item, BCD_READ);
-	item->decision.attempted = true;
-}
-
 /* What a record has for an id, in a few words. */
 char *
 bcd_id_text(const cJSON *record, const char *field)
@@ -341,142 +314,17 @@ bcd_judge_rest(BcdJob *job, const char *text)
 		if (item->decision.made)
 			continue;
 		if (job->stage == BCD_UPDATE && item->wanted && item->attempts == 0)
-			decide_read_first(item);
+			bcd_decide_read_first(item);
 		else
 			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
 	}
-}
-
-/* Does a refusal name the item: by its place, its id or a natural key? */
-static bool
-is_named(const BcdItem *item, int place, const char *text)
-{
-	const char *const *field;
-
-	if (bcd_blames_place(text, place) || bcd_blames_id(text, item->store_id))
-		return true;
-	if (item->wanted == NULL)
-		return false;
-	for (field = item->lane->feed->resource->natural; *field; field++)
-	{
-		char	   *name = bcd_payload_text(item->wanted, *field);
-
-		if (name && bcd_blames_name(text, name))
-			return true;
-	}
-	return false;
-}
-
-/*
- * The items that a refusal of a write names are sent alone, the others
- * together; false when it names none, or all.
- */
-bool
-bcd_set_apart(BcdJob *job, const char *text)
-{
-	BcdItem   **named = palloc(sizeof(BcdItem *) * job->nitems);
-	int			n = 0;
-	int			place = 0;
-	dlist_iter	iter;
-
-	if (!is_write(job) || job->nitems <= 1)
-		return false;
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		if (is_named(item, place++, text))
-			named[n++] = item;
-	}
-	if (n == 0 || n == job->nitems)
-		return false;
-	(void) split(job, job->nitems - n);
-	while (n-- > 0)
-	{
-		/* at the end, so that the others stay side by side */
-		dlist_delete(&named[n]->node);
-		dlist_push_tail(&job->items, &named[n]->node);
-		named[n]->group = 1;
-	}
-	return true;
-}
-
-/* Is an item's next write one of a natural key of its row? */
-static bool
-writes_key(const BcdItem *item)
-{
-	return item->wanted && !item->restores && !item->interim && bcd_item_claims_key(item);
-}
-
-/*
- * A record of a batch of updates is gone: all of them are read at once, which
- * takes fewer calls than to find the one by halves.  False when that has been
- * done before.
- */
-static bool
-read_all_first(BcdJob *job)
-{
-	dlist_iter	iter;
-
-	if (job->stage != BCD_UPDATE || job->nitems <= 1)
-		return false;
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		if (item->attempts > 0 || item->wanted == NULL)
-			return false;
-	}
-	dlist_foreach(iter, &job->items)
-		decide_read_first(dlist_container(BcdItem, node, iter.cur));
-	return true;
-}
-
-/*
- * A batch met a duplicate, which nothing here has told: the records of those
- * that write natural keys are read, all at once, and it is told then whose turn
- * it is.  If that has been done the store may want each batch to be free of
- * what its own items leave.  False: look for the one that is refused.
- */
-static bool
-look_at_all(BcdJob *job)
-{
-	bool		reads = false;
-	bool		follows = false;
-	dlist_iter	iter;
-
-	if (job->stage != BCD_UPDATE || job->nitems <= 1)
-		return false;
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		reads |= writes_key(item) && !item->reread;
-		follows |= item->follows;
-	}
-	if (!reads && !follows)
-		return false;
-	job->run->strict |= !reads;
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		if (reads && writes_key(item) && !item->reread)
-		{
-			bcd_decide_stage(item, BCD_READ);
-			item->reread = true;
-		}
-		else
-			bcd_decide_stage(item, writes_key(item) ? BCD_TURN : BCD_UPDATE);
-	}
-	return true;
 }
 
 /* A list was too large: its pages may be.  False: they cannot be any smaller. */
 static bool
 ask_for_less(BcdJob *job)
 {
-	if (is_write(job) || job->limit <= 1)
+	if (bcd_is_write(job) || job->limit <= 1)
 		return false;
 	bcd_batch_too_large(job->lane, job->stage, job->limit);
 	return true;
@@ -511,16 +359,16 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		decide_again(job);
 		return;
 	}
-	if (job->nitems > 1 && ((verdict == BCD_TOO_LARGE && is_write(job)) ||
+	if (job->nitems > 1 && ((verdict == BCD_TOO_LARGE && bcd_is_write(job)) ||
 							(verdict == BCD_REFUSED && bcd_blames_size(text, job->nitems))))
 		bcd_batch_too_large(job->lane, job->stage, job->nitems);
-	else if (verdict == BCD_GONE && read_all_first(job))
+	else if (verdict == BCD_GONE && bcd_read_all_first(job))
 		return;
-	else if (verdict == BCD_CONFLICT && look_at_all(job))
+	else if (verdict == BCD_CONFLICT && bcd_look_at_all(job))
 		return;
 	else if ((verdict == BCD_REFUSED || verdict == BCD_CONFLICT) && bcd_set_apart(job, text))
 		return;
-	if (verdict != BCD_TROUBLE && split(job, (job->nitems + 1) / 2))
+	if (verdict != BCD_TROUBLE && bcd_split(job, (job->nitems + 1) / 2))
 		return;
 	dlist_foreach(iter, &job->items)
 	{

@@ -1,6 +1,7 @@
 /*
  * judge.h
- *		What a reply other than success means to the items.
+ *		What a reply other than success means to the items (judge.c), and to
+ *		batches as a whole (apart.c).
  */
 #ifndef BCD_JUDGE_H
 #define BCD_JUDGE_H
@@ -8,12 +9,19 @@
 #include "engine.h"
 #include "retry.h"
 
+extern bool bcd_is_write(const BcdJob *job);
 extern void bcd_judge(BcdJob *job, BcdVerdict verdict);
 extern void bcd_judge_rest(BcdJob *job, const char *text);
 extern char *bcd_reply_text(BcdJob *job, BcdItem *item);
-extern bool bcd_set_apart(BcdJob *job, const char *text);
 extern void bcd_decide_unsaved(BcdJob *job, BcdItem *item);
 extern void bcd_decide_refused(BcdItem *item, char *text);
 extern void bcd_decide_gone(BcdItem *item);
+
+/* apart.c */
+extern bool bcd_split(BcdJob *job, int group);
+extern bool bcd_set_apart(BcdJob *job, const char *text);
+extern void bcd_decide_read_first(BcdItem *item);
+extern bool bcd_read_all_first(BcdJob *job);
+extern bool bcd_look_at_all(BcdJob *job);
 
 #endif							/* BCD_JUDGE_H */
