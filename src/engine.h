@@ -418,6 +418,9 @@ extern void bcd_run_replied(BcdJob *job);
 extern void bcd_run_cancel(BcdRun *run, const char *reason);
 extern void bcd_run_drop(BcdRun *run);
 
+/* round.c */
+extern int64 bcd_advance(BcdRun *run, int64 now);
+
 /* claim.c */
 extern void bcd_refill(BcdRun *run, BcdLane *lane);
 

@@ -5,9 +5,8 @@
  * The worker calls bcd_run_step() whenever something may have happened.  A
  * step claims rows for the lane at work, starts as many requests as the
  * store's quota allows, and moves on to the next lane when this one is
- * empty; it never waits.  Lanes go in order of dependency.  After the last
- * lane the run looks for rows whose time or whose reference has come, and
- * goes another round for them.
+ * empty; it never waits.  Lanes go in order of dependency, round by round
+ * (round.c).
  */
 #include "postgres.h"
 
@@ -38,9 +37,6 @@
 
 /* And what records have given up for a moment may be put back for so long */
 #define RESTORE_GRACE_MS	10000
-
-/* Further rounds for rows that changed while the run went on */
-#define EXTRA_ROUNDS		3
 
 /* Totals of a run that goes on are written this often */
 #define SAVE_MS				2000
@@ -289,98 +285,6 @@ bcd_run_cancel(BcdRun *run, const char *reason)
 	run->cancelled = true;
 }
 
-/*
- * After the last lane: is there something for another round?  Returns ms
- * until there is, 0: now, -1: no, the run is over.
- */
-static int64
-next_round(BcdRun *run)
-{
-	int64		next_ms;
-	int64		ready;
-	int64		deferred;
-	int64		old;
-	int64		done;
-	int64		woken;
-	int64		nap;
-
-	if (!run->kind->claims || (run->max_rows > 0 && run->claimed >= run->max_rows))
-		return -1;
-	bcd_fold_all();
-	nap = bcd_held_nap(run, bcd_now_ms());
-	bcd_tx_begin();
-	woken = bcd_queue_wake(run, &next_ms);
-	woken += bcd_early_wake(run, &next_ms);
-	bcd_queue_count(run, &ready, &deferred, &old);
-	bcd_tx_commit();
-	if (nap >= 0)
-		return next_ms < 0 ? nap : Min(nap, next_ms);
-	if (ready > 0 && (woken > 0 || run->progressed))
-		return 0;
-	/* what was there when the run began is done, for as long as some of it is */
-	done = run->counts.created + run->counts.updated + run->counts.deleted + run->counts.hidden +
-		run->counts.linked +
-		run->counts.unchanged + run->counts.failed;
-	if (old > 0 && done != run->done_by_round)
-	{
-		run->done_by_round = done;
-		return 0;
-	}
-	if (ready > 0 && run->extra_rounds++ < EXTRA_ROUNDS)
-		return 0;
-	return next_ms;
-}
-
-static void
-start_round(BcdRun *run)
-{
-	int			i;
-
-	run->current = 0;
-	run->progressed = false;
-	run->spread = bcd_random();
-	for (i = 0; i < run->nlanes; i++)
-	{
-		BcdLane    *lane = run->lanes[i];
-
-		lane->exhausted = lane->stopped;
-		lane->passed_over = bcd_lane_rests(lane) && lane->cursor != NULL;
-		if (!lane->passed_over)
-			bcd_queue_claimed(lane, NULL);
-		lane->held_up = 0;
-		/* requests of unknown fate may have made records since it was read */
-		bcd_index_free(lane);
-	}
-}
-
-/* A lane is empty: on to its next phase, to the next lane, the next round. */
-static int64
-advance(BcdRun *run, int64 now)
-{
-	BcdLane    *lane = run->nlanes > 0 ? run->lanes[run->current] : NULL;
-	int64		wait;
-
-	if (lane && !lane->stopped &&
-		(lane->freed || (run->kind->lane_done && run->kind->lane_done(run, lane))))
-	{
-		/* rows of this feed may have waited for each other: children */
-		lane->freed = false;
-		lane->exhausted = false;
-		bcd_queue_claimed(lane, NULL);
-		return 0;
-	}
-	if (++run->current < run->nlanes)
-		return 0;
-	wait = next_round(run);
-	if (wait < 0)
-		return -1;
-	run->resting = wait > 0;
-	if (run->resting)
-		run->wake_at = now + wait;
-	start_round(run);
-	return wait;
-}
-
 /* Gives up on the requests under way: what becomes of them is not known. */
 static void
 abandon(BcdRun *run)
@@ -485,7 +389,7 @@ bcd_run_step(BcdRun *run, int64 now)
 	run->resting = false;
 	if (run->nlanes > 0 && !lane_is_empty(run, run->lanes[run->current], now, &wait))
 		return wait;
-	wait = advance(run, now);
+	wait = bcd_advance(run, now);
 	if (wait < 0)
 	{
 		finish(run);
