@@ -1,8 +1,8 @@
 /*
  * payload.h
- *		Payloads: checking them against the resource's fields, taking them
- *		apart and putting them together (payload.c), and comparing them with
- *		what the store holds (agree.c).
+ *		Payloads: taking them apart and putting them together (payload.c),
+ *		checking them against the resource's fields (normalize.c), and
+ *		comparing them with what the store holds (agree.c).
  */
 #ifndef BCD_PAYLOAD_H
 #define BCD_PAYLOAD_H
