@@ -5,7 +5,7 @@
  * What has been folded is deleted, but with an old snapshot about, the dead
  * tuples stay.  So the table is read by position: pages before "next" are
  * closed, there is nothing in them and nothing will ever be, except for those
- * in the list of doubts.  This is what it stands on:
+ * in the list of doubts (tape.c).  This is what it stands on:
  *
  * - A writer puts tuples only into the last page or behind it, and holds a
  *   pin on the page from a moment at which it was the last one (see
@@ -36,7 +36,6 @@
 
 #include "access/heapam.h"
 #include "access/htup_details.h"
-#include "access/subtrans.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/storage.h"
@@ -53,48 +52,10 @@
 #include "compat.h"
 #include "drain.h"
 #include "guc.h"
+#include "tape.h"
 
 /* A table smaller than this is not worth a truncation */
 #define TRUNCATE_BLOCKS		128
-
-/* Transactions that a doubtful page may wait for; more are not told apart */
-#define MAX_XIDS			4
-
-/*
- * What a page waits for: the end of any of these.  None: it is read again each
- * time.
- */
-typedef struct BcdWait
-{
-	int			n;				/* MAX_XIDS + 1: too many */
-	TransactionId xids[MAX_XIDS];
-} BcdWait;
-
-/* Pages to be read again */
-typedef struct BcdDoubt
-{
-	BlockNumber first;
-	BlockNumber last;
-	BcdWait		wait;
-} BcdDoubt;
-
-static const BcdWait no_wait = {0};
-
-/* One table of the ring: how far it has been read */
-typedef struct BcdTape
-{
-	BlockNumber next;			/* pages before are closed or doubtful */
-	int			ndoubts;
-	int			maxdoubts;
-	BcdDoubt   *doubts;			/* they do not overlap; in TopMemoryContext */
-
-	/* while it is read */
-	Relation	relation;
-	BlockNumber nblocks;
-	bool		empty;			/* nothing was found in it */
-
-	bool		removed;		/* something was, in this transaction */
-} BcdTape;
 
 static BcdTape tapes[BCD_CHANGE_TABLES];
 static Snapshot snapshot;
@@ -103,19 +64,12 @@ static Snapshot snapshot;
 static SubTransactionId read_in = InvalidSubTransactionId;
 
 static void
-forget_position(BcdTape *tape)
-{
-	tape->next = 0;
-	tape->ndoubts = 0;
-}
-
-static void
 forget_positions(void)
 {
 	int			i;
 
 	for (i = 0; i < BCD_CHANGE_TABLES; i++)
-		forget_position(&tapes[i]);
+		bcd_forget_position(&tapes[i]);
 }
 
 static void
@@ -141,89 +95,6 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB && read_in >= id)
 		forget_positions();
-}
-
-/*
- * Adds the transaction of a tuple: the whole of it, since one that has a
- * savepoint for each row would be too many.
- */
-static void
-wait_for(BcdWait *wait, TransactionId xid)
-{
-	TransactionId top = SubTransGetTopmostTransaction(xid);
-	int			i;
-
-	for (i = 0; i < Min(wait->n, MAX_XIDS); i++)
-		if (TransactionIdEquals(wait->xids[i], top))
-			return;
-	if (wait->n < MAX_XIDS)
-		wait->xids[wait->n] = top;
-	wait->n = Min(wait->n + 1, MAX_XIDS + 1);
-}
-
-/* Has none of these ended, as our snapshot sees it? */
-static bool
-waits(const BcdWait *wait)
-{
-	int			i;
-
-	for (i = 0; i < wait->n; i++)
-		if (!XidInMVCCSnapshot(wait->xids[i], snapshot))
-			return false;
-	return wait->n > 0;
-}
-
-static bool
-same_wait(const BcdWait *a, const BcdWait *b)
-{
-	return a->n == b->n && memcmp(a->xids, b->xids, sizeof(TransactionId) * a->n) == 0;
-}
-
-/* Notes pages to be read again, in no particular order. */
-static void
-add_doubt(BcdTape *tape, BlockNumber first, BlockNumber last, const BcdWait *wait)
-{
-	BcdDoubt   *latest = tape->ndoubts > 0 ? &tape->doubts[tape->ndoubts - 1] : NULL;
-
-	if (latest && latest->last + 1 == first && same_wait(&latest->wait, wait))
-	{
-		latest->last = last;
-		return;
-	}
-	if (tape->ndoubts == tape->maxdoubts)
-	{
-		int			wanted = Max(tape->maxdoubts * 2, 16);
-		Size		bytes = wanted * sizeof(BcdDoubt);
-
-		tape->doubts = tape->doubts ? repalloc_huge(tape->doubts, bytes) :
-			MemoryContextAllocHuge(TopMemoryContext, bytes);
-		tape->maxdoubts = wanted;
-	}
-	tape->doubts[tape->ndoubts].first = first;
-	tape->doubts[tape->ndoubts].last = last;
-	tape->doubts[tape->ndoubts].wait = *wait;
-	tape->ndoubts++;
-}
-
-/* Takes a page out of the doubts, if it is there. */
-static void
-remove_doubt(BcdTape *tape, BlockNumber block)
-{
-	int			i;
-
-	for (i = 0; i < tape->ndoubts; i++)
-	{
-		BcdDoubt	doubt = tape->doubts[i];
-
-		if (block < doubt.first || block > doubt.last)
-			continue;
-		tape->doubts[i] = tape->doubts[--tape->ndoubts];
-		if (doubt.first < block)
-			add_doubt(tape, doubt.first, block - 1, &doubt.wait);
-		if (doubt.last > block)
-			add_doubt(tape, block + 1, doubt.last, &doubt.wait);
-		return;
-	}
 }
 
 /* Copies a tuple of the page at hand into the list of changes. */
@@ -297,7 +168,7 @@ read_tuples(BcdDrain *drain, BcdTape *tape, Buffer buffer, BlockNumber block, Bc
 			add_tuple(drain, tape, &tuple);
 		else if (!is_gone(&tuple, buffer, &xid))
 		{
-			wait_for(wait, xid);
+			bcd_wait_for(wait, xid);
 			resolved = false;
 		}
 	}
@@ -321,7 +192,7 @@ read_page(BcdDrain *drain, BcdTape *tape, BlockNumber block)
 	resolved = read_tuples(drain, tape, buffer, block, &wait);
 	UnlockReleaseBuffer(buffer);
 	if (block + 1 < tape->nblocks && !(alone && resolved))
-		add_doubt(tape, block, block, alone && wait.n <= MAX_XIDS ? &wait : &no_wait);
+		bcd_add_doubt(tape, block, block, alone && wait.n <= BCD_MAX_XIDS ? &wait : &bcd_no_wait);
 }
 
 /* Reads what was doubtful and may be clear by now. */
@@ -340,9 +211,9 @@ read_doubts(BcdDrain *drain, BcdTape *tape, long max_rows)
 	{
 		BlockNumber block = doubts[i].first;
 
-		if (waits(&doubts[i].wait))
+		if (bcd_waits(&doubts[i].wait, snapshot))
 		{
-			add_doubt(tape, block, doubts[i].last, &doubts[i].wait);
+			bcd_add_doubt(tape, block, doubts[i].last, &doubts[i].wait);
 			continue;
 		}
 		for (; block <= doubts[i].last && drain->nchanges < max_rows; block++)
@@ -352,7 +223,7 @@ read_doubts(BcdDrain *drain, BcdTape *tape, long max_rows)
 		}
 		if (block <= doubts[i].last)
 		{
-			add_doubt(tape, block, doubts[i].last, &no_wait);
+			bcd_add_doubt(tape, block, doubts[i].last, &bcd_no_wait);
 			drain->complete = false;
 		}
 	}
@@ -409,7 +280,7 @@ begin_reading(void)
 		/* after the snapshot: a tuple that it sees is in one of these pages */
 		tape->nblocks = RelationGetNumberOfBlocks(tape->relation);
 		if (RelationGetTargetBlock(tape->relation) != 0 || tape->next > tape->nblocks)
-			forget_position(tape);
+			bcd_forget_position(tape);
 		RelationSetTargetBlock(tape->relation, 0);
 	}
 	read_in = GetCurrentSubTransactionId();
@@ -465,9 +336,9 @@ bcd_drain_leave(BcdDrain *drain, int i)
 	BcdTape    *tape = &tapes[drain->changes[i].table];
 	BlockNumber block = ItemPointerGetBlockNumber(&drain->changes[i].tid);
 
-	remove_doubt(tape, block);
+	bcd_remove_doubt(tape, block);
 	if (block < tape->next)
-		add_doubt(tape, block, block, &no_wait);
+		bcd_add_doubt(tape, block, block, &bcd_no_wait);
 }
 
 /*
@@ -537,7 +408,7 @@ truncate_empty(BcdTape *tape)
 	if (empty)
 	{
 		RelationTruncate(tape->relation, 0);
-		forget_position(tape);
+		bcd_forget_position(tape);
 	}
 	UnlockRelation(tape->relation, AccessExclusiveLock);
 }
