@@ -12,7 +12,6 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -22,7 +21,6 @@
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -44,6 +42,7 @@
 #include "results.h"
 #include "schedules.h"
 #include "serve.h"
+#include "session.h"
 #include "shmem.h"
 #include "stop.h"
 #include "tally.h"
@@ -116,41 +115,6 @@ set_trouble(const char *text)
 	strlcpy(bcd_shared->workers[my_place].trouble, text,
 			sizeof(bcd_shared->workers[my_place].trouble));
 	LWLockRelease(bcd_shared->lock);
-}
-
-static void
-set_option(const char *name, const char *value)
-{
-	SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
-}
-
-/* The session does the same whatever the database's and role's settings are. */
-static void
-pin_session(void)
-{
-	set_option("search_path", "pg_catalog, pg_temp");
-	set_option("statement_timeout", "0");
-	set_option("idle_in_transaction_session_timeout", "0");
-	set_option("lock_timeout", psprintf("%d", bcd_lock_timeout));
-	set_option("default_transaction_isolation", "read committed");
-	set_option("default_transaction_read_only", "off");
-	set_option("DateStyle", "ISO, YMD");
-	set_option("TimeZone", "UTC");
-	set_option("IntervalStyle", "postgres");
-	set_option("extra_float_digits", "1");
-	set_option("bytea_output", "hex");
-	set_option("application_name", BCD_WORKER_TYPE);
-
-	/*
-	 * our plans are kept, and those made while a table is empty must not scan
-	 * it
-	 */
-	set_option("enable_seqscan", "off");
-	set_option("jit", "off");
-#ifdef BCD_HAVE_LZ4
-	/* large payloads are written with every push, read with every other */
-	set_option("default_toast_compression", "lz4");
-#endif
 }
 
 /* Everything that is in memory of runs is given up. */
@@ -434,36 +398,6 @@ after_error(void)
 	bcd_http_wait(ERROR_NAP_MS, PG_WAIT_EXTENSION);
 }
 
-static bool
-is_listed(void)
-{
-	ListCell   *lc;
-	char	   *name;
-
-	bcd_tx_begin();
-	name = get_database_name(MyDatabaseId);
-	foreach(lc, bcd_database_list())
-	{
-		if (name && strcmp(lfirst(lc), name) == 0)
-		{
-			bcd_tx_commit();
-			return true;
-		}
-	}
-	bcd_tx_commit();
-	return false;
-}
-
-static void
-reload(void)
-{
-	ConfigReloadPending = false;
-	ProcessConfigFile(PGC_SIGHUP);
-	set_option("lock_timeout", psprintf("%d", bcd_lock_timeout));
-	if (!is_listed())
-		proc_exit(0);
-}
-
 void
 bcd_worker_main(Datum arg)
 {
@@ -476,10 +410,10 @@ bcd_worker_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, NULL, 0);
 	enter(DatumGetInt32(arg));
-	pin_session();
+	bcd_pin_session();
 	bcd_guard_init(&bcd_shared->workers[my_place]);
 	/* a reload that came before this process is not told to it */
-	if (!is_listed())
+	if (!bcd_is_listed())
 		proc_exit(0);
 	bcd_engine_init();
 	bcd_engine.finished = bcd_serve_finished;
@@ -499,7 +433,7 @@ bcd_worker_main(Datum arg)
 		bcd_stop_if_asked(0);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
-			reload();
+			bcd_reload();
 		PG_TRY();
 		{
 			wait = turn();
