@@ -1,7 +1,7 @@
 /*
  * queue.c
- *		The statements on bcdelta.pending and bcdelta.link, but for those that
- *		record decisions (record.c, seek.c).
+ *		The statements on bcdelta.pending, but for those that record
+ *		decisions (record.c, seek.c).
  *
  * Only the worker writes pending, so nobody else's lock stands in its way.
  * A claim commits the rows as in_flight before the first request for them;
@@ -25,18 +25,13 @@
 #include "queue.h"
 #include "tally.h"
 
-static Datum
-text_or_null(const char *text, char *null)
+/* An argument of a statement, and whether it is null. */
+Datum
+bcd_text_or_null(const char *text, char *null)
 {
 	*null = text ? ' ' : 'n';
 	return text ? CStringGetTextDatum(text) : (Datum) 0;
 }
-
-/*
- * The rows behind the last key seen, $2; null: all, the first of which may
- * have the empty string for its key.
- */
-#define BEHIND_CURSOR	"key >= coalesce($2, '') AND key IS DISTINCT FROM $2"
 
 /*
  * Claims in the order of keys, each time from the last key on: so no claim
@@ -63,8 +58,8 @@ static BcdStatement claim = {
 };
 
 /* A jsonb column in the current context, NULL for a null. */
-static Jsonb *
-copied_payload(uint64 row, int column)
+Jsonb *
+bcd_copied_payload(uint64 row, int column)
 {
 	bool		isnull;
 	Datum		payload = bcd_column_datum(row, column, &isnull);
@@ -86,7 +81,7 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 	uint64		i;
 
 	args[0] = CStringGetTextDatum(lane->feed->name);
-	args[1] = text_or_null(lane->cursor, &nulls[1]);
+	args[1] = bcd_text_or_null(lane->cursor, &nulls[1]);
 	args[2] = Int64GetDatum(limit);
 	args[3] = Int32GetDatum(lane->feed->feed_id);
 	args[4] = Int32GetDatum(lane->feed->version);
@@ -101,10 +96,10 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 		item->group = bcd_item_group(lane, item->attempts);
 		item->store_id = bcd_column_int64(i, 3, NULL);
 		item->linked = item->store_id != 0;
-		item->known = copied_payload(i, 4);
-		item->sought = copied_payload(i, 5);
-		item->remembered = copied_payload(i, 6);
-		item->aside = copied_payload(i, 7);
+		item->known = bcd_copied_payload(i, 4);
+		item->sought = bcd_copied_payload(i, 5);
+		item->remembered = bcd_copied_payload(i, 6);
+		item->aside = bcd_copied_payload(i, 7);
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);
@@ -119,54 +114,6 @@ bcd_queue_claimed(BcdLane *lane, const char *last_key)
 	if (lane->cursor)
 		pfree(lane->cursor);
 	lane->cursor = last_key ? MemoryContextStrdup(lane->cxt, last_key) : NULL;
-}
-
-static BcdStatement linked_to = {
-	"SELECT key FROM bcdelta.link WHERE feed = $1 AND store_id = $2",
-	2, {TEXTOID, INT8OID}
-};
-
-/* The key that a record is linked to, or NULL. */
-char *
-bcd_queue_linked_key(const char *feed, int64 store_id)
-{
-	Datum		args[2];
-
-	args[0] = CStringGetTextDatum(feed);
-	args[1] = Int64GetDatum(store_id);
-	return bcd_execute(&linked_to, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
-}
-
-/* Feeds that map only some fields, of prices say, do not keep a record alive. */
-static BcdStatement other_owner = {
-	"SELECT l.key, o.feed FROM bcdelta.feed AS f JOIN bcdelta.feed AS o USING (server, resource, store)"
-	" JOIN bcdelta.link AS l ON l.feed = o.feed AND l.store_id = $2"
-	" WHERE f.feed = $1 AND o.feed <> f.feed AND o.fields ?& $3 LIMIT 1",
-	3, {TEXTOID, INT8OID, TEXTARRAYOID}
-};
-
-/*
- * The row of another feed that a record is linked to as well, as a text for
- * messages, or NULL.
- */
-char *
-bcd_queue_other_owner(const BcdFeed *feed, int64 store_id)
-{
-	const BcdResource *r = feed->resource;
-	Datum	   *required = palloc(sizeof(Datum) * r->nfields);
-	Datum		args[3];
-	int			n = 0;
-	int			i;
-
-	for (i = 0; i < r->nfields; i++)
-		if (r->fields[i].flags & BCD_F_REQUIRED)
-			required[n++] = CStringGetTextDatum(r->fields[i].name);
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = Int64GetDatum(store_id);
-	args[2] = PointerGetDatum(construct_array(required, n, TEXTOID, -1, false, TYPALIGN_INT));
-	if (bcd_execute(&other_owner, args, NULL) == 0)
-		return NULL;
-	return psprintf("row %s of feed \"%s\"", bcd_column_text(0, 1), bcd_column_text(0, 2));
 }
 
 static BcdStatement recover_links = {
@@ -205,7 +152,7 @@ bcd_queue_recover(const BcdRun *run)
 	for (i = 0; bcd_resource_nth(i); i++)
 	{
 		args[1] = CStringGetTextDatum(bcd_resource_nth(i)->name);
-		args[2] = text_or_null(bcd_resource_nth(i)->hidden_by, &nulls[2]);
+		args[2] = bcd_text_or_null(bcd_resource_nth(i)->hidden_by, &nulls[2]);
 		(void) bcd_execute(&recover_links, args, nulls);
 	}
 	(void) bcd_execute(&recover_pending, args, nulls);
@@ -388,7 +335,7 @@ bcd_queue_retry(const char *feed, const char *server, bool waiting)
 	Datum		args[3];
 	char		nulls[] = "   ";
 
-	args[0] = text_or_null(feed, &nulls[0]);
+	args[0] = bcd_text_or_null(feed, &nulls[0]);
 	args[1] = DirectFunctionCall1(namein, CStringGetDatum(server));
 	args[2] = BoolGetDatum(waiting);
 	return bcd_execute(&retry, args, nulls);
@@ -453,92 +400,4 @@ bool
 bcd_queue_is_in_progress(const char *feed, const char *key)
 {
 	return finds(&in_progress, feed, key);
-}
-
-static BcdStatement links_of = {
-	"SELECT store_id, payload, remembered, aside FROM bcdelta.link WHERE feed = $1 AND key = $2",
-	2, {TEXTOID, TEXTOID}
-};
-
-/* Fills in an item's link, if it has one. */
-void
-bcd_queue_link_of(BcdLane *lane, BcdItem *item)
-{
-	Datum		args[2];
-	MemoryContext old;
-
-	args[0] = CStringGetTextDatum(lane->feed->name);
-	args[1] = CStringGetTextDatum(item->key);
-	if (bcd_execute(&links_of, args, NULL) == 0)
-		return;
-	old = MemoryContextSwitchTo(item->cxt);
-	item->store_id = bcd_column_int64(0, 1, NULL);
-	item->linked = true;
-	item->known = copied_payload(0, 2);
-	item->remembered = copied_payload(0, 3);
-	item->aside = copied_payload(0, 4);
-	MemoryContextSwitchTo(old);
-}
-
-static BcdStatement next_links = {
-	"SELECT key, store_id, payload, remembered FROM bcdelta.link WHERE feed = $1 AND " BEHIND_CURSOR
-	" ORDER BY key LIMIT $3",
-	3, {TEXTOID, TEXTOID, INT8OID}
-};
-static BcdStatement sample_links = {
-	"SELECT key, store_id, payload, remembered FROM bcdelta.link WHERE feed = $1"
-	" ORDER BY random() LIMIT $3",
-	3, {TEXTOID, TEXTOID, INT8OID}
-};
-
-/*
- * Links as items: the next ones behind the lane's cursor, or a random sample.
- * The list is in cxt; the cursor is moved by the caller.
- */
-List *
-bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt)
-{
-	Datum		args[3];
-	char		nulls[] = "   ";
-	List	   *items = NIL;
-	uint64		n;
-	uint64		i;
-
-	args[0] = CStringGetTextDatum(lane->feed->name);
-	args[1] = text_or_null(lane->cursor, &nulls[1]);
-	args[2] = Int64GetDatum(limit);
-	n = bcd_execute(sample ? &sample_links : &next_links, args, nulls);
-	for (i = 0; i < n; i++)
-	{
-		BcdItem    *item = bcd_item_create(lane, bcd_column_text(i, 1));
-		MemoryContext old = MemoryContextSwitchTo(item->cxt);
-
-		item->store_id = bcd_column_int64(i, 2, NULL);
-		item->linked = true;
-		item->known = copied_payload(i, 3);
-		item->remembered = copied_payload(i, 4);
-		MemoryContextSwitchTo(cxt);
-		items = lappend(items, item);
-		MemoryContextSwitchTo(old);
-	}
-	return items;
-}
-
-static BcdStatement is_linked = {
-	"SELECT FROM bcdelta.feed AS f JOIN bcdelta.link AS l USING (feed)"
-	" WHERE f.server = $1 AND f.resource = $2 AND l.store_id = $3 AND f.store = $4",
-	4, {NAMEOID, TEXTOID, INT8OID, TEXTOID}
-};
-
-/* Is a record of the store linked to a row of any feed? */
-bool
-bcd_queue_is_linked(const BcdFeed *feed, int64 store_id)
-{
-	Datum		args[4];
-
-	args[0] = DirectFunctionCall1(namein, CStringGetDatum(feed->server));
-	args[1] = CStringGetTextDatum(feed->resource->name);
-	args[2] = Int64GetDatum(store_id);
-	args[3] = CStringGetTextDatum(feed->server_store ? feed->server_store : "");
-	return bcd_execute(&is_linked, args, NULL) > 0;
 }

@@ -1,7 +1,7 @@
 /*
  * queue.h
- *		The statements on bcdelta.pending and bcdelta.link, but for those that
- *		record decisions.
+ *		The statements on bcdelta.pending (queue.c) and bcdelta.link (linked.c),
+ *		but for those that record decisions.
  */
 #ifndef BCD_QUEUE_H
 #define BCD_QUEUE_H
@@ -18,10 +18,14 @@
 	"CASE WHEN payload -> " hidden_by " IN ('null', 'false')" \
 	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
 
+/*
+ * The rows behind the last key seen, $2; null: all, the first of which may
+ * have the empty string for its key.
+ */
+#define BEHIND_CURSOR	"key >= coalesce($2, '') AND key IS DISTINCT FROM $2"
+
 extern List *bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt);
 extern void bcd_queue_claimed(BcdLane *lane, const char *last_key);
-extern char *bcd_queue_linked_key(const char *feed, int64 store_id);
-extern char *bcd_queue_other_owner(const BcdFeed *feed, int64 store_id);
 extern void bcd_queue_recover(const BcdRun *run);
 extern void bcd_queue_release(BcdRun *run);
 extern int64 bcd_queue_wake(BcdRun *run, int64 *next_ms);
@@ -34,8 +38,13 @@ extern bool bcd_queue_has_moves(int32 feed_id);
 extern bool bcd_queue_is_in_flight(const char *feed, const char *key);
 extern bool bcd_queue_is_in_progress(const char *feed, const char *key);
 extern bool bcd_queue_is_pending(const char *feed, const char *key);
-extern void bcd_queue_link_of(BcdLane *lane, BcdItem *item);
+extern Datum bcd_text_or_null(const char *text, char *null);
+extern Jsonb *bcd_copied_payload(uint64 row, int column);
 
+/* linked.c */
+extern char *bcd_queue_linked_key(const char *feed, int64 store_id);
+extern char *bcd_queue_other_owner(const BcdFeed *feed, int64 store_id);
+extern void bcd_queue_link_of(BcdLane *lane, BcdItem *item);
 extern List *bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt);
 extern bool bcd_queue_is_linked(const BcdFeed *feed, int64 store_id);
 
