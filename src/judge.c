@@ -29,6 +29,7 @@ first_item(BcdJob *job)
 	return dlist_head_element(BcdItem, node, &job->items);
 }
 
+/* May the request have changed something? */
 bool
 bcd_is_write(const BcdJob *job)
 {

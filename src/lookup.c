@@ -110,6 +110,7 @@ listable(BcdLane *lane, BcdItem *item)
 		strchr(item->natural, ',') == NULL;
 }
 
+/* The parent below which the natural key is unique; 0: none. */
 int64
 bcd_scope_of(BcdLane *lane, BcdItem *item)
 {
