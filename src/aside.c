@@ -8,6 +8,9 @@
  * the record has what its row wants.  Should the row be given up instead, the
  * record gets back what it had, or what it was to have if another record has
  * that by now; so a run leaves no product without its number.
+ *
+ * The record of a row that is gone, and which stays in the store, gives a key up
+ * for good.
  */
 #include "postgres.h"
 
@@ -40,7 +43,7 @@ interim_value(const BcdItem *item, const char *name)
 {
 	const BcdField *field = bcd_resource_field(item->lane->feed->resource, name);
 	char	   *suffix = psprintf(" (" INT64_FORMAT ")", item->store_id);
-	char	   *wanted = bcd_payload_text(item->wanted, name);
+	char	   *wanted = bcd_payload_text(item->wanted ? item->wanted : item->known, name);
 	int			len = wanted ? strlen(wanted) : 0;
 
 	if (field->min <= 0)
@@ -291,6 +294,35 @@ bcd_not_put_back(BcdItem *item, const char *reason)
 		item->decision.error = psprintf("%s%sthe record could not be given back what it had given up for a moment: %s",
 										error ? error : "", error ? "; " : "", reason);
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Another row of the source has what the record of a row that is gone is known
+ * by: the record gives that up, by an item of its own.  Nothing of the gone row
+ * is pending, so should the worker end first, the next row's turn sends it again.
+ * False: the record is not there any more.
+ */
+bool
+bcd_let_go(BcdLane *lane, const char *key, int64 store_id, const char *field)
+{
+	BcdItem    *item = bcd_item_create(lane, key);
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	dlist_delete(&item->node);
+	bcd_queue_link_of(lane, item);
+	if (item->store_id != store_id)
+	{
+		MemoryContextSwitchTo(old);
+		bcd_item_free(lane, item);
+		return false;
+	}
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	item->decision.pending = BCD_PENDING_KEEP;
+	meet_later(item, set_text(NULL, field, interim_value(item, field)));
+	memset(&item->decision, 0, sizeof(item->decision));
+	bcd_item_queue(lane, item, BCD_UPDATE);
+	MemoryContextSwitchTo(old);
+	return true;
 }
 
 static BcdStatement links_aside = {

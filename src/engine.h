@@ -170,6 +170,8 @@ typedef struct BcdItem
 	bool		identifies;		/* or it writes what others wait for, and no
 								 * more */
 	bool		unrestored;		/* the store has not taken that */
+	bool		asked;			/* the record of a row that is gone is to let
+								 * go of what this one wants */
 	BcdDecision decision;
 } BcdItem;
 
@@ -542,6 +544,7 @@ extern void bcd_gave_way(BcdItem *item);
 extern void bcd_put_back(BcdItem *item);
 extern bool bcd_restore_all(BcdRun *run);
 extern void bcd_was_put_back(BcdItem *item);
+extern bool bcd_let_go(BcdLane *lane, const char *key, int64 store_id, const char *field);
 extern void bcd_not_put_back(BcdItem *item, const char *reason);
 
 /* reply.c */

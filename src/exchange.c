@@ -80,11 +80,12 @@ may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUniqu
 	if (!bcd_rival_has_left(t, record, key) || (record->owner == NULL && !may_be_taken(t, record)))
 		return false;
 	theirs = bcd_rival_wants(t, record);
+	if (is_known_by_another(feed->resource, item->wanted, item->known, item->remembered, key->field))
+		return false;
 	stays = theirs == NULL && feed->on_delete != BCD_DELETE_DELETE;
 	if (stays)
 		return true;
 	return feed->resource->exchanges &&
-		!is_known_by_another(feed->resource, item->wanted, item->known, item->remembered, key->field) &&
 		!is_known_by_another(feed->resource, theirs, record->payload, record->remembered, key->field);
 }
 

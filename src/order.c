@@ -11,6 +11,25 @@
 #include "engine.h"
 #include "order.h"
 
+/*
+ * A row is gone and its record stays in the store, with what an item wants.  It
+ * is asked once to let go of that, before anything else is written to it.
+ */
+static BcdFate
+fate_behind_gone(BcdTurns *t, BcdUnit *unit, BcdWant *want)
+{
+	BcdRecord  *record = want->record;
+
+	if (bcd_rival_is(record, "ready") && t->more)
+		return STAYS;
+	if (bcd_record_is_written(t->lane, record->store_id, BCD_UPDATE))
+		return STAYS;
+	if (unit->item->asked)
+		return WAITS;
+	unit->item->asked = bcd_let_go(t->lane, record->key, record->store_id, want->key.field);
+	return unit->item->asked ? STAYS : WAITS;
+}
+
 /* Is a row that is not here going to leave what its record has, in this run? */
 static BcdFate
 fate_behind(BcdTurns *t, BcdUnit *unit, BcdWant *want)
@@ -22,7 +41,7 @@ fate_behind(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 	if (bcd_rival_is(record, "in_flight"))
 		return t->last ? WAITS : STAYS;
 	if (bcd_rival_row(t, record)->state == BCD_ROW_MISSING && t->lane->feed->on_delete != BCD_DELETE_DELETE)
-		return UNDECIDED;
+		return fate_behind_gone(t, unit, want);
 	if (bcd_rival_is(record, "failed") || bcd_rival_is(record, "review") || bcd_rival_is(record, "deferred"))
 		return FAILS;
 	if (!bcd_rival_is(record, "ready") || !t->more)
@@ -42,7 +61,6 @@ find_wants(BcdTurns *t, BcdUnit *unit)
 	for (i = 0; i < n; i++)
 	{
 		BcdWant    *want = &unit->wants[unit->nwants];
-		BcdFate		fate;
 
 		want->key = keys[i];
 		want->record = bcd_rival_of(t, unit->item, &keys[i]);
@@ -51,10 +69,7 @@ find_wants(BcdTurns *t, BcdUnit *unit)
 			continue;			/* it is free, or the store has to tell */
 		if (want->record->owner == NULL)
 		{
-			fate = fate_behind(t, unit, want);
-			if (fate == UNDECIDED)
-				continue;
-			unit->fate = Max(unit->fate, fate);
+			unit->fate = Max(unit->fate, fate_behind(t, unit, want));
 			unit->stuck = true;
 		}
 		unit->nwants++;

@@ -91,7 +91,7 @@ rotate([qw(name)], 63, 4);
 rotate([qw(sku)], 64, 3);
 pushed('circles of every kind', batches(7 + 13 + 20 + 2 + 2 + 4) + 6);
 $shop->sql(q(UPDATE item SET name = n.name FROM item AS n WHERE n.id = item.id + (CASE item.id % 2 WHEN 0 THEN 1 ELSE -1 END) AND item.id BETWEEN 100 AND 199));
-pushed('50 pairs of names', 15);
+pushed('50 pairs of names', 17);
 
 # Chains: whose last one has a new key, or one that a row has left that is gone
 foreach my $columns ([qw(sku)], [qw(name)], [qw(sku name)])
@@ -112,5 +112,44 @@ foreach my $columns ([qw(sku)], [qw(name)], [qw(sku name)])
 	pushed("$what: a chain that begins at a new row", 8, created => 1);
 	$shop->sql('DELETE FROM item WHERE id = 3000');
 	$shop->push;
+}
+
+# What identifies the record of a row that is gone, and stays in the store, is
+# another row's by now, which has a record of its own that is known by what did
+# not change: the record that stays lets go, in the same push or in a later one
+foreach my $on_delete (qw(hide ignore))
+{
+	foreach my $column (qw(sku name))
+	{
+		foreach my $at_once (1, 0)
+		{
+			my $what = "$on_delete: $column of a row that is gone" . ($at_once ? '' : ' since long');
+			$shop->sql("SELECT bcdelta.alter_feed('item', on_delete => 'delete'); DELETE FROM item WHERE id > 4000; SELECT bcdelta.mark('item', '4003')");
+			$shop->push;
+			$shop->sql("SELECT bcdelta.alter_feed('item', on_delete => '$on_delete');
+				INSERT INTO item SELECT g, 'T' || g, 'Thing ' || g, g FROM generate_series(4001, 4004) AS g");
+			$shop->push;
+			my $links = $shop->value(q(SELECT jsonb_object_agg(key, store_id) AS o FROM bcdelta.link WHERE feed = 'item' AND key > '4'))->{o};
+			my %now = map { $_->{id} => $_ } @{ $store->state('products') };
+			my $had = $now{ $links->{4003} }{$column};
+			$shop->sql('DELETE FROM item WHERE id = 4003');
+			$shop->push unless $at_once;
+			# 4001 takes that of 4002, 4002 that of the row that is gone
+			$shop->sql("UPDATE item SET $column = (SELECT $column FROM item WHERE id = 4002) WHERE id = 4001;
+				UPDATE item SET $column = '$had' WHERE id = 4002");
+			$shop->clear;
+			my $run = $shop->push;
+			is("$run->{state} $run->{failed}", 'succeeded 0', "$what: the run succeeds");
+			cmp_ok(scalar @{ $shop->calls }, '<=', 4, "$what: few calls");
+			is_deeply($shop->pending, {}, "$what: nothing is pending") or diag(explain($shop->errors));
+			%now = map { $_->{id} => $_ } @{ $store->state('products') };
+			is($now{ $links->{4002} }{$column}, $had, "$what: it is the record's of the row that has it");
+			is(join('|', @{ $now{ $links->{4001} } }{qw(price is_visible)}), '4001|1', "$what: rows keep their records");
+			is($now{ $links->{4003} }{is_visible} ? 1 : 0, $on_delete eq 'hide' ? 0 : 1, "$what: what becomes of the record that stays");
+			is($now{ $links->{4003} }{$column}, $column eq 'sku' ? '' : "$had ($links->{4003})", "$what: it has let go");
+			my $check = $shop->verify("feed => 'item'");
+			is($check->{conflicts}, $on_delete eq 'hide' ? 0 : 1, "$what: verify agrees, but for a row that is gone");
+		}
+	}
 }
 done_testing();
