@@ -94,5 +94,6 @@ bcd_held_nap(BcdRun *run, int64 now)
 	}
 	if (run->late != NIL)
 		bcd_run_add_late(run);
-	return FIRST_NAP_MS << Min(run->held_rounds++, NAPS);
+	run->held_rounds++;
+	return FIRST_NAP_MS << Min(run->held_rounds - 1, NAPS);
 }

@@ -38,7 +38,7 @@ composite_key(const BcdFeed *feed, const char *key)
 	{
 		JsonbValue *v = getIthJsonbValueFromContainer(&array->root, i);
 
-		if (v->type != jbvString)
+		if (v == NULL || v->type != jbvString)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("feed \"%s\": key %s is not a JSON array of %d texts",

@@ -147,6 +147,8 @@ mask_base64(char *text, size_t len, const char *token, int before)
 	if (strlen(token) < BCD_SECRET_MIN_BYTES || strlen(token) * 4 / 3 + 4 > sizeof(digits))
 		return;
 	n = encode(token, before, digits);
+	if (n < 2)
+		return;
 	for (i = 0; i + n <= len; i++)
 	{
 		/* the first one may be written in two ways; the second rarely is */
@@ -160,12 +162,13 @@ void
 bcd_secret_mask(char *text, size_t len, const char *token)
 {
 	bool		begins[256] = {false};
-	char	   *end = text + len;
+	char	   *end;
 	char	   *p;
 	int			before;
 
 	if (text == NULL || token[0] == '\0')
 		return;
+	end = text + len;
 	begins[(unsigned char) token[0]] = true;
 	begins['\\'] = begins['%'] = begins['&'] = true;
 	for (p = text; p < end; p++)

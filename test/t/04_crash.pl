@@ -113,9 +113,11 @@ is_deeply([ grep { $_->{price} != 7 } @{ $store->state('products') } ], [], 'all
 
 # Everybody's connections break, the store is away, it comes back.
 $shop->sql('UPDATE things SET price = 8');
+$store->hold({ match => { method => 'PUT' } });
 $run = $shop->push('wait => false');
-poll_until(sub { $store->counts->{in_flight} > 0 }, 'requests');
+$shop->wait_held(1);
 $store->control('disconnect', {});
+$store->release;
 $shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run->{run_id}");
 is_deeply([ grep { $_->{price} != 8 } @{ $store->state('products') } ], [], 'connections reset');
 
