@@ -378,6 +378,39 @@ bcd_queue_is_pending(const char *feed, const char *key)
 	return finds(&pending_key, feed, key);
 }
 
+/*
+ * Rows that were given up for what another one had, from $2 on: each waits for
+ * the next one.  Where that leads back to $3, they wait for nothing else.
+ */
+static BcdStatement revive = {
+	"WITH RECURSIVE chain (key) AS ("
+	"  SELECT $2"
+	"  UNION"
+	"  SELECT p.waits_key FROM chain JOIN bcdelta.pending AS p ON p.feed = $1 AND p.key = chain.key"
+	"  WHERE p.state = 'failed' AND p.waits_feed = $1 AND p.key <> $3)"
+	"UPDATE bcdelta.pending AS p SET state = 'ready', attempts = 0, waits_feed = NULL, waits_key = NULL,"
+	" last_error = NULL FROM chain"
+	" WHERE p.feed = $1 AND p.key = chain.key AND p.state = 'failed' AND p.waits_feed IS NOT NULL"
+	" AND EXISTS (SELECT FROM chain WHERE key = $3)",
+	3, {TEXTOID, TEXTOID, TEXTOID}
+};
+
+/*
+ * A row wants what the record of another one has that was given up.  If that was
+ * because it waits for this row, perhaps by way of others, they may all be
+ * written now, and are ready.  False: it was not.
+ */
+bool
+bcd_queue_revive(const char *feed, const char *other, const char *key)
+{
+	Datum		args[3];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(other);
+	args[2] = CStringGetTextDatum(key);
+	return bcd_execute(&revive, args, NULL) > 0;
+}
+
 static BcdStatement in_flight_key = {
 	"SELECT FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
 	2, {TEXTOID, TEXTOID}

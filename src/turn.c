@@ -83,6 +83,13 @@ decide_waits(BcdUnit *unit)
 }
 
 static void
+decide_comes_back(BcdItem *item)
+{
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	item->decision.pending = BCD_PENDING_READY;
+}
+
+static void
 decide(BcdTurns *t, BcdUnit *unit)
 {
 	BcdItem    *item = unit->item;
@@ -107,12 +114,19 @@ decide(BcdTurns *t, BcdUnit *unit)
 			item->decision.link = BCD_LINK_ASIDE;
 			break;
 		case WAITS:
-		case FAILS:
 			decide_waits(unit);
 			break;
+		case FAILS:
+			if (bcd_queue_revive(t->lane->feed->name, unit->waits_for, item->key))
+			{
+				t->lane->freed = t->lane->run->progressed = true;
+				decide_comes_back(item);
+			}
+			else
+				decide_waits(unit);
+			break;
 		case COMES_BACK:
-			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
-			item->decision.pending = BCD_PENDING_READY;
+			decide_comes_back(item);
 			break;
 		case UNDECIDED:
 		case STAYS:

@@ -134,7 +134,8 @@ foreach my $columns (@kinds)
 		is_deeply(differing(7), [], "$what: the others are pushed")
 		  if $how ne 'failing' and "@$columns" eq 'sku name';
 		$store->unfault;
-		$shop->sql(q(UPDATE item SET price = 7, brand = 'a' WHERE id = 7; SELECT bcdelta.retry('item')));
+		# that one row is mended in the source; those that failed only for its sake come with it
+		$shop->sql(q(UPDATE item SET price = 7, brand = 'a' WHERE id = 7));
 		$shop->push;
 		agree($what);
 	}
