@@ -286,6 +286,7 @@ key_from(const BcdFeed *feed, const char *key, char **texts)
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *volatile result = NULL;
 
+	Assert(key != NULL || texts != NULL);
 	PG_TRY();
 	{
 		result = key_of_texts(feed, texts ? texts : bcd_key_texts(feed, key));

@@ -61,14 +61,17 @@ foreach my $n (1 .. 10)
 	my $psql = $n % 2 ? $shop->start : undef;
 	# of a part of what the others ask for: they do not join it
 	$shop->sql("SELECT bcdelta.push('things', wait => false)") unless $psql;
+	# the one that a caller waits for may be in the queue behind one that goes on
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.run WHERE waited AND state IN ('requested', 'running')") if $psql;
 	wait_created(25 * $n);
 	kill_worker($node, 'shop', 'KILL');
 	if ($psql)
 	{
 		my ($rc) = $psql->finish;
 		isnt($rc, 0, "$n: a caller is told of the crash");
-		$shop->wait_for("SELECT state = 'failed' FROM bcdelta.run ORDER BY run_id DESC LIMIT 1");
-		like($shop->last_run->{error}, qr/interrupted: the worker was restarted/, 'and so is the run');
+		$shop->wait_for("SELECT state = 'failed' FROM bcdelta.run WHERE waited ORDER BY run_id DESC LIMIT 1");
+		like($shop->sql('SELECT error FROM bcdelta.run WHERE waited ORDER BY run_id DESC LIMIT 1'),
+			qr/interrupted: the worker was restarted/, 'and so is the run');
 	}
 }
 my $run = $shop->push;
