@@ -286,7 +286,6 @@ key_from(const BcdFeed *feed, const char *key, char **texts)
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *volatile result = NULL;
 
-	Assert(key != NULL || texts != NULL);
 	PG_TRY();
 	{
 		result = key_of_texts(feed, texts ? texts : bcd_key_texts(feed, key));
@@ -327,5 +326,5 @@ bcd_key_given(const BcdFeed *feed, const char *key)
 char *
 bcd_key_of_texts(const BcdFeed *feed, char **texts)
 {
-	return key_from(feed, NULL, texts);
+	return key_from(feed, "", texts);
 }
