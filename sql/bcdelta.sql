@@ -62,7 +62,7 @@ COMMENT ON COLUMN bcdelta.feed.key_types IS
 'the types of the key columns by which the keys of links and pending rows are spelled; resume() spells them anew when they are others now';
 COMMENT ON COLUMN bcdelta.feed.version IS 'raised by alter_feed(): a run that has read an older one reads the feed again';
 COMMENT ON COLUMN bcdelta.feed.crashes IS
-'how often the feed''s code took the worker down, until it goes well again; at bcdelta.crash_limit the feed is paused';
+'how often the feed''s code took the worker down; forgotten by resume(), and when a run goes well an hour later; at bcdelta.crash_limit the feed is paused';
 COMMENT ON COLUMN bcdelta.feed.crashed_at IS 'when it did so last';
 COMMENT ON COLUMN bcdelta.feed.home IS 'what may push this feed, as system/database/timeline/place; a copy differs and stays paused';
 

@@ -53,9 +53,9 @@ static BcdStatement select_deferred = {
 
 /* What is to become of a row that another one waits for? */
 static BcdStatement select_place = {
-	"SELECT f.state, l.feed IS NOT NULL, p.state, p.waits_feed, p.waits_key"
+	"SELECT f.state, l.feed IS NOT NULL, p.state, p.waits_feed, p.waits_key, f.filter IS NOT NULL"
 	" FROM (SELECT 1) AS one"
-	" LEFT JOIN LATERAL (SELECT state FROM bcdelta.feed WHERE feed = $1 LIMIT 1) AS f ON true"
+	" LEFT JOIN LATERAL (SELECT state, filter FROM bcdelta.feed WHERE feed = $1 LIMIT 1) AS f ON true"
 	" LEFT JOIN LATERAL (SELECT feed FROM bcdelta.link WHERE feed = $1 AND key = $2 LIMIT 1) AS l ON true"
 	" LEFT JOIN LATERAL (SELECT state, waits_feed, waits_key FROM bcdelta.pending"
 	"  WHERE feed = $1 AND key = $2 LIMIT 1) AS p ON true",
@@ -142,8 +142,9 @@ look_at_end(const BcdFeed *feed, BcdPlace *chain, int *n)
 		return dead_end_text(feed, chain, *n, "a feed that is paused");
 	if (state == NULL)
 		return dead_end_text(feed, chain, *n,
-							 psprintf("which is neither in the store nor about to be pushed: mark it with SELECT bcdelta.mark(%s, %s) if the source has it, else correct the reference",
-									  quote_literal_cstr(end->feed), quote_literal_cstr(short_key(end->key))));
+							 psprintf("which is neither in the store nor about to be pushed: mark it with SELECT bcdelta.mark(%s, %s) if the source has it%s, else correct the reference",
+									  quote_literal_cstr(end->feed), quote_literal_cstr(short_key(end->key)),
+									  bcd_column_bool(0, 6) ? " and it satisfies the filter" : ""));
 	if (strcmp(state, "failed") == 0 || strcmp(state, "review") == 0)
 		return dead_end_text(feed, chain, *n, psprintf("which is in state %s: see last_error in bcdelta.pending", state));
 	return NULL;

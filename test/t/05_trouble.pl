@@ -164,6 +164,10 @@ subtest 'every bad state' => sub {
 	troubled('a row that is nowhere', 'articles', [ "INSERT INTO articles VALUES ('A-1', 'Article', 1, 1, 'M9')", $push ],
 		qr/^row A-1 waits for row M9 of feed "makers", which is neither in the store nor about to be pushed: mark it .*correct the reference/,
 		[ "INSERT INTO makers VALUES ('M9', 'Maker 9')", $push ]);
+	troubled('a row that the filter keeps out', 'articles', [ "INSERT INTO makers VALUES ('M8', 'Maker 8'); SELECT bcdelta.alter_feed('makers', filter => 'code <> ''M8''');
+		INSERT INTO articles VALUES ('A-0', 'Article 0', 1, 1, 'M8')", $push ],
+		qr/^row A-0 waits for row M8 of feed "makers", .* if the source has it and it satisfies the filter, else/,
+		[ "SELECT bcdelta.alter_feed('makers', filter => '')", $push ]);
 	troubled('rows that refer to each other', 'groups', [ "INSERT INTO groups VALUES (1, 2, 'One'), (2, 3, 'Two'), (3, 1, 'Three')", $push ],
 		qr/^rows refer to each other, so none of them can be the first: row 1 -> row 2 -> row 3 -> row 1; push them without/,
 		[ 'UPDATE groups SET parent = NULL WHERE id = 3', $push ]);
