@@ -56,7 +56,8 @@ static BcdStatement put_link = {
 	"INSERT INTO bcdelta.link (feed, key, store_id) VALUES ($1, $2, $3)"
 	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
 	" payload = CASE WHEN link.store_id = excluded.store_id THEN link.payload END,"
-	" remembered = CASE WHEN link.store_id = excluded.store_id THEN link.remembered END",
+	" remembered = CASE WHEN link.store_id = excluded.store_id THEN link.remembered END,"
+	" aside = CASE WHEN link.store_id = excluded.store_id THEN link.aside END",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 static BcdStatement set_store = {
@@ -102,6 +103,8 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 				 errmsg("argument \"store_id\" must be greater than zero")));
 	check_store(feed);
 	key = bcd_key_given(feed, bcd_arg_text(fcinfo, 1));
+	/* a claim that does not see the link yet would write its own over it */
+	bcd_links_take(feed->feed_id);
 	bcd_spi_begin(&rights);
 	exists = bcd_feed_exists(feed, key);
 	bcd_spi_end(&rights);

@@ -23,8 +23,10 @@ SELECT bcdelta.link('makers', '3', 0);
 SELECT bcdelta.link('items', '["1",  "a"]', 21);
 SELECT bcdelta.link('items', '["1", "b"]', 22);
 -- another record for the same row; and the same again
+UPDATE bcdelta.link SET aside = '{"name": "Acme"}' WHERE feed = 'makers' AND key = '1';
 SELECT bcdelta.link('makers', '1', 13);
 SELECT bcdelta.link('makers', '1', 13);
+SELECT key, aside FROM bcdelta.link WHERE aside IS NOT NULL;
 SELECT feed, key, store_id FROM bcdelta.link ORDER BY feed, key;
 SELECT feed, store FROM bcdelta.feed ORDER BY feed;
 
