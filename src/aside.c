@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "attempt.h"
 #include "compat.h"
 #include "db.h"
 #include "engine.h"
@@ -330,18 +331,34 @@ static BcdStatement links_aside = {
 	1, {TEXTOID}
 };
 
-/* An item that puts back what the record of a row has given up, and no more. */
+static void
+try_set_back(void *item)
+{
+	set_back(item);
+}
+
+/*
+ * An item that puts back what the record of a row has given up, and no more.
+ * Where it cannot be told what that is, because the source is locked, say, the
+ * next push of the row does it.
+ */
 static void
 restore_one(BcdLane *lane, const char *key)
 {
 	BcdItem    *item = bcd_item_create(lane, key);
+	ErrorData  *error;
 
 	dlist_delete(&item->node);
 	bcd_queue_link_of(lane, item);
 	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 	item->decision.pending = BCD_PENDING_KEEP;
-	set_back(item);
-	if (item->restores)
+	error = bcd_attempt(try_set_back, item);
+	if (error)
+		ereport(LOG,
+				(errcode(error->sqlerrcode),
+				 errmsg("bcdelta: could not put back what row %s of feed \"%s\" has given up: %s",
+						key, lane->feed->name, error->message)));
+	if (error == NULL && item->restores)
 	{
 		memset(&item->decision, 0, sizeof(item->decision));
 		bcd_item_queue(lane, item, BCD_UPDATE);

@@ -161,6 +161,25 @@ foreach my $columns (@kinds[ 0, 1 ])
 	agree("@$columns: after a cancelled run");
 }
 
+# Where somebody has locked the source, it cannot be told what to put back
+rotate(['sku'], 1, 2);
+$store->hold({ match => { method => 'PUT' }, times => 1 });
+my $locked = $shop->push('wait => false');
+$shop->wait_held(1);
+$store->hold({ match => { method => 'PUT' }, process => 'never', times => 1 });
+$store->release({ most => 1, stay => JSON::PP::true });
+$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE aside IS NOT NULL AND payload ->> 'sku' = ''");
+$shop->wait_held(1);
+my $locker = psql_open($node, 'shop');
+$locker->query('BEGIN; LOCK TABLE item');
+$shop->sql("SELECT bcdelta.cancel($locked->{run_id})");
+$store->release;
+is($shop->sql("SELECT state FROM bcdelta.run WHERE run_id = $locked->{run_id}"), 'cancelled', 'a run that is cancelled while the source is locked');
+$locker->query('COMMIT');
+$locker->finish;
+$shop->push;
+agree('the next push');
+
 # Brands and categories keep their records, so that nothing that refers to them is written
 $shop->clear;
 $shop->sql(q(UPDATE maker SET name = n.name FROM maker AS n WHERE n.code = translate(maker.code, 'abcde', 'bcdea')));
