@@ -41,6 +41,7 @@
 #include "bcdelta.h"
 #include "compat.h"
 #include "place.h"
+#include "stop.h"
 
 #define PLACE_FILE		"bcdelta_place"
 #define STANDBY_SIGNAL	"standby.signal"
@@ -342,9 +343,11 @@ bcd_standby_main(Datum arg)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
+	bcd_stop_init();
 	BackgroundWorkerUnblockSignals();
 	while (RecoveryInProgress() && !has_streamed())
 	{
+		bcd_stop_if_asked(0);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, WATCH_NAP_MS,
 						 PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);

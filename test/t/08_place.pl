@@ -105,6 +105,8 @@ subtest 'an archive that is recovered' => sub {
 	$copy->stop;
 	$copy = copy_of('replayed', 'base', has_restoring => 1);
 	$copy->start;
+	$copy->restart;
+	unlike(slurp_file($copy->logfile), qr/FATAL:  terminating background worker/, 'its normal stop is nothing to be told of');
 	$copy->promote;
 	is_paused($copy, 'was moved', 'one in standby mode that never streamed, too,');
 	# in the place where it was
