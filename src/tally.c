@@ -102,6 +102,23 @@ at_transaction_end(XactEvent event, void *arg)
 	ntallies = max_tallies = last = 0;
 }
 
+/* Adds a number to the same one among the first n, so that there are few. */
+static bool
+is_merged(const BcdTally *tally, int n)
+{
+	while (n-- > 0)
+	{
+		BcdTally   *other = &tallies[n];
+
+		if (other->level != tally->level || strcmp(other->what, tally->what) != 0 ||
+			strcmp(other->feed, tally->feed) != 0)
+			continue;
+		other->n += tally->n;
+		return true;
+	}
+	return false;
+}
+
 static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
@@ -117,7 +134,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionI
 			continue;
 		tallies[kept] = tallies[i];
 		tallies[kept].level = Min(tallies[i].level, level - 1);
-		kept++;
+		kept += !is_merged(&tallies[kept], kept);
 	}
 	ntallies = kept;
 	last = 0;
@@ -154,12 +171,12 @@ new_tally(const char *feed, Size len, const char *what, int level)
 }
 
 static void
-add(text *feed, const char *what, int n)
+add(const char *name, Size len, const char *what, int64 n)
 {
 	int			level = GetCurrentTransactionNestLevel();
-	const char *name = VARDATA_ANY(feed);
-	Size		len = Min(VARSIZE_ANY_EXHDR(feed), FEED_BYTES - 1);
 	int			i;
+
+	len = Min(len, FEED_BYTES - 1);
 
 	if (last < ntallies && is_same(&tallies[last], name, len, what, level))
 	{
@@ -206,7 +223,11 @@ count_row(HeapTuple tuple, TupleDesc desc, int n)
 		text_to_cstring_buffer(value, what, sizeof(what));
 	}
 	if (!isnull)
-		add(DatumGetTextPP(feed), what, n);
+	{
+		text	   *name = DatumGetTextPP(feed);
+
+		add(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), what, n);
+	}
 }
 
 static BcdStatement empty_tally = {
@@ -223,9 +244,14 @@ count_none(bool links)
 	BcdRights	rights;
 	int			i;
 
-	for (i = 0; i < ntallies; i++)
-		if ((strcmp(tallies[i].what, "linked") == 0) == links)
-			tallies[i].n = 0;
+	/* taken off at this level, in case a subtransaction is rolled back */
+	for (i = ntallies - 1; i >= 0; i--)
+	{
+		BcdTally	tally = tallies[i];
+
+		if ((strcmp(tally.what, "linked") == 0) == links)
+			add(tally.feed, strlen(tally.feed), tally.what, - tally.n);
+	}
 	bcd_spi_begin(&rights);
 	(void) bcd_execute(&empty_tally, &arg, NULL);
 	bcd_spi_end(&rights);

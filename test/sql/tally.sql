@@ -62,6 +62,7 @@ DELETE FROM bcdelta.link WHERE feed = 'regress' AND key = '7';
 RELEASE c;
 COMMIT;
 SELECT * FROM agree;
+SELECT count(*) AS before FROM bcdelta.tally \gset
 DO $$
 BEGIN
 	FOR i IN 1 .. 100 LOOP
@@ -74,6 +75,7 @@ BEGIN
 END
 $$;
 SELECT * FROM agree;
+SELECT count(*) - :before AS more FROM bcdelta.tally;
 
 -- whoever writes there
 SET session_replication_role = replica;
@@ -88,6 +90,14 @@ INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('regress', 'one', 1);
 COMMIT;
 SELECT * FROM agree;
 SELECT count(*) FROM bcdelta.link;
+BEGIN;
+INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('regress', 'stays', 2000);
+SAVEPOINT a;
+TRUNCATE bcdelta.link;
+ROLLBACK TO a;
+COMMIT;
+SELECT * FROM agree;
+DELETE FROM bcdelta.link WHERE key = 'stays';
 
 -- a status reads neither of the two tables from end to end
 INSERT INTO bcdelta.link (feed, key, store_id) SELECT 'regress', i, i FROM generate_series(2, 1000) AS i;
