@@ -191,6 +191,8 @@ create_lane(void *arg)
 {
 	LaneRequest *r = arg;
 
+	/* somebody may be about to pause it: the others go on */
+	bcd_feed_settle_in(r->feed->name, r->run->store->options->identity);
 	bcd_feed_lock(r->feed);
 	r->lane = lane_create(r->run, r->feed->name);
 }
@@ -203,18 +205,20 @@ create_lane(void *arg)
 static void
 add_lane(BcdRun *run, const char *feed_name, List **paused)
 {
-	BcdFeed    *feed = bcd_feed_read(feed_name, false);
+	BcdFeed    *feed = bcd_feed_read(feed_name, true);
 	LaneRequest request = {run, feed, NULL};
 	ErrorData  *error;
 	char	   *reason;
 
+	/* untracked, by whoever had its source locked */
+	if (feed == NULL)
+		return;
 	/* look-ups, too, would take another store's records for the linked ones */
 	if ((feed->paused && run->kind->claims) || feed->halt == BCD_HALT_STORE)
 	{
 		*paused = lappend(*paused, feed);
 		return;
 	}
-	bcd_feed_settle_in(feed_name, run->store->options->identity);
 	error = bcd_attempt(create_lane, &request);
 	if (error == NULL)
 	{

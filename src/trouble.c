@@ -219,14 +219,15 @@ static void
 analyse(void *arg)
 {
 	const char *name = arg;
-	BcdFeed    *feed = bcd_feed_load(name, false);
+	BcdFeed    *feed;
 	BcdRights	rights;
 	char	   *sql;
 
-	bcd_become(&rights, feed->owner, true);
 	/* whoever changes the source's definition now is not waited for */
 	(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+	feed = bcd_feed_load(name, false);
+	bcd_become(&rights, feed->owner, true);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	sql = bcd_feed_select(feed, NULL);

@@ -109,6 +109,25 @@ subtest 'who stopped a run' => sub {
 	is($shop->push->{state}, 'succeeded', 'its rows were pending');
 };
 
+subtest 'a feed that a session is about to change' => sub {
+	my $session = BCDelta::Session->open($node, 'shop');
+	$shop->sql("CREATE TABLE brief (id int PRIMARY KEY, name text); SELECT bcdelta.track('brief', 'shop', 'brand')");
+	$session->sql("BEGIN; SELECT bcdelta.pause('brief')");
+	$shop->sql("INSERT INTO makers VALUES ('M4', 'Maker 4')");
+	my $run = $shop->push('wait => false');
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE feed = 'makers' AND key = 'M4'");
+	pass('the others go on');
+	$session->sql('ROLLBACK');
+	$shop->wait_for("SELECT state FROM bcdelta.run WHERE run_id = $run->{run_id}", 'succeeded');
+	$session->sql("BEGIN; LOCK TABLE brief; SELECT bcdelta.untrack('brief')");
+	$run = $shop->push('wait => false');
+	$shop->wait_for("SELECT state FROM bcdelta.run WHERE run_id = $run->{run_id}", 'running');
+	$session->sql('COMMIT');
+	$shop->wait_for("SELECT state NOT IN ('requested', 'running') FROM bcdelta.run WHERE run_id = $run->{run_id}");
+	is($shop->run($run->{run_id})->{state}, 'succeeded', 'a run that waits for its source goes on without it');
+	$session->close;
+};
+
 subtest 'numbers in the status' => sub {
 	my $numbers = q{SELECT sum(linked), sum(ready + waiting + in_flight + deferred + failed + review) FROM bcdelta.status};
 	my $counted = q{SELECT (SELECT count(*) FROM bcdelta.link), (SELECT count(*) FROM bcdelta.pending)};
@@ -159,6 +178,12 @@ subtest 'every bad state' => sub {
 		"CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token '" . $store->token . "')");
 	troubled('a trigger', 'makers', 'ALTER TABLE makers DISABLE TRIGGER ALL', qr/trigger.*disabled/,
 		[ 'ALTER TABLE makers ENABLE TRIGGER ALL', "SELECT bcdelta.resume('makers')" ]);
+
+	my $session = BCDelta::Session->open($node, 'shop');
+	$session->sql('BEGIN; LOCK TABLE makers');
+	is($shop->sql("SET statement_timeout = '60s'; SELECT trouble FROM bcdelta.status WHERE feed = 'makers'"), '', 'a source that is locked is not waited for');
+	$session->sql('ROLLBACK');
+	$session->close;
 
 	# references
 	troubled('a row that is nowhere', 'articles', [ "INSERT INTO articles VALUES ('A-1', 'Article', 1, 1, 'M9')", $push ],
