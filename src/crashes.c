@@ -26,6 +26,22 @@ bcd_feeds_went_well(Datum feed_ids)
 	(void) bcd_execute(&forget_crashes, &feed_ids, NULL);
 }
 
+static BcdStatement exists = {
+	"SELECT FROM bcdelta.feed WHERE feed_id = $1", 1, {INT4OID}
+};
+static BcdStatement lock = {
+	"SELECT FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED", 1, {INT4OID}
+};
+
+/* Has a session the feed's row locked?  If not, it is ours. */
+bool
+bcd_feed_is_locked(int32 feed_id)
+{
+	Datum		arg = Int32GetDatum(feed_id);
+
+	return bcd_execute(&lock, &arg, NULL) == 0 && bcd_execute(&exists, &arg, NULL) > 0;
+}
+
 static BcdStatement count_crash = {
 	"UPDATE bcdelta.feed SET crashes = crashes + 1, crashed_at = clock_timestamp()"
 	" WHERE feed_id = $1 AND feed = $2 RETURNING crashes::int8",

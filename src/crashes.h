@@ -6,6 +6,7 @@
 #define BCD_CRASHES_H
 
 extern void bcd_feeds_went_well(Datum feed_ids);
+extern bool bcd_feed_is_locked(int32 feed_id);
 extern int64 bcd_feed_crashed(int32 feed_id, const char *feed);
 
 #endif							/* BCD_CRASHES_H */

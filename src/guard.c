@@ -86,6 +86,7 @@ static TimeoutId stuck_timeout;
 static BcdWorkerSlot *my_slot = NULL;
 static volatile sig_atomic_t timed_out = false;
 static volatile sig_atomic_t told_to_end = false;
+static volatile sig_atomic_t told_to_cancel = false;
 
 /* Its time is over: from here as if somebody had cancelled the statement. */
 static void
@@ -144,6 +145,14 @@ terminated(int signo, siginfo_t *info, void *context)
 		told_to_end = true;
 	die(signo);
 	errno = save_errno;
+}
+
+/* Somebody cancels what the worker does: it was not the code that said so. */
+static void
+cancelled(SIGNAL_ARGS)
+{
+	told_to_cancel = true;
+	StatementCancelHandler(postgres_signal_arg);
 }
 
 /*
@@ -226,6 +235,7 @@ bcd_guard_init(BcdWorkerSlot *slot)
 	terminate.sa_sigaction = terminated;
 	sigaction(SIGTERM, &terminate, NULL);
 	pqsignal(SIGQUIT, crash_elsewhere);
+	pqsignal(SIGINT, cancelled);
 }
 
 /* Keys may be longer than what is told of them. */
@@ -249,6 +259,7 @@ enter(const BcdFeed *feed, const char *key, int turns)
 	note->feed_id = feed->feed_id;
 	running = true;
 	timed_out = false;
+	told_to_cancel = false;
 	if (bcd_mapping_timeout > 0)
 	{
 		EnableTimeoutParams timeouts[3];
@@ -306,16 +317,22 @@ run_as_owner(const BcdFeed *feed, void (*work) (void *arg), void *arg)
  *
  * Whatever error ends the work is the feed's.  At the time limit it is
  * BCD_ERRCODE_OVERTIME, because ERRCODE_QUERY_CANCELED would be taken for
- * somebody's wish.
+ * somebody's wish; and so would be what the code raises of that class itself.
  */
 void
 bcd_guard_run(const BcdFeed *feed, const char *key, int turns, void (*work) (void *arg), void *arg)
 {
+	MemoryContext cxt = CurrentMemoryContext;
+
 	if (note == NULL || running)
 	{
 		run_as_owner(feed, work, arg);
 		return;
 	}
+	if (before.feed_id == feed->feed_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("that its code took the worker down cannot be recorded: a session has the feed locked")));
 	enter(feed, key, turns);
 	PG_TRY();
 	{
@@ -332,6 +349,16 @@ bcd_guard_run(const BcdFeed *feed, const char *key, int turns, void (*work) (voi
 					(errcode(BCD_ERRCODE_OVERTIME),
 					 errmsg("the mapping took longer than bcdelta.mapping_timeout, which is %d ms",
 							bcd_mapping_timeout)));
+		}
+		if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION && !told_to_cancel)
+		{
+			ErrorData  *error;
+
+			MemoryContextSwitchTo(cxt);
+			error = CopyErrorData();
+			FlushErrorState();
+			error->sqlerrcode = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+			ReThrowError(error);
 		}
 		PG_RE_THROW();
 	}

@@ -361,11 +361,15 @@ bcd_feed_is_altered(const BcdFeed *feed)
 
 static BcdStatement pause_feed = {
 	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = $2 WHERE feed = $1 AND state <> 'paused'"
+	" AND feed IN (SELECT f.feed FROM bcdelta.feed AS f WHERE f.feed = $1 FOR NO KEY UPDATE SKIP LOCKED)"
 	" RETURNING feed, paused_reason",
 	2, {TEXTOID, TEXTOID}
 };
 
-/* Pauses a feed; one that is paused already keeps its reason. */
+/*
+ * Pauses a feed; one that is paused already keeps its reason.  Who has its row
+ * locked is about to change it, and is not waited for.
+ */
 void
 bcd_feed_pause(const char *feed, const char *reason)
 {
@@ -377,14 +381,16 @@ bcd_feed_pause(const char *feed, const char *reason)
 }
 
 static BcdStatement disown_feeds = {
-	"UPDATE bcdelta.feed SET owner = 0 WHERE owner <> 0"
-	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner) RETURNING feed",
+	"UPDATE bcdelta.feed SET owner = 0 WHERE feed IN (SELECT f.feed FROM bcdelta.feed AS f"
+	"  WHERE f.owner <> 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = f.owner)"
+	"  FOR NO KEY UPDATE SKIP LOCKED) RETURNING feed",
 	0, {0}
 };
 
 static BcdStatement disown_schedules = {
-	"UPDATE bcdelta.schedule SET owner = 0 WHERE owner <> 0"
-	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = owner)",
+	"UPDATE bcdelta.schedule SET owner = 0 WHERE name IN (SELECT s.name FROM bcdelta.schedule AS s"
+	"  WHERE s.owner <> 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = s.owner)"
+	"  FOR NO KEY UPDATE SKIP LOCKED)",
 	0, {0}
 };
 

@@ -141,8 +141,12 @@ start_over(void)
 	counted = false;
 }
 
-/* The worker before this one may have fallen over a feed's code. */
-static void
+/*
+ * The worker before this one may have fallen over a feed's code.  False: that
+ * cannot be recorded now, because a session has the feed's row locked; until
+ * then the feed's code is not run (guard.c).
+ */
+static bool
 blame_feed(void)
 {
 	BcdBlame	blame;
@@ -150,18 +154,21 @@ blame_feed(void)
 	int64		crashes;
 
 	if (!bcd_guard_blamed(&blame))
-		return;
+		return true;
+	if (bcd_feed_is_locked(blame.feed_id))
+		return false;
 	what = psprintf("%s%s%s", blame.how, blame.key ? ", the last time for row " : "",
 					blame.key ? blame.key : "");
 	crashes = bcd_feed_crashed(blame.feed_id, blame.feed);
 	if (crashes == 0)
-		return;
+		return true;
 	ereport(WARNING,
 			(errmsg("feed \"%s\": its code took the bcdelta worker down: %s", blame.feed, what)));
 	if (bcd_crash_limit > 0 && crashes >= bcd_crash_limit)
 		bcd_feed_pause(blame.feed,
 					   psprintf("its code took the bcdelta worker down %d times: %s; mend it, then SELECT bcdelta.resume(%s)",
 								(int) crashes, what, quote_literal_cstr(blame.feed)));
+	return true;
 }
 
 /* At the start, and when the extension comes: puts right what a crash left. */
@@ -169,6 +176,7 @@ static bool
 recover(void)
 {
 	bool		exists;
+	bool		blamed = false;
 
 	bcd_tx_begin();
 	bcd_tx_use_extension();
@@ -179,14 +187,14 @@ recover(void)
 	{
 		bcd_feeds_halt();
 		bcd_disown();
-		blame_feed();
+		blamed = blame_feed();
 		bcd_results_interrupted();
 		bcd_queue_recover(NULL);
 		bcd_run_recover();
 		bcd_engine.requested = true;
 	}
 	bcd_tx_commit();
-	if (exists)
+	if (blamed)
 		bcd_guard_forgive();
 	set_trouble(exists ? "" : "extension bcdelta does not exist in this database");
 	return exists;
@@ -280,13 +288,17 @@ idle_work(int64 now)
 {
 	int			rounds = 100;
 	int64		n;
+	bool		blamed;
 
 	bcd_tx_begin();
 	/* the rows of a dump come after the extension, and servers are altered */
 	bcd_feeds_halt();
 	bcd_disown();
+	blamed = blame_feed();
 	next_schedule = bcd_schedules_due(start_scheduled);
 	bcd_tx_commit();
+	if (blamed)
+		bcd_guard_forgive();
 	do
 	{
 		bcd_tx_begin();

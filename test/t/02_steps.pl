@@ -96,6 +96,8 @@ pauses('SELECT id FROM public.label, pg_sleep(10) WHERE id = $1', qr/longer than
 $shop->sql('CREATE FUNCTION writes(int) RETURNS int LANGUAGE sql AS $$INSERT INTO public.label VALUES ($1 + 100, $$n$$); SELECT 1$$' =~ s/\$\$n\$\$/'n'/r);
 pauses('SELECT public.writes($1)', qr/cannot execute INSERT in a read-only transaction/, 'a function that writes');
 pauses("SELECT length(pg_read_file('no such file'))", qr/could not open file "no such file"/, 'an error of the system');
+$shop->sql('CREATE FUNCTION stops(int) RETURNS int LANGUAGE plpgsql AS $$BEGIN RAISE query_canceled; END$$');
+pauses('SELECT public.stops($1)', qr/query_canceled/, 'an error that looks like a wish to stop');
 pauses('SELECT $1 + 2147483647', qr/integer out of range/, 'a key that is none');
 
 # Another lookup: what waits for the old one may be of any row.

@@ -65,7 +65,7 @@ my $pid = worker_pid($node, 'shop');
 my @errors = (
 	[ 'a file', "PERFORM pg_read_file('there_is_none')", qr/permission denied/ ],
 	(map { [ $_, "RAISE $_", qr/$_/ ] }
-		  qw(io_error undefined_file out_of_memory configuration_limit_exceeded statement_too_complex internal_error data_corrupted object_in_use)),
+		  qw(io_error undefined_file out_of_memory configuration_limit_exceeded statement_too_complex internal_error data_corrupted object_in_use query_canceled admin_shutdown)),
 	[ 'endless recursion', 'RETURN bad.name(id)', qr/stack depth limit/ ],
 	[ 'a text of 3 GB', "RETURN length(repeat(repeat('x', 1000000000), 3))", qr/requested length too large|out of memory|invalid memory alloc/ ],
 	[ 'exit_on_error', "PERFORM set_config('exit_on_error', 'on', false); RAISE 'over'", qr/exit_on_error/ ],
@@ -155,6 +155,11 @@ is("$run->{state} $run->{created}", 'failed 1', 'a function that sleeps when it 
 like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), qr/took longer than bcdelta\.mapping_timeout/, 'its own is paused, and says why');
 is(worker_pid($node, 'shop'), $pid, 'the worker lives');
 
+bad_feed("BEGIN RAISE query_canceled; RETURN 'Bad'; END", volatile => 'IMMUTABLE', call => 'bad.name(7)');
+$run = $shop->push;
+is("$run->{state} $run->{created}", 'failed 1', 'a function that raises a cancel when it is planned: the other feed goes on');
+like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), qr/query_canceled/, 'its own is paused, and says why');
+
 # Rows that take too long are each a row's trouble, and one after the other
 # everybody's.
 set_timeout('20ms');
@@ -199,6 +204,20 @@ foreach my $case (
 	like(slurp_file($node->logfile, $log_end), qr/WARNING:  feed "rows": its code went on after it was cancelled; the bcdelta worker was ended/, 'the log says so');
 }
 is($session->query('SELECT 1'), 1, 'no other session is harmed');
+
+# Nor does it help to keep that from being written down.
+bad_feed("BEGIN IF id = 3 THEN LOOP BEGIN PERFORM pg_sleep(1000); EXCEPTION WHEN query_canceled THEN END; END LOOP; END IF; RETURN 'Bad $n.' || id; END");
+$shop->sql("UPDATE bcdelta.feed AS f SET store = g.store FROM bcdelta.feed AS g WHERE f.feed = 'rows' AND g.feed = 'good'");
+$session->query("BEGIN; SELECT bcdelta.pause('rows')");
+$pid = worker_pid($node, 'shop');
+$shop->push('wait => false');
+wait_for_worker($node, 'shop', $pid);
+$n++;
+$shop->sql("INSERT INTO good VALUES ($n, 'Good $n')");
+$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE feed = 'good' AND key = '$n'");
+pass('a session has the feed locked: the worker goes on without it');
+$session->query('ROLLBACK');
+is_paused('when it is not locked any more', qr/took the bcdelta worker down 2 times/);
 $session->finish;
 
 # Crashes, for whatever reason: the feed is paused, all others go on.
