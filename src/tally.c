@@ -250,7 +250,7 @@ count_none(bool links)
 		BcdTally	tally = tallies[i];
 
 		if ((strcmp(tally.what, "linked") == 0) == links)
-			add(tally.feed, strlen(tally.feed), tally.what, - tally.n);
+			add(tally.feed, strlen(tally.feed), tally.what, -tally.n);
 	}
 	bcd_spi_begin(&rights);
 	(void) bcd_execute(&empty_tally, &arg, NULL);
