@@ -18,6 +18,7 @@
 #include "db.h"
 #include "debug.h"
 #include "engine.h"
+#include "feedlock.h"
 #include "queue.h"
 #include "results.h"
 
@@ -41,6 +42,7 @@ claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items
 	int			n = 0;
 
 	bcd_tx_begin();
+	bcd_links_claim(lane->feed->feed_id);
 	*reason = bcd_lane_hold(lane);
 	if (*reason)
 	{

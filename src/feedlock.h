@@ -6,6 +6,8 @@
 #define BCD_FEEDLOCK_H
 
 extern void bcd_links_take(int32 feed_id);
+extern void bcd_links_add(int32 feed_id);
 extern void bcd_links_use(int32 feed_id);
+extern void bcd_links_claim(int32 feed_id);
 
 #endif							/* BCD_FEEDLOCK_H */

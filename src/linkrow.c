@@ -104,7 +104,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 	check_store(feed);
 	key = bcd_key_given(feed, bcd_arg_text(fcinfo, 1));
 	/* a claim that does not see the link yet would write its own over it */
-	bcd_links_take(feed->feed_id);
+	bcd_links_add(feed->feed_id);
 	bcd_spi_begin(&rights);
 	exists = bcd_feed_exists(feed, key);
 	bcd_spi_end(&rights);

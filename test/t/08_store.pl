@@ -231,16 +231,23 @@ subtest 'a transaction that forgets links and stays open' => sub {
 subtest 'a transaction that links a row by hand and stays open' => sub {
 	my $session = BCDelta::Session->open($node, 'shop');
 	my $id = $shop->id('makers', 'M4');
+	$sandbox->hold({ match => { method => 'PUT' } });
+	$shop->sql("UPDATE makers SET name = 'Maker 2, renamed' WHERE code = 'M2'");
+	my $before = $shop->push('wait => false');
+	$shop->wait_held(1);
 	$shop->sql("DELETE FROM bcdelta.link WHERE feed = 'makers' AND key = 'M4'");
 	$session->sql("BEGIN; SELECT bcdelta.link('makers', 'M4', $id)");
+	$sandbox->release;
+	$shop->wait_for("SELECT payload ->> 'name' FROM bcdelta.link WHERE feed = 'makers' AND key = 'M2'", 'Maker 2, renamed');
+	pass('what is under way is recorded');
 	$shop->sql("UPDATE makers SET name = 'Maker 4, renamed' WHERE code = 'M4'; UPDATE groups SET name = 'Renamed' WHERE id = 1");
 	my $run = $shop->push('wait => false');
 	poll_until(sub { $shop->records('categories', 'name')->{Renamed} }, 'the feed of categories, which is not held up');
 	$session->sql('COMMIT');
-	$shop->wait_for("SELECT state FROM bcdelta.run WHERE run_id = $run->{run_id}", 'succeeded');
+	$shop->wait_for("SELECT state FROM bcdelta.run WHERE run_id = $_->{run_id}", 'succeeded') foreach $before, $run;
 	is($shop->id('makers', 'M4'), $id, 'the row has the record that it was given');
 	is(scalar(@{ $sandbox->state('brands') }), 4, 'and none was made for it');
-	$shop->sql("UPDATE makers SET name = 'Maker 4' WHERE code = 'M4'; UPDATE groups SET name = 'Group' WHERE id = 1");
+	$shop->sql("UPDATE makers SET name = 'Maker ' || substr(code, 2) WHERE code IN ('M2', 'M4'); UPDATE groups SET name = 'Group' WHERE id = 1");
 	$shop->push;
 	$session->close;
 };
