@@ -62,7 +62,7 @@ give_up_held(BcdRun *run)
 			bcd_lane_stop(run->lanes[i], run->lanes[i]->held_reason);
 	foreach(lc, run->late)
 	{
-		char	   *complaint = psprintf("feed \"%s\" was left out: its source is locked by another session",
+		char	   *complaint = psprintf("feed \"%s\" was left out: it, or its source, is locked by another session",
 										 (char *) lfirst(lc));
 
 		if (run->complaint == NULL)
