@@ -319,6 +319,7 @@ bcd_let_go(BcdLane *lane, const char *key, int64 store_id, const char *field)
 	}
 	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 	item->decision.pending = BCD_PENDING_KEEP;
+	item->lets_go = true;
 	meet_later(item, set_text(NULL, field, interim_value(item, field)));
 	memset(&item->decision, 0, sizeof(item->decision));
 	bcd_item_queue(lane, item, BCD_UPDATE);

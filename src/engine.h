@@ -172,6 +172,7 @@ typedef struct BcdItem
 	bool		unrestored;		/* the store has not taken that */
 	bool		asked;			/* the record of a row that is gone is to let
 								 * go of what this one wants */
+	bool		lets_go;		/* that is what this one is for */
 	BcdDecision decision;
 } BcdItem;
 

@@ -216,7 +216,14 @@ static void
 decide_not_found(BcdJob *job, BcdItem *item, char *text)
 {
 	if (item->restores)
+	{
 		bcd_not_put_back(item, text);
+		if (item->lets_go)
+		{
+			item->decision.gone_id = item->store_id;
+			item->decision.link = BCD_LINK_REMOVE;
+		}
+	}
 	else if (job->stage == BCD_REMOVE)
 		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
 	else if (job->stage != BCD_UPDATE)

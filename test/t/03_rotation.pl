@@ -152,4 +152,29 @@ foreach my $on_delete (qw(hide ignore))
 		}
 	}
 }
+
+# What if that does not work?
+my %faults = (
+	'the store refuses it' => { status => 422, body => { status => 422, title => 'No' } },
+	'the reply is lost' => { lose => 'after' },
+	'the record is gone' => undef);
+foreach my $what (sort keys %faults)
+{
+	$shop->sql("SELECT bcdelta.alter_feed('item', on_delete => 'delete'); DELETE FROM item WHERE id > 4000; SELECT bcdelta.mark('item', '4003')");
+	$shop->push;
+	$shop->sql("SELECT bcdelta.alter_feed('item', on_delete => 'hide');
+		INSERT INTO item SELECT g, 'T' || g, 'Thing ' || g, g FROM generate_series(4001, 4003) AS g");
+	$shop->push;
+	my $gone = $shop->sql("SELECT store_id FROM bcdelta.link WHERE feed = 'item' AND key = '4003'");
+	$shop->sql('DELETE FROM item WHERE id = 4003');
+	$shop->push;
+	$shop->sql("UPDATE item SET sku = 'T4003' WHERE id = 4002");
+	if ($faults{$what}) { $store->fault({ match => { method => 'PUT', body => '"sku": *""' }, times => 1, do => $faults{$what} }); }
+	else { $store->remove('products', $gone); }
+	$shop->clear;
+	is($shop->push->{updated}, 1, "$what: the row is pushed");
+	cmp_ok(scalar @{ $shop->calls }, '<=', 4, "$what: few calls");
+	is_deeply($shop->pending, {}, "$what: nothing is pending");
+	is($shop->verify("feed => 'item'")->{conflicts}, 0, "$what: verify agrees");
+}
 done_testing();
