@@ -67,7 +67,7 @@ ROLLBACK;
 BEGIN;
 SELECT bcdelta.pause('makers');
 SELECT bcdelta.resume(same_store => true);
-SELECT feed, state, store FROM bcdelta.feed ORDER BY feed;
+SELECT feed, s.state, store FROM bcdelta.feed JOIN bcdelta.status AS s USING (feed) ORDER BY feed;
 ROLLBACK;
 
 -- everything is forgotten, what a row came to there, too
@@ -75,12 +75,12 @@ SELECT bcdelta.unlink('makers');
 SELECT key, state, attempts, next_attempt_at, last_error, waits_feed, waits_key, sought FROM bcdelta.pending ORDER BY key;
 SELECT feed, state, paused_reason FROM bcdelta.status ORDER BY feed;
 SELECT bcdelta.resume('makers');
-SELECT feed, state, store FROM bcdelta.feed ORDER BY feed;
+SELECT feed, s.state, store FROM bcdelta.feed JOIN bcdelta.status AS s USING (feed) ORDER BY feed;
 DELETE FROM bcdelta.pending;
 SELECT bcdelta.link('makers', '3', 13);
 SELECT bcdelta.unlink('makers');
 SELECT bcdelta.unlink('makers');
-SELECT feed, state, store FROM bcdelta.feed ORDER BY feed;
+SELECT feed, s.state, store FROM bcdelta.feed JOIN bcdelta.status AS s USING (feed) ORDER BY feed;
 
 -- a reference to another store's record is none
 CREATE SERVER outlet FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'fed987');
