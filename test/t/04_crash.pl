@@ -19,23 +19,24 @@ $shop->sql(<<'EOC');
 CREATE TABLE things (id int PRIMARY KEY, name text, price numeric);
 SELECT bcdelta.track('things', 'shop', 'product', on_delete => 'delete',
 	fields => '{"sku": "''T-'' || id", "name": "name", "price": "price", "weight": "1", "type": "''physical''"}');
-INSERT INTO things SELECT i, 'Thing ' || i, i FROM generate_series(1, 300) AS i;
 EOC
 
-my $made = 0;
+# More things; the reply to one create is not sent, so that no push ends before it is killed.
+sub add_things
+{
+	my ($from, $to) = @_;
+	$shop->sql("INSERT INTO things SELECT i, 'Thing ' || i, i FROM generate_series($from, $to) AS i");
+	$store->hold({ match => { method => 'POST' }, times => 1 });
+	return;
+}
 
 sub created { return $store->counts->{records}{products}; }
 
-# A moment at which so many products are there, and requests in flight.
+# A moment at which so many products are there, and a request is in flight.
 sub wait_created
 {
 	my ($number) = @_;
-	poll_until(
-		sub {
-			my $counts = $store->counts;
-			return $counts->{records}{products} >= $number && $counts->{in_flight} > 0;
-		},
-		"$number products");
+	poll_until(sub { created() >= $number && $store->counts->{held} > 0 }, "$number products");
 	return;
 }
 
@@ -58,13 +59,12 @@ sub check_all
 foreach my $n (1 .. 10)
 {
 	# Every other run has nobody who waits for it, and goes on by itself.
+	add_things(30 * $n - 29, 30 * $n);
 	my $psql = $n % 2 ? $shop->start : undef;
-	# of a part of what the others ask for: they do not join it
-	$shop->sql("SELECT bcdelta.push('things', wait => false)") unless $psql;
-	# the one that a caller waits for may be in the queue behind one that goes on
-	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.run WHERE waited AND state IN ('requested', 'running')") if $psql;
-	wait_created(25 * $n);
+	$shop->sql('SELECT bcdelta.push(wait => false)') unless $psql;
+	wait_created(30 * $n - 15);
 	kill_worker($node, 'shop', 'KILL');
+	$store->release;
 	if ($psql)
 	{
 		my ($rc) = $psql->finish;
@@ -73,6 +73,7 @@ foreach my $n (1 .. 10)
 		like($shop->sql('SELECT error FROM bcdelta.run WHERE waited ORDER BY run_id DESC LIMIT 1'),
 			qr/interrupted: the worker was restarted/, 'and so is the run');
 	}
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
 }
 my $run = $shop->push;
 is($run->{state}, 'succeeded', 'push after ten crashes');
@@ -85,19 +86,22 @@ is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE state NOT IN ('succeeded',
 	0, 'no run is left over');
 
 # The worker is terminated: it comes back by itself, the run too.
-$shop->sql("UPDATE things SET price = price + 1; INSERT INTO things SELECT i, 'Thing ' || i, i FROM generate_series(301, 360) AS i");
+$shop->sql('UPDATE things SET price = price + 1');
+add_things(301, 360);
 $run = $shop->push('wait => false');
 wait_created(310);
 kill_worker($node, 'shop', 'TERM');
+$store->release;
 $shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run->{run_id}");
 is(check_all('terminated'), 360, 'none was created twice');
 is_deeply([ grep { $_->{price} != ($_->{sku} =~ /T-(\d+)/)[0] + ($1 <= 300) } @{ $store->state('products') } ],
 	[], 'all prices are right');
 # The server is stopped at once; a caller who waits.
-$shop->sql("INSERT INTO things SELECT i, 'Thing ' || i, i FROM generate_series(361, 420) AS i");
+add_things(361, 420);
 my $psql = $shop->start;
 wait_created(370);
 $node->stop('immediate');
+$store->release;
 ($run) = $psql->finish;
 isnt($run, 0, 'the caller is told');
 $node->start;
