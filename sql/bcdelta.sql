@@ -181,6 +181,7 @@ CREATE TABLE bcdelta.link (
 	store_id bigint NOT NULL CHECK (store_id > 0),
 	payload jsonb,
 	remembered jsonb,
+	referred jsonb,
 	pushed_at timestamptz,
 	aside jsonb,
 	unique_keys bigint[] GENERATED ALWAYS AS (bcdelta.unique_keys(payload)) STORED,
@@ -195,6 +196,8 @@ COMMENT ON COLUMN bcdelta.link.payload IS
 'what the store is known to hold, as last pushed or read; null or a missing field: not known, sent at the next push';
 COMMENT ON COLUMN bcdelta.link.remembered IS
 'the payload before it was forgotten, since it is not known what became of a request; null: payload tells all there is to tell';
+COMMENT ON COLUMN bcdelta.link.referred IS
+'ids of other records that the payload had, as fields, before the store was seen without them: should such a record be made again, the row is pushed; null: the payload tells all';
 COMMENT ON COLUMN bcdelta.link.aside IS
 'natural keys that the record has given up for a moment, so that another row can have them: put back should the row not get what it waits for';
 COMMENT ON COLUMN bcdelta.link.unique_keys IS 'hashes of the natural keys in payload: finds the row whose record has one';

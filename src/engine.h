@@ -156,7 +156,7 @@ typedef struct BcdItem
 	int			refusal_status;
 	int64		own_id;			/* of a refused update: the record it was for */
 	bool		stale;			/* its row was read with a mapping that is no
-								 * more */
+								 * more, or refers to a record that is not */
 	int			clashes;		/* duplicates of it that were looked up */
 	bool		reread;			/* its record was read, as others of a batch
 								 * were, to find the duplicate */
@@ -495,6 +495,7 @@ extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern BcdJob *bcd_plan_tree(BcdLane *lane);
 extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 extern int64 bcd_scope_of(BcdLane *lane, BcdItem *item);
+extern int64 bcd_default_tree(const BcdLane *lane, const BcdItem *item);
 extern int64 bcd_tree_of(BcdLane *lane, BcdItem *item);
 extern void bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage);
 
@@ -519,8 +520,13 @@ extern Jsonb *bcd_item_known_written(const BcdItem *item);
 extern Jsonb *bcd_item_known_read(const BcdItem *item, const cJSON *record);
 
 /* refs.c */
+extern Datum bcd_reference_fields(const BcdResource *r);
 extern void bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n);
 extern void bcd_note_referrers(const BcdFeed *feed, int64 store_id);
+
+/* stale.c */
+extern void bcd_expire_referrers(BcdJob *job);
+extern void bcd_retry_after_referred(BcdJob *job);
 
 /* seek.c */
 extern bool bcd_seek(BcdItem *item);

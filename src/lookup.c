@@ -120,8 +120,8 @@ bcd_scope_of(BcdLane *lane, BcdItem *item)
 }
 
 /* An item that travels with another feed's has its own feed's tree. */
-static int64
-default_tree(BcdLane *lane, BcdItem *item)
+int64
+bcd_default_tree(const BcdLane *lane, const BcdItem *item)
 {
 	return item->lane->tree_id ? item->lane->tree_id : lane->tree_id;
 }
@@ -139,7 +139,7 @@ bcd_tree_of(BcdLane *lane, BcdItem *item)
 	if (r->needs_tree == NULL || bcd_scope_of(lane, item) != 0)
 		return 0;
 	tree = bcd_payload_integer(bcd_identity(item), r->needs_tree);
-	return tree ? tree : default_tree(lane, item);
+	return tree ? tree : bcd_default_tree(lane, item);
 }
 
 /*

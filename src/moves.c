@@ -89,9 +89,9 @@ static BcdStatement select_moves = {
 #define MOVE_LINKS \
 	" gone AS (" \
 	"  DELETE FROM bcdelta.link AS l USING m WHERE l.feed = m.feed AND l.key = m.moved_from" \
-	"  RETURNING l.feed, m.key, l.store_id, l.payload, l.remembered, l.pushed_at, l.aside)" \
-	" INSERT INTO bcdelta.link (feed, key, store_id, payload, remembered, pushed_at, aside)" \
-	" SELECT feed, key, store_id, payload, remembered, pushed_at, aside FROM gone ORDER BY key"
+	"  RETURNING l.feed, m.key, l.store_id, l.payload, l.remembered, l.referred, l.pushed_at, l.aside)" \
+	" INSERT INTO bcdelta.link (feed, key, store_id, payload, remembered, referred, pushed_at, aside)" \
+	" SELECT feed, key, store_id, payload, remembered, referred, pushed_at, aside FROM gone ORDER BY key"
 
 /*
  * A set put together from many statements; what is only to be done if there

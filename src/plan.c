@@ -220,7 +220,7 @@ append_create(StringInfo out, BcdLane *lane, BcdItem *item)
 
 		v.type = jbvNumeric;
 		v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric,
-															Int64GetDatum(item->lane->tree_id)));
+															Int64GetDatum(bcd_default_tree(lane, item))));
 		body = bcd_payload_set(body, r->needs_tree, &v);
 		body = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(body),
 												  CStringGetTextDatum(r->scope)));

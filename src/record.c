@@ -37,17 +37,30 @@ typedef struct BcdRows
  * all rows of the feed.
  */
 
+/*
+ * What a link refers to when its payload is replaced: when the record was read
+ * without the ids that it was given, they are kept (refs.c).  $7 are the fields
+ * with ids of other records.
+ */
+#define REFERRED(l, new_payload, written, same) \
+	" referred = CASE WHEN NOT " written " AND " same " THEN (" \
+	"  SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(" \
+	"   coalesce(" l ".referred, '{}') || coalesce(" l ".remembered, '{}') || coalesce(" l ".payload, '{}')) AS e" \
+	"  WHERE e.key = ANY ($7) AND e.value <> 'null'" \
+	"  AND e.value IS DISTINCT FROM " new_payload " -> e.key) END,"
+
 /* A link that is there, whoever else wants the record: it is not theirs */
 static BcdStatement update_links = {
 	"UPDATE bcdelta.link AS l SET payload = n.payload,"
 	" remembered = CASE WHEN n.payload IS NULL THEN coalesce(l.remembered, '{}') || coalesce(l.payload, '{}') END,"
+	REFERRED("l", "n.payload", "n.written", "true")
 	" pushed_at = CASE WHEN n.written THEN clock_timestamp() ELSE l.pushed_at END,"
 	" aside = CASE WHEN NOT n.back THEN l.aside END"
 	" FROM unnest($2, $3, $4, $5, $6) AS n(key, store_id, payload, written, back)"
 	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o"
 	"  WHERE o.feed = $1 AND o.key = n.key AND o.store_id = n.store_id LIMIT 1) AS found"
 	" WHERE l.ctid = found.tid",
-	6, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID}
+	7, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID, TEXTARRAYOID}
 };
 
 /* A row without a link, for a record that no other row is linked to */
@@ -66,8 +79,9 @@ static BcdStatement put_link = {
 	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
 	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
 	" payload = excluded.payload, remembered = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at),"
+	REFERRED("link", "excluded.payload", "$5", "link.store_id = excluded.store_id")
 	" aside = CASE WHEN NOT $6 AND link.store_id = excluded.store_id THEN link.aside END",
-	6, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID}
+	7, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID, TEXTARRAYOID}
 };
 
 /*
@@ -138,8 +152,8 @@ is_back(const BcdItem *item)
 static void
 put_one(BcdLane *lane, BcdItem *item)
 {
-	char		nulls[] = "      ";
-	Datum		args[6];
+	char		nulls[] = "       ";
+	Datum		args[7];
 
 	args[0] = CStringGetTextDatum(lane->feed->name);
 	args[1] = CStringGetTextDatum(item->key);
@@ -149,6 +163,7 @@ put_one(BcdLane *lane, BcdItem *item)
 	nulls[3] = item->known ? ' ' : 'n';
 	args[4] = BoolGetDatum(is_written(item));
 	args[5] = BoolGetDatum(is_back(item));
+	args[6] = bcd_reference_fields(lane->feed->resource);
 	(void) bcd_execute(&put_link, args, nulls);
 }
 
@@ -181,7 +196,7 @@ init_rows(BcdRows *rows, int max)
 static bool
 put_rows(BcdLane *lane, BcdStatement *statement, const BcdRows *rows)
 {
-	Datum		args[6];
+	Datum		args[7];
 
 	if (rows->n == 0)
 		return true;
@@ -191,6 +206,7 @@ put_rows(BcdLane *lane, BcdStatement *statement, const BcdRows *rows)
 	args[3] = bcd_array(JSONBOID, rows->payloads, rows->no_payload, rows->n);
 	args[4] = bcd_array(BOOLOID, rows->written, NULL, rows->n);
 	args[5] = bcd_array(BOOLOID, rows->back, NULL, rows->n);
+	args[6] = bcd_reference_fields(lane->feed->resource);
 	return bcd_execute(statement, args, NULL) == rows->n;
 }
 

@@ -8,6 +8,10 @@
  * where the row that they refer to has no record, they wait until there is a
  * new one.
  *
+ * The store may have told meanwhile that the row's record is without it, since
+ * what it had of a record that was removed is removed, too: link.referred has
+ * kept it.  It may also be among what was forgotten, link.remembered.
+ *
  * Records that we remove are told of before that: the rows are marked for good
  * before the request goes out, and a few statements do for many of them.
  */
@@ -31,7 +35,8 @@
 #define REFERRERS \
 	" FROM bcdelta.feed AS f JOIN bcdelta.link AS l USING (feed)" \
 	" CROSS JOIN unnest($2) AS field" \
-	" CROSS JOIN LATERAL pg_catalog.jsonb_path_query(l.payload -> field, 'lax $[*]') AS id" \
+	" CROSS JOIN LATERAL pg_catalog.jsonb_path_query(" \
+	"  pg_catalog.jsonb_build_array(l.payload -> field, l.remembered -> field, l.referred -> field), 'lax $[*][*]') AS id" \
 	" JOIN unnest($3) AS gone ON gone = id" \
 	" WHERE f.server = $1 AND f.fields ?| $2"
 
@@ -65,6 +70,20 @@ fields_referring_to(const char *resource)
 			if (field->refers_to && strcmp(field->refers_to, resource) == 0 && n < lengthof(names))
 				names[n++] = CStringGetTextDatum(field->name);
 		}
+	return bcd_array(TEXTOID, names, NULL, n);
+}
+
+/* The names of a resource's fields that refer to others, as a text array. */
+Datum
+bcd_reference_fields(const BcdResource *r)
+{
+	Datum	   *names = palloc(sizeof(Datum) * r->nfields);
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+		if (r->fields[i].refers_to)
+			names[n++] = CStringGetTextDatum(r->fields[i].name);
 	return bcd_array(TEXTOID, names, NULL, n);
 }
 

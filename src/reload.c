@@ -38,7 +38,8 @@ bcd_item_expire(BcdItem *item, bool may_be_written)
 	d->pending = BCD_PENDING_READY;
 	/* of a request that is not going to be made */
 	d->sought = NULL;
-	d->gone_id = 0;
+	if (d->link != BCD_LINK_REMOVE)
+		d->gone_id = 0;
 	if (d->link == BCD_LINK_HIDING || d->link == BCD_LINK_ASIDE)
 		d->link = BCD_LINK_KEEP;
 	if (d->link == BCD_LINK_KEEP && (item->unsure || may_be_written))

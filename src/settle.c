@@ -210,7 +210,9 @@ record(BcdJob *job)
 		if (item->stale)
 			bcd_item_expire(item, job->stage == BCD_UPDATE && d->outcome == BCD_RETRY);
 	}
+	bcd_retry_after_referred(job);
 	bcd_items_record(items, n);
+	bcd_expire_referrers(job);
 }
 
 /*

@@ -198,9 +198,10 @@ static BcdStatement assign_records = {
 	"  DELETE FROM bcdelta.link WHERE ctid = ANY (ARRAY(SELECT found.tid FROM n"
 	"   CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o"
 	"    WHERE o.feed = $1 AND o.store_id = n.store_id LIMIT 1) AS found))"
-	"  RETURNING store_id, payload, remembered, pushed_at, aside)"
-	" INSERT INTO bcdelta.link (feed, key, store_id, payload, remembered, pushed_at, aside)"
-	" SELECT $1, n.key, store_id, gone.payload, gone.remembered, gone.pushed_at, gone.aside FROM gone JOIN n USING (store_id)"
+	"  RETURNING store_id, payload, remembered, referred, pushed_at, aside)"
+	" INSERT INTO bcdelta.link (feed, key, store_id, payload, remembered, referred, pushed_at, aside)"
+	" SELECT $1, n.key, store_id, gone.payload, gone.remembered, gone.referred, gone.pushed_at, gone.aside"
+	" FROM gone JOIN n USING (store_id)"
 	" ORDER BY n.key",
 	3, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID}
 };

@@ -130,4 +130,54 @@ is_deeply($shop->pending, { 'leaves 1' => 'ready', 'groups 5' => 'failed' }, 'ke
 $shop->sql("SELECT bcdelta.resume('leaves'), bcdelta.retry()");
 is_deeply([ @{ $shop->push }{qw(updated deleted)} ], [ 1, 1 ], 'until it goes on');
 
+subtest 'a category that goes with the one above it' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE wares (id int PRIMARY KEY, grp int, title text);
+SELECT bcdelta.track('wares', 'shop', 'product', '{"sku": "''W-'' || id", "name": "title", "price": "1", "weight": "1",
+	"type": "''physical''", "categories": "ARRAY[bcdelta.ref(''groups'', grp)]"}');
+INSERT INTO groups VALUES (10, NULL, 'Root'), (11, 10, 'Below'), (12, 11, 'Further below'), (13, NULL, 'Elsewhere');
+INSERT INTO wares SELECT i, 9 + i, 'Ware ' || i FROM generate_series(1, 4) AS i;
+EOC
+	$shop->push;
+
+	my $places = sub {
+		my %name = map { $_->{category_id} => $_->{name} } @{ $store->state('categories') };
+		return [ map { $_->{name} . ' ' . join(',', map { $name{$_} // 'nowhere' } @{ $_->{categories} }) } sort { $a->{name} cmp $b->{name} }
+			  grep { $_->{name} =~ /^Ware/ } @{ $store->state('products') } ];
+	};
+	my $right_now = sub { $shop->list("SELECT title || ' ' || name FROM wares JOIN groups ON groups.id = grp ORDER BY wares.id"); };
+	my $right = $right_now->();
+	is_deeply($places->(), $right, 'wares in categories');
+
+	foreach my $case (
+		[ 'the store is not looked at', sub { } ],
+		[ 'verify finds out', sub { $shop->verify } ],
+		[ 'it does twice', sub { $shop->verify; $shop->verify } ],
+		[ 'its rows are linked by hand again', sub { $shop->verify; $shop->sql("SELECT bcdelta.link('wares', '2', " . $shop->id('wares', 2) . ")") } ],
+		[ 'a ware changes otherwise', sub { $shop->verify; $shop->sql("UPDATE wares SET title = 'Ware 2' WHERE id = 2; SELECT bcdelta.mark('groups', '10')") } ],
+		[ 'a ware is pushed in vain', sub {
+			$shop->verify;
+			$store->fault({ match => { method => 'PUT', path => 'products' }, do => { status => 422, body => { status => 422, title => 'No' } } });
+			$shop->sql("SELECT bcdelta.mark('wares', '2')");
+			$shop->push("'wares'");
+			$store->unfault;
+		} ])
+	{
+		my ($what, $do) = @$case;
+		$store->remove('category', $shop->id('groups', 10));
+		$do->();
+		$shop->sql("UPDATE groups SET name = name || '.' WHERE id IN (10, 11, 12)");
+		$shop->push;
+		$right = $right_now->();
+		is_deeply($places->(), $right, "$what: the wares are told of all that are made again");
+		is_deeply($shop->pending, {}, 'nothing is pending') or diag(explain($shop->errors));
+		is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE referred IS NOT NULL'), 0, 'and nothing has to be remembered');
+	}
+	$store->remove('category', $shop->id('groups', 10));
+	$shop->verify;
+	$shop->sql("SELECT bcdelta.mark('groups', '10')");
+	$shop->push;
+	is_deeply($places->(), $right, 'one that is marked brings the others with it');
+};
+
 done_testing();
