@@ -198,14 +198,14 @@ set_back(BcdItem *item)
 		meet_later(item, body);
 }
 
-/* Does another item of the lane wait for a key that this one was about to leave? */
+/* Does an item in a lane wait for a key that this one was about to leave? */
 static bool
-is_waited_for(const BcdItem *item)
+is_waited_for_in(const BcdLane *lane, const BcdItem *item)
 {
 	const BcdResource *r = item->lane->feed->resource;
 	dlist_iter	iter;
 
-	dlist_foreach(iter, &item->lane->queue[BCD_TURN])
+	dlist_foreach(iter, (dlist_head *) &lane->queue[BCD_TURN])
 	{
 		const BcdItem *other = dlist_container(BcdItem, node, iter.cur);
 		BcdUnique	key;
@@ -216,6 +216,20 @@ is_waited_for(const BcdItem *item)
 				bcd_unique_has(r, item->known, &key) && !bcd_unique_has(r, item->wanted, &key))
 				return true;
 	}
+	return false;
+}
+
+/* Items of several feeds may be in one lane. */
+static bool
+is_waited_for(const BcdItem *item)
+{
+	const BcdRun *run = item->lane->run;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		if (run->lanes[i]->feed->resource == item->lane->feed->resource &&
+			is_waited_for_in(run->lanes[i], item))
+			return true;
 	return false;
 }
 
@@ -301,16 +315,18 @@ bcd_not_put_back(BcdItem *item, const char *reason)
  * Another row of the source has what the record of a row that is gone is known
  * by: the record gives that up, by an item of its own.  Nothing of the gone row
  * is pending, so should the worker end first, the next row's turn sends it again.
+ * The item goes by one lane, and its row is of the feed of another one, perhaps.
  * False: the record is not there any more.
  */
 bool
-bcd_let_go(BcdLane *lane, const char *key, int64 store_id, const char *field)
+bcd_let_go(BcdLane *lane, BcdLane *owner, const char *key, int64 store_id, const char *field)
 {
 	BcdItem    *item = bcd_item_create(lane, key);
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
 	dlist_delete(&item->node);
-	bcd_queue_link_of(lane, item);
+	item->lane = owner;
+	bcd_queue_link_of(owner, item);
 	if (item->store_id != store_id)
 	{
 		MemoryContextSwitchTo(old);

@@ -93,17 +93,6 @@ find_below(BcdJob *job, uint64 *n)
 	return below;
 }
 
-static BcdLane *
-lane_of(const BcdRun *run, const char *feed)
-{
-	int			i;
-
-	for (i = 0; i < run->nlanes; i++)
-		if (strcmp(run->lanes[i]->feed->name, feed) == 0)
-			return run->lanes[i];
-	return NULL;
-}
-
 /* Is the row still in the source?  That of a feed which has no part in the run is. */
 static bool
 stays(BcdLane *lane, const char *key)
@@ -150,7 +139,7 @@ bcd_wait_for_below(BcdJob *job)
 		return;
 	for (i = 0; i < n; i++)
 	{
-		BcdLane    *lane = lane_of(job->run, below[i].feed);
+		BcdLane    *lane = bcd_run_lane(job->run, below[i].feed);
 		dlist_iter	iter;
 
 		if (!stays(lane, below[i].key))

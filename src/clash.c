@@ -35,12 +35,38 @@ has_left_key(BcdItem *item, const BcdRow *row)
 		 bcd_payload_integer(item->wanted, r->scope));
 }
 
-/* The record with this row's key is another row's, which has left the key. */
-static void
-decide_wait_for(BcdItem *item, const char *other)
+/* The row of a record that an item finds to have what it wants */
+typedef struct BcdOther
 {
-	bcd_decide_wait_for(item, item->lane->feed->resource->natural[item->natural_index],
-						item->natural, other);
+	char	   *feed;
+	char	   *key;			/* NULL: there is no such row */
+	BcdRow		row;			/* HELD_UP: it cannot be told now */
+} BcdOther;
+
+/*
+ * Finds the row of this feed, else of another one which maps whole records, that
+ * a record is linked to, and reads it.
+ */
+static void
+find_other(const BcdItem *item, int64 store_id, BcdOther *other)
+{
+	BcdFeed    *feed = item->lane->feed;
+	BcdLane    *lane;
+
+	other->feed = feed->name;
+	other->row.state = BCD_ROW_HELD_UP;
+	other->key = bcd_queue_linked_key(feed->name, store_id);
+	if (other->key)
+	{
+		bcd_feed_lock(feed);
+		bcd_feed_row(feed, other->key, &other->row);
+		return;
+	}
+	if (!bcd_unique_is_whole(feed) || !bcd_queue_other_row(feed, store_id, &other->feed, &other->key))
+		return;
+	lane = bcd_run_lane(item->lane->run, other->feed);
+	if (lane && !lane->stopped && bcd_feed_try_lock(lane->feed))
+		bcd_feed_try_row(lane->feed, other->key, &other->row);
 }
 
 /*
@@ -48,53 +74,55 @@ decide_wait_for(BcdItem *item, const char *other)
  * that is not may have changed just now, so for a few attempts, too.
  */
 static bool
-may_wait_for(BcdItem *item, const char *other)
+may_wait_for(BcdItem *item, const BcdOther *other)
 {
 	return item->attempts + 1 < item->lane->run->store->options->max_attempts ||
-		bcd_queue_is_in_progress(item->lane->feed->name, other);
+		bcd_queue_is_in_progress(other->feed, other->key);
 }
 
 /*
  * Another row may be linked to the record that this row's key names.  If that
  * row is gone from the source, the record is this row's now (its key was
  * changed, or it was deleted and entered again).  If it has another key now,
- * the two are looked at together (turn.c).
+ * the two are looked at together (turn.c).  One of another feed which has that
+ * key, too, shares the record.
  */
 bool
 bcd_record_is_taken(BcdItem *item, int64 store_id)
 {
 	BcdFeed    *feed = item->lane->feed;
-	char	   *other = bcd_queue_linked_key(feed->name, store_id);
-	BcdRow		row;
+	BcdOther	other;
+	bool		own;
 
-	if (other == NULL && bcd_record_is_written(item->lane, store_id, BCD_REMOVE))
+	find_other(item, store_id, &other);
+	own = other.key && other.feed == feed->name;
+	if (!own && bcd_record_is_written(item->lane, store_id, BCD_REMOVE))
 	{
 		/* by another feed, whose row is gone */
 		bcd_decide_wait(item, RECORD_GOES_MS, "the record is about to be removed");
 		return true;
 	}
-	if (other == NULL || strcmp(other, item->key) == 0)
+	if (other.key == NULL || (own && strcmp(other.key, item->key) == 0))
 		return false;
-	bcd_feed_lock(feed);
-	bcd_feed_row(feed, other, &row);
-	if (row.state == BCD_ROW_MISSING &&
-		(bcd_record_is_written(item->lane, store_id, BCD_UPDATE) || bcd_fold_is_moving(feed->feed_id, other)))
+	if (own && other.row.state == BCD_ROW_MISSING &&
+		(bcd_record_is_written(item->lane, store_id, BCD_UPDATE) || bcd_fold_is_moving(feed->feed_id, other.key)))
 	{
 		/* about to be removed, for example, or to go with its row */
 		bcd_decide_wait(item, RECORD_GOES_MS, "the record is that of a row which was deleted");
 		return true;
 	}
-	if (row.state == BCD_ROW_MISSING)
+	if (other.row.state == BCD_ROW_MISSING)
 		return false;
-	if (has_left_key(item, &row) && may_wait_for(item, other))
+	if (has_left_key(item, &other.row) && (!own || may_wait_for(item, &other)))
 	{
-		bcd_unique_learn(item, store_id);
+		bcd_unique_learn(item, other.feed, store_id);
 		item->store_id = 0;
 		bcd_decide_stage(item, BCD_TURN);
 		return true;
 	}
-	bcd_decide_taken(item, store_id, other);
-	return true;
+	if (own)
+		bcd_decide_taken(item, store_id, other.key);
+	return own;
 }
 
 /* What the store said of an item's write stands. */
@@ -122,40 +150,42 @@ bcd_look_further(BcdItem *item)
  * been done before, the other row has to go first.
  */
 static void
-look_together(BcdItem *item, int64 store_id, const char *other)
+look_together(BcdItem *item, int64 store_id, const BcdOther *other)
 {
 	if (item->clashes < CLASHES)
 	{
-		bcd_unique_learn(item, store_id);
+		bcd_unique_learn(item, other->feed, store_id);
 		bcd_decide_stage(item, BCD_TURN);
 	}
 	else
 	{
-		decide_wait_for(item, other);
+		bcd_decide_wait_for(item, item->lane->feed->resource->natural[item->natural_index],
+							item->natural, other->feed, other->key);
 		item->decision.status = item->refusal_status;
 	}
 }
 
 /*
  * The write of an item was refused, and this record, of the row other, if any,
- * has what it wants.
+ * has what it wants.  Should that row leave it later, this one is tried again.
  */
 static void
 decide_duplicate(BcdItem *item, int64 store_id)
 {
-	BcdFeed    *feed = item->lane->feed;
-	char	   *other = bcd_queue_linked_key(feed->name, store_id);
-	BcdRow		row;
+	BcdOther	other;
 
-	if (other)
+	find_other(item, store_id, &other);
+	if (other.key && has_left_key(item, &other.row) && may_wait_for(item, &other))
 	{
-		bcd_feed_lock(feed);
-		bcd_feed_row(feed, other, &row);
+		look_together(item, store_id, &other);
+		return;
 	}
-	if (other && has_left_key(item, &row) && may_wait_for(item, other))
-		look_together(item, store_id, other);
-	else
-		bcd_decide_refusal(item);
+	bcd_decide_refusal(item);
+	if (other.key && item->decision.pending == BCD_PENDING_FAIL)
+	{
+		item->waits_feed = MemoryContextStrdup(item->cxt, other.feed);
+		item->waits_key = MemoryContextStrdup(item->cxt, other.key);
+	}
 }
 
 /* The update of a row with a link was refused: whose is its natural key? */

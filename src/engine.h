@@ -173,6 +173,7 @@ typedef struct BcdItem
 	bool		asked;			/* the record of a row that is gone is to let
 								 * go of what this one wants */
 	bool		lets_go;		/* that is what this one is for */
+	bool		travels;		/* to the lane of the row that it waits for */
 	BcdDecision decision;
 } BcdItem;
 
@@ -455,7 +456,9 @@ extern const char *bcd_outcome_name(BcdOutcome outcome);
 extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
 
 /* lane.c */
+extern BcdLane *bcd_run_lane(const BcdRun *run, const char *feed);
 extern bool bcd_lane_has_room(const BcdLane *lane);
+extern BcdLane *bcd_lane_heir(const BcdLane *lane);
 extern int64 bcd_lane_delay(BcdLane *lane, int64 now);
 extern void bcd_lane_empty(BcdLane *lane, const BcdLane *owner);
 extern void bcd_lane_stop(BcdLane *lane, const char *reason);
@@ -543,7 +546,7 @@ extern void bcd_decide_refusal(BcdItem *item);
 
 /* turn.c */
 extern BcdJob *bcd_plan_turn(BcdLane *lane);
-extern void bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *other);
+extern void bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *feed, const char *key);
 
 /* aside.c */
 extern void bcd_give_way(BcdItem *item, const char *const *fields, int n);
@@ -551,7 +554,7 @@ extern void bcd_gave_way(BcdItem *item);
 extern void bcd_put_back(BcdItem *item);
 extern bool bcd_restore_all(BcdRun *run);
 extern void bcd_was_put_back(BcdItem *item);
-extern bool bcd_let_go(BcdLane *lane, const char *key, int64 store_id, const char *field);
+extern bool bcd_let_go(BcdLane *lane, BcdLane *owner, const char *key, int64 store_id, const char *field);
 extern void bcd_not_put_back(BcdItem *item, const char *reason);
 
 /* reply.c */

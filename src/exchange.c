@@ -6,7 +6,8 @@
  * one; so any permutation is done by as many steps as it has rows, whether or
  * not all of them are here.  A row whose own record has something else that
  * identifies it, the name of an article whose number was changed, keeps its
- * record.
+ * record.  Records stay with their feed, which may map other fields than the
+ * next one.
  */
 #include "postgres.h"
 
@@ -57,9 +58,7 @@ is_known_by_another(const BcdResource *r, Jsonb *wanted, Jsonb *known, Jsonb *re
 static bool
 may_be_taken(const BcdTurns *t, const BcdRecord *record)
 {
-	const BcdFeed *feed = t->lane->feed;
-
-	if (bcd_fold_is_moving(feed->feed_id, record->key))
+	if (bcd_fold_is_moving(record->lane->feed->feed_id, record->key))
 		return false;
 	/* one that is gone from the source waits for this to be looked at */
 	return !bcd_rival_is(record, "in_flight") ||
@@ -71,11 +70,11 @@ may_be_taken(const BcdTurns *t, const BcdRecord *record)
 static bool
 may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUnique *key)
 {
-	const BcdFeed *feed = t->lane->feed;
+	const BcdFeed *feed = item->lane->feed;
 	Jsonb	   *theirs;
 	bool		stays;
 
-	if (record->shared && !bcd_is_sure(item))
+	if (record->lane != item->lane || (record->shared && !bcd_is_sure(item)))
 		return false;
 	if (!bcd_rival_has_left(t, record, key) || (record->owner == NULL && !may_be_taken(t, record)))
 		return false;
@@ -91,15 +90,16 @@ may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUniqu
 
 /* A row that is not here gets a record. */
 static void
-move_record(BcdTurns *t, char *key, int64 store_id)
+move_record(BcdTurns *t, BcdLane *lane, char *key, int64 store_id)
 {
 	int			i;
 
 	for (i = 0; i < t->nmoves; i++)
-		if (strcmp(t->moves[i].key, key) == 0)
+		if (t->moves[i].lane == lane && strcmp(t->moves[i].key, key) == 0)
 			break;
 	if (i == t->nmoves)
 		t->nmoves++;
+	t->moves[i].lane = lane;
 	t->moves[i].key = key;
 	t->moves[i].store_id = store_id;
 }
@@ -129,7 +129,7 @@ exchange(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
 {
 	BcdItem    *item = unit->item;
 	BcdUnit    *other = record->owner;
-	BcdRecord  *own = bcd_rivals_record(t, item->store_id);
+	BcdRecord  *own = bcd_rivals_record(t, item);
 	int64		own_id = item->store_id;
 	Jsonb	   *known = item->known;
 	Jsonb	   *remembered = item->remembered;
@@ -144,7 +144,7 @@ exchange(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
 	else
 	{
 		give(item, record->store_id, record->payload, record->remembered, record->aside);
-		move_record(t, record->key, own_id);
+		move_record(t, item->lane, record->key, own_id);
 	}
 	unit->displaced = false;
 	if (own)
@@ -166,7 +166,7 @@ exchange(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
 static bool
 exchange_one(BcdTurns *t, BcdUnit *unit)
 {
-	const BcdResource *r = t->lane->feed->resource;
+	const BcdResource *r = unit->item->lane->feed->resource;
 	BcdItem    *item = unit->item;
 	BcdRecord  *record;
 	BcdUnique	key;
@@ -192,39 +192,45 @@ static BcdStatement mark_displaced = {
 	2, {TEXTOID, TEXTARRAYOID}
 };
 
-/* Writes down who has which record now. */
+/* Writes down who has which record of a feed now. */
 static void
-record_exchanges(BcdTurns *t)
+record_exchanges(BcdTurns *t, BcdLane *lane)
 {
 	int			most = t->n + t->nmoves;
 	char	  **keys = palloc(sizeof(char *) * most);
 	int64	   *ids = palloc(sizeof(int64) * most);
 	Datum	   *others = palloc(sizeof(Datum) * (t->nmoves + 1));
 	Datum		args[2];
+	int			nothers = 0;
 	int			n = 0;
 	int			i;
 
 	for (i = 0; i < t->n; i++)
-		if (t->units[i].item->store_id != t->units[i].had && t->units[i].item->store_id != 0)
-		{
-			keys[n] = t->units[i].item->key;
-			ids[n++] = t->units[i].item->store_id;
-		}
+	{
+		const BcdUnit *unit = &t->units[i];
+
+		if (unit->item->lane != lane || unit->item->store_id == unit->had || unit->item->store_id == 0)
+			continue;
+		keys[n] = unit->item->key;
+		ids[n++] = unit->item->store_id;
+	}
 	if (n == 0)
 		return;
 	for (i = 0; i < t->nmoves; i++)
 	{
-		others[i] = CStringGetTextDatum(t->moves[i].key);
+		if (t->moves[i].lane != lane)
+			continue;
+		others[nothers++] = CStringGetTextDatum(t->moves[i].key);
 		if (t->moves[i].store_id == 0)
 			continue;
 		keys[n] = t->moves[i].key;
 		ids[n++] = t->moves[i].store_id;
 	}
-	bcd_unique_assign(t->lane->feed, keys, ids, n);
-	if (t->nmoves == 0)
+	bcd_unique_assign(lane->feed, keys, ids, n);
+	if (nothers == 0)
 		return;
-	args[0] = CStringGetTextDatum(t->lane->feed->name);
-	args[1] = bcd_array(TEXTOID, others, NULL, t->nmoves);
+	args[0] = CStringGetTextDatum(lane->feed->name);
+	args[1] = bcd_array(TEXTOID, others, NULL, nothers);
 	(void) bcd_execute(&mark_displaced, args, NULL);
 }
 
@@ -232,6 +238,7 @@ record_exchanges(BcdTurns *t)
 void
 bcd_exchange(BcdTurns *t)
 {
+	const BcdRun *run = t->lane->run;
 	bool		again;
 	int			i;
 
@@ -242,5 +249,6 @@ bcd_exchange(BcdTurns *t)
 		for (i = 0; i < t->n; i++)
 			again |= exchange_one(t, &t->units[i]);
 	} while (again);
-	record_exchanges(t);
+	for (i = 0; i < run->nlanes; i++)
+		record_exchanges(t, run->lanes[i]);
 }

@@ -18,11 +18,42 @@
 #include "spend.h"
 #include "storeid.h"
 
+/* The lane of a feed, or NULL. */
+BcdLane *
+bcd_run_lane(const BcdRun *run, const char *feed)
+{
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		if (strcmp(run->lanes[i]->feed->name, feed) == 0)
+			return run->lanes[i];
+	return NULL;
+}
+
 /* May a lane take more items? */
 bool
 bcd_lane_has_room(const BcdLane *lane)
 {
 	return lane->items < BCD_LANE_ITEMS && lane->bytes < BCD_LANE_BYTES;
+}
+
+/*
+ * The lane that items can be given to at the end of this one, which is at work:
+ * the next feed of the same resource, if it uses the same token.
+ */
+BcdLane *
+bcd_lane_heir(const BcdLane *lane)
+{
+	BcdRun	   *run = lane->run;
+	BcdLane    *next = NULL;
+	int			i;
+
+	for (i = run->current + 1; i < run->nlanes && (next == NULL || next->stopped); i++)
+		next = run->lanes[i];
+	if (next == NULL || next->stopped || next->feed->resource != lane->feed->resource ||
+		strcmp(next->token, lane->token) != 0)
+		return NULL;
+	return next;
 }
 
 /*

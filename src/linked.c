@@ -17,6 +17,7 @@
 #include "db.h"
 #include "engine.h"
 #include "queue.h"
+#include "unique.h"
 
 static BcdStatement linked_to = {
 	"SELECT key FROM bcdelta.link WHERE feed = $1 AND store_id = $2",
@@ -34,7 +35,6 @@ bcd_queue_linked_key(const char *feed, int64 store_id)
 	return bcd_execute(&linked_to, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
 }
 
-/* Feeds that map only some fields, of prices say, do not keep a record alive. */
 static BcdStatement other_owner = {
 	"SELECT l.key, o.feed FROM bcdelta.feed AS f JOIN bcdelta.feed AS o USING (server, resource, store)"
 	" JOIN bcdelta.link AS l ON l.feed = o.feed AND l.store_id = $2"
@@ -43,27 +43,34 @@ static BcdStatement other_owner = {
 };
 
 /*
- * The row of another feed that a record is linked to as well, as a text for
- * messages, or NULL.
+ * The row of another feed that a record is linked to as well; false: there is
+ * none that keeps it alive.
  */
+bool
+bcd_queue_other_row(const BcdFeed *feed, int64 store_id, char **other_feed, char **key)
+{
+	Datum		args[3];
+
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = Int64GetDatum(store_id);
+	args[2] = bcd_unique_required(feed->resource);
+	if (bcd_execute(&other_owner, args, NULL) == 0)
+		return false;
+	*key = bcd_column_text(0, 1);
+	*other_feed = bcd_column_text(0, 2);
+	return true;
+}
+
+/* The same as a text for messages, or NULL. */
 char *
 bcd_queue_other_owner(const BcdFeed *feed, int64 store_id)
 {
-	const BcdResource *r = feed->resource;
-	Datum	   *required = palloc(sizeof(Datum) * r->nfields);
-	Datum		args[3];
-	int			n = 0;
-	int			i;
+	char	   *other_feed;
+	char	   *key;
 
-	for (i = 0; i < r->nfields; i++)
-		if (r->fields[i].flags & BCD_F_REQUIRED)
-			required[n++] = CStringGetTextDatum(r->fields[i].name);
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = Int64GetDatum(store_id);
-	args[2] = PointerGetDatum(construct_array(required, n, TEXTOID, -1, false, TYPALIGN_INT));
-	if (bcd_execute(&other_owner, args, NULL) == 0)
+	if (!bcd_queue_other_row(feed, store_id, &other_feed, &key))
 		return NULL;
-	return psprintf("row %s of feed \"%s\"", bcd_column_text(0, 1), bcd_column_text(0, 2));
+	return psprintf("row %s of feed \"%s\"", key, other_feed);
 }
 
 static BcdStatement links_of = {

@@ -11,6 +11,9 @@
 #include "engine.h"
 #include "order.h"
 
+/* How it is said that a row which is waited for waits for another one */
+#define BEHIND	"which waits for row "
+
 /*
  * A row is gone and its record stays in the store, with what an item wants.  It
  * is asked once to let go of that, before anything else is written to it.
@@ -20,14 +23,69 @@ fate_behind_gone(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 {
 	BcdRecord  *record = want->record;
 
-	if (bcd_rival_is(record, "ready") && t->more)
+	if (bcd_rival_is(record, "ready") && record->lane == t->lane && t->more)
 		return STAYS;
 	if (bcd_record_is_written(t->lane, record->store_id, BCD_UPDATE))
 		return STAYS;
 	if (unit->item->asked)
 		return WAITS;
-	unit->item->asked = bcd_let_go(t->lane, record->key, record->store_id, want->key.field);
+	unit->item->asked = bcd_let_go(t->lane, record->lane, record->key, record->store_id, want->key.field);
 	return unit->item->asked ? STAYS : WAITS;
+}
+
+/*
+ * Do items of the lane come to another one before this run ends?  They go from
+ * one lane to the next, as far as these share a resource and a token.
+ */
+static bool
+leads_to(const BcdLane *lane, const BcdLane *other)
+{
+	const BcdRun *run = lane->run;
+	int			i;
+
+	for (i = run->current + 1; i < run->nlanes; i++)
+	{
+		const BcdLane *next = run->lanes[i];
+
+		if (next->stopped)
+			continue;
+		if (next->feed->resource != lane->feed->resource || strcmp(next->token, lane->token) != 0)
+			return false;
+		if (next == other)
+			return true;
+	}
+	return false;
+}
+
+/* May items of two lanes be in one request? */
+static bool
+may_meet(const BcdLane *lane, const BcdLane *other)
+{
+	return lane == other || strcmp(lane->token, other->token) == 0;
+}
+
+/* Why an item that waits for a row of another feed has to fail; NULL: it has not. */
+static const char *
+trouble_elsewhere(const BcdTurns *t, const BcdRecord *record)
+{
+	if (record->paused)
+		return psprintf("which is paused; resume \"%s\", and push both feeds together", record->feed);
+	if (record->lane == NULL)
+		return "which has a change that was not pushed with this row; push both feeds together";
+	if (!may_meet(t->lane, record->lane))
+		return "which is pushed with another token, and first";
+	return NULL;
+}
+
+/* What becomes of a row that has been given up, or waits for something else */
+static const char *
+state_in_words(const BcdRecord *record)
+{
+	if (bcd_rival_is(record, "failed"))
+		return "which could not be pushed; see its own error";
+	if (bcd_rival_is(record, "review"))
+		return "which somebody has to look at";
+	return "which waits for a row that it refers to";
 }
 
 /* Is a row that is not here going to leave what its record has, in this run? */
@@ -35,19 +93,51 @@ static BcdFate
 fate_behind(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 {
 	BcdRecord  *record = want->record;
+	bool		ready = bcd_rival_is(record, "ready");
 
 	unit->waits_for = record->key;
+	unit->waits_feed = record->feed;
 	unit->waits_key = &want->key;
+	unit->why = trouble_elsewhere(t, record);
+	if (unit->why)
+		return FAILS;
 	if (bcd_rival_is(record, "in_flight"))
 		return t->last ? WAITS : STAYS;
-	if (bcd_rival_row(t, record)->state == BCD_ROW_MISSING && t->lane->feed->on_delete != BCD_DELETE_DELETE)
+	if (ready && record->lane != t->lane && leads_to(t->lane, record->lane))
+	{
+		if (!t->last || (t->more && !t->full))
+			return STAYS;
+		return bcd_rival_row(t, record)->state == BCD_ROW_HELD_UP ? WAITS : TRAVELS;
+	}
+	if (bcd_rival_row(t, record)->state == BCD_ROW_MISSING && record->lane->feed->on_delete != BCD_DELETE_DELETE)
 		return fate_behind_gone(t, unit, want);
 	if (bcd_rival_is(record, "failed") || bcd_rival_is(record, "review") || bcd_rival_is(record, "deferred"))
+	{
+		unit->why = state_in_words(record);
 		return FAILS;
-	if (!bcd_rival_is(record, "ready") || !t->more)
+	}
+	if (!ready || record->lane != t->lane || !t->more)
 		return WAITS;
 	unit->blocked = t->last && t->full;
 	return unit->blocked ? COMES_BACK : STAYS;
+}
+
+/* Of several wants the one that takes longest is told of. */
+static void
+find_fate(BcdTurns *t, BcdUnit *unit, BcdWant *want)
+{
+	BcdUnit		before = *unit;
+	BcdFate		fate = fate_behind(t, unit, want);
+
+	if (fate > before.fate || before.waits_for == NULL)
+		unit->fate = fate;
+	else
+	{
+		unit->waits_for = before.waits_for;
+		unit->waits_feed = before.waits_feed;
+		unit->waits_key = before.waits_key;
+		unit->why = before.why;
+	}
 }
 
 /* What has to be written before an item can be. */
@@ -64,12 +154,12 @@ find_wants(BcdTurns *t, BcdUnit *unit)
 
 		want->key = keys[i];
 		want->record = bcd_rival_of(t, unit->item, &keys[i]);
-		if (want->record == NULL || !bcd_rival_has_left(t, want->record, &keys[i]) ||
+		if (want->record == NULL || bcd_rival_keeps(t, want->record, &keys[i]) ||
 			(want->record->shared && !bcd_is_sure(unit->item)))
 			continue;			/* it is free, or the store has to tell */
 		if (want->record->owner == NULL)
 		{
-			unit->fate = Max(unit->fate, fate_behind(t, unit, want));
+			find_fate(t, unit, want);
 			unit->stuck = true;
 		}
 		unit->nwants++;
@@ -170,6 +260,18 @@ start_segment(BcdTurns *t, const BcdWaiting *w, BcdUnit *first, BcdFate fate)
 		}
 }
 
+/* A row that is waited for waits itself: for which one, in the end? */
+static const char *
+why_behind(const BcdUnit *unit)
+{
+	if (unit->fate != WAITS && unit->fate != FAILS)
+		return NULL;
+	if (unit->why && strncmp(unit->why, BEHIND, strlen(BEHIND)) == 0)
+		return unit->why;
+	return psprintf(BEHIND "%s of feed \"%s\"%s%s", unit->waits_for, unit->waits_feed,
+					unit->why ? ", " : "", unit->why ? unit->why : "");
+}
+
 /* What waits for an item that does not go now has to wait, too. */
 static void
 spread_stuck(const BcdTurns *t, const BcdWaiting *w, BcdUnit **stack)
@@ -192,10 +294,12 @@ spread_stuck(const BcdTurns *t, const BcdWaiting *w, BcdUnit **stack)
 			if (behind->stuck || behind->segment != 0)
 				continue;
 			behind->stuck = true;
-			if (unit->fate == WAITS || unit->fate == FAILS || unit->fate == COMES_BACK)
+			if (unit->fate >= TRAVELS && unit->fate != STAYS)
 			{
 				behind->fate = unit->fate;
+				behind->why = why_behind(unit);
 				behind->waits_for = unit->item->key;
+				behind->waits_feed = unit->item->lane->feed->name;
 				behind->waits_key = &behind->wants[edge % BCD_MAX_NATURAL].key;
 			}
 			stack[n++] = behind;

@@ -138,27 +138,11 @@ group_size(BcdLane *lane, BcdStage stage)
 	return n == limit || limit < batch || whole ? n : 0;
 }
 
-/*
- * The lane that a part of a batch can be given to at the end of this one: the
- * next feed of the same resource, if it uses the same token.
- */
-static BcdLane *
-heir_of(BcdLane *lane)
-{
-	BcdRun	   *run = lane->run;
-	BcdLane    *next = run->current + 1 < run->nlanes ? run->lanes[run->current + 1] : NULL;
-
-	if (next == NULL || next->stopped || next->feed->resource != lane->feed->resource ||
-		strcmp(next->token, lane->token) != 0)
-		return NULL;
-	return next;
-}
-
 /* Leaves the last n items of a stage to another feed's batch, to fill that. */
 static bool
 passes_on(BcdLane *lane, BcdStage stage, int batch, int n)
 {
-	BcdLane    *heir = heir_of(lane);
+	BcdLane    *heir = bcd_lane_heir(lane);
 	BcdItem    *first = n > 0 ? dlist_head_element(BcdItem, node, &lane->queue[stage]) : NULL;
 
 	batch = Min(batch, bcd_batch_limit(lane, stage));
@@ -343,7 +327,7 @@ read_recheck(BcdJob *job, const cJSON *reply)
 static BcdJob *
 recheck_job(BcdLane *lane)
 {
-	BcdLane    *heir = heir_of(lane);
+	BcdLane    *heir = bcd_lane_heir(lane);
 	BcdJob	   *job;
 
 	if (lane->queued[BCD_RECHECK] == 0 || !is_idle(lane, BCD_LOOKUP) || !is_idle(lane, BCD_READ) ||

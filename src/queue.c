@@ -379,20 +379,21 @@ bcd_queue_is_pending(const char *feed, const char *key)
 }
 
 /*
- * Rows that were given up for what another one had, from $2 on: each waits for
- * the next one.  Where that leads back to $3, they wait for nothing else.
+ * Rows that were given up for what another one had, from row $2 of feed $1 on:
+ * each waits for the next one.  Where that leads back to row $4 of feed $3, they
+ * wait for nothing else.
  */
 static BcdStatement revive = {
-	"WITH RECURSIVE chain (key) AS ("
-	"  SELECT $2"
+	"WITH RECURSIVE chain (feed, key) AS ("
+	"  SELECT $1, $2"
 	"  UNION"
-	"  SELECT p.waits_key FROM chain JOIN bcdelta.pending AS p ON p.feed = $1 AND p.key = chain.key"
-	"  WHERE p.state = 'failed' AND p.waits_feed = $1 AND p.key <> $3)"
+	"  SELECT p.waits_feed, p.waits_key FROM chain JOIN bcdelta.pending AS p USING (feed, key)"
+	"  WHERE p.state = 'failed' AND p.waits_key IS NOT NULL AND (p.feed, p.key) <> ($3, $4))"
 	"UPDATE bcdelta.pending AS p SET state = 'ready', attempts = 0, waits_feed = NULL, waits_key = NULL,"
 	" last_error = NULL FROM chain"
-	" WHERE p.feed = $1 AND p.key = chain.key AND p.state = 'failed' AND p.waits_feed IS NOT NULL"
-	" AND EXISTS (SELECT FROM chain WHERE key = $3)",
-	3, {TEXTOID, TEXTOID, TEXTOID}
+	" WHERE p.feed = chain.feed AND p.key = chain.key AND p.state = 'failed' AND p.waits_feed IS NOT NULL"
+	" AND EXISTS (SELECT FROM chain WHERE (feed, key) = ($3, $4))",
+	4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 };
 
 /*
@@ -401,13 +402,14 @@ static BcdStatement revive = {
  * written now, and are ready.  False: it was not.
  */
 bool
-bcd_queue_revive(const char *feed, const char *other, const char *key)
+bcd_queue_revive(const char *other_feed, const char *other_key, const BcdItem *item)
 {
-	Datum		args[3];
+	Datum		args[4];
 
-	args[0] = CStringGetTextDatum(feed);
-	args[1] = CStringGetTextDatum(other);
-	args[2] = CStringGetTextDatum(key);
+	args[0] = CStringGetTextDatum(other_feed);
+	args[1] = CStringGetTextDatum(other_key);
+	args[2] = CStringGetTextDatum(item->lane->feed->name);
+	args[3] = CStringGetTextDatum(item->key);
 	return bcd_execute(&revive, args, NULL) > 0;
 }
 

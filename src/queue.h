@@ -34,7 +34,7 @@ extern void bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred, int64 *o
 extern void bcd_queue_expect(BcdRun *run);
 extern bool bcd_queue_exceeds(const char *feed, int64 limit);
 extern int64 bcd_queue_retry(const char *feed, const char *server, bool waiting);
-extern bool bcd_queue_revive(const char *feed, const char *other, const char *key);
+extern bool bcd_queue_revive(const char *other_feed, const char *other_key, const BcdItem *item);
 extern bool bcd_queue_has_moves(int32 feed_id);
 extern bool bcd_queue_is_in_flight(const char *feed, const char *key);
 extern bool bcd_queue_is_in_progress(const char *feed, const char *key);
@@ -44,6 +44,7 @@ extern Jsonb *bcd_copied_payload(uint64 row, int column);
 
 /* linked.c */
 extern char *bcd_queue_linked_key(const char *feed, int64 store_id);
+extern bool bcd_queue_other_row(const BcdFeed *feed, int64 store_id, char **other_feed, char **key);
 extern char *bcd_queue_other_owner(const BcdFeed *feed, int64 store_id);
 extern void bcd_queue_link_of(BcdLane *lane, BcdItem *item);
 extern List *bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt);

@@ -13,6 +13,7 @@ typedef enum BcdFate
 	UNDECIDED,
 	GOES,						/* its write is next */
 	GIVES_WAY,					/* it gives up what others wait for */
+	TRAVELS,					/* to the lane of the row that it waits for */
 	COMES_BACK,					/* it makes room for the row that it waits for */
 	STAYS,						/* until something else has been written */
 	WAITS,						/* for a row that is not here */
@@ -38,6 +39,8 @@ typedef struct BcdUnit
 	bool		blocked;		/* by a row for which there is no room */
 	int			segment;		/* of the order in which items go */
 	const char *waits_for;		/* the key of that row */
+	const char *waits_feed;		/* its feed */
+	const char *why;			/* what becomes of that row, in words */
 	const BcdUnique *waits_key; /* and what it has to leave */
 	int			nwants;
 	BcdWant		wants[BCD_MAX_NATURAL];
@@ -46,13 +49,15 @@ typedef struct BcdUnit
 
 typedef struct BcdMoveOf
 {
+	BcdLane    *lane;
 	char	   *key;
 	int64		store_id;
 } BcdMoveOf;
 
 typedef struct BcdTurns
 {
-	BcdLane    *lane;
+	BcdLane    *lane;			/* by which the items go; their rows may be of
+								 * other feeds */
 	bool		last;			/* nothing else is under way in the lane */
 	bool		more;			/* rows that are ready have not been claimed */
 	bool		full;			/* and there is no room for them */
@@ -66,16 +71,18 @@ typedef struct BcdTurns
 	BcdUnit   **order;			/* those that go */
 	int			norder;
 	int			segments;
-	BcdFeed    *identity;		/* the feed, for rows that cannot be sent */
+	BcdFeed    *identity;		/* a feed, for rows that cannot be sent */
+	const BcdLane *identity_of;
 } BcdTurns;
 
 extern int	bcd_wanted_keys(const BcdItem *item, BcdUnique *keys);
 extern void bcd_rivals_find(BcdTurns *t);
 extern BcdRecord *bcd_rival_of(const BcdTurns *t, const BcdItem *item, const BcdUnique *key);
-extern BcdRecord *bcd_rivals_record(const BcdTurns *t, int64 store_id);
+extern BcdRecord *bcd_rivals_record(const BcdTurns *t, const BcdItem *item);
 extern const BcdRow *bcd_rival_row(BcdTurns *t, BcdRecord *record);
 extern Jsonb *bcd_rival_wants(BcdTurns *t, BcdRecord *record);
 extern bool bcd_rival_is(const BcdRecord *record, const char *state);
+extern bool bcd_rival_keeps(BcdTurns *t, BcdRecord *record, const BcdUnique *key);
 extern bool bcd_rival_has_left(BcdTurns *t, BcdRecord *record, const BcdUnique *key);
 extern bool bcd_is_sure(const BcdItem *item);
 

@@ -39,26 +39,42 @@
 #define WAIT_ATTEMPTS		2
 #define WAIT_SLOWEST		5
 
-/* Who has a key, for messages; in the item's memory. */
+/* Who has a key, and why it does not let go, if that is known; in the item's memory. */
 static char *
-is_still_that_of(BcdItem *item, const char *field, const char *value, const char *other)
+is_still_that_of(BcdItem *item, const char *field, const char *value, const char *feed,
+				 const char *key, const char *why)
 {
-	char	   *text = psprintf("%s \"%s\" is still that of row %s in the store", field, value, other);
+	bool		elsewhere = strcmp(feed, item->lane->feed->name) != 0;
+	char	   *text = psprintf("%s \"%s\" is still that of row %s%s%s%s in the store%s%s",
+								field, value, key, elsewhere ? " of feed \"" : "",
+								elsewhere ? feed : "", elsewhere ? "\"" : "",
+								why ? ", " : "", why ? why : "");
 
 	return MemoryContextStrdup(item->cxt, text);
 }
 
+static void
+note_waits(BcdItem *item, const char *feed, const char *key)
+{
+	item->waits_feed = MemoryContextStrdup(item->cxt, feed);
+	item->waits_key = MemoryContextStrdup(item->cxt, key);
+}
+
+static void
+wait_for(BcdItem *item, const char *feed, const char *key, char *text)
+{
+	bcd_decide_wait(item, WAIT_MS * Max(Min(item->attempts, WAIT_SLOWEST) - WAIT_ATTEMPTS, 1), text);
+	note_waits(item, feed, key);
+}
+
 /*
- * The other row is still to leave what this one needs.  Rows that wait come back
- * together (queue.c), and less often when that has taken long.
+ * The row of this key is still to leave what this item needs.  Rows that wait
+ * come back together (queue.c), and less often when that has taken long.
  */
 void
-bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *other)
+bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *feed, const char *key)
 {
-	bcd_decide_wait(item, WAIT_MS * Max(Min(item->attempts, WAIT_SLOWEST) - WAIT_ATTEMPTS, 1),
-					is_still_that_of(item, field, value, other));
-	item->waits_feed = item->lane->feed->name;
-	item->waits_key = MemoryContextStrdup(item->cxt, other);
+	wait_for(item, feed, key, is_still_that_of(item, field, value, feed, key, NULL));
 }
 
 /* An item waits for a row that is on its way, or may yet be; else it fails. */
@@ -66,19 +82,18 @@ static void
 decide_waits(BcdUnit *unit)
 {
 	BcdItem    *item = unit->item;
+	char	   *text = is_still_that_of(item, unit->waits_key->field, unit->waits_key->value,
+										unit->waits_feed, unit->waits_for, unit->why);
 
 	if (unit->fate == WAITS &&
 		(item->attempts + 1 < item->lane->run->store->options->max_attempts ||
-		 bcd_queue_is_in_progress(item->lane->feed->name, unit->waits_for)))
-		bcd_decide_wait_for(item, unit->waits_key->field, unit->waits_key->value, unit->waits_for);
+		 bcd_queue_is_in_progress(unit->waits_feed, unit->waits_for)))
+		wait_for(item, unit->waits_feed, unit->waits_for, text);
 	else
 	{
-		bcd_decide_failed(item, BCD_FAILED,
-						  is_still_that_of(item, unit->waits_key->field, unit->waits_key->value,
-										   unit->waits_for));
+		bcd_decide_failed(item, BCD_FAILED, text);
 		/* that one may be put right, and this one is then */
-		item->waits_feed = item->lane->feed->name;
-		item->waits_key = MemoryContextStrdup(item->cxt, unit->waits_for);
+		note_waits(item, unit->waits_feed, unit->waits_for);
 	}
 }
 
@@ -104,7 +119,7 @@ decide(BcdTurns *t, BcdUnit *unit)
 			{
 				MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-				item->body = bcd_payload_changes(t->lane->feed->resource, item->wanted, item->known);
+				item->body = bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known);
 				MemoryContextSwitchTo(old);
 				bcd_decide_stage(item, BCD_UPDATE);
 			}
@@ -117,13 +132,17 @@ decide(BcdTurns *t, BcdUnit *unit)
 			decide_waits(unit);
 			break;
 		case FAILS:
-			if (bcd_queue_revive(t->lane->feed->name, unit->waits_for, item->key))
+			if (bcd_queue_revive(unit->waits_feed, unit->waits_for, item))
 			{
-				t->lane->freed = t->lane->run->progressed = true;
+				item->lane->freed = t->lane->freed = t->lane->run->progressed = true;
 				decide_comes_back(item);
 			}
 			else
 				decide_waits(unit);
+			break;
+		case TRAVELS:
+			t->lane->in_turns = item->travels = true;
+			bcd_decide_stage(item, BCD_TURN);
 			break;
 		case COMES_BACK:
 			decide_comes_back(item);
@@ -168,29 +187,26 @@ reorder(BcdJob *job, const BcdTurns *t)
 	}
 }
 
-/* Looks at the items of one feed; lane is that of the feed. */
+/* Looks at the items of a job, which may be of several feeds. */
 static void
-read_turns_of(BcdJob *job, BcdLane *lane)
+read_turns(BcdJob *job, const cJSON *reply)
 {
-	BcdTurns	t = {lane};
+	BcdTurns	t = {job->lane};
 	dlist_iter	iter;
 	int			i;
 
 	t.last = job->lane->in_flight == 1 && job->lane->items == job->nitems;
-	t.more = !lane->exhausted;
+	t.more = !job->lane->exhausted;
 	t.full = !bcd_lane_has_room(job->lane);
 	t.units = palloc0(sizeof(BcdUnit) * job->nitems);
 	t.by_key = palloc(sizeof(BcdUnit *) * job->nitems);
 	t.order = palloc(sizeof(BcdUnit *) * job->nitems);
 	dlist_foreach(iter, &job->items)
 	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		BcdUnit    *unit = &t.units[t.n];
 
-		if (item->lane != lane)
-			continue;
-		unit->item = item;
-		unit->had = item->store_id;
+		unit->item = dlist_container(BcdItem, node, iter.cur);
+		unit->had = unit->item->store_id;
 		t.by_key[t.n++] = unit;
 	}
 	bcd_rivals_find(&t);
@@ -202,29 +218,9 @@ read_turns_of(BcdJob *job, BcdLane *lane)
 	for (i = 0; i < t.n; i++)
 		if (t.units[i].segment >= 0)
 			decide(&t, &t.units[i]);
-	job->lane->in_turns |= lane->in_turns;
 	reorder(job, &t);
 	if (t.identity)
 		bcd_feed_free(t.identity);
-}
-
-/* Items of other feeds may travel with the lane's own. */
-static void
-read_turns(BcdJob *job, const cJSON *reply)
-{
-	BcdRun	   *run = job->run;
-	int			i;
-
-	for (i = 0; i < run->nlanes; i++)
-	{
-		dlist_iter	iter;
-
-		dlist_foreach(iter, &job->items)
-			if (dlist_container(BcdItem, node, iter.cur)->lane == run->lanes[i])
-			break;
-		if (iter.cur != &job->items.head)
-			read_turns_of(job, run->lanes[i]);
-	}
 }
 
 /* Has anything happened since turns were given last? */
@@ -237,12 +233,38 @@ is_due(const BcdLane *lane)
 	return lane->looked_at != lane->moved || lane->was_full != full || (full && alone);
 }
 
+/*
+ * Items that wait for rows which a later lane is going to claim go there, and
+ * are looked at together with those.
+ */
+static void
+travel(BcdLane *lane)
+{
+	BcdLane    *heir = bcd_lane_heir(lane);
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &lane->queue[BCD_TURN])
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (!item->travels)
+			continue;
+		item->travels = false;
+		if (heir == NULL)
+			continue;
+		dlist_delete(&item->node);
+		lane->queued[BCD_TURN]--;
+		bcd_item_hand_over(lane, heir, item, BCD_TURN);
+	}
+}
+
 /* Gives their turn to those items whose turn it is: no request. */
 BcdJob *
 bcd_plan_turn(BcdLane *lane)
 {
 	BcdJob	   *job;
 
+	travel(lane);
 	if (lane->queued[BCD_TURN] == 0 || lane->flying[BCD_TURN] > 0 || !is_due(lane))
 		return NULL;
 	lane->looked_at = lane->moved;

@@ -108,26 +108,60 @@ bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique
 	return true;
 }
 
+/* The names of all fields that a new record needs, as a text array. */
+Datum
+bcd_unique_required(const BcdResource *r)
+{
+	Datum	   *required = palloc(sizeof(Datum) * r->nfields);
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+		if (r->fields[i].flags & BCD_F_REQUIRED)
+			required[n++] = CStringGetTextDatum(r->fields[i].name);
+	return bcd_array(TEXTOID, required, NULL, n);
+}
+
+/* Feeds that map only some fields, of prices say, write to the records of others. */
+bool
+bcd_unique_is_whole(const BcdFeed *feed)
+{
+	const BcdResource *r = feed->resource;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+		if ((r->fields[i].flags & BCD_F_REQUIRED) && !bcd_feed_maps(feed, r->fields[i].name))
+			return false;
+	return true;
+}
+
 static BcdStatement select_holders = {
-	"SELECT h.hash, l.key, l.store_id, l.payload, l.remembered, l.aside, p.state, EXISTS ("
-	"  SELECT FROM bcdelta.feed AS f JOIN bcdelta.link AS s ON s.feed = f.feed AND s.store_id = l.store_id"
-	"  WHERE f.server = $3 AND f.resource = $4 AND f.feed <> $1)"
+	"WITH f AS ("
+	"  SELECT o.feed, o.fields ?& $3 AS whole, o.state = 'paused' AS paused"
+	"  FROM bcdelta.feed AS g JOIN bcdelta.feed AS o USING (server, resource)"
+	"  WHERE g.feed = $1 AND (o.feed = $1 OR o.store = g.store))"
+	" SELECT h.hash, l.key, l.store_id, l.payload, l.remembered, l.aside, p.state, EXISTS ("
+	"  SELECT FROM f AS o JOIN bcdelta.link AS s ON s.feed = o.feed AND s.store_id = l.store_id"
+	"  WHERE o.feed <> l.feed), l.feed, f.whole, f.paused"
 	" FROM unnest($2) AS h (hash) CROSS JOIN LATERAL ("
-	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.aside FROM bcdelta.link AS o"
-	"  WHERE o.unique_keys @> ARRAY[h.hash] AND o.feed = $1 OFFSET 0) AS l"
+	"  SELECT o.feed, o.key, o.store_id, o.payload, o.remembered, o.aside FROM bcdelta.link AS o"
+	"  WHERE o.unique_keys @> ARRAY[h.hash] AND o.feed = ANY (ARRAY(SELECT feed FROM f)) OFFSET 0) AS l"
+	" JOIN f ON f.feed = l.feed"
 	" LEFT JOIN LATERAL ("
-	"  SELECT q.state FROM bcdelta.pending AS q WHERE q.feed = $1 AND q.key = l.key LIMIT 1) AS p ON true"
+	"  SELECT q.state FROM bcdelta.pending AS q WHERE q.feed = l.feed AND q.key = l.key LIMIT 1) AS p ON true"
 	" ORDER BY h.hash",
-	4, {TEXTOID, INT8ARRAYOID, NAMEOID, TEXTOID}
+	3, {TEXTOID, INT8ARRAYOID, TEXTARRAYOID}
 };
 
 static int
 compare_records(const void *a, const void *b)
 {
-	int64		x = (*(BcdHolder *const *) a)->record->store_id;
-	int64		y = (*(BcdHolder *const *) b)->record->store_id;
+	const BcdRecord *x = (*(BcdHolder *const *) a)->record;
+	const BcdRecord *y = (*(BcdHolder *const *) b)->record;
 
-	return x < y ? -1 : x > y;
+	if (x->store_id != y->store_id)
+		return x->store_id < y->store_id ? -1 : 1;
+	return strcmp(x->feed, y->feed);
 }
 
 /* A record may have been found by several of its keys: it is one. */
@@ -141,26 +175,26 @@ merge_records(BcdHolder *holders, int n)
 		order[i] = &holders[i];
 	qsort(order, n, sizeof(BcdHolder *), compare_records);
 	for (i = 1; i < n; i++)
-		if (order[i]->record->store_id == order[i - 1]->record->store_id)
+		if (compare_records(&order[i], &order[i - 1]) == 0)
 			order[i]->record = order[i - 1]->record;
 	pfree(order);
 }
 
 /*
- * The linked records of a feed that have one of these hashes, in the order of
- * those; n: their number.  In the memory of the transaction.
+ * The linked records that have one of these hashes, in the order of those; n:
+ * their number.  Those of a feed, and of all others that are pushed to the same
+ * records.  In the memory of the transaction.
  */
 BcdHolder *
 bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n)
 {
 	BcdHolder  *holders;
-	Datum		args[4];
+	Datum		args[3];
 	int			i;
 
 	args[0] = CStringGetTextDatum(feed->name);
 	args[1] = bcd_array(INT8OID, hashes, NULL, nhashes);
-	args[2] = DirectFunctionCall1(namein, CStringGetDatum(feed->server));
-	args[3] = CStringGetTextDatum(feed->resource->name);
+	args[2] = bcd_unique_required(feed->resource);
 	*n = (int) bcd_execute(&select_holders, args, NULL);
 	holders = palloc(sizeof(BcdHolder) * Max(*n, 1));
 	for (i = 0; i < *n; i++)
@@ -182,6 +216,9 @@ bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n)
 		value = bcd_column_datum(i, 7, &isnull);
 		record->state = isnull ? NULL : TextDatumGetCString(value);
 		record->shared = bcd_column_bool(i, 8);
+		record->feed = bcd_column_text(i, 9);
+		record->whole = bcd_column_bool(i, 10);
+		record->paused = bcd_column_bool(i, 11);
 	}
 	merge_records(holders, *n);
 	return holders;
@@ -235,14 +272,13 @@ static BcdStatement learn = {
 };
 
 /*
- * The store has told that a record of ours has an item's natural key.  What is known
+ * The store has told that a record of a feed has an item's natural key.  What is known
  * already is not touched: it may be newer than a reply that was on its way.
  */
 void
-bcd_unique_learn(BcdItem *item, int64 store_id)
+bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
 {
-	const BcdFeed *feed = item->lane->feed;
-	const BcdResource *r = feed->resource;
+	const BcdResource *r = item->lane->feed->resource;
 	Jsonb	   *wanted = bcd_identity(item);
 	Jsonb	   *has;
 	Datum		args[4];
@@ -259,7 +295,7 @@ bcd_unique_learn(BcdItem *item, int64 store_id)
 															Int64GetDatum(bcd_payload_integer(wanted, r->scope))));
 		has = bcd_payload_set(has, r->scope, &v);
 	}
-	args[0] = CStringGetTextDatum(feed->name);
+	args[0] = CStringGetTextDatum(feed);
 	args[1] = Int64GetDatum(store_id);
 	args[2] = CStringGetTextDatum(r->natural[item->natural_index]);
 	args[3] = JsonbPGetDatum(has);

@@ -18,11 +18,16 @@ typedef struct BcdUnique
 	int64		hash;
 } BcdUnique;
 
-/* A record that rows of the feed may want, with the row that it is linked to */
+/* A record that rows of the resource may want, with the row that it is linked to */
 typedef struct BcdRecord
 {
 	int64		store_id;
-	char	   *key;			/* of that row */
+	char	   *feed;			/* of that row */
+	BcdLane    *lane;			/* of that feed; NULL: it is not pushed here */
+	bool		whole;			/* the feed maps all that a record needs, so
+								 * that the record is its own */
+	bool		paused;			/* the feed is */
+	char	   *key;
 	char	   *state;			/* of its change: pending.state, or NULL */
 	bool		shared;			/* rows of other feeds are linked to it, too */
 	Jsonb	   *payload;
@@ -42,8 +47,10 @@ typedef struct BcdHolder
 extern int64 bcd_unique_hash(const char *field, int64 scope, const char *value);
 extern bool bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique *key);
 extern bool bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key);
+extern Datum bcd_unique_required(const BcdResource *r);
+extern bool bcd_unique_is_whole(const BcdFeed *feed);
 extern BcdHolder *bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n);
 extern void bcd_unique_assign(const BcdFeed *feed, char **keys, int64 *store_ids, int n);
-extern void bcd_unique_learn(BcdItem *item, int64 store_id);
+extern void bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id);
 
 #endif							/* BCD_UNIQUE_H */
