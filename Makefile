@@ -4,13 +4,13 @@ EXTENSION = bcdelta
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(EXTENSION).control)
 
 MODULE_big = $(EXTENSION)
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
 
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 PKG_CONFIG ?= pkg-config
-PG_CPPFLAGS = -DEXTVERSION='"$(EXTVERSION)"' $(shell $(PKG_CONFIG) --cflags libcurl libcjson)
+PG_CPPFLAGS = -I$(srcdir)/src -DEXTVERSION='"$(EXTVERSION)"' $(shell $(PKG_CONFIG) --cflags libcurl libcjson)
 SHLIB_LINK = $(shell $(PKG_CONFIG) --libs libcurl libcjson)
 
 # "make installcheck" needs a running server with
@@ -38,7 +38,7 @@ include $(PGXS)
 # Makefile.global resets this one, so it comes after the include.
 PROVE_FLAGS += -I test/perl
 
-$(OBJS): $(wildcard src/*.h src/*.inc)
+$(OBJS): $(wildcard src/*/*.h src/*/*.inc)
 
 sql/$(EXTENSION)--$(EXTVERSION).sql: sql/$(EXTENSION).sql
 	cp $< $@
@@ -50,7 +50,7 @@ unit:
 	$(MAKE) -C test/unit PG_CONFIG=$(PG_CONFIG)
 
 # The layout of PostgreSQL's own sources; needs pg_bsd_indent.
-C_FILES = $(sort $(wildcard src/*.[ch] test/unit/*.[ch]))
+C_FILES = $(sort $(wildcard src/*/*.[ch] test/unit/*.[ch]))
 
 format:
 	PG_CONFIG=$(PG_CONFIG) test/format $(C_FILES)

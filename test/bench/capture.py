@@ -263,7 +263,7 @@ def measure_latency(args):
 # ---- folding ----------------------------------------------------------------------
 
 
-# The table of changes is three, see src/change.h.
+# The table of changes is three, see src/capture/change.h.
 SIZE = "SELECT sum(pg_relation_size(oid))::bigint FROM pg_class WHERE oid IN " \
     "('bcdelta.change'::regclass, 'bcdelta.change_1'::regclass, 'bcdelta.change_2'::regclass)"
 

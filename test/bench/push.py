@@ -177,7 +177,7 @@ def part_shared(bench):
           ["quota per %d s" % (bench.window_ms // 1000), "latency ms", "bursts", "our calls", "the other app's part", "429s",
            "429s / our calls", "to be expected of bursts that cannot be foretold", "used of what was left"], rows,
           "Without the last window, which is not used up. To be expected: the other app's part / ours * latency / "
-          "window, whatever the size of the bursts (see src/others.c).")
+          "window, whatever the size of the bursts (see src/pacing/other_clients.c).")
 
 
 # ---- calls ----------------------------------------------------------------------

@@ -1,6 +1,6 @@
 # The worker, or the whole server, is killed at the worst instants there are:
 # those between what the store has done and what is known of it.  The worker
-# stops at debug points (src/debug.h), the store holds requests, so that each
+# stops at debug points (src/base/debug.h), the store holds requests, so that each
 # instant is hit for certain.
 
 use strict;

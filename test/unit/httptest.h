@@ -15,12 +15,12 @@
 
 #define EXTVERSION "1.2.3"
 
-#include "../../src/sockets.c"
-#include "../../src/trust.c"
-#include "../../src/transfer.c"
-#include "../../src/secret.c"
-#include "../../src/outcome.c"
-#include "../../src/http.c"
+#include "../../src/http/sockets.c"
+#include "../../src/http/certificates.c"
+#include "../../src/http/transfer.c"
+#include "../../src/base/secret.c"
+#include "../../src/http/transfer_result.c"
+#include "../../src/http/http.c"
 #include "backend.h"
 #include "badserver.h"
 #include "tap.h"

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "../../src/blame.c"
+#include "../../src/store/blame.c"
 #include "tap.h"
 
 static void

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "../../src/casefold.c"
+#include "../../src/base/casefold.c"
 #include "tap.h"
 
 /* Folds a copy that ends where the text does, so that reading on is caught. */

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "../../src/html.c"
+#include "../../src/payload/html.c"
 #include "tap.h"
 
 /* Copies that end where the texts do, so that reading on is caught */

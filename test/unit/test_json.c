@@ -4,8 +4,8 @@
  */
 #include "postgres.h"
 
-#include "../../src/json.c"
-#include "../../src/errortext.c"
+#include "../../src/base/json.c"
+#include "../../src/store/error_text.c"
 #include "tap.h"
 
 /* Parse a copy that ends where the text does, so that reading on is caught */

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "../../src/luck.c"
+#include "../../src/pacing/endpoint_health.c"
 #include "tap.h"
 
 /* So many requests in turn, of which one in n meets trouble; n 0: none */

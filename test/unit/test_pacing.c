@@ -5,9 +5,9 @@
  */
 #include "postgres.h"
 
-#include "../../src/others.c"
-#include "../../src/quota.c"
-#include "../../src/spend.c"
+#include "../../src/pacing/other_clients.c"
+#include "../../src/pacing/quota.c"
+#include "../../src/pacing/pace.c"
 #include "simstore.h"
 #include "tap.h"
 
@@ -336,7 +336,7 @@ static const char *const modes[] = {"nothing", "steadily", "in bursts at thirds"
 /*
  * Others take 40 %: few 429s, and what they leave is used.  Bursts that cannot
  * be foretold meet what is in flight: their part by ours, times latency by
- * window, which windows of 3 s bring above 0.5 % (see others.c).  In the first
+ * window, which windows of 3 s bring above 0.5 % (see other_clients.c).  In the first
  * window nobody knows of them.
  */
 static void

@@ -4,10 +4,10 @@
  */
 #include "postgres.h"
 
-#include "../../src/others.c"
-#include "../../src/quota.c"
-#include "../../src/spend.c"
-#include "../../src/patience.c"
+#include "../../src/pacing/other_clients.c"
+#include "../../src/pacing/quota.c"
+#include "../../src/pacing/pace.c"
+#include "../../src/pacing/store_pause.c"
 #include "tap.h"
 
 /* Headers as a store in a window of 30 s would send them; -1: left out */

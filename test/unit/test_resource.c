@@ -5,7 +5,7 @@
  */
 #include "postgres.h"
 
-#include "../../src/resource.c"
+#include "../../src/resource/resource.c"
 #include "tap.h"
 
 static bool

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "../../src/retry.c"
+#include "../../src/store/verdict.c"
 #include "tap.h"
 
 static void

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "../../src/schedule.c"
+#include "../../src/worker/schedule_time.c"
 #include "tap.h"
 
 #define HOUR	3600

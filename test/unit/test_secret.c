@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "../../src/secret.c"
+#include "../../src/base/secret.c"
 #include "tap.h"
 
 #define TOKEN "a1/b+C-3x=Yz\"7_q"

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "../../src/slots.c"
+#include "../../src/pacing/endpoint_limits.c"
 #include "tap.h"
 
 static void

@@ -7,8 +7,8 @@
 
 #include <time.h>
 
-#include "../../src/schedule.c"
-#include "../../src/wallclock.c"
+#include "../../src/worker/schedule_time.c"
+#include "../../src/worker/wallclock.c"
 #include "backend.h"
 #include "tap.h"
 

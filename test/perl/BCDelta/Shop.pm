@@ -264,7 +264,7 @@ sub wait_held
 
 =item $shop->stop_at(point), $shop->wait_stopped
 
-From now on the worker stops at this point (see src/debug.h), for as long as
+From now on the worker stops at this point (see src/base/debug.h), for as long as
 the session that is returned is open; wait until it has.  has_points says
 whether the extension was built with such points.
 

@@ -1,0 +1,385 @@
+/*
+ * db.c
+ *		SPI and transactions, with rights and search_path pinned.
+ *
+ * Everything that touches our own tables runs as the extension's owner with
+ * search_path set to pg_catalog: the SQL functions are called from sessions
+ * whose search_path and rights are their users', and an operator that
+ * resolved there would run with ours.
+ *
+ * An error leaves user and search_path to (sub)transaction abort, which puts
+ * both back; only the normal path has to call the ending function.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_extension.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "pgstat.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+
+/* Is the extension there, tables and all, in the database we are in? */
+bool
+bcd_extension_exists(void)
+{
+	return OidIsValid(get_extension_oid(BCD_EXTENSION, true)) &&
+		OidIsValid(bcd_table_oid("run"));
+}
+
+/*
+ * The OID of a table of ours, or InvalidOid.
+ */
+Oid
+bcd_table_oid(const char *name)
+{
+	Oid			schema = get_namespace_oid(BCD_EXTENSION, true);
+
+	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+/* The role that our own statements run as: the owner of our tables. */
+Oid
+bcd_extension_owner(void)
+{
+	Oid			table = bcd_table_oid("feed");
+	HeapTuple	tuple;
+	Oid			owner;
+
+	tuple = OidIsValid(table) ? SearchSysCache1(RELOID, ObjectIdGetDatum(table)) : NULL;
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"%s\" does not exist in database \"%s\"",
+						BCD_EXTENSION, get_database_name(MyDatabaseId)),
+				 errhint("Create it with CREATE EXTENSION %s.", BCD_EXTENSION)));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * Switches to a role and to a search_path of pg_catalog.
+ *
+ * With restricted set, what runs cannot change session state either: for
+ * expressions that somebody else wrote.
+ */
+void
+bcd_become(BcdRights *saved, Oid userid, bool restricted)
+{
+	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
+	saved->guc_level = NewGUCNestLevel();
+	SetUserIdAndSecContext(userid, saved->sec_context | SECURITY_LOCAL_USERID_CHANGE |
+						   (restricted ? SECURITY_RESTRICTED_OPERATION : 0));
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Back to the role and search_path before bcd_become(). */
+void
+bcd_become_again(const BcdRights *saved)
+{
+	AtEOXact_GUC(false, saved->guc_level);
+	SetUserIdAndSecContext(saved->userid, saved->sec_context);
+}
+
+/*
+ * Sets what the text of a value depends on, so that a payload is the same
+ * whoever builds it.  Until the end of the innermost GUC nesting level.
+ */
+void
+bcd_pin_settings(void)
+{
+	static const char *const settings[][2] = {
+		{"datestyle", "ISO, YMD"},
+		{"intervalstyle", "postgres"},
+		{"timezone", "UTC"},
+		{"extra_float_digits", "1"},
+		{"bytea_output", "hex"},
+		{"lc_monetary", "C"},
+	};
+	int			i;
+
+	for (i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* SPI as the extension's owner, inside a transaction of the caller. */
+void
+bcd_spi_begin(BcdRights *saved)
+{
+	bcd_become(saved, bcd_extension_owner(), false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+void
+bcd_spi_end(const BcdRights *saved)
+{
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	bcd_become_again(saved);
+}
+
+static SPIPlanPtr
+prepared(BcdStatement *statement)
+{
+	if (statement->plan == NULL)
+	{
+		/*
+		 * planned once: that arrays have one element today would be worth a
+		 * new plan
+		 */
+		SPIPlanPtr	plan = SPI_prepare_cursor(statement->sql, statement->nargs,
+											  statement->argtypes, CURSOR_OPT_GENERIC_PLAN);
+
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare \"%s\": %s", statement->sql,
+				 SPI_result_code_string(SPI_result));
+		statement->plan = plan;
+	}
+	return statement->plan;
+}
+
+static uint64
+execute(BcdStatement *statement, Datum *values, const char *nulls, bool as_seen, long limit)
+{
+	int			rc = SPI_execute_plan(prepared(statement), values, nulls, as_seen, limit);
+
+	if (rc < 0)
+		elog(ERROR, "could not execute \"%s\": %s", statement->sql, SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+/*
+ * Runs a statement; returns the number of rows it processed, which are in
+ * SPI_tuptable when it returns rows.
+ */
+uint64
+bcd_execute(BcdStatement *statement, Datum *values, const char *nulls)
+{
+	return execute(statement, values, nulls, false, 0);
+}
+
+/* The same for a query of which at most limit rows are wanted (0: all). */
+uint64
+bcd_query(BcdStatement *statement, Datum *values, const char *nulls, long limit)
+{
+	return execute(statement, values, nulls, false, limit);
+}
+
+/* The same with the snapshot at hand: several queries see the same. */
+uint64
+bcd_query_as_seen(BcdStatement *statement, Datum *values, const char *nulls, long limit)
+{
+	return execute(statement, values, nulls, true, limit);
+}
+
+/*
+ * The same with what is committed by now, even where the caller's transaction
+ * goes on with the snapshot it began with.
+ */
+uint64
+bcd_query_newest(BcdStatement *statement, Datum *values, const char *nulls, long limit)
+{
+	int			rc = SPI_execute_snapshot(prepared(statement), values, nulls, GetLatestSnapshot(),
+										  InvalidSnapshot, true, false, limit);
+
+	if (rc < 0)
+		elog(ERROR, "could not execute \"%s\": %s", statement->sql, SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+/* A column of the last result as text in the current context, NULL for null. */
+char *
+bcd_column_text(uint64 row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+Datum
+bcd_column_datum(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* A bigint column of the last result; 0 for null. */
+int64
+bcd_column_int64(uint64 row, int column, bool *isnull)
+{
+	bool		null;
+	Datum		value = bcd_column_datum(row, column, &null);
+
+	if (isnull)
+		*isnull = null;
+	return null ? 0 : DatumGetInt64(value);
+}
+
+/* A boolean column of the last result; false for null. */
+bool
+bcd_column_bool(uint64 row, int column)
+{
+	bool		null;
+	Datum		value = bcd_column_datum(row, column, &null);
+
+	return !null && DatumGetBool(value);
+}
+
+/* An array of values, for unnest() or ANY; nulls NULL: there are none. */
+Datum
+bcd_array(Oid type, Datum *values, bool *nulls, int n)
+{
+	int			lower_bound = 1;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+
+	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
+	return PointerGetDatum(construct_md_array(values, nulls, 1, &n, &lower_bound, type,
+											  typlen, typbyval, typalign));
+}
+
+static Oid	extension = InvalidOid;
+
+/*
+ * From now on the worker's transactions begin with a lock on the extension.
+ * DROP EXTENSION takes that one first, too: so the two wait for each other
+ * only there, and never in a circle.
+ */
+void
+bcd_tx_use_extension(void)
+{
+	extension = get_extension_oid(BCD_EXTENSION, true);
+}
+
+/*
+ * Was the extension dropped and created again since bcd_tx_use_extension()?
+ * Outside of a transaction.
+ */
+bool
+bcd_tx_extension_is_new(void)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Oid			now;
+
+	StartTransactionCommand();
+	now = get_extension_oid(BCD_EXTENSION, true);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(cxt);
+	return OidIsValid(now) && now != extension;
+}
+
+/* The memory context that bcd_tx_begin() was called in */
+static MemoryContext outside = NULL;
+
+/*
+ * The worker's transactions.  Between bcd_tx_begin() and bcd_tx_commit()
+ * there is a snapshot and SPI is connected; no request may be waited for.
+ * The memory context is the same after them as before: up to 17, the end of a
+ * transaction leaves the one that is never reset.
+ */
+void
+bcd_tx_begin(void)
+{
+	outside = CurrentMemoryContext;
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	if (OidIsValid(extension))
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+/*
+ * From now on the transaction reads what is committed by now, and what it has
+ * done itself.
+ *
+ * For what comes after a fold: bcd_fold() takes changes with a snapshot of its
+ * own, and a row that is read with an older one is not what it is folded for.
+ */
+void
+bcd_tx_look_again(void)
+{
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+void
+bcd_tx_commit(void)
+{
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(outside);
+	/* otherwise autovacuum never learns what we write */
+	pgstat_report_stat(true);
+}
+
+/*
+ * After an error: forgets the transaction, whatever its state.  The memory
+ * context stays, so it must not be one of the transaction's.
+ */
+void
+bcd_tx_abort(void)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	HOLD_INTERRUPTS();
+	AbortCurrentTransaction();
+	RESUME_INTERRUPTS();
+	MemoryContextSwitchTo(cxt);
+	pgstat_report_stat(true);
+}
+
+/* The transaction at hand may commit without waiting for the disk. */
+void
+bcd_tx_async(void)
+{
+	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
+/* The rest of the transaction may scan whole tables. */
+void
+bcd_tx_scan(void)
+{
+	(void) set_config_option("enable_seqscan", "on", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
+/*
+ * In a PG_CATCH block: logs the error as a warning of the worker's and forgets
+ * the transaction.  what says what the worker makes of it.
+ */
+void
+bcd_tx_report_and_abort(const char *what)
+{
+	ErrorData  *error = CopyErrorData();
+
+	FlushErrorState();
+	bcd_tx_abort();
+	ereport(LOG,
+			(errcode(error->sqlerrcode),
+			 errmsg("bcdelta: %s: %s", what, error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 error->hint ? errhint("%s", error->hint) : 0,
+			 error->context ? errcontext("%s", error->context) : 0));
+	FreeErrorData(error);
+}

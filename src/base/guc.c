@@ -1,0 +1,93 @@
+/*
+ * guc.c
+ *		Settings.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "nodes/pg_list.h"
+#include "utils/guc.h"
+#include "utils/varlena.h"
+
+#include "base/compat.h"
+#include "base/debug.h"
+#include "base/guc.h"
+
+char	   *bcd_databases = NULL;
+int			bcd_naptime = 10;
+int			bcd_lock_timeout = 5000;
+int			bcd_mapping_timeout = 10000;
+int			bcd_crash_limit = 2;
+int			bcd_change_turn = 300;
+int			bcd_result_retention = 90;
+
+static bool
+check_databases(char **newval, void **extra, GucSource source)
+{
+	char	   *copy = pstrdup(*newval);
+	List	   *names;
+	bool		valid = SplitIdentifierString(copy, ',', &names);
+
+	if (!valid)
+		GUC_check_errdetail("The value is a list of database names separated by commas.");
+	pfree(copy);
+	return valid;
+}
+
+void
+bcd_guc_define(void)
+{
+	DefineCustomStringVariable("bcdelta.databases",
+							   "Databases that a bcdelta worker serves, separated by commas.",
+							   "Names are identifiers: quote those with capital letters.",
+							   &bcd_databases, "", PGC_SIGHUP, GUC_LIST_INPUT,
+							   check_databases, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.naptime",
+							"How often an idle worker looks for changes and due schedules.",
+							NULL, &bcd_naptime, 10, 1, 3600, PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.lock_timeout",
+							"How long the worker waits for a lock on a source table before it tries again later.",
+							NULL, &bcd_lock_timeout, 5000, 100, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.mapping_timeout",
+							"How long the mapping of a feed may take for one row, in the worker.",
+							"A row that takes longer is invalid. Zero means no limit.",
+							&bcd_mapping_timeout, 10000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.crash_limit",
+							"How often the code of a feed may take the worker down before the feed is paused.",
+							"Zero means that it is never paused for that.",
+							&bcd_crash_limit, 2, 0, 1000, PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.change_turn",
+							"How long changes are captured into one of three tables before it is the next one's turn.",
+							"The space of a table is given back when its turn is over and its changes are folded.",
+							&bcd_change_turn, 300, 1, 86400, PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.result_retention",
+							"Days after which the results of finished runs are removed.",
+							"Zero keeps them for ever.",
+							&bcd_result_retention, 90, 0, 100000, PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+#ifdef USE_ASSERT_CHECKING
+	DefineCustomBoolVariable("bcdelta.debug_points",
+							 "Lets tests stop the worker at certain points by advisory locks.",
+							 NULL, &bcd_debug_points, false, PGC_SIGHUP, GUC_NOT_IN_SAMPLE,
+							 NULL, NULL, NULL);
+#endif
+	MarkGUCPrefixReserved("bcdelta");
+}
+
+/* The databases of the setting, as a list of palloc'd names. */
+List *
+bcd_database_list(void)
+{
+	List	   *names = NIL;
+
+	if (bcd_databases == NULL ||
+		!SplitIdentifierString(pstrdup(bcd_databases), ',', &names))
+		return NIL;
+	return names;
+}

@@ -1,0 +1,52 @@
+/*
+ * roles.c
+ *		Owners of feeds and schedules: roles, known by OID.
+ *
+ * A name would be anybody's who is given it after its bearer was renamed or
+ * dropped.  Once a role is dropped its OID may be given out again, too, after
+ * a long while, and a dump would carry it to where it is another role's: so
+ * the worker takes it off (bcd_disown()), and OID 0 is nobody's.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+
+#include "base/roles.h"
+
+bool
+bcd_role_exists(Oid role)
+{
+	return OidIsValid(role) && SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role));
+}
+
+/* A role as messages name it; palloc'd. */
+char *
+bcd_role_words(Oid role)
+{
+	char	   *name = OidIsValid(role) ? GetUserNameFromId(role, true) : NULL;
+
+	return name ? psprintf("role \"%s\"", name) : pstrdup("a role that was dropped");
+}
+
+/*
+ * May the current user do what the owner may?  Of what a dropped role left
+ * behind only a superuser may dispose.
+ */
+bool
+bcd_may_act_for(Oid role)
+{
+	return superuser() || (bcd_role_exists(role) && has_privs_of_role(GetUserId(), role));
+}
+
+/* What a superuser may do about a feed whose owner was dropped. */
+char *
+bcd_owner_hint(const char *feed)
+{
+	char	   *name = quote_literal_cstr(feed);
+
+	return psprintf("A superuser gives it another one with UPDATE bcdelta.feed SET owner = 'role' WHERE feed = %s; then SELECT bcdelta.resume(%s).",
+					name, name);
+}

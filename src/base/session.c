@@ -1,0 +1,90 @@
+/*
+ * session.c
+ *		The worker's session: what its settings are, and for how long it is
+ *		wanted.
+ *
+ * The worker runs code of feeds and compares what it reads with texts it kept
+ * earlier, so it must not depend on settings of the database or a role.  A
+ * reload of the configuration ends it when its database is not listed any
+ * more.
+ */
+#include "postgres.h"
+
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "utils/guc.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/guc.h"
+#include "base/session.h"
+
+static void
+set_option(const char *name, const char *value)
+{
+	SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* The session does the same whatever the database's and role's settings are. */
+void
+bcd_pin_session(void)
+{
+	set_option("search_path", "pg_catalog, pg_temp");
+	set_option("statement_timeout", "0");
+	set_option("idle_in_transaction_session_timeout", "0");
+	set_option("lock_timeout", psprintf("%d", bcd_lock_timeout));
+	set_option("default_transaction_isolation", "read committed");
+	set_option("default_transaction_read_only", "off");
+	set_option("DateStyle", "ISO, YMD");
+	set_option("TimeZone", "UTC");
+	set_option("IntervalStyle", "postgres");
+	set_option("extra_float_digits", "1");
+	set_option("bytea_output", "hex");
+	set_option("application_name", BCD_WORKER_TYPE);
+
+	/*
+	 * our plans are kept, and those made while a table is empty must not scan
+	 * it
+	 */
+	set_option("enable_seqscan", "off");
+	set_option("jit", "off");
+#ifdef BCD_HAVE_LZ4
+	/* large payloads are written with every push, read with every other */
+	set_option("default_toast_compression", "lz4");
+#endif
+}
+
+/* Is the database one of bcdelta.databases? */
+bool
+bcd_is_listed(void)
+{
+	ListCell   *lc;
+	char	   *name;
+
+	bcd_tx_begin();
+	name = get_database_name(MyDatabaseId);
+	foreach(lc, bcd_database_list())
+	{
+		if (name && strcmp(lfirst(lc), name) == 0)
+		{
+			bcd_tx_commit();
+			return true;
+		}
+	}
+	bcd_tx_commit();
+	return false;
+}
+
+/* After SIGHUP; may end the process. */
+void
+bcd_reload(void)
+{
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	set_option("lock_timeout", psprintf("%d", bcd_lock_timeout));
+	if (!bcd_is_listed())
+		proc_exit(0);
+}

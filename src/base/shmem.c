@@ -1,0 +1,208 @@
+/*
+ * shmem.c
+ *		What backends and workers share: worker slots, calls, progress.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+
+#include "base/compat.h"
+#include "base/shmem.h"
+
+#define TRANCHE "bcdelta"
+
+BcdShared  *bcd_shared = NULL;
+
+#ifdef BCD_HAVE_SHMEM_REQUEST_HOOK
+static shmem_request_hook_type previous_request = NULL;
+#endif
+static shmem_startup_hook_type previous_startup = NULL;
+
+static void
+request_shmem(void)
+{
+#ifdef BCD_HAVE_SHMEM_REQUEST_HOOK
+	if (previous_request)
+		previous_request();
+#endif
+	RequestAddinShmemSpace(MAXALIGN(sizeof(BcdShared)));
+	RequestNamedLWLockTranche(TRANCHE, 1);
+}
+
+static void
+start_shmem(void)
+{
+	bool		found;
+
+	if (previous_startup)
+		previous_startup();
+	/* in case this is a restart within the postmaster */
+	bcd_shared = NULL;
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	bcd_shared = ShmemInitStruct("bcdelta", sizeof(BcdShared), &found);
+	if (!found)
+	{
+		memset(bcd_shared, 0, sizeof(BcdShared));
+		bcd_shared->lock = &(GetNamedLWLockTranche(TRANCHE))->lock;
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+/* From _PG_init() of a preloaded library. */
+void
+bcd_shmem_install(void)
+{
+#ifdef BCD_HAVE_SHMEM_REQUEST_HOOK
+	previous_request = shmem_request_hook;
+	shmem_request_hook = request_shmem;
+#else
+	request_shmem();
+#endif
+	previous_startup = shmem_startup_hook;
+	shmem_startup_hook = start_shmem;
+}
+
+static void
+wake(Oid dbid, bool look)
+{
+	int			i;
+
+	if (bcd_shared == NULL)
+		return;
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	for (i = 0; i < BCD_MAX_WORKERS; i++)
+	{
+		BcdWorkerSlot *slot = &bcd_shared->workers[i];
+
+		if (slot->pid == 0 || slot->dbid != dbid)
+			continue;
+		slot->look |= look;
+		SetLatch(slot->latch);
+	}
+	LWLockRelease(bcd_shared->lock);
+}
+
+/* Wakes the worker of a database, if there is one. */
+void
+bcd_wake_worker(Oid dbid)
+{
+	wake(dbid, false);
+}
+
+static bool wake_wanted = false;
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
+		return;
+	if (wake_wanted && event == XACT_EVENT_COMMIT)
+		wake(MyDatabaseId, true);
+	wake_wanted = false;
+}
+
+/* Wakes the worker once what this transaction wrote can be seen. */
+void
+bcd_wake_worker_at_commit(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(at_transaction_end, NULL);
+	registered = true;
+	wake_wanted = true;
+}
+
+/* Publishes the progress of a run, replacing what was shown of it. */
+void
+bcd_progress_show(const BcdProgress *progress)
+{
+	BcdProgress *slot = NULL;
+	int			i;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	for (i = 0; i < BCD_MAX_RUNS; i++)
+	{
+		BcdProgress *p = &bcd_shared->progress[i];
+
+		if (p->dbid == progress->dbid && p->run_id == progress->run_id)
+		{
+			slot = p;
+			break;
+		}
+		if (!OidIsValid(p->dbid) && slot == NULL)
+			slot = p;
+	}
+	if (slot)
+		*slot = *progress;
+	LWLockRelease(bcd_shared->lock);
+}
+
+void
+bcd_progress_hide(Oid dbid, int64 run_id)
+{
+	int			i;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	for (i = 0; i < BCD_MAX_RUNS; i++)
+		if (bcd_shared->progress[i].dbid == dbid && bcd_shared->progress[i].run_id == run_id)
+			bcd_shared->progress[i].dbid = InvalidOid;
+	LWLockRelease(bcd_shared->lock);
+}
+
+/* Publishes what is known of a store. */
+void
+bcd_store_show(const BcdStoreState *state)
+{
+	BcdStoreState *slot = NULL;
+	int			i;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	for (i = 0; i < BCD_MAX_RUNS; i++)
+	{
+		BcdStoreState *s = &bcd_shared->stores[i];
+
+		if (s->dbid == state->dbid && s->serverid == state->serverid)
+		{
+			slot = s;
+			break;
+		}
+		if (!OidIsValid(s->dbid) && slot == NULL)
+			slot = s;
+	}
+	if (slot)
+		*slot = *state;
+	LWLockRelease(bcd_shared->lock);
+}
+
+void
+bcd_store_hide(Oid dbid, Oid serverid)
+{
+	int			i;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	for (i = 0; i < BCD_MAX_RUNS; i++)
+		if (bcd_shared->stores[i].dbid == dbid && bcd_shared->stores[i].serverid == serverid)
+			bcd_shared->stores[i].dbid = InvalidOid;
+	LWLockRelease(bcd_shared->lock);
+}
+
+/* Clears what a worker of this database left behind. */
+void
+bcd_shmem_forget(Oid dbid)
+{
+	int			i;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	for (i = 0; i < BCD_MAX_RUNS; i++)
+	{
+		if (bcd_shared->progress[i].dbid == dbid)
+			bcd_shared->progress[i].dbid = InvalidOid;
+		if (bcd_shared->stores[i].dbid == dbid)
+			bcd_shared->stores[i].dbid = InvalidOid;
+	}
+	LWLockRelease(bcd_shared->lock);
+}

@@ -1,0 +1,208 @@
+/*
+ * claim.c
+ *		The claims of a run: how many rows at a time, and what if one fails.
+ *
+ * A claim is a transaction of its own: it makes items of the lane's next rows
+ * and records what is decided of them at once.  Only when it is committed do
+ * they go to their stages.  The worker does nothing else meanwhile, so claims
+ * get smaller when they take long.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/bcdelta.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/debug.h"
+#include "engine/claim.h"
+#include "engine/engine.h"
+#include "engine/exchange_aside.h"
+#include "engine/item.h"
+#include "engine/lane.h"
+#include "engine/lane_held.h"
+#include "feed/feed.h"
+#include "feed/feed_lock.h"
+#include "feed/key_list.h"
+#include "tables/queue.h"
+#include "tables/record.h"
+#include "tables/results.h"
+
+/* Claims that failed in a row, a second each, before a lane is given up */
+#define CLAIM_FAILURES		60
+
+/*
+ * Rows of one claim; fewer when their mapping is slow, so that others get a
+ * turn, when they are large, and as long as neither is known
+ */
+#define FIRST_CLAIM_ROWS	25
+#define CLAIM_ROWS			250
+#define CLAIM_BYTES			(4 * 1024 * 1024)
+
+/* Claims items, or finds out why the lane has to stop. */
+static void
+claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items, char **reason)
+{
+	BcdItem   **claimed;
+	ListCell   *lc;
+	int			n = 0;
+
+	bcd_tx_begin();
+	bcd_links_claim(lane->feed->feed_id);
+	*reason = bcd_lane_hold(lane);
+	if (*reason)
+	{
+		*reason = MemoryContextStrdup(cxt, *reason);
+		bcd_tx_commit();
+		return;
+	}
+	bcd_feed_lock(lane->feed);
+	*items = run->kind->claim(run, lane, cxt);
+	claimed = palloc(sizeof(BcdItem *) * list_length(*items));
+	foreach(lc, *items)
+	{
+		claimed[n] = lfirst(lc);
+		bcd_put_back(claimed[n++]);
+	}
+	bcd_items_record(claimed, n);
+	bcd_tx_commit();
+}
+
+/* Does such an error pass by itself? */
+static bool
+is_passing(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_SYSTEM_ERROR;
+}
+
+/*
+ * A claim failed, through no row's fault: a lock, a mapping that broke while
+ * the run went on, no disk space.  What passes by itself is tried again every
+ * second, for a while, and then left to another run; else the feed is paused.
+ */
+static void
+claim_failed(BcdRun *run, BcdLane *lane)
+{
+	ErrorData  *error = CopyErrorData();
+
+	bcd_tx_report_and_abort(psprintf("could not read rows of feed \"%s\"", lane->feed->name));
+	while (!dlist_is_empty(&lane->fresh))
+		bcd_item_free(lane, dlist_container(BcdItem, node, dlist_pop_head_node(&lane->fresh)));
+	if (lane->keys)
+		bcd_keylist_undo(lane->keys);
+	if (run->kind->claims && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+	{
+		/* the source, most likely: the other feeds go on */
+		bcd_lane_held_up(lane, 0, error->message);
+		lane->exhausted = true;
+		return;
+	}
+	run->wake_at = bcd_now_ms() + 1000;
+	if (is_passing(error->sqlerrcode))
+	{
+		if (++lane->failures < CLAIM_FAILURES)
+			return;
+	}
+	else
+	{
+		bcd_tx_begin();
+		bcd_feed_pause(lane->feed->name, error->message);
+		bcd_tx_commit();
+	}
+	bcd_lane_stop(lane, error->message);
+}
+
+/* How many rows to claim next, after n rows that took so long and so much. */
+static int
+next_claim_rows(int rows, int64 ms, int n, Size bytes)
+{
+	rows = ms > BCD_CLAIM_MS ? rows / 2 : Min(rows * 2, CLAIM_ROWS);
+	if (n > 0)
+		rows = Min(rows, CLAIM_BYTES / (bytes / n));
+	return Max(rows, 1);
+}
+
+/* After the claim is committed: its items go to their stages. */
+static void
+queue_items(BcdRun *run, BcdLane *lane, List *items, int64 ms)
+{
+	Size		bytes = 0;
+	ListCell   *lc;
+
+	foreach(lc, items)
+	{
+		BcdItem    *item = lfirst(lc);
+
+		bytes += MemoryContextMemAllocated(item->cxt, true);
+		dlist_delete(&item->node);
+		if (!item->decision.postponed)
+		{
+			run->claimed++;
+			if (lnext(items, lc) == NULL ||
+				((BcdItem *) lfirst(lnext(items, lc)))->decision.postponed)
+				bcd_queue_claimed(lane, item->key);
+		}
+		bcd_item_move(lane, item, -1);
+	}
+	lane->exhausted = items == NIL || bcd_lane_rests(lane);
+	lane->claim_rows = next_claim_rows(lane->claim_rows, ms, list_length(items), bytes);
+}
+
+static bool
+is_alone(void)
+{
+	return dlist_head_node(&bcd_engine.runs) == dlist_tail_node(&bcd_engine.runs);
+}
+
+/* Claims the lane's next items and queues them. */
+void
+bcd_refill(BcdRun *run, BcdLane *lane)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *volatile items = NIL;
+	char	   *volatile reason = NULL;
+	int64		began = bcd_now_ms();
+	int64		seen = lane->seen;
+	int64		took;
+
+	if (lane->claim_rows == 0)
+		lane->claim_rows = FIRST_CLAIM_ROWS;
+	PG_TRY();
+	{
+		List	   *claimed = NIL;
+		char	   *why = NULL;
+
+		claim_in_transaction(run, lane, cxt, &claimed, &why);
+		items = claimed;
+		reason = why;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		/* the rows that it has counted are claimed anew */
+		lane->seen = seen;
+		claim_failed(run, lane);
+		return;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	if (reason)
+	{
+		bcd_lane_stop(lane, reason);
+		return;
+	}
+	BCD_DEBUG_POINT("claimed");
+	lane->failures = 0;
+	if (lane->keys)
+		bcd_keylist_keep(lane->keys);
+	took = bcd_now_ms() - began;
+	queue_items(run, lane, items, took);
+	/* nobody else had a turn meanwhile: now the other runs have theirs */
+	if (took > BCD_CLAIM_MAX_MS && !is_alone())
+		run->wake_at = began + 2 * took;
+}

@@ -1,0 +1,81 @@
+/*
+ * decide.c
+ *		Decisions: what is to become of an item.
+ *
+ * Readers of replies make them and change nothing else; settle.c commits them.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "tables/queue.h"
+
+/* The item is finished. */
+void
+bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link)
+{
+	BcdDecision *d = &item->decision;
+
+	d->made = true;
+	d->leaves = true;
+	d->outcome = outcome;
+	d->link = link;
+	d->pending = BCD_PENDING_DONE;
+}
+
+/* The item is given up until its row changes or somebody says retry(). */
+void
+bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error)
+{
+	BcdDecision *d = &item->decision;
+
+	d->made = true;
+	d->leaves = true;
+	d->outcome = outcome;
+	d->link = BCD_LINK_KEEP;
+	d->pending = BCD_PENDING_FAIL;
+	d->error = error;
+}
+
+/* The record that an item's natural key names is another row's. */
+void
+bcd_decide_taken(BcdItem *item, int64 store_id, const char *other)
+{
+	char	   *text = psprintf("%s \"%s\" belongs to record " INT64_FORMAT
+								" of the store, which source row %s is linked to",
+								item->lane->feed->resource->natural[item->natural_index],
+								item->natural, store_id, other);
+
+	bcd_decide_failed(item, BCD_FAILED, MemoryContextStrdup(item->cxt, text));
+}
+
+/* The item is tried again later, from the start: the row is read anew. */
+void
+bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error)
+{
+	BcdDecision *d = &item->decision;
+
+	d->made = true;
+	d->leaves = true;
+	d->outcome = BCD_RETRY;
+	d->link = BCD_LINK_KEEP;
+	d->pending = BCD_PENDING_WAIT;
+	d->delay_ms = delay_ms;
+	d->error = error;
+}
+
+/* The item goes on to another stage; nothing is recorded. */
+void
+bcd_decide_stage(BcdItem *item, BcdStage stage)
+{
+	BcdDecision *d = &item->decision;
+
+	d->made = true;
+	d->leaves = false;
+	d->next = stage;
+	d->outcome = BCD_NO_OUTCOME;
+	d->link = BCD_LINK_KEEP;
+	d->pending = BCD_PENDING_KEEP;
+}

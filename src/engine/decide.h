@@ -1,0 +1,16 @@
+/*
+ * decide.h
+ *		Decisions: what is to become of an item.
+ */
+#ifndef BCD_DECIDE_H
+#define BCD_DECIDE_H
+
+#include "engine/engine.h"
+
+extern void bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link);
+extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
+extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
+extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
+extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
+
+#endif							/* BCD_DECIDE_H */

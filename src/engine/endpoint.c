@@ -1,0 +1,133 @@
+/*
+ * endpoint.c
+ *		What the endpoint of a stage takes: records in a request, requests at a time.
+ *
+ * Both come from the resource's descriptor, from the feed's options, and from
+ * what the store has refused since the worker started; the least counts.
+ */
+#include "postgres.h"
+
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+#include "pacing/endpoint_health.h"
+#include "pacing/endpoint_limits.h"
+#include "pacing/quota.h"
+#include "resource/resource.h"
+#include "store/verdict.h"
+
+/* Reads of all stages go to the list of records. */
+static bool
+is_read(BcdStage stage)
+{
+	return stage < BCD_CREATE;
+}
+
+/* The endpoint of a write. */
+static const BcdEndpoint *
+endpoint_of(BcdLane *lane, BcdStage stage)
+{
+	const BcdResource *r = lane->feed->resource;
+
+	Assert(!is_read(stage));
+	return stage == BCD_CREATE ? &r->create : stage == BCD_UPDATE ? &r->update : &r->remove;
+}
+
+static BcdLearned *
+learned(BcdLane *lane, BcdStage stage)
+{
+	int			n = lane->feed->resource - bcd_resource_nth(0);
+
+	return &lane->run->store->learned[n][stage];
+}
+
+/* What was learned of the endpoint of a stage. */
+BcdLearned *
+bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
+{
+	return learned(lane, is_read(stage) ? BCD_READ : stage);
+}
+
+/* The most records in one request of a stage. */
+int
+bcd_batch_limit(BcdLane *lane, BcdStage stage)
+{
+	int64		wanted = lane->feed->options.batch_size;
+	int			limit = BCD_PAGE_LIMIT;
+	int			refused = learned(lane, stage)->batch.limit;
+
+	if (!is_read(stage))
+	{
+		const BcdEndpoint *endpoint = endpoint_of(lane, stage);
+
+		/* more than is documented is not asked for */
+		limit = endpoint->batch;
+		if (wanted > 0 && (wanted < limit || endpoint->assumed))
+			limit = (int) Min(wanted, BCD_PAGE_LIMIT);
+	}
+	return refused > 0 ? Min(limit, refused) : limit;
+}
+
+/* A batch of n was too large. */
+void
+bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n)
+{
+	bcd_batch_refused(&learned(lane, stage)->batch, n);
+}
+
+/* Requests of an endpoint under way, or whose replies are not settled. */
+static int
+in_flight(BcdLane *lane, BcdStage stage)
+{
+	if (!is_read(stage))
+		return lane->flying[stage];
+	return lane->flying[BCD_LOOKUP] + lane->flying[BCD_READ];
+}
+
+static BcdSlots *
+slots_of(BcdLane *lane, BcdStage stage)
+{
+	return &bcd_endpoint_learned(lane, stage)->slots;
+}
+
+/* May one more request of a stage go out now? */
+bool
+bcd_endpoint_is_free(BcdLane *lane, BcdStage stage)
+{
+	int			documented = is_read(stage) ? lane->feed->resource->list_concurrent :
+	endpoint_of(lane, stage)->concurrent;
+	int			wanted = (int) Min(lane->feed->options.concurrency, INT_MAX);
+	int			limit = bcd_slots_limit(slots_of(lane, stage), documented, wanted);
+
+	return limit == 0 || in_flight(lane, stage) < limit;
+}
+
+/* A request is being started: which one at a time is it? */
+void
+bcd_endpoint_started(BcdJob *job)
+{
+	job->nth = in_flight(job->lane, job->stage);
+}
+
+/* Learns from a reply. */
+void
+bcd_endpoint_replied(BcdJob *job)
+{
+	BcdHttpRequest *r = job->request;
+	BcdSlots   *slots = slots_of(job->lane, job->stage);
+	BcdLuck    *luck = &bcd_endpoint_learned(job->lane, job->stage)->luck;
+
+	if (job->probe)
+		return;
+	if (bcd_retry_verdict(r->fate, r->status) == BCD_TROUBLE)
+		bcd_luck_bad(luck);
+	if (r->fate != BCD_HTTP_REPLIED)
+		return;
+	if (bcd_quota_crowded(r->status, &r->headers))
+		bcd_slots_crowded(slots, job->nth);
+	else if (r->status >= 200 && r->status < 300)
+	{
+		bcd_slots_good(slots);
+		bcd_luck_good(luck, job->nitems);
+		bcd_batch_taken(&learned(job->lane, job->stage)->batch, job->nitems);
+	}
+}

@@ -1,0 +1,17 @@
+/*
+ * endpoint.h
+ *		What the endpoint of a stage takes: records in a request, requests at a time.
+ */
+#ifndef BCD_ENDPOINT_H
+#define BCD_ENDPOINT_H
+
+#include "engine/engine.h"
+
+extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
+extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
+extern BcdLearned *bcd_endpoint_learned(BcdLane *lane, BcdStage stage);
+extern bool bcd_endpoint_is_free(BcdLane *lane, BcdStage stage);
+extern void bcd_endpoint_started(BcdJob *job);
+extern void bcd_endpoint_replied(BcdJob *job);
+
+#endif							/* BCD_ENDPOINT_H */

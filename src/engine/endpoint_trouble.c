@@ -1,0 +1,162 @@
+/*
+ * endpoint_trouble.c
+ *		Rows that met trouble at an endpoint, and come back when it takes others.
+ *
+ * How long a row waits after trouble is written down with it, and is what
+ * holds when nothing else is known.  With it goes the endpoint, unless the row
+ * seems to fail by itself (endpoint_health.c): when that takes other rows, a few of those
+ * that wait come back before their time, the ones due first, though none
+ * sooner than after its first wait.  The last attempts of a row are made in
+ * its own time.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/db.h"
+#include "engine/decide.h"
+#include "engine/endpoint.h"
+#include "engine/endpoint_trouble.h"
+#include "engine/engine.h"
+#include "pacing/endpoint_health.h"
+#include "store/verdict.h"
+
+#define LATE_ATTEMPTS	2		/* the last of a row, that are not made early */
+
+/* The endpoints that rows are pushed through; all reads go to one */
+static const struct
+{
+	BcdStage	stage;
+	const char *name;			/* in pending.trouble */
+}			endpoints[] = {
+	{BCD_READ, "read"},
+	{BCD_CREATE, "create"},
+	{BCD_UPDATE, "update"},
+	{BCD_REMOVE, "remove"},
+};
+
+static const char *
+endpoint_name(BcdStage stage)
+{
+	int			i;
+
+	for (i = 0; i < lengthof(endpoints); i++)
+		if (endpoints[i].stage == stage)
+			return endpoints[i].name;
+	return endpoints[0].name;
+}
+
+/* May a row have failed so often by no fault of its own? */
+static bool
+is_chance(BcdJob *job, int attempts)
+{
+	int			most = job->run->store->options->max_attempts;
+	int			failures = bcd_luck_failures(&bcd_endpoint_learned(job->lane, job->stage)->luck);
+
+	return attempts + LATE_ATTEMPTS < most && (job->nitems > 1 || attempts <= failures);
+}
+
+/*
+ * The wait of a row, which grows with its attempts.  What was bad luck by all
+ * appearances counts no more when its own failures begin.
+ */
+static int64
+own_wait(BcdJob *job, int attempts)
+{
+	int			failures = bcd_luck_failures(&bcd_endpoint_learned(job->lane, job->stage)->luck);
+
+	if (attempts > failures)
+		attempts += BCD_FREE_FAILURES - failures;
+	return bcd_retry_backoff_ms(attempts, job->stage >= BCD_CREATE, job->run->spread);
+}
+
+/* A row of a push has met trouble for the attempts-th time: it waits. */
+void
+bcd_early_decide(BcdJob *job, BcdItem *item, int attempts, char *text)
+{
+	bcd_decide_wait(item, own_wait(job, attempts), text);
+	if (!is_chance(job, attempts))
+		return;
+	item->decision.trouble = endpoint_name(job->stage);
+	item->decision.early_ms = bcd_retry_backoff_ms(1, job->stage >= BCD_CREATE, job->run->spread);
+}
+
+/*
+ * How long a run of nothing but reads waits when one of them has met trouble
+ * for the attempts-th time.  All of it waits: for the endpoint, not for one
+ * row.
+ */
+int64
+bcd_early_run_ms(BcdJob *job, int attempts)
+{
+	int			troubles = bcd_endpoint_learned(job->lane, job->stage)->luck.troubles;
+
+	return bcd_retry_backoff_ms(Min(attempts, Max(troubles, 1)), false, job->run->spread);
+}
+
+/* With what may come goes what almost may: they may share requests */
+static BcdStatement wake = {
+	"UPDATE bcdelta.pending SET state = 'ready', next_attempt_at = NULL"
+	" WHERE ctid = ANY (ARRAY(SELECT w.ctid FROM bcdelta.pending AS w"
+	"  WHERE w.state = 'waiting' AND w.feed = $1 AND w.trouble = $2"
+	"  AND w.early_at <= clock_timestamp() + CASE WHEN EXISTS ("
+	"   SELECT FROM bcdelta.pending AS p WHERE p.state = 'waiting' AND p.feed = $1 AND p.trouble = $2"
+	"   AND p.early_at <= clock_timestamp()) THEN interval '1 second' ELSE interval '0' END"
+	"  ORDER BY w.next_attempt_at LIMIT $3))",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+static BcdStatement next_early = {
+	"SELECT (extract(epoch FROM min(early_at) - clock_timestamp()) * 1000)::int8"
+	" FROM bcdelta.pending WHERE state = 'waiting' AND feed = $1 AND trouble = $2",
+	2, {TEXTOID, TEXTOID}
+};
+
+/*
+ * Makes rows of a lane ready that wait for an endpoint which takes others.
+ * Returns their number; *next_ms as in bcd_queue_wake(), which is called
+ * before.
+ */
+static int64
+wake_lane(BcdLane *lane, int64 *next_ms)
+{
+	int64		woken = 0;
+	int			i;
+
+	for (i = 0; i < lengthof(endpoints); i++)
+	{
+		BcdLuck    *luck = &bcd_endpoint_learned(lane, endpoints[i].stage)->luck;
+		Datum		args[3];
+		int64		n;
+		int64		ms;
+		bool		isnull;
+
+		if (luck->credit == 0)
+			continue;
+		args[0] = CStringGetTextDatum(lane->feed->name);
+		args[1] = CStringGetTextDatum(endpoints[i].name);
+		args[2] = Int64GetDatum(luck->credit);
+		n = bcd_execute(&wake, args, NULL);
+		luck->credit -= n;
+		woken += n;
+		(void) bcd_execute(&next_early, args, NULL);
+		ms = bcd_column_int64(0, 1, &isnull);
+		if (!isnull && luck->credit > 0)
+			*next_ms = Min(*next_ms, Max(ms, 0));
+	}
+	return woken;
+}
+
+/* The same for all lanes of a run. */
+int64
+bcd_early_wake(BcdRun *run, int64 *next_ms)
+{
+	int64		woken = 0;
+	int			i;
+
+	/* next_ms < 0: no row waits */
+	for (i = 0; i < run->nlanes && *next_ms >= 0; i++)
+		if (!run->lanes[i]->stopped)
+			woken += wake_lane(run->lanes[i], next_ms);
+	return woken;
+}

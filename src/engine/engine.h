@@ -1,0 +1,397 @@
+/*
+ * engine.h
+ *		The engine that every run goes through: items, stages, jobs, runs.
+ *
+ * An item is one source row on its way through a run.  It waits in the queue
+ * of a stage of its lane (a lane is a feed in a run) until plan.c makes a job
+ * of it and its neighbours: one request.  The reply's reader (settle.c,
+ * lookup.c) writes a decision into each item; the decisions are committed
+ * together, and only then do the items leave or move to their next stage.
+ * So whatever fails in between can be done again.
+ *
+ *     claim -> LOOKUP -> READ -> TURN -> CREATE | UPDATE -> decided
+ *     claim -> RECHECK -> UPDATE | REMOVE -> decided		(the row is gone)
+ */
+#ifndef BCD_ENGINE_H
+#define BCD_ENGINE_H
+
+#include <cjson/cJSON.h>
+
+#include "datatype/timestamp.h"
+#include "lib/ilist.h"
+#include "lib/stringinfo.h"
+#include "utils/hsearch.h"
+#include "utils/jsonb.h"
+
+#include "base/shmem.h"
+#include "feed/feed.h"
+#include "feed/key_list.h"
+#include "http/http.h"
+#include "pacing/endpoint_health.h"
+#include "pacing/endpoint_limits.h"
+#include "pacing/quota.h"
+#include "store/paging.h"
+#include "store/store.h"
+#include "tables/outcome.h"
+
+typedef enum BcdStage
+{
+	BCD_LOOKUP,					/* find the record by its natural key */
+	BCD_READ,					/* read the record by its id */
+	BCD_RECHECK,				/* the row is gone: is the record still its? */
+	BCD_TURN,					/* wait until no other record has what is to
+								 * be written, and must be unique */
+	BCD_CREATE,
+	BCD_UPDATE,
+	BCD_REMOVE,
+	BCD_STAGES
+} BcdStage;
+
+typedef enum BcdLinkAction
+{
+	BCD_LINK_KEEP,
+	BCD_LINK_PUT,				/* to store_id, with the payload in known */
+	BCD_LINK_FORGET,			/* it is not known any more what the store
+								 * holds */
+	BCD_LINK_HIDING,			/* the record is about to be hidden */
+	BCD_LINK_ASIDE,				/* or to give up for a moment what is in aside */
+	BCD_LINK_REMOVE
+} BcdLinkAction;
+
+typedef enum BcdPendingAction
+{
+	BCD_PENDING_KEEP,			/* still in flight, or not ours to touch */
+	BCD_PENDING_DONE,
+	BCD_PENDING_WAIT,			/* until delay_ms from now */
+	BCD_PENDING_DEFER,
+	BCD_PENDING_FAIL,
+	BCD_PENDING_READY
+} BcdPendingAction;
+
+/* Rows are read for about so long at a time; a claim ends early after more */
+#define BCD_CLAIM_MS	200
+#define BCD_CLAIM_MAX_MS	1000
+
+/* Items of a lane in memory: how many, and how large they may be together */
+#define BCD_LANE_ITEMS	1000
+#define BCD_LANE_BYTES	(16 * 1024 * 1024)
+
+/* What is to become of an item; written by the readers of replies */
+typedef struct BcdDecision
+{
+	bool		made;
+	bool		leaves;			/* the item leaves the run */
+	bool		postponed;		/* to the next claim: not looked at yet */
+	BcdStage	next;			/* else its next stage */
+	bool		clashes;		/* after a refusal: error and status tell */
+	bool		attempted;		/* and counts as one attempt more */
+	BcdOutcome	outcome;
+	BcdLinkAction link;
+	BcdPendingAction pending;
+	int64		delay_ms;
+	const char *trouble;		/* the endpoint that had trouble, if it was
+								 * not the row's own: see endpoint_trouble.c */
+	int64		early_ms;		/* then: it may come back after that */
+	int			status;			/* HTTP status, 0: none */
+	int			conflicts;		/* differences recorded */
+	int64		gone_id;		/* a record that is not there any more, or is
+								 * about to go */
+	char	   *error;
+	char		request_id[64];
+	Jsonb	   *sought;			/* the key of a create that is about to be
+								 * sent */
+	bool		unsought;		/* that create was not done, or is accounted
+								 * for */
+	Jsonb	   *aside;			/* of BCD_LINK_ASIDE: what the record has now */
+	bool		back;			/* the record has what it had given up, or
+								 * something better */
+} BcdDecision;
+
+typedef struct BcdItem
+{
+	dlist_node	node;
+	struct BcdLane *lane;		/* of its feed; it may travel with another,
+								 * see plan.c */
+	MemoryContext cxt;			/* of everything below, and of the item */
+	Size		bytes;			/* of cxt, when the item last moved */
+	char	   *key;
+	int64		store_id;		/* 0: not linked */
+	bool		linked;			/* to it, when that was last looked at */
+	Jsonb	   *wanted;			/* the row's payload; NULL: the row is gone */
+	Jsonb	   *known;			/* what the store is known to hold, or NULL */
+	Jsonb	   *remembered;		/* what it was known to hold before that was
+								 * forgotten, or NULL: see unmapped_fields.c */
+	Jsonb	   *body;			/* the fields that the next request sends */
+	char	   *natural;		/* its natural key, and which one that is */
+	int			natural_index;
+	Jsonb	   *sought;			/* natural key of a create of unknown fate, or
+								 * NULL: see lost_create.c */
+	bool		seeking;		/* it is being looked up by that key */
+	bool		further;		/* or by one that a duplicate may be of */
+	bool		moving;			/* a link is about to come or go: nothing but
+								 * that */
+	int			attempts;		/* requests for it that came to nothing */
+	int			group;			/* most items in a request with this one */
+	bool		looked_up;		/* in this claim: it is not in the store */
+	bool		unsure;			/* an update may have been done in part: known
+								 * is not what the link may go on saying */
+	char	   *waits_feed;		/* of a deferred item */
+	char	   *waits_key;
+	bool		clashed;		/* a write was refused: looked at again */
+	char	   *refusal;		/* and what the store said of it */
+	int			refusal_status;
+	int64		own_id;			/* of a refused update: the record it was for */
+	bool		stale;			/* its row was read with a mapping that is no
+								 * more, or refers to a record that is not */
+	int			clashes;		/* duplicates of it that were looked up */
+	bool		reread;			/* its record was read, as others of a batch
+								 * were, to find the duplicate */
+	bool		follows;		/* in a request with the item before it, which
+								 * leaves what this one takes */
+	Jsonb	   *aside;			/* what its record has given up: see
+								 * exchange_aside.c */
+	bool		interim;		/* the next update gives up a natural key, so
+								 * that another row can have it */
+	bool		restores;		/* the next update puts that back, and then */
+	BcdDecision *fate;			/* this becomes of the item */
+	bool		identifies;		/* or it writes what others wait for, and no
+								 * more */
+	bool		unrestored;		/* the store has not taken that */
+	bool		asked;			/* the record of a row that is gone is to let
+								 * go of what this one wants */
+	bool		lets_go;		/* that is what this one is for */
+	bool		travels;		/* to the lane of the row that it waits for */
+	BcdDecision decision;
+} BcdItem;
+
+/* A feed in a run, with the items that wait and the requests that fly there */
+typedef struct BcdLane
+{
+	struct BcdRun *run;
+	MemoryContext cxt;
+	BcdFeed    *feed;
+	BcdFeed    *identity;		/* what its records are found by (link), or
+								 * NULL */
+	char	   *token;
+	BcdHttpTarget target;
+	dlist_head	fresh;			/* items of a claim that is not committed */
+	dlist_head	queue[BCD_STAGES];
+	int			queued[BCD_STAGES];
+	int			flying[BCD_STAGES]; /* jobs in flight or unsettled, by stage */
+	int			in_flight;		/* their sum */
+	int			items;			/* items queued and in flight */
+	Size		bytes;			/* of them, as far as they have moved */
+	bool		cramped;		/* no batch will be full: send what there is */
+	bool		exhausted;		/* no more items will be claimed */
+	bool		stopped;		/* paused or broken */
+	bool		altered;		/* its feed has to be read again: run_reload.c */
+	bool		lost;			/* nothing of it is recorded any more: its
+								 * links were forgotten, or the feed */
+	bool		freed;			/* a link was made that deferred rows waited
+								 * for */
+	char	   *cursor;			/* key of the last item claimed */
+	int64		outcomes[BCD_INVALID + 1];	/* of this pass */
+	int			failures;		/* claims in a row that failed */
+	int			overtime;		/* rows in a row that took too long to read */
+	int			held_up;		/* rows of this round that could not be read */
+	bool		passed_over;	/* the cursor began this round behind some */
+	char	   *held_reason;	/* of the last of them */
+	int			claim_rows;		/* rows of the next claim */
+	int			refused;		/* records refused in a row */
+	int			lookups;		/* single look-ups made */
+	int			troubles;		/* failures in a row of requests without items */
+	bool		troubled;		/* the last of them, before it is committed */
+	struct BcdIndex *index;		/* the store's list, read once (lookup_list.c) */
+	struct BcdJob *extra;		/* a job of no items in flight, or NULL */
+	int64		tree_id;		/* the store's default tree, once known */
+	int			phase;			/* of a verify */
+	BcdKeyList *keys;			/* the source's keys (link, verify) */
+	int64		after;			/* id or page from which to go on (verify) */
+	int64		seen;			/* records read (verify) */
+	BcdPaging	paging;			/* of the store's list (verify) */
+	int64		moved;			/* items that went from stage to stage */
+	int64		looked_at;		/* moved, when turns were last given */
+	bool		was_full;		/* and whether no more items could come */
+	bool		in_turns;		/* items wait for each other: none leaves for
+								 * another lane */
+} BcdLane;
+
+typedef struct BcdRunCounts
+{
+	int64		created;
+	int64		updated;
+	int64		deleted;
+	int64		hidden;
+	int64		linked;
+	int64		unchanged;
+	int64		deferred;
+	int64		conflicts;
+	int64		failed;
+	int64		api_calls;
+	int64		throttled;
+} BcdRunCounts;
+
+typedef struct BcdRun BcdRun;
+
+/* What makes a push a push */
+typedef struct BcdRunKind
+{
+	const char *name;			/* run.kind */
+	bool		claims;			/* rows of bcdelta.pending */
+	bool		results;		/* a result for every row */
+
+	/*
+	 * The next items, each with a decision, or NIL when there are no more; in
+	 * a transaction.  The list is in the context given.
+	 */
+	List	   *(*claim) (BcdRun *run, BcdLane *lane, MemoryContext cxt);
+
+	/*
+	 * store_id 0: there is no such record; record NULL: its fields were not
+	 * read
+	 */
+	void		(*decide_lookup) (BcdItem *item, int64 store_id,
+								  const cJSON *record);
+	void		(*decide_read) (BcdItem *item, const cJSON *record);
+	void		(*decide_recheck) (BcdItem *item);
+	/* a request of no items, or NULL */
+	struct BcdJob *(*plan) (BcdRun *run, BcdLane *lane);
+	/* is there one to be planned now or, should the quota forbid it, later? */
+	bool		(*asks) (const BcdLane *lane);
+	/* when a lane has nothing left to do: true if it goes on all the same */
+	bool		(*lane_done) (BcdRun *run, BcdLane *lane);
+} BcdRunKind;
+
+/* A record that the run has removed */
+typedef struct BcdRemoval
+{
+	const BcdResource *resource;
+	int64		store_id;
+} BcdRemoval;
+
+/* So many of them are kept, for the requests that were under way by then */
+#define BCD_REMOVALS	1000
+
+struct BcdRun
+{
+	dlist_node	node;			/* of the worker's active runs */
+	MemoryContext cxt;
+	const BcdRunKind *kind;
+	int64		run_id;
+	char	   *feed;			/* NULL: all of the server */
+	char	   *mode;
+	int			sample;
+	int64		max_rows;		/* 0: all */
+	int64		claimed;
+	bool		waited;
+	struct BcdStore *store;
+	BcdLane   **lanes;
+	int			nlanes;
+	int			current;		/* lane at work */
+	TimestampTz began;
+	int			extra_rounds;	/* for rows that changed during the run */
+	int64		done_by_round;	/* rows that were done by the last round */
+	double		spread;			/* of back-offs, in [0,1): one for all rows,
+								 * so that they come back together */
+	bool		progressed;		/* a link was made that deferred rows waited
+								 * for */
+	List	   *late;			/* feeds whose source was locked at the start */
+	int			held_rounds;	/* in a row, with rows or feeds held up */
+	int64		held_since;		/* monotonic ms */
+	int64		saved_at;		/* monotonic ms: totals were written to the
+								 * table */
+	int64		wake_at;		/* monotonic ms: nothing to do before */
+	bool		resting;		/* but for rows that become ready */
+	bool		cancelled;
+	char	   *cancel_reason;	/* by whom, or why */
+	int64		cancel_deadline;
+	bool		restoring;		/* what records have given up is put back */
+	bool		strict;			/* the store checks a batch before it writes
+								 * any of it */
+	char	   *error;			/* the run has failed: it ends now */
+	char	   *complaint;		/* a feed was stopped: it ends as failed */
+	char	   *warning;		/* feeds were left out: it ends well */
+	bool		gave_up;		/* on items whose records may have been
+								 * written to */
+	BcdRunCounts counts;
+	int64		removals;		/* records removed, and the last of them: */
+	BcdRemoval	removed[BCD_REMOVALS];
+	int			in_flight;		/* jobs */
+	dlist_head	jobs;			/* whose requests are under way */
+	dlist_head	unsettled;		/* replies whose decisions are not committed */
+	BcdProgress progress;
+};
+
+/* One request and the items it is for */
+typedef struct BcdJob
+{
+	dlist_node	node;
+	BcdRun	   *run;
+	BcdLane    *lane;
+	BcdStage	stage;
+
+	/*
+	 * reads a good reply, in a transaction; called again, with the items as
+	 * they were, when that fails
+	 */
+	void		(*read) (struct BcdJob *job, const cJSON *reply);
+	/* what read() found is taken over once it is committed */
+	void		(*taken) (struct BcdJob *job);
+	int64		found[2];		/* read()'s, for taken() */
+	BcdPage		page;			/* of a list, likewise */
+	const char *doubt;			/* why what is not in a list may be there all
+								 * the same; NULL: it is not there */
+	dlist_head	items;
+	int			nitems;
+	bool		probe;			/* asks only whether the store is there */
+	int64		removals;		/* the run's, when the job was made */
+	int			limit;			/* most records in a request, by then */
+	BcdHttpRequest *request;
+	BcdTicket	ticket;			/* of its start */
+	int			nth;			/* so many were at the endpoint then */
+	cJSON	   *reply;
+	int64		settle_at;		/* monotonic ms: not before, after a failure */
+	int			settle_failures;
+} BcdJob;
+
+/* What an endpoint takes, as far as it refused more */
+typedef struct BcdLearned
+{
+	BcdBatch	batch;
+	BcdSlots	slots;
+	BcdLuck		luck;
+} BcdLearned;
+
+/* A store that the worker talks to; lives as long as the worker */
+typedef struct BcdStore
+{
+	dlist_node	node;
+	Oid			serverid;
+	char	   *identity;		/* of the store that the rest was learned of */
+	BcdStoreOptions *options;
+	MemoryContext cxt;
+	BcdQuota	quota;
+	BcdRun	   *run;			/* the one active run */
+	int			lock_failures;	/* starts of a link or verify that met a
+								 * locked source */
+	BcdLearned	learned[BCD_MAX_RESOURCES][BCD_STAGES];
+	char		trouble[BCD_NAME_BYTES];
+	char		failure[BCD_NAME_BYTES];	/* of its last request, or empty */
+} BcdStore;
+
+/* The worker's active runs and its stores */
+typedef struct BcdEngine
+{
+	dlist_head	runs;
+	dlist_head	stores;
+	const BcdRunKind *const *kinds;
+	bool		requested;		/* bcdelta.run may have some to start */
+	void		(*finished) (int64 run_id); /* tells the worker */
+	bool		(*awaited) (int64 run_id);	/* does a session wait for it? */
+} BcdEngine;
+
+extern BcdEngine bcd_engine;
+extern void bcd_engine_init(const BcdRunKind *const *kinds);
+extern BcdRun *bcd_run_find(int64 run_id);
+
+#endif							/* BCD_ENGINE_H */

@@ -1,0 +1,389 @@
+/*
+ * exchange_order.c
+ *		The order in which natural keys become free.
+ *
+ * An item that waits for nobody begins a segment of the order; those that wait
+ * for it alone follow, as many as go into one request.  Others stay, until that
+ * is written.  In a circle one of the items gives up what another one waits for.
+ */
+#include "postgres.h"
+
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+#include "engine/exchange_aside.h"
+#include "engine/exchange_order.h"
+#include "engine/exchange_rivals.h"
+#include "engine/item.h"
+
+/* How it is said that a row which is waited for waits for another one */
+#define BEHIND	"which waits for row "
+
+/*
+ * A row is gone and its record stays in the store, with what an item wants.  It
+ * is asked once to let go of that, before anything else is written to it.
+ */
+static BcdFate
+fate_behind_gone(BcdTurns *t, BcdUnit *unit, BcdWant *want)
+{
+	BcdRecord  *record = want->record;
+
+	if (bcd_rival_is(record, "ready") && record->lane == t->lane && t->more)
+		return STAYS;
+	if (bcd_record_is_written(t->lane, record->store_id, BCD_UPDATE))
+		return STAYS;
+	if (unit->item->asked)
+		return WAITS;
+	unit->item->asked = bcd_let_go(t->lane, record->lane, record->key, record->store_id, want->key.field);
+	return unit->item->asked ? STAYS : WAITS;
+}
+
+/*
+ * Do items of the lane come to another one before this run ends?  They go from
+ * one lane to the next, as far as these share a resource and a token.
+ */
+static bool
+leads_to(const BcdLane *lane, const BcdLane *other)
+{
+	const BcdRun *run = lane->run;
+	int			i;
+
+	for (i = run->current + 1; i < run->nlanes; i++)
+	{
+		const BcdLane *next = run->lanes[i];
+
+		if (next->stopped)
+			continue;
+		if (next->feed->resource != lane->feed->resource || strcmp(next->token, lane->token) != 0)
+			return false;
+		if (next == other)
+			return true;
+	}
+	return false;
+}
+
+/* May items of two lanes be in one request? */
+static bool
+may_meet(const BcdLane *lane, const BcdLane *other)
+{
+	return lane == other || strcmp(lane->token, other->token) == 0;
+}
+
+/* Why an item that waits for a row of another feed has to fail; NULL: it has not. */
+static const char *
+trouble_elsewhere(const BcdTurns *t, const BcdRecord *record)
+{
+	if (record->paused)
+		return psprintf("which is paused; resume \"%s\", and push both feeds together", record->feed);
+	if (record->lane == NULL)
+		return "which has a change that was not pushed with this row; push both feeds together";
+	if (!may_meet(t->lane, record->lane))
+		return "which is pushed with another token, and first";
+	return NULL;
+}
+
+/* What becomes of a row that has been given up, or waits for something else */
+static const char *
+state_in_words(const BcdRecord *record)
+{
+	if (bcd_rival_is(record, "failed"))
+		return "which could not be pushed; see its own error";
+	if (bcd_rival_is(record, "review"))
+		return "which somebody has to look at";
+	return "which waits for a row that it refers to";
+}
+
+/* Is a row that is not here going to leave what its record has, in this run? */
+static BcdFate
+fate_behind(BcdTurns *t, BcdUnit *unit, BcdWant *want)
+{
+	BcdRecord  *record = want->record;
+	bool		ready = bcd_rival_is(record, "ready");
+
+	unit->waits_for = record->key;
+	unit->waits_feed = record->feed;
+	unit->waits_key = &want->key;
+	unit->why = trouble_elsewhere(t, record);
+	if (unit->why)
+		return FAILS;
+	if (bcd_rival_is(record, "in_flight"))
+		return t->last ? WAITS : STAYS;
+	if (ready && record->lane != t->lane && leads_to(t->lane, record->lane))
+	{
+		if (!t->last || (t->more && !t->full))
+			return STAYS;
+		return bcd_rival_row(t, record)->state == BCD_ROW_HELD_UP ? WAITS : TRAVELS;
+	}
+	if (bcd_rival_row(t, record)->state == BCD_ROW_MISSING && record->lane->feed->on_delete != BCD_DELETE_DELETE)
+		return fate_behind_gone(t, unit, want);
+	if (bcd_rival_is(record, "failed") || bcd_rival_is(record, "review") || bcd_rival_is(record, "deferred"))
+	{
+		unit->why = state_in_words(record);
+		return FAILS;
+	}
+	if (!ready || record->lane != t->lane || !t->more)
+		return WAITS;
+	unit->blocked = t->last && t->full;
+	return unit->blocked ? COMES_BACK : STAYS;
+}
+
+/* Of several wants the one that takes longest is told of. */
+static void
+find_fate(BcdTurns *t, BcdUnit *unit, BcdWant *want)
+{
+	BcdUnit		before = *unit;
+	BcdFate		fate = fate_behind(t, unit, want);
+
+	if (fate > before.fate || before.waits_for == NULL)
+		unit->fate = fate;
+	else
+	{
+		unit->waits_for = before.waits_for;
+		unit->waits_feed = before.waits_feed;
+		unit->waits_key = before.waits_key;
+		unit->why = before.why;
+	}
+}
+
+/* What has to be written before an item can be. */
+static void
+find_wants(BcdTurns *t, BcdUnit *unit)
+{
+	BcdUnique	keys[BCD_MAX_NATURAL];
+	int			n = bcd_wanted_keys(unit->item, keys);
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		BcdWant    *want = &unit->wants[unit->nwants];
+
+		want->key = keys[i];
+		want->record = bcd_rival_of(t, unit->item, &keys[i]);
+		if (want->record == NULL || bcd_rival_keeps(t, want->record, &keys[i]) ||
+			(want->record->shared && !bcd_is_sure(unit->item)))
+			continue;			/* it is free, or the store has to tell */
+		if (want->record->owner == NULL)
+		{
+			find_fate(t, unit, want);
+			unit->stuck = true;
+		}
+		unit->nwants++;
+	}
+}
+
+/* The item that one waits for by one of its wants; NULL: it does not any more. */
+static BcdUnit *
+waits_for(const BcdUnit *unit, int i)
+{
+	BcdUnit    *other = unit->wants[i].record->owner;
+
+	return other && (other->segment == 0 || other->segment != unit->segment) ? other : NULL;
+}
+
+/* How many items may go with a segment's first one? */
+static int
+segment_limit(const BcdTurns *t, const BcdUnit *unit)
+{
+	int			limit = Min(bcd_batch_limit(t->lane, BCD_UPDATE), unit->item->group);
+
+	return t->lane->run->strict || unit->item->store_id == 0 ? 1 : limit;
+}
+
+/* Can an item go right behind others of a segment? */
+static bool
+may_follow(const BcdTurns *t, const BcdUnit *unit, int segment, int size, int limit)
+{
+	int			i;
+
+	if (unit->segment != 0 || unit->stuck || unit->item->store_id == 0 || size >= limit ||
+		segment_limit(t, unit) != limit || unit->fate != UNDECIDED)
+		return false;
+	for (i = 0; i < unit->nwants; i++)
+		if (unit->wants[i].record->owner && unit->wants[i].record->owner->segment != segment)
+			return false;
+	return true;
+}
+
+/* Those that wait for an item, as lists in an array */
+typedef struct BcdWaiting
+{
+	int		   *first;			/* of each unit; -1: none */
+	int		   *next;			/* of each want */
+} BcdWaiting;
+
+static BcdWaiting
+find_waiting(const BcdTurns *t)
+{
+	BcdWaiting	w;
+	int			i;
+	int			j;
+
+	w.first = palloc(sizeof(int) * t->n);
+	w.next = palloc(sizeof(int) * t->n * BCD_MAX_NATURAL);
+	for (i = 0; i < t->n; i++)
+		w.first[i] = -1;
+	for (i = t->n - 1; i >= 0; i--)
+		for (j = 0; j < t->units[i].nwants; j++)
+		{
+			BcdUnit    *other = t->units[i].wants[j].record->owner;
+			int			edge = i * BCD_MAX_NATURAL + j;
+
+			if (other == NULL)
+				continue;
+			w.next[edge] = w.first[other - t->units];
+			w.first[other - t->units] = edge;
+		}
+	return w;
+}
+
+/* Lets an item go, and behind it those that have waited for it. */
+static void
+start_segment(BcdTurns *t, const BcdWaiting *w, BcdUnit *first, BcdFate fate)
+{
+	int			limit = segment_limit(t, first);
+	int			size = 1;
+	int			at = t->norder;
+	int			edge;
+
+	t->segments++;
+	first->fate = fate;
+	first->segment = t->segments;
+	first->item->follows = false;
+	t->order[t->norder++] = first;
+	for (; at < t->norder; at++)
+		for (edge = w->first[t->order[at] - t->units]; edge >= 0; edge = w->next[edge])
+		{
+			BcdUnit    *unit = &t->units[edge / BCD_MAX_NATURAL];
+
+			if (!may_follow(t, unit, t->segments, size, limit))
+				continue;
+			unit->fate = GOES;
+			unit->segment = t->segments;
+			unit->item->follows = true;
+			t->order[t->norder++] = unit;
+			size++;
+		}
+}
+
+/* A row that is waited for waits itself: for which one, in the end? */
+static const char *
+why_behind(const BcdUnit *unit)
+{
+	if (unit->fate != WAITS && unit->fate != FAILS)
+		return NULL;
+	if (unit->why && strncmp(unit->why, BEHIND, strlen(BEHIND)) == 0)
+		return unit->why;
+	return psprintf(BEHIND "%s of feed \"%s\"%s%s", unit->waits_for, unit->waits_feed,
+					unit->why ? ", " : "", unit->why ? unit->why : "");
+}
+
+/* What waits for an item that does not go now has to wait, too. */
+static void
+spread_stuck(const BcdTurns *t, const BcdWaiting *w, BcdUnit **stack)
+{
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < t->n; i++)
+		if (t->units[i].stuck || t->units[i].segment != 0)
+			stack[n++] = &t->units[i];
+	while (n > 0)
+	{
+		BcdUnit    *unit = stack[--n];
+		int			edge;
+
+		for (edge = w->first[unit - t->units]; edge >= 0; edge = w->next[edge])
+		{
+			BcdUnit    *behind = &t->units[edge / BCD_MAX_NATURAL];
+
+			if (behind->stuck || behind->segment != 0)
+				continue;
+			behind->stuck = true;
+			if (unit->fate >= TRAVELS && unit->fate != STAYS)
+			{
+				behind->fate = unit->fate;
+				behind->why = why_behind(unit);
+				behind->waits_for = unit->item->key;
+				behind->waits_feed = unit->item->lane->feed->name;
+				behind->waits_key = &behind->wants[edge % BCD_MAX_NATURAL].key;
+			}
+			stack[n++] = behind;
+		}
+	}
+}
+
+/* An item of a circle that leads on from one; NULL: there is none. */
+static BcdUnit *
+find_circle(BcdUnit *unit)
+{
+	BcdUnit    *from = unit;
+
+	while (unit && unit->visited == NULL && !unit->stuck && unit->segment == 0)
+	{
+		BcdUnit    *other = NULL;
+		int			i;
+
+		unit->visited = from;
+		for (i = 0; i < unit->nwants && other == NULL; i++)
+			other = waits_for(unit, i);
+		unit = other;
+	}
+	return unit && unit->visited == from && !unit->stuck && unit->segment == 0 ? unit : NULL;
+}
+
+/* The item gives up what others of the job wait for. */
+static void
+give_way(BcdTurns *t, const BcdWaiting *w, BcdUnit *unit)
+{
+	const char *fields[BCD_MAX_NATURAL];
+	int			n = 0;
+	int			edge;
+
+	for (edge = w->first[unit - t->units]; edge >= 0; edge = w->next[edge])
+	{
+		const BcdUnit *behind = &t->units[edge / BCD_MAX_NATURAL];
+		const char *field = behind->wants[edge % BCD_MAX_NATURAL].key.field;
+
+		if (n == 0 || (n == 1 && strcmp(fields[0], field) != 0))
+			fields[n++] = field;
+	}
+	bcd_give_way(unit->item, fields, n);
+	start_segment(t, w, unit, GIVES_WAY);
+}
+
+/* Puts the items into the order in which they are to be written. */
+void
+bcd_put_in_order(BcdTurns *t)
+{
+	BcdUnit   **stack = palloc(sizeof(BcdUnit *) * t->n);
+	BcdWaiting	w;
+	bool		again;
+	int			i;
+
+	for (i = 0; i < t->n; i++)
+		if (t->units[i].segment == 0)
+			find_wants(t, &t->units[i]);
+	w = find_waiting(t);
+	for (i = 0; i < t->n; i++)
+		if (t->units[i].nwants == 0 && !t->units[i].stuck && t->units[i].segment == 0)
+			start_segment(t, &w, &t->units[i], GOES);
+	for (i = 0; i < t->n; i++)
+		if (t->units[i].blocked && t->units[i].item->store_id != 0 && w.first[i] >= 0)
+			give_way(t, &w, &t->units[i]);
+	do
+	{
+		again = false;
+		spread_stuck(t, &w, stack);
+		for (i = 0; i < t->n; i++)
+			t->units[i].visited = NULL;
+		for (i = 0; i < t->n; i++)
+		{
+			BcdUnit    *unit = find_circle(&t->units[i]);
+
+			if (unit)
+			{
+				give_way(t, &w, unit);
+				again = true;
+			}
+		}
+	} while (again);
+}

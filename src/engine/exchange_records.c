@@ -1,0 +1,257 @@
+/*
+ * exchange_records.c
+ *		Rows that exchange their natural keys exchange their records.
+ *
+ * A row takes the record that has its key, and whoever had that gets the other
+ * one; so any permutation is done by as many steps as it has rows, whether or
+ * not all of them are here.  A row whose own record has something else that
+ * identifies it, the name of an article whose number was changed, keeps its
+ * record.  Records stay with their feed, which may map other fields than the
+ * next one.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "engine/engine.h"
+#include "engine/exchange_records.h"
+#include "engine/exchange_rivals.h"
+#include "engine/item.h"
+#include "fold/fold.h"
+#include "payload/payload.h"
+#include "tables/link_unique.h"
+
+static Jsonb *
+copy_of(const Jsonb *jsonb)
+{
+	Jsonb	   *copy = NULL;
+
+	if (jsonb)
+	{
+		copy = palloc(VARSIZE(jsonb));
+		memcpy(copy, jsonb, VARSIZE(jsonb));
+	}
+	return copy;
+}
+
+/*
+ * Does a record have something, other than this field, that identifies a row, or
+ * had it when that was known last?
+ */
+static bool
+is_known_by_another(const BcdResource *r, Jsonb *wanted, Jsonb *known, Jsonb *remembered,
+					const char *field)
+{
+	BcdUnique	key;
+	int			i;
+
+	known = bcd_payload_merge(remembered, known);
+	for (i = 0; r->natural[i]; i++)
+		if (strcmp(r->natural[i], field) != 0 && wanted &&
+			bcd_unique_of(r, wanted, r->natural[i], &key) && bcd_unique_has(r, known, &key))
+			return true;
+	return false;
+}
+
+/* May a row that is not here lose its record now? */
+static bool
+may_be_taken(const BcdTurns *t, const BcdRecord *record)
+{
+	if (bcd_fold_is_moving(record->lane->feed->feed_id, record->key))
+		return false;
+	/* one that is gone from the source waits for this to be looked at */
+	return !bcd_rival_is(record, "in_flight") ||
+		(record->is_read && record->row.state == BCD_ROW_MISSING &&
+		 !bcd_record_is_written(t->lane, record->store_id, BCD_UPDATE));
+}
+
+/* Is a row to get the record that has its key, in exchange for its own? */
+static bool
+may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUnique *key)
+{
+	const BcdFeed *feed = item->lane->feed;
+	Jsonb	   *theirs;
+	bool		stays;
+
+	if (record->lane != item->lane || (record->shared && !bcd_is_sure(item)))
+		return false;
+	if (!bcd_rival_has_left(t, record, key) || (record->owner == NULL && !may_be_taken(t, record)))
+		return false;
+	theirs = bcd_rival_wants(t, record);
+	if (is_known_by_another(feed->resource, item->wanted, item->known, item->remembered, key->field))
+		return false;
+	stays = theirs == NULL && feed->on_delete != BCD_DELETE_DELETE;
+	if (stays)
+		return true;
+	return feed->resource->exchanges &&
+		!is_known_by_another(feed->resource, theirs, record->payload, record->remembered, key->field);
+}
+
+/* A row that is not here gets a record. */
+static void
+move_record(BcdTurns *t, BcdLane *lane, char *key, int64 store_id)
+{
+	int			i;
+
+	for (i = 0; i < t->nmoves; i++)
+		if (t->moves[i].lane == lane && strcmp(t->moves[i].key, key) == 0)
+			break;
+	if (i == t->nmoves)
+		t->nmoves++;
+	t->moves[i].lane = lane;
+	t->moves[i].key = key;
+	t->moves[i].store_id = store_id;
+}
+
+/* What is known of a record goes with it, to another item. */
+static void
+give(BcdItem *item, int64 store_id, Jsonb *known, Jsonb *remembered, Jsonb *aside)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	item->store_id = store_id;
+	item->linked = store_id != 0;
+	item->looked_up = false;
+	item->unsure = false;
+	item->clashed = false;
+	item->refusal = NULL;
+	item->own_id = 0;
+	item->known = copy_of(known);
+	item->remembered = copy_of(remembered);
+	item->aside = copy_of(aside);
+	MemoryContextSwitchTo(old);
+}
+
+/* A row takes a record, and the record's row gets the other one, if there is one. */
+static void
+exchange(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
+{
+	BcdItem    *item = unit->item;
+	BcdUnit    *other = record->owner;
+	BcdRecord  *own = bcd_rivals_record(t, item);
+	int64		own_id = item->store_id;
+	Jsonb	   *known = item->known;
+	Jsonb	   *remembered = item->remembered;
+	Jsonb	   *aside = item->aside;
+
+	if (other)
+	{
+		give(item, record->store_id, other->item->known, other->item->remembered, other->item->aside);
+		give(other->item, own_id, known, remembered, aside);
+		other->displaced = own_id == 0;
+	}
+	else
+	{
+		give(item, record->store_id, record->payload, record->remembered, record->aside);
+		move_record(t, item->lane, record->key, own_id);
+	}
+	unit->displaced = false;
+	if (own)
+	{
+		own->owner = other;
+		own->key = record->key;
+		own->state = record->state;
+		own->is_read = record->is_read;
+		own->row = record->row;
+		own->payload = known;
+		own->remembered = remembered;
+		own->aside = aside;
+	}
+	record->owner = unit;
+	record->key = item->key;
+}
+
+/* Gives a row the record that has its natural key, if that is how it should be. */
+static bool
+exchange_one(BcdTurns *t, BcdUnit *unit)
+{
+	const BcdResource *r = unit->item->lane->feed->resource;
+	BcdItem    *item = unit->item;
+	BcdRecord  *record;
+	BcdUnique	key;
+	int			i;
+
+	for (i = 0; r->natural[i]; i++)
+		if (bcd_unique_of(r, item->wanted, r->natural[i], &key))
+			break;
+	if (r->natural[i] == NULL || bcd_unique_has(r, item->known, &key))
+		return false;
+	record = bcd_rival_of(t, item, &key);
+	if (record == NULL || !may_exchange(t, item, record, &key))
+		return false;
+	exchange(t, unit, record);
+	return true;
+}
+
+static BcdStatement mark_displaced = {
+	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
+	" SELECT $1, key, clock_timestamp() FROM unnest($2) AS u (key)"
+	" ON CONFLICT (feed, key) DO UPDATE SET state = 'ready', attempts = 0, next_attempt_at = NULL,"
+	" waits_feed = NULL, waits_key = NULL WHERE p.state NOT IN ('in_flight', 'failed', 'review')",
+	2, {TEXTOID, TEXTARRAYOID}
+};
+
+/* Writes down who has which record of a feed now. */
+static void
+record_exchanges(BcdTurns *t, BcdLane *lane)
+{
+	int			most = t->n + t->nmoves;
+	char	  **keys = palloc(sizeof(char *) * most);
+	int64	   *ids = palloc(sizeof(int64) * most);
+	Datum	   *others = palloc(sizeof(Datum) * (t->nmoves + 1));
+	Datum		args[2];
+	int			nothers = 0;
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < t->n; i++)
+	{
+		const BcdUnit *unit = &t->units[i];
+
+		if (unit->item->lane != lane || unit->item->store_id == unit->had || unit->item->store_id == 0)
+			continue;
+		keys[n] = unit->item->key;
+		ids[n++] = unit->item->store_id;
+	}
+	if (n == 0)
+		return;
+	for (i = 0; i < t->nmoves; i++)
+	{
+		if (t->moves[i].lane != lane)
+			continue;
+		others[nothers++] = CStringGetTextDatum(t->moves[i].key);
+		if (t->moves[i].store_id == 0)
+			continue;
+		keys[n] = t->moves[i].key;
+		ids[n++] = t->moves[i].store_id;
+	}
+	bcd_unique_assign(lane->feed, keys, ids, n);
+	if (nothers == 0)
+		return;
+	args[0] = CStringGetTextDatum(lane->feed->name);
+	args[1] = bcd_array(TEXTOID, others, NULL, nothers);
+	(void) bcd_execute(&mark_displaced, args, NULL);
+}
+
+/* Gives every row the record that is to be its own, and writes that down. */
+void
+bcd_exchange(BcdTurns *t)
+{
+	const BcdRun *run = t->lane->run;
+	bool		again;
+	int			i;
+
+	t->moves = palloc(sizeof(BcdMoveOf) * (t->nholders + 1));
+	do
+	{
+		again = false;
+		for (i = 0; i < t->n; i++)
+			again |= exchange_one(t, &t->units[i]);
+	} while (again);
+	for (i = 0; i < run->nlanes; i++)
+		record_exchanges(t, run->lanes[i]);
+}

@@ -1,0 +1,247 @@
+/*
+ * exchange_rivals.c
+ *		Items that are to write natural keys, and the records that have them.
+ *
+ * The records are found by what they are known to hold (link_unique.c).  The row of
+ * one may be among the items; else the source is asked for it.
+ */
+#include "postgres.h"
+
+#include "engine/engine.h"
+#include "engine/exchange_rivals.h"
+#include "engine/lane.h"
+#include "feed/feed.h"
+#include "tables/link_unique.h"
+
+/* What identifies a row among those of all feeds */
+typedef struct BcdRowKey
+{
+	const BcdLane *lane;
+	const char *key;
+} BcdRowKey;
+
+static int
+compare_row(const BcdRowKey *row, const BcdItem *item)
+{
+	if (row->lane != item->lane)
+		return (uintptr_t) row->lane < (uintptr_t) item->lane ? -1 : 1;
+	return strcmp(row->key, item->key);
+}
+
+static int
+compare_units(const void *a, const void *b)
+{
+	const BcdItem *x = (*(BcdUnit *const *) a)->item;
+	BcdRowKey	row = {x->lane, x->key};
+
+	return compare_row(&row, (*(BcdUnit *const *) b)->item);
+}
+
+static int
+compare_key(const void *row, const void *unit)
+{
+	return compare_row(row, (*(BcdUnit *const *) unit)->item);
+}
+
+static BcdUnit *
+unit_of(const BcdTurns *t, const BcdRecord *record)
+{
+	BcdRowKey	row = {record->lane, record->key};
+	BcdUnit   **found = bsearch(&row, t->by_key, t->n, sizeof(BcdUnit *), compare_key);
+
+	return found ? *found : NULL;
+}
+
+/* The natural keys of an item's row that its record may not have. */
+int
+bcd_wanted_keys(const BcdItem *item, BcdUnique *keys)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	int			n = 0;
+	int			i;
+
+	for (i = 0; r->natural[i]; i++)
+		if (bcd_unique_of(r, item->wanted, r->natural[i], &keys[n]) &&
+			!bcd_unique_has(r, item->known, &keys[n]))
+			n++;
+	return n;
+}
+
+/* Finds the records that have what the items want. */
+void
+bcd_rivals_find(BcdTurns *t)
+{
+	const BcdResource *r = t->lane->feed->resource;
+	Datum	   *hashes = palloc(sizeof(Datum) * t->n * BCD_MAX_NATURAL);
+	BcdUnique	key;
+	int			n = 0;
+	int			i;
+	int			j;
+
+	for (i = 0; i < t->n; i++)
+		for (j = 0; r->natural[j]; j++)
+			if (bcd_unique_of(r, t->units[i].item->wanted, r->natural[j], &key))
+				hashes[n++] = Int64GetDatum(key.hash);
+	qsort(t->by_key, t->n, sizeof(BcdUnit *), compare_units);
+	t->holders = bcd_unique_holders(t->lane->feed, hashes, n, &t->nholders);
+	for (i = 0; i < t->nholders; i++)
+	{
+		BcdRecord  *record = t->holders[i].record;
+
+		record->lane = bcd_run_lane(t->lane->run, record->feed);
+		if (record->lane && record->lane->stopped)
+			record->lane = NULL;
+		record->owner = record->lane ? unit_of(t, record) : NULL;
+	}
+}
+
+/*
+ * Is a record one that an item may have to wait for?  Of its own feed, or of
+ * another one, where both map whole records.
+ */
+static bool
+is_rival(const BcdItem *item, const BcdRecord *record, bool own)
+{
+	if (record->store_id == item->store_id || (record->lane == item->lane) != own)
+		return false;
+	return own || (record->whole && bcd_unique_is_whole(item->lane->feed));
+}
+
+static BcdRecord *
+find_rival(const BcdTurns *t, const BcdItem *item, const BcdUnique *key, int at, bool own)
+{
+	for (; at < t->nholders && t->holders[at].hash == key->hash; at++)
+	{
+		BcdRecord  *record = t->holders[at].record;
+		BcdUnit    *owner = record->owner;
+		Jsonb	   *known = owner && owner->item->store_id == record->store_id ?
+		owner->item->known : record->payload;
+
+		if (is_rival(item, record, own) && bcd_unique_has(item->lane->feed->resource, known, key))
+			return record;
+	}
+	return NULL;
+}
+
+/* The record that has a key, and is not the item's own; NULL: none is known. */
+BcdRecord *
+bcd_rival_of(const BcdTurns *t, const BcdItem *item, const BcdUnique *key)
+{
+	int			low = 0;
+	int			high = t->nholders;
+	BcdRecord  *record;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (t->holders[middle].hash < key->hash)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	record = find_rival(t, item, key, low, true);
+	return record ? record : find_rival(t, item, key, low, false);
+}
+
+/* The record of an item, if it is among those that were found. */
+BcdRecord *
+bcd_rivals_record(const BcdTurns *t, const BcdItem *item)
+{
+	int			i;
+
+	for (i = 0; item->store_id != 0 && i < t->nholders; i++)
+		if (t->holders[i].record->store_id == item->store_id && t->holders[i].record->lane == item->lane)
+			return t->holders[i].record;
+	return NULL;
+}
+
+/* What identifies the row of a record, which cannot be sent as a whole */
+static void
+read_identity(BcdTurns *t, BcdRecord *record)
+{
+	if (t->identity && t->identity_of != record->lane)
+	{
+		bcd_feed_free(t->identity);
+		t->identity = NULL;
+	}
+	if (t->identity == NULL)
+		t->identity = bcd_feed_identity(record->lane->feed);
+	t->identity_of = record->lane;
+	bcd_feed_row(t->identity, record->key, &record->row);
+}
+
+/*
+ * What the source has of a record's row that is not here; of one that cannot be
+ * sent, what identifies it.  One that cannot be read now is held up.
+ */
+const BcdRow *
+bcd_rival_row(BcdTurns *t, BcdRecord *record)
+{
+	BcdFeed    *feed = record->lane ? record->lane->feed : NULL;
+
+	if (record->is_read)
+		return &record->row;
+	record->is_read = true;
+	record->row.state = BCD_ROW_HELD_UP;
+	if (feed == NULL || !bcd_feed_try_lock(feed))
+		return &record->row;
+	bcd_feed_try_row(feed, record->key, &record->row);
+	if (record->row.state == BCD_ROW_INVALID || record->row.state == BCD_ROW_DEFERRED)
+		read_identity(t, record);
+	return &record->row;
+}
+
+/* The payload that a record's row wants; NULL: it is gone, or cannot be told. */
+Jsonb *
+bcd_rival_wants(BcdTurns *t, BcdRecord *record)
+{
+	if (record->owner)
+		return record->owner->item->wanted;
+	return bcd_rival_row(t, record)->state == BCD_ROW_FOUND ? record->row.payload : NULL;
+}
+
+bool
+bcd_rival_is(const BcdRecord *record, const char *state)
+{
+	return record->state && strcmp(record->state, state) == 0;
+}
+
+/*
+ * Does the row of a record want a key that the record has?  What is not pushed
+ * here keeps what it has, unless there is a change of it; and so does a feed that
+ * does not map the field.
+ */
+bool
+bcd_rival_keeps(BcdTurns *t, BcdRecord *record, const BcdUnique *key)
+{
+	Jsonb	   *wants;
+
+	if (record->lane == NULL)
+		return record->state == NULL;
+	if (!bcd_feed_maps(record->lane->feed, key->field))
+		return true;
+	wants = bcd_rival_wants(t, record);
+	return wants && bcd_unique_has(record->lane->feed->resource, wants, key);
+}
+
+/* Is it known that the row of a record has left a key that the record has? */
+bool
+bcd_rival_has_left(BcdTurns *t, BcdRecord *record, const BcdUnique *key)
+{
+	Jsonb	   *wants = bcd_rival_wants(t, record);
+
+	if (wants)
+		return !bcd_rival_keeps(t, record, key);
+	return record->owner == NULL && bcd_rival_row(t, record)->state == BCD_ROW_MISSING;
+}
+
+/*
+ * What another feed writes to a record, too, is not what the link of this one
+ * says, unless the store has just told.
+ */
+bool
+bcd_is_sure(const BcdItem *item)
+{
+	return item->clashed || item->reread;
+}

@@ -1,0 +1,89 @@
+/*
+ * exchange_rivals.h
+ *		Items that are to write natural keys, and the records that have them.
+ */
+#ifndef BCD_EXCHANGE_RIVALS_H
+#define BCD_EXCHANGE_RIVALS_H
+
+#include "engine/engine.h"
+#include "tables/link_unique.h"
+
+typedef enum BcdFate
+{
+	UNDECIDED,
+	GOES,						/* its write is next */
+	GIVES_WAY,					/* it gives up what others wait for */
+	TRAVELS,					/* to the lane of the row that it waits for */
+	COMES_BACK,					/* it makes room for the row that it waits for */
+	STAYS,						/* until something else has been written */
+	WAITS,						/* for a row that is not here */
+	FAILS						/* that one has been given up, or waits itself */
+} BcdFate;
+
+/* A natural key that an item is to write */
+typedef struct BcdWant
+{
+	BcdUnique	key;
+	BcdRecord  *record;			/* that has it, of a row that leaves it */
+} BcdWant;
+
+/* An item, and what it waits for */
+typedef struct BcdUnit
+{
+	BcdItem    *item;
+	int64		had;			/* the record that it came with */
+	BcdFate		fate;
+	bool		displaced;		/* another row has its record now */
+	bool		stuck;			/* it waits for one that is not here, or for
+								 * one that does */
+	bool		blocked;		/* by a row for which there is no room */
+	int			segment;		/* of the order in which items go */
+	const char *waits_for;		/* the key of that row */
+	const char *waits_feed;		/* its feed */
+	const char *why;			/* what becomes of that row, in words */
+	const BcdUnique *waits_key; /* and what it has to leave */
+	int			nwants;
+	BcdWant		wants[BCD_MAX_NATURAL];
+	struct BcdUnit *visited;	/* in the search for a circle, from this one */
+} BcdUnit;
+
+typedef struct BcdMoveOf
+{
+	BcdLane    *lane;
+	char	   *key;
+	int64		store_id;
+} BcdMoveOf;
+
+typedef struct BcdTurns
+{
+	BcdLane    *lane;			/* by which the items go; their rows may be of
+								 * other feeds */
+	bool		last;			/* nothing else is under way in the lane */
+	bool		more;			/* rows that are ready have not been claimed */
+	bool		full;			/* and there is no room for them */
+	int			n;
+	BcdUnit    *units;
+	BcdUnit   **by_key;
+	int			nholders;
+	BcdHolder  *holders;
+	BcdMoveOf  *moves;			/* records of rows that are not here */
+	int			nmoves;
+	BcdUnit   **order;			/* those that go */
+	int			norder;
+	int			segments;
+	BcdFeed    *identity;		/* a feed, for rows that cannot be sent */
+	const BcdLane *identity_of;
+} BcdTurns;
+
+extern int	bcd_wanted_keys(const BcdItem *item, BcdUnique *keys);
+extern void bcd_rivals_find(BcdTurns *t);
+extern BcdRecord *bcd_rival_of(const BcdTurns *t, const BcdItem *item, const BcdUnique *key);
+extern BcdRecord *bcd_rivals_record(const BcdTurns *t, const BcdItem *item);
+extern const BcdRow *bcd_rival_row(BcdTurns *t, BcdRecord *record);
+extern Jsonb *bcd_rival_wants(BcdTurns *t, BcdRecord *record);
+extern bool bcd_rival_is(const BcdRecord *record, const char *state);
+extern bool bcd_rival_keeps(BcdTurns *t, BcdRecord *record, const BcdUnique *key);
+extern bool bcd_rival_has_left(BcdTurns *t, BcdRecord *record, const BcdUnique *key);
+extern bool bcd_is_sure(const BcdItem *item);
+
+#endif							/* BCD_EXCHANGE_RIVALS_H */

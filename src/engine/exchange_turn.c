@@ -1,0 +1,284 @@
+/*
+ * exchange_turn.c
+ *		Whose turn it is to write what must be unique.
+ *
+ * A row may want an article number or a name that another row's record has and
+ * is about to leave: numbers that move on by one row, two names that change
+ * places.  The store takes no such write before the other one is done.  So items
+ * that are to write a natural key come here first, where the links tell who has
+ * it (link_unique.c), and the whole of what is wanted is looked at together.
+ *
+ * Rows that exchange their keys exchange their records, where the resource is
+ * such: then hardly anything is left to be written.  A row takes the record that
+ * has its key, and whoever had that gets the other one; so any permutation is
+ * done by as many steps as it has rows, whether or not all of them are here.  A
+ * row whose own record has something else that identifies it, the name of an
+ * article whose number was changed, keeps its record.
+ *
+ * What is left is sent in the order in which keys become free: a row and those
+ * that follow it, in one batch as long as the store does one after the other,
+ * and the rest when that is written.  In a circle one row gives its key up for
+ * a moment (exchange_aside.c).
+ *
+ * Links are exchanged and rows step aside in the transaction in which that is
+ * decided, before any request.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/exchange_order.h"
+#include "engine/exchange_records.h"
+#include "engine/exchange_rivals.h"
+#include "engine/exchange_turn.h"
+#include "engine/item.h"
+#include "engine/item_wants.h"
+#include "engine/job.h"
+#include "engine/lane.h"
+#include "feed/feed.h"
+#include "payload/payload.h"
+#include "tables/queue.h"
+
+/* Rows that wait for another one: how long, and how often before it takes longer */
+#define WAIT_MS				1000
+#define WAIT_ATTEMPTS		2
+#define WAIT_SLOWEST		5
+
+/* Who has a key, and why it does not let go, if that is known; in the item's memory. */
+static char *
+is_still_that_of(BcdItem *item, const char *field, const char *value, const char *feed,
+				 const char *key, const char *why)
+{
+	bool		elsewhere = strcmp(feed, item->lane->feed->name) != 0;
+	char	   *text = psprintf("%s \"%s\" is still that of row %s%s%s%s in the store%s%s",
+								field, value, key, elsewhere ? " of feed \"" : "",
+								elsewhere ? feed : "", elsewhere ? "\"" : "",
+								why ? ", " : "", why ? why : "");
+
+	return MemoryContextStrdup(item->cxt, text);
+}
+
+static void
+note_waits(BcdItem *item, const char *feed, const char *key)
+{
+	item->waits_feed = MemoryContextStrdup(item->cxt, feed);
+	item->waits_key = MemoryContextStrdup(item->cxt, key);
+}
+
+static void
+wait_for(BcdItem *item, const char *feed, const char *key, char *text)
+{
+	bcd_decide_wait(item, WAIT_MS * Max(Min(item->attempts, WAIT_SLOWEST) - WAIT_ATTEMPTS, 1), text);
+	note_waits(item, feed, key);
+}
+
+/*
+ * The row of this key is still to leave what this item needs.  Rows that wait
+ * come back together (queue.c), and less often when that has taken long.
+ */
+void
+bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *feed, const char *key)
+{
+	wait_for(item, feed, key, is_still_that_of(item, field, value, feed, key, NULL));
+}
+
+/* An item waits for a row that is on its way, or may yet be; else it fails. */
+static void
+decide_waits(BcdUnit *unit)
+{
+	BcdItem    *item = unit->item;
+	char	   *text = is_still_that_of(item, unit->waits_key->field, unit->waits_key->value,
+										unit->waits_feed, unit->waits_for, unit->why);
+
+	if (unit->fate == WAITS &&
+		(item->attempts + 1 < item->lane->run->store->options->max_attempts ||
+		 bcd_queue_is_in_progress(unit->waits_feed, unit->waits_for)))
+		wait_for(item, unit->waits_feed, unit->waits_for, text);
+	else
+	{
+		bcd_decide_failed(item, BCD_FAILED, text);
+		/* that one may be put right, and this one is then */
+		note_waits(item, unit->waits_feed, unit->waits_for);
+	}
+}
+
+static void
+decide_comes_back(BcdItem *item)
+{
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	item->decision.pending = BCD_PENDING_READY;
+}
+
+static void
+decide(BcdTurns *t, BcdUnit *unit)
+{
+	BcdItem    *item = unit->item;
+
+	switch (unit->fate)
+	{
+		case GOES:
+			item->interim = false;
+			if (item->store_id == 0)
+				bcd_item_wants_create(item);
+			else
+			{
+				MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+				item->body = bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known);
+				MemoryContextSwitchTo(old);
+				bcd_decide_stage(item, BCD_UPDATE);
+			}
+			break;
+		case GIVES_WAY:
+			bcd_decide_stage(item, BCD_UPDATE);
+			item->decision.link = BCD_LINK_ASIDE;
+			break;
+		case WAITS:
+			decide_waits(unit);
+			break;
+		case FAILS:
+			if (bcd_queue_revive(unit->waits_feed, unit->waits_for, item))
+			{
+				item->lane->freed = t->lane->freed = t->lane->run->progressed = true;
+				decide_comes_back(item);
+			}
+			else
+				decide_waits(unit);
+			break;
+		case TRAVELS:
+			t->lane->in_turns = item->travels = true;
+			bcd_decide_stage(item, BCD_TURN);
+			break;
+		case COMES_BACK:
+			decide_comes_back(item);
+			break;
+		case UNDECIDED:
+		case STAYS:
+			t->lane->in_turns = true;
+			bcd_decide_stage(item, BCD_TURN);
+			break;
+	}
+}
+
+/* Rows that have no record any more, or whose record has all that they want. */
+static bool
+decide_at_once(BcdUnit *unit)
+{
+	BcdItem    *item = unit->item;
+
+	if (unit->displaced)
+	{
+		bcd_item_wants_record(item);
+		return true;
+	}
+	if (item->store_id == 0 || item->store_id == unit->had)
+		return false;
+	/* a row that had no record has found one */
+	item->looked_up = unit->had == 0;
+	bcd_item_wants_write(item);
+	return item->decision.leaves || item->decision.next != BCD_TURN;
+}
+
+/* The items of a job, in the order in which they go. */
+static void
+reorder(BcdJob *job, const BcdTurns *t)
+{
+	int			i;
+
+	for (i = 0; i < t->norder; i++)
+	{
+		dlist_delete(&t->order[i]->item->node);
+		dlist_push_tail(&job->items, &t->order[i]->item->node);
+	}
+}
+
+/* Looks at the items of a job, which may be of several feeds. */
+static void
+read_turns(BcdJob *job, const cJSON *reply)
+{
+	BcdTurns	t = {job->lane};
+	dlist_iter	iter;
+	int			i;
+
+	t.last = job->lane->in_flight == 1 && job->lane->items == job->nitems;
+	t.more = !job->lane->exhausted;
+	t.full = !bcd_lane_has_room(job->lane);
+	t.units = palloc0(sizeof(BcdUnit) * job->nitems);
+	t.by_key = palloc(sizeof(BcdUnit *) * job->nitems);
+	t.order = palloc(sizeof(BcdUnit *) * job->nitems);
+	dlist_foreach(iter, &job->items)
+	{
+		BcdUnit    *unit = &t.units[t.n];
+
+		unit->item = dlist_container(BcdItem, node, iter.cur);
+		unit->had = unit->item->store_id;
+		t.by_key[t.n++] = unit;
+	}
+	bcd_rivals_find(&t);
+	bcd_exchange(&t);
+	for (i = 0; i < t.n; i++)
+		if (decide_at_once(&t.units[i]))
+			t.units[i].segment = -1;
+	bcd_put_in_order(&t);
+	for (i = 0; i < t.n; i++)
+		if (t.units[i].segment >= 0)
+			decide(&t, &t.units[i]);
+	reorder(job, &t);
+	if (t.identity)
+		bcd_feed_free(t.identity);
+}
+
+/* Has anything happened since turns were given last? */
+static bool
+is_due(const BcdLane *lane)
+{
+	bool		full = lane->exhausted || !bcd_lane_has_room(lane);
+	bool		alone = lane->in_flight == 0 && lane->items == lane->queued[BCD_TURN];
+
+	return lane->looked_at != lane->moved || lane->was_full != full || (full && alone);
+}
+
+/*
+ * Items that wait for rows which a later lane is going to claim go there, and
+ * are looked at together with those.
+ */
+static void
+travel(BcdLane *lane)
+{
+	BcdLane    *heir = bcd_lane_heir(lane);
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &lane->queue[BCD_TURN])
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (!item->travels)
+			continue;
+		item->travels = false;
+		if (heir == NULL)
+			continue;
+		dlist_delete(&item->node);
+		lane->queued[BCD_TURN]--;
+		bcd_item_hand_over(lane, heir, item, BCD_TURN);
+	}
+}
+
+/* Gives their turn to those items whose turn it is: no request. */
+BcdJob *
+bcd_plan_turn(BcdLane *lane)
+{
+	BcdJob	   *job;
+
+	travel(lane);
+	if (lane->queued[BCD_TURN] == 0 || lane->flying[BCD_TURN] > 0 || !is_due(lane))
+		return NULL;
+	lane->looked_at = lane->moved;
+	lane->was_full = lane->exhausted || !bcd_lane_has_room(lane);
+	job = bcd_job_create(lane, BCD_TURN, NULL, NULL, NULL);
+	job->read = read_turns;
+	while (lane->queued[BCD_TURN] > 0)
+		bcd_job_take(job, bcd_item_pop(lane, BCD_TURN));
+	return job;
+}

@@ -1,0 +1,13 @@
+/*
+ * exchange_turn.h
+ *		Whose turn it is to write what must be unique.
+ */
+#ifndef BCD_EXCHANGE_TURN_H
+#define BCD_EXCHANGE_TURN_H
+
+#include "engine/engine.h"
+
+extern BcdJob *bcd_plan_turn(BcdLane *lane);
+extern void bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *feed, const char *key);
+
+#endif							/* BCD_EXCHANGE_TURN_H */

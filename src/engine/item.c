@@ -1,0 +1,297 @@
+/*
+ * item.c
+ *		Items: their life, their queues, and the decisions made of them.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "engine/engine.h"
+#include "engine/item.h"
+#include "engine/lost_create.h"
+#include "payload/payload.h"
+#include "tables/queue.h"
+
+/* An item for a key, fresh: it is in a queue once its claim is committed. */
+BcdItem *
+bcd_item_create(BcdLane *lane, const char *key)
+{
+	MemoryContext cxt = AllocSetContextCreate(lane->cxt, "bcdelta item", ALLOCSET_SMALL_SIZES);
+	BcdItem    *item = MemoryContextAllocZero(cxt, sizeof(BcdItem));
+
+	item->cxt = cxt;
+	item->lane = lane;
+	item->key = MemoryContextStrdup(cxt, key);
+	item->group = INT_MAX;
+	lane->items++;
+	dlist_push_tail(&lane->fresh, &item->node);
+	return item;
+}
+
+/*
+ * How many items a request may have with one that came to nothing so often:
+ * one of them may be why all failed.  So they come back in ever smaller groups,
+ * and at last alone.
+ */
+int
+bcd_item_group(const BcdLane *lane, int attempts)
+{
+	if (attempts == 0)
+		return INT_MAX;
+	if (attempts + 1 >= lane->run->store->options->max_attempts)
+		return 1;
+	return Max(BCD_PAGE_LIMIT >> Min(2 * attempts, 8), 1);
+}
+
+/* The item leaves the run; it is in this lane. */
+void
+bcd_item_free(BcdLane *lane, BcdItem *item)
+{
+	lane->items--;
+	lane->bytes -= item->bytes;
+	MemoryContextDelete(item->cxt);
+}
+
+/* The item leaves undecided; its row is given back at the run's end. */
+void
+bcd_item_give_up(BcdLane *lane, BcdItem *item)
+{
+	lane->run->gave_up |= item->unsure;
+	bcd_item_free(lane, item);
+}
+
+void
+bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage)
+{
+	dlist_push_tail(&lane->queue[stage], &item->node);
+	lane->queued[stage]++;
+}
+
+/* To the head of a queue: an item that was to be sent already. */
+void
+bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage)
+{
+	dlist_push_head(&lane->queue[stage], &item->node);
+	lane->queued[stage]++;
+}
+
+/* The next item of a queue, or NULL. */
+BcdItem *
+bcd_item_pop(BcdLane *lane, BcdStage stage)
+{
+	if (dlist_is_empty(&lane->queue[stage]))
+		return NULL;
+	lane->queued[stage]--;
+	return dlist_container(BcdItem, node, dlist_pop_head_node(&lane->queue[stage]));
+}
+
+/* Adds an outcome to a run's totals.  Deferred rows are counted at its end. */
+void
+bcd_count_outcome(BcdRun *run, BcdOutcome outcome)
+{
+	BcdRunCounts *c = &run->counts;
+
+	switch (outcome)
+	{
+		case BCD_CREATED:
+			c->created++;
+			break;
+		case BCD_UPDATED:
+			c->updated++;
+			break;
+		case BCD_DELETED:
+			c->deleted++;
+			break;
+		case BCD_HIDDEN:
+			c->hidden++;
+			break;
+		case BCD_LINKED:
+			c->linked++;
+			break;
+		case BCD_UNCHANGED:
+			c->unchanged++;
+			break;
+		case BCD_FAILED:
+		case BCD_INVALID:
+			c->failed++;
+			break;
+		case BCD_DEFERRED:
+			if (!run->kind->claims)
+				c->deferred++;
+			break;
+		case BCD_NO_OUTCOME:
+		case BCD_RETRY:
+			break;
+	}
+}
+
+/* What an item holds changes with its stages. */
+static void
+weigh(BcdLane *lane, BcdItem *item)
+{
+	lane->bytes -= item->bytes;
+	item->bytes = MemoryContextMemAllocated(item->cxt, true);
+	lane->bytes += item->bytes;
+}
+
+static bool
+has_record(const dlist_head *items, int64 store_id)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) items)
+		if (dlist_container(BcdItem, node, iter.cur)->store_id == store_id)
+		return true;
+	return false;
+}
+
+static bool
+jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 store_id,
+				 BcdStage from)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) jobs)
+	{
+		BcdJob	   *job = dlist_container(BcdJob, node, iter.cur);
+
+		if (job->stage >= from && job->lane->feed->resource == resource &&
+			has_record(&job->items, store_id))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Is a write to a record of the lane's resource waiting or under way?  From
+ * BCD_UPDATE on: any write, BCD_REMOVE: its end.
+ */
+bool
+bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from)
+{
+	BcdRun	   *run = lane->run;
+	const BcdResource *resource = lane->feed->resource;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+	{
+		BcdLane    *other = run->lanes[i];
+
+		if (other->feed->resource == resource &&
+			((from <= BCD_UPDATE && has_record(&other->queue[BCD_UPDATE], store_id)) ||
+			 has_record(&other->queue[BCD_REMOVE], store_id)))
+			return true;
+	}
+	return jobs_have_record(&run->jobs, resource, store_id, from) ||
+		jobs_have_record(&run->unsettled, resource, store_id, from);
+}
+
+/* Notes that an item's record is not in the store any more. */
+void
+bcd_record_removed(BcdItem *item)
+{
+	BcdRun	   *run = item->lane->run;
+	BcdRemoval *removal = &run->removed[run->removals++ % BCD_REMOVALS];
+
+	removal->resource = item->lane->feed->resource;
+	removal->store_id = item->store_id;
+}
+
+/*
+ * Has a record of the lane's resource been removed since the run had removed
+ * so many?  When that is too long ago it may have been.
+ */
+bool
+bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since)
+{
+	const BcdRun *run = lane->run;
+	int64		i;
+
+	if (run->removals - since > BCD_REMOVALS)
+		return true;
+	for (i = since; i < run->removals; i++)
+	{
+		const BcdRemoval *removal = &run->removed[i % BCD_REMOVALS];
+
+		if (removal->store_id == store_id && removal->resource == lane->feed->resource)
+			return true;
+	}
+	return false;
+}
+
+/* The item goes on in another lane. */
+void
+bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage)
+{
+	from->items--;
+	from->bytes -= item->bytes;
+	to->items++;
+	to->bytes += item->bytes;
+	bcd_item_queue(to, item, stage);
+}
+
+/*
+ * Is the row of an item that leaves through with it?  Each row counts once:
+ * not when it is to come back, and not when a verify looks at its link, too.
+ */
+static bool
+is_finished(const BcdLane *lane, const BcdDecision *d)
+{
+	if (lane->run->kind->claims)
+		return d->pending == BCD_PENDING_DONE || d->pending == BCD_PENDING_FAIL;
+	return d->pending != BCD_PENDING_READY && lane->phase == 0;
+}
+
+/*
+ * After the commit: the item leaves, or goes on in the lane that it is in.
+ * stage is the one it comes from, -1 for a new item; to the same stage it
+ * returns at the head.
+ */
+void
+bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
+{
+	BcdDecision d = item->decision;
+
+	memset(&item->decision, 0, sizeof(item->decision));
+	bcd_count_outcome(lane->run, d.outcome);
+	item->lane->outcomes[d.outcome]++;
+	lane->run->counts.conflicts += d.conflicts;
+	lane->moved += stage != BCD_TURN;
+	if (d.leaves)
+	{
+		lane->run->progress.done += is_finished(item->lane, &d);
+		bcd_item_free(lane, item);
+		return;
+	}
+	/* a batch that was refused, or that its reply tells in part */
+	if (d.link == BCD_LINK_PUT)
+		item->unsure = false;
+	else if (stage == BCD_UPDATE && d.outcome == BCD_RETRY)
+		item->unsure = true;
+	if (item->lane->stopped)
+	{
+		bcd_item_give_up(lane, item);
+		return;
+	}
+	weigh(lane, item);
+	item->attempts += d.attempted;
+	if (d.link == BCD_LINK_PUT || d.link == BCD_LINK_REMOVE)
+		item->linked = d.link == BCD_LINK_PUT;
+	if (d.sought || d.unsought || item->linked)
+		item->sought = d.sought;
+	if (item->seeking && item->wanted && stage == BCD_LOOKUP && (d.unsought || d.next != stage))
+		bcd_seek_end(item);
+	if (d.clashes)
+	{
+		item->clashed = true;
+		item->refusal = d.error;
+		item->refusal_status = d.status;
+		item->clashes++;
+		if (stage == BCD_UPDATE && d.next == BCD_LOOKUP)
+			item->own_id = item->store_id;
+	}
+	if ((int) d.next == stage)
+		bcd_item_first(lane, item, d.next);
+	else
+		bcd_item_queue(lane, item, d.next);
+}

@@ -1,0 +1,24 @@
+/*
+ * item.h
+ *		Items: their life, their queues, and the decisions made of them.
+ */
+#ifndef BCD_ITEM_H
+#define BCD_ITEM_H
+
+#include "engine/engine.h"
+
+extern BcdItem *bcd_item_create(BcdLane *lane, const char *key);
+extern int	bcd_item_group(const BcdLane *lane, int attempts);
+extern void bcd_item_free(BcdLane *lane, BcdItem *item);
+extern void bcd_item_give_up(BcdLane *lane, BcdItem *item);
+extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);
+extern void bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage);
+extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);
+extern void bcd_record_removed(BcdItem *item);
+extern bool bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since);
+extern bool bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from);
+extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
+extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
+extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
+
+#endif							/* BCD_ITEM_H */

@@ -1,0 +1,203 @@
+/*
+ * item_stale.c
+ *		Rows on their way that refer to a record which goes meanwhile.
+ *
+ * Such a row was read when the record was there, and its own may have no link
+ * yet, so that nothing but the item says what it refers to: a category that is
+ * to be made again below another one, say, when both went with the one above.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "engine/engine.h"
+#include "engine/item_stale.h"
+#include "fold/key_moves.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
+
+/* Does a row's payload have one of these ids? */
+typedef struct Search
+{
+	const BcdResource *resource;	/* the row's */
+	const char *refers_to;
+	const int64 *ids;
+	int			n;
+	bool		found;
+} Search;
+
+static bool
+is_one_of(const Search *s, const JsonbValue *value)
+{
+	int64		id;
+	int			i;
+
+	if (value->type != jbvNumeric)
+		return false;
+	id = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric)));
+	for (i = 0; i < s->n; i++)
+		if (s->ids[i] == id)
+			return true;
+	return false;
+}
+
+static void
+look_in_field(const char *name, JsonbValue *value, void *arg)
+{
+	Search	   *s = arg;
+	const BcdField *field = bcd_resource_field(s->resource, name);
+	uint32		i;
+
+	if (field == NULL || field->refers_to == NULL || strcmp(field->refers_to, s->refers_to) != 0)
+		return;
+	s->found |= is_one_of(s, value);
+	if (value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data))
+		for (i = 0; i < JsonContainerSize(value->val.binary.data); i++)
+			s->found |= is_one_of(s, getIthJsonbValueFromContainer(value->val.binary.data, i));
+}
+
+static bool
+refers_to_one(const BcdItem *item, Search *s)
+{
+	s->found = false;
+	s->resource = item->lane->feed->resource;
+	if (item->wanted)
+		bcd_payload_each(item->wanted, look_in_field, s);
+	return s->found;
+}
+
+static BcdStatement mark_rows = {
+	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
+	" SELECT u.feed, u.key, clock_timestamp() FROM unnest($1, $2) AS u (feed, key) ORDER BY 1, 2"
+	BCD_MARK_PENDING,
+	2, {TEXTARRAYOID, TEXTARRAYOID}
+};
+
+static void
+mark_stale(List *items)
+{
+	Datum	   *feeds = palloc(sizeof(Datum) * list_length(items));
+	Datum	   *keys = palloc(sizeof(Datum) * list_length(items));
+	Datum		args[2];
+	ListCell   *cell;
+	int			n = 0;
+
+	foreach(cell, items)
+	{
+		BcdItem    *item = lfirst(cell);
+
+		item->stale = true;
+		feeds[n] = CStringGetTextDatum(item->lane->feed->name);
+		keys[n++] = CStringGetTextDatum(item->key);
+	}
+	args[0] = bcd_array(TEXTOID, feeds, NULL, n);
+	args[1] = bcd_array(TEXTOID, keys, NULL, n);
+	(void) bcd_execute(&mark_rows, args, NULL);
+}
+
+static void
+each_of(dlist_head *items, void (*look) (BcdItem *item, void *arg), void *arg)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, items)
+		look(dlist_container(BcdItem, node, iter.cur), arg);
+}
+
+/* Calls a function for all items of a run, but for those of the job that is settled. */
+static void
+each_item(BcdRun *run, void (*look) (BcdItem *item, void *arg), void *arg)
+{
+	dlist_head *lists[] = {&run->jobs, &run->unsettled};
+	dlist_iter	job;
+	int			i;
+	int			stage;
+
+	for (i = 0; i < run->nlanes; i++)
+		for (stage = 0; stage < BCD_STAGES; stage++)
+			each_of(&run->lanes[i]->queue[stage], look, arg);
+	for (i = 0; i < lengthof(lists); i++)
+	{
+		dlist_foreach(job, lists[i])
+			each_of(&dlist_container(BcdJob, node, job.cur)->items, look, arg);
+	}
+}
+
+typedef struct Stale
+{
+	Search		search;
+	List	   *items;
+} Stale;
+
+static void
+find_stale(BcdItem *item, void *arg)
+{
+	Stale	   *stale = arg;
+
+	if (refers_to_one(item, &stale->search))
+		stale->items = lappend(stale->items, item);
+}
+
+/*
+ * Records of a job's items are gone, or about to go.  The items that refer to
+ * them are read once more before they go on, or after what is under way for
+ * them.  In a transaction, after the decisions of the job are recorded.
+ */
+void
+bcd_expire_referrers(BcdJob *job)
+{
+	Stale		stale = {{NULL, job->lane->feed->resource->name, NULL, 0, false}, NIL};
+	int64	   *ids = palloc(sizeof(int64) * (job->nitems + 1));
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->decision.gone_id != 0)
+			ids[stale.search.n++] = item->decision.gone_id;
+	}
+	if (stale.search.n == 0)
+		return;
+	stale.search.ids = ids;
+	each_item(job->run, find_stale, &stale);
+	each_of(&job->items, find_stale, &stale);
+	if (stale.items != NIL)
+		mark_stale(stale.items);
+}
+
+/* The item of the row that a refused item refers to, if it is here */
+static void
+find_referred(BcdItem *other, void *arg)
+{
+	BcdItem    *item = arg;
+	Search		search = {NULL, other->lane->feed->resource->name, &other->store_id, 1, false};
+
+	if (item->waits_feed != NULL || other->store_id == 0 || !refers_to_one(item, &search))
+		return;
+	item->waits_feed = MemoryContextStrdup(item->cxt, other->lane->feed->name);
+	item->waits_key = MemoryContextStrdup(item->cxt, other->key);
+}
+
+/*
+ * Items that were refused may refer to a record of which it is about to be
+ * found out that it is gone.  So they are tried once more when that row is done.
+ * Before the decisions of the job are recorded.
+ */
+void
+bcd_retry_after_referred(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->decision.pending == BCD_PENDING_FAIL && item->decision.outcome == BCD_FAILED)
+			each_item(job->run, find_referred, item);
+	}
+}

@@ -1,0 +1,67 @@
+/*
+ * item_wants.c
+ *		What an item needs next: to be looked up, created or updated.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/item_wants.h"
+#include "engine/lost_create.h"
+#include "engine/natural_key.h"
+#include "engine/unmapped_fields.h"
+#include "payload/payload.h"
+#include "tables/link_unique.h"
+#include "tables/queue.h"
+
+/*
+ * Decides what an item without a link needs: to be looked up, and created if
+ * it is not found.
+ */
+void
+bcd_item_wants_record(BcdItem *item)
+{
+	bcd_decide_stage(item, BCD_LOOKUP);
+	bcd_natural_key(item);
+}
+
+/*
+ * Decides what an item with a link needs: nothing, or an update with the
+ * fields in which the record differs.
+ */
+void
+bcd_item_wants_write(BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	item->body = bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known);
+	MemoryContextSwitchTo(old);
+	if (bcd_payload_count(item->body) > 0)
+		bcd_decide_stage(item, bcd_item_claims_key(item) ? BCD_TURN : BCD_UPDATE);
+	else if (item->looked_up)
+		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
+	else
+		bcd_decide_done(item, BCD_UNCHANGED,
+						bcd_item_forget_unmapped(item) ? BCD_LINK_PUT : BCD_LINK_KEEP);
+}
+
+/* There is no record: the row needs all that the API requires for a new one. */
+void
+bcd_item_wants_create(BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	char	   *missing = bcd_payload_missing(item->lane->feed->resource, item->wanted);
+
+	if (missing)
+		bcd_decide_failed(item, BCD_INVALID,
+						  psprintf("%s: the row has no value, and the API requires one for a new record",
+								   missing));
+	else
+	{
+		bcd_decide_stage(item, BCD_CREATE);
+		bcd_seek_note(item);
+	}
+	MemoryContextSwitchTo(old);
+}

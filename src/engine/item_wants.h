@@ -1,0 +1,14 @@
+/*
+ * item_wants.h
+ *		What an item needs next: to be looked up, created or updated.
+ */
+#ifndef BCD_ITEM_WANTS_H
+#define BCD_ITEM_WANTS_H
+
+#include "engine/engine.h"
+
+extern void bcd_item_wants_record(BcdItem *item);
+extern void bcd_item_wants_create(BcdItem *item);
+extern void bcd_item_wants_write(BcdItem *item);
+
+#endif							/* BCD_ITEM_WANTS_H */

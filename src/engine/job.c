@@ -1,0 +1,68 @@
+/*
+ * job.c
+ *		Jobs: one request and the items it is for.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+#include "engine/job.h"
+#include "engine/reply_error.h"
+#include "http/http.h"
+
+/*
+ * A job of a lane, with a request that is not sent yet.  path is below the
+ * store's /v3 unless it begins with /v2/; method NULL: a job without a request,
+ * only to be settled.
+ */
+BcdJob *
+bcd_job_create(BcdLane *lane, BcdStage stage, const char *method, const char *path,
+			   const char *body)
+{
+	BcdJob	   *job = MemoryContextAllocZero(lane->cxt, sizeof(BcdJob));
+
+	job->run = lane->run;
+	job->lane = lane;
+	job->stage = stage;
+	job->removals = lane->run->removals;
+	job->limit = bcd_batch_limit(lane, stage);
+	dlist_init(&job->items);
+	if (method)
+	{
+		char	   *url = psprintf("%s%s%s", lane->run->store->options->base_url,
+								   strncmp(path, "/v2/", 4) == 0 ? "" : "/v3", path);
+
+		job->request = bcd_http_request(method, url, body);
+		job->request->owner = job;
+		pfree(url);
+	}
+	return job;
+}
+
+/* Moves an item from its queue into a job. */
+void
+bcd_job_take(BcdJob *job, BcdItem *item)
+{
+	dlist_push_tail(&job->items, &item->node);
+	job->nitems++;
+}
+
+void
+bcd_job_free(BcdJob *job)
+{
+	if (job->request)
+		bcd_http_free(job->request);
+	if (job->reply)
+		cJSON_Delete(job->reply);
+	pfree(job);
+}
+
+/* May the request have changed something? */
+bool
+bcd_is_write(const BcdJob *job)
+{
+	return job->stage >= BCD_CREATE;
+}

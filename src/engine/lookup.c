@@ -1,0 +1,247 @@
+/*
+ * lookup.c
+ *		Finding records of the store by their natural key.
+ *
+ * Where the API takes a list of keys, a page of rows is looked up with one
+ * request.  Where it does not (brands, categories), a few rows are looked up
+ * one by one; more of them are found in an index of the store's list (lookup_list.c).
+ */
+#include "postgres.h"
+
+#include "parser/scansup.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/json.h"
+#include "engine/decide.h"
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+#include "engine/item.h"
+#include "engine/job.h"
+#include "engine/lane.h"
+#include "engine/lookup.h"
+#include "engine/lookup_list.h"
+#include "engine/natural_key.h"
+#include "engine/reply_error.h"
+#include "engine/view.h"
+#include "payload/payload.h"
+
+/* Bytes of a query string that lists keys; the API documents no limit */
+#define QUERY_BYTES		4000
+
+/* Rows of a lane that are looked up one by one before the list is read */
+#define SINGLE_LOOKUPS	5
+
+/* May the key stand in a comma list?  No escape for a comma is documented. */
+static bool
+listable(BcdLane *lane, BcdItem *item)
+{
+	return lane->feed->resource->lookup_list && item->natural_index == 0 &&
+		strchr(item->natural, ',') == NULL;
+}
+
+/*
+ * The key to ask for.  One that the store calls a duplicate, but does not
+ * find, may be there without the white space around it.
+ */
+static const char *
+asked_key(const BcdItem *item)
+{
+	return item->clashed ? bcd_trimmed(item->natural) : item->natural;
+}
+
+/* One request for as many keys as go into a URL. */
+static BcdJob *
+list_job(BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	StringInfoData query;
+	BcdItem    *items[BCD_PAGE_LIMIT];
+	BcdJob	   *job;
+	BcdItem    *first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
+	int			limit = Min(first->group, bcd_batch_limit(lane, BCD_LOOKUP));
+	int			n = 0;
+	int			i;
+
+	initStringInfo(&query);
+	appendStringInfo(&query, "%s?%s=", r->list_path, r->lookup_list);
+	while (n < limit && query.len < QUERY_BYTES && lane->queued[BCD_LOOKUP] > 0)
+	{
+		BcdItem    *item = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
+
+		if (!listable(lane, item) || item->group < limit)
+			break;
+		if (n > 0)
+			appendStringInfoChar(&query, ',');
+		bcd_url_escape(&query, asked_key(item));
+		items[n++] = bcd_item_pop(lane, BCD_LOOKUP);
+	}
+	bcd_append_fields(&query, lane, BCD_LOOKUP);
+	job = bcd_job_create(lane, BCD_LOOKUP, "GET", query.data, NULL);
+	job->read = bcd_lookup_read;
+	for (i = 0; i < n; i++)
+		bcd_job_take(job, items[i]);
+	return job;
+}
+
+static BcdJob *
+single_job(BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	BcdItem    *item = bcd_item_pop(lane, BCD_LOOKUP);
+	StringInfoData query;
+	BcdJob	   *job;
+
+	initStringInfo(&query);
+	appendStringInfo(&query, "%s?%s=", r->list_path, r->natural[item->natural_index]);
+	bcd_url_escape(&query, asked_key(item));
+	if (r->scope)
+		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->scope, bcd_scope_of(lane, item));
+	if (bcd_tree_of(lane, item) != 0)
+		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->needs_tree, bcd_tree_of(lane, item));
+	bcd_append_fields(&query, lane, BCD_LOOKUP);
+	job = bcd_job_create(lane, BCD_LOOKUP, "GET", query.data, NULL);
+	job->read = bcd_lookup_read;
+	bcd_job_take(job, item);
+	lane->lookups++;
+	return job;
+}
+
+/* The store's default category tree. */
+static void
+read_tree(BcdJob *job, const cJSON *reply)
+{
+	int64		id;
+
+	if (bcd_json_int64(bcd_json_path(reply, "data.0.id"), &id) && id > 0)
+		job->lane->tree_id = id;
+	else
+		bcd_lane_stop(job->lane, "the store has no category tree for its default channel; set the feed's option tree_id");
+}
+
+/* Asks for it: to be called while lane->tree_id is 0. */
+BcdJob *
+bcd_plan_tree(BcdLane *lane)
+{
+	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, "GET", "/catalog/trees?channel_id:in=1", NULL);
+
+	job->read = read_tree;
+	return job;
+}
+
+/* The next request that finds records, or NULL. */
+BcdJob *
+bcd_plan_lookup(BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	BcdItem    *first;
+
+	if (lane->queued[BCD_LOOKUP] == 0)
+		return NULL;
+	if (r->needs_tree && lane->tree_id == 0)
+		return bcd_plan_tree(lane);
+	first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
+	if (listable(lane, first))
+	{
+		if (lane->queued[BCD_LOOKUP] < BCD_PAGE_LIMIT && !lane->exhausted && !lane->cramped)
+			return NULL;
+		return list_job(lane);
+	}
+	if (lane->index && bcd_index_is_outdated(lane))
+		bcd_index_free(lane);
+	if (!r->small || bcd_outdates_index(first))
+		return single_job(lane);
+	if (lane->index == NULL)
+	{
+		if (lane->lookups + lane->queued[BCD_LOOKUP] <= SINGLE_LOOKUPS)
+			return single_job(lane);
+		bcd_index_create(lane);
+	}
+	return bcd_plan_index(lane);
+}
+
+/* The record of a reply that an item's natural key names; NULL: none. */
+static const cJSON *
+record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
+{
+	const BcdResource *r = lane->feed->resource;
+	const char *field = r->natural[item->natural_index];
+	char	   *wanted = bcd_folded(item->natural);
+	const cJSON *record;
+	const cJSON *found = NULL;
+
+	cJSON_ArrayForEach(record, records)
+	{
+		const cJSON *value = cJSON_GetObjectItemCaseSensitive(record, field);
+		int64		scope = 0;
+		int64		tree;
+
+		if (!cJSON_IsString(value))
+			continue;
+		if (r->scope &&
+			(!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) ||
+			 scope != bcd_scope_of(lane, item)))
+			continue;
+		/* told only when it is asked for; the request is for this tree alone */
+		if (r->needs_tree && scope == 0 &&
+			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->needs_tree), &tree) &&
+			tree != bcd_tree_of(lane, item))
+			continue;
+		if (strcmp(value->valuestring, item->natural) == 0)
+			return record;
+		if (strcmp(bcd_folded(value->valuestring), wanted) == 0)
+			found = record;
+	}
+	return found;
+}
+
+/*
+ * A reply that is only the first page, of fewer records than were asked for,
+ * says nothing about the others: ask for fewer at once.  What is not found
+ * alone either is trouble, and left undecided.
+ */
+bool
+bcd_reply_is_cut(BcdJob *job, const cJSON *reply)
+{
+	int64		pages = 0;
+
+	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
+	if (pages > 1 && job->nitems > 1)
+		bcd_batch_too_large(job->lane, job->stage, job->nitems);
+	if (pages > 1)
+		job->doubt = "the store lists several pages for one record, and it is not on the first";
+	return pages > 1;
+}
+
+/*
+ * Reads the reply to list_job() and single_job().  A record that it names may
+ * have been removed by us since the request was made: that is looked up again.
+ */
+void
+bcd_lookup_read(BcdJob *job, const cJSON *reply)
+{
+	BcdLane    *lane = job->lane;
+	const cJSON *records = bcd_json_path(reply, "data");
+	bool		cut = bcd_reply_is_cut(job, reply);
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		const cJSON *record = record_of(lane, item, records);
+		int64		id = 0;
+
+		if (record && !bcd_json_id(record, lane->feed->resource->id, &id))
+			bcd_decide_no_id(job, item, record);
+		else if (id != 0 && bcd_record_was_removed(lane, id, job->removals))
+			bcd_decide_stage(item, BCD_LOOKUP);
+		else if (id != 0 || !cut)
+			job->run->kind->decide_lookup(item, id, id ? record : NULL);
+		else if (job->nitems > 1)
+		{
+			item->group = job->nitems / 2;
+			bcd_decide_stage(item, BCD_LOOKUP);
+		}
+	}
+}

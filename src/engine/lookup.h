@@ -1,0 +1,15 @@
+/*
+ * lookup.h
+ *		Finding records of the store by their natural key.
+ */
+#ifndef BCD_LOOKUP_H
+#define BCD_LOOKUP_H
+
+#include "engine/engine.h"
+
+extern bool bcd_reply_is_cut(BcdJob *job, const cJSON *reply);
+extern BcdJob *bcd_plan_lookup(BcdLane *lane);
+extern BcdJob *bcd_plan_tree(BcdLane *lane);
+extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
+
+#endif							/* BCD_LOOKUP_H */

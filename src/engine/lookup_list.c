@@ -1,0 +1,252 @@
+/*
+ * lookup_list.c
+ *		The store's list of a resource, read once and kept as an index.
+ *
+ * Where natural keys can only be looked up one by one (brands, categories),
+ * many of them are found by reading the whole list, whose size the API
+ * bounds.  The index belongs to its lane; it is given up when pages may have
+ * shifted while it was read, and when the run has removed a record of it.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/json.h"
+#include "engine/decide.h"
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+#include "engine/item.h"
+#include "engine/job.h"
+#include "engine/lane.h"
+#include "engine/lookup_list.h"
+#include "engine/natural_key.h"
+#include "engine/reply_error.h"
+#include "store/paging.h"
+
+/*
+ * The store's list: natural key and scope -> id, once as it is written and
+ * once folded, for those that are not found as they are written.
+ */
+typedef struct BcdIndex
+{
+	MemoryContext cxt;
+	HTAB	   *ids;
+	bool		complete;
+	int			page;			/* next page to read */
+	int			limit;			/* of records in a page */
+	int64		removals;		/* the run's, when it was begun */
+	bool		outdated;
+	BcdPaging	paging;
+} BcdIndex;
+
+typedef struct IndexEntry
+{
+	char		key[BCD_NAME_BYTES * 4 + 32];	/* see index_key() */
+	int64		store_id;
+} IndexEntry;
+
+/* Records at the top have their tree for a scope. */
+static int64
+index_scope(int64 scope, int64 tree)
+{
+	return scope != 0 ? scope : -tree;
+}
+
+/* Key of the index: scope, natural key; cut like a name that long. */
+static void
+index_key(char *out, int64 scope, const char *natural, bool fold)
+{
+	char	   *key = psprintf(INT64_FORMAT "%c%s", scope, fold ? '~' : '=',
+							   fold ? bcd_folded(natural) : natural);
+
+	memset(out, 0, sizeof(((IndexEntry *) 0)->key));
+	strlcpy(out, key, sizeof(((IndexEntry *) 0)->key));
+}
+
+void
+bcd_index_create(BcdLane *lane)
+{
+	MemoryContext cxt = AllocSetContextCreate(lane->cxt, "bcdelta index", ALLOCSET_DEFAULT_SIZES);
+	HASHCTL		ctl = {0};
+
+	lane->index = MemoryContextAllocZero(cxt, sizeof(BcdIndex));
+	lane->index->cxt = cxt;
+	lane->index->page = 1;
+	lane->index->limit = bcd_batch_limit(lane, BCD_LOOKUP);
+	lane->index->removals = lane->run->removals;
+	ctl.keysize = sizeof(((IndexEntry *) 0)->key);
+	ctl.entrysize = sizeof(IndexEntry);
+	ctl.hcxt = cxt;
+	lane->index->ids = hash_create("bcdelta index", 1024, &ctl,
+								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+void
+bcd_index_free(BcdLane *lane)
+{
+	if (lane->index)
+		MemoryContextDelete(lane->index->cxt);
+	lane->index = NULL;
+	lane->lookups = 0;
+}
+
+/* An entry's id when the store gives none: the record is there, and not usable. */
+#define NO_ID	(-1)
+
+/* The first record of a name is taken, one with an id before others. */
+static void
+index_enter(BcdLane *lane, int64 scope, const char *natural, int64 store_id, bool fold)
+{
+	IndexEntry	entry;
+	IndexEntry *found;
+	bool		exists;
+
+	index_key(entry.key, scope, natural, fold);
+	found = hash_search(lane->index->ids, entry.key, HASH_ENTER, &exists);
+	if (!exists || found->store_id == NO_ID)
+		found->store_id = store_id;
+}
+
+/* The id of a record, 0: there is no such record, NO_ID: it has none. */
+static int64
+index_find(BcdLane *lane, int64 scope, const char *natural)
+{
+	IndexEntry	entry;
+	IndexEntry *found;
+
+	index_key(entry.key, scope, natural, false);
+	found = hash_search(lane->index->ids, entry.key, HASH_FIND, NULL);
+	if (found == NULL)
+	{
+		index_key(entry.key, scope, natural, true);
+		found = hash_search(lane->index->ids, entry.key, HASH_FIND, NULL);
+	}
+	return found ? found->store_id : 0;
+}
+
+static void
+next_page(BcdJob *job)
+{
+	BcdIndex   *index = job->lane->index;
+
+	index->complete = index->page >= job->page.pages;
+	index->page++;
+	bcd_page_taken(&index->paging, &job->page);
+}
+
+/* A page of the store's list. */
+static void
+read_page(BcdJob *job, const cJSON *reply)
+{
+	BcdLane    *lane = job->lane;
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *record;
+	char		why[256];
+
+	bcd_page_read(&job->page, reply, r->id);
+	if (!bcd_page_moves_on(&lane->index->paging, &job->page, -1, why, sizeof(why)))
+	{
+		bcd_lane_stop(lane, why);
+		return;
+	}
+	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
+	{
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
+		int64		id;
+		int64		scope = 0;
+		int64		tree = lane->tree_id;
+
+		if (!cJSON_IsString(name))
+			continue;
+		if (!bcd_json_id(record, r->id, &id))
+			id = NO_ID;
+		if (r->scope)
+			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope);
+		if (r->needs_tree)
+			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->needs_tree), &tree);
+		scope = index_scope(scope, tree);
+		index_enter(lane, scope, name->valuestring, id, false);
+		index_enter(lane, scope, name->valuestring, id, true);
+	}
+	job->taken = next_page;
+}
+
+static BcdJob *
+page_job(BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	BcdJob	   *job;
+
+	job = bcd_job_create(lane, BCD_LOOKUP, "GET",
+						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s%s%s", r->list_path,
+								  lane->index->page, lane->index->limit, r->natural[0],
+								  r->scope ? "," : "", r->scope ? r->scope : "",
+								  r->needs_tree ? "," : "", r->needs_tree ? r->needs_tree : ""), NULL);
+	job->read = read_page;
+	return job;
+}
+
+/*
+ * Looks the queued items up in the index: no request, but decisions.  One that
+ * lists a record which we have removed since is read anew.
+ */
+static void
+read_index(BcdJob *job, const cJSON *reply)
+{
+	BcdLane    *lane = job->lane;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		int64		scope = index_scope(bcd_scope_of(lane, item), bcd_tree_of(lane, item));
+		int64		id = index_find(lane, scope, item->natural);
+
+		if (id == NO_ID)
+			bcd_decide_no_id(job, item, NULL);
+		else if (id != 0 && bcd_record_was_removed(lane, id, lane->index->removals))
+		{
+			lane->index->outdated = true;
+			bcd_decide_stage(item, BCD_LOOKUP);
+		}
+		else
+			job->run->kind->decide_lookup(item, id, NULL);
+	}
+}
+
+/* The index is older than the duplicate or the create that an item has met. */
+bool
+bcd_outdates_index(const BcdItem *item)
+{
+	return item->clashed || item->seeking;
+}
+
+static BcdJob *
+index_job(BcdLane *lane)
+{
+	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, NULL, NULL, NULL);
+
+	job->read = read_index;
+	while (job->nitems < BCD_PAGE_LIMIT && lane->queued[BCD_LOOKUP] > 0 &&
+		   !bcd_outdates_index(dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP])))
+		bcd_job_take(job, bcd_item_pop(lane, BCD_LOOKUP));
+	return job;
+}
+
+/* The list is not what it was: pages have shifted, or a record of it is gone. */
+bool
+bcd_index_is_outdated(BcdLane *lane)
+{
+	const BcdIndex *index = lane->index;
+
+	return index->outdated ||
+		(!index->complete && (index->removals != lane->run->removals ||
+							  index->limit != bcd_batch_limit(lane, BCD_LOOKUP)));
+}
+
+/* The next page of the list or, once all are read, a look-up in the index. */
+BcdJob *
+bcd_plan_index(BcdLane *lane)
+{
+	return lane->index->complete ? index_job(lane) : page_job(lane);
+}

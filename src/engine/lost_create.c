@@ -1,0 +1,177 @@
+/*
+ * lost_create.c
+ *		Records that may have been created by a request of unknown fate.
+ *
+ * Until the reply to a create is recorded, nothing but its natural key leads to
+ * the record.  The source row may get another key meanwhile, or go away, and
+ * nobody would ever look for the old one.  So the key is noted in
+ * pending.sought before the create is sent, and the row's next push begins
+ * with a look-up of what it finds there.
+ *
+ * Links move with the keys of their rows, and this is a link whose end is not
+ * known.  So key changes wait until it is (key_moves.c), and a row that they wait
+ * for is looked up and nothing else.
+ *
+ * A reply that says that nothing was created makes the note void: a record of
+ * that name which is found later would be somebody else's.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/db.h"
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/lost_create.h"
+#include "engine/natural_key.h"
+#include "payload/payload.h"
+
+static BcdStatement set_sought = {
+	"UPDATE bcdelta.pending AS p SET sought = n.sought FROM unnest($2, $3) AS n(key, sought)"
+	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.pending AS o"
+	"  WHERE o.feed = $1 AND o.key = n.key LIMIT 1) AS found"
+	" WHERE p.ctid = found.tid",
+	3, {TEXTOID, TEXTARRAYOID, JSONBARRAYOID}
+};
+
+/* Is a field that is part of the identity, if there is one, the same? */
+static bool
+same_integer(Jsonb *a, Jsonb *b, const char *field)
+{
+	return field == NULL || bcd_payload_integer(a, field) == bcd_payload_integer(b, field);
+}
+
+/* Do two payloads have the same natural key? */
+static bool
+same_identity(const BcdResource *r, Jsonb *a, Jsonb *b)
+{
+	int			i;
+
+	for (i = 0; r->natural[i]; i++)
+	{
+		char	   *x = bcd_payload_text(a, r->natural[i]);
+		char	   *y = bcd_payload_text(b, r->natural[i]);
+
+		if (x == NULL || x[0] == '\0')
+			continue;
+		return y != NULL && strcmp(x, y) == 0 &&
+			same_integer(a, b, r->scope) && same_integer(a, b, r->needs_tree);
+	}
+	return false;
+}
+
+static Jsonb *
+add_integer(Jsonb *fields, const char *field, int64 number)
+{
+	JsonbValue	v;
+
+	v.type = jbvNumeric;
+	v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(number)));
+	return bcd_payload_set(fields, field, &v);
+}
+
+/*
+ * The fields by which an item is looked up, in its context; of trees only one
+ * that its row names, since the default is the feed's.
+ */
+static Jsonb *
+identity(BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	int64		tree = r->needs_tree ? bcd_payload_integer(item->wanted, r->needs_tree) : 0;
+	JsonbValue	v;
+	Jsonb	   *fields;
+
+	v.type = jbvString;
+	v.val.string.val = item->natural;
+	v.val.string.len = strlen(item->natural);
+	fields = bcd_payload_set(NULL, r->natural[item->natural_index], &v);
+	if (r->scope)
+		fields = add_integer(fields, r->scope, bcd_payload_integer(item->wanted, r->scope));
+	if (tree != 0)
+		fields = add_integer(fields, r->needs_tree, tree);
+	MemoryContextSwitchTo(old);
+	return fields;
+}
+
+/*
+ * A claimed item without a link: decides that it is looked up by the key of an
+ * earlier create, if there was one that may have been done, and the present
+ * key does not lead there.  False, and nothing is decided, where that is not
+ * so.
+ */
+bool
+bcd_seek(BcdItem *item)
+{
+	if (item->sought == NULL || item->store_id != 0 ||
+		(item->wanted && !item->moving &&
+		 same_identity(item->lane->feed->resource, item->sought, item->wanted)))
+		return false;
+	bcd_decide_stage(item, BCD_LOOKUP);
+	item->seeking = true;
+	bcd_natural_key(item);
+	return true;
+}
+
+/* The record that was sought is found, or there is none: on with the row's own key. */
+void
+bcd_seek_end(BcdItem *item)
+{
+	item->seeking = false;
+	bcd_natural_key(item);
+}
+
+/* An item is about to be created: its key has to be known by then. */
+void
+bcd_seek_note(BcdItem *item)
+{
+	if (item->sought == NULL ||
+		!same_identity(item->lane->feed->resource, item->sought, item->wanted))
+		item->decision.sought = identity(item);
+}
+
+/*
+ * Does what was decided change what is noted?  A row that is done has no note;
+ * one whose record is found but not linked yet still needs it.
+ */
+static bool
+is_changed(const BcdItem *item)
+{
+	const BcdDecision *d = &item->decision;
+	bool		over = d->unsought || d->link == BCD_LINK_PUT ||
+	(item->linked && !item->seeking);
+
+	return d->sought || (over && item->sought && d->pending != BCD_PENDING_DONE);
+}
+
+/* Writes what was decided on items of a lane, in a transaction of the caller. */
+void
+bcd_seek_record(BcdLane *lane, BcdItem **items, int n)
+{
+	Datum	   *keys = palloc(sizeof(Datum) * n);
+	Datum	   *sought = palloc(sizeof(Datum) * n);
+	bool	   *nulls = palloc(sizeof(bool) * n);
+	Datum		args[3];
+	int			rows = 0;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		Jsonb	   *key = items[i]->decision.sought;
+
+		if (!is_changed(items[i]))
+			continue;
+		keys[rows] = CStringGetTextDatum(items[i]->key);
+		sought[rows] = JsonbPGetDatum(key);
+		nulls[rows++] = key == NULL;
+	}
+	if (rows == 0)
+		return;
+	args[0] = CStringGetTextDatum(lane->feed->name);
+	args[1] = bcd_array(TEXTOID, keys, NULL, rows);
+	args[2] = bcd_array(JSONBOID, sought, nulls, rows);
+	(void) bcd_execute(&set_sought, args, NULL);
+}

@@ -1,0 +1,15 @@
+/*
+ * lost_create.h
+ *		Records that may have been created by a request of unknown fate.
+ */
+#ifndef BCD_LOST_CREATE_H
+#define BCD_LOST_CREATE_H
+
+#include "engine/engine.h"
+
+extern bool bcd_seek(BcdItem *item);
+extern void bcd_seek_end(BcdItem *item);
+extern void bcd_seek_note(BcdItem *item);
+extern void bcd_seek_record(BcdLane *lane, BcdItem **items, int n);
+
+#endif							/* BCD_LOST_CREATE_H */

@@ -1,0 +1,12 @@
+/*
+ * plan.h
+ *		From waiting items to the next request.
+ */
+#ifndef BCD_PLAN_H
+#define BCD_PLAN_H
+
+#include "engine/engine.h"
+
+extern BcdJob *bcd_plan_next(BcdLane *lane);
+
+#endif							/* BCD_PLAN_H */

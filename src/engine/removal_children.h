@@ -1,0 +1,12 @@
+/*
+ * removal_children.h
+ *		Records below one that is about to be removed.
+ */
+#ifndef BCD_REMOVAL_CHILDREN_H
+#define BCD_REMOVAL_CHILDREN_H
+
+#include "engine/engine.h"
+
+extern void bcd_wait_for_below(BcdJob *job);
+
+#endif							/* BCD_REMOVAL_CHILDREN_H */

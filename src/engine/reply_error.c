@@ -1,0 +1,444 @@
+/*
+ * reply_error.c
+ *		What a reply other than success, or the want of one, means to the items.
+ *
+ * Nothing is taken for granted that the store did not say: what may or may
+ * not have been done is done again in a way that a repeat does no harm.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/json.h"
+#include "engine/decide.h"
+#include "engine/endpoint.h"
+#include "engine/endpoint_trouble.h"
+#include "engine/engine.h"
+#include "engine/exchange_aside.h"
+#include "engine/item.h"
+#include "engine/item_wants.h"
+#include "engine/lane.h"
+#include "engine/natural_key.h"
+#include "engine/reply_error.h"
+#include "payload/payload.h"
+#include "store/blame.h"
+#include "store/verdict.h"
+#include "tables/results.h"
+
+/* Duplicates of one item that are looked up, at most */
+#define MOST_CLASHES	3
+
+static BcdItem *
+first_item(BcdJob *job)
+{
+	return dlist_head_element(BcdItem, node, &job->items);
+}
+
+/* What the reply says, in one line, in the item's context. */
+char *
+bcd_reply_text(BcdJob *job, BcdItem *item)
+{
+	BcdHttpRequest *r = job->request;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (r->fate == BCD_HTTP_REPLIED)
+		bcd_json_error_text(&text, r->status, r->headers.content_type, r->reply, r->reply_len);
+	else
+		appendStringInfoString(&text, r->error);
+	MemoryContextSwitchTo(old);
+	return text.data;
+}
+
+/*
+ * The request may or may not have done its work.  An update is sent again
+ * with every field, a create is preceded by a look-up.
+ */
+static void
+decide_trouble(BcdJob *job, BcdItem *item, char *text)
+{
+	int			most = job->run->store->options->max_attempts;
+	int			attempts;
+
+	/* so many were not made: it has waited for other rows */
+	if (item->attempts >= most)
+		item->attempts = 0;
+	attempts = item->attempts + 1;
+	if (!job->run->kind->claims && attempts < most)
+	{
+		/* only reads: the run itself waits, and asks again */
+		bcd_decide_stage(item, job->stage);
+		item->decision.attempted = true;
+		item->group = bcd_item_group(job->lane, attempts);
+		job->run->wake_at = Max(job->run->wake_at,
+								bcd_now_ms() + bcd_early_run_ms(job, attempts));
+		return;
+	}
+	if (attempts >= most)
+		bcd_decide_failed(item, BCD_FAILED,
+						  psprintf("given up after %d attempts: %s", attempts, text));
+	else
+		bcd_early_decide(job, item, attempts, text);
+	if (item->unsure || (bcd_is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT))
+		item->decision.link = BCD_LINK_FORGET;
+}
+
+/*
+ * An update was refused.  Where the API does not say that a record is gone,
+ * that may be the reason: see whether it is there.
+ */
+static void
+decide_refused(BcdJob *job, BcdItem *item, char *text)
+{
+	if (item->restores)
+		bcd_not_put_back(item, text);
+	else if (job->stage == BCD_UPDATE && job->lane->feed->resource->gone_is_refused &&
+			 !item->looked_up && !item->clashed)
+	{
+		bcd_decide_stage(item, BCD_READ);
+		item->decision.clashes = true;
+		item->decision.error = text;
+		item->decision.status = (int) job->request->status;
+	}
+	else
+		bcd_decide_refused(item, text);
+}
+
+static void
+stop_feed(BcdLane *lane, char *reason)
+{
+	bcd_feed_pause(lane->feed->name, reason);
+	bcd_lane_stop(lane, reason);
+}
+
+/* Items of several feeds may be in a job. */
+static void
+stop_feeds(BcdJob *job, char *reason)
+{
+	BcdLane    *last = NULL;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdLane    *lane = dlist_container(BcdItem, node, iter.cur)->lane;
+
+		if (lane != last)
+			stop_feed(lane, reason);
+		last = lane;
+	}
+}
+
+/* A single record was refused: its row's fault, or the mapping's. */
+void
+bcd_decide_refused(BcdItem *item, char *text)
+{
+	BcdLane    *lane = item->lane;
+	int			limit = lane->run->store->options->error_limit;
+
+	bcd_decide_failed(item, BCD_FAILED, text);
+	/* what was under way by then may add to it */
+	if (++lane->refused >= limit)
+		stop_feed(lane, psprintf("%d records in a row were refused by the store, the last one: %s",
+								 limit, text));
+}
+
+/*
+ * A create met a duplicate.  Somebody (perhaps a request of ours whose reply
+ * was lost) made the record since it was looked up: look again, once.
+ */
+static void
+decide_conflict(BcdJob *job, BcdItem *item, char *text)
+{
+	if (item->restores)
+		bcd_not_put_back(item, text);
+	else if ((!item->clashed || item->own_id != 0) && item->clashes < MOST_CLASHES && item->wanted)
+	{
+		bcd_decide_stage(item, BCD_LOOKUP);
+		item->decision.clashes = true;
+		item->decision.error = text;
+		item->decision.status = (int) job->request->status;
+		if (job->stage == BCD_UPDATE)
+			bcd_natural_key(item);
+	}
+	else
+		bcd_decide_refused(item, text);
+}
+
+/*
+ * A 207 that names no record, for an item that was sent alone: it was refused.
+ * But a record that was to be created may be there without a part of it.
+ */
+void
+bcd_decide_unsaved(BcdJob *job, BcdItem *item)
+{
+	char	   *text = bcd_reply_text(job, item);
+
+	if (job->stage == BCD_CREATE)
+		decide_conflict(job, item, text);
+	else
+		decide_refused(job, item, text);
+}
+
+/*
+ * The record that an item is linked to is not there: whatever is there now,
+ * it is found by its key, in the store itself.
+ */
+void
+bcd_decide_gone(BcdItem *item)
+{
+	item->decision.gone_id = item->store_id;
+	if (item->wanted == NULL)
+		bcd_decide_done(item, item->body ? BCD_HIDDEN : BCD_DELETED, BCD_LINK_REMOVE);
+	else if (item->lane->feed->options.stale_fails && !item->looked_up)
+	{
+		bcd_decide_refused(item,
+						   MemoryContextStrdup(item->cxt,
+											   psprintf("record " INT64_FORMAT " is not in the store any more",
+														item->store_id)));
+		item->decision.link = BCD_LINK_FORGET;
+	}
+	else
+	{
+		item->known = item->remembered = NULL;
+		item->store_id = 0;
+		item->clashed = true;
+		item->refusal = NULL;
+		bcd_item_wants_record(item);
+		item->decision.link = BCD_LINK_REMOVE;
+	}
+}
+
+/* 404 */
+static void
+decide_not_found(BcdJob *job, BcdItem *item, char *text)
+{
+	if (item->restores)
+	{
+		bcd_not_put_back(item, text);
+		if (item->lets_go)
+		{
+			item->decision.gone_id = item->store_id;
+			item->decision.link = BCD_LINK_REMOVE;
+		}
+	}
+	else if (job->stage == BCD_REMOVE)
+		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+	else if (job->stage != BCD_UPDATE)
+		bcd_decide_refused(item, text);
+	else if (item->looked_up && item->wanted)
+		decide_trouble(job, item, text);	/* it was there a moment ago */
+	else
+		bcd_decide_gone(item);
+}
+
+/* What a person has to do about a reply; in the transaction's memory. */
+static char *
+with_advice(BcdJob *job, char *text)
+{
+	const char *advice = bcd_retry_advice(job->request->status);
+	int			len = strlen(text);
+
+	while (len > 0 && text[len - 1] == '.')
+		len--;
+	return advice ? psprintf("%.*s. %s", len, text, advice) : text;
+}
+
+/*
+ * The store refuses us as a whole (a token, an address): the run ends, and all
+ * feeds of that token are paused, or all there are.  Those that have nothing to
+ * push just now would make the next run look as if all were well.
+ */
+static void
+stop_store(BcdJob *job, char *text)
+{
+	BcdRun	   *run = job->run;
+	char	   *reason = with_advice(job, text);
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		if (job->request->status != 401 || strcmp(run->lanes[i]->token, job->lane->token) == 0)
+			stop_feed(run->lanes[i], reason);
+	if (run->error == NULL)
+		run->error = MemoryContextStrdup(run->cxt,
+										 psprintf("feed \"%s\" was paused: %s",
+												  job->lane->feed->name, reason));
+	strlcpy(run->store->trouble, reason, sizeof(run->store->trouble));
+}
+
+/* Every item goes back to where it came from; nothing is recorded. */
+static void
+decide_again(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+		bcd_decide_stage(dlist_container(BcdItem, node, iter.cur), job->stage);
+}
+
+/* What a record has for an id, in a few words. */
+char *
+bcd_id_text(const cJSON *record, const char *field)
+{
+	char	   *text = bcd_json_text(cJSON_GetObjectItemCaseSensitive(record, field));
+
+	return text == NULL ? "none" : pnstrdup(text, pg_mbcliplen(text, strlen(text), 100));
+}
+
+/*
+ * The record that is an item's by its natural key has an id that is none.  It
+ * is there, so the item must not be created; NULL: what it has is not known.
+ */
+void
+bcd_decide_no_id(BcdJob *job, BcdItem *item, const cJSON *record)
+{
+	const char *field = item->lane->feed->resource->id;
+	char	   *text = record ?
+	psprintf("the store lists its record without a usable %s: %s", field, bcd_id_text(record, field)) :
+	psprintf("the store lists its record without a usable %s", field);
+
+	text = MemoryContextStrdup(item->cxt, text);
+	if (job->run->kind->claims)
+		decide_trouble(job, item, text);
+	else
+		bcd_decide_failed(item, BCD_FAILED, text);
+}
+
+/*
+ * Items that no decision was made of are of unknown fate.  A record that is
+ * not in the reply to its update may be gone.
+ */
+void
+bcd_judge_rest(BcdJob *job, const char *text)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->decision.made)
+			continue;
+		if (job->stage == BCD_UPDATE && item->wanted && item->attempts == 0)
+			bcd_decide_read_first(item);
+		else
+			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
+	}
+}
+
+/* A list was too large: its pages may be.  False: they cannot be any smaller. */
+static bool
+ask_for_less(BcdJob *job)
+{
+	if (bcd_is_write(job) || job->limit <= 1)
+		return false;
+	bcd_batch_too_large(job->lane, job->stage, job->limit);
+	return true;
+}
+
+/* A reply other than success decides items alike, or splits the batch. */
+static void
+judge_items(BcdJob *job, BcdVerdict verdict)
+{
+	dlist_iter	iter;
+	char	   *text;
+
+	if (verdict == BCD_AGAIN)
+	{
+		decide_again(job);
+		return;
+	}
+	if (job->nitems == 0)
+		return;
+	text = bcd_reply_text(job, first_item(job));
+	if (verdict == BCD_STOP_FEED)
+		stop_feeds(job, with_advice(job, text));
+	if (verdict == BCD_STOP_STORE)
+		stop_store(job, text);
+	if (verdict == BCD_STOP_FEED || verdict == BCD_STOP_STORE)
+	{
+		decide_again(job);
+		return;
+	}
+	if (verdict == BCD_TOO_LARGE && ask_for_less(job) && job->nitems == 1)
+	{
+		decide_again(job);
+		return;
+	}
+	if (job->nitems > 1 && ((verdict == BCD_TOO_LARGE && bcd_is_write(job)) ||
+							(verdict == BCD_REFUSED && bcd_blames_size(text, job->nitems))))
+		bcd_batch_too_large(job->lane, job->stage, job->nitems);
+	else if (verdict == BCD_GONE && bcd_read_all_first(job))
+		return;
+	else if (verdict == BCD_CONFLICT && bcd_look_at_all(job))
+		return;
+	else if ((verdict == BCD_REFUSED || verdict == BCD_CONFLICT) && bcd_set_apart(job, text))
+		return;
+	if (verdict != BCD_TROUBLE && bcd_split(job, (job->nitems + 1) / 2))
+		return;
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (verdict == BCD_TROUBLE)
+			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
+		else if (verdict == BCD_CONFLICT)
+			decide_conflict(job, item, text);
+		else if (verdict == BCD_GONE)
+			decide_not_found(job, item, text);
+		else
+			decide_refused(job, item, text);
+	}
+}
+
+/*
+ * A job of no items (a page, a tree, a probe) failed: it is planned again,
+ * but not for ever.  The feed is left out then, or all of them if the store
+ * does not even answer a probe; the rows stay pending.
+ */
+static void
+judge_extra(BcdJob *job, BcdVerdict verdict)
+{
+	BcdRun	   *run = job->run;
+	BcdLane    *lane = job->lane;
+	BcdHttpRequest *r = job->request;
+	StringInfoData text;
+
+	if (verdict == BCD_AGAIN || (job->probe && r->fate == BCD_HTTP_REPLIED && verdict != BCD_TROUBLE) ||
+		(verdict == BCD_TOO_LARGE && ask_for_less(job)))
+		return;
+	initStringInfo(&text);
+	if (r->fate == BCD_HTTP_REPLIED)
+		bcd_json_error_text(&text, r->status, r->headers.content_type, r->reply, r->reply_len);
+	else
+		appendStringInfoString(&text, r->error);
+	if (verdict == BCD_STOP_STORE)
+		stop_store(job, text.data);
+	else if (verdict == BCD_STOP_FEED)
+		stop_feed(lane, with_advice(job, text.data));
+	else if (verdict == BCD_TROUBLE && lane->troubles + 1 < run->store->options->max_attempts)
+	{
+		lane->troubled = true;
+		run->wake_at = bcd_now_ms() + bcd_retry_backoff_ms(lane->troubles + 1, false, bcd_random());
+		strlcpy(run->store->trouble, text.data, sizeof(run->store->trouble));
+	}
+	else if (!job->probe)
+		bcd_lane_stop(lane, psprintf("the store does not answer: %s", text.data));
+	else if (run->error == NULL)
+		run->error = MemoryContextStrdup(run->cxt,
+										 psprintf("the store does not answer: %s", text.data));
+}
+
+/* Decides all of a job by a reply that is not success. */
+void
+bcd_judge(BcdJob *job, BcdVerdict verdict)
+{
+	if (job->nitems == 0)
+		judge_extra(job, verdict);
+	else
+		judge_items(job, verdict);
+}

@@ -1,0 +1,30 @@
+/*
+ * reply_error.h
+ *		What a reply other than success means to the items (reply_error.c), and to
+ *		batches as a whole (batch_split.c).
+ */
+#ifndef BCD_REPLY_ERROR_H
+#define BCD_REPLY_ERROR_H
+
+#include "engine/engine.h"
+#include "store/verdict.h"
+
+extern bool bcd_is_write(const BcdJob *job);
+extern void bcd_judge(BcdJob *job, BcdVerdict verdict);
+extern void bcd_judge_rest(BcdJob *job, const char *text);
+extern char *bcd_reply_text(BcdJob *job, BcdItem *item);
+extern void bcd_decide_unsaved(BcdJob *job, BcdItem *item);
+extern void bcd_decide_refused(BcdItem *item, char *text);
+extern void bcd_decide_gone(BcdItem *item);
+
+/* batch_split.c */
+extern bool bcd_split(BcdJob *job, int group);
+extern bool bcd_set_apart(BcdJob *job, const char *text);
+extern void bcd_decide_read_first(BcdItem *item);
+extern bool bcd_read_all_first(BcdJob *job);
+extern bool bcd_look_at_all(BcdJob *job);
+
+extern char *bcd_id_text(const cJSON *record, const char *field);
+extern void bcd_decide_no_id(BcdJob *job, BcdItem *item, const cJSON *record);
+
+#endif							/* BCD_REPLY_ERROR_H */

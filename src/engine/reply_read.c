@@ -1,0 +1,394 @@
+/*
+ * reply_read.c
+ *		What the good reply to a read or a write means to the items.
+ */
+#include "postgres.h"
+
+#include "parser/scansup.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/json.h"
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/exchange_aside.h"
+#include "engine/lookup.h"
+#include "engine/natural_key.h"
+#include "engine/reply_error.h"
+#include "engine/reply_read.h"
+#include "engine/unmapped_fields.h"
+#include "payload/html.h"
+#include "payload/payload.h"
+#include "store/verdict.h"
+#include "tables/queue.h"
+
+/* A value that is refused so often while others are saved will not be taken */
+#define PARTIAL_ATTEMPTS	3
+
+/* The data of a reply as a list: the API answers one record bare or in an array. */
+static const cJSON *
+next_record(const cJSON *data, const cJSON *previous)
+{
+	if (data == NULL)
+		return NULL;
+	if (cJSON_IsArray(data))
+		return previous ? previous->next : data->child;
+	return previous == NULL && cJSON_IsObject(data) ? data : NULL;
+}
+
+/*
+ * Equal but for case, white space and character references, which stores put
+ * in order.
+ */
+static bool
+same_text(const char *a, const char *b)
+{
+	const char *x = bcd_folded(a);
+	const char *y = bcd_folded(b);
+
+	if (bcd_same_html(x, strlen(x), y, strlen(y)))
+		return true;
+	for (;;)
+	{
+		while (scanner_isspace(*x))
+			x++;
+		while (scanner_isspace(*y))
+			y++;
+		if (*x != *y)
+			return false;
+		if (*x == '\0')
+			return true;
+		x++;
+		y++;
+	}
+}
+
+/* Does a record have one of the natural keys of an item's row? */
+static bool
+is_named(const BcdItem *item, const cJSON *record)
+{
+	const char *const *field;
+
+	for (field = item->lane->feed->resource->natural; *field; field++)
+	{
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, *field);
+		char	   *wanted = bcd_payload_text(item->wanted, *field);
+
+		if (wanted && wanted[0] && cJSON_IsString(name) && same_text(wanted, name->valuestring))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Is an id that the reply to a create gives an item another one's?  Of one that
+ * went before in the same reply, or of another row.
+ */
+static bool
+id_is_taken(BcdJob *job, BcdItem *item, int64 id)
+{
+	dlist_iter	iter;
+	char	   *key;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *other = dlist_container(BcdItem, node, iter.cur);
+
+		if (other == item)
+			break;
+		if (other->store_id == id)
+			return true;
+	}
+	key = bcd_queue_linked_key(item->lane->feed->name, id);
+	return key && strcmp(key, item->key) != 0;
+}
+
+/*
+ * The record of a reply that belongs to an item: by id, else by natural key.
+ * A reply that speaks of another record, even if it is the only one, tells
+ * nothing of what became of the item.
+ */
+static const cJSON *
+record_for(BcdJob *job, BcdItem *item, const cJSON *data)
+{
+	const BcdResource *r = job->lane->feed->resource;
+	const cJSON *record = NULL;
+
+	while ((record = next_record(data, record)) != NULL)
+	{
+		const cJSON *name;
+		int64		id = 0;
+		int64		scope = 0;
+
+		if (!bcd_json_id(record, r->id, &id))
+			continue;
+		if (item->store_id != 0)
+		{
+			if (id == item->store_id)
+				return record;
+			continue;
+		}
+		if (job->nitems == 1)
+		{
+			if (is_named(item, record) && !id_is_taken(job, item, id))
+				return record;
+			continue;
+		}
+		name = cJSON_GetObjectItemCaseSensitive(record, r->natural[item->natural_index]);
+		if (!cJSON_IsString(name) || strcmp(name->valuestring, item->natural) != 0)
+			continue;
+		if (r->scope &&
+			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) &&
+			scope != bcd_payload_integer(item->wanted, r->scope))
+			continue;
+		if (!id_is_taken(job, item, id))
+			return record;
+	}
+	return NULL;
+}
+
+/* The store has taken an item's write. */
+static void
+decide_written(BcdItem *item, BcdStage stage)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	item->lane->refused = 0;
+	if (item->restores)
+		bcd_was_put_back(item);
+	else if (item->interim)
+		bcd_gave_way(item);
+	else if (stage == BCD_CREATE)
+	{
+		item->known = item->wanted;
+		bcd_decide_done(item, BCD_CREATED, BCD_LINK_PUT);
+	}
+	else
+	{
+		bool		hidden = item->wanted == NULL;
+
+		item->known = hidden ? bcd_payload_merge(item->known, item->body) : bcd_item_known_written(item);
+		bcd_decide_done(item, hidden ? BCD_HIDDEN : BCD_UPDATED, BCD_LINK_PUT);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* What the store holds of a row that was saved in part, as its reply has it. */
+static Jsonb *
+known_in_part(const BcdResource *resource, BcdItem *item, const cJSON *record)
+{
+	Jsonb	   *known = bcd_item_known_read(item, record);
+	JsonbValue	null;
+
+	if (!bcd_payload_is_hidden(resource, item->wanted, item->known))
+		return known;
+	null.type = jbvNull;
+	return bcd_payload_set(known, resource->hidden_by, &null);
+}
+
+static bool
+is_whole(const BcdItem *item)
+{
+	return item->wanted &&
+		bcd_payload_count(bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known)) == 0;
+}
+
+/*
+ * 207: the record is there, a part of it was not saved.  Alone, what was
+ * saved is known from the reply; in a batch, nobody knows whose part it was,
+ * so each record is written again alone: updates may be repeated.  One that was
+ * created in a batch, and has all that its row has, was not meant.
+ */
+static void
+decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
+{
+	BcdLane    *lane = job->lane;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	char	   *text = bcd_reply_text(job, item);
+
+	if (job->stage == BCD_CREATE)
+		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
+							  &item->store_id);
+	if (item->wanted)
+		item->known = known_in_part(lane->feed->resource, item, record);
+	if (job->nitems > 1 && job->stage == BCD_UPDATE)
+	{
+		item->group = 1;
+		bcd_decide_stage(item, BCD_UPDATE);
+	}
+	else if (job->nitems > 1 && is_whole(item))
+		decide_written(item, BCD_CREATE);
+	else if (item->attempts + 1 >= Min(PARTIAL_ATTEMPTS, job->run->store->options->max_attempts))
+		bcd_decide_failed(item, BCD_FAILED, psprintf("saved in part: %s", text));
+	else
+		bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true, job->run->spread),
+						psprintf("saved in part: %s", text));
+	if (item->store_id != 0 && item->wanted && item->decision.leaves)
+		item->decision.link = BCD_LINK_PUT;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Is there a record without a usable id?  Then one that is not found by its id
+ * may be that.
+ */
+static bool
+lists_unnamed(BcdJob *job, const cJSON *data)
+{
+	const cJSON *record;
+	int64		id;
+
+	cJSON_ArrayForEach(record, data)
+	{
+		if (bcd_json_id(record, job->lane->feed->resource->id, &id))
+			continue;
+		job->doubt = "the store lists a record without a usable id";
+		return true;
+	}
+	return false;
+}
+
+/* Reads of a reply by ids. */
+static void
+read_records(BcdJob *job, const cJSON *reply)
+{
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
+	bool		cut = bcd_reply_is_cut(job, reply) || lists_unnamed(job, data);
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		const cJSON *record = record_for(job, item, data);
+
+		if (record || !cut)
+			job->run->kind->decide_read(item, record);
+		else if (job->nitems > 1)
+		{
+			item->group = job->nitems / 2;
+			bcd_decide_stage(item, BCD_READ);
+		}
+	}
+}
+
+/*
+ * Records were removed.  Where the reply says that some were not, but not
+ * which, all are read, to see which of them are still there.
+ */
+static void
+read_removals(BcdJob *job, const cJSON *reply, bool partial)
+{
+	int64		failed = 0;
+	dlist_iter	iter;
+
+	(void) bcd_json_int64(bcd_json_path(reply, "meta.failed"), &failed);
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (!partial && failed == 0)
+		{
+			bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+			continue;
+		}
+		bcd_decide_stage(item, BCD_READ);
+		item->decision.clashes = true;
+		item->decision.error = "the store has not removed all records that it was asked to";
+	}
+}
+
+/*
+ * Some endpoints answer 207 as soon as they may have something to say: one
+ * that names no error, and whose counters say that all was saved, is success.
+ */
+static bool
+all_saved(const BcdJob *job, const cJSON *reply)
+{
+	const cJSON *meta = cJSON_GetObjectItemCaseSensitive(reply, "meta");
+	const cJSON *errors = cJSON_GetObjectItemCaseSensitive(reply, "errors");
+	int64		success;
+	int64		failed;
+
+	return (errors == NULL || cJSON_IsNull(errors) ||
+			((cJSON_IsArray(errors) || cJSON_IsObject(errors)) && errors->child == NULL)) &&
+		bcd_json_int64(cJSON_GetObjectItemCaseSensitive(meta, "success"), &success) &&
+		bcd_json_int64(cJSON_GetObjectItemCaseSensitive(meta, "failed"), &failed) &&
+		success == job->nitems && failed == 0;
+}
+
+/* Is it an object without data, or with data that is no record? */
+static bool
+names_no_record(const cJSON *reply, const cJSON *data, const BcdJob *job)
+{
+	return cJSON_IsObject(reply) &&
+		(data == NULL || (cJSON_IsObject(data) &&
+						  cJSON_GetObjectItemCaseSensitive(data, job->lane->feed->resource->id) == NULL));
+}
+
+/* Reads a good reply of a stage other than LOOKUP. */
+void
+bcd_reply_read(BcdJob *job, const cJSON *reply)
+{
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
+	bool		partial = job->request->status == 207 && !all_saved(job, reply);
+	bool		silent;			/* some replies name no record */
+	BcdItem    *first = dlist_head_element(BcdItem, node, &job->items);
+	dlist_iter	iter;
+
+	if (job->stage == BCD_READ)
+	{
+		read_records(job, reply);
+		return;
+	}
+	if (job->stage == BCD_REMOVE)
+	{
+		read_removals(job, reply, partial);
+		return;
+	}
+	silent = reply == NULL ||
+		(job->lane->feed->resource->silent_update && names_no_record(reply, data, job));
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		const cJSON *record = record_for(job, item, data);
+
+		if (partial && record)
+			decide_partial(job, item, record);
+		else if (partial)
+			continue;
+		else if (job->stage == BCD_CREATE && record)
+		{
+			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record,
+																   job->lane->feed->resource->id),
+								  &item->store_id);
+			decide_written(item, BCD_CREATE);
+		}
+		else if (job->stage == BCD_UPDATE && (record || silent))
+			decide_written(item, BCD_UPDATE);
+	}
+
+	/*
+	 * What the reply does not name: sent alone it is judged by the reply's
+	 * text, in a batch it is sent again alone.  Where no record is named, the
+	 * errors may say which ones are better sent alone.
+	 */
+	if (partial && job->nitems > 1 && job->stage == BCD_UPDATE && names_no_record(reply, data, job) &&
+		bcd_set_apart(job, bcd_reply_text(job, first)))
+		return;
+	if (partial && job->nitems > 1)
+	{
+		dlist_foreach(iter, &job->items)
+		{
+			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+			if (item->decision.made)
+				continue;
+			item->group = 1;
+			bcd_decide_stage(item, job->stage == BCD_CREATE ? BCD_LOOKUP : job->stage);
+			item->decision.clashes = job->stage == BCD_CREATE;
+		}
+	}
+	else if (partial && !first->decision.made)
+		bcd_decide_unsaved(job, first);
+}

@@ -1,0 +1,389 @@
+/*
+ * run.c
+ *		A run from its start to its end.
+ *
+ * The worker calls bcd_run_step() whenever something may have happened.  A
+ * step claims rows for the lane at work, starts as many requests as the
+ * store's quota allows, and moves on to the next lane when this one is
+ * empty; it never waits.  Lanes go in order of dependency, round by round
+ * (run_round.c).
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "base/bcdelta.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/debug.h"
+#include "base/shmem.h"
+#include "engine/claim.h"
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+#include "engine/exchange_aside.h"
+#include "engine/job.h"
+#include "engine/lane.h"
+#include "engine/plan.h"
+#include "engine/run.h"
+#include "engine/run_reload.h"
+#include "engine/run_round.h"
+#include "engine/settle.h"
+#include "feed/feed.h"
+#include "feed/key_list.h"
+#include "http/http.h"
+#include "pacing/pace.h"
+#include "pacing/quota.h"
+#include "pacing/store_pause.h"
+#include "store/verdict.h"
+#include "tables/queue.h"
+#include "tables/results.h"
+#include "tables/schedule_end.h"
+
+/* Requests under way at a cancel may end by themselves for so long */
+#define CANCEL_GRACE_MS		3000
+
+/* And what records have given up for a moment may be put back for so long */
+#define RESTORE_GRACE_MS	10000
+
+/* Totals of a run that goes on are written this often */
+#define SAVE_MS				2000
+
+/* What a run is at, for bcdelta.progress and the status of its store. */
+static void
+show(BcdRun *run, int64 now)
+{
+	BcdProgress *p = &run->progress;
+	BcdQuota   *q = &run->store->quota;
+	BcdStoreState s = {0};
+	char		phase[BCD_NAME_BYTES];
+
+	if (run->cancelled)
+		strlcpy(phase, "stopping", sizeof(phase));
+	else if (bcd_quota_blocked_until(q) > now)
+		snprintf(phase, sizeof(phase), "waiting for the store");
+	else if (run->current < run->nlanes)
+		snprintf(phase, sizeof(phase), "%s %s", run->kind->name, run->lanes[run->current]->feed->name);
+	else
+		strlcpy(phase, "waiting for the next attempt", sizeof(phase));
+	strlcpy(p->phase, phase, sizeof(p->phase));
+	p->total = Max(p->total, p->done);
+	p->api_calls = run->counts.api_calls;
+	p->throttled = run->counts.throttled;
+	p->in_flight = q->in_flight;
+	bcd_progress_show(p);
+
+	s.dbid = MyDatabaseId;
+	s.serverid = run->store->serverid;
+	s.quota = q->quota;
+	s.quota_left = bcd_quota_left(q, now);
+	s.in_flight = q->in_flight;
+	if (bcd_quota_blocked_until(q) > now)
+		s.blocked_until = GetCurrentTimestamp() + (bcd_quota_blocked_until(q) - now) * 1000;
+	strlcpy(s.trouble, run->store->trouble, sizeof(s.trouble));
+	if (s.trouble[0] == '\0' && run->store->failure[0] && bcd_quota_failing(q))
+		snprintf(s.trouble, sizeof(s.trouble), "the store does not answer, and is asked again now and then: %s",
+				 run->store->failure);
+	if (s.trouble[0] == '\0')
+		(void) bcd_patience_words(q, now, s.trouble, sizeof(s.trouble));
+	bcd_store_show(&s);
+}
+
+static void
+free_jobs(BcdRun *run, dlist_head *jobs, bool under_way)
+{
+	while (!dlist_is_empty(jobs))
+	{
+		bcd_job_free(dlist_container(BcdJob, node, dlist_pop_head_node(jobs)));
+		if (under_way)
+			bcd_quota_abandoned(&run->store->quota);
+	}
+}
+
+/* Forgets a run without writing anything. */
+void
+bcd_run_drop(BcdRun *run)
+{
+	int			i;
+
+	free_jobs(run, &run->jobs, true);
+	free_jobs(run, &run->unsettled, false);
+	bcd_progress_hide(MyDatabaseId, run->run_id);
+	run->store->run = NULL;
+	dlist_delete(&run->node);
+	for (i = 0; i < run->nlanes; i++)
+	{
+		if (run->lanes[i]->keys)
+			bcd_keylist_free(run->lanes[i]->keys);
+		if (run->lanes[i]->identity)
+			bcd_feed_free(run->lanes[i]->identity);
+		bcd_feed_free(run->lanes[i]->feed);
+	}
+	MemoryContextDelete(run->cxt);
+}
+
+/*
+ * A run that is done and has left rows that could be pushed says so.  Rows that
+ * have changed since it began are news to those who wait for it, not to a
+ * schedule, whose next run is for them.
+ */
+static void
+tell_left_over(BcdRun *run, int64 ready, int64 old)
+{
+	if (ready == 0 || run->max_rows > 0 || run->warning || (old == 0 && !run->waited))
+		return;
+	run->warning = MemoryContextStrdup(run->cxt,
+									   psprintf(INT64_FORMAT " rows are still ready to be pushed, " INT64_FORMAT " of them since before the run began",
+												ready, old));
+}
+
+static void
+finish(BcdRun *run)
+{
+	const char *state = run->error ? "failed" : run->cancelled ? "cancelled" :
+	run->complaint ? "failed" : "succeeded";
+	int64		run_id = run->run_id;
+	int64		ready;
+	int64		deferred;
+	int64		old;
+
+	bcd_tx_begin();
+	if (run->kind->claims)
+	{
+		if (run->gave_up)
+			bcd_queue_recover(run);
+		bcd_queue_release(run);
+		bcd_queue_count(run, &ready, &deferred, &old);
+		run->counts.deferred = deferred;
+		tell_left_over(run, ready, old);
+	}
+	bcd_lanes_went_well(run);
+	bcd_run_update(run, state);
+	bcd_ended_tell();
+	BCD_DEBUG_POINT("finishing");
+	bcd_tx_commit();
+	BCD_DEBUG_POINT("finished");
+	show(run, bcd_now_ms());
+	bcd_run_drop(run);
+	bcd_engine.finished(run_id);
+}
+
+/* Hands a job to curl, or settles it at once when it needs no request. */
+static void
+start(BcdJob *job, int64 now)
+{
+	BcdLane    *lane = job->lane;
+
+	lane->flying[job->stage]++;
+	lane->in_flight++;
+	job->run->in_flight++;
+	if (job->request == NULL)
+	{
+		bcd_settle(job);
+		return;
+	}
+	dlist_push_tail(&job->run->jobs, &job->node);
+	bcd_endpoint_started(job);
+	job->ticket = bcd_quota_sent(&job->run->store->quota, now);
+	bcd_http_start(job->request, &lane->target);
+}
+
+/* Starts what may start now; returns ms until more may, -1: wait for a reply. */
+static int64
+dispatch(BcdRun *run, BcdLane *lane, int64 now)
+{
+	for (;;)
+	{
+		int64		delay = bcd_lane_delay(lane, now);
+		BcdJob	   *job;
+
+		if (delay > 0)
+			return delay;
+		job = bcd_plan_next(lane);
+		if (job == NULL)
+			return -1;
+		start(job, now);
+		if (run->error)
+			return 0;
+	}
+}
+
+/* What the store's last request failed with, as long as they fail. */
+static void
+note_failure(BcdStore *store, const BcdHttpRequest *r)
+{
+	BcdVerdict	verdict = bcd_retry_verdict(r->fate, r->status);
+
+	if (verdict == BCD_OK || verdict == BCD_PARTIAL)
+		store->failure[0] = '\0';
+	else if (verdict == BCD_TROUBLE && r->fate == BCD_HTTP_REPLIED)
+		snprintf(store->failure, sizeof(store->failure), "status %ld", r->status);
+	else if (verdict == BCD_TROUBLE)
+		strlcpy(store->failure, r->error, sizeof(store->failure));
+}
+
+/* A reply, or the want of one, has come. */
+void
+bcd_run_replied(BcdJob *job)
+{
+	BcdRun	   *run = job->run;
+	BcdHttpRequest *r = job->request;
+
+	dlist_delete(&job->node);
+	bcd_quota_done(&run->store->quota, job->ticket, bcd_now_ms(), r->status, &r->headers,
+				   bcd_random());
+	bcd_patience_note(&run->store->quota, job->ticket, r->status, &r->headers, bcd_now_ms());
+	bcd_endpoint_replied(job);
+	note_failure(run->store, r);
+	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)
+		run->counts.throttled++;
+	else if (r->fate == BCD_HTTP_REPLIED)
+		run->counts.api_calls++;
+	bcd_settle(job);
+}
+
+static void
+settle_again(BcdRun *run, int64 now)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &run->unsettled)
+	{
+		BcdJob	   *job = dlist_container(BcdJob, node, iter.cur);
+
+		if (job->settle_at > now)
+			continue;
+		dlist_delete(&job->node);
+		bcd_settle(job);
+	}
+}
+
+/* Ask a run to stop: nothing more is sent.  The first reason counts. */
+void
+bcd_run_cancel(BcdRun *run, const char *reason)
+{
+	if (run->cancelled)
+		return;
+	run->cancel_deadline = bcd_now_ms() + CANCEL_GRACE_MS;
+	run->cancel_reason = MemoryContextStrdup(run->cxt, reason);
+	run->cancelled = true;
+}
+
+/* Gives up on the requests under way: what becomes of them is not known. */
+static void
+abandon(BcdRun *run)
+{
+	while (!dlist_is_empty(&run->jobs))
+	{
+		BcdJob	   *job = dlist_container(BcdJob, node, dlist_pop_head_node(&run->jobs));
+
+		bcd_http_abandon(job->request);
+		bcd_quota_abandoned(&run->store->quota);
+		bcd_settle(job);
+	}
+}
+
+/* Nothing more is sent; wait for what is under way, but not for ever. */
+static int64
+wind_down(BcdRun *run, int64 now)
+{
+	int64		wait = -1;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		bcd_lane_empty(run->lanes[i], NULL);
+	/* when no write is under way any more that may do that */
+	if (run->in_flight == 0 && run->cancelled && run->error == NULL && !run->restoring)
+	{
+		run->restoring = true;
+		if (bcd_restore_all(run))
+			run->cancel_deadline = now + RESTORE_GRACE_MS;
+	}
+	for (i = 0; run->restoring && i < run->nlanes; i++)
+		if (run->lanes[i]->items > 0 && wait < 0)
+			wait = dispatch(run, run->lanes[i], now);
+	if (run->in_flight == 0 && (wait < 0 || now >= run->cancel_deadline))
+	{
+		finish(run);
+		return 0;
+	}
+	if (run->cancel_deadline == 0)
+		run->cancel_deadline = now + run->store->options->timeout_ms;
+	if (now >= run->cancel_deadline)
+	{
+		abandon(run);
+		run->cancel_deadline = now + CANCEL_GRACE_MS;
+	}
+	return wait < 0 ? run->cancel_deadline - now : Min(wait, run->cancel_deadline - now);
+}
+
+/*
+ * Does what can be done for the lane at work.  True: nothing is left to do, now
+ * or later; else *wait is what bcd_run_step() returns.
+ */
+static bool
+lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
+{
+	while (!lane->exhausted && bcd_lane_has_room(lane) &&
+		   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
+		bcd_refill(run, lane);
+	*wait = dispatch(run, lane, now);
+	show(run, now);				/* it may be long until the next step */
+	if (!lane->exhausted && bcd_lane_has_room(lane))
+	{
+		*wait = Max(run->wake_at - now, 0);
+		return false;
+	}
+	if (lane->items > 0 || lane->in_flight > 0)
+	{
+		if (!dlist_is_empty(&run->unsettled))
+			*wait = Min(*wait < 0 ? 1000 : *wait, 1000);
+		return false;
+	}
+	/* what the quota has held back is still to be done */
+	return !bcd_lane_asks(lane);
+}
+
+/*
+ * Does what can be done for a run now.  Returns in how many ms there will be
+ * more to do, -1: when a reply comes; the run may be gone afterwards.
+ */
+int64
+bcd_run_step(BcdRun *run, int64 now)
+{
+	int64		wait = -1;
+
+	settle_again(run, now);
+	bcd_lanes_reload(run);
+	show(run, now);
+	if (now - run->saved_at > SAVE_MS)
+	{
+		bcd_tx_begin();
+		bcd_tx_async();
+		bcd_run_update(run, "running");
+		if (run->kind->claims)
+			bcd_queue_expect(run);
+		bcd_tx_commit();
+		run->saved_at = now;
+	}
+	if (run->cancelled || run->error || (run->nlanes == 0 && run->late == NIL))
+		return wind_down(run, now);
+	if (run->wake_at > now)
+		return run->wake_at - now;
+	run->resting = false;
+	if (run->nlanes > 0 && !lane_is_empty(run, run->lanes[run->current], now, &wait))
+		return wait;
+	wait = bcd_advance(run, now);
+	if (wait < 0)
+	{
+		finish(run);
+		return 0;
+	}
+	return wait;
+}

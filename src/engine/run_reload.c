@@ -1,0 +1,229 @@
+/*
+ * run_reload.c
+ *		A feed that is altered while a push of it goes on.
+ *
+ * Its rows were marked with that, and once these marks are folded, a row that
+ * is pushed with the old mapping would lose its mark for nothing.  So nothing
+ * is claimed with a feed whose version is not the table's (queue.c), and the
+ * lane reads its feed again.  Items that wait are given back; those that a
+ * request is under way for are told by its reply what became of it, and then
+ * given back, too.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/attempt.h"
+#include "base/db.h"
+#include "engine/engine.h"
+#include "engine/lane.h"
+#include "engine/lookup_list.h"
+#include "engine/run_reload.h"
+#include "engine/run_start.h"
+#include "engine/unmapped_fields.h"
+#include "feed/feed.h"
+#include "tables/record.h"
+#include "tables/results.h"
+
+/*
+ * Decides that an item whose row was read with another mapping goes back to
+ * the queue, unless it is finished.  What is on record of its request stays
+ * so.
+ */
+void
+bcd_item_expire(BcdItem *item, bool may_be_written)
+{
+	BcdDecision *d = &item->decision;
+
+	if (d->link == BCD_LINK_PUT)
+		(void) bcd_item_forget_unmapped(item);
+	if (d->leaves)
+		return;
+	d->made = true;
+	d->leaves = true;
+	d->pending = BCD_PENDING_READY;
+	/* of a request that is not going to be made */
+	d->sought = NULL;
+	if (d->link != BCD_LINK_REMOVE)
+		d->gone_id = 0;
+	if (d->link == BCD_LINK_HIDING || d->link == BCD_LINK_ASIDE)
+		d->link = BCD_LINK_KEEP;
+	if (d->link == BCD_LINK_KEEP && (item->unsure || may_be_written))
+		d->link = BCD_LINK_FORGET;
+}
+
+/* Takes the items of a lane out of its queues, and those that it shares. */
+static List *
+take_items(BcdLane *lane)
+{
+	List	   *items = NIL;
+	int			i;
+	int			stage;
+
+	for (i = 0; i < lane->run->nlanes; i++)
+	{
+		BcdLane    *place = lane->run->lanes[i];
+
+		for (stage = 0; stage < BCD_STAGES; stage++)
+		{
+			dlist_mutable_iter iter;
+
+			dlist_foreach_modify(iter, &place->queue[stage])
+			{
+				BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+				if (item->lane != lane)
+					continue;
+				dlist_delete(&item->node);
+				place->queued[stage]--;
+				place->items--;
+				place->bytes -= item->bytes;
+				items = lappend(items, item);
+			}
+		}
+	}
+	return items;
+}
+
+/* Notes what requests are under way for. */
+static void
+mark_stale(const BcdLane *lane, const dlist_head *jobs)
+{
+	dlist_iter	job;
+	dlist_iter	iter;
+
+	dlist_foreach(job, (dlist_head *) jobs)
+	{
+		dlist_foreach(iter, &dlist_container(BcdJob, node, job.cur)->items)
+		{
+			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+			if (item->lane == lane)
+				item->stale = true;
+		}
+	}
+}
+
+typedef struct Reload
+{
+	BcdLane    *lane;
+	BcdFeed    *feed;
+} Reload;
+
+static void
+load_feed(void *arg)
+{
+	Reload	   *reload = arg;
+	MemoryContext old = MemoryContextSwitchTo(reload->lane->cxt);
+
+	bcd_feed_lock(reload->lane->feed);
+	reload->feed = bcd_run_feed(reload->lane->run, reload->lane->feed->name);
+	MemoryContextSwitchTo(old);
+}
+
+/* Gives the rows back and reads the feed; NULL, and a reason, if it cannot be. */
+static BcdFeed *
+reload_in_transaction(BcdLane *lane, List *items, char **reason)
+{
+	Reload		reload = {lane, NULL};
+	BcdItem   **given_back = palloc(sizeof(BcdItem *) * (list_length(items) + 1));
+	ErrorData  *error;
+	ListCell   *lc;
+	int			n = 0;
+
+	bcd_tx_begin();
+	foreach(lc, items)
+	{
+		BcdItem    *item = lfirst(lc);
+
+		memset(&item->decision, 0, sizeof(item->decision));
+		bcd_item_expire(item, false);
+		given_back[n++] = item;
+	}
+	bcd_items_record(given_back, n);
+	error = bcd_attempt(load_feed, &reload);
+	if (error)
+	{
+		*reason = MemoryContextStrdup(lane->cxt, error->message);
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+			bcd_feed_pause(lane->feed->name, error->message);
+	}
+	bcd_tx_commit();
+	return error ? NULL : reload.feed;
+}
+
+/* From now on the lane works with the new feed, from its first key on. */
+static void
+use(BcdLane *lane, BcdFeed *feed)
+{
+	if (feed->options.tree_id != lane->feed->options.tree_id)
+		lane->tree_id = feed->options.tree_id;
+	bcd_feed_free(lane->feed);
+	lane->feed = feed;
+	bcd_index_free(lane);
+	if (lane->cursor)
+		pfree(lane->cursor);
+	lane->cursor = NULL;
+	lane->exhausted = false;
+}
+
+/* The same; an error is logged, and the rows are given back when the run ends. */
+static BcdFeed *
+try_reload(BcdLane *lane, List *items, char **reason)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdFeed    *volatile feed = NULL;
+
+	*reason = "it was altered, and could not be read again";
+	PG_TRY();
+	{
+		feed = reload_in_transaction(lane, items, reason);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		bcd_tx_report_and_abort(psprintf("could not read feed \"%s\" again", lane->feed->name));
+		lane->run->gave_up = true;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	return feed;
+}
+
+static void
+reload(BcdLane *lane)
+{
+	List	   *items = take_items(lane);
+	char	   *reason;
+	BcdFeed    *feed = try_reload(lane, items, &reason);
+	ListCell   *lc;
+
+	mark_stale(lane, &lane->run->jobs);
+	mark_stale(lane, &lane->run->unsettled);
+	/* they are claimed anew */
+	lane->run->claimed -= list_length(items);
+	foreach(lc, items)
+		MemoryContextDelete(((BcdItem *) lfirst(lc))->cxt);
+	if (feed)
+		use(lane, feed);
+	else
+		bcd_lane_stop(lane, reason);
+}
+
+/* Reads the feeds again that were altered; outside of a transaction. */
+void
+bcd_lanes_reload(BcdRun *run)
+{
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+	{
+		BcdLane    *lane = run->lanes[i];
+
+		if (!lane->altered || lane->stopped)
+			continue;
+		lane->altered = false;
+		bcd_fold_all();
+		reload(lane);
+	}
+}

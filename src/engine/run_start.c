@@ -1,0 +1,488 @@
+/*
+ * run_start.c
+ *		A run's start: its store, its lanes, what there is to do.
+ *
+ * A feed that turns out to be broken is paused with the reason and left out;
+ * the others go on.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "base/attempt.h"
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/shmem.h"
+#include "engine/engine.h"
+#include "engine/run_start.h"
+#include "feed/feed.h"
+#include "feed/mapping.h"
+#include "feed/mapping_guard.h"
+#include "fold/fold.h"
+#include "pacing/quota.h"
+#include "store/store.h"
+#include "tables/feed_state.h"
+#include "tables/queue.h"
+#include "tables/results.h"
+
+/* Starts of a run that may meet a locked source, a second each */
+#define LOCK_FAILURES	60
+
+/* The server leads to another store: nothing is known of that one. */
+static void
+forget_learned(BcdStore *store)
+{
+	BcdStoreState nothing = {0};
+
+	if (store->identity)
+		pfree(store->identity);
+	store->identity = MemoryContextStrdup(TopMemoryContext, store->options->identity);
+	memset(&store->quota, 0, sizeof(store->quota));
+	memset(store->learned, 0, sizeof(store->learned));
+	nothing.dbid = MyDatabaseId;
+	nothing.serverid = store->serverid;
+	bcd_store_show(&nothing);
+}
+
+/* Forgets the stores whose servers were dropped. */
+static void
+prune_stores(void)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &bcd_engine.stores)
+	{
+		BcdStore   *store = dlist_container(BcdStore, node, iter.cur);
+
+		if (store->run || SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(store->serverid)))
+			continue;
+		bcd_store_hide(MyDatabaseId, store->serverid);
+		dlist_delete(&store->node);
+		if (store->cxt)
+			MemoryContextDelete(store->cxt);
+		if (store->identity)
+			pfree(store->identity);
+		pfree(store);
+	}
+}
+
+/* The store of a server, with its options as of now. */
+static BcdStore *
+store_for(Oid serverid)
+{
+	BcdStore   *store = NULL;
+	MemoryContext old;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &bcd_engine.stores)
+	{
+		BcdStore   *s = dlist_container(BcdStore, node, iter.cur);
+
+		if (s->serverid == serverid)
+			store = s;
+	}
+	if (store == NULL)
+	{
+		prune_stores();
+		store = MemoryContextAllocZero(TopMemoryContext, sizeof(BcdStore));
+		store->serverid = serverid;
+		dlist_push_tail(&bcd_engine.stores, &store->node);
+	}
+	if (store->run)
+		return store;
+	if (store->cxt)
+		MemoryContextDelete(store->cxt);
+	store->cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta store", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(store->cxt);
+	store->options = bcd_store_options(serverid);
+	MemoryContextSwitchTo(old);
+	if (store->identity == NULL || strcmp(store->identity, store->options->identity) != 0)
+		forget_learned(store);
+	if (store->quota.max_concurrency == 0)
+		bcd_quota_init(&store->quota, store->options->quota_share,
+					   store->options->max_concurrency);
+	store->quota.share = store->options->quota_share;
+	if (store->quota.max_concurrency != store->options->max_concurrency)
+		store->quota.concurrency = store->options->max_concurrency;
+	store->quota.max_concurrency = store->options->max_concurrency;
+	store->trouble[0] = '\0';
+	return store;
+}
+
+/* More rows than a day's trade explains: a person has to look first. */
+static void
+check_fuse(const BcdFeed *feed)
+{
+	int64		limit = feed->options.max_changes;
+
+	if (limit > 0 && bcd_queue_exceeds(feed->name, limit))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("more than " INT64_FORMAT " rows changed, the limit that the option max_changes sets",
+						limit),
+				 errhint("Look at bcdelta.pending; SELECT bcdelta.resume(%s) pushes them.",
+						 quote_literal_cstr(feed->name))));
+}
+
+static void
+prepare_as_owner(void *feed)
+{
+	bcd_feed_prepare(feed);
+	bcd_feed_check_rights(feed);
+}
+
+/*
+ * A feed, ready to be read, in the current memory context; raises an error
+ * when it is broken.
+ */
+BcdFeed *
+bcd_run_feed(const BcdRun *run, const char *name)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdFeed    *feed = bcd_feed_load(name, false);
+
+	(void) bcd_store_check(feed->server, feed->owner);
+	if (run->kind->claims)
+		check_fuse(feed);
+	bcd_mapping_check(feed);
+	bcd_guard_run(feed, NULL, 1, prepare_as_owner, feed);
+	/* SPI leaves its own */
+	MemoryContextSwitchTo(cxt);
+	return feed;
+}
+
+/* A lane for a feed; raises an error when the feed is broken. */
+static BcdLane *
+lane_create(BcdRun *run, const char *feed_name)
+{
+	MemoryContext cxt = AllocSetContextCreate(run->cxt, "bcdelta lane", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	BcdLane    *lane = palloc0(sizeof(BcdLane));
+	BcdStoreOptions *o = run->store->options;
+	int			i;
+
+	lane->run = run;
+	lane->cxt = cxt;
+	lane->feed = bcd_run_feed(run, feed_name);
+	lane->tree_id = lane->feed->options.tree_id;
+	lane->token = bcd_store_token(o->serverid, lane->feed->owner);
+	lane->target.token = lane->token;
+	lane->target.ca_file = o->ca_file;
+	lane->target.timeout_ms = o->timeout_ms;
+	lane->target.loopback = o->loopback;
+	dlist_init(&lane->fresh);
+	for (i = 0; i < BCD_STAGES; i++)
+		dlist_init(&lane->queue[i]);
+	MemoryContextSwitchTo(old);
+	return lane;
+}
+
+/* What create_lane() needs and makes */
+typedef struct LaneRequest
+{
+	BcdRun	   *run;
+	const BcdFeed *feed;
+	BcdLane    *lane;
+} LaneRequest;
+
+static void
+create_lane(void *arg)
+{
+	LaneRequest *r = arg;
+
+	/* somebody may be about to pause it: the others go on */
+	bcd_feed_settle_in(r->feed->name, r->run->store->options->identity);
+	bcd_feed_lock(r->feed);
+	r->lane = lane_create(r->run, r->feed->name);
+}
+
+/*
+ * Adds the lane of a feed, unless the feed is paused.  A feed that turns out
+ * to be broken is paused with the reason; one whose source is locked is waited
+ * for, but not for ever.  In a transaction.
+ */
+static void
+add_lane(BcdRun *run, const char *feed_name, List **paused)
+{
+	BcdFeed    *feed = bcd_feed_read(feed_name, true);
+	LaneRequest request = {run, feed, NULL};
+	ErrorData  *error;
+	char	   *reason;
+
+	/* untracked, by whoever had its source locked */
+	if (feed == NULL)
+		return;
+	/* look-ups, too, would take another store's records for the linked ones */
+	if ((feed->paused && run->kind->claims) || feed->halt == BCD_HALT_STORE)
+	{
+		*paused = lappend(*paused, feed);
+		return;
+	}
+	error = bcd_attempt(create_lane, &request);
+	if (error == NULL)
+	{
+		run->lanes[run->nlanes++] = request.lane;
+		return;
+	}
+	reason = psprintf("%s%s%s", error->message, error->hint ? ". " : "",
+					  error->hint ? error->hint : "");
+	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && run->kind->claims)
+	{
+		MemoryContext old = MemoryContextSwitchTo(run->cxt);
+
+		run->late = lappend(run->late, pstrdup(feed_name));
+		MemoryContextSwitchTo(old);
+		return;
+	}
+	if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+	{
+		bcd_feed_pause(feed_name, reason);
+		if (strncmp(reason, "feed ", 5) != 0)
+			reason = psprintf("feed \"%s\" was paused: %s", feed_name, reason);
+	}
+	else if (++run->store->lock_failures < LOCK_FAILURES)
+		ReThrowError(error);
+	else
+		reason = psprintf("feed \"%s\" was left out: %s", feed_name, reason);
+	if (run->feed)
+		run->error = MemoryContextStrdup(run->cxt, reason);
+	else if (run->complaint == NULL)
+		run->complaint = MemoryContextStrdup(run->cxt, reason);
+}
+
+static int
+lane_order(const void *a, const void *b)
+{
+	const BcdFeed *x = (*(BcdLane *const *) a)->feed;
+	const BcdFeed *y = (*(BcdLane *const *) b)->feed;
+
+	if (x->resource->rank != y->resource->rank)
+		return x->resource->rank - y->resource->rank;
+	return x->feed_id - y->feed_id;
+}
+
+static const char *
+reason_of(const BcdFeed *feed)
+{
+	return feed->paused_reason ? feed->paused_reason : "no reason is given";
+}
+
+/* Feeds and why they are paused, each reason once, as a text. */
+static char *
+list_paused(List *feeds)
+{
+	StringInfoData text;
+	ListCell   *lc;
+
+	initStringInfo(&text);
+	while (feeds != NIL)
+	{
+		const char *reason = reason_of(linitial(feeds));
+		List	   *others = NIL;
+		int			n = 0;
+
+		appendStringInfoString(&text, text.len ? "; " : "");
+		foreach(lc, feeds)
+		{
+			const BcdFeed *feed = lfirst(lc);
+
+			if (strcmp(reason_of(feed), reason) == 0)
+				appendStringInfo(&text, "%s\"%s\"", n++ ? ", " : "", feed->name);
+			else
+				others = lappend(others, lfirst(lc));
+		}
+		appendStringInfo(&text, ": %s", reason);
+		feeds = others;
+	}
+	return text.data;
+}
+
+/*
+ * Paused feeds are not pushed.  A run that has others does its work, and says
+ * which are missing; one that has none has failed.
+ */
+static void
+leave_out(BcdRun *run, List *paused)
+{
+	char	   *list = list_paused(paused);
+
+	if (run->nlanes > 0 || run->late != NIL)
+		run->warning = MemoryContextStrdup(run->cxt, psprintf("paused feeds were not pushed: %s", list));
+	else if (run->complaint == NULL)
+		run->error = MemoryContextStrdup(run->cxt,
+										 run->feed ?
+										 psprintf("feed \"%s\" is paused: %s", run->feed, reason_of(linitial(paused))) :
+										 psprintf("every feed of the store is paused: %s", list));
+}
+
+/* Feeds whose source was locked when the run started: is it still? */
+void
+bcd_run_add_late(BcdRun *run)
+{
+	List	   *late = run->late;
+	List	   *paused = NIL;
+	ListCell   *lc;
+
+	run->late = NIL;
+	bcd_tx_begin();
+	foreach(lc, late)
+		add_lane(run, lfirst(lc), &paused);
+	if (paused != NIL)
+		leave_out(run, paused);
+	bcd_tx_commit();
+	qsort(run->lanes, run->nlanes, sizeof(BcdLane *), lane_order);
+}
+
+static const BcdRunKind *
+kind_of(const char *name)
+{
+	const BcdRunKind *const *kind;
+
+	for (kind = bcd_engine.kinds; *kind; kind++)
+		if (strcmp((*kind)->name, name) == 0)
+			return *kind;
+	elog(ERROR, "unrecognized kind of run: \"%s\"", name);
+}
+
+static void
+fill_run(BcdRun *run, const BcdRunRequest *request)
+{
+	List	   *names;
+	List	   *paused = NIL;
+	ListCell   *lc;
+
+	run->kind = kind_of(request->kind);
+	run->feed = request->feed ? MemoryContextStrdup(run->cxt, request->feed) : NULL;
+	run->mode = MemoryContextStrdup(run->cxt, request->mode ? request->mode : "");
+	run->sample = request->sample;
+	run->max_rows = request->max_rows;
+	run->waited = request->waited;
+	names = bcd_feeds_of(request->server, request->feed);
+	if (request->feed && names == NIL)
+		run->error = MemoryContextStrdup(run->cxt,
+										 psprintf("feed \"%s\" does not exist any more", request->feed));
+	run->lanes = MemoryContextAllocZero(run->cxt, sizeof(BcdLane *) * (list_length(names) + 1));
+	foreach(lc, names)
+		add_lane(run, lfirst(lc), &paused);
+	if (paused != NIL)
+		leave_out(run, paused);
+	qsort(run->lanes, run->nlanes, sizeof(BcdLane *), lane_order);
+	run->progress.dbid = MyDatabaseId;
+	run->progress.run_id = run->run_id;
+	run->progress.started_at = GetCurrentTimestamp();
+}
+
+/* Folds everything that is committed by now, in transactions of its own. */
+void
+bcd_fold_all(void)
+{
+	int64		n;
+
+	do
+	{
+		bcd_tx_begin();
+		bcd_tx_async();
+		n = bcd_fold(BCD_FOLD_ROWS);
+		bcd_tx_commit();
+		CHECK_FOR_INTERRUPTS();
+	} while (n > 0);
+}
+
+/* The run itself, in a transaction; everything of it is below its context. */
+static BcdRun *
+run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
+{
+	BcdRun	   *run = MemoryContextAllocZero(cxt, sizeof(BcdRun));
+	BcdRunRequest request;
+
+	run->cxt = cxt;
+	run->run_id = run_id;
+	run->store = store;
+	run->began = GetCurrentTimestamp();
+	run->spread = bcd_random();
+	dlist_init(&run->jobs);
+	dlist_init(&run->unsettled);
+	bcd_tx_begin();
+	(void) bcd_run_read(run_id, &request);
+	bcd_feeds_halt();
+	fill_run(run, &request);
+	if (run->kind->claims)
+	{
+		bcd_queue_recover(run);
+		bcd_queue_expect(run);
+	}
+	bcd_run_started(run);
+	bcd_tx_commit();
+	return run;
+}
+
+/* The store that a run is for; NULL when the run is gone. */
+static BcdStore *
+store_of(int64 run_id)
+{
+	BcdRunRequest request;
+	BcdStore   *store = NULL;
+
+	bcd_tx_begin();
+	if (bcd_run_read(run_id, &request))
+		store = store_for(bcd_store_check(request.server, BOOTSTRAP_SUPERUSERID));
+	bcd_tx_commit();
+	return store;
+}
+
+/*
+ * Does a run go on for another server of this name, which was dropped since?
+ * Its feeds are the same.
+ */
+static bool
+is_served(const BcdStore *store)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &bcd_engine.runs)
+	{
+		const BcdRun *run = dlist_container(BcdRun, node, iter.cur);
+
+		if (strcmp(run->store->options->server, store->options->server) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Starts a run that was asked for, unless its store is busy with another one.
+ * Raises an error when the run cannot start.
+ */
+void
+bcd_run_begin(int64 run_id)
+{
+	BcdStore   *volatile store = store_of(run_id);
+	MemoryContext cxt;
+	BcdRun	   *run;
+
+	if (store == NULL || store->run || is_served(store))
+		return;
+	bcd_fold_all();
+	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta run", ALLOCSET_DEFAULT_SIZES);
+	PG_TRY();
+	{
+		run = run_create(run_id, store, cxt);
+	}
+	PG_CATCH();
+	{
+		MemoryContextDelete(cxt);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	store->run = run;
+	store->lock_failures = 0;
+	if (bcd_engine.awaited(run_id))
+		bcd_quota_probe_now(&store->quota);
+	dlist_push_tail(&bcd_engine.runs, &run->node);
+}

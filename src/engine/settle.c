@@ -1,0 +1,464 @@
+/*
+ * settle.c
+ *		From replies to decisions, and from decisions to tables.
+ *
+ * A job is settled in one transaction: its reply is read, every item gets a
+ * decision, link, pending and result are written.  Only after the commit do
+ * the items move.  A transaction that fails is done again a little later;
+ * the reply is kept until then.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/debug.h"
+#include "base/json.h"
+#include "engine/decide.h"
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+#include "engine/exchange_aside.h"
+#include "engine/item.h"
+#include "engine/item_stale.h"
+#include "engine/job.h"
+#include "engine/lane.h"
+#include "engine/reply_error.h"
+#include "engine/run_reload.h"
+#include "engine/settle.h"
+#include "store/verdict.h"
+#include "tables/queue.h"
+#include "tables/record.h"
+#include "tables/results.h"
+
+/* After a settle that failed: milliseconds until the next try, most tries */
+#define SETTLE_AGAIN_MS 1000
+#define SETTLE_TRIES	60
+
+/* Records in a list; every one of them is looked at for every item */
+#define MAX_LISTED		(4 * BCD_PAGE_LIMIT)
+
+/* A row whose record may be another row's comes back so much later */
+#define TWIN_MS			1000
+
+/*
+ * Why the reply of a request that was a success cannot be what it should be;
+ * NULL: it can.  202 and 204 have nothing to say, every other success has; and
+ * what is not in something that is no list may be in the store all the same.
+ */
+static const char *
+unreadable(BcdJob *job)
+{
+	BcdHttpRequest *r = job->request;
+	bool		list = job->stage <= BCD_READ && !job->probe;
+	const char *reason = NULL;
+	const cJSON *data;
+
+	if (r->reply_len == 0)
+		return (r->status == 204 || r->status == 202) && !list ? NULL : "it is empty";
+	if (job->reply == NULL)
+		job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
+	if (job->reply == NULL)
+		return reason ? reason : "it is no JSON";
+	if (!list)
+		return NULL;
+	data = cJSON_GetObjectItemCaseSensitive(job->reply, "data");
+	if (!cJSON_IsArray(data))
+		return "it is no list";
+	return cJSON_GetArraySize(data) <= MAX_LISTED ? NULL : "it lists more records than a page has";
+}
+
+/* Lets the reply decide the items. */
+static void
+decide(BcdJob *job)
+{
+	BcdHttpRequest *r = job->request;
+	const char *reason;
+	BcdVerdict	verdict;
+
+	if (r == NULL)
+	{
+		job->read(job, NULL);
+		return;
+	}
+	verdict = bcd_retry_verdict(r->fate, r->status);
+	if (verdict == BCD_OK || verdict == BCD_PARTIAL)
+	{
+		reason = unreadable(job);
+		if (reason == NULL)
+		{
+			job->read(job, job->reply);
+			bcd_judge_rest(job, job->doubt ? job->doubt :
+						   "the store's reply did not mention the record");
+			return;
+		}
+		if (strcmp(reason, "too many values") == 0 && job->stage <= BCD_READ && job->limit > 1)
+			bcd_batch_too_large(job->lane, job->stage, job->limit);
+		snprintf(r->error, sizeof(r->error), "status %ld, but the reply cannot be read: %s",
+				 r->status, reason);
+		r->fate = BCD_HTTP_UNKNOWN;
+		verdict = BCD_TROUBLE;
+	}
+	bcd_judge(job, verdict);
+}
+
+/* Of several rows that have found the same record, the first one has it. */
+static void
+decide_twins(BcdJob *job)
+{
+	dlist_iter	iter;
+	dlist_iter	before;
+
+	if (job->stage != BCD_LOOKUP && job->stage != BCD_READ)
+		return;
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->decision.link != BCD_LINK_PUT)
+			continue;
+		dlist_foreach(before, &job->items)
+		{
+			BcdItem    *other = dlist_container(BcdItem, node, before.cur);
+
+			if (other == item)
+				break;
+			if (other->decision.link == BCD_LINK_PUT && other->store_id == item->store_id)
+			{
+				memset(&item->decision, 0, sizeof(item->decision));
+				if (item->seeking || other->seeking)
+					bcd_decide_wait(item, TWIN_MS, MemoryContextStrdup(item->cxt,
+																	   psprintf("the record that may be this row's was found for row %s, too", other->key)));
+				else
+					bcd_decide_taken(item, other->store_id, other->key);
+				break;
+			}
+		}
+	}
+}
+
+/* Records of items that are given up get back what they had given up. */
+static void
+put_back(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+		bcd_put_back(dlist_container(BcdItem, node, iter.cur));
+}
+
+/* Has the store said that a create was not done? */
+static bool
+was_not_created(const BcdJob *job)
+{
+	const BcdHttpRequest *r = job->request;
+	BcdVerdict	verdict;
+
+	if (job->stage != BCD_CREATE || r == NULL || r->fate != BCD_HTTP_REPLIED)
+		return false;
+	verdict = bcd_retry_verdict(r->fate, r->status);
+	return verdict != BCD_OK && verdict != BCD_PARTIAL && verdict != BCD_TROUBLE;
+}
+
+/* Is an item whose create was not done going to be sent again, in this run? */
+static bool
+is_created_again(const BcdItem *item)
+{
+	const BcdDecision *d = &item->decision;
+
+	return !d->leaves && d->next == BCD_CREATE && !item->lane->stopped && !item->lane->run->error;
+}
+
+/*
+ * A write that was refused is an attempt, too, when the item goes on: alone,
+ * or to a look-up.  Not so after a 429, where nobody looked at it.
+ */
+static void
+note_refusal(BcdJob *job, BcdItem *item)
+{
+	BcdDecision *d = &item->decision;
+
+	if (job->stage < BCD_CREATE || d->leaves || d->outcome != BCD_NO_OUTCOME ||
+		job->request->status == 429)
+		return;
+	d->outcome = BCD_RETRY;
+	if (d->error == NULL)
+		d->error = bcd_reply_text(job, item);
+}
+
+/* Writes the decisions of a job's items; in a transaction. */
+static void
+record(BcdJob *job)
+{
+	BcdHttpRequest *r = job->request;
+	BcdItem   **items = palloc(sizeof(BcdItem *) * job->nitems);
+	int			n = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		BcdDecision *d = &item->decision;
+
+		Assert(d->made);
+		items[n++] = item;
+		if (r)
+			note_refusal(job, item);
+		if (r && d->outcome != BCD_NO_OUTCOME)
+		{
+			if (d->status == 0)
+				d->status = (int) r->status;
+			strlcpy(d->request_id, r->headers.request_id[0] ? r->headers.request_id :
+					r->correlation_id, sizeof(d->request_id));
+		}
+		if (was_not_created(job) && !is_created_again(item))
+			d->unsought = true;
+		if (item->stale)
+			bcd_item_expire(item, job->stage == BCD_UPDATE && d->outcome == BCD_RETRY);
+	}
+	bcd_retry_after_referred(job);
+	bcd_items_record(items, n);
+	bcd_expire_referrers(job);
+}
+
+/*
+ * After the commit: items leave or go on, in their order.  Those that stay in
+ * their stage go back to the head of its queue, the last one first.
+ */
+static void
+move_items(BcdJob *job)
+{
+	dlist_head	stay;
+
+	dlist_init(&stay);
+	while (!dlist_is_empty(&job->items))
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, dlist_pop_head_node(&job->items));
+
+		if (item->decision.outcome == BCD_DELETED)
+			bcd_record_removed(item);
+		if (!item->decision.leaves && item->decision.next == job->stage)
+			dlist_push_head(&stay, &item->node);
+		else
+			bcd_item_move(job->lane, item, job->stage);
+	}
+	while (!dlist_is_empty(&stay))
+		bcd_item_move(job->lane, dlist_container(BcdItem, node, dlist_pop_head_node(&stay)),
+					  job->stage);
+}
+
+/*
+ * Does the next request depend on what is recorded?  That a record is about
+ * to be hidden, or created, must be known for good before.
+ */
+static bool
+must_last(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	if (job->stage == BCD_RECHECK)
+		return true;
+	dlist_foreach(iter, &job->items)
+	{
+		const BcdDecision *d = &dlist_container(BcdItem, node, iter.cur)->decision;
+
+		if (d->sought || d->link == BCD_LINK_ASIDE)
+			return true;
+	}
+	return false;
+}
+
+/* What decisions change in memory, as it was before */
+typedef struct BcdBefore
+{
+	BcdItem   **order;			/* of the job's items, and what they were */
+	BcdItem    *items;
+	int		   *refused;		/* of each lane */
+	int64		conflicts;
+	int64		seen;
+} BcdBefore;
+
+static void
+remember(const BcdJob *job, BcdBefore *before)
+{
+	const BcdRun *run = job->run;
+	dlist_iter	iter;
+	int			i = 0;
+
+	before->order = palloc(sizeof(BcdItem *) * Max(job->nitems, 1));
+	before->items = palloc(sizeof(BcdItem) * Max(job->nitems, 1));
+	dlist_foreach(iter, (dlist_head *) &job->items)
+	{
+		before->order[i] = dlist_container(BcdItem, node, iter.cur);
+		before->items[i] = *before->order[i];
+		i++;
+	}
+	before->refused = palloc(sizeof(int) * run->nlanes);
+	for (i = 0; i < run->nlanes; i++)
+		before->refused[i] = run->lanes[i]->refused;
+	before->conflicts = run->counts.conflicts;
+	before->seen = job->lane->seen;
+}
+
+/* The decisions were not committed, and will be made again, of the same items. */
+static void
+restore(BcdJob *job, const BcdBefore *before)
+{
+	BcdRun	   *run = job->run;
+	int			i;
+
+	/* in their order, which decisions may change */
+	dlist_init(&job->items);
+	for (i = 0; i < job->nitems; i++)
+	{
+		*before->order[i] = before->items[i];
+		dlist_push_tail(&job->items, &before->order[i]->node);
+	}
+	for (i = 0; i < run->nlanes; i++)
+		run->lanes[i]->refused = before->refused[i];
+	run->counts.conflicts = before->conflicts;
+	job->lane->seen = before->seen;
+}
+
+/*
+ * The feeds that a job is for stay what they are until its outcome is
+ * recorded.  Nothing is recorded of one that is another by now.
+ */
+static void
+hold_lanes(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	(void) bcd_lane_hold(job->lane);
+	dlist_foreach(iter, &job->items)
+	{
+		BcdLane    *lane = dlist_container(BcdItem, node, iter.cur)->lane;
+
+		if (lane != job->lane)
+			(void) bcd_lane_hold(lane);
+	}
+}
+
+/* After the commit: lanes that were found to be lost send nothing more. */
+static void
+stop_lost(BcdRun *run)
+{
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		if (run->lanes[i]->lost && !run->lanes[i]->stopped)
+			bcd_lane_stop(run->lanes[i], "its links were forgotten, or it was untracked");
+}
+
+/* The transaction of a settle; false when it failed and was logged. */
+static bool
+settle_in_transaction(BcdJob *job)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdBefore	before;
+	volatile bool done = false;
+
+	remember(job, &before);
+	PG_TRY();
+	{
+		bcd_tx_begin();
+		hold_lanes(job);
+		decide(job);
+		decide_twins(job);
+		put_back(job);
+		record(job);
+		/* losing this commit in a crash costs a look-up, not a row */
+		if (!must_last(job))
+			bcd_tx_async();
+		BCD_DEBUG_POINT("settling");
+		bcd_tx_commit();
+		done = true;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		bcd_tx_report_and_abort("could not record the outcome of a request, trying again");
+		restore(job, &before);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
+	pfree(before.order);
+	pfree(before.items);
+	pfree(before.refused);
+	return done;
+}
+
+/* After the commit: failures of jobs of no items are counted in a row. */
+static void
+note_extra(BcdLane *lane)
+{
+	lane->troubles = lane->troubled ? lane->troubles + 1 : 0;
+	if (!lane->troubled && lane->run->error == NULL)
+		lane->run->store->trouble[0] = '\0';
+	lane->troubled = false;
+}
+
+/* The job is over. */
+static void
+end_job(BcdJob *job)
+{
+	BcdLane    *lane = job->lane;
+
+	lane->flying[job->stage]--;
+	lane->in_flight--;
+	job->run->in_flight--;
+	if (lane->extra == job)
+		lane->extra = NULL;
+	bcd_job_free(job);
+}
+
+/*
+ * What came of a job could not be written: it is settled again later.  When
+ * that goes on for too long, or somebody wants the run to end, the run ends,
+ * and its rows are of unknown fate.
+ */
+static void
+settle_failed(BcdJob *job)
+{
+	BcdRun	   *run = job->run;
+
+	if (++job->settle_failures < SETTLE_TRIES && !run->cancelled)
+	{
+		job->settle_at = bcd_now_ms() + SETTLE_AGAIN_MS;
+		dlist_push_tail(&run->unsettled, &job->node);
+		return;
+	}
+	run->gave_up = true;
+	if (run->error == NULL && !run->cancelled)
+		run->error = MemoryContextStrdup(run->cxt,
+										 "the outcome of a request could not be recorded, the server's log says why; its rows are pending");
+	while (!dlist_is_empty(&job->items))
+		bcd_item_free(job->lane, dlist_container(BcdItem, node, dlist_pop_head_node(&job->items)));
+	end_job(job);
+}
+
+/*
+ * Settles a job whose reply is there, or leaves it in the run's list to be
+ * settled later.
+ */
+void
+bcd_settle(BcdJob *job)
+{
+	BCD_DEBUG_POINT("replied");
+	if (!settle_in_transaction(job))
+	{
+		settle_failed(job);
+		return;
+	}
+	BCD_DEBUG_POINT("settled");
+	if (job->taken)
+		job->taken(job);
+	if (job->nitems == 0)
+		note_extra(job->lane);
+	stop_lost(job->run);
+	move_items(job);
+	end_job(job);
+}

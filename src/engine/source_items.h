@@ -1,0 +1,13 @@
+/*
+ * source_items.h
+ *		Items of all rows of a source, in the order of their keys.
+ */
+#ifndef BCD_SOURCE_ITEMS_H
+#define BCD_SOURCE_ITEMS_H
+
+#include "engine/engine.h"
+
+extern List *bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,
+								 void (*decide) (BcdLane *lane, BcdItem *item));
+
+#endif							/* BCD_SOURCE_ITEMS_H */

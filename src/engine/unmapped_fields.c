@@ -1,0 +1,132 @@
+/*
+ * unmapped_fields.c
+ *		Fields that the mapping gave a value once and gives none now.
+ *
+ * A null of the mapping is not sent, so the store keeps what it was sent
+ * before: it is what we know of the record, though the row does not say it.
+ * verify tells of it; and should the row say the same again, nothing has to
+ * be sent.
+ *
+ * A link whose payload was forgotten, since the fate of a write is not known,
+ * remembers what the payload was: link.remembered.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+#include "engine/engine.h"
+#include "engine/unmapped_fields.h"
+#include "feed/feed.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
+
+/* Is it a mapped field for which the row has no value? */
+static bool
+is_dropped(const char *name, JsonbValue *value, void *arg)
+{
+	const BcdItem *item = arg;
+	const BcdFeed *feed = item->lane->feed;
+	const BcdField *field = bcd_resource_field(feed->resource, name);
+
+	return value->type != jbvNull && field && !(field->flags & BCD_F_WRITE_ONLY) &&
+		bcd_feed_maps(feed, name) && !bcd_payload_has(item->wanted, name);
+}
+
+/*
+ * The dropped fields of a row that is there, with the values that the store
+ * was given, in the current context; NULL: none, which is the usual case.
+ */
+Jsonb *
+bcd_item_dropped(const BcdItem *item)
+{
+	Jsonb	   *known = bcd_payload_merge(item->remembered, item->known);
+
+	if (known == NULL || item->wanted == NULL)
+		return NULL;
+	known = bcd_payload_filter(known, is_dropped, (void *) item);
+	return bcd_payload_count(known) > 0 ? known : NULL;
+}
+
+/* The store has taken the row's payload: what it holds now. */
+Jsonb *
+bcd_item_known_written(const BcdItem *item)
+{
+	return bcd_payload_merge(bcd_item_dropped(item), item->wanted);
+}
+
+/* One field, as the store tells it. */
+static Jsonb *
+field_of(const char *name, const cJSON *got)
+{
+	char	   *value = cJSON_PrintUnformatted(got);
+	Datum		field;
+
+	if (value == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	field = CStringGetDatum(psprintf("{\"%s\": %s}", name, value));
+	cJSON_free(value);
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, field));
+}
+
+typedef struct Reading
+{
+	const cJSON *record;
+	Jsonb	   *known;
+} Reading;
+
+static void
+add_field(const char *name, JsonbValue *value, void *arg)
+{
+	Reading    *r = arg;
+	const cJSON *got = cJSON_GetObjectItemCaseSensitive(r->record, name);
+
+	if (!bcd_payload_is_nothing(got))
+		r->known = bcd_payload_merge(r->known, field_of(name, got));
+}
+
+/*
+ * The record was read: what it is known to hold, of that which the row wants
+ * and of the dropped fields.  Of these the value read is kept, whatever was
+ * sent, since the next write of the field is compared with it.
+ */
+Jsonb *
+bcd_item_known_read(const BcdItem *item, const cJSON *record)
+{
+	Jsonb	   *dropped = bcd_item_dropped(item);
+	Reading		r = {record, bcd_payload_known(item->lane->feed->resource, item->wanted, record)};
+
+	if (dropped)
+		bcd_payload_each(dropped, add_field, &r);
+	return r.known;
+}
+
+/* Is it no field of the mapping, and nothing that on_delete has written? */
+static bool
+is_kept(const char *name, JsonbValue *value, void *arg)
+{
+	const BcdFeed *feed = arg;
+	const char *hidden_by = feed->resource->hidden_by;
+
+	return bcd_feed_maps(feed, name) || (hidden_by && strcmp(name, hidden_by) == 0);
+}
+
+/*
+ * The mapping may have had other fields once.  What the store holds of them
+ * is nothing that anybody looks after, so it must not pass for known when they
+ * are mapped again.  True when there were such.
+ */
+bool
+bcd_item_forget_unmapped(BcdItem *item)
+{
+	const BcdFeed *feed = item->lane->feed;
+	MemoryContext old;
+	int			n = bcd_payload_count(item->known);
+
+	if (n == 0 || feed->version == 1)
+		return false;
+	old = MemoryContextSwitchTo(item->cxt);
+	item->known = bcd_payload_filter(item->known, is_kept, (void *) feed);
+	MemoryContextSwitchTo(old);
+	return bcd_payload_count(item->known) < n;
+}

@@ -1,0 +1,15 @@
+/*
+ * unmapped_fields.h
+ *		Fields that the mapping gave a value once and gives none now.
+ */
+#ifndef BCD_UNMAPPED_FIELDS_H
+#define BCD_UNMAPPED_FIELDS_H
+
+#include "engine/engine.h"
+
+extern bool bcd_item_forget_unmapped(BcdItem *item);
+extern Jsonb *bcd_item_dropped(const BcdItem *item);
+extern Jsonb *bcd_item_known_written(const BcdItem *item);
+extern Jsonb *bcd_item_known_read(const BcdItem *item, const cJSON *record);
+
+#endif							/* BCD_UNMAPPED_FIELDS_H */

@@ -1,0 +1,49 @@
+/*
+ * view.c
+ *		Which fields of records are asked for.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+#include "engine/view.h"
+#include "feed/feed.h"
+#include "payload/payload.h"
+
+/*
+ * include_fields with what the mapping sends and the natural key; nothing, for
+ * whole records, where the mapping sends a field that cannot be asked for.
+ */
+void
+bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage)
+{
+	const BcdFeed *feed = lane->feed;
+	const BcdResource *r = feed->resource;
+	const char *const *natural;
+	int			i;
+
+	appendStringInfo(url, "&limit=%d", bcd_batch_limit(lane, stage));
+	for (i = 0; i < feed->nfields; i++)
+		if (feed->fields[i].field->flags & BCD_F_UNLISTED)
+			return;
+	appendStringInfoString(url, "&include_fields=");
+	if (r->scope)
+		appendStringInfo(url, "%s,", r->scope);
+	for (natural = r->natural; *natural; natural++)
+		appendStringInfo(url, "%s%s", natural == r->natural ? "" : ",", *natural);
+	for (i = 0; i < feed->nfields; i++)
+	{
+		const BcdField *f = feed->fields[i].field;
+		bool		listed = r->scope && strcmp(r->scope, f->name) == 0;
+
+		for (natural = r->natural; *natural; natural++)
+			listed |= strcmp(*natural, f->name) == 0;
+		if (!listed && !(f->flags & BCD_F_WRITE_ONLY))
+			appendStringInfo(url, ",%s", f->name);
+	}
+	if (r->hidden_by && !bcd_feed_maps(feed, r->hidden_by))
+		appendStringInfo(url, ",%s", r->hidden_by);
+}

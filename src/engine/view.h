@@ -1,0 +1,12 @@
+/*
+ * view.h
+ *		Which fields of records are asked for.
+ */
+#ifndef BCD_VIEW_H
+#define BCD_VIEW_H
+
+#include "engine/engine.h"
+
+extern void bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage);
+
+#endif							/* BCD_VIEW_H */

@@ -1,0 +1,477 @@
+/*
+ * feed.c
+ *		Feeds: reading bcdelta.feed, keys, expressions, references.
+ *
+ * A feed row may be broken at any time: its source dropped, a key column
+ * renamed, its owner gone.  bcd_feed_read() never minds; bcd_feed_load()
+ * raises an error that says what is wrong, and the worker pauses the feed
+ * with that text.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "nodes/parsenodes.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/roles.h"
+#include "capture/key_text.h"
+#include "feed/feed.h"
+#include "feed/feed_halt.h"
+#include "feed/feed_options.h"
+#include "resource/resource.h"
+#include "store/store_identity.h"
+
+BcdOnDelete
+bcd_on_delete_from(const char *text)
+{
+	if (strcmp(text, "delete") == 0)
+		return BCD_DELETE_DELETE;
+	return strcmp(text, "hide") == 0 ? BCD_DELETE_HIDE : BCD_DELETE_IGNORE;
+}
+
+/*
+ * Takes a mapping apart, in the current memory context, and makes it the
+ * feed's; unknown API fields are an error.
+ */
+void
+bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields)
+{
+	JsonbIterator *it = JsonbIteratorInit(&fields->root);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+
+	feed->nfields = 0;
+	feed->fields = palloc0(sizeof(BcdFeedField) * (JB_ROOT_COUNT(fields) + 1));
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		BcdFeedField *field = &feed->fields[feed->nfields];
+
+		if (token == WJB_KEY)
+		{
+			char	   *name = pnstrdup(v.val.string.val, v.val.string.len);
+
+			field->field = bcd_resource_field(feed->resource, name);
+			if (field->field == NULL)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("feed \"%s\": resource %s has no field \"%s\"",
+								feed->name, feed->resource->name, name),
+						 errhint("The fields of %s are: %s.", feed->resource->name,
+								 bcd_resource_field_names(feed->resource))));
+		}
+		else if (token == WJB_VALUE)
+		{
+			if (v.type != jbvString)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("feed \"%s\": field \"%s\" is not mapped to an SQL expression",
+								feed->name, field->field->name),
+						 errhint("Write the expression as a JSON string, for example {\"%s\": \"my_column\"}.",
+								 field->field->name)));
+			field->expression = pnstrdup(v.val.string.val, v.val.string.len);
+			feed->nfields++;
+		}
+	}
+}
+
+static BcdStatement select_feed = {
+	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
+	" owner::oid::int8, state, paused_reason, home, key, capture, filter, version::int8, key_types, store,"
+	" (SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 ORDER BY l.key LIMIT 1) IS NOT NULL OR"
+	" (SELECT p.key FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.sought IS NOT NULL ORDER BY p.key LIMIT 1) IS NOT NULL"
+	" FROM bcdelta.feed WHERE feed = $1",
+	1, {TEXTOID}
+};
+
+/*
+ * Reads a feed's row; NULL when there is none and missing_ok.
+ *
+ * A feed that may not be pushed from here, or to that store, reads as paused.
+ * The key columns are not looked up, and the owner may be gone: see
+ * bcd_feed_load().
+ */
+BcdFeed *
+bcd_feed_read(const char *name, bool missing_ok)
+{
+	MemoryContext cxt;
+	MemoryContext old;
+	BcdRights	rights;
+	BcdFeed    *feed = NULL;
+	Datum		arg = CStringGetTextDatum(name);
+
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta feed", ALLOCSET_SMALL_SIZES);
+	bcd_spi_begin(&rights);
+	if (bcd_execute(&select_feed, &arg, NULL) == 1)
+	{
+		bool		isnull;
+		char	   *resource;
+
+		old = MemoryContextSwitchTo(cxt);
+		feed = palloc0(sizeof(BcdFeed));
+		feed->cxt = cxt;
+		feed->feed_id = DatumGetInt32(bcd_column_datum(0, 1, &isnull));
+		feed->name = bcd_column_text(0, 2);
+		feed->source = (Oid) bcd_column_int64(0, 3, NULL);
+		feed->server = bcd_column_text(0, 4);
+		resource = bcd_column_text(0, 5);
+		feed->resource = bcd_resource_find(resource);
+		if (feed->resource == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("feed \"%s\": unknown resource \"%s\"", feed->name, resource)));
+		bcd_feed_set_fields(feed, DatumGetJsonbPCopy(bcd_column_datum(0, 6, &isnull)));
+		feed->on_delete = bcd_on_delete_from(bcd_column_text(0, 7));
+		bcd_feed_options(DatumGetJsonbPCopy(bcd_column_datum(0, 8, &isnull)), feed->resource,
+						 &feed->options);
+		feed->owner = (Oid) bcd_column_int64(0, 9, NULL);
+		feed->owner_name = bcd_role_words(feed->owner);
+		feed->paused = strcmp(bcd_column_text(0, 10), "paused") == 0;
+		feed->paused_reason = bcd_column_text(0, 11);
+		feed->store = bcd_column_text(0, 18);
+		feed->has_links = bcd_column_bool(0, 19);
+		feed->server_store = bcd_server_identity(feed->server);
+		feed->halt = bcd_halt(feed->name, bcd_column_text(0, 12), feed->store, feed->has_links,
+							  feed->server, feed->server_store, &feed->paused_reason);
+		if (feed->halt != BCD_NO_HALT)
+			feed->paused = true;
+		else if (feed->paused && feed->server_store && bcd_halt_is_over(feed->paused_reason))
+		{
+			feed->paused = false;
+			feed->paused_reason = NULL;
+		}
+		feed->key_names = PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(0, 13, &isnull)));
+		feed->capture = bcd_column_text(0, 14);
+		feed->filter = bcd_column_text(0, 15);
+		feed->version = (int32) bcd_column_int64(0, 16, NULL);
+		feed->key_types = PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(0, 17, &isnull)));
+		MemoryContextSwitchTo(old);
+	}
+	bcd_spi_end(&rights);
+	if (feed == NULL)
+	{
+		MemoryContextDelete(cxt);
+		if (!missing_ok)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("feed \"%s\" does not exist", name),
+					 errhint("SELECT feed FROM bcdelta.feed lists the feeds; bcdelta.track() makes one.")));
+	}
+	return feed;
+}
+
+static void
+check_owner_exists(const BcdFeed *feed)
+{
+	if (!bcd_role_exists(feed->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("feed \"%s\": its owner does not exist any more", feed->name),
+				 errhint("%s", bcd_owner_hint(feed->name))));
+}
+
+/*
+ * Reads a feed and looks up what it stands on: the source, the key columns,
+ * the owner.  Raises an error when one of them is gone.
+ */
+BcdFeed *
+bcd_feed_load(const char *name, bool missing_ok)
+{
+	BcdFeed    *feed = bcd_feed_read(name, missing_ok);
+	Relation	source;
+
+	if (feed == NULL)
+		return NULL;
+	check_owner_exists(feed);
+	source = try_relation_open(feed->source, AccessShareLock);
+	if (source == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("feed \"%s\": its source table does not exist any more", feed->name),
+				 errhint("Untrack the feed with SELECT bcdelta.untrack(%s).",
+						 quote_literal_cstr(feed->name))));
+	bcd_feed_look_up(feed, false);
+	relation_close(source, AccessShareLock);
+	return feed;
+}
+
+static BcdStatement is_current = {
+	"SELECT FROM bcdelta.feed WHERE feed_id = $1 AND version = $2",
+	2, {INT4OID, INT4OID}
+};
+
+/*
+ * Raises an error when a feed was altered or untracked since it was read; for
+ * who has waited for a lock before making use of the mapping.
+ */
+void
+bcd_feed_check_current(const BcdFeed *feed)
+{
+	BcdRights	rights;
+	Datum		args[2];
+	bool		current;
+
+	args[0] = Int32GetDatum(feed->feed_id);
+	args[1] = Int32GetDatum(feed->version);
+	bcd_spi_begin(&rights);
+	current = bcd_query_newest(&is_current, args, NULL, 1) > 0;
+	bcd_spi_end(&rights);
+	if (!current)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("feed \"%s\" was altered by another session meanwhile", feed->name),
+				 errhint("Try again.")));
+}
+
+void
+bcd_feed_free(BcdFeed *feed)
+{
+	if (feed->row_plan)
+		SPI_freeplan(feed->row_plan);
+	if (feed->exists_plan)
+		SPI_freeplan(feed->exists_plan);
+	MemoryContextDelete(feed->cxt);
+}
+
+/* The equality operator of a key type, schema and all. */
+static char *
+equality_operator(const char *table, const char *column, Oid type)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_EQ_OPR);
+	HeapTuple	tuple;
+	Form_pg_operator form;
+	char	   *result;
+
+	if (!OidIsValid(entry->eq_opr))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("key column \"%s\" of table \"%s\" has type %s, which has no equality operator",
+						column, table, format_type_be(type))));
+	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(entry->eq_opr));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", entry->eq_opr);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	result = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(form->oprnamespace)),
+					  NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/* Values that cannot be told by their text are no keys. */
+static void
+check_key_type(const BcdFeed *feed, const BcdKeyColumn *key)
+{
+	char	   *flaw = bcd_keytext_flaw(key->type, key->collation);
+
+	if (flaw)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of table \"%s\", of type %s, cannot be in the key of a feed",
+						NameStr(key->name), get_rel_name(feed->source),
+						format_type_with_typemod(key->type, key->typmod)),
+				 errdetail_internal("%s", flaw),
+				 errhint("Give it another type, such as bigint, text or uuid, or pass a key of other columns; a generated column with a unique index will do.")));
+}
+
+/* The keys of links and pending rows are spelled as the type had it by then. */
+static void
+check_retyped(const BcdFeed *feed, const BcdKeyColumn *key, Oid type)
+{
+	if (type == key->type ||
+		(SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)) && bcd_keytext_alike(type, key->type)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("feed \"%s\": the type of key column \"%s\" was changed to %s, which may spell keys in another way",
+					feed->name, NameStr(key->name), format_type_with_typemod(key->type, key->typmod)),
+			 errhint("SELECT bcdelta.resume(%s) spells the keys of its links and pending rows anew.",
+					 quote_literal_cstr(feed->name))));
+}
+
+static void
+look_up_key(const BcdFeed *feed, const char *name, BcdKeyColumn *key)
+{
+	const char *table = get_rel_name(feed->source);
+
+	key->attnum = get_attnum(feed->source, name);
+	if (key->attnum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("key column \"%s\" of table \"%s\" does not exist",
+						name, table ? table : "?")));
+	namestrcpy(&key->name, name);
+	get_atttypetypmodcoll(feed->source, key->attnum, &key->type, &key->typmod, &key->collation);
+	getTypeInputInfo(key->type, &key->input, &key->ioparam);
+	key->equals = equality_operator(table, name, key->type);
+	check_key_type(feed, key);
+}
+
+/*
+ * Looks up the owner and the key columns of a feed from bcd_feed_read().
+ * Takes no lock: the source may be gone, and then its columns are.
+ *
+ * With retyped, the columns may have other types than those that the keys of
+ * its rows are spelled by.
+ */
+void
+bcd_feed_look_up(BcdFeed *feed, bool retyped)
+{
+	MemoryContext old = MemoryContextSwitchTo(feed->cxt);
+	Datum	   *names;
+	Datum	   *spelled_by;
+	int			ntypes;
+	Oid			types[INDEX_MAX_KEYS];
+	int			i;
+
+	check_owner_exists(feed);
+	deconstruct_array(DatumGetArrayTypeP(feed->key_names), NAMEOID, NAMEDATALEN, false,
+					  TYPALIGN_CHAR, &names, NULL, &feed->nkeys);
+	deconstruct_array(DatumGetArrayTypeP(feed->key_types), REGTYPEOID, sizeof(Oid), true,
+					  TYPALIGN_INT, &spelled_by, NULL, &ntypes);
+	feed->keys = palloc0(sizeof(BcdKeyColumn) * Max(feed->nkeys, 1));
+	for (i = 0; i < Min(feed->nkeys, INDEX_MAX_KEYS); i++)
+	{
+		look_up_key(feed, NameStr(*DatumGetName(names[i])), &feed->keys[i]);
+		types[i] = feed->keys[i].type;
+		if (!retyped && i < ntypes)
+			check_retyped(feed, &feed->keys[i], DatumGetObjectId(spelled_by[i]));
+	}
+	feed->keytext = bcd_keytext_create(feed->nkeys, types, feed->cxt);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Raises an error unless the current user may act for the feed's owner.
+ *
+ * doing completes "permission denied to ...".
+ */
+void
+bcd_feed_check_owner(const BcdFeed *feed, const char *doing)
+{
+	if (!bcd_may_act_for(feed->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to %s feed \"%s\"", doing, feed->name),
+				 errdetail("The feed belongs to %s.", feed->owner_name)));
+}
+
+/* The source as it stands in a FROM clause. */
+char *
+bcd_feed_from(const BcdFeed *feed)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(feed->source)),
+									  get_rel_name(feed->source));
+}
+
+/* The parser takes its text for the client's: an error is in ours. */
+static void
+point_into_own_query(void *sql)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery((const char *) sql);
+	}
+}
+
+/* Parses a statement of ours that text of a user's has been put into. */
+static List *
+parse_own_query(char *sql)
+{
+	ErrorContextCallback callback;
+	List	   *list;
+
+	callback.callback = point_into_own_query;
+	callback.arg = sql;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	list = bcd_raw_parser(sql);
+	error_context_stack = callback.previous;
+	return list;
+}
+
+/* Does a text follow SQL's grammar? */
+static bool
+is_syntax(const char *sql)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	volatile bool ok = true;
+
+	PG_TRY();
+	{
+		(void) bcd_raw_parser(sql);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION)
+			PG_RE_THROW();
+		FlushErrorState();
+		ok = false;
+	}
+	PG_END_TRY();
+	return ok;
+}
+
+/*
+ * Raises an error unless text is one SQL expression and nothing more.
+ *
+ * It is put between parentheses in statements of ours, so it must not close
+ * them.  what names it in the message, as in: field "price".
+ */
+void
+bcd_expression_check(const char *expression, const char *what)
+{
+	List	   *list = parse_own_query(psprintf("SELECT (%s\n)", expression));
+	SelectStmt *select;
+
+	/* bare, as an expression or a sub-select: so is not "a) OR (b" */
+	if (list_length(list) == 1 &&
+		(is_syntax(psprintf("SELECT %s\n", expression)) || is_syntax(expression)))
+	{
+		select = (SelectStmt *) linitial_node(RawStmt, list)->stmt;
+		if (IsA(select, SelectStmt) && select->op == SETOP_NONE &&
+			list_length(select->targetList) == 1 &&
+			select->distinctClause == NIL && select->intoClause == NULL &&
+			select->fromClause == NIL && select->whereClause == NULL &&
+			select->groupClause == NIL && select->havingClause == NULL &&
+			select->windowClause == NIL && select->sortClause == NIL &&
+			select->limitCount == NULL && select->limitOffset == NULL &&
+			select->lockingClause == NIL && select->withClause == NULL &&
+			select->valuesLists == NIL)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("%s is not one SQL expression: %s", what, expression)));
+}
+
+/* Does the mapping have an expression for this field? */
+bool
+bcd_feed_maps(const BcdFeed *feed, const char *field)
+{
+	int			i;
+
+	for (i = 0; i < feed->nfields; i++)
+		if (strcmp(feed->fields[i].field->name, field) == 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,127 @@
+/*
+ * feed.h
+ *		Feeds: reading bcdelta.feed, and turning a source row into a payload.
+ */
+#ifndef BCD_FEED_H
+#define BCD_FEED_H
+
+#include "executor/spi.h"
+#include "utils/jsonb.h"
+#include "utils/relcache.h"
+
+#include "capture/key_text.h"
+#include "feed/feed_halt.h"
+#include "feed/feed_options.h"
+#include "resource/resource.h"
+
+typedef enum BcdOnDelete
+{
+	BCD_DELETE_IGNORE,
+	BCD_DELETE_HIDE,
+	BCD_DELETE_DELETE
+} BcdOnDelete;
+
+/* One key column of the source */
+typedef struct BcdKeyColumn
+{
+	NameData	name;
+	AttrNumber	attnum;
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+	Oid			input;			/* type input function and its argument */
+	Oid			ioparam;
+	char	   *equals;			/* "OPERATOR(schema.=)" of its unique index */
+} BcdKeyColumn;
+
+typedef struct BcdFeedField
+{
+	const BcdField *field;
+	char	   *expression;
+} BcdFeedField;
+
+/*
+ * A feed as the worker uses it.  Everything hangs below cxt; the plan is
+ * SPI's and is freed with bcd_feed_free().
+ */
+typedef struct BcdFeed
+{
+	MemoryContext cxt;
+	int32		feed_id;
+	char	   *name;
+	Oid			source;
+	char	   *server;
+	const BcdResource *resource;
+	int			nkeys;
+	BcdKeyColumn *keys;
+	BcdKeyText *keytext;		/* valid after bcd_feed_load(), as the keys */
+	int			nfields;
+	BcdFeedField *fields;
+	char	   *filter;			/* condition over the source row, or NULL */
+	int32		version;		/* changes with what alter_feed() changes */
+	char	   *capture;
+	BcdOnDelete on_delete;
+	BcdFeedOptions options;
+	Oid			owner;			/* exists after bcd_feed_load() */
+	char	   *owner_name;		/* for messages: see bcd_role_words() */
+	Datum		key_names;		/* name[] */
+	Datum		key_types;		/* regtype[]: those that keys are spelled by */
+	bool		paused;
+	char	   *paused_reason;
+	BcdHalt		halt;			/* then it is paused whatever its state */
+	char	   *store;			/* that its links belong to, or NULL */
+	bool		has_links;		/* or may have created a record there */
+	char	   *server_store;	/* that its server leads to, or NULL */
+	SPIPlanPtr	row_plan;
+	SPIPlanPtr	exists_plan;
+} BcdFeed;
+
+typedef enum BcdRowState
+{
+	BCD_ROW_FOUND,
+	BCD_ROW_MISSING,			/* no such row in the source */
+	BCD_ROW_DEFERRED,			/* refers to a row without a link */
+	BCD_ROW_INVALID,			/* cannot be sent; see message */
+	BCD_ROW_HELD_UP				/* could not be read now, through no fault of
+								 * its own; see message and error */
+} BcdRowState;
+
+/* The outcome of reading one source row; in the caller's context */
+typedef struct BcdRow
+{
+	BcdRowState state;
+	Jsonb	   *payload;
+	char	   *waits_feed;
+	char	   *waits_key;
+	char	   *message;
+	ErrorData  *error;			/* that message is of, if it is one's */
+} BcdRow;
+
+/* catalog and mapping: feed.c */
+extern BcdFeed *bcd_feed_read(const char *name, bool missing_ok);
+extern BcdFeed *bcd_feed_load(const char *name, bool missing_ok);
+extern void bcd_feed_check_current(const BcdFeed *feed);
+extern void bcd_feed_free(BcdFeed *feed);
+extern void bcd_feed_look_up(BcdFeed *feed, bool retyped);
+extern void bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields);
+extern BcdOnDelete bcd_on_delete_from(const char *text);
+extern void bcd_feed_check_owner(const BcdFeed *feed, const char *doing);
+extern char *bcd_feed_from(const BcdFeed *feed);
+extern void bcd_expression_check(const char *expression, const char *what);
+extern bool bcd_feed_maps(const BcdFeed *feed, const char *field);
+
+/* what a record is found by: identity_feed.c */
+extern BcdFeed *bcd_feed_identity(const BcdFeed *feed);
+
+/* one row: row.c */
+extern bool bcd_feed_try_lock(const BcdFeed *feed);
+extern void bcd_feed_lock(const BcdFeed *feed);
+extern void bcd_feed_prepare(BcdFeed *feed);
+extern void bcd_feed_check_rights(BcdFeed *feed);
+extern char *bcd_feed_select(const BcdFeed *feed, const char *condition);
+extern int64 bcd_feed_count(BcdFeed *feed);
+extern bool bcd_feed_exists(BcdFeed *feed, const char *key);
+extern void bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row);
+extern void bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row);
+
+#endif							/* BCD_FEED_H */

@@ -1,0 +1,128 @@
+/*
+ * feed_options.c
+ *		The options argument of track().
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "base/compat.h"
+#include "feed/feed_options.h"
+
+/* An option: its name, its place, and what it may be */
+typedef struct OptionKind
+{
+	const char *name;
+	size_t		offset;
+	const char *yes;			/* word that makes a boolean true; NULL: a
+								 * number */
+	const char *no;
+	bool		of_trees;		/* only for resources that live in a tree */
+} OptionKind;
+
+static const OptionKind kinds[] = {
+	{"batch_size", offsetof(BcdFeedOptions, batch_size), NULL, NULL, false},
+	{"concurrency", offsetof(BcdFeedOptions, concurrency), NULL, NULL, false},
+	{"max_changes", offsetof(BcdFeedOptions, max_changes), NULL, NULL, false},
+	{"stale_link", offsetof(BcdFeedOptions, stale_fails), "fail", "create", false},
+	{"tree_id", offsetof(BcdFeedOptions, tree_id), NULL, NULL, true},
+};
+
+static bool
+applies(const OptionKind *kind, const BcdResource *resource)
+{
+	return !kind->of_trees || resource->needs_tree != NULL;
+}
+
+static const OptionKind *
+find(const char *name, const BcdResource *resource)
+{
+	StringInfoData known;
+	int			i;
+
+	initStringInfo(&known);
+	for (i = 0; i < lengthof(kinds); i++)
+	{
+		if (!applies(&kinds[i], resource))
+			continue;
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+		appendStringInfo(&known, "%s%s", known.len ? ", " : "", kinds[i].name);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown option \"%s\" for resource %s", name, resource->name),
+			 errhint("The options are: %s.", known.data)));
+	return NULL;
+}
+
+static bool
+is_word(const JsonbValue *value, const char *word)
+{
+	return value->type == jbvString && value->val.string.len == (int) strlen(word) &&
+		memcmp(value->val.string.val, word, value->val.string.len) == 0;
+}
+
+/* A positive integer, or 0. */
+static int64
+positive(const JsonbValue *value)
+{
+	char	   *text;
+	char	   *end;
+	int64		n;
+
+	if (value->type != jbvNumeric)
+		return 0;
+	text = DatumGetCString(DirectFunctionCall1(numeric_out,
+											   NumericGetDatum(value->val.numeric)));
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	return errno == 0 && *end == '\0' && n > 0 ? n : 0;
+}
+
+static void
+set(const OptionKind *kind, const JsonbValue *value, BcdFeedOptions *result)
+{
+	char	   *place = (char *) result + kind->offset;
+
+	if (kind->yes == NULL)
+	{
+		*(int64 *) place = positive(value);
+		if (*(int64 *) place == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value for option \"%s\"", kind->name),
+					 errdetail("It is a positive integer.")));
+		return;
+	}
+	*(bool *) place = is_word(value, kind->yes);
+	if (!*(bool *) place && !is_word(value, kind->no))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for option \"%s\"", kind->name),
+				 errdetail("It is \"%s\" or \"%s\".", kind->no, kind->yes)));
+}
+
+/*
+ * Reads the options; raises an error for an unknown one and for a value that
+ * it cannot have.
+ */
+void
+bcd_feed_options(Jsonb *options, const BcdResource *resource, BcdFeedOptions *result)
+{
+	JsonbIterator *it = JsonbIteratorInit(&options->root);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	const OptionKind *kind = NULL;
+
+	memset(result, 0, sizeof(*result));
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			kind = find(pnstrdup(v.val.string.val, v.val.string.len), resource);
+		else if (token == WJB_VALUE && kind != NULL)
+			set(kind, &v, result);
+	}
+}

@@ -1,0 +1,26 @@
+/*
+ * feed_options.h
+ *		The options argument of track().
+ */
+#ifndef BCD_FEED_OPTIONS_H
+#define BCD_FEED_OPTIONS_H
+
+#include "utils/jsonb.h"
+
+#include "resource/resource.h"
+
+typedef struct BcdFeedOptions
+{
+	int64		tree_id;		/* for records without a parent; 0: the
+								 * store's default tree */
+	int64		batch_size;		/* most records in a write; 0: the resource's */
+	int64		concurrency;	/* most requests at one endpoint; 0: the
+								 * resource's */
+	int64		max_changes;	/* more pending rows pause the feed; 0: no
+								 * limit */
+	bool		stale_fails;	/* a record that is gone is not created again */
+} BcdFeedOptions;
+
+extern void bcd_feed_options(Jsonb *options, const BcdResource *resource, BcdFeedOptions *result);
+
+#endif							/* BCD_FEED_OPTIONS_H */

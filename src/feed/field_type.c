@@ -1,0 +1,148 @@
+/*
+ * field_type.c
+ *		Can an expression of some SQL type ever fit an API field?
+ *
+ * The value goes through to_jsonb(), so what counts is what that makes of a
+ * type; see json_categorize_type() in PostgreSQL.  What depends on the value
+ * is left to the check of each row's payload.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "feed/mapping.h"
+
+/* What to_jsonb() makes of a type */
+typedef enum Shape
+{
+	SHAPE_ANY,					/* known for each value only */
+	SHAPE_TEXT,
+	SHAPE_BYTES,				/* a text too, but of hexadecimal digits */
+	SHAPE_DATE,
+	SHAPE_NUMBER,
+	SHAPE_BOOLEAN,
+	SHAPE_ARRAY,
+	SHAPE_OBJECT
+} Shape;
+
+static Shape
+shape_of(Oid type)
+{
+	char		category;
+	bool		preferred;
+
+	type = getBaseType(type);
+	switch (type)
+	{
+		case JSONOID:
+		case JSONBOID:
+			return SHAPE_ANY;
+		case BOOLOID:
+			return SHAPE_BOOLEAN;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+			return SHAPE_NUMBER;
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return SHAPE_DATE;
+		case BYTEAOID:
+			return SHAPE_BYTES;
+	}
+	if (type_is_array(type))
+		return SHAPE_ARRAY;
+	if (type_is_rowtype(type))
+		return SHAPE_OBJECT;
+	/* types of extensions may have casts to json, hstore for one */
+	get_type_category_preferred(type, &category, &preferred);
+	return category == TYPCATEGORY_USER && type >= FirstNormalObjectId ? SHAPE_ANY : SHAPE_TEXT;
+}
+
+static bool
+is_string_type(Oid type)
+{
+	char		category;
+	bool		preferred;
+
+	get_type_category_preferred(getBaseType(type), &category, &preferred);
+	return category == TYPCATEGORY_STRING;
+}
+
+static bool
+fits(const BcdField *field, Oid type)
+{
+	Shape		shape = shape_of(type);
+	Shape		element = SHAPE_ANY;
+
+	if (shape == SHAPE_ANY)
+		return true;
+	if (shape == SHAPE_ARRAY)
+		element = shape_of(get_base_element_type(type));
+	switch (field->type)
+	{
+		case BCD_STRING:
+			return shape == SHAPE_TEXT || shape == SHAPE_DATE;
+		case BCD_NUMBER:
+		case BCD_INTEGER:
+			return shape == SHAPE_NUMBER;
+		case BCD_BOOLEAN:
+			return shape == SHAPE_BOOLEAN;
+		case BCD_DATETIME:
+			return shape == SHAPE_DATE || is_string_type(type);
+		case BCD_INTEGERS:
+			return shape == SHAPE_ARRAY && (element == SHAPE_NUMBER || element == SHAPE_ANY);
+		case BCD_STRINGS:
+			return shape == SHAPE_ARRAY && (element == SHAPE_TEXT || element == SHAPE_DATE ||
+											element == SHAPE_ANY);
+		case BCD_OBJECT:
+			return shape == SHAPE_OBJECT;
+	}
+	return false;
+}
+
+/* What would fit, as the object of "takes" */
+static const char *
+wanted(BcdType type)
+{
+	switch (type)
+	{
+		case BCD_STRING:
+			return "a text: make it one with (...)::text";
+		case BCD_NUMBER:
+			return "a number: make it one with (...)::numeric";
+		case BCD_INTEGER:
+			return "an integer: make it one with (...)::integer";
+		case BCD_BOOLEAN:
+			return "true or false: make it one with (...)::boolean or a comparison";
+		case BCD_DATETIME:
+			return "a date, a timestamp or a text in ISO format: make it one with (...)::timestamptz";
+		case BCD_INTEGERS:
+			return "an array of numbers: make one with ARRAY[...] or a sub-select ARRAY(SELECT ...), or give jsonb";
+		case BCD_STRINGS:
+			return "an array of texts: make one with string_to_array(..., ',') or a sub-select ARRAY(SELECT ...), or give jsonb";
+		case BCD_OBJECT:
+			return "an object: make one with jsonb_build_object('name', value, ...)";
+	}
+	return "";
+}
+
+/*
+ * NULL when values of this type may fit the field, else the sentence that
+ * says what the field takes instead.
+ */
+char *
+bcd_type_misfit(const BcdField *field, Oid type)
+{
+	if (fits(field, type))
+		return NULL;
+	if (field->type == BCD_STRING && shape_of(type) == SHAPE_BYTES)
+		return psprintf("Field \"%s\" takes a text: make it one with convert_from(..., 'UTF8').",
+						field->name);
+	return psprintf("Field \"%s\" takes %s.", field->name, wanted(field->type));
+}

@@ -1,0 +1,50 @@
+/*
+ * identity_feed.c
+ *		A feed cut down to what a record is found by.
+ *
+ * A row whose mapping cannot be evaluated, because it refers to a row that is
+ * not in the store or because a price of it is no number, has a record all the
+ * same, if its natural key has one.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "feed/feed.h"
+
+/* Does the natural key of a record consist of this field, among others? */
+static bool
+identifies(const BcdResource *resource, const char *name)
+{
+	int			i;
+
+	for (i = 0; resource->natural[i]; i++)
+		if (strcmp(resource->natural[i], name) == 0)
+			return true;
+	return (resource->scope && strcmp(resource->scope, name) == 0) ||
+		(resource->needs_tree && strcmp(resource->needs_tree, name) == 0);
+}
+
+/*
+ * The feed with those fields alone, in the current context.  It refers to the
+ * feed that it is made of, and is freed before it, with bcd_feed_free().
+ */
+BcdFeed *
+bcd_feed_identity(const BcdFeed *feed)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta identity",
+											  ALLOCSET_SMALL_SIZES);
+	BcdFeed    *identity = MemoryContextAlloc(cxt, sizeof(BcdFeed));
+	int			i;
+
+	*identity = *feed;
+	identity->cxt = cxt;
+	identity->row_plan = NULL;
+	identity->exists_plan = NULL;
+	identity->fields = MemoryContextAlloc(cxt, sizeof(BcdFeedField) * Max(feed->nfields, 1));
+	identity->nfields = 0;
+	for (i = 0; i < feed->nfields; i++)
+		if (identifies(feed->resource, feed->fields[i].field->name))
+			identity->fields[identity->nfields++] = feed->fields[i];
+	return identity;
+}

@@ -1,0 +1,227 @@
+/*
+ * key_list.c
+ *		The keys of a source table as of one moment, read in portions.
+ *
+ * The keys are read in one transaction, as the feed's owner, into a
+ * tuplestore that outlives it; so neither a snapshot nor a lock is held while
+ * requests are waited for, and memory stays flat: what does not fit into
+ * work_mem is in a temporary file.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+#include "base/db.h"
+#include "capture/key_text.h"
+#include "feed/feed.h"
+#include "feed/key.h"
+#include "feed/key_list.h"
+#include "feed/mapping_guard.h"
+
+#define FETCH_ROWS 1000
+
+struct BcdKeyList
+{
+	MemoryContext cxt;
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	TupleTableSlot *slot;
+	int64		count;
+	List	   *current;		/* put back before, and read again now */
+	List	   *back;			/* put back for the next time */
+	int			kept;			/* of these, at the last bcd_keylist_keep() */
+	List	   *taken;			/* read since the last bcd_keylist_keep() */
+};
+
+/* Keeps the keys of the last fetch. */
+static void
+keep_fetched(BcdKeyList *list, const BcdFeed *feed, MemoryContext scratch)
+{
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	int			level = bcd_keytext_pin(feed->keytext);
+	uint64		i;
+
+	for (i = 0; i < SPI_processed; i++)
+	{
+		char	   *key = bcd_key_of_tuple(feed, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+		bool		isnull = (key == NULL);
+		Datum		value = key ? CStringGetTextDatum(key) : (Datum) 0;
+
+		tuplestore_putvalues(list->store, list->desc, &value, &isnull);
+	}
+	bcd_keytext_unpin(level);
+	list->count += SPI_processed;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(scratch);
+}
+
+typedef struct Filling
+{
+	BcdKeyList *list;
+	BcdFeed    *feed;
+} Filling;
+
+static void
+fill(void *arg)
+{
+	BcdKeyList *list = ((Filling *) arg)->list;
+	BcdFeed    *feed = ((Filling *) arg)->feed;
+	char	   *sql = psprintf("SELECT %s FROM %s", bcd_key_columns(feed), bcd_feed_from(feed));
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta keys fetched",
+												  ALLOCSET_DEFAULT_SIZES);
+	SPIPlanPtr	plan;
+	Portal		portal;
+
+	bcd_tx_scan();
+	plan = SPI_prepare(sql, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	do
+	{
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		keep_fetched(list, feed, scratch);
+		SPI_freetuptable(SPI_tuptable);
+		CHECK_FOR_INTERRUPTS();
+	} while (SPI_processed == FETCH_ROWS);
+	SPI_cursor_close(portal);
+	SPI_freeplan(plan);
+	MemoryContextDelete(scratch);
+}
+
+/*
+ * Reads the keys of a feed's source, in a transaction of the caller.  The
+ * list lives in the caller's context, beyond the transaction.
+ */
+BcdKeyList *
+bcd_keylist_create(BcdFeed *feed)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta keys",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	BcdKeyList *list = palloc0(sizeof(BcdKeyList));
+	Filling		filling;
+
+	list->cxt = cxt;
+	list->desc = CreateTemplateTupleDesc(1);
+	TupleDescInitEntry(list->desc, 1, "key", TEXTOID, -1, 0);
+	list->slot = MakeSingleTupleTableSlot(list->desc, &TTSOpsMinimalTuple);
+	/* interXact: its file is not closed at the end of this transaction */
+	list->store = tuplestore_begin_heap(false, true, work_mem);
+	MemoryContextSwitchTo(old);
+
+	filling.list = list;
+	filling.feed = feed;
+	bcd_guard_run(feed, NULL, BCD_TABLE_TURNS, fill, &filling);
+	return list;
+}
+
+/* The next key of the table, palloc'd; NULL at the end. */
+static char *
+read_key(BcdKeyList *list)
+{
+	bool		isnull;
+	Datum		key;
+
+	do
+	{
+		/* the slot keeps a tuple beyond the caller's memory */
+		MemoryContext old = MemoryContextSwitchTo(list->cxt);
+		bool		more = tuplestore_gettupleslot(list->store, true, false, list->slot);
+
+		MemoryContextSwitchTo(old);
+		if (!more)
+			return NULL;
+		key = slot_getattr(list->slot, 1, &isnull);
+	} while (isnull);
+	return TextDatumGetCString(key);
+}
+
+/* The next key, palloc'd; NULL at the end. */
+char *
+bcd_keylist_next(BcdKeyList *list)
+{
+	MemoryContext old;
+	char	   *key;
+
+	if (list->current != NIL)
+	{
+		key = linitial(list->current);
+		list->current = list_delete_first(list->current);
+	}
+	else
+		key = read_key(list);
+	if (key)
+	{
+		old = MemoryContextSwitchTo(list->cxt);
+		list->taken = lappend(list->taken, pstrdup(key));
+		MemoryContextSwitchTo(old);
+	}
+	return key;
+}
+
+/* What was made of the keys read so far is committed. */
+void
+bcd_keylist_keep(BcdKeyList *list)
+{
+	list_free_deep(list->taken);
+	list->taken = NIL;
+	list->kept = list_length(list->back);
+}
+
+/* The keys read since bcd_keylist_keep() come again: a transaction failed. */
+void
+bcd_keylist_undo(BcdKeyList *list)
+{
+	MemoryContext old = MemoryContextSwitchTo(list->cxt);
+
+	list->current = list_concat(list->taken, list->current);
+	list->taken = NIL;
+	list->back = list_truncate(list->back, list->kept);
+	MemoryContextSwitchTo(old);
+}
+
+/* A key that is to be read once more, after bcd_keylist_again(). */
+void
+bcd_keylist_put_back(BcdKeyList *list, const char *key)
+{
+	MemoryContext old = MemoryContextSwitchTo(list->cxt);
+
+	list->back = lappend(list->back, pstrdup(key));
+	MemoryContextSwitchTo(old);
+}
+
+bool
+bcd_keylist_has_back(const BcdKeyList *list)
+{
+	return list->back != NIL;
+}
+
+/* The keys that were put back come again. */
+void
+bcd_keylist_again(BcdKeyList *list)
+{
+	list->current = list->back;
+	list->back = NIL;
+	list->kept = 0;
+}
+
+int64
+bcd_keylist_count(const BcdKeyList *list)
+{
+	return list->count;
+}
+
+void
+bcd_keylist_free(BcdKeyList *list)
+{
+	ExecDropSingleTupleTableSlot(list->slot);
+	tuplestore_end(list->store);
+	MemoryContextDelete(list->cxt);
+}

@@ -1,0 +1,420 @@
+/*
+ * mapping_guard.c
+ *		What other people's code is run behind.
+ *
+ * A feed's mapping, its filter, the types and policies of its source are
+ * somebody else's code, and it runs in a process that others depend on.  All
+ * of it goes through bcd_guard_run(): as the feed's owner, in a security-
+ * restricted operation, with every setting put back after it.  In the worker
+ * moreover
+ *
+ * - it has a time limit, which holds in planning, too.  At the limit it is
+ * cancelled; code that catches that has a grace, and then the worker ends,
+ * in good order, and another one is started.
+ *
+ * - it cannot set what would turn an error into the end of the process.
+ *
+ * - what its session keeps beyond a transaction, which in a restricted
+ * operation is advisory locks and nothing else, is let go.
+ *
+ * - it is noted whose code is running, where that survives the process: in a
+ * file that is mapped into memory, so a note costs no more than a copy of it.
+ * It is in pg_stat_tmp, which no base backup takes along.  Whoever finds a
+ * note of its predecessor knows whose code took that one down, by a crash or
+ * for want of memory; processes that end for another reason take their note
+ * back.
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "access/parallel.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/interrupt.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lock.h"
+#include "storage/pmsignal.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc_tables.h"
+#include "utils/memutils.h"
+#include "utils/timeout.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/debug.h"
+#include "base/guc.h"
+#include "feed/mapping_guard.h"
+
+#define FIRST_GRACE_MS	1000
+#define LAST_GRACE_MS	5000
+
+/* How a worker ended that leaves a note */
+typedef enum Ending
+{
+	CRASHED,					/* it had no time to say */
+	OUTLIVED,					/* the code did not end with its time */
+	ENDED						/* the code ended the process */
+} Ending;
+
+/* What survives the worker; lives in a file, written by signal handlers, too */
+typedef struct Note
+{
+	volatile int32 feed_id;		/* 0: nobody's code is running */
+	volatile int32 ending;
+	char		feed[256];
+	char		key[256];
+} Note;
+
+/* Settings by which an error, or the time, would end the process */
+static const char *const deadly_settings[] = {"exit_on_error", "transaction_timeout"};
+
+static Note no_file;
+static Note *note = NULL;		/* NULL: this is not the worker */
+static Note before;				/* what the worker before this one left */
+static bool running = false;
+static TimeoutId limit_timeout;
+static TimeoutId grace_timeout;
+static TimeoutId stuck_timeout;
+static BcdWorkerSlot *my_slot = NULL;
+static volatile sig_atomic_t timed_out = false;
+static volatile sig_atomic_t told_to_end = false;
+static volatile sig_atomic_t told_to_cancel = false;
+
+/* Its time is over: from here as if somebody had cancelled the statement. */
+static void
+limit_reached(void)
+{
+	timed_out = true;
+	QueryCancelPending = true;
+	InterruptPending = true;
+	SetLatch(MyLatch);
+}
+
+/* It has caught the cancel and goes on: nothing can catch this. */
+static void
+grace_over(void)
+{
+	note->ending = OUTLIVED;
+	ProcDiePending = true;
+	InterruptPending = true;
+	SetLatch(MyLatch);
+}
+
+/*
+ * It never comes to a check for interrupts: it is C that loops.  Nothing can
+ * be done from here that does not put the whole server at risk: a process that
+ * leaves without tidying up makes the postmaster restart all of them, and one
+ * that tidies up in a signal handler may be in the middle of anything.  So that
+ * is for a person to decide, who is told.
+ */
+static void
+show_stuck(void)
+{
+	static const char words[] = "the worker is stuck in the code of feed ";
+	char	   *trouble = my_slot->trouble;
+	size_t		room = sizeof(my_slot->trouble) - sizeof(words);
+	size_t		len = strlen(note->feed);
+
+	/*
+	 * no lock: this is a signal handler, and the text ends wherever it is
+	 * read
+	 */
+	if (len > room)
+		len = pg_mbcliplen(note->feed, len, room);
+	memcpy(trouble, words, sizeof(words) - 1);
+	memcpy(trouble + sizeof(words) - 1, note->feed, len);
+	trouble[sizeof(words) - 1 + len] = '\0';
+	my_slot->stuck = true;
+}
+
+/* Somebody ends the worker: does the code that it runs? */
+static void
+terminated(int signo, siginfo_t *info, void *context)
+{
+	int			save_errno = errno;
+
+	if (info->si_pid != MyProcPid)
+		told_to_end = true;
+	die(signo);
+	errno = save_errno;
+}
+
+/* Somebody cancels what the worker does: it was not the code that said so. */
+static void
+cancelled(SIGNAL_ARGS)
+{
+	told_to_cancel = true;
+	StatementCancelHandler(postgres_signal_arg);
+}
+
+/*
+ * Another process crashed, or the server is stopped at once.  That is not the
+ * doing of the code that runs here, unless it is also running in processes
+ * that were started for it.
+ */
+static void
+crash_elsewhere(SIGNAL_ARGS)
+{
+	if (running && !ParallelContextActive())
+		note->feed_id = 0;
+	SignalHandlerForCrashExit(postgres_signal_arg);
+}
+
+/* Keeps whatever runs in a restricted operation from changing a setting. */
+static void
+forbid_deadly_settings(void)
+{
+	int			n;
+	struct config_generic **settings = bcd_guc_variables(n);
+	int			i;
+	int			j;
+
+	for (i = 0; i < n; i++)
+		for (j = 0; j < lengthof(deadly_settings); j++)
+			if (strcmp(settings[i]->name, deadly_settings[j]) == 0)
+			{
+				SetConfigOption(deadly_settings[j], "0", PGC_SUSET, PGC_S_OVERRIDE);
+				settings[i]->flags |= GUC_NOT_WHILE_SEC_REST;
+			}
+}
+
+/* The note, in a file of this database's; without one, in this process. */
+static Note *
+map_note(void)
+{
+	char		path[MAXPGPATH];
+	Note		empty = {0};
+	Note	   *mapped = MAP_FAILED;
+	off_t		size;
+	int			fd;
+
+	snprintf(path, sizeof(path), "%s/bcdelta.%u", PG_STAT_TMP_DIR, MyDatabaseId);
+	fd = OpenTransientFile(path, O_RDWR | O_CREAT | PG_BINARY);
+	if (fd >= 0)
+	{
+		/* written, not only made longer: a full disk must show now */
+		size = lseek(fd, 0, SEEK_END);
+		if (size == sizeof(Note) ||
+			(ftruncate(fd, 0) == 0 && pg_pwrite(fd, &empty, sizeof(empty), 0) == sizeof(empty)))
+			mapped = mmap(NULL, sizeof(Note), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		CloseTransientFile(fd);
+	}
+	if (mapped != MAP_FAILED)
+		return mapped;
+	ereport(WARNING,
+			(errcode_for_file_access(),
+			 errmsg("could not write file \"%s\": %m", path),
+			 errdetail("A feed whose mapping takes the bcdelta worker down is not found out.")));
+	return &no_file;
+}
+
+/* In the worker, connected to its database and with its signal handlers set. */
+void
+bcd_guard_init(BcdWorkerSlot *slot)
+{
+	struct sigaction terminate;
+
+	note = map_note();
+	memcpy(&before, note, sizeof(before));
+	limit_timeout = RegisterTimeout(USER_TIMEOUT, limit_reached);
+	grace_timeout = RegisterTimeout(USER_TIMEOUT, grace_over);
+	stuck_timeout = RegisterTimeout(USER_TIMEOUT, show_stuck);
+	my_slot = slot;
+	forbid_deadly_settings();
+	memset(&terminate, 0, sizeof(terminate));
+	sigemptyset(&terminate.sa_mask);
+	terminate.sa_flags = SA_RESTART | SA_SIGINFO;
+	terminate.sa_sigaction = terminated;
+	sigaction(SIGTERM, &terminate, NULL);
+	pqsignal(SIGQUIT, crash_elsewhere);
+	pqsignal(SIGINT, cancelled);
+}
+
+/* Keys may be longer than what is told of them. */
+static void
+note_key(const char *key)
+{
+	size_t		len = strlen(key);
+
+	if (len >= sizeof(note->key))
+		len = pg_mbcliplen(key, len, sizeof(note->key) - 1);
+	memcpy(note->key, key, len);
+	note->key[len] = '\0';
+}
+
+static void
+enter(const BcdFeed *feed, const char *key, int turns)
+{
+	strlcpy(note->feed, feed->name, sizeof(note->feed));
+	note_key(key ? key : "");
+	note->ending = CRASHED;
+	note->feed_id = feed->feed_id;
+	running = true;
+	timed_out = false;
+	told_to_cancel = false;
+	if (bcd_mapping_timeout > 0)
+	{
+		EnableTimeoutParams timeouts[3];
+		int			limit = Min((int64) bcd_mapping_timeout * turns, INT_MAX - 2 * LAST_GRACE_MS);
+		int			grace = Min(Max(limit, FIRST_GRACE_MS), LAST_GRACE_MS);
+		int			i;
+
+		memset(timeouts, 0, sizeof(timeouts));
+		timeouts[0].id = limit_timeout;
+		timeouts[1].id = grace_timeout;
+		timeouts[2].id = stuck_timeout;
+		for (i = 0; i < lengthof(timeouts); i++)
+		{
+			timeouts[i].type = TMPARAM_AFTER;
+			timeouts[i].delay_ms = limit + i * grace;
+		}
+		enable_timeouts(timeouts, lengthof(timeouts));
+	}
+}
+
+static void
+leave(void)
+{
+	DisableTimeoutParams timeouts[3];
+
+	memset(timeouts, 0, sizeof(timeouts));
+	timeouts[0].id = limit_timeout;
+	timeouts[1].id = grace_timeout;
+	timeouts[2].id = stuck_timeout;
+	disable_timeouts(timeouts, lengthof(timeouts));
+	/* it ended at the last moment, or asked for the end of the process */
+	if (ProcDiePending)
+		CHECK_FOR_INTERRUPTS();
+	/* the limit may have come when the work was done already */
+	if (timed_out)
+		QueryCancelPending = false;
+	LockReleaseSession(USER_LOCKMETHOD);
+	note->feed_id = 0;
+	running = false;
+}
+
+static void
+run_as_owner(const BcdFeed *feed, void (*work) (void *arg), void *arg)
+{
+	BcdRights	rights;
+
+	bcd_become(&rights, feed->owner, true);
+	work(arg);
+	bcd_become_again(&rights);
+}
+
+/*
+ * Does some work that runs a feed's code: of a row, if a key is given.  It may
+ * take turns times as long as bcdelta.mapping_timeout.
+ *
+ * Whatever error ends the work is the feed's.  At the time limit it is
+ * BCD_ERRCODE_OVERTIME, because ERRCODE_QUERY_CANCELED would be taken for
+ * somebody's wish; and so would be what the code raises of that class itself.
+ */
+void
+bcd_guard_run(const BcdFeed *feed, const char *key, int turns, void (*work) (void *arg), void *arg)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	if (note == NULL || running)
+	{
+		run_as_owner(feed, work, arg);
+		return;
+	}
+	if (before.feed_id == feed->feed_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("that its code took the worker down cannot be recorded: a session has the feed locked")));
+	enter(feed, key, turns);
+	PG_TRY();
+	{
+		BCD_DEBUG_POINT("guarded");
+		run_as_owner(feed, work, arg);
+	}
+	PG_CATCH();
+	{
+		leave();
+		if (timed_out && geterrcode() == ERRCODE_QUERY_CANCELED)
+		{
+			FlushErrorState();
+			ereport(ERROR,
+					(errcode(BCD_ERRCODE_OVERTIME),
+					 errmsg("the mapping took longer than bcdelta.mapping_timeout, which is %d ms",
+							bcd_mapping_timeout)));
+		}
+		if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION && !told_to_cancel)
+		{
+			ErrorData  *error;
+
+			MemoryContextSwitchTo(cxt);
+			error = CopyErrorData();
+			FlushErrorState();
+			error->sqlerrcode = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+			ReThrowError(error);
+		}
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	leave();
+}
+
+/* Before the worker exits: is that the doing of the code that it runs? */
+bool
+bcd_guard_at_exit(void)
+{
+	if (!running)
+		return false;
+	running = false;
+	if (note->ending == OUTLIVED)
+		ereport(WARNING,
+				(errmsg("feed \"%s\": its code went on after it was cancelled; the bcdelta worker was ended",
+						note->feed)));
+	else if (told_to_end || !PostmasterIsAlive())
+		note->feed_id = 0;
+	else
+		note->ending = ENDED;
+	return note->feed_id != 0;
+}
+
+static char *
+words_for(int ending)
+{
+	switch (ending)
+	{
+		case OUTLIVED:
+			return "it went on after it was cancelled, because it had taken longer than bcdelta.mapping_timeout";
+		case ENDED:
+			return "it ended the process";
+		default:
+			return "the process crashed or was killed while it ran";
+	}
+}
+
+/* Did a feed's code take down the worker before this one? */
+bool
+bcd_guard_blamed(BcdBlame *blame)
+{
+	if (before.feed_id == 0)
+		return false;
+	blame->feed_id = before.feed_id;
+	blame->feed = before.feed;
+	blame->key = before.key[0] ? before.key : NULL;
+	blame->how = words_for(before.ending);
+	return true;
+}
+
+/* It is recorded now, and committed. */
+void
+bcd_guard_forgive(void)
+{
+	before.feed_id = 0;
+	note->feed_id = 0;
+}

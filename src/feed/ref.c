@@ -1,0 +1,393 @@
+/*
+ * ref.c
+ *		bcdelta.ref(): the store's ids of rows of other feeds.
+ *
+ * A reference names a row by values of whatever types the referring table has.
+ * They are brought to the types of the key that they stand for, so that what is
+ * equal finds its row: 1.0 the key 1, '007' the key 7.  Where the text of a
+ * value says nothing about what it is equal to, the reference is refused.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parse_coerce.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "base/attempt.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "capture/key_text.h"
+#include "feed/feed.h"
+#include "feed/key.h"
+#include "feed/ref.h"
+
+/* The first reference of the row at hand that has no link yet */
+static struct
+{
+	bool		missing;
+	char		feed[256];
+	char	   *key;			/* in cxt */
+	MemoryContext cxt;			/* NULL: no row is being read */
+	const char *store;			/* that the row is for; NULL: any */
+}			reference;
+
+/*
+ * A row is read from now on, for a store; what is to be known of it afterwards
+ * goes there.
+ */
+void
+bcd_ref_begin(MemoryContext cxt, const char *store)
+{
+	reference.missing = false;
+	reference.key = NULL;
+	reference.cxt = cxt;
+	reference.store = store;
+}
+
+void
+bcd_ref_forget(void)
+{
+	reference.missing = false;
+}
+
+/* Does the row that was read refer to one without a link? */
+bool
+bcd_ref_missing(char **feed, char **key)
+{
+	if (!reference.missing)
+		return false;
+	*feed = MemoryContextStrdup(reference.cxt, reference.feed);
+	*key = reference.key;
+	return true;
+}
+
+void
+bcd_ref_end(void)
+{
+	reference.cxt = NULL;
+	reference.store = NULL;
+}
+
+/*
+ * A feed that references name, for as long as a command of a transaction; keys
+ * of one whose source or owner is gone are not known.
+ */
+typedef struct BcdTarget
+{
+	char	   *name;
+	BcdFeed    *feed;			/* with its keys, or NULL */
+} BcdTarget;
+
+static struct
+{
+	MemoryContext cxt;
+	List	   *list;
+	TimestampTz transaction;
+	CommandId	command;
+	int			in_use;			/* calls under way: one may run code that
+								 * calls again */
+}			targets;
+
+static void
+look_up(void *feed)
+{
+	bcd_feed_look_up(feed, false);
+}
+
+static BcdTarget *
+read_target(const char *name)
+{
+	MemoryContext old = MemoryContextSwitchTo(targets.cxt);
+	BcdTarget  *target = palloc0(sizeof(BcdTarget));
+	BcdFeed    *feed = bcd_feed_read(name, true);
+
+	target->name = pstrdup(name);
+	if (feed && bcd_attempt(look_up, feed) == NULL)
+		target->feed = feed;
+	targets.list = lappend(targets.list, target);
+	MemoryContextSwitchTo(old);
+	return target;
+}
+
+static BcdTarget *
+target_named(const char *name)
+{
+	TimestampTz transaction = GetCurrentTransactionStartTimestamp();
+	CommandId	command = GetCurrentCommandId(false);
+	ListCell   *cell;
+
+	if (targets.cxt == NULL)
+		targets.cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta references",
+											ALLOCSET_SMALL_SIZES);
+	if (targets.transaction != transaction || (targets.command != command && targets.in_use == 0))
+	{
+		targets.list = NIL;
+		MemoryContextReset(targets.cxt);
+		targets.transaction = transaction;
+		targets.command = command;
+		targets.in_use = 0;
+	}
+	foreach(cell, targets.list)
+		if (strcmp(((BcdTarget *) lfirst(cell))->name, name) == 0)
+		return lfirst(cell);
+	return read_target(name);
+}
+
+static bool
+is_text(Oid type)
+{
+	return type == UNKNOWNOID || TypeCategory(type) == TYPCATEGORY_STRING;
+}
+
+/* May a value of this type stand for one of a key column? */
+static bool
+fits(Oid type, Oid collation, Oid key)
+{
+	type = getBaseType(type);
+	key = getBaseType(key);
+	if (type == key || is_text(type))
+		return true;
+	if (bcd_keytext_is_number(type) && bcd_keytext_is_number(key))
+		return true;
+	return is_text(key) && bcd_keytext_is_plain(type) && bcd_keytext_flaw(type, collation) == NULL;
+}
+
+static void
+check_number(const BcdFeed *feed, int n)
+{
+	if (n != feed->nkeys)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bcdelta.ref() is given a key of %d parts for feed \"%s\", whose key has %d",
+						n, feed->name, feed->nkeys)));
+}
+
+static void
+check_fit(const BcdFeed *feed, int n, Oid type)
+{
+	const BcdKeyColumn *key = &feed->keys[n];
+
+	if (!fits(type, get_typcollation(type), key->type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("bcdelta.ref() is given a value of type %s for key column \"%s\" of feed \"%s\", which has type %s",
+						format_type_be(type), NameStr(key->name), feed->name,
+						format_type_with_typemod(key->type, key->typmod)),
+				 errdetail("Rows are told by the text of their key, and values of the two types that mean the same need not have the same text."),
+				 errhint("Cast it to %s.", format_type_with_typemod(key->type, key->typmod))));
+}
+
+/* Raises an error unless the key that a reference is given can be one of the feed. */
+void
+bcd_ref_check(const char *name, const FuncExpr *call)
+{
+	BcdTarget  *target = target_named(name);
+	int			n = list_length(call->args) - 1;
+	int			i;
+
+	if (target->feed == NULL || call->funcvariadic)
+		return;
+	check_number(target->feed, n);
+	for (i = 0; i < n; i++)
+		check_fit(target->feed, i, exprType(list_nth(call->args, i + 1)));
+}
+
+/*
+ * The text of an argument; as a key has it, but for citext, which is a text
+ * for keys of other types.
+ */
+static char *
+argument_text(Oid type, Datum value, bool as_key)
+{
+	BcdKeyText *keytext;
+	StringInfoData out;
+	int			level;
+	Oid			output;
+	bool		varlena;
+
+	if (!as_key && !bcd_keytext_is_number(type) && !bcd_keytext_is_plain(type))
+	{
+		getTypeOutputInfo(type, &output, &varlena);
+		return OidOutputFunctionCall(output, value);
+	}
+	keytext = bcd_keytext_create(1, &type, CurrentMemoryContext);
+	level = bcd_keytext_pin(keytext);
+	initStringInfo(&out);
+	bcd_keytext_append(keytext, &value, &out);
+	bcd_keytext_unpin(level);
+	return out.data;
+}
+
+/* A composite key of these texts, or the only one */
+static char *
+joined(char **texts, int n)
+{
+	StringInfoData key;
+	int			i;
+
+	if (n == 1)
+		return texts[0];
+	initStringInfo(&key);
+	for (i = 0; i < n; i++)
+	{
+		appendStringInfoString(&key, i == 0 ? "[" : ", ");
+		escape_json(&key, texts[i]);
+	}
+	appendStringInfoChar(&key, ']');
+	return key.data;
+}
+
+/* A key from the arguments of ref(), NULL when one of them is null. */
+static char *
+key_from_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed)
+{
+	int			n = PG_NARGS() - 1;
+	char	  **texts = palloc(sizeof(char *) * n);
+	bool		same = true;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		if (PG_ARGISNULL(i + 1))
+			return NULL;
+	if (feed)
+		check_number(feed, n);
+	for (i = 0; i < n; i++)
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, i + 1);
+		bool		as_key = feed == NULL || getBaseType(type) == getBaseType(feed->keys[i].type);
+
+		if (!as_key)
+			check_fit(feed, i, type);
+		texts[i] = argument_text(type, PG_GETARG_DATUM(i + 1), as_key);
+		same = same && as_key;
+	}
+	return same ? joined(texts, n) : bcd_key_of_texts(feed, texts);
+}
+
+/*
+ * A link that is about to move to another key, or another one here, is none;
+ * nor is one to a record of another store.
+ */
+static BcdStatement select_link = {
+	"SELECT store_id FROM bcdelta.link AS l WHERE feed = $1 AND key = $2 AND NOT EXISTS ("
+	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
+	" WHERE f.feed = $1 AND m.key = $2) AND NOT EXISTS ("
+	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
+	" WHERE f.feed = $1 AND m.moved_from = $2) AND NOT EXISTS ("
+	" SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.store <> $3)",
+	3, {TEXTOID, TEXTOID, TEXTOID}
+};
+
+static BcdStatement may_use_store = {
+	"SELECT FROM bcdelta.feed AS f JOIN pg_catalog.pg_foreign_server AS s ON s.srvname = f.server"
+	" WHERE f.feed = $1 AND pg_catalog.has_server_privilege($2, s.oid, 'USAGE')",
+	2, {TEXTOID, OIDOID}
+};
+
+/* What is in a store is told to those who may use it, and what its feeds are. */
+static void
+check_reader(Datum feed, const char *name)
+{
+	static char checked_feed[256];
+	static Oid	checked_userid = InvalidOid;
+	static TimestampTz checked_in = 0;	/* transaction */
+	Oid			userid = GetUserId();
+	Datum		args[2] = {feed, ObjectIdGetDatum(userid)};
+	BcdRights	rights;
+	bool		may;
+
+	if (superuser_arg(userid) ||
+		(checked_in == GetCurrentTransactionStartTimestamp() && checked_userid == userid &&
+		 strcmp(name, checked_feed) == 0))
+		return;
+	bcd_spi_begin(&rights);
+	may = bcd_execute(&may_use_store, args, NULL) > 0;
+	bcd_spi_end(&rights);
+	if (!may)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("feed \"%s\" does not exist, or role \"%s\" may not use its store",
+						name, GetUserNameFromId(userid, false))));
+	strlcpy(checked_feed, name, sizeof(checked_feed));
+	checked_userid = userid;
+	checked_in = GetCurrentTransactionStartTimestamp();
+}
+
+/* The store's id of a row; 0: it is not there. */
+static int64
+linked_id(Datum feed, const char *key)
+{
+	Datum		args[3] = {feed, CStringGetTextDatum(key)};
+	BcdRights	rights;
+	int64		store_id = 0;
+
+	if (reference.store)
+		args[2] = CStringGetTextDatum(reference.store);
+	bcd_spi_begin(&rights);
+	if (bcd_execute(&select_link, args, reference.store ? NULL : "  n") > 0)
+		store_id = bcd_column_int64(0, 1, NULL);
+	bcd_spi_end(&rights);
+	return store_id;
+}
+
+/* A row would wait for ever for one that goes to another store. */
+static void
+check_same_store(const BcdFeed *feed)
+{
+	if (feed && feed->server_store && reference.store &&
+		strcmp(feed->server_store, reference.store) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bcdelta.ref() names feed \"%s\" of another store", feed->name),
+				 errdetail("Its server \"%s\" leads to store %s.", feed->server, feed->server_store)));
+}
+
+PG_FUNCTION_INFO_V1(bcdelta_ref);
+
+/*
+ * bcdelta.ref(feed, key...): the store's id of another feed's row.
+ *
+ * Returns null for a row without a link, and remembers it, so that the row
+ * at hand is deferred whatever its expression makes of the null.
+ */
+Datum
+bcdelta_ref(PG_FUNCTION_ARGS)
+{
+	BcdTarget  *target;
+	char	   *feed;
+	char	   *key;
+	int64		store_id;
+
+	if (PG_ARGISNULL(0) || get_fn_expr_variadic(fcinfo->flinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("bcdelta.ref() needs the name of a feed and the parts of a key")));
+	feed = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	check_reader(PG_GETARG_DATUM(0), feed);
+	target = target_named(feed);
+	targets.in_use++;
+	key = key_from_arguments(fcinfo, target->feed);
+	targets.in_use--;
+	if (key == NULL)
+		PG_RETURN_NULL();
+	bcd_key_check_length(feed, key);
+	store_id = linked_id(PG_GETARG_DATUM(0), key);
+	if (store_id != 0)
+		PG_RETURN_INT64(store_id);
+	check_same_store(target->feed);
+	if (!reference.missing)
+	{
+		reference.missing = true;
+		strlcpy(reference.feed, feed, sizeof(reference.feed));
+		reference.key = reference.cxt ? MemoryContextStrdup(reference.cxt, key) : NULL;
+	}
+	PG_RETURN_NULL();
+}

@@ -1,0 +1,415 @@
+/*
+ * row.c
+ *		Reading one source row through its feed's mapping.
+ *
+ * The mapping's expressions are somebody else's SQL.  They run as the feed's
+ * owner in a security-restricted operation, in a read-only subtransaction of
+ * their own, behind mapping_guard.c: whatever goes wrong in one row is that row's result.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "base/attempt.h"
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "feed/feed.h"
+#include "feed/key.h"
+#include "feed/mapping_guard.h"
+#include "feed/ref.h"
+#include "payload/payload.h"
+
+/* The filter, to be put behind another condition */
+static char *
+filter_sql(const BcdFeed *feed)
+{
+	return feed->filter ? psprintf(" AND (%s\n)", feed->filter) : "";
+}
+
+/*
+ * The mapping as one SELECT over the source: column n is field n, as it comes
+ * out of the expression.  Only of the rows that are found by the condition,
+ * which comes first, and satisfy the filter; NULL: no condition.
+ */
+char *
+bcd_feed_select(const BcdFeed *feed, const char *condition)
+{
+	StringInfoData sql;
+	int			i;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (i = 0; i < feed->nfields; i++)
+		appendStringInfo(&sql, "%s(%s\n) AS f%d", i ? ", " : "", feed->fields[i].expression, i + 1);
+	appendStringInfo(&sql, " FROM %s WHERE %s%s", bcd_feed_from(feed),
+					 condition ? condition : "true", filter_sql(feed));
+	return sql.data;
+}
+
+/*
+ * Plans the query that reads one row by its key; as the feed's owner, inside
+ * bcd_become().  An error is a fault of the mapping.
+ */
+void
+bcd_feed_prepare(BcdFeed *feed)
+{
+	StringInfoData sql;
+	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
+	SPIPlanPtr	plan;
+	int			i;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (i = 0; i < feed->nfields; i++)
+		appendStringInfo(&sql, "%spg_catalog.to_jsonb(f%d)", i ? ", " : "", i + 1);
+	appendStringInfo(&sql, " FROM (%s) AS mapped",
+					 bcd_feed_select(feed, bcd_key_condition(feed)));
+	for (i = 0; i < feed->nkeys; i++)
+		types[i] = feed->keys[i].type;
+	plan = SPI_prepare(sql.data, feed->nkeys, types);
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not prepare the mapping of feed \"%s\": %s", feed->name,
+			 SPI_result_code_string(SPI_result));
+	feed->row_plan = plan;
+}
+
+/*
+ * Raises an error when the owner may not read what the mapping reads: for a
+ * key of nulls, which no row has, rights are checked and nothing is computed.
+ */
+void
+bcd_feed_check_rights(BcdFeed *feed)
+{
+	Datum	   *values = palloc0(sizeof(Datum) * feed->nkeys);
+	char	   *nulls = palloc(feed->nkeys + 1);
+
+	memset(nulls, 'n', feed->nkeys);
+	nulls[feed->nkeys] = '\0';
+	if (SPI_execute_plan(feed->row_plan, values, nulls, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read feed \"%s\"", feed->name);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Texts that reach us in another encoding are sent as UTF-8. */
+static void
+check_encoding(void)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("database encoding %s is not supported", pg_encoding_to_char(encoding)),
+				 errdetail("BigCommerce takes and returns UTF-8.")));
+}
+
+/*
+ * Builds the payload from the result of the row plan.  Returns NULL, or a
+ * message that says which value is not what the API takes.
+ *
+ * Nulls are left out, JSON nulls are kept.
+ */
+static char *
+build_payload(BcdFeed *feed, Jsonb **payload)
+{
+	JsonbParseState *state = NULL;
+	int			i;
+
+	check_encoding();
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (i = 0; i < feed->nfields; i++)
+	{
+		const BcdField *field = feed->fields[i].field;
+		bool		isnull;
+		Datum		datum = bcd_column_datum(0, i + 1, &isnull);
+		JsonbValue	key;
+		JsonbValue	value;
+		char	   *message;
+
+		if (isnull)
+			continue;
+		bcd_jsonb_value(DatumGetJsonbP(datum), &value);
+		message = bcd_payload_normalize(field, &value);
+		if (message)
+			return message;
+		key.type = jbvString;
+		key.val.string.val = (char *) field->name;
+		key.val.string.len = strlen(field->name);
+		(void) pushJsonbValue(&state, WJB_KEY, &key);
+		(void) pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	*payload = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	return NULL;
+}
+
+/* Sets what was found, in the current context, which keeps nothing else. */
+static void
+set_payload(BcdFeed *feed, BcdRow *row)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta row",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	Jsonb	   *payload = NULL;
+	char	   *message = build_payload(feed, &payload);
+
+	MemoryContextSwitchTo(old);
+	if (message)
+	{
+		row->state = BCD_ROW_INVALID;
+		row->message = pstrdup(message);
+		MemoryContextDelete(scratch);
+		return;
+	}
+	row->state = BCD_ROW_FOUND;
+	row->payload = bcd_payload_keep(payload, scratch);
+}
+
+typedef struct Reading
+{
+	BcdFeed    *feed;
+	const char *key;
+} Reading;
+
+/* The feed's code, behind the guard */
+static void
+run_mapping(void *arg)
+{
+	Reading    *r = arg;
+	BcdFeed    *feed = r->feed;
+	Datum	   *values;
+	int			rc;
+
+	XactReadOnly = true;
+	values = bcd_key_parse(feed, r->key);
+	if (feed->row_plan == NULL)
+		bcd_feed_prepare(feed);
+	/* planning may have tried a reference */
+	bcd_ref_forget();
+	rc = SPI_execute_plan(feed->row_plan, values, NULL, true, 1);
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "could not read feed \"%s\": %s", feed->name, SPI_result_code_string(rc));
+}
+
+/* Runs the mapping for one key.  Called in the subtransaction. */
+static void
+read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
+{
+	Reading		r = {feed, key};
+	MemoryContext old;
+
+	bcd_guard_run(feed, key, 1, run_mapping, &r);
+	old = MemoryContextSwitchTo(result_cxt);
+
+	/*
+	 * a filter may meet a reference in a function: the row is not gone by
+	 * that
+	 */
+	if (SPI_processed == 0 && feed->filter == NULL)
+		row->state = BCD_ROW_MISSING;
+	else if (bcd_ref_missing(&row->waits_feed, &row->waits_key))
+		row->state = BCD_ROW_DEFERRED;
+	else if (SPI_processed == 0)
+		row->state = BCD_ROW_MISSING;
+	else
+		set_payload(feed, row);
+	MemoryContextSwitchTo(old);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * Errors that pass by themselves, so that a row which met one is as good as
+ * before: somebody has locked what it reads, or cancelled the statement; there
+ * is no disk space left.  All others are the row's: its code has met them.
+ */
+static bool
+is_passing(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		sqlerrcode == ERRCODE_DISK_FULL ||
+		sqlerrcode == ERRCODE_TOO_MANY_CONNECTIONS ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
+		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
+/*
+ * Reads one source row; see BcdRow.  SPI is connected, a snapshot is active.
+ *
+ * The subtransaction is rolled back whatever comes of it: so nothing that an
+ * expression did is there when the next row is read, neither an open cursor
+ * nor a lock.
+ */
+void
+bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	memset(row, 0, sizeof(*row));
+	bcd_ref_begin(cxt, feed->server_store);
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(CurTransactionContext);
+	PG_TRY();
+	{
+		read_row(feed, key, row, cxt);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+		row->state = is_passing(error->sqlerrcode) ? BCD_ROW_HELD_UP : BCD_ROW_INVALID;
+		row->message = error->detail ? psprintf("%s (%s)", error->message, error->detail) :
+			error->message;
+		row->error = error;
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(cxt);
+	CurrentResourceOwner = owner;
+	bcd_ref_end();
+}
+
+/*
+ * The same for those who cannot pass over a row: raises the error that holds
+ * it up.
+ */
+void
+bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
+{
+	bcd_feed_try_row(feed, key, row);
+	if (row->state == BCD_ROW_HELD_UP)
+		ReThrowError(row->error);
+}
+
+/*
+ * Has nobody locked the source against reading?  Or else raises an error.  The
+ * worker has others to serve meanwhile, and comes back.
+ */
+bool
+bcd_feed_try_lock(const BcdFeed *feed)
+{
+	return ConditionalLockRelationOid(feed->source, AccessShareLock);
+}
+
+void
+bcd_feed_lock(const BcdFeed *feed)
+{
+	if (!bcd_feed_try_lock(feed))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("table %s is locked by another session", bcd_feed_from(feed))));
+}
+
+static void
+count_rows(void *arg)
+{
+	char	   *sql = psprintf("SELECT pg_catalog.count(*) FROM %s", bcd_feed_from(arg));
+
+	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not execute \"%s\"", sql);
+}
+
+/* How many rows the source has. */
+int64
+bcd_feed_count(BcdFeed *feed)
+{
+	bcd_guard_run(feed, NULL, BCD_TABLE_TURNS, count_rows, feed);
+	return bcd_column_int64(0, 1, NULL);
+}
+
+typedef struct Existence
+{
+	BcdFeed    *feed;
+	const char *key;
+	bool		found;
+} Existence;
+
+static void
+find_row(void *arg)
+{
+	Existence  *e = arg;
+	BcdFeed    *feed = e->feed;
+	Datum	   *values;
+	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
+	int			i;
+
+	values = bcd_key_parse(feed, e->key);
+	if (feed->exists_plan == NULL)
+	{
+		for (i = 0; i < feed->nkeys; i++)
+			types[i] = feed->keys[i].type;
+		feed->exists_plan = SPI_prepare(psprintf("SELECT FROM %s WHERE %s", bcd_feed_from(feed),
+												 bcd_key_condition(feed)), feed->nkeys, types);
+		if (feed->exists_plan == NULL || SPI_keepplan(feed->exists_plan) != 0)
+			elog(ERROR, "could not prepare a look-up in feed \"%s\"", feed->name);
+	}
+	e->found = SPI_execute_plan(feed->exists_plan, values, NULL, true, 1) == SPI_OK_SELECT &&
+		SPI_processed > 0;
+}
+
+static void
+find_row_guarded(void *arg)
+{
+	Existence  *e = arg;
+
+	bcd_guard_run(e->feed, e->key, 1, find_row, e);
+}
+
+/*
+ * Does the row of a key satisfy the filter?  Where that cannot be told, it
+ * does: what is the matter with it is said when it is pushed.
+ */
+static bool
+satisfies_filter(BcdFeed *feed, const char *key)
+{
+	MemoryContext scratch;
+	MemoryContext old;
+	BcdRow		row;
+
+	if (feed->filter == NULL)
+		return true;
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta filter", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scratch);
+	bcd_feed_row(feed, key, &row);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	return row.state != BCD_ROW_MISSING;
+}
+
+/*
+ * Is the row of a key still in the source, and satisfies the filter?  A key
+ * that the columns' types do not take any more is nobody's.
+ *
+ * To the worker, which is about to take back what is in the store, a row that
+ * cannot be looked for is there: when it is read, its error is told.
+ */
+bool
+bcd_feed_exists(BcdFeed *feed, const char *key)
+{
+	Existence	e = {feed, key, false};
+	ErrorData  *error = bcd_attempt(find_row_guarded, &e);
+
+	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+	{
+		if (MyBackendType != B_BG_WORKER || is_passing(error->sqlerrcode))
+			ReThrowError(error);
+		return true;
+	}
+	return error == NULL && e.found && satisfies_filter(feed, key);
+}

@@ -1,0 +1,464 @@
+/*
+ * watch.c
+ *		The tables that a feed watches: its source, and those it depends on.
+ *
+ * The latter are child tables, which the mapping reads in some way and whose
+ * rows say in some columns to which row of the source they belong.  They are
+ * listed in bcdelta.dependency.  All have triggers of the same kind; what is
+ * different is which row a change marks, and that is in their arguments.
+ *
+ * Who makes triggers of a mapping that was read before has the lock of
+ * bcd_watch_begin() on the source, and the mapping is still the feed's: so no
+ * trigger is left with the columns of a mapping that alter_feed() has changed.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_type.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "base/attempt.h"
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "feed/feed.h"
+#include "feed/mapping.h"
+#include "feed/parent_key.h"
+#include "feed/parent_lookup.h"
+#include "feed/source.h"
+#include "feed/triggers.h"
+#include "feed/watch.h"
+
+/* A row of bcdelta.dependency */
+typedef struct BcdDependency
+{
+	int32		id;
+	Oid			child;
+	List	   *parent_key;		/* names of columns */
+	char	   *lookup;			/* a query for the rows; NULL: they are the
+								 * key */
+} BcdDependency;
+
+/* What creating the triggers locks a table with */
+LOCKMODE
+bcd_watch_lock(const char *capture)
+{
+	return strcmp(capture, "none") == 0 ? AccessShareLock : ShareRowExclusiveLock;
+}
+
+static BcdStatement select_dependencies = {
+	"SELECT dependency_id::int8, child::oid::int8, parent_key, lookup FROM bcdelta.dependency"
+	" WHERE feed = $1 ORDER BY dependency_id",
+	1, {TEXTOID}
+};
+
+/* The dependencies of a feed, in the current memory context. */
+static List *
+read_dependencies(const BcdFeed *feed)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Datum		arg = CStringGetTextDatum(feed->name);
+	List	   *dependencies = NIL;
+	BcdRights	rights;
+	uint64		n;
+	uint64		i;
+
+	bcd_spi_begin(&rights);
+	n = bcd_query_newest(&select_dependencies, &arg, NULL, 0);
+	for (i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+		BcdDependency *dependency = palloc(sizeof(BcdDependency));
+		bool		isnull;
+
+		dependency->id = (int32) bcd_column_int64(i, 1, NULL);
+		dependency->child = (Oid) bcd_column_int64(i, 2, NULL);
+		dependency->parent_key = bcd_name_list(bcd_column_datum(i, 3, &isnull));
+		dependency->lookup = bcd_column_text(i, 4);
+		dependencies = lappend(dependencies, dependency);
+		MemoryContextSwitchTo(old);
+	}
+	bcd_spi_end(&rights);
+	return dependencies;
+}
+
+/* The triggers of the source, or of a dependency; without columns. */
+static void
+init_set(BcdTriggerSet *set, const BcdFeed *feed, const BcdDependency *dependency)
+{
+	set->feed_id = feed->feed_id;
+	set->dependency_id = dependency ? dependency->id : 0;
+	set->relid = dependency ? dependency->child : feed->source;
+	set->capture = feed->capture;
+	set->keys = dependency ? dependency->parent_key : bcd_name_list(feed->key_names);
+	set->looked_up = dependency && dependency->lookup;
+	set->columns = NIL;
+}
+
+/* Which columns of a table matter?  Those that the lookup reads, too. */
+static List *
+columns_that_matter(const BcdFeed *feed, const BcdDependency *dependency, Oid relid)
+{
+	List	   *columns = bcd_mapping_columns(feed, relid);
+	List	   *more;
+	bool		seen;
+
+	if (dependency == NULL || dependency->lookup == NULL || columns == NIL)
+		return columns;
+	more = bcd_parents_columns(feed, relid, dependency->parent_key, dependency->lookup, &seen);
+	if (!seen)
+		return columns;
+	return more == NIL ? NIL : list_concat(columns, more);
+}
+
+static void
+create_triggers(const BcdFeed *feed, const BcdDependency *dependency)
+{
+	BcdTriggerSet set;
+
+	init_set(&set, feed, dependency);
+	set.columns = columns_that_matter(feed, dependency, set.relid);
+	bcd_triggers_create(&set);
+}
+
+/*
+ * Keeps others from making triggers for tables of a feed, and its mapping as
+ * it was read, until the end of the transaction.  Writers do not wait.
+ */
+void
+bcd_watch_begin(const BcdFeed *feed)
+{
+	BcdRights	rights;
+
+	bcd_become(&rights, feed->owner, false);
+	relation_close(bcd_source_open(feed->source, feed->capture, ShareUpdateExclusiveLock), NoLock);
+	bcd_become_again(&rights);
+	bcd_feed_check_current(feed);
+}
+
+/* Creates the triggers of the source, which the caller has checked. */
+void
+bcd_watch_source(const BcdFeed *feed)
+{
+	create_triggers(feed, NULL);
+}
+
+static BcdStatement delete_dropped = {
+	"DELETE FROM bcdelta.dependency AS d WHERE feed = $1"
+	" AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = d.child)"
+	" RETURNING array_to_string(parent_key, ', ')",
+	1, {TEXTOID}
+};
+
+/* A table that was dropped has no changes any more. */
+static void
+forget_dropped(const BcdFeed *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed->name);
+	BcdRights	rights;
+	uint64		n;
+	uint64		i;
+
+	bcd_spi_begin(&rights);
+	n = bcd_execute(&delete_dropped, &arg, NULL);
+	for (i = 0; i < n; i++)
+		ereport(NOTICE,
+				(errmsg("feed \"%s\" does not depend any more on a table with parent key (%s), which was dropped",
+						feed->name, bcd_column_text(i, 1))));
+	bcd_spi_end(&rights);
+}
+
+/* Do the child's columns lead to rows of the feed? */
+static void
+check_parent_key(const BcdFeed *feed, const BcdDependency *dependency)
+{
+	if (dependency->lookup)
+		bcd_parents_check(feed, dependency->child, dependency->parent_key, dependency->lookup);
+	else
+		bcd_parent_key_check(feed, dependency->child, dependency->parent_key);
+}
+
+static BcdStatement insert_dependency = {
+	"INSERT INTO bcdelta.dependency (feed, child, parent_key, lookup)"
+	" SELECT feed, $2, $3, $4 FROM bcdelta.feed WHERE feed = $1 FOR KEY SHARE"
+	" ON CONFLICT (feed, child, parent_key) DO NOTHING",
+	4, {TEXTOID, REGCLASSOID, NAMEARRAYOID, TEXTOID}
+};
+
+static BcdStatement select_dependency = {
+	"SELECT dependency_id::int8 FROM bcdelta.dependency"
+	" WHERE feed = $1 AND child = $2 AND parent_key = $3",
+	3, {TEXTOID, REGCLASSOID, NAMEARRAYOID}
+};
+
+/* What waits for another lookup is not for this one: see parent_wait.c. */
+static BcdStatement delete_other = {
+	"DELETE FROM bcdelta.dependency WHERE feed = $1 AND child = $2 AND parent_key = $3"
+	" AND lookup IS DISTINCT FROM $4 RETURNING dependency_id::int8",
+	4, {TEXTOID, REGCLASSOID, NAMEARRAYOID, TEXTOID}
+};
+
+/* Drops the triggers of a dependency that is no more. */
+static void
+drop_triggers(const BcdFeed *feed, Oid child, int32 id)
+{
+	BcdDependency dependency = {id, child, NIL, NULL};
+	BcdTriggerSet set;
+
+	init_set(&set, feed, &dependency);
+	bcd_triggers_drop(&set);
+}
+
+/* The id of a dependency, new or not; its feed cannot be removed meanwhile. */
+static int32
+record_dependency(const BcdFeed *feed, const BcdDependency *dependency, Datum parent_key)
+{
+	Oid			child = dependency->child;
+	char		nulls[] = "    ";
+	Datum		args[4];
+	BcdRights	rights;
+	bool		is_new;
+	int32		id;
+
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = ObjectIdGetDatum(child);
+	args[2] = parent_key;
+	args[3] = dependency->lookup ? CStringGetTextDatum(dependency->lookup) : (Datum) 0;
+	nulls[3] = dependency->lookup ? ' ' : 'n';
+	bcd_spi_begin(&rights);
+	if (bcd_execute(&delete_other, args, nulls) > 0)
+		drop_triggers(feed, child, (int32) bcd_column_int64(0, 1, NULL));
+	is_new = bcd_execute(&insert_dependency, args, nulls) > 0;
+	if (bcd_execute(&select_dependency, args, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("feed \"%s\" does not exist", feed->name)));
+	id = (int32) bcd_column_int64(0, 1, NULL);
+	bcd_spi_end(&rights);
+	if (!is_new)
+		ereport(NOTICE,
+				(errmsg("feed \"%s\" depends on table \"%s\" already, its triggers are created anew",
+						feed->name, get_rel_name(child))));
+	return id;
+}
+
+/* Opens and locks a child table, with the rights of the feed's owner. */
+static void
+lock_child(const BcdFeed *feed, Oid child, LOCKMODE lock)
+{
+	BcdRights	rights;
+
+	bcd_become(&rights, feed->owner, false);
+	/* the lock stays; DDL wants nobody to have the table open */
+	relation_close(bcd_child_open(child, feed->capture, lock), NoLock);
+	bcd_become_again(&rights);
+}
+
+/*
+ * Makes a feed depend on a child table, whose columns parent_key (name[])
+ * hold the key of the row that a change is to mark, or what a lookup finds the
+ * keys by.
+ *
+ * The source stays locked, so that untrack() waits and then finds all
+ * triggers.
+ */
+void
+bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key, char *lookup)
+{
+	BcdDependency dependency;
+
+	if (strcmp(feed->capture, "none") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("feed \"%s\" does not capture changes", feed->name),
+				 errdetail("It was tracked with capture => 'none'."),
+				 errhint("Mark the rows that changes of the child table concern.")));
+	bcd_watch_begin(feed);
+	lock_child(feed, child, bcd_watch_lock(feed->capture));
+	dependency.child = child;
+	dependency.parent_key = bcd_name_list(parent_key);
+	dependency.lookup = lookup;
+	check_parent_key(feed, &dependency);
+	if (lookup == NULL)
+		bcd_parent_key_warn(feed, child, dependency.parent_key);
+	bcd_mapping_check(feed);
+	forget_dropped(feed);
+	dependency.id = record_dependency(feed, &dependency, parent_key);
+	create_triggers(feed, &dependency);
+}
+
+static BcdStatement delete_dependencies = {
+	"DELETE FROM bcdelta.dependency WHERE feed = $1 AND child = $2 RETURNING dependency_id::int8",
+	2, {TEXTOID, REGCLASSOID}
+};
+
+/* Makes a feed depend on a table no more; the table may be gone. */
+void
+bcd_watch_forget(const BcdFeed *feed, Oid child)
+{
+	char	   *name = get_rel_name(child);
+	List	   *ids = NIL;
+	ListCell   *cell;
+	Datum		args[2];
+	BcdRights	rights;
+	uint64		n;
+	uint64		i;
+
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = ObjectIdGetDatum(child);
+	bcd_spi_begin(&rights);
+	n = bcd_execute(&delete_dependencies, args, NULL);
+	if (n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 name ? errmsg("feed \"%s\" does not depend on table \"%s\"", feed->name, name) :
+				 errmsg("feed \"%s\" does not depend on a table with OID %u", feed->name, child)));
+	for (i = 0; i < n; i++)
+		ids = lappend_int(ids, (int) bcd_column_int64(i, 1, NULL));
+	foreach(cell, ids)
+		drop_triggers(feed, child, lfirst_int(cell));
+	bcd_spi_end(&rights);
+}
+
+/*
+ * Creates the triggers anew of those tables of a feed for which other columns
+ * matter than before.  The feed is as it is going to be, after
+ * bcd_watch_begin(); only these tables are locked against writers.
+ */
+void
+bcd_watch_alter(const BcdFeed *feed)
+{
+	List	   *dependencies = lcons(NULL, read_dependencies(feed));
+	ListCell   *cell;
+
+	foreach(cell, dependencies)
+	{
+		const BcdDependency *dependency = lfirst(cell);
+		BcdTriggerSet set;
+
+		if (dependency && get_rel_name(dependency->child) == NULL)
+			continue;			/* resume() forgets it */
+		init_set(&set, feed, dependency);
+		set.columns = columns_that_matter(feed, dependency, set.relid);
+		if (bcd_triggers_fit(&set))
+			continue;
+		if (dependency)
+			lock_child(feed, dependency->child, bcd_watch_lock(feed->capture));
+		else
+			LockRelationOid(feed->source, bcd_watch_lock(feed->capture));
+		bcd_triggers_replace(&set);
+	}
+}
+
+/* What keeps changes of an existing table from being captured; NULL: nothing */
+static char *
+triggers_trouble(const BcdFeed *feed, const BcdDependency *dependency)
+{
+	BcdTriggerSet set;
+
+	init_set(&set, feed, dependency);
+	return bcd_triggers_trouble(&set);
+}
+
+/*
+ * Checks the tables of a feed as when it was tracked, with its mapping.
+ * Triggers are made anew only where one is missing, because that locks the
+ * table.
+ */
+void
+bcd_watch_resume(const BcdFeed *feed)
+{
+	LOCKMODE	lock = bcd_watch_lock(feed->capture);
+	List	   *mend = NIL;
+	bool		mend_source = triggers_trouble(feed, NULL) != NULL;
+	BcdRights	rights;
+	Relation	source;
+	List	   *dependencies;
+	ListCell   *cell;
+
+	bcd_become(&rights, feed->owner, false);
+	source = bcd_source_open(feed->source, feed->capture, mend_source ? lock : AccessShareLock);
+	(void) bcd_source_key(source, feed->key_names);
+	relation_close(source, NoLock);
+	bcd_become_again(&rights);
+	forget_dropped(feed);
+	dependencies = read_dependencies(feed);
+	foreach(cell, dependencies)
+	{
+		BcdDependency *dependency = lfirst(cell);
+		bool		broken = triggers_trouble(feed, dependency) != NULL;
+
+		Assert(dependency != NULL); /* which static analyzers do not see */
+		lock_child(feed, dependency->child, broken ? lock : AccessShareLock);
+		check_parent_key(feed, dependency);
+		if (broken)
+			mend = lappend(mend, dependency);
+	}
+	bcd_mapping_check(feed);
+	bcd_feed_check_current(feed);
+	if (mend_source)
+		create_triggers(feed, NULL);
+	foreach(cell, mend)
+		create_triggers(feed, lfirst(cell));
+}
+
+typedef struct ParentKeyCheck
+{
+	const BcdFeed *feed;
+	const BcdDependency *dependency;
+} ParentKeyCheck;
+
+static void
+try_parent_key(void *arg)
+{
+	ParentKeyCheck *check = arg;
+	ListCell   *cell;
+
+	if (check->dependency->lookup == NULL)
+		bcd_parent_key_check(check->feed, check->dependency->child, check->dependency->parent_key);
+	/* the lookup is not tried in the session of who only looks */
+	foreach(cell, check->dependency->parent_key)
+		if (get_attnum(check->dependency->child, lfirst(cell)) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("parent key column \"%s\" of table \"%s\" does not exist",
+						(char *) lfirst(cell), get_rel_name(check->dependency->child))));
+}
+
+static char *
+dependency_trouble(const BcdFeed *feed, const BcdDependency *dependency)
+{
+	ParentKeyCheck check = {feed, dependency};
+	ErrorData  *error;
+
+	if (get_rel_name(dependency->child) == NULL)
+		return psprintf("a table that it depends on, with parent key (%s), does not exist any more; bcdelta.resume() forgets it",
+						bcd_name_text(dependency->parent_key));
+	error = bcd_attempt(try_parent_key, &check);
+	return error ? error->message : triggers_trouble(feed, dependency);
+}
+
+/*
+ * In words what keeps changes of a feed's tables from being captured, as a
+ * list of texts.  Its source must exist.
+ */
+List *
+bcd_watch_troubles(const BcdFeed *feed)
+{
+	List	   *troubles = NIL;
+	List	   *dependencies = read_dependencies(feed);
+	char	   *trouble = triggers_trouble(feed, NULL);
+	ListCell   *cell;
+
+	if (trouble)
+		troubles = lappend(troubles, trouble);
+	foreach(cell, dependencies)
+	{
+		trouble = dependency_trouble(feed, lfirst(cell));
+		if (trouble)
+			troubles = lappend(troubles, trouble);
+	}
+	return troubles;
+}

@@ -1,0 +1,473 @@
+/*
+ * fold.c
+ *		From bcdelta.change to bcdelta.pending.
+ *
+ * Changes are taken out of the table as they come (drain.c) and marked as
+ * pending rows, many in one statement.  The order does not matter for that:
+ * marking a row says that the source has to be looked at, not what it held.
+ *
+ * It does matter for changed keys, because links move with them.  Those are
+ * put aside into bcdelta.move, until every committed change has been taken out
+ * of the table; what happens then is in key_moves.c.
+ *
+ * As long as a key change is put aside, a row of either key must not be
+ * pushed: its link may be under the other one.  Changes of such keys are
+ * dropped here, since both keys are marked when the link has moved; what is
+ * pending already is held back by bcd_fold_is_moving().
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/debug.h"
+#include "feed/pause_log.h"
+#include "fold/drain.h"
+#include "fold/fold.h"
+#include "fold/key_moves.h"
+#include "fold/parent_wait.h"
+
+/*
+ * Feeds that nobody is about to remove.  One whose row is locked is left for
+ * later; one that does not exist is not among the known.
+ */
+static BcdStatement lock_feeds = {
+	"SELECT feed_id FROM bcdelta.feed WHERE feed_id = ANY ($1) FOR KEY SHARE SKIP LOCKED",
+	1, {INT4ARRAYOID}
+};
+static BcdStatement known_feeds = {
+	"SELECT feed_id FROM bcdelta.feed WHERE feed_id = ANY ($1)",
+	1, {INT4ARRAYOID}
+};
+
+static BcdStatement mark_keys = {
+	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
+	" SELECT f.feed, c.key, min(c.changed_at)"
+	" FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at) JOIN bcdelta.feed AS f USING (feed_id)"
+	" WHERE NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.key = c.key))"
+	" AND NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.moved_from = c.key))"
+	" GROUP BY f.feed, c.key ORDER BY f.feed, c.key"
+	BCD_MARK_PENDING,
+	4, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, BOOLOID}
+};
+
+static BcdStatement put_moves = {
+	"INSERT INTO bcdelta.move (feed_id, key, moved_from, move_id, changed_at)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5)",
+	5, {INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID}
+};
+
+/* A row of the source without a key cannot be told from others. */
+static BcdStatement mark_without_key = {
+	"INSERT INTO bcdelta.pending AS p (feed, key, state, changed_at, last_error)"
+	" SELECT feed, '[null]', 'failed', $2,"
+	" 'a row whose key is null or too long was changed; give it another key, then mark it'"
+	" FROM bcdelta.feed WHERE feed_id = $1"
+	" ON CONFLICT (feed, key) DO UPDATE SET state = 'failed', last_error = excluded.last_error,"
+	" changed_at = least(p.changed_at, excluded.changed_at)",
+	2, {INT4OID, TIMESTAMPTZOID}
+};
+
+/* Everything that is known of a feed: what is in the store, what is pending */
+static BcdStatement mark_known = {
+	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
+	" SELECT f.feed, k.key, $2 FROM bcdelta.feed AS f JOIN LATERAL ("
+	"  SELECT l.key FROM bcdelta.link AS l WHERE l.feed = f.feed"
+	"  UNION SELECT q.key FROM bcdelta.pending AS q WHERE q.feed = f.feed AND q.key <> '[null]'"
+	" ) AS k ON true WHERE f.feed_id = $1"
+	BCD_MARK_PENDING,
+	2, {INT4OID, TIMESTAMPTZOID}
+};
+
+static BcdStatement pause_feed = {
+	"UPDATE bcdelta.feed AS f SET state = 'paused', paused_reason = format("
+	" 'a key column of table %s (%s) was renamed or dropped, so changes since %s are not known row by row;"
+	" untrack and track the feed with its new key, or give the column its name back; then resume and mark_all',"
+	" source, array_to_string(key, ', '), $2)"
+	" FROM (SELECT feed_id, state FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"
+	" WHERE f.feed_id = l.feed_id"
+	" RETURNING CASE WHEN l.state <> f.state THEN f.feed END, f.paused_reason",
+	2, {INT4OID, TIMESTAMPTZOID}
+};
+
+/* The same for a table that the feed depends on, if it still does */
+static BcdStatement pause_dependent = {
+	"UPDATE bcdelta.feed AS f SET"
+	" state = CASE WHEN d.child IS NULL THEN f.state ELSE 'paused' END,"
+	" paused_reason = CASE WHEN d.child IS NULL THEN f.paused_reason ELSE format("
+	"  'a parent key column of table %s (%s) was renamed or dropped, so changes since %s are not known row by row;"
+	" end this dependency with bcdelta.depends(feed, child, NULL) and begin one with the new column,"
+	" or give the column its name back; then resume and mark_all',"
+	"  d.child, array_to_string(d.parent_key, ', '), $2) END"
+	" FROM (SELECT feed_id, state FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"
+	" LEFT JOIN bcdelta.dependency AS d ON d.dependency_id = $3"
+	" WHERE f.feed_id = l.feed_id"
+	" RETURNING CASE WHEN l.state <> f.state THEN f.feed END, f.paused_reason",
+	3, {INT4OID, TIMESTAMPTZOID, INT4OID}
+};
+
+/* Columns of many changes as arrays, for unnest() */
+typedef struct BcdArrays
+{
+	int			n;
+	Datum	   *feed_ids;
+	Datum	   *keys;
+	Datum	   *moved_froms;
+	Datum	   *move_ids;
+	Datum	   *changed_ats;
+} BcdArrays;
+
+static void
+arrays_init(BcdArrays *arrays, int max)
+{
+	Size		bytes = sizeof(Datum) * Max(max, 1);
+
+	arrays->n = 0;
+	arrays->feed_ids = palloc(bytes);
+	arrays->keys = palloc(bytes);
+	arrays->moved_froms = palloc(bytes);
+	arrays->move_ids = palloc(bytes);
+	arrays->changed_ats = palloc(bytes);
+}
+
+static void
+arrays_add(BcdArrays *arrays, const BcdChange *change)
+{
+	int			n = arrays->n++;
+
+	arrays->feed_ids[n] = Int32GetDatum(change->feed_id);
+	arrays->keys[n] = CStringGetTextDatum(change->key);
+	arrays->moved_froms[n] = change->moved_from ? CStringGetTextDatum(change->moved_from) : 0;
+	arrays->move_ids[n] = Int64GetDatum(change->move_id);
+	arrays->changed_ats[n] = TimestampTzGetDatum(change->changed_at);
+}
+
+static Datum
+int4_array(Datum *values, int n)
+{
+	return PointerGetDatum(construct_array(values, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+}
+
+static Datum
+int8_array(Datum *values, int n)
+{
+	return PointerGetDatum(construct_array(values, n, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static Datum
+timestamptz_array(Datum *values, int n)
+{
+	return PointerGetDatum(construct_array(values, n, TIMESTAMPTZOID, sizeof(TimestampTz),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static Datum
+text_array(Datum *values, int n)
+{
+	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+static void
+fold_keys(BcdArrays *arrays, bool moves_exist)
+{
+	Datum		args[4];
+
+	if (arrays->n == 0)
+		return;
+	args[0] = int4_array(arrays->feed_ids, arrays->n);
+	args[1] = text_array(arrays->keys, arrays->n);
+	args[2] = timestamptz_array(arrays->changed_ats, arrays->n);
+	args[3] = BoolGetDatum(moves_exist);
+	bcd_execute(&mark_keys, args, NULL);
+}
+
+static void
+fold_moves(BcdArrays *arrays)
+{
+	Datum		args[5];
+
+	if (arrays->n == 0)
+		return;
+	args[0] = int4_array(arrays->feed_ids, arrays->n);
+	args[1] = text_array(arrays->keys, arrays->n);
+	args[2] = text_array(arrays->moved_froms, arrays->n);
+	args[3] = int8_array(arrays->move_ids, arrays->n);
+	args[4] = timestamptz_array(arrays->changed_ats, arrays->n);
+	bcd_execute(&put_moves, args, NULL);
+}
+
+static void
+fold_lookups(BcdArrays *arrays)
+{
+	if (arrays->n > 0)
+		bcd_awaited_put(int4_array(arrays->feed_ids, arrays->n), text_array(arrays->keys, arrays->n),
+						timestamptz_array(arrays->changed_ats, arrays->n));
+}
+
+/* Is this feed id among the values of the last result's first column? */
+static int32 *
+result_ids(uint64 n)
+{
+	int32	   *ids = palloc(sizeof(int32) * Max(n, 1));
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+
+		ids[i] = DatumGetInt32(bcd_column_datum(i, 1, &isnull));
+	}
+	return ids;
+}
+
+static bool
+is_among(const int32 *ids, uint64 n, int32 id)
+{
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+/* The ids of the feeds that have changes here */
+static Datum
+feeds_of(const BcdDrain *drain)
+{
+	int32	   *ids = palloc(sizeof(int32) * (drain->nchanges + 1));
+	Datum	   *values;
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < drain->nchanges; i++)
+	{
+		int32		id = drain->changes[i].feed_id;
+
+		if ((n == 0 || ids[n - 1] != id) && !is_among(ids, n, id))
+			ids[n++] = id;
+	}
+	values = palloc(sizeof(Datum) * (n + 1));
+	for (i = 0; i < n; i++)
+		values[i] = Int32GetDatum(ids[i]);
+	return int4_array(values, n);
+}
+
+/* Runs a statement about the whole feed of a change. */
+static uint64
+fold_feed(BcdStatement *statement, const BcdChange *change)
+{
+	Datum		args[3];
+
+	args[0] = Int32GetDatum(change->feed_id);
+	args[1] = TimestampTzGetDatum(change->changed_at);
+	args[2] = Int32GetDatum(change->key ? atoi(change->key) : 0);
+	return bcd_execute(statement, args, NULL);
+}
+
+/*
+ * Folds a change that is not of one row; false when it has to wait because
+ * somebody is about to pause or resume the feed.
+ */
+static bool
+fold_whole(const BcdChange *change)
+{
+	switch (change->op)
+	{
+		case BCD_OP_NO_KEY:
+			fold_feed(&mark_without_key, change);
+			return true;
+		case BCD_OP_ANY:
+			if (fold_feed(change->key ? &pause_dependent : &pause_feed, change) == 0)
+				return false;
+			bcd_pauses_tell(1);
+			break;
+	}
+	fold_feed(&mark_known, change);
+	return true;
+}
+
+static bool
+same_whole(const BcdChange *a, const BcdChange *b)
+{
+	return a->feed_id == b->feed_id && a->op == b->op &&
+		(a->key && b->key ? strcmp(a->key, b->key) == 0 : a->key == b->key);
+}
+
+/* The feeds of some changes, and what may be done for them */
+typedef struct BcdFeeds
+{
+	uint64		nlocked;
+	int32	   *locked;			/* by us: nobody removes them meanwhile */
+	uint64		nknown;
+	int32	   *known;
+	List	   *left;			/* those that have a change left in the table */
+} BcdFeeds;
+
+static void
+lock_the_feeds(const BcdDrain *drain, BcdFeeds *feeds)
+{
+	Datum		arg = feeds_of(drain);
+
+	feeds->nlocked = bcd_execute(&lock_feeds, &arg, NULL);
+	feeds->locked = result_ids(feeds->nlocked);
+	feeds->nknown = bcd_execute(&known_feeds, &arg, NULL);
+	feeds->known = result_ids(feeds->nknown);
+}
+
+/*
+ * Removes the changes that were read from the table, and sorts them by what
+ * has to be done for them.  Returns the number removed.
+ *
+ * Those of whole feeds are done at once, but only one of several in a row: a
+ * truncated table of many partitions has one for each.
+ */
+static int64
+remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *moves,
+			   BcdArrays *lookups)
+{
+	const BcdChange *whole = NULL;
+	int64		removed = 0;
+	int			i;
+
+	for (i = 0; i < drain->nchanges; i++)
+	{
+		BcdChange  *change = &drain->changes[i];
+		bool		known = is_among(feeds->known, feeds->nknown, change->feed_id);
+		bool		is_key = change->op == BCD_OP_CHANGE && change->key;
+		bool		is_move = change->op == BCD_OP_MOVE && change->key && change->moved_from;
+		bool		is_lookup = change->op == BCD_OP_LOOKUP && change->key;
+		BcdRemoval	removal = BCD_LEFT;
+
+		if (known && !is_among(feeds->locked, feeds->nlocked, change->feed_id))
+			bcd_drain_leave(drain, i);
+		else if (known && !is_key && !is_move && !is_lookup &&
+				 (whole == NULL || !same_whole(whole, change)) &&
+				 !fold_whole(whole = change))
+			bcd_drain_leave(drain, i);
+		else
+			removal = bcd_drain_remove(drain, i);
+
+		if (removal == BCD_LEFT)
+		{
+			feeds->left = list_append_unique_int(feeds->left, change->feed_id);
+			whole = NULL;
+		}
+		if (removal != BCD_REMOVED)
+			continue;
+		removed++;
+		if (known && is_key)
+			arrays_add(keys, change);
+		else if (known && is_move)
+			arrays_add(moves, change);
+		else if (known && is_lookup)
+			arrays_add(lookups, change);
+	}
+	return removed;
+}
+
+/* Of feeds that were removed meanwhile */
+static BcdStatement remove_orphans = {
+	"DELETE FROM bcdelta.move AS m WHERE NOT EXISTS ("
+	" SELECT FROM bcdelta.feed AS f WHERE f.feed_id = m.feed_id)",
+	0
+};
+
+static BcdStatement any_moves = {
+	"SELECT feed_id FROM bcdelta.feed WHERE feed_id IN (SELECT feed_id FROM bcdelta.move)"
+	" FOR KEY SHARE SKIP LOCKED",
+	0
+};
+
+/*
+ * Moves up to about max_rows changes from bcdelta.change to bcdelta.pending;
+ * returns how many it took from there, and how many of those that wait for a
+ * lookup it was done for; 0 when there are none.
+ *
+ * In a transaction of its own, between bcd_tx_begin() and bcd_tx_commit().
+ */
+int64
+bcd_fold(long max_rows)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta fold",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	BcdDrain   *drain = bcd_drain_read(max_rows);
+	BcdFeeds	feeds = {0};
+	BcdArrays	keys = {0};
+	BcdArrays	moves = {0};
+	BcdArrays	lookups = {0};
+	int64		removed = 0;
+	uint64		nmoving;
+	int32	   *moving;
+	uint64		i;
+
+	if (drain->nchanges > 0)
+	{
+		arrays_init(&keys, drain->nchanges);
+		arrays_init(&moves, drain->nchanges);
+		arrays_init(&lookups, drain->nchanges);
+		lock_the_feeds(drain, &feeds);
+		removed = remove_changes(drain, &feeds, &keys, &moves, &lookups);
+		fold_moves(&moves);
+		fold_lookups(&lookups);
+	}
+	bcd_execute(&remove_orphans, NULL, NULL);
+	nmoving = bcd_execute(&any_moves, NULL, NULL);
+	moving = result_ids(nmoving);
+	fold_keys(&keys, nmoving > 0);
+	removed += bcd_awaited_mark();
+	for (i = 0; i < nmoving && drain->complete; i++)
+		if (!list_member_int(feeds.left, moving[i]))
+			bcd_moves_apply(moving[i]);
+	if (removed > 0)
+		BCD_DEBUG_POINT("folding");
+	bcd_drain_end(drain);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(cxt);
+	return removed;
+}
+
+/*
+ * Is this a key whose link is about to come or go, because its row has got
+ * another key?
+ *
+ * To be asked for a claimed row without a link, before anything is created,
+ * and for one that is gone from the source, before anything is deleted: after
+ * the source was read, so that what made the row look like that is seen here.
+ * If so, the row must go back to ready; it is settled when the link has moved.
+ */
+bool
+bcd_fold_is_moving(int32 feed_id, const char *key)
+{
+	while (bcd_fold(BCD_FOLD_ROWS) > 0)
+		CHECK_FOR_INTERRUPTS();
+	return bcd_moves_exist(feed_id, key);
+}
+
+PG_FUNCTION_INFO_V1(bcdelta_fold);
+
+/*
+ * For tests that have to fold at a moment of their choice: no SQL function of
+ * the extension.  A superuser can create one:
+ *     CREATE FUNCTION fold(bigint) RETURNS bigint LANGUAGE c AS 'bcdelta', 'bcdelta_fold';
+ */
+Datum
+bcdelta_fold(PG_FUNCTION_ARGS)
+{
+	BcdRights	rights;
+	int64		removed;
+
+	bcd_spi_begin(&rights);
+	removed = bcd_fold((long) PG_GETARG_INT64(0));
+	bcd_spi_end(&rights);
+	PG_RETURN_INT64(removed);
+}

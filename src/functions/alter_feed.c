@@ -1,0 +1,238 @@
+/*
+ * alter_feed.c
+ *		alter_feed(): another mapping for a feed, in place.
+ *
+ * The links stay, and what the new mapping may give another payload is marked,
+ * in the transaction that changes it.  A push that goes on meanwhile notices
+ * by the feed's version, see run_reload.c.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/shmem.h"
+#include "feed/feed.h"
+#include "feed/feed_options.h"
+#include "feed/mapping.h"
+#include "feed/watch.h"
+#include "functions/args.h"
+#include "functions/feed_args.h"
+#include "functions/mark.h"
+
+PG_FUNCTION_INFO_V1(bcdelta_alter_feed);
+
+/* The arguments of alter_feed(); NULL: it stays as it is */
+typedef struct AlterArgs
+{
+	Jsonb	   *fields;
+	bool		sets_filter;
+	char	   *filter;			/* NULL, and it is set: there is none any more */
+	char	   *on_delete;
+	char	   *on_conflict;
+	Jsonb	   *options;
+} AlterArgs;
+
+/* Reads and checks what needs no look at the source. */
+static void
+read_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed, AlterArgs *args)
+{
+	BcdFeedOptions options;
+
+	memset(args, 0, sizeof(*args));
+	if (!PG_ARGISNULL(1))
+		args->fields = bcd_object_argument(fcinfo, 1, "fields");
+	args->sets_filter = !PG_ARGISNULL(2);
+	args->filter = bcd_filter_argument(fcinfo, 2);
+	args->on_delete = bcd_arg_text(fcinfo, 3);
+	args->on_conflict = bcd_arg_text(fcinfo, 4);
+	if (!PG_ARGISNULL(5))
+		args->options = bcd_object_argument(fcinfo, 5, "options");
+	if (args->on_delete)
+		bcd_check_on_delete(args->on_delete, feed->resource);
+	if (args->on_conflict)
+		bcd_check_on_conflict(args->on_conflict);
+	if (args->options)
+		bcd_feed_options(args->options, feed->resource, &options);
+}
+
+/* Makes the feed in memory what it is going to be. */
+static void
+apply(BcdFeed *feed, const AlterArgs *args)
+{
+	MemoryContext old = MemoryContextSwitchTo(feed->cxt);
+
+	if (args->fields)
+		bcd_feed_set_fields(feed, args->fields);
+	if (args->sets_filter)
+		feed->filter = args->filter;
+	if (args->on_delete)
+		feed->on_delete = bcd_on_delete_from(args->on_delete);
+	if (args->options)
+		bcd_feed_options(args->options, feed->resource, &feed->options);
+	MemoryContextSwitchTo(old);
+}
+
+static BcdStatement compare = {
+	"SELECT fields IS DISTINCT FROM coalesce($2, fields)"
+	" OR ($4 AND filter IS DISTINCT FROM $3)"
+	" FROM bcdelta.feed WHERE feed_id = $1",
+	4, {INT4OID, JSONBOID, TEXTOID, BOOLOID}
+};
+
+static BcdStatement update_feed = {
+	"UPDATE bcdelta.feed SET fields = coalesce($2, fields),"
+	" filter = CASE WHEN $4 THEN $3 ELSE filter END,"
+	" on_delete = coalesce($5, on_delete), on_conflict = coalesce($6, on_conflict),"
+	" options = coalesce($7, options), version = version + 1"
+	" WHERE feed_id = $1 AND version = $8",
+	8, {INT4OID, JSONBOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, JSONBOID, INT4OID}
+};
+
+static Datum
+text_or_null(const char *text, char *null)
+{
+	*null = text ? ' ' : 'n';
+	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+static Datum
+jsonb_or_null(Jsonb *jsonb, char *null)
+{
+	*null = jsonb ? ' ' : 'n';
+	return JsonbPGetDatum(jsonb);
+}
+
+/* Writes the feed's row; true when rows may get another payload by that. */
+static bool
+update(const BcdFeed *feed, const AlterArgs *args)
+{
+	char		nulls[] = "        ";
+	Datum		values[8];
+	BcdRights	rights;
+	bool		changed;
+
+	values[0] = Int32GetDatum(feed->feed_id);
+	values[1] = jsonb_or_null(args->fields, &nulls[1]);
+	values[2] = text_or_null(args->filter, &nulls[2]);
+	values[3] = BoolGetDatum(args->sets_filter);
+	values[4] = text_or_null(args->on_delete, &nulls[4]);
+	values[5] = text_or_null(args->on_conflict, &nulls[5]);
+	values[6] = jsonb_or_null(args->options, &nulls[6]);
+	values[7] = Int32GetDatum(feed->version);
+	bcd_spi_begin(&rights);
+	changed = bcd_execute(&compare, values, nulls) == 1 && bcd_column_bool(0, 1);
+	if (bcd_execute(&update_feed, values, nulls) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("feed \"%s\" was altered by another session meanwhile", feed->name),
+				 errhint("Try again.")));
+	bcd_spi_end(&rights);
+	return changed;
+}
+
+static BcdStatement select_hidden = {
+	"SELECT key FROM bcdelta.link WHERE feed = $1 AND payload -> $2 = 'false'",
+	2, {TEXTOID, TEXTOID}
+};
+
+static BcdStatement forget_hidden = {
+	"UPDATE bcdelta.link SET payload = payload - $2, remembered = remembered - $2"
+	" WHERE feed = $1 AND key = ANY ($3)",
+	3, {TEXTOID, TEXTOID, TEXTARRAYOID}
+};
+
+/*
+ * A record that is hidden is shown again when its row comes back, unless the
+ * mapping says something else.  Where it does so no more, those that it has
+ * hidden, and not we, because their row was gone, must stay hidden.
+ */
+static void
+forget_hidden_by_mapping(BcdFeed *old, const BcdFeed *feed)
+{
+	const char *hidden_by = feed->resource->hidden_by;
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *keys = NIL;
+	ListCell   *cell;
+	BcdRights	rights;
+	Datum	   *hidden;
+	Datum		args[3];
+	int			n = 0;
+	uint64		found;
+	uint64		i;
+
+	if (hidden_by == NULL || !bcd_feed_maps(old, hidden_by) || bcd_feed_maps(feed, hidden_by))
+		return;
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = CStringGetTextDatum(hidden_by);
+	bcd_spi_begin(&rights);
+	found = bcd_execute(&select_hidden, args, NULL);
+	for (i = 0; i < found; i++)
+	{
+		MemoryContext own = MemoryContextSwitchTo(cxt);
+
+		keys = lappend(keys, bcd_column_text(i, 1));
+		MemoryContextSwitchTo(own);
+	}
+	hidden = palloc(sizeof(Datum) * (found + 1));
+	foreach(cell, keys)
+		if (bcd_feed_exists(old, lfirst(cell)))
+		hidden[n++] = CStringGetTextDatum(lfirst(cell));
+	args[2] = bcd_array(TEXTOID, hidden, NULL, n);
+	if (n > 0)
+		(void) bcd_execute(&forget_hidden, args, NULL);
+	bcd_spi_end(&rights);
+}
+
+/*
+ * bcdelta.alter_feed(feed, fields, filter, on_delete, on_conflict, options)
+ *
+ * What is null stays as it is; an empty filter is none.
+ */
+Datum
+bcdelta_alter_feed(PG_FUNCTION_ARGS)
+{
+	AlterArgs	args;
+	BcdFeed    *old;
+	BcdFeed    *feed;
+
+	bcd_check_writable("bcdelta.alter_feed()");
+	bcd_check_not_null(fcinfo, 0, "feed");
+	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
+	bcd_feed_check_owner(feed, "alter");
+	bcd_feed_free(feed);
+	old = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
+	feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
+	read_arguments(fcinfo, feed, &args);
+	bcd_watch_begin(feed);
+	apply(feed, &args);
+	if (args.on_delete)
+		bcd_check_row_security(feed->source, feed->owner, args.on_delete);
+	bcd_mapping_check(feed);
+	if (args.fields || args.filter)
+		bcd_mapping_advise(feed);
+	bcd_watch_alter(feed);
+	if (update(feed, &args))
+	{
+		forget_hidden_by_mapping(old, feed);
+		bcd_mark_everything(feed);
+	}
+	if (feed->paused)
+		ereport(NOTICE,
+				(errmsg("feed \"%s\" is paused: %s", feed->name,
+						feed->paused_reason ? feed->paused_reason : "no reason is given"),
+				 errhint("SELECT bcdelta.resume(%s) lets it push again.",
+						 quote_literal_cstr(feed->name))));
+	bcd_feed_free(old);
+	bcd_feed_free(feed);
+	bcd_wake_worker_at_commit();
+	PG_RETURN_VOID();
+}

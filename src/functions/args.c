@@ -1,0 +1,151 @@
+/*
+ * args.c
+ *		What the SQL functions check alike: arguments, rights, recovery.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "feed/feed.h"
+#include "functions/args.h"
+#include "store/store.h"
+
+/* Longest name of a feed or schedule, in bytes; shared memory has room for it */
+#define MAX_LABEL	255
+
+/* Raises an error on a standby and in a read-only transaction. */
+void
+bcd_check_writable(const char *function)
+{
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot execute %s during recovery", function),
+				 errhint("This server is a standby: call it on the primary, or promote this server first.")));
+	PreventCommandIfReadOnly(function);
+}
+
+/* Raises an error when argument n, counted from 0, is null. */
+void
+bcd_check_not_null(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+}
+
+/* A text argument, NULL for null. */
+char *
+bcd_arg_text(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/* A name argument, NULL for null. */
+char *
+bcd_arg_name(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
+}
+
+/* Raises an error unless value is one of the allowed words. */
+void
+bcd_check_word(const char *value, const char *argument, const char *const *allowed)
+{
+	StringInfoData words;
+	int			i;
+
+	initStringInfo(&words);
+	for (i = 0; allowed[i]; i++)
+	{
+		if (strcmp(allowed[i], value) == 0)
+			return;
+		appendStringInfo(&words, "%s\"%s\"", i ? ", " : "", allowed[i]);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for argument \"%s\": \"%s\"", argument, value),
+			 errhint("Allowed values are: %s.", words.data)));
+}
+
+/* Raises an error unless value may name a feed or a schedule. */
+void
+bcd_check_label(const char *value, const char *argument)
+{
+	size_t		len = strlen(value);
+
+	if (len < 1 || len > MAX_LABEL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("the name in argument \"%s\" has %zu bytes", argument, len),
+				 errdetail("A name has at least 1 byte and at most %d.", MAX_LABEL)));
+}
+
+/*
+ * The server that a function is to work on, given a feed, a server, both or
+ * neither (either may be NULL): the one store there is.  Raises an error
+ * unless the caller may use it.
+ */
+char *
+bcd_target(const char *feed, const char *server)
+{
+	char	   *result;
+
+	if (feed)
+	{
+		BcdFeed    *found = bcd_feed_read(feed, false);
+
+		if (server && strcmp(found->server, server) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("feed \"%s\" does not belong to server \"%s\"", feed, server),
+					 errdetail("Its server is \"%s\".", found->server),
+					 errhint("A feed implies its server: leave out argument \"server\".")));
+		result = pstrdup(found->server);
+		bcd_feed_free(found);
+	}
+	else
+		result = server ? pstrdup(server) : bcd_store_only_one(GetUserId());
+	(void) bcd_store_check(result, GetUserId());
+	return result;
+}
+
+/*
+ * Begins the result of a set-returning function: rows are collected and
+ * returned all at once.
+ */
+void
+bcd_rows_begin(FunctionCallInfo fcinfo, BcdRows *rows)
+{
+	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+
+	if (info == NULL || !IsA(info, ReturnSetInfo) ||
+		(info->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &rows->desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	rows->desc = CreateTupleDescCopy(rows->desc);
+	rows->store = tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0,
+										false, work_mem);
+	MemoryContextSwitchTo(old);
+	info->returnMode = SFRM_Materialize;
+	info->setResult = rows->store;
+	info->setDesc = rows->desc;
+}
+
+void
+bcd_rows_put(BcdRows *rows, Datum *values, bool *nulls)
+{
+	tuplestore_putvalues(rows->store, rows->desc, values, nulls);
+}

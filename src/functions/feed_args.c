@@ -1,0 +1,82 @@
+/*
+ * feed_args.c
+ *		What track() and alter_feed() check alike of their arguments.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "functions/args.h"
+#include "functions/feed_args.h"
+
+static const char *const on_deletes[] = {"ignore", "hide", "delete", NULL};
+static const char *const on_conflicts[] = {"source", "store", "newest", "review", NULL};
+
+/* An argument that is a JSON object */
+Jsonb *
+bcd_object_argument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	Jsonb	   *jsonb = PG_GETARG_JSONB_P(n);
+
+	if (!JB_ROOT_IS_OBJECT(jsonb))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" is not a JSON object", name)));
+	return jsonb;
+}
+
+/* May a feed have this on_conflict? */
+void
+bcd_check_on_conflict(const char *value)
+{
+	bcd_check_word(value, "on_conflict", on_conflicts);
+	if (strcmp(value, "source") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("on_conflict \"%s\" is not supported by this version", value),
+				 errdetail("Only \"source\" is: what the source says is written to the store.")));
+}
+
+/* May a feed of this resource have this on_delete? */
+void
+bcd_check_on_delete(const char *value, const BcdResource *resource)
+{
+	bcd_check_word(value, "on_delete", on_deletes);
+	if (strcmp(value, "hide") == 0 && resource->hidden_by == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("on_delete \"hide\" is not possible for resource %s", resource->name),
+				 errdetail("A %s of a store cannot be hidden.", resource->name),
+				 errhint("Use \"ignore\" or \"delete\".")));
+}
+
+/*
+ * A row that row-level security hides from the feed's owner looks as if it
+ * had been deleted.
+ */
+void
+bcd_check_row_security(Oid source, Oid owner, const char *on_delete)
+{
+	if (strcmp(on_delete, "ignore") != 0 &&
+		check_enable_rls(source, owner, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("on_delete \"%s\" is not possible for table \"%s\": it has row-level security",
+						on_delete, get_rel_name(source)),
+				 errdetail("Rows hidden from role \"%s\" would be taken for deleted ones.",
+						   GetUserNameFromId(owner, false)),
+				 errhint("Use on_delete => 'ignore', or track it as a role with BYPASSRLS.")));
+}
+
+/* The argument "filter"; NULL when it is null, or empty: there is none. */
+char *
+bcd_filter_argument(FunctionCallInfo fcinfo, int n)
+{
+	char	   *filter = bcd_arg_text(fcinfo, n);
+
+	return filter && filter[strspn(filter, " \t\r\n")] ? filter : NULL;
+}

@@ -1,0 +1,19 @@
+/*
+ * feed_args.h
+ *		What track() and alter_feed() check alike of their arguments.
+ */
+#ifndef BCD_FEED_ARGS_H
+#define BCD_FEED_ARGS_H
+
+#include "fmgr.h"
+#include "utils/jsonb.h"
+
+#include "resource/resource.h"
+
+extern Jsonb *bcd_object_argument(FunctionCallInfo fcinfo, int n, const char *name);
+extern void bcd_check_on_conflict(const char *value);
+extern void bcd_check_on_delete(const char *value, const BcdResource *resource);
+extern void bcd_check_row_security(Oid source, Oid owner, const char *on_delete);
+extern char *bcd_filter_argument(FunctionCallInfo fcinfo, int n);
+
+#endif							/* BCD_FEED_ARGS_H */

@@ -1,0 +1,12 @@
+/*
+ * mark.h
+ *		Marking rows by hand.
+ */
+#ifndef BCD_MARK_H
+#define BCD_MARK_H
+
+#include "feed/feed.h"
+
+extern void bcd_mark_everything(const BcdFeed *feed);
+
+#endif							/* BCD_MARK_H */

@@ -1,0 +1,481 @@
+/*
+ * preview.c
+ *		bcdelta.preview(): the requests that a push would send.
+ *
+ * Reads the rows as a push does, in the caller's transaction, and decides as
+ * push.c does up to the point where the store would have to be asked: a row
+ * without a link is shown as a create, although a push looks it up first and
+ * may find a record to update.  One row is shown for each source row; a push
+ * puts several of them into one request where the API allows it.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "capture/key_text.h"
+#include "feed/feed.h"
+#include "feed/key.h"
+#include "feed/mapping.h"
+#include "functions/args.h"
+#include "payload/payload.h"
+
+#define PREVIEW_COLUMNS	6
+
+PG_FUNCTION_INFO_V1(bcdelta_preview);
+
+/* One row of the result */
+typedef struct Preview
+{
+	const char *action;
+	const BcdEndpoint *endpoint;	/* NULL: no request */
+	int64		store_id;
+	Jsonb	   *body;
+	char	   *error;
+} Preview;
+
+/* The row's link, wherever it is by now */
+typedef struct KnownLink
+{
+	int64		store_id;		/* 0: none */
+	Jsonb	   *payload;
+} KnownLink;
+
+/*
+ * What is pending, and what will be once the changes are folded.  After a
+ * TRUNCATE, or when any row may have changed, that is every row linked; the
+ * last part is the keys of the source, for the latter.
+ */
+static BcdStatement select_keys = {
+	"SELECT key FROM ("
+	" SELECT p.key FROM bcdelta.pending AS p"
+	" WHERE p.feed = $1 AND p.state IN ('ready', 'waiting', 'deferred', 'in_flight')"
+	" UNION SELECT c.key FROM bcdelta.change AS c WHERE c.feed_id = $2 AND c.op IN ('c', 'm')"
+	" UNION SELECT m.key FROM bcdelta.move AS m WHERE m.feed_id = $2"
+	" UNION SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 AND EXISTS"
+	"  (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $2 AND c.op IN ('t', 'a'))"
+	" UNION SELECT unnest($4)) AS k"
+	" ORDER BY key LIMIT $3",
+	4, {TEXTOID, INT4OID, INT8OID, TEXTARRAYOID}
+};
+
+static BcdStatement any_changed = {
+	"SELECT FROM bcdelta.change WHERE feed_id = $1 AND op = 'a' LIMIT 1", 1, {INT4OID}
+};
+
+/* $3: the key has moved here; else it must not have moved away */
+static BcdStatement select_link = {
+	"SELECT store_id, payload FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
+	" (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $4 AND c.op = 'm' AND c.moved_from = $2)"
+	" AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $4 AND m.moved_from = $2))",
+	4, {TEXTOID, TEXTOID, BOOLOID, INT4OID}
+};
+
+static BcdStatement select_move = {
+	"SELECT moved_from, move_id FROM ("
+	" SELECT moved_from, move_id FROM bcdelta.change WHERE feed_id = $1 AND op = 'm' AND key = $2"
+	" UNION ALL SELECT moved_from, move_id FROM bcdelta.move WHERE feed_id = $1 AND key = $2) AS m"
+	" WHERE move_id < $3 ORDER BY move_id DESC LIMIT 1",
+	3, {INT4OID, TEXTOID, INT8OID}
+};
+
+/*
+ * The statements on our tables are run with one snapshot: the worker folds
+ * changes and moves links meanwhile.
+ */
+
+/* Some keys of the source, as text[]; an empty array unless they are needed. */
+static Datum
+source_keys(const BcdFeed *feed, int max_rows)
+{
+	Datum		arg = Int32GetDatum(feed->feed_id);
+	Datum	   *keys;
+	BcdRights	rights;
+	bool		needed;
+	int			level;
+	int			n = 0;
+	uint64		i;
+
+	bcd_spi_begin(&rights);
+	needed = bcd_query_as_seen(&any_changed, &arg, NULL, 1) > 0;
+	bcd_spi_end(&rights);
+	if (!needed)
+		return PointerGetDatum(construct_empty_array(TEXTOID));
+	bcd_become(&rights, feed->owner, true);
+	if (SPI_execute(psprintf("SELECT %s FROM %s LIMIT %d", bcd_key_columns(feed), bcd_feed_from(feed),
+							 max_rows), true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the keys of feed \"%s\"", feed->name);
+	keys = palloc(sizeof(Datum) * Max(SPI_processed, 1));
+	level = bcd_keytext_pin(feed->keytext);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		char	   *key = bcd_key_of_tuple(feed, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+
+		if (key)
+			keys[n++] = CStringGetTextDatum(key);
+	}
+	bcd_keytext_unpin(level);
+	SPI_freetuptable(SPI_tuptable);
+	bcd_become_again(&rights);
+	return bcd_array(TEXTOID, keys, NULL, n);
+}
+
+/* The keys to show, as a list of texts. */
+static List *
+pending_keys(const BcdFeed *feed, int max_rows)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *keys = NIL;
+	Datum		args[4];
+	BcdRights	rights;
+	uint64		n;
+	uint64		i;
+
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = Int32GetDatum(feed->feed_id);
+	args[2] = Int64GetDatum(max_rows);
+	args[3] = source_keys(feed, max_rows);
+	bcd_spi_begin(&rights);
+	n = bcd_query_as_seen(&select_keys, args, NULL, 0);
+	for (i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+
+		keys = lappend(keys, bcd_column_text(i, 1));
+		MemoryContextSwitchTo(old);
+	}
+	bcd_spi_end(&rights);
+	return keys;
+}
+
+/* The key that a row's link is under: links of changed keys move when folded. */
+static char *
+linked_key(const BcdFeed *feed, char *key, MemoryContext cxt)
+{
+	int64		before = PG_INT64_MAX;
+	int			steps;
+
+	for (steps = 0; steps < 100; steps++)
+	{
+		Datum		args[3];
+
+		args[0] = Int32GetDatum(feed->feed_id);
+		args[1] = CStringGetTextDatum(key);
+		args[2] = Int64GetDatum(before);
+		if (bcd_query_as_seen(&select_move, args, NULL, 1) == 0)
+			break;
+		key = MemoryContextStrdup(cxt, bcd_column_text(0, 1));
+		before = bcd_column_int64(0, 2, NULL);
+	}
+	return key;
+}
+
+/* In the current memory context. */
+static void
+read_link(const BcdFeed *feed, char *key, KnownLink *link)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Datum		args[4];
+	BcdRights	rights;
+	char	   *place;
+	bool		isnull;
+	Datum		payload;
+
+	memset(link, 0, sizeof(*link));
+	bcd_spi_begin(&rights);
+	place = linked_key(feed, key, cxt);
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = CStringGetTextDatum(place);
+	args[2] = BoolGetDatum(place != key);
+	args[3] = Int32GetDatum(feed->feed_id);
+	if (bcd_query_as_seen(&select_link, args, NULL, 1) == 1)
+	{
+		link->store_id = bcd_column_int64(0, 1, NULL);
+		payload = bcd_column_datum(0, 2, &isnull);
+		if (!isnull)
+		{
+			MemoryContext old = MemoryContextSwitchTo(cxt);
+
+			link->payload = DatumGetJsonbPCopy(payload);
+			MemoryContextSwitchTo(old);
+		}
+	}
+	bcd_spi_end(&rights);
+}
+
+static Jsonb *
+with_number(Jsonb *body, const char *field, int64 number)
+{
+	JsonbValue	v;
+
+	v.type = jbvNumeric;
+	v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(number)));
+	return bcd_payload_set(body, field, &v);
+}
+
+/* An update with these fields; wanted NULL: the row is gone. */
+static void
+preview_update(const BcdFeed *feed, Jsonb *body, Jsonb *wanted, Preview *p)
+{
+	const BcdResource *r = feed->resource;
+	JsonbValue	v;
+
+	p->endpoint = &r->update;
+	if (r->update_needs && wanted && bcd_payload_text(body, r->update_needs) == NULL &&
+		getKeyJsonValueFromContainer(&wanted->root, r->update_needs, strlen(r->update_needs), &v))
+		body = bcd_payload_set(body, r->update_needs, &v);
+	p->body = r->update.array ? with_number(body, r->id, p->store_id) : body;
+}
+
+/*
+ * A record that lives in a tree and has no parent names its tree; which one
+ * that is, the store has to be asked, unless the feed says it.
+ */
+static void
+preview_create(const BcdFeed *feed, Jsonb *wanted, Preview *p)
+{
+	const BcdResource *r = feed->resource;
+
+	p->action = "create";
+	p->endpoint = &r->create;
+	p->body = wanted;
+	if (r->needs_tree && bcd_payload_integer(wanted, r->scope) == 0 &&
+		bcd_payload_integer(wanted, r->needs_tree) == 0)
+	{
+		p->body = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(wanted),
+													 CStringGetTextDatum(r->scope)));
+		if (feed->options.tree_id != 0)
+			p->body = with_number(p->body, r->needs_tree, feed->options.tree_id);
+	}
+}
+
+/* The source row is gone, or was never there. */
+static void
+preview_missing(const BcdFeed *feed, const KnownLink *link, Preview *p)
+{
+	const char *hidden_by = feed->resource->hidden_by;
+	char	   *shown = hidden_by ? bcd_payload_text(link->payload, hidden_by) : NULL;
+	JsonbValue	no;
+
+	p->action = "unchanged";
+	if (link->store_id == 0 || feed->on_delete == BCD_DELETE_IGNORE)
+	{
+		p->error = psprintf("no such row%s%s",
+							feed->filter ? ", or it does not satisfy the filter" : "",
+							link->store_id ? "; on_delete is ignore" : "");
+		return;
+	}
+	if (feed->on_delete == BCD_DELETE_DELETE)
+	{
+		p->action = "delete";
+		p->endpoint = &feed->resource->remove;
+	}
+	else if (hidden_by && !(shown && strcmp(shown, "false") == 0))
+	{
+		p->action = "hide";
+		no.type = jbvBool;
+		no.val.boolean = false;
+		preview_update(feed, bcd_payload_set(NULL, hidden_by, &no), NULL, p);
+	}
+}
+
+/* The first natural key that the row has; NULL when it has none. */
+static char *
+natural_key(const BcdResource *resource, Jsonb *wanted)
+{
+	const char *const *name;
+
+	for (name = resource->natural; *name; name++)
+	{
+		char	   *text = bcd_payload_text(wanted, *name);
+
+		if (text && text[0])
+			return text;
+	}
+	return NULL;
+}
+
+/* The source row is there. */
+static void
+preview_found(const BcdFeed *feed, const KnownLink *link, Jsonb *wanted, Preview *p)
+{
+	Jsonb	   *changes;
+	char	   *missing;
+
+	if (link->store_id != 0)
+	{
+		changes = bcd_payload_changes(feed->resource, wanted, link->payload);
+		p->action = bcd_payload_count(changes) > 0 ? "update" : "unchanged";
+		if (bcd_payload_count(changes) > 0)
+			preview_update(feed, changes, wanted, p);
+		return;
+	}
+	missing = bcd_payload_missing(feed->resource, wanted);
+	p->action = "invalid";
+	if (missing)
+		p->error = psprintf("%s: the row has no value, and the API requires one for a new record",
+							missing);
+	else if (natural_key(feed->resource, wanted) == NULL)
+		p->error = psprintf("%s: the row has none, so it cannot be found in the store",
+							feed->resource->natural[0]);
+	else
+		preview_create(feed, wanted, p);
+}
+
+/* Does a row refer to itself?  See push.c. */
+static bool
+refers_to_itself(const BcdFeed *feed, const char *key, const BcdRow *row, const KnownLink *link)
+{
+	const char *scope = feed->resource->scope;
+
+	if (row->state == BCD_ROW_DEFERRED)
+		return strcmp(row->waits_feed, feed->name) == 0 && strcmp(row->waits_key, key) == 0;
+	return row->state == BCD_ROW_FOUND && scope && link->store_id != 0 &&
+		bcd_payload_integer(row->payload, scope) == link->store_id;
+}
+
+static void
+preview_row(BcdFeed *feed, char *key, Preview *p)
+{
+	KnownLink	link;
+	BcdRow		row;
+
+	read_link(feed, key, &link);
+	memset(p, 0, sizeof(*p));
+	p->store_id = link.store_id;
+	bcd_feed_row(feed, key, &row);
+	if (refers_to_itself(feed, key, &row, &link))
+	{
+		p->action = "invalid";
+		p->error = "the row refers to itself";
+	}
+	else if (row.state == BCD_ROW_MISSING)
+		preview_missing(feed, &link, p);
+	else if (row.state == BCD_ROW_INVALID)
+	{
+		p->action = "invalid";
+		p->error = row.message;
+	}
+	else if (row.state == BCD_ROW_DEFERRED)
+	{
+		p->action = "deferred";
+		p->error = psprintf("waits for row %s of feed \"%s\" to be in the store",
+							row.waits_key, row.waits_feed);
+	}
+	else
+		preview_found(feed, &link, row.payload, p);
+}
+
+/* An endpoint's path for one record. */
+static char *
+path_of(const BcdEndpoint *endpoint, int64 id)
+{
+	const char *at = strstr(endpoint->path, "{id}");
+	size_t		len = strlen(endpoint->path);
+
+	if (at)
+		return psprintf("/v3%.*s" INT64_FORMAT "%s", (int) (at - endpoint->path),
+						endpoint->path, id, at + strlen("{id}"));
+	if (endpoint->path[len - 1] == '=')
+		return psprintf("/v3%s" INT64_FORMAT, endpoint->path, id);
+	return psprintf("/v3%s", endpoint->path);
+}
+
+static void
+put_preview(BcdRows *rows, const char *key, const Preview *p)
+{
+	Datum		values[PREVIEW_COLUMNS] = {0};
+	bool		nulls[PREVIEW_COLUMNS] = {false, false, true, true, true, true};
+
+	values[0] = CStringGetTextDatum(key);
+	values[1] = CStringGetTextDatum(p->action);
+	if (p->endpoint)
+	{
+		nulls[2] = nulls[3] = false;
+		values[2] = CStringGetTextDatum(p->endpoint->method);
+		values[3] = CStringGetTextDatum(path_of(p->endpoint, p->store_id));
+	}
+	if (p->body)
+	{
+		nulls[4] = false;
+		values[4] = JsonbPGetDatum(p->body);
+	}
+	if (p->error)
+	{
+		nulls[5] = false;
+		values[5] = CStringGetTextDatum(p->error);
+	}
+	bcd_rows_put(rows, values, nulls);
+}
+
+static void
+preview_all(BcdFeed *feed, int max_rows, BcdRows *rows)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta preview",
+											  ALLOCSET_DEFAULT_SIZES);
+	List	   *keys = pending_keys(feed, max_rows);
+	ListCell   *cell;
+
+	foreach(cell, keys)
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+		Preview		p;
+
+		CHECK_FOR_INTERRUPTS();
+		preview_row(feed, (char *) lfirst(cell), &p);
+		put_preview(rows, (const char *) lfirst(cell), &p);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(cxt);
+	}
+}
+
+/* bcdelta.preview(feed, max_rows) */
+Datum
+bcdelta_preview(PG_FUNCTION_ARGS)
+{
+	BcdRows		rows;
+	BcdFeed    *feed;
+	int			guc_level;
+
+	bcd_check_not_null(fcinfo, 0, "feed");
+	bcd_check_not_null(fcinfo, 1, "max_rows");
+	if (PG_GETARG_INT32(1) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"max_rows\" must be greater than zero")));
+	bcd_rows_begin(fcinfo, &rows);
+	feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
+	bcd_feed_check_owner(feed, "preview");
+	if (feed->halt == BCD_HALT_STORE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("feed \"%s\" is paused: %s", feed->name, feed->paused_reason)));
+	bcd_mapping_check(feed);
+	guc_level = NewGUCNestLevel();
+	bcd_pin_settings();
+	/* rows are found by their keys, and no other row meets an expression */
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+
+	/*
+	 * what that makes of their costs would have each of them compiled, each
+	 * time
+	 */
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	preview_all(feed, PG_GETARG_INT32(1), &rows);
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
+	bcd_feed_free(feed);
+	return (Datum) 0;
+}

@@ -1,0 +1,386 @@
+/*
+ * run_functions.c
+ *		The SQL functions that have the worker do something: push, link,
+ *		verify, retry, cancel, sweep.
+ *
+ * They check arguments and rights, post a call, wait for its answer, and
+ * read the run's row with the newest snapshot there is: the worker has
+ * committed it after the caller's own snapshot was taken.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/shmem.h"
+#include "capture/change.h"
+#include "functions/args.h"
+#include "tables/results.h"
+#include "tables/run_queue.h"
+#include "worker/calls.h"
+
+PG_FUNCTION_INFO_V1(bcdelta_push);
+PG_FUNCTION_INFO_V1(bcdelta_link);
+PG_FUNCTION_INFO_V1(bcdelta_verify);
+PG_FUNCTION_INFO_V1(bcdelta_retry);
+PG_FUNCTION_INFO_V1(bcdelta_cancel);
+PG_FUNCTION_INFO_V1(bcdelta_sweep);
+
+static const char *const modes[] = {"count", "sample", "full", NULL};
+
+/*
+ * Fills in a call for a feed (NULL: all) of a server (NULL: the feed's, or
+ * the only one), after checking the caller's rights on the store.
+ */
+static void
+prepare_call(BcdCall *call, BcdCallKind kind, const char *feed, const char *server)
+{
+	memset(call, 0, sizeof(*call));
+	call->kind = kind;
+	call->wait = true;
+	call->role = GetUserId();
+	call->session = GetSessionUserId();
+	strlcpy(call->feed, feed ? feed : "", sizeof(call->feed));
+	namestrcpy(&call->server, bcd_target(feed, server));
+}
+
+static BcdStatement select_run = {
+	"SELECT r, r.state, r.error, r.server FROM bcdelta.run AS r WHERE r.run_id = $1",
+	1, {INT8OID}
+};
+
+/*
+ * Reads a run's row as it is now; SPI is connected, as the extension's owner.
+ * An error when there is none.
+ */
+static void
+read_run(int64 run_id)
+{
+	Datum		arg = Int64GetDatum(run_id);
+
+	if (bcd_query_newest(&select_run, &arg, NULL, 1) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("run " INT64_FORMAT " does not exist", run_id)));
+}
+
+/* A run's row as a value of type bcdelta.run. */
+static Datum
+run_datum(int64 run_id)
+{
+	BcdRights	rights;
+	Datum		row;
+	bool		isnull;
+
+	bcd_spi_begin(&rights);
+	read_run(run_id);
+	row = SPI_datumTransfer(bcd_column_datum(0, 1, &isnull), false, -1);
+	bcd_spi_end(&rights);
+	return row;
+}
+
+static BcdStatement select_paused = {
+	"SELECT pg_catalog.string_agg(pg_catalog.quote_ident(feed), ', ' ORDER BY feed),"
+	" pg_catalog.string_agg(pg_catalog.concat_ws(': ', pg_catalog.quote_ident(feed), paused_reason),"
+	"  E'\\n' ORDER BY feed)"
+	" FROM bcdelta.feed WHERE server = $1 AND state = 'paused'",
+	1, {NAMEOID}
+};
+
+/*
+ * A push of all feeds of a server succeeds without those that are paused.
+ * Who waited for it is told: something that nobody saw may have paused them
+ * long ago.
+ */
+static void
+warn_of_paused(const BcdCall *call)
+{
+	Datum		server = NameGetDatum(&call->server);
+	BcdRights	rights;
+	char	   *feeds;
+
+	if (call->feed[0] || !call->wait)
+		return;
+	bcd_spi_begin(&rights);
+	(void) bcd_query_newest(&select_paused, &server, NULL, 1);
+	feeds = bcd_column_text(0, 1);
+	if (feeds)
+		ereport(WARNING,
+				(errmsg("paused feeds were not pushed: %s", feeds),
+				 errdetail_internal("%s", bcd_column_text(0, 2)),
+				 errhint("When the reason is gone, SELECT bcdelta.resume('feed').")));
+	bcd_spi_end(&rights);
+}
+
+/* What a run is asked for that nobody waits for */
+static void
+fill_request(BcdRunRequest *request, const BcdCall *call)
+{
+	memset(request, 0, sizeof(*request));
+	request->kind = "push";
+	request->feed = call->feed;
+	request->server = NameStr(call->server);
+	request->role = call->role;
+	request->max_rows = call->max_rows;
+}
+
+/*
+ * A push that nobody waits for is a row of this transaction: it begins when
+ * that has committed, and never if it is rolled back.
+ *
+ * Outside of a transaction block, where nothing can have been done before or
+ * after, a run that waits for its turn does as well.
+ */
+static void
+ask_at_commit(BcdCall *call)
+{
+	BcdRunRequest request;
+	BcdRights	rights;
+
+	fill_request(&request, call);
+	bcd_spi_begin(&rights);
+	call->run_id = bcd_run_own(&request);
+	bcd_spi_end(&rights);
+	if (call->run_id == 0 && !IsTransactionBlock() && !bcd_captured_here())
+	{
+		call->join = true;
+		bcd_call(call);
+	}
+	if (call->run_id != 0)
+		return;
+	bcd_spi_begin(&rights);
+	bcd_run_check_room(&request);
+	call->run_id = bcd_run_insert(&request);
+	bcd_spi_end(&rights);
+	bcd_wake_worker_at_commit();
+}
+
+/* What this transaction has changed is not committed, and nobody sees it. */
+static void
+tell_of_own_changes(void)
+{
+	if (bcd_captured_here())
+		ereport(NOTICE,
+				(errmsg("changes that this transaction has made are not pushed: they are not committed yet"),
+				 errhint("Commit first, or say wait => false: such a push begins when the transaction has committed.")));
+}
+
+/*
+ * bcdelta.push(feed, server, max_rows, wait): the run.
+ */
+Datum
+bcdelta_push(PG_FUNCTION_ARGS)
+{
+	BcdCall		call;
+
+	bcd_check_writable("bcdelta.push()");
+	bcd_check_not_null(fcinfo, 3, "wait");
+	if (!PG_ARGISNULL(2) && PG_GETARG_INT64(2) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"max_rows\" must be greater than zero"),
+				 errhint("Leave it out to push all rows.")));
+	prepare_call(&call, BCD_CALL_PUSH, bcd_arg_text(fcinfo, 0), bcd_arg_name(fcinfo, 1));
+	call.max_rows = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
+	call.wait = PG_GETARG_BOOL(3);
+	bcd_call_check_worker();
+	if (call.wait)
+	{
+		tell_of_own_changes();
+		bcd_call(&call);
+		warn_of_paused(&call);
+	}
+	else
+		ask_at_commit(&call);
+	PG_RETURN_DATUM(run_datum(call.run_id));
+}
+
+/* bcdelta.link(feed): the run. */
+Datum
+bcdelta_link(PG_FUNCTION_ARGS)
+{
+	BcdCall		call;
+
+	bcd_check_writable("bcdelta.link()");
+	prepare_call(&call, BCD_CALL_LINK, bcd_arg_text(fcinfo, 0), NULL);
+	bcd_call_check_worker();
+	bcd_call(&call);
+	PG_RETURN_DATUM(run_datum(call.run_id));
+}
+
+/* bcdelta.verify(feed, server, mode, sample): the run. */
+Datum
+bcdelta_verify(PG_FUNCTION_ARGS)
+{
+	BcdCall		call;
+
+	bcd_check_writable("bcdelta.verify()");
+	bcd_check_not_null(fcinfo, 2, "mode");
+	bcd_check_not_null(fcinfo, 3, "sample");
+	bcd_check_word(bcd_arg_text(fcinfo, 2), "mode", modes);
+	if (PG_GETARG_INT32(3) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"sample\" must be greater than zero"),
+				 errdetail("It is the number of rows of each feed that mode \"sample\" compares.")));
+	prepare_call(&call, BCD_CALL_VERIFY, bcd_arg_text(fcinfo, 0), bcd_arg_name(fcinfo, 1));
+	strlcpy(call.mode, bcd_arg_text(fcinfo, 2), sizeof(call.mode));
+	call.sample = PG_GETARG_INT32(3);
+	bcd_call_check_worker();
+	bcd_call(&call);
+	PG_RETURN_DATUM(run_datum(call.run_id));
+}
+
+static BcdStatement select_servers = {
+	"SELECT DISTINCT f.server FROM bcdelta.feed AS f"
+	" JOIN pg_catalog.pg_foreign_server AS s ON s.srvname = f.server"
+	" WHERE pg_catalog.has_server_privilege($1, s.oid, 'USAGE')",
+	1, {OIDOID}
+};
+
+/* The stores with feeds that the caller may use, as a list of names. */
+static List *
+usable_servers(void)
+{
+	Datum		role = ObjectIdGetDatum(GetUserId());
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *servers = NIL;
+	BcdRights	rights;
+	uint64		n;
+	uint64		i;
+
+	bcd_spi_begin(&rights);
+	n = bcd_execute(&select_servers, &role, NULL);
+	for (i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+
+		servers = lappend(servers, bcd_column_text(i, 1));
+		MemoryContextSwitchTo(old);
+	}
+	bcd_spi_end(&rights);
+	return servers;
+}
+
+/*
+ * bcdelta.retry(feed): the number of rows put back.  Without a feed those of
+ * every store that the caller may use.
+ */
+Datum
+bcdelta_retry(PG_FUNCTION_ARGS)
+{
+	BcdCall		call;
+	bool		waiting = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	int64		total = 0;
+	ListCell   *cell;
+
+	bcd_check_writable("bcdelta.retry()");
+	if (!PG_ARGISNULL(0))
+	{
+		prepare_call(&call, BCD_CALL_RETRY, bcd_arg_text(fcinfo, 0), NULL);
+		call.waiting = waiting;
+		bcd_call_check_worker();
+		bcd_call(&call);
+		PG_RETURN_INT64(call.result);
+	}
+	foreach(cell, usable_servers())
+	{
+		prepare_call(&call, BCD_CALL_RETRY, NULL, (const char *) lfirst(cell));
+		call.waiting = waiting;
+		bcd_call_check_worker();
+		bcd_call(&call);
+		total += call.result;
+	}
+	PG_RETURN_INT64(total);
+}
+
+/* bcdelta.cancel(run_id): was there anything to stop? */
+Datum
+bcdelta_cancel(PG_FUNCTION_ARGS)
+{
+	int64		run_id = PG_GETARG_INT64(0);
+	BcdCall		call;
+	BcdRights	rights;
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *state;
+	char	   *server;
+
+	bcd_check_writable("bcdelta.cancel()");
+	bcd_spi_begin(&rights);
+	read_run(run_id);
+	state = MemoryContextStrdup(cxt, bcd_column_text(0, 2));
+	server = MemoryContextStrdup(cxt, bcd_column_text(0, 4));
+	bcd_spi_end(&rights);
+	prepare_call(&call, BCD_CALL_CANCEL, NULL, server);
+	if (strcmp(state, "requested") != 0 && strcmp(state, "running") != 0)
+		PG_RETURN_BOOL(false);
+	call.run_id = run_id;
+	bcd_call_check_worker();
+	bcd_call(&call);
+	PG_RETURN_BOOL(call.result != 0);
+}
+
+/* Raises an error unless a run that has ended has done what it was asked for. */
+static void
+check_succeeded(int64 run_id)
+{
+	BcdRights	rights;
+	char	   *state;
+	char	   *error;
+
+	bcd_spi_begin(&rights);
+	read_run(run_id);
+	state = bcd_column_text(0, 2);
+	error = bcd_column_text(0, 3);
+	if (strcmp(state, "succeeded") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+				 error ? errmsg("run " INT64_FORMAT " %s: %s", run_id,
+								strcmp(state, "failed") == 0 ? "failed" : "was cancelled", error) :
+				 errmsg("run " INT64_FORMAT " %s", run_id,
+						strcmp(state, "failed") == 0 ? "failed" : "was cancelled")));
+	bcd_spi_end(&rights);
+}
+
+/*
+ * CALL bcdelta.sweep(server)
+ *
+ * Where the procedure may end transactions, it ends the one in which it
+ * looked up the store: then no snapshot is held while it waits.
+ */
+Datum
+bcdelta_sweep(PG_FUNCTION_ARGS)
+{
+	bool		atomic = !(fcinfo->context && IsA(fcinfo->context, CallContext) &&
+						   !castNode(CallContext, fcinfo->context)->atomic);
+	BcdCall		call;
+
+	bcd_check_writable("bcdelta.sweep()");
+	prepare_call(&call, BCD_CALL_PUSH, NULL, bcd_arg_name(fcinfo, 0));
+	bcd_call_check_worker();
+	if (SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (atomic)
+		tell_of_own_changes();
+	else
+	{
+		SPI_commit();
+		SPI_start_transaction();
+	}
+	bcd_call(&call);
+	/* after the commit there may be none */
+	PushActiveSnapshot(GetLatestSnapshot());
+	check_succeeded(call.run_id);
+	warn_of_paused(&call);
+	PopActiveSnapshot();
+	SPI_finish();
+	PG_RETURN_VOID();
+}

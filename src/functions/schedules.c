@@ -1,0 +1,232 @@
+/*
+ * schedules.c
+ *		schedule and unschedule: runs that the worker starts by itself.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "pgtime.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/roles.h"
+#include "base/shmem.h"
+#include "feed/database_identity.h"
+#include "functions/args.h"
+#include "worker/wallclock.h"
+
+#define MAX_DAYS	3660		/* longest period */
+
+PG_FUNCTION_INFO_V1(bcdelta_schedule);
+PG_FUNCTION_INFO_V1(bcdelta_unschedule);
+
+static const char *const kinds[] = {"push", "verify", NULL};
+
+static void
+check_every(const Interval *every)
+{
+	if (every->month != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"every\" must not have months or years"),
+				 errdetail("They differ in length."),
+				 errhint("Use days, or a cron expression with the extension pg_cron.")));
+	if (every->day < -MAX_DAYS || every->day > MAX_DAYS ||
+		every->time < -MAX_DAYS * USECS_PER_DAY || every->time > MAX_DAYS * USECS_PER_DAY ||
+		bcd_period_us(every) < USECS_PER_SEC || bcd_period_us(every) > MAX_DAYS * USECS_PER_DAY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"every\" must be at least 1 second and at most %d days", MAX_DAYS)));
+}
+
+static BcdStatement select_schedule = {
+	"SELECT owner::oid::int8 FROM bcdelta.schedule WHERE name = $1 FOR UPDATE", 1, {TEXTOID}
+};
+
+static BcdStatement upsert_schedule = {
+	"INSERT INTO bcdelta.schedule AS s"
+	" (name, feed, server, every, at, kind, hours, time_zone, owner, home, first_run_at, next_run_at)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)"
+	" ON CONFLICT (name) DO UPDATE SET feed = EXCLUDED.feed, server = EXCLUDED.server,"
+	" every = EXCLUDED.every, at = EXCLUDED.at, kind = EXCLUDED.kind, hours = EXCLUDED.hours,"
+	" time_zone = EXCLUDED.time_zone, owner = EXCLUDED.owner, home = EXCLUDED.home,"
+	" first_run_at = EXCLUDED.first_run_at, next_run_at = EXCLUDED.next_run_at, last_run_id = NULL, last_error = NULL"
+	" WHERE s.owner = $12",
+	12, {TEXTOID, TEXTOID, NAMEOID, INTERVALOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
+	OIDOID, TEXTOID, TIMESTAMPTZOID, OIDOID}
+};
+
+/* May the current user act for the owner of a schedule? */
+static void
+check_owner(const char *schedule, Oid owner, const char *doing)
+{
+	if (!bcd_may_act_for(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to %s schedule \"%s\"", doing, schedule),
+				 errdetail("The schedule belongs to %s.", bcd_role_words(owner))));
+}
+
+/* Locks a schedule's row and tells its owner; false when there is none. */
+static bool
+schedule_owner(const char *name, Oid *owner)
+{
+	Datum		arg = CStringGetTextDatum(name);
+	BcdRights	rights;
+	bool		exists;
+
+	bcd_spi_begin(&rights);
+	exists = bcd_execute(&select_schedule, &arg, NULL) == 1;
+	if (exists)
+		*owner = (Oid) bcd_column_int64(0, 1, NULL);
+	bcd_spi_end(&rights);
+	return exists;
+}
+
+static Datum
+name_datum(const char *text)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(text));
+}
+
+/* argument "at" */
+static TimestampTz
+once_at(TimestampTz at)
+{
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"at\" must be finite")));
+	if (at < GetCurrentTransactionStartTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"at\" is in the past: %s", timestamptz_to_str(at)),
+				 errhint("To push at once, use bcdelta.push().")));
+	return at;
+}
+
+/* argument "every": after a period, or as soon as the hours begin */
+static TimestampTz
+first_of_many(const Interval *every, const BcdHours *hours, const char *zone)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+	TimestampTz due;
+	TimestampTz opening;
+
+	check_every(every);
+	due = every->day == 0 ? now + bcd_period_us(every) :
+		bcd_wallclock_next(now, bcd_period_us(every), now, zone);
+	if (hours == NULL || hours->from == hours->to)
+		return due;
+	due = bcd_hours_next(due, hours, zone);
+	opening = bcd_hours_opening(now, hours, zone);
+	return Min(due, opening);
+}
+
+/* Checks the arguments that say when; returns when it is first due. */
+static TimestampTz
+first_due(FunctionCallInfo fcinfo)
+{
+	const char *zone = pg_get_timezone_name(session_timezone);
+	char	   *text = bcd_arg_text(fcinfo, 6);
+	BcdHours	hours;
+	TimestampTz due;
+
+	if (PG_ARGISNULL(3) == PG_ARGISNULL(4))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("exactly one of the arguments \"every\" and \"at\" is needed")));
+	if (text)
+		bcd_hours_read(text, &hours);
+	if (PG_ARGISNULL(4))
+		return first_of_many(PG_GETARG_INTERVAL_P(3), text ? &hours : NULL, zone);
+	due = once_at(PG_GETARG_TIMESTAMPTZ(4));
+	return text ? bcd_hours_next(due, &hours, zone) : due;
+}
+
+/*
+ * bcdelta.schedule(name, feed, server, every, at, kind, hours): when it is
+ * first due.
+ */
+Datum
+bcdelta_schedule(PG_FUNCTION_ARGS)
+{
+	Datum		values[12];
+	char		nulls[13] = "            ";
+	char	   *name;
+	Oid			owner = GetUserId();
+	TimestampTz due;
+	BcdRights	rights;
+	uint64		written;
+
+	bcd_check_writable("bcdelta.schedule()");
+	bcd_check_not_null(fcinfo, 0, "name");
+	bcd_check_not_null(fcinfo, 5, "kind");
+	name = bcd_arg_text(fcinfo, 0);
+	bcd_check_label(name, "name");
+	bcd_check_word(bcd_arg_text(fcinfo, 5), "kind", kinds);
+	due = first_due(fcinfo);
+	values[2] = name_datum(bcd_target(bcd_arg_text(fcinfo, 1), bcd_arg_name(fcinfo, 2)));
+	if (schedule_owner(name, &owner))
+		check_owner(name, owner, "replace");
+
+	values[0] = PG_GETARG_DATUM(0);
+	values[1] = PG_GETARG_DATUM(1);
+	values[3] = PG_GETARG_DATUM(3);
+	values[4] = PG_GETARG_DATUM(4);
+	values[5] = PG_GETARG_DATUM(5);
+	values[6] = PG_GETARG_DATUM(6);
+	values[7] = CStringGetTextDatum(pg_get_timezone_name(session_timezone));
+	values[8] = ObjectIdGetDatum(GetUserId());
+	values[9] = CStringGetTextDatum(bcd_home());
+	values[10] = TimestampTzGetDatum(due);
+	values[11] = ObjectIdGetDatum(owner);
+	nulls[1] = PG_ARGISNULL(1) ? 'n' : ' ';
+	nulls[3] = PG_ARGISNULL(3) ? 'n' : ' ';
+	nulls[4] = PG_ARGISNULL(4) ? 'n' : ' ';
+	nulls[6] = PG_ARGISNULL(6) ? 'n' : ' ';
+	bcd_spi_begin(&rights);
+	written = bcd_execute(&upsert_schedule, values, nulls);
+	bcd_spi_end(&rights);
+	/* somebody else made one of this name after we had looked */
+	if (written == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("schedule \"%s\" already exists", name)));
+	bcd_wake_worker_at_commit();
+	PG_RETURN_TIMESTAMPTZ(due);
+}
+
+static BcdStatement delete_schedule = {
+	"DELETE FROM bcdelta.schedule WHERE name = $1", 1, {TEXTOID}
+};
+
+/* bcdelta.unschedule(name) */
+Datum
+bcdelta_unschedule(PG_FUNCTION_ARGS)
+{
+	char	   *name = bcd_arg_text(fcinfo, 0);
+	Datum		arg = PG_GETARG_DATUM(0);
+	Oid			owner;
+	BcdRights	rights;
+
+	bcd_check_writable("bcdelta.unschedule()");
+	if (!schedule_owner(name, &owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("schedule \"%s\" does not exist", name),
+				 errhint("SELECT name FROM bcdelta.schedule lists them.")));
+	check_owner(name, owner, "remove");
+	bcd_spi_begin(&rights);
+	(void) bcd_execute(&delete_schedule, &arg, NULL);
+	bcd_spi_end(&rights);
+	bcd_wake_worker_at_commit();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,417 @@
+/*
+ * status.c
+ *		The functions behind the views status and progress.
+ *
+ * Whoever may select from a view calls them, and nobody else does: they tell
+ * of everybody's feeds.  What they look at may be broken in every way: they
+ * say so in words instead of raising an error.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "foreign/foreign.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "storage/lwlock.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "base/attempt.h"
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/roles.h"
+#include "base/shmem.h"
+#include "feed/database_identity.h"
+#include "feed/feed.h"
+#include "feed/watch.h"
+#include "functions/args.h"
+#include "functions/trouble.h"
+#include "tables/tally.h"
+#include "worker/calls.h"
+
+PG_FUNCTION_INFO_V1(bcdelta_worker_progress);
+PG_FUNCTION_INFO_V1(bcdelta_worker_store);
+PG_FUNCTION_INFO_V1(bcdelta_own_tally);
+PG_FUNCTION_INFO_V1(bcdelta_worker_state);
+PG_FUNCTION_INFO_V1(bcdelta_home);
+PG_FUNCTION_INFO_V1(bcdelta_feed_state);
+PG_FUNCTION_INFO_V1(bcdelta_feed_trouble);
+
+#define PROGRESS_COLUMNS	9
+#define STORE_COLUMNS		6
+
+static Interval *
+interval_of(double seconds)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	interval->time = (TimeOffset) (Min(seconds, 1e9) * USECS_PER_SEC);
+	return interval;
+}
+
+/*
+ * One run.  Its speed is that of all of it: what a store allows, and what a
+ * window of its quota has left, changes from moment to moment.  Numbers are
+ * rounded for people.
+ */
+static void
+put_progress(BcdRows *rows, const BcdProgress *p)
+{
+	Datum		values[PROGRESS_COLUMNS] = {0};
+	bool		nulls[PROGRESS_COLUMNS] = {false};
+	double		seconds = (GetCurrentTimestamp() - p->started_at) / (double) USECS_PER_SEC;
+	double		rate = seconds > 0 ? p->done / seconds : 0;
+
+	values[0] = Int64GetDatum(p->run_id);
+	values[1] = CStringGetTextDatum(p->phase);
+	values[2] = Int64GetDatum(p->done);
+	values[3] = Int64GetDatum(p->total);
+	values[4] = Float8GetDatum(rate < 10 ? rint(rate * 10) / 10 : rint(rate));
+	if (rate > 0)
+		values[5] = IntervalPGetDatum(interval_of(ceil((p->total - p->done) / rate)));
+	else
+		nulls[5] = true;
+	values[6] = Int64GetDatum(p->api_calls);
+	values[7] = Int64GetDatum(p->throttled);
+	values[8] = Int32GetDatum(p->in_flight);
+	bcd_rows_put(rows, values, nulls);
+}
+
+/*
+ * Raises an error unless the caller may read the view that a function is
+ * made for.
+ *
+ * PostgreSQL checks the right to execute a function in a view against the
+ * view's reader.  A right of its own for each function would be a second one
+ * to grant to whoever watches; so all may execute them, and this is what
+ * counts.  A reader of some columns is a reader.
+ */
+static void
+check_reader(const char *view, const char *function)
+{
+	Oid			table = bcd_table_oid(view);
+
+	if (OidIsValid(table) &&
+		(pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		 pg_attribute_aclcheck_all(table, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for function %s", function),
+			 errdetail("It is for readers of the view bcdelta.%s.", view)));
+}
+
+/* bcdelta.worker_progress(): the active runs of this database. */
+Datum
+bcdelta_worker_progress(PG_FUNCTION_ARGS)
+{
+	BcdProgress *copy = palloc(sizeof(BcdProgress) * BCD_MAX_RUNS);
+	BcdRows		rows;
+	int			n = 0;
+	int			i;
+
+	check_reader("progress", "worker_progress");
+	bcd_rows_begin(fcinfo, &rows);
+	if (bcd_shared)
+	{
+		LWLockAcquire(bcd_shared->lock, LW_SHARED);
+		for (i = 0; i < BCD_MAX_RUNS; i++)
+			if (bcd_shared->progress[i].dbid == MyDatabaseId)
+				copy[n++] = bcd_shared->progress[i];
+		LWLockRelease(bcd_shared->lock);
+	}
+	for (i = 0; i < n; i++)
+		put_progress(&rows, &copy[i]);
+	return (Datum) 0;
+}
+
+static void
+put_store(BcdRows *rows, const BcdStoreState *s)
+{
+	Datum		values[STORE_COLUMNS] = {0};
+	bool		nulls[STORE_COLUMNS] = {false};
+
+	values[0] = ObjectIdGetDatum(s->serverid);
+	nulls[1] = nulls[2] = s->quota <= 0;
+	values[1] = Int64GetDatum(s->quota);
+	values[2] = Int64GetDatum(s->quota_left);
+	nulls[3] = s->blocked_until <= GetCurrentTimestamp();
+	values[3] = TimestampTzGetDatum(s->blocked_until);
+	values[4] = Int32GetDatum(s->in_flight);
+	nulls[5] = s->trouble[0] == '\0';
+	if (!nulls[5])
+		values[5] = CStringGetTextDatum(s->trouble);
+	bcd_rows_put(rows, values, nulls);
+}
+
+/* bcdelta.worker_store(): the stores that this database's worker talks to. */
+Datum
+bcdelta_worker_store(PG_FUNCTION_ARGS)
+{
+	BcdStoreState *copy = palloc(sizeof(BcdStoreState) * BCD_MAX_RUNS);
+	BcdRows		rows;
+	int			n = 0;
+	int			i;
+
+	check_reader("status", "worker_store");
+	bcd_rows_begin(fcinfo, &rows);
+	if (bcd_shared)
+	{
+		LWLockAcquire(bcd_shared->lock, LW_SHARED);
+		for (i = 0; i < BCD_MAX_RUNS; i++)
+			if (bcd_shared->stores[i].dbid == MyDatabaseId)
+				copy[n++] = bcd_shared->stores[i];
+		LWLockRelease(bcd_shared->lock);
+	}
+	for (i = 0; i < n; i++)
+		put_store(&rows, &copy[i]);
+	return (Datum) 0;
+}
+
+/* bcdelta.own_tally(): what this transaction adds to bcdelta.tally. */
+Datum
+bcdelta_own_tally(PG_FUNCTION_ARGS)
+{
+	BcdRows		rows;
+	const char *feed;
+	const char *what;
+	int64		n;
+	int			i;
+
+	bcd_rows_begin(fcinfo, &rows);
+	for (i = 0; bcd_tally_nth(i, &feed, &what, &n); i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		values[0] = CStringGetTextDatum(feed);
+		values[1] = CStringGetTextDatum(what);
+		values[2] = Int64GetDatum(n);
+		bcd_rows_put(&rows, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* bcdelta.worker_state() */
+Datum
+bcdelta_worker_state(PG_FUNCTION_ARGS)
+{
+	bool		starting;
+	char	   *words = bcd_worker_words(&starting);
+
+	PG_RETURN_TEXT_P(cstring_to_text(words ? words : "running"));
+}
+
+/* bcdelta.home() */
+Datum
+bcdelta_home(PG_FUNCTION_ARGS)
+{
+	check_reader("status", "home");
+	PG_RETURN_TEXT_P(cstring_to_text(bcd_home()));
+}
+
+typedef struct StateLook
+{
+	char	   *name;
+	BcdFeed    *feed;
+} StateLook;
+
+static void
+read_feed(void *arg)
+{
+	StateLook  *look = arg;
+
+	look->feed = bcd_feed_read(look->name, true);
+}
+
+/* bcdelta.feed_state(feed); a feed that cannot be read has none. */
+Datum
+bcdelta_feed_state(PG_FUNCTION_ARGS)
+{
+	StateLook	look = {bcd_arg_text(fcinfo, 0), NULL};
+	Datum		values[2] = {0};
+	bool		nulls[2] = {true, true};
+	TupleDesc	desc;
+
+	check_reader("status", "feed_state");
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (bcd_attempt(read_feed, &look) == NULL && look.feed)
+	{
+		const BcdFeed *feed = look.feed;
+
+		nulls[0] = false;
+		values[0] = CStringGetTextDatum(feed->paused ? "paused" : "active");
+		nulls[1] = feed->paused_reason == NULL;
+		if (feed->paused_reason)
+			values[1] = CStringGetTextDatum(feed->paused_reason);
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+static void
+add_trouble(StringInfo troubles, const char *trouble)
+{
+	if (trouble)
+		appendStringInfo(troubles, "%s%s", troubles->len ? "; " : "", trouble);
+}
+
+/* The role that pushes this feed. */
+static Oid
+look_at_owner(const BcdFeed *feed, StringInfo troubles)
+{
+	if (bcd_role_exists(feed->owner))
+		return feed->owner;
+	add_trouble(troubles, psprintf("its owner does not exist any more: a superuser has to give it another one with UPDATE bcdelta.feed SET owner = 'role' WHERE feed = %s",
+								   quote_literal_cstr(feed->name)));
+	return InvalidOid;
+}
+
+/* The store, and what the owner may do with it. */
+static void
+look_at_server(const BcdFeed *feed, Oid owner, StringInfo troubles)
+{
+	ForeignServer *server = GetForeignServerByName(feed->server, true);
+
+	if (server == NULL)
+		add_trouble(troubles, psprintf("server \"%s\" does not exist", feed->server));
+	else if (OidIsValid(owner) && bcd_server_aclcheck(server->serverid, owner) != ACLCHECK_OK)
+		add_trouble(troubles, psprintf("%s has no USAGE on server \"%s\"",
+									   feed->owner_name, feed->server));
+	else if (OidIsValid(owner) &&
+			 !SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(owner),
+									ObjectIdGetDatum(server->serverid)) &&
+			 !SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
+									ObjectIdGetDatum(server->serverid)))
+		add_trouble(troubles, psprintf("%s has no user mapping, so no access token, for server \"%s\"",
+									   feed->owner_name, feed->server));
+}
+
+static void
+look_up_key(void *feed)
+{
+	bcd_feed_look_up(feed, false);
+}
+
+/* The key's columns; false when the table is gone. */
+static bool
+look_at_source(BcdFeed *feed, StringInfo troubles)
+{
+	int			before = troubles->len;
+	ErrorData  *error = NULL;
+	Datum	   *names;
+	int			n;
+	int			i;
+
+	if (get_rel_name(feed->source) == NULL)
+	{
+		add_trouble(troubles, psprintf("its source table does not exist any more: SELECT bcdelta.untrack(%s)",
+									   quote_literal_cstr(feed->name)));
+		return false;
+	}
+	deconstruct_array(DatumGetArrayTypeP(feed->key_names), NAMEOID, NAMEDATALEN, false,
+					  TYPALIGN_CHAR, &names, NULL, &n);
+	for (i = 0; i < n; i++)
+		if (get_attnum(feed->source, NameStr(*DatumGetName(names[i]))) == InvalidAttrNumber)
+			add_trouble(troubles, psprintf("key column \"%s\" of its source does not exist any more",
+										   NameStr(*DatumGetName(names[i]))));
+	if (troubles->len == before && bcd_role_exists(feed->owner))
+		error = bcd_attempt(look_up_key, feed);
+	if (error)
+		add_trouble(troubles, psprintf("%s%s%s", error->message, error->hint ? ": " : "",
+									   error->hint ? error->hint : ""));
+	return true;
+}
+
+/*
+ * Is somebody to say that the feed may go on?  Where it was found what is
+ * wrong, that is the reason, and need not be told twice.
+ */
+static void
+look_at_state(const BcdFeed *feed, StringInfo troubles)
+{
+	const char *reason = feed->paused_reason ? feed->paused_reason : "no reason is given";
+	char	   *resume = psprintf("SELECT bcdelta.resume(%s)", quote_literal_cstr(feed->name));
+	int			len = strlen(reason);
+
+	if (!feed->paused || feed->halt != BCD_NO_HALT)
+		return;
+	if (troubles->len > 0)
+	{
+		add_trouble(troubles, psprintf("when that is mended, %s", resume));
+		return;
+	}
+	while (len > 0 && reason[len - 1] == '.')
+		len--;
+	add_trouble(troubles, psprintf("%s%.*s", strncmp(reason, "paused ", 7) == 0 ? "" : "it is paused: ", len, reason));
+	if (strstr(reason, resume) == NULL)
+		add_trouble(troubles, psprintf("%s lets it go on", resume));
+}
+
+typedef struct Inspection
+{
+	char	   *feed;
+	StringInfoData troubles;
+} Inspection;
+
+/* Looks at a feed from all sides. */
+static void
+inspect(void *arg)
+{
+	Inspection *inspection = arg;
+	StringInfo	troubles = &inspection->troubles;
+	BcdFeed    *feed = bcd_feed_read(inspection->feed, true);
+	ListCell   *cell;
+	Oid			owner;
+
+	if (feed == NULL)
+		return;
+	if (feed->halt != BCD_NO_HALT)
+		add_trouble(troubles, feed->paused_reason);
+	owner = look_at_owner(feed, troubles);
+	look_at_server(feed, owner, troubles);
+	if (look_at_source(feed, troubles))
+	{
+		foreach(cell, bcd_watch_troubles(feed))
+			add_trouble(troubles, lfirst(cell));
+		/* else that is why, or resume() looks at it */
+		if (OidIsValid(owner) && !feed->paused && troubles->len == 0)
+			add_trouble(troubles, bcd_trouble_mapping(feed));
+	}
+	look_at_state(feed, troubles);
+	add_trouble(troubles, bcd_trouble_deferred(feed));
+	bcd_feed_free(feed);
+}
+
+/*
+ * bcdelta.feed_trouble(feed): in words what keeps the feed from capturing or
+ * pushing; null when nothing does.
+ *
+ * An error is a trouble too: the view shows it, with those of other feeds.
+ */
+Datum
+bcdelta_feed_trouble(PG_FUNCTION_ARGS)
+{
+	Inspection	inspection;
+	ErrorData  *error;
+
+	check_reader("status", "feed_trouble");
+	inspection.feed = bcd_arg_text(fcinfo, 0);
+	initStringInfo(&inspection.troubles);
+	error = bcd_attempt(inspect, &inspection);
+	if (error)
+		add_trouble(&inspection.troubles, error->message);
+	if (inspection.troubles.len == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(inspection.troubles.data));
+}

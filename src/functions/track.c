@@ -1,0 +1,272 @@
+/*
+ * track.c
+ *		track and untrack: the beginning and the end of a feed.
+ *
+ * track() checks all that can be checked without a row: that is when
+ * somebody watches.  What breaks later pauses the feed with a reason, and
+ * resume() checks it all again.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/shmem.h"
+#include "feed/database_identity.h"
+#include "feed/feed.h"
+#include "feed/feed_lock.h"
+#include "feed/feed_options.h"
+#include "feed/mapping.h"
+#include "feed/source.h"
+#include "feed/triggers.h"
+#include "feed/watch.h"
+#include "functions/args.h"
+#include "functions/feed_args.h"
+#include "resource/resource.h"
+#include "store/store.h"
+
+PG_FUNCTION_INFO_V1(bcdelta_track);
+PG_FUNCTION_INFO_V1(bcdelta_untrack);
+
+static const char *const captures[] = {"statement", "row", "none", NULL};
+
+/* The arguments of track(), checked one by one */
+typedef struct TrackArgs
+{
+	Oid			source;
+	char	   *server;
+	const BcdResource *resource;
+	Jsonb	   *fields;			/* NULL: by the columns' names */
+	char	   *feed;			/* NULL: the table's name */
+	Datum		key;			/* 0: the primary key */
+	char	   *capture;
+	char	   *on_delete;
+	char	   *on_conflict;
+	Jsonb	   *options;
+	char	   *filter;			/* NULL: none */
+} TrackArgs;
+
+static const BcdResource *
+known_resource(const char *name)
+{
+	const BcdResource *resource = bcd_resource_find(name);
+	StringInfoData names;
+	int			i;
+
+	if (resource)
+		return resource;
+	initStringInfo(&names);
+	for (i = 0; bcd_resource_nth(i); i++)
+		appendStringInfo(&names, "%s%s", i ? ", " : "", bcd_resource_nth(i)->name);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown resource \"%s\"", name),
+			 errhint("The resources are: %s.", names.data)));
+	return NULL;
+}
+
+/* Texts go to the store as they are. */
+static void
+check_encoding(void)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a database of encoding %s cannot be tracked",
+						pg_encoding_to_char(encoding)),
+				 errdetail("BigCommerce takes UTF-8."),
+				 errhint("Use a database of encoding UTF8.")));
+}
+
+/* Reads and checks what needs no look at the source. */
+static void
+read_arguments(FunctionCallInfo fcinfo, TrackArgs *args)
+{
+	static const char *const names[] = {"source", "server", "resource", NULL, NULL, NULL,
+	"capture", "on_delete", "on_conflict", "options"};
+	BcdFeedOptions options;
+	int			i;
+
+	for (i = 0; i < lengthof(names); i++)
+		if (names[i])
+			bcd_check_not_null(fcinfo, i, names[i]);
+	args->source = PG_GETARG_OID(0);
+	args->server = bcd_arg_name(fcinfo, 1);
+	args->resource = known_resource(bcd_arg_text(fcinfo, 2));
+	args->fields = PG_ARGISNULL(3) ? NULL : bcd_object_argument(fcinfo, 3, "fields");
+	args->feed = bcd_arg_text(fcinfo, 4);
+	args->key = PG_ARGISNULL(5) ? (Datum) 0 : PG_GETARG_DATUM(5);
+	args->capture = bcd_arg_text(fcinfo, 6);
+	args->on_delete = bcd_arg_text(fcinfo, 7);
+	args->on_conflict = bcd_arg_text(fcinfo, 8);
+	args->options = bcd_object_argument(fcinfo, 9, "options");
+	args->filter = bcd_filter_argument(fcinfo, 10);
+	if (args->feed)
+		bcd_check_label(args->feed, "feed");
+	bcd_check_word(args->capture, "capture", captures);
+	bcd_check_on_delete(args->on_delete, args->resource);
+	bcd_check_on_conflict(args->on_conflict);
+	bcd_feed_options(args->options, args->resource, &options);
+}
+
+static BcdStatement insert_feed = {
+	"INSERT INTO bcdelta.feed (feed, source, server, resource, key, fields, capture, on_delete,"
+	" on_conflict, options, owner, home, filter, key_types)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+	"  ARRAY(SELECT a.atttypid::regtype FROM unnest($5) WITH ORDINALITY AS k (name, n)"
+	"   JOIN pg_attribute AS a ON a.attrelid = $2 AND a.attname = k.name ORDER BY k.n))"
+	" ON CONFLICT (feed) DO NOTHING",
+	13, {TEXTOID, REGCLASSOID, NAMEOID, TEXTOID, NAMEARRAYOID, JSONBOID, TEXTOID, TEXTOID,
+	TEXTOID, JSONBOID, OIDOID, TEXTOID, TEXTOID}
+};
+
+static Datum
+name_datum(const char *text)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(text));
+}
+
+static void
+insert(const TrackArgs *args, Datum key)
+{
+	Datum		values[13];
+	char		nulls[] = "             ";
+	BcdRights	rights;
+	uint64		inserted;
+
+	values[0] = CStringGetTextDatum(args->feed);
+	values[1] = ObjectIdGetDatum(args->source);
+	values[2] = name_datum(args->server);
+	values[3] = CStringGetTextDatum(args->resource->name);
+	values[4] = key;
+	values[5] = JsonbPGetDatum(args->fields);
+	values[6] = CStringGetTextDatum(args->capture);
+	values[7] = CStringGetTextDatum(args->on_delete);
+	values[8] = CStringGetTextDatum(args->on_conflict);
+	values[9] = JsonbPGetDatum(args->options);
+	values[10] = ObjectIdGetDatum(GetUserId());
+	values[11] = CStringGetTextDatum(bcd_home());
+	nulls[12] = args->filter ? ' ' : 'n';
+	values[12] = args->filter ? CStringGetTextDatum(args->filter) : (Datum) 0;
+	bcd_spi_begin(&rights);
+	inserted = bcd_execute(&insert_feed, values, nulls);
+	bcd_spi_end(&rights);
+	if (inserted == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("feed \"%s\" already exists", args->feed),
+				 errhint("Give this one another name with feed => '...', or drop the other with bcdelta.untrack().")));
+}
+
+/*
+ * bcdelta.track(source, server, resource, fields, feed, key, capture,
+ * on_delete, on_conflict, options, filter): the new feed's name.
+ *
+ * The row goes in before the mapping is checked, which then works on a feed
+ * like any other; an error takes it out again.
+ */
+Datum
+bcdelta_track(PG_FUNCTION_ARGS)
+{
+	TrackArgs	args = {0};
+	Relation	source;
+	BcdFeed    *feed;
+	Datum		key;
+
+	bcd_check_writable("bcdelta.track()");
+	check_encoding();
+	read_arguments(fcinfo, &args);
+	(void) bcd_store_check(args.server, GetUserId());
+	source = bcd_source_open(args.source, args.capture, bcd_watch_lock(args.capture));
+	bcd_check_row_security(args.source, GetUserId(), args.on_delete);
+	key = bcd_source_key(source, args.key);
+	if (args.feed == NULL)
+		args.feed = pstrdup(RelationGetRelationName(source));
+	if (args.fields == NULL)
+		args.fields = bcd_mapping_default(source, args.resource);
+	insert(&args, key);
+	feed = bcd_feed_load(args.feed, false);
+	bcd_mapping_check(feed);
+	bcd_mapping_advise(feed);
+	/* the lock stays; DDL wants nobody to have the table open */
+	relation_close(source, NoLock);
+	bcd_watch_source(feed);
+	bcd_feed_free(feed);
+	bcd_wake_worker_at_commit();
+	PG_RETURN_TEXT_P(cstring_to_text(args.feed));
+}
+
+static BcdStatement delete_pending = {
+	"DELETE FROM bcdelta.pending WHERE feed = $1", 1, {TEXTOID}
+};
+
+static BcdStatement delete_links = {
+	"DELETE FROM bcdelta.link WHERE feed = $1", 1, {TEXTOID}
+};
+
+static BcdStatement delete_dependencies = {
+	"DELETE FROM bcdelta.dependency WHERE feed = $1", 1, {TEXTOID}
+};
+
+static BcdStatement delete_moves = {
+	"DELETE FROM bcdelta.move WHERE feed_id = $1", 1, {INT4OID}
+};
+
+static BcdStatement delete_feed = {
+	"DELETE FROM bcdelta.feed WHERE feed = $1", 1, {TEXTOID}
+};
+
+/*
+ * bcdelta.untrack(feed)
+ *
+ * Works whatever became of the source, the owner and the server.  Changes
+ * that were captured and not folded yet are left to the worker, which drops
+ * those of unknown feeds.
+ */
+Datum
+bcdelta_untrack(PG_FUNCTION_ARGS)
+{
+	BcdFeed    *feed;
+	Datum		name = PG_GETARG_DATUM(0);
+	Datum		feed_id;
+	BcdRights	rights;
+	uint64		links;
+	uint64		pending;
+
+	bcd_check_writable("bcdelta.untrack()");
+	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
+	feed_id = Int32GetDatum(feed->feed_id);
+	bcd_feed_check_owner(feed, "untrack");
+	bcd_triggers_drop_all(feed->feed_id);
+	bcd_links_take(feed->feed_id);
+	bcd_spi_begin(&rights);
+	/* in the order in which the worker writes them */
+	links = bcd_execute(&delete_links, &name, NULL);
+	pending = bcd_execute(&delete_pending, &name, NULL);
+	(void) bcd_execute(&delete_feed, &name, NULL);
+	(void) bcd_execute(&delete_dependencies, &name, NULL);
+	(void) bcd_execute(&delete_moves, &feed_id, NULL);
+	bcd_spi_end(&rights);
+	if (links + pending > 0)
+		ereport(NOTICE,
+				(errmsg("feed \"%s\" is forgotten, and with it links: " UINT64_FORMAT ", pending rows: " UINT64_FORMAT,
+						feed->name, links, pending)));
+	bcd_feed_free(feed);
+	bcd_wake_worker_at_commit();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,250 @@
+/*
+ * trouble.c
+ *		What keeps rows of a feed from the store that no push will mend.
+ *
+ * A row that refers to another one waits until that is in the store.  It waits
+ * for ever when nobody is going to bring the other one there, and when the two
+ * wait for each other.  A status is to say so, and to be there at once: so it
+ * follows the references of a limited number of rows, by index, and gives one
+ * example.  What it leaves out is found when the rows before it are in the
+ * store.
+ *
+ * A mapping is only parsed here: to plan it could run its functions, and who
+ * looks at a status has not asked for that.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "base/attempt.h"
+#include "base/db.h"
+#include "feed/feed.h"
+#include "functions/trouble.h"
+
+/* Rows whose references are followed, and steps in all */
+#define MAX_ROWS		200
+#define MAX_STEPS		500
+
+/* The longest chain in which a circle is looked for */
+#define MAX_CHAIN		50
+
+/* How long a status waits for a table that somebody changes */
+#define LOCK_PATIENCE	"100ms"
+
+/* A key in a text has at most so many bytes */
+#define KEY_BYTES		60
+
+/* Where a row is */
+typedef struct BcdPlace
+{
+	char	   *feed;
+	char	   *key;
+} BcdPlace;
+
+static BcdStatement select_deferred = {
+	"SELECT key, waits_feed, waits_key FROM bcdelta.pending WHERE feed = $1 AND state = 'deferred'"
+	" ORDER BY key LIMIT $2",
+	2, {TEXTOID, INT8OID}
+};
+
+/* What is to become of a row that another one waits for? */
+static BcdStatement select_place = {
+	"SELECT f.state, l.feed IS NOT NULL, p.state, p.waits_feed, p.waits_key, f.filter IS NOT NULL"
+	" FROM (SELECT 1) AS one"
+	" LEFT JOIN LATERAL (SELECT state, filter FROM bcdelta.feed WHERE feed = $1 LIMIT 1) AS f ON true"
+	" LEFT JOIN LATERAL (SELECT feed FROM bcdelta.link WHERE feed = $1 AND key = $2 LIMIT 1) AS l ON true"
+	" LEFT JOIN LATERAL (SELECT state, waits_feed, waits_key FROM bcdelta.pending"
+	"  WHERE feed = $1 AND key = $2 LIMIT 1) AS p ON true",
+	2, {TEXTOID, TEXTOID}
+};
+
+static bool
+is_place(const BcdPlace *a, const BcdPlace *b)
+{
+	return strcmp(a->feed, b->feed) == 0 && strcmp(a->key, b->key) == 0;
+}
+
+/* A key as messages have it */
+static char *
+short_key(const char *key)
+{
+	int			len = strlen(key);
+
+	if (len <= KEY_BYTES)
+		return pstrdup(key);
+	return psprintf("%.*s...", pg_mbcliplen(key, len, KEY_BYTES), key);
+}
+
+static char *
+place_text(const BcdFeed *feed, const BcdPlace *place)
+{
+	if (strcmp(place->feed, feed->name) == 0)
+		return psprintf("row %s", short_key(place->key));
+	return psprintf("row %s of feed \"%s\"", short_key(place->key), place->feed);
+}
+
+/* Rows from "from" on wait for each other, the last one for the first. */
+static char *
+circle_text(const BcdFeed *feed, const BcdPlace *chain, int from, int n)
+{
+	StringInfoData text;
+	int			i;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, "rows refer to each other, so none of them can be the first: ");
+	for (i = from; i < n; i++)
+		appendStringInfo(&text, "%s -> ", place_text(feed, &chain[i]));
+	appendStringInfo(&text, "%s; push them without one of these references, then set it",
+					 place_text(feed, &chain[from]));
+	return text.data;
+}
+
+/* The row at the end of a chain is not on its way: who waits, and for what? */
+static char *
+dead_end_text(const BcdFeed *feed, const BcdPlace *chain, int n, const char *what)
+{
+	return psprintf("%s waits%s for %s, %s", place_text(feed, &chain[0]),
+					n > 2 ? ", through others," : "", place_text(feed, &chain[n - 1]), what);
+}
+
+/* Looks at the place at the end of a chain; NULL: no trouble, or a longer chain. */
+static char *
+look_at_end(const BcdFeed *feed, BcdPlace *chain, int *n)
+{
+	BcdPlace   *end = &chain[*n - 1];
+	Datum		args[2];
+	char	   *feed_state;
+	char	   *state;
+
+	args[0] = CStringGetTextDatum(end->feed);
+	args[1] = CStringGetTextDatum(end->key);
+	(void) bcd_execute(&select_place, args, NULL);
+	feed_state = bcd_column_text(0, 1);
+	state = bcd_column_text(0, 3);
+	if (feed_state == NULL)
+		return psprintf("rows refer to feed \"%s\", which does not exist: %s does; track it again, or change the mapping",
+						end->feed, place_text(feed, &chain[0]));
+	if (bcd_column_bool(0, 2))
+		return NULL;
+	if (state && strcmp(state, "deferred") == 0)
+	{
+		chain[*n].feed = bcd_column_text(0, 4);
+		chain[*n].key = bcd_column_text(0, 5);
+		if (chain[*n].feed && chain[*n].key)
+			*n += 1;
+		return NULL;
+	}
+	if (strcmp(feed_state, "paused") == 0)
+		return dead_end_text(feed, chain, *n, "a feed that is paused");
+	if (state == NULL)
+		return dead_end_text(feed, chain, *n,
+							 psprintf("which is neither in the store nor about to be pushed: mark it with SELECT bcdelta.mark(%s, %s) if the source has it%s, else correct the reference",
+									  quote_literal_cstr(end->feed), quote_literal_cstr(short_key(end->key)),
+									  bcd_column_bool(0, 6) ? " and it satisfies the filter" : ""));
+	if (strcmp(state, "failed") == 0 || strcmp(state, "review") == 0)
+		return dead_end_text(feed, chain, *n, psprintf("which is in state %s: see last_error in bcdelta.pending", state));
+	return NULL;
+}
+
+/* Follows the references of a row; *steps: how many may still be made. */
+static char *
+follow(const BcdFeed *feed, BcdPlace *chain, int *steps)
+{
+	int			n = 2;
+
+	while (n < MAX_CHAIN && --*steps > 0)
+	{
+		int			before = n;
+		char	   *trouble = look_at_end(feed, chain, &n);
+		int			i;
+
+		if (trouble || n == before)
+			return trouble;
+		for (i = 0; i < n - 1; i++)
+			if (is_place(&chain[i], &chain[n - 1]))
+				return circle_text(feed, chain, i, n - 1);
+	}
+	return NULL;
+}
+
+/*
+ * In words, with one example, why deferred rows of a feed are not going to be
+ * pushed; NULL: they are, as far as it looks.
+ */
+char *
+bcd_trouble_deferred(const BcdFeed *feed)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdPlace	rows[MAX_ROWS];
+	BcdPlace	awaited[MAX_ROWS];
+	BcdPlace	chain[MAX_CHAIN + 1];
+	char	   *trouble = NULL;
+	int			steps = MAX_STEPS;
+	Datum		args[2];
+	BcdRights	rights;
+	int			n;
+	int			i;
+
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = Int64GetDatum(MAX_ROWS);
+	bcd_spi_begin(&rights);
+	n = (int) bcd_execute(&select_deferred, args, NULL);
+	for (i = 0; i < n; i++)
+	{
+		rows[i].feed = feed->name;
+		rows[i].key = bcd_column_text(i, 1);
+		awaited[i].feed = bcd_column_text(i, 2);
+		awaited[i].key = bcd_column_text(i, 3);
+	}
+	for (i = 0; i < n && trouble == NULL && steps > 0; i++)
+	{
+		if (awaited[i].feed == NULL || awaited[i].key == NULL)
+			continue;
+		chain[0] = rows[i];
+		chain[1] = awaited[i];
+		trouble = follow(feed, chain, &steps);
+	}
+	if (trouble)
+		trouble = MemoryContextStrdup(cxt, trouble);
+	bcd_spi_end(&rights);
+	return trouble;
+}
+
+/* Parses and analyses the statement that reads rows, as the feed's owner. */
+static void
+analyse(void *arg)
+{
+	const char *name = arg;
+	BcdFeed    *feed;
+	BcdRights	rights;
+	char	   *sql;
+
+	/* whoever changes the source's definition now is not waited for */
+	(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	feed = bcd_feed_load(name, false);
+	bcd_become(&rights, feed->owner, true);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	sql = bcd_feed_select(feed, NULL);
+	if (SPI_prepare(sql, 0, NULL) == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	SPI_finish();
+	bcd_become_again(&rights);
+}
+
+/* What is wrong with the mapping of a feed as its tables are now; NULL: nothing. */
+char *
+bcd_trouble_mapping(const BcdFeed *feed)
+{
+	ErrorData  *error = bcd_attempt_undone(analyse, feed->name);
+
+	if (error == NULL || error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		return NULL;
+	return psprintf("its mapping does not fit its tables any more: %s", error->message);
+}

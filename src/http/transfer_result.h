@@ -1,0 +1,12 @@
+/*
+ * transfer_result.h
+ *		What became of a transfer: its fate, and words for a failure.
+ */
+#ifndef BCD_TRANSFER_RESULT_H
+#define BCD_TRANSFER_RESULT_H
+
+#include "http/transfer.h"
+
+extern void bcd_outcome_read(BcdHttpTransfer *transfer, CURLcode result);
+
+#endif							/* BCD_TRANSFER_RESULT_H */

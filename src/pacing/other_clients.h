@@ -1,0 +1,35 @@
+/*
+ * other_clients.h
+ *		What other clients of a store use of its quota, and are expected to.
+ *
+ * Plain data and arithmetic; a position is a part of the window, 0 to 1.
+ */
+#ifndef BCD_OTHER_CLIENTS_H
+#define BCD_OTHER_CLIENTS_H
+
+/* Their use is learned for so many parts of the window */
+#define BCD_OTHERS_PARTS	10
+
+/* and as a whole, of so many windows */
+#define BCD_OTHERS_WINDOWS	3
+
+typedef struct BcdOthers
+{
+	int64		used;			/* in this window, as far as we know */
+	int64		sure;			/* so many of them at least */
+	bool		found_none;		/* nothing was left for them before its end */
+	bool		wanting;		/* so it was in the last window */
+	double		now[BCD_OTHERS_PARTS];
+	double		usual[BCD_OTHERS_PARTS];
+	double		lately[BCD_OTHERS_WINDOWS][BCD_OTHERS_PARTS];	/* the last windows */
+	int64		wanted[BCD_OTHERS_WINDOWS]; /* at least, in each of them */
+	int			windows;		/* seen as a whole */
+} BcdOthers;
+
+extern void bcd_others_note(BcdOthers *o, double position, int64 used, int64 sure,
+							int64 left, bool refused);
+extern double bcd_others_expected(const BcdOthers *o, double position);
+extern double bcd_others_room(const BcdOthers *o, double position, int64 quota);
+extern void bcd_others_turn(BcdOthers *o, double seen);
+
+#endif							/* BCD_OTHER_CLIENTS_H */

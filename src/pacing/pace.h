@@ -1,0 +1,13 @@
+/*
+ * pace.h
+ *		When the next request may start, within what is left of the quota.
+ */
+#ifndef BCD_PACE_H
+#define BCD_PACE_H
+
+#include "pacing/quota.h"
+
+extern int64 bcd_quota_delay(BcdQuota *q, int64 now);
+extern BcdTicket bcd_quota_sent(BcdQuota *q, int64 now);
+
+#endif							/* BCD_PACE_H */

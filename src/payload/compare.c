@@ -1,0 +1,209 @@
+/*
+ * compare.c
+ *		Comparing payloads with what the store's replies say it holds.
+ *
+ * Values are compared by type, the way the store keeps them.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "parser/scansup.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "base/casefold.h"
+#include "base/compat.h"
+#include "payload/datetime.h"
+#include "payload/html.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
+
+/*
+ * Text equal but for white space around it, which stores trim, and for case
+ * when fold is set.
+ */
+static bool
+same_text(const char *a, int alen, const char *b, bool fold)
+{
+	int			blen = strlen(b);
+
+	while (alen > 0 && scanner_isspace(a[alen - 1]))
+		alen--;
+	while (blen > 0 && scanner_isspace(b[blen - 1]))
+		blen--;
+	for (; alen > 0 && scanner_isspace(*a); a++)
+		alen--;
+	for (; blen > 0 && scanner_isspace(*b); b++)
+		blen--;
+	if (fold)
+		return strcmp(bcd_fold_case(a, alen), bcd_fold_case(b, blen)) == 0;
+	return alen == blen && memcmp(a, b, alen) == 0;
+}
+
+static bool
+same_number(const BcdField *field, Numeric wanted, double got)
+{
+	double		unit = field->scale >= 0 ? pow(10, field->scale) : 1e6;
+
+	return round(bcd_number(wanted) * unit) == round(got * unit);
+}
+
+/* Is this what "nothing" looks like when it is read back? */
+bool
+bcd_payload_is_nothing(const cJSON *got)
+{
+	return got == NULL || cJSON_IsNull(got) ||
+		(cJSON_IsNumber(got) && got->valuedouble == 0) ||
+		(cJSON_IsString(got) && got->valuestring[0] == '\0') ||
+		(cJSON_IsArray(got) && cJSON_GetArraySize(got) == 0);
+}
+
+static bool same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field);
+
+/* Every element of one array is in the other, in order unless it is a set. */
+static bool
+same_array(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
+{
+	bool		set = (field->flags & BCD_F_SET) != 0;
+	uint32		n = JsonContainerSize(wanted);
+	uint32		i;
+
+	if (!cJSON_IsArray(got) || (uint32) cJSON_GetArraySize(got) != n)
+		return false;
+	for (i = 0; i < n; i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(wanted, i);
+		const cJSON *other;
+		bool		found = false;
+
+		if (!set)
+			found = same_json(element, cJSON_GetArrayItem(got, i), field);
+		else
+			cJSON_ArrayForEach(other, got)
+				found = found || same_json(element, other, field);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Of an object only what we send is compared. */
+static bool
+same_object(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
+{
+	JsonbIterator *it = JsonbIteratorInit(wanted);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	const cJSON *other = NULL;
+
+	if (!cJSON_IsObject(got))
+		return false;
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			other = cJSON_GetObjectItemCaseSensitive(got,
+													 pnstrdup(v.val.string.val, v.val.string.len));
+		else if (token == WJB_VALUE && !same_json(&v, other, field))
+			return false;
+	}
+	return true;
+}
+
+static bool
+same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
+{
+	switch (wanted->type)
+	{
+		case jbvNull:
+			return bcd_payload_is_nothing(got);
+		case jbvString:
+			if (cJSON_IsNull(got) || got == NULL)
+				return wanted->val.string.len == 0;
+			if (!cJSON_IsString(got))
+				return false;
+			if (field->type == BCD_DATETIME)
+				return bcd_same_instant(pnstrdup(wanted->val.string.val, wanted->val.string.len),
+										got->valuestring);
+			if (field->flags & BCD_F_HTML)
+				return bcd_same_html(wanted->val.string.val, wanted->val.string.len,
+									 got->valuestring, strlen(got->valuestring));
+			return same_text(wanted->val.string.val, wanted->val.string.len, got->valuestring,
+							 (field->flags & BCD_F_NO_CASE) != 0);
+		case jbvNumeric:
+			if (got && cJSON_IsNumber(got))
+				return same_number(field, wanted->val.numeric, got->valuedouble);
+			/* a reference or price that is not set reads as null */
+			return (got == NULL || cJSON_IsNull(got)) && bcd_number(wanted->val.numeric) == 0;
+		case jbvBool:
+			return cJSON_IsBool(got) && cJSON_IsTrue(got) == wanted->val.boolean;
+		case jbvBinary:
+			if (JsonContainerIsArray(wanted->val.binary.data))
+				return same_array(field, wanted->val.binary.data, got);
+			return same_object(field, wanted->val.binary.data, got);
+		default:
+			return false;
+	}
+}
+
+/*
+ * Is this what the store holds?  Values are compared by type: 12.50 equals
+ * 12.5, sets whatever their order, instants whatever their zone, HTML
+ * whatever its spelling.
+ */
+bool
+bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got)
+{
+	return (field->flags & BCD_F_WRITE_ONLY) != 0 || same_json(wanted, got, field);
+}
+
+typedef struct Agreement
+{
+	const BcdResource *resource;
+	const cJSON *record;
+} Agreement;
+
+static bool
+agrees_with_record(const char *name, JsonbValue *value, void *arg)
+{
+	Agreement  *a = arg;
+	const BcdField *field = bcd_resource_field(a->resource, name);
+
+	return field != NULL && !(field->flags & BCD_F_WRITE_ONLY) &&
+		bcd_payload_agrees(field, value, cJSON_GetObjectItemCaseSensitive(a->record, name));
+}
+
+/* The fields of a payload that a record of the store holds already. */
+Jsonb *
+bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
+{
+	Agreement	a = {resource, record};
+
+	return bcd_payload_filter(wanted, agrees_with_record, &a);
+}
+
+/*
+ * What is known of a record that was read: what agrees with its row, and what
+ * identifies it, whether or not that agrees.
+ */
+Jsonb *
+bcd_payload_known(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
+{
+	Jsonb	   *known = bcd_payload_agreeing(resource, wanted, record);
+	const char *const *field;
+
+	for (field = resource->natural; *field; field++)
+	{
+		const cJSON *value = cJSON_GetObjectItemCaseSensitive(record, *field);
+		JsonbValue	v;
+
+		if (!cJSON_IsString(value) || bcd_payload_text(wanted, *field) == NULL ||
+			bcd_payload_text(known, *field) != NULL)
+			continue;
+		v.type = jbvString;
+		v.val.string.val = value->valuestring;
+		v.val.string.len = strlen(value->valuestring);
+		known = bcd_payload_set(known, *field, &v);
+	}
+	return known;
+}

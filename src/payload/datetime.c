@@ -1,0 +1,68 @@
+/*
+ * datetime.c
+ *		Dates and times as the API has them.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+
+#include "payload/datetime.h"
+
+/* The instant that a text names; false: none. */
+static bool
+parse(const char *text, TimestampTz *instant)
+{
+	MemoryContext old = CurrentMemoryContext;
+	volatile bool parsed = false;
+
+	PG_TRY();
+	{
+		*instant = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
+														   ObjectIdGetDatum(InvalidOid),
+														   Int32GetDatum(-1)));
+		parsed = true;
+	}
+	PG_CATCH();
+	{
+		/* a pure parser: nothing to clean up but the error itself */
+		MemoryContextSwitchTo(old);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return parsed;
+}
+
+/*
+ * Date, time and zone, all of which the API wants: a date alone is its first
+ * instant.  NULL when the text is no date; palloc'd.
+ */
+char *
+bcd_instant_text(const char *text)
+{
+	char		buffer[MAXDATELEN + 1];
+	TimestampTz instant;
+	int			utc = 0;
+
+	if (!parse(text, &instant) || TIMESTAMP_NOT_FINITE(instant))
+		return NULL;
+	return pstrdup(JsonEncodeDateTime(buffer, TimestampTzGetDatum(instant), TIMESTAMPTZOID, &utc));
+}
+
+/*
+ * Instants are equal whatever zone they are written in, and to the second:
+ * that is how the store writes them.
+ */
+bool
+bcd_same_instant(const char *a, const char *b)
+{
+	TimestampTz x;
+	TimestampTz y;
+
+	if (!parse(a, &x) || !parse(b, &y))
+		return strcmp(a, b) == 0;
+	return x / USECS_PER_SEC == y / USECS_PER_SEC;
+}

@@ -1,0 +1,11 @@
+/*
+ * datetime.h
+ *		Dates and times as the API has them.
+ */
+#ifndef BCD_DATETIME_H
+#define BCD_DATETIME_H
+
+extern char *bcd_instant_text(const char *text);
+extern bool bcd_same_instant(const char *a, const char *b);
+
+#endif							/* BCD_DATETIME_H */

@@ -1,0 +1,217 @@
+/*
+ * normalize.c
+ *		Values of payloads, checked against the resource's fields.
+ *
+ * What the store would refuse is refused here, with a message that names the
+ * field, the value and the limit; what it would round or write otherwise is
+ * brought to the form that it keeps, so that it compares equal to what is
+ * read back.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "base/compat.h"
+#include "payload/datetime.h"
+#include "payload/payload.h"
+
+/* Longest piece of a value that a message quotes */
+#define QUOTED_BYTES	60
+
+/* A value shortened for a message, on a character boundary. */
+static char *
+quoted(const JsonbValue *value)
+{
+	char	   *text = bcd_value_text(value);
+	int			len = strlen(text);
+
+	if (len <= QUOTED_BYTES)
+		return psprintf("\"%s\"", text);
+	len = pg_encoding_mbcliplen(PG_UTF8, text, len, QUOTED_BYTES);
+	return psprintf("\"%.*s...\"", len, text);
+}
+
+/* Characters of valid UTF-8, whatever the database takes its texts for. */
+static int
+utf8_characters(const char *text, int len)
+{
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < len; i++)
+		n += ((unsigned char) text[i] & 0xC0) != 0x80;
+	return n;
+}
+
+static char *
+check_string(const BcdField *field, const JsonbValue *value)
+{
+	int			len = value->val.string.len;
+	const char *const *allowed;
+	int			characters;
+
+	if (!pg_verify_mbstr(PG_UTF8, value->val.string.val, len, true))
+		return psprintf("%s: the text is not valid UTF-8", field->name);
+	if (field->values)
+	{
+		for (allowed = field->values; *allowed; allowed++)
+			if ((int) strlen(*allowed) == len && memcmp(*allowed, value->val.string.val, len) == 0)
+				return NULL;
+		return psprintf("%s: %s is not one of the values that the API knows",
+						field->name, quoted(value));
+	}
+	if (field->max < field->min)
+		return NULL;
+	characters = utf8_characters(value->val.string.val, len);
+	if (characters > field->max)
+		return psprintf("%s: %d characters, at most %.0f are allowed: %s",
+						field->name, characters, field->max, quoted(value));
+	if (characters < field->min)
+		return psprintf("%s: %d characters, at least %.0f are needed",
+						field->name, characters, field->min);
+	return NULL;
+}
+
+/* Numbers are rounded to the scale that the store keeps, as the store would. */
+static char *
+check_number(const BcdField *field, JsonbValue *value)
+{
+	double		n;
+
+	if (field->type == BCD_INTEGER || field->scale >= 0)
+	{
+		int			scale = field->type == BCD_INTEGER ? 0 : field->scale;
+		Datum		rounded = DirectFunctionCall2(numeric_round,
+												  NumericGetDatum(value->val.numeric),
+												  Int32GetDatum(scale));
+
+		if (field->type == BCD_INTEGER &&
+			!DatumGetBool(DirectFunctionCall2(numeric_eq, rounded,
+											  NumericGetDatum(value->val.numeric))))
+			return psprintf("%s: %s is not an integer", field->name, quoted(value));
+		value->val.numeric = DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, rounded));
+	}
+	n = bcd_number(value->val.numeric);
+	if (field->max < field->min || (n >= field->min && n <= field->max))
+		return NULL;
+	if (field->max == BCD_NO_MAX)
+		return psprintf("%s: %s is less than %.15g", field->name, quoted(value), field->min);
+	return psprintf("%s: %s is not between %.15g and %.15g",
+					field->name, quoted(value), field->min, field->max);
+}
+
+/* Every element of an array has the right type; their number is allowed. */
+static char *
+check_array(const BcdField *field, const JsonbValue *value)
+{
+	enum jbvType wanted = field->type == BCD_INTEGERS ? jbvNumeric : jbvString;
+	JsonbContainer *array = value->val.binary.data;
+	uint32		i;
+
+	if (field->max >= field->min && JsonContainerSize(array) > field->max)
+		return psprintf("%s: %u elements, at most %.0f are allowed",
+						field->name, JsonContainerSize(array), field->max);
+	for (i = 0; i < JsonContainerSize(array); i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(array, i);
+
+		if (element->type != wanted)
+			return psprintf("%s: element %u of the array is not %s", field->name, i + 1,
+							wanted == jbvNumeric ? "a number" : "a text");
+	}
+	return NULL;
+}
+
+static const char *
+type_words(BcdType type)
+{
+	switch (type)
+	{
+		case BCD_STRING:
+			return "a text";
+		case BCD_NUMBER:
+			return "a number";
+		case BCD_INTEGER:
+			return "an integer";
+		case BCD_BOOLEAN:
+			return "true or false";
+		case BCD_DATETIME:
+			return "a date and time";
+		case BCD_INTEGERS:
+			return "an array of numbers";
+		case BCD_STRINGS:
+			return "an array of texts";
+		case BCD_OBJECT:
+			return "an object";
+	}
+	return "";
+}
+
+static char *
+check_instant(const BcdField *field, JsonbValue *value)
+{
+	char	   *text = bcd_instant_text(pnstrdup(value->val.string.val, value->val.string.len));
+
+	if (text == NULL)
+		return psprintf("%s: %s is not %s", field->name, quoted(value), type_words(field->type));
+	value->val.string.val = text;
+	value->val.string.len = strlen(text);
+	return NULL;
+}
+
+static bool
+type_fits(BcdType type, const JsonbValue *value)
+{
+	switch (type)
+	{
+		case BCD_STRING:
+		case BCD_DATETIME:
+			return value->type == jbvString;
+		case BCD_NUMBER:
+		case BCD_INTEGER:
+			return value->type == jbvNumeric && !numeric_is_nan(value->val.numeric)
+				&& !numeric_is_inf(value->val.numeric);
+		case BCD_BOOLEAN:
+			return value->type == jbvBool;
+		case BCD_INTEGERS:
+		case BCD_STRINGS:
+			return value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data)
+				&& !JsonContainerIsScalar(value->val.binary.data);
+		case BCD_OBJECT:
+			return value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data);
+	}
+	return false;
+}
+
+/*
+ * Checks a value against its field, and brings it to the form that the store
+ * keeps.
+ *
+ * Returns NULL, or a message that names the field, the value and the limit.
+ */
+char *
+bcd_payload_normalize(const BcdField *field, JsonbValue *value)
+{
+	if (value->type == jbvNull)
+		return (field->flags & BCD_F_NULLABLE) ? NULL :
+			psprintf("%s: null may not be sent", field->name);
+	if (!type_fits(field->type, value))
+		return psprintf("%s: %s is not %s", field->name, quoted(value), type_words(field->type));
+	switch (field->type)
+	{
+		case BCD_STRING:
+			return check_string(field, value);
+		case BCD_NUMBER:
+		case BCD_INTEGER:
+			return check_number(field, value);
+		case BCD_INTEGERS:
+		case BCD_STRINGS:
+			return check_array(field, value);
+		case BCD_DATETIME:
+			return check_instant(field, value);
+		default:
+			return NULL;
+	}
+}

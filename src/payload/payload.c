@@ -1,0 +1,302 @@
+/*
+ * payload.c
+ *		Payloads: taking them apart and putting them together.
+ *
+ * A payload is a jsonb object of API fields.  It stays jsonb, whose numbers
+ * are exact decimals, until its text goes into a request.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+
+#include "base/compat.h"
+#include "payload/payload.h"
+
+double
+bcd_number(Numeric n)
+{
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(n)));
+}
+
+/* A jsonb value as text: strings bare, the rest as JSON. */
+char *
+bcd_value_text(const JsonbValue *value)
+{
+	StringInfoData out;
+
+	switch (value->type)
+	{
+		case jbvNull:
+			return pstrdup("null");
+		case jbvString:
+			return pnstrdup(value->val.string.val, value->val.string.len);
+		case jbvNumeric:
+			return DatumGetCString(DirectFunctionCall1(numeric_out,
+													   NumericGetDatum(value->val.numeric)));
+		case jbvBool:
+			return pstrdup(value->val.boolean ? "true" : "false");
+		case jbvBinary:
+			initStringInfo(&out);
+			(void) JsonbToCString(&out, value->val.binary.data, value->val.binary.len);
+			return out.data;
+		default:
+			elog(ERROR, "unexpected jsonb value type %d", (int) value->type);
+			return NULL;
+	}
+}
+
+/* The value of a jsonb column, as one that can be pushed into an object. */
+void
+bcd_jsonb_value(Jsonb *jsonb, JsonbValue *value)
+{
+	if (JB_ROOT_IS_SCALAR(jsonb))
+		(void) JsonbExtractScalar(&jsonb->root, value);
+	else
+	{
+		value->type = jbvBinary;
+		value->val.binary.data = &jsonb->root;
+		value->val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
+	}
+}
+
+/* A jsonb from a scalar or binary value. */
+Jsonb *
+bcd_jsonb_from_value(JsonbValue *value)
+{
+	return JsonbValueToJsonb(value);
+}
+
+static bool
+field_value(Jsonb *payload, const char *field, JsonbValue *out)
+{
+	return payload &&
+		getKeyJsonValueFromContainer(&payload->root, field, strlen(field), out) != NULL;
+}
+
+bool
+bcd_payload_has(Jsonb *payload, const char *field)
+{
+	JsonbValue	v;
+
+	return field_value(payload, field, &v);
+}
+
+/* A field of a payload as text; NULL when it is missing or null. */
+char *
+bcd_payload_text(Jsonb *payload, const char *field)
+{
+	JsonbValue	v;
+
+	return field_value(payload, field, &v) && v.type != jbvNull ? bcd_value_text(&v) : NULL;
+}
+
+/* A field of a payload as an integer; 0 when it is missing or no number. */
+int64
+bcd_payload_integer(Jsonb *payload, const char *field)
+{
+	JsonbValue	v;
+
+	return field_value(payload, field, &v) && v.type == jbvNumeric ?
+		DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(v.val.numeric))) : 0;
+}
+
+int
+bcd_payload_count(Jsonb *payload)
+{
+	return payload ? JB_ROOT_COUNT(payload) : 0;
+}
+
+/*
+ * A copy of a jsonb in the current context, which is the only thing that it
+ * keeps of what was needed to build it.
+ */
+Jsonb *
+bcd_payload_keep(Jsonb *payload, MemoryContext scratch)
+{
+	Jsonb	   *kept = palloc(VARSIZE(payload));
+
+	memcpy(kept, payload, VARSIZE(payload));
+	MemoryContextDelete(scratch);
+	return kept;
+}
+
+/* Calls the reader with each field, in the current context. */
+void
+bcd_payload_each(Jsonb *payload, BcdFieldReader reader, void *arg)
+{
+	JsonbIterator *it = JsonbIteratorInit(&payload->root);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	char	   *name = NULL;
+
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			name = pnstrdup(v.val.string.val, v.val.string.len);
+		else if (token == WJB_VALUE)
+			reader(name, &v, arg);
+	}
+}
+
+/* Copies the fields that a filter lets through. */
+Jsonb *
+bcd_payload_filter(Jsonb *payload, BcdFieldFilter filter, void *arg)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta payload",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	JsonbParseState *state = NULL;
+	JsonbIterator *it = JsonbIteratorInit(&payload->root);
+	JsonbIteratorToken token;
+	JsonbValue	key = {0};
+	JsonbValue	v;
+	Jsonb	   *filtered;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			key = v;
+		else if (token == WJB_VALUE &&
+				 filter(pnstrdup(key.val.string.val, key.val.string.len), &v, arg))
+		{
+			(void) pushJsonbValue(&state, WJB_KEY, &key);
+			(void) pushJsonbValue(&state, WJB_VALUE, &v);
+		}
+	}
+	filtered = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	MemoryContextSwitchTo(old);
+	return bcd_payload_keep(filtered, scratch);
+}
+
+static bool
+same_value(const JsonbValue *a, const JsonbValue *b)
+{
+	if (a->type != b->type)
+		return false;
+	switch (a->type)
+	{
+		case jbvNull:
+			return true;
+		case jbvBool:
+			return a->val.boolean == b->val.boolean;
+		case jbvString:
+			return a->val.string.len == b->val.string.len &&
+				memcmp(a->val.string.val, b->val.string.val, a->val.string.len) == 0;
+		case jbvNumeric:
+			return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(a->val.numeric),
+													NumericGetDatum(b->val.numeric)));
+		case jbvBinary:
+			return compareJsonbContainers(a->val.binary.data, b->val.binary.data) == 0;
+		default:
+			elog(ERROR, "unexpected jsonb value type %d", (int) a->type);
+			return false;
+	}
+}
+
+static bool
+differs_from_known(const char *name, JsonbValue *value, void *known)
+{
+	JsonbValue	old;
+
+	return !field_value(known, name, &old) || !same_value(value, &old);
+}
+
+/* Have we hidden a record, or may have (null), whose row says nothing of that? */
+bool
+bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
+{
+	JsonbValue	v;
+
+	return resource->hidden_by && !field_value(wanted, resource->hidden_by, &v) &&
+		field_value(known, resource->hidden_by, &v) &&
+		(v.type == jbvNull || (v.type == jbvBool && !v.val.boolean));
+}
+
+/*
+ * The fields to send so that a record known to hold "known" (NULL: nothing is
+ * known) becomes "wanted".
+ *
+ * A hidden record whose source row is back is shown again.
+ */
+Jsonb *
+bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
+{
+	Jsonb	   *changes;
+	JsonbValue	v;
+
+	if (known == NULL)
+		return wanted;
+	changes = bcd_payload_filter(wanted, differs_from_known, known);
+	if (bcd_payload_is_hidden(resource, wanted, known))
+	{
+		v.type = jbvBool;
+		v.val.boolean = true;
+		changes = bcd_payload_set(changes, resource->hidden_by, &v);
+	}
+	return changes;
+}
+
+/* A copy of a payload with one field set. */
+Jsonb *
+bcd_payload_set(Jsonb *payload, const char *field, JsonbValue *value)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	key;
+
+	key.type = jbvString;
+	key.val.string.val = (char *) field;
+	key.val.string.len = strlen(field);
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	(void) pushJsonbValue(&state, WJB_KEY, &key);
+	(void) pushJsonbValue(&state, WJB_VALUE, value);
+	return bcd_payload_merge(payload, JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+/* base || over; either may be NULL. */
+Jsonb *
+bcd_payload_merge(Jsonb *base, Jsonb *over)
+{
+	if (base == NULL || over == NULL)
+		return base ? base : over;
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(base),
+											  JsonbPGetDatum(over)));
+}
+
+/*
+ * The first field that the API requires to create a record and that the
+ * payload lacks, or NULL.
+ */
+char *
+bcd_payload_missing(const BcdResource *resource, Jsonb *payload)
+{
+	int			i;
+	JsonbValue	v;
+
+	for (i = 0; i < resource->nfields; i++)
+		if ((resource->fields[i].flags & BCD_F_REQUIRED) &&
+			!field_value(payload, resource->fields[i].name, &v))
+			return pstrdup(resource->fields[i].name);
+	return NULL;
+}
+
+/* A value of a reply as text, palloc'd; NULL for none. */
+char *
+bcd_json_text(const cJSON *value)
+{
+	char	   *json;
+	char	   *text;
+
+	if (value == NULL)
+		return NULL;
+	if (cJSON_IsString(value))
+		return pstrdup(value->valuestring);
+	json = cJSON_PrintUnformatted(value);
+	text = json ? pstrdup(json) : NULL;
+	cJSON_free(json);
+	return text;
+}

@@ -1,0 +1,42 @@
+/*
+ * payload.h
+ *		Payloads: taking them apart and putting them together (payload.c),
+ *		checking them against the resource's fields (normalize.c), and
+ *		comparing them with what the store holds (compare.c).
+ */
+#ifndef BCD_PAYLOAD_H
+#define BCD_PAYLOAD_H
+
+#include <cjson/cJSON.h>
+
+#include "utils/jsonb.h"
+
+#include "resource/resource.h"
+
+typedef void (*BcdFieldReader) (const char *name, JsonbValue *value, void *arg);
+typedef bool (*BcdFieldFilter) (const char *name, JsonbValue *value, void *arg);
+
+extern char *bcd_payload_normalize(const BcdField *field, JsonbValue *value);
+extern Jsonb *bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known);
+extern Jsonb *bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *record);
+extern Jsonb *bcd_payload_known(const BcdResource *resource, Jsonb *wanted, const cJSON *record);
+extern bool bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known);
+extern void bcd_payload_each(Jsonb *payload, BcdFieldReader reader, void *arg);
+extern Jsonb *bcd_payload_filter(Jsonb *payload, BcdFieldFilter filter, void *arg);
+extern Jsonb *bcd_payload_keep(Jsonb *payload, MemoryContext scratch);
+extern bool bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got);
+extern char *bcd_payload_missing(const BcdResource *resource, Jsonb *payload);
+extern bool bcd_payload_has(Jsonb *payload, const char *field);
+extern bool bcd_payload_is_nothing(const cJSON *got);
+extern char *bcd_payload_text(Jsonb *payload, const char *field);
+extern int64 bcd_payload_integer(Jsonb *payload, const char *field);
+extern Jsonb *bcd_payload_set(Jsonb *payload, const char *field, JsonbValue *value);
+extern Jsonb *bcd_payload_merge(Jsonb *base, Jsonb *over);
+extern int	bcd_payload_count(Jsonb *payload);
+extern void bcd_jsonb_value(Jsonb *jsonb, JsonbValue *value);
+extern Jsonb *bcd_jsonb_from_value(JsonbValue *value);
+extern char *bcd_json_text(const cJSON *value);
+extern double bcd_number(Numeric n);
+extern char *bcd_value_text(const JsonbValue *value);
+
+#endif							/* BCD_PAYLOAD_H */

@@ -1,0 +1,80 @@
+/*
+ * paging.c
+ *		Lists that are read page by page, and whether they move on.
+ *
+ * A list ends where the store says so, and a store that never does would keep
+ * a run going for ever: with the same page again, with a number of pages that
+ * grows as they are read, with ids that do not.  So each page has to bring a
+ * list on, and its first page bounds it: records may be added while it is
+ * read, but not as many again as there were.
+ */
+#include "postgres.h"
+
+#include "base/json.h"
+#include "store/paging.h"
+
+#define GROWTH		1000		/* records that may be added to a short list */
+#define NO_TOTAL	1000000		/* records of a list whose length is not told */
+
+/* What a page has, and says of the list. */
+void
+bcd_page_read(BcdPage *page, const cJSON *reply, const char *id_field)
+{
+	const cJSON *record;
+
+	memset(page, 0, sizeof(*page));
+	cJSON_ArrayForEach(record, cJSON_GetObjectItemCaseSensitive(reply, "data"))
+	{
+		int64		id;
+
+		page->records++;
+		if (!bcd_json_id(record, id_field, &id))
+			continue;
+		if (page->first == 0)
+			page->first = id;
+		page->last = Max(page->last, id);
+	}
+	if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &page->total) ||
+		page->total < 0)
+		page->total = 0;
+	if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &page->pages) ||
+		page->pages < 0)
+		page->pages = 0;
+}
+
+/*
+ * Does a page bring the list on?  If not, why says so.  after: the id that all
+ * of its records have to be behind, -1: it is a page by number.
+ */
+bool
+bcd_page_moves_on(const BcdPaging *paging, const BcdPage *page, int64 after,
+				  char *why, size_t size)
+{
+	int64		total = paging->listed > 0 ? paging->total : page->total;
+	int64		most = total == 0 ? NO_TOTAL : Min(total, PG_INT32_MAX) * 2 + GROWTH;
+
+	if (page->records == 0)
+		return true;
+	if (after >= 0 ? page->last <= after && page->pages != 1 :
+		page->first != 0 && page->first == paging->first)
+		snprintf(why, size, page->first ?
+				 "the store's list does not move on: it lists record " INT64_FORMAT " again" :
+				 "the store's list does not move on: no record of a page has a usable id",
+				 page->first);
+	else if (paging->listed + page->records > most)
+		snprintf(why, size, "the store's list does not end: it was to have " INT64_FORMAT
+				 " records, and " INT64_FORMAT " were listed", total, paging->listed + page->records);
+	else
+		return true;
+	return false;
+}
+
+/* The page is done with. */
+void
+bcd_page_taken(BcdPaging *paging, const BcdPage *page)
+{
+	if (paging->listed == 0)
+		paging->total = page->total;
+	paging->listed += page->records;
+	paging->first = page->first;
+}

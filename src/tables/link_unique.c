@@ -1,0 +1,322 @@
+/*
+ * link_unique.c
+ *		Which record has a natural key: of all that are linked, by what they are
+ *		known to hold.
+ *
+ * link.unique_keys has a hash for every natural key in a link's payload.  It is
+ * generated, so it is right whoever writes the link; and it stays the same
+ * while prices change, so that such a write touches no index.  A hash leads to
+ * candidates, whose payloads decide.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "engine/engine.h"
+#include "engine/natural_key.h"
+#include "engine/referrers.h"
+#include "feed/feed.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
+#include "tables/link_unique.h"
+
+PG_FUNCTION_INFO_V1(bcdelta_unique_keys);
+
+/* The hash of a value of a natural field. */
+int64
+bcd_unique_hash(const char *field, int64 scope, const char *value)
+{
+	char	   *text = psprintf("%s " INT64_FORMAT " %s", field, scope, bcd_folded(value));
+	int64		hash = (int64) hash_bytes_extended((const unsigned char *) text, strlen(text), 0);
+
+	pfree(text);
+	return hash;
+}
+
+static bool
+contains(const Datum *hashes, int n, int64 hash)
+{
+	while (n-- > 0)
+		if (DatumGetInt64(hashes[n]) == hash)
+			return true;
+	return false;
+}
+
+/*
+ * unique_keys(payload): nothing here says which resource the payload is of, so
+ * it is taken for any that has these fields.
+ */
+Datum
+bcdelta_unique_keys(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *payload = PG_GETARG_JSONB_P(0);
+	Datum		hashes[BCD_MAX_RESOURCES * BCD_MAX_NATURAL];
+	const BcdResource *r;
+	int			n = 0;
+	int			i;
+	int			j;
+
+	for (i = 0; JB_ROOT_IS_OBJECT(payload) && (r = bcd_resource_nth(i)) != NULL; i++)
+		for (j = 0; r->natural[j]; j++)
+		{
+			char	   *value = bcd_payload_text(payload, r->natural[j]);
+			int64		hash;
+
+			if (value == NULL || value[0] == '\0')
+				continue;
+			hash = bcd_unique_hash(r->natural[j],
+								   r->scope ? bcd_payload_integer(payload, r->scope) : 0, value);
+			if (!contains(hashes, n, hash))
+				hashes[n++] = Int64GetDatum(hash);
+		}
+	PG_RETURN_DATUM(bcd_array(INT8OID, hashes, NULL, n));
+}
+
+/* Has a payload this value of a natural field, as far as it tells? */
+bool
+bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
+{
+	char	   *value = bcd_payload_text(payload, key->field);
+	int64		tree;
+
+	if (value == NULL || strcmp(bcd_folded(value), key->folded) != 0)
+		return false;
+	if (r->scope && bcd_payload_integer(payload, r->scope) != key->scope)
+		return false;
+	if (r->needs_tree == NULL || key->scope != 0)
+		return true;
+	tree = bcd_payload_integer(payload, r->needs_tree);
+	return tree == 0 || key->tree == 0 || tree == key->tree;
+}
+
+/* The value that a payload has of a natural field; false: none. */
+bool
+bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique *key)
+{
+	char	   *value = bcd_payload_text(payload, field);
+
+	if (value == NULL || value[0] == '\0')
+		return false;
+	key->field = field;
+	key->value = value;
+	key->folded = bcd_folded(value);
+	key->scope = r->scope ? bcd_payload_integer(payload, r->scope) : 0;
+	key->tree = r->needs_tree ? bcd_payload_integer(payload, r->needs_tree) : 0;
+	key->hash = bcd_unique_hash(field, key->scope, value);
+	return true;
+}
+
+/* The names of all fields that a new record needs, as a text array. */
+Datum
+bcd_unique_required(const BcdResource *r)
+{
+	Datum	   *required = palloc(sizeof(Datum) * r->nfields);
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+		if (r->fields[i].flags & BCD_F_REQUIRED)
+			required[n++] = CStringGetTextDatum(r->fields[i].name);
+	return bcd_array(TEXTOID, required, NULL, n);
+}
+
+/* Feeds that map only some fields, of prices say, write to the records of others. */
+bool
+bcd_unique_is_whole(const BcdFeed *feed)
+{
+	const BcdResource *r = feed->resource;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+		if ((r->fields[i].flags & BCD_F_REQUIRED) && !bcd_feed_maps(feed, r->fields[i].name))
+			return false;
+	return true;
+}
+
+static BcdStatement select_holders = {
+	"WITH f AS ("
+	"  SELECT o.feed, o.fields ?& $3 AS whole, o.state = 'paused' AS paused"
+	"  FROM bcdelta.feed AS g JOIN bcdelta.feed AS o USING (server, resource)"
+	"  WHERE g.feed = $1 AND (o.feed = $1 OR o.store = g.store))"
+	" SELECT h.hash, l.key, l.store_id, l.payload, l.remembered, l.aside, p.state, EXISTS ("
+	"  SELECT FROM f AS o JOIN bcdelta.link AS s ON s.feed = o.feed AND s.store_id = l.store_id"
+	"  WHERE o.feed <> l.feed), l.feed, f.whole, f.paused"
+	" FROM unnest($2) AS h (hash) CROSS JOIN LATERAL ("
+	"  SELECT o.feed, o.key, o.store_id, o.payload, o.remembered, o.aside FROM bcdelta.link AS o"
+	"  WHERE o.unique_keys @> ARRAY[h.hash] AND o.feed = ANY (ARRAY(SELECT feed FROM f)) OFFSET 0) AS l"
+	" JOIN f ON f.feed = l.feed"
+	" LEFT JOIN LATERAL ("
+	"  SELECT q.state FROM bcdelta.pending AS q WHERE q.feed = l.feed AND q.key = l.key LIMIT 1) AS p ON true"
+	" ORDER BY h.hash",
+	3, {TEXTOID, INT8ARRAYOID, TEXTARRAYOID}
+};
+
+static int
+compare_records(const void *a, const void *b)
+{
+	const BcdRecord *x = (*(BcdHolder *const *) a)->record;
+	const BcdRecord *y = (*(BcdHolder *const *) b)->record;
+
+	if (x->store_id != y->store_id)
+		return x->store_id < y->store_id ? -1 : 1;
+	return strcmp(x->feed, y->feed);
+}
+
+/* A record may have been found by several of its keys: it is one. */
+static void
+merge_records(BcdHolder *holders, int n)
+{
+	BcdHolder **order = palloc(sizeof(BcdHolder *) * Max(n, 1));
+	int			i;
+
+	for (i = 0; i < n; i++)
+		order[i] = &holders[i];
+	qsort(order, n, sizeof(BcdHolder *), compare_records);
+	for (i = 1; i < n; i++)
+		if (compare_records(&order[i], &order[i - 1]) == 0)
+			order[i]->record = order[i - 1]->record;
+	pfree(order);
+}
+
+/*
+ * The linked records that have one of these hashes, in the order of those; n:
+ * their number.  Those of a feed, and of all others that are pushed to the same
+ * records.  In the memory of the transaction.
+ */
+BcdHolder *
+bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n)
+{
+	BcdHolder  *holders;
+	Datum		args[3];
+	int			i;
+
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = bcd_array(INT8OID, hashes, NULL, nhashes);
+	args[2] = bcd_unique_required(feed->resource);
+	*n = (int) bcd_execute(&select_holders, args, NULL);
+	holders = palloc(sizeof(BcdHolder) * Max(*n, 1));
+	for (i = 0; i < *n; i++)
+	{
+		BcdRecord  *record = palloc0(sizeof(BcdRecord));
+		bool		isnull;
+		Datum		value;
+
+		holders[i].hash = bcd_column_int64(i, 1, NULL);
+		holders[i].record = record;
+		record->key = bcd_column_text(i, 2);
+		record->store_id = bcd_column_int64(i, 3, NULL);
+		value = bcd_column_datum(i, 4, &isnull);
+		record->payload = isnull ? NULL : DatumGetJsonbPCopy(value);
+		value = bcd_column_datum(i, 5, &isnull);
+		record->remembered = isnull ? NULL : DatumGetJsonbPCopy(value);
+		value = bcd_column_datum(i, 6, &isnull);
+		record->aside = isnull ? NULL : DatumGetJsonbPCopy(value);
+		value = bcd_column_datum(i, 7, &isnull);
+		record->state = isnull ? NULL : TextDatumGetCString(value);
+		record->shared = bcd_column_bool(i, 8);
+		record->feed = bcd_column_text(i, 9);
+		record->whole = bcd_column_bool(i, 10);
+		record->paused = bcd_column_bool(i, 11);
+	}
+	merge_records(holders, *n);
+	return holders;
+}
+
+/*
+ * A record goes with what the store is known to hold of it, and with what it
+ * has given up for a moment.  The sort makes sure that all links are gone
+ * before the first one comes back with its new key.
+ */
+static BcdStatement assign_records = {
+	"WITH n AS (SELECT * FROM unnest($2, $3) AS u (key, store_id)),"
+	" gone AS ("
+	"  DELETE FROM bcdelta.link WHERE ctid = ANY (ARRAY(SELECT found.tid FROM n"
+	"   CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o"
+	"    WHERE o.feed = $1 AND o.store_id = n.store_id LIMIT 1) AS found))"
+	"  RETURNING store_id, payload, remembered, referred, pushed_at, aside)"
+	" INSERT INTO bcdelta.link (feed, key, store_id, payload, remembered, referred, pushed_at, aside)"
+	" SELECT $1, n.key, store_id, gone.payload, gone.remembered, gone.referred, gone.pushed_at, gone.aside"
+	" FROM gone JOIN n USING (store_id)"
+	" ORDER BY n.key",
+	3, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID}
+};
+
+/* The rows of these keys have these records from now on; nobody else has. */
+void
+bcd_unique_assign(const BcdFeed *feed, char **keys, int64 *store_ids, int n)
+{
+	Datum	   *names = palloc(sizeof(Datum) * n);
+	Datum	   *ids = palloc(sizeof(Datum) * n);
+	Datum		args[3];
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		names[i] = CStringGetTextDatum(keys[i]);
+		ids[i] = Int64GetDatum(store_ids[i]);
+	}
+	args[0] = CStringGetTextDatum(feed->name);
+	args[1] = bcd_array(TEXTOID, names, NULL, n);
+	args[2] = bcd_array(INT8OID, ids, NULL, n);
+	if (bcd_execute(&assign_records, args, NULL) != n)
+		elog(ERROR, "links of feed \"%s\" changed while records were exchanged", feed->name);
+	bcd_mark_referrers(feed, store_ids, n);
+}
+
+static BcdStatement learn = {
+	"UPDATE bcdelta.link SET payload = coalesce(payload, '{}') || $4"
+	" WHERE feed = $1 AND store_id = $2 AND (payload -> $3) IS NULL",
+	4, {TEXTOID, INT8OID, TEXTOID, JSONBOID}
+};
+
+/*
+ * The store has told that a record of a feed has an item's natural key.  What is known
+ * already is not touched: it may be newer than a reply that was on its way.
+ */
+void
+bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	Jsonb	   *wanted = bcd_identity(item);
+	Jsonb	   *has;
+	Datum		args[4];
+	JsonbValue	v;
+
+	v.type = jbvString;
+	v.val.string.val = item->natural;
+	v.val.string.len = strlen(item->natural);
+	has = bcd_payload_set(NULL, r->natural[item->natural_index], &v);
+	if (r->scope)
+	{
+		v.type = jbvNumeric;
+		v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric,
+															Int64GetDatum(bcd_payload_integer(wanted, r->scope))));
+		has = bcd_payload_set(has, r->scope, &v);
+	}
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = Int64GetDatum(store_id);
+	args[2] = CStringGetTextDatum(r->natural[item->natural_index]);
+	args[3] = JsonbPGetDatum(has);
+	(void) bcd_execute(&learn, args, NULL);
+}
+
+/* Is an item to write a natural key that its record is not known to have? */
+bool
+bcd_item_claims_key(const BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	BcdUnique	key;
+	int			i;
+
+	for (i = 0; r->natural[i]; i++)
+		if (bcd_unique_of(r, item->wanted, r->natural[i], &key) &&
+			!bcd_unique_has(r, item->known, &key))
+			return true;
+	return false;
+}

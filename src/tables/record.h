@@ -1,0 +1,12 @@
+/*
+ * record.h
+ *		Writing the decisions on items to bcdelta.link, pending and result.
+ */
+#ifndef BCD_RECORD_H
+#define BCD_RECORD_H
+
+#include "engine/engine.h"
+
+extern void bcd_items_record(BcdItem **items, int n);
+
+#endif							/* BCD_RECORD_H */

@@ -1,0 +1,360 @@
+/*
+ * tally.c
+ *		How many rows of each feed are linked, and pending in which state.
+ *
+ * A status that counts a million rows takes seconds, so they are counted as
+ * they come and go.  Triggers on bcdelta.link and bcdelta.pending, which
+ * nobody who writes there can forget, sum up what a transaction did; just
+ * before it commits, its sums are appended to bcdelta.tally.  What is true is
+ * the sum of that table's rows: so no two transactions write the same row, and
+ * nobody waits for anybody.  The worker replaces them by their sums now and
+ * then.
+ *
+ * A subtransaction that is rolled back takes its part along.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/db.h"
+#include "tables/tally.h"
+
+/* columns of bcdelta.tally */
+enum
+{
+	TALLY_FEED,
+	TALLY_WHAT,
+	TALLY_N,
+	TALLY_NATTS
+};
+
+/* More rows than this are summed up */
+#define FOLD_FROM	"500"
+
+/* The longest name of a feed, and of a state */
+#define FEED_BYTES	256
+#define WHAT_BYTES	16
+
+/* What a transaction, or a part of it, has done to a number */
+typedef struct BcdTally
+{
+	char		feed[FEED_BYTES];
+	char		what[WHAT_BYTES];
+	int			level;			/* of the subtransaction */
+	int64		n;
+} BcdTally;
+
+static BcdTally *tallies = NULL;	/* in TopTransactionContext */
+static int	ntallies = 0;
+static int	max_tallies = 0;
+static int	last = 0;			/* the one that was wanted last */
+
+PG_FUNCTION_INFO_V1(bcdelta_tally);
+
+/* Appends the sums of this transaction to the table. */
+static void
+write_tallies(void)
+{
+	Oid			relid = bcd_table_oid("tally");
+	Relation	relation;
+	int			i;
+
+	/* the transaction has dropped the extension */
+	if (!OidIsValid(relid))
+		return;
+	relation = table_open(relid, RowExclusiveLock);
+	for (i = 0; i < ntallies; i++)
+	{
+		Datum		values[TALLY_NATTS];
+		bool		nulls[TALLY_NATTS] = {false};
+		HeapTuple	tuple;
+
+		if (tallies[i].n == 0)
+			continue;
+		values[TALLY_FEED] = CStringGetTextDatum(tallies[i].feed);
+		values[TALLY_WHAT] = CStringGetTextDatum(tallies[i].what);
+		values[TALLY_N] = Int64GetDatum(tallies[i].n);
+		tuple = heap_form_tuple(RelationGetDescr(relation), values, nulls);
+		simple_heap_insert(relation, tuple);
+		heap_freetuple(tuple);
+	}
+	table_close(relation, NoLock);
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (ntallies > 0 && (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE))
+		write_tallies();
+	else if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	tallies = NULL;
+	ntallies = max_tallies = last = 0;
+}
+
+/* Adds a number to the same one among the first n, so that there are few. */
+static bool
+is_merged(const BcdTally *tally, int n)
+{
+	while (n-- > 0)
+	{
+		BcdTally   *other = &tallies[n];
+
+		if (other->level != tally->level || strcmp(other->what, tally->what) != 0 ||
+			strcmp(other->feed, tally->feed) != 0)
+			continue;
+		other->n += tally->n;
+		return true;
+	}
+	return false;
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	int			kept = 0;
+	int			i;
+
+	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	for (i = 0; i < ntallies; i++)
+	{
+		if (tallies[i].level >= level && event == SUBXACT_EVENT_ABORT_SUB)
+			continue;
+		tallies[kept] = tallies[i];
+		tallies[kept].level = Min(tallies[i].level, level - 1);
+		kept += !is_merged(&tallies[kept], kept);
+	}
+	ntallies = kept;
+	last = 0;
+}
+
+static bool
+is_same(const BcdTally *tally, const char *feed, Size len, const char *what, int level)
+{
+	return tally->level == level && strcmp(tally->what, what) == 0 &&
+		strlen(tally->feed) == len && memcmp(tally->feed, feed, len) == 0;
+}
+
+static BcdTally *
+new_tally(const char *feed, Size len, const char *what, int level)
+{
+	BcdTally   *tally;
+
+	if (ntallies == max_tallies)
+	{
+		int			most = Max(16, max_tallies * 2);
+
+		tallies = tallies ? repalloc(tallies, most * sizeof(BcdTally)) :
+			MemoryContextAlloc(TopTransactionContext, most * sizeof(BcdTally));
+		max_tallies = most;
+	}
+	tally = &tallies[ntallies];
+	memcpy(tally->feed, feed, len);
+	tally->feed[len] = '\0';
+	strlcpy(tally->what, what, sizeof(tally->what));
+	tally->level = level;
+	tally->n = 0;
+	last = ntallies++;
+	return tally;
+}
+
+static void
+add(const char *name, Size len, const char *what, int64 n)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	int			i;
+
+	len = Min(len, FEED_BYTES - 1);
+
+	if (last < ntallies && is_same(&tallies[last], name, len, what, level))
+	{
+		tallies[last].n += n;
+		return;
+	}
+	for (i = 0; i < ntallies; i++)
+	{
+		if (!is_same(&tallies[i], name, len, what, level))
+			continue;
+		last = i;
+		tallies[i].n += n;
+		return;
+	}
+	new_tally(name, len, what, level)->n = n;
+}
+
+static void
+register_callbacks(void)
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
+	registered = true;
+}
+
+/* A row of link or of pending has come (n 1) or gone (n -1). */
+static void
+count_row(HeapTuple tuple, TupleDesc desc, int n)
+{
+	int			state = SPI_fnumber(desc, "state");
+	char		what[WHAT_BYTES] = "linked";
+	bool		isnull;
+	Datum		feed = heap_getattr(tuple, SPI_fnumber(desc, "feed"), desc, &isnull);
+
+	if (state > 0)
+	{
+		bool		no_state;
+		text	   *value = DatumGetTextPP(heap_getattr(tuple, state, desc, &no_state));
+
+		text_to_cstring_buffer(value, what, sizeof(what));
+	}
+	if (!isnull)
+	{
+		text	   *name = DatumGetTextPP(feed);
+
+		add(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), what, n);
+	}
+}
+
+static BcdStatement empty_tally = {
+	"INSERT INTO bcdelta.tally (feed, what, n) SELECT feed, what, - sum(n) FROM bcdelta.tally"
+	" WHERE (what = 'linked') = $1 GROUP BY feed, what",
+	1, {BOOLOID}
+};
+
+/* The whole table is empty. */
+static void
+count_none(bool links)
+{
+	Datum		arg = BoolGetDatum(links);
+	BcdRights	rights;
+	int			i;
+
+	/* taken off at this level, in case a subtransaction is rolled back */
+	for (i = ntallies - 1; i >= 0; i--)
+	{
+		BcdTally	tally = tallies[i];
+
+		if ((strcmp(tally.what, "linked") == 0) == links)
+			add(tally.feed, strlen(tally.feed), tally.what, -tally.n);
+	}
+	bcd_spi_begin(&rights);
+	(void) bcd_execute(&empty_tally, &arg, NULL);
+	bcd_spi_end(&rights);
+}
+
+/*
+ * bcdelta.tally(): the trigger on link and pending.
+ */
+Datum
+bcdelta_tally(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	TupleDesc	desc;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"bcdelta.tally\" must be called as a trigger after a change")));
+	register_callbacks();
+	desc = RelationGetDescr(trigdata->tg_relation);
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		count_none(SPI_fnumber(desc, "state") <= 0);
+	else if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		count_row(trigdata->tg_trigtuple, desc, 1);
+	else
+		count_row(trigdata->tg_trigtuple, desc, -1);
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		count_row(trigdata->tg_newtuple, desc, 1);
+	return PointerGetDatum(NULL);
+}
+
+static BcdStatement fold_tally = {
+	"WITH gone AS ("
+	"  DELETE FROM bcdelta.tally WHERE (SELECT count(*) FROM bcdelta.tally) > " FOLD_FROM
+	"  RETURNING feed, what, n)"
+	" INSERT INTO bcdelta.tally (feed, what, n)"
+	" SELECT feed, what, sum(n) FROM gone GROUP BY feed, what HAVING sum(n) <> 0",
+	0, {0}
+};
+
+/* The worker replaces many rows by their sums, in a transaction. */
+void
+bcd_tally_fold(void)
+{
+	(void) bcd_execute(&fold_tally, NULL, NULL);
+}
+
+/* One statement has one snapshot: what others do meanwhile adds to both sides. */
+static BcdStatement mend_tally = {
+	"INSERT INTO bcdelta.tally (feed, what, n) SELECT feed, what, sum(n) FROM ("
+	"  SELECT feed, state AS what, count(*) AS n FROM bcdelta.pending GROUP BY feed, state"
+	"  UNION ALL SELECT feed, 'linked', count(*) FROM bcdelta.link GROUP BY feed"
+	"  UNION ALL SELECT feed, what, - sum(n) FROM bcdelta.tally GROUP BY feed, what) AS c"
+	" GROUP BY feed, what HAVING sum(n) <> 0",
+	0, {0}
+};
+
+/*
+ * Counts everything, in case somebody wrote to the tables without triggers, as
+ * pg_restore --disable-triggers does.  In a transaction that has not written
+ * to them.
+ */
+void
+bcd_tally_mend(void)
+{
+	bcd_tx_scan();
+	(void) bcd_execute(&mend_tally, NULL, NULL);
+}
+
+/* The i-th sum that this transaction is going to write; false: there are no more. */
+bool
+bcd_tally_nth(int i, const char **feed, const char **what, int64 *n)
+{
+	if (i >= ntallies)
+		return false;
+	*feed = tallies[i].feed;
+	*what = tallies[i].what;
+	*n = tallies[i].n;
+	return true;
+}
+
+static BcdStatement select_tally = {
+	"SELECT coalesce(sum(n), 0)::int8 FROM bcdelta.tally WHERE feed = $1 AND what = $2",
+	2, {TEXTOID, TEXTOID}
+};
+
+/*
+ * How many rows of a feed are "linked", or pending in this state; with what
+ * the transaction at hand has done.
+ */
+int64
+bcd_tally_of(const char *feed, const char *what)
+{
+	Datum		args[2];
+	int64		n;
+	int			i;
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(what);
+	(void) bcd_execute(&select_tally, args, NULL);
+	n = bcd_column_int64(0, 1, NULL);
+	for (i = 0; i < ntallies; i++)
+		if (strcmp(tallies[i].feed, feed) == 0 && strcmp(tallies[i].what, what) == 0)
+			n += tallies[i].n;
+	return Max(n, 0);
+}

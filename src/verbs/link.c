@@ -1,0 +1,174 @@
+/*
+ * link.c
+ *		The run that matches source rows to the records of the first load.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/natural_key.h"
+#include "engine/source_items.h"
+#include "engine/unmapped_fields.h"
+#include "feed/feed.h"
+#include "feed/key_list.h"
+#include "tables/queue.h"
+#include "tables/results.h"
+#include "verbs/kinds.h"
+
+/* lane->phase: rows that refer to rows without a link are tried again */
+enum
+{
+	AGAIN,
+	LAST						/* no more: they are told of */
+};
+
+/*
+ * The row through the whole mapping, to know how the record differs; or, where
+ * that does not come to a payload, its natural key alone.
+ */
+static void
+read_row(BcdLane *lane, BcdItem *item, BcdRow *row)
+{
+	MemoryContext old;
+	BcdRow		identity;
+
+	bcd_feed_row(lane->feed, item->key, row);
+	if (row->state != BCD_ROW_DEFERRED && row->state != BCD_ROW_INVALID)
+		return;
+	if (lane->identity == NULL)
+	{
+		old = MemoryContextSwitchTo(lane->cxt);
+		lane->identity = bcd_feed_identity(lane->feed);
+		MemoryContextSwitchTo(old);
+	}
+	bcd_feed_row(lane->identity, item->key, &identity);
+	if (identity.state == BCD_ROW_FOUND || identity.state == BCD_ROW_DEFERRED)
+		*row = identity;
+}
+
+/* Its natural key refers to a row that is not linked; it may be, in a moment. */
+static void
+decide_deferred(BcdLane *lane, BcdItem *item, const BcdRow *row)
+{
+	if (lane->phase == LAST)
+	{
+		bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
+		item->decision.error = psprintf("waits for row %s of feed \"%s\" to be linked",
+										row->waits_key, row->waits_feed);
+		return;
+	}
+	bcd_keylist_put_back(lane->keys, item->key);
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	item->decision.pending = BCD_PENDING_READY; /* not done with */
+}
+
+/* What is to be done of a source row: nothing, when it has a link. */
+static void
+decide_row(BcdLane *lane, BcdItem *item)
+{
+	MemoryContext old;
+	BcdRow		row;
+
+	if (item->store_id != 0)
+	{
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+		return;
+	}
+	old = MemoryContextSwitchTo(item->cxt);
+	read_row(lane, item, &row);
+	item->wanted = row.payload;
+	switch (row.state)
+	{
+		case BCD_ROW_FOUND:
+			bcd_decide_stage(item, BCD_LOOKUP);
+			bcd_natural_key(item);
+			break;
+		case BCD_ROW_MISSING:
+			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+			break;
+		case BCD_ROW_DEFERRED:
+			decide_deferred(lane, item, &row);
+			break;
+		case BCD_ROW_INVALID:
+			bcd_decide_failed(item, BCD_INVALID, row.message);
+			break;
+		case BCD_ROW_HELD_UP:	/* an error was raised */
+			break;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The next source rows.  Those of a feed that refers to itself (categories)
+ * are tried again as long as another one of them was linked.
+ */
+static List *
+link_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	return bcd_items_of_source(run, lane, cxt, decide_row);
+}
+
+static void
+link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
+{
+	BcdLane    *lane = item->lane;
+	char	   *other;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	if (store_id == 0)
+	{
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+		bcd_discrepancy_insert(lane, item->key, 0, "missing_in_store",
+							   lane->feed->resource->natural[item->natural_index],
+							   item->natural, NULL);
+		item->decision.conflicts = 1;
+	}
+	else if ((other = bcd_queue_linked_key(lane->feed->name, store_id)) != NULL &&
+			 strcmp(other, item->key) != 0)
+		bcd_decide_taken(item, store_id, other);
+	else
+	{
+		item->store_id = store_id;
+		if (record == NULL)
+			bcd_decide_stage(item, BCD_READ);
+		else
+		{
+			item->known = bcd_item_known_read(item, record);
+			bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
+		}
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+link_read(BcdItem *item, const cJSON *record)
+{
+	link_lookup(item, record ? item->store_id : 0, record);
+}
+
+/*
+ * Rows whose natural key refers to a row of the same feed get another turn, as
+ * long as some of them were linked; and a last one, in which they are told of.
+ */
+static bool
+link_lane_done(BcdRun *run, BcdLane *lane)
+{
+	if (lane->keys == NULL || !bcd_keylist_has_back(lane->keys))
+		return false;
+	if (lane->outcomes[BCD_LINKED] == 0)
+		lane->phase = LAST;
+	lane->outcomes[BCD_LINKED] = 0;
+	bcd_keylist_again(lane->keys);
+	return true;
+}
+
+const BcdRunKind bcd_link_kind = {
+	.name = "link",
+	.results = true,
+	.claim = link_claim,
+	.decide_lookup = link_lookup,
+	.decide_read = link_read,
+	.lane_done = link_lane_done,
+};

@@ -1,0 +1,434 @@
+/*
+ * push.c
+ *		The run that brings pending rows to the store.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/bcdelta.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/debug.h"
+#include "base/guc.h"
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/item_wants.h"
+#include "engine/key_conflict.h"
+#include "engine/lane_held.h"
+#include "engine/lost_create.h"
+#include "engine/reply_error.h"
+#include "engine/unmapped_fields.h"
+#include "feed/feed.h"
+#include "feed/mapping_guard.h"
+#include "fold/fold.h"
+#include "fold/key_moves.h"
+#include "payload/payload.h"
+#include "store/verdict.h"
+#include "tables/queue.h"
+#include "verbs/kinds.h"
+
+/* So many rows in a row that take too long, and their feed is paused */
+#define OVERTIME_LIMIT	10
+
+/* The item goes back to the queue: it is not the time for it. */
+static void
+decide_later(BcdItem *item)
+{
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	item->decision.pending = BCD_PENDING_READY;
+}
+
+/* The item's row could not be read now.  Others, of this feed too, may be. */
+static void
+decide_held_up(BcdItem *item, const char *message)
+{
+	decide_later(item);
+	bcd_lane_held_up(item->lane, 1, psprintf("row %s: %s", item->key, message));
+}
+
+/* The source row is gone.  What that means is seen when all others are found. */
+static void
+decide_missing(BcdItem *item)
+{
+	const BcdFeed *feed = item->lane->feed;
+	const char *hidden_by = feed->resource->hidden_by;
+	char	   *shown = hidden_by ? bcd_payload_text(item->known, hidden_by) : NULL;
+
+	if (item->store_id == 0)
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+	else if (feed->on_delete == BCD_DELETE_DELETE)
+		bcd_decide_stage(item, BCD_RECHECK);
+	else if (feed->on_delete == BCD_DELETE_HIDE && hidden_by)
+	{
+		if (shown && strcmp(shown, "false") == 0)
+			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		else
+			bcd_decide_stage(item, BCD_RECHECK);
+	}
+	else
+	{
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		item->decision.error = feed->filter ?
+			"the source row is gone, or does not satisfy the filter; on_delete is ignore" :
+			"the source row is gone; on_delete is ignore";
+	}
+}
+
+/*
+ * The rows that are there have been looked up by now.  Is the record still
+ * the missing row's own?  Not if a new row has its natural key, or if the row
+ * has only got another key.
+ */
+static void
+push_recheck(BcdItem *item)
+{
+	BcdFeed    *feed = item->lane->feed;
+	char	   *owner;
+	JsonbValue	no;
+
+	/* its record may have been exchanged since */
+	bcd_queue_link_of(item->lane, item);
+	if (!bcd_feed_try_lock(feed))
+	{
+		decide_held_up(item, psprintf("table %s is locked by another session", bcd_feed_from(feed)));
+		return;
+	}
+	if (bcd_feed_exists(feed, item->key) || bcd_fold_is_moving(feed->feed_id, item->key))
+	{
+		decide_later(item);
+		return;
+	}
+	owner = bcd_queue_linked_key(feed->name, item->store_id);
+	if (owner ? strcmp(owner, item->key) != 0 : !item->seeking)
+	{
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		item->decision.error = MemoryContextStrdup(item->cxt,
+												   owner ? psprintf("the source row is gone; its record is now that of row %s", owner) :
+												   "the source row is gone, and so is its link");
+	}
+	else if ((owner = bcd_queue_other_owner(feed, item->store_id)) != NULL)
+	{
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_REMOVE);
+		item->decision.error = MemoryContextStrdup(item->cxt,
+												   psprintf("the source row is gone; its record is that of %s, too", owner));
+	}
+	else if (feed->on_delete == BCD_DELETE_DELETE)
+	{
+		bcd_decide_stage(item, BCD_REMOVE);
+		item->decision.gone_id = item->store_id;
+	}
+	else
+	{
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+		no.type = jbvBool;
+		no.val.boolean = false;
+		item->body = bcd_payload_set(NULL, feed->resource->hidden_by, &no);
+		MemoryContextSwitchTo(old);
+		bcd_decide_stage(item, BCD_UPDATE);
+		item->decision.link = BCD_LINK_HIDING;
+	}
+}
+
+/* The row refers to itself: no order of pushes would ever satisfy it. */
+static bool
+refers_to_itself(BcdItem *item, const BcdRow *row)
+{
+	const BcdFeed *feed = item->lane->feed;
+	const char *scope = feed->resource->scope;
+
+	if (row->state == BCD_ROW_DEFERRED)
+		return strcmp(row->waits_feed, feed->name) == 0 &&
+			strcmp(row->waits_key, item->key) == 0;
+	return row->state == BCD_ROW_FOUND && scope && item->store_id != 0 &&
+		bcd_payload_integer(row->payload, scope) == item->store_id;
+}
+
+/* The row is there: what does the store need? */
+static void
+decide_found(BcdItem *item)
+{
+	if (item->store_id != 0)
+	{
+		bcd_item_wants_write(item);
+		return;
+	}
+	bcd_item_wants_record(item);
+	if (!item->decision.leaves)
+		(void) bcd_seek(item);
+}
+
+/*
+ * A row that takes too long is its own trouble; one after the other, they are
+ * everybody's.
+ */
+static void
+check_time(BcdLane *lane, const BcdRow *row)
+{
+	if (row->error == NULL || row->error->sqlerrcode != BCD_ERRCODE_OVERTIME)
+		lane->overtime = 0;
+	else if (++lane->overtime >= OVERTIME_LIMIT)
+		ereport(ERROR,
+				(errcode(BCD_ERRCODE_OVERTIME),
+				 errmsg("%d rows in a row took longer than bcdelta.mapping_timeout, which is %d ms",
+						OVERTIME_LIMIT, bcd_mapping_timeout)));
+}
+
+/*
+ * Reads an item's row and decides what is to be done; in the claim's
+ * transaction.
+ */
+static void
+decide_claimed(BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdRow		row;
+
+	bcd_feed_try_row(item->lane->feed, item->key, &row);
+	if (refers_to_itself(item, &row))
+		bcd_decide_failed(item, BCD_INVALID, "the row refers to itself");
+	else if (row.state == BCD_ROW_MISSING)
+	{
+		if (!bcd_seek(item))
+			decide_missing(item);
+	}
+	else if (row.state == BCD_ROW_INVALID)
+	{
+		check_time(item->lane, &row);
+		bcd_decide_failed(item, BCD_INVALID, row.message);
+	}
+	else if (row.state == BCD_ROW_HELD_UP)
+		decide_held_up(item, row.message);
+	else if (row.state == BCD_ROW_DEFERRED)
+	{
+		item->waits_feed = row.waits_feed;
+		item->waits_key = row.waits_key;
+		bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
+		item->decision.pending = BCD_PENDING_DEFER;
+		item->decision.error = psprintf("waits for row %s of feed \"%s\" to be in the store",
+										row.waits_key, row.waits_feed);
+	}
+	else
+	{
+		item->lane->overtime = 0;
+		item->wanted = row.payload;
+		decide_found(item);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Rows that have got another key, and those that have got theirs, are not what
+ * their links say until the links have moved; which is not before the row's
+ * claim is over.  Seen after the rows were read, so that what made them look
+ * as they do is seen.
+ */
+static void
+hold_back_moving(BcdLane *lane, List *items)
+{
+	int32		feed_id = lane->feed->feed_id;
+	ListCell   *lc;
+
+	while (bcd_fold(BCD_FOLD_ROWS) > 0)
+		CHECK_FOR_INTERRUPTS();
+	if (!bcd_queue_has_moves(feed_id))
+		return;
+	foreach(lc, items)
+	{
+		BcdItem    *item = lfirst(lc);
+
+		if (item->decision.postponed || !bcd_moves_exist(feed_id, item->key))
+			continue;
+		memset(&item->decision, 0, sizeof(item->decision));
+		item->moving = true;
+		if (!bcd_seek(item))
+			decide_later(item);
+	}
+}
+
+/* Claims ready rows, reads them, and decides what each of them needs. */
+static List *
+push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	int64		limit = lane->claim_rows;
+	int64		began = bcd_now_ms();
+	List	   *items;
+	ListCell   *lc;
+
+	if (run->max_rows > 0)
+		limit = Min(limit, run->max_rows - run->claimed);
+	if (limit <= 0)
+		return NIL;
+	BCD_DEBUG_POINT("claiming");
+	/* so that ref() finds links where the rows that are read here expect them */
+	while (bcd_fold(BCD_FOLD_ROWS) > 0)
+		CHECK_FOR_INTERRUPTS();
+	items = bcd_queue_claim(lane, limit, cxt);
+	bcd_tx_look_again();
+	foreach(lc, items)
+	{
+		BcdItem    *item = lfirst(lc);
+
+		if (item != linitial(items) &&
+			(bcd_now_ms() - began > BCD_CLAIM_MAX_MS || bcd_lane_rests(lane)))
+		{
+			decide_later(item);
+			item->decision.postponed = true;
+		}
+		else
+			decide_claimed(item);
+	}
+	if (items != NIL)
+		hold_back_moving(lane, items);
+	return items;
+}
+
+/* The record is found: from now on it is this row's. */
+static void
+adopt(BcdItem *item, int64 store_id, const cJSON *record)
+{
+	MemoryContext old;
+
+	item->store_id = store_id;
+	item->looked_up = true;
+	if (record == NULL)
+	{
+		bcd_decide_stage(item, BCD_READ);
+		return;
+	}
+	old = MemoryContextSwitchTo(item->cxt);
+	item->known = bcd_item_known_read(item, record);
+	MemoryContextSwitchTo(old);
+	bcd_item_wants_write(item);
+	item->decision.link = BCD_LINK_PUT;
+}
+
+/* Is a record that of a row which keeps it alive, of any feed? */
+static bool
+is_others(const BcdFeed *feed, int64 store_id)
+{
+	return bcd_queue_linked_key(feed->name, store_id) || bcd_queue_other_owner(feed, store_id);
+}
+
+/*
+ * A create of this row, under a key that it has left since, may have been
+ * done.  If so the record is this row's still, or has to go with it; unless
+ * another row, which has the key now, has found it before.
+ */
+static void
+push_sought(BcdItem *item, int64 store_id, const cJSON *record)
+{
+	if (store_id == 0 || is_others(item->lane->feed, store_id))
+	{
+		if (item->moving)
+			decide_later(item);
+		else if (item->wanted)
+			bcd_decide_stage(item, BCD_LOOKUP);
+		else
+			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		item->decision.unsought = true;
+	}
+	else if (item->moving)
+	{
+		item->store_id = store_id;
+		decide_later(item);
+		item->decision.link = BCD_LINK_PUT;
+	}
+	else if (item->wanted)
+		adopt(item, store_id, record);
+	else
+	{
+		item->store_id = store_id;
+		decide_missing(item);
+
+		/*
+		 * One that is to be removed is not linked, so that a row which has
+		 * its key can still take it.
+		 */
+		if (item->lane->feed->on_delete != BCD_DELETE_DELETE)
+			item->decision.link = BCD_LINK_PUT;
+	}
+}
+
+static void
+push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
+{
+	if (item->seeking)
+		push_sought(item, store_id, record);
+	else if (item->further)
+		bcd_decide_further(item, store_id);
+	else if (item->own_id != 0)
+		bcd_decide_clash(item, store_id, record);
+	else if (store_id != 0)
+	{
+		if (!bcd_record_is_taken(item, store_id))
+			adopt(item, store_id, record);
+	}
+	else if (item->refusal == NULL)
+		bcd_decide_stage(item, BCD_TURN);
+	else if (!bcd_look_further(item))
+		/* not by this row's key: the duplicate is another record's */
+		bcd_decide_refusal(item);
+}
+
+/*
+ * The store did not remove the record.  It may not want to as long as others
+ * are below it, which go too.
+ */
+static void
+decide_not_removed(BcdItem *item)
+{
+	const BcdRun *run = item->lane->run;
+	int			attempts = item->attempts + 1;
+
+	if (attempts < run->store->options->max_attempts)
+		bcd_decide_wait(item, bcd_retry_backoff_ms(attempts, true, run->spread), item->refusal);
+	else
+		bcd_decide_refused(item, item->refusal);
+	item->decision.status = item->refusal_status;
+}
+
+static void
+push_read(BcdItem *item, const cJSON *record)
+{
+	MemoryContext old;
+
+	if (record == NULL)
+	{
+		bcd_decide_gone(item);
+		return;
+	}
+	if (item->wanted && !item->linked && bcd_record_is_taken(item, item->store_id))
+		return;
+	if (item->wanted == NULL && item->body == NULL)
+	{
+		decide_not_removed(item);
+		return;
+	}
+	if (item->refusal)
+	{
+		/* it is there: that is not why its update was refused */
+		bcd_decide_refusal(item);
+		return;
+	}
+	old = MemoryContextSwitchTo(item->cxt);
+	item->known = bcd_item_known_read(item, record);
+	MemoryContextSwitchTo(old);
+	bcd_item_wants_write(item);
+	/* found: from now on the record is this row's */
+	item->decision.link = BCD_LINK_PUT;
+}
+
+const BcdRunKind bcd_push_kind = {
+	.name = "push",
+	.claims = true,
+	.results = true,
+	.claim = push_claim,
+	.decide_lookup = push_lookup,
+	.decide_read = push_read,
+	.decide_recheck = push_recheck,
+};

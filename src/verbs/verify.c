@@ -1,0 +1,499 @@
+/*
+ * verify.c
+ *		The run that compares source and store, and writes nothing to either.
+ *
+ * In full mode every source row is compared with its record, field by field;
+ * links whose row is gone are listed; and when the store has other records
+ * than those compared, its list is read to name them.  A row with a change
+ * that is still to be pushed is not compared: it is known to differ.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/bcdelta.h"
+#include "base/json.h"
+#include "engine/decide.h"
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+#include "engine/job.h"
+#include "engine/lane.h"
+#include "engine/lookup.h"
+#include "engine/reply_error.h"
+#include "engine/source_items.h"
+#include "engine/unmapped_fields.h"
+#include "feed/feed.h"
+#include "fold/fold.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
+#include "store/paging.h"
+#include "tables/queue.h"
+#include "tables/results.h"
+#include "verbs/kinds.h"
+
+/* What a lane does, one after the other; lane->phase */
+enum
+{
+	ROWS,						/* source rows against records */
+	LINKS,						/* links without a source row */
+	TOTAL,						/* how many records the store has */
+	LIST,						/* which of them nobody is linked to */
+	DONE
+};
+
+static bool
+is_mode(const BcdRun *run, const char *mode)
+{
+	return strcmp(run->mode, mode) == 0;
+}
+
+/*
+ * Is the difference that was found only a change that is not pushed yet?
+ * It may have been made a moment ago, so fold first.
+ */
+static bool
+is_pending(BcdLane *lane, const BcdItem *item)
+{
+	while (bcd_fold(BCD_FOLD_ROWS) > 0)
+		;
+	return bcd_queue_is_pending(lane->feed->name, item->key);
+}
+
+static void
+decide_deferred(BcdItem *item)
+{
+	bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
+}
+
+/* Records that one side lacks a row. */
+static void
+decide_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text)
+{
+	if (is_pending(lane, item))
+	{
+		decide_deferred(item);
+		return;
+	}
+	bcd_discrepancy_insert(lane, item->key, item->store_id, kind, NULL, text, NULL);
+	/* a record that is gone holds nothing: its row is pushed whole */
+	bcd_decide_done(item, BCD_NO_OUTCOME,
+					item->store_id != 0 && strcmp(kind, "missing_in_store") == 0 ?
+					BCD_LINK_FORGET : BCD_LINK_KEEP);
+	item->decision.conflicts = 1;
+}
+
+/* A source row: read its record, or say that there is none. */
+static void
+decide_row(BcdLane *lane, BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdRow		row;
+
+	bcd_feed_row(lane->feed, item->key, &row);
+	item->wanted = row.payload;
+	if (row.state == BCD_ROW_MISSING)
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	else if (row.state == BCD_ROW_DEFERRED && item->store_id != 0)
+		decide_missing(lane, item, "different",
+					   psprintf("refers to row %s of feed \"%s\", which is not in the store",
+								row.waits_key, row.waits_feed));
+	else if (row.state == BCD_ROW_INVALID)
+		decide_missing(lane, item, item->store_id ? "different" : "missing_in_store", row.message);
+	else if (item->store_id == 0)
+		decide_missing(lane, item, "missing_in_store", NULL);
+	else
+		bcd_decide_stage(item, BCD_READ);
+	MemoryContextSwitchTo(old);
+}
+
+/* In count mode, a source row of a feed with a filter: one of those counted? */
+static void
+count_row(BcdLane *lane, BcdItem *item)
+{
+	if (bcd_feed_exists(lane->feed, item->key))
+		lane->seen++;
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+}
+
+/* A link: its source row has to be there, or to be hidden in the store. */
+static void
+decide_link(BcdLane *lane, BcdItem *item)
+{
+	const BcdFeed *feed = lane->feed;
+
+	if (bcd_feed_exists(lane->feed, item->key))
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	else if (is_mode(lane->run, "count"))
+	{
+		/* hidden, but a record */
+		lane->seen++;
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	}
+	else if (feed->on_delete == BCD_DELETE_HIDE && feed->resource->hidden_by)
+	{
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+		JsonbValue	no;
+
+		no.type = jbvBool;
+		no.val.boolean = false;
+		item->wanted = bcd_payload_set(NULL, feed->resource->hidden_by, &no);
+		bcd_decide_stage(item, BCD_READ);
+		MemoryContextSwitchTo(old);
+	}
+	else
+		decide_missing(lane, item, "missing_in_source", NULL);
+}
+
+static List *
+next_sample(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	List	   *items;
+	ListCell   *lc;
+
+	if (lane->after > 0)
+		return NIL;
+	lane->after = 1;
+	items = bcd_queue_links(lane, true, run->sample, cxt);
+	run->progress.total += list_length(items);
+	foreach(lc, items)
+		decide_row(lane, lfirst(lc));
+	return items;
+}
+
+static List *
+next_links(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	List	   *items = bcd_queue_links(lane, false, lane->claim_rows, cxt);
+	ListCell   *lc;
+
+	foreach(lc, items)
+		decide_link(lane, lfirst(lc));
+	return items;
+}
+
+static List *
+verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	if (lane->phase == ROWS && is_mode(run, "full"))
+		return bcd_items_of_source(run, lane, cxt, decide_row);
+	if (lane->phase == ROWS && is_mode(run, "sample"))
+		return next_sample(run, lane, cxt);
+	if (lane->phase == ROWS && lane->feed->filter)
+		return bcd_items_of_source(run, lane, cxt, count_row);
+	if (lane->phase == LINKS)
+		return next_links(run, lane, cxt);
+	return NIL;
+}
+
+/*
+ * The link now tells what the store was seen to hold, so that a push of the
+ * row, once it is marked, puts right the fields that differ and only those.
+ */
+static void
+decide_different(BcdItem *item, const cJSON *record, int differences)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	item->known = bcd_item_known_read(item, record);
+	MemoryContextSwitchTo(old);
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
+	item->decision.conflicts = differences;
+}
+
+/* A comparison of a row with its record */
+typedef struct Comparison
+{
+	BcdItem    *item;
+	const cJSON *record;
+	int			differences;
+	bool		pending;		/* the row is about to be pushed: all is open */
+} Comparison;
+
+static void
+differs(Comparison *c, const char *field, const char *source_value, const cJSON *got)
+{
+	BcdLane    *lane = c->item->lane;
+
+	if (c->differences++ == 0 && is_pending(lane, c->item))
+		c->pending = true;
+	else
+		bcd_discrepancy_insert(lane, c->item->key, c->item->store_id, "different", field,
+							   source_value, bcd_json_text(got));
+}
+
+/* What the row says is what the store has to have. */
+static void
+compare_wanted(const char *name, JsonbValue *value, void *arg)
+{
+	Comparison *c = arg;
+	const BcdField *field = bcd_resource_field(c->item->lane->feed->resource, name);
+	const cJSON *got = cJSON_GetObjectItemCaseSensitive(c->record, name);
+
+	if (!c->pending && field && !bcd_payload_agrees(field, value, got))
+		differs(c, name, bcd_value_text(value), got);
+}
+
+/* What the row says no more is in the store still, for nothing clears it. */
+static void
+compare_dropped(const char *name, JsonbValue *value, void *arg)
+{
+	Comparison *c = arg;
+	const cJSON *got = cJSON_GetObjectItemCaseSensitive(c->record, name);
+
+	if (!c->pending && !bcd_payload_is_nothing(got))
+		differs(c, name, NULL, got);
+}
+
+/* Compares a row with its record; NULL: the store has none of that id. */
+static void
+verify_read(BcdItem *item, const cJSON *record)
+{
+	Comparison	c = {item, record, 0, false};
+	Jsonb	   *dropped;
+
+	if (record == NULL)
+	{
+		decide_missing(item->lane, item, "missing_in_store", NULL);
+		return;
+	}
+	item->lane->seen++;
+	bcd_payload_each(item->wanted, compare_wanted, &c);
+	/* of a row that is gone, only that it is hidden */
+	dropped = item->lane->phase == ROWS ? bcd_item_dropped(item) : NULL;
+	if (dropped)
+		bcd_payload_each(dropped, compare_dropped, &c);
+	if (c.pending)
+		decide_deferred(item);
+	else if (c.differences == 0)
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+	else
+		decide_different(item, record, c.differences);
+}
+
+/* Of a job of no items: the phase and position to go on with, once committed. */
+static void
+go_on(BcdJob *job)
+{
+	bcd_page_taken(&job->lane->paging, &job->page);
+	job->lane->phase = (int) job->found[0];
+	job->lane->after = job->found[1];
+}
+
+static void
+record_extra(BcdLane *lane, int64 store_id, const char *kind, const char *field,
+			 const char *source_value, const char *store_value)
+{
+	bcd_discrepancy_insert(lane, NULL, store_id, kind, field, source_value, store_value);
+	lane->run->counts.conflicts++;
+}
+
+/* The rows of a feed, in count mode; those of a filter were counted one by one. */
+static int64
+rows_counted(BcdFeed *feed)
+{
+	return feed->filter ? 0 : bcd_feed_count(feed);
+}
+
+/*
+ * How many records of a lane's resource belong to rows, by the whole run; in
+ * count mode, the rows are counted.
+ */
+static int64
+records_seen(const BcdLane *lane)
+{
+	const BcdRun *run = lane->run;
+	int64		seen = 0;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+	{
+		BcdLane    *other = run->lanes[i];
+
+		if (other->feed->resource == lane->feed->resource)
+			seen += other->seen + (is_mode(run, "count") ? rows_counted(other->feed) : 0);
+	}
+	return seen;
+}
+
+/* The reply to a list of one: how many there are. */
+static void
+read_total(BcdJob *job, const cJSON *reply)
+{
+	BcdLane    *lane = job->lane;
+	int64		total = 0;
+	int64		source = records_seen(lane);
+
+	job->taken = go_on;
+	job->found[0] = DONE;
+	if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &total) || total < 0)
+	{
+		bcd_lane_stop(lane, "the store does not tell how many records it has");
+		return;
+	}
+	if (source == total)
+		return;
+	if (is_mode(job->run, "full"))
+		job->found[0] = LIST;
+	else
+		record_extra(lane, 0, "different", "count", psprintf(INT64_FORMAT, source),
+					 psprintf(INT64_FORMAT, total));
+}
+
+/* A record that is left out: nothing of ours could be linked to it. */
+static void
+record_without_id(BcdLane *lane, const cJSON *record)
+{
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
+
+	record_extra(lane, 0, "missing_in_source", r->id, NULL,
+				 psprintf("a record without a usable %s: %s%s%s", r->id,
+						  bcd_id_text(record, r->id), cJSON_IsString(name) ? ", " : "",
+						  cJSON_IsString(name) ? name->valuestring : ""));
+}
+
+/* A page of the store's list: records that no row is linked to. */
+static void
+read_list(BcdJob *job, const cJSON *reply)
+{
+	BcdLane    *lane = job->lane;
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *record;
+	char		why[256];
+	bool		more;
+
+	job->taken = go_on;
+	job->found[0] = DONE;
+	bcd_page_read(&job->page, reply, r->id);
+	if (!bcd_page_moves_on(&lane->paging, &job->page, r->list_after ? lane->after : -1,
+						   why, sizeof(why)))
+	{
+		bcd_lane_stop(lane, why);
+		return;
+	}
+	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
+	{
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
+		int64		id;
+
+		if (!bcd_json_id(record, r->id, &id))
+			record_without_id(lane, record);
+		else if (!bcd_queue_is_linked(lane->feed, id))
+			record_extra(lane, id, "missing_in_source", r->natural[0], NULL,
+						 cJSON_IsString(name) ? name->valuestring : NULL);
+	}
+
+	/*
+	 * behind the last id, the first page is all there is, if the reply says
+	 * so
+	 */
+	more = r->list_after ? job->page.pages != 1 : lane->after + 1 < job->page.pages;
+	if (job->page.records > 0 && more)
+		job->found[0] = LIST;
+	job->found[1] = r->list_after ? job->page.last : lane->after + 1;
+}
+
+/*
+ * A filter for the category trees that the run's feeds are for, since a store
+ * may have others, for other channels; empty where rows name their trees.
+ */
+static char *
+tree_filter(const BcdRun *run, const BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	StringInfoData filter;
+	int			i;
+
+	initStringInfo(&filter);
+	for (i = 0; i < run->nlanes && r->needs_tree; i++)
+	{
+		const BcdLane *other = run->lanes[i];
+
+		if (other->feed->resource != r)
+			continue;
+		if (bcd_feed_maps(other->feed, r->needs_tree))
+			return "";
+		if (filter.len == 0)
+			appendStringInfo(&filter, "&%s:in=", r->needs_tree);
+		else
+			appendStringInfoChar(&filter, ',');
+		appendStringInfo(&filter, INT64_FORMAT, other->tree_id ? other->tree_id : lane->tree_id);
+	}
+	return filter.data;
+}
+
+static BcdJob *
+verify_plan(BcdRun *run, BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	BcdJob	   *job;
+	char	   *from;
+
+	if ((lane->phase == TOTAL || lane->phase == LIST) && r->needs_tree && lane->tree_id == 0)
+		return bcd_plan_tree(lane);
+	if (lane->phase == TOTAL)
+	{
+		job = bcd_job_create(lane, BCD_READ, "GET",
+							 psprintf("%s?limit=1%s", r->list_path, tree_filter(run, lane)), NULL);
+		job->read = read_total;
+		return job;
+	}
+	if (lane->phase != LIST)
+		return NULL;
+	from = r->list_after ? psprintf("%s=" INT64_FORMAT "&sort=id&direction=asc", r->list_after, lane->after) :
+		psprintf("page=" INT64_FORMAT, lane->after + 1);
+	job = bcd_job_create(lane, BCD_READ, "GET",
+						 psprintf("%s?%s&limit=%d&include_fields=%s%s", r->list_path, from,
+								  bcd_batch_limit(lane, BCD_READ), r->natural[0], tree_filter(run, lane)), NULL);
+	job->read = read_list;
+	return job;
+}
+
+static bool
+verify_asks(const BcdLane *lane)
+{
+	return lane->phase == TOTAL || lane->phase == LIST;
+}
+
+/* Links have to be gone through: in count mode, where they may be hidden. */
+static bool
+reads_links(const BcdRun *run, const BcdLane *lane)
+{
+	return is_mode(run, "full") ||
+		(is_mode(run, "count") && lane->feed->on_delete == BCD_DELETE_HIDE);
+}
+
+/*
+ * On to the next phase.  The store is asked for its number of records, and
+ * its list is read, for the last feed of a resource only: they are the same
+ * for all.
+ */
+static bool
+verify_lane_done(BcdRun *run, BcdLane *lane)
+{
+	int			i;
+
+	if (lane->phase == ROWS && reads_links(run, lane))
+		lane->phase = LINKS;
+	else if (lane->phase < TOTAL && !is_mode(run, "sample"))
+	{
+		lane->phase = TOTAL;
+		for (i = run->nlanes - 1; run->lanes[i] != lane; i--)
+			if (run->lanes[i]->feed->resource == lane->feed->resource)
+				lane->phase = DONE;
+	}
+	else if (lane->phase < TOTAL)
+		lane->phase = DONE;
+	lane->after = 0;
+	return lane->phase != DONE;
+}
+
+const BcdRunKind bcd_verify_kind = {
+	.name = "verify",
+	.claim = verify_claim,
+	.decide_read = verify_read,
+	.plan = verify_plan,
+	.asks = verify_asks,
+	.lane_done = verify_lane_done,
+};

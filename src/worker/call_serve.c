@@ -1,0 +1,280 @@
+/*
+ * call_serve.c
+ *		Doing what sessions ask the worker for.
+ *
+ * A call stays open until the run that it asked for, or stopped, has ended.
+ * A caller that goes away takes its run with it, unless somebody else has asked
+ * for the same.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/latch.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/roles.h"
+#include "base/shmem.h"
+#include "engine/engine.h"
+#include "engine/lane.h"
+#include "engine/run.h"
+#include "tables/queue.h"
+#include "tables/results.h"
+#include "tables/run_queue.h"
+#include "worker/call_serve.h"
+#include "worker/calls.h"
+
+/* Calls that are taken before the runs get a turn */
+#define CALLS_AT_ONCE	64
+
+/* Why a run is cancelled that somebody waited for */
+#define CALLER_GONE		"the session that asked for it stopped waiting: it was cancelled, timed out, or lost its connection"
+
+/* A call that is being worked on: what it waits for */
+typedef struct BcdOpenCall
+{
+	bool		open;
+	bool		owner;			/* of the run: when the last of them goes
+								 * away, it is stopped */
+	int64		run_id;
+} BcdOpenCall;
+
+static BcdOpenCall open_calls[BCD_MAX_CALLS];
+
+/* Does a session wait for the run's end? */
+bool
+bcd_serve_awaited(int64 run_id)
+{
+	int			i;
+
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+		if (open_calls[i].open && open_calls[i].run_id == run_id)
+			return true;
+	return false;
+}
+
+/* Ends every call, whoever has taken it. */
+void
+bcd_serve_end(const char *reason)
+{
+	memset(open_calls, 0, sizeof(open_calls));
+	bcd_calls_end(MyDatabaseId, reason);
+}
+
+/* Ends the calls that were accepted. */
+void
+bcd_serve_end_accepted(const char *reason)
+{
+	int			i;
+
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+		if (open_calls[i].open)
+			bcd_call_done(i, 0, reason);
+	memset(open_calls, 0, sizeof(open_calls));
+}
+
+/* Answers the callers of a run that has ended. */
+void
+bcd_serve_finished(int64 run_id)
+{
+	int			i;
+
+	/* its store is free for the next one */
+	bcd_engine.requested = true;
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+	{
+		if (!open_calls[i].open || open_calls[i].run_id != run_id)
+			continue;
+		bcd_call_done(i, 1, NULL);
+		open_calls[i].open = false;
+	}
+}
+
+static const char *
+call_kind(BcdCallKind kind)
+{
+	if (kind == BCD_CALL_LINK)
+		return "link";
+	return kind == BCD_CALL_VERIFY ? "verify" : "push";
+}
+
+/* The run goes on, whoever goes away: somebody wants it who does not wait. */
+static void
+disown(int64 run_id)
+{
+	int			i;
+
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+		if (open_calls[i].open && open_calls[i].run_id == run_id)
+			open_calls[i].owner = false;
+}
+
+/*
+ * A call for a run: its row is committed before the caller hears of it.  It may
+ * be one that waits for its turn already.
+ */
+static void
+accept_run(int number, const BcdCall *call)
+{
+	BcdRunRequest request = {0};
+	bool		waited = call->wait;
+	int64		run_id;
+
+	request.kind = call_kind(call->kind);
+	request.feed = call->feed;
+	request.server = NameStr(call->server);
+	request.role = call->role;
+	request.mode = call->kind == BCD_CALL_VERIFY ? call->mode : NULL;
+	request.sample = call->sample;
+	request.max_rows = call->max_rows;
+	request.waited = call->wait;
+	bcd_tx_begin();
+	run_id = bcd_run_join(&request, &waited);
+	if (run_id == 0 && !call->join)
+	{
+		bcd_run_check_room(&request);
+		run_id = bcd_run_insert(&request);
+	}
+	bcd_tx_commit();
+	if (run_id == 0)
+	{
+		bcd_call_done(number, 0, NULL);
+		return;
+	}
+	if (!waited)
+		disown(run_id);
+	open_calls[number].open = call->wait;
+	open_calls[number].owner = waited;
+	open_calls[number].run_id = run_id;
+	bcd_engine.requested = true;
+	bcd_call_accepted(number, run_id);
+}
+
+static void
+accept_cancel(int number, const BcdCall *call)
+{
+	BcdRun	   *run = bcd_run_find(call->run_id);
+	bool		cancelled = false;
+	char	   *reason;
+
+	bcd_tx_begin();
+	reason = psprintf("cancelled by %s", bcd_role_words(call->role));
+	if (run)
+		bcd_run_cancel(run, reason);
+	else
+		cancelled = bcd_run_fail(call->run_id, "cancelled", reason);
+	bcd_tx_commit();
+	if (run)
+	{
+		/* answered when it has ended */
+		open_calls[number].open = true;
+		open_calls[number].owner = false;
+		open_calls[number].run_id = call->run_id;
+		return;
+	}
+	if (cancelled)
+		bcd_serve_finished(call->run_id);
+	bcd_call_done(number, cancelled, NULL);
+}
+
+static void
+accept_retry(int number, const BcdCall *call)
+{
+	int64		n;
+
+	bcd_tx_begin();
+	n = bcd_queue_retry(call->feed[0] ? call->feed : NULL, NameStr(call->server),
+						call->waiting);
+	bcd_tx_commit();
+	/* a run may rest until their time */
+	bcd_runs_look();
+	bcd_call_done(number, n, NULL);
+}
+
+static void
+answer(int number, const BcdCall *call, bool ready)
+{
+	if (!ready)
+		bcd_call_done(number, 0, "extension bcdelta does not exist in this database");
+	else if (call->kind == BCD_CALL_CANCEL)
+		accept_cancel(number, call);
+	else if (call->kind == BCD_CALL_RETRY)
+		accept_retry(number, call);
+	else
+		accept_run(number, call);
+}
+
+/* Takes what SQL functions ask for; an error is the caller's answer. */
+void
+bcd_serve_calls(bool ready)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdCall		call;
+	volatile int number;
+	volatile int most = CALLS_AT_ONCE;
+
+	while (most-- > 0 && (number = bcd_call_next(&call)) >= 0)
+	{
+		PG_TRY();
+		{
+			answer(number, &call, ready);
+		}
+		PG_CATCH();
+		{
+			ErrorData  *error;
+
+			MemoryContextSwitchTo(cxt);
+			error = CopyErrorData();
+			bcd_tx_report_and_abort("could not do what a session asked for");
+			open_calls[number].open = false;
+			bcd_call_done(number, 0, error->message);
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(cxt);
+	}
+	if (most < 0)
+		SetLatch(MyLatch);		/* there may be more */
+}
+
+/* Does somebody who is still there own the run of a call, too? */
+static bool
+has_another_owner(int number)
+{
+	int			i;
+
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+		if (i != number && open_calls[i].open && open_calls[i].owner &&
+			open_calls[i].run_id == open_calls[number].run_id && !bcd_call_abandoned(i))
+			return true;
+	return false;
+}
+
+/* Stops the runs whose callers have gone away. */
+void
+bcd_serve_check_callers(void)
+{
+	int			i;
+
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+	{
+		BcdRun	   *run;
+
+		if (!open_calls[i].open || !bcd_call_abandoned(i))
+			continue;
+		if (open_calls[i].owner && has_another_owner(i))
+			open_calls[i].owner = false;
+		run = bcd_run_find(open_calls[i].run_id);
+		if (run && open_calls[i].owner)
+			bcd_run_cancel(run, CALLER_GONE);
+		else if (open_calls[i].owner)
+		{
+			bcd_tx_begin();
+			(void) bcd_run_fail(open_calls[i].run_id, "cancelled", CALLER_GONE);
+			bcd_tx_commit();
+		}
+		if (run && open_calls[i].owner)
+			continue;			/* answered when the run has ended */
+		open_calls[i].open = false;
+		bcd_call_done(i, 0, NULL);
+	}
+}

@@ -1,0 +1,490 @@
+/*
+ * calls.c
+ *		SQL functions ask the worker, and wait for its answer.
+ *
+ * A call is a slot in shared memory that goes through these states:
+ *
+ *     FREE --caller--> POSTED --worker--> ACCEPTED --worker--> DONE --caller--> FREE
+ *
+ * The worker takes a call by making it ACCEPTED, and then fills in the id of
+ * its run.  A call that does not wait for the end of the run is over with
+ * that: the caller reads the id and frees the slot, the worker forgets it.
+ * A caller that goes away while its call is ACCEPTED marks it abandoned: the
+ * worker stops the run and frees the slot.  Where no worker is left that
+ * could do so, the caller frees it.  A worker that ends answers the calls
+ * that it has accepted with an error, so nobody waits for a run that is
+ * nobody's; one that starts does the same for its predecessor, should that
+ * have had no time to.  What is only POSTED waits for the next worker.
+ *
+ * Every change of state is made under the exclusive lock; nothing raises an
+ * error while the lock is held.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "commands/dbcommands.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/client.h"
+#include "base/compat.h"
+#include "base/guc.h"
+#include "base/shmem.h"
+#include "worker/calls.h"
+
+#define START_PATIENCE_MS	10000	/* how long a caller waits for a worker */
+#define START_NAP_MS		100
+#define WATCH_NAP_MS		1000	/* how often a caller looks whether the
+									 * worker lives */
+
+static uint32
+wait_event(void)
+{
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = bcd_wait_event("BcdeltaRun");
+	return event;
+}
+
+/* The process id of this database's worker; 0: none.  Caller holds the lock. */
+static pid_t
+worker_pid(void)
+{
+	int			i;
+
+	for (i = 0; i < BCD_MAX_WORKERS; i++)
+		if (bcd_shared->workers[i].pid != 0 && bcd_shared->workers[i].dbid == MyDatabaseId)
+			return bcd_shared->workers[i].pid;
+	return 0;
+}
+
+static bool
+is_listed(const char *database)
+{
+	ListCell   *cell;
+
+	foreach(cell, bcd_database_list())
+		if (strcmp((const char *) lfirst(cell), database) == 0)
+		return true;
+	return false;
+}
+
+/* What the worker of this database says keeps it from working; palloc'd. */
+static char *
+worker_trouble(const char *database)
+{
+	char		trouble[BCD_NAME_BYTES] = "";
+	int			i;
+
+	LWLockAcquire(bcd_shared->lock, LW_SHARED);
+	for (i = 0; i < BCD_MAX_WORKERS; i++)
+		if (strcmp(bcd_shared->workers[i].database, database) == 0)
+			strlcpy(trouble, bcd_shared->workers[i].trouble, sizeof(trouble));
+	LWLockRelease(bcd_shared->lock);
+	return pstrdup(trouble);
+}
+
+/*
+ * NULL when a worker serves this database, else in words why not.
+ *
+ * starting is set when there is nothing to do but to wait for it.
+ */
+char *
+bcd_worker_words(bool *starting)
+{
+	char	   *database = get_database_name(MyDatabaseId);
+	char	   *trouble;
+	pid_t		pid;
+
+	*starting = false;
+	if (RecoveryInProgress())
+		return pstrdup("this server is a standby, its worker starts when it is promoted");
+	if (bcd_shared == NULL)
+		return pstrdup("bcdelta is not in shared_preload_libraries");
+	LWLockAcquire(bcd_shared->lock, LW_SHARED);
+	pid = worker_pid();
+	LWLockRelease(bcd_shared->lock);
+	trouble = worker_trouble(database);
+	if (pid != 0)
+		return trouble[0] ? trouble : NULL;
+	if (!is_listed(database))
+		return psprintf("database \"%s\" is not in bcdelta.databases", database);
+	*starting = true;
+	return trouble[0] ? psprintf("the worker is starting: %s", trouble) :
+		pstrdup("the worker is starting");
+}
+
+static const char *
+worker_hint(const char *database)
+{
+	if (bcd_shared == NULL)
+		return "Add bcdelta to shared_preload_libraries and restart the server.";
+	if (!is_listed(database))
+		return psprintf("Add %s to bcdelta.databases and reload the configuration with SELECT pg_reload_conf().",
+						quote_identifier(database));
+	return "See the server's log for why it does not start; max_worker_processes may be too small.";
+}
+
+/*
+ * Raises an error unless a worker serves this database; waits a while for
+ * one that is starting.
+ */
+void
+bcd_call_check_worker(void)
+{
+	TimestampTz began = GetCurrentTimestamp();
+
+	for (;;)
+	{
+		bool		starting;
+		char	   *words;
+		pid_t		pid = 0;
+
+		if (bcd_shared)
+		{
+			LWLockAcquire(bcd_shared->lock, LW_SHARED);
+			pid = worker_pid();
+			LWLockRelease(bcd_shared->lock);
+			if (pid != 0)
+				return;
+		}
+		words = bcd_worker_words(&starting);
+		if (words == NULL)
+			return;
+		if (!starting ||
+			TimestampDifferenceExceeds(began, GetCurrentTimestamp(), START_PATIENCE_MS))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("no bcdelta worker serves this database: %s", words),
+					 errhint("%s", worker_hint(get_database_name(MyDatabaseId)))));
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 START_NAP_MS, wait_event());
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
+ * The places are for all who may use a store: one role, or one who has logged
+ * in and takes many roles, cannot have them all, and none of them keeps a run
+ * from being cancelled.
+ */
+typedef struct BcdPlaces
+{
+	int			free;
+	int			number;			/* of a free one */
+	int			of_role;
+	int			of_session;
+} BcdPlaces;
+
+/* Caller holds the lock. */
+static void
+count_places(const BcdCall *call, BcdPlaces *places)
+{
+	int			i;
+
+	memset(places, 0, sizeof(*places));
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+	{
+		const BcdCall *slot = &bcd_shared->calls[i];
+
+		if (slot->state == BCD_CALL_FREE)
+		{
+			places->free++;
+			places->number = i;
+			continue;
+		}
+		places->of_role += slot->role == call->role;
+		places->of_session += slot->session == call->session;
+	}
+}
+
+/*
+ * Puts a call into a free slot; returns its number, or -1: there is none, -2:
+ * there is none for this role.
+ */
+static int
+post(const BcdCall *call, pid_t *pid)
+{
+	bool		cancels = call->kind == BCD_CALL_CANCEL;
+	int			most = BCD_ROLE_CALLS + (cancels ? BCD_ROLE_CANCELS : 0);
+	bool		super = superuser_arg(call->role);
+	bool		super_session = superuser_arg(call->session);
+	int			kept = super ? 0 : cancels ? BCD_KEPT_CALLS / 2 : BCD_KEPT_CALLS;
+	BcdPlaces	places;
+	int			number;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	count_places(call, &places);
+	number = places.free > kept ? places.number : -1;
+	if (!super && (places.of_role >= most || (!super_session && places.of_session >= most)))
+		number = -2;
+	if (number >= 0)
+	{
+		bcd_shared->calls[number] = *call;
+		bcd_shared->calls[number].state = BCD_CALL_POSTED;
+	}
+	*pid = worker_pid();
+	LWLockRelease(bcd_shared->lock);
+	return number;
+}
+
+/*
+ * Is the call over for the worker without being DONE?  Then the slot is the
+ * caller's alone.
+ */
+static bool
+is_over_for_worker(const BcdCall *slot)
+{
+	return slot->state == BCD_CALL_ACCEPTED && !slot->wait && slot->run_id != 0;
+}
+
+/* The caller goes away, by an error or by the end of its process. */
+static void
+abandon(int code, Datum number)
+{
+	BcdCall    *slot = &bcd_shared->calls[DatumGetInt32(number)];
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	if (slot->state == BCD_CALL_ACCEPTED && !is_over_for_worker(slot) && worker_pid() != 0)
+	{
+		slot->abandoned = true;
+		slot->latch = NULL;
+	}
+	else
+		slot->state = BCD_CALL_FREE;
+	LWLockRelease(bcd_shared->lock);
+	bcd_wake_worker(MyDatabaseId);
+}
+
+/*
+ * How far is the call?  Once it is answered, the answer is copied, the slot
+ * is free again, and the result is DONE.
+ */
+static BcdCallState
+look(int number, BcdCall *call, pid_t *pid)
+{
+	BcdCall    *slot = &bcd_shared->calls[number];
+	BcdCallState state;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	state = slot->state;
+	if (state == BCD_CALL_DONE || is_over_for_worker(slot))
+	{
+		*call = *slot;
+		slot->state = BCD_CALL_FREE;
+		state = BCD_CALL_DONE;
+	}
+	else if (state == BCD_CALL_ACCEPTED)
+		call->run_id = slot->run_id;
+	*pid = worker_pid();
+	LWLockRelease(bcd_shared->lock);
+	return state;
+}
+
+static void
+worker_ended(const BcdCall *call, BcdCallState state)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CONNECTION_FAILURE),
+			 errmsg("the bcdelta worker ended before it answered"),
+			 state == BCD_CALL_ACCEPTED && call->run_id != 0 ?
+			 errdetail("Run " INT64_FORMAT " was interrupted.", call->run_id) : 0,
+			 errhint("No row is lost: call the function again when the worker is back; the server's log tells why it ended.")));
+}
+
+/* Waits until a call that was posted is answered. */
+static void
+await(int number, BcdCall *call, pid_t pid)
+{
+	TimestampTz seen = GetCurrentTimestamp();	/* the last time of a worker */
+
+	for (;;)
+	{
+		TimestampTz now = GetCurrentTimestamp();
+		pid_t		pid_now;
+		BcdCallState state = look(number, call, &pid_now);
+
+		if (state != BCD_CALL_DONE)
+			bcd_client_check();
+
+		if (state == BCD_CALL_DONE)
+			return;
+		if (pid_now != 0)
+			seen = now;
+		if (state == BCD_CALL_ACCEPTED ? pid_now != pid :
+			TimestampDifferenceExceeds(seen, now, START_PATIENCE_MS))
+			worker_ended(call, state);
+		pid = pid_now;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 WATCH_NAP_MS, wait_event());
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
+ * Has the worker do something, and waits for it.
+ *
+ * The caller fills in what it asks for; the answer is in run_id and result.
+ * What the worker has to say against it is raised as an error.  Needs no
+ * snapshot and no memory of the transaction.
+ */
+void
+bcd_call(BcdCall *call)
+{
+	pid_t		pid;
+	volatile int number;
+
+	call->abandoned = false;
+	call->dbid = MyDatabaseId;
+	call->latch = MyLatch;
+	call->result = 0;
+	call->message[0] = '\0';
+	number = post(call, &pid);
+	if (number < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("too many sessions wait for the bcdelta worker"),
+				 number == -2 ?
+				 errdetail("At most %d of one role may wait at the same time.", BCD_ROLE_CALLS) :
+				 errdetail("At most %d may wait at the same time; the last places are kept for bcdelta.cancel() and for superusers.",
+						   BCD_MAX_CALLS),
+				 errhint("A push with wait => false takes no place while it goes on.")));
+	PG_ENSURE_ERROR_CLEANUP(abandon, Int32GetDatum(number));
+	{
+		bcd_wake_worker(MyDatabaseId);
+		await(number, call, pid);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(abandon, Int32GetDatum(number));
+	if (call->message[0])
+		ereport(ERROR,
+				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+				 errmsg("%s", call->message)));
+}
+
+/*
+ * The worker takes the next call, going round, so that sessions which call
+ * again and again keep none waiting: its number, -1 when there is none.  For a
+ * run bcd_call_accepted() is to follow, for anything else bcd_call_done().
+ */
+int
+bcd_call_next(BcdCall *copy)
+{
+	static int	last = 0;
+	int			number = -1;
+	int			i;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	for (i = 1; i <= BCD_MAX_CALLS && number < 0; i++)
+	{
+		BcdCall    *slot = &bcd_shared->calls[(last + i) % BCD_MAX_CALLS];
+
+		if (slot->state != BCD_CALL_POSTED || slot->dbid != MyDatabaseId)
+			continue;
+		slot->state = BCD_CALL_ACCEPTED;
+		if (slot->kind != BCD_CALL_CANCEL)
+			slot->run_id = 0;
+		*copy = *slot;
+		number = (last + i) % BCD_MAX_CALLS;
+	}
+	if (number >= 0)
+		last = number;
+	LWLockRelease(bcd_shared->lock);
+	return number;
+}
+
+/* Sets the message of an answer, cut at a character.  Caller holds the lock. */
+static void
+set_message(BcdCall *slot, const char *error)
+{
+	int			len = error ? strlen(error) : 0;
+
+	if (len >= (int) sizeof(slot->message))
+		len = pg_mbcliplen(error, len, sizeof(slot->message) - 1);
+	memcpy(slot->message, error ? error : "", len);
+	slot->message[len] = '\0';
+}
+
+/* Caller holds the lock. */
+static void
+tell(BcdCall *slot)
+{
+	if (slot->latch)
+		SetLatch(slot->latch);
+}
+
+/*
+ * The worker has committed the row of the call's run.  When the call does not
+ * wait for the run's end, the worker has nothing more to do with it.
+ */
+void
+bcd_call_accepted(int number, int64 run_id)
+{
+	BcdCall    *slot = &bcd_shared->calls[number];
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	slot->run_id = run_id;
+	if (slot->abandoned && !slot->wait)
+		slot->state = BCD_CALL_FREE;
+	else
+		tell(slot);
+	LWLockRelease(bcd_shared->lock);
+}
+
+/* The worker answers a call; error NULL: without an error. */
+void
+bcd_call_done(int number, int64 result, const char *error)
+{
+	BcdCall    *slot = &bcd_shared->calls[number];
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	slot->result = result;
+	set_message(slot, error);
+	slot->state = slot->abandoned ? BCD_CALL_FREE : BCD_CALL_DONE;
+	tell(slot);
+	LWLockRelease(bcd_shared->lock);
+}
+
+/* Has the caller gone away?  Then the run is to be stopped. */
+bool
+bcd_call_abandoned(int number)
+{
+	bool		abandoned;
+
+	LWLockAcquire(bcd_shared->lock, LW_SHARED);
+	abandoned = bcd_shared->calls[number].abandoned;
+	LWLockRelease(bcd_shared->lock);
+	return abandoned;
+}
+
+/*
+ * The worker answers whatever it has accepted with an error: when it ends,
+ * and when it starts.
+ */
+void
+bcd_calls_end(Oid dbid, const char *error)
+{
+	int			i;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	for (i = 0; i < BCD_MAX_CALLS; i++)
+	{
+		BcdCall    *slot = &bcd_shared->calls[i];
+
+		if (slot->state != BCD_CALL_ACCEPTED || slot->dbid != dbid || is_over_for_worker(slot))
+			continue;
+		set_message(slot, error);
+		slot->state = slot->abandoned ? BCD_CALL_FREE : BCD_CALL_DONE;
+		tell(slot);
+	}
+	LWLockRelease(bcd_shared->lock);
+}

@@ -1,0 +1,22 @@
+/*
+ * calls.h
+ *		SQL functions ask the worker, and wait for its answer.
+ */
+#ifndef BCD_CALLS_H
+#define BCD_CALLS_H
+
+#include "base/shmem.h"
+
+/* the side of the SQL functions */
+extern void bcd_call_check_worker(void);
+extern void bcd_call(BcdCall *call);
+extern char *bcd_worker_words(bool *starting);
+
+/* the side of the worker */
+extern int	bcd_call_next(BcdCall *copy);
+extern void bcd_call_accepted(int number, int64 run_id);
+extern void bcd_call_done(int number, int64 result, const char *error);
+extern bool bcd_call_abandoned(int number);
+extern void bcd_calls_end(Oid dbid, const char *error);
+
+#endif							/* BCD_CALLS_H */

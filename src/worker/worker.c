@@ -1,0 +1,467 @@
+/*
+ * worker.c
+ *		The process that works for one database.
+ *
+ * One event loop: calls of SQL functions, due schedules, the steps of the
+ * active runs, replies, and now and then folding and tidying up.  It waits
+ * only in bcd_http_wait(), outside of any transaction.  An error ends what it
+ * came from, never the loop; where the extension is not there (yet, or any
+ * more) the worker idles.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/bcdelta.h"
+#include "base/clock.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/guc.h"
+#include "base/session.h"
+#include "base/shmem.h"
+#include "base/shutdown.h"
+#include "engine/engine.h"
+#include "engine/lane.h"
+#include "engine/run.h"
+#include "engine/run_start.h"
+#include "feed/crash_count.h"
+#include "feed/mapping_guard.h"
+#include "fold/fold.h"
+#include "http/http.h"
+#include "tables/feed_state.h"
+#include "tables/queue.h"
+#include "tables/results.h"
+#include "tables/run_queue.h"
+#include "tables/schedule_end.h"
+#include "tables/tally.h"
+#include "verbs/kinds.h"
+#include "worker/call_serve.h"
+#include "worker/calls.h"
+#include "worker/schedule_due.h"
+#include "worker/worker.h"
+
+/* After an error the loop takes a breath */
+#define ERROR_NAP_MS		1000
+
+/* Results removed in one transaction, and how often it is looked for some */
+#define PRUNE_ROWS			10000
+#define PRUNE_INTERVAL_MS	(600 * 1000)
+
+static int	my_place = -1;
+static bool ready = false;		/* the extension is there, and recovered */
+static bool counted = false;	/* bcdelta.tally is known to be right */
+static int64 idle_at = 0;		/* when to look at schedules and changes */
+static int64 prune_at = 0;
+static TimestampTz next_schedule = 0;
+
+static void
+leave(int code, Datum arg)
+{
+	BcdWorkerSlot *slot;
+	bool		excused = bcd_guard_at_exit();
+
+	if (my_place < 0 || bcd_shared == NULL)
+		return;
+	bcd_calls_end(MyDatabaseId, "the bcdelta worker was stopped; what was not pushed is still pending");
+	bcd_shmem_forget(MyDatabaseId);
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	slot = &bcd_shared->workers[my_place];
+	slot->pid = 0;
+	slot->latch = NULL;
+	slot->excused = excused;
+	if (slot->stuck)
+		slot->trouble[0] = '\0';
+	slot->stuck = false;
+	LWLockRelease(bcd_shared->lock);
+	my_place = -1;
+}
+
+/* Takes the worker's place in shared memory; another worker's is left alone. */
+static void
+enter(int place)
+{
+	BcdWorkerSlot *slot = &bcd_shared->workers[place];
+	bool		mine;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	mine = slot->pid == 0;
+	if (mine)
+	{
+		slot->pid = MyProcPid;
+		slot->latch = MyLatch;
+		slot->dbid = MyDatabaseId;
+		slot->trouble[0] = '\0';
+		slot->stuck = false;
+	}
+	LWLockRelease(bcd_shared->lock);
+	if (!mine)
+		proc_exit(0);
+	my_place = place;
+	before_shmem_exit(leave, (Datum) 0);
+}
+
+static void
+set_trouble(const char *text)
+{
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	strlcpy(bcd_shared->workers[my_place].trouble, text,
+			sizeof(bcd_shared->workers[my_place].trouble));
+	LWLockRelease(bcd_shared->lock);
+}
+
+/* Everything that is in memory of runs is given up. */
+static void
+drop_runs(const char *reason)
+{
+	while (!dlist_is_empty(&bcd_engine.runs))
+		bcd_run_drop(dlist_container(BcdRun, node, dlist_head_node(&bcd_engine.runs)));
+	bcd_serve_end(reason);
+}
+
+/*
+ * The extension was dropped and created again: what is in memory belongs to
+ * the tables that are gone.  Calls that were not accepted yet are the new
+ * one's.
+ */
+static void
+start_over(void)
+{
+	while (!dlist_is_empty(&bcd_engine.runs))
+		bcd_run_drop(dlist_container(BcdRun, node, dlist_head_node(&bcd_engine.runs)));
+	bcd_serve_end_accepted("extension bcdelta was dropped");
+	ready = false;
+	counted = false;
+}
+
+/*
+ * The worker before this one may have fallen over a feed's code.  False: that
+ * cannot be recorded now, because a session has the feed's row locked; until
+ * then the feed's code is not run (mapping_guard.c).
+ */
+static bool
+blame_feed(void)
+{
+	BcdBlame	blame;
+	char	   *what;
+	int64		crashes;
+
+	if (!bcd_guard_blamed(&blame))
+		return true;
+	if (bcd_feed_is_locked(blame.feed_id))
+		return false;
+	what = psprintf("%s%s%s", blame.how, blame.key ? ", the last time for row " : "",
+					blame.key ? blame.key : "");
+	crashes = bcd_feed_crashed(blame.feed_id, blame.feed);
+	if (crashes == 0)
+		return true;
+	ereport(WARNING,
+			(errmsg("feed \"%s\": its code took the bcdelta worker down: %s", blame.feed, what)));
+	if (bcd_crash_limit > 0 && crashes >= bcd_crash_limit)
+		bcd_feed_pause(blame.feed,
+					   psprintf("its code took the bcdelta worker down %d times: %s; mend it, then SELECT bcdelta.resume(%s)",
+								(int) crashes, what, quote_literal_cstr(blame.feed)));
+	return true;
+}
+
+/* At the start, and when the extension comes: puts right what a crash left. */
+static bool
+recover(void)
+{
+	bool		exists;
+	bool		blamed = false;
+
+	bcd_tx_begin();
+	bcd_tx_use_extension();
+	bcd_tx_commit();
+	bcd_tx_begin();
+	exists = bcd_extension_exists() && !RecoveryInProgress();
+	if (exists)
+	{
+		bcd_feeds_halt();
+		bcd_disown();
+		blamed = blame_feed();
+		bcd_results_interrupted();
+		bcd_queue_recover(NULL);
+		bcd_run_recover();
+		bcd_engine.requested = true;
+	}
+	bcd_tx_commit();
+	if (blamed)
+		bcd_guard_forgive();
+	set_trouble(exists ? "" : "extension bcdelta does not exist in this database");
+	return exists;
+}
+
+/* A run that could not even start. */
+static void
+fail_run(int64 run_id, const char *error)
+{
+	bcd_tx_begin();
+	(void) bcd_run_fail(run_id, "failed", error);
+	bcd_ended_tell();
+	bcd_tx_commit();
+	bcd_serve_finished(run_id);
+}
+
+/* Starts the requested runs whose stores are free. */
+static void
+begin_runs(void)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *ids;
+	ListCell   *lc;
+
+	bcd_engine.requested = false;
+	bcd_tx_begin();
+	ids = bcd_runs_next(cxt);
+	bcd_tx_commit();
+	MemoryContextSwitchTo(cxt);
+	foreach(lc, ids)
+	{
+		int64		run_id = *(int64 *) lfirst(lc);
+
+		PG_TRY();
+		{
+			bcd_run_begin(run_id);
+		}
+		PG_CATCH();
+		{
+			ErrorData  *error;
+
+			MemoryContextSwitchTo(cxt);
+			error = CopyErrorData();
+			bcd_tx_report_and_abort("could not start a run");
+			/* where somebody holds a source, it is tried again later */
+			if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+				bcd_engine.requested = true;
+			else
+				fail_run(run_id, error->message);
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(cxt);
+	}
+}
+
+/* A schedule is due: asks for its run.  In the transaction of the caller. */
+static void
+start_scheduled(const char *name, const char *kind, const char *feed, const char *server,
+				Oid owner, char **error, int64 *run_id)
+{
+	BcdRunRequest request = {0};
+
+	request.kind = kind;
+	request.feed = feed;
+	request.server = server;
+	request.role = owner;
+	request.schedule = name;
+	request.mode = strcmp(kind, "verify") == 0 ? "full" : NULL;
+	bcd_engine.requested = true;
+	*run_id = bcd_run_insert(&request);
+}
+
+/* Counts everything once, when there is nothing else to do. */
+static void
+look_after_tally(void)
+{
+	bcd_tx_begin();
+	bcd_tx_async();
+	if (!counted && dlist_is_empty(&bcd_engine.runs))
+	{
+		bcd_tally_mend();
+		counted = true;
+	}
+	bcd_tally_fold();
+	bcd_tx_commit();
+}
+
+/* Every naptime, and when a schedule is due: schedules, folding, tidying up. */
+static void
+idle_work(int64 now)
+{
+	int			rounds = 100;
+	int64		n;
+	bool		blamed;
+
+	bcd_tx_begin();
+	/* the rows of a dump come after the extension, and servers are altered */
+	bcd_feeds_halt();
+	bcd_disown();
+	blamed = blame_feed();
+	next_schedule = bcd_schedules_due(start_scheduled);
+	bcd_tx_commit();
+	if (blamed)
+		bcd_guard_forgive();
+	do
+	{
+		bcd_tx_begin();
+		bcd_tx_async();
+		n = bcd_fold(BCD_FOLD_ROWS);
+		bcd_tx_commit();
+		CHECK_FOR_INTERRUPTS();
+	} while (n > 0 && --rounds > 0);
+	/* a push that somebody committed, perhaps in two phases */
+	bcd_engine.requested = true;
+	bcd_runs_look();
+	look_after_tally();
+	if (bcd_result_retention > 0 && now >= prune_at)
+	{
+		bcd_tx_begin();
+		n = bcd_results_prune(bcd_result_retention, PRUNE_ROWS);
+		bcd_tx_commit();
+		prune_at = n < PRUNE_ROWS ? now + PRUNE_INTERVAL_MS : now;
+	}
+	idle_at = now + (int64) bcd_naptime * 1000;
+}
+
+static int64
+ms_until_schedule(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (next_schedule == DT_NOEND)
+		return PG_INT64_MAX;
+	return next_schedule <= now ? 0 : (next_schedule - now) / 1000 + 1;
+}
+
+/* Did somebody commit a schedule, a feed, a resume? */
+static bool
+asked_to_look(void)
+{
+	bool		look;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	look = bcd_shared->workers[my_place].look;
+	bcd_shared->workers[my_place].look = false;
+	LWLockRelease(bcd_shared->lock);
+	return look;
+}
+
+/* Lets every run do what it can; returns ms until there is more to do. */
+static int64
+step_runs(void)
+{
+	int64		wait = PG_INT64_MAX;
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &bcd_engine.runs)
+	{
+		int64		w = bcd_run_step(dlist_container(BcdRun, node, iter.cur), bcd_now_ms());
+
+		if (w >= 0)
+			wait = Min(wait, w);
+	}
+	return wait;
+}
+
+static void
+take_replies(void)
+{
+	BcdHttpRequest *request;
+
+	while ((request = bcd_http_next_done()) != NULL)
+		bcd_run_replied(request->owner);
+}
+
+/* One turn of the loop; returns ms to wait. */
+static int64
+turn(void)
+{
+	int64		now = bcd_now_ms();
+	int64		wait;
+
+	if (ready && bcd_tx_extension_is_new())
+		start_over();
+	if (!ready)
+		ready = recover();
+	bcd_serve_calls(ready);
+	if (!ready)
+		return (int64) bcd_naptime * 1000;
+	take_replies();
+	bcd_serve_check_callers();
+	if (bcd_servers_changed() || now >= idle_at || ms_until_schedule() <= 0 || asked_to_look())
+		idle_work(now);
+	if (bcd_engine.requested)
+		begin_runs();
+	wait = step_runs();
+	if (bcd_engine.requested)
+		wait = Min(wait, 1000);
+	wait = Min(wait, ms_until_schedule());
+	return Max(0, Min(wait, idle_at - now));
+}
+
+/*
+ * Something went wrong outside of the places that expect it.  The state in
+ * memory is not to be trusted: runs start again from the tables.
+ */
+static void
+after_error(void)
+{
+	bcd_tx_report_and_abort("the worker starts over");
+	drop_runs("the worker met an error, see the server's log; what was not pushed is still pending");
+	ready = false;
+	bcd_http_wait(ERROR_NAP_MS, PG_WAIT_EXTENSION);
+}
+
+void
+bcd_worker_main(Datum arg)
+{
+	MemoryContext cxt;
+	uint32		wait_event;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	bcd_stop_init();
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, NULL, 0);
+	enter(DatumGetInt32(arg));
+	bcd_pin_session();
+	bcd_guard_init(&bcd_shared->workers[my_place]);
+	/* a reload that came before this process is not told to it */
+	if (!bcd_is_listed())
+		proc_exit(0);
+	bcd_engine_init(bcd_run_kinds);
+	bcd_engine.finished = bcd_serve_finished;
+	bcd_engine.awaited = bcd_serve_awaited;
+	bcd_http_init();
+	wait_event = bcd_wait_event("BcdeltaWorker");
+	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta loop", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(cxt);
+	bcd_calls_end(MyDatabaseId, "the bcdelta worker was restarted");
+	pgstat_report_activity(STATE_IDLE, NULL);
+
+	for (;;)
+	{
+		volatile int64 wait = 0;
+
+		ResetLatch(MyLatch);
+		bcd_stop_if_asked(0);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+			bcd_reload();
+		PG_TRY();
+		{
+			wait = turn();
+		}
+		PG_CATCH();
+		{
+			MemoryContextSwitchTo(cxt);
+			after_error();
+		}
+		PG_END_TRY();
+		MemoryContextSwitchTo(cxt);
+		MemoryContextReset(cxt);
+		bcd_http_wait((long) wait, wait_event);
+	}
+}
