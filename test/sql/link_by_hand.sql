@@ -22,11 +22,12 @@ SELECT bcdelta.link('makers', '3', 11);
 SELECT bcdelta.link('makers', '3', 0);
 SELECT bcdelta.link('items', '["1",  "a"]', 21);
 SELECT bcdelta.link('items', '["1", "b"]', 22);
--- another record for the same row; and the same again
-UPDATE bcdelta.link SET aside = '{"name": "Acme"}' WHERE feed = 'makers' AND key = '1';
+-- another record for the same row, of which nothing is known; and the same again
+UPDATE bcdelta.link SET payload = '{"name": "Acme"}', remembered = '{"sort_order": 1}', aside = '{"name": "Acme"}' WHERE feed = 'makers' AND key = '1';
+SELECT bcdelta.link('makers', '1', 11);
+SELECT payload, remembered, aside FROM bcdelta.link WHERE feed = 'makers' AND key = '1';
 SELECT bcdelta.link('makers', '1', 13);
-SELECT bcdelta.link('makers', '1', 13);
-SELECT key, aside FROM bcdelta.link WHERE aside IS NOT NULL;
+SELECT payload, remembered, aside FROM bcdelta.link WHERE feed = 'makers' AND key = '1';
 SELECT feed, key, store_id FROM bcdelta.link ORDER BY feed, key;
 SELECT feed, store FROM bcdelta.feed ORDER BY feed;
 
@@ -81,6 +82,32 @@ SELECT bcdelta.link('makers', '3', 13);
 SELECT bcdelta.unlink('makers');
 SELECT bcdelta.unlink('makers');
 SELECT feed, s.state, store FROM bcdelta.feed JOIN bcdelta.status AS s USING (feed) ORDER BY feed;
+
+-- a feed that nothing in the first store is linked to goes along, unless a record may have been made there
+SELECT bcdelta.link('makers', '3', 13);
+SELECT bcdelta.unlink('makers', '3');
+ALTER SERVER shop OPTIONS (SET store_hash 'ghi789');
+SELECT s.state, store FROM bcdelta.status AS s JOIN bcdelta.feed USING (feed) WHERE feed = 'makers';
+INSERT INTO bcdelta.pending (feed, key, changed_at, sought) VALUES ('makers', '3', '2026-01-01', '{"name": "Cool"}');
+SELECT state, paused_reason FROM bcdelta.status WHERE feed = 'makers';
+DELETE FROM bcdelta.pending;
+ALTER SERVER shop OPTIONS (SET store_hash 'def456');
+
+-- one store by another spelling of its address, and others
+SELECT bcdelta.link('makers', '3', 13);
+ALTER SERVER shop OPTIONS (ADD api_url 'HTTPS://API.BigCommerce.com:443/');
+SELECT state, paused_reason FROM bcdelta.status WHERE feed = 'makers';
+ALTER SERVER shop OPTIONS (SET api_url 'https://api.bigcommerce.com:80');
+SELECT state, paused_reason FROM bcdelta.status WHERE feed = 'makers';
+ALTER SERVER shop OPTIONS (SET api_url 'https://api.bigcommerce.com/Proxy');
+SELECT bcdelta.resume('makers', same_store => true);
+ALTER SERVER shop OPTIONS (SET api_url 'https://API.bigcommerce.com/Proxy/');
+SELECT state, paused_reason FROM bcdelta.status WHERE feed = 'makers';
+ALTER SERVER shop OPTIONS (SET api_url 'https://api.bigcommerce.com/proxy');
+SELECT state, paused_reason FROM bcdelta.status WHERE feed = 'makers';
+ALTER SERVER shop OPTIONS (DROP api_url);
+SELECT bcdelta.unlink('makers');
+SELECT bcdelta.resume('makers');
 
 -- a reference to another store's record is none
 CREATE SERVER outlet FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'fed987');
