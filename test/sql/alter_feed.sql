@@ -115,7 +115,8 @@ CREATE FUNCTION fixed(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
 SET client_min_messages = notice;
 BEGIN;
 EXECUTE t ('{"inventory_level": "public.qty(id)", "page_title": "now()::text", "is_visible": "until > CURRENT_DATE", "sort_order": "(random() * 10)::int",
-	"search_keywords": "(SELECT max(kind) FROM public.note WHERE part = id AND clock_timestamp() > seen_at)", "width": "extract(year FROM age(seen_at))"}');
+	"search_keywords": "(SELECT max(kind) FROM public.note WHERE part = id AND clock_timestamp() > seen_at)", "width": "extract(year FROM age(seen_at))",
+	"depth": "pg_relation_size(''public.note'')"}');
 SELECT bcdelta.alter_feed('item', filter => 'valid @> localtimestamp::date');
 ROLLBACK;
 -- and what does not

@@ -577,8 +577,18 @@ SELECT bcdelta.depends('pair', 'refers', '{a,b}');
 CREATE TABLE swapped (a text, b int, PRIMARY KEY (b, a));
 SELECT bcdelta.track('swapped', 'shop', 'brand', '{"name": "a"}', key => '{a,b}');
 SELECT bcdelta.depends('swapped', 'refers', '{a,b}');
-SELECT bcdelta.untrack(feed) FROM bcdelta.feed WHERE feed IN ('parent', 'pair', 'theirs', 'swapped');
-DROP TABLE refers, two, far, between_them, parent, pair, swapped;
+-- to the source, but not to its key; and to a part of it
+SELECT bcdelta.track('two', 'shop', 'brand', '{"name": "id::text"}');
+SELECT bcdelta.depends('two', 'refers', '{to_code}');
+SELECT bcdelta.depends('two', 'refers', '{to_two}');
+CREATE TABLE parted (id int PRIMARY KEY, name text) PARTITION BY RANGE (id);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (1) TO (100);
+CREATE TABLE refers_parted (to_all int REFERENCES parted, to_part int REFERENCES parted_1);
+SELECT bcdelta.track('parted', 'shop', 'brand', '{"name": "name"}');
+SELECT bcdelta.depends('parted', 'refers_parted', '{to_all}');
+SELECT bcdelta.depends('parted', 'refers_parted', '{to_part}');
+SELECT bcdelta.untrack(feed) FROM bcdelta.feed WHERE feed IN ('parent', 'pair', 'theirs', 'swapped', 'two', 'parted');
+DROP TABLE refers, refers_parted, two, far, between_them, parent, pair, swapped, parted;
 DROP ROLE regress_bcdelta_steps;
 
 DROP EXTENSION bcdelta CASCADE;
