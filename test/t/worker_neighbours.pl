@@ -120,6 +120,34 @@ foreach my $first ('2021-01-10', '2021-07-10')
 }
 $shop->sql("SELECT bcdelta.unschedule('daily')");
 
+# What is not due: outside of its hours, far away because a clock was set back,
+# and while the run before goes on.
+sub look { $shop->sql("SELECT bcdelta.schedule('waker', 'things', at => now())"); return; }
+
+$shop->sql(q{SELECT bcdelta.schedule('nightly', 'things', every => '1 day',
+		hours => to_char(now() + interval '2 hours', 'HH24:MI') || '-' || to_char(now() + interval '5 hours', 'HH24:MI'));
+	UPDATE bcdelta.schedule SET next_run_at = now() - interval '1 second' WHERE name = 'nightly'});
+look();
+$shop->wait_for("SELECT next_run_at - date_trunc('minute', now()) BETWEEN '1 hour 58 min' AND '2 hours' FROM bcdelta.schedule WHERE name = 'nightly'");
+is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE schedule = 'nightly'"), 0, 'due when its hours are over: in the next ones');
+$shop->sql("UPDATE bcdelta.schedule SET hours = NULL, next_run_at = now() + interval '30 days' WHERE name = 'nightly'");
+look();
+$shop->wait_for("SELECT next_run_at <= now() + interval '1 day' FROM bcdelta.schedule WHERE name = 'nightly'");
+pass('due in a month by a clock that was wrong: within its period');
+$shop->sql(q{UPDATE bcdelta.schedule SET first_run_at = now() - interval '1 second', next_run_at = now() - interval '1 second', every = '1 day 6 hours',
+		hours = to_char(now() - interval '2 hours', 'HH24:MI') || '-' || to_char(now() + interval '2 hours', 'HH24:MI') WHERE name = 'nightly'});
+look();
+$shop->wait_for("SELECT count(*) FROM bcdelta.run WHERE schedule = 'nightly' AND state = 'succeeded'", 1);
+is($shop->sql("SELECT next_run_at - date_trunc('minute', now()) BETWEEN '45 hours 58 min' AND '46 hours' FROM bcdelta.schedule WHERE name = 'nightly'"), 't',
+	'the next time is within the hours');
+$second->hold({ match => { method => 'PUT' } });
+$shop->sql("UPDATE things SET name = name || ', held'; SELECT bcdelta.schedule('busy', 'things', every => '1 second')");
+$shop->wait_for("SELECT last_error FROM bcdelta.schedule WHERE name = 'busy'", 'skipped: the run before it had not ended');
+is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE schedule = 'busy'"), 1, 'due while its run goes on: not once more');
+$second->release;
+$shop->wait_for("SELECT last_error IS NULL FROM bcdelta.schedule WHERE name = 'busy'");
+$shop->sql("SELECT bcdelta.unschedule(name) FROM bcdelta.schedule WHERE name IN ('nightly', 'busy')");
+
 # A schedule whose server is gone fails alone.
 $shop->sql("SELECT bcdelta.schedule('broken', server => 'second', every => '1 second'); SELECT bcdelta.untrack('things'); DROP SERVER second CASCADE");
 $shop->wait_for("SELECT last_error ~ 'second.*does not exist' FROM bcdelta.schedule WHERE name = 'broken'");

@@ -145,6 +145,7 @@ main(void)
 {
 	static const char *const spring[] = {"03-27 02:30+1", "03-28 03:00+2", "03-29 02:30+2"};
 	static const char *const autumn[] = {"10-30 02:30+2", "10-31 02:30+2", "11-01 02:30+1"};
+	static const char *const again[] = {"11-01 02:30+1", "11-02 02:30+1"};
 	static const char *const midnight[] = {"03-28 00:00+1", "03-29 00:00+2", "03-30 00:00+2"};
 	static const char *const halves[] = {"03-27 14:30+1", "03-28 03:00+2", "03-28 14:30+2", "03-29 02:30+2"};
 	const char *day;
@@ -187,6 +188,7 @@ main(void)
 	/* a period of days keeps the time that the clock shows */
 	grid("03-20 02:30+1", USECS_PER_DAY, "03-26 12:00+1", spring, lengthof(spring));
 	grid("03-20 02:30+1", USECS_PER_DAY, "10-29 12:00+2", autumn, lengthof(autumn));
+	grid("03-20 02:30+1", USECS_PER_DAY, "10-31 02:20+1", again, lengthof(again));
 	grid("01-01 00:00+1", USECS_PER_DAY, "03-27 12:00+1", midnight, lengthof(midnight));
 	grid("03-20 02:30+1", USECS_PER_DAY / 2, "03-27 12:00+1", halves, lengthof(halves));
 	day = "03-27 12:00+1";
