@@ -10,7 +10,7 @@ use BCDelta::Test;
 use IPC::Run ();
 use Test::More;
 
-my $shop = BCDelta::Shop->open('shared', store => { args => [ '--quota', 100000 ] }, node => { conf => 'max_connections = 120' });
+my $shop = BCDelta::Shop->open('shared', store => { args => [ '--quota', 100000 ] }, node => { conf => 'max_connections = 300' });
 my ($node, $store) = ($shop->node, $shop->store);
 $shop->tables;
 my $n = 0;
@@ -36,13 +36,14 @@ sub calm
 }
 
 subtest 'a role cannot have all places' => sub {
-	$shop->sql('CREATE ROLE bob LOGIN; CREATE ROLE alice LOGIN; GRANT USAGE ON FOREIGN SERVER shop TO bob, alice; GRANT bob TO alice');
+	$shop->sql('CREATE ROLE bob LOGIN; CREATE ROLE alice LOGIN; CREATE ROLE carol LOGIN;
+		GRANT USAGE ON FOREIGN SERVER shop TO bob, alice, carol; GRANT bob TO alice, carol');
 	my $id = busy();
 	my ($out, $err);
 	my $file = $node->basedir . '/push.sql';
-	PostgreSQL::Test::Utils::append_to_file($file, 'SELECT run_id FROM bcdelta.push();');
+	PostgreSQL::Test::Utils::append_to_file($file, "SET ROLE bob;\nSELECT run_id FROM bcdelta.push();\n");
 	my $crowd = IPC::Run::start(
-		[ 'pgbench', '-n', '-c', 64, '-j', 1, '-t', 1, '-f', $file, '-U', 'bob', '-h', $node->host, '-p', $node->port, 'shop' ],
+		[ 'pgbench', '-n', '-c', 64, '-j', 1, '-t', 1, '-f', $file, '-U', 'carol', '-h', $node->host, '-p', $node->port, 'shop' ],
 		'>', \$out, '2>', \$err);
 	$shop->wait_for(waiting(), 64);
 	is(runs($id), 'requested', '64 sessions that want the same wait for one run');
@@ -53,6 +54,8 @@ subtest 'a role cannot have all places' => sub {
 	like($message, qr/too many sessions.*At most 64 of one role/s, 'and is told why');
 	($rc, undef, $message) = $node->psql('shop', 'SET ROLE bob; SELECT bcdelta.push()', extra_params => [ '-U', 'alice' ]);
 	like($message, qr/At most 64 of one role/, 'whoever takes the role');
+	($rc, undef, $message) = $node->psql('shop', 'SELECT bcdelta.push()', extra_params => [ '-U', 'carol' ]);
+	like($message, qr/At most 64 of one role/, 'nor does it help to have logged in as another one');
 	my $queued = $shop->sql("SELECT max(run_id) FROM bcdelta.run");
 	is(($node->psql('shop', "SET statement_timeout = '1s'; SELECT bcdelta.push()", extra_params => [ '-U', 'alice' ]))[2] =~ /timeout/ ? 1 : 0,
 		1, 'others have places left');
@@ -66,6 +69,28 @@ subtest 'a role cannot have all places' => sub {
 	$crowd->finish;
 	is($shop->sql("SELECT state FROM bcdelta.run WHERE run_id = $queued"), 'cancelled', 'for all');
 	is($shop->sql("SELECT bcdelta.cancel($id)"), 't', 'and so can a superuser');
+	calm();
+};
+
+subtest 'the last places are for who cancels, and for superusers' => sub {
+	my $id = busy();
+	my (@crowds, $ignored);
+	my $file = $node->basedir . '/last.sql';
+	PostgreSQL::Test::Utils::append_to_file($file, 'SELECT run_id FROM bcdelta.push();');
+	foreach my $role (map { "many_$_" } 1 .. 4)
+	{
+		$shop->sql("CREATE ROLE $role LOGIN; GRANT USAGE ON FOREIGN SERVER shop TO $role");
+		push @crowds, IPC::Run::start([ 'pgbench', '-n', '-c', 60, '-t', 1, '-f', $file, '-U', $role, '-h', $node->host, '-p', $node->port, 'shop' ],
+			'>', \$ignored, '2>', \$ignored);
+	}
+	$shop->wait_for(waiting(), 240);
+	my $queued = $shop->sql('SELECT max(run_id) FROM bcdelta.run');
+	like(($node->psql('shop', 'SELECT bcdelta.push()', extra_params => [ '-U', 'alice' ]))[2],
+		qr/too many sessions.*the last places are kept for bcdelta.cancel/s, 'four roles have what there is for all');
+	like(($node->psql('shop', "SET statement_timeout = '1s'; SELECT bcdelta.push()"))[2], qr/statement timeout/, 'a superuser has a place');
+	is(($node->psql('shop', "SELECT bcdelta.cancel($queued)", extra_params => [ '-U', 'alice' ]))[1], 't', 'and whoever cancels');
+	$_->finish foreach @crowds;
+	$shop->sql("SELECT bcdelta.cancel($id)");
 	calm();
 };
 
