@@ -137,24 +137,38 @@ is_base64(const char *p, const char *digits, int n)
 	return true;
 }
 
+/*
+ * The digits are searched for from the end (Boyer, Moore and Horspool): a digit
+ * that is none of theirs rules out as many places as there are of them, so of a
+ * long reply hardly anything is looked at.
+ */
 static void
 mask_base64(char *text, size_t len, const char *token, int before)
 {
 	char		digits[1400];
+	int			shift[256];
 	int			n;
-	size_t		i;
+	int			i;
+	size_t		at;
 
 	if (strlen(token) < BCD_SECRET_MIN_BYTES || strlen(token) * 4 / 3 + 4 > sizeof(digits))
 		return;
 	n = encode(token, before, digits);
-	if (n < 2)
+	if ((size_t) n > len)
 		return;
-	for (i = 0; i + n <= len; i++)
+	for (i = 0; i < lengthof(shift); i++)
+		shift[i] = n;
+	for (i = 0; i < n - 1; i++)
 	{
-		/* the first one may be written in two ways; the second rarely is */
-		if (text[i + 1] == digits[1] && is_base64(text + i, digits, n))
-			memset(text + i, '*', n);
+		shift[(unsigned char) digits[i]] = n - 1 - i;
+		if (digits[i] == '+')
+			shift['-'] = n - 1 - i;
+		if (digits[i] == '/')
+			shift['_'] = n - 1 - i;
 	}
+	for (at = 0; at + n <= len; at += shift[(unsigned char) text[at + n - 1]])
+		if (is_base64(text + at, digits, n))
+			memset(text + at, '*', n);
 }
 
 /* Masks every occurrence of the token in the text. */

@@ -44,19 +44,31 @@
 /* A row whose record may be another row's comes back so much later */
 #define TWIN_MS			1000
 
+static bool
+was_a_success(const BcdJob *job)
+{
+	const BcdHttpRequest *r = job->request;
+	BcdVerdict	verdict = r ? bcd_retry_verdict(r->fate, r->status) : BCD_TROUBLE;
+
+	return verdict == BCD_OK || verdict == BCD_PARTIAL;
+}
+
 /*
- * Why the reply of a request that was a success cannot be what it should be;
- * NULL: it can.  202 and 204 have nothing to say, every other success has; and
- * what is not in something that is no list may be in the store all the same.
+ * Parses the reply of a request that was a success.  Returns why it cannot be
+ * what it should be; NULL: it can.  202 and 204 have nothing to say, every
+ * other success has; and what is not in something that is no list may be in the
+ * store all the same.
  */
 static const char *
-unreadable(BcdJob *job)
+parse_reply(BcdJob *job)
 {
 	BcdHttpRequest *r = job->request;
 	bool		list = job->stage <= BCD_READ && !job->probe;
 	const char *reason = NULL;
 	const cJSON *data;
 
+	if (!was_a_success(job))
+		return NULL;
 	if (r->reply_len == 0)
 		return (r->status == 204 || r->status == 202) && !list ? NULL : "it is empty";
 	if (job->reply == NULL)
@@ -71,12 +83,11 @@ unreadable(BcdJob *job)
 	return cJSON_GetArraySize(data) <= MAX_LISTED ? NULL : "it lists more records than a page has";
 }
 
-/* Lets the reply decide the items. */
+/* Lets the reply decide the items; unreadable: see parse_reply(). */
 static void
-decide(BcdJob *job)
+decide(BcdJob *job, const char *unreadable)
 {
 	BcdHttpRequest *r = job->request;
-	const char *reason;
 	BcdVerdict	verdict;
 
 	if (r == NULL)
@@ -85,20 +96,19 @@ decide(BcdJob *job)
 		return;
 	}
 	verdict = bcd_retry_verdict(r->fate, r->status);
-	if (verdict == BCD_OK || verdict == BCD_PARTIAL)
+	if (was_a_success(job))
 	{
-		reason = unreadable(job);
-		if (reason == NULL)
+		if (unreadable == NULL)
 		{
 			job->read(job, job->reply);
 			bcd_judge_rest(job, job->doubt ? job->doubt :
 						   "the store's reply did not mention the record");
 			return;
 		}
-		if (strcmp(reason, "too many values") == 0 && job->stage <= BCD_READ && job->limit > 1)
+		if (strcmp(unreadable, "too many values") == 0 && job->stage <= BCD_READ && job->limit > 1)
 			bcd_batch_too_large(job->lane, job->stage, job->limit);
 		snprintf(r->error, sizeof(r->error), "status %ld, but the reply cannot be read: %s",
-				 r->status, reason);
+				 r->status, unreadable);
 		r->fate = BCD_HTTP_UNKNOWN;
 		verdict = BCD_TROUBLE;
 	}
@@ -364,9 +374,12 @@ settle_in_transaction(BcdJob *job)
 	remember(job, &before);
 	PG_TRY();
 	{
+		/* nobody need wait for that */
+		const char *unreadable = parse_reply(job);
+
 		bcd_tx_begin();
 		hold_lanes(job);
-		decide(job);
+		decide(job, unreadable);
 		decide_twins(job);
 		put_back(job);
 		record(job);

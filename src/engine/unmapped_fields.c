@@ -42,7 +42,7 @@ bcd_item_dropped(const BcdItem *item)
 {
 	Jsonb	   *known = bcd_payload_merge(item->remembered, item->known);
 
-	if (known == NULL || item->wanted == NULL)
+	if (known == NULL || item->wanted == NULL || bcd_payload_covers(item->wanted, known))
 		return NULL;
 	known = bcd_payload_filter(known, is_dropped, (void *) item);
 	return bcd_payload_count(known) > 0 ? known : NULL;

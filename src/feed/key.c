@@ -74,6 +74,18 @@ bcd_key_texts(const BcdFeed *feed, const char *key)
 	return texts;
 }
 
+static Datum *
+values_of(const BcdFeed *feed, char **texts)
+{
+	Datum	   *values = palloc(sizeof(Datum) * feed->nkeys);
+	int			i;
+
+	for (i = 0; i < feed->nkeys; i++)
+		values[i] = OidInputFunctionCall(feed->keys[i].input, texts[i],
+										 feed->keys[i].ioparam, feed->keys[i].typmod);
+	return values;
+}
+
 /*
  * These as values of the key columns.
  *
@@ -83,26 +95,24 @@ bcd_key_texts(const BcdFeed *feed, const char *key)
 Datum *
 bcd_key_values(const BcdFeed *feed, char **texts)
 {
-	Datum	   *values = palloc(sizeof(Datum) * feed->nkeys);
 	BcdRights	rights;
-	int			i;
+	Datum	   *values;
 
 	bcd_become(&rights, feed->owner, true);
-	for (i = 0; i < feed->nkeys; i++)
-		values[i] = OidInputFunctionCall(feed->keys[i].input, texts[i],
-										 feed->keys[i].ioparam, feed->keys[i].typmod);
+	values = values_of(feed, texts);
 	bcd_become_again(&rights);
 	return values;
 }
 
 /*
  * A key's text as values of the key columns; raises an error when it is not
- * one.  The result is in the current memory context.
+ * one.  The result is in the current memory context.  As the feed's owner:
+ * inside bcd_guard_run().
  */
 Datum *
 bcd_key_parse(const BcdFeed *feed, const char *key)
 {
-	return bcd_key_values(feed, bcd_key_texts(feed, key));
+	return values_of(feed, bcd_key_texts(feed, key));
 }
 
 /*

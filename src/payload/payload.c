@@ -85,6 +85,23 @@ bcd_payload_has(Jsonb *payload, const char *field)
 	return field_value(payload, field, &v);
 }
 
+/* Has a payload each field of another one, whatever the values? */
+bool
+bcd_payload_covers(Jsonb *payload, Jsonb *other)
+{
+	JsonbIterator *it = JsonbIteratorInit(&other->root);
+	JsonbIteratorToken token;
+	JsonbValue	key;
+	JsonbValue	v;
+
+	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+		if (token == WJB_KEY &&
+			getKeyJsonValueFromContainer(&payload->root, key.val.string.val, key.val.string.len,
+										 &v) == NULL)
+			return false;
+	return true;
+}
+
 /* A field of a payload as text; NULL when it is missing or null. */
 char *
 bcd_payload_text(Jsonb *payload, const char *field)
@@ -196,6 +213,17 @@ same_value(const JsonbValue *a, const JsonbValue *b)
 			elog(ERROR, "unexpected jsonb value type %d", (int) a->type);
 			return false;
 	}
+}
+
+/* Have both the same value of a field, or both none? */
+bool
+bcd_payload_same(Jsonb *a, Jsonb *b, const char *field)
+{
+	JsonbValue	x;
+	JsonbValue	y;
+	bool		has = field_value(a, field, &x);
+
+	return has == field_value(b, field, &y) && (!has || same_value(&x, &y));
 }
 
 static bool

@@ -17,6 +17,7 @@
 #include "base/attempt.h"
 #include "base/compat.h"
 #include "base/db.h"
+#include "base/probe.h"
 #include "feed/database_identity.h"
 #include "feed/feed.h"
 #include "feed/feed_halt.h"
@@ -196,20 +197,13 @@ bcd_feed_settle_in(const char *feed, const char *store)
 	(void) bcd_execute(&set_store, args, NULL);
 }
 
-static BcdStatement is_feed_of = {
-	"SELECT FROM bcdelta.feed WHERE feed_id = $1 AND store = $2",
-	2, {INT4OID, TEXTOID}
-};
+static const BcdProbe feed_of_store = {"feed", "feed_feed_id_key", "feed_id", "store"};
 
 /* Is there still this feed, and are its links those of this store? */
 bool
 bcd_feed_is(int32 feed_id, const char *store)
 {
-	Datum		args[2];
-
-	args[0] = Int32GetDatum(feed_id);
-	args[1] = CStringGetTextDatum(store);
-	return bcd_execute(&is_feed_of, args, NULL) > 0;
+	return bcd_probe(&feed_of_store, Int32GetDatum(feed_id), store);
 }
 
 static bool servers_changed = false;

@@ -306,6 +306,17 @@ bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
 	(void) bcd_execute(&learn, args, NULL);
 }
 
+/* Are the row and what is known of its record the same in all that a natural key is told by? */
+static bool
+is_the_same(const BcdItem *item, const char *natural)
+{
+	const BcdResource *r = item->lane->feed->resource;
+
+	return bcd_payload_same(item->wanted, item->known, natural) &&
+		(r->scope == NULL || bcd_payload_same(item->wanted, item->known, r->scope)) &&
+		(r->needs_tree == NULL || bcd_payload_same(item->wanted, item->known, r->needs_tree));
+}
+
 /* Is an item to write a natural key that its record is not known to have? */
 bool
 bcd_item_claims_key(const BcdItem *item)
@@ -315,7 +326,8 @@ bcd_item_claims_key(const BcdItem *item)
 	int			i;
 
 	for (i = 0; r->natural[i]; i++)
-		if (bcd_unique_of(r, item->wanted, r->natural[i], &key) &&
+		if (!is_the_same(item, r->natural[i]) &&
+			bcd_unique_of(r, item->wanted, r->natural[i], &key) &&
 			!bcd_unique_has(r, item->known, &key))
 			return true;
 	return false;

@@ -14,6 +14,7 @@
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/db.h"
+#include "base/probe.h"
 #include "engine/engine.h"
 #include "engine/lost_create.h"
 #include "engine/referrers.h"
@@ -250,11 +251,22 @@ execute_for_keys(BcdStatement *statement, BcdLane *lane, BcdItem **items, int n)
 	return bcd_execute(statement, args, NULL);
 }
 
+static const BcdProbe any_deferred = {"pending", "pending_deferred", "waits_feed"};
+static const BcdProbe any_given_up = {"pending", "pending_given_up", "waits_feed"};
+
+/* Does any row wait for one of the lane's feed? */
+static bool
+is_waited_for(const BcdProbe *waiting, const BcdLane *lane)
+{
+	return bcd_probe(waiting, CStringGetTextDatum(lane->feed->name), NULL);
+}
+
 /* Rows that waited for these to be linked are ready. */
 static void
 free_waiting(BcdLane *lane, BcdItem **items, int n)
 {
-	if (execute_for_keys(&free_deferred, lane, items, n) > 0)
+	if (is_waited_for(&any_deferred, lane) &&
+		execute_for_keys(&free_deferred, lane, items, n) > 0)
 		lane->freed = lane->run->progressed = true;
 }
 
@@ -376,7 +388,8 @@ finish_pending(BcdLane *lane, BcdItem **items, int n)
 	if (execute_for_keys(&finish, lane, items, n) < n)
 		for (i = 0; i < n; i++)
 			put_pending_back(lane, items[i], "ready", 0);
-	if (execute_for_keys(&free_failed, lane, items, n) > 0)
+	if (is_waited_for(&any_given_up, lane) &&
+		execute_for_keys(&free_failed, lane, items, n) > 0)
 		lane->freed = lane->run->progressed = true;
 }
 

@@ -73,10 +73,21 @@ test_base64_anywhere(void)
 		}
 }
 
+/* With '-' for '+', next to the place where it begins, and twice */
+static void
+test_base64_of_urls(void)
+{
+	char		text[] = "eHF-WGI5S2Q3TG1QdzIhIQ==eHF-WGI5S2Q3TG1QdzIhIQ==";
+
+	bcd_secret_mask(text, strlen(text), "q~Xb9Kd7LmPw2");
+	is_text(text, "eH****************IhIQ==eH****************IhIQ==", "base64 for URLs");
+}
+
 int
 main(void)
 {
 	test_spellings();
 	test_base64_anywhere();
+	test_base64_of_urls();
 	return tap_done();
 }

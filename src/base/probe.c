@@ -1,0 +1,77 @@
+/*
+ * probe.c
+ *		Is there a row?  Asked of an index, without a statement.
+ *
+ * For what is asked with every reply, and is a matter of one row or, nearly
+ * always, of none: to start and to end a statement costs ten times as much as
+ * to look.
+ *
+ * The answer is that of a statement at this place: what is committed by now,
+ * and what the transaction has done itself.  If somebody has dropped the index
+ * the table is read; where that index is a partial one, the answer may then be
+ * true for a row that it would not have had.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/typcache.h"
+
+#include "base/db.h"
+#include "base/probe.h"
+
+/* A scan key: the column has this value. */
+static void
+equals(ScanKey key, TupleDesc desc, const char *column, Datum value)
+{
+	AttrNumber	attno = SPI_fnumber(desc, column);
+	Oid			type = SPI_gettypeid(desc, attno);
+	RegProcedure equal = get_opcode(lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr);
+
+	ScanKeyEntryInitialize(key, 0, attno, BTEqualStrategyNumber, InvalidOid,
+						   TupleDescAttr(desc, attno - 1)->attcollation, equal, value);
+}
+
+static bool
+has_text(HeapTuple tuple, TupleDesc desc, const char *column, const char *string)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, SPI_fnumber(desc, column), desc, &isnull);
+
+	return !isnull && strcmp(TextDatumGetCString(value), string) == 0;
+}
+
+/* Is there a row with this value, and this text in the other column? */
+bool
+bcd_probe(const BcdProbe *probe, Datum value, const char *string)
+{
+	Relation	table = table_open(bcd_table_oid(probe->table), AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(table);
+	Oid			index = bcd_table_oid(probe->index);
+	Snapshot	snapshot;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	bool		found;
+
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	equals(&key, desc, probe->column, value);
+	scan = systable_beginscan(table, index, OidIsValid(index), snapshot, 1, &key);
+	do
+		tuple = systable_getnext(scan);
+	while (HeapTupleIsValid(tuple) && probe->other && !has_text(tuple, desc, probe->other, string));
+	found = HeapTupleIsValid(tuple);
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(table, AccessShareLock);
+	return found;
+}
