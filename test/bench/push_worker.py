@@ -136,7 +136,7 @@ class Case:
 # What the worker is at, by the innermost of these functions
 PHASES = {
     "bcd_fold_all": "fold changes", "bcd_queue_claim": "claim: pending and link",
-    "bcd_feed_row": "read the source row", "decide_found": "difference",
+    "bcd_feed_try_row": "read the source row", "decide_found": "difference",
     "bcd_plan_next": "build the request", "bcd_http_start": "HTTP, libcurl", "bcd_http_wait": "HTTP, libcurl",
     "bcd_json_parse": "parse the reply", "bcd_settle_read": "match the reply's records",
     "bcd_lookup_read": "match the reply's records", "bcd_job_free": "free request and reply",
