@@ -206,6 +206,14 @@ bcd_query_newest(BcdStatement *statement, Datum *values, const char *nulls, long
 	return SPI_processed;
 }
 
+/* An argument of a statement, and whether it is null. */
+Datum
+bcd_text_or_null(const char *text, char *null)
+{
+	*null = text ? ' ' : 'n';
+	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
 /* A column of the last result as text in the current context, NULL for null. */
 char *
 bcd_column_text(uint64 row, int column)

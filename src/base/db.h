@@ -48,6 +48,7 @@ extern int64 bcd_column_int64(uint64 row, int column, bool *isnull);
 extern bool bcd_column_bool(uint64 row, int column);
 extern Datum bcd_column_datum(uint64 row, int column, bool *isnull);
 
+extern Datum bcd_text_or_null(const char *text, char *null);
 extern Datum bcd_array(Oid type, Datum *values, bool *nulls, int n);
 
 extern void bcd_tx_use_extension(void);

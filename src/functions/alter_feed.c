@@ -98,13 +98,6 @@ static BcdStatement update_feed = {
 };
 
 static Datum
-text_or_null(const char *text, char *null)
-{
-	*null = text ? ' ' : 'n';
-	return text ? CStringGetTextDatum(text) : (Datum) 0;
-}
-
-static Datum
 jsonb_or_null(Jsonb *jsonb, char *null)
 {
 	*null = jsonb ? ' ' : 'n';
@@ -122,10 +115,10 @@ update(const BcdFeed *feed, const AlterArgs *args)
 
 	values[0] = Int32GetDatum(feed->feed_id);
 	values[1] = jsonb_or_null(args->fields, &nulls[1]);
-	values[2] = text_or_null(args->filter, &nulls[2]);
+	values[2] = bcd_text_or_null(args->filter, &nulls[2]);
 	values[3] = BoolGetDatum(args->sets_filter);
-	values[4] = text_or_null(args->on_delete, &nulls[4]);
-	values[5] = text_or_null(args->on_conflict, &nulls[5]);
+	values[4] = bcd_text_or_null(args->on_delete, &nulls[4]);
+	values[5] = bcd_text_or_null(args->on_conflict, &nulls[5]);
 	values[6] = jsonb_or_null(args->options, &nulls[6]);
 	values[7] = Int32GetDatum(feed->version);
 	bcd_spi_begin(&rights);

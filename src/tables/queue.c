@@ -26,14 +26,6 @@
 #include "tables/queue.h"
 #include "tables/tally.h"
 
-/* An argument of a statement, and whether it is null. */
-Datum
-bcd_text_or_null(const char *text, char *null)
-{
-	*null = text ? ' ' : 'n';
-	return text ? CStringGetTextDatum(text) : (Datum) 0;
-}
-
 /*
  * Claims in the order of keys, each time from the last key on: so no claim
  * steps over the dead index entries of those before it.  A feed that was

@@ -39,7 +39,6 @@ extern bool bcd_queue_has_moves(int32 feed_id);
 extern bool bcd_queue_is_in_flight(const char *feed, const char *key);
 extern bool bcd_queue_is_in_progress(const char *feed, const char *key);
 extern bool bcd_queue_is_pending(const char *feed, const char *key);
-extern Datum bcd_text_or_null(const char *text, char *null);
 extern Jsonb *bcd_copied_payload(uint64 row, int column);
 
 /* linked.c */

@@ -130,13 +130,6 @@ static BcdStatement free_deferred = {
 	2, {TEXTOID, TEXTARRAYOID}
 };
 
-static Datum
-text_or_null(const char *text, char *null)
-{
-	*null = text ? ' ' : 'n';
-	return text ? CStringGetTextDatum(text) : (Datum) 0;
-}
-
 static bool
 is_written(const BcdItem *item)
 {
@@ -279,7 +272,7 @@ change_link(BcdLane *lane, BcdItem *item)
 
 	args[0] = CStringGetTextDatum(lane->feed->name);
 	args[1] = CStringGetTextDatum(item->key);
-	args[2] = text_or_null(lane->feed->resource->hidden_by, &nulls[2]);
+	args[2] = bcd_text_or_null(lane->feed->resource->hidden_by, &nulls[2]);
 	switch (item->decision.link)
 	{
 		case BCD_LINK_KEEP:
@@ -360,11 +353,11 @@ put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 	args[2] = CStringGetTextDatum(state);
 	args[3] = Int32GetDatum(attempts);
 	args[4] = Int64GetDatum(d->delay_ms);
-	args[5] = text_or_null(d->error, &nulls[5]);
-	args[6] = text_or_null(waits ? item->waits_feed : NULL, &nulls[6]);
-	args[7] = text_or_null(waits ? item->waits_key : NULL, &nulls[7]);
+	args[5] = bcd_text_or_null(d->error, &nulls[5]);
+	args[6] = bcd_text_or_null(waits ? item->waits_feed : NULL, &nulls[6]);
+	args[7] = bcd_text_or_null(waits ? item->waits_key : NULL, &nulls[7]);
 	args[8] = BoolGetDatum(d->pending == BCD_PENDING_DONE);
-	args[9] = text_or_null(d->trouble, &nulls[9]);
+	args[9] = bcd_text_or_null(d->trouble, &nulls[9]);
 	args[10] = Int64GetDatum(d->early_ms);
 	(void) bcd_execute(&put_back, args, nulls);
 }

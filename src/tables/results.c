@@ -24,19 +24,11 @@ is_given(const char *text)
 	return text != NULL && text[0] != '\0';
 }
 
+/* Where an empty text says nothing, unlike an empty key or value */
 static Datum
-text_or_null(const char *text, char *null)
+given_or_null(const char *text, char *null)
 {
-	*null = is_given(text) ? ' ' : 'n';
-	return is_given(text) ? CStringGetTextDatum(text) : (Datum) 0;
-}
-
-/* For what may well be empty: a key, a value */
-static Datum
-text_unless_none(const char *text, char *null)
-{
-	*null = text ? ' ' : 'n';
-	return text ? CStringGetTextDatum(text) : (Datum) 0;
+	return bcd_text_or_null(is_given(text) ? text : NULL, null);
 }
 
 static Datum
@@ -60,11 +52,11 @@ bcd_run_insert(const BcdRunRequest *request)
 	char		nulls[] = "         ";
 
 	args[0] = CStringGetTextDatum(request->kind);
-	args[1] = text_or_null(request->feed, &nulls[1]);
+	args[1] = given_or_null(request->feed, &nulls[1]);
 	args[2] = name_datum(request->server);
 	args[3] = ObjectIdGetDatum(request->role);
-	args[4] = text_or_null(request->schedule, &nulls[4]);
-	args[5] = text_or_null(request->mode, &nulls[5]);
+	args[4] = given_or_null(request->schedule, &nulls[4]);
+	args[5] = given_or_null(request->mode, &nulls[5]);
 	args[6] = Int32GetDatum(request->sample);
 	args[7] = Int64GetDatum(request->max_rows);
 	args[8] = BoolGetDatum(request->waited);
@@ -119,8 +111,8 @@ bcd_run_update(BcdRun *run, const char *state)
 
 	args[0] = Int64GetDatum(run->run_id);
 	args[1] = CStringGetTextDatum(state);
-	args[2] = text_or_null(error, &nulls[2]);
-	args[3] = text_or_null(run->warning, &nulls[3]);
+	args[2] = given_or_null(error, &nulls[2]);
+	args[3] = given_or_null(run->warning, &nulls[3]);
 	for (i = 0; i < lengthof(totals); i++)
 		args[4 + i] = Int64GetDatum(totals[i]);
 	(void) bcd_execute(&update_run, args, nulls);
@@ -141,7 +133,7 @@ bcd_run_fail(int64 run_id, const char *state, const char *error)
 
 	args[0] = Int64GetDatum(run_id);
 	args[1] = CStringGetTextDatum(state);
-	args[2] = text_or_null(error, &nulls[2]);
+	args[2] = given_or_null(error, &nulls[2]);
 	return bcd_execute(&fail_run, args, nulls) > 0;
 }
 
@@ -296,12 +288,12 @@ bcd_discrepancy_insert(BcdLane *lane, const char *key, int64 store_id, const cha
 
 	args[0] = Int64GetDatum(lane->run->run_id);
 	args[1] = CStringGetTextDatum(lane->feed->name);
-	args[2] = text_unless_none(key, &nulls[2]);
+	args[2] = bcd_text_or_null(key, &nulls[2]);
 	args[3] = Int64GetDatum(store_id);
 	args[4] = CStringGetTextDatum(kind);
-	args[5] = text_unless_none(field, &nulls[5]);
-	args[6] = text_unless_none(source_value, &nulls[6]);
-	args[7] = text_unless_none(store_value, &nulls[7]);
+	args[5] = bcd_text_or_null(field, &nulls[5]);
+	args[6] = bcd_text_or_null(source_value, &nulls[6]);
+	args[7] = bcd_text_or_null(store_value, &nulls[7]);
 	(void) bcd_execute(&insert_discrepancy, args, nulls);
 }
 
@@ -321,7 +313,7 @@ bcd_feeds_of(const char *server, const char *feed)
 	uint64		i;
 
 	args[0] = name_datum(server);
-	args[1] = text_or_null(feed, &nulls[1]);
+	args[1] = given_or_null(feed, &nulls[1]);
 	n = bcd_execute(&list_feeds, args, nulls);
 	for (i = 0; i < n; i++)
 		names = lappend(names, bcd_column_text(i, 1));
