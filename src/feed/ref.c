@@ -363,7 +363,7 @@ bcdelta_ref(PG_FUNCTION_ARGS)
 {
 	BcdTarget  *target;
 	char	   *feed;
-	char	   *key;
+	char	   *volatile key = NULL;
 	int64		store_id;
 
 	if (PG_ARGISNULL(0) || get_fn_expr_variadic(fcinfo->flinfo))
@@ -374,8 +374,15 @@ bcdelta_ref(PG_FUNCTION_ARGS)
 	check_reader(PG_GETARG_DATUM(0), feed);
 	target = target_named(feed);
 	targets.in_use++;
-	key = key_from_arguments(fcinfo, target->feed);
-	targets.in_use--;
+	PG_TRY();
+	{
+		key = key_from_arguments(fcinfo, target->feed);
+	}
+	PG_FINALLY();
+	{
+		targets.in_use--;
+	}
+	PG_END_TRY();
 	if (key == NULL)
 		PG_RETURN_NULL();
 	bcd_key_check_length(feed, key);

@@ -146,6 +146,13 @@ SELECT feed, id FROM (VALUES
 SELECT attempt('SELECT bcdelta.ref(' || arguments || ')') FROM (VALUES ($$'whole', 'x'$$), ($$'whole', 1.5$$), ($$'whole', true$$), ($$'whole', '{}'::jsonb$$),
 	($$'whole', 1, 2$$), ($$'price', 1$$), ($$'price', '["1", "2026-11-02"]'$$), ($$'price', 1.005, '2026-11-02'$$), ($$'word', 'abcdef'$$), ($$'word', 1.0$$), ($$'word', '1'::jsonb$$),
 	($$'word', '1 day'::interval$$), ($$'seen', '2026-11-02'::date$$), ($$'id', 7$$)) AS v (arguments);
+-- after an error, what was known of the feed is not kept
+BEGIN;
+SELECT attempt($$SELECT bcdelta.ref('whole', 'x')$$);
+SELECT bcdelta.untrack('whole');
+SELECT bcdelta.track('price', 'shop', 'brand', '{"name": "''A price''"}', feed => 'whole');
+SELECT attempt($$SELECT bcdelta.ref('whole', 1, '2026-11-02'::text)$$);
+ROLLBACK;
 -- said when the feed is tracked
 CREATE TABLE item (sku text PRIMARY KEY, no int, amount numeric, doc jsonb, day date, name text);
 SELECT attempt(format('SELECT bcdelta.track(''item'', ''shop'', ''product'', %L); SELECT bcdelta.untrack(''item'')',
