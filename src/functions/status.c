@@ -333,6 +333,13 @@ look_at_source(BcdFeed *feed, StringInfo troubles)
 	return true;
 }
 
+/* What is wrong may say itself how the feed goes on, in its own words. */
+static bool
+tells_of_resume(const char *words)
+{
+	return strstr(words, "bcdelta.resume(") != NULL;
+}
+
 /*
  * Is somebody to say that the feed may go on?  Where it was found what is
  * wrong, that is the reason, and need not be told twice.
@@ -348,13 +355,14 @@ look_at_state(const BcdFeed *feed, StringInfo troubles)
 		return;
 	if (troubles->len > 0)
 	{
-		add_trouble(troubles, psprintf("when that is mended, %s", resume));
+		if (!tells_of_resume(troubles->data))
+			add_trouble(troubles, psprintf("when that is mended, %s", resume));
 		return;
 	}
 	while (len > 0 && reason[len - 1] == '.')
 		len--;
 	add_trouble(troubles, psprintf("%s%.*s", strncmp(reason, "paused ", 7) == 0 ? "" : "it is paused: ", len, reason));
-	if (strstr(reason, resume) == NULL)
+	if (!tells_of_resume(reason))
 		add_trouble(troubles, psprintf("%s lets it go on", resume));
 }
 

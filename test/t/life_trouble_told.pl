@@ -154,12 +154,13 @@ sub trouble { return $shop->sql("SELECT trouble FROM bcdelta.status WHERE feed =
 
 sub troubled
 {
-	my ($what, $feed, $begin, $words, $end) = @_;
+	my ($what, $feed, $begin, $words, $end, $resumes) = @_;
 	$begin = [$begin] unless ref $begin;
 	$end = [$end] unless ref $end;
 	is(trouble($feed), '', "$what: nothing is wrong before");
 	ref $_ ? $_->() : $shop->sql($_) foreach @$begin;
 	like(trouble($feed), $words, 'the status says so');
+	is(scalar(() = trouble($feed) =~ /bcdelta\.resume\(/g), $resumes, 'and how it goes on, once') if defined $resumes;
 	ref $_ ? $_->() : $shop->sql($_) foreach @$end;
 	is(trouble($feed), '', 'until it is over');
 	return;
@@ -171,13 +172,24 @@ subtest 'every bad state' => sub {
 	$shop->sql("DELETE FROM bcdelta.link WHERE feed = 'articles'");
 	$shop->push;
 	troubled('a feed that somebody paused', 'makers', "SELECT bcdelta.pause('makers')",
-		qr/^paused by postgres; SELECT bcdelta.resume\('makers'\) lets it go on$/, "SELECT bcdelta.resume('makers')");
+		qr/^paused by postgres; SELECT bcdelta.resume\('makers'\) lets it go on$/, "SELECT bcdelta.resume('makers')", 1);
+	troubled('a user mapping of a feed that is paused', 'makers', [ 'DROP USER MAPPING FOR CURRENT_USER SERVER shop', "SELECT bcdelta.pause('makers')" ], qr/has no user mapping/,
+		[ "CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token '" . $store->token . "')", "SELECT bcdelta.resume('makers')" ], 1);
+	$shop->sql("CREATE TABLE kinds (key text PRIMARY KEY, name text); SELECT bcdelta.track('kinds', 'shop', 'brand'); INSERT INTO kinds VALUES ('1', 'Kind 1')");
+	$shop->push;
+	troubled('a key of another type', 'kinds', [ 'ALTER TABLE kinds ALTER key TYPE int USING key::int; UPDATE kinds SET name = name', $push ],
+		qr/the type of key column "key" was changed to integer/, "SELECT bcdelta.resume('kinds')", 1);
+	my $hash = $store->hash;
+	troubled('links that were forgotten', 'kinds', [ "ALTER SERVER shop OPTIONS (SET store_hash 'another')", "SELECT bcdelta.unlink('kinds')",
+			"ALTER SERVER shop OPTIONS (SET store_hash '$hash')" ],
+		qr/were forgotten/, "SELECT bcdelta.resume('kinds')", 1);
+	$shop->sql("SELECT bcdelta.untrack('kinds')");
 	troubled('a column of the mapping', 'articles', 'ALTER TABLE articles RENAME COLUMN title TO caption',
 		qr/^its mapping does not fit its tables any more: column "title" does not exist/, 'ALTER TABLE articles RENAME COLUMN caption TO title');
 	troubled('a user mapping', 'makers', 'DROP USER MAPPING FOR CURRENT_USER SERVER shop', qr/has no user mapping, so no access token/,
 		"CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token '" . $store->token . "')");
 	troubled('a trigger', 'makers', 'ALTER TABLE makers DISABLE TRIGGER ALL', qr/trigger.*disabled/,
-		[ 'ALTER TABLE makers ENABLE TRIGGER ALL', "SELECT bcdelta.resume('makers')" ]);
+		[ 'ALTER TABLE makers ENABLE TRIGGER ALL', "SELECT bcdelta.resume('makers')" ], 1);
 
 	my $session = BCDelta::Session->open($node, 'shop');
 	$session->sql('BEGIN; LOCK TABLE makers');
