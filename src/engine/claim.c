@@ -59,6 +59,13 @@ claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items
 		return;
 	}
 	bcd_feed_lock(lane->feed);
+	if (!bcd_feed_has_types(lane->feed) && run->kind->claims)
+	{
+		/* a wider type: what it is now is read before the next claim */
+		lane->altered = true;
+		bcd_tx_commit();
+		return;
+	}
 	*items = run->kind->claim(run, lane, cxt);
 	claimed = palloc(sizeof(BcdItem *) * list_length(*items));
 	foreach(lc, *items)
@@ -196,6 +203,8 @@ bcd_refill(BcdRun *run, BcdLane *lane)
 		bcd_lane_stop(lane, reason);
 		return;
 	}
+	if (lane->altered)
+		return;
 	BCD_DEBUG_POINT("claimed");
 	lane->failures = 0;
 	if (lane->keys)

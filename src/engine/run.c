@@ -10,15 +10,10 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/pg_authid.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
-#include "base/bcdelta.h"
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/db.h"
@@ -330,7 +325,7 @@ wind_down(BcdRun *run, int64 now)
 static bool
 lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
 {
-	while (!lane->exhausted && bcd_lane_has_room(lane) &&
+	while (!lane->exhausted && !lane->altered && bcd_lane_has_room(lane) &&
 		   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
 		bcd_refill(run, lane);
 	*wait = dispatch(run, lane, now);

@@ -303,6 +303,29 @@ check_retyped(const BcdFeed *feed, const BcdKeyColumn *key, Oid type)
 					 quote_literal_cstr(feed->name))));
 }
 
+/*
+ * Are the key columns of the types of when the feed was looked up?  An error
+ * where keys may be spelled in another way by now.  The source is locked.
+ */
+bool
+bcd_feed_has_types(const BcdFeed *feed)
+{
+	bool		same = true;
+	int			i;
+
+	for (i = 0; i < feed->nkeys; i++)
+	{
+		BcdKeyColumn now = feed->keys[i];
+
+		get_atttypetypmodcoll(feed->source, now.attnum, &now.type, &now.typmod, &now.collation);
+		if (!OidIsValid(now.type))
+			continue;			/* dropped, which is told elsewhere */
+		check_retyped(feed, &now, feed->keys[i].type);
+		same = same && now.type == feed->keys[i].type;
+	}
+	return same;
+}
+
 static void
 look_up_key(const BcdFeed *feed, const char *name, BcdKeyColumn *key)
 {

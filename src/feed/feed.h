@@ -102,6 +102,7 @@ extern BcdFeed *bcd_feed_read(const char *name, bool missing_ok);
 extern BcdFeed *bcd_feed_load(const char *name, bool missing_ok);
 extern void bcd_feed_check_current(const BcdFeed *feed);
 extern void bcd_feed_free(BcdFeed *feed);
+extern bool bcd_feed_has_types(const BcdFeed *feed);
 extern void bcd_feed_look_up(BcdFeed *feed, bool retyped);
 extern void bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields);
 extern BcdOnDelete bcd_on_delete_from(const char *text);
@@ -121,7 +122,9 @@ extern void bcd_feed_check_rights(BcdFeed *feed);
 extern char *bcd_feed_select(const BcdFeed *feed, const char *condition);
 extern int64 bcd_feed_count(BcdFeed *feed);
 extern bool bcd_feed_exists(BcdFeed *feed, const char *key);
+extern bool bcd_feed_look_for(BcdFeed *feed, const char *key, char **held_up);
 extern void bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row);
+extern void bcd_feed_look_at_row(BcdFeed *feed, const char *key, BcdRow *row);
 extern void bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row);
 
 #endif							/* BCD_FEED_H */

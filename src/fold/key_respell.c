@@ -23,6 +23,7 @@
 #include "base/roles.h"
 #include "capture/key_text.h"
 #include "feed/feed.h"
+#include "feed/feed_lock.h"
 #include "feed/key.h"
 #include "fold/key_moves.h"
 #include "fold/key_respell.h"
@@ -86,7 +87,7 @@ static BcdStatement respell[] = {
 };
 
 static BcdStatement put_types = {
-	"UPDATE bcdelta.feed SET key_types = $2 WHERE feed = $1",
+	"UPDATE bcdelta.feed SET key_types = $2, version = version + 1 WHERE feed = $1",
 	2, {TEXTOID, REGTYPEARRAYOID}
 };
 
@@ -230,6 +231,8 @@ bcd_respell(BcdFeed *feed)
 		return;
 	args[0] = CStringGetTextDatum(feed->name);
 	args[1] = bcd_array(REGTYPEOID, types, NULL, n);
+	/* a run must not claim rows by their old keys meanwhile */
+	bcd_links_take(feed->feed_id);
 	bcd_spi_begin(&rights);
 	if (differ)
 	{

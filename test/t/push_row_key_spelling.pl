@@ -172,5 +172,34 @@ subtest 'a key column whose type is changed during a run' => sub {
 	is($shop->push->{unchanged}, 1, 'and found by its key');
 };
 
+subtest 'a key column whose type is changed during a push' => sub {
+	$shop->sql("SELECT bcdelta.untrack('late'); DROP TABLE late");
+	foreach my $case (
+		[ 'the feed stands still', 'text', 'int', '7', 0 ], [ 'resumed meanwhile, it goes on', 'text', 'int', '7', 1 ],
+		[ 'a wider type, resumed meanwhile', 'int', 'bigint', '5000000000', 1 ], [ 'a wider type goes on by itself', 'int', 'bigint', '5000000000', 0 ])
+	{
+		my ($what, $old_type, $new_type, $new_key, $resume) = @$case;
+		$shop->sql("CREATE TABLE late (key $old_type PRIMARY KEY, name text); SELECT bcdelta.track('late', 'shop', 'brand', '{\"name\": \"name\"}')");
+		$shop->sql("INSERT INTO late VALUES ('1', 'Late 1'), ('2', 'Late 2')");
+		is($shop->push->{created}, 2, "$what: two rows");
+		$store->hold({ match => { method => 'PUT', path => 'brands' }, times => 1 });
+		$shop->sql("UPDATE early SET name = name || '.'; UPDATE late SET name = name || '.'");
+		my $push = $shop->start("SELECT state, failed FROM bcdelta.push()");
+		$shop->wait_held(1);
+		$shop->sql("ALTER TABLE late ALTER key TYPE $new_type USING key::$new_type; INSERT INTO late VALUES ('$new_key', 'Late $new_key')");
+		$shop->sql("SELECT bcdelta.resume('late')") if $resume;
+		$store->release;
+		my $ends = $new_type eq 'int' && !$resume ? 'failed|0' : 'succeeded|0';
+		is(($push->finish)[1], $ends, 'the run');
+		is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state = 'failed'"), 0, 'no row has failed') or diag(explain($shop->errors));
+		$shop->sql("SELECT bcdelta.resume('late')");
+		$shop->push;
+		is_deeply($shop->pending, {}, 'nothing is left');
+		is($shop->sql("SELECT string_agg(payload ->> 'name', ', ' ORDER BY key) FROM bcdelta.link WHERE feed = 'late'"), "Late 1., Late 2., Late $new_key", 'each row is the one it was');
+		$shop->sql("SELECT bcdelta.untrack('late'); DROP TABLE late");
+		$store->remove('brand', $_->{id}) foreach grep { $_->{name} =~ /^Late/ } @{ $store->state('brands') };
+	}
+};
+
 $shop->node->stop;
 done_testing();
