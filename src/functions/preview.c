@@ -26,6 +26,7 @@
 #include "feed/key.h"
 #include "feed/mapping.h"
 #include "functions/args.h"
+#include "functions/preview_keys.h"
 #include "payload/payload.h"
 
 #define PREVIEW_COLUMNS	6
@@ -372,6 +373,8 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 	}
 	else
 		preview_found(feed, &link, row.payload, p);
+	if (row.state == BCD_ROW_FOUND && p->endpoint)
+		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload);
 }
 
 /* An endpoint's path for one record. */

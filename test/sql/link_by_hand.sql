@@ -125,6 +125,20 @@ SELECT bcdelta.untrack('outlet items');
 RESET client_min_messages;
 SELECT bcdelta.unlink('makers');
 
+-- preview says which rows a push does not write as if they were alone
+SET client_min_messages = warning;
+CREATE TABLE wares (id int PRIMARY KEY, sku text, name text);
+SELECT bcdelta.track('wares', 'shop', 'product', '{"sku": "sku", "name": "name", "type": "''physical''", "weight": "1", "price": "1"}');
+INSERT INTO wares VALUES (1, 'S2', 'One'), (2, 'S1', 'Two'), (3, 'S3', 'FOUR'), (4, 'S4', 'Four'), (5, 'S1', 'Five'), (6, 'S6', 'Six');
+INSERT INTO bcdelta.link (feed, key, store_id, payload) SELECT 'wares', id, 100 + id, jsonb_build_object('sku', 'S' || id, 'name', name, 'type', 'physical', 'weight', 1, 'price', 1)
+FROM (VALUES (1, 'One'), (2, 'Two'), (3, 'Three'), (4, 'Four'), (6, 'Seven')) AS v (id, name);
+RESET client_min_messages;
+SELECT key, action, body - ARRAY['type', 'weight', 'price'] AS body, error FROM bcdelta.preview('wares');
+SET client_min_messages = warning;
+SELECT bcdelta.untrack('wares');
+DROP TABLE wares;
+RESET client_min_messages;
+
 -- rights, and a source that is gone
 CREATE ROLE regress_bcdelta_other;
 SET ROLE regress_bcdelta_other;

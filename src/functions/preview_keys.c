@@ -1,0 +1,97 @@
+/*
+ * preview_keys.c
+ *		Rows that a push does not write as if they were alone.
+ *
+ * What a row wants and must be unique may be that of another row's record.  A
+ * push looks at all such rows together (exchange_turn.c): which of them exchange their
+ * records, which is first, and whether one has to step aside, depends on what
+ * is pending by then and on what the store answers.  So it is told in words.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "feed/feed.h"
+#include "functions/preview_keys.h"
+#include "tables/link_unique.h"
+
+/* The record of another row that has a natural key; NULL: none is known. */
+static BcdRecord *
+holder_of(const BcdFeed *feed, const BcdUnique *key, int64 store_id)
+{
+	Datum		hash = Int64GetDatum(key->hash);
+	BcdRecord  *found = NULL;
+	BcdHolder  *holders;
+	int			n;
+	int			i;
+
+	holders = bcd_unique_holders(feed, &hash, 1, &n);
+	for (i = 0; i < n && found == NULL; i++)
+		if (holders[i].record->store_id != store_id &&
+			bcd_unique_has(feed->resource, holders[i].record->payload, key))
+			found = holders[i].record;
+	return found;
+}
+
+static char *
+words_for(BcdFeed *feed, const BcdUnique *key, const BcdRecord *record)
+{
+	BcdRow		row;
+	BcdUnique	theirs;
+	bool		stays;
+
+	/* that one's mapping is its owner's, and is not run here */
+	if (strcmp(record->feed, feed->name) != 0)
+		return psprintf("%s \"%s\" is that of row %s of feed \"%s\" in the store: a push looks at the two together",
+						key->field, key->value, record->key, record->feed);
+	bcd_feed_row(feed, record->key, &row);
+	stays = row.state == BCD_ROW_FOUND &&
+		bcd_unique_of(feed->resource, row.payload, key->field, &theirs) &&
+		strcmp(theirs.folded, key->folded) == 0;
+	if (stays)
+		return psprintf("%s \"%s\" is still that of row %s in the store", key->field, key->value,
+						record->key);
+	return psprintf("%s \"%s\" is that of row %s in the store, which has left it: %s", key->field,
+					key->value, record->key,
+					feed->resource->exchanges ?
+					"a push has the rows exchange their records, or writes that one first" :
+					"a push writes that one first");
+}
+
+/*
+ * Whose natural keys a row is to take that has this record (0: none), of which
+ * this is known; in words, NULL: nobody's, as far as the links tell.
+ */
+char *
+bcd_preview_keys(BcdFeed *feed, int64 store_id, Jsonb *wanted, Jsonb *known)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	const BcdResource *r = feed->resource;
+	BcdRecord  *record = NULL;
+	BcdUnique	key;
+	BcdRights	rights;
+	int			i;
+
+	bcd_spi_begin(&rights);
+	for (i = 0; r->natural[i] && record == NULL; i++)
+		if (bcd_unique_of(r, wanted, r->natural[i], &key) && !bcd_unique_has(r, known, &key))
+			record = holder_of(feed, &key, store_id);
+	if (record)
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+		BcdRecord  *copy = palloc(sizeof(BcdRecord));
+
+		*copy = *record;
+		copy->feed = pstrdup(record->feed);
+		copy->key = pstrdup(record->key);
+		key.value = pstrdup(key.value);
+		key.folded = pstrdup(key.folded);
+		record = copy;
+		MemoryContextSwitchTo(old);
+	}
+	bcd_spi_end(&rights);
+	return record ? words_for(feed, &key, record) : NULL;
+}
