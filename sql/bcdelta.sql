@@ -157,7 +157,7 @@ CREATE INDEX pending_sought ON bcdelta.pending (feed, key) WHERE sought IS NOT N
 COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushed; written by the worker only';
 COMMENT ON COLUMN bcdelta.pending.state IS
 'ready: to be pushed; waiting: to be tried again at next_attempt_at; in_flight: a request may be under way; deferred: refers to a row that is not in the store yet; failed: given up, see last_error; review: a person has to decide';
-COMMENT ON COLUMN bcdelta.pending.attempts IS 'requests made for this state of the row without success';
+COMMENT ON COLUMN bcdelta.pending.attempts IS 'requests made for this state of the row without success, and runs that could not read it';
 COMMENT ON COLUMN bcdelta.pending.next_attempt_at IS 'when a waiting row is tried again at the latest';
 COMMENT ON COLUMN bcdelta.pending.changed_at IS 'when the oldest change that is not in the store was made';
 COMMENT ON COLUMN bcdelta.pending.again IS 'changed once more while in flight: pushed again afterwards';

@@ -22,7 +22,11 @@ extern bool bcd_debug_points;
 extern void bcd_debug_point(const char *name);
 
 #define BCD_DEBUG_POINT(name) bcd_debug_point(name)
+
+/* Then a time is shorter, so that nobody has to wait for its end */
+#define BCD_DEBUG_TIME(ms)	(bcd_debug_points ? (ms) / 60 : (ms))
 #else
+#define BCD_DEBUG_TIME(ms)	(ms)
 #define BCD_DEBUG_POINT(name) ((void) 0)
 #endif
 

@@ -196,6 +196,7 @@ typedef struct BcdLane
 	int			held_up;		/* rows of this round that could not be read */
 	bool		passed_over;	/* the cursor began this round behind some */
 	char	   *held_reason;	/* of the last of them */
+	List	   *held_rows;		/* of this run: see lane_held.c */
 	int			claim_rows;		/* rows of the next claim */
 	int			refused;		/* records refused in a row */
 	int			lookups;		/* single look-ups made */

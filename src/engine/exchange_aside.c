@@ -14,23 +14,23 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
-#include "utils/builtins.h"
-#include "utils/memutils.h"
-
 #include "base/attempt.h"
 #include "base/compat.h"
 #include "base/db.h"
+#include "catalog/pg_type.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
 #include "engine/item.h"
+#include "engine/lane_held.h"
 #include "feed/feed.h"
+#include "mb/pg_wchar.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link_unique.h"
 #include "tables/queue.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
 
 static Jsonb *
 set_text(Jsonb *payload, const char *field, char *text)
@@ -115,20 +115,25 @@ is_free(const BcdItem *item, const char *field, char *value)
 	return true;
 }
 
-/* What identifies an item's row, whether or not the rest of it can be sent; or NULL. */
+/*
+ * What identifies an item's row, whether or not the rest of it can be sent; or
+ * NULL.  *held_up: why it cannot be told now, or NULL.
+ */
 static Jsonb *
-identity_of(const BcdItem *item)
+identity_of(const BcdItem *item, char **held_up)
 {
 	BcdFeed    *feed = item->lane->feed;
 	BcdFeed    *identity;
 	BcdRow		row;
 
+	*held_up = NULL;
 	if (item->wanted)
 		return item->wanted;
-	bcd_feed_lock(feed);
 	identity = bcd_feed_identity(feed);
-	bcd_feed_row(identity, item->key, &row);
+	bcd_feed_look_at_row(identity, item->key, &row);
 	bcd_feed_free(identity);
+	if (row.state == BCD_ROW_HELD_UP)
+		*held_up = row.message;
 	return row.state == BCD_ROW_FOUND ? row.payload : NULL;
 }
 
@@ -191,8 +196,16 @@ static void
 set_back(BcdItem *item)
 {
 	bool		has_all;
-	Jsonb	   *body = restored(item, identity_of(item), &has_all);
+	char	   *held_up;
+	Jsonb	   *wants = identity_of(item, &held_up);
+	Jsonb	   *body;
 
+	if (held_up)
+	{
+		bcd_decide_held_up(item, held_up);
+		return;
+	}
+	body = restored(item, wants, &has_all);
 	item->interim = false;
 	if (body == NULL)
 	{

@@ -158,6 +158,13 @@ find_wants(BcdTurns *t, BcdUnit *unit)
 
 		want->key = keys[i];
 		want->record = bcd_rival_of(t, unit->item, &keys[i]);
+		if (want->record && unit->held_up == NULL &&
+			(unit->held_up = bcd_rival_held_up(t, want->record)) != NULL)
+		{
+			unit->fate = Max(unit->fate, COMES_BACK);
+			unit->stuck = true;
+			continue;
+		}
 		if (want->record == NULL || bcd_rival_keeps(t, want->record, &keys[i]) ||
 			(want->record->shared && !bcd_is_sure(unit->item)))
 			continue;			/* it is free, or the store has to tell */

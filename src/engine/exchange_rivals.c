@@ -168,7 +168,7 @@ read_identity(BcdTurns *t, BcdRecord *record)
 	if (t->identity == NULL)
 		t->identity = bcd_feed_identity(record->lane->feed);
 	t->identity_of = record->lane;
-	bcd_feed_row(t->identity, record->key, &record->row);
+	bcd_feed_try_row(t->identity, record->key, &record->row);
 }
 
 /*
@@ -184,12 +184,24 @@ bcd_rival_row(BcdTurns *t, BcdRecord *record)
 		return &record->row;
 	record->is_read = true;
 	record->row.state = BCD_ROW_HELD_UP;
-	if (feed == NULL || !bcd_feed_try_lock(feed))
+	if (feed == NULL)
 		return &record->row;
-	bcd_feed_try_row(feed, record->key, &record->row);
+	bcd_feed_look_at_row(feed, record->key, &record->row);
 	if (record->row.state == BCD_ROW_INVALID || record->row.state == BCD_ROW_DEFERRED)
 		read_identity(t, record);
 	return &record->row;
+}
+
+/*
+ * Why it cannot be told now what the row of a record wants, which is pushed here;
+ * NULL: it can.
+ */
+const char *
+bcd_rival_held_up(BcdTurns *t, BcdRecord *record)
+{
+	const BcdRow *row = record->owner || record->lane == NULL ? NULL : bcd_rival_row(t, record);
+
+	return row && row->state == BCD_ROW_HELD_UP ? row->message : NULL;
 }
 
 /* The payload that a record's row wants; NULL: it is gone, or cannot be told. */

@@ -42,6 +42,7 @@ typedef struct BcdUnit
 	const char *waits_feed;		/* its feed */
 	const char *why;			/* what becomes of that row, in words */
 	const BcdUnique *waits_key; /* and what it has to leave */
+	const char *held_up;		/* why that row cannot be read now, or NULL */
 	int			nwants;
 	BcdWant		wants[BCD_MAX_NATURAL];
 	struct BcdUnit *visited;	/* in the search for a circle, from this one */
@@ -81,6 +82,7 @@ extern BcdRecord *bcd_rival_of(const BcdTurns *t, const BcdItem *item, const Bcd
 extern BcdRecord *bcd_rivals_record(const BcdTurns *t, const BcdItem *item);
 extern const BcdRow *bcd_rival_row(BcdTurns *t, BcdRecord *record);
 extern Jsonb *bcd_rival_wants(BcdTurns *t, BcdRecord *record);
+extern const char *bcd_rival_held_up(BcdTurns *t, BcdRecord *record);
 extern bool bcd_rival_is(const BcdRecord *record, const char *state);
 extern bool bcd_rival_keeps(BcdTurns *t, BcdRecord *record, const BcdUnique *key);
 extern bool bcd_rival_has_left(BcdTurns *t, BcdRecord *record, const BcdUnique *key);

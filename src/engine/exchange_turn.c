@@ -25,8 +25,6 @@
  */
 #include "postgres.h"
 
-#include "utils/memutils.h"
-
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_order.h"
@@ -37,9 +35,11 @@
 #include "engine/item_wants.h"
 #include "engine/job.h"
 #include "engine/lane.h"
+#include "engine/lane_held.h"
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "tables/queue.h"
+#include "utils/memutils.h"
 
 /* Rows that wait for another one: how long, and how often before it takes longer */
 #define WAIT_MS				1000
@@ -152,7 +152,10 @@ decide(BcdTurns *t, BcdUnit *unit)
 			bcd_decide_stage(item, BCD_TURN);
 			break;
 		case COMES_BACK:
-			decide_comes_back(item);
+			if (unit->held_up)
+				bcd_decide_held_up(item, unit->held_up);
+			else
+				decide_comes_back(item);
 			break;
 		case UNDECIDED:
 		case STAYS:

@@ -4,8 +4,6 @@
  */
 #include "postgres.h"
 
-#include "utils/memutils.h"
-
 #include "base/compat.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
@@ -13,6 +11,7 @@
 #include "engine/item.h"
 #include "engine/key_conflict.h"
 #include "engine/lane.h"
+#include "engine/lane_held.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
 #include "feed/feed.h"
@@ -20,6 +19,7 @@
 #include "payload/payload.h"
 #include "tables/link_unique.h"
 #include "tables/queue.h"
+#include "utils/memutils.h"
 
 /* A row that finds a record which is about to go comes back so much later */
 #define RECORD_GOES_MS	1000
@@ -65,8 +65,7 @@ find_other(const BcdItem *item, int64 store_id, BcdOther *other)
 	other->key = bcd_queue_linked_key(feed->name, store_id);
 	if (other->key)
 	{
-		bcd_feed_lock(feed);
-		bcd_feed_row(feed, other->key, &other->row);
+		bcd_feed_look_at_row(feed, other->key, &other->row);
 		return;
 	}
 	if (!bcd_unique_is_whole(feed) || !bcd_queue_other_row(feed, store_id, &other->feed, &other->key))
@@ -111,6 +110,11 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 	}
 	if (other.key == NULL || (own && strcmp(other.key, item->key) == 0))
 		return false;
+	if (own && other.row.state == BCD_ROW_HELD_UP)
+	{
+		bcd_decide_held_up(item, other.row.message);
+		return true;
+	}
 	if (own && other.row.state == BCD_ROW_MISSING &&
 		(bcd_record_is_written(item->lane, store_id, BCD_UPDATE) || bcd_fold_is_moving(feed->feed_id, other.key)))
 	{
@@ -182,6 +186,11 @@ decide_duplicate(BcdItem *item, int64 store_id)
 	BcdOther	other;
 
 	find_other(item, store_id, &other);
+	if (other.key && other.feed == item->lane->feed->name && other.row.state == BCD_ROW_HELD_UP)
+	{
+		bcd_decide_held_up(item, other.row.message);
+		return;
+	}
 	if (other.key && has_left_key(item, &other.row) && may_wait_for(item, &other))
 	{
 		look_together(item, store_id, &other);

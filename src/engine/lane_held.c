@@ -7,15 +7,23 @@
  * again in further rounds of the run, ever more seldom, for a minute; what is
  * left then is another run's, and this one says what it was.  Meanwhile it
  * goes on with all others.
+ *
+ * It may be the row's own fault after all: code can raise any error.  So each
+ * run after that one looks at the row once, and does not wait for it; and when
+ * it has come to nothing as often as a row is tried, the row has failed.
  */
 #include "postgres.h"
 
-#include "utils/memutils.h"
-
+#include "base/db.h"
+#include "base/debug.h"
+#include "catalog/pg_type.h"
+#include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/lane.h"
 #include "engine/lane_held.h"
 #include "engine/run_start.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
 
 /* So many rows of a lane in one round; what they need will not be there soon */
 #define HELD_ROWS			3
@@ -37,6 +45,132 @@ bcd_lane_held_up(BcdLane *lane, int rows, const char *reason)
 	if (lane->held_reason)
 		pfree(lane->held_reason);
 	lane->held_reason = MemoryContextStrdup(lane->cxt, reason);
+}
+
+/*
+ * What an item needs cannot be read now: its row, or that of another record
+ * that it is about.  It goes back to the queue, and is claimed in another round.
+ */
+void
+bcd_decide_held_up(BcdItem *item, const char *reason)
+{
+	memset(&item->decision, 0, sizeof(item->decision));
+	bcd_decide_done(item, BCD_NO_OUTCOME, item->unsure ? BCD_LINK_FORGET : BCD_LINK_KEEP);
+	item->decision.pending = BCD_PENDING_READY;
+	bcd_lane_held_up(item->lane, 1, psprintf("row %s: %s", item->key, reason));
+}
+
+/* A row that could not be read, and why */
+typedef struct BcdHeldRow
+{
+	char	   *key;
+	char	   *reason;
+	bool		passed_over;	/* it is not looked at again in this run */
+} BcdHeldRow;
+
+static BcdHeldRow *
+held_row(BcdLane *lane, const char *key)
+{
+	ListCell   *cell;
+	BcdHeldRow *held;
+	MemoryContext old;
+
+	foreach(cell, lane->held_rows)
+	{
+		held = lfirst(cell);
+		if (strcmp(held->key, key) == 0)
+			return held;
+	}
+	old = MemoryContextSwitchTo(lane->cxt);
+	held = palloc0(sizeof(BcdHeldRow));
+	held->key = pstrdup(key);
+	lane->held_rows = lappend(lane->held_rows, held);
+	MemoryContextSwitchTo(old);
+	return held;
+}
+
+/* The run does not wait for the row, and says so. */
+static void
+pass_over(BcdItem *item, const char *reason)
+{
+	BcdRun	   *run = item->lane->run;
+
+	item->attempts++;
+	if (item->attempts >= run->store->options->max_attempts)
+	{
+		bcd_decide_failed(item, BCD_FAILED,
+						  psprintf("given up after %d attempts: %s", item->attempts, reason));
+		return;
+	}
+	bcd_decide_done(item, BCD_RETRY, BCD_LINK_KEEP);
+	item->decision.pending = BCD_PENDING_READY;
+	item->decision.error = pstrdup(reason);
+	if (run->complaint == NULL)
+		run->complaint = MemoryContextStrdup(run->cxt,
+											 psprintf("row %s of feed \"%s\" could not be read: %s",
+													  item->key, item->lane->feed->name, reason));
+}
+
+/* An item's own row could not be read when it was claimed; in the item's memory. */
+void
+bcd_decide_row_held_up(BcdItem *item, const char *reason)
+{
+	BcdHeldRow *held = held_row(item->lane, item->key);
+
+	if (held->passed_over)
+	{
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+		item->decision.pending = BCD_PENDING_READY;
+		item->decision.error = pstrdup(held->reason);
+		return;
+	}
+	if (held->reason)
+		pfree(held->reason);
+	held->reason = MemoryContextStrdup(item->lane->cxt, reason);
+	if (item->attempts == 0)
+	{
+		bcd_decide_held_up(item, reason);
+		return;
+	}
+	held->passed_over = true;
+	pass_over(item, reason);
+}
+
+static BcdStatement note_attempt = {
+	"UPDATE bcdelta.pending AS p SET attempts = p.attempts + 1, last_error = u.reason"
+	" FROM unnest($2, $3) AS u (key, reason)"
+	" WHERE p.feed = $1 AND p.key = u.key AND p.state = 'ready' AND p.attempts = 0",
+	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
+};
+
+/* The run has waited for rows of the lane in vain: the next one knows. */
+static void
+note_held_rows(BcdLane *lane)
+{
+	int			most = list_length(lane->held_rows);
+	Datum	   *keys = palloc(sizeof(Datum) * (most + 1));
+	Datum	   *reasons = palloc(sizeof(Datum) * (most + 1));
+	Datum		args[3];
+	ListCell   *cell;
+	int			n = 0;
+
+	foreach(cell, lane->held_rows)
+	{
+		BcdHeldRow *held = lfirst(cell);
+
+		if (held->passed_over)
+			continue;
+		keys[n] = CStringGetTextDatum(held->key);
+		reasons[n++] = CStringGetTextDatum(held->reason);
+	}
+	if (n == 0)
+		return;
+	bcd_tx_begin();
+	args[0] = CStringGetTextDatum(lane->feed->name);
+	args[1] = bcd_array(TEXTOID, keys, NULL, n);
+	args[2] = bcd_array(TEXTOID, reasons, NULL, n);
+	(void) bcd_execute(&note_attempt, args, NULL);
+	bcd_tx_commit();
 }
 
 /* Are no more rows to be claimed in this round? */
@@ -61,8 +195,12 @@ give_up_held(BcdRun *run)
 	int			i;
 
 	for (i = 0; i < run->nlanes; i++)
-		if (bcd_lane_is_held_up(run->lanes[i]))
-			bcd_lane_stop(run->lanes[i], run->lanes[i]->held_reason);
+	{
+		if (!bcd_lane_is_held_up(run->lanes[i]))
+			continue;
+		note_held_rows(run->lanes[i]);
+		bcd_lane_stop(run->lanes[i], run->lanes[i]->held_reason);
+	}
 	foreach(lc, run->late)
 	{
 		char	   *complaint = psprintf("feed \"%s\" was left out: it, or its source, is locked by another session",
@@ -90,7 +228,7 @@ bcd_held_nap(BcdRun *run, int64 now)
 	}
 	if (run->held_rounds == 0)
 		run->held_since = now;
-	if (now - run->held_since > PATIENCE_MS)
+	if (now - run->held_since > BCD_DEBUG_TIME(PATIENCE_MS))
 	{
 		give_up_held(run);
 		return -1;

@@ -8,17 +8,17 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
-
 #include "base/compat.h"
 #include "base/db.h"
+#include "catalog/pg_type.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/lane.h"
+#include "engine/lane_held.h"
 #include "engine/removal_children.h"
 #include "feed/feed.h"
 #include "tables/queue.h"
+#include "utils/builtins.h"
 
 /* A removal that waits comes back so much later */
 #define BELOW_MS	1000
@@ -97,14 +97,15 @@ find_below(BcdJob *job, uint64 *n)
 	return below;
 }
 
-/* Is the row still in the source?  That of a feed which has no part in the run is. */
+/*
+ * Is the row still in the source?  That of a feed which has no part in the run
+ * is.  *held_up: why it cannot be told now, or NULL.
+ */
 static bool
-stays(BcdLane *lane, const char *key)
+stays(BcdLane *lane, const char *key, char **held_up)
 {
-	if (lane == NULL)
-		return true;
-	bcd_feed_lock(lane->feed);
-	return bcd_feed_exists(lane->feed, key);
+	*held_up = NULL;
+	return lane == NULL || bcd_feed_look_for(lane->feed, key, held_up);
 }
 
 /* For as long as the row is on its way, and a few attempts if it is not. */
@@ -144,15 +145,20 @@ bcd_wait_for_below(BcdJob *job)
 	for (i = 0; i < n; i++)
 	{
 		BcdLane    *lane = bcd_run_lane(job->run, below[i].feed);
+		char	   *held_up;
 		dlist_iter	iter;
 
-		if (!stays(lane, below[i].key))
+		if (!stays(lane, below[i].key, &held_up))
 			continue;
 		dlist_foreach(iter, &job->items)
 		{
 			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-			if (is_removed(item) && (below[i].parent == 0 || below[i].parent == item->store_id))
+			if (!is_removed(item) || (below[i].parent != 0 && below[i].parent != item->store_id))
+				continue;
+			if (held_up)
+				bcd_decide_held_up(item, held_up);
+			else
 				wait_for_row(item, lane, below[i].feed, below[i].key);
 		}
 	}

@@ -428,10 +428,17 @@ end_job(BcdJob *job)
 	bcd_job_free(job);
 }
 
+static void
+give_up_lane(BcdLane *lane)
+{
+	if (!lane->stopped)
+		bcd_lane_stop(lane, "the outcome of a request could not be recorded, the server's log says why; its rows are pending");
+}
+
 /*
  * What came of a job could not be written: it is settled again later.  When
- * that goes on for too long, or somebody wants the run to end, the run ends,
- * and its rows are of unknown fate.
+ * that goes on for too long, or somebody wants the run to end, its rows are of
+ * unknown fate, and nothing more is sent for their feeds.
  */
 static void
 settle_failed(BcdJob *job)
@@ -445,11 +452,16 @@ settle_failed(BcdJob *job)
 		return;
 	}
 	run->gave_up = true;
-	if (run->error == NULL && !run->cancelled)
-		run->error = MemoryContextStrdup(run->cxt,
-										 "the outcome of a request could not be recorded, the server's log says why; its rows are pending");
+	if (job->nitems == 0)
+		give_up_lane(job->lane);
 	while (!dlist_is_empty(&job->items))
-		bcd_item_free(job->lane, dlist_container(BcdItem, node, dlist_pop_head_node(&job->items)));
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, dlist_pop_head_node(&job->items));
+		BcdLane    *lane = item->lane;
+
+		bcd_item_free(job->lane, item);
+		give_up_lane(lane);
+	}
 	end_job(job);
 }
 

@@ -285,6 +285,26 @@ bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
 	bcd_ref_end();
 }
 
+static char *
+locked_words(const BcdFeed *feed)
+{
+	return psprintf("table %s is locked by another session", bcd_feed_from(feed));
+}
+
+/* The same outside of a claim, where the source may be locked by now. */
+void
+bcd_feed_look_at_row(BcdFeed *feed, const char *key, BcdRow *row)
+{
+	if (bcd_feed_try_lock(feed))
+		bcd_feed_try_row(feed, key, row);
+	else
+	{
+		memset(row, 0, sizeof(*row));
+		row->state = BCD_ROW_HELD_UP;
+		row->message = locked_words(feed);
+	}
+}
+
 /*
  * The same for those who cannot pass over a row: raises the error that holds
  * it up.
@@ -313,7 +333,7 @@ bcd_feed_lock(const BcdFeed *feed)
 	if (!bcd_feed_try_lock(feed))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("table %s is locked by another session", bcd_feed_from(feed))));
+				 errmsg("%s", locked_words(feed))));
 }
 
 static void
@@ -373,10 +393,11 @@ find_row_guarded(void *arg)
 
 /*
  * Does the row of a key satisfy the filter?  Where that cannot be told, it
- * does: what is the matter with it is said when it is pushed.
+ * does: what is the matter with it is said when it is pushed.  Not so where it
+ * can be told later; then *held_up says what keeps it from that.
  */
 static bool
-satisfies_filter(BcdFeed *feed, const char *key)
+satisfies_filter(BcdFeed *feed, const char *key, ErrorData **held_up)
 {
 	MemoryContext scratch;
 	MemoryContext old;
@@ -386,8 +407,13 @@ satisfies_filter(BcdFeed *feed, const char *key)
 		return true;
 	scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta filter", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(scratch);
-	bcd_feed_row(feed, key, &row);
+	bcd_feed_try_row(feed, key, &row);
 	MemoryContextSwitchTo(old);
+	if (row.state == BCD_ROW_HELD_UP)
+	{
+		*held_up = row.error;	/* in scratch, which stays with it */
+		return true;
+	}
 	MemoryContextDelete(scratch);
 	return row.state != BCD_ROW_MISSING;
 }
@@ -399,17 +425,49 @@ satisfies_filter(BcdFeed *feed, const char *key)
  * To the worker, which is about to take back what is in the store, a row that
  * cannot be looked for is there: when it is read, its error is told.
  */
-bool
-bcd_feed_exists(BcdFeed *feed, const char *key)
+static bool
+exists(BcdFeed *feed, const char *key, ErrorData **held_up)
 {
 	Existence	e = {feed, key, false};
 	ErrorData  *error = bcd_attempt(find_row_guarded, &e);
 
+	*held_up = NULL;
 	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
 	{
 		if (MyBackendType != B_BG_WORKER || is_passing(error->sqlerrcode))
-			ReThrowError(error);
+			*held_up = error;
 		return true;
 	}
-	return error == NULL && e.found && satisfies_filter(feed, key);
+	return error == NULL && e.found && satisfies_filter(feed, key, held_up);
+}
+
+bool
+bcd_feed_exists(BcdFeed *feed, const char *key)
+{
+	ErrorData  *error;
+	bool		found = exists(feed, key, &error);
+
+	if (error)
+		ReThrowError(error);
+	return found;
+}
+
+/*
+ * The same outside of a claim, for those who can come back to it: *held_up is
+ * why it cannot be told now, or NULL.
+ */
+bool
+bcd_feed_look_for(BcdFeed *feed, const char *key, char **held_up)
+{
+	ErrorData  *error = NULL;
+	bool		found = true;
+
+	*held_up = NULL;
+	if (!bcd_feed_try_lock(feed))
+		*held_up = locked_words(feed);
+	else
+		found = exists(feed, key, &error);
+	if (error)
+		*held_up = error->message;
+	return found;
 }

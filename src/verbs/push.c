@@ -42,14 +42,6 @@ decide_later(BcdItem *item)
 	item->decision.pending = BCD_PENDING_READY;
 }
 
-/* The item's row could not be read now.  Others, of this feed too, may be. */
-static void
-decide_held_up(BcdItem *item, const char *message)
-{
-	decide_later(item);
-	bcd_lane_held_up(item->lane, 1, psprintf("row %s: %s", item->key, message));
-}
-
 /* The source row is gone.  What that means is seen when all others are found. */
 static void
 decide_missing(BcdItem *item)
@@ -88,16 +80,19 @@ push_recheck(BcdItem *item)
 {
 	BcdFeed    *feed = item->lane->feed;
 	char	   *owner;
+	char	   *held_up;
+	bool		found;
 	JsonbValue	no;
 
 	/* its record may have been exchanged since */
 	bcd_queue_link_of(item->lane, item);
-	if (!bcd_feed_try_lock(feed))
+	found = bcd_feed_look_for(feed, item->key, &held_up);
+	if (held_up)
 	{
-		decide_held_up(item, psprintf("table %s is locked by another session", bcd_feed_from(feed)));
+		bcd_decide_held_up(item, held_up);
 		return;
 	}
-	if (bcd_feed_exists(feed, item->key) || bcd_fold_is_moving(feed->feed_id, item->key))
+	if (found || bcd_fold_is_moving(feed->feed_id, item->key))
 	{
 		decide_later(item);
 		return;
@@ -202,7 +197,7 @@ decide_claimed(BcdItem *item)
 		bcd_decide_failed(item, BCD_INVALID, row.message);
 	}
 	else if (row.state == BCD_ROW_HELD_UP)
-		decide_held_up(item, row.message);
+		bcd_decide_row_held_up(item, row.message);
 	else if (row.state == BCD_ROW_DEFERRED)
 	{
 		item->waits_feed = row.waits_feed;

@@ -147,6 +147,32 @@ $locker->query('COMMIT');
 $locker->finish;
 is(($push->finish)[1], 'succeeded|6|0', 'when it is free, the run goes on');
 
+# Code can raise such an error itself: a run waits for the row once, and when it has
+# been looked at often enough, it has failed.
+SKIP:
+{
+	skip 'a build without assertions', 12 if $shop->sql("SELECT count(*) FROM pg_settings WHERE name = 'bcdelta.debug_points'") == 0;
+	$node->append_conf('postgresql.conf', 'bcdelta.debug_points = on');
+	$node->reload;
+	foreach my $error (qw(lock_not_available disk_full))
+	{
+		bad_feed("BEGIN IF id < 5 THEN RAISE $error USING MESSAGE = 'not now'; END IF; RETURN 'Bad $n.' || id; END");
+		$run = $shop->push;
+		is("$run->{state} $run->{created}", 'failed 2', "rows that raise $error each time: all others are pushed");
+		like($run->{error}, qr/row \d: not now/, 'the run says which one was left out, and why');
+		is($shop->sql("SELECT string_agg(DISTINCT concat_ws(' ', state, attempts, last_error), ', ') FROM bcdelta.pending WHERE feed = 'rows'"),
+			'ready 1 not now', 'and so do the rows');
+		$run = $shop->push;
+		is($shop->sql("SELECT string_agg(DISTINCT concat_ws(' ', state, attempts, last_error), ', ') FROM bcdelta.pending WHERE feed = 'rows'"),
+			'ready 2 not now', 'the next run looks at them once');
+		$shop->sql("UPDATE bcdelta.pending SET attempts = 9");
+		is($shop->push->{failed}, 4, 'when a row has been tried often enough, it has failed');
+		is($shop->errors->{'rows 1'}, 'given up after 10 attempts: not now', 'and says why');
+	}
+	$node->append_conf('postgresql.conf', 'bcdelta.debug_points = off');
+	$node->reload;
+}
+
 # The time limit: in planning, and against code that catches what it can.
 set_timeout('200ms');
 bad_feed("BEGIN PERFORM pg_sleep(1000); RETURN 'Bad'; END", volatile => 'IMMUTABLE', call => 'bad.name(7)');

@@ -78,6 +78,38 @@ $locker->query('ROLLBACK');
 $locker->finish;
 is(($push->finish)[1], 'succeeded|5|', 'and so does the run');
 
+# The lock comes when rows are on their way, and what another row has must be known to go on.
+$shop->sql("SELECT bcdelta.alter_feed('makers', on_delete => 'delete'); INSERT INTO makers SELECT 'L' || i, 'Locked ' || i FROM generate_series(1, 6) AS i;
+	INSERT INTO articles SELECT 'L-' || i, 'Locked ' || i, i FROM generate_series(1, 3) AS i");
+$shop->push("server => 'shop'");
+foreach my $case (
+	[ 'a row finds the record of another one', 'makers', 'brands', "UPDATE makers SET name = 'Left' WHERE code = 'L1'; INSERT INTO makers VALUES ('L7', 'Locked 1')" ],
+	[ 'a row waits for what another one has left', 'articles', 'products',
+		"UPDATE articles SET title = repeat('x', 300) WHERE sku = 'L-1'; INSERT INTO articles VALUES ('L-4', 'Locked 1', 4)", "UPDATE articles SET title = 'Left' WHERE sku = 'L-1'" ],
+	[ 'a record is to be removed', 'makers', 'brands', "DELETE FROM makers WHERE code = 'L2'; INSERT INTO makers VALUES ('L8', 'Locked 8')" ])
+{
+	my ($what, $table, $path, $change, $mend) = @$case;
+	$store->hold({ match => { method => 'GET', path => $path } });
+	$shop->sql("$change; UPDATE groups SET name = 'Group, $table'; INSERT INTO articles VALUES ('$what', '$what', 1)");
+	$push = $shop->start("SELECT state FROM bcdelta.push(server => 'shop')");
+	$shop->wait_held(1);
+	$locker = psql_open($node, 'shop');
+	$locker->query("BEGIN; LOCK TABLE $table");
+	$store->release;
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE feed = 'articles' AND key = '$what'") if $table ne 'articles';
+	$shop->wait_for("SELECT state = 'ready' FROM bcdelta.pending WHERE feed = '$table' AND key = '" . ($table eq 'articles' ? 'L-4' : $what =~ /removed/ ? 'L2' : 'L7') . "'");
+	is(($push->running ? 'waits' : 'ended'), 'waits', "a lock on rows that are under way, $what: they come back, and the others go on");
+	$locker->query('COMMIT');
+	$locker->finish;
+	$push->finish;
+	$shop->sql($mend) if $mend;
+	is($shop->push("server => 'shop'")->{state}, 'succeeded', 'the lock is gone');
+	is_deeply($shop->pending, {}, 'nothing is lost') or diag(explain($shop->errors));
+}
+$shop->sql("DELETE FROM makers WHERE code LIKE 'L%'");
+is($shop->push("server => 'shop'")->{failed}, 0, 'the rows of this part go again');
+$shop->sql("SELECT bcdelta.alter_feed('makers', on_delete => 'ignore')");
+
 # A run that waits for a lock can be cancelled.
 $locker = psql_open($node, 'shop');
 $locker->query('BEGIN; LOCK TABLE makers');
