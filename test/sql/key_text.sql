@@ -85,8 +85,10 @@ CREATE TABLE price (no numeric(10,2), at timestamp(0), name text, PRIMARY KEY (n
 CREATE TABLE word (word varchar(5) PRIMARY KEY, name text);
 CREATE TABLE bare (bare char(5) PRIMARY KEY, name text);
 CREATE TABLE id (id uuid PRIMARY KEY, name text);
+CREATE TABLE short (short name PRIMARY KEY, name text);
+CREATE TABLE one (one "char" PRIMARY KEY, name text);
 CREATE TABLE seen (at timestamptz PRIMARY KEY, name text);
-SELECT bcdelta.track(t::regclass, 'shop', 'brand') FROM unnest('{num,price,word,bare,id,seen}'::text[]) AS t;
+SELECT bcdelta.track(t::regclass, 'shop', 'brand') FROM unnest('{num,price,word,bare,id,seen,short,one}'::text[]) AS t;
 INSERT INTO num VALUES (1.50);
 DELETE FROM bcdelta.change;
 BEGIN;
@@ -101,7 +103,8 @@ SELECT feed, format('"%s"', key) FROM captured();
 ROLLBACK;
 -- rounded or cut, it would be that of another row
 SELECT attempt(format('SELECT bcdelta.mark(%L, %L)', feed, key)) FROM (VALUES ('num', 'x'), ('num', ''), ('price', '["1.005", "2026-11-02"]'),
-	('price', '["1", "2026-11-02 00:00:00.5"]'), ('price', '["1"]'), ('word', 'abcdef'), ('word', 'abcde '), ('bare', 'abcdef'), ('id', '7')) AS v (feed, key);
+	('price', '["1", "2026-11-02 00:00:00.5"]'), ('price', '["1"]'), ('word', 'abcdef'), ('word', 'abcde '), ('bare', 'abcdef'), ('id', '7'),
+	('short', repeat('x', 64)), ('one', 'ab')) AS v (feed, key);
 INSERT INTO price VALUES (1, '2026-11-02');
 INSERT INTO word VALUES ('a'), ('7');
 INSERT INTO bare VALUES ('a'), ('7');
@@ -170,7 +173,7 @@ SELECT call, attempt('SELECT bcdelta.' || call) FROM unnest(ARRAY[$$push('')$$, 
 SELECT call, attempt('SELECT bcdelta.' || call) FROM unnest(ARRAY[$$mark('word', '')$$, $$mark('num', '')$$, $$link('word', '', 99)$$, $$unlink('word', '')$$, $$ref('word', '')$$, $$ref('num', '')$$]) AS call;
 
 DROP EXTENSION bcdelta CASCADE;
-DROP TABLE part, num, price, word, bare, id, seen, whole, item;
+DROP TABLE part, num, price, word, bare, id, seen, short, one, whole, item;
 DROP FUNCTION captured, attempt, keys_of;
 DROP DOMAIN code, codes;
 DROP TYPE colour, pair;
