@@ -73,14 +73,17 @@ test_base64_anywhere(void)
 		}
 }
 
-/* With '-' for '+', next to the place where it begins, and twice */
+/* With '-' for '+' and '_' for '/', next to the place where it begins, and twice */
 static void
 test_base64_of_urls(void)
 {
 	char		text[] = "eHF-WGI5S2Q3TG1QdzIhIQ==eHF-WGI5S2Q3TG1QdzIhIQ==";
+	char		both[] = "dWs_Pn5vfj8-en4_Nz5xfj8=";
 
 	bcd_secret_mask(text, strlen(text), "q~Xb9Kd7LmPw2");
 	is_text(text, "eH****************IhIQ==eH****************IhIQ==", "base64 for URLs");
+	bcd_secret_mask(both, strlen(both), "k?>~o~?>z~?7>q~?");
+	is_text(both, "dW********************8=", "with both of its digits");
 }
 
 int
