@@ -139,23 +139,32 @@ bcd_unique_is_whole(const BcdFeed *feed)
 	return true;
 }
 
+/*
+ * The links are found before anything is asked of their feeds: an index that
+ * begins with the feed, which a plan made while there were few links would take,
+ * leads to all links of it.
+ */
 static BcdStatement select_holders = {
 	"WITH f AS ("
 	"  SELECT o.feed, o.fields ?& $3 AS whole, o.state = 'paused' AS paused"
 	"  FROM bcdelta.feed AS g JOIN bcdelta.feed AS o USING (server, resource)"
 	"  WHERE g.feed = $1 AND (o.feed = $1 OR o.store = g.store))"
 	" SELECT h.hash, l.key, l.store_id, l.payload, l.remembered, l.aside, p.state, EXISTS ("
-	"  SELECT FROM f AS o JOIN bcdelta.link AS s ON s.feed = o.feed AND s.store_id = l.store_id"
+	"  SELECT FROM f AS o CROSS JOIN LATERAL ("
+	"   SELECT FROM bcdelta.link AS s WHERE s.feed = o.feed AND s.store_id = l.store_id OFFSET 0) AS s"
 	"  WHERE o.feed <> l.feed), l.feed, f.whole, f.paused"
-	" FROM unnest($2) AS h (hash) CROSS JOIN LATERAL ("
-	"  SELECT o.feed, o.key, o.store_id, o.payload, o.remembered, o.aside FROM bcdelta.link AS o"
-	"  WHERE o.unique_keys @> ARRAY[h.hash] AND o.feed = ANY (ARRAY(SELECT feed FROM f)) OFFSET 0) AS l"
+	" FROM ("
+	"  SELECT o.feed, o.key, o.store_id, o.payload, o.remembered, o.aside, o.unique_keys"
+	"  FROM bcdelta.link AS o WHERE o.unique_keys && $2 OFFSET 0) AS l"
 	" JOIN f ON f.feed = l.feed"
+	" CROSS JOIN LATERAL unnest(l.unique_keys) AS h (hash)"
 	" LEFT JOIN LATERAL ("
-	"  SELECT q.state FROM bcdelta.pending AS q WHERE q.feed = l.feed AND q.key = l.key LIMIT 1) AS p ON true"
-	" ORDER BY h.hash",
+	"  SELECT q.state FROM bcdelta.pending AS q WHERE q.feed = l.feed AND q.key = l.key LIMIT 1) AS p ON true",
 	3, {TEXTOID, INT8ARRAYOID, TEXTARRAYOID}
 };
+
+/* A GIN scan compares each hash that is sought with each other one */
+#define HASHES_AT_ONCE	64
 
 static int
 compare_records(const void *a, const void *b)
@@ -184,46 +193,76 @@ merge_records(BcdHolder *holders, int n)
 	pfree(order);
 }
 
+static int
+compare_holders(const void *a, const void *b)
+{
+	int64		x = ((const BcdHolder *) a)->hash;
+	int64		y = ((const BcdHolder *) b)->hash;
+
+	return x < y ? -1 : x > y;
+}
+
+static Jsonb *
+payload_of(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		payload = bcd_column_datum(row, column, &isnull);
+
+	return isnull ? NULL : DatumGetJsonbPCopy(payload);
+}
+
+/* The i-th row of select_holders */
+static void
+read_holder(BcdHolder *holder, uint64 i)
+{
+	BcdRecord  *record = palloc0(sizeof(BcdRecord));
+	bool		isnull;
+	Datum		state;
+
+	holder->hash = bcd_column_int64(i, 1, NULL);
+	holder->record = record;
+	record->key = bcd_column_text(i, 2);
+	record->store_id = bcd_column_int64(i, 3, NULL);
+	record->payload = payload_of(i, 4);
+	record->remembered = payload_of(i, 5);
+	record->aside = payload_of(i, 6);
+	state = bcd_column_datum(i, 7, &isnull);
+	record->state = isnull ? NULL : TextDatumGetCString(state);
+	record->shared = bcd_column_bool(i, 8);
+	record->feed = bcd_column_text(i, 9);
+	record->whole = bcd_column_bool(i, 10);
+	record->paused = bcd_column_bool(i, 11);
+}
+
 /*
- * The linked records that have one of these hashes, in the order of those; n:
- * their number.  Those of a feed, and of all others that are pushed to the same
- * records.  In the memory of the transaction.
+ * The linked records that have one of these hashes, with all hashes that they
+ * have, in the order of those; n: their number.  Those of a feed, and of all
+ * others that are pushed to the same records.  In the memory of the transaction.
  */
 BcdHolder *
 bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n)
 {
-	BcdHolder  *holders;
+	BcdHolder  *holders = palloc(sizeof(BcdHolder));
 	Datum		args[3];
-	int			i;
+	int			first;
 
 	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = bcd_array(INT8OID, hashes, NULL, nhashes);
 	args[2] = bcd_unique_required(feed->resource);
-	*n = (int) bcd_execute(&select_holders, args, NULL);
-	holders = palloc(sizeof(BcdHolder) * Max(*n, 1));
-	for (i = 0; i < *n; i++)
+	*n = 0;
+	for (first = 0; first < nhashes; first += HASHES_AT_ONCE)
 	{
-		BcdRecord  *record = palloc0(sizeof(BcdRecord));
-		bool		isnull;
-		Datum		value;
+		uint64		found;
+		uint64		i;
 
-		holders[i].hash = bcd_column_int64(i, 1, NULL);
-		holders[i].record = record;
-		record->key = bcd_column_text(i, 2);
-		record->store_id = bcd_column_int64(i, 3, NULL);
-		value = bcd_column_datum(i, 4, &isnull);
-		record->payload = isnull ? NULL : DatumGetJsonbPCopy(value);
-		value = bcd_column_datum(i, 5, &isnull);
-		record->remembered = isnull ? NULL : DatumGetJsonbPCopy(value);
-		value = bcd_column_datum(i, 6, &isnull);
-		record->aside = isnull ? NULL : DatumGetJsonbPCopy(value);
-		value = bcd_column_datum(i, 7, &isnull);
-		record->state = isnull ? NULL : TextDatumGetCString(value);
-		record->shared = bcd_column_bool(i, 8);
-		record->feed = bcd_column_text(i, 9);
-		record->whole = bcd_column_bool(i, 10);
-		record->paused = bcd_column_bool(i, 11);
+		args[1] = bcd_array(INT8OID, hashes + first, NULL, Min(nhashes - first, HASHES_AT_ONCE));
+		found = bcd_execute(&select_holders, args, NULL);
+		holders = repalloc(holders, sizeof(BcdHolder) * (*n + found + 1));
+		for (i = 0; i < found; i++)
+			read_holder(&holders[*n + i], i);
+		*n += (int) found;
+		SPI_freetuptable(SPI_tuptable);
 	}
+	qsort(holders, *n, sizeof(BcdHolder), compare_holders);
 	merge_records(holders, *n);
 	return holders;
 }

@@ -177,4 +177,24 @@ foreach my $what (sort keys %faults)
 	is_deeply($shop->pending, {}, "$what: nothing is pending");
 	is($shop->verify("feed => 'item'")->{conflicts}, 0, "$what: verify agrees");
 }
+
+# Who has a key is found by the key, even by a plan that was made when nothing was linked
+my $linked = 400;
+$shop->sql(<<"EOC");
+SELECT bcdelta.untrack('item');
+TRUNCATE item, bcdelta.link;
+VACUUM ANALYZE bcdelta.link;
+SELECT bcdelta.track('item', 'shop', 'product', fields => '{"sku": "sku", "name": "name", "price": "price", "type": "''physical''", "weight": "1"}');
+INSERT INTO item VALUES (1, 'First', 'First', 1);
+EOC
+is($shop->push->{created}, 1, 'a first row is created');
+my $stats = q(SELECT sum(idx_tup_read) FILTER (WHERE indexrelname <> 'link_unique_keys') AS others,
+	sum(idx_scan) FILTER (WHERE indexrelname = 'link_unique_keys') AS keys
+	FROM pg_stat_user_indexes WHERE schemaname = 'bcdelta' AND relname = 'link');
+my $before = $shop->value($stats);
+$shop->sql("INSERT INTO item SELECT g, 'U' || g, 'Unique ' || g, g FROM generate_series(2, $linked) AS g");
+is($shop->push->{created}, $linked - 1, 'many rows are created');
+my $after;
+poll_until(sub { $after = $shop->value($stats); return $after->{keys} > $before->{keys}; }, 'the statistics of the search');
+cmp_ok($after->{others} - $before->{others}, '<=', 10 * $linked, 'no row has all the others read');
 done_testing();
