@@ -279,13 +279,14 @@ bcd_queue_expect(BcdRun *run)
 {
 	static const char *const states[] = {"ready", "in_flight", "waiting"};
 	BcdProgress *p = &run->progress;
+	const char **feeds = palloc(sizeof(char *) * Max(run->nlanes, 1));
+	int			n = 0;
 	int			i;
-	int			j;
 
-	p->total = p->done;
 	for (i = 0; i < run->nlanes; i++)
-		for (j = 0; j < lengthof(states) && !run->lanes[i]->stopped; j++)
-			p->total += bcd_tally_of(run->lanes[i]->feed->name, states[j]);
+		if (!run->lanes[i]->stopped)
+			feeds[n++] = run->lanes[i]->feed->name;
+	p->total = p->done + bcd_tally_of(feeds, n, states, lengthof(states));
 	if (run->max_rows > 0)
 		p->total = Min(p->total, run->max_rows);
 }

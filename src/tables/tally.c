@@ -334,27 +334,47 @@ bcd_tally_nth(int i, const char **feed, const char **what, int64 *n)
 }
 
 static BcdStatement select_tally = {
-	"SELECT coalesce(sum(n), 0)::int8 FROM bcdelta.tally WHERE feed = $1 AND what = $2",
-	2, {TEXTOID, TEXTOID}
+	"SELECT coalesce(sum(n), 0)::int8 FROM bcdelta.tally WHERE feed = ANY ($1) AND what = ANY ($2)",
+	2, {TEXTARRAYOID, TEXTARRAYOID}
 };
 
+static Datum
+text_array(const char *const *texts, int n)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(n, 1));
+	int			i;
+
+	for (i = 0; i < n; i++)
+		values[i] = CStringGetTextDatum(texts[i]);
+	return bcd_array(TEXTOID, values, NULL, n);
+}
+
+static bool
+is_among(const char *text, const char *const *texts, int n)
+{
+	while (n-- > 0)
+		if (strcmp(texts[n], text) == 0)
+			return true;
+	return false;
+}
+
 /*
- * How many rows of a feed are "linked", or pending in this state; with what
- * the transaction at hand has done.
+ * How many rows of these feeds are "linked", or pending in one of these states;
+ * with what the transaction at hand has done.
  */
 int64
-bcd_tally_of(const char *feed, const char *what)
+bcd_tally_of(const char *const *feeds, int nfeeds, const char *const *whats, int nwhats)
 {
 	Datum		args[2];
 	int64		n;
 	int			i;
 
-	args[0] = CStringGetTextDatum(feed);
-	args[1] = CStringGetTextDatum(what);
+	args[0] = text_array(feeds, nfeeds);
+	args[1] = text_array(whats, nwhats);
 	(void) bcd_execute(&select_tally, args, NULL);
 	n = bcd_column_int64(0, 1, NULL);
 	for (i = 0; i < ntallies; i++)
-		if (strcmp(tallies[i].feed, feed) == 0 && strcmp(tallies[i].what, what) == 0)
+		if (is_among(tallies[i].feed, feeds, nfeeds) && is_among(tallies[i].what, whats, nwhats))
 			n += tallies[i].n;
 	return Max(n, 0);
 }
