@@ -46,6 +46,9 @@
 #define WAIT_ATTEMPTS		2
 #define WAIT_SLOWEST		5
 
+/* Rows that wait for each other, each because the other one does, end here */
+#define WAIT_MOST			40
+
 /* Who has a key, and why it does not let go, if that is known; in the item's memory. */
 static char *
 is_still_that_of(BcdItem *item, const char *field, const char *value, const char *feed,
@@ -94,7 +97,7 @@ decide_waits(BcdUnit *unit)
 
 	if (unit->fate == WAITS &&
 		(item->attempts + 1 < item->lane->run->store->options->max_attempts ||
-		 bcd_queue_is_in_progress(unit->waits_feed, unit->waits_for)))
+		 (item->attempts < WAIT_MOST && bcd_queue_is_in_progress(unit->waits_feed, unit->waits_for))))
 		wait_for(item, unit->waits_feed, unit->waits_for, text);
 	else
 	{
@@ -102,6 +105,19 @@ decide_waits(BcdUnit *unit)
 		/* that one may be put right, and this one is then */
 		note_waits(item, unit->waits_feed, unit->waits_for);
 	}
+}
+
+/*
+ * May the rows that an item waits for be given another chance?  Not without end,
+ * and not those of a lane whose items never come to this one.
+ */
+static bool
+may_revive(const BcdTurns *t, const BcdUnit *unit)
+{
+	const BcdLane *other = bcd_run_lane(t->lane->run, unit->waits_feed);
+
+	return unit->item->attempts + 1 < unit->item->lane->run->store->options->max_attempts &&
+		(other == NULL || strcmp(other->token, t->lane->token) == 0);
 }
 
 static void
@@ -139,8 +155,9 @@ decide(BcdTurns *t, BcdUnit *unit)
 			decide_waits(unit);
 			break;
 		case FAILS:
-			if (bcd_queue_revive(unit->waits_feed, unit->waits_for, item))
+			if (may_revive(t, unit) && bcd_queue_revive(unit->waits_feed, unit->waits_for))
 			{
+				item->attempts++;
 				item->lane->freed = t->lane->freed = t->lane->run->progressed = true;
 				decide_comes_back(item);
 			}

@@ -27,6 +27,9 @@
 /* Duplicates of one item that are looked up before it waits for the other row */
 #define CLASHES			2
 
+/* Attempts of an item that waits for a row which is on its way, but does not come */
+#define LONGEST_WAIT	40
+
 /* Does a row of the source, if it is there, not have this one's natural key? */
 static bool
 has_left_key(BcdItem *item, const BcdRow *row)
@@ -83,7 +86,7 @@ static bool
 may_wait_for(BcdItem *item, const BcdOther *other)
 {
 	return item->attempts + 1 < item->lane->run->store->options->max_attempts ||
-		bcd_queue_is_in_progress(other->feed, other->key);
+		(item->attempts < LONGEST_WAIT && bcd_queue_is_in_progress(other->feed, other->key));
 }
 
 /*

@@ -374,7 +374,7 @@ bcd_queue_is_pending(const char *feed, const char *key)
 
 /*
  * Rows that were given up for what another one had, from row $2 of feed $1 on:
- * each waits for the next one.  Where that leads back to row $4 of feed $3, they
+ * each waits for the next one.  Where that leads to one that is on its way, they
  * wait for nothing else.
  */
 static BcdStatement revive = {
@@ -382,29 +382,24 @@ static BcdStatement revive = {
 	"  SELECT $1, $2"
 	"  UNION"
 	"  SELECT p.waits_feed, p.waits_key FROM chain JOIN bcdelta.pending AS p USING (feed, key)"
-	"  WHERE p.state = 'failed' AND p.waits_key IS NOT NULL AND (p.feed, p.key) <> ($3, $4))"
+	"  WHERE p.state = 'failed' AND p.waits_key IS NOT NULL)"
 	"UPDATE bcdelta.pending AS p SET state = 'ready', attempts = 0, waits_feed = NULL, waits_key = NULL,"
 	" last_error = NULL FROM chain"
 	" WHERE p.feed = chain.feed AND p.key = chain.key AND p.state = 'failed' AND p.waits_feed IS NOT NULL"
-	" AND EXISTS (SELECT FROM chain WHERE (feed, key) = ($3, $4))",
-	4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	" AND EXISTS (SELECT FROM chain JOIN bcdelta.pending AS o USING (feed, key)"
+	"  WHERE o.state IN ('ready', 'in_flight', 'waiting'))",
+	2, {TEXTOID, TEXTOID}
 };
 
 /*
  * A row wants what the record of another one has that was given up.  If that was
- * because it waits for this row, perhaps by way of others, they may all be
- * written now, and are ready.  False: it was not.
+ * because it waits for this row or another one that is pushed, perhaps by way of
+ * others, they may all be written now, and are ready.  False: it was not.
  */
 bool
-bcd_queue_revive(const char *other_feed, const char *other_key, const BcdItem *item)
+bcd_queue_revive(const char *feed, const char *key)
 {
-	Datum		args[4];
-
-	args[0] = CStringGetTextDatum(other_feed);
-	args[1] = CStringGetTextDatum(other_key);
-	args[2] = CStringGetTextDatum(item->lane->feed->name);
-	args[3] = CStringGetTextDatum(item->key);
-	return bcd_execute(&revive, args, NULL) > 0;
+	return finds(&revive, feed, key);
 }
 
 static BcdStatement in_flight_key = {

@@ -34,7 +34,7 @@ extern void bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred, int64 *o
 extern void bcd_queue_expect(BcdRun *run);
 extern bool bcd_queue_exceeds(const char *feed, int64 limit);
 extern int64 bcd_queue_retry(const char *feed, const char *server, bool waiting);
-extern bool bcd_queue_revive(const char *other_feed, const char *other_key, const BcdItem *item);
+extern bool bcd_queue_revive(const char *feed, const char *key);
 extern bool bcd_queue_has_moves(int32 feed_id);
 extern bool bcd_queue_is_in_flight(const char *feed, const char *key);
 extern bool bcd_queue_is_in_progress(const char *feed, const char *key);

@@ -96,4 +96,135 @@ foreach my $columns (@kinds)
 	}
 }
 
+# Every row gets back what it had first
+sub reset_rows
+{
+	$shop->sql(join(' ', 'BEGIN;', (map { "UPDATE $_ SET sku = '$_' || id, name = 'Item $_' || id;" } @feeds), 'COMMIT'));
+	$shop->push;
+	agree('a new beginning');
+	return;
+}
+
+sub error_of { return $shop->errors->{ $_[0] } // ''; }
+
+# Only one of both feeds is pushed: nothing is taken from the other one, the error
+# says which it is, and when both are pushed nobody has to say retry()
+foreach my $columns (@kinds)
+{
+	foreach my $order ([qw(x)], [qw(y)], [qw(x y)], [qw(y x y)])
+	{
+		my $what = "@$columns: " . join(', ', @$order) . ' alone';
+		rotate($columns, qw(x1 y1 x2 y2));
+		foreach my $feed (@$order)
+		{
+			my $run = $shop->push("feed => '$feed'");
+			is($run->{created}, 0, "$what: nothing is created");
+			whole($what);
+			my $other = $feed eq 'x' ? 'y' : 'x';
+			like(error_of("$feed 1"), qr/still that of row [12] of feed "$other" in the store, which has a change that was not pushed with this row; push both feeds together/,
+				"$what: the error says what to do");
+		}
+		$shop->push;
+		agree($what);
+	}
+}
+
+# A chain needs no more than the other feed's push
+rotate([qw(sku)], qw(x3 y3 x4));
+$shop->sql(q(UPDATE x SET sku = 'free' WHERE id = 4));
+$shop->push("feed => 'x'");
+like(error_of('x 3'), qr/row 3 of feed "y"/, 'a chain: a row waits for one of another feed');
+$shop->push("feed => 'y'");
+$shop->push("feed => 'x'");
+agree('a chain, feed by feed');
+reset_rows();
+
+# One feed is paused
+rotate([qw(sku)], qw(x1 y1));
+$shop->sql(q(SELECT bcdelta.pause('y')));
+is($shop->push->{failed}, 1, 'a feed is paused: a row that waits for one of its rows fails');
+whole('a feed is paused');
+like(error_of('x 1'), qr/row 1 of feed "y" in the store, which is paused; resume "y", and push both feeds together/, 'and says why');
+$shop->sql(q(SELECT bcdelta.resume('y')));
+$shop->push;
+agree('a feed that was paused');
+reset_rows();
+
+# A row is deleted, and one of another feed has what identified it
+foreach my $pair ([qw(x y)], [qw(y x)])
+{
+	my ($taker, $giver) = @$pair;
+	foreach my $columns (@kinds)
+	{
+		my $what = "@$columns of a deleted row of $giver for one of $taker";
+		my $set = join(', ', map { "$_ = (SELECT $_ FROM $giver WHERE id = 5)" } @$columns);
+		$shop->sql("BEGIN; CREATE TEMPORARY TABLE kept AS SELECT * FROM $giver WHERE id = 5;
+			UPDATE $taker SET $set WHERE id = 5; DELETE FROM $giver WHERE id = 5; COMMIT");
+		my $run = $shop->push;
+		is("$run->{created} $run->{deleted} $run->{failed}", '0 1 0', "$what: the record goes");
+		agree($what);
+		$shop->sql("UPDATE $taker SET sku = '$taker' || 5, name = 'Item $taker' || 5 WHERE id = 5;
+			INSERT INTO $giver VALUES (5, '${giver}5', 'Item ${giver}5', 5)");
+		is($shop->push->{failed}, 0, "$what: and back");
+		agree("$what, and back");
+
+		# a new row takes what the other one leaves
+		$set = join(', ', map { "$_ = 'Fresh $what'" } @$columns);
+		my %new = (sku => "New $what", name => "New $what");
+		my $now = $shop->value("SELECT * FROM $giver WHERE id = 6");
+		$new{$_} = $now->{$_} foreach @$columns;
+		$shop->sql("BEGIN; UPDATE $giver SET $set WHERE id = 6; INSERT INTO $taker VALUES (100, '$new{sku}', '$new{name}', 1); COMMIT");
+		$run = $shop->push;
+		is("$run->{created} $run->{failed}", '1 0', "$what: a new row");
+		agree("$what, a new row");
+		$shop->sql("DELETE FROM $taker WHERE id = 100; UPDATE $giver SET sku = '${giver}6', name = 'Item ${giver}6' WHERE id = 6");
+		$shop->push;
+	}
+}
+
+# The worker is killed, with requests that are done or not
+foreach my $columns (@kinds)
+{
+	foreach my $process (qw(now never))
+	{
+		my $what = "@$columns, a kill ($process)";
+		rotate($columns, map { ("x$_", "y$_") } 1 .. 6);
+		$store->hold({ match => { method => 'PUT' }, process => $process });
+		my $push = $shop->start;
+		$shop->wait_held(1);
+		kill_worker($node, 'shop', 'KILL');
+		$push->finish;
+		$store->release;
+		is($shop->push->{failed}, 0, "$what: the next push");
+		agree($what);
+	}
+}
+
+# A row that cannot be sent keeps what it has; those that wait for it say so, and
+# come right when it is mended
+my %bad = (price => '-1', name => q(repeat('x', 300)), sku => q(repeat('x', 300)));
+foreach my $rows ([qw(x1 y1 x2 y2)], [ map { "x$_" } 1 .. 4 ])
+{
+	foreach my $column (sort keys %bad)
+	{
+		foreach my $columns ([qw(name)], [qw(sku)])
+		{
+			my $what = "@$columns of @$rows, $rows->[2] has a bad $column";
+			rotate($columns, @$rows);
+			my ($feed, $id) = $rows->[2] =~ /^(.)(.*)/;
+			my $now = $shop->value("SELECT * FROM $feed WHERE id = $id");
+			$shop->sql("UPDATE $feed SET $column = $bad{$column} WHERE id = $id");
+			$shop->push;
+			whole($what);
+			my @key = map { /^(.)(.*)/; "$1 $2" } @$rows;
+			like(error_of($key[1]), qr/is still that of row $id( of feed "$feed")? in the store, which could not be pushed; see its own error/,
+				"$what: the row before says whose it is");
+			like(error_of($key[0]), qr/, which waits for row $id of feed "$feed", which could not be pushed/, "$what: the one before that, too");
+			$shop->sql("UPDATE $feed SET $column = '$now->{$column}' WHERE id = $id");
+			$shop->push;
+			agree($what);
+		}
+	}
+}
+
 done_testing();
