@@ -20,6 +20,10 @@
  * and the rest when that is written.  In a circle one row gives its key up for
  * a moment (exchange_aside.c).
  *
+ * Rows of several feeds may want each other's keys.  An item that waits for a row
+ * which a later lane is going to claim travels there, when nothing else is left in
+ * its own, and is looked at with that one's.
+ *
  * Links are exchanged and rows step aside in the transaction in which that is
  * decided, before any request.
  */
