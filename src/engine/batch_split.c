@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "engine/reply_error.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 #include "store/blame.h"
 #include "tables/link_unique.h"
 
@@ -48,15 +49,16 @@ bcd_decide_read_first(BcdItem *item)
 static bool
 is_named(const BcdItem *item, int place, const char *text)
 {
-	const char *const *field;
+	const char *field;
+	int			i;
 
 	if (bcd_blames_place(text, place) || bcd_blames_id(text, item->store_id))
 		return true;
 	if (item->wanted == NULL)
 		return false;
-	for (field = item->lane->feed->resource->natural; *field; field++)
+	for (i = 0; (field = bcd_resource_key(item->lane->feed->resource, i)) != NULL; i++)
 	{
-		char	   *name = bcd_payload_text(item->wanted, *field);
+		char	   *name = bcd_payload_text(item->wanted, field);
 
 		if (name && bcd_blames_name(text, name))
 			return true;

@@ -10,6 +10,7 @@
 
 #include "engine/decide.h"
 #include "engine/engine.h"
+#include "resource/resource.h"
 #include "tables/queue.h"
 
 /* The item is finished. */
@@ -45,7 +46,7 @@ bcd_decide_taken(BcdItem *item, int64 store_id, const char *other)
 {
 	char	   *text = psprintf("%s \"%s\" belongs to record " INT64_FORMAT
 								" of the store, which source row %s is linked to",
-								item->lane->feed->resource->natural[item->natural_index],
+								bcd_resource_key(item->lane->feed->resource, item->natural_index),
 								item->natural, store_id, other);
 
 	bcd_decide_failed(item, BCD_FAILED, MemoryContextStrdup(item->cxt, text));

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "pacing/endpoint_health.h"
@@ -22,48 +24,71 @@ is_read(BcdStage stage)
 	return stage < BCD_CREATE;
 }
 
-/* The endpoint of a write. */
+/* The action that the writes of a stage are for. */
+const BcdAction *
+bcd_stage_action(const BcdResource *resource, BcdStage stage)
+{
+	const BcdFacet *facet = &resource->facets[0];
+
+	Assert(!is_read(stage));
+	return stage == BCD_CREATE ? &facet->create :
+		stage == BCD_UPDATE ? &facet->update : &facet->remove;
+}
+
+/* Where the requests of a stage go. */
+const BcdEndpoint *
+bcd_stage_endpoint(const BcdResource *resource, BcdStage stage)
+{
+	return is_read(stage) ? resource->list.endpoint : bcd_stage_action(resource, stage)->endpoint;
+}
+
 static const BcdEndpoint *
 endpoint_of(BcdLane *lane, BcdStage stage)
 {
-	const BcdResource *r = lane->feed->resource;
-
-	Assert(!is_read(stage));
-	return stage == BCD_CREATE ? &r->create : stage == BCD_UPDATE ? &r->update : &r->remove;
+	return bcd_stage_endpoint(lane->feed->resource, stage);
 }
 
+/* What the store's endpoints have taught is remembered as long as the worker lives. */
 static BcdLearned *
 learned(BcdLane *lane, BcdStage stage)
 {
-	int			n = lane->feed->resource - bcd_resource_nth(0);
+	const BcdEndpoint *endpoint = endpoint_of(lane, stage);
+	BcdStore   *store = lane->run->store;
+	BcdLearned *l;
 
-	return &lane->run->store->learned[n][stage];
+	if (lane->learned[stage])
+		return lane->learned[stage];
+	for (l = store->learned; l && l->endpoint != endpoint; l = l->next)
+		;
+	if (l == NULL)
+	{
+		l = MemoryContextAllocZero(TopMemoryContext, sizeof(BcdLearned));
+		l->endpoint = endpoint;
+		l->next = store->learned;
+		store->learned = l;
+	}
+	return lane->learned[stage] = l;
 }
 
 /* What was learned of the endpoint of a stage. */
 BcdLearned *
 bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
 {
-	return learned(lane, is_read(stage) ? BCD_READ : stage);
+	return learned(lane, stage);
 }
 
 /* The most records in one request of a stage. */
 int
 bcd_batch_limit(BcdLane *lane, BcdStage stage)
 {
+	const BcdEndpoint *endpoint = endpoint_of(lane, stage);
 	int64		wanted = lane->feed->options.batch_size;
-	int			limit = BCD_PAGE_LIMIT;
+	int			limit = endpoint->batch;
 	int			refused = learned(lane, stage)->batch.limit;
 
-	if (!is_read(stage))
-	{
-		const BcdEndpoint *endpoint = endpoint_of(lane, stage);
-
-		/* more than is documented is not asked for */
-		limit = endpoint->batch;
-		if (wanted > 0 && (wanted < limit || endpoint->assumed))
-			limit = (int) Min(wanted, BCD_PAGE_LIMIT);
-	}
+	/* more than is documented is not asked for */
+	if (!is_read(stage) && wanted > 0 && (wanted < limit || endpoint->assumed))
+		limit = (int) Min(wanted, BCD_PAGE_LIMIT);
 	return refused > 0 ? Min(limit, refused) : limit;
 }
 
@@ -93,8 +118,7 @@ slots_of(BcdLane *lane, BcdStage stage)
 bool
 bcd_endpoint_is_free(BcdLane *lane, BcdStage stage)
 {
-	int			documented = is_read(stage) ? lane->feed->resource->list_concurrent :
-	endpoint_of(lane, stage)->concurrent;
+	int			documented = endpoint_of(lane, stage)->concurrent;
 	int			wanted = (int) Min(lane->feed->options.concurrency, INT_MAX);
 	int			limit = bcd_slots_limit(slots_of(lane, stage), documented, wanted);
 

@@ -179,6 +179,7 @@ typedef struct BcdLane
 	int			queued[BCD_STAGES];
 	int			flying[BCD_STAGES]; /* jobs in flight or unsettled, by stage */
 	int			in_flight;		/* their sum */
+	struct BcdLearned *learned[BCD_STAGES]; /* the store's, once used */
 	int			items;			/* items queued and in flight */
 	Size		bytes;			/* of them, as far as they have moved */
 	bool		cramped;		/* no batch will be full: send what there is */
@@ -204,7 +205,7 @@ typedef struct BcdLane
 	bool		troubled;		/* the last of them, before it is committed */
 	struct BcdIndex *index;		/* the store's list, read once (lookup_list.c) */
 	struct BcdJob *extra;		/* a job of no items in flight, or NULL */
-	int64		tree_id;		/* the store's default tree, once known */
+	int64		default_id;		/* of the field with a default, once known */
 	int			phase;			/* of a verify */
 	BcdKeyList *keys;			/* the source's keys (link, verify) */
 	int64		after;			/* id or page from which to go on (verify) */
@@ -358,6 +359,8 @@ typedef struct BcdJob
 /* What an endpoint takes, as far as it refused more */
 typedef struct BcdLearned
 {
+	struct BcdLearned *next;
+	const BcdEndpoint *endpoint;
 	BcdBatch	batch;
 	BcdSlots	slots;
 	BcdLuck		luck;
@@ -375,7 +378,7 @@ typedef struct BcdStore
 	BcdRun	   *run;			/* the one active run */
 	int			lock_failures;	/* starts of a link or verify that met a
 								 * locked source */
-	BcdLearned	learned[BCD_MAX_RESOURCES][BCD_STAGES];
+	BcdLearned *learned;		/* of each endpoint that was used */
 	char		trouble[BCD_NAME_BYTES];
 	char		failure[BCD_NAME_BYTES];	/* of its last request, or empty */
 } BcdStore;

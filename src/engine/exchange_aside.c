@@ -144,23 +144,24 @@ identity_of(const BcdItem *item, char **held_up)
 static Jsonb *
 restored(const BcdItem *item, Jsonb *wants, bool *has_all)
 {
-	const char *const *field;
+	const char *field;
+	int			i;
 	Jsonb	   *body = NULL;
 
 	*has_all = true;
-	for (field = item->lane->feed->resource->natural; *field; field++)
+	for (i = 0; (field = bcd_resource_key(item->lane->feed->resource, i)) != NULL; i++)
 	{
-		char	   *had = bcd_payload_text(item->aside, *field);
-		char	   *wanted = bcd_payload_text(wants, *field);
-		char	   *has = bcd_payload_text(item->known, *field);
+		char	   *had = bcd_payload_text(item->aside, field);
+		char	   *wanted = bcd_payload_text(wants, field);
+		char	   *has = bcd_payload_text(item->known, field);
 
 		if (had == NULL || (has && (strcmp(has, had) == 0 || (wanted && strcmp(has, wanted) == 0))))
 			continue;
 		*has_all = false;
-		if (is_free(item, *field, had))
-			body = set_text(body, *field, had);
-		else if (wanted && is_free(item, *field, wanted))
-			body = set_text(body, *field, wanted);
+		if (is_free(item, field, had))
+			body = set_text(body, field, had);
+		else if (wanted && is_free(item, field, wanted))
+			body = set_text(body, field, wanted);
 	}
 	return body;
 }
@@ -229,8 +230,8 @@ is_waited_for_in(const BcdLane *lane, const BcdItem *item)
 		BcdUnique	key;
 		int			i;
 
-		for (i = 0; r->natural[i]; i++)
-			if (bcd_unique_of(r, other->wanted, r->natural[i], &key) &&
+		for (i = 0; bcd_resource_key(r, i); i++)
+			if (bcd_unique_of(r, other->wanted, bcd_resource_key(r, i), &key) &&
 				bcd_unique_has(r, item->known, &key) && !bcd_unique_has(r, item->wanted, &key))
 				return true;
 	}
@@ -268,10 +269,11 @@ should_identify(const BcdItem *item)
 static bool
 is_natural(const char *name, JsonbValue *value, void *resource)
 {
-	const char *const *field;
+	const char *field;
+	int			i;
 
-	for (field = ((const BcdResource *) resource)->natural; *field; field++)
-		if (strcmp(*field, name) == 0)
+	for (i = 0; (field = bcd_resource_key(resource, i)) != NULL; i++)
+		if (strcmp(field, name) == 0)
 			return true;
 	return false;
 }

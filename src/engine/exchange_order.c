@@ -148,7 +148,7 @@ find_fate(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 static void
 find_wants(BcdTurns *t, BcdUnit *unit)
 {
-	BcdUnique	keys[BCD_MAX_NATURAL];
+	BcdUnique	keys[BCD_MAX_KEYS];
 	int			n = bcd_wanted_keys(unit->item, keys);
 	int			i;
 
@@ -225,14 +225,14 @@ find_waiting(const BcdTurns *t)
 	int			j;
 
 	w.first = palloc(sizeof(int) * t->n);
-	w.next = palloc(sizeof(int) * t->n * BCD_MAX_NATURAL);
+	w.next = palloc(sizeof(int) * t->n * BCD_MAX_KEYS);
 	for (i = 0; i < t->n; i++)
 		w.first[i] = -1;
 	for (i = t->n - 1; i >= 0; i--)
 		for (j = 0; j < t->units[i].nwants; j++)
 		{
 			BcdUnit    *other = t->units[i].wants[j].record->owner;
-			int			edge = i * BCD_MAX_NATURAL + j;
+			int			edge = i * BCD_MAX_KEYS + j;
 
 			if (other == NULL)
 				continue;
@@ -259,7 +259,7 @@ start_segment(BcdTurns *t, const BcdWaiting *w, BcdUnit *first, BcdFate fate)
 	for (; at < t->norder; at++)
 		for (edge = w->first[t->order[at] - t->units]; edge >= 0; edge = w->next[edge])
 		{
-			BcdUnit    *unit = &t->units[edge / BCD_MAX_NATURAL];
+			BcdUnit    *unit = &t->units[edge / BCD_MAX_KEYS];
 
 			if (!may_follow(t, unit, t->segments, size, limit))
 				continue;
@@ -300,7 +300,7 @@ spread_stuck(const BcdTurns *t, const BcdWaiting *w, BcdUnit **stack)
 
 		for (edge = w->first[unit - t->units]; edge >= 0; edge = w->next[edge])
 		{
-			BcdUnit    *behind = &t->units[edge / BCD_MAX_NATURAL];
+			BcdUnit    *behind = &t->units[edge / BCD_MAX_KEYS];
 
 			if (behind->stuck || behind->segment != 0)
 				continue;
@@ -311,7 +311,7 @@ spread_stuck(const BcdTurns *t, const BcdWaiting *w, BcdUnit **stack)
 				behind->why = why_behind(unit);
 				behind->waits_for = unit->item->key;
 				behind->waits_feed = unit->item->lane->feed->name;
-				behind->waits_key = &behind->wants[edge % BCD_MAX_NATURAL].key;
+				behind->waits_key = &behind->wants[edge % BCD_MAX_KEYS].key;
 			}
 			stack[n++] = behind;
 		}
@@ -341,14 +341,14 @@ find_circle(BcdUnit *unit)
 static void
 give_way(BcdTurns *t, const BcdWaiting *w, BcdUnit *unit)
 {
-	const char *fields[BCD_MAX_NATURAL];
+	const char *fields[BCD_MAX_KEYS];
 	int			n = 0;
 	int			edge;
 
 	for (edge = w->first[unit - t->units]; edge >= 0; edge = w->next[edge])
 	{
-		const BcdUnit *behind = &t->units[edge / BCD_MAX_NATURAL];
-		const char *field = behind->wants[edge % BCD_MAX_NATURAL].key.field;
+		const BcdUnit *behind = &t->units[edge / BCD_MAX_KEYS];
+		const char *field = behind->wants[edge % BCD_MAX_KEYS].key.field;
 
 		if (n == 0 || (n == 1 && strcmp(fields[0], field) != 0))
 			fields[n++] = field;

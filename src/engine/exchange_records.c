@@ -23,6 +23,7 @@
 #include "engine/item.h"
 #include "fold/fold.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 #include "tables/link_unique.h"
 
 static Jsonb *
@@ -50,9 +51,9 @@ is_known_by_another(const BcdResource *r, Jsonb *wanted, Jsonb *known, Jsonb *re
 	int			i;
 
 	known = bcd_payload_merge(remembered, known);
-	for (i = 0; r->natural[i]; i++)
-		if (strcmp(r->natural[i], field) != 0 && wanted &&
-			bcd_unique_of(r, wanted, r->natural[i], &key) && bcd_unique_has(r, known, &key))
+	for (i = 0; bcd_resource_key(r, i); i++)
+		if (strcmp(bcd_resource_key(r, i), field) != 0 && wanted &&
+			bcd_unique_of(r, wanted, bcd_resource_key(r, i), &key) && bcd_unique_has(r, known, &key))
 			return true;
 	return false;
 }
@@ -175,10 +176,10 @@ exchange_one(BcdTurns *t, BcdUnit *unit)
 	BcdUnique	key;
 	int			i;
 
-	for (i = 0; r->natural[i]; i++)
-		if (bcd_unique_of(r, item->wanted, r->natural[i], &key))
+	for (i = 0; bcd_resource_key(r, i); i++)
+		if (bcd_unique_of(r, item->wanted, bcd_resource_key(r, i), &key))
 			break;
-	if (r->natural[i] == NULL || bcd_unique_has(r, item->known, &key))
+	if (bcd_resource_key(r, i) == NULL || bcd_unique_has(r, item->known, &key))
 		return false;
 	record = bcd_rival_of(t, item, &key);
 	if (record == NULL || !may_exchange(t, item, record, &key))

@@ -11,6 +11,7 @@
 #include "engine/exchange_rivals.h"
 #include "engine/lane.h"
 #include "feed/feed.h"
+#include "resource/resource.h"
 #include "tables/link_unique.h"
 
 /* What identifies a row among those of all feeds */
@@ -60,8 +61,8 @@ bcd_wanted_keys(const BcdItem *item, BcdUnique *keys)
 	int			n = 0;
 	int			i;
 
-	for (i = 0; r->natural[i]; i++)
-		if (bcd_unique_of(r, item->wanted, r->natural[i], &keys[n]) &&
+	for (i = 0; bcd_resource_key(r, i); i++)
+		if (bcd_unique_of(r, item->wanted, bcd_resource_key(r, i), &keys[n]) &&
 			!bcd_unique_has(r, item->known, &keys[n]))
 			n++;
 	return n;
@@ -72,15 +73,15 @@ void
 bcd_rivals_find(BcdTurns *t)
 {
 	const BcdResource *r = t->lane->feed->resource;
-	Datum	   *hashes = palloc(sizeof(Datum) * t->n * BCD_MAX_NATURAL);
+	Datum	   *hashes = palloc(sizeof(Datum) * t->n * BCD_MAX_KEYS);
 	BcdUnique	key;
 	int			n = 0;
 	int			i;
 	int			j;
 
 	for (i = 0; i < t->n; i++)
-		for (j = 0; r->natural[j]; j++)
-			if (bcd_unique_of(r, t->units[i].item->wanted, r->natural[j], &key))
+		for (j = 0; bcd_resource_key(r, j); j++)
+			if (bcd_unique_of(r, t->units[i].item->wanted, bcd_resource_key(r, j), &key))
 				hashes[n++] = Int64GetDatum(key.hash);
 	qsort(t->by_key, t->n, sizeof(BcdUnit *), compare_units);
 	t->holders = bcd_unique_holders(t->lane->feed, hashes, n, &t->nholders);

@@ -44,7 +44,7 @@ typedef struct BcdUnit
 	const BcdUnique *waits_key; /* and what it has to leave */
 	const char *held_up;		/* why that row cannot be read now, or NULL */
 	int			nwants;
-	BcdWant		wants[BCD_MAX_NATURAL];
+	BcdWant		wants[BCD_MAX_KEYS];
 	struct BcdUnit *visited;	/* in the search for a circle, from this one */
 } BcdUnit;
 

@@ -17,6 +17,7 @@
 #include "feed/feed.h"
 #include "fold/fold.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 #include "tables/link_unique.h"
 #include "tables/queue.h"
 #include "utils/memutils.h"
@@ -39,10 +40,10 @@ has_left_key(BcdItem *item, const BcdRow *row)
 
 	if (row->state != BCD_ROW_FOUND)
 		return row->state == BCD_ROW_MISSING;
-	natural = bcd_payload_text(row->payload, r->natural[item->natural_index]);
+	natural = bcd_payload_text(row->payload, bcd_resource_key(r, item->natural_index));
 	return natural == NULL || strcmp(bcd_folded(natural), bcd_folded(item->natural)) != 0 ||
-		(r->scope && bcd_payload_integer(row->payload, r->scope) !=
-		 bcd_payload_integer(item->wanted, r->scope));
+		(r->parent && bcd_payload_integer(row->payload, r->parent) !=
+		 bcd_payload_integer(item->wanted, r->parent));
 }
 
 /* The row of a record that an item finds to have what it wants */
@@ -173,7 +174,7 @@ look_together(BcdItem *item, int64 store_id, const BcdOther *other)
 	}
 	else
 	{
-		bcd_decide_wait_for(item, item->lane->feed->resource->natural[item->natural_index],
+		bcd_decide_wait_for(item, bcd_resource_key(item->lane->feed->resource, item->natural_index),
 							item->natural, other->feed, other->key);
 		item->decision.status = item->refusal_status;
 	}

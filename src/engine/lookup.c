@@ -26,6 +26,8 @@
 #include "engine/reply_error.h"
 #include "engine/view.h"
 #include "payload/payload.h"
+#include "payload/url.h"
+#include "resource/resource.h"
 
 /* Bytes of a query string that lists keys; the API documents no limit */
 #define QUERY_BYTES		4000
@@ -37,7 +39,7 @@
 static bool
 listable(BcdLane *lane, BcdItem *item)
 {
-	return lane->feed->resource->lookup_list && item->natural_index == 0 &&
+	return lane->feed->resource->keys[item->natural_index].many.endpoint &&
 		strchr(item->natural, ',') == NULL;
 }
 
@@ -51,82 +53,108 @@ asked_key(const BcdItem *item)
 	return item->clashed ? bcd_trimmed(item->natural) : item->natural;
 }
 
+/* The items of a look-up */
+typedef struct Asked
+{
+	BcdLane    *lane;
+	BcdItem    *items[BCD_PAGE_LIMIT];
+} Asked;
+
+/* A BcdUrlValue: what the nth item is looked up by. */
+static char *
+key_value(const char *name, int nth, const void *arg)
+{
+	const Asked *asked = arg;
+	const BcdResource *r = asked->lane->feed->resource;
+	BcdItem    *item = asked->items[nth];
+	int64		id;
+
+	if (r->parent && strcmp(name, r->parent) == 0)
+		return psprintf(INT64_FORMAT, bcd_scope_of(asked->lane, item));
+	if (r->defaulted && strcmp(name, r->defaulted) == 0)
+	{
+		id = bcd_defaulted_of(asked->lane, item);
+		return id ? psprintf(INT64_FORMAT, id) : NULL;
+	}
+	return pstrdup(asked_key(item));
+}
+
+static BcdJob *
+key_job(const BcdView *view, const Asked *asked, int n)
+{
+	StringInfoData url;
+	BcdJob	   *job;
+	int			i;
+
+	initStringInfo(&url);
+	bcd_url_append(&url, view->endpoint->path, view->query, n, key_value, asked);
+	bcd_append_fields(&url, asked->lane, BCD_LOOKUP);
+	job = bcd_job_create(asked->lane, BCD_LOOKUP, view->endpoint->method, url.data, NULL);
+	job->read = bcd_lookup_read;
+	for (i = 0; i < n; i++)
+		bcd_job_take(job, asked->items[i]);
+	return job;
+}
+
 /* One request for as many keys as go into a URL. */
 static BcdJob *
 list_job(BcdLane *lane)
 {
-	const BcdResource *r = lane->feed->resource;
-	StringInfoData query;
-	BcdItem    *items[BCD_PAGE_LIMIT];
-	BcdJob	   *job;
-	BcdItem    *first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
-	int			limit = Min(first->group, bcd_batch_limit(lane, BCD_LOOKUP));
+	BcdItem    *item = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
+	const BcdView *view = &lane->feed->resource->keys[item->natural_index].many;
+	int			limit = Min(item->group, bcd_batch_limit(lane, BCD_LOOKUP));
+	StringInfoData keys;
+	Asked		asked = {lane};
 	int			n = 0;
-	int			i;
 
-	initStringInfo(&query);
-	appendStringInfo(&query, "%s?%s=", r->list_path, r->lookup_list);
-	while (n < limit && query.len < QUERY_BYTES && lane->queued[BCD_LOOKUP] > 0)
+	initStringInfo(&keys);
+	while (n < limit && keys.len < QUERY_BYTES && lane->queued[BCD_LOOKUP] > 0)
 	{
-		BcdItem    *item = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
-
+		item = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
 		if (!listable(lane, item) || item->group < limit)
 			break;
-		if (n > 0)
-			appendStringInfoChar(&query, ',');
-		bcd_url_escape(&query, asked_key(item));
-		items[n++] = bcd_item_pop(lane, BCD_LOOKUP);
+		bcd_url_escape(&keys, asked_key(item));
+		asked.items[n++] = bcd_item_pop(lane, BCD_LOOKUP);
 	}
-	bcd_append_fields(&query, lane, BCD_LOOKUP);
-	job = bcd_job_create(lane, BCD_LOOKUP, "GET", query.data, NULL);
-	job->read = bcd_lookup_read;
-	for (i = 0; i < n; i++)
-		bcd_job_take(job, items[i]);
-	return job;
+	return key_job(view, &asked, n);
 }
 
 static BcdJob *
 single_job(BcdLane *lane)
 {
-	const BcdResource *r = lane->feed->resource;
-	BcdItem    *item = bcd_item_pop(lane, BCD_LOOKUP);
-	StringInfoData query;
-	BcdJob	   *job;
+	Asked		asked = {lane, {bcd_item_pop(lane, BCD_LOOKUP)}};
 
-	initStringInfo(&query);
-	appendStringInfo(&query, "%s?%s=", r->list_path, r->natural[item->natural_index]);
-	bcd_url_escape(&query, asked_key(item));
-	if (r->scope)
-		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->scope, bcd_scope_of(lane, item));
-	if (bcd_tree_of(lane, item) != 0)
-		appendStringInfo(&query, "&%s:in=" INT64_FORMAT, r->needs_tree, bcd_tree_of(lane, item));
-	bcd_append_fields(&query, lane, BCD_LOOKUP);
-	job = bcd_job_create(lane, BCD_LOOKUP, "GET", query.data, NULL);
-	job->read = bcd_lookup_read;
-	bcd_job_take(job, item);
 	lane->lookups++;
-	return job;
+	return key_job(&lane->feed->resource->keys[asked.items[0]->natural_index].one, &asked, 1);
 }
 
-/* The store's default category tree. */
+/* The field whose default the store has to be asked for. */
+static const BcdDefault *
+default_of(const BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+
+	return bcd_resource_field(r, r->defaulted)->otherwise;
+}
+
 static void
-read_tree(BcdJob *job, const cJSON *reply)
+read_default(BcdJob *job, const cJSON *reply)
 {
 	int64		id;
 
-	if (bcd_json_int64(bcd_json_path(reply, "data.0.id"), &id) && id > 0)
-		job->lane->tree_id = id;
+	if (bcd_json_int64(bcd_json_path(reply, default_of(job->lane)->value), &id) && id > 0)
+		job->lane->default_id = id;
 	else
-		bcd_lane_stop(job->lane, "the store has no category tree for its default channel; set the feed's option tree_id");
+		bcd_lane_stop(job->lane, default_of(job->lane)->missing);
 }
 
-/* Asks for it: to be called while lane->tree_id is 0. */
+/* Asks for it: to be called while lane->default_id is 0. */
 BcdJob *
-bcd_plan_tree(BcdLane *lane)
+bcd_plan_default(BcdLane *lane)
 {
-	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, "GET", "/catalog/trees?channel_id:in=1", NULL);
+	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, "GET", default_of(lane)->path, NULL);
 
-	job->read = read_tree;
+	job->read = read_default;
 	return job;
 }
 
@@ -139,8 +167,8 @@ bcd_plan_lookup(BcdLane *lane)
 
 	if (lane->queued[BCD_LOOKUP] == 0)
 		return NULL;
-	if (r->needs_tree && lane->tree_id == 0)
-		return bcd_plan_tree(lane);
+	if (r->defaulted && lane->default_id == 0)
+		return bcd_plan_default(lane);
 	first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
 	if (listable(lane, first))
 	{
@@ -166,7 +194,7 @@ static const cJSON *
 record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 {
 	const BcdResource *r = lane->feed->resource;
-	const char *field = r->natural[item->natural_index];
+	const char *field = bcd_resource_key(r, item->natural_index);
 	char	   *wanted = bcd_folded(item->natural);
 	const cJSON *record;
 	const cJSON *found = NULL;
@@ -179,14 +207,14 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 
 		if (!cJSON_IsString(value))
 			continue;
-		if (r->scope &&
-			(!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) ||
+		if (r->parent &&
+			(!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->parent), &scope) ||
 			 scope != bcd_scope_of(lane, item)))
 			continue;
 		/* told only when it is asked for; the request is for this tree alone */
-		if (r->needs_tree && scope == 0 &&
-			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->needs_tree), &tree) &&
-			tree != bcd_tree_of(lane, item))
+		if (r->defaulted && scope == 0 &&
+			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->defaulted), &tree) &&
+			tree != bcd_defaulted_of(lane, item))
 			continue;
 		if (strcmp(value->valuestring, item->natural) == 0)
 			return record;

@@ -21,6 +21,7 @@
 #include "engine/lookup_list.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
+#include "resource/resource.h"
 #include "store/paging.h"
 
 /*
@@ -151,19 +152,19 @@ read_page(BcdJob *job, const cJSON *reply)
 	}
 	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
 	{
-		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, bcd_resource_key(r, 0));
 		int64		id;
 		int64		scope = 0;
-		int64		tree = lane->tree_id;
+		int64		tree = lane->default_id;
 
 		if (!cJSON_IsString(name))
 			continue;
 		if (!bcd_json_id(record, r->id, &id))
 			id = NO_ID;
-		if (r->scope)
-			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope);
-		if (r->needs_tree)
-			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->needs_tree), &tree);
+		if (r->parent)
+			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->parent), &scope);
+		if (r->defaulted)
+			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->defaulted), &tree);
 		scope = index_scope(scope, tree);
 		index_enter(lane, scope, name->valuestring, id, false);
 		index_enter(lane, scope, name->valuestring, id, true);
@@ -178,10 +179,10 @@ page_job(BcdLane *lane)
 	BcdJob	   *job;
 
 	job = bcd_job_create(lane, BCD_LOOKUP, "GET",
-						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s%s%s", r->list_path,
-								  lane->index->page, lane->index->limit, r->natural[0],
-								  r->scope ? "," : "", r->scope ? r->scope : "",
-								  r->needs_tree ? "," : "", r->needs_tree ? r->needs_tree : ""), NULL);
+						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s%s%s", r->list.endpoint->path,
+								  lane->index->page, lane->index->limit, bcd_resource_key(r, 0),
+								  r->parent ? "," : "", r->parent ? r->parent : "",
+								  r->defaulted ? "," : "", r->defaulted ? r->defaulted : ""), NULL);
 	job->read = read_page;
 	return job;
 }
@@ -199,7 +200,7 @@ read_index(BcdJob *job, const cJSON *reply)
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		int64		scope = index_scope(bcd_scope_of(lane, item), bcd_tree_of(lane, item));
+		int64		scope = index_scope(bcd_scope_of(lane, item), bcd_defaulted_of(lane, item));
 		int64		id = index_find(lane, scope, item->natural);
 
 		if (id == NO_ID)

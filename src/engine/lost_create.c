@@ -27,6 +27,7 @@
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 
 static BcdStatement set_sought = {
 	"UPDATE bcdelta.pending AS p SET sought = n.sought FROM unnest($2, $3) AS n(key, sought)"
@@ -49,15 +50,15 @@ same_identity(const BcdResource *r, Jsonb *a, Jsonb *b)
 {
 	int			i;
 
-	for (i = 0; r->natural[i]; i++)
+	for (i = 0; bcd_resource_key(r, i); i++)
 	{
-		char	   *x = bcd_payload_text(a, r->natural[i]);
-		char	   *y = bcd_payload_text(b, r->natural[i]);
+		char	   *x = bcd_payload_text(a, bcd_resource_key(r, i));
+		char	   *y = bcd_payload_text(b, bcd_resource_key(r, i));
 
 		if (x == NULL || x[0] == '\0')
 			continue;
 		return y != NULL && strcmp(x, y) == 0 &&
-			same_integer(a, b, r->scope) && same_integer(a, b, r->needs_tree);
+			same_integer(a, b, r->parent) && same_integer(a, b, r->defaulted);
 	}
 	return false;
 }
@@ -81,18 +82,18 @@ identity(BcdItem *item)
 {
 	const BcdResource *r = item->lane->feed->resource;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	int64		tree = r->needs_tree ? bcd_payload_integer(item->wanted, r->needs_tree) : 0;
+	int64		tree = r->defaulted ? bcd_payload_integer(item->wanted, r->defaulted) : 0;
 	JsonbValue	v;
 	Jsonb	   *fields;
 
 	v.type = jbvString;
 	v.val.string.val = item->natural;
 	v.val.string.len = strlen(item->natural);
-	fields = bcd_payload_set(NULL, r->natural[item->natural_index], &v);
-	if (r->scope)
-		fields = add_integer(fields, r->scope, bcd_payload_integer(item->wanted, r->scope));
+	fields = bcd_payload_set(NULL, bcd_resource_key(r, item->natural_index), &v);
+	if (r->parent)
+		fields = add_integer(fields, r->parent, bcd_payload_integer(item->wanted, r->parent));
 	if (tree != 0)
-		fields = add_integer(fields, r->needs_tree, tree);
+		fields = add_integer(fields, r->defaulted, tree);
 	MemoryContextSwitchTo(old);
 	return fields;
 }

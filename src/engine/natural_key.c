@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "engine/natural_key.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 
 /* Without the white space around it, which stores trim; palloc'd. */
 char *
@@ -56,8 +57,8 @@ find_natural_key(BcdItem *item, int nth)
 	char	   *text = NULL;
 	int			i;
 
-	for (i = nth; r->natural[i] && (text == NULL || text[0] == '\0'); i++)
-		text = bcd_payload_text(bcd_identity(item), r->natural[i]);
+	for (i = nth; bcd_resource_key(r, i) && (text == NULL || text[0] == '\0'); i++)
+		text = bcd_payload_text(bcd_identity(item), bcd_resource_key(r, i));
 	MemoryContextSwitchTo(old);
 	if (text == NULL || text[0] == '\0')
 		return false;
@@ -79,7 +80,7 @@ bcd_natural_key(BcdItem *item)
 		bcd_decide_failed(item, BCD_INVALID,
 						  MemoryContextStrdup(item->cxt,
 											  psprintf("%s: the row has no value, so its record cannot be found in the store",
-													   item->lane->feed->resource->natural[0])));
+													   bcd_resource_key(item->lane->feed->resource, 0))));
 }
 
 /*
@@ -97,16 +98,16 @@ bcd_further_key(BcdItem *item)
 int64
 bcd_scope_of(BcdLane *lane, BcdItem *item)
 {
-	const char *scope = lane->feed->resource->scope;
+	const char *scope = lane->feed->resource->parent;
 
 	return scope ? bcd_payload_integer(bcd_identity(item), scope) : 0;
 }
 
 /* An item that travels with another feed's has its own feed's tree. */
 int64
-bcd_default_tree(const BcdLane *lane, const BcdItem *item)
+bcd_default_of(const BcdLane *lane, const BcdItem *item)
 {
-	return item->lane->tree_id ? item->lane->tree_id : lane->tree_id;
+	return item->lane->default_id ? item->lane->default_id : lane->default_id;
 }
 
 /*
@@ -114,13 +115,13 @@ bcd_default_tree(const BcdLane *lane, const BcdItem *item)
  * there are no trees.
  */
 int64
-bcd_tree_of(BcdLane *lane, BcdItem *item)
+bcd_defaulted_of(BcdLane *lane, BcdItem *item)
 {
 	const BcdResource *r = lane->feed->resource;
 	int64		tree;
 
-	if (r->needs_tree == NULL || bcd_scope_of(lane, item) != 0)
+	if (r->defaulted == NULL || bcd_scope_of(lane, item) != 0)
 		return 0;
-	tree = bcd_payload_integer(bcd_identity(item), r->needs_tree);
-	return tree ? tree : bcd_default_tree(lane, item);
+	tree = bcd_payload_integer(bcd_identity(item), r->defaulted);
+	return tree ? tree : bcd_default_of(lane, item);
 }

@@ -26,7 +26,11 @@
 #include "engine/reply_read.h"
 #include "engine/view.h"
 #include "pacing/quota.h"
+#include "payload/body.h"
+#include "payload/body.h"
 #include "payload/payload.h"
+#include "payload/url.h"
+#include "payload/url.h"
 
 static bool
 is_idle(const BcdLane *lane, BcdStage stage)
@@ -38,7 +42,7 @@ is_idle(const BcdLane *lane, BcdStage stage)
 static bool
 rechecks_last(const BcdLane *lane)
 {
-	return lane->feed->resource->scope && lane->feed->on_delete == BCD_DELETE_DELETE;
+	return lane->feed->resource->parent && lane->feed->on_delete == BCD_DELETE_DELETE;
 }
 
 /* Nothing will come to a later stage of this lane but what is queued there. */
@@ -118,159 +122,71 @@ passes_on(BcdLane *lane, BcdStage stage, int batch, int n)
 }
 
 static void
-append_jsonb(StringInfo out, Jsonb *jsonb)
-{
-	(void) JsonbToCString(out, &jsonb->root, VARSIZE(jsonb));
-}
-
-/* The object of an update: the id when it is not in the path, then the fields. */
-static void
-append_update(StringInfo out, BcdLane *lane, BcdItem *item)
+append_body(StringInfo out, BcdLane *lane, BcdItem *item, BcdStage stage)
 {
 	const BcdResource *r = lane->feed->resource;
-	Jsonb	   *body = item->body;
-	StringInfoData fields;
 
-	if (r->update_needs && item->wanted && bcd_payload_text(body, r->update_needs) == NULL)
-	{
-		char	   *value = bcd_payload_text(item->wanted, r->update_needs);
-		JsonbValue	v;
-
-		v.type = jbvString;
-		v.val.string.val = value;
-		v.val.string.len = strlen(value);
-		body = bcd_payload_set(body, r->update_needs, &v);
-	}
-	if (!r->update.array)
-	{
-		append_jsonb(out, body);
-		return;
-	}
-	initStringInfo(&fields);
-	append_jsonb(&fields, body);
-	appendStringInfo(out, "{\"%s\": " INT64_FORMAT ", %s", r->id, item->store_id, fields.data + 1);
+	if (stage == BCD_CREATE)
+		bcd_body_create(out, r, item->wanted, r->defaulted ? bcd_default_of(lane, item) : 0);
+	else
+		bcd_body_update(out, r, item->body, item->wanted, item->store_id);
 }
 
-/*
- * The object of a create.  Where a record lives in a tree, one without a
- * parent names the tree instead.
- */
-static void
-append_create(StringInfo out, BcdLane *lane, BcdItem *item)
+/* A request for items whose ids go into its path or query, with room for more. */
+static BcdJob *
+job_for(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint, const char *query,
+		BcdItem **items, int n, const char *rest, const char *body)
 {
-	const BcdResource *r = lane->feed->resource;
-	Jsonb	   *body = item->wanted;
+	int64	   *ids = palloc(sizeof(int64) * n);
+	StringInfoData url;
+	BcdJob	   *job;
+	int			i;
 
-	if (r->needs_tree && bcd_payload_integer(body, r->scope) == 0 &&
-		bcd_payload_integer(body, r->needs_tree) == 0)
-	{
-		JsonbValue	v;
-
-		v.type = jbvNumeric;
-		v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric,
-															Int64GetDatum(bcd_default_tree(lane, item))));
-		body = bcd_payload_set(body, r->needs_tree, &v);
-		body = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(body),
-												  CStringGetTextDatum(r->scope)));
-	}
-	append_jsonb(out, body);
+	for (i = 0; i < n; i++)
+		ids[i] = items[i]->store_id;
+	initStringInfo(&url);
+	bcd_url_append(&url, endpoint->path, query, n, bcd_url_of_id, ids);
+	appendStringInfoString(&url, rest);
+	job = bcd_job_create(lane, stage, endpoint->method, url.data, body);
+	job->read = bcd_reply_read;
+	for (i = 0; i < n; i++)
+		bcd_job_take(job, items[i]);
+	return job;
 }
-
-/* A path with its {id} replaced. */
-static char *
-path_with_id(const char *path, int64 id)
-{
-	const char *at = strstr(path, "{id}");
-
-	return psprintf("%.*s" INT64_FORMAT "%s", (int) (at - path), path, id, at + strlen("{id}"));
-}
-
-typedef void (*AppendItem) (StringInfo out, BcdLane *lane, BcdItem *item);
 
 static BcdJob *
-write_job(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint, AppendItem append)
+write_job(BcdLane *lane, BcdStage stage)
 {
+	const BcdAction *action = bcd_stage_action(lane->feed->resource, stage);
+	const BcdEndpoint *endpoint = action->endpoint;
 	StringInfoData body;
-	const char *path = endpoint->path;
 	BcdItem   **items;
-	BcdJob	   *job;
 	int			n;
 	int			i;
 
 	/* behind a group that is passed on there may be another one */
 	do
 		n = group_size(lane, stage);
-	while (passes_on(lane, stage, endpoint->batch, n));
+	while (stage != BCD_REMOVE && passes_on(lane, stage, endpoint->batch, n));
 	if (n == 0)
 		return NULL;
 	items = palloc(sizeof(BcdItem *) * n);
 	initStringInfo(&body);
-	if (endpoint->array)
+	if (endpoint->body == BCD_ARRAY)
 		appendStringInfoChar(&body, '[');
 	for (i = 0; i < n; i++)
 	{
 		items[i] = bcd_item_pop(lane, stage);
+		if (endpoint->body == BCD_NO_BODY)
+			continue;
 		if (i > 0)
 			appendStringInfoChar(&body, ',');
-		append(&body, lane, items[i]);
+		append_body(&body, lane, items[i], stage);
 	}
-	if (endpoint->array)
+	if (endpoint->body == BCD_ARRAY)
 		appendStringInfoChar(&body, ']');
-	if (strstr(path, "{id}"))
-		path = path_with_id(path, items[0]->store_id);
-	job = bcd_job_create(lane, stage, endpoint->method, path, body.data);
-	job->read = bcd_reply_read;
-	for (i = 0; i < n; i++)
-		bcd_job_take(job, items[i]);
-	return job;
-}
-
-/*
- * Takes up to n items of a stage and lists their ids.  A delete without a
- * filter might delete everything: the list is never empty.
- */
-static BcdJob *
-ids_job(BcdLane *lane, BcdStage stage, const char *method, const char *path,
-		int n, const char *rest)
-{
-	StringInfoData ids;
-	BcdItem   **items = palloc(sizeof(BcdItem *) * n);
-	BcdJob	   *job;
-	int			i;
-
-	Assert(n > 0);
-	initStringInfo(&ids);
-	for (i = 0; i < n; i++)
-	{
-		items[i] = bcd_item_pop(lane, stage);
-		Assert(items[i]->store_id > 0);
-		appendStringInfo(&ids, "%s" INT64_FORMAT, i ? "," : "", items[i]->store_id);
-	}
-	job = bcd_job_create(lane, stage, method, psprintf("%s%s%s", path, ids.data, rest), NULL);
-	job->read = bcd_reply_read;
-	for (i = 0; i < n; i++)
-		bcd_job_take(job, items[i]);
-	return job;
-}
-
-static BcdJob *
-remove_job(BcdLane *lane)
-{
-	const BcdEndpoint *endpoint = &lane->feed->resource->remove;
-	int			n = group_size(lane, BCD_REMOVE);
-	BcdItem    *item;
-	BcdJob	   *job;
-
-	if (n == 0)
-		return NULL;
-	if (strstr(endpoint->path, "{id}") == NULL)
-		return ids_job(lane, BCD_REMOVE, endpoint->method, endpoint->path, n, "");
-	item = bcd_item_pop(lane, BCD_REMOVE);
-	job = bcd_job_create(lane, BCD_REMOVE, endpoint->method,
-						 path_with_id(endpoint->path, item->store_id), NULL);
-	job->read = bcd_reply_read;
-	bcd_job_take(job, item);
-	return job;
+	return job_for(lane, stage, endpoint, action->query, items, n, "",
+				   endpoint->body == BCD_NO_BODY ? NULL : body.data);
 }
 
 static void
@@ -314,16 +230,19 @@ recheck_job(BcdLane *lane)
 static BcdJob *
 read_job(BcdLane *lane)
 {
-	const BcdResource *r = lane->feed->resource;
+	const BcdView *view = &lane->feed->resource->view;
 	int			n = group_size(lane, BCD_READ);
+	BcdItem   **items = palloc(sizeof(BcdItem *) * Max(n, 1));
 	StringInfoData rest;
+	int			i;
 
 	if (n == 0)
 		return NULL;
+	for (i = 0; i < n; i++)
+		items[i] = bcd_item_pop(lane, BCD_READ);
 	initStringInfo(&rest);
 	bcd_append_fields(&rest, lane, BCD_READ);
-	return ids_job(lane, BCD_READ, "GET", psprintf("%s?%s=", r->list_path, r->list_ids),
-				   n, rest.data);
+	return job_for(lane, BCD_READ, view->endpoint, view->query, items, n, rest.data, NULL);
 }
 
 static void
@@ -349,7 +268,6 @@ probe_job(BcdLane *lane)
 static BcdJob *
 next_job(BcdLane *lane)
 {
-	const BcdResource *r = lane->feed->resource;
 	BcdJob	   *job = NULL;
 
 	if (bcd_quota_failing(&lane->run->store->quota))
@@ -371,11 +289,11 @@ next_job(BcdLane *lane)
 	if (job == NULL)
 		job = recheck_job(lane);
 	if (job == NULL)
-		job = write_job(lane, BCD_UPDATE, &r->update, append_update);
+		job = write_job(lane, BCD_UPDATE);
 	if (job == NULL)
-		job = write_job(lane, BCD_CREATE, &r->create, append_create);
+		job = write_job(lane, BCD_CREATE);
 	if (job == NULL)
-		job = remove_job(lane);
+		job = write_job(lane, BCD_REMOVE);
 	return job;
 }
 

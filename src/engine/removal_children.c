@@ -17,6 +17,7 @@
 #include "engine/lane_held.h"
 #include "engine/removal_children.h"
 #include "feed/feed.h"
+#include "resource/resource.h"
 #include "tables/queue.h"
 #include "utils/builtins.h"
 
@@ -82,8 +83,8 @@ find_below(BcdJob *job, uint64 *n)
 		return NULL;
 	args[0] = DirectFunctionCall1(namein, CStringGetDatum(job->lane->feed->server));
 	args[1] = CStringGetTextDatum(r->name);
-	args[2] = CStringGetTextDatum(r->scope);
-	args[3] = CStringGetTextDatum(r->natural[0]);
+	args[2] = CStringGetTextDatum(r->parent);
+	args[3] = CStringGetTextDatum(bcd_resource_key(r, 0));
 	ids[nids++] = Int64GetDatum(0);
 	args[4] = bcd_array(INT8OID, ids, NULL, nids);
 	*n = bcd_execute(&rows_below, args, NULL);
@@ -137,7 +138,7 @@ bcd_wait_for_below(BcdJob *job)
 	uint64		n;
 	uint64		i;
 
-	if (job->lane->feed->resource->scope == NULL)
+	if (job->lane->feed->resource->parent == NULL)
 		return;
 	below = find_below(job, &n);
 	if (below == NULL)

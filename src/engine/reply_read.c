@@ -11,6 +11,7 @@
 #include "base/compat.h"
 #include "base/json.h"
 #include "engine/decide.h"
+#include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
 #include "engine/lookup.h"
@@ -20,6 +21,7 @@
 #include "engine/unmapped_fields.h"
 #include "payload/html.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 #include "store/verdict.h"
 #include "tables/queue.h"
 
@@ -68,12 +70,13 @@ same_text(const char *a, const char *b)
 static bool
 is_named(const BcdItem *item, const cJSON *record)
 {
-	const char *const *field;
+	const char *field;
+	int			i;
 
-	for (field = item->lane->feed->resource->natural; *field; field++)
+	for (i = 0; (field = bcd_resource_key(item->lane->feed->resource, i)) != NULL; i++)
 	{
-		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, *field);
-		char	   *wanted = bcd_payload_text(item->wanted, *field);
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, field);
+		char	   *wanted = bcd_payload_text(item->wanted, field);
 
 		if (wanted && wanted[0] && cJSON_IsString(name) && same_text(wanted, name->valuestring))
 			return true;
@@ -135,12 +138,12 @@ record_for(BcdJob *job, BcdItem *item, const cJSON *data)
 				return record;
 			continue;
 		}
-		name = cJSON_GetObjectItemCaseSensitive(record, r->natural[item->natural_index]);
+		name = cJSON_GetObjectItemCaseSensitive(record, bcd_resource_key(r, item->natural_index));
 		if (!cJSON_IsString(name) || strcmp(name->valuestring, item->natural) != 0)
 			continue;
-		if (r->scope &&
-			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->scope), &scope) &&
-			scope != bcd_payload_integer(item->wanted, r->scope))
+		if (r->parent &&
+			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->parent), &scope) &&
+			scope != bcd_payload_integer(item->wanted, r->parent))
 			continue;
 		if (!id_is_taken(job, item, id))
 			return record;
@@ -333,6 +336,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
 	bool		partial = job->request->status == 207 && !all_saved(job, reply);
 	bool		silent;			/* some replies name no record */
+	const BcdReplyForm *form;
 	BcdItem    *first = dlist_head_element(BcdItem, node, &job->items);
 	dlist_iter	iter;
 
@@ -346,8 +350,9 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		read_removals(job, reply, partial);
 		return;
 	}
+	form = bcd_stage_endpoint(job->lane->feed->resource, job->stage)->reply;
 	silent = reply == NULL ||
-		(job->lane->feed->resource->silent_update && names_no_record(reply, data, job));
+		(form->records == NULL && names_no_record(reply, data, job));
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);

@@ -157,7 +157,7 @@ static void
 use(BcdLane *lane, BcdFeed *feed)
 {
 	if (feed->options.tree_id != lane->feed->options.tree_id)
-		lane->tree_id = feed->options.tree_id;
+		lane->default_id = feed->options.tree_id;
 	bcd_feed_free(lane->feed);
 	lane->feed = feed;
 	bcd_index_free(lane);

@@ -26,6 +26,7 @@
 #include "feed/mapping_guard.h"
 #include "fold/fold.h"
 #include "pacing/quota.h"
+#include "resource/resource.h"
 #include "store/store.h"
 #include "tables/feed_state.h"
 #include "tables/queue.h"
@@ -39,12 +40,19 @@ static void
 forget_learned(BcdStore *store)
 {
 	BcdStoreState nothing = {0};
+	BcdLearned *l;
+	BcdLearned *next;
 
 	if (store->identity)
 		pfree(store->identity);
 	store->identity = MemoryContextStrdup(TopMemoryContext, store->options->identity);
 	memset(&store->quota, 0, sizeof(store->quota));
-	memset(store->learned, 0, sizeof(store->learned));
+	for (l = store->learned; l; l = next)
+	{
+		next = l->next;
+		pfree(l);
+	}
+	store->learned = NULL;
 	nothing.dbid = MyDatabaseId;
 	nothing.serverid = store->serverid;
 	bcd_store_show(&nothing);
@@ -170,7 +178,7 @@ lane_create(BcdRun *run, const char *feed_name)
 	lane->run = run;
 	lane->cxt = cxt;
 	lane->feed = bcd_run_feed(run, feed_name);
-	lane->tree_id = lane->feed->options.tree_id;
+	lane->default_id = lane->feed->options.tree_id;
 	lane->token = bcd_store_token(o->serverid, lane->feed->owner);
 	lane->target.token = lane->token;
 	lane->target.ca_file = o->ca_file;
@@ -262,8 +270,8 @@ lane_order(const void *a, const void *b)
 	const BcdFeed *x = (*(BcdLane *const *) a)->feed;
 	const BcdFeed *y = (*(BcdLane *const *) b)->feed;
 
-	if (x->resource->rank != y->resource->rank)
-		return x->resource->rank - y->resource->rank;
+	if (x->resource != y->resource)
+		return bcd_resource_rank(x->resource) - bcd_resource_rank(y->resource);
 	return x->feed_id - y->feed_id;
 }
 

@@ -12,6 +12,7 @@
 #include "engine/view.h"
 #include "feed/feed.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 
 /*
  * include_fields with what the mapping sends and the natural key; nothing, for
@@ -22,7 +23,7 @@ bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage)
 {
 	const BcdFeed *feed = lane->feed;
 	const BcdResource *r = feed->resource;
-	const char *const *natural;
+	const char *name;
 	int			i;
 
 	appendStringInfo(url, "&limit=%d", bcd_batch_limit(lane, stage));
@@ -30,17 +31,16 @@ bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage)
 		if (feed->fields[i].field->flags & BCD_F_UNLISTED)
 			return;
 	appendStringInfoString(url, "&include_fields=");
-	if (r->scope)
-		appendStringInfo(url, "%s,", r->scope);
-	for (natural = r->natural; *natural; natural++)
-		appendStringInfo(url, "%s%s", natural == r->natural ? "" : ",", *natural);
+	if (r->parent)
+		appendStringInfo(url, "%s,", r->parent);
+	for (i = 0; (name = bcd_resource_key(r, i)) != NULL; i++)
+		appendStringInfo(url, "%s%s", i == 0 ? "" : ",", name);
 	for (i = 0; i < feed->nfields; i++)
 	{
 		const BcdField *f = feed->fields[i].field;
-		bool		listed = r->scope && strcmp(r->scope, f->name) == 0;
+		bool		listed = bcd_resource_identifies(r, f->name) &&
+		(r->defaulted == NULL || strcmp(r->defaulted, f->name) != 0);
 
-		for (natural = r->natural; *natural; natural++)
-			listed |= strcmp(*natural, f->name) == 0;
 		if (!listed && !(f->flags & BCD_F_WRITE_ONLY))
 			appendStringInfo(url, ",%s", f->name);
 	}

@@ -19,7 +19,8 @@ typedef struct OptionKind
 	const char *yes;			/* word that makes a boolean true; NULL: a
 								 * number */
 	const char *no;
-	bool		of_trees;		/* only for resources that live in a tree */
+	bool		of_default;		/* only for resources whose records have a
+								 * default */
 } OptionKind;
 
 static const OptionKind kinds[] = {
@@ -33,7 +34,7 @@ static const OptionKind kinds[] = {
 static bool
 applies(const OptionKind *kind, const BcdResource *resource)
 {
-	return !kind->of_trees || resource->needs_tree != NULL;
+	return !kind->of_default || resource->defaulted != NULL;
 }
 
 static const OptionKind *

@@ -11,19 +11,7 @@
 #include "utils/memutils.h"
 
 #include "feed/feed.h"
-
-/* Does the natural key of a record consist of this field, among others? */
-static bool
-identifies(const BcdResource *resource, const char *name)
-{
-	int			i;
-
-	for (i = 0; resource->natural[i]; i++)
-		if (strcmp(resource->natural[i], name) == 0)
-			return true;
-	return (resource->scope && strcmp(resource->scope, name) == 0) ||
-		(resource->needs_tree && strcmp(resource->needs_tree, name) == 0);
-}
+#include "resource/resource.h"
 
 /*
  * The feed with those fields alone, in the current context.  It refers to the
@@ -44,7 +32,7 @@ bcd_feed_identity(const BcdFeed *feed)
 	identity->fields = MemoryContextAlloc(cxt, sizeof(BcdFeedField) * Max(feed->nfields, 1));
 	identity->nfields = 0;
 	for (i = 0; i < feed->nfields; i++)
-		if (identifies(feed->resource, feed->fields[i].field->name))
+		if (bcd_resource_identifies(feed->resource, feed->fields[i].field->name))
 			identity->fields[identity->nfields++] = feed->fields[i];
 	return identity;
 }

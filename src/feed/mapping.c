@@ -79,15 +79,16 @@ bcd_mapping_default(Relation source, const BcdResource *resource)
 static void
 check_natural_key(const BcdFeed *feed)
 {
-	const char *const *name;
+	const char *name;
+	int			i;
 	StringInfoData names;
 
 	initStringInfo(&names);
-	for (name = feed->resource->natural; *name; name++)
+	for (i = 0; (name = bcd_resource_key(feed->resource, i)) != NULL; i++)
 	{
-		if (bcd_feed_maps(feed, *name))
+		if (bcd_feed_maps(feed, name))
 			return;
-		appendStringInfo(&names, "%s%s", names.len ? " or " : "", *name);
+		appendStringInfo(&names, "%s%s", names.len ? " or " : "", name);
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

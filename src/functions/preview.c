@@ -27,7 +27,10 @@
 #include "feed/mapping.h"
 #include "functions/args.h"
 #include "functions/preview_keys.h"
+#include "payload/body.h"
 #include "payload/payload.h"
+#include "payload/url.h"
+#include "resource/resource.h"
 
 #define PREVIEW_COLUMNS	6
 
@@ -37,7 +40,7 @@ PG_FUNCTION_INFO_V1(bcdelta_preview);
 typedef struct Preview
 {
 	const char *action;
-	const BcdEndpoint *endpoint;	/* NULL: no request */
+	const BcdAction *request;	/* NULL: none */
 	int64		store_id;
 	Jsonb	   *body;
 	char	   *error;
@@ -212,50 +215,36 @@ read_link(const BcdFeed *feed, char *key, KnownLink *link)
 	bcd_spi_end(&rights);
 }
 
+/* A text that is JSON, as jsonb. */
 static Jsonb *
-with_number(Jsonb *body, const char *field, int64 number)
+body_of(const StringInfoData *text)
 {
-	JsonbValue	v;
-
-	v.type = jbvNumeric;
-	v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(number)));
-	return bcd_payload_set(body, field, &v);
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text->data)));
 }
 
 /* An update with these fields; wanted NULL: the row is gone. */
 static void
-preview_update(const BcdFeed *feed, Jsonb *body, Jsonb *wanted, Preview *p)
+preview_update(const BcdFeed *feed, Jsonb *changes, Jsonb *wanted, Preview *p)
 {
-	const BcdResource *r = feed->resource;
-	JsonbValue	v;
+	StringInfoData text;
 
-	p->endpoint = &r->update;
-	if (r->update_needs && wanted && bcd_payload_text(body, r->update_needs) == NULL &&
-		getKeyJsonValueFromContainer(&wanted->root, r->update_needs, strlen(r->update_needs), &v))
-		body = bcd_payload_set(body, r->update_needs, &v);
-	p->body = r->update.array ? with_number(body, r->id, p->store_id) : body;
+	initStringInfo(&text);
+	bcd_body_update(&text, feed->resource, changes, wanted, p->store_id);
+	p->request = &feed->resource->facets[0].update;
+	p->body = body_of(&text);
 }
 
-/*
- * A record that lives in a tree and has no parent names its tree; which one
- * that is, the store has to be asked, unless the feed says it.
- */
+/* A default that the feed does not give is the store's, which is not asked here. */
 static void
 preview_create(const BcdFeed *feed, Jsonb *wanted, Preview *p)
 {
-	const BcdResource *r = feed->resource;
+	StringInfoData text;
 
+	initStringInfo(&text);
+	bcd_body_create(&text, feed->resource, wanted, feed->options.tree_id);
 	p->action = "create";
-	p->endpoint = &r->create;
-	p->body = wanted;
-	if (r->needs_tree && bcd_payload_integer(wanted, r->scope) == 0 &&
-		bcd_payload_integer(wanted, r->needs_tree) == 0)
-	{
-		p->body = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(wanted),
-													 CStringGetTextDatum(r->scope)));
-		if (feed->options.tree_id != 0)
-			p->body = with_number(p->body, r->needs_tree, feed->options.tree_id);
-	}
+	p->request = &feed->resource->facets[0].create;
+	p->body = body_of(&text);
 }
 
 /* The source row is gone, or was never there. */
@@ -277,7 +266,7 @@ preview_missing(const BcdFeed *feed, const KnownLink *link, Preview *p)
 	if (feed->on_delete == BCD_DELETE_DELETE)
 	{
 		p->action = "delete";
-		p->endpoint = &feed->resource->remove;
+		p->request = &feed->resource->facets[0].remove;
 	}
 	else if (hidden_by && !(shown && strcmp(shown, "false") == 0))
 	{
@@ -292,11 +281,12 @@ preview_missing(const BcdFeed *feed, const KnownLink *link, Preview *p)
 static char *
 natural_key(const BcdResource *resource, Jsonb *wanted)
 {
-	const char *const *name;
+	const char *name;
+	int			i;
 
-	for (name = resource->natural; *name; name++)
+	for (i = 0; (name = bcd_resource_key(resource, i)) != NULL; i++)
 	{
-		char	   *text = bcd_payload_text(wanted, *name);
+		char	   *text = bcd_payload_text(wanted, name);
 
 		if (text && text[0])
 			return text;
@@ -326,7 +316,7 @@ preview_found(const BcdFeed *feed, const KnownLink *link, Jsonb *wanted, Preview
 							missing);
 	else if (natural_key(feed->resource, wanted) == NULL)
 		p->error = psprintf("%s: the row has none, so it cannot be found in the store",
-							feed->resource->natural[0]);
+							bcd_resource_key(feed->resource, 0));
 	else
 		preview_create(feed, wanted, p);
 }
@@ -335,7 +325,7 @@ preview_found(const BcdFeed *feed, const KnownLink *link, Jsonb *wanted, Preview
 static bool
 refers_to_itself(const BcdFeed *feed, const char *key, const BcdRow *row, const KnownLink *link)
 {
-	const char *scope = feed->resource->scope;
+	const char *scope = feed->resource->parent;
 
 	if (row->state == BCD_ROW_DEFERRED)
 		return strcmp(row->waits_feed, feed->name) == 0 && strcmp(row->waits_key, key) == 0;
@@ -373,23 +363,20 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 	}
 	else
 		preview_found(feed, &link, row.payload, p);
-	if (row.state == BCD_ROW_FOUND && p->endpoint)
+	if (row.state == BCD_ROW_FOUND && p->request)
 		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload);
 }
 
-/* An endpoint's path for one record. */
+/* The path of a request for one record. */
 static char *
-path_of(const BcdEndpoint *endpoint, int64 id)
+path_of(const BcdAction *action, int64 id)
 {
-	const char *at = strstr(endpoint->path, "{id}");
-	size_t		len = strlen(endpoint->path);
+	StringInfoData url;
 
-	if (at)
-		return psprintf("/v3%.*s" INT64_FORMAT "%s", (int) (at - endpoint->path),
-						endpoint->path, id, at + strlen("{id}"));
-	if (endpoint->path[len - 1] == '=')
-		return psprintf("/v3%s" INT64_FORMAT, endpoint->path, id);
-	return psprintf("/v3%s", endpoint->path);
+	initStringInfo(&url);
+	appendStringInfoString(&url, "/v3");
+	bcd_url_append(&url, action->endpoint->path, action->query, 1, bcd_url_of_id, &id);
+	return url.data;
 }
 
 static void
@@ -400,11 +387,11 @@ put_preview(BcdRows *rows, const char *key, const Preview *p)
 
 	values[0] = CStringGetTextDatum(key);
 	values[1] = CStringGetTextDatum(p->action);
-	if (p->endpoint)
+	if (p->request)
 	{
 		nulls[2] = nulls[3] = false;
-		values[2] = CStringGetTextDatum(p->endpoint->method);
-		values[3] = CStringGetTextDatum(path_of(p->endpoint, p->store_id));
+		values[2] = CStringGetTextDatum(p->request->endpoint->method);
+		values[3] = CStringGetTextDatum(path_of(p->request, p->store_id));
 	}
 	if (p->body)
 	{

@@ -16,6 +16,7 @@
 #include "base/db.h"
 #include "feed/feed.h"
 #include "functions/preview_keys.h"
+#include "resource/resource.h"
 #include "tables/link_unique.h"
 
 /* The record of another row that has a natural key; NULL: none is known. */
@@ -76,8 +77,8 @@ bcd_preview_keys(BcdFeed *feed, int64 store_id, Jsonb *wanted, Jsonb *known)
 	int			i;
 
 	bcd_spi_begin(&rights);
-	for (i = 0; r->natural[i] && record == NULL; i++)
-		if (bcd_unique_of(r, wanted, r->natural[i], &key) && !bcd_unique_has(r, known, &key))
+	for (i = 0; bcd_resource_key(r, i) && record == NULL; i++)
+		if (bcd_unique_of(r, wanted, bcd_resource_key(r, i), &key) && !bcd_unique_has(r, known, &key))
 			record = holder_of(feed, &key, store_id);
 	if (record)
 	{

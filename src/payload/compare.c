@@ -190,20 +190,21 @@ Jsonb *
 bcd_payload_known(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
 {
 	Jsonb	   *known = bcd_payload_agreeing(resource, wanted, record);
-	const char *const *field;
+	const char *field;
+	int			i;
 
-	for (field = resource->natural; *field; field++)
+	for (i = 0; (field = bcd_resource_key(resource, i)) != NULL; i++)
 	{
-		const cJSON *value = cJSON_GetObjectItemCaseSensitive(record, *field);
+		const cJSON *value = cJSON_GetObjectItemCaseSensitive(record, field);
 		JsonbValue	v;
 
-		if (!cJSON_IsString(value) || bcd_payload_text(wanted, *field) == NULL ||
-			bcd_payload_text(known, *field) != NULL)
+		if (!cJSON_IsString(value) || bcd_payload_text(wanted, field) == NULL ||
+			bcd_payload_text(known, field) != NULL)
 			continue;
 		v.type = jbvString;
 		v.val.string.val = value->valuestring;
 		v.val.string.len = strlen(value->valuestring);
-		known = bcd_payload_set(known, *field, &v);
+		known = bcd_payload_set(known, field, &v);
 	}
 	return known;
 }

@@ -2,19 +2,32 @@
  * resource.h
  *		What bcdelta knows of each BigCommerce resource, as data.
  *
- * Adding a resource is adding a descriptor.  The sources of the facts are
- * the vendor's OpenAPI files; each table in resource.c names its file.
+ * A resource is one descriptor in a file of its own; registry.c lists them.
+ * A row of a feed becomes one record.  Its fields are divided among facets:
+ * the parts of a record that are written through endpoints of their own.  The
+ * first facet makes the record.  A facet is either some fields of the record,
+ * or a collection of records below it.
+ *
+ * Paths and queries are templates, expanded by url.c alone: {x} is a value
+ * that all records of a request share, {x,} lists one for each of them, and a
+ * parameter with {x?} is left out where there is no value.
  */
 #ifndef BCD_RESOURCE_H
 #define BCD_RESOURCE_H
 
 #include <float.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-#define BCD_MAX_RESOURCES		32
 #define BCD_PAGE_LIMIT			250 /* records per page of a list */
-#define BCD_MAX_NATURAL			2	/* natural fields of a resource */
+#define BCD_MAX_RESOURCES		32
+#define BCD_MAX_KEYS			2	/* of a resource */
 
 #define BCD_NO_MAX				DBL_MAX /* a least value alone is given */
+
+#define BCD_LIST(...)	((const char *const[]) {__VA_ARGS__, NULL})
+#define BCD_FIELDS(table)	.fields = table, .nfields = sizeof(table) / sizeof((table)[0])
+#define BCD_FACETS(table)	.facets = table, .nfacets = sizeof(table) / sizeof((table)[0])
 
 typedef enum BcdType
 {
@@ -37,6 +50,16 @@ typedef enum BcdType
 #define BCD_F_NO_CASE		0x20	/* compared without regard to case */
 #define BCD_F_UNLISTED		0x40	/* include_fields does not know it */
 
+/* A value of a new record that the store is asked for, once in a run */
+typedef struct BcdDefault
+{
+	const char *path;			/* below /v3 */
+	const char *value;			/* its place in the reply: an id */
+	const char *unless;			/* not for rows whose field of this name holds
+								 * an id; else that field is not sent */
+	const char *missing;		/* what to say when the store names none */
+} BcdDefault;
+
 typedef struct BcdField
 {
 	const char *name;
@@ -51,62 +74,111 @@ typedef struct BcdField
 								 * NULL */
 	const char *refers_to;		/* holds ids of records of this resource (0:
 								 * none), or NULL */
+	const BcdDefault *otherwise;	/* for rows without a value, or NULL */
 } BcdField;
 
+/* How the replies of an endpoint speak of the records of a request */
+typedef struct BcdReplyForm
+{
+	const char *records;		/* their place; NULL: a success names none */
+} BcdReplyForm;
+
+typedef enum BcdBody
+{
+	BCD_NO_BODY,
+	BCD_ONE,					/* the record itself */
+	BCD_ARRAY					/* an array, whatever the number */
+} BcdBody;
+
+/* Where requests go: one object for each method and path */
 typedef struct BcdEndpoint
 {
 	const char *method;
-	const char *path;			/* below /v3; "{id}" is replaced; a "=" at the
-								 * end takes a comma list of ids */
+	const char *path;			/* below /v3 */
 	int			batch;			/* most records in one request */
-	bool		array;			/* the body is an array, whatever the number */
-	bool		assumed;		/* the batch is not documented */
+	BcdBody		body;
+	const BcdReplyForm *reply;
 	int			concurrent;		/* most requests at a time; 0: none is stated */
+	bool		assumed;		/* the batch is not documented */
 } BcdEndpoint;
+
+/* What is sent there of a record */
+typedef struct BcdAction
+{
+	const BcdEndpoint *endpoint;	/* NULL: there is no such action */
+	const char *query;			/* or NULL */
+	const char *needs;			/* field that is sent even if it has not
+								 * changed, or NULL */
+} BcdAction;
+
+/* How records are read, or found */
+typedef struct BcdView
+{
+	const BcdEndpoint *endpoint;	/* NULL: they cannot be */
+	const char *query;
+} BcdView;
+
+/*
+ * What a record is found by: a text, the last of the fields, within the same
+ * ids of the others
+ */
+typedef struct BcdKey
+{
+	const char *const *fields;	/* NULL: after the last key */
+	BcdView		one;			/* asks for one record */
+	BcdView		many;			/* for several of them, or nothing */
+} BcdKey;
+
+typedef struct BcdFacet
+{
+	const char *name;			/* NULL: the first */
+	BcdAction	create;
+	BcdAction	update;
+	BcdAction	remove;
+} BcdFacet;
 
 typedef struct BcdResource
 {
 	const char *name;
-	int			rank;			/* dependency order: lower ranks go first */
 	const char *id;				/* name of the record's id */
-	const BcdField *fields;
+	const BcdKey *keys;			/* the first that a row has identifies the
+								 * record */
+	const char *parent;			/* field with the id of the record above, of
+								 * this resource; or NULL */
+	const char *defaulted;		/* field with a default, or NULL */
+	const BcdField *fields;		/* sorted by name */
 	int			nfields;
-
-	/*
-	 * The natural key: the first of these fields that a row has identifies
-	 * the record, within the same value of scope (or no scope).
-	 */
-	const char *const *natural;
-	bool		exchanges;		/* rows that exchange natural keys exchange
-								 * records: nothing much refers to those */
-	const char *lookup_list;	/* query parameter taking a comma list of the
-								 * first natural field, or NULL */
-	const char *scope;			/* "parent_id" for categories, or NULL */
-	bool		small;			/* few enough to read the whole list once and
-								 * to look up in it */
-
-	const char *list_path;
-	int			list_concurrent;	/* most requests at a time; 0: none is
-									 * stated */
-	const char *list_ids;		/* query parameter taking a comma list of ids */
+	const BcdFacet *facets;
+	int			nfacets;
+	BcdView		view;			/* by id */
+	BcdView		list;			/* all of them */
 	const char *list_after;		/* query parameter "id greater than", or NULL:
 								 * page by number */
-	BcdEndpoint create;
-	BcdEndpoint update;
-	BcdEndpoint remove;
-	const char *update_needs;	/* field that every update has to carry, or
-								 * NULL */
+	bool		small;			/* few enough to read the whole list once and
+								 * to look up in it */
+	bool		exchanges;		/* rows that exchange natural keys exchange
+								 * records: nothing much refers to those */
 	const char *hidden_by;		/* boolean field set false by on_delete 'hide' */
 	bool		gone_is_refused;	/* an update of a record that is not there
 									 * may be answered like a bad one */
-	bool		silent_update;	/* the reply to an update may name no record */
-	const char *needs_tree;		/* field to fill from the default tree when
-								 * scope is missing on create, or NULL */
 } BcdResource;
 
+/* the families of replies: replies.c */
+extern const BcdReplyForm bcd_reply_records;
+extern const BcdReplyForm bcd_reply_silent;
+
+/* the resources */
+extern const BcdResource bcd_brand;
+extern const BcdResource bcd_category;
+extern const BcdResource bcd_product;
+
+/* registry.c */
 extern const BcdResource *bcd_resource_find(const char *name);
 extern const BcdResource *bcd_resource_nth(int n);
+extern int	bcd_resource_rank(const BcdResource *resource);
 extern char *bcd_resource_field_names(const BcdResource *resource);
 extern const BcdField *bcd_resource_field(const BcdResource *resource, const char *name);
+extern const char *bcd_resource_key(const BcdResource *resource, int n);
+extern bool bcd_resource_identifies(const BcdResource *resource, const char *field);
 
 #endif							/* BCD_RESOURCE_H */

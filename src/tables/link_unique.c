@@ -56,22 +56,22 @@ Datum
 bcdelta_unique_keys(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *payload = PG_GETARG_JSONB_P(0);
-	Datum		hashes[BCD_MAX_RESOURCES * BCD_MAX_NATURAL];
+	Datum		hashes[BCD_MAX_RESOURCES * BCD_MAX_KEYS];
 	const BcdResource *r;
 	int			n = 0;
 	int			i;
 	int			j;
 
 	for (i = 0; JB_ROOT_IS_OBJECT(payload) && (r = bcd_resource_nth(i)) != NULL; i++)
-		for (j = 0; r->natural[j]; j++)
+		for (j = 0; bcd_resource_key(r, j); j++)
 		{
-			char	   *value = bcd_payload_text(payload, r->natural[j]);
+			char	   *value = bcd_payload_text(payload, bcd_resource_key(r, j));
 			int64		hash;
 
 			if (value == NULL || value[0] == '\0')
 				continue;
-			hash = bcd_unique_hash(r->natural[j],
-								   r->scope ? bcd_payload_integer(payload, r->scope) : 0, value);
+			hash = bcd_unique_hash(bcd_resource_key(r, j),
+								   r->parent ? bcd_payload_integer(payload, r->parent) : 0, value);
 			if (!contains(hashes, n, hash))
 				hashes[n++] = Int64GetDatum(hash);
 		}
@@ -87,11 +87,11 @@ bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
 
 	if (value == NULL || strcmp(bcd_folded(value), key->folded) != 0)
 		return false;
-	if (r->scope && bcd_payload_integer(payload, r->scope) != key->scope)
+	if (r->parent && bcd_payload_integer(payload, r->parent) != key->scope)
 		return false;
-	if (r->needs_tree == NULL || key->scope != 0)
+	if (r->defaulted == NULL || key->scope != 0)
 		return true;
-	tree = bcd_payload_integer(payload, r->needs_tree);
+	tree = bcd_payload_integer(payload, r->defaulted);
 	return tree == 0 || key->tree == 0 || tree == key->tree;
 }
 
@@ -106,8 +106,8 @@ bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique
 	key->field = field;
 	key->value = value;
 	key->folded = bcd_folded(value);
-	key->scope = r->scope ? bcd_payload_integer(payload, r->scope) : 0;
-	key->tree = r->needs_tree ? bcd_payload_integer(payload, r->needs_tree) : 0;
+	key->scope = r->parent ? bcd_payload_integer(payload, r->parent) : 0;
+	key->tree = r->defaulted ? bcd_payload_integer(payload, r->defaulted) : 0;
 	key->hash = bcd_unique_hash(field, key->scope, value);
 	return true;
 }
@@ -330,17 +330,17 @@ bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
 	v.type = jbvString;
 	v.val.string.val = item->natural;
 	v.val.string.len = strlen(item->natural);
-	has = bcd_payload_set(NULL, r->natural[item->natural_index], &v);
-	if (r->scope)
+	has = bcd_payload_set(NULL, bcd_resource_key(r, item->natural_index), &v);
+	if (r->parent)
 	{
 		v.type = jbvNumeric;
 		v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric,
-															Int64GetDatum(bcd_payload_integer(wanted, r->scope))));
-		has = bcd_payload_set(has, r->scope, &v);
+															Int64GetDatum(bcd_payload_integer(wanted, r->parent))));
+		has = bcd_payload_set(has, r->parent, &v);
 	}
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = Int64GetDatum(store_id);
-	args[2] = CStringGetTextDatum(r->natural[item->natural_index]);
+	args[2] = CStringGetTextDatum(bcd_resource_key(r, item->natural_index));
 	args[3] = JsonbPGetDatum(has);
 	(void) bcd_execute(&learn, args, NULL);
 }
@@ -352,8 +352,8 @@ is_the_same(const BcdItem *item, const char *natural)
 	const BcdResource *r = item->lane->feed->resource;
 
 	return bcd_payload_same(item->wanted, item->known, natural) &&
-		(r->scope == NULL || bcd_payload_same(item->wanted, item->known, r->scope)) &&
-		(r->needs_tree == NULL || bcd_payload_same(item->wanted, item->known, r->needs_tree));
+		(r->parent == NULL || bcd_payload_same(item->wanted, item->known, r->parent)) &&
+		(r->defaulted == NULL || bcd_payload_same(item->wanted, item->known, r->defaulted));
 }
 
 /* Is an item to write a natural key that its record is not known to have? */
@@ -364,9 +364,9 @@ bcd_item_claims_key(const BcdItem *item)
 	BcdUnique	key;
 	int			i;
 
-	for (i = 0; r->natural[i]; i++)
-		if (!is_the_same(item, r->natural[i]) &&
-			bcd_unique_of(r, item->wanted, r->natural[i], &key) &&
+	for (i = 0; bcd_resource_key(r, i); i++)
+		if (!is_the_same(item, bcd_resource_key(r, i)) &&
+			bcd_unique_of(r, item->wanted, bcd_resource_key(r, i), &key) &&
 			!bcd_unique_has(r, item->known, &key))
 			return true;
 	return false;

@@ -13,6 +13,7 @@
 #include "engine/unmapped_fields.h"
 #include "feed/feed.h"
 #include "feed/key_list.h"
+#include "resource/resource.h"
 #include "tables/queue.h"
 #include "tables/results.h"
 #include "verbs/kinds.h"
@@ -121,7 +122,7 @@ link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 	{
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 		bcd_discrepancy_insert(lane, item->key, 0, "missing_in_store",
-							   lane->feed->resource->natural[item->natural_index],
+							   bcd_resource_key(lane->feed->resource, item->natural_index),
 							   item->natural, NULL);
 		item->decision.conflicts = 1;
 	}

@@ -134,7 +134,7 @@ static bool
 refers_to_itself(BcdItem *item, const BcdRow *row)
 {
 	const BcdFeed *feed = item->lane->feed;
-	const char *scope = feed->resource->scope;
+	const char *scope = feed->resource->parent;
 
 	if (row->state == BCD_ROW_DEFERRED)
 		return strcmp(row->waits_feed, feed->name) == 0 &&

@@ -345,7 +345,7 @@ static void
 record_without_id(BcdLane *lane, const cJSON *record)
 {
 	const BcdResource *r = lane->feed->resource;
-	const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
+	const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, bcd_resource_key(r, 0));
 
 	record_extra(lane, 0, "missing_in_source", r->id, NULL,
 				 psprintf("a record without a usable %s: %s%s%s", r->id,
@@ -374,13 +374,13 @@ read_list(BcdJob *job, const cJSON *reply)
 	}
 	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
 	{
-		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, r->natural[0]);
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, bcd_resource_key(r, 0));
 		int64		id;
 
 		if (!bcd_json_id(record, r->id, &id))
 			record_without_id(lane, record);
 		else if (!bcd_queue_is_linked(lane->feed, id))
-			record_extra(lane, id, "missing_in_source", r->natural[0], NULL,
+			record_extra(lane, id, "missing_in_source", bcd_resource_key(r, 0), NULL,
 						 cJSON_IsString(name) ? name->valuestring : NULL);
 	}
 
@@ -406,19 +406,19 @@ tree_filter(const BcdRun *run, const BcdLane *lane)
 	int			i;
 
 	initStringInfo(&filter);
-	for (i = 0; i < run->nlanes && r->needs_tree; i++)
+	for (i = 0; i < run->nlanes && r->defaulted; i++)
 	{
 		const BcdLane *other = run->lanes[i];
 
 		if (other->feed->resource != r)
 			continue;
-		if (bcd_feed_maps(other->feed, r->needs_tree))
+		if (bcd_feed_maps(other->feed, r->defaulted))
 			return "";
 		if (filter.len == 0)
-			appendStringInfo(&filter, "&%s:in=", r->needs_tree);
+			appendStringInfo(&filter, "&%s:in=", r->defaulted);
 		else
 			appendStringInfoChar(&filter, ',');
-		appendStringInfo(&filter, INT64_FORMAT, other->tree_id ? other->tree_id : lane->tree_id);
+		appendStringInfo(&filter, INT64_FORMAT, other->default_id ? other->default_id : lane->default_id);
 	}
 	return filter.data;
 }
@@ -430,12 +430,12 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	BcdJob	   *job;
 	char	   *from;
 
-	if ((lane->phase == TOTAL || lane->phase == LIST) && r->needs_tree && lane->tree_id == 0)
-		return bcd_plan_tree(lane);
+	if ((lane->phase == TOTAL || lane->phase == LIST) && r->defaulted && lane->default_id == 0)
+		return bcd_plan_default(lane);
 	if (lane->phase == TOTAL)
 	{
 		job = bcd_job_create(lane, BCD_READ, "GET",
-							 psprintf("%s?limit=1%s", r->list_path, tree_filter(run, lane)), NULL);
+							 psprintf("%s?limit=1%s", r->list.endpoint->path, tree_filter(run, lane)), NULL);
 		job->read = read_total;
 		return job;
 	}
@@ -444,8 +444,8 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	from = r->list_after ? psprintf("%s=" INT64_FORMAT "&sort=id&direction=asc", r->list_after, lane->after) :
 		psprintf("page=" INT64_FORMAT, lane->after + 1);
 	job = bcd_job_create(lane, BCD_READ, "GET",
-						 psprintf("%s?%s&limit=%d&include_fields=%s%s", r->list_path, from,
-								  bcd_batch_limit(lane, BCD_READ), r->natural[0], tree_filter(run, lane)), NULL);
+						 psprintf("%s?%s&limit=%d&include_fields=%s%s", r->list.endpoint->path, from,
+								  bcd_batch_limit(lane, BCD_READ), bcd_resource_key(r, 0), tree_filter(run, lane)), NULL);
 	job->read = read_list;
 	return job;
 }

@@ -1,0 +1,17 @@
+/*
+ * url.h
+ *		Paths and queries from the templates of resources.
+ */
+#ifndef BCD_URL_H
+#define BCD_URL_H
+
+#include "lib/stringinfo.h"
+
+/* What a placeholder stands for, of the nth record, palloc'd; NULL: nothing */
+typedef char *(*BcdUrlValue) (const char *name, int nth, const void *arg);
+
+extern void bcd_url_append(StringInfo url, const char *path, const char *query,
+						   int n, BcdUrlValue value, const void *arg);
+extern char *bcd_url_of_id(const char *name, int nth, const void *ids);
+
+#endif							/* BCD_URL_H */

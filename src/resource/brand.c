@@ -1,0 +1,53 @@
+/*
+ * brand.c
+ *		Brands: brands_catalog.v3.yml.
+ *
+ * Left out: id, which the store gives.
+ */
+#include "postgres.h"
+
+#include "resource/fields.h"
+#include "resource/resource.h"
+
+/*
+ * image_url is the picture's source on the way in and the store's own copy on
+ * the way out.
+ */
+static const BcdField brand_fields[] = {
+	OBJECT("custom_url", 0),
+	FREE_TEXT("image_url", BCD_F_WRITE_ONLY),
+	TEXT("meta_description", 0, 65535, 0),
+	WORDS("meta_keywords"),
+	TEXT("name", 1, 255, BCD_F_REQUIRED),
+	TEXT("page_title", 0, 255, 0),
+	TEXT("search_keywords", 0, 65535, 0),
+};
+
+static const BcdEndpoint brand_list = {"GET", "/catalog/brands", BCD_PAGE_LIMIT};
+static const BcdEndpoint brand_create = {"POST", "/catalog/brands", 1, BCD_ONE, &bcd_reply_records};
+static const BcdEndpoint brand_update = {"PUT", "/catalog/brands/{id}", 1, BCD_ONE, &bcd_reply_records};
+static const BcdEndpoint brand_delete = {"DELETE", "/catalog/brands/{id}", 1};
+
+static const BcdFacet brand_facets[] = {
+	{
+		.create = {&brand_create},
+		.update = {&brand_update,.needs = "name"},
+		.remove = {&brand_delete},
+	},
+};
+
+static const BcdKey brand_keys[] = {
+	{BCD_LIST("name"),.one = {&brand_list, "name={name}"}},
+	{NULL}
+};
+
+const BcdResource bcd_brand = {
+	.name = "brand",
+	.id = "id",
+	.keys = brand_keys,
+	BCD_FIELDS(brand_fields),
+	BCD_FACETS(brand_facets),
+	.view = {&brand_list, "id:in={id,}"},
+	.list = {&brand_list},
+	.small = true,
+};

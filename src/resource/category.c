@@ -1,0 +1,84 @@
+/*
+ * category.c
+ *		Categories of trees: category-trees_catalog.v3.yml.
+ *
+ * Left out: category_id, which the store gives.
+ */
+#include "postgres.h"
+
+#include "resource/fields.h"
+#include "resource/resource.h"
+
+static const char *const product_sort[] = {"use_store_settings", "featured", "newest",
+	"best_selling", "alpha_asc", "alpha_desc", "avg_customer_review", "price_asc",
+"price_desc", NULL};
+
+/* A new category needs parent_id or tree_id */
+static const BcdDefault default_tree = {
+	.path = "/catalog/trees?channel_id:in=1",
+	.value = "data.0.id",
+	.unless = "parent_id",
+	.missing = "the store has no category tree for its default channel; set the feed's option tree_id",
+};
+
+/*
+ * The description's limit is in the text of the operation.  The views are
+ * counted by the store.
+ */
+static const BcdField category_fields[] = {
+	ENUM("default_product_sort", product_sort, 0),
+	TEXT("description", 0, 65535, BCD_F_HTML),
+	FREE_TEXT("image_url", BCD_F_WRITE_ONLY),
+	FLAG("is_visible"),
+	TEXT("layout_file", 0, 50, 0),
+	TEXT("meta_description", 0, 65535, 0),
+	WORDS("meta_keywords"),
+	TEXT("name", 1, 50, BCD_F_REQUIRED),
+	FREE_TEXT("page_title", 0),
+	REFERENCE("parent_id", BCD_NO_MAX, "category"),
+	TEXT("search_keywords", 0, 255, 0),
+	WHOLE("sort_order", INT32_LEAST, INT32_MOST, 0),
+	{"tree_id", BCD_INTEGER, 0, BCD_NO_MAX, -1,.otherwise = &default_tree},
+	OBJECT("url", 0),
+	WHOLE("views", 0, BCD_NO_MAX, BCD_F_WRITE_ONLY),
+};
+
+/*
+ * Batches are not documented; above ten the vendor's issue tracker knows of a
+ * defect.
+ */
+static const BcdEndpoint category_list = {"GET", "/catalog/trees/categories", BCD_PAGE_LIMIT};
+static const BcdEndpoint category_create = {"POST", "/catalog/trees/categories", 10, BCD_ARRAY, &bcd_reply_records,.assumed = true};
+static const BcdEndpoint category_update = {"PUT", "/catalog/trees/categories", 10, BCD_ARRAY, &bcd_reply_silent,.assumed = true};
+static const BcdEndpoint category_delete = {"DELETE", "/catalog/trees/categories", 50,.assumed = true};
+
+static const BcdFacet category_facets[] = {
+	{
+		.create = {&category_create},
+		.update = {&category_update},
+		.remove = {&category_delete, "category_id:in={id,}"},
+	},
+};
+
+static const BcdKey category_keys[] = {
+	{
+		BCD_LIST("parent_id", "tree_id", "name"),
+		.one = {&category_list, "name={name}&parent_id:in={parent_id}&tree_id:in={tree_id?}"},
+	},
+	{NULL}
+};
+
+const BcdResource bcd_category = {
+	.name = "category",
+	.id = "category_id",
+	.keys = category_keys,
+	.parent = "parent_id",
+	.defaulted = "tree_id",
+	BCD_FIELDS(category_fields),
+	BCD_FACETS(category_facets),
+	.view = {&category_list, "category_id:in={id,}"},
+	.list = {&category_list},
+	.small = true,
+	.hidden_by = "is_visible",
+	.gone_is_refused = true,
+};

@@ -1,0 +1,124 @@
+/*
+ * product.c
+ *		Products: products_catalog.v3.yml.
+ *
+ * Left out: id, which the store gives; bulk_pricing_rules, custom_fields,
+ * images, variants and videos, which are records below the product with
+ * endpoints of their own.
+ */
+#include "postgres.h"
+
+#include "resource/fields.h"
+#include "resource/resource.h"
+
+static const char *const availability[] = {"available", "disabled", "preorder", NULL};
+static const char *const condition[] = {"New", "Used", "Refurbished", NULL};
+static const char *const gift_wrapping[] = {"any", "none", "list", NULL};
+static const char *const inventory_tracking[] = {"none", "product", "variant", NULL};
+static const char *const open_graph_type[] = {"product", "album", "book", "drink", "food",
+"game", "movie", "song", "tv_show", NULL};
+static const char *const product_type[] = {"physical", "digital", NULL};
+
+/*
+ * The counters that the store goes on counting (reviews, sales, views) may be
+ * set but cannot be compared.  brand_name is looked up or made into a brand,
+ * hence a brand's limit; it is never echoed.  Three fields are missing from
+ * the values that include_fields may have.
+ */
+static const BcdField product_fields[] = {
+	ENUM("availability", availability, 0),
+	TEXT("availability_description", 0, 255, 0),
+	TEXT("bin_picking_number", 0, 255, 0),
+	REFERENCE("brand_id", QUANTITY_MOST, "brand"),
+	TEXT("brand_name", 0, 255, BCD_F_WRITE_ONLY | BCD_F_NO_CASE),
+	REFERENCES("categories", 1000, "category"),
+	ENUM("condition", condition, 0),
+	PRICE("cost_price", 0),
+	OBJECT("custom_url", 0),
+	INSTANT("date_last_imported", BCD_F_WRITE_ONLY),
+	MEASURE("depth", 0),
+	FREE_TEXT("description", BCD_F_HTML),
+	PRICE("fixed_cost_shipping_price", 0),
+	IDS("gift_wrapping_options_list", BCD_F_UNLISTED),
+	ENUM("gift_wrapping_options_type", gift_wrapping, BCD_F_UNLISTED),
+	TEXT("gtin", 0, 14, 0),
+	MEASURE("height", 0),
+	WHOLE("inventory_level", 0, INT32_MOST, 0),
+	ENUM("inventory_tracking", inventory_tracking, 0),
+	WHOLE("inventory_warning_level", 0, INT32_MOST, 0),
+	FLAG("is_condition_shown"),
+	FLAG("is_featured"),
+	FLAG("is_free_shipping"),
+	FLAG("is_preorder_only"),
+	FLAG("is_price_hidden"),
+	FLAG("is_visible"),
+	TEXT("layout_file", 0, 500, 0),
+	NUMBER("map_price", 0, -1, 0),
+	TEXT("meta_description", 0, 65535, 0),
+	WORDS("meta_keywords"),
+	FREE_TEXT("mpn", 0),
+	TEXT("name", 1, 250, BCD_F_REQUIRED),
+	FREE_TEXT("open_graph_description", 0),
+	FREE_TEXT("open_graph_title", 0),
+	ENUM("open_graph_type", open_graph_type, 0),
+	FLAG("open_graph_use_image"),
+	FLAG("open_graph_use_meta_description"),
+	FLAG("open_graph_use_product_name"),
+	WHOLE("order_quantity_maximum", 0, QUANTITY_MOST, 0),
+	WHOLE("order_quantity_minimum", 0, QUANTITY_MOST, 0),
+	TEXT("page_title", 0, 255, 0),
+	TEXT("preorder_message", 0, 255, 0),
+	INSTANT("preorder_release_date", BCD_F_NULLABLE),
+	PRICE("price", BCD_F_REQUIRED),
+	TEXT("price_hidden_label", 0, 200, 0),
+	TEXT("product_tax_code", 0, 255, 0),
+	REFERENCES("related_products", -1, "product"),
+	PRICE("retail_price", 0),
+	WHOLE("reviews_count", 0, INT32_MOST, BCD_F_WRITE_ONLY),
+	WHOLE("reviews_rating_sum", 0, INT32_MOST, BCD_F_WRITE_ONLY),
+	PRICE("sale_price", 0),
+	TEXT("search_keywords", 0, 65535, 0),
+	TEXT("sku", 0, 255, BCD_F_NO_CASE),
+	WHOLE("sort_order", INT32_LEAST, INT32_MOST, BCD_F_UNLISTED),
+	WHOLE("tax_class_id", 0, 255, 0),
+	WHOLE("total_sold", 0, INT32_MOST, BCD_F_WRITE_ONLY),
+	ENUM("type", product_type, BCD_F_REQUIRED),
+	TEXT("upc", 0, 14, 0),
+	WHOLE("view_count", 0, QUANTITY_MOST, BCD_F_WRITE_ONLY),
+	TEXT("warranty", 0, 65535, BCD_F_HTML),
+	MEASURE("weight", BCD_F_REQUIRED),
+	MEASURE("width", 0),
+};
+
+static const BcdEndpoint product_list = {"GET", "/catalog/products", BCD_PAGE_LIMIT};
+static const BcdEndpoint product_create = {"POST", "/catalog/products", 1, BCD_ONE, &bcd_reply_records};
+static const BcdEndpoint product_update = {"PUT", "/catalog/products", 10, BCD_ARRAY, &bcd_reply_records};
+static const BcdEndpoint product_delete = {"DELETE", "/catalog/products", 250};
+
+static const BcdFacet product_facets[] = {
+	{
+		.create = {&product_create},
+		.update = {&product_update},
+		.remove = {&product_delete, "id:in={id,}"},
+	},
+};
+
+static const BcdKey product_keys[] = {
+	{BCD_LIST("sku"),.one = {&product_list, "sku={sku}"},.many = {&product_list, "sku:in={sku,}"}},
+	{BCD_LIST("name"),.one = {&product_list, "name={name}"}},
+	{NULL}
+};
+
+const BcdResource bcd_product = {
+	.name = "product",
+	.id = "id",
+	.keys = product_keys,
+	BCD_FIELDS(product_fields),
+	BCD_FACETS(product_facets),
+	.view = {&product_list, "id:in={id,}"},
+	.list = {&product_list},
+	.list_after = "id:greater",
+	.exchanges = true,
+	.hidden_by = "is_visible",
+	.gone_is_refused = true,
+};

@@ -1,0 +1,117 @@
+/*
+ * registry.c
+ *		The BigCommerce resources that there are.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "resource/resource.h"
+
+/* Of those that do not refer to each other, in the order that lanes take them */
+static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product};
+
+/* The resource of this name, or NULL */
+const BcdResource *
+bcd_resource_find(const char *name)
+{
+	int			i;
+
+	for (i = 0; i < lengthof(resources); i++)
+		if (strcmp(resources[i]->name, name) == 0)
+			return resources[i];
+	return NULL;
+}
+
+/* The nth resource, counted from 0; NULL after the last */
+const BcdResource *
+bcd_resource_nth(int n)
+{
+	return n >= 0 && n < lengthof(resources) ? resources[n] : NULL;
+}
+
+/* How many steps of reference lead from here to others, at most? */
+static int
+depth(const BcdResource *resource, int steps)
+{
+	int			deepest = 0;
+	int			i;
+
+	if (steps > lengthof(resources))
+		elog(ERROR, "resource %s refers to itself by way of others", resource->name);
+	for (i = 0; i < resource->nfields; i++)
+	{
+		const char *name = resource->fields[i].refers_to;
+
+		if (name && strcmp(name, resource->name) != 0)
+			deepest = Max(deepest, 1 + depth(bcd_resource_find(name), steps + 1));
+	}
+	return deepest;
+}
+
+/*
+ * The place of a resource in the order of dependency: those that it refers to
+ * have lower ones.  No two have the same.
+ */
+int
+bcd_resource_rank(const BcdResource *resource)
+{
+	int			i;
+
+	for (i = 0; i < lengthof(resources) && resources[i] != resource; i++)
+		;
+	return depth(resource, 0) * lengthof(resources) + i;
+}
+
+static int
+compare_field(const void *name, const void *field)
+{
+	return strcmp(name, ((const BcdField *) field)->name);
+}
+
+/* The field of this name, or NULL when the resource has none that is written */
+const BcdField *
+bcd_resource_field(const BcdResource *resource, const char *name)
+{
+	return bsearch(name, resource->fields, resource->nfields, sizeof(BcdField),
+				   compare_field);
+}
+
+/* The fields' names in a comma list, for a hint; palloc'd */
+char *
+bcd_resource_field_names(const BcdResource *resource)
+{
+	StringInfoData names;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; i < resource->nfields; i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", resource->fields[i].name);
+	return names.data;
+}
+
+/* The field with the text of the nth key, counted from 0; NULL after the last */
+const char *
+bcd_resource_key(const BcdResource *resource, int n)
+{
+	const char *const *field = resource->keys[n].fields;
+
+	if (field == NULL)
+		return NULL;
+	while (field[1])
+		field++;
+	return *field;
+}
+
+/* Is a field part of a key? */
+bool
+bcd_resource_identifies(const BcdResource *resource, const char *field)
+{
+	const BcdKey *key;
+	int			i;
+
+	for (key = resource->keys; key->fields; key++)
+		for (i = 0; key->fields[i]; i++)
+			if (strcmp(key->fields[i], field) == 0)
+				return true;
+	return false;
+}
