@@ -511,7 +511,7 @@ SELECT bcdelta.untrack('tree');
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'bcdelta.capture'::regproc AND tgname ~ '_\d+_\d+_' AND tgrelid <> 'opening'::regclass;
 SELECT feed, child, parent_key FROM bcdelta.dependency;
 --
--- Two steps: a lookup gives the keys, see also test/t/capture_child_lookup.pl
+-- Two steps: a lookup gives the keys, see also test/t/capture_depends_lookup.pl
 --
 CREATE TABLE parent (id int PRIMARY KEY, name text);
 CREATE TABLE pair (a text, b int, name text, PRIMARY KEY (a, b));

@@ -109,47 +109,25 @@ $$;
 EOC
 $shop->random_statements;
 
-my @writers = map { BCDelta::Session->open($shop->node, 'shop') } 1 .. 3;
-my $fraction = $seed / 1_000_000;
-my $pushes = 0;
-foreach my $round (1 .. 3)
-{
-	$writers[$_]->sql(q(SET deadlock_timeout = '50ms'; SET lock_timeout = '5s')) foreach 0 .. 2;
-	$writers[$_]->send("CALL statements(700, " . (($fraction + $round / 7 + $_ / 3) / 3) . ')') foreach 0 .. 2;
-	for my $n (1 .. 4)
+subtest 'pushes run while many sessions write' => sub {
+	my @writers = map { BCDelta::Session->open($shop->node, 'shop') } 1 .. 3;
+	my $fraction = $seed / 1_000_000;
+	my $pushes = 0;
+	foreach my $round (1 .. 3)
 	{
-		$pushes++ if ($shop->try('SELECT bcdelta.push()'))[0] == 0;
+		$writers[$_]->sql(q(SET deadlock_timeout = '50ms'; SET lock_timeout = '5s')) foreach 0 .. 2;
+		$writers[$_]->send("CALL statements(700, " . (($fraction + $round / 7 + $_ / 3) / 3) . ')') foreach 0 .. 2;
+		for my $n (1 .. 4)
+		{
+			$pushes++ if ($shop->try('SELECT bcdelta.push()'))[0] == 0;
+		}
+		$_->wait foreach @writers;
 	}
-	$_->wait foreach @writers;
-}
-$_->close foreach @writers;
-cmp_ok($pushes, '>', 3, 'pushes ran meanwhile');
+	$_->close foreach @writers;
+	cmp_ok($pushes, '>', 3, 'pushes ran meanwhile');
+};
 
-# Push until nothing is left that a push could do
-for my $n (1 .. 10)
-{
-	$shop->push;
-	last if $shop->sql(<<'EOC') == 0;
-SELECT (SELECT count(*) FROM bcdelta.change) + (SELECT count(*) FROM bcdelta.move)
-	+ (SELECT count(*) FROM bcdelta.pending WHERE state IN ('ready', 'in_flight', 'deferred', 'waiting'))
-EOC
-}
-is_deeply($shop->pending, {}, 'nothing is left to be pushed') or diag(explain($shop->errors));
-
-my $brands = { map { $_->{id} => $_->{name} } @{ $shop->store->state('brands') } };
-my $want = $shop->value(<<'EOC')->{o};
-SELECT coalesce(jsonb_object_agg(sku, concat_ws(' ', 'Article ' || sku, trim_scale(price + (
-	SELECT coalesce(sum(s.amount), 0) FROM surcharge AS s WHERE s.id = article.id AND s.half = article.half)),
-	coalesce(m.name, '-'))), '{}') AS o
-FROM article LEFT JOIN maker AS m ON m.code = maker
-EOC
-my $have = { map { $_->{sku} => join(' ', $_->{name}, $_->{price} + 0, $brands->{ $_->{brand_id} || 0 } // '-') }
-	  @{ $shop->store->state('products') } };
-is_deeply($have, $want, 'the products of the store are the articles of the source');
-is_deeply([ sort values %$brands ], [ sort @{ $shop->list('SELECT name FROM maker') } ], 'and the brands its makers');
-is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE feed = $$article$$'), scalar keys %$have, 'each is linked, and nothing else');
-my $run = $shop->verify;
-is($run->{conflicts}, 0, 'verify finds no difference') or diag(explain($shop->discrepancies), history());
+my $want;
 
 # What became of the rows that are not as they should be
 sub history
@@ -164,14 +142,43 @@ ORDER BY r.attempted_at
 EOC
 }
 
-# A row that kept its sku kept its record, whatever became of its key
-my %creates;
-foreach my $request ($shop->store->journal(method => 'POST'))
-{
-	$creates{ $_->{sku} }++
-	  foreach grep { ref $_ eq 'HASH' && defined $_->{sku} } ref $request->{body} eq 'ARRAY' ? @{ $request->{body} } : $request->{body};
-}
-delete @creates{ @{ $shop->list('SELECT sku FROM exchanged') } };
-is_deeply([ grep { $creates{$_} > 1 } sort keys %creates ], [], 'no product was created twice');
-note(scalar(keys %creates) . ' products were created, ' . scalar(keys %$want) . ' are left');
+subtest 'in the end the store is as the source, and each row is linked' => sub {
+	for my $n (1 .. 10)
+	{
+		$shop->push;
+		last if $shop->sql(<<'EOC') == 0;
+SELECT (SELECT count(*) FROM bcdelta.change) + (SELECT count(*) FROM bcdelta.move)
+	+ (SELECT count(*) FROM bcdelta.pending WHERE state IN ('ready', 'in_flight', 'deferred', 'waiting'))
+EOC
+	}
+	is_deeply($shop->pending, {}, 'nothing is left to be pushed') or diag(explain($shop->errors));
+
+	my $brands = { map { $_->{id} => $_->{name} } @{ $shop->store->state('brands') } };
+	$want = $shop->value(<<'EOC')->{o};
+SELECT coalesce(jsonb_object_agg(sku, concat_ws(' ', 'Article ' || sku, trim_scale(price + (
+	SELECT coalesce(sum(s.amount), 0) FROM surcharge AS s WHERE s.id = article.id AND s.half = article.half)),
+	coalesce(m.name, '-'))), '{}') AS o
+FROM article LEFT JOIN maker AS m ON m.code = maker
+EOC
+	my $have = { map { $_->{sku} => join(' ', $_->{name}, $_->{price} + 0, $brands->{ $_->{brand_id} || 0 } // '-') }
+		  @{ $shop->store->state('products') } };
+	is_deeply($have, $want, 'the products of the store are the articles of the source');
+	is_deeply([ sort values %$brands ], [ sort @{ $shop->list('SELECT name FROM maker') } ], 'and the brands its makers');
+	is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE feed = $$article$$'), scalar keys %$have, 'each is linked, and nothing else');
+	my $run = $shop->verify;
+	is($run->{conflicts}, 0, 'verify finds no difference') or diag(explain($shop->discrepancies), history());
+};
+
+subtest 'a row that kept its sku kept its record: nothing was created twice' => sub {
+	my %creates;
+	foreach my $request ($shop->store->journal(method => 'POST'))
+	{
+		$creates{ $_->{sku} }++
+		  foreach grep { ref $_ eq 'HASH' && defined $_->{sku} } ref $request->{body} eq 'ARRAY' ? @{ $request->{body} } : $request->{body};
+	}
+	delete @creates{ @{ $shop->list('SELECT sku FROM exchanged') } };
+	is_deeply([ grep { $creates{$_} > 1 } sort keys %creates ], [], 'no product was created twice');
+	note(scalar(keys %creates) . ' products were created, ' . scalar(keys %$want) . ' are left');
+};
+
 done_testing();

@@ -130,17 +130,15 @@ EOC
 	return;
 }
 
-foreach my $point (qw(claimed processed replied settling settled))
-{
-	foreach my $feed ($point eq 'processed' || $point eq 'settled' ? qw(groups makers articles) : 'articles')
+subtest 'the worker is killed before, while and after a request is made, answered and recorded' => sub {
+	foreach my $point (qw(claimed processed replied settling settled))
 	{
-		killed_at('worker', $point, $_, $feed) foreach qw(create update delete);
+		foreach my $feed ($point eq 'processed' || $point eq 'settled' ? qw(groups makers articles) : 'articles')
+		{
+			killed_at('worker', $point, $_, $feed) foreach qw(create update delete);
+		}
 	}
-}
-killed_at('server', @$_) foreach
-	[ 'claimed', 'create', 'articles' ], [ 'processed', 'update', 'articles' ], [ 'processed', 'delete', 'articles' ],
-	[ 'processed', 'create', 'articles' ], [ 'replied', 'update', 'groups' ], [ 'settling', 'delete', 'makers' ],
-	[ 'settled', 'create', 'makers' ], [ 'settled', 'update', 'articles' ], [ 'settled', 'delete', 'groups' ];
+};
 
 # While changes become pending rows, while links move to other keys, at the
 # end of a run, before and after its last commit.
@@ -160,52 +158,61 @@ sub killed_in
 	return;
 }
 
-foreach my $victim (qw(worker server))
-{
-	killed_in($victim, 'folding', sub { change('create') }, 6);
-	killed_in($victim, 'moving', sub { $shop->sql(<<"EOC") }, 0);
+subtest 'the whole server is killed before, while and after a request is made, answered and recorded' => sub {
+	killed_at('server', @$_) foreach
+		[ 'claimed', 'create', 'articles' ], [ 'processed', 'update', 'articles' ], [ 'processed', 'delete', 'articles' ],
+		[ 'processed', 'create', 'articles' ], [ 'replied', 'update', 'groups' ], [ 'settling', 'delete', 'makers' ],
+		[ 'settled', 'create', 'makers' ], [ 'settled', 'update', 'articles' ], [ 'settled', 'delete', 'groups' ];
+};
+
+subtest 'killed while changes are folded, links move, or a run ends' => sub {
+	foreach my $victim (qw(worker server))
+	{
+		killed_in($victim, 'folding', sub { change('create') }, 6);
+		killed_in($victim, 'moving', sub { $shop->sql(<<"EOC") }, 0);
 UPDATE groups SET id = id + 100000 WHERE id IN ($n, 10000 + $n);
 UPDATE groups SET parent = 100000 + $n WHERE parent = $n;
 UPDATE articles SET grp = 100000 + $n WHERE grp = $n
 EOC
-	# what was recorded last may be lost: then the update is sent again
-	killed_in($victim, 'finishing', sub { $shop->sql("UPDATE articles SET price = 77 WHERE maker = 'M$n'") }, 2);
-	killed_in($victim, 'finished', sub { $shop->sql("UPDATE articles SET price = 78 WHERE maker = 'M$n'") }, 1);
-}
+		# what was recorded last may be lost: then the update is sent again
+		killed_in($victim, 'finishing', sub { $shop->sql("UPDATE articles SET price = 77 WHERE maker = 'M$n'") }, 2);
+		killed_in($victim, 'finished', sub { $shop->sql("UPDATE articles SET price = 78 WHERE maker = 'M$n'") }, 1);
+	}
+};
 
-# A change is committed when the transaction of a claim has begun: it is folded
-# there, so the row has to be read as it is by then.
-$shop->sql("INSERT INTO articles (sku, title, price, maker, grp) SELECT 'C-' || i, 'Claim ' || i, 1, 'M$n', 100000 + $n FROM generate_series(1, 3) AS i");
-$shop->push;
-$shop->sql("UPDATE articles SET price = 2 WHERE sku = 'C-1'");
-my $session = $shop->stop_at('claiming');
-my $push = $shop->start("SELECT bcdelta.push(feed => 'articles')");
-$shop->wait_stopped;
-$shop->sql("UPDATE articles SET price = 3 WHERE sku = 'C-2'; DELETE FROM articles WHERE sku = 'C-3'");
-$session->close;
-$push->finish;
-$shop->push;
-check('changed while a claim begins');
+subtest 'a row that changes while a claim begins is read as it is by then' => sub {
+	$shop->sql("INSERT INTO articles (sku, title, price, maker, grp) SELECT 'C-' || i, 'Claim ' || i, 1, 'M$n', 100000 + $n FROM generate_series(1, 3) AS i");
+	$shop->push;
+	$shop->sql("UPDATE articles SET price = 2 WHERE sku = 'C-1'");
+	my $session = $shop->stop_at('claiming');
+	my $push = $shop->start("SELECT bcdelta.push(feed => 'articles')");
+	$shop->wait_stopped;
+	$shop->sql("UPDATE articles SET price = 3 WHERE sku = 'C-2'; DELETE FROM articles WHERE sku = 'C-3'");
+	$session->close;
+	$push->finish;
+	$shop->push;
+	check('changed while a claim begins');
+};
 
-# A record is hidden when its row is gone.  The row comes back right after a
-# crash: nobody must have forgotten that we hid it.
-$shop->sql(<<'EOC');
+subtest 'a record that was hidden in a crash is shown again when its row comes back' => sub {
+	$shop->sql(<<'EOC');
 CREATE TABLE shy (sku text PRIMARY KEY);
 SELECT bcdelta.track('shy', 'shop', 'product', on_delete => 'hide',
 	fields => '{"sku": "sku", "name": "sku", "type": "''physical''", "price": "1", "weight": "1"}');
 INSERT INTO shy VALUES ('Shy');
 EOC
-$shop->push;
-$shop->sql('DELETE FROM shy');
-$store->hold({ match => { method => 'PUT' }, process => 'now' });
-$push = $shop->start;
-$shop->wait_held(1);
-kill_it('server');
-$push->finish;
-$store->release;
-$shop->sql("INSERT INTO shy VALUES ('Shy')");
-$shop->push;
-is($shop->records('products', 'sku')->{Shy}{is_visible}, JSON::PP::true, 'a record that was hidden in a crash is shown again');
+	$shop->push;
+	$shop->sql('DELETE FROM shy');
+	$store->hold({ match => { method => 'PUT' }, process => 'now' });
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	kill_it('server');
+	$push->finish;
+	$store->release;
+	$shop->sql("INSERT INTO shy VALUES ('Shy')");
+	$shop->push;
+	is($shop->records('products', 'sku')->{Shy}{is_visible}, JSON::PP::true, 'a record that was hidden in a crash is shown again');
+};
 
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no failed assertion');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');

@@ -75,103 +75,109 @@ sub check
 	return;
 }
 
-# While outcomes are recorded: they are recorded when there is space.
-foreach my $relation (qw(result link))
-{
-	foreach my $method (qw(POST PUT DELETE))
+subtest 'outcomes that meet a full disk are recorded when there is space, and no request is repeated' => sub {
+	foreach my $relation (qw(result link))
 	{
-		change();
-		$shop->clear;
-		$store->hold({ match => { method => $method }, process => 'now' });
-		my $push = $shop->start('SELECT state, created, updated, deleted FROM bcdelta.push()');
-		$shop->wait_held(1);
-		fill($relation);
-		$store->release;
-		wait_for_log(qr/could not record the outcome of a request.*could not extend file of $relation/);
-		make_space();
-		is(($push->finish)[1], 'succeeded|1|1|1', "full while the outcome of $method is written to $relation: the push succeeds");
-		check("$relation, $method");
-		is(scalar $shop->writes, 3, 'no request was repeated');
+		foreach my $method (qw(POST PUT DELETE))
+		{
+			change();
+			$shop->clear;
+			$store->hold({ match => { method => $method }, process => 'now' });
+			my $push = $shop->start('SELECT state, created, updated, deleted FROM bcdelta.push()');
+			$shop->wait_held(1);
+			fill($relation);
+			$store->release;
+			wait_for_log(qr/could not record the outcome of a request.*could not extend file of $relation/);
+			make_space();
+			is(($push->finish)[1], 'succeeded|1|1|1', "full while the outcome of $method is written to $relation: the push succeeds");
+			check("$relation, $method");
+			is(scalar $shop->writes, 3, 'no request was repeated');
+		}
 	}
-}
+};
 
-# A record that is gone, read together with one that has its natural key now
-my ($x, $y) = map { 'A-' . ($n - $_) } 1, 2;
-my ($x_id, $y_id) = map { $shop->id('articles', $_) } $x, $y;
-$store->remove('product', $x_id);
-$store->edit('product', $y_id, { sku => $x });
-$store->hold({ match => { method => 'GET', query => 'id(:|%3A)in' }, process => 'now' });
-$shop->sql("UPDATE articles SET price = price + 1 WHERE sku IN ('$x', '$y')");
-my $reading = $shop->start('SELECT state, failed FROM bcdelta.push()');
-$shop->wait_held(1);
-fill('link');
-$store->release;
-wait_for_log(qr/could not record the outcome/);
-make_space();
-is(($reading->finish)[1], 'succeeded|0', 'a record that is gone is not mistaken for another one');
-is($shop->id('articles', $y), $y_id, 'which its row keeps');
-is_deeply([ sort map { "$_->{sku} " . (0 + $_->{price}) } @{ $store->state('products') } ],
-	[ sort @{ $shop->list("SELECT sku || ' ' || price FROM articles") } ], 'source equals store');
+subtest 'a record that is gone is not mistaken for another one meanwhile' => sub {
+	my ($x, $y) = map { 'A-' . ($n - $_) } 1, 2;
+	my ($x_id, $y_id) = map { $shop->id('articles', $_) } $x, $y;
+	$store->remove('product', $x_id);
+	$store->edit('product', $y_id, { sku => $x });
+	$store->hold({ match => { method => 'GET', query => 'id(:|%3A)in' }, process => 'now' });
+	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku IN ('$x', '$y')");
+	my $reading = $shop->start('SELECT state, failed FROM bcdelta.push()');
+	$shop->wait_held(1);
+	fill('link');
+	$store->release;
+	wait_for_log(qr/could not record the outcome/);
+	make_space();
+	is(($reading->finish)[1], 'succeeded|0', 'a record that is gone is not mistaken for another one');
+	is($shop->id('articles', $y), $y_id, 'which its row keeps');
+	is_deeply([ sort map { "$_->{sku} " . (0 + $_->{price}) } @{ $store->state('products') } ],
+		[ sort @{ $shop->list("SELECT sku || ' ' || price FROM articles") } ], 'source equals store');
+};
 
-# A refusal that is recorded at the fourth try is one, not four in a row.
-$shop->sql("ALTER SERVER shop OPTIONS (ADD error_limit '3'); INSERT INTO articles (sku, title, price) VALUES ('refused', 'Refused', 1)");
-$store->fault({ match => { method => 'POST' }, times => 1, do => { status => 422, body => { status => 422, title => 'No' } } });
-fill('result');
-my $refused = $shop->start('SELECT state, failed FROM bcdelta.push()');
-wait_for_log(qr/could not record the outcome/) foreach 1 .. 4;
-make_space();
-is(($refused->finish)[1], 'succeeded|1', 'a refusal is recorded after some tries');
-is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'articles'"), 'active', 'and counts once');
-$shop->sql("ALTER SERVER shop OPTIONS (DROP error_limit); DELETE FROM articles WHERE sku = 'refused'");
-$shop->push;
+subtest 'a refusal that is recorded at the fourth try counts once' => sub {
+	$shop->sql("ALTER SERVER shop OPTIONS (ADD error_limit '3'); INSERT INTO articles (sku, title, price) VALUES ('refused', 'Refused', 1)");
+	$store->fault({ match => { method => 'POST' }, times => 1, do => { status => 422, body => { status => 422, title => 'No' } } });
+	fill('result');
+	my $refused = $shop->start('SELECT state, failed FROM bcdelta.push()');
+	wait_for_log(qr/could not record the outcome/) foreach 1 .. 4;
+	make_space();
+	is(($refused->finish)[1], 'succeeded|1', 'a refusal is recorded after some tries');
+	is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'articles'"), 'active', 'and counts once');
+	$shop->sql("ALTER SERVER shop OPTIONS (DROP error_limit); DELETE FROM articles WHERE sku = 'refused'");
+	$shop->push;
+};
 
-# It stays full, and somebody stops the run.
-change();
-$shop->clear;
-$store->hold({ match => { method => 'POST' }, process => 'now' });
-my $run = $shop->push('wait => false');
-$shop->wait_held(1);
-fill('result');
-$store->release;
-wait_for_log(qr/could not record the outcome/);
-$shop->sql("SELECT bcdelta.cancel($run->{run_id})");
-is($shop->run($run->{run_id})->{state}, 'cancelled', 'a run whose outcomes cannot be recorded is cancelled');
-make_space();
-$run = $shop->push;
-is("$run->{state} $run->{created}", 'succeeded 0', 'the next one finds what was made');
-check('given up');
+subtest 'a run whose outcomes cannot be recorded can be cancelled, and the next one finds what was made' => sub {
+	change();
+	$shop->clear;
+	$store->hold({ match => { method => 'POST' }, process => 'now' });
+	my $run = $shop->push('wait => false');
+	$shop->wait_held(1);
+	fill('result');
+	$store->release;
+	wait_for_log(qr/could not record the outcome/);
+	$shop->sql("SELECT bcdelta.cancel($run->{run_id})");
+	is($shop->run($run->{run_id})->{state}, 'cancelled', 'a run whose outcomes cannot be recorded is cancelled');
+	make_space();
+	$run = $shop->push;
+	is("$run->{state} $run->{created}", 'succeeded 0', 'the next one finds what was made');
+	check('given up');
+};
 
-# When changes are folded, when a run is asked for, when it ends
-change();
-$shop->clear;
-fill('pending');
-$run = $shop->push;
-is($run->{state}, 'failed', 'full when changes become pending rows: the run fails');
-like($run->{error}, qr/No space left/, 'and says why');
-make_space();
-is($shop->push->{state}, 'succeeded', 'a push when there is space');
-check('changes');
-change();
-$shop->clear;
-fill('run');
-my ($rc, undef, $err) = $shop->try('SELECT bcdelta.push()');
-isnt($rc, 0, 'full when a run is asked for: the caller is told');
-like($err, qr/No space left/, 'why');
-make_space();
-is($shop->push->{state}, 'succeeded', 'a push when there is space');
-check('request for a run');
-change();
-$shop->clear;
-$store->hold({ match => { method => 'DELETE' }, process => 'now' });
-my $push = $shop->start;
-$shop->wait_held(1);
-fill('run');
-$store->release;
-wait_for_log(qr/could not extend file of run/);
-make_space();
-isnt(($push->finish)[0], 0, 'full when the run ends: the caller is told');
-is($shop->push->{state}, 'succeeded', 'a push when there is space');
-check('the end of a run');
+subtest 'full while changes are folded, a run is asked for, or ends: the caller is told, and nothing is lost' => sub {
+	change();
+	$shop->clear;
+	fill('pending');
+	my $run = $shop->push;
+	is($run->{state}, 'failed', 'full when changes become pending rows: the run fails');
+	like($run->{error}, qr/No space left/, 'and says why');
+	make_space();
+	is($shop->push->{state}, 'succeeded', 'a push when there is space');
+	check('changes');
+	change();
+	$shop->clear;
+	fill('run');
+	my ($rc, undef, $err) = $shop->try('SELECT bcdelta.push()');
+	isnt($rc, 0, 'full when a run is asked for: the caller is told');
+	like($err, qr/No space left/, 'why');
+	make_space();
+	is($shop->push->{state}, 'succeeded', 'a push when there is space');
+	check('request for a run');
+	change();
+	$shop->clear;
+	$store->hold({ match => { method => 'DELETE' }, process => 'now' });
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	fill('run');
+	$store->release;
+	wait_for_log(qr/could not extend file of run/);
+	make_space();
+	isnt(($push->finish)[0], 0, 'full when the run ends: the caller is told');
+	is($shop->push->{state}, 'succeeded', 'a push when there is space');
+	check('the end of a run');
+};
+
 is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE state NOT IN ('succeeded', 'failed', 'cancelled')"), 0, 'all runs have ended');
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no failed assertion');
 done_testing();

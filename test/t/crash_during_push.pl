@@ -56,77 +56,84 @@ sub check_all
 	return $posts;
 }
 
-foreach my $n (1 .. 10)
-{
-	# Every other run has nobody who waits for it, and goes on by itself.
-	add_things(30 * $n - 29, 30 * $n);
-	my $psql = $n % 2 ? $shop->start : undef;
-	$shop->sql('SELECT bcdelta.push(wait => false)') unless $psql;
-	wait_created(30 * $n - 15);
-	kill_worker($node, 'shop', 'KILL');
-	$store->release;
-	if ($psql)
+subtest 'ten times killed: no product is made twice, none is missing' => sub {
+	foreach my $n (1 .. 10)
 	{
-		my ($rc) = $psql->finish;
-		isnt($rc, 0, "$n: a caller is told of the crash");
-		$shop->wait_for("SELECT state = 'failed' FROM bcdelta.run WHERE waited ORDER BY run_id DESC LIMIT 1");
-		like($shop->sql('SELECT error FROM bcdelta.run WHERE waited ORDER BY run_id DESC LIMIT 1'),
-			qr/interrupted: the worker was restarted/, 'and so is the run');
+		# Every other run has nobody who waits for it, and goes on by itself.
+		add_things(30 * $n - 29, 30 * $n);
+		my $psql = $n % 2 ? $shop->start : undef;
+		$shop->sql('SELECT bcdelta.push(wait => false)') unless $psql;
+		wait_created(30 * $n - 15);
+		kill_worker($node, 'shop', 'KILL');
+		$store->release;
+		if ($psql)
+		{
+			my ($rc) = $psql->finish;
+			isnt($rc, 0, "$n: a caller is told of the crash");
+			$shop->wait_for("SELECT state = 'failed' FROM bcdelta.run WHERE waited ORDER BY run_id DESC LIMIT 1");
+			like($shop->sql('SELECT error FROM bcdelta.run WHERE waited ORDER BY run_id DESC LIMIT 1'),
+				qr/interrupted: the worker was restarted/, 'and so is the run');
+		}
+		$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
 	}
-	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
-}
-my $run = $shop->push;
-is($run->{state}, 'succeeded', 'push after ten crashes');
-is($shop->sql('SELECT sum(created) FROM bcdelta.run'),
-	$shop->sql("SELECT count(*) FROM bcdelta.result WHERE outcome = 'created'"),
-	'the totals of interrupted runs are those of their results');
-is(check_all('killed'), 300, '300 creating requests in all');
-is(scalar $store->journal(status => 409), 0, 'and none that the store had to refuse');
-is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE state NOT IN ('succeeded', 'failed')"),
-	0, 'no run is left over');
+	my $run = $shop->push;
+	is($run->{state}, 'succeeded', 'push after ten crashes');
+	is($shop->sql('SELECT sum(created) FROM bcdelta.run'),
+		$shop->sql("SELECT count(*) FROM bcdelta.result WHERE outcome = 'created'"),
+		'the totals of interrupted runs are those of their results');
+	is(check_all('killed'), 300, '300 creating requests in all');
+	is(scalar $store->journal(status => 409), 0, 'and none that the store had to refuse');
+	is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE state NOT IN ('succeeded', 'failed')"),
+		0, 'no run is left over');
+};
 
-# The worker is terminated: it comes back by itself, the run too.
-$shop->sql('UPDATE things SET price = price + 1');
-add_things(301, 360);
-$run = $shop->push('wait => false');
-wait_created(310);
-kill_worker($node, 'shop', 'TERM');
-$store->release;
-$shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run->{run_id}");
-is(check_all('terminated'), 360, 'none was created twice');
-is_deeply([ grep { $_->{price} != ($_->{sku} =~ /T-(\d+)/)[0] + ($1 <= 300) } @{ $store->state('products') } ],
-	[], 'all prices are right');
-# The server is stopped at once; a caller who waits.
-add_things(361, 420);
-my $psql = $shop->start;
-wait_created(370);
-$node->stop('immediate');
-$store->release;
-($run) = $psql->finish;
-isnt($run, 0, 'the caller is told');
-$node->start;
-wait_for_worker($node, 'shop');
-is($shop->push->{state}, 'succeeded', 'push after an immediate stop');
-is(check_all('server stopped'), 420, 'none was created twice');
+subtest 'a terminated worker comes back by itself, and so does its run' => sub {
+	$shop->sql('UPDATE things SET price = price + 1');
+	add_things(301, 360);
+	my $run = $shop->push('wait => false');
+	wait_created(310);
+	kill_worker($node, 'shop', 'TERM');
+	$store->release;
+	$shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run->{run_id}");
+	is(check_all('terminated'), 360, 'none was created twice');
+	is_deeply([ grep { $_->{price} != ($_->{sku} =~ /T-(\d+)/)[0] + ($1 <= 300) } @{ $store->state('products') } ],
+		[], 'all prices are right');
+};
 
-# The same while records are deleted and updated.
-$shop->sql('DELETE FROM things WHERE id <= 200; UPDATE things SET price = 7');
-$shop->sql('SELECT bcdelta.push(wait => false)');
-poll_until(sub { $store->journal(method => 'PUT') }, 'updates');
-kill_worker($node, 'shop', 'KILL');
-is($shop->push->{state}, 'succeeded', 'push after a crash amid updates');
-check_all('updates and deletes');
-is_deeply([ grep { $_->{price} != 7 } @{ $store->state('products') } ], [], 'all prices are right');
+subtest 'an immediate stop of the server: the caller is told, nothing is made twice' => sub {
+	add_things(361, 420);
+	my $psql = $shop->start;
+	wait_created(370);
+	$node->stop('immediate');
+	$store->release;
+	my ($run) = $psql->finish;
+	isnt($run, 0, 'the caller is told');
+	$node->start;
+	wait_for_worker($node, 'shop');
+	is($shop->push->{state}, 'succeeded', 'push after an immediate stop');
+	is(check_all('server stopped'), 420, 'none was created twice');
+};
 
-# Everybody's connections break, the store is away, it comes back.
-$shop->sql('UPDATE things SET price = 8');
-$store->hold({ match => { method => 'PUT' } });
-$run = $shop->push('wait => false');
-$shop->wait_held(1);
-$store->control('disconnect', {});
-$store->release;
-$shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run->{run_id}");
-is_deeply([ grep { $_->{price} != 8 } @{ $store->state('products') } ], [], 'connections reset');
+subtest 'a crash amid updates and deletes loses none of them' => sub {
+	$shop->sql('DELETE FROM things WHERE id <= 200; UPDATE things SET price = 7');
+	$shop->sql('SELECT bcdelta.push(wait => false)');
+	poll_until(sub { $store->journal(method => 'PUT') }, 'updates');
+	kill_worker($node, 'shop', 'KILL');
+	is($shop->push->{state}, 'succeeded', 'push after a crash amid updates');
+	check_all('updates and deletes');
+	is_deeply([ grep { $_->{price} != 7 } @{ $store->state('products') } ], [], 'all prices are right');
+};
+
+subtest 'connections that break are made again' => sub {
+	$shop->sql('UPDATE things SET price = 8');
+	$store->hold({ match => { method => 'PUT' } });
+	my $run = $shop->push('wait => false');
+	$shop->wait_held(1);
+	$store->control('disconnect', {});
+	$store->release;
+	$shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run->{run_id}");
+	is_deeply([ grep { $_->{price} != 8 } @{ $store->state('products') } ], [], 'connections reset');
+};
 
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no failed assertion');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');

@@ -77,119 +77,127 @@ sub buffers_of_fold
 
 my ($one, $two, $folder) = sessions(3);
 
-# Space comes back
-insert($one, 200_000);
-is(fold_all($folder), 200_000, 'many changes are folded');
-is($two->sql('SELECT differences()'), 0, 'all of them');
-ok(poll_until(sub { $folder->sql('SELECT fold()'); $two->sql('SELECT pages()') == 0 }, 'an empty table'),
-	'and their space is given back');
+subtest 'the space of what was folded is given back' => sub {
+	insert($one, 200_000);
+	is(fold_all($folder), 200_000, 'many changes are folded');
+	is($two->sql('SELECT differences()'), 0, 'all of them');
+	ok(poll_until(sub { $folder->sql('SELECT fold()'); $two->sql('SELECT pages()') == 0 }, 'an empty table'),
+		'and their space is given back');
+};
 
-# A held snapshot with a lock on the table, as pg_dump has it
-$two->sql('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM bcdelta.change');
-insert($one, 10);
-$folder->sql('SELECT fold()');
-my $before = buffers_of_fold($folder, 100);
-insert($one, 10);
-my $few = buffers_of_fold($folder, 100);
-insert($one, 100_000);
-is(fold_all($folder), 100_000, 'changes are folded while a snapshot is held');
-cmp_ok($one->sql('SELECT pages()'), '>', 600, 'their space cannot be given back');
-cmp_ok(buffers_of_fold($folder, 100), '<', $before + 30, 'but they are not looked at again');
-insert($one, 10);
-cmp_ok(buffers_of_fold($folder, 100), '<', $few + 60, 'nor when there is something to fold');
-$two->sql('COMMIT');
+my $before;
+subtest 'a held snapshot keeps the space, but what was folded is not looked at again' => sub {
+	$two->sql('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM bcdelta.change');
+	insert($one, 10);
+	$folder->sql('SELECT fold()');
+	$before = buffers_of_fold($folder, 100);
+	insert($one, 10);
+	my $few = buffers_of_fold($folder, 100);
+	insert($one, 100_000);
+	is(fold_all($folder), 100_000, 'changes are folded while a snapshot is held');
+	cmp_ok($one->sql('SELECT pages()'), '>', 600, 'their space cannot be given back');
+	cmp_ok(buffers_of_fold($folder, 100), '<', $before + 30, 'but they are not looked at again');
+	insert($one, 10);
+	cmp_ok(buffers_of_fold($folder, 100), '<', $few + 60, 'nor when there is something to fold');
+	$two->sql('COMMIT');
+};
 
-# A long transaction in the middle, with pages of its own and shared ones
-$two->sql('BEGIN');
-insert($two, 1);
-insert($one, 500);
-insert($two, 20_000);
-$two->sql('SAVEPOINT s');
-insert($two, 20_000);
-$two->sql('ROLLBACK TO s; SAVEPOINT t');
-insert($two, 20_000);
-$two->sql('RELEASE t');
-insert($one, 500);
-is(fold_all($folder), 1_000, 'what is committed is folded');
-cmp_ok(buffers_of_fold($folder, 100), '<', $before + 30, 'what is not is waited for without looking');
-insert($one, 20_000);
-is(fold_all($folder), 20_000, 'others go on');
-$two->sql('COMMIT');
-is($folder->sql('SELECT fold(1000)') >= 1000, 1, 'then the long one is folded, in portions');
-fold_all($folder);
-is($one->sql('SELECT differences()'), 0, 'all of it, and nothing that was rolled back');
-
-# The same, prepared, over a restart of the server
-$two->sql('BEGIN');
-insert($two, 1_000);
-$two->sql("PREPARE TRANSACTION 'late'");
-insert($one, 1_000);
-is(fold_all($folder), 1_000, 'a prepared transaction is waited for');
-$_->close foreach $one, $two, $folder;
-$node->stop('immediate');
-$node->start;
-($one, $two, $folder) = sessions(3);
-is(fold_all($folder), 0, 'a crash folds nothing twice');
-$two->sql("COMMIT PREPARED 'late'");
-is(fold_all($folder), 1_000, 'after the crash, too');
-is($one->sql('SELECT differences()'), 0, 'and nothing is missing');
-
-# A fold that is rolled back, and one whose server dies
-insert($one, 5_000);
-$folder->sql('BEGIN');
-is(fold_all($folder), 5_000, 'folded');
-$folder->sql('ROLLBACK');
-is(fold_all($folder), 5_000, 'folded again after a rollback');
-insert($one, 5_000);
-$folder->sql('BEGIN; SAVEPOINT s');
-is(fold_all($folder), 5_000, 'folded in a subtransaction');
-$folder->sql('ROLLBACK TO s');
-is(fold_all($folder), 5_000, 'again after its rollback');
-$folder->sql('COMMIT');
-is(fold_all($folder), 0, 'not once more');
-insert($one, 5_000);
-$folder->sql('BEGIN');
-fold_all($folder);
-$_->close foreach $one, $two;
-$node->stop('immediate');
-$node->start;
-($one, $two, $folder) = sessions(3);
-is(fold_all($folder), 5_000, 'folded after a crash that undid it');
-is($one->sql('SELECT differences()'), 0, 'and nothing is missing');
-
-# Nothing is truncated that a rollback would need
-insert($one, 50_000);
-$one->sql('SELECT pg_sleep(2.1)');
-$folder->sql('BEGIN');
-fold_all($folder);
-$folder->sql('SELECT fold()') foreach 1 .. 3;
-$folder->sql('ROLLBACK');
-is(fold_all($folder), 50_000, 'a table emptied by an open transaction is not truncated');
-
-# What administrators do to the tables
-foreach my $command ('VACUUM (TRUNCATE)', 'VACUUM FULL', 'VACUUM (FREEZE)', 'TRUNCATE', 'CLUSTER', 'ANALYZE')
-{
-	insert($one, 30_000);
+subtest 'a long transaction is waited for, and folded when it commits' => sub {
+	$two->sql('BEGIN');
+	insert($two, 1);
+	insert($one, 500);
+	insert($two, 20_000);
+	$two->sql('SAVEPOINT s');
+	insert($two, 20_000);
+	$two->sql('ROLLBACK TO s; SAVEPOINT t');
+	insert($two, 20_000);
+	$two->sql('RELEASE t');
+	insert($one, 500);
+	is(fold_all($folder), 1_000, 'what is committed is folded');
+	cmp_ok(buffers_of_fold($folder, 100), '<', $before + 30, 'what is not is waited for without looking');
+	insert($one, 20_000);
+	is(fold_all($folder), 20_000, 'others go on');
+	$two->sql('COMMIT');
+	is($folder->sql('SELECT fold(1000)') >= 1000, 1, 'then the long one is folded, in portions');
 	fold_all($folder);
-	if ($command eq 'CLUSTER')
-	{
-		$one->sql("CREATE INDEX c$_ ON bcdelta.$_ (key); CLUSTER bcdelta.$_ USING c$_; DROP INDEX bcdelta.c$_")
-		  foreach qw(change change_1 change_2);
-	}
-	else
-	{
-		$one->sql("$command bcdelta.$_") foreach qw(change change_1 change_2);
-	}
-	insert($one, 30_000);
-	is(fold_all($folder), 30_000, "nothing is missed after $command");
-}
-is($one->sql('SELECT differences()'), 0, 'of all that');
+	is($one->sql('SELECT differences()'), 0, 'all of it, and nothing that was rolled back');
+};
 
-# Writers, rollbacks and folds at the same time
-$node->append_conf('postgresql.conf', 'synchronous_commit = off');
-$node->reload;
-my $script = $node->basedir . '/writers.sql';
-append_to_file($script, <<'EOC');
+subtest 'a prepared transaction is folded when it commits, even after a crash' => sub {
+	$two->sql('BEGIN');
+	insert($two, 1_000);
+	$two->sql("PREPARE TRANSACTION 'late'");
+	insert($one, 1_000);
+	is(fold_all($folder), 1_000, 'a prepared transaction is waited for');
+	$_->close foreach $one, $two, $folder;
+	$node->stop('immediate');
+	$node->start;
+	($one, $two, $folder) = sessions(3);
+	is(fold_all($folder), 0, 'a crash folds nothing twice');
+	$two->sql("COMMIT PREPARED 'late'");
+	is(fold_all($folder), 1_000, 'after the crash, too');
+	is($one->sql('SELECT differences()'), 0, 'and nothing is missing');
+};
+
+subtest 'a fold that is rolled back, or dies with the server, is done again' => sub {
+	insert($one, 5_000);
+	$folder->sql('BEGIN');
+	is(fold_all($folder), 5_000, 'folded');
+	$folder->sql('ROLLBACK');
+	is(fold_all($folder), 5_000, 'folded again after a rollback');
+	insert($one, 5_000);
+	$folder->sql('BEGIN; SAVEPOINT s');
+	is(fold_all($folder), 5_000, 'folded in a subtransaction');
+	$folder->sql('ROLLBACK TO s');
+	is(fold_all($folder), 5_000, 'again after its rollback');
+	$folder->sql('COMMIT');
+	is(fold_all($folder), 0, 'not once more');
+	insert($one, 5_000);
+	$folder->sql('BEGIN');
+	fold_all($folder);
+	$_->close foreach $one, $two;
+	$node->stop('immediate');
+	$node->start;
+	($one, $two, $folder) = sessions(3);
+	is(fold_all($folder), 5_000, 'folded after a crash that undid it');
+	is($one->sql('SELECT differences()'), 0, 'and nothing is missing');
+};
+
+subtest 'nothing is truncated that a rollback would need' => sub {
+	insert($one, 50_000);
+	$one->sql('SELECT pg_sleep(2.1)');
+	$folder->sql('BEGIN');
+	fold_all($folder);
+	$folder->sql('SELECT fold()') foreach 1 .. 3;
+	$folder->sql('ROLLBACK');
+	is(fold_all($folder), 50_000, 'a table emptied by an open transaction is not truncated');
+};
+
+subtest 'nothing is missed after VACUUM FULL, TRUNCATE, CLUSTER and the like' => sub {
+	foreach my $command ('VACUUM (TRUNCATE)', 'VACUUM FULL', 'VACUUM (FREEZE)', 'TRUNCATE', 'CLUSTER', 'ANALYZE')
+	{
+		insert($one, 30_000);
+		fold_all($folder);
+		if ($command eq 'CLUSTER')
+		{
+			$one->sql("CREATE INDEX c$_ ON bcdelta.$_ (key); CLUSTER bcdelta.$_ USING c$_; DROP INDEX bcdelta.c$_")
+			  foreach qw(change change_1 change_2);
+		}
+		else
+		{
+			$one->sql("$command bcdelta.$_") foreach qw(change change_1 change_2);
+		}
+		insert($one, 30_000);
+		is(fold_all($folder), 30_000, "nothing is missed after $command");
+	}
+	is($one->sql('SELECT differences()'), 0, 'of all that');
+};
+
+subtest 'every committed change is folded once while many write and roll back' => sub {
+	$node->append_conf('postgresql.conf', 'synchronous_commit = off');
+	$node->reload;
+	my $script = $node->basedir . '/writers.sql';
+	append_to_file($script, <<'EOC');
 \set k random(1, 12)
 \set n random(1, 30)
 \if :k <= 6
@@ -219,43 +227,45 @@ INSERT INTO item VALUES (nextval('ids'), 'x');
 COMMIT;
 \endif
 EOC
-my $pgbench = IPC::Run::start(
-	[ 'pgbench', '-n', '-c', 6, '-j', 2, '-T', 8, '-f', $script, $node->connstr('postgres') ],
-	'<', \undef, '>', \my $out, '2>', \my $err);
-my ($folds, $folded, $largest) = (0, 0, 0);
-while ($pgbench->pump_nb, $pgbench->pumpable)
-{
-	$folded += $folder->sql('SELECT fold((random() * 2000)::bigint + 1)');
-	my $pages = $folds++ % 50 ? 0 : $one->sql('SELECT pages()');
-	$largest = $pages if $pages > $largest;
-}
-$pgbench->finish;
-fold_all($folder);
-ok(!$pgbench->result, 'pgbench was content') or diag($err);
-cmp_ok($folded, '>', 10_000, "changes were folded while others were made ($folds folds, $largest pages)");
-is($one->sql('SELECT differences()'), 0, 'every committed change was folded, and no other');
-is($one->sql('SELECT count(*) FROM bcdelta.change'), 0, 'none is left');
+	my $pgbench = IPC::Run::start(
+		[ 'pgbench', '-n', '-c', 6, '-j', 2, '-T', 8, '-f', $script, $node->connstr('postgres') ],
+		'<', \undef, '>', \my $out, '2>', \my $err);
+	my ($folds, $folded, $largest) = (0, 0, 0);
+	while ($pgbench->pump_nb, $pgbench->pumpable)
+	{
+		$folded += $folder->sql('SELECT fold((random() * 2000)::bigint + 1)');
+		my $pages = $folds++ % 50 ? 0 : $one->sql('SELECT pages()');
+		$largest = $pages if $pages > $largest;
+	}
+	$pgbench->finish;
+	fold_all($folder);
+	ok(!$pgbench->result, 'pgbench was content') or diag($err);
+	cmp_ok($folded, '>', 10_000, "changes were folded while others were made ($folds folds, $largest pages)");
+	is($one->sql('SELECT differences()'), 0, 'every committed change was folded, and no other');
+	is($one->sql('SELECT count(*) FROM bcdelta.change'), 0, 'none is left');
+};
 
-# A statement that moves more keys than are folded at once
-$one->sql('TRUNCATE item, bcdelta.change, bcdelta.pending');
-$one->sql("ALTER TABLE item DROP CONSTRAINT item_pkey; INSERT INTO item SELECT g, 'x' FROM generate_series(1, 50000) AS g");
-$one->sql("INSERT INTO bcdelta.link (feed, key, store_id) SELECT 'item', id::text, id FROM item");
-# of a row that was deleted, where another one is to go
-$one->sql("INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('item', '50001', 99999)");
-fold_all($folder);
-$one->sql('UPDATE item SET id = id + 1');
-$folder->sql('SELECT fold(1000)');
-is($one->sql("SELECT count(*) FROM bcdelta.link WHERE key = store_id::text"), 50_000,
-	'no link moves before all key changes of the statement are known');
-fold_all($folder);
-is($one->sql("SELECT count(*) FROM bcdelta.link WHERE key = (store_id + 1)::text"), 50_000,
-	'then all of them do');
-is($one->sql("SELECT key FROM bcdelta.link WHERE store_id = 99999"), '1', 'the one in the way goes where the row is gone');
-is($one->sql('SELECT count(*) FROM bcdelta.move'), 0, 'none is left');
+subtest 'a statement that moves more keys than are folded at once moves all of them together' => sub {
+	$one->sql('TRUNCATE item, bcdelta.change, bcdelta.pending');
+	$one->sql("ALTER TABLE item DROP CONSTRAINT item_pkey; INSERT INTO item SELECT g, 'x' FROM generate_series(1, 50000) AS g");
+	$one->sql("INSERT INTO bcdelta.link (feed, key, store_id) SELECT 'item', id::text, id FROM item");
+	# of a row that was deleted, where another one is to go
+	$one->sql("INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('item', '50001', 99999)");
+	fold_all($folder);
+	$one->sql('UPDATE item SET id = id + 1');
+	$folder->sql('SELECT fold(1000)');
+	is($one->sql("SELECT count(*) FROM bcdelta.link WHERE key = store_id::text"), 50_000,
+		'no link moves before all key changes of the statement are known');
+	fold_all($folder);
+	is($one->sql("SELECT count(*) FROM bcdelta.link WHERE key = (store_id + 1)::text"), 50_000,
+		'then all of them do');
+	is($one->sql("SELECT key FROM bcdelta.link WHERE store_id = 99999"), '1', 'the one in the way goes where the row is gone');
+	is($one->sql('SELECT count(*) FROM bcdelta.move'), 0, 'none is left');
+};
 
-# and single rows, through each other
-$one->sql('CREATE INDEX ON item (id)');
-$one->sql(<<'EOC');
+subtest 'chains of key changes of single rows end where they should' => sub {
+	$one->sql('CREATE INDEX ON item (id)');
+	$one->sql(<<'EOC');
 DO $$
 BEGIN
 	FOR i IN 1 .. 2000 LOOP
@@ -266,9 +276,10 @@ BEGIN
 END
 $$
 EOC
-fold_all($folder);
-is($one->sql("SELECT string_agg(key || '=' || store_id, ' ' ORDER BY key) FROM bcdelta.link WHERE key IN ('-1', '2', '3')"),
-	'2=1 3=2', 'chains of key changes');
+	fold_all($folder);
+	is($one->sql("SELECT string_agg(key || '=' || store_id, ' ' ORDER BY key) FROM bcdelta.link WHERE key IN ('-1', '2', '3')"),
+		'2=1 3=2', 'chains of key changes');
+};
 
 $_->close foreach $one, $two, $folder;
 $node->stop;

@@ -73,60 +73,66 @@ sub restore
 	return $where->command_ok([ 'pg_restore', '-d', $where->connstr($database), $dump ], "restore into $database");
 }
 
-# Into a database whose worker is already there
-restore('early', $node);
-check_copy('another database', 'early');
+subtest 'a dump restored into another database pushes nothing' => sub {
+	restore('early', $node);
+	check_copy('another database', 'early');
+};
 
-# Into another cluster, whose worker comes later
-my $other = bcdelta_node('other', databases => ['shop'], extension => 0, conf => 'bcdelta.naptime = 1');
-restore('shop', $other);
-check_copy('another cluster', 'shop', $other);
-$other->stop;
+subtest 'a dump restored into another cluster pushes nothing' => sub {
+	my $other = bcdelta_node('other', databases => ['shop'], extension => 0, conf => 'bcdelta.naptime = 1');
+	restore('shop', $other);
+	check_copy('another cluster', 'shop', $other);
+	$other->stop;
+};
 
-# By CREATE DATABASE ... TEMPLATE
-$node->append_conf('postgresql.conf', "bcdelta.databases = 'early'");
-$node->reload;
-poll_until(sub { !defined worker_pid($node, 'shop') }, 'the end of the worker');
-$node->safe_psql('postgres', 'CREATE DATABASE twin TEMPLATE shop');
-$node->append_conf('postgresql.conf', "bcdelta.databases = 'shop, early, twin'");
-$node->reload;
-wait_for_worker($node, $_) foreach qw(shop twin);
-$node->poll_query_until('twin', "SELECT count(*) = 3 FROM bcdelta.feed WHERE state = 'paused' AND paused_reason ~ 'copy'");
-is(copy('twin', "SELECT count(*) FROM bcdelta.status WHERE paused_reason ~ 'copy'"), 3, 'a database from a template is a copy');
-is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'the original is not');
+subtest 'a database made from a template pushes nothing, and the original goes on' => sub {
+	$node->append_conf('postgresql.conf', "bcdelta.databases = 'early'");
+	$node->reload;
+	poll_until(sub { !defined worker_pid($node, 'shop') }, 'the end of the worker');
+	$node->safe_psql('postgres', 'CREATE DATABASE twin TEMPLATE shop');
+	$node->append_conf('postgresql.conf', "bcdelta.databases = 'shop, early, twin'");
+	$node->reload;
+	wait_for_worker($node, $_) foreach qw(shop twin);
+	$node->poll_query_until('twin', "SELECT count(*) = 3 FROM bcdelta.feed WHERE state = 'paused' AND paused_reason ~ 'copy'");
+	is(copy('twin', "SELECT count(*) FROM bcdelta.status WHERE paused_reason ~ 'copy'"), 3, 'a database from a template is a copy');
+	is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'the original is not');
+};
 
-# The copy is declared to be the source: everything goes on, nothing twice.
-is_deeply($shop->pending, \%pending, 'the original is as it was');
-copy('early', 'SELECT bcdelta.resume(feed) FROM bcdelta.feed');
-is(copy('early', 'SELECT state, created, deleted, linked, deferred, failed FROM bcdelta.push()'), 'succeeded|0|1|2|1|0', 'resumed');
-is(copy('early', "SELECT string_agg(key, ' ' ORDER BY key) FROM bcdelta.pending"), 'F-2 F-3', 'what was in flight was found, not made again');
-is($shop->sql("SELECT home <> bcdelta.home() FROM bcdelta.schedule") . copy('early', 'SELECT home = bcdelta.home() FROM bcdelta.schedule'),
-	'ft', 'its schedules go with it');
+subtest 'a copy that is declared to be the source goes on, and makes nothing twice' => sub {
+	is_deeply($shop->pending, \%pending, 'the original is as it was');
+	copy('early', 'SELECT bcdelta.resume(feed) FROM bcdelta.feed');
+	is(copy('early', 'SELECT state, created, deleted, linked, deferred, failed FROM bcdelta.push()'), 'succeeded|0|1|2|1|0', 'resumed');
+	is(copy('early', "SELECT string_agg(key, ' ' ORDER BY key) FROM bcdelta.pending"), 'F-2 F-3', 'what was in flight was found, not made again');
+	is($shop->sql("SELECT home <> bcdelta.home() FROM bcdelta.schedule") . copy('early', 'SELECT home = bcdelta.home() FROM bcdelta.schedule'),
+		'ft', 'its schedules go with it');
+};
 
-# A standby is no copy. It does nothing, until it is promoted.
-$node->backup('backup');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($node, 'backup', has_streaming => 1);
-$standby->start;
-$shop->sql("SELECT bcdelta.unschedule('often')");
-$shop->sql("SELECT bcdelta.schedule('soon', server => 'shop', every => '1 second')");
-$shop->wait_for("SELECT count(*) >= 1 FROM bcdelta.run WHERE schedule = 'soon' AND state = 'succeeded'");
-my ($rc, undef, $err) = $standby->psql('shop', 'SELECT bcdelta.push()');
-isnt($rc, 0, 'push on a standby');
-like($err, qr/recovery|standby/, 'is refused');
-like($standby->safe_psql('shop', 'SELECT DISTINCT worker FROM bcdelta.status'), qr/standby/, 'the status says so');
-is($standby->safe_psql('shop', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'bcdelta%'"), 0, 'no worker runs there');
-$store->hold({ match => { method => 'POST' } });
-$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'S-' || i, 'Standby ' || i, i FROM generate_series(1, 20) AS i");
-$shop->wait_held(1);
-$node->wait_for_catchup('standby', 'replay', $node->lsn('insert'));
-$node->stop('immediate');
-$store->release;
-$standby->promote;
-wait_for_worker($standby, 'shop');
-$standby->poll_query_until('shop', "SELECT count(*) = 20 FROM bcdelta.link WHERE key LIKE 'S-%'");
-is($standby->safe_psql('shop', "SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'promoted, it goes on by itself');
-is(scalar(grep { $_->{sku} =~ /^S-/ } @{ $store->state('products') }), 20, 'nothing is missing');
-is(scalar(grep { @{ $_->{created} } && $_->{body}{sku} =~ /^S-/ } $store->journal(method => 'POST')), 20, 'nothing was made twice');
+subtest 'a standby does nothing until it is promoted, then goes on by itself' => sub {
+	$node->backup('backup');
+	my $standby = PostgreSQL::Test::Cluster->new('standby');
+	$standby->init_from_backup($node, 'backup', has_streaming => 1);
+	$standby->start;
+	$shop->sql("SELECT bcdelta.unschedule('often')");
+	$shop->sql("SELECT bcdelta.schedule('soon', server => 'shop', every => '1 second')");
+	$shop->wait_for("SELECT count(*) >= 1 FROM bcdelta.run WHERE schedule = 'soon' AND state = 'succeeded'");
+	my ($rc, undef, $err) = $standby->psql('shop', 'SELECT bcdelta.push()');
+	isnt($rc, 0, 'push on a standby');
+	like($err, qr/recovery|standby/, 'is refused');
+	like($standby->safe_psql('shop', 'SELECT DISTINCT worker FROM bcdelta.status'), qr/standby/, 'the status says so');
+	is($standby->safe_psql('shop', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'bcdelta%'"), 0, 'no worker runs there');
+	$store->hold({ match => { method => 'POST' } });
+	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'S-' || i, 'Standby ' || i, i FROM generate_series(1, 20) AS i");
+	$shop->wait_held(1);
+	$node->wait_for_catchup('standby', 'replay', $node->lsn('insert'));
+	$node->stop('immediate');
+	$store->release;
+	$standby->promote;
+	wait_for_worker($standby, 'shop');
+	$standby->poll_query_until('shop', "SELECT count(*) = 20 FROM bcdelta.link WHERE key LIKE 'S-%'");
+	is($standby->safe_psql('shop', "SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'promoted, it goes on by itself');
+	is(scalar(grep { $_->{sku} =~ /^S-/ } @{ $store->state('products') }), 20, 'nothing is missing');
+	is(scalar(grep { @{ $_->{created} } && $_->{body}{sku} =~ /^S-/ } $store->journal(method => 'POST')), 20, 'nothing was made twice');
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();

@@ -72,7 +72,7 @@ sub copy_of
 # What the primary does must not be mistaken for what a copy does.
 $shop->sql("SELECT bcdelta.unschedule('soon')");
 
-subtest 'a base backup that is started' => sub {
+subtest 'a base backup that is started pushes nothing until it is resumed' => sub {
 	my $copy = copy_of('started', 'base');
 	$copy->start;
 	is_paused($copy, 'was moved: it is in .*started.*, and was in .*place', 'it');
@@ -85,7 +85,7 @@ subtest 'a base backup that is started' => sub {
 	$shop->push;
 };
 
-subtest 'a snapshot of the files' => sub {
+subtest 'a snapshot of the files that is started pushes nothing' => sub {
 	$node->stop;
 	my $copy = PostgreSQL::Test::Cluster->new('snapshot');
 	system_or_bail('cp', '-a', $node->data_dir, $node->backup_dir . '/files');
@@ -97,7 +97,7 @@ subtest 'a snapshot of the files' => sub {
 	$copy->stop;
 };
 
-subtest 'an archive that is recovered' => sub {
+subtest 'an archive that is recovered pushes nothing until it is resumed' => sub {
 	my $copy = copy_of('recovered', 'base', has_restoring => 1, standby => 0);
 	$copy->start;
 	$copy->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
@@ -107,6 +107,8 @@ subtest 'an archive that is recovered' => sub {
 	$copy->start;
 	$copy->restart;
 	unlike(slurp_file($copy->logfile), qr/FATAL:  terminating background worker/, 'its normal stop is nothing to be told of');
+	# all of the archive, with the end of the schedule
+	$copy->poll_query_until('shop', 'SELECT count(*) = 0 FROM bcdelta.schedule');
 	$copy->promote;
 	is_paused($copy, 'was moved', 'one in standby mode that never streamed, too,');
 	# in the place where it was
@@ -117,7 +119,7 @@ subtest 'an archive that is recovered' => sub {
 	$copy->stop;
 };
 
-subtest 'a standby' => sub {
+subtest 'a standby that is promoted goes on, and copies of it, or other places, push nothing' => sub {
 	$shop->sql("SELECT bcdelta.schedule('rarely', server => 'shop', every => '1 day')");
 	my $standby = copy_of('standby', 'base', has_streaming => 1);
 	my $staging = copy_of('staging', 'base', has_streaming => 1);

@@ -63,93 +63,102 @@ UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgenabled, tgname, pg_get_t
 	WHERE tgfoid = 'bcdelta.capture'::regproc
 ORDER BY 1, 2, 3, 4, 5
 EOC
-my $before = $node->safe_psql('postgres', $state);
-like($before, qr/^change\|items\|c\|4\|\n/m, 'there is something to lose');
-like($before, qr/^lookup\|stock\|-\|\["1"\]/m, 'and something that waits for a lookup');
 
-my $file = $node->basedir . '/shop.dump';
-foreach my $format ('custom', 'plain')
-{
-	my $db = "copy_$format";
-	$node->safe_psql('postgres', "CREATE DATABASE $db");
-	command_ok([ 'pg_dump', '-F', $format, '-f', $file, $node->connstr('postgres') ], "pg_dump, $format");
-	command_ok(
-		$format eq 'custom'
-		? [ 'pg_restore', '--exit-on-error', '-d', $node->connstr($db), $file ]
-		: [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db), '-f', $file ],
-		'and restore');
-	is($node->safe_psql($db, $state), $before, 'nothing is lost, and no row is marked by the restore');
-	unlike($node->safe_psql($db, 'SELECT bcdelta.feed_trouble(feed) FROM bcdelta.feed'), qr/trigger/,
-		'no trigger is missing');
-	$node->safe_psql($db, <<'EOC');
+my $file;
+subtest 'a dump takes along what is pending, linked and captured, and its restore marks nothing' => sub {
+	my $before = $node->safe_psql('postgres', $state);
+	like($before, qr/^change\|items\|c\|4\|\n/m, 'there is something to lose');
+	like($before, qr/^lookup\|stock\|-\|\["1"\]/m, 'and something that waits for a lookup');
+
+	$file = $node->basedir . '/shop.dump';
+	foreach my $format ('custom', 'plain')
+	{
+		my $db = "copy_$format";
+		$node->safe_psql('postgres', "CREATE DATABASE $db");
+		command_ok([ 'pg_dump', '-F', $format, '-f', $file, $node->connstr('postgres') ], "pg_dump, $format");
+		command_ok(
+			$format eq 'custom'
+			? [ 'pg_restore', '--exit-on-error', '-d', $node->connstr($db), $file ]
+			: [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db), '-f', $file ],
+			'and restore');
+		is($node->safe_psql($db, $state), $before, 'nothing is lost, and no row is marked by the restore');
+		unlike($node->safe_psql($db, 'SELECT bcdelta.feed_trouble(feed) FROM bcdelta.feed'), qr/trigger/,
+			'no trigger is missing');
+		$node->safe_psql($db, <<'EOC');
 INSERT INTO note VALUES (5, 'N');
 UPDATE "Odd Items" SET id = 30 WHERE id = 3;
 UPDATE bcdelta.pending SET state = 'ready';
 SELECT fold(100);
 EOC
-	is($node->safe_psql($db, "SELECT string_agg(key, ' ' ORDER BY store_id) FROM bcdelta.link"), '10 20 30',
-		'keys go on from where they were');
-	is($node->safe_psql($db, "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending"),
-		'1 2 3 4 5 10 20 30', 'so do changes, and those of child tables');
-	is($node->safe_psql($db, "SELECT bcdelta.depends('items', 'price', '{id}'); SELECT count(DISTINCT dependency_id) FROM bcdelta.dependency"),
-		"\n4", 'and dependencies') if $format eq 'custom';
-}
+		is($node->safe_psql($db, "SELECT string_agg(key, ' ' ORDER BY store_id) FROM bcdelta.link"), '10 20 30',
+			'keys go on from where they were');
+		is($node->safe_psql($db, "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending"),
+			'1 2 3 4 5 10 20 30', 'so do changes, and those of child tables');
+		is($node->safe_psql($db, "SELECT bcdelta.depends('items', 'price', '{id}'); SELECT count(DISTINCT dependency_id) FROM bcdelta.dependency"),
+			"\n4", 'and dependencies') if $format eq 'custom';
+	}
+};
 
-# An owner is dumped as a name: where it is restored it is the role of that name.
-$node->safe_psql('postgres', 'CREATE DATABASE copy_owner');
-command_ok([ 'pg_dump', '-f', $file, $node->connstr('postgres') ], 'pg_dump');
-$node->safe_psql('postgres', 'ALTER ROLE "1 Odd ""Role" RENAME TO before; CREATE ROLE "1 Odd ""Role" SUPERUSER');
-command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_owner'), '-f', $file ], 'and restore');
-is($node->safe_psql('postgres', "SELECT owner FROM bcdelta.feed WHERE feed = 'odd'"), 'before', 'a renamed owner is the same role');
-is($node->safe_psql('copy_owner', "SELECT owner FROM bcdelta.feed WHERE feed = 'odd'"), '"1 Odd ""Role"', 'a restored one has the same name');
+subtest 'an owner is dumped as a name, and is the role of that name where it is restored' => sub {
+	$node->safe_psql('postgres', 'CREATE DATABASE copy_owner');
+	command_ok([ 'pg_dump', '-f', $file, $node->connstr('postgres') ], 'pg_dump');
+	$node->safe_psql('postgres', 'ALTER ROLE "1 Odd ""Role" RENAME TO before; CREATE ROLE "1 Odd ""Role" SUPERUSER');
+	command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_owner'), '-f', $file ], 'and restore');
+	is($node->safe_psql('postgres', "SELECT owner FROM bcdelta.feed WHERE feed = 'odd'"), 'before', 'a renamed owner is the same role');
+	is($node->safe_psql('copy_owner', "SELECT owner FROM bcdelta.feed WHERE feed = 'odd'"), '"1 Odd ""Role"', 'a restored one has the same name');
+};
 
-# Where that role is missing, feeds are restored once it is there.
-command_ok([ 'pg_dump', '-F', 'custom', '-f', $file, $node->connstr('copy_owner') ], 'pg_dump');
-$node->safe_psql('postgres', 'DROP ROLE "1 Odd ""Role"; CREATE DATABASE copy_missing');
-command_fails_like([ 'pg_restore', '-d', $node->connstr('copy_missing'), $file ], qr/role ".*Role" does not exist/, 'and restore without the owner');
-my $left = 'SELECT count(*) FROM bcdelta.feed UNION ALL SELECT count(*) FROM bcdelta.link';
-like($node->safe_psql('copy_missing', $left), qr/^0\n[1-9]/, 'leaves out the feeds, and nothing else');
-$node->safe_psql('postgres', 'CREATE ROLE "1 Odd ""Role" SUPERUSER');
-command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--schema=bcdelta', '--table=feed', '-d', $node->connstr('copy_missing'), $file ],
-	'pg_restore of the feeds');
-is($node->safe_psql('copy_missing', $left), $node->safe_psql('copy_owner', $left), 'all are there');
+subtest 'feeds whose owner is missing are restored once it is there' => sub {
+	command_ok([ 'pg_dump', '-F', 'custom', '-f', $file, $node->connstr('copy_owner') ], 'pg_dump');
+	$node->safe_psql('postgres', 'DROP ROLE "1 Odd ""Role"; CREATE DATABASE copy_missing');
+	command_fails_like([ 'pg_restore', '-d', $node->connstr('copy_missing'), $file ], qr/role ".*Role" does not exist/, 'and restore without the owner');
+	my $left = 'SELECT count(*) FROM bcdelta.feed UNION ALL SELECT count(*) FROM bcdelta.link';
+	like($node->safe_psql('copy_missing', $left), qr/^0\n[1-9]/, 'leaves out the feeds, and nothing else');
+	$node->safe_psql('postgres', 'CREATE ROLE "1 Odd ""Role" SUPERUSER');
+	command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--schema=bcdelta', '--table=feed', '-d', $node->connstr('copy_missing'), $file ],
+		'pg_restore of the feeds');
+	is($node->safe_psql('copy_missing', $left), $node->safe_psql('copy_owner', $left), 'all are there');
+};
 
-# A table's data alone, into a tracked table: that is a change
-$node->safe_psql('copy_plain', 'TRUNCATE bcdelta.pending; TRUNCATE "Odd Items"; SELECT fold(100); TRUNCATE bcdelta.pending');
-command_ok([ 'pg_dump', '-a', '-t', '"Odd Items"', '-f', $file, $node->connstr('postgres') ], 'pg_dump of the data of a table');
-command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_plain'), '-f', $file ], 'and restore');
-$node->safe_psql('copy_plain', 'SELECT fold(100)');
-is($node->safe_psql('copy_plain', "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending"),
-	'3 4 5 10 20', 'is captured');
+subtest 'rows restored into a tracked table are changes' => sub {
+	$node->safe_psql('copy_plain', 'TRUNCATE bcdelta.pending; TRUNCATE "Odd Items"; SELECT fold(100); TRUNCATE bcdelta.pending');
+	command_ok([ 'pg_dump', '-a', '-t', '"Odd Items"', '-f', $file, $node->connstr('postgres') ], 'pg_dump of the data of a table');
+	command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_plain'), '-f', $file ], 'and restore');
+	$node->safe_psql('copy_plain', 'SELECT fold(100)');
+	is($node->safe_psql('copy_plain', "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending"),
+		'3 4 5 10 20', 'is captured');
+};
 
-# The same without triggers: not captured, and ENABLE TRIGGER ALL, which comes
-# with it, is not what these triggers had
-$node->safe_psql('copy_plain', 'TRUNCATE bcdelta.pending; DELETE FROM "Odd Items"; SELECT fold(100); TRUNCATE bcdelta.pending');
-command_ok([ 'pg_dump', '-a', '--disable-triggers', '-t', '"Odd Items"', '-f', $file, $node->connstr('postgres') ],
-	'pg_dump --disable-triggers');
-command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_plain'), '-f', $file ], 'and restore');
-is($node->safe_psql('copy_plain', 'SELECT count(*) FROM "Odd Items"'), 5, 'with its rows');
-is($node->safe_psql('copy_plain', 'SELECT fold(100)'), 0, 'is not captured');
-like($node->safe_psql('copy_plain', q(SELECT trouble FROM bcdelta.status WHERE feed = 'items')),
-	qr/trigger "bcdelta_\d+_delete" of table (public\.)?"Odd Items" is not enabled always/, 'and what became of the triggers is said');
+subtest 'rows restored without triggers are no changes, and the status says what became of the triggers' => sub {
+	$node->safe_psql('copy_plain', 'TRUNCATE bcdelta.pending; DELETE FROM "Odd Items"; SELECT fold(100); TRUNCATE bcdelta.pending');
+	command_ok([ 'pg_dump', '-a', '--disable-triggers', '-t', '"Odd Items"', '-f', $file, $node->connstr('postgres') ],
+		'pg_dump --disable-triggers');
+	command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy_plain'), '-f', $file ], 'and restore');
+	is($node->safe_psql('copy_plain', 'SELECT count(*) FROM "Odd Items"'), 5, 'with its rows');
+	is($node->safe_psql('copy_plain', 'SELECT fold(100)'), 0, 'is not captured');
+	like($node->safe_psql('copy_plain', q(SELECT trouble FROM bcdelta.status WHERE feed = 'items')),
+		qr/trigger "bcdelta_\d+_delete" of table (public\.)?"Odd Items" is not enabled always/, 'and what became of the triggers is said');
+};
 
-# A standby that is promoted
-my $backup = 'standby';
-$node->backup($backup);
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($node, $backup, has_streaming => 1);
-$standby->start;
-$node->safe_psql('postgres', q(UPDATE "Odd Items" SET title = 'W' WHERE id = 5));
-$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
-my ($rc, $out, $err) = $standby->psql('postgres', "SELECT bcdelta.mark('items', '1')");
-like($err, qr/cannot execute bcdelta.mark\(\) (during recovery|in a read-only transaction)/, 'a standby marks nothing');
-$before = $node->safe_psql('postgres', $state);
-$node->stop('immediate');
-$standby->promote;
-$standby->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
-is($standby->safe_psql('postgres', $state), $before, 'a promoted standby has every change');
-$standby->safe_psql('postgres', q(UPDATE "Odd Items" SET title = 'X' WHERE id = 5; SELECT fold(100)));
-is($standby->safe_psql('postgres', "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending WHERE state = 'ready'"),
-	'3 4 5', 'and goes on: others wait for the row in flight');
-$standby->stop;
+subtest 'a promoted standby has every change, and goes on' => sub {
+	my $backup = 'standby';
+	$node->backup($backup);
+	my $standby = PostgreSQL::Test::Cluster->new('standby');
+	$standby->init_from_backup($node, $backup, has_streaming => 1);
+	$standby->start;
+	$node->safe_psql('postgres', q(UPDATE "Odd Items" SET title = 'W' WHERE id = 5));
+	$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+	my ($rc, $out, $err) = $standby->psql('postgres', "SELECT bcdelta.mark('items', '1')");
+	like($err, qr/cannot execute bcdelta.mark\(\) (during recovery|in a read-only transaction)/, 'a standby marks nothing');
+	my $before = $node->safe_psql('postgres', $state);
+	$node->stop('immediate');
+	$standby->promote;
+	$standby->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
+	is($standby->safe_psql('postgres', $state), $before, 'a promoted standby has every change');
+	$standby->safe_psql('postgres', q(UPDATE "Odd Items" SET title = 'X' WHERE id = 5; SELECT fold(100)));
+	is($standby->safe_psql('postgres', "SELECT string_agg(key, ' ' ORDER BY key::int) FROM bcdelta.pending WHERE state = 'ready'"),
+		'3 4 5', 'and goes on: others wait for the row in flight');
+	$standby->stop;
+};
+
 done_testing();

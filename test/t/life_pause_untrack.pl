@@ -40,34 +40,39 @@ sub during_push
 	return ($out, { map { my ($feed) = /(.) /; $feed => 1 } map { $shop->record('products', $_->{id})->{name} } map { @{ $_->{body} } } $shop->writes });
 }
 
-my ($out, $written) = during_push("SELECT bcdelta.pause('a')");
-like($out, qr/^failed\|feed "a" was stopped: paused by/, 'a feed is paused during a run, which says so');
-is_deeply($written, { b => 1 }, 'its updates, which travel with those of another feed, are not sent');
-is_deeply($shop->pending, { map { ("a $_" => 'ready') } 1 .. 3 }, 'its rows stay pending');
-$shop->sql("SELECT bcdelta.resume('a')");
-is($shop->push->{updated}, 3, 'until it is resumed');
+subtest 'nothing is sent for a feed that is paused during a run, and what travels with it is' => sub {
+	my ($out, $written) = during_push("SELECT bcdelta.pause('a')");
+	like($out, qr/^failed\|feed "a" was stopped: paused by/, 'a feed is paused during a run, which says so');
+	is_deeply($written, { b => 1 }, 'its updates, which travel with those of another feed, are not sent');
+	is_deeply($shop->pending, { map { ("a $_" => 'ready') } 1 .. 3 }, 'its rows stay pending');
+	$shop->sql("SELECT bcdelta.resume('a')");
+	is($shop->push->{updated}, 3, 'until it is resumed');
 
-($out, $written) = during_push("SELECT bcdelta.pause('b')");
-like($out, qr/^failed\|feed "b" was stopped: paused by/, 'the other one is paused');
-is_deeply($written, { a => 1 }, 'what travels with it is sent');
-is_deeply($shop->pending, { map { ("b $_" => 'ready') } $n - 2 .. $n }, 'and nothing of its own');
-$shop->sql("SELECT bcdelta.resume('b')");
-is($shop->push->{updated}, 3, 'until it is resumed');
+	($out, $written) = during_push("SELECT bcdelta.pause('b')");
+	like($out, qr/^failed\|feed "b" was stopped: paused by/, 'the other one is paused');
+	is_deeply($written, { a => 1 }, 'what travels with it is sent');
+	is_deeply($shop->pending, { map { ("b $_" => 'ready') } $n - 2 .. $n }, 'and nothing of its own');
+	$shop->sql("SELECT bcdelta.resume('b')");
+	is($shop->push->{updated}, 3, 'until it is resumed');
+};
 
-($out, $written) = during_push("SELECT bcdelta.untrack('b')");
-like($out, qr/^failed\|feed "b" was stopped: it was untracked/, 'a feed is untracked');
-is_deeply($written, { a => 1 }, 'likewise');
+subtest 'nothing is sent for a feed that is untracked during a run' => sub {
+	my ($out, $written) = during_push("SELECT bcdelta.untrack('b')");
+	like($out, qr/^failed\|feed "b" was stopped: it was untracked/, 'a feed is untracked');
+	is_deeply($written, { a => 1 }, 'likewise');
+};
 
-# One request after the other, and a feed with nobody else
-$shop->sql('INSERT INTO a SELECT i, i FROM generate_series(11, 20) AS i');
-$store->hold({ match => { method => 'POST' }, times => 1 });
-$shop->clear;
-my $push = $shop->start('SELECT state, created FROM bcdelta.push()');
-$shop->wait_held(1);
-$shop->sql("SELECT bcdelta.pause('a')");
-$store->release;
-is(($push->finish)[1], 'failed|1', 'what is under way is recorded');
-is(scalar $shop->writes, 1, 'and nothing more is sent');
-is($shop->sql('SELECT count(*) FROM bcdelta.pending'), 9, 'the rest is pending');
+subtest 'what is under way is recorded, and nothing more is sent' => sub {
+	$shop->sql('INSERT INTO a SELECT i, i FROM generate_series(11, 20) AS i');
+	$store->hold({ match => { method => 'POST' }, times => 1 });
+	$shop->clear;
+	my $push = $shop->start('SELECT state, created FROM bcdelta.push()');
+	$shop->wait_held(1);
+	$shop->sql("SELECT bcdelta.pause('a')");
+	$store->release;
+	is(($push->finish)[1], 'failed|1', 'what is under way is recorded');
+	is(scalar $shop->writes, 1, 'and nothing more is sent');
+	is($shop->sql('SELECT count(*) FROM bcdelta.pending'), 9, 'the rest is pending');
+};
 
 done_testing();

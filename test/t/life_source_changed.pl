@@ -49,72 +49,81 @@ sub mended
 	return;
 }
 
-# What is only renamed is followed.
-$shop->sql("ALTER TABLE things RENAME TO objects; CREATE SCHEMA old; ALTER TABLE objects SET SCHEMA old; UPDATE old.objects SET title = 'Moved' WHERE id = 1");
-is($shop->push->{updated}, 1, 'a table that was renamed and moved to another schema');
-$shop->sql("ALTER TABLE old.objects SET SCHEMA public; ALTER TABLE objects RENAME TO things");
+subtest 'a table that is renamed or moved is followed' => sub {
+	$shop->sql("ALTER TABLE things RENAME TO objects; CREATE SCHEMA old; ALTER TABLE objects SET SCHEMA old; UPDATE old.objects SET title = 'Moved' WHERE id = 1");
+	is($shop->push->{updated}, 1, 'a table that was renamed and moved to another schema');
+	$shop->sql("ALTER TABLE old.objects SET SCHEMA public; ALTER TABLE objects RENAME TO things");
+};
 
-# A column of the mapping
-$shop->sql("ALTER TABLE things RENAME COLUMN title TO caption; UPDATE things SET caption = 'Renamed' WHERE id = 2");
-broken('a column was renamed', qr/column "title" does not exist/);
-my ($rc, undef, $err) = $shop->try("SELECT bcdelta.resume('things')");
-like($err, qr/feed "things", field "page_title": column "title" does not exist/, 'resume checks it, and names the field');
-$shop->sql("ALTER TABLE things RENAME COLUMN caption TO title");
-mended('renamed back', 1);
-$shop->sql("ALTER TABLE things DROP COLUMN title; UPDATE things SET name = name || '!' WHERE id = 3");
-broken('a column was dropped', qr/column "title" does not exist/);
-$shop->sql("ALTER TABLE things ADD COLUMN title text DEFAULT 'Again'");
-mended('added again', 1);
-$shop->sql("ALTER TABLE things ALTER COLUMN name TYPE varchar(40), ALTER COLUMN id TYPE bigint; UPDATE things SET name = 'Wider' WHERE id = 4");
-is($shop->push->{updated}, 1, 'columns of other types');
+subtest 'a column of the mapping that is renamed or dropped pauses the feed, and nothing is lost' => sub {
+	$shop->sql("ALTER TABLE things RENAME COLUMN title TO caption; UPDATE things SET caption = 'Renamed' WHERE id = 2");
+	broken('a column was renamed', qr/column "title" does not exist/);
+	my ($rc, undef, $err) = $shop->try("SELECT bcdelta.resume('things')");
+	like($err, qr/feed "things", field "page_title": column "title" does not exist/, 'resume checks it, and names the field');
+	$shop->sql("ALTER TABLE things RENAME COLUMN caption TO title");
+	mended('renamed back', 1);
+	$shop->sql("ALTER TABLE things DROP COLUMN title; UPDATE things SET name = name || '!' WHERE id = 3");
+	broken('a column was dropped', qr/column "title" does not exist/);
+	$shop->sql("ALTER TABLE things ADD COLUMN title text DEFAULT 'Again'");
+	mended('added again', 1);
+	$shop->sql("ALTER TABLE things ALTER COLUMN name TYPE varchar(40), ALTER COLUMN id TYPE bigint; UPDATE things SET name = 'Wider' WHERE id = 4");
+	is($shop->push->{updated}, 1, 'columns of other types');
+};
 
-# A key column
-$shop->sql("ALTER TABLE things RENAME COLUMN id TO number");
-$shop->sql("UPDATE things SET title = 'Key renamed' WHERE number = 5; DELETE FROM things WHERE number = 6");
-is($shop->sql('SELECT count(*) FROM things'), 9, 'the source goes on');
-$shop->wait_for("SELECT state = 'paused' FROM bcdelta.feed WHERE feed = 'things'");
-like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'things'"), qr/key column.*renamed or dropped.*mark_all/s, 'a key column was renamed: the feed is paused');
-$shop->sql("ALTER TABLE things RENAME COLUMN number TO id; SELECT bcdelta.resume('things'); SELECT bcdelta.mark_all('things')");
-my $run = $shop->push;
-is_deeply([ @$run{qw(state deleted failed)} ], [ 'succeeded', 1, 0 ], 'when it has its name back, nothing is lost') or diag(explain($run));
+subtest 'a key column that is renamed pauses the feed, and the source goes on' => sub {
+	$shop->sql("ALTER TABLE things RENAME COLUMN id TO number");
+	$shop->sql("UPDATE things SET title = 'Key renamed' WHERE number = 5; DELETE FROM things WHERE number = 6");
+	is($shop->sql('SELECT count(*) FROM things'), 9, 'the source goes on');
+	$shop->wait_for("SELECT state = 'paused' FROM bcdelta.feed WHERE feed = 'things'");
+	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'things'"), qr/key column.*renamed or dropped.*mark_all/s, 'a key column was renamed: the feed is paused');
+	$shop->sql("ALTER TABLE things RENAME COLUMN number TO id; SELECT bcdelta.resume('things'); SELECT bcdelta.mark_all('things')");
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(state deleted failed)} ], [ 'succeeded', 1, 0 ], 'when it has its name back, nothing is lost') or diag(explain($run));
+};
 
-# It breaks while the run goes on.
-$store->hold({ match => { method => 'PUT' }, times => 1 });
-$shop->sql("UPDATE makers SET name = 'Held'; UPDATE things SET title = 'In the middle'");
-my $push = $shop->start("SELECT state, error FROM bcdelta.push()");
-$shop->wait_held(1);
-$shop->sql("ALTER TABLE things DROP COLUMN title");
-$store->release;
-my (undef, $out) = $push->finish;
-is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = 'things'"), 9, 'a column is dropped during a run: rows wait or have failed');
-$shop->sql("ALTER TABLE things ADD COLUMN title text DEFAULT 'After all'; SELECT bcdelta.resume('things'); SELECT bcdelta.retry('things')");
-$run = $shop->push;
-is_deeply([ @$run{qw(state updated failed)} ], [ 'succeeded', 9, 0 ], 'and are pushed when it is mended');
+subtest 'a column that is dropped during a run loses no row' => sub {
+	$store->hold({ match => { method => 'PUT' }, times => 1 });
+	$shop->sql("UPDATE makers SET name = 'Held'; UPDATE things SET title = 'In the middle'");
+	my $push = $shop->start("SELECT state, error FROM bcdelta.push()");
+	$shop->wait_held(1);
+	$shop->sql("ALTER TABLE things DROP COLUMN title");
+	$store->release;
+	my (undef, $out) = $push->finish;
+	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = 'things'"), 9, 'a column is dropped during a run: rows wait or have failed');
+	$shop->sql("ALTER TABLE things ADD COLUMN title text DEFAULT 'After all'; SELECT bcdelta.resume('things'); SELECT bcdelta.retry('things')");
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(state updated failed)} ], [ 'succeeded', 9, 0 ], 'and are pushed when it is mended');
+};
 
-# The source is dropped.
-$shop->sql("UPDATE things SET title = 'Last words' WHERE id = 7");
-$shop->sql('DROP TABLE things');
-broken('the table was dropped', qr/feed "things": its source table does not exist any more.*bcdelta\.untrack\('things'\)/s);
-($rc, undef, $err) = $shop->try("SELECT bcdelta.resume('things')");
-like($err, qr/source table does not exist/, 'resume says so, too');
-like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'things'"), qr/./, 'and the status');
-$shop->sql("SELECT bcdelta.untrack('things')");
-is($shop->push->{state}, 'succeeded', 'without it everything is well');
-is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = 'things'"), 0, 'untrack removes the links');
+subtest 'a source that is dropped: the feed says so, and untrack removes the links' => sub {
+	$shop->sql("UPDATE things SET title = 'Last words' WHERE id = 7");
+	$shop->sql('DROP TABLE things');
+	broken('the table was dropped', qr/feed "things": its source table does not exist any more.*bcdelta\.untrack\('things'\)/s);
+	my ($rc, undef, $err) = $shop->try("SELECT bcdelta.resume('things')");
+	like($err, qr/source table does not exist/, 'resume says so, too');
+	like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'things'"), qr/./, 'and the status');
+	$shop->sql("SELECT bcdelta.untrack('things')");
+	is($shop->push->{state}, 'succeeded', 'without it everything is well');
+	is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = 'things'"), 0, 'untrack removes the links');
+};
 
-# Triggers are disabled.
-$shop->sql("ALTER TABLE makers DISABLE TRIGGER ALL");
-like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'makers'"), qr/trigger/, 'a disabled trigger is shown');
-like($shop->sql("ALTER TABLE makers ENABLE TRIGGER ALL; SELECT trouble FROM bcdelta.status WHERE feed = 'makers'"),
-	qr/trigger.*bcdelta\.resume/, 'so is one that is not enabled as it should be');
-$shop->sql("SELECT bcdelta.resume('makers')");
-is($shop->sql("SELECT trouble FROM bcdelta.status WHERE trouble IS NOT NULL"), '', 'no trouble is left');
-# The server is dropped, and made again.
-$shop->sql("UPDATE makers SET name = 'No server'; DROP SERVER shop CASCADE");
-($rc, undef, $err) = $shop->try("SELECT bcdelta.push('makers')");
-like($err, qr/server "shop" does not exist.*CREATE SERVER/s, 'without the server a push says so');
-is($shop->sql("SELECT count(*) FROM bcdelta.status WHERE feed = 'makers'"), 1, 'the status is still there');
-$shop->sql(create_server_sql($store));
-is($shop->push("feed => 'makers'")->{updated}, 1, 'made again, it goes on');
+subtest 'triggers that are disabled are shown' => sub {
+	$shop->sql("ALTER TABLE makers DISABLE TRIGGER ALL");
+	like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'makers'"), qr/trigger/, 'a disabled trigger is shown');
+	like($shop->sql("ALTER TABLE makers ENABLE TRIGGER ALL; SELECT trouble FROM bcdelta.status WHERE feed = 'makers'"),
+		qr/trigger.*bcdelta\.resume/, 'so is one that is not enabled as it should be');
+	$shop->sql("SELECT bcdelta.resume('makers')");
+	is($shop->sql("SELECT trouble FROM bcdelta.status WHERE trouble IS NOT NULL"), '', 'no trouble is left');
+};
+
+subtest 'a server that is dropped and made again: a push says so, and goes on' => sub {
+	$shop->sql("UPDATE makers SET name = 'No server'; DROP SERVER shop CASCADE");
+	my ($rc, undef, $err) = $shop->try("SELECT bcdelta.push('makers')");
+	like($err, qr/server "shop" does not exist.*CREATE SERVER/s, 'without the server a push says so');
+	is($shop->sql("SELECT count(*) FROM bcdelta.status WHERE feed = 'makers'"), 1, 'the status is still there');
+	$shop->sql(create_server_sql($store));
+	is($shop->push("feed => 'makers'")->{updated}, 1, 'made again, it goes on');
+};
+
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|the worker starts over/, 'the worker was never confused');
 done_testing();

@@ -25,84 +25,91 @@ sub sizes
 	return [ map { ref $_->{body} ? scalar @{ $_->{body} } : scalar split /%2C|,/i, $_->{query} } $shop->writes ];
 }
 
-$shop->clear;
-$shop->sql(<<'EOC');
+subtest 'changed rows of several feeds travel together, and each has its result' => sub {
+	$shop->clear;
+	$shop->sql(<<'EOC');
 UPDATE a SET price = price + 1 WHERE id <= 3;
 UPDATE b SET price = price + 1 WHERE id <= 4;
 UPDATE c SET price = price + 1 WHERE id <= 12;
 UPDATE d SET price = price + 1 WHERE id <= 1;
 EOC
-my $run = $shop->push;
-is("$run->{state} $run->{updated} $run->{api_calls}", 'succeeded 20 2', 'twenty rows of four feeds are two calls');
-is_deeply(
-	$shop->list("SELECT feed || ' ' || count(*) FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome = 'updated' GROUP BY feed ORDER BY feed"),
-	[ 'a 3', 'b 4', 'c 12', 'd 1' ],
-	'each row has its result');
+	my $run = $shop->push;
+	is("$run->{state} $run->{updated} $run->{api_calls}", 'succeeded 20 2', 'twenty rows of four feeds are two calls');
+	is_deeply(
+		$shop->list("SELECT feed || ' ' || count(*) FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome = 'updated' GROUP BY feed ORDER BY feed"),
+		[ 'a 3', 'b 4', 'c 12', 'd 1' ],
+		'each row has its result');
+};
 
-# A row that is refused harms no row of another feed
-$shop->clear;
-$store->seed('products', [ { name => 'Of the admin', sku => 'ADMIN', type => 'physical', weight => 1, price => 1 } ]);
-$shop->sql(<<'EOC');
+subtest 'a row that is refused harms no row of another feed' => sub {
+	$shop->clear;
+	$store->seed('products', [ { name => 'Of the admin', sku => 'ADMIN', type => 'physical', weight => 1, price => 1 } ]);
+	$shop->sql(<<'EOC');
 UPDATE a SET sku = 'ADMIN' WHERE id = 1;
 UPDATE b SET price = price + 1 WHERE id <= 2;
 UPDATE d SET price = price + 1 WHERE id <= 2;
 EOC
-$run = $shop->push;
-is("$run->{updated} $run->{failed}", '4 1', 'a row is refused, those of other feeds are not');
-is_deeply($shop->pending, { 'a 1' => 'failed' }, 'and it is the one that failed');
+	my $run = $shop->push;
+	is("$run->{updated} $run->{failed}", '4 1', 'a row is refused, those of other feeds are not');
+	is_deeply($shop->pending, { 'a 1' => 'failed' }, 'and it is the one that failed');
+};
 
-# A record that somebody has deleted is made again, for the feed it belongs to
-my $id = $shop->id('a', 2);
-$store->remove('products', $id);
-$shop->sql('UPDATE a SET price = 99 WHERE id = 2; UPDATE d SET price = 99 WHERE id = 2');
-$run = $shop->push;
-is("$run->{updated} $run->{created} $run->{failed}", '1 1 0', 'a record that is gone is created again');
-isnt($shop->id('a', 2), $id, 'and linked to its row');
+subtest 'a record that is gone is made again for the feed it belongs to' => sub {
+	my $id = $shop->id('a', 2);
+	$store->remove('products', $id);
+	$shop->sql('UPDATE a SET price = 99 WHERE id = 2; UPDATE d SET price = 99 WHERE id = 2');
+	my $run = $shop->push;
+	is("$run->{updated} $run->{created} $run->{failed}", '1 1 0', 'a record that is gone is created again');
+	isnt($shop->id('a', 2), $id, 'and linked to its row');
+};
 
-$shop->clear;
-$shop->sql('DELETE FROM a WHERE id > 15; DELETE FROM b WHERE id > 15; DELETE FROM d WHERE id > 15');
-$run = $shop->push;
-is($run->{deleted}, 15, 'rows of three feeds are deleted');
-is_deeply([ map { $_->{method} } $shop->writes ], ['DELETE'], 'in one call');
-is_deeply($shop->pending, { 'a 1' => 'failed' }, 'nothing is left');
-is($shop->sql("SELECT count(*) FROM bcdelta.link"), 65, 'nor linked');
+subtest 'rows of several feeds are deleted in one call' => sub {
+	$shop->clear;
+	$shop->sql('DELETE FROM a WHERE id > 15; DELETE FROM b WHERE id > 15; DELETE FROM d WHERE id > 15');
+	my $run = $shop->push;
+	is($run->{deleted}, 15, 'rows of three feeds are deleted');
+	is_deeply([ map { $_->{method} } $shop->writes ], ['DELETE'], 'in one call');
+	is_deeply($shop->pending, { 'a 1' => 'failed' }, 'nothing is left');
+	is($shop->sql("SELECT count(*) FROM bcdelta.link"), 65, 'nor linked');
+};
 
-# A row that goes from one feed's table to another one's takes its record along,
-# whichever feed comes first; a feed of prices does not keep a record alive
-$shop->sql(<<'EOC');
+subtest 'a row that moves to another feed\'s table takes its record along' => sub {
+	$shop->sql(<<'EOC');
 CREATE TABLE price (id int PRIMARY KEY, sku text, price numeric);
 SELECT bcdelta.track('price', 'shop', 'product', '{"sku": "sku", "price": "price"}');
 INSERT INTO price SELECT * FROM b WHERE id = 3;
 UPDATE a SET sku = 'a-1' WHERE id = 1;
 EOC
-$store->remove('products', $shop->records('products', 'sku')->{ADMIN}{id});
-$run = $shop->push;
-my @ids = ($shop->id('c', 1), $shop->id('b', 1), $shop->id('b', 3));
-is($shop->id('price', 3), $ids[2], 'two feeds may share a record');
-$shop->sql(<<'EOC');
+	$store->remove('products', $shop->records('products', 'sku')->{ADMIN}{id});
+	my $run = $shop->push;
+	my @ids = ($shop->id('c', 1), $shop->id('b', 1), $shop->id('b', 3));
+	is($shop->id('price', 3), $ids[2], 'two feeds may share a record');
+	$shop->sql(<<'EOC');
 WITH gone AS (DELETE FROM c WHERE id = 1 RETURNING *) INSERT INTO a SELECT 101, sku, 77 FROM gone;
 WITH gone AS (DELETE FROM b WHERE id = 1 RETURNING *) INSERT INTO d SELECT 101, sku, 78 FROM gone;
 DELETE FROM b WHERE id = 3;
 EOC
-$run = $shop->push;
-my $products = $shop->records('products', 'sku');
-is($products->{'c-1'}{price}, 77, 'to a feed that comes before');
-is($products->{'b-1'}{price}, 78, 'and to one that comes after');
-is_deeply([ map { $shop->id(@$_) } [ 'a', 101 ], [ 'c', 1 ], [ 'd', 101 ], [ 'b', 1 ] ], [ $ids[0], '', $ids[1], '' ],
-	'the records are linked to the rows that they went with');
-ok(!$products->{'b-3'}, 'a record is deleted although its price is mapped by another feed');
-is($shop->verify->{conflicts}, 1, 'which verify says');
-like($shop->discrepancies->[0], qr/^price\|3\|missing_in_store/, 'and nothing else');
+	$run = $shop->push;
+	my $products = $shop->records('products', 'sku');
+	is($products->{'c-1'}{price}, 77, 'to a feed that comes before');
+	is($products->{'b-1'}{price}, 78, 'and to one that comes after');
+	is_deeply([ map { $shop->id(@$_) } [ 'a', 101 ], [ 'c', 1 ], [ 'd', 101 ], [ 'b', 1 ] ], [ $ids[0], '', $ids[1], '' ],
+		'the records are linked to the rows that they went with');
+	ok(!$products->{'b-3'}, 'a record is deleted although its price is mapped by another feed');
+	is($shop->verify->{conflicts}, 1, 'which verify says');
+	like($shop->discrepancies->[0], qr/^price\|3\|missing_in_store/, 'and nothing else');
+};
 
-# Rows that are gone travel with the last feed.  Their own feed is paused when
-# its rows are refused: then nothing is removed for it any more.
-$shop->sql(q(ALTER SERVER shop OPTIONS (ADD error_limit '1')));
-$store->fault({ match => { method => 'PUT' }, do => { status => 422, body => { status => 422, title => 'No' } } });
-$shop->clear;
-$shop->sql('UPDATE a SET price = price + 1 WHERE id BETWEEN 3 AND 12; DELETE FROM a WHERE id = 2');
-$shop->push;
-is($shop->sql(q(SELECT state FROM bcdelta.feed WHERE feed = 'a')), 'paused', 'a feed is paused');
-is($shop->pending->{'a 2'}, 'ready', 'a row of it that is gone stays pending');
-is(scalar $store->journal(method => 'DELETE'), 0, 'and its record is not removed');
-$store->unfault;
+subtest 'nothing is removed for a feed that is paused by refusals meanwhile' => sub {
+	$shop->sql(q(ALTER SERVER shop OPTIONS (ADD error_limit '1')));
+	$store->fault({ match => { method => 'PUT' }, do => { status => 422, body => { status => 422, title => 'No' } } });
+	$shop->clear;
+	$shop->sql('UPDATE a SET price = price + 1 WHERE id BETWEEN 3 AND 12; DELETE FROM a WHERE id = 2');
+	$shop->push;
+	is($shop->sql(q(SELECT state FROM bcdelta.feed WHERE feed = 'a')), 'paused', 'a feed is paused');
+	is($shop->pending->{'a 2'}, 'ready', 'a row of it that is gone stays pending');
+	is(scalar $store->journal(method => 'DELETE'), 0, 'and its record is not removed');
+	$store->unfault;
+};
+
 done_testing();

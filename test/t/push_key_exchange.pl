@@ -28,65 +28,71 @@ sub agree
 	is($shop->verify->{conflicts}, 0, "$name: verify finds no difference");
 }
 
-# Two rows change places
-$shop->sql(q(UPDATE item SET sku = CASE id WHEN 1 THEN 'S2' ELSE 'S1' END, price = price + 10 WHERE id IN (1, 2)));
-my $run = $shop->push;
-is($run->{state}, 'succeeded', 'two rows: the run succeeds');
-is($run->{created} + $run->{failed}, 0, 'none is created or failed');
-agree('two rows');
+subtest 'two rows exchange their article numbers: neither is created or fails' => sub {
+	$shop->sql(q(UPDATE item SET sku = CASE id WHEN 1 THEN 'S2' ELSE 'S1' END, price = price + 10 WHERE id IN (1, 2)));
+	my $run = $shop->push;
+	is($run->{state}, 'succeeded', 'two rows: the run succeeds');
+	is($run->{created} + $run->{failed}, 0, 'none is created or failed');
+	agree('two rows');
+};
 
-# Three rows in a circle
-$shop->sql(q(UPDATE item SET sku = 'S' || 3 + (id - 2) % 3, price = price + 10 WHERE id BETWEEN 3 AND 5));
-$run = $shop->push;
-is($run->{created} + $run->{failed}, 0, 'a circle: none is created or failed');
-agree('a circle');
+subtest 'three rows exchange their numbers in a circle' => sub {
+	$shop->sql(q(UPDATE item SET sku = 'S' || 3 + (id - 2) % 3, price = price + 10 WHERE id BETWEEN 3 AND 5));
+	my $run = $shop->push;
+	is($run->{created} + $run->{failed}, 0, 'a circle: none is created or failed');
+	agree('a circle');
+};
 
-# A chain, where every row only has to wait for the next one
-$shop->sql(q(UPDATE item SET sku = 'S' || id + 1, price = price + 10 WHERE id BETWEEN 6 AND 9));
-$run = $shop->push;
-is($run->{created} + $run->{failed}, 0, 'a chain: none is created or failed');
-agree('a chain');
+subtest 'rows exchange their numbers in a chain, each waiting for the next' => sub {
+	$shop->sql(q(UPDATE item SET sku = 'S' || id + 1, price = price + 10 WHERE id BETWEEN 6 AND 9));
+	my $run = $shop->push;
+	is($run->{created} + $run->{failed}, 0, 'a chain: none is created or failed');
+	agree('a chain');
+};
 
-# The key of a deleted row: its record goes, or becomes that of the row
-foreach my $on_delete (qw(delete hide ignore))
-{
-	$shop->sql(qq(UPDATE bcdelta.feed SET on_delete = '$on_delete'));
-	$shop->sql(q(INSERT INTO item VALUES (30, 'S30', 1), (31, 'S31', 2)));
-	is($shop->push->{created}, 2, "$on_delete: two rows more");
-	$shop->sql(q(DELETE FROM item WHERE id = 30; UPDATE item SET sku = 'S30', price = 3 WHERE id = 31));
-	$run = $shop->push;
-	is($run->{created} + $run->{failed}, 0, "$on_delete: none is created or failed");
-	is_deeply($shop->pending, {}, "$on_delete: nothing is left pending") or diag(explain($shop->errors));
-	my @with_key = grep { $_->{sku} eq 'S30' } @{ $store->state('products') };
-	is_deeply([ map { $_->{price} + 0 } @with_key ], [3], "$on_delete: the record with the key is the row's");
-	my $shown = grep { $_->{sku} eq 'S31' && $_->{is_visible} } @{ $store->state('products') };
-	is($shown, $on_delete eq 'ignore' ? 1 : 0, "$on_delete: what becomes of the other record");
-	$shop->sql(q(DELETE FROM item WHERE id > 29; UPDATE bcdelta.feed SET on_delete = 'delete'; SELECT bcdelta.mark('item', '30'), bcdelta.mark('item', '31')));
+subtest 'the record of a deleted row whose key another row takes goes, or lets go' => sub {
+	my $run;
+	foreach my $on_delete (qw(delete hide ignore))
+	{
+		$shop->sql(qq(UPDATE bcdelta.feed SET on_delete = '$on_delete'));
+		$shop->sql(q(INSERT INTO item VALUES (30, 'S30', 1), (31, 'S31', 2)));
+		is($shop->push->{created}, 2, "$on_delete: two rows more");
+		$shop->sql(q(DELETE FROM item WHERE id = 30; UPDATE item SET sku = 'S30', price = 3 WHERE id = 31));
+		$run = $shop->push;
+		is($run->{created} + $run->{failed}, 0, "$on_delete: none is created or failed");
+		is_deeply($shop->pending, {}, "$on_delete: nothing is left pending") or diag(explain($shop->errors));
+		my @with_key = grep { $_->{sku} eq 'S30' } @{ $store->state('products') };
+		is_deeply([ map { $_->{price} + 0 } @with_key ], [3], "$on_delete: the record with the key is the row's");
+		my $shown = grep { $_->{sku} eq 'S31' && $_->{is_visible} } @{ $store->state('products') };
+		is($shown, $on_delete eq 'ignore' ? 1 : 0, "$on_delete: what becomes of the other record");
+		$shop->sql(q(DELETE FROM item WHERE id > 29; UPDATE bcdelta.feed SET on_delete = 'delete'; SELECT bcdelta.mark('item', '30'), bcdelta.mark('item', '31')));
+		$shop->push;
+	}
+};
+
+subtest 'a new row waits for the key that another is about to leave, and keeps its attempts' => sub {
+	$shop->sql(q(INSERT INTO item VALUES (40, 'S40', 1)));
 	$shop->push;
-}
+	$store->fault({ match => { method => $_->[0] }, times => $_->[1], do => { status => 500 } }) foreach ([ 'PUT', 2 ], [ 'POST', 1 ]);
+	$shop->sql(q(UPDATE item SET sku = 'S41' WHERE id = 40; INSERT INTO item VALUES (41, 'S40', 2)));
+	my $waiting = $shop->start;
+	$shop->wait_for(q(SELECT state = 'waiting' FROM bcdelta.pending WHERE key = '41'));
+	$shop->sql(q(UPDATE bcdelta.pending SET attempts = 12 WHERE key = '41'));
+	$waiting->finish;
+	is_deeply($shop->pending, {}, 'a row that waits for another one is pushed after it') or diag(explain($shop->errors));
+	is($shop->records('products', 'sku')->{S40}{price} + 0, 2, 'with its key');
+	$store->unfault;
+};
 
-# A new row with the key that another one is about to leave waits for it, even
-# if it has no attempts left, and has them all when its turn comes
-$shop->sql(q(INSERT INTO item VALUES (40, 'S40', 1)));
-$shop->push;
-$store->fault({ match => { method => $_->[0] }, times => $_->[1], do => { status => 500 } }) foreach ([ 'PUT', 2 ], [ 'POST', 1 ]);
-$shop->sql(q(UPDATE item SET sku = 'S41' WHERE id = 40; INSERT INTO item VALUES (41, 'S40', 2)));
-my $waiting = $shop->start;
-$shop->wait_for(q(SELECT state = 'waiting' FROM bcdelta.pending WHERE key = '41'));
-$shop->sql(q(UPDATE bcdelta.pending SET attempts = 12 WHERE key = '41'));
-$waiting->finish;
-is_deeply($shop->pending, {}, 'a row that waits for another one is pushed after it') or diag(explain($shop->errors));
-is($shop->records('products', 'sku')->{S40}{price} + 0, 2, 'with its key');
-$store->unfault;
+subtest 'a key that another row keeps is that row\'s: the second one fails' => sub {
+	$shop->sql(q(INSERT INTO item VALUES (20, 'X20', 1)));
+	$shop->push;
+	$shop->sql(q(UPDATE item SET sku = 's1' WHERE id = 20));
+	my $run = $shop->push;
+	is($run->{failed}, 1, 'two rows with one key: the second one fails');
+	is($shop->sql(q(SELECT count(*) FROM bcdelta.link WHERE feed = 'item')), 12, 'and every row keeps its record');
+};
 
-# A key that is another row's, which keeps it, is that row's
-$shop->sql(q(INSERT INTO item VALUES (20, 'X20', 1)));
-$shop->push;
-$shop->sql(q(UPDATE item SET sku = 's1' WHERE id = 20));
-$run = $shop->push;
-is($run->{failed}, 1, 'two rows with one key: the second one fails');
-is($shop->sql(q(SELECT count(*) FROM bcdelta.link WHERE feed = 'item')), 12, 'and every row keeps its record');
-# Rows that change article numbers, but not names, which have to be unique, too
 sub numbers_agree
 {
 	my ($name) = @_;
@@ -94,39 +100,43 @@ sub numbers_agree
 	is_deeply($have, $shop->value(q(SELECT jsonb_object_agg(name, sku) AS o FROM named))->{o}, "$name: the store has what the source has");
 	is_deeply([ grep { /^named/ } keys %{ $shop->pending } ], [], "$name: nothing is left pending") or diag(explain($shop->errors));
 }
-$shop->sql(<<'EOC');
+
+subtest 'rows that exchange article numbers, but not names, keep their records' => sub {
+	$shop->sql(<<'EOC');
 CREATE TABLE named (id int PRIMARY KEY, sku text NOT NULL, name text NOT NULL);
 INSERT INTO named SELECT g, 'N' || g, 'Named ' || g FROM generate_series(1, 5) AS g;
 SELECT bcdelta.track('named', 'shop', 'product', '{"sku": "sku", "name": "name", "price": "1", "type": "''physical''", "weight": "1"}');
 SELECT bcdelta.mark_all('named');
 EOC
-$shop->push;
-my $ids = $shop->value(q(SELECT jsonb_object_agg(key, store_id) AS o FROM bcdelta.link WHERE feed = 'named'))->{o};
-$shop->sql(q(UPDATE named SET sku = CASE id WHEN 1 THEN 'N2' ELSE 'N1' END WHERE id IN (1, 2)));
-$shop->push;
-numbers_agree('two numbers');
-$shop->sql(q(UPDATE named SET sku = 'N' || 3 + (id - 2) % 3 WHERE id BETWEEN 3 AND 5));
-$shop->push;
-numbers_agree('a circle of numbers');
-is_deeply($shop->value(q(SELECT jsonb_object_agg(key, store_id) AS o FROM bcdelta.link WHERE feed = 'named'))->{o},
-	$ids, 'every row has kept its record');
+	$shop->push;
+	my $ids = $shop->value(q(SELECT jsonb_object_agg(key, store_id) AS o FROM bcdelta.link WHERE feed = 'named'))->{o};
+	$shop->sql(q(UPDATE named SET sku = CASE id WHEN 1 THEN 'N2' ELSE 'N1' END WHERE id IN (1, 2)));
+	$shop->push;
+	numbers_agree('two numbers');
+	$shop->sql(q(UPDATE named SET sku = 'N' || 3 + (id - 2) % 3 WHERE id BETWEEN 3 AND 5));
+	$shop->push;
+	numbers_agree('a circle of numbers');
+	is_deeply($shop->value(q(SELECT jsonb_object_agg(key, store_id) AS o FROM bcdelta.link WHERE feed = 'named'))->{o},
+		$ids, 'every row has kept its record');
+};
 
-# A name that is free as soon as another row is pushed
-$shop->sql(q(UPDATE bcdelta.feed SET on_delete = 'delete' WHERE feed = 'named'));
-$shop->sql(q(UPDATE named SET name = 'Named 1, old' WHERE id = 1; INSERT INTO named VALUES (11, 'N11', 'Named 1')));
-$shop->push;
-numbers_agree('a new row with the name of one that is renamed');
-$shop->sql(q(DELETE FROM named WHERE id = 2; INSERT INTO named VALUES (12, 'N12', 'Named 2')));
-$shop->push;
-numbers_agree('a new row with the name of one that is deleted');
-$shop->sql(q(INSERT INTO named VALUES (13, 'N13', 'Named 3')));
-$shop->clear;
-is($shop->push->{failed}, 1, 'a name that stays another row\'s fails');
-is(scalar $store->journal(method => 'POST'), 1, 'at once, when nothing moves');
-$shop->sql(q(DELETE FROM named WHERE id = 13));
+subtest 'a name is taken as soon as the row that had it is renamed or deleted' => sub {
+	$shop->sql(q(UPDATE bcdelta.feed SET on_delete = 'delete' WHERE feed = 'named'));
+	$shop->sql(q(UPDATE named SET name = 'Named 1, old' WHERE id = 1; INSERT INTO named VALUES (11, 'N11', 'Named 1')));
+	$shop->push;
+	numbers_agree('a new row with the name of one that is renamed');
+	$shop->sql(q(DELETE FROM named WHERE id = 2; INSERT INTO named VALUES (12, 'N12', 'Named 2')));
+	$shop->push;
+	numbers_agree('a new row with the name of one that is deleted');
+	$shop->sql(q(INSERT INTO named VALUES (13, 'N13', 'Named 3')));
+	$shop->clear;
+	is($shop->push->{failed}, 1, 'a name that stays another row\'s fails');
+	is(scalar $store->journal(method => 'POST'), 1, 'at once, when nothing moves');
+	$shop->sql(q(DELETE FROM named WHERE id = 13));
+};
 
-# What refers to rows that exchange their records
-$shop->sql(<<'EOC');
+subtest 'what refers to rows that exchange their records follows' => sub {
+	$shop->sql(<<'EOC');
 CREATE TABLE maker (code text PRIMARY KEY, name text NOT NULL);
 CREATE TABLE made (sku text PRIMARY KEY, maker text NOT NULL);
 INSERT INTO maker VALUES ('a', 'Alpha'), ('b', 'Beta');
@@ -136,23 +146,15 @@ SELECT bcdelta.track('made', 'shop', 'product', '{"sku": "sku", "name": "sku", "
 	"weight": "1", "brand_id": "bcdelta.ref(''maker'', maker)"}');
 SELECT bcdelta.mark_all('maker'), bcdelta.mark_all('made');
 EOC
-$shop->push;
-$shop->sql(q(UPDATE maker SET name = CASE code WHEN 'a' THEN 'Beta' ELSE 'Alpha' END));
-$run = $shop->push;
-is($run->{created} + $run->{failed}, 0, 'brands change their names');
-my %brand = map { $_->{id} => $_->{name} } @{ $store->state('brands') };
-my $made = $shop->records('products', 'sku');
-is_deeply([ map { $brand{ $made->{$_}{brand_id} } } qw(M1 M2 M3) ], [qw(Beta Alpha Beta)], 'and their products follow');
-is($shop->verify("'made'")->{conflicts}, 0, 'as verify says, too');
-
-# Names are unique, too, though no row is found by them that has an SKU
-$shop->sql(<<'EOC');
-CREATE TABLE titled (id int PRIMARY KEY, title text);
-SELECT bcdelta.track('titled', 'shop', 'product', on_delete => 'delete',
-	fields => '{"sku": "''T-'' || id", "name": "title", "price": "1", "type": "''physical''", "weight": "1"}');
-INSERT INTO titled SELECT i, 'Title ' || i FROM generate_series(1, 5) AS i;
-EOC
-$shop->push;
+	$shop->push;
+	$shop->sql(q(UPDATE maker SET name = CASE code WHEN 'a' THEN 'Beta' ELSE 'Alpha' END));
+	my $run = $shop->push;
+	is($run->{created} + $run->{failed}, 0, 'brands change their names');
+	my %brand = map { $_->{id} => $_->{name} } @{ $store->state('brands') };
+	my $made = $shop->records('products', 'sku');
+	is_deeply([ map { $brand{ $made->{$_}{brand_id} } } qw(M1 M2 M3) ], [qw(Beta Alpha Beta)], 'and their products follow');
+	is($shop->verify("'made'")->{conflicts}, 0, 'as verify says, too');
+};
 
 sub names_agree
 {
@@ -163,43 +165,59 @@ sub names_agree
 	return;
 }
 
-$shop->sql(q(UPDATE titled SET title = 'Title ' || id + 1));
-$run = $shop->push;
-is($run->{failed}, 0, 'a chain of names: none fails');
-names_agree('a chain of names');
-$store->fault({ match => { method => 'PUT' }, times => 1, do => { status => 500 } });
-$shop->sql(q(UPDATE titled SET title = 'Last' WHERE id = 5; INSERT INTO titled VALUES (6, 'Title 6')));
-is($shop->push->{created}, 1, 'a new row waits for the row that leaves its name');
-names_agree('a new row');
-$store->unfault;
-# A row that changes its article number, too, waits for the name all the same
-$shop->sql(<<'EOC');
+subtest 'names are exchanged in a chain, too, though no row is found by them' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE titled (id int PRIMARY KEY, title text);
+SELECT bcdelta.track('titled', 'shop', 'product', on_delete => 'delete',
+	fields => '{"sku": "''T-'' || id", "name": "title", "price": "1", "type": "''physical''", "weight": "1"}');
+INSERT INTO titled SELECT i, 'Title ' || i FROM generate_series(1, 5) AS i;
+EOC
+	$shop->push;
+
+	$shop->sql(q(UPDATE titled SET title = 'Title ' || id + 1));
+	my $run = $shop->push;
+	is($run->{failed}, 0, 'a chain of names: none fails');
+	names_agree('a chain of names');
+	$store->fault({ match => { method => 'PUT' }, times => 1, do => { status => 500 } });
+	$shop->sql(q(UPDATE titled SET title = 'Last' WHERE id = 5; INSERT INTO titled VALUES (6, 'Title 6')));
+	is($shop->push->{created}, 1, 'a new row waits for the row that leaves its name');
+	names_agree('a new row');
+	$store->unfault;
+};
+
+subtest 'a row that changes its number, too, waits for the name all the same' => sub {
+	$shop->sql(<<'EOC');
 CREATE TABLE coded (id int PRIMARY KEY, sku text, title text);
 INSERT INTO coded VALUES (1, 'C-1', 'Coded 1'), (2, 'C-2', 'Coded 2');
 SELECT bcdelta.track('coded', 'shop', 'product', '{"sku": "sku", "name": "title", "price": "1", "type": "''physical''", "weight": "1"}');
 SELECT bcdelta.mark_all('coded');
 EOC
-$shop->push;
-$store->fault({ match => { method => 'PUT', body => 'Coded 3' }, times => 2, do => { status => 500 } });
-$shop->sql(q(UPDATE coded SET title = 'Coded 3' WHERE id = 2));
-$waiting = $shop->start;
-$shop->wait_for(q(SELECT state = 'waiting' FROM bcdelta.pending WHERE feed = 'coded' AND key = '2'));
-$shop->sql(q(UPDATE coded SET title = 'Coded 2', sku = 'C-9' WHERE id = 1));
-$waiting->finish;
-is_deeply([ grep { /^coded/ } keys %{ $shop->pending } ], [], 'number and name change: nothing is left pending') or diag(explain($shop->errors));
-is_deeply([ sort map { "$_->{sku} $_->{name}" } grep { $_->{sku} =~ /^C-/ } @{ $store->state('products') } ],
-	[ 'C-2 Coded 3', 'C-9 Coded 2' ], 'the store has what the source has');
-$store->unfault;
-$shop->sql(q(INSERT INTO titled VALUES (7, 'Last')));
-is($shop->push->{failed}, 1, 'a name that is another row\'s, which keeps it');
-$shop->sql(q(DELETE FROM titled WHERE id IN (1, 7); INSERT INTO titled VALUES (8, 'Title 2')));
-$run = $shop->push;
-is("$run->{created} $run->{deleted} $run->{failed}", '1 1 0', 'a row goes, and another one has its name');
-names_agree('a row that goes');
-$shop->sql(q(UPDATE titled SET title = CASE id WHEN 3 THEN 'Title 5' ELSE 'Title 4' END WHERE id IN (3, 4)));
-$shop->clear;
-$run = $shop->push;
-is("$run->{updated} $run->{failed}", '2 0', 'two rows that exchange names');
-is_deeply([ map { $_->{status} } $shop->writes ], [ 200, 200 ], 'one of them has another name for a moment');
-names_agree('exchanged names');
+	$shop->push;
+	$store->fault({ match => { method => 'PUT', body => 'Coded 3' }, times => 2, do => { status => 500 } });
+	$shop->sql(q(UPDATE coded SET title = 'Coded 3' WHERE id = 2));
+	my $waiting = $shop->start;
+	$shop->wait_for(q(SELECT state = 'waiting' FROM bcdelta.pending WHERE feed = 'coded' AND key = '2'));
+	$shop->sql(q(UPDATE coded SET title = 'Coded 2', sku = 'C-9' WHERE id = 1));
+	$waiting->finish;
+	is_deeply([ grep { /^coded/ } keys %{ $shop->pending } ], [], 'number and name change: nothing is left pending') or diag(explain($shop->errors));
+	is_deeply([ sort map { "$_->{sku} $_->{name}" } grep { $_->{sku} =~ /^C-/ } @{ $store->state('products') } ],
+		[ 'C-2 Coded 3', 'C-9 Coded 2' ], 'the store has what the source has');
+	$store->unfault;
+};
+
+subtest 'a name that another row keeps fails; one that is left, or exchanged, does not' => sub {
+	$shop->sql(q(INSERT INTO titled VALUES (7, 'Last')));
+	is($shop->push->{failed}, 1, 'a name that is another row\'s, which keeps it');
+	$shop->sql(q(DELETE FROM titled WHERE id IN (1, 7); INSERT INTO titled VALUES (8, 'Title 2')));
+	my $run = $shop->push;
+	is("$run->{created} $run->{deleted} $run->{failed}", '1 1 0', 'a row goes, and another one has its name');
+	names_agree('a row that goes');
+	$shop->sql(q(UPDATE titled SET title = CASE id WHEN 3 THEN 'Title 5' ELSE 'Title 4' END WHERE id IN (3, 4)));
+	$shop->clear;
+	$run = $shop->push;
+	is("$run->{updated} $run->{failed}", '2 0', 'two rows that exchange names');
+	is_deeply([ map { $_->{status} } $shop->writes ], [ 200, 200 ], 'one of them has another name for a moment');
+	names_agree('exchanged names');
+};
+
 done_testing();

@@ -72,141 +72,149 @@ sub whole
 	return;
 }
 
-foreach my $columns (@kinds)
-{
-	my $what = join(' and ', @$columns);
-
-	# The worker is killed, with requests that are done or not
-	foreach my $process (qw(now never))
-	{
-		rotate($columns);
-		$store->hold({ match => { method => 'PUT' }, process => $process });
-		my $push = $shop->start;
-		$shop->wait_held(1);
-		kill_worker($node, 'shop', 'KILL');
-		$push->finish;
-		$store->release;
-		is($shop->push->{failed}, 0, "$what: after a kill ($process)");
-		agree("$what, a kill ($process)");
-	}
-
-	# Replies are lost
-	foreach my $lose (qw(after before))
-	{
-		rotate($columns);
-		$store->fault({ match => { method => 'PUT' }, times => 2, do => { lose => $lose } });
-		is($shop->push->{failed}, 0, "$what: replies lost $lose the work");
-		$store->unfault;
-		agree("$what, replies lost $lose the work");
-	}
-
-	# Rows change again while requests are under way
-	rotate($columns);
-	$store->hold({ match => { method => 'PUT' } });
-	my $push = $shop->start;
-	$shop->wait_held(1);
-	rotate($columns);
-	rotate($columns, 5, 9);
-	$store->release;
-	$push->finish;
-	$shop->push;
-	agree("$what, changed while under way");
-}
-
-# A row that cannot be sent, is refused, refers to nothing, or fails for a time
-my %bad = (
-	invalid => [ 'price = -1', undef ],
-	refused => [ 'price = 777', { match => { method => 'PUT', body => '777' }, do => { status => 422, body => { status => 422, title => 'No' } } } ],
-	deferred => [ q(brand = 'x'), undef ],
-	failing => [ 'price = 777', { match => { method => 'PUT', body => '777' }, times => 1, do => { status => 500 } } ]);
-foreach my $columns (@kinds)
-{
-	foreach my $how (sort keys %bad)
-	{
-		my $what = join(' and ', @$columns) . ", one row is $how";
-		$shop->sql('UPDATE item SET price = id');
-		$shop->push;
-		rotate($columns, 3, 11);
-		$shop->sql("UPDATE item SET $bad{$how}[0] WHERE id = 7");
-		$store->fault($bad{$how}[1]) if $bad{$how}[1];
-		$shop->push;
-		whole($what);
-		is_deeply(differing(7), [], "$what: the others are pushed")
-		  if $how ne 'failing' and "@$columns" eq 'sku name';
-		$store->unfault;
-		# that one row is mended in the source; those that failed only for its sake come with it
-		$shop->sql(q(UPDATE item SET price = 7, brand = 'a' WHERE id = 7));
-		$shop->push;
-		agree($what);
-	}
-}
-
-# A run that is cancelled puts back what was given up
-foreach my $columns (@kinds[ 0, 1 ])
-{
-	rotate($columns, 1, 2);
-	$store->hold({ match => { method => 'PUT' }, times => 1 });
-	my $run = $shop->push('wait => false');
-	$shop->wait_held(1);
-	is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE aside IS NOT NULL'), 1, 'what is given up is noted before');
-	$store->hold({ match => { method => 'PUT' }, process => 'never', times => 1 });
-	$store->release({ most => 1, stay => JSON::PP::true });
-	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE aside IS NOT NULL AND (payload ->> 'sku' = '' OR payload ->> 'name' LIKE '%(%')");
-	$shop->wait_held(1);
-	$shop->sql("SELECT bcdelta.cancel($run->{run_id})");
-	$store->release;
-	$shop->wait_for("SELECT state = 'cancelled' FROM bcdelta.run WHERE run_id = $run->{run_id}");
-	whole("@$columns: a cancelled run");
-	$shop->push;
-	agree("@$columns: after a cancelled run");
-}
-
-# Where somebody has locked the source, it cannot be told what to put back
-rotate(['sku'], 1, 2);
-$store->hold({ match => { method => 'PUT' }, times => 1 });
-my $locked = $shop->push('wait => false');
-$shop->wait_held(1);
-$store->hold({ match => { method => 'PUT' }, process => 'never', times => 1 });
-$store->release({ most => 1, stay => JSON::PP::true });
-$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE aside IS NOT NULL AND payload ->> 'sku' = ''");
-$shop->wait_held(1);
-my $locker = psql_open($node, 'shop');
-$locker->query('BEGIN; LOCK TABLE item');
-$shop->sql("SELECT bcdelta.cancel($locked->{run_id})");
-$store->release;
-is($shop->sql("SELECT state FROM bcdelta.run WHERE run_id = $locked->{run_id}"), 'cancelled', 'a run that is cancelled while the source is locked');
-$locker->query('COMMIT');
-$locker->finish;
-$shop->push;
-agree('the next push');
-
-# Brands and categories keep their records, so that nothing that refers to them is written
-$shop->clear;
-$shop->sql(q(UPDATE maker SET name = n.name FROM maker AS n WHERE n.code = translate(maker.code, 'abcde', 'bcdea')));
-$shop->sql(q(UPDATE grp SET name = n.name FROM grp AS n WHERE n.id = (CASE grp.id WHEN 3 THEN 1 WHEN 6 THEN 4 ELSE grp.id + 1 END)));
-my $run = $shop->push;
-is("$run->{created} $run->{updated} $run->{failed}", '0 11 0', 'brands and categories change names in circles');
-is(scalar(grep { $_->{path} =~ /products/ } $shop->writes), 0, 'no product is written');
-cmp_ok(scalar($shop->writes), '<=', 5 + 1 + 2 + 1, 'one more for every circle') or diag(explain([ map { [ @$_{qw(path status body)} ] } $shop->writes ]));
-is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ], [ sort @{ $shop->list('SELECT name FROM maker') } ], 'the brands');
-my $brands = { map { $_->{id} => $_->{name} } @{ $store->state('brands') } };
-is_deeply([ map { $brands->{ $shop->id('maker', $_) } } qw(a b c d e) ], $shop->list('SELECT name FROM maker ORDER BY code'), 'each of its row');
-my $groups = { map { $_->{category_id} => $_->{name} } @{ $store->state('categories') } };
-is_deeply([ map { $groups->{ $shop->id('grp', $_) } } 1 .. 6 ], $shop->list('SELECT name FROM grp ORDER BY id'), 'and each category');
-is($shop->verify->{conflicts}, 0, 'verify finds no difference');
-agree('products');
-# Stores that do a batch in other ways
-foreach my $mode ({ batch_in_order => JSON::PP::false }, { batch_mode => 'prefix' }, { batch_mode => 'partial' })
-{
-	my ($name) = map { "$_ $mode->{$_}" } keys %$mode;
-	$store->settings($mode);
+subtest 'a killed worker, lost replies and changes under way leave no row without its number' => sub {
 	foreach my $columns (@kinds)
 	{
+		my $what = join(' and ', @$columns);
+
+		# The worker is killed, with requests that are done or not
+		foreach my $process (qw(now never))
+		{
+			rotate($columns);
+			$store->hold({ match => { method => 'PUT' }, process => $process });
+			my $push = $shop->start;
+			$shop->wait_held(1);
+			kill_worker($node, 'shop', 'KILL');
+			$push->finish;
+			$store->release;
+			is($shop->push->{failed}, 0, "$what: after a kill ($process)");
+			agree("$what, a kill ($process)");
+		}
+
+		# Replies are lost
+		foreach my $lose (qw(after before))
+		{
+			rotate($columns);
+			$store->fault({ match => { method => 'PUT' }, times => 2, do => { lose => $lose } });
+			is($shop->push->{failed}, 0, "$what: replies lost $lose the work");
+			$store->unfault;
+			agree("$what, replies lost $lose the work");
+		}
+
+		# Rows change again while requests are under way
 		rotate($columns);
-		is($shop->push->{failed}, 0, "@$columns: $name");
-		agree("@$columns, $name");
+		$store->hold({ match => { method => 'PUT' } });
+		my $push = $shop->start;
+		$shop->wait_held(1);
+		rotate($columns);
+		rotate($columns, 5, 9);
+		$store->release;
+		$push->finish;
+		$shop->push;
+		agree("$what, changed while under way");
 	}
-	$store->settings({ batch_in_order => JSON::PP::true, batch_mode => 'atomic' });
-}
+};
+
+subtest 'a row that is invalid, refused, deferred or failing holds up no other for good' => sub {
+	my %bad = (
+		invalid => [ 'price = -1', undef ],
+		refused => [ 'price = 777', { match => { method => 'PUT', body => '777' }, do => { status => 422, body => { status => 422, title => 'No' } } } ],
+		deferred => [ q(brand = 'x'), undef ],
+		failing => [ 'price = 777', { match => { method => 'PUT', body => '777' }, times => 1, do => { status => 500 } } ]);
+	foreach my $columns (@kinds)
+	{
+		foreach my $how (sort keys %bad)
+		{
+			my $what = join(' and ', @$columns) . ", one row is $how";
+			$shop->sql('UPDATE item SET price = id');
+			$shop->push;
+			rotate($columns, 3, 11);
+			$shop->sql("UPDATE item SET $bad{$how}[0] WHERE id = 7");
+			$store->fault($bad{$how}[1]) if $bad{$how}[1];
+			$shop->push;
+			whole($what);
+			is_deeply(differing(7), [], "$what: the others are pushed")
+			  if $how ne 'failing' and "@$columns" eq 'sku name';
+			$store->unfault;
+			# that one row is mended in the source; those that failed only for its sake come with it
+			$shop->sql(q(UPDATE item SET price = 7, brand = 'a' WHERE id = 7));
+			$shop->push;
+			agree($what);
+		}
+	}
+};
+
+subtest 'a run that is cancelled puts back what was given up' => sub {
+	foreach my $columns (@kinds[ 0, 1 ])
+	{
+		rotate($columns, 1, 2);
+		$store->hold({ match => { method => 'PUT' }, times => 1 });
+		my $run = $shop->push('wait => false');
+		$shop->wait_held(1);
+		is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE aside IS NOT NULL'), 1, 'what is given up is noted before');
+		$store->hold({ match => { method => 'PUT' }, process => 'never', times => 1 });
+		$store->release({ most => 1, stay => JSON::PP::true });
+		$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE aside IS NOT NULL AND (payload ->> 'sku' = '' OR payload ->> 'name' LIKE '%(%')");
+		$shop->wait_held(1);
+		$shop->sql("SELECT bcdelta.cancel($run->{run_id})");
+		$store->release;
+		$shop->wait_for("SELECT state = 'cancelled' FROM bcdelta.run WHERE run_id = $run->{run_id}");
+		whole("@$columns: a cancelled run");
+		$shop->push;
+		agree("@$columns: after a cancelled run");
+	}
+};
+
+subtest 'where the source is locked, the next push puts it back' => sub {
+	rotate(['sku'], 1, 2);
+	$store->hold({ match => { method => 'PUT' }, times => 1 });
+	my $locked = $shop->push('wait => false');
+	$shop->wait_held(1);
+	$store->hold({ match => { method => 'PUT' }, process => 'never', times => 1 });
+	$store->release({ most => 1, stay => JSON::PP::true });
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE aside IS NOT NULL AND payload ->> 'sku' = ''");
+	$shop->wait_held(1);
+	my $locker = psql_open($node, 'shop');
+	$locker->query('BEGIN; LOCK TABLE item');
+	$shop->sql("SELECT bcdelta.cancel($locked->{run_id})");
+	$store->release;
+	is($shop->sql("SELECT state FROM bcdelta.run WHERE run_id = $locked->{run_id}"), 'cancelled', 'a run that is cancelled while the source is locked');
+	$locker->query('COMMIT');
+	$locker->finish;
+	$shop->push;
+	agree('the next push');
+};
+
+subtest 'brands and categories in circles keep their records, so nothing that refers to them is written' => sub {
+	$shop->clear;
+	$shop->sql(q(UPDATE maker SET name = n.name FROM maker AS n WHERE n.code = translate(maker.code, 'abcde', 'bcdea')));
+	$shop->sql(q(UPDATE grp SET name = n.name FROM grp AS n WHERE n.id = (CASE grp.id WHEN 3 THEN 1 WHEN 6 THEN 4 ELSE grp.id + 1 END)));
+	my $run = $shop->push;
+	is("$run->{created} $run->{updated} $run->{failed}", '0 11 0', 'brands and categories change names in circles');
+	is(scalar(grep { $_->{path} =~ /products/ } $shop->writes), 0, 'no product is written');
+	cmp_ok(scalar($shop->writes), '<=', 5 + 1 + 2 + 1, 'one more for every circle') or diag(explain([ map { [ @$_{qw(path status body)} ] } $shop->writes ]));
+	is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ], [ sort @{ $shop->list('SELECT name FROM maker') } ], 'the brands');
+	my $brands = { map { $_->{id} => $_->{name} } @{ $store->state('brands') } };
+	is_deeply([ map { $brands->{ $shop->id('maker', $_) } } qw(a b c d e) ], $shop->list('SELECT name FROM maker ORDER BY code'), 'each of its row');
+	my $groups = { map { $_->{category_id} => $_->{name} } @{ $store->state('categories') } };
+	is_deeply([ map { $groups->{ $shop->id('grp', $_) } } 1 .. 6 ], $shop->list('SELECT name FROM grp ORDER BY id'), 'and each category');
+	is($shop->verify->{conflicts}, 0, 'verify finds no difference');
+	agree('products');
+};
+
+subtest 'stores that do a batch in another order, or in part, get every row its number all the same' => sub {
+	foreach my $mode ({ batch_in_order => JSON::PP::false }, { batch_mode => 'prefix' }, { batch_mode => 'partial' })
+	{
+		my ($name) = map { "$_ $mode->{$_}" } keys %$mode;
+		$store->settings($mode);
+		foreach my $columns (@kinds)
+		{
+			rotate($columns);
+			is($shop->push->{failed}, 0, "@$columns: $name");
+			agree("@$columns, $name");
+		}
+		$store->settings({ batch_in_order => JSON::PP::true, batch_mode => 'atomic' });
+	}
+};
 
 done_testing();

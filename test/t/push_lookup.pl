@@ -15,98 +15,114 @@ $shop->tables(articles => { on_delete => "'delete'" });
 
 sub article { return { type => 'physical', weight => 1, price => 1, @_ }; }
 
-# A list that is none, and one whose first page does not have the record
-$store->seed('products', [ article(id => 100, sku => 'THERE', name => 'There') ]);
-$store->seed('brands', [ { id => 100, name => 'There' } ]);
-$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('THERE', 'There', 1); INSERT INTO makers VALUES ('T', 'There')");
-foreach my $body ({}, { data => {} }, { data => [], meta => { pagination => { total => 2, total_pages => 2, current_page => 1, per_page => 1, count => 0 } } })
-{
-	$store->fault({ match => { method => 'GET', path => 'brands|products' }, do => { status => 200, body => $body } });
-	$shop->clear;
+subtest 'a reply that is no list, or has no record on its page, does not say that a record is missing' => sub {
+	$store->seed('products', [ article(id => 100, sku => 'THERE', name => 'There') ]);
+	$store->seed('brands', [ { id => 100, name => 'There' } ]);
+	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('THERE', 'There', 1); INSERT INTO makers VALUES ('T', 'There')");
+	foreach my $body ({}, { data => {} }, { data => [], meta => { pagination => { total => 2, total_pages => 2, current_page => 1, per_page => 1, count => 0 } } })
+	{
+		$store->fault({ match => { method => 'GET', path => 'brands|products' }, do => { status => 200, body => $body } });
+		$shop->clear;
+		my $run = $shop->push;
+		is_deeply([ @$run{qw(created failed)} ], [ 0, 2 ], 'a reply that does not tell');
+		is(scalar $shop->writes, 0, 'nothing is written');
+		$store->unfault;
+		$shop->sql('SELECT bcdelta.retry()');
+	}
+	like($shop->sql("SELECT string_agg(DISTINCT error, '; ') FROM bcdelta.result"), qr/it is no list.*several pages for one record/, 'the rows say why');
+	is($shop->push->{linked}, 2, 'both are found');
+};
+
+subtest 'records that are read by their ids are read again, and keep their links' => sub {
+	$shop->sql("ALTER SERVER shop OPTIONS (SET max_attempts '4'); INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1, 10) AS i");
+	$shop->push;
+	my $links = $shop->sql("SELECT string_agg(key || store_id, ' ' ORDER BY key) FROM bcdelta.link");
+	$store->fault($_) foreach (
+		{ match => { method => 'PUT', path => 'products' }, times => 1, do => { status => 404, body => { status => 404, title => 'Gone' } } },
+		{ match => { method => 'GET', path => 'products' }, times => 1, do => { status => 200, body => {} } });
+	$shop->sql('UPDATE articles SET price = price + 1');
 	my $run = $shop->push;
-	is_deeply([ @$run{qw(created failed)} ], [ 0, 2 ], 'a reply that does not tell');
-	is(scalar $shop->writes, 0, 'nothing is written');
+	is_deeply([ @$run{qw(state updated linked failed)} ], [ 'succeeded', 11, 0, 0 ], 'records are read anew');
+	is($shop->sql("SELECT string_agg(key || store_id, ' ' ORDER BY key) FROM bcdelta.link"), $links, 'and keep their links');
 	$store->unfault;
-	$shop->sql('SELECT bcdelta.retry()');
-}
-like($shop->sql("SELECT string_agg(DISTINCT error, '; ') FROM bcdelta.result"), qr/it is no list.*several pages for one record/, 'the rows say why');
-is($shop->push->{linked}, 2, 'both are found');
+};
 
-# Likewise when many are read by their ids
-$shop->sql("ALTER SERVER shop OPTIONS (SET max_attempts '4'); INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1, 10) AS i");
-$shop->push;
-my $links = $shop->sql("SELECT string_agg(key || store_id, ' ' ORDER BY key) FROM bcdelta.link");
-$store->fault($_) foreach (
-	{ match => { method => 'PUT', path => 'products' }, times => 1, do => { status => 404, body => { status => 404, title => 'Gone' } } },
-	{ match => { method => 'GET', path => 'products' }, times => 1, do => { status => 200, body => {} } });
-$shop->sql('UPDATE articles SET price = price + 1');
-my $run = $shop->push;
-is_deeply([ @$run{qw(state updated linked failed)} ], [ 'succeeded', 11, 0, 0 ], 'records are read anew');
-is($shop->sql("SELECT string_agg(key || store_id, ' ' ORDER BY key) FROM bcdelta.link"), $links, 'and keep their links');
-$store->unfault;
+subtest 'a whole list that did not come is read again before anything is made' => sub {
+	$store->seed('brands', [ map { { id => 200 + $_, name => "Brand $_" } } 1 .. 20 ]);
+	$shop->sql("INSERT INTO makers SELECT 'B' || i, 'Brand ' || i FROM generate_series(1, 20) AS i");
+	$store->fault({ match => { method => 'GET', path => 'brands' }, times => 1, do => { status => 200, body => {} } });
+	$shop->clear;
+	is($shop->push->{linked}, 20, 'the list of brands is read again');
+	is(scalar $shop->writes, 0, 'before anything is made');
+};
 
-# The whole list of brands
-$store->seed('brands', [ map { { id => 200 + $_, name => "Brand $_" } } 1 .. 20 ]);
-$shop->sql("INSERT INTO makers SELECT 'B' || i, 'Brand ' || i FROM generate_series(1, 20) AS i");
-$store->fault({ match => { method => 'GET', path => 'brands' }, times => 1, do => { status => 200, body => {} } });
-$shop->clear;
-is($shop->push->{linked}, 20, 'the list of brands is read again');
-is(scalar $shop->writes, 0, 'before anything is made');
+subtest 'a removal during a look-up does not make it ask again' => sub {
+	$store->seed('products', [ article(id => 300, sku => 'ADMIN', name => 'By hand') ]);
+	$store->hold({ match => { method => 'GET', path => 'products' } });
+	$store->hold({ match => { method => 'DELETE' } });
+	$shop->clear;
+	$shop->sql("DELETE FROM articles WHERE sku = 'A-1'; UPDATE articles SET title = 'By hand', price = 7 WHERE sku = 'A-2'");
+	$shop->sql("UPDATE articles SET sku = 'ADMIN' WHERE sku = 'A-2'");
+	my $push = $shop->start('SELECT state, deleted, failed FROM bcdelta.push()');
+	$shop->wait_held(2);
+	my ($delete) = $store->journal(method => 'DELETE');
+	$store->release({ n => $delete->{n}, stay => JSON::PP::true });
+	$shop->wait_for("SELECT NOT EXISTS (SELECT FROM bcdelta.link WHERE key = 'A-1')");
+	$store->release;
+	is(($push->finish)[1], 'succeeded|1|1', 'a removal during a look-up');
+	is(scalar $store->journal(method => 'GET'), 1, 'of another record: that is not asked for again');
+};
 
-# A removal is recorded while another record is looked up
-$store->seed('products', [ article(id => 300, sku => 'ADMIN', name => 'By hand') ]);
-$store->hold({ match => { method => 'GET', path => 'products' } });
-$store->hold({ match => { method => 'DELETE' } });
-$shop->clear;
-$shop->sql("DELETE FROM articles WHERE sku = 'A-1'; UPDATE articles SET title = 'By hand', price = 7 WHERE sku = 'A-2'");
-$shop->sql("UPDATE articles SET sku = 'ADMIN' WHERE sku = 'A-2'");
-my $push = $shop->start('SELECT state, deleted, failed FROM bcdelta.push()');
-$shop->wait_held(2);
-my ($delete) = $store->journal(method => 'DELETE');
-$store->release({ n => $delete->{n}, stay => JSON::PP::true });
-$shop->wait_for("SELECT NOT EXISTS (SELECT FROM bcdelta.link WHERE key = 'A-1')");
-$store->release;
-is(($push->finish)[1], 'succeeded|1|1', 'a removal during a look-up');
-is(scalar $store->journal(method => 'GET'), 1, 'of another record: that is not asked for again');
+subtest 'of two rows that find the same record, the first has it and keeps it' => sub {
+	$store->seed('brands', [ { id => 400, name => 'Same' } ]);
+	$store->fault({ match => { method => 'GET', path => 'brands', query => 'in=\d+(,|%2C)' }, do => { status => 413, body => { status => 413, title => 'Too large' } } });
+	$shop->sql("INSERT INTO makers SELECT 'S' || i, CASE WHEN i IN (1, 7) THEN 'same' ELSE 'Other ' || i END FROM generate_series(1, 7) AS i");
+	$store->seed('brands', [ map { { id => 400 + $_, name => "Other $_" } } 2 .. 6 ]);
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(linked updated failed)} ], [ 5, 1, 1 ], 'of two rows with the same name one has the record');
+	is_deeply($shop->list("SELECT outcome FROM bcdelta.result WHERE run_id = $run->{run_id} AND key IN ('S1', 'S7') AND outcome <> 'retry' ORDER BY 1"),
+		[ 'failed', 'updated' ], 'and keeps it');
+	$store->unfault;
+};
 
-# Two rows find the same record in the list, and read it one after the other
-$store->seed('brands', [ { id => 400, name => 'Same' } ]);
-$store->fault({ match => { method => 'GET', path => 'brands', query => 'in=\d+(,|%2C)' }, do => { status => 413, body => { status => 413, title => 'Too large' } } });
-$shop->sql("INSERT INTO makers SELECT 'S' || i, CASE WHEN i IN (1, 7) THEN 'same' ELSE 'Other ' || i END FROM generate_series(1, 7) AS i");
-$store->seed('brands', [ map { { id => 400 + $_, name => "Other $_" } } 2 .. 6 ]);
-$run = $shop->push;
-is_deeply([ @$run{qw(linked updated failed)} ], [ 5, 1, 1 ], 'of two rows with the same name one has the record');
-is_deeply($shop->list("SELECT outcome FROM bcdelta.result WHERE run_id = $run->{run_id} AND key IN ('S1', 'S7') AND outcome <> 'retry' ORDER BY 1"),
-	[ 'failed', 'updated' ], 'and keeps it');
-$store->unfault;
+subtest 'smaller pages are asked for when the store refuses large ones' => sub {
+	$store->settings({ max_limit => 30, over_limit => 'refuse' });
+	$store->seed('brands', [ map { { id => 500 + $_, name => "Many $_" } } 1 .. 100 ]);
+	$store->seed('products', [ map { article(id => 500 + $_, sku => "MANY-$_", name => "Many $_") } 1 .. 100 ]);
+	$shop->sql("INSERT INTO makers SELECT 'M' || i, 'Many ' || i FROM generate_series(1, 100) AS i;
+		INSERT INTO articles (sku, title, price) SELECT 'MANY-' || i, 'Many ' || i, 1 FROM generate_series(1, 100) AS i");
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(linked created failed)} ], [ 200, 0, 0 ], 'smaller pages are asked for');
+	is($shop->verify("'makers'")->{state}, 'succeeded', 'by verify, too');
+};
 
-# Pages that are too large for the store
-$store->settings({ max_limit => 30, over_limit => 'refuse' });
-$store->seed('brands', [ map { { id => 500 + $_, name => "Many $_" } } 1 .. 100 ]);
-$store->seed('products', [ map { article(id => 500 + $_, sku => "MANY-$_", name => "Many $_") } 1 .. 100 ]);
-$shop->sql("INSERT INTO makers SELECT 'M' || i, 'Many ' || i FROM generate_series(1, 100) AS i;
-	INSERT INTO articles (sku, title, price) SELECT 'MANY-' || i, 'Many ' || i, 1 FROM generate_series(1, 100) AS i");
-$run = $shop->push;
-is_deeply([ @$run{qw(linked created failed)} ], [ 200, 0, 0 ], 'smaller pages are asked for');
-is($shop->verify("'makers'")->{state}, 'succeeded', 'by verify, too');
+subtest 'names and article numbers are found whatever their case' => sub {
+	$store->seed('products', [ article(sku => 'CASE-x', name => 'Case') ]);
+	$store->seed('brands', [ { id => 71, name => 'Case & Co.' } ]);
+	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('case-X', 'Case', 1); INSERT INTO makers VALUES ('C', 'Case & Co.')");
+	my $run = $shop->push;
+	is($shop->id('articles', 'case-X'), $shop->records('products', 'sku')->{'CASE-x'}{id}, 'an article number in other letters');
+	is($run->{linked}, 2, 'what agrees is only linked');
+};
 
-# Letters are letters in a database of locale C, too: a few brands, and a list.
-$store->settings({ names_ignore_case => JSON::PP::true });
-is($shop->sql("SELECT lower('Ü') = 'Ü'"), 't', 'the database knows ASCII letters only');
-foreach my $names ([ 'Müller', 'MÜLLER' ], [ map { ("Große Söhne $_", "GROßE SÖHNE $_") } 1 .. 10 ])
-{
-	my %of = @$names;
-	$store->seed('brands', [ map { { name => $_ } } sort keys %of ]);
-	$shop->sql("DELETE FROM makers; DELETE FROM bcdelta.change; INSERT INTO makers VALUES "
-		. join(', ', map { "('$of{$_}', '$of{$_}')" } sort keys %of));
-	my $run = $shop->push("feed => 'makers'");
-	is_deeply([ @$run{qw(created failed)} ], [ 0, 0 ], "$names->[0]: found whatever the case")
-	  or diag(explain($shop->errors));
-	is_deeply([ grep { exists $of{$_} } map { $_->{name} } @{ $store->state('brands') } ], [], 'and written as the source has it');
-}
-$store->seed('products', [ article(sku => 'größe-1', name => 'Size'), article(sku => 'größe-2', name => 'Other size') ]);
-$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('GRÖßE-1', 'Size', 1), ('Größe-2', 'Other size', 1)");
-$run = $shop->push("feed => 'articles'");
-is_deeply([ @$run{qw(created failed)} ], [ 0, 0 ], 'SKUs, too') or diag(explain($shop->errors));
+subtest 'letters beyond ASCII have a case, too, whatever the locale of the database' => sub {
+	$store->settings({ names_ignore_case => JSON::PP::true });
+	is($shop->sql("SELECT lower('Ü') = 'Ü'"), 't', 'the database knows ASCII letters only');
+	foreach my $names ([ 'Müller', 'MÜLLER' ], [ map { ("Große Söhne $_", "GROßE SÖHNE $_") } 1 .. 10 ])
+	{
+		my %of = @$names;
+		$store->seed('brands', [ map { { name => $_ } } sort keys %of ]);
+		$shop->sql("DELETE FROM makers; DELETE FROM bcdelta.change; INSERT INTO makers VALUES "
+			. join(', ', map { "('$of{$_}', '$of{$_}')" } sort keys %of));
+		my $run = $shop->push("feed => 'makers'");
+		is_deeply([ @$run{qw(created failed)} ], [ 0, 0 ], "$names->[0]: found whatever the case")
+		  or diag(explain($shop->errors));
+		is_deeply([ grep { exists $of{$_} } map { $_->{name} } @{ $store->state('brands') } ], [], 'and written as the source has it');
+	}
+	$store->seed('products', [ article(sku => 'größe-1', name => 'Size'), article(sku => 'größe-2', name => 'Other size') ]);
+	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('GRÖßE-1', 'Size', 1), ('Größe-2', 'Other size', 1)");
+	my $run = $shop->push("feed => 'articles'");
+	is_deeply([ @$run{qw(created failed)} ], [ 0, 0 ], 'SKUs, too') or diag(explain($shop->errors));
+};
 
 done_testing();

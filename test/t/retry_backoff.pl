@@ -32,59 +32,62 @@ my $waited = q(SELECT coalesce(max(extract(epoch FROM next - attempted_at)), 0):
 	SELECT attempted_at, lead(attempted_at) OVER (PARTITION BY key ORDER BY attempted_at) AS next
 	FROM bcdelta.result WHERE run_id = (SELECT max(run_id) FROM bcdelta.run)) AS attempts);
 
-# New rows.  One of them has such bad luck that it would wait for minutes.
-$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1001, 1100) AS i");
-$store->fault({ name => 'unlucky', times => 5, match => { method => 'POST', body => '"A-1007"' }, do => { status => 502 } });
-trouble('POST');
-my $run = $shop->push;
-is("$run->{state} $run->{failed}", 'succeeded 0', 'a third of the creates fails: the push succeeds') or diag($run->{error});
-cmp_ok($shop->sql($waited), '<', 20, 'nobody waits for long');
-cmp_ok($shop->sql("SELECT count(*) FROM bcdelta.result WHERE key = 'A-1007' AND outcome = 'retry'"), '>=', 5, 'not even the unluckiest');
-is($shop->sql("SELECT count(*) FROM (SELECT FROM bcdelta.result WHERE outcome = 'retry' GROUP BY key HAVING count(*) > 9) AS r"),
-	0, 'nobody is near its last attempt');
-my %made;
-$made{$_->{sku}}++ foreach @{ $store->state('products') };
-is_deeply([ scalar keys %made, [ grep { $made{$_} > 1 } keys %made ] ], [ 100, [] ], 'each row is created once');
-is_deeply($shop->pending, {}, 'nothing is pending');
-$store->unfault;
+subtest 'a third of the creates fails: no row waits for long, and each is created once' => sub {
+	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1001, 1100) AS i");
+	$store->fault({ name => 'unlucky', times => 5, match => { method => 'POST', body => '"A-1007"' }, do => { status => 502 } });
+	trouble('POST');
+	my $run = $shop->push;
+	is("$run->{state} $run->{failed}", 'succeeded 0', 'a third of the creates fails: the push succeeds') or diag($run->{error});
+	cmp_ok($shop->sql($waited), '<', 20, 'nobody waits for long');
+	cmp_ok($shop->sql("SELECT count(*) FROM bcdelta.result WHERE key = 'A-1007' AND outcome = 'retry'"), '>=', 5, 'not even the unluckiest');
+	is($shop->sql("SELECT count(*) FROM (SELECT FROM bcdelta.result WHERE outcome = 'retry' GROUP BY key HAVING count(*) > 9) AS r"),
+		0, 'nobody is near its last attempt');
+	my %made;
+	$made{$_->{sku}}++ foreach @{ $store->state('products') };
+	is_deeply([ scalar keys %made, [ grep { $made{$_} > 1 } keys %made ] ], [ 100, [] ], 'each row is created once');
+	is_deeply($shop->pending, {}, 'nothing is pending');
+	$store->unfault;
+};
 
-# Changed rows, ten in a request
-trouble('PUT');
-$shop->sql('UPDATE articles SET price = price + 1');
-$run = $shop->push;
-is("$run->{state} $run->{updated}", 'succeeded 100', 'a third of the updates fails') or diag($run->{error});
-cmp_ok($shop->sql($waited), '<', 20, 'nobody waits for long');
-is_deeply([ grep { $_->{price} * 1 != substr($_->{sku}, 2) + 1 } @{ $store->state('products') } ], [], 'all have arrived');
-$store->unfault;
+subtest 'a third of the updates fails: all arrive, and no row waits for long' => sub {
+	trouble('PUT');
+	$shop->sql('UPDATE articles SET price = price + 1');
+	my $run = $shop->push;
+	is("$run->{state} $run->{updated}", 'succeeded 100', 'a third of the updates fails') or diag($run->{error});
+	cmp_ok($shop->sql($waited), '<', 20, 'nobody waits for long');
+	is_deeply([ grep { $_->{price} * 1 != substr($_->{sku}, 2) + 1 } @{ $store->state('products') } ], [], 'all have arrived');
+	$store->unfault;
+};
 
-# A run of reads
-trouble('GET');
-$run = $shop->verify("'articles'");
-is($run->{state}, 'succeeded', 'a third of the reads fails: verify goes on') or diag($run->{error});
-is($run->{conflicts}, 0, 'and finds no difference');
-$store->unfault;
+subtest 'a third of the reads fails: verify goes on, and finds no difference' => sub {
+	trouble('GET');
+	my $run = $shop->verify("'articles'");
+	is($run->{state}, 'succeeded', 'a third of the reads fails: verify goes on') or diag($run->{error});
+	is($run->{conflicts}, 0, 'and finds no difference');
+	$store->unfault;
+};
 
-# One row fails by itself, in a batch of ten at first: the others do not wait
-# with it, and it waits ever longer.
-my $id = $shop->id('articles', 'A-1050');
-$store->fault({ name => 'poison', match => { method => 'PUT', body => qq("id": ?$id\\b) }, do => { status => 500 } });
-$shop->sql('UPDATE articles SET price = price + 1');
-$shop->clear;
-my $push = $shop->start;
-$shop->wait_for(q(SELECT coalesce(bool_and(state = 'waiting' AND trouble IS NULL), false) FROM bcdelta.pending));
-like($shop->sql('SELECT key, attempts FROM bcdelta.pending'), qr/^A-1050\|[3-6]$/, 'a row that fails by itself is soon alone');
-is($shop->sql("SELECT early_at IS NULL AND next_attempt_at - clock_timestamp() > '3 s' FROM bcdelta.pending"), 't',
-	'and waits its time');
-my @calls = grep { $_->{body} && grep { $_->{id} == $id } @{ $_->{body} } } $store->journal(method => 'PUT');
-like(join(' ', map { scalar @{ $_->{body} } } @calls), qr/^10 10 10 [13]( 1)*$/, 'in ever smaller requests');
-is($shop->sql('SELECT bcdelta.retry()'), 0, 'retry leaves it alone');
-is($shop->sql("SELECT bcdelta.retry('groups', waiting => true)"), 0, 'so it does for another feed');
+subtest 'a row that fails by itself is soon alone, and waits ever longer; retry(waiting) tries it at once' => sub {
+	my $id = $shop->id('articles', 'A-1050');
+	$store->fault({ name => 'poison', match => { method => 'PUT', body => qq("id": ?$id\\b) }, do => { status => 500 } });
+	$shop->sql('UPDATE articles SET price = price + 1');
+	$shop->clear;
+	my $push = $shop->start;
+	$shop->wait_for(q(SELECT coalesce(bool_and(state = 'waiting' AND trouble IS NULL), false) FROM bcdelta.pending));
+	like($shop->sql('SELECT key, attempts FROM bcdelta.pending'), qr/^A-1050\|[3-6]$/, 'a row that fails by itself is soon alone');
+	is($shop->sql("SELECT early_at IS NULL AND next_attempt_at - clock_timestamp() > '3 s' FROM bcdelta.pending"), 't',
+		'and waits its time');
+	my @calls = grep { $_->{body} && grep { $_->{id} == $id } @{ $_->{body} } } $store->journal(method => 'PUT');
+	like(join(' ', map { scalar @{ $_->{body} } } @calls), qr/^10 10 10 [13]( 1)*$/, 'in ever smaller requests');
+	is($shop->sql('SELECT bcdelta.retry()'), 0, 'retry leaves it alone');
+	is($shop->sql("SELECT bcdelta.retry('groups', waiting => true)"), 0, 'so it does for another feed');
 
-# somebody knows better, and the run that waits goes on at once
-$store->unfault;
-is($shop->sql("SELECT bcdelta.retry('articles', waiting => true)"), 1, 'unless rows that wait are meant, too');
-$push->finish;
-is($shop->last_run->{state}, 'succeeded', 'then it is tried at once');
-is_deeply($shop->pending, {}, 'with success');
+	# somebody knows better, and the run that waits goes on at once
+	$store->unfault;
+	is($shop->sql("SELECT bcdelta.retry('articles', waiting => true)"), 1, 'unless rows that wait are meant, too');
+	$push->finish;
+	is($shop->last_run->{state}, 'succeeded', 'then it is tried at once');
+	is_deeply($shop->pending, {}, 'with success');
+};
 
 done_testing();

@@ -62,100 +62,102 @@ sub check_things
 
 sub posts { return scalar $store->journal(method => 'POST'); }
 
-foreach my $how (qw(after before crash))
-{
-	my $made = $how ne 'before';
-	my $new = "INSERT INTO things SELECT i, '$how-' || i, i FROM generate_series(1, 2) AS i";
+subtest 'a row that is deleted, renamed, moved or replaced before its create was looked up is made once' => sub {
+	foreach my $how (qw(after before crash))
+	{
+		my $made = $how ne 'before';
+		my $new = "INSERT INTO things SELECT i, '$how-' || i, i FROM generate_series(1, 2) AS i";
 
-	my $run = lose($how, $new, 'DELETE FROM things WHERE id = 1');
-	check_things("$how: deleted");
-	is($run->{deleted}, $made ? 1 : 0, 'a record that was made is removed');
-	is(posts(), $made ? 0 : 1, 'and the other is not made twice');
-	$shop->sql('DELETE FROM things');
+		my $run = lose($how, $new, 'DELETE FROM things WHERE id = 1');
+		check_things("$how: deleted");
+		is($run->{deleted}, $made ? 1 : 0, 'a record that was made is removed');
+		is(posts(), $made ? 0 : 1, 'and the other is not made twice');
+		$shop->sql('DELETE FROM things');
+		$shop->push;
+
+		lose($how, $new, "UPDATE things SET sku = 'other-' || id, price = 9 WHERE id = 1");
+		check_things("$how: another natural key");
+		is(posts(), $made ? 0 : 2, 'records that were made are kept');
+		$shop->sql('DELETE FROM things');
+		$shop->push;
+
+		lose($how, $new, 'UPDATE things SET id = id + 100');
+		check_things("$how: another key");
+		is(posts(), $made ? 0 : 2, 'records that were made are kept');
+		$shop->sql('DELETE FROM things');
+		$shop->push;
+
+		lose($how, $new, "UPDATE things SET sku = 'moved-' || id, id = id + 100");
+		check_things("$how: both");
+		$shop->sql('DELETE FROM things');
+		$shop->push;
+
+		lose($how, $new, 'DELETE FROM things WHERE id = 1; UPDATE things SET id = 1');
+		check_things("$how: a row takes the key of one that is gone");
+		is(posts(), $made ? 0 : 1, 'a record that was made is kept');
+		$shop->sql("DELETE FROM things; INSERT INTO things VALUES (5, 'five', 5)");
+		$shop->push;
+
+		lose($how, $new, 'DELETE FROM things WHERE id = 1; UPDATE things SET id = 1 WHERE id = 5');
+		check_things("$how: a row with a link takes it");
+		is($shop->id('things', 1), $shop->records('products', 'sku')->{five}{id}, 'and keeps its record');
+		$shop->sql('DELETE FROM things');
+		$shop->push;
+
+		lose($how, $new, "UPDATE things SET sku = 'left-' || id WHERE id = 1; DELETE FROM things WHERE id = 2;
+			INSERT INTO things VALUES (11, '$how-1', 11), (12, '$how-2', 12)");
+		$shop->push;
+		check_things("$how: rows that take the natural keys");
+		$shop->sql('DELETE FROM things');
+		$shop->push;
+		check_things("$how: all gone");
+	}
+};
+
+subtest 'on_delete hide: a record that was made is hidden, and shown again' => sub {
+	lose('after', "INSERT INTO shy VALUES (1, 'Shy')", 'DELETE FROM shy');
+	is($shop->records('products', 'sku')->{Shy}{is_visible}, JSON::PP::false, 'on_delete hide: it is hidden');
+	$shop->sql("INSERT INTO shy VALUES (1, 'Shy')");
 	$shop->push;
+	is($shop->records('products', 'sku')->{Shy}{is_visible}, JSON::PP::true, 'and shown again');
+	is(scalar @{ $store->state('products') }, 1, 'it is the same');
+};
 
-	lose($how, $new, "UPDATE things SET sku = 'other-' || id, price = 9 WHERE id = 1");
-	check_things("$how: another natural key");
-	is(posts(), $made ? 0 : 2, 'records that were made are kept');
-	$shop->sql('DELETE FROM things');
-	$shop->push;
+subtest 'brands and categories whose create was lost are found one by one and by the whole list' => sub {
+	foreach my $number (2, 12)
+	{
+		lose('after', "INSERT INTO makers SELECT i::text, 'Maker ' || i FROM generate_series(1, $number) AS i",
+			"DELETE FROM makers WHERE code = '1'; UPDATE makers SET name = 'Other ' || code");
+		is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ],
+			[ sort map { "Other $_" } 2 .. $number ], "$number brands");
+		is(posts(), 0, 'none is made twice');
+		$shop->sql('DELETE FROM makers');
+		$shop->push;
 
-	lose($how, $new, 'UPDATE things SET id = id + 100');
-	check_things("$how: another key");
-	is(posts(), $made ? 0 : 2, 'records that were made are kept');
-	$shop->sql('DELETE FROM things');
-	$shop->push;
+		lose('after', "INSERT INTO groups SELECT i, NULL, 'Group ' || i FROM generate_series(1, $number) AS i",
+			"DELETE FROM groups WHERE id = 1; UPDATE groups SET name = 'Other ' || id");
+		is_deeply([ sort map { $_->{name} } @{ $store->state('categories') } ],
+			[ sort map { "Other $_" } 2 .. $number ], "$number categories");
+		is(posts(), 0, 'none is made twice');
+		$shop->sql('DELETE FROM groups');
+		$shop->push;
+		is_deeply([ $store->state('brands'), $store->state('categories') ], [ [], [] ], 'all gone');
+	}
+};
 
-	lose($how, $new, "UPDATE things SET sku = 'moved-' || id, id = id + 100");
-	check_things("$how: both");
-	$shop->sql('DELETE FROM things');
-	$shop->push;
+subtest 'a create that the store refused: what is found under that key later is somebody else\'s' => sub {
+	foreach my $status (422, 401, 403)
+	{
+		$store->fault({ match => { method => 'POST' }, times => 1, do => { status => $status, body => { status => $status, title => 'No' } } });
+		$shop->sql("DELETE FROM things; INSERT INTO things VALUES ($status, 'refused $status', 1)");
+		$shop->push;
+		$store->seed('products', [ { id => 500 + $status, type => 'physical', weight => 1, price => 5, sku => "refused $status", name => "By hand $status" } ]);
+		$shop->sql("UPDATE things SET sku = 'accepted $status'; SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
+		is($shop->push->{created}, 1, "a create that was refused with $status, then another key: it is made");
+		is(($shop->record('products', 500 + $status) || {})->{name}, "By hand $status", 'the record of the first name is left alone');
+	}
+};
 
-	lose($how, $new, 'DELETE FROM things WHERE id = 1; UPDATE things SET id = 1');
-	check_things("$how: a row takes the key of one that is gone");
-	is(posts(), $made ? 0 : 1, 'a record that was made is kept');
-	$shop->sql("DELETE FROM things; INSERT INTO things VALUES (5, 'five', 5)");
-	$shop->push;
-
-	lose($how, $new, 'DELETE FROM things WHERE id = 1; UPDATE things SET id = 1 WHERE id = 5');
-	check_things("$how: a row with a link takes it");
-	is($shop->id('things', 1), $shop->records('products', 'sku')->{five}{id}, 'and keeps its record');
-	$shop->sql('DELETE FROM things');
-	$shop->push;
-
-	lose($how, $new, "UPDATE things SET sku = 'left-' || id WHERE id = 1; DELETE FROM things WHERE id = 2;
-		INSERT INTO things VALUES (11, '$how-1', 11), (12, '$how-2', 12)");
-	$shop->push;
-	check_things("$how: rows that take the natural keys");
-	$shop->sql('DELETE FROM things');
-	$shop->push;
-	check_things("$how: all gone");
-}
-
-# Hidden instead of removed, and shown again
-lose('after', "INSERT INTO shy VALUES (1, 'Shy')", 'DELETE FROM shy');
-is($shop->records('products', 'sku')->{Shy}{is_visible}, JSON::PP::false, 'on_delete hide: it is hidden');
-$shop->sql("INSERT INTO shy VALUES (1, 'Shy')");
-$shop->push;
-is($shop->records('products', 'sku')->{Shy}{is_visible}, JSON::PP::true, 'and shown again');
-is(scalar @{ $store->state('products') }, 1, 'it is the same');
-
-# Brands and categories, looked up one by one and by the whole list
-foreach my $number (2, 12)
-{
-	lose('after', "INSERT INTO makers SELECT i::text, 'Maker ' || i FROM generate_series(1, $number) AS i",
-		"DELETE FROM makers WHERE code = '1'; UPDATE makers SET name = 'Other ' || code");
-	is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ],
-		[ sort map { "Other $_" } 2 .. $number ], "$number brands");
-	is(posts(), 0, 'none is made twice');
-	$shop->sql('DELETE FROM makers');
-	$shop->push;
-
-	lose('after', "INSERT INTO groups SELECT i, NULL, 'Group ' || i FROM generate_series(1, $number) AS i",
-		"DELETE FROM groups WHERE id = 1; UPDATE groups SET name = 'Other ' || id");
-	is_deeply([ sort map { $_->{name} } @{ $store->state('categories') } ],
-		[ sort map { "Other $_" } 2 .. $number ], "$number categories");
-	is(posts(), 0, 'none is made twice');
-	$shop->sql('DELETE FROM groups');
-	$shop->push;
-	is_deeply([ $store->state('brands'), $store->state('categories') ], [ [], [] ], 'all gone');
-}
-
-# The store says that it did not: what is found under that key later is
-# somebody else's.
-foreach my $status (422, 401, 403)
-{
-	$store->fault({ match => { method => 'POST' }, times => 1, do => { status => $status, body => { status => $status, title => 'No' } } });
-	$shop->sql("DELETE FROM things; INSERT INTO things VALUES ($status, 'refused $status', 1)");
-	$shop->push;
-	$store->seed('products', [ { id => 500 + $status, type => 'physical', weight => 1, price => 5, sku => "refused $status", name => "By hand $status" } ]);
-	$shop->sql("UPDATE things SET sku = 'accepted $status'; SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
-	is($shop->push->{created}, 1, "a create that was refused with $status, then another key: it is made");
-	is(($shop->record('products', 500 + $status) || {})->{name}, "By hand $status", 'the record of the first name is left alone');
-}
-
-# Records that were made are found by the list, but cannot be read; then their
-# rows get other names.
 sub push_until_all_wait
 {
 	my $run = $shop->push('wait => false');
@@ -167,101 +169,107 @@ sub push_until_all_wait
 	return;
 }
 
-$shop->sql("DELETE FROM things; INSERT INTO makers SELECT i::text, 'Maker ' || i FROM generate_series(1, 12) AS i");
-$shop->push("feed => 'things'");
-$store->fault({ match => { method => 'POST' }, do => { lose => 'after' } });
-push_until_all_wait();
-$store->fault({ match => { method => 'GET', path => 'brands', query => 'id:in|id%3Ain' }, do => { status => 500 } });
-push_until_all_wait();
-$shop->clear;
-$shop->sql("UPDATE makers SET name = 'Other ' || code");
-$shop->push;
-is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ], [ sort map { "Other $_" } 1 .. 12 ], 'records that are found and not read are not lost');
-is(posts(), 0, 'none is made twice');
-$shop->sql('DELETE FROM makers');
-$shop->push;
-
-# The reply to an update says nothing of a row, what became of it cannot be
-# read, and the row is again what it was before
-$shop->sql("INSERT INTO things VALUES (21, 'told', 1), (22, 'untold', 1)");
-$shop->push;
-foreach my $status (500, 401)
-{
-	$store->fault($_) foreach (
-		{ match => { method => 'PUT', path => 'products' }, times => 1, do => { drop_item => 1 } },
-		{ match => { method => 'GET', path => 'products' }, do => { status => $status } });
-	$shop->sql('UPDATE things SET price = 7 WHERE id > 20');
-	my $id = $shop->push('wait => false')->{run_id};
-	$shop->wait_for("SELECT EXISTS (SELECT FROM bcdelta.pending WHERE state = 'waiting') OR state = 'failed' FROM bcdelta.run WHERE run_id = $id");
-	$shop->try("SELECT bcdelta.cancel($id)");
-	$shop->wait_for("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $id");
-	$store->unfault;
-	$shop->sql("UPDATE things SET price = 1 WHERE id > 20; SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
-	$shop->sql("BEGIN; LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE; UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting'; COMMIT");
+subtest 'records that are found but cannot be read are not lost when their rows get other names' => sub {
+	$shop->sql("DELETE FROM things; INSERT INTO makers SELECT i::text, 'Maker ' || i FROM generate_series(1, 12) AS i");
+	$shop->push("feed => 'things'");
+	$store->fault({ match => { method => 'POST' }, do => { lose => 'after' } });
+	push_until_all_wait();
+	$store->fault({ match => { method => 'GET', path => 'brands', query => 'id:in|id%3Ain' }, do => { status => 500 } });
+	push_until_all_wait();
+	$shop->clear;
+	$shop->sql("UPDATE makers SET name = 'Other ' || code");
 	$shop->push;
-	is_deeply([ map { 0 + $shop->records('products', 'sku')->{$_}{price} } qw(told untold) ], [ 1, 1 ],
-		"unknown fate of an update, then $status");
-}
+	is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ], [ sort map { "Other $_" } 1 .. 12 ], 'records that are found and not read are not lost');
+	is(posts(), 0, 'none is made twice');
+	$shop->sql('DELETE FROM makers');
+	$shop->push;
+};
 
-# Its price is another feed's, which has found it before the row itself has
-$shop->sql(<<'EOC');
+subtest 'an update of unknown fate is made again though the row is what it was before' => sub {
+	$shop->sql("INSERT INTO things VALUES (21, 'told', 1), (22, 'untold', 1)");
+	$shop->push;
+	foreach my $status (500, 401)
+	{
+		$store->fault($_) foreach (
+			{ match => { method => 'PUT', path => 'products' }, times => 1, do => { drop_item => 1 } },
+			{ match => { method => 'GET', path => 'products' }, do => { status => $status } });
+		$shop->sql('UPDATE things SET price = 7 WHERE id > 20');
+		my $id = $shop->push('wait => false')->{run_id};
+		$shop->wait_for("SELECT EXISTS (SELECT FROM bcdelta.pending WHERE state = 'waiting') OR state = 'failed' FROM bcdelta.run WHERE run_id = $id");
+		$shop->try("SELECT bcdelta.cancel($id)");
+		$shop->wait_for("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $id");
+		$store->unfault;
+		$shop->sql("UPDATE things SET price = 1 WHERE id > 20; SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
+		$shop->sql("BEGIN; LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE; UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting'; COMMIT");
+		$shop->push;
+		is_deeply([ map { 0 + $shop->records('products', 'sku')->{$_}{price} } qw(told untold) ], [ 1, 1 ],
+			"unknown fate of an update, then $status");
+	}
+};
+
+subtest 'a feed of prices does not own a record that may be another row\'s' => sub {
+	$shop->sql(<<'EOC');
 CREATE TABLE prices (sku text PRIMARY KEY, price numeric);
 SELECT bcdelta.track('prices', 'shop', 'product', '{"sku": "sku", "cost_price": "price"}');
 INSERT INTO prices VALUES ('first', 5);
 EOC
-lose('after', "INSERT INTO things VALUES (41, 'first', 1)", "UPDATE things SET sku = 'second'");
-is(posts(), 0, 'a feed of prices is not the owner of a record that may be ours');
-$shop->sql("DELETE FROM prices; SELECT bcdelta.untrack('prices')");
-$shop->sql("DELETE FROM things WHERE id > 40");
-$shop->push;
+	lose('after', "INSERT INTO things VALUES (41, 'first', 1)", "UPDATE things SET sku = 'second'");
+	is(posts(), 0, 'a feed of prices is not the owner of a record that may be ours');
+	$shop->sql("DELETE FROM prices; SELECT bcdelta.untrack('prices')");
+	$shop->sql("DELETE FROM things WHERE id > 40");
+	$shop->push;
+};
 
-# A record that may have been made can never be looked up: keys change all the
-# same, and it is found when that works again
-$store->remove('product', 500 + $_) foreach 422, 401, 403;
-$shop->sql("ALTER SERVER shop OPTIONS (ADD max_attempts '2'); DELETE FROM things; INSERT INTO things VALUES (32, 'fine', 1)");
-$shop->push;
-my $fine = $shop->id('things', 32);
-$store->fault({ match => { method => 'POST' }, do => { lose => 'after' } });
-$shop->sql("INSERT INTO things VALUES (31, 'stuck', 1)");
-push_until_all_wait();
-$store->fault({ match => { method => 'GET', query => 'stuck' }, do => { status => 500 } });
-$shop->push;
-is_deeply($shop->pending, { 'things 31' => 'failed' }, 'a look-up that fails for ever');
-$shop->sql('UPDATE things SET id = id + 100; UPDATE things SET price = 2');
-my $moving = $shop->push('wait => false')->{run_id};
-$shop->wait_for("SELECT state = 'failed' FROM bcdelta.pending WHERE key = '131'");
-$shop->try("SELECT bcdelta.cancel($moving)");
-is($shop->id('things', 132), $fine, 'does not keep keys from being changed');
-is($shop->record('products', $fine)->{price} + 0, 2, 'nor rows from being pushed');
-$store->unfault;
-$shop->sql("SELECT bcdelta.retry()");
-$shop->clear;
-$shop->push;
-check_things('found at last');
-is(posts(), 0, 'nothing is made twice');
-$shop->sql('ALTER SERVER shop OPTIONS (DROP max_attempts)');
+subtest 'a look-up that fails for ever keeps nobody\'s keys from changing, and is made again' => sub {
+	$store->remove('product', 500 + $_) foreach 422, 401, 403;
+	$shop->sql("ALTER SERVER shop OPTIONS (ADD max_attempts '2'); DELETE FROM things; INSERT INTO things VALUES (32, 'fine', 1)");
+	$shop->push;
+	my $fine = $shop->id('things', 32);
+	$store->fault({ match => { method => 'POST' }, do => { lose => 'after' } });
+	$shop->sql("INSERT INTO things VALUES (31, 'stuck', 1)");
+	push_until_all_wait();
+	$store->fault({ match => { method => 'GET', query => 'stuck' }, do => { status => 500 } });
+	$shop->push;
+	is_deeply($shop->pending, { 'things 31' => 'failed' }, 'a look-up that fails for ever');
+	$shop->sql('UPDATE things SET id = id + 100; UPDATE things SET price = 2');
+	my $moving = $shop->push('wait => false')->{run_id};
+	$shop->wait_for("SELECT state = 'failed' FROM bcdelta.pending WHERE key = '131'");
+	$shop->try("SELECT bcdelta.cancel($moving)");
+	is($shop->id('things', 132), $fine, 'does not keep keys from being changed');
+	is($shop->record('products', $fine)->{price} + 0, 2, 'nor rows from being pushed');
+	$store->unfault;
+	$shop->sql("SELECT bcdelta.retry()");
+	$shop->clear;
+	$shop->push;
+	check_things('found at last');
+	is(posts(), 0, 'nothing is made twice');
+	$shop->sql('ALTER SERVER shop OPTIONS (DROP max_attempts)');
+};
 
-# A root of one tree, and one of that name in another, which is not ours
-$store->seed('trees', [ { id => 2, name => 'Other shop', channels => [5] } ]);
-$store->seed('categories', [ { category_id => 800, name => 'Sale', tree_id => 1 } ]);
-$shop->sql(<<'EOC');
+subtest 'a root category of another tree is not ours' => sub {
+	$store->seed('trees', [ { id => 2, name => 'Other shop', channels => [5] } ]);
+	$store->seed('categories', [ { category_id => 800, name => 'Sale', tree_id => 1 } ]);
+	$shop->sql(<<'EOC');
 CREATE TABLE branches (id int PRIMARY KEY, name text, tree int);
 SELECT bcdelta.track('branches', 'shop', 'category', on_delete => 'delete', fields => '{"name": "name", "tree_id": "tree"}');
 EOC
-lose('after', "INSERT INTO branches VALUES (1, 'Sale', 2)", 'DELETE FROM branches');
-is_deeply([ map { $_->{category_id} } @{ $store->state('categories') } ], [800], 'the root of its own tree is removed');
+	lose('after', "INSERT INTO branches VALUES (1, 'Sale', 2)", 'DELETE FROM branches');
+	is_deeply([ map { $_->{category_id} } @{ $store->state('categories') } ], [800], 'the root of its own tree is removed');
+};
 
-# The create of one feed goes with that of another, which has another tree
-$store->seed('categories', [ { category_id => 801, name => 'New', tree_id => 2 } ]);
-$shop->sql("CREATE TABLE $_->[0] (id int PRIMARY KEY, name text);
-	SELECT bcdelta.track('$_->[0]', 'shop', 'category', fields => '{\"name\": \"name\"}', options => '{\"tree_id\": $_->[1]}')")
-  foreach ([ 'here', 1 ], [ 'there', 2 ]);
-$shop->sql("INSERT INTO here VALUES (1, 'New'); INSERT INTO there VALUES (1, 'Newer')");
-$store->fault({ match => { method => 'POST' }, times => 1, do => { partial => { fail => [0] } } });
-$shop->clear;
-$shop->push;
-is(posts(), 1, 'both in one request');
-is_deeply($shop->pending, { 'here 1' => 'failed' }, 'that was done in part');
+subtest 'creates of two trees in one request that is done in part find no root of the other tree' => sub {
+	$store->seed('categories', [ { category_id => 801, name => 'New', tree_id => 2 } ]);
+	$shop->sql("CREATE TABLE $_->[0] (id int PRIMARY KEY, name text);
+		SELECT bcdelta.track('$_->[0]', 'shop', 'category', fields => '{\"name\": \"name\"}', options => '{\"tree_id\": $_->[1]}')")
+	  foreach ([ 'here', 1 ], [ 'there', 2 ]);
+	$shop->sql("INSERT INTO here VALUES (1, 'New'); INSERT INTO there VALUES (1, 'Newer')");
+	$store->fault({ match => { method => 'POST' }, times => 1, do => { partial => { fail => [0] } } });
+	$shop->clear;
+	$shop->push;
+	is(posts(), 1, 'both in one request');
+	is_deeply($shop->pending, { 'here 1' => 'failed' }, 'that was done in part');
+};
+
 is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE store_id = 801"), 0, 'a row finds no root of another tree');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();

@@ -66,101 +66,108 @@ my %trouble = (
 	map { ("status $_" => { status => $_, body => { status => $_, title => 'Trouble' } }) } 408, 499, 500, 502, 503, 504);
 my @kinds = sort keys %trouble;
 
-# New rows, each with a fault of its own: looked up before they are made again.
-$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('N-$_', 'New $_', $_.25)") foreach 10 .. 9 + @kinds;
-push_under('create',
-	map { { name => $kinds[$_], times => 1, do => $trouble{ $kinds[$_] },
-			match => { method => 'POST', body => '"N-' . (10 + $_) . '"' } } } 0 .. $#kinds);
-is($shop->sql("SELECT count(DISTINCT key) FROM bcdelta.result WHERE outcome = 'retry' AND error IS NOT NULL"),
-	scalar @kinds, 'each row was tried again, with a reason');
-is($shop->last_run->{created} + $shop->last_run->{linked}, scalar @kinds, 'created or found');
+subtest 'a create with any fate is looked up before it is made again' => sub {
+	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('N-$_', 'New $_', $_.25)") foreach 10 .. 9 + @kinds;
+	push_under('create',
+		map { { name => $kinds[$_], times => 1, do => $trouble{ $kinds[$_] },
+				match => { method => 'POST', body => '"N-' . (10 + $_) . '"' } } } 0 .. $#kinds);
+	is($shop->sql("SELECT count(DISTINCT key) FROM bcdelta.result WHERE outcome = 'retry' AND error IS NOT NULL"),
+		scalar @kinds, 'each row was tried again, with a reason');
+	is($shop->last_run->{created} + $shop->last_run->{linked}, scalar @kinds, 'created or found');
+};
 
-# Changed rows, one in a request: sent again with every field.
-$shop->sql("INSERT INTO makers SELECT 'M-' || i, 'Maker ' || i FROM generate_series(10, 9 + " . @kinds . ') AS i');
-$shop->push;
-$shop->sql("UPDATE makers SET name = name || ', new'");
-push_under('update',
-	map { { name => $kinds[$_], times => 1, do => $trouble{ $kinds[$_] },
-			match => { method => 'PUT', body => 'Maker ' . (10 + $_) } } } 0 .. $#kinds);
+subtest 'an update with any fate is sent again with every field' => sub {
+	$shop->sql("INSERT INTO makers SELECT 'M-' || i, 'Maker ' || i FROM generate_series(10, 9 + " . @kinds . ') AS i');
+	$shop->push;
+	$shop->sql("UPDATE makers SET name = name || ', new'");
+	push_under('update',
+		map { { name => $kinds[$_], times => 1, do => $trouble{ $kinds[$_] },
+				match => { method => 'PUT', body => 'Maker ' . (10 + $_) } } } 0 .. $#kinds);
+};
 
-# What the store holds after a lost reply is not known: changed back, the row
-# is sent again.
-$shop->sql("UPDATE articles SET price = 5 WHERE sku = 'N-10'");
-$shop->push;
-$store->fault({ times => 1, do => { lose => 'after' }, match => { method => 'PUT' } });
-$shop->sql("UPDATE articles SET price = 6 WHERE sku = 'N-10'");
-my $pushing = $shop->start;
-$shop->wait_for("SELECT state = 'waiting' FROM bcdelta.pending WHERE key = 'N-10'");
-$shop->sql("UPDATE articles SET price = 5 WHERE sku = 'N-10'");
-$pushing->finish;
-$store->unfault;
-$shop->push;
-check_all('changed back after a lost reply');
+subtest 'what was changed back after a lost reply is sent again' => sub {
+	$shop->sql("UPDATE articles SET price = 5 WHERE sku = 'N-10'");
+	$shop->push;
+	$store->fault({ times => 1, do => { lose => 'after' }, match => { method => 'PUT' } });
+	$shop->sql("UPDATE articles SET price = 6 WHERE sku = 'N-10'");
+	my $pushing = $shop->start;
+	$shop->wait_for("SELECT state = 'waiting' FROM bcdelta.pending WHERE key = 'N-10'");
+	$shop->sql("UPDATE articles SET price = 5 WHERE sku = 'N-10'");
+	$pushing->finish;
+	$store->unfault;
+	$shop->push;
+	check_all('changed back after a lost reply');
+};
 
-# Batches
-$shop->sql(<<'EOC');
+subtest 'batches whose replies are lost, mixed, cut short or closed' => sub {
+	$shop->sql(<<'EOC');
 UPDATE articles SET price = price + 1;
 INSERT INTO groups SELECT i, CASE WHEN i > 1 THEN 1 END, 'Group ' || i FROM generate_series(1, 15) AS i;
 EOC
-push_under('batches',
-	{ name => 'products', times => 1, do => { lose => 'after' }, match => { method => 'PUT', path => 'products' } },
-	{ name => 'categories', times => 1, do => { lose => 'after' }, match => { method => 'POST', path => 'trees' } });
-$shop->sql("UPDATE articles SET price = price + 1; UPDATE groups SET name = name || '!'");
-push_under('batch replies',
-	{ name => 'dropped', times => 1, do => { drop_item => 3 }, match => { method => 'PUT', path => 'products' } },
-	{ name => 'mixed', times => 9, do => { reorder => $true } });
-$shop->sql("UPDATE articles SET price = price + 1; UPDATE groups SET name = name || '!'");
-push_under('connections', { name => 'closed', do => { close => $true } });
+	push_under('batches',
+		{ name => 'products', times => 1, do => { lose => 'after' }, match => { method => 'PUT', path => 'products' } },
+		{ name => 'categories', times => 1, do => { lose => 'after' }, match => { method => 'POST', path => 'trees' } });
+	$shop->sql("UPDATE articles SET price = price + 1; UPDATE groups SET name = name || '!'");
+	push_under('batch replies',
+		{ name => 'dropped', times => 1, do => { drop_item => 3 }, match => { method => 'PUT', path => 'products' } },
+		{ name => 'mixed', times => 9, do => { reorder => $true } });
+	$shop->sql("UPDATE articles SET price = price + 1; UPDATE groups SET name = name || '!'");
+	push_under('connections', { name => 'closed', do => { close => $true } });
+};
 
-# Look-ups: one by one, of a list, of a whole list
-$shop->sql("INSERT INTO makers VALUES ('L-1', 'Look 1'), ('L-2', 'Look 2'), ('L-3', 'Look 3'), ('L-4', 'Look 4')");
-push_under('single look-ups',
-	map { { name => $_->[0], times => 1, do => $trouble{ $_->[0] }, match => { method => 'GET', query => "name=Look%20$_->[1]" } } }
-	  [ 'empty', 1 ], [ 'huge', 2 ], [ 'deep', 3 ], [ 'lost after', 4 ]);
-$shop->sql(<<'EOC');
+subtest 'look-ups of one, of a list and of a whole list are asked again' => sub {
+	$shop->sql("INSERT INTO makers VALUES ('L-1', 'Look 1'), ('L-2', 'Look 2'), ('L-3', 'Look 3'), ('L-4', 'Look 4')");
+	push_under('single look-ups',
+		map { { name => $_->[0], times => 1, do => $trouble{ $_->[0] }, match => { method => 'GET', query => "name=Look%20$_->[1]" } } }
+		  [ 'empty', 1 ], [ 'huge', 2 ], [ 'deep', 3 ], [ 'lost after', 4 ]);
+	$shop->sql(<<'EOC');
 INSERT INTO makers SELECT 'P-' || i, 'Page ' || i FROM generate_series(1, 10) AS i;
 INSERT INTO articles (sku, title, price) SELECT 'P-' || i, 'Page ' || i, 1 FROM generate_series(1, 40) AS i;
 EOC
-$shop->clear;
-push_under('list look-ups',
-	map { { name => $_, times => 1, do => { status => 503 }, match => { method => 'GET', path => $_ } } } 'brands', 'products');
-cmp_ok(scalar $store->journal(method => 'GET', path => '/catalog/products'), '<=', 3,
-	'a list that failed is asked for as a list again');
+	$shop->clear;
+	push_under('list look-ups',
+		map { { name => $_, times => 1, do => { status => 503 }, match => { method => 'GET', path => $_ } } } 'brands', 'products');
+	cmp_ok(scalar $store->journal(method => 'GET', path => '/catalog/products'), '<=', 3,
+		'a list that failed is asked for as a list again');
+};
 
-# 429 is no failure: it costs no attempt, and the time that the store says.
-$shop->sql('UPDATE articles SET price = price + 1');
-my $run = push_under('429 with headers',
-	{ name => '429', times => 4, do => { status => 429, headers => { 'X-Retry-After' => '1' } } });
-cmp_ok($run->{throttled}, '>=', 1, 'they are counted');
-$shop->sql('UPDATE articles SET price = price + 1');
-$run = push_under('429 without headers', { name => '429', times => 4, do => { status => 429, rate_headers => $false } });
-cmp_ok($run->{throttled}, '>=', 1, 'they are counted');
-is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome = 'retry'"),
-	0, 'and cost no attempt');
-$store->settings({ quota => 10 });
-$store->control('window', {});
-$store->control('use', { calls => 10 });
-$shop->sql("UPDATE makers SET name = name || '?'");
-$run = push_under('a small quota that is used up');
-is($run->{updated}, $shop->sql('SELECT count(*) FROM makers'), 'goes on in the next windows');
-$store->settings({ quota => 100000 });
+subtest '429 is no failure: it costs no attempt, and the time that the store says' => sub {
+	$shop->sql('UPDATE articles SET price = price + 1');
+	my $run = push_under('429 with headers',
+		{ name => '429', times => 4, do => { status => 429, headers => { 'X-Retry-After' => '1' } } });
+	cmp_ok($run->{throttled}, '>=', 1, 'they are counted');
+	$shop->sql('UPDATE articles SET price = price + 1');
+	$run = push_under('429 without headers', { name => '429', times => 4, do => { status => 429, rate_headers => $false } });
+	cmp_ok($run->{throttled}, '>=', 1, 'they are counted');
+	is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome = 'retry'"),
+		0, 'and cost no attempt');
+	$store->settings({ quota => 10 });
+	$store->control('window', {});
+	$store->control('use', { calls => 10 });
+	$shop->sql("UPDATE makers SET name = name || '?'");
+	$run = push_under('a small quota that is used up');
+	is($run->{updated}, $shop->sql('SELECT count(*) FROM makers'), 'goes on in the next windows');
+	$store->settings({ quota => 100000 });
+};
 
-# An outage that lasts: rows wait, the run ends, nothing is lost.
-$store->fault({ do => { status => 503, html => $true } });
-$shop->sql('UPDATE articles SET price = price + 1');
-$run = $shop->push;
-is($run->{state}, 'failed', 'a store that is down for long fails the run');
-like($run->{error}, qr/503/, 'which says so');
-is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state = 'failed'"), 0, 'but no row');
-is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'nor pauses a feed');
-$store->unfault;
-is($shop->push->{state}, 'succeeded', 'when it is back');
-check_all('after an outage');
-$store->kill;
-$shop->sql('UPDATE articles SET price = price + 1');
-$run = $shop->push;
-is($run->{state}, 'failed', 'nobody listens');
-like($run->{error}, qr/connect/i, 'which says so, too');
-is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state = 'failed'"), 0, 'but no row has failed');
-is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE outcome IN ('failed', 'invalid')"), 0, 'in all of this');
+subtest 'an outage fails the run and no row, and when it is over everything arrives' => sub {
+	$store->fault({ do => { status => 503, html => $true } });
+	$shop->sql('UPDATE articles SET price = price + 1');
+	my $run = $shop->push;
+	is($run->{state}, 'failed', 'a store that is down for long fails the run');
+	like($run->{error}, qr/503/, 'which says so');
+	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state = 'failed'"), 0, 'but no row');
+	is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'nor pauses a feed');
+	$store->unfault;
+	is($shop->push->{state}, 'succeeded', 'when it is back');
+	check_all('after an outage');
+	$store->kill;
+	$shop->sql('UPDATE articles SET price = price + 1');
+	$run = $shop->push;
+	is($run->{state}, 'failed', 'nobody listens');
+	like($run->{error}, qr/connect/i, 'which says so, too');
+	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state = 'failed'"), 0, 'but no row has failed');
+	is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE outcome IN ('failed', 'invalid')"), 0, 'in all of this');
+};
+
 done_testing();

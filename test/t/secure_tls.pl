@@ -51,30 +51,39 @@ sub push_to
 }
 
 $shop->sql("INSERT INTO brand SELECT i, 'Brand ' || i FROM generate_series(1, 20) AS i");
-my $run = push_to('trusted', $stores{right}, '127.0.0.1', ca_file => "$dir/ca.crt");
-is_deeply([ @$run{qw(state created)} ], [ 'succeeded', 20 ], 'with ca_file') or diag($run->{error});
-$run = push_to('by_name', $stores{right}, 'localhost', ca_file => "$dir/ca.crt");
-is($run->{state}, 'succeeded', 'by its name');
-foreach my $case (
-	[ 'untrusted', $stores{right}, '127.0.0.1', qr/certificate/i ],
-	[ 'other_host', $stores{wrong}, '127.0.0.1', qr/127\.0\.0\.1|certificate/, ca_file => "$dir/ca.crt" ],
-	[ 'other_name', $stores{wrong}, 'localhost', qr/localhost|certificate/, ca_file => "$dir/ca.crt" ],
-	[ 'no_file', $stores{right}, '127.0.0.1', qr/ca_file|nothing\.crt/, ca_file => "$dir/nothing.crt" ])
-{
-	my ($name, $store, $host, $message, %options) = @$case;
-	$run = push_to($name, $store, $host, %options);
-	is($run->{state}, 'failed', "$name: the run fails");
-	like($run->{error}, $message, 'and says why');
-	is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = '$name'"), 0, 'nothing was sent');
-	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = '$name' AND state <> 'failed'"), 20, 'the rows wait');
-	note($run->{error});
-}
 
-# TLS where plain HTTP is spoken, and the other way round
-$run = push_to('not_tls', $shop->store, '127.0.0.1');
-is($run->{state}, 'failed', 'no TLS there') or diag(explain($run));
-$shop->sql("ALTER SERVER untrusted OPTIONS (ADD ca_file '$dir/ca.crt')");
-$run = $shop->push("feed => 'untrusted'");
-is($run->{state}, 'succeeded', 'mended');
-is($run->{created} + $run->{linked}, 20, 'all rows arrive');
+subtest 'a certificate that ca_file vouches for is trusted' => sub {
+	my $run = push_to('trusted', $stores{right}, '127.0.0.1', ca_file => "$dir/ca.crt");
+	is_deeply([ @$run{qw(state created)} ], [ 'succeeded', 20 ], 'with ca_file') or diag($run->{error});
+	$run = push_to('by_name', $stores{right}, 'localhost', ca_file => "$dir/ca.crt");
+	is($run->{state}, 'succeeded', 'by its name');
+};
+
+subtest 'a certificate that is unknown, of another host, or without its file, is not trusted' => sub {
+	my $run;
+	foreach my $case (
+		[ 'untrusted', $stores{right}, '127.0.0.1', qr/certificate/i ],
+		[ 'other_host', $stores{wrong}, '127.0.0.1', qr/127\.0\.0\.1|certificate/, ca_file => "$dir/ca.crt" ],
+		[ 'other_name', $stores{wrong}, 'localhost', qr/localhost|certificate/, ca_file => "$dir/ca.crt" ],
+		[ 'no_file', $stores{right}, '127.0.0.1', qr/ca_file|nothing\.crt/, ca_file => "$dir/nothing.crt" ])
+	{
+		my ($name, $store, $host, $message, %options) = @$case;
+		$run = push_to($name, $store, $host, %options);
+		is($run->{state}, 'failed', "$name: the run fails");
+		like($run->{error}, $message, 'and says why');
+		is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = '$name'"), 0, 'nothing was sent');
+		is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = '$name' AND state <> 'failed'"), 20, 'the rows wait');
+		note($run->{error});
+	}
+};
+
+subtest 'TLS where plain HTTP is spoken fails, and is mended by ca_file' => sub {
+	my $run = push_to('not_tls', $shop->store, '127.0.0.1');
+	is($run->{state}, 'failed', 'no TLS there') or diag(explain($run));
+	$shop->sql("ALTER SERVER untrusted OPTIONS (ADD ca_file '$dir/ca.crt')");
+	$run = $shop->push("feed => 'untrusted'");
+	is($run->{state}, 'succeeded', 'mended');
+	is($run->{created} + $run->{linked}, 20, 'all rows arrive');
+};
+
 done_testing();

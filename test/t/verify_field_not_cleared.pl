@@ -25,67 +25,75 @@ my ($brand, $group) = ($shop->id('makers', 'M1'), $shop->id('groups', 1));
 
 sub differences { $shop->verify("feed => 'articles'"); return $shop->discrepancies; }
 
-# An expression becomes null: nothing is sent, and verify says what stays.
-$shop->sql("UPDATE articles SET maker = NULL, grp = NULL WHERE sku = 'A-1'");
-my $run = $shop->push;
-is_deeply([ @$run{qw(updated unchanged api_calls)} ], [ 0, 1, 0 ], 'a null is not sent');
-my @both = ("articles|A-1|different|brand_id|$brand", "articles|A-1|different|categories|[$group]");
-is_deeply(differences(), \@both, 'brand and category of before are listed');
-is($shop->sql("SELECT count(*) FROM bcdelta.discrepancy WHERE source_value IS NULL AND store_value IN ('$brand', '[$group]')"),
-	2, 'as what the store has and the source has not');
-is_deeply(differences(), \@both, 'each time');
+my @both;
+subtest 'a field whose expression becomes null is not sent, and verify lists what stays' => sub {
+	$shop->sql("UPDATE articles SET maker = NULL, grp = NULL WHERE sku = 'A-1'");
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(updated unchanged api_calls)} ], [ 0, 1, 0 ], 'a null is not sent');
+	@both = ("articles|A-1|different|brand_id|$brand", "articles|A-1|different|categories|[$group]");
+	is_deeply(differences(), \@both, 'brand and category of before are listed');
+	is($shop->sql("SELECT count(*) FROM bcdelta.discrepancy WHERE source_value IS NULL AND store_value IN ('$brand', '[$group]')"),
+		2, 'as what the store has and the source has not');
+	is_deeply(differences(), \@both, 'each time');
+};
 
-# Other fields of the row are written meanwhile.
-$shop->sql("UPDATE articles SET price = 10 WHERE sku = 'A-1'");
-$shop->clear;
-is($shop->push->{updated}, 1, 'another field changes');
-my ($write) = $shop->writes;
-is_deeply([ sort keys %{ $write->{body}[0] } ], [qw(id price)], 'and is sent alone');
-is_deeply(differences(), \@both, 'they are listed still');
+subtest 'what stays is listed also when other fields of the row are written' => sub {
+	$shop->sql("UPDATE articles SET price = 10 WHERE sku = 'A-1'");
+	$shop->clear;
+	is($shop->push->{updated}, 1, 'another field changes');
+	my ($write) = $shop->writes;
+	is_deeply([ sort keys %{ $write->{body}[0] } ], [qw(id price)], 'and is sent alone');
+	is_deeply(differences(), \@both, 'they are listed still');
+};
 
-# The fate of a write is not known: its reply is lost, and the worker dies.
-$store->fault({ match => { method => 'PUT' }, times => 1, do => { lose => 'after' } });
-$shop->sql("UPDATE articles SET price = 11 WHERE sku = 'A-1'");
-$shop->push;
-is_deeply($shop->pending, {}, 'a reply is lost');
-is_deeply(differences(), \@both, 'they are listed still');
-$store->hold({ match => { method => 'PUT' } });
-$shop->sql("UPDATE articles SET price = 12 WHERE sku = 'A-1'");
-$shop->sql("SELECT bcdelta.push(wait => false)");
-$shop->wait_held(1);
-kill_worker($shop->node, 'shop', 'KILL');
-$store->release({});
-$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.pending");
-is_deeply(differences(), \@both, 'the worker dies in flight: they are listed still');
+subtest 'what stays is listed also when the fate of a write is not known' => sub {
+	$store->fault({ match => { method => 'PUT' }, times => 1, do => { lose => 'after' } });
+	$shop->sql("UPDATE articles SET price = 11 WHERE sku = 'A-1'");
+	$shop->push;
+	is_deeply($shop->pending, {}, 'a reply is lost');
+	is_deeply(differences(), \@both, 'they are listed still');
+	$store->hold({ match => { method => 'PUT' } });
+	$shop->sql("UPDATE articles SET price = 12 WHERE sku = 'A-1'");
+	$shop->sql("SELECT bcdelta.push(wait => false)");
+	$shop->wait_held(1);
+	kill_worker($shop->node, 'shop', 'KILL');
+	$store->release({});
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.pending");
+	is_deeply(differences(), \@both, 'the worker dies in flight: they are listed still');
+};
 
-# The row gets another key.
-$shop->sql("UPDATE articles SET sku = 'B-1' WHERE sku = 'A-1'");
-$shop->push;
-s/A-1/B-1/ foreach @both;
-is_deeply(differences(), \@both, 'under another key, too');
+subtest 'what stays is listed also under another key of the row' => sub {
+	$shop->sql("UPDATE articles SET sku = 'B-1' WHERE sku = 'A-1'");
+	$shop->push;
+	s/A-1/B-1/ foreach @both;
+	is_deeply(differences(), \@both, 'under another key, too');
+};
 
-# Somebody writes another value into the store; then the row has one again.
-$store->edit('product', $shop->id('articles', 'B-1'), { brand_id => 0 + $shop->id('makers', 'M2'), categories => [] });
-is_deeply(differences(), [ 'articles|B-1|different|brand_id|' . $shop->id('makers', 'M2') ], 'what is cleared in the store is gone from the list');
-$shop->sql("UPDATE articles SET maker = 'M1' WHERE sku = 'B-1'");
-is($shop->push->{updated}, 1, 'a value that the store has not is sent');
-is_deeply(differences(), [], 'and agrees');
+subtest 'what stays is listed until the store is cleared, or the row has a value again' => sub {
+	$store->edit('product', $shop->id('articles', 'B-1'), { brand_id => 0 + $shop->id('makers', 'M2'), categories => [] });
+	is_deeply(differences(), [ 'articles|B-1|different|brand_id|' . $shop->id('makers', 'M2') ], 'what is cleared in the store is gone from the list');
+	$shop->sql("UPDATE articles SET maker = 'M1' WHERE sku = 'B-1'");
+	is($shop->push->{updated}, 1, 'a value that the store has not is sent');
+	is_deeply(differences(), [], 'and agrees');
+};
 
-# Written as null or zero, the field is cleared.
-$shop->sql("UPDATE articles SET maker = NULL WHERE sku = 'A-2'");
-$shop->push;
-is(scalar @{ differences() }, 1, 'another row');
-$shop->sql(q(UPDATE bcdelta.feed SET fields = fields || '{"brand_id": "coalesce(bcdelta.ref(''makers'', maker), 0)"}' WHERE feed = 'articles'));
-$shop->sql("SELECT bcdelta.mark('articles', 'A-2')");
-is($shop->push->{updated}, 1, 'coalesce(..., 0) clears the brand');
-is_deeply(differences(), [], 'and the store agrees');
+subtest 'written as null or zero, the field is cleared' => sub {
+	$shop->sql("UPDATE articles SET maker = NULL WHERE sku = 'A-2'");
+	$shop->push;
+	is(scalar @{ differences() }, 1, 'another row');
+	$shop->sql(q(UPDATE bcdelta.feed SET fields = fields || '{"brand_id": "coalesce(bcdelta.ref(''makers'', maker), 0)"}' WHERE feed = 'articles'));
+	$shop->sql("SELECT bcdelta.mark('articles', 'A-2')");
+	is($shop->push->{updated}, 1, 'coalesce(..., 0) clears the brand');
+	is_deeply(differences(), [], 'and the store agrees');
+};
 
-# A field that is not mapped any more is not ours any more.
-$shop->sql("UPDATE articles SET grp = NULL WHERE sku = 'A-3'");
-$shop->push;
-is(scalar @{ differences() }, 1, 'a category');
-$shop->sql("UPDATE bcdelta.feed SET fields = fields - 'categories' WHERE feed = 'articles'");
-is_deeply(differences(), [], 'that nobody maps is nobody\'s');
+subtest 'a field that is mapped no more is nobody\'s' => sub {
+	$shop->sql("UPDATE articles SET grp = NULL WHERE sku = 'A-3'");
+	$shop->push;
+	is(scalar @{ differences() }, 1, 'a category');
+	$shop->sql("UPDATE bcdelta.feed SET fields = fields - 'categories' WHERE feed = 'articles'");
+	is_deeply(differences(), [], 'that nobody maps is nobody\'s');
+};
 
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();

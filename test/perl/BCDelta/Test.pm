@@ -98,7 +98,7 @@ EOC
 	# A worker that finds no database waits before it tries again, so they are
 	# named only now.
 	$node->append_conf('postgresql.conf', "bcdelta.databases = '" . join(', ', @databases) . "'");
-	$node->restart;
+	$node->reload;
 	wait_for_worker($node, $_) foreach $extension ? @databases : ();
 	return $node;
 }

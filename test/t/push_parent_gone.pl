@@ -29,40 +29,35 @@ sub brands
 	return [ map { "$_->{sku} " . ($names{ $_->{brand_id} } // '-') } sort { $a->{sku} cmp $b->{sku} } @{ $store->state('products') } ];
 }
 
-my $source = q(SELECT sku || ' ' || name FROM articles JOIN makers ON code = maker ORDER BY sku COLLATE "C");
-$store->remove('brand', $_) foreach map { $_->{id} } grep { $_->{name} ne 'Maker 4' } @{ $store->state('brands') };
-$shop->sql("UPDATE makers SET name = 'New ' || code");
-$shop->clear;
-my $run = $shop->push;
-is_deeply([ @$run{qw(state created updated)} ], [ 'succeeded', 3, 31 ], 'brands that are gone are made again');
-is_deeply(brands(), $shop->list($source), 'and their products told');
+my $source;
+subtest 'brands that are gone are made again, and their products told, whatever the feed is called' => sub {
+	$source = q(SELECT sku || ' ' || name FROM articles JOIN makers ON code = maker ORDER BY sku COLLATE "C");
+	$store->remove('brand', $_) foreach map { $_->{id} } grep { $_->{name} ne 'Maker 4' } @{ $store->state('brands') };
+	$shop->sql("UPDATE makers SET name = 'New ' || code");
+	$shop->clear;
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(state created updated)} ], [ 'succeeded', 3, 31 ], 'brands that are gone are made again');
+	is_deeply(brands(), $shop->list($source), 'and their products told');
+};
 
-# A row that goes and comes back has another record
-$shop->sql("DELETE FROM makers WHERE code IN ('1', '2')");
-$run = $shop->push;
-is_deeply([ @$run{qw(state deleted deferred)} ], [ 'succeeded', 2, 20 ], 'what still refers to a row that was deleted waits for it');
-my $index = $shop->sql("SELECT pg_get_indexdef('bcdelta.pending_deferred'::regclass)");
-$shop->sql("DROP INDEX bcdelta.pending_deferred");
-$shop->sql("INSERT INTO makers VALUES ('1', 'Back 1'), ('2', 'Back 2')");
-$run = $shop->push;
-is_deeply([ @$run{qw(state created updated)} ], [ 'succeeded', 2, 20 ], 'which comes back, even if the index for that is missing');
-$shop->sql($index);
-is_deeply(brands(), $shop->list($source), 'and has its products again');
-is_deeply($shop->pending, {}, 'nothing is pending');
-$shop->clear;
-$shop->sql("UPDATE articles SET maker = 3; DELETE FROM makers WHERE code <> '3'");
-$run = $shop->push;
-is_deeply([ @$run{qw(deleted updated deferred)} ], [ 3, 30, 0 ], 'what refers to another row does not wait');
-is(scalar $shop->writes, 6, 'which costs no further call');
-
-# A category is removed, and one that was below it has moved away: that is
-# pushed first, else the store would remove both
-$shop->sql(<<'EOC');
-CREATE TABLE groups (id int PRIMARY KEY, parent int, name text);
-SELECT bcdelta.track('groups', 'shop', 'category', on_delete => 'delete',
-	fields => '{"name": "name", "parent_id": "coalesce(bcdelta.ref(''groups'', parent), 0)"}');
-ALTER SERVER shop OPTIONS (ADD max_attempts '3');
-EOC
+subtest 'a row that goes and comes back has another record, and what refers to it follows' => sub {
+	$shop->sql("DELETE FROM makers WHERE code IN ('1', '2')");
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(state deleted deferred)} ], [ 'succeeded', 2, 20 ], 'what still refers to a row that was deleted waits for it');
+	my $index = $shop->sql("SELECT pg_get_indexdef('bcdelta.pending_deferred'::regclass)");
+	$shop->sql("DROP INDEX bcdelta.pending_deferred");
+	$shop->sql("INSERT INTO makers VALUES ('1', 'Back 1'), ('2', 'Back 2')");
+	$run = $shop->push;
+	is_deeply([ @$run{qw(state created updated)} ], [ 'succeeded', 2, 20 ], 'which comes back, even if the index for that is missing');
+	$shop->sql($index);
+	is_deeply(brands(), $shop->list($source), 'and has its products again');
+	is_deeply($shop->pending, {}, 'nothing is pending');
+	$shop->clear;
+	$shop->sql("UPDATE articles SET maker = 3; DELETE FROM makers WHERE code <> '3'");
+	$run = $shop->push;
+	is_deeply([ @$run{qw(deleted updated deferred)} ], [ 3, 30, 0 ], 'what refers to another row does not wait');
+	is(scalar $shop->writes, 6, 'which costs no further call');
+};
 
 sub tree
 {
@@ -83,57 +78,68 @@ sub check_leaf
 	return;
 }
 
-my $change = 'UPDATE groups SET parent = NULL WHERE id = 3; DELETE FROM groups WHERE id <> 3';
-my $leaf = tree();
-$shop->clear;
-$shop->sql($change);
-is($shop->push->{deleted}, 3, 'categories are removed');
-check_leaf($leaf, 'one has moved away');
-is(scalar $shop->writes, 2, 'in two requests');
+subtest 'a category that has moved away is pushed before the one above it is removed' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE groups (id int PRIMARY KEY, parent int, name text);
+SELECT bcdelta.track('groups', 'shop', 'category', on_delete => 'delete',
+	fields => '{"name": "name", "parent_id": "coalesce(bcdelta.ref(''groups'', parent), 0)"}');
+ALTER SERVER shop OPTIONS (ADD max_attempts '3');
+EOC
 
-foreach my $status (500, 429)
-{
-	$leaf = tree();
-	$store->fault({ match => { method => 'PUT' }, times => 1, do => { status => $status, rate_headers => JSON::PP::false } });
+	my $change = 'UPDATE groups SET parent = NULL WHERE id = 3; DELETE FROM groups WHERE id <> 3';
+	my $leaf = tree();
+	$shop->clear;
 	$shop->sql($change);
-	is($shop->push->{deleted}, 3, "the move is answered with $status at first");
-	check_leaf($leaf, 'the removal waits for it');
-}
+	is($shop->push->{deleted}, 3, 'categories are removed');
+	check_leaf($leaf, 'one has moved away');
+	is(scalar $shop->writes, 2, 'in two requests');
 
-$leaf = tree();
-$store->fault({ match => { method => 'PUT' }, do => { status => 422, body => { status => 422, title => 'No' } } });
-$shop->sql($change);
-is_deeply([ @{ $shop->push }{qw(deleted failed)} ], [ 1, 3 ], 'a move that is refused');
-is_deeply($shop->pending, { map { ("groups $_" => 'failed') } 1 .. 3 }, 'keeps what is above it');
-like($shop->errors->{'groups 1'}, qr/row 3 of feed "groups" is to be pushed first/, 'which says why');
-$store->unfault;
-$shop->sql('SELECT bcdelta.retry()');
-is($shop->push->{deleted}, 2, 'until it is done');
-check_leaf($leaf, 'and nothing is lost');
+	foreach my $status (500, 429)
+	{
+		$leaf = tree();
+		$store->fault({ match => { method => 'PUT' }, times => 1, do => { status => $status, rate_headers => JSON::PP::false } });
+		$shop->sql($change);
+		is($shop->push->{deleted}, 3, "the move is answered with $status at first");
+		check_leaf($leaf, 'the removal waits for it');
+	}
 
-# A store that removes no category with others below it
-$leaf = tree();
-$store->settings({ category_delete => 'refuse' });
-$shop->sql('DELETE FROM groups WHERE id <> 3; UPDATE groups SET parent = NULL');
-is_deeply([ @{ $shop->push }{qw(deleted failed)} ], [ 3, 0 ], 'what the store does not remove at first');
-check_leaf($leaf, 'is removed later');
-$store->settings({ category_delete => 'cascade' });
+	$leaf = tree();
+	$store->fault({ match => { method => 'PUT' }, do => { status => 422, body => { status => 422, title => 'No' } } });
+	$shop->sql($change);
+	is_deeply([ @{ $shop->push }{qw(deleted failed)} ], [ 1, 3 ], 'a move that is refused');
+	is_deeply($shop->pending, { map { ("groups $_" => 'failed') } 1 .. 3 }, 'keeps what is above it');
+	like($shop->errors->{'groups 1'}, qr/row 3 of feed "groups" is to be pushed first/, 'which says why');
+	$store->unfault;
+	$shop->sql('SELECT bcdelta.retry()');
+	is($shop->push->{deleted}, 2, 'until it is done');
+	check_leaf($leaf, 'and nothing is lost');
+};
 
-# A feed that is paused does not move its own
-$shop->sql(<<'EOC');
+subtest 'a store that removes no category with others below it is asked again' => sub {
+	my $leaf = tree();
+	$store->settings({ category_delete => 'refuse' });
+	$shop->sql('DELETE FROM groups WHERE id <> 3; UPDATE groups SET parent = NULL');
+	is_deeply([ @{ $shop->push }{qw(deleted failed)} ], [ 3, 0 ], 'what the store does not remove at first');
+	check_leaf($leaf, 'is removed later');
+	$store->settings({ category_delete => 'cascade' });
+};
+
+subtest 'a category of a paused feed keeps what is above it' => sub {
+	$shop->sql(<<'EOC');
 CREATE TABLE leaves (id int PRIMARY KEY, parent int, name text);
 SELECT bcdelta.track('leaves', 'shop', 'category', fields => '{"name": "name", "parent_id": "coalesce(bcdelta.ref(''groups'', parent), 0)"}');
 INSERT INTO groups VALUES (5, NULL, 'Branch');
 INSERT INTO leaves VALUES (1, 5, 'Green');
 EOC
-$shop->push;
-$shop->sql("UPDATE leaves SET parent = 3; DELETE FROM groups WHERE id = 5; SELECT bcdelta.pause('leaves')");
-is($shop->push->{failed}, 1, 'a category of a paused feed');
-is_deeply($shop->pending, { 'leaves 1' => 'ready', 'groups 5' => 'failed' }, 'keeps what is above it, too');
-$shop->sql("SELECT bcdelta.resume('leaves'), bcdelta.retry()");
-is_deeply([ @{ $shop->push }{qw(updated deleted)} ], [ 1, 1 ], 'until it goes on');
+	$shop->push;
+	$shop->sql("UPDATE leaves SET parent = 3; DELETE FROM groups WHERE id = 5; SELECT bcdelta.pause('leaves')");
+	is($shop->push->{failed}, 1, 'a category of a paused feed');
+	is_deeply($shop->pending, { 'leaves 1' => 'ready', 'groups 5' => 'failed' }, 'keeps what is above it, too');
+	$shop->sql("SELECT bcdelta.resume('leaves'), bcdelta.retry()");
+	is_deeply([ @{ $shop->push }{qw(updated deleted)} ], [ 1, 1 ], 'until it goes on');
+};
 
-subtest 'a category that goes with the one above it' => sub {
+subtest 'categories that went with the one above them are made again, and what is in them is told' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE wares (id int PRIMARY KEY, grp int, title text);
 SELECT bcdelta.track('wares', 'shop', 'product', '{"sku": "''W-'' || id", "name": "title", "price": "1", "weight": "1",

@@ -53,7 +53,7 @@ is($shop->push->{created}, 14, 'pushed to the sandbox');
 like($shop->sql('SELECT DISTINCT store FROM bcdelta.feed'), qr{^127\.0\.0\.1:\d+/stores/sandbox$}, 'a feed knows its store');
 clear_all();
 
-subtest 'a link to a record that the store does not have' => sub {
+subtest 'a link to a record that the store does not have is found, and mended by a push' => sub {
 	$shop->sql("INSERT INTO makers VALUES ('M9', 'Maker 9'); DELETE FROM bcdelta.change; SELECT bcdelta.link('makers', 'M9', 987654)");
 	$shop->verify("'makers'");
 	is_deeply($shop->discrepancies, ['makers|M9|missing_in_store'], 'is found by the next look');
@@ -130,7 +130,7 @@ subtest 'a store is told by hash and host, in whatever case' => sub {
 	hears_nothing('looking');
 };
 
-subtest 'a token of another store' => sub {
+subtest 'a token of another store sends nothing there' => sub {
 	clear_all();
 	my ($mine, $theirs) = map { "ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '" . $_->token . "')" } $sandbox, $live;
 	$shop->sql("$theirs; UPDATE articles SET price = 90 WHERE sku = 'A-1'");
@@ -143,7 +143,7 @@ subtest 'a token of another store' => sub {
 	is($shop->push->{updated}, 1, 'put right and resumed, it goes on');
 };
 
-subtest 'the same store under another address' => sub {
+subtest 'the same store under another address is another one until somebody says so' => sub {
 	(my $url = $sandbox->url) =~ s/127\.0\.0\.1/localhost/;
 	$shop->sql("ALTER SERVER shop OPTIONS (SET api_url '$url'); UPDATE articles SET price = 78 WHERE sku = 'A-1'");
 	is($shop->push->{state}, 'failed', 'is not known to be the same');
@@ -153,7 +153,7 @@ subtest 'the same store under another address' => sub {
 	is(status('articles')->{state}, 'active', 'and back');
 };
 
-subtest 'a server that is dropped and made again' => sub {
+subtest 'a server that is dropped and made again for another store sends nothing there' => sub {
 	my $server = sub { return 'DROP SERVER shop CASCADE;' . create_server_sql($_[0]); };
 	clear_all();
 	$shop->sql($server->($live) . "UPDATE articles SET price = 79 WHERE sku = 'A-1'");
@@ -213,7 +213,7 @@ subtest 'what is under way while links are forgotten is nobody\'s' => sub {
 	$session->close;
 };
 
-subtest 'a transaction that forgets links and stays open' => sub {
+subtest 'a transaction that forgets links and stays open holds up its own feed only' => sub {
 	my $session = BCDelta::Session->open($node, 'shop');
 	$session->sql("BEGIN; SELECT bcdelta.unlink('makers')");
 	$shop->sql("UPDATE makers SET name = 'Maker 1, renamed' WHERE code = 'M1'; UPDATE groups SET name = 'Renamed' WHERE id = 1");
@@ -228,7 +228,7 @@ subtest 'a transaction that forgets links and stays open' => sub {
 	$session->close;
 };
 
-subtest 'a transaction that links a row by hand and stays open' => sub {
+subtest 'a transaction that links a row by hand and stays open keeps its record from being made twice' => sub {
 	my $session = BCDelta::Session->open($node, 'shop');
 	my $id = $shop->id('makers', 'M4');
 	$sandbox->hold({ match => { method => 'PUT' } });
@@ -252,7 +252,7 @@ subtest 'a transaction that links a row by hand and stays open' => sub {
 	$session->close;
 };
 
-subtest 'to the live store' => sub {
+subtest 'unlink, resume and link take the feeds to the live store, and nothing of the sandbox goes there' => sub {
 	$shop->sql("UPDATE articles SET price = -1 WHERE sku = 'A-9'; UPDATE articles SET price = 5 WHERE sku = 'A-5'");
 	$shop->push;
 	is($shop->pending->{'articles A-9'}, 'failed', 'a row that failed in the sandbox');

@@ -1,5 +1,5 @@
 # What is wrong is said in words, in every place where somebody may look, until
-# it is over: in status.trouble, in schedule.last_error, and once in the log.
+# it is over: in status.trouble, in bcdelta.progress, and once in the log.
 
 use strict;
 use warnings;
@@ -17,104 +17,20 @@ $shop->tables;
 
 sub log_lines { return scalar grep { /$_[0]/ } split /\n/, slurp_file($node->logfile); }
 
-# The runs of a schedule since it was asked last
-my $seen = 0;
-
-sub next_runs
-{
-	my ($schedule, $number) = @_;
-	$shop->wait_for("SELECT count(*) >= $number FROM bcdelta.run WHERE schedule = '$schedule' AND run_id > $seen
-		AND state NOT IN ('requested', 'running')");
-	my $runs = $shop->list("SELECT concat_ws('|', state, error, warning) FROM bcdelta.run WHERE schedule = '$schedule' AND run_id > $seen
-		AND state NOT IN ('requested', 'running') ORDER BY run_id LIMIT $number");
-	$seen = $shop->sql('SELECT max(run_id) FROM bcdelta.run');
-	return @$runs;
-}
-
-subtest 'a token that expires under a schedule' => sub {
-	$shop->sql("INSERT INTO makers VALUES ('M1', 'Maker 1'); SELECT bcdelta.schedule('often', server => 'shop', every => '1 second')");
-	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE feed = 'makers'");
-	is($shop->sql("SELECT last_error FROM bcdelta.schedule"), '', 'a schedule does well');
-
-	$store->settings({ token => 'another' });
-	$shop->sql("UPDATE makers SET name = 'Maker One'");
-	$shop->wait_for("SELECT count(*) = 3 FROM bcdelta.feed WHERE state = 'paused'");
-	is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE paused_reason ~ 'token is not valid'"), 3,
-		'all feeds of the token are paused, those with nothing to push, too');
-	$seen = $shop->sql('SELECT max(run_id) FROM bcdelta.run');
-	my @runs = next_runs('often', 3);
-	is(scalar(grep { /^failed\|every feed of the store is paused: "makers", "groups", "articles": .*token is not valid/ } @runs), 3,
-		'every later run is failed, with the reason, once') or diag(explain(\@runs));
-	like($shop->sql('SELECT last_error FROM bcdelta.schedule'), qr/^run \d+ failed: .*token is not valid/, 'the schedule has it, too');
-	is(log_lines('WARNING:  bcdelta: feed "makers" was paused: .*token is not valid'), 1, 'the log says once that a feed is paused');
-	cmp_ok(log_lines('WARNING:.*schedule "often": '), '<=', 2, 'and that the schedule fails: when it begins, when the reason changes');
-
-	$store->settings({ token => $store->token });
-	$shop->sql("SELECT bcdelta.resume('makers')");
-	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.pending");
-	$shop->wait_for(q{SELECT last_error ~ '^paused feeds were not pushed: "groups", "articles": .*token' FROM bcdelta.schedule});
-	$seen = $shop->sql('SELECT max(run_id) FROM bcdelta.run');
-	like((next_runs('often', 1))[0], qr/^succeeded\|paused feeds were not pushed: "groups", "articles": /,
-		'a run that leaves feeds out does the rest, and warns');
-	$shop->sql("SELECT bcdelta.resume('groups'); SELECT bcdelta.resume('articles')");
-	$shop->wait_for('SELECT last_error IS NULL FROM bcdelta.schedule');
-	$seen = $shop->sql('SELECT max(run_id) FROM bcdelta.run');
-	is((next_runs('often', 1))[0], 'succeeded', 'until it is over');
-};
-
-subtest 'a schedule that cannot start' => sub {
-	$shop->sql("CREATE ROLE clerk; GRANT USAGE ON FOREIGN SERVER shop TO clerk; SET ROLE clerk;
-		SELECT bcdelta.schedule('hers', server => 'shop', every => '1 second'); RESET ROLE;
-		REVOKE USAGE ON FOREIGN SERVER shop FROM clerk");
-	$shop->wait_for("SELECT last_error ~ 'permission denied|USAGE' FROM bcdelta.schedule WHERE name = 'hers'");
-	$seen = 0;
-	like((next_runs('hers', 2))[1], qr/^failed\|it could not be started: .*shop/, 'each try is a run that failed');
-	is(log_lines('WARNING:.*schedule "hers": '), 1, 'the log says so once');
-	like(trouble('makers'), qr/^schedule "hers": run \d+ failed: it could not be started: /, 'and the status of the feeds that it is for');
-	$shop->sql('GRANT USAGE ON FOREIGN SERVER shop TO clerk');
-	$shop->wait_for("SELECT last_error IS NULL FROM bcdelta.schedule WHERE name = 'hers'");
-	is(trouble('makers'), '', 'until it is over');
-	$shop->sql("SELECT bcdelta.unschedule(name) FROM bcdelta.schedule");
-	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
-};
-
-subtest 'a run of nothing but paused feeds' => sub {
+subtest 'a run of nothing but paused feeds fails, and says so' => sub {
 	$shop->sql("SELECT bcdelta.pause(feed) FROM bcdelta.feed");
 	my (undef, undef, $err) = $shop->try('CALL bcdelta.sweep()');
 	like($err, qr/run \d+ failed: every feed of the store is paused: .*paused by/, 'a sweep of it fails');
 	is($shop->push->{state}, 'failed', 'and a push');
 	is($shop->verify->{state}, 'succeeded', 'but not a verify, which reads paused feeds, too');
 	$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed");
-	is($shop->push->{state}, 'succeeded', 'until they are resumed');
-	$shop->sql("SELECT bcdelta.pause(feed) FROM bcdelta.feed");
+	is($shop->push->{state}, 'succeeded', 'until they are resumed');	$shop->sql("SELECT bcdelta.pause(feed) FROM bcdelta.feed");
 	is($shop->push->{state}, 'failed', 'when they are paused again, it fails');
 	$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed");
 	is(trouble('makers'), '', 'and that is no trouble any more once they are resumed');
 };
 
-subtest 'who stopped a run' => sub {
-	$store->hold({ match => { method => 'POST' } });
-	$shop->sql("INSERT INTO makers VALUES ('M2', 'Maker 2')");
-	my $push = $shop->start;
-	$shop->wait_held(1);
-	my $id = $shop->sql("SELECT run_id FROM bcdelta.run WHERE state = 'running'");
-	$shop->sql("SET ROLE clerk; SELECT bcdelta.cancel($id)");
-	$push->finish;
-	is($shop->run($id)->{error}, 'cancelled by role "clerk"', 'somebody');
-	$store->release;
-	$store->hold({ match => { method => 'POST' } });
-	$shop->sql("INSERT INTO makers VALUES ('M3', 'Maker 3')");
-	$push = $shop->start;
-	$shop->wait_held(1);
-	$push->cancel;
-	$push->finish;
-	$shop->wait_for("SELECT state = 'cancelled' FROM bcdelta.run ORDER BY run_id DESC LIMIT 1");
-	like($shop->last_run->{error}, qr/^the session that asked for it stopped waiting/, 'who waited for it');
-	$store->release;
-	is($shop->push->{state}, 'succeeded', 'its rows were pending');
-};
-
-subtest 'a feed that a session is about to change' => sub {
+subtest 'a feed that a session is about to change holds up no other' => sub {
 	my $session = BCDelta::Session->open($node, 'shop');
 	$shop->sql("CREATE TABLE brief (id int PRIMARY KEY, name text); SELECT bcdelta.track('brief', 'shop', 'brand')");
 	$session->sql("BEGIN; SELECT bcdelta.pause('brief')");
@@ -133,10 +49,10 @@ subtest 'a feed that a session is about to change' => sub {
 	$session->close;
 };
 
-subtest 'numbers in the status' => sub {
+subtest 'the numbers of the status are right after a push, a crash, and writing past the triggers' => sub {
 	my $numbers = q{SELECT sum(linked), sum(ready + waiting + in_flight + deferred + failed + review) FROM bcdelta.status};
 	my $counted = q{SELECT (SELECT count(*) FROM bcdelta.link), (SELECT count(*) FROM bcdelta.pending)};
-	$shop->sql("INSERT INTO makers SELECT i, 'Maker ' || i FROM generate_series(1, 50) AS i; UPDATE makers SET name = name || ' & Co.' WHERE code = 'M2'");
+	$shop->sql("INSERT INTO makers SELECT i, 'Maker ' || i FROM generate_series(1, 50) AS i; UPDATE makers SET name = name || ' & Co.' WHERE code = 'M4'");
 	is($shop->push->{state}, 'succeeded', 'after a push');
 	is($shop->sql($numbers), $shop->sql($counted), 'they are right');
 	$shop->sql("UPDATE makers SET name = name || '.'");
@@ -173,7 +89,7 @@ sub troubled
 
 my $push = sub { $shop->push; };
 
-subtest 'every bad state' => sub {
+subtest 'every bad state is told until it is over, with what to do' => sub {
 	$shop->sql("DELETE FROM bcdelta.link WHERE feed = 'articles'");
 	$shop->push;
 	troubled('a feed that somebody paused', 'makers', "SELECT bcdelta.pause('makers')",
@@ -278,14 +194,14 @@ subtest 'progress counts rows, not attempts' => sub {
 	$store->unfault;
 };
 
-subtest 'no worker' => sub {
+subtest 'a database without a worker says so' => sub {
 	$node->append_conf('postgresql.conf', "bcdelta.databases = ''");
 	$node->reload;
 	$shop->wait_for(q{SELECT trouble = 'no worker serves this database: database "shop" is not in bcdelta.databases' FROM bcdelta.status WHERE feed = 'groups'});
 	pass('the status says so');
 };
 
-subtest 'the log of a normal day' => sub {
+subtest 'the log of a normal day holds no failure of a worker' => sub {
 	is(log_lines('FATAL:.*background worker'), 0, 'no worker died when it was to end');
 	$node->append_conf('postgresql.conf', "bcdelta.databases = 'nowhere, shop'");
 	$node->reload;

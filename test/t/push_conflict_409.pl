@@ -1,0 +1,38 @@
+# A record that is made by somebody else between the look-up and the create, and
+# names that are taken: 409.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('conflict', store => { args => [ '--quota', 100000 ] }, server => { max_attempts => 2 });
+my $store = $shop->store;
+$shop->tables;
+
+sub article { return { type => 'physical', weight => 1, price => 9, @_ }; }
+
+subtest '409: a record with the key of the row, made since the look-up, becomes the row\'s' => sub {
+	$store->hold({ match => { method => 'POST' }, process => 'release' });
+	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('D-1', 'Duplicate 1', 1), ('D-2', 'Duplicate 2', 2)");
+	my $pushing = $shop->start;
+	$shop->wait_held(2);
+	$store->seed('products', [ article(id => 8001, sku => 'd-1', name => 'Made by hand'), article(id => 8002, sku => 'other', name => 'Duplicate 2') ]);
+	$store->release;
+	is(($pushing->finish)[0], 0, 'duplicates');
+	is($shop->id('articles', 'D-1'), 8001, 'a record with the same article number is this row\'s');
+	is($shop->record('products', 8001)->{$_->[0]}, $_->[1], "and has its $_->[0]") foreach [ name => 'Duplicate 1' ], [ price => 1 ];
+};
+
+subtest '409: a name that another record has is refused in the store\'s words, until it is free' => sub {
+	is_deeply($shop->pending, { 'articles D-2' => 'failed' }, 'a name that another record has is refused');
+	like($shop->errors->{'articles D-2'}, qr/name is a duplicate of product 8002/, 'with the store\'s words');
+	$store->remove('product', 8002);
+	$shop->sql('SELECT bcdelta.retry()');
+	is($shop->push->{created}, 1, 'until it is free');
+};
+
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();

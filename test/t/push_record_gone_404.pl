@@ -1,0 +1,97 @@
+# An administrator has removed records that rows are linked to: they are made
+# again, or found again, unless the feed does not want that.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('gone', store => { args => [ '--quota', 100000 ] }, server => { max_attempts => 2 });
+my $store = $shop->store;
+$shop->tables;
+
+sub article { return { type => 'physical', weight => 1, price => 9, @_ }; }
+
+subtest '404: records that an administrator has removed are made again, or found again' => sub {
+	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'G-' || i, 'Gone ' || i, 1 FROM generate_series(1, 10) AS i");
+	$shop->sql("INSERT INTO makers VALUES ('G', 'Gone Co.'); INSERT INTO groups VALUES (1, NULL, 'Gone group')");
+	$shop->push;
+	$store->remove('product', $shop->id('articles', 'G-4'));
+	$store->remove('brand', $shop->id('makers', 'G'));
+	$store->remove('category', $shop->id('groups', 1));
+	$store->remove('product', $shop->id('articles', 'G-7'));
+	$store->seed('products', [ article(sku => 'G-7', name => 'Put in again') ]);
+	$shop->clear;
+	$shop->sql("UPDATE articles SET price = 2 WHERE sku LIKE 'G-%'; UPDATE makers SET name = 'Gone & Co.' WHERE code = 'G'; UPDATE groups SET name = 'Gone, too'");
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(state created updated failed)} ], [ 'succeeded', 3, 9, 0 ], 'records that are gone')
+	  or diag(explain([ $run, $shop->errors ]));
+	is($shop->records('products', 'sku')->{'G-4'}{id}, $shop->id('articles', 'G-4'), 'are made again');
+	is($shop->records('products', 'sku')->{'G-4'}{name}, 'Gone 4', 'with all fields');
+	is($shop->id('articles', 'G-7'), $shop->records('products', 'sku')->{'G-7'}{id}, 'or found again');
+	is($shop->id('makers', 'G'), $shop->records('brands', 'name')->{'Gone & Co.'}{id}, 'a brand');
+	is($shop->id('groups', 1), $shop->records('categories', 'name')->{'Gone, too'}{category_id}, 'a category');
+};
+
+subtest '404: what refers to a record that is made again is told its new id' => sub {
+	$shop->sql("INSERT INTO articles (sku, title, price, maker, grp) VALUES ('R-1', 'Refers', 1, 'G', 1); INSERT INTO groups VALUES (2, 1, 'Below')");
+	$shop->push;
+	$store->remove('brand', $shop->id('makers', 'G'));
+	$store->remove('category', $shop->id('groups', 1));
+	$shop->sql("UPDATE makers SET name = 'Gone again' WHERE code = 'G'; UPDATE groups SET name = 'Gone again'  WHERE id = 1");
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(state failed)} ], [ 'succeeded', 0 ], 'a brand and a category are made again') or diag(explain($shop->errors));
+	is($shop->records('products', 'sku')->{'R-1'}{brand_id}, $shop->id('makers', 'G'), 'a product has its brand again');
+	is_deeply($shop->records('products', 'sku')->{'R-1'}{categories}, [ 0 + $shop->id('groups', 1) ], 'and its category');
+	is($shop->records('categories', 'name')->{Below}{parent_id}, $shop->id('groups', 1), 'a category its parent');
+	is($shop->id('groups', 2), ($shop->records('categories', 'name')->{Below} || {})->{category_id}, 'and its link');
+};
+
+subtest '404: with stale_link \'fail\' nothing is made again, and the row says why' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE careful (sku text PRIMARY KEY, name text);
+SELECT bcdelta.track('careful', 'shop', 'product', options => '{"stale_link": "fail"}',
+	fields => '{"sku": "sku", "name": "name", "type": "''physical''", "price": "1", "weight": "1"}');
+INSERT INTO careful SELECT 'K-' || i, 'Careful ' || i FROM generate_series(1, 3) AS i;
+EOC
+	is($shop->push->{created}, 3, 'a careful feed');
+	$store->remove('product', $shop->id('careful', 'K-2'));
+	$shop->sql("UPDATE careful SET name = name || '!'");
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(created updated failed)} ], [ 0, 2, 1 ], 'stale_link fail: nothing is made again');
+	like($shop->errors->{'careful K-2'}, qr/record \d+ is not in the store any more/, 'the row says why');
+	$shop->sql("SELECT bcdelta.untrack('careful')");
+};
+
+subtest '404: when a record of a batch is gone, all of the batch are read at once' => sub {
+	$store->remove('products', $shop->id('articles', 'G-3'));
+	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
+	$shop->clear;
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(updated created failed)} ], [ 9, 1, 0 ], 'one record of a batch is gone');
+	is_deeply([ sort map { "$_->{method} $_->{status}" } $store->journal ], [ 'GET 200', 'GET 200', 'POST 200', 'PUT 200', 'PUT 404' ], 'which takes five calls');
+};
+
+subtest 'a record that the reply does not mention is looked at: it is written, there or not' => sub {
+	my $run;
+	foreach my $there (0, 1)
+	{
+		my @ids = map { $shop->id('articles', "G-$_") } 1 .. 10;
+		$store->remove('products', $ids[6]) unless $there;
+		$store->fault({ match => { method => 'PUT' }, times => 1,
+				do => { status => 200, body => { data => [ map { { id => 0 + $_ } } @ids[0 .. 5, 7 .. 9] ], meta => {} } } });
+		$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
+		$run = $shop->push;
+		is($run->{failed}, 0, $there ? 'it is there' : 'it is gone');
+		is($shop->records('products', 'sku')->{'G-7'}{price} + 0, $shop->sql("SELECT price FROM articles WHERE sku = 'G-7'") + 0,
+			'and has been written');
+		$store->unfault;
+		$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
+		$shop->push;
+	}
+};
+
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();

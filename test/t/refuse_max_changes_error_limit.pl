@@ -1,0 +1,49 @@
+# Fuses: a feed that would change too many rows, or whose rows are refused one after
+# the other, is paused, and no other one.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('fuses', store => { args => [ '--quota', 100000 ] }, server => { max_attempts => 2, error_limit => 5 });
+my $store = $shop->store;
+$shop->tables;
+
+subtest 'max_changes: a feed that would change more rows is paused before anything is sent' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE careful (sku text PRIMARY KEY, name text);
+SELECT bcdelta.track('careful', 'shop', 'product', options => '{"max_changes": 3}',
+	fields => '{"sku": "sku", "name": "name", "type": "''physical''", "price": "1", "weight": "1"}');
+INSERT INTO careful SELECT 'K-' || i, 'Careful ' || i FROM generate_series(1, 3) AS i;
+EOC
+	is($shop->push->{created}, 3, 'as many rows as max_changes allows');
+	$shop->sql("INSERT INTO careful SELECT 'L-' || i, 'Careful ' || i FROM generate_series(4, 7) AS i");
+	my $run = $shop->push;
+	like($run->{error}, qr/feed "careful".*more than 3 rows.*max_changes/s, 'max_changes: a fuse');
+	is($run->{created}, 0, 'blows before anything is sent');
+	$shop->sql("SELECT bcdelta.resume('careful')");
+	is($shop->push->{created}, 4, 'resume lets it pass');
+};
+
+subtest 'error_limit: too many refusals in a row pause the feed, and only that one' => sub {
+	$store->fault({ match => { method => 'POST', path => 'products' }, do => { status => 422, body => { status => 422, title => 'No' } } });
+	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'E-' || i, 'E ' || i, 1 FROM generate_series(1, 60) AS i; INSERT INTO careful VALUES ('E-0', 'E 0')");
+	my $run = $shop->push("feed => 'articles'");
+	is($run->{state}, 'failed', 'the run fails');
+	like($run->{error}, qr/feed "articles".*\d+ records in a row were refused/, 'and says why');
+	is($shop->sql("SELECT state || coalesce(paused_reason ~ 'refused by the store', false) FROM bcdelta.feed WHERE feed = 'articles'"),
+		'pausedtrue', 'the feed is paused, with the reason');
+	cmp_ok($run->{failed}, '<', 20, 'most rows were not even tried');
+	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = 'articles'"), 60, 'all rows are still pending');
+	$store->unfault;
+	is($shop->push->{created}, 1, 'other feeds go on');
+	is($shop->sql("SELECT bcdelta.resume('articles'), bcdelta.retry('articles')"), '|' . $run->{failed}, 'resume and retry');
+	$run = $shop->push;
+	is_deeply([ @$run{qw(state created)} ], [ 'succeeded', 60 ], 'everything arrives');
+};
+
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();

@@ -1,0 +1,123 @@
+# CALL bcdelta.sweep(): it pushes what there is and fails when that fails, without a
+# snapshot while it waits, also from pg_cron.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('sweep', store => { args => [ '--quota', 100000 ] }, node => { conf => 'bcdelta.naptime = 1' });
+my ($node, $store) = ($shop->node, $shop->store);
+$shop->tables;
+my $n = 0;
+
+sub add
+{
+	my ($count) = @_;
+	my $from = $n + 1;
+	$n += $count;
+	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series($from, $n) AS i");
+	return;
+}
+
+# New rows, and the requests for them held.
+sub hold_some
+{
+	my ($count, $process) = @_;
+	$store->hold({ match => { method => 'POST' }, process => $process // 'now' });
+	add($count);
+	return;
+}
+
+sub check_all
+{
+	my ($what) = @_;
+	is_deeply($shop->pending, {}, "$what: all is pushed");
+	is(scalar @{ $store->state('products') }, $n, 'each row once');
+	is(scalar(grep { $_->{status} == 409 } $store->journal(method => 'POST')), 0, 'nothing was tried twice');
+	return;
+}
+
+subtest 'sweep() holds no snapshot while it waits' => sub {
+	hold_some(2);
+	my $push = $shop->start('CALL bcdelta.sweep()');
+	$shop->wait_held(2);
+	is($shop->sql("SELECT backend_xmin, state FROM pg_stat_activity WHERE query = 'CALL bcdelta.sweep()'"),
+		'|active', 'sweep() holds no snapshot');
+	$store->release;
+	is(($push->finish)[0], 0, 'and ends well');
+};
+
+subtest 'sweep() fails when the run does, with its reason' => sub {
+	$shop->sql("SELECT bcdelta.pause('makers')");
+	my ($rc, undef, $err) = $shop->try("CALL bcdelta.sweep('nowhere')");
+	like($err, qr/server "nowhere" does not exist/, 'a server that is not there');
+	$store->settings({ token => 'another' });
+	add(1);
+	($rc, undef, $err) = $shop->try('CALL bcdelta.sweep()');
+	isnt($rc, 0, 'it fails when the run fails');
+	like($err, qr/run \d+ failed: .*401/s, 'with the reason');
+	$store->settings({ token => $store->token });
+	$shop->sql('SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = \'paused\'');
+};
+
+subtest 'sweep() does without paused feeds, and warns of them' => sub {
+	is(($shop->try('BEGIN; CALL bcdelta.sweep(); COMMIT'))[0], 0, 'it works in a transaction, too');
+	$shop->sql("SELECT bcdelta.pause('makers')");
+	foreach my $call ('CALL bcdelta.sweep()', 'SELECT bcdelta.push()', 'BEGIN; CALL bcdelta.sweep(); COMMIT')
+	{
+		my ($rc, undef, $err) = $shop->try($call);
+		is($rc, 0, "$call does well without a paused feed");
+		like($err, qr/WARNING:.*not pushed: makers\nDETAIL:  makers: paused by/, 'and says which one');
+	}
+	$shop->sql("SELECT bcdelta.resume('makers')");
+	is(($shop->try('CALL bcdelta.sweep()'))[2], '', 'but has nothing to say else');
+	check_all('sweep');
+};
+
+subtest 'sweep() from pg_cron, in both ways that it runs its jobs' => sub {
+	plan skip_all => 'pg_cron is not installed'
+	  if $shop->sql("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_cron'") == 0;
+	my $directory = $node->host;
+	$node->append_conf('postgresql.conf', <<"EOC");
+shared_preload_libraries = 'bcdelta, pg_cron'
+cron.database_name = 'shop'
+cron.host = '$directory'
+EOC
+	$node->restart;
+	wait_for_worker($node, 'shop');
+
+	# Jobs of this kind run once when the server starts, so nobody has to wait for
+	# the minute to be full.
+	$shop->sql(<<'EOC');
+CREATE EXTENSION pg_cron;
+SELECT cron.schedule('sweep', '@reboot', $$CALL bcdelta.sweep('shop')$$);
+SELECT cron.schedule('wrong', '@reboot', $$CALL bcdelta.sweep('nowhere')$$);
+EOC
+	my $n = 0;
+	foreach my $mode (qw(off on))
+	{
+		$n++;
+		$shop->sql("INSERT INTO makers SELECT 'M' || i, 'Maker ' || i FROM generate_series($n * 100 + 1, $n * 100 + 10) AS i");
+		$store->hold({ match => { method => 'POST' } });
+		$node->append_conf('postgresql.conf', "cron.use_background_workers = $mode");
+		$node->restart;
+		$shop->wait_held(1);
+		is( $shop->sql("SELECT count(*) FROM pg_stat_activity WHERE query ~ '^CALL bcdelta.sweep' AND backend_xmin IS NOT NULL"),
+			0, "background workers $mode: no snapshot is held while the store is waited for");
+		$store->release;
+		$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.pending, bcdelta.change');
+		$shop->wait_for("SELECT count(*) = $n FROM cron.job_run_details JOIN cron.job USING (jobid)
+			WHERE jobname = 'sweep' AND status = 'succeeded'");
+		is(scalar @{ $store->state('brands') }, $n * 10, 'a job has pushed the rows');
+		$shop->wait_for("SELECT count(*) = $n FROM cron.job_run_details JOIN cron.job USING (jobid)
+			WHERE jobname = 'wrong' AND status = 'failed'");
+		like($shop->sql("SELECT return_message FROM cron.job_run_details JOIN cron.job USING (jobid) WHERE jobname = 'wrong' ORDER BY runid DESC LIMIT 1"),
+			qr/server "nowhere" does not exist/, 'a job that cannot says why');
+	}
+};
+
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();
