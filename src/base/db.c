@@ -18,6 +18,7 @@
 #include "catalog/pg_extension.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "pgstat.h"
@@ -177,7 +178,21 @@ bcd_execute(BcdStatement *statement, Datum *values, const char *nulls)
 	return execute(statement, values, nulls, false, 0);
 }
 
-/* The same for a query of which at most limit rows are wanted (0: all). */
+/*
+ * The same, and the current memory context stays what it was, so that what is
+ * read from the rows can be returned in it.
+ */
+uint64
+bcd_select(BcdStatement *statement, Datum *values, const char *nulls)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	uint64		n = bcd_execute(statement, values, nulls);
+
+	MemoryContextSwitchTo(cxt);
+	return n;
+}
+
+/* Like bcd_execute(), for a query of which at most limit rows are wanted (0: all). */
 uint64
 bcd_query(BcdStatement *statement, Datum *values, const char *nulls, long limit)
 {
@@ -204,14 +219,6 @@ bcd_query_newest(BcdStatement *statement, Datum *values, const char *nulls, long
 	if (rc < 0)
 		elog(ERROR, "could not execute \"%s\": %s", statement->sql, SPI_result_code_string(rc));
 	return SPI_processed;
-}
-
-/* An argument of a statement, and whether it is null. */
-Datum
-bcd_text_or_null(const char *text, char *null)
-{
-	*null = text ? ' ' : 'n';
-	return text ? CStringGetTextDatum(text) : (Datum) 0;
 }
 
 /* A column of the last result as text in the current context, NULL for null. */
@@ -247,6 +254,78 @@ bcd_column_bool(uint64 row, int column)
 	Datum		value = bcd_column_datum(row, column, &null);
 
 	return !null && DatumGetBool(value);
+}
+
+/* A jsonb column of the last result in the current context, NULL for null. */
+Jsonb *
+bcd_column_jsonb(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = bcd_column_datum(row, column, &isnull);
+
+	return isnull ? NULL : DatumGetJsonbPCopy(value);
+}
+
+/* A column of all n rows of the last result, as a list of texts. */
+List *
+bcd_column_list(uint64 n, int column)
+{
+	List	   *texts = NIL;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+		texts = lappend(texts, bcd_column_text(i, column));
+	return texts;
+}
+
+/* Names (name[]) as a list of strings */
+List *
+bcd_name_list(Datum names)
+{
+	List	   *list = NIL;
+	Datum	   *elements;
+	int			n;
+	int			i;
+
+	deconstruct_array(DatumGetArrayTypeP(names), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
+					  &elements, NULL, &n);
+	for (i = 0; i < n; i++)
+		list = lappend(list, pstrdup(NameStr(*DatumGetName(elements[i]))));
+	return list;
+}
+
+/* An argument of a statement, and whether it is null. */
+Datum
+bcd_text_or_null(const char *text, char *null)
+{
+	*null = text ? ' ' : 'n';
+	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+Datum
+bcd_jsonb_or_null(Jsonb *jsonb, char *null)
+{
+	*null = jsonb ? ' ' : 'n';
+	return JsonbPGetDatum(jsonb);
+}
+
+Datum
+bcd_name_datum(const char *name)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(name));
+}
+
+/* A list of texts, for unnest() or ANY */
+Datum
+bcd_text_array(List *texts)
+{
+	Datum	   *values = palloc(sizeof(Datum) * (list_length(texts) + 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, texts)
+		values[n++] = CStringGetTextDatum(lfirst(lc));
+	return bcd_array(TEXTOID, values, NULL, n);
 }
 
 /* An array of values, for unnest() or ANY; nulls NULL: there are none. */

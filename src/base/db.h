@@ -6,6 +6,7 @@
 #define BCD_DB_H
 
 #include "executor/spi.h"
+#include "utils/jsonb.h"
 
 #define BCD_MAX_ARGS	20
 
@@ -40,6 +41,7 @@ extern void bcd_spi_begin(BcdRights *saved);
 extern void bcd_spi_end(const BcdRights *saved);
 
 extern uint64 bcd_execute(BcdStatement *statement, Datum *values, const char *nulls);
+extern uint64 bcd_select(BcdStatement *statement, Datum *values, const char *nulls);
 extern uint64 bcd_query(BcdStatement *statement, Datum *values, const char *nulls, long limit);
 extern uint64 bcd_query_as_seen(BcdStatement *statement, Datum *values, const char *nulls, long limit);
 extern uint64 bcd_query_newest(BcdStatement *statement, Datum *values, const char *nulls, long limit);
@@ -47,8 +49,14 @@ extern char *bcd_column_text(uint64 row, int column);
 extern int64 bcd_column_int64(uint64 row, int column, bool *isnull);
 extern bool bcd_column_bool(uint64 row, int column);
 extern Datum bcd_column_datum(uint64 row, int column, bool *isnull);
+extern Jsonb *bcd_column_jsonb(uint64 row, int column);
+extern List *bcd_column_list(uint64 n, int column);
+extern List *bcd_name_list(Datum names);
 
 extern Datum bcd_text_or_null(const char *text, char *null);
+extern Datum bcd_jsonb_or_null(Jsonb *jsonb, char *null);
+extern Datum bcd_name_datum(const char *name);
+extern Datum bcd_text_array(List *texts);
 extern Datum bcd_array(Oid type, Datum *values, bool *nulls, int n);
 
 extern void bcd_tx_use_extension(void);

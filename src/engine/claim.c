@@ -21,14 +21,14 @@
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
 #include "engine/item.h"
+#include "engine/item_record.h"
 #include "engine/lane.h"
 #include "engine/lane_held.h"
 #include "feed/feed.h"
 #include "feed/feed_lock.h"
 #include "feed/key_list.h"
+#include "tables/feed_state.h"
 #include "tables/queue.h"
-#include "tables/record.h"
-#include "tables/results.h"
 
 /* Claims that failed in a row, a second each, before a lane is given up */
 #define CLAIM_FAILURES		60

@@ -16,7 +16,6 @@
 #include "base/compat.h"
 #include "engine/engine.h"
 #include "tables/queue.h"
-#include "tables/results.h"
 
 BcdEngine	bcd_engine;
 

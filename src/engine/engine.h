@@ -33,6 +33,7 @@
 #include "store/paging.h"
 #include "store/store.h"
 #include "tables/outcome.h"
+#include "tables/run.h"
 
 typedef enum BcdStage
 {
@@ -217,21 +218,6 @@ typedef struct BcdLane
 	bool		in_turns;		/* items wait for each other: none leaves for
 								 * another lane */
 } BcdLane;
-
-typedef struct BcdRunCounts
-{
-	int64		created;
-	int64		updated;
-	int64		deleted;
-	int64		hidden;
-	int64		linked;
-	int64		unchanged;
-	int64		deferred;
-	int64		conflicts;
-	int64		failed;
-	int64		api_calls;
-	int64		throttled;
-} BcdRunCounts;
 
 typedef struct BcdRun BcdRun;
 

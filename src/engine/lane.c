@@ -13,13 +13,13 @@
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/lane.h"
-#include "feed/crash_count.h"
 #include "feed/feed_lock.h"
 #include "pacing/pace.h"
 #include "store/store_identity.h"
+#include "tables/feed.h"
+#include "tables/feed_crashes.h"
 #include "tables/feed_state.h"
 #include "tables/queue.h"
-#include "tables/results.h"
 
 /* The lane of a feed, or NULL. */
 BcdLane *
@@ -198,7 +198,7 @@ look_at(BcdLane *lane, char *reason)
 		return;
 	if (reason == NULL && lane->run->kind->claims)
 		reason = bcd_feed_halted(lane->feed->feed_id);
-	if (reason == NULL && bcd_feed_is_altered(lane->feed))
+	if (reason == NULL && bcd_feed_is_altered(lane->feed->feed_id, lane->feed->version))
 	{
 		lane->altered = lane->run->kind->claims;
 		if (!lane->altered)

@@ -27,7 +27,7 @@
 #include "payload/payload.h"
 #include "store/blame.h"
 #include "store/verdict.h"
-#include "tables/results.h"
+#include "tables/feed_state.h"
 
 /* Duplicates of one item that are looked up, at most */
 #define MOST_CLASHES	3

@@ -30,6 +30,7 @@
 #include "engine/run_reload.h"
 #include "engine/run_round.h"
 #include "engine/settle.h"
+#include "feed/database_identity.h"
 #include "feed/feed.h"
 #include "feed/key_list.h"
 #include "http/http.h"
@@ -38,8 +39,8 @@
 #include "pacing/store_pause.h"
 #include "store/verdict.h"
 #include "tables/queue.h"
-#include "tables/results.h"
-#include "tables/schedule_end.h"
+#include "tables/run.h"
+#include "tables/schedule.h"
 
 /* Requests under way at a cancel may end by themselves for so long */
 #define CANCEL_GRACE_MS		3000
@@ -138,6 +139,15 @@ tell_left_over(BcdRun *run, int64 ready, int64 old)
 												ready, old));
 }
 
+/* Why a run fails, or does not do all of its work; NULL: it does. */
+static const char *
+error_of(const BcdRun *run)
+{
+	if (run->error)
+		return run->error;
+	return run->cancelled ? run->cancel_reason : run->complaint;
+}
+
 static void
 finish(BcdRun *run)
 {
@@ -159,8 +169,8 @@ finish(BcdRun *run)
 		tell_left_over(run, ready, old);
 	}
 	bcd_lanes_went_well(run);
-	bcd_run_update(run, state);
-	bcd_ended_tell();
+	bcd_run_update(run_id, state, error_of(run), run->warning, &run->counts);
+	bcd_schedules_tell(bcd_home());
 	BCD_DEBUG_POINT("finishing");
 	bcd_tx_commit();
 	BCD_DEBUG_POINT("finished");
@@ -361,7 +371,7 @@ bcd_run_step(BcdRun *run, int64 now)
 	{
 		bcd_tx_begin();
 		bcd_tx_async();
-		bcd_run_update(run, "running");
+		bcd_run_update(run->run_id, "running", error_of(run), run->warning, &run->counts);
 		if (run->kind->claims)
 			bcd_queue_expect(run);
 		bcd_tx_commit();

@@ -16,14 +16,14 @@
 #include "base/attempt.h"
 #include "base/db.h"
 #include "engine/engine.h"
+#include "engine/item_record.h"
 #include "engine/lane.h"
 #include "engine/lookup_list.h"
 #include "engine/run_reload.h"
 #include "engine/run_start.h"
 #include "engine/unmapped_fields.h"
 #include "feed/feed.h"
-#include "tables/record.h"
-#include "tables/results.h"
+#include "tables/feed_state.h"
 
 /*
  * Decides that an item whose row was read with another mapping goes back to

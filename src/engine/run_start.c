@@ -22,15 +22,17 @@
 #include "engine/engine.h"
 #include "engine/run_start.h"
 #include "feed/feed.h"
+#include "feed/halted_feeds.h"
 #include "feed/mapping.h"
 #include "feed/mapping_guard.h"
 #include "fold/fold.h"
 #include "pacing/quota.h"
 #include "resource/resource.h"
 #include "store/store.h"
+#include "tables/feed.h"
 #include "tables/feed_state.h"
 #include "tables/queue.h"
-#include "tables/results.h"
+#include "tables/run.h"
 
 /* Starts of a run that may meet a locked source, a second each */
 #define LOCK_FAILURES	60
@@ -408,6 +410,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 {
 	BcdRun	   *run = MemoryContextAllocZero(cxt, sizeof(BcdRun));
 	BcdRunRequest request;
+	BcdRunCounts before;		/* nothing to a run that begins anew */
 
 	run->cxt = cxt;
 	run->run_id = run_id;
@@ -425,7 +428,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 		bcd_queue_recover(run);
 		bcd_queue_expect(run);
 	}
-	bcd_run_started(run);
+	bcd_run_started(run_id, run->kind->claims ? &run->counts : &before);
 	bcd_tx_commit();
 	return run;
 }

@@ -23,6 +23,7 @@
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
 #include "engine/item.h"
+#include "engine/item_record.h"
 #include "engine/item_stale.h"
 #include "engine/job.h"
 #include "engine/lane.h"
@@ -31,8 +32,6 @@
 #include "engine/settle.h"
 #include "store/verdict.h"
 #include "tables/queue.h"
-#include "tables/record.h"
-#include "tables/results.h"
 
 /* After a settle that failed: milliseconds until the next try, most tries */
 #define SETTLE_AGAIN_MS 1000

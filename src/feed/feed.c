@@ -36,6 +36,7 @@
 #include "feed/feed_options.h"
 #include "resource/resource.h"
 #include "store/store_identity.h"
+#include "tables/feed.h"
 
 BcdOnDelete
 bcd_on_delete_from(const char *text)
@@ -90,14 +91,47 @@ bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields)
 	}
 }
 
-static BcdStatement select_feed = {
-	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
-	" owner::oid::int8, state, paused_reason, home, key, capture, filter, version::int8, key_types, store,"
-	" (SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 ORDER BY l.key LIMIT 1) IS NOT NULL OR"
-	" (SELECT p.key FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.sought IS NOT NULL ORDER BY p.key LIMIT 1) IS NOT NULL"
-	" FROM bcdelta.feed WHERE feed = $1",
-	1, {TEXTOID}
-};
+static BcdFeed *
+feed_of_row(const BcdFeedRow *row, MemoryContext cxt)
+{
+	BcdFeed    *feed = palloc0(sizeof(BcdFeed));
+
+	feed->cxt = cxt;
+	feed->feed_id = row->feed_id;
+	feed->name = row->feed;
+	feed->source = row->source;
+	feed->server = row->server;
+	feed->resource = bcd_resource_find(row->resource);
+	if (feed->resource == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feed \"%s\": unknown resource \"%s\"", feed->name, row->resource)));
+	bcd_feed_set_fields(feed, row->fields);
+	feed->on_delete = bcd_on_delete_from(row->on_delete);
+	bcd_feed_options(row->options, feed->resource, &feed->options);
+	feed->owner = row->owner;
+	feed->owner_name = bcd_role_words(feed->owner);
+	feed->paused = strcmp(row->state, "paused") == 0;
+	feed->paused_reason = row->paused_reason;
+	feed->store = row->store;
+	feed->has_links = row->has_links;
+	feed->server_store = bcd_server_identity(feed->server);
+	feed->halt = bcd_halt(feed->name, row->home, feed->store, feed->has_links,
+						  feed->server, feed->server_store, &feed->paused_reason);
+	if (feed->halt != BCD_NO_HALT)
+		feed->paused = true;
+	else if (feed->paused && feed->server_store && bcd_halt_is_over(feed->paused_reason))
+	{
+		feed->paused = false;
+		feed->paused_reason = NULL;
+	}
+	feed->key_names = row->key;
+	feed->capture = row->capture;
+	feed->filter = row->filter;
+	feed->version = row->version;
+	feed->key_types = row->key_types;
+	return feed;
+}
 
 /*
  * Reads a feed's row; NULL when there is none and missing_ok.
@@ -113,55 +147,14 @@ bcd_feed_read(const char *name, bool missing_ok)
 	MemoryContext old;
 	BcdRights	rights;
 	BcdFeed    *feed = NULL;
-	Datum		arg = CStringGetTextDatum(name);
+	BcdFeedRow	row;
 
 	cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta feed", ALLOCSET_SMALL_SIZES);
 	bcd_spi_begin(&rights);
-	if (bcd_execute(&select_feed, &arg, NULL) == 1)
-	{
-		bool		isnull;
-		char	   *resource;
-
-		old = MemoryContextSwitchTo(cxt);
-		feed = palloc0(sizeof(BcdFeed));
-		feed->cxt = cxt;
-		feed->feed_id = DatumGetInt32(bcd_column_datum(0, 1, &isnull));
-		feed->name = bcd_column_text(0, 2);
-		feed->source = (Oid) bcd_column_int64(0, 3, NULL);
-		feed->server = bcd_column_text(0, 4);
-		resource = bcd_column_text(0, 5);
-		feed->resource = bcd_resource_find(resource);
-		if (feed->resource == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("feed \"%s\": unknown resource \"%s\"", feed->name, resource)));
-		bcd_feed_set_fields(feed, DatumGetJsonbPCopy(bcd_column_datum(0, 6, &isnull)));
-		feed->on_delete = bcd_on_delete_from(bcd_column_text(0, 7));
-		bcd_feed_options(DatumGetJsonbPCopy(bcd_column_datum(0, 8, &isnull)), feed->resource,
-						 &feed->options);
-		feed->owner = (Oid) bcd_column_int64(0, 9, NULL);
-		feed->owner_name = bcd_role_words(feed->owner);
-		feed->paused = strcmp(bcd_column_text(0, 10), "paused") == 0;
-		feed->paused_reason = bcd_column_text(0, 11);
-		feed->store = bcd_column_text(0, 18);
-		feed->has_links = bcd_column_bool(0, 19);
-		feed->server_store = bcd_server_identity(feed->server);
-		feed->halt = bcd_halt(feed->name, bcd_column_text(0, 12), feed->store, feed->has_links,
-							  feed->server, feed->server_store, &feed->paused_reason);
-		if (feed->halt != BCD_NO_HALT)
-			feed->paused = true;
-		else if (feed->paused && feed->server_store && bcd_halt_is_over(feed->paused_reason))
-		{
-			feed->paused = false;
-			feed->paused_reason = NULL;
-		}
-		feed->key_names = PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(0, 13, &isnull)));
-		feed->capture = bcd_column_text(0, 14);
-		feed->filter = bcd_column_text(0, 15);
-		feed->version = (int32) bcd_column_int64(0, 16, NULL);
-		feed->key_types = PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(0, 17, &isnull)));
-		MemoryContextSwitchTo(old);
-	}
+	old = MemoryContextSwitchTo(cxt);
+	if (bcd_feed_row_read(name, &row))
+		feed = feed_of_row(&row, cxt);
+	MemoryContextSwitchTo(old);
 	bcd_spi_end(&rights);
 	if (feed == NULL)
 	{
@@ -210,11 +203,6 @@ bcd_feed_load(const char *name, bool missing_ok)
 	return feed;
 }
 
-static BcdStatement is_current = {
-	"SELECT FROM bcdelta.feed WHERE feed_id = $1 AND version = $2",
-	2, {INT4OID, INT4OID}
-};
-
 /*
  * Raises an error when a feed was altered or untracked since it was read; for
  * who has waited for a lock before making use of the mapping.
@@ -223,13 +211,10 @@ void
 bcd_feed_check_current(const BcdFeed *feed)
 {
 	BcdRights	rights;
-	Datum		args[2];
 	bool		current;
 
-	args[0] = Int32GetDatum(feed->feed_id);
-	args[1] = Int32GetDatum(feed->version);
 	bcd_spi_begin(&rights);
-	current = bcd_query_newest(&is_current, args, NULL, 1) > 0;
+	current = bcd_feed_is_current(feed->feed_id, feed->version);
 	bcd_spi_end(&rights);
 	if (!current)
 		ereport(ERROR,

@@ -32,6 +32,7 @@
 #include "feed/mapping_guard.h"
 #include "feed/ref.h"
 #include "resource/resource.h"
+#include "tables/feed.h"
 
 /* What stands before an expression when it is parsed */
 #define PREFIX "SELECT ("
@@ -194,25 +195,16 @@ raise_for_field(const BcdFeed *feed, const BcdFeedField *field, ErrorData *error
 			 position > 0 ? internalerrposition(position) : 0));
 }
 
-static BcdStatement select_referred = {
-	"SELECT server FROM bcdelta.feed WHERE feed = $1",
-	1, {TEXTOID}
-};
-
 /* The feed that a reference names must be there, and of the same store. */
 static void
 check_reference(const BcdFeed *feed, const char *name, const FuncExpr *call)
 {
-	Datum		arg = CStringGetTextDatum(name);
 	BcdRights	rights;
-	bool		found;
-	char	   *server = NULL;
+	char	   *server;
 
 	bcd_spi_begin(&rights);
-	found = bcd_execute(&select_referred, &arg, NULL) == 1;
-	if (found)
-		server = bcd_column_text(0, 1);
-	if (!found)
+	server = bcd_feed_server(name);
+	if (server == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("bcdelta.ref() names feed \"%s\", which does not exist", name),

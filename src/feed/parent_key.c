@@ -19,22 +19,6 @@
 #include "capture/key_text.h"
 #include "feed/parent_key.h"
 
-/* Names as a list of strings */
-List *
-bcd_name_list(Datum names)
-{
-	List	   *list = NIL;
-	Datum	   *elements;
-	int			n;
-	int			i;
-
-	deconstruct_array(DatumGetArrayTypeP(names), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
-					  &elements, NULL, &n);
-	for (i = 0; i < n; i++)
-		list = lappend(list, pstrdup(NameStr(*DatumGetName(elements[i]))));
-	return list;
-}
-
 /* A list of names, for messages */
 char *
 bcd_name_text(List *names)

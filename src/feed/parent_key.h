@@ -9,7 +9,6 @@
 
 #include "feed/feed.h"
 
-extern List *bcd_name_list(Datum names);
 extern char *bcd_name_text(List *names);
 extern void bcd_parent_key_warn(const BcdFeed *feed, Oid child, List *parent_key);
 extern void bcd_parent_key_check(const BcdFeed *feed, Oid child, List *parent_key);

@@ -28,6 +28,7 @@
 #include "feed/feed.h"
 #include "feed/key.h"
 #include "feed/ref.h"
+#include "tables/feed.h"
 
 /* The first reference of the row at hand that has no link yet */
 static struct
@@ -286,21 +287,14 @@ static BcdStatement select_link = {
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
-static BcdStatement may_use_store = {
-	"SELECT FROM bcdelta.feed AS f JOIN pg_catalog.pg_foreign_server AS s ON s.srvname = f.server"
-	" WHERE f.feed = $1 AND pg_catalog.has_server_privilege($2, s.oid, 'USAGE')",
-	2, {TEXTOID, OIDOID}
-};
-
 /* What is in a store is told to those who may use it, and what its feeds are. */
 static void
-check_reader(Datum feed, const char *name)
+check_reader(const char *name)
 {
 	static char checked_feed[256];
 	static Oid	checked_userid = InvalidOid;
 	static TimestampTz checked_in = 0;	/* transaction */
 	Oid			userid = GetUserId();
-	Datum		args[2] = {feed, ObjectIdGetDatum(userid)};
 	BcdRights	rights;
 	bool		may;
 
@@ -309,7 +303,7 @@ check_reader(Datum feed, const char *name)
 		 strcmp(name, checked_feed) == 0))
 		return;
 	bcd_spi_begin(&rights);
-	may = bcd_execute(&may_use_store, args, NULL) > 0;
+	may = bcd_feed_may_be_read(name, userid);
 	bcd_spi_end(&rights);
 	if (!may)
 		ereport(ERROR,
@@ -371,7 +365,7 @@ bcdelta_ref(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("bcdelta.ref() needs the name of a feed and the parts of a key")));
 	feed = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	check_reader(PG_GETARG_DATUM(0), feed);
+	check_reader(feed);
 	target = target_named(feed);
 	targets.in_use++;
 	PG_TRY();

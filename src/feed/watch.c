@@ -30,16 +30,7 @@
 #include "feed/source.h"
 #include "feed/triggers.h"
 #include "feed/watch.h"
-
-/* A row of bcdelta.dependency */
-typedef struct BcdDependency
-{
-	int32		id;
-	Oid			child;
-	List	   *parent_key;		/* names of columns */
-	char	   *lookup;			/* a query for the rows; NULL: they are the
-								 * key */
-} BcdDependency;
+#include "tables/dependency.h"
 
 /* What creating the triggers locks a table with */
 LOCKMODE
@@ -48,38 +39,17 @@ bcd_watch_lock(const char *capture)
 	return strcmp(capture, "none") == 0 ? AccessShareLock : ShareRowExclusiveLock;
 }
 
-static BcdStatement select_dependencies = {
-	"SELECT dependency_id::int8, child::oid::int8, parent_key, lookup FROM bcdelta.dependency"
-	" WHERE feed = $1 ORDER BY dependency_id",
-	1, {TEXTOID}
-};
-
 /* The dependencies of a feed, in the current memory context. */
 static List *
 read_dependencies(const BcdFeed *feed)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	Datum		arg = CStringGetTextDatum(feed->name);
-	List	   *dependencies = NIL;
+	List	   *dependencies;
 	BcdRights	rights;
-	uint64		n;
-	uint64		i;
 
 	bcd_spi_begin(&rights);
-	n = bcd_query_newest(&select_dependencies, &arg, NULL, 0);
-	for (i = 0; i < n; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-		BcdDependency *dependency = palloc(sizeof(BcdDependency));
-		bool		isnull;
-
-		dependency->id = (int32) bcd_column_int64(i, 1, NULL);
-		dependency->child = (Oid) bcd_column_int64(i, 2, NULL);
-		dependency->parent_key = bcd_name_list(bcd_column_datum(i, 3, &isnull));
-		dependency->lookup = bcd_column_text(i, 4);
-		dependencies = lappend(dependencies, dependency);
-		MemoryContextSwitchTo(old);
-	}
+	MemoryContextSwitchTo(cxt);
+	dependencies = bcd_dependencies_of(feed->name);
 	bcd_spi_end(&rights);
 	return dependencies;
 }
@@ -145,28 +115,18 @@ bcd_watch_source(const BcdFeed *feed)
 	create_triggers(feed, NULL);
 }
 
-static BcdStatement delete_dropped = {
-	"DELETE FROM bcdelta.dependency AS d WHERE feed = $1"
-	" AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = d.child)"
-	" RETURNING array_to_string(parent_key, ', ')",
-	1, {TEXTOID}
-};
-
 /* A table that was dropped has no changes any more. */
 static void
 forget_dropped(const BcdFeed *feed)
 {
-	Datum		arg = CStringGetTextDatum(feed->name);
 	BcdRights	rights;
-	uint64		n;
-	uint64		i;
+	ListCell   *cell;
 
 	bcd_spi_begin(&rights);
-	n = bcd_execute(&delete_dropped, &arg, NULL);
-	for (i = 0; i < n; i++)
+	foreach(cell, bcd_dependencies_delete_dropped(feed->name))
 		ereport(NOTICE,
 				(errmsg("feed \"%s\" does not depend any more on a table with parent key (%s), which was dropped",
-						feed->name, bcd_column_text(i, 1))));
+						feed->name, (char *) lfirst(cell))));
 	bcd_spi_end(&rights);
 }
 
@@ -180,31 +140,11 @@ check_parent_key(const BcdFeed *feed, const BcdDependency *dependency)
 		bcd_parent_key_check(feed, dependency->child, dependency->parent_key);
 }
 
-static BcdStatement insert_dependency = {
-	"INSERT INTO bcdelta.dependency (feed, child, parent_key, lookup)"
-	" SELECT feed, $2, $3, $4 FROM bcdelta.feed WHERE feed = $1 FOR KEY SHARE"
-	" ON CONFLICT (feed, child, parent_key) DO NOTHING",
-	4, {TEXTOID, REGCLASSOID, NAMEARRAYOID, TEXTOID}
-};
-
-static BcdStatement select_dependency = {
-	"SELECT dependency_id::int8 FROM bcdelta.dependency"
-	" WHERE feed = $1 AND child = $2 AND parent_key = $3",
-	3, {TEXTOID, REGCLASSOID, NAMEARRAYOID}
-};
-
-/* What waits for another lookup is not for this one: see parent_wait.c. */
-static BcdStatement delete_other = {
-	"DELETE FROM bcdelta.dependency WHERE feed = $1 AND child = $2 AND parent_key = $3"
-	" AND lookup IS DISTINCT FROM $4 RETURNING dependency_id::int8",
-	4, {TEXTOID, REGCLASSOID, NAMEARRAYOID, TEXTOID}
-};
-
 /* Drops the triggers of a dependency that is no more. */
 static void
 drop_triggers(const BcdFeed *feed, Oid child, int32 id)
 {
-	BcdDependency dependency = {id, child, NIL, NULL};
+	BcdDependency dependency = {.id = id,.child = child};
 	BcdTriggerSet set;
 
 	init_set(&set, feed, &dependency);
@@ -216,26 +156,21 @@ static int32
 record_dependency(const BcdFeed *feed, const BcdDependency *dependency, Datum parent_key)
 {
 	Oid			child = dependency->child;
-	char		nulls[] = "    ";
-	Datum		args[4];
 	BcdRights	rights;
 	bool		is_new;
+	int32		other;
 	int32		id;
 
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = ObjectIdGetDatum(child);
-	args[2] = parent_key;
-	args[3] = dependency->lookup ? CStringGetTextDatum(dependency->lookup) : (Datum) 0;
-	nulls[3] = dependency->lookup ? ' ' : 'n';
 	bcd_spi_begin(&rights);
-	if (bcd_execute(&delete_other, args, nulls) > 0)
-		drop_triggers(feed, child, (int32) bcd_column_int64(0, 1, NULL));
-	is_new = bcd_execute(&insert_dependency, args, nulls) > 0;
-	if (bcd_execute(&select_dependency, args, NULL) == 0)
+	other = bcd_dependency_delete_other(feed->name, child, parent_key, dependency->lookup);
+	if (other != 0)
+		drop_triggers(feed, child, other);
+	is_new = bcd_dependency_insert(feed->name, child, parent_key, dependency->lookup);
+	id = bcd_dependency_id(feed->name, child, parent_key);
+	if (id == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("feed \"%s\" does not exist", feed->name)));
-	id = (int32) bcd_column_int64(0, 1, NULL);
 	bcd_spi_end(&rights);
 	if (!is_new)
 		ereport(NOTICE,
@@ -267,7 +202,7 @@ lock_child(const BcdFeed *feed, Oid child, LOCKMODE lock)
 void
 bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key, char *lookup)
 {
-	BcdDependency dependency;
+	BcdDependency dependency = {0};
 
 	if (strcmp(feed->capture, "none") == 0)
 		ereport(ERROR,
@@ -289,34 +224,22 @@ bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key, char *lookup)
 	create_triggers(feed, &dependency);
 }
 
-static BcdStatement delete_dependencies = {
-	"DELETE FROM bcdelta.dependency WHERE feed = $1 AND child = $2 RETURNING dependency_id::int8",
-	2, {TEXTOID, REGCLASSOID}
-};
-
 /* Makes a feed depend on a table no more; the table may be gone. */
 void
 bcd_watch_forget(const BcdFeed *feed, Oid child)
 {
 	char	   *name = get_rel_name(child);
-	List	   *ids = NIL;
+	List	   *ids;
 	ListCell   *cell;
-	Datum		args[2];
 	BcdRights	rights;
-	uint64		n;
-	uint64		i;
 
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = ObjectIdGetDatum(child);
 	bcd_spi_begin(&rights);
-	n = bcd_execute(&delete_dependencies, args, NULL);
-	if (n == 0)
+	ids = bcd_dependencies_delete_child(feed->name, child);
+	if (ids == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 name ? errmsg("feed \"%s\" does not depend on table \"%s\"", feed->name, name) :
 				 errmsg("feed \"%s\" does not depend on a table with OID %u", feed->name, child)));
-	for (i = 0; i < n; i++)
-		ids = lappend_int(ids, (int) bcd_column_int64(i, 1, NULL));
 	foreach(cell, ids)
 		drop_triggers(feed, child, lfirst_int(cell));
 	bcd_spi_end(&rights);

@@ -28,24 +28,14 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "base/debug.h"
-#include "feed/pause_log.h"
 #include "fold/drain.h"
 #include "fold/fold.h"
 #include "fold/key_moves.h"
 #include "fold/parent_wait.h"
-
-/*
- * Feeds that nobody is about to remove.  One whose row is locked is left for
- * later; one that does not exist is not among the known.
- */
-static BcdStatement lock_feeds = {
-	"SELECT feed_id FROM bcdelta.feed WHERE feed_id = ANY ($1) FOR KEY SHARE SKIP LOCKED",
-	1, {INT4ARRAYOID}
-};
-static BcdStatement known_feeds = {
-	"SELECT feed_id FROM bcdelta.feed WHERE feed_id = ANY ($1)",
-	1, {INT4ARRAYOID}
-};
+#include "tables/feed.h"
+#include "tables/feed_state.h"
+#include "tables/lookup.h"
+#include "tables/move.h"
 
 static BcdStatement mark_keys = {
 	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
@@ -56,12 +46,6 @@ static BcdStatement mark_keys = {
 	" GROUP BY f.feed, c.key ORDER BY f.feed, c.key"
 	BCD_MARK_PENDING,
 	4, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, BOOLOID}
-};
-
-static BcdStatement put_moves = {
-	"INSERT INTO bcdelta.move (feed_id, key, moved_from, move_id, changed_at)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5)",
-	5, {INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
 /* A row of the source without a key cannot be told from others. */
@@ -84,33 +68,6 @@ static BcdStatement mark_known = {
 	" ) AS k ON true WHERE f.feed_id = $1"
 	BCD_MARK_PENDING,
 	2, {INT4OID, TIMESTAMPTZOID}
-};
-
-static BcdStatement pause_feed = {
-	"UPDATE bcdelta.feed AS f SET state = 'paused', paused_reason = format("
-	" 'a key column of table %s (%s) was renamed or dropped, so changes since %s are not known row by row;"
-	" untrack and track the feed with its new key, or give the column its name back; then resume and mark_all',"
-	" source, array_to_string(key, ', '), $2)"
-	" FROM (SELECT feed_id, state FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"
-	" WHERE f.feed_id = l.feed_id"
-	" RETURNING CASE WHEN l.state <> f.state THEN f.feed END, f.paused_reason",
-	2, {INT4OID, TIMESTAMPTZOID}
-};
-
-/* The same for a table that the feed depends on, if it still does */
-static BcdStatement pause_dependent = {
-	"UPDATE bcdelta.feed AS f SET"
-	" state = CASE WHEN d.child IS NULL THEN f.state ELSE 'paused' END,"
-	" paused_reason = CASE WHEN d.child IS NULL THEN f.paused_reason ELSE format("
-	"  'a parent key column of table %s (%s) was renamed or dropped, so changes since %s are not known row by row;"
-	" end this dependency with bcdelta.depends(feed, child, NULL) and begin one with the new column,"
-	" or give the column its name back; then resume and mark_all',"
-	"  d.child, array_to_string(d.parent_key, ', '), $2) END"
-	" FROM (SELECT feed_id, state FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"
-	" LEFT JOIN bcdelta.dependency AS d ON d.dependency_id = $3"
-	" WHERE f.feed_id = l.feed_id"
-	" RETURNING CASE WHEN l.state <> f.state THEN f.feed END, f.paused_reason",
-	3, {INT4OID, TIMESTAMPTZOID, INT4OID}
 };
 
 /* Columns of many changes as arrays, for unnest() */
@@ -192,46 +149,25 @@ fold_keys(BcdArrays *arrays, bool moves_exist)
 static void
 fold_moves(BcdArrays *arrays)
 {
-	Datum		args[5];
-
-	if (arrays->n == 0)
-		return;
-	args[0] = int4_array(arrays->feed_ids, arrays->n);
-	args[1] = text_array(arrays->keys, arrays->n);
-	args[2] = text_array(arrays->moved_froms, arrays->n);
-	args[3] = int8_array(arrays->move_ids, arrays->n);
-	args[4] = timestamptz_array(arrays->changed_ats, arrays->n);
-	bcd_execute(&put_moves, args, NULL);
+	if (arrays->n > 0)
+		bcd_moves_insert(int4_array(arrays->feed_ids, arrays->n), text_array(arrays->keys, arrays->n),
+						 text_array(arrays->moved_froms, arrays->n),
+						 int8_array(arrays->move_ids, arrays->n),
+						 timestamptz_array(arrays->changed_ats, arrays->n));
 }
 
 static void
 fold_lookups(BcdArrays *arrays)
 {
 	if (arrays->n > 0)
-		bcd_awaited_put(int4_array(arrays->feed_ids, arrays->n), text_array(arrays->keys, arrays->n),
-						timestamptz_array(arrays->changed_ats, arrays->n));
-}
-
-/* Is this feed id among the values of the last result's first column? */
-static int32 *
-result_ids(uint64 n)
-{
-	int32	   *ids = palloc(sizeof(int32) * Max(n, 1));
-	uint64		i;
-
-	for (i = 0; i < n; i++)
-	{
-		bool		isnull;
-
-		ids[i] = DatumGetInt32(bcd_column_datum(i, 1, &isnull));
-	}
-	return ids;
+		bcd_lookups_insert(int4_array(arrays->feed_ids, arrays->n), text_array(arrays->keys, arrays->n),
+						   timestamptz_array(arrays->changed_ats, arrays->n));
 }
 
 static bool
-is_among(const int32 *ids, uint64 n, int32 id)
+is_among(const int32 *ids, int n, int32 id)
 {
-	uint64		i;
+	int			i;
 
 	for (i = 0; i < n; i++)
 		if (ids[i] == id)
@@ -265,12 +201,20 @@ feeds_of(const BcdDrain *drain)
 static uint64
 fold_feed(BcdStatement *statement, const BcdChange *change)
 {
-	Datum		args[3];
+	Datum		args[2];
 
 	args[0] = Int32GetDatum(change->feed_id);
 	args[1] = TimestampTzGetDatum(change->changed_at);
-	args[2] = Int32GetDatum(change->key ? atoi(change->key) : 0);
 	return bcd_execute(statement, args, NULL);
+}
+
+/* A column is gone that changes are told by; false: somebody has the feed locked. */
+static bool
+pause_feed(const BcdChange *change)
+{
+	if (change->key)
+		return bcd_feed_pause_for_parent_key(change->feed_id, atoi(change->key), change->changed_at);
+	return bcd_feed_pause_for_key(change->feed_id, change->changed_at);
 }
 
 /*
@@ -286,9 +230,8 @@ fold_whole(const BcdChange *change)
 			fold_feed(&mark_without_key, change);
 			return true;
 		case BCD_OP_ANY:
-			if (fold_feed(change->key ? &pause_dependent : &pause_feed, change) == 0)
+			if (!pause_feed(change))
 				return false;
-			bcd_pauses_tell(1);
 			break;
 	}
 	fold_feed(&mark_known, change);
@@ -305,10 +248,8 @@ same_whole(const BcdChange *a, const BcdChange *b)
 /* The feeds of some changes, and what may be done for them */
 typedef struct BcdFeeds
 {
-	uint64		nlocked;
-	int32	   *locked;			/* by us: nobody removes them meanwhile */
-	uint64		nknown;
-	int32	   *known;
+	List	   *locked;			/* by us: nobody removes them meanwhile */
+	List	   *known;
 	List	   *left;			/* those that have a change left in the table */
 } BcdFeeds;
 
@@ -317,10 +258,8 @@ lock_the_feeds(const BcdDrain *drain, BcdFeeds *feeds)
 {
 	Datum		arg = feeds_of(drain);
 
-	feeds->nlocked = bcd_execute(&lock_feeds, &arg, NULL);
-	feeds->locked = result_ids(feeds->nlocked);
-	feeds->nknown = bcd_execute(&known_feeds, &arg, NULL);
-	feeds->known = result_ids(feeds->nknown);
+	feeds->locked = bcd_feeds_lock(arg);
+	feeds->known = bcd_feeds_known(arg);
 }
 
 /*
@@ -341,13 +280,13 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 	for (i = 0; i < drain->nchanges; i++)
 	{
 		BcdChange  *change = &drain->changes[i];
-		bool		known = is_among(feeds->known, feeds->nknown, change->feed_id);
+		bool		known = list_member_int(feeds->known, change->feed_id);
 		bool		is_key = change->op == BCD_OP_CHANGE && change->key;
 		bool		is_move = change->op == BCD_OP_MOVE && change->key && change->moved_from;
 		bool		is_lookup = change->op == BCD_OP_LOOKUP && change->key;
 		BcdRemoval	removal = BCD_LEFT;
 
-		if (known && !is_among(feeds->locked, feeds->nlocked, change->feed_id))
+		if (known && !list_member_int(feeds->locked, change->feed_id))
 			bcd_drain_leave(drain, i);
 		else if (known && !is_key && !is_move && !is_lookup &&
 				 (whole == NULL || !same_whole(whole, change)) &&
@@ -374,19 +313,6 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 	return removed;
 }
 
-/* Of feeds that were removed meanwhile */
-static BcdStatement remove_orphans = {
-	"DELETE FROM bcdelta.move AS m WHERE NOT EXISTS ("
-	" SELECT FROM bcdelta.feed AS f WHERE f.feed_id = m.feed_id)",
-	0
-};
-
-static BcdStatement any_moves = {
-	"SELECT feed_id FROM bcdelta.feed WHERE feed_id IN (SELECT feed_id FROM bcdelta.move)"
-	" FOR KEY SHARE SKIP LOCKED",
-	0
-};
-
 /*
  * Moves up to about max_rows changes from bcdelta.change to bcdelta.pending;
  * returns how many it took from there, and how many of those that wait for a
@@ -406,9 +332,8 @@ bcd_fold(long max_rows)
 	BcdArrays	moves = {0};
 	BcdArrays	lookups = {0};
 	int64		removed = 0;
-	uint64		nmoving;
-	int32	   *moving;
-	uint64		i;
+	List	   *moving;
+	ListCell   *lc;
 
 	if (drain->nchanges > 0)
 	{
@@ -420,14 +345,13 @@ bcd_fold(long max_rows)
 		fold_moves(&moves);
 		fold_lookups(&lookups);
 	}
-	bcd_execute(&remove_orphans, NULL, NULL);
-	nmoving = bcd_execute(&any_moves, NULL, NULL);
-	moving = result_ids(nmoving);
-	fold_keys(&keys, nmoving > 0);
+	bcd_moves_delete_orphans();
+	moving = bcd_feeds_moving();
+	fold_keys(&keys, moving != NIL);
 	removed += bcd_awaited_mark();
-	for (i = 0; i < nmoving && drain->complete; i++)
-		if (!list_member_int(feeds.left, moving[i]))
-			bcd_moves_apply(moving[i]);
+	foreach(lc, moving)
+		if (drain->complete && !list_member_int(feeds.left, lfirst_int(lc)))
+		bcd_moves_apply(lfirst_int(lc));
 	if (removed > 0)
 		BCD_DEBUG_POINT("folding");
 	bcd_drain_end(drain);

@@ -37,16 +37,10 @@
 #include "base/db.h"
 #include "base/debug.h"
 #include "fold/key_moves.h"
+#include "tables/move.h"
 
 /* Key changes that are looked at together */
 #define PORTION		10000
-
-static BcdStatement select_exists = {
-	"SELECT 1 FROM bcdelta.move WHERE feed_id = $1 AND key = $2"
-	" UNION ALL"
-	" SELECT 1 FROM bcdelta.move WHERE feed_id = $1 AND moved_from = $2",
-	2, {INT4OID, TEXTOID}
-};
 
 /*
  * The first statement that has to wait for a row in flight, or for one whose
@@ -74,12 +68,6 @@ static BcdStatement wake_sought = {
 	" AND p.state IN ('failed', 'deferred')"
 	" AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $1 AND p.key IN (m.key, m.moved_from))",
 	1, {INT4OID}
-};
-
-static BcdStatement select_moves = {
-	"SELECT key, moved_from, move_id, changed_at FROM bcdelta.move"
-	" WHERE feed_id = $1 AND move_id < $2 ORDER BY move_id LIMIT $3",
-	3, {INT4OID, INT8OID, INT8OID}
 };
 
 /*
@@ -167,31 +155,6 @@ static BcdStatement free_statement = {
 				 " UNION SELECT moved_from FROM bcdelta.move WHERE feed_id = $1 AND move_id < $2) AS k"),
 	2, {INT4OID, INT8OID}
 };
-
-static BcdStatement remove_moves = {
-	"DELETE FROM bcdelta.move WHERE feed_id = $1 AND move_id < $2",
-	2, {INT4OID, INT8OID}
-};
-
-/* Is there a change of or to this key that has not been applied? */
-bool
-bcd_moves_exist(int32 feed_id, const char *key)
-{
-	Datum		args[2];
-
-	args[0] = Int32GetDatum(feed_id);
-	args[1] = CStringGetTextDatum(key);
-	return bcd_query(&select_exists, args, NULL, 1) > 0;
-}
-
-/* A key change, as read */
-typedef struct BcdMove
-{
-	char	   *key;
-	char	   *moved_from;
-	int64		move_id;
-	Datum		changed_at;
-} BcdMove;
 
 /* What is at a key, in the course of many changes */
 typedef struct BcdPlace
@@ -366,32 +329,6 @@ apply_set(int32 feed_id, HTAB *places)
 	bcd_execute(&free_set, args, NULL);
 }
 
-/* Reads the first changes of a feed, before that of number end. */
-static BcdMove *
-read_moves(int32 feed_id, int64 end, int *n)
-{
-	BcdMove    *moves;
-	Datum		args[3];
-	int			i;
-
-	args[0] = Int32GetDatum(feed_id);
-	args[1] = Int64GetDatum(end);
-	args[2] = Int64GetDatum(PORTION + 1);
-	*n = (int) bcd_execute(&select_moves, args, NULL);
-	moves = palloc(sizeof(BcdMove) * Max(*n, 1));
-	for (i = 0; i < *n; i++)
-	{
-		bool		isnull;
-
-		moves[i].key = bcd_column_text(i, 1);
-		moves[i].moved_from = bcd_column_text(i, 2);
-		moves[i].move_id = bcd_column_int64(i, 3, NULL);
-		moves[i].changed_at = bcd_column_datum(i, 4, &isnull);
-	}
-	SPI_freetuptable(SPI_tuptable);
-	return moves;
-}
-
 /* Applies all statements whose changes are here; returns where the next begins. */
 static int64
 apply_portion(int32 feed_id, const BcdMove *moves, int n)
@@ -434,7 +371,7 @@ bcd_moves_apply(int32 feed_id)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta moves",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	Datum		args[2];
+	Datum		args[1];
 	int64		end;
 	bool		all;
 	int			n;
@@ -447,9 +384,11 @@ bcd_moves_apply(int32 feed_id)
 		end = PG_INT64_MAX;
 	for (;;)
 	{
-		BcdMove    *moves = read_moves(feed_id, end, &n);
+		BcdMove    *moves;
 		int64		last;
 
+		MemoryContextSwitchTo(cxt);
+		moves = bcd_moves_read(feed_id, end, PORTION + 1, &n);
 		if (n == 0)
 			break;
 		last = moves[n - 1].move_id;
@@ -458,10 +397,9 @@ bcd_moves_apply(int32 feed_id)
 		/* the last statement may not be here as a whole */
 		while (n > 0 && moves[n - 1].move_id >= last)
 			n--;
-		args[1] = Int64GetDatum(n > 0 ? apply_portion(feed_id, moves, n) :
-								apply_statement(feed_id, last));
+		last = n > 0 ? apply_portion(feed_id, moves, n) : apply_statement(feed_id, last);
 		BCD_DEBUG_POINT("moving");
-		bcd_execute(&remove_moves, args, NULL);
+		bcd_moves_delete(feed_id, last);
 		MemoryContextReset(cxt);
 		CHECK_FOR_INTERRUPTS();
 	}

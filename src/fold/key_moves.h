@@ -20,7 +20,6 @@
 	" AND NOT (p.state = 'ready' AND p.attempts = 0 AND p.next_attempt_at IS NULL" \
 	"  AND p.last_error IS NULL AND p.changed_at <= excluded.changed_at)"
 
-extern bool bcd_moves_exist(int32 feed_id, const char *key);
 extern void bcd_moves_apply(int32 feed_id);
 
 #endif							/* BCD_KEY_MOVES_H */

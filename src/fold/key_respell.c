@@ -27,6 +27,8 @@
 #include "feed/key.h"
 #include "fold/key_moves.h"
 #include "fold/key_respell.h"
+#include "tables/feed.h"
+#include "tables/move.h"
 
 /* Keys that are looked at together */
 #define PORTION		10000
@@ -74,21 +76,6 @@ static BcdStatement respell[] = {
 		" WHERE p.waits_feed = $1 AND p.waits_key = u.old",
 		3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
 	},
-	{
-		"UPDATE bcdelta.move AS m SET key = u.new FROM bcdelta.feed AS f, unnest($2, $3) AS u (old, new)"
-		" WHERE f.feed = $1 AND m.feed_id = f.feed_id AND m.key = u.old",
-		3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
-	},
-	{
-		"UPDATE bcdelta.move AS m SET moved_from = u.new FROM bcdelta.feed AS f, unnest($2, $3) AS u (old, new)"
-		" WHERE f.feed = $1 AND m.feed_id = f.feed_id AND m.moved_from = u.old",
-		3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
-	},
-};
-
-static BcdStatement put_types = {
-	"UPDATE bcdelta.feed SET key_types = $2, version = version + 1 WHERE feed = $1",
-	2, {TEXTOID, REGTYPEARRAYOID}
 };
 
 typedef struct Spelling
@@ -147,6 +134,7 @@ respell_portion(const BcdFeed *feed, uint64 n)
 	args[2] = bcd_array(TEXTOID, new, NULL, changed);
 	for (i = 0; i < lengthof(respell); i++)
 		(void) bcd_execute(&respell[i], args, NULL);
+	bcd_moves_respell(feed->name, args[1], args[2]);
 }
 
 static void
@@ -213,7 +201,7 @@ bcd_respell(BcdFeed *feed)
 	Datum	   *types;
 	int			n;
 	int			i;
-	Datum		args[2];
+	Datum		key_types;
 	BcdRights	rights;
 
 	if (get_rel_name(feed->source) == NULL || !bcd_role_exists(feed->owner))
@@ -229,8 +217,7 @@ bcd_respell(BcdFeed *feed)
 	}
 	if (same)
 		return;
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = bcd_array(REGTYPEOID, types, NULL, n);
+	key_types = bcd_array(REGTYPEOID, types, NULL, n);
 	/* a run must not claim rows by their old keys meanwhile */
 	bcd_links_take(feed->feed_id);
 	bcd_spi_begin(&rights);
@@ -239,6 +226,6 @@ bcd_respell(BcdFeed *feed)
 		check_in_flight(feed);
 		respell_all(feed);
 	}
-	(void) bcd_execute(&put_types, args, NULL);
+	bcd_feed_set_key_types(feed->name, key_types);
 	bcd_spi_end(&rights);
 }

@@ -5,7 +5,6 @@
 #ifndef BCD_PARENT_WAIT_H
 #define BCD_PARENT_WAIT_H
 
-extern void bcd_awaited_put(Datum feed_ids, Datum keys, Datum changed_ats);
 extern int64 bcd_awaited_mark(void);
 
 #endif							/* BCD_PARENT_WAIT_H */

@@ -27,23 +27,13 @@
 #include "functions/args.h"
 #include "functions/feed_args.h"
 #include "functions/mark.h"
+#include "tables/feed.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_alter_feed);
 
-/* The arguments of alter_feed(); NULL: it stays as it is */
-typedef struct AlterArgs
-{
-	Jsonb	   *fields;
-	bool		sets_filter;
-	char	   *filter;			/* NULL, and it is set: there is none any more */
-	char	   *on_delete;
-	char	   *on_conflict;
-	Jsonb	   *options;
-} AlterArgs;
-
 /* Reads and checks what needs no look at the source. */
 static void
-read_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed, AlterArgs *args)
+read_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed, BcdFeedChange *args)
 {
 	BcdFeedOptions options;
 
@@ -66,14 +56,14 @@ read_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed, AlterArgs *args)
 
 /* Makes the feed in memory what it is going to be. */
 static void
-apply(BcdFeed *feed, const AlterArgs *args)
+apply(BcdFeed *feed, const BcdFeedChange *args)
 {
 	MemoryContext old = MemoryContextSwitchTo(feed->cxt);
 
 	if (args->fields)
 		bcd_feed_set_fields(feed, args->fields);
 	if (args->sets_filter)
-		feed->filter = args->filter;
+		feed->filter = args->filter ? pstrdup(args->filter) : NULL;
 	if (args->on_delete)
 		feed->on_delete = bcd_on_delete_from(args->on_delete);
 	if (args->options)
@@ -81,49 +71,15 @@ apply(BcdFeed *feed, const AlterArgs *args)
 	MemoryContextSwitchTo(old);
 }
 
-static BcdStatement compare = {
-	"SELECT fields IS DISTINCT FROM coalesce($2, fields)"
-	" OR ($4 AND filter IS DISTINCT FROM $3)"
-	" FROM bcdelta.feed WHERE feed_id = $1",
-	4, {INT4OID, JSONBOID, TEXTOID, BOOLOID}
-};
-
-static BcdStatement update_feed = {
-	"UPDATE bcdelta.feed SET fields = coalesce($2, fields),"
-	" filter = CASE WHEN $4 THEN $3 ELSE filter END,"
-	" on_delete = coalesce($5, on_delete), on_conflict = coalesce($6, on_conflict),"
-	" options = coalesce($7, options), version = version + 1"
-	" WHERE feed_id = $1 AND version = $8",
-	8, {INT4OID, JSONBOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, JSONBOID, INT4OID}
-};
-
-static Datum
-jsonb_or_null(Jsonb *jsonb, char *null)
-{
-	*null = jsonb ? ' ' : 'n';
-	return JsonbPGetDatum(jsonb);
-}
-
 /* Writes the feed's row; true when rows may get another payload by that. */
 static bool
-update(const BcdFeed *feed, const AlterArgs *args)
+update(const BcdFeed *feed, const BcdFeedChange *args)
 {
-	char		nulls[] = "        ";
-	Datum		values[8];
 	BcdRights	rights;
 	bool		changed;
 
-	values[0] = Int32GetDatum(feed->feed_id);
-	values[1] = jsonb_or_null(args->fields, &nulls[1]);
-	values[2] = bcd_text_or_null(args->filter, &nulls[2]);
-	values[3] = BoolGetDatum(args->sets_filter);
-	values[4] = bcd_text_or_null(args->on_delete, &nulls[4]);
-	values[5] = bcd_text_or_null(args->on_conflict, &nulls[5]);
-	values[6] = jsonb_or_null(args->options, &nulls[6]);
-	values[7] = Int32GetDatum(feed->version);
 	bcd_spi_begin(&rights);
-	changed = bcd_execute(&compare, values, nulls) == 1 && bcd_column_bool(0, 1);
-	if (bcd_execute(&update_feed, values, nulls) == 0)
+	if (!bcd_feed_row_update(feed->feed_id, feed->version, args, &changed))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("feed \"%s\" was altered by another session meanwhile", feed->name),
@@ -193,7 +149,7 @@ forget_hidden_by_mapping(BcdFeed *old, const BcdFeed *feed)
 Datum
 bcdelta_alter_feed(PG_FUNCTION_ARGS)
 {
-	AlterArgs	args;
+	BcdFeedChange args;
 	BcdFeed    *old;
 	BcdFeed    *feed;
 

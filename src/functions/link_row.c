@@ -21,6 +21,7 @@
 #include "feed/feed_lock.h"
 #include "feed/key.h"
 #include "functions/args.h"
+#include "tables/feed_state.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_link_row);
 PG_FUNCTION_INFO_V1(bcdelta_unlink);
@@ -60,10 +61,6 @@ static BcdStatement put_link = {
 	" remembered = CASE WHEN link.store_id = excluded.store_id THEN link.remembered END,"
 	" aside = CASE WHEN link.store_id = excluded.store_id THEN link.aside END",
 	3, {TEXTOID, TEXTOID, INT8OID}
-};
-static BcdStatement set_store = {
-	"UPDATE bcdelta.feed SET store = $2 WHERE feed = $1 AND store IS DISTINCT FROM $2",
-	2, {TEXTOID, TEXTOID}
 };
 
 /* The links of a feed belong to one store. */
@@ -129,8 +126,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 	if (bcd_execute(&other_id, args, NULL) > 0)
 		bcd_note_referrers(feed, bcd_column_int64(0, 1, NULL));
 	(void) bcd_execute(&put_link, args, NULL);
-	args[1] = CStringGetTextDatum(feed->server_store);
-	(void) bcd_execute(&set_store, args, NULL);
+	bcd_feed_settle_in(feed->name, feed->server_store);
 	bcd_spi_end(&rights);
 	bcd_feed_free(feed);
 	PG_RETURN_VOID();
@@ -171,11 +167,6 @@ static BcdStatement reset_pending = {
 	" WHERE feed = $1 AND (sought IS NOT NULL OR attempts > 0 OR state NOT IN ('ready', 'in_flight'))",
 	1, {TEXTOID}
 };
-static BcdStatement forget_store = {
-	"UPDATE bcdelta.feed SET store = NULL, state = CASE WHEN $2 IS NULL THEN state ELSE 'paused' END,"
-	" paused_reason = coalesce($2, paused_reason) WHERE feed = $1",
-	2, {TEXTOID, TEXTOID}
-};
 
 /*
  * Everything that the feed knows of its store.  Where the server leads to
@@ -184,8 +175,7 @@ static BcdStatement forget_store = {
 static int64
 unlink_all(const BcdFeed *feed)
 {
-	Datum		args[2];
-	char		nulls[] = "  ";
+	Datum		arg = CStringGetTextDatum(feed->name);
 	char	   *reason = NULL;
 	BcdRights	rights;
 	uint64		n;
@@ -193,13 +183,10 @@ unlink_all(const BcdFeed *feed)
 	if (feed->halt == BCD_HALT_STORE)
 		reason = psprintf("its links to store %s were forgotten; bcdelta.resume(%s) takes it to store %s",
 						  feed->store, quote_literal_cstr(feed->name), feed->server_store);
-	args[0] = CStringGetTextDatum(feed->name);
-	nulls[1] = reason ? ' ' : 'n';
-	args[1] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
 	bcd_spi_begin(&rights);
-	n = bcd_execute(&delete_links, args, NULL);
-	(void) bcd_execute(&reset_pending, args, NULL);
-	(void) bcd_execute(&forget_store, args, nulls);
+	n = bcd_execute(&delete_links, &arg, NULL);
+	(void) bcd_execute(&reset_pending, &arg, NULL);
+	bcd_feed_forget_store(feed->name, reason);
 	bcd_spi_end(&rights);
 	if (n > 0)
 		ereport(NOTICE,

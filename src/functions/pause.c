@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -20,6 +19,8 @@
 #include "fold/key_respell.h"
 #include "functions/args.h"
 #include "store/store.h"
+#include "tables/feed_state.h"
+#include "tables/schedule.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_pause);
 PG_FUNCTION_INFO_V1(bcdelta_resume);
@@ -27,48 +28,25 @@ PG_FUNCTION_INFO_V1(bcdelta_resume);
 /* How the reason of a pause begins that a person made */
 #define PAUSED_BY	"paused by "
 
-static BcdStatement pause_feed = {
-	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = $2 WHERE feed = $1",
-	2, {TEXTOID, TEXTOID}
-};
-
 /* bcdelta.pause(feed) */
 Datum
 bcdelta_pause(PG_FUNCTION_ARGS)
 {
 	BcdFeed    *feed;
-	Datum		args[2];
+	char	   *reason;
 	BcdRights	rights;
 
 	bcd_check_writable("bcdelta.pause()");
 	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
 	bcd_feed_check_owner(feed, "pause");
-	args[0] = PG_GETARG_DATUM(0);
-	args[1] = CStringGetTextDatum(psprintf(PAUSED_BY "%s", GetUserNameFromId(GetUserId(), false)));
+	reason = psprintf(PAUSED_BY "%s", GetUserNameFromId(GetUserId(), false));
 	bcd_spi_begin(&rights);
-	(void) bcd_execute(&pause_feed, args, NULL);
+	bcd_feed_stop(feed->name, reason);
 	bcd_spi_end(&rights);
 	bcd_feed_free(feed);
 	bcd_wake_worker_at_commit();
 	PG_RETURN_VOID();
 }
-
-static BcdStatement adopt_schedules = {
-	"UPDATE bcdelta.schedule AS s SET home = $2, last_error = NULL FROM bcdelta.feed AS f"
-	" WHERE f.feed = $1 AND f.home <> $2 AND s.home = f.home"
-	" AND (s.feed = f.feed OR (s.feed IS NULL AND s.server = f.server))",
-	2, {TEXTOID, TEXTOID}
-};
-
-static BcdStatement adopt_feed = {
-	"UPDATE bcdelta.feed SET home = $2 WHERE feed = $1", 2, {TEXTOID, TEXTOID}
-};
-
-static BcdStatement resume_feed = {
-	"UPDATE bcdelta.feed SET state = 'active', paused_reason = NULL, home = $2, store = $3,"
-	" resumed_at = clock_timestamp(), crashes = 0, crashed_at = NULL WHERE feed = $1",
-	3, {TEXTOID, TEXTOID, TEXTOID}
-};
 
 /*
  * The store that the feed is going to be of: raises an error when that is
@@ -101,8 +79,6 @@ static void
 resume(const char *name, bool same_store)
 {
 	BcdFeed    *feed = bcd_feed_read(name, false);
-	Datum		args[3];
-	char		nulls[] = "   ";
 	char	   *store;
 	BcdRights	rights;
 
@@ -113,14 +89,10 @@ resume(const char *name, bool same_store)
 	(void) bcd_store_check(feed->server, feed->owner);
 	store = store_after(feed, same_store);
 	bcd_watch_resume(feed);
-	args[0] = CStringGetTextDatum(name);
-	args[1] = CStringGetTextDatum(bcd_home());
-	nulls[2] = store ? ' ' : 'n';
-	args[2] = store ? CStringGetTextDatum(store) : (Datum) 0;
 	bcd_spi_begin(&rights);
-	(void) bcd_execute(&adopt_schedules, args, NULL);
+	bcd_schedules_adopt(name, bcd_home());
 	/* it may have been untracked this moment */
-	if (bcd_execute(&resume_feed, args, nulls) == 0)
+	if (!bcd_feed_resume(name, bcd_home(), store))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("feed \"%s\" does not exist", feed->name)));
@@ -137,38 +109,30 @@ typedef struct Candidate
 	bool		done;
 } Candidate;
 
-static BcdStatement select_feeds = {
-	"SELECT feed, CASE WHEN state = 'paused' AND pg_catalog.starts_with(paused_reason, $2)"
-	" THEN paused_reason END FROM bcdelta.feed WHERE server = $1 ORDER BY feed_id",
-	2, {NAMEOID, TEXTOID}
-};
-
 /* The feeds of a server, in the current memory context. */
 static List *
 feeds_of(const char *server)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	List	   *list = NIL;
-	Datum		args[2];
+	List	   *feeds;
+	List	   *decisions;
+	ListCell   *feed;
+	ListCell   *decision;
 	BcdRights	rights;
-	uint64		n;
-	uint64		i;
 
-	args[0] = DirectFunctionCall1(namein, CStringGetDatum(server));
-	args[1] = CStringGetTextDatum(PAUSED_BY);
 	bcd_spi_begin(&rights);
-	n = bcd_execute(&select_feeds, args, NULL);
-	for (i = 0; i < n; i++)
+	MemoryContextSwitchTo(cxt);
+	feeds = bcd_feeds_paused_by(server, PAUSED_BY, &decisions);
+	bcd_spi_end(&rights);
+	forboth(feed, feeds, decision, decisions)
 	{
-		MemoryContext old = MemoryContextSwitchTo(cxt);
 		Candidate  *c = palloc0(sizeof(Candidate));
 
-		c->feed = bcd_column_text(i, 1);
-		c->decision = bcd_column_text(i, 2);
+		c->feed = lfirst(feed);
+		c->decision = lfirst(decision);
 		list = lappend(list, c);
-		MemoryContextSwitchTo(old);
 	}
-	bcd_spi_end(&rights);
 	return list;
 }
 
@@ -176,15 +140,12 @@ feeds_of(const char *server)
 static void
 take_over(const BcdFeed *feed)
 {
-	Datum		args[2];
 	BcdRights	rights;
 
 	bcd_feed_check_owner(feed, "resume");
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = CStringGetTextDatum(bcd_home());
 	bcd_spi_begin(&rights);
-	(void) bcd_execute(&adopt_schedules, args, NULL);
-	(void) bcd_execute(&adopt_feed, args, NULL);
+	bcd_schedules_adopt(feed->name, bcd_home());
+	bcd_feed_set_home(feed->name, bcd_home());
 	bcd_spi_end(&rights);
 }
 

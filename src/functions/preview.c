@@ -31,6 +31,7 @@
 #include "payload/payload.h"
 #include "payload/url.h"
 #include "resource/resource.h"
+#include "tables/change.h"
 
 #define PREVIEW_COLUMNS	6
 
@@ -71,24 +72,12 @@ static BcdStatement select_keys = {
 	4, {TEXTOID, INT4OID, INT8OID, TEXTARRAYOID}
 };
 
-static BcdStatement any_changed = {
-	"SELECT FROM bcdelta.change WHERE feed_id = $1 AND op = 'a' LIMIT 1", 1, {INT4OID}
-};
-
 /* $3: the key has moved here; else it must not have moved away */
 static BcdStatement select_link = {
 	"SELECT store_id, payload FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
 	" (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $4 AND c.op = 'm' AND c.moved_from = $2)"
 	" AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $4 AND m.moved_from = $2))",
 	4, {TEXTOID, TEXTOID, BOOLOID, INT4OID}
-};
-
-static BcdStatement select_move = {
-	"SELECT moved_from, move_id FROM ("
-	" SELECT moved_from, move_id FROM bcdelta.change WHERE feed_id = $1 AND op = 'm' AND key = $2"
-	" UNION ALL SELECT moved_from, move_id FROM bcdelta.move WHERE feed_id = $1 AND key = $2) AS m"
-	" WHERE move_id < $3 ORDER BY move_id DESC LIMIT 1",
-	3, {INT4OID, TEXTOID, INT8OID}
 };
 
 /*
@@ -100,7 +89,6 @@ static BcdStatement select_move = {
 static Datum
 source_keys(const BcdFeed *feed, int max_rows)
 {
-	Datum		arg = Int32GetDatum(feed->feed_id);
 	Datum	   *keys;
 	BcdRights	rights;
 	bool		needed;
@@ -109,7 +97,7 @@ source_keys(const BcdFeed *feed, int max_rows)
 	uint64		i;
 
 	bcd_spi_begin(&rights);
-	needed = bcd_query_as_seen(&any_changed, &arg, NULL, 1) > 0;
+	needed = bcd_change_of_any_row(feed->feed_id);
 	bcd_spi_end(&rights);
 	if (!needed)
 		return PointerGetDatum(construct_empty_array(TEXTOID));
@@ -169,15 +157,11 @@ linked_key(const BcdFeed *feed, char *key, MemoryContext cxt)
 
 	for (steps = 0; steps < 100; steps++)
 	{
-		Datum		args[3];
+		char	   *from = bcd_change_moved_from(feed->feed_id, key, &before);
 
-		args[0] = Int32GetDatum(feed->feed_id);
-		args[1] = CStringGetTextDatum(key);
-		args[2] = Int64GetDatum(before);
-		if (bcd_query_as_seen(&select_move, args, NULL, 1) == 0)
+		if (from == NULL)
 			break;
-		key = MemoryContextStrdup(cxt, bcd_column_text(0, 1));
-		before = bcd_column_int64(0, 2, NULL);
+		key = MemoryContextStrdup(cxt, from);
 	}
 	return key;
 }

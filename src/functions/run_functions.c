@@ -23,7 +23,9 @@
 #include "base/shmem.h"
 #include "capture/change.h"
 #include "functions/args.h"
-#include "tables/results.h"
+#include "tables/feed.h"
+#include "tables/feed_state.h"
+#include "tables/run.h"
 #include "tables/run_queue.h"
 #include "worker/calls.h"
 
@@ -52,21 +54,14 @@ prepare_call(BcdCall *call, BcdCallKind kind, const char *feed, const char *serv
 	namestrcpy(&call->server, bcd_target(feed, server));
 }
 
-static BcdStatement select_run = {
-	"SELECT r, r.state, r.error, r.server FROM bcdelta.run AS r WHERE r.run_id = $1",
-	1, {INT8OID}
-};
-
 /*
  * Reads a run's row as it is now; SPI is connected, as the extension's owner.
  * An error when there is none.
  */
 static void
-read_run(int64 run_id)
+read_run(int64 run_id, BcdRunRow *run)
 {
-	Datum		arg = Int64GetDatum(run_id);
-
-	if (bcd_query_newest(&select_run, &arg, NULL, 1) != 1)
+	if (!bcd_run_read_newest(run_id, run))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("run " INT64_FORMAT " does not exist", run_id)));
@@ -77,23 +72,15 @@ static Datum
 run_datum(int64 run_id)
 {
 	BcdRights	rights;
+	BcdRunRow	run;
 	Datum		row;
-	bool		isnull;
 
 	bcd_spi_begin(&rights);
-	read_run(run_id);
-	row = SPI_datumTransfer(bcd_column_datum(0, 1, &isnull), false, -1);
+	read_run(run_id, &run);
+	row = SPI_datumTransfer(run.row, false, -1);
 	bcd_spi_end(&rights);
 	return row;
 }
-
-static BcdStatement select_paused = {
-	"SELECT pg_catalog.string_agg(pg_catalog.quote_ident(feed), ', ' ORDER BY feed),"
-	" pg_catalog.string_agg(pg_catalog.concat_ws(': ', pg_catalog.quote_ident(feed), paused_reason),"
-	"  E'\\n' ORDER BY feed)"
-	" FROM bcdelta.feed WHERE server = $1 AND state = 'paused'",
-	1, {NAMEOID}
-};
 
 /*
  * A push of all feeds of a server succeeds without those that are paused.
@@ -103,19 +90,18 @@ static BcdStatement select_paused = {
 static void
 warn_of_paused(const BcdCall *call)
 {
-	Datum		server = NameGetDatum(&call->server);
 	BcdRights	rights;
 	char	   *feeds;
+	char	   *reasons;
 
 	if (call->feed[0] || !call->wait)
 		return;
 	bcd_spi_begin(&rights);
-	(void) bcd_query_newest(&select_paused, &server, NULL, 1);
-	feeds = bcd_column_text(0, 1);
+	feeds = bcd_feeds_paused(NameStr(call->server), &reasons);
 	if (feeds)
 		ereport(WARNING,
 				(errmsg("paused feeds were not pushed: %s", feeds),
-				 errdetail_internal("%s", bcd_column_text(0, 2)),
+				 errdetail_internal("%s", reasons),
 				 errhint("When the reason is gone, SELECT bcdelta.resume('feed').")));
 	bcd_spi_end(&rights);
 }
@@ -239,33 +225,18 @@ bcdelta_verify(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(run_datum(call.run_id));
 }
 
-static BcdStatement select_servers = {
-	"SELECT DISTINCT f.server FROM bcdelta.feed AS f"
-	" JOIN pg_catalog.pg_foreign_server AS s ON s.srvname = f.server"
-	" WHERE pg_catalog.has_server_privilege($1, s.oid, 'USAGE')",
-	1, {OIDOID}
-};
-
 /* The stores with feeds that the caller may use, as a list of names. */
 static List *
 usable_servers(void)
 {
-	Datum		role = ObjectIdGetDatum(GetUserId());
+	Oid			role = GetUserId();
 	MemoryContext cxt = CurrentMemoryContext;
-	List	   *servers = NIL;
+	List	   *servers;
 	BcdRights	rights;
-	uint64		n;
-	uint64		i;
 
 	bcd_spi_begin(&rights);
-	n = bcd_execute(&select_servers, &role, NULL);
-	for (i = 0; i < n; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-
-		servers = lappend(servers, bcd_column_text(i, 1));
-		MemoryContextSwitchTo(old);
-	}
+	MemoryContextSwitchTo(cxt);
+	servers = bcd_feed_servers(role);
 	bcd_spi_end(&rights);
 	return servers;
 }
@@ -310,14 +281,15 @@ bcdelta_cancel(PG_FUNCTION_ARGS)
 	BcdCall		call;
 	BcdRights	rights;
 	MemoryContext cxt = CurrentMemoryContext;
+	BcdRunRow	run;
 	char	   *state;
 	char	   *server;
 
 	bcd_check_writable("bcdelta.cancel()");
 	bcd_spi_begin(&rights);
-	read_run(run_id);
-	state = MemoryContextStrdup(cxt, bcd_column_text(0, 2));
-	server = MemoryContextStrdup(cxt, bcd_column_text(0, 4));
+	read_run(run_id, &run);
+	state = MemoryContextStrdup(cxt, run.state);
+	server = MemoryContextStrdup(cxt, run.server);
 	bcd_spi_end(&rights);
 	prepare_call(&call, BCD_CALL_CANCEL, NULL, server);
 	if (strcmp(state, "requested") != 0 && strcmp(state, "running") != 0)
@@ -333,20 +305,17 @@ static void
 check_succeeded(int64 run_id)
 {
 	BcdRights	rights;
-	char	   *state;
-	char	   *error;
+	BcdRunRow	run;
 
 	bcd_spi_begin(&rights);
-	read_run(run_id);
-	state = bcd_column_text(0, 2);
-	error = bcd_column_text(0, 3);
-	if (strcmp(state, "succeeded") != 0)
+	read_run(run_id, &run);
+	if (strcmp(run.state, "succeeded") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-				 error ? errmsg("run " INT64_FORMAT " %s: %s", run_id,
-								strcmp(state, "failed") == 0 ? "failed" : "was cancelled", error) :
+				 run.error ? errmsg("run " INT64_FORMAT " %s: %s", run_id,
+									strcmp(run.state, "failed") == 0 ? "failed" : "was cancelled", run.error) :
 				 errmsg("run " INT64_FORMAT " %s", run_id,
-						strcmp(state, "failed") == 0 ? "failed" : "was cancelled")));
+						strcmp(run.state, "failed") == 0 ? "failed" : "was cancelled")));
 	bcd_spi_end(&rights);
 }
 

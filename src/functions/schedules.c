@@ -20,6 +20,7 @@
 #include "base/shmem.h"
 #include "feed/database_identity.h"
 #include "functions/args.h"
+#include "tables/schedule.h"
 #include "worker/wallclock.h"
 
 #define MAX_DAYS	3660		/* longest period */
@@ -46,23 +47,6 @@ check_every(const Interval *every)
 				 errmsg("argument \"every\" must be at least 1 second and at most %d days", MAX_DAYS)));
 }
 
-static BcdStatement select_schedule = {
-	"SELECT owner::oid::int8 FROM bcdelta.schedule WHERE name = $1 FOR UPDATE", 1, {TEXTOID}
-};
-
-static BcdStatement upsert_schedule = {
-	"INSERT INTO bcdelta.schedule AS s"
-	" (name, feed, server, every, at, kind, hours, time_zone, owner, home, first_run_at, next_run_at)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)"
-	" ON CONFLICT (name) DO UPDATE SET feed = EXCLUDED.feed, server = EXCLUDED.server,"
-	" every = EXCLUDED.every, at = EXCLUDED.at, kind = EXCLUDED.kind, hours = EXCLUDED.hours,"
-	" time_zone = EXCLUDED.time_zone, owner = EXCLUDED.owner, home = EXCLUDED.home,"
-	" first_run_at = EXCLUDED.first_run_at, next_run_at = EXCLUDED.next_run_at, last_run_id = NULL, last_error = NULL"
-	" WHERE s.owner = $12",
-	12, {TEXTOID, TEXTOID, NAMEOID, INTERVALOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
-	OIDOID, TEXTOID, TIMESTAMPTZOID, OIDOID}
-};
-
 /* May the current user act for the owner of a schedule? */
 static void
 check_owner(const char *schedule, Oid owner, const char *doing)
@@ -78,22 +62,13 @@ check_owner(const char *schedule, Oid owner, const char *doing)
 static bool
 schedule_owner(const char *name, Oid *owner)
 {
-	Datum		arg = CStringGetTextDatum(name);
 	BcdRights	rights;
 	bool		exists;
 
 	bcd_spi_begin(&rights);
-	exists = bcd_execute(&select_schedule, &arg, NULL) == 1;
-	if (exists)
-		*owner = (Oid) bcd_column_int64(0, 1, NULL);
+	exists = bcd_schedule_lock(name, owner);
 	bcd_spi_end(&rights);
 	return exists;
-}
-
-static Datum
-name_datum(const char *text)
-{
-	return DirectFunctionCall1(namein, CStringGetDatum(text));
 }
 
 /* argument "at" */
@@ -158,62 +133,53 @@ first_due(FunctionCallInfo fcinfo)
 Datum
 bcdelta_schedule(PG_FUNCTION_ARGS)
 {
-	Datum		values[12];
-	char		nulls[13] = "            ";
-	char	   *name;
+	BcdNewSchedule schedule = {0};
+	TimestampTz at;
 	Oid			owner = GetUserId();
-	TimestampTz due;
 	BcdRights	rights;
-	uint64		written;
+	bool		written;
 
 	bcd_check_writable("bcdelta.schedule()");
 	bcd_check_not_null(fcinfo, 0, "name");
 	bcd_check_not_null(fcinfo, 5, "kind");
-	name = bcd_arg_text(fcinfo, 0);
-	bcd_check_label(name, "name");
-	bcd_check_word(bcd_arg_text(fcinfo, 5), "kind", kinds);
-	due = first_due(fcinfo);
-	values[2] = name_datum(bcd_target(bcd_arg_text(fcinfo, 1), bcd_arg_name(fcinfo, 2)));
-	if (schedule_owner(name, &owner))
-		check_owner(name, owner, "replace");
+	schedule.name = bcd_arg_text(fcinfo, 0);
+	bcd_check_label(schedule.name, "name");
+	schedule.kind = bcd_arg_text(fcinfo, 5);
+	bcd_check_word(schedule.kind, "kind", kinds);
+	schedule.due = first_due(fcinfo);
+	schedule.feed = bcd_arg_text(fcinfo, 1);
+	schedule.server = bcd_target(schedule.feed, bcd_arg_name(fcinfo, 2));
+	if (schedule_owner(schedule.name, &owner))
+		check_owner(schedule.name, owner, "replace");
 
-	values[0] = PG_GETARG_DATUM(0);
-	values[1] = PG_GETARG_DATUM(1);
-	values[3] = PG_GETARG_DATUM(3);
-	values[4] = PG_GETARG_DATUM(4);
-	values[5] = PG_GETARG_DATUM(5);
-	values[6] = PG_GETARG_DATUM(6);
-	values[7] = CStringGetTextDatum(pg_get_timezone_name(session_timezone));
-	values[8] = ObjectIdGetDatum(GetUserId());
-	values[9] = CStringGetTextDatum(bcd_home());
-	values[10] = TimestampTzGetDatum(due);
-	values[11] = ObjectIdGetDatum(owner);
-	nulls[1] = PG_ARGISNULL(1) ? 'n' : ' ';
-	nulls[3] = PG_ARGISNULL(3) ? 'n' : ' ';
-	nulls[4] = PG_ARGISNULL(4) ? 'n' : ' ';
-	nulls[6] = PG_ARGISNULL(6) ? 'n' : ' ';
+	if (!PG_ARGISNULL(3))
+		schedule.every = PG_GETARG_INTERVAL_P(3);
+	if (!PG_ARGISNULL(4))
+	{
+		at = PG_GETARG_TIMESTAMPTZ(4);
+		schedule.at = &at;
+	}
+	schedule.hours = bcd_arg_text(fcinfo, 6);
+	schedule.zone = pg_get_timezone_name(session_timezone);
+	schedule.owner = GetUserId();
+	schedule.home = bcd_home();
 	bcd_spi_begin(&rights);
-	written = bcd_execute(&upsert_schedule, values, nulls);
+	written = bcd_schedule_put(&schedule, owner);
 	bcd_spi_end(&rights);
 	/* somebody else made one of this name after we had looked */
-	if (written == 0)
+	if (!written)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("schedule \"%s\" already exists", name)));
+				 errmsg("schedule \"%s\" already exists", schedule.name)));
 	bcd_wake_worker_at_commit();
-	PG_RETURN_TIMESTAMPTZ(due);
+	PG_RETURN_TIMESTAMPTZ(schedule.due);
 }
-
-static BcdStatement delete_schedule = {
-	"DELETE FROM bcdelta.schedule WHERE name = $1", 1, {TEXTOID}
-};
 
 /* bcdelta.unschedule(name) */
 Datum
 bcdelta_unschedule(PG_FUNCTION_ARGS)
 {
 	char	   *name = bcd_arg_text(fcinfo, 0);
-	Datum		arg = PG_GETARG_DATUM(0);
 	Oid			owner;
 	BcdRights	rights;
 
@@ -225,7 +191,7 @@ bcdelta_unschedule(PG_FUNCTION_ARGS)
 				 errhint("SELECT name FROM bcdelta.schedule lists them.")));
 	check_owner(name, owner, "remove");
 	bcd_spi_begin(&rights);
-	(void) bcd_execute(&delete_schedule, &arg, NULL);
+	bcd_schedule_delete(name);
 	bcd_spi_end(&rights);
 	bcd_wake_worker_at_commit();
 	PG_RETURN_VOID();

@@ -37,6 +37,9 @@
 #include "functions/feed_args.h"
 #include "resource/resource.h"
 #include "store/store.h"
+#include "tables/dependency.h"
+#include "tables/feed.h"
+#include "tables/move.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_track);
 PG_FUNCTION_INFO_V1(bcdelta_untrack);
@@ -124,49 +127,30 @@ read_arguments(FunctionCallInfo fcinfo, TrackArgs *args)
 	bcd_feed_options(args->options, args->resource, &options);
 }
 
-static BcdStatement insert_feed = {
-	"INSERT INTO bcdelta.feed (feed, source, server, resource, key, fields, capture, on_delete,"
-	" on_conflict, options, owner, home, filter, key_types)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-	"  ARRAY(SELECT a.atttypid::regtype FROM unnest($5) WITH ORDINALITY AS k (name, n)"
-	"   JOIN pg_attribute AS a ON a.attrelid = $2 AND a.attname = k.name ORDER BY k.n))"
-	" ON CONFLICT (feed) DO NOTHING",
-	13, {TEXTOID, REGCLASSOID, NAMEOID, TEXTOID, NAMEARRAYOID, JSONBOID, TEXTOID, TEXTOID,
-	TEXTOID, JSONBOID, OIDOID, TEXTOID, TEXTOID}
-};
-
-static Datum
-name_datum(const char *text)
-{
-	return DirectFunctionCall1(namein, CStringGetDatum(text));
-}
-
 static void
 insert(const TrackArgs *args, Datum key)
 {
-	Datum		values[13];
-	char		nulls[] = "             ";
+	BcdNewFeed	feed = {0};
 	BcdRights	rights;
-	uint64		inserted;
+	bool		inserted;
 
-	values[0] = CStringGetTextDatum(args->feed);
-	values[1] = ObjectIdGetDatum(args->source);
-	values[2] = name_datum(args->server);
-	values[3] = CStringGetTextDatum(args->resource->name);
-	values[4] = key;
-	values[5] = JsonbPGetDatum(args->fields);
-	values[6] = CStringGetTextDatum(args->capture);
-	values[7] = CStringGetTextDatum(args->on_delete);
-	values[8] = CStringGetTextDatum(args->on_conflict);
-	values[9] = JsonbPGetDatum(args->options);
-	values[10] = ObjectIdGetDatum(GetUserId());
-	values[11] = CStringGetTextDatum(bcd_home());
-	nulls[12] = args->filter ? ' ' : 'n';
-	values[12] = args->filter ? CStringGetTextDatum(args->filter) : (Datum) 0;
+	feed.feed = args->feed;
+	feed.source = args->source;
+	feed.server = args->server;
+	feed.resource = args->resource->name;
+	feed.key = key;
+	feed.fields = args->fields;
+	feed.capture = args->capture;
+	feed.on_delete = args->on_delete;
+	feed.on_conflict = args->on_conflict;
+	feed.options = args->options;
+	feed.owner = GetUserId();
+	feed.home = bcd_home();
+	feed.filter = args->filter;
 	bcd_spi_begin(&rights);
-	inserted = bcd_execute(&insert_feed, values, nulls);
+	inserted = bcd_feed_row_insert(&feed);
 	bcd_spi_end(&rights);
-	if (inserted == 0)
+	if (!inserted)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("feed \"%s\" already exists", args->feed),
@@ -219,18 +203,6 @@ static BcdStatement delete_links = {
 	"DELETE FROM bcdelta.link WHERE feed = $1", 1, {TEXTOID}
 };
 
-static BcdStatement delete_dependencies = {
-	"DELETE FROM bcdelta.dependency WHERE feed = $1", 1, {TEXTOID}
-};
-
-static BcdStatement delete_moves = {
-	"DELETE FROM bcdelta.move WHERE feed_id = $1", 1, {INT4OID}
-};
-
-static BcdStatement delete_feed = {
-	"DELETE FROM bcdelta.feed WHERE feed = $1", 1, {TEXTOID}
-};
-
 /*
  * bcdelta.untrack(feed)
  *
@@ -243,14 +215,12 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 {
 	BcdFeed    *feed;
 	Datum		name = PG_GETARG_DATUM(0);
-	Datum		feed_id;
 	BcdRights	rights;
 	uint64		links;
 	uint64		pending;
 
 	bcd_check_writable("bcdelta.untrack()");
 	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
-	feed_id = Int32GetDatum(feed->feed_id);
 	bcd_feed_check_owner(feed, "untrack");
 	bcd_triggers_drop_all(feed->feed_id);
 	bcd_links_take(feed->feed_id);
@@ -258,9 +228,9 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	/* in the order in which the worker writes them */
 	links = bcd_execute(&delete_links, &name, NULL);
 	pending = bcd_execute(&delete_pending, &name, NULL);
-	(void) bcd_execute(&delete_feed, &name, NULL);
-	(void) bcd_execute(&delete_dependencies, &name, NULL);
-	(void) bcd_execute(&delete_moves, &feed_id, NULL);
+	bcd_feed_row_delete(feed->name);
+	bcd_dependencies_delete(feed->name);
+	bcd_moves_delete(feed->feed_id, PG_INT64_MAX);
 	bcd_spi_end(&rights);
 	if (links + pending > 0)
 		ereport(NOTICE,

@@ -1,184 +1,292 @@
 /*
  * feed_state.c
- *		The worker's part in the state of feeds.
+ *		bcdelta.feed: whether feeds are pushed, from where, and to which store.
  *
- * It writes down what feed_halt.c says, once, so that bcdelta.feed tells it, too,
- * and the log.  A feed that was paused because its server leads to another
- * store goes on by itself when the server leads back: nothing was done, so
- * there is nothing to decide.
+ * Nobody may be looking when the worker pauses a feed, and schedules go on
+ * without it.  So whatever pauses one says so in the server's log, once: a
+ * statement that does it returns the feeds that were active before, and why
+ * they are paused now.  Who has a feed's row locked is about to decide on it,
+ * and the worker waits for nobody.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
-#include "utils/syscache.h"
+#include "utils/timestamp.h"
 
-#include "base/attempt.h"
 #include "base/compat.h"
 #include "base/db.h"
 #include "base/probe.h"
-#include "feed/database_identity.h"
-#include "feed/feed.h"
-#include "feed/feed_halt.h"
-#include "feed/pause_log.h"
-#include "store/store_identity.h"
 #include "tables/feed_state.h"
 
-static BcdStatement select_feeds = {
+static BcdStatement select_states = {
 	"SELECT feed, server, home, store, state = 'active', coalesce(paused_reason, '')"
 	" FROM bcdelta.feed ORDER BY feed_id",
 	0, {0}
 };
 
-/* Somebody who is about to change the row has decided on it */
+/* The states of all feeds, as BcdFeedState in the current context. */
+List *
+bcd_feed_states(void)
+{
+	uint64		n = bcd_select(&select_states, NULL, NULL);
+	List	   *list = NIL;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		BcdFeedState *state = palloc(sizeof(BcdFeedState));
+
+		state->feed = bcd_column_text(i, 1);
+		state->server = bcd_column_text(i, 2);
+		state->home = bcd_column_text(i, 3);
+		state->store = bcd_column_text(i, 4);
+		state->active = bcd_column_bool(i, 5);
+		state->paused_reason = bcd_column_text(i, 6);
+		list = lappend(list, state);
+	}
+	return list;
+}
+
+static BcdStatement select_state = {
+	"SELECT state = 'active', coalesce(paused_reason, 'it is paused') FROM bcdelta.feed WHERE feed_id = $1",
+	1, {INT4OID}
+};
+
+/* Why a feed is not pushed any more: paused, or untracked.  NULL: it is pushed. */
+char *
+bcd_feed_halted(int32 feed_id)
+{
+	Datum		arg = Int32GetDatum(feed_id);
+
+	if (bcd_select(&select_state, &arg, NULL) == 0)
+		return "it was untracked";
+	return bcd_column_bool(0, 1) ? NULL : bcd_column_text(0, 2);
+}
+
+static BcdStatement select_paused = {
+	"SELECT pg_catalog.string_agg(pg_catalog.quote_ident(feed), ', ' ORDER BY feed),"
+	" pg_catalog.string_agg(pg_catalog.concat_ws(': ', pg_catalog.quote_ident(feed), paused_reason),"
+	"  E'\\n' ORDER BY feed)"
+	" FROM bcdelta.feed WHERE server = $1 AND state = 'paused'",
+	1, {NAMEOID}
+};
+
+/*
+ * The paused feeds of a server as they are now, in one text, and in another
+ * one why; NULL: there are none.
+ */
+char *
+bcd_feeds_paused(const char *server, char **reasons)
+{
+	Datum		arg = bcd_name_datum(server);
+
+	(void) bcd_query_newest(&select_paused, &arg, NULL, 1);
+	*reasons = bcd_column_text(0, 2);
+	return bcd_column_text(0, 1);
+}
+
+static BcdStatement select_paused_by = {
+	"SELECT feed, CASE WHEN state = 'paused' AND pg_catalog.starts_with(paused_reason, $2)"
+	" THEN paused_reason END FROM bcdelta.feed WHERE server = $1 ORDER BY feed_id",
+	2, {NAMEOID, TEXTOID}
+};
+
+/*
+ * The feeds of a server; *reasons: why each of them is paused if that begins
+ * with the prefix, or NULL.
+ */
+List *
+bcd_feeds_paused_by(const char *server, const char *prefix, List **reasons)
+{
+	Datum		args[2];
+	uint64		n;
+
+	args[0] = bcd_name_datum(server);
+	args[1] = CStringGetTextDatum(prefix);
+	n = bcd_select(&select_paused_by, args, NULL);
+	*reasons = bcd_column_list(n, 2);
+	return bcd_column_list(n, 1);
+}
+
+/*
+ * The last result's n rows are feeds, null for those that were paused before,
+ * and the reasons why they are paused.
+ */
+static void
+tell(uint64 n)
+{
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		char	   *feed = bcd_column_text(i, 1);
+		char	   *reason = bcd_column_text(i, 2);
+
+		if (feed == NULL)
+			continue;
+		ereport(WARNING,
+				(errmsg("bcdelta: feed \"%s\" was paused: %s", feed, reason),
+				 errhint("When the reason is gone, SELECT bcdelta.resume(%s).",
+						 quote_literal_cstr(feed))));
+	}
+}
+
 #define UNLESS_LOCKED \
 	" AND feed IN (SELECT f.feed FROM bcdelta.feed AS f WHERE f.feed = $1 FOR NO KEY UPDATE SKIP LOCKED)"
 
-static BcdStatement halt_feed = {
+static BcdStatement pause_feed = {
 	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = $2"
-	" WHERE feed = $1 AND state = 'active'" UNLESS_LOCKED " RETURNING feed, paused_reason",
+	" WHERE feed = $1 AND state <> 'paused'" UNLESS_LOCKED " RETURNING feed, paused_reason",
 	2, {TEXTOID, TEXTOID}
 };
+
+/* Pauses a feed; one that is paused already keeps its reason. */
+void
+bcd_feed_pause(const char *feed, const char *reason)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(reason);
+	tell(bcd_execute(&pause_feed, args, NULL));
+}
+
+/* What follows gives a new reason to a feed that is paused already, too */
+#define IF_NOT_LOCKED \
+	"(SELECT feed_id, state FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"
+
+#define RETURNING_FEED \
+	" WHERE f.feed_id = l.feed_id" \
+	" RETURNING CASE WHEN l.state <> f.state THEN f.feed END, f.paused_reason"
+
+static BcdStatement pause_id = {
+	"UPDATE bcdelta.feed AS f SET state = 'paused', paused_reason = $2"
+	" FROM " IF_NOT_LOCKED RETURNING_FEED,
+	2, {INT4OID, TEXTOID}
+};
+
+/* Pauses a feed with another reason than it may have. */
+void
+bcd_feed_pause_id(int32 feed_id, const char *reason)
+{
+	Datum		args[2];
+
+	args[0] = Int32GetDatum(feed_id);
+	args[1] = CStringGetTextDatum(reason);
+	tell(bcd_execute(&pause_id, args, NULL));
+}
+
+static BcdStatement pause_for_key = {
+	"UPDATE bcdelta.feed AS f SET state = 'paused', paused_reason = format("
+	" 'a key column of table %s (%s) was renamed or dropped, so changes since %s are not known row by row;"
+	" untrack and track the feed with its new key, or give the column its name back; then resume and mark_all',"
+	" source, array_to_string(key, ', '), $2)"
+	" FROM " IF_NOT_LOCKED RETURNING_FEED,
+	2, {INT4OID, TIMESTAMPTZOID}
+};
+
+/* False: somebody is about to pause or resume the feed. */
+bool
+bcd_feed_pause_for_key(int32 feed_id, TimestampTz since)
+{
+	Datum		args[2];
+	uint64		n;
+
+	args[0] = Int32GetDatum(feed_id);
+	args[1] = TimestampTzGetDatum(since);
+	n = bcd_execute(&pause_for_key, args, NULL);
+	tell(n);
+	return n > 0;
+}
+
+/* The same for a table that the feed depends on, if it still does */
+static BcdStatement pause_for_parent_key = {
+	"UPDATE bcdelta.feed AS f SET"
+	" state = CASE WHEN d.child IS NULL THEN f.state ELSE 'paused' END,"
+	" paused_reason = CASE WHEN d.child IS NULL THEN f.paused_reason ELSE format("
+	"  'a parent key column of table %s (%s) was renamed or dropped, so changes since %s are not known row by row;"
+	" end this dependency with bcdelta.depends(feed, child, NULL) and begin one with the new column,"
+	" or give the column its name back; then resume and mark_all',"
+	"  d.child, array_to_string(d.parent_key, ', '), $2) END"
+	" FROM " IF_NOT_LOCKED
+	" LEFT JOIN bcdelta.dependency AS d ON d.dependency_id = $3" RETURNING_FEED,
+	3, {INT4OID, TIMESTAMPTZOID, INT4OID}
+};
+
+bool
+bcd_feed_pause_for_parent_key(int32 feed_id, int32 dependency_id, TimestampTz since)
+{
+	Datum		args[3];
+	uint64		n;
+
+	args[0] = Int32GetDatum(feed_id);
+	args[1] = TimestampTzGetDatum(since);
+	args[2] = Int32GetDatum(dependency_id);
+	n = bcd_execute(&pause_for_parent_key, args, NULL);
+	tell(n);
+	return n > 0;
+}
+
+static BcdStatement stop_feed = {
+	"UPDATE bcdelta.feed SET state = 'paused', paused_reason = $2 WHERE feed = $1",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* A person pauses it, whose reason counts, and who waits for a lock. */
+void
+bcd_feed_stop(const char *feed, const char *reason)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(reason);
+	(void) bcd_execute(&stop_feed, args, NULL);
+}
+
 static BcdStatement go_on = {
 	"UPDATE bcdelta.feed SET state = 'active', paused_reason = NULL"
 	" WHERE feed = $1 AND state = 'paused' AND paused_reason = $2" UNLESS_LOCKED,
 	2, {TEXTOID, TEXTOID}
 };
 
-/* A feed that may have to be paused, or to go on */
-typedef struct Suspect
-{
-	char	   *feed;
-	bool		active;
-	char	   *paused_reason;	/* as it is in the table */
-} Suspect;
-
-static bool
-is_paused_for_store(const Suspect *s)
-{
-	return !s->active && bcd_halt_is_over(s->paused_reason);
-}
-
-/* The feeds whose home or store is not what it was, in the current context. */
-static List *
-suspects(void)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	char	   *home = bcd_home();
-	uint64		n = bcd_execute(&select_feeds, NULL, NULL);
-	List	   *list = NIL;
-	uint64		i;
-
-	for (i = 0; i < n; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-		Suspect    *s = palloc(sizeof(Suspect));
-		char	   *store = bcd_column_text(i, 4);
-		char	   *present = bcd_server_identity(bcd_column_text(i, 2));
-
-		s->feed = bcd_column_text(i, 1);
-		s->active = bcd_column_bool(i, 5);
-		s->paused_reason = bcd_column_text(i, 6);
-		if ((s->active && (strcmp(bcd_column_text(i, 3), home) != 0 ||
-						   (store && present && strcmp(store, present) != 0))) ||
-			is_paused_for_store(s))
-			list = lappend(list, s);
-		MemoryContextSwitchTo(old);
-	}
-	return list;
-}
-
-/* Writes down what is to become of one of them. */
-static void
-judge(void *arg)
-{
-	const Suspect *s = arg;
-	BcdFeed    *feed = bcd_feed_read(s->feed, true);
-	Datum		args[2];
-
-	if (feed == NULL)
-		return;
-	args[0] = CStringGetTextDatum(s->feed);
-	if (feed->halt != BCD_NO_HALT)
-	{
-		args[1] = CStringGetTextDatum(feed->paused_reason);
-		bcd_pauses_tell(bcd_execute(&halt_feed, args, NULL));
-	}
-	else if (is_paused_for_store(s) && feed->server_store)
-	{
-		args[1] = CStringGetTextDatum(s->paused_reason);
-		if (bcd_execute(&go_on, args, NULL) > 0)
-			ereport(LOG,
-					(errmsg("bcdelta: feed \"%s\" goes on: server \"%s\" leads to store %s again",
-							feed->name, feed->server, feed->server_store)));
-	}
-	bcd_feed_free(feed);
-}
-
-static BcdStatement select_homes = {
-	"SELECT home FROM bcdelta.feed WHERE home <> $1 UNION SELECT home FROM bcdelta.schedule WHERE home <> $1",
-	1, {TEXTOID}
-};
-static BcdStatement move_feeds = {
-	"UPDATE bcdelta.feed SET home = $1 WHERE home = $2", 2, {TEXTOID, TEXTOID}
-};
-static BcdStatement move_schedules = {
-	"UPDATE bcdelta.schedule SET home = $1 WHERE home = $2", 2, {TEXTOID, TEXTOID}
-};
-
-/* A standby that was promoted is the home of what its primary pushed. */
-static void
-move_home(void *arg)
+/* Lets a feed go on that is paused for this reason; false: it is not. */
+bool
+bcd_feed_go_on(const char *feed, const char *paused_reason)
 {
 	Datum		args[2];
 
-	args[0] = CStringGetTextDatum(bcd_home());
-	args[1] = CStringGetTextDatum((char *) arg);
-	(void) bcd_execute(&move_feeds, args, NULL);
-	(void) bcd_execute(&move_schedules, args, NULL);
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(paused_reason);
+	return bcd_execute(&go_on, args, NULL) > 0;
 }
 
-static void
-move_homes(void)
+static BcdStatement resume_feed = {
+	"UPDATE bcdelta.feed SET state = 'active', paused_reason = NULL, home = $2, store = $3,"
+	" resumed_at = clock_timestamp(), crashes = 0, crashed_at = NULL WHERE feed = $1",
+	3, {TEXTOID, TEXTOID, TEXTOID}
+};
+
+/* A person lets it go on; false: there is no such feed any more. */
+bool
+bcd_feed_resume(const char *feed, const char *home, const char *store)
 {
-	MemoryContext cxt = CurrentMemoryContext;
-	Datum		home = CStringGetTextDatum(bcd_home());
-	uint64		n = bcd_execute(&select_homes, &home, NULL);
-	List	   *homes = NIL;
-	ListCell   *lc;
-	uint64		i;
+	Datum		args[3];
+	char		nulls[] = "   ";
 
-	for (i = 0; i < n; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-
-		homes = lappend(homes, bcd_column_text(i, 1));
-		MemoryContextSwitchTo(old);
-	}
-	foreach(lc, homes)
-	{
-		char	   *home = lfirst(lc);
-
-		if (bcd_home_trouble(home) == NULL && bcd_attempt(move_home, home) == NULL)
-			ereport(LOG,
-					(errmsg("bcdelta: this promoted standby goes on with what was pushed from \"%s\"",
-							home)));
-	}
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(home);
+	args[2] = bcd_text_or_null(store, &nulls[2]);
+	return bcd_execute(&resume_feed, args, nulls) > 0;
 }
 
-/*
- * Pauses the feeds that may not be pushed from here, or to that store, and
- * lets those go on that may again.  In a transaction of the worker's.
- */
-void
-bcd_feeds_halt(void)
-{
-	ListCell   *lc;
+static const BcdProbe of_store = {"feed", "feed_feed_id_key", "feed_id", "store"};
 
-	move_homes();
-	foreach(lc, suspects())
-		(void) bcd_attempt(judge, lfirst(lc));
+/* Is there still this feed, and are its links those of this store? */
+bool
+bcd_feed_is(int32 feed_id, const char *store)
+{
+	return bcd_probe(&of_store, Int32GetDatum(feed_id), store);
 }
 
 static BcdStatement set_store = {
@@ -197,33 +305,76 @@ bcd_feed_settle_in(const char *feed, const char *store)
 	(void) bcd_execute(&set_store, args, NULL);
 }
 
-static const BcdProbe feed_of_store = {"feed", "feed_feed_id_key", "feed_id", "store"};
+static BcdStatement forget_store = {
+	"UPDATE bcdelta.feed SET store = NULL, state = CASE WHEN $2 IS NULL THEN state ELSE 'paused' END,"
+	" paused_reason = coalesce($2, paused_reason) WHERE feed = $1",
+	2, {TEXTOID, TEXTOID}
+};
 
-/* Is there still this feed, and are its links those of this store? */
-bool
-bcd_feed_is(int32 feed_id, const char *store)
+/* A feed whose links were forgotten; with a reason it is paused. */
+void
+bcd_feed_forget_store(const char *feed, const char *paused_reason)
 {
-	return bcd_probe(&feed_of_store, Int32GetDatum(feed_id), store);
+	Datum		args[2];
+	char		nulls[] = "  ";
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = bcd_text_or_null(paused_reason, &nulls[1]);
+	(void) bcd_execute(&forget_store, args, nulls);
 }
 
-static bool servers_changed = false;
+static BcdStatement select_homes = {
+	"SELECT home FROM bcdelta.feed WHERE home <> $1 UNION SELECT home FROM bcdelta.schedule WHERE home <> $1",
+	1, {TEXTOID}
+};
 
-static void
-note_change(Datum arg, int cacheid, uint32 hashvalue)
+/* The homes of feeds and schedules but for one, in the current context. */
+List *
+bcd_feed_homes(const char *but)
 {
-	servers_changed = true;
+	Datum		arg = CStringGetTextDatum(but);
+
+	return bcd_column_list(bcd_select(&select_homes, &arg, NULL), 1);
 }
 
-/* Was a server altered, dropped or made since this was asked last? */
-bool
-bcd_servers_changed(void)
-{
-	static bool registered = false;
-	bool		changed = servers_changed;
+static BcdStatement set_home = {
+	"UPDATE bcdelta.feed SET home = $2 WHERE feed = $1", 2, {TEXTOID, TEXTOID}
+};
 
-	if (!registered)
-		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, note_change, (Datum) 0);
-	registered = true;
-	servers_changed = false;
-	return changed;
+void
+bcd_feed_set_home(const char *feed, const char *home)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(home);
+	(void) bcd_execute(&set_home, args, NULL);
+}
+
+static BcdStatement move_home = {
+	"UPDATE bcdelta.feed SET home = $1 WHERE home = $2", 2, {TEXTOID, TEXTOID}
+};
+
+void
+bcd_feeds_move_home(const char *from, const char *to)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(to);
+	args[1] = CStringGetTextDatum(from);
+	(void) bcd_execute(&move_home, args, NULL);
+}
+
+static BcdStatement disown = {
+	"UPDATE bcdelta.feed SET owner = 0 WHERE feed IN (SELECT f.feed FROM bcdelta.feed AS f"
+	"  WHERE f.owner <> 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = f.owner)"
+	"  FOR NO KEY UPDATE SKIP LOCKED) RETURNING feed",
+	0, {0}
+};
+
+/* Takes the OIDs of dropped roles off; returns the feeds that had them. */
+List *
+bcd_feeds_disown(void)
+{
+	return bcd_column_list(bcd_select(&disown, NULL, NULL), 1);
 }

@@ -1,13 +1,43 @@
 /*
  * feed_state.h
- *		The worker's part in the state of feeds.
+ *		bcdelta.feed: whether feeds are pushed, from where, and to which store.
  */
-#ifndef BCD_FEED_STATE_H
-#define BCD_FEED_STATE_H
+#ifndef BCD_TABLE_FEED_STATE_H
+#define BCD_TABLE_FEED_STATE_H
 
-extern void bcd_feeds_halt(void);
-extern void bcd_feed_settle_in(const char *feed, const char *store);
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+
+typedef struct BcdFeedState
+{
+	char	   *feed;
+	char	   *server;
+	char	   *home;
+	char	   *store;			/* NULL: none yet */
+	bool		active;
+	char	   *paused_reason;	/* empty: none */
+} BcdFeedState;
+
+extern List *bcd_feed_states(void);
+extern char *bcd_feed_halted(int32 feed_id);
+extern char *bcd_feeds_paused(const char *server, char **reasons);
+extern List *bcd_feeds_paused_by(const char *server, const char *prefix, List **reasons);
+
+extern void bcd_feed_pause(const char *feed, const char *reason);
+extern void bcd_feed_pause_id(int32 feed_id, const char *reason);
+extern bool bcd_feed_pause_for_key(int32 feed_id, TimestampTz since);
+extern bool bcd_feed_pause_for_parent_key(int32 feed_id, int32 dependency_id, TimestampTz since);
+extern void bcd_feed_stop(const char *feed, const char *reason);
+extern bool bcd_feed_go_on(const char *feed, const char *paused_reason);
+extern bool bcd_feed_resume(const char *feed, const char *home, const char *store);
+
 extern bool bcd_feed_is(int32 feed_id, const char *store);
-extern bool bcd_servers_changed(void);
+extern void bcd_feed_settle_in(const char *feed, const char *store);
+extern void bcd_feed_forget_store(const char *feed, const char *paused_reason);
 
-#endif							/* BCD_FEED_STATE_H */
+extern List *bcd_feed_homes(const char *but);
+extern void bcd_feed_set_home(const char *feed, const char *home);
+extern void bcd_feeds_move_home(const char *from, const char *to);
+extern List *bcd_feeds_disown(void);
+
+#endif							/* BCD_TABLE_FEED_STATE_H */

@@ -93,9 +93,9 @@ bcd_queue_link_of(BcdLane *lane, BcdItem *item)
 	old = MemoryContextSwitchTo(item->cxt);
 	item->store_id = bcd_column_int64(0, 1, NULL);
 	item->linked = true;
-	item->known = bcd_copied_payload(0, 2);
-	item->remembered = bcd_copied_payload(0, 3);
-	item->aside = bcd_copied_payload(0, 4);
+	item->known = bcd_column_jsonb(0, 2);
+	item->remembered = bcd_column_jsonb(0, 3);
+	item->aside = bcd_column_jsonb(0, 4);
 	MemoryContextSwitchTo(old);
 }
 
@@ -134,8 +134,8 @@ bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt)
 
 		item->store_id = bcd_column_int64(i, 2, NULL);
 		item->linked = true;
-		item->known = bcd_copied_payload(i, 3);
-		item->remembered = bcd_copied_payload(i, 4);
+		item->known = bcd_column_jsonb(i, 3);
+		item->remembered = bcd_column_jsonb(i, 4);
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);
@@ -155,7 +155,7 @@ bcd_queue_is_linked(const BcdFeed *feed, int64 store_id)
 {
 	Datum		args[4];
 
-	args[0] = DirectFunctionCall1(namein, CStringGetDatum(feed->server));
+	args[0] = bcd_name_datum(feed->server);
 	args[1] = CStringGetTextDatum(feed->resource->name);
 	args[2] = Int64GetDatum(store_id);
 	args[3] = CStringGetTextDatum(feed->server_store ? feed->server_store : "");

@@ -50,16 +50,6 @@ static BcdStatement claim = {
 	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
 };
 
-/* A jsonb column in the current context, NULL for a null. */
-Jsonb *
-bcd_copied_payload(uint64 row, int column)
-{
-	bool		isnull;
-	Datum		payload = bcd_column_datum(row, column, &isnull);
-
-	return isnull ? NULL : DatumGetJsonbPCopy(payload);
-}
-
 /*
  * Claims up to limit ready rows of the lane's feed, in a transaction of the
  * caller, as items that are in no queue yet; the list is in cxt.
@@ -89,10 +79,10 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 		item->group = bcd_item_group(lane, item->attempts);
 		item->store_id = bcd_column_int64(i, 3, NULL);
 		item->linked = item->store_id != 0;
-		item->known = bcd_copied_payload(i, 4);
-		item->sought = bcd_copied_payload(i, 5);
-		item->remembered = bcd_copied_payload(i, 6);
-		item->aside = bcd_copied_payload(i, 7);
+		item->known = bcd_column_jsonb(i, 4);
+		item->sought = bcd_column_jsonb(i, 5);
+		item->remembered = bcd_column_jsonb(i, 6);
+		item->aside = bcd_column_jsonb(i, 7);
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);
@@ -330,23 +320,9 @@ bcd_queue_retry(const char *feed, const char *server, bool waiting)
 	char		nulls[] = "   ";
 
 	args[0] = bcd_text_or_null(feed, &nulls[0]);
-	args[1] = DirectFunctionCall1(namein, CStringGetDatum(server));
+	args[1] = bcd_name_datum(server);
 	args[2] = BoolGetDatum(waiting);
 	return bcd_execute(&retry, args, nulls);
-}
-
-static BcdStatement any_move = {
-	"SELECT FROM bcdelta.move WHERE feed_id = $1",
-	1, {INT4OID}
-};
-
-/* Has a row of the feed got another key, and its link has not moved yet? */
-bool
-bcd_queue_has_moves(int32 feed_id)
-{
-	Datum		arg = Int32GetDatum(feed_id);
-
-	return bcd_query(&any_move, &arg, NULL, 1) > 0;
 }
 
 /* Does a query about a row find it? */

@@ -35,11 +35,9 @@ extern void bcd_queue_expect(BcdRun *run);
 extern bool bcd_queue_exceeds(const char *feed, int64 limit);
 extern int64 bcd_queue_retry(const char *feed, const char *server, bool waiting);
 extern bool bcd_queue_revive(const char *feed, const char *key);
-extern bool bcd_queue_has_moves(int32 feed_id);
 extern bool bcd_queue_is_in_flight(const char *feed, const char *key);
 extern bool bcd_queue_is_in_progress(const char *feed, const char *key);
 extern bool bcd_queue_is_pending(const char *feed, const char *key);
-extern Jsonb *bcd_copied_payload(uint64 row, int column);
 
 /* linked.c */
 extern char *bcd_queue_linked_key(const char *feed, int64 store_id);

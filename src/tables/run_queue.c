@@ -88,9 +88,8 @@ find(BcdStatement *statement, const BcdRunRequest *request)
 
 	if (strcmp(request->kind, "push") != 0 || request->max_rows != 0)
 		return false;
-	args[0] = DirectFunctionCall1(namein, CStringGetDatum(request->server));
-	nulls[1] = request->feed && request->feed[0] ? ' ' : 'n';
-	args[1] = nulls[1] == ' ' ? CStringGetTextDatum(request->feed) : (Datum) 0;
+	args[0] = bcd_name_datum(request->server);
+	args[1] = bcd_text_or_null(request->feed && request->feed[0] ? request->feed : NULL, &nulls[1]);
 	return bcd_execute(statement, args, nulls) > 0;
 }
 
@@ -139,7 +138,7 @@ bcd_run_check_room(const BcdRunRequest *request)
 
 	if (superuser_arg(request->role))
 		return;
-	args[0] = DirectFunctionCall1(namein, CStringGetDatum(request->server));
+	args[0] = bcd_name_datum(request->server);
 	args[1] = ObjectIdGetDatum(request->role);
 	args[2] = Int64GetDatum(ROLE_RUNS);
 	(void) bcd_execute(&has_room, args, NULL);

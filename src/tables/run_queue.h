@@ -5,7 +5,7 @@
 #ifndef BCD_RUN_QUEUE_H
 #define BCD_RUN_QUEUE_H
 
-#include "tables/results.h"
+#include "tables/run.h"
 
 extern List *bcd_runs_next(MemoryContext cxt);
 extern void bcd_run_check_room(const BcdRunRequest *request);

@@ -14,8 +14,8 @@
 #include "feed/feed.h"
 #include "feed/key_list.h"
 #include "resource/resource.h"
+#include "tables/discrepancy.h"
 #include "tables/queue.h"
-#include "tables/results.h"
 #include "verbs/kinds.h"
 
 /* lane->phase: rows that refer to rows without a link are tried again */
@@ -121,7 +121,7 @@ link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 	if (store_id == 0)
 	{
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
-		bcd_discrepancy_insert(lane, item->key, 0, "missing_in_store",
+		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, 0, "missing_in_store",
 							   bcd_resource_key(lane->feed->resource, item->natural_index),
 							   item->natural, NULL);
 		item->decision.conflicts = 1;

@@ -28,6 +28,7 @@
 #include "fold/key_moves.h"
 #include "payload/payload.h"
 #include "store/verdict.h"
+#include "tables/move.h"
 #include "tables/queue.h"
 #include "verbs/kinds.h"
 
@@ -230,7 +231,7 @@ hold_back_moving(BcdLane *lane, List *items)
 
 	while (bcd_fold(BCD_FOLD_ROWS) > 0)
 		CHECK_FOR_INTERRUPTS();
-	if (!bcd_queue_has_moves(feed_id))
+	if (!bcd_moves_any(feed_id))
 		return;
 	foreach(lc, items)
 	{

@@ -28,8 +28,8 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "store/paging.h"
+#include "tables/discrepancy.h"
 #include "tables/queue.h"
-#include "tables/results.h"
 #include "verbs/kinds.h"
 
 /* What a lane does, one after the other; lane->phase */
@@ -75,7 +75,7 @@ decide_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text)
 		decide_deferred(item);
 		return;
 	}
-	bcd_discrepancy_insert(lane, item->key, item->store_id, kind, NULL, text, NULL);
+	bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, item->store_id, kind, NULL, text, NULL);
 	/* a record that is gone holds nothing: its row is pushed whole */
 	bcd_decide_done(item, BCD_NO_OUTCOME,
 					item->store_id != 0 && strcmp(kind, "missing_in_store") == 0 ?
@@ -218,7 +218,7 @@ differs(Comparison *c, const char *field, const char *source_value, const cJSON 
 	if (c->differences++ == 0 && is_pending(lane, c->item))
 		c->pending = true;
 	else
-		bcd_discrepancy_insert(lane, c->item->key, c->item->store_id, "different", field,
+		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, c->item->key, c->item->store_id, "different", field,
 							   source_value, bcd_json_text(got));
 }
 
@@ -284,7 +284,7 @@ static void
 record_extra(BcdLane *lane, int64 store_id, const char *kind, const char *field,
 			 const char *source_value, const char *store_value)
 {
-	bcd_discrepancy_insert(lane, NULL, store_id, kind, field, source_value, store_value);
+	bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, NULL, store_id, kind, field, source_value, store_value);
 	lane->run->counts.conflicts++;
 }
 

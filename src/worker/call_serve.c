@@ -19,7 +19,7 @@
 #include "engine/lane.h"
 #include "engine/run.h"
 #include "tables/queue.h"
-#include "tables/results.h"
+#include "tables/run.h"
 #include "tables/run_queue.h"
 #include "worker/call_serve.h"
 #include "worker/calls.h"

@@ -9,11 +9,9 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/timestamp.h"
 
 #include "base/attempt.h"
@@ -24,86 +22,23 @@
 #include "feed/database_identity.h"
 #include "feed/feed.h"
 #include "store/store.h"
-#include "tables/results.h"
-#include "tables/schedule_end.h"
+#include "tables/run.h"
+#include "tables/schedule.h"
 #include "worker/schedule_due.h"
 #include "worker/schedule_time.h"
 #include "worker/wallclock.h"
 
-/* A row of bcdelta.schedule */
+/* A schedule that is due, and what is to be done with it */
 typedef struct DueSchedule
 {
-	char	   *name;
-	char	   *kind;
-	char	   *feed;			/* NULL: all of the server */
-	char	   *server;
-	Oid			owner;
-	Interval   *every;			/* NULL: once */
-	char	   *hours;
-	char	   *zone;
-	TimestampTz first;
-	TimestampTz next;
-	bool		busy;			/* the run that it started goes on */
+	const BcdScheduleRow *row;
 	TimestampTz now;
 	BcdStartRun start;
 } DueSchedule;
 
-static BcdStatement select_due = {
-	"SELECT s.name, s.kind, s.feed, s.server, s.owner::oid::int8,"
-	" s.every, s.hours, s.time_zone, s.first_run_at, s.next_run_at,"
-	" EXISTS (SELECT FROM bcdelta.run AS r WHERE r.schedule = s.name"
-	"  AND r.state IN ('requested', 'running'))"
-	" FROM bcdelta.schedule AS s"
-	" WHERE s.home = $1 AND s.next_run_at <= $2"
-	" ORDER BY s.next_run_at, s.name FOR UPDATE OF s SKIP LOCKED",
-	2, {TEXTOID, TIMESTAMPTZOID}
-};
-
-/*
- * The schedules that are due, in the given memory context.  One that a
- * session holds locked is looked at another time: the worker waits for
- * nobody.
- */
-static List *
-due_schedules(TimestampTz now, MemoryContext cxt)
-{
-	List	   *list = NIL;
-	Datum		args[2];
-	uint64		n;
-	uint64		i;
-
-	args[0] = CStringGetTextDatum(bcd_home());
-	args[1] = TimestampTzGetDatum(now);
-	n = bcd_execute(&select_due, args, NULL);
-	for (i = 0; i < n; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-		DueSchedule *d = palloc0(sizeof(DueSchedule));
-		bool		isnull;
-		Datum		every;
-
-		d->name = bcd_column_text(i, 1);
-		d->kind = bcd_column_text(i, 2);
-		d->feed = bcd_column_text(i, 3);
-		d->server = bcd_column_text(i, 4);
-		d->owner = (Oid) bcd_column_int64(i, 5, NULL);
-		every = bcd_column_datum(i, 6, &isnull);
-		if (!isnull)
-			d->every = DatumGetIntervalP(datumCopy(every, false, sizeof(Interval)));
-		d->hours = bcd_column_text(i, 7);
-		d->zone = bcd_column_text(i, 8);
-		d->first = DatumGetTimestampTz(bcd_column_datum(i, 9, &isnull));
-		d->next = DatumGetTimestampTz(bcd_column_datum(i, 10, &isnull));
-		d->busy = bcd_column_bool(i, 11);
-		list = lappend(list, d);
-		MemoryContextSwitchTo(old);
-	}
-	return list;
-}
-
 /* Its owner, its feed and its server are there, and the owner may push. */
 static void
-check(const DueSchedule *d)
+check(const BcdScheduleRow *d)
 {
 	if (!bcd_role_exists(d->owner))
 		ereport(ERROR,
@@ -115,35 +50,9 @@ check(const DueSchedule *d)
 		bcd_feed_free(bcd_feed_read(d->feed, false));
 }
 
-static BcdStatement update_schedule = {
-	"UPDATE bcdelta.schedule SET next_run_at = $2, last_run_id = coalesce($3, last_run_id),"
-	" last_error = coalesce($4, last_error) WHERE name = $1",
-	4, {TEXTOID, TIMESTAMPTZOID, INT8OID, TEXTOID}
-};
-
-/*
- * Writes down what came of a schedule.  An error of the last run stands until
- * the next one has ended, see schedule_end.c.
- */
-static void
-record(const DueSchedule *d, TimestampTz next, int64 run_id, const char *error)
-{
-	Datum		args[4];
-	char		nulls[] = "    ";
-
-	args[0] = CStringGetTextDatum(d->name);
-	args[1] = TimestampTzGetDatum(next);
-	args[2] = Int64GetDatum(run_id);
-	args[3] = error ? CStringGetTextDatum(error) : (Datum) 0;
-	nulls[1] = next == DT_NOEND ? 'n' : ' ';
-	nulls[2] = run_id == 0 ? 'n' : ' ';
-	nulls[3] = error ? ' ' : 'n';
-	(void) bcd_execute(&update_schedule, args, nulls);
-}
-
 /* When a schedule is due after now, whatever its hours; DT_NOEND: never again. */
 static TimestampTz
-next_on_grid(const DueSchedule *d, TimestampTz now)
+next_on_grid(const BcdScheduleRow *d, TimestampTz now)
 {
 	int64		next;
 
@@ -154,7 +63,7 @@ next_on_grid(const DueSchedule *d, TimestampTz now)
 }
 
 static TimestampTz
-in_hours(const DueSchedule *d, TimestampTz at)
+in_hours(const BcdScheduleRow *d, TimestampTz at)
 {
 	BcdHours	hours;
 
@@ -165,7 +74,7 @@ in_hours(const DueSchedule *d, TimestampTz at)
 }
 
 static TimestampTz
-next_time(const DueSchedule *d, TimestampTz now)
+next_time(const BcdScheduleRow *d, TimestampTz now)
 {
 	return in_hours(d, next_on_grid(d, now));
 }
@@ -177,22 +86,23 @@ next_time(const DueSchedule *d, TimestampTz now)
 static void
 start_one(void *arg)
 {
-	const DueSchedule *d = arg;
-	TimestampTz now = d->now;
+	const DueSchedule *due = arg;
+	const BcdScheduleRow *d = due->row;
+	TimestampTz now = due->now;
 	TimestampTz opening = in_hours(d, now);
 
 	if (opening > now)
-		record(d, opening, 0, NULL);
+		bcd_schedule_started(d->name, opening, 0, NULL);
 	else if (d->busy)
-		record(d, next_time(d, now), 0, "skipped: the run before it had not ended");
+		bcd_schedule_started(d->name, next_time(d, now), 0, "skipped: the run before it had not ended");
 	else
 	{
 		char	   *error = NULL;
 		int64		run_id = 0;
 
 		check(d);
-		d->start(d->name, d->kind, d->feed, d->server, d->owner, &error, &run_id);
-		record(d, next_time(d, now), run_id, error);
+		due->start(d->name, d->kind, d->feed, d->server, d->owner, &error, &run_id);
+		bcd_schedule_started(d->name, next_time(d, now), run_id, error);
 	}
 }
 
@@ -201,7 +111,7 @@ start_one(void *arg)
  * are.  Returns its id.
  */
 static int64
-failed_start(const DueSchedule *d, const char *error)
+failed_start(const BcdScheduleRow *d, const char *error)
 {
 	BcdRunRequest request = {0};
 	int64		run_id;
@@ -218,32 +128,14 @@ failed_start(const DueSchedule *d, const char *error)
 
 /* The same; trouble is the schedule's own. */
 static void
-try_one(DueSchedule *d, TimestampTz now, BcdStartRun start)
+try_one(const BcdScheduleRow *d, TimestampTz now, BcdStartRun start)
 {
-	ErrorData  *error;
+	DueSchedule due = {d, now, start};
+	ErrorData  *error = bcd_attempt(start_one, &due);
 
-	d->now = now;
-	d->start = start;
-	error = bcd_attempt(start_one, d);
-	if (error == NULL)
-		return;
-	record(d, next_on_grid(d, now), failed_start(d, error->message), NULL);
+	if (error)
+		bcd_schedule_started(d->name, next_on_grid(d, now), failed_start(d, error->message), NULL);
 }
-
-/*
- * A clock that was set back leaves times far in the future: no time is
- * further away than a period, and a day for the hours.
- */
-static BcdStatement realign = {
-	"UPDATE bcdelta.schedule SET next_run_at = $2 + every"
-	" WHERE home = $1 AND next_run_at > $2 + every + interval '25 hours'",
-	2, {TEXTOID, TIMESTAMPTZOID}
-};
-
-static BcdStatement select_next = {
-	"SELECT min(next_run_at) FROM bcdelta.schedule WHERE home = $1 AND next_run_at > $2",
-	2, {TEXTOID, TIMESTAMPTZOID}
-};
 
 /*
  * Starts what is due; returns when there is something due next, DT_NOEND
@@ -255,18 +147,12 @@ TimestampTz
 bcd_schedules_due(BcdStartRun start)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	Datum		args[2];
-	Datum		next;
-	bool		isnull;
+	char	   *home = bcd_home();
 	ListCell   *cell;
 
-	foreach(cell, due_schedules(now, CurrentMemoryContext))
-		try_one((DueSchedule *) lfirst(cell), now, start);
-	bcd_ended_tell();
-	args[0] = CStringGetTextDatum(bcd_home());
-	args[1] = TimestampTzGetDatum(now);
-	(void) bcd_execute(&realign, args, NULL);
-	(void) bcd_execute(&select_next, args, NULL);
-	next = bcd_column_datum(0, 1, &isnull);
-	return isnull ? DT_NOEND : DatumGetTimestampTz(next);
+	foreach(cell, bcd_schedules_now_due(home, now))
+		try_one(lfirst(cell), now, start);
+	bcd_schedules_tell(home);
+	bcd_schedules_realign(home, now);
+	return bcd_schedules_next(home, now);
 }

@@ -36,15 +36,18 @@
 #include "engine/lane.h"
 #include "engine/run.h"
 #include "engine/run_start.h"
-#include "feed/crash_count.h"
+#include "feed/database_identity.h"
+#include "feed/halted_feeds.h"
 #include "feed/mapping_guard.h"
 #include "fold/fold.h"
 #include "http/http.h"
+#include "tables/feed_crashes.h"
 #include "tables/feed_state.h"
 #include "tables/queue.h"
-#include "tables/results.h"
+#include "tables/result.h"
+#include "tables/run.h"
 #include "tables/run_queue.h"
-#include "tables/schedule_end.h"
+#include "tables/schedule.h"
 #include "tables/tally.h"
 #include "verbs/kinds.h"
 #include "worker/call_serve.h"
@@ -210,7 +213,7 @@ fail_run(int64 run_id, const char *error)
 {
 	bcd_tx_begin();
 	(void) bcd_run_fail(run_id, "failed", error);
-	bcd_ended_tell();
+	bcd_schedules_tell(bcd_home());
 	bcd_tx_commit();
 	bcd_serve_finished(run_id);
 }

@@ -1,5 +1,5 @@
 /*
- * record.c
+ * item_record.c
  *		Writing the decisions on items to bcdelta.link, pending and result.
  *
  * The items of a claim or of a job are recorded together: one statement for
@@ -16,11 +16,11 @@
 #include "base/db.h"
 #include "base/probe.h"
 #include "engine/engine.h"
+#include "engine/item_record.h"
 #include "engine/lost_create.h"
 #include "engine/referrers.h"
 #include "tables/queue.h"
-#include "tables/record.h"
-#include "tables/results.h"
+#include "tables/result.h"
 
 /* Columns of several rows, for unnest() */
 typedef struct BcdRows
@@ -438,6 +438,28 @@ mark_referrers(const BcdLane *lane, BcdItem **items, int n)
 		bcd_mark_referrers(lane->feed, ids, gone);
 }
 
+/* What came of the items, where there is something to tell */
+static void
+put_results(const BcdLane *lane, BcdItem **items, int n)
+{
+	BcdResult  *results = palloc(sizeof(BcdResult) * n);
+	int			told = 0;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		const BcdDecision *d = &items[i]->decision;
+
+		if (d->outcome != BCD_NO_OUTCOME)
+			results[told++] = (BcdResult)
+		{
+			items[i]->key, items[i]->store_id, d->outcome, d->status,
+				d->error, d->request_id
+		};
+	}
+	bcd_results_insert(lane->run->run_id, lane->feed->name, results, told);
+}
+
 static void
 record_lane(BcdLane *lane, BcdItem **items, int n)
 {
@@ -453,7 +475,7 @@ record_lane(BcdLane *lane, BcdItem **items, int n)
 		mark_referrers(lane, items, n);
 	}
 	if (lane->run->kind->results)
-		bcd_results_insert(lane, items, n);
+		put_results(lane, items, n);
 }
 
 /*

@@ -1,5 +1,5 @@
 /*
- * crash_count.c
+ * feed_crashes.c
  *		How often the code of feeds took the worker down.
  *
  * See mapping_guard.c, which finds out.
@@ -10,7 +10,7 @@
 #include "utils/builtins.h"
 
 #include "base/db.h"
-#include "feed/crash_count.h"
+#include "tables/feed_crashes.h"
 
 /* The time is a precaution against code that goes well every other time */
 static BcdStatement forget_crashes = {

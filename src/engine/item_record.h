@@ -1,12 +1,12 @@
 /*
- * record.h
+ * item_record.h
  *		Writing the decisions on items to bcdelta.link, pending and result.
  */
-#ifndef BCD_RECORD_H
-#define BCD_RECORD_H
+#ifndef BCD_ITEM_RECORD_H
+#define BCD_ITEM_RECORD_H
 
 #include "engine/engine.h"
 
 extern void bcd_items_record(BcdItem **items, int n);
 
-#endif							/* BCD_RECORD_H */
+#endif							/* BCD_ITEM_RECORD_H */

@@ -1,0 +1,134 @@
+/*
+ * halted_feeds.c
+ *		Pausing the feeds that may not be pushed from here, or to that store.
+ *
+ * The worker writes down what feed_halt.c says, once, so that bcdelta.feed
+ * tells it, too, and the log.  A feed that was paused because its server leads
+ * to another store goes on by itself when the server leads back: nothing was
+ * done, so there is nothing to decide.
+ */
+#include "postgres.h"
+
+#include "utils/inval.h"
+#include "utils/syscache.h"
+
+#include "base/attempt.h"
+#include "base/roles.h"
+#include "feed/database_identity.h"
+#include "feed/feed.h"
+#include "feed/feed_halt.h"
+#include "feed/halted_feeds.h"
+#include "store/store_identity.h"
+#include "tables/feed_state.h"
+#include "tables/schedule.h"
+
+static bool
+is_paused_for_store(const BcdFeedState *s)
+{
+	return !s->active && bcd_halt_is_over(s->paused_reason);
+}
+
+/* Is its home or its store not what it was? */
+static bool
+is_suspect(const BcdFeedState *s)
+{
+	char	   *present = bcd_server_identity(s->server);
+
+	return is_paused_for_store(s) ||
+		(s->active && (strcmp(s->home, bcd_home()) != 0 ||
+					   (s->store && present && strcmp(s->store, present) != 0)));
+}
+
+/* Writes down what is to become of one of them. */
+static void
+judge(void *arg)
+{
+	const BcdFeedState *s = arg;
+	BcdFeed    *feed = bcd_feed_read(s->feed, true);
+
+	if (feed == NULL)
+		return;
+	if (feed->halt != BCD_NO_HALT)
+		bcd_feed_pause(s->feed, feed->paused_reason);
+	else if (is_paused_for_store(s) && feed->server_store &&
+			 bcd_feed_go_on(s->feed, s->paused_reason))
+		ereport(LOG,
+				(errmsg("bcdelta: feed \"%s\" goes on: server \"%s\" leads to store %s again",
+						feed->name, feed->server, feed->server_store)));
+	bcd_feed_free(feed);
+}
+
+/* A standby that was promoted is the home of what its primary pushed. */
+static void
+move_home(void *arg)
+{
+	bcd_feeds_move_home(arg, bcd_home());
+	bcd_schedules_move_home(arg, bcd_home());
+}
+
+static void
+move_homes(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, bcd_feed_homes(bcd_home()))
+	{
+		char	   *home = lfirst(lc);
+
+		if (bcd_home_trouble(home) == NULL && bcd_attempt(move_home, home) == NULL)
+			ereport(LOG,
+					(errmsg("bcdelta: this promoted standby goes on with what was pushed from \"%s\"",
+							home)));
+	}
+}
+
+/*
+ * Pauses the feeds that may not be pushed from here, or to that store, and
+ * lets those go on that may again.  In a transaction of the worker's.
+ */
+void
+bcd_feeds_halt(void)
+{
+	ListCell   *lc;
+
+	move_homes();
+	foreach(lc, bcd_feed_states())
+		if (is_suspect(lfirst(lc)))
+		(void) bcd_attempt(judge, lfirst(lc));
+}
+
+/*
+ * Takes the OIDs of dropped roles off, before they are somebody else's: of
+ * another role here, or of one where a dump is restored.  Pauses the feeds.
+ */
+void
+bcd_disown(void)
+{
+	ListCell   *lc;
+
+	bcd_schedules_disown();
+	foreach(lc, bcd_feeds_disown())
+		bcd_feed_pause(lfirst(lc), psprintf("its owner does not exist any more. %s", bcd_owner_hint(lfirst(lc))));
+}
+
+static bool servers_changed = false;
+
+static void
+note_change(Datum arg, int cacheid, uint32 hashvalue)
+{
+	servers_changed = true;
+}
+
+/* Was a server altered, dropped or made since this was asked last? */
+bool
+bcd_servers_changed(void)
+{
+	static bool registered = false;
+	bool		changed = servers_changed;
+
+	if (!registered)
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, note_change, (Datum) 0);
+	registered = true;
+	servers_changed = false;
+	return changed;
+}

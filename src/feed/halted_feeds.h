@@ -1,0 +1,12 @@
+/*
+ * halted_feeds.h
+ *		Pausing the feeds that may not be pushed from here, or to that store.
+ */
+#ifndef BCD_HALTED_FEEDS_H
+#define BCD_HALTED_FEEDS_H
+
+extern void bcd_feeds_halt(void);
+extern void bcd_disown(void);
+extern bool bcd_servers_changed(void);
+
+#endif							/* BCD_HALTED_FEEDS_H */

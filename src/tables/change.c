@@ -1,0 +1,53 @@
+/*
+ * change.c
+ *		bcdelta.change, as preview() reads it.
+ *
+ * With the snapshot at hand: the worker folds changes and moves links
+ * meanwhile.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/db.h"
+#include "tables/change.h"
+
+static BcdStatement any_changed = {
+	"SELECT FROM bcdelta.change WHERE feed_id = $1 AND op = 'a' LIMIT 1", 1, {INT4OID}
+};
+
+/* May any row of the feed have changed? */
+bool
+bcd_change_of_any_row(int32 feed_id)
+{
+	Datum		arg = Int32GetDatum(feed_id);
+
+	return bcd_query_as_seen(&any_changed, &arg, NULL, 1) > 0;
+}
+
+static BcdStatement select_move = {
+	"SELECT moved_from, move_id FROM ("
+	" SELECT moved_from, move_id FROM bcdelta.change WHERE feed_id = $1 AND op = 'm' AND key = $2"
+	" UNION ALL SELECT moved_from, move_id FROM bcdelta.move WHERE feed_id = $1 AND key = $2) AS m"
+	" WHERE move_id < $3 ORDER BY move_id DESC LIMIT 1",
+	3, {INT4OID, TEXTOID, INT8OID}
+};
+
+/*
+ * The key that a row had before the last change of its key before the one of
+ * this number, which becomes that one's; NULL: there is none.
+ */
+char *
+bcd_change_moved_from(int32 feed_id, const char *key, int64 *before)
+{
+	Datum		args[3];
+
+	args[0] = Int32GetDatum(feed_id);
+	args[1] = CStringGetTextDatum(key);
+	args[2] = Int64GetDatum(*before);
+	if (bcd_query_as_seen(&select_move, args, NULL, 1) == 0)
+		return NULL;
+	*before = bcd_column_int64(0, 2, NULL);
+	return bcd_column_text(0, 1);
+}

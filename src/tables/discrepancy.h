@@ -1,0 +1,12 @@
+/*
+ * discrepancy.h
+ *		bcdelta.discrepancy: differences that a run has found.
+ */
+#ifndef BCD_TABLE_DISCREPANCY_H
+#define BCD_TABLE_DISCREPANCY_H
+
+extern void bcd_discrepancy_insert(int64 run_id, const char *feed, const char *key, int64 store_id,
+								   const char *kind, const char *field,
+								   const char *source_value, const char *store_value);
+
+#endif							/* BCD_TABLE_DISCREPANCY_H */

@@ -1,0 +1,313 @@
+/*
+ * feed.c
+ *		bcdelta.feed: what feeds are.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "tables/feed.h"
+
+static BcdStatement select_feed = {
+	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
+	" owner::oid::int8, state, paused_reason, home, key, capture, filter, version::int8, key_types, store,"
+	" (SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 ORDER BY l.key LIMIT 1) IS NOT NULL OR"
+	" (SELECT p.key FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.sought IS NOT NULL ORDER BY p.key LIMIT 1) IS NOT NULL"
+	" FROM bcdelta.feed WHERE feed = $1",
+	1, {TEXTOID}
+};
+
+static Datum
+copied_array(uint64 row, int column)
+{
+	bool		isnull;
+
+	return PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(row, column, &isnull)));
+}
+
+/* Reads a feed's row into the current memory context; false: there is none. */
+bool
+bcd_feed_row_read(const char *feed, BcdFeedRow *row)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+	bool		isnull;
+
+	if (bcd_select(&select_feed, &arg, NULL) == 0)
+		return false;
+	row->feed_id = DatumGetInt32(bcd_column_datum(0, 1, &isnull));
+	row->feed = bcd_column_text(0, 2);
+	row->source = (Oid) bcd_column_int64(0, 3, NULL);
+	row->server = bcd_column_text(0, 4);
+	row->resource = bcd_column_text(0, 5);
+	row->fields = bcd_column_jsonb(0, 6);
+	row->on_delete = bcd_column_text(0, 7);
+	row->options = bcd_column_jsonb(0, 8);
+	row->owner = (Oid) bcd_column_int64(0, 9, NULL);
+	row->state = bcd_column_text(0, 10);
+	row->paused_reason = bcd_column_text(0, 11);
+	row->home = bcd_column_text(0, 12);
+	row->key = copied_array(0, 13);
+	row->capture = bcd_column_text(0, 14);
+	row->filter = bcd_column_text(0, 15);
+	row->version = (int32) bcd_column_int64(0, 16, NULL);
+	row->key_types = copied_array(0, 17);
+	row->store = bcd_column_text(0, 18);
+	row->has_links = bcd_column_bool(0, 19);
+	return true;
+}
+
+static BcdStatement insert_feed = {
+	"INSERT INTO bcdelta.feed (feed, source, server, resource, key, fields, capture, on_delete,"
+	" on_conflict, options, owner, home, filter, key_types)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+	"  ARRAY(SELECT a.atttypid::regtype FROM unnest($5) WITH ORDINALITY AS k (name, n)"
+	"   JOIN pg_attribute AS a ON a.attrelid = $2 AND a.attname = k.name ORDER BY k.n))"
+	" ON CONFLICT (feed) DO NOTHING",
+	13, {TEXTOID, REGCLASSOID, NAMEOID, TEXTOID, NAMEARRAYOID, JSONBOID, TEXTOID, TEXTOID,
+	TEXTOID, JSONBOID, OIDOID, TEXTOID, TEXTOID}
+};
+
+/* False: there is one of this name. */
+bool
+bcd_feed_row_insert(const BcdNewFeed *feed)
+{
+	Datum		args[13];
+	char		nulls[] = "             ";
+
+	args[0] = CStringGetTextDatum(feed->feed);
+	args[1] = ObjectIdGetDatum(feed->source);
+	args[2] = bcd_name_datum(feed->server);
+	args[3] = CStringGetTextDatum(feed->resource);
+	args[4] = feed->key;
+	args[5] = JsonbPGetDatum(feed->fields);
+	args[6] = CStringGetTextDatum(feed->capture);
+	args[7] = CStringGetTextDatum(feed->on_delete);
+	args[8] = CStringGetTextDatum(feed->on_conflict);
+	args[9] = JsonbPGetDatum(feed->options);
+	args[10] = ObjectIdGetDatum(feed->owner);
+	args[11] = CStringGetTextDatum(feed->home);
+	args[12] = bcd_text_or_null(feed->filter, &nulls[12]);
+	return bcd_execute(&insert_feed, args, nulls) > 0;
+}
+
+static BcdStatement compare_feed = {
+	"SELECT fields IS DISTINCT FROM coalesce($2, fields)"
+	" OR ($4 AND filter IS DISTINCT FROM $3)"
+	" FROM bcdelta.feed WHERE feed_id = $1",
+	4, {INT4OID, JSONBOID, TEXTOID, BOOLOID}
+};
+
+static BcdStatement update_feed = {
+	"UPDATE bcdelta.feed SET fields = coalesce($2, fields),"
+	" filter = CASE WHEN $4 THEN $3 ELSE filter END,"
+	" on_delete = coalesce($5, on_delete), on_conflict = coalesce($6, on_conflict),"
+	" options = coalesce($7, options), version = version + 1"
+	" WHERE feed_id = $1 AND version = $8",
+	8, {INT4OID, JSONBOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, JSONBOID, INT4OID}
+};
+
+/*
+ * Alters a feed; *differs: rows may get another payload by that.  False: the
+ * feed is not of this version any more.
+ */
+bool
+bcd_feed_row_update(int32 feed_id, int32 version, const BcdFeedChange *change, bool *differs)
+{
+	char		nulls[] = "        ";
+	Datum		args[8];
+
+	args[0] = Int32GetDatum(feed_id);
+	args[1] = bcd_jsonb_or_null(change->fields, &nulls[1]);
+	args[2] = bcd_text_or_null(change->filter, &nulls[2]);
+	args[3] = BoolGetDatum(change->sets_filter);
+	args[4] = bcd_text_or_null(change->on_delete, &nulls[4]);
+	args[5] = bcd_text_or_null(change->on_conflict, &nulls[5]);
+	args[6] = bcd_jsonb_or_null(change->options, &nulls[6]);
+	args[7] = Int32GetDatum(version);
+	*differs = bcd_execute(&compare_feed, args, nulls) == 1 && bcd_column_bool(0, 1);
+	return bcd_execute(&update_feed, args, nulls) > 0;
+}
+
+static BcdStatement delete_feed = {
+	"DELETE FROM bcdelta.feed WHERE feed = $1", 1, {TEXTOID}
+};
+
+void
+bcd_feed_row_delete(const char *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+
+	(void) bcd_execute(&delete_feed, &arg, NULL);
+}
+
+static BcdStatement put_key_types = {
+	"UPDATE bcdelta.feed SET key_types = $2, version = version + 1 WHERE feed = $1",
+	2, {TEXTOID, REGTYPEARRAYOID}
+};
+
+/* The types of the key columns (regtype[]) by which keys are spelled now. */
+void
+bcd_feed_set_key_types(const char *feed, Datum key_types)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = key_types;
+	(void) bcd_execute(&put_key_types, args, NULL);
+}
+
+static BcdStatement select_current = {
+	"SELECT FROM bcdelta.feed WHERE feed_id = $1 AND version = $2",
+	2, {INT4OID, INT4OID}
+};
+
+/* Is there still this version of a feed, by what is committed now? */
+bool
+bcd_feed_is_current(int32 feed_id, int32 version)
+{
+	Datum		args[2];
+
+	args[0] = Int32GetDatum(feed_id);
+	args[1] = Int32GetDatum(version);
+	return bcd_query_newest(&select_current, args, NULL, 1) > 0;
+}
+
+static BcdStatement compare_version = {
+	"SELECT version = $2 FROM bcdelta.feed WHERE feed_id = $1",
+	2, {INT4OID, INT4OID}
+};
+
+/* Is the feed there, and somebody has called alter_feed() since that version? */
+bool
+bcd_feed_is_altered(int32 feed_id, int32 version)
+{
+	Datum		args[2];
+
+	args[0] = Int32GetDatum(feed_id);
+	args[1] = Int32GetDatum(version);
+	return bcd_execute(&compare_version, args, NULL) > 0 && !bcd_column_bool(0, 1);
+}
+
+static BcdStatement select_server = {
+	"SELECT server FROM bcdelta.feed WHERE feed = $1",
+	1, {TEXTOID}
+};
+
+/* The server of a feed; NULL: there is no such feed. */
+char *
+bcd_feed_server(const char *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+
+	return bcd_select(&select_server, &arg, NULL) == 1 ? bcd_column_text(0, 1) : NULL;
+}
+
+static BcdStatement select_readable = {
+	"SELECT FROM bcdelta.feed AS f JOIN pg_catalog.pg_foreign_server AS s ON s.srvname = f.server"
+	" WHERE f.feed = $1 AND pg_catalog.has_server_privilege($2, s.oid, 'USAGE')",
+	2, {TEXTOID, OIDOID}
+};
+
+/* Is there such a feed, of a store that the role may use? */
+bool
+bcd_feed_may_be_read(const char *feed, Oid role)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = ObjectIdGetDatum(role);
+	return bcd_execute(&select_readable, args, NULL) > 0;
+}
+
+static BcdStatement list_feeds = {
+	"SELECT feed FROM bcdelta.feed WHERE server = $1 AND ($2 IS NULL OR feed = $2) ORDER BY feed_id",
+	2, {NAMEOID, TEXTOID}
+};
+
+/* The names of a server's feeds (or the one feed), in the current context. */
+List *
+bcd_feeds_of(const char *server, const char *feed)
+{
+	Datum		args[2];
+	char		nulls[] = "  ";
+
+	args[0] = bcd_name_datum(server);
+	args[1] = bcd_text_or_null(feed && feed[0] ? feed : NULL, &nulls[1]);
+	return bcd_column_list(bcd_select(&list_feeds, args, nulls), 1);
+}
+
+static BcdStatement list_servers = {
+	"SELECT DISTINCT f.server FROM bcdelta.feed AS f"
+	" JOIN pg_catalog.pg_foreign_server AS s ON s.srvname = f.server"
+	" WHERE pg_catalog.has_server_privilege($1, s.oid, 'USAGE')",
+	1, {OIDOID}
+};
+
+/* The servers with feeds that a role may use, in the current context. */
+List *
+bcd_feed_servers(Oid role)
+{
+	Datum		arg = ObjectIdGetDatum(role);
+
+	return bcd_column_list(bcd_select(&list_servers, &arg, NULL), 1);
+}
+
+/* Ids of feeds, in the current context */
+static List *
+ids(BcdStatement *statement, Datum feed_ids)
+{
+	uint64		n = bcd_select(statement, &feed_ids, NULL);
+	List	   *list = NIL;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull;
+
+		list = lappend_int(list, DatumGetInt32(bcd_column_datum(i, 1, &isnull)));
+	}
+	return list;
+}
+
+/*
+ * Feeds that nobody is about to remove.  One whose row is locked is left for
+ * later; one that does not exist is not among the known.
+ */
+static BcdStatement lock_feeds = {
+	"SELECT feed_id FROM bcdelta.feed WHERE feed_id = ANY ($1) FOR KEY SHARE SKIP LOCKED",
+	1, {INT4ARRAYOID}
+};
+static BcdStatement known_feeds = {
+	"SELECT feed_id FROM bcdelta.feed WHERE feed_id = ANY ($1)",
+	1, {INT4ARRAYOID}
+};
+static BcdStatement lock_moving = {
+	"SELECT feed_id FROM bcdelta.feed WHERE feed_id IN (SELECT feed_id FROM bcdelta.move)"
+	" FOR KEY SHARE SKIP LOCKED",
+	0
+};
+
+/* Which of these feeds (int4[]) are now kept from being removed? */
+List *
+bcd_feeds_lock(Datum feed_ids)
+{
+	return ids(&lock_feeds, feed_ids);
+}
+
+/* Which of them are there? */
+List *
+bcd_feeds_known(Datum feed_ids)
+{
+	return ids(&known_feeds, feed_ids);
+}
+
+/* Feeds with changed keys, which are kept from being removed. */
+List *
+bcd_feeds_moving(void)
+{
+	return ids(&lock_moving, (Datum) 0);
+}

@@ -1,0 +1,83 @@
+/*
+ * feed.h
+ *		bcdelta.feed: what feeds are.  Their state is in feed_state.h.
+ */
+#ifndef BCD_TABLE_FEED_H
+#define BCD_TABLE_FEED_H
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+/* A row as it is read; NULL for null */
+typedef struct BcdFeedRow
+{
+	int32		feed_id;
+	char	   *feed;
+	Oid			source;
+	char	   *server;
+	char	   *resource;
+	Jsonb	   *fields;
+	char	   *on_delete;
+	Jsonb	   *options;
+	Oid			owner;
+	char	   *state;
+	char	   *paused_reason;
+	char	   *home;
+	Datum		key;			/* name[] */
+	char	   *capture;
+	char	   *filter;
+	int32		version;
+	Datum		key_types;		/* regtype[] */
+	char	   *store;
+	bool		has_links;		/* or may have made a record that it has none
+								 * to yet */
+} BcdFeedRow;
+
+/* One to be made */
+typedef struct BcdNewFeed
+{
+	const char *feed;
+	Oid			source;
+	const char *server;
+	const char *resource;
+	Datum		key;			/* name[] */
+	Jsonb	   *fields;
+	const char *capture;
+	const char *on_delete;
+	const char *on_conflict;
+	Jsonb	   *options;
+	Oid			owner;
+	const char *home;
+	const char *filter;			/* NULL: none */
+} BcdNewFeed;
+
+/* What alter_feed() sets; NULL: it stays as it is */
+typedef struct BcdFeedChange
+{
+	Jsonb	   *fields;
+	bool		sets_filter;
+	const char *filter;			/* NULL, and it is set: there is none any more */
+	const char *on_delete;
+	const char *on_conflict;
+	Jsonb	   *options;
+} BcdFeedChange;
+
+extern bool bcd_feed_row_read(const char *feed, BcdFeedRow *row);
+extern bool bcd_feed_row_insert(const BcdNewFeed *feed);
+extern bool bcd_feed_row_update(int32 feed_id, int32 version, const BcdFeedChange *change,
+								bool *differs);
+extern void bcd_feed_row_delete(const char *feed);
+extern void bcd_feed_set_key_types(const char *feed, Datum key_types);
+
+extern bool bcd_feed_is_current(int32 feed_id, int32 version);
+extern bool bcd_feed_is_altered(int32 feed_id, int32 version);
+extern char *bcd_feed_server(const char *feed);
+extern bool bcd_feed_may_be_read(const char *feed, Oid role);
+
+extern List *bcd_feeds_of(const char *server, const char *feed);
+extern List *bcd_feed_servers(Oid role);
+extern List *bcd_feeds_lock(Datum feed_ids);
+extern List *bcd_feeds_known(Datum feed_ids);
+extern List *bcd_feeds_moving(void);
+
+#endif							/* BCD_TABLE_FEED_H */

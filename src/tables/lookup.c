@@ -1,0 +1,113 @@
+/*
+ * lookup.c
+ *		bcdelta.lookup: captured values for which a lookup has to find rows.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "tables/lookup.h"
+
+static BcdStatement insert_lookups = {
+	"INSERT INTO bcdelta.lookup AS l (feed_id, dependency_id, captured, changed_at)"
+	" SELECT c.feed_id, split_part(c.key, ' ', 1)::int4, substr(c.key, strpos(c.key, ' ') + 1), min(c.changed_at)"
+	" FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at) GROUP BY 1, 2, 3 ORDER BY 2, 3"
+	" ON CONFLICT (dependency_id, captured) DO UPDATE SET changed_at = least(l.changed_at, excluded.changed_at)",
+	3, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
+};
+
+/*
+ * Puts captured values there, from changes as arrays of their columns.  Their
+ * dependency may be no more.
+ */
+void
+bcd_lookups_insert(Datum feed_ids, Datum keys, Datum changed_ats)
+{
+	Datum		args[] = {feed_ids, keys, changed_ats};
+
+	(void) bcd_execute(&insert_lookups, args, NULL);
+}
+
+/* One look into the index for each */
+static BcdStatement select_waiting = {
+	"WITH RECURSIVE w(id) AS ("
+	"  (SELECT dependency_id FROM bcdelta.lookup ORDER BY dependency_id LIMIT 1)"
+	" UNION ALL"
+	"  SELECT (SELECT l.dependency_id FROM bcdelta.lookup AS l WHERE l.dependency_id > w.id"
+	"   ORDER BY l.dependency_id LIMIT 1) FROM w WHERE w.id IS NOT NULL)"
+	" SELECT w.id::int8, d.lookup IS NOT NULL, f.state = 'active' FROM w"
+	" LEFT JOIN bcdelta.dependency AS d ON d.dependency_id = w.id"
+	" LEFT JOIN bcdelta.feed AS f ON f.feed = d.feed WHERE w.id IS NOT NULL",
+	0
+};
+
+/* The dependencies for which something waits, as BcdLookupWait. */
+List *
+bcd_lookups_waiting(void)
+{
+	uint64		n = bcd_select(&select_waiting, NULL, NULL);
+	List	   *list = NIL;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		BcdLookupWait *wait = palloc(sizeof(BcdLookupWait));
+
+		wait->dependency_id = (int32) bcd_column_int64(i, 1, NULL);
+		wait->exists = bcd_column_bool(i, 2);
+		wait->active = bcd_column_bool(i, 3);
+		list = lappend(list, wait);
+	}
+	return list;
+}
+
+static BcdStatement select_captured = {
+	"SELECT captured, changed_at FROM bcdelta.lookup WHERE dependency_id = $1"
+	" ORDER BY captured LIMIT $2",
+	2, {INT4OID, INT8OID}
+};
+
+/* Some of what waits for a dependency, in the current memory context */
+BcdCaptured *
+bcd_lookups_read(int32 dependency_id, int limit, int *n)
+{
+	BcdCaptured *captured = palloc(sizeof(BcdCaptured) * limit);
+	Datum		args[2];
+	int			i;
+
+	args[0] = Int32GetDatum(dependency_id);
+	args[1] = Int64GetDatum(limit);
+	*n = (int) bcd_select(&select_captured, args, NULL);
+	for (i = 0; i < *n; i++)
+	{
+		bool		isnull;
+
+		captured[i].values = PointerGetDatum(PG_DETOAST_DATUM_COPY(bcd_column_datum(i, 1, &isnull)));
+		captured[i].changed_at = bcd_column_datum(i, 2, &isnull);
+	}
+	return captured;
+}
+
+static BcdStatement delete_captured = {
+	"DELETE FROM bcdelta.lookup WHERE dependency_id = $1 AND captured = ANY ($2)",
+	2, {INT4OID, TEXTARRAYOID}
+};
+
+/* Removes the first n of them, if there are any. */
+void
+bcd_lookups_delete(int32 dependency_id, const BcdCaptured *captured, int n)
+{
+	Datum	   *values = palloc(sizeof(Datum) * (n + 1));
+	Datum		args[2];
+	int			i;
+
+	for (i = 0; i < n; i++)
+		values[i] = captured[i].values;
+	args[0] = Int32GetDatum(dependency_id);
+	args[1] = bcd_array(TEXTOID, values, NULL, n);
+	if (n > 0)
+		(void) bcd_execute(&delete_captured, args, NULL);
+}

@@ -1,0 +1,25 @@
+/*
+ * result.h
+ *		bcdelta.result: what became of rows in runs.
+ */
+#ifndef BCD_TABLE_RESULT_H
+#define BCD_TABLE_RESULT_H
+
+#include "tables/outcome.h"
+
+/* What came of one row; 0, empty or NULL: nothing to tell */
+typedef struct BcdResult
+{
+	const char *key;
+	int64		store_id;
+	BcdOutcome	outcome;
+	int			status;			/* of HTTP */
+	const char *error;
+	const char *request_id;
+} BcdResult;
+
+extern void bcd_results_insert(int64 run_id, const char *feed, const BcdResult *results, int n);
+extern void bcd_results_interrupted(void);
+extern int64 bcd_results_prune(int days, int limit);
+
+#endif							/* BCD_TABLE_RESULT_H */

@@ -1,0 +1,203 @@
+/*
+ * run.c
+ *		bcdelta.run: runs, as asked for and as they end.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "tables/run.h"
+
+/* An empty text is none */
+static Datum
+text_or_null(const char *text, char *null)
+{
+	return bcd_text_or_null(text && text[0] ? text : NULL, null);
+}
+
+static BcdStatement insert_run = {
+	"INSERT INTO bcdelta.run (kind, feed, server, requested_by, schedule, mode, sample, max_rows, waited)"
+	" VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'sample' THEN $7 END, nullif($8, 0), $9)"
+	" RETURNING run_id",
+	9, {TEXTOID, TEXTOID, NAMEOID, OIDOID, TEXTOID, TEXTOID, INT4OID, INT8OID, BOOLOID}
+};
+
+/* A new run in state requested; returns its id. */
+int64
+bcd_run_insert(const BcdRunRequest *request)
+{
+	Datum		args[9];
+	char		nulls[] = "         ";
+
+	args[0] = CStringGetTextDatum(request->kind);
+	args[1] = text_or_null(request->feed, &nulls[1]);
+	args[2] = bcd_name_datum(request->server);
+	args[3] = ObjectIdGetDatum(request->role);
+	args[4] = text_or_null(request->schedule, &nulls[4]);
+	args[5] = text_or_null(request->mode, &nulls[5]);
+	args[6] = Int32GetDatum(request->sample);
+	args[7] = Int64GetDatum(request->max_rows);
+	args[8] = BoolGetDatum(request->waited);
+	(void) bcd_execute(&insert_run, args, nulls);
+	return bcd_column_int64(0, 1, NULL);
+}
+
+static BcdStatement start_run = {
+	"UPDATE bcdelta.run SET state = 'running', started_at = coalesce(started_at, clock_timestamp())"
+	" WHERE run_id = $1"
+	" RETURNING created, updated, deleted, hidden, linked, unchanged, failed, api_calls, throttled",
+	1, {INT8OID}
+};
+
+/* Begins a run; one that goes on after an interruption goes on counting. */
+void
+bcd_run_started(int64 run_id, BcdRunCounts *c)
+{
+	int64	   *const totals[] = {&c->created, &c->updated, &c->deleted, &c->hidden, &c->linked,
+	&c->unchanged, &c->failed, &c->api_calls, &c->throttled};
+	Datum		arg = Int64GetDatum(run_id);
+	int			i;
+
+	if (bcd_execute(&start_run, &arg, NULL) == 0)
+		return;
+	for (i = 0; i < lengthof(totals); i++)
+		*totals[i] = bcd_column_int64(0, i + 1, NULL);
+}
+
+static BcdStatement update_run = {
+	"UPDATE bcdelta.run SET state = $2, error = $3, warning = $4,"
+	" finished_at = CASE WHEN $2 = 'running' THEN NULL ELSE clock_timestamp() END,"
+	" created = $5, updated = $6, deleted = $7, hidden = $8, linked = $9, unchanged = $10, deferred = $11,"
+	" conflicts = $12, failed = $13, api_calls = $14, throttled = $15"
+	" WHERE run_id = $1",
+	15, {INT8OID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
+	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}
+};
+
+/* Writes a run's state and totals. */
+void
+bcd_run_update(int64 run_id, const char *state, const char *error, const char *warning,
+			   const BcdRunCounts *c)
+{
+	const int64 totals[] = {c->created, c->updated, c->deleted, c->hidden, c->linked,
+	c->unchanged, c->deferred, c->conflicts, c->failed, c->api_calls, c->throttled};
+	Datum		args[4 + lengthof(totals)];
+	char		nulls[] = "               ";
+	int			i;
+
+	args[0] = Int64GetDatum(run_id);
+	args[1] = CStringGetTextDatum(state);
+	args[2] = text_or_null(error, &nulls[2]);
+	args[3] = text_or_null(warning, &nulls[3]);
+	for (i = 0; i < lengthof(totals); i++)
+		args[4 + i] = Int64GetDatum(totals[i]);
+	(void) bcd_execute(&update_run, args, nulls);
+}
+
+static BcdStatement fail_run = {
+	"UPDATE bcdelta.run SET state = $2, error = $3, finished_at = clock_timestamp()"
+	" WHERE run_id = $1 AND state IN ('requested', 'running')",
+	3, {INT8OID, TEXTOID, TEXTOID}
+};
+
+/* Ends a run that is not in memory; false when it had ended before. */
+bool
+bcd_run_fail(int64 run_id, const char *state, const char *error)
+{
+	Datum		args[3];
+	char		nulls[] = "   ";
+
+	args[0] = Int64GetDatum(run_id);
+	args[1] = CStringGetTextDatum(state);
+	args[2] = text_or_null(error, &nulls[2]);
+	return bcd_execute(&fail_run, args, nulls) > 0;
+}
+
+/* What was recorded after the totals were written last */
+static BcdStatement count_results = {
+	"UPDATE bcdelta.run AS r SET created = c.created, updated = c.updated, deleted = c.deleted,"
+	" hidden = c.hidden, linked = c.linked, unchanged = c.unchanged, failed = c.failed FROM ("
+	"  SELECT run_id, count(*) FILTER (WHERE outcome = 'created') AS created,"
+	"  count(*) FILTER (WHERE outcome = 'updated') AS updated,"
+	"  count(*) FILTER (WHERE outcome = 'deleted') AS deleted,"
+	"  count(*) FILTER (WHERE outcome = 'hidden') AS hidden,"
+	"  count(*) FILTER (WHERE outcome = 'linked') AS linked,"
+	"  count(*) FILTER (WHERE outcome = 'unchanged') AS unchanged,"
+	"  count(*) FILTER (WHERE outcome IN ('failed', 'invalid')) AS failed"
+	"  FROM bcdelta.result WHERE run_id IN ("
+	"   SELECT run_id FROM bcdelta.run WHERE state = 'running' AND kind = 'push')"
+	"  GROUP BY run_id) AS c WHERE r.run_id = c.run_id",
+	0, {0}
+};
+static BcdStatement fail_waited = {
+	"UPDATE bcdelta.run SET state = 'failed', finished_at = clock_timestamp(),"
+	" error = 'interrupted: the worker was restarted; what was not pushed is still pending'"
+	" WHERE state IN ('requested', 'running') AND waited",
+	0, {0}
+};
+static BcdStatement resume_others = {
+	"UPDATE bcdelta.run SET state = 'requested' WHERE state = 'running'",
+	0, {0}
+};
+
+/*
+ * When the worker starts: a run that a session waited for has lost it; the
+ * others go on.
+ */
+void
+bcd_run_recover(void)
+{
+	(void) bcd_execute(&count_results, NULL, NULL);
+	(void) bcd_execute(&fail_waited, NULL, NULL);
+	(void) bcd_execute(&resume_others, NULL, NULL);
+}
+
+static BcdStatement read_run = {
+	"SELECT kind, feed, server::text, mode, sample::int8, max_rows, waited, requested_by::oid::int8"
+	" FROM bcdelta.run WHERE run_id = $1",
+	1, {INT8OID}
+};
+
+/* Reads what was asked for into the current context; false: no such run. */
+bool
+bcd_run_read(int64 run_id, BcdRunRequest *request)
+{
+	Datum		arg = Int64GetDatum(run_id);
+
+	memset(request, 0, sizeof(*request));
+	if (bcd_select(&read_run, &arg, NULL) == 0)
+		return false;
+	request->kind = bcd_column_text(0, 1);
+	request->feed = bcd_column_text(0, 2);
+	request->server = bcd_column_text(0, 3);
+	request->mode = bcd_column_text(0, 4);
+	request->sample = (int) bcd_column_int64(0, 5, NULL);
+	request->max_rows = bcd_column_int64(0, 6, NULL);
+	request->waited = bcd_column_bool(0, 7);
+	request->role = (Oid) bcd_column_int64(0, 8, NULL);
+	return true;
+}
+
+static BcdStatement select_run = {
+	"SELECT r, r.state, r.error, r.server FROM bcdelta.run AS r WHERE r.run_id = $1",
+	1, {INT8OID}
+};
+
+/* Reads a run's row as it is now; false: there is none. */
+bool
+bcd_run_read_newest(int64 run_id, BcdRunRow *run)
+{
+	Datum		arg = Int64GetDatum(run_id);
+	bool		isnull;
+
+	if (bcd_query_newest(&select_run, &arg, NULL, 1) != 1)
+		return false;
+	run->row = bcd_column_datum(0, 1, &isnull);
+	run->state = bcd_column_text(0, 2);
+	run->error = bcd_column_text(0, 3);
+	run->server = bcd_column_text(0, 4);
+	return true;
+}

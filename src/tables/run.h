@@ -1,0 +1,56 @@
+/*
+ * run.h
+ *		bcdelta.run: runs, as asked for and as they end.
+ */
+#ifndef BCD_TABLE_RUN_H
+#define BCD_TABLE_RUN_H
+
+/* A run as asked for; empty or NULL: not given */
+typedef struct BcdRunRequest
+{
+	const char *kind;
+	const char *feed;
+	const char *server;
+	Oid			role;
+	const char *schedule;
+	const char *mode;
+	int			sample;
+	int64		max_rows;
+	bool		waited;
+} BcdRunRequest;
+
+/* Its totals */
+typedef struct BcdRunCounts
+{
+	int64		created;
+	int64		updated;
+	int64		deleted;
+	int64		hidden;
+	int64		linked;
+	int64		unchanged;
+	int64		deferred;
+	int64		conflicts;
+	int64		failed;
+	int64		api_calls;
+	int64		throttled;
+} BcdRunCounts;
+
+/* A run as a session sees it */
+typedef struct BcdRunRow
+{
+	Datum		row;			/* as a value of type bcdelta.run */
+	char	   *state;
+	char	   *error;
+	char	   *server;
+} BcdRunRow;
+
+extern int64 bcd_run_insert(const BcdRunRequest *request);
+extern void bcd_run_started(int64 run_id, BcdRunCounts *counts);
+extern void bcd_run_update(int64 run_id, const char *state, const char *error, const char *warning,
+						   const BcdRunCounts *counts);
+extern bool bcd_run_fail(int64 run_id, const char *state, const char *error);
+extern void bcd_run_recover(void);
+extern bool bcd_run_read(int64 run_id, BcdRunRequest *request);
+extern bool bcd_run_read_newest(int64 run_id, BcdRunRow *run);
+
+#endif							/* BCD_TABLE_RUN_H */
