@@ -25,6 +25,7 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link_unique.h"
+#include "tables/pending_mark.h"
 
 static Jsonb *
 copy_of(const Jsonb *jsonb)
@@ -188,14 +189,6 @@ exchange_one(BcdTurns *t, BcdUnit *unit)
 	return true;
 }
 
-static BcdStatement mark_displaced = {
-	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT $1, key, clock_timestamp() FROM unnest($2) AS u (key)"
-	" ON CONFLICT (feed, key) DO UPDATE SET state = 'ready', attempts = 0, next_attempt_at = NULL,"
-	" waits_feed = NULL, waits_key = NULL WHERE p.state NOT IN ('in_flight', 'failed', 'review')",
-	2, {TEXTOID, TEXTARRAYOID}
-};
-
 /* Writes down who has which record of a feed now. */
 static void
 record_exchanges(BcdTurns *t, BcdLane *lane)
@@ -204,7 +197,6 @@ record_exchanges(BcdTurns *t, BcdLane *lane)
 	char	  **keys = palloc(sizeof(char *) * most);
 	int64	   *ids = palloc(sizeof(int64) * most);
 	Datum	   *others = palloc(sizeof(Datum) * (t->nmoves + 1));
-	Datum		args[2];
 	int			nothers = 0;
 	int			n = 0;
 	int			i;
@@ -231,11 +223,8 @@ record_exchanges(BcdTurns *t, BcdLane *lane)
 		ids[n++] = t->moves[i].store_id;
 	}
 	bcd_unique_assign(lane->feed, keys, ids, n);
-	if (nothers == 0)
-		return;
-	args[0] = CStringGetTextDatum(lane->feed->name);
-	args[1] = bcd_array(TEXTOID, others, NULL, nothers);
-	(void) bcd_execute(&mark_displaced, args, NULL);
+	if (nothers > 0)
+		bcd_pending_mark_displaced(lane->feed->name, bcd_array(TEXTOID, others, NULL, nothers));
 }
 
 /* Gives every row the record that is to be its own, and writes that down. */

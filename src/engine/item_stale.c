@@ -16,9 +16,9 @@
 #include "base/db.h"
 #include "engine/engine.h"
 #include "engine/item_stale.h"
-#include "fold/key_moves.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
+#include "tables/pending_mark.h"
 
 /* Does a row's payload have one of these ids? */
 typedef struct Search
@@ -70,19 +70,11 @@ refers_to_one(const BcdItem *item, Search *s)
 	return s->found;
 }
 
-static BcdStatement mark_rows = {
-	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT u.feed, u.key, clock_timestamp() FROM unnest($1, $2) AS u (feed, key) ORDER BY 1, 2"
-	BCD_MARK_PENDING,
-	2, {TEXTARRAYOID, TEXTARRAYOID}
-};
-
 static void
 mark_stale(List *items)
 {
 	Datum	   *feeds = palloc(sizeof(Datum) * list_length(items));
 	Datum	   *keys = palloc(sizeof(Datum) * list_length(items));
-	Datum		args[2];
 	ListCell   *cell;
 	int			n = 0;
 
@@ -94,9 +86,7 @@ mark_stale(List *items)
 		feeds[n] = CStringGetTextDatum(item->lane->feed->name);
 		keys[n++] = CStringGetTextDatum(item->key);
 	}
-	args[0] = bcd_array(TEXTOID, feeds, NULL, n);
-	args[1] = bcd_array(TEXTOID, keys, NULL, n);
-	(void) bcd_execute(&mark_rows, args, NULL);
+	bcd_pending_mark(bcd_array(TEXTOID, feeds, NULL, n), bcd_array(TEXTOID, keys, NULL, n));
 }
 
 static void

@@ -27,32 +27,9 @@
 #include "capture/change.h"
 #include "engine/engine.h"
 #include "engine/referrers.h"
-#include "fold/key_moves.h"
 #include "resource/resource.h"
-
-/*
- * $2 are the fields that hold ids of the resource in question.  In lax mode a
- * single id is an array of one.
- */
-#define REFERRERS \
-	" FROM bcdelta.feed AS f JOIN bcdelta.link AS l USING (feed)" \
-	" CROSS JOIN unnest($2) AS field" \
-	" CROSS JOIN LATERAL pg_catalog.jsonb_path_query(" \
-	"  pg_catalog.jsonb_build_array(l.payload -> field, l.remembered -> field, l.referred -> field), 'lax $[*][*]') AS id" \
-	" JOIN unnest($3) AS gone ON gone = id" \
-	" WHERE f.server = $1 AND f.fields ?| $2"
-
-static BcdStatement mark_referrers = {
-	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT l.feed, l.key, clock_timestamp()" REFERRERS
-	" GROUP BY l.feed, l.key ORDER BY l.feed, l.key"
-	BCD_MARK_PENDING,
-	3, {NAMEOID, TEXTARRAYOID, JSONBARRAYOID}
-};
-static BcdStatement select_referrers = {
-	"SELECT f.feed_id::int8, l.key" REFERRERS " GROUP BY f.feed_id, l.key ORDER BY f.feed_id, l.key",
-	3, {NAMEOID, TEXTARRAYOID, JSONBARRAYOID}
-};
+#include "tables/link_referrers.h"
+#include "tables/pending_mark.h"
 
 /* The names of all fields that refer to a resource, as a text array. */
 static Datum
@@ -89,8 +66,9 @@ bcd_reference_fields(const BcdResource *r)
 	return bcd_array(TEXTOID, names, NULL, n);
 }
 
-static void
-set_arguments(const BcdFeed *feed, const int64 *ids, int n, Datum *args)
+/* Ids as they stand in payloads: jsonb[] */
+static Datum
+jsonb_ids(const int64 *ids, int n)
 {
 	Datum	   *numbers = palloc(sizeof(Datum) * n);
 	int			i;
@@ -98,19 +76,15 @@ set_arguments(const BcdFeed *feed, const int64 *ids, int n, Datum *args)
 	for (i = 0; i < n; i++)
 		numbers[i] = DirectFunctionCall1(jsonb_in,
 										 CStringGetDatum(psprintf(INT64_FORMAT, ids[i])));
-	args[0] = DirectFunctionCall1(namein, CStringGetDatum(feed->server));
-	args[1] = fields_referring_to(feed->resource->name);
-	args[2] = bcd_array(JSONBOID, numbers, NULL, n);
+	return bcd_array(JSONBOID, numbers, NULL, n);
 }
 
 /* Marks what refers to these records; in a transaction of the caller. */
 void
 bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n)
 {
-	Datum		args[3];
-
-	set_arguments(feed, ids, n, args);
-	(void) bcd_execute(&mark_referrers, args, NULL);
+	bcd_pending_mark_referrers(feed->server, fields_referring_to(feed->resource->name),
+							   jsonb_ids(ids, n));
 }
 
 /*
@@ -120,30 +94,22 @@ bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n)
 void
 bcd_note_referrers(const BcdFeed *feed, int64 store_id)
 {
-	Datum		args[3];
-	SPITupleTable *rows;
+	BcdReferrer *rows;
 	BcdChanges *changes = NULL;
-	int64		current = 0;
 	uint64		n;
 	uint64		i;
 
-	set_arguments(feed, &store_id, 1, args);
-	n = bcd_execute(&select_referrers, args, NULL);
-	rows = SPI_tuptable;
+	rows = bcd_link_referrers(feed->server, fields_referring_to(feed->resource->name),
+							  jsonb_ids(&store_id, 1), &n);
 	for (i = 0; i < n; i++)
 	{
-		bool		isnull;
-		int64		feed_id = DatumGetInt64(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
-		Datum		key = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull);
-
-		if (changes == NULL || feed_id != current)
+		if (i == 0 || rows[i].feed_id != rows[i - 1].feed_id)
 		{
 			if (changes)
 				bcd_changes_end(changes);
-			changes = bcd_changes_begin((int32) feed_id);
-			current = feed_id;
+			changes = bcd_changes_begin(rows[i].feed_id);
 		}
-		bcd_changes_add(changes, BCD_OP_CHANGE, DatumGetTextPP(key));
+		bcd_changes_add(changes, BCD_OP_CHANGE, DatumGetTextPP(rows[i].key));
 	}
 	if (changes)
 		bcd_changes_end(changes);

@@ -36,39 +36,7 @@
 #include "tables/feed_state.h"
 #include "tables/lookup.h"
 #include "tables/move.h"
-
-static BcdStatement mark_keys = {
-	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT f.feed, c.key, min(c.changed_at)"
-	" FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at) JOIN bcdelta.feed AS f USING (feed_id)"
-	" WHERE NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.key = c.key))"
-	" AND NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.moved_from = c.key))"
-	" GROUP BY f.feed, c.key ORDER BY f.feed, c.key"
-	BCD_MARK_PENDING,
-	4, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, BOOLOID}
-};
-
-/* A row of the source without a key cannot be told from others. */
-static BcdStatement mark_without_key = {
-	"INSERT INTO bcdelta.pending AS p (feed, key, state, changed_at, last_error)"
-	" SELECT feed, '[null]', 'failed', $2,"
-	" 'a row whose key is null or too long was changed; give it another key, then mark it'"
-	" FROM bcdelta.feed WHERE feed_id = $1"
-	" ON CONFLICT (feed, key) DO UPDATE SET state = 'failed', last_error = excluded.last_error,"
-	" changed_at = least(p.changed_at, excluded.changed_at)",
-	2, {INT4OID, TIMESTAMPTZOID}
-};
-
-/* Everything that is known of a feed: what is in the store, what is pending */
-static BcdStatement mark_known = {
-	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT f.feed, k.key, $2 FROM bcdelta.feed AS f JOIN LATERAL ("
-	"  SELECT l.key FROM bcdelta.link AS l WHERE l.feed = f.feed"
-	"  UNION SELECT q.key FROM bcdelta.pending AS q WHERE q.feed = f.feed AND q.key <> '[null]'"
-	" ) AS k ON true WHERE f.feed_id = $1"
-	BCD_MARK_PENDING,
-	2, {INT4OID, TIMESTAMPTZOID}
-};
+#include "tables/pending_mark.h"
 
 /* Columns of many changes as arrays, for unnest() */
 typedef struct BcdArrays
@@ -135,15 +103,10 @@ text_array(Datum *values, int n)
 static void
 fold_keys(BcdArrays *arrays, bool moves_exist)
 {
-	Datum		args[4];
-
-	if (arrays->n == 0)
-		return;
-	args[0] = int4_array(arrays->feed_ids, arrays->n);
-	args[1] = text_array(arrays->keys, arrays->n);
-	args[2] = timestamptz_array(arrays->changed_ats, arrays->n);
-	args[3] = BoolGetDatum(moves_exist);
-	bcd_execute(&mark_keys, args, NULL);
+	if (arrays->n > 0)
+		bcd_pending_mark_changed(int4_array(arrays->feed_ids, arrays->n),
+								 text_array(arrays->keys, arrays->n),
+								 timestamptz_array(arrays->changed_ats, arrays->n), moves_exist);
 }
 
 static void
@@ -197,17 +160,6 @@ feeds_of(const BcdDrain *drain)
 	return int4_array(values, n);
 }
 
-/* Runs a statement about the whole feed of a change. */
-static uint64
-fold_feed(BcdStatement *statement, const BcdChange *change)
-{
-	Datum		args[2];
-
-	args[0] = Int32GetDatum(change->feed_id);
-	args[1] = TimestampTzGetDatum(change->changed_at);
-	return bcd_execute(statement, args, NULL);
-}
-
 /* A column is gone that changes are told by; false: somebody has the feed locked. */
 static bool
 pause_feed(const BcdChange *change)
@@ -227,14 +179,14 @@ fold_whole(const BcdChange *change)
 	switch (change->op)
 	{
 		case BCD_OP_NO_KEY:
-			fold_feed(&mark_without_key, change);
+			bcd_pending_mark_without_key(change->feed_id, change->changed_at);
 			return true;
 		case BCD_OP_ANY:
 			if (!pause_feed(change))
 				return false;
 			break;
 	}
-	fold_feed(&mark_known, change);
+	bcd_pending_mark_known(change->feed_id, change->changed_at);
 	return true;
 }
 

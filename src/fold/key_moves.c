@@ -38,6 +38,7 @@
 #include "base/debug.h"
 #include "fold/key_moves.h"
 #include "tables/move.h"
+#include "tables/pending_mark.h"
 
 /* Key changes that are looked at together */
 #define PORTION		10000
@@ -118,25 +119,6 @@ static BcdStatement move_statement = {
 	"  SELECT feed, first, last FROM back WHERE NOT EXISTS (SELECT FROM c WHERE c.key = back.first)),"
 	MOVE_LINKS,
 	2, {INT4OID, INT8OID}
-};
-
-static BcdStatement mark_statement = {
-	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT f.feed, k.key, min(m.changed_at)"
-	" FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)"
-	" CROSS JOIN LATERAL (VALUES (m.key), (m.moved_from)) AS k(key)"
-	" WHERE m.feed_id = $1 AND m.move_id < $2"
-	" GROUP BY f.feed, k.key ORDER BY k.key"
-	BCD_MARK_PENDING,
-	2, {INT4OID, INT8OID}
-};
-
-static BcdStatement mark_set = {
-	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT f.feed, u.key, u.changed_at FROM bcdelta.feed AS f, unnest($2, $3) AS u (key, changed_at)"
-	" WHERE f.feed_id = $1 ORDER BY u.key"
-	BCD_MARK_PENDING,
-	3, {INT4OID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
 /* Rows that refer to one of these were not to be pushed before. */
@@ -325,7 +307,7 @@ apply_set(int32 feed_id, HTAB *places)
 	args[1] = text_array(keys, NULL, n);
 	args[2] = PointerGetDatum(construct_array(ats, n, TIMESTAMPTZOID, sizeof(TimestampTz),
 											  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	bcd_execute(&mark_set, args, NULL);
+	bcd_pending_mark_moved(feed_id, args[1], args[2]);
 	bcd_execute(&free_set, args, NULL);
 }
 
@@ -356,7 +338,7 @@ apply_statement(int32 feed_id, int64 move_id)
 	args[0] = Int32GetDatum(feed_id);
 	args[1] = Int64GetDatum(move_id + 1);
 	bcd_execute(&move_statement, args, NULL);
-	bcd_execute(&mark_statement, args, NULL);
+	bcd_pending_mark_moves(feed_id, move_id + 1);
 	bcd_execute(&free_statement, args, NULL);
 	return move_id + 1;
 }

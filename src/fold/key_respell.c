@@ -25,10 +25,10 @@
 #include "feed/feed.h"
 #include "feed/feed_lock.h"
 #include "feed/key.h"
-#include "fold/key_moves.h"
 #include "fold/key_respell.h"
 #include "tables/feed.h"
 #include "tables/move.h"
+#include "tables/pending_mark.h"
 
 /* Keys that are looked at together */
 #define PORTION		10000
@@ -54,28 +54,10 @@ static BcdStatement next_keys = {
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 
-/* $2 are the old keys, $3 the new ones; none of the new ones is an old one. */
-static BcdStatement respell[] = {
-	{
-		"UPDATE bcdelta.link AS l SET key = u.new FROM unnest($2, $3) AS u (old, new)"
-		" WHERE l.feed = $1 AND l.key = u.old",
-		3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
-	},
-	{
-		"WITH gone AS ("
-		"  DELETE FROM bcdelta.pending AS p USING unnest($2, $3) AS u (old, new)"
-		"  WHERE p.feed = $1 AND p.key = u.old RETURNING u.new, p.changed_at, p.sought)"
-		" INSERT INTO bcdelta.pending AS p (feed, key, changed_at, sought)"
-		" SELECT $1, new, min(changed_at), (array_agg(sought) FILTER (WHERE sought IS NOT NULL))[1]"
-		" FROM gone GROUP BY new ORDER BY new"
-		BCD_MARK_PENDING,
-		3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
-	},
-	{
-		"UPDATE bcdelta.pending AS p SET waits_key = u.new FROM unnest($2, $3) AS u (old, new)"
-		" WHERE p.waits_feed = $1 AND p.waits_key = u.old",
-		3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
-	},
+static BcdStatement respell_links = {
+	"UPDATE bcdelta.link AS l SET key = u.new FROM unnest($2, $3) AS u (old, new)"
+	" WHERE l.feed = $1 AND l.key = u.old",
+	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
 };
 
 typedef struct Spelling
@@ -132,8 +114,8 @@ respell_portion(const BcdFeed *feed, uint64 n)
 	args[0] = CStringGetTextDatum(feed->name);
 	args[1] = bcd_array(TEXTOID, old, NULL, changed);
 	args[2] = bcd_array(TEXTOID, new, NULL, changed);
-	for (i = 0; i < lengthof(respell); i++)
-		(void) bcd_execute(&respell[i], args, NULL);
+	(void) bcd_execute(&respell_links, args, NULL);
+	bcd_pending_respell(feed->name, args[1], args[2]);
 	bcd_moves_respell(feed->name, args[1], args[2]);
 }
 

@@ -23,11 +23,11 @@
 #include "base/db.h"
 #include "feed/feed.h"
 #include "feed/parent_lookup.h"
-#include "fold/key_moves.h"
 #include "fold/parent_wait.h"
 #include "tables/dependency.h"
 #include "tables/feed_state.h"
 #include "tables/lookup.h"
+#include "tables/pending_mark.h"
 
 /* Captured values looked up in one go, and about so many keys marked */
 #define BATCH_VALUES	500
@@ -35,17 +35,6 @@
 
 /* Keys marked in one statement */
 #define MARK_ROWS		5000
-
-static BcdStatement mark_keys = {
-	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT $1, c.key, $4 FROM unnest($3) AS c(key)"
-	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed_id = $2)"
-	" AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $2 AND m.key = c.key)"
-	" AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $2 AND m.moved_from = c.key)"
-	" GROUP BY c.key ORDER BY c.key"
-	BCD_MARK_PENDING,
-	4, {TEXTOID, INT4OID, TEXTARRAYOID, TIMESTAMPTZOID}
-};
 
 /*
  * Marks what was found, some keys at a time.  Those that are about to move are
@@ -64,7 +53,6 @@ mark_found(BcdSearch *search, Datum changed_at)
 	{
 		MemoryContext old = MemoryContextSwitchTo(cxt);
 		Datum	   *keys = palloc(sizeof(Datum) * MARK_ROWS);
-		Datum		args[4];
 		int			n = 0;
 
 		while (n < MARK_ROWS && (more = tuplestore_gettupleslot(search->keys, true, false, slot)))
@@ -73,12 +61,9 @@ mark_found(BcdSearch *search, Datum changed_at)
 
 			keys[n++] = PointerGetDatum(PG_DETOAST_DATUM_COPY(slot_getattr(slot, 1, &isnull)));
 		}
-		args[0] = CStringGetTextDatum(feed->name);
-		args[1] = Int32GetDatum(feed->feed_id);
-		args[2] = bcd_array(TEXTOID, keys, NULL, n);
-		args[3] = changed_at;
 		if (n > 0)
-			(void) bcd_execute(&mark_keys, args, NULL);
+			bcd_pending_mark_found(feed->name, feed->feed_id, bcd_array(TEXTOID, keys, NULL, n),
+								   changed_at);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
 	}
@@ -161,20 +146,6 @@ load_lookup(void *arg)
 	lookup->feed = bcd_feed_load(dependency.feed, true);
 }
 
-/* Of a dependency that is no more: it may have been of any row. */
-static BcdStatement give_up = {
-	"WITH gone AS (DELETE FROM bcdelta.lookup WHERE dependency_id = $1 RETURNING feed_id, changed_at)"
-	" INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
-	" SELECT f.feed, k.key, g.changed_at"
-	" FROM (SELECT feed_id, min(changed_at) AS changed_at FROM gone GROUP BY feed_id) AS g"
-	" JOIN bcdelta.feed AS f USING (feed_id) CROSS JOIN LATERAL ("
-	"  SELECT l.key FROM bcdelta.link AS l WHERE l.feed = f.feed"
-	"  UNION SELECT q.key FROM bcdelta.pending AS q WHERE q.feed = f.feed AND q.key <> '[null]'"
-	" ) AS k"
-	BCD_MARK_PENDING,
-	1, {INT4OID}
-};
-
 static int64
 look_up(int32 dependency_id)
 {
@@ -212,10 +183,9 @@ bcd_awaited_mark(void)
 	foreach(lc, bcd_lookups_waiting())
 	{
 		const BcdLookupWait *wait = lfirst(lc);
-		Datum		id = Int32GetDatum(wait->dependency_id);
 
 		if (!wait->exists)
-			done += bcd_execute(&give_up, &id, NULL);
+			done += bcd_pending_mark_lookups(wait->dependency_id);
 		else if (wait->active)
 			done += look_up(wait->dependency_id);
 	}

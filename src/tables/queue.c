@@ -23,6 +23,7 @@
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "resource/resource.h"
+#include "tables/link_write.h"
 #include "tables/queue.h"
 #include "tables/tally.h"
 

@@ -9,16 +9,6 @@
 #include "engine/engine.h"
 
 /*
- * What is to be set when it is not known any more what a link's record holds.
- * That the record may be hidden by us is never forgotten: else it would not
- * be shown again when its row comes back.  $3 is the resource's hidden_by.
- */
-#define FORGET_PAYLOAD(hidden_by) \
-	" remembered = coalesce(remembered, '{}') || coalesce(payload, '{}'), payload = " \
-	"CASE WHEN payload -> " hidden_by " IN ('null', 'false')" \
-	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
-
-/*
  * The rows behind the last key seen, $2; null: all, the first of which may
  * have the empty string for its key.
  */

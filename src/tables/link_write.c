@@ -1,0 +1,195 @@
+/*
+ * link_write.c
+ *		bcdelta.link: links as runs make, change and remove them.
+ *
+ * The statements for several rows find them one by one, see pending_settle.c.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "tables/link_write.h"
+#include "tables/pending_mark.h"
+
+/*
+ * What a link refers to when its payload is replaced: when the record was read
+ * without the ids that it was given, they are kept (referrers.c).  $7 are the fields
+ * with ids of other records.
+ */
+#define REFERRED(l, new_payload, written, same) \
+	" referred = CASE WHEN NOT " written " AND " same " THEN (" \
+	"  SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(" \
+	"   coalesce(" l ".referred, '{}') || coalesce(" l ".remembered, '{}') || coalesce(" l ".payload, '{}')) AS e" \
+	"  WHERE e.key = ANY ($7) AND e.value <> 'null'" \
+	"  AND e.value IS DISTINCT FROM " new_payload " -> e.key) END,"
+
+/* A link that is there, whoever else wants the record: it is not theirs */
+static BcdStatement update_links = {
+	"UPDATE bcdelta.link AS l SET payload = n.payload,"
+	" remembered = CASE WHEN n.payload IS NULL THEN coalesce(l.remembered, '{}') || coalesce(l.payload, '{}') END,"
+	REFERRED("l", "n.payload", "n.written", "true")
+	" pushed_at = CASE WHEN n.written THEN clock_timestamp() ELSE l.pushed_at END,"
+	" aside = CASE WHEN NOT n.back THEN l.aside END"
+	" FROM unnest($2, $3, $4, $5, $6) AS n(key, store_id, payload, written, back)"
+	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o"
+	"  WHERE o.feed = $1 AND o.key = n.key AND o.store_id = n.store_id LIMIT 1) AS found"
+	" WHERE l.ctid = found.tid",
+	7, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID, TEXTARRAYOID}
+};
+
+/* A row without a link, for a record that no other row is linked to */
+static BcdStatement insert_links = {
+	"INSERT INTO bcdelta.link (feed, key, store_id, payload, pushed_at)"
+	" SELECT $1, n.key, n.store_id, n.payload, CASE WHEN n.written THEN clock_timestamp() END"
+	" FROM unnest($2, $3, $4, $5, $6) AS n(key, store_id, payload, written, back)"
+	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
+	" ON CONFLICT DO NOTHING",
+	6, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID}
+};
+
+static BcdStatement put_link = {
+	"INSERT INTO bcdelta.link (feed, key, store_id, payload, pushed_at)"
+	" SELECT $1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END"
+	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
+	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
+	" payload = excluded.payload, remembered = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at),"
+	REFERRED("link", "excluded.payload", "$5", "link.store_id = excluded.store_id")
+	" aside = CASE WHEN NOT $6 AND link.store_id = excluded.store_id THEN link.aside END",
+	7, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID, TEXTARRAYOID}
+};
+
+/* Links one row, whatever the links of the feed are now. */
+static void
+put_one(const char *feed, const BcdLinkWrite *link, Datum references)
+{
+	char		nulls[] = "       ";
+	Datum		args[7];
+
+	bcd_pending_take_over(feed, link->key, link->store_id);
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(link->key);
+	args[2] = Int64GetDatum(link->store_id);
+	args[3] = bcd_jsonb_or_null(link->payload, &nulls[3]);
+	args[4] = BoolGetDatum(link->written);
+	args[5] = BoolGetDatum(link->back);
+	args[6] = references;
+	(void) bcd_execute(&put_link, args, nulls);
+}
+
+/* Runs one of the first two statements for the links that it is for; true when it did each. */
+static bool
+put_rows(BcdStatement *statement, const char *feed, const BcdLinkWrite *links, int n, bool linked,
+		 Datum references)
+{
+	static const Oid types[] = {TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID};
+	Datum	   *values[lengthof(types)];
+	bool	   *nulls = palloc(sizeof(bool) * n);
+	Datum		args[2 + lengthof(types)];
+	int			rows = 0;
+	int			i;
+
+	for (i = 0; i < lengthof(types); i++)
+		values[i] = palloc(sizeof(Datum) * n);
+	for (i = 0; i < n; i++)
+	{
+		if (links[i].linked != linked)
+			continue;
+		values[0][rows] = CStringGetTextDatum(links[i].key);
+		values[1][rows] = Int64GetDatum(links[i].store_id);
+		values[2][rows] = JsonbPGetDatum(links[i].payload);
+		nulls[rows] = links[i].payload == NULL;
+		values[3][rows] = BoolGetDatum(links[i].written);
+		values[4][rows] = BoolGetDatum(links[i].back);
+		rows++;
+	}
+	if (rows == 0)
+		return true;
+	args[0] = CStringGetTextDatum(feed);
+	for (i = 0; i < lengthof(types); i++)
+		args[1 + i] = bcd_array(types[i], values[i], types[i] == JSONBOID ? nulls : NULL, rows);
+	args[1 + lengthof(types)] = references;
+	return bcd_execute(statement, args, NULL) == rows;
+}
+
+/*
+ * Links rows of a feed: those with a link of their own, and those without,
+ * each in one statement.  Where that is not how it is (somebody else has the
+ * record, or the link went meanwhile) all are done one by one, in their order.
+ * references (text[]): the fields with ids of other records.
+ */
+void
+bcd_links_put(const char *feed, const BcdLinkWrite *links, int n, Datum references)
+{
+	int			i;
+
+	if (!put_rows(&update_links, feed, links, n, true, references) ||
+		!put_rows(&insert_links, feed, links, n, false, references))
+		for (i = 0; i < n; i++)
+			put_one(feed, &links[i], references);
+}
+
+/* The arguments of a statement about one link */
+static void
+execute(BcdStatement *statement, const char *feed, const char *key, Datum value, bool isnull)
+{
+	char		nulls[] = "   ";
+	Datum		args[3];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	args[2] = value;
+	nulls[2] = isnull ? 'n' : ' ';
+	(void) bcd_execute(statement, args, nulls);
+}
+
+static BcdStatement forget_link = {
+	"UPDATE bcdelta.link SET" FORGET_PAYLOAD("$3") " WHERE feed = $1 AND key = $2",
+	3, {TEXTOID, TEXTOID, TEXTOID}
+};
+
+/* It is not known any more what the record holds. */
+void
+bcd_link_forget_payload(const char *feed, const char *key, const char *hidden_by)
+{
+	execute(&forget_link, feed, key, hidden_by ? CStringGetTextDatum(hidden_by) : (Datum) 0,
+			hidden_by == NULL);
+}
+
+static BcdStatement hide_link = {
+	"UPDATE bcdelta.link SET payload = coalesce(payload, '{}') || pg_catalog.jsonb_build_object($3, NULL)"
+	" WHERE feed = $1 AND key = $2",
+	3, {TEXTOID, TEXTOID, TEXTOID}
+};
+
+/* The record is about to be hidden. */
+void
+bcd_link_hide(const char *feed, const char *key, const char *hidden_by)
+{
+	execute(&hide_link, feed, key, CStringGetTextDatum(hidden_by), false);
+}
+
+static BcdStatement put_aside = {
+	"UPDATE bcdelta.link SET aside = $3 WHERE feed = $1 AND key = $2",
+	3, {TEXTOID, TEXTOID, JSONBOID}
+};
+
+/* What the record is about to give up for a moment */
+void
+bcd_link_put_aside(const char *feed, const char *key, Jsonb *aside)
+{
+	execute(&put_aside, feed, key, JsonbPGetDatum(aside), false);
+}
+
+static BcdStatement remove_link = {
+	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2",
+	2, {TEXTOID, TEXTOID}
+};
+
+void
+bcd_link_remove(const char *feed, const char *key)
+{
+	execute(&remove_link, feed, key, (Datum) 0, true);
+}

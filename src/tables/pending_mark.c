@@ -1,0 +1,265 @@
+/*
+ * pending_mark.c
+ *		bcdelta.pending: marking rows that have to be pushed.
+ *
+ * What it means that a row is marked is said once, in MARK.  A row that was
+ * not pending is ready; one that was given up or waits is ready, too, as if
+ * nothing had been tried; one that is in flight comes back once more after
+ * that.  changed_at stays that of the oldest change.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "tables/link_referrers.h"
+#include "tables/pending_mark.h"
+
+/*
+ * select gives the columns (feed, key, changed_at) of rows, each once.  The
+ * end spares those that a new version would say nothing new of.
+ */
+#define MARK_WITH(columns, select) \
+	"INSERT INTO bcdelta.pending AS p (" columns ")" \
+	select \
+	" ON CONFLICT (feed, key) DO UPDATE SET" \
+	" state = CASE p.state WHEN 'in_flight' THEN 'in_flight' ELSE 'ready' END," \
+	" again = (p.state = 'in_flight')," \
+	" attempts = CASE p.state WHEN 'in_flight' THEN p.attempts ELSE 0 END," \
+	" next_attempt_at = NULL, last_error = NULL, waits_feed = NULL, waits_key = NULL," \
+	" changed_at = least(p.changed_at, excluded.changed_at)" \
+	" WHERE NOT (p.state = 'in_flight' AND p.again)" \
+	" AND NOT (p.state = 'ready' AND p.attempts = 0 AND p.next_attempt_at IS NULL" \
+	"  AND p.last_error IS NULL AND p.changed_at <= excluded.changed_at)"
+
+#define MARK(select)	MARK_WITH("feed, key, changed_at", select)
+
+static BcdStatement mark = {
+	MARK(" SELECT u.feed, u.key, clock_timestamp() FROM unnest($1, $2) AS u (feed, key) ORDER BY 1, 2"),
+	2, {TEXTARRAYOID, TEXTARRAYOID}
+};
+
+/* Marks rows of any feeds (text[], text[]) as changed now. */
+void
+bcd_pending_mark(Datum feeds, Datum keys)
+{
+	Datum		args[] = {feeds, keys};
+
+	(void) bcd_execute(&mark, args, NULL);
+}
+
+/*
+ * Rows whose keys are about to move are marked when they have, see fold.c.
+ */
+static BcdStatement mark_changed = {
+	MARK(" SELECT f.feed, c.key, min(c.changed_at)"
+		 " FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at) JOIN bcdelta.feed AS f USING (feed_id)"
+		 " WHERE NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.key = c.key))"
+		 " AND NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.moved_from = c.key))"
+		 " GROUP BY f.feed, c.key ORDER BY f.feed, c.key"),
+	4, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, BOOLOID}
+};
+
+/* Marks the rows of changes, given as arrays of their columns. */
+void
+bcd_pending_mark_changed(Datum feed_ids, Datum keys, Datum changed_ats, bool moves_exist)
+{
+	Datum		args[] = {feed_ids, keys, changed_ats, BoolGetDatum(moves_exist)};
+
+	(void) bcd_execute(&mark_changed, args, NULL);
+}
+
+static BcdStatement mark_found = {
+	MARK(" SELECT $1, c.key, $4 FROM unnest($3) AS c(key)"
+		 " WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed_id = $2)"
+		 " AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $2 AND m.key = c.key)"
+		 " AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $2 AND m.moved_from = c.key)"
+		 " GROUP BY c.key ORDER BY c.key"),
+	4, {TEXTOID, INT4OID, TEXTARRAYOID, TIMESTAMPTZOID}
+};
+
+/* Marks rows of one feed (text[]), by one change. */
+void
+bcd_pending_mark_found(const char *feed, int32 feed_id, Datum keys, Datum changed_at)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), Int32GetDatum(feed_id), keys, changed_at};
+
+	(void) bcd_execute(&mark_found, args, NULL);
+}
+
+static BcdStatement mark_moved = {
+	MARK(" SELECT f.feed, u.key, u.changed_at FROM bcdelta.feed AS f, unnest($2, $3) AS u (key, changed_at)"
+		 " WHERE f.feed_id = $1 ORDER BY u.key"),
+	3, {INT4OID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
+};
+
+/* Marks rows of one feed whose links have moved: text[], timestamptz[]. */
+void
+bcd_pending_mark_moved(int32 feed_id, Datum keys, Datum changed_ats)
+{
+	Datum		args[] = {Int32GetDatum(feed_id), keys, changed_ats};
+
+	(void) bcd_execute(&mark_moved, args, NULL);
+}
+
+/* Those that are given up stay so, and those in flight are in the caller's hands. */
+static BcdStatement mark_displaced = {
+	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
+	" SELECT $1, key, clock_timestamp() FROM unnest($2) AS u (key)"
+	" ON CONFLICT (feed, key) DO UPDATE SET state = 'ready', attempts = 0, next_attempt_at = NULL,"
+	" waits_feed = NULL, waits_key = NULL WHERE p.state NOT IN ('in_flight', 'failed', 'review')",
+	2, {TEXTOID, TEXTARRAYOID}
+};
+
+/* Rows of a feed (text[]) have another record now, or none. */
+void
+bcd_pending_mark_displaced(const char *feed, Datum keys)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), keys};
+
+	(void) bcd_execute(&mark_displaced, args, NULL);
+}
+
+static BcdStatement mark_moves = {
+	MARK(" SELECT f.feed, k.key, min(m.changed_at)"
+		 " FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)"
+		 " CROSS JOIN LATERAL (VALUES (m.key), (m.moved_from)) AS k(key)"
+		 " WHERE m.feed_id = $1 AND m.move_id < $2"
+		 " GROUP BY f.feed, k.key ORDER BY k.key"),
+	2, {INT4OID, INT8OID}
+};
+
+/* Marks the rows of both keys of the first changes of keys, before that of number end. */
+void
+bcd_pending_mark_moves(int32 feed_id, int64 end)
+{
+	Datum		args[] = {Int32GetDatum(feed_id), Int64GetDatum(end)};
+
+	(void) bcd_execute(&mark_moves, args, NULL);
+}
+
+/* Of the feed f */
+#define KNOWN_KEYS \
+	" SELECT l.key FROM bcdelta.link AS l WHERE l.feed = f.feed" \
+	" UNION SELECT q.key FROM bcdelta.pending AS q WHERE q.feed = f.feed AND q.key <> '[null]'"
+
+static BcdStatement mark_known = {
+	MARK(" SELECT f.feed, k.key, $2 FROM bcdelta.feed AS f JOIN LATERAL (" KNOWN_KEYS ") AS k ON true"
+		 " WHERE f.feed_id = $1"),
+	2, {INT4OID, TIMESTAMPTZOID}
+};
+
+/* Marks all that is known of a feed: what is in the store, what is pending. */
+void
+bcd_pending_mark_known(int32 feed_id, TimestampTz changed_at)
+{
+	Datum		args[] = {Int32GetDatum(feed_id), TimestampTzGetDatum(changed_at)};
+
+	(void) bcd_execute(&mark_known, args, NULL);
+}
+
+/* A row of the source without a key cannot be told from others. */
+static BcdStatement mark_without_key = {
+	"INSERT INTO bcdelta.pending AS p (feed, key, state, changed_at, last_error)"
+	" SELECT feed, '[null]', 'failed', $2,"
+	" 'a row whose key is null or too long was changed; give it another key, then mark it'"
+	" FROM bcdelta.feed WHERE feed_id = $1"
+	" ON CONFLICT (feed, key) DO UPDATE SET state = 'failed', last_error = excluded.last_error,"
+	" changed_at = least(p.changed_at, excluded.changed_at)",
+	2, {INT4OID, TIMESTAMPTZOID}
+};
+
+void
+bcd_pending_mark_without_key(int32 feed_id, TimestampTz changed_at)
+{
+	Datum		args[] = {Int32GetDatum(feed_id), TimestampTzGetDatum(changed_at)};
+
+	(void) bcd_execute(&mark_without_key, args, NULL);
+}
+
+static BcdStatement mark_lookups = {
+	"WITH gone AS (DELETE FROM bcdelta.lookup WHERE dependency_id = $1 RETURNING feed_id, changed_at)"
+	MARK(" SELECT f.feed, k.key, g.changed_at"
+		 " FROM (SELECT feed_id, min(changed_at) AS changed_at FROM gone GROUP BY feed_id) AS g"
+		 " JOIN bcdelta.feed AS f USING (feed_id) CROSS JOIN LATERAL (" KNOWN_KEYS ") AS k"),
+	1, {INT4OID}
+};
+
+/*
+ * What waits for the lookup of a dependency that is no more may have been of
+ * any row: marks all that is known of the feed in its place.
+ */
+int64
+bcd_pending_mark_lookups(int32 dependency_id)
+{
+	Datum		arg = Int32GetDatum(dependency_id);
+
+	return bcd_execute(&mark_lookups, &arg, NULL);
+}
+
+static BcdStatement mark_referrers = {
+	MARK(" SELECT l.feed, l.key, clock_timestamp()" BCD_REFERRERS
+		 " GROUP BY l.feed, l.key ORDER BY l.feed, l.key"),
+	3, {NAMEOID, TEXTARRAYOID, JSONBARRAYOID}
+};
+
+/* Marks the rows that bcd_link_referrers() would find. */
+void
+bcd_pending_mark_referrers(const char *server, Datum fields, Datum ids)
+{
+	Datum		args[] = {bcd_name_datum(server), fields, ids};
+
+	(void) bcd_execute(&mark_referrers, args, NULL);
+}
+
+static BcdStatement take_over = {
+	"WITH gone AS ("
+	"  DELETE FROM bcdelta.link WHERE feed = $1 AND store_id = $3 AND key <> $2 RETURNING key) "
+	MARK(" SELECT $1, key, clock_timestamp() FROM gone"),
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+
+/*
+ * A record that another key of the feed is linked to now belongs to this one;
+ * the caller has made sure of that.  The other row, if it is still there, has
+ * to find its record anew.
+ */
+void
+bcd_pending_take_over(const char *feed, const char *key, int64 store_id)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key), Int64GetDatum(store_id)};
+
+	(void) bcd_execute(&take_over, args, NULL);
+}
+
+static BcdStatement respell_key = {
+	"WITH gone AS ("
+	"  DELETE FROM bcdelta.pending AS p USING unnest($2, $3) AS u (old, new)"
+	"  WHERE p.feed = $1 AND p.key = u.old RETURNING u.new, p.changed_at, p.sought) "
+	MARK_WITH("feed, key, changed_at, sought",
+			  " SELECT $1, new, min(changed_at), (array_agg(sought) FILTER (WHERE sought IS NOT NULL))[1]"
+			  " FROM gone GROUP BY new ORDER BY new"),
+	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
+};
+
+static BcdStatement respell_waits_key = {
+	"UPDATE bcdelta.pending AS p SET waits_key = u.new FROM unnest($2, $3) AS u (old, new)"
+	" WHERE p.waits_feed = $1 AND p.waits_key = u.old",
+	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
+};
+
+/*
+ * Keys of a feed (text[]) are spelled anew, and marked; none of the new ones is
+ * an old one.
+ */
+void
+bcd_pending_respell(const char *feed, Datum old, Datum new)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), old, new};
+
+	(void) bcd_execute(&respell_key, args, NULL);
+	(void) bcd_execute(&respell_waits_key, args, NULL);
+}
