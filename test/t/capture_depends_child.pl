@@ -52,7 +52,7 @@ sub sent
 	return \%sent;
 }
 
-subtest 'a change of a child sends what it changes of its parent, and no more' => sub {
+subtest 'a changed child sends what it changes in its parent, and nothing else' => sub {
 	is_deeply(sent("UPDATE price SET net = 12.5 WHERE article = 1"), { 1 => { price => 12.5 } }, 'the new price of the parent, and no more');
 	is_deeply(sent("UPDATE price SET seen = 1; INSERT INTO price VALUES (2, 'sale', 1), (NULL, 'list', 1)"), {}, 'nothing that matters');
 	is_deeply(sent("UPDATE price SET article = 3 WHERE article = 2 AND kind = 'list'; DELETE FROM price WHERE article = 3 AND net = 3"),

@@ -100,7 +100,7 @@ EOC
 	$node->safe_psql('postgres', 'DROP SUBSCRIPTION mirror');
 };
 
-subtest 'an inheritance child elsewhere is captured by row, and refused by statement' => sub {
+subtest 'a foreign inheritance child is captured by row, and refused by statement' => sub {
 	SKIP:
 	{
 		skip 'needs postgres_fdw', 4

@@ -130,7 +130,7 @@ EOC
 	return;
 }
 
-subtest 'the worker is killed before, while and after a request is made, answered and recorded' => sub {
+subtest 'the worker is killed at each step from claim to commit: nothing is lost or made twice' => sub {
 	foreach my $point (qw(claimed processed replied settling settled))
 	{
 		foreach my $feed ($point eq 'processed' || $point eq 'settled' ? qw(groups makers articles) : 'articles')
@@ -158,14 +158,14 @@ sub killed_in
 	return;
 }
 
-subtest 'the whole server is killed before, while and after a request is made, answered and recorded' => sub {
+subtest 'the whole server is killed at these steps: nothing is lost or made twice' => sub {
 	killed_at('server', @$_) foreach
 		[ 'claimed', 'create', 'articles' ], [ 'processed', 'update', 'articles' ], [ 'processed', 'delete', 'articles' ],
 		[ 'processed', 'create', 'articles' ], [ 'replied', 'update', 'groups' ], [ 'settling', 'delete', 'makers' ],
 		[ 'settled', 'create', 'makers' ], [ 'settled', 'update', 'articles' ], [ 'settled', 'delete', 'groups' ];
 };
 
-subtest 'killed while changes are folded, links move, or a run ends' => sub {
+subtest 'a kill while changes are folded, links move or a run ends loses nothing' => sub {
 	foreach my $victim (qw(worker server))
 	{
 		killed_in($victim, 'folding', sub { change('create') }, 6);

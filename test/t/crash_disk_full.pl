@@ -96,7 +96,7 @@ subtest 'outcomes that meet a full disk are recorded when there is space, and no
 	}
 };
 
-subtest 'a record that is gone is not mistaken for another one meanwhile' => sub {
+subtest 'with a full disk, a record that is gone is not mistaken for another one' => sub {
 	my ($x, $y) = map { 'A-' . ($n - $_) } 1, 2;
 	my ($x_id, $y_id) = map { $shop->id('articles', $_) } $x, $y;
 	$store->remove('product', $x_id);
@@ -145,7 +145,7 @@ subtest 'a run whose outcomes cannot be recorded can be cancelled, and the next 
 	check('given up');
 };
 
-subtest 'full while changes are folded, a run is asked for, or ends: the caller is told, and nothing is lost' => sub {
+subtest 'a full disk while changes are folded, or a run starts or ends: the caller is told, and nothing is lost' => sub {
 	change();
 	$shop->clear;
 	fill('pending');

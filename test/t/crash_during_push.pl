@@ -56,7 +56,7 @@ sub check_all
 	return $posts;
 }
 
-subtest 'ten times killed: no product is made twice, none is missing' => sub {
+subtest 'after ten kills no product is missing or made twice' => sub {
 	foreach my $n (1 .. 10)
 	{
 		# Every other run has nobody who waits for it, and goes on by itself.
@@ -124,7 +124,7 @@ subtest 'a crash amid updates and deletes loses none of them' => sub {
 	is_deeply([ grep { $_->{price} != 7 } @{ $store->state('products') } ], [], 'all prices are right');
 };
 
-subtest 'connections that break are made again' => sub {
+subtest 'broken connections are opened again' => sub {
 	$shop->sql('UPDATE things SET price = 8');
 	$store->hold({ match => { method => 'PUT' } });
 	my $run = $shop->push('wait => false');

@@ -68,7 +68,7 @@ subtest 'a field that is mapped again after a while is sent, whatever was known 
 	is_deeply(push_sent(), { map { $_ => { price => $_ == 3 ? 300 : 100 + $_ } } 1 .. 5 }, 'when it is mapped again, all are sent, whatever was known of it');
 };
 
-subtest 'what the mapping has hidden stays hidden; what was hidden for a row that was gone is shown' => sub {
+subtest 'what the mapping has hidden stays hidden; what was hidden because its row was gone is shown again' => sub {
 	$shop->sql('UPDATE article SET shown = false WHERE id = 1; DELETE FROM article WHERE id = 2');
 	push_sent();
 	alter(qq(\$\${$fields, "price": "gross"}\$\$));
@@ -112,7 +112,7 @@ sub during_push
 	return ($push->finish)[1];
 }
 
-subtest 'a push goes on with the new mapping, and the fuse holds' => sub {
+subtest 'a push under way goes on with the new mapping, and max_changes holds' => sub {
 	$shop->sql("INSERT INTO article SELECT i, 'Article ' || i, i, i + 100 FROM generate_series(11, 60) AS i");
 	$shop->push;
 	%id = map { $_ => $shop->id('article', $_) } 11 .. 60;
@@ -136,7 +136,7 @@ subtest 'a push goes on with the new mapping, and the fuse holds' => sub {
 	is(scalar(grep { $_->{price} != 3 && $_->{price} != 0 } grep { $_->{sku} =~ /^A-[1-7]\d$/ } @{ $store->state('products') }), 0, 'all are pushed');
 };
 
-subtest 'updates that travel with those of another feed are sent as they are' => sub {
+subtest 'an altered feed whose updates share requests with another feed\'s: both are sent as they are now' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE other (id int PRIMARY KEY, price numeric);
 SELECT bcdelta.track('other', 'shop', 'product', '{"sku": "''O-'' || id", "name": "''Other '' || id", "price": "price", "weight": "1", "type": "''physical''"}');
@@ -150,7 +150,7 @@ EOC
 	$shop->sql("SELECT bcdelta.untrack('other')");
 };
 
-subtest 'a verify that is under way ends' => sub {
+subtest 'a verify under way ends when its feed is altered' => sub {
 	$store->hold({ match => { method => 'GET' }, times => 1 });
 	my $verify = $shop->start('SELECT state, error FROM bcdelta.verify()');
 	$shop->wait_held(1);
@@ -159,7 +159,7 @@ subtest 'a verify that is under way ends' => sub {
 	like(($verify->finish)[1], qr/^failed\|feed "article" was stopped: it was altered meanwhile/, 'a verify ends');
 };
 
-subtest 'writers are waited for where other columns are captured, and who comes second is told' => sub {
+subtest 'alter_feed waits for writers only where it captures other columns, and the second session to alter is told' => sub {
 	my $writer = BCDelta::Session->open($shop->node, 'shop');
 	$writer->sql('BEGIN; UPDATE article SET note = 1 WHERE id = 11');
 	alter(qq(\$\${$fields, "price": "gross + 1"}\$\$));

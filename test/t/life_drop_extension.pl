@@ -16,7 +16,7 @@ my ($node, $store) = ($shop->node, $shop->store);
 my $worker = worker_pid($node, 'shop');
 $shop->tables;
 
-subtest 'what a run of the dropped extension does does not reach the new one' => sub {
+subtest 'a run of the dropped extension does not touch the new one' => sub {
 	foreach my $apart (0, 1)
 	{
 		my $count = $shop->sql('SELECT count(*) FROM makers');

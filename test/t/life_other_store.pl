@@ -195,7 +195,7 @@ subtest 'a run that is under way sends nothing to another store' => sub {
 	is($shop->records('products', 'sku')->{"A-$_"}{price}, $_ == 1 ? 180 : $_ + 100, "A-$_ is right") foreach 1, 2, 10;
 };
 
-subtest 'what is under way while links are forgotten is nobody\'s' => sub {
+subtest 'requests under way while links are forgotten link nothing' => sub {
 	clear_all();
 	$sandbox->hold({ match => { method => 'POST' } });
 	$shop->sql("INSERT INTO makers VALUES ('M4', 'Maker 4')");

@@ -40,7 +40,7 @@ sub during_push
 	return ($out, { map { my ($feed) = /(.) /; $feed => 1 } map { $shop->record('products', $_->{id})->{name} } map { @{ $_->{body} } } $shop->writes });
 }
 
-subtest 'nothing is sent for a feed that is paused during a run, and what travels with it is' => sub {
+subtest 'nothing is sent for a feed that is paused during a run; updates of others in the same requests are' => sub {
 	my ($out, $written) = during_push("SELECT bcdelta.pause('a')");
 	like($out, qr/^failed\|feed "a" was stopped: paused by/, 'a feed is paused during a run, which says so');
 	is_deeply($written, { b => 1 }, 'its updates, which travel with those of another feed, are not sent');
@@ -62,7 +62,7 @@ subtest 'nothing is sent for a feed that is untracked during a run' => sub {
 	is_deeply($written, { a => 1 }, 'likewise');
 };
 
-subtest 'what is under way is recorded, and nothing more is sent' => sub {
+subtest 'requests under way are recorded, and nothing more is sent' => sub {
 	$shop->sql('INSERT INTO a SELECT i, i FROM generate_series(11, 20) AS i');
 	$store->hold({ match => { method => 'POST' }, times => 1 });
 	$shop->clear;

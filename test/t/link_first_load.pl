@@ -101,7 +101,7 @@ subtest 'a few rows are looked up one by one' => sub {
 	is(scalar @{ $shop->calls }, 3, 'single look-ups');
 };
 
-subtest 'of two rows for one record one has it; of two records the one that is written alike' => sub {
+subtest 'of two rows for one record one gets it; of two records the one spelled alike is taken' => sub {
 	$shop->sql("INSERT INTO makers VALUES ('T1', 'Twin'), ('T2', 'TWIN'), ('T3', 'a'), ('T4', 'b'), ('T5', 'c')");
 	$store->seed('brands', [ { id => 161, name => 'Twin' } ]);
 	my $run = $shop->link("'makers'");

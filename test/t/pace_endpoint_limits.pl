@@ -32,7 +32,7 @@ sub batches
 	return map { scalar @{ $_->{body} } } grep { $_->{status} < 300 } $store->journal(%match);
 }
 
-subtest 'the options concurrency and batch_size are kept' => sub {
+subtest 'the options concurrency and batch_size are respected' => sub {
 	add(20);
 	is($shop->push->{created}, 20, 'rows are created');
 	is(most_at_a_time(), 2, 'as many at a time as the option concurrency says');
@@ -42,7 +42,7 @@ subtest 'the options concurrency and batch_size are kept' => sub {
 	is_deeply([ batches(method => 'PUT') ], [ (4) x 5 ], 'batches are as large as the option batch_size says');
 };
 
-subtest 'a limit of concurrency that nobody told us of is found, used and remembered' => sub {
+subtest 'an undocumented limit of concurrency is found, used and remembered' => sub {
 	$shop->sql("SELECT bcdelta.untrack('articles')");
 	$shop->sql("CREATE TABLE more (sku text PRIMARY KEY, name text, price numeric, type text DEFAULT 'physical', weight int DEFAULT 1)");
 	$shop->sql("SELECT bcdelta.track('more', 'shop', 'product')");
@@ -60,7 +60,7 @@ subtest 'a limit of concurrency that nobody told us of is found, used and rememb
 	$store->settings({ concurrency => [] });
 };
 
-subtest 'a batch size that nobody told us of is found and remembered' => sub {
+subtest 'an undocumented batch size is found and remembered' => sub {
 	$store->settings({ category_batch => 20, category_batch_status => 422 });
 	$shop->clear;
 	$shop->sql("INSERT INTO groups SELECT i, NULL, 'Group ' || i FROM generate_series(1, 60) AS i");

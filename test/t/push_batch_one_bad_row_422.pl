@@ -40,7 +40,7 @@ subtest '422: the row that the reply names, in whatever way, is sent alone, and 
 	}
 };
 
-subtest '422: what was made of it is made again when the database cannot write it down' => sub {
+subtest '422: a batch is split once more when the database could not record the split' => sub {
 	$store->fault({ match => { method => 'PUT', path => '^/catalog/trees/categories$', body => 'Bad' },
 		do => { status => 422, body => { title => 'Wrong', errors => { '0.name' => 'is bad' } } } });
 	$shop->sql(q(ALTER TABLE bcdelta.result ADD CONSTRAINT full_disk CHECK (outcome <> 'retry') NOT VALID));

@@ -14,7 +14,7 @@ $shop->tables;
 
 sub article { return { type => 'physical', weight => 1, price => 9, @_ }; }
 
-subtest '409: a record with the key of the row, made since the look-up, becomes the row\'s' => sub {
+subtest '409: a record with the row\'s key that was made since the look-up is linked to the row' => sub {
 	$store->hold({ match => { method => 'POST' }, process => 'release' });
 	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('D-1', 'Duplicate 1', 1), ('D-2', 'Duplicate 2', 2)");
 	my $pushing = $shop->start;
@@ -26,7 +26,7 @@ subtest '409: a record with the key of the row, made since the look-up, becomes 
 	is($shop->record('products', 8001)->{$_->[0]}, $_->[1], "and has its $_->[0]") foreach [ name => 'Duplicate 1' ], [ price => 1 ];
 };
 
-subtest '409: a name that another record has is refused in the store\'s words, until it is free' => sub {
+subtest '409: a name that another record has fails the row with the store\'s words, until it is free' => sub {
 	is_deeply($shop->pending, { 'articles D-2' => 'failed' }, 'a name that another record has is refused');
 	like($shop->errors->{'articles D-2'}, qr/name is a duplicate of product 8002/, 'with the store\'s words');
 	$store->remove('product', 8002);

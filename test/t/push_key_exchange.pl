@@ -50,7 +50,7 @@ subtest 'rows exchange their numbers in a chain, each waiting for the next' => s
 	agree('a chain');
 };
 
-subtest 'the record of a deleted row whose key another row takes goes, or lets go' => sub {
+subtest 'a row takes the key of a deleted row, whose record is deleted or gives the key up' => sub {
 	my $run;
 	foreach my $on_delete (qw(delete hide ignore))
 	{

@@ -69,7 +69,7 @@ sub rotate
 
 sub batches { return int(($_[0] + 9) / 10); }
 
-subtest 'circles of 2 to 1200 rows: every row gets its record, in hardly more calls than batches' => sub {
+subtest 'circles of 2 to 1200 rows: every row gets its record, in few more calls than batches' => sub {
 	foreach my $n (2, 3, 10, 100, $rows)
 	{
 		rotate([qw(sku)], 1, $n);
@@ -96,7 +96,7 @@ subtest 'circles of every kind at once, and pairs' => sub {
 	pushed('50 pairs of names', 17);
 };
 
-subtest 'chains whose last row has a new key, or one of a deleted row' => sub {
+subtest 'chains that end in a new key, or in that of a deleted row' => sub {
 	foreach my $columns ([qw(sku)], [qw(name)], [qw(sku name)])
 	{
 		my $what = join(' and ', @$columns);
@@ -118,7 +118,7 @@ subtest 'chains whose last row has a new key, or one of a deleted row' => sub {
 	}
 };
 
-subtest 'the record of a row that is gone lets go of a key that another row has' => sub {
+subtest 'the record of a row that is gone gives up a key that another row has' => sub {
 	foreach my $on_delete (qw(hide ignore))
 	{
 		foreach my $column (qw(sku name))
@@ -156,7 +156,7 @@ subtest 'the record of a row that is gone lets go of a key that another row has'
 	}
 };
 
-subtest 'it lets go of the key even when the store refuses, the reply is lost or the record is gone' => sub {
+subtest 'it gives up the key even when the store refuses, the reply is lost or the record is gone' => sub {
 	my %faults = (
 		'the store refuses it' => { status => 422, body => { status => 422, title => 'No' } },
 		'the reply is lost' => { lose => 'after' },
@@ -182,7 +182,7 @@ subtest 'it lets go of the key even when the store refuses, the reply is lost or
 	}
 };
 
-subtest 'who has a key is found by the key, even by a plan that was made when nothing was linked' => sub {
+subtest 'the row that has a key is found by the key, even by a plan made when nothing was linked' => sub {
 	my $linked = 400;
 	$shop->sql(<<"EOC");
 SELECT bcdelta.untrack('item');

@@ -165,7 +165,7 @@ subtest 'a run that is cancelled puts back what was given up' => sub {
 	}
 };
 
-subtest 'where the source is locked, the next push puts it back' => sub {
+subtest 'what a cancelled run cannot put back because the source is locked, the next push does' => sub {
 	rotate(['sku'], 1, 2);
 	$store->hold({ match => { method => 'PUT' }, times => 1 });
 	my $locked = $shop->push('wait => false');

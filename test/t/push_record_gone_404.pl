@@ -74,7 +74,7 @@ subtest '404: when a record of a batch is gone, all of the batch are read at onc
 	is_deeply([ sort map { "$_->{method} $_->{status}" } $store->journal ], [ 'GET 200', 'GET 200', 'POST 200', 'PUT 200', 'PUT 404' ], 'which takes five calls');
 };
 
-subtest 'a record that the reply does not mention is looked at: it is written, there or not' => sub {
+subtest 'a record that the reply does not mention is read, and written in any case' => sub {
 	my $run;
 	foreach my $there (0, 1)
 	{

@@ -19,7 +19,7 @@ $shop->tables;
 $shop->sql("INSERT INTO articles (sku, title, price) VALUES ('G-1', 'Gone 1', 1)");
 $shop->push;
 
-subtest '403 for a missing scope pauses the feed, 401 for a wrong token costs no row anything' => sub {
+subtest '403 for a missing scope pauses its feed; 401 for a wrong token costs no row an attempt' => sub {
 	$store->settings({ scopes => [ 'store_v2_products_read_only', 'store_v2_information_read_only' ] });
 	$shop->sql("UPDATE articles SET price = 3 WHERE sku = 'G-1'");
 	my $run = $shop->push;
@@ -49,7 +49,7 @@ subtest 'redirects are not followed, wherever they lead' => sub {
 	$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
 };
 
-subtest 'what is not answered stops the feed that needs it, and no other' => sub {
+subtest 'a look-up that is not answered stops the feed that needs it, and no other' => sub {
 	my $run;
 	foreach my $path ('brands', 'trees$')
 	{
@@ -67,7 +67,7 @@ subtest 'what is not answered stops the feed that needs it, and no other' => sub
 	}
 };
 
-subtest 'the token is nowhere to be seen' => sub {
+subtest 'the token appears in no table, view or log' => sub {
 	my $dump = $shop->sql(join ';', map { "SELECT * FROM bcdelta.$_" } qw(feed change pending link run result discrepancy schedule status progress));
 	unlike($dump, qr/secret/, 'no table or view shows the token');
 	unlike($shop->sql("SELECT * FROM pg_stat_activity WHERE backend_type LIKE 'bcdelta%'"), qr/secret/, 'nor does pg_stat_activity');

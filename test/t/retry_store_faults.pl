@@ -66,7 +66,7 @@ my %trouble = (
 	map { ("status $_" => { status => $_, body => { status => $_, title => 'Trouble' } }) } 408, 499, 500, 502, 503, 504);
 my @kinds = sort keys %trouble;
 
-subtest 'a create with any fate is looked up before it is made again' => sub {
+subtest 'a create of unknown fate is looked up before it is made again' => sub {
 	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('N-$_', 'New $_', $_.25)") foreach 10 .. 9 + @kinds;
 	push_under('create',
 		map { { name => $kinds[$_], times => 1, do => $trouble{ $kinds[$_] },
@@ -76,7 +76,7 @@ subtest 'a create with any fate is looked up before it is made again' => sub {
 	is($shop->last_run->{created} + $shop->last_run->{linked}, scalar @kinds, 'created or found');
 };
 
-subtest 'an update with any fate is sent again with every field' => sub {
+subtest 'an update of unknown fate is sent again with every field' => sub {
 	$shop->sql("INSERT INTO makers SELECT 'M-' || i, 'Maker ' || i FROM generate_series(10, 9 + " . @kinds . ') AS i');
 	$shop->push;
 	$shop->sql("UPDATE makers SET name = name || ', new'");
@@ -131,7 +131,7 @@ EOC
 		'a list that failed is asked for as a list again');
 };
 
-subtest '429 is no failure: it costs no attempt, and the time that the store says' => sub {
+subtest '429 is no failure: it costs no attempt, and only the time that the store asks for' => sub {
 	$shop->sql('UPDATE articles SET price = price + 1');
 	my $run = push_under('429 with headers',
 		{ name => '429', times => 4, do => { status => 429, headers => { 'X-Retry-After' => '1' } } });

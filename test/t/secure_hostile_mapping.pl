@@ -61,7 +61,7 @@ sub is_pushed { return is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE fe
 
 my $pid = worker_pid($node, 'shop');
 
-subtest 'whatever error one row raises is that row\'s, and the worker lives' => sub {
+subtest 'any error raised for a row is that row\'s alone, and the worker lives' => sub {
 	my @errors = (
 		[ 'a file', "PERFORM pg_read_file('there_is_none')", qr/permission denied/ ],
 		(map { [ $_, "RAISE $_", qr/$_/ ] }
@@ -151,7 +151,7 @@ subtest 'a locked table holds up the rows that need it, and no others' => sub {
 	is(($push->finish)[1], 'succeeded|6|0', 'when it is free, the run goes on');
 };
 
-subtest 'code that raises an error that passes by itself is waited for, and has failed when it was tried often enough' => sub {
+subtest 'a row whose code raises a passing error is waited for once a run, and has failed when it was tried often enough' => sub {
 	plan skip_all => 'a build without assertions' if $shop->sql("SELECT count(*) FROM pg_settings WHERE name = 'bcdelta.debug_points'") == 0;
 	$node->append_conf('postgresql.conf', 'bcdelta.debug_points = on');
 	$node->reload;
@@ -280,7 +280,7 @@ subtest 'a feed whose code crashes the worker twice is paused; resume gives it a
 	is($shop->sql("SELECT crashes FROM bcdelta.feed WHERE feed = 'rows'"), 0, 'resume gives it another chance');
 };
 
-subtest 'code that reacts to nothing is named by the status' => sub {
+subtest 'the status names code that reacts to nothing' => sub {
 	SKIP:
 	{
 		skip 'the server is built without libxml', 3 if ($shop->try("SELECT xpath('/a', '<a/>')"))[0] != 0;

@@ -81,7 +81,7 @@ subtest 'a token in a reply is masked, whatever the status and the spelling' => 
 	$shop->push;
 };
 
-subtest 'an id that is none leaves out that record, and no other' => sub {
+subtest 'an invalid id leaves out that record, and no other' => sub {
 	my @ids = ('-1', '0', '1.5', '1e300', '"seven"', 'null', '{}', '9223372036854775808');
 	my $n = @ids;
 
@@ -120,7 +120,7 @@ subtest 'an id that is none leaves out that record, and no other' => sub {
 	unlike(join("\n", @{ $shop->discrepancies }), qr/missing_in_store/, 'what is not to be seen is not said to be missing');
 };
 
-subtest 'a reply about another record is no reply' => sub {
+subtest 'a reply about another record counts for nothing' => sub {
 	$shop->sql("INSERT INTO makers VALUES ('E1', 'Echo 1'); INSERT INTO articles (sku, title, price) VALUES ('E-1', 'Echo A', 1), ('E-2', 'Echo B', 2)");
 	$shop->push;
 	my ($brand, $product) = ($shop->id('makers', 'E1'), $shop->id('articles', 'E-1'));
@@ -160,7 +160,7 @@ subtest 'a reply about another record is no reply' => sub {
 	is(scalar(grep { /^Twin/ } map { $_->{name} } @{ $store->state('categories') }), 2, 'are two records');
 };
 
-subtest 'a list without an end is left' => sub {
+subtest 'a list without an end is abandoned' => sub {
 	my ($page, $many) = ({ status => 200, body => { data => [ map { { id => $_, name => "Again $_" } } 501 .. 503 ],
 		meta => { pagination => { total => 1_000_000, total_pages => 300_000 } } } }, { method => 'GET', query => '(page|greater)=' });
 	$store->seed('brands', [ { name => 'Nobody' } ]);
@@ -197,7 +197,7 @@ subtest 'millions of tiny values are not read' => sub {
 	}
 };
 
-subtest 'replies without sense do no harm' => sub {
+subtest 'senseless replies do no harm' => sub {
 	my $row = { id => 4242, name => 'Sense', sku => 'Sense' };
 	my @data = (undef, [], {}, [undef], [ [] ], 'x', 7, $true, [ 'x', 7 ], { id => undef }, { id => -1, name => 'Sense' }, { id => [] },
 		[ $row, $row ], [ map { { id => $_, name => "Sense $_" } } 1 .. 1200 ], { data => $row }, { name => 'Sense' });
@@ -236,7 +236,7 @@ subtest 'replies without sense do no harm' => sub {
 	is_deeply([ grep { !$names{"Sense $_ new"} && $replies[ $_ - 1 ]{status} !~ /^20[24]$/ } 1 .. $n ], [], 'each is done');
 };
 
-subtest 'a window of an hour is told, and not waited for' => sub {
+subtest 'a rate window of an hour is reported, and not waited for' => sub {
 	my %rate = ('X-Rate-Limit-Time-Window-Ms' => 3_600_000, 'X-Rate-Limit-Requests-Quota' => 150, 'X-Rate-Limit-Requests-Left' => 0);
 	foreach my $case (
 		[ 'nothing left for an hour', qr/no requests for (60|59) minutes/, { status => 200, process => $true, headers => { %rate, 'X-Rate-Limit-Time-Reset-Ms' => 3_600_000 } } ],

@@ -26,7 +26,7 @@ sub refused
 	return;
 }
 
-subtest 'options of servers and user mappings that are refused' => sub {
+subtest 'wrong options of servers and user mappings are refused' => sub {
 	foreach my $bad (
 		[ "api_url 'http://example.com'", 'plain http elsewhere', qr/api_url.*https/s ],
 		[ "api_url 'http://127.0.0.1.example.com'", 'what only looks like a loopback address', qr/api_url.*https/s ],
@@ -47,7 +47,7 @@ subtest 'options of servers and user mappings that are refused' => sub {
 	unlike($err =~ s/^.*STATEMENT.*//msr, qr/secret with/, 'without being repeated');
 };
 
-subtest 'without USAGE on the server nothing can be done, and nothing with another\'s feed' => sub {
+subtest 'without USAGE on the server nothing can be done, and with it nothing to another\'s feed' => sub {
 	$shop->sql(<<"EOC");
 CREATE ROLE alice; CREATE ROLE bob; CREATE ROLE carol; CREATE ROLE reader;
 DO 'BEGIN
@@ -78,7 +78,7 @@ EOC
 	$shop->sql("SELECT bcdelta.untrack('carols')");
 };
 
-subtest 'tokens are seen by nobody, tables by who may read all data' => sub {
+subtest 'nobody sees tokens; pg_read_all_data sees the tables' => sub {
 	refused('bob', "SELECT * FROM bcdelta.$_", qr/permission denied/, "reading $_") foreach qw(feed pending link run result change discrepancy schedule status);
 	is((as('reader', 'SELECT count(*) FROM bcdelta.link'))[1], 1, 'pg_read_all_data reads the tables');
 	isnt((as('reader', 'SELECT feed, ready, linked FROM bcdelta.status'))[1], '', 'and the views');

@@ -32,7 +32,7 @@ subtest 'a redirect is not followed, and the token goes nowhere' => sub {
 	is($shop->push->{created}, 1, 'without it all is well');
 };
 
-subtest 'a token that the store repeats is nowhere to be seen, and replies that are too much harm nothing' => sub {
+subtest 'a token that the store repeats appears nowhere, and oversized replies do no harm' => sub {
 	foreach my $harm ({ huge => 300_000_000 }, { deep => 1_000_000 }, { status => 422, huge => 300_000_000 },
 		map { { status => $_, body => { status => $_, title => "the token $token is not good", errors => { $token => $token } } } } 422, 500, 401)
 	{

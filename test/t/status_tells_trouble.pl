@@ -89,7 +89,7 @@ sub troubled
 
 my $push = sub { $shop->push; };
 
-subtest 'every bad state is told until it is over, with what to do' => sub {
+subtest 'every bad state is reported until it is over, with what to do' => sub {
 	$shop->sql("DELETE FROM bcdelta.link WHERE feed = 'articles'");
 	$shop->push;
 	troubled('a feed that somebody paused', 'makers', "SELECT bcdelta.pause('makers')",

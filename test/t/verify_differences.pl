@@ -22,7 +22,7 @@ $shop->clear;
 
 my $run = $shop->verify;
 
-subtest 'what agrees: all rows, by count and by sample, in few calls, without a write' => sub {
+subtest 'what agrees is found to agree: in full, by count and by sample, in few calls, without a write' => sub {
 	is_deeply([ @$run{qw(kind state unchanged conflicts deferred failed)} ], [ 'verify', 'succeeded', 619, 0, 0, 0 ], 'full: all agrees');
 	is_deeply($shop->discrepancies, [], 'no difference');
 	is(scalar $shop->writes, 0, 'nothing is written');
@@ -51,7 +51,7 @@ subtest 'numbers are compared by value, sets in any order, instants in any zone'
 	  or diag(explain($shop->discrepancies));
 };
 
-subtest 'texts are compared without HTML\'s spellings and the space around them' => sub {
+subtest 'texts are compared whatever their HTML spelling and the space around them' => sub {
 	$shop->sql(<<'EOC');
 UPDATE bcdelta.feed SET fields = fields || '{"description": "''<p>A & B<br>it</p>''", "page_title": "''  Title ''"}' WHERE feed = 'articles';
 UPDATE articles SET release_date = release_date + interval '0.25 seconds' WHERE sku = 'A-2';

@@ -83,7 +83,7 @@ subtest 'a lock that comes while the run goes on holds up its own feed only' => 
 	is(($push->finish)[1], 'succeeded|5|', 'and so does the run');
 };
 
-subtest 'a lock on rows that are under way brings them back, and the others go on' => sub {
+subtest 'a lock on rows that are under way puts them back, and the others go on' => sub {
 	$shop->sql("SELECT bcdelta.alter_feed('makers', on_delete => 'delete'); INSERT INTO makers SELECT 'L' || i, 'Locked ' || i FROM generate_series(1, 6) AS i;
 		INSERT INTO articles SELECT 'L-' || i, 'Locked ' || i, i FROM generate_series(1, 3) AS i");
 	$shop->push("server => 'shop'");

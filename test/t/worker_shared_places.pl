@@ -35,7 +35,7 @@ sub calm
 	return;
 }
 
-subtest 'a role cannot have all places' => sub {
+subtest 'a role cannot take all places' => sub {
 	$shop->sql('CREATE ROLE bob LOGIN; CREATE ROLE alice LOGIN; CREATE ROLE carol LOGIN;
 		GRANT USAGE ON FOREIGN SERVER shop TO bob, alice, carol; GRANT bob TO alice, carol');
 	my $id = busy();

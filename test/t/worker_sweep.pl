@@ -63,7 +63,7 @@ subtest 'sweep() fails when the run does, with its reason' => sub {
 	$shop->sql('SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = \'paused\'');
 };
 
-subtest 'sweep() does without paused feeds, and warns of them' => sub {
+subtest 'sweep() leaves out paused feeds, and warns of them' => sub {
 	is(($shop->try('BEGIN; CALL bcdelta.sweep(); COMMIT'))[0], 0, 'it works in a transaction, too');
 	$shop->sql("SELECT bcdelta.pause('makers')");
 	foreach my $call ('CALL bcdelta.sweep()', 'SELECT bcdelta.push()', 'BEGIN; CALL bcdelta.sweep(); COMMIT')
