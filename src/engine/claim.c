@@ -154,7 +154,7 @@ queue_items(BcdRun *run, BcdLane *lane, List *items, int64 ms)
 				((BcdItem *) lfirst(lnext(items, lc)))->decision.postponed)
 				bcd_queue_claimed(lane, item->key);
 		}
-		bcd_item_move(lane, item, -1);
+		bcd_item_move(lane, item, BCD_CLAIM);
 	}
 	lane->exhausted = items == NIL || bcd_lane_rests(lane);
 	lane->claim_rows = next_claim_rows(lane->claim_rows, ms, list_length(items), bytes);

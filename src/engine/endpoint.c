@@ -11,18 +11,12 @@
 
 #include "engine/endpoint.h"
 #include "engine/engine.h"
+#include "engine/stage.h"
 #include "pacing/endpoint_health.h"
 #include "pacing/endpoint_limits.h"
 #include "pacing/quota.h"
 #include "resource/resource.h"
 #include "store/verdict.h"
-
-/* Reads of all stages go to the list of records. */
-static bool
-is_read(BcdStage stage)
-{
-	return stage < BCD_CREATE;
-}
 
 /* The action that the writes of a stage are for. */
 const BcdAction *
@@ -30,16 +24,16 @@ bcd_stage_action(const BcdResource *resource, BcdStage stage)
 {
 	const BcdFacet *facet = &resource->facets[0];
 
-	Assert(!is_read(stage));
+	Assert(bcd_stage_writes(stage));
 	return stage == BCD_CREATE ? &facet->create :
 		stage == BCD_UPDATE ? &facet->update : &facet->remove;
 }
 
-/* Where the requests of a stage go. */
+/* Where the requests of a stage go; reads of all stages go to the list of records. */
 const BcdEndpoint *
 bcd_stage_endpoint(const BcdResource *resource, BcdStage stage)
 {
-	return is_read(stage) ? resource->list.endpoint : bcd_stage_action(resource, stage)->endpoint;
+	return bcd_stage_writes(stage) ? bcd_stage_action(resource, stage)->endpoint : resource->list.endpoint;
 }
 
 static const BcdEndpoint *
@@ -87,7 +81,7 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 	int			refused = learned(lane, stage)->batch.limit;
 
 	/* more than is documented is not asked for */
-	if (!is_read(stage) && wanted > 0 && (wanted < limit || endpoint->assumed))
+	if (bcd_stage_writes(stage) && wanted > 0 && (wanted < limit || endpoint->assumed))
 		limit = (int) Min(wanted, BCD_PAGE_LIMIT);
 	return refused > 0 ? Min(limit, refused) : limit;
 }
@@ -103,7 +97,7 @@ bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n)
 static int
 in_flight(BcdLane *lane, BcdStage stage)
 {
-	if (!is_read(stage))
+	if (bcd_stage_writes(stage))
 		return lane->flying[stage];
 	return lane->flying[BCD_LOOKUP] + lane->flying[BCD_READ];
 }

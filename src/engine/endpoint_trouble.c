@@ -19,6 +19,7 @@
 #include "engine/endpoint.h"
 #include "engine/endpoint_trouble.h"
 #include "engine/engine.h"
+#include "engine/reply_error.h"
 #include "pacing/endpoint_health.h"
 #include "store/verdict.h"
 
@@ -68,7 +69,7 @@ own_wait(BcdJob *job, int attempts)
 
 	if (attempts > failures)
 		attempts += BCD_FREE_FAILURES - failures;
-	return bcd_retry_backoff_ms(attempts, job->stage >= BCD_CREATE, job->run->spread);
+	return bcd_retry_backoff_ms(attempts, bcd_is_write(job), job->run->spread);
 }
 
 /* A row of a push has met trouble for the attempts-th time: it waits. */
@@ -79,7 +80,7 @@ bcd_early_decide(BcdJob *job, BcdItem *item, int attempts, char *text)
 	if (!is_chance(job, attempts))
 		return;
 	item->decision.trouble = endpoint_name(job->stage);
-	item->decision.early_ms = bcd_retry_backoff_ms(1, job->stage >= BCD_CREATE, job->run->spread);
+	item->decision.early_ms = bcd_retry_backoff_ms(1, bcd_is_write(job), job->run->spread);
 }
 
 /*

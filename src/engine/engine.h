@@ -11,6 +11,8 @@
  *
  *     claim -> LOOKUP -> READ -> TURN -> CREATE | UPDATE -> decided
  *     claim -> RECHECK -> UPDATE | REMOVE -> decided		(the row is gone)
+ *
+ * These are the usual ways; README.md has all of them.
  */
 #ifndef BCD_ENGINE_H
 #define BCD_ENGINE_H
@@ -45,7 +47,8 @@ typedef enum BcdStage
 	BCD_CREATE,
 	BCD_UPDATE,
 	BCD_REMOVE,
-	BCD_STAGES
+	BCD_STAGES,
+	BCD_CLAIM = BCD_STAGES		/* no queue: where new items come from */
 } BcdStage;
 
 typedef enum BcdLinkAction

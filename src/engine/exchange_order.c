@@ -29,7 +29,7 @@ fate_behind_gone(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 
 	if (bcd_rival_is(record, "ready") && record->lane == t->lane && t->more)
 		return STAYS;
-	if (bcd_record_is_written(t->lane, record->store_id, BCD_UPDATE))
+	if (bcd_record_is_written(t->lane, record->store_id))
 		return STAYS;
 	if (unit->item->asked)
 		return WAITS;

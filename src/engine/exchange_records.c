@@ -68,7 +68,7 @@ may_be_taken(const BcdTurns *t, const BcdRecord *record)
 	/* one that is gone from the source waits for this to be looked at */
 	return !bcd_rival_is(record, "in_flight") ||
 		(record->is_read && record->row.state == BCD_ROW_MISSING &&
-		 !bcd_record_is_written(t->lane, record->store_id, BCD_UPDATE));
+		 !bcd_record_is_written(t->lane, record->store_id));
 }
 
 /* Is a row to get the record that has its key, in exchange for its own? */

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/lost_create.h"
+#include "engine/stage.h"
 #include "payload/payload.h"
 #include "tables/queue.h"
 
@@ -146,8 +147,7 @@ has_record(const dlist_head *items, int64 store_id)
 }
 
 static bool
-jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 store_id,
-				 BcdStage from)
+jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 store_id, int stages)
 {
 	dlist_iter	iter;
 
@@ -155,19 +155,16 @@ jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 stor
 	{
 		BcdJob	   *job = dlist_container(BcdJob, node, iter.cur);
 
-		if (job->stage >= from && job->lane->feed->resource == resource &&
+		if ((stages & (1 << job->stage)) != 0 && job->lane->feed->resource == resource &&
 			has_record(&job->items, store_id))
 			return true;
 	}
 	return false;
 }
 
-/*
- * Is a write to a record of the lane's resource waiting or under way?  From
- * BCD_UPDATE on: any write, BCD_REMOVE: its end.
- */
-bool
-bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from)
+/* Is a record of the lane's resource in one of these stages, waiting or under way? */
+static bool
+is_in_stages(BcdLane *lane, int64 store_id, int stages)
 {
 	BcdRun	   *run = lane->run;
 	const BcdResource *resource = lane->feed->resource;
@@ -178,12 +175,25 @@ bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from)
 		BcdLane    *other = run->lanes[i];
 
 		if (other->feed->resource == resource &&
-			((from <= BCD_UPDATE && has_record(&other->queue[BCD_UPDATE], store_id)) ||
+			(((stages & (1 << BCD_UPDATE)) != 0 && has_record(&other->queue[BCD_UPDATE], store_id)) ||
 			 has_record(&other->queue[BCD_REMOVE], store_id)))
 			return true;
 	}
-	return jobs_have_record(&run->jobs, resource, store_id, from) ||
-		jobs_have_record(&run->unsettled, resource, store_id, from);
+	return jobs_have_record(&run->jobs, resource, store_id, stages) ||
+		jobs_have_record(&run->unsettled, resource, store_id, stages);
+}
+
+/* Is a record about to be changed, or removed? */
+bool
+bcd_record_is_written(BcdLane *lane, int64 store_id)
+{
+	return is_in_stages(lane, store_id, 1 << BCD_UPDATE | 1 << BCD_REMOVE);
+}
+
+bool
+bcd_record_is_leaving(BcdLane *lane, int64 store_id)
+{
+	return is_in_stages(lane, store_id, 1 << BCD_REMOVE);
 }
 
 /* Notes that an item's record is not in the store any more. */
@@ -243,12 +253,30 @@ is_finished(const BcdLane *lane, const BcdDecision *d)
 }
 
 /*
- * After the commit: the item leaves, or goes on in the lane that it is in.
- * stage is the one it comes from, -1 for a new item; to the same stage it
- * returns at the head.
+ * The decisions of this item make no sense.  What it would send might be
+ * anything, so it sends nothing, and the run ends.
+ */
+static void
+lose_way(BcdLane *lane, BcdItem *item, BcdStage from, BcdStage to)
+{
+	BcdRun	   *run = lane->run;
+
+	Assert(false);
+	if (run->error == NULL)
+		run->error = MemoryContextStrdup(run->cxt,
+										 psprintf("internal error: row %s of feed \"%s\" cannot go from %s to %s",
+												  item->key, item->lane->feed->name,
+												  bcd_stage_name(from), bcd_stage_name(to)));
+	run->gave_up = true;
+	bcd_item_give_up(lane, item);
+}
+
+/*
+ * After the commit: the item leaves, or goes on in the lane that it is in.  To
+ * the stage that it comes from it returns at the head.
  */
 void
-bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
+bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 {
 	BcdDecision d = item->decision;
 
@@ -256,7 +284,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 	bcd_count_outcome(lane->run, d.outcome);
 	item->lane->outcomes[d.outcome]++;
 	lane->run->counts.conflicts += d.conflicts;
-	lane->moved += stage != BCD_TURN;
+	lane->moved += from != BCD_TURN;
 	if (d.leaves)
 	{
 		lane->run->progress.done += is_finished(item->lane, &d);
@@ -266,11 +294,16 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 	/* a batch that was refused, or that its reply tells in part */
 	if (d.link == BCD_LINK_PUT)
 		item->unsure = false;
-	else if (stage == BCD_UPDATE && d.outcome == BCD_RETRY)
+	else if (from == BCD_UPDATE && d.outcome == BCD_RETRY)
 		item->unsure = true;
 	if (item->lane->stopped)
 	{
 		bcd_item_give_up(lane, item);
+		return;
+	}
+	if (!bcd_stage_may_follow(from, d.next))
+	{
+		lose_way(lane, item, from, d.next);
 		return;
 	}
 	weigh(lane, item);
@@ -279,7 +312,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		item->linked = d.link == BCD_LINK_PUT;
 	if (d.sought || d.unsought || item->linked)
 		item->sought = d.sought;
-	if (item->seeking && item->wanted && stage == BCD_LOOKUP && (d.unsought || d.next != stage))
+	if (item->seeking && item->wanted && from == BCD_LOOKUP && (d.unsought || d.next != from))
 		bcd_seek_end(item);
 	if (d.clashes)
 	{
@@ -287,10 +320,10 @@ bcd_item_move(BcdLane *lane, BcdItem *item, int stage)
 		item->refusal = d.error;
 		item->refusal_status = d.status;
 		item->clashes++;
-		if (stage == BCD_UPDATE && d.next == BCD_LOOKUP)
+		if (from == BCD_UPDATE && d.next == BCD_LOOKUP)
 			item->own_id = item->store_id;
 	}
-	if ((int) d.next == stage)
+	if (d.next == from)
 		bcd_item_first(lane, item, d.next);
 	else
 		bcd_item_queue(lane, item, d.next);

@@ -16,9 +16,10 @@ extern void bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);
 extern void bcd_record_removed(BcdItem *item);
 extern bool bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since);
-extern bool bcd_record_is_written(BcdLane *lane, int64 store_id, BcdStage from);
+extern bool bcd_record_is_written(BcdLane *lane, int64 store_id);
+extern bool bcd_record_is_leaving(BcdLane *lane, int64 store_id);
 extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
-extern void bcd_item_move(BcdLane *lane, BcdItem *item, int stage);
+extern void bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from);
 extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
 
 #endif							/* BCD_ITEM_H */

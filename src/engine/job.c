@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/job.h"
 #include "engine/reply_error.h"
+#include "engine/stage.h"
 #include "http/http.h"
 
 /*
@@ -64,5 +65,5 @@ bcd_job_free(BcdJob *job)
 bool
 bcd_is_write(const BcdJob *job)
 {
-	return job->stage >= BCD_CREATE;
+	return bcd_stage_writes(job->stage);
 }

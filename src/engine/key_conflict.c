@@ -106,7 +106,7 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 
 	find_other(item, store_id, &other);
 	own = other.key && other.feed == feed->name;
-	if (!own && bcd_record_is_written(item->lane, store_id, BCD_REMOVE))
+	if (!own && bcd_record_is_leaving(item->lane, store_id))
 	{
 		/* by another feed, whose row is gone */
 		bcd_decide_wait(item, RECORD_GOES_MS, "the record is about to be removed");
@@ -120,7 +120,7 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 		return true;
 	}
 	if (own && other.row.state == BCD_ROW_MISSING &&
-		(bcd_record_is_written(item->lane, store_id, BCD_UPDATE) || bcd_fold_is_moving(feed->feed_id, other.key)))
+		(bcd_record_is_written(item->lane, store_id) || bcd_fold_is_moving(feed->feed_id, other.key)))
 	{
 		/* about to be removed, for example, or to go with its row */
 		bcd_decide_wait(item, RECORD_GOES_MS, "the record is that of a row which was deleted");

@@ -24,6 +24,7 @@
 #include "engine/plan.h"
 #include "engine/removal_children.h"
 #include "engine/reply_read.h"
+#include "engine/stage.h"
 #include "engine/view.h"
 #include "pacing/quota.h"
 #include "payload/body.h"
@@ -102,7 +103,7 @@ group_size(BcdLane *lane, BcdStage stage)
 		if (++n == limit)
 			break;
 	}
-	whole |= stage <= BCD_READ ? lane->exhausted : plan_flushes(lane);
+	whole |= bcd_stage_reads(stage) ? lane->exhausted : plan_flushes(lane);
 	return n == limit || limit < batch || whole ? n : 0;
 }
 

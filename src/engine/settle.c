@@ -30,6 +30,7 @@
 #include "engine/reply_error.h"
 #include "engine/run_reload.h"
 #include "engine/settle.h"
+#include "engine/stage.h"
 #include "store/verdict.h"
 #include "tables/queue.h"
 
@@ -62,7 +63,7 @@ static const char *
 parse_reply(BcdJob *job)
 {
 	BcdHttpRequest *r = job->request;
-	bool		list = job->stage <= BCD_READ && !job->probe;
+	bool		list = bcd_stage_reads(job->stage) && !job->probe;
 	const char *reason = NULL;
 	const cJSON *data;
 
@@ -104,7 +105,7 @@ decide(BcdJob *job, const char *unreadable)
 						   "the store's reply did not mention the record");
 			return;
 		}
-		if (strcmp(unreadable, "too many values") == 0 && job->stage <= BCD_READ && job->limit > 1)
+		if (strcmp(unreadable, "too many values") == 0 && bcd_stage_reads(job->stage) && job->limit > 1)
 			bcd_batch_too_large(job->lane, job->stage, job->limit);
 		snprintf(r->error, sizeof(r->error), "status %ld, but the reply cannot be read: %s",
 				 r->status, unreadable);
@@ -190,7 +191,7 @@ note_refusal(BcdJob *job, BcdItem *item)
 {
 	BcdDecision *d = &item->decision;
 
-	if (job->stage < BCD_CREATE || d->leaves || d->outcome != BCD_NO_OUTCOME ||
+	if (!bcd_is_write(job) || d->leaves || d->outcome != BCD_NO_OUTCOME ||
 		job->request->status == 429)
 		return;
 	d->outcome = BCD_RETRY;

@@ -1,0 +1,56 @@
+/*
+ * stage.c
+ *		The stages of items, and which of them an item may go on to.
+ *
+ * README.md has the same table, with who makes each transition and what is
+ * committed then; test/stages compares the two.
+ */
+#include "postgres.h"
+
+#include "engine/engine.h"
+#include "engine/stage.h"
+
+#define TO(stage)	(1 << (BCD_##stage))
+
+/* An item may leave the run from any stage. */
+static const struct
+{
+	const char *name;
+	uint32		next;
+}			stages[] = {
+	[BCD_CLAIM] = {"CLAIM", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE)},
+	[BCD_LOOKUP] = {"LOOKUP", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE)},
+	[BCD_READ] = {"READ", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE)},
+	[BCD_RECHECK] = {"RECHECK", TO(UPDATE) | TO(REMOVE)},
+	[BCD_TURN] = {"TURN", TO(LOOKUP) | TO(TURN) | TO(CREATE) | TO(UPDATE)},
+	[BCD_CREATE] = {"CREATE", TO(LOOKUP) | TO(CREATE)},
+	[BCD_UPDATE] = {"UPDATE", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE)},
+	[BCD_REMOVE] = {"REMOVE", TO(READ) | TO(UPDATE) | TO(REMOVE)},
+};
+
+/* Do the requests of a stage change the store? */
+bool
+bcd_stage_writes(BcdStage stage)
+{
+	return stage == BCD_CREATE || stage == BCD_UPDATE || stage == BCD_REMOVE;
+}
+
+/* Do they ask it for records?  Those of the other stages are none. */
+bool
+bcd_stage_reads(BcdStage stage)
+{
+	return stage == BCD_LOOKUP || stage == BCD_READ;
+}
+
+/* May an item go on from one stage to another? */
+bool
+bcd_stage_may_follow(BcdStage from, BcdStage to)
+{
+	return to < BCD_STAGES && (stages[from].next & (1 << to)) != 0;
+}
+
+const char *
+bcd_stage_name(BcdStage stage)
+{
+	return stages[stage].name;
+}

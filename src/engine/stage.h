@@ -1,0 +1,15 @@
+/*
+ * stage.h
+ *		The stages of items, and which of them an item may go on to.
+ */
+#ifndef BCD_STAGE_H
+#define BCD_STAGE_H
+
+#include "engine/engine.h"
+
+extern bool bcd_stage_writes(BcdStage stage);
+extern bool bcd_stage_reads(BcdStage stage);
+extern bool bcd_stage_may_follow(BcdStage from, BcdStage to);
+extern const char *bcd_stage_name(BcdStage stage);
+
+#endif							/* BCD_STAGE_H */
