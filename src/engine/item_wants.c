@@ -12,6 +12,7 @@
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
 #include "engine/unmapped_fields.h"
+#include "feed/difference.h"
 #include "payload/payload.h"
 #include "tables/link_unique.h"
 #include "tables/queue.h"
@@ -27,18 +28,12 @@ bcd_item_wants_record(BcdItem *item)
 	bcd_natural_key(item);
 }
 
-/*
- * Decides what an item with a link needs: nothing, or an update with the
- * fields in which the record differs.
- */
+/* Decides what an item needs whose record lacks these changes. */
 void
-bcd_item_wants_write(BcdItem *item)
+bcd_item_wants_changes(BcdItem *item, Jsonb *changes)
 {
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-
-	item->body = bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known);
-	MemoryContextSwitchTo(old);
-	if (bcd_payload_count(item->body) > 0)
+	item->body = changes;
+	if (bcd_payload_count(changes) > 0)
 		bcd_decide_stage(item, bcd_item_claims_key(item) ? BCD_TURN : BCD_UPDATE);
 	else if (item->looked_up)
 		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
@@ -47,17 +42,31 @@ bcd_item_wants_write(BcdItem *item)
 						bcd_item_forget_unmapped(item) ? BCD_LINK_PUT : BCD_LINK_KEEP);
 }
 
+/* Decides what an item with a record needs: nothing, or an update. */
+void
+bcd_item_wants_write(BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdRow		row = {BCD_ROW_FOUND, item->wanted};
+	BcdDifference d;
+
+	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
+	MemoryContextSwitchTo(old);
+	if (d.need == BCD_NEEDS_MENDING)
+		bcd_decide_failed(item, BCD_INVALID, (char *) d.reason);
+	else
+		bcd_item_wants_changes(item, d.changes);
+}
+
 /* There is no record: the row needs all that the API requires for a new one. */
 void
 bcd_item_wants_create(BcdItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	char	   *missing = bcd_payload_missing(item->lane->feed->resource, item->wanted);
+	char	   *flaw = bcd_flaw_of_new(item->lane->feed->resource, item->wanted);
 
-	if (missing)
-		bcd_decide_failed(item, BCD_INVALID,
-						  psprintf("%s: the row has no value, and the API requires one for a new record",
-								   missing));
+	if (flaw)
+		bcd_decide_failed(item, BCD_INVALID, flaw);
 	else
 	{
 		bcd_decide_stage(item, BCD_CREATE);

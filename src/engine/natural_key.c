@@ -13,6 +13,7 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/natural_key.h"
+#include "feed/difference.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 
@@ -79,8 +80,7 @@ bcd_natural_key(BcdItem *item)
 	if (!find_natural_key(item, 0))
 		bcd_decide_failed(item, BCD_INVALID,
 						  MemoryContextStrdup(item->cxt,
-											  psprintf("%s: the row has no value, so its record cannot be found in the store",
-													   bcd_resource_key(item->lane->feed->resource, 0))));
+											  bcd_flaw_of_key(item->lane->feed->resource)));
 }
 
 /*

@@ -47,3 +47,33 @@ bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage)
 	if (r->hidden_by && !bcd_feed_maps(feed, r->hidden_by))
 		appendStringInfo(url, ",%s", r->hidden_by);
 }
+
+/*
+ * A filter of the whole list for the defaults that the run's feeds are for: a
+ * store may have other category trees, for other channels.  Empty where rows
+ * name their trees, and where there are no defaults; palloc'd.
+ */
+char *
+bcd_default_filter(const BcdRun *run, const BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	StringInfoData filter;
+	int			i;
+
+	initStringInfo(&filter);
+	for (i = 0; i < run->nlanes && r->defaulted; i++)
+	{
+		const BcdLane *other = run->lanes[i];
+
+		if (other->feed->resource != r)
+			continue;
+		if (bcd_feed_maps(other->feed, r->defaulted))
+			return pstrdup("");
+		if (filter.len == 0)
+			appendStringInfo(&filter, "&%s:in=", r->defaulted);
+		else
+			appendStringInfoChar(&filter, ',');
+		appendStringInfo(&filter, INT64_FORMAT, other->default_id ? other->default_id : lane->default_id);
+	}
+	return filter.data;
+}

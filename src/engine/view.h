@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 
+extern char *bcd_default_filter(const BcdRun *run, const BcdLane *lane);
 extern void bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage);
 
 #endif							/* BCD_VIEW_H */

@@ -22,6 +22,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "capture/key_text.h"
+#include "feed/difference.h"
 #include "feed/feed.h"
 #include "feed/key.h"
 #include "feed/mapping.h"
@@ -231,36 +232,6 @@ preview_create(const BcdFeed *feed, Jsonb *wanted, Preview *p)
 	p->body = body_of(&text);
 }
 
-/* The source row is gone, or was never there. */
-static void
-preview_missing(const BcdFeed *feed, const KnownLink *link, Preview *p)
-{
-	const char *hidden_by = feed->resource->hidden_by;
-	char	   *shown = hidden_by ? bcd_payload_text(link->payload, hidden_by) : NULL;
-	JsonbValue	no;
-
-	p->action = "unchanged";
-	if (link->store_id == 0 || feed->on_delete == BCD_DELETE_IGNORE)
-	{
-		p->error = psprintf("no such row%s%s",
-							feed->filter ? ", or it does not satisfy the filter" : "",
-							link->store_id ? "; on_delete is ignore" : "");
-		return;
-	}
-	if (feed->on_delete == BCD_DELETE_DELETE)
-	{
-		p->action = "delete";
-		p->request = &feed->resource->facets[0].remove;
-	}
-	else if (hidden_by && !(shown && strcmp(shown, "false") == 0))
-	{
-		p->action = "hide";
-		no.type = jbvBool;
-		no.val.boolean = false;
-		preview_update(feed, bcd_payload_set(NULL, hidden_by, &no), NULL, p);
-	}
-}
-
 /* The first natural key that the row has; NULL when it has none. */
 static char *
 natural_key(const BcdResource *resource, Jsonb *wanted)
@@ -278,43 +249,41 @@ natural_key(const BcdResource *resource, Jsonb *wanted)
 	return NULL;
 }
 
-/* The source row is there. */
+/* A row without a link: shown as a create, if it can be one. */
 static void
-preview_found(const BcdFeed *feed, const KnownLink *link, Jsonb *wanted, Preview *p)
+preview_new(const BcdFeed *feed, Jsonb *wanted, Preview *p)
 {
-	Jsonb	   *changes;
-	char	   *missing;
-
-	if (link->store_id != 0)
-	{
-		changes = bcd_payload_changes(feed->resource, wanted, link->payload);
-		p->action = bcd_payload_count(changes) > 0 ? "update" : "unchanged";
-		if (bcd_payload_count(changes) > 0)
-			preview_update(feed, changes, wanted, p);
-		return;
-	}
-	missing = bcd_payload_missing(feed->resource, wanted);
-	p->action = "invalid";
-	if (missing)
-		p->error = psprintf("%s: the row has no value, and the API requires one for a new record",
-							missing);
-	else if (natural_key(feed->resource, wanted) == NULL)
-		p->error = psprintf("%s: the row has none, so it cannot be found in the store",
-							bcd_resource_key(feed->resource, 0));
+	if (natural_key(feed->resource, wanted) == NULL)
+		p->error = bcd_flaw_of_key(feed->resource);
 	else
+		p->error = bcd_flaw_of_new(feed->resource, wanted);
+	p->action = "invalid";
+	if (p->error == NULL)
 		preview_create(feed, wanted, p);
 }
 
-/* Does a row refer to itself?  See push.c. */
-static bool
-refers_to_itself(const BcdFeed *feed, const char *key, const BcdRow *row, const KnownLink *link)
+/* What a push would do about a difference. */
+static void
+preview_difference(const BcdFeed *feed, const BcdRow *row, const BcdDifference *d, Preview *p)
 {
-	const char *scope = feed->resource->parent;
+	static const char *const actions[] = {
+		[BCD_NEEDS_NOTHING] = "unchanged",
+		[BCD_NEEDS_RECORD] = "create",
+		[BCD_NEEDS_UPDATE] = "update",
+		[BCD_NEEDS_HIDING] = "hide",
+		[BCD_NEEDS_REMOVAL] = "delete",
+		[BCD_NEEDS_WAITING] = "deferred",
+		[BCD_NEEDS_MENDING] = "invalid",
+	};
 
-	if (row->state == BCD_ROW_DEFERRED)
-		return strcmp(row->waits_feed, feed->name) == 0 && strcmp(row->waits_key, key) == 0;
-	return row->state == BCD_ROW_FOUND && scope && link->store_id != 0 &&
-		bcd_payload_integer(row->payload, scope) == link->store_id;
+	p->action = actions[d->need];
+	p->error = (char *) d->reason;
+	if (d->need == BCD_NEEDS_RECORD)
+		preview_new(feed, row->payload, p);
+	else if (d->need == BCD_NEEDS_UPDATE || d->need == BCD_NEEDS_HIDING)
+		preview_update(feed, d->changes, row->payload, p);
+	else if (d->need == BCD_NEEDS_REMOVAL)
+		p->request = &feed->resource->facets[0].remove;
 }
 
 static void
@@ -322,31 +291,14 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 {
 	KnownLink	link;
 	BcdRow		row;
+	BcdDifference d;
 
 	read_link(feed, key, &link);
 	memset(p, 0, sizeof(*p));
 	p->store_id = link.store_id;
 	bcd_feed_row(feed, key, &row);
-	if (refers_to_itself(feed, key, &row, &link))
-	{
-		p->action = "invalid";
-		p->error = "the row refers to itself";
-	}
-	else if (row.state == BCD_ROW_MISSING)
-		preview_missing(feed, &link, p);
-	else if (row.state == BCD_ROW_INVALID)
-	{
-		p->action = "invalid";
-		p->error = row.message;
-	}
-	else if (row.state == BCD_ROW_DEFERRED)
-	{
-		p->action = "deferred";
-		p->error = psprintf("waits for row %s of feed \"%s\" to be in the store",
-							row.waits_key, row.waits_feed);
-	}
-	else
-		preview_found(feed, &link, row.payload, p);
+	bcd_difference(feed, key, &row, link.store_id, link.payload, &d);
+	preview_difference(feed, &row, &d, p);
 	if (row.state == BCD_ROW_FOUND && p->request)
 		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload);
 }

@@ -255,16 +255,13 @@ Jsonb *
 bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 {
 	Jsonb	   *changes;
-	JsonbValue	v;
 
 	if (known == NULL)
 		return wanted;
 	changes = bcd_payload_filter(wanted, differs_from_known, known);
 	if (bcd_payload_is_hidden(resource, wanted, known))
 	{
-		v.type = jbvBool;
-		v.val.boolean = true;
-		changes = bcd_payload_set(changes, resource->hidden_by, &v);
+		changes = bcd_payload_set_bool(changes, resource->hidden_by, true);
 	}
 	return changes;
 }
@@ -283,6 +280,16 @@ bcd_payload_set(Jsonb *payload, const char *field, JsonbValue *value)
 	(void) pushJsonbValue(&state, WJB_KEY, &key);
 	(void) pushJsonbValue(&state, WJB_VALUE, value);
 	return bcd_payload_merge(payload, JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+Jsonb *
+bcd_payload_set_bool(Jsonb *payload, const char *field, bool value)
+{
+	JsonbValue	v;
+
+	v.type = jbvBool;
+	v.val.boolean = value;
+	return bcd_payload_set(payload, field, &v);
 }
 
 /* base || over; either may be NULL. */

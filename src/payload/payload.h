@@ -32,6 +32,7 @@ extern bool bcd_payload_same(Jsonb *a, Jsonb *b, const char *field);
 extern bool bcd_payload_is_nothing(const cJSON *got);
 extern char *bcd_payload_text(Jsonb *payload, const char *field);
 extern int64 bcd_payload_integer(Jsonb *payload, const char *field);
+extern Jsonb *bcd_payload_set_bool(Jsonb *payload, const char *field, bool value);
 extern Jsonb *bcd_payload_set(Jsonb *payload, const char *field, JsonbValue *value);
 extern Jsonb *bcd_payload_merge(Jsonb *base, Jsonb *over);
 extern int	bcd_payload_count(Jsonb *payload);

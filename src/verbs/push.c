@@ -22,6 +22,7 @@
 #include "engine/lost_create.h"
 #include "engine/reply_error.h"
 #include "engine/unmapped_fields.h"
+#include "feed/difference.h"
 #include "feed/feed.h"
 #include "feed/mapping_guard.h"
 #include "fold/fold.h"
@@ -43,32 +44,50 @@ decide_later(BcdItem *item)
 	item->decision.pending = BCD_PENDING_READY;
 }
 
-/* The source row is gone.  What that means is seen when all others are found. */
+/*
+ * Decides what the difference tells.  Rows that are gone wait until all others
+ * are found.
+ */
+static void
+decide_difference(BcdItem *item, const BcdDifference *d)
+{
+	switch (d->need)
+	{
+		case BCD_NEEDS_NOTHING:
+			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+			if (item->store_id != 0)
+				item->decision.error = (char *) d->reason;
+			break;
+		case BCD_NEEDS_REMOVAL:
+		case BCD_NEEDS_HIDING:
+			bcd_decide_stage(item, BCD_RECHECK);
+			break;
+		case BCD_NEEDS_WAITING:
+			bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
+			item->decision.pending = BCD_PENDING_DEFER;
+			item->decision.error = (char *) d->reason;
+			break;
+		case BCD_NEEDS_MENDING:
+			bcd_decide_failed(item, BCD_INVALID, (char *) d->reason);
+			break;
+		case BCD_NEEDS_RECORD:
+			bcd_item_wants_record(item);
+			break;
+		case BCD_NEEDS_UPDATE:
+			bcd_item_wants_changes(item, d->changes);
+			break;
+	}
+}
+
+/* The source row is gone: what that means is in its feed. */
 static void
 decide_missing(BcdItem *item)
 {
-	const BcdFeed *feed = item->lane->feed;
-	const char *hidden_by = feed->resource->hidden_by;
-	char	   *shown = hidden_by ? bcd_payload_text(item->known, hidden_by) : NULL;
+	const BcdRow gone = {BCD_ROW_MISSING};
+	BcdDifference d;
 
-	if (item->store_id == 0)
-		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-	else if (feed->on_delete == BCD_DELETE_DELETE)
-		bcd_decide_stage(item, BCD_RECHECK);
-	else if (feed->on_delete == BCD_DELETE_HIDE && hidden_by)
-	{
-		if (shown && strcmp(shown, "false") == 0)
-			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-		else
-			bcd_decide_stage(item, BCD_RECHECK);
-	}
-	else
-	{
-		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-		item->decision.error = feed->filter ?
-			"the source row is gone, or does not satisfy the filter; on_delete is ignore" :
-			"the source row is gone; on_delete is ignore";
-	}
+	bcd_difference(item->lane->feed, item->key, &gone, item->store_id, item->known, &d);
+	decide_difference(item, &d);
 }
 
 /*
@@ -83,7 +102,6 @@ push_recheck(BcdItem *item)
 	char	   *owner;
 	char	   *held_up;
 	bool		found;
-	JsonbValue	no;
 
 	/* its record may have been exchanged since */
 	bcd_queue_link_of(item->lane, item);
@@ -121,41 +139,11 @@ push_recheck(BcdItem *item)
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-		no.type = jbvBool;
-		no.val.boolean = false;
-		item->body = bcd_payload_set(NULL, feed->resource->hidden_by, &no);
+		item->body = bcd_payload_set_bool(NULL, feed->resource->hidden_by, false);
 		MemoryContextSwitchTo(old);
 		bcd_decide_stage(item, BCD_UPDATE);
 		item->decision.link = BCD_LINK_HIDING;
 	}
-}
-
-/* The row refers to itself: no order of pushes would ever satisfy it. */
-static bool
-refers_to_itself(BcdItem *item, const BcdRow *row)
-{
-	const BcdFeed *feed = item->lane->feed;
-	const char *scope = feed->resource->parent;
-
-	if (row->state == BCD_ROW_DEFERRED)
-		return strcmp(row->waits_feed, feed->name) == 0 &&
-			strcmp(row->waits_key, item->key) == 0;
-	return row->state == BCD_ROW_FOUND && scope && item->store_id != 0 &&
-		bcd_payload_integer(row->payload, scope) == item->store_id;
-}
-
-/* The row is there: what does the store need? */
-static void
-decide_found(BcdItem *item)
-{
-	if (item->store_id != 0)
-	{
-		bcd_item_wants_write(item);
-		return;
-	}
-	bcd_item_wants_record(item);
-	if (!item->decision.leaves)
-		(void) bcd_seek(item);
 }
 
 /*
@@ -183,37 +171,25 @@ decide_claimed(BcdItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	BcdRow		row;
+	BcdDifference d;
 
 	bcd_feed_try_row(item->lane->feed, item->key, &row);
-	if (refers_to_itself(item, &row))
-		bcd_decide_failed(item, BCD_INVALID, "the row refers to itself");
-	else if (row.state == BCD_ROW_MISSING)
+	if (row.state == BCD_ROW_HELD_UP)
 	{
-		if (!bcd_seek(item))
-			decide_missing(item);
-	}
-	else if (row.state == BCD_ROW_INVALID)
-	{
-		check_time(item->lane, &row);
-		bcd_decide_failed(item, BCD_INVALID, row.message);
-	}
-	else if (row.state == BCD_ROW_HELD_UP)
 		bcd_decide_row_held_up(item, row.message);
-	else if (row.state == BCD_ROW_DEFERRED)
-	{
-		item->waits_feed = row.waits_feed;
-		item->waits_key = row.waits_key;
-		bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
-		item->decision.pending = BCD_PENDING_DEFER;
-		item->decision.error = psprintf("waits for row %s of feed \"%s\" to be in the store",
-										row.waits_key, row.waits_feed);
+		MemoryContextSwitchTo(old);
+		return;
 	}
-	else
-	{
+	if (row.state == BCD_ROW_INVALID)
+		check_time(item->lane, &row);
+	else if (row.state == BCD_ROW_FOUND)
 		item->lane->overtime = 0;
-		item->wanted = row.payload;
-		decide_found(item);
-	}
+	item->wanted = row.payload;
+	item->waits_feed = row.waits_feed;
+	item->waits_key = row.waits_key;
+	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
+	if ((row.state != BCD_ROW_MISSING && d.need != BCD_NEEDS_RECORD) || !bcd_seek(item))
+		decide_difference(item, &d);
 	MemoryContextSwitchTo(old);
 }
 

@@ -23,6 +23,8 @@
 #include "engine/reply_error.h"
 #include "engine/source_items.h"
 #include "engine/unmapped_fields.h"
+#include "engine/view.h"
+#include "feed/difference.h"
 #include "feed/feed.h"
 #include "fold/fold.h"
 #include "payload/payload.h"
@@ -133,11 +135,8 @@ decide_link(BcdLane *lane, BcdItem *item)
 	else if (feed->on_delete == BCD_DELETE_HIDE && feed->resource->hidden_by)
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
-		JsonbValue	no;
 
-		no.type = jbvBool;
-		no.val.boolean = false;
-		item->wanted = bcd_payload_set(NULL, feed->resource->hidden_by, &no);
+		item->wanted = bcd_payload_set_bool(NULL, feed->resource->hidden_by, false);
 		bcd_decide_stage(item, BCD_READ);
 		MemoryContextSwitchTo(old);
 	}
@@ -186,21 +185,6 @@ verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	return NIL;
 }
 
-/*
- * The link now tells what the store was seen to hold, so that a push of the
- * row, once it is marked, puts right the fields that differ and only those.
- */
-static void
-decide_different(BcdItem *item, const cJSON *record, int differences)
-{
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-
-	item->known = bcd_item_known_read(item, record);
-	MemoryContextSwitchTo(old);
-	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
-	item->decision.conflicts = differences;
-}
-
 /* A comparison of a row with its record */
 typedef struct Comparison
 {
@@ -211,27 +195,27 @@ typedef struct Comparison
 } Comparison;
 
 static void
-differs(Comparison *c, const char *field, const char *source_value, const cJSON *got)
+differs(Comparison *c, const char *field, const char *source_value)
 {
 	BcdLane    *lane = c->item->lane;
+	const cJSON *got = cJSON_GetObjectItemCaseSensitive(c->record, field);
 
 	if (c->differences++ == 0 && is_pending(lane, c->item))
 		c->pending = true;
-	else
+	else if (!c->pending)
 		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, c->item->key, c->item->store_id, "different", field,
 							   source_value, bcd_json_text(got));
 }
 
-/* What the row says is what the store has to have. */
+/* What a push would send, were the row marked; but for what cannot be read back. */
 static void
-compare_wanted(const char *name, JsonbValue *value, void *arg)
+compare_change(const char *name, JsonbValue *value, void *arg)
 {
 	Comparison *c = arg;
 	const BcdField *field = bcd_resource_field(c->item->lane->feed->resource, name);
-	const cJSON *got = cJSON_GetObjectItemCaseSensitive(c->record, name);
 
-	if (!c->pending && field && !bcd_payload_agrees(field, value, got))
-		differs(c, name, bcd_value_text(value), got);
+	if (field && !(field->flags & BCD_F_WRITE_ONLY) && bcd_payload_has(c->item->wanted, name))
+		differs(c, name, bcd_value_text(value));
 }
 
 /* What the row says no more is in the store still, for nothing clears it. */
@@ -239,36 +223,56 @@ static void
 compare_dropped(const char *name, JsonbValue *value, void *arg)
 {
 	Comparison *c = arg;
-	const cJSON *got = cJSON_GetObjectItemCaseSensitive(c->record, name);
 
-	if (!c->pending && !bcd_payload_is_nothing(got))
-		differs(c, name, NULL, got);
+	if (!bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(c->record, name)))
+		differs(c, name, NULL);
 }
 
-/* Compares a row with its record; NULL: the store has none of that id. */
+/*
+ * Compares a row with its record; NULL: the store has none of that id.  The
+ * link then tells what the store was seen to hold, so that a push of the row,
+ * once it is marked, puts right the fields that differ and only those.
+ */
 static void
 verify_read(BcdItem *item, const cJSON *record)
 {
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdRow		row = {BCD_ROW_FOUND, item->wanted};
 	Comparison	c = {item, record, 0, false};
+	BcdDifference d;
+	Jsonb	   *seen;
 	Jsonb	   *dropped;
 
 	if (record == NULL)
 	{
+		MemoryContextSwitchTo(old);
 		decide_missing(item->lane, item, "missing_in_store", NULL);
 		return;
 	}
 	item->lane->seen++;
-	bcd_payload_each(item->wanted, compare_wanted, &c);
+	seen = bcd_item_known_read(item, record);
+	bcd_difference(item->lane->feed, item->key, &row, item->store_id, seen, &d);
 	/* of a row that is gone, only that it is hidden */
 	dropped = item->lane->phase == ROWS ? bcd_item_dropped(item) : NULL;
-	if (dropped)
-		bcd_payload_each(dropped, compare_dropped, &c);
-	if (c.pending)
-		decide_deferred(item);
-	else if (c.differences == 0)
-		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+	if (d.need == BCD_NEEDS_MENDING)
+		decide_missing(item->lane, item, "different", d.reason);
 	else
-		decide_different(item, record, c.differences);
+	{
+		bcd_payload_each(d.changes, compare_change, &c);
+		if (dropped)
+			bcd_payload_each(dropped, compare_dropped, &c);
+		if (c.pending)
+			decide_deferred(item);
+		else if (c.differences == 0)
+			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		else
+		{
+			item->known = seen;
+			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
+			item->decision.conflicts = c.differences;
+		}
+	}
+	MemoryContextSwitchTo(old);
 }
 
 /* Of a job of no items: the phase and position to go on with, once committed. */
@@ -394,35 +398,6 @@ read_list(BcdJob *job, const cJSON *reply)
 	job->found[1] = r->list_after ? job->page.last : lane->after + 1;
 }
 
-/*
- * A filter for the category trees that the run's feeds are for, since a store
- * may have others, for other channels; empty where rows name their trees.
- */
-static char *
-tree_filter(const BcdRun *run, const BcdLane *lane)
-{
-	const BcdResource *r = lane->feed->resource;
-	StringInfoData filter;
-	int			i;
-
-	initStringInfo(&filter);
-	for (i = 0; i < run->nlanes && r->defaulted; i++)
-	{
-		const BcdLane *other = run->lanes[i];
-
-		if (other->feed->resource != r)
-			continue;
-		if (bcd_feed_maps(other->feed, r->defaulted))
-			return "";
-		if (filter.len == 0)
-			appendStringInfo(&filter, "&%s:in=", r->defaulted);
-		else
-			appendStringInfoChar(&filter, ',');
-		appendStringInfo(&filter, INT64_FORMAT, other->default_id ? other->default_id : lane->default_id);
-	}
-	return filter.data;
-}
-
 static BcdJob *
 verify_plan(BcdRun *run, BcdLane *lane)
 {
@@ -435,7 +410,7 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	if (lane->phase == TOTAL)
 	{
 		job = bcd_job_create(lane, BCD_READ, "GET",
-							 psprintf("%s?limit=1%s", r->list.endpoint->path, tree_filter(run, lane)), NULL);
+							 psprintf("%s?limit=1%s", r->list.endpoint->path, bcd_default_filter(run, lane)), NULL);
 		job->read = read_total;
 		return job;
 	}
@@ -445,7 +420,7 @@ verify_plan(BcdRun *run, BcdLane *lane)
 		psprintf("page=" INT64_FORMAT, lane->after + 1);
 	job = bcd_job_create(lane, BCD_READ, "GET",
 						 psprintf("%s?%s&limit=%d&include_fields=%s%s", r->list.endpoint->path, from,
-								  bcd_batch_limit(lane, BCD_READ), bcd_resource_key(r, 0), tree_filter(run, lane)), NULL);
+								  bcd_batch_limit(lane, BCD_READ), bcd_resource_key(r, 0), bcd_default_filter(run, lane)), NULL);
 	job->read = read_list;
 	return job;
 }

@@ -52,10 +52,11 @@ class Entry:
     def _body(self):
         if not self.body:
             return None, None
+        text = self.body.decode("utf-8", "replace")
         try:
-            return exactjson.loads(self.body), None
+            return exactjson.loads(self.body), text
         except exactjson.JsonError:
-            return None, self.body.decode("utf-8", "replace")
+            return None, text
 
 
 class Journal:

@@ -1,0 +1,34 @@
+/*
+ * difference.h
+ *		What a row needs so that the store agrees with it.
+ */
+#ifndef BCD_DIFFERENCE_H
+#define BCD_DIFFERENCE_H
+
+#include "feed/feed.h"
+
+typedef enum BcdNeed
+{
+	BCD_NEEDS_NOTHING,			/* the reason says why, if it is not plain */
+	BCD_NEEDS_RECORD,			/* to be found in the store, or made there */
+	BCD_NEEDS_UPDATE,			/* with these changes */
+	BCD_NEEDS_HIDING,			/* likewise: the row is gone */
+	BCD_NEEDS_REMOVAL,
+	BCD_NEEDS_WAITING,			/* for another row, see the reason */
+	BCD_NEEDS_MENDING			/* it cannot be sent, see the reason */
+} BcdNeed;
+
+/* in the current memory context, like all it refers to */
+typedef struct BcdDifference
+{
+	BcdNeed		need;
+	Jsonb	   *changes;
+	const char *reason;
+} BcdDifference;
+
+extern void bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
+						   int64 store_id, Jsonb *known, BcdDifference *difference);
+extern char *bcd_flaw_of_new(const BcdResource *resource, Jsonb *wanted);
+extern char *bcd_flaw_of_key(const BcdResource *resource);
+
+#endif							/* BCD_DIFFERENCE_H */
