@@ -70,6 +70,15 @@ subtest 'the numbers of the status are right after a push, a crash, and writing 
 	pass('and when the worker starts, even after somebody wrote past the triggers');
 };
 
+subtest 'results are removed when their run ended longer ago than bcdelta.result_retention' => sub {
+	my ($old, $young) = @{ $shop->list('SELECT DISTINCT run_id FROM bcdelta.result ORDER BY run_id LIMIT 2') };
+	$shop->sql("UPDATE bcdelta.run SET finished_at = now() - CASE run_id WHEN $old THEN 91 ELSE 89 END * interval '1 day' WHERE run_id IN ($old, $young)");
+	kill_worker($node, 'shop', 'TERM');
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.result WHERE run_id = $old");
+	is($shop->sql("SELECT count(*) > 0 FROM bcdelta.result WHERE run_id = $young"), 't', 'those of a younger run stay');
+	is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE run_id = $old"), 1, 'and so does the run');
+};
+
 # Every bad state is told by the status until it is over, and says what to do.
 sub trouble { return $shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = '$_[0]'"); }
 
