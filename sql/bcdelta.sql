@@ -148,6 +148,8 @@ CREATE TABLE bcdelta.pending (
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
 CREATE INDEX pending_waiting ON bcdelta.pending (feed, next_attempt_at) WHERE state = 'waiting';
+CREATE INDEX pending_waiting_row ON bcdelta.pending (feed, key) WHERE state = 'waiting' AND waits_key IS NOT NULL;
+CREATE INDEX pending_early ON bcdelta.pending (feed, trouble, early_at) WHERE state = 'waiting' AND trouble IS NOT NULL;
 CREATE INDEX pending_deferred ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'deferred';
 CREATE INDEX pending_deferred_row ON bcdelta.pending (feed, key) WHERE state = 'deferred';
 CREATE INDEX pending_given_up ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'failed';
@@ -175,6 +177,11 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_unique_
 COMMENT ON FUNCTION bcdelta.unique_keys(jsonb) IS
 'hashes of the natural keys in a payload, for bcdelta.link; not to be called';
 
+CREATE FUNCTION bcdelta.refers_to(payload jsonb, remembered jsonb, referred jsonb) RETURNS bigint[]
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_refers_to';
+COMMENT ON FUNCTION bcdelta.refers_to(jsonb, jsonb, jsonb) IS
+'hashes of the records whose ids are in these columns of bcdelta.link; not to be called';
+
 CREATE TABLE bcdelta.link (
 	feed text NOT NULL,
 	key text NOT NULL,
@@ -185,10 +192,12 @@ CREATE TABLE bcdelta.link (
 	pushed_at timestamptz,
 	aside jsonb,
 	unique_keys bigint[] GENERATED ALWAYS AS (bcdelta.unique_keys(payload)) STORED,
+	refers_to bigint[] GENERATED ALWAYS AS (bcdelta.refers_to(payload, remembered, referred)) STORED,
 	PRIMARY KEY (feed, key),
 	UNIQUE (feed, store_id)
 ) WITH (fillfactor = 90);
 CREATE INDEX link_unique_keys ON bcdelta.link USING gin (unique_keys) WITH (fastupdate = off);
+CREATE INDEX link_refers_to ON bcdelta.link USING gin (refers_to) WITH (fastupdate = off);
 CREATE INDEX link_aside ON bcdelta.link (feed, key) WHERE aside IS NOT NULL;
 COMMENT ON TABLE bcdelta.link IS 'one row per source row that is in the store';
 COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record';
@@ -201,6 +210,8 @@ COMMENT ON COLUMN bcdelta.link.referred IS
 COMMENT ON COLUMN bcdelta.link.aside IS
 'natural keys that the record has given up for a moment, so that another row can have them: put back should the row not get what it waits for';
 COMMENT ON COLUMN bcdelta.link.unique_keys IS 'hashes of the natural keys in payload: finds the row whose record has one';
+COMMENT ON COLUMN bcdelta.link.refers_to IS
+'hashes of the records whose ids are in payload, remembered or referred: finds the rows that refer to one; null: none';
 COMMENT ON COLUMN bcdelta.link.pushed_at IS 'when the store last confirmed a write of this row; null: linked, never written';
 
 CREATE TABLE bcdelta.tally (

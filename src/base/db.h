@@ -57,6 +57,7 @@ extern Datum bcd_text_or_null(const char *text, char *null);
 extern Datum bcd_jsonb_or_null(Jsonb *jsonb, char *null);
 extern Datum bcd_name_datum(const char *name);
 extern Datum bcd_text_array(List *texts);
+extern void bcd_plans_fit(void);
 extern Datum bcd_array(Oid type, Datum *values, bool *nulls, int n);
 
 extern void bcd_tx_use_extension(void);

@@ -5,14 +5,15 @@
  * How long a row waits after trouble is written down with it, and is what
  * holds when nothing else is known.  With it goes the endpoint, unless the row
  * seems to fail by itself (endpoint_health.c): when that takes other rows, a few of those
- * that wait come back before their time, the ones due first, though none
- * sooner than after its first wait.  The last attempts of a row are made in
+ * that wait come back before their time, those that met it the longest ago
+ * first, though none sooner than after its first wait.  The last attempts of a row are made in
  * its own time.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "base/db.h"
 #include "engine/decide.h"
@@ -22,6 +23,7 @@
 #include "engine/reply_error.h"
 #include "pacing/endpoint_health.h"
 #include "store/verdict.h"
+#include "tables/queue.h"
 
 #define LATE_ATTEMPTS	2		/* the last of a row, that are not made early */
 
@@ -96,22 +98,34 @@ bcd_early_run_ms(BcdJob *job, int attempts)
 	return bcd_retry_backoff_ms(Min(attempts, Max(troubles, 1)), false, job->run->spread);
 }
 
-/* With what may come goes what almost may: they may share requests */
+static BcdStatement first_early = {
+	"SELECT early_at FROM bcdelta.pending WHERE state = 'waiting' AND feed = $1 AND trouble = $2"
+	" ORDER BY early_at LIMIT 1",
+	2, {TEXTOID, TEXTOID}
+};
 static BcdStatement wake = {
 	"UPDATE bcdelta.pending SET state = 'ready', next_attempt_at = NULL"
 	" WHERE ctid = ANY (ARRAY(SELECT w.ctid FROM bcdelta.pending AS w"
-	"  WHERE w.state = 'waiting' AND w.feed = $1 AND w.trouble = $2"
-	"  AND w.early_at <= clock_timestamp() + CASE WHEN EXISTS ("
-	"   SELECT FROM bcdelta.pending AS p WHERE p.state = 'waiting' AND p.feed = $1 AND p.trouble = $2"
-	"   AND p.early_at <= clock_timestamp()) THEN interval '1 second' ELSE interval '0' END"
-	"  ORDER BY w.next_attempt_at LIMIT $3))",
-	3, {TEXTOID, TEXTOID, INT8OID}
+	"  WHERE w.state = 'waiting' AND w.feed = $1 AND w.trouble = $2 AND w.early_at <= $3"
+	"  ORDER BY w.early_at LIMIT $4))",
+	4, {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID}
 };
-static BcdStatement next_early = {
-	"SELECT (extract(epoch FROM min(early_at) - clock_timestamp()) * 1000)::int8"
-	" FROM bcdelta.pending WHERE state = 'waiting' AND feed = $1 AND trouble = $2",
-	2, {TEXTOID, TEXTOID}
-};
+
+/* With what may come goes what almost may: they may share requests. */
+#define ALMOST_EARLY_MS	1000
+
+/* Milliseconds until a row that met trouble at an endpoint may come back; -1: none did. */
+static int64
+next_early(Datum *args)
+{
+	bool		isnull;
+	Datum		early;
+
+	if (bcd_execute(&first_early, args, NULL) == 0)
+		return -1;
+	early = bcd_column_datum(0, 1, &isnull);
+	return isnull ? -1 : bcd_ms_until(DatumGetTimestampTz(early));
+}
 
 /*
  * Makes rows of a lane ready that wait for an endpoint which takes others.
@@ -127,23 +141,26 @@ wake_lane(BcdLane *lane, int64 *next_ms)
 	for (i = 0; i < lengthof(endpoints); i++)
 	{
 		BcdLuck    *luck = &bcd_endpoint_learned(lane, endpoints[i].stage)->luck;
-		Datum		args[3];
+		Datum		args[4];
 		int64		n;
 		int64		ms;
-		bool		isnull;
 
 		if (luck->credit == 0)
 			continue;
 		args[0] = CStringGetTextDatum(lane->feed->name);
 		args[1] = CStringGetTextDatum(endpoints[i].name);
-		args[2] = Int64GetDatum(luck->credit);
-		n = bcd_execute(&wake, args, NULL);
-		luck->credit -= n;
-		woken += n;
-		(void) bcd_execute(&next_early, args, NULL);
-		ms = bcd_column_int64(0, 1, &isnull);
-		if (!isnull && luck->credit > 0)
-			*next_ms = Min(*next_ms, Max(ms, 0));
+		ms = next_early(args);
+		if (ms == 0)
+		{
+			args[2] = TimestampTzGetDatum(TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ALMOST_EARLY_MS));
+			args[3] = Int64GetDatum(luck->credit);
+			n = bcd_execute(&wake, args, NULL);
+			luck->credit -= n;
+			woken += n;
+			ms = next_early(args);
+		}
+		if (ms >= 0 && luck->credit > 0)
+			*next_ms = Min(*next_ms, ms);
 	}
 	return woken;
 }

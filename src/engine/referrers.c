@@ -19,7 +19,6 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 
 #include "base/bcdelta.h"
 #include "base/compat.h"
@@ -29,6 +28,7 @@
 #include "engine/referrers.h"
 #include "resource/resource.h"
 #include "tables/link_referrers.h"
+#include "tables/pending_deferred.h"
 #include "tables/pending_mark.h"
 
 /* The names of all fields that refer to a resource, as a text array. */
@@ -66,17 +66,16 @@ bcd_reference_fields(const BcdResource *r)
 	return bcd_array(TEXTOID, names, NULL, n);
 }
 
-/* Ids as they stand in payloads: jsonb[] */
+/* bigint[] */
 static Datum
-jsonb_ids(const int64 *ids, int n)
+hashes_of(const BcdFeed *feed, const int64 *ids, int n)
 {
-	Datum	   *numbers = palloc(sizeof(Datum) * n);
+	Datum	   *hashes = palloc(sizeof(Datum) * n);
 	int			i;
 
 	for (i = 0; i < n; i++)
-		numbers[i] = DirectFunctionCall1(jsonb_in,
-										 CStringGetDatum(psprintf(INT64_FORMAT, ids[i])));
-	return bcd_array(JSONBOID, numbers, NULL, n);
+		hashes[i] = Int64GetDatum(bcd_record_hash(feed->resource->name, ids[i]));
+	return bcd_array(INT8OID, hashes, NULL, n);
 }
 
 /* Marks what refers to these records; in a transaction of the caller. */
@@ -84,23 +83,15 @@ void
 bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n)
 {
 	bcd_pending_mark_referrers(feed->server, fields_referring_to(feed->resource->name),
-							   jsonb_ids(ids, n));
+							   hashes_of(feed, ids, n));
 }
 
-/*
- * The same in a session, where pending is not written to: as changes of the
- * rows that refer to the record.  SPI is connected.
- */
-void
-bcd_note_referrers(const BcdFeed *feed, int64 store_id)
+static void
+note_changes(const BcdFoundRow *rows, uint64 n)
 {
-	BcdReferrer *rows;
 	BcdChanges *changes = NULL;
-	uint64		n;
 	uint64		i;
 
-	rows = bcd_link_referrers(feed->server, fields_referring_to(feed->resource->name),
-							  jsonb_ids(&store_id, 1), &n);
 	for (i = 0; i < n; i++)
 	{
 		if (i == 0 || rows[i].feed_id != rows[i - 1].feed_id)
@@ -113,4 +104,28 @@ bcd_note_referrers(const BcdFeed *feed, int64 store_id)
 	}
 	if (changes)
 		bcd_changes_end(changes);
+}
+
+/*
+ * The same in a session, where pending is not written to: as changes of the
+ * rows that refer to the record.  SPI is connected.
+ */
+void
+bcd_note_referrers(const BcdFeed *feed, int64 store_id)
+{
+	uint64		n;
+	BcdFoundRow *rows = bcd_link_referrers(feed->server, fields_referring_to(feed->resource->name),
+										   hashes_of(feed, &store_id, 1), &n);
+
+	note_changes(rows, n);
+}
+
+/* Likewise, rows that are deferred until a row is linked, which it is now. */
+void
+bcd_note_deferred(const BcdFeed *feed, const char *key)
+{
+	uint64		n;
+	BcdFoundRow *rows = bcd_deferred_until(feed->name, key, &n);
+
+	note_changes(rows, n);
 }

@@ -130,13 +130,18 @@ bcd_run_drop(BcdRun *run)
  * schedule, whose next run is for them.
  */
 static void
-tell_left_over(BcdRun *run, int64 ready, int64 old)
+tell_left_over(BcdRun *run)
 {
-	if (ready == 0 || run->max_rows > 0 || run->warning || (old == 0 && !run->waited))
+	int64		old;
+
+	if (run->max_rows > 0 || run->warning || !bcd_queue_has_ready(run))
+		return;
+	old = bcd_queue_count_old(run, 0);
+	if (old == 0 && !run->waited)
 		return;
 	run->warning = MemoryContextStrdup(run->cxt,
 									   psprintf(INT64_FORMAT " rows are still ready to be pushed, " INT64_FORMAT " of them since before the run began",
-												ready, old));
+												bcd_queue_count(run, "ready"), old));
 }
 
 /* Why a run fails, or does not do all of its work; NULL: it does. */
@@ -154,9 +159,6 @@ finish(BcdRun *run)
 	const char *state = run->error ? "failed" : run->cancelled ? "cancelled" :
 	run->complaint ? "failed" : "succeeded";
 	int64		run_id = run->run_id;
-	int64		ready;
-	int64		deferred;
-	int64		old;
 
 	bcd_tx_begin();
 	if (run->kind->claims)
@@ -164,9 +166,8 @@ finish(BcdRun *run)
 		if (run->gave_up)
 			bcd_queue_recover(run);
 		bcd_queue_release(run);
-		bcd_queue_count(run, &ready, &deferred, &old);
-		run->counts.deferred = deferred;
-		tell_left_over(run, ready, old);
+		run->counts.deferred = bcd_queue_count(run, "deferred");
+		tell_left_over(run);
 	}
 	bcd_lanes_went_well(run);
 	bcd_run_update(run_id, state, error_of(run), run->warning, &run->counts);

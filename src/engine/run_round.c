@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/db.h"
+#include "engine/deferred.h"
 #include "engine/endpoint_trouble.h"
 #include "engine/engine.h"
 #include "engine/lane_held.h"
@@ -32,9 +33,8 @@ static int64
 next_round(BcdRun *run)
 {
 	int64		next_ms;
-	int64		ready;
-	int64		deferred;
-	int64		old;
+	bool		ready;
+	bool		old;
 	int64		done;
 	int64		woken;
 	int64		nap;
@@ -45,23 +45,25 @@ next_round(BcdRun *run)
 	nap = bcd_held_nap(run, bcd_now_ms());
 	bcd_tx_begin();
 	woken = bcd_queue_wake(run, &next_ms);
+	woken += bcd_deferred_wake(run);
 	woken += bcd_early_wake(run, &next_ms);
-	bcd_queue_count(run, &ready, &deferred, &old);
+	ready = bcd_queue_has_ready(run);
+	old = ready && bcd_queue_count_old(run, 1) > 0;
 	bcd_tx_commit();
 	if (nap >= 0)
 		return next_ms < 0 ? nap : Min(nap, next_ms);
-	if (ready > 0 && (woken > 0 || run->progressed))
+	if (ready && (woken > 0 || run->progressed))
 		return 0;
 	/* what was there when the run began is done, for as long as some of it is */
 	done = run->counts.created + run->counts.updated + run->counts.deleted + run->counts.hidden +
 		run->counts.linked +
 		run->counts.unchanged + run->counts.failed;
-	if (old > 0 && done != run->done_by_round)
+	if (old && done != run->done_by_round)
 	{
 		run->done_by_round = done;
 		return 0;
 	}
-	if (ready > 0 && run->extra_rounds++ < EXTRA_ROUNDS)
+	if (ready && run->extra_rounds++ < EXTRA_ROUNDS)
 		return 0;
 	return next_ms;
 }

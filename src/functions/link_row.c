@@ -126,6 +126,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 	if (bcd_execute(&other_id, args, NULL) > 0)
 		bcd_note_referrers(feed, bcd_column_int64(0, 1, NULL));
 	(void) bcd_execute(&put_link, args, NULL);
+	bcd_note_deferred(feed, key);
 	bcd_feed_settle_in(feed->name, feed->server_store);
 	bcd_spi_end(&rights);
 	bcd_feed_free(feed);

@@ -11,6 +11,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "tables/feed.h"
+#include "tables/move.h"
 
 static BcdStatement select_feed = {
 	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
@@ -285,8 +286,22 @@ static BcdStatement known_feeds = {
 	"SELECT feed_id FROM bcdelta.feed WHERE feed_id = ANY ($1)",
 	1, {INT4ARRAYOID}
 };
+static BcdStatement hash_stores = {
+	"SELECT coalesce(hashtextextended(string_agg(feed_id::text || ' ' || coalesce(store, ''), ',' ORDER BY feed_id), 0), 0)"
+	" FROM bcdelta.feed",
+	0, {0}
+};
+
+/* Another number when there are other feeds, or they lead to other stores. */
+int64
+bcd_feeds_hash(void)
+{
+	(void) bcd_execute(&hash_stores, NULL, NULL);
+	return bcd_column_int64(0, 1, NULL);
+}
+
 static BcdStatement lock_moving = {
-	"SELECT feed_id FROM bcdelta.feed WHERE feed_id IN (SELECT feed_id FROM bcdelta.move)"
+	"SELECT feed_id FROM bcdelta.feed WHERE feed_id = ANY (ARRAY(" BCD_MOVING " SELECT w.id FROM w))"
 	" FOR KEY SHARE SKIP LOCKED",
 	0
 };

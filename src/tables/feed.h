@@ -78,6 +78,7 @@ extern List *bcd_feeds_of(const char *server, const char *feed);
 extern List *bcd_feed_servers(Oid role);
 extern List *bcd_feeds_lock(Datum feed_ids);
 extern List *bcd_feeds_known(Datum feed_ids);
+extern int64 bcd_feeds_hash(void);
 extern List *bcd_feeds_moving(void);
 
 #endif							/* BCD_TABLE_FEED_H */

@@ -1,40 +1,130 @@
 /*
  * link_referrers.c
  *		bcdelta.link: rows whose records refer to others.
+ *
+ * link.refers_to has a hash for every record whose id is in a link.  It is
+ * generated, so it is right whoever writes the link; and it stays the same
+ * while prices change, so that such a write touches no index.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
 #include "tables/link_referrers.h"
+
+PG_FUNCTION_INFO_V1(bcdelta_refers_to);
+
+/* Ids of different resources are different records. */
+int64
+bcd_record_hash(const char *resource, int64 id)
+{
+	return (int64) hash_bytes_extended((const unsigned char *) resource, strlen(resource), (uint64) id);
+}
+
+typedef struct BcdHashes
+{
+	Datum	   *hashes;
+	int			n;
+	int			max;
+} BcdHashes;
+
+static void
+add_id(BcdHashes *h, const char *resource, const JsonbValue *value)
+{
+	int64		id;
+
+	/* whoever writes a link, none of its numbers may be an error here */
+	if (value->type != jbvNumeric || bcd_number(value->val.numeric) < 1 || bcd_number(value->val.numeric) > 9e18)
+		return;
+	id = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric)));
+	if (h->n == h->max)
+	{
+		h->max = Max(8, h->max * 2);
+		h->hashes = h->hashes ? repalloc(h->hashes, h->max * sizeof(Datum)) : palloc(h->max * sizeof(Datum));
+	}
+	h->hashes[h->n++] = Int64GetDatum(bcd_record_hash(resource, id));
+}
+
+/* A field holds an id or an array of ids. */
+static void
+add_ids(BcdHashes *h, const char *resource, const JsonbValue *value)
+{
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+
+	if (value->type != jbvBinary)
+	{
+		add_id(h, resource, value);
+		return;
+	}
+	it = JsonbIteratorInit(value->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
+		if (token == WJB_ELEM)
+			add_id(h, resource, &v);
+}
+
+static void
+add_payload(BcdHashes *h, Jsonb *payload)
+{
+	const BcdResource *r;
+	int			i;
+	int			j;
+
+	for (i = 0; JB_ROOT_IS_OBJECT(payload) && (r = bcd_resource_nth(i)) != NULL; i++)
+		for (j = 0; j < r->nfields; j++)
+		{
+			const BcdField *field = &r->fields[j];
+			JsonbValue	key;
+			JsonbValue *value;
+
+			if (field->refers_to == NULL)
+				continue;
+			key.type = jbvString;
+			key.val.string.val = (char *) field->name;
+			key.val.string.len = strlen(field->name);
+			value = findJsonbValueFromContainer(&payload->root, JB_FOBJECT, &key);
+			if (value)
+				add_ids(h, field->refers_to, value);
+		}
+}
+
+/*
+ * refers_to(payload, remembered, referred): nothing here says which resource
+ * they are of, so they are taken for any that has these fields.
+ */
+Datum
+bcdelta_refers_to(PG_FUNCTION_ARGS)
+{
+	BcdHashes	h = {0};
+	int			i;
+
+	for (i = 0; i < PG_NARGS(); i++)
+		if (!PG_ARGISNULL(i))
+			add_payload(&h, PG_GETARG_JSONB_P(i));
+	if (h.n == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(bcd_array(INT8OID, h.hashes, NULL, h.n));
+}
 
 static BcdStatement select_referrers = {
 	"SELECT f.feed_id::int8, l.key" BCD_REFERRERS " GROUP BY f.feed_id, l.key ORDER BY f.feed_id, l.key",
-	3, {NAMEOID, TEXTARRAYOID, JSONBARRAYOID}
+	3, {NAMEOID, TEXTARRAYOID, INT8ARRAYOID}
 };
 
-/*
- * The rows that refer to records, see BCD_REFERRERS, feed by feed; valid as long
- * as the result of the statement.
- */
-BcdReferrer *
-bcd_link_referrers(const char *server, Datum fields, Datum ids, uint64 *n)
+/* The rows that refer to records, see BCD_REFERRERS. */
+BcdFoundRow *
+bcd_link_referrers(const char *server, Datum fields, Datum hashes, uint64 *n)
 {
-	Datum		args[] = {bcd_name_datum(server), fields, ids};
-	BcdReferrer *rows;
-	uint64		i;
+	Datum		args[] = {bcd_name_datum(server), fields, hashes};
 
-	*n = bcd_select(&select_referrers, args, NULL);
-	rows = palloc(sizeof(BcdReferrer) * (*n + 1));
-	for (i = 0; i < *n; i++)
-	{
-		bool		isnull;
-
-		rows[i].feed_id = (int32) bcd_column_int64(i, 1, NULL);
-		rows[i].key = bcd_column_datum(i, 2, &isnull);
-	}
-	return rows;
+	return bcd_found_rows(&select_referrers, args, n);
 }

@@ -111,8 +111,8 @@ bcd_moves_delete(int32 feed_id, int64 end)
 
 /* Of feeds that were removed meanwhile */
 static BcdStatement delete_orphans = {
-	"DELETE FROM bcdelta.move AS m WHERE NOT EXISTS ("
-	" SELECT FROM bcdelta.feed AS f WHERE f.feed_id = m.feed_id)",
+	BCD_MOVING " DELETE FROM bcdelta.move WHERE feed_id = ANY (ARRAY(SELECT w.id FROM w"
+	" WHERE NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed_id = w.id)))",
 	0
 };
 

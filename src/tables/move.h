@@ -5,6 +5,14 @@
 #ifndef BCD_TABLE_MOVE_H
 #define BCD_TABLE_MOVE_H
 
+/* The feeds (w.id) that have moves, of which there may be many: from one to the next */
+#define BCD_MOVING \
+	"WITH RECURSIVE w (id) AS (" \
+	"  (SELECT feed_id FROM bcdelta.move ORDER BY feed_id LIMIT 1)" \
+	" UNION ALL" \
+	"  SELECT (SELECT m.feed_id FROM bcdelta.move AS m WHERE m.feed_id > w.id ORDER BY m.feed_id LIMIT 1)" \
+	"  FROM w WHERE w.id IS NOT NULL)"
+
 typedef struct BcdMove
 {
 	char	   *key;

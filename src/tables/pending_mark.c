@@ -203,14 +203,14 @@ bcd_pending_mark_lookups(int32 dependency_id)
 static BcdStatement mark_referrers = {
 	MARK(" SELECT l.feed, l.key, clock_timestamp()" BCD_REFERRERS
 		 " GROUP BY l.feed, l.key ORDER BY l.feed, l.key"),
-	3, {NAMEOID, TEXTARRAYOID, JSONBARRAYOID}
+	3, {NAMEOID, TEXTARRAYOID, INT8ARRAYOID}
 };
 
 /* Marks the rows that bcd_link_referrers() would find. */
 void
-bcd_pending_mark_referrers(const char *server, Datum fields, Datum ids)
+bcd_pending_mark_referrers(const char *server, Datum fields, Datum hashes)
 {
-	Datum		args[] = {bcd_name_datum(server), fields, ids};
+	Datum		args[] = {bcd_name_datum(server), fields, hashes};
 
 	(void) bcd_execute(&mark_referrers, args, NULL);
 }

@@ -64,6 +64,7 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 	uint64		n;
 	uint64		i;
 
+	bcd_plans_fit();
 	args[0] = CStringGetTextDatum(lane->feed->name);
 	args[1] = bcd_text_or_null(lane->cursor, &nulls[1]);
 	args[2] = Int64GetDatum(limit);
@@ -102,9 +103,11 @@ bcd_queue_claimed(BcdLane *lane, const char *last_key)
 
 static BcdStatement recover_links = {
 	"UPDATE bcdelta.link AS l SET" FORGET_PAYLOAD("$3")
-	" FROM bcdelta.pending AS p, bcdelta.feed AS f"
-	" WHERE p.state = 'in_flight' AND ($1 IS NULL OR p.feed = ANY ($1))"
-	" AND l.feed = p.feed AND l.key = p.key AND f.feed = p.feed AND f.resource = $2",
+	" FROM (SELECT feed, key FROM bcdelta.pending"
+	"  WHERE state = 'in_flight' AND ($1 IS NULL OR feed = ANY ($1)) OFFSET 0) AS p"
+	" CROSS JOIN LATERAL (SELECT f.feed FROM bcdelta.feed AS f WHERE f.feed = p.feed AND f.resource = $2 LIMIT 1) AS f"
+	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o WHERE o.feed = f.feed AND o.key = p.key LIMIT 1) AS o"
+	" WHERE l.ctid = o.tid",
 	3, {TEXTARRAYOID, TEXTOID, TEXTOID}
 };
 static BcdStatement recover_pending = {
@@ -173,53 +176,76 @@ bcd_queue_release(BcdRun *run)
 	(void) bcd_execute(&release_pending, &feeds, NULL);
 }
 
+/* One feed after the other, since an index leads to the first row of a feed only */
+static BcdStatement first_due = {
+	"SELECT min(w.next_attempt_at) FROM unnest($1) AS f (feed) CROSS JOIN LATERAL ("
+	"  SELECT p.next_attempt_at FROM bcdelta.pending AS p WHERE p.state = 'waiting' AND p.feed = f.feed"
+	"  ORDER BY p.next_attempt_at LIMIT 1) AS w",
+	1, {TEXTARRAYOID}
+};
+
 /*
- * With what is due goes what is almost due: they may share requests.  Rows that
- * wait for each other have to come back together: all that wait for a row do.
+ * Rows that wait for each other have to come back together: all that wait for
+ * a row do.
  */
 static BcdStatement wake_waiting = {
 	"UPDATE bcdelta.pending SET state = 'ready', next_attempt_at = NULL, waits_feed = NULL, waits_key = NULL"
-	" WHERE state = 'waiting' AND feed = ANY ($1) AND EXISTS ("
-	"  SELECT FROM bcdelta.pending AS p WHERE p.state = 'waiting' AND p.feed = ANY ($1)"
-	"  AND p.next_attempt_at <= clock_timestamp())"
-	" AND (waits_key IS NOT NULL OR next_attempt_at <= clock_timestamp() + interval '1 second')",
-	1, {TEXTARRAYOID}
+	" WHERE ctid = ANY (ARRAY("
+	"  SELECT w.tid FROM unnest($1) AS f (feed) CROSS JOIN LATERAL ("
+	"   SELECT p.ctid AS tid FROM bcdelta.pending AS p"
+	"   WHERE p.state = 'waiting' AND p.feed = f.feed AND p.next_attempt_at <= $2 OFFSET 0) AS w"
+	"  UNION ALL"
+	"  SELECT w.tid FROM unnest($1) AS f (feed) CROSS JOIN LATERAL ("
+	"   SELECT p.ctid AS tid FROM bcdelta.pending AS p"
+	"   WHERE p.state = 'waiting' AND p.feed = f.feed AND p.waits_key IS NOT NULL OFFSET 0) AS w))",
+	2, {TEXTARRAYOID, TIMESTAMPTZOID}
 };
 
-/* In case the link was made by somebody else than a run; to this store */
-static BcdStatement wake_deferred = {
-	"UPDATE bcdelta.pending AS p SET state = 'ready', waits_feed = NULL, waits_key = NULL"
-	" WHERE p.state = 'deferred' AND p.feed = ANY ($1) AND EXISTS ("
-	"  SELECT FROM bcdelta.link AS l WHERE l.feed = p.waits_feed AND l.key = p.waits_key"
-	"  AND NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = l.feed AND f.store <> $2))",
-	2, {TEXTARRAYOID, TEXTOID}
-};
-static BcdStatement count_waiting = {
-	"SELECT (extract(epoch FROM min(next_attempt_at) - clock_timestamp()) * 1000)::int8"
-	" FROM bcdelta.pending WHERE state = 'waiting' AND feed = ANY ($1)",
-	1, {TEXTARRAYOID}
-};
+/* With what is due goes what is almost due: they may share requests. */
+#define ALMOST_DUE_MS	1000
+
+/* 0: it is over */
+int64
+bcd_ms_until(TimestampTz at)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	return at <= now ? 0 : (at - now + 999) / 1000;
+}
+
+/* Milliseconds until the first of the feeds' waiting rows is due; -1: none waits. */
+static int64
+next_due(Datum feeds)
+{
+	bool		isnull;
+	Datum		due;
+
+	(void) bcd_execute(&first_due, &feeds, NULL);
+	due = bcd_column_datum(0, 1, &isnull);
+	if (isnull)
+		return -1;
+	return bcd_ms_until(DatumGetTimestampTz(due));
+}
 
 /*
- * Makes rows ready whose time has come or whose reference is there.
+ * Makes rows ready whose time has come.
  *
  * Returns their number; *next_ms: milliseconds until more of them are due,
- * or -1 when none is waiting.
+ * or -1 when none is waiting.  What is not due is not read.
  */
 int64
 bcd_queue_wake(BcdRun *run, int64 *next_ms)
 {
 	Datum		args[2];
 	int64		n;
-	bool		isnull;
 
 	args[0] = feed_names(run, true);
-	args[1] = CStringGetTextDatum(run->store->options->identity);
+	*next_ms = next_due(args[0]);
+	if (*next_ms != 0)
+		return 0;
+	args[1] = TimestampTzGetDatum(TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ALMOST_DUE_MS));
 	n = bcd_execute(&wake_waiting, args, NULL);
-	n += bcd_execute(&wake_deferred, args, NULL);
-	(void) bcd_execute(&count_waiting, args, NULL);
-	*next_ms = bcd_column_int64(0, 1, &isnull);
-	*next_ms = isnull ? -1 : Max(*next_ms, 0);
+	*next_ms = next_due(args[0]);
 	return n;
 }
 
@@ -237,28 +263,49 @@ bcd_queue_has_ready(BcdRun *run)
 	return bcd_execute(&select_ready, &feeds, NULL) > 0;
 }
 
-static BcdStatement count_pending = {
-	"SELECT count(*) FILTER (WHERE state = 'ready'), count(*) FILTER (WHERE state = 'deferred'),"
-	" count(*) FILTER (WHERE state = 'ready' AND changed_at <= $2)"
-	" FROM bcdelta.pending WHERE feed = ANY ($1)",
-	2, {TEXTARRAYOID, TIMESTAMPTZOID}
+static BcdStatement count_old = {
+	"SELECT count(*) FROM (SELECT FROM bcdelta.pending"
+	" WHERE state = 'ready' AND feed = ANY ($1) AND changed_at <= $2 LIMIT $3) AS old",
+	3, {TEXTARRAYOID, TIMESTAMPTZOID, INT8OID}
 };
 
 /*
- * How many rows of the run's feeds are ready, and how many deferred; old: how
- * many are ready that had changed before the run began.
+ * How many rows of the run's feeds are ready that had changed before the run
+ * began; up to most (0: all).
  */
-void
-bcd_queue_count(BcdRun *run, int64 *ready, int64 *deferred, int64 *old)
+int64
+bcd_queue_count_old(BcdRun *run, int64 most)
 {
-	Datum		args[2];
+	char		nulls[] = "   ";
+	Datum		args[3];
 
 	args[0] = feed_names(run, true);
 	args[1] = TimestampTzGetDatum(run->began);
-	(void) bcd_execute(&count_pending, args, NULL);
-	*ready = bcd_column_int64(0, 1, NULL);
-	*deferred = bcd_column_int64(0, 2, NULL);
-	*old = bcd_column_int64(0, 3, NULL);
+	args[2] = Int64GetDatum(most);
+	nulls[2] = most > 0 ? ' ' : 'n';
+	(void) bcd_execute(&count_old, args, nulls);
+	return bcd_column_int64(0, 1, NULL);
+}
+
+/* How many rows of the run's feeds are in one of these states. */
+static int64
+count_in(const BcdRun *run, const char *const *states, int nstates)
+{
+	const char **feeds = palloc(sizeof(char *) * Max(run->nlanes, 1));
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		if (!run->lanes[i]->stopped)
+			feeds[n++] = run->lanes[i]->feed->name;
+	return bcd_tally_of(feeds, n, states, nstates);
+}
+
+/* How many are in a state. */
+int64
+bcd_queue_count(BcdRun *run, const char *state)
+{
+	return count_in(run, &state, 1);
 }
 
 /*
@@ -270,14 +317,8 @@ bcd_queue_expect(BcdRun *run)
 {
 	static const char *const states[] = {"ready", "in_flight", "waiting"};
 	BcdProgress *p = &run->progress;
-	const char **feeds = palloc(sizeof(char *) * Max(run->nlanes, 1));
-	int			n = 0;
-	int			i;
 
-	for (i = 0; i < run->nlanes; i++)
-		if (!run->lanes[i]->stopped)
-			feeds[n++] = run->lanes[i]->feed->name;
-	p->total = p->done + bcd_tally_of(feeds, n, states, lengthof(states));
+	p->total = p->done + count_in(run, states, lengthof(states));
 	if (run->max_rows > 0)
 		p->total = Min(p->total, run->max_rows);
 }

@@ -1,0 +1,45 @@
+/*
+ * plans_fit.c
+ *		Plans that fit tables which have grown.
+ *
+ * Plans are kept, and those made while a table was small may read all of it
+ * later: to the planner one index is as good as another then.  Whoever takes
+ * on more rows has them made anew when the tables have twice the pages,
+ * whether or not somebody has analysed them.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "storage/bufmgr.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
+
+#include "base/db.h"
+
+/* In a transaction. */
+void
+bcd_plans_fit(void)
+{
+	static const char *const tables[] = {"pending", "link", "move"};
+	static BlockNumber planned[lengthof(tables)];
+	bool		grown = false;
+	int			i;
+
+	for (i = 0; i < lengthof(tables); i++)
+	{
+		Oid			relid = bcd_table_oid(tables[i]);
+		Relation	relation = OidIsValid(relid) ? table_open(relid, AccessShareLock) : NULL;
+		BlockNumber pages;
+
+		if (relation == NULL)
+			continue;
+		pages = RelationGetNumberOfBlocks(relation);
+		table_close(relation, AccessShareLock);
+		if (pages / 2 < planned[i] || pages == 0)
+			continue;
+		planned[i] = Max(pages, 1);
+		grown = true;
+	}
+	if (grown)
+		ResetPlanCache();
+}

@@ -1,0 +1,131 @@
+/*
+ * deferred.c
+ *		Rows that are deferred, though what they wait for is linked.
+ *
+ * A run that links a row makes those ready that wait for it, and a link by
+ * hand marks them.  What remains are links that came in another way (from a
+ * dump or a subscription, or by hand at the moment when the row was deferred),
+ * and those that count again since their feed leads back to their store.  To
+ * look for these among all deferred rows in each round would make a round as
+ * long as the backlog: so each round looks at some, going on where the last
+ * one ended, and at all only when the feeds or their stores are others than
+ * before, or the worker is new.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "engine/deferred.h"
+#include "tables/feed.h"
+#include "tables/pending_deferred.h"
+
+/* Rows of a feed that a round looks at; those of one statement where it looks at all */
+#define SOME_ROWS		200
+#define MANY_ROWS		1000
+
+/* A feed all of whose rows have been looked at, and where the next round begins */
+typedef struct BcdSweep
+{
+	int32		feed_id;
+	char	   *cursor;			/* NULL: with the first row */
+} BcdSweep;
+
+static List *sweeps = NIL;		/* in TopMemoryContext, like what is in it */
+static int64 swept_feeds = 0;	/* the feeds and stores that these are about */
+
+/* Forgets what was looked at when the feeds are not the same any more. */
+static void
+look_at_feeds(void)
+{
+	int64		feeds = bcd_feeds_hash();
+	ListCell   *lc;
+
+	if (feeds == swept_feeds)
+		return;
+	foreach(lc, sweeps)
+	{
+		BcdSweep   *sweep = lfirst(lc);
+
+		if (sweep->cursor)
+			pfree(sweep->cursor);
+	}
+	list_free_deep(sweeps);
+	sweeps = NIL;
+	swept_feeds = feeds;
+}
+
+/* NULL: not all of its rows have been looked at. */
+static BcdSweep *
+sweep_of(int32 feed_id)
+{
+	ListCell   *lc;
+
+	foreach(lc, sweeps)
+	{
+		BcdSweep   *sweep = lfirst(lc);
+
+		if (sweep->feed_id == feed_id)
+			return sweep;
+	}
+	return NULL;
+}
+
+static void
+add_sweep(int32 feed_id)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	BcdSweep   *sweep = palloc0(sizeof(BcdSweep));
+
+	sweep->feed_id = feed_id;
+	sweeps = lappend(sweeps, sweep);
+	MemoryContextSwitchTo(old);
+}
+
+/* The next rows of a feed, or all of them. */
+static int64
+wake_feed(BcdRun *run, const BcdFeed *feed)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta deferred", ALLOCSET_DEFAULT_SIZES);
+	BcdSweep   *sweep = sweep_of(feed->feed_id);
+	char	   *cursor = sweep ? sweep->cursor : NULL;
+	int64		woken = 0;
+
+	do
+	{
+		MemoryContext old = MemoryContextSwitchTo(cxt);
+		char	   *next = cursor;
+
+		CHECK_FOR_INTERRUPTS();
+		woken += bcd_deferred_wake_some(feed->name, run->store->options->identity,
+										sweep ? SOME_ROWS : MANY_ROWS, &next);
+		MemoryContextSwitchTo(old);
+		if (sweep)
+			sweep->cursor = NULL;
+		if (cursor)
+			pfree(cursor);
+		cursor = next ? MemoryContextStrdup(TopMemoryContext, next) : NULL;
+		if (sweep)
+			sweep->cursor = cursor;
+		MemoryContextReset(cxt);
+	} while (sweep == NULL && cursor);
+	if (sweep == NULL)
+		add_sweep(feed->feed_id);
+	MemoryContextDelete(cxt);
+	return woken;
+}
+
+/* Makes such rows of a run's feeds ready; returns their number. */
+int64
+bcd_deferred_wake(BcdRun *run)
+{
+	int64		woken = 0;
+	int			i;
+
+	look_at_feeds();
+	for (i = 0; i < run->nlanes; i++)
+		if (!run->lanes[i]->stopped)
+			woken += wake_feed(run, run->lanes[i]->feed);
+	return woken;
+}

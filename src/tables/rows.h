@@ -1,0 +1,19 @@
+/*
+ * rows.h
+ *		Rows of any feeds, as statements find them.
+ */
+#ifndef BCD_TABLE_ROWS_H
+#define BCD_TABLE_ROWS_H
+
+#include "base/db.h"
+
+/* The key is a text */
+typedef struct BcdFoundRow
+{
+	int32		feed_id;
+	Datum		key;
+} BcdFoundRow;
+
+extern BcdFoundRow *bcd_found_rows(BcdStatement *statement, Datum *args, uint64 *n);
+
+#endif							/* BCD_TABLE_ROWS_H */
