@@ -104,9 +104,13 @@ static BcdStatement next_links = {
 	" ORDER BY key LIMIT $3",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
+/* Drawn from the index, which is much smaller than the payloads */
 static BcdStatement sample_links = {
-	"SELECT key, store_id, payload, remembered FROM bcdelta.link WHERE feed = $1"
-	" ORDER BY random() LIMIT $3",
+	"SELECT s.key, l.store_id, l.payload, l.remembered FROM ("
+	"  SELECT key FROM bcdelta.link WHERE feed = $1 ORDER BY random() LIMIT $3) AS s"
+	" CROSS JOIN LATERAL ("
+	"  SELECT o.store_id, o.payload, o.remembered FROM bcdelta.link AS o"
+	"  WHERE o.feed = $1 AND o.key = s.key LIMIT 1) AS l",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 
