@@ -36,22 +36,20 @@ bcd_stage_endpoint(const BcdResource *resource, BcdStage stage)
 	return bcd_stage_writes(stage) ? bcd_stage_action(resource, stage)->endpoint : resource->list.endpoint;
 }
 
-static const BcdEndpoint *
-endpoint_of(BcdLane *lane, BcdStage stage)
+/*
+ * The endpoint of a stage, and what it has taught: that is remembered as long
+ * as the worker lives.
+ */
+BcdLearned *
+bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
 {
-	return bcd_stage_endpoint(lane->feed->resource, stage);
-}
-
-/* What the store's endpoints have taught is remembered as long as the worker lives. */
-static BcdLearned *
-learned(BcdLane *lane, BcdStage stage)
-{
-	const BcdEndpoint *endpoint = endpoint_of(lane, stage);
+	const BcdEndpoint *endpoint;
 	BcdStore   *store = lane->run->store;
 	BcdLearned *l;
 
 	if (lane->learned[stage])
 		return lane->learned[stage];
+	endpoint = bcd_stage_endpoint(lane->feed->resource, stage);
 	for (l = store->learned; l && l->endpoint != endpoint; l = l->next)
 		;
 	if (l == NULL)
@@ -64,24 +62,18 @@ learned(BcdLane *lane, BcdStage stage)
 	return lane->learned[stage] = l;
 }
 
-/* What was learned of the endpoint of a stage. */
-BcdLearned *
-bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
-{
-	return learned(lane, stage);
-}
-
 /* The most records in one request of a stage. */
 int
 bcd_batch_limit(BcdLane *lane, BcdStage stage)
 {
-	const BcdEndpoint *endpoint = endpoint_of(lane, stage);
+	const BcdLearned *learned = bcd_endpoint_learned(lane, stage);
+	const BcdEndpoint *endpoint = learned->endpoint;
 	int64		wanted = lane->feed->options.batch_size;
 	int			limit = endpoint->batch;
-	int			refused = learned(lane, stage)->batch.limit;
+	int			refused = learned->batch.limit;
 
 	/* more than is documented is not asked for */
-	if (bcd_stage_writes(stage) && wanted > 0 && (wanted < limit || endpoint->assumed))
+	if (wanted > 0 && (wanted < limit || endpoint->assumed) && bcd_stage_writes(stage))
 		limit = (int) Min(wanted, BCD_PAGE_LIMIT);
 	return refused > 0 ? Min(limit, refused) : limit;
 }
@@ -90,7 +82,7 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 void
 bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n)
 {
-	bcd_batch_refused(&learned(lane, stage)->batch, n);
+	bcd_batch_refused(&bcd_endpoint_learned(lane, stage)->batch, n);
 }
 
 /* Requests of an endpoint under way, or whose replies are not settled. */
@@ -102,19 +94,13 @@ in_flight(BcdLane *lane, BcdStage stage)
 	return lane->flying[BCD_LOOKUP] + lane->flying[BCD_READ];
 }
 
-static BcdSlots *
-slots_of(BcdLane *lane, BcdStage stage)
-{
-	return &bcd_endpoint_learned(lane, stage)->slots;
-}
-
 /* May one more request of a stage go out now? */
 bool
 bcd_endpoint_is_free(BcdLane *lane, BcdStage stage)
 {
-	int			documented = endpoint_of(lane, stage)->concurrent;
+	BcdLearned *learned = bcd_endpoint_learned(lane, stage);
 	int			wanted = (int) Min(lane->feed->options.concurrency, INT_MAX);
-	int			limit = bcd_slots_limit(slots_of(lane, stage), documented, wanted);
+	int			limit = bcd_slots_limit(&learned->slots, learned->endpoint->concurrent, wanted);
 
 	return limit == 0 || in_flight(lane, stage) < limit;
 }
@@ -131,21 +117,20 @@ void
 bcd_endpoint_replied(BcdJob *job)
 {
 	BcdHttpRequest *r = job->request;
-	BcdSlots   *slots = slots_of(job->lane, job->stage);
-	BcdLuck    *luck = &bcd_endpoint_learned(job->lane, job->stage)->luck;
+	BcdLearned *learned = bcd_endpoint_learned(job->lane, job->stage);
 
 	if (job->probe)
 		return;
 	if (bcd_retry_verdict(r->fate, r->status) == BCD_TROUBLE)
-		bcd_luck_bad(luck);
+		bcd_luck_bad(&learned->luck);
 	if (r->fate != BCD_HTTP_REPLIED)
 		return;
 	if (bcd_quota_crowded(r->status, &r->headers))
-		bcd_slots_crowded(slots, job->nth);
+		bcd_slots_crowded(&learned->slots, job->nth);
 	else if (r->status >= 200 && r->status < 300)
 	{
-		bcd_slots_good(slots);
-		bcd_luck_good(luck, job->nitems);
-		bcd_batch_taken(&learned(job->lane, job->stage)->batch, job->nitems);
+		bcd_slots_good(&learned->slots);
+		bcd_luck_good(&learned->luck, job->nitems);
+		bcd_batch_taken(&learned->batch, job->nitems);
 	}
 }
