@@ -4,7 +4,9 @@
  *
  * link.refers_to has a hash for every record whose id is in a link.  It is
  * generated, so it is right whoever writes the link; and it stays the same
- * while prices change, so that such a write touches no index.
+ * while prices change, so that such a write touches no index.  Links are written
+ * far more often than they are searched for references, so the index collects
+ * new entries in a list, which is kept short.
  */
 #include "postgres.h"
 
@@ -39,10 +41,12 @@ typedef struct BcdHashes
 static void
 add_id(BcdHashes *h, const char *resource, const JsonbValue *value)
 {
+	double		number;
 	int64		id;
 
 	/* whoever writes a link, none of its numbers may be an error here */
-	if (value->type != jbvNumeric || bcd_number(value->val.numeric) < 1 || bcd_number(value->val.numeric) > 9e18)
+	number = value->type == jbvNumeric ? bcd_number(value->val.numeric) : 0;
+	if (!(number >= 1 && number <= 9e18))
 		return;
 	id = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric)));
 	if (h->n == h->max)
