@@ -47,7 +47,9 @@ tap_ok(bool passed, const char *format,...)
 {
 	va_list		args;
 
-	tap_tests++;
+	/* what was printed is there if the next test crashes */
+	if (tap_tests++ == 0)
+		setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!passed)
 		tap_failures++;
 	printf("%s %d - ", passed ? "ok" : "not ok", tap_tests);
