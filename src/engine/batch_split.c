@@ -12,11 +12,11 @@
 #include "base/compat.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
+#include "engine/key_holders.h"
 #include "engine/reply_error.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "store/blame.h"
-#include "tables/link_unique.h"
 
 /* A batch that was refused is split in halves until the bad row is alone. */
 bool

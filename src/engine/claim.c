@@ -24,11 +24,11 @@
 #include "engine/item_record.h"
 #include "engine/lane.h"
 #include "engine/lane_held.h"
+#include "engine/queue.h"
 #include "feed/feed.h"
 #include "feed/feed_lock.h"
 #include "feed/key_list.h"
 #include "tables/feed_state.h"
-#include "tables/queue.h"
 
 /* Claims that failed in a row, a second each, before a lane is given up */
 #define CLAIM_FAILURES		60

@@ -11,7 +11,6 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "resource/resource.h"
-#include "tables/queue.h"
 
 /* The item is finished. */
 void

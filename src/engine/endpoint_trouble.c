@@ -20,10 +20,11 @@
 #include "engine/endpoint.h"
 #include "engine/endpoint_trouble.h"
 #include "engine/engine.h"
+#include "engine/queue.h"
 #include "engine/reply_error.h"
 #include "pacing/endpoint_health.h"
 #include "store/verdict.h"
-#include "tables/queue.h"
+#include "tables/pending_wait.h"
 
 #define LATE_ATTEMPTS	2		/* the last of a row, that are not made early */
 
@@ -98,35 +99,6 @@ bcd_early_run_ms(BcdJob *job, int attempts)
 	return bcd_retry_backoff_ms(Min(attempts, Max(troubles, 1)), false, job->run->spread);
 }
 
-static BcdStatement first_early = {
-	"SELECT early_at FROM bcdelta.pending WHERE state = 'waiting' AND feed = $1 AND trouble = $2"
-	" ORDER BY early_at LIMIT 1",
-	2, {TEXTOID, TEXTOID}
-};
-static BcdStatement wake = {
-	"UPDATE bcdelta.pending SET state = 'ready', next_attempt_at = NULL"
-	" WHERE ctid = ANY (ARRAY(SELECT w.ctid FROM bcdelta.pending AS w"
-	"  WHERE w.state = 'waiting' AND w.feed = $1 AND w.trouble = $2 AND w.early_at <= $3"
-	"  ORDER BY w.early_at LIMIT $4))",
-	4, {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID}
-};
-
-/* With what may come goes what almost may: they may share requests. */
-#define ALMOST_EARLY_MS	1000
-
-/* Milliseconds until a row that met trouble at an endpoint may come back; -1: none did. */
-static int64
-next_early(Datum *args)
-{
-	bool		isnull;
-	Datum		early;
-
-	if (bcd_execute(&first_early, args, NULL) == 0)
-		return -1;
-	early = bcd_column_datum(0, 1, &isnull);
-	return isnull ? -1 : bcd_ms_until(DatumGetTimestampTz(early));
-}
-
 /*
  * Makes rows of a lane ready that wait for an endpoint which takes others.
  * Returns their number; *next_ms as in bcd_queue_wake(), which is called
@@ -141,24 +113,15 @@ wake_lane(BcdLane *lane, int64 *next_ms)
 	for (i = 0; i < lengthof(endpoints); i++)
 	{
 		BcdLuck    *luck = &bcd_endpoint_learned(lane, endpoints[i].stage)->luck;
-		Datum		args[4];
+		const char *feed = lane->feed->name;
 		int64		n;
 		int64		ms;
 
 		if (luck->credit == 0)
 			continue;
-		args[0] = CStringGetTextDatum(lane->feed->name);
-		args[1] = CStringGetTextDatum(endpoints[i].name);
-		ms = next_early(args);
-		if (ms == 0)
-		{
-			args[2] = TimestampTzGetDatum(TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ALMOST_EARLY_MS));
-			args[3] = Int64GetDatum(luck->credit);
-			n = bcd_execute(&wake, args, NULL);
-			luck->credit -= n;
-			woken += n;
-			ms = next_early(args);
-		}
+		n = bcd_pending_wake_early(feed, endpoints[i].name, luck->credit, &ms);
+		luck->credit -= n;
+		woken += n;
 		if (ms >= 0 && luck->credit > 0)
 			*next_ms = Min(*next_ms, ms);
 	}

@@ -15,7 +15,6 @@
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "engine/engine.h"
-#include "tables/queue.h"
 
 BcdEngine	bcd_engine;
 

@@ -17,18 +17,19 @@
 #include "base/attempt.h"
 #include "base/compat.h"
 #include "base/db.h"
-#include "catalog/pg_type.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
 #include "engine/item.h"
+#include "engine/key_holders.h"
 #include "engine/lane_held.h"
+#include "engine/queue.h"
 #include "feed/feed.h"
-#include "mb/pg_wchar.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
-#include "tables/link_unique.h"
-#include "tables/queue.h"
+#include "tables/link.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -363,11 +364,6 @@ bcd_let_go(BcdLane *lane, BcdLane *owner, const char *key, int64 store_id, const
 	return true;
 }
 
-static BcdStatement links_aside = {
-	"SELECT key FROM bcdelta.link WHERE feed = $1 AND aside IS NOT NULL",
-	1, {TEXTOID}
-};
-
 static void
 try_set_back(void *item)
 {
@@ -420,21 +416,16 @@ bcd_restore_all(BcdRun *run)
 	for (i = 0; i < run->nlanes; i++)
 	{
 		BcdLane    *lane = run->lanes[i];
-		Datum		arg = CStringGetTextDatum(lane->feed->name);
-		uint64		n;
-		char	  **keys;
-		uint64		j;
+		ListCell   *lc;
 
 		lane->exhausted = true;
 		if (lane->stopped)
 			continue;
-		n = bcd_execute(&links_aside, &arg, NULL);
-		keys = palloc(sizeof(char *) * (n + 1));
-		for (j = 0; j < n; j++)
-			keys[j] = bcd_column_text(j, 1);
-		for (j = 0; j < n; j++)
-			restore_one(lane, keys[j]);
-		any |= n > 0;
+		foreach(lc, bcd_links_aside(lane->feed->name))
+		{
+			restore_one(lane, lfirst(lc));
+			any = true;
+		}
 	}
 	bcd_tx_commit();
 	return any;

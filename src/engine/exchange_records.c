@@ -21,10 +21,10 @@
 #include "engine/exchange_records.h"
 #include "engine/exchange_rivals.h"
 #include "engine/item.h"
+#include "engine/key_holders.h"
 #include "fold/fold.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
-#include "tables/link_unique.h"
 #include "tables/pending_mark.h"
 
 static Jsonb *

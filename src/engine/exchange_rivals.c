@@ -9,10 +9,10 @@
 
 #include "engine/engine.h"
 #include "engine/exchange_rivals.h"
+#include "engine/key_holders.h"
 #include "engine/lane.h"
 #include "feed/feed.h"
 #include "resource/resource.h"
-#include "tables/link_unique.h"
 
 /* What identifies a row among those of all feeds */
 typedef struct BcdRowKey

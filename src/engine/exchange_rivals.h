@@ -6,7 +6,7 @@
 #define BCD_EXCHANGE_RIVALS_H
 
 #include "engine/engine.h"
-#include "tables/link_unique.h"
+#include "engine/key_holders.h"
 
 typedef enum BcdFate
 {

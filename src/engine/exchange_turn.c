@@ -42,7 +42,8 @@
 #include "engine/lane_held.h"
 #include "feed/feed.h"
 #include "payload/payload.h"
-#include "tables/queue.h"
+#include "tables/pending.h"
+#include "tables/pending_wait.h"
 #include "utils/memutils.h"
 
 /* Rows that wait for another one: how long, and how often before it takes longer */
@@ -101,7 +102,7 @@ decide_waits(BcdUnit *unit)
 
 	if (unit->fate == WAITS &&
 		(item->attempts + 1 < item->lane->run->store->options->max_attempts ||
-		 (item->attempts < WAIT_MOST && bcd_queue_is_in_progress(unit->waits_feed, unit->waits_for))))
+		 (item->attempts < WAIT_MOST && bcd_pending_is_in_progress(unit->waits_feed, unit->waits_for))))
 		wait_for(item, unit->waits_feed, unit->waits_for, text);
 	else
 	{
@@ -159,7 +160,7 @@ decide(BcdTurns *t, BcdUnit *unit)
 			decide_waits(unit);
 			break;
 		case FAILS:
-			if (may_revive(t, unit) && bcd_queue_revive(unit->waits_feed, unit->waits_for))
+			if (may_revive(t, unit) && bcd_pending_revive(unit->waits_feed, unit->waits_for))
 			{
 				item->attempts++;
 				item->lane->freed = t->lane->freed = t->lane->run->progressed = true;

@@ -11,7 +11,6 @@
 #include "engine/lost_create.h"
 #include "engine/stage.h"
 #include "payload/payload.h"
-#include "tables/queue.h"
 
 /* An item for a key, fresh: it is in a queue once its claim is committed. */
 BcdItem *

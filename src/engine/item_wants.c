@@ -9,13 +9,12 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/item_wants.h"
+#include "engine/key_holders.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
 #include "payload/payload.h"
-#include "tables/link_unique.h"
-#include "tables/queue.h"
 
 /*
  * Decides what an item without a link needs: to be looked up, and created if

@@ -10,6 +10,7 @@
 #include "engine/exchange_turn.h"
 #include "engine/item.h"
 #include "engine/key_conflict.h"
+#include "engine/key_holders.h"
 #include "engine/lane.h"
 #include "engine/lane_held.h"
 #include "engine/natural_key.h"
@@ -18,8 +19,8 @@
 #include "fold/fold.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
-#include "tables/link_unique.h"
-#include "tables/queue.h"
+#include "tables/link.h"
+#include "tables/pending.h"
 #include "utils/memutils.h"
 
 /* A row that finds a record which is about to go comes back so much later */
@@ -66,13 +67,13 @@ find_other(const BcdItem *item, int64 store_id, BcdOther *other)
 
 	other->feed = feed->name;
 	other->row.state = BCD_ROW_HELD_UP;
-	other->key = bcd_queue_linked_key(feed->name, store_id);
+	other->key = bcd_link_key(feed->name, store_id);
 	if (other->key)
 	{
 		bcd_feed_look_at_row(feed, other->key, &other->row);
 		return;
 	}
-	if (!bcd_unique_is_whole(feed) || !bcd_queue_other_row(feed, store_id, &other->feed, &other->key))
+	if (!bcd_unique_is_whole(feed) || !bcd_link_other_row(feed->name, feed->resource, store_id, &other->feed, &other->key))
 		return;
 	lane = bcd_run_lane(item->lane->run, other->feed);
 	if (lane && !lane->stopped && bcd_feed_try_lock(lane->feed))
@@ -87,7 +88,7 @@ static bool
 may_wait_for(BcdItem *item, const BcdOther *other)
 {
 	return item->attempts + 1 < item->lane->run->store->options->max_attempts ||
-		(item->attempts < LONGEST_WAIT && bcd_queue_is_in_progress(other->feed, other->key));
+		(item->attempts < LONGEST_WAIT && bcd_pending_is_in_progress(other->feed, other->key));
 }
 
 /*

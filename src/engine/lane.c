@@ -13,13 +13,13 @@
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/lane.h"
+#include "engine/queue.h"
 #include "feed/feed_lock.h"
 #include "pacing/pace.h"
 #include "store/store_identity.h"
 #include "tables/feed.h"
 #include "tables/feed_crashes.h"
 #include "tables/feed_state.h"
-#include "tables/queue.h"
 
 /* The lane of a feed, or NULL. */
 BcdLane *

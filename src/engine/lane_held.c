@@ -16,12 +16,13 @@
 
 #include "base/db.h"
 #include "base/debug.h"
-#include "catalog/pg_type.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/lane.h"
 #include "engine/lane_held.h"
 #include "engine/run_start.h"
+#include "tables/pending_wait.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -136,13 +137,6 @@ bcd_decide_row_held_up(BcdItem *item, const char *reason)
 	pass_over(item, reason);
 }
 
-static BcdStatement note_attempt = {
-	"UPDATE bcdelta.pending AS p SET attempts = p.attempts + 1, last_error = u.reason"
-	" FROM unnest($2, $3) AS u (key, reason)"
-	" WHERE p.feed = $1 AND p.key = u.key AND p.state = 'ready' AND p.attempts = 0",
-	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
-};
-
 /* The run has waited for rows of the lane in vain: the next one knows. */
 static void
 note_held_rows(BcdLane *lane)
@@ -150,7 +144,6 @@ note_held_rows(BcdLane *lane)
 	int			most = list_length(lane->held_rows);
 	Datum	   *keys = palloc(sizeof(Datum) * (most + 1));
 	Datum	   *reasons = palloc(sizeof(Datum) * (most + 1));
-	Datum		args[3];
 	ListCell   *cell;
 	int			n = 0;
 
@@ -166,10 +159,8 @@ note_held_rows(BcdLane *lane)
 	if (n == 0)
 		return;
 	bcd_tx_begin();
-	args[0] = CStringGetTextDatum(lane->feed->name);
-	args[1] = bcd_array(TEXTOID, keys, NULL, n);
-	args[2] = bcd_array(TEXTOID, reasons, NULL, n);
-	(void) bcd_execute(&note_attempt, args, NULL);
+	bcd_pending_note_attempts(lane->feed->name, bcd_array(TEXTOID, keys, NULL, n),
+							  bcd_array(TEXTOID, reasons, NULL, n));
 	bcd_tx_commit();
 }
 

@@ -21,6 +21,7 @@
 #include "engine/lookup_list.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
+#include "payload/payload.h"
 #include "resource/resource.h"
 #include "store/paging.h"
 

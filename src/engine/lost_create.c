@@ -28,14 +28,7 @@
 #include "engine/natural_key.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
-
-static BcdStatement set_sought = {
-	"UPDATE bcdelta.pending AS p SET sought = n.sought FROM unnest($2, $3) AS n(key, sought)"
-	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.pending AS o"
-	"  WHERE o.feed = $1 AND o.key = n.key LIMIT 1) AS found"
-	" WHERE p.ctid = found.tid",
-	3, {TEXTOID, TEXTARRAYOID, JSONBARRAYOID}
-};
+#include "tables/pending.h"
 
 /* Is a field that is part of the identity, if there is one, the same? */
 static bool
@@ -155,7 +148,6 @@ bcd_seek_record(BcdLane *lane, BcdItem **items, int n)
 	Datum	   *keys = palloc(sizeof(Datum) * n);
 	Datum	   *sought = palloc(sizeof(Datum) * n);
 	bool	   *nulls = palloc(sizeof(bool) * n);
-	Datum		args[3];
 	int			rows = 0;
 	int			i;
 
@@ -169,10 +161,7 @@ bcd_seek_record(BcdLane *lane, BcdItem **items, int n)
 		sought[rows] = JsonbPGetDatum(key);
 		nulls[rows++] = key == NULL;
 	}
-	if (rows == 0)
-		return;
-	args[0] = CStringGetTextDatum(lane->feed->name);
-	args[1] = bcd_array(TEXTOID, keys, NULL, rows);
-	args[2] = bcd_array(JSONBOID, sought, nulls, rows);
-	(void) bcd_execute(&set_sought, args, NULL);
+	if (rows > 0)
+		bcd_pending_set_sought(lane->feed->name, bcd_array(TEXTOID, keys, NULL, rows),
+							   bcd_array(JSONBOID, sought, nulls, rows));
 }

@@ -4,11 +4,9 @@
  */
 #include "postgres.h"
 
-#include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "base/casefold.h"
 #include "base/compat.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
@@ -16,31 +14,6 @@
 #include "feed/difference.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
-
-/* Without the white space around it, which stores trim; palloc'd. */
-char *
-bcd_trimmed(const char *text)
-{
-	int			len;
-
-	while (scanner_isspace(*text))
-		text++;
-	len = strlen(text);
-	while (len > 0 && scanner_isspace(text[len - 1]))
-		len--;
-	return pnstrdup(text, len);
-}
-
-/*
- * The store compares names without regard to case, so do we.  palloc'd.
- */
-char *
-bcd_folded(const char *text)
-{
-	char	   *bare = bcd_trimmed(text);
-
-	return bcd_fold_case(bare, strlen(bare));
-}
 
 /* The payload whose natural key an item is looked up by. */
 Jsonb *

@@ -7,8 +7,6 @@
 
 #include "engine/engine.h"
 
-extern char *bcd_trimmed(const char *text);
-extern char *bcd_folded(const char *text);
 extern Jsonb *bcd_identity(const BcdItem *item);
 extern void bcd_natural_key(BcdItem *item);
 extern bool bcd_further_key(BcdItem *item);

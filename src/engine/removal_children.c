@@ -10,7 +10,6 @@
 
 #include "base/compat.h"
 #include "base/db.h"
-#include "catalog/pg_type.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/lane.h"
@@ -18,32 +17,13 @@
 #include "engine/removal_children.h"
 #include "feed/feed.h"
 #include "resource/resource.h"
-#include "tables/queue.h"
+#include "tables/link_below.h"
+#include "tables/pending.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
 /* A removal that waits comes back so much later */
 #define BELOW_MS	1000
-
-/*
- * Rows with changes to be pushed, and which of the records in $5 theirs is
- * below, as far as the links tell; 0: it is not known where it is, since a
- * payload without the natural key ($4) was forgotten.  Rows that are gone, too,
- * are among them.
- */
-static BcdStatement rows_below = {
-	"WITH RECURSIVE places AS ("
-	"  SELECT l.feed, l.key, l.store_id, CASE"
-	"  WHEN jsonb_typeof(l.payload -> $3) = 'number' THEN nullif((l.payload -> $3)::int8, 0)"
-	"  WHEN NOT coalesce(l.payload ? $4, false) THEN 0 END AS parent"
-	"  FROM bcdelta.feed AS f JOIN bcdelta.link AS l USING (feed)"
-	"  WHERE f.server = $1 AND f.resource = $2),"
-	" above AS ("
-	"  SELECT feed, key, parent FROM places JOIN bcdelta.pending AS p USING (feed, key)"
-	" UNION"
-	"  SELECT a.feed, a.key, l.parent FROM above AS a JOIN places AS l ON l.store_id = a.parent)"
-	" SELECT parent, feed, key FROM above WHERE parent = ANY ($5) ORDER BY feed, key",
-	5, {NAMEOID, TEXTOID, TEXTOID, TEXTOID, INT8ARRAYOID}
-};
 
 static bool
 is_removed(const BcdItem *item)
@@ -51,25 +31,14 @@ is_removed(const BcdItem *item)
 	return !item->decision.leaves && item->decision.next == BCD_REMOVE;
 }
 
-/* A row of theirs */
-typedef struct BcdBelow
-{
-	int64		parent;			/* 0: not known */
-	char	   *feed;
-	char	   *key;
-} BcdBelow;
-
 /* What is below records of a job's items that are about to be removed. */
 static BcdBelow *
 find_below(BcdJob *job, uint64 *n)
 {
 	const BcdResource *r = job->lane->feed->resource;
 	Datum	   *ids = palloc(sizeof(Datum) * (job->nitems + 1));
-	BcdBelow   *below;
-	Datum		args[5];
 	dlist_iter	iter;
 	int			nids = 0;
-	uint64		i;
 
 	*n = 0;
 	dlist_foreach(iter, &job->items)
@@ -81,21 +50,8 @@ find_below(BcdJob *job, uint64 *n)
 	}
 	if (nids == 0)
 		return NULL;
-	args[0] = DirectFunctionCall1(namein, CStringGetDatum(job->lane->feed->server));
-	args[1] = CStringGetTextDatum(r->name);
-	args[2] = CStringGetTextDatum(r->parent);
-	args[3] = CStringGetTextDatum(bcd_resource_key(r, 0));
 	ids[nids++] = Int64GetDatum(0);
-	args[4] = bcd_array(INT8OID, ids, NULL, nids);
-	*n = bcd_execute(&rows_below, args, NULL);
-	below = palloc(sizeof(BcdBelow) * (*n + 1));
-	for (i = 0; i < *n; i++)
-	{
-		below[i].parent = bcd_column_int64(i, 1, NULL);
-		below[i].feed = bcd_column_text(i, 2);
-		below[i].key = bcd_column_text(i, 3);
-	}
-	return below;
+	return bcd_links_below(job->lane->feed->server, r, bcd_array(INT8OID, ids, NULL, nids), n);
 }
 
 /*
@@ -115,7 +71,7 @@ wait_for_row(BcdItem *item, BcdLane *lane, const char *feed, const char *key)
 {
 	const BcdRun *run = item->lane->run;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	bool		moves = lane && !lane->stopped && bcd_queue_is_in_progress(feed, key);
+	bool		moves = lane && !lane->stopped && bcd_pending_is_in_progress(feed, key);
 	char	   *text = psprintf("row %s of feed \"%s\" is to be pushed first: its record may be below this one in the store, and be removed with it",
 								key, feed);
 

@@ -23,7 +23,7 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "store/verdict.h"
-#include "tables/queue.h"
+#include "tables/link.h"
 
 /* A value that is refused so often while others are saved will not be taken */
 #define PARTIAL_ATTEMPTS	3
@@ -103,7 +103,7 @@ id_is_taken(BcdJob *job, BcdItem *item, int64 id)
 		if (other->store_id == id)
 			return true;
 	}
-	key = bcd_queue_linked_key(item->lane->feed->name, id);
+	key = bcd_link_key(item->lane->feed->name, id);
 	return key && strcmp(key, item->key) != 0;
 }
 

@@ -26,6 +26,7 @@
 #include "engine/job.h"
 #include "engine/lane.h"
 #include "engine/plan.h"
+#include "engine/queue.h"
 #include "engine/run.h"
 #include "engine/run_reload.h"
 #include "engine/run_round.h"
@@ -38,7 +39,6 @@
 #include "pacing/quota.h"
 #include "pacing/store_pause.h"
 #include "store/verdict.h"
-#include "tables/queue.h"
 #include "tables/run.h"
 #include "tables/schedule.h"
 

@@ -18,9 +18,9 @@
 #include "engine/engine.h"
 #include "engine/lane_held.h"
 #include "engine/lookup_list.h"
+#include "engine/queue.h"
 #include "engine/run_round.h"
 #include "engine/run_start.h"
-#include "tables/queue.h"
 
 /* Further rounds for rows that changed while the run went on */
 #define EXTRA_ROUNDS		3

@@ -20,6 +20,7 @@
 #include "base/db.h"
 #include "base/shmem.h"
 #include "engine/engine.h"
+#include "engine/queue.h"
 #include "engine/run_start.h"
 #include "feed/feed.h"
 #include "feed/halted_feeds.h"
@@ -31,7 +32,7 @@
 #include "store/store.h"
 #include "tables/feed.h"
 #include "tables/feed_state.h"
-#include "tables/queue.h"
+#include "tables/pending.h"
 #include "tables/run.h"
 
 /* Starts of a run that may meet a locked source, a second each */
@@ -131,7 +132,7 @@ check_fuse(const BcdFeed *feed)
 {
 	int64		limit = feed->options.max_changes;
 
-	if (limit > 0 && bcd_queue_exceeds(feed->name, limit))
+	if (limit > 0 && bcd_pending_exceeds(feed->name, limit))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than " INT64_FORMAT " rows changed, the limit that the option max_changes sets",

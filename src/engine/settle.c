@@ -32,7 +32,6 @@
 #include "engine/settle.h"
 #include "engine/stage.h"
 #include "store/verdict.h"
-#include "tables/queue.h"
 
 /* After a settle that failed: milliseconds until the next try, most tries */
 #define SETTLE_AGAIN_MS 1000

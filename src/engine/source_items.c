@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "engine/item.h"
+#include "engine/queue.h"
 #include "engine/source_items.h"
 #include "feed/key_list.h"
-#include "tables/queue.h"
 
 /*
  * Items of the next source rows, with their links; decide says what becomes

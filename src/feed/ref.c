@@ -29,6 +29,7 @@
 #include "feed/key.h"
 #include "feed/ref.h"
 #include "tables/feed.h"
+#include "tables/link.h"
 
 /* The first reference of the row at hand that has no link yet */
 static struct
@@ -273,20 +274,6 @@ key_from_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed)
 	return same ? joined(texts, n) : bcd_key_of_texts(feed, texts);
 }
 
-/*
- * A link that is about to move to another key, or another one here, is none;
- * nor is one to a record of another store.
- */
-static BcdStatement select_link = {
-	"SELECT store_id FROM bcdelta.link AS l WHERE feed = $1 AND key = $2 AND NOT EXISTS ("
-	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
-	" WHERE f.feed = $1 AND m.key = $2) AND NOT EXISTS ("
-	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
-	" WHERE f.feed = $1 AND m.moved_from = $2) AND NOT EXISTS ("
-	" SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.store <> $3)",
-	3, {TEXTOID, TEXTOID, TEXTOID}
-};
-
 /* What is in a store is told to those who may use it, and what its feeds are. */
 static void
 check_reader(const char *name)
@@ -317,17 +304,13 @@ check_reader(const char *name)
 
 /* The store's id of a row; 0: it is not there. */
 static int64
-linked_id(Datum feed, const char *key)
+linked_id(const char *feed, const char *key)
 {
-	Datum		args[3] = {feed, CStringGetTextDatum(key)};
 	BcdRights	rights;
-	int64		store_id = 0;
+	int64		store_id;
 
-	if (reference.store)
-		args[2] = CStringGetTextDatum(reference.store);
 	bcd_spi_begin(&rights);
-	if (bcd_execute(&select_link, args, reference.store ? NULL : "  n") > 0)
-		store_id = bcd_column_int64(0, 1, NULL);
+	store_id = bcd_link_referred_to(feed, key, reference.store);
 	bcd_spi_end(&rights);
 	return store_id;
 }
@@ -380,7 +363,7 @@ bcdelta_ref(PG_FUNCTION_ARGS)
 	if (key == NULL)
 		PG_RETURN_NULL();
 	bcd_key_check_length(feed, key);
-	store_id = linked_id(PG_GETARG_DATUM(0), key);
+	store_id = linked_id(feed, key);
 	if (store_id != 0)
 		PG_RETURN_INT64(store_id);
 	check_same_store(target->feed);

@@ -312,6 +312,14 @@ bcd_fold(long max_rows)
 	return removed;
 }
 
+/* Folds everything that is committed by now, in the transaction at hand. */
+void
+bcd_fold_now(void)
+{
+	while (bcd_fold(BCD_FOLD_ROWS) > 0)
+		CHECK_FOR_INTERRUPTS();
+}
+
 /*
  * Is this a key whose link is about to come or go, because its row has got
  * another key?
@@ -324,8 +332,7 @@ bcd_fold(long max_rows)
 bool
 bcd_fold_is_moving(int32 feed_id, const char *key)
 {
-	while (bcd_fold(BCD_FOLD_ROWS) > 0)
-		CHECK_FOR_INTERRUPTS();
+	bcd_fold_now();
 	return bcd_moves_exist(feed_id, key);
 }
 

@@ -37,106 +37,13 @@
 #include "base/db.h"
 #include "base/debug.h"
 #include "fold/key_moves.h"
+#include "tables/link_move.h"
 #include "tables/move.h"
 #include "tables/pending_mark.h"
+#include "tables/pending_wait.h"
 
 /* Key changes that are looked at together */
 #define PORTION		10000
-
-/*
- * The first statement that has to wait for a row in flight, or for one whose
- * record may have been made and is not linked yet; null: none
- */
-static BcdStatement select_blocked = {
-	"SELECT min(m.move_id) FROM ("
-	"  SELECT feed, key FROM bcdelta.pending WHERE state = 'in_flight'"
-	"  UNION ALL SELECT feed, key FROM bcdelta.pending WHERE sought IS NOT NULL AND state <> 'review'"
-	" ) AS p JOIN bcdelta.feed AS f USING (feed)"
-	" JOIN bcdelta.move AS m ON m.feed_id = f.feed_id AND p.key IN (m.key, m.moved_from)"
-	" WHERE f.feed_id = $1",
-	1, {INT4OID}
-};
-
-/*
- * What the key changes wait for must not wait for somebody itself.  Where it
- * cannot be found out whether the record was made, it is in review from then
- * until it is marked by these changes, which go on without its record.
- */
-static BcdStatement wake_sought = {
-	"UPDATE bcdelta.pending AS p SET state = 'ready', attempts = 0, last_error = NULL,"
-	" waits_feed = NULL, waits_key = NULL"
-	" FROM bcdelta.feed AS f WHERE f.feed_id = $1 AND p.feed = f.feed AND p.sought IS NOT NULL"
-	" AND p.state IN ('failed', 'deferred')"
-	" AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $1 AND p.key IN (m.key, m.moved_from))",
-	1, {INT4OID}
-};
-
-/*
- * Moves the links, all at once: the sort makes sure that all have left their
- * old keys before the first one takes its new key.
- */
-#define MOVE_LINKS \
-	" gone AS (" \
-	"  DELETE FROM bcdelta.link AS l USING m WHERE l.feed = m.feed AND l.key = m.moved_from" \
-	"  RETURNING l.feed, m.key, l.store_id, l.payload, l.remembered, l.referred, l.pushed_at, l.aside)" \
-	" INSERT INTO bcdelta.link (feed, key, store_id, payload, remembered, referred, pushed_at, aside)" \
-	" SELECT feed, key, store_id, payload, remembered, referred, pushed_at, aside FROM gone ORDER BY key"
-
-/*
- * A set put together from many statements; what is only to be done if there
- * is a link at another key has that key in the third array.
- */
-static BcdStatement move_set = {
-	"WITH m AS ("
-	"  SELECT f.feed, u.key, u.moved_from"
-	"  FROM bcdelta.feed AS f, unnest($2, $3, $4) AS u (key, moved_from, if_linked)"
-	"  WHERE f.feed_id = $1 AND (u.if_linked IS NULL OR EXISTS ("
-	"   SELECT FROM bcdelta.link AS l WHERE l.feed = f.feed AND l.key = u.if_linked))),"
-	MOVE_LINKS,
-	4, {INT4OID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
-};
-
-/*
- * The first statement, however many rows it has: likewise, without arrays.
- * The sub-select with a limit keeps the steps back to look-ups by an index.
- */
-static BcdStatement move_statement = {
-	"WITH RECURSIVE c AS ("
-	"  SELECT f.feed, m.key, m.moved_from FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)"
-	"  WHERE m.feed_id = $1 AND m.move_id < $2),"
-	" back AS ("
-	"  SELECT c.feed, c.key AS last, c.moved_from AS first FROM c"
-	"  JOIN bcdelta.link AS l ON l.feed = c.feed AND l.key = c.key"
-	"  JOIN bcdelta.link AS k ON k.feed = c.feed AND k.key = c.moved_from"
-	"  WHERE NOT EXISTS (SELECT FROM c AS n WHERE n.moved_from = c.key)"
-	" UNION ALL"
-	"  SELECT back.feed, back.last, before.moved_from FROM back CROSS JOIN LATERAL ("
-	"   SELECT m.moved_from FROM bcdelta.move AS m"
-	"   WHERE m.feed_id = $1 AND m.move_id < $2 AND m.key = back.first LIMIT 1) AS before),"
-	" m AS ("
-	"  SELECT feed, key, moved_from FROM c"
-	" UNION ALL"
-	"  SELECT feed, first, last FROM back WHERE NOT EXISTS (SELECT FROM c WHERE c.key = back.first)),"
-	MOVE_LINKS,
-	2, {INT4OID, INT8OID}
-};
-
-/* Rows that refer to one of these were not to be pushed before. */
-#define FREE_WAITING(keys) \
-	"UPDATE bcdelta.pending AS p SET state = 'ready', waits_feed = NULL, waits_key = NULL, last_error = NULL" \
-	" FROM bcdelta.feed AS f, " keys \
-	" WHERE f.feed_id = $1 AND p.state = 'deferred' AND p.waits_feed = f.feed AND p.waits_key = k.key"
-
-static BcdStatement free_set = {
-	FREE_WAITING("unnest($2) AS k (key)"),
-	2, {INT4OID, TEXTARRAYOID}
-};
-
-static BcdStatement free_statement = {
-	FREE_WAITING("(SELECT key FROM bcdelta.move WHERE feed_id = $1 AND move_id < $2"
-				 " UNION SELECT moved_from FROM bcdelta.move WHERE feed_id = $1 AND move_id < $2) AS k"),
-	2, {INT4OID, INT8OID}
-};
 
 /* What is at a key, in the course of many changes */
 typedef struct BcdPlace
@@ -288,15 +195,12 @@ apply_set(int32 feed_id, HTAB *places)
 	HASH_SEQ_STATUS seq;
 	BcdPlace   *place;
 	BcdSet		set;
-	Datum		args[4];
+	Datum		keys_array;
 	int			i = 0;
 
 	make_set(places, &set);
-	args[0] = Int32GetDatum(feed_id);
-	args[1] = text_array(set.keys, NULL, set.n);
-	args[2] = text_array(set.froms, NULL, set.n);
-	args[3] = text_array(set.if_linked, set.nulls, set.n);
-	bcd_execute(&move_set, args, NULL);
+	bcd_links_move_set(feed_id, text_array(set.keys, NULL, set.n), text_array(set.froms, NULL, set.n),
+					   text_array(set.if_linked, set.nulls, set.n));
 
 	hash_seq_init(&seq, places);
 	while ((place = hash_seq_search(&seq)) != NULL)
@@ -304,11 +208,9 @@ apply_set(int32 feed_id, HTAB *places)
 		keys[i] = CStringGetTextDatum(place->key);
 		ats[i++] = place->changed_at;
 	}
-	args[1] = text_array(keys, NULL, n);
-	args[2] = PointerGetDatum(construct_array(ats, n, TIMESTAMPTZOID, sizeof(TimestampTz),
-											  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	bcd_pending_mark_moved(feed_id, args[1], args[2]);
-	bcd_execute(&free_set, args, NULL);
+	keys_array = text_array(keys, NULL, n);
+	bcd_pending_mark_moved(feed_id, keys_array, bcd_array(TIMESTAMPTZOID, ats, NULL, n));
+	bcd_pending_free_moved(feed_id, keys_array);
 }
 
 /* Applies all statements whose changes are here; returns where the next begins. */
@@ -333,13 +235,9 @@ apply_portion(int32 feed_id, const BcdMove *moves, int n)
 static int64
 apply_statement(int32 feed_id, int64 move_id)
 {
-	Datum		args[2];
-
-	args[0] = Int32GetDatum(feed_id);
-	args[1] = Int64GetDatum(move_id + 1);
-	bcd_execute(&move_statement, args, NULL);
+	bcd_links_move_statement(feed_id, move_id + 1);
 	bcd_pending_mark_moves(feed_id, move_id + 1);
-	bcd_execute(&free_statement, args, NULL);
+	bcd_pending_free_moves(feed_id, move_id + 1);
 	return move_id + 1;
 }
 
@@ -353,17 +251,11 @@ bcd_moves_apply(int32 feed_id)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta moves",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
-	Datum		args[1];
 	int64		end;
-	bool		all;
 	int			n;
 
-	args[0] = Int32GetDatum(feed_id);
-	bcd_execute(&wake_sought, args, NULL);
-	bcd_execute(&select_blocked, args, NULL);
-	end = bcd_column_int64(0, 1, &all);
-	if (all)
-		end = PG_INT64_MAX;
+	bcd_pending_wake_moving(feed_id);
+	end = bcd_pending_first_moving(feed_id);
 	for (;;)
 	{
 		BcdMove    *moves;

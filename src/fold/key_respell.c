@@ -27,38 +27,13 @@
 #include "feed/key.h"
 #include "fold/key_respell.h"
 #include "tables/feed.h"
+#include "tables/link_move.h"
 #include "tables/move.h"
+#include "tables/pending.h"
 #include "tables/pending_mark.h"
 
 /* Keys that are looked at together */
 #define PORTION		10000
-
-static BcdStatement any_in_flight = {
-	"SELECT 1 FROM bcdelta.pending WHERE feed = $1 AND state = 'in_flight'",
-	1, {TEXTOID}
-};
-
-/* The next keys behind $2, or the first ones, from one of the tables */
-#define SOME(column, source) \
-	" (SELECT " column " FROM " source " AND " column " >= coalesce($2, '') AND " column " IS DISTINCT FROM $2" \
-	"  ORDER BY " column " LIMIT $3)"
-
-static BcdStatement next_keys = {
-	"SELECT key FROM ("
-	SOME("key", "bcdelta.link WHERE feed = $1")
-	" UNION" SOME("key", "bcdelta.pending WHERE feed = $1 AND key <> '[null]'")
-	" UNION" SOME("waits_key", "bcdelta.pending WHERE waits_feed = $1")
-	" UNION" SOME("key", "bcdelta.move WHERE feed_id = (SELECT feed_id FROM bcdelta.feed WHERE feed = $1)")
-	" UNION" SOME("moved_from", "bcdelta.move WHERE feed_id = (SELECT feed_id FROM bcdelta.feed WHERE feed = $1)")
-	") AS k (key) ORDER BY key LIMIT $3",
-	3, {TEXTOID, TEXTOID, INT8OID}
-};
-
-static BcdStatement respell_links = {
-	"UPDATE bcdelta.link AS l SET key = u.new FROM unnest($2, $3) AS u (old, new)"
-	" WHERE l.feed = $1 AND l.key = u.old",
-	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
-};
 
 typedef struct Spelling
 {
@@ -87,36 +62,33 @@ spelled(const BcdFeed *feed, const char *key)
 	return error ? key : spelling.now;
 }
 
-/* Spells some keys anew, which SPI has read. */
+/* Spells some keys anew. */
 static void
-respell_portion(const BcdFeed *feed, uint64 n)
+respell_portion(const BcdFeed *feed, List *keys)
 {
-	Datum		args[3];
-	Datum	   *old = palloc(sizeof(Datum) * n);
-	Datum	   *new = palloc(sizeof(Datum) * n);
-	char	  **keys = palloc(sizeof(char *) * n);
-	int			changed = 0;
-	uint64		i;
+	List	   *old = NIL;
+	List	   *new = NIL;
+	Datum		old_keys;
+	Datum		new_keys;
+	ListCell   *lc;
 
-	for (i = 0; i < n; i++)
-		keys[i] = bcd_column_text(i, 1);
-	for (i = 0; i < n; i++)
+	foreach(lc, keys)
 	{
-		const char *now = spelled(feed, keys[i]);
+		char	   *key = lfirst(lc);
+		const char *now = spelled(feed, key);
 
-		if (strcmp(now, keys[i]) == 0)
+		if (strcmp(now, key) == 0)
 			continue;
-		old[changed] = CStringGetTextDatum(keys[i]);
-		new[changed++] = CStringGetTextDatum(now);
+		old = lappend(old, key);
+		new = lappend(new, unconstify(char *, now));
 	}
-	if (changed == 0)
+	if (old == NIL)
 		return;
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = bcd_array(TEXTOID, old, NULL, changed);
-	args[2] = bcd_array(TEXTOID, new, NULL, changed);
-	(void) bcd_execute(&respell_links, args, NULL);
-	bcd_pending_respell(feed->name, args[1], args[2]);
-	bcd_moves_respell(feed->name, args[1], args[2]);
+	old_keys = bcd_text_array(old);
+	new_keys = bcd_text_array(new);
+	bcd_links_respell(feed->name, old_keys, new_keys);
+	bcd_pending_respell(feed->name, old_keys, new_keys);
+	bcd_moves_respell(feed->name, old_keys, new_keys);
 }
 
 static void
@@ -125,23 +97,17 @@ respell_all(const BcdFeed *feed)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta respell",
 											  ALLOCSET_DEFAULT_SIZES);
 	char	   *last = NULL;
-	uint64		n;
+	int			n;
 
 	do
 	{
-		Datum		args[3];
 		MemoryContext old = MemoryContextSwitchTo(cxt);
+		List	   *keys = bcd_links_keys_in_use(feed->name, last, PORTION);
 
-		args[0] = CStringGetTextDatum(feed->name);
-		args[1] = last ? CStringGetTextDatum(last) : (Datum) 0;
-		args[2] = Int64GetDatum(PORTION);
-		n = bcd_execute(&next_keys, args, last ? "   " : " n ");
-		MemoryContextSwitchTo(old);
+		n = list_length(keys);
 		if (n > 0)
-			last = bcd_column_text(n - 1, 1);
-		MemoryContextSwitchTo(cxt);
-		if (n > 0)
-			respell_portion(feed, n);
+			last = MemoryContextStrdup(old, llast(keys));
+		respell_portion(feed, keys);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
 		CHECK_FOR_INTERRUPTS();
@@ -153,9 +119,7 @@ respell_all(const BcdFeed *feed)
 static void
 check_in_flight(const BcdFeed *feed)
 {
-	Datum		arg = CStringGetTextDatum(feed->name);
-
-	if (bcd_query(&any_in_flight, &arg, NULL, 1) > 0)
+	if (bcd_pending_any_in_flight(feed->name))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("rows of feed \"%s\" are being pushed", feed->name),

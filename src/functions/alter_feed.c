@@ -28,6 +28,7 @@
 #include "functions/feed_args.h"
 #include "functions/mark.h"
 #include "tables/feed.h"
+#include "tables/link.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_alter_feed);
 
@@ -88,17 +89,6 @@ update(const BcdFeed *feed, const BcdFeedChange *args)
 	return changed;
 }
 
-static BcdStatement select_hidden = {
-	"SELECT key FROM bcdelta.link WHERE feed = $1 AND payload -> $2 = 'false'",
-	2, {TEXTOID, TEXTOID}
-};
-
-static BcdStatement forget_hidden = {
-	"UPDATE bcdelta.link SET payload = payload - $2, remembered = remembered - $2"
-	" WHERE feed = $1 AND key = ANY ($3)",
-	3, {TEXTOID, TEXTOID, TEXTARRAYOID}
-};
-
 /*
  * A record that is hidden is shown again when its row comes back, unless the
  * mapping says something else.  Where it does so no more, those that it has
@@ -109,35 +99,21 @@ forget_hidden_by_mapping(BcdFeed *old, const BcdFeed *feed)
 {
 	const char *hidden_by = feed->resource->hidden_by;
 	MemoryContext cxt = CurrentMemoryContext;
-	List	   *keys = NIL;
+	List	   *keys;
+	List	   *hidden = NIL;
 	ListCell   *cell;
 	BcdRights	rights;
-	Datum	   *hidden;
-	Datum		args[3];
-	int			n = 0;
-	uint64		found;
-	uint64		i;
 
 	if (hidden_by == NULL || !bcd_feed_maps(old, hidden_by) || bcd_feed_maps(feed, hidden_by))
 		return;
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = CStringGetTextDatum(hidden_by);
 	bcd_spi_begin(&rights);
-	found = bcd_execute(&select_hidden, args, NULL);
-	for (i = 0; i < found; i++)
-	{
-		MemoryContext own = MemoryContextSwitchTo(cxt);
-
-		keys = lappend(keys, bcd_column_text(i, 1));
-		MemoryContextSwitchTo(own);
-	}
-	hidden = palloc(sizeof(Datum) * (found + 1));
+	MemoryContextSwitchTo(cxt);
+	keys = bcd_links_hidden(feed->name, hidden_by);
 	foreach(cell, keys)
 		if (bcd_feed_exists(old, lfirst(cell)))
-		hidden[n++] = CStringGetTextDatum(lfirst(cell));
-	args[2] = bcd_array(TEXTOID, hidden, NULL, n);
-	if (n > 0)
-		(void) bcd_execute(&forget_hidden, args, NULL);
+		hidden = lappend(hidden, lfirst(cell));
+	if (hidden != NIL)
+		bcd_links_forget_hidden(feed->name, hidden_by, bcd_text_array(hidden));
 	bcd_spi_end(&rights);
 }
 

@@ -22,46 +22,22 @@
 #include "feed/key.h"
 #include "functions/args.h"
 #include "tables/feed_state.h"
+#include "tables/link.h"
+#include "tables/pending.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_link_row);
 PG_FUNCTION_INFO_V1(bcdelta_unlink);
-
-static BcdStatement in_flight = {
-	"SELECT FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
-	2, {TEXTOID, TEXTOID}
-};
 
 /* SPI is connected. */
 static void
 check_not_in_flight(const BcdFeed *feed, const char *key)
 {
-	Datum		args[2];
-
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = CStringGetTextDatum(key);
-	if (bcd_execute(&in_flight, args, NULL) > 0)
+	if (bcd_pending_is_in_flight(feed->name, key))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("row %s of feed \"%s\" is being pushed at this moment", key, feed->name),
 				 errhint("Do it again when the run has ended; bcdelta.cancel() ends it.")));
 }
-
-static BcdStatement linked_key = {
-	"SELECT key FROM bcdelta.link WHERE feed = $1 AND store_id = $3 AND key <> $2",
-	3, {TEXTOID, TEXTOID, INT8OID}
-};
-static BcdStatement other_id = {
-	"SELECT store_id FROM bcdelta.link WHERE feed = $1 AND key = $2 AND store_id <> $3",
-	3, {TEXTOID, TEXTOID, INT8OID}
-};
-static BcdStatement put_link = {
-	"INSERT INTO bcdelta.link (feed, key, store_id) VALUES ($1, $2, $3)"
-	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
-	" payload = CASE WHEN link.store_id = excluded.store_id THEN link.payload END,"
-	" remembered = CASE WHEN link.store_id = excluded.store_id THEN link.remembered END,"
-	" aside = CASE WHEN link.store_id = excluded.store_id THEN link.aside END",
-	3, {TEXTOID, TEXTOID, INT8OID}
-};
 
 /* The links of a feed belong to one store. */
 static void
@@ -89,7 +65,8 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 	char	   *key;
 	int64		store_id = PG_GETARG_INT64(2);
 	BcdRights	rights;
-	Datum		args[3];
+	char	   *other;
+	int64		before;
 	bool		exists;
 
 	bcd_check_writable("bcdelta.link()");
@@ -110,22 +87,21 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("the source of feed \"%s\" has no row %s", feed->name, key)));
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = CStringGetTextDatum(key);
-	args[2] = Int64GetDatum(store_id);
 	bcd_spi_begin(&rights);
-	if (bcd_execute(&linked_key, args, NULL) > 0)
+	other = bcd_link_key_but(feed->name, store_id, key);
+	if (other)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("record " INT64_FORMAT " of feed \"%s\" is linked to row %s already",
-						store_id, feed->name, bcd_column_text(0, 1)),
+						store_id, feed->name, other),
 				 errhint("SELECT bcdelta.unlink(%s, %s) forgets that link.", quote_literal_cstr(feed->name),
-						 quote_literal_cstr(bcd_column_text(0, 1)))));
+						 quote_literal_cstr(other))));
 	check_not_in_flight(feed, key);
 	/* what refers to the record that was the row's has to be written again */
-	if (bcd_execute(&other_id, args, NULL) > 0)
-		bcd_note_referrers(feed, bcd_column_int64(0, 1, NULL));
-	(void) bcd_execute(&put_link, args, NULL);
+	before = bcd_link_id_but(feed->name, key, store_id);
+	if (before != 0)
+		bcd_note_referrers(feed, before);
+	bcd_link_put(feed->name, key, store_id);
 	bcd_note_deferred(feed, key);
 	bcd_feed_settle_in(feed->name, feed->server_store);
 	bcd_spi_end(&rights);
@@ -133,41 +109,21 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-static BcdStatement delete_link = {
-	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2 RETURNING store_id", 2, {TEXTOID, TEXTOID}
-};
-
 /* The link of one row; the key may be spelled otherwise. */
 static int64
 unlink_row(const BcdFeed *feed, const char *key)
 {
-	Datum		args[2];
 	BcdRights	rights;
-	uint64		n;
+	int64		store_id;
 
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = CStringGetTextDatum(key);
 	bcd_spi_begin(&rights);
 	check_not_in_flight(feed, key);
-	n = bcd_execute(&delete_link, args, NULL);
-	if (n > 0)
-		bcd_note_referrers(feed, bcd_column_int64(0, 1, NULL));
+	store_id = bcd_link_delete(feed->name, key);
+	if (store_id != 0)
+		bcd_note_referrers(feed, store_id);
 	bcd_spi_end(&rights);
-	return n;
+	return store_id != 0 ? 1 : 0;
 }
-
-static BcdStatement delete_links = {
-	"DELETE FROM bcdelta.link WHERE feed = $1", 1, {TEXTOID}
-};
-
-/* What came of rows in that store is nothing to the next one */
-static BcdStatement reset_pending = {
-	"UPDATE bcdelta.pending SET sought = NULL,"
-	" state = CASE WHEN state = 'in_flight' THEN state ELSE 'ready' END, attempts = 0,"
-	" next_attempt_at = NULL, last_error = NULL, waits_feed = NULL, waits_key = NULL"
-	" WHERE feed = $1 AND (sought IS NOT NULL OR attempts > 0 OR state NOT IN ('ready', 'in_flight'))",
-	1, {TEXTOID}
-};
 
 /*
  * Everything that the feed knows of its store.  Where the server leads to
@@ -176,7 +132,6 @@ static BcdStatement reset_pending = {
 static int64
 unlink_all(const BcdFeed *feed)
 {
-	Datum		arg = CStringGetTextDatum(feed->name);
 	char	   *reason = NULL;
 	BcdRights	rights;
 	uint64		n;
@@ -185,8 +140,8 @@ unlink_all(const BcdFeed *feed)
 		reason = psprintf("its links to store %s were forgotten; bcdelta.resume(%s) takes it to store %s",
 						  feed->store, quote_literal_cstr(feed->name), feed->server_store);
 	bcd_spi_begin(&rights);
-	n = bcd_execute(&delete_links, &arg, NULL);
-	(void) bcd_execute(&reset_pending, &arg, NULL);
+	n = bcd_links_delete(feed->name);
+	bcd_pending_reset(feed->name);
 	bcd_feed_forget_store(feed->name, reason);
 	bcd_spi_end(&rights);
 	if (n > 0)

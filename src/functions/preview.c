@@ -33,6 +33,8 @@
 #include "payload/url.h"
 #include "resource/resource.h"
 #include "tables/change.h"
+#include "tables/link.h"
+#include "tables/pending.h"
 
 #define PREVIEW_COLUMNS	6
 
@@ -47,39 +49,6 @@ typedef struct Preview
 	Jsonb	   *body;
 	char	   *error;
 } Preview;
-
-/* The row's link, wherever it is by now */
-typedef struct KnownLink
-{
-	int64		store_id;		/* 0: none */
-	Jsonb	   *payload;
-} KnownLink;
-
-/*
- * What is pending, and what will be once the changes are folded.  After a
- * TRUNCATE, or when any row may have changed, that is every row linked; the
- * last part is the keys of the source, for the latter.
- */
-static BcdStatement select_keys = {
-	"SELECT key FROM ("
-	" SELECT p.key FROM bcdelta.pending AS p"
-	" WHERE p.feed = $1 AND p.state IN ('ready', 'waiting', 'deferred', 'in_flight')"
-	" UNION SELECT c.key FROM bcdelta.change AS c WHERE c.feed_id = $2 AND c.op IN ('c', 'm')"
-	" UNION SELECT m.key FROM bcdelta.move AS m WHERE m.feed_id = $2"
-	" UNION SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 AND EXISTS"
-	"  (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $2 AND c.op IN ('t', 'a'))"
-	" UNION SELECT unnest($4)) AS k"
-	" ORDER BY key LIMIT $3",
-	4, {TEXTOID, INT4OID, INT8OID, TEXTARRAYOID}
-};
-
-/* $3: the key has moved here; else it must not have moved away */
-static BcdStatement select_link = {
-	"SELECT store_id, payload FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
-	" (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $4 AND c.op = 'm' AND c.moved_from = $2)"
-	" AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $4 AND m.moved_from = $2))",
-	4, {TEXTOID, TEXTOID, BOOLOID, INT4OID}
-};
 
 /*
  * The statements on our tables are run with one snapshot: the worker folds
@@ -126,25 +95,13 @@ static List *
 pending_keys(const BcdFeed *feed, int max_rows)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	List	   *keys = NIL;
-	Datum		args[4];
+	Datum		others = source_keys(feed, max_rows);
+	List	   *keys;
 	BcdRights	rights;
-	uint64		n;
-	uint64		i;
 
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = Int32GetDatum(feed->feed_id);
-	args[2] = Int64GetDatum(max_rows);
-	args[3] = source_keys(feed, max_rows);
 	bcd_spi_begin(&rights);
-	n = bcd_query_as_seen(&select_keys, args, NULL, 0);
-	for (i = 0; i < n; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-
-		keys = lappend(keys, bcd_column_text(i, 1));
-		MemoryContextSwitchTo(old);
-	}
+	MemoryContextSwitchTo(cxt);
+	keys = bcd_pending_keys_ahead(feed->name, feed->feed_id, max_rows, others);
 	bcd_spi_end(&rights);
 	return keys;
 }
@@ -169,34 +126,17 @@ linked_key(const BcdFeed *feed, char *key, MemoryContext cxt)
 
 /* In the current memory context. */
 static void
-read_link(const BcdFeed *feed, char *key, KnownLink *link)
+read_link(const BcdFeed *feed, char *key, BcdLinkRow *link)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	Datum		args[4];
 	BcdRights	rights;
 	char	   *place;
-	bool		isnull;
-	Datum		payload;
 
 	memset(link, 0, sizeof(*link));
 	bcd_spi_begin(&rights);
 	place = linked_key(feed, key, cxt);
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = CStringGetTextDatum(place);
-	args[2] = BoolGetDatum(place != key);
-	args[3] = Int32GetDatum(feed->feed_id);
-	if (bcd_query_as_seen(&select_link, args, NULL, 1) == 1)
-	{
-		link->store_id = bcd_column_int64(0, 1, NULL);
-		payload = bcd_column_datum(0, 2, &isnull);
-		if (!isnull)
-		{
-			MemoryContext old = MemoryContextSwitchTo(cxt);
-
-			link->payload = DatumGetJsonbPCopy(payload);
-			MemoryContextSwitchTo(old);
-		}
-	}
+	MemoryContextSwitchTo(cxt);
+	(void) bcd_link_read_ahead(feed->name, feed->feed_id, place, place != key, link);
 	bcd_spi_end(&rights);
 }
 
@@ -289,7 +229,7 @@ preview_difference(const BcdFeed *feed, const BcdRow *row, const BcdDifference *
 static void
 preview_row(BcdFeed *feed, char *key, Preview *p)
 {
-	KnownLink	link;
+	BcdLinkRow	link;
 	BcdRow		row;
 	BcdDifference d;
 

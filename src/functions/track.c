@@ -39,7 +39,9 @@
 #include "store/store.h"
 #include "tables/dependency.h"
 #include "tables/feed.h"
+#include "tables/link.h"
 #include "tables/move.h"
+#include "tables/pending.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_track);
 PG_FUNCTION_INFO_V1(bcdelta_untrack);
@@ -195,14 +197,6 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(args.feed));
 }
 
-static BcdStatement delete_pending = {
-	"DELETE FROM bcdelta.pending WHERE feed = $1", 1, {TEXTOID}
-};
-
-static BcdStatement delete_links = {
-	"DELETE FROM bcdelta.link WHERE feed = $1", 1, {TEXTOID}
-};
-
 /*
  * bcdelta.untrack(feed)
  *
@@ -214,7 +208,6 @@ Datum
 bcdelta_untrack(PG_FUNCTION_ARGS)
 {
 	BcdFeed    *feed;
-	Datum		name = PG_GETARG_DATUM(0);
 	BcdRights	rights;
 	uint64		links;
 	uint64		pending;
@@ -226,8 +219,8 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	bcd_links_take(feed->feed_id);
 	bcd_spi_begin(&rights);
 	/* in the order in which the worker writes them */
-	links = bcd_execute(&delete_links, &name, NULL);
-	pending = bcd_execute(&delete_pending, &name, NULL);
+	links = bcd_links_delete(feed->name);
+	pending = bcd_pending_delete(feed->name);
 	bcd_feed_row_delete(feed->name);
 	bcd_dependencies_delete(feed->name);
 	bcd_moves_delete(feed->feed_id, PG_INT64_MAX);

@@ -25,6 +25,8 @@
 #include "base/db.h"
 #include "feed/feed.h"
 #include "functions/trouble.h"
+#include "tables/feed.h"
+#include "tables/pending.h"
 
 /* Rows whose references are followed, and steps in all */
 #define MAX_ROWS		200
@@ -45,23 +47,6 @@ typedef struct BcdPlace
 	char	   *feed;
 	char	   *key;
 } BcdPlace;
-
-static BcdStatement select_deferred = {
-	"SELECT key, waits_feed, waits_key FROM bcdelta.pending WHERE feed = $1 AND state = 'deferred'"
-	" ORDER BY key LIMIT $2",
-	2, {TEXTOID, INT8OID}
-};
-
-/* What is to become of a row that another one waits for? */
-static BcdStatement select_place = {
-	"SELECT f.state, l.feed IS NOT NULL, p.state, p.waits_feed, p.waits_key, f.filter IS NOT NULL"
-	" FROM (SELECT 1) AS one"
-	" LEFT JOIN LATERAL (SELECT state, filter FROM bcdelta.feed WHERE feed = $1 LIMIT 1) AS f ON true"
-	" LEFT JOIN LATERAL (SELECT feed FROM bcdelta.link WHERE feed = $1 AND key = $2 LIMIT 1) AS l ON true"
-	" LEFT JOIN LATERAL (SELECT state, waits_feed, waits_key FROM bcdelta.pending"
-	"  WHERE feed = $1 AND key = $2 LIMIT 1) AS p ON true",
-	2, {TEXTOID, TEXTOID}
-};
 
 static bool
 is_place(const BcdPlace *a, const BcdPlace *b)
@@ -117,35 +102,31 @@ static char *
 look_at_end(const BcdFeed *feed, BcdPlace *chain, int *n)
 {
 	BcdPlace   *end = &chain[*n - 1];
-	Datum		args[2];
-	char	   *feed_state;
+	BcdFeedPlace place;
 	char	   *state;
 
-	args[0] = CStringGetTextDatum(end->feed);
-	args[1] = CStringGetTextDatum(end->key);
-	(void) bcd_execute(&select_place, args, NULL);
-	feed_state = bcd_column_text(0, 1);
-	state = bcd_column_text(0, 3);
-	if (feed_state == NULL)
+	bcd_feed_place(end->feed, end->key, &place);
+	state = place.state;
+	if (place.feed_state == NULL)
 		return psprintf("rows refer to feed \"%s\", which does not exist: %s does; track it again, or change the mapping",
 						end->feed, place_text(feed, &chain[0]));
-	if (bcd_column_bool(0, 2))
+	if (place.linked)
 		return NULL;
 	if (state && strcmp(state, "deferred") == 0)
 	{
-		chain[*n].feed = bcd_column_text(0, 4);
-		chain[*n].key = bcd_column_text(0, 5);
+		chain[*n].feed = place.waits_feed;
+		chain[*n].key = place.waits_key;
 		if (chain[*n].feed && chain[*n].key)
 			*n += 1;
 		return NULL;
 	}
-	if (strcmp(feed_state, "paused") == 0)
+	if (strcmp(place.feed_state, "paused") == 0)
 		return dead_end_text(feed, chain, *n, "a feed that is paused");
 	if (state == NULL)
 		return dead_end_text(feed, chain, *n,
 							 psprintf("which is neither in the store nor about to be pushed: mark it with SELECT bcdelta.mark(%s, %s) if the source has it%s, else correct the reference",
 									  quote_literal_cstr(end->feed), quote_literal_cstr(short_key(end->key)),
-									  bcd_column_bool(0, 6) ? " and it satisfies the filter" : ""));
+									  place.filtered ? " and it satisfies the filter" : ""));
 	if (strcmp(state, "failed") == 0 || strcmp(state, "review") == 0)
 		return dead_end_text(feed, chain, *n, psprintf("which is in state %s: see last_error in bcdelta.pending", state));
 	return NULL;
@@ -180,33 +161,28 @@ char *
 bcd_trouble_deferred(const BcdFeed *feed)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	BcdPlace	rows[MAX_ROWS];
-	BcdPlace	awaited[MAX_ROWS];
+	BcdDeferred *rows;
 	BcdPlace	chain[MAX_CHAIN + 1];
 	char	   *trouble = NULL;
 	int			steps = MAX_STEPS;
-	Datum		args[2];
 	BcdRights	rights;
 	int			n;
 	int			i;
 
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = Int64GetDatum(MAX_ROWS);
 	bcd_spi_begin(&rights);
-	n = (int) bcd_execute(&select_deferred, args, NULL);
-	for (i = 0; i < n; i++)
-	{
-		rows[i].feed = feed->name;
-		rows[i].key = bcd_column_text(i, 1);
-		awaited[i].feed = bcd_column_text(i, 2);
-		awaited[i].key = bcd_column_text(i, 3);
-	}
+	rows = bcd_pending_deferred(feed->name, MAX_ROWS, &n);
 	for (i = 0; i < n && trouble == NULL && steps > 0; i++)
 	{
-		if (awaited[i].feed == NULL || awaited[i].key == NULL)
+		if (rows[i].waits_feed == NULL || rows[i].waits_key == NULL)
 			continue;
-		chain[0] = rows[i];
-		chain[1] = awaited[i];
+		chain[0] = (BcdPlace)
+		{
+			feed->name, rows[i].key
+		};
+		chain[1] = (BcdPlace)
+		{
+			rows[i].waits_feed, rows[i].waits_key
+		};
 		trouble = follow(feed, chain, &steps);
 	}
 	if (trouble)

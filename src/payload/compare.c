@@ -208,3 +208,28 @@ bcd_payload_known(const BcdResource *resource, Jsonb *wanted, const cJSON *recor
 	}
 	return known;
 }
+
+/* Without the white space around it, which stores trim; palloc'd. */
+char *
+bcd_trimmed(const char *text)
+{
+	int			len;
+
+	while (scanner_isspace(*text))
+		text++;
+	len = strlen(text);
+	while (len > 0 && scanner_isspace(text[len - 1]))
+		len--;
+	return pnstrdup(text, len);
+}
+
+/*
+ * The store compares names without regard to case, so do we.  palloc'd.
+ */
+char *
+bcd_folded(const char *text)
+{
+	char	   *bare = bcd_trimmed(text);
+
+	return bcd_fold_case(bare, strlen(bare));
+}

@@ -41,5 +41,7 @@ extern Jsonb *bcd_jsonb_from_value(JsonbValue *value);
 extern char *bcd_json_text(const cJSON *value);
 extern double bcd_number(Numeric n);
 extern char *bcd_value_text(const JsonbValue *value);
+extern char *bcd_trimmed(const char *text);
+extern char *bcd_folded(const char *text);
 
 #endif							/* BCD_PAYLOAD_H */

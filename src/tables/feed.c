@@ -224,6 +224,33 @@ bcd_feed_may_be_read(const char *feed, Oid role)
 	return bcd_execute(&select_readable, args, NULL) > 0;
 }
 
+static BcdStatement select_place = {
+	"SELECT f.state, l.feed IS NOT NULL, p.state, p.waits_feed, p.waits_key, f.filter IS NOT NULL"
+	" FROM (SELECT 1) AS one"
+	" LEFT JOIN LATERAL (SELECT state, filter FROM bcdelta.feed WHERE feed = $1 LIMIT 1) AS f ON true"
+	" LEFT JOIN LATERAL (SELECT feed FROM bcdelta.link WHERE feed = $1 AND key = $2 LIMIT 1) AS l ON true"
+	" LEFT JOIN LATERAL (SELECT state, waits_feed, waits_key FROM bcdelta.pending"
+	"  WHERE feed = $1 AND key = $2 LIMIT 1) AS p ON true",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* What is to become of a row of a feed that another one waits for? */
+void
+bcd_feed_place(const char *feed, const char *key, BcdFeedPlace *place)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	(void) bcd_select(&select_place, args, NULL);
+	place->feed_state = bcd_column_text(0, 1);
+	place->linked = bcd_column_bool(0, 2);
+	place->state = bcd_column_text(0, 3);
+	place->waits_feed = bcd_column_text(0, 4);
+	place->waits_key = bcd_column_text(0, 5);
+	place->filtered = bcd_column_bool(0, 6);
+}
+
 static BcdStatement list_feeds = {
 	"SELECT feed FROM bcdelta.feed WHERE server = $1 AND ($2 IS NULL OR feed = $2) ORDER BY feed_id",
 	2, {NAMEOID, TEXTOID}

@@ -62,6 +62,17 @@ typedef struct BcdFeedChange
 	Jsonb	   *options;
 } BcdFeedChange;
 
+/* A row of a feed, and what is to become of it; NULL: there is none */
+typedef struct BcdFeedPlace
+{
+	char	   *feed_state;
+	bool		filtered;		/* the feed has a filter */
+	bool		linked;
+	char	   *state;			/* pending.state */
+	char	   *waits_feed;
+	char	   *waits_key;
+} BcdFeedPlace;
+
 extern bool bcd_feed_row_read(const char *feed, BcdFeedRow *row);
 extern bool bcd_feed_row_insert(const BcdNewFeed *feed);
 extern bool bcd_feed_row_update(int32 feed_id, int32 version, const BcdFeedChange *change,
@@ -73,6 +84,8 @@ extern bool bcd_feed_is_current(int32 feed_id, int32 version);
 extern bool bcd_feed_is_altered(int32 feed_id, int32 version);
 extern char *bcd_feed_server(const char *feed);
 extern bool bcd_feed_may_be_read(const char *feed, Oid role);
+
+extern void bcd_feed_place(const char *feed, const char *key, BcdFeedPlace *place);
 
 extern List *bcd_feeds_of(const char *server, const char *feed);
 extern List *bcd_feed_servers(Oid role);

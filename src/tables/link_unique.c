@@ -1,7 +1,7 @@
 /*
  * link_unique.c
- *		Which record has a natural key: of all that are linked, by what they are
- *		known to hold.
+ *		bcdelta.link: which record has a natural key, of all that are linked, by
+ *		what they are known to hold.
  *
  * link.unique_keys has a hash for every natural key in a link's payload.  It is
  * generated, so it is right whoever writes the link; and it stays the same
@@ -18,10 +18,6 @@
 
 #include "base/compat.h"
 #include "base/db.h"
-#include "engine/engine.h"
-#include "engine/natural_key.h"
-#include "engine/referrers.h"
-#include "feed/feed.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link_unique.h"
@@ -126,19 +122,6 @@ bcd_unique_required(const BcdResource *r)
 	return bcd_array(TEXTOID, required, NULL, n);
 }
 
-/* Feeds that map only some fields, of prices say, write to the records of others. */
-bool
-bcd_unique_is_whole(const BcdFeed *feed)
-{
-	const BcdResource *r = feed->resource;
-	int			i;
-
-	for (i = 0; i < r->nfields; i++)
-		if ((r->fields[i].flags & BCD_F_REQUIRED) && !bcd_feed_maps(feed, r->fields[i].name))
-			return false;
-	return true;
-}
-
 /*
  * The links are found before anything is asked of their feeds: an index that
  * begins with the feed, which a plan made while there were few links would take,
@@ -163,91 +146,39 @@ static BcdStatement select_holders = {
 	3, {TEXTOID, INT8ARRAYOID, TEXTARRAYOID}
 };
 
+static void
+read_holder(BcdLinkHolder *holder, uint64 i)
+{
+	holder->hash = bcd_column_int64(i, 1, NULL);
+	holder->key = bcd_column_text(i, 2);
+	holder->store_id = bcd_column_int64(i, 3, NULL);
+	holder->payload = bcd_column_jsonb(i, 4);
+	holder->remembered = bcd_column_jsonb(i, 5);
+	holder->aside = bcd_column_jsonb(i, 6);
+	holder->state = bcd_column_text(i, 7);
+	holder->shared = bcd_column_bool(i, 8);
+	holder->feed = bcd_column_text(i, 9);
+	holder->whole = bcd_column_bool(i, 10);
+	holder->paused = bcd_column_bool(i, 11);
+}
+
 /* A GIN scan compares each hash that is sought with each other one */
 #define HASHES_AT_ONCE	64
 
-static int
-compare_records(const void *a, const void *b)
-{
-	const BcdRecord *x = (*(BcdHolder *const *) a)->record;
-	const BcdRecord *y = (*(BcdHolder *const *) b)->record;
-
-	if (x->store_id != y->store_id)
-		return x->store_id < y->store_id ? -1 : 1;
-	return strcmp(x->feed, y->feed);
-}
-
-/* A record may have been found by several of its keys: it is one. */
-static void
-merge_records(BcdHolder *holders, int n)
-{
-	BcdHolder **order = palloc(sizeof(BcdHolder *) * Max(n, 1));
-	int			i;
-
-	for (i = 0; i < n; i++)
-		order[i] = &holders[i];
-	qsort(order, n, sizeof(BcdHolder *), compare_records);
-	for (i = 1; i < n; i++)
-		if (compare_records(&order[i], &order[i - 1]) == 0)
-			order[i]->record = order[i - 1]->record;
-	pfree(order);
-}
-
-static int
-compare_holders(const void *a, const void *b)
-{
-	int64		x = ((const BcdHolder *) a)->hash;
-	int64		y = ((const BcdHolder *) b)->hash;
-
-	return x < y ? -1 : x > y;
-}
-
-static Jsonb *
-payload_of(uint64 row, int column)
-{
-	bool		isnull;
-	Datum		payload = bcd_column_datum(row, column, &isnull);
-
-	return isnull ? NULL : DatumGetJsonbPCopy(payload);
-}
-
-/* The i-th row of select_holders */
-static void
-read_holder(BcdHolder *holder, uint64 i)
-{
-	BcdRecord  *record = palloc0(sizeof(BcdRecord));
-	bool		isnull;
-	Datum		state;
-
-	holder->hash = bcd_column_int64(i, 1, NULL);
-	holder->record = record;
-	record->key = bcd_column_text(i, 2);
-	record->store_id = bcd_column_int64(i, 3, NULL);
-	record->payload = payload_of(i, 4);
-	record->remembered = payload_of(i, 5);
-	record->aside = payload_of(i, 6);
-	state = bcd_column_datum(i, 7, &isnull);
-	record->state = isnull ? NULL : TextDatumGetCString(state);
-	record->shared = bcd_column_bool(i, 8);
-	record->feed = bcd_column_text(i, 9);
-	record->whole = bcd_column_bool(i, 10);
-	record->paused = bcd_column_bool(i, 11);
-}
-
 /*
- * The linked records that have one of these hashes, with all hashes that they
- * have, in the order of those; n: their number.  Those of a feed, and of all
- * others that are pushed to the same records.  In the memory of the transaction.
+ * The links whose records have one of these hashes, with all hashes that they
+ * have; n: their number.  Those of a feed, and of all others that are pushed to
+ * the same records.  In the current memory context.
  */
-BcdHolder *
-bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n)
+BcdLinkHolder *
+bcd_link_holders(const char *feed, const BcdResource *resource, Datum *hashes, int nhashes, int *n)
 {
-	BcdHolder  *holders = palloc(sizeof(BcdHolder));
+	BcdLinkHolder *holders = palloc(sizeof(BcdLinkHolder));
 	Datum		args[3];
 	int			first;
 
-	args[0] = CStringGetTextDatum(feed->name);
-	args[2] = bcd_unique_required(feed->resource);
+	args[0] = CStringGetTextDatum(feed);
+	args[2] = bcd_unique_required(resource);
 	*n = 0;
 	for (first = 0; first < nhashes; first += HASHES_AT_ONCE)
 	{
@@ -255,57 +186,14 @@ bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n)
 		uint64		i;
 
 		args[1] = bcd_array(INT8OID, hashes + first, NULL, Min(nhashes - first, HASHES_AT_ONCE));
-		found = bcd_execute(&select_holders, args, NULL);
-		holders = repalloc(holders, sizeof(BcdHolder) * (*n + found + 1));
+		found = bcd_select(&select_holders, args, NULL);
+		holders = repalloc(holders, sizeof(BcdLinkHolder) * (*n + found + 1));
 		for (i = 0; i < found; i++)
 			read_holder(&holders[*n + i], i);
 		*n += (int) found;
 		SPI_freetuptable(SPI_tuptable);
 	}
-	qsort(holders, *n, sizeof(BcdHolder), compare_holders);
-	merge_records(holders, *n);
 	return holders;
-}
-
-/*
- * A record goes with what the store is known to hold of it, and with what it
- * has given up for a moment.  The sort makes sure that all links are gone
- * before the first one comes back with its new key.
- */
-static BcdStatement assign_records = {
-	"WITH n AS (SELECT * FROM unnest($2, $3) AS u (key, store_id)),"
-	" gone AS ("
-	"  DELETE FROM bcdelta.link WHERE ctid = ANY (ARRAY(SELECT found.tid FROM n"
-	"   CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o"
-	"    WHERE o.feed = $1 AND o.store_id = n.store_id LIMIT 1) AS found))"
-	"  RETURNING store_id, payload, remembered, referred, pushed_at, aside)"
-	" INSERT INTO bcdelta.link (feed, key, store_id, payload, remembered, referred, pushed_at, aside)"
-	" SELECT $1, n.key, store_id, gone.payload, gone.remembered, gone.referred, gone.pushed_at, gone.aside"
-	" FROM gone JOIN n USING (store_id)"
-	" ORDER BY n.key",
-	3, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID}
-};
-
-/* The rows of these keys have these records from now on; nobody else has. */
-void
-bcd_unique_assign(const BcdFeed *feed, char **keys, int64 *store_ids, int n)
-{
-	Datum	   *names = palloc(sizeof(Datum) * n);
-	Datum	   *ids = palloc(sizeof(Datum) * n);
-	Datum		args[3];
-	int			i;
-
-	for (i = 0; i < n; i++)
-	{
-		names[i] = CStringGetTextDatum(keys[i]);
-		ids[i] = Int64GetDatum(store_ids[i]);
-	}
-	args[0] = CStringGetTextDatum(feed->name);
-	args[1] = bcd_array(TEXTOID, names, NULL, n);
-	args[2] = bcd_array(INT8OID, ids, NULL, n);
-	if (bcd_execute(&assign_records, args, NULL) != n)
-		elog(ERROR, "links of feed \"%s\" changed while records were exchanged", feed->name);
-	bcd_mark_referrers(feed, store_ids, n);
 }
 
 static BcdStatement learn = {
@@ -315,59 +203,18 @@ static BcdStatement learn = {
 };
 
 /*
- * The store has told that a record of a feed has an item's natural key.  What is known
- * already is not touched: it may be newer than a reply that was on its way.
+ * The record of a link has this value of a field, and what else its natural key
+ * is told by.  What is known already is not touched: it may be newer than a
+ * reply that was on its way.
  */
 void
-bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
+bcd_link_learn(const char *feed, int64 store_id, const char *field, Jsonb *has)
 {
-	const BcdResource *r = item->lane->feed->resource;
-	Jsonb	   *wanted = bcd_identity(item);
-	Jsonb	   *has;
 	Datum		args[4];
-	JsonbValue	v;
 
-	v.type = jbvString;
-	v.val.string.val = item->natural;
-	v.val.string.len = strlen(item->natural);
-	has = bcd_payload_set(NULL, bcd_resource_key(r, item->natural_index), &v);
-	if (r->parent)
-	{
-		v.type = jbvNumeric;
-		v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric,
-															Int64GetDatum(bcd_payload_integer(wanted, r->parent))));
-		has = bcd_payload_set(has, r->parent, &v);
-	}
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = Int64GetDatum(store_id);
-	args[2] = CStringGetTextDatum(bcd_resource_key(r, item->natural_index));
+	args[2] = CStringGetTextDatum(field);
 	args[3] = JsonbPGetDatum(has);
 	(void) bcd_execute(&learn, args, NULL);
-}
-
-/* Are the row and what is known of its record the same in all that a natural key is told by? */
-static bool
-is_the_same(const BcdItem *item, const char *natural)
-{
-	const BcdResource *r = item->lane->feed->resource;
-
-	return bcd_payload_same(item->wanted, item->known, natural) &&
-		(r->parent == NULL || bcd_payload_same(item->wanted, item->known, r->parent)) &&
-		(r->defaulted == NULL || bcd_payload_same(item->wanted, item->known, r->defaulted));
-}
-
-/* Is an item to write a natural key that its record is not known to have? */
-bool
-bcd_item_claims_key(const BcdItem *item)
-{
-	const BcdResource *r = item->lane->feed->resource;
-	BcdUnique	key;
-	int			i;
-
-	for (i = 0; bcd_resource_key(r, i); i++)
-		if (!is_the_same(item, bcd_resource_key(r, i)) &&
-			bcd_unique_of(r, item->wanted, bcd_resource_key(r, i), &key) &&
-			!bcd_unique_has(r, item->known, &key))
-			return true;
-	return false;
 }

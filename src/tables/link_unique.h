@@ -1,11 +1,13 @@
 /*
  * link_unique.h
- *		Which record has a natural key.
+ *		bcdelta.link: which record has a natural key.
  */
-#ifndef BCD_LINK_UNIQUE_H
-#define BCD_LINK_UNIQUE_H
+#ifndef BCD_TABLE_LINK_UNIQUE_H
+#define BCD_TABLE_LINK_UNIQUE_H
 
-#include "engine/engine.h"
+#include "utils/jsonb.h"
+
+#include "resource/resource.h"
 
 /* A value of a natural field, within its scope */
 typedef struct BcdUnique
@@ -18,41 +20,28 @@ typedef struct BcdUnique
 	int64		hash;
 } BcdUnique;
 
-/* A record that rows of the resource may want, with the row that it is linked to */
-typedef struct BcdRecord
+/* A link whose record has a natural key of that hash */
+typedef struct BcdLinkHolder
 {
-	int64		store_id;
-	char	   *feed;			/* of that row */
-	BcdLane    *lane;			/* of that feed; NULL: it is not pushed here */
-	bool		whole;			/* the feed maps all that a record needs, so
-								 * that the record is its own */
-	bool		paused;			/* the feed is */
+	int64		hash;
+	char	   *feed;
 	char	   *key;
-	char	   *state;			/* of its change: pending.state, or NULL */
-	bool		shared;			/* rows of other feeds are linked to it, too */
+	int64		store_id;
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
 	Jsonb	   *aside;
-	struct BcdUnit *owner;		/* the row is looked at, too; or NULL: */
-	bool		is_read;
-	BcdRow		row;			/* what the source has of it, once read */
-} BcdRecord;
-
-typedef struct BcdHolder
-{
-	int64		hash;
-	BcdRecord  *record;
-} BcdHolder;
+	char	   *state;			/* of its change: pending.state, or NULL */
+	bool		shared;			/* rows of other feeds are linked to it, too */
+	bool		whole;			/* the feed maps all that a record needs */
+	bool		paused;			/* the feed is */
+} BcdLinkHolder;
 
 extern int64 bcd_unique_hash(const char *field, int64 scope, const char *value);
 extern bool bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique *key);
 extern bool bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key);
 extern Datum bcd_unique_required(const BcdResource *r);
-extern bool bcd_unique_is_whole(const BcdFeed *feed);
-extern BcdHolder *bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n);
-extern void bcd_unique_assign(const BcdFeed *feed, char **keys, int64 *store_ids, int n);
-extern void bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id);
+extern BcdLinkHolder *bcd_link_holders(const char *feed, const BcdResource *resource, Datum *hashes,
+									   int nhashes, int *n);
+extern void bcd_link_learn(const char *feed, int64 store_id, const char *field, Jsonb *has);
 
-extern bool bcd_item_claims_key(const BcdItem *item);
-
-#endif							/* BCD_LINK_UNIQUE_H */
+#endif							/* BCD_TABLE_LINK_UNIQUE_H */

@@ -61,6 +61,16 @@ static BcdStatement put_link = {
 	7, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID, TEXTARRAYOID}
 };
 
+/*
+ * What is to be set when it is not known any more what a link's record holds.
+ * That the record may be hidden by us is never forgotten: else it would not
+ * be shown again when its row comes back.  $3 is the resource's hidden_by.
+ */
+#define FORGET_PAYLOAD(hidden_by) \
+	" remembered = coalesce(remembered, '{}') || coalesce(payload, '{}'), payload = " \
+	"CASE WHEN payload -> " hidden_by " IN ('null', 'false')" \
+	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
+
 /* Links one row, whatever the links of the feed are now. */
 static void
 put_one(const char *feed, const BcdLinkWrite *link, Datum references)
@@ -192,4 +202,31 @@ void
 bcd_link_remove(const char *feed, const char *key)
 {
 	execute(&remove_link, feed, key, (Datum) 0, true);
+}
+
+static BcdStatement forget_in_flight = {
+	"UPDATE bcdelta.link AS l SET" FORGET_PAYLOAD("$3")
+	" FROM (SELECT feed, key FROM bcdelta.pending"
+	"  WHERE state = 'in_flight' AND ($1 IS NULL OR feed = ANY ($1)) OFFSET 0) AS p"
+	" CROSS JOIN LATERAL (SELECT f.feed FROM bcdelta.feed AS f WHERE f.feed = p.feed AND f.resource = $2 LIMIT 1) AS f"
+	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o WHERE o.feed = f.feed AND o.key = p.key LIMIT 1) AS o"
+	" WHERE l.ctid = o.tid",
+	3, {TEXTARRAYOID, TEXTOID, TEXTOID}
+};
+
+/*
+ * What may have become of rows of these feeds (text[]; 0: all) that are marked
+ * as in flight is not known.
+ */
+void
+bcd_links_forget_in_flight(Datum feeds, const BcdResource *resource)
+{
+	Datum		args[3];
+	char		nulls[] = "   ";
+
+	nulls[0] = feeds == (Datum) 0 ? 'n' : ' ';
+	args[0] = feeds;
+	args[1] = CStringGetTextDatum(resource->name);
+	args[2] = bcd_text_or_null(resource->hidden_by, &nulls[2]);
+	(void) bcd_execute(&forget_in_flight, args, nulls);
 }

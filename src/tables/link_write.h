@@ -7,6 +7,8 @@
 
 #include "utils/jsonb.h"
 
+#include "resource/resource.h"
+
 /* A row that is linked to a record */
 typedef struct BcdLinkWrite
 {
@@ -18,20 +20,11 @@ typedef struct BcdLinkWrite
 	bool		back;			/* what it had given up is put back */
 } BcdLinkWrite;
 
-/*
- * What is to be set when it is not known any more what a link's record holds.
- * That the record may be hidden by us is never forgotten: else it would not
- * be shown again when its row comes back.  $3 is the resource's hidden_by.
- */
-#define FORGET_PAYLOAD(hidden_by) \
-	" remembered = coalesce(remembered, '{}') || coalesce(payload, '{}'), payload = " \
-	"CASE WHEN payload -> " hidden_by " IN ('null', 'false')" \
-	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
-
 extern void bcd_links_put(const char *feed, const BcdLinkWrite *links, int n, Datum references);
 extern void bcd_link_forget_payload(const char *feed, const char *key, const char *hidden_by);
 extern void bcd_link_hide(const char *feed, const char *key, const char *hidden_by);
 extern void bcd_link_put_aside(const char *feed, const char *key, Jsonb *aside);
+extern void bcd_links_forget_in_flight(Datum feeds, const BcdResource *resource);
 extern void bcd_link_remove(const char *feed, const char *key);
 
 #endif							/* BCD_TABLE_LINK_WRITE_H */

@@ -9,14 +9,14 @@
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "tables/link.h"
 #include "tables/pending_deferred.h"
-#include "tables/queue.h"
 
 /* Links to this store only */
 static BcdStatement select_some = {
 	"SELECT d.key, l.linked FROM ("
 	"  SELECT key, waits_feed, waits_key FROM bcdelta.pending"
-	"  WHERE state = 'deferred' AND feed = $1 AND " BEHIND_CURSOR " ORDER BY key LIMIT $3) AS d"
+	"  WHERE state = 'deferred' AND feed = $1 AND " BCD_BEHIND_KEY " ORDER BY key LIMIT $3) AS d"
 	" LEFT JOIN LATERAL ("
 	"  SELECT NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = d.waits_feed AND f.store <> $4) AS linked"
 	"  FROM bcdelta.link AS o WHERE o.feed = d.waits_feed AND o.key = d.waits_key LIMIT 1) AS l ON true"

@@ -15,7 +15,7 @@
 #include "feed/key_list.h"
 #include "resource/resource.h"
 #include "tables/discrepancy.h"
-#include "tables/queue.h"
+#include "tables/link.h"
 #include "verbs/kinds.h"
 
 /* lane->phase: rows that refer to rows without a link are tried again */
@@ -126,7 +126,7 @@ link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 							   item->natural, NULL);
 		item->decision.conflicts = 1;
 	}
-	else if ((other = bcd_queue_linked_key(lane->feed->name, store_id)) != NULL &&
+	else if ((other = bcd_link_key(lane->feed->name, store_id)) != NULL &&
 			 strcmp(other, item->key) != 0)
 		bcd_decide_taken(item, store_id, other);
 	else

@@ -20,6 +20,7 @@
 #include "engine/key_conflict.h"
 #include "engine/lane_held.h"
 #include "engine/lost_create.h"
+#include "engine/queue.h"
 #include "engine/reply_error.h"
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
@@ -29,8 +30,8 @@
 #include "fold/key_moves.h"
 #include "payload/payload.h"
 #include "store/verdict.h"
+#include "tables/link.h"
 #include "tables/move.h"
-#include "tables/queue.h"
 #include "verbs/kinds.h"
 
 /* So many rows in a row that take too long, and their feed is paused */
@@ -116,7 +117,7 @@ push_recheck(BcdItem *item)
 		decide_later(item);
 		return;
 	}
-	owner = bcd_queue_linked_key(feed->name, item->store_id);
+	owner = bcd_link_key(feed->name, item->store_id);
 	if (owner ? strcmp(owner, item->key) != 0 : !item->seeking)
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
@@ -124,7 +125,7 @@ push_recheck(BcdItem *item)
 												   owner ? psprintf("the source row is gone; its record is now that of row %s", owner) :
 												   "the source row is gone, and so is its link");
 	}
-	else if ((owner = bcd_queue_other_owner(feed, item->store_id)) != NULL)
+	else if ((owner = bcd_link_other_owner(feed->name, feed->resource, item->store_id)) != NULL)
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_REMOVE);
 		item->decision.error = MemoryContextStrdup(item->cxt,
@@ -205,8 +206,7 @@ hold_back_moving(BcdLane *lane, List *items)
 	int32		feed_id = lane->feed->feed_id;
 	ListCell   *lc;
 
-	while (bcd_fold(BCD_FOLD_ROWS) > 0)
-		CHECK_FOR_INTERRUPTS();
+	bcd_fold_now();
 	if (!bcd_moves_any(feed_id))
 		return;
 	foreach(lc, items)
@@ -237,8 +237,7 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 		return NIL;
 	BCD_DEBUG_POINT("claiming");
 	/* so that ref() finds links where the rows that are read here expect them */
-	while (bcd_fold(BCD_FOLD_ROWS) > 0)
-		CHECK_FOR_INTERRUPTS();
+	bcd_fold_now();
 	items = bcd_queue_claim(lane, limit, cxt);
 	bcd_tx_look_again();
 	foreach(lc, items)
@@ -283,7 +282,7 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 static bool
 is_others(const BcdFeed *feed, int64 store_id)
 {
-	return bcd_queue_linked_key(feed->name, store_id) || bcd_queue_other_owner(feed, store_id);
+	return bcd_link_key(feed->name, store_id) || bcd_link_other_owner(feed->name, feed->resource, store_id);
 }
 
 /*

@@ -12,7 +12,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "base/bcdelta.h"
 #include "base/json.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
@@ -20,6 +19,7 @@
 #include "engine/job.h"
 #include "engine/lane.h"
 #include "engine/lookup.h"
+#include "engine/queue.h"
 #include "engine/reply_error.h"
 #include "engine/source_items.h"
 #include "engine/unmapped_fields.h"
@@ -31,7 +31,8 @@
 #include "resource/resource.h"
 #include "store/paging.h"
 #include "tables/discrepancy.h"
-#include "tables/queue.h"
+#include "tables/link.h"
+#include "tables/pending.h"
 #include "verbs/kinds.h"
 
 /* What a lane does, one after the other; lane->phase */
@@ -57,9 +58,8 @@ is_mode(const BcdRun *run, const char *mode)
 static bool
 is_pending(BcdLane *lane, const BcdItem *item)
 {
-	while (bcd_fold(BCD_FOLD_ROWS) > 0)
-		;
-	return bcd_queue_is_pending(lane->feed->name, item->key);
+	bcd_fold_now();
+	return bcd_pending_is_open(lane->feed->name, item->key);
 }
 
 static void
@@ -383,7 +383,7 @@ read_list(BcdJob *job, const cJSON *reply)
 
 		if (!bcd_json_id(record, r->id, &id))
 			record_without_id(lane, record);
-		else if (!bcd_queue_is_linked(lane->feed, id))
+		else if (!bcd_link_exists(lane->feed->server, lane->feed->resource, lane->feed->server_store, id))
 			record_extra(lane, id, "missing_in_source", bcd_resource_key(r, 0), NULL,
 						 cJSON_IsString(name) ? name->valuestring : NULL);
 	}

@@ -18,7 +18,7 @@
 #include "engine/engine.h"
 #include "engine/lane.h"
 #include "engine/run.h"
-#include "tables/queue.h"
+#include "tables/pending_wait.h"
 #include "tables/run.h"
 #include "tables/run_queue.h"
 #include "worker/call_serve.h"
@@ -183,8 +183,8 @@ accept_retry(int number, const BcdCall *call)
 	int64		n;
 
 	bcd_tx_begin();
-	n = bcd_queue_retry(call->feed[0] ? call->feed : NULL, NameStr(call->server),
-						call->waiting);
+	n = bcd_pending_retry(call->feed[0] ? call->feed : NULL, NameStr(call->server),
+						  call->waiting);
 	bcd_tx_commit();
 	/* a run may rest until their time */
 	bcd_runs_look();

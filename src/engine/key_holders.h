@@ -1,0 +1,43 @@
+/*
+ * key_holders.h
+ *		The records that have natural keys.
+ */
+#ifndef BCD_KEY_HOLDERS_H
+#define BCD_KEY_HOLDERS_H
+
+#include "engine/engine.h"
+#include "tables/link_unique.h"
+
+/* A record that rows of the resource may want, with the row that it is linked to */
+typedef struct BcdRecord
+{
+	int64		store_id;
+	char	   *feed;			/* of that row */
+	BcdLane    *lane;			/* of that feed; NULL: it is not pushed here */
+	bool		whole;			/* the feed maps all that a record needs, so
+								 * that the record is its own */
+	bool		paused;			/* the feed is */
+	char	   *key;
+	char	   *state;			/* of its change: pending.state, or NULL */
+	bool		shared;			/* rows of other feeds are linked to it, too */
+	Jsonb	   *payload;
+	Jsonb	   *remembered;
+	Jsonb	   *aside;
+	struct BcdUnit *owner;		/* the row is looked at, too; or NULL: */
+	bool		is_read;
+	BcdRow		row;			/* what the source has of it, once read */
+} BcdRecord;
+
+typedef struct BcdHolder
+{
+	int64		hash;
+	BcdRecord  *record;
+} BcdHolder;
+
+extern bool bcd_unique_is_whole(const BcdFeed *feed);
+extern BcdHolder *bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n);
+extern void bcd_unique_assign(const BcdFeed *feed, char **keys, int64 *store_ids, int n);
+extern void bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id);
+extern bool bcd_item_claims_key(const BcdItem *item);
+
+#endif							/* BCD_KEY_HOLDERS_H */

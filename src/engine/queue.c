@@ -1,0 +1,220 @@
+/*
+ * queue.c
+ *		Items from what is pending and what is linked.
+ *
+ * The tables are told of the feeds of a run, and give rows; here they are
+ * items of lanes.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/db.h"
+#include "engine/engine.h"
+#include "engine/item.h"
+#include "engine/queue.h"
+#include "resource/resource.h"
+#include "tables/link.h"
+#include "tables/link_write.h"
+#include "tables/pending.h"
+#include "tables/pending_claim.h"
+#include "tables/pending_wait.h"
+#include "tables/tally.h"
+
+/*
+ * Claims up to limit ready rows of the lane's feed, in a transaction of the
+ * caller, as items that are in no queue yet; the list is in cxt.
+ */
+List *
+bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
+{
+	const BcdFeed *feed = lane->feed;
+	List	   *items = NIL;
+	uint64		n;
+	uint64		i;
+
+	bcd_plans_fit();
+	n = bcd_pending_claim(feed->name, feed->feed_id, feed->version, lane->cursor, limit);
+	for (i = 0; i < n; i++)
+	{
+		BcdItem    *item = bcd_item_create(lane, bcd_pending_claimed_key(i));
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+		BcdClaimed	row;
+
+		bcd_pending_claimed(i, &row);
+		item->attempts = row.attempts;
+		item->group = bcd_item_group(lane, item->attempts);
+		item->store_id = row.store_id;
+		item->linked = item->store_id != 0;
+		item->known = row.payload;
+		item->sought = row.sought;
+		item->remembered = row.remembered;
+		item->aside = row.aside;
+		MemoryContextSwitchTo(cxt);
+		items = lappend(items, item);
+		MemoryContextSwitchTo(old);
+	}
+	return items;
+}
+
+/* After the claim is committed: the next one goes on behind this key. */
+void
+bcd_queue_claimed(BcdLane *lane, const char *last_key)
+{
+	if (lane->cursor)
+		pfree(lane->cursor);
+	lane->cursor = last_key ? MemoryContextStrdup(lane->cxt, last_key) : NULL;
+}
+
+static void
+set_link(BcdItem *item, const BcdLinkRow *link)
+{
+	item->store_id = link->store_id;
+	item->linked = true;
+	item->known = link->payload;
+	item->remembered = link->remembered;
+	item->aside = link->aside;
+}
+
+/*
+ * Links as items: the next ones behind the lane's cursor, or a random sample.
+ * The list is in cxt; the cursor is moved by the caller.
+ */
+List *
+bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt)
+{
+	List	   *items = NIL;
+	uint64		n = bcd_links_select(lane->feed->name, lane->cursor, sample, limit);
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		BcdItem    *item = bcd_item_create(lane, bcd_links_key(i));
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+		BcdLinkRow	link;
+
+		bcd_links_read(i, &link);
+		set_link(item, &link);
+		MemoryContextSwitchTo(cxt);
+		items = lappend(items, item);
+		MemoryContextSwitchTo(old);
+	}
+	return items;
+}
+
+/* Fills in an item's link, if it has one. */
+void
+bcd_queue_link_of(BcdLane *lane, BcdItem *item)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdLinkRow	link;
+
+	if (bcd_link_read(lane->feed->name, item->key, &link))
+		set_link(item, &link);
+	MemoryContextSwitchTo(old);
+}
+
+/* The names of a run's feeds as a text array; active: without the stopped. */
+static Datum
+feed_names(const BcdRun *run, bool active)
+{
+	Datum	   *names = palloc(sizeof(Datum) * (run->nlanes + 1));
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		if (!active || !run->lanes[i]->stopped)
+			names[n++] = CStringGetTextDatum(run->lanes[i]->feed->name);
+	return bcd_array(TEXTOID, names, NULL, n);
+}
+
+/*
+ * What is marked as in flight is not: when the worker starts (run NULL: all),
+ * and before a run begins, should the rows come from a dump.
+ */
+void
+bcd_queue_recover(const BcdRun *run)
+{
+	Datum		feeds = run ? feed_names(run, false) : (Datum) 0;
+	int			i;
+
+	for (i = 0; bcd_resource_nth(i); i++)
+		bcd_links_forget_in_flight(feeds, bcd_resource_nth(i));
+	bcd_pending_recover(feeds);
+	if (run == NULL)
+		bcd_pending_delete_orphans();
+}
+
+/* At the end of a run: what it claimed and did not send is ready again. */
+void
+bcd_queue_release(BcdRun *run)
+{
+	bcd_pending_release(feed_names(run, false));
+}
+
+/*
+ * Makes rows ready whose time has come.
+ *
+ * Returns their number; *next_ms: milliseconds until more of them are due,
+ * or -1 when none is waiting.  What is not due is not read.
+ */
+int64
+bcd_queue_wake(BcdRun *run, int64 *next_ms)
+{
+	return bcd_pending_wake(feed_names(run, true), next_ms);
+}
+
+/* Is a row of the run's feeds ready? */
+bool
+bcd_queue_has_ready(BcdRun *run)
+{
+	return bcd_pending_any_ready(feed_names(run, true));
+}
+
+/*
+ * How many rows of the run's feeds are ready that had changed before the run
+ * began; up to most (0: all).
+ */
+int64
+bcd_queue_count_old(BcdRun *run, int64 most)
+{
+	return bcd_pending_count_old(feed_names(run, true), run->began, most);
+}
+
+/* How many rows of the run's feeds are in one of these states. */
+static int64
+count_in(const BcdRun *run, const char *const *states, int nstates)
+{
+	const char **feeds = palloc(sizeof(char *) * Max(run->nlanes, 1));
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		if (!run->lanes[i]->stopped)
+			feeds[n++] = run->lanes[i]->feed->name;
+	return bcd_tally_of(feeds, n, states, nstates);
+}
+
+/* How many are in a state. */
+int64
+bcd_queue_count(BcdRun *run, const char *state)
+{
+	return count_in(run, &state, 1);
+}
+
+/*
+ * How many rows a push has in all: those that are done, and those that it is
+ * going to look at.  Rows that come back for another attempt are no more rows.
+ */
+void
+bcd_queue_expect(BcdRun *run)
+{
+	static const char *const states[] = {"ready", "in_flight", "waiting"};
+	BcdProgress *p = &run->progress;
+
+	p->total = p->done + count_in(run, states, lengthof(states));
+	if (run->max_rows > 0)
+		p->total = Min(p->total, run->max_rows);
+}

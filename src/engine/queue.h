@@ -1,0 +1,22 @@
+/*
+ * queue.h
+ *		Items from what is pending and what is linked.
+ */
+#ifndef BCD_QUEUE_H
+#define BCD_QUEUE_H
+
+#include "engine/engine.h"
+
+extern List *bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt);
+extern void bcd_queue_claimed(BcdLane *lane, const char *last_key);
+extern List *bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt);
+extern void bcd_queue_link_of(BcdLane *lane, BcdItem *item);
+extern void bcd_queue_recover(const BcdRun *run);
+extern void bcd_queue_release(BcdRun *run);
+extern int64 bcd_queue_wake(BcdRun *run, int64 *next_ms);
+extern bool bcd_queue_has_ready(BcdRun *run);
+extern int64 bcd_queue_count(BcdRun *run, const char *state);
+extern int64 bcd_queue_count_old(BcdRun *run, int64 most);
+extern void bcd_queue_expect(BcdRun *run);
+
+#endif							/* BCD_QUEUE_H */

@@ -1,0 +1,330 @@
+/*
+ * link.c
+ *		bcdelta.link: what is linked to what, and links by hand.
+ *
+ * Most ask for the record of one row, or for the row of one record; a verify
+ * goes through all links of a feed, some at a time.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "tables/link.h"
+#include "tables/link_unique.h"
+
+static BcdStatement select_key = {
+	"SELECT key FROM bcdelta.link WHERE feed = $1 AND store_id = $2",
+	2, {TEXTOID, INT8OID}
+};
+
+/* The key that a record is linked to, or NULL. */
+char *
+bcd_link_key(const char *feed, int64 store_id)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id)};
+
+	return bcd_select(&select_key, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
+}
+
+static BcdStatement select_other_row = {
+	"SELECT l.key, o.feed FROM bcdelta.link AS l JOIN bcdelta.feed AS o USING (feed)"
+	" JOIN bcdelta.feed AS f USING (server, resource, store)"
+	" WHERE f.feed = $1 AND l.store_id = $2 AND o.feed <> f.feed AND o.fields ?& $3 LIMIT 1",
+	3, {TEXTOID, INT8OID, TEXTARRAYOID}
+};
+
+/*
+ * The row of another feed that a record is linked to as well; false: there is
+ * none that keeps it alive.
+ */
+bool
+bcd_link_other_row(const char *feed, const BcdResource *resource, int64 store_id,
+				   char **other_feed, char **key)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id), bcd_unique_required(resource)};
+
+	if (bcd_select(&select_other_row, args, NULL) == 0)
+		return false;
+	*key = bcd_column_text(0, 1);
+	*other_feed = bcd_column_text(0, 2);
+	return true;
+}
+
+/* The same as a text for messages, or NULL. */
+char *
+bcd_link_other_owner(const char *feed, const BcdResource *resource, int64 store_id)
+{
+	char	   *other_feed;
+	char	   *key;
+
+	if (!bcd_link_other_row(feed, resource, store_id, &other_feed, &key))
+		return NULL;
+	return psprintf("row %s of feed \"%s\"", key, other_feed);
+}
+
+static BcdStatement select_exists = {
+	"SELECT FROM bcdelta.link AS l JOIN bcdelta.feed AS f USING (feed)"
+	" WHERE f.server = $1 AND f.resource = $2 AND l.store_id = $3 AND f.store = $4",
+	4, {NAMEOID, TEXTOID, INT8OID, TEXTOID}
+};
+
+/* Is a record of a store linked to a row of any feed? */
+bool
+bcd_link_exists(const char *server, const BcdResource *resource, const char *store, int64 store_id)
+{
+	Datum		args[4];
+
+	args[0] = bcd_name_datum(server);
+	args[1] = CStringGetTextDatum(resource->name);
+	args[2] = Int64GetDatum(store_id);
+	args[3] = CStringGetTextDatum(store ? store : "");
+	return bcd_execute(&select_exists, args, NULL) > 0;
+}
+
+static BcdStatement select_link = {
+	"SELECT store_id, payload, remembered, aside FROM bcdelta.link WHERE feed = $1 AND key = $2",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* The link of a row, in the current memory context; false: it has none. */
+bool
+bcd_link_read(const char *feed, const char *key, BcdLinkRow *link)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key)};
+
+	if (bcd_select(&select_link, args, NULL) == 0)
+		return false;
+	link->store_id = bcd_column_int64(0, 1, NULL);
+	link->payload = bcd_column_jsonb(0, 2);
+	link->remembered = bcd_column_jsonb(0, 3);
+	link->aside = bcd_column_jsonb(0, 4);
+	return true;
+}
+
+static BcdStatement select_next = {
+	"SELECT key, store_id, payload, remembered FROM bcdelta.link WHERE feed = $1 AND " BCD_BEHIND_KEY
+	" ORDER BY key LIMIT $3",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+/* Drawn from the index, which is much smaller than the payloads */
+static BcdStatement select_sample = {
+	"SELECT s.key, l.store_id, l.payload, l.remembered FROM ("
+	"  SELECT key FROM bcdelta.link WHERE feed = $1 ORDER BY random() LIMIT $3) AS s"
+	" CROSS JOIN LATERAL ("
+	"  SELECT o.store_id, o.payload, o.remembered FROM bcdelta.link AS o"
+	"  WHERE o.feed = $1 AND o.key = s.key LIMIT 1) AS l",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+
+/*
+ * Up to limit links of a feed, the next ones behind a key (NULL: from the first
+ * one on) or a random sample; returns their number.
+ */
+uint64
+bcd_links_select(const char *feed, const char *after, bool sample, int64 limit)
+{
+	Datum		args[3];
+	char		nulls[] = "   ";
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = bcd_text_or_null(after, &nulls[1]);
+	args[2] = Int64GetDatum(limit);
+	return bcd_select(sample ? &select_sample : &select_next, args, nulls);
+}
+
+/* They are read before the next statement, into the current memory context. */
+char *
+bcd_links_key(uint64 i)
+{
+	return bcd_column_text(i, 1);
+}
+
+void
+bcd_links_read(uint64 i, BcdLinkRow *link)
+{
+	link->store_id = bcd_column_int64(i, 2, NULL);
+	link->payload = bcd_column_jsonb(i, 3);
+	link->remembered = bcd_column_jsonb(i, 4);
+	link->aside = NULL;
+}
+
+static BcdStatement select_aside = {
+	"SELECT key FROM bcdelta.link WHERE feed = $1 AND aside IS NOT NULL",
+	1, {TEXTOID}
+};
+
+/* The rows of a feed whose records have given something up for a moment */
+List *
+bcd_links_aside(const char *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+
+	return bcd_column_list(bcd_select(&select_aside, &arg, NULL), 1);
+}
+
+static BcdStatement select_hidden = {
+	"SELECT key FROM bcdelta.link WHERE feed = $1 AND payload -> $2 = 'false'",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* The rows of a feed whose records are hidden by what is known of them */
+List *
+bcd_links_hidden(const char *feed, const char *hidden_by)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(hidden_by)};
+
+	return bcd_column_list(bcd_select(&select_hidden, args, NULL), 1);
+}
+
+static BcdStatement forget_hidden = {
+	"UPDATE bcdelta.link SET payload = payload - $2, remembered = remembered - $2"
+	" WHERE feed = $1 AND key = ANY ($3)",
+	3, {TEXTOID, TEXTOID, TEXTARRAYOID}
+};
+
+/* It is not known any more whether the records of these rows (text[]) are. */
+void
+bcd_links_forget_hidden(const char *feed, const char *hidden_by, Datum keys)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(hidden_by), keys};
+
+	(void) bcd_execute(&forget_hidden, args, NULL);
+}
+
+/*
+ * A link that is about to move to another key, or another one here, is none;
+ * nor is one to a record of another store.
+ */
+static BcdStatement select_referred_to = {
+	"SELECT store_id FROM bcdelta.link AS l WHERE feed = $1 AND key = $2 AND NOT EXISTS ("
+	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
+	" WHERE f.feed = $1 AND m.key = $2) AND NOT EXISTS ("
+	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
+	" WHERE f.feed = $1 AND m.moved_from = $2) AND NOT EXISTS ("
+	" SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.store <> $3)",
+	3, {TEXTOID, TEXTOID, TEXTOID}
+};
+
+/* The id that a reference to a row stands for in a store (NULL: any); 0: none yet */
+int64
+bcd_link_referred_to(const char *feed, const char *key, const char *store)
+{
+	Datum		args[3];
+	char		nulls[] = "   ";
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	args[2] = bcd_text_or_null(store, &nulls[2]);
+	return bcd_execute(&select_referred_to, args, nulls) == 0 ? 0 : bcd_column_int64(0, 1, NULL);
+}
+
+/* $3: the key has moved here; else it must not have moved away */
+static BcdStatement select_ahead = {
+	"SELECT store_id, payload FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
+	" (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $4 AND c.op = 'm' AND c.moved_from = $2)"
+	" AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $4 AND m.moved_from = $2))",
+	4, {TEXTOID, TEXTOID, BOOLOID, INT4OID}
+};
+
+/*
+ * The link of a row as it will be once the changes are folded, from the
+ * snapshot at hand; false: it will have none.
+ */
+bool
+bcd_link_read_ahead(const char *feed, int32 feed_id, const char *key, bool moved_here,
+					BcdLinkRow *link)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Datum		args[4];
+	uint64		n;
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	args[2] = BoolGetDatum(moved_here);
+	args[3] = Int32GetDatum(feed_id);
+	n = bcd_query_as_seen(&select_ahead, args, NULL, 1);
+	MemoryContextSwitchTo(cxt);
+	if (n == 0)
+		return false;
+	link->store_id = bcd_column_int64(0, 1, NULL);
+	link->payload = bcd_column_jsonb(0, 2);
+	return true;
+}
+
+/* About the link of a row by hand */
+static uint64
+about(BcdStatement *statement, const char *feed, const char *key, int64 store_id)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key), Int64GetDatum(store_id)};
+
+	return bcd_execute(statement, args, NULL);
+}
+
+static BcdStatement select_other_key = {
+	"SELECT key FROM bcdelta.link WHERE feed = $1 AND store_id = $3 AND key <> $2",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+
+/* Another row that a record is linked to, or NULL */
+char *
+bcd_link_key_but(const char *feed, int64 store_id, const char *key)
+{
+	return about(&select_other_key, feed, key, store_id) > 0 ? bcd_column_text(0, 1) : NULL;
+}
+
+static BcdStatement select_other_id = {
+	"SELECT store_id FROM bcdelta.link WHERE feed = $1 AND key = $2 AND store_id <> $3",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+
+/* Another record that a row is linked to, or 0 */
+int64
+bcd_link_id_but(const char *feed, const char *key, int64 store_id)
+{
+	return about(&select_other_id, feed, key, store_id) > 0 ? bcd_column_int64(0, 1, NULL) : 0;
+}
+
+static BcdStatement put_link = {
+	"INSERT INTO bcdelta.link (feed, key, store_id) VALUES ($1, $2, $3)"
+	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
+	" payload = CASE WHEN link.store_id = excluded.store_id THEN link.payload END,"
+	" remembered = CASE WHEN link.store_id = excluded.store_id THEN link.remembered END,"
+	" aside = CASE WHEN link.store_id = excluded.store_id THEN link.aside END",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+
+/* Links a row to a record, of which nothing is known unless it was linked before. */
+void
+bcd_link_put(const char *feed, const char *key, int64 store_id)
+{
+	(void) about(&put_link, feed, key, store_id);
+}
+
+static BcdStatement delete_link = {
+	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2 RETURNING store_id", 2, {TEXTOID, TEXTOID}
+};
+
+/* Returns the record that the row was linked to, or 0. */
+int64
+bcd_link_delete(const char *feed, const char *key)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key)};
+
+	return bcd_execute(&delete_link, args, NULL) > 0 ? bcd_column_int64(0, 1, NULL) : 0;
+}
+
+static BcdStatement delete_links = {
+	"DELETE FROM bcdelta.link WHERE feed = $1", 1, {TEXTOID}
+};
+
+/* Returns how many there were. */
+uint64
+bcd_links_delete(const char *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+
+	return bcd_execute(&delete_links, &arg, NULL);
+}

@@ -1,0 +1,164 @@
+/*
+ * link_move.c
+ *		bcdelta.link: links whose rows get other keys.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "tables/link_move.h"
+
+/*
+ * Moves the links, all at once: the sort makes sure that all have left their
+ * old keys before the first one takes its new key.
+ */
+#define MOVE_LINKS \
+	" gone AS (" \
+	"  DELETE FROM bcdelta.link AS l USING m WHERE l.feed = m.feed AND l.key = m.moved_from" \
+	"  RETURNING l.feed, m.key, l.store_id, l.payload, l.remembered, l.referred, l.pushed_at, l.aside)" \
+	" INSERT INTO bcdelta.link (feed, key, store_id, payload, remembered, referred, pushed_at, aside)" \
+	" SELECT feed, key, store_id, payload, remembered, referred, pushed_at, aside FROM gone ORDER BY key"
+
+/*
+ * A set put together from many statements; what is only to be done if there
+ * is a link at another key has that key in the third array.
+ */
+static BcdStatement move_set = {
+	"WITH m AS ("
+	"  SELECT f.feed, u.key, u.moved_from"
+	"  FROM bcdelta.feed AS f, unnest($2, $3, $4) AS u (key, moved_from, if_linked)"
+	"  WHERE f.feed_id = $1 AND (u.if_linked IS NULL OR EXISTS ("
+	"   SELECT FROM bcdelta.link AS l WHERE l.feed = f.feed AND l.key = u.if_linked))),"
+	MOVE_LINKS,
+	4, {INT4OID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
+};
+
+/*
+ * The first statement, however many rows it has: likewise, without arrays.
+ * The sub-select with a limit keeps the steps back to look-ups by an index.
+ */
+static BcdStatement move_statement = {
+	"WITH RECURSIVE c AS ("
+	"  SELECT f.feed, m.key, m.moved_from FROM bcdelta.move AS m JOIN bcdelta.feed AS f USING (feed_id)"
+	"  WHERE m.feed_id = $1 AND m.move_id < $2),"
+	" back AS ("
+	"  SELECT c.feed, c.key AS last, c.moved_from AS first FROM c"
+	"  JOIN bcdelta.link AS l ON l.feed = c.feed AND l.key = c.key"
+	"  JOIN bcdelta.link AS k ON k.feed = c.feed AND k.key = c.moved_from"
+	"  WHERE NOT EXISTS (SELECT FROM c AS n WHERE n.moved_from = c.key)"
+	" UNION ALL"
+	"  SELECT back.feed, back.last, before.moved_from FROM back CROSS JOIN LATERAL ("
+	"   SELECT m.moved_from FROM bcdelta.move AS m"
+	"   WHERE m.feed_id = $1 AND m.move_id < $2 AND m.key = back.first LIMIT 1) AS before),"
+	" m AS ("
+	"  SELECT feed, key, moved_from FROM c"
+	" UNION ALL"
+	"  SELECT feed, first, last FROM back WHERE NOT EXISTS (SELECT FROM c WHERE c.key = back.first)),"
+	MOVE_LINKS,
+	2, {INT4OID, INT8OID}
+};
+
+/* Arrays of text: links go from moved_froms to keys, if there is one at if_linked. */
+void
+bcd_links_move_set(int32 feed_id, Datum keys, Datum moved_froms, Datum if_linked)
+{
+	Datum		args[] = {Int32GetDatum(feed_id), keys, moved_froms, if_linked};
+
+	(void) bcd_execute(&move_set, args, NULL);
+}
+
+/* The links of the first statement's changes, before that of number end */
+void
+bcd_links_move_statement(int32 feed_id, int64 end)
+{
+	Datum		args[] = {Int32GetDatum(feed_id), Int64GetDatum(end)};
+
+	(void) bcd_execute(&move_statement, args, NULL);
+}
+
+/*
+ * A record goes with what the store is known to hold of it, and with what it
+ * has given up for a moment.  The sort makes sure that all links are gone
+ * before the first one comes back with its new key.
+ */
+static BcdStatement assign_records = {
+	"WITH n AS (SELECT * FROM unnest($2, $3) AS u (key, store_id)),"
+	" gone AS ("
+	"  DELETE FROM bcdelta.link WHERE ctid = ANY (ARRAY(SELECT found.tid FROM n"
+	"   CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o"
+	"    WHERE o.feed = $1 AND o.store_id = n.store_id LIMIT 1) AS found))"
+	"  RETURNING store_id, payload, remembered, referred, pushed_at, aside)"
+	" INSERT INTO bcdelta.link (feed, key, store_id, payload, remembered, referred, pushed_at, aside)"
+	" SELECT $1, n.key, store_id, gone.payload, gone.remembered, gone.referred, gone.pushed_at, gone.aside"
+	" FROM gone JOIN n USING (store_id)"
+	" ORDER BY n.key",
+	3, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID}
+};
+
+/* The rows of these keys have these records from now on; nobody else has. */
+void
+bcd_links_assign(const char *feed, char **keys, int64 *store_ids, int n)
+{
+	Datum	   *names = palloc(sizeof(Datum) * n);
+	Datum	   *ids = palloc(sizeof(Datum) * n);
+	Datum		args[3];
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		names[i] = CStringGetTextDatum(keys[i]);
+		ids[i] = Int64GetDatum(store_ids[i]);
+	}
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = bcd_array(TEXTOID, names, NULL, n);
+	args[2] = bcd_array(INT8OID, ids, NULL, n);
+	if (bcd_execute(&assign_records, args, NULL) != n)
+		elog(ERROR, "links of feed \"%s\" changed while records were exchanged", feed);
+}
+
+/* The next keys behind $2, or the first ones, from one of the tables */
+#define SOME(column, source) \
+	" (SELECT " column " FROM " source " AND " column " >= coalesce($2, '') AND " column " IS DISTINCT FROM $2" \
+	"  ORDER BY " column " LIMIT $3)"
+
+static BcdStatement next_keys = {
+	"SELECT key FROM ("
+	SOME("key", "bcdelta.link WHERE feed = $1")
+	" UNION" SOME("key", "bcdelta.pending WHERE feed = $1 AND key <> '[null]'")
+	" UNION" SOME("waits_key", "bcdelta.pending WHERE waits_feed = $1")
+	" UNION" SOME("key", "bcdelta.move WHERE feed_id = (SELECT feed_id FROM bcdelta.feed WHERE feed = $1)")
+	" UNION" SOME("moved_from", "bcdelta.move WHERE feed_id = (SELECT feed_id FROM bcdelta.feed WHERE feed = $1)")
+	") AS k (key) ORDER BY key LIMIT $3",
+	3, {TEXTOID, TEXTOID, INT8OID}
+};
+
+/* The next keys of a feed that anything is known by, in the current memory context */
+List *
+bcd_links_keys_in_use(const char *feed, const char *after, int limit)
+{
+	Datum		args[3];
+	char		nulls[] = "   ";
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = bcd_text_or_null(after, &nulls[1]);
+	args[2] = Int64GetDatum(limit);
+	return bcd_column_list(bcd_select(&next_keys, args, nulls), 1);
+}
+
+static BcdStatement respell_links = {
+	"UPDATE bcdelta.link AS l SET key = u.new FROM unnest($2, $3) AS u (old, new)"
+	" WHERE l.feed = $1 AND l.key = u.old",
+	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
+};
+
+/* Keys of a feed (text[]) are spelled anew; none of the new ones is an old one. */
+void
+bcd_links_respell(const char *feed, Datum old, Datum new)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), old, new};
+
+	(void) bcd_execute(&respell_links, args, NULL);
+}

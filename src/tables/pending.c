@@ -1,0 +1,228 @@
+/*
+ * pending.c
+ *		bcdelta.pending: questions about it, and what is simple to say.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "tables/pending.h"
+
+/* Does a query about a row find it? */
+static bool
+finds(BcdStatement *statement, const char *feed, const char *key)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key)};
+
+	return bcd_execute(statement, args, NULL) > 0;
+}
+
+static BcdStatement is_open = {
+	"SELECT FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND state NOT IN ('failed', 'review')",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* Does a row have a change that is still to be pushed? */
+bool
+bcd_pending_is_open(const char *feed, const char *key)
+{
+	return finds(&is_open, feed, key);
+}
+
+static BcdStatement is_in_flight = {
+	"SELECT FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* Is a row claimed, so that a request for it may be under way? */
+bool
+bcd_pending_is_in_flight(const char *feed, const char *key)
+{
+	return finds(&is_in_flight, feed, key);
+}
+
+static BcdStatement is_in_progress = {
+	"SELECT FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND state IN ('ready', 'in_flight', 'waiting')",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* Is a row going to be pushed, without anybody's help? */
+bool
+bcd_pending_is_in_progress(const char *feed, const char *key)
+{
+	return finds(&is_in_progress, feed, key);
+}
+
+static BcdStatement any_in_flight = {
+	"SELECT 1 FROM bcdelta.pending WHERE feed = $1 AND state = 'in_flight'",
+	1, {TEXTOID}
+};
+
+/* Is any row of a feed claimed? */
+bool
+bcd_pending_any_in_flight(const char *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+
+	return bcd_query(&any_in_flight, &arg, NULL, 1) > 0;
+}
+
+static BcdStatement any_ready = {
+	"SELECT FROM bcdelta.pending WHERE state = 'ready' AND feed = ANY ($1) LIMIT 1",
+	1, {TEXTARRAYOID}
+};
+
+/* Is a row of these feeds (text[]) ready? */
+bool
+bcd_pending_any_ready(Datum feeds)
+{
+	return bcd_execute(&any_ready, &feeds, NULL) > 0;
+}
+
+static BcdStatement count_fresh = {
+	"SELECT count(*) FROM ("
+	" SELECT FROM bcdelta.pending AS p JOIN bcdelta.feed AS f USING (feed)"
+	" WHERE p.feed = $1 AND p.state = 'ready'"
+	" AND p.changed_at > coalesce(f.resumed_at, '-infinity') LIMIT $2) AS fresh",
+	2, {TEXTOID, INT8OID}
+};
+
+/* Are more than limit rows of a feed ready that changed since its last resume? */
+bool
+bcd_pending_exceeds(const char *feed, int64 limit)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(limit + 1)};
+
+	(void) bcd_execute(&count_fresh, args, NULL);
+	return bcd_column_int64(0, 1, NULL) > limit;
+}
+
+static BcdStatement count_old = {
+	"SELECT count(*) FROM (SELECT FROM bcdelta.pending"
+	" WHERE state = 'ready' AND feed = ANY ($1) AND changed_at <= $2 LIMIT $3) AS old",
+	3, {TEXTARRAYOID, TIMESTAMPTZOID, INT8OID}
+};
+
+/*
+ * How many rows of these feeds (text[]) are ready that had changed by then; up
+ * to most (0: all).
+ */
+int64
+bcd_pending_count_old(Datum feeds, TimestampTz changed, int64 most)
+{
+	char		nulls[] = "   ";
+	Datum		args[] = {feeds, TimestampTzGetDatum(changed), Int64GetDatum(most)};
+
+	nulls[2] = most > 0 ? ' ' : 'n';
+	(void) bcd_execute(&count_old, args, nulls);
+	return bcd_column_int64(0, 1, NULL);
+}
+
+static BcdStatement select_deferred = {
+	"SELECT key, waits_feed, waits_key FROM bcdelta.pending WHERE feed = $1 AND state = 'deferred'"
+	" ORDER BY key LIMIT $2",
+	2, {TEXTOID, INT8OID}
+};
+
+/* Some deferred rows of a feed, in the current memory context */
+BcdDeferred *
+bcd_pending_deferred(const char *feed, int limit, int *n)
+{
+	BcdDeferred *rows = palloc(sizeof(BcdDeferred) * limit);
+	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(limit)};
+	int			i;
+
+	*n = (int) bcd_select(&select_deferred, args, NULL);
+	for (i = 0; i < *n; i++)
+	{
+		rows[i].key = bcd_column_text(i, 1);
+		rows[i].waits_feed = bcd_column_text(i, 2);
+		rows[i].waits_key = bcd_column_text(i, 3);
+	}
+	return rows;
+}
+
+/*
+ * What is pending, and what will be once the changes are folded.  After a
+ * TRUNCATE, or when any row may have changed, that is every row linked; the
+ * last part is the keys of the source, for the latter.
+ */
+static BcdStatement select_ahead = {
+	"SELECT key FROM ("
+	" SELECT p.key FROM bcdelta.pending AS p"
+	" WHERE p.feed = $1 AND p.state IN ('ready', 'waiting', 'deferred', 'in_flight')"
+	" UNION SELECT c.key FROM bcdelta.change AS c WHERE c.feed_id = $2 AND c.op IN ('c', 'm')"
+	" UNION SELECT m.key FROM bcdelta.move AS m WHERE m.feed_id = $2"
+	" UNION SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 AND EXISTS"
+	"  (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $2 AND c.op IN ('t', 'a'))"
+	" UNION SELECT unnest($4)) AS k"
+	" ORDER BY key LIMIT $3",
+	4, {TEXTOID, INT4OID, INT8OID, TEXTARRAYOID}
+};
+
+/*
+ * The keys that a push would look at, from the snapshot at hand; others
+ * (text[]) are some of the source.  In the current memory context.
+ */
+List *
+bcd_pending_keys_ahead(const char *feed, int32 feed_id, int limit, Datum others)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Datum		args[] = {CStringGetTextDatum(feed), Int32GetDatum(feed_id), Int64GetDatum(limit), others};
+	uint64		n = bcd_query_as_seen(&select_ahead, args, NULL, 0);
+
+	MemoryContextSwitchTo(cxt);
+	return bcd_column_list(n, 1);
+}
+
+static BcdStatement set_sought = {
+	"UPDATE bcdelta.pending AS p SET sought = n.sought FROM unnest($2, $3) AS n(key, sought)"
+	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.pending AS o"
+	"  WHERE o.feed = $1 AND o.key = n.key LIMIT 1) AS found"
+	" WHERE p.ctid = found.tid",
+	3, {TEXTOID, TEXTARRAYOID, JSONBARRAYOID}
+};
+
+/* Notes under which keys records of rows may have been made: text[], jsonb[]. */
+void
+bcd_pending_set_sought(const char *feed, Datum keys, Datum sought)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), keys, sought};
+
+	(void) bcd_execute(&set_sought, args, NULL);
+}
+
+/* What came of rows in that store is nothing to the next one */
+static BcdStatement reset_pending = {
+	"UPDATE bcdelta.pending SET sought = NULL,"
+	" state = CASE WHEN state = 'in_flight' THEN state ELSE 'ready' END, attempts = 0,"
+	" next_attempt_at = NULL, last_error = NULL, waits_feed = NULL, waits_key = NULL"
+	" WHERE feed = $1 AND (sought IS NOT NULL OR attempts > 0 OR state NOT IN ('ready', 'in_flight'))",
+	1, {TEXTOID}
+};
+
+/* The feed's links were forgotten: its rows begin anew. */
+void
+bcd_pending_reset(const char *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+
+	(void) bcd_execute(&reset_pending, &arg, NULL);
+}
+
+static BcdStatement delete_pending = {
+	"DELETE FROM bcdelta.pending WHERE feed = $1", 1, {TEXTOID}
+};
+
+/* Returns how many there were. */
+uint64
+bcd_pending_delete(const char *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+
+	return bcd_execute(&delete_pending, &arg, NULL);
+}

@@ -1,0 +1,123 @@
+/*
+ * pending_claim.c
+ *		bcdelta.pending: rows from ready to in flight, and back.
+ *
+ * Only the worker writes pending, so nobody else's lock stands in its way.
+ * A claim commits the rows as in_flight before the first request for them;
+ * the decision commits what came of it.  A row that is found in_flight when
+ * the worker starts may or may not have reached the store: what the store
+ * holds of it is forgotten, and the row is ready again.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "tables/link.h"
+#include "tables/pending_claim.h"
+
+/*
+ * Claims in the order of keys, each time from the last key on: so no claim
+ * steps over the dead index entries of those before it.  A feed that was
+ * paused or altered meanwhile has nothing to claim.  A row and its link are found one by
+ * one, whatever the tables looked like when this was planned.
+ */
+static BcdStatement claim = {
+	"WITH c AS ("
+	"  SELECT ctid AS tid FROM bcdelta.pending"
+	"  WHERE state = 'ready' AND feed = $1 AND " BCD_BEHIND_KEY
+	"  AND EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.state = 'active'"
+	"   AND f.feed_id = $4 AND f.version = $5)"
+	"  ORDER BY key LIMIT $3),"
+	" u AS ("
+	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
+	"  trouble = NULL, early_at = NULL"
+	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
+	"  RETURNING p.key, p.attempts, p.sought)"
+	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought, l.remembered, l.aside FROM u LEFT JOIN LATERAL ("
+	"  SELECT o.store_id, o.payload, o.remembered, o.aside FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
+	" ORDER BY u.key",
+	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
+};
+
+/*
+ * Claims up to limit ready rows of a feed, as long as it is of this version,
+ * behind a key (NULL: from the first one on); returns their number.
+ */
+uint64
+bcd_pending_claim(const char *feed, int32 feed_id, int32 version, const char *after, int64 limit)
+{
+	Datum		args[5];
+	char		nulls[] = "     ";
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = bcd_text_or_null(after, &nulls[1]);
+	args[2] = Int64GetDatum(limit);
+	args[3] = Int32GetDatum(feed_id);
+	args[4] = Int32GetDatum(version);
+	return bcd_select(&claim, args, nulls);
+}
+
+/*
+ * What the last claim has found, in the order of keys; to be read before the
+ * next statement, into the current memory context.
+ */
+char *
+bcd_pending_claimed_key(uint64 i)
+{
+	return bcd_column_text(i, 1);
+}
+
+void
+bcd_pending_claimed(uint64 i, BcdClaimed *row)
+{
+	bool		isnull;
+
+	row->attempts = DatumGetInt32(bcd_column_datum(i, 2, &isnull));
+	row->store_id = bcd_column_int64(i, 3, NULL);
+	row->payload = bcd_column_jsonb(i, 4);
+	row->sought = bcd_column_jsonb(i, 5);
+	row->remembered = bcd_column_jsonb(i, 6);
+	row->aside = bcd_column_jsonb(i, 7);
+}
+
+static BcdStatement release = {
+	"UPDATE bcdelta.pending SET state = 'ready', again = false"
+	" WHERE state = 'in_flight' AND feed = ANY ($1)",
+	1, {TEXTARRAYOID}
+};
+
+/* At the end of a run of these feeds (text[]): what was not sent is ready again. */
+void
+bcd_pending_release(Datum feeds)
+{
+	(void) bcd_execute(&release, &feeds, NULL);
+}
+
+static BcdStatement recover = {
+	"UPDATE bcdelta.pending SET state = 'ready', again = false"
+	" WHERE state = 'in_flight' AND ($1 IS NULL OR feed = ANY ($1))",
+	1, {TEXTARRAYOID}
+};
+
+/* Nothing of these feeds (text[]; 0: all) is in flight, whatever it says. */
+void
+bcd_pending_recover(Datum feeds)
+{
+	(void) bcd_execute(&recover, &feeds, feeds == (Datum) 0 ? "n" : NULL);
+}
+
+static BcdStatement delete_orphans = {
+	"DELETE FROM bcdelta.pending AS p"
+	" WHERE NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = p.feed)",
+	0, {0}
+};
+
+/* Of feeds that were removed */
+void
+bcd_pending_delete_orphans(void)
+{
+	(void) bcd_execute(&delete_orphans, NULL, NULL);
+}

@@ -1,0 +1,30 @@
+/*
+ * pending_claim.h
+ *		bcdelta.pending: rows from ready to in flight, and back.
+ */
+#ifndef BCD_TABLE_PENDING_CLAIM_H
+#define BCD_TABLE_PENDING_CLAIM_H
+
+#include "utils/jsonb.h"
+
+/* A row that was claimed, with its link, if it has one */
+typedef struct BcdClaimed
+{
+	int			attempts;
+	Jsonb	   *sought;
+	int64		store_id;		/* 0: no link */
+	Jsonb	   *payload;
+	Jsonb	   *remembered;
+	Jsonb	   *aside;
+} BcdClaimed;
+
+extern uint64 bcd_pending_claim(const char *feed, int32 feed_id, int32 version, const char *after,
+								int64 limit);
+extern char *bcd_pending_claimed_key(uint64 i);
+extern void bcd_pending_claimed(uint64 i, BcdClaimed *row);
+
+extern void bcd_pending_release(Datum feeds);
+extern void bcd_pending_recover(Datum feeds);
+extern void bcd_pending_delete_orphans(void);
+
+#endif							/* BCD_TABLE_PENDING_CLAIM_H */
