@@ -84,7 +84,7 @@ wait_for(BcdItem *item, const char *feed, const char *key, char *text)
 
 /*
  * The row of this key is still to leave what this item needs.  Rows that wait
- * come back together (queue.c), and less often when that has taken long.
+ * come back together (pending_wait.c), and less often when that has taken long.
  */
 void
 bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *feed, const char *key)

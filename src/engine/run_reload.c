@@ -4,7 +4,7 @@
  *
  * Its rows were marked with that, and once these marks are folded, a row that
  * is pushed with the old mapping would lose its mark for nothing.  So nothing
- * is claimed with a feed whose version is not the table's (queue.c), and the
+ * is claimed with a feed whose version is not the table's (pending_claim.c), and the
  * lane reads its feed again.  Items that wait are given back; those that a
  * request is under way for are told by its reply what became of it, and then
  * given back, too.

@@ -109,6 +109,7 @@ static BcdStatement select_next = {
 	" ORDER BY key LIMIT $3",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
+
 /* Drawn from the index, which is much smaller than the payloads */
 static BcdStatement select_sample = {
 	"SELECT s.key, l.store_id, l.payload, l.remembered FROM ("
