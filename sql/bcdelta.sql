@@ -14,7 +14,7 @@ COMMENT ON SCHEMA bcdelta IS 'delta migration to BigCommerce';
 CREATE FUNCTION bcdelta.validator(options text[], catalog oid) RETURNS void
 LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_validator';
 COMMENT ON FUNCTION bcdelta.validator(text[], oid) IS
-'checks the options of servers and user mappings of the wrapper bcdelta; raises an error that names the option';
+'checks the options of servers and user mappings of the foreign-data wrapper bcdelta; an error names the invalid option';
 
 CREATE FOREIGN DATA WRAPPER bcdelta VALIDATOR bcdelta.validator;
 COMMENT ON FOREIGN DATA WRAPPER bcdelta IS 'one server is one BigCommerce store';
@@ -48,23 +48,28 @@ CREATE TABLE bcdelta.feed (
 	crashes integer NOT NULL DEFAULT 0,
 	crashed_at timestamptz
 );
-COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table feeding one resource of one store';
+COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table that feeds one resource of one store';
 COMMENT ON COLUMN bcdelta.feed.fields IS 'API field -> SQL expression over the source row';
 COMMENT ON COLUMN bcdelta.feed.owner IS
-'the role that called track(); the expressions run with its rights; -: it was dropped, a superuser may set another one';
-COMMENT ON COLUMN bcdelta.feed.state IS 'active or paused; a paused feed captures changes and pushes none';
-COMMENT ON COLUMN bcdelta.feed.paused_reason IS 'why the feed is paused, and what to do';
-COMMENT ON COLUMN bcdelta.feed.feed_id IS 'what triggers and captured changes carry instead of the name';
-COMMENT ON COLUMN bcdelta.feed.resumed_at IS 'when a person last said resume(): the fuse max_changes lets older changes through';
-COMMENT ON COLUMN bcdelta.feed.store IS 'the store that the links belong to, as host/stores/hash; while the server leads to another one, the feed is paused; null: none yet';
-COMMENT ON COLUMN bcdelta.feed.filter IS 'condition over the source row; a row that does not satisfy it counts as gone; null: none';
+'the role that called track(); the expressions run with its rights; -: it was dropped, and a superuser may set another one';
+COMMENT ON COLUMN bcdelta.feed.state IS 'active or paused; a paused feed captures changes but pushes none';
+COMMENT ON COLUMN bcdelta.feed.paused_reason IS 'why the feed is paused, and what to do about it';
+COMMENT ON COLUMN bcdelta.feed.feed_id IS 'identifies the feed in triggers and captured changes, in place of its name';
+COMMENT ON COLUMN bcdelta.feed.resumed_at IS
+'when a user last called resume(); the fuse max_changes ignores older changes';
+COMMENT ON COLUMN bcdelta.feed.store IS
+'the store that the links belong to, as host/stores/hash; the feed is paused while its server leads to another store; null: none yet';
+COMMENT ON COLUMN bcdelta.feed.filter IS
+'condition on the source row; a row that does not satisfy it counts as gone; null: no filter';
 COMMENT ON COLUMN bcdelta.feed.key_types IS
-'the types of the key columns by which the keys of links and pending rows are spelled; resume() spells them anew when they are others now';
-COMMENT ON COLUMN bcdelta.feed.version IS 'raised by alter_feed(): a run that has read an older one reads the feed again';
+'the types of the key columns with which the keys of links and pending rows were written; resume() rewrites the keys if the types have changed';
+COMMENT ON COLUMN bcdelta.feed.version IS
+'incremented by alter_feed(); a run that has read an older version reads the feed again';
 COMMENT ON COLUMN bcdelta.feed.crashes IS
-'how often the feed''s code took the worker down; forgotten by resume(), and when a run goes well an hour later; at bcdelta.crash_limit the feed is paused';
-COMMENT ON COLUMN bcdelta.feed.crashed_at IS 'when it did so last';
-COMMENT ON COLUMN bcdelta.feed.home IS 'what may push this feed, as system/database/timeline/place; a copy differs and stays paused';
+'how often the feed''s code took the worker down; reset by resume(), and by a successful run an hour later; at bcdelta.crash_limit, the feed is paused';
+COMMENT ON COLUMN bcdelta.feed.crashed_at IS 'when the feed''s code last took the worker down';
+COMMENT ON COLUMN bcdelta.feed.home IS
+'the database that may push this feed, as system/database/timeline/place; a copy has another home, and its feeds stay paused';
 
 CREATE TABLE bcdelta.dependency (
 	feed text NOT NULL,
@@ -76,10 +81,10 @@ CREATE TABLE bcdelta.dependency (
 );
 COMMENT ON TABLE bcdelta.dependency IS 'child tables whose changes mark rows of a feed; written by depends()';
 COMMENT ON COLUMN bcdelta.dependency.parent_key IS
-'the columns of the child that hold the key of the row to mark, in the order of the feed''s key';
+'the columns of the child that hold the key of the row to mark, in the order of the feed''s key, or the parameters of lookup';
 COMMENT ON COLUMN bcdelta.dependency.lookup IS
-'a query that gives the keys of the rows to mark for the values of the columns parent_key, $1 and so on; null: they are the key';
-COMMENT ON COLUMN bcdelta.dependency.dependency_id IS 'what triggers carry instead of the table and its columns';
+'a query that takes the columns parent_key as $1 and so on, and returns the keys of the rows to mark; null: the columns are the key';
+COMMENT ON COLUMN bcdelta.dependency.dependency_id IS 'identifies the table and its columns in triggers';
 
 CREATE TABLE bcdelta.change (
 	feed_id integer NOT NULL,
@@ -89,18 +94,19 @@ CREATE TABLE bcdelta.change (
 	move_id bigint,
 	changed_at timestamptz NOT NULL
 ) USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
-COMMENT ON TABLE bcdelta.change IS 'captured changes, not yet looked at; append only, folded into bcdelta.pending by the worker';
+COMMENT ON TABLE bcdelta.change IS
+'captured changes that have not been folded; append-only, folded into bcdelta.pending by the worker';
 COMMENT ON COLUMN bcdelta.change.op IS
-'c: the row of this key changed, or a child row of it; m: its key was moved_from; l: a child row changed, and a lookup gives the rows; t: the table, or a child table, was truncated; a: any row may have changed; n: a row without a key changed';
+'c: the row with this key, or a child row of it, changed; m: its key was moved_from; l: a child row changed, and a lookup finds the rows to mark; t: the table, or a child table, was truncated; a: any row may have changed; n: a row without a key changed';
 COMMENT ON COLUMN bcdelta.change.key IS
-'key of the row; with op a: the dependency_id of the child table whose parent key is not there any more; with op l: the dependency_id and the captured values';
+'key of the row; with op a: the dependency_id of the child table whose parent key no longer exists; with op l: the dependency_id and the captured values';
 COMMENT ON COLUMN bcdelta.change.move_id IS 'order of key changes among themselves';
 CREATE TABLE bcdelta.change_1 () INHERITS (bcdelta.change)
 USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
 CREATE TABLE bcdelta.change_2 () INHERITS (bcdelta.change)
 USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
-COMMENT ON TABLE bcdelta.change_1 IS 'part of bcdelta.change; the three are written in turns';
-COMMENT ON TABLE bcdelta.change_2 IS 'part of bcdelta.change; the three are written in turns';
+COMMENT ON TABLE bcdelta.change_1 IS 'part of bcdelta.change; the three tables are written in turn';
+COMMENT ON TABLE bcdelta.change_2 IS 'part of bcdelta.change; the three tables are written in turn';
 CREATE SEQUENCE bcdelta.change_move_id_seq OWNED BY bcdelta.change.move_id;
 
 CREATE TABLE bcdelta.move (
@@ -116,7 +122,7 @@ CREATE INDEX move_order ON bcdelta.move (feed_id, move_id);
 -- without a primary key, and possibly in a publication FOR ALL TABLES
 ALTER TABLE bcdelta.move REPLICA IDENTITY FULL;
 COMMENT ON TABLE bcdelta.move IS
-'changed keys taken from bcdelta.change whose links have not moved yet, because a row of theirs is in flight; written by the worker only';
+'changed keys from bcdelta.change whose links have not moved yet, because one of their rows is in flight; written only by the worker';
 
 CREATE TABLE bcdelta.lookup (
 	dependency_id integer NOT NULL,
@@ -126,8 +132,9 @@ CREATE TABLE bcdelta.lookup (
 	PRIMARY KEY (dependency_id, captured)
 ) WITH (fillfactor = 90);
 COMMENT ON TABLE bcdelta.lookup IS
-'captured values of child tables for which a lookup has to find the rows to mark; written by the worker only';
-COMMENT ON COLUMN bcdelta.lookup.captured IS 'the values of dependency.parent_key, as a JSON array of texts and nulls';
+'captured values of child tables for which a lookup has yet to find the rows to mark; written only by the worker';
+COMMENT ON COLUMN bcdelta.lookup.captured IS
+'the values of dependency.parent_key, as a JSON array of strings and nulls';
 
 CREATE TABLE bcdelta.pending (
 	feed text NOT NULL,
@@ -156,31 +163,34 @@ CREATE INDEX pending_given_up ON bcdelta.pending (waits_feed, waits_key) WHERE s
 CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
 CREATE INDEX pending_changed_at ON bcdelta.pending (feed, changed_at) WHERE state <> 'in_flight';
 CREATE INDEX pending_sought ON bcdelta.pending (feed, key) WHERE sought IS NOT NULL;
-COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushed; written by the worker only';
+COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushed; written only by the worker';
 COMMENT ON COLUMN bcdelta.pending.state IS
-'ready: to be pushed; waiting: to be tried again at next_attempt_at; in_flight: a request may be under way; deferred: refers to a row that is not in the store yet; failed: given up, see last_error; review: a person has to decide';
-COMMENT ON COLUMN bcdelta.pending.attempts IS 'requests made for this state of the row without success, and runs that could not read it';
-COMMENT ON COLUMN bcdelta.pending.next_attempt_at IS 'when a waiting row is tried again at the latest';
-COMMENT ON COLUMN bcdelta.pending.changed_at IS 'when the oldest change that is not in the store was made';
-COMMENT ON COLUMN bcdelta.pending.again IS 'changed once more while in flight: pushed again afterwards';
-COMMENT ON COLUMN bcdelta.pending.waits_feed IS 'feed of the row that a deferred row waits for, or one that waits for its turn';
-COMMENT ON COLUMN bcdelta.pending.waits_key IS 'key of the row that a deferred row waits for, or one that waits for its turn';
+'ready: to be pushed; waiting: to be tried again at next_attempt_at; in_flight: a request may be in progress; deferred: refers to a row that is not in the store yet; failed: given up, see last_error; review: a person has to decide';
+COMMENT ON COLUMN bcdelta.pending.attempts IS
+'unsuccessful requests for this state of the row, and runs that could not read the row';
+COMMENT ON COLUMN bcdelta.pending.next_attempt_at IS 'the latest time at which a waiting row is tried again';
+COMMENT ON COLUMN bcdelta.pending.changed_at IS 'time of the oldest change that is not in the store';
+COMMENT ON COLUMN bcdelta.pending.again IS 'the row changed again while in flight, and is pushed again afterwards';
+COMMENT ON COLUMN bcdelta.pending.waits_feed IS
+'feed of the row that this row waits for, because it refers to that row or takes its turn after it';
+COMMENT ON COLUMN bcdelta.pending.waits_key IS
+'key of the row that this row waits for, because it refers to that row or takes its turn after it';
 COMMENT ON COLUMN bcdelta.pending.sought IS
-'natural key under which a record may have been created: what became of the request is not known, or not yet';
+'natural key under which a record may have been created by a request whose outcome is not known, or not known yet';
 COMMENT ON COLUMN bcdelta.pending.trouble IS
-'the endpoint that a waiting row met trouble at (no reply, or a status of 5xx), unless the row seems to fail by itself';
+'the endpoint at which a waiting row met trouble (no reply, or a 5xx status), unless the row itself seems to be the cause';
 COMMENT ON COLUMN bcdelta.pending.early_at IS
-'a row that met trouble may be tried again from then on, when the endpoint takes other rows';
+'the time from which a row that met trouble may be tried again, if the endpoint accepts other rows';
 
 CREATE FUNCTION bcdelta.unique_keys(payload jsonb) RETURNS bigint[]
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_unique_keys';
 COMMENT ON FUNCTION bcdelta.unique_keys(jsonb) IS
-'hashes of the natural keys in a payload, for bcdelta.link; not to be called';
+'hashes of the natural keys in a payload, for bcdelta.link; for internal use';
 
 CREATE FUNCTION bcdelta.refers_to(payload jsonb, remembered jsonb, referred jsonb) RETURNS bigint[]
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_refers_to';
 COMMENT ON FUNCTION bcdelta.refers_to(jsonb, jsonb, jsonb) IS
-'hashes of the records whose ids are in these columns of bcdelta.link; not to be called';
+'hashes of the records whose ids are in these columns of bcdelta.link; for internal use';
 
 CREATE TABLE bcdelta.link (
 	feed text NOT NULL,
@@ -202,17 +212,19 @@ CREATE INDEX link_aside ON bcdelta.link (feed, key) WHERE aside IS NOT NULL;
 COMMENT ON TABLE bcdelta.link IS 'one row per source row that is in the store';
 COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record';
 COMMENT ON COLUMN bcdelta.link.payload IS
-'what the store is known to hold, as last pushed or read; null or a missing field: not known, sent at the next push';
+'the known contents of the record, as last pushed or read; null, or a missing field: not known, and sent at the next push';
 COMMENT ON COLUMN bcdelta.link.remembered IS
-'the payload before it was forgotten, since it is not known what became of a request; null: payload tells all there is to tell';
+'the payload before it was forgotten, because the outcome of a request is not known; null: payload is complete';
 COMMENT ON COLUMN bcdelta.link.referred IS
-'ids of other records that the payload had, as fields, before the store was seen without them: should such a record be made again, the row is pushed; null: the payload tells all';
+'ids of other records, as fields of the payload, that the store has since been seen without: if such a record is created again, the row is pushed; null: payload is complete';
 COMMENT ON COLUMN bcdelta.link.aside IS
-'natural keys that the record has given up for a moment, so that another row can have them: put back should the row not get what it waits for';
-COMMENT ON COLUMN bcdelta.link.unique_keys IS 'hashes of the natural keys in payload: finds the row whose record has one';
+'natural keys that the record has given up temporarily, so that another row can have them; restored if this row does not get the keys that it waits for';
+COMMENT ON COLUMN bcdelta.link.unique_keys IS
+'hashes of the natural keys in payload, to find the row whose record has a key';
 COMMENT ON COLUMN bcdelta.link.refers_to IS
-'hashes of the records whose ids are in payload, remembered or referred: finds the rows that refer to one; null: none';
-COMMENT ON COLUMN bcdelta.link.pushed_at IS 'when the store last confirmed a write of this row; null: linked, never written';
+'hashes of the records whose ids are in payload, remembered or referred, to find the rows that refer to a record; null: none';
+COMMENT ON COLUMN bcdelta.link.pushed_at IS
+'when the store last confirmed a write of this row; null: linked, but never written';
 
 CREATE TABLE bcdelta.tally (
 	feed text NOT NULL,
@@ -221,9 +233,9 @@ CREATE TABLE bcdelta.tally (
 );
 ALTER TABLE bcdelta.tally REPLICA IDENTITY FULL;
 COMMENT ON TABLE bcdelta.tally IS
-'how many rows of each feed are linked, or pending in which state: the sum of n; written by triggers, summed up by the worker';
+'the number of rows of each feed that are linked, or pending in each state, as the sum of n; written by triggers, condensed by the worker';
 COMMENT ON COLUMN bcdelta.tally.what IS 'linked, or a state of bcdelta.pending';
-COMMENT ON COLUMN bcdelta.tally.n IS 'so many more, or fewer, by one transaction or by many';
+COMMENT ON COLUMN bcdelta.tally.n IS 'by how many rows one or more transactions changed the count; may be negative';
 
 CREATE FUNCTION bcdelta.tally() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_tally';
@@ -242,7 +254,7 @@ CREATE TRIGGER tally_change AFTER UPDATE ON bcdelta.link
 FOR EACH ROW WHEN (OLD.feed <> NEW.feed) EXECUTE FUNCTION bcdelta.tally();
 CREATE TRIGGER tally_truncate AFTER TRUNCATE ON bcdelta.link
 FOR EACH STATEMENT EXECUTE FUNCTION bcdelta.tally();
--- whoever writes there, a subscription, too
+-- for every writer, including a subscription
 ALTER TABLE bcdelta.pending ENABLE ALWAYS TRIGGER tally, ENABLE ALWAYS TRIGGER tally_change,
 	ENABLE ALWAYS TRIGGER tally_truncate;
 ALTER TABLE bcdelta.link ENABLE ALWAYS TRIGGER tally, ENABLE ALWAYS TRIGGER tally_change,
@@ -288,17 +300,18 @@ COMMENT ON COLUMN bcdelta.run.deleted IS 'records deleted in the store';
 COMMENT ON COLUMN bcdelta.run.hidden IS 'records hidden in the store, because their rows are gone';
 COMMENT ON COLUMN bcdelta.run.unchanged IS 'push: rows that needed no write; verify: rows that agree';
 COMMENT ON COLUMN bcdelta.run.deferred IS
-'push: rows that wait for a row they refer to; verify: rows not compared because a change of theirs is not pushed yet';
+'push: rows that wait for a row they refer to; verify: rows not compared because of a pending change';
 COMMENT ON COLUMN bcdelta.run.conflicts IS 'verify: differences found, see bcdelta.discrepancy';
-COMMENT ON COLUMN bcdelta.run.failed IS 'rows given up, see bcdelta.result and bcdelta.pending';
-COMMENT ON COLUMN bcdelta.run.api_calls IS 'requests answered by the store, the throttled ones not counted';
+COMMENT ON COLUMN bcdelta.run.failed IS 'rows that were given up, see bcdelta.result and bcdelta.pending';
+COMMENT ON COLUMN bcdelta.run.api_calls IS 'requests that the store answered, excluding throttled ones';
 COMMENT ON COLUMN bcdelta.run.throttled IS 'requests that the store refused with status 429';
-COMMENT ON COLUMN bcdelta.run.error IS 'why it failed, or by whom or why it was cancelled';
-COMMENT ON COLUMN bcdelta.run.warning IS 'what a run that did its work left out, such as feeds that are paused, and why';
-COMMENT ON COLUMN bcdelta.run.requested_by IS 'the role that asked for it';
-COMMENT ON COLUMN bcdelta.run.schedule IS 'the schedule that started it; null: somebody called a function';
-COMMENT ON COLUMN bcdelta.run.mode IS 'of a verify: count, sample or full';
-COMMENT ON COLUMN bcdelta.run.waited IS 'sessions wait for it: ends with the wait of the last of them';
+COMMENT ON COLUMN bcdelta.run.error IS 'why the run failed, or who cancelled it and why';
+COMMENT ON COLUMN bcdelta.run.warning IS 'what a completed run left out, such as paused feeds, and why';
+COMMENT ON COLUMN bcdelta.run.requested_by IS 'the role that requested the run';
+COMMENT ON COLUMN bcdelta.run.schedule IS 'the schedule that started the run; null: a user called a function';
+COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample or full';
+COMMENT ON COLUMN bcdelta.run.waited IS
+'sessions wait for the run, and it is stopped when the last of them stops waiting';
 
 CREATE TABLE bcdelta.result (
 	run_id bigint NOT NULL,
@@ -315,7 +328,7 @@ CREATE TABLE bcdelta.result (
 ALTER TABLE bcdelta.result REPLICA IDENTITY FULL;
 CREATE INDEX result_run_id ON bcdelta.result (run_id);
 CREATE INDEX result_feed_key ON bcdelta.result (feed, key);
-COMMENT ON TABLE bcdelta.result IS 'what happened to one row in one run; one row per attempt';
+COMMENT ON TABLE bcdelta.result IS 'the outcome for one row in one run; one row per attempt';
 COMMENT ON COLUMN bcdelta.result.outcome IS
 'created, updated, deleted, hidden, linked, unchanged: done; retry: will be tried again; deferred: waits for a row it refers to; failed: refused by the store or given up; invalid: refused before any write; conflict: the store''s record was changed by someone else';
 COMMENT ON COLUMN bcdelta.result.request_id IS 'the request''s X-Request-Id or X-Correlation-Id, for the store''s support';
@@ -333,12 +346,12 @@ CREATE TABLE bcdelta.discrepancy (
 ALTER TABLE bcdelta.discrepancy REPLICA IDENTITY FULL;
 CREATE INDEX discrepancy_run_id ON bcdelta.discrepancy (run_id);
 COMMENT ON TABLE bcdelta.discrepancy IS 'differences between source and store that a verify or link found';
-COMMENT ON COLUMN bcdelta.discrepancy.key IS 'null: a record of the store that no source row is linked to';
+COMMENT ON COLUMN bcdelta.discrepancy.key IS 'null: a record of the store that is not linked to any source row';
 COMMENT ON COLUMN bcdelta.discrepancy.kind IS
 'missing_in_store: a row without a record; missing_in_source: a record or a link without a row; different: a field differs; conflict: the record was changed by someone else';
 COMMENT ON COLUMN bcdelta.discrepancy.source_value IS
-'what the mapping gives; without a field: why the row has no payload that could be compared';
-COMMENT ON COLUMN bcdelta.discrepancy.field IS 'API field that differs; null when the whole record is missing';
+'the value that the mapping gives; without a field: why the row has no payload to compare';
+COMMENT ON COLUMN bcdelta.discrepancy.field IS 'the API field that differs; null: the whole record is missing';
 
 CREATE TABLE bcdelta.schedule (
 	name text PRIMARY KEY,
@@ -359,14 +372,16 @@ CREATE TABLE bcdelta.schedule (
 );
 COMMENT ON TABLE bcdelta.schedule IS 'runs that the worker starts by itself';
 COMMENT ON COLUMN bcdelta.schedule.hours IS 'hours of the day, in time_zone, in which a run may start';
-COMMENT ON COLUMN bcdelta.schedule.time_zone IS 'the time zone of the session that made the schedule';
+COMMENT ON COLUMN bcdelta.schedule.time_zone IS 'the time zone of the session that created the schedule';
 COMMENT ON COLUMN bcdelta.schedule.owner IS
-'the role that made the schedule; it needs USAGE on the server; -: it was dropped';
-COMMENT ON COLUMN bcdelta.schedule.home IS 'what may start runs, as in bcdelta.feed.home; a copy differs and starts none';
+'the role that created the schedule; it needs USAGE on the server; -: it was dropped';
+COMMENT ON COLUMN bcdelta.schedule.home IS
+'the database that may start the runs, as in bcdelta.feed.home; a copy has another home and starts none';
 COMMENT ON COLUMN bcdelta.schedule.first_run_at IS
-'when it was first due; a period of days is counted from there by the clock of time_zone';
-COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: not due any more';
-COMMENT ON COLUMN bcdelta.schedule.last_error IS 'what went wrong at the last try: its run failed, was cancelled, left feeds out, or could not be started; null: nothing';
+'when the schedule was first due; periods of days are counted from this time by the clock of time_zone';
+COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: no longer due';
+COMMENT ON COLUMN bcdelta.schedule.last_error IS
+'what went wrong at the last attempt: its run failed, was cancelled, left out feeds, or could not be started; null: nothing';
 
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.dependency', '');
@@ -400,17 +415,17 @@ CREATE FUNCTION bcdelta.alter_feed(feed text, fields jsonb DEFAULT NULL, filter 
 	on_delete text DEFAULT NULL, on_conflict text DEFAULT NULL, options jsonb DEFAULT NULL)
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_alter_feed';
 COMMENT ON FUNCTION bcdelta.alter_feed(text, jsonb, text, text, text, jsonb) IS
-'changes a feed in place; null keeps what is there, an empty filter removes it; links stay; new fields or another filter mark all rows';
+'changes a feed in place; null keeps the current value, an empty filter removes the filter; links are kept; new fields or a new filter mark all rows';
 
 CREATE FUNCTION bcdelta.untrack(feed text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_untrack';
 COMMENT ON FUNCTION bcdelta.untrack(text) IS
-'drops a feed, its triggers, its pending rows and its links; the store is left as it is';
+'drops a feed with its triggers, dependencies, pending rows and links; the store is not changed';
 
 CREATE FUNCTION bcdelta.depends(feed text, child regclass, parent_key name[], lookup text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_depends';
 COMMENT ON FUNCTION bcdelta.depends(text, regclass, name[], text) IS
-'from now on a change in a child table marks the row of the feed whose key is in the child''s columns parent_key, or the rows whose keys the query lookup gives for them; parent_key null: no more';
+'lets a change in a child table mark the row of the feed whose key is in the child''s columns parent_key, or the rows whose keys the query lookup returns for them; parent_key null ends the dependency';
 
 CREATE FUNCTION bcdelta.pause(feed text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_pause';
@@ -420,12 +435,12 @@ CREATE FUNCTION bcdelta.resume(feed text DEFAULT NULL, server name DEFAULT NULL,
 	same_store boolean DEFAULT false)
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_resume';
 COMMENT ON FUNCTION bcdelta.resume(text, name, boolean) IS
-'lets a paused feed push again, or all of a server but those that somebody paused, after checking their mappings; in a copy of the database it declares this copy to be the source; same_store: what the server leads to by now is the store that the links belong to';
+'resumes a paused feed, or all paused feeds of a server except those that a user paused, after checking their mappings; in a copy of the database, declares this copy to be the source; same_store: the server still leads to the store that the links belong to';
 
 CREATE FUNCTION bcdelta.ref(feed text, VARIADIC key "any") RETURNS bigint
 LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'bcdelta_ref';
 COMMENT ON FUNCTION bcdelta.ref(text, "any") IS
-'the BigCommerce id of a row of another feed, for mapping expressions; null when a part of the key is null; a row whose reference is not in the store yet is deferred';
+'the BigCommerce id of a row of another feed, for mapping expressions; null if any part of the key is null; a row whose reference is not in the store yet is deferred';
 
 --
 -- Capture
@@ -435,12 +450,12 @@ CREATE FUNCTION bcdelta.capture() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_capture';
 REVOKE EXECUTE ON FUNCTION bcdelta.capture() FROM PUBLIC;
 COMMENT ON FUNCTION bcdelta.capture() IS
-'trigger that appends the keys of changed rows to bcdelta.change; created by track(), not by hand';
+'trigger that appends the keys of changed rows to bcdelta.change; created only by track() and depends()';
 
 CREATE FUNCTION bcdelta.mark(feed text, VARIADIC keys text[]) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark';
 COMMENT ON FUNCTION bcdelta.mark(text, text[]) IS
-'marks the rows of these keys to be pushed; returns their number. A composite key is a JSON array of texts';
+'marks the rows with these keys to be pushed; returns their number. A composite key is a JSON array of strings';
 
 CREATE FUNCTION bcdelta.mark_since(feed text, changed_column name, since timestamptz) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark_since';
@@ -450,7 +465,7 @@ COMMENT ON FUNCTION bcdelta.mark_since(text, name, timestamptz) IS
 CREATE FUNCTION bcdelta.mark_where(feed text, condition text) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark_where';
 COMMENT ON FUNCTION bcdelta.mark_where(text, text) IS
-'marks the rows for which an SQL condition over the source row holds, with the rights of the caller; returns their number';
+'marks the rows that satisfy an SQL condition on the source row, with the rights of the caller; returns their number';
 
 CREATE FUNCTION bcdelta.mark_all(feed text) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark_all';
@@ -464,43 +479,43 @@ CREATE FUNCTION bcdelta.push(feed text DEFAULT NULL, server name DEFAULT NULL,
 	max_rows bigint DEFAULT NULL, wait boolean DEFAULT true)
 RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_push';
 COMMENT ON FUNCTION bcdelta.push(text, name, bigint, boolean) IS
-'pushes the pending rows of a feed, or of all feeds of a server in order of dependency, and waits for the end unless wait is false; joins a push that would do the same and has not begun; cancelling the wait stops the run unless others want it';
+'pushes the pending rows of a feed, or of all feeds of a server in order of dependency, and waits for the end unless wait is false; joins an identical push that has not begun; cancelling the wait stops the run unless others wait for it';
 
 CREATE FUNCTION bcdelta.link(feed text) RETURNS bcdelta.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_link';
 COMMENT ON FUNCTION bcdelta.link(text) IS
-'matches source rows to the records that the store has already, by their natural key (sku, name); writes nothing to the store; rows without a match are listed in bcdelta.discrepancy';
+'matches source rows with existing records of the store by their natural key (sku, name); writes nothing to the store; rows without a match are listed in bcdelta.discrepancy';
 
 CREATE FUNCTION bcdelta.link(feed text, key text, store_id bigint) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_link_row';
 COMMENT ON FUNCTION bcdelta.link(text, text, bigint) IS
-'links a source row to a BigCommerce record by its id, as known from the first load''s tool';
+'links a source row to a BigCommerce record by its id, as known from the initial load';
 
 CREATE FUNCTION bcdelta.unlink(feed text, key text DEFAULT NULL) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_unlink';
 COMMENT ON FUNCTION bcdelta.unlink(text, text) IS
-'forgets the link of a row, or all links of a feed and what else it knows of its store; returns their number; writes nothing to the store';
+'forgets the link of a row, or all links of the feed and everything else it knows about its store; returns the number of links; writes nothing to the store';
 
 CREATE FUNCTION bcdelta.verify(feed text DEFAULT NULL, server name DEFAULT NULL,
 	mode text DEFAULT 'full', sample integer DEFAULT 100)
 RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_verify';
 COMMENT ON FUNCTION bcdelta.verify(text, name, text, integer) IS
-'compares source and store: count, a sample of rows, or full (every row, field by field); differences go to bcdelta.discrepancy';
+'compares source and store: count, a sample of rows, or full (every row, field by field); differences are listed in bcdelta.discrepancy';
 
 CREATE FUNCTION bcdelta.retry(feed text DEFAULT NULL, waiting boolean DEFAULT false) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_retry';
 COMMENT ON FUNCTION bcdelta.retry(text, boolean) IS
-'puts failed rows, and with waiting => true those that wait for their next attempt, back to ready; returns their number';
+'makes failed rows ready again and, with waiting => true, rows that wait for their next attempt; returns their number';
 
 CREATE FUNCTION bcdelta.cancel(run_id bigint) RETURNS boolean
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_cancel';
 COMMENT ON FUNCTION bcdelta.cancel(bigint) IS
-'stops a run and waits for its end; rows that were not pushed stay pending; false when the run had ended already';
+'stops a run and waits for its end; rows that were not pushed stay pending; false if the run had already ended';
 
 CREATE PROCEDURE bcdelta.sweep(server name DEFAULT NULL)
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_sweep';
 COMMENT ON PROCEDURE bcdelta.sweep(name) IS
-'a push of all feeds of a server that waits without holding a snapshot; raises an error when the run fails';
+'pushes all feeds of a server without holding a snapshot while it waits; raises an error if the run fails';
 
 CREATE FUNCTION bcdelta.preview(feed text, max_rows integer DEFAULT 10)
 RETURNS TABLE (key text, action text, method text, path text, body jsonb, error text)
@@ -513,11 +528,11 @@ CREATE FUNCTION bcdelta.schedule(name text, feed text DEFAULT NULL, server name 
 	hours text DEFAULT NULL)
 RETURNS timestamptz LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_schedule';
 COMMENT ON FUNCTION bcdelta.schedule(text, text, name, interval, timestamptz, text, text) IS
-'lets the worker start a run every so often or once at a time; replaces the schedule of that name; returns when it is first due';
+'makes the worker start a run at regular intervals or once; replaces the schedule of that name; returns when it is first due';
 
 CREATE FUNCTION bcdelta.unschedule(name text) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_unschedule';
-COMMENT ON FUNCTION bcdelta.unschedule(text) IS 'removes a schedule; a run that it started goes on';
+COMMENT ON FUNCTION bcdelta.unschedule(text) IS 'removes a schedule; a run that it started continues';
 
 --
 -- Views
@@ -527,22 +542,23 @@ CREATE FUNCTION bcdelta.worker_progress(OUT run_id bigint, OUT phase text, OUT d
 	OUT total bigint, OUT rate double precision, OUT eta interval, OUT api_calls bigint,
 	OUT throttled bigint, OUT in_flight integer)
 RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_progress';
-COMMENT ON FUNCTION bcdelta.worker_progress() IS 'progress of the active runs of this database; use the view bcdelta.progress';
+COMMENT ON FUNCTION bcdelta.worker_progress() IS
+'progress of the active runs of this database; use the view bcdelta.progress';
 
 CREATE FUNCTION bcdelta.worker_store(OUT server oid, OUT quota bigint, OUT quota_left bigint,
 	OUT blocked_until timestamptz, OUT in_flight integer, OUT trouble text)
 RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_store';
-COMMENT ON FUNCTION bcdelta.worker_store() IS 'the stores that the worker of this database talks to; use the view bcdelta.status';
+COMMENT ON FUNCTION bcdelta.worker_store() IS
+'the stores that the worker of this database uses; use the view bcdelta.status';
 
 CREATE FUNCTION bcdelta.own_tally(OUT feed text, OUT what text, OUT n bigint)
 RETURNS SETOF record LANGUAGE c PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'bcdelta_own_tally';
 COMMENT ON FUNCTION bcdelta.own_tally() IS
-'what the transaction at hand adds to bcdelta.tally when it commits; use the view bcdelta.status';
+'what the current transaction adds to bcdelta.tally when it commits; use the view bcdelta.status';
 
 CREATE FUNCTION bcdelta.worker_state() RETURNS text
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_state';
-COMMENT ON FUNCTION bcdelta.worker_state() IS
-'running, or in words why no worker serves this database';
+COMMENT ON FUNCTION bcdelta.worker_state() IS 'running, or why no worker serves this database';
 
 CREATE FUNCTION bcdelta.home() RETURNS text
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_home';
@@ -551,12 +567,12 @@ COMMENT ON FUNCTION bcdelta.home() IS 'identifies this cluster, database, timeli
 CREATE FUNCTION bcdelta.feed_trouble(feed text) RETURNS text
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_trouble';
 COMMENT ON FUNCTION bcdelta.feed_trouble(text) IS
-'in words what keeps a feed from capturing or pushing, such as a missing trigger; null when nothing does';
+'the problems that keep a feed from capturing or pushing, such as a missing trigger, in words; null: none';
 
 CREATE FUNCTION bcdelta.feed_state(feed text, OUT state text, OUT paused_reason text)
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_state';
 COMMENT ON FUNCTION bcdelta.feed_state(text) IS
-'the state of a feed at this moment: paused in a copy of its database, and while its server leads to another store than its links; null: it cannot be read';
+'the current state of a feed: paused in a copy of its database, and while its server leads to another store than its links; null: it cannot be read';
 
 CREATE VIEW bcdelta.status AS
 SELECT f.feed, f.server, f.resource,
@@ -605,7 +621,7 @@ LEFT JOIN (
 	FROM (SELECT feed, what, n FROM bcdelta.tally UNION ALL SELECT feed, what, n FROM bcdelta.own_tally()) AS t
 	GROUP BY feed) AS t USING (feed)
 LEFT JOIN (
-	-- of a large backlog 400 pages are looked at, and the rest is estimated
+	-- in a large backlog, count 400 pages and estimate the rest
 	SELECT c.feed_id, round(c.changes * 100 / s.percent)::bigint AS changes, c.oldest
 	FROM (
 		SELECT least(100, 100 * 400 * 8192.0 / greatest(1, pg_catalog.pg_relation_size('bcdelta.change')
@@ -628,31 +644,33 @@ LEFT JOIN LATERAL (
 	AND (l.error NOT LIKE 'feed "%' OR starts_with(l.error, format('feed "%s"', f.feed)))) AS e ON true
 LEFT JOIN pg_catalog.pg_foreign_server AS fs ON fs.srvname = f.server
 LEFT JOIN bcdelta.worker_store() AS s ON s.server = fs.oid;
-COMMENT ON VIEW bcdelta.status IS 'one row per feed: what is pending, what is wrong, the last run, the store''s quota';
+COMMENT ON VIEW bcdelta.status IS 'one row per feed: pending rows, problems, the last run, the store''s quota';
 
 CREATE VIEW bcdelta.progress AS
 SELECT w.run_id, r.kind, r.feed, r.server, w.phase, w.done, w.total, w.rate, w.eta,
 	w.api_calls, w.throttled, w.in_flight, r.started_at
 FROM bcdelta.worker_progress() AS w
 JOIN bcdelta.run AS r USING (run_id);
-COMMENT ON VIEW bcdelta.progress IS
-'one row per active run: rows done and in all, rows per second, time left';
+COMMENT ON VIEW bcdelta.progress IS 'one row per active run: rows done, total, rows per second, time left';
 
 COMMENT ON COLUMN bcdelta.status.state IS
-'active or paused; a feed in a copy of its database, or whose server leads to another store than its links, is paused even before the worker has written that down';
+'active or paused; a feed in a copy of its database, or whose server leads to another store than its links, shows as paused even before the worker has recorded it';
 COMMENT ON COLUMN bcdelta.status.trouble IS
-'what keeps the feed from capturing or pushing, its store from answering, or rows from ever being pushed, and what to do; null: nothing';
-COMMENT ON COLUMN bcdelta.status.changes IS 'captured changes that are not folded into bcdelta.pending yet; of many an estimate';
+'what keeps the feed from capturing or pushing, its store from answering, or some rows from ever being pushed, and what to do about it; null: nothing';
+COMMENT ON COLUMN bcdelta.status.changes IS
+'captured changes that have not been folded into bcdelta.pending; an estimate if there are many';
 COMMENT ON COLUMN bcdelta.status.linked IS 'source rows that are in the store';
-COMMENT ON COLUMN bcdelta.status.oldest_pending IS 'when the oldest change that is not in the store was made';
-COMMENT ON COLUMN bcdelta.status.quota IS 'requests that the store allows in a window; null: not known, or no limit';
-COMMENT ON COLUMN bcdelta.status.quota_left IS 'requests left in the present window, other apps'' use included';
-COMMENT ON COLUMN bcdelta.status.store_blocked_until IS 'no request is made before this time: the store asked for it, or it fails';
-COMMENT ON COLUMN bcdelta.status.worker IS 'running, or in words why no worker serves this database';
+COMMENT ON COLUMN bcdelta.status.oldest_pending IS 'time of the oldest change that is not in the store';
+COMMENT ON COLUMN bcdelta.status.quota IS 'requests that the store allows per window; null: not known, or no limit';
+COMMENT ON COLUMN bcdelta.status.quota_left IS 'requests left in the current window, after use by other apps';
+COMMENT ON COLUMN bcdelta.status.store_blocked_until IS
+'no request is made before this time, because the store asked for it or is failing';
+COMMENT ON COLUMN bcdelta.status.worker IS 'running, or why no worker serves this database';
 
-COMMENT ON COLUMN bcdelta.progress.phase IS 'what the run is at: its kind and the feed, or what it waits for';
-COMMENT ON COLUMN bcdelta.progress.done IS 'rows that are finished, whatever came of them; each counts once, however often it was tried';
-COMMENT ON COLUMN bcdelta.progress.total IS 'rows in all, as far as they are known; without those that wait for rows they refer to';
+COMMENT ON COLUMN bcdelta.progress.phase IS 'current activity of the run: its kind and the feed, or what it waits for';
+COMMENT ON COLUMN bcdelta.progress.done IS
+'rows that are finished, with any outcome; each counts once, however many attempts it took';
+COMMENT ON COLUMN bcdelta.progress.total IS 'all rows known so far, except those that wait for rows they refer to';
 COMMENT ON COLUMN bcdelta.progress.rate IS 'rows per second since the run began';
-COMMENT ON COLUMN bcdelta.progress.eta IS 'time until the last row at this rate';
-COMMENT ON COLUMN bcdelta.progress.in_flight IS 'requests under way';
+COMMENT ON COLUMN bcdelta.progress.eta IS 'time until the last row is done at this rate';
+COMMENT ON COLUMN bcdelta.progress.in_flight IS 'requests in progress';
