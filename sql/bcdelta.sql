@@ -584,7 +584,7 @@ SELECT f.feed, f.server, f.resource,
 				THEN 'no worker serves this database: ' || w.words END,
 			bcdelta.feed_trouble(f.feed), s.trouble,
 			CASE WHEN s.trouble IS NULL AND s.blocked_until > now() + interval '1 minute'
-				THEN format('nothing is sent to the store before %s, as it asked', date_trunc('second', s.blocked_until)) END), ''),
+				THEN format('nothing is sent to the store before %s, at its request', date_trunc('second', s.blocked_until)) END), ''),
 		e.trouble,
 		CASE WHEN r.state = 'failed' AND r.finished_at > coalesce(f.resumed_at, '-infinity')
 			AND (r.error NOT LIKE 'feed "%' OR starts_with(r.error, format('feed "%s"', f.feed)))

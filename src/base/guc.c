@@ -52,23 +52,23 @@ bcd_guc_define(void)
 							NULL, &bcd_lock_timeout, 5000, 100, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.mapping_timeout",
-							"How long the mapping of a feed may take for one row, in the worker.",
+							"How long the mapping of a feed may run for one row in the worker.",
 							"A row that takes longer is invalid. Zero means no limit.",
 							&bcd_mapping_timeout, 10000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.crash_limit",
 							"How often the code of a feed may take the worker down before the feed is paused.",
-							"Zero means that it is never paused for that.",
+							"Zero means that it is never paused for this reason.",
 							&bcd_crash_limit, 2, 0, 1000, PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.change_turn",
-							"How long changes are captured into one of three tables before it is the next one's turn.",
-							"The space of a table is given back when its turn is over and its changes are folded.",
+							"How long changes are captured into one of three tables before the next table takes its turn.",
+							"The space of a table is freed when its turn is over and its changes are folded.",
 							&bcd_change_turn, 300, 1, 86400, PGC_SIGHUP, GUC_UNIT_S,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.result_retention",
 							"Days after which the results of finished runs are removed.",
-							"Zero keeps them for ever.",
+							"Zero keeps them forever.",
 							&bcd_result_retention, 90, 0, 100000, PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 #ifdef USE_ASSERT_CHECKING

@@ -47,6 +47,6 @@ bcd_owner_hint(const char *feed)
 {
 	char	   *name = quote_literal_cstr(feed);
 
-	return psprintf("A superuser gives it another one with UPDATE bcdelta.feed SET owner = 'role' WHERE feed = %s; then SELECT bcdelta.resume(%s).",
+	return psprintf("A superuser can assign another owner with UPDATE bcdelta.feed SET owner = 'role' WHERE feed = %s; then SELECT bcdelta.resume(%s).",
 					name, name);
 }

@@ -222,13 +222,13 @@ bcd_keytext_flaw(Oid type, Oid collation)
 	else if (spelling && spelling->tidy)
 		return NULL;
 	if (OidIsValid(collation) && spelling && spelling->family == TEXTS && !is_equal_image(type, collation))
-		return psprintf("By collation \"%s\", texts that are written differently may be equal; rows are told by the text of their key.",
+		return psprintf("Under collation \"%s\", different strings may be equal, but rows are identified by the text of their key.",
 						get_collation_name(collation));
 	if (!is_equal_image(type, collation))
-		return psprintf("Values of type %s that are equal may be printed differently, and rows are told by the text of their key.",
+		return psprintf("Equal values of type %s may be printed differently, but rows are identified by the text of their key.",
 						format_type_be(type));
 	if (!is_fixed_text(type))
-		return psprintf("How a value of type %s is printed depends on more than the value, and rows are told by the text of their key.",
+		return psprintf("The output of a value of type %s depends on more than the value, but rows are identified by the text of their key.",
 						format_type_be(type));
 	return NULL;
 }

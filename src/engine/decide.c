@@ -44,7 +44,7 @@ void
 bcd_decide_taken(BcdItem *item, int64 store_id, const char *other)
 {
 	char	   *text = psprintf("%s \"%s\" belongs to record " INT64_FORMAT
-								" of the store, which source row %s is linked to",
+								" of the store, which is linked to source row %s",
 								bcd_resource_key(item->lane->feed->resource, item->natural_index),
 								item->natural, store_id, other);
 

@@ -327,7 +327,7 @@ bcd_not_put_back(BcdItem *item, const char *reason)
 	meet_fate(item);
 	item->unrestored = true;
 	if (item->aside)
-		item->decision.error = psprintf("%s%sthe record could not be given back what it had given up for a moment: %s",
+		item->decision.error = psprintf("%s%sthe key that the record gave up temporarily could not be restored: %s",
 										error ? error : "", error ? "; " : "", reason);
 	MemoryContextSwitchTo(old);
 }
@@ -389,7 +389,7 @@ restore_one(BcdLane *lane, const char *key)
 	if (error)
 		ereport(LOG,
 				(errcode(error->sqlerrcode),
-				 errmsg("bcdelta: could not put back what row %s of feed \"%s\" has given up: %s",
+				 errmsg("bcdelta: could not restore the key that row %s of feed \"%s\" has given up: %s",
 						key, lane->feed->name, error->message)));
 	if (error == NULL && item->restores)
 	{

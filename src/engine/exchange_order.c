@@ -77,7 +77,7 @@ trouble_elsewhere(const BcdTurns *t, const BcdRecord *record)
 	if (record->lane == NULL)
 		return "which has a change that was not pushed with this row; push both feeds together";
 	if (!may_meet(t->lane, record->lane))
-		return "which is pushed with another token, and first";
+		return "which is pushed first, with another token";
 	return NULL;
 }
 
@@ -88,7 +88,7 @@ state_in_words(const BcdRecord *record)
 	if (bcd_rival_is(record, "failed"))
 		return "which could not be pushed; see its own error";
 	if (bcd_rival_is(record, "review"))
-		return "which somebody has to look at";
+		return "which a person has to look at";
 	return "which waits for a row that it refers to";
 }
 

@@ -60,7 +60,7 @@ is_still_that_of(BcdItem *item, const char *field, const char *value, const char
 				 const char *key, const char *why)
 {
 	bool		elsewhere = strcmp(feed, item->lane->feed->name) != 0;
-	char	   *text = psprintf("%s \"%s\" is still that of row %s%s%s%s in the store%s%s",
+	char	   *text = psprintf("%s \"%s\" still belongs to row %s%s%s%s in the store%s%s",
 								field, value, key, elsewhere ? " of feed \"" : "",
 								elsewhere ? feed : "", elsewhere ? "\"" : "",
 								why ? ", " : "", why ? why : "");

@@ -195,7 +195,7 @@ bcd_record_is_leaving(BcdLane *lane, int64 store_id)
 	return is_in_stages(lane, store_id, 1 << BCD_REMOVE);
 }
 
-/* Notes that an item's record is not in the store any more. */
+/* Notes that an item's record is no longer in the store. */
 void
 bcd_record_removed(BcdItem *item)
 {

@@ -124,7 +124,7 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 		(bcd_record_is_written(item->lane, store_id) || bcd_fold_is_moving(feed->feed_id, other.key)))
 	{
 		/* about to be removed, for example, or to go with its row */
-		bcd_decide_wait(item, RECORD_GOES_MS, "the record is that of a row which was deleted");
+		bcd_decide_wait(item, RECORD_GOES_MS, "the record belongs to a deleted row");
 		return true;
 	}
 	if (other.row.state == BCD_ROW_MISSING)

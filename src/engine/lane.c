@@ -202,7 +202,7 @@ look_at(BcdLane *lane, char *reason)
 	{
 		lane->altered = lane->run->kind->claims;
 		if (!lane->altered)
-			reason = "it was altered meanwhile; start the run again";
+			reason = "it was altered during the run; start the run again";
 	}
 	if (reason)
 		bcd_lane_stop(lane, reason);

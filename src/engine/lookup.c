@@ -238,7 +238,7 @@ bcd_reply_is_cut(BcdJob *job, const cJSON *reply)
 	if (pages > 1 && job->nitems > 1)
 		bcd_batch_too_large(job->lane, job->stage, job->nitems);
 	if (pages > 1)
-		job->doubt = "the store lists several pages for one record, and it is not on the first";
+		job->doubt = "the store lists several pages for one record, which is not on the first page";
 	return pages > 1;
 }
 

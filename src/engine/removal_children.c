@@ -72,7 +72,7 @@ wait_for_row(BcdItem *item, BcdLane *lane, const char *feed, const char *key)
 	const BcdRun *run = item->lane->run;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	bool		moves = lane && !lane->stopped && bcd_pending_is_in_progress(feed, key);
-	char	   *text = psprintf("row %s of feed \"%s\" is to be pushed first: its record may be below this one in the store, and be removed with it",
+	char	   *text = psprintf("waiting for row %s of feed \"%s\": its record may be a child of this one and would be deleted with it",
 								key, feed);
 
 	memset(&item->decision, 0, sizeof(item->decision));

@@ -143,7 +143,7 @@ bcd_decide_refused(BcdItem *item, char *text)
 	bcd_decide_failed(item, BCD_FAILED, text);
 	/* what was under way by then may add to it */
 	if (++lane->refused >= limit)
-		stop_feed(lane, psprintf("%d records in a row were refused by the store, the last one: %s",
+		stop_feed(lane, psprintf("%d records in a row were refused by the store, most recently: %s",
 								 limit, text));
 }
 
@@ -198,7 +198,7 @@ bcd_decide_gone(BcdItem *item)
 	{
 		bcd_decide_refused(item,
 						   MemoryContextStrdup(item->cxt,
-											   psprintf("record " INT64_FORMAT " is not in the store any more",
+											   psprintf("record " INT64_FORMAT " is no longer in the store",
 														item->store_id)));
 		item->decision.link = BCD_LINK_FORGET;
 	}

@@ -297,7 +297,7 @@ read_removals(BcdJob *job, const cJSON *reply, bool partial)
 		}
 		bcd_decide_stage(item, BCD_READ);
 		item->decision.clashes = true;
-		item->decision.error = "the store has not removed all records that it was asked to";
+		item->decision.error = "the store did not remove all of the requested records";
 	}
 }
 

@@ -84,7 +84,7 @@ show(BcdRun *run, int64 now)
 		s.blocked_until = GetCurrentTimestamp() + (bcd_quota_blocked_until(q) - now) * 1000;
 	strlcpy(s.trouble, run->store->trouble, sizeof(s.trouble));
 	if (s.trouble[0] == '\0' && run->store->failure[0] && bcd_quota_failing(q))
-		snprintf(s.trouble, sizeof(s.trouble), "the store does not answer, and is asked again now and then: %s",
+		snprintf(s.trouble, sizeof(s.trouble), "the store does not answer, and is tried again from time to time: %s",
 				 run->store->failure);
 	if (s.trouble[0] == '\0')
 		(void) bcd_patience_words(q, now, s.trouble, sizeof(s.trouble));

@@ -135,7 +135,7 @@ check_fuse(const BcdFeed *feed)
 	if (limit > 0 && bcd_pending_exceeds(feed->name, limit))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("more than " INT64_FORMAT " rows changed, the limit that the option max_changes sets",
+				 errmsg("more than " INT64_FORMAT " rows changed, the limit set by the option max_changes",
 						limit),
 				 errhint("Look at bcdelta.pending; SELECT bcdelta.resume(%s) pushes them.",
 						 quote_literal_cstr(feed->name))));
@@ -377,7 +377,7 @@ fill_run(BcdRun *run, const BcdRunRequest *request)
 	names = bcd_feeds_of(request->server, request->feed);
 	if (request->feed && names == NIL)
 		run->error = MemoryContextStrdup(run->cxt,
-										 psprintf("feed \"%s\" does not exist any more", request->feed));
+										 psprintf("feed \"%s\" no longer exists", request->feed));
 	run->lanes = MemoryContextAllocZero(run->cxt, sizeof(BcdLane *) * (list_length(names) + 1));
 	foreach(lc, names)
 		add_lane(run, lfirst(lc), &paused);

@@ -73,12 +73,12 @@ parse_reply(BcdJob *job)
 	if (job->reply == NULL)
 		job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
 	if (job->reply == NULL)
-		return reason ? reason : "it is no JSON";
+		return reason ? reason : "it is not JSON";
 	if (!list)
 		return NULL;
 	data = cJSON_GetObjectItemCaseSensitive(job->reply, "data");
 	if (!cJSON_IsArray(data))
-		return "it is no list";
+		return "it is not a list";
 	return cJSON_GetArraySize(data) <= MAX_LISTED ? NULL : "it lists more records than a page has";
 }
 
@@ -140,7 +140,7 @@ decide_twins(BcdJob *job)
 				memset(&item->decision, 0, sizeof(item->decision));
 				if (item->seeking || other->seeking)
 					bcd_decide_wait(item, TWIN_MS, MemoryContextStrdup(item->cxt,
-																	   psprintf("the record that may be this row's was found for row %s, too", other->key)));
+																	   psprintf("the record that may belong to this row was also found for row %s", other->key)));
 				else
 					bcd_decide_taken(item, other->store_id, other->key);
 				break;
@@ -431,7 +431,7 @@ static void
 give_up_lane(BcdLane *lane)
 {
 	if (!lane->stopped)
-		bcd_lane_stop(lane, "the outcome of a request could not be recorded, the server's log says why; its rows are pending");
+		bcd_lane_stop(lane, "the outcome of a request could not be recorded (see the server log); its rows are pending");
 }
 
 /*

@@ -60,7 +60,7 @@ check_place(char **newval, void **extra, GucSource source)
 	for (p = *newval; *p; p++)
 		if (!isalnum((unsigned char) *p) && strchr("._-", *p) == NULL)
 		{
-			GUC_check_errdetail("The name of a place has letters, digits, dots, hyphens and underscores.");
+			GUC_check_errdetail("The name of a place may contain only letters, digits, dots, hyphens and underscores.");
 			return false;
 		}
 	given = bcd_guc_malloc(sizeof(bool));
@@ -82,8 +82,8 @@ void
 bcd_place_define(void)
 {
 	DefineCustomStringVariable("bcdelta.place",
-							   "Name of the place that this server is in: feeds are pushed from there only.",
-							   "A copy that is started under another name pushes nothing. Given on the command line, it stands for the machine and the data directory.",
+							   "Name of the place where this server runs; feeds are pushed only from their place.",
+							   "A copy that is started with another name pushes nothing. On the command line, the name replaces the machine and the data directory.",
 							   &place_name, "", PGC_SIGHUP, 0, check_place, assign_place, NULL);
 }
 
@@ -320,7 +320,7 @@ bcd_home_trouble(const char *text)
 	if (RecoveryInProgress())
 		return NULL;			/* a standby shows what its primary does */
 	if (strcmp(then.name, now.name) != 0)
-		return psprintf("this database is a copy of the one that pushed this feed, by the setting bcdelta.place: this place is \"%s\", and it was pushed from \"%s\"",
+		return psprintf("this database is a copy of the one that pushed this feed, according to the setting bcdelta.place: this place is \"%s\", but the feed was pushed from \"%s\"",
 						now.name, then.name);
 	if (then.timeline < now.timeline && was_promoted(now.timeline))
 		return NULL;
@@ -329,7 +329,7 @@ bcd_home_trouble(const char *text)
 						words(&now), words(&then));
 	if (then.timeline == now.timeline)
 		return NULL;
-	return "this database is a copy of the one that pushed this feed: it was recovered from an archive since";
+	return "this database is a copy of the one that pushed this feed: it has since been recovered from an archive";
 }
 
 extern PGDLLEXPORT void bcd_standby_main(Datum arg);

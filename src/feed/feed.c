@@ -174,7 +174,7 @@ check_owner_exists(const BcdFeed *feed)
 	if (!bcd_role_exists(feed->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("feed \"%s\": its owner does not exist any more", feed->name),
+				 errmsg("feed \"%s\": its owner no longer exists", feed->name),
 				 errhint("%s", bcd_owner_hint(feed->name))));
 }
 
@@ -195,7 +195,7 @@ bcd_feed_load(const char *name, bool missing_ok)
 	if (source == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("feed \"%s\": its source table does not exist any more", feed->name),
+				 errmsg("feed \"%s\": its source table no longer exists", feed->name),
 				 errhint("Untrack the feed with SELECT bcdelta.untrack(%s).",
 						 quote_literal_cstr(feed->name))));
 	bcd_feed_look_up(feed, false);
@@ -219,7 +219,7 @@ bcd_feed_check_current(const BcdFeed *feed)
 	if (!current)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("feed \"%s\" was altered by another session meanwhile", feed->name),
+				 errmsg("feed \"%s\" was concurrently altered by another session", feed->name),
 				 errhint("Try again.")));
 }
 
@@ -282,9 +282,9 @@ check_retyped(const BcdFeed *feed, const BcdKeyColumn *key, Oid type)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("feed \"%s\": the type of key column \"%s\" was changed to %s, which may spell keys in another way",
+			 errmsg("feed \"%s\": the type of key column \"%s\" was changed to %s, which may write keys differently",
 					feed->name, NameStr(key->name), format_type_with_typemod(key->type, key->typmod)),
-			 errhint("SELECT bcdelta.resume(%s) spells the keys of its links and pending rows anew.",
+			 errhint("SELECT bcdelta.resume(%s) rewrites the keys of its links and pending rows.",
 					 quote_literal_cstr(feed->name))));
 }
 
@@ -469,7 +469,7 @@ bcd_expression_check(const char *expression, const char *what)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
-			 errmsg("%s is not one SQL expression: %s", what, expression)));
+			 errmsg("%s is not a single SQL expression: %s", what, expression)));
 }
 
 /* Does the mapping have an expression for this field? */

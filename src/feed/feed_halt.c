@@ -31,13 +31,13 @@ bcd_halt(const char *feed, const char *home, const char *store, bool has_links,
 
 	if (trouble)
 	{
-		*reason = psprintf("%s; bcdelta.resume(%s) says that this copy is now the source", trouble,
+		*reason = psprintf("%s; bcdelta.resume(%s) makes this copy the source", trouble,
 						   quote_literal_cstr(feed));
 		return BCD_HALT_COPY;
 	}
 	if (store && has_links && present && strcmp(store, present) != 0)
 	{
-		*reason = psprintf(REASON_STORE "%s, and server \"%s\" now leads to store %s; bcdelta.unlink(%s) forgets them, and with the server's options put back the feed goes on",
+		*reason = psprintf(REASON_STORE "%s, and server \"%s\" now leads to store %s; bcdelta.unlink(%s) forgets them; if the server's options are restored, the feed resumes",
 						   store, server, present, quote_literal_cstr(feed));
 		return BCD_HALT_STORE;
 	}

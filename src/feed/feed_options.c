@@ -95,7 +95,7 @@ set(const OptionKind *kind, const JsonbValue *value, BcdFeedOptions *result)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("invalid value for option \"%s\"", kind->name),
-					 errdetail("It is a positive integer.")));
+					 errdetail("It must be a positive integer.")));
 		return;
 	}
 	*(bool *) place = is_word(value, kind->yes);
@@ -103,7 +103,7 @@ set(const OptionKind *kind, const JsonbValue *value, BcdFeedOptions *result)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for option \"%s\"", kind->name),
-				 errdetail("It is \"%s\" or \"%s\".", kind->no, kind->yes)));
+				 errdetail("It must be \"%s\" or \"%s\".", kind->no, kind->yes)));
 }
 
 /*

@@ -113,21 +113,21 @@ wanted(BcdType type)
 	switch (type)
 	{
 		case BCD_STRING:
-			return "a text: make it one with (...)::text";
+			return "text: convert it with (...)::text";
 		case BCD_NUMBER:
-			return "a number: make it one with (...)::numeric";
+			return "a number: convert it with (...)::numeric";
 		case BCD_INTEGER:
-			return "an integer: make it one with (...)::integer";
+			return "an integer: convert it with (...)::integer";
 		case BCD_BOOLEAN:
-			return "true or false: make it one with (...)::boolean or a comparison";
+			return "true or false: use (...)::boolean or a comparison";
 		case BCD_DATETIME:
-			return "a date, a timestamp or a text in ISO format: make it one with (...)::timestamptz";
+			return "a date, a timestamp or text in ISO format: convert it with (...)::timestamptz";
 		case BCD_INTEGERS:
-			return "an array of numbers: make one with ARRAY[...] or a sub-select ARRAY(SELECT ...), or give jsonb";
+			return "an array of numbers: build one with ARRAY[...] or a sub-select ARRAY(SELECT ...), or use jsonb";
 		case BCD_STRINGS:
-			return "an array of texts: make one with string_to_array(..., ',') or a sub-select ARRAY(SELECT ...), or give jsonb";
+			return "an array of strings: build one with string_to_array(..., ',') or a sub-select ARRAY(SELECT ...), or use jsonb";
 		case BCD_OBJECT:
-			return "an object: make one with jsonb_build_object('name', value, ...)";
+			return "an object: build one with jsonb_build_object('name', value, ...)";
 	}
 	return "";
 }
@@ -142,7 +142,7 @@ bcd_type_misfit(const BcdField *field, Oid type)
 	if (fits(field, type))
 		return NULL;
 	if (field->type == BCD_STRING && shape_of(type) == SHAPE_BYTES)
-		return psprintf("Field \"%s\" takes a text: make it one with convert_from(..., 'UTF8').",
+		return psprintf("Field \"%s\" takes text: convert it with convert_from(..., 'UTF8').",
 						field->name);
 	return psprintf("Field \"%s\" takes %s.", field->name, wanted(field->type));
 }

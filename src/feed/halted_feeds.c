@@ -53,7 +53,7 @@ judge(void *arg)
 	else if (is_paused_for_store(s) && feed->server_store &&
 			 bcd_feed_go_on(s->feed, s->paused_reason))
 		ereport(LOG,
-				(errmsg("bcdelta: feed \"%s\" goes on: server \"%s\" leads to store %s again",
+				(errmsg("bcdelta: feed \"%s\" resumes: server \"%s\" leads to store %s again",
 						feed->name, feed->server, feed->server_store)));
 	bcd_feed_free(feed);
 }
@@ -77,7 +77,7 @@ move_homes(void)
 
 		if (bcd_home_trouble(home) == NULL && bcd_attempt(move_home, home) == NULL)
 			ereport(LOG,
-					(errmsg("bcdelta: this promoted standby goes on with what was pushed from \"%s\"",
+					(errmsg("bcdelta: this promoted standby continues to push the feeds that were pushed from \"%s\"",
 							home)));
 	}
 }
@@ -108,7 +108,7 @@ bcd_disown(void)
 
 	bcd_schedules_disown();
 	foreach(lc, bcd_feeds_disown())
-		bcd_feed_pause(lfirst(lc), psprintf("its owner does not exist any more. %s", bcd_owner_hint(lfirst(lc))));
+		bcd_feed_pause(lfirst(lc), psprintf("its owner no longer exists. %s", bcd_owner_hint(lfirst(lc))));
 }
 
 static bool servers_changed = false;

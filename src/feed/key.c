@@ -33,7 +33,7 @@ composite_key(const BcdFeed *feed, const char *key)
 		JB_ROOT_COUNT(array) != (uint32) feed->nkeys)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("feed \"%s\": key %s is not a JSON array of %d texts",
+				 errmsg("feed \"%s\": key %s is not a JSON array of %d strings",
 						feed->name, key, feed->nkeys)));
 	for (i = 0; i < feed->nkeys; i++)
 	{
@@ -42,7 +42,7 @@ composite_key(const BcdFeed *feed, const char *key)
 		if (v == NULL || v->type != jbvString)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("feed \"%s\": key %s is not a JSON array of %d texts",
+					 errmsg("feed \"%s\": key %s is not a JSON array of %d strings",
 							feed->name, key, feed->nkeys)));
 		texts[i] = pnstrdup(v->val.string.val, v->val.string.len);
 	}
@@ -171,7 +171,7 @@ bcd_key_check_rows(const BcdFeed *feed, TupleDesc desc)
 		if (TupleDescAttr(desc, i)->atttypid != feed->keys[i].type)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("feed \"%s\": the type of key column \"%s\" was changed this moment",
+					 errmsg("feed \"%s\": the type of key column \"%s\" has just been changed",
 							feed->name, NameStr(feed->keys[i].name)),
 					 errhint("Try again.")));
 }
@@ -260,7 +260,7 @@ key_of_texts(const BcdFeed *feed, char **texts)
 		if (was_cut(&feed->keys[i], texts[i], values[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					 errmsg("It does not fit into column \"%s\" without being rounded or cut.",
+					 errmsg("It cannot be stored in column \"%s\" without rounding or truncation.",
 							NameStr(feed->keys[i].name))));
 	level = bcd_keytext_pin(feed->keytext);
 	key = key_text(feed, values);
@@ -316,7 +316,7 @@ key_from(const BcdFeed *feed, const char *key, char **texts)
 						feed->name, key_types(feed)),
 				 errdetail_internal("%s", error->message),
 				 feed->nkeys == 1 || texts ? 0 :
-				 errhint("A composite key is a JSON array of texts, in the order of the key columns.")));
+				 errhint("A composite key is a JSON array of strings, in the order of the key columns.")));
 	}
 	PG_END_TRY();
 	return result;

@@ -94,7 +94,7 @@ check_natural_key(const BcdFeed *feed)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("feed \"%s\": the mapping lacks a natural key: %s", feed->name, names.data),
-			 errdetail("A %s is looked up in the store by it before one is created.",
+			 errdetail("Before a %s is created, it is looked up in the store by this key.",
 					   feed->resource->name),
 			 errhint("Add it to argument \"fields\".")));
 }
@@ -119,7 +119,7 @@ check_required(const BcdFeed *feed)
 		ereport(NOTICE,
 				(errmsg("feed \"%s\" updates records and creates none, because these fields are not mapped: %s",
 						feed->name, names.data),
-				 errhint("To create a %s map them in argument \"fields\"; a constant will do, as in {\"type\": \"'physical'\"}.", r->name)));
+				 errhint("To create a %s, map them in argument \"fields\"; a constant is enough, as in {\"type\": \"'physical'\"}.", r->name)));
 }
 
 /* Is this error the expression's, so that its field should be named? */
@@ -141,15 +141,15 @@ hint_for(const BcdFeed *feed, const ErrorData *error)
 	switch (error->sqlerrcode)
 	{
 		case ERRCODE_UNDEFINED_FUNCTION:
-			return "Check the types of the arguments, they may need casts; functions and operators outside of pg_catalog need their schema, as in public.my_function(...).";
+			return "Check the types of the arguments, which may need casts; qualify functions and operators outside pg_catalog with their schema, as in public.my_function(...).";
 		case ERRCODE_UNDEFINED_COLUMN:
 			return error->hint ? error->hint :
-				psprintf("The expression is over the columns of table %s; a text constant stands between single quotes.",
+				psprintf("The expression can use the columns of table %s; string constants must be single-quoted.",
 						 bcd_feed_from(feed));
 		case ERRCODE_UNDEFINED_TABLE:
 		case ERRCODE_UNDEFINED_OBJECT:
 			return error->hint ? error->hint :
-				"Only pg_catalog is searched: write the schema of every other table and type, as in public.my_table.";
+				"Only pg_catalog is searched: qualify other tables and types with their schema, as in public.my_table.";
 		case ERRCODE_INSUFFICIENT_PRIVILEGE:
 			return psprintf("The expression runs with the rights of the feed's owner, role \"%s\".",
 							GetUserNameFromId(feed->owner, true));
@@ -208,7 +208,7 @@ check_reference(const BcdFeed *feed, const char *name, const FuncExpr *call)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("bcdelta.ref() names feed \"%s\", which does not exist", name),
-				 errhint("Track the feed that is referred to first.")));
+				 errhint("Track the referenced feed first.")));
 	if (strcmp(server, feed->server) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -280,7 +280,7 @@ check_query(const BcdFeed *feed, const BcdFeedField *field, Query *query)
 	if (query->hasWindowFuncs)
 		refuse("window functions", "Write a sub-select.");
 	if (query->hasTargetSRFs)
-		refuse("set-returning functions", "Write a sub-select that makes an array or one value of them: ARRAY(SELECT ...).");
+		refuse("set-returning functions", "Write a sub-select that combines them into an array or a single value: ARRAY(SELECT ...).");
 	if (misfit)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -291,7 +291,7 @@ check_query(const BcdFeed *feed, const BcdFeedField *field, Query *query)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("bcdelta.ref() is not allowed in a filter"),
-				 errdetail("Whether a row is to be in the store must not depend on what is there already.")));
+				 errdetail("Whether a row belongs in the store must not depend on what is already there.")));
 	(void) check_references((Node *) query, unconstify(BcdFeed *, feed));
 }
 
@@ -338,7 +338,7 @@ check_field(const BcdFeed *feed, const BcdFeedField *field)
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("the expression is empty"),
 				 field->field == &filter_field ? 0 :
-				 errhint("Leave the field out so that it is not sent.")));
+				 errhint("Omit the field if it should not be sent.")));
 	bcd_expression_check(field->expression, "this");
 	plan = SPI_prepare(sql, 0, NULL);
 	if (plan == NULL)

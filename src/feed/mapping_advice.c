@@ -164,14 +164,14 @@ bcd_advise_of_unsteady(const BcdFeed *feed, const char *expression, const char *
 		return;
 	if (u.of_user)
 		ereport(NOTICE,
-				(errmsg("feed \"%s\", %s: function %s is not immutable: what it gives may change while no row does, and triggers do not see that",
+				(errmsg("feed \"%s\", %s: function %s is not immutable: its result may change although no row does, which triggers cannot see",
 						feed->name, where, u.what),
-				 errhint("If it always gives the same for the same arguments, declare it IMMUTABLE. Name the tables that it reads with bcdelta.depends(), or mark the rows concerned in a job, as in SELECT bcdelta.mark_where(%s, 'condition').",
+				 errhint("If it always returns the same result for the same arguments, declare it IMMUTABLE. Otherwise, declare the tables that it reads with bcdelta.depends(), or mark the affected rows in a job, as in SELECT bcdelta.mark_where(%s, 'condition').",
 						 quote_literal_cstr(feed->name))));
 	else
 		ereport(NOTICE,
-				(errmsg("feed \"%s\", %s: what %s gives changes while no row does, and triggers do not see that",
+				(errmsg("feed \"%s\", %s: the value of %s changes although no row does, which triggers cannot see",
 						feed->name, where, u.what),
-				 errhint("Mark the rows concerned in a job, every night for example: SELECT bcdelta.mark_where(%s, 'condition').",
+				 errhint("Mark the affected rows in a job, for example every night: SELECT bcdelta.mark_where(%s, 'condition').",
 						 quote_literal_cstr(feed->name))));
 }

@@ -212,7 +212,7 @@ map_note(void)
 	ereport(WARNING,
 			(errcode_for_file_access(),
 			 errmsg("could not write file \"%s\": %m", path),
-			 errdetail("A feed whose mapping takes the bcdelta worker down is not found out.")));
+			 errdetail("A feed whose mapping takes the bcdelta worker down will not be identified.")));
 	return &no_file;
 }
 
@@ -332,7 +332,7 @@ bcd_guard_run(const BcdFeed *feed, const char *key, int turns, void (*work) (voi
 	if (before.feed_id == feed->feed_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("that its code took the worker down cannot be recorded: a session has the feed locked")));
+				 errmsg("the crash of the worker caused by its code cannot be recorded: another session has locked the feed")));
 	enter(feed, key, turns);
 	PG_TRY();
 	{
@@ -375,7 +375,7 @@ bcd_guard_at_exit(void)
 	running = false;
 	if (note->ending == OUTLIVED)
 		ereport(WARNING,
-				(errmsg("feed \"%s\": its code went on after it was cancelled; the bcdelta worker was ended",
+				(errmsg("feed \"%s\": its code continued after it was cancelled; the bcdelta worker was terminated",
 						note->feed)));
 	else if (told_to_end || !PostmasterIsAlive())
 		note->feed_id = 0;
@@ -390,7 +390,7 @@ words_for(int ending)
 	switch (ending)
 	{
 		case OUTLIVED:
-			return "it went on after it was cancelled, because it had taken longer than bcdelta.mapping_timeout";
+			return "it continued after it was cancelled for exceeding bcdelta.mapping_timeout";
 		case ENDED:
 			return "it ended the process";
 		default:

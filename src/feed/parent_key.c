@@ -69,7 +69,7 @@ check_column(const BcdFeed *feed, Oid child, const char *column, const char *key
 				 errmsg("parent key column \"%s\" of table \"%s\" is a virtual generated column",
 						column, get_rel_name(child)),
 				 errdetail("Triggers do not see its values."),
-				 errhint("Make it a stored one.")));
+				 errhint("Use a stored generated column.")));
 	if (key_attnum == InvalidAttrNumber)
 		return;					/* that is the source's trouble */
 	get_atttypetypmodcoll(child, attnum, &type, &typmod, &collation);
@@ -79,7 +79,7 @@ check_column(const BcdFeed *feed, Oid child, const char *column, const char *key
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("parent key column \"%s\" of table \"%s\" does not fit key column \"%s\" of feed \"%s\"",
 						column, get_rel_name(child), key, feed->name),
-				 errdetail("Values of types %s and %s that are equal need not be printed alike, and rows are told by the printed key.",
+				 errdetail("Equal values of types %s and %s may be printed differently, but rows are identified by the text of their key.",
 						   format_type_with_typemod(type, typmod),
 						   format_type_with_typemod(key_type, key_typmod)),
 				 errhint("Give both columns the same type, such as bigint or text.")));
@@ -155,8 +155,8 @@ bcd_parent_key_warn(const BcdFeed *feed, Oid child, List *parent_key)
 	bcd_spi_end(&rights);
 	if (target)
 		ereport(WARNING,
-				(errmsg("a foreign key of table \"%s\" says that (%s) refers to %s, not to the key of feed \"%s\"",
+				(errmsg("a foreign key of table \"%s\" shows that (%s) refers to %s, not to the key of feed \"%s\"",
 						get_rel_name(child), bcd_name_text(parent_key), target, feed->name),
 				 errdetail("Its changes would mark rows that happen to have these keys, or that do not exist."),
-				 errhint("Where the rows are two steps away, pass a query that gives their keys, as in lookup => 'SELECT parent FROM public.between WHERE id = $1'.")));
+				 errhint("If the rows are two steps away, pass a query that returns their keys, as in lookup => 'SELECT parent FROM public.between WHERE id = $1'.")));
 }

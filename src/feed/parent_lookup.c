@@ -106,7 +106,7 @@ check_result(const BcdLookup *lookup, TupleDesc desc)
 	if (desc->natts != feed->nkeys)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("it gives %d columns, but the key of feed \"%s\" has %d",
+				 errmsg("it returns %d columns, but the key of feed \"%s\" has %d",
 						desc->natts, feed->name, feed->nkeys)));
 	for (i = 0; i < desc->natts; i++)
 	{
@@ -137,7 +137,7 @@ check_syntax(const char *query)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
-			 errmsg("it is not one query: %s", query)));
+			 errmsg("it is not a single query: %s", query)));
 }
 
 /* Plans the query and executes it over no row, which checks the rights. */
@@ -208,7 +208,7 @@ bcd_parents_check(const BcdFeed *feed, Oid child, List *columns, const char *que
 				 errmsg("argument \"lookup\": %s", error->message),
 				 error->detail ? errdetail_internal("%s", error->detail) : 0,
 				 error->hint ? errhint("%s", error->hint) :
-				 errhint("It is a query for the keys of the rows to mark, in which $1 and so on are the columns of parent_key. Only pg_catalog is searched: write the schema of tables and functions. It runs with the rights of role \"%s\".",
+				 errhint("Pass a query that returns the keys of the rows to mark, in which $1 and so on stand for the columns of parent_key. Only pg_catalog is searched: qualify tables and functions with their schema. It runs with the rights of role \"%s\".",
 						 GetUserNameFromId(feed->owner, true))));
 	SPI_finish();
 }
@@ -243,7 +243,7 @@ parameters(const BcdLookup *lookup, const char *captured, char *nulls)
 	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_COUNT(array) != (uint32) lookup->ncolumns)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("%d values were captured, and there are %d columns now",
+				 errmsg("%d values were captured, but there are now %d columns",
 						(int) JB_ROOT_COUNT(array), lookup->ncolumns)));
 	for (i = 0; i < lookup->ncolumns; i++)
 	{

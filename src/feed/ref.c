@@ -183,7 +183,7 @@ check_fit(const BcdFeed *feed, int n, Oid type)
 				 errmsg("bcdelta.ref() is given a value of type %s for key column \"%s\" of feed \"%s\", which has type %s",
 						format_type_be(type), NameStr(key->name), feed->name,
 						format_type_with_typemod(key->type, key->typmod)),
-				 errdetail("Rows are told by the text of their key, and values of the two types that mean the same need not have the same text."),
+				 errdetail("Rows are identified by the text of their key, and equal values of the two types may have different texts."),
 				 errhint("Cast it to %s.", format_type_with_typemod(key->type, key->typmod))));
 }
 

@@ -114,7 +114,7 @@ check_encoding(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("database encoding %s is not supported", pg_encoding_to_char(encoding)),
-				 errdetail("BigCommerce takes and returns UTF-8.")));
+				 errdetail("BigCommerce uses UTF-8.")));
 }
 
 /*

@@ -45,7 +45,7 @@ typedef struct BcdPurpose
 static const BcdPurpose source_purpose = {
 	.verb = "track",
 	.noun = "Tracking a table",
-	.other_kind = "Track a table; the expressions of its mapping may read others with sub-selects.",
+	.other_kind = "Track a table; the expressions of its mapping may read others in sub-selects.",
 	.unlogged = "ALTER TABLE ... SET LOGGED, or track it with capture => 'none' and mark its changes.",
 	.no_trigger = ", or track it with capture => 'none' and mark its changes",
 };
@@ -53,8 +53,8 @@ static const BcdPurpose source_purpose = {
 static const BcdPurpose child_purpose = {
 	.verb = "depend on",
 	.noun = "Depending on a table",
-	.other_kind = "Depend on the tables behind it, or mark the rows that its changes concern.",
-	.unlogged = "ALTER TABLE ... SET LOGGED, or mark the rows of the feed that its changes concern.",
+	.other_kind = "Depend on the tables behind it, or mark the rows that its changes affect.",
+	.unlogged = "ALTER TABLE ... SET LOGGED, or mark the rows of the feed that its changes affect.",
 	.no_trigger = "",
 };
 
@@ -139,7 +139,7 @@ check_rights(Form_pg_class form, const char *capture, const BcdPurpose *purpose)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for table %s", name),
-				 errdetail("Capturing its changes creates triggers, which needs the privilege TRIGGER on it."),
+				 errdetail("Capturing its changes creates triggers, which requires the TRIGGER privilege on it."),
 				 errhint("GRANT TRIGGER ON %s TO %s%s.",
 						 quote_identifier(name), quote_identifier(GetUserNameFromId(role, false)),
 						 purpose->no_trigger)));
@@ -222,7 +222,7 @@ index_flaw(HeapTuple tuple)
 	if (!heap_attisnull(tuple, Anum_pg_index_indpred, NULL))
 		return "is partial";
 	if (!index->indimmediate)
-		return "is deferrable, so two rows may have one key for a time";
+		return "is deferrable, so two rows may temporarily have the same key";
 	return NULL;
 }
 
@@ -325,7 +325,7 @@ wanted_columns(Relation source, Datum wanted)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"key\" names no column"),
-				 errhint("Leave it out to use the primary key.")));
+				 errhint("Omit it to use the primary key.")));
 	for (i = 0; i < n; i++)
 	{
 		const char *name = nulls[i] ? "" : NameStr(*DatumGetName(names[i]));

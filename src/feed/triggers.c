@@ -190,7 +190,7 @@ check_table(Oid relid, const char *capture)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot capture changes of foreign table \"%s\" by statement",
 						NameStr(form->relname)),
-				 errhint("Use capture => 'row', which sees what is changed through this server, or capture => 'none' and the mark functions.")));
+				 errhint("Use capture => 'row', which captures changes made through this server, or capture => 'none' and the mark functions.")));
 	if (form->relkind != RELKIND_RELATION && form->relkind != RELKIND_PARTITIONED_TABLE &&
 		form->relkind != RELKIND_FOREIGN_TABLE)
 		ereport(ERROR,
@@ -406,7 +406,7 @@ triggers_trouble(const BcdTriggerSet *set, List *relids)
 	args[0] = oid_array(relids);
 	args[1] = name_array(set, kinds_of(set->capture));
 	if (bcd_execute(&select_missing, args, NULL) > 0)
-		return psprintf("trigger \"%s\" of table %s %s; bcdelta.resume() puts it right, then mark what was changed meanwhile",
+		return psprintf("trigger \"%s\" of table %s %s; run bcdelta.resume(), then mark the rows that changed in the meantime",
 						bcd_column_text(0, 2), bcd_column_text(0, 1), bcd_column_text(0, 3));
 	if (strcmp(set->capture, "statement") == 0 && bcd_execute(&select_subscription, args, NULL) > 0)
 		return psprintf("table %s is written by subscription \"%s\", which fires no statement triggers; track it with capture => 'row'",
@@ -415,9 +415,9 @@ triggers_trouble(const BcdTriggerSet *set, List *relids)
 	if (bcd_execute(&select_stray, args, NULL) == 0)
 		return NULL;
 	if (set->dependency_id != 0)
-		return psprintf("table %s is not part of %s any more; bcdelta.resume() drops its triggers",
+		return psprintf("table %s is no longer part of %s; bcdelta.resume() drops its triggers",
 						bcd_column_text(0, 1), table_name(set->relid));
-	return psprintf("table %s is not part of the source any more; bcdelta.resume() drops its triggers, and bcdelta.verify() finds what its rows have left in the store",
+	return psprintf("table %s is no longer part of the source; bcdelta.resume() drops its triggers, and bcdelta.verify() finds the records that its rows left in the store",
 					bcd_column_text(0, 1));
 }
 

@@ -125,7 +125,7 @@ forget_dropped(const BcdFeed *feed)
 	bcd_spi_begin(&rights);
 	foreach(cell, bcd_dependencies_delete_dropped(feed->name))
 		ereport(NOTICE,
-				(errmsg("feed \"%s\" does not depend any more on a table with parent key (%s), which was dropped",
+				(errmsg("feed \"%s\" no longer depends on a table with parent key (%s), which was dropped",
 						feed->name, (char *) lfirst(cell))));
 	bcd_spi_end(&rights);
 }
@@ -174,7 +174,7 @@ record_dependency(const BcdFeed *feed, const BcdDependency *dependency, Datum pa
 	bcd_spi_end(&rights);
 	if (!is_new)
 		ereport(NOTICE,
-				(errmsg("feed \"%s\" depends on table \"%s\" already, its triggers are created anew",
+				(errmsg("feed \"%s\" already depends on table \"%s\"; its triggers are created again",
 						feed->name, get_rel_name(child))));
 	return id;
 }
@@ -209,7 +209,7 @@ bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key, char *lookup)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("feed \"%s\" does not capture changes", feed->name),
 				 errdetail("It was tracked with capture => 'none'."),
-				 errhint("Mark the rows that changes of the child table concern.")));
+				 errhint("Mark the rows that changes in the child table affect.")));
 	bcd_watch_begin(feed);
 	lock_child(feed, child, bcd_watch_lock(feed->capture));
 	dependency.child = child;
@@ -357,7 +357,7 @@ dependency_trouble(const BcdFeed *feed, const BcdDependency *dependency)
 	ErrorData  *error;
 
 	if (get_rel_name(dependency->child) == NULL)
-		return psprintf("a table that it depends on, with parent key (%s), does not exist any more; bcdelta.resume() forgets it",
+		return psprintf("a table that it depends on, with parent key (%s), no longer exists; bcdelta.resume() removes it",
 						bcd_name_text(dependency->parent_key));
 	error = bcd_attempt(try_parent_key, &check);
 	return error ? error->message : triggers_trouble(feed, dependency);

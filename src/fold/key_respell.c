@@ -123,7 +123,7 @@ check_in_flight(const BcdFeed *feed)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("rows of feed \"%s\" are being pushed", feed->name),
-				 errdetail("The type of a column of its key was changed, and all its keys are to be spelled anew."),
+				 errdetail("The type of a key column was changed, so all keys have to be rewritten."),
 				 errhint("Wait for the end of the run.")));
 }
 

@@ -89,7 +89,7 @@ lookup_failed(const BcdSearch *search, const ErrorData *error)
 	if (is_passing(error->sqlerrcode))
 		return;
 	bcd_feed_pause_id(lookup->feed->feed_id,
-					  psprintf("the lookup of table \"%s\" failed for the values %s: %s; put it right, with bcdelta.depends() where the query is wrong, then resume; what was captured is kept",
+					  psprintf("the lookup of table \"%s\" failed for the values %s: %s; fix the cause, or replace the query with bcdelta.depends(), then resume; captured values are kept",
 							   get_rel_name(lookup->child) ? get_rel_name(lookup->child) : "?",
 							   search->captured, error->message));
 }

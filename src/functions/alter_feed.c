@@ -83,7 +83,7 @@ update(const BcdFeed *feed, const BcdFeedChange *args)
 	if (!bcd_feed_row_update(feed->feed_id, feed->version, args, &changed))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("feed \"%s\" was altered by another session meanwhile", feed->name),
+				 errmsg("feed \"%s\" was concurrently altered by another session", feed->name),
 				 errhint("Try again.")));
 	bcd_spi_end(&rights);
 	return changed;
@@ -154,7 +154,7 @@ bcdelta_alter_feed(PG_FUNCTION_ARGS)
 		ereport(NOTICE,
 				(errmsg("feed \"%s\" is paused: %s", feed->name,
 						feed->paused_reason ? feed->paused_reason : "no reason is given"),
-				 errhint("SELECT bcdelta.resume(%s) lets it push again.",
+				 errhint("SELECT bcdelta.resume(%s) resumes it.",
 						 quote_literal_cstr(feed->name))));
 	bcd_feed_free(old);
 	bcd_feed_free(feed);

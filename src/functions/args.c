@@ -85,7 +85,7 @@ bcd_check_label(const char *value, const char *argument)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("the name in argument \"%s\" has %zu bytes", argument, len),
-				 errdetail("A name has at least 1 byte and at most %d.", MAX_LABEL)));
+				 errdetail("Names must be between 1 and %d bytes long.", MAX_LABEL)));
 }
 
 /*
@@ -107,7 +107,7 @@ bcd_target(const char *feed, const char *server)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("feed \"%s\" does not belong to server \"%s\"", feed, server),
 					 errdetail("Its server is \"%s\".", found->server),
-					 errhint("A feed implies its server: leave out argument \"server\".")));
+					 errhint("A feed implies its server: omit argument \"server\".")));
 		result = pstrdup(found->server);
 		bcd_feed_free(found);
 	}

@@ -38,7 +38,7 @@ bcd_check_on_conflict(const char *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("on_conflict \"%s\" is not supported by this version", value),
-				 errdetail("Only \"source\" is: what the source says is written to the store.")));
+				 errdetail("Only \"source\" is supported: the values of the source are written to the store.")));
 }
 
 /* May a feed of this resource have this on_delete? */
@@ -67,7 +67,7 @@ bcd_check_row_security(Oid source, Oid owner, const char *on_delete)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("on_delete \"%s\" is not possible for table \"%s\": it has row-level security",
 						on_delete, get_rel_name(source)),
-				 errdetail("Rows hidden from role \"%s\" would be taken for deleted ones.",
+				 errdetail("Rows that are hidden from role \"%s\" would be treated as deleted.",
 						   GetUserNameFromId(owner, false)),
 				 errhint("Use on_delete => 'ignore', or track it as a role with BYPASSRLS.")));
 }

@@ -36,7 +36,7 @@ check_not_in_flight(const BcdFeed *feed, const char *key)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("row %s of feed \"%s\" is being pushed at this moment", key, feed->name),
-				 errhint("Do it again when the run has ended; bcdelta.cancel() ends it.")));
+				 errhint("Try again after the run has ended; bcdelta.cancel() stops it.")));
 }
 
 /* The links of a feed belong to one store. */
@@ -92,7 +92,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 	if (other)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("record " INT64_FORMAT " of feed \"%s\" is linked to row %s already",
+				 errmsg("record " INT64_FORMAT " of feed \"%s\" is already linked to row %s",
 						store_id, feed->name, other),
 				 errhint("SELECT bcdelta.unlink(%s, %s) forgets that link.", quote_literal_cstr(feed->name),
 						 quote_literal_cstr(other))));
@@ -137,7 +137,7 @@ unlink_all(const BcdFeed *feed)
 	uint64		n;
 
 	if (feed->halt == BCD_HALT_STORE)
-		reason = psprintf("its links to store %s were forgotten; bcdelta.resume(%s) takes it to store %s",
+		reason = psprintf("its links to store %s were forgotten; bcdelta.resume(%s) moves it to store %s",
 						  feed->store, quote_literal_cstr(feed->name), feed->server_store);
 	bcd_spi_begin(&rights);
 	n = bcd_links_delete(feed->name);
@@ -146,8 +146,8 @@ unlink_all(const BcdFeed *feed)
 	bcd_spi_end(&rights);
 	if (n > 0)
 		ereport(NOTICE,
-				(errmsg("changes that were pushed to the records linked before are not pending for others"),
-				 errhint("SELECT bcdelta.mark_all(%s) marks every row; one that its record agrees with costs no request.",
+				(errmsg("changes that were pushed to the old records are not pending for new ones"),
+				 errhint("SELECT bcdelta.mark_all(%s) marks every row; a row that agrees with its record costs no request.",
 						 quote_literal_cstr(feed->name))));
 	return n;
 }

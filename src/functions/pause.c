@@ -1,6 +1,6 @@
 /*
  * pause.c
- *		pause and resume: a person stops a feed, and lets it go on.
+ *		pause and resume: a person stops a feed, and lets it continue.
  */
 #include "postgres.h"
 
@@ -62,9 +62,9 @@ store_after(const BcdFeed *feed, bool same_store)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the links of feed \"%s\" belong to another store", feed->name),
-				 errdetail("They are to records of store %s, and server \"%s\" leads to store %s.",
+				 errdetail("They belong to records of store %s, but server \"%s\" leads to store %s.",
 						   feed->store, feed->server, feed->server_store),
-				 errhint("SELECT bcdelta.unlink(%s) forgets them. With the server's options put back the feed goes on; if it is the same store under another address, SELECT bcdelta.resume(%s, same_store => true).",
+				 errhint("SELECT bcdelta.unlink(%s) forgets them. If the server's options are restored, the feed resumes. If it is the same store under another address, use SELECT bcdelta.resume(%s, same_store => true).",
 						 quote_literal_cstr(feed->name), quote_literal_cstr(feed->name))));
 	/* what is under way there must not be taken for this store's */
 	bcd_links_take(feed->feed_id);

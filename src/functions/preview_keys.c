@@ -46,20 +46,20 @@ words_for(BcdFeed *feed, const BcdUnique *key, const BcdRecord *record)
 
 	/* that one's mapping is its owner's, and is not run here */
 	if (strcmp(record->feed, feed->name) != 0)
-		return psprintf("%s \"%s\" is that of row %s of feed \"%s\" in the store: a push looks at the two together",
+		return psprintf("%s \"%s\" belongs to row %s of feed \"%s\" in the store: a push considers the two together",
 						key->field, key->value, record->key, record->feed);
 	bcd_feed_row(feed, record->key, &row);
 	stays = row.state == BCD_ROW_FOUND &&
 		bcd_unique_of(feed->resource, row.payload, key->field, &theirs) &&
 		strcmp(theirs.folded, key->folded) == 0;
 	if (stays)
-		return psprintf("%s \"%s\" is still that of row %s in the store", key->field, key->value,
+		return psprintf("%s \"%s\" still belongs to row %s in the store", key->field, key->value,
 						record->key);
-	return psprintf("%s \"%s\" is that of row %s in the store, which has left it: %s", key->field,
+	return psprintf("%s \"%s\" belongs to row %s in the store, which has given it up: %s", key->field,
 					key->value, record->key,
 					feed->resource->exchanges ?
-					"a push has the rows exchange their records, or writes that one first" :
-					"a push writes that one first");
+					"a push exchanges the records of these rows, or writes that row first" :
+					"a push writes that row first");
 }
 
 /*

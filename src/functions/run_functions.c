@@ -102,7 +102,7 @@ warn_of_paused(const BcdCall *call)
 		ereport(WARNING,
 				(errmsg("paused feeds were not pushed: %s", feeds),
 				 errdetail_internal("%s", reasons),
-				 errhint("When the reason is gone, SELECT bcdelta.resume('feed').")));
+				 errhint("Fix the cause, then run SELECT bcdelta.resume('feed').")));
 	bcd_spi_end(&rights);
 }
 
@@ -155,8 +155,8 @@ tell_of_own_changes(void)
 {
 	if (bcd_captured_here())
 		ereport(NOTICE,
-				(errmsg("changes that this transaction has made are not pushed: they are not committed yet"),
-				 errhint("Commit first, or say wait => false: such a push begins when the transaction has committed.")));
+				(errmsg("changes made by this transaction are not pushed, because they are not committed yet"),
+				 errhint("Commit first, or use wait => false: such a push begins when the transaction commits.")));
 }
 
 /*
@@ -173,7 +173,7 @@ bcdelta_push(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"max_rows\" must be greater than zero"),
-				 errhint("Leave it out to push all rows.")));
+				 errhint("Omit it to push all rows.")));
 	prepare_call(&call, BCD_CALL_PUSH, bcd_arg_text(fcinfo, 0), bcd_arg_name(fcinfo, 1));
 	call.max_rows = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
 	call.wait = PG_GETARG_BOOL(3);

@@ -37,7 +37,7 @@ check_every(const Interval *every)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"every\" must not have months or years"),
-				 errdetail("They differ in length."),
+				 errdetail("Months and years differ in length."),
 				 errhint("Use days, or a cron expression with the extension pg_cron.")));
 	if (every->day < -MAX_DAYS || every->day > MAX_DAYS ||
 		every->time < -MAX_DAYS * USECS_PER_DAY || every->time > MAX_DAYS * USECS_PER_DAY ||

@@ -108,7 +108,7 @@ check_reader(const char *view, const char *function)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for function %s", function),
-			 errdetail("It is for readers of the view bcdelta.%s.", view)));
+			 errdetail("It requires the right to read the view bcdelta.%s.", view)));
 }
 
 /* bcdelta.worker_progress(): the active runs of this database. */
@@ -272,7 +272,7 @@ look_at_owner(const BcdFeed *feed, StringInfo troubles)
 {
 	if (bcd_role_exists(feed->owner))
 		return feed->owner;
-	add_trouble(troubles, psprintf("its owner does not exist any more: a superuser has to give it another one with UPDATE bcdelta.feed SET owner = 'role' WHERE feed = %s",
+	add_trouble(troubles, psprintf("its owner no longer exists: a superuser has to assign another one with UPDATE bcdelta.feed SET owner = 'role' WHERE feed = %s",
 								   quote_literal_cstr(feed->name)));
 	return InvalidOid;
 }
@@ -293,7 +293,7 @@ look_at_server(const BcdFeed *feed, Oid owner, StringInfo troubles)
 									ObjectIdGetDatum(server->serverid)) &&
 			 !SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
 									ObjectIdGetDatum(server->serverid)))
-		add_trouble(troubles, psprintf("%s has no user mapping, so no access token, for server \"%s\"",
+		add_trouble(troubles, psprintf("%s has no user mapping, and therefore no access token, for server \"%s\"",
 									   feed->owner_name, feed->server));
 }
 
@@ -315,7 +315,7 @@ look_at_source(BcdFeed *feed, StringInfo troubles)
 
 	if (get_rel_name(feed->source) == NULL)
 	{
-		add_trouble(troubles, psprintf("its source table does not exist any more: SELECT bcdelta.untrack(%s)",
+		add_trouble(troubles, psprintf("its source table no longer exists: SELECT bcdelta.untrack(%s)",
 									   quote_literal_cstr(feed->name)));
 		return false;
 	}
@@ -323,7 +323,7 @@ look_at_source(BcdFeed *feed, StringInfo troubles)
 					  TYPALIGN_CHAR, &names, NULL, &n);
 	for (i = 0; i < n; i++)
 		if (get_attnum(feed->source, NameStr(*DatumGetName(names[i]))) == InvalidAttrNumber)
-			add_trouble(troubles, psprintf("key column \"%s\" of its source does not exist any more",
+			add_trouble(troubles, psprintf("key column \"%s\" of its source no longer exists",
 										   NameStr(*DatumGetName(names[i]))));
 	if (troubles->len == before && bcd_role_exists(feed->owner))
 		error = bcd_attempt(look_up_key, feed);
@@ -356,14 +356,14 @@ look_at_state(const BcdFeed *feed, StringInfo troubles)
 	if (troubles->len > 0)
 	{
 		if (!tells_of_resume(troubles->data))
-			add_trouble(troubles, psprintf("when that is mended, %s", resume));
+			add_trouble(troubles, psprintf("after fixing this, %s", resume));
 		return;
 	}
 	while (len > 0 && reason[len - 1] == '.')
 		len--;
 	add_trouble(troubles, psprintf("%s%.*s", strncmp(reason, "paused ", 7) == 0 ? "" : "it is paused: ", len, reason));
 	if (!tells_of_resume(reason))
-		add_trouble(troubles, psprintf("%s lets it go on", resume));
+		add_trouble(troubles, psprintf("%s resumes it", resume));
 }
 
 typedef struct Inspection

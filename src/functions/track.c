@@ -94,7 +94,7 @@ check_encoding(void)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("a database of encoding %s cannot be tracked",
 						pg_encoding_to_char(encoding)),
-				 errdetail("BigCommerce takes UTF-8."),
+				 errdetail("BigCommerce requires UTF-8."),
 				 errhint("Use a database of encoding UTF8.")));
 }
 
@@ -227,7 +227,7 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	bcd_spi_end(&rights);
 	if (links + pending > 0)
 		ereport(NOTICE,
-				(errmsg("feed \"%s\" is forgotten, and with it links: " UINT64_FORMAT ", pending rows: " UINT64_FORMAT,
+				(errmsg("feed \"%s\" was dropped, with links: " UINT64_FORMAT ", pending rows: " UINT64_FORMAT,
 						feed->name, links, pending)));
 	bcd_feed_free(feed);
 	bcd_wake_worker_at_commit();

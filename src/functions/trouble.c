@@ -84,7 +84,7 @@ circle_text(const BcdFeed *feed, const BcdPlace *chain, int from, int n)
 	appendStringInfoString(&text, "rows refer to each other, so none of them can be the first: ");
 	for (i = from; i < n; i++)
 		appendStringInfo(&text, "%s -> ", place_text(feed, &chain[i]));
-	appendStringInfo(&text, "%s; push them without one of these references, then set it",
+	appendStringInfo(&text, "%s; push them without one of these references, then set that reference",
 					 place_text(feed, &chain[from]));
 	return text.data;
 }
@@ -108,7 +108,7 @@ look_at_end(const BcdFeed *feed, BcdPlace *chain, int *n)
 	bcd_feed_place(end->feed, end->key, &place);
 	state = place.state;
 	if (place.feed_state == NULL)
-		return psprintf("rows refer to feed \"%s\", which does not exist: %s does; track it again, or change the mapping",
+		return psprintf("rows refer to feed \"%s\", which does not exist, for example %s; track it again, or change the mapping",
 						end->feed, place_text(feed, &chain[0]));
 	if (place.linked)
 		return NULL;
@@ -124,7 +124,7 @@ look_at_end(const BcdFeed *feed, BcdPlace *chain, int *n)
 		return dead_end_text(feed, chain, *n, "a feed that is paused");
 	if (state == NULL)
 		return dead_end_text(feed, chain, *n,
-							 psprintf("which is neither in the store nor about to be pushed: mark it with SELECT bcdelta.mark(%s, %s) if the source has it%s, else correct the reference",
+							 psprintf("which is neither in the store nor about to be pushed: mark it with SELECT bcdelta.mark(%s, %s) if the source has it%s, otherwise correct the reference",
 									  quote_literal_cstr(end->feed), quote_literal_cstr(short_key(end->key)),
 									  place.filtered ? " and it satisfies the filter" : ""));
 	if (strcmp(state, "failed") == 0 || strcmp(state, "review") == 0)
@@ -222,5 +222,5 @@ bcd_trouble_mapping(const BcdFeed *feed)
 
 	if (error == NULL || error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		return NULL;
-	return psprintf("its mapping does not fit its tables any more: %s", error->message);
+	return psprintf("its mapping no longer fits its tables: %s", error->message);
 }

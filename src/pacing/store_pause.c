@@ -76,6 +76,6 @@ bcd_patience_words(const BcdQuota *q, int64 now, char *out, size_t size)
 	if (q->asked_until <= now)
 		return false;
 	put_time(time, sizeof(time), q->asked_until - now);
-	snprintf(out, size, "the store wants no requests for %s: one asks again every two minutes", time);
+	snprintf(out, size, "the store asked for a pause of %s; one request tries again every two minutes", time);
 	return true;
 }

@@ -59,7 +59,7 @@ check_string(const BcdField *field, const JsonbValue *value)
 		for (allowed = field->values; *allowed; allowed++)
 			if ((int) strlen(*allowed) == len && memcmp(*allowed, value->val.string.val, len) == 0)
 				return NULL;
-		return psprintf("%s: %s is not one of the values that the API knows",
+		return psprintf("%s: %s is not one of the values that the API accepts",
 						field->name, quoted(value));
 	}
 	if (field->max < field->min)
@@ -142,7 +142,7 @@ type_words(BcdType type)
 		case BCD_INTEGERS:
 			return "an array of numbers";
 		case BCD_STRINGS:
-			return "an array of texts";
+			return "an array of strings";
 		case BCD_OBJECT:
 			return "an object";
 	}
@@ -196,7 +196,7 @@ bcd_payload_normalize(const BcdField *field, JsonbValue *value)
 {
 	if (value->type == jbvNull)
 		return (field->flags & BCD_F_NULLABLE) ? NULL :
-			psprintf("%s: null may not be sent", field->name);
+			psprintf("%s: null is not allowed", field->name);
 	if (!type_fits(field->type, value))
 		return psprintf("%s: %s is not %s", field->name, quoted(value), type_words(field->type));
 	switch (field->type)

@@ -37,7 +37,7 @@ depth(const BcdResource *resource, int steps)
 	int			i;
 
 	if (steps > lengthof(resources))
-		elog(ERROR, "resource %s refers to itself by way of others", resource->name);
+		elog(ERROR, "resource %s refers to itself through other resources", resource->name);
 	for (i = 0; i < resource->nfields; i++)
 	{
 		const char *name = resource->fields[i].refers_to;

@@ -58,12 +58,12 @@ bcd_page_moves_on(const BcdPaging *paging, const BcdPage *page, int64 after,
 	if (after >= 0 ? page->last <= after && page->pages != 1 :
 		page->first != 0 && page->first == paging->first)
 		snprintf(why, size, page->first ?
-				 "the store's list does not move on: it lists record " INT64_FORMAT " again" :
-				 "the store's list does not move on: no record of a page has a usable id",
+				 "the store's list does not advance: it lists record " INT64_FORMAT " again" :
+				 "the store's list does not advance: no record of a page has a usable id",
 				 page->first);
 	else if (paging->listed + page->records > most)
-		snprintf(why, size, "the store's list does not end: it was to have " INT64_FORMAT
-				 " records, and " INT64_FORMAT " were listed", total, paging->listed + page->records);
+		snprintf(why, size, "the store's list does not end: it announced " INT64_FORMAT
+				 " records, but " INT64_FORMAT " were listed", total, paging->listed + page->records);
 	else
 		return true;
 	return false;

@@ -81,7 +81,7 @@ check_store_hash(const char *name, const char *value)
 		if (!isalnum((unsigned char) *p) && *p != '-' && *p != '_')
 			break;
 	if (*p || p == value || p - value > 64)
-		malformed(name, value, "It is the part of the API path after \"stores/\": letters and digits.");
+		malformed(name, value, "It must be the part of the API path after \"stores/\": letters and digits.");
 }
 
 /* Does the URL go on into the API, where we put the rest ourselves? */
@@ -108,11 +108,11 @@ check_api_url(const char *name, const char *value)
 
 	for (p = value; *p; p++)
 		if (!isgraph((unsigned char) *p) || strchr("?#@\"<>\\", *p))
-			malformed(name, value, "It is a URL without user, query or fragment.");
+			malformed(name, value, "It must be a URL without user, query or fragment.");
 	if (host == NULL || host[3] == '\0' || host[3] == '/')
-		malformed(name, value, "It looks like https://api.bigcommerce.com.");
+		malformed(name, value, "An example is https://api.bigcommerce.com.");
 	if (names_api_path(host + 3))
-		malformed(name, value, "It ends before \"/stores/\": that, the option \"store_hash\" and \"/v3\" are put behind it.");
+		malformed(name, value, "It must end before \"/stores/\"; bcdelta appends this, the option \"store_hash\" and \"/v3\".");
 	if (pg_strncasecmp(value, "https://", 8) != 0 &&
 		(pg_strncasecmp(value, "http://", 7) != 0 || !bcd_http_url_is_loopback(value)))
 		malformed(name, value, "Use https; plain http is accepted for a loopback address only.");
@@ -125,7 +125,7 @@ check_share(const char *name, const char *value)
 	double		share = strtod(value, &end);
 
 	if (end == value || *end || !(share > 0 && share <= 1))
-		malformed(name, value, "It is a part of the quota: greater than 0, at most 1.");
+		malformed(name, value, "It must be a fraction of the quota, greater than 0 and at most 1.");
 }
 
 static void
@@ -135,7 +135,7 @@ check_count(const char *name, const char *value)
 	long		count = strtol(value, &end, 10);
 
 	if (end == value || *end || count < 1 || count > 100000)
-		malformed(name, value, "It is an integer between 1 and 100000.");
+		malformed(name, value, "It must be an integer between 1 and 100000.");
 }
 
 /* The server reads the file with its own rights, so not everybody may name one. */
@@ -143,7 +143,7 @@ static void
 check_file(const char *name, const char *value)
 {
 	if (!is_absolute_path(value))
-		malformed(name, value, "It is an absolute path on the database server.");
+		malformed(name, value, "It must be an absolute path on the database server.");
 	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -169,7 +169,7 @@ check_token(const char *name, const char *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("invalid value for option \"%s\"", name),
-				 errdetail("A token has between 1 and %d printable ASCII characters and no spaces.",
+				 errdetail("A token consists of 1 to %d printable ASCII characters without spaces.",
 						   MAX_TOKEN_BYTES)));
 }
 
@@ -339,7 +339,7 @@ token_from_file(const char *path)
 	if (!token_is_valid(token))
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("the file named by option \"access_token_file\" does not hold a token in its first line")));
+				 errmsg("the file named by option \"access_token_file\" does not hold a token on its first line")));
 	return token;
 }
 

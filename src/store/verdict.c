@@ -130,7 +130,7 @@ bcd_retry_advice(long status)
 		case 423:
 			return "The record is locked in the store. It is tried again later.";
 		case 429:
-			return "The store limits the rate of requests. They go on when the store allows.";
+			return "The store limits the rate of requests. They continue when the store allows it.";
 		case 500:
 		case 502:
 		case 504:

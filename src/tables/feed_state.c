@@ -127,7 +127,7 @@ tell(uint64 n)
 			continue;
 		ereport(WARNING,
 				(errmsg("bcdelta: feed \"%s\" was paused: %s", feed, reason),
-				 errhint("When the reason is gone, SELECT bcdelta.resume(%s).",
+				 errhint("Fix the cause, then run SELECT bcdelta.resume(%s).",
 						 quote_literal_cstr(feed))));
 	}
 }
@@ -267,7 +267,7 @@ static BcdStatement resume_feed = {
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
-/* A person lets it go on; false: there is no such feed any more. */
+/* A person resumes it; false: there is no such feed any more. */
 bool
 bcd_feed_resume(const char *feed, const char *home, const char *store)
 {

@@ -145,6 +145,6 @@ bcd_run_check_room(const BcdRunRequest *request)
 	if (!bcd_column_bool(0, 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("%d runs of %s wait for their turn already", ROLE_RUNS,
+				 errmsg("%d runs of %s are already waiting for their turn", ROLE_RUNS,
 						bcd_role_words(request->role))));
 }

@@ -122,14 +122,14 @@ push_recheck(BcdItem *item)
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		item->decision.error = MemoryContextStrdup(item->cxt,
-												   owner ? psprintf("the source row is gone; its record is now that of row %s", owner) :
+												   owner ? psprintf("the source row is gone; its record now belongs to row %s", owner) :
 												   "the source row is gone, and so is its link");
 	}
 	else if ((owner = bcd_link_other_owner(feed->name, feed->resource, item->store_id)) != NULL)
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_REMOVE);
 		item->decision.error = MemoryContextStrdup(item->cxt,
-												   psprintf("the source row is gone; its record is that of %s, too", owner));
+												   psprintf("the source row is gone; its record also belongs to %s", owner));
 	}
 	else if (feed->on_delete == BCD_DELETE_DELETE)
 	{

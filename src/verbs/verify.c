@@ -332,7 +332,7 @@ read_total(BcdJob *job, const cJSON *reply)
 	job->found[0] = DONE;
 	if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &total) || total < 0)
 	{
-		bcd_lane_stop(lane, "the store does not tell how many records it has");
+		bcd_lane_stop(lane, "the store does not report how many records it has");
 		return;
 	}
 	if (source == total)

@@ -28,7 +28,7 @@
 #define CALLS_AT_ONCE	64
 
 /* Why a run is cancelled that somebody waited for */
-#define CALLER_GONE		"the session that asked for it stopped waiting: it was cancelled, timed out, or lost its connection"
+#define CALLER_GONE		"the session that requested it stopped waiting: it was cancelled, timed out, or lost its connection"
 
 /* A call that is being worked on: what it waits for */
 typedef struct BcdOpenCall
@@ -225,7 +225,7 @@ bcd_serve_calls(bool ready)
 
 			MemoryContextSwitchTo(cxt);
 			error = CopyErrorData();
-			bcd_tx_report_and_abort("could not do what a session asked for");
+			bcd_tx_report_and_abort("could not serve a request from a session");
 			open_calls[number].open = false;
 			bcd_call_done(number, 0, error->message);
 		}

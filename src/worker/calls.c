@@ -106,7 +106,7 @@ bcd_worker_words(bool *starting)
 
 	*starting = false;
 	if (RecoveryInProgress())
-		return pstrdup("this server is a standby, its worker starts when it is promoted");
+		return pstrdup("this server is a standby; its worker starts when it is promoted");
 	if (bcd_shared == NULL)
 		return pstrdup("bcdelta is not in shared_preload_libraries");
 	LWLockAcquire(bcd_shared->lock, LW_SHARED);
@@ -130,7 +130,7 @@ worker_hint(const char *database)
 	if (!is_listed(database))
 		return psprintf("Add %s to bcdelta.databases and reload the configuration with SELECT pg_reload_conf().",
 						quote_identifier(database));
-	return "See the server's log for why it does not start; max_worker_processes may be too small.";
+	return "See the server log for the reason; max_worker_processes may be too small.";
 }
 
 /*
@@ -298,7 +298,7 @@ worker_ended(const BcdCall *call, BcdCallState state)
 			 errmsg("the bcdelta worker ended before it answered"),
 			 state == BCD_CALL_ACCEPTED && call->run_id != 0 ?
 			 errdetail("Run " INT64_FORMAT " was interrupted.", call->run_id) : 0,
-			 errhint("No row is lost: call the function again when the worker is back; the server's log tells why it ended.")));
+			 errhint("No rows were lost. Call the function again once the worker has restarted; see the server log for the cause.")));
 }
 
 /* Waits until a call that was posted is answered. */
@@ -356,9 +356,9 @@ bcd_call(BcdCall *call)
 				 errmsg("too many sessions wait for the bcdelta worker"),
 				 number == -2 ?
 				 errdetail("At most %d of one role may wait at the same time.", BCD_ROLE_CALLS) :
-				 errdetail("At most %d may wait at the same time; the last places are kept for bcdelta.cancel() and for superusers.",
+				 errdetail("At most %d may wait at the same time; the last places are reserved for bcdelta.cancel() and for superusers.",
 						   BCD_MAX_CALLS),
-				 errhint("A push with wait => false takes no place while it goes on.")));
+				 errhint("A push with wait => false occupies no place while it runs.")));
 	PG_ENSURE_ERROR_CLEANUP(abandon, Int32GetDatum(number));
 	{
 		bcd_wake_worker(MyDatabaseId);

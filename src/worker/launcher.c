@@ -169,8 +169,8 @@ tell_stuck(int place)
 	if (slot.stuck && !charges[place].told_stuck)
 		ereport(WARNING,
 				(errmsg("bcdelta: in database \"%s\" %s", slot.database, slot.trouble),
-				 errdetail("Process %d has been cancelled and terminated, and does not react.", (int) slot.pid),
-				 errhint("Pause the feed. Only SIGKILL ends the process; all others of the server are restarted then.")));
+				 errdetail("Process %d was cancelled and terminated, but does not respond.", (int) slot.pid),
+				 errhint("Pause the feed. Only SIGKILL ends the process, and it makes PostgreSQL restart all others.")));
 	charges[place].told_stuck = slot.stuck;
 }
 
@@ -288,7 +288,7 @@ check_database(BcdCharge *charge, const char *name)
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_DATABASE),
 				 errmsg("bcdelta: database \"%s\" of bcdelta.databases %s", name, trouble),
-				 errhint("It gets a worker as soon as it is there; else take it off the list.")));
+				 errhint("It gets a worker as soon as it is available; otherwise, remove it from the list.")));
 	charge->missed = trouble != NULL;
 	return trouble == NULL;
 }

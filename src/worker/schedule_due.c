@@ -43,8 +43,8 @@ check(const BcdScheduleRow *d)
 	if (!bcd_role_exists(d->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("its owner does not exist any more"),
-				 errhint("Make the schedule anew, as the role that its runs are for.")));
+				 errmsg("its owner no longer exists"),
+				 errhint("Create the schedule again, as the role that its runs are for.")));
 	(void) bcd_store_check(d->server, d->owner);
 	if (d->feed)
 		bcd_feed_free(bcd_feed_read(d->feed, false));
@@ -94,7 +94,7 @@ start_one(void *arg)
 	if (opening > now)
 		bcd_schedule_started(d->name, opening, 0, NULL);
 	else if (d->busy)
-		bcd_schedule_started(d->name, next_time(d, now), 0, "skipped: the run before it had not ended");
+		bcd_schedule_started(d->name, next_time(d, now), 0, "skipped: the previous run had not ended");
 	else
 	{
 		char	   *error = NULL;

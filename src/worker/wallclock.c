@@ -41,7 +41,7 @@ bcd_hours_read(const char *text, BcdHours *hours)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for argument \"hours\": \"%s\"", text),
-				 errhint("It is a part of the day, as in '01:00-05:30' or '22:00-06:00'.")));
+				 errhint("Specify hours of the day, for example '01:00-05:30' or '22:00-06:00'.")));
 }
 
 static pg_tz *

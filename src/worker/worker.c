@@ -77,7 +77,7 @@ leave(int code, Datum arg)
 
 	if (my_place < 0 || bcd_shared == NULL)
 		return;
-	bcd_calls_end(MyDatabaseId, "the bcdelta worker was stopped; what was not pushed is still pending");
+	bcd_calls_end(MyDatabaseId, "the bcdelta worker was stopped; rows that were not pushed are still pending");
 	bcd_shmem_forget(MyDatabaseId);
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
 	slot = &bcd_shared->workers[my_place];
@@ -173,7 +173,7 @@ blame_feed(void)
 			(errmsg("feed \"%s\": its code took the bcdelta worker down: %s", blame.feed, what)));
 	if (bcd_crash_limit > 0 && crashes >= bcd_crash_limit)
 		bcd_feed_pause(blame.feed,
-					   psprintf("its code took the bcdelta worker down %d times: %s; mend it, then SELECT bcdelta.resume(%s)",
+					   psprintf("its code took the bcdelta worker down %d times: %s; fix it, then SELECT bcdelta.resume(%s)",
 								(int) crashes, what, quote_literal_cstr(blame.feed)));
 	return true;
 }
@@ -411,8 +411,8 @@ turn(void)
 static void
 after_error(void)
 {
-	bcd_tx_report_and_abort("the worker starts over");
-	drop_runs("the worker met an error, see the server's log; what was not pushed is still pending");
+	bcd_tx_report_and_abort("the worker starts again");
+	drop_runs("the worker met an error (see the server log); rows that were not pushed are still pending");
 	ready = false;
 	bcd_http_wait(ERROR_NAP_MS, PG_WAIT_EXTENSION);
 }

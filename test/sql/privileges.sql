@@ -161,7 +161,7 @@ SET ROLE regress_bcdelta_gone;
 SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'left');
 RESET ROLE;
 DROP ROLE regress_bcdelta_gone;
-SELECT bcdelta.feed_trouble('left') ~ '^its owner does not exist any more' AS told;
+SELECT bcdelta.feed_trouble('left') ~ '^its owner no longer exists' AS told;
 SELECT bcdelta.resume('left');
 SET ROLE regress_bcdelta_owner;
 SELECT bcdelta.untrack('left');

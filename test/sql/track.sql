@@ -203,10 +203,10 @@ SELECT bcdelta.feed_trouble('short_lived');
 DROP OWNED BY regress_bcdelta_gone;
 DROP ROLE regress_bcdelta_gone;
 -- the worker may have noticed that by now, and paused the feed
-SELECT bcdelta.feed_trouble('short_lived') ~ '^its owner does not exist any more' AS told;
+SELECT bcdelta.feed_trouble('short_lived') ~ '^its owner no longer exists' AS told;
 SELECT bcdelta.resume('short_lived');
 DROP TABLE short_lived;
-SELECT bcdelta.feed_trouble('short_lived') ~ '^its owner does not exist any more.*; its source table does not exist any more' AS told;
+SELECT bcdelta.feed_trouble('short_lived') ~ '^its owner no longer exists.*; its source table no longer exists' AS told;
 SELECT bcdelta.resume('short_lived');
 SELECT bcdelta.untrack('short_lived');
 DROP SERVER other CASCADE;

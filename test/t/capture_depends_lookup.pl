@@ -75,7 +75,7 @@ EOC
 	is($run->{updated}, 1, 'another feed whose lookup works');
 	$shop->wait_for("SELECT state = 'paused' FROM bcdelta.feed WHERE feed = 'product'");
 	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'product'"),
-		qr/^the lookup of table "price" failed for the values \["12", "eu"\]: column "product" does not exist; put it right/, 'a lookup that fails pauses its feed and says why');
+		qr/^the lookup of table "price" failed for the values \["12", "eu"\]: column "product" does not exist; fix the cause/, 'a lookup that fails pauses its feed and says why');
 	is($shop->sql('SELECT count(*) FROM bcdelta.lookup'), 2, 'what was captured waits');
 	crash_server($shop->node, 'shop');
 	like($shop->sql("SELECT state FROM bcdelta.status WHERE feed = 'product'"), qr/paused/, 'also after a crash');

@@ -156,7 +156,7 @@ subtest 'a verify under way ends when its feed is altered' => sub {
 	$shop->wait_held(1);
 	alter(qq(\$\${$fields, "price": "gross"}\$\$));
 	$store->release;
-	like(($verify->finish)[1], qr/^failed\|feed "article" was stopped: it was altered meanwhile/, 'a verify ends');
+	like(($verify->finish)[1], qr/^failed\|feed "article" was stopped: it was altered during the run/, 'a verify ends');
 };
 
 subtest 'alter_feed waits for writers only where it captures other columns, and the second session to alter is told' => sub {
@@ -172,7 +172,7 @@ subtest 'alter_feed waits for writers only where it captures other columns, and 
 	$alter = $shop->start("SELECT bcdelta.alter_feed('article', \$\${$fields, \"price\": \"gross\"}\$\$)");
 	$shop->wait_for("SELECT count(*) = 1 FROM pg_locks WHERE relation = 'article'::regclass AND NOT granted");
 	$writer->sql('COMMIT');
-	my $told = ($alter->finish)[2] =~ /feed "article" was altered by another session meanwhile/;
+	my $told = ($alter->finish)[2] =~ /feed "article" was concurrently altered by another session/;
 	# before 14 the first one keeps it from looking at the feed
 	is(columns(), $told ? q('id', 'id', 'name', 'net', 'note') : q('id', 'id', 'name', 'gross', 'note'), 'who comes second is told, or builds on the first');
 };

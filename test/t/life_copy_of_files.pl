@@ -115,7 +115,7 @@ subtest 'an archive that is recovered pushes nothing until it is resumed' => sub
 	$copy->safe_psql('shop', 'SELECT bcdelta.resume()');
 	is_home($copy, 'resumed, it');
 	$copy->safe_psql('shop', q(UPDATE bcdelta.feed SET home = regexp_replace(home, '^(\d+/\d+)/\d+/', '\1/1/')));
-	is_paused($copy, 'was recovered from an archive since', 'one that is put back in its place');
+	is_paused($copy, 'has since been recovered from an archive', 'one that is put back in its place');
 	$copy->stop;
 };
 
@@ -140,7 +140,7 @@ subtest 'a standby that is promoted goes on, and copies of it, or other places, 
 	$standby->restart;
 	is_home($standby, 'restarted, it');
 	$staging->promote;
-	is_paused($staging, 'bcdelta.place: this place is "staging", and it was pushed from ""', 'one that is for staging');
+	is_paused($staging, 'bcdelta.place: this place is "staging", but the feed was pushed from ""', 'one that is for staging');
 	$staging->stop;
 
 	# one that is promoted while no worker is there to see it
@@ -164,7 +164,7 @@ subtest 'a standby that is promoted goes on, and copies of it, or other places, 
 	my @named = ('pg_ctl', '-w', '-l', $standby->logfile, '-o', '-c bcdelta.place=prod');
 	system_or_bail(@named, '-D', $standby->data_dir, 'start');
 	wait_for_worker($standby, 'shop');
-	like(status($standby), qr/this place is "prod", and it was pushed from ""/, 'a name is another place');
+	like(status($standby), qr/this place is "prod", but the feed was pushed from ""/, 'a name is another place');
 	$standby->safe_psql('shop', 'SELECT bcdelta.resume()');
 	system_or_bail('pg_ctl', '-w', '-D', $standby->data_dir, 'stop');
 	rename($standby->data_dir, $standby->data_dir . '.moved') or die $!;

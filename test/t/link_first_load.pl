@@ -107,7 +107,7 @@ subtest 'of two rows for one record one gets it; of two records the one spelled 
 	my $run = $shop->link("'makers'");
 	is_deeply([ @$run{qw(linked failed)} ], [ 1, 1 ], 'two rows of one name');
 	like($shop->sql("SELECT error FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome = 'failed'"),
-		qr/name "twin" belongs to record 161 of the store, which source row T\d is linked to/i, 'the second is told');
+		qr/name "twin" belongs to record 161 of the store, which is linked to source row T\d/i, 'the second is told');
 	$shop->sql("DELETE FROM makers WHERE code LIKE 'T_'; INSERT INTO makers SELECT 'U' || i, 'Upper ' || i FROM generate_series(1, 6) AS i");
 	$store->seed('brands', [ map { ({ id => 170 + $_, name => "UPPER $_" }, { id => 180 + $_, name => "Upper $_" }) } 1 .. 6 ]);
 	is($shop->link("'makers'")->{linked}, 6, 'two records in different case');

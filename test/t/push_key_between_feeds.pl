@@ -121,7 +121,7 @@ subtest 'pushed feed by feed, nothing is taken from the other feed, and the erro
 				is($run->{created}, 0, "$what: nothing is created");
 				whole($what);
 				my $other = $feed eq 'x' ? 'y' : 'x';
-				like(error_of("$feed 1"), qr/still that of row [12] of feed "$other" in the store, which has a change that was not pushed with this row; push both feeds together/,
+				like(error_of("$feed 1"), qr/still belongs to row [12] of feed "$other" in the store, which has a change that was not pushed with this row; push both feeds together/,
 					"$what: the error says what to do");
 			}
 			$shop->push;
@@ -221,7 +221,7 @@ subtest 'a row that cannot be sent keeps what it has; those of other feeds that 
 				$shop->push;
 				whole($what);
 				my @key = map { /^(.)(.*)/; "$1 $2" } @$rows;
-				like(error_of($key[1]), qr/is still that of row $id( of feed "$feed")? in the store, which could not be pushed; see its own error/,
+				like(error_of($key[1]), qr/still belongs to row $id( of feed "$feed")? in the store, which could not be pushed; see its own error/,
 					"$what: the row before says whose it is");
 				like(error_of($key[0]), qr/, which waits for row $id of feed "$feed", which could not be pushed/, "$what: the one before that, too");
 				$shop->sql("UPDATE $feed SET $column = '$now->{$column}' WHERE id = $id");

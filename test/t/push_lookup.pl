@@ -29,7 +29,7 @@ subtest 'a reply that is no list, or has no record on its page, does not say tha
 		$store->unfault;
 		$shop->sql('SELECT bcdelta.retry()');
 	}
-	like($shop->sql("SELECT string_agg(DISTINCT error, '; ') FROM bcdelta.result"), qr/it is no list.*several pages for one record/, 'the rows say why');
+	like($shop->sql("SELECT string_agg(DISTINCT error, '; ') FROM bcdelta.result"), qr/it is not a list.*several pages for one record/, 'the rows say why');
 	is($shop->push->{linked}, 2, 'both are found');
 };
 

@@ -108,7 +108,7 @@ EOC
 	$shop->sql($change);
 	is_deeply([ @{ $shop->push }{qw(deleted failed)} ], [ 1, 3 ], 'a move that is refused');
 	is_deeply($shop->pending, { map { ("groups $_" => 'failed') } 1 .. 3 }, 'keeps what is above it');
-	like($shop->errors->{'groups 1'}, qr/row 3 of feed "groups" is to be pushed first/, 'which says why');
+	like($shop->errors->{'groups 1'}, qr/waiting for row 3 of feed "groups"/, 'which says why');
 	$store->unfault;
 	$shop->sql('SELECT bcdelta.retry()');
 	is($shop->push->{deleted}, 2, 'until it is done');

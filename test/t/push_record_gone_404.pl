@@ -61,7 +61,7 @@ EOC
 	$shop->sql("UPDATE careful SET name = name || '!'");
 	my $run = $shop->push;
 	is_deeply([ @$run{qw(created updated failed)} ], [ 0, 2, 1 ], 'stale_link fail: nothing is made again');
-	like($shop->errors->{'careful K-2'}, qr/record \d+ is not in the store any more/, 'the row says why');
+	like($shop->errors->{'careful K-2'}, qr/record \d+ is no longer in the store/, 'the row says why');
 	$shop->sql("SELECT bcdelta.untrack('careful')");
 };
 

@@ -144,7 +144,7 @@ subtest 'of two rows with one article number the first has it, and the other is 
 	is_deeply([ @$run{qw(created failed)} ], [ 1, 1 ], 'twins');
 	like(
 		(values %{ $shop->errors })[0] . join(' ', values %{ $shop->errors }),
-		qr/belongs to record \d+ of the store, which source row 101 is linked to/,
+		qr/belongs to record \d+ of the store, which is linked to source row 101/,
 		'the other is told who has it');
 	$shop->sql('DELETE FROM odd WHERE id > 100');
 	$store->seed('products', [ { name => 'Found', sku => 'odd-101', type => 'physical', weight => 1, price => 1 } ])

@@ -133,7 +133,7 @@ subtest 'nothing starts outside of its hours, far away because a clock was set b
 		'the next time is within the hours');
 	$second->hold({ match => { method => 'PUT' } });
 	$shop->sql("UPDATE things SET name = name || ', held'; SELECT bcdelta.schedule('busy', 'things', every => '1 second')");
-	$shop->wait_for("SELECT last_error FROM bcdelta.schedule WHERE name = 'busy'", 'skipped: the run before it had not ended');
+	$shop->wait_for("SELECT last_error FROM bcdelta.schedule WHERE name = 'busy'", 'skipped: the previous run had not ended');
 	is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE schedule = 'busy'"), 1, 'due while its run goes on: not once more');
 	$second->release;
 	$shop->wait_for("SELECT last_error IS NULL FROM bcdelta.schedule WHERE name = 'busy'");

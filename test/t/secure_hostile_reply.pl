@@ -168,20 +168,20 @@ subtest 'a list without an end is abandoned' => sub {
 	foreach my $feed (qw(makers articles))
 	{
 		my $run = under('verify', "'$feed'", { do => $page, match => $many });
-		like("$run->{state}: $run->{error}", qr/^failed: .*does not move on/, "$feed: the same page again and again");
+		like("$run->{state}: $run->{error}", qr/^failed: .*does not advance/, "$feed: the same page again and again");
 		$shop->clear;
 		$run = under('verify', "'$feed'", { do => { endless => 250 }, match => $many });
-		like("$run->{state}: $run->{error}", qr/^failed: .*does not end: it was to have \d+ records/, 'ids and totals that grow');
+		like("$run->{state}: $run->{error}", qr/^failed: .*does not end: it announced \d+ records/, 'ids and totals that grow');
 		cmp_ok(scalar $store->journal, '<', 40, 'after a few pages');
 	}
 	$shop->sql("INSERT INTO makers SELECT 'N' || i, 'Ndent ' || i FROM generate_series(1, 8) AS i");
 	my $run = under('link', "'makers'", { do => { endless => 250 }, match => $many });
 	like("$run->{state}: $run->{error}", qr/^failed: .*does not end/, 'link');
 	$run = under('push', '', { do => $page, match => $many });
-	like("$run->{state}: $run->{error}", qr/^failed: .*does not move on/, 'push');
+	like("$run->{state}: $run->{error}", qr/^failed: .*does not advance/, 'push');
 	is($shop->push->{created}, 8, 'nothing is lost');
 	$run = under('verify', "'makers', mode => 'count'", { do => { status => 200, body => { data => [], meta => {} } }, match => { method => 'GET' } });
-	like("$run->{state}: $run->{error}", qr/^failed: .*does not tell how many records/, 'a list without a total');
+	like("$run->{state}: $run->{error}", qr/^failed: .*does not report how many records/, 'a list without a total');
 };
 
 subtest 'millions of tiny values are not read' => sub {
@@ -239,8 +239,8 @@ subtest 'senseless replies do no harm' => sub {
 subtest 'a rate window of an hour is reported, and not waited for' => sub {
 	my %rate = ('X-Rate-Limit-Time-Window-Ms' => 3_600_000, 'X-Rate-Limit-Requests-Quota' => 150, 'X-Rate-Limit-Requests-Left' => 0);
 	foreach my $case (
-		[ 'nothing left for an hour', qr/no requests for (60|59) minutes/, { status => 200, process => $true, headers => { %rate, 'X-Rate-Limit-Time-Reset-Ms' => 3_600_000 } } ],
-		[ 'come back in three days', qr/no requests for 3 days/, { status => 429, headers => { 'X-Retry-After' => 259_200 } } ])
+		[ 'nothing left for an hour', qr/asked for a pause of (60|59) minutes/, { status => 200, process => $true, headers => { %rate, 'X-Rate-Limit-Time-Reset-Ms' => 3_600_000 } } ],
+		[ 'come back in three days', qr/asked for a pause of 3 days/, { status => 429, headers => { 'X-Retry-After' => 259_200 } } ])
 	{
 		my ($what, $words, $do) = @$case;
 		my $id = $shop->sql("SELECT max(run_id) FROM bcdelta.run");

@@ -197,8 +197,8 @@ subtest 'a feed whose owner is gone is paused, and its number is no other role\'
 	ok($node->poll_query_until('shop', q(SELECT owner = 0 FROM bcdelta.feed WHERE feed = 'granted')),
 		"an owner who is gone: its number is taken off, before it is another role's");
 	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'granted' AND state = 'paused'"),
-		qr/its owner does not exist any more.*SET owner/, 'the feed is paused, with the reason');
-	like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'granted'"), qr/its owner does not exist any more/, 'which status says, too');
+		qr/its owner no longer exists.*SET owner/, 'the feed is paused, with the reason');
+	like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'granted'"), qr/its owner no longer exists/, 'which status says, too');
 	is($shop->push->{state}, 'succeeded', 'others go on');
 	$shop->sql("SELECT bcdelta.untrack('granted')");
 };

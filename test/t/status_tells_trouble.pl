@@ -102,7 +102,7 @@ subtest 'every bad state is reported until it is over, with what to do' => sub {
 	$shop->sql("DELETE FROM bcdelta.link WHERE feed = 'articles'");
 	$shop->push;
 	troubled('a feed that somebody paused', 'makers', "SELECT bcdelta.pause('makers')",
-		qr/^paused by postgres; SELECT bcdelta.resume\('makers'\) lets it go on$/, "SELECT bcdelta.resume('makers')", 1);
+		qr/^paused by postgres; SELECT bcdelta.resume\('makers'\) resumes it$/, "SELECT bcdelta.resume('makers')", 1);
 	troubled('a user mapping of a feed that is paused', 'makers', [ 'DROP USER MAPPING FOR CURRENT_USER SERVER shop', "SELECT bcdelta.pause('makers')" ], qr/has no user mapping/,
 		[ "CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token '" . $store->token . "')", "SELECT bcdelta.resume('makers')" ], 1);
 	$shop->sql("CREATE TABLE kinds (key text PRIMARY KEY, name text); SELECT bcdelta.track('kinds', 'shop', 'brand'); INSERT INTO kinds VALUES ('1', 'Kind 1')");
@@ -115,8 +115,8 @@ subtest 'every bad state is reported until it is over, with what to do' => sub {
 		qr/were forgotten/, "SELECT bcdelta.resume('kinds')", 1);
 	$shop->sql("SELECT bcdelta.untrack('kinds')");
 	troubled('a column of the mapping', 'articles', 'ALTER TABLE articles RENAME COLUMN title TO caption',
-		qr/^its mapping does not fit its tables any more: column "title" does not exist/, 'ALTER TABLE articles RENAME COLUMN caption TO title');
-	troubled('a user mapping', 'makers', 'DROP USER MAPPING FOR CURRENT_USER SERVER shop', qr/has no user mapping, so no access token/,
+		qr/^its mapping no longer fits its tables: column "title" does not exist/, 'ALTER TABLE articles RENAME COLUMN caption TO title');
+	troubled('a user mapping', 'makers', 'DROP USER MAPPING FOR CURRENT_USER SERVER shop', qr/has no user mapping, and therefore no access token/,
 		"CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token '" . $store->token . "')");
 	troubled('a trigger', 'makers', 'ALTER TABLE makers DISABLE TRIGGER ALL', qr/trigger.*disabled/,
 		[ 'ALTER TABLE makers ENABLE TRIGGER ALL', "SELECT bcdelta.resume('makers')" ], 1);
@@ -149,7 +149,7 @@ subtest 'every bad state is reported until it is over, with what to do' => sub {
 	$shop->sql("ALTER SERVER shop OPTIONS (ADD timeout '2'); INSERT INTO makers VALUES ('M11', 'Maker 11')");
 	$store->stop;
 	my $run = $shop->start;
-	$shop->wait_for("SELECT trouble ~ '^the store does not answer, and is asked again now and then: ' FROM bcdelta.status WHERE feed = 'makers'");
+	$shop->wait_for("SELECT trouble ~ '^the store does not answer, and is tried again from time to time: ' FROM bcdelta.status WHERE feed = 'makers'");
 	pass('a store that does not answer');
 	$run->cancel;
 	$run->finish;
@@ -180,11 +180,11 @@ subtest 'a push that nobody waits for begins at the commit' => sub {
 
 	my (undef, $out, $err) = $shop->try("BEGIN; INSERT INTO makers VALUES ('W4', 'Waited 4'); SELECT created FROM bcdelta.push(); COMMIT");
 	is($out, 0, 'one that is waited for does not see what is not committed');
-	like($err, qr/NOTICE:  changes that this transaction has made are not pushed.*HINT:.*wait => false/s, 'and says so');
+	like($err, qr/NOTICE:  changes made by this transaction are not pushed.*HINT:.*wait => false/s, 'and says so');
 	(undef, undef, $err) = $shop->try("BEGIN; SELECT count(*) FROM makers; SELECT created FROM bcdelta.push(); COMMIT");
 	is($err, '', 'but only when there are some');
 	(undef, undef, $err) = $shop->try("BEGIN; SELECT bcdelta.mark('makers', 'W4'); CALL bcdelta.sweep(); COMMIT");
-	like($err, qr/NOTICE:  changes that this/, 'marks are, too');
+	like($err, qr/NOTICE:  changes made by this/, 'marks are, too');
 	$shop->push;
 };
 

@@ -98,7 +98,7 @@ subtest 'a run says who stopped it' => sub {
 	$push->cancel;
 	$push->finish;
 	$shop->wait_for("SELECT state = 'cancelled' FROM bcdelta.run ORDER BY run_id DESC LIMIT 1");
-	like($shop->last_run->{error}, qr/^the session that asked for it stopped waiting/, 'who waited for it');
+	like($shop->last_run->{error}, qr/^the session that requested it stopped waiting/, 'who waited for it');
 	$store->release;
 	is($shop->push->{state}, 'succeeded', 'its rows were pending');
 };

@@ -64,7 +64,7 @@ subtest 'a role cannot take all places' => sub {
 	my $more = 'SELECT bcdelta.push(max_rows => 1, wait => false) FROM generate_series(1, %d)';
 	$node->psql('shop', sprintf($more, 100), extra_params => [ '-U', 'alice' ]);
 	(undef, undef, $message) = $node->psql('shop', sprintf($more, 2), extra_params => [ '-U', 'alice' ]);
-	like($message, qr/100 runs of role "alice" wait for their turn already/, 'nor can it have the queue');
+	like($message, qr/100 runs of role "alice" are already waiting for their turn/, 'nor can it have the queue');
 	is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE state = 'requested' AND requested_by = 'alice'::regrole"), 100, 'of which it gets a part');
 	$crowd->finish;
 	is($shop->sql("SELECT state FROM bcdelta.run WHERE run_id = $queued"), 'cancelled', 'for all');
@@ -86,7 +86,7 @@ subtest 'the last places are for who cancels, and for superusers' => sub {
 	$shop->wait_for(waiting(), 240);
 	my $queued = $shop->sql('SELECT max(run_id) FROM bcdelta.run');
 	like(($node->psql('shop', 'SELECT bcdelta.push()', extra_params => [ '-U', 'alice' ]))[2],
-		qr/too many sessions.*the last places are kept for bcdelta.cancel/s, 'four roles have what there is for all');
+		qr/too many sessions.*the last places are reserved for bcdelta.cancel/s, 'four roles have what there is for all');
 	like(($node->psql('shop', "SET statement_timeout = '1s'; SELECT bcdelta.push()"))[2], qr/statement timeout/, 'a superuser has a place');
 	is(($node->psql('shop', "SELECT bcdelta.cancel($queued)", extra_params => [ '-U', 'alice' ]))[1], 't', 'and whoever cancels');
 	$_->finish foreach @crowds;
