@@ -16,7 +16,6 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
-#include "base/db.h"
 #include "engine/deferred.h"
 #include "tables/feed.h"
 #include "tables/pending_deferred.h"

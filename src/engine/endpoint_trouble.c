@@ -11,11 +11,7 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
-#include "utils/timestamp.h"
 
-#include "base/db.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/endpoint_trouble.h"

@@ -14,6 +14,10 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
 #include "base/attempt.h"
 #include "base/compat.h"
 #include "base/db.h"
@@ -28,10 +32,6 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link.h"
-#include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
-#include "utils/builtins.h"
-#include "utils/memutils.h"
 
 static Jsonb *
 set_text(Jsonb *payload, const char *field, char *text)

@@ -29,6 +29,8 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_order.h"
@@ -44,7 +46,6 @@
 #include "payload/payload.h"
 #include "tables/pending.h"
 #include "tables/pending_wait.h"
-#include "utils/memutils.h"
 
 /* Rows that wait for another one: how long, and how often before it takes longer */
 #define WAIT_MS				1000

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "base/compat.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
@@ -21,7 +23,6 @@
 #include "resource/resource.h"
 #include "tables/link.h"
 #include "tables/pending.h"
-#include "utils/memutils.h"
 
 /* A row that finds a record which is about to go comes back so much later */
 #define RECORD_GOES_MS	1000

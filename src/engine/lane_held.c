@@ -14,6 +14,10 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
 #include "base/db.h"
 #include "base/debug.h"
 #include "engine/decide.h"
@@ -22,9 +26,6 @@
 #include "engine/lane_held.h"
 #include "engine/run_start.h"
 #include "tables/pending_wait.h"
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
-#include "utils/memutils.h"
 
 /* So many rows of a lane in one round; what they need will not be there soon */
 #define HELD_ROWS			3

@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+
 #include "base/compat.h"
 #include "base/db.h"
 #include "engine/decide.h"
@@ -19,8 +21,6 @@
 #include "resource/resource.h"
 #include "tables/link_below.h"
 #include "tables/pending.h"
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
 
 /* A removal that waits comes back so much later */
 #define BELOW_MS	1000

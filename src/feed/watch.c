@@ -16,7 +16,6 @@
 #include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "storage/lmgr.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "base/attempt.h"

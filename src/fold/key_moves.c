@@ -30,7 +30,6 @@
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "base/bcdelta.h"
 #include "base/compat.h"

@@ -11,13 +11,11 @@
 
 #include "miscadmin.h"
 #include "utils/acl.h"
-#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "base/attempt.h"
 #include "base/bcdelta.h"
 #include "base/compat.h"
-#include "base/db.h"
 #include "base/roles.h"
 #include "feed/database_identity.h"
 #include "feed/feed.h"
