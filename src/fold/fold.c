@@ -19,7 +19,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -74,57 +73,36 @@ arrays_add(BcdArrays *arrays, const BcdChange *change)
 	arrays->changed_ats[n] = TimestampTzGetDatum(change->changed_at);
 }
 
+/* One of the columns */
 static Datum
-int4_array(Datum *values, int n)
+column(const BcdArrays *arrays, Oid type, Datum *values)
 {
-	return PointerGetDatum(construct_array(values, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
-}
-
-static Datum
-int8_array(Datum *values, int n)
-{
-	return PointerGetDatum(construct_array(values, n, INT8OID, sizeof(int64),
-										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
-static Datum
-timestamptz_array(Datum *values, int n)
-{
-	return PointerGetDatum(construct_array(values, n, TIMESTAMPTZOID, sizeof(TimestampTz),
-										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
-static Datum
-text_array(Datum *values, int n)
-{
-	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
+	return bcd_array(type, values, NULL, arrays->n);
 }
 
 static void
-fold_keys(BcdArrays *arrays, bool moves_exist)
+fold_keys(BcdArrays *a, bool moves_exist)
 {
-	if (arrays->n > 0)
-		bcd_pending_mark_changed(int4_array(arrays->feed_ids, arrays->n),
-								 text_array(arrays->keys, arrays->n),
-								 timestamptz_array(arrays->changed_ats, arrays->n), moves_exist);
+	if (a->n > 0)
+		bcd_pending_mark_changed(column(a, INT4OID, a->feed_ids), column(a, TEXTOID, a->keys),
+								 column(a, TIMESTAMPTZOID, a->changed_ats), moves_exist);
 }
 
 static void
-fold_moves(BcdArrays *arrays)
+fold_moves(BcdArrays *a)
 {
-	if (arrays->n > 0)
-		bcd_moves_insert(int4_array(arrays->feed_ids, arrays->n), text_array(arrays->keys, arrays->n),
-						 text_array(arrays->moved_froms, arrays->n),
-						 int8_array(arrays->move_ids, arrays->n),
-						 timestamptz_array(arrays->changed_ats, arrays->n));
+	if (a->n > 0)
+		bcd_moves_insert(column(a, INT4OID, a->feed_ids), column(a, TEXTOID, a->keys),
+						 column(a, TEXTOID, a->moved_froms), column(a, INT8OID, a->move_ids),
+						 column(a, TIMESTAMPTZOID, a->changed_ats));
 }
 
 static void
-fold_lookups(BcdArrays *arrays)
+fold_lookups(BcdArrays *a)
 {
-	if (arrays->n > 0)
-		bcd_lookups_insert(int4_array(arrays->feed_ids, arrays->n), text_array(arrays->keys, arrays->n),
-						   timestamptz_array(arrays->changed_ats, arrays->n));
+	if (a->n > 0)
+		bcd_lookups_insert(column(a, INT4OID, a->feed_ids), column(a, TEXTOID, a->keys),
+						   column(a, TIMESTAMPTZOID, a->changed_ats));
 }
 
 static bool
@@ -157,7 +135,7 @@ feeds_of(const BcdDrain *drain)
 	values = palloc(sizeof(Datum) * (n + 1));
 	for (i = 0; i < n; i++)
 		values[i] = Int32GetDatum(ids[i]);
-	return int4_array(values, n);
+	return bcd_array(INT4OID, values, NULL, n);
 }
 
 /* A column is gone that changes are told by; false: somebody has the feed locked. */

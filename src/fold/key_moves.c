@@ -26,7 +26,6 @@
 
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -113,15 +112,6 @@ step(HTAB *places, const BcdMove *moves, int n)
 	pfree(origins);
 }
 
-static Datum
-text_array(Datum *values, bool *nulls, int n)
-{
-	int			lower = 1;
-
-	return PointerGetDatum(construct_md_array(values, nulls, 1, &n, &lower, TEXTOID, -1, false,
-											  TYPALIGN_INT));
-}
-
 static bool
 has_moved(const BcdPlace *place)
 {
@@ -198,8 +188,9 @@ apply_set(int32 feed_id, HTAB *places)
 	int			i = 0;
 
 	make_set(places, &set);
-	bcd_links_move_set(feed_id, text_array(set.keys, NULL, set.n), text_array(set.froms, NULL, set.n),
-					   text_array(set.if_linked, set.nulls, set.n));
+	bcd_links_move_set(feed_id, bcd_array(TEXTOID, set.keys, NULL, set.n),
+					   bcd_array(TEXTOID, set.froms, NULL, set.n),
+					   bcd_array(TEXTOID, set.if_linked, set.nulls, set.n));
 
 	hash_seq_init(&seq, places);
 	while ((place = hash_seq_search(&seq)) != NULL)
@@ -207,7 +198,7 @@ apply_set(int32 feed_id, HTAB *places)
 		keys[i] = CStringGetTextDatum(place->key);
 		ats[i++] = place->changed_at;
 	}
-	keys_array = text_array(keys, NULL, n);
+	keys_array = bcd_array(TEXTOID, keys, NULL, n);
 	bcd_pending_mark_moved(feed_id, keys_array, bcd_array(TIMESTAMPTZOID, ats, NULL, n));
 	bcd_pending_free_moved(feed_id, keys_array);
 }
