@@ -158,11 +158,11 @@ bcd_item_claims_key(const BcdItem *item)
 {
 	const BcdResource *r = item->lane->feed->resource;
 	BcdUnique	key;
+	const char *field;
 	int			i;
 
-	for (i = 0; bcd_resource_key(r, i); i++)
-		if (!is_the_same(item, bcd_resource_key(r, i)) &&
-			bcd_unique_of(r, item->wanted, bcd_resource_key(r, i), &key) &&
+	for (i = 0; (field = bcd_resource_key(r, i)) != NULL; i++)
+		if (!is_the_same(item, field) && bcd_unique_of(r, item->wanted, field, &key) &&
 			!bcd_unique_has(r, item->known, &key))
 			return true;
 	return false;

@@ -262,7 +262,7 @@ bcd_fold(long max_rows)
 	BcdArrays	moves = {0};
 	BcdArrays	lookups = {0};
 	int64		removed = 0;
-	List	   *moving;
+	List	   *moving = NIL;
 	ListCell   *lc;
 
 	if (drain->nchanges > 0)
@@ -275,8 +275,12 @@ bcd_fold(long max_rows)
 		fold_moves(&moves);
 		fold_lookups(&lookups);
 	}
-	bcd_moves_delete_orphans();
-	moving = bcd_feeds_moving();
+	/* nearly always there are none, and this is asked with every claim */
+	if (bcd_moves_left())
+	{
+		bcd_moves_delete_orphans();
+		moving = bcd_feeds_moving();
+	}
 	fold_keys(&keys, moving != NIL);
 	removed += bcd_awaited_mark();
 	foreach(lc, moving)

@@ -53,20 +53,20 @@ bcdelta_unique_keys(PG_FUNCTION_ARGS)
 	Jsonb	   *payload = PG_GETARG_JSONB_P(0);
 	Datum		hashes[BCD_MAX_RESOURCES * BCD_MAX_KEYS];
 	const BcdResource *r;
+	const char *field;
 	int			n = 0;
 	int			i;
 	int			j;
 
 	for (i = 0; JB_ROOT_IS_OBJECT(payload) && (r = bcd_resource_nth(i)) != NULL; i++)
-		for (j = 0; bcd_resource_key(r, j); j++)
+		for (j = 0; (field = bcd_resource_key(r, j)) != NULL; j++)
 		{
-			char	   *value = bcd_payload_text(payload, bcd_resource_key(r, j));
+			char	   *value = bcd_payload_text(payload, field);
 			int64		hash;
 
 			if (value == NULL || value[0] == '\0')
 				continue;
-			hash = bcd_unique_hash(bcd_resource_key(r, j),
-								   r->parent ? bcd_payload_integer(payload, r->parent) : 0, value);
+			hash = bcd_unique_hash(field, r->parent ? bcd_payload_integer(payload, r->parent) : 0, value);
 			if (!contains(hashes, n, hash))
 				hashes[n++] = Int64GetDatum(hash);
 		}

@@ -40,6 +40,18 @@ bcd_moves_any(int32 feed_id)
 	return bcd_query(&any_move, &arg, NULL, 1) > 0;
 }
 
+static BcdStatement first_move = {
+	"SELECT FROM bcdelta.move ORDER BY feed_id LIMIT 1",
+	0
+};
+
+/* Is there any of any feed, or of one that is gone? */
+bool
+bcd_moves_left(void)
+{
+	return bcd_query(&first_move, NULL, NULL, 1) > 0;
+}
+
 static BcdStatement select_exists = {
 	"SELECT 1 FROM bcdelta.move WHERE feed_id = $1 AND key = $2"
 	" UNION ALL"

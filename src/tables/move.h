@@ -24,6 +24,7 @@ typedef struct BcdMove
 extern void bcd_moves_insert(Datum feed_ids, Datum keys, Datum moved_froms, Datum move_ids,
 							 Datum changed_ats);
 extern bool bcd_moves_any(int32 feed_id);
+extern bool bcd_moves_left(void);
 extern bool bcd_moves_exist(int32 feed_id, const char *key);
 extern BcdMove *bcd_moves_read(int32 feed_id, int64 end, int limit, int *n);
 extern void bcd_moves_delete(int32 feed_id, int64 end);
