@@ -66,7 +66,7 @@ bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error)
 	d->error = error;
 }
 
-/* The item goes on to another stage; nothing is recorded. */
+/* The item goes on to another stage, with the same quest; nothing is recorded. */
 void
 bcd_decide_stage(BcdItem *item, BcdStage stage)
 {
@@ -75,6 +75,8 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
 	d->made = true;
 	d->leaves = false;
 	d->next = stage;
+	d->quest = item->quest;
+	d->natural = NULL;
 	d->outcome = BCD_NO_OUTCOME;
 	d->link = BCD_LINK_KEEP;
 	d->pending = BCD_PENDING_KEEP;

@@ -51,6 +51,20 @@ typedef enum BcdStage
 	BCD_CLAIM = BCD_STAGES		/* no queue: where new items come from */
 } BcdStage;
 
+/* Why an item is looked up, or was last */
+typedef enum BcdQuest
+{
+	BCD_QUEST_RECORD,			/* its record, by its own key */
+	BCD_QUEST_LOST_CREATE,		/* the record of a create that may have been
+								 * done, by the key that it had */
+	BCD_QUEST_AGAIN,			/* its record, which is not there any more */
+	BCD_QUEST_REFUSED_CREATE,	/* its create was refused: the record that has
+								 * its key, and may be its own */
+	BCD_QUEST_KEY_HOLDER,		/* its update was refused: who has its key? */
+	BCD_QUEST_NEXT_HOLDER		/* nobody else: who has its next natural
+								 * field? */
+} BcdQuest;
+
 typedef enum BcdLinkAction
 {
 	BCD_LINK_KEEP,
@@ -87,6 +101,10 @@ typedef struct BcdDecision
 	bool		leaves;			/* the item leaves the run */
 	bool		postponed;		/* to the next claim: not looked at yet */
 	BcdStage	next;			/* else its next stage */
+	BcdQuest	quest;
+	char	   *natural;		/* what it is looked up by from now on; NULL:
+								 * by the same as before */
+	int			natural_index;
 	bool		clashes;		/* after a refusal: error and status tell */
 	bool		attempted;		/* and counts as one attempt more */
 	BcdOutcome	outcome;
@@ -130,24 +148,23 @@ typedef struct BcdItem
 	int			natural_index;
 	Jsonb	   *sought;			/* natural key of a create of unknown fate, or
 								 * NULL: see lost_create.c */
-	bool		seeking;		/* it is being looked up by that key */
-	bool		further;		/* or by one that a duplicate may be of */
+	BcdQuest	quest;
 	bool		moving;			/* a link is about to come or go: nothing but
 								 * that */
 	int			attempts;		/* requests for it that came to nothing */
 	int			group;			/* most items in a request with this one */
-	bool		looked_up;		/* in this claim: it is not in the store */
+	bool		looked_up;		/* its record was found in this claim, not by
+								 * a link */
 	bool		unsure;			/* an update may have been done in part: known
 								 * is not what the link may go on saying */
 	char	   *waits_feed;		/* of a deferred item */
 	char	   *waits_key;
-	bool		clashed;		/* a write was refused: looked at again */
-	char	   *refusal;		/* and what the store said of it */
+	char	   *refusal;		/* what the store said of its last write, if
+								 * that was refused */
 	int			refusal_status;
-	int64		own_id;			/* of a refused update: the record it was for */
 	bool		stale;			/* its row was read with a mapping that is no
 								 * more, or refers to a record that is not */
-	int			clashes;		/* duplicates of it that were looked up */
+	int			clashes;		/* refusals after which it went on */
 	bool		reread;			/* its record was read, as others of a batch
 								 * were, to find the duplicate */
 	bool		follows;		/* in a request with the item before it, which

@@ -119,9 +119,8 @@ give(BcdItem *item, int64 store_id, Jsonb *known, Jsonb *remembered, Jsonb *asid
 	item->linked = store_id != 0;
 	item->looked_up = false;
 	item->unsure = false;
-	item->clashed = false;
+	item->quest = BCD_QUEST_RECORD;
 	item->refusal = NULL;
-	item->own_id = 0;
 	item->known = copy_of(known);
 	item->remembered = copy_of(remembered);
 	item->aside = copy_of(aside);

@@ -11,6 +11,7 @@
 #include "engine/exchange_rivals.h"
 #include "engine/key_holders.h"
 #include "engine/lane.h"
+#include "engine/natural_key.h"
 #include "feed/feed.h"
 #include "resource/resource.h"
 
@@ -256,5 +257,5 @@ bcd_rival_has_left(BcdTurns *t, BcdRecord *record, const BcdUnique *key)
 bool
 bcd_is_sure(const BcdItem *item)
 {
-	return item->clashed || item->reread;
+	return bcd_quest_is_new(item->quest) || item->reread;
 }

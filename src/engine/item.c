@@ -8,7 +8,6 @@
 
 #include "engine/engine.h"
 #include "engine/item.h"
-#include "engine/lost_create.h"
 #include "engine/stage.h"
 #include "payload/payload.h"
 
@@ -311,16 +310,17 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 		item->linked = d.link == BCD_LINK_PUT;
 	if (d.sought || d.unsought || item->linked)
 		item->sought = d.sought;
-	if (item->seeking && item->wanted && from == BCD_LOOKUP && (d.unsought || d.next != from))
-		bcd_seek_end(item);
+	item->quest = d.quest;
+	if (d.natural)
+	{
+		item->natural = d.natural;
+		item->natural_index = d.natural_index;
+	}
 	if (d.clashes)
 	{
-		item->clashed = true;
 		item->refusal = d.error;
 		item->refusal_status = d.status;
 		item->clashes++;
-		if (from == BCD_UPDATE && d.next == BCD_LOOKUP)
-			item->own_id = item->store_id;
 	}
 	if (d.next == from)
 		bcd_item_first(lane, item, d.next);

@@ -23,8 +23,7 @@
 void
 bcd_item_wants_record(BcdItem *item)
 {
-	bcd_decide_stage(item, BCD_LOOKUP);
-	bcd_natural_key(item);
+	bcd_decide_lookup(item, BCD_QUEST_RECORD);
 }
 
 /* Decides what an item needs whose record lacks these changes. */

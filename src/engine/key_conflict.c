@@ -150,16 +150,6 @@ bcd_decide_refusal(BcdItem *item)
 	item->decision.status = item->refusal_status;
 }
 
-/* Who has something else that must be unique?  False: there is nothing else. */
-bool
-bcd_look_further(BcdItem *item)
-{
-	if (!bcd_further_key(item))
-		return false;
-	bcd_decide_stage(item, BCD_LOOKUP);
-	return true;
-}
-
 /*
  * A write was refused as a duplicate of a record that is linked to another row,
  * which has left what is the same, or is gone.  That was not known when it was
@@ -214,7 +204,7 @@ decide_duplicate(BcdItem *item, int64 store_id)
 void
 bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record)
 {
-	if (store_id != 0 && store_id != item->own_id)
+	if (store_id != 0 && store_id != item->store_id)
 		decide_duplicate(item, store_id);
 	else if (!bcd_look_further(item))
 	{
@@ -230,12 +220,12 @@ bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record)
 void
 bcd_decide_further(BcdItem *item, int64 store_id)
 {
-	if (store_id != 0 && store_id != item->own_id)
+	if (store_id != 0 && store_id != item->store_id)
 		decide_duplicate(item, store_id);
 	else
 	{
 		/* whoever had it, or the natural key, has let go: once more */
-		bcd_natural_key(item);
 		bcd_decide_stage(item, BCD_TURN);
+		bcd_decide_own_key(item);
 	}
 }

@@ -10,7 +10,6 @@
 extern bool bcd_record_is_taken(BcdItem *item, int64 store_id);
 extern void bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record);
 extern void bcd_decide_further(BcdItem *item, int64 store_id);
-extern bool bcd_look_further(BcdItem *item);
 extern void bcd_decide_refusal(BcdItem *item);
 
 #endif							/* BCD_KEY_CONFLICT_H */

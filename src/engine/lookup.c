@@ -50,7 +50,7 @@ listable(BcdLane *lane, BcdItem *item)
 static const char *
 asked_key(const BcdItem *item)
 {
-	return item->clashed ? bcd_trimmed(item->natural) : item->natural;
+	return bcd_quest_is_new(item->quest) ? bcd_trimmed(item->natural) : item->natural;
 }
 
 /* The items of a look-up */

@@ -220,7 +220,7 @@ read_index(BcdJob *job, const cJSON *reply)
 bool
 bcd_outdates_index(const BcdItem *item)
 {
-	return item->clashed || item->seeking;
+	return item->quest != BCD_QUEST_RECORD;
 }
 
 static BcdJob *

@@ -104,18 +104,8 @@ bcd_seek(BcdItem *item)
 		(item->wanted && !item->moving &&
 		 same_identity(item->lane->feed->resource, item->sought, item->wanted)))
 		return false;
-	bcd_decide_stage(item, BCD_LOOKUP);
-	item->seeking = true;
-	bcd_natural_key(item);
+	bcd_decide_lookup(item, BCD_QUEST_LOST_CREATE);
 	return true;
-}
-
-/* The record that was sought is found, or there is none: on with the row's own key. */
-void
-bcd_seek_end(BcdItem *item)
-{
-	item->seeking = false;
-	bcd_natural_key(item);
 }
 
 /* An item is about to be created: its key has to be known by then. */
@@ -136,7 +126,7 @@ is_changed(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
 	bool		over = d->unsought || d->link == BCD_LINK_PUT ||
-	(item->linked && !item->seeking);
+	(item->linked && item->quest != BCD_QUEST_LOST_CREATE);
 
 	return d->sought || (over && item->sought && d->pending != BCD_PENDING_DONE);
 }

@@ -8,7 +8,6 @@
 #include "engine/engine.h"
 
 extern bool bcd_seek(BcdItem *item);
-extern void bcd_seek_end(BcdItem *item);
 extern void bcd_seek_note(BcdItem *item);
 extern void bcd_seek_record(BcdLane *lane, BcdItem **items, int n);
 

@@ -18,38 +18,65 @@
 Jsonb *
 bcd_identity(const BcdItem *item)
 {
-	return item->seeking ? item->sought : item->wanted;
+	return item->quest == BCD_QUEST_LOST_CREATE ? item->sought : item->wanted;
 }
 
-/* The first natural field that an item's row has, of those from the nth on. */
-static bool
-find_natural_key(BcdItem *item, int nth)
+/*
+ * Has the store just told what was not foreseen?  Then nothing that was known
+ * of it before, or read of it, is good enough.
+ */
+bool
+bcd_quest_is_new(BcdQuest quest)
+{
+	return quest != BCD_QUEST_RECORD && quest != BCD_QUEST_LOST_CREATE;
+}
+
+/*
+ * The first natural field that a payload has, of those from the nth on, which
+ * becomes that one's number; in the item's memory.  NULL: it has none.
+ */
+static char *
+find_key(const BcdItem *item, Jsonb *payload, int *nth)
 {
 	const BcdResource *r = item->lane->feed->resource;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	char	   *text = NULL;
 	int			i;
 
-	for (i = nth; bcd_resource_key(r, i) && (text == NULL || text[0] == '\0'); i++)
-		text = bcd_payload_text(bcd_identity(item), bcd_resource_key(r, i));
+	for (i = *nth; bcd_resource_key(r, i) && (text == NULL || text[0] == '\0'); i++)
+		text = bcd_payload_text(payload, bcd_resource_key(r, i));
 	MemoryContextSwitchTo(old);
-	if (text == NULL || text[0] == '\0')
-		return false;
-	item->natural = text;
-	item->natural_index = i - 1;
-	return true;
+	*nth = i - 1;
+	return text && text[0] ? text : NULL;
+}
+
+/* An item that was decided to go on is known by its row's own key from now on. */
+void
+bcd_decide_own_key(BcdItem *item)
+{
+	BcdDecision *d = &item->decision;
+
+	d->natural_index = 0;
+	d->natural = find_key(item, item->wanted, &d->natural_index);
+	if (d->quest == BCD_QUEST_LOST_CREATE)
+		d->quest = BCD_QUEST_RECORD;
 }
 
 /*
- * Finds out by which field an item is looked up: the first natural field
- * that its row has.  A row without any is decided to be invalid.
+ * The item is looked up by the first natural field that its row has, or had
+ * when its create was lost.  A row without any is invalid.
  */
 void
-bcd_natural_key(BcdItem *item)
+bcd_decide_lookup(BcdItem *item, BcdQuest quest)
 {
-	item->further = false;
-	item->natural = NULL;
-	if (!find_natural_key(item, 0))
+	BcdDecision *d = &item->decision;
+	Jsonb	   *payload = quest == BCD_QUEST_LOST_CREATE ? item->sought : item->wanted;
+
+	bcd_decide_stage(item, BCD_LOOKUP);
+	d->quest = quest;
+	d->natural_index = 0;
+	d->natural = find_key(item, payload, &d->natural_index);
+	if (d->natural == NULL)
 		bcd_decide_failed(item, BCD_INVALID,
 						  MemoryContextStrdup(item->cxt,
 											  bcd_flaw_of_key(item->lane->feed->resource)));
@@ -57,13 +84,23 @@ bcd_natural_key(BcdItem *item)
 
 /*
  * The next natural field is not what a record is found by, but it may be what
- * a duplicate is of.  False: the row has none.
+ * a duplicate is of: who has it?  False, and nothing is decided: the row has
+ * none.
  */
 bool
-bcd_further_key(BcdItem *item)
+bcd_look_further(BcdItem *item)
 {
-	item->further = find_natural_key(item, item->natural_index + 1);
-	return item->further;
+	BcdDecision *d = &item->decision;
+	int			nth = item->natural_index + 1;
+	char	   *text = find_key(item, item->wanted, &nth);
+
+	if (text == NULL)
+		return false;
+	bcd_decide_stage(item, BCD_LOOKUP);
+	d->quest = BCD_QUEST_NEXT_HOLDER;
+	d->natural = text;
+	d->natural_index = nth;
+	return true;
 }
 
 /* The parent below which the natural key is unique; 0: none. */

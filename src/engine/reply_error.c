@@ -98,7 +98,7 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 	if (item->restores)
 		bcd_not_put_back(item, text);
 	else if (job->stage == BCD_UPDATE && job->lane->feed->resource->gone_is_refused &&
-			 !item->looked_up && !item->clashed)
+			 !item->looked_up && !bcd_quest_is_new(item->quest))
 	{
 		bcd_decide_stage(item, BCD_READ);
 		item->decision.clashes = true;
@@ -148,6 +148,17 @@ bcd_decide_refused(BcdItem *item, char *text)
 }
 
 /*
+ * May an item whose write met a duplicate be looked up?  Not when it has been
+ * just now, unless that was to see who has what its record is to have.
+ */
+static bool
+may_look_again(const BcdItem *item)
+{
+	return !bcd_quest_is_new(item->quest) ||
+		(item->store_id != 0 && (item->quest == BCD_QUEST_KEY_HOLDER || item->quest == BCD_QUEST_NEXT_HOLDER));
+}
+
+/*
  * A create met a duplicate.  Somebody (perhaps a request of ours whose reply
  * was lost) made the record since it was looked up: look again, once.
  */
@@ -156,14 +167,16 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 {
 	if (item->restores)
 		bcd_not_put_back(item, text);
-	else if ((!item->clashed || item->own_id != 0) && item->clashes < MOST_CLASHES && item->wanted)
+	else if (!bcd_is_write(job))
+		decide_trouble(job, item, text);	/* a read cannot be one of two */
+	else if (may_look_again(item) && item->clashes < MOST_CLASHES && item->wanted)
 	{
-		bcd_decide_stage(item, BCD_LOOKUP);
+		bcd_decide_lookup(item, job->stage == BCD_UPDATE ? BCD_QUEST_KEY_HOLDER : BCD_QUEST_REFUSED_CREATE);
+		if (item->decision.leaves)
+			return;
 		item->decision.clashes = true;
 		item->decision.error = text;
 		item->decision.status = (int) job->request->status;
-		if (job->stage == BCD_UPDATE)
-			bcd_natural_key(item);
 	}
 	else
 		bcd_decide_refused(item, text);
@@ -206,9 +219,8 @@ bcd_decide_gone(BcdItem *item)
 	{
 		item->known = item->remembered = NULL;
 		item->store_id = 0;
-		item->clashed = true;
 		item->refusal = NULL;
-		bcd_item_wants_record(item);
+		bcd_decide_lookup(item, BCD_QUEST_AGAIN);
 		item->decision.link = BCD_LINK_REMOVE;
 	}
 }

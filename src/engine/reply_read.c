@@ -390,7 +390,10 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 			if (item->decision.made)
 				continue;
 			item->group = 1;
-			bcd_decide_stage(item, job->stage == BCD_CREATE ? BCD_LOOKUP : job->stage);
+			if (job->stage == BCD_CREATE)
+				bcd_decide_lookup(item, BCD_QUEST_REFUSED_CREATE);
+			else
+				bcd_decide_stage(item, job->stage);
 			item->decision.clashes = job->stage == BCD_CREATE;
 		}
 	}

@@ -138,7 +138,7 @@ decide_twins(BcdJob *job)
 			if (other->decision.link == BCD_LINK_PUT && other->store_id == item->store_id)
 			{
 				memset(&item->decision, 0, sizeof(item->decision));
-				if (item->seeking || other->seeking)
+				if (item->quest == BCD_QUEST_LOST_CREATE || other->quest == BCD_QUEST_LOST_CREATE)
 					bcd_decide_wait(item, TWIN_MS, MemoryContextStrdup(item->cxt,
 																	   psprintf("the record that may belong to this row was also found for row %s", other->key)));
 				else

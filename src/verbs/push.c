@@ -20,6 +20,7 @@
 #include "engine/key_conflict.h"
 #include "engine/lane_held.h"
 #include "engine/lost_create.h"
+#include "engine/natural_key.h"
 #include "engine/queue.h"
 #include "engine/reply_error.h"
 #include "engine/unmapped_fields.h"
@@ -118,7 +119,7 @@ push_recheck(BcdItem *item)
 		return;
 	}
 	owner = bcd_link_key(feed->name, item->store_id);
-	if (owner ? strcmp(owner, item->key) != 0 : !item->seeking)
+	if (owner ? strcmp(owner, item->key) != 0 : item->quest != BCD_QUEST_LOST_CREATE)
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		item->decision.error = MemoryContextStrdup(item->cxt,
@@ -298,7 +299,7 @@ push_sought(BcdItem *item, int64 store_id, const cJSON *record)
 		if (item->moving)
 			decide_later(item);
 		else if (item->wanted)
-			bcd_decide_stage(item, BCD_LOOKUP);
+			bcd_decide_lookup(item, BCD_QUEST_RECORD);
 		else
 			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		item->decision.unsought = true;
@@ -310,7 +311,10 @@ push_sought(BcdItem *item, int64 store_id, const cJSON *record)
 		item->decision.link = BCD_LINK_PUT;
 	}
 	else if (item->wanted)
+	{
 		adopt(item, store_id, record);
+		bcd_decide_own_key(item);
+	}
 	else
 	{
 		item->store_id = store_id;
@@ -328,22 +332,35 @@ push_sought(BcdItem *item, int64 store_id, const cJSON *record)
 static void
 push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 {
-	if (item->seeking)
-		push_sought(item, store_id, record);
-	else if (item->further)
-		bcd_decide_further(item, store_id);
-	else if (item->own_id != 0)
-		bcd_decide_clash(item, store_id, record);
-	else if (store_id != 0)
+	switch (item->quest)
 	{
-		if (!bcd_record_is_taken(item, store_id))
-			adopt(item, store_id, record);
+		case BCD_QUEST_LOST_CREATE:
+			push_sought(item, store_id, record);
+			break;
+		case BCD_QUEST_KEY_HOLDER:
+			bcd_decide_clash(item, store_id, record);
+			break;
+		case BCD_QUEST_NEXT_HOLDER:
+			bcd_decide_further(item, store_id);
+			break;
+		case BCD_QUEST_RECORD:
+		case BCD_QUEST_AGAIN:
+			if (store_id == 0)
+				bcd_decide_stage(item, BCD_TURN);
+			else if (!bcd_record_is_taken(item, store_id))
+				adopt(item, store_id, record);
+			break;
+		case BCD_QUEST_REFUSED_CREATE:
+			if (store_id != 0)
+			{
+				if (!bcd_record_is_taken(item, store_id))
+					adopt(item, store_id, record);
+			}
+			else if (!bcd_look_further(item))
+				/* not by this row's key: the duplicate is another record's */
+				bcd_decide_refusal(item);
+			break;
 	}
-	else if (item->refusal == NULL)
-		bcd_decide_stage(item, BCD_TURN);
-	else if (!bcd_look_further(item))
-		/* not by this row's key: the duplicate is another record's */
-		bcd_decide_refusal(item);
 }
 
 /*
