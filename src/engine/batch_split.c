@@ -30,9 +30,9 @@ bcd_split(BcdJob *job, int group)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		item->group = group;
 		/* one that followed another one may not be sent beside it */
 		bcd_decide_stage(item, item->follows ? BCD_TURN : job->stage);
+		item->decision.group = group;
 	}
 	return true;
 }
@@ -76,6 +76,7 @@ bcd_set_apart(BcdJob *job, const char *text)
 	BcdItem   **named = palloc(sizeof(BcdItem *) * job->nitems);
 	int			n = 0;
 	int			place = 0;
+	int			i;
 	dlist_iter	iter;
 
 	if (!bcd_is_write(job) || job->nitems <= 1)
@@ -90,12 +91,11 @@ bcd_set_apart(BcdJob *job, const char *text)
 	if (n == 0 || n == job->nitems)
 		return false;
 	(void) bcd_split(job, job->nitems - n);
-	while (n-- > 0)
+	for (i = 0; i < n; i++)
 	{
 		/* at the end, so that the others stay side by side */
-		dlist_delete(&named[n]->node);
-		dlist_push_tail(&job->items, &named[n]->node);
-		named[n]->group = 1;
+		named[i]->decision.place = n - i;
+		named[i]->decision.group = 1;
 	}
 	return true;
 }
@@ -163,7 +163,7 @@ bcd_look_at_all(BcdJob *job)
 		if (reads && writes_key(item) && !item->reread)
 		{
 			bcd_decide_stage(item, BCD_READ);
-			item->reread = true;
+			item->decision.rereads = true;
 		}
 		else
 			bcd_decide_stage(item, writes_key(item) ? BCD_TURN : BCD_UPDATE);

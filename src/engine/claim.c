@@ -174,7 +174,6 @@ bcd_refill(BcdRun *run, BcdLane *lane)
 	List	   *volatile items = NIL;
 	char	   *volatile reason = NULL;
 	int64		began = bcd_now_ms();
-	int64		seen = lane->seen;
 	int64		took;
 
 	if (lane->claim_rows == 0)
@@ -191,8 +190,6 @@ bcd_refill(BcdRun *run, BcdLane *lane)
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(cxt);
-		/* the rows that it has counted are claimed anew */
-		lane->seen = seen;
 		claim_failed(run, lane);
 		return;
 	}

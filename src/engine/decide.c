@@ -77,6 +77,7 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
 	d->next = stage;
 	d->quest = item->quest;
 	d->natural = NULL;
+	d->follows = item->follows;
 	d->outcome = BCD_NO_OUTCOME;
 	d->link = BCD_LINK_KEEP;
 	d->pending = BCD_PENDING_KEEP;

@@ -106,7 +106,21 @@ typedef struct BcdDecision
 								 * by the same as before */
 	int			natural_index;
 	bool		clashes;		/* after a refusal: error and status tell */
-	bool		attempted;		/* and counts as one attempt more */
+	bool		attempted;		/* one attempt more has been made */
+	bool		afresh;			/* those before do not count any more */
+	int			group;			/* most items in a request with this one from
+								 * now on; 0: as before */
+	int			place;			/* among items of the job that go on: behind
+								 * all that have none */
+	bool		follows;		/* see the item */
+	bool		rereads;
+	bool		asks;
+	bool		travels;
+	char	   *waits_feed;		/* the row that it waits for */
+	char	   *waits_key;
+	bool		taken;			/* the store has taken its write */
+	bool		refused;		/* or has refused it: counted by the lane */
+	bool		seen;			/* its record is there (verify) */
 	BcdOutcome	outcome;
 	BcdLinkAction link;
 	BcdPendingAction pending;
@@ -157,8 +171,6 @@ typedef struct BcdItem
 								 * a link */
 	bool		unsure;			/* an update may have been done in part: known
 								 * is not what the link may go on saying */
-	char	   *waits_feed;		/* of a deferred item */
-	char	   *waits_key;
 	char	   *refusal;		/* what the store said of its last write, if
 								 * that was refused */
 	int			refusal_status;
@@ -346,6 +358,7 @@ typedef struct BcdJob
 	/* what read() found is taken over once it is committed */
 	void		(*taken) (struct BcdJob *job);
 	int64		found[2];		/* read()'s, for taken() */
+	int64		conflicts;		/* of no items */
 	BcdPage		page;			/* of a list, likewise */
 	const char *doubt;			/* why what is not in a list may be there all
 								 * the same; NULL: it is not there */

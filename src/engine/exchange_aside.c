@@ -183,14 +183,19 @@ is_left_aside(const BcdItem *item)
 static void
 meet_later(BcdItem *item, const Jsonb *body)
 {
+	bool		refused = item->decision.refused;
+
 	item->body = MemoryContextAlloc(item->cxt, VARSIZE(body));
 	memcpy(item->body, body, VARSIZE(body));
 	item->fate = MemoryContextAlloc(item->cxt, sizeof(BcdDecision));
 	*item->fate = item->decision;
+	/* counted now, and not again then */
+	item->fate->refused = false;
 	item->restores = true;
-	item->follows = false;
 	memset(&item->decision, 0, sizeof(item->decision));
 	bcd_decide_stage(item, BCD_UPDATE);
+	item->decision.follows = false;
+	item->decision.refused = refused;
 }
 
 /* What was decided of an item waits until its record has what identifies it. */

@@ -31,10 +31,10 @@ fate_behind_gone(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 		return STAYS;
 	if (bcd_record_is_written(t->lane, record->store_id))
 		return STAYS;
-	if (unit->item->asked)
+	if (unit->item->asked || unit->asks)
 		return WAITS;
-	unit->item->asked = bcd_let_go(t->lane, record->lane, record->key, record->store_id, want->key.field);
-	return unit->item->asked ? STAYS : WAITS;
+	unit->asks = bcd_let_go(t->lane, record->lane, record->key, record->store_id, want->key.field);
+	return unit->asks ? STAYS : WAITS;
 }
 
 /*
@@ -254,7 +254,7 @@ start_segment(BcdTurns *t, const BcdWaiting *w, BcdUnit *first, BcdFate fate)
 	t->segments++;
 	first->fate = fate;
 	first->segment = t->segments;
-	first->item->follows = false;
+	first->follows = false;
 	t->order[t->norder++] = first;
 	for (; at < t->norder; at++)
 		for (edge = w->first[t->order[at] - t->units]; edge >= 0; edge = w->next[edge])
@@ -265,7 +265,7 @@ start_segment(BcdTurns *t, const BcdWaiting *w, BcdUnit *first, BcdFate fate)
 				continue;
 			unit->fate = GOES;
 			unit->segment = t->segments;
-			unit->item->follows = true;
+			unit->follows = true;
 			t->order[t->norder++] = unit;
 			size++;
 		}

@@ -38,6 +38,9 @@ typedef struct BcdUnit
 								 * one that does */
 	bool		blocked;		/* by a row for which there is no room */
 	int			segment;		/* of the order in which items go */
+	bool		follows;		/* it goes with the one before it */
+	bool		asks;			/* the record of a row that is gone to let go
+								 * of what it wants */
 	const char *waits_for;		/* the key of that row */
 	const char *waits_feed;		/* its feed */
 	const char *why;			/* what becomes of that row, in words */

@@ -72,8 +72,8 @@ is_still_that_of(BcdItem *item, const char *field, const char *value, const char
 static void
 note_waits(BcdItem *item, const char *feed, const char *key)
 {
-	item->waits_feed = MemoryContextStrdup(item->cxt, feed);
-	item->waits_key = MemoryContextStrdup(item->cxt, key);
+	item->decision.waits_feed = MemoryContextStrdup(item->cxt, feed);
+	item->decision.waits_key = MemoryContextStrdup(item->cxt, key);
 }
 
 static void
@@ -163,16 +163,17 @@ decide(BcdTurns *t, BcdUnit *unit)
 		case FAILS:
 			if (may_revive(t, unit) && bcd_pending_revive(unit->waits_feed, unit->waits_for))
 			{
-				item->attempts++;
 				item->lane->freed = t->lane->freed = t->lane->run->progressed = true;
 				decide_comes_back(item);
+				item->decision.attempted = true;
 			}
 			else
 				decide_waits(unit);
 			break;
 		case TRAVELS:
-			t->lane->in_turns = item->travels = true;
+			t->lane->in_turns = true;
 			bcd_decide_stage(item, BCD_TURN);
+			item->decision.travels = true;
 			break;
 		case COMES_BACK:
 			if (unit->held_up)
@@ -186,6 +187,9 @@ decide(BcdTurns *t, BcdUnit *unit)
 			bcd_decide_stage(item, BCD_TURN);
 			break;
 	}
+	item->decision.asks = unit->asks;
+	if (unit->segment > 0)
+		item->decision.follows = unit->follows;
 }
 
 /* Rows that have no record any more, or whose record has all that they want. */
@@ -205,19 +209,6 @@ decide_at_once(BcdUnit *unit)
 	item->looked_up = unit->had == 0;
 	bcd_item_wants_write(item);
 	return item->decision.leaves || item->decision.next != BCD_TURN;
-}
-
-/* The items of a job, in the order in which they go. */
-static void
-reorder(BcdJob *job, const BcdTurns *t)
-{
-	int			i;
-
-	for (i = 0; i < t->norder; i++)
-	{
-		dlist_delete(&t->order[i]->item->node);
-		dlist_push_tail(&job->items, &t->order[i]->item->node);
-	}
 }
 
 /* Looks at the items of a job, which may be of several feeds. */
@@ -251,7 +242,8 @@ read_turns(BcdJob *job, const cJSON *reply)
 	for (i = 0; i < t.n; i++)
 		if (t.units[i].segment >= 0)
 			decide(&t, &t.units[i]);
-	reorder(job, &t);
+	for (i = 0; i < t.norder; i++)
+		t.order[i]->item->decision.place = i + 1;
 	if (t.identity)
 		bcd_feed_free(t.identity);
 }

@@ -250,6 +250,13 @@ is_finished(const BcdLane *lane, const BcdDecision *d)
 	return d->pending != BCD_PENDING_READY && lane->phase == 0;
 }
 
+/* Records refused in a row by a lane, after one more decision. */
+int
+bcd_refused_in_a_row(int refused, const BcdDecision *d)
+{
+	return d->taken ? 0 : refused + d->refused;
+}
+
 /*
  * The decisions of this item make no sense.  What it would send might be
  * anything, so it sends nothing, and the run ends.
@@ -282,6 +289,8 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	bcd_count_outcome(lane->run, d.outcome);
 	item->lane->outcomes[d.outcome]++;
 	lane->run->counts.conflicts += d.conflicts;
+	item->lane->seen += d.seen;
+	item->lane->refused = bcd_refused_in_a_row(item->lane->refused, &d);
 	lane->moved += from != BCD_TURN;
 	if (d.leaves)
 	{
@@ -305,7 +314,13 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 		return;
 	}
 	weigh(lane, item);
-	item->attempts += d.attempted;
+	item->attempts = (d.afresh ? 0 : item->attempts) + d.attempted;
+	if (d.group > 0)
+		item->group = d.group;
+	item->follows = d.follows;
+	item->travels = d.travels;
+	item->asked |= d.asks;
+	item->reread |= d.rereads;
 	if (d.link == BCD_LINK_PUT || d.link == BCD_LINK_REMOVE)
 		item->linked = d.link == BCD_LINK_PUT;
 	if (d.sought || d.unsought || item->linked)

@@ -20,6 +20,7 @@ extern bool bcd_record_is_written(BcdLane *lane, int64 store_id);
 extern bool bcd_record_is_leaving(BcdLane *lane, int64 store_id);
 extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from);
+extern int	bcd_refused_in_a_row(int refused, const BcdDecision *d);
 extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
 
 #endif							/* BCD_ITEM_H */

@@ -125,8 +125,8 @@ put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 	fate.attempts = attempts;
 	fate.delay_ms = d->delay_ms;
 	fate.error = d->error;
-	fate.waits_feed = waits ? item->waits_feed : NULL;
-	fate.waits_key = waits ? item->waits_key : NULL;
+	fate.waits_feed = waits ? d->waits_feed : NULL;
+	fate.waits_key = waits ? d->waits_key : NULL;
 	fate.found = d->pending == BCD_PENDING_DONE;
 	fate.trouble = d->trouble;
 	fate.early_ms = d->early_ms;
@@ -158,8 +158,10 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 	for (i = 0; i < n; i++)
 	{
 		BcdItem    *item = items[i];
+		const BcdDecision *d = &item->decision;
+		int			attempts = (d->afresh ? 0 : item->attempts) + d->attempted;
 
-		switch (item->decision.pending)
+		switch (d->pending)
 		{
 			case BCD_PENDING_KEEP:
 				break;
@@ -167,17 +169,17 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 				done[ndone++] = item;
 				break;
 			case BCD_PENDING_WAIT:
-				put_pending_back(lane, item, "waiting", item->attempts + 1);
+				put_pending_back(lane, item, "waiting", attempts + 1);
 				break;
 			case BCD_PENDING_DEFER:
 				put_pending_back(lane, item, "deferred", 0);
 				break;
 			case BCD_PENDING_FAIL:
 				/* key changes wait for one that is moving, but not for ever */
-				put_pending_back(lane, item, item->moving ? "review" : "failed", item->attempts);
+				put_pending_back(lane, item, item->moving ? "review" : "failed", attempts);
 				break;
 			case BCD_PENDING_READY:
-				put_pending_back(lane, item, "ready", item->attempts);
+				put_pending_back(lane, item, "ready", attempts);
 				break;
 		}
 	}

@@ -167,10 +167,10 @@ find_referred(BcdItem *other, void *arg)
 	BcdItem    *item = arg;
 	Search		search = {NULL, other->lane->feed->resource->name, &other->store_id, 1, false};
 
-	if (item->waits_feed != NULL || other->store_id == 0 || !refers_to_one(item, &search))
+	if (item->decision.waits_feed != NULL || other->store_id == 0 || !refers_to_one(item, &search))
 		return;
-	item->waits_feed = MemoryContextStrdup(item->cxt, other->lane->feed->name);
-	item->waits_key = MemoryContextStrdup(item->cxt, other->key);
+	item->decision.waits_feed = MemoryContextStrdup(item->cxt, other->lane->feed->name);
+	item->decision.waits_key = MemoryContextStrdup(item->cxt, other->key);
 }
 
 /*

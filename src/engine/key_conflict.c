@@ -195,8 +195,8 @@ decide_duplicate(BcdItem *item, int64 store_id)
 	bcd_decide_refusal(item);
 	if (other.key && item->decision.pending == BCD_PENDING_FAIL)
 	{
-		item->waits_feed = MemoryContextStrdup(item->cxt, other.feed);
-		item->waits_key = MemoryContextStrdup(item->cxt, other.key);
+		item->decision.waits_feed = MemoryContextStrdup(item->cxt, other.feed);
+		item->decision.waits_key = MemoryContextStrdup(item->cxt, other.key);
 	}
 }
 

@@ -268,8 +268,8 @@ bcd_lookup_read(BcdJob *job, const cJSON *reply)
 			job->run->kind->decide_lookup(item, id, id ? record : NULL);
 		else if (job->nitems > 1)
 		{
-			item->group = job->nitems / 2;
 			bcd_decide_stage(item, BCD_LOOKUP);
+			item->decision.group = job->nitems / 2;
 		}
 	}
 }

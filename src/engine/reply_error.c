@@ -63,18 +63,17 @@ static void
 decide_trouble(BcdJob *job, BcdItem *item, char *text)
 {
 	int			most = job->run->store->options->max_attempts;
-	int			attempts;
+	bool		afresh = item->attempts >= most;	/* it has waited for other
+													 * rows */
+	int			attempts = afresh ? 1 : item->attempts + 1;
 
-	/* so many were not made: it has waited for other rows */
-	if (item->attempts >= most)
-		item->attempts = 0;
-	attempts = item->attempts + 1;
+	item->decision.afresh = afresh;
 	if (!job->run->kind->claims && attempts < most)
 	{
 		/* only reads: the run itself waits, and asks again */
 		bcd_decide_stage(item, job->stage);
 		item->decision.attempted = true;
-		item->group = bcd_item_group(job->lane, attempts);
+		item->decision.group = bcd_item_group(job->lane, attempts);
 		job->run->wake_at = Max(job->run->wake_at,
 								bcd_now_ms() + bcd_early_run_ms(job, attempts));
 		return;
@@ -137,14 +136,44 @@ stop_feeds(BcdJob *job, char *reason)
 void
 bcd_decide_refused(BcdItem *item, char *text)
 {
-	BcdLane    *lane = item->lane;
-	int			limit = lane->run->store->options->error_limit;
-
 	bcd_decide_failed(item, BCD_FAILED, text);
-	/* what was under way by then may add to it */
-	if (++lane->refused >= limit)
-		stop_feed(lane, psprintf("%d records in a row were refused by the store, most recently: %s",
-								 limit, text));
+	item->decision.refused = true;
+}
+
+/* As many records in a row as error_limit were refused: the lane's feed is paused. */
+static void
+check_lane(BcdJob *job, BcdLane *lane)
+{
+	int			limit = lane->run->store->options->error_limit;
+	int			refused = lane->refused;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->lane != lane)
+			continue;
+		refused = bcd_refused_in_a_row(refused, &item->decision);
+		/* what was under way by then may add to it */
+		if (item->decision.refused && refused >= limit)
+			stop_feed(lane, psprintf("%d records in a row were refused by the store, most recently: %s",
+									 limit, item->decision.error));
+	}
+}
+
+/* After the items of a job were decided. */
+void
+bcd_check_refusals(BcdJob *job)
+{
+	bool		any = false;
+	dlist_iter	iter;
+	int			i;
+
+	dlist_foreach(iter, &job->items)
+		any |= dlist_container(BcdItem, node, iter.cur)->decision.refused;
+	for (i = 0; any && i < job->run->nlanes; i++)
+		check_lane(job, job->run->lanes[i]);
 }
 
 /*

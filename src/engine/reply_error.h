@@ -14,6 +14,7 @@ extern void bcd_judge(BcdJob *job, BcdVerdict verdict);
 extern void bcd_judge_rest(BcdJob *job, const char *text);
 extern char *bcd_reply_text(BcdJob *job, BcdItem *item);
 extern void bcd_decide_unsaved(BcdJob *job, BcdItem *item);
+extern void bcd_check_refusals(BcdJob *job);
 extern void bcd_decide_refused(BcdItem *item, char *text);
 extern void bcd_decide_gone(BcdItem *item);
 

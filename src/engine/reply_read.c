@@ -157,7 +157,6 @@ decide_written(BcdItem *item, BcdStage stage)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-	item->lane->refused = 0;
 	if (item->restores)
 		bcd_was_put_back(item);
 	else if (item->interim)
@@ -174,6 +173,7 @@ decide_written(BcdItem *item, BcdStage stage)
 		item->known = hidden ? bcd_payload_merge(item->known, item->body) : bcd_item_known_written(item);
 		bcd_decide_done(item, hidden ? BCD_HIDDEN : BCD_UPDATED, BCD_LINK_PUT);
 	}
+	item->decision.taken = true;
 	MemoryContextSwitchTo(old);
 }
 
@@ -217,8 +217,8 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 		item->known = known_in_part(lane->feed->resource, item, record);
 	if (job->nitems > 1 && job->stage == BCD_UPDATE)
 	{
-		item->group = 1;
 		bcd_decide_stage(item, BCD_UPDATE);
+		item->decision.group = 1;
 	}
 	else if (job->nitems > 1 && is_whole(item))
 		decide_written(item, BCD_CREATE);
@@ -269,8 +269,8 @@ read_records(BcdJob *job, const cJSON *reply)
 			job->run->kind->decide_read(item, record);
 		else if (job->nitems > 1)
 		{
-			item->group = job->nitems / 2;
 			bcd_decide_stage(item, BCD_READ);
+			item->decision.group = job->nitems / 2;
 		}
 	}
 }
@@ -389,11 +389,11 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 
 			if (item->decision.made)
 				continue;
-			item->group = 1;
 			if (job->stage == BCD_CREATE)
 				bcd_decide_lookup(item, BCD_QUEST_REFUSED_CREATE);
 			else
 				bcd_decide_stage(item, job->stage);
+			item->decision.group = 1;
 			item->decision.clashes = job->stage == BCD_CREATE;
 		}
 	}

@@ -42,6 +42,7 @@ bcd_item_expire(BcdItem *item, bool may_be_written)
 	d->made = true;
 	d->leaves = true;
 	d->pending = BCD_PENDING_READY;
+	d->attempted = false;
 	/* of a request that is not going to be made */
 	d->sought = NULL;
 	if (d->link != BCD_LINK_REMOVE)

@@ -89,6 +89,7 @@ decide(BcdJob *job, const char *unreadable)
 	BcdHttpRequest *r = job->request;
 	BcdVerdict	verdict;
 
+	job->conflicts = 0;
 	if (r == NULL)
 	{
 		job->read(job, NULL);
@@ -233,6 +234,29 @@ record(BcdJob *job)
 	bcd_expire_referrers(job);
 }
 
+/* Items that have a place go behind those that have none. */
+static void
+put_in_places(BcdJob *job)
+{
+	BcdItem   **placed = palloc0(sizeof(BcdItem *) * Max(job->nitems, 1));
+	dlist_mutable_iter iter;
+	int			i;
+
+	dlist_foreach_modify(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->decision.place == 0)
+			continue;
+		dlist_delete(&item->node);
+		placed[item->decision.place - 1] = item;
+	}
+	for (i = 0; i < job->nitems; i++)
+		if (placed[i])
+			dlist_push_tail(&job->items, &placed[i]->node);
+	pfree(placed);
+}
+
 /*
  * After the commit: items leave or go on, in their order.  Those that stay in
  * their stage go back to the head of its queue, the last one first.
@@ -243,6 +267,7 @@ move_items(BcdJob *job)
 	dlist_head	stay;
 
 	dlist_init(&stay);
+	put_in_places(job);
 	while (!dlist_is_empty(&job->items))
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, dlist_pop_head_node(&job->items));
@@ -280,56 +305,28 @@ must_last(BcdJob *job)
 	return false;
 }
 
-/* What decisions change in memory, as it was before */
-typedef struct BcdBefore
+/* What decisions still change of items, as it was before; in their order */
+static BcdItem *
+remember(const BcdJob *job)
 {
-	BcdItem   **order;			/* of the job's items, and what they were */
-	BcdItem    *items;
-	int		   *refused;		/* of each lane */
-	int64		conflicts;
-	int64		seen;
-} BcdBefore;
-
-static void
-remember(const BcdJob *job, BcdBefore *before)
-{
-	const BcdRun *run = job->run;
+	BcdItem    *before = palloc(sizeof(BcdItem) * Max(job->nitems, 1));
 	dlist_iter	iter;
 	int			i = 0;
 
-	before->order = palloc(sizeof(BcdItem *) * Max(job->nitems, 1));
-	before->items = palloc(sizeof(BcdItem) * Max(job->nitems, 1));
 	dlist_foreach(iter, (dlist_head *) &job->items)
-	{
-		before->order[i] = dlist_container(BcdItem, node, iter.cur);
-		before->items[i] = *before->order[i];
-		i++;
-	}
-	before->refused = palloc(sizeof(int) * run->nlanes);
-	for (i = 0; i < run->nlanes; i++)
-		before->refused[i] = run->lanes[i]->refused;
-	before->conflicts = run->counts.conflicts;
-	before->seen = job->lane->seen;
+		before[i++] = *dlist_container(BcdItem, node, iter.cur);
+	return before;
 }
 
 /* The decisions were not committed, and will be made again, of the same items. */
 static void
-restore(BcdJob *job, const BcdBefore *before)
+restore(BcdJob *job, const BcdItem *before)
 {
-	BcdRun	   *run = job->run;
-	int			i;
+	dlist_iter	iter;
+	int			i = 0;
 
-	/* in their order, which decisions may change */
-	dlist_init(&job->items);
-	for (i = 0; i < job->nitems; i++)
-	{
-		*before->order[i] = before->items[i];
-		dlist_push_tail(&job->items, &before->order[i]->node);
-	}
-	for (i = 0; i < run->nlanes; i++)
-		run->lanes[i]->refused = before->refused[i];
-	run->counts.conflicts = before->conflicts;
-	job->lane->seen = before->seen;
+	dlist_foreach(iter, &job->items)
+		* dlist_container(BcdItem, node, iter.cur) = before[i++];
 }
 
 /*
@@ -367,10 +364,9 @@ static bool
 settle_in_transaction(BcdJob *job)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	BcdBefore	before;
+	BcdItem    *before = remember(job);
 	volatile bool done = false;
 
-	remember(job, &before);
 	PG_TRY();
 	{
 		/* nobody need wait for that */
@@ -380,6 +376,7 @@ settle_in_transaction(BcdJob *job)
 		hold_lanes(job);
 		decide(job, unreadable);
 		decide_twins(job);
+		bcd_check_refusals(job);
 		put_back(job);
 		record(job);
 		/* losing this commit in a crash costs a look-up, not a row */
@@ -393,13 +390,11 @@ settle_in_transaction(BcdJob *job)
 	{
 		MemoryContextSwitchTo(cxt);
 		bcd_tx_report_and_abort("could not record the outcome of a request, trying again");
-		restore(job, &before);
+		restore(job, before);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
-	pfree(before.order);
-	pfree(before.items);
-	pfree(before.refused);
+	pfree(before);
 	return done;
 }
 
@@ -480,6 +475,7 @@ bcd_settle(BcdJob *job)
 	BCD_DEBUG_POINT("settled");
 	if (job->taken)
 		job->taken(job);
+	job->run->counts.conflicts += job->conflicts;
 	if (job->nitems == 0)
 		note_extra(job->lane);
 	stop_lost(job->run);

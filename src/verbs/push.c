@@ -187,8 +187,8 @@ decide_claimed(BcdItem *item)
 	else if (row.state == BCD_ROW_FOUND)
 		item->lane->overtime = 0;
 	item->wanted = row.payload;
-	item->waits_feed = row.waits_feed;
-	item->waits_key = row.waits_key;
+	item->decision.waits_feed = row.waits_feed;
+	item->decision.waits_key = row.waits_key;
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
 	if ((row.state != BCD_ROW_MISSING && d.need != BCD_NEEDS_RECORD) || !bcd_seek(item))
 		decide_difference(item, &d);

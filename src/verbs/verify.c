@@ -113,9 +113,8 @@ decide_row(BcdLane *lane, BcdItem *item)
 static void
 count_row(BcdLane *lane, BcdItem *item)
 {
-	if (bcd_feed_exists(lane->feed, item->key))
-		lane->seen++;
 	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	item->decision.seen = bcd_feed_exists(lane->feed, item->key);
 }
 
 /* A link: its source row has to be there, or to be hidden in the store. */
@@ -129,8 +128,8 @@ decide_link(BcdLane *lane, BcdItem *item)
 	else if (is_mode(lane->run, "count"))
 	{
 		/* hidden, but a record */
-		lane->seen++;
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+		item->decision.seen = true;
 	}
 	else if (feed->on_delete == BCD_DELETE_HIDE && feed->resource->hidden_by)
 	{
@@ -249,7 +248,7 @@ verify_read(BcdItem *item, const cJSON *record)
 		decide_missing(item->lane, item, "missing_in_store", NULL);
 		return;
 	}
-	item->lane->seen++;
+	item->decision.seen = true;
 	seen = bcd_item_known_read(item, record);
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, seen, &d);
 	/* of a row that is gone, only that it is hidden */
@@ -285,11 +284,11 @@ go_on(BcdJob *job)
 }
 
 static void
-record_extra(BcdLane *lane, int64 store_id, const char *kind, const char *field,
+record_extra(BcdJob *job, int64 store_id, const char *kind, const char *field,
 			 const char *source_value, const char *store_value)
 {
-	bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, NULL, store_id, kind, field, source_value, store_value);
-	lane->run->counts.conflicts++;
+	bcd_discrepancy_insert(job->run->run_id, job->lane->feed->name, NULL, store_id, kind, field, source_value, store_value);
+	job->conflicts++;
 }
 
 /* The rows of a feed, in count mode; those of a filter were counted one by one. */
@@ -340,18 +339,18 @@ read_total(BcdJob *job, const cJSON *reply)
 	if (is_mode(job->run, "full"))
 		job->found[0] = LIST;
 	else
-		record_extra(lane, 0, "different", "count", psprintf(INT64_FORMAT, source),
+		record_extra(job, 0, "different", "count", psprintf(INT64_FORMAT, source),
 					 psprintf(INT64_FORMAT, total));
 }
 
 /* A record that is left out: nothing of ours could be linked to it. */
 static void
-record_without_id(BcdLane *lane, const cJSON *record)
+record_without_id(BcdJob *job, const cJSON *record)
 {
-	const BcdResource *r = lane->feed->resource;
+	const BcdResource *r = job->lane->feed->resource;
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, bcd_resource_key(r, 0));
 
-	record_extra(lane, 0, "missing_in_source", r->id, NULL,
+	record_extra(job, 0, "missing_in_source", r->id, NULL,
 				 psprintf("a record without a usable %s: %s%s%s", r->id,
 						  bcd_id_text(record, r->id), cJSON_IsString(name) ? ", " : "",
 						  cJSON_IsString(name) ? name->valuestring : ""));
@@ -382,9 +381,9 @@ read_list(BcdJob *job, const cJSON *reply)
 		int64		id;
 
 		if (!bcd_json_id(record, r->id, &id))
-			record_without_id(lane, record);
+			record_without_id(job, record);
 		else if (!bcd_link_exists(lane->feed->server, lane->feed->resource, lane->feed->server_store, id))
-			record_extra(lane, id, "missing_in_source", bcd_resource_key(r, 0), NULL,
+			record_extra(job, id, "missing_in_source", bcd_resource_key(r, 0), NULL,
 						 cJSON_IsString(name) ? name->valuestring : NULL);
 	}
 
