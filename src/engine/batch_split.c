@@ -104,7 +104,7 @@ bcd_set_apart(BcdJob *job, const char *text)
 static bool
 writes_key(const BcdItem *item)
 {
-	return item->wanted && !item->restores && !item->interim && bcd_item_claims_key(item);
+	return item->wanted && item->errand == BCD_ERRAND_ROW && bcd_item_claims_key(item, item->known);
 }
 
 /*

@@ -12,6 +12,54 @@
 #include "engine/engine.h"
 #include "resource/resource.h"
 
+static BcdItemRecord
+record_now(const BcdItem *item)
+{
+	BcdItemRecord r = {
+		.store_id = item->store_id,
+		.linked = item->linked,
+		.looked_up = item->looked_up,
+		.unsure = item->unsure,
+		.known = item->known,
+		.remembered = item->remembered,
+		.aside = item->aside,
+	};
+
+	return r;
+}
+
+/* An item's record as it will be by what was decided so far. */
+BcdItemRecord
+bcd_record_after(const BcdItem *item)
+{
+	return item->decision.has_record ? item->decision.record : record_now(item);
+}
+
+/* The same, to be changed. */
+BcdItemRecord *
+bcd_decide_record(BcdItem *item)
+{
+	BcdDecision *d = &item->decision;
+
+	if (!d->has_record)
+		d->record = record_now(item);
+	d->has_record = true;
+	return &d->record;
+}
+
+/* What was decided of an item is void, but for what was found out about its record. */
+void
+bcd_decide_anew(BcdItem *item)
+{
+	BcdDecision *d = &item->decision;
+	BcdDecision before = *d;
+
+	memset(d, 0, sizeof(*d));
+	d->has_record = before.has_record;
+	d->record = before.record;
+	d->exchanged = before.exchanged;
+}
+
 /* The item is finished. */
 void
 bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link)
@@ -75,8 +123,9 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
 	d->made = true;
 	d->leaves = false;
 	d->next = stage;
-	d->quest = item->quest;
+	d->quest = d->exchanged ? BCD_QUEST_RECORD : item->quest;
 	d->natural = NULL;
+	d->errand = item->errand;
 	d->follows = item->follows;
 	d->outcome = BCD_NO_OUTCOME;
 	d->link = BCD_LINK_KEEP;

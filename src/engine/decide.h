@@ -7,10 +7,20 @@
 
 #include "engine/engine.h"
 
+/* The record that an item will have by what was decided so far; 0: none. */
+static inline int64
+bcd_store_id_after(const BcdItem *item)
+{
+	return item->decision.has_record ? item->decision.record.store_id : item->store_id;
+}
+
 extern void bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link);
 extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
 extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
+extern void bcd_decide_anew(BcdItem *item);
+extern BcdItemRecord *bcd_decide_record(BcdItem *item);
+extern BcdItemRecord bcd_record_after(const BcdItem *item);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
 
 #endif							/* BCD_DECIDE_H */

@@ -94,7 +94,36 @@ typedef enum BcdPendingAction
 #define BCD_LANE_ITEMS	1000
 #define BCD_LANE_BYTES	(16 * 1024 * 1024)
 
-/* What is to become of an item; written by the readers of replies */
+/* What an item's next update is for */
+typedef enum BcdErrand
+{
+	BCD_ERRAND_ROW,				/* its record is to have what its row has */
+	BCD_ERRAND_GIVE_WAY,		/* it gives up a natural key, so that another
+								 * row can have it */
+	BCD_ERRAND_PUT_BACK,		/* it gets back what it had given up; and then
+								 * its fate is met */
+	BCD_ERRAND_IDENTIFY,		/* the same, but with what others wait for,
+								 * and no more */
+	BCD_ERRAND_LET_GO			/* the record of a row that is gone lets go of
+								 * what another row wants */
+} BcdErrand;
+
+/* What is known of an item's record */
+typedef struct BcdItemRecord
+{
+	int64		store_id;
+	bool		linked;
+	bool		looked_up;
+	bool		unsure;
+	Jsonb	   *known;
+	Jsonb	   *remembered;
+	Jsonb	   *aside;
+} BcdItemRecord;
+
+/*
+ * What is to become of an item: written by the readers of replies, who change
+ * nothing else of it.  Committed first, and then taken over by the item.
+ */
 typedef struct BcdDecision
 {
 	bool		made;
@@ -106,6 +135,15 @@ typedef struct BcdDecision
 								 * by the same as before */
 	int			natural_index;
 	bool		clashes;		/* after a refusal: error and status tell */
+	bool		has_record;		/* its record is another one, or more is known
+								 * of it: */
+	BcdItemRecord record;
+	bool		exchanged;		/* with another row's; what was found out
+								 * about the old one is void */
+	Jsonb	   *body;			/* what the next request sends; NULL: the same
+								 * as before */
+	BcdErrand	errand;
+	struct BcdDecision *fate;
 	bool		attempted;		/* one attempt more has been made */
 	bool		afresh;			/* those before do not count any more */
 	int			group;			/* most items in a request with this one from
@@ -183,16 +221,12 @@ typedef struct BcdItem
 								 * leaves what this one takes */
 	Jsonb	   *aside;			/* what its record has given up: see
 								 * exchange_aside.c */
-	bool		interim;		/* the next update gives up a natural key, so
-								 * that another row can have it */
-	bool		restores;		/* the next update puts that back, and then */
-	BcdDecision *fate;			/* this becomes of the item */
-	bool		identifies;		/* or it writes what others wait for, and no
-								 * more */
-	bool		unrestored;		/* the store has not taken that */
+	BcdErrand	errand;
+	BcdDecision *fate;			/* this becomes of the item when its record
+								 * has back what it had given up; NULL: it has
+								 * given up nothing, or is not at its end */
 	bool		asked;			/* the record of a row that is gone is to let
 								 * go of what this one wants */
-	bool		lets_go;		/* that is what this one is for */
 	bool		travels;		/* to the lane of the row that it waits for */
 	BcdDecision decision;
 } BcdItem;

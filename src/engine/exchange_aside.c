@@ -49,8 +49,9 @@ static char *
 interim_value(const BcdItem *item, const char *name)
 {
 	const BcdField *field = bcd_resource_field(item->lane->feed->resource, name);
-	char	   *suffix = psprintf(" (" INT64_FORMAT ")", item->store_id);
-	char	   *wanted = bcd_payload_text(item->wanted ? item->wanted : item->known, name);
+	BcdItemRecord record = bcd_record_after(item);
+	char	   *suffix = psprintf(" (" INT64_FORMAT ")", record.store_id);
+	char	   *wanted = bcd_payload_text(item->wanted ? item->wanted : record.known, name);
 	int			len = wanted ? strlen(wanted) : 0;
 
 	if (field->min <= 0)
@@ -65,22 +66,23 @@ void
 bcd_give_way(BcdItem *item, const char *const *fields, int n)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdDecision *d = &item->decision;
+	BcdItemRecord *record = bcd_decide_record(item);
 	Jsonb	   *has = NULL;
 	int			i;
 
-	item->body = NULL;
+	d->body = NULL;
 	for (i = 0; i < n; i++)
 	{
-		char	   *value = bcd_payload_text(item->known, fields[i]);
+		char	   *value = bcd_payload_text(record->known, fields[i]);
 
 		if (value)
 			has = set_text(has, fields[i], value);
-		item->body = set_text(item->body, fields[i], interim_value(item, fields[i]));
+		d->body = set_text(d->body, fields[i], interim_value(item, fields[i]));
 	}
 	/* what it has given up before is what it had first */
-	item->aside = bcd_payload_merge(has, item->aside);
-	item->decision.aside = item->aside;
-	item->interim = true;
+	record->aside = bcd_payload_merge(has, record->aside);
+	d->aside = record->aside;
 	MemoryContextSwitchTo(old);
 }
 
@@ -88,9 +90,9 @@ bcd_give_way(BcdItem *item, const char *const *fields, int n)
 void
 bcd_gave_way(BcdItem *item)
 {
-	item->known = bcd_payload_merge(item->known, item->body);
-	item->interim = false;
+	bcd_decide_record(item)->known = bcd_payload_merge(item->known, item->body);
 	bcd_decide_stage(item, BCD_TURN);
+	item->decision.errand = BCD_ERRAND_ROW;
 	item->decision.link = BCD_LINK_PUT;
 }
 
@@ -99,7 +101,8 @@ static bool
 is_free(const BcdItem *item, const char *field, char *value)
 {
 	const BcdFeed *feed = item->lane->feed;
-	Jsonb	   *payload = set_text(bcd_payload_merge(item->known, item->aside), field, value);
+	BcdItemRecord record = bcd_record_after(item);
+	Jsonb	   *payload = set_text(bcd_payload_merge(record.known, record.aside), field, value);
 	BcdHolder  *holders;
 	BcdUnique	key;
 	Datum		hash;
@@ -110,7 +113,7 @@ is_free(const BcdItem *item, const char *field, char *value)
 	hash = Int64GetDatum(key.hash);
 	holders = bcd_unique_holders(feed, &hash, 1, &n);
 	while (n-- > 0)
-		if (holders[n].record->store_id != item->store_id &&
+		if (holders[n].record->store_id != record.store_id &&
 			bcd_unique_has(feed->resource, holders[n].record->payload, &key))
 			return false;
 	return true;
@@ -145,6 +148,7 @@ identity_of(const BcdItem *item, char **held_up)
 static Jsonb *
 restored(const BcdItem *item, Jsonb *wants, bool *has_all)
 {
+	BcdItemRecord record = bcd_record_after(item);
 	const char *field;
 	int			i;
 	Jsonb	   *body = NULL;
@@ -152,9 +156,9 @@ restored(const BcdItem *item, Jsonb *wants, bool *has_all)
 	*has_all = true;
 	for (i = 0; (field = bcd_resource_key(item->lane->feed->resource, i)) != NULL; i++)
 	{
-		char	   *had = bcd_payload_text(item->aside, field);
+		char	   *had = bcd_payload_text(record.aside, field);
 		char	   *wanted = bcd_payload_text(wants, field);
-		char	   *has = bcd_payload_text(item->known, field);
+		char	   *has = bcd_payload_text(record.known, field);
 
 		if (had == NULL || (has && (strcmp(has, had) == 0 || (wanted && strcmp(has, wanted) == 0))))
 			continue;
@@ -173,7 +177,7 @@ is_left_aside(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
 
-	if (item->aside == NULL || item->unrestored || d->link == BCD_LINK_REMOVE || d->link == BCD_LINK_PUT)
+	if (bcd_record_after(item).aside == NULL || d->link == BCD_LINK_REMOVE || d->link == BCD_LINK_PUT)
 		return false;
 	return d->pending == BCD_PENDING_DONE || d->pending == BCD_PENDING_FAIL ||
 		d->pending == BCD_PENDING_DEFER;
@@ -181,21 +185,23 @@ is_left_aside(const BcdItem *item)
 
 /* What was decided of an item waits until this is written. */
 static void
-meet_later(BcdItem *item, const Jsonb *body)
+meet_later(BcdItem *item, const Jsonb *body, BcdErrand errand)
 {
-	bool		refused = item->decision.refused;
+	BcdDecision *d = &item->decision;
+	BcdDecision *fate = MemoryContextAlloc(item->cxt, sizeof(BcdDecision));
 
-	item->body = MemoryContextAlloc(item->cxt, VARSIZE(body));
-	memcpy(item->body, body, VARSIZE(body));
-	item->fate = MemoryContextAlloc(item->cxt, sizeof(BcdDecision));
-	*item->fate = item->decision;
-	/* counted now, and not again then */
-	item->fate->refused = false;
-	item->restores = true;
-	memset(&item->decision, 0, sizeof(item->decision));
+	*fate = *d;
+	bcd_decide_anew(item);
 	bcd_decide_stage(item, BCD_UPDATE);
-	item->decision.follows = false;
-	item->decision.refused = refused;
+	d->errand = errand;
+	d->fate = fate;
+	d->body = MemoryContextAlloc(item->cxt, VARSIZE(body));
+	memcpy(d->body, body, VARSIZE(body));
+	d->follows = false;
+	/* these are so from now on, and not only then */
+	d->refused = fate->refused;
+	fate->refused = false;
+	fate->has_record = false;
 }
 
 /* What was decided of an item waits until its record has what identifies it. */
@@ -213,14 +219,13 @@ set_back(BcdItem *item)
 		return;
 	}
 	body = restored(item, wants, &has_all);
-	item->interim = false;
 	if (body == NULL)
 	{
 		item->decision.link = has_all ? BCD_LINK_PUT : item->decision.link;
 		item->decision.back = has_all;
 	}
 	else
-		meet_later(item, body);
+		meet_later(item, body, BCD_ERRAND_PUT_BACK);
 }
 
 /* Does an item in a lane wait for a key that this one was about to leave? */
@@ -228,6 +233,7 @@ static bool
 is_waited_for_in(const BcdLane *lane, const BcdItem *item)
 {
 	const BcdResource *r = item->lane->feed->resource;
+	Jsonb	   *known = bcd_record_after(item).known;
 	dlist_iter	iter;
 
 	dlist_foreach(iter, (dlist_head *) &lane->queue[BCD_TURN])
@@ -238,7 +244,7 @@ is_waited_for_in(const BcdLane *lane, const BcdItem *item)
 
 		for (i = 0; bcd_resource_key(r, i); i++)
 			if (bcd_unique_of(r, other->wanted, bcd_resource_key(r, i), &key) &&
-				bcd_unique_has(r, item->known, &key) && !bcd_unique_has(r, item->wanted, &key))
+				bcd_unique_has(r, known, &key) && !bcd_unique_has(r, item->wanted, &key))
 				return true;
 	}
 	return false;
@@ -266,10 +272,10 @@ static bool
 should_identify(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
+	BcdItemRecord record = bcd_record_after(item);
 
-	return d->pending == BCD_PENDING_FAIL && d->outcome == BCD_FAILED && item->wanted && item->linked &&
-		!item->identifies && !item->unrestored && d->link == BCD_LINK_KEEP &&
-		bcd_item_claims_key(item) && is_waited_for(item);
+	return d->pending == BCD_PENDING_FAIL && d->outcome == BCD_FAILED && item->wanted && record.linked &&
+		d->link == BCD_LINK_KEEP && bcd_item_claims_key(item, record.known) && is_waited_for(item);
 }
 
 static bool
@@ -292,34 +298,27 @@ void
 bcd_put_back(BcdItem *item)
 {
 	const BcdResource *r = item->lane->feed->resource;
+	BcdItemRecord record = bcd_record_after(item);
 
-	if (item->store_id == 0 || item->restores || !item->decision.leaves || !item->lane->run->kind->claims ||
+	if (record.store_id == 0 || item->fate || !item->decision.leaves || !item->lane->run->kind->claims ||
 		item->lane->stopped || item->lane->run->cancelled || item->lane->run->error)
 		return;
 	if (should_identify(item))
-	{
-		item->identifies = true;
-		meet_later(item, bcd_payload_filter(bcd_payload_changes(r, item->wanted, item->known),
-											is_natural, (void *) r));
-	}
+		meet_later(item, bcd_payload_filter(bcd_payload_changes(r, item->wanted, record.known),
+											is_natural, (void *) r), BCD_ERRAND_IDENTIFY);
 	else if (is_left_aside(item))
 		set_back(item);
-}
-
-static void
-meet_fate(BcdItem *item)
-{
-	item->decision = *item->fate;
-	item->restores = false;
 }
 
 void
 bcd_was_put_back(BcdItem *item)
 {
-	item->known = bcd_payload_merge(item->known, item->body);
-	meet_fate(item);
+	Jsonb	   *known = bcd_payload_merge(item->known, item->body);
+
+	item->decision = *item->fate;
+	bcd_decide_record(item)->known = known;
 	item->decision.link = BCD_LINK_PUT;
-	item->decision.back = !item->identifies || !bcd_item_claims_key(item);
+	item->decision.back = item->errand != BCD_ERRAND_IDENTIFY || !bcd_item_claims_key(item, known);
 }
 
 /* The store does not take it: the row's error says so, too. */
@@ -329,8 +328,7 @@ bcd_not_put_back(BcdItem *item, const char *reason)
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	const char *error = item->fate->error;
 
-	meet_fate(item);
-	item->unrestored = true;
+	item->decision = *item->fate;
 	if (item->aside)
 		item->decision.error = psprintf("%s%sthe key that the record gave up temporarily could not be restored: %s",
 										error ? error : "", error ? "; " : "", reason);
@@ -361,9 +359,8 @@ bcd_let_go(BcdLane *lane, BcdLane *owner, const char *key, int64 store_id, const
 	}
 	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 	item->decision.pending = BCD_PENDING_KEEP;
-	item->lets_go = true;
-	meet_later(item, set_text(NULL, field, interim_value(item, field)));
-	memset(&item->decision, 0, sizeof(item->decision));
+	meet_later(item, set_text(NULL, field, interim_value(item, field)), BCD_ERRAND_LET_GO);
+	bcd_item_take_over(item);
 	bcd_item_queue(lane, item, BCD_UPDATE);
 	MemoryContextSwitchTo(old);
 	return true;
@@ -396,9 +393,9 @@ restore_one(BcdLane *lane, const char *key)
 				(errcode(error->sqlerrcode),
 				 errmsg("bcdelta: could not restore the key that row %s of feed \"%s\" has given up: %s",
 						key, lane->feed->name, error->message)));
-	if (error == NULL && item->restores)
+	if (error == NULL && item->decision.fate)
 	{
-		memset(&item->decision, 0, sizeof(item->decision));
+		bcd_item_take_over(item);
 		bcd_item_queue(lane, item, BCD_UPDATE);
 	}
 	else

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
@@ -192,7 +193,7 @@ segment_limit(const BcdTurns *t, const BcdUnit *unit)
 {
 	int			limit = Min(bcd_batch_limit(t->lane, BCD_UPDATE), unit->item->group);
 
-	return t->lane->run->strict || unit->item->store_id == 0 ? 1 : limit;
+	return t->lane->run->strict || bcd_store_id_after(unit->item) == 0 ? 1 : limit;
 }
 
 /* Can an item go right behind others of a segment? */
@@ -201,8 +202,8 @@ may_follow(const BcdTurns *t, const BcdUnit *unit, int segment, int size, int li
 {
 	int			i;
 
-	if (unit->segment != 0 || unit->stuck || unit->item->store_id == 0 || size >= limit ||
-		segment_limit(t, unit) != limit || unit->fate != UNDECIDED)
+	if (unit->segment != 0 || unit->stuck || unit->fate != UNDECIDED || size >= limit ||
+		bcd_store_id_after(unit->item) == 0 || segment_limit(t, unit) != limit)
 		return false;
 	for (i = 0; i < unit->nwants; i++)
 		if (unit->wants[i].record->owner && unit->wants[i].record->owner->segment != segment)
@@ -374,7 +375,7 @@ bcd_put_in_order(BcdTurns *t)
 		if (t->units[i].nwants == 0 && !t->units[i].stuck && t->units[i].segment == 0)
 			start_segment(t, &w, &t->units[i], GOES);
 	for (i = 0; i < t->n; i++)
-		if (t->units[i].blocked && t->units[i].item->store_id != 0 && w.first[i] >= 0)
+		if (t->units[i].blocked && bcd_store_id_after(t->units[i].item) != 0 && w.first[i] >= 0)
 			give_way(t, &w, &t->units[i]);
 	do
 	{

@@ -17,6 +17,7 @@
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_records.h"
 #include "engine/exchange_rivals.h"
@@ -76,6 +77,7 @@ static bool
 may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUnique *key)
 {
 	const BcdFeed *feed = item->lane->feed;
+	BcdItemRecord own = bcd_record_after(item);
 	Jsonb	   *theirs;
 	bool		stays;
 
@@ -84,7 +86,7 @@ may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUniqu
 	if (!bcd_rival_has_left(t, record, key) || (record->owner == NULL && !may_be_taken(t, record)))
 		return false;
 	theirs = bcd_rival_wants(t, record);
-	if (is_known_by_another(feed->resource, item->wanted, item->known, item->remembered, key->field))
+	if (is_known_by_another(feed->resource, item->wanted, own.known, own.remembered, key->field))
 		return false;
 	stays = theirs == NULL && feed->on_delete != BCD_DELETE_DELETE;
 	if (stays)
@@ -114,16 +116,16 @@ static void
 give(BcdItem *item, int64 store_id, Jsonb *known, Jsonb *remembered, Jsonb *aside)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdItemRecord *record = bcd_decide_record(item);
 
-	item->store_id = store_id;
-	item->linked = store_id != 0;
-	item->looked_up = false;
-	item->unsure = false;
-	item->quest = BCD_QUEST_RECORD;
-	item->refusal = NULL;
-	item->known = copy_of(known);
-	item->remembered = copy_of(remembered);
-	item->aside = copy_of(aside);
+	record->store_id = store_id;
+	record->linked = store_id != 0;
+	record->looked_up = false;
+	record->unsure = false;
+	record->known = copy_of(known);
+	record->remembered = copy_of(remembered);
+	record->aside = copy_of(aside);
+	item->decision.exchanged = true;
 	MemoryContextSwitchTo(old);
 }
 
@@ -134,21 +136,20 @@ exchange(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
 	BcdItem    *item = unit->item;
 	BcdUnit    *other = record->owner;
 	BcdRecord  *own = bcd_rivals_record(t, item);
-	int64		own_id = item->store_id;
-	Jsonb	   *known = item->known;
-	Jsonb	   *remembered = item->remembered;
-	Jsonb	   *aside = item->aside;
+	BcdItemRecord ours = bcd_record_after(item);
 
 	if (other)
 	{
-		give(item, record->store_id, other->item->known, other->item->remembered, other->item->aside);
-		give(other->item, own_id, known, remembered, aside);
-		other->displaced = own_id == 0;
+		BcdItemRecord theirs = bcd_record_after(other->item);
+
+		give(item, record->store_id, theirs.known, theirs.remembered, theirs.aside);
+		give(other->item, ours.store_id, ours.known, ours.remembered, ours.aside);
+		other->displaced = ours.store_id == 0;
 	}
 	else
 	{
 		give(item, record->store_id, record->payload, record->remembered, record->aside);
-		move_record(t, item->lane, record->key, own_id);
+		move_record(t, item->lane, record->key, ours.store_id);
 	}
 	unit->displaced = false;
 	if (own)
@@ -158,9 +159,9 @@ exchange(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
 		own->state = record->state;
 		own->is_read = record->is_read;
 		own->row = record->row;
-		own->payload = known;
-		own->remembered = remembered;
-		own->aside = aside;
+		own->payload = ours.known;
+		own->remembered = ours.remembered;
+		own->aside = ours.aside;
 	}
 	record->owner = unit;
 	record->key = item->key;
@@ -179,7 +180,7 @@ exchange_one(BcdTurns *t, BcdUnit *unit)
 	for (i = 0; bcd_resource_key(r, i); i++)
 		if (bcd_unique_of(r, item->wanted, bcd_resource_key(r, i), &key))
 			break;
-	if (bcd_resource_key(r, i) == NULL || bcd_unique_has(r, item->known, &key))
+	if (bcd_resource_key(r, i) == NULL || bcd_unique_has(r, bcd_record_after(item).known, &key))
 		return false;
 	record = bcd_rival_of(t, item, &key);
 	if (record == NULL || !may_exchange(t, item, record, &key))
@@ -203,11 +204,12 @@ record_exchanges(BcdTurns *t, BcdLane *lane)
 	for (i = 0; i < t->n; i++)
 	{
 		const BcdUnit *unit = &t->units[i];
+		int64		has = bcd_store_id_after(unit->item);
 
-		if (unit->item->lane != lane || unit->item->store_id == unit->had || unit->item->store_id == 0)
+		if (unit->item->lane != lane || has == unit->had || has == 0)
 			continue;
 		keys[n] = unit->item->key;
-		ids[n++] = unit->item->store_id;
+		ids[n++] = has;
 	}
 	if (n == 0)
 		return;

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_rivals.h"
 #include "engine/key_holders.h"
@@ -59,12 +60,13 @@ int
 bcd_wanted_keys(const BcdItem *item, BcdUnique *keys)
 {
 	const BcdResource *r = item->lane->feed->resource;
+	Jsonb	   *known = bcd_record_after(item).known;
 	int			n = 0;
 	int			i;
 
 	for (i = 0; bcd_resource_key(r, i); i++)
 		if (bcd_unique_of(r, item->wanted, bcd_resource_key(r, i), &keys[n]) &&
-			!bcd_unique_has(r, item->known, &keys[n]))
+			!bcd_unique_has(r, known, &keys[n]))
 			n++;
 	return n;
 }
@@ -102,9 +104,9 @@ bcd_rivals_find(BcdTurns *t)
  * another one, where both map whole records.
  */
 static bool
-is_rival(const BcdItem *item, const BcdRecord *record, bool own)
+is_rival(const BcdItem *item, int64 store_id, const BcdRecord *record, bool own)
 {
-	if (record->store_id == item->store_id || (record->lane == item->lane) != own)
+	if (record->store_id == store_id || (record->lane == item->lane) != own)
 		return false;
 	return own || (record->whole && bcd_unique_is_whole(item->lane->feed));
 }
@@ -112,14 +114,21 @@ is_rival(const BcdItem *item, const BcdRecord *record, bool own)
 static BcdRecord *
 find_rival(const BcdTurns *t, const BcdItem *item, const BcdUnique *key, int at, bool own)
 {
+	int64		store_id = bcd_store_id_after(item);
+
 	for (; at < t->nholders && t->holders[at].hash == key->hash; at++)
 	{
 		BcdRecord  *record = t->holders[at].record;
-		BcdUnit    *owner = record->owner;
-		Jsonb	   *known = owner && owner->item->store_id == record->store_id ?
-		owner->item->known : record->payload;
+		Jsonb	   *known = record->payload;
 
-		if (is_rival(item, record, own) && bcd_unique_has(item->lane->feed->resource, known, key))
+		if (record->owner)
+		{
+			BcdItemRecord theirs = bcd_record_after(record->owner->item);
+
+			if (theirs.store_id == record->store_id)
+				known = theirs.known;
+		}
+		if (is_rival(item, store_id, record, own) && bcd_unique_has(item->lane->feed->resource, known, key))
 			return record;
 	}
 	return NULL;
@@ -150,10 +159,11 @@ bcd_rival_of(const BcdTurns *t, const BcdItem *item, const BcdUnique *key)
 BcdRecord *
 bcd_rivals_record(const BcdTurns *t, const BcdItem *item)
 {
+	int64		store_id = bcd_store_id_after(item);
 	int			i;
 
-	for (i = 0; item->store_id != 0 && i < t->nholders; i++)
-		if (t->holders[i].record->store_id == item->store_id && t->holders[i].record->lane == item->lane)
+	for (i = 0; store_id != 0 && i < t->nholders; i++)
+		if (t->holders[i].record->store_id == store_id && t->holders[i].record->lane == item->lane)
 			return t->holders[i].record;
 	return NULL;
 }
@@ -257,5 +267,5 @@ bcd_rival_has_left(BcdTurns *t, BcdRecord *record, const BcdUnique *key)
 bool
 bcd_is_sure(const BcdItem *item)
 {
-	return bcd_quest_is_new(item->quest) || item->reread;
+	return item->reread || (bcd_quest_is_new(item->quest) && !item->decision.exchanged);
 }

@@ -134,6 +134,25 @@ decide_comes_back(BcdItem *item)
 }
 
 static void
+decide_goes(BcdItem *item)
+{
+	BcdItemRecord record = bcd_record_after(item);
+
+	if (record.store_id == 0)
+		bcd_item_wants_create(item);
+	else
+	{
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+		bcd_decide_stage(item, BCD_UPDATE);
+		item->decision.body = bcd_payload_changes(item->lane->feed->resource, item->wanted, record.known);
+		MemoryContextSwitchTo(old);
+	}
+	if (item->errand == BCD_ERRAND_GIVE_WAY)
+		item->decision.errand = BCD_ERRAND_ROW;
+}
+
+static void
 decide(BcdTurns *t, BcdUnit *unit)
 {
 	BcdItem    *item = unit->item;
@@ -141,20 +160,11 @@ decide(BcdTurns *t, BcdUnit *unit)
 	switch (unit->fate)
 	{
 		case GOES:
-			item->interim = false;
-			if (item->store_id == 0)
-				bcd_item_wants_create(item);
-			else
-			{
-				MemoryContext old = MemoryContextSwitchTo(item->cxt);
-
-				item->body = bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known);
-				MemoryContextSwitchTo(old);
-				bcd_decide_stage(item, BCD_UPDATE);
-			}
+			decide_goes(item);
 			break;
 		case GIVES_WAY:
 			bcd_decide_stage(item, BCD_UPDATE);
+			item->decision.errand = BCD_ERRAND_GIVE_WAY;
 			item->decision.link = BCD_LINK_ASIDE;
 			break;
 		case WAITS:
@@ -197,16 +207,17 @@ static bool
 decide_at_once(BcdUnit *unit)
 {
 	BcdItem    *item = unit->item;
+	int64		has = bcd_store_id_after(item);
 
 	if (unit->displaced)
 	{
 		bcd_item_wants_record(item);
 		return true;
 	}
-	if (item->store_id == 0 || item->store_id == unit->had)
+	if (has == 0 || has == unit->had)
 		return false;
 	/* a row that had no record has found one */
-	item->looked_up = unit->had == 0;
+	bcd_decide_record(item)->looked_up = unit->had == 0;
 	bcd_item_wants_write(item);
 	return item->decision.leaves || item->decision.next != BCD_TURN;
 }

@@ -276,6 +276,51 @@ lose_way(BcdLane *lane, BcdItem *item, BcdStage from, BcdStage to)
 	bcd_item_give_up(lane, item);
 }
 
+/* What was decided of an item that goes on is so now. */
+static void
+take_over(BcdItem *item, const BcdDecision *d)
+{
+	if (d->has_record)
+	{
+		item->store_id = d->record.store_id;
+		item->linked = d->record.linked;
+		item->looked_up = d->record.looked_up;
+		item->unsure = d->record.unsure;
+		item->known = d->record.known;
+		item->remembered = d->record.remembered;
+		item->aside = d->record.aside;
+	}
+	if (d->exchanged || d->quest == BCD_QUEST_AGAIN)
+		item->refusal = NULL;
+	item->quest = d->quest;
+	if (d->natural)
+	{
+		item->natural = d->natural;
+		item->natural_index = d->natural_index;
+	}
+	if (d->body)
+		item->body = d->body;
+	item->errand = d->errand;
+	if (d->fate)
+		item->fate = d->fate;
+	if (d->group > 0)
+		item->group = d->group;
+	item->follows = d->follows;
+	item->travels = d->travels;
+	item->asked |= d->asks;
+	item->reread |= d->rereads;
+}
+
+/* Of a new item, which was decided on outside of a claim. */
+void
+bcd_item_take_over(BcdItem *item)
+{
+	BcdDecision d = item->decision;
+
+	memset(&item->decision, 0, sizeof(item->decision));
+	take_over(item, &d);
+}
+
 /*
  * After the commit: the item leaves, or goes on in the lane that it is in.  To
  * the stage that it comes from it returns at the head.
@@ -298,6 +343,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 		bcd_item_free(lane, item);
 		return;
 	}
+	take_over(item, &d);
 	/* a batch that was refused, or that its reply tells in part */
 	if (d.link == BCD_LINK_PUT)
 		item->unsure = false;
@@ -315,22 +361,10 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	}
 	weigh(lane, item);
 	item->attempts = (d.afresh ? 0 : item->attempts) + d.attempted;
-	if (d.group > 0)
-		item->group = d.group;
-	item->follows = d.follows;
-	item->travels = d.travels;
-	item->asked |= d.asks;
-	item->reread |= d.rereads;
 	if (d.link == BCD_LINK_PUT || d.link == BCD_LINK_REMOVE)
 		item->linked = d.link == BCD_LINK_PUT;
 	if (d.sought || d.unsought || item->linked)
 		item->sought = d.sought;
-	item->quest = d.quest;
-	if (d.natural)
-	{
-		item->natural = d.natural;
-		item->natural_index = d.natural_index;
-	}
 	if (d.clashes)
 	{
 		item->refusal = d.error;

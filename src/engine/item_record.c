@@ -14,6 +14,7 @@
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/db.h"
+#include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/item_record.h"
 #include "engine/lost_create.h"
@@ -45,11 +46,15 @@ put_links(BcdLane *lane, BcdItem **items, int n)
 	int			i;
 
 	for (i = 0; i < n; i++)
-		links[i] = (BcdLinkWrite)
 	{
-		items[i]->key, items[i]->store_id, items[i]->known,
-			items[i]->linked, is_written(items[i]), is_back(items[i])
-	};
+		BcdItemRecord record = bcd_record_after(items[i]);
+
+		links[i] = (BcdLinkWrite)
+		{
+			items[i]->key, record.store_id, record.known,
+				record.linked, is_written(items[i]), is_back(items[i])
+		};
+	}
 	bcd_links_put(lane->feed->name, links, n, bcd_reference_fields(lane->feed->resource));
 }
 
@@ -217,7 +222,7 @@ put_results(const BcdLane *lane, BcdItem **items, int n)
 		if (d->outcome != BCD_NO_OUTCOME)
 			results[told++] = (BcdResult)
 		{
-			items[i]->key, items[i]->store_id, d->outcome, d->status,
+			items[i]->key, bcd_store_id_after(items[i]), d->outcome, d->status,
 				d->error, d->request_id
 		};
 	}

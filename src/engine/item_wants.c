@@ -30,10 +30,14 @@ bcd_item_wants_record(BcdItem *item)
 void
 bcd_item_wants_changes(BcdItem *item, Jsonb *changes)
 {
-	item->body = changes;
+	BcdItemRecord record = bcd_record_after(item);
+
 	if (bcd_payload_count(changes) > 0)
-		bcd_decide_stage(item, bcd_item_claims_key(item) ? BCD_TURN : BCD_UPDATE);
-	else if (item->looked_up)
+	{
+		bcd_decide_stage(item, bcd_item_claims_key(item, record.known) ? BCD_TURN : BCD_UPDATE);
+		item->decision.body = changes;
+	}
+	else if (record.looked_up)
 		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
 	else
 		bcd_decide_done(item, BCD_UNCHANGED,
@@ -45,10 +49,11 @@ void
 bcd_item_wants_write(BcdItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdItemRecord record = bcd_record_after(item);
 	BcdRow		row = {BCD_ROW_FOUND, item->wanted};
 	BcdDifference d;
 
-	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
+	bcd_difference(item->lane->feed, item->key, &row, record.store_id, record.known, &d);
 	MemoryContextSwitchTo(old);
 	if (d.need == BCD_NEEDS_MENDING)
 		bcd_decide_failed(item, BCD_INVALID, (char *) d.reason);

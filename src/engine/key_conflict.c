@@ -133,7 +133,7 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 	if (has_left_key(item, &other.row) && (!own || may_wait_for(item, &other)))
 	{
 		bcd_unique_learn(item, other.feed, store_id);
-		item->store_id = 0;
+		bcd_decide_record(item)->store_id = 0;
 		bcd_decide_stage(item, BCD_TURN);
 		return true;
 	}

@@ -143,18 +143,18 @@ bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
 
 /* Are the row and what is known of its record the same in all that a natural key is told by? */
 static bool
-is_the_same(const BcdItem *item, const char *natural)
+is_the_same(const BcdItem *item, Jsonb *known, const char *natural)
 {
 	const BcdResource *r = item->lane->feed->resource;
 
-	return bcd_payload_same(item->wanted, item->known, natural) &&
-		(r->parent == NULL || bcd_payload_same(item->wanted, item->known, r->parent)) &&
-		(r->defaulted == NULL || bcd_payload_same(item->wanted, item->known, r->defaulted));
+	return bcd_payload_same(item->wanted, known, natural) &&
+		(r->parent == NULL || bcd_payload_same(item->wanted, known, r->parent)) &&
+		(r->defaulted == NULL || bcd_payload_same(item->wanted, known, r->defaulted));
 }
 
-/* Is an item to write a natural key that its record is not known to have? */
+/* Is an item to write a natural key that its record, of which this is known, has not? */
 bool
-bcd_item_claims_key(const BcdItem *item)
+bcd_item_claims_key(const BcdItem *item, Jsonb *known)
 {
 	const BcdResource *r = item->lane->feed->resource;
 	BcdUnique	key;
@@ -162,8 +162,8 @@ bcd_item_claims_key(const BcdItem *item)
 	int			i;
 
 	for (i = 0; (field = bcd_resource_key(r, i)) != NULL; i++)
-		if (!is_the_same(item, field) && bcd_unique_of(r, item->wanted, field, &key) &&
-			!bcd_unique_has(r, item->known, &key))
+		if (!is_the_same(item, known, field) && bcd_unique_of(r, item->wanted, field, &key) &&
+			!bcd_unique_has(r, known, &key))
 			return true;
 	return false;
 }

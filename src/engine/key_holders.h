@@ -38,6 +38,6 @@ extern bool bcd_unique_is_whole(const BcdFeed *feed);
 extern BcdHolder *bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n);
 extern void bcd_unique_assign(const BcdFeed *feed, char **keys, int64 *store_ids, int n);
 extern void bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id);
-extern bool bcd_item_claims_key(const BcdItem *item);
+extern bool bcd_item_claims_key(const BcdItem *item, Jsonb *known);
 
 #endif							/* BCD_KEY_HOLDERS_H */

@@ -76,7 +76,7 @@ bcd_lane_empty(BcdLane *lane, const BcdLane *owner)
 		{
 			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-			if ((owner && item->lane != owner) || (item->restores && lane->run->cancelled))
+			if ((owner && item->lane != owner) || (item->fate && lane->run->cancelled))
 				continue;
 			dlist_delete(&item->node);
 			lane->queued[stage]--;

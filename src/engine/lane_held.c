@@ -56,8 +56,8 @@ bcd_lane_held_up(BcdLane *lane, int rows, const char *reason)
 void
 bcd_decide_held_up(BcdItem *item, const char *reason)
 {
-	memset(&item->decision, 0, sizeof(item->decision));
-	bcd_decide_done(item, BCD_NO_OUTCOME, item->unsure ? BCD_LINK_FORGET : BCD_LINK_KEEP);
+	bcd_decide_anew(item);
+	bcd_decide_done(item, BCD_NO_OUTCOME, bcd_record_after(item).unsure ? BCD_LINK_FORGET : BCD_LINK_KEEP);
 	item->decision.pending = BCD_PENDING_READY;
 	bcd_lane_held_up(item->lane, 1, psprintf("row %s: %s", item->key, reason));
 }
@@ -96,12 +96,13 @@ static void
 pass_over(BcdItem *item, const char *reason)
 {
 	BcdRun	   *run = item->lane->run;
+	int			attempts = item->attempts + 1;
 
-	item->attempts++;
-	if (item->attempts >= run->store->options->max_attempts)
+	item->decision.attempted = true;
+	if (attempts >= run->store->options->max_attempts)
 	{
 		bcd_decide_failed(item, BCD_FAILED,
-						  psprintf("given up after %d attempts: %s", item->attempts, reason));
+						  psprintf("given up after %d attempts: %s", attempts, reason));
 		return;
 	}
 	bcd_decide_done(item, BCD_RETRY, BCD_LINK_KEEP);

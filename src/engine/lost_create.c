@@ -126,7 +126,7 @@ is_changed(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
 	bool		over = d->unsought || d->link == BCD_LINK_PUT ||
-	(item->linked && item->quest != BCD_QUEST_LOST_CREATE);
+	(bcd_record_after(item).linked && item->quest != BCD_QUEST_LOST_CREATE);
 
 	return d->sought || (over && item->sought && d->pending != BCD_PENDING_DONE);
 }

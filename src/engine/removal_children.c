@@ -75,7 +75,7 @@ wait_for_row(BcdItem *item, BcdLane *lane, const char *feed, const char *key)
 	char	   *text = psprintf("waiting for row %s of feed \"%s\": its record may be a child of this one and would be deleted with it",
 								key, feed);
 
-	memset(&item->decision, 0, sizeof(item->decision));
+	bcd_decide_anew(item);
 	if (moves || item->attempts + 1 < run->store->options->max_attempts)
 		bcd_decide_wait(item, BELOW_MS, text);
 	else

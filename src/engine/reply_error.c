@@ -94,7 +94,7 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 static void
 decide_refused(BcdJob *job, BcdItem *item, char *text)
 {
-	if (item->restores)
+	if (item->fate)
 		bcd_not_put_back(item, text);
 	else if (job->stage == BCD_UPDATE && job->lane->feed->resource->gone_is_refused &&
 			 !item->looked_up && !bcd_quest_is_new(item->quest))
@@ -194,7 +194,7 @@ may_look_again(const BcdItem *item)
 static void
 decide_conflict(BcdJob *job, BcdItem *item, char *text)
 {
-	if (item->restores)
+	if (item->fate)
 		bcd_not_put_back(item, text);
 	else if (!bcd_is_write(job))
 		decide_trouble(job, item, text);	/* a read cannot be one of two */
@@ -246,9 +246,10 @@ bcd_decide_gone(BcdItem *item)
 	}
 	else
 	{
-		item->known = item->remembered = NULL;
-		item->store_id = 0;
-		item->refusal = NULL;
+		BcdItemRecord *record = bcd_decide_record(item);
+
+		record->known = record->remembered = NULL;
+		record->store_id = 0;
 		bcd_decide_lookup(item, BCD_QUEST_AGAIN);
 		item->decision.link = BCD_LINK_REMOVE;
 	}
@@ -258,10 +259,10 @@ bcd_decide_gone(BcdItem *item)
 static void
 decide_not_found(BcdJob *job, BcdItem *item, char *text)
 {
-	if (item->restores)
+	if (item->fate)
 	{
 		bcd_not_put_back(item, text);
-		if (item->lets_go)
+		if (item->errand == BCD_ERRAND_LET_GO)
 		{
 			item->decision.gone_id = item->store_id;
 			item->decision.link = BCD_LINK_REMOVE;

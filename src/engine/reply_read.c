@@ -100,7 +100,7 @@ id_is_taken(BcdJob *job, BcdItem *item, int64 id)
 
 		if (other == item)
 			break;
-		if (other->store_id == id)
+		if (bcd_store_id_after(other) == id)
 			return true;
 	}
 	key = bcd_link_key(item->lane->feed->name, id);
@@ -157,20 +157,20 @@ decide_written(BcdItem *item, BcdStage stage)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-	if (item->restores)
+	if (item->fate)
 		bcd_was_put_back(item);
-	else if (item->interim)
+	else if (item->errand == BCD_ERRAND_GIVE_WAY)
 		bcd_gave_way(item);
 	else if (stage == BCD_CREATE)
 	{
-		item->known = item->wanted;
+		bcd_decide_record(item)->known = item->wanted;
 		bcd_decide_done(item, BCD_CREATED, BCD_LINK_PUT);
 	}
 	else
 	{
 		bool		hidden = item->wanted == NULL;
 
-		item->known = hidden ? bcd_payload_merge(item->known, item->body) : bcd_item_known_written(item);
+		bcd_decide_record(item)->known = hidden ? bcd_payload_merge(item->known, item->body) : bcd_item_known_written(item);
 		bcd_decide_done(item, hidden ? BCD_HIDDEN : BCD_UPDATED, BCD_LINK_PUT);
 	}
 	item->decision.taken = true;
@@ -194,7 +194,8 @@ static bool
 is_whole(const BcdItem *item)
 {
 	return item->wanted &&
-		bcd_payload_count(bcd_payload_changes(item->lane->feed->resource, item->wanted, item->known)) == 0;
+		bcd_payload_count(bcd_payload_changes(item->lane->feed->resource, item->wanted,
+											  bcd_record_after(item).known)) == 0;
 }
 
 /*
@@ -209,12 +210,13 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 	BcdLane    *lane = job->lane;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	char	   *text = bcd_reply_text(job, item);
+	BcdItemRecord *after = bcd_decide_record(item);
 
 	if (job->stage == BCD_CREATE)
 		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
-							  &item->store_id);
+							  &after->store_id);
 	if (item->wanted)
-		item->known = known_in_part(lane->feed->resource, item, record);
+		after->known = known_in_part(lane->feed->resource, item, record);
 	if (job->nitems > 1 && job->stage == BCD_UPDATE)
 	{
 		bcd_decide_stage(item, BCD_UPDATE);
@@ -227,7 +229,7 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 	else
 		bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true, job->run->spread),
 						psprintf("saved in part: %s", text));
-	if (item->store_id != 0 && item->wanted && item->decision.leaves)
+	if (after->store_id != 0 && item->wanted && item->decision.leaves)
 		item->decision.link = BCD_LINK_PUT;
 	MemoryContextSwitchTo(old);
 }
@@ -366,7 +368,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		{
 			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record,
 																   job->lane->feed->resource->id),
-								  &item->store_id);
+								  &bcd_decide_record(item)->store_id);
 			decide_written(item, BCD_CREATE);
 		}
 		else if (job->stage == BCD_UPDATE && (record || silent))

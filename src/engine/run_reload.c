@@ -15,6 +15,7 @@
 
 #include "base/attempt.h"
 #include "base/db.h"
+#include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/item_record.h"
 #include "engine/lane.h"
@@ -49,7 +50,7 @@ bcd_item_expire(BcdItem *item, bool may_be_written)
 		d->gone_id = 0;
 	if (d->link == BCD_LINK_HIDING || d->link == BCD_LINK_ASIDE)
 		d->link = BCD_LINK_KEEP;
-	if (d->link == BCD_LINK_KEEP && (item->unsure || may_be_written))
+	if (d->link == BCD_LINK_KEEP && (bcd_record_after(item).unsure || may_be_written))
 		d->link = BCD_LINK_FORGET;
 }
 

@@ -127,6 +127,7 @@ decide_twins(BcdJob *job)
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		int64		found = bcd_store_id_after(item);
 
 		if (item->decision.link != BCD_LINK_PUT)
 			continue;
@@ -136,14 +137,14 @@ decide_twins(BcdJob *job)
 
 			if (other == item)
 				break;
-			if (other->decision.link == BCD_LINK_PUT && other->store_id == item->store_id)
+			if (other->decision.link == BCD_LINK_PUT && bcd_store_id_after(other) == found)
 			{
-				memset(&item->decision, 0, sizeof(item->decision));
+				bcd_decide_anew(item);
 				if (item->quest == BCD_QUEST_LOST_CREATE || other->quest == BCD_QUEST_LOST_CREATE)
 					bcd_decide_wait(item, TWIN_MS, MemoryContextStrdup(item->cxt,
 																	   psprintf("the record that may belong to this row was also found for row %s", other->key)));
 				else
-					bcd_decide_taken(item, other->store_id, other->key);
+					bcd_decide_taken(item, found, other->key);
 				break;
 			}
 		}
@@ -305,28 +306,18 @@ must_last(BcdJob *job)
 	return false;
 }
 
-/* What decisions still change of items, as it was before; in their order */
-static BcdItem *
-remember(const BcdJob *job)
-{
-	BcdItem    *before = palloc(sizeof(BcdItem) * Max(job->nitems, 1));
-	dlist_iter	iter;
-	int			i = 0;
-
-	dlist_foreach(iter, (dlist_head *) &job->items)
-		before[i++] = *dlist_container(BcdItem, node, iter.cur);
-	return before;
-}
-
-/* The decisions were not committed, and will be made again, of the same items. */
+/* The decisions were not committed, and will be made again. */
 static void
-restore(BcdJob *job, const BcdItem *before)
+forget_decisions(BcdJob *job)
 {
 	dlist_iter	iter;
-	int			i = 0;
 
 	dlist_foreach(iter, &job->items)
-		* dlist_container(BcdItem, node, iter.cur) = before[i++];
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		memset(&item->decision, 0, sizeof(item->decision));
+	}
 }
 
 /*
@@ -364,7 +355,6 @@ static bool
 settle_in_transaction(BcdJob *job)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	BcdItem    *before = remember(job);
 	volatile bool done = false;
 
 	PG_TRY();
@@ -390,11 +380,10 @@ settle_in_transaction(BcdJob *job)
 	{
 		MemoryContextSwitchTo(cxt);
 		bcd_tx_report_and_abort("could not record the outcome of a request, trying again");
-		restore(job, before);
+		forget_decisions(job);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
-	pfree(before);
 	return done;
 }
 

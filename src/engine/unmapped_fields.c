@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/unmapped_fields.h"
 #include "feed/feed.h"
@@ -120,13 +121,15 @@ bool
 bcd_item_forget_unmapped(BcdItem *item)
 {
 	const BcdFeed *feed = item->lane->feed;
+	Jsonb	   *known = bcd_record_after(item).known;
+	int			n = bcd_payload_count(known);
 	MemoryContext old;
-	int			n = bcd_payload_count(item->known);
 
 	if (n == 0 || feed->version == 1)
 		return false;
 	old = MemoryContextSwitchTo(item->cxt);
-	item->known = bcd_payload_filter(item->known, is_kept, (void *) feed);
+	known = bcd_payload_filter(known, is_kept, (void *) feed);
 	MemoryContextSwitchTo(old);
-	return bcd_payload_count(item->known) < n;
+	bcd_decide_record(item)->known = known;
+	return bcd_payload_count(known) < n;
 }

@@ -130,12 +130,12 @@ link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 		bcd_decide_taken(item, store_id, other);
 	else
 	{
-		item->store_id = store_id;
+		bcd_decide_record(item)->store_id = store_id;
 		if (record == NULL)
 			bcd_decide_stage(item, BCD_READ);
 		else
 		{
-			item->known = bcd_item_known_read(item, record);
+			bcd_decide_record(item)->known = bcd_item_known_read(item, record);
 			bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
 		}
 	}

@@ -57,7 +57,7 @@ decide_difference(BcdItem *item, const BcdDifference *d)
 	{
 		case BCD_NEEDS_NOTHING:
 			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-			if (item->store_id != 0)
+			if (bcd_store_id_after(item) != 0)
 				item->decision.error = (char *) d->reason;
 			break;
 		case BCD_NEEDS_REMOVAL:
@@ -86,9 +86,10 @@ static void
 decide_missing(BcdItem *item)
 {
 	const BcdRow gone = {BCD_ROW_MISSING};
+	BcdItemRecord record = bcd_record_after(item);
 	BcdDifference d;
 
-	bcd_difference(item->lane->feed, item->key, &gone, item->store_id, item->known, &d);
+	bcd_difference(item->lane->feed, item->key, &gone, record.store_id, record.known, &d);
 	decide_difference(item, &d);
 }
 
@@ -141,9 +142,9 @@ push_recheck(BcdItem *item)
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-		item->body = bcd_payload_set_bool(NULL, feed->resource->hidden_by, false);
-		MemoryContextSwitchTo(old);
 		bcd_decide_stage(item, BCD_UPDATE);
+		item->decision.body = bcd_payload_set_bool(NULL, feed->resource->hidden_by, false);
+		MemoryContextSwitchTo(old);
 		item->decision.link = BCD_LINK_HIDING;
 	}
 }
@@ -263,17 +264,18 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 static void
 adopt(BcdItem *item, int64 store_id, const cJSON *record)
 {
+	BcdItemRecord *after = bcd_decide_record(item);
 	MemoryContext old;
 
-	item->store_id = store_id;
-	item->looked_up = true;
+	after->store_id = store_id;
+	after->looked_up = true;
 	if (record == NULL)
 	{
 		bcd_decide_stage(item, BCD_READ);
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	item->known = bcd_item_known_read(item, record);
+	after->known = bcd_item_known_read(item, record);
 	MemoryContextSwitchTo(old);
 	bcd_item_wants_write(item);
 	item->decision.link = BCD_LINK_PUT;
@@ -306,7 +308,7 @@ push_sought(BcdItem *item, int64 store_id, const cJSON *record)
 	}
 	else if (item->moving)
 	{
-		item->store_id = store_id;
+		bcd_decide_record(item)->store_id = store_id;
 		decide_later(item);
 		item->decision.link = BCD_LINK_PUT;
 	}
@@ -317,7 +319,7 @@ push_sought(BcdItem *item, int64 store_id, const cJSON *record)
 	}
 	else
 	{
-		item->store_id = store_id;
+		bcd_decide_record(item)->store_id = store_id;
 		decide_missing(item);
 
 		/*
@@ -404,7 +406,7 @@ push_read(BcdItem *item, const cJSON *record)
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	item->known = bcd_item_known_read(item, record);
+	bcd_decide_record(item)->known = bcd_item_known_read(item, record);
 	MemoryContextSwitchTo(old);
 	bcd_item_wants_write(item);
 	/* found: from now on the record is this row's */

@@ -266,7 +266,7 @@ verify_read(BcdItem *item, const cJSON *record)
 			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		else
 		{
-			item->known = seen;
+			bcd_decide_record(item)->known = seen;
 			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
 			item->decision.conflicts = c.differences;
 		}
