@@ -56,6 +56,12 @@ decide_difference(BcdItem *item, const BcdDifference *d)
 	switch (d->need)
 	{
 		case BCD_NEEDS_NOTHING:
+			if (item->wanted)
+			{
+				/* but the link may know of fields that are mapped no more */
+				bcd_item_wants_changes(item, NULL);
+				break;
+			}
 			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 			if (bcd_store_id_after(item) != 0)
 				item->decision.error = (char *) d->reason;
