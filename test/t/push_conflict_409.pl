@@ -34,5 +34,19 @@ subtest '409: a name that another record has fails the row with the store\'s wor
 	is($shop->push->{created}, 1, 'until it is free');
 };
 
+subtest '409: a record that goes after its update was refused as a duplicate is made again' => sub {
+	$shop->sql("INSERT INTO makers VALUES ('C', 'Clash Co.')");
+	$shop->push;
+	my $brand = $shop->id('makers', 'C');
+	$store->remove('brand', $brand);
+	$store->fault({ match => { method => 'PUT' }, times => 1, do => { status => 409, body => { status => 409, title => 'Duplicate' } } });
+	$shop->clear;
+	$shop->sql("UPDATE makers SET name = 'Clash & Co.'");
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(state created failed)} ], [ 'succeeded', 1, 0 ], 'nobody has its name, and it is not there') or diag(explain($shop->errors));
+	is(scalar(grep { $_->{method} eq 'PUT' } $shop->writes), 2, 'after two updates of the record that it had');
+	is($shop->id('makers', 'C'), $shop->records('brands', 'name')->{'Clash & Co.'}{id}, 'the new one is linked');
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
