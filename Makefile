@@ -6,7 +6,10 @@ EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(EXTENSION
 MODULE_big = $(EXTENSION)
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*/*.c)))
 
-DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
+# The full script of the newest version is made from sql/bcdelta.sql.  That of
+# 0.1.0 is kept as it was released, for the test of the upgrade from it; what
+# it names in the library has to stay there.
+DATA = sql/$(EXTENSION)--0.1.0.sql $(sort $(wildcard sql/$(EXTENSION)--*--*.sql))
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 
 PKG_CONFIG ?= pkg-config
@@ -38,7 +41,7 @@ include $(PGXS)
 # Makefile.global resets this one, so it comes after the include.
 PROVE_FLAGS += -I test/perl
 
-$(OBJS): $(wildcard src/*/*.h src/*/*.inc)
+$(OBJS): $(wildcard src/*/*.h src/*/*.inc) $(EXTENSION).control
 
 sql/$(EXTENSION)--$(EXTVERSION).sql: sql/$(EXTENSION).sql
 	cp $< $@

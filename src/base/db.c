@@ -12,14 +12,10 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_extension.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
@@ -29,50 +25,11 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/db.h"
-
-/* Is the extension there, tables and all, in the database we are in? */
-bool
-bcd_extension_exists(void)
-{
-	return OidIsValid(get_extension_oid(BCD_EXTENSION, true)) &&
-		OidIsValid(bcd_table_oid("run"));
-}
-
-/*
- * The OID of a table of ours, or InvalidOid.
- */
-Oid
-bcd_table_oid(const char *name)
-{
-	Oid			schema = get_namespace_oid(BCD_EXTENSION, true);
-
-	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
-}
-
-/* The role that our own statements run as: the owner of our tables. */
-Oid
-bcd_extension_owner(void)
-{
-	Oid			table = bcd_table_oid("feed");
-	HeapTuple	tuple;
-	Oid			owner;
-
-	tuple = OidIsValid(table) ? SearchSysCache1(RELOID, ObjectIdGetDatum(table)) : NULL;
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("extension \"%s\" does not exist in database \"%s\"",
-						BCD_EXTENSION, get_database_name(MyDatabaseId)),
-				 errhint("Create it with CREATE EXTENSION %s.", BCD_EXTENSION)));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
+#include "base/extension.h"
 
 /*
  * Switches to a role and to a search_path of pg_catalog.
@@ -121,11 +78,18 @@ bcd_pin_settings(void)
 								 GUC_ACTION_SAVE, true, 0, false);
 }
 
+static Oid	extension = InvalidOid;
+
 /* SPI as the extension's owner, inside a transaction of the caller. */
 void
 bcd_spi_begin(BcdRights *saved)
 {
-	bcd_become(saved, bcd_extension_owner(), false);
+	Oid			owner = bcd_extension_owner();
+
+	/* the worker has looked before its turn */
+	if (!OidIsValid(extension))
+		bcd_extension_check();
+	bcd_become(saved, owner, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 }
@@ -342,8 +306,6 @@ bcd_array(Oid type, Datum *values, bool *nulls, int n)
 											  typlen, typbyval, typalign));
 }
 
-static Oid	extension = InvalidOid;
-
 /*
  * From now on the worker's transactions begin with a lock on the extension.
  * DROP EXTENSION takes that one first, too: so the two wait for each other
@@ -356,20 +318,23 @@ bcd_tx_use_extension(void)
 }
 
 /*
- * Was the extension dropped and created again since bcd_tx_use_extension()?
- * Outside of a transaction.
+ * Was the extension dropped and created again since bcd_tx_use_extension(), or
+ * brought to another version than this library's?  Outside of a transaction.
  */
 bool
 bcd_tx_extension_is_new(void)
 {
 	MemoryContext cxt = CurrentMemoryContext;
+	char	   *version;
 	Oid			now;
+	bool		is_new;
 
 	StartTransactionCommand();
-	now = get_extension_oid(BCD_EXTENSION, true);
+	now = bcd_extension_look(&version);
+	is_new = OidIsValid(now) && (now != extension || strcmp(version, EXTVERSION) != 0);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(cxt);
-	return OidIsValid(now) && now != extension;
+	return is_new;
 }
 
 /* The memory context that bcd_tx_begin() was called in */

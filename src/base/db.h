@@ -30,10 +30,6 @@ typedef struct BcdRights
 	int			guc_level;
 } BcdRights;
 
-extern bool bcd_extension_exists(void);
-extern Oid	bcd_extension_owner(void);
-extern Oid	bcd_table_oid(const char *name);
-
 extern void bcd_become(BcdRights *saved, Oid userid, bool restricted);
 extern void bcd_become_again(const BcdRights *saved);
 extern void bcd_pin_settings(void);

@@ -15,6 +15,7 @@
 #include "utils/rel.h"
 
 #include "base/db.h"
+#include "base/extension.h"
 
 /* In a transaction. */
 void

@@ -26,6 +26,7 @@
 #include "utils/typcache.h"
 
 #include "base/db.h"
+#include "base/extension.h"
 #include "base/probe.h"
 
 /* A scan key: the column has this value. */

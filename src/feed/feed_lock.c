@@ -22,6 +22,7 @@
 #include "utils/inval.h"
 
 #include "base/db.h"
+#include "base/extension.h"
 #include "feed/feed_lock.h"
 
 /* For a session: until the end of its transaction. */

@@ -29,6 +29,7 @@
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/db.h"
+#include "base/extension.h"
 #include "base/roles.h"
 #include "base/shmem.h"
 #include "feed/database_identity.h"

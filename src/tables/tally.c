@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 
 #include "base/db.h"
+#include "base/extension.h"
 #include "tables/tally.h"
 
 /* columns of bcdelta.tally */

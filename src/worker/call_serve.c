@@ -192,10 +192,10 @@ accept_retry(int number, const BcdCall *call)
 }
 
 static void
-answer(int number, const BcdCall *call, bool ready)
+answer(int number, const BcdCall *call, const char *trouble)
 {
-	if (!ready)
-		bcd_call_done(number, 0, "extension bcdelta does not exist in this database");
+	if (trouble)
+		bcd_call_done(number, 0, trouble);
 	else if (call->kind == BCD_CALL_CANCEL)
 		accept_cancel(number, call);
 	else if (call->kind == BCD_CALL_RETRY)
@@ -204,9 +204,12 @@ answer(int number, const BcdCall *call, bool ready)
 		accept_run(number, call);
 }
 
-/* Takes what SQL functions ask for; an error is the caller's answer. */
+/*
+ * Takes what SQL functions ask for; an error is the caller's answer, and so is
+ * the worker's trouble, if it is not NULL.
+ */
 void
-bcd_serve_calls(bool ready)
+bcd_serve_calls(const char *trouble)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	BcdCall		call;
@@ -217,7 +220,7 @@ bcd_serve_calls(bool ready)
 	{
 		PG_TRY();
 		{
-			answer(number, &call, ready);
+			answer(number, &call, trouble);
 		}
 		PG_CATCH();
 		{

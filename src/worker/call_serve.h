@@ -5,7 +5,7 @@
 #ifndef BCD_CALL_SERVE_H
 #define BCD_CALL_SERVE_H
 
-extern void bcd_serve_calls(bool ready);
+extern void bcd_serve_calls(const char *trouble);
 extern void bcd_serve_check_callers(void);
 extern bool bcd_serve_awaited(int64 run_id);
 extern void bcd_serve_finished(int64 run_id);

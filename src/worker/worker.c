@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/db.h"
+#include "base/extension.h"
 #include "base/guc.h"
 #include "base/session.h"
 #include "base/shmem.h"
@@ -115,13 +116,24 @@ enter(int place)
 	before_shmem_exit(leave, (Datum) 0);
 }
 
+/* What keeps the worker from its work, which only itself writes; "": nothing */
+static char *
+trouble(void)
+{
+	return bcd_shared->workers[my_place].trouble;
+}
+
 static void
 set_trouble(const char *text)
 {
+	char		was[sizeof(bcd_shared->workers[my_place].trouble)];
+
+	strlcpy(was, trouble(), sizeof(was));
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
-	strlcpy(bcd_shared->workers[my_place].trouble, text,
-			sizeof(bcd_shared->workers[my_place].trouble));
+	strlcpy(trouble(), text, sizeof(was));
 	LWLockRelease(bcd_shared->lock);
+	if (text[0] != '\0' && strcmp(was, trouble()) != 0)
+		ereport(LOG, (errmsg("bcdelta: %s", text)));
 }
 
 /* Everything that is in memory of runs is given up. */
@@ -134,16 +146,16 @@ drop_runs(const char *reason)
 }
 
 /*
- * The extension was dropped and created again: what is in memory belongs to
- * the tables that are gone.  Calls that were not accepted yet are the new
- * one's.
+ * The extension was dropped and created again, or altered to another version:
+ * what is in memory belongs to the tables that are gone.  Calls that were not
+ * accepted yet are the new one's.
  */
 static void
 start_over(void)
 {
 	while (!dlist_is_empty(&bcd_engine.runs))
 		bcd_run_drop(dlist_container(BcdRun, node, dlist_head_node(&bcd_engine.runs)));
-	bcd_serve_end_accepted("extension bcdelta was dropped");
+	bcd_serve_end_accepted("extension bcdelta was dropped, or updated to another version");
 	ready = false;
 	counted = false;
 }
@@ -182,15 +194,19 @@ blame_feed(void)
 static bool
 recover(void)
 {
-	bool		exists;
+	char	   *problem;
+	bool		usable;
 	bool		blamed = false;
 
 	bcd_tx_begin();
 	bcd_tx_use_extension();
 	bcd_tx_commit();
 	bcd_tx_begin();
-	exists = bcd_extension_exists() && !RecoveryInProgress();
-	if (exists)
+	problem = bcd_extension_trouble();
+	usable = problem == NULL && !RecoveryInProgress();
+	if (problem)
+		set_trouble(problem);
+	if (usable)
 	{
 		bcd_feeds_halt();
 		bcd_disown();
@@ -203,8 +219,9 @@ recover(void)
 	bcd_tx_commit();
 	if (blamed)
 		bcd_guard_forgive();
-	set_trouble(exists ? "" : "extension bcdelta does not exist in this database");
-	return exists;
+	if (usable)
+		set_trouble("");
+	return usable;
 }
 
 /* A run that could not even start. */
@@ -388,7 +405,7 @@ turn(void)
 		start_over();
 	if (!ready)
 		ready = recover();
-	bcd_serve_calls(ready);
+	bcd_serve_calls(ready ? NULL : trouble());
 	if (!ready)
 		return (int64) bcd_naptime * 1000;
 	take_replies();

@@ -133,7 +133,7 @@ subtest 'every bad state is reported until it is over, with what to do' => sub {
 		[ "INSERT INTO makers VALUES ('M9', 'Maker 9')", $push ]);
 	troubled('a row that the filter keeps out', 'articles', [ "INSERT INTO makers VALUES ('M8', 'Maker 8'); SELECT bcdelta.alter_feed('makers', filter => 'code <> ''M8''');
 		INSERT INTO articles VALUES ('A-0', 'Article 0', 1, 1, 'M8')", $push ],
-		qr/^row A-0 waits for row M8 of feed "makers", .* if the source has it and it satisfies the filter, else/,
+		qr/^row A-0 waits for row M8 of feed "makers", .* if the source has it and it satisfies the filter, otherwise/,
 		[ "SELECT bcdelta.alter_feed('makers', filter => '')", $push ]);
 	troubled('rows that refer to each other', 'groups', [ "INSERT INTO groups VALUES (1, 2, 'One'), (2, 3, 'Two'), (3, 1, 'Three')", $push ],
 		qr/^rows refer to each other, so none of them can be the first: row 1 -> row 2 -> row 3 -> row 1; push them without/,

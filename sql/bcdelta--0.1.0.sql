@@ -1,0 +1,676 @@
+/* sql/bcdelta.sql: everything that CREATE EXTENSION bcdelta makes */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION bcdelta" to load this file. \quit
+
+CREATE SCHEMA bcdelta;
+GRANT USAGE ON SCHEMA bcdelta TO PUBLIC;
+COMMENT ON SCHEMA bcdelta IS 'delta migration to BigCommerce';
+
+--
+-- Stores: foreign servers without a handler, as dblink does
+--
+
+CREATE FUNCTION bcdelta.validator(options text[], catalog oid) RETURNS void
+LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_validator';
+COMMENT ON FUNCTION bcdelta.validator(text[], oid) IS
+'checks the options of servers and user mappings of the foreign-data wrapper bcdelta; an error names the invalid option';
+
+CREATE FOREIGN DATA WRAPPER bcdelta VALIDATOR bcdelta.validator;
+COMMENT ON FOREIGN DATA WRAPPER bcdelta IS 'one server is one BigCommerce store';
+
+--
+-- Tables
+--
+
+CREATE TABLE bcdelta.feed (
+	feed text PRIMARY KEY CHECK (feed <> '' AND octet_length(feed) <= 255),
+	source regclass NOT NULL,
+	server name NOT NULL,
+	resource text NOT NULL,
+	key name[] NOT NULL,
+	fields jsonb NOT NULL,
+	capture text NOT NULL CHECK (capture IN ('statement', 'row', 'none')),
+	on_delete text NOT NULL CHECK (on_delete IN ('ignore', 'hide', 'delete')),
+	on_conflict text NOT NULL CHECK (on_conflict IN ('source', 'store', 'newest', 'review')),
+	options jsonb NOT NULL DEFAULT '{}',
+	owner regrole NOT NULL,
+	state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused')),
+	paused_reason text,
+	feed_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
+	home text NOT NULL,
+	store text,
+	tracked_at timestamptz NOT NULL DEFAULT now(),
+	resumed_at timestamptz,
+	filter text,
+	version integer NOT NULL DEFAULT 1,
+	key_types regtype[] NOT NULL DEFAULT '{}',
+	crashes integer NOT NULL DEFAULT 0,
+	crashed_at timestamptz
+);
+COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table that feeds one resource of one store';
+COMMENT ON COLUMN bcdelta.feed.fields IS 'API field -> SQL expression over the source row';
+COMMENT ON COLUMN bcdelta.feed.owner IS
+'the role that called track(); the expressions run with its rights; -: it was dropped, and a superuser may set another one';
+COMMENT ON COLUMN bcdelta.feed.state IS 'active or paused; a paused feed captures changes but pushes none';
+COMMENT ON COLUMN bcdelta.feed.paused_reason IS 'why the feed is paused, and what to do about it';
+COMMENT ON COLUMN bcdelta.feed.feed_id IS 'identifies the feed in triggers and captured changes, in place of its name';
+COMMENT ON COLUMN bcdelta.feed.resumed_at IS
+'when a user last called resume(); the fuse max_changes ignores older changes';
+COMMENT ON COLUMN bcdelta.feed.store IS
+'the store that the links belong to, as host/stores/hash; the feed is paused while its server leads to another store; null: none yet';
+COMMENT ON COLUMN bcdelta.feed.filter IS
+'condition on the source row; a row that does not satisfy it counts as gone; null: no filter';
+COMMENT ON COLUMN bcdelta.feed.key_types IS
+'the types of the key columns with which the keys of links and pending rows were written; resume() rewrites the keys if the types have changed';
+COMMENT ON COLUMN bcdelta.feed.version IS
+'incremented by alter_feed(); a run that has read an older version reads the feed again';
+COMMENT ON COLUMN bcdelta.feed.crashes IS
+'how often the feed''s code took the worker down; reset by resume(), and by a successful run an hour later; at bcdelta.crash_limit, the feed is paused';
+COMMENT ON COLUMN bcdelta.feed.crashed_at IS 'when the feed''s code last took the worker down';
+COMMENT ON COLUMN bcdelta.feed.home IS
+'the database that may push this feed, as system/database/timeline/place; a copy has another home, and its feeds stay paused';
+
+CREATE TABLE bcdelta.dependency (
+	feed text NOT NULL,
+	child regclass NOT NULL,
+	parent_key name[] NOT NULL,
+	dependency_id integer GENERATED ALWAYS AS IDENTITY UNIQUE,
+	lookup text,
+	PRIMARY KEY (feed, child, parent_key)
+);
+COMMENT ON TABLE bcdelta.dependency IS 'child tables whose changes mark rows of a feed; written by depends()';
+COMMENT ON COLUMN bcdelta.dependency.parent_key IS
+'the columns of the child that hold the key of the row to mark, in the order of the feed''s key, or the parameters of lookup';
+COMMENT ON COLUMN bcdelta.dependency.lookup IS
+'a query that takes the columns parent_key as $1 and so on, and returns the keys of the rows to mark; null: the columns are the key';
+COMMENT ON COLUMN bcdelta.dependency.dependency_id IS 'identifies the table and its columns in triggers';
+
+CREATE TABLE bcdelta.change (
+	feed_id integer NOT NULL,
+	op "char" NOT NULL,
+	key text,
+	moved_from text,
+	move_id bigint,
+	changed_at timestamptz NOT NULL
+) USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
+COMMENT ON TABLE bcdelta.change IS
+'captured changes that have not been folded; append-only, folded into bcdelta.pending by the worker';
+COMMENT ON COLUMN bcdelta.change.op IS
+'c: the row with this key, or a child row of it, changed; m: its key was moved_from; l: a child row changed, and a lookup finds the rows to mark; t: the table, or a child table, was truncated; a: any row may have changed; n: a row without a key changed';
+COMMENT ON COLUMN bcdelta.change.key IS
+'key of the row; with op a: the dependency_id of the child table whose parent key no longer exists; with op l: the dependency_id and the captured values';
+COMMENT ON COLUMN bcdelta.change.move_id IS 'order of key changes among themselves';
+CREATE TABLE bcdelta.change_1 () INHERITS (bcdelta.change)
+USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
+CREATE TABLE bcdelta.change_2 () INHERITS (bcdelta.change)
+USING heap WITH (autovacuum_enabled = false, toast.autovacuum_enabled = true, vacuum_truncate = false);
+COMMENT ON TABLE bcdelta.change_1 IS 'part of bcdelta.change; the three tables are written in turn';
+COMMENT ON TABLE bcdelta.change_2 IS 'part of bcdelta.change; the three tables are written in turn';
+CREATE SEQUENCE bcdelta.change_move_id_seq OWNED BY bcdelta.change.move_id;
+
+CREATE TABLE bcdelta.move (
+	feed_id integer NOT NULL,
+	move_id bigint NOT NULL,
+	key text NOT NULL,
+	moved_from text NOT NULL,
+	changed_at timestamptz NOT NULL
+);
+CREATE INDEX move_key ON bcdelta.move (feed_id, key);
+CREATE INDEX move_moved_from ON bcdelta.move (feed_id, moved_from);
+CREATE INDEX move_order ON bcdelta.move (feed_id, move_id);
+-- without a primary key, and possibly in a publication FOR ALL TABLES
+ALTER TABLE bcdelta.move REPLICA IDENTITY FULL;
+COMMENT ON TABLE bcdelta.move IS
+'changed keys from bcdelta.change whose links have not moved yet, because one of their rows is in flight; written only by the worker';
+
+CREATE TABLE bcdelta.lookup (
+	dependency_id integer NOT NULL,
+	captured text NOT NULL,
+	feed_id integer NOT NULL,
+	changed_at timestamptz NOT NULL,
+	PRIMARY KEY (dependency_id, captured)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE bcdelta.lookup IS
+'captured values of child tables for which a lookup has yet to find the rows to mark; written only by the worker';
+COMMENT ON COLUMN bcdelta.lookup.captured IS
+'the values of dependency.parent_key, as a JSON array of strings and nulls';
+
+CREATE TABLE bcdelta.pending (
+	feed text NOT NULL,
+	key text NOT NULL,
+	state text NOT NULL DEFAULT 'ready'
+		CHECK (state IN ('ready', 'waiting', 'in_flight', 'deferred', 'failed', 'review')),
+	attempts integer NOT NULL DEFAULT 0,
+	next_attempt_at timestamptz,
+	changed_at timestamptz NOT NULL,
+	last_error text,
+	again boolean NOT NULL DEFAULT false,
+	waits_feed text,
+	waits_key text,
+	sought jsonb,
+	trouble text CHECK (trouble IN ('read', 'create', 'update', 'remove')),
+	early_at timestamptz,
+	PRIMARY KEY (feed, key)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
+CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
+CREATE INDEX pending_waiting ON bcdelta.pending (feed, next_attempt_at) WHERE state = 'waiting';
+CREATE INDEX pending_waiting_row ON bcdelta.pending (feed, key) WHERE state = 'waiting' AND waits_key IS NOT NULL;
+CREATE INDEX pending_early ON bcdelta.pending (feed, trouble, early_at) WHERE state = 'waiting' AND trouble IS NOT NULL;
+CREATE INDEX pending_deferred ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'deferred';
+CREATE INDEX pending_deferred_row ON bcdelta.pending (feed, key) WHERE state = 'deferred';
+CREATE INDEX pending_given_up ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'failed';
+CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
+CREATE INDEX pending_changed_at ON bcdelta.pending (feed, changed_at) WHERE state <> 'in_flight';
+CREATE INDEX pending_sought ON bcdelta.pending (feed, key) WHERE sought IS NOT NULL;
+COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushed; written only by the worker';
+COMMENT ON COLUMN bcdelta.pending.state IS
+'ready: to be pushed; waiting: to be tried again at next_attempt_at; in_flight: a request may be in progress; deferred: refers to a row that is not in the store yet; failed: given up, see last_error; review: a person has to decide';
+COMMENT ON COLUMN bcdelta.pending.attempts IS
+'unsuccessful requests for this state of the row, and runs that could not read the row';
+COMMENT ON COLUMN bcdelta.pending.next_attempt_at IS 'the latest time at which a waiting row is tried again';
+COMMENT ON COLUMN bcdelta.pending.changed_at IS 'time of the oldest change that is not in the store';
+COMMENT ON COLUMN bcdelta.pending.again IS 'the row changed again while in flight, and is pushed again afterwards';
+COMMENT ON COLUMN bcdelta.pending.waits_feed IS
+'feed of the row that this row waits for, because it refers to that row or takes its turn after it';
+COMMENT ON COLUMN bcdelta.pending.waits_key IS
+'key of the row that this row waits for, because it refers to that row or takes its turn after it';
+COMMENT ON COLUMN bcdelta.pending.sought IS
+'natural key under which a record may have been created by a request whose outcome is not known, or not known yet';
+COMMENT ON COLUMN bcdelta.pending.trouble IS
+'the endpoint at which a waiting row met trouble (no reply, or a 5xx status), unless the row itself seems to be the cause';
+COMMENT ON COLUMN bcdelta.pending.early_at IS
+'the time from which a row that met trouble may be tried again, if the endpoint accepts other rows';
+
+CREATE FUNCTION bcdelta.unique_keys(payload jsonb) RETURNS bigint[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_unique_keys';
+COMMENT ON FUNCTION bcdelta.unique_keys(jsonb) IS
+'hashes of the natural keys in a payload, for bcdelta.link; for internal use';
+
+CREATE FUNCTION bcdelta.refers_to(payload jsonb, remembered jsonb, referred jsonb) RETURNS bigint[]
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_refers_to';
+COMMENT ON FUNCTION bcdelta.refers_to(jsonb, jsonb, jsonb) IS
+'hashes of the records whose ids are in these columns of bcdelta.link; for internal use';
+
+CREATE TABLE bcdelta.link (
+	feed text NOT NULL,
+	key text NOT NULL,
+	store_id bigint NOT NULL CHECK (store_id > 0),
+	payload jsonb,
+	remembered jsonb,
+	referred jsonb,
+	pushed_at timestamptz,
+	aside jsonb,
+	unique_keys bigint[] GENERATED ALWAYS AS (bcdelta.unique_keys(payload)) STORED,
+	refers_to bigint[] GENERATED ALWAYS AS (bcdelta.refers_to(payload, remembered, referred)) STORED,
+	PRIMARY KEY (feed, key),
+	UNIQUE (feed, store_id)
+) WITH (fillfactor = 90);
+CREATE INDEX link_unique_keys ON bcdelta.link USING gin (unique_keys) WITH (fastupdate = off);
+CREATE INDEX link_refers_to ON bcdelta.link USING gin (refers_to) WITH (gin_pending_list_limit = 64);
+CREATE INDEX link_aside ON bcdelta.link (feed, key) WHERE aside IS NOT NULL;
+COMMENT ON TABLE bcdelta.link IS 'one row per source row that is in the store';
+COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record';
+COMMENT ON COLUMN bcdelta.link.payload IS
+'the known contents of the record, as last pushed or read; null, or a missing field: not known, and sent at the next push';
+COMMENT ON COLUMN bcdelta.link.remembered IS
+'the payload before it was forgotten, because the outcome of a request is not known; null: payload is complete';
+COMMENT ON COLUMN bcdelta.link.referred IS
+'ids of other records, as fields of the payload, that the store has since been seen without: if such a record is created again, the row is pushed; null: payload is complete';
+COMMENT ON COLUMN bcdelta.link.aside IS
+'natural keys that the record has given up temporarily, so that another row can have them; restored if this row does not get the keys that it waits for';
+COMMENT ON COLUMN bcdelta.link.unique_keys IS
+'hashes of the natural keys in payload, to find the row whose record has a key';
+COMMENT ON COLUMN bcdelta.link.refers_to IS
+'hashes of the records whose ids are in payload, remembered or referred, to find the rows that refer to a record; null: none';
+COMMENT ON COLUMN bcdelta.link.pushed_at IS
+'when the store last confirmed a write of this row; null: linked, but never written';
+
+CREATE TABLE bcdelta.tally (
+	feed text NOT NULL,
+	what text NOT NULL,
+	n bigint NOT NULL
+);
+ALTER TABLE bcdelta.tally REPLICA IDENTITY FULL;
+COMMENT ON TABLE bcdelta.tally IS
+'the number of rows of each feed that are linked, or pending in each state, as the sum of n; written by triggers, condensed by the worker';
+COMMENT ON COLUMN bcdelta.tally.what IS 'linked, or a state of bcdelta.pending';
+COMMENT ON COLUMN bcdelta.tally.n IS 'by how many rows one or more transactions changed the count; may be negative';
+
+CREATE FUNCTION bcdelta.tally() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_tally';
+REVOKE EXECUTE ON FUNCTION bcdelta.tally() FROM PUBLIC;
+COMMENT ON FUNCTION bcdelta.tally() IS 'trigger that counts the rows of bcdelta.link and bcdelta.pending into bcdelta.tally';
+
+CREATE TRIGGER tally AFTER INSERT OR DELETE ON bcdelta.pending
+FOR EACH ROW EXECUTE FUNCTION bcdelta.tally();
+CREATE TRIGGER tally_change AFTER UPDATE ON bcdelta.pending
+FOR EACH ROW WHEN (OLD.state <> NEW.state OR OLD.feed <> NEW.feed) EXECUTE FUNCTION bcdelta.tally();
+CREATE TRIGGER tally_truncate AFTER TRUNCATE ON bcdelta.pending
+FOR EACH STATEMENT EXECUTE FUNCTION bcdelta.tally();
+CREATE TRIGGER tally AFTER INSERT OR DELETE ON bcdelta.link
+FOR EACH ROW EXECUTE FUNCTION bcdelta.tally();
+CREATE TRIGGER tally_change AFTER UPDATE ON bcdelta.link
+FOR EACH ROW WHEN (OLD.feed <> NEW.feed) EXECUTE FUNCTION bcdelta.tally();
+CREATE TRIGGER tally_truncate AFTER TRUNCATE ON bcdelta.link
+FOR EACH STATEMENT EXECUTE FUNCTION bcdelta.tally();
+-- for every writer, including a subscription
+ALTER TABLE bcdelta.pending ENABLE ALWAYS TRIGGER tally, ENABLE ALWAYS TRIGGER tally_change,
+	ENABLE ALWAYS TRIGGER tally_truncate;
+ALTER TABLE bcdelta.link ENABLE ALWAYS TRIGGER tally, ENABLE ALWAYS TRIGGER tally_change,
+	ENABLE ALWAYS TRIGGER tally_truncate;
+
+CREATE TABLE bcdelta.run (
+	run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	kind text NOT NULL CHECK (kind IN ('push', 'link', 'verify', 'rollback')),
+	feed text,
+	server name NOT NULL,
+	state text NOT NULL DEFAULT 'requested'
+		CHECK (state IN ('requested', 'running', 'succeeded', 'failed', 'cancelled')),
+	started_at timestamptz,
+	finished_at timestamptz,
+	created bigint NOT NULL DEFAULT 0,
+	updated bigint NOT NULL DEFAULT 0,
+	deleted bigint NOT NULL DEFAULT 0,
+	hidden bigint NOT NULL DEFAULT 0,
+	linked bigint NOT NULL DEFAULT 0,
+	unchanged bigint NOT NULL DEFAULT 0,
+	deferred bigint NOT NULL DEFAULT 0,
+	conflicts bigint NOT NULL DEFAULT 0,
+	failed bigint NOT NULL DEFAULT 0,
+	api_calls bigint NOT NULL DEFAULT 0,
+	throttled bigint NOT NULL DEFAULT 0,
+	error text,
+	warning text,
+	requested_at timestamptz NOT NULL DEFAULT now(),
+	requested_by regrole,
+	schedule text,
+	mode text,
+	sample integer,
+	max_rows bigint,
+	waited boolean NOT NULL DEFAULT false
+);
+CREATE INDEX run_unfinished ON bcdelta.run (run_id) WHERE state IN ('requested', 'running');
+CREATE INDEX run_requested ON bcdelta.run (server, run_id) WHERE state = 'requested';
+CREATE INDEX run_running ON bcdelta.run (server) WHERE state = 'running';
+CREATE INDEX run_server_feed ON bcdelta.run (server, feed, run_id);
+COMMENT ON TABLE bcdelta.run IS 'one row per push, link or verify, with its totals';
+COMMENT ON COLUMN bcdelta.run.feed IS 'the only feed of the run; null: all feeds of the server';
+COMMENT ON COLUMN bcdelta.run.deleted IS 'records deleted in the store';
+COMMENT ON COLUMN bcdelta.run.hidden IS 'records hidden in the store, because their rows are gone';
+COMMENT ON COLUMN bcdelta.run.unchanged IS 'push: rows that needed no write; verify: rows that agree';
+COMMENT ON COLUMN bcdelta.run.deferred IS
+'push: rows that wait for a row they refer to; verify: rows not compared because of a pending change';
+COMMENT ON COLUMN bcdelta.run.conflicts IS 'verify: differences found, see bcdelta.discrepancy';
+COMMENT ON COLUMN bcdelta.run.failed IS 'rows that were given up, see bcdelta.result and bcdelta.pending';
+COMMENT ON COLUMN bcdelta.run.api_calls IS 'requests that the store answered, excluding throttled ones';
+COMMENT ON COLUMN bcdelta.run.throttled IS 'requests that the store refused with status 429';
+COMMENT ON COLUMN bcdelta.run.error IS 'why the run failed, or who cancelled it and why';
+COMMENT ON COLUMN bcdelta.run.warning IS 'what a completed run left out, such as paused feeds, and why';
+COMMENT ON COLUMN bcdelta.run.requested_by IS 'the role that requested the run';
+COMMENT ON COLUMN bcdelta.run.schedule IS 'the schedule that started the run; null: a user called a function';
+COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample or full';
+COMMENT ON COLUMN bcdelta.run.waited IS
+'sessions wait for the run, and it is stopped when the last of them stops waiting';
+
+CREATE TABLE bcdelta.result (
+	run_id bigint NOT NULL,
+	feed text NOT NULL,
+	key text NOT NULL,
+	store_id bigint,
+	outcome text NOT NULL CHECK (outcome IN ('created', 'updated', 'deleted', 'hidden', 'linked',
+		'unchanged', 'failed', 'retry', 'deferred', 'conflict', 'invalid')),
+	http_status integer,
+	error text,
+	request_id text,
+	attempted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE bcdelta.result REPLICA IDENTITY FULL;
+CREATE INDEX result_run_id ON bcdelta.result (run_id);
+CREATE INDEX result_feed_key ON bcdelta.result (feed, key);
+COMMENT ON TABLE bcdelta.result IS 'the outcome for one row in one run; one row per attempt';
+COMMENT ON COLUMN bcdelta.result.outcome IS
+'created, updated, deleted, hidden, linked, unchanged: done; retry: will be tried again; deferred: waits for a row it refers to; failed: refused by the store or given up; invalid: refused before any write; conflict: the store''s record was changed by someone else';
+COMMENT ON COLUMN bcdelta.result.request_id IS 'the request''s X-Request-Id or X-Correlation-Id, for the store''s support';
+
+CREATE TABLE bcdelta.discrepancy (
+	run_id bigint NOT NULL,
+	feed text NOT NULL,
+	key text,
+	store_id bigint,
+	kind text NOT NULL CHECK (kind IN ('missing_in_store', 'missing_in_source', 'different', 'conflict')),
+	field text,
+	source_value text,
+	store_value text
+);
+ALTER TABLE bcdelta.discrepancy REPLICA IDENTITY FULL;
+CREATE INDEX discrepancy_run_id ON bcdelta.discrepancy (run_id);
+COMMENT ON TABLE bcdelta.discrepancy IS 'differences between source and store that a verify or link found';
+COMMENT ON COLUMN bcdelta.discrepancy.key IS 'null: a record of the store that is not linked to any source row';
+COMMENT ON COLUMN bcdelta.discrepancy.kind IS
+'missing_in_store: a row without a record; missing_in_source: a record or a link without a row; different: a field differs; conflict: the record was changed by someone else';
+COMMENT ON COLUMN bcdelta.discrepancy.source_value IS
+'the value that the mapping gives; without a field: why the row has no payload to compare';
+COMMENT ON COLUMN bcdelta.discrepancy.field IS 'the API field that differs; null: the whole record is missing';
+
+CREATE TABLE bcdelta.schedule (
+	name text PRIMARY KEY,
+	feed text,
+	server name NOT NULL,
+	every interval,
+	at timestamptz,
+	kind text NOT NULL CHECK (kind IN ('push', 'verify')),
+	hours text,
+	time_zone text NOT NULL,
+	owner regrole NOT NULL,
+	home text NOT NULL,
+	first_run_at timestamptz NOT NULL,
+	next_run_at timestamptz,
+	last_run_id bigint,
+	last_error text,
+	CHECK ((every IS NULL) <> (at IS NULL))
+);
+COMMENT ON TABLE bcdelta.schedule IS 'runs that the worker starts by itself';
+COMMENT ON COLUMN bcdelta.schedule.hours IS 'hours of the day, in time_zone, in which a run may start';
+COMMENT ON COLUMN bcdelta.schedule.time_zone IS 'the time zone of the session that created the schedule';
+COMMENT ON COLUMN bcdelta.schedule.owner IS
+'the role that created the schedule; it needs USAGE on the server; -: it was dropped';
+COMMENT ON COLUMN bcdelta.schedule.home IS
+'the database that may start the runs, as in bcdelta.feed.home; a copy has another home and starts none';
+COMMENT ON COLUMN bcdelta.schedule.first_run_at IS
+'when the schedule was first due; periods of days are counted from this time by the clock of time_zone';
+COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: no longer due';
+COMMENT ON COLUMN bcdelta.schedule.last_error IS
+'what went wrong at the last attempt: its run failed, was cancelled, left out feeds, or could not be started; null: nothing';
+
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.dependency', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.change', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_1', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_2', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.move', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.lookup', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.pending', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.link', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.schedule', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.change_move_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump(
+	pg_catalog.pg_get_serial_sequence('bcdelta.feed', 'feed_id')::pg_catalog.regclass, '');
+SELECT pg_catalog.pg_extension_config_dump(
+	pg_catalog.pg_get_serial_sequence('bcdelta.dependency', 'dependency_id')::pg_catalog.regclass, '');
+
+--
+-- Feeds
+--
+
+CREATE FUNCTION bcdelta.track(source regclass, server name, resource text,
+	fields jsonb DEFAULT NULL, feed text DEFAULT NULL, key name[] DEFAULT NULL,
+	capture text DEFAULT 'statement', on_delete text DEFAULT 'ignore',
+	on_conflict text DEFAULT 'source', options jsonb DEFAULT '{}', filter text DEFAULT NULL)
+RETURNS text LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_track';
+COMMENT ON FUNCTION bcdelta.track(regclass, name, text, jsonb, text, name[], text, text, text, jsonb, text) IS
+'starts to feed a resource of a store from a table; creates the capture triggers, marks nothing; returns the name of the feed';
+
+CREATE FUNCTION bcdelta.alter_feed(feed text, fields jsonb DEFAULT NULL, filter text DEFAULT NULL,
+	on_delete text DEFAULT NULL, on_conflict text DEFAULT NULL, options jsonb DEFAULT NULL)
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_alter_feed';
+COMMENT ON FUNCTION bcdelta.alter_feed(text, jsonb, text, text, text, jsonb) IS
+'changes a feed in place; null keeps the current value, an empty filter removes the filter; links are kept; new fields or a new filter mark all rows';
+
+CREATE FUNCTION bcdelta.untrack(feed text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_untrack';
+COMMENT ON FUNCTION bcdelta.untrack(text) IS
+'drops a feed with its triggers, dependencies, pending rows and links; the store is not changed';
+
+CREATE FUNCTION bcdelta.depends(feed text, child regclass, parent_key name[], lookup text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_depends';
+COMMENT ON FUNCTION bcdelta.depends(text, regclass, name[], text) IS
+'lets a change in a child table mark the row of the feed whose key is in the child''s columns parent_key, or the rows whose keys the query lookup returns for them; parent_key null ends the dependency';
+
+CREATE FUNCTION bcdelta.pause(feed text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_pause';
+COMMENT ON FUNCTION bcdelta.pause(text) IS 'stops pushing a feed; changes are still captured';
+
+CREATE FUNCTION bcdelta.resume(feed text DEFAULT NULL, server name DEFAULT NULL,
+	same_store boolean DEFAULT false)
+RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_resume';
+COMMENT ON FUNCTION bcdelta.resume(text, name, boolean) IS
+'resumes a paused feed, or all paused feeds of a server except those that a user paused, after checking their mappings; in a copy of the database, declares this copy to be the source; same_store: the server still leads to the store that the links belong to';
+
+CREATE FUNCTION bcdelta.ref(feed text, VARIADIC key "any") RETURNS bigint
+LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'bcdelta_ref';
+COMMENT ON FUNCTION bcdelta.ref(text, "any") IS
+'the BigCommerce id of a row of another feed, for mapping expressions; null if any part of the key is null; a row whose reference is not in the store yet is deferred';
+
+--
+-- Capture
+--
+
+CREATE FUNCTION bcdelta.capture() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_capture';
+REVOKE EXECUTE ON FUNCTION bcdelta.capture() FROM PUBLIC;
+COMMENT ON FUNCTION bcdelta.capture() IS
+'trigger that appends the keys of changed rows to bcdelta.change; created only by track() and depends()';
+
+CREATE FUNCTION bcdelta.mark(feed text, VARIADIC keys text[]) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark';
+COMMENT ON FUNCTION bcdelta.mark(text, text[]) IS
+'marks the rows with these keys to be pushed; returns their number. A composite key is a JSON array of strings';
+
+CREATE FUNCTION bcdelta.mark_since(feed text, changed_column name, since timestamptz) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark_since';
+COMMENT ON FUNCTION bcdelta.mark_since(text, name, timestamptz) IS
+'marks the rows whose changed_column is not earlier than since; returns their number';
+
+CREATE FUNCTION bcdelta.mark_where(feed text, condition text) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark_where';
+COMMENT ON FUNCTION bcdelta.mark_where(text, text) IS
+'marks the rows that satisfy an SQL condition on the source row, with the rights of the caller; returns their number';
+
+CREATE FUNCTION bcdelta.mark_all(feed text) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_mark_all';
+COMMENT ON FUNCTION bcdelta.mark_all(text) IS 'marks every row of the source table; returns their number';
+
+--
+-- Runs
+--
+
+CREATE FUNCTION bcdelta.push(feed text DEFAULT NULL, server name DEFAULT NULL,
+	max_rows bigint DEFAULT NULL, wait boolean DEFAULT true)
+RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_push';
+COMMENT ON FUNCTION bcdelta.push(text, name, bigint, boolean) IS
+'pushes the pending rows of a feed, or of all feeds of a server in order of dependency, and waits for the end unless wait is false; joins an identical push that has not begun; cancelling the wait stops the run unless others wait for it';
+
+CREATE FUNCTION bcdelta.link(feed text) RETURNS bcdelta.run
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_link';
+COMMENT ON FUNCTION bcdelta.link(text) IS
+'matches source rows with existing records of the store by their natural key (sku, name); writes nothing to the store; rows without a match are listed in bcdelta.discrepancy';
+
+CREATE FUNCTION bcdelta.link(feed text, key text, store_id bigint) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_link_row';
+COMMENT ON FUNCTION bcdelta.link(text, text, bigint) IS
+'links a source row to a BigCommerce record by its id, as known from the initial load';
+
+CREATE FUNCTION bcdelta.unlink(feed text, key text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_unlink';
+COMMENT ON FUNCTION bcdelta.unlink(text, text) IS
+'forgets the link of a row, or all links of the feed and everything else it knows about its store; returns the number of links; writes nothing to the store';
+
+CREATE FUNCTION bcdelta.verify(feed text DEFAULT NULL, server name DEFAULT NULL,
+	mode text DEFAULT 'full', sample integer DEFAULT 100)
+RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_verify';
+COMMENT ON FUNCTION bcdelta.verify(text, name, text, integer) IS
+'compares source and store: count, a sample of rows, or full (every row, field by field); differences are listed in bcdelta.discrepancy';
+
+CREATE FUNCTION bcdelta.retry(feed text DEFAULT NULL, waiting boolean DEFAULT false) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_retry';
+COMMENT ON FUNCTION bcdelta.retry(text, boolean) IS
+'makes failed rows ready again and, with waiting => true, rows that wait for their next attempt; returns their number';
+
+CREATE FUNCTION bcdelta.cancel(run_id bigint) RETURNS boolean
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_cancel';
+COMMENT ON FUNCTION bcdelta.cancel(bigint) IS
+'stops a run and waits for its end; rows that were not pushed stay pending; false if the run had already ended';
+
+CREATE PROCEDURE bcdelta.sweep(server name DEFAULT NULL)
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_sweep';
+COMMENT ON PROCEDURE bcdelta.sweep(name) IS
+'pushes all feeds of a server without holding a snapshot while it waits; raises an error if the run fails';
+
+CREATE FUNCTION bcdelta.preview(feed text, max_rows integer DEFAULT 10)
+RETURNS TABLE (key text, action text, method text, path text, body jsonb, error text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_preview';
+COMMENT ON FUNCTION bcdelta.preview(text, integer) IS
+'the requests that a push of this feed would send for its first pending rows; sends nothing';
+
+CREATE FUNCTION bcdelta.schedule(name text, feed text DEFAULT NULL, server name DEFAULT NULL,
+	every interval DEFAULT NULL, at timestamptz DEFAULT NULL, kind text DEFAULT 'push',
+	hours text DEFAULT NULL)
+RETURNS timestamptz LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_schedule';
+COMMENT ON FUNCTION bcdelta.schedule(text, text, name, interval, timestamptz, text, text) IS
+'makes the worker start a run at regular intervals or once; replaces the schedule of that name; returns when it is first due';
+
+CREATE FUNCTION bcdelta.unschedule(name text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_unschedule';
+COMMENT ON FUNCTION bcdelta.unschedule(text) IS 'removes a schedule; a run that it started continues';
+
+--
+-- Views
+--
+
+CREATE FUNCTION bcdelta.worker_progress(OUT run_id bigint, OUT phase text, OUT done bigint,
+	OUT total bigint, OUT rate double precision, OUT eta interval, OUT api_calls bigint,
+	OUT throttled bigint, OUT in_flight integer)
+RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_progress';
+COMMENT ON FUNCTION bcdelta.worker_progress() IS
+'progress of the active runs of this database; use the view bcdelta.progress';
+
+CREATE FUNCTION bcdelta.worker_store(OUT server oid, OUT quota bigint, OUT quota_left bigint,
+	OUT blocked_until timestamptz, OUT in_flight integer, OUT trouble text)
+RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_store';
+COMMENT ON FUNCTION bcdelta.worker_store() IS
+'the stores that the worker of this database uses; use the view bcdelta.status';
+
+CREATE FUNCTION bcdelta.own_tally(OUT feed text, OUT what text, OUT n bigint)
+RETURNS SETOF record LANGUAGE c PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'bcdelta_own_tally';
+COMMENT ON FUNCTION bcdelta.own_tally() IS
+'what the current transaction adds to bcdelta.tally when it commits; use the view bcdelta.status';
+
+CREATE FUNCTION bcdelta.worker_state() RETURNS text
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_state';
+COMMENT ON FUNCTION bcdelta.worker_state() IS 'running, or why no worker serves this database';
+
+CREATE FUNCTION bcdelta.home() RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_home';
+COMMENT ON FUNCTION bcdelta.home() IS 'identifies this cluster, database, timeline and place, as in bcdelta.feed.home';
+
+CREATE FUNCTION bcdelta.feed_trouble(feed text) RETURNS text
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_trouble';
+COMMENT ON FUNCTION bcdelta.feed_trouble(text) IS
+'the problems that keep a feed from capturing or pushing, such as a missing trigger, in words; null: none';
+
+CREATE FUNCTION bcdelta.feed_state(feed text, OUT state text, OUT paused_reason text)
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_state';
+COMMENT ON FUNCTION bcdelta.feed_state(text) IS
+'the current state of a feed: paused in a copy of its database, and while its server leads to another store than its links; null: it cannot be read';
+
+CREATE VIEW bcdelta.status AS
+SELECT f.feed, f.server, f.resource,
+	coalesce(h.state, f.state) AS state,
+	CASE WHEN h.state IS NULL THEN f.paused_reason ELSE h.paused_reason END AS paused_reason,
+	coalesce(
+		nullif(concat_ws('; ',
+			CASE WHEN w.words <> 'running' AND NOT pg_catalog.pg_is_in_recovery()
+				THEN 'no worker serves this database: ' || w.words END,
+			bcdelta.feed_trouble(f.feed), s.trouble,
+			CASE WHEN s.trouble IS NULL AND s.blocked_until > now() + interval '1 minute'
+				THEN format('nothing is sent to the store before %s, at its request', date_trunc('second', s.blocked_until)) END), ''),
+		e.trouble,
+		CASE WHEN r.state = 'failed' AND r.finished_at > coalesce(f.resumed_at, '-infinity')
+			AND (r.error NOT LIKE 'feed "%' OR starts_with(r.error, format('feed "%s"', f.feed)))
+			THEN format('run %s (%s) failed: %s', r.run_id, r.kind, r.error) END) AS trouble,
+	coalesce(c.changes, 0) + (
+		SELECT count(*) FROM (
+			SELECT FROM bcdelta.lookup AS l WHERE l.dependency_id IN (
+				SELECT d.dependency_id FROM bcdelta.dependency AS d WHERE d.feed = f.feed) LIMIT 10000) AS waits) AS changes,
+	coalesce(t.ready, 0) AS ready,
+	coalesce(t.waiting, 0) AS waiting,
+	coalesce(t.in_flight, 0) AS in_flight,
+	coalesce(t.deferred, 0) AS deferred,
+	coalesce(t.failed, 0) AS failed,
+	coalesce(t.review, 0) AS review,
+	coalesce(t.linked, 0) AS linked,
+	least((SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state <> 'in_flight'),
+		(SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state = 'in_flight'),
+		c.oldest) AS oldest_pending,
+	r.run_id AS last_run_id, r.kind AS last_run_kind, r.state AS last_run_state,
+	r.finished_at AS last_run_finished_at, r.error AS last_run_error,
+	s.quota, s.quota_left, s.blocked_until AS store_blocked_until,
+	w.words AS worker
+FROM bcdelta.feed AS f
+CROSS JOIN bcdelta.worker_state() AS w (words)
+CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h
+LEFT JOIN (
+	SELECT feed, sum(n) FILTER (WHERE what = 'ready')::bigint AS ready,
+		sum(n) FILTER (WHERE what = 'waiting')::bigint AS waiting,
+		sum(n) FILTER (WHERE what = 'in_flight')::bigint AS in_flight,
+		sum(n) FILTER (WHERE what = 'deferred')::bigint AS deferred,
+		sum(n) FILTER (WHERE what = 'failed')::bigint AS failed,
+		sum(n) FILTER (WHERE what = 'review')::bigint AS review,
+		sum(n) FILTER (WHERE what = 'linked')::bigint AS linked
+	FROM (SELECT feed, what, n FROM bcdelta.tally UNION ALL SELECT feed, what, n FROM bcdelta.own_tally()) AS t
+	GROUP BY feed) AS t USING (feed)
+LEFT JOIN (
+	-- in a large backlog, count 400 pages and estimate the rest
+	SELECT c.feed_id, round(c.changes * 100 / s.percent)::bigint AS changes, c.oldest
+	FROM (
+		SELECT least(100, 100 * 400 * 8192.0 / greatest(1, pg_catalog.pg_relation_size('bcdelta.change')
+			+ pg_catalog.pg_relation_size('bcdelta.change_1') + pg_catalog.pg_relation_size('bcdelta.change_2')))
+	) AS s (percent)
+	CROSS JOIN LATERAL (
+		SELECT feed_id, count(*) AS changes, min(changed_at) AS oldest
+		FROM bcdelta.change TABLESAMPLE SYSTEM (s.percent) REPEATABLE (0) GROUP BY feed_id) AS c
+) AS c USING (feed_id)
+LEFT JOIN LATERAL (
+	(SELECT * FROM bcdelta.run WHERE server = f.server AND feed = f.feed ORDER BY run_id DESC LIMIT 1)
+	UNION ALL (SELECT * FROM bcdelta.run WHERE server = f.server AND feed IS NULL ORDER BY run_id DESC LIMIT 1)
+	ORDER BY run_id DESC LIMIT 1) AS r ON true
+LEFT JOIN LATERAL (
+	SELECT string_agg(format('schedule "%s": %s', c.name, c.last_error), '; ' ORDER BY c.name) AS trouble
+	FROM bcdelta.schedule AS c
+	JOIN bcdelta.run AS l ON l.run_id = c.last_run_id AND l.schedule = c.name
+	WHERE (c.feed = f.feed OR (c.feed IS NULL AND c.server = f.server)) AND c.last_error IS NOT NULL
+	AND l.state = 'failed' AND l.finished_at > coalesce(f.resumed_at, '-infinity')
+	AND (l.error NOT LIKE 'feed "%' OR starts_with(l.error, format('feed "%s"', f.feed)))) AS e ON true
+LEFT JOIN pg_catalog.pg_foreign_server AS fs ON fs.srvname = f.server
+LEFT JOIN bcdelta.worker_store() AS s ON s.server = fs.oid;
+COMMENT ON VIEW bcdelta.status IS 'one row per feed: pending rows, problems, the last run, the store''s quota';
+
+CREATE VIEW bcdelta.progress AS
+SELECT w.run_id, r.kind, r.feed, r.server, w.phase, w.done, w.total, w.rate, w.eta,
+	w.api_calls, w.throttled, w.in_flight, r.started_at
+FROM bcdelta.worker_progress() AS w
+JOIN bcdelta.run AS r USING (run_id);
+COMMENT ON VIEW bcdelta.progress IS 'one row per active run: rows done, total, rows per second, time left';
+
+COMMENT ON COLUMN bcdelta.status.state IS
+'active or paused; a feed in a copy of its database, or whose server leads to another store than its links, shows as paused even before the worker has recorded it';
+COMMENT ON COLUMN bcdelta.status.trouble IS
+'what keeps the feed from capturing or pushing, its store from answering, or some rows from ever being pushed, and what to do about it; null: nothing';
+COMMENT ON COLUMN bcdelta.status.changes IS
+'captured changes that have not been folded into bcdelta.pending; an estimate if there are many';
+COMMENT ON COLUMN bcdelta.status.linked IS 'source rows that are in the store';
+COMMENT ON COLUMN bcdelta.status.oldest_pending IS 'time of the oldest change that is not in the store';
+COMMENT ON COLUMN bcdelta.status.quota IS 'requests that the store allows per window; null: not known, or no limit';
+COMMENT ON COLUMN bcdelta.status.quota_left IS 'requests left in the current window, after use by other apps';
+COMMENT ON COLUMN bcdelta.status.store_blocked_until IS
+'no request is made before this time, because the store asked for it or is failing';
+COMMENT ON COLUMN bcdelta.status.worker IS 'running, or why no worker serves this database';
+
+COMMENT ON COLUMN bcdelta.progress.phase IS 'current activity of the run: its kind and the feed, or what it waits for';
+COMMENT ON COLUMN bcdelta.progress.done IS
+'rows that are finished, with any outcome; each counts once, however many attempts it took';
+COMMENT ON COLUMN bcdelta.progress.total IS 'all rows known so far, except those that wait for rows they refer to';
+COMMENT ON COLUMN bcdelta.progress.rate IS 'rows per second since the run began';
+COMMENT ON COLUMN bcdelta.progress.eta IS 'time until the last row is done at this rate';
+COMMENT ON COLUMN bcdelta.progress.in_flight IS 'requests in progress';
