@@ -12,6 +12,7 @@
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "base/probe.h"
 #include "tables/link.h"
 #include "tables/link_unique.h"
 
@@ -20,12 +21,16 @@ static BcdStatement select_key = {
 	2, {TEXTOID, INT8OID}
 };
 
-/* The key that a record is linked to, or NULL. */
+static const BcdProbe any_link = {"link", "link_store_id_feed_key", "store_id", "feed"};
+
+/* The key that a record is linked to, or NULL: as for every new record. */
 char *
 bcd_link_key(const char *feed, int64 store_id)
 {
 	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id)};
 
+	if (!bcd_probe(&any_link, Int64GetDatum(store_id), feed))
+		return NULL;
 	return bcd_select(&select_key, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
 }
 

@@ -23,15 +23,67 @@
 
 PG_FUNCTION_INFO_V1(bcdelta_unique_keys);
 
-/* The hash of a value of a natural field. */
-int64
-bcd_unique_hash(const char *field, int64 scope, const char *value)
+static int64
+hash_of(const char *field, int64 scope, const char *folded)
 {
-	char	   *text = psprintf("%s " INT64_FORMAT " %s", field, scope, bcd_folded(value));
+	char	   *text = psprintf("%s " INT64_FORMAT " %s", field, scope, folded);
 	int64		hash = (int64) hash_bytes_extended((const unsigned char *) text, strlen(text), 0);
 
 	pfree(text);
 	return hash;
+}
+
+/* The hash of a value of a natural field. */
+int64
+bcd_unique_hash(const char *field, int64 scope, const char *value)
+{
+	return hash_of(field, scope, bcd_folded(value));
+}
+
+/* A natural field, and the field with the scope of its values or NULL */
+typedef struct BcdScoped
+{
+	const char *field;
+	const char *parent;
+} BcdScoped;
+
+static int
+compare_scoped(const void *a, const void *b)
+{
+	const BcdScoped *x = a;
+	const BcdScoped *y = b;
+	int			diff = strcmp(x->field, y->field);
+
+	return diff != 0 ? diff : strcmp(x->parent ? x->parent : "", y->parent ? y->parent : "");
+}
+
+/* The natural fields of all resources, each once, in the order of their names; n: their number. */
+static const BcdScoped *
+natural_fields(int *n)
+{
+	static BcdScoped fields[BCD_MAX_RESOURCES * BCD_MAX_KEYS];
+	static int	nfields = 0;
+	const BcdResource *r;
+	int			i;
+	int			j;
+
+	if (nfields == 0)
+	{
+		int			all = 0;
+
+		for (i = 0; (r = bcd_resource_nth(i)) != NULL; i++)
+			for (j = 0; bcd_resource_key(r, j); j++)
+			{
+				fields[all].field = bcd_resource_key(r, j);
+				fields[all++].parent = r->parent;
+			}
+		qsort(fields, all, sizeof(BcdScoped), compare_scoped);
+		for (i = 0; i < all; i++)
+			if (nfields == 0 || compare_scoped(&fields[nfields - 1], &fields[i]) != 0)
+				fields[nfields++] = fields[i];
+	}
+	*n = nfields;
+	return fields;
 }
 
 static bool
@@ -52,24 +104,29 @@ bcdelta_unique_keys(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *payload = PG_GETARG_JSONB_P(0);
 	Datum		hashes[BCD_MAX_RESOURCES * BCD_MAX_KEYS];
-	const BcdResource *r;
-	const char *field;
+	int			nfields;
+	const BcdScoped *fields = natural_fields(&nfields);
+	char	   *folded = NULL;
 	int			n = 0;
 	int			i;
-	int			j;
 
-	for (i = 0; JB_ROOT_IS_OBJECT(payload) && (r = bcd_resource_nth(i)) != NULL; i++)
-		for (j = 0; (field = bcd_resource_key(r, j)) != NULL; j++)
+	for (i = 0; JB_ROOT_IS_OBJECT(payload) && i < nfields; i++)
+	{
+		int64		hash;
+
+		if (i == 0 || strcmp(fields[i].field, fields[i - 1].field) != 0)
 		{
-			char	   *value = bcd_payload_text(payload, field);
-			int64		hash;
+			char	   *value = bcd_payload_text(payload, fields[i].field);
 
-			if (value == NULL || value[0] == '\0')
-				continue;
-			hash = bcd_unique_hash(field, r->parent ? bcd_payload_integer(payload, r->parent) : 0, value);
-			if (!contains(hashes, n, hash))
-				hashes[n++] = Int64GetDatum(hash);
+			folded = value && value[0] != '\0' ? bcd_folded(value) : NULL;
 		}
+		if (folded == NULL)
+			continue;
+		hash = hash_of(fields[i].field,
+					   fields[i].parent ? bcd_payload_integer(payload, fields[i].parent) : 0, folded);
+		if (!contains(hashes, n, hash))
+			hashes[n++] = Int64GetDatum(hash);
+	}
 	PG_RETURN_DATUM(bcd_array(INT8OID, hashes, NULL, n));
 }
 

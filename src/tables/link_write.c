@@ -26,17 +26,28 @@
 	"  WHERE e.key = ANY ($7) AND e.value <> 'null'" \
 	"  AND e.value IS DISTINCT FROM " new_payload " -> e.key) END,"
 
-/* A link that is there, whoever else wants the record: it is not theirs */
+/*
+ * A link that is there, whoever else wants the record: it is not theirs.  What
+ * was written is all that the record refers to; most links are, and their
+ * statement has nothing to set up for the others.
+ */
+#define UPDATE_LINKS(referred) \
+	"UPDATE bcdelta.link AS l SET payload = n.payload," \
+	" remembered = CASE WHEN n.payload IS NULL THEN coalesce(l.remembered, '{}') || coalesce(l.payload, '{}') END," \
+	referred \
+	" pushed_at = CASE WHEN n.written THEN clock_timestamp() ELSE l.pushed_at END," \
+	" aside = CASE WHEN NOT n.back THEN l.aside END" \
+	" FROM unnest($2, $3, $4, $5, $6) AS n(key, store_id, payload, written, back)" \
+	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o" \
+	"  WHERE o.feed = $1 AND o.key = n.key AND o.store_id = n.store_id LIMIT 1) AS found" \
+	" WHERE l.ctid = found.tid"
+
+static BcdStatement update_written = {
+	UPDATE_LINKS(" referred = NULL,"),
+	6, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID}
+};
 static BcdStatement update_links = {
-	"UPDATE bcdelta.link AS l SET payload = n.payload,"
-	" remembered = CASE WHEN n.payload IS NULL THEN coalesce(l.remembered, '{}') || coalesce(l.payload, '{}') END,"
-	REFERRED("l", "n.payload", "n.written", "true")
-	" pushed_at = CASE WHEN n.written THEN clock_timestamp() ELSE l.pushed_at END,"
-	" aside = CASE WHEN NOT n.back THEN l.aside END"
-	" FROM unnest($2, $3, $4, $5, $6) AS n(key, store_id, payload, written, back)"
-	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o"
-	"  WHERE o.feed = $1 AND o.key = n.key AND o.store_id = n.store_id LIMIT 1) AS found"
-	" WHERE l.ctid = found.tid",
+	UPDATE_LINKS(REFERRED("l", "n.payload", "n.written", "true")),
 	7, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID, TEXTARRAYOID}
 };
 
@@ -89,7 +100,17 @@ put_one(const char *feed, const BcdLinkWrite *link, Datum references)
 	(void) bcd_execute(&put_link, args, nulls);
 }
 
-/* Runs one of the first two statements for the links that it is for; true when it did each. */
+/* Are all rows written that are linked already? */
+static bool
+all_written(const BcdLinkWrite *links, int n)
+{
+	while (n-- > 0)
+		if (links[n].linked && !links[n].written)
+			return false;
+	return true;
+}
+
+/* Runs one of the first three statements for the links that it is for; true when it did each. */
 static bool
 put_rows(BcdStatement *statement, const char *feed, const BcdLinkWrite *links, int n, bool linked,
 		 Datum references)
@@ -133,9 +154,10 @@ put_rows(BcdStatement *statement, const char *feed, const BcdLinkWrite *links, i
 void
 bcd_links_put(const char *feed, const BcdLinkWrite *links, int n, Datum references)
 {
+	BcdStatement *update = all_written(links, n) ? &update_written : &update_links;
 	int			i;
 
-	if (!put_rows(&update_links, feed, links, n, true, references) ||
+	if (!put_rows(update, feed, links, n, true, references) ||
 		!put_rows(&insert_links, feed, links, n, false, references))
 		for (i = 0; i < n; i++)
 			put_one(feed, &links[i], references);
