@@ -204,10 +204,11 @@ CREATE TABLE bcdelta.link (
 	unique_keys bigint[] GENERATED ALWAYS AS (bcdelta.unique_keys(payload)) STORED,
 	refers_to bigint[] GENERATED ALWAYS AS (bcdelta.refers_to(payload, remembered, referred)) STORED,
 	PRIMARY KEY (feed, key),
-	UNIQUE (feed, store_id)
+	UNIQUE (store_id, feed)
 ) WITH (fillfactor = 90);
-CREATE INDEX link_unique_keys ON bcdelta.link USING gin (unique_keys) WITH (fastupdate = off);
-CREATE INDEX link_refers_to ON bcdelta.link USING gin (refers_to) WITH (gin_pending_list_limit = 64);
+CREATE INDEX link_unique_keys ON bcdelta.link USING gin (unique_keys) WITH (gin_pending_list_limit = 64);
+CREATE INDEX link_refers_to ON bcdelta.link USING gin (refers_to) WITH (gin_pending_list_limit = 64)
+WHERE refers_to IS NOT NULL;
 CREATE INDEX link_aside ON bcdelta.link (feed, key) WHERE aside IS NOT NULL;
 COMMENT ON TABLE bcdelta.link IS 'one row per source row that is in the store';
 COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record';
