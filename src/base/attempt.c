@@ -1,6 +1,6 @@
 /*
  * attempt.c
- *		Doing something that may fail, and going on.
+ *		Runs code that may fail in a subtransaction, and returns its error.
  */
 #include "postgres.h"
 
@@ -10,7 +10,7 @@
 
 #include "base/attempt.h"
 
-/* Somebody wants the whole statement to stop, or the process */
+/* A request to stop the whole statement, or the process */
 static bool
 is_stop(int sqlerrcode)
 {
@@ -60,7 +60,7 @@ bcd_attempt(void (*work) (void *arg), void *arg)
 	return attempt(work, arg, true);
 }
 
-/* The same for what only looks: whatever it does is undone, its locks are given back. */
+/* The same for work that only reads: all its effects are undone, and its locks are released. */
 ErrorData *
 bcd_attempt_undone(void (*work) (void *arg), void *arg)
 {

@@ -1,6 +1,6 @@
 /*
  * attempt.h
- *		Doing something that may fail, and going on.
+ *		Runs code that may fail in a subtransaction, and returns its error.
  */
 #ifndef BCD_ATTEMPT_H
 #define BCD_ATTEMPT_H

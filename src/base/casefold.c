@@ -1,16 +1,17 @@
 /*
  * casefold.c
- *		Texts without regard to the case of letters.
+ *		Strings without regard to the case of letters.
  *
- * By the Unicode standard and not by the database's locale, which may know
- * ASCII letters only: two names are one for the store wherever our database
- * was made.  A letter and its accent may be one character or two, so texts are
- * composed first (normalization form C).
+ * Case folding follows the Unicode standard, not the database's locale, which
+ * may know only ASCII letters: whether two names are equal for the store does
+ * not depend on our database. A letter and its accent may be one character or
+ * two, so strings are composed first (normalization form C).
  *
- * Of the standard's foldings the simple one, which knows one letter for one: a
- * sharp s is not "ss", nor the Turkish I with a dot "i".  Stores differ in that,
- * and while a name that is not found is refused by a store that takes it for
- * another one, a name found wrongly would overwrite another record.
+ * This is the standard's simple folding, which maps one letter to one letter:
+ * a sharp s is not "ss", and the Turkish I with a dot is not "i". Stores
+ * differ in this. If we miss a name that the store considers equal, the store
+ * refuses the create; if we found a name wrongly, we would overwrite another
+ * record.
  */
 #include "postgres.h"
 
@@ -31,7 +32,7 @@ is_ascii(const char *text, int len)
 	return true;
 }
 
-/* The characters of a text, ended by a zero; NULL: it is not valid UTF-8. */
+/* The characters of a string, terminated by a zero; NULL if it is not valid UTF-8. */
 static pg_wchar *
 decoded(const char *text, int len)
 {
@@ -79,7 +80,7 @@ folded(pg_wchar c)
 	return c + foldings[low].delta;
 }
 
-/* ASCII letters, and bytes of no known meaning */
+/* ASCII letters, and bytes of unknown meaning */
 static char *
 fold_bytes(const char *text, int len)
 {
@@ -92,7 +93,7 @@ fold_bytes(const char *text, int len)
 }
 
 /*
- * The same text for all that differ in the case of letters only; palloc'd.
+ * Maps all strings that differ only in case to the same string; palloc'd.
  */
 char *
 bcd_fold_case(const char *text, int len)

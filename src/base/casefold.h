@@ -1,6 +1,6 @@
 /*
  * casefold.h
- *		Texts without regard to the case of letters.
+ *		Strings without regard to the case of letters.
  */
 #ifndef BCD_CASEFOLD_H
 #define BCD_CASEFOLD_H

@@ -2,9 +2,9 @@
  * client.c
  *		Is the client of this session still there?
  *
- * PostgreSQL itself looks only when it reads from or writes to the client, or
- * where client_connection_check_interval is set.  A function that waits for
- * hours does neither.
+ * PostgreSQL itself checks only when it reads from or writes to the client, or
+ * if client_connection_check_interval is set. A function that waits for hours
+ * does neither.
  */
 #include "postgres.h"
 
@@ -17,8 +17,8 @@
 #include "base/compat.h"
 
 /*
- * Has the other end of a connection gone?  What it had sent before may still
- * be there to be read: a Terminate message, the end of a TLS session.
+ * Has the other end of a connection gone? Data that it sent before may still
+ * be unread: a Terminate message, the end of a TLS session.
  */
 static bool
 peer_is_gone(pgsocket sock)
@@ -35,8 +35,8 @@ peer_is_gone(pgsocket sock)
 }
 
 /*
- * Ends the session when its client has gone: nobody wants to know any more.  A
- * session without a client (a background worker's) has nobody to lose.
+ * Ends the session when its client has gone, because nobody waits for the
+ * result. A session without a client (a background worker's) has none to lose.
  */
 void
 bcd_client_check(void)

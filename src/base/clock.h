@@ -1,6 +1,6 @@
 /*
  * clock.h
- *		A clock that no change of the date touches.
+ *		A clock that is not affected by changes of the date.
  */
 #ifndef BCD_CLOCK_H
 #define BCD_CLOCK_H

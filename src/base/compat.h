@@ -1,6 +1,6 @@
 /*
  * compat.h
- *		Differences between PostgreSQL 13 and 18; the only place that looks at
+ *		Differences between PostgreSQL 13 and 18; the only file that uses
  *		PG_VERSION_NUM.
  */
 #ifndef BCD_COMPAT_H
@@ -18,7 +18,7 @@
 
 /*
  * The client's socket is the first member of Port in all versions.  The header
- * that says so wants those of GSSAPI, where the server was built with it.
+ * that declares it needs those of GSSAPI if the server was built with it.
  */
 #define bcd_client_socket()	(*(pgsocket *) MyProcPort)
 
@@ -38,7 +38,7 @@
 #define bcd_lltoa(value, text)	(pg_lltoa(value, text), strlen(text))
 #endif
 
-/* 14: large values may be compressed with lz4, where the server was built with it */
+/* 14: large values may be compressed with lz4, if the server was built with it */
 #if PG_VERSION_NUM >= 140000 && defined(USE_LZ4)
 #define BCD_HAVE_LZ4
 #endif
@@ -58,7 +58,7 @@
 #define ROLE_PG_READ_SERVER_FILES DEFAULT_ROLE_READ_SERVER_FILES
 #endif
 
-/* 15: shared memory is asked for in a hook of its own */
+/* 15: shared memory is requested in a hook of its own */
 #if PG_VERSION_NUM >= 150000
 #define BCD_HAVE_SHMEM_REQUEST_HOOK
 #endif
@@ -85,7 +85,7 @@
 	pg_foreign_server_aclcheck(server, role, ACL_USAGE)
 #endif
 
-/* 16: the settings are in a hash table, and their list is made anew */
+/* 16: the settings are in a hash table, and their list is created on demand */
 #if PG_VERSION_NUM >= 160000
 #define bcd_guc_variables(n)	get_guc_variables(&(n))
 #else
@@ -118,14 +118,14 @@
 #define bcd_create_wait_event_set(n)	CreateWaitEventSet(TopMemoryContext, n)
 #endif
 
-/* 17: extensions may name their wait events */
+/* 17: extensions can name their wait events */
 #if PG_VERSION_NUM >= 170000
 #define bcd_wait_event(name)	WaitEventExtensionNew(name)
 #else
 #define bcd_wait_event(name)	PG_WAIT_EXTENSION
 #endif
 
-/* 18: the module says its name and version */
+/* 18: the module declares its name and version */
 #if PG_VERSION_NUM >= 180000
 #define BCD_MODULE_MAGIC	PG_MODULE_MAGIC_EXT(.name = "bcdelta", .version = EXTVERSION)
 #else
@@ -139,7 +139,7 @@
 #define bcd_timeline()	ThisTimeLineID
 #endif
 
-/* 16: what a setting's check hook gives to its assign hook is in memory of its own */
+/* 16: the data that a check hook passes to its assign hook is in memory of its own */
 #if PG_VERSION_NUM >= 160000
 #define bcd_guc_malloc(size)	guc_malloc(LOG, size)
 #else

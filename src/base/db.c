@@ -2,13 +2,13 @@
  * db.c
  *		SPI and transactions, with rights and search_path pinned.
  *
- * Everything that touches our own tables runs as the extension's owner with
- * search_path set to pg_catalog: the SQL functions are called from sessions
- * whose search_path and rights are their users', and an operator that
- * resolved there would run with ours.
+ * All statements on our own tables run as the extension's owner with
+ * search_path set to pg_catalog: users call the SQL functions with a
+ * search_path of their own, and an operator found through it would run with
+ * our rights.
  *
- * An error leaves user and search_path to (sub)transaction abort, which puts
- * both back; only the normal path has to call the ending function.
+ * After an error, (sub)transaction abort restores user and search_path; only
+ * the normal path has to call the ending function.
  */
 #include "postgres.h"
 
@@ -34,7 +34,7 @@
 /*
  * Switches to a role and to a search_path of pg_catalog.
  *
- * With restricted set, what runs cannot change session state either: for
+ * With restricted set, the code cannot change session state either: for
  * expressions that somebody else wrote.
  */
 void
@@ -57,8 +57,9 @@ bcd_become_again(const BcdRights *saved)
 }
 
 /*
- * Sets what the text of a value depends on, so that a payload is the same
- * whoever builds it.  Until the end of the innermost GUC nesting level.
+ * Sets the parameters that the text of a value depends on, so that every
+ * session builds the same payload. Lasts until the end of the innermost GUC
+ * nesting level.
  */
 void
 bcd_pin_settings(void)
@@ -108,8 +109,8 @@ prepared(BcdStatement *statement)
 	if (statement->plan == NULL)
 	{
 		/*
-		 * planned once: that arrays have one element today would be worth a
-		 * new plan
+		 * planned once: otherwise, arrays that happen to have one element
+		 * would cause a new plan
 		 */
 		SPIPlanPtr	plan = SPI_prepare_cursor(statement->sql, statement->nargs,
 											  statement->argtypes, CURSOR_OPT_GENERIC_PLAN);
@@ -143,8 +144,8 @@ bcd_execute(BcdStatement *statement, Datum *values, const char *nulls)
 }
 
 /*
- * The same, and the current memory context stays what it was, so that what is
- * read from the rows can be returned in it.
+ * The same, but keeps the current memory context, so that values read from the
+ * rows can be returned in it.
  */
 uint64
 bcd_select(BcdStatement *statement, Datum *values, const char *nulls)
@@ -156,14 +157,14 @@ bcd_select(BcdStatement *statement, Datum *values, const char *nulls)
 	return n;
 }
 
-/* Like bcd_execute(), for a query of which at most limit rows are wanted (0: all). */
+/* Like bcd_execute(), for a query that is to return at most limit rows (0: all). */
 uint64
 bcd_query(BcdStatement *statement, Datum *values, const char *nulls, long limit)
 {
 	return execute(statement, values, nulls, false, limit);
 }
 
-/* The same with the snapshot at hand: several queries see the same. */
+/* The same with the current snapshot, so that several queries see the same data. */
 uint64
 bcd_query_as_seen(BcdStatement *statement, Datum *values, const char *nulls, long limit)
 {
@@ -171,8 +172,8 @@ bcd_query_as_seen(BcdStatement *statement, Datum *values, const char *nulls, lon
 }
 
 /*
- * The same with what is committed by now, even where the caller's transaction
- * goes on with the snapshot it began with.
+ * The same with all data committed so far, even if the caller's transaction
+ * keeps the snapshot it began with.
  */
 uint64
 bcd_query_newest(BcdStatement *statement, Datum *values, const char *nulls, long limit)
@@ -230,7 +231,7 @@ bcd_column_jsonb(uint64 row, int column)
 	return isnull ? NULL : DatumGetJsonbPCopy(value);
 }
 
-/* A column of all n rows of the last result, as a list of texts. */
+/* A column of all n rows of the last result, as a list of strings. */
 List *
 bcd_column_list(uint64 n, int column)
 {
@@ -279,7 +280,7 @@ bcd_name_datum(const char *name)
 	return DirectFunctionCall1(namein, CStringGetDatum(name));
 }
 
-/* A list of texts, for unnest() or ANY */
+/* A list of strings, for unnest() or ANY */
 Datum
 bcd_text_array(List *texts)
 {
@@ -292,7 +293,7 @@ bcd_text_array(List *texts)
 	return bcd_array(TEXTOID, values, NULL, n);
 }
 
-/* An array of values, for unnest() or ANY; nulls NULL: there are none. */
+/* An array of values, for unnest() or ANY; nulls may be NULL if there are none. */
 Datum
 bcd_array(Oid type, Datum *values, bool *nulls, int n)
 {
@@ -308,8 +309,8 @@ bcd_array(Oid type, Datum *values, bool *nulls, int n)
 
 /*
  * From now on the worker's transactions begin with a lock on the extension.
- * DROP EXTENSION takes that one first, too: so the two wait for each other
- * only there, and never in a circle.
+ * DROP EXTENSION also takes this lock first, so the two wait for each other
+ * only there, and never deadlock.
  */
 void
 bcd_tx_use_extension(void)
@@ -341,8 +342,8 @@ bcd_tx_extension_is_new(void)
 static MemoryContext outside = NULL;
 
 /*
- * The worker's transactions.  Between bcd_tx_begin() and bcd_tx_commit()
- * there is a snapshot and SPI is connected; no request may be waited for.
+ * The worker's transactions.  Between bcd_tx_begin() and bcd_tx_commit() there
+ * is a snapshot and SPI is connected; the worker must not wait for a request.
  * The memory context is the same after them as before: up to 17, the end of a
  * transaction leaves the one that is never reset.
  */
@@ -360,11 +361,11 @@ bcd_tx_begin(void)
 }
 
 /*
- * From now on the transaction reads what is committed by now, and what it has
- * done itself.
+ * From now on, the transaction sees all data committed so far, and its own
+ * changes.
  *
- * For what comes after a fold: bcd_fold() takes changes with a snapshot of its
- * own, and a row that is read with an older one is not what it is folded for.
+ * For use after a fold: bcd_fold() takes changes with a snapshot of its own,
+ * and a row read with an older snapshot might lack the change that was folded.
  */
 void
 bcd_tx_look_again(void)
@@ -380,13 +381,13 @@ bcd_tx_commit(void)
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(outside);
-	/* otherwise autovacuum never learns what we write */
+	/* otherwise autovacuum never learns about our writes */
 	pgstat_report_stat(true);
 }
 
 /*
- * After an error: forgets the transaction, whatever its state.  The memory
- * context stays, so it must not be one of the transaction's.
+ * After an error: abandons the transaction in any state. The memory context
+ * stays, so it must not be one of the transaction's.
  */
 void
 bcd_tx_abort(void)
@@ -400,7 +401,7 @@ bcd_tx_abort(void)
 	pgstat_report_stat(true);
 }
 
-/* The transaction at hand may commit without waiting for the disk. */
+/* The current transaction may commit without waiting for the disk. */
 void
 bcd_tx_async(void)
 {
@@ -417,8 +418,8 @@ bcd_tx_scan(void)
 }
 
 /*
- * In a PG_CATCH block: logs the error as a warning of the worker's and forgets
- * the transaction.  what says what the worker makes of it.
+ * In a PG_CATCH block: logs the error as a warning of the worker and abandons
+ * the transaction. "what" describes the worker's reaction.
  */
 void
 bcd_tx_report_and_abort(const char *what)

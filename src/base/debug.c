@@ -16,8 +16,8 @@
 bool		bcd_debug_points = false;
 
 /*
- * Waits while somebody holds the point's lock exclusively.  Inside and outside
- * of transactions, hence a lock of the session.
+ * Waits while a session holds the point's lock exclusively. Called inside and
+ * outside transactions, hence a session lock.
  */
 void
 bcd_debug_point(const char *name)
@@ -29,7 +29,7 @@ bcd_debug_point(const char *name)
 		return;
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, BCD_DEBUG_LOCK,
 						 DatumGetUInt32(hash_any((const unsigned char *) name, strlen(name))), 2);
-	/* this one is waited for as long as it takes */
+	/* wait for this lock without a time limit */
 	LockTimeout = 0;
 	(void) LockAcquire(&tag, ShareLock, true, false);
 	LockTimeout = timeout;

@@ -2,10 +2,11 @@
  * json.c
  *		Reading the store's replies with cJSON, within limits; escaping.
  *
- * cJSON takes what it is given: it recurses, lets any bytes pass for UTF-8,
- * ends a string at an escaped NUL, keeps numbers as doubles and makes 150 bytes
- * of each value.  So a text is scanned, and its values are counted, before
- * cJSON sees it, and integers are taken only where a double holds them exactly.
+ * cJSON accepts nearly any input: it recurses, accepts any bytes as UTF-8,
+ * ends a string at an escaped NUL, stores numbers as doubles and needs 150
+ * bytes per value. So a text is scanned, and its values are counted, before
+ * cJSON sees it, and integers are accepted only if a double holds them
+ * exactly.
  */
 #include "postgres.h"
 
@@ -24,10 +25,10 @@ static const cJSON *child(const cJSON *parent, const char *name, size_t len);
 
 /*
  * Parse a reply.  The result is malloc'd: cJSON_Delete() it.  NULL and a
- * static *reason when it is not JSON or goes beyond the limits.
+ * static *reason if it is not JSON or exceeds the limits.
  *
  * The text is changed in place: escapes that name no character (NUL, lone
- * surrogates) become U+FFFD, since cJSON would cut or refuse the string.
+ * surrogates) become U+FFFD, since cJSON would truncate or refuse the string.
  */
 cJSON *
 bcd_json_parse(char *text, size_t len, const char **reason)
@@ -100,7 +101,10 @@ scan(char *text, size_t len, const char **reason)
 			depth--;
 		else if (c == '\0' || (IS_HIGHBIT_SET(c) && p - 1 != text))
 		{
-			/* outside strings there is only ASCII, but for a byte order mark */
+			/*
+			 * outside strings there is only ASCII, except for a byte order
+			 * mark
+			 */
 			*reason = "not valid JSON";
 			return false;
 		}
@@ -127,7 +131,7 @@ scan(char *text, size_t len, const char **reason)
 	return !empty;
 }
 
-/* The inside of a string, up to and with the quote that ends it */
+/* The inside of a string, up to and including the closing quote */
 static bool
 scan_string(char **position, char *end, const char **reason)
 {
@@ -170,7 +174,7 @@ scan_string(char **position, char *end, const char **reason)
 	return true;
 }
 
-/* At a "\u": step over it, or over a pair of surrogates */
+/* At a "\u": skip it, or a pair of surrogates */
 static void
 scan_unicode_escape(char **position, char *end)
 {
@@ -230,7 +234,7 @@ bcd_utf8_length(const char *text, const char *end)
 
 /*
  * Walk down names, as in "meta.pagination.total"; in an array a number is an
- * index.  NULL when the way ends early.
+ * index.  NULL if a name is missing.
  */
 const cJSON *
 bcd_json_path(const cJSON *root, const char *path)
@@ -267,7 +271,7 @@ child(const cJSON *parent, const char *name, size_t len)
 	return NULL;
 }
 
-/* The integer that item is; false when it is none, or not exact in a double */
+/* The integer value of item; false if it is not an integer, or not exact in a double */
 bool
 bcd_json_int64(const cJSON *item, int64 *value)
 {
@@ -283,8 +287,8 @@ bcd_json_int64(const cJSON *item, int64 *value)
 }
 
 /*
- * The id of a record; false, and 0, when the field is not a number that can
- * be one: missing, a text, a fraction, not greater than zero, out of range.
+ * The id of a record; false, and 0, if the field is not a valid id: missing, a
+ * string, a fraction, not greater than zero, out of range.
  */
 bool
 bcd_json_id(const cJSON *record, const char *field, int64 *id)
@@ -316,8 +320,8 @@ bcd_json_escape(StringInfo out, const char *text)
 }
 
 /*
- * Append text percent-encoded for a URL: everything but RFC 3986's unreserved
- * characters, so that no value can end a parameter or a list.
+ * Append text percent-encoded for a URL: everything except RFC 3986's
+ * unreserved characters, so that no value can end a parameter or a list.
  */
 void
 bcd_url_escape(StringInfo out, const char *text)

@@ -1,11 +1,11 @@
 /*
  * plans_fit.c
- *		Plans that fit tables which have grown.
+ *		Renews plans when their tables have grown.
  *
- * Plans are kept, and those made while a table was small may read all of it
- * later: to the planner one index is as good as another then.  Whoever takes
- * on more rows has them made anew when the tables have twice the pages,
- * whether or not somebody has analysed them.
+ * Plans are kept, and plans made while a table was small may read all of it
+ * later: to the planner, one index is as good as another then. Before it takes
+ * on more rows, the worker has its plans made again if the tables have twice
+ * the pages, whether or not they have been analyzed.
  */
 #include "postgres.h"
 

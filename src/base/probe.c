@@ -1,15 +1,14 @@
 /*
  * probe.c
- *		Is there a row?  Asked of an index, without a statement.
+ *		Looks up in an index whether a row exists, without a statement.
  *
- * For what is asked with every reply, and is a matter of one row or, nearly
- * always, of none: to start and to end a statement costs ten times as much as
- * to look.
+ * For questions that every reply asks, about one row or, nearly always, none:
+ * starting and ending a statement costs ten times as much as the search.
  *
- * The answer is that of a statement at this place: what is committed by now,
- * and what the transaction has done itself.  If somebody has dropped the index
- * the table is read; where that index is a partial one, the answer may then be
- * true for a row that it would not have had.
+ * The answer is the same as that of a statement at this point: it considers
+ * all data committed so far, and the transaction's own changes. If somebody
+ * has dropped the index, the table is read; for a partial index, the answer
+ * may then be true for a row that the index would not have contained.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * probe.h
- *		Is there a row?  Asked of an index, without a statement.
+ *		Looks up in an index whether a row exists, without a statement.
  */
 #ifndef BCD_PROBE_H
 #define BCD_PROBE_H

@@ -1,12 +1,12 @@
 /*
  * shutdown.c
- *		The normal end of our processes.
+ *		Normal termination of our processes.
  *
- * A background process that is asked to end with SIGTERM ends with an error of
- * level FATAL.  Whoever watches a log for those would be called at night for
- * every restart of the server.  So a process of ours that is asked between two
- * tasks just ends; in the middle of one the error does its work, but nobody is
- * told.
+ * A background process that receives SIGTERM ends with an error of level
+ * FATAL. Somebody who watches the log for these would be alarmed by every
+ * restart of the server. So if our process receives the signal between two
+ * tasks, it simply ends; in the middle of a task, the error is raised, but not
+ * reported.
  */
 #include "postgres.h"
 
@@ -27,7 +27,7 @@ hush(ErrorData *edata)
 		previous_hook(edata);
 }
 
-/* Once in the life of a process. */
+/* Called once in the life of a process. */
 void
 bcd_stop_init(void)
 {
@@ -35,7 +35,7 @@ bcd_stop_init(void)
 	emit_log_hook = hush;
 }
 
-/* To be called where nothing is under way. */
+/* To be called when no task is in progress. */
 void
 bcd_stop_if_asked(int exit_code)
 {

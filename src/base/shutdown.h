@@ -1,6 +1,6 @@
 /*
  * shutdown.h
- *		The normal end of our processes.
+ *		Normal termination of our processes.
  */
 #ifndef BCD_SHUTDOWN_H
 #define BCD_SHUTDOWN_H

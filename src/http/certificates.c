@@ -2,13 +2,13 @@
  * certificates.c
  *		The authorities that a TLS connection is verified against.
  *
- * They are the system's bundle and, where the server has a ca_file, those of
- * that file in addition.  libcurl takes one file or one text, so the two are
- * joined in memory and kept until ca_file changes.
+ * They are the system's bundle and, if the server has a ca_file, those of that
+ * file as well.  libcurl takes one file or one text, so the two are joined in
+ * memory and kept until ca_file changes.
  *
  * The bundle is named explicitly, and libcurl's directory of authorities is
- * taken off: with the directory it reads and parses every certificate for
- * each connection, without it once.
+ * removed: with the directory, it reads and parses every certificate for each
+ * connection; without it, once.
  */
 #include "postgres.h"
 
@@ -70,7 +70,8 @@ bcd_trust_apply(CURL *easy, const char *ca_file, char *error, size_t error_size)
 
 		blob.data = joined->pem;
 		blob.len = joined->len;
-		blob.flags = CURL_BLOB_COPY;	/* ours may be replaced meanwhile */
+		blob.flags = CURL_BLOB_COPY;	/* ours may be replaced in the
+										 * meantime */
 		return curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
 	}
 #else
@@ -82,7 +83,7 @@ bcd_trust_apply(CURL *easy, const char *ca_file, char *error, size_t error_size)
 #endif
 }
 
-/* The file that libcurl was built to trust, or where systems have it; or NULL */
+/* The file that libcurl was built to trust, or a usual location of it; or NULL */
 static const char *
 system_bundle(void)
 {
@@ -138,7 +139,7 @@ joined_bundle(const char *ca_file)
 	return bundle;
 }
 
-/* The entry of a ca_file, made when there is none; NULL without memory */
+/* The entry of a ca_file, created if there is none; NULL when out of memory */
 static Bundle *
 find_bundle(const char *ca_file)
 {

@@ -2,9 +2,8 @@
  * http.c
  *		Non-blocking HTTPS requests over one curl multi handle.
  *
- * A request is started, makes its way while the caller waits in
- * bcd_http_wait(), and comes back once from bcd_http_next_done(), whatever
- * became of it.
+ * A request is started, proceeds while the caller waits in bcd_http_wait(),
+ * and is returned once by bcd_http_next_done(), whether it succeeded or not.
  */
 #include "postgres.h"
 
@@ -86,9 +85,9 @@ bcd_http_request(const char *method, const char *url, const char *body)
 }
 
 /*
- * Start a request.  It is under way on return, or over: a request that could
- * not be started comes back from bcd_http_next_done() like any other.
- * target is not needed afterwards.
+ * Start a request.  On return, it is in progress or over: a request that could
+ * not be started is returned by bcd_http_next_done() like any other. target is
+ * not needed afterwards.
  */
 void
 bcd_http_start(BcdHttpRequest *request, const BcdHttpTarget *target)
@@ -144,7 +143,7 @@ bcd_http_next_done(void)
 	return request;
 }
 
-/* How many requests are under way, without those that are over */
+/* The number of requests in progress, excluding those that are over */
 int
 bcd_http_in_flight(void)
 {
@@ -157,7 +156,7 @@ bcd_http_in_flight(void)
  * the process when the postmaster dies.
  *
  * The latch is left set: the caller's loop resets it and checks for
- * interrupts, before it looks at what there is to do.
+ * interrupts, before it looks for work.
  */
 void
 bcd_http_wait(long timeout_ms, uint32 wait_event_info)
@@ -169,8 +168,8 @@ bcd_http_wait(long timeout_ms, uint32 wait_event_info)
 }
 
 /*
- * Stop a request at once.  It will not come back from bcd_http_next_done();
- * its fate says whether the store can have seen it.
+ * Stop a request at once.  bcd_http_next_done() will not return it; its fate
+ * says whether the store can have seen it.
  */
 void
 bcd_http_abandon(BcdHttpRequest *request)
@@ -183,7 +182,7 @@ bcd_http_abandon(BcdHttpRequest *request)
 	if (transfer->easy)
 		finish(transfer, CURLE_ABORTED_BY_CALLBACK);
 
-	/* by now it waits to be fetched */
+	/* it is already waiting to be fetched */
 	last_done = NULL;
 	for (link = &first_done; *link;)
 	{
@@ -199,7 +198,7 @@ bcd_http_abandon(BcdHttpRequest *request)
 	free(transfer);
 }
 
-/* Free a request, which is abandoned first if it is under way; NULL is allowed */
+/* Free a request, abandoning it first if it is in progress; NULL is allowed */
 void
 bcd_http_free(BcdHttpRequest *request)
 {
@@ -242,7 +241,7 @@ bcd_http_url_is_loopback(const char *url)
 	return loopback;
 }
 
-/* Take what libcurl is done with */
+/* Collect the transfers that libcurl has finished */
 static void
 collect_done(void)
 {
@@ -261,7 +260,7 @@ collect_done(void)
 	}
 }
 
-/* A transfer is over, one way or another: queue its request for the caller */
+/* A transfer has ended, successfully or not: queue its request for the caller */
 static void
 finish(BcdHttpTransfer *transfer, CURLcode result)
 {
@@ -280,8 +279,8 @@ finish(BcdHttpTransfer *transfer, CURLcode result)
 }
 
 /*
- * Keep a handle for the next request, or let it go.  One that failed is let
- * go: libcurl's reset leaves the system's last error in it.
+ * Keep a handle for the next request, or free it. A handle whose transfer
+ * failed is freed: libcurl's reset leaves the system's last error in it.
  */
 static void
 release_easy(CURL *easy, bool reuse)

@@ -1,14 +1,14 @@
 /*
  * request.h
- *		A request to a store, and what became of it.
+ *		A request to a store, and its outcome.
  *
- * Only data, and below http.h, so that the pure modules that judge a reply
- * need no libcurl.
+ * Contains only data, and is separate from http.h, so that the pure modules
+ * that judge a reply do not need libcurl.
  */
 #ifndef BCD_REQUEST_H
 #define BCD_REQUEST_H
 
-/* What is known of a request's fate; the order is from harmless to doubtful */
+/* The known outcome of a request, in order from harmless to doubtful */
 typedef enum BcdHttpFate
 {
 	BCD_HTTP_REPLIED,			/* a whole reply was read: look at status */
@@ -16,7 +16,7 @@ typedef enum BcdHttpFate
 	BCD_HTTP_UNKNOWN			/* sent, at least in part, and no whole reply */
 } BcdHttpFate;
 
-/* Reply headers that pacing and retries live on; -1: not sent by the store */
+/* Reply headers used by pacing and retries; -1: not sent by the store */
 typedef struct BcdHttpHeaders
 {
 	int64		rate_window_ms;

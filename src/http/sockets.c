@@ -1,16 +1,16 @@
 /*
  * sockets.c
- *		libcurl's sockets and timer in the server's way of waiting.
+ *		Waits for libcurl's sockets and timer in a WaitEventSet.
  *
- * libcurl says which sockets and which timer it waits for; we wait for them
- * together with the process latch and the postmaster's death, and tell
- * libcurl what happened.  The sockets are counted with the server's other
- * file descriptors.
+ * libcurl reports which sockets and which timer it waits for; we wait for them
+ * together with the process latch and the postmaster's death, and report the
+ * events to libcurl. The sockets count towards the server's limit of file
+ * descriptors.
  *
  * The functions that libcurl calls back only write to malloc'd memory and
  * never throw.  Signals are blocked while libcurl runs: it may start a thread
  * to look up a host name, and a thread inherits the mask of its maker; a
- * signal handler of the server must not run in it.
+ * signal handler of the server must not run in that thread.
  */
 #include "postgres.h"
 
@@ -26,7 +26,7 @@
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
-/* Where poll() cannot tell, a broken connection is all that is noticed. */
+/* Without this flag, poll() notices only broken connections. */
 #ifdef POLLRDHUP
 #define CLOSED_BY_PEER	POLLRDHUP
 #else
@@ -67,7 +67,7 @@ static void prepare_wait_set(void);
 static void act(CURLM *multi, curl_socket_t fd, int bits);
 static int64 now_ms(void);
 
-/* Have libcurl tell us its sockets and its timer */
+/* Make libcurl report its sockets and its timer */
 CURLMcode
 bcd_sockets_attach(CURLM *multi)
 {
@@ -80,8 +80,8 @@ bcd_sockets_attach(CURLM *multi)
 }
 
 /*
- * A number for the part of a URL that tells whose connections may be used.
- * That two are the same by chance costs no more than a new connection.
+ * A hash of the part of a URL that determines which connections may be used. A
+ * collision costs no more than a new connection.
  */
 static uint32
 host_of(const char *url)
@@ -95,7 +95,7 @@ host_of(const char *url)
 	return hash;
 }
 
-/* Have the connections that this handle opens counted */
+/* Track the connections that this handle opens */
 CURLcode
 bcd_sockets_account(CURL *easy, const char *url)
 {
@@ -113,7 +113,7 @@ bcd_sockets_account(CURL *easy, const char *url)
  * Has the other side closed a connection that libcurl may want to use for this
  * URL?
  *
- * libcurl looks for itself, but from 8.22 on not more than once a second.
+ * libcurl checks this itself, but since 8.22 at most once a second.
  */
 bool
 bcd_sockets_any_closed(const char *url)
@@ -131,8 +131,9 @@ bcd_sockets_any_closed(const char *url)
 }
 
 /*
- * Wait until the latch is set, a socket is ready, a timer is due or the time
- * is over (-1: never), then let libcurl work.  Leaves the latch as it is.
+ * Wait until the latch is set, a socket is ready, a timer is due or the
+ * timeout has passed (-1: none), then let libcurl work.  Leaves the latch as
+ * it is.
  */
 void
 bcd_sockets_wait(CURLM *multi, long timeout_ms, uint32 wait_event_info)
@@ -152,11 +153,11 @@ bcd_sockets_wait(CURLM *multi, long timeout_ms, uint32 wait_event_info)
 }
 
 /*
- * Let libcurl do what can be done without waiting.
+ * Let libcurl do all work that does not need waiting.
  *
- * The sockets are looked at here and not in the result of the wait, which may
- * tell of the latch alone: where the latch is set all the time, the sockets
- * must have their turn too.
+ * The sockets are checked here rather than in the result of the wait, which
+ * may report only the latch: even if the latch is set all the time, the
+ * sockets must get their turn.
  */
 void
 bcd_sockets_drive(CURLM *multi)
@@ -171,7 +172,7 @@ bcd_sockets_drive(CURLM *multi)
 		struct pollfd *more = realloc(ready, n * sizeof(struct pollfd));
 
 		if (more == NULL)
-			n = ready_size;		/* the others have their turn later */
+			n = ready_size;		/* the others get their turn later */
 		else
 		{
 			ready = more;
@@ -228,13 +229,13 @@ act(CURLM *multi, curl_socket_t fd, int bits)
 	sigset_t	saved;
 	int			running;
 
-	/* what it returns is about a misuse only: results come with each request */
+	/* its result only reports misuse: the outcome comes with each request */
 	bcd_sockets_block_signals(&saved);
 	(void) curl_multi_socket_action(multi, fd, bits, &running);
 	bcd_sockets_restore_signals(&saved);
 }
 
-/* libcurl waits for other events of a socket, or for none any more */
+/* libcurl now waits for other events of a socket, or no longer for any */
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
@@ -290,7 +291,7 @@ forget_socket(curl_socket_t fd)
 static int
 on_timer(CURLM *multi, long timeout_ms, void *arg)
 {
-	/* a millisecond may have begun: better late than asked again */
+	/* a millisecond may have begun: rather late than twice */
 	timer_at = timeout_ms < 0 ? -1 : now_ms() + timeout_ms + (timeout_ms > 0 ? 1 : 0);
 	return 0;
 }
@@ -316,7 +317,7 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 static int
 on_close(void *arg, curl_socket_t fd)
 {
-	/* the next socket may get the same number, and must get into the set */
+	/* the next socket may get the same number, and must be added to the set */
 	forget_socket(fd);
 	forget_connection(fd);
 	ReleaseExternalFD();
@@ -364,8 +365,8 @@ forget_connection(curl_socket_t fd)
 }
 
 /*
- * Bring the set of what we wait for up to date.  Making one costs several
- * system calls, so it lives as long as the same sockets do.
+ * Bring the wait event set up to date. Creating a set costs several system
+ * calls, so it is kept as long as the sockets stay the same.
  */
 static void
 prepare_wait_set(void)

@@ -1,6 +1,6 @@
 /*
  * sockets.h
- *		libcurl's sockets and timer in the server's way of waiting.
+ *		Waits for libcurl's sockets and timer in a WaitEventSet.
  */
 #ifndef BCD_SOCKETS_H
 #define BCD_SOCKETS_H

@@ -1,18 +1,20 @@
 /*
  * transfer.c
- *		One request on its way: the curl handle and what its callbacks fill.
+ *		One request in progress: the curl handle and the data that its
+ *		callbacks fill.
  *
- * libcurl's callbacks write to malloc'd memory and report failure by their
- * result: nothing may longjmp through libcurl.
+ * libcurl's callbacks write to malloc'd memory and report failure through
+ * their result: nothing may longjmp through libcurl.
  *
- * One thing libcurl does unasked must not happen to us: when a reused
- * connection dies before a byte of the reply, it sends the request again on
- * a new one.  The first may have been carried out, and a second POST makes a
- * second record.  So bodies are fed by a callback that refuses to be rewound
- * once bytes of it were taken, which ends the request with an error.  Without
- * a body (GET, DELETE) a repetition does no harm and is left to libcurl.  To
- * make all this rare, connections that were idle for a while are not used
- * again, and a body goes over a new one when any was closed meanwhile.
+ * One automatic action of libcurl must be prevented: when a reused connection
+ * breaks before the first byte of the reply, libcurl sends the request again
+ * on a new one.  The first may have been carried out, and a second POST makes
+ * a second record.  So a callback supplies the body, and refuses to rewind it
+ * once bytes have been read, which ends the request with an error.  Without a
+ * body (GET, DELETE), a repetition does no harm and is left to libcurl. To
+ * make this case rare, connections that were idle for a while are not used
+ * again, and a body goes over a new connection if any was closed in the
+ * meantime.
  */
 #include "postgres.h"
 
@@ -21,7 +23,7 @@
 #include "http/transfer.h"
 
 #define CONNECT_TIMEOUT_MS		15000
-#define MAX_IDLE_SECONDS		30	/* usual servers close after 60 or more */
+#define MAX_IDLE_SECONDS		30	/* most servers close after 60 or more */
 #define MAX_HEADER_BYTES		(256 * 1024)
 #define FIRST_REPLY_BYTES		8192
 #define HEADER_VALUE_SIZE		64
@@ -94,7 +96,7 @@ make_correlation_id(char *id)
 			 r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
 }
 
-/* Everything about the way to the store */
+/* All options about the connection to the store */
 static CURLcode
 set_connection(CURL *easy, const char *url, const BcdHttpTarget *target)
 {
@@ -116,7 +118,7 @@ set_connection(CURL *easy, const char *url, const BcdHttpTarget *target)
 	SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 
 	SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
-#if LIBCURL_VERSION_NUM >= 0x075800 /* 7.88; 7.74 may wait for ever */
+#if LIBCURL_VERSION_NUM >= 0x075800 /* 7.88; 7.74 may wait forever */
 	SET(CURLOPT_PIPEWAIT, 1L);
 #endif
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -126,13 +128,17 @@ set_connection(CURL *easy, const char *url, const BcdHttpTarget *target)
 	SET(CURLOPT_CONNECTTIMEOUT_MS, Min(target->timeout_ms, CONNECT_TIMEOUT_MS));
 	SET(CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700 /* 7.87 */
-	/* do not wait for the thread that looks up a name nobody wants any more */
+
+	/*
+	 * do not wait for the thread that looks up a host name that is no longer
+	 * needed
+	 */
 	SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
 	return rc;
 }
 
-/* Method, URL, body and where the reply goes */
+/* Method, URL, body and the destination of the reply */
 static CURLcode
 set_request(BcdHttpTransfer *transfer)
 {
@@ -223,7 +229,7 @@ on_body(char *buffer, size_t size, size_t n, void *arg)
 	return len;
 }
 
-/* Called by libcurl: start over.  Not with a body that may have arrived. */
+/* Called by libcurl: start again. Refused once the body may have arrived. */
 static int
 on_rewind(void *arg, curl_off_t offset, int origin)
 {
@@ -304,7 +310,7 @@ on_header(char *line, size_t size, size_t n, void *arg)
 	return len;
 }
 
-/* Take a header's value, without spaces around it, if that is its name */
+/* Copy a header's value, without surrounding spaces, if the header has this name */
 static bool
 is_header(const char *line, size_t len, const char *name, char *value)
 {
@@ -333,7 +339,7 @@ is_header(const char *line, size_t len, const char *name, char *value)
 	return true;
 }
 
-/* A header that is a number of units; -1 when it is anything else */
+/* A header whose value is a number of units; -1 for any other value */
 static int64
 header_number(const char *value, int64 unit)
 {
@@ -360,7 +366,7 @@ bcd_transfer_clear_headers(BcdHttpHeaders *headers)
 	headers->retry_after_ms = -1;
 }
 
-/* Free what only the transfer itself needed, and leave no token behind */
+/* Free everything that only the transfer needed, and leave no token behind */
 void
 bcd_transfer_clear(BcdHttpTransfer *transfer)
 {

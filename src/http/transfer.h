@@ -1,6 +1,7 @@
 /*
  * transfer.h
- *		One request on its way: the curl handle and what its callbacks fill.
+ *		One request in progress: the curl handle and the data that its
+ *		callbacks fill.
  */
 #ifndef BCD_TRANSFER_H
 #define BCD_TRANSFER_H

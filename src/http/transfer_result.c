@@ -1,10 +1,10 @@
 /*
  * transfer_result.c
- *		What became of a transfer: its fate, and words for a failure.
+ *		The outcome of a transfer, and an error text for a failure.
  *
- * "Not sent" is said only where it is certain: libcurl has counted no byte of
- * the request as sent, and failed with an error that belongs to the time
- * before.  Everything else that is not a whole reply is "unknown".
+ * "Not sent" is said only where it is certain: libcurl counted no byte of the
+ * request as sent, and failed with an error that can only occur before
+ * sending. Any other outcome without a complete reply is "unknown".
  *
  * Error texts are short and carry neither the URL's query nor the token.
  */
@@ -24,7 +24,7 @@ static void describe_loss(BcdHttpTransfer *transfer, const char *what);
 static void copy_reason(char *out, size_t size, const char *reason);
 static double milliseconds(CURL *easy, CURLINFO info);
 
-/* Fill in the request when its transfer is over, while the handle still exists */
+/* Fill in the request when its transfer has ended, while the handle still exists */
 void
 bcd_outcome_read(BcdHttpTransfer *transfer, CURLcode result)
 {
@@ -49,7 +49,7 @@ bcd_outcome_read(BcdHttpTransfer *transfer, CURLcode result)
 		return;
 	}
 
-	/* a part of a reply is no reply */
+	/* a part of a reply does not count as a reply */
 	free(request->reply);
 	request->reply = NULL;
 	request->reply_len = 0;
@@ -99,8 +99,8 @@ fate_of(BcdHttpTransfer *transfer, CURLcode result)
 }
 
 /*
- * A store that repeats the token must not get it into our tables and logs.  In
- * data, a token that may be a word of a catalogue is left alone.
+ * If a store repeats the token, it must not reach our tables and logs. In
+ * data, a token that could be an ordinary word of a catalogue is left alone.
  */
 static void
 redact(BcdHttpTransfer *transfer)
@@ -212,7 +212,7 @@ describe_timeout(BcdHttpTransfer *transfer)
 			 transfer->timeout_ms / 1000.0, way, sent);
 }
 
-/* what, and the system's error if libcurl knows of one */
+/* what, and the system's error if libcurl reports one */
 static void
 describe_loss(BcdHttpTransfer *transfer, const char *what)
 {
@@ -224,7 +224,7 @@ describe_loss(BcdHttpTransfer *transfer, const char *what)
 			 what, strerror((int) system_error));
 }
 
-/* As the middle of a message: no capital, no full stop, nothing unprintable */
+/* Format as the middle of a message: no capital, no full stop, nothing unprintable */
 static void
 copy_reason(char *out, size_t size, const char *reason)
 {

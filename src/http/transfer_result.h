@@ -1,6 +1,6 @@
 /*
  * transfer_result.h
- *		What became of a transfer: its fate, and words for a failure.
+ *		The outcome of a transfer, and an error text for a failure.
  */
 #ifndef BCD_TRANSFER_RESULT_H
 #define BCD_TRANSFER_RESULT_H

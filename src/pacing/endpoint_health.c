@@ -1,18 +1,19 @@
 /*
  * endpoint_health.c
- *		How the requests to an endpoint fare, and what that says of one row.
+ *		The health of an endpoint, and what it says about the failures of one
+ *		row.
  *
- * After trouble (5xx, a reset, a time-out) a row waits, longer each time, and
- * that is right when the store is down.  When it is not, and takes other rows
- * all the while, the wait belongs to nobody but a row that fails by itself.
- * Which one does is a matter of odds: a row that has failed alone n times in a
- * row, where a part p of all requests fails, has had bad luck with a
- * probability of p to the nth.
+ * After trouble (5xx, a reset, a time-out), a row waits, longer each time.
+ * This is right when the store is down. If the store is up and accepts other
+ * rows in the meantime, only a row that itself causes the failures should
+ * wait. Which rows do is a matter of probability: if a fraction p of all
+ * requests fails, a row that has failed alone n times in succession had bad
+ * luck with a probability of p to the nth.
  *
- * So each success at an endpoint lets a few rows come back early that have met
- * trouble there, and each trouble takes back a part of that: after an outage
- * the first row to succeed brings two back, these bring four; and what was left
- * when the next one begins is soon used up.
+ * So each success at an endpoint lets a few rows that met trouble there come
+ * back early, and each trouble takes back a part of this allowance: after an
+ * outage, the first row to succeed brings two rows back, and these bring four;
+ * an allowance left over when the next outage begins is soon used up.
  */
 #include "postgres.h"
 
@@ -21,11 +22,11 @@
 #include "pacing/endpoint_health.h"
 
 #define WEIGHT			(1.0 / 32)	/* of the last request */
-#define EARLY_ROWS		2		/* for each row that was taken */
+#define EARLY_ROWS		2		/* for each row that was accepted */
 #define MAX_CREDIT		1000
-#define CHANCE			0.001	/* what is less likely is not luck */
+#define CHANCE			0.001	/* anything less likely is not chance */
 
-/* A request of so many rows was taken. */
+/* A request with this number of rows was accepted. */
 void
 bcd_luck_good(BcdLuck *luck, int rows)
 {
@@ -43,7 +44,7 @@ bcd_luck_bad(BcdLuck *luck)
 	luck->credit -= (luck->credit + 7) / 8;
 }
 
-/* So many failures of one row in a row may be bad luck. */
+/* The number of consecutive failures of one row that may be bad luck. */
 int
 bcd_luck_failures(const BcdLuck *luck)
 {

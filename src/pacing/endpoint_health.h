@@ -1,18 +1,20 @@
 /*
  * endpoint_health.h
- *		How the requests to an endpoint fare, and what that says of one row.
+ *		The health of an endpoint, and what it says about the failures of one
+ *		row.
  *
  * Plain data and arithmetic.
  */
 #ifndef BCD_ENDPOINT_HEALTH_H
 #define BCD_ENDPOINT_HEALTH_H
 
-#define BCD_FREE_FAILURES	2	/* may be bad luck, however seldom they are */
+#define BCD_FREE_FAILURES	2	/* may be bad luck, however rare failures are */
 
 typedef struct BcdLuck
 {
-	double		failing;		/* part of the last requests that met trouble */
-	int			troubles;		/* in a row, up to now */
+	double		failing;		/* fraction of the last requests that met
+								 * trouble */
+	int			troubles;		/* consecutive, up to now */
 	int			credit;			/* rows that may come back early */
 } BcdLuck;
 

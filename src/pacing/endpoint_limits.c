@@ -1,24 +1,24 @@
 /*
  * endpoint_limits.c
- *		How many requests one endpoint takes at a time, and how many records
- *		in one, as far as it told.
+ *		Limits of one endpoint on concurrent requests and on records per
+ *		request, as learned from its replies.
  *
- * An endpoint refuses a request that is one too many; those that it has taken
- * go on.  So the refusal of one that was started as the nth says that n are
- * too many, and the least n of several refusals says how many are not.  Such
- * limits are fixed numbers: one more is tried so seldom that the refusals
- * which that costs do not matter.
+ * An endpoint refuses a request that is one too many; requests that it has
+ * accepted continue. So the refusal of a request that was started as the nth
+ * shows that n are too many, and the lowest n of several refusals shows how
+ * many are not. Such limits are fixed numbers: one more request is tried so
+ * rarely that the refusals this causes do not matter.
  *
- * A batch that is too large may be so by its bytes, or be refused for a reason
- * that only looks like it.  So batches grow again, by doubling; each time that
- * this turns out to be too much, it is tried half as often.
+ * A batch may be too large in bytes rather than in records, or be refused for
+ * a reason that only looks like its size. So batches grow again, by doubling;
+ * each time the larger size is refused, it is tried half as often.
  */
 #include "postgres.h"
 
 #include "pacing/endpoint_limits.h"
 
-#define CALM_REPLIES		1000	/* until one more is tried */
-#define BATCHES_TAKEN		100 /* until twice as many records are tried */
+#define CALM_REPLIES		1000	/* before one more is tried */
+#define BATCHES_TAKEN		100 /* before twice as many records are tried */
 #define BATCHES_TAKEN_MOST	1000000
 
 /*
@@ -39,7 +39,7 @@ bcd_slots_limit(const BcdSlots *slots, int documented, int wanted)
 	return limit;
 }
 
-/* A request that was started as the nth at a time was one too many */
+/* The request started as the nth concurrent one was one too many */
 void
 bcd_slots_crowded(BcdSlots *slots, int nth)
 {
@@ -65,7 +65,7 @@ bcd_batch_refused(BcdBatch *batch, int n)
 {
 	int			half = Max(n / 2, 1);
 
-	/* others of that size may have been under way */
+	/* other requests of that size may have been in progress */
 	if (batch->limit > 0 && half >= batch->limit)
 		return;
 	if (batch->raised)
@@ -77,7 +77,7 @@ bcd_batch_refused(BcdBatch *batch, int n)
 	batch->raised = false;
 }
 
-/* One with n records was not. */
+/* A request with n records was not too large. */
 void
 bcd_batch_taken(BcdBatch *batch, int n)
 {

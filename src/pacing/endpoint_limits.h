@@ -1,10 +1,10 @@
 /*
  * endpoint_limits.h
- *		How many requests one endpoint takes at a time, and how many records
- *		in one, as far as it told.
+ *		Limits of one endpoint on concurrent requests and on records per
+ *		request, as learned from its replies.
  *
- * Pure.  What the API documents is in resource.c; endpoints have limits that
- * are not documented, and such limits appear without notice.
+ * Pure.  Documented limits are part of the resource descriptors; endpoints
+ * also have undocumented limits, and these appear without notice.
  */
 #ifndef BCD_ENDPOINT_LIMITS_H
 #define BCD_ENDPOINT_LIMITS_H
@@ -12,15 +12,15 @@
 typedef struct BcdSlots
 {
 	int			limit;			/* 0: it has not refused any */
-	int			calm;			/* good replies since it was changed */
+	int			calm;			/* successful replies since it was changed */
 } BcdSlots;
 
 /* The most records in a request */
 typedef struct BcdBatch
 {
 	int			limit;			/* 0: it has not refused any */
-	int			taken;			/* requests of so many that it took since */
-	int			patience;		/* it has to take before more are tried */
+	int			taken;			/* requests of this size accepted since */
+	int			patience;		/* to be accepted before more are tried */
 	bool		raised;			/* the limit is such a trial */
 } BcdBatch;
 

@@ -1,42 +1,45 @@
 /*
  * other_clients.c
- *		What other clients of a store use of its quota, and are expected to.
+ *		The use of a store's quota by its other clients, seen and expected.
  *
- * Their use is seen only in replies to us, as what is neither left nor ours.
- * What they will take in the rest of a window is told by two things, and the
- * larger one is kept for them.  By when: what they usually take in each part
- * of the window that is to come, since many wait for its turn or come at even
- * intervals.  By how much: what they took at least in each of the last
- * windows, less what they have taken in this one, whenever it was.  The least
- * of a few windows, because what is kept for somebody who does not come is
- * lost: those who are gone are waited for in one window only.
+ * Replies to our requests show their use indirectly, as the part of the quota
+ * that is neither left nor ours. Their use in the rest of a window is
+ * predicted in two ways, and the larger result is held back for them. By time:
+ * their usual use in each remaining part of the window, since many clients
+ * wait for it to turn or come at even intervals. By amount: their lowest use
+ * in any of the last few windows, minus their use in this one, at whatever
+ * time. The lowest is used because quota that is held back for a client that
+ * does not come is lost: after a client has gone, its share is held back in
+ * one more window only.
  *
- * What we spend at once at the beginning of a window nobody else can have
- * later, and a window in which they find nothing does not tell what they would
- * have wanted.  So their use at its most is left to them several times over
- * before we do; and after a window in which they found none, all is spread
- * until one has passed that tells.
+ * Quota that we spend at the beginning of a window is not available to others
+ * later, and a window in which they find nothing left does not show what they
+ * would have used. So we spend at once only what exceeds several times their
+ * largest use; and after a window in which they found nothing left, we spread
+ * all requests until a window has shown their use.
  *
- * A burst that takes all there is shows one reply's way late, and what we
- * send meanwhile is refused.  When bursts cannot be foretold, about
+ * A burst that uses up the quota is noticed one reply late, and requests sent
+ * in the meantime are refused. If bursts cannot be predicted, this affects
+ * about
  *
  *		their part / our part * latency / window
  *
- * of our calls is, however large or many they are: the calls that go out while
- * less is left than the next burst takes are as many as that burst has, and
- * each of them meets it with its rate * latency.  Only calls that are not made
- * make it less.
+ * of our calls, regardless of the size and number of the bursts: as many calls
+ * go out while less quota is left than the next burst takes as that burst has
+ * calls, and each of them meets the burst with probability rate * latency.
+ * Only making fewer calls would reduce this.
  */
 #include "postgres.h"
 
 #include "pacing/other_clients.h"
 
-#define LAST_WEIGHT		0.5		/* of the last window in what is usual */
-#define SEEN_WHOLE		0.8		/* of a window: the rest tells little more */
-#define ROOM			3		/* times the most they may take: left to them
+#define LAST_WEIGHT		0.5		/* weight of the last window in the usual use */
+#define SEEN_WHOLE		0.8		/* fraction of a window: the rest would add
+								 * little */
+#define ROOM			3		/* times their largest use, left to them
 								 * before we spend at once */
-#define MARGIN			0.05	/* part of their usual use that they find at
-								 * the end of the window */
+#define MARGIN			0.05	/* fraction of their usual use that is still
+								 * left for them at the end of the window */
 
 static int
 part_at(double position)
@@ -44,7 +47,7 @@ part_at(double position)
 	return Min((int) (position * BCD_OTHERS_PARTS), BCD_OTHERS_PARTS - 1);
 }
 
-/* So many were not theirs, but requests of ours on their way */
+/* n requests were not theirs, but ours in flight */
 static void
 take_back(BcdOthers *o, int part, double n)
 {
@@ -58,9 +61,9 @@ take_back(BcdOthers *o, int part, double n)
 }
 
 /*
- * A reply tells that others have used so many up to that position, and that so
- * many requests were left.  sure: if all of ours that are on their way were
- * counted before.
+ * A reply shows that others have used "used" requests up to this position, and
+ * that "left" requests were left. sure: the number if all of our requests in
+ * flight had already been counted.
  */
 void
 bcd_others_note(BcdOthers *o, double position, int64 used, int64 sure, int64 left, bool refused)
@@ -79,7 +82,7 @@ bcd_others_note(BcdOthers *o, double position, int64 used, int64 sure, int64 lef
 	o->used = used;
 }
 
-/* What they wanted at least in each of the last windows */
+/* Their lowest use in any of the last windows */
 static int64
 least_lately(const BcdOthers *o)
 {
@@ -91,7 +94,7 @@ least_lately(const BcdOthers *o)
 	return least;
 }
 
-/* What was or is used in the parts from that position on */
+/* The use in the parts from this position on */
 static double
 rest_of(const double *parts, double position)
 {
@@ -105,8 +108,9 @@ rest_of(const double *parts, double position)
 }
 
 /*
- * What others take from that position on to the window's end.  As long as no
- * whole window was seen, a part of what they have taken in this one.
+ * The expected use of others from this position to the end of the window.
+ * Until a whole window has been seen, it is extrapolated from their use in
+ * this one.
  */
 double
 bcd_others_expected(const BcdOthers *o, double position)
@@ -118,9 +122,9 @@ bcd_others_expected(const BcdOthers *o, double position)
 }
 
 /*
- * What is to be left to them for the rest of the window before we spend
- * anything at once: a multiple of what they take if they do as in one of the
- * last windows, or go on as they have begun.
+ * The quota to leave to others for the rest of the window before we spend
+ * anything at once: a multiple of their use if they repeat one of the last
+ * windows, or continue as they began.
  */
 double
 bcd_others_room(const BcdOthers *o, double position, int64 quota)
@@ -138,8 +142,8 @@ bcd_others_room(const BcdOthers *o, double position, int64 quota)
 }
 
 /*
- * A new window.  seen: up to where we know of the old one.  Where others found
- * nothing left we know only the least of what they wanted.
+ * A new window. seen: up to which position we know the old one. If others
+ * found nothing left, we know only a lower bound of what they wanted.
  */
 void
 bcd_others_turn(BcdOthers *o, double seen)

@@ -1,24 +1,24 @@
 /*
  * other_clients.h
- *		What other clients of a store use of its quota, and are expected to.
+ *		The use of a store's quota by its other clients, seen and expected.
  *
- * Plain data and arithmetic; a position is a part of the window, 0 to 1.
+ * Plain data and arithmetic; a position is a fraction of the window, 0 to 1.
  */
 #ifndef BCD_OTHER_CLIENTS_H
 #define BCD_OTHER_CLIENTS_H
 
-/* Their use is learned for so many parts of the window */
+/* Number of parts of the window by which their use is learned */
 #define BCD_OTHERS_PARTS	10
 
-/* and as a whole, of so many windows */
+/* and number of windows for which the total is kept */
 #define BCD_OTHERS_WINDOWS	3
 
 typedef struct BcdOthers
 {
-	int64		used;			/* in this window, as far as we know */
-	int64		sure;			/* so many of them at least */
+	int64		used;			/* in this window, if known */
+	int64		sure;			/* lower bound of that number */
 	bool		found_none;		/* nothing was left for them before its end */
-	bool		wanting;		/* so it was in the last window */
+	bool		wanting;		/* the same for the last window */
 	double		now[BCD_OTHERS_PARTS];
 	double		usual[BCD_OTHERS_PARTS];
 	double		lately[BCD_OTHERS_WINDOWS][BCD_OTHERS_PARTS];	/* the last windows */

@@ -1,27 +1,28 @@
 /*
  * pace.c
- *		When the next request may start, within what is left of the quota.
+ *		When the next request may start, within the remaining quota.
  *
- * What is sent now is over sooner, and a window that was not used up does not
- * come back.  So requests go as early as latency and concurrency permit, but
- * for what is kept back:
+ * A request that is sent now is finished sooner, and unused quota of a window
+ * is lost. So requests go out as early as latency and concurrency permit,
+ * except for the parts of the quota that are held back:
  *
- * - What others are expected to take (other_clients.c), until they have taken it or
- *   the time for it is over.
- * - What they may take beyond that, several times over.  It is not lost to us,
- *   but spread over what is left of the window, so that they find some at any
- *   time; the rate is computed anew for each request, so that requests of
- *   others and time lost make it change smoothly.
- * - One request, the look, until shortly before the window's end.  Without it
- *   we would not learn of those who have come after all else was spent.
+ * - The expected use of other clients (other_clients.c), until they have used
+ *   it or its time has passed.
+ * - A reserve for their additional use, several times over. We do not lose it,
+ *   but spread it over the rest of the window, so that they find some quota at
+ *   any time; the rate is recomputed for each request, so that it changes
+ *   smoothly with the requests of others and with lost time.
+ * - One request, the look, until shortly before the window's end.  Without it,
+ *   we would not notice clients that came after the rest was spent.
  * - The scouts, until the window turns (see quota.c).
  *
- * The look and the scouts are kept of work that has to wait anyway: the last
- * requests that there are do not wait for them.
+ * The look and the scouts are held back only from work that has to wait
+ * anyway: the last requests of a run do not wait for them.
  *
- * That a window has turned is a conclusion until a reply says so, and a burst
- * on a wrong one would be refused as a whole.  So the first request of a
- * window goes alone, and others follow it slowly until there is a reply.
+ * Until a reply confirms it, the turn of a window is only a conclusion, and
+ * after a wrong conclusion a whole burst would be refused. So the first
+ * request of a window goes alone, and others follow it slowly until there is a
+ * reply.
  */
 #include "postgres.h"
 
@@ -33,17 +34,19 @@
 
 #define LAST_START_MS	1500	/* the last paced request and the look start
 								 * this long before the window's end */
-#define CREDIT			8		/* requests that may follow a pause at once */
-#define SHORT_TURN		0.015	/* part of a window: not worth a scout */
+#define CREDIT			8		/* requests that may be sent at once after a
+								 * pause */
+#define SHORT_TURN		0.015	/* fraction of a window that is not worth a
+								 * scout */
 
-/* When the last requests that surely count in this window start */
+/* The latest time to start requests that certainly count in this window */
 static int64
 last_start(const BcdQuota *q)
 {
 	return bcd_quota_turns(q) - Min(LAST_START_MS, q->window_ms / 10);
 }
 
-/* How many scouts are still to be kept, and until when the next one is */
+/* The number of scouts still held back, and when the next one is released */
 static int
 scouts_kept(const BcdQuota *q, int64 now, int64 *next)
 {
@@ -65,7 +68,7 @@ scouts_kept(const BcdQuota *q, int64 now, int64 *next)
 	return q->scouts - i;
 }
 
-/* How many requests are kept back for a later time, and when that is */
+/* The number of requests held back for a later time, and when the next one is released */
 static int64
 kept(const BcdQuota *q, int64 now, int64 *next)
 {
@@ -79,7 +82,7 @@ kept(const BcdQuota *q, int64 now, int64 *next)
 	return Min(n, q->work - 1);
 }
 
-/* What of our share is left for requests now */
+/* The part of our share that is left for requests now */
 static int64
 ours(const BcdQuota *q, int64 now)
 {
@@ -89,7 +92,7 @@ ours(const BcdQuota *q, int64 now)
 	return Min(share - q->counted, q->left) - q->in_flight - kept(q, now, &next);
 }
 
-/* And what is, if so much is kept for others */
+/* The same, if this number is held back for others */
 static int64
 beside(const BcdQuota *q, int64 now, double others)
 {
@@ -99,10 +102,12 @@ beside(const BcdQuota *q, int64 now, double others)
 }
 
 /*
- * How many more requests we may start in this window, as things stand.
+ * The number of further requests that we may start in this window, as far as
+ * is known now.
  *
- * When all that is left is kept for others, one goes now and then that tells
- * whether they have come for it; what is left at the turn is a scout's.
+ * If all of the remaining quota is held back for others, a single request now
+ * and then finds out whether they have used it; quota left at the turn goes to
+ * a scout.
  */
 static int64
 sendable(const BcdQuota *q, int64 now)
@@ -116,8 +121,8 @@ sendable(const BcdQuota *q, int64 now)
 }
 
 /*
- * May one go at once, of what nobody else is likely to want?  In a window that
- * no reply has told of, that is the first one.
+ * May a request go at once, because no other client is likely to need the
+ * quota? In a window that no reply has confirmed, only the first one may.
  */
 static bool
 is_certain(const BcdQuota *q, int64 now)
@@ -130,8 +135,8 @@ is_certain(const BcdQuota *q, int64 now)
 /*
  * When the next request is due if n are to go out until the window's end.
  *
- * Time that was not used gives credit for a few requests at once, so that
- * little work is not held up; the rest is spread.
+ * Unused time gives credit for a few requests at once, so that a small amount
+ * of work is not delayed; the rest is spread.
  */
 static double
 pace(const BcdQuota *q, int64 now, int64 n)
@@ -142,8 +147,8 @@ pace(const BcdQuota *q, int64 now, int64 n)
 }
 
 /*
- * 0 when a request may start now, else how many ms to wait before asking
- * again; every reply is a reason to ask again as well.
+ * 0 if a request may start now, otherwise the time in ms after which to ask
+ * again; the caller should also ask again after every reply.
  * BCD_QUOTA_WAIT_REPLY: only a reply can change the answer.
  */
 int64
@@ -169,11 +174,11 @@ bcd_quota_delay(BcdQuota *q, int64 now)
 		due = is_certain(q, now) ? now : Min(due, pace(q, now, n));
 	if (due <= now)
 		return 0;
-	/* what is kept for others may be free before then: ask again */
+	/* quota held back for others may be released before then: ask again */
 	return (int64) ceil(Min(due - now, q->window_ms / 20.0));
 }
 
-/* A request has been started; the result is to be given to bcd_quota_done() */
+/* A request has been started; its result must be passed to bcd_quota_done() */
 BcdTicket
 bcd_quota_sent(BcdQuota *q, int64 now)
 {

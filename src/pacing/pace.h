@@ -1,6 +1,6 @@
 /*
  * pace.h
- *		When the next request may start, within what is left of the quota.
+ *		When the next request may start, within the remaining quota.
  */
 #ifndef BCD_PACE_H
 #define BCD_PACE_H

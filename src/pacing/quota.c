@@ -3,32 +3,34 @@
  *		Pacing of one store's requests by its own rate-limit headers.
  *
  * A store grants a number of requests per window to all its clients together.
- * We may use our share of them, want to use all of that, and want no 429.
+ * We may use our share of them, and want to use all of it without causing a
+ * 429.
  *
- * Which window a request counts in is known only from its reply.  So what we
- * have used of the present window is what replies have placed in it, and all
- * that is in flight: a request on its way while the window turns is counted
- * in the new one until its reply says otherwise.  Nothing is counted too
- * little, and what is counted too much comes back with the reply.
+ * Only its reply shows in which window a request counts. So our use of the
+ * current window is the number of requests that replies have placed in it,
+ * plus all requests in flight: a request in flight while the window turns is
+ * counted in the new one until its reply shows otherwise. Our use is never
+ * underestimated, and any excess is returned with the reply.
  *
- * The window's end is told as the time left, at a moment between the start of
- * a request and its reply.  Added to the start, that gives the time from which
- * on requests may count in the next window: if the time left is told for the
- * moment at which the request was counted, they do, however long the way there
- * takes.  Added to the time of the reply, it gives the time from which on they
- * do in any case.  Of several replies the latest start and the earliest reply
- * tell most; a clock of whole seconds can make the two change places.
+ * The store reports the end of the window as the time left, measured between
+ * the start of a request and its reply. Added to the start, it gives the time
+ * from which requests may count in the next window: if the time left is
+ * measured at the moment at which the request was counted, they do, however
+ * long they take to arrive. Added to the time of the reply, it gives the time
+ * from which they certainly count there. Among several replies, the latest
+ * start and the earliest reply are the most precise; a clock of whole seconds
+ * can make the two swap places.
  *
- * In between, the turn, a few requests that were kept go out: the scouts.
- * One that comes too early counts in the old window, which has room for it;
- * the first that does not tells of the new window, and opens it where windows
- * begin with a request.  As many are kept as the last turn took, and one more;
- * none where the turn is so short that a request is worth more.  Once a scout,
- * with nothing else under way, opened a window right at the beginning of the
- * turn, that is the window's end, and none is kept any more, until a request
- * proves to be early.
+ * In between, during the turn, a few requests that were held back go out: the
+ * scouts. A scout that comes too early counts in the old window, which has
+ * room for it; the first that does not reports the new window, and opens it if
+ * windows begin with a request. The number of scouts is one more than the last
+ * turn took; it is zero if the turn is so short that a request is worth more.
+ * Once a scout, with nothing else in flight, has opened a window right at the
+ * beginning of the turn, this is taken as the end of the window, and no more
+ * scouts are held back until a request proves to be early.
  *
- * When requests go out within all this is decided in pace.c.
+ * pace.c decides when requests go out within these limits.
  */
 #include "postgres.h"
 
@@ -38,10 +40,11 @@
 #include "pacing/quota.h"
 
 #define DEFAULT_WINDOW_MS	30000
-#define SURE_OF_SECONDS		5	/* times left of whole seconds in a row */
+#define SURE_OF_SECONDS		5	/* consecutive times left in whole seconds */
 #define FIRST_BACKOFF_MS	1000
 #define LAST_BACKOFF_MS		60000
-#define CALM_REPLIES		20	/* in a row: one more may be in flight */
+#define CALM_REPLIES		20	/* consecutive replies until one more may be
+								 * in flight */
 
 static bool is_trouble(long status);
 static void strike(BcdQuota *q, int64 now, long status, int64 retry_after_ms, double random);
@@ -105,7 +108,7 @@ bcd_quota_abandoned(BcdQuota *q)
 	q->counted++;
 }
 
-/* What is left of the store's quota as far as we know; -1: it tells none */
+/* The remaining quota of the store as far as we know; -1: it reports none */
 int64
 bcd_quota_left(const BcdQuota *q, int64 now)
 {
@@ -121,8 +124,8 @@ is_trouble(long status)
 }
 
 /*
- * The store fails.  The requests that were in flight together fail together,
- * which is one strike: what comes in while we wait already adds none.
+ * The store fails.  Requests that were in flight together fail together, and
+ * count as one strike: failures that arrive while we already wait add none.
  */
 static void
 strike(BcdQuota *q, int64 now, long status, int64 retry_after_ms, double random)
@@ -155,8 +158,8 @@ strike(BcdQuota *q, int64 now, long status, int64 retry_after_ms, double random)
 }
 
 /*
- * A 429 that leaves quota is not about the quota: too many requests at this
- * endpoint at a time.
+ * A 429 that leaves quota does not concern the quota: there were too many
+ * concurrent requests at this endpoint.
  */
 bool
 bcd_quota_crowded(long status, const BcdHttpHeaders *headers)
@@ -165,9 +168,10 @@ bcd_quota_crowded(long status, const BcdHttpHeaders *headers)
 }
 
 /*
- * A 429: wait as told, the longer of two.  Where one endpoint is crowded, the
- * caller sends fewer to it, and nothing else has to wait.  If nothing is told
- * or there were no others, it is load, and we back off.
+ * A 429: wait as the headers say, the longer of the two times. If one endpoint
+ * is crowded, the caller sends it fewer requests, and nothing else has to
+ * wait. If the headers say nothing, or no other request was in flight, the
+ * platform is under load, and we back off.
  */
 static void
 throttled(BcdQuota *q, int64 now, const BcdHttpHeaders *headers, double random)
@@ -184,26 +188,26 @@ throttled(BcdQuota *q, int64 now, const BcdHttpHeaders *headers, double random)
 		strike(q, now, 429, -1, random);
 }
 
-/* From when on may requests count in the next window? */
+/* From which time may requests count in the next window? */
 int64
 bcd_quota_turns(const BcdQuota *q)
 {
 	return Min(q->end_by_start, q->end_by_reply) + BCD_TURN_GUARD_MS;
 }
 
-/* And from when on do they in any case? */
+/* From which time do they certainly count in it? */
 int64
 bcd_quota_turned(const BcdQuota *q)
 {
 	if (q->scouts == 0)
 		return bcd_quota_turns(q);
-	/* the scout's reply comes first */
+	/* wait for the scout's reply first */
 	return Max(q->end_by_start, q->end_by_reply) + 3 * BCD_TURN_GUARD_MS;
 }
 
 /*
- * The window's end by one reply.  A time left of 0 does not tell since when;
- * one of whole seconds may be rounded either way.
+ * The end of the window according to one reply. A time left of 0 does not show
+ * since when; a time of whole seconds may be rounded either way.
  */
 static void
 window_end(BcdQuota *q, BcdTicket ticket, int64 now, int64 reset_ms,
@@ -232,14 +236,14 @@ window_end(BcdQuota *q, BcdTicket ticket, int64 now, int64 reset_ms,
 }
 
 /*
- * What a request that was started at the turn of the window, or right after
- * it, tells of when that is.  counted: the window in which it counted.
+ * Learns the time of the turn from a request that was started at the turn of
+ * the window, or right after it. counted: the window in which it counted.
  */
 static void
 note_scout(BcdQuota *q, BcdTicket ticket, int64 counted, int64 left)
 {
 	if (counted < ticket.window)
-		q->scouts = BCD_MAX_SCOUTS; /* we were wrong about the turn */
+		q->scouts = BCD_MAX_SCOUTS; /* our estimate of the turn was wrong */
 	else if (ticket.after_turn >= 0 && counted == ticket.window)
 	{
 		/* it was early */
@@ -255,8 +259,8 @@ note_scout(BcdQuota *q, BcdTicket ticket, int64 counted, int64 left)
 }
 
 /*
- * Learn from a reply's headers: which window it counted in, and what is left
- * of that.
+ * Learn from a reply's headers: which window it counted in, and how much quota
+ * that window has left.
  */
 static void
 note_headers(BcdQuota *q, BcdTicket ticket, int64 now, bool refused,
@@ -291,7 +295,7 @@ note_headers(BcdQuota *q, BcdTicket ticket, int64 now, bool refused,
 	note_others(q, left, refused && left == 0);
 }
 
-/* The part of the window that had passed at that time */
+/* The fraction of the window that had passed at that time */
 static double
 position_of(const BcdQuota *q, int64 at)
 {
@@ -301,7 +305,7 @@ position_of(const BcdQuota *q, int64 at)
 	return Max(Min(position, 1), 0);
 }
 
-/* Up to which part of the window do we know what others have used? */
+/* Up to which fraction of the window is the use of others known? */
 double
 bcd_quota_known(const BcdQuota *q)
 {
@@ -309,8 +313,8 @@ bcd_quota_known(const BcdQuota *q)
 }
 
 /*
- * What is neither left nor used by us was used by others.  Of our requests in
- * flight only those count that are older than one with a reply.
+ * Quota that is neither left nor used by us was used by others. Of our
+ * requests in flight, only those older than a request with a reply count.
  */
 static void
 note_others(BcdQuota *q, int64 left, bool refused)
@@ -321,7 +325,7 @@ note_others(BcdQuota *q, int64 left, bool refused)
 					Max(used - q->in_flight, 0), left, refused);
 }
 
-/* A new window; whole: nobody has used any of it unseen by us */
+/* A new window; whole: nobody can have used any of it without our notice */
 static void
 turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool whole)
 {
@@ -343,8 +347,9 @@ turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool whole)
 }
 
 /*
- * Turn the window when its time has come, before a reply tells.  After a
- * pause nothing is known of the new one, and a single request finds out.
+ * Turn the window when its time has come, before a reply confirms it. After a
+ * pause, nothing is known about the new window, and a single request finds
+ * out.
  */
 void
 bcd_quota_turn(BcdQuota *q, int64 now)
@@ -360,7 +365,7 @@ bcd_quota_turn(BcdQuota *q, int64 now)
 				q->end_by_reply + windows * q->window_ms, windows == 1);
 }
 
-/* Nothing is sent before; in the past when nothing is in the way */
+/* Nothing is sent before this time; it is in the past if nothing is in the way */
 int64
 bcd_quota_blocked_until(const BcdQuota *q)
 {
@@ -368,8 +373,8 @@ bcd_quota_blocked_until(const BcdQuota *q)
 }
 
 /*
- * Somebody waits who may know that a store that failed is back: probe it now.
- * A wait that the store has asked for is kept.
+ * A user who waits may know that a failed store is back: probe it now. A pause
+ * that the store asked for is kept.
  */
 void
 bcd_quota_probe_now(BcdQuota *q)
@@ -377,7 +382,7 @@ bcd_quota_probe_now(BcdQuota *q)
 	q->probe_at = 0;
 }
 
-/* Has the store failed so often in a row that it is only probed? */
+/* Has the store had so many consecutive failures that it is only probed? */
 bool
 bcd_quota_failing(const BcdQuota *q)
 {

@@ -1,12 +1,12 @@
 /*
  * store_pause.c
- *		Pauses that the store asks for, and how long they are believed.
+ *		Pauses that the store asks for, and how long we honour them.
  *
- * A reply may say that nothing is left of the quota for an hour, or that we
- * shall come back in three days: by mistake, or because a proxy said it.  No
- * header stops us for longer than two minutes: then one request asks again, with
- * nothing taken for known, and its reply is what counts.  Meanwhile people are
- * told.
+ * A reply may say that no quota is left for an hour, or that we should come
+ * back in three days, by mistake or because a proxy sent it. No header stops
+ * us for longer than two minutes: then one request tries again, without
+ * assuming anything, and its reply counts. In the meantime, the pause is shown
+ * to users.
  */
 #include "postgres.h"
 
@@ -23,9 +23,9 @@ forget(BcdQuota *q)
 }
 
 /*
- * A reply has come (status 0: none): for how long does the store want no
- * requests?  Replies to requests that were under way then do not say that it
- * wants some again.
+ * A reply has arrived (status 0: none): for how long does the store refuse
+ * requests? Replies to requests already in flight do not show that it accepts
+ * requests again.
  */
 void
 bcd_patience_note(BcdQuota *q, BcdTicket ticket, long status,
@@ -67,7 +67,7 @@ put_time(char *out, size_t size, int64 ms)
 	snprintf(out, size, INT64_FORMAT " %s", (ms + units[i].ms / 2) / units[i].ms, units[i].name);
 }
 
-/* Says what the store asks for; false: nothing out of the ordinary. */
+/* Describes an unusual pause that the store asks for; false: none. */
 bool
 bcd_patience_words(const BcdQuota *q, int64 now, char *out, size_t size)
 {

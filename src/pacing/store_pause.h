@@ -1,6 +1,6 @@
 /*
  * store_pause.h
- *		Pauses that the store asks for, and how long they are believed.
+ *		Pauses that the store asks for, and how long we honour them.
  *
  * Pure: plain data and arithmetic.
  */

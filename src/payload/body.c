@@ -1,6 +1,6 @@
 /*
  * body.c
- *		Bodies of requests: what is sent of one record.
+ *		Bodies of requests: the JSON that is sent for one record.
  */
 #include "postgres.h"
 
@@ -34,8 +34,8 @@ with_needed(Jsonb *changes, Jsonb *wanted, const char *field)
 }
 
 /*
- * Appends the object of an update: the id when it is not in the path, then the
- * changes.  wanted NULL: the row is gone.
+ * Appends the object of an update: the id unless it is in the path, then the
+ * changes. wanted NULL: the row is gone.
  */
 void
 bcd_body_update(StringInfo out, const BcdResource *resource, Jsonb *changes, Jsonb *wanted, int64 id)
@@ -57,8 +57,9 @@ bcd_body_update(StringInfo out, const BcdResource *resource, Jsonb *changes, Jso
 }
 
 /*
- * Appends the object of a create.  A field with a default is filled in where
- * the row has no value; default_id 0: that is not known yet, and left out.
+ * Appends the object of a create.  A field with a default is filled in if the
+ * row has no value; default_id 0: the default is not known yet, and the field
+ * is left out.
  */
 void
 bcd_body_create(StringInfo out, const BcdResource *resource, Jsonb *wanted, int64 default_id)

@@ -1,8 +1,8 @@
 /*
  * compare.c
- *		Comparing payloads with what the store's replies say it holds.
+ *		Compares payloads with the records in the store's replies.
  *
- * Values are compared by type, the way the store keeps them.
+ * Values are compared by type, in the form in which the store keeps them.
  */
 #include "postgres.h"
 
@@ -20,8 +20,8 @@
 #include "resource/resource.h"
 
 /*
- * Text equal but for white space around it, which stores trim, and for case
- * when fold is set.
+ * Are two strings equal except for surrounding white space, which stores trim,
+ * and except for case if fold is set?
  */
 static bool
 same_text(const char *a, int alen, const char *b, bool fold)
@@ -49,7 +49,7 @@ same_number(const BcdField *field, Numeric wanted, double got)
 	return round(bcd_number(wanted) * unit) == round(got * unit);
 }
 
-/* Is this what "nothing" looks like when it is read back? */
+/* Is this a form in which "nothing" is read back? */
 bool
 bcd_payload_is_nothing(const cJSON *got)
 {
@@ -88,7 +88,7 @@ same_array(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
 	return true;
 }
 
-/* Of an object only what we send is compared. */
+/* Only the fields of an object that we send are compared. */
 static bool
 same_object(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
 {
@@ -147,9 +147,9 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 }
 
 /*
- * Is this what the store holds?  Values are compared by type: 12.50 equals
- * 12.5, sets whatever their order, instants whatever their zone, HTML
- * whatever its spelling.
+ * Does the store hold this value? Values are compared by type: 12.50 equals
+ * 12.5, sets in any order, timestamps in any time zone, HTML regardless of
+ * formatting.
  */
 bool
 bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got)
@@ -173,7 +173,7 @@ agrees_with_record(const char *name, JsonbValue *value, void *arg)
 		bcd_payload_agrees(field, value, cJSON_GetObjectItemCaseSensitive(a->record, name));
 }
 
-/* The fields of a payload that a record of the store holds already. */
+/* The fields of a payload that a record of the store already holds. */
 Jsonb *
 bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
 {
@@ -183,8 +183,8 @@ bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *re
 }
 
 /*
- * What is known of a record that was read: what agrees with its row, and what
- * identifies it, whether or not that agrees.
+ * The known contents of a record that was read: the fields that agree with its
+ * row, and the fields that identify it, even if they do not agree.
  */
 Jsonb *
 bcd_payload_known(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
@@ -209,7 +209,7 @@ bcd_payload_known(const BcdResource *resource, Jsonb *wanted, const cJSON *recor
 	return known;
 }
 
-/* Without the white space around it, which stores trim; palloc'd. */
+/* Removes the surrounding white space, which stores trim; palloc'd. */
 char *
 bcd_trimmed(const char *text)
 {

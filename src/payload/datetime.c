@@ -1,6 +1,6 @@
 /*
  * datetime.c
- *		Dates and times as the API has them.
+ *		Dates and times in the API's format.
  */
 #include "postgres.h"
 
@@ -12,7 +12,7 @@
 
 #include "payload/datetime.h"
 
-/* The instant that a text names; false: none. */
+/* The point in time that a string represents; false: none. */
 static bool
 parse(const char *text, TimestampTz *instant)
 {
@@ -28,7 +28,7 @@ parse(const char *text, TimestampTz *instant)
 	}
 	PG_CATCH();
 	{
-		/* a pure parser: nothing to clean up but the error itself */
+		/* a pure parser: only the error itself has to be cleaned up */
 		MemoryContextSwitchTo(old);
 		FlushErrorState();
 	}
@@ -37,8 +37,8 @@ parse(const char *text, TimestampTz *instant)
 }
 
 /*
- * Date, time and zone, all of which the API wants: a date alone is its first
- * instant.  NULL when the text is no date; palloc'd.
+ * Date, time and zone, all of which the API requires: a date alone means its
+ * first instant. NULL if the string is not a date; palloc'd.
  */
 char *
 bcd_instant_text(const char *text)
@@ -53,8 +53,8 @@ bcd_instant_text(const char *text)
 }
 
 /*
- * Instants are equal whatever zone they are written in, and to the second:
- * that is how the store writes them.
+ * Timestamps are compared regardless of their time zone, to the second, which
+ * is the precision of the store.
  */
 bool
 bcd_same_instant(const char *a, const char *b)

@@ -1,6 +1,6 @@
 /*
  * datetime.h
- *		Dates and times as the API has them.
+ *		Dates and times in the API's format.
  */
 #ifndef BCD_DATETIME_H
 #define BCD_DATETIME_H

@@ -1,14 +1,14 @@
 /*
  * html.c
- *		Do two texts of HTML say the same?
+ *		Compares two HTML strings by meaning.
  *
- * A store may keep HTML in its own spelling; what it does to it is not
- * documented.  So texts are compared after undoing what never changes their
- * meaning: the amount of white space, <br /> for <br>, the case of tags and
- * attributes, the kind of quotes, characters written as references.
+ * A store may reformat HTML in undocumented ways. So two strings are compared
+ * after removing differences that never change their meaning: the amount of
+ * white space, <br /> for <br>, the case of tags and attributes, the kind of
+ * quotes, characters written as references.
  *
- * Both texts are read side by side as the spelling they have in common; it is
- * nowhere stored.
+ * Both strings are read side by side in a common form, which is not stored
+ * anywhere.
  */
 #include "postgres.h"
 
@@ -19,24 +19,24 @@
 #include "payload/html.h"
 #include "payload/htmlnames.inc"
 
-/* What a reader returns besides bytes */
+/* Results of a reader other than bytes */
 #define END			(-1)
 #define PLAIN(c)	(256 + (c)) /* a character that is no markup here */
 
-/* A reader of one text */
+/* A reader of one string */
 typedef struct BcdHtml
 {
 	const char *at;
 	const char *end;
 	bool		tag;			/* between < and > */
-	char		quote;			/* of the attribute's value, 0: in none */
+	char		quote;			/* of the attribute's value, 0: outside */
 	int			last;			/* what was returned last */
 	unsigned char bytes[BCD_HTML_VALUE_BYTES];	/* of a character reference */
 	int			nbytes;
 	int			nread;
 } BcdHtml;
 
-/* What the standard reads &#128; to &#159; as: the characters of Windows-1252 */
+/* The standard interprets &#128; to &#159; as characters of Windows-1252 */
 static const pg_wchar windows_1252[32] = {
 	0x20AC, 0x81, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,
 	0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D, 0x017D, 0x8F,
@@ -57,7 +57,7 @@ skip_spaces(BcdHtml *html)
 		html->at++;
 }
 
-/* The character that a number stands for, by the standard's rules. */
+/* The character for a number, by the standard's rules. */
 static pg_wchar
 numbered(uint32 number)
 {
@@ -68,7 +68,7 @@ numbered(uint32 number)
 	return number;
 }
 
-/* Reads "#233" or "#xE9" and its semicolon, if any; returns its length, 0: it is none. */
+/* Reads "#233" or "#xE9" and its semicolon, if any; returns its length, 0: not a reference. */
 static int
 read_number(BcdHtml *html, const char *p)
 {
@@ -113,7 +113,7 @@ place_of(const char *name, int len)
 	return low;
 }
 
-/* Reads the longest name there is; returns its length, 0: it is none. */
+/* Reads the longest known name; returns its length, 0: not a name. */
 static int
 read_name(BcdHtml *html, const char *p)
 {
@@ -140,7 +140,7 @@ read_name(BcdHtml *html, const char *p)
 	return len;
 }
 
-/* Reads a reference at "&" into bytes; false: there is none. */
+/* Reads a reference at "&" into bytes; false: not a reference. */
 static bool
 read_reference(BcdHtml *html)
 {
@@ -157,7 +157,7 @@ read_reference(BcdHtml *html)
 	return len > 0;
 }
 
-/* Is the next character one that is written as a reference?  Reads it. */
+/* Reads the next character if it is written as a reference. */
 static bool
 is_referred(BcdHtml *html)
 {
@@ -165,7 +165,7 @@ is_referred(BcdHtml *html)
 		(html->at < html->end && *html->at == '&' && read_reference(html));
 }
 
-/* White space in the text, as it is or as a reference; it is passed over. */
+/* Skips white space, written as is or as a reference. */
 static bool
 skip_text_spaces(BcdHtml *html)
 {
@@ -194,7 +194,7 @@ is_at_end(const BcdHtml *html)
 	return html->nread == html->nbytes && html->at >= html->end;
 }
 
-/* The next byte of a text, or of an attribute's value; "<" and such are PLAIN. */
+/* The next byte of text, or of an attribute's value; "<" and the like are PLAIN. */
 static int
 read_character(BcdHtml *html)
 {
@@ -242,7 +242,7 @@ read_tag(BcdHtml *html)
 	return (unsigned char) pg_ascii_tolower((unsigned char) c);
 }
 
-/* The next byte of the common spelling */
+/* The next byte of the common form */
 static int
 next(BcdHtml *html)
 {

@@ -1,6 +1,6 @@
 /*
  * html.h
- *		Do two texts of HTML say the same?
+ *		Compares two HTML strings by meaning.
  */
 #ifndef BCD_HTML_H
 #define BCD_HTML_H

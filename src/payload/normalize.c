@@ -1,11 +1,11 @@
 /*
  * normalize.c
- *		Values of payloads, checked against the resource's fields.
+ *		Checks the values of payloads against the resource's fields.
  *
- * What the store would refuse is refused here, with a message that names the
- * field, the value and the limit; what it would round or write otherwise is
- * brought to the form that it keeps, so that it compares equal to what is
- * read back.
+ * A value that the store would refuse is refused here, with a message that
+ * names the field, the value and the limit. A value that the store would round
+ * or reformat is converted to the form that it keeps, so that it compares
+ * equal when it is read back.
  */
 #include "postgres.h"
 
@@ -33,7 +33,7 @@ quoted(const JsonbValue *value)
 	return psprintf("\"%.*s...\"", len, text);
 }
 
-/* Characters of valid UTF-8, whatever the database takes its texts for. */
+/* The number of characters of valid UTF-8, independent of the database encoding. */
 static int
 utf8_characters(const char *text, int len)
 {
@@ -186,7 +186,7 @@ type_fits(BcdType type, const JsonbValue *value)
 }
 
 /*
- * Checks a value against its field, and brings it to the form that the store
+ * Checks a value against its field, and converts it to the form that the store
  * keeps.
  *
  * Returns NULL, or a message that names the field, the value and the limit.

@@ -1,9 +1,9 @@
 /*
  * payload.c
- *		Payloads: taking them apart and putting them together.
+ *		Reads and builds payloads.
  *
  * A payload is a jsonb object of API fields.  It stays jsonb, whose numbers
- * are exact decimals, until its text goes into a request.
+ * are exact decimals, until it is written into a request.
  */
 #include "postgres.h"
 
@@ -22,7 +22,7 @@ bcd_number(Numeric n)
 	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(n)));
 }
 
-/* A jsonb value as text: strings bare, the rest as JSON. */
+/* A jsonb value as text: strings without quotes, other values as JSON. */
 char *
 bcd_value_text(const JsonbValue *value)
 {
@@ -49,7 +49,7 @@ bcd_value_text(const JsonbValue *value)
 	}
 }
 
-/* The value of a jsonb column, as one that can be pushed into an object. */
+/* The value of a jsonb column, in a form that can be pushed into an object. */
 void
 bcd_jsonb_value(Jsonb *jsonb, JsonbValue *value)
 {
@@ -85,7 +85,7 @@ bcd_payload_has(Jsonb *payload, const char *field)
 	return field_value(payload, field, &v);
 }
 
-/* Has a payload each field of another one, whatever the values? */
+/* Does a payload have each field of another one, with any value? */
 bool
 bcd_payload_covers(Jsonb *payload, Jsonb *other)
 {
@@ -102,7 +102,7 @@ bcd_payload_covers(Jsonb *payload, Jsonb *other)
 	return true;
 }
 
-/* A field of a payload as text; NULL when it is missing or null. */
+/* A field of a payload as text; NULL if it is missing or null. */
 char *
 bcd_payload_text(Jsonb *payload, const char *field)
 {
@@ -111,7 +111,7 @@ bcd_payload_text(Jsonb *payload, const char *field)
 	return field_value(payload, field, &v) && v.type != jbvNull ? bcd_value_text(&v) : NULL;
 }
 
-/* A field of a payload as an integer; 0 when it is missing or no number. */
+/* A field of a payload as an integer; 0 if it is missing or not a number. */
 int64
 bcd_payload_integer(Jsonb *payload, const char *field)
 {
@@ -128,8 +128,8 @@ bcd_payload_count(Jsonb *payload)
 }
 
 /*
- * A copy of a jsonb in the current context, which is the only thing that it
- * keeps of what was needed to build it.
+ * A copy of a jsonb in the current context, without the memory that was needed
+ * to build it.
  */
 Jsonb *
 bcd_payload_keep(Jsonb *payload, MemoryContext scratch)
@@ -159,7 +159,7 @@ bcd_payload_each(Jsonb *payload, BcdFieldReader reader, void *arg)
 	}
 }
 
-/* Copies the fields that a filter lets through. */
+/* Copies the fields that a filter accepts. */
 Jsonb *
 bcd_payload_filter(Jsonb *payload, BcdFieldFilter filter, void *arg)
 {
@@ -215,7 +215,7 @@ same_value(const JsonbValue *a, const JsonbValue *b)
 	}
 }
 
-/* Have both the same value of a field, or both none? */
+/* Do both have the same value of a field, or neither a value? */
 bool
 bcd_payload_same(Jsonb *a, Jsonb *b, const char *field)
 {
@@ -234,7 +234,7 @@ differs_from_known(const char *name, JsonbValue *value, void *known)
 	return !field_value(known, name, &old) || !same_value(value, &old);
 }
 
-/* Have we hidden a record, or may have (null), whose row says nothing of that? */
+/* Have we hidden a record, or may we have (null), whose row does not say so? */
 bool
 bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 {
@@ -246,8 +246,8 @@ bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 }
 
 /*
- * The fields to send so that a record known to hold "known" (NULL: nothing is
- * known) becomes "wanted".
+ * The fields to send so that a record with the known contents "known" (NULL:
+ * nothing is known) becomes "wanted".
  *
  * A hidden record whose source row is back is shown again.
  */

@@ -1,8 +1,8 @@
 /*
  * payload.h
- *		Payloads: taking them apart and putting them together (payload.c),
- *		checking them against the resource's fields (normalize.c), and
- *		comparing them with what the store holds (compare.c).
+ *		Payloads: reading and building them (payload.c), checking them against
+ *		the resource's fields (normalize.c), and comparing them with the
+ *		store's records (compare.c).
  */
 #ifndef BCD_PAYLOAD_H
 #define BCD_PAYLOAD_H

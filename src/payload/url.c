@@ -2,17 +2,16 @@
  * url.c
  *		Paths and queries from the templates of resources.
  *
- * Every request's path is made here.  Values are percent-encoded, whatever
- * they are.  A delete whose filter is empty would delete everything: a list
- * without values, or a value that is missing, is an error and never a shorter
- * path.
+ * Every request's path is made here.  All values are percent-encoded. A delete
+ * with an empty filter would delete everything, so an empty list or a missing
+ * value is an error, and never shortens the path.
  */
 #include "postgres.h"
 
 #include "base/json.h"
 #include "payload/url.h"
 
-/* A template, and what its placeholders stand for */
+/* A template, and the values of its placeholders */
 typedef struct Expansion
 {
 	int			n;				/* records */
@@ -47,7 +46,7 @@ append_placeholder(StringInfo url, const char *name, size_t len, const Expansion
 	return true;
 }
 
-/* A part without "&", or nothing of it. */
+/* Appends a part between "&"s, or leaves it out as a whole. */
 static void
 append_part(StringInfo url, const char *part, size_t len, const Expansion *e)
 {

@@ -7,7 +7,7 @@
 
 #include "lib/stringinfo.h"
 
-/* What a placeholder stands for, of the nth record, palloc'd; NULL: nothing */
+/* The value of a placeholder for the nth record, palloc'd; NULL: none */
 typedef char *(*BcdUrlValue) (const char *name, int nth, const void *arg);
 
 extern void bcd_url_append(StringInfo url, const char *path, const char *query,
