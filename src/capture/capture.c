@@ -1,27 +1,28 @@
 /*
  * capture.c
- *		The trigger function: which rows a statement has changed.
+ *		The trigger function: captures the rows that a statement has changed.
  *
- * It runs inside the source's transactions and must be cheap and must not
- * fail.  It looks at nothing but the trigger's arguments, the relation's
- * descriptor and the rows themselves; the state of a feed is the worker's
- * business.  What there is to do is worked out once per trigger and backend.
+ * It runs inside the source's transactions, so it must be cheap and must not
+ * fail. It uses only the trigger's arguments, the relation's descriptor and
+ * the rows themselves; the state of a feed is the worker's business. The work
+ * to do is determined once per trigger and backend.
  *
  * Arguments: three numbers in one, the feed's id, the dependency's id (0: the
  * table is the feed's source) and the number of key columns; the names of the
  * key columns; the names of the columns that the mapping depends on (none: all
- * columns).  A trigger for TRUNCATE needs no names, and those for INSERT and
- * DELETE none to compare.
+ * columns).  A trigger for TRUNCATE needs no names, and triggers for INSERT
+ * and DELETE need no columns to compare.
  *
- * The key columns of a table that a feed depends on hold its parent's key.  It
- * is the parent that is marked; without one there is nothing to mark, and a
- * row that goes from one parent to another marks both.  A fourth number says
- * that a lookup finds it by their values, which are captured, nulls and all.
+ * The key columns of a table that a feed depends on hold its parent's key.
+ * The parent is marked; a row without a parent marks nothing, and a row that
+ * moves from one parent to another marks both. A fourth number means that a
+ * lookup finds the parent by the values of these columns, which are captured,
+ * including nulls.
  *
  * A statement trigger sees all rows of a statement in transition tables, in
  * the order in which they were changed: the n-th old row has become the n-th
- * new row.  That is so unless a BEFORE trigger of a partition has thrown away
- * a row that was moving there: then there are more old rows than new ones.
+ * new row.  The exception is a BEFORE trigger of a partition that discards a
+ * row moving there: then there are more old rows than new ones.
  */
 #include "postgres.h"
 
@@ -42,7 +43,7 @@
 #include "capture/key_text.h"
 #include "capture/row_diff.h"
 
-/* What a trigger has to do; everything below cxt */
+/* The work of a trigger; everything is allocated below cxt */
 typedef struct BcdCapture
 {
 	Oid			trigger;		/* hash key */
@@ -54,7 +55,7 @@ typedef struct BcdCapture
 	int			nkeys;
 	int			looked_up;		/* the columns hold no key: see
 								 * parent_lookup.c */
-	AttrNumber *keys;			/* NULL: a key column is not there any more */
+	AttrNumber *keys;			/* NULL: a key column no longer exists */
 	BcdKeyText *keytext;
 	int			last_key;		/* columns up to here are needed for the key */
 	BcdRowDiff	diff;
@@ -126,7 +127,7 @@ column_number(TupleDesc desc, const char *name)
 	return InvalidAttrNumber;
 }
 
-/* Looks up the key columns; leaves keys NULL when one is missing. */
+/* Looks up the key columns; leaves keys NULL if one is missing. */
 static void
 find_keys(BcdCapture *capture, TupleDesc desc, char **names)
 {
@@ -148,8 +149,8 @@ find_keys(BcdCapture *capture, TupleDesc desc, char **names)
 }
 
 /*
- * Looks up the columns to compare.  One that is missing was renamed or
- * dropped, and then the mapping cannot be trusted to say what matters.
+ * Looks up the columns to compare.  A missing column was renamed or dropped,
+ * and then the mapping no longer shows which columns are relevant.
  */
 static void
 find_compared(BcdCapture *capture, TupleDesc desc, char **names, int n)
@@ -202,7 +203,7 @@ fill_capture(BcdCapture *capture, TriggerData *trigdata)
 	MemoryContextSwitchTo(old);
 }
 
-/* What the trigger has to do, worked out at its first call. */
+/* The work of the trigger, determined at its first call. */
 static const BcdCapture *
 get_capture(TriggerData *trigdata)
 {
@@ -233,7 +234,7 @@ append_key(const BcdCapture *capture, const Datum *values, const bool *nulls, St
 		bcd_keytext_append(capture->keytext, values, buffer);
 }
 
-/* The row's key, or NULL when a part of it is null, or when it is too long. */
+/* The row's key, or NULL if a part of it is null, or it is too long. */
 static text *
 row_key(BcdCall *call, TupleTableSlot *slot, StringInfo buffer)
 {
@@ -272,11 +273,11 @@ add_change(BcdCall *call, char op, text *key)
 	bcd_changes_add(call->changes, op, key);
 }
 
-/* Marks a row's parent, but only once for rows that come one after the other. */
+/* Marks a row's parent, but only once for consecutive rows. */
 static void
 capture_parent(BcdCall *call, text *key, StringInfo last)
 {
-	/* values that are too long may be of any row */
+	/* values that are too long may belong to any row */
 	if (key == NULL && call->capture->looked_up)
 		add_change(call, BCD_OP_TRUNCATE, NULL);
 	if (key == NULL ||
@@ -289,7 +290,7 @@ capture_parent(BcdCall *call, text *key, StringInfo last)
 	add_change(call, call->capture->looked_up ? BCD_OP_LOOKUP : BCD_OP_CHANGE, key);
 }
 
-/* A row that was added, removed, or changed without looking at its old key */
+/* A row that was added, removed, or changed, regardless of its old key */
 static void
 capture_row(BcdCall *call, TupleTableSlot *slot)
 {
@@ -361,7 +362,7 @@ capture_pair(BcdCall *call, TupleTableSlot *old, TupleTableSlot *new)
 		capture_difference(call, difference, old, new);
 }
 
-/* Makes a transition table be read from its beginning. */
+/* Rewinds a transition table. */
 static void
 rewind_table(Tuplestorestate *table)
 {

@@ -1,19 +1,19 @@
 /*
  * change.c
- *		Appending to bcdelta.change.
+ *		Appends to bcdelta.change.
  *
  * This runs inside the transactions of the source: it takes no lock that
- * anybody waits for, checks no rights and evaluates nothing.  The table has
- * no index, so a change costs its share of a page of a heap.
+ * another session waits for, checks no rights and evaluates nothing. The table
+ * has no index, so a change costs only its share of a heap page.
  *
- * What fold.c relies on: a tuple goes into the last page of the table or into
- * a new one, never into an earlier page, whatever space there is.  So pages
- * before the last one can be folded once and for all.  "Last" has to be true
- * at a moment at which we hold a pin on the page: bcd_fold() leaves a page
- * for later while anybody else has it pinned, and once it has given up on a
- * page there is a later one, which the check here would see.
+ * fold.c relies on this: a tuple goes into the last page of the table or into
+ * a new one, never into an earlier page, even if that has space. So pages
+ * before the last one can be folded once and for all.  The page must be the
+ * last one at a moment at which we hold a pin on it: bcd_fold() leaves a page
+ * for later while another process has it pinned, and once it has closed a
+ * page, there is a later one, which the check here would see.
  *
- * heap_insert() and heap_multi_insert() keep to that when they get no
+ * heap_insert() and heap_multi_insert() comply with this if they get no
  * BulkInsertState and no free space map: they take the relation's target
  * block, which is set here, or extend the table by one page and make that
  * their target.
@@ -41,11 +41,11 @@
 #include "base/guc.h"
 #include "capture/change.h"
 
-/* Written at once: this many tuples, or about this many bytes */
+/* Written together: this number of tuples, or about this number of bytes */
 #define MAX_TUPLES		1000
 #define MAX_BYTES		(64 * 1024)
 
-/* Where the columns are in a tuple whose key is not null and no move */
+/* The positions of the columns in a tuple that has a key and is not a move */
 #define DATA_OFFSET		MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(BCD_CHANGE_NATTS))
 #define OP_OFFSET		sizeof(int32)
 #define KEY_OFFSET		(OP_OFFSET + 1)
@@ -103,7 +103,7 @@ our_relid(const char *name)
 	return relid;
 }
 
-/* Which table of the ring takes the changes made at a time? */
+/* The table of the ring for changes made at this time */
 int
 bcd_change_table(TimestampTz at)
 {
@@ -132,8 +132,8 @@ bcd_change_relid(int table)
 static TransactionId captured_by = InvalidTransactionId;
 
 /*
- * Has the transaction at hand captured changes?  What it has rolled back of
- * them counts, too.
+ * Has the current transaction captured changes? Changes that it has rolled
+ * back also count.
  */
 bool
 bcd_captured_here(void)
@@ -285,7 +285,7 @@ write_tuples(BcdChanges *changes)
 	changes->used = 0;
 }
 
-/* Room for a tuple; what was there may have to be written first. */
+/* Space for a tuple; earlier tuples may have to be written first. */
 static HeapTuple
 new_tuple(BcdChanges *changes, Size len)
 {
@@ -315,8 +315,8 @@ new_tuple(BcdChanges *changes, Size len)
 }
 
 /*
- * The common case, laid out by hand: heap_form_tuple() would be a third of
- * what capturing a row costs.
+ * The common case, laid out by hand: heap_form_tuple() would account for a
+ * third of the cost of capturing a row.
  */
 static void
 add_change(BcdChanges *changes, char op, const char *key, Size key_len)
@@ -379,9 +379,9 @@ bcd_changes_add(BcdChanges *changes, char op, text *key)
 }
 
 /*
- * A changed key.  All of one statement get the same number, drawn while the
- * statement's row locks are held, so that changes which build on each other
- * are in the order of their numbers.
+ * A changed key.  All key changes of a statement get the same number, drawn
+ * while the statement's row locks are held, so that changes that build on each
+ * other are in the order of their numbers.
  */
 void
 bcd_changes_add_move(BcdChanges *changes, text *key, text *moved_from)
@@ -407,7 +407,7 @@ bcd_changes_end(BcdChanges *changes)
 }
 
 /*
- * Texts are built in a StringInfo whose first bytes are kept free for the
+ * Texts are built in a StringInfo whose first bytes are reserved for the
  * length, so that nothing is copied.
  */
 void

@@ -1,6 +1,6 @@
 /*
  * change.h
- *		Appending to bcdelta.change.
+ *		Appends to bcdelta.change.
  */
 #ifndef BCD_CHANGE_H
 #define BCD_CHANGE_H
@@ -22,12 +22,12 @@
 
 /*
  * The table is a ring of tables, the others being its children.  Each is
- * written for some minutes (bcdelta.change_turn), and then rests for twice as
- * long: time to empty it without being in anybody's way.
+ * written for some minutes (bcdelta.change_turn), then rests for twice as
+ * long, so that it can be emptied without blocking anybody.
  */
 #define BCD_CHANGE_TABLES		3
 
-/* Changes on their way into the table */
+/* Changes that are being written to the table */
 typedef struct BcdChanges BcdChanges;
 
 extern int	bcd_change_table(TimestampTz at);

@@ -4,16 +4,16 @@
  *
  * One key column: the text that its type's output function gives.  Several: a
  * JSON array of those texts, exactly as jsonb prints it.  The worker, the
- * triggers of all sessions and the mark functions have to come to the same
- * text for the same row, so whatever changes the output of a type is pinned
- * while a key is printed.
+ * triggers of all sessions and the mark functions must produce the same text
+ * for the same row, so all settings that affect the output of a type are
+ * pinned while a key is printed.
  *
- * Rows are told by this text, but found in the source by the type's "=".  So
- * values that are equal must have one text, and it must be theirs for ever.
- * That holds for types whose equal values are the same bit for bit, as B-trees
- * want to know for their deduplication, and whose output function looks at
- * nothing but the value.  For some other types a text is made that does not
- * tell equal values apart; the rest cannot be keys.
+ * Rows are identified by this text, but found in the source by the type's "=".
+ * So equal values must have one text, and it must never change. This holds for
+ * types whose equal values are identical bit for bit, which B-trees need to
+ * know for deduplication, and whose output function depends only on the value.
+ * For some other types, a text is built that is the same for equal values; the
+ * rest cannot be keys.
  */
 #include "postgres.h"
 
@@ -40,8 +40,8 @@
 #define MAX_DIGITS		24
 
 /*
- * Does the text of this type depend on a setting?  When unsure, yes: it
- * costs a few microseconds per statement.
+ * Does the text of this type depend on a setting? If unsure, yes: this costs a
+ * few microseconds per statement.
  */
 static bool
 depends_on_settings(Oid type)
@@ -72,7 +72,7 @@ depends_on_settings(Oid type)
 	}
 }
 
-/* 1.50 and 1.5; there is never an exponent */
+/* 1.50 becomes 1.5; there is never an exponent */
 static char *
 without_zeros(char *text)
 {
@@ -95,7 +95,7 @@ without_negative_zero(char *text)
 	return strcmp(text, "-0") == 0 ? text + 1 : text;
 }
 
-/* The blanks that fill up a character(n), which comparisons and casts ignore */
+/* The padding blanks of a character(n), which comparisons and casts ignore */
 static char *
 without_blanks(char *text)
 {
@@ -115,8 +115,8 @@ in_lower_case(char *text)
 }
 
 /*
- * The types whose values need more than their output function, and those that
- * print what an equal value of another type prints, too.
+ * Types whose values need more than their output function, and types that
+ * print the same text as an equal value of another type.
  */
 typedef struct BcdSpelling
 {
@@ -162,7 +162,7 @@ is_citext(Oid type)
 	return name && strcmp(name, "citext") == 0;
 }
 
-/* What is special about a base type; NULL: nothing. */
+/* The special properties of a base type; NULL: none. */
 static const BcdSpelling *
 spelling_of(Oid type)
 {
@@ -174,7 +174,7 @@ spelling_of(Oid type)
 	return type >= FirstNormalObjectId && is_citext(type) ? &citext_spelling : NULL;
 }
 
-/* Are equal values of a base type the same bit for bit? */
+/* Are equal values of a base type identical bit for bit? */
 static bool
 is_equal_image(Oid type, Oid collation)
 {
@@ -216,7 +216,7 @@ bcd_keytext_flaw(Oid type, Oid collation)
 
 	type = getBaseType(type);
 	spelling = spelling_of(type);
-	/* blanks are made up for, a collation is not */
+	/* padding blanks are removed, but a collation is not handled */
 	if (type == BPCHAROID)
 		type = TEXTOID;
 	else if (spelling && spelling->tidy)
@@ -259,7 +259,7 @@ bcd_keytext_alike(Oid type, Oid other)
 		spelling->family == other_spelling->family;
 }
 
-/* Does the text of a key say as much as the value, rather than what it is equal to? */
+/* Does the text of a key preserve the value exactly, not only up to equality? */
 bool
 bcd_keytext_is_plain(Oid type)
 {
@@ -327,8 +327,8 @@ bcd_keytext_create(int nparts, const Oid *types, MemoryContext cxt)
  * Pins the settings that these keys depend on, if any, in a nesting level of
  * its own.
  *
- * The result is for bcd_keytext_unpin(); after an error (sub)transaction
- * abort puts the settings back.
+ * Pass the result to bcd_keytext_unpin(); after an error, (sub)transaction
+ * abort restores the settings.
  */
 int
 bcd_keytext_pin(const BcdKeyText *keytext)
@@ -367,7 +367,7 @@ append_integer(int64 value, bool quoted, StringInfo out)
 	out->data[out->len] = '\0';
 }
 
-/* The text of one column; text types are not copied when they need not be. */
+/* The text of one column; text types are copied only if necessary. */
 static void
 append_part(BcdKeyPart *part, Datum value, bool quoted, StringInfo out)
 {
@@ -411,7 +411,7 @@ append_part(BcdKeyPart *part, Datum value, bool quoted, StringInfo out)
 /*
  * Appends the text of a key, none of whose columns is null.
  *
- * What is allocated on the way is left in the current memory context.
+ * Temporary allocations are left in the current memory context.
  */
 void
 bcd_keytext_append(BcdKeyText *keytext, const Datum *values, StringInfo out)
@@ -432,7 +432,7 @@ bcd_keytext_append(BcdKeyText *keytext, const Datum *values, StringInfo out)
 }
 
 /*
- * The same for values that may be null, and are no key: always as an array.
+ * The same for values that may be null and are not a key: always as an array.
  */
 void
 bcd_keytext_append_values(BcdKeyText *keytext, const Datum *values, const bool *nulls, StringInfo out)

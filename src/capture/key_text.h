@@ -28,7 +28,7 @@ typedef struct BcdKeyPart
 	bool		varlena;		/* output function wants it detoasted */
 } BcdKeyPart;
 
-/* How to print a key; as long as the memory it was made in */
+/* How to print a key; lives as long as its memory context */
 typedef struct BcdKeyText
 {
 	int			nparts;

@@ -1,14 +1,14 @@
 /*
  * row_diff.c
- *		How two versions of a row differ.
+ *		Compares two versions of a row.
  *
  * This is called for every row of every UPDATE of a source, and most updates
- * of a busy table are of no interest to its feeds.  So the two tuples of a
- * pair are compared as they are, byte by byte from the beginning, and only
- * from the first different byte on column by column.
+ * of a busy table do not matter to its feeds. So the two tuples of a pair are
+ * compared in place, byte by byte from the beginning, and column by column
+ * only from the first different byte on.
  *
- * Values are the same if their bytes are, once detoasted: two numbers that
- * are equal but print differently differ.
+ * Values are the same if their bytes are the same, once detoasted: two numbers
+ * that are equal but print differently are different.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * row_diff.h
- *		How two versions of a row differ.
+ *		Compares two versions of a row.
  */
 #ifndef BCD_ROW_DIFF_H
 #define BCD_ROW_DIFF_H

@@ -1,11 +1,11 @@
 /*
  * change_position.c
- *		How far a table of changes has been read, and which pages of it are
+ *		Tracks how far a table of changes has been read, and which pages have
  *		to be read again.
  *
- * Only what is remembered of pages is here; which of them are doubtful, and
- * why nothing is missed, is told in drain.c.  Pages side by side that wait for
- * the same transactions are one doubt, since a long transaction may leave any
+ * This file only stores the positions; drain.c explains which pages are
+ * doubtful, and why nothing is missed.  Adjacent pages that wait for the same
+ * transactions share one doubt, because a long transaction may leave any
  * number of them.
  */
 #include "postgres.h"
@@ -20,7 +20,7 @@
 
 const BcdWait bcd_no_wait = {0};
 
-/* All of it is to be read again. */
+/* The whole table has to be read again. */
 void
 bcd_forget_position(BcdTape *tape)
 {
@@ -46,7 +46,7 @@ bcd_wait_for(BcdWait *wait, TransactionId xid)
 	wait->n = Min(wait->n + 1, BCD_MAX_XIDS + 1);
 }
 
-/* Has none of these ended, as a snapshot sees it? */
+/* Are all of these still in progress according to a snapshot? */
 bool
 bcd_waits(const BcdWait *wait, Snapshot snapshot)
 {
@@ -90,7 +90,7 @@ bcd_add_doubt(BcdTape *tape, BlockNumber first, BlockNumber last, const BcdWait 
 	tape->ndoubts++;
 }
 
-/* Takes a page out of the doubts, if it is there. */
+/* Removes a page from the doubts, if it is there. */
 void
 bcd_remove_doubt(BcdTape *tape, BlockNumber block)
 {

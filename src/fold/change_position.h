@@ -1,6 +1,6 @@
 /*
  * change_position.h
- *		How far a table of changes has been read, and which pages of it are
+ *		Tracks how far a table of changes has been read, and which pages have
  *		to be read again.
  */
 #ifndef BCD_CHANGE_POSITION_H
@@ -44,7 +44,7 @@ typedef struct BcdTape
 	BlockNumber nblocks;
 	bool		empty;			/* nothing was found in it */
 
-	bool		removed;		/* something was, in this transaction */
+	bool		removed;		/* something was found, in this transaction */
 } BcdTape;
 
 extern const BcdWait bcd_no_wait;

@@ -1,36 +1,36 @@
 /*
  * drain.c
- *		Taking changes out of bcdelta.change, each once.
+ *		Takes each change out of bcdelta.change exactly once.
  *
- * What has been folded is deleted, but with an old snapshot about, the dead
- * tuples stay.  So the table is read by position: pages before "next" are
- * closed, there is nothing in them and nothing will ever be, except for those
- * in the list of doubts (change_position.c).  This is what it stands on:
+ * Folded changes are deleted, but while an old snapshot exists, the dead
+ * tuples stay. So the table is read by position: pages before "next" are
+ * closed, which means that they are empty and will stay so, except for those
+ * in the list of doubts (change_position.c). This is based on the following:
  *
- * - A writer puts tuples only into the last page or behind it, and holds a
- *   pin on the page from a moment at which it was the last one (see
- *   change.c).  A page is closed only when it is not the last one and nobody
- *   else has it pinned, both seen under the page's exclusive lock.  So
- *   whoever might still write into it would have to have pinned it later, and
- *   would then see that it is not the last page.
+ * - A writer puts tuples only into the last page or behind it, and holds a pin
+ *   on the page from a moment at which it was the last one (see change.c).  A
+ *   page is closed only when it is not the last one and nobody else has it
+ *   pinned, both seen under the page's exclusive lock.  So a process that
+ *   could still write into it would have pinned it later, and would then see
+ *   that it is not the last page.
  * - A page is closed only when every tuple in it is dead, or deleted by this
  *   transaction.  A tuple of a transaction that is in progress, or has
  *   committed after our snapshot was taken, makes the page doubtful: it is
- *   read again once our snapshot no longer takes one of these transactions
- *   for being in progress, however long that takes.
- * - An empty page may be one that somebody has just added and is about to
- *   fill; it stays doubtful until the table is truncated.
+ *   read again once our snapshot no longer considers these transactions in
+ *   progress, however long that takes.
+ * - An empty page may have just been added by a process that is about to fill
+ *   it; it stays doubtful until the table is truncated.
  * - If this transaction is rolled back, everything is forgotten and the table
- *   is read from its beginning; so it is when the worker starts.
- * - Should the table be truncated or rewritten by somebody (it has
- *   vacuum_truncate off), positions mean nothing any more.  PostgreSQL resets
- *   the target block of every backend then, for the same reason; we never
- *   insert, so ours serves as a mark that says whether that has happened.
- *   That the mark gets lost on other occasions only costs time.
+ *   is read from its beginning, as it is when the worker starts.
+ * - If somebody truncates or rewrites the table (it has vacuum_truncate off),
+ *   positions are no longer valid.  PostgreSQL resets the target block of
+ *   every backend then, for the same reason; we never insert, so ours serves
+ *   as a mark that shows whether this has happened. If the mark is lost for
+ *   another reason, this only costs time.
  *
- * Space is given back when all is taken out: the table is truncated like
- * VACUUM does it, and only if the lock is free.  Nobody waits for that, since
- * it is only done to a table whose turn is over (see change.h).
+ * Space is freed once all changes have been taken out: the table is truncated
+ * as VACUUM does it, and only if the lock is free. Nobody waits for this,
+ * because it is only done to a table whose turn is over (see change.h).
  */
 #include "postgres.h"
 
@@ -97,7 +97,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId id, SubTransactionId 
 		forget_positions();
 }
 
-/* Copies a tuple of the page at hand into the list of changes. */
+/* Copies a tuple of the current page into the list of changes. */
 static void
 add_tuple(BcdDrain *drain, BcdTape *tape, HeapTuple tuple)
 {
@@ -138,8 +138,8 @@ is_gone(HeapTuple tuple, Buffer buffer, TransactionId *xid)
 }
 
 /*
- * Reads the tuples of a page; false when the page cannot be closed, because of
- * the transactions in *wait, if there are any.
+ * Reads the tuples of a page; false if the page cannot be closed, because of
+ * the transactions in *wait, if any.
  */
 static bool
 read_tuples(BcdDrain *drain, BcdTape *tape, Buffer buffer, BlockNumber block, BcdWait *wait)
@@ -195,7 +195,7 @@ read_page(BcdDrain *drain, BcdTape *tape, BlockNumber block)
 		bcd_add_doubt(tape, block, block, alone && wait.n <= BCD_MAX_XIDS ? &wait : &bcd_no_wait);
 }
 
-/* Reads what was doubtful and may be clear by now. */
+/* Reads doubtful pages that may be clear by now. */
 static bool
 read_doubts(BcdDrain *drain, BcdTape *tape, long max_rows)
 {
@@ -310,8 +310,8 @@ read_table(BcdDrain *drain, BcdTape *tape, long max_rows)
 /*
  * Reads about max_rows changes, or all there are, in no particular order.
  *
- * The caller removes those it has dealt with, or leaves them, and then calls
- * bcd_drain_end().
+ * The caller removes the changes that it has processed, or leaves them, and
+ * then calls bcd_drain_end().
  */
 BcdDrain *
 bcd_drain_read(long max_rows)
@@ -342,7 +342,7 @@ bcd_drain_leave(BcdDrain *drain, int i)
 }
 
 /*
- * Removes a change, which is then to be folded, unless somebody else has
+ * Removes a change, which the caller then folds, unless another session has
  * removed it or is about to.
  */
 BcdRemoval
@@ -365,7 +365,7 @@ bcd_drain_remove(BcdDrain *drain, int i)
 	}
 }
 
-/* Is there nothing in these pages that is needed, or may come to be? */
+/* Do these pages contain nothing that is needed, or may be needed later? */
 static bool
 pages_are_empty(BcdTape *tape, BlockNumber first, BlockNumber end)
 {
@@ -391,8 +391,8 @@ pages_are_empty(BcdTape *tape, BlockNumber first, BlockNumber end)
 }
 
 /*
- * Gives all space of a table back, if nothing is left in it.  Nobody can
- * write to it meanwhile, so everybody who did has ended.
+ * Frees all space of a table if nothing is left in it. Nobody can write to it
+ * in the meantime, so all of its writers have ended.
  */
 static void
 truncate_empty(BcdTape *tape)
@@ -413,7 +413,7 @@ truncate_empty(BcdTape *tape)
 	UnlockRelation(tape->relation, AccessExclusiveLock);
 }
 
-/* Is this table neither written now nor the next one to be? */
+/* Is this table neither being written nor the next one to be? */
 static bool
 is_resting(const BcdTape *tape)
 {
@@ -433,7 +433,7 @@ bcd_drain_end(BcdDrain *drain)
 	{
 		BcdTape    *tape = &tapes[i];
 
-		/* what this transaction has removed comes back if it is rolled back */
+		/* changes that this transaction has removed come back if it is rolled back */
 		if (tape->empty && !tape->removed && tape->nblocks >= TRUNCATE_BLOCKS && is_resting(tape))
 			truncate_empty(tape);
 		table_close(tape->relation, NoLock);

@@ -1,6 +1,6 @@
 /*
  * drain.h
- *		Taking changes out of bcdelta.change, each once.
+ *		Takes each change out of bcdelta.change exactly once.
  */
 #ifndef BCD_DRAIN_H
 #define BCD_DRAIN_H
@@ -28,8 +28,8 @@ typedef struct BcdDrain
 	int			nchanges;
 	int			maxchanges;
 	BcdChange  *changes;
-	bool		complete;		/* every change that is committed is here, or
-								 * was taken out before */
+	bool		complete;		/* every committed change is here, or was
+								 * taken out before */
 } BcdDrain;
 
 typedef enum BcdRemoval

@@ -1,19 +1,19 @@
 /*
  * fold.c
- *		From bcdelta.change to bcdelta.pending.
+ *		Moves captured changes from bcdelta.change to bcdelta.pending.
  *
  * Changes are taken out of the table as they come (drain.c) and marked as
- * pending rows, many in one statement.  The order does not matter for that:
- * marking a row says that the source has to be looked at, not what it held.
+ * pending rows, many in one statement. Their order does not matter: marking a
+ * row means that the source has to be read, not what the row held.
  *
- * It does matter for changed keys, because links move with them.  Those are
- * put aside into bcdelta.move, until every committed change has been taken out
- * of the table; what happens then is in key_moves.c.
+ * The order does matter for changed keys, because links move with them.
+ * Changed keys are set aside in bcdelta.move until every committed change has
+ * been taken out of the table; key_moves.c does the rest.
  *
- * As long as a key change is put aside, a row of either key must not be
- * pushed: its link may be under the other one.  Changes of such keys are
- * dropped here, since both keys are marked when the link has moved; what is
- * pending already is held back by bcd_fold_is_moving().
+ * While a key change is set aside, a row with either key must not be pushed:
+ * its link may be under the other key. Changes of such keys are dropped here,
+ * because both keys are marked when the link has moved; bcd_fold_is_moving()
+ * holds back rows that are already pending.
  */
 #include "postgres.h"
 
@@ -138,7 +138,7 @@ feeds_of(const BcdDrain *drain)
 	return bcd_array(INT4OID, values, NULL, n);
 }
 
-/* A column is gone that changes are told by; false: somebody has the feed locked. */
+/* A column that identifies changed rows is gone; false: another session has the feed locked. */
 static bool
 pause_feed(const BcdChange *change)
 {
@@ -148,8 +148,8 @@ pause_feed(const BcdChange *change)
 }
 
 /*
- * Folds a change that is not of one row; false when it has to wait because
- * somebody is about to pause or resume the feed.
+ * Folds a change that does not concern a single row; false if it has to wait
+ * because another session is about to pause or resume the feed.
  */
 static bool
 fold_whole(const BcdChange *change)
@@ -175,10 +175,10 @@ same_whole(const BcdChange *a, const BcdChange *b)
 		(a->key && b->key ? strcmp(a->key, b->key) == 0 : a->key == b->key);
 }
 
-/* The feeds of some changes, and what may be done for them */
+/* The feeds of some changes, and the actions allowed for them */
 typedef struct BcdFeeds
 {
-	List	   *locked;			/* by us: nobody removes them meanwhile */
+	List	   *locked;			/* by us: nobody removes them in the meantime */
 	List	   *known;
 	List	   *left;			/* those that have a change left in the table */
 } BcdFeeds;
@@ -245,8 +245,8 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 
 /*
  * Moves up to about max_rows changes from bcdelta.change to bcdelta.pending;
- * returns how many it took from there, and how many of those that wait for a
- * lookup it was done for; 0 when there are none.
+ * returns how many it took from there, plus the number of captured values for
+ * which it did the lookup; 0 if there are none.
  *
  * In a transaction of its own, between bcd_tx_begin() and bcd_tx_commit().
  */
@@ -294,7 +294,7 @@ bcd_fold(long max_rows)
 	return removed;
 }
 
-/* Folds everything that is committed by now, in the transaction at hand. */
+/* Folds everything committed so far, in the current transaction. */
 void
 bcd_fold_now(void)
 {

@@ -10,8 +10,8 @@
 #include "resource/resource.h"
 
 /*
- * image_url is the picture's source on the way in and the store's own copy on
- * the way out.
+ * image_url is the source of the picture when written, and the store's own
+ * copy when read.
  */
 static const BcdField brand_fields[] = {
 	OBJECT("custom_url", 0),

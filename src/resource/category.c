@@ -44,8 +44,8 @@ static const BcdField category_fields[] = {
 };
 
 /*
- * Batches are not documented; above ten the vendor's issue tracker knows of a
- * defect.
+ * Batches are not documented; the vendor's issue tracker reports a defect for
+ * more than ten records.
  */
 static const BcdEndpoint category_list = {"GET", "/catalog/trees/categories", BCD_PAGE_LIMIT};
 static const BcdEndpoint category_create = {"POST", "/catalog/trees/categories", 10, BCD_ARRAY, &bcd_reply_records,.assumed = true};

@@ -15,7 +15,7 @@
 
 /*
  * Prices keep four decimals (the vendor's catalog guide); the precision of
- * measures is not documented, the same is assumed.
+ * measures is not documented; we assume the same.
  */
 #define DECIMALS			4
 

@@ -20,10 +20,10 @@ static const char *const open_graph_type[] = {"product", "album", "book", "drink
 static const char *const product_type[] = {"physical", "digital", NULL};
 
 /*
- * The counters that the store goes on counting (reviews, sales, views) may be
- * set but cannot be compared.  brand_name is looked up or made into a brand,
- * hence a brand's limit; it is never echoed.  Three fields are missing from
- * the values that include_fields may have.
+ * Counters that the store keeps incrementing (reviews, sales, views) may be
+ * set but cannot be compared. brand_name is looked up, or becomes a new brand,
+ * hence a brand's limit; it is never echoed. include_fields does not accept
+ * three of the fields.
  */
 static const BcdField product_fields[] = {
 	ENUM("availability", availability, 0),

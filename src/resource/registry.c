@@ -1,13 +1,13 @@
 /*
  * registry.c
- *		The BigCommerce resources that there are.
+ *		The list of BigCommerce resources.
  */
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
 #include "resource/resource.h"
 
-/* Of those that do not refer to each other, in the order that lanes take them */
+/* Resources that do not refer to each other are in the order of their lanes */
 static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product};
 
 /* The resource of this name, or NULL */
@@ -29,7 +29,7 @@ bcd_resource_nth(int n)
 	return n >= 0 && n < lengthof(resources) ? resources[n] : NULL;
 }
 
-/* How many steps of reference lead from here to others, at most? */
+/* The longest chain of references from a resource to others */
 static int
 depth(const BcdResource *resource, int steps)
 {
@@ -49,8 +49,8 @@ depth(const BcdResource *resource, int steps)
 }
 
 /*
- * The place of a resource in the order of dependency: those that it refers to
- * have lower ones.  No two have the same.
+ * The position of a resource in the order of dependency: resources that it
+ * refers to have lower positions. No two have the same.
  */
 int
 bcd_resource_rank(const BcdResource *resource)
@@ -68,7 +68,7 @@ compare_field(const void *name, const void *field)
 	return strcmp(name, ((const BcdField *) field)->name);
 }
 
-/* The field of this name, or NULL when the resource has none that is written */
+/* The field of this name, or NULL if the resource has no such writable field */
 const BcdField *
 bcd_resource_field(const BcdResource *resource, const char *name)
 {

@@ -9,5 +9,5 @@
 /* the records, one or an array of them */
 const BcdReplyForm bcd_reply_records = {.records = "data"};
 
-/* counters at most: a success names no record */
+/* counters at most: a successful reply names no record */
 const BcdReplyForm bcd_reply_silent = {.records = NULL};

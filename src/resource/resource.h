@@ -1,12 +1,12 @@
 /*
  * resource.h
- *		What bcdelta knows of each BigCommerce resource, as data.
+ *		Describes each BigCommerce resource as data.
  *
- * A resource is one descriptor in a file of its own; registry.c lists them.
- * A row of a feed becomes one record.  Its fields are divided among facets:
- * the parts of a record that are written through endpoints of their own.  The
- * first facet makes the record.  A facet is either some fields of the record,
- * or a collection of records below it.
+ * A resource is one descriptor in a file of its own; registry.c lists them. A
+ * row of a feed becomes one record. Its fields are divided among facets: the
+ * parts of a record that are written through separate endpoints. The first
+ * facet creates the record.  A facet is either some fields of the record, or a
+ * collection of records below it.
  *
  * Paths and queries are templates, expanded by url.c alone: {x} is a value
  * that all records of a request share, {x,} lists one for each of them, and a
@@ -23,7 +23,7 @@
 #define BCD_MAX_RESOURCES		32
 #define BCD_MAX_KEYS			2	/* of a resource */
 
-#define BCD_NO_MAX				DBL_MAX /* a least value alone is given */
+#define BCD_NO_MAX				DBL_MAX /* only a minimum is given */
 
 #define BCD_LIST(...)	((const char *const[]) {__VA_ARGS__, NULL})
 #define BCD_FIELDS(table)	.fields = table, .nfields = sizeof(table) / sizeof((table)[0])
@@ -46,18 +46,18 @@ typedef enum BcdType
 #define BCD_F_WRITE_ONLY	0x04	/* never echoed, or changed by the store
 									 * itself: not read back */
 #define BCD_F_SET			0x08	/* the order of the array means nothing */
-#define BCD_F_HTML			0x10	/* the store may spell it in its own way */
+#define BCD_F_HTML			0x10	/* the store may reformat it */
 #define BCD_F_NO_CASE		0x20	/* compared without regard to case */
-#define BCD_F_UNLISTED		0x40	/* include_fields does not know it */
+#define BCD_F_UNLISTED		0x40	/* include_fields does not accept it */
 
-/* A value of a new record that the store is asked for, once in a run */
+/* A value of new records that is requested from the store once per run */
 typedef struct BcdDefault
 {
 	const char *path;			/* below /v3 */
 	const char *value;			/* its place in the reply: an id */
 	const char *unless;			/* not for rows whose field of this name holds
 								 * an id; else that field is not sent */
-	const char *missing;		/* what to say when the store names none */
+	const char *missing;		/* the error if the store has none */
 } BcdDefault;
 
 typedef struct BcdField
@@ -66,7 +66,7 @@ typedef struct BcdField
 	BcdType		type;
 	double		min;			/* number: least value; string: characters;
 								 * array: elements */
-	double		max;			/* likewise the most; max < min: no bounds */
+	double		max;			/* maximum likewise; max < min: no bounds */
 	int			scale;			/* decimals the store keeps; -1: does not
 								 * apply */
 	int			flags;
@@ -77,10 +77,10 @@ typedef struct BcdField
 	const BcdDefault *otherwise;	/* for rows without a value, or NULL */
 } BcdField;
 
-/* How the replies of an endpoint speak of the records of a request */
+/* How the replies of an endpoint refer to the records of a request */
 typedef struct BcdReplyForm
 {
-	const char *records;		/* their place; NULL: a success names none */
+	const char *records;		/* their path; NULL: a successful reply names none */
 } BcdReplyForm;
 
 typedef enum BcdBody
@@ -90,7 +90,7 @@ typedef enum BcdBody
 	BCD_ARRAY					/* an array, whatever the number */
 } BcdBody;
 
-/* Where requests go: one object for each method and path */
+/* The target of requests: one object for each method and path */
 typedef struct BcdEndpoint
 {
 	const char *method;
@@ -102,7 +102,7 @@ typedef struct BcdEndpoint
 	bool		assumed;		/* the batch is not documented */
 } BcdEndpoint;
 
-/* What is sent there of a record */
+/* The part of a record that is sent there */
 typedef struct BcdAction
 {
 	const BcdEndpoint *endpoint;	/* NULL: there is no such action */
@@ -119,8 +119,8 @@ typedef struct BcdView
 } BcdView;
 
 /*
- * What a record is found by: a text, the last of the fields, within the same
- * ids of the others
+ * The key by which a record is found: a string, the last of the fields, among
+ * records with the same ids in the others
  */
 typedef struct BcdKey
 {
@@ -141,8 +141,8 @@ typedef struct BcdResource
 {
 	const char *name;
 	const char *id;				/* name of the record's id */
-	const BcdKey *keys;			/* the first that a row has identifies the
-								 * record */
+	const BcdKey *keys;			/* the first key that a row has identifies
+								 * the record */
 	const char *parent;			/* field with the id of the record above, of
 								 * this resource; or NULL */
 	const char *defaulted;		/* field with a default, or NULL */
@@ -154,13 +154,14 @@ typedef struct BcdResource
 	BcdView		list;			/* all of them */
 	const char *list_after;		/* query parameter "id greater than", or NULL:
 								 * page by number */
-	bool		small;			/* few enough to read the whole list once and
-								 * to look up in it */
+	bool		small;			/* few enough to read the whole list once
+								 * and search it */
 	bool		exchanges;		/* rows that exchange natural keys exchange
-								 * records: nothing much refers to those */
+								 * records, because little refers to these */
 	const char *hidden_by;		/* boolean field set false by on_delete 'hide' */
-	bool		gone_is_refused;	/* an update of a record that is not there
-									 * may be answered like a bad one */
+	bool		gone_is_refused;	/* the reply to an update of a missing
+									 * record may look like that to a bad
+									 * request */
 } BcdResource;
 
 /* the families of replies: replies.c */

@@ -1,10 +1,10 @@
 /*
  * blame.c
- *		What of a batch does an error text speak of?
+ *		Finds the records of a batch that an error text refers to.
  *
- * The API does not say which record of a batch was refused.  The text often
- * does: by the record's place in the batch, its id, or its name.  Nothing is
- * believed of it; it only says which records are better sent alone.
+ * The API does not say which record of a batch was refused. The text often
+ * does: by the record's position in the batch, its id, or its name. We do not
+ * rely on it; it only suggests which records are better sent alone.
  */
 #include "postgres.h"
 
@@ -19,7 +19,7 @@ in_word(char c)
 	return isalnum((unsigned char) c) || c == '_' || c == '-' || (c & 0x80);
 }
 
-/* The number at p; the end of its digits in *end, NULL when it is none. */
+/* The number at p; the end of its digits in *end, NULL if it is not a number. */
 static uint64
 number_at(const char *text, const char *p, const char **end)
 {
@@ -64,7 +64,7 @@ bcd_blames_id(const char *text, int64 id)
 	return false;
 }
 
-/* Is the name in the text, as whole words, whatever the case of its letters? */
+/* Does the text contain the name as whole words, regardless of case? */
 bool
 bcd_blames_name(const char *text, const char *name)
 {
@@ -111,9 +111,8 @@ has_smaller_number(const char *text, int size)
 }
 
 /*
- * Does the text speak of the number of records in a batch of that size?  It
- * says so in words, or it speaks of a limit of some things, and the limit is
- * below what was sent.
+ * Does the text complain about the number of records in a batch of that size?
+ * It says so in words, or it mentions a limit that is below the number sent.
  */
 bool
 bcd_blames_size(const char *text, int size)

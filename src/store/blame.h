@@ -1,6 +1,6 @@
 /*
  * blame.h
- *		What of a batch does an error text speak of?
+ *		Finds the records of a batch that an error text refers to.
  *
  * Pure: no ereport, no SPI.
  */

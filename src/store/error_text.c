@@ -1,6 +1,6 @@
 /*
  * error_text.c
- *		One line for people from an error reply.
+ *		Turns an error reply into one readable line.
  *
  * Error replies come as the V3 envelope, as lists in several forms, as V2
  * arrays, as plain text, as a proxy's HTML page, or empty; the content type is
@@ -15,14 +15,14 @@
 
 #include "base/json.h"
 
-/* Raw error text, before cleaning; longer than what is shown of it */
+/* Raw error text, before cleaning; longer than the part that is shown */
 typedef struct Line
 {
 	char		text[4 * BCD_JSON_ERROR_MAX];
 	int			len;
 } Line;
 
-#define MAX_LISTED_ERRORS	5	/* of a batch, the rest is counted */
+#define MAX_LISTED_ERRORS	5	/* for a batch; the rest is counted */
 
 static bool line_from_json(Line *line, const char *body, size_t len);
 static void line_from_html(Line *line, const char *body, size_t len);
@@ -40,9 +40,9 @@ static const char *reason_phrase(long status);
 static void append_clean(StringInfo out, const char *text, size_t len, int room);
 
 /*
- * One short line about an error reply, such as
- * "409 The name is taken (sku: the SKU is not unique)".  Control characters
- * are dropped and a long text is cut.
+ * One short line about an error reply, such as "409 The name is taken (sku:
+ * the SKU is not unique)".  Control characters are dropped, and a long text is
+ * truncated.
  */
 void
 bcd_json_error_text(StringInfo out, long status, const char *content_type,
@@ -80,7 +80,7 @@ line_from_json(Line *line, const char *body, size_t len)
 	char	   *copy;
 	cJSON	   *root;
 
-	/* the parser changes its text; an endless error is not worth reading */
+	/* the parser modifies its input; an endless error is not worth reading */
 	if (len > BCD_JSON_MAX_SIZE / 8 || (copy = malloc(len)) == NULL)
 		return false;
 	memcpy(copy, body, len);
@@ -135,7 +135,7 @@ line_from_html(Line *line, const char *body, size_t len)
 		line->len--;
 }
 
-/* Behind the tag at p; a script's or a style's content goes with it */
+/* The position after the tag at p, and after the content of a script or style */
 static const char *
 skip_tag(const char *p, const char *end)
 {
@@ -195,7 +195,7 @@ entity(const char **position, const char *end)
 	return '&';
 }
 
-/* Add to the line; what does not fit is dropped, it would not be shown */
+/* Add to the line; text that does not fit would not be shown, and is dropped */
 static void
 put(Line *line, const char *text, size_t len)
 {
@@ -214,8 +214,8 @@ put_text(Line *line, const char *text)
 }
 
 /*
- * Put one error, of whatever form, into words: a headline, then particulars
- * in parentheses.  The depth of the recursion is bounded by the parser.
+ * Describe one error of any form: a headline, then details in parentheses.
+ * The depth of the recursion is bounded by the parser.
  */
 static void
 put_error(Line *line, const cJSON *error)
@@ -262,7 +262,7 @@ put_error(Line *line, const cJSON *error)
 		return;
 	}
 
-	/* no headline: whatever holds the errors speaks for itself */
+	/* no headline: the container of the errors needs no words */
 	for (i = 0; i < lengthof(lists) && line->len == start; i++)
 		put_error(line, cJSON_GetObjectItemCaseSensitive(error, lists[i]));
 	if (line->len == start)
@@ -279,7 +279,7 @@ put_error(Line *line, const cJSON *error)
 	}
 }
 
-/* Errors one after the other; of many only the first */
+/* Errors one after the other; only the first of many */
 static void
 put_list(Line *line, const cJSON *list)
 {
@@ -324,7 +324,7 @@ put_map(Line *line, const cJSON *map)
 	}
 }
 
-/* A member of an error, in parentheses; nothing when it says nothing */
+/* A member of an error, in parentheses; nothing if it is empty */
 static void
 put_aside(Line *line, const cJSON *error, const char *name)
 {
@@ -350,7 +350,7 @@ is_text(const cJSON *item)
 	return cJSON_IsString(item) && item->valuestring[0] != '\0';
 }
 
-/* An error of its own, and not a map of fields that has a field "title" */
+/* A separate error, rather than a map of fields that has a field "title" */
 static bool
 is_error_object(const cJSON *item)
 {
@@ -358,7 +358,7 @@ is_error_object(const cJSON *item)
 		cJSON_IsString(cJSON_GetObjectItemCaseSensitive(item, "title"));
 }
 
-/* What a reply without a text means */
+/* The meaning of a reply without a text */
 static const char *
 reason_phrase(long status)
 {

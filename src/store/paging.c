@@ -1,12 +1,12 @@
 /*
  * paging.c
- *		Lists that are read page by page, and whether they move on.
+ *		Lists that are read page by page, and whether they advance.
  *
- * A list ends where the store says so, and a store that never does would keep
- * a run going for ever: with the same page again, with a number of pages that
- * grows as they are read, with ids that do not.  So each page has to bring a
- * list on, and its first page bounds it: records may be added while it is
- * read, but not as many again as there were.
+ * A list ends where the store says so, and a store that never says so would
+ * keep a run going forever: with the same page again, with a number of pages
+ * that grows as they are read, with ids that do not advance. So each page has
+ * to advance the list, and its first page limits it: records may be added
+ * while it is read, but not as many as there were at first.
  */
 #include "postgres.h"
 
@@ -14,9 +14,9 @@
 #include "store/paging.h"
 
 #define GROWTH		1000		/* records that may be added to a short list */
-#define NO_TOTAL	1000000		/* records of a list whose length is not told */
+#define NO_TOTAL	1000000		/* records of a list of unknown length */
 
-/* What a page has, and says of the list. */
+/* The contents of a page, and its statements about the list. */
 void
 bcd_page_read(BcdPage *page, const cJSON *reply, const char *id_field)
 {
@@ -43,8 +43,8 @@ bcd_page_read(BcdPage *page, const cJSON *reply, const char *id_field)
 }
 
 /*
- * Does a page bring the list on?  If not, why says so.  after: the id that all
- * of its records have to be behind, -1: it is a page by number.
+ * Does a page advance the list? If not, "why" gets the reason. after: the id
+ * that all ids of the page have to exceed, -1: the pages are numbered.
  */
 bool
 bcd_page_moves_on(const BcdPaging *paging, const BcdPage *page, int64 after,
@@ -69,7 +69,7 @@ bcd_page_moves_on(const BcdPaging *paging, const BcdPage *page, int64 after,
 	return false;
 }
 
-/* The page is done with. */
+/* The page has been processed. */
 void
 bcd_page_taken(BcdPaging *paging, const BcdPage *page)
 {

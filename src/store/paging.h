@@ -1,6 +1,6 @@
 /*
  * paging.h
- *		Lists that are read page by page, and whether they move on.
+ *		Lists that are read page by page, and whether they advance.
  *
  * Pure: plain data and arithmetic.
  */
@@ -9,10 +9,10 @@
 
 #include <cjson/cJSON.h>
 
-/* How far a list has got; all zero at its beginning */
+/* The progress of a list; all zero at its beginning */
 typedef struct BcdPaging
 {
-	int64		total;			/* as the first page told; 0: it did not */
+	int64		total;			/* as reported by the first page; 0: it was not */
 	int64		listed;			/* records so far */
 	int64		first;			/* id on the last page */
 } BcdPaging;

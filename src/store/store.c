@@ -2,8 +2,8 @@
  * store.c
  *		Stores: options of servers and user mappings, credentials, rights.
  *
- * A store is a foreign server of the wrapper "bcdelta"; its access token is
- * in the user mapping of the role that a request is made for.  Messages name
+ * A store is a foreign server of the wrapper "bcdelta"; its access token is in
+ * the user mapping of the role for which a request is made.  Messages name
  * options, never the value of a secret one.
  */
 #include "postgres.h"
@@ -71,7 +71,7 @@ malformed(const char *name, const char *value, const char *hint)
 			 errhint("%s", hint)));
 }
 
-/* It becomes a part of every URL's path. */
+/* It becomes part of the path of every URL. */
 static void
 check_store_hash(const char *name, const char *value)
 {
@@ -84,7 +84,7 @@ check_store_hash(const char *name, const char *value)
 		malformed(name, value, "It must be the part of the API path after \"stores/\": letters and digits.");
 }
 
-/* Does the URL go on into the API, where we put the rest ourselves? */
+/* Does the URL include a part of the API's path, which we append ourselves? */
 static bool
 names_api_path(const char *url)
 {
@@ -138,7 +138,7 @@ check_count(const char *name, const char *value)
 		malformed(name, value, "It must be an integer between 1 and 100000.");
 }
 
-/* The server reads the file with its own rights, so not everybody may name one. */
+/* The server reads the file with its own rights, so not every role may name one. */
 static void
 check_file(const char *name, const char *value)
 {

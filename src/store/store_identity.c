@@ -1,15 +1,16 @@
 /*
  * store_identity.c
- *		Which store a server leads to.
+ *		Identifies the store that a server leads to.
  *
- * The ids in bcdelta.link are those of one store's records.  A server may be
- * altered, or dropped and made again under its name, and lead to another
- * store: there the same ids are other records.  So a feed remembers its store
- * by this text, "host[:port][/path]/stores/hash", and not by its server.
+ * The ids in bcdelta.link belong to the records of one store. A server may be
+ * altered, or dropped and created again under the same name, and lead to
+ * another store, where the same ids belong to other records. So a feed
+ * remembers its store by this text, "host[:port][/path]/stores/hash", and not
+ * by its server.
  *
- * Spellings that lead to the same place give the same text: letter case of
- * host and hash (real hashes are in lower case), the scheme's usual port,
- * slashes at the end.  Requests are made with the options as they are written.
+ * Different forms of the same address give the same text: the case of host and
+ * hash (real hashes are in lower case), the scheme's usual port, and trailing
+ * slashes are ignored. Requests use the options as they are written.
  */
 #include "postgres.h"
 
@@ -59,8 +60,8 @@ bcd_store_identity(const char *api_url, const char *store_hash)
 }
 
 /*
- * The store that a server leads to by now; NULL when there is no such server,
- * or it is not one of a store.
+ * The store that a server currently leads to; NULL if there is no such server,
+ * or it does not belong to bcdelta.
  */
 char *
 bcd_server_identity(const char *server)

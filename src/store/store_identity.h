@@ -1,6 +1,6 @@
 /*
  * store_identity.h
- *		Which store a server leads to.
+ *		Identifies the store that a server leads to.
  */
 #ifndef BCD_STORE_IDENTITY_H
 #define BCD_STORE_IDENTITY_H

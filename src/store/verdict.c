@@ -1,11 +1,11 @@
 /*
  * verdict.c
- *		What a reply (or its absence) asks us to do next.
+ *		Decides what to do after a reply, or without one.
  *
- * The table follows the API's status page and its migration guide.  Where
- * the two leave a code open, the reading that cannot lose or repeat a record
- * is taken: an unknown 4xx is the request's fault (no retry makes it good),
- * an unknown 5xx is trouble (the record may or may not have been stored).
+ * The table follows the API's status page and its migration guide.  Where the
+ * two do not define a code, we choose the interpretation that cannot lose or
+ * repeat a record: an unknown 4xx is the request's fault (no retry helps), an
+ * unknown 5xx is trouble (the record may or may not have been stored).
  */
 #include "postgres.h"
 
@@ -22,9 +22,9 @@ static BcdVerdict client_error_verdict(long status);
  * Decide what to do after a request.
  *
  * A request that was never sent is trouble as well, and counts as an attempt:
- * a host name that is wrong for ever must end in an error.  Whether a create
- * has to be looked up before it is repeated is for the caller to see from the
- * fate: after BCD_HTTP_NOT_SENT there is nothing to find.
+ * a host name that stays wrong must end in an error. The fate tells the caller
+ * whether a create has to be looked up before it is repeated: after
+ * BCD_HTTP_NOT_SENT there is nothing to find.
  */
 BcdVerdict
 bcd_retry_verdict(BcdHttpFate fate, long status)
@@ -68,7 +68,7 @@ client_error_verdict(long status)
 		case 408:				/* the store gave up waiting for us */
 		case 423:				/* locked by something that will end */
 		case 425:
-		case 499:				/* closed on the way: outcome unknown */
+		case 499:				/* connection closed in between: outcome unknown */
 			return BCD_TROUBLE;
 		default:
 			return BCD_REFUSED;
@@ -76,10 +76,10 @@ client_error_verdict(long status)
 }
 
 /*
- * How long to wait before trying again after so many attempts (1: the first
- * has just failed).  Doubles from one second (two for a write) to two minutes;
- * random, in [0,1), spreads it by a fifth so that rows that failed together
- * do not come back together.  Never more than two minutes.
+ * How long to wait before trying again after this number of attempts (1: the
+ * first has just failed).  Doubles from one second (two for a write) to two
+ * minutes; random, in [0,1), spreads it by a fifth so that rows that failed
+ * together do not come back together.  Never more than two minutes.
  */
 int64
 bcd_retry_backoff_ms(int attempts, bool is_write, double random)
@@ -98,8 +98,8 @@ bcd_retry_backoff_ms(int attempts, bool is_write, double random)
 }
 
 /*
- * One or two sentences for a HINT about a status, or NULL when there is
- * nothing to add to what the store said.
+ * One or two sentences for a HINT about a status, or NULL if there is nothing
+ * to add to the store's message.
  */
 const char *
 bcd_retry_advice(long status)

@@ -1,6 +1,6 @@
 /*
  * verdict.h
- *		What a reply (or its absence) asks us to do next.
+ *		Decides what to do after a reply, or without one.
  *
  * Pure: the decision table of the API's status codes and the back-off.
  */
