@@ -286,6 +286,13 @@ bcd_json_int64(const cJSON *item, int64 *value)
 	return true;
 }
 
+/* The same of a field of an object, which may be missing */
+bool
+bcd_json_field_int64(const cJSON *object, const char *field, int64 *value)
+{
+	return bcd_json_int64(cJSON_GetObjectItemCaseSensitive(object, field), value);
+}
+
 /*
  * The id of a record; false, and 0, if the field is not a valid id: missing, a
  * string, a fraction, not greater than zero, out of range.
@@ -293,30 +300,10 @@ bcd_json_int64(const cJSON *item, int64 *value)
 bool
 bcd_json_id(const cJSON *record, const char *field, int64 *id)
 {
-	if (bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, field), id) && *id > 0)
+	if (bcd_json_field_int64(record, field, id) && *id > 0)
 		return true;
 	*id = 0;
 	return false;
-}
-
-/* Append text as a JSON string, quotes included; text is UTF-8 */
-void
-bcd_json_escape(StringInfo out, const char *text)
-{
-	appendStringInfoChar(out, '"');
-	for (; *text; text++)
-	{
-		if (*text == '"' || *text == '\\')
-		{
-			appendStringInfoChar(out, '\\');
-			appendStringInfoChar(out, *text);
-		}
-		else if ((unsigned char) *text < ' ')
-			appendStringInfo(out, "\\u%04x", (unsigned char) *text);
-		else
-			appendStringInfoChar(out, *text);
-	}
-	appendStringInfoChar(out, '"');
 }
 
 /*

@@ -18,8 +18,8 @@
 extern cJSON *bcd_json_parse(char *text, size_t len, const char **reason);
 extern const cJSON *bcd_json_path(const cJSON *root, const char *path);
 extern bool bcd_json_int64(const cJSON *item, int64 *value);
+extern bool bcd_json_field_int64(const cJSON *object, const char *field, int64 *value);
 extern bool bcd_json_id(const cJSON *record, const char *field, int64 *id);
-extern void bcd_json_escape(StringInfo out, const char *text);
 extern void bcd_url_escape(StringInfo out, const char *text);
 extern int	bcd_utf8_length(const char *text, const char *end);
 

@@ -150,7 +150,7 @@ next_move_id(void)
 }
 
 /*
- * Begins to append changes of a feed, all as of now.
+ * Begins to append changes of a feed, all with the current time.
  *
  * Everything allocated is below the current memory context.
  */

@@ -67,7 +67,7 @@ bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage)
 }
 
 /* To the head of a queue: an item that was to be sent already. */
-void
+static void
 bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage)
 {
 	dlist_push_head(&lane->queue[stage], &item->node);
@@ -85,7 +85,7 @@ bcd_item_pop(BcdLane *lane, BcdStage stage)
 }
 
 /* Adds an outcome to a run's totals.  Deferred rows are counted at its end. */
-void
+static void
 bcd_count_outcome(BcdRun *run, BcdOutcome outcome)
 {
 	BcdRunCounts *c = &run->counts;

@@ -12,7 +12,6 @@ extern int	bcd_item_group(const BcdLane *lane, int attempts);
 extern void bcd_item_free(BcdLane *lane, BcdItem *item);
 extern void bcd_item_give_up(BcdLane *lane, BcdItem *item);
 extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);
-extern void bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);
 extern void bcd_record_removed(BcdItem *item);
 extern bool bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since);
@@ -22,6 +21,5 @@ extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdSta
 extern void bcd_item_take_over(BcdItem *item);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from);
 extern int	bcd_refused_in_a_row(int refused, const BcdDecision *d);
-extern void bcd_count_outcome(BcdRun *run, BcdOutcome outcome);
 
 #endif							/* BCD_ITEM_H */

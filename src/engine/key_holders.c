@@ -132,12 +132,7 @@ bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
 	v.val.string.len = strlen(item->natural);
 	has = bcd_payload_set(NULL, bcd_resource_key(r, item->natural_index), &v);
 	if (r->parent)
-	{
-		v.type = jbvNumeric;
-		v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric,
-															Int64GetDatum(bcd_payload_integer(wanted, r->parent))));
-		has = bcd_payload_set(has, r->parent, &v);
-	}
+		has = bcd_payload_set_integer(has, r->parent, bcd_payload_integer(wanted, r->parent));
 	bcd_link_learn(feed, store_id, bcd_resource_key(r, item->natural_index), has);
 }
 

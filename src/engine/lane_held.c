@@ -174,7 +174,7 @@ bcd_lane_rests(const BcdLane *lane)
 }
 
 /* Does the lane have rows that could not be read? */
-bool
+static bool
 bcd_lane_is_held_up(const BcdLane *lane)
 {
 	return !lane->stopped && (lane->held_up > 0 || lane->passed_over);

@@ -29,6 +29,8 @@
 #include "payload/url.h"
 #include "resource/resource.h"
 
+static void bcd_lookup_read(BcdJob *job, const cJSON *reply);
+
 /* Bytes of a query string that lists keys; the API documents no limit */
 #define QUERY_BYTES		4000
 
@@ -208,12 +210,12 @@ record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 		if (!cJSON_IsString(value))
 			continue;
 		if (r->parent &&
-			(!bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->parent), &scope) ||
+			(!bcd_json_field_int64(record, r->parent, &scope) ||
 			 scope != bcd_scope_of(lane, item)))
 			continue;
 		/* told only when it is asked for; the request is for this tree alone */
 		if (r->defaulted && scope == 0 &&
-			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->defaulted), &tree) &&
+			bcd_json_field_int64(record, r->defaulted, &tree) &&
 			tree != bcd_defaulted_of(lane, item))
 			continue;
 		if (strcmp(value->valuestring, item->natural) == 0)
@@ -246,7 +248,7 @@ bcd_reply_is_cut(BcdJob *job, const cJSON *reply)
  * Reads the reply to list_job() and single_job().  A record that it names may
  * have been removed by us since the request was made: that is looked up again.
  */
-void
+static void
 bcd_lookup_read(BcdJob *job, const cJSON *reply)
 {
 	BcdLane    *lane = job->lane;

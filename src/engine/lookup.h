@@ -10,6 +10,5 @@
 extern bool bcd_reply_is_cut(BcdJob *job, const cJSON *reply);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern BcdJob *bcd_plan_default(BcdLane *lane);
-extern void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 
 #endif							/* BCD_LOOKUP_H */

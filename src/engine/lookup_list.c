@@ -163,9 +163,9 @@ read_page(BcdJob *job, const cJSON *reply)
 		if (!bcd_json_id(record, r->id, &id))
 			id = NO_ID;
 		if (r->parent)
-			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->parent), &scope);
+			(void) bcd_json_field_int64(record, r->parent, &scope);
 		if (r->defaulted)
-			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->defaulted), &tree);
+			(void) bcd_json_field_int64(record, r->defaulted, &tree);
 		scope = index_scope(scope, tree);
 		index_enter(lane, scope, name->valuestring, id, false);
 		index_enter(lane, scope, name->valuestring, id, true);

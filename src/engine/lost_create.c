@@ -56,16 +56,6 @@ same_identity(const BcdResource *r, Jsonb *a, Jsonb *b)
 	return false;
 }
 
-static Jsonb *
-add_integer(Jsonb *fields, const char *field, int64 number)
-{
-	JsonbValue	v;
-
-	v.type = jbvNumeric;
-	v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(number)));
-	return bcd_payload_set(fields, field, &v);
-}
-
 /*
  * The fields by which an item is looked up, in its context; of trees only one
  * that its row names, since the default is the feed's.
@@ -84,9 +74,9 @@ identity(BcdItem *item)
 	v.val.string.len = strlen(item->natural);
 	fields = bcd_payload_set(NULL, bcd_resource_key(r, item->natural_index), &v);
 	if (r->parent)
-		fields = add_integer(fields, r->parent, bcd_payload_integer(item->wanted, r->parent));
+		fields = bcd_payload_set_integer(fields, r->parent, bcd_payload_integer(item->wanted, r->parent));
 	if (tree != 0)
-		fields = add_integer(fields, r->defaulted, tree);
+		fields = bcd_payload_set_integer(fields, r->defaulted, tree);
 	MemoryContextSwitchTo(old);
 	return fields;
 }

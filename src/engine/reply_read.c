@@ -142,7 +142,7 @@ record_for(BcdJob *job, BcdItem *item, const cJSON *data)
 		if (!cJSON_IsString(name) || strcmp(name->valuestring, item->natural) != 0)
 			continue;
 		if (r->parent &&
-			bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, r->parent), &scope) &&
+			bcd_json_field_int64(record, r->parent, &scope) &&
 			scope != bcd_payload_integer(item->wanted, r->parent))
 			continue;
 		if (!id_is_taken(job, item, id))
@@ -213,8 +213,7 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 	BcdItemRecord *after = bcd_decide_record(item);
 
 	if (job->stage == BCD_CREATE)
-		(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record, lane->feed->resource->id),
-							  &after->store_id);
+		(void) bcd_json_field_int64(record, lane->feed->resource->id, &after->store_id);
 	if (item->wanted)
 		after->known = known_in_part(lane->feed->resource, item, record);
 	if (job->nitems > 1 && job->stage == BCD_UPDATE)
@@ -317,8 +316,8 @@ all_saved(const BcdJob *job, const cJSON *reply)
 
 	return (errors == NULL || cJSON_IsNull(errors) ||
 			((cJSON_IsArray(errors) || cJSON_IsObject(errors)) && errors->child == NULL)) &&
-		bcd_json_int64(cJSON_GetObjectItemCaseSensitive(meta, "success"), &success) &&
-		bcd_json_int64(cJSON_GetObjectItemCaseSensitive(meta, "failed"), &failed) &&
+		bcd_json_field_int64(meta, "success", &success) &&
+		bcd_json_field_int64(meta, "failed", &failed) &&
 		success == job->nitems && failed == 0;
 }
 
@@ -366,9 +365,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 			continue;
 		else if (job->stage == BCD_CREATE && record)
 		{
-			(void) bcd_json_int64(cJSON_GetObjectItemCaseSensitive(record,
-																   job->lane->feed->resource->id),
-								  &bcd_decide_record(item)->store_id);
+			(void) bcd_json_field_int64(record, job->lane->feed->resource->id, &bcd_decide_record(item)->store_id);
 			decide_written(item, BCD_CREATE);
 		}
 		else if (job->stage == BCD_UPDATE && (record || silent))

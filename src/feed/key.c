@@ -92,7 +92,7 @@ values_of(const BcdFeed *feed, char **texts)
  * A type may be somebody's domain, whose checks are somebody's code: it runs
  * as the feed's owner, whoever asks.
  */
-Datum *
+static Datum *
 bcd_key_values(const BcdFeed *feed, char **texts)
 {
 	BcdRights	rights;

@@ -13,7 +13,6 @@
 
 extern void bcd_key_check_length(const char *feed, const char *key);
 extern char **bcd_key_texts(const BcdFeed *feed, const char *key);
-extern Datum *bcd_key_values(const BcdFeed *feed, char **texts);
 extern Datum *bcd_key_parse(const BcdFeed *feed, const char *key);
 extern char *bcd_key_condition(const BcdFeed *feed);
 extern char *bcd_key_columns(const BcdFeed *feed);

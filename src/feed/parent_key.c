@@ -144,7 +144,7 @@ bcd_parent_key_warn(const BcdFeed *feed, Oid child, List *parent_key)
 	int			n = 0;
 
 	foreach(cell, parent_key)
-		names[n++] = DirectFunctionCall1(namein, CStringGetDatum(lfirst(cell)));
+		names[n++] = bcd_name_datum(lfirst(cell));
 	args[0] = ObjectIdGetDatum(child);
 	args[1] = bcd_array(NAMEOID, names, NULL, n);
 	args[2] = ObjectIdGetDatum(feed->source);

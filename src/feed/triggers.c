@@ -308,7 +308,7 @@ bcd_triggers_fit(const BcdTriggerSet *set)
 	foreach(cell, trigger_arguments(set, kind))
 		appendBinaryStringInfo(&bytes, lfirst(cell), strlen(lfirst(cell)) + 1);
 	args[0] = ObjectIdGetDatum(set->relid);
-	args[1] = DirectFunctionCall1(namein, CStringGetDatum(trigger_name(set, kind->suffix)));
+	args[1] = bcd_name_datum(trigger_name(set, kind->suffix));
 	args[2] = PointerGetDatum(cstring_to_text_with_len(bytes.data, bytes.len));
 	bcd_spi_begin(&rights);
 	fit = bcd_execute(&select_fitting, args, NULL) > 0;

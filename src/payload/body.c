@@ -72,14 +72,10 @@ bcd_body_create(StringInfo out, const BcdResource *resource, Jsonb *wanted, int6
 
 		if (bcd_payload_integer(wanted, unless) == 0 && bcd_payload_integer(wanted, field) == 0)
 		{
-			JsonbValue	v;
-
 			wanted = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(wanted),
 														CStringGetTextDatum(unless)));
-			v.type = jbvNumeric;
-			v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(default_id)));
 			if (default_id != 0)
-				wanted = bcd_payload_set(wanted, field, &v);
+				wanted = bcd_payload_set_integer(wanted, field, default_id);
 		}
 	}
 	append_jsonb(out, wanted);

@@ -151,7 +151,7 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
  * 12.5, sets in any order, timestamps in any time zone, HTML regardless of
  * formatting.
  */
-bool
+static bool
 bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got)
 {
 	return (field->flags & BCD_F_WRITE_ONLY) != 0 || same_json(wanted, got, field);
@@ -174,7 +174,7 @@ agrees_with_record(const char *name, JsonbValue *value, void *arg)
 }
 
 /* The fields of a payload that a record of the store already holds. */
-Jsonb *
+static Jsonb *
 bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
 {
 	Agreement	a = {resource, record};

@@ -119,7 +119,7 @@ check_array(const BcdField *field, const JsonbValue *value)
 
 		if (element->type != wanted)
 			return psprintf("%s: element %u of the array is not %s", field->name, i + 1,
-							wanted == jbvNumeric ? "a number" : "a text");
+							wanted == jbvNumeric ? "a number" : "a string");
 	}
 	return NULL;
 }

@@ -63,13 +63,6 @@ bcd_jsonb_value(Jsonb *jsonb, JsonbValue *value)
 	}
 }
 
-/* A jsonb from a scalar or binary value. */
-Jsonb *
-bcd_jsonb_from_value(JsonbValue *value)
-{
-	return JsonbValueToJsonb(value);
-}
-
 static bool
 field_value(Jsonb *payload, const char *field, JsonbValue *out)
 {
@@ -280,6 +273,16 @@ bcd_payload_set(Jsonb *payload, const char *field, JsonbValue *value)
 	(void) pushJsonbValue(&state, WJB_KEY, &key);
 	(void) pushJsonbValue(&state, WJB_VALUE, value);
 	return bcd_payload_merge(payload, JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+Jsonb *
+bcd_payload_set_integer(Jsonb *payload, const char *field, int64 value)
+{
+	JsonbValue	v;
+
+	v.type = jbvNumeric;
+	v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(value)));
+	return bcd_payload_set(payload, field, &v);
 }
 
 Jsonb *

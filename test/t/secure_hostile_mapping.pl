@@ -302,7 +302,7 @@ EOB
 		like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'good'"), qr/the worker is stuck/, 'also in the status');
 		kill('KILL', worker_pid($node, 'shop'));
 		wait_crashes(2);
-		is_paused('when it is killed', qr/took the bcdelta worker down 2 times: it went on/);
+		is_paused('when it is killed', qr/took the bcdelta worker down 2 times: it continued/);
 		set_timeout(0);
 	}
 };

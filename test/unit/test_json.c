@@ -386,13 +386,6 @@ test_escape(void)
 	StringInfoData out;
 
 	initStringInfo(&out);
-	appendStringInfoString(&out, "x=");
-	bcd_json_escape(&out, "a\"b\\c\n\t\x01/\xC3\xA4");
-	is_text(out.data, "x=\"a\\\"b\\\\c\\u000a\\u0009\\u0001/\xC3\xA4\"", "a JSON string");
-	resetStringInfo(&out);
-	bcd_json_escape(&out, "");
-	is_text(out.data, "\"\"", "an empty one");
-	resetStringInfo(&out);
 	bcd_url_escape(&out, "aZ09-._~ +,&=%/?#\xC3\xA4'\"");
 	is_text(out.data, "aZ09-._~%20%2B%2C%26%3D%25%2F%3F%23%C3%A4%27%22", "a part of a URL");
 	pfree(out.data);
