@@ -61,7 +61,6 @@ extern bool bcd_tx_extension_is_new(void);
 extern void bcd_tx_begin(void);
 extern void bcd_tx_look_again(void);
 extern void bcd_tx_commit(void);
-
 extern void bcd_tx_async(void);
 extern void bcd_tx_scan(void);
 extern void bcd_tx_report_and_abort(const char *what);

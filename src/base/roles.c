@@ -2,10 +2,10 @@
  * roles.c
  *		Owners of feeds and schedules: roles, known by OID.
  *
- * A name would be anybody's who is given it after its bearer was renamed or
- * dropped.  Once a role is dropped its OID may be given out again, too, after
- * a long while, and a dump would carry it to where it is another role's: so
- * the worker takes it off (bcd_disown()), and OID 0 is nobody's.
+ * A name could be given to another role after its bearer was renamed or
+ * dropped. The OID of a dropped role may also be reused after a long time, and
+ * in a restored dump it may belong to another role: so the worker clears it
+ * (bcd_disown()), and OID 0 is no role.
  */
 #include "postgres.h"
 
@@ -32,8 +32,8 @@ bcd_role_words(Oid role)
 }
 
 /*
- * May the current user do what the owner may?  Of what a dropped role left
- * behind only a superuser may dispose.
+ * May the current user do what the owner may?  Only a superuser may act for a
+ * dropped role.
  */
 bool
 bcd_may_act_for(Oid role)

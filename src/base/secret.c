@@ -1,12 +1,12 @@
 /*
  * secret.c
- *		Masking a token in whatever the store sends back.
+ *		Masks a token in the store's replies.
  *
- * A store, or something on the way there, may repeat the token in a body or
- * in a header, and parts of both are recorded and shown.  What is masked is
- * the token as it is, with any of its characters escaped as JSON, URLs and
- * HTML do it, and its base64.  Against a store that sets out to get its own
- * token past us nothing helps.
+ * A store, or something on the way there, may repeat the token in a body or in
+ * a header, and parts of both are recorded and shown.  The token is masked as
+ * it is, with any of its characters escaped as in JSON, URLs and HTML, and in
+ * base64. Nothing helps against a store that deliberately disguises its own
+ * token.
  *
  * The text keeps its length, and JSON stays JSON: a mask is of asterisks.
  */

@@ -1,6 +1,6 @@
 /*
  * secret.h
- *		Masking a token in whatever the store sends back.
+ *		Masks a token in the store's replies.
  *
  * Pure: no allocation, no ereport.
  */

@@ -13,16 +13,15 @@
  * columns).  A trigger for TRUNCATE needs no names, and triggers for INSERT
  * and DELETE need no columns to compare.
  *
- * The key columns of a table that a feed depends on hold its parent's key.
- * The parent is marked; a row without a parent marks nothing, and a row that
- * moves from one parent to another marks both. A fourth number means that a
- * lookup finds the parent by the values of these columns, which are captured,
- * including nulls.
+ * The key columns of a table that a feed depends on hold its parent's key. The
+ * parent is marked; a row without one marks nothing, and a row that moves to
+ * another parent marks both. A fourth number means that a lookup finds the
+ * parent by the values of these columns, which are captured, including nulls.
  *
  * A statement trigger sees all rows of a statement in transition tables, in
  * the order in which they were changed: the n-th old row has become the n-th
- * new row.  The exception is a BEFORE trigger of a partition that discards a
- * row moving there: then there are more old rows than new ones.
+ * new row.  Only a BEFORE trigger of a partition that discards a row moving
+ * there leaves more old rows than new ones.
  */
 #include "postgres.h"
 

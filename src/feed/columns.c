@@ -1,9 +1,9 @@
 /*
  * columns.c
- *		Which columns of a table a mapping depends on.
+ *		Finds the columns of a table that a mapping depends on.
  *
- * A change of no other column is not captured, so this must never name too
- * few: when anything is unclear, the answer is "all".  The table is the
+ * Changes of other columns are not captured, so the result must never be
+ * incomplete: if anything is unclear, the answer is "all".  The table is the
  * mapping's source, or another one that it reads in a sub-select.
  */
 #include "postgres.h"
@@ -43,11 +43,11 @@ typedef struct BcdWalk
 static bool walk(Node *node, BcdWalk *w);
 
 /*
- * May this function read the table by itself, or anything else that the
- * mapping does not show?
+ * May this function read the table itself, or other data that the mapping does
+ * not show?
  *
- * A function of somebody that is immutable promises not to; one of
- * PostgreSQL's does not, with a few exceptions; bcdelta.ref() reads links.
+ * A user's immutable function promises not to; PostgreSQL's own functions do
+ * not, with a few exceptions; bcdelta.ref() reads links.
  */
 static bool
 is_opaque(Oid funcid, void *context)
@@ -80,7 +80,7 @@ is_relative(Oid relid, const BcdWalk *w)
 		 list_member_oid(find_all_inheritors(relid, NoLock, NULL), w->relid));
 }
 
-/* Looks at something in a FROM clause; its rows may be made of the table's. */
+/* Examines an item of a FROM clause; its rows may be built from the table's. */
 static void
 add_relation(RangeTblEntry *rte, BcdWalk *w)
 {
@@ -93,7 +93,7 @@ add_relation(RangeTblEntry *rte, BcdWalk *w)
 		w->all = true;
 }
 
-/* A column of a join that has a name of its own, or is merged of two */
+/* A column of a join that has its own name, or is merged from two */
 static void
 add_join_var(Var *var, RangeTblEntry *join, BcdWalk *w)
 {
@@ -166,8 +166,8 @@ walk(Node *node, BcdWalk *w)
 }
 
 /*
- * A generated column that is computed when it is read is null in the rows
- * that a trigger sees: what counts is what it is computed from.
+ * A virtual generated column is null in the rows that a trigger sees: the
+ * columns that it is computed from count instead.
  */
 static void
 replace_virtual_columns(Relation table, BcdWalk *w)
@@ -214,11 +214,11 @@ column_names(Relation table, const BcdWalk *w)
 
 /*
  * The names of the columns of a table that a query depends on; NIL stands for
- * all of them.  So it does for a table that the query does not read by name:
- * who says that it matters knows more.
+ * all of them, as it does for a table that the query does not read by name:
+ * the user who declares the dependency knows more.
  *
  * The query, which may have parameters of these types, is analysed with the
- * rights and the search_path of the moment; an error in it is raised.
+ * current rights and search_path; errors in it are raised.
  */
 List *
 bcd_depended_columns(Oid relid, const char *query, Oid *types, int ntypes, bool *seen)

@@ -1,6 +1,6 @@
 /*
  * columns.h
- *		Which columns of a table a mapping depends on.
+ *		Finds the columns of a table that a mapping depends on.
  */
 #ifndef BCD_COLUMNS_H
 #define BCD_COLUMNS_H

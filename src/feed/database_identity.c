@@ -1,22 +1,22 @@
 /*
  * database_identity.c
- *		Where this database is, and whether it may push from there.
+ *		Identifies where this database is, and whether it may push from there.
  *
- * A home is "system/database/timeline/place".  A feed remembers the one it was
- * pushed from.  A restored dump, a copy made with CREATE DATABASE ... TEMPLATE,
- * an upgraded cluster differ in the first two.  A copy of the files (a base
- * backup, a snapshot) that is started, and an archive that is recovered, have
- * those of the original: they differ in the place, which is a machine and a
- * directory, or in the timeline.  None of them may push.
+ * A home is "system/database/timeline/place".  A feed remembers the home that
+ * it was pushed from.  A restored dump, a copy made with CREATE DATABASE ...
+ * TEMPLATE, an upgraded cluster differ in the first two.  A copy of the files
+ * (a base backup, a snapshot) that is started, and an archive that is
+ * recovered, have those of the original: they differ in the place, which is a
+ * machine and a directory, or in the timeline.  None of them may push.
  *
- * So does a standby that is promoted, and that one goes on.  It is known by
- * having been started as a standby (standby.signal, which the postmaster still
- * sees), and by having streamed; not every archive that is replayed in standby
- * mode is a standby.  That it has streamed is noted in a file of the data
- * directory, because the standby may be restarted after its primary has died;
- * and so is, with the timeline, that it was promoted, because the server may
- * be restarted before a worker has moved the feeds.  A file may be copied with
- * the others: it holds its place, and says nothing elsewhere.
+ * A promoted standby differs as well, but continues. It is recognized by two
+ * facts: it was started as a standby (standby.signal, which the postmaster
+ * still sees), and it has streamed; not every archive that is replayed in
+ * standby mode is a standby.  That it has streamed is noted in a file of the
+ * data directory, because the standby may be restarted after its primary has
+ * died; and so is, with the timeline, that it was promoted, because the server
+ * may be restarted before a worker has moved the feeds.  The file may be
+ * copied with the others: it contains its place, and is ignored elsewhere.
  */
 #include "postgres.h"
 
@@ -45,7 +45,8 @@
 
 #define PLACE_FILE		"bcdelta_place"
 #define STANDBY_SIGNAL	"standby.signal"
-#define WATCH_NAP_MS	1000	/* a standby looks so often whether it streams */
+#define WATCH_NAP_MS	1000	/* how often a standby checks whether it
+								 * streams */
 
 static char *place_name = NULL;
 static bool name_is_given = false;	/* on the command line */
@@ -77,7 +78,7 @@ assign_place(const char *newval, void *extra)
 	name_is_given = extra && *(bool *) extra;
 }
 
-/* Before the other settings are defined: no more are after them. */
+/* Called before the other settings are defined, because they end the definition of settings. */
 void
 bcd_place_define(void)
 {
@@ -109,9 +110,9 @@ first_line(const char *path)
 }
 
 /*
- * The machine that the server runs on: a hash of its id, which is not for
- * everybody.  Containers often have none: there the data directory's own files
- * stand for it, which a copy has made anew.
+ * The machine that the server runs on, as a hash of its id, which is
+ * confidential. Containers often have no id: in this case, we use the inode of
+ * a file in the data directory, which differs in a copy.
  */
 static char *
 machine(void)
@@ -158,8 +159,9 @@ timeline(void)
 }
 
 /*
- * This database's home.  A name of the place that is given on the command line,
- * and so is no part of what may be copied, stands for machine and directory.
+ * This database's home.  A name of the place that is given on the command
+ * line, and so cannot be copied with the files, replaces machine and
+ * directory.
  */
 char *
 bcd_home(void)
@@ -204,7 +206,7 @@ parse_home(const char *text, Home *home)
 	return true;
 }
 
-/* What the file says, if it was written here */
+/* The contents of the file, if it was written here */
 typedef struct PlaceFile
 {
 	bool		promoted;		/* else: has streamed as a standby */
@@ -302,8 +304,8 @@ words(const Home *home)
 }
 
 /*
- * Why the database may not push what was pushed from this home, in words; NULL:
- * it may, because this is its home, or has become it.
+ * Describes why the database may not push feeds that were pushed from this
+ * home; NULL: it may, because this is its home, or has become it.
  */
 char *
 bcd_home_trouble(const char *text)
@@ -335,8 +337,8 @@ bcd_home_trouble(const char *text)
 extern PGDLLEXPORT void bcd_standby_main(Datum arg);
 
 /*
- * The process that notes that a standby has streamed, and is done with that.
- * It is connected to no database.
+ * The process that notes that a standby has streamed, and then ends. It is not
+ * connected to a database.
  */
 void
 bcd_standby_main(Datum arg)

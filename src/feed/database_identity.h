@@ -1,6 +1,6 @@
 /*
  * database_identity.h
- *		Where this database is, and whether it may push from there.
+ *		Identifies where this database is, and whether it may push from there.
  */
 #ifndef BCD_DATABASE_IDENTITY_H
 #define BCD_DATABASE_IDENTITY_H

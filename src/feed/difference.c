@@ -1,10 +1,10 @@
 /*
  * difference.c
- *		What a row needs so that the store agrees with it.
+ *		Determines what a row needs so that the store agrees with it.
  *
- * One function of what the row says and of what the store is known, or was
- * just seen, to hold.  A push does what it tells, a preview shows it, and a
- * verify lists it; so they cannot disagree.
+ * This is a function of the row and of the known contents of its record. A
+ * push executes its result, a preview shows it, and a verify lists it, so they
+ * cannot disagree.
  */
 #include "postgres.h"
 
@@ -63,9 +63,9 @@ of_found(const BcdFeed *feed, Jsonb *wanted, int64 store_id, Jsonb *known, BcdDi
 }
 
 /*
- * What a row of a feed needs.  store_id is its record's (0: none is linked),
- * which is known to hold "known" (NULL: that is not known).  A row that could
- * not be read now is not for this function.
+ * Determines what a row of a feed needs. store_id is the id of its record (0:
+ * none is linked), whose known contents are "known" (NULL: not known). The row
+ * must have been read.
  */
 void
 bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
@@ -95,7 +95,7 @@ bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
 		of_found(feed, row->payload, store_id, known, d);
 }
 
-/* Why no record can be made of a row, palloc'd; NULL: it can. */
+/* Why no record can be created from a row, palloc'd; NULL: it can. */
 char *
 bcd_flaw_of_new(const BcdResource *resource, Jsonb *wanted)
 {

@@ -1,6 +1,6 @@
 /*
  * difference.h
- *		What a row needs so that the store agrees with it.
+ *		Determines what a row needs so that the store agrees with it.
  */
 #ifndef BCD_DIFFERENCE_H
 #define BCD_DIFFERENCE_H
@@ -9,8 +9,8 @@
 
 typedef enum BcdNeed
 {
-	BCD_NEEDS_NOTHING,			/* the reason says why, if it is not plain */
-	BCD_NEEDS_RECORD,			/* to be found in the store, or made there */
+	BCD_NEEDS_NOTHING,			/* the reason says why, unless it is obvious */
+	BCD_NEEDS_RECORD,			/* to be found in the store, or created there */
 	BCD_NEEDS_UPDATE,			/* with these changes */
 	BCD_NEEDS_HIDING,			/* likewise: the row is gone */
 	BCD_NEEDS_REMOVAL,

@@ -2,10 +2,10 @@
  * feed.c
  *		Feeds: reading bcdelta.feed, keys, expressions, references.
  *
- * A feed row may be broken at any time: its source dropped, a key column
- * renamed, its owner gone.  bcd_feed_read() never minds; bcd_feed_load()
- * raises an error that says what is wrong, and the worker pauses the feed
- * with that text.
+ * A feed may become invalid at any time: its source dropped, a key column
+ * renamed, its owner gone. bcd_feed_read() works in any case; bcd_feed_load()
+ * raises an error that names the problem, and the worker pauses the feed with
+ * that text.
  */
 #include "postgres.h"
 
@@ -47,8 +47,8 @@ bcd_on_delete_from(const char *text)
 }
 
 /*
- * Takes a mapping apart, in the current memory context, and makes it the
- * feed's; unknown API fields are an error.
+ * Parses a mapping in the current memory context, and makes it the feed's;
+ * unknown API fields are an error.
  */
 void
 bcd_feed_set_fields(BcdFeed *feed, Jsonb *fields)
@@ -134,7 +134,7 @@ feed_of_row(const BcdFeedRow *row, MemoryContext cxt)
 }
 
 /*
- * Reads a feed's row; NULL when there is none and missing_ok.
+ * Reads a feed's row; NULL if there is none and missing_ok is set.
  *
  * A feed that may not be pushed from here, or to that store, reads as paused.
  * The key columns are not looked up, and the owner may be gone: see
@@ -179,8 +179,8 @@ check_owner_exists(const BcdFeed *feed)
 }
 
 /*
- * Reads a feed and looks up what it stands on: the source, the key columns,
- * the owner.  Raises an error when one of them is gone.
+ * Reads a feed and looks up the objects that it depends on: the source, the
+ * key columns, the owner. Raises an error if one of them is gone.
  */
 BcdFeed *
 bcd_feed_load(const char *name, bool missing_ok)
@@ -204,8 +204,8 @@ bcd_feed_load(const char *name, bool missing_ok)
 }
 
 /*
- * Raises an error when a feed was altered or untracked since it was read; for
- * who has waited for a lock before making use of the mapping.
+ * Raises an error if a feed has been altered or untracked since it was read;
+ * for callers that have waited for a lock before they use the mapping.
  */
 void
 bcd_feed_check_current(const BcdFeed *feed)
@@ -233,7 +233,7 @@ bcd_feed_free(BcdFeed *feed)
 	MemoryContextDelete(feed->cxt);
 }
 
-/* The equality operator of a key type, schema and all. */
+/* The equality operator of a key type, with its schema. */
 static char *
 equality_operator(const char *table, const char *column, Oid type)
 {
@@ -257,7 +257,7 @@ equality_operator(const char *table, const char *column, Oid type)
 	return result;
 }
 
-/* Values that cannot be told by their text are no keys. */
+/* Values that their text does not identify cannot be keys. */
 static void
 check_key_type(const BcdFeed *feed, const BcdKeyColumn *key)
 {
@@ -273,7 +273,7 @@ check_key_type(const BcdFeed *feed, const BcdKeyColumn *key)
 				 errhint("Give it another type, such as bigint, text or uuid, or pass a key of other columns; a generated column with a unique index will do.")));
 }
 
-/* The keys of links and pending rows are spelled as the type had it by then. */
+/* The keys of links and pending rows were written with the type of that time. */
 static void
 check_retyped(const BcdFeed *feed, const BcdKeyColumn *key, Oid type)
 {
@@ -289,8 +289,8 @@ check_retyped(const BcdFeed *feed, const BcdKeyColumn *key, Oid type)
 }
 
 /*
- * Are the key columns of the types of when the feed was looked up?  An error
- * where keys may be spelled in another way by now.  The source is locked.
+ * Are the key columns of the types of when the feed was looked up?  Raises an
+ * error if keys may be written differently now.  The source is locked.
  */
 bool
 bcd_feed_has_types(const BcdFeed *feed)
@@ -304,7 +304,7 @@ bcd_feed_has_types(const BcdFeed *feed)
 
 		get_atttypetypmodcoll(feed->source, now.attnum, &now.type, &now.typmod, &now.collation);
 		if (!OidIsValid(now.type))
-			continue;			/* dropped, which is told elsewhere */
+			continue;			/* dropped, which is reported elsewhere */
 		check_retyped(feed, &now, feed->keys[i].type);
 		same = same && now.type == feed->keys[i].type;
 	}
@@ -378,7 +378,7 @@ bcd_feed_check_owner(const BcdFeed *feed, const char *doing)
 				 errdetail("The feed belongs to %s.", feed->owner_name)));
 }
 
-/* The source as it stands in a FROM clause. */
+/* The source in the form for a FROM clause. */
 char *
 bcd_feed_from(const BcdFeed *feed)
 {
@@ -386,7 +386,7 @@ bcd_feed_from(const BcdFeed *feed)
 									  get_rel_name(feed->source));
 }
 
-/* The parser takes its text for the client's: an error is in ours. */
+/* The parser assumes that it parses the client's text: error positions refer to ours. */
 static void
 point_into_own_query(void *sql)
 {
@@ -400,7 +400,7 @@ point_into_own_query(void *sql)
 	}
 }
 
-/* Parses a statement of ours that text of a user's has been put into. */
+/* Parses a statement of ours that contains a user's text. */
 static List *
 parse_own_query(char *sql)
 {

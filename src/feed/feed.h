@@ -58,17 +58,18 @@ typedef struct BcdFeed
 	int			nfields;
 	BcdFeedField *fields;
 	char	   *filter;			/* condition over the source row, or NULL */
-	int32		version;		/* changes with what alter_feed() changes */
+	int32		version;		/* incremented by alter_feed() */
 	char	   *capture;
 	BcdOnDelete on_delete;
 	BcdFeedOptions options;
 	Oid			owner;			/* exists after bcd_feed_load() */
 	char	   *owner_name;		/* for messages: see bcd_role_words() */
 	Datum		key_names;		/* name[] */
-	Datum		key_types;		/* regtype[]: those that keys are spelled by */
+	Datum		key_types;		/* regtype[]: the types with which keys were
+								 * written */
 	bool		paused;
 	char	   *paused_reason;
-	BcdHalt		halt;			/* then it is paused whatever its state */
+	BcdHalt		halt;			/* then it is paused regardless of its state */
 	char	   *store;			/* that its links belong to, or NULL */
 	bool		has_links;		/* or may have created a record there */
 	char	   *server_store;	/* that its server leads to, or NULL */
@@ -82,8 +83,8 @@ typedef enum BcdRowState
 	BCD_ROW_MISSING,			/* no such row in the source */
 	BCD_ROW_DEFERRED,			/* refers to a row without a link */
 	BCD_ROW_INVALID,			/* cannot be sent; see message */
-	BCD_ROW_HELD_UP				/* could not be read now, through no fault of
-								 * its own; see message and error */
+	BCD_ROW_HELD_UP				/* could not be read now, for an external
+								 * reason; see message and error */
 } BcdRowState;
 
 /* The outcome of reading one source row; in the caller's context */
@@ -111,7 +112,7 @@ extern char *bcd_feed_from(const BcdFeed *feed);
 extern void bcd_expression_check(const char *expression, const char *what);
 extern bool bcd_feed_maps(const BcdFeed *feed, const char *field);
 
-/* what a record is found by: identity_feed.c */
+/* the fields by which a record is found: identity_feed.c */
 extern BcdFeed *bcd_feed_identity(const BcdFeed *feed);
 
 /* one row: row.c */

@@ -1,10 +1,11 @@
 /*
  * feed_halt.c
- *		Feeds that may not be pushed because of where they are, or where to.
+ *		Halts feeds that must not be pushed from this database, or to this
+ *		store.
  *
  * A feed in a copy of its database, and one whose server leads to another
- * store than its links, read as paused from that moment on, whatever the
- * table says.  The worker writes it down when it comes by (feed_state.c).
+ * store than its links, appear paused from that moment on, whatever their row
+ * in the table contains. The worker records it later (feed_state.c).
  */
 #include "postgres.h"
 
@@ -13,15 +14,15 @@
 #include "feed/database_identity.h"
 #include "feed/feed_halt.h"
 
-/* How this reason begins; it is told from others by that */
+/* The beginning of this reason, by which it is recognized */
 #define REASON_STORE	"its links belong to store "
 
 /*
- * What keeps a feed from being pushed, and why, in words.
+ * Determines what keeps a feed from being pushed, and why.
  *
- * store: what its links belong to, or NULL; has_links: there are some, or a
- * record may have been created there; present: what its server leads to, or
- * NULL.
+ * store: the store that its links belong to, or NULL; has_links: it has links,
+ * or may have created a record there; present: the store that its server leads
+ * to, or NULL.
  */
 BcdHalt
 bcd_halt(const char *feed, const char *home, const char *store, bool has_links,
@@ -45,9 +46,9 @@ bcd_halt(const char *feed, const char *home, const char *store, bool has_links,
 }
 
 /*
- * Is this why a feed was paused that nothing halts any more?  A server that
- * leads back to the store of the links leaves nothing to be decided; other
- * reasons are a person's to take back.
+ * Is this the reason of a paused feed that is no longer halted? When a server
+ * leads back to the store of the links, there is nothing to decide; other
+ * pauses must be ended by a person.
  */
 bool
 bcd_halt_is_over(const char *paused_reason)

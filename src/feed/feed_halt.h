@@ -1,6 +1,7 @@
 /*
  * feed_halt.h
- *		Feeds that may not be pushed because of where they are, or where to.
+ *		Halts feeds that must not be pushed from this database, or to this
+ *		store.
  */
 #ifndef BCD_FEED_HALT_H
 #define BCD_FEED_HALT_H

@@ -1,18 +1,18 @@
 /*
  * feed_lock.c
- *		A lock on what a feed is to the worker: its links and its name.
+ *		A lock on the links and the name of a feed.
  *
- * A request may be under way while a session forgets a feed's links, or the
- * feed.  What the reply says is then nobody's, and must not be recorded as
- * that of the store or the feed that comes after it.  So the worker claims
- * rows, and records what came of them, under a shared lock, and looks at the
- * feed once it has it; a session forgets under an exclusive one, which it
- * takes before it locks any row.  One that links a row by hand keeps others
- * from claiming it, and nobody from recording what came of a claim before:
- * that may be a long transaction.
+ * A request may be in flight while a session forgets a feed's links, or drops
+ * the feed. Its reply then concerns nobody, and must not be recorded for a
+ * later store or feed. So the worker claims rows, and records outcomes, under
+ * a shared lock, and checks the feed once it has the lock; a session forgets
+ * links under an exclusive lock, which it takes before it locks any row.  A
+ * session that links a row by hand, perhaps in a long transaction, prevents
+ * new claims, but does not prevent the worker from recording the outcomes of
+ * earlier claims.
  *
- * It is a heavyweight lock on an object of its own, not one on the feed's
- * row: pause() and its like do not stand in the worker's way.
+ * It is a heavyweight lock on a separate object, not a lock on the feed's row,
+ * so pause() and similar functions do not block the worker.
  */
 #include "postgres.h"
 
@@ -32,7 +32,7 @@ bcd_links_take(int32 feed_id)
 	LockDatabaseObject(bcd_table_oid("feed"), (Oid) feed_id, 0, AccessExclusiveLock);
 }
 
-/* The same for one that adds links: beside others that do so. */
+/* The same for a session that adds links: several may do so at once. */
 void
 bcd_links_add(int32 feed_id)
 {
@@ -40,8 +40,8 @@ bcd_links_add(int32 feed_id)
 }
 
 /*
- * For the worker, which waits for nobody: an error when a session has it, and
- * then it comes back.
+ * For the worker, which never waits: an error if a session holds the lock; the
+ * worker tries again later.
  */
 static void
 use(int32 feed_id, LOCKMODE mode)
@@ -53,7 +53,7 @@ use(int32 feed_id, LOCKMODE mode)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("the links of the feed are locked by another session")));
-	/* and what that has committed is seen */
+	/* and see all that the last holder committed */
 	AcceptInvalidationMessages();
 }
 

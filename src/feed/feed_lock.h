@@ -1,6 +1,6 @@
 /*
  * feed_lock.h
- *		A lock on what a feed is to the worker: its links and its name.
+ *		A lock on the links and the name of a feed.
  */
 #ifndef BCD_FEED_LOCK_H
 #define BCD_FEED_LOCK_H

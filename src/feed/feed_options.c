@@ -11,7 +11,7 @@
 #include "base/compat.h"
 #include "feed/feed_options.h"
 
-/* An option: its name, its place, and what it may be */
+/* An option: its name, its position, and its valid values */
 typedef struct OptionKind
 {
 	const char *name;

@@ -2,9 +2,9 @@
  * field_type.c
  *		Can an expression of some SQL type ever fit an API field?
  *
- * The value goes through to_jsonb(), so what counts is what that makes of a
- * type; see json_categorize_type() in PostgreSQL.  What depends on the value
- * is left to the check of each row's payload.
+ * The value goes through to_jsonb(), so the JSON type of the result counts;
+ * see json_categorize_type() in PostgreSQL. Conditions that depend on the
+ * value are left to the check of each row's payload.
  */
 #include "postgres.h"
 
@@ -14,7 +14,7 @@
 
 #include "feed/mapping.h"
 
-/* What to_jsonb() makes of a type */
+/* The JSON type that to_jsonb() produces for a type */
 typedef enum Shape
 {
 	SHAPE_ANY,					/* known for each value only */
@@ -106,7 +106,7 @@ fits(const BcdField *field, Oid type)
 	return false;
 }
 
-/* What would fit, as the object of "takes" */
+/* The types that would fit, as the object of "takes" */
 static const char *
 wanted(BcdType type)
 {

@@ -1,11 +1,12 @@
 /*
  * halted_feeds.c
- *		Pausing the feeds that may not be pushed from here, or to that store.
+ *		Pauses feeds that must not be pushed from this database, or to this
+ *		store.
  *
- * The worker writes down what feed_halt.c says, once, so that bcdelta.feed
- * tells it, too, and the log.  A feed that was paused because its server leads
- * to another store goes on by itself when the server leads back: nothing was
- * done, so there is nothing to decide.
+ * The worker records the result of feed_halt.c once, in bcdelta.feed and in
+ * the log. A feed that was paused because its server leads to another store
+ * resumes by itself when the server leads back: nothing was sent, so there is
+ * nothing to decide.
  */
 #include "postgres.h"
 
@@ -28,7 +29,7 @@ is_paused_for_store(const BcdFeedState *s)
 	return !s->active && bcd_halt_is_over(s->paused_reason);
 }
 
-/* Is its home or its store not what it was? */
+/* Has its home or its store changed? */
 static bool
 is_suspect(const BcdFeedState *s)
 {
@@ -39,7 +40,7 @@ is_suspect(const BcdFeedState *s)
 					   (s->store && present && strcmp(s->store, present) != 0)));
 }
 
-/* Writes down what is to become of one of them. */
+/* Records the new state of one of them. */
 static void
 judge(void *arg)
 {
@@ -58,7 +59,7 @@ judge(void *arg)
 	bcd_feed_free(feed);
 }
 
-/* A standby that was promoted is the home of what its primary pushed. */
+/* A promoted standby becomes the home of the feeds that its primary pushed. */
 static void
 move_home(void *arg)
 {
@@ -83,8 +84,8 @@ move_homes(void)
 }
 
 /*
- * Pauses the feeds that may not be pushed from here, or to that store, and
- * lets those go on that may again.  In a transaction of the worker's.
+ * Pauses the feeds that must not be pushed from here, or to this store, and
+ * resumes those that may be pushed again.  In a transaction of the worker's.
  */
 void
 bcd_feeds_halt(void)
@@ -98,8 +99,8 @@ bcd_feeds_halt(void)
 }
 
 /*
- * Takes the OIDs of dropped roles off, before they are somebody else's: of
- * another role here, or of one where a dump is restored.  Pauses the feeds.
+ * Clears the OIDs of dropped roles before they can be reused, by another role
+ * here or where a dump is restored.  Pauses the feeds.
  */
 void
 bcd_disown(void)
@@ -119,7 +120,7 @@ note_change(Datum arg, int cacheid, uint32 hashvalue)
 	servers_changed = true;
 }
 
-/* Was a server altered, dropped or made since this was asked last? */
+/* Has a server been altered, dropped or created since the last call? */
 bool
 bcd_servers_changed(void)
 {

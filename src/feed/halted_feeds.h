@@ -1,6 +1,7 @@
 /*
  * halted_feeds.h
- *		Pausing the feeds that may not be pushed from here, or to that store.
+ *		Pauses feeds that must not be pushed from this database, or to this
+ *		store.
  */
 #ifndef BCD_HALTED_FEEDS_H
 #define BCD_HALTED_FEEDS_H

@@ -1,10 +1,10 @@
 /*
  * identity_feed.c
- *		A feed cut down to what a record is found by.
+ *		A feed reduced to the fields by which a record is found.
  *
  * A row whose mapping cannot be evaluated, because it refers to a row that is
- * not in the store or because a price of it is no number, has a record all the
- * same, if its natural key has one.
+ * not in the store or because its price is not a number, may still have a
+ * record, found by its natural key.
  */
 #include "postgres.h"
 
@@ -15,7 +15,8 @@
 
 /*
  * The feed with those fields alone, in the current context.  It refers to the
- * feed that it is made of, and is freed before it, with bcd_feed_free().
+ * feed that it is made from, and must be freed before that feed, with
+ * bcd_feed_free().
  */
 BcdFeed *
 bcd_feed_identity(const BcdFeed *feed)

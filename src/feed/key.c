@@ -1,10 +1,10 @@
 /*
  * key.c
- *		Keys of a feed's rows as text: of rows that were read, and as people give
- *		them.
+ *		Keys of a feed's rows as text: from rows that were read, and from user
+ *		input.
  *
- * One row has one key: whatever is given is brought to the text that key_text.c
- * makes of an equal value, which is what the triggers capture.
+ * One row has one key: user input is converted to the text that key_text.c
+ * produces for an equal value, which is also the text that triggers capture.
  */
 #include "postgres.h"
 
@@ -21,7 +21,7 @@
 #include "capture/key_text.h"
 #include "feed/key.h"
 
-/* The texts of a composite key, a JSON array; an error when it is none. */
+/* The parts of a composite key, a JSON array; an error if it is not one. */
 static char **
 composite_key(const BcdFeed *feed, const char *key)
 {
@@ -89,8 +89,8 @@ values_of(const BcdFeed *feed, char **texts)
 /*
  * These as values of the key columns.
  *
- * A type may be somebody's domain, whose checks are somebody's code: it runs
- * as the feed's owner, whoever asks.
+ * A type may be a domain whose checks are a user's code, so this runs as the
+ * feed's owner, for any caller.
  */
 static Datum *
 bcd_key_values(const BcdFeed *feed, char **texts)
@@ -227,8 +227,8 @@ text_of(Oid type, Datum value)
 }
 
 /*
- * Types that hold so many digits or bytes only may have rounded or cut what
- * was given: then it is not a key, and least of all that of another row.
+ * Types of limited precision or length may have rounded or truncated the
+ * input: then it is not a key, and certainly not the key of another row.
  */
 static bool
 was_cut(const BcdKeyColumn *key, char *text, Datum value)
@@ -247,7 +247,7 @@ was_cut(const BcdKeyColumn *key, char *text, Datum value)
 	return strcmp(has, text_of(type, OidInputFunctionCall(input, text, ioparam, -1))) != 0;
 }
 
-/* The key of these texts; an error that is not meant for people if it is none. */
+/* The key for these texts; raises an error that is not meant for users if it is not a key. */
 static char *
 key_of_texts(const BcdFeed *feed, char **texts)
 {
@@ -288,8 +288,8 @@ as_given(const BcdFeed *feed, char **texts)
 }
 
 /*
- * Either of the two below: an error of a type's input function tells neither
- * the feed nor the key.
+ * Used by the two functions below: an error of a type's input function names
+ * neither the feed nor the key.
  */
 static char *
 key_from(const BcdFeed *feed, const char *key, char **texts)
@@ -323,9 +323,9 @@ key_from(const BcdFeed *feed, const char *key, char **texts)
 }
 
 /*
- * The key that somebody has given as text, in whatever spelling the types take:
- * '007' is the key 7.  An error that says which feed, key and types when it is
- * none.
+ * The key for a text from a user, in any form that the types accept: '007' is
+ * the key 7. If it is not a key, the error names the feed, the key and the
+ * types.
  */
 char *
 bcd_key_given(const BcdFeed *feed, const char *key)

@@ -1,7 +1,7 @@
 /*
  * key.h
- *		Keys of a feed's rows as text: of rows that were read, and as people give
- *		them.
+ *		Keys of a feed's rows as text: from rows that were read, and from user
+ *		input.
  */
 #ifndef BCD_KEY_H
 #define BCD_KEY_H

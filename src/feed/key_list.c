@@ -1,11 +1,11 @@
 /*
  * key_list.c
- *		The keys of a source table as of one moment, read in portions.
+ *		The keys of a source table at one point in time, read in portions.
  *
- * The keys are read in one transaction, as the feed's owner, into a
- * tuplestore that outlives it; so neither a snapshot nor a lock is held while
- * requests are waited for, and memory stays flat: what does not fit into
- * work_mem is in a temporary file.
+ * The keys are read in one transaction, as the feed's owner, into a tuplestore
+ * that outlives it; so neither a snapshot nor a lock is held while the worker
+ * waits for requests, and memory stays flat: keys that do not fit into
+ * work_mem are in a temporary file.
  */
 #include "postgres.h"
 
@@ -166,7 +166,7 @@ bcd_keylist_next(BcdKeyList *list)
 	return key;
 }
 
-/* What was made of the keys read so far is committed. */
+/* The work on the keys read so far has been committed. */
 void
 bcd_keylist_keep(BcdKeyList *list)
 {
@@ -175,7 +175,7 @@ bcd_keylist_keep(BcdKeyList *list)
 	list->kept = list_length(list->back);
 }
 
-/* The keys read since bcd_keylist_keep() come again: a transaction failed. */
+/* Returns to the last bcd_keylist_keep() after a failed transaction. */
 void
 bcd_keylist_undo(BcdKeyList *list)
 {

@@ -1,6 +1,6 @@
 /*
  * key_list.h
- *		The keys of a source table as of one moment, read in portions.
+ *		The keys of a source table at one point in time, read in portions.
  */
 #ifndef BCD_KEY_LIST_H
 #define BCD_KEY_LIST_H

@@ -1,11 +1,11 @@
 /*
  * mapping.c
- *		Checking a feed's mapping before anything is pushed through it.
+ *		Checks a feed's mapping before anything is pushed through it.
  *
  * Each expression is parsed, analysed and planned by itself, as the feed's
- * owner with a search_path of pg_catalog: as it will run.  So an error can
- * name its field.  The plan is executed over no row, which evaluates nothing
- * but checks the rights on every table and function in it.
+ * owner with a search_path of pg_catalog, just as it will run. So an error can
+ * name its field. The plan is executed for no row, which evaluates nothing but
+ * checks the rights on every table and function in it.
  */
 #include "postgres.h"
 
@@ -33,7 +33,7 @@
 #include "resource/resource.h"
 #include "tables/feed.h"
 
-/* What stands before an expression when it is parsed */
+/* The text before an expression when it is parsed */
 #define PREFIX "SELECT ("
 
 /*
@@ -99,8 +99,8 @@ check_natural_key(const BcdFeed *feed)
 }
 
 /*
- * Without these fields no record can be created, only updated: that may be
- * what is wanted, of a feed of prices.
+ * Without these fields, records can only be updated, not created: this may be
+ * intended, for example in a feed of prices.
  */
 static void
 check_required(const BcdFeed *feed)
@@ -121,7 +121,7 @@ check_required(const BcdFeed *feed)
 				 errhint("To create a %s, map them in argument \"fields\"; a constant is enough, as in {\"type\": \"'physical'\"}.", r->name)));
 }
 
-/* Is this error the expression's, so that its field should be named? */
+/* Does this error concern the expression, so that its field should be named? */
 static bool
 is_expressions(int sqlerrcode)
 {
@@ -133,7 +133,7 @@ is_expressions(int sqlerrcode)
 		category != ERRCODE_INTERNAL_ERROR;
 }
 
-/* What to do about an error */
+/* The hint for an error */
 static char *
 hint_for(const BcdFeed *feed, const ErrorData *error)
 {
@@ -160,7 +160,7 @@ hint_for(const BcdFeed *feed, const ErrorData *error)
 /* The filter is checked like a field that is true or false. */
 static const BcdField filter_field = {"filter", BCD_BOOLEAN, 0, -1, -1, 0, NULL, NULL};
 
-/* An expression of the feed, in the words of messages */
+/* The name of an expression of the feed in messages */
 static char *
 expression_name(const BcdFeedField *field)
 {
@@ -180,7 +180,7 @@ raise_for_field(const BcdFeed *feed, const BcdFeedField *field, ErrorData *error
 	position -= (int) strlen(PREFIX);
 	if (position > pg_mbstrlen(field->expression))
 	{
-		/* what PostgreSQL met there is ours */
+		/* the text at the end of input is ours */
 		position = 0;
 		if (error->sqlerrcode == ERRCODE_SYNTAX_ERROR)
 			message = "syntax error at the end of the expression";
@@ -266,7 +266,7 @@ refuse(const char *what, const char *hint)
 			 errhint("%s", hint)));
 }
 
-/* Looks at the analysed expression. */
+/* Checks the analysed expression. */
 static void
 check_query(const BcdFeed *feed, const BcdFeedField *field, Query *query)
 {
@@ -307,7 +307,7 @@ allowed_values(const BcdField *field)
 	return names.data;
 }
 
-/* A constant that no row could be sent with is a slip of whoever writes it. */
+/* A constant with which no row could be sent is a mistake in the mapping. */
 static void
 check_constant(const BcdFeedField *field, Query *query)
 {
@@ -426,7 +426,7 @@ check_as_owner(void *arg)
 /*
  * Raises an error unless the mapping of a feed can work.
  *
- * The feed comes from bcd_feed_load(); the current user may be anybody who
+ * The feed comes from bcd_feed_load(); the current user may be any role that
  * may act for its owner.
  */
 void
@@ -441,7 +441,7 @@ bcd_mapping_check(const BcdFeed *feed)
 	bcd_guard_run(feed, NULL, 1, check_as_owner, unconstify(BcdFeed *, feed));
 }
 
-/* Tells who makes or changes a mapping, which is checked, what to think of. */
+/* Advises the user who creates or changes a mapping, which has been checked. */
 void
 bcd_mapping_advise(const BcdFeed *feed)
 {

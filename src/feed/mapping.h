@@ -1,6 +1,6 @@
 /*
  * mapping.h
- *		Checking a feed's mapping before anything is pushed through it.
+ *		Checks a feed's mapping before anything is pushed through it.
  */
 #ifndef BCD_MAPPING_H
 #define BCD_MAPPING_H

@@ -1,10 +1,10 @@
 /*
  * mapping_advice.c
- *		What can be said of an expression before any row is read.
+ *		Finds problems of an expression before any row is read.
  *
- * A constant can be held against the API at once.  And an expression whose
- * value changes while no row does, because it asks for the time or reads other
- * tables in a function, is nothing that triggers see.
+ * A constant can be checked against the API at once. And triggers cannot
+ * notice when the value of an expression changes although no row does, because
+ * it uses the time or reads other tables in a function.
  */
 #include "postgres.h"
 
@@ -31,8 +31,8 @@
 #include "payload/payload.h"
 
 /*
- * Why the value of a constant expression is none that the API takes; NULL when
- * it is one, or the expression is not constant.  As the feed's owner, with SPI
+ * Why the API does not accept the value of a constant expression; NULL if it
+ * does, or the expression is not constant.  As the feed's owner, with SPI
  * connected.
  */
 char *
@@ -55,7 +55,7 @@ bcd_constant_flaw(const BcdFeedField *field, Query *query)
 	return bcd_payload_normalize(field->field, &v);
 }
 
-/* What an expression asks for that changes by itself */
+/* A part of an expression whose value changes by itself */
 typedef struct Unsteady
 {
 	char	   *what;			/* NULL: nothing */
@@ -145,9 +145,9 @@ find_unsteady(Node *node, void *context)
 }
 
 /*
- * Tells whoever makes a mapping that what an expression gives may change while
- * no row does.  The expression has been checked; where names it in the
- * message.
+ * Warns the author of a mapping that the value of an expression may change
+ * although no row does. The expression has been checked; "where" names it in
+ * the message.
  */
 void
 bcd_advise_of_unsteady(const BcdFeed *feed, const char *expression, const char *where)

@@ -1,6 +1,6 @@
 /*
  * mapping_advice.h
- *		What can be said of an expression before any row is read.
+ *		Finds problems of an expression before any row is read.
  */
 #ifndef BCD_MAPPING_ADVICE_H
 #define BCD_MAPPING_ADVICE_H

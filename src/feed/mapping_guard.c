@@ -1,21 +1,22 @@
 /*
  * mapping_guard.c
- *		What other people's code is run behind.
+ *		Protects the worker and its session from the code of feeds.
  *
  * A feed's mapping, its filter, the types and policies of its source are
  * somebody else's code, and it runs in a process that others depend on.  All
  * of it goes through bcd_guard_run(): as the feed's owner, in a security-
- * restricted operation, with every setting put back after it.  In the worker
- * moreover
+ * restricted operation, with every setting restored afterwards. In the worker,
+ * moreover:
  *
- * - it has a time limit, which holds in planning, too.  At the limit it is
- * cancelled; code that catches that has a grace, and then the worker ends,
- * in good order, and another one is started.
+ * - It has a time limit, which also applies to planning. At the limit it is
+ *   cancelled; code that catches the cancel gets a grace period, then the
+ *   worker ends in an orderly way, and another one is started.
  *
- * - it cannot set what would turn an error into the end of the process.
+ * - It cannot change settings that would turn an error into the end of the
+ *   process.
  *
- * - what its session keeps beyond a transaction, which in a restricted
- * operation is advisory locks and nothing else, is let go.
+ * - State that outlives a transaction is released; in a restricted operation,
+ *   this can only be advisory locks.
  *
  * - it is noted whose code is running, where that survives the process: in a
  * file that is mapped into memory, so a note costs no more than a copy of it.
@@ -56,15 +57,15 @@
 #define FIRST_GRACE_MS	1000
 #define LAST_GRACE_MS	5000
 
-/* How a worker ended that leaves a note */
+/* How a worker that leaves a note has ended */
 typedef enum Ending
 {
-	CRASHED,					/* it had no time to say */
+	CRASHED,					/* it had no time to record it */
 	OUTLIVED,					/* the code did not end with its time */
 	ENDED						/* the code ended the process */
 } Ending;
 
-/* What survives the worker; lives in a file, written by signal handlers, too */
+/* The note that survives the worker; lives in a file, and is also written by signal handlers */
 typedef struct Note
 {
 	volatile int32 feed_id;		/* 0: nobody's code is running */
@@ -73,12 +74,12 @@ typedef struct Note
 	char		key[256];
 } Note;
 
-/* Settings by which an error, or the time, would end the process */
+/* Settings with which an error or a timeout would end the process */
 static const char *const deadly_settings[] = {"exit_on_error", "transaction_timeout"};
 
 static Note no_file;
 static Note *note = NULL;		/* NULL: this is not the worker */
-static Note before;				/* what the worker before this one left */
+static Note before;				/* the note of the previous worker */
 static bool running = false;
 static TimeoutId limit_timeout;
 static TimeoutId grace_timeout;
@@ -88,7 +89,7 @@ static volatile sig_atomic_t timed_out = false;
 static volatile sig_atomic_t told_to_end = false;
 static volatile sig_atomic_t told_to_cancel = false;
 
-/* Its time is over: from here as if somebody had cancelled the statement. */
+/* The time limit has passed: continue as if a user had cancelled the statement. */
 static void
 limit_reached(void)
 {
@@ -98,7 +99,7 @@ limit_reached(void)
 	SetLatch(MyLatch);
 }
 
-/* It has caught the cancel and goes on: nothing can catch this. */
+/* The code has caught the cancel and continues: it cannot catch this. */
 static void
 grace_over(void)
 {
@@ -109,11 +110,11 @@ grace_over(void)
 }
 
 /*
- * It never comes to a check for interrupts: it is C that loops.  Nothing can
- * be done from here that does not put the whole server at risk: a process that
- * leaves without tidying up makes the postmaster restart all of them, and one
- * that tidies up in a signal handler may be in the middle of anything.  So that
- * is for a person to decide, who is told.
+ * The code never reaches a check for interrupts: it loops in C. Any action
+ * from here would put the whole server at risk: a process that exits without
+ * cleaning up makes the postmaster restart all of them, and one that cleans up
+ * in a signal handler may be in the middle of any operation. So we report it,
+ * and a person has to decide.
  */
 static void
 show_stuck(void)
@@ -135,7 +136,7 @@ show_stuck(void)
 	my_slot->stuck = true;
 }
 
-/* Somebody ends the worker: does the code that it runs? */
+/* The worker is being terminated: by the code that it runs? */
 static void
 terminated(int signo, siginfo_t *info, void *context)
 {
@@ -147,7 +148,7 @@ terminated(int signo, siginfo_t *info, void *context)
 	errno = save_errno;
 }
 
-/* Somebody cancels what the worker does: it was not the code that said so. */
+/* The worker is being cancelled from outside, not by the code. */
 static void
 cancelled(SIGNAL_ARGS)
 {
@@ -156,9 +157,8 @@ cancelled(SIGNAL_ARGS)
 }
 
 /*
- * Another process crashed, or the server is stopped at once.  That is not the
- * doing of the code that runs here, unless it is also running in processes
- * that were started for it.
+ * Another process crashed, or the server is stopped at once.  The code that
+ * runs here is not the cause, unless it also runs in parallel workers.
  */
 static void
 crash_elsewhere(SIGNAL_ARGS)
@@ -168,7 +168,7 @@ crash_elsewhere(SIGNAL_ARGS)
 	SignalHandlerForCrashExit(postgres_signal_arg);
 }
 
-/* Keeps whatever runs in a restricted operation from changing a setting. */
+/* Keeps code in a restricted operation from changing a setting. */
 static void
 forbid_deadly_settings(void)
 {
@@ -238,7 +238,7 @@ bcd_guard_init(BcdWorkerSlot *slot)
 	pqsignal(SIGINT, cancelled);
 }
 
-/* Keys may be longer than what is told of them. */
+/* Keys may be longer than the part that is reported. */
 static void
 note_key(const char *key)
 {
@@ -293,7 +293,7 @@ leave(void)
 	/* it ended at the last moment, or asked for the end of the process */
 	if (ProcDiePending)
 		CHECK_FOR_INTERRUPTS();
-	/* the limit may have come when the work was done already */
+	/* the limit may have passed after the work was done */
 	if (timed_out)
 		QueryCancelPending = false;
 	LockReleaseSession(USER_LOCKMETHOD);
@@ -316,8 +316,8 @@ run_as_owner(const BcdFeed *feed, void (*work) (void *arg), void *arg)
  * take turns times as long as bcdelta.mapping_timeout.
  *
  * Whatever error ends the work is the feed's.  At the time limit it is
- * BCD_ERRCODE_OVERTIME, because ERRCODE_QUERY_CANCELED would be taken for
- * somebody's wish; and so would be what the code raises of that class itself.
+ * BCD_ERRCODE_OVERTIME, because ERRCODE_QUERY_CANCELED would be mistaken for a
+ * user's request, as would errors of this class that the code itself raises.
  */
 void
 bcd_guard_run(const BcdFeed *feed, const char *key, int turns, void (*work) (void *arg), void *arg)
@@ -366,7 +366,7 @@ bcd_guard_run(const BcdFeed *feed, const char *key, int turns, void (*work) (voi
 	leave();
 }
 
-/* Before the worker exits: is that the doing of the code that it runs? */
+/* Before the worker exits: is the code that it runs the cause? */
 bool
 bcd_guard_at_exit(void)
 {

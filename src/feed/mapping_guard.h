@@ -1,6 +1,6 @@
 /*
  * mapping_guard.h
- *		What other people's code is run behind.
+ *		Protects the worker and its session from the code of feeds.
  */
 #ifndef BCD_MAPPING_GUARD_H
 #define BCD_MAPPING_GUARD_H

@@ -71,7 +71,7 @@ check_column(const BcdFeed *feed, Oid child, const char *column, const char *key
 				 errdetail("Triggers do not see its values."),
 				 errhint("Use a stored generated column.")));
 	if (key_attnum == InvalidAttrNumber)
-		return;					/* that is the source's trouble */
+		return;					/* the source reports this itself */
 	get_atttypetypmodcoll(child, attnum, &type, &typmod, &collation);
 	get_atttypetypmodcoll(feed->source, key_attnum, &key_type, &key_typmod, &key_collation);
 	if (!bcd_keytext_alike(key_type, type))

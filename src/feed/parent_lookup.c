@@ -1,15 +1,15 @@
 /*
  * parent_lookup.c
- *		The lookups of dependencies: from what a child row holds to the keys of
- *		the rows that it belongs to.
+ *		The lookups of dependencies: from the values of a child row to the keys
+ *		of the rows that it belongs to.
  *
  * A price may belong to a variant, and that to the product which is the feed's
- * row.  What the price holds is captured, and a query of the feed's owner gives
- * the keys of the rows to mark.  It is somebody else's SQL, so it is run by the
- * worker and not by the trigger: as the owner, read-only, within a time limit,
- * in a subtransaction of its own.
+ * row.  The values of the price are captured, and a query of the feed's owner
+ * returns the keys of the rows to mark.  It is a user's SQL, so the worker
+ * runs it rather than the trigger: as the owner, read-only, within a time
+ * limit, in a separate subtransaction.
  *
- * What was captured waits for that, see parent_wait.c.
+ * Until then, captured values wait, see parent_wait.c.
  */
 #include "postgres.h"
 
@@ -40,7 +40,7 @@
 /* Keys fetched at a time */
 #define FETCH_ROWS		5000
 
-/* Others are served meanwhile, so a locked table is not waited for long */
+/* Other feeds must not wait, so the wait for a locked table is short */
 #define LOOKUP_LOCK_MS	"100"
 
 /* Looks up the columns of the child that are its parameters. */
@@ -140,7 +140,7 @@ check_syntax(const char *query)
 			 errmsg("it is not a single query: %s", query)));
 }
 
-/* Plans the query and executes it over no row, which checks the rights. */
+/* Plans the query and executes it for no row, which checks the rights. */
 static void
 check_lookup(void *arg)
 {
@@ -299,7 +299,7 @@ run_query(void *arg)
 	XactReadOnly = true;
 	(void) set_config_option("lock_timeout", LOOKUP_LOCK_MS, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	/* what was committed with the change is to be seen */
+	/* see everything committed with the change */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (lookup->plan == NULL)
 	{
@@ -328,7 +328,7 @@ run_query(void *arg)
  * Runs the query within its time limit; returns NULL, or the error that ended
  * it.  Raises an error only when somebody wants the worker to stop.
  *
- * The subtransaction is rolled back whatever comes of it, as in row.c.
+ * The subtransaction is always rolled back, as in row.c.
  */
 ErrorData *
 bcd_parents_search(BcdSearch *search)

@@ -1,7 +1,7 @@
 /*
  * parent_lookup.h
- *		The lookups of dependencies: from what a child row holds to the keys of
- *		the rows that it belongs to.
+ *		The lookups of dependencies: from the values of a child row to the keys
+ *		of the rows that it belongs to.
  */
 #ifndef BCD_PARENT_LOOKUP_H
 #define BCD_PARENT_LOOKUP_H

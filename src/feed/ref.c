@@ -1,11 +1,11 @@
 /*
  * ref.c
- *		bcdelta.ref(): the store's ids of rows of other feeds.
+ *		bcdelta.ref(): the store ids of rows of other feeds.
  *
  * A reference names a row by values of whatever types the referring table has.
- * They are brought to the types of the key that they stand for, so that what is
- * equal finds its row: 1.0 the key 1, '007' the key 7.  Where the text of a
- * value says nothing about what it is equal to, the reference is refused.
+ * They are converted to the types of the key, so that equal values find the
+ * row: 1.0 the key 1, '007' the key 7. If the text of a value does not
+ * identify the values that it equals, the reference is refused.
  */
 #include "postgres.h"
 
@@ -31,7 +31,7 @@
 #include "tables/feed.h"
 #include "tables/link.h"
 
-/* The first reference of the row at hand that has no link yet */
+/* The first reference of the current row that has no link yet */
 static struct
 {
 	bool		missing;
@@ -274,7 +274,7 @@ key_from_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed)
 	return same ? joined(texts, n) : bcd_key_of_texts(feed, texts);
 }
 
-/* What is in a store is told to those who may use it, and what its feeds are. */
+/* Only roles that may use a store may see its contents and feeds. */
 static void
 check_reader(const char *name)
 {
@@ -315,7 +315,7 @@ linked_id(const char *feed, const char *key)
 	return store_id;
 }
 
-/* A row would wait for ever for one that goes to another store. */
+/* A row would wait forever for a row of another store. */
 static void
 check_same_store(const BcdFeed *feed)
 {
@@ -332,8 +332,8 @@ PG_FUNCTION_INFO_V1(bcdelta_ref);
 /*
  * bcdelta.ref(feed, key...): the store's id of another feed's row.
  *
- * Returns null for a row without a link, and remembers it, so that the row
- * at hand is deferred whatever its expression makes of the null.
+ * Returns null for a row without a link, and remembers it, so that the current
+ * row is deferred regardless of what its expression does with the null.
  */
 Datum
 bcdelta_ref(PG_FUNCTION_ARGS)

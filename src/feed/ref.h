@@ -1,6 +1,6 @@
 /*
  * ref.h
- *		bcdelta.ref(): the store's ids of rows of other feeds.
+ *		bcdelta.ref(): the store ids of rows of other feeds.
  */
 #ifndef BCD_REF_H
 #define BCD_REF_H

@@ -2,9 +2,9 @@
  * row.c
  *		Reading one source row through its feed's mapping.
  *
- * The mapping's expressions are somebody else's SQL.  They run as the feed's
- * owner in a security-restricted operation, in a read-only subtransaction of
- * their own, behind mapping_guard.c: whatever goes wrong in one row is that row's result.
+ * The mapping's expressions are a user's SQL. They run as the feed's owner in
+ * a security-restricted operation, in a separate read-only subtransaction,
+ * through mapping_guard.c: any error in a row is that row's result.
  */
 #include "postgres.h"
 
@@ -231,9 +231,9 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 }
 
 /*
- * Errors that pass by themselves, so that a row which met one is as good as
- * before: somebody has locked what it reads, or cancelled the statement; there
- * is no disk space left.  All others are the row's: its code has met them.
+ * Temporary errors, after which a row can be tried again: a session has locked
+ * a table that it reads, or cancelled the statement; the disk is full. All
+ * other errors belong to the row, whose code has raised them.
  */
 static bool
 is_passing(int sqlerrcode)
@@ -248,9 +248,8 @@ is_passing(int sqlerrcode)
 /*
  * Reads one source row; see BcdRow.  SPI is connected, a snapshot is active.
  *
- * The subtransaction is rolled back whatever comes of it: so nothing that an
- * expression did is there when the next row is read, neither an open cursor
- * nor a lock.
+ * The subtransaction is always rolled back, so no effects of an expression
+ * remain when the next row is read, neither an open cursor nor a lock.
  */
 void
 bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
@@ -306,8 +305,8 @@ bcd_feed_look_at_row(BcdFeed *feed, const char *key, BcdRow *row)
 }
 
 /*
- * The same for those who cannot pass over a row: raises the error that holds
- * it up.
+ * The same for callers that cannot skip a row: raises the error that holds it
+ * up.
  */
 void
 bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)

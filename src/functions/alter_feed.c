@@ -1,10 +1,10 @@
 /*
  * alter_feed.c
- *		alter_feed(): another mapping for a feed, in place.
+ *		alter_feed(): changes the mapping of a feed in place.
  *
- * The links stay, and what the new mapping may give another payload is marked,
- * in the transaction that changes it.  A push that goes on meanwhile notices
- * by the feed's version, see run_reload.c.
+ * The links are kept, and rows to which the new mapping may give another
+ * payload are marked, in the transaction that changes it. A push in progress
+ * notices the change by the feed's version, see run_reload.c.
  */
 #include "postgres.h"
 
@@ -30,7 +30,7 @@
 
 PG_FUNCTION_INFO_V1(bcdelta_alter_feed);
 
-/* Reads and checks what needs no look at the source. */
+/* Reads and checks everything that does not need the source. */
 static void
 read_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed, BcdFeedChange *args)
 {
@@ -53,7 +53,7 @@ read_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed, BcdFeedChange *args
 		bcd_feed_options(args->options, feed->resource, &options);
 }
 
-/* Makes the feed in memory what it is going to be. */
+/* Applies the changes to the feed in memory. */
 static void
 apply(BcdFeed *feed, const BcdFeedChange *args)
 {
@@ -118,7 +118,7 @@ forget_hidden_by_mapping(BcdFeed *old, const BcdFeed *feed)
 /*
  * bcdelta.alter_feed(feed, fields, filter, on_delete, on_conflict, options)
  *
- * What is null stays as it is; an empty filter is none.
+ * Null arguments keep the current values; an empty filter removes the filter.
  */
 Datum
 bcdelta_alter_feed(PG_FUNCTION_ARGS)

@@ -1,6 +1,6 @@
 /*
  * args.c
- *		What the SQL functions check alike: arguments, rights, recovery.
+ *		Checks that SQL functions share: arguments, rights, recovery.
  */
 #include "postgres.h"
 

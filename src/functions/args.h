@@ -1,6 +1,6 @@
 /*
  * args.h
- *		What the SQL functions check alike: arguments, rights, recovery.
+ *		Checks that SQL functions share: arguments, rights, recovery.
  */
 #ifndef BCD_ARGS_H
 #define BCD_ARGS_H

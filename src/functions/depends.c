@@ -47,8 +47,8 @@ parent_key_argument(FunctionCallInfo fcinfo)
 /*
  * bcdelta.depends(feed, child, parent_key, lookup)
  *
- * Without a parent_key the feed depends on the child no more.  That works
- * whatever became of the source, the owner and the child.
+ * Without a parent_key, the feed no longer depends on the child. This works
+ * even if the source, the owner or the child are gone.
  */
 Datum
 bcdelta_depends(PG_FUNCTION_ARGS)

@@ -1,6 +1,6 @@
 /*
  * feed_args.c
- *		What track() and alter_feed() check alike of their arguments.
+ *		Argument checks that track() and alter_feed() share.
  */
 #include "postgres.h"
 

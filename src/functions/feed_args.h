@@ -1,6 +1,6 @@
 /*
  * feed_args.h
- *		What track() and alter_feed() check alike of their arguments.
+ *		Argument checks that track() and alter_feed() share.
  */
 #ifndef BCD_FEED_ARGS_H
 #define BCD_FEED_ARGS_H

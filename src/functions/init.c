@@ -1,9 +1,9 @@
 /*
  * init.c
- *		What happens when the library is loaded.
+ *		Initialization when the library is loaded.
  *
- * Without shared_preload_libraries only the settings are there, so that SQL
- * functions can say what is missing instead of failing to load.
+ * Without shared_preload_libraries, only the settings are defined, so that SQL
+ * functions can report the problem instead of failing to load.
  */
 #include "postgres.h"
 

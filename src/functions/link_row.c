@@ -2,9 +2,9 @@
  * link_row.c
  *		Links by hand: bcdelta.link(feed, key, store_id), bcdelta.unlink().
  *
- * What a session writes here the worker reads with its next claim.  A row
- * that is claimed already has its link written by what comes of the claim, so
- * it is refused for the moment.
+ * The worker reads these links with its next claim. For a row that is already
+ * claimed, the outcome of the claim will write the link, so the row is refused
+ * for now.
  */
 #include "postgres.h"
 
@@ -53,8 +53,8 @@ check_store(const BcdFeed *feed)
 }
 
 /*
- * Links a source row to a record of the store, replacing the row's link.
- * What the record holds is not known: the next push of the row sends every
+ * Links a source row to a record of the store, replacing the row's link. The
+ * contents of the record are not known: the next push of the row sends every
  * field.
  */
 Datum
@@ -108,7 +108,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The link of one row; the key may be spelled otherwise. */
+/* The link of one row; the key may be written differently. */
 static int64
 unlink_row(const BcdFeed *feed, const char *key)
 {
@@ -125,8 +125,8 @@ unlink_row(const BcdFeed *feed, const char *key)
 }
 
 /*
- * Everything that the feed knows of its store.  Where the server leads to
- * another one by now, somebody has to say that the feed goes there.
+ * Forgets everything that the feed knows about its store. If the server now
+ * leads to another store, a user has to confirm that the feed goes there.
  */
 static int64
 unlink_all(const BcdFeed *feed)
@@ -154,7 +154,7 @@ unlink_all(const BcdFeed *feed)
 /*
  * bcdelta.unlink(feed, key): the number of links forgotten.
  *
- * Without a key it works whatever became of the source and the server.
+ * Without a key, it works even if the source and the server are gone.
  */
 Datum
 bcdelta_unlink(PG_FUNCTION_ARGS)

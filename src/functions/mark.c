@@ -259,9 +259,9 @@ bcdelta_mark_all(PG_FUNCTION_ARGS)
 }
 
 /*
- * Marks whatever may be another payload with another mapping: all that is in
- * the store or pending, whether its row is there or not, and the rows that the
- * feed's owner sees.
+ * Marks all rows to which a new mapping may give another payload: those in the
+ * store or pending, even if they are gone from the source, and the rows that
+ * the feed's owner sees.
  */
 void
 bcd_mark_everything(const BcdFeed *feed)

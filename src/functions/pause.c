@@ -1,6 +1,6 @@
 /*
  * pause.c
- *		pause and resume: a person stops a feed, and lets it continue.
+ *		pause() and resume().
  */
 #include "postgres.h"
 
@@ -25,7 +25,7 @@
 PG_FUNCTION_INFO_V1(bcdelta_pause);
 PG_FUNCTION_INFO_V1(bcdelta_resume);
 
-/* How the reason of a pause begins that a person made */
+/* The beginning of the reason when a user has paused the feed */
 #define PAUSED_BY	"paused by "
 
 /* bcdelta.pause(feed) */
@@ -72,8 +72,8 @@ store_after(const BcdFeed *feed, bool same_store)
 }
 
 /*
- * Lets a feed go on, after checking it.  In a copy of the database this
- * declares the copy to be the source, of the schedules that came along too.
+ * Resumes a feed, after checking it.  In a copy of the database this declares
+ * the copy to be the source, of the schedules that came along too.
  */
 static void
 resume(const char *name, bool same_store)
@@ -136,7 +136,7 @@ feeds_of(const char *server)
 	return list;
 }
 
-/* In a copy, what a person paused stays so, too, but it is at home here. */
+/* In a copy, a feed that a user has paused also stays paused, but this becomes its home. */
 static void
 take_over(const BcdFeed *feed)
 {
@@ -169,7 +169,7 @@ try_resume(void *arg)
 			(errmsg("feed \"%s\" stays paused: %s", c->feed, c->decision)));
 }
 
-/* What cannot go on says why, and the others go on. */
+/* A feed that cannot be resumed reports why; the others are resumed. */
 static void
 resume_all(const char *server, bool same_store)
 {

@@ -1,11 +1,12 @@
 /*
  * preview_keys.c
- *		Rows that a push does not write as if they were alone.
+ *		Finds rows that a push considers together with others.
  *
- * What a row wants and must be unique may be that of another row's record.  A
- * push looks at all such rows together (exchange_turn.c): which of them exchange their
- * records, which is first, and whether one has to step aside, depends on what
- * is pending by then and on what the store answers.  So it is told in words.
+ * A unique value that a row needs may belong to another row's record. A push
+ * considers all such rows together (exchange_turn.c): which of them exchange
+ * their records, which goes first, and whether one has to step aside, depends
+ * on the rows pending at that time and on the store's replies. So preview only
+ * describes it in words.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * preview_keys.h
- *		Rows that a push does not write as if they were alone.
+ *		Finds rows that a push considers together with others.
  */
 #ifndef BCD_PREVIEW_KEYS_H
 #define BCD_PREVIEW_KEYS_H

@@ -1,7 +1,7 @@
 /*
  * run_functions.c
- *		The SQL functions that have the worker do something: push, link,
- *		verify, retry, cancel, sweep.
+ *		The SQL functions that call the worker: push, link, verify, retry,
+ *		cancel, sweep.
  *
  * They check arguments and rights, post a call, wait for its answer, and
  * read the run's row with the newest snapshot there is: the worker has
@@ -82,9 +82,9 @@ run_datum(int64 run_id)
 }
 
 /*
- * A push of all feeds of a server succeeds without those that are paused.
- * Who waited for it is told: something that nobody saw may have paused them
- * long ago.
+ * A push of all feeds of a server succeeds without those that are paused. Its
+ * caller is warned: these feeds may have been paused long ago without anybody
+ * noticing.
  */
 static void
 warn_of_paused(const BcdCall *call)
@@ -148,7 +148,7 @@ ask_at_commit(BcdCall *call)
 	bcd_wake_worker_at_commit();
 }
 
-/* What this transaction has changed is not committed, and nobody sees it. */
+/* Changes of this transaction are not committed, so the worker does not see them. */
 static void
 tell_of_own_changes(void)
 {

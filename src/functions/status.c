@@ -2,9 +2,9 @@
  * status.c
  *		The functions behind the views status and progress.
  *
- * Whoever may select from a view calls them, and nobody else does: they tell
- * of everybody's feeds.  What they look at may be broken in every way: they
- * say so in words instead of raising an error.
+ * Only readers of a view may call them, because they report on the feeds of
+ * all users. The objects that they examine may be broken in any way: they
+ * report this in words instead of raising an error.
  */
 #include "postgres.h"
 
@@ -93,9 +93,9 @@ put_progress(BcdRows *rows, const BcdProgress *p)
  * made for.
  *
  * PostgreSQL checks the right to execute a function in a view against the
- * view's reader.  A right of its own for each function would be a second one
- * to grant to whoever watches; so all may execute them, and this is what
- * counts.  A reader of some columns is a reader.
+ * view's reader.  A separate right on each function would have to be granted
+ * in addition, so all may execute the functions, and this check counts. The
+ * right to read some columns is enough.
  */
 static void
 check_reader(const char *view, const char *function)
@@ -342,8 +342,8 @@ tells_of_resume(const char *words)
 }
 
 /*
- * Is somebody to say that the feed may go on?  Where it was found what is
- * wrong, that is the reason, and need not be told twice.
+ * Does a user have to resume the feed? If the cause has already been reported,
+ * it is not repeated.
  */
 static void
 look_at_state(const BcdFeed *feed, StringInfo troubles)

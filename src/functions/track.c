@@ -1,10 +1,10 @@
 /*
  * track.c
- *		track and untrack: the beginning and the end of a feed.
+ *		track() and untrack(): create and drop a feed.
  *
- * track() checks all that can be checked without a row: that is when
- * somebody watches.  What breaks later pauses the feed with a reason, and
- * resume() checks it all again.
+ * track() checks everything that can be checked without a row, because the
+ * user is present. Later problems pause the feed with a reason, and resume()
+ * repeats all checks.
  */
 #include "postgres.h"
 
@@ -198,9 +198,9 @@ bcdelta_track(PG_FUNCTION_ARGS)
 /*
  * bcdelta.untrack(feed)
  *
- * Works whatever became of the source, the owner and the server.  Changes
- * that were captured and not folded yet are left to the worker, which drops
- * those of unknown feeds.
+ * Works even if the source, the owner or the server are gone. Captured changes
+ * that have not been folded are left to the worker, which drops changes of
+ * unknown feeds.
  */
 Datum
 bcdelta_untrack(PG_FUNCTION_ARGS)

@@ -1,16 +1,15 @@
 /*
  * trouble.c
- *		What keeps rows of a feed from the store that no push will mend.
+ *		Finds rows of a feed that no push can send.
  *
- * A row that refers to another one waits until that is in the store.  It waits
- * for ever when nobody is going to bring the other one there, and when the two
- * wait for each other.  A status is to say so, and to be there at once: so it
- * follows the references of a limited number of rows, by index, and gives one
- * example.  What it leaves out is found when the rows before it are in the
- * store.
+ * A row that refers to another row waits until that row is in the store. It
+ * waits forever if the other row will never be pushed, or if the two wait for
+ * each other. The status has to report this quickly: so it follows the
+ * references of a limited number of rows, by index, and gives one example.
+ * Other rows are found once the rows before them are in the store.
  *
- * A mapping is only parsed here: to plan it could run its functions, and who
- * looks at a status has not asked for that.
+ * A mapping is only parsed here: planning it could run its functions, which a
+ * reader of the status has not asked for.
  */
 #include "postgres.h"
 

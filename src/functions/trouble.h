@@ -1,6 +1,6 @@
 /*
  * trouble.h
- *		What keeps rows of a feed from the store that no push will mend.
+ *		Finds rows of a feed that no push can send.
  */
 #ifndef BCD_TROUBLE_H
 #define BCD_TROUBLE_H

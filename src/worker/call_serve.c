@@ -1,10 +1,10 @@
 /*
  * call_serve.c
- *		Doing what sessions ask the worker for.
+ *		Serves the requests of sessions to the worker.
  *
- * A call stays open until the run that it asked for, or stopped, has ended.
- * A caller that goes away takes its run with it, unless somebody else has asked
- * for the same.
+ * A call stays open until the run that it requested, or stopped, has ended.
+ * When a caller goes away, its run is stopped, unless another caller has
+ * requested the same run.
  */
 #include "postgres.h"
 
@@ -27,10 +27,10 @@
 /* Calls that are taken before the runs get a turn */
 #define CALLS_AT_ONCE	64
 
-/* Why a run is cancelled that somebody waited for */
+/* The reason for cancelling a run whose callers have gone */
 #define CALLER_GONE		"the session that requested it stopped waiting: it was cancelled, timed out, or lost its connection"
 
-/* A call that is being worked on: what it waits for */
+/* A call in progress, and what it waits for */
 typedef struct BcdOpenCall
 {
 	bool		open;
@@ -53,7 +53,7 @@ bcd_serve_awaited(int64 run_id)
 	return false;
 }
 
-/* Ends every call, whoever has taken it. */
+/* Ends every call. */
 void
 bcd_serve_end(const char *reason)
 {
@@ -98,7 +98,7 @@ call_kind(BcdCallKind kind)
 	return kind == BCD_CALL_VERIFY ? "verify" : "push";
 }
 
-/* The run goes on, whoever goes away: somebody wants it who does not wait. */
+/* The run continues even if all callers go away: it was requested without waiting. */
 static void
 disown(int64 run_id)
 {
@@ -110,8 +110,8 @@ disown(int64 run_id)
 }
 
 /*
- * A call for a run: its row is committed before the caller hears of it.  It may
- * be one that waits for its turn already.
+ * A call for a run: its row is committed before the caller is informed. It may
+ * join a run that is already waiting for its turn.
  */
 static void
 accept_run(int number, const BcdCall *call)
@@ -239,7 +239,7 @@ bcd_serve_calls(const char *trouble)
 		SetLatch(MyLatch);		/* there may be more */
 }
 
-/* Does somebody who is still there own the run of a call, too? */
+/* Does another caller that is still present own the run of a call? */
 static bool
 has_another_owner(int number)
 {

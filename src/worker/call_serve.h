@@ -1,6 +1,6 @@
 /*
  * call_serve.h
- *		Doing what sessions ask the worker for.
+ *		Serves the requests of sessions to the worker.
  */
 #ifndef BCD_CALL_SERVE_H
 #define BCD_CALL_SERVE_H

@@ -1,20 +1,20 @@
 /*
  * calls.c
- *		SQL functions ask the worker, and wait for its answer.
+ *		Calls from SQL functions to the worker, and its answers.
  *
  * A call is a slot in shared memory that goes through these states:
  *
  *     FREE --caller--> POSTED --worker--> ACCEPTED --worker--> DONE --caller--> FREE
  *
  * The worker takes a call by making it ACCEPTED, and then fills in the id of
- * its run.  A call that does not wait for the end of the run is over with
- * that: the caller reads the id and frees the slot, the worker forgets it.
+ * its run.  A call that does not wait for the end of the run is then complete:
+ * the caller reads the id and frees the slot, and the worker forgets the call.
  * A caller that goes away while its call is ACCEPTED marks it abandoned: the
- * worker stops the run and frees the slot.  Where no worker is left that
- * could do so, the caller frees it.  A worker that ends answers the calls
- * that it has accepted with an error, so nobody waits for a run that is
- * nobody's; one that starts does the same for its predecessor, should that
- * have had no time to.  What is only POSTED waits for the next worker.
+ * worker stops the run and frees the slot.  If no worker is left to do so, the
+ * caller frees it.  A worker that ends answers the calls that it has accepted
+ * with an error, so nobody waits for a run that no worker executes; a worker
+ * that starts does the same for its predecessor, in case that had no time to
+ * do so. Calls that are only POSTED wait for the next worker.
  *
  * Every change of state is made under the exclusive lock; nothing raises an
  * error while the lock is held.
@@ -77,7 +77,7 @@ is_listed(const char *database)
 	return false;
 }
 
-/* What the worker of this database says keeps it from working; palloc'd. */
+/* The reason that this database's worker gives for not working; palloc'd. */
 static char *
 worker_trouble(const char *database)
 {
@@ -93,9 +93,9 @@ worker_trouble(const char *database)
 }
 
 /*
- * NULL when a worker serves this database, else in words why not.
+ * NULL if a worker serves this database, otherwise the reason why not.
  *
- * starting is set when there is nothing to do but to wait for it.
+ * starting is set if the caller only has to wait for it.
  */
 char *
 bcd_worker_words(bool *starting)
@@ -173,9 +173,9 @@ bcd_call_check_worker(void)
 }
 
 /*
- * The places are for all who may use a store: one role, or one who has logged
- * in and takes many roles, cannot have them all, and none of them keeps a run
- * from being cancelled.
+ * The places are shared by all users of stores: one role, or one login that
+ * takes many roles, cannot occupy all of them or prevent a run from being
+ * cancelled.
  */
 typedef struct BcdPlaces
 {

@@ -1,6 +1,6 @@
 /*
  * calls.h
- *		SQL functions ask the worker, and wait for its answer.
+ *		Calls from SQL functions to the worker, and its answers.
  */
 #ifndef BCD_CALLS_H
 #define BCD_CALLS_H

@@ -2,11 +2,12 @@
  * launcher.c
  *		The process that keeps one worker per database running.
  *
- * It reads bcdelta.databases at start and at every reload, starts a worker
- * for each name that has none, and starts it again after it ended: at once
- * (after a second) when it lived long, ever later while it ends young.  It is
- * connected to no database, so it can hinder none from being dropped; but it
- * sees what all databases share, and starts nothing for one that is not there.  A worker whose database left the list ends by itself.
+ * It reads bcdelta.databases at start and at every reload, starts a worker for
+ * each name that has none, and starts it again after it ended: at once (after
+ * a second) when it lived long, ever later while it ends young.  It is not
+ * connected to any database, so it does not prevent any from being dropped;
+ * but it sees the shared catalogs, and starts nothing for a database that does
+ * not exist.  A worker whose database left the list ends by itself.
  *
  * A worker's place in shared memory is the truth about it: the worker writes
  * its process id there, and takes it back when it exits.  So a launcher that
@@ -50,13 +51,15 @@
 #define LAUNCHER_RESTART	5	/* seconds */
 #define FIRST_DELAY_MS		1000
 #define LAST_DELAY_MS		60000
-#define LONG_LIFE_MS		60000	/* who lives that long is healthy */
+#define LONG_LIFE_MS		60000	/* a worker that lives this long is
+									 * healthy */
 #define NO_SLOT_DELAY_MS	10000
 #define SAFETY_NAP_MS		60000	/* in case a notification got lost */
 #define MISSING_NAP_MS		5000	/* before a missing database is looked for */
-#define STRANGER_NAP_MS		2000	/* a worker whose end nobody tells us of */
+#define STRANGER_NAP_MS		2000	/* a worker whose end is not reported to
+									 * us */
 
-/* What the launcher knows of the worker in the same place of bcd_shared */
+/* The launcher's knowledge of the worker in the same place of bcd_shared */
 typedef struct BcdCharge
 {
 	BackgroundWorkerHandle *handle; /* of the worker that we started, or NULL */
@@ -157,7 +160,7 @@ is_alive(int place)
 	return alive;
 }
 
-/* A worker that nothing ends but a signal that harms all others is told of. */
+/* Reports a worker that can only be ended by a signal that harms all others. */
 static void
 tell_stuck(int place)
 {
@@ -278,7 +281,7 @@ database_trouble(const char *name)
 	return trouble;
 }
 
-/* Is the database there?  That it is not is told once. */
+/* Does the database exist? If not, this is reported once. */
 static bool
 check_database(BcdCharge *charge, const char *name)
 {
@@ -348,7 +351,7 @@ look_after(const char *database, TimestampTz now)
 	return SAFETY_NAP_MS;
 }
 
-/* Brings the workers in line with the list; returns how long to sleep. */
+/* Starts workers according to the list; returns how long to sleep. */
 static long
 look_after_all(void)
 {
@@ -380,7 +383,7 @@ reload(void)
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
 	told_no_place = false;
-	/* somebody mended something, maybe: no need to wait any longer */
+	/* the cause may have been fixed: stop waiting */
 	for (i = 0; i < BCD_MAX_WORKERS; i++)
 	{
 		charges[i].start_at = 0;

@@ -5,7 +5,7 @@
  * A schedule is due at next_run_at, on a grid of its period that starts at
  * first_run_at; where the period has days, it is a grid of the clock's times.
  * With hours, a time outside of them is moved to the next opening.  Hours and
- * days are those of the time zone of who made the schedule.
+ * days are in the time zone of the schedule's creator.
  */
 #include "postgres.h"
 
@@ -105,8 +105,8 @@ start_one(void *arg)
 }
 
 /*
- * A run that could not be started is one that failed: it is seen where others
- * are.  Returns its id.
+ * A run that could not be started is recorded as failed, so that it appears
+ * among the others.  Returns its id.
  */
 static int64
 failed_start(const BcdScheduleRow *d, const char *error)

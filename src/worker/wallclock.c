@@ -1,11 +1,11 @@
 /*
  * wallclock.c
- *		When schedules are due, by the clock on the wall of a time zone.
+ *		When schedules are due, by the wall clock of a time zone.
  *
- * Twice a year the clocks change.  Whatever the hours are, no night is left
- * out and none comes twice: a time that the clocks leap over is due when they
- * leap, one that comes twice is due the first time, and hours that they leap
- * over as a whole are those of the clock that was not put forward.
+ * Twice a year the clocks change.  Whatever the hours, no night is skipped and
+ * none comes twice: a time that the clocks skip is due when they change, a
+ * time that occurs twice is due the first time, and hours that are skipped
+ * entirely are taken by the clock before the change.
  */
 #include "postgres.h"
 

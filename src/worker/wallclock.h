@@ -1,6 +1,6 @@
 /*
  * wallclock.h
- *		When schedules are due, by the clock on the wall of a time zone.
+ *		When schedules are due, by the wall clock of a time zone.
  */
 #ifndef BCD_WALLCLOCK_H
 #define BCD_WALLCLOCK_H

@@ -4,9 +4,9 @@
  *
  * One event loop: calls of SQL functions, due schedules, the steps of the
  * active runs, replies, and now and then folding and tidying up.  It waits
- * only in bcd_http_wait(), outside of any transaction.  An error ends what it
- * came from, never the loop; where the extension is not there (yet, or any
- * more) the worker idles.
+ * only in bcd_http_wait(), outside any transaction. An error ends the task
+ * that raised it, never the loop; if the extension does not exist yet, or no
+ * longer exists, the worker idles.
  */
 #include "postgres.h"
 
@@ -56,7 +56,7 @@
 #include "worker/schedule_due.h"
 #include "worker/worker.h"
 
-/* After an error the loop takes a breath */
+/* The loop pauses after an error */
 #define ERROR_NAP_MS		1000
 
 /* Results removed in one transaction, and how often it is looked for some */
@@ -136,7 +136,7 @@ set_trouble(const char *text)
 		ereport(LOG, (errmsg("bcdelta: %s", text)));
 }
 
-/* Everything that is in memory of runs is given up. */
+/* Discards the state of all runs in memory. */
 static void
 drop_runs(const char *reason)
 {
@@ -147,8 +147,8 @@ drop_runs(const char *reason)
 
 /*
  * The extension was dropped and created again, or altered to another version:
- * what is in memory belongs to the tables that are gone.  Calls that were not
- * accepted yet are the new one's.
+ * the state in memory belongs to the old tables. Calls that were not accepted
+ * yet go to the new extension.
  */
 static void
 start_over(void)
@@ -161,9 +161,9 @@ start_over(void)
 }
 
 /*
- * The worker before this one may have fallen over a feed's code.  False: that
- * cannot be recorded now, because a session has the feed's row locked; until
- * then the feed's code is not run (mapping_guard.c).
+ * A feed's code may have crashed the previous worker. False: this cannot be
+ * recorded now, because a session has locked the feed's row; until it is
+ * recorded, the feed's code is not run (mapping_guard.c).
  */
 static bool
 blame_feed(void)
@@ -190,7 +190,7 @@ blame_feed(void)
 	return true;
 }
 
-/* At the start, and when the extension comes: puts right what a crash left. */
+/* At the start, and when the extension is created: recovers from a crash. */
 static bool
 recover(void)
 {
@@ -263,7 +263,7 @@ begin_runs(void)
 			MemoryContextSwitchTo(cxt);
 			error = CopyErrorData();
 			bcd_tx_report_and_abort("could not start a run");
-			/* where somebody holds a source, it is tried again later */
+			/* if a session locks a source, it is tried again later */
 			if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 				bcd_engine.requested = true;
 			else
@@ -368,7 +368,7 @@ asked_to_look(void)
 	return look;
 }
 
-/* Lets every run do what it can; returns ms until there is more to do. */
+/* Lets every run proceed; returns ms until there is more to do. */
 static int64
 step_runs(void)
 {
@@ -422,8 +422,8 @@ turn(void)
 }
 
 /*
- * Something went wrong outside of the places that expect it.  The state in
- * memory is not to be trusted: runs start again from the tables.
+ * An unexpected error occurred. The state in memory cannot be trusted: runs
+ * start again from the tables.
  */
 static void
 after_error(void)
