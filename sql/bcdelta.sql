@@ -148,9 +148,9 @@ CREATE TABLE bcdelta.pending (
 	again boolean NOT NULL DEFAULT false,
 	waits_feed text,
 	waits_key text,
-	sought jsonb,
 	trouble text CHECK (trouble IN ('read', 'create', 'update', 'remove')),
 	early_at timestamptz,
+	intent jsonb,
 	PRIMARY KEY (feed, key)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX pending_ready ON bcdelta.pending (feed, key) WHERE state = 'ready';
@@ -162,7 +162,7 @@ CREATE INDEX pending_deferred_row ON bcdelta.pending (feed, key) WHERE state = '
 CREATE INDEX pending_given_up ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'failed';
 CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
 CREATE INDEX pending_changed_at ON bcdelta.pending (feed, changed_at) WHERE state <> 'in_flight';
-CREATE INDEX pending_sought ON bcdelta.pending (feed, key) WHERE sought IS NOT NULL;
+CREATE INDEX pending_intent ON bcdelta.pending (feed, key) WHERE intent IS NOT NULL;
 COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushed; written only by the worker';
 COMMENT ON COLUMN bcdelta.pending.state IS
 'ready: to be pushed; waiting: to be tried again at next_attempt_at; in_flight: a request may be in progress; deferred: refers to a row that is not in the store yet; failed: given up, see last_error; review: a person has to decide';
@@ -175,8 +175,8 @@ COMMENT ON COLUMN bcdelta.pending.waits_feed IS
 'feed of the row that this row waits for, because it refers to that row or takes its turn after it';
 COMMENT ON COLUMN bcdelta.pending.waits_key IS
 'key of the row that this row waits for, because it refers to that row or takes its turn after it';
-COMMENT ON COLUMN bcdelta.pending.sought IS
-'natural key under which a record may have been created by a request whose outcome is not known, or not known yet';
+COMMENT ON COLUMN bcdelta.pending.intent IS
+'by part of the record, what a request whose outcome is not known, or not known yet, may have done; '''': the natural key under which it may have created the record';
 COMMENT ON COLUMN bcdelta.pending.trouble IS
 'the endpoint at which a waiting row met trouble (no reply, or a 5xx status), unless the row itself seems to be the cause';
 COMMENT ON COLUMN bcdelta.pending.early_at IS
@@ -195,7 +195,7 @@ COMMENT ON FUNCTION bcdelta.refers_to(jsonb, jsonb, jsonb) IS
 CREATE TABLE bcdelta.link (
 	feed text NOT NULL,
 	key text NOT NULL,
-	store_id bigint NOT NULL CHECK (store_id > 0),
+	store_id bigint CHECK (store_id > 0),
 	payload jsonb,
 	remembered jsonb,
 	referred jsonb,
@@ -203,15 +203,18 @@ CREATE TABLE bcdelta.link (
 	aside jsonb,
 	unique_keys bigint[] GENERATED ALWAYS AS (bcdelta.unique_keys(payload)) STORED,
 	refers_to bigint[] GENERATED ALWAYS AS (bcdelta.refers_to(payload, remembered, referred)) STORED,
+	address text COLLATE "C" NOT NULL,
 	PRIMARY KEY (feed, key),
-	UNIQUE (store_id, feed)
+	UNIQUE (address, feed)
 ) WITH (fillfactor = 90);
 CREATE INDEX link_unique_keys ON bcdelta.link USING gin (unique_keys) WITH (gin_pending_list_limit = 64);
 CREATE INDEX link_refers_to ON bcdelta.link USING gin (refers_to) WITH (gin_pending_list_limit = 64)
 WHERE refers_to IS NOT NULL;
 CREATE INDEX link_aside ON bcdelta.link (feed, key) WHERE aside IS NOT NULL;
 COMMENT ON TABLE bcdelta.link IS 'one row per source row that is in the store';
-COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record';
+COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record; null: the store gives it none';
+COMMENT ON COLUMN bcdelta.link.address IS
+'names the BigCommerce record among those of its resource: its id as text, or the values of its key';
 COMMENT ON COLUMN bcdelta.link.payload IS
 'the known contents of the record, as last pushed or read; null, or a missing field: not known, and sent at the next push';
 COMMENT ON COLUMN bcdelta.link.remembered IS
@@ -324,7 +327,9 @@ CREATE TABLE bcdelta.result (
 	http_status integer,
 	error text,
 	request_id text,
-	attempted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+	attempted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	address text,
+	parts jsonb
 );
 ALTER TABLE bcdelta.result REPLICA IDENTITY FULL;
 CREATE INDEX result_run_id ON bcdelta.result (run_id);
@@ -333,6 +338,9 @@ COMMENT ON TABLE bcdelta.result IS 'the outcome for one row in one run; one row 
 COMMENT ON COLUMN bcdelta.result.outcome IS
 'created, updated, deleted, hidden, linked, unchanged: done; retry: will be tried again; deferred: waits for a row it refers to; failed: refused by the store or given up; invalid: refused before any write; conflict: the store''s record was changed by someone else';
 COMMENT ON COLUMN bcdelta.result.request_id IS 'the request''s X-Request-Id or X-Correlation-Id, for the store''s support';
+COMMENT ON COLUMN bcdelta.result.address IS 'names the record, as in bcdelta.link';
+COMMENT ON COLUMN bcdelta.result.parts IS
+'the outcome for each part of the record that had a request of its own, as a JSON array of objects; null: one request';
 
 CREATE TABLE bcdelta.discrepancy (
 	run_id bigint NOT NULL,
@@ -342,7 +350,10 @@ CREATE TABLE bcdelta.discrepancy (
 	kind text NOT NULL CHECK (kind IN ('missing_in_store', 'missing_in_source', 'different', 'conflict')),
 	field text,
 	source_value text,
-	store_value text
+	store_value text,
+	address text,
+	facet text,
+	pushed_value text
 );
 ALTER TABLE bcdelta.discrepancy REPLICA IDENTITY FULL;
 CREATE INDEX discrepancy_run_id ON bcdelta.discrepancy (run_id);
@@ -353,6 +364,10 @@ COMMENT ON COLUMN bcdelta.discrepancy.kind IS
 COMMENT ON COLUMN bcdelta.discrepancy.source_value IS
 'the value that the mapping gives; without a field: why the row has no payload to compare';
 COMMENT ON COLUMN bcdelta.discrepancy.field IS 'the API field that differs; null: the whole record is missing';
+COMMENT ON COLUMN bcdelta.discrepancy.address IS 'names the record, as in bcdelta.link';
+COMMENT ON COLUMN bcdelta.discrepancy.facet IS 'the part of the record that the field belongs to; null: the record itself';
+COMMENT ON COLUMN bcdelta.discrepancy.pushed_value IS
+'the value that the record was last known to hold, as in bcdelta.link.payload; null: not known';
 
 CREATE TABLE bcdelta.schedule (
 	name text PRIMARY KEY,

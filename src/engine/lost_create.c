@@ -5,7 +5,7 @@
  * Until the reply to a create is recorded, nothing but its natural key leads to
  * the record.  The source row may get another key meanwhile, or go away, and
  * nobody would ever look for the old one.  So the key is noted in
- * pending.sought before the create is sent, and the row's next push begins
+ * pending.intent before the create is sent, and the row's next push begins
  * with a look-up of what it finds there.
  *
  * Links move with the keys of their rows, and this is a link whose end is not

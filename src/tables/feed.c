@@ -17,7 +17,7 @@ static BcdStatement select_feed = {
 	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
 	" owner::oid::int8, state, paused_reason, home, key, capture, filter, version::int8, key_types, store,"
 	" (SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 ORDER BY l.key LIMIT 1) IS NOT NULL OR"
-	" (SELECT p.key FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.sought IS NOT NULL ORDER BY p.key LIMIT 1) IS NOT NULL"
+	" (SELECT p.key FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.intent IS NOT NULL ORDER BY p.key LIMIT 1) IS NOT NULL"
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };

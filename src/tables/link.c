@@ -17,11 +17,11 @@
 #include "tables/link_unique.h"
 
 static BcdStatement select_key = {
-	"SELECT key FROM bcdelta.link WHERE feed = $1 AND store_id = $2",
+	"SELECT key FROM bcdelta.link WHERE feed = $1 AND address = $2::text",
 	2, {TEXTOID, INT8OID}
 };
 
-static const BcdProbe any_link = {"link", "link_store_id_feed_key", "store_id", "feed"};
+static const BcdProbe any_link = {"link", "link_address_feed_key", "address", "feed"};
 
 /* The key that a record is linked to, or NULL: as for every new record. */
 char *
@@ -29,7 +29,7 @@ bcd_link_key(const char *feed, int64 store_id)
 {
 	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id)};
 
-	if (!bcd_probe(&any_link, Int64GetDatum(store_id), feed))
+	if (!bcd_probe(&any_link, CStringGetTextDatum(psprintf(INT64_FORMAT, store_id)), feed))
 		return NULL;
 	return bcd_select(&select_key, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
 }
@@ -37,7 +37,7 @@ bcd_link_key(const char *feed, int64 store_id)
 static BcdStatement select_other_row = {
 	"SELECT l.key, o.feed FROM bcdelta.link AS l JOIN bcdelta.feed AS o USING (feed)"
 	" JOIN bcdelta.feed AS f USING (server, resource, store)"
-	" WHERE f.feed = $1 AND l.store_id = $2 AND o.feed <> f.feed AND o.fields ?& $3 LIMIT 1",
+	" WHERE f.feed = $1 AND l.address = $2::text AND o.feed <> f.feed AND o.fields ?& $3 LIMIT 1",
 	3, {TEXTOID, INT8OID, TEXTARRAYOID}
 };
 
@@ -72,7 +72,7 @@ bcd_link_other_owner(const char *feed, const BcdResource *resource, int64 store_
 
 static BcdStatement select_exists = {
 	"SELECT FROM bcdelta.link AS l JOIN bcdelta.feed AS f USING (feed)"
-	" WHERE f.server = $1 AND f.resource = $2 AND l.store_id = $3 AND f.store = $4",
+	" WHERE f.server = $1 AND f.resource = $2 AND l.address = $3::text AND f.store = $4",
 	4, {NAMEOID, TEXTOID, INT8OID, TEXTOID}
 };
 
@@ -270,7 +270,7 @@ about(BcdStatement *statement, const char *feed, const char *key, int64 store_id
 }
 
 static BcdStatement select_other_key = {
-	"SELECT key FROM bcdelta.link WHERE feed = $1 AND store_id = $3 AND key <> $2",
+	"SELECT key FROM bcdelta.link WHERE feed = $1 AND address = $3::text AND key <> $2",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 
@@ -294,11 +294,11 @@ bcd_link_id_but(const char *feed, const char *key, int64 store_id)
 }
 
 static BcdStatement put_link = {
-	"INSERT INTO bcdelta.link (feed, key, store_id) VALUES ($1, $2, $3)"
-	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
-	" payload = CASE WHEN link.store_id = excluded.store_id THEN link.payload END,"
-	" remembered = CASE WHEN link.store_id = excluded.store_id THEN link.remembered END,"
-	" aside = CASE WHEN link.store_id = excluded.store_id THEN link.aside END",
+	"INSERT INTO bcdelta.link (feed, key, store_id, address) VALUES ($1, $2, $3, $3::text)"
+	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id, address = excluded.address,"
+	" payload = CASE WHEN link.address = excluded.address THEN link.payload END,"
+	" remembered = CASE WHEN link.address = excluded.address THEN link.remembered END,"
+	" aside = CASE WHEN link.address = excluded.address THEN link.aside END",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 

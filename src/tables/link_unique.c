@@ -190,10 +190,10 @@ static BcdStatement select_holders = {
 	"  WHERE g.feed = $1 AND (o.feed = $1 OR o.store = g.store))"
 	" SELECT h.hash, l.key, l.store_id, l.payload, l.remembered, l.aside, p.state, EXISTS ("
 	"  SELECT FROM f AS o CROSS JOIN LATERAL ("
-	"   SELECT FROM bcdelta.link AS s WHERE s.feed = o.feed AND s.store_id = l.store_id OFFSET 0) AS s"
+	"   SELECT FROM bcdelta.link AS s WHERE s.feed = o.feed AND s.address = l.address OFFSET 0) AS s"
 	"  WHERE o.feed <> l.feed), l.feed, f.whole, f.paused"
 	" FROM ("
-	"  SELECT o.feed, o.key, o.store_id, o.payload, o.remembered, o.aside, o.unique_keys"
+	"  SELECT o.feed, o.key, o.store_id, o.address, o.payload, o.remembered, o.aside, o.unique_keys"
 	"  FROM bcdelta.link AS o WHERE o.unique_keys && $2 OFFSET 0) AS l"
 	" JOIN f ON f.feed = l.feed"
 	" CROSS JOIN LATERAL unnest(l.unique_keys) AS h (hash)"
@@ -254,7 +254,7 @@ bcd_link_holders(const char *feed, const BcdResource *resource, Datum *hashes, i
 
 static BcdStatement learn = {
 	"UPDATE bcdelta.link SET payload = coalesce(payload, '{}') || $4"
-	" WHERE feed = $1 AND store_id = $2 AND (payload -> $3) IS NULL",
+	" WHERE feed = $1 AND address = $2::text AND (payload -> $3) IS NULL",
 	4, {TEXTOID, INT8OID, TEXTOID, JSONBOID}
 };
 

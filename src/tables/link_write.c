@@ -53,8 +53,8 @@ static BcdStatement update_links = {
 
 /* A row without a link, for a record that no other row is linked to */
 static BcdStatement insert_links = {
-	"INSERT INTO bcdelta.link (feed, key, store_id, payload, pushed_at)"
-	" SELECT $1, n.key, n.store_id, n.payload, CASE WHEN n.written THEN clock_timestamp() END"
+	"INSERT INTO bcdelta.link (feed, key, store_id, address, payload, pushed_at)"
+	" SELECT $1, n.key, n.store_id, n.store_id::text, n.payload, CASE WHEN n.written THEN clock_timestamp() END"
 	" FROM unnest($2, $3, $4, $5, $6) AS n(key, store_id, payload, written, back)"
 	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
 	" ON CONFLICT DO NOTHING",
@@ -62,13 +62,13 @@ static BcdStatement insert_links = {
 };
 
 static BcdStatement put_link = {
-	"INSERT INTO bcdelta.link (feed, key, store_id, payload, pushed_at)"
-	" SELECT $1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END"
+	"INSERT INTO bcdelta.link (feed, key, store_id, address, payload, pushed_at)"
+	" SELECT $1, $2, $3, $3::text, $4, CASE WHEN $5 THEN clock_timestamp() END"
 	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
-	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id,"
+	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id, address = excluded.address,"
 	" payload = excluded.payload, remembered = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at),"
-	REFERRED("link", "excluded.payload", "$5", "link.store_id = excluded.store_id")
-	" aside = CASE WHEN NOT $6 AND link.store_id = excluded.store_id THEN link.aside END",
+	REFERRED("link", "excluded.payload", "$5", "link.address = excluded.address")
+	" aside = CASE WHEN NOT $6 AND link.address = excluded.address THEN link.aside END",
 	7, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID, TEXTARRAYOID}
 };
 

@@ -179,8 +179,8 @@ bcd_pending_keys_ahead(const char *feed, int32 feed_id, int limit, Datum others)
 	return bcd_column_list(n, 1);
 }
 
-static BcdStatement set_sought = {
-	"UPDATE bcdelta.pending AS p SET sought = n.sought FROM unnest($2, $3) AS n(key, sought)"
+static BcdStatement set_intent = {
+	"UPDATE bcdelta.pending AS p SET intent = CASE WHEN n.sought IS NOT NULL THEN jsonb_build_object('', n.sought) END FROM unnest($2, $3) AS n(key, sought)"
 	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.pending AS o"
 	"  WHERE o.feed = $1 AND o.key = n.key LIMIT 1) AS found"
 	" WHERE p.ctid = found.tid",
@@ -193,15 +193,15 @@ bcd_pending_set_sought(const char *feed, Datum keys, Datum sought)
 {
 	Datum		args[] = {CStringGetTextDatum(feed), keys, sought};
 
-	(void) bcd_execute(&set_sought, args, NULL);
+	(void) bcd_execute(&set_intent, args, NULL);
 }
 
 /* What came of rows in that store is nothing to the next one */
 static BcdStatement reset_pending = {
-	"UPDATE bcdelta.pending SET sought = NULL,"
+	"UPDATE bcdelta.pending SET intent = NULL,"
 	" state = CASE WHEN state = 'in_flight' THEN state ELSE 'ready' END, attempts = 0,"
 	" next_attempt_at = NULL, last_error = NULL, waits_feed = NULL, waits_key = NULL"
-	" WHERE feed = $1 AND (sought IS NOT NULL OR attempts > 0 OR state NOT IN ('ready', 'in_flight'))",
+	" WHERE feed = $1 AND (intent IS NOT NULL OR attempts > 0 OR state NOT IN ('ready', 'in_flight'))",
 	1, {TEXTOID}
 };
 

@@ -35,7 +35,7 @@ static BcdStatement claim = {
 	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
 	"  trouble = NULL, early_at = NULL"
 	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
-	"  RETURNING p.key, p.attempts, p.sought)"
+	"  RETURNING p.key, p.attempts, p.intent -> '' AS sought)"
 	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought, l.remembered, l.aside FROM u LEFT JOIN LATERAL ("
 	"  SELECT o.store_id, o.payload, o.remembered, o.aside FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
 	" ORDER BY u.key",

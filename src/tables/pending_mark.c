@@ -217,7 +217,7 @@ bcd_pending_mark_referrers(const char *server, Datum fields, Datum hashes)
 
 static BcdStatement take_over = {
 	"WITH gone AS ("
-	"  DELETE FROM bcdelta.link WHERE feed = $1 AND store_id = $3 AND key <> $2 RETURNING key) "
+	"  DELETE FROM bcdelta.link WHERE feed = $1 AND address = $3::text AND key <> $2 RETURNING key) "
 	MARK(" SELECT $1, key, clock_timestamp() FROM gone"),
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
@@ -238,9 +238,9 @@ bcd_pending_take_over(const char *feed, const char *key, int64 store_id)
 static BcdStatement respell_key = {
 	"WITH gone AS ("
 	"  DELETE FROM bcdelta.pending AS p USING unnest($2, $3) AS u (old, new)"
-	"  WHERE p.feed = $1 AND p.key = u.old RETURNING u.new, p.changed_at, p.sought) "
-	MARK_WITH("feed, key, changed_at, sought",
-			  " SELECT $1, new, min(changed_at), (array_agg(sought) FILTER (WHERE sought IS NOT NULL))[1]"
+	"  WHERE p.feed = $1 AND p.key = u.old RETURNING u.new, p.changed_at, p.intent) "
+	MARK_WITH("feed, key, changed_at, intent",
+			  " SELECT $1, new, min(changed_at), (array_agg(intent) FILTER (WHERE intent IS NOT NULL))[1]"
 			  " FROM gone GROUP BY new ORDER BY new"),
 	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
 };

@@ -43,7 +43,7 @@ static BcdStatement put_back = {
 	" last_error = CASE WHEN NOT again THEN $6 END,"
 	" waits_feed = CASE WHEN NOT again THEN $7 END,"
 	" waits_key = CASE WHEN NOT again THEN $8 END,"
-	" sought = CASE WHEN NOT $9 THEN sought END,"
+	" intent = CASE WHEN NOT $9 THEN intent END,"
 	" trouble = CASE WHEN NOT again THEN $10 END,"
 	" early_at = CASE WHEN NOT again AND $10 IS NOT NULL"
 	"  THEN clock_timestamp() + $11 * interval '1 millisecond' END,"

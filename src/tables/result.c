@@ -18,8 +18,8 @@ is_given(const char *text)
 }
 
 static BcdStatement insert_results = {
-	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, outcome, http_status, error, request_id)"
-	" SELECT $1, $2, n.key, nullif(n.store_id, 0), n.outcome, nullif(n.http_status, 0), n.error, n.request_id"
+	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, address, outcome, http_status, error, request_id)"
+	" SELECT $1, $2, n.key, nullif(n.store_id, 0), nullif(n.store_id, 0)::text, n.outcome, nullif(n.http_status, 0), n.error, n.request_id"
 	" FROM unnest($3, $4, $5, $6, $7, $8) AS n(key, store_id, outcome, http_status, error, request_id)",
 	8, {INT8OID, TEXTOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
 };
@@ -62,8 +62,8 @@ bcd_results_insert(int64 run_id, const char *feed, const BcdResult *results, int
 }
 
 static BcdStatement insert_interrupted = {
-	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, outcome, error)"
-	" SELECT r.run_id, p.feed, p.key, l.store_id, 'retry',"
+	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, address, outcome, error)"
+	" SELECT r.run_id, p.feed, p.key, l.store_id, l.address, 'retry',"
 	" 'interrupted: the worker ended while the row was in flight; whether it was sent is not known, and it is tried again'"
 	" FROM bcdelta.pending AS p JOIN bcdelta.feed AS f USING (feed)"
 	" JOIN bcdelta.run AS r ON r.server = f.server AND r.state = 'running' AND r.kind = 'push'"

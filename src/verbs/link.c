@@ -122,7 +122,7 @@ link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, 0, "missing_in_store",
 							   bcd_resource_key(lane->feed->resource, item->natural_index),
-							   item->natural, NULL);
+							   item->natural, NULL, NULL);
 		item->decision.conflicts = 1;
 	}
 	else if ((other = bcd_link_key(lane->feed->name, store_id)) != NULL &&

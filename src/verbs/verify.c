@@ -77,7 +77,7 @@ decide_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text)
 		decide_deferred(item);
 		return;
 	}
-	bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, item->store_id, kind, NULL, text, NULL);
+	bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, item->store_id, kind, NULL, text, NULL, NULL);
 	/* a record that is gone holds nothing: its row is pushed whole */
 	bcd_decide_done(item, BCD_NO_OUTCOME,
 					item->store_id != 0 && strcmp(kind, "missing_in_store") == 0 ?
@@ -193,6 +193,15 @@ typedef struct Comparison
 	bool		pending;		/* the row is about to be pushed: all is open */
 } Comparison;
 
+/* What the link says that the record holds, NULL if it does not say. */
+static char *
+pushed_text(Jsonb *known, const char *field)
+{
+	char	   *text = bcd_payload_has(known, field) ? bcd_payload_text(known, field) : NULL;
+
+	return text == NULL && bcd_payload_has(known, field) ? "null" : text;
+}
+
 static void
 differs(Comparison *c, const char *field, const char *source_value)
 {
@@ -203,7 +212,7 @@ differs(Comparison *c, const char *field, const char *source_value)
 		c->pending = true;
 	else if (!c->pending)
 		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, c->item->key, c->item->store_id, "different", field,
-							   source_value, bcd_json_text(got));
+							   source_value, bcd_json_text(got), pushed_text(c->item->known, field));
 }
 
 /* What a push would send, were the row marked; but for what cannot be read back. */
@@ -287,7 +296,7 @@ static void
 record_extra(BcdJob *job, int64 store_id, const char *kind, const char *field,
 			 const char *source_value, const char *store_value)
 {
-	bcd_discrepancy_insert(job->run->run_id, job->lane->feed->name, NULL, store_id, kind, field, source_value, store_value);
+	bcd_discrepancy_insert(job->run->run_id, job->lane->feed->name, NULL, store_id, kind, field, source_value, store_value, NULL);
 	job->conflicts++;
 }
 

@@ -136,8 +136,8 @@ class Products:
     def link(self):
         """As if all rows had been pushed as they are."""
         values = ", ".join("'%s', %s" % item for item in self.fields.items())
-        self.sql.run("INSERT INTO bcdelta.link (feed, key, store_id, payload)"
-                     " SELECT 'item', id::text, id, jsonb_build_object(%s) FROM item" % values)
+        self.sql.run("INSERT INTO bcdelta.link (feed, key, store_id, address, payload)"
+                     " SELECT 'item', id::text, id, id::text, jsonb_build_object(%s) FROM item" % values)
 
     def change(self, what):
         self.sql.run("UPDATE item SET %s" % what)

@@ -43,7 +43,7 @@ SELECT bcdelta.link('makers', '2', 12);
 INSERT INTO bcdelta.pending (feed, key, state, changed_at) VALUES ('makers', '2', 'in_flight', '2026-01-01');
 SELECT bcdelta.link('makers', '2', 15);
 SELECT bcdelta.unlink('makers', '02');
-UPDATE bcdelta.pending SET sought = '{"name": "Best"}';
+UPDATE bcdelta.pending SET intent = '{"": {"name": "Best"}}';
 INSERT INTO bcdelta.pending (feed, key, state, attempts, changed_at, last_error, waits_feed, waits_key, next_attempt_at) VALUES
 	('makers', '3', 'failed', 10, '2026-01-01', 'no', NULL, NULL, NULL),
 	('makers', '4', 'waiting', 2, '2026-01-01', 'later', NULL, NULL, '2026-01-02'),
@@ -73,7 +73,7 @@ ROLLBACK;
 
 -- everything is forgotten, what a row came to there, too
 SELECT bcdelta.unlink('makers');
-SELECT key, state, attempts, next_attempt_at, last_error, waits_feed, waits_key, sought FROM bcdelta.pending ORDER BY key;
+SELECT key, state, attempts, next_attempt_at, last_error, waits_feed, waits_key, intent FROM bcdelta.pending ORDER BY key;
 SELECT feed, state, paused_reason FROM bcdelta.status ORDER BY feed;
 SELECT bcdelta.resume('makers');
 SELECT feed, s.state, store FROM bcdelta.feed JOIN bcdelta.status AS s USING (feed) ORDER BY feed;
@@ -88,7 +88,7 @@ SELECT bcdelta.link('makers', '3', 13);
 SELECT bcdelta.unlink('makers', '3');
 ALTER SERVER shop OPTIONS (SET store_hash 'ghi789');
 SELECT s.state, store FROM bcdelta.status AS s JOIN bcdelta.feed USING (feed) WHERE feed = 'makers';
-INSERT INTO bcdelta.pending (feed, key, changed_at, sought) VALUES ('makers', '3', '2026-01-01', '{"name": "Cool"}');
+INSERT INTO bcdelta.pending (feed, key, changed_at, intent) VALUES ('makers', '3', '2026-01-01', '{"": {"name": "Cool"}}');
 SELECT state, paused_reason FROM bcdelta.status WHERE feed = 'makers';
 DELETE FROM bcdelta.pending;
 ALTER SERVER shop OPTIONS (SET store_hash 'def456');
@@ -130,7 +130,7 @@ SET client_min_messages = warning;
 CREATE TABLE wares (id int PRIMARY KEY, sku text, name text);
 SELECT bcdelta.track('wares', 'shop', 'product', '{"sku": "sku", "name": "name", "type": "''physical''", "weight": "1", "price": "1"}');
 INSERT INTO wares VALUES (1, 'S2', 'One'), (2, 'S1', 'Two'), (3, 'S3', 'FOUR'), (4, 'S4', 'Four'), (5, 'S1', 'Five'), (6, 'S6', 'Six');
-INSERT INTO bcdelta.link (feed, key, store_id, payload) SELECT 'wares', id, 100 + id, jsonb_build_object('sku', 'S' || id, 'name', name, 'type', 'physical', 'weight', 1, 'price', 1)
+INSERT INTO bcdelta.link (feed, key, store_id, address, payload) SELECT 'wares', id, 100 + id, 100 + id, jsonb_build_object('sku', 'S' || id, 'name', name, 'type', 'physical', 'weight', 1, 'price', 1)
 FROM (VALUES (1, 'One'), (2, 'Two'), (3, 'Three'), (4, 'Four'), (6, 'Seven')) AS v (id, name);
 RESET client_min_messages;
 SELECT key, action, body - ARRAY['type', 'weight', 'price'] AS body, error FROM bcdelta.preview('wares');

@@ -81,8 +81,8 @@ SELECT bcdelta.track('items', 'shop', 'product', :'f', feed => 'hiding', on_dele
 SELECT bcdelta.track('items', 'shop', 'product', :'f', feed => 'deleting', on_delete => 'delete');
 TRUNCATE items;
 INSERT INTO items (id, title, net, kg) VALUES (1, 'same', 1, 1), (2, 'other', 2.50, 1), (3, 'linked', 3, 3), (4, 'gone', 1, 1);
-INSERT INTO bcdelta.link (feed, key, store_id, payload)
-SELECT feed, k, k::int + 100, CASE k
+INSERT INTO bcdelta.link (feed, key, store_id, address, payload)
+SELECT feed, k, k::int + 100, k::int + 100, CASE k
 	WHEN '1' THEN '{"name": "same", "type": "physical", "price": 1.0, "weight": 1}'
 	WHEN '2' THEN '{"name": "other", "type": "physical", "price": 2, "weight": 1}'
 	WHEN '4' THEN '{"name": "gone", "type": "physical", "price": 1, "weight": 1}' END::jsonb

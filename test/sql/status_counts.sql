@@ -17,7 +17,7 @@ CREATE VIEW agree AS SELECT counted(), counted() IS NOT DISTINCT FROM true_numbe
 INSERT INTO bcdelta.feed (feed, source, server, resource, key, fields, capture, on_delete, on_conflict, owner, home)
 SELECT feed, 'pg_class', 'none', 'brand', '{oid}', '{}', 'none', 'ignore', 'source', CURRENT_USER::regrole, 'none'
 FROM unnest('{regress,regress 2}'::text[]) AS feed;
-INSERT INTO bcdelta.link (feed, key, store_id) SELECT 'regress', i, i FROM generate_series(1, 10) AS i;
+INSERT INTO bcdelta.link (feed, key, store_id, address) SELECT 'regress', i, i, i FROM generate_series(1, 10) AS i;
 INSERT INTO bcdelta.pending (feed, key, changed_at) SELECT 'regress', i, now() FROM generate_series(1, 10) AS i;
 SELECT * FROM agree;
 UPDATE bcdelta.pending SET state = 'failed' WHERE feed = 'regress' AND key::int <= 3;
@@ -67,7 +67,7 @@ DO $$
 BEGIN
 	FOR i IN 1 .. 100 LOOP
 		BEGIN
-			INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('regress', 'n' || i, 1000 + i);
+			INSERT INTO bcdelta.link (feed, key, store_id, address) VALUES ('regress', 'n' || i, 1000 + i, 1000 + i);
 			IF i % 2 = 0 THEN RAISE division_by_zero; END IF;
 		EXCEPTION WHEN division_by_zero THEN NULL;
 		END;
@@ -83,15 +83,15 @@ DELETE FROM bcdelta.link WHERE feed = 'regress' AND key ~ '^n';
 RESET session_replication_role;
 SELECT * FROM agree;
 BEGIN;
-INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('regress', 'gone again', 2000);
+INSERT INTO bcdelta.link (feed, key, store_id, address) VALUES ('regress', 'gone again', 2000, 2000);
 SELECT count(*) >= 0 AS truncated FROM bcdelta.link;
 TRUNCATE bcdelta.link, bcdelta.pending;
-INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('regress', 'one', 1);
+INSERT INTO bcdelta.link (feed, key, store_id, address) VALUES ('regress', 'one', 1, 1);
 COMMIT;
 SELECT * FROM agree;
 SELECT count(*) FROM bcdelta.link;
 BEGIN;
-INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('regress', 'stays', 2000);
+INSERT INTO bcdelta.link (feed, key, store_id, address) VALUES ('regress', 'stays', 2000, 2000);
 SAVEPOINT a;
 TRUNCATE bcdelta.link;
 ROLLBACK TO a;
@@ -100,7 +100,7 @@ SELECT * FROM agree;
 DELETE FROM bcdelta.link WHERE key = 'stays';
 
 -- a status reads neither of the two tables from end to end
-INSERT INTO bcdelta.link (feed, key, store_id) SELECT 'regress', i, i FROM generate_series(2, 1000) AS i;
+INSERT INTO bcdelta.link (feed, key, store_id, address) SELECT 'regress', i, i, i FROM generate_series(2, 1000) AS i;
 INSERT INTO bcdelta.pending (feed, key, changed_at) SELECT 'regress', i, now() FROM generate_series(1, 1000) AS i;
 BEGIN;
 CREATE TEMP VIEW reads AS SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) AS n FROM pg_stat_xact_user_tables

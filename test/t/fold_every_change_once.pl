@@ -248,16 +248,16 @@ EOC
 subtest 'a statement that moves more keys than are folded at once moves all of them together' => sub {
 	$one->sql('TRUNCATE item, bcdelta.change, bcdelta.pending');
 	$one->sql("ALTER TABLE item DROP CONSTRAINT item_pkey; INSERT INTO item SELECT g, 'x' FROM generate_series(1, 50000) AS g");
-	$one->sql("INSERT INTO bcdelta.link (feed, key, store_id) SELECT 'item', id::text, id FROM item");
+	$one->sql("INSERT INTO bcdelta.link (feed, key, store_id, address) SELECT 'item', id::text, id, id FROM item");
 	# of a row that was deleted, where another one is to go
-	$one->sql("INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('item', '50001', 99999)");
+	$one->sql("INSERT INTO bcdelta.link (feed, key, store_id, address) VALUES ('item', '50001', 99999, 99999)");
 	fold_all($folder);
 	$one->sql('UPDATE item SET id = id + 1');
 	$folder->sql('SELECT fold(1000)');
 	is($one->sql("SELECT count(*) FROM bcdelta.link WHERE key = store_id::text"), 50_000,
 		'no link moves before all key changes of the statement are known');
 	fold_all($folder);
-	is($one->sql("SELECT count(*) FROM bcdelta.link WHERE key = (store_id + 1)::text"), 50_000,
+	is($one->sql("SELECT count(*) FROM bcdelta.link WHERE key = (store_id + 1)::text AND address = store_id::text"), 50_000,
 		'then all of them do');
 	is($one->sql("SELECT key FROM bcdelta.link WHERE store_id = 99999"), '1', 'the one in the way goes where the row is gone');
 	is($one->sql('SELECT count(*) FROM bcdelta.move'), 0, 'none is left');

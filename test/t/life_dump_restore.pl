@@ -39,7 +39,7 @@ CREATE ROLE "1 Odd ""Role" SUPERUSER;
 SET ROLE "1 Odd ""Role";
 SELECT bcdelta.track('price', 'shop', 'brand', '{"name": "net::text"}', feed => 'odd');
 RESET ROLE;
-INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('items', '1', 101), ('items', '2', 102), ('items', '3', 103);
+INSERT INTO bcdelta.link (feed, key, store_id, address) VALUES ('items', '1', 101, 101), ('items', '2', 102, 102), ('items', '3', 103, 103);
 UPDATE "Odd Items" SET title = 'U' WHERE id = 3;
 SELECT fold(100);
 -- one that waits, ones that are not folded

@@ -17,8 +17,8 @@ my $node = bcdelta_node('upgrade', databases => [], conf => "bcdelta.naptime = 1
 my @brands = map { { id => 100 + $_, name => "Maker $_" } } 1 .. 3;
 my @products = map { { id => 300 + $_, sku => "S$_", name => "Article $_", type => 'physical', weight => 1, price => $_ } } 1 .. 5;
 
-# A shop; links and pending rows of every kind, as 0.1.0 has them.
-my $rows = <<'EOC';
+# A shop
+my $shop = <<'EOC';
 GRANT SELECT ON ALL TABLES IN SCHEMA bcdelta TO "Reader";
 CREATE TABLE label (maker text, word text);
 CREATE TABLE word (word text, meaning text);
@@ -32,6 +32,12 @@ INSERT INTO groups VALUES (1, NULL, 'Group');
 INSERT INTO articles SELECT 'S' || i, 'Article ' || i, i FROM generate_series(1, 9) AS i;
 UPDATE articles SET maker = 'M4' WHERE sku = 'S6';
 TRUNCATE bcdelta.change, bcdelta.change_1, bcdelta.change_2;
+UPDATE bcdelta.feed SET tracked_at = '2026-01-01', crashes = 1;
+UPDATE bcdelta.schedule SET first_run_at = '2099-01-01', next_run_at = '2099-01-01';
+EOC
+
+# Its links, and pending rows of every kind, as 0.1.0 has them
+my $rows = <<'EOC';
 CREATE TEMP TABLE l (feed text, key text, store_id bigint, payload jsonb, remembered jsonb, referred jsonb, aside jsonb);
 INSERT INTO l VALUES ('makers', 'M1', 101, '{"name": "Maker 1"}', NULL, NULL, NULL),
 	('makers', 'M2', 102, NULL, NULL, NULL, NULL),
@@ -62,8 +68,17 @@ VALUES (1, 'makers', 'M1', 101, 'created', 200, '2026-01-01'), (1, 'articles', '
 INSERT INTO bcdelta.discrepancy (run_id, feed, key, store_id, kind, field, source_value, store_value)
 VALUES (1, 'makers', 'M1', 101, 'different', 'name', 'a', 'b'), (1, 'makers', 'M0', NULL, 'missing_in_store', NULL, NULL, NULL);
 EOC
+	new => <<'EOC',
+INSERT INTO bcdelta.link (feed, key, store_id, payload, remembered, referred, aside, pushed_at, address) SELECT *, '2026-01-01', store_id FROM l;
+INSERT INTO bcdelta.pending (feed, key, state, attempts, last_error, again, waits_feed, waits_key, intent, trouble, changed_at, next_attempt_at, early_at)
+SELECT feed, key, state, attempts, last_error, again, waits_feed, waits_key, CASE WHEN sought IS NOT NULL THEN jsonb_build_object('', sought) END, trouble,
+	'2026-01-01', CASE WHEN state = 'waiting' THEN timestamptz '2026-01-02' END, CASE WHEN trouble IS NOT NULL THEN timestamptz '2026-01-01' END FROM p;
+INSERT INTO bcdelta.result (run_id, feed, key, store_id, outcome, http_status, attempted_at)
+VALUES (1, 'makers', 'M1', 101, 'created', 200, '2026-01-01'), (1, 'articles', 'S9', NULL, 'failed', 422, '2026-01-01');
+INSERT INTO bcdelta.discrepancy (run_id, feed, key, store_id, kind, field, source_value, store_value)
+VALUES (1, 'makers', 'M1', 101, 'different', 'name', 'a', 'b'), (1, 'makers', 'M0', NULL, 'missing_in_store', NULL, NULL, NULL);
+EOC
 );
-$insert{new} = $insert{old};
 
 # Captured in the one, and in the other with the script of 0.1.0 still there;
 # which table of the ring takes a change is a matter of the time.
@@ -74,8 +89,6 @@ INSERT INTO makers VALUES ('M5', 'Maker 5');
 CREATE TEMP TABLE c AS SELECT * FROM bcdelta.change;
 TRUNCATE bcdelta.change, bcdelta.change_1, bcdelta.change_2;
 INSERT INTO bcdelta.change SELECT feed_id, op, key, moved_from, move_id, '2026-01-01' FROM c;
-UPDATE bcdelta.feed SET tracked_at = '2026-01-01', crashes = 1;
-UPDATE bcdelta.schedule SET first_run_at = '2099-01-01', next_run_at = '2099-01-01';
 UPDATE bcdelta.run SET requested_at = '2026-01-01';
 EOC
 
@@ -91,12 +104,18 @@ sub shop
 	return $shop;
 }
 
-sub fill
+# What the new one has, as the library of 0.1.0 would have made it: a dump of it,
+# restored where the extension has that version.
+sub copy_shop
 {
-	my ($shop, $sql) = @_;
-	$shop->sql(create_server_sql($shop->store));
-	$shop->tables(articles => { on_delete => "'delete'" });
-	$shop->sql($sql);
+	my $file = $node->basedir . '/shop.sql';
+	my $other = $old->store;
+	my $options = "SET store_hash '" . $other->hash . "', SET api_url '" . $other->url . "'";
+
+	command_ok([ 'pg_dump', '-f', $file, '--exclude-table-data=bcdelta.link', '--exclude-table-data=bcdelta.pending', $node->connstr('new') ], 'pg_dump');
+	command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('old'), '-f', $file ], 'and restore');
+	$old->sql("ALTER SERVER shop OPTIONS ($options); ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '" . $other->token . "');
+		UPDATE bcdelta.feed SET home = bcdelta.home(); UPDATE bcdelta.schedule SET home = bcdelta.home()");
 	return;
 }
 
@@ -201,11 +220,11 @@ subtest 'an empty extension of 0.1.0 becomes the newest one, and the worker wait
 
 subtest 'a shop of 0.1.0 is upgraded, and its catalog and dump are those of the newest version' => sub {
 	$old->sql("DROP EXTENSION bcdelta CASCADE; CREATE EXTENSION bcdelta VERSION '0.1.0'");
-	# what the library of 0.1.0 would have made
-	pretend($old, $version);
-	fill($_, $rows . $insert{ $_->{db} }) foreach $old, $new;
-	pretend($old, '0.1.0');
-	$_->sql($changes) foreach $old, $new;
+	$new->sql(create_server_sql($new->store));
+	$new->tables(articles => { on_delete => "'delete'" });
+	$new->sql($shop);
+	copy_shop();
+	$_->sql($rows . $insert{ $_->{db} } . $changes) foreach $old, $new;
 	is($old->sql('SELECT count(*) FROM bcdelta.change'), 3, 'changes are captured before the upgrade');
 	like($old->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'makers'"), qr/has version 0\.1\.0, but the loaded library has version/, 'bcdelta.status says so');
 	$old->sql('ALTER EXTENSION bcdelta UPDATE');
@@ -223,15 +242,17 @@ subtest 'after the upgrade it pushes what it would have pushed' => sub {
 		is($shop->push->{state}, 'succeeded', "a push of database $shop->{db}");
 		$sent{ $shop->{db} } = requests($shop);
 		$has{ $shop->{db} } = $shop->list(<<'EOC');
-SELECT concat_ws(' ', feed, key, store_id, payload, remembered, referred, aside) FROM bcdelta.link
-UNION ALL SELECT concat_ws(' ', feed, key, state, attempts, last_error, waits_key) FROM bcdelta.pending
-UNION ALL SELECT concat_ws(' ', feed, key, outcome, error) FROM bcdelta.result
+SELECT concat_ws(' ', feed, key, store_id, address, payload, remembered, referred, aside) FROM bcdelta.link
+UNION ALL SELECT concat_ws(' ', feed, key, state, attempts, last_error, waits_key, intent) FROM bcdelta.pending
+UNION ALL SELECT concat_ws(' ', feed, key, address, outcome, error) FROM bcdelta.result
 UNION ALL SELECT concat_ws(' ', feed, ready, waiting, in_flight, deferred, failed, review, linked) FROM bcdelta.status
 ORDER BY 1
 EOC
 	}
 	is_deeply($sent{old}, $sent{new}, 'the same requests');
 	is_deeply($has{old}, $has{new}, 'the same links, pending rows and results');
+	is($old->sql('SELECT count(*) FROM (SELECT address, store_id FROM bcdelta.link UNION ALL SELECT address, store_id FROM bcdelta.result WHERE run_id > 1) AS a
+		WHERE address IS DISTINCT FROM store_id::text'), 0, 'each link and each new result has an address');
 	is($old->id('articles', 'S3'), 303, 'a create whose reply was lost before the upgrade is found after it');
 	is($old->sql("SELECT count(*) FROM bcdelta.link WHERE key IN ('M4', 'M5', 'S6', 'S9a')"), 4, 'and what was pending is in the store');
 };

@@ -131,7 +131,7 @@ subtest 'a row whose reference is linked by hand, or in any other way, is deferr
 	$shop->sql(q(INSERT INTO makers VALUES ('M9', 'Maker 9');
 		INSERT INTO articles (sku, title, price, maker) VALUES ('deferred9', 'Late, too', 1, 'M9');
 		DELETE FROM bcdelta.change;
-		INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('makers', 'M9', 502)));
+		INSERT INTO bcdelta.link (feed, key, store_id, address) VALUES ('makers', 'M9', 502, 502)));
 	kill_worker($node, 'shop', 'TERM');
 	is($shop->push("feed => 'articles'")->{created}, 1, 'one whose reference was put there is found by a new worker');
 	$shop->sql("DELETE FROM bcdelta.pending WHERE state <> 'failed'");
@@ -141,7 +141,7 @@ subtest 'a row whose reference is linked by hand, or in any other way, is deferr
 	$shop->push("feed => 'articles'");
 	$shop->sql(q(INSERT INTO articles (sku, title, price) VALUES ('deferred77', 'Late again', 1);
 		DELETE FROM bcdelta.change;
-		INSERT INTO bcdelta.link (feed, key, store_id) VALUES ('makers', 'X77', 503)));
+		INSERT INTO bcdelta.link (feed, key, store_id, address) VALUES ('makers', 'X77', 503, 503)));
 	my $pushes = 0;
 	$pushes++ while $pushes < 5 && $shop->push("feed => 'articles'")->{created} == 0;
 	cmp_ok($pushes, '<', 5, 'and by the same one some rounds later');
@@ -183,7 +183,7 @@ sub unlink_a_brand
 sub add_links
 {
 	my ($feed, $first) = @_;
-	return "INSERT INTO bcdelta.link (feed, key, store_id, payload) SELECT '$feed', 'L' || i, $first + i,
+	return "INSERT INTO bcdelta.link (feed, key, store_id, address, payload) SELECT '$feed', 'L' || i, $first + i, $first + i,
 		jsonb_build_object('sku', 'L' || i, 'name', '$feed ' || i, 'brand_id', 900000 + i % 7) FROM RANGE";
 }
 
@@ -193,10 +193,10 @@ subtest 'what refers to a record is found without reading other links' => sub {
 };
 
 subtest 'whatever is in a payload, a link can be written' => sub {
-	$shop->sql(q(INSERT INTO bcdelta.link (feed, key, store_id, payload) VALUES
-		('articles', 'odd1', 1, '{"brand_id": 1e400, "categories": [-1, 0.5, "7", null, {"a": 8}, [9]]}'),
-		('articles', 'odd2', 2, '[5]'), ('articles', 'odd3', 3, '7'),
-		('articles', 'odd4', 4, '{"categories": {"a": [1]}, "brand_id": 99999999999999999999}')));
+	$shop->sql(q(INSERT INTO bcdelta.link (feed, key, store_id, address, payload) VALUES
+		('articles', 'odd1', 1, 1, '{"brand_id": 1e400, "categories": [-1, 0.5, "7", null, {"a": 8}, [9]]}'),
+		('articles', 'odd2', 2, 2, '[5]'), ('articles', 'odd3', 3, 3, '7'),
+		('articles', 'odd4', 4, 4, '{"categories": {"a": [1]}, "brand_id": 99999999999999999999}')));
 	is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE key LIKE 'odd%'"), 4, 'odd payloads');
 };
 done_testing();

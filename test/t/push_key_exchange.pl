@@ -220,4 +220,5 @@ subtest 'a name that another row keeps fails; one that is left, or exchanged, do
 	names_agree('exchanged names');
 };
 
+is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE address IS DISTINCT FROM store_id::text'), 0, 'each link has the address of its record');
 done_testing();

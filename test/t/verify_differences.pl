@@ -121,6 +121,8 @@ subtest 'every difference is found, by field: different, missing in the store, m
 	is_deeply([ sort @{ $shop->discrepancies } ], \@expected, 'every difference is found, by field');
 	is($run->{conflicts}, scalar @expected, 'and counted');
 	is($shop->sql("SELECT store_id FROM bcdelta.discrepancy WHERE run_id = $run->{run_id} AND kind = 'missing_in_store'"), $gone, 'with the id that is gone');
+	is_deeply($shop->list("SELECT concat_ws('|', field, address = store_id::text, facet, pushed_value) FROM bcdelta.discrepancy
+		WHERE run_id = $run->{run_id} AND key = 'A-3' ORDER BY 1"), [ 'name|t|Article 3', 'price|t|3.5' ], 'with the address of the record, and what was pushed last');
 	is($shop->sql("SELECT count(*) FROM bcdelta.discrepancy WHERE run_id = $run->{run_id} AND feed = 'groups' AND key = '11'"),
 		0, 'a record that was hidden is where it should be');
 	$run = $shop->verify("mode => 'count'");
