@@ -1,6 +1,6 @@
 /*
  * reply_error.c
- *		What a reply other than success, or the want of one, means to the items.
+ *		What an error reply, or no reply at all, means for each item.
  *
  * Nothing is taken for granted that the store did not say: what may or may
  * not have been done is done again in a way that a repeat does no harm.

@@ -234,7 +234,7 @@ note_failure(BcdStore *store, const BcdHttpRequest *r)
 		strlcpy(store->failure, r->error, sizeof(store->failure));
 }
 
-/* A reply, or the want of one, has come. */
+/* A request has ended, with or without a reply. */
 void
 bcd_run_replied(BcdJob *job)
 {

@@ -12,7 +12,7 @@
 #include "base/db.h"
 #include "tables/pending_wait.h"
 
-/* With what is due goes what is almost due: they may share requests. */
+/* Rows due within a second are woken as well, so that they can share a batch. */
 #define ALMOST_MS	1000
 
 static Datum
