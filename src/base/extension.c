@@ -15,12 +15,10 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
-#if PG_VERSION_NUM < 140000
-#include "catalog/indexing.h"
-#endif
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"

@@ -194,19 +194,17 @@ blame_feed(void)
 static bool
 recover(void)
 {
-	char	   *problem;
-	bool		usable;
+	const char *problem;
 	bool		blamed = false;
 
 	bcd_tx_begin();
 	bcd_tx_use_extension();
 	bcd_tx_commit();
 	bcd_tx_begin();
-	problem = bcd_extension_trouble();
-	usable = problem == NULL && !RecoveryInProgress();
+	problem = RecoveryInProgress() ? "this server is in recovery" : bcd_extension_trouble();
 	if (problem)
 		set_trouble(problem);
-	if (usable)
+	else
 	{
 		bcd_feeds_halt();
 		bcd_disown();
@@ -219,9 +217,10 @@ recover(void)
 	bcd_tx_commit();
 	if (blamed)
 		bcd_guard_forgive();
-	if (usable)
-		set_trouble("");
-	return usable;
+	if (problem)
+		return false;
+	set_trouble("");
+	return true;
 }
 
 /* A run that could not even start. */

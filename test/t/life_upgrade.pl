@@ -12,7 +12,7 @@ use BCDelta::Test;
 use Test::More;
 
 
-my ($old, $new);
+my ($old, $new, $file);
 my $node = bcdelta_node('upgrade', databases => [], conf => "bcdelta.naptime = 1\nlog_statement = none");
 my @brands = map { { id => 100 + $_, name => "Maker $_" } } 1 .. 3;
 my @products = map { { id => 300 + $_, sku => "S$_", name => "Article $_", type => 'physical', weight => 1, price => $_ } } 1 .. 5;
@@ -166,9 +166,9 @@ sub dump_of
 
 sub compare
 {
-	my ($what) = @_;
-	is_deeply([ split /\n/, $old->sql($catalog) ], [ split /\n/, $new->sql($catalog) ], "the catalog is the same $what");
-	is_deeply(dump_of($old), dump_of($new), "and so is a dump $what");
+	my ($shop, $what) = @_;
+	is_deeply([ split /\n/, $shop->sql($catalog) ], [ split /\n/, $new->sql($catalog) ], "the catalog is the same $what");
+	is_deeply(dump_of($shop), dump_of($new), "and so is a dump $what");
 	return;
 }
 
@@ -227,8 +227,19 @@ subtest 'a shop of 0.1.0 is upgraded, and its catalog and dump are those of the 
 	$_->sql($rows . $insert{ $_->{db} } . $changes) foreach $old, $new;
 	is($old->sql('SELECT count(*) FROM bcdelta.change'), 3, 'changes are captured before the upgrade');
 	like($old->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'makers'"), qr/has version 0\.1\.0, but the loaded library has version/, 'bcdelta.status says so');
+	$file = $node->basedir . '/old.dump';
+	command_ok([ 'pg_dump', '-F', 'custom', '-f', $file, $node->connstr('old') ], 'a dump of 0.1.0');
 	$old->sql('ALTER EXTENSION bcdelta UPDATE');
-	compare('after the upgrade');
+	compare($old, 'after the upgrade');
+};
+
+subtest 'a dump of 0.1.0 is restored in that version, and upgraded' => sub {
+	my $restored = bless { %$old, db => 'restored' }, 'BCDelta::Shop';
+	$node->safe_psql('postgres', 'CREATE DATABASE restored');
+	$restored->sql("CREATE EXTENSION bcdelta VERSION '0.1.0'");
+	command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('restored'), $file ], 'the restore');
+	$restored->sql('ALTER EXTENSION bcdelta UPDATE; UPDATE bcdelta.feed SET home = bcdelta.home(); UPDATE bcdelta.schedule SET home = bcdelta.home()');
+	compare($restored, 'after the restore and the upgrade');
 };
 
 subtest 'after the upgrade it pushes what it would have pushed' => sub {
