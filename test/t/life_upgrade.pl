@@ -14,8 +14,11 @@ use Test::More;
 
 my ($old, $new, $file);
 my $node = bcdelta_node('upgrade', databases => [], conf => "bcdelta.naptime = 1\nlog_statement = none");
-my @brands = map { { id => 100 + $_, name => "Maker $_" } } 1 .. 3;
-my @products = map { { id => 300 + $_, sku => "S$_", name => "Article $_", type => 'physical', weight => 1, price => $_ } } 1 .. 5;
+# But for one row of each kind they are in the store: of two that are created at
+# once, either may have the lower id.
+my @brands = map { { id => 100 + $_, name => "Maker $_" } } 1 .. 3, 5;
+my @products = map { { id => 300 + $_, sku => "S$_", name => "Article $_", type => 'physical', weight => 1, price => $_ } } 1 .. 5, 9;
+$products[-1]{sku} = 'S9a';
 
 # A shop
 my $shop = <<'EOC';
