@@ -130,7 +130,7 @@ WITH member AS (
 table_of AS (SELECT c.* FROM pg_class AS c JOIN member ON objid = oid AND classid = 'pg_class'::regclass)
 SELECT 'member', identity, NULL, NULL FROM member, pg_identify_object(classid, objid, 0)
 UNION ALL SELECT 'column', format('%s.%s', relname, attname), concat_ws(' ', row_number() OVER (PARTITION BY c.oid ORDER BY attnum),
-		format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated, attstorage),
+		format_type(atttypid, atttypmod), attcollation::regcollation, attnotnull, attidentity, attgenerated, attstorage),
 		concat_ws(' ', pg_get_expr(adbin, adrelid), attacl, col_description(c.oid, attnum))
 	FROM table_of AS c JOIN pg_attribute AS a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
 	LEFT JOIN pg_attrdef ON adrelid = c.oid AND adnum = attnum
