@@ -24,7 +24,6 @@
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
-#include "base/db.h"
 #include "base/extension.h"
 #include "base/probe.h"
 

@@ -76,10 +76,11 @@ depends_on_settings(Oid type)
 static char *
 without_zeros(char *text)
 {
-	char	   *end = text + strlen(text);
+	char	   *end = text +strlen(text);
 
 	if (strchr(text, '.') == NULL)
 		return text;
+
 	while (end[-1] == '0')
 		end--;
 	if (end[-1] == '.')
@@ -92,7 +93,7 @@ without_zeros(char *text)
 static char *
 without_negative_zero(char *text)
 {
-	return strcmp(text, "-0") == 0 ? text + 1 : text;
+	return strcmp(text, "-0") == 0 ? text +1 : text;
 }
 
 /* The padding blanks of a character(n), which comparisons and casts ignore */
@@ -103,7 +104,7 @@ without_blanks(char *text)
 
 	while (len > 0 && text[len - 1] == ' ')
 		len--;
-	text[len] = '\0';
+	text[		len] = '\0';
 	return text;
 }
 

@@ -47,8 +47,8 @@ bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
 	BcdStore   *store = lane->run->store;
 	BcdLearned *l;
 
-	if (lane->learned[stage])
-		return lane->learned[stage];
+	if (lane->gates->gate[stage].learned)
+		return lane->gates->gate[stage].learned;
 	endpoint = bcd_stage_endpoint(lane->feed->resource, stage);
 	for (l = store->learned; l && l->endpoint != endpoint; l = l->next)
 		;
@@ -59,7 +59,26 @@ bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
 		l->next = store->learned;
 		store->learned = l;
 	}
-	return lane->learned[stage] = l;
+	return lane->gates->gate[stage].learned = l;
+}
+
+/* The least of what the feeds at the gates ask for by an option; 0: nothing. */
+static int64
+least_of(const BcdLane *lane, size_t option)
+{
+	const BcdRun *run = lane->run;
+	int64		least = 0;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+	{
+		const char *options = (const char *) &run->lanes[i]->feed->options;
+		int64		value = *(const int64 *) (options + option);
+
+		if (run->lanes[i]->gates == lane->gates && value > 0)
+			least = least > 0 ? Min(least, value) : value;
+	}
+	return least;
 }
 
 /* The most records in one request of a stage. */
@@ -68,7 +87,7 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 {
 	const BcdLearned *learned = bcd_endpoint_learned(lane, stage);
 	const BcdEndpoint *endpoint = learned->endpoint;
-	int64		wanted = lane->feed->options.batch_size;
+	int64		wanted = least_of(lane, offsetof(BcdFeedOptions, batch_size));
 	int			limit = endpoint->batch;
 	int			refused = learned->batch.limit;
 
@@ -90,8 +109,8 @@ static int
 in_flight(BcdLane *lane, BcdStage stage)
 {
 	if (bcd_stage_writes(stage))
-		return lane->flying[stage];
-	return lane->flying[BCD_LOOKUP] + lane->flying[BCD_READ];
+		return lane->gates->gate[stage].flying;
+	return lane->gates->gate[BCD_LOOKUP].flying + lane->gates->gate[BCD_READ].flying;
 }
 
 /* May one more request of a stage go out now? */
@@ -99,7 +118,7 @@ bool
 bcd_endpoint_is_free(BcdLane *lane, BcdStage stage)
 {
 	BcdLearned *learned = bcd_endpoint_learned(lane, stage);
-	int			wanted = (int) Min(lane->feed->options.concurrency, INT_MAX);
+	int			wanted = (int) Min(least_of(lane, offsetof(BcdFeedOptions, concurrency)), INT_MAX);
 	int			limit = bcd_slots_limit(&learned->slots, learned->endpoint->concurrent, wanted);
 
 	return limit == 0 || in_flight(lane, stage) < limit;

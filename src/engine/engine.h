@@ -90,7 +90,7 @@ typedef enum BcdPendingAction
 #define BCD_CLAIM_MS	200
 #define BCD_CLAIM_MAX_MS	1000
 
-/* Items of a lane in memory: how many, and how large they may be together */
+/* Items at the gates of a resource: how many, and how large they may be together */
 #define BCD_LANE_ITEMS	1000
 #define BCD_LANE_BYTES	(16 * 1024 * 1024)
 
@@ -153,7 +153,6 @@ typedef struct BcdDecision
 	bool		follows;		/* see the item */
 	bool		rereads;
 	bool		asks;
-	bool		travels;
 	char	   *waits_feed;		/* the row that it waits for */
 	char	   *waits_key;
 	bool		taken;			/* the store has taken its write */
@@ -227,29 +226,55 @@ typedef struct BcdItem
 								 * given up nothing, or is not at its end */
 	bool		asked;			/* the record of a row that is gone is to let
 								 * go of what this one wants */
-	bool		travels;		/* to the lane of the row that it waits for */
 	BcdDecision decision;
 } BcdItem;
 
-/* A feed in a run, with the items that wait and the requests that fly there */
+/* The queue of an endpoint */
+typedef struct BcdGate
+{
+	dlist_head	queue;			/* items */
+	int			queued;
+	int			flying;			/* jobs in flight or unsettled */
+	struct BcdLearned *learned; /* the store's, once used */
+} BcdGate;
+
+/*
+ * The gates of a resource's endpoints, one for each stage, and what goes
+ * through them: items of one feed, or of several ones that share a token.
+ */
+typedef struct BcdGates
+{
+	struct BcdRun *run;
+	MemoryContext cxt;
+	const BcdResource *resource;
+	char	   *token;
+	BcdHttpTarget target;
+	BcdGate		gate[BCD_STAGES];
+	int			in_flight;		/* jobs at all of them */
+	int			items;			/* items queued and in flight */
+	Size		bytes;			/* of them, as far as they have moved */
+	bool		cramped;		/* no batch will be full: send what there is */
+	int			lookups;		/* single look-ups made */
+	int			troubles;		/* failures in a row of requests without items */
+	bool		troubled;		/* the last of them, before it is committed */
+	struct BcdIndex *index;		/* the store's list, read once: lookup_list.c */
+	struct BcdJob *extra;		/* a job of no items in flight, or NULL */
+	int64		default_id;		/* the store's, of the field with a default */
+	int64		moved;			/* items that went from stage to stage */
+	int64		looked_at;		/* moved, when turns were last given */
+	bool		was_full;		/* and whether no more items could come */
+} BcdGates;
+
+/* A feed in a run: it makes the items, and counts what becomes of them */
 typedef struct BcdLane
 {
 	struct BcdRun *run;
+	struct BcdGates *gates;		/* where its items wait, maybe with others */
 	MemoryContext cxt;
 	BcdFeed    *feed;
 	BcdFeed    *identity;		/* what its records are found by (link), or
 								 * NULL */
-	char	   *token;
-	BcdHttpTarget target;
 	dlist_head	fresh;			/* items of a claim that is not committed */
-	dlist_head	queue[BCD_STAGES];
-	int			queued[BCD_STAGES];
-	int			flying[BCD_STAGES]; /* jobs in flight or unsettled, by stage */
-	int			in_flight;		/* their sum */
-	struct BcdLearned *learned[BCD_STAGES]; /* the store's, once used */
-	int			items;			/* items queued and in flight */
-	Size		bytes;			/* of them, as far as they have moved */
-	bool		cramped;		/* no batch will be full: send what there is */
 	bool		exhausted;		/* no more items will be claimed */
 	bool		stopped;		/* paused or broken */
 	bool		altered;		/* its feed has to be read again: run_reload.c */
@@ -267,22 +292,11 @@ typedef struct BcdLane
 	List	   *held_rows;		/* of this run: see lane_held.c */
 	int			claim_rows;		/* rows of the next claim */
 	int			refused;		/* records refused in a row */
-	int			lookups;		/* single look-ups made */
-	int			troubles;		/* failures in a row of requests without items */
-	bool		troubled;		/* the last of them, before it is committed */
-	struct BcdIndex *index;		/* the store's list, read once (lookup_list.c) */
-	struct BcdJob *extra;		/* a job of no items in flight, or NULL */
-	int64		default_id;		/* of the field with a default, once known */
 	int			phase;			/* of a verify */
 	BcdKeyList *keys;			/* the source's keys (link, verify) */
 	int64		after;			/* id or page from which to go on (verify) */
 	int64		seen;			/* records read (verify) */
 	BcdPaging	paging;			/* of the store's list (verify) */
-	int64		moved;			/* items that went from stage to stage */
-	int64		looked_at;		/* moved, when turns were last given */
-	bool		was_full;		/* and whether no more items could come */
-	bool		in_turns;		/* items wait for each other: none leaves for
-								 * another lane */
 } BcdLane;
 
 typedef struct BcdRun BcdRun;

@@ -32,6 +32,7 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link.h"
+#include "tables/link_unique.h"
 
 static Jsonb *
 set_text(Jsonb *payload, const char *field, char *text)
@@ -236,7 +237,7 @@ is_waited_for_in(const BcdLane *lane, const BcdItem *item)
 	Jsonb	   *known = bcd_record_after(item).known;
 	dlist_iter	iter;
 
-	dlist_foreach(iter, (dlist_head *) &lane->queue[BCD_TURN])
+	dlist_foreach(iter, (dlist_head *) &lane->gates->gate[BCD_TURN].queue)
 	{
 		const BcdItem *other = dlist_container(BcdItem, node, iter.cur);
 		BcdUnique	key;
@@ -250,7 +251,7 @@ is_waited_for_in(const BcdLane *lane, const BcdItem *item)
 	return false;
 }
 
-/* Items of several feeds may be in one lane. */
+/* Items with several tokens go by gates of their own. */
 static bool
 is_waited_for(const BcdItem *item)
 {

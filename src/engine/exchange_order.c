@@ -28,7 +28,7 @@ fate_behind_gone(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 {
 	BcdRecord  *record = want->record;
 
-	if (bcd_rival_is(record, "ready") && record->lane == t->lane && t->more)
+	if (bcd_rival_is(record, "ready") && record->lane && !record->lane->exhausted)
 		return STAYS;
 	if (bcd_record_is_written(t->lane, record->store_id))
 		return STAYS;
@@ -36,37 +36,6 @@ fate_behind_gone(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 		return WAITS;
 	unit->asks = bcd_let_go(t->lane, record->lane, record->key, record->store_id, want->key.field);
 	return unit->asks ? STAYS : WAITS;
-}
-
-/*
- * Do items of the lane come to another one before this run ends?  They go from
- * one lane to the next, as far as these share a resource and a token.
- */
-static bool
-leads_to(const BcdLane *lane, const BcdLane *other)
-{
-	const BcdRun *run = lane->run;
-	int			i;
-
-	for (i = run->current + 1; i < run->nlanes; i++)
-	{
-		const BcdLane *next = run->lanes[i];
-
-		if (next->stopped)
-			continue;
-		if (next->feed->resource != lane->feed->resource || strcmp(next->token, lane->token) != 0)
-			return false;
-		if (next == other)
-			return true;
-	}
-	return false;
-}
-
-/* May items of two lanes be in one request? */
-static bool
-may_meet(const BcdLane *lane, const BcdLane *other)
-{
-	return lane == other || strcmp(lane->token, other->token) == 0;
 }
 
 /* Why an item that waits for a row of another feed has to fail; NULL: it has not. */
@@ -77,7 +46,7 @@ trouble_elsewhere(const BcdTurns *t, const BcdRecord *record)
 		return psprintf("which is paused; resume \"%s\", and push both feeds together", record->feed);
 	if (record->lane == NULL)
 		return "which has a change that was not pushed with this row; push both feeds together";
-	if (!may_meet(t->lane, record->lane))
+	if (record->lane->gates != t->lane->gates)
 		return "which is pushed first, with another token";
 	return NULL;
 }
@@ -108,12 +77,6 @@ fate_behind(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 		return FAILS;
 	if (bcd_rival_is(record, "in_flight"))
 		return t->last ? WAITS : STAYS;
-	if (ready && record->lane != t->lane && leads_to(t->lane, record->lane))
-	{
-		if (!t->last || (t->more && !t->full))
-			return STAYS;
-		return bcd_rival_row(t, record)->state == BCD_ROW_HELD_UP ? WAITS : TRAVELS;
-	}
 	if (bcd_rival_row(t, record)->state == BCD_ROW_MISSING && record->lane->feed->on_delete != BCD_DELETE_DELETE)
 		return fate_behind_gone(t, unit, want);
 	if (bcd_rival_is(record, "failed") || bcd_rival_is(record, "review") || bcd_rival_is(record, "deferred"))
@@ -121,7 +84,7 @@ fate_behind(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 		unit->why = state_in_words(record);
 		return FAILS;
 	}
-	if (!ready || record->lane != t->lane || !t->more)
+	if (!ready || record->lane->exhausted)
 		return WAITS;
 	unit->blocked = t->last && t->full;
 	return unit->blocked ? COMES_BACK : STAYS;
@@ -306,7 +269,7 @@ spread_stuck(const BcdTurns *t, const BcdWaiting *w, BcdUnit **stack)
 			if (behind->stuck || behind->segment != 0)
 				continue;
 			behind->stuck = true;
-			if (unit->fate >= TRAVELS && unit->fate != STAYS)
+			if (unit->fate >= COMES_BACK && unit->fate != STAYS)
 			{
 				behind->fate = unit->fate;
 				behind->why = why_behind(unit);

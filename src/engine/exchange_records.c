@@ -26,6 +26,7 @@
 #include "fold/fold.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
+#include "tables/link_unique.h"
 #include "tables/pending_mark.h"
 
 static Jsonb *

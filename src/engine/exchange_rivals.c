@@ -15,6 +15,7 @@
 #include "engine/natural_key.h"
 #include "feed/feed.h"
 #include "resource/resource.h"
+#include "tables/link_unique.h"
 
 /* What identifies a row among those of all feeds */
 typedef struct BcdRowKey

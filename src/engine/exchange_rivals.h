@@ -13,7 +13,6 @@ typedef enum BcdFate
 	UNDECIDED,
 	GOES,						/* its write is next */
 	GIVES_WAY,					/* it gives up what others wait for */
-	TRAVELS,					/* to the lane of the row that it waits for */
 	COMES_BACK,					/* it makes room for the row that it waits for */
 	STAYS,						/* until something else has been written */
 	WAITS,						/* for a row that is not here */

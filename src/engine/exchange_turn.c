@@ -20,9 +20,8 @@
  * and the rest when that is written.  In a circle one row gives its key up for
  * a moment (exchange_aside.c).
  *
- * Rows of several feeds may want each other's keys.  An item that waits for a row
- * which a later lane is going to claim travels there, when nothing else is left in
- * its own, and is looked at with that one's.
+ * Rows of several feeds may want each other's keys: they wait at the same gates,
+ * and are looked at together.
  *
  * Links are exchanged and rows step aside in the transaction in which that is
  * decided, before any request.
@@ -37,6 +36,7 @@
 #include "engine/exchange_records.h"
 #include "engine/exchange_rivals.h"
 #include "engine/exchange_turn.h"
+#include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/item_wants.h"
 #include "engine/job.h"
@@ -123,7 +123,7 @@ may_revive(const BcdTurns *t, const BcdUnit *unit)
 	const BcdLane *other = bcd_run_lane(t->lane->run, unit->waits_feed);
 
 	return unit->item->attempts + 1 < unit->item->lane->run->store->options->max_attempts &&
-		(other == NULL || strcmp(other->token, t->lane->token) == 0);
+		(other == NULL || strcmp(other->gates->token, t->lane->gates->token) == 0);
 }
 
 static void
@@ -180,11 +180,6 @@ decide(BcdTurns *t, BcdUnit *unit)
 			else
 				decide_waits(unit);
 			break;
-		case TRAVELS:
-			t->lane->in_turns = true;
-			bcd_decide_stage(item, BCD_TURN);
-			item->decision.travels = true;
-			break;
 		case COMES_BACK:
 			if (unit->held_up)
 				bcd_decide_held_up(item, unit->held_up);
@@ -193,7 +188,6 @@ decide(BcdTurns *t, BcdUnit *unit)
 			break;
 		case UNDECIDED:
 		case STAYS:
-			t->lane->in_turns = true;
 			bcd_decide_stage(item, BCD_TURN);
 			break;
 	}
@@ -230,8 +224,8 @@ read_turns(BcdJob *job, const cJSON *reply)
 	dlist_iter	iter;
 	int			i;
 
-	t.last = job->lane->in_flight == 1 && job->lane->items == job->nitems;
-	t.more = !job->lane->exhausted;
+	t.last = job->lane->gates->in_flight == 1 && job->lane->gates->items == job->nitems;
+	t.more = !bcd_gates_exhausted(job->lane);
 	t.full = !bcd_lane_has_room(job->lane);
 	t.units = palloc0(sizeof(BcdUnit) * job->nitems);
 	t.by_key = palloc(sizeof(BcdUnit *) * job->nitems);
@@ -263,35 +257,10 @@ read_turns(BcdJob *job, const cJSON *reply)
 static bool
 is_due(const BcdLane *lane)
 {
-	bool		full = lane->exhausted || !bcd_lane_has_room(lane);
-	bool		alone = lane->in_flight == 0 && lane->items == lane->queued[BCD_TURN];
+	bool		full = bcd_gates_exhausted(lane) || !bcd_lane_has_room(lane);
+	bool		alone = lane->gates->in_flight == 0 && lane->gates->items == lane->gates->gate[BCD_TURN].queued;
 
-	return lane->looked_at != lane->moved || lane->was_full != full || (full && alone);
-}
-
-/*
- * Items that wait for rows which a later lane is going to claim go there, and
- * are looked at together with those.
- */
-static void
-travel(BcdLane *lane)
-{
-	BcdLane    *heir = bcd_lane_heir(lane);
-	dlist_mutable_iter iter;
-
-	dlist_foreach_modify(iter, &lane->queue[BCD_TURN])
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		if (!item->travels)
-			continue;
-		item->travels = false;
-		if (heir == NULL)
-			continue;
-		dlist_delete(&item->node);
-		lane->queued[BCD_TURN]--;
-		bcd_item_hand_over(lane, heir, item, BCD_TURN);
-	}
+	return lane->gates->looked_at != lane->gates->moved || lane->gates->was_full != full || (full && alone);
 }
 
 /* Gives their turn to those items whose turn it is: no request. */
@@ -300,14 +269,13 @@ bcd_plan_turn(BcdLane *lane)
 {
 	BcdJob	   *job;
 
-	travel(lane);
-	if (lane->queued[BCD_TURN] == 0 || lane->flying[BCD_TURN] > 0 || !is_due(lane))
+	if (lane->gates->gate[BCD_TURN].queued == 0 || lane->gates->gate[BCD_TURN].flying > 0 || !is_due(lane))
 		return NULL;
-	lane->looked_at = lane->moved;
-	lane->was_full = lane->exhausted || !bcd_lane_has_room(lane);
+	lane->gates->looked_at = lane->gates->moved;
+	lane->gates->was_full = bcd_gates_exhausted(lane) || !bcd_lane_has_room(lane);
 	job = bcd_job_create(lane, BCD_TURN, NULL, NULL, NULL);
 	job->read = read_turns;
-	while (lane->queued[BCD_TURN] > 0)
+	while (lane->gates->gate[BCD_TURN].queued > 0)
 		bcd_job_take(job, bcd_item_pop(lane, BCD_TURN));
 	return job;
 }

@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 
 #include "engine/engine.h"
+#include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/stage.h"
 #include "payload/payload.h"
@@ -22,7 +23,7 @@ bcd_item_create(BcdLane *lane, const char *key)
 	item->lane = lane;
 	item->key = MemoryContextStrdup(cxt, key);
 	item->group = INT_MAX;
-	lane->items++;
+	lane->gates->items++;
 	dlist_push_tail(&lane->fresh, &item->node);
 	return item;
 }
@@ -46,8 +47,8 @@ bcd_item_group(const BcdLane *lane, int attempts)
 void
 bcd_item_free(BcdLane *lane, BcdItem *item)
 {
-	lane->items--;
-	lane->bytes -= item->bytes;
+	lane->gates->items--;
+	lane->gates->bytes -= item->bytes;
 	MemoryContextDelete(item->cxt);
 }
 
@@ -62,26 +63,26 @@ bcd_item_give_up(BcdLane *lane, BcdItem *item)
 void
 bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage)
 {
-	dlist_push_tail(&lane->queue[stage], &item->node);
-	lane->queued[stage]++;
+	dlist_push_tail(&lane->gates->gate[stage].queue, &item->node);
+	lane->gates->gate[stage].queued++;
 }
 
 /* To the head of a queue: an item that was to be sent already. */
 static void
 bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage)
 {
-	dlist_push_head(&lane->queue[stage], &item->node);
-	lane->queued[stage]++;
+	dlist_push_head(&lane->gates->gate[stage].queue, &item->node);
+	lane->gates->gate[stage].queued++;
 }
 
 /* The next item of a queue, or NULL. */
 BcdItem *
 bcd_item_pop(BcdLane *lane, BcdStage stage)
 {
-	if (dlist_is_empty(&lane->queue[stage]))
+	if (dlist_is_empty(&lane->gates->gate[stage].queue))
 		return NULL;
-	lane->queued[stage]--;
-	return dlist_container(BcdItem, node, dlist_pop_head_node(&lane->queue[stage]));
+	lane->gates->gate[stage].queued--;
+	return dlist_container(BcdItem, node, dlist_pop_head_node(&lane->gates->gate[stage].queue));
 }
 
 /* Adds an outcome to a run's totals.  Deferred rows are counted at its end. */
@@ -128,9 +129,9 @@ bcd_count_outcome(BcdRun *run, BcdOutcome outcome)
 static void
 weigh(BcdLane *lane, BcdItem *item)
 {
-	lane->bytes -= item->bytes;
+	lane->gates->bytes -= item->bytes;
 	item->bytes = MemoryContextMemAllocated(item->cxt, true);
-	lane->bytes += item->bytes;
+	lane->gates->bytes += item->bytes;
 }
 
 static bool
@@ -170,11 +171,11 @@ is_in_stages(BcdLane *lane, int64 store_id, int stages)
 
 	for (i = 0; i < run->nlanes; i++)
 	{
-		BcdLane    *other = run->lanes[i];
+		BcdGates   *gates = bcd_run_gates(run, i);
 
-		if (other->feed->resource == resource &&
-			(((stages & (1 << BCD_UPDATE)) != 0 && has_record(&other->queue[BCD_UPDATE], store_id)) ||
-			 has_record(&other->queue[BCD_REMOVE], store_id)))
+		if (gates && gates->resource == resource &&
+			(((stages & (1 << BCD_UPDATE)) != 0 && has_record(&gates->gate[BCD_UPDATE].queue, store_id)) ||
+			 has_record(&gates->gate[BCD_REMOVE].queue, store_id)))
 			return true;
 	}
 	return jobs_have_record(&run->jobs, resource, store_id, stages) ||
@@ -225,17 +226,6 @@ bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since)
 			return true;
 	}
 	return false;
-}
-
-/* The item goes on in another lane. */
-void
-bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage)
-{
-	from->items--;
-	from->bytes -= item->bytes;
-	to->items++;
-	to->bytes += item->bytes;
-	bcd_item_queue(to, item, stage);
 }
 
 /*
@@ -306,7 +296,6 @@ take_over(BcdItem *item, const BcdDecision *d)
 	if (d->group > 0)
 		item->group = d->group;
 	item->follows = d->follows;
-	item->travels = d->travels;
 	item->asked |= d->asks;
 	item->reread |= d->rereads;
 }
@@ -336,7 +325,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	lane->run->counts.conflicts += d.conflicts;
 	item->lane->seen += d.seen;
 	item->lane->refused = bcd_refused_in_a_row(item->lane->refused, &d);
-	lane->moved += from != BCD_TURN;
+	lane->gates->moved += from != BCD_TURN;
 	if (d.leaves)
 	{
 		lane->run->progress.done += is_finished(item->lane, &d);

@@ -17,7 +17,6 @@ extern void bcd_record_removed(BcdItem *item);
 extern bool bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since);
 extern bool bcd_record_is_written(BcdLane *lane, int64 store_id);
 extern bool bcd_record_is_leaving(BcdLane *lane, int64 store_id);
-extern void bcd_item_hand_over(BcdLane *from, BcdLane *to, BcdItem *item, BcdStage stage);
 extern void bcd_item_take_over(BcdItem *item);
 extern void bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from);
 extern int	bcd_refused_in_a_row(int refused, const BcdDecision *d);

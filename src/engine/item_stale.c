@@ -15,6 +15,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "engine/engine.h"
+#include "engine/gates.h"
 #include "engine/item_stale.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -108,8 +109,12 @@ each_item(BcdRun *run, void (*look) (BcdItem *item, void *arg), void *arg)
 	int			stage;
 
 	for (i = 0; i < run->nlanes; i++)
-		for (stage = 0; stage < BCD_STAGES; stage++)
-			each_of(&run->lanes[i]->queue[stage], look, arg);
+	{
+		BcdGates   *gates = bcd_run_gates(run, i);
+
+		for (stage = 0; gates && stage < BCD_STAGES; stage++)
+			each_of(&gates->gate[stage].queue, look, arg);
+	}
 	for (i = 0; i < lengthof(lists); i++)
 	{
 		dlist_foreach(job, lists[i])

@@ -11,6 +11,7 @@
 #include "base/db.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
+#include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/lane.h"
 #include "engine/queue.h"
@@ -37,26 +38,7 @@ bcd_run_lane(const BcdRun *run, const char *feed)
 bool
 bcd_lane_has_room(const BcdLane *lane)
 {
-	return lane->items < BCD_LANE_ITEMS && lane->bytes < BCD_LANE_BYTES;
-}
-
-/*
- * The lane that items can be given to at the end of this one, which is at work:
- * the next feed of the same resource, if it uses the same token.
- */
-BcdLane *
-bcd_lane_heir(const BcdLane *lane)
-{
-	BcdRun	   *run = lane->run;
-	BcdLane    *next = NULL;
-	int			i;
-
-	for (i = run->current + 1; i < run->nlanes && (next == NULL || next->stopped); i++)
-		next = run->lanes[i];
-	if (next == NULL || next->stopped || next->feed->resource != lane->feed->resource ||
-		strcmp(next->token, lane->token) != 0)
-		return NULL;
-	return next;
+	return lane->gates->items < BCD_LANE_ITEMS && lane->gates->bytes < BCD_LANE_BYTES;
 }
 
 /*
@@ -72,14 +54,14 @@ bcd_lane_empty(BcdLane *lane, const BcdLane *owner)
 	{
 		dlist_mutable_iter iter;
 
-		dlist_foreach_modify(iter, &lane->queue[stage])
+		dlist_foreach_modify(iter, &lane->gates->gate[stage].queue)
 		{
 			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
 			if ((owner && item->lane != owner) || (item->fate && lane->run->cancelled))
 				continue;
 			dlist_delete(&item->node);
-			lane->queued[stage]--;
+			lane->gates->gate[stage].queued--;
 			bcd_item_give_up(lane, item);
 		}
 	}
@@ -115,12 +97,12 @@ work_of(BcdLane *lane)
 {
 	BcdRun	   *run = lane->run;
 	int64		n = bcd_lane_asks(lane) ? 1 : 0;
-	bool		more = !lane->exhausted;
+	bool		more = !bcd_gates_exhausted(lane);
 	int			i;
 
 	for (i = 0; i < BCD_STAGES; i++)
-		if (lane->queued[i] > 0 && i != BCD_RECHECK)
-			n += (lane->queued[i] - 1) / bcd_batch_limit(lane, i) + 1;
+		if (lane->gates->gate[i].queued > 0 && i != BCD_RECHECK)
+			n += (lane->gates->gate[i].queued - 1) / bcd_batch_limit(lane, i) + 1;
 	if (!more && run->kind->claims && run->current + 1 < run->nlanes)
 	{
 		bcd_tx_begin();
@@ -141,7 +123,7 @@ bcd_lane_delay(BcdLane *lane, int64 now)
 	BcdQuota   *q = &lane->run->store->quota;
 	int64		delay = bcd_quota_delay(q, now);
 
-	if (delay > 0 && delay < BCD_QUOTA_WAIT_REPLY && lane->exhausted)
+	if (delay > 0 && delay < BCD_QUOTA_WAIT_REPLY && bcd_gates_exhausted(lane))
 	{
 		q->work = work_of(lane);
 		delay = bcd_quota_delay(q, now);

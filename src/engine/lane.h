@@ -9,7 +9,6 @@
 
 extern BcdLane *bcd_run_lane(const BcdRun *run, const char *feed);
 extern bool bcd_lane_has_room(const BcdLane *lane);
-extern BcdLane *bcd_lane_heir(const BcdLane *lane);
 extern int64 bcd_lane_delay(BcdLane *lane, int64 now);
 extern void bcd_lane_empty(BcdLane *lane, const BcdLane *owner);
 extern void bcd_lane_stop(BcdLane *lane, const char *reason);

@@ -17,6 +17,7 @@
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
+#include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/job.h"
 #include "engine/lane.h"
@@ -102,7 +103,7 @@ key_job(const BcdView *view, const Asked *asked, int n)
 static BcdJob *
 list_job(BcdLane *lane)
 {
-	BcdItem    *item = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
+	BcdItem    *item = dlist_head_element(BcdItem, node, &lane->gates->gate[BCD_LOOKUP].queue);
 	const BcdView *view = &lane->feed->resource->keys[item->natural_index].many;
 	int			limit = Min(item->group, bcd_batch_limit(lane, BCD_LOOKUP));
 	StringInfoData keys;
@@ -110,9 +111,9 @@ list_job(BcdLane *lane)
 	int			n = 0;
 
 	initStringInfo(&keys);
-	while (n < limit && keys.len < QUERY_BYTES && lane->queued[BCD_LOOKUP] > 0)
+	while (n < limit && keys.len < QUERY_BYTES && lane->gates->gate[BCD_LOOKUP].queued > 0)
 	{
-		item = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
+		item = dlist_head_element(BcdItem, node, &lane->gates->gate[BCD_LOOKUP].queue);
 		if (!listable(lane, item) || item->group < limit)
 			break;
 		bcd_url_escape(&keys, asked_key(item));
@@ -126,7 +127,7 @@ single_job(BcdLane *lane)
 {
 	Asked		asked = {lane, {bcd_item_pop(lane, BCD_LOOKUP)}};
 
-	lane->lookups++;
+	lane->gates->lookups++;
 	return key_job(&lane->feed->resource->keys[asked.items[0]->natural_index].one, &asked, 1);
 }
 
@@ -145,12 +146,27 @@ read_default(BcdJob *job, const cJSON *reply)
 	int64		id;
 
 	if (bcd_json_int64(bcd_json_path(reply, default_of(job->lane)->value), &id) && id > 0)
-		job->lane->default_id = id;
+		job->lane->gates->default_id = id;
 	else
 		bcd_lane_stop(job->lane, default_of(job->lane)->missing);
 }
 
-/* Asks for it: to be called while lane->default_id is 0. */
+/* Is there a default that has to be asked for, since a feed does not give it? */
+bool
+bcd_lacks_default(const BcdLane *lane)
+{
+	const BcdRun *run = lane->run;
+	int			i;
+
+	if (lane->feed->resource->defaulted == NULL || lane->gates->default_id != 0)
+		return false;
+	for (i = 0; i < run->nlanes; i++)
+		if (run->lanes[i]->gates == lane->gates && run->lanes[i]->feed->options.tree_id == 0)
+			return true;
+	return false;
+}
+
+/* Asks for it: to be called while lane->gates->default_id is 0. */
 BcdJob *
 bcd_plan_default(BcdLane *lane)
 {
@@ -167,24 +183,24 @@ bcd_plan_lookup(BcdLane *lane)
 	const BcdResource *r = lane->feed->resource;
 	BcdItem    *first;
 
-	if (lane->queued[BCD_LOOKUP] == 0)
+	if (lane->gates->gate[BCD_LOOKUP].queued == 0)
 		return NULL;
-	if (r->defaulted && lane->default_id == 0)
+	if (bcd_lacks_default(lane))
 		return bcd_plan_default(lane);
-	first = dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP]);
+	first = dlist_head_element(BcdItem, node, &lane->gates->gate[BCD_LOOKUP].queue);
 	if (listable(lane, first))
 	{
-		if (lane->queued[BCD_LOOKUP] < BCD_PAGE_LIMIT && !lane->exhausted && !lane->cramped)
+		if (lane->gates->gate[BCD_LOOKUP].queued < BCD_PAGE_LIMIT && !lane->exhausted && !lane->gates->cramped)
 			return NULL;
 		return list_job(lane);
 	}
-	if (lane->index && bcd_index_is_outdated(lane))
+	if (lane->gates->index && bcd_index_is_outdated(lane))
 		bcd_index_free(lane);
 	if (!r->small || bcd_outdates_index(first))
 		return single_job(lane);
-	if (lane->index == NULL)
+	if (lane->gates->index == NULL)
 	{
-		if (lane->lookups + lane->queued[BCD_LOOKUP] <= SINGLE_LOOKUPS)
+		if (lane->gates->lookups + lane->gates->gate[BCD_LOOKUP].queued <= SINGLE_LOOKUPS)
 			return single_job(lane);
 		bcd_index_create(lane);
 	}

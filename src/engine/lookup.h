@@ -9,6 +9,7 @@
 
 extern bool bcd_reply_is_cut(BcdJob *job, const cJSON *reply);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
+extern bool bcd_lacks_default(const BcdLane *lane);
 extern BcdJob *bcd_plan_default(BcdLane *lane);
 
 #endif							/* BCD_LOOKUP_H */

@@ -71,25 +71,25 @@ bcd_index_create(BcdLane *lane)
 	MemoryContext cxt = AllocSetContextCreate(lane->cxt, "bcdelta index", ALLOCSET_DEFAULT_SIZES);
 	HASHCTL		ctl = {0};
 
-	lane->index = MemoryContextAllocZero(cxt, sizeof(BcdIndex));
-	lane->index->cxt = cxt;
-	lane->index->page = 1;
-	lane->index->limit = bcd_batch_limit(lane, BCD_LOOKUP);
-	lane->index->removals = lane->run->removals;
+	lane->gates->index = MemoryContextAllocZero(cxt, sizeof(BcdIndex));
+	lane->gates->index->cxt = cxt;
+	lane->gates->index->page = 1;
+	lane->gates->index->limit = bcd_batch_limit(lane, BCD_LOOKUP);
+	lane->gates->index->removals = lane->run->removals;
 	ctl.keysize = sizeof(((IndexEntry *) 0)->key);
 	ctl.entrysize = sizeof(IndexEntry);
 	ctl.hcxt = cxt;
-	lane->index->ids = hash_create("bcdelta index", 1024, &ctl,
-								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	lane->gates->index->ids = hash_create("bcdelta index", 1024, &ctl,
+										  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 void
 bcd_index_free(BcdLane *lane)
 {
-	if (lane->index)
-		MemoryContextDelete(lane->index->cxt);
-	lane->index = NULL;
-	lane->lookups = 0;
+	if (lane->gates->index)
+		MemoryContextDelete(lane->gates->index->cxt);
+	lane->gates->index = NULL;
+	lane->gates->lookups = 0;
 }
 
 /* An entry's id when the store gives none: the record is there, and not usable. */
@@ -104,7 +104,7 @@ index_enter(BcdLane *lane, int64 scope, const char *natural, int64 store_id, boo
 	bool		exists;
 
 	index_key(entry.key, scope, natural, fold);
-	found = hash_search(lane->index->ids, entry.key, HASH_ENTER, &exists);
+	found = hash_search(lane->gates->index->ids, entry.key, HASH_ENTER, &exists);
 	if (!exists || found->store_id == NO_ID)
 		found->store_id = store_id;
 }
@@ -117,11 +117,11 @@ index_find(BcdLane *lane, int64 scope, const char *natural)
 	IndexEntry *found;
 
 	index_key(entry.key, scope, natural, false);
-	found = hash_search(lane->index->ids, entry.key, HASH_FIND, NULL);
+	found = hash_search(lane->gates->index->ids, entry.key, HASH_FIND, NULL);
 	if (found == NULL)
 	{
 		index_key(entry.key, scope, natural, true);
-		found = hash_search(lane->index->ids, entry.key, HASH_FIND, NULL);
+		found = hash_search(lane->gates->index->ids, entry.key, HASH_FIND, NULL);
 	}
 	return found ? found->store_id : 0;
 }
@@ -129,7 +129,7 @@ index_find(BcdLane *lane, int64 scope, const char *natural)
 static void
 next_page(BcdJob *job)
 {
-	BcdIndex   *index = job->lane->index;
+	BcdIndex   *index = job->lane->gates->index;
 
 	index->complete = index->page >= job->page.pages;
 	index->page++;
@@ -146,7 +146,7 @@ read_page(BcdJob *job, const cJSON *reply)
 	char		why[256];
 
 	bcd_page_read(&job->page, reply, r->id);
-	if (!bcd_page_moves_on(&lane->index->paging, &job->page, -1, why, sizeof(why)))
+	if (!bcd_page_moves_on(&lane->gates->index->paging, &job->page, -1, why, sizeof(why)))
 	{
 		bcd_lane_stop(lane, why);
 		return;
@@ -156,7 +156,7 @@ read_page(BcdJob *job, const cJSON *reply)
 		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, bcd_resource_key(r, 0));
 		int64		id;
 		int64		scope = 0;
-		int64		tree = lane->default_id;
+		int64		tree = lane->gates->default_id;
 
 		if (!cJSON_IsString(name))
 			continue;
@@ -181,7 +181,7 @@ page_job(BcdLane *lane)
 
 	job = bcd_job_create(lane, BCD_LOOKUP, "GET",
 						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s%s%s", r->list.endpoint->path,
-								  lane->index->page, lane->index->limit, bcd_resource_key(r, 0),
+								  lane->gates->index->page, lane->gates->index->limit, bcd_resource_key(r, 0),
 								  r->parent ? "," : "", r->parent ? r->parent : "",
 								  r->defaulted ? "," : "", r->defaulted ? r->defaulted : ""), NULL);
 	job->read = read_page;
@@ -206,9 +206,9 @@ read_index(BcdJob *job, const cJSON *reply)
 
 		if (id == NO_ID)
 			bcd_decide_no_id(job, item, NULL);
-		else if (id != 0 && bcd_record_was_removed(lane, id, lane->index->removals))
+		else if (id != 0 && bcd_record_was_removed(lane, id, lane->gates->index->removals))
 		{
-			lane->index->outdated = true;
+			lane->gates->index->outdated = true;
 			bcd_decide_stage(item, BCD_LOOKUP);
 		}
 		else
@@ -229,8 +229,8 @@ index_job(BcdLane *lane)
 	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, NULL, NULL, NULL);
 
 	job->read = read_index;
-	while (job->nitems < BCD_PAGE_LIMIT && lane->queued[BCD_LOOKUP] > 0 &&
-		   !bcd_outdates_index(dlist_head_element(BcdItem, node, &lane->queue[BCD_LOOKUP])))
+	while (job->nitems < BCD_PAGE_LIMIT && lane->gates->gate[BCD_LOOKUP].queued > 0 &&
+		   !bcd_outdates_index(dlist_head_element(BcdItem, node, &lane->gates->gate[BCD_LOOKUP].queue)))
 		bcd_job_take(job, bcd_item_pop(lane, BCD_LOOKUP));
 	return job;
 }
@@ -239,7 +239,7 @@ index_job(BcdLane *lane)
 bool
 bcd_index_is_outdated(BcdLane *lane)
 {
-	const BcdIndex *index = lane->index;
+	const BcdIndex *index = lane->gates->index;
 
 	return index->outdated ||
 		(!index->complete && (index->removals != lane->run->removals ||
@@ -250,5 +250,5 @@ bcd_index_is_outdated(BcdLane *lane)
 BcdJob *
 bcd_plan_index(BcdLane *lane)
 {
-	return lane->index->complete ? index_job(lane) : page_job(lane);
+	return lane->gates->index->complete ? index_job(lane) : page_job(lane);
 }

@@ -112,11 +112,13 @@ bcd_scope_of(BcdLane *lane, BcdItem *item)
 	return scope ? bcd_payload_integer(bcd_identity(item), scope) : 0;
 }
 
-/* An item that travels with another feed's has its own feed's tree. */
+/* The value of the field with a default, of a row that has none. */
 int64
 bcd_default_of(const BcdLane *lane, const BcdItem *item)
 {
-	return item->lane->default_id ? item->lane->default_id : lane->default_id;
+	int64		option = item->lane->feed->options.tree_id;
+
+	return option ? option : lane->gates->default_id;
 }
 
 /*

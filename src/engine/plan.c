@@ -2,9 +2,8 @@
  * plan.c
  *		From waiting items to the next request.
  *
- * Batches are sent full as long as more items may come; what is left over
- * goes out when the lane has nothing else to wait for, or travels on with the
- * next feed of the same resource.  An item of a batch
+ * Batches are sent full as long as more items may come, of whichever feed; what
+ * is left over goes out when there is nothing else to wait for.  An item of a batch
  * that was refused carries the size of the groups it may still be part of,
  * so that a bad row ends up alone.
  */
@@ -16,6 +15,7 @@
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_turn.h"
+#include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/job.h"
 #include "engine/lane.h"
@@ -28,29 +28,37 @@
 #include "engine/view.h"
 #include "pacing/quota.h"
 #include "payload/body.h"
-#include "payload/body.h"
 #include "payload/payload.h"
-#include "payload/url.h"
 #include "payload/url.h"
 
 static bool
 is_idle(const BcdLane *lane, BcdStage stage)
 {
-	return lane->queued[stage] == 0 && lane->flying[stage] == 0;
+	return lane->gates->gate[stage].queued == 0 && lane->gates->gate[stage].flying == 0;
 }
 
-/* What goes may take along what is below it and is to be moved: see removal_children.c. */
+/*
+ * Records are removed when all others are written: what goes may take along
+ * what is below it and is to be moved (removal_children.c), and nothing is
+ * removed for a feed whose writes the store refuses.
+ */
 static bool
 rechecks_last(const BcdLane *lane)
 {
-	return lane->feed->resource->parent && lane->feed->on_delete == BCD_DELETE_DELETE;
+	const BcdRun *run = lane->run;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+		if (run->lanes[i]->gates == lane->gates && run->lanes[i]->feed->on_delete == BCD_DELETE_DELETE)
+			return true;
+	return false;
 }
 
 /* Nothing will come to a later stage of this lane but what is queued there. */
 static bool
 plan_flushes(const BcdLane *lane)
 {
-	return lane->exhausted && is_idle(lane, BCD_LOOKUP) && is_idle(lane, BCD_READ) &&
+	return bcd_gates_exhausted(lane) && is_idle(lane, BCD_LOOKUP) && is_idle(lane, BCD_READ) &&
 		(is_idle(lane, BCD_RECHECK) || rechecks_last(lane));
 }
 
@@ -60,9 +68,9 @@ following(BcdLane *lane, BcdStage stage, BcdItem *item, int most)
 {
 	int			n = 0;
 
-	while (n < most && dlist_has_next(&lane->queue[stage], &item->node))
+	while (n < most && dlist_has_next(&lane->gates->gate[stage].queue, &item->node))
 	{
-		item = dlist_container(BcdItem, node, dlist_next_node(&lane->queue[stage], &item->node));
+		item = dlist_container(BcdItem, node, dlist_next_node(&lane->gates->gate[stage].queue, &item->node));
 		if (!item->follows)
 			break;
 		n++;
@@ -83,13 +91,13 @@ group_size(BcdLane *lane, BcdStage stage)
 	dlist_iter	iter;
 	int			n = 0;
 	int			limit;
-	bool		whole = lane->cramped;
+	bool		whole = lane->gates->cramped;
 
-	if (dlist_is_empty(&lane->queue[stage]) || !bcd_endpoint_is_free(lane, stage))
+	if (dlist_is_empty(&lane->gates->gate[stage].queue) || !bcd_endpoint_is_free(lane, stage))
 		return 0;
-	first = dlist_head_element(BcdItem, node, &lane->queue[stage]);
+	first = dlist_head_element(BcdItem, node, &lane->gates->gate[stage].queue);
 	limit = Min(batch, first->group);
-	dlist_foreach(iter, &lane->queue[stage])
+	dlist_foreach(iter, &lane->gates->gate[stage].queue)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
@@ -105,21 +113,6 @@ group_size(BcdLane *lane, BcdStage stage)
 	}
 	whole |= bcd_stage_reads(stage) ? lane->exhausted : plan_flushes(lane);
 	return n == limit || limit < batch || whole ? n : 0;
-}
-
-/* Leaves the last n items of a stage to another feed's batch, to fill that. */
-static bool
-passes_on(BcdLane *lane, BcdStage stage, int batch, int n)
-{
-	BcdLane    *heir = bcd_lane_heir(lane);
-	BcdItem    *first = n > 0 ? dlist_head_element(BcdItem, node, &lane->queue[stage]) : NULL;
-
-	batch = Min(batch, bcd_batch_limit(lane, stage));
-	if (heir == NULL || first == NULL || n >= batch || lane->in_turns || first->group < batch || !plan_flushes(lane))
-		return false;
-	while (n-- > 0)
-		bcd_item_hand_over(lane, heir, bcd_item_pop(lane, stage), stage);
-	return true;
 }
 
 static void
@@ -165,10 +158,7 @@ write_job(BcdLane *lane, BcdStage stage)
 	int			n;
 	int			i;
 
-	/* behind a group that is passed on there may be another one */
-	do
-		n = group_size(lane, stage);
-	while (stage != BCD_REMOVE && passes_on(lane, stage, endpoint->batch, n));
+	n = group_size(lane, stage);
 	if (n == 0)
 		return NULL;
 	items = palloc(sizeof(BcdItem *) * n);
@@ -208,22 +198,16 @@ read_recheck(BcdJob *job, const cJSON *reply)
 static BcdJob *
 recheck_job(BcdLane *lane)
 {
-	BcdLane    *heir = bcd_lane_heir(lane);
 	BcdJob	   *job;
 
-	if (lane->queued[BCD_RECHECK] == 0 || !is_idle(lane, BCD_LOOKUP) || !is_idle(lane, BCD_READ) ||
-		(!lane->exhausted && bcd_lane_has_room(lane)))
+	if (lane->gates->gate[BCD_RECHECK].queued == 0 || !is_idle(lane, BCD_LOOKUP) || !is_idle(lane, BCD_READ) ||
+		(!bcd_gates_exhausted(lane) && bcd_lane_has_room(lane)))
 		return NULL;
 	if (rechecks_last(lane) && !(is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE)))
 		return NULL;
-	while (heir && !lane->in_turns && lane->exhausted && lane->queued[BCD_RECHECK] > 0 &&
-		   heir->items < BCD_LANE_ITEMS / 2)
-		bcd_item_hand_over(lane, heir, bcd_item_pop(lane, BCD_RECHECK), BCD_RECHECK);
-	if (lane->queued[BCD_RECHECK] == 0)
-		return NULL;
 	job = bcd_job_create(lane, BCD_RECHECK, NULL, NULL, NULL);
 	job->read = read_recheck;
-	while (job->nitems < BCD_PAGE_LIMIT && lane->queued[BCD_RECHECK] > 0)
+	while (job->nitems < BCD_PAGE_LIMIT && lane->gates->gate[BCD_RECHECK].queued > 0)
 		bcd_job_take(job, bcd_item_pop(lane, BCD_RECHECK));
 	return job;
 }
@@ -262,7 +246,7 @@ probe_job(BcdLane *lane)
 
 	job->read = read_nothing;
 	job->probe = true;
-	lane->extra = job;
+	lane->gates->extra = job;
 	return job;
 }
 
@@ -272,16 +256,16 @@ next_job(BcdLane *lane)
 	BcdJob	   *job = NULL;
 
 	if (bcd_quota_failing(&lane->run->store->quota))
-		return lane->extra == NULL && (lane->items > 0 || bcd_lane_asks(lane)) ?
+		return lane->gates->extra == NULL && (lane->gates->items > 0 || bcd_lane_asks(lane)) ?
 			probe_job(lane) : NULL;
-	if (lane->extra == NULL && bcd_endpoint_is_free(lane, BCD_READ))
+	if (lane->gates->extra == NULL && bcd_endpoint_is_free(lane, BCD_READ))
 	{
 		if (bcd_lane_asks(lane))
 			job = lane->run->kind->plan(lane->run, lane);
 		if (job == NULL)
 			job = bcd_plan_lookup(lane);
 		if (job && job->nitems == 0)
-			lane->extra = job;
+			lane->gates->extra = job;
 	}
 	if (job == NULL)
 		job = read_job(lane);
@@ -307,12 +291,12 @@ bcd_plan_next(BcdLane *lane)
 {
 	BcdJob	   *job = next_job(lane);
 
-	if (job == NULL && lane->in_flight == 0 && !bcd_lane_has_room(lane))
+	if (job == NULL && lane->gates->in_flight == 0 && !bcd_lane_has_room(lane))
 	{
 		/* large items have left no room for as many as make a batch */
-		lane->cramped = true;
+		lane->gates->cramped = true;
 		job = next_job(lane);
-		lane->cramped = false;
+		lane->gates->cramped = false;
 	}
 	return job;
 }

@@ -303,7 +303,7 @@ stop_store(BcdJob *job, char *text)
 	int			i;
 
 	for (i = 0; i < run->nlanes; i++)
-		if (job->request->status != 401 || strcmp(run->lanes[i]->token, job->lane->token) == 0)
+		if (job->request->status != 401 || strcmp(run->lanes[i]->gates->token, job->lane->gates->token) == 0)
 			stop_feed(run->lanes[i], reason);
 	if (run->error == NULL)
 		run->error = MemoryContextStrdup(run->cxt,
@@ -462,10 +462,10 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 		stop_store(job, text.data);
 	else if (verdict == BCD_STOP_FEED)
 		stop_feed(lane, with_advice(job, text.data));
-	else if (verdict == BCD_TROUBLE && lane->troubles + 1 < run->store->options->max_attempts)
+	else if (verdict == BCD_TROUBLE && lane->gates->troubles + 1 < run->store->options->max_attempts)
 	{
-		lane->troubled = true;
-		run->wake_at = bcd_now_ms() + bcd_retry_backoff_ms(lane->troubles + 1, false, bcd_random());
+		lane->gates->troubled = true;
+		run->wake_at = bcd_now_ms() + bcd_retry_backoff_ms(lane->gates->troubles + 1, false, bcd_random());
 		strlcpy(run->store->trouble, text.data, sizeof(run->store->trouble));
 	}
 	else if (!job->probe)

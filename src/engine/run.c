@@ -186,8 +186,8 @@ start(BcdJob *job, int64 now)
 {
 	BcdLane    *lane = job->lane;
 
-	lane->flying[job->stage]++;
-	lane->in_flight++;
+	lane->gates->gate[job->stage].flying++;
+	lane->gates->in_flight++;
 	job->run->in_flight++;
 	if (job->request == NULL)
 	{
@@ -197,7 +197,7 @@ start(BcdJob *job, int64 now)
 	dlist_push_tail(&job->run->jobs, &job->node);
 	bcd_endpoint_started(job);
 	job->ticket = bcd_quota_sent(&job->run->store->quota, now);
-	bcd_http_start(job->request, &lane->target);
+	bcd_http_start(job->request, &lane->gates->target);
 }
 
 /* Starts what may start now; returns ms until more may, -1: wait for a reply. */
@@ -312,7 +312,7 @@ wind_down(BcdRun *run, int64 now)
 			run->cancel_deadline = now + RESTORE_GRACE_MS;
 	}
 	for (i = 0; run->restoring && i < run->nlanes; i++)
-		if (run->lanes[i]->items > 0 && wait < 0)
+		if (run->lanes[i]->gates->items > 0 && wait < 0)
 			wait = dispatch(run, run->lanes[i], now);
 	if (run->in_flight == 0 && (wait < 0 || now >= run->cancel_deadline))
 	{
@@ -346,7 +346,17 @@ lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
 		*wait = Max(run->wake_at - now, 0);
 		return false;
 	}
-	if (lane->items > 0 || lane->in_flight > 0)
+
+	/*
+	 * what the rows of this feed make is there when those of the next one
+	 * look for it
+	 */
+	if (lane->exhausted && lane->gates->in_flight == 0 && *wait < 0 && bcd_go_on_claiming(run))
+	{
+		*wait = 0;
+		return false;
+	}
+	if (lane->gates->items > 0 || lane->gates->in_flight > 0)
 	{
 		if (!dlist_is_empty(&run->unsettled))
 			*wait = Min(*wait < 0 ? 1000 : *wait, 1000);

@@ -70,16 +70,16 @@ take_items(BcdLane *lane)
 		{
 			dlist_mutable_iter iter;
 
-			dlist_foreach_modify(iter, &place->queue[stage])
+			dlist_foreach_modify(iter, &place->gates->gate[stage].queue)
 			{
 				BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
 				if (item->lane != lane)
 					continue;
 				dlist_delete(&item->node);
-				place->queued[stage]--;
-				place->items--;
-				place->bytes -= item->bytes;
+				place->gates->gate[stage].queued--;
+				place->gates->items--;
+				place->gates->bytes -= item->bytes;
 				items = lappend(items, item);
 			}
 		}
@@ -158,8 +158,6 @@ reload_in_transaction(BcdLane *lane, List *items, char **reason)
 static void
 use(BcdLane *lane, BcdFeed *feed)
 {
-	if (feed->options.tree_id != lane->feed->options.tree_id)
-		lane->default_id = feed->options.tree_id;
 	bcd_feed_free(lane->feed);
 	lane->feed = feed;
 	bcd_index_free(lane);

@@ -16,6 +16,7 @@
 #include "engine/deferred.h"
 #include "engine/endpoint_trouble.h"
 #include "engine/engine.h"
+#include "engine/gates.h"
 #include "engine/lane_held.h"
 #include "engine/lookup_list.h"
 #include "engine/queue.h"
@@ -90,23 +91,56 @@ start_round(BcdRun *run)
 	}
 }
 
-/* A lane is empty: on to its next phase, to the next lane, the next round. */
+/* A lane has nothing more to claim: does another one that goes by the same gates? */
+bool
+bcd_go_on_claiming(BcdRun *run)
+{
+	const BcdLane *next = bcd_gates_claimant(run->lanes[run->current]->gates);
+	int			i;
+
+	for (i = 0; next && run->lanes[i] != next; i++)
+		;
+	if (next)
+		run->current = i;
+	return next != NULL;
+}
+
+/* Is a lane, whose gates are empty, to be gone through once more? */
+static bool
+goes_on(BcdRun *run, BcdLane *lane)
+{
+	if (lane->stopped ||
+		!(lane->freed || (run->kind->lane_done && run->kind->lane_done(run, lane))))
+		return false;
+	/* rows of this feed may have waited for each other: children */
+	lane->freed = false;
+	lane->exhausted = false;
+	bcd_queue_claimed(lane, NULL);
+	return true;
+}
+
+/* The gates of a lane are empty: on to its next phase, to the next lane, the next round. */
 int64
 bcd_advance(BcdRun *run, int64 now)
 {
-	BcdLane    *lane = run->nlanes > 0 ? run->lanes[run->current] : NULL;
+	const BcdGates *gates = run->nlanes > 0 ? run->lanes[run->current]->gates : NULL;
+	bool		more = false;
 	int64		wait;
+	int			i;
 
-	if (lane && !lane->stopped &&
-		(lane->freed || (run->kind->lane_done && run->kind->lane_done(run, lane))))
+	for (i = 0; i < run->nlanes; i++)
+		if (run->lanes[i]->gates == gates)
+		{
+			more |= goes_on(run, run->lanes[i]);
+			run->current = i + 1;
+		}
+	if (more)
 	{
-		/* rows of this feed may have waited for each other: children */
-		lane->freed = false;
-		lane->exhausted = false;
-		bcd_queue_claimed(lane, NULL);
+		run->current--;
+		(void) bcd_go_on_claiming(run);
 		return 0;
 	}
-	if (++run->current < run->nlanes)
+	if (run->current < run->nlanes)
 		return 0;
 	wait = next_round(run);
 	if (wait < 0)

@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 
+extern bool bcd_go_on_claiming(BcdRun *run);
 extern int64 bcd_advance(BcdRun *run, int64 now);
 
 #endif							/* BCD_RUN_ROUND_H */

@@ -20,6 +20,7 @@
 #include "base/db.h"
 #include "base/shmem.h"
 #include "engine/engine.h"
+#include "engine/gates.h"
 #include "engine/queue.h"
 #include "engine/run_start.h"
 #include "feed/feed.h"
@@ -175,21 +176,12 @@ lane_create(BcdRun *run, const char *feed_name)
 	MemoryContext cxt = AllocSetContextCreate(run->cxt, "bcdelta lane", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	BcdLane    *lane = palloc0(sizeof(BcdLane));
-	BcdStoreOptions *o = run->store->options;
-	int			i;
 
 	lane->run = run;
 	lane->cxt = cxt;
 	lane->feed = bcd_run_feed(run, feed_name);
-	lane->default_id = lane->feed->options.tree_id;
-	lane->token = bcd_store_token(o->serverid, lane->feed->owner);
-	lane->target.token = lane->token;
-	lane->target.ca_file = o->ca_file;
-	lane->target.timeout_ms = o->timeout_ms;
-	lane->target.loopback = o->loopback;
 	dlist_init(&lane->fresh);
-	for (i = 0; i < BCD_STAGES; i++)
-		dlist_init(&lane->queue[i]);
+	bcd_gates_join(lane, bcd_store_token(run->store->options->serverid, lane->feed->owner));
 	MemoryContextSwitchTo(old);
 	return lane;
 }
@@ -267,15 +259,17 @@ add_lane(BcdRun *run, const char *feed_name, List **paused)
 		run->complaint = MemoryContextStrdup(run->cxt, reason);
 }
 
+/* Those that share gates are neighbours. */
 static int
 lane_order(const void *a, const void *b)
 {
-	const BcdFeed *x = (*(BcdLane *const *) a)->feed;
-	const BcdFeed *y = (*(BcdLane *const *) b)->feed;
+	const BcdLane *x = *(BcdLane *const *) a;
+	const BcdLane *y = *(BcdLane *const *) b;
+	int			by_token = strcmp(x->gates->token, y->gates->token);
 
-	if (x->resource != y->resource)
-		return bcd_resource_rank(x->resource) - bcd_resource_rank(y->resource);
-	return x->feed_id - y->feed_id;
+	if (x->feed->resource != y->feed->resource)
+		return bcd_resource_rank(x->feed->resource) - bcd_resource_rank(y->feed->resource);
+	return by_token ? by_token : x->feed->feed_id - y->feed->feed_id;
 }
 
 static const char *

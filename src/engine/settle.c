@@ -391,10 +391,10 @@ settle_in_transaction(BcdJob *job)
 static void
 note_extra(BcdLane *lane)
 {
-	lane->troubles = lane->troubled ? lane->troubles + 1 : 0;
-	if (!lane->troubled && lane->run->error == NULL)
+	lane->gates->troubles = lane->gates->troubled ? lane->gates->troubles + 1 : 0;
+	if (!lane->gates->troubled && lane->run->error == NULL)
 		lane->run->store->trouble[0] = '\0';
-	lane->troubled = false;
+	lane->gates->troubled = false;
 }
 
 /* The job is over. */
@@ -403,11 +403,11 @@ end_job(BcdJob *job)
 {
 	BcdLane    *lane = job->lane;
 
-	lane->flying[job->stage]--;
-	lane->in_flight--;
+	lane->gates->gate[job->stage].flying--;
+	lane->gates->in_flight--;
 	job->run->in_flight--;
-	if (lane->extra == job)
-		lane->extra = NULL;
+	if (lane->gates->extra == job)
+		lane->gates->extra = NULL;
 	bcd_job_free(job);
 }
 

@@ -14,37 +14,80 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 
-/*
- * include_fields with what the mapping sends and the natural key; nothing, for
- * whole records, where the mapping sends a field that cannot be asked for.
- */
-void
-bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage)
+/* Does an earlier one of the lanes that share gates map a field? */
+static bool
+is_mapped_before(const BcdLane *lane, const char *field)
+{
+	const BcdRun *run = lane->run;
+	int			i;
+
+	for (i = 0; run->lanes[i] != lane; i++)
+		if (run->lanes[i]->gates == lane->gates && bcd_feed_maps(run->lanes[i]->feed, field))
+			return true;
+	return false;
+}
+
+/* The fields that a lane's mapping sends, and can be read back. */
+static void
+append_mapped(StringInfo url, const BcdLane *lane)
 {
 	const BcdFeed *feed = lane->feed;
 	const BcdResource *r = feed->resource;
-	const char *name;
 	int			i;
 
-	appendStringInfo(url, "&limit=%d", bcd_batch_limit(lane, stage));
-	for (i = 0; i < feed->nfields; i++)
-		if (feed->fields[i].field->flags & BCD_F_UNLISTED)
-			return;
-	appendStringInfoString(url, "&include_fields=");
-	if (r->parent)
-		appendStringInfo(url, "%s,", r->parent);
-	for (i = 0; (name = bcd_resource_key(r, i)) != NULL; i++)
-		appendStringInfo(url, "%s%s", i == 0 ? "" : ",", name);
 	for (i = 0; i < feed->nfields; i++)
 	{
 		const BcdField *f = feed->fields[i].field;
 		bool		listed = bcd_resource_identifies(r, f->name) &&
 		(r->defaulted == NULL || strcmp(r->defaulted, f->name) != 0);
 
-		if (!listed && !(f->flags & BCD_F_WRITE_ONLY))
+		if (!listed && !(f->flags & BCD_F_WRITE_ONLY) && !is_mapped_before(lane, f->name))
 			appendStringInfo(url, ",%s", f->name);
 	}
-	if (r->hidden_by && !bcd_feed_maps(feed, r->hidden_by))
+}
+
+/* Does a mapping send a field that cannot be asked for? */
+static bool
+maps_unlisted(const BcdFeed *feed)
+{
+	int			i;
+
+	for (i = 0; i < feed->nfields; i++)
+		if (feed->fields[i].field->flags & BCD_F_UNLISTED)
+			return true;
+	return false;
+}
+
+/*
+ * include_fields with what the mappings of all feeds at the gates send and the
+ * natural key; nothing, for whole records, where one sends a field that cannot
+ * be asked for.
+ */
+void
+bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage)
+{
+	const BcdRun *run = lane->run;
+	const BcdResource *r = lane->feed->resource;
+	bool		hides = r->hidden_by != NULL;
+	const char *name;
+	int			i;
+
+	appendStringInfo(url, "&limit=%d", bcd_batch_limit(lane, stage));
+	for (i = 0; i < run->nlanes; i++)
+		if (run->lanes[i]->gates == lane->gates && maps_unlisted(run->lanes[i]->feed))
+			return;
+	appendStringInfoString(url, "&include_fields=");
+	if (r->parent)
+		appendStringInfo(url, "%s,", r->parent);
+	for (i = 0; (name = bcd_resource_key(r, i)) != NULL; i++)
+		appendStringInfo(url, "%s%s", i == 0 ? "" : ",", name);
+	for (i = 0; i < run->nlanes; i++)
+		if (run->lanes[i]->gates == lane->gates)
+		{
+			append_mapped(url, run->lanes[i]);
+			hides = hides && !bcd_feed_maps(run->lanes[i]->feed, r->hidden_by);
+		}
+	if (hides)
 		appendStringInfo(url, ",%s", r->hidden_by);
 }
 
@@ -73,7 +116,7 @@ bcd_default_filter(const BcdRun *run, const BcdLane *lane)
 			appendStringInfo(&filter, "&%s:in=", r->defaulted);
 		else
 			appendStringInfoChar(&filter, ',');
-		appendStringInfo(&filter, INT64_FORMAT, other->default_id ? other->default_id : lane->default_id);
+		appendStringInfo(&filter, INT64_FORMAT, other->feed->options.tree_id ? other->feed->options.tree_id : lane->gates->default_id);
 	}
 	return filter.data;
 }

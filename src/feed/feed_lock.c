@@ -21,7 +21,6 @@
 #include "storage/lock.h"
 #include "utils/inval.h"
 
-#include "base/db.h"
 #include "base/extension.h"
 #include "feed/feed_lock.h"
 

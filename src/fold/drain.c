@@ -433,7 +433,10 @@ bcd_drain_end(BcdDrain *drain)
 	{
 		BcdTape    *tape = &tapes[i];
 
-		/* changes that this transaction has removed come back if it is rolled back */
+		/*
+		 * changes that this transaction has removed come back if it is rolled
+		 * back
+		 */
 		if (tape->empty && !tape->removed && tape->nblocks >= TRUNCATE_BLOCKS && is_resting(tape))
 			truncate_empty(tape);
 		table_close(tape->relation, NoLock);

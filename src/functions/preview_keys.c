@@ -17,6 +17,7 @@
 #include "feed/feed.h"
 #include "functions/preview_keys.h"
 #include "resource/resource.h"
+#include "tables/link_unique.h"
 
 /* The record of another row that has a natural key; NULL: none is known. */
 static BcdRecord *

@@ -28,7 +28,6 @@
 #include "base/attempt.h"
 #include "base/bcdelta.h"
 #include "base/compat.h"
-#include "base/db.h"
 #include "base/extension.h"
 #include "base/roles.h"
 #include "base/shmem.h"

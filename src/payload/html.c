@@ -272,7 +272,7 @@ start(BcdHtml *html, const char *text, int len)
 {
 	memset(html, 0, sizeof(*html));
 	html->at = text;
-	html->end = text +len;
+	html->end = text + len;
 
 	html->last = END;
 }

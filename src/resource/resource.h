@@ -80,7 +80,8 @@ typedef struct BcdField
 /* How the replies of an endpoint refer to the records of a request */
 typedef struct BcdReplyForm
 {
-	const char *records;		/* their path; NULL: a successful reply names none */
+	const char *records;		/* their path; NULL: a successful reply names
+								 * none */
 } BcdReplyForm;
 
 typedef enum BcdBody
@@ -141,8 +142,8 @@ typedef struct BcdResource
 {
 	const char *name;
 	const char *id;				/* name of the record's id */
-	const BcdKey *keys;			/* the first key that a row has identifies
-								 * the record */
+	const BcdKey *keys;			/* the first key that a row has identifies the
+								 * record */
 	const char *parent;			/* field with the id of the record above, of
 								 * this resource; or NULL */
 	const char *defaulted;		/* field with a default, or NULL */
@@ -154,8 +155,8 @@ typedef struct BcdResource
 	BcdView		list;			/* all of them */
 	const char *list_after;		/* query parameter "id greater than", or NULL:
 								 * page by number */
-	bool		small;			/* few enough to read the whole list once
-								 * and search it */
+	bool		small;			/* few enough to read the whole list once and
+								 * search it */
 	bool		exchanges;		/* rows that exchange natural keys exchange
 								 * records, because little refers to these */
 	const char *hidden_by;		/* boolean field set false by on_delete 'hide' */

@@ -18,7 +18,7 @@
 /* Raw error text, before cleaning; longer than the part that is shown */
 typedef struct Line
 {
-	char		text[4 * BCD_JSON_ERROR_MAX];
+	char text[	4 * BCD_JSON_ERROR_MAX];
 	int			len;
 } Line;
 
@@ -203,7 +203,7 @@ put(Line *line, const char *text, size_t len)
 
 	if (len > room)
 		len = room;
-	memcpy(line->text + line->len, text, len);
+	memcpy(line->text +line->len, text, len);
 	line->len += len;
 }
 
@@ -403,7 +403,7 @@ static void
 append_clean(StringInfo out, const char *text, size_t len, int room)
 {
 	const char *p = text;
-	const char *end = text + len;
+	const char *end = text +len;
 	int			limit = out->len + room - 3;	/* for the dots */
 	bool		space = false;
 	bool		any = false;

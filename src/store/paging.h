@@ -12,7 +12,8 @@
 /* The progress of a list; all zero at its beginning */
 typedef struct BcdPaging
 {
-	int64		total;			/* as reported by the first page; 0: it was not */
+	int64		total;			/* as reported by the first page; 0: it was
+								 * not */
 	int64		listed;			/* records so far */
 	int64		first;			/* id on the last page */
 } BcdPaging;

@@ -68,7 +68,8 @@ client_error_verdict(long status)
 		case 408:				/* the store gave up waiting for us */
 		case 423:				/* locked by something that will end */
 		case 425:
-		case 499:				/* connection closed in between: outcome unknown */
+		case 499:				/* connection closed in between: outcome
+								 * unknown */
 			return BCD_TROUBLE;
 		default:
 			return BCD_REFUSED;

@@ -9,6 +9,7 @@
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "resource/resource.h"
 #include "tables/link_below.h"
 
 /*

@@ -21,6 +21,7 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link_referrers.h"
+#include "tables/rows.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_refers_to);
 

@@ -11,6 +11,7 @@
 #include "base/db.h"
 #include "tables/link.h"
 #include "tables/pending_deferred.h"
+#include "tables/rows.h"
 
 /* Links to this store only */
 static BcdStatement select_some = {

@@ -9,6 +9,7 @@
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "tables/outcome.h"
 #include "tables/result.h"
 
 static bool

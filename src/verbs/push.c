@@ -28,7 +28,6 @@
 #include "feed/feed.h"
 #include "feed/mapping_guard.h"
 #include "fold/fold.h"
-#include "fold/key_moves.h"
 #include "payload/payload.h"
 #include "store/verdict.h"
 #include "tables/link.h"

@@ -413,7 +413,7 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	BcdJob	   *job;
 	char	   *from;
 
-	if ((lane->phase == TOTAL || lane->phase == LIST) && r->defaulted && lane->default_id == 0)
+	if ((lane->phase == TOTAL || lane->phase == LIST) && bcd_lacks_default(lane))
 		return bcd_plan_default(lane);
 	if (lane->phase == TOTAL)
 	{
