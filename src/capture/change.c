@@ -29,6 +29,7 @@
 #include "commands/sequence.h"
 #include "executor/tuptable.h"
 #include "storage/bufmgr.h"
+#include "storage/smgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
