@@ -1,13 +1,21 @@
 /*
  * engine.h
- *		The engine that every run goes through: items, stages, jobs, runs.
+ *		The engine that every run goes through, and its words.
  *
- * An item is one source row on its way through a run.  It waits in the queue
- * of a stage of its lane (a lane is a feed in a run) until plan.c makes a job
- * of it and its neighbours: one request.  The reply's reader (settle.c,
- * lookup.c) writes a decision into each item; the decisions are committed
- * together, and only then do the items leave or move to their next stage.
- * So whatever fails in between can be done again.
+ * run		a push, link or verify of one server; it has lanes
+ * lane		a feed in a run: it claims rows and makes items of them
+ * item		one source row on its way through a run
+ * stage	what an item waits for: to be looked up, read, written ...
+ * gate		the queue of an endpoint, for items at one stage; the lanes of a
+ *			push that share a resource and a token share its gates
+ * job		one request, and the items it is for (plan.c)
+ * decision	what the reply means for an item
+ * quest	why an item is looked up
+ * errand	what the next update of an item is for
+ *
+ * The readers of replies (settle.c, lookup.c) write a decision into each item;
+ * the decisions are committed together, and only then do the items leave or
+ * move to their next stage.  So whatever fails in between can be done again.
  *
  *     claim -> LOOKUP -> READ -> TURN -> CREATE | UPDATE -> decided
  *     claim -> RECHECK -> UPDATE | REMOVE -> decided		(the row is gone)
