@@ -38,20 +38,25 @@ is_idle(const BcdLane *lane, BcdStage stage)
 }
 
 /*
- * Records are removed when all others are written: what goes may take along
- * what is below it and is to be moved (removal_children.c), and nothing is
- * removed for a feed whose writes the store refuses.
+ * Are records removed when all others are written?  What goes may take along
+ * what is below it and is to be moved (removal_children.c).  And where several
+ * feeds share gates, nothing is removed for one whose writes the store refuses.
  */
 static bool
 rechecks_last(const BcdLane *lane)
 {
 	const BcdRun *run = lane->run;
+	bool		deletes = false;
+	int			lanes = 0;
 	int			i;
 
 	for (i = 0; i < run->nlanes; i++)
-		if (run->lanes[i]->gates == lane->gates && run->lanes[i]->feed->on_delete == BCD_DELETE_DELETE)
-			return true;
-	return false;
+		if (run->lanes[i]->gates == lane->gates)
+		{
+			deletes |= run->lanes[i]->feed->on_delete == BCD_DELETE_DELETE;
+			lanes++;
+		}
+	return deletes && (lane->feed->resource->parent || lanes > 1);
 }
 
 /* Nothing will come to a later stage of this lane but what is queued there. */
