@@ -247,7 +247,7 @@ bcd_rival_keeps(BcdTurns *t, BcdRecord *record, const BcdUnique *key)
 	if (!bcd_feed_maps(record->lane->feed, key->field))
 		return true;
 	wants = bcd_rival_wants(t, record);
-	return wants && bcd_unique_has(record->lane->feed->resource, wants, key);
+	return wants && bcd_unique_has(t->lane->feed->resource, wants, key);
 }
 
 /* Is it known that the row of a record has left a key that the record has? */
