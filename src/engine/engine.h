@@ -191,8 +191,8 @@ typedef struct BcdDecision
 typedef struct BcdItem
 {
 	dlist_node	node;
-	struct BcdLane *lane;		/* of its feed; it may travel with another,
-								 * see plan.c */
+	struct BcdLane *lane;		/* of its feed; a request may have items of
+								 * other lanes */
 	MemoryContext cxt;			/* of everything below, and of the item */
 	Size		bytes;			/* of cxt, when the item last moved */
 	char	   *key;

@@ -176,12 +176,13 @@ exchange_one(BcdTurns *t, BcdUnit *unit)
 	BcdItem    *item = unit->item;
 	BcdRecord  *record;
 	BcdUnique	key;
+	const char *field;
+	bool		has_key = false;
 	int			i;
 
-	for (i = 0; bcd_resource_key(r, i); i++)
-		if (bcd_unique_of(r, item->wanted, bcd_resource_key(r, i), &key))
-			break;
-	if (bcd_resource_key(r, i) == NULL || bcd_unique_has(r, bcd_record_after(item).known, &key))
+	for (i = 0; !has_key && (field = bcd_resource_key(r, i)) != NULL; i++)
+		has_key = bcd_unique_of(r, item->wanted, field, &key);
+	if (!has_key || bcd_unique_has(r, bcd_record_after(item).known, &key))
 		return false;
 	record = bcd_rival_of(t, item, &key);
 	if (record == NULL || !may_exchange(t, item, record, &key))

@@ -256,13 +256,13 @@ lose_way(BcdLane *lane, BcdItem *item, BcdStage from, BcdStage to)
 {
 	BcdRun	   *run = lane->run;
 
-	Assert(false);
 	if (run->error == NULL)
 		run->error = MemoryContextStrdup(run->cxt,
 										 psprintf("internal error: row %s of feed \"%s\" cannot go from %s to %s",
 												  item->key, item->lane->feed->name,
 												  bcd_stage_name(from), bcd_stage_name(to)));
 	run->gave_up = true;
+	Assert(false);
 	bcd_item_give_up(lane, item);
 }
 

@@ -68,9 +68,8 @@ bcd_lane_empty(BcdLane *lane, const BcdLane *owner)
 }
 
 /*
- * Nothing more is sent for a feed in this run, which ends as failed.  Its
- * items may travel with those of another feed, and others with its own: they
- * go on.
+ * Nothing more is sent for a feed in this run, which ends as failed.  Items of
+ * other feeds that wait at the same gates go on.
  */
 void
 bcd_lane_stop(BcdLane *lane, const char *reason)
