@@ -58,7 +58,8 @@ typedef struct BcdOther
 
 /*
  * Finds the row of this feed, else of another one which maps whole records, that
- * a record is linked to, and reads it.
+ * a record is linked to, and reads it.  One that cannot be sent may still have
+ * left its key: what identifies it is enough.
  */
 static void
 find_other(const BcdItem *item, int64 store_id, BcdOther *other)
@@ -71,14 +72,14 @@ find_other(const BcdItem *item, int64 store_id, BcdOther *other)
 	other->key = bcd_link_key(feed->name, store_id);
 	if (other->key)
 	{
-		bcd_feed_look_at_row(feed, other->key, &other->row);
+		bcd_feed_look_at_identity(feed, other->key, &other->row);
 		return;
 	}
 	if (!bcd_unique_is_whole(feed) || !bcd_link_other_row(feed->name, feed->resource, store_id, &other->feed, &other->key))
 		return;
 	lane = bcd_run_lane(item->lane->run, other->feed);
-	if (lane && !lane->stopped && bcd_feed_try_lock(lane->feed))
-		bcd_feed_try_row(lane->feed, other->key, &other->row);
+	if (lane && !lane->stopped)
+		bcd_feed_look_at_identity(lane->feed, other->key, &other->row);
 }
 
 /*

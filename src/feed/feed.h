@@ -126,6 +126,7 @@ extern bool bcd_feed_exists(BcdFeed *feed, const char *key);
 extern bool bcd_feed_look_for(BcdFeed *feed, const char *key, char **held_up);
 extern void bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row);
 extern void bcd_feed_look_at_row(BcdFeed *feed, const char *key, BcdRow *row);
+extern void bcd_feed_look_at_identity(BcdFeed *feed, const char *key, BcdRow *row);
 extern void bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row);
 
 #endif							/* BCD_FEED_H */

@@ -37,3 +37,20 @@ bcd_feed_identity(const BcdFeed *feed)
 			identity->fields[identity->nfields++] = feed->fields[i];
 	return identity;
 }
+
+/*
+ * Looks at a row, outside of a claim; of one that cannot be sent, at what
+ * identifies it.
+ */
+void
+bcd_feed_look_at_identity(BcdFeed *feed, const char *key, BcdRow *row)
+{
+	BcdFeed    *identity;
+
+	bcd_feed_look_at_row(feed, key, row);
+	if (row->state != BCD_ROW_INVALID && row->state != BCD_ROW_DEFERRED)
+		return;
+	identity = bcd_feed_identity(feed);
+	bcd_feed_try_row(identity, key, row);
+	bcd_feed_free(identity);
+}

@@ -84,6 +84,35 @@ subtest 'a new row waits for the key that another is about to leave, and keeps i
 	$store->unfault;
 };
 
+subtest 'a new row takes the key that a deferred or invalid row leaves, as soon as that is pushed' => sub {
+	my %bad = (deferred => [ q(maker = 'late'), q(INSERT INTO marque VALUES ('late')) ],
+		invalid => [ 'price = -1', 'UPDATE item2 SET price = 5 WHERE id = 1' ]);
+	$shop->sql(<<'EOS');
+CREATE TABLE marque (name text PRIMARY KEY);
+CREATE TABLE item2 (id int PRIMARY KEY, sku text NOT NULL, price numeric NOT NULL, maker text);
+SELECT bcdelta.track('marque', 'shop', 'brand', '{"name": "name"}');
+SELECT bcdelta.track('item2', 'shop', 'product', '{"sku": "sku", "name": "''Thing '' || id", "price": "price",
+	"type": "''physical''", "weight": "1", "brand_id": "bcdelta.ref(''marque'', maker)"}', on_delete => 'delete');
+EOS
+	foreach my $how (sort keys %bad)
+	{
+		$shop->sql(q(INSERT INTO item2 VALUES (1, 'T1', 1)));
+		$shop->push;
+		$shop->sql("UPDATE item2 SET sku = 'T2', $bad{$how}[0] WHERE id = 1; INSERT INTO item2 VALUES (2, 'T1', 2)");
+		$shop->push;
+		is_deeply($shop->pending, { 'item2 1' => $how eq 'deferred' ? 'deferred' : 'failed', 'item2 2' => 'failed' }, "$how: both are told of")
+		  or diag(explain($shop->errors));
+		like($shop->errors->{'item2 2'}, qr/row 1 in the store/, "$how: the second one names the first");
+		$shop->sql($bad{$how}[1]);
+		my $run = $shop->push;
+		is_deeply($shop->pending, {}, "$how: nothing is left pending") or diag(explain($shop->errors));
+		is_deeply([ @$run{qw(created updated)} ], [ $how eq 'deferred' ? 2 : 1, 1 ], "$how: the first one keeps its record");
+		$shop->sql('DELETE FROM item2');
+		$shop->push;
+	}
+	$shop->sql(q(SELECT bcdelta.untrack('item2'), bcdelta.untrack('marque')));
+};
+
 subtest 'a key that another row keeps is that row\'s: the second one fails' => sub {
 	$shop->sql(q(INSERT INTO item VALUES (20, 'X20', 1)));
 	$shop->push;
