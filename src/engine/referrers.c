@@ -35,20 +35,25 @@
 static Datum
 fields_referring_to(const char *resource)
 {
-	Datum		names[64];
+	Datum	   *names = NULL;
 	const BcdResource *r;
 	int			n = 0;
 	int			i;
 	int			j;
 
 	for (i = 0; (r = bcd_resource_nth(i)) != NULL; i++)
+	{
+		Size		size = sizeof(Datum) * (n + r->nfields);
+
+		names = names ? repalloc(names, size) : palloc(size);
 		for (j = 0; j < r->nfields; j++)
 		{
 			const BcdField *field = &r->fields[j];
 
-			if (field->refers_to && strcmp(field->refers_to, resource) == 0 && n < lengthof(names))
+			if (field->refers_to && strcmp(field->refers_to, resource) == 0)
 				names[n++] = CStringGetTextDatum(field->name);
 		}
+	}
 	return bcd_array(TEXTOID, names, NULL, n);
 }
 

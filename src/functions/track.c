@@ -70,7 +70,11 @@ known_resource(const char *name)
 	int			i;
 
 	if (resource)
+	{
+		/* it must have a place in the order of dependency */
+		(void) bcd_resource_rank(resource);
 		return resource;
+	}
 	initStringInfo(&names);
 	for (i = 0; bcd_resource_nth(i); i++)
 		appendStringInfo(&names, "%s%s", i ? ", " : "", bcd_resource_nth(i)->name);

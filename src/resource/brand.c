@@ -2,7 +2,8 @@
  * brand.c
  *		Brands: brands_catalog.v3.yml.
  *
- * Left out: id, which the store gives.
+ * Left out: id, which the store gives.  There are no other fields, not even to
+ * read.
  */
 #include "postgres.h"
 
@@ -40,6 +41,8 @@ static const BcdKey brand_keys[] = {
 	{BCD_LIST("name"),.one = {&brand_list, "name={name}"}},
 	{NULL}
 };
+
+StaticAssertDecl(lengthof(brand_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is too small");
 
 const BcdResource bcd_brand = {
 	.name = "brand",

@@ -2,7 +2,7 @@
  * category.c
  *		Categories of trees: category-trees_catalog.v3.yml.
  *
- * Left out: category_id, which the store gives.
+ * Left out: category_id, which the store gives.  Read only: category_uuid.
  */
 #include "postgres.h"
 
@@ -67,6 +67,8 @@ static const BcdKey category_keys[] = {
 	},
 	{NULL}
 };
+
+StaticAssertDecl(lengthof(category_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is too small");
 
 const BcdResource bcd_category = {
 	.name = "category",

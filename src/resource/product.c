@@ -2,9 +2,21 @@
  * product.c
  *		Products: products_catalog.v3.yml.
  *
- * Left out: id, which the store gives; bulk_pricing_rules, custom_fields,
- * images, variants and videos, which are records below the product with
- * endpoints of their own.
+ * Left out of the fields that a request may have:
+ *
+ *	id						given by the store
+ *	bulk_pricing_rules, custom_fields, images, videos
+ *							records below the product: to come with collections,
+ *							which have endpoints of their own
+ *	variants				in the create alone: to come with the resource of
+ *							variants
+ *
+ * Read only: base_variant_id, calculated_price, channels (assigned through an
+ * endpoint of its own), date_created, date_modified, modifiers, option_set_display,
+ * option_set_id, options, parent_relations, primary_image.
+ *
+ * The document gives meta_keywords, an array, the limit of a text, which limits
+ * nothing.
  */
 #include "postgres.h"
 
@@ -108,6 +120,8 @@ static const BcdKey product_keys[] = {
 	{BCD_LIST("name"),.one = {&product_list, "name={name}"}},
 	{NULL}
 };
+
+StaticAssertDecl(lengthof(product_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is too small");
 
 const BcdResource bcd_product = {
 	.name = "product",

@@ -10,6 +10,8 @@
 /* Resources that do not refer to each other are in the order of their lanes */
 static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product};
 
+StaticAssertDecl(lengthof(resources) <= BCD_MAX_RESOURCES, "BCD_MAX_RESOURCES is too small");
+
 /* The resource of this name, or NULL */
 const BcdResource *
 bcd_resource_find(const char *name)
@@ -29,37 +31,14 @@ bcd_resource_nth(int n)
 	return n >= 0 && n < lengthof(resources) ? resources[n] : NULL;
 }
 
-/* The longest chain of references from a resource to others */
-static int
-depth(const BcdResource *resource, int steps)
-{
-	int			deepest = 0;
-	int			i;
-
-	if (steps > lengthof(resources))
-		elog(ERROR, "resource %s refers to itself through other resources", resource->name);
-	for (i = 0; i < resource->nfields; i++)
-	{
-		const char *name = resource->fields[i].refers_to;
-
-		if (name && strcmp(name, resource->name) != 0)
-			deepest = Max(deepest, 1 + depth(bcd_resource_find(name), steps + 1));
-	}
-	return deepest;
-}
-
 /*
- * The position of a resource in the order of dependency: resources that it
- * refers to have lower positions. No two have the same.
+ * The position of a resource in the order of dependency. An error if its
+ * references lead back to themselves.
  */
 int
 bcd_resource_rank(const BcdResource *resource)
 {
-	int			i;
-
-	for (i = 0; i < lengthof(resources) && resources[i] != resource; i++)
-		;
-	return depth(resource, 0) * lengthof(resources) + i;
+	return bcd_dependency_rank(resources, lengthof(resources), resource);
 }
 
 static int

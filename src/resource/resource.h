@@ -174,6 +174,9 @@ extern const BcdResource bcd_brand;
 extern const BcdResource bcd_category;
 extern const BcdResource bcd_product;
 
+/* dependency.c */
+extern int	bcd_dependency_rank(const BcdResource *const *resources, int n, const BcdResource *resource);
+
 /* registry.c */
 extern const BcdResource *bcd_resource_find(const char *name);
 extern const BcdResource *bcd_resource_nth(int n);

@@ -1,7 +1,7 @@
 /*
  * raises.h
- *		elog(ERROR) on the host: raises(expression, name) is a test that it is
- *		called.
+ *		Errors on the host: raises(expression, name) is a test that
+ *		elog(ERROR) or ereport(ERROR) is called; raised_text is its message then.
  */
 #ifndef BCD_RAISES_H
 #define BCD_RAISES_H
@@ -11,6 +11,7 @@
 #include "tap.h"
 
 static jmp_buf raised;
+static char raised_text[512];
 
 bool
 errstart(int elevel, const char *domain)
@@ -26,8 +27,36 @@ errstart_cold(int elevel, const char *domain)
 }
 #endif
 
+#define KEEP_RAISED_TEXT(format) \
+	do { \
+		va_list		args; \
+		\
+		va_start(args, format); \
+		vsnprintf(raised_text, sizeof(raised_text), format, args); \
+		va_end(args); \
+		return 0; \
+	} while (0)
+
 int
 errmsg_internal(const char *fmt,...)
+{
+	KEEP_RAISED_TEXT(fmt);
+}
+
+int
+errmsg(const char *fmt,...)
+{
+	KEEP_RAISED_TEXT(fmt);
+}
+
+int
+errdetail(const char *fmt,...)
+{
+	return 0;
+}
+
+int
+errcode(int sqlerrcode)
 {
 	return 0;
 }

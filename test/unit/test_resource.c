@@ -7,6 +7,7 @@
 
 #include "../../src/resource/brand.c"
 #include "../../src/resource/category.c"
+#include "../../src/resource/dependency.c"
 #include "../../src/resource/product.c"
 #include "../../src/resource/registry.c"
 #include "../../src/resource/replies.c"
@@ -16,6 +17,20 @@ static bool
 has_field(const BcdResource *resource, const char *name)
 {
 	return name == NULL || bcd_resource_field(resource, name) != NULL;
+}
+
+/* Is there a value, and no value twice? */
+static bool
+is_a_set(const char *const *values)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; values[i]; i++)
+		for (j = 0; j < i; j++)
+			if (strcmp(values[i], values[j]) == 0)
+				return false;
+	return i > 0;
 }
 
 static void
@@ -36,7 +51,7 @@ test_fields(const BcdResource *resource)
 			sorted &= strcmp(field[-1].name, field->name) < 0;
 		found &= bcd_resource_field(resource, field->name) == field;
 		sound &= number == (field->scale >= 0);
-		sound &= field->values == NULL || (field->type == BCD_STRING && field->values[0]);
+		sound &= field->values == NULL || (field->type == BCD_STRING && is_a_set(field->values));
 		sound &= !(field->flags & BCD_F_SET) || array;
 		sound &= field->refers_to == NULL || field->type == BCD_INTEGER || field->type == BCD_INTEGERS;
 		sound &= field->refers_to == NULL || bcd_resource_find(field->refers_to) != NULL;
@@ -50,29 +65,30 @@ test_fields(const BcdResource *resource)
 	ok(bcd_resource_field(resource, "") == NULL, "%s: nor is none", resource->name);
 }
 
-/* Are all placeholders of a template known, and is each of them closed? */
+/*
+ * Are all placeholders of a template known: the id, or a field?  And is each of
+ * them closed?
+ */
 static bool
 placeholders_known(const BcdResource *resource, const char *template)
 {
 	const char *at = template;
 
-	while (at && (at = strchr(at, '{')) != NULL)
+	if (at == NULL)
+		return true;
+	while ((at = strpbrk(at, "{}")) != NULL)
 	{
 		char		name[64];
-		const char *end = strchr(at, '}');
-		size_t		len;
+		size_t		len = strcspn(at + 1, "{}");
 
-		if (end == NULL)
+		if (*at != '{' || at[1 + len] != '}' || len == 0 || len >= sizeof(name))
 			return false;
-		len = end - at - 1;
-		if (len > 0 && strchr(",?", at[len]))
-			len--;
-		snprintf(name, sizeof(name), "%.*s", (int) len, at + 1);
-		if (strcmp(name, "id") != 0 && !bcd_resource_identifies(resource, name))
+		snprintf(name, sizeof(name), "%.*s", (int) (strchr(",?", at[len]) ? len - 1 : len), at + 1);
+		if (strcmp(name, "id") != 0 && bcd_resource_field(resource, name) == NULL)
 			return false;
-		at = end;
+		at += 1 + len + 1;
 	}
-	return template == NULL || strchr(template, '}') == NULL || strchr(template, '{') != NULL;
+	return true;
 }
 
 /* Does a template lead to more than one record, or to one? */
@@ -85,9 +101,36 @@ has_list(const char *template)
 static void
 test_view(const BcdResource *resource, const BcdView *view, const char *what)
 {
-	ok(view->endpoint == NULL || (strcmp(view->endpoint->method, "GET") == 0 &&
-								  placeholders_known(resource, view->query)),
+	const BcdEndpoint *endpoint = view->endpoint;
+
+	ok(endpoint == NULL || (strcmp(endpoint->method, "GET") == 0 && endpoint->body == BCD_NO_BODY &&
+							placeholders_known(resource, endpoint->path) &&
+							placeholders_known(resource, view->query)),
 	   "%s: %s is sound", resource->name, what);
+	/* a page has them all: nothing is found on a second one */
+	ok(endpoint == NULL || (endpoint->batch >= 1 && endpoint->batch <= BCD_PAGE_LIMIT),
+	   "%s: %s fits a page", resource->name, what);
+}
+
+/* Is a key made of fields: ids before the text, none of them twice? */
+static bool
+is_tuple(const BcdResource *resource, const BcdKey *key)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; key->fields[i]; i++)
+	{
+		const BcdField *field = bcd_resource_field(resource, key->fields[i]);
+
+		if (field == NULL || field->flags & BCD_F_WRITE_ONLY ||
+			(key->fields[i + 1] && field->type != BCD_INTEGER))
+			return false;
+		for (j = 0; j < i; j++)
+			if (strcmp(key->fields[i], key->fields[j]) == 0)
+				return false;
+	}
+	return i > 0;
 }
 
 static void
@@ -95,6 +138,7 @@ test_keys(const BcdResource *resource)
 {
 	bool		natural = resource->keys[0].fields != NULL;
 	bool		findable = true;
+	bool		made_of_fields = true;
 	const char *name;
 	int			i;
 
@@ -104,6 +148,7 @@ test_keys(const BcdResource *resource)
 		const BcdKey *key = &resource->keys[i];
 
 		natural &= field != NULL && field->type == BCD_STRING && !(field->flags & BCD_F_WRITE_ONLY);
+		made_of_fields &= is_tuple(resource, key);
 		findable &= key->one.endpoint && strstr(key->one.query, psprintf("{%s}", name)) != NULL;
 		findable &= key->many.endpoint == NULL || has_list(key->many.query);
 		test_view(resource, &key->one, "a look-up");
@@ -111,56 +156,152 @@ test_keys(const BcdResource *resource)
 	}
 	ok(i > 0 && i <= BCD_MAX_KEYS, "%s: it has keys", resource->name);
 	ok(natural, "%s: they are texts that are read back", resource->name);
+	ok(made_of_fields, "%s: among records with the same ids in other fields", resource->name);
 	ok(findable, "%s: records are looked up by each of them", resource->name);
 	ok(resource->small || resource->keys[0].many.endpoint, "%s: many of them at once", resource->name);
+}
+
+/* What is sent of a record: one of a facet's actions */
+static bool
+action_is_sound(const BcdResource *resource, const BcdAction *action)
+{
+	const BcdEndpoint *endpoint = action->endpoint;
+	bool		by_id;
+
+	if (endpoint == NULL)
+		return action->query == NULL && action->needs == NULL;
+	by_id = strstr(endpoint->path, "{id}") != NULL;
+	return endpoint->path[0] == '/' && endpoint->batch >= 1 && endpoint->concurrent >= 0 &&
+		placeholders_known(resource, endpoint->path) && placeholders_known(resource, action->query) &&
+		has_field(resource, action->needs) &&
+		(!by_id || (endpoint->batch == 1 && !endpoint->assumed)) &&
+		(endpoint->batch == 1 || endpoint->body == BCD_ARRAY || has_list(action->query)) &&
+	/* ids in a URL, of which a page has no more than that */
+		(!has_list(action->query) || endpoint->batch <= BCD_PAGE_LIMIT) &&
+		(endpoint->body == BCD_NO_BODY) == (strcmp(endpoint->method, "DELETE") == 0) &&
+		(endpoint->body == BCD_NO_BODY || endpoint->reply != NULL);
+}
+
+static void
+test_facets(const BcdResource *resource)
+{
+	int			i;
+
+	ok(resource->nfacets >= 1 && resource->facets[0].name == NULL && resource->facets[0].create.endpoint,
+	   "%s: the first facet makes the record", resource->name);
+	for (i = 0; i < resource->nfacets; i++)
+	{
+		const BcdFacet *facet = &resource->facets[i];
+		const BcdEndpoint *remove = facet->remove.endpoint;
+
+		ok(action_is_sound(resource, &facet->create) && action_is_sound(resource, &facet->update) &&
+		   action_is_sound(resource, &facet->remove),
+		   "%s: the endpoints of facet %d are sound", resource->name, i);
+		/* a delete without an id might delete everything */
+		ok(remove == NULL || remove->body != BCD_NO_BODY || strstr(remove->path, "{id}") ||
+		   (facet->remove.query && strstr(facet->remove.query, "id:in={id,}")),
+		   "%s: its delete names ids", resource->name);
+	}
 }
 
 static void
 test_descriptor(const BcdResource *resource)
 {
-	const BcdFacet *facet = &resource->facets[0];
-	const BcdAction *actions[] = {&facet->create, &facet->update, &facet->remove};
 	const BcdField *defaulted = resource->defaulted ?
 	bcd_resource_field(resource, resource->defaulted) : NULL;
-	bool		sound = true;
-	bool		unique = true;
-	int			i;
 
 	ok(has_field(resource, resource->parent) && has_field(resource, resource->hidden_by) &&
-	   has_field(resource, facet->update.needs) && has_field(resource, resource->defaulted),
+	   has_field(resource, resource->defaulted),
 	   "%s: the fields with a part to play exist", resource->name);
 	ok(resource->hidden_by == NULL ||
 	   bcd_resource_field(resource, resource->hidden_by)->type == BCD_BOOLEAN,
 	   "%s: it is hidden by a boolean", resource->name);
 	ok(resource->defaulted == NULL || (defaulted->otherwise &&
+									   strchr(defaulted->otherwise->path, '{') == NULL &&
 									   has_field(resource, defaulted->otherwise->unless)),
 	   "%s: the default is described", resource->name);
 	test_view(resource, &resource->view, "reading by id");
 	ok(has_list(resource->view.query), "%s: a page of them", resource->name);
 	test_view(resource, &resource->list, "reading all");
-
-	for (i = 0; i < lengthof(actions); i++)
-	{
-		const BcdEndpoint *endpoint = actions[i]->endpoint;
-		bool		by_id = strstr(endpoint->path, "{id}") != NULL;
-		int			j;
-
-		sound &= endpoint->path[0] == '/' && endpoint->batch >= 1 && endpoint->concurrent >= 0;
-		sound &= placeholders_known(resource, endpoint->path) && placeholders_known(resource, actions[i]->query);
-		sound &= !by_id || (endpoint->batch == 1 && !endpoint->assumed);
-		sound &= endpoint->batch == 1 || endpoint->body == BCD_ARRAY || has_list(actions[i]->query);
-		sound &= (endpoint->body == BCD_NO_BODY) == (strcmp(endpoint->method, "DELETE") == 0);
-		sound &= endpoint->body == BCD_NO_BODY || endpoint->reply != NULL;
-		for (j = 0; j < i; j++)
-			unique &= strcmp(endpoint->method, actions[j]->endpoint->method) != 0 ||
-				strcmp(endpoint->path, actions[j]->endpoint->path) != 0;
-	}
-	ok(sound, "%s: the endpoints are sound", resource->name);
-	ok(unique, "%s: each stands there once", resource->name);
-	/* a delete without an id might delete everything */
-	ok(strstr(facet->remove.endpoint->path, "{id}") || strstr(facet->remove.query, "id:in={id,}"),
-	   "%s: a delete names ids", resource->name);
 	ok(bcd_resource_find(resource->name) == resource, "%s: it is found", resource->name);
+}
+
+#define MOST_ENDPOINTS	1000
+
+static const BcdEndpoint *endpoints[MOST_ENDPOINTS];
+static int	nendpoints = 0;
+
+/* An endpoint of the registry: false if another object has its method and path */
+static bool
+is_alone(const BcdEndpoint *endpoint)
+{
+	int			i;
+
+	if (endpoint == NULL)
+		return true;
+	for (i = 0; i < nendpoints; i++)
+	{
+		if (endpoints[i] == endpoint)
+			return true;
+		if (strcmp(endpoints[i]->method, endpoint->method) == 0 &&
+			strcmp(endpoints[i]->path, endpoint->path) == 0)
+			return false;
+	}
+	Assert(nendpoints < MOST_ENDPOINTS);
+	endpoints[nendpoints++] = endpoint;
+	return true;
+}
+
+/* What the store teaches of an endpoint is kept with the object. */
+static void
+test_endpoints_are_unique(const BcdResource *resource)
+{
+	bool		unique = is_alone(resource->view.endpoint) && is_alone(resource->list.endpoint);
+	int			i;
+
+	for (i = 0; resource->keys[i].fields; i++)
+		unique &= is_alone(resource->keys[i].one.endpoint) && is_alone(resource->keys[i].many.endpoint);
+	for (i = 0; i < resource->nfacets; i++)
+		unique &= is_alone(resource->facets[i].create.endpoint) &&
+			is_alone(resource->facets[i].update.endpoint) &&
+			is_alone(resource->facets[i].remove.endpoint);
+	ok(unique, "%s: an endpoint is one object, whoever uses it", resource->name);
+}
+
+/* Made-up resources whose fields refer to others */
+#define REFERS_TO(a, b) \
+	.fields = (const BcdField[]) {{"one", BCD_INTEGER, .refers_to = a}, {"two", BCD_INTEGERS, .refers_to = b}}, .nfields = 2
+
+static const BcdResource alone = {.name = "alone"};
+static const BcdResource self = {.name = "self", REFERS_TO("self", NULL)};
+static const BcdResource child = {.name = "child", REFERS_TO("alone", "self")};
+static const BcdResource last = {.name = "last", REFERS_TO("alone", "child")};
+static const BcdResource circle_a = {.name = "a", REFERS_TO("alone", "b")};
+static const BcdResource circle_b = {.name = "b", REFERS_TO("c", "self")};
+static const BcdResource circle_c = {.name = "c", REFERS_TO("a", NULL)};
+static const BcdResource leads_there = {.name = "leads_there", REFERS_TO("b", NULL)};
+static const BcdResource circle_x = {.name = "x", REFERS_TO("y", NULL)};
+static const BcdResource circle_y = {.name = "y", REFERS_TO("y", "x")};
+static const BcdResource lost = {.name = "lost", REFERS_TO("alone", "nobody")};
+static const BcdResource *const list[] = {&last, &child, &self, &alone, &circle_a, &circle_b, &circle_c, &leads_there, &circle_x, &circle_y, &lost};
+
+#define RANK(resource)	bcd_dependency_rank(list, lengthof(list), &resource)
+
+static void
+test_dependencies(void)
+{
+	ok(RANK(alone) < RANK(child) && RANK(self) < RANK(child) && RANK(child) < RANK(last),
+	   "a resource comes after those that it refers to, wherever it is in the list");
+	ok(RANK(self) < RANK(alone), "those that do not refer to each other are in the order of the list");
+	raises(RANK(circle_a), "a circle of references is an error");
+	is_text(raised_text, "resources refer to each other in a circle: \"a\", \"b\", \"c\"", "it names them");
+	raises(RANK(leads_there), "and so is one that the references lead to");
+	is_text(raised_text, "resources refer to each other in a circle: \"b\", \"c\", \"a\"",
+			"of which the resource is no part");
+	raises(RANK(circle_x), "two can be a circle");
+	is_text(raised_text, "resources refer to each other in a circle: \"x\", \"y\"", "one of which refers to itself as well");
+	raises(RANK(lost), "a reference to a resource that is not in the list");
+	is_text(raised_text, "field \"two\" of resource \"lost\" refers to unknown resource \"nobody\"", "is an error");
 }
 
 /* The most that a field may have; a field that there is not may have -2 */
@@ -217,13 +358,16 @@ main(void)
 	{
 		test_fields(resource);
 		test_keys(resource);
+		test_facets(resource);
 		test_descriptor(resource);
+		test_endpoints_are_unique(resource);
 		ok(!(ranks & (1 << bcd_resource_rank(resource))), "%s: it has a place of its own in the order", resource->name);
 		ranks |= 1 << bcd_resource_rank(resource);
 	}
 	is_int(n, 3, "number of resources");
 	ok(bcd_resource_nth(-1) == NULL, "none before the first");
 	ok(bcd_resource_find("nothing") == NULL && bcd_resource_find("") == NULL, "no others");
+	test_dependencies();
 	test_facts();
 	return tap_done();
 }
