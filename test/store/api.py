@@ -4,6 +4,7 @@ import re
 
 import brands
 import categoriesapi
+import inventory
 import productsapi
 import replies
 from call import Call
@@ -11,15 +12,24 @@ from replies import Refused, error, html, method_not_allowed, plain, v2_error
 
 CATALOG = "store_v2_products"
 INFORMATION = "store_v2_information"
+INVENTORY = "store_inventory"
+LOCATIONS = "store_locations"
 
 
 class Endpoint:
-    """One path pattern with its methods; tree: has families E and F."""
+    """One path pattern with its methods.
 
-    def __init__(self, pattern, scope, tree=False, **methods):
+    tree: has families E and F.  problem: errors are problem+json.
+    writes: the kind of its writes, where the neighbours matter.
+    """
+
+    def __init__(self, pattern, scope, tree=False, problem=False,
+                 writes=None, **methods):
         self.pattern = pattern
         self.scope = scope
         self.tree = tree
+        self.problem = problem
+        self.writes = writes or ("catalog" if scope == CATALOG else None)
         self.methods = methods
 
 
@@ -34,6 +44,14 @@ _FIXED = {endpoint.pattern: endpoint for endpoint in (
              POST=productsapi.post, PUT=productsapi.put_batch,
              DELETE=productsapi.delete_many),
     Endpoint("/catalog/summary", CATALOG, GET=productsapi.summary),
+    Endpoint("/inventory/adjustments/absolute", INVENTORY, problem=True,
+             writes="adjustment", PUT=inventory.absolute),
+    Endpoint("/inventory/adjustments/relative", INVENTORY, problem=True,
+             writes="adjustment", POST=inventory.relative),
+    Endpoint("/inventory/items", INVENTORY, problem=True,
+             GET=inventory.items),
+    Endpoint("/inventory/locations", LOCATIONS, problem=True,
+             GET=inventory.locations),
 )}
 
 _WITH_ID = {
@@ -44,9 +62,14 @@ _WITH_ID = {
         "/catalog/products/{id}", CATALOG, GET=productsapi.get_one,
         PUT=productsapi.put, DELETE=productsapi.delete_one),
 }
-_TREE = Endpoint("/catalog/trees/{id}/categories", CATALOG, tree=True,
-                 GET=categoriesapi.whole_tree)
-_TREE_PATH = re.compile(r"/catalog/trees/([1-9]\d{0,9})/categories\Z")
+_BELOW_ID = (
+    (re.compile(r"/catalog/trees/([1-9]\d{0,9})/categories\Z"),
+     Endpoint("/catalog/trees/{id}/categories", CATALOG, tree=True,
+              GET=categoriesapi.whole_tree)),
+    (re.compile(r"/inventory/locations/([1-9]\d{0,9})/items\Z"),
+     Endpoint("/inventory/locations/{id}/items", INVENTORY, problem=True,
+              GET=inventory.location_items)),
+)
 _ID = re.compile(r"[1-9]\d{0,9}\Z")
 _STORE_PATH = re.compile(r"/stores/([0-9A-Za-z_-]+)/(v2|v3)(/.*)\Z")
 
@@ -93,8 +116,11 @@ def find_endpoint(version, path):
     endpoint = _WITH_ID.get(stem + "/")
     if endpoint is not None:
         return (endpoint, (int(last),)) if _ID.match(last) else (None, ())
-    match = _TREE_PATH.match(path)
-    return (_TREE, (int(match.group(1)),)) if match else (None, ())
+    for pattern, endpoint in _BELOW_ID:
+        match = pattern.match(path)
+        if match:
+            return endpoint, (int(match.group(1)),)
+    return None, ()
 
 
 # -- before the endpoint -----------------------------------------------------
@@ -167,6 +193,22 @@ def _missing(call):
     return error(404, "The resource at this path was not found.")
 
 
+def _beside_others(call):
+    """Count a write beside others that exclude it; the Reply that refuses
+    it, or None."""
+    if call.method != "GET":
+        call.kind = call.endpoint.writes
+    refusal = None
+    for name, status in call.store.neighbours.violations(call.kind):
+        call.violates(name)
+        if status == 429:
+            refusal = refusal or _throttled(call, "concurrency")
+        elif status == 409:
+            refusal = refusal or call.error(
+                409, "Another write of stock or catalog is in progress.")
+    return refusal
+
+
 def gate(call):
     """The reply that refuses a call before it reaches its endpoint."""
     settings = call.store.settings
@@ -194,15 +236,20 @@ def gate(call):
             return html(415)
     elif call.body:
         return call.bad_request("this method takes no body")
+    refusal = _beside_others(call)
+    if refusal is not None:
+        return refusal
     if not call.store.concurrency.enter(
             call.entry.endpoint, call.method, call.path):
         return _throttled(call, "concurrency")
     call.key = call.entry.endpoint
+    call.store.neighbours.enter(call.kind)
     return None
 
 
 def execute(call):
     """Let the endpoint work; the reply it gave or was refused with."""
+    call.store.stock.settle()
     try:
         return call.endpoint.methods[call.method](call)
     except Refused as refusal:

@@ -3,13 +3,14 @@
 import exactjson
 import fields
 import query
-from replies import Refused, detail, error, plain, tree_bad_request, tree_error
+from replies import (PROBLEM, Refused, detail, error, plain, tree_bad_request,
+                     tree_error)
 
 
 class Call:
     __slots__ = ("server", "connection", "request", "store", "method",
                  "path", "query_text", "body", "endpoint", "ids", "entry",
-                 "fault", "key", "reply", "rate", "was")
+                 "fault", "key", "kind", "reply", "rate", "was")
 
     def __init__(self, server, connection, request, store, path, query_text):
         self.server = server
@@ -25,6 +26,7 @@ class Call:
         self.entry = None
         self.fault = None
         self.key = None             # under which it counts as in flight
+        self.kind = None            # "adjustment", "catalog": what it writes
         self.reply = None
         self.rate = ""              # the rate header lines of the reply
         self.was = {}               # id -> record before this call
@@ -77,16 +79,22 @@ class Call:
 
     # -- refusals, in the family of the endpoint -----------------------------
 
+    def error(self, status, title, errors=None):
+        reply = error(status, title, errors)
+        if self.endpoint.problem:
+            reply.ctype = PROBLEM
+        return reply
+
     def invalid(self, errors):
         title = "The request is not valid: %s" % "; ".join(
             str(text) for text in errors.values())
         if self.endpoint.tree:
             return tree_error(422, title, errors)
-        return error(422, title, errors)
+        return self.error(422, title, errors)
 
     def bad_request(self, title, text=False):
         if not self.endpoint.tree:
-            return error(400, title)
+            return self.error(400, title)
         # The list of categories documents a text, the writes an array.
         return plain(400, title) if text else tree_bad_request(title)
 
@@ -100,6 +108,11 @@ class Call:
 
     def deleted(self, kind, key):
         self.entry.deleted.append([kind, key])
+
+    def violates(self, name):
+        """Count something that a well-behaved client does not do."""
+        self.entry.violations.append(name)
+        self.store.violations[name] += 1
 
     def before(self, key, record):
         self.was.setdefault(key, record)
@@ -117,6 +130,9 @@ class Call:
 
     def _partial(self):
         return self.fault.do.get("partial") if self.fault else None
+
+    def is_partial(self):
+        return self._partial() is not None
 
     def fails_item(self, position):
         partial = self._partial()

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The control path of a simulated store: a module, and a command.
 
-    control.py URL state [products|brands|categories]
+    control.py URL state [products|brands|categories|stock|locations]
     control.py URL counts | journal [SINCE] | settings | faults | holds
-    control.py URL clear | reset [WHAT,...] | window | disconnect
+    control.py URL clear | reset [WHAT,...] | window | settle | disconnect
     control.py URL settings JSON | fault JSON | seed JSON | edit JSON
     control.py URL remove JSON | hold JSON | release [JSON] | use N
     control.py URL unfault [ID] | stores [JSON]
@@ -151,6 +151,7 @@ _COMMANDS = {
     "remove": lambda c, spec: c.post("/remove", json.loads(spec)),
     "use": lambda c, calls: c.use(int(calls)),
     "window": lambda c: c.post("/window"),
+    "settle": lambda c: c.post("/settle"),
     "disconnect": lambda c: c.post("/disconnect"),
     "hold": lambda c, spec: c.hold(json.loads(spec)),
     "holds": lambda c: c.call("GET", "/hold"),

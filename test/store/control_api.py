@@ -10,6 +10,7 @@ import exactjson
 import faults
 import query
 import seeding
+import stock
 from replies import Reply, raw_json
 from store import SettingError, Store
 
@@ -70,6 +71,7 @@ def _shown(table, control=None):
 
 
 def _state(control):
+    control.store.stock.settle()
     parts = ['"%s":%s' % (name, _shown(table))
              for name, table in control.store.tables().items()]
     trees = exactjson.text(list(control.store.trees.values()))
@@ -78,12 +80,38 @@ def _state(control):
 
 def _state_of(name):
     def show(control):
+        control.store.stock.settle()
         return _text(_shown(control.store.tables()[name], control))
     return show
 
 
 def _trees(control):
     return list(control.store.trees.values())
+
+
+def _stock(control):
+    """Levels by location as they can be read, and how many wait."""
+    store = control.store
+    store.stock.settle()
+    rows = store.products.rows
+    keys = store.products.ids
+    if "ids" in control.params:
+        wanted = [int(key) for key in control.params["ids"].split(",")]
+        keys = [key for key in wanted if key in rows]
+    return [{"product_id": key, "sku": rows[key].get("sku", ""),
+             "tracking": stock.tracking(rows[key]),
+             "levels": {str(location): level for location, (level, _)
+                        in stock.levels(rows[key]).items()},
+             "waiting": store.stock.number_waiting(key)} for key in keys]
+
+
+def _locations(control):
+    return list(control.store.stock.places.values())
+
+
+def _settle(control):
+    control.store.stock.settle(everything=True)
+    return {}
 
 
 def _text(text):
@@ -103,6 +131,7 @@ def _counts(control):
         "requests": {key: dict(c) for key, c in store.requests.items()},
         "statuses": statuses, "total": sum(statuses.values()),
         "throttled": dict(store.throttled),
+        "violations": dict(store.violations),
         "in_flight": store.concurrency.total,
         "max_concurrency": store.concurrency.most,
         "max_in_flight": store.concurrency.most_total,
@@ -280,6 +309,9 @@ _ROUTES = {
     ("GET", "/state/brands"): _state_of("brands"),
     ("GET", "/state/categories"): _state_of("categories"),
     ("GET", "/state/trees"): _trees,
+    ("GET", "/state/stock"): _stock,
+    ("GET", "/state/locations"): _locations,
+    ("POST", "/settle"): _settle,
     ("GET", "/counts"): _counts,
     ("GET", "/journal"): _journal,
     ("DELETE", "/journal"): _clear_journal,

@@ -12,7 +12,7 @@ class Entry:
     __slots__ = ("n", "t", "t_end", "method", "path", "query", "body",
                  "status", "fault", "created", "changed", "deleted",
                  "delivered", "throttled", "quota_left", "endpoint",
-                 "dropped_body", "correlation_id")
+                 "dropped_body", "correlation_id", "violations")
 
     def __init__(self, n, method, path, query):
         self.n = n
@@ -33,6 +33,7 @@ class Entry:
         self.endpoint = None
         self.dropped_body = False
         self.correlation_id = None
+        self.violations = []
 
     def show(self):
         body, as_text = self._body()
@@ -44,7 +45,8 @@ class Entry:
             "correlation_id": self.correlation_id,
             "throttled": self.throttled, "quota_left": self.quota_left,
             "created": self.created, "changed": self.changed,
-            "deleted": self.deleted, "delivered": self.delivered}
+            "deleted": self.deleted, "violations": self.violations,
+            "delivered": self.delivered}
         if self.dropped_body:
             shown["body_dropped"] = True
         return shown

@@ -130,6 +130,32 @@ class Window:
                 "quota": self.settings["quota"], "left": self.left()}
 
 
+class Neighbours:
+    """What must not happen side by side: an adjustment of stock waits for
+    the one before it, and is never beside a write of the catalog."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.now = Counter()        # "adjustment", "catalog" -> in flight
+
+    def violations(self, kind):
+        """(violation, what is done about it) of a call about to begin."""
+        found = []
+        if kind == "adjustment" and self.now["adjustment"]:
+            found.append(("beside_adjustment",
+                          self.settings["beside_adjustment"]))
+        other = {"adjustment": "catalog", "catalog": "adjustment"}.get(kind)
+        if other is not None and self.now[other]:
+            found.append(("beside_catalog", self.settings["beside_catalog"]))
+        return found
+
+    def enter(self, kind):
+        self.now[kind] += 1
+
+    def leave(self, kind):
+        self.now[kind] -= 1
+
+
 class Concurrency:
     """Requests in flight, in all and per endpoint, and the most there were."""
 

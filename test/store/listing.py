@@ -201,7 +201,7 @@ def _comparable(value):
 PAGING = {"page": query.INTEGER, "limit": query.INTEGER}
 
 
-def page_of(call, values):
+def page_of(call, values, most):
     """The page number and size; refuses what cannot be a page."""
     settings = call.store.settings
     page = values.get("page", 1)
@@ -213,11 +213,11 @@ def page_of(call, values):
         bad["limit"] = "limit must be at least 1"
     if bad:
         raise Refused(call.invalid(bad))
-    if limit > settings["max_limit"]:
+    if limit > most:
         if settings["over_limit"] == "refuse":
-            raise Refused(error(413, "The limit is too high; at most %d."
-                                % settings["max_limit"]))
-        limit = settings["max_limit"]
+            raise Refused(call.error(
+                413, "The limit is too high; at most %d." % most))
+        limit = most
     return page, limit
 
 
@@ -238,9 +238,10 @@ def _links(call, page, limit, pages):
     return links
 
 
-def paged(call, table, found, values, show):
+def paged(call, table, found, values, show, most=None):
     """The reply with one page of the ids (or positions) found."""
-    page, limit = page_of(call, values)
+    page, limit = page_of(call, values,
+                          most or call.store.settings["max_limit"])
     total = len(found)
     pages = -(-total // limit)
     keys = found[(page - 1) * limit:page * limit]

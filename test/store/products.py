@@ -119,10 +119,12 @@ def create(store, clean, key=None, created=None, modified=None):
 
 def update(store, key, clean, modified=None):
     """Apply the clean fields; returns the record as it was."""
+    store.stock.flush(key)
     record = store.products.rows[key]
     changes = _resolve(store, clean)
     changes["date_modified"] = modified or store.stamp()
     _obey_tracking(store, record, changes)
+    store.stock.catalog_write(record, changes)
     if "custom_url" in clean:
         changes["custom_url"] = _moved(store, record, clean["custom_url"])
     return store.products.put(key, changes)

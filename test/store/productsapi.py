@@ -203,7 +203,8 @@ def _sub_resources(record, include):
             "id": products.base_variant_id(record["id"]),
             "product_id": record["id"], "sku": record.get("sku", ""),
             "sku_id": None, "price": None, "option_values": [],
-            "calculated_price": calculated_price(record)}]
+            "calculated_price": calculated_price(record),
+            "inventory_level": record.get("inventory_level", 0)}]
     return shown
 
 

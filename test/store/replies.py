@@ -26,6 +26,7 @@ REASONS = {
 }
 
 JSON = "application/json"
+PROBLEM = "application/problem+json"
 HTML = "text/html; charset=UTF-8"
 PLAIN = "text/plain; charset=UTF-8"
 

@@ -9,6 +9,7 @@ import categories
 import fields
 import productfields
 import products
+import stock
 
 
 class SeedError(ValueError):
@@ -20,11 +21,12 @@ _CHECKS = {"product": productfields.CHECKS, "brand": brands.CHECKS,
 _DATES = ("date_created", "date_modified")
 _PLURAL = {"products": "product", "brands": "brand",
            "categories": "category", "trees": "tree"}
+_UNKEYED = ("tree", "stock")
 
 
 def _kind(name):
     kind = _PLURAL.get(name, name)
-    if kind not in _CHECKS and kind != "tree":
+    if kind not in _CHECKS and kind not in _UNKEYED:
         raise SeedError("there is no kind %r" % (name,))
     return kind
 
@@ -113,8 +115,23 @@ def _seed_tree(store, record):
     return key
 
 
+def _seed_stock(store, record):
+    """{"product_id": 7, "location_id": 2, "quantity": 5}: known from now."""
+    _, (key, location, quantity) = _split(
+        record, "product_id", "location_id", "quantity")
+    if key not in store.products.rows:
+        raise SeedError("there is no product %r" % (key,))
+    if location not in store.stock.places:
+        raise SeedError("there is no location %r" % (location,))
+    if type(quantity) is not int or not 0 <= quantity <= stock.MOST:
+        raise SeedError("quantity cannot be %r" % (quantity,))
+    store.stock.set_now(key, location, quantity)
+    return key
+
+
 _SEED = {"product": _seed_product, "brand": _seed_brand,
-         "category": _seed_category, "tree": _seed_tree}
+         "category": _seed_category, "tree": _seed_tree,
+         "stock": _seed_stock}
 
 
 def _numbered(value, number):
@@ -160,8 +177,8 @@ def seed(store, body):
 
 def _target(store, body):
     kind = _kind(body.get("resource"))
-    if kind == "tree":
-        raise SeedError("a tree cannot be edited")
+    if kind in _UNKEYED:
+        raise SeedError("%s cannot be edited" % kind)
     table, key = _table(store, kind), body.get("id")
     if key not in table.rows:
         raise SeedError("there is no %s %r" % (kind, key))

@@ -267,6 +267,7 @@ class Server:
         """Send the reply of a call and close its books."""
         if call.key is not None:
             call.store.concurrency.leave(call.key)
+            call.store.neighbours.leave(call.kind)
             call.key = None
         entry = call.entry
         entry.status = reply.status

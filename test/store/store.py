@@ -9,31 +9,40 @@ from datetime import datetime, timezone
 import brands
 import categories
 import products
+import stock
 from faults import Faults, Holds
 from fields import iso
 from journal import Journal
-from limits import Concurrency, Window
+from limits import Concurrency, Neighbours, Window
 
-# The trees endpoint is documented with one concurrent request.
+# Documented with one and with 50 concurrent requests.
 TREE_READ = {"method": "GET", "path": r"^/catalog/trees/\d+/categories$",
              "limit": 1}
+LOCATIONS = {"path": "^/inventory/locations$", "limit": 50}
 
 DEFAULTS = {
     # transport
     "latency_ms": 0, "gzip": True, "gzip_min": 1024, "max_query": 8192,
     "accept_any": False, "request_id": True,
     # authorisation
-    "scopes": ["store_v2_products", "store_v2_information_read_only"],
+    "scopes": ["store_v2_products", "store_v2_information_read_only",
+               "store_inventory", "store_locations"],
     # quota
     "quota": 450, "window_ms": 30000, "window_align": False,
     "retry_after": True, "other_app": None,
-    "max_in_flight": 0, "concurrency": [TREE_READ],
+    "max_in_flight": 0, "concurrency": [TREE_READ, LOCATIONS],
     "concurrency_headers": True,
     # sizes
     "product_batch": 10, "category_batch": 10, "category_batch_status": 413,
     "delete_batch": 250, "default_limit": 50, "max_limit": 250,
     "over_limit": "cut", "max_brands": 30000, "max_categories": 16000,
-    "limit_status": 507,
+    "limit_status": 507, "adjustment_batch": 2000, "inventory_limit": 1000,
+    # inventory
+    "locations": [{"id": 1, "label": "Default location"}],
+    "adjustment_batch_status": 413, "adjustment_mode": "atomic",
+    "adjustment_errors": "one", "stock_over_limit": "drop",
+    "beside_adjustment": 429, "beside_catalog": "count",
+    "catalog_level": "total", "stock_delay_ms": 0, "stock_touches": True,
     # silent facts
     "batch_mode": "atomic", "batch_in_order": True,
     "category_mode": "partial",
@@ -59,6 +68,13 @@ _CHOICES = {
     "delete_missing": (204, 404),
     "url_clash_on_put": (207, 409),
     "limit_status": (403, 422, 507),
+    "adjustment_batch_status": (413, 422),
+    "adjustment_mode": ("atomic", "prefix", "partial"),
+    "adjustment_errors": ("one", "all", "none"),
+    "stock_over_limit": ("drop", "refuse"),
+    "beside_adjustment": (409, 429, "count"),
+    "beside_catalog": (409, 429, "count"),
+    "catalog_level": ("total", "default"),
 }
 
 def _check_retry_after(value):
@@ -85,7 +101,8 @@ def _check_concurrency(value):
 
 _OWN_CHECK = {"retry_after": _check_retry_after,
               "other_app": _check_other_app,
-              "concurrency": _check_concurrency}
+              "concurrency": _check_concurrency,
+              "locations": stock.fit_places}
 
 
 class SettingError(ValueError):
@@ -121,6 +138,7 @@ class Store:
         self.random = random.Random(self.settings["seed"])
         self.window = Window(self.settings)
         self.concurrency = Concurrency(self.settings)
+        self.neighbours = Neighbours(self.settings)
         self.faults = Faults(self)
         self.holds = Holds()
         self.journal = Journal(self.settings)
@@ -135,6 +153,8 @@ class Store:
         self.brands = brands.new_table(self)
         self.categories = categories.new_table(self)
         self.products = products.new_table(self)
+        self.stock = stock.Stock(self)
+        self.stock.configure()
         self.trees = {1: {"id": 1, "name": "Default catalog tree",
                           "channels": [1]}}
         self.urls = {}              # every URL of the store, of any kind
@@ -143,6 +163,7 @@ class Store:
     def reset_counts(self):
         self.requests = {}          # endpoint -> Counter of statuses
         self.throttled = Counter()
+        self.violations = Counter()
         self.concurrency.forget()
 
     def count(self, entry, status, lost):
@@ -191,6 +212,7 @@ class Store:
         self._second = None
         self.concurrency.configure()
         self.window.configure()
+        self.stock.configure()
         if "seed" in changes:
             self.random.seed(changes["seed"])
         if self.settings["names_ignore_case"] != before:

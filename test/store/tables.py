@@ -45,7 +45,8 @@ class Kind:
         parts = self._blank.copy()
         keys, text = self._keys, exactjson.text
         for field, value in record.items():
-            parts[field] = keys[field] + text(value)
+            if field in keys:       # the others are the store's own
+                parts[field] = keys[field] + text(value)
         if self.finish is not None:
             self.finish(table, record, parts)
         if choose is not None:
@@ -94,8 +95,11 @@ class Table:
         self.version += 1
         self._index(key, record)
 
-    def put(self, key, changes, drop=()):
-        """Change fields of a record; returns the record as it was."""
+    def put(self, key, changes, drop=(), touch=True):
+        """Change fields of a record; returns the record as it was.
+
+        Without touch its date_modified is the old one.
+        """
         record = self.rows[key]
         before = dict(record)
         self._unindex(key, record)
@@ -103,7 +107,9 @@ class Table:
         for field in drop:
             record.pop(field, None)
         self._index(key, record)
-        self.touch(key)
+        self.version += 1
+        if touch:
+            self.touch(key)
         return before
 
     def restore(self, key, before):

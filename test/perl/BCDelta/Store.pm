@@ -144,8 +144,14 @@ for numbers whose digits matter.
 
 =item $store->state(kind), $store->counts, $store->settings(changes), $store->clear
 
-Records of a kind (products, brands, categories); counters; change settings;
-forget the journal and the counters.
+Records of a kind (products, brands, categories, stock, locations); counters;
+change settings; forget the journal and the counters.
+
+=item $store->levels(product_id), $store->settle, $store->violations
+
+The stock of a product that can be read now, as a hash from location to number;
+make all adjustments that wait readable; how often the rules of adjustments were
+broken, as a hash from the name of the rule (see test/store/README.md).
 
 =item $store->fault(spec), $store->unfault, $store->hold(spec), $store->release(spec)
 
@@ -171,6 +177,9 @@ sub control_text
 
 sub state { return $_[0]->control("state/$_[1]"); }
 sub counts { return $_[0]->control('counts'); }
+sub levels { return $_[0]->control("state/stock?ids=$_[1]")->[0]{levels}; }
+sub settle { return $_[0]->control('settle', {}); }
+sub violations { return $_[0]->counts->{violations}; }
 sub settings { return $_[0]->control('settings', $_[1]); }
 sub clear { return $_[0]->control('journal', undef, 'DELETE'); }
 sub fault { return $_[0]->control('faults', $_[1]); }

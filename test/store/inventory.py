@@ -1,0 +1,335 @@
+"""The API of inventory: adjustments, levels, locations."""
+
+import exactjson
+import fields
+import listing
+import query
+import stock
+from exactjson import text
+from fields import Bad
+from productfields import base_variant_id
+from replies import Refused, raw_json
+
+IDENTITIES = ("sku", "variant_id", "product_id")
+_ID = fields.integer(1, 2 ** 63 - 1)
+_FIRST_TRANSACTION = 180150837653573888
+
+
+def _whole(value):
+    if type(value) is not int:
+        raise Bad("must be an integer")
+    return value
+
+
+def _not_negative(value):
+    if _whole(value) < 0:
+        raise Bad("must not be less than 0")
+    return value
+
+
+_BODY = {"reason": fields.string(), "items": fields.list_of(lambda v: v)}
+_ITEM = {"location_id": _ID, "sku": fields.string(1, 255), "variant_id": _ID,
+         "product_id": _ID}
+_ABSOLUTE = dict(_ITEM, quantity=_not_negative)
+_RELATIVE = dict(_ITEM, quantity=_whole)
+
+
+# -- the body of an adjustment -----------------------------------------------
+
+def _checked_item(call, item, checks, prefix, errors):
+    if type(item) is not dict:
+        errors[prefix[:-1]] = "an item must be an object"
+        return None
+    bad = {}
+    clean = call.validate(item, checks, bad,
+                          required=("location_id", "quantity"))
+    named = [name for name in IDENTITIES if name in item]
+    if len(named) != 1:
+        bad["identity"] = ("exactly one of sku, variant_id and product_id is "
+                           "required")
+    errors.update((prefix + name, why) for name, why in bad.items())
+    return clean
+
+
+def _items(call, checks):
+    """The items of the body, each with a fit form."""
+    errors = {}
+    body = call.validate(call.json_object(), _BODY, errors,
+                         required=("items",))
+    items = body.get("items", ())
+    settings = call.store.settings
+    if len(items) > settings["adjustment_batch"]:
+        raise Refused(call.error(
+            settings["adjustment_batch_status"],
+            "The request payload is too large. The maximum items allowed in "
+            "the array is %d." % settings["adjustment_batch"]))
+    if not items and not errors:
+        errors["items"] = "items is empty"
+    clean = [_checked_item(call, item, checks, "items.%d." % position, errors)
+             for position, item in enumerate(items)]
+    if errors:
+        if settings["adjustment_errors"] == "none":
+            errors = {}
+        raise Refused(call.error(422, "Payload contains invalid fields",
+                                 errors))
+    return clean
+
+
+# -- what an item means ------------------------------------------------------
+
+class _Unfit(Exception):
+    """An item that has a fit form and cannot be stored; says why."""
+
+
+_OTHER = {"product": "by product, please update stock by product id",
+          "variant": "by variant, please update stock by variant id"}
+
+
+def _named(item):
+    name = next(name for name in IDENTITIES if name in item)
+    return name, "%s %s" % (name, item[name])
+
+
+def _product_of(store, item):
+    """The product that an item names, and is to be named in this way."""
+    identity, words = _named(item)
+    value = item[identity]
+    if identity == "sku":
+        key = store.products.find("sku", value.casefold())
+    elif identity == "variant_id":
+        key = stock.product_of_variant(store, value)
+    else:
+        key = value if value in store.products.rows else None
+    if key is None:
+        raise _Unfit("Item with %s was not found" % words)
+    tracking = stock.tracking(store.products.rows[key])
+    if tracking == "none":
+        raise _Unfit("Item with %s is not tracked" % words)
+    if (tracking == "product") != (identity == "product_id"):
+        raise _Unfit("Item with %s is tracked %s" % (words, _OTHER[tracking]))
+    return key
+
+
+def _resolve(call, position, item, seen):
+    store = call.store
+    key = _product_of(store, item)
+    location, words = item["location_id"], _named(item)[1]
+    if location not in store.stock.places:
+        raise _Unfit("Location of item with %s was not found" % words)
+    if (key, location) in seen:
+        raise _Unfit("Item with %s is given twice" % words)
+    seen.add((key, location))
+    if call.fails_item(position):
+        raise _Unfit("Item with %s could not be updated" % words)
+    return key, location
+
+
+def _new_level(store, key, item, relative):
+    """The level that an item leads to; None stores nothing."""
+    level = item["quantity"]
+    words = _named(item)[1]
+    if relative:
+        location = item["location_id"]
+        if not store.stock.known(key, location):
+            raise _Unfit("Items with identity: [%s] requires absolute "
+                         "adjustment before relative" % words)
+        # What waits to be seen is not there yet for a relative change.
+        level += stock.on_hand(store.products.rows[key], location)
+        if level < 0:
+            raise _Unfit("Item with %s has not enough stock" % words)
+    if level <= stock.MOST:
+        return level
+    if store.settings["stock_over_limit"] == "refuse":
+        raise _Unfit("Item with %s exceeds the inventory limit" % words)
+    return None
+
+
+def _adjust(call, checks, relative):
+    call.params({})
+    store, settings = call.store, call.store.settings
+    fit, problems, seen = [], [], set()
+    for position, item in enumerate(_items(call, checks)):
+        try:
+            key, location = _resolve(call, position, item, seen)
+            level = _new_level(store, key, item, relative)
+        except _Unfit as problem:
+            problems.append(str(problem))
+            if settings["adjustment_mode"] == "prefix":
+                break
+            continue
+        if level is None:
+            call.violates("stock_over_limit")
+        else:
+            fit.append((key, location, level))
+    if problems and settings["adjustment_mode"] == "atomic" and (
+            not call.is_partial()):
+        fit = []
+    for key, location, level in fit:
+        store.stock.adjust(key, location, level, not relative)
+        call.changed("stock", key)
+    if problems:
+        raise Refused(call.error(call.partial_status(422),
+                                 _title(settings, problems)))
+    return raw_json({"transaction_id": str(_FIRST_TRANSACTION
+                                           + call.entry.n)})
+
+
+def _title(settings, problems):
+    told = {"one": problems[:1], "all": problems,
+            "none": ["Items are not valid"]}[settings["adjustment_errors"]]
+    return "[%s]" % ", ".join(told)
+
+
+def absolute(call):
+    return _adjust(call, _ABSOLUTE, relative=False)
+
+
+def relative(call):
+    return _adjust(call, _RELATIVE, relative=True)
+
+
+# -- levels ------------------------------------------------------------------
+
+def _variants(store, table, values):
+    found = {stock.product_of_variant(store, value) for value in values}
+    found.discard(None)
+    return listing.Filter(lambda r: r["id"] in found, ids=found)
+
+
+def _tracked(store, table, value):
+    return listing.Filter(lambda r: stock.tracking(r) != "none")
+
+
+_BY_ITEM = {
+    "sku:in": (query.TEXTS, listing.unique_in(
+        "sku", lambda store, value: value.casefold())),
+    "variant_id:in": (query.INTEGERS, _variants),
+    "product_id:in": (query.INTEGERS, listing.id_in),
+}
+_AT_LOCATION = {name: param for name, (param, _) in _BY_ITEM.items()}
+_AT_LOCATION.update(listing.PAGING)
+_EVERYWHERE = dict(_AT_LOCATION, **{
+    "location_id:in": query.INTEGERS, "location_code:in": query.TEXTS})
+
+
+def _identity(record):
+    return {"sku": record.get("sku", ""),
+            "variant_id": base_variant_id(record["id"]),
+            "product_id": record["id"]}
+
+
+def _level(record, location):
+    """The members about one item at one location; no stock is kept back."""
+    level = stock.on_hand(record, location)
+    here = location == stock.DEFAULT_LOCATION
+    return {"available_to_sell": level, "total_inventory_onhand": level,
+            "settings": {
+                "safety_stock": 0, "is_in_stock": True,
+                "warning_level": record.get(
+                    "inventory_warning_level", 0) if here else 0,
+                "bin_picking_number": record.get(
+                    "bin_picking_number", "") if here else ""}}
+
+
+def _item_shower(locations):
+    def show(record):
+        return text({
+            "identity": dict(_identity(record), sku_id=None),
+            "locations": [dict({
+                "location_id": one["id"], "location_code": one["code"],
+                "location_name": one["label"],
+                "location_enabled": one["enabled"],
+            }, **_level(record, one["id"])) for one in locations]})
+    return show
+
+
+def _page(call, values, show):
+    store = call.store
+    filters = [build(store, store.products, values[name])
+               for name, (_, build) in _BY_ITEM.items() if name in values]
+    filters.append(_tracked(store, store.products, None))
+    found = listing.select(store.products, filters)
+    return listing.paged(call, store.products, found, values, show,
+                         store.settings["inventory_limit"])
+
+
+def items(call):
+    values = call.params(_EVERYWHERE)
+    locations = _among(call.store.stock.places.values(), values, "location_")
+    if not locations:
+        values["product_id:in"] = ()
+    return _page(call, values, _item_shower(locations))
+
+
+def location_items(call):
+    values = call.params(_AT_LOCATION)
+    location = call.ids[0]
+    if location not in call.store.stock.places:
+        raise Refused(call.error(404, "The location %d was not found."
+                                 % location))
+    return _page(call, values, lambda record: text(dict(
+        {"identity": _identity(record)}, **_level(record, location))))
+
+
+# -- locations ---------------------------------------------------------------
+
+_LOCATION_PARAMS = dict(listing.PAGING, **{
+    "location_id:in": query.INTEGERS, "location_code:in": query.TEXTS,
+    "is_default": query.BOOLEAN, "is_active": query.BOOLEAN,
+    "type_id:in": query.TEXTS, "managed_by_external_source": query.BOOLEAN,
+    "storefront_visibility": query.BOOLEAN})
+_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday",
+         "saturday")
+_ALWAYS_OPEN = {day: {"open": True, "opening": "00:00", "closing": "00:00"}
+                for day in _DAYS}
+
+
+def _among(locations, values, prefix):
+    """The locations that two filters leave."""
+    ids = values.get(prefix + "id:in")
+    codes = values.get(prefix + "code:in")
+    return [one for one in locations
+            if (ids is None or one["id"] in ids)
+            and (codes is None or one["code"] in codes)]
+
+
+def _flags_fit(location, values):
+    # Nothing in a location says that it is the default one.
+    flags = {"is_default": location["id"] == stock.DEFAULT_LOCATION,
+             "is_active": location["enabled"],
+             "managed_by_external_source": False,
+             "storefront_visibility": True}
+    return (all(values.get(name, flag) == flag
+                for name, flag in flags.items())
+            and "PHYSICAL" in values.get("type_id:in", ("PHYSICAL",)))
+
+
+def _shown_location(location):
+    return text(dict(location, **{
+        "description": "", "managed_by_external_source": False,
+        "type_id": "PHYSICAL", "operating_hours": _ALWAYS_OPEN,
+        "time_zone": "Etc/UTC", "created_at": "2024-01-01T00:00:00Z",
+        "updated_at": "2024-01-01T00:00:00Z", "address": {
+            "address1": "1 Main Street", "address2": "", "city": "Austin",
+            "state": "TX", "zip": "78701", "email": "stock@example.com",
+            "phone": "", "geo_coordinates": {
+                "latitude": exactjson.ZERO, "longitude": exactjson.ZERO},
+            "country_code": "US"},
+        "storefront_visibility": True, "special_hours": []}))
+
+
+class _Rows:
+    """Locations as the pages of a list want them."""
+
+    def __init__(self, locations):
+        self.rows = {one["id"]: one for one in locations}
+        self.ids = list(self.rows)
+
+
+def locations(call):
+    values = call.params(_LOCATION_PARAMS)
+    found = [one for one in _among(call.store.stock.places.values(), values,
+                                   "location_") if _flags_fit(one, values)]
+    table = _Rows(found)
+    return listing.paged(call, table, table.ids, values, _shown_location,
+                         call.store.settings["inventory_limit"])

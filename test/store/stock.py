@@ -1,0 +1,161 @@
+"""Stock: the levels of every product at every location, and when they show.
+
+A product that no adjustment has touched has one level, its inventory_level,
+at the default location.  Any other record has "stock": location -> (on hand,
+known), known after the first absolute adjustment.  That dict is never changed
+in place: whoever has a copy of the record can put it back.
+"""
+
+import time
+from collections import deque
+
+from productfields import base_variant_id
+
+DEFAULT_LOCATION = 1
+MOST = 2 ** 31 - 1
+
+
+def places(setting):
+    """id -> location, as its setting has them."""
+    return {one["id"]: {
+        "id": one["id"],
+        "code": one.get("code", "BC-LOCATION-%d" % one["id"]),
+        "label": one.get("label", "Location %d" % one["id"]),
+        "enabled": one.get("enabled", True)} for one in setting}
+
+
+_PLACE = {"id": int, "code": str, "label": str, "enabled": bool}
+
+
+def fit_places(value):
+    """Is this a list of locations with the default one among them?"""
+    if not isinstance(value, list) or not all(
+            isinstance(one, dict) and "id" in one and set(one) <= set(_PLACE)
+            and all(type(item) is _PLACE[name] for name, item in one.items())
+            and one["id"] > 0 for one in value):
+        return False
+    found = places(value)
+    return (DEFAULT_LOCATION in found and len(found) == len(value)
+            == len({one["code"] for one in found.values()}))
+
+
+def levels(record):
+    """location -> (on hand, known) of a product."""
+    found = record.get("stock")
+    if found is None:
+        return {DEFAULT_LOCATION: (record.get("inventory_level", 0), False)}
+    return found
+
+
+def on_hand(record, location):
+    return levels(record).get(location, (0, False))[0]
+
+
+def tracking(record):
+    return record.get("inventory_tracking", "none")
+
+
+def shown_level(store, stock):
+    """What the catalog shows as the inventory_level of a product."""
+    if store.settings["catalog_level"] == "default":
+        return stock.get(DEFAULT_LOCATION, (0, False))[0]
+    return min(MOST, sum(quantity for quantity, _ in stock.values()))
+
+
+def product_of_variant(store, variant):
+    """The product whose base variant this is, or None."""
+    key, odd = divmod(variant - base_variant_id(0), 2)
+    return key if not odd and key in store.products.rows else None
+
+
+class Stock:
+    """Adjustments that were answered and are still to be seen."""
+
+    def __init__(self, store):
+        self.store = store
+        self.places = None          # id -> location
+        self._shown = None
+        self.waiting = deque()      # (due, product, location, quantity, known)
+
+    def adjust(self, key, location, quantity, known):
+        delay = self.store.settings["stock_delay_ms"]
+        if not delay:
+            self.set_now(key, location, quantity, known)
+            return
+        self.waiting.append((time.monotonic() + delay / 1000.0, key, location,
+                             quantity, known))
+
+    def set_now(self, key, location, quantity, known=True):
+        self.flush(key)
+        self._put(key, location, quantity, known)
+
+    def settle(self, everything=False):
+        """Show what is due.  The order is that of the requests."""
+        now = time.monotonic()
+        while self.waiting and (everything or self.waiting[0][0] <= now):
+            self._put(*self.waiting.popleft()[1:])
+
+    def flush(self, key):
+        """Show what waits for one product, before the catalog writes it."""
+        if not self.waiting:
+            return
+        mine = [one for one in self.waiting if one[1] == key]
+        if mine:
+            self.waiting = deque(o for o in self.waiting if o[1] != key)
+            for one in mine:
+                self._put(*one[1:])
+
+    def known(self, key, location):
+        """Has there been an absolute adjustment of this item here?"""
+        record = self.store.products.rows[key]
+        return levels(record).get(location, (0, False))[1] or any(
+            one[1:3] == (key, location) and one[4] for one in self.waiting)
+
+    def number_waiting(self, key):
+        return sum(one[1] == key for one in self.waiting)
+
+    def _put(self, key, location, quantity, known):
+        table = self.store.products
+        record = table.rows.get(key)
+        if record is None or location not in self.places:
+            return                  # deleted meanwhile
+        stock = dict(levels(record))
+        stock[location] = (quantity, known or stock.get(
+            location, (0, False))[1])
+        changes = {"stock": stock,
+                   "inventory_level": shown_level(self.store, stock)}
+        touches = self.store.settings["stock_touches"]
+        if touches:
+            changes["date_modified"] = self.store.stamp()
+        table.put(key, changes, touch=touches)
+
+    def catalog_write(self, record, changes):
+        """A product body with inventory_level sets the default location."""
+        if "inventory_level" not in changes or "stock" not in record:
+            return
+        stock = dict(record["stock"])
+        stock[DEFAULT_LOCATION] = (
+            changes["inventory_level"],
+            stock.get(DEFAULT_LOCATION, (0, False))[1])
+        changes["stock"] = stock
+        changes["inventory_level"] = shown_level(self.store, stock)
+
+    def configure(self):
+        """Follow the settings: which locations there are, what is shown."""
+        settings = self.store.settings
+        wanted = (places(settings["locations"]), settings["catalog_level"])
+        if wanted != (self.places, self._shown):
+            self.places, self._shown = wanted
+            self._recount()
+
+    def _recount(self):
+        table, there = self.store.products, self.places
+        for key, record in table.rows.items():
+            if "stock" not in record:
+                continue
+            stock = {location: level for location, level
+                     in record["stock"].items() if location in there}
+            table.put(key, {
+                "stock": stock,
+                "inventory_level": shown_level(self.store, stock)},
+                touch=False)
