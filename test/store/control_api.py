@@ -100,7 +100,7 @@ def _stock(control):
         keys = [key for key in wanted if key in rows]
     return [{"product_id": key, "sku": rows[key].get("sku", ""),
              "tracking": stock.tracking(rows[key]),
-             "levels": {str(location): level for location, (level, _)
+             "levels": {str(location): at.on_hand for location, at
                         in stock.levels(rows[key]).items()},
              "waiting": store.stock.number_waiting(key)} for key in keys]
 

@@ -15,6 +15,9 @@ from control import Control
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIMEOUT = 30
 
+ABSOLUTE = "/inventory/adjustments/absolute"
+RELATIVE = "/inventory/adjustments/relative"
+
 
 class Process:
     """A store process; it ends with its standard input."""
@@ -197,3 +200,43 @@ class StoreCase(unittest.TestCase):
     def ids(self, query, path="/catalog/products", key="id"):
         """Ids of the records that a list query returns."""
         return [item[key] for item in self.ok("GET", path + query).data]
+
+
+class InventoryCase(StoreCase):
+    """Three products that are tracked, and adjustments of their stock."""
+
+    def setUp(self):
+        super().setUp()
+        self.keys = [self.product("p%d" % n, sku="s%d" % n,
+                                  inventory_tracking="product")["id"]
+                     for n in range(3)]
+
+    def item(self, which=0, quantity=5, location=1, **more):
+        return dict({"location_id": location, "quantity": quantity,
+                     "product_id": self.keys[which]}, **more)
+
+    def put(self, *items):
+        return self.ok("PUT", ABSOLUTE, {"items": list(items)})
+
+    def add(self, *items):
+        return self.ok("POST", RELATIVE, {"items": list(items)})
+
+    def no(self, *items, path=ABSOLUTE, status=422):
+        """The adjustment is refused; the title says why."""
+        method = "PUT" if path == ABSOLUTE else "POST"
+        answer = self.api(method, path, {"items": list(items)})
+        self.assertEqual(answer.status, status, answer.raw)
+        self.assertEqual(answer.headers["content-type"],
+                         "application/problem+json")
+        self.errors_of(answer)
+        return answer.json["title"]
+
+    def levels(self, which=None):
+        shown = self.control.state("stock")
+        if which is not None:
+            return shown[which]["levels"]
+        return [one["levels"].get("1", 0) for one in shown]
+
+    def catalog_level(self, which=0):
+        return self.ok("GET", "/catalog/products/%d" % self.keys[which]).data[
+            "inventory_level"]

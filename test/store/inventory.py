@@ -129,13 +129,14 @@ def _new_level(store, key, item, relative):
     level = item["quantity"]
     words = _named(item)[1]
     if relative:
-        location = item["location_id"]
+        location, change = item["location_id"], level
         if not store.stock.known(key, location):
             raise _Unfit("Items with identity: [%s] requires absolute "
                          "adjustment before relative" % words)
         # What waits to be seen is not there yet for a relative change.
-        level += stock.on_hand(store.products.rows[key], location)
-        if level < 0:
+        there = stock.level(store.products.rows[key], location)
+        level += there.on_hand
+        if change < 0 and level < there.safety:
             raise _Unfit("Item with %s has not enough stock" % words)
     if level <= stock.MOST:
         return level
@@ -165,7 +166,7 @@ def _adjust(call, checks, relative):
             not call.is_partial()):
         fit = []
     for key, location, level in fit:
-        store.stock.adjust(key, location, level, not relative)
+        store.stock.adjust(key, location, level)
         call.changed("stock", key)
     if problems:
         raise Refused(call.error(call.partial_status(422),
@@ -196,10 +197,6 @@ def _variants(store, table, values):
     return listing.Filter(lambda r: r["id"] in found, ids=found)
 
 
-def _tracked(store, table, value):
-    return listing.Filter(lambda r: stock.tracking(r) != "none")
-
-
 _BY_ITEM = {
     "sku:in": (query.TEXTS, listing.unique_in(
         "sku", lambda store, value: value.casefold())),
@@ -219,12 +216,12 @@ def _identity(record):
 
 
 def _level(record, location):
-    """The members about one item at one location; no stock is kept back."""
-    level = stock.on_hand(record, location)
+    """The members about one item at one location."""
+    level = stock.level(record, location)
     here = location == stock.DEFAULT_LOCATION
-    return {"available_to_sell": level, "total_inventory_onhand": level,
-            "settings": {
-                "safety_stock": 0, "is_in_stock": True,
+    return {"available_to_sell": stock.to_sell(level),
+            "total_inventory_onhand": level.on_hand, "settings": {
+                "safety_stock": level.safety, "is_in_stock": True,
                 "warning_level": record.get(
                     "inventory_warning_level", 0) if here else 0,
                 "bin_picking_number": record.get(
@@ -247,8 +244,11 @@ def _page(call, values, show):
     store = call.store
     filters = [build(store, store.products, values[name])
                for name, (_, build) in _BY_ITEM.items() if name in values]
-    filters.append(_tracked(store, store.products, None))
-    found = listing.select(store.products, filters)
+    found = store.stock.tracked()
+    if filters:
+        rows = store.products.rows
+        found = [key for key in listing.select(store.products, filters)
+                 if stock.tracking(rows[key]) != "none"]
     return listing.paged(call, store.products, found, values, show,
                          store.settings["inventory_limit"])
 

@@ -116,16 +116,20 @@ def _seed_tree(store, record):
 
 
 def _seed_stock(store, record):
-    """{"product_id": 7, "location_id": 2, "quantity": 5}: known from now."""
-    _, (key, location, quantity) = _split(
-        record, "product_id", "location_id", "quantity")
+    """{"product_id": 7, "location_id": 2, "quantity": 5, "safety_stock": 1},
+    the last one optional; known from now on."""
+    rest, (key, location, quantity, safety) = _split(
+        record, "product_id", "location_id", "quantity", "safety_stock")
+    if rest:
+        raise SeedError("stock has no %s" % ", ".join(rest))
     if key not in store.products.rows:
         raise SeedError("there is no product %r" % (key,))
     if location not in store.stock.places:
         raise SeedError("there is no location %r" % (location,))
-    if type(quantity) is not int or not 0 <= quantity <= stock.MOST:
-        raise SeedError("quantity cannot be %r" % (quantity,))
-    store.stock.set_now(key, location, quantity)
+    for number in (quantity, 0 if safety is None else safety):
+        if type(number) is not int or not 0 <= number <= stock.MOST:
+            raise SeedError("stock cannot be %r" % (number,))
+    store.stock.set_now(key, location, quantity, safety=safety)
     return key
 
 

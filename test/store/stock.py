@@ -1,18 +1,23 @@
 """Stock: the levels of every product at every location, and when they show.
 
 A product that no adjustment has touched has one level, its inventory_level,
-at the default location.  Any other record has "stock": location -> (on hand,
-known), known after the first absolute adjustment.  That dict is never changed
-in place: whoever has a copy of the record can put it back.
+at the default location.  Any other record has "stock": location -> Level.
+That dict is never changed in place: whoever has a copy of the record can put
+it back.
 """
 
 import time
-from collections import deque
+from collections import deque, namedtuple
 
 from productfields import base_variant_id
 
 DEFAULT_LOCATION = 1
 MOST = 2 ** 31 - 1
+
+
+# known: there was an adjustment, so an absolute one.  safety: stock that is not sold.
+Level = namedtuple("Level", "on_hand known safety", defaults=(0, False, 0))
+_NONE = Level()
 
 
 def places(setting):
@@ -40,15 +45,19 @@ def fit_places(value):
 
 
 def levels(record):
-    """location -> (on hand, known) of a product."""
+    """location -> Level of a product."""
     found = record.get("stock")
     if found is None:
-        return {DEFAULT_LOCATION: (record.get("inventory_level", 0), False)}
+        return {DEFAULT_LOCATION: Level(record.get("inventory_level", 0))}
     return found
 
 
-def on_hand(record, location):
-    return levels(record).get(location, (0, False))[0]
+def level(record, location):
+    return levels(record).get(location, _NONE)
+
+
+def to_sell(at):
+    return max(0, at.on_hand - at.safety)
 
 
 def tracking(record):
@@ -58,8 +67,8 @@ def tracking(record):
 def shown_level(store, stock):
     """What the catalog shows as the inventory_level of a product."""
     if store.settings["catalog_level"] == "default":
-        return stock.get(DEFAULT_LOCATION, (0, False))[0]
-    return min(MOST, sum(quantity for quantity, _ in stock.values()))
+        return stock.get(DEFAULT_LOCATION, _NONE).on_hand
+    return min(MOST, sum(map(to_sell, stock.values())))
 
 
 def product_of_variant(store, variant):
@@ -75,19 +84,20 @@ class Stock:
         self.store = store
         self.places = None          # id -> location
         self._shown = None
-        self.waiting = deque()      # (due, product, location, quantity, known)
+        self._tracked = (None, ())  # version of the table, ids
+        self.waiting = deque()      # (due, product, location, quantity)
 
-    def adjust(self, key, location, quantity, known):
+    def adjust(self, key, location, quantity):
         delay = self.store.settings["stock_delay_ms"]
         if not delay:
-            self.set_now(key, location, quantity, known)
+            self.set_now(key, location, quantity)
             return
         self.waiting.append((time.monotonic() + delay / 1000.0, key, location,
-                             quantity, known))
+                             quantity))
 
-    def set_now(self, key, location, quantity, known=True):
+    def set_now(self, key, location, quantity, safety=None):
         self.flush(key)
-        self._put(key, location, quantity, known)
+        self._put(key, location, quantity, safety)
 
     def settle(self, everything=False):
         """Show what is due.  The order is that of the requests."""
@@ -108,20 +118,30 @@ class Stock:
     def known(self, key, location):
         """Has there been an absolute adjustment of this item here?"""
         record = self.store.products.rows[key]
-        return levels(record).get(location, (0, False))[1] or any(
-            one[1:3] == (key, location) and one[4] for one in self.waiting)
+        return level(record, location).known or any(
+            one[1:3] == (key, location) for one in self.waiting)
+
+    def tracked(self):
+        """Ids of the products that are inventory items, sorted."""
+        table = self.store.products
+        if self._tracked[0] != table.version:
+            rows = table.rows
+            self._tracked = (table.version, [
+                key for key in table.ids if tracking(rows[key]) != "none"])
+        return self._tracked[1]
 
     def number_waiting(self, key):
         return sum(one[1] == key for one in self.waiting)
 
-    def _put(self, key, location, quantity, known):
+    def _put(self, key, location, quantity, safety=None):
         table = self.store.products
         record = table.rows.get(key)
         if record is None or location not in self.places:
             return                  # deleted meanwhile
+        was = level(record, location)
         stock = dict(levels(record))
-        stock[location] = (quantity, known or stock.get(
-            location, (0, False))[1])
+        stock[location] = Level(quantity, True,
+                                was.safety if safety is None else safety)
         changes = {"stock": stock,
                    "inventory_level": shown_level(self.store, stock)}
         touches = self.store.settings["stock_touches"]
@@ -134,9 +154,8 @@ class Stock:
         if "inventory_level" not in changes or "stock" not in record:
             return
         stock = dict(record["stock"])
-        stock[DEFAULT_LOCATION] = (
-            changes["inventory_level"],
-            stock.get(DEFAULT_LOCATION, (0, False))[1])
+        stock[DEFAULT_LOCATION] = level(record, DEFAULT_LOCATION)._replace(
+            on_hand=changes["inventory_level"])
         changes["stock"] = stock
         changes["inventory_level"] = shown_level(self.store, stock)
 
@@ -153,7 +172,7 @@ class Stock:
         for key, record in table.rows.items():
             if "stock" not in record:
                 continue
-            stock = {location: level for location, level
+            stock = {location: at for location, at
                      in record["stock"].items() if location in there}
             table.put(key, {
                 "stock": stock,

@@ -2,9 +2,10 @@
 
 import unittest
 
-from harness import until
-from test_inventory import ABSOLUTE, PRODUCTS, RELATIVE, TWO, InventoryCase
+from control import ControlError
+from harness import ABSOLUTE, RELATIVE, InventoryCase, until
 
+PRODUCTS = "/catalog/products"
 ITEMS = "/inventory/items"
 LOCATIONS = "/inventory/locations"
 MORE = [{"id": 1, "code": "MAIN", "label": "Main"},
@@ -171,7 +172,7 @@ class Locations(InventoryCase):
                       [{"id": 1, "code": "x"}, {"id": 2, "code": "x"}],
                       [{"id": "1"}], [{"id": 1, "enabled": 1}],
                       [{"id": 1}, {"id": -1}]):
-            with self.assertRaises(Exception, msg=value):
+            with self.assertRaises(ControlError, msg=value):
                 self.set(locations=value)
         self.assertEqual(self.there(), [1])
 
@@ -192,7 +193,6 @@ class Beside(InventoryCase):
 
     def setUp(self):
         super().setUp()
-        self.set(locations=TWO)
         self.path = "%s/%d" % (PRODUCTS, self.keys[1])
         self.control.clear()
 
