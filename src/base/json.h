@@ -13,6 +13,7 @@
 #define BCD_JSON_MAX_DEPTH		32
 #define BCD_JSON_MAX_SIZE		(32 * 1024 * 1024)	/* bytes */
 #define BCD_JSON_MAX_VALUES		500000	/* each takes some 150 bytes */
+#define BCD_JSON_ERROR_MAX_SIZE (BCD_JSON_MAX_SIZE / 8) /* of an error */
 #define BCD_JSON_ERROR_MAX		500 /* bytes of an error text */
 
 extern cJSON *bcd_json_parse(char *text, size_t len, const char **reason);

@@ -6,22 +6,48 @@
  * refusal names it, it is sent alone; where a record is gone or a key is
  * taken, reading all records at once tells whose it is.  Else the batch is
  * split in halves until the bad one is alone.
+ *
+ * Some endpoints may save a part of what they refuse: creates are looked up
+ * then before they are sent again.
  */
 #include "postgres.h"
 
 #include "base/compat.h"
 #include "engine/decide.h"
+#include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/key_holders.h"
+#include "engine/natural_key.h"
 #include "engine/reply_error.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
-#include "store/blame.h"
+#include "store/batch_reply.h"
+
+static const BcdReplyForm *
+reply_form(const BcdJob *job)
+{
+	return bcd_stage_endpoint(job->lane->feed->resource, job->stage)->reply;
+}
+
+static BcdVerdict
+verdict_of(const BcdJob *job)
+{
+	return bcd_retry_verdict(job->request->fate, job->request->status);
+}
+
+/* May records have been created by a request that was refused? */
+bool
+bcd_refusal_creates_some(const BcdJob *job)
+{
+	return job->stage == BCD_CREATE && job->nitems > 1 &&
+		bcd_refusal_keeps_some(reply_form(job), verdict_of(job), job->reply);
+}
 
 /* A batch that was refused is split in halves until the bad row is alone. */
 bool
 bcd_split(BcdJob *job, int group)
 {
+	bool		may_be_there = bcd_refusal_creates_some(job);
 	dlist_iter	iter;
 
 	if (job->nitems <= 1)
@@ -30,8 +56,11 @@ bcd_split(BcdJob *job, int group)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		/* one that followed another one may not be sent beside it */
-		bcd_decide_stage(item, item->follows ? BCD_TURN : job->stage);
+		if (may_be_there)
+			bcd_decide_lookup(item, BCD_QUEST_AGAIN);
+		else
+			/* one that followed another one may not be sent beside it */
+			bcd_decide_stage(item, item->follows ? BCD_TURN : job->stage);
 		item->decision.group = group;
 	}
 	return true;
@@ -45,25 +74,35 @@ bcd_decide_read_first(BcdItem *item)
 	item->decision.attempted = true;
 }
 
-/* Does a refusal name the item: by its place, its id or a natural key? */
-static bool
-is_named(const BcdItem *item, int place, const char *text)
+/* The key by which replies know an item's record, and the names in its row. */
+static void
+describe(const BcdItem *item, BcdElement *element)
 {
+	const BcdResource *r = item->lane->feed->resource;
+	const char **names = palloc0(sizeof(char *) * (BCD_MAX_KEYS + 1));
+	const char **values;
 	const char *field;
+	int			n = 0;
 	int			i;
 
-	if (bcd_blames_place(text, place) || bcd_blames_id(text, item->store_id))
-		return true;
+	element->id = item->store_id;
+	element->names = names;
 	if (item->wanted == NULL)
-		return false;
-	for (i = 0; (field = bcd_resource_key(item->lane->feed->resource, i)) != NULL; i++)
+		return;
+	for (i = 0; (field = bcd_resource_key(r, i)) != NULL; i++)
 	{
 		char	   *name = bcd_payload_text(item->wanted, field);
 
-		if (name && bcd_blames_name(text, name))
-			return true;
+		if (name)
+			names[n++] = name;
 	}
-	return false;
+	element->key = r->keys[item->natural_index].fields;
+	for (n = 0; element->key[n]; n++)
+		;
+	values = palloc(sizeof(char *) * n);
+	for (i = 0; i < n; i++)
+		values[i] = bcd_payload_text(item->wanted, element->key[i]);
+	element->values = values;
 }
 
 /*
@@ -71,31 +110,35 @@ is_named(const BcdItem *item, int place, const char *text)
  * together; false when it names none, or all.
  */
 bool
-bcd_set_apart(BcdJob *job, const char *text)
+bcd_set_apart(BcdJob *job)
 {
-	BcdItem   **named = palloc(sizeof(BcdItem *) * job->nitems);
+	BcdElement *elements;
 	int			n = 0;
-	int			place = 0;
-	int			i;
+	int			i = 0;
 	dlist_iter	iter;
 
 	if (!bcd_is_write(job) || job->nitems <= 1)
 		return false;
+	elements = palloc0(sizeof(BcdElement) * job->nitems);
+	dlist_foreach(iter, &job->items)
+		describe(dlist_container(BcdItem, node, iter.cur), &elements[i++]);
+	bcd_batch_reply_read(reply_form(job), job->lane->feed->resource->id, verdict_of(job),
+						 job->reply, elements, job->nitems);
+	for (i = 0; i < job->nitems; i++)
+		n += elements[i].fate == BCD_ELEMENT_BLAMED;
+	if (n == 0 || n == job->nitems)
+		return false;
+	(void) bcd_split(job, job->nitems - n);
+	i = 0;
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		if (is_named(item, place++, text))
-			named[n++] = item;
-	}
-	if (n == 0 || n == job->nitems)
-		return false;
-	(void) bcd_split(job, job->nitems - n);
-	for (i = 0; i < n; i++)
-	{
+		if (elements[i++].fate != BCD_ELEMENT_BLAMED)
+			continue;
 		/* at the end, so that the others stay side by side */
-		named[i]->decision.place = n - i;
-		named[i]->decision.group = 1;
+		item->decision.place = n--;
+		item->decision.group = 1;
 	}
 	return true;
 }

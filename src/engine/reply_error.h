@@ -20,7 +20,8 @@ extern void bcd_decide_gone(BcdItem *item);
 
 /* batch_split.c */
 extern bool bcd_split(BcdJob *job, int group);
-extern bool bcd_set_apart(BcdJob *job, const char *text);
+extern bool bcd_set_apart(BcdJob *job);
+extern bool bcd_refusal_creates_some(const BcdJob *job);
 extern void bcd_decide_read_first(BcdItem *item);
 extern bool bcd_read_all_first(BcdJob *job);
 extern bool bcd_look_at_all(BcdJob *job);

@@ -22,6 +22,7 @@
 #include "payload/html.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
+#include "store/batch_reply.h"
 #include "store/verdict.h"
 #include "tables/link.h"
 
@@ -281,17 +282,15 @@ read_records(BcdJob *job, const cJSON *reply)
  * which, all are read, to see which of them are still there.
  */
 static void
-read_removals(BcdJob *job, const cJSON *reply, bool partial)
+read_removals(BcdJob *job, bool partial)
 {
-	int64		failed = 0;
 	dlist_iter	iter;
 
-	(void) bcd_json_int64(bcd_json_path(reply, "meta.failed"), &failed);
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		if (!partial && failed == 0)
+		if (!partial)
 		{
 			bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
 			continue;
@@ -300,25 +299,6 @@ read_removals(BcdJob *job, const cJSON *reply, bool partial)
 		item->decision.clashes = true;
 		item->decision.error = "the store did not remove all of the requested records";
 	}
-}
-
-/*
- * Some endpoints answer 207 as soon as they may have something to say: one
- * that names no error, and whose counters say that all was saved, is success.
- */
-static bool
-all_saved(const BcdJob *job, const cJSON *reply)
-{
-	const cJSON *meta = cJSON_GetObjectItemCaseSensitive(reply, "meta");
-	const cJSON *errors = cJSON_GetObjectItemCaseSensitive(reply, "errors");
-	int64		success;
-	int64		failed;
-
-	return (errors == NULL || cJSON_IsNull(errors) ||
-			((cJSON_IsArray(errors) || cJSON_IsObject(errors)) && errors->child == NULL)) &&
-		bcd_json_field_int64(meta, "success", &success) &&
-		bcd_json_field_int64(meta, "failed", &failed) &&
-		success == job->nitems && failed == 0;
 }
 
 /* Is it an object without data, or with data that is no record? */
@@ -334,10 +314,10 @@ names_no_record(const cJSON *reply, const cJSON *data, const BcdJob *job)
 void
 bcd_reply_read(BcdJob *job, const cJSON *reply)
 {
-	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
-	bool		partial = job->request->status == 207 && !all_saved(job, reply);
-	bool		silent;			/* some replies name no record */
 	const BcdReplyForm *form;
+	const cJSON *data;
+	bool		partial;
+	bool		silent;			/* some replies name no record */
 	BcdItem    *first = dlist_head_element(BcdItem, node, &job->items);
 	dlist_iter	iter;
 
@@ -346,12 +326,16 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		read_records(job, reply);
 		return;
 	}
+	form = bcd_stage_endpoint(job->lane->feed->resource, job->stage)->reply;
+	partial = bcd_reply_is_partial(form, bcd_retry_verdict(job->request->fate, job->request->status),
+								   reply, job->nitems);
 	if (job->stage == BCD_REMOVE)
 	{
-		read_removals(job, reply, partial);
+		read_removals(job, partial);
 		return;
 	}
-	form = bcd_stage_endpoint(job->lane->feed->resource, job->stage)->reply;
+	/* what need not name records may do so all the same */
+	data = bcd_json_path(reply, form->records ? form->records : "data");
 	silent = reply == NULL ||
 		(form->records == NULL && names_no_record(reply, data, job));
 	dlist_foreach(iter, &job->items)
@@ -378,7 +362,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 	 * errors may say which ones are better sent alone.
 	 */
 	if (partial && job->nitems > 1 && job->stage == BCD_UPDATE && names_no_record(reply, data, job) &&
-		bcd_set_apart(job, bcd_reply_text(job, first)))
+		bcd_set_apart(job))
 		return;
 	if (partial && job->nitems > 1)
 	{

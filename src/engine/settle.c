@@ -161,7 +161,7 @@ put_back(BcdJob *job)
 		bcd_put_back(dlist_container(BcdItem, node, iter.cur));
 }
 
-/* Has the store said that a create was not done? */
+/* Has the store said that a create was not done, nor any other of its batch? */
 static bool
 was_not_created(const BcdJob *job)
 {
@@ -171,7 +171,8 @@ was_not_created(const BcdJob *job)
 	if (job->stage != BCD_CREATE || r == NULL || r->fate != BCD_HTTP_REPLIED)
 		return false;
 	verdict = bcd_retry_verdict(r->fate, r->status);
-	return verdict != BCD_OK && verdict != BCD_PARTIAL && verdict != BCD_TROUBLE;
+	return verdict != BCD_OK && verdict != BCD_PARTIAL && verdict != BCD_TROUBLE &&
+		!bcd_refusal_creates_some(job);
 }
 
 /* Is an item whose create was not done going to be sent again, in this run? */

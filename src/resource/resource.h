@@ -77,11 +77,32 @@ typedef struct BcdField
 	const BcdDefault *otherwise;	/* for rows without a value, or NULL */
 } BcdField;
 
+/*
+ * How a refusal names the records of a batch that are to blame.  No family of
+ * replies promises it but that of the echo; so who is named is sent alone, and
+ * not given up.
+ */
+typedef enum BcdBlames
+{
+	BCD_BLAMES_NONE,			/* not at all */
+	BCD_BLAMES_TEXT,			/* in words: by an id or a natural key */
+	BCD_BLAMES_PLACE,			/* keys of a map have their places in the
+								 * batch, "3.name"; else in words */
+	BCD_BLAMES_ECHO				/* their keys are repeated; else in words */
+} BcdBlames;
+
 /* How the replies of an endpoint refer to the records of a request */
 typedef struct BcdReplyForm
 {
 	const char *records;		/* their path; NULL: a successful reply names
 								 * none */
+	const char *errors;			/* path of what is wrong; NULL: not documented */
+	BcdBlames	blames;
+	bool		keeps_some;		/* a batch that is refused may have been saved
+								 * in part */
+	bool		drops_twins;	/* success leaves out a record of which the
+								 * store has the like */
+	int			delay_ms;		/* until what was written can be read */
 } BcdReplyForm;
 
 typedef enum BcdBody
@@ -167,7 +188,18 @@ typedef struct BcdResource
 
 /* the families of replies: replies.c */
 extern const BcdReplyForm bcd_reply_records;
+extern const BcdReplyForm bcd_reply_variants;
+extern const BcdReplyForm bcd_reply_customers;
+extern const BcdReplyForm bcd_reply_addresses;
+extern const BcdReplyForm bcd_reply_metafields;
+extern const BcdReplyForm bcd_reply_categories;
+extern const BcdReplyForm bcd_reply_categories_updated;
+extern const BcdReplyForm bcd_reply_price_records;
+extern const BcdReplyForm bcd_reply_price_list_assignments;
 extern const BcdReplyForm bcd_reply_silent;
+extern const BcdReplyForm bcd_reply_stock;
+extern const BcdReplyForm bcd_reply_stock_settings;
+extern const BcdReplyForm bcd_reply_redirects;
 
 /* the resources */
 extern const BcdResource bcd_brand;

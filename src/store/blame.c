@@ -3,8 +3,8 @@
  *		Finds the records of a batch that an error text refers to.
  *
  * The API does not say which record of a batch was refused. The text often
- * does: by the record's position in the batch, its id, or its name. We do not
- * rely on it; it only suggests which records are better sent alone.
+ * does: by the record's id, or its name. We do not rely on it; it only suggests
+ * which records are better sent alone.
  */
 #include "postgres.h"
 
@@ -34,20 +34,6 @@ number_at(const char *text, const char *p, const char **end)
 	if (q > p && !in_word(*q))
 		*end = q;
 	return number;
-}
-
-/* Keys of an error map that begin with the index, as in "3.name: is taken" */
-bool
-bcd_blames_place(const char *text, int place)
-{
-	const char *p;
-	const char *end;
-
-	for (p = text; *p; p++)
-		if (number_at(text, p, &end) == (uint64) place && end &&
-			((end[0] == '.' && isalpha((unsigned char) end[1])) || end[0] == ':'))
-			return true;
-	return false;
 }
 
 bool

@@ -7,7 +7,6 @@
 #ifndef BCD_BLAME_H
 #define BCD_BLAME_H
 
-extern bool bcd_blames_place(const char *text, int place);
 extern bool bcd_blames_id(const char *text, int64 id);
 extern bool bcd_blames_name(const char *text, const char *name);
 extern bool bcd_blames_size(const char *text, int size);

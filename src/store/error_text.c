@@ -81,7 +81,7 @@ line_from_json(Line *line, const char *body, size_t len)
 	cJSON	   *root;
 
 	/* the parser modifies its input; an endless error is not worth reading */
-	if (len > BCD_JSON_MAX_SIZE / 8 || (copy = malloc(len)) == NULL)
+	if (len > BCD_JSON_ERROR_MAX_SIZE || (copy = malloc(len)) == NULL)
 		return false;
 	memcpy(copy, body, len);
 	root = bcd_json_parse(copy, len, &reason);

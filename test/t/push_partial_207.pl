@@ -22,6 +22,47 @@ subtest '207: of a batch of categories that is made in part, what was made is kn
 	is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE payload ->> 'name' = 'Group ' || key"), 9, 'so is what was');
 };
 
+subtest '422: of a batch of categories that is refused, what was made all the same is found and not made twice' => sub {
+	my $refuse = { partial => { status => 422, fail => [3] } };
+	$store->fault({ match => { method => 'POST' }, times => 1, do => $refuse });
+	$shop->sql("INSERT INTO groups SELECT i, NULL, 'Kept ' || i FROM generate_series(101, 110) AS i");
+	$shop->clear;
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(state failed)} ], [ 'succeeded', 0 ], 'a batch that is refused, but for one saved');
+	is_deeply($shop->pending, { 'groups 3' => 'failed' }, 'fails no row');
+	is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = 'groups' AND payload ->> 'name' LIKE 'Kept %'"), 10, 'each is linked');
+	is(scalar $store->journal(method => 'POST'), 2, 'the missing one is the only one that is sent again');
+	$store->fault({ match => { method => 'POST', body => 'None 205' }, do => { status => 422, body => { errors => { title => 'Wrong', errors => {} }, meta => { total => 10, success => 0, failed => 10 } } } });
+	$shop->sql("INSERT INTO groups SELECT i, NULL, 'None ' || i FROM generate_series(201, 210) AS i");
+	$shop->clear;
+	$run = $shop->push;
+	is_deeply([ @$run{qw(created failed)} ], [ 9, 1 ], 'where the store counts none as saved');
+	is(scalar(grep { $_->{query} =~ /name=/ } $store->journal(method => 'GET')), 0, 'none is looked for');
+	$store->unfault;
+};
+
+subtest '422: what a refused batch may have made is found when its row has another key by then' => sub {
+	$store->fault({ match => { method => 'POST' }, times => 1, do => { partial => { status => 422, fail => [0] } } });
+	$shop->clear;
+	# those before the create find nothing
+	$store->fault({ match => { method => 'GET', path => 'categories' }, skip => 3, do => { status => 500 } });
+	$shop->sql("INSERT INTO groups SELECT i, NULL, 'Noted ' || i FROM generate_series(301, 303) AS i");
+	$shop->push;
+	$store->unfault;
+	$shop->sql("UPDATE groups SET name = 'Renamed ' || id WHERE id > 300");
+	$shop->sql('SELECT bcdelta.retry()');
+	$shop->push;
+	is_deeply([ sort grep { /^(Noted|Renamed)/ } map { $_->{name} } @{ $store->state('categories') } ], [ map { "Renamed $_" } 301 .. 303 ], 'each is there once');
+};
+
+subtest '200: updates of which the store counts failures are not taken for done' => sub {
+	my @counted = (status => 200, body => { meta => { total => 3, success => 2, failed => 1 } });
+	$store->fault({ match => { method => 'PUT' }, times => 1, do => {@counted} });
+	$shop->sql("UPDATE groups SET name = 'Counted ' || id WHERE id IN (4, 5, 6)");
+	is($shop->push->{updated}, 3, 'three rows');
+	is($shop->records('categories', 'name')->{"Counted $_"}{name}, "Counted $_", "category $_ is as it should be") foreach 4 .. 6;
+};
+
 subtest '207: of a record that is saved in part, only the rest is sent again' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE stock (sku text PRIMARY KEY, name text, level int);

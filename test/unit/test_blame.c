@@ -8,20 +8,6 @@
 #include "tap.h"
 
 static void
-test_place(void)
-{
-	ok(bcd_blames_place("422 Some failed (3.name: is taken)", 3), "index and field");
-	ok(bcd_blames_place("422 3.name: is taken", 3), "at the beginning");
-	ok(bcd_blames_place("422 x (1.url: a, 3.name: b)", 3), "the second of two");
-	ok(bcd_blames_place("422 x (0: bad)", 0), "an index alone");
-	ok(!bcd_blames_place("422 x (13.name: is taken)", 3), "the end of a number");
-	ok(!bcd_blames_place("422 at least 3.5 kg", 3), "a decimal");
-	ok(!bcd_blames_place("422 at most 3. Send fewer", 3), "the end of a sentence");
-	ok(!bcd_blames_place("422 item3.name: is taken", 3), "part of a word");
-	ok(!bcd_blames_place("", 0), "nothing");
-}
-
-static void
 test_id(void)
 {
 	ok(bcd_blames_id("404 Product 148 was not found", 148), "an id");
@@ -60,7 +46,6 @@ test_size(void)
 int
 main(void)
 {
-	test_place();
 	test_id();
 	test_name();
 	test_size();

@@ -179,7 +179,7 @@ action_is_sound(const BcdResource *resource, const BcdAction *action)
 	/* ids in a URL, of which a page has no more than that */
 		(!has_list(action->query) || endpoint->batch <= BCD_PAGE_LIMIT) &&
 		(endpoint->body == BCD_NO_BODY) == (strcmp(endpoint->method, "DELETE") == 0) &&
-		(endpoint->body == BCD_NO_BODY || endpoint->reply != NULL);
+		endpoint->reply != NULL;
 }
 
 static void
