@@ -260,12 +260,21 @@ bcd_reply_is_partial(const BcdReplyForm *form, BcdVerdict verdict, const cJSON *
 		  counter(reply, "success") == n && counter(reply, "failed") == 0);
 }
 
-/* May a batch that was refused have been saved in part? */
+/* Did the store look at what was sent, and not like it? */
+static bool
+is_refusal(BcdVerdict verdict)
+{
+	return verdict == BCD_REFUSED || verdict == BCD_CONFLICT || verdict == BCD_GONE;
+}
+
+/*
+ * May a batch that was refused have been saved in part?  Also one that was
+ * more than a limit of the store allows.
+ */
 bool
 bcd_refusal_keeps_some(const BcdReplyForm *form, BcdVerdict verdict, const cJSON *reply)
 {
-	return form->keeps_some &&
-		(verdict == BCD_REFUSED || verdict == BCD_CONFLICT || verdict == BCD_GONE) &&
+	return form->keeps_some && (is_refusal(verdict) || verdict == BCD_STOP_FEED) &&
 		counter(reply, "success") != 0 && counter(reply, "saved_records") != 0;
 }
 
@@ -291,7 +300,7 @@ void
 bcd_batch_reply_read(const BcdReplyForm *form, const char *id, BcdVerdict verdict,
 					 const cJSON *reply, BcdElement *elements, int n)
 {
-	bool		refused = verdict == BCD_REFUSED || verdict == BCD_CONFLICT || verdict == BCD_GONE;
+	bool		refused = is_refusal(verdict);
 	int			i;
 
 	if (verdict == BCD_OK || verdict == BCD_PARTIAL)

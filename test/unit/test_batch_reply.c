@@ -134,6 +134,10 @@ test_metafields(void)
 		 ids, "HHH", "metafields: nothing was saved where the counters say so");
 	says(bcd_reply_metafields, "id", BCD_REFUSED, "{\"status\": 400, \"title\": \"Bad\", \"detail\": \"malformed\"}", ids, "???",
 		 "metafields: else nobody knows");
+	says(bcd_reply_metafields, "id", BCD_STOP_FEED, "{\"title\": \"The plan allows no more\"}", ids, "???",
+		 "507: a limit may have been met in the midst of a batch");
+	says(bcd_reply_metafields, "id", BCD_STOP_STORE, NULL, ids, "HHH", "401: nobody looked at it");
+	says(bcd_reply_records, "id", BCD_STOP_FEED, NULL, ids, "HHH", "403: single records are not written");
 	says(bcd_reply_metafields, "id", BCD_OK, "{\"data\": [{\"id\": 3001}, {\"id\": 1}], \"errors\": [], \"meta\": {\"total\": 3, \"success\": 2, \"failed\": 1}}",
 		 ids, "P?P", "success that counts failures is none");
 }

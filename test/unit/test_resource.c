@@ -187,8 +187,9 @@ test_facets(const BcdResource *resource)
 {
 	int			i;
 
-	ok(resource->nfacets >= 1 && resource->facets[0].name == NULL && resource->facets[0].create.endpoint,
-	   "%s: the first facet makes the record", resource->name);
+	ok(resource->nfacets >= 1 && resource->facets[0].name == NULL && resource->facets[0].create.endpoint &&
+	   resource->facets[0].create.endpoint->reply->records,
+	   "%s: the first facet makes the record, and learns its id", resource->name);
 	for (i = 0; i < resource->nfacets; i++)
 	{
 		const BcdFacet *facet = &resource->facets[i];
