@@ -257,6 +257,8 @@ typedef struct BcdGates
 	const BcdResource *resource;
 	char	   *token;
 	BcdHttpTarget target;
+	char	   *asked;			/* view.c: the fields that replies are asked
+								 * for, or NULL: not made yet */
 	BcdGate		gate[BCD_STAGES];
 	int			in_flight;		/* jobs at all of them */
 	int			items;			/* items queued and in flight */

@@ -13,6 +13,7 @@
 
 #include "engine/engine.h"
 #include "engine/gates.h"
+#include "engine/view.h"
 
 static BcdGates *
 gates_create(BcdRun *run, const BcdResource *resource, char *token)
@@ -51,6 +52,7 @@ bcd_gates_join(BcdLane *lane, char *token)
 	}
 	if (lane->gates == NULL)
 		lane->gates = gates_create(run, lane->feed->resource, token);
+	bcd_forget_asked(lane->gates);
 }
 
 /* The gates of the nth lane, unless an earlier lane has them; for a loop over all gates. */

@@ -159,6 +159,7 @@ write_job(BcdLane *lane, BcdStage stage)
 	const BcdAction *action = bcd_stage_action(lane->feed->resource, stage);
 	const BcdEndpoint *endpoint = action->endpoint;
 	StringInfoData body;
+	StringInfoData rest;
 	BcdItem   **items;
 	int			n;
 	int			i;
@@ -181,7 +182,9 @@ write_job(BcdLane *lane, BcdStage stage)
 	}
 	if (endpoint->body == BCD_ARRAY)
 		appendStringInfoChar(&body, ']');
-	return job_for(lane, stage, endpoint, action->query, items, n, "",
+	initStringInfo(&rest);
+	bcd_append_reply_fields(&rest, lane, stage, n);
+	return job_for(lane, stage, endpoint, action->query, items, n, rest.data,
 				   endpoint->body == BCD_NO_BODY ? NULL : body.data);
 }
 

@@ -209,20 +209,24 @@ static void
 decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 {
 	BcdLane    *lane = job->lane;
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	char	   *text = bcd_reply_text(job, item);
-	BcdItemRecord *after = bcd_decide_record(item);
+	MemoryContext old;
+	BcdItemRecord *after;
+	char	   *text;
 
-	if (job->stage == BCD_CREATE)
-		(void) bcd_json_field_int64(record, lane->feed->resource->id, &after->store_id);
-	if (item->wanted)
-		after->known = known_in_part(lane->feed->resource, item, record);
 	if (job->nitems > 1 && job->stage == BCD_UPDATE)
 	{
 		bcd_decide_stage(item, BCD_UPDATE);
 		item->decision.group = 1;
+		return;
 	}
-	else if (job->nitems > 1 && is_whole(item))
+	old = MemoryContextSwitchTo(item->cxt);
+	text = bcd_reply_text(job, item);
+	after = bcd_decide_record(item);
+	if (job->stage == BCD_CREATE)
+		(void) bcd_json_field_int64(record, lane->feed->resource->id, &after->store_id);
+	if (item->wanted)
+		after->known = known_in_part(lane->feed->resource, item, record);
+	if (job->nitems > 1 && is_whole(item))
 		decide_written(item, BCD_CREATE);
 	else if (item->attempts + 1 >= Min(PARTIAL_ATTEMPTS, job->run->store->options->max_attempts))
 		bcd_decide_failed(item, BCD_FAILED, psprintf("saved in part: %s", text));

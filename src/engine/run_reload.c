@@ -23,6 +23,7 @@
 #include "engine/run_reload.h"
 #include "engine/run_start.h"
 #include "engine/unmapped_fields.h"
+#include "engine/view.h"
 #include "feed/feed.h"
 #include "tables/feed_state.h"
 
@@ -160,6 +161,7 @@ use(BcdLane *lane, BcdFeed *feed)
 {
 	bcd_feed_free(lane->feed);
 	lane->feed = feed;
+	bcd_forget_asked(lane->gates);
 	bcd_index_free(lane);
 	if (lane->cursor)
 		pfree(lane->cursor);

@@ -59,36 +59,77 @@ maps_unlisted(const BcdFeed *feed)
 }
 
 /*
- * include_fields with what the mappings of all feeds at the gates send and the
- * natural key; nothing, for whole records, where one sends a field that cannot
- * be asked for.
+ * What the mappings of all feeds at the gates send and the natural key, as
+ * include_fields takes it; empty, for whole records, where one sends a field that
+ * cannot be asked for.  It is made once.
  */
-void
-bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage)
+static const char *
+asked_fields(const BcdLane *lane)
 {
 	const BcdRun *run = lane->run;
 	const BcdResource *r = lane->feed->resource;
+	BcdGates   *gates = lane->gates;
 	bool		hides = r->hidden_by != NULL;
+	StringInfoData fields;
 	const char *name;
 	int			i;
 
-	appendStringInfo(url, "&limit=%d", bcd_batch_limit(lane, stage));
-	for (i = 0; i < run->nlanes; i++)
-		if (run->lanes[i]->gates == lane->gates && maps_unlisted(run->lanes[i]->feed))
-			return;
-	appendStringInfoString(url, "&include_fields=");
+	if (gates->asked)
+		return gates->asked;
+	initStringInfo(&fields);
 	if (r->parent)
-		appendStringInfo(url, "%s,", r->parent);
+		appendStringInfo(&fields, "%s,", r->parent);
 	for (i = 0; (name = bcd_resource_key(r, i)) != NULL; i++)
-		appendStringInfo(url, "%s%s", i == 0 ? "" : ",", name);
+		appendStringInfo(&fields, "%s%s", i == 0 ? "" : ",", name);
 	for (i = 0; i < run->nlanes; i++)
-		if (run->lanes[i]->gates == lane->gates)
+		if (run->lanes[i]->gates == gates)
 		{
-			append_mapped(url, run->lanes[i]);
+			append_mapped(&fields, run->lanes[i]);
 			hides = hides && !bcd_feed_maps(run->lanes[i]->feed, r->hidden_by);
+			if (maps_unlisted(run->lanes[i]->feed))
+				break;
 		}
 	if (hides)
-		appendStringInfo(url, ",%s", r->hidden_by);
+		appendStringInfo(&fields, ",%s", r->hidden_by);
+	gates->asked = MemoryContextStrdup(gates->cxt, i < run->nlanes ? "" : fields.data);
+	pfree(fields.data);
+	return gates->asked;
+}
+
+/* The feeds at the gates are others, or have another mapping. */
+void
+bcd_forget_asked(BcdGates *gates)
+{
+	if (gates->asked)
+		pfree(gates->asked);
+	gates->asked = NULL;
+}
+
+/* Which fields the reply to a read is to have. */
+void
+bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage)
+{
+	const char *fields = asked_fields(lane);
+
+	appendStringInfo(url, "&limit=%d", bcd_batch_limit(lane, stage));
+	if (fields[0])
+		appendStringInfo(url, "&include_fields=%s", fields);
+}
+
+/*
+ * Which fields the reply to a write of n records is to have, where that can be
+ * told: those that are looked at.  What was saved of a record is taken from the
+ * reply if that says that it was saved in part; but if an update of several was,
+ * each is sent again alone.
+ */
+void
+bcd_append_reply_fields(StringInfo url, BcdLane *lane, BcdStage stage, int n)
+{
+	const BcdResource *r = lane->feed->resource;
+	const char *fields = n > 1 && stage == BCD_UPDATE ? bcd_resource_key(r, 0) : asked_fields(lane);
+
+	if (bcd_stage_endpoint(r, stage)->narrows && fields[0])
+		appendStringInfo(url, "?include_fields=%s", fields);
 }
 
 /*

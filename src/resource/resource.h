@@ -122,6 +122,7 @@ typedef struct BcdEndpoint
 	const BcdReplyForm *reply;
 	int			concurrent;		/* most requests at a time; 0: none is stated */
 	bool		assumed;		/* the batch is not documented */
+	bool		narrows;		/* of a write: include_fields limits its reply */
 } BcdEndpoint;
 
 /* The part of a record that is sent there */

@@ -184,5 +184,27 @@ EOC
 	like($err, qr/feed "nothing" does not exist/, 'is named');
 };
 
+subtest 'replies to writes of products have only the fields that are looked at' => sub {
+	my $asked = sub { return [ sort map { "$_->{method} " . (($_->{query} // '') =~ s/%2C/,/gr) } grep { $_->{path} =~ /products/ } $shop->writes ] };
+	my $all = 'include_fields=sku,name,type,price,weight,brand_id,categories,preorder_release_date,is_visible';
+	$shop->clear;
+	$shop->sql("INSERT INTO articles VALUES ('F-1', 'Fields 1', 1); UPDATE articles SET price = price + 1 WHERE sku IN ('A-01', 'A-02')");
+	is($shop->push->{failed}, 0, 'a new product, and a batch');
+	my @asked = @{ $asked->() };
+	is((split /=/, $asked[0])[0], 'POST include_fields', 'a create');
+	is_deeply([ sort split /,/, (split /=/, $asked[0])[1] ], [ sort split /,/, (split /=/, $all)[1] ], 'is answered with what is mapped');
+	is($asked[1], 'PUT include_fields=sku', 'a batch of updates with ids and little else');
+	$shop->clear;
+	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku = 'F-1'");
+	is($shop->push->{updated}, 1, 'an update of one product');
+	is($asked->()->[0] =~ s/^PUT //r, $asked[0] =~ s/^POST //r, 'is answered like a create');
+	$shop->sql(q(SELECT bcdelta.alter_feed('articles', fields => fields || '{"sort_order": "7"}') FROM bcdelta.feed WHERE feed = 'articles'));
+	$shop->push;
+	$shop->clear;
+	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku = 'F-1'");
+	is($shop->push->{updated}, 1, 'where a field is mapped that cannot be asked for');
+	is_deeply($asked->(), ['PUT '], 'it is answered with the whole record');
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();

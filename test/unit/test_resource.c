@@ -339,6 +339,9 @@ test_facts(void)
 	is_int(product->facets[0].update.endpoint->batch, 10, "and changed by ten");
 	is_int(category->facets[0].create.endpoint->batch, 10, "categories by ten");
 	is_int(product->facets[0].remove.endpoint->batch, 250, "products are deleted by the page");
+	ok(product->facets[0].create.endpoint->narrows && product->facets[0].update.endpoint->narrows,
+	   "replies to writes of products can be narrowed");
+	ok(!category->facets[0].update.endpoint->narrows && !brand->facets[0].update.endpoint->narrows, "no others");
 	ok(bcd_resource_rank(category) < bcd_resource_rank(product) &&
 	   bcd_resource_rank(brand) < bcd_resource_rank(product), "products come last");
 
