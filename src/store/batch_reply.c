@@ -152,7 +152,7 @@ blames_by_text(const cJSON *errors, const BcdElement *element)
 {
 	const cJSON *item;
 
-	if (cJSON_IsString(errors))
+	if (cJSON_IsString(errors) && errors->valuestring)
 		return text_names(errors->valuestring, element);
 	cJSON_ArrayForEach(item, errors)
 	{
