@@ -150,10 +150,11 @@ text_names(const char *text, const BcdElement *element)
 static bool
 blames_by_text(const cJSON *errors, const BcdElement *element)
 {
+	const char *text = cJSON_GetStringValue(errors);
 	const cJSON *item;
 
-	if (cJSON_IsString(errors) && errors->valuestring)
-		return text_names(errors->valuestring, element);
+	if (text)
+		return text_names(text, element);
 	cJSON_ArrayForEach(item, errors)
 	{
 		/* the address of a page on errors */
