@@ -15,6 +15,10 @@ COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record; nu
 COMMENT ON COLUMN bcdelta.link.address IS
 'names the BigCommerce record among those of its resource: its id as text, or the values of its key';
 
+ALTER TABLE bcdelta.feed ADD merged text[] NOT NULL DEFAULT '{}';
+COMMENT ON COLUMN bcdelta.feed.merged IS
+'the parts of records, such as stock, that are sent with the record itself because the store refused us their own endpoint; reset by resume()';
+
 ALTER TABLE bcdelta.pending ADD intent jsonb;
 UPDATE bcdelta.pending SET intent = pg_catalog.jsonb_build_object('', sought) WHERE sought IS NOT NULL;
 DROP INDEX bcdelta.pending_sought;

@@ -46,7 +46,8 @@ CREATE TABLE bcdelta.feed (
 	version integer NOT NULL DEFAULT 1,
 	key_types regtype[] NOT NULL DEFAULT '{}',
 	crashes integer NOT NULL DEFAULT 0,
-	crashed_at timestamptz
+	crashed_at timestamptz,
+	merged text[] NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table that feeds one resource of one store';
 COMMENT ON COLUMN bcdelta.feed.fields IS 'API field -> SQL expression over the source row';
@@ -68,6 +69,8 @@ COMMENT ON COLUMN bcdelta.feed.version IS
 COMMENT ON COLUMN bcdelta.feed.crashes IS
 'how often the feed''s code took the worker down; reset by resume(), and by a successful run an hour later; at bcdelta.crash_limit, the feed is paused';
 COMMENT ON COLUMN bcdelta.feed.crashed_at IS 'when the feed''s code last took the worker down';
+COMMENT ON COLUMN bcdelta.feed.merged IS
+'the parts of records, such as stock, that are sent with the record itself because the store refused us their own endpoint; reset by resume()';
 COMMENT ON COLUMN bcdelta.feed.home IS
 'the database that may push this feed, as system/database/timeline/place; a copy has another home, and its feeds stay paused';
 

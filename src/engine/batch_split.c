@@ -19,9 +19,11 @@
 #include "engine/key_holders.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
+#include "engine/stage.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "store/batch_reply.h"
+#include "store/verdict.h"
 
 static const BcdReplyForm *
 reply_form(const BcdJob *job)
@@ -160,7 +162,7 @@ bcd_read_all_first(BcdJob *job)
 {
 	dlist_iter	iter;
 
-	if (job->stage != BCD_UPDATE || job->nitems <= 1)
+	if ((job->stage != BCD_UPDATE && !bcd_stage_is_facet(job->stage)) || job->nitems <= 1)
 		return false;
 	dlist_foreach(iter, &job->items)
 	{

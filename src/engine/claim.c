@@ -73,7 +73,7 @@ claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items
 		claimed[n] = lfirst(lc);
 		bcd_put_back(claimed[n++]);
 	}
-	bcd_items_record(claimed, n);
+	bcd_items_record(claimed, n, BCD_CLAIM);
 	bcd_tx_commit();
 }
 

@@ -87,6 +87,14 @@ bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error)
 	d->error = error;
 }
 
+/* A single record was refused: its row's fault, or the mapping's. */
+void
+bcd_decide_refused(BcdItem *item, char *text)
+{
+	bcd_decide_failed(item, BCD_FAILED, text);
+	item->decision.refused = true;
+}
+
 /* The record that an item's natural key names is another row's. */
 void
 bcd_decide_taken(BcdItem *item, int64 store_id, const char *other)

@@ -9,6 +9,7 @@
 
 #include "utils/memutils.h"
 
+#include "base/clock.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/stage.h"
@@ -22,9 +23,11 @@
 const BcdAction *
 bcd_stage_action(const BcdResource *resource, BcdStage stage)
 {
-	const BcdFacet *facet = &resource->facets[0];
+	const BcdFacet *facet = resource->facets;
 
 	Assert(bcd_stage_writes(stage));
+	if (bcd_stage_is_facet(stage))
+		return &facet[stage - BCD_FACET + 1].update;
 	return stage == BCD_CREATE ? &facet->create :
 		stage == BCD_UPDATE ? &facet->update : &facet->remove;
 }
@@ -91,8 +94,11 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 	int			limit = endpoint->batch;
 	int			refused = learned->batch.limit;
 
-	/* more than is documented is not asked for */
-	if (wanted > 0 && (wanted < limit || endpoint->assumed) && bcd_stage_writes(stage))
+	/*
+	 * of records, not of their other facets; more than is documented is not
+	 * asked for
+	 */
+	if (wanted > 0 && (wanted < limit || endpoint->assumed) && bcd_stage_writes(stage) && !bcd_stage_is_facet(stage))
 		limit = (int) Min(wanted, BCD_PAGE_LIMIT);
 	return refused > 0 ? Min(limit, refused) : limit;
 }
@@ -151,5 +157,19 @@ bcd_endpoint_replied(BcdJob *job)
 		bcd_slots_good(&learned->slots);
 		bcd_luck_good(&learned->luck, job->nitems);
 		bcd_batch_taken(&learned->batch, job->nitems);
+		learned->taken_at = bcd_now_ms();
 	}
+}
+
+/*
+ * From when on all can be read that was written at the endpoint of a stage, in
+ * monotonic ms.
+ */
+int64
+bcd_endpoint_shows_at(BcdLane *lane, BcdStage stage)
+{
+	const BcdLearned *learned = bcd_endpoint_learned(lane, stage);
+	const BcdReplyForm *reply = learned->endpoint->reply;
+
+	return reply && learned->taken_at > 0 ? learned->taken_at + reply->delay_ms : 0;
 }

@@ -15,5 +15,6 @@ extern const BcdEndpoint *bcd_stage_endpoint(const BcdResource *resource, BcdSta
 extern bool bcd_endpoint_is_free(BcdLane *lane, BcdStage stage);
 extern void bcd_endpoint_started(BcdJob *job);
 extern void bcd_endpoint_replied(BcdJob *job);
+extern int64 bcd_endpoint_shows_at(BcdLane *lane, BcdStage stage);
 
 #endif							/* BCD_ENDPOINT_H */

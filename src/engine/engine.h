@@ -6,6 +6,9 @@
  * lane		a feed in a run: it claims rows and makes items of them
  * item		one source row on its way through a run
  * stage	what an item waits for: to be looked up, read, written ...
+ * facet	the part of a record that has an endpoint of its own; the first
+ *			one creates the record
+ * task		one thing to do to an item's record at one endpoint
  * gate		the queue of an endpoint, for items at one stage; the lanes of a
  *			push that share a resource and a token share its gates
  * job		one request, and the items it is for (plan.c)
@@ -17,7 +20,7 @@
  * the decisions are committed together, and only then do the items leave or
  * move to their next stage.  So whatever fails in between can be done again.
  *
- *     claim -> LOOKUP -> READ -> TURN -> CREATE | UPDATE -> decided
+ *     claim -> LOOKUP -> READ -> TURN -> CREATE | UPDATE -> FACET -> decided
  *     claim -> RECHECK -> UPDATE | REMOVE -> decided		(the row is gone)
  *
  * These are the usual ways; README.md has all of them.
@@ -40,6 +43,7 @@
 #include "pacing/endpoint_health.h"
 #include "pacing/endpoint_limits.h"
 #include "pacing/quota.h"
+#include "payload/task.h"
 #include "store/paging.h"
 #include "store/store.h"
 #include "tables/outcome.h"
@@ -55,7 +59,9 @@ typedef enum BcdStage
 	BCD_CREATE,
 	BCD_UPDATE,
 	BCD_REMOVE,
-	BCD_STAGES,
+	BCD_FACET,					/* write the second facet of the record; and
+								 * so on, a stage for each further facet */
+	BCD_STAGES = BCD_FACET + BCD_MAX_FACETS - 1,
 	BCD_CLAIM = BCD_STAGES		/* no queue: where new items come from */
 } BcdStage;
 
@@ -79,6 +85,7 @@ typedef enum BcdLinkAction
 	BCD_LINK_PUT,				/* to store_id, with the payload in known */
 	BCD_LINK_FORGET,			/* it is not known any more what the store
 								 * holds */
+	BCD_LINK_FORGET_FACET,		/* the same, of the facet that was written */
 	BCD_LINK_HIDING,			/* the record is about to be hidden */
 	BCD_LINK_ASIDE,				/* or to give up for a moment what is in aside */
 	BCD_LINK_REMOVE
@@ -150,6 +157,11 @@ typedef struct BcdDecision
 								 * about the old one is void */
 	Jsonb	   *body;			/* what the next request sends; NULL: the same
 								 * as before */
+	bool		has_tasks;		/* and after it: */
+	List	   *tasks;
+	BcdOutcome	part;			/* what came of a request for one part of the
+								 * row; none: the row was written as a whole */
+	BcdStage	part_stage;		/* and which part that is */
 	BcdErrand	errand;
 	struct BcdDecision *fate;
 	bool		attempted;		/* one attempt more has been made */
@@ -203,6 +215,11 @@ typedef struct BcdItem
 	Jsonb	   *remembered;		/* what it was known to hold before that was
 								 * forgotten, or NULL: see unmapped_fields.c */
 	Jsonb	   *body;			/* the fields that the next request sends */
+	List	   *tasks;			/* and the tasks of other facets after that;
+								 * the first is the one at BCD_FACET */
+	List	   *parts;			/* what came of the requests so far, if there
+								 * are several for the row (BcdPart) */
+	char	   *failure;		/* why one of them was refused, or NULL */
 	char	   *natural;		/* its natural key, and which one that is */
 	int			natural_index;
 	Jsonb	   *sought;			/* natural key of a create of unknown fate, or
@@ -219,6 +236,7 @@ typedef struct BcdItem
 	char	   *refusal;		/* what the store said of its last write, if
 								 * that was refused */
 	int			refusal_status;
+	BcdStage	refused_at;
 	bool		stale;			/* its row was read with a mapping that is no
 								 * more, or refers to a record that is not */
 	int			clashes;		/* refusals after which it went on */
@@ -395,6 +413,8 @@ struct BcdRun
 	int64		removals;		/* records removed, and the last of them: */
 	BcdRemoval	removed[BCD_REMOVALS];
 	int			in_flight;		/* jobs */
+	int			writing;		/* those of them that write */
+	bool		alone;			/* and must not have others beside them */
 	dlist_head	jobs;			/* whose requests are under way */
 	dlist_head	unsettled;		/* replies whose decisions are not committed */
 	BcdProgress progress;
@@ -441,6 +461,8 @@ typedef struct BcdLearned
 	BcdBatch	batch;
 	BcdSlots	slots;
 	BcdLuck		luck;
+	int64		taken_at;		/* monotonic ms: it took a write, most
+								 * recently */
 } BcdLearned;
 
 /* A store that the worker talks to; lives as long as the worker */

@@ -36,6 +36,7 @@
 #include "engine/exchange_records.h"
 #include "engine/exchange_rivals.h"
 #include "engine/exchange_turn.h"
+#include "engine/facets.h"
 #include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/item_wants.h"
@@ -144,8 +145,9 @@ decide_goes(BcdItem *item)
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
+		if (!bcd_decide_tasks(item, bcd_item_tasks(item)))
+			item->decision.body = bcd_payload_empty();
 		bcd_decide_stage(item, BCD_UPDATE);
-		item->decision.body = bcd_payload_changes(item->lane->feed->resource, item->wanted, record.known);
 		MemoryContextSwitchTo(old);
 	}
 	if (item->errand == BCD_ERRAND_GIVE_WAY)

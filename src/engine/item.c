@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 
 #include "engine/engine.h"
+#include "engine/facets.h"
 #include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/stage.h"
@@ -290,6 +291,8 @@ take_over(BcdItem *item, const BcdDecision *d)
 	}
 	if (d->body)
 		item->body = d->body;
+	if (d->has_tasks)
+		item->tasks = d->tasks;
 	item->errand = d->errand;
 	if (d->fate)
 		item->fate = d->fate;
@@ -333,6 +336,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 		return;
 	}
 	take_over(item, &d);
+	bcd_item_keep_part(item, &d);
 	/* a batch that was refused, or that its reply tells in part */
 	if (d.link == BCD_LINK_PUT)
 		item->unsure = false;
@@ -358,6 +362,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	{
 		item->refusal = d.error;
 		item->refusal_status = d.status;
+		item->refused_at = from;
 		item->clashes++;
 	}
 	if (d.next == from)

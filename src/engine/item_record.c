@@ -16,6 +16,7 @@
 #include "base/db.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
+#include "engine/facets.h"
 #include "engine/item_record.h"
 #include "engine/lost_create.h"
 #include "engine/referrers.h"
@@ -28,7 +29,7 @@ is_written(const BcdItem *item)
 {
 	BcdOutcome	outcome = item->decision.outcome;
 
-	return outcome == BCD_CREATED || outcome == BCD_UPDATED || outcome == BCD_HIDDEN;
+	return outcome == BCD_CREATED || outcome == BCD_UPDATED || outcome == BCD_HIDDEN || item->decision.taken;
 }
 
 /* Has the record what it had given up, or what its row wants in place of that? */
@@ -72,7 +73,7 @@ keys_of(BcdItem **items, int n)
 
 /* What else may become of a link */
 static void
-change_link(BcdLane *lane, BcdItem *item)
+change_link(BcdLane *lane, BcdItem *item, BcdStage stage)
 {
 	const char *feed = lane->feed->name;
 	const char *hidden_by = lane->feed->resource->hidden_by;
@@ -84,6 +85,10 @@ change_link(BcdLane *lane, BcdItem *item)
 			break;
 		case BCD_LINK_FORGET:
 			bcd_link_forget_payload(feed, item->key, hidden_by);
+			break;
+		case BCD_LINK_FORGET_FACET:
+			bcd_link_forget_fields(feed, item->key,
+								   bcd_facet_fields(lane->feed->resource, bcd_stage_facet(lane->feed->resource, stage)));
 			break;
 		case BCD_LINK_HIDING:
 			bcd_link_hide(feed, item->key, hidden_by);
@@ -98,7 +103,7 @@ change_link(BcdLane *lane, BcdItem *item)
 }
 
 static void
-record_links(BcdLane *lane, BcdItem **items, int n)
+record_links(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 {
 	BcdItem   **put = palloc(sizeof(BcdItem *) * n);
 	int			nput = 0;
@@ -109,7 +114,7 @@ record_links(BcdLane *lane, BcdItem **items, int n)
 		if (items[i]->decision.link == BCD_LINK_PUT)
 			put[nput++] = items[i];
 		else if (items[i]->decision.link != BCD_LINK_KEEP)
-			change_link(lane, items[i]);
+			change_link(lane, items[i], stage);
 	}
 	if (nput == 0)
 		return;
@@ -223,23 +228,23 @@ put_results(const BcdLane *lane, BcdItem **items, int n)
 			results[told++] = (BcdResult)
 		{
 			items[i]->key, bcd_store_id_after(items[i]), d->outcome, d->status,
-				d->error, d->request_id
+				d->error, d->request_id, bcd_item_parts(items[i])
 		};
 	}
 	bcd_results_insert(lane->run->run_id, lane->feed->name, results, told);
 }
 
 static void
-record_lane(BcdLane *lane, BcdItem **items, int n)
+record_lane(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 {
 	/* what was done in a store that is not the feed's any more is only told */
 	if (!lane->lost)
 	{
-		record_links(lane, items, n);
+		record_links(lane, items, n, stage);
 		if (lane->run->kind->claims)
 		{
 			record_pending(lane, items, n);
-			bcd_seek_record(lane, items, n);
+			bcd_intents_record(lane, items, n, stage);
 		}
 		mark_referrers(lane, items, n);
 	}
@@ -248,11 +253,11 @@ record_lane(BcdLane *lane, BcdItem **items, int n)
 }
 
 /*
- * Writes the decisions on items, in a transaction of the caller.  May be
- * repeated.
+ * Writes the decisions on items of a stage, in a transaction of the caller.
+ * May be repeated.
  */
 void
-bcd_items_record(BcdItem **items, int n)
+bcd_items_record(BcdItem **items, int n, BcdStage stage)
 {
 	BcdItem   **same = palloc(sizeof(BcdItem *) * n);
 	BcdItem   **rest = palloc(sizeof(BcdItem *) * n);
@@ -272,7 +277,7 @@ bcd_items_record(BcdItem **items, int n)
 			else
 				rest[nrest++] = items[i];
 		}
-		record_lane(lane, same, nsame);
+		record_lane(lane, same, nsame, stage);
 		items = rest;
 		n = nrest;
 	}

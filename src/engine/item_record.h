@@ -7,6 +7,6 @@
 
 #include "engine/engine.h"
 
-extern void bcd_items_record(BcdItem **items, int n);
+extern void bcd_items_record(BcdItem **items, int n, BcdStage stage);
 
 #endif							/* BCD_ITEM_RECORD_H */

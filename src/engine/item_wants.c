@@ -8,13 +8,14 @@
 
 #include "engine/decide.h"
 #include "engine/engine.h"
+#include "engine/facets.h"
 #include "engine/item_wants.h"
 #include "engine/key_holders.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
+#include "engine/stage.h"
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
-#include "payload/payload.h"
 
 /*
  * Decides what an item without a link needs: to be looked up, and created if
@@ -26,16 +27,18 @@ bcd_item_wants_record(BcdItem *item)
 	bcd_decide_lookup(item, BCD_QUEST_RECORD);
 }
 
-/* Decides what an item needs whose record lacks these changes. */
+/* Decides what an item needs by these tasks, which are in its memory. */
 void
-bcd_item_wants_changes(BcdItem *item, Jsonb *changes)
+bcd_item_wants_tasks(BcdItem *item, List *tasks)
 {
 	BcdItemRecord record = bcd_record_after(item);
 
-	if (bcd_payload_count(changes) > 0)
+	if (tasks != NIL)
 	{
-		bcd_decide_stage(item, bcd_item_claims_key(item, record.known) ? BCD_TURN : BCD_UPDATE);
-		item->decision.body = changes;
+		if (!bcd_decide_tasks(item, tasks))
+			bcd_decide_stage(item, bcd_stage_of(linitial(tasks)));
+		else
+			bcd_decide_stage(item, bcd_item_claims_key(item, record.known) ? BCD_TURN : BCD_UPDATE);
 	}
 	else if (record.looked_up)
 		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
@@ -58,7 +61,7 @@ bcd_item_wants_write(BcdItem *item)
 	if (d.need == BCD_NEEDS_MENDING)
 		bcd_decide_failed(item, BCD_INVALID, (char *) d.reason);
 	else
-		bcd_item_wants_changes(item, d.changes);
+		bcd_item_wants_tasks(item, d.tasks);
 }
 
 /* There is no record: the row needs all that the API requires for a new one. */
@@ -72,6 +75,7 @@ bcd_item_wants_create(BcdItem *item)
 		bcd_decide_failed(item, BCD_INVALID, flaw);
 	else
 	{
+		(void) bcd_decide_tasks(item, bcd_item_tasks(item));
 		bcd_decide_stage(item, BCD_CREATE);
 		bcd_seek_note(item);
 	}

@@ -9,7 +9,7 @@
 
 extern void bcd_item_wants_record(BcdItem *item);
 extern void bcd_item_wants_create(BcdItem *item);
-extern void bcd_item_wants_changes(BcdItem *item, Jsonb *changes);
+extern void bcd_item_wants_tasks(BcdItem *item, List *tasks);
 extern void bcd_item_wants_write(BcdItem *item);
 
 #endif							/* BCD_ITEM_WANTS_H */

@@ -10,6 +10,7 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_turn.h"
+#include "engine/facets.h"
 #include "engine/item.h"
 #include "engine/key_conflict.h"
 #include "engine/key_holders.h"
@@ -147,7 +148,7 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 void
 bcd_decide_refusal(BcdItem *item)
 {
-	bcd_decide_refused(item, item->refusal);
+	bcd_decide_refused_at(item, item->refused_at, item->refusal);
 	item->decision.status = item->refusal_status;
 }
 

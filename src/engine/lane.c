@@ -34,11 +34,24 @@ bcd_run_lane(const BcdRun *run, const char *feed)
 	return NULL;
 }
 
-/* May a lane take more items? */
+/*
+ * May a lane take more items?  Those that wait to write a facet of its own do so
+ * until they fill a batch, which may be a large one.
+ */
 bool
 bcd_lane_has_room(const BcdLane *lane)
 {
-	return lane->gates->items < BCD_LANE_ITEMS && lane->gates->bytes < BCD_LANE_BYTES;
+	const BcdGates *gates = lane->gates;
+	int			apart = 0;
+	int			batch = 0;
+	int			stage;
+
+	for (stage = BCD_FACET; stage < BCD_FACET + gates->resource->nfacets - 1; stage++)
+	{
+		apart += gates->gate[stage].queued;
+		batch = Max(batch, bcd_stage_endpoint(gates->resource, stage)->batch);
+	}
+	return gates->items - apart < BCD_LANE_ITEMS && apart < 2 * batch + 1 && gates->bytes < BCD_LANE_BYTES;
 }
 
 /*

@@ -24,6 +24,7 @@
 #include "base/db.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
+#include "engine/facets.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
 #include "payload/payload.h"
@@ -112,36 +113,53 @@ bcd_seek_note(BcdItem *item)
  * one whose record is found but not linked yet still needs it.
  */
 static bool
-is_changed(const BcdItem *item)
+is_changed(const BcdItem *item, BcdStage stage)
 {
 	const BcdDecision *d = &item->decision;
 	bool		over = d->unsought || d->link == BCD_LINK_PUT ||
 	(bcd_record_after(item).linked && item->quest != BCD_QUEST_LOST_CREATE);
 
-	return d->sought || (over && item->sought && d->pending != BCD_PENDING_DONE);
+	return d->sought || (over && item->sought && d->pending != BCD_PENDING_DONE) ||
+		bcd_item_changes_intent(item, stage);
 }
 
-/* Writes what was decided on items of a lane, in a transaction of the caller. */
+/* pending.intent of an item from now on; NULL: none */
+static Jsonb *
+intent_of(const BcdItem *item)
+{
+	JsonbValue	key;
+
+	if (item->decision.sought == NULL)
+		return bcd_item_intent(item);
+	bcd_jsonb_value(item->decision.sought, &key);
+	return bcd_payload_set(NULL, "", &key);
+}
+
+/*
+ * Writes what requests may do to the records of items of a lane, by what was
+ * decided; in a transaction of the caller.
+ */
 void
-bcd_seek_record(BcdLane *lane, BcdItem **items, int n)
+bcd_intents_record(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 {
 	Datum	   *keys = palloc(sizeof(Datum) * n);
-	Datum	   *sought = palloc(sizeof(Datum) * n);
+	Datum	   *intents = palloc(sizeof(Datum) * n);
 	bool	   *nulls = palloc(sizeof(bool) * n);
 	int			rows = 0;
 	int			i;
 
 	for (i = 0; i < n; i++)
 	{
-		Jsonb	   *key = items[i]->decision.sought;
+		Jsonb	   *intent;
 
-		if (!is_changed(items[i]))
+		if (!is_changed(items[i], stage))
 			continue;
+		intent = intent_of(items[i]);
 		keys[rows] = CStringGetTextDatum(items[i]->key);
-		sought[rows] = JsonbPGetDatum(key);
-		nulls[rows++] = key == NULL;
+		intents[rows] = JsonbPGetDatum(intent);
+		nulls[rows++] = intent == NULL;
 	}
 	if (rows > 0)
-		bcd_pending_set_sought(lane->feed->name, bcd_array(TEXTOID, keys, NULL, rows),
-							   bcd_array(JSONBOID, sought, nulls, rows));
+		bcd_pending_set_intents(lane->feed->name, bcd_array(TEXTOID, keys, NULL, rows),
+								bcd_array(JSONBOID, intents, nulls, rows));
 }

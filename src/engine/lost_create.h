@@ -9,6 +9,6 @@
 
 extern bool bcd_seek(BcdItem *item);
 extern void bcd_seek_note(BcdItem *item);
-extern void bcd_seek_record(BcdLane *lane, BcdItem **items, int n);
+extern void bcd_intents_record(BcdLane *lane, BcdItem **items, int n, BcdStage stage);
 
 #endif							/* BCD_LOST_CREATE_H */

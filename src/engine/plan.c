@@ -15,6 +15,7 @@
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_turn.h"
+#include "engine/facets.h"
 #include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/job.h"
@@ -29,6 +30,7 @@
 #include "pacing/quota.h"
 #include "payload/body.h"
 #include "payload/payload.h"
+#include "payload/task.h"
 #include "payload/url.h"
 
 static bool
@@ -67,6 +69,13 @@ plan_flushes(const BcdLane *lane)
 		(is_idle(lane, BCD_RECHECK) || rechecks_last(lane));
 }
 
+/* Will no item come from the writes of records themselves? */
+static bool
+writes_are_idle(const BcdLane *lane)
+{
+	return is_idle(lane, BCD_TURN) && is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE);
+}
+
 /* How many items have to go with this one, at most so many? */
 static int
 following(BcdLane *lane, BcdStage stage, BcdItem *item, int most)
@@ -83,6 +92,32 @@ following(BcdLane *lane, BcdStage stage, BcdItem *item, int most)
 	return n;
 }
 
+/* What an item of a stage of writes wants done. */
+static BcdTask *
+task_of(const BcdItem *item, BcdStage stage)
+{
+	const BcdFeed *feed = item->lane->feed;
+	const BcdResource *r = feed->resource;
+	BcdTask    *task = palloc0(sizeof(BcdTask));
+
+	if (bcd_stage_is_facet(stage))
+		*task = *(BcdTask *) linitial(item->tasks);
+	else
+	{
+		task->resource = r;
+		task->facet = r->facets;
+		task->action = bcd_stage_action(r, stage);
+		task->fields = item->body;
+		task->row = item->wanted;
+		task->options = feed->options_json;
+	}
+	if (stage == BCD_CREATE)
+		task->fields = bcd_body_of_new(r, item->body, r->defaulted ? bcd_default_of(item->lane, item) : 0);
+	if (item->store_id != 0)
+		task->id = psprintf(INT64_FORMAT, item->store_id);
+	return task;
+}
+
 /*
  * How many items of a queue go into the next request: as many as its first
  * item may be grouped with; 0 when it is worth waiting, for more of them or for
@@ -97,6 +132,8 @@ group_size(BcdLane *lane, BcdStage stage)
 	int			n = 0;
 	int			limit;
 	bool		whole = lane->gates->cramped;
+	bool		shares = bcd_stage_writes(stage) && batch > 1 &&
+	strchr(bcd_stage_endpoint(lane->feed->resource, stage)->path, '{');
 
 	if (dlist_is_empty(&lane->gates->gate[stage].queue) || !bcd_endpoint_is_free(lane, stage))
 		return 0;
@@ -107,6 +144,7 @@ group_size(BcdLane *lane, BcdStage stage)
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
 		if (Min(batch, item->group) != limit ||
+			(n > 0 && shares && !bcd_task_may_join(task_of(first, stage), task_of(item, stage))) ||
 			(n > 0 && !item->follows && n + following(lane, stage, item, limit - n) >= limit))
 		{
 			/* no more will come before this one */
@@ -116,37 +154,35 @@ group_size(BcdLane *lane, BcdStage stage)
 		if (++n == limit)
 			break;
 	}
-	whole |= bcd_stage_reads(stage) ? lane->exhausted : plan_flushes(lane);
+	whole |= bcd_stage_reads(stage) ? lane->exhausted : plan_flushes(lane) &&
+		(!bcd_stage_is_facet(stage) || writes_are_idle(lane));
 	return n == limit || limit < batch || whole ? n : 0;
 }
 
-static void
-append_body(StringInfo out, BcdLane *lane, BcdItem *item, BcdStage stage)
-{
-	const BcdResource *r = lane->feed->resource;
-
-	if (stage == BCD_CREATE)
-		bcd_body_create(out, r, item->wanted, r->defaulted ? bcd_default_of(lane, item) : 0);
-	else
-		bcd_body_update(out, r, item->body, item->wanted, item->store_id);
-}
-
-/* A request for items whose ids go into its path or query, with room for more. */
+/* A request for the first n items of a stage. */
 static BcdJob *
-job_for(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint, const char *query,
-		BcdItem **items, int n, const char *rest, const char *body)
+request_for(BcdLane *lane, BcdStage stage, int n)
 {
-	int64	   *ids = palloc(sizeof(int64) * n);
+	const BcdEndpoint *endpoint = bcd_stage_endpoint(lane->feed->resource, stage);
+	BcdTask   **tasks = palloc(sizeof(BcdTask *) * n);
+	BcdItem   **items = palloc(sizeof(BcdItem *) * n);
+	StringInfoData body;
 	StringInfoData url;
 	BcdJob	   *job;
 	int			i;
 
 	for (i = 0; i < n; i++)
-		ids[i] = items[i]->store_id;
+	{
+		items[i] = bcd_item_pop(lane, stage);
+		tasks[i] = task_of(items[i], stage);
+	}
+	initStringInfo(&body);
+	bcd_body_append(&body, tasks, n);
 	initStringInfo(&url);
-	bcd_url_append(&url, endpoint->path, query, n, bcd_url_of_id, ids);
-	appendStringInfoString(&url, rest);
-	job = bcd_job_create(lane, stage, endpoint->method, url.data, body);
+	appendStringInfoString(&url, bcd_task_path(tasks, n));
+	bcd_append_reply_fields(&url, lane, stage, n);
+	job = bcd_job_create(lane, stage, endpoint->method, url.data,
+						 endpoint->body == BCD_NO_BODY ? NULL : body.data);
 	job->read = bcd_reply_read;
 	for (i = 0; i < n; i++)
 		bcd_job_take(job, items[i]);
@@ -156,36 +192,54 @@ job_for(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint, const char *
 static BcdJob *
 write_job(BcdLane *lane, BcdStage stage)
 {
-	const BcdAction *action = bcd_stage_action(lane->feed->resource, stage);
-	const BcdEndpoint *endpoint = action->endpoint;
-	StringInfoData body;
-	StringInfoData rest;
-	BcdItem   **items;
-	int			n;
-	int			i;
+	int			n = lane->run->alone ? 0 : group_size(lane, stage);
 
-	n = group_size(lane, stage);
-	if (n == 0)
+	return n > 0 ? request_for(lane, stage, n) : NULL;
+}
+
+/* Items that wait for a facet which is found to go with the record. */
+static BcdJob *
+merged_job(BcdLane *lane, BcdStage stage)
+{
+	BcdItem    *first = dlist_head_element(BcdItem, node, &lane->gates->gate[stage].queue);
+	BcdJob	   *job;
+
+	if (!bcd_item_is_merged(first, stage))
 		return NULL;
-	items = palloc(sizeof(BcdItem *) * n);
-	initStringInfo(&body);
-	if (endpoint->body == BCD_ARRAY)
-		appendStringInfoChar(&body, '[');
-	for (i = 0; i < n; i++)
+	job = bcd_job_create(lane, stage, NULL, NULL, NULL);
+	job->read = bcd_read_merged;
+	while (lane->gates->gate[stage].queued > 0 && job->nitems < BCD_PAGE_LIMIT &&
+		   bcd_item_is_merged(dlist_head_element(BcdItem, node, &lane->gates->gate[stage].queue), stage))
+		bcd_job_take(job, bcd_item_pop(lane, stage));
+	return job;
+}
+
+/*
+ * The next request for a facet other than the first.  *drains: one of them is
+ * only waiting for the other writes to end.
+ */
+static BcdJob *
+facet_job(BcdLane *lane, bool *drains)
+{
+	int			stage;
+
+	for (stage = BCD_FACET; stage < BCD_FACET + lane->feed->resource->nfacets - 1; stage++)
 	{
-		items[i] = bcd_item_pop(lane, stage);
-		if (endpoint->body == BCD_NO_BODY)
+		const BcdEndpoint *endpoint = bcd_stage_endpoint(lane->feed->resource, stage);
+		BcdJob	   *job;
+		int			n;
+
+		if (lane->gates->gate[stage].queued == 0)
 			continue;
-		if (i > 0)
-			appendStringInfoChar(&body, ',');
-		append_body(&body, lane, items[i], stage);
+		if ((job = merged_job(lane, stage)) != NULL)
+			return job;
+		n = lane->run->alone ? 0 : group_size(lane, stage);
+		if (n > 0 && endpoint->alone && lane->run->writing > 0)
+			*drains = true;
+		else if (n > 0)
+			return request_for(lane, stage, n);
 	}
-	if (endpoint->body == BCD_ARRAY)
-		appendStringInfoChar(&body, ']');
-	initStringInfo(&rest);
-	bcd_append_reply_fields(&rest, lane, stage, n);
-	return job_for(lane, stage, endpoint, action->query, items, n, rest.data,
-				   endpoint->body == BCD_NO_BODY ? NULL : body.data);
+	return NULL;
 }
 
 static void
@@ -226,16 +280,26 @@ read_job(BcdLane *lane)
 	const BcdView *view = &lane->feed->resource->view;
 	int			n = group_size(lane, BCD_READ);
 	BcdItem   **items = palloc(sizeof(BcdItem *) * Max(n, 1));
-	StringInfoData rest;
+	int64	   *ids = palloc(sizeof(int64) * Max(n, 1));
+	StringInfoData url;
+	BcdJob	   *job;
 	int			i;
 
 	if (n == 0)
 		return NULL;
 	for (i = 0; i < n; i++)
+	{
 		items[i] = bcd_item_pop(lane, BCD_READ);
-	initStringInfo(&rest);
-	bcd_append_fields(&rest, lane, BCD_READ);
-	return job_for(lane, BCD_READ, view->endpoint, view->query, items, n, rest.data, NULL);
+		ids[i] = items[i]->store_id;
+	}
+	initStringInfo(&url);
+	bcd_url_append(&url, view->endpoint->path, view->query, n, bcd_url_of_id, ids);
+	bcd_append_fields(&url, lane, BCD_READ);
+	job = bcd_job_create(lane, BCD_READ, view->endpoint->method, url.data, NULL);
+	job->read = bcd_reply_read;
+	for (i = 0; i < n; i++)
+		bcd_job_take(job, items[i]);
+	return job;
 }
 
 static void
@@ -262,6 +326,7 @@ static BcdJob *
 next_job(BcdLane *lane)
 {
 	BcdJob	   *job = NULL;
+	bool		drains = false;
 
 	if (bcd_quota_failing(&lane->run->store->quota))
 		return lane->gates->extra == NULL && (lane->gates->items > 0 || bcd_lane_asks(lane)) ?
@@ -282,10 +347,12 @@ next_job(BcdLane *lane)
 	if (job == NULL)
 		job = recheck_job(lane);
 	if (job == NULL)
+		job = facet_job(lane, &drains);
+	if (job == NULL && !drains)
 		job = write_job(lane, BCD_UPDATE);
-	if (job == NULL)
+	if (job == NULL && !drains)
 		job = write_job(lane, BCD_CREATE);
-	if (job == NULL)
+	if (job == NULL && !drains)
 		job = write_job(lane, BCD_REMOVE);
 	return job;
 }

@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -19,11 +18,13 @@
 #include "engine/endpoint_trouble.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
+#include "engine/facets.h"
 #include "engine/item.h"
 #include "engine/item_wants.h"
 #include "engine/lane.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
+#include "engine/stage.h"
 #include "payload/payload.h"
 #include "store/blame.h"
 #include "store/verdict.h"
@@ -84,7 +85,7 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 	else
 		bcd_early_decide(job, item, attempts, text);
 	if (item->unsure || (bcd_is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT))
-		item->decision.link = BCD_LINK_FORGET;
+		item->decision.link = bcd_stage_is_facet(job->stage) && !item->unsure ? BCD_LINK_FORGET_FACET : BCD_LINK_FORGET;
 }
 
 /*
@@ -96,7 +97,8 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 {
 	if (item->fate)
 		bcd_not_put_back(item, text);
-	else if (job->stage == BCD_UPDATE && job->lane->feed->resource->gone_is_refused &&
+	else if ((job->stage == BCD_UPDATE || bcd_stage_is_facet(job->stage)) &&
+			 job->lane->feed->resource->gone_is_refused &&
 			 !item->looked_up && !bcd_quest_is_new(item->quest))
 	{
 		bcd_decide_stage(item, BCD_READ);
@@ -105,7 +107,7 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 		item->decision.status = (int) job->request->status;
 	}
 	else
-		bcd_decide_refused(item, text);
+		bcd_decide_refused_at(item, job->stage, text);
 }
 
 static void
@@ -115,7 +117,7 @@ stop_feed(BcdLane *lane, char *reason)
 	bcd_lane_stop(lane, reason);
 }
 
-/* Items of several feeds may be in a job. */
+/* Items of several feeds may be in a job; some of them may be decided already. */
 static void
 stop_feeds(BcdJob *job, char *reason)
 {
@@ -124,20 +126,11 @@ stop_feeds(BcdJob *job, char *reason)
 
 	dlist_foreach(iter, &job->items)
 	{
-		BcdLane    *lane = dlist_container(BcdItem, node, iter.cur)->lane;
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		if (lane != last)
-			stop_feed(lane, reason);
-		last = lane;
+		if (item->lane != last && !item->decision.made)
+			stop_feed(last = item->lane, reason);
 	}
-}
-
-/* A single record was refused: its row's fault, or the mapping's. */
-void
-bcd_decide_refused(BcdItem *item, char *text)
-{
-	bcd_decide_failed(item, BCD_FAILED, text);
-	item->decision.refused = true;
 }
 
 /* As many records in a row as error_limit were refused: the lane's feed is paused. */
@@ -208,7 +201,7 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 		item->decision.status = (int) job->request->status;
 	}
 	else
-		bcd_decide_refused(item, text);
+		bcd_decide_refused_at(item, job->stage, text);
 }
 
 /*
@@ -270,6 +263,8 @@ decide_not_found(BcdJob *job, BcdItem *item, char *text)
 	}
 	else if (job->stage == BCD_REMOVE)
 		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+	else if (bcd_stage_is_facet(job->stage))
+		decide_refused(job, item, text);
 	else if (job->stage != BCD_UPDATE)
 		bcd_decide_refused(item, text);
 	else if (item->looked_up && item->wanted)
@@ -312,23 +307,19 @@ stop_store(BcdJob *job, char *text)
 	strlcpy(run->store->trouble, reason, sizeof(run->store->trouble));
 }
 
-/* Every item goes back to where it came from; nothing is recorded. */
+/* Every item that is undecided goes back to where it came from; nothing is recorded. */
 static void
 decide_again(BcdJob *job)
 {
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &job->items)
-		bcd_decide_stage(dlist_container(BcdItem, node, iter.cur), job->stage);
-}
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-/* What a record has for an id, in a few words. */
-char *
-bcd_id_text(const cJSON *record, const char *field)
-{
-	char	   *text = bcd_json_text(cJSON_GetObjectItemCaseSensitive(record, field));
-
-	return text == NULL ? "none" : pnstrdup(text, pg_mbcliplen(text, strlen(text), 100));
+		if (!item->decision.made)
+			bcd_decide_stage(item, job->stage);
+	}
 }
 
 /*
@@ -398,7 +389,10 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		return;
 	text = bcd_reply_text(job, first_item(job));
 	if (verdict == BCD_STOP_FEED)
+	{
+		bcd_merge_facet(job, text);
 		stop_feeds(job, with_advice(job, text));
+	}
 	if (verdict == BCD_STOP_STORE)
 		stop_store(job, text);
 	if (verdict == BCD_STOP_FEED || verdict == BCD_STOP_STORE)

@@ -15,7 +15,6 @@ extern void bcd_judge_rest(BcdJob *job, const char *text);
 extern char *bcd_reply_text(BcdJob *job, BcdItem *item);
 extern void bcd_decide_unsaved(BcdJob *job, BcdItem *item);
 extern void bcd_check_refusals(BcdJob *job);
-extern void bcd_decide_refused(BcdItem *item, char *text);
 extern void bcd_decide_gone(BcdItem *item);
 
 /* batch_split.c */
@@ -26,7 +25,6 @@ extern void bcd_decide_read_first(BcdItem *item);
 extern bool bcd_read_all_first(BcdJob *job);
 extern bool bcd_look_at_all(BcdJob *job);
 
-extern char *bcd_id_text(const cJSON *record, const char *field);
 extern void bcd_decide_no_id(BcdJob *job, BcdItem *item, const cJSON *record);
 
 #endif							/* BCD_REPLY_ERROR_H */

@@ -14,10 +14,12 @@
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
+#include "engine/facets.h"
 #include "engine/lookup.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
 #include "engine/reply_read.h"
+#include "engine/stage.h"
 #include "engine/unmapped_fields.h"
 #include "payload/html.h"
 #include "payload/payload.h"
@@ -163,17 +165,12 @@ decide_written(BcdItem *item, BcdStage stage)
 	else if (item->errand == BCD_ERRAND_GIVE_WAY)
 		bcd_gave_way(item);
 	else if (stage == BCD_CREATE)
-	{
-		bcd_decide_record(item)->known = item->wanted;
-		bcd_decide_done(item, BCD_CREATED, BCD_LINK_PUT);
-	}
+		bcd_decide_part(item, stage, BCD_CREATED, item->wanted);
+	else if (item->wanted == NULL)
+		bcd_decide_part(item, stage, BCD_HIDDEN, bcd_payload_merge(item->known, item->body));
 	else
-	{
-		bool		hidden = item->wanted == NULL;
-
-		bcd_decide_record(item)->known = hidden ? bcd_payload_merge(item->known, item->body) : bcd_item_known_written(item);
-		bcd_decide_done(item, hidden ? BCD_HIDDEN : BCD_UPDATED, BCD_LINK_PUT);
-	}
+		bcd_decide_part(item, stage, BCD_UPDATED,
+						bcd_stage_is_facet(stage) ? NULL : bcd_item_known_written(item));
 	item->decision.taken = true;
 	MemoryContextSwitchTo(old);
 }
@@ -356,8 +353,8 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 			(void) bcd_json_field_int64(record, job->lane->feed->resource->id, &bcd_decide_record(item)->store_id);
 			decide_written(item, BCD_CREATE);
 		}
-		else if (job->stage == BCD_UPDATE && (record || silent))
-			decide_written(item, BCD_UPDATE);
+		else if (job->stage != BCD_CREATE && (record || silent))
+			decide_written(item, job->stage);
 	}
 
 	/*

@@ -27,6 +27,7 @@
 #include "engine/lane.h"
 #include "engine/plan.h"
 #include "engine/queue.h"
+#include "engine/reply_error.h"
 #include "engine/run.h"
 #include "engine/run_reload.h"
 #include "engine/run_round.h"
@@ -193,6 +194,11 @@ start(BcdJob *job, int64 now)
 	{
 		bcd_settle(job);
 		return;
+	}
+	if (bcd_is_write(job))
+	{
+		job->run->writing++;
+		job->run->alone = bcd_stage_endpoint(lane->feed->resource, job->stage)->alone;
 	}
 	dlist_push_tail(&job->run->jobs, &job->node);
 	bcd_endpoint_started(job);

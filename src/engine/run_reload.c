@@ -143,7 +143,7 @@ reload_in_transaction(BcdLane *lane, List *items, char **reason)
 		bcd_item_expire(item, false);
 		given_back[n++] = item;
 	}
-	bcd_items_record(given_back, n);
+	bcd_items_record(given_back, n, BCD_CLAIM);
 	error = bcd_attempt(load_feed, &reload);
 	if (error)
 	{

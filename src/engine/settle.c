@@ -22,6 +22,7 @@
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
+#include "engine/facets.h"
 #include "engine/item.h"
 #include "engine/item_record.h"
 #include "engine/item_stale.h"
@@ -193,7 +194,7 @@ note_refusal(BcdJob *job, BcdItem *item)
 {
 	BcdDecision *d = &item->decision;
 
-	if (!bcd_is_write(job) || d->leaves || d->outcome != BCD_NO_OUTCOME ||
+	if (!bcd_is_write(job) || d->leaves || d->outcome != BCD_NO_OUTCOME || d->part != BCD_NO_OUTCOME ||
 		job->request->status == 429)
 		return;
 	d->outcome = BCD_RETRY;
@@ -219,7 +220,9 @@ record(BcdJob *job)
 		items[n++] = item;
 		if (r)
 			note_refusal(job, item);
-		if (r && d->outcome != BCD_NO_OUTCOME)
+		if (r && bcd_is_write(job))
+			bcd_note_part(item, job->stage);
+		if (r && (d->outcome != BCD_NO_OUTCOME || d->part != BCD_NO_OUTCOME))
 		{
 			if (d->status == 0)
 				d->status = (int) r->status;
@@ -232,7 +235,7 @@ record(BcdJob *job)
 			bcd_item_expire(item, job->stage == BCD_UPDATE && d->outcome == BCD_RETRY);
 	}
 	bcd_retry_after_referred(job);
-	bcd_items_record(items, n);
+	bcd_items_record(items, n, job->stage);
 	bcd_expire_referrers(job);
 }
 
@@ -301,7 +304,7 @@ must_last(BcdJob *job)
 	{
 		const BcdDecision *d = &dlist_container(BcdItem, node, iter.cur)->decision;
 
-		if (d->sought || d->link == BCD_LINK_ASIDE)
+		if (d->sought || d->link == BCD_LINK_ASIDE || (!d->leaves && bcd_stage_is_facet(d->next)))
 			return true;
 	}
 	return false;
@@ -406,6 +409,11 @@ end_job(BcdJob *job)
 
 	lane->gates->gate[job->stage].flying--;
 	lane->gates->in_flight--;
+	if (job->request && bcd_is_write(job))
+	{
+		job->run->writing--;
+		job->run->alone = false;
+	}
 	job->run->in_flight--;
 	if (lane->gates->extra == job)
 		lane->gates->extra = NULL;

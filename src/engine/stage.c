@@ -18,21 +18,45 @@ static const struct
 	const char *name;
 	uint32		next;
 }			stages[] = {
-	[BCD_CLAIM] = {"CLAIM", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE)},
-	[BCD_LOOKUP] = {"LOOKUP", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE)},
-	[BCD_READ] = {"READ", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE)},
+	[BCD_CLAIM] = {"CLAIM", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE) | TO(FACET)},
+	[BCD_LOOKUP] = {"LOOKUP", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE) | TO(FACET)},
+	[BCD_READ] = {"READ", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(FACET)},
 	[BCD_RECHECK] = {"RECHECK", TO(UPDATE) | TO(REMOVE)},
 	[BCD_TURN] = {"TURN", TO(LOOKUP) | TO(TURN) | TO(CREATE) | TO(UPDATE)},
-	[BCD_CREATE] = {"CREATE", TO(LOOKUP) | TO(CREATE)},
-	[BCD_UPDATE] = {"UPDATE", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE)},
+	[BCD_CREATE] = {"CREATE", TO(LOOKUP) | TO(CREATE) | TO(FACET)},
+	[BCD_UPDATE] = {"UPDATE", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(FACET)},
 	[BCD_REMOVE] = {"REMOVE", TO(READ) | TO(UPDATE) | TO(REMOVE)},
+	[BCD_FACET] = {"FACET", TO(READ) | TO(UPDATE) | TO(FACET)},
 };
+
+/* All facets but the first have the same transitions. */
+static BcdStage
+kind_of(BcdStage stage)
+{
+	return bcd_stage_is_facet(stage) ? BCD_FACET : stage;
+}
+
+/* Is it the stage of a facet other than the first? */
+bool
+bcd_stage_is_facet(BcdStage stage)
+{
+	return stage >= BCD_FACET && stage < BCD_STAGES;
+}
+
+/* The stage of a task. */
+BcdStage
+bcd_stage_of(const BcdTask *task)
+{
+	Assert(task->action == &task->facet->update);
+	return task->facet == task->resource->facets ? BCD_UPDATE :
+		BCD_FACET + (task->facet - task->resource->facets) - 1;
+}
 
 /* Do the requests of a stage change the store? */
 bool
 bcd_stage_writes(BcdStage stage)
 {
-	return stage == BCD_CREATE || stage == BCD_UPDATE || stage == BCD_REMOVE;
+	return stage == BCD_CREATE || stage == BCD_UPDATE || stage == BCD_REMOVE || bcd_stage_is_facet(stage);
 }
 
 /* Do they ask it for records?  Those of the other stages are none. */
@@ -46,11 +70,11 @@ bcd_stage_reads(BcdStage stage)
 bool
 bcd_stage_may_follow(BcdStage from, BcdStage to)
 {
-	return to < BCD_STAGES && (stages[from].next & (1 << to)) != 0;
+	return to < BCD_STAGES && (stages[kind_of(from)].next & (1 << kind_of(to))) != 0;
 }
 
 const char *
 bcd_stage_name(BcdStage stage)
 {
-	return stages[stage].name;
+	return stages[kind_of(stage)].name;
 }

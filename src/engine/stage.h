@@ -7,6 +7,8 @@
 
 #include "engine/engine.h"
 
+extern bool bcd_stage_is_facet(BcdStage stage);
+extern BcdStage bcd_stage_of(const BcdTask *task);
 extern bool bcd_stage_writes(BcdStage stage);
 extern bool bcd_stage_reads(BcdStage stage);
 extern bool bcd_stage_may_follow(BcdStage from, BcdStage to);

@@ -20,6 +20,7 @@
 #include "engine/unmapped_fields.h"
 #include "feed/feed.h"
 #include "payload/payload.h"
+#include "payload/task.h"
 #include "resource/resource.h"
 
 /* Is it a mapped field for which the row has no value? */
@@ -86,6 +87,38 @@ add_field(const char *name, JsonbValue *value, void *arg)
 		r->known = bcd_payload_merge(r->known, field_of(name, got));
 }
 
+static bool
+is_placed(const char *name, JsonbValue *value, void *arg)
+{
+	const BcdFeed *feed = arg;
+	const BcdField *field = bcd_resource_field(feed->resource, name);
+
+	return field && bcd_facet_is_placed(bcd_resource_facet_of(feed->resource, field), feed->options_json);
+}
+
+static bool
+is_not_placed(const char *name, JsonbValue *value, void *feed)
+{
+	return !is_placed(name, value, feed);
+}
+
+/* The record does not tell of facets that an option has placed elsewhere: they are what they were. */
+static Jsonb *
+with_placed(const BcdItem *item, Jsonb *read)
+{
+	BcdFeed    *feed = item->lane->feed;
+	const BcdResource *r = feed->resource;
+	bool		any = false;
+	int			i;
+
+	for (i = 1; i < r->nfacets; i++)
+		any |= bcd_facet_is_placed(&r->facets[i], feed->options_json);
+	if (!any || read == NULL)
+		return read;
+	read = bcd_payload_filter(read, is_not_placed, feed);
+	return item->known ? bcd_payload_merge(read, bcd_payload_filter(item->known, is_placed, feed)) : read;
+}
+
 /*
  * The record was read: what it is known to hold, of that which the row wants
  * and of the dropped fields.  Of these the value read is kept, whatever was
@@ -99,7 +132,7 @@ bcd_item_known_read(const BcdItem *item, const cJSON *record)
 
 	if (dropped)
 		bcd_payload_each(dropped, add_field, &r);
-	return r.known;
+	return with_placed(item, r.known);
 }
 
 /* Is it no field of the mapping, and nothing that on_delete has written? */

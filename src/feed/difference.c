@@ -10,6 +10,7 @@
 
 #include "feed/difference.h"
 #include "payload/payload.h"
+#include "payload/task.h"
 #include "resource/resource.h"
 
 /* No order of pushes would ever satisfy a row that refers to itself. */
@@ -24,24 +25,42 @@ refers_to_itself(const BcdFeed *feed, const char *key, const BcdRow *row, int64 
 		bcd_payload_integer(row->payload, parent) == store_id;
 }
 
+/*
+ * A row of a feed, for tasks; wanted NULL: it is gone.  In the current memory
+ * context.
+ */
+void
+bcd_feed_subject(const BcdFeed *feed, Jsonb *wanted, int64 store_id, Jsonb *known, BcdTaskRow *row)
+{
+	row->resource = feed->resource;
+	row->id = store_id ? psprintf(INT64_FORMAT, store_id) : NULL;
+	row->wanted = wanted;
+	row->known = known;
+	row->options = feed->options_json;
+	row->merged = feed->merged;
+}
+
 /* The source row is gone, or was never there. */
 static void
-of_gone(const BcdFeed *feed, int64 store_id, Jsonb *known, BcdDifference *d)
+of_gone(const BcdFeed *feed, const BcdTaskRow *row, BcdDifference *d)
 {
 	const char *hidden_by = feed->resource->hidden_by;
-	char	   *shown = hidden_by ? bcd_payload_text(known, hidden_by) : NULL;
+	char	   *shown = hidden_by ? bcd_payload_text(row->known, hidden_by) : NULL;
 
-	if (store_id == 0)
+	if (row->id == NULL)
 		d->reason = feed->filter ? "no such row, or it does not satisfy the filter" :
 			"no such row";
 	else if (feed->on_delete == BCD_DELETE_DELETE)
+	{
 		d->need = BCD_NEEDS_REMOVAL;
+		d->tasks = bcd_tasks(row);
+	}
 	else if (feed->on_delete == BCD_DELETE_HIDE && hidden_by)
 	{
 		if (shown && strcmp(shown, "false") == 0)
 			return;
 		d->need = BCD_NEEDS_HIDING;
-		d->changes = bcd_payload_set_bool(NULL, hidden_by, false);
+		d->tasks = list_make1(bcd_task_to_hide(row));
 	}
 	else
 		d->reason = feed->filter ?
@@ -50,15 +69,15 @@ of_gone(const BcdFeed *feed, int64 store_id, Jsonb *known, BcdDifference *d)
 }
 
 static void
-of_found(const BcdFeed *feed, Jsonb *wanted, int64 store_id, Jsonb *known, BcdDifference *d)
+of_found(const BcdTaskRow *row, BcdDifference *d)
 {
-	if (store_id == 0)
+	if (row->id == NULL)
 	{
 		d->need = BCD_NEEDS_RECORD;
 		return;
 	}
-	d->changes = bcd_payload_changes(feed->resource, wanted, known);
-	if (bcd_payload_count(d->changes) > 0)
+	d->tasks = bcd_tasks(row);
+	if (d->tasks != NIL)
 		d->need = BCD_NEEDS_UPDATE;
 }
 
@@ -71,6 +90,8 @@ void
 bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
 			   int64 store_id, Jsonb *known, BcdDifference *d)
 {
+	BcdTaskRow	subject;
+
 	Assert(row->state != BCD_ROW_HELD_UP);
 	memset(d, 0, sizeof(*d));
 	if (refers_to_itself(feed, key, row, store_id))
@@ -79,7 +100,10 @@ bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
 		d->reason = "the row refers to itself";
 	}
 	else if (row->state == BCD_ROW_MISSING)
-		of_gone(feed, store_id, known, d);
+	{
+		bcd_feed_subject(feed, NULL, store_id, known, &subject);
+		of_gone(feed, &subject, d);
+	}
 	else if (row->state == BCD_ROW_INVALID)
 	{
 		d->need = BCD_NEEDS_MENDING;
@@ -92,7 +116,10 @@ bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
 							 row->waits_key, row->waits_feed);
 	}
 	else
-		of_found(feed, row->payload, store_id, known, d);
+	{
+		bcd_feed_subject(feed, row->payload, store_id, known, &subject);
+		of_found(&subject, d);
+	}
 }
 
 /* Why no record can be created from a row, palloc'd; NULL: it can. */

@@ -109,6 +109,8 @@ feed_of_row(const BcdFeedRow *row, MemoryContext cxt)
 	bcd_feed_set_fields(feed, row->fields);
 	feed->on_delete = bcd_on_delete_from(row->on_delete);
 	bcd_feed_options(row->options, feed->resource, &feed->options);
+	feed->options_json = row->options;
+	feed->merged = bcd_facet_bits(feed->resource, row->merged);
 	feed->owner = row->owner;
 	feed->owner_name = bcd_role_words(feed->owner);
 	feed->paused = strcmp(row->state, "paused") == 0;

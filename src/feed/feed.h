@@ -62,6 +62,10 @@ typedef struct BcdFeed
 	char	   *capture;
 	BcdOnDelete on_delete;
 	BcdFeedOptions options;
+	Jsonb	   *options_json;	/* the same */
+	uint32		merged;			/* bits of the facets that are written with
+								 * the record, because the store does not let
+								 * us write them on their own */
 	Oid			owner;			/* exists after bcd_feed_load() */
 	char	   *owner_name;		/* for messages: see bcd_role_words() */
 	Datum		key_names;		/* name[] */

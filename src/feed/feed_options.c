@@ -4,7 +4,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
@@ -19,22 +21,39 @@ typedef struct OptionKind
 	const char *yes;			/* word that makes a boolean true; NULL: a
 								 * number */
 	const char *no;
-	bool		of_default;		/* only for resources whose records have a
-								 * default */
+	enum
+	{
+		FOR_ALL,				/* resources */
+		FOR_DEFAULT,			/* those whose records have a default */
+		FOR_PLACE				/* those with a facet that it places */
+	}			scope;
 } OptionKind;
 
 static const OptionKind kinds[] = {
-	{"batch_size", offsetof(BcdFeedOptions, batch_size), NULL, NULL, false},
-	{"concurrency", offsetof(BcdFeedOptions, concurrency), NULL, NULL, false},
-	{"max_changes", offsetof(BcdFeedOptions, max_changes), NULL, NULL, false},
-	{"stale_link", offsetof(BcdFeedOptions, stale_fails), "fail", "create", false},
-	{"tree_id", offsetof(BcdFeedOptions, tree_id), NULL, NULL, true},
+	{"batch_size", offsetof(BcdFeedOptions, batch_size), NULL, NULL, FOR_ALL},
+	{"concurrency", offsetof(BcdFeedOptions, concurrency), NULL, NULL, FOR_ALL},
+	{"location_id", offsetof(BcdFeedOptions, location_id), NULL, NULL, FOR_PLACE},
+	{"max_changes", offsetof(BcdFeedOptions, max_changes), NULL, NULL, FOR_ALL},
+	{"stale_link", offsetof(BcdFeedOptions, stale_fails), "fail", "create", FOR_ALL},
+	{"tree_id", offsetof(BcdFeedOptions, tree_id), NULL, NULL, FOR_DEFAULT},
 };
+
+static bool
+is_place(const char *name, const BcdResource *resource)
+{
+	int			i;
+
+	for (i = 0; i < resource->nfacets; i++)
+		if (resource->facets[i].placed_by && strcmp(resource->facets[i].placed_by, name) == 0)
+			return true;
+	return false;
+}
 
 static bool
 applies(const OptionKind *kind, const BcdResource *resource)
 {
-	return !kind->of_default || resource->defaulted != NULL;
+	return kind->scope == FOR_ALL || (kind->scope == FOR_DEFAULT && resource->defaulted) ||
+		(kind->scope == FOR_PLACE && is_place(kind->name, resource));
 }
 
 static const OptionKind *
@@ -126,4 +145,22 @@ bcd_feed_options(Jsonb *options, const BcdResource *resource, BcdFeedOptions *re
 		else if (token == WJB_VALUE && kind != NULL)
 			set(kind, &v, result);
 	}
+}
+
+/* The bits of some facets, by their names; those that are there no more count for nothing. */
+uint32
+bcd_facet_bits(const BcdResource *resource, Datum names)
+{
+	uint32		bits = 0;
+	Datum	   *elements;
+	int			n;
+	int			i;
+	int			j;
+
+	deconstruct_array(DatumGetArrayTypeP(names), TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	for (i = 0; i < n; i++)
+		for (j = 1; j < resource->nfacets; j++)
+			if (strcmp(TextDatumGetCString(elements[i]), resource->facets[j].name) == 0)
+				bits |= 1 << j;
+	return bits;
 }

@@ -13,6 +13,7 @@ typedef struct BcdFeedOptions
 {
 	int64		tree_id;		/* for records without a parent; 0: the
 								 * store's default tree */
+	int64		location_id;	/* of stock; 0: the store's default location */
 	int64		batch_size;		/* most records in a write; 0: the resource's */
 	int64		concurrency;	/* most requests at one endpoint; 0: the
 								 * resource's */
@@ -22,5 +23,7 @@ typedef struct BcdFeedOptions
 } BcdFeedOptions;
 
 extern void bcd_feed_options(Jsonb *options, const BcdResource *resource, BcdFeedOptions *result);
+
+extern uint32 bcd_facet_bits(const BcdResource *resource, Datum names);
 
 #endif							/* BCD_FEED_OPTIONS_H */

@@ -25,6 +25,8 @@
 #include "functions/args.h"
 #include "functions/feed_args.h"
 #include "functions/mark.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
 #include "tables/feed.h"
 #include "tables/link.h"
 
@@ -66,7 +68,10 @@ apply(BcdFeed *feed, const BcdFeedChange *args)
 	if (args->on_delete)
 		feed->on_delete = bcd_on_delete_from(args->on_delete);
 	if (args->options)
+	{
 		bcd_feed_options(args->options, feed->resource, &feed->options);
+		feed->options_json = args->options;
+	}
 	MemoryContextSwitchTo(old);
 }
 
@@ -116,6 +121,34 @@ forget_hidden_by_mapping(BcdFeed *old, const BcdFeed *feed)
 }
 
 /*
+ * What the store holds of a facet that is in another place now is not known;
+ * true if there is one.
+ */
+static bool
+forget_moved_facets(const BcdFeed *old, const BcdFeed *feed)
+{
+	const BcdResource *r = feed->resource;
+	bool		moved = false;
+	BcdRights	rights;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+	{
+		const BcdFacet *facet = bcd_resource_facet_of(r, &r->fields[i]);
+		char	   *was = facet->placed_by ? bcd_payload_text(old->options_json, facet->placed_by) : NULL;
+		char	   *is = facet->placed_by ? bcd_payload_text(feed->options_json, facet->placed_by) : NULL;
+
+		if (!bcd_feed_maps(feed, r->fields[i].name) || (was ? is && strcmp(was, is) == 0 : is == NULL))
+			continue;
+		bcd_spi_begin(&rights);
+		bcd_links_forget_field(feed->name, r->fields[i].name);
+		bcd_spi_end(&rights);
+		moved = true;
+	}
+	return moved;
+}
+
+/*
  * bcdelta.alter_feed(feed, fields, filter, on_delete, on_conflict, options)
  *
  * Null arguments keep the current values; an empty filter removes the filter.
@@ -126,6 +159,7 @@ bcdelta_alter_feed(PG_FUNCTION_ARGS)
 	BcdFeedChange args;
 	BcdFeed    *old;
 	BcdFeed    *feed;
+	bool		changed;
 
 	bcd_check_writable("bcdelta.alter_feed()");
 	bcd_check_not_null(fcinfo, 0, "feed");
@@ -143,11 +177,12 @@ bcdelta_alter_feed(PG_FUNCTION_ARGS)
 	if (args.fields || args.filter)
 		bcd_mapping_advise(feed);
 	bcd_watch_alter(feed);
-	if (update(feed, &args))
-	{
+	changed = update(feed, &args);
+	if (changed)
 		forget_hidden_by_mapping(old, feed);
+	changed |= forget_moved_facets(old, feed);
+	if (changed)
 		bcd_mark_everything(feed);
-	}
 	if (feed->paused)
 		ereport(NOTICE,
 				(errmsg("feed \"%s\" is paused: %s", feed->name,

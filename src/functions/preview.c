@@ -5,8 +5,9 @@
  * Reads the rows as a push does, in the caller's transaction, and decides as
  * push.c does up to the point where the store would have to be asked: a row
  * without a link is shown as a create, although a push looks it up first and
- * may find a record to update.  One row is shown for each source row; a push
- * puts several of them into one request where the API allows it.
+ * may find a record to update.  A source row is shown as one row for each
+ * endpoint that it needs; a push puts several of them into one request where
+ * the API allows it.
  */
 #include "postgres.h"
 
@@ -30,7 +31,7 @@
 #include "functions/preview_keys.h"
 #include "payload/body.h"
 #include "payload/payload.h"
-#include "payload/url.h"
+#include "payload/task.h"
 #include "resource/resource.h"
 #include "tables/change.h"
 #include "tables/link.h"
@@ -40,13 +41,11 @@
 
 PG_FUNCTION_INFO_V1(bcdelta_preview);
 
-/* One row of the result */
+/* What a push would do about one row */
 typedef struct Preview
 {
 	const char *action;
-	const BcdAction *request;	/* NULL: none */
-	int64		store_id;
-	Jsonb	   *body;
+	List	   *tasks;			/* a request for each of them (BcdTask) */
 	char	   *error;
 } Preview;
 
@@ -140,38 +139,6 @@ read_link(const BcdFeed *feed, char *key, BcdLinkRow *link)
 	bcd_spi_end(&rights);
 }
 
-/* A text that is JSON, as jsonb. */
-static Jsonb *
-body_of(const StringInfoData *text)
-{
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text->data)));
-}
-
-/* An update with these fields; wanted NULL: the row is gone. */
-static void
-preview_update(const BcdFeed *feed, Jsonb *changes, Jsonb *wanted, Preview *p)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	bcd_body_update(&text, feed->resource, changes, wanted, p->store_id);
-	p->request = &feed->resource->facets[0].update;
-	p->body = body_of(&text);
-}
-
-/* A default that the feed does not give is the store's, which is not asked here. */
-static void
-preview_create(const BcdFeed *feed, Jsonb *wanted, Preview *p)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	bcd_body_create(&text, feed->resource, wanted, feed->options.tree_id);
-	p->action = "create";
-	p->request = &feed->resource->facets[0].create;
-	p->body = body_of(&text);
-}
-
 /* The first natural key that the row has; NULL when it has none. */
 static char *
 natural_key(const BcdResource *resource, Jsonb *wanted)
@@ -189,22 +156,33 @@ natural_key(const BcdResource *resource, Jsonb *wanted)
 	return NULL;
 }
 
-/* A row without a link: shown as a create, if it can be one. */
+/*
+ * A row without a link is shown as a create, if it can be one.  A default that
+ * the feed does not give is the store's, which is not asked here.
+ */
 static void
 preview_new(const BcdFeed *feed, Jsonb *wanted, Preview *p)
 {
+	BcdTaskRow	row;
+	BcdTask    *create;
+
 	if (natural_key(feed->resource, wanted) == NULL)
 		p->error = bcd_flaw_of_key(feed->resource);
 	else
 		p->error = bcd_flaw_of_new(feed->resource, wanted);
 	p->action = "invalid";
-	if (p->error == NULL)
-		preview_create(feed, wanted, p);
+	if (p->error)
+		return;
+	p->action = "create";
+	bcd_feed_subject(feed, wanted, 0, NULL, &row);
+	p->tasks = bcd_tasks(&row);
+	create = linitial(p->tasks);
+	create->fields = bcd_body_of_new(feed->resource, create->fields, feed->options.tree_id);
 }
 
-/* What a push would do about a difference. */
+/* What a push would do about a row. */
 static void
-preview_difference(const BcdFeed *feed, const BcdRow *row, const BcdDifference *d, Preview *p)
+preview_row(BcdFeed *feed, char *key, Preview *p)
 {
 	static const char *const actions[] = {
 		[BCD_NEEDS_NOTHING] = "unchanged",
@@ -215,71 +193,73 @@ preview_difference(const BcdFeed *feed, const BcdRow *row, const BcdDifference *
 		[BCD_NEEDS_WAITING] = "deferred",
 		[BCD_NEEDS_MENDING] = "invalid",
 	};
-
-	p->action = actions[d->need];
-	p->error = (char *) d->reason;
-	if (d->need == BCD_NEEDS_RECORD)
-		preview_new(feed, row->payload, p);
-	else if (d->need == BCD_NEEDS_UPDATE || d->need == BCD_NEEDS_HIDING)
-		preview_update(feed, d->changes, row->payload, p);
-	else if (d->need == BCD_NEEDS_REMOVAL)
-		p->request = &feed->resource->facets[0].remove;
-}
-
-static void
-preview_row(BcdFeed *feed, char *key, Preview *p)
-{
 	BcdLinkRow	link;
 	BcdRow		row;
 	BcdDifference d;
 
 	read_link(feed, key, &link);
-	memset(p, 0, sizeof(*p));
-	p->store_id = link.store_id;
 	bcd_feed_row(feed, key, &row);
 	bcd_difference(feed, key, &row, link.store_id, link.payload, &d);
-	preview_difference(feed, &row, &d, p);
-	if (row.state == BCD_ROW_FOUND && p->request)
+	p->action = actions[d.need];
+	p->tasks = d.tasks;
+	p->error = (char *) d.reason;
+	if (d.need == BCD_NEEDS_RECORD)
+		preview_new(feed, row.payload, p);
+	if (row.state == BCD_ROW_FOUND && p->tasks != NIL)
 		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload);
 }
 
-/* The path of a request for one record. */
-static char *
-path_of(const BcdAction *action, int64 id)
+/* What a request says of one task, as jsonb; NULL: nothing. */
+static Jsonb *
+body_of(const BcdTask *task)
 {
-	StringInfoData url;
+	StringInfoData text;
 
-	initStringInfo(&url);
-	appendStringInfoString(&url, "/v3");
-	bcd_url_append(&url, action->endpoint->path, action->query, 1, bcd_url_of_id, &id);
-	return url.data;
+	if (task->action->endpoint->body == BCD_NO_BODY)
+		return NULL;
+	initStringInfo(&text);
+	bcd_body_append_object(&text, task);
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
 
+/* One row of the result: a request, or why there is none. */
 static void
-put_preview(BcdRows *rows, const char *key, const Preview *p)
+put_preview(BcdRows *rows, const char *key, const char *action, BcdTask *task, const char *error)
 {
 	Datum		values[PREVIEW_COLUMNS] = {0};
 	bool		nulls[PREVIEW_COLUMNS] = {false, false, true, true, true, true};
+	Jsonb	   *body = task ? body_of(task) : NULL;
 
 	values[0] = CStringGetTextDatum(key);
-	values[1] = CStringGetTextDatum(p->action);
-	if (p->request)
+	values[1] = CStringGetTextDatum(action);
+	if (task)
 	{
 		nulls[2] = nulls[3] = false;
-		values[2] = CStringGetTextDatum(p->request->endpoint->method);
-		values[3] = CStringGetTextDatum(path_of(p->request, p->store_id));
+		values[2] = CStringGetTextDatum(task->action->endpoint->method);
+		values[3] = CStringGetTextDatum(psprintf("/v3%s", bcd_task_path(&task, 1)));
 	}
-	if (p->body)
+	if (body)
 	{
 		nulls[4] = false;
-		values[4] = JsonbPGetDatum(p->body);
+		values[4] = JsonbPGetDatum(body);
 	}
-	if (p->error)
+	if (error)
 	{
 		nulls[5] = false;
-		values[5] = CStringGetTextDatum(p->error);
+		values[5] = CStringGetTextDatum(error);
 	}
 	bcd_rows_put(rows, values, nulls);
+}
+
+static void
+put_row(BcdRows *rows, const char *key, const Preview *p)
+{
+	ListCell   *lc;
+
+	if (p->tasks == NIL)
+		put_preview(rows, key, p->action, NULL, p->error);
+	foreach(lc, p->tasks)
+		put_preview(rows, key, p->action, lfirst(lc), lc == list_head(p->tasks) ? p->error : NULL);
 }
 
 static void
@@ -297,7 +277,7 @@ preview_all(BcdFeed *feed, int max_rows, BcdRows *rows)
 
 		CHECK_FOR_INTERRUPTS();
 		preview_row(feed, (char *) lfirst(cell), &p);
-		put_preview(rows, (const char *) lfirst(cell), &p);
+		put_row(rows, (const char *) lfirst(cell), &p);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
 	}

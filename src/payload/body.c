@@ -1,10 +1,11 @@
 /*
  * body.c
- *		Bodies of requests: the JSON that is sent for one record.
+ *		Bodies of requests: the JSON that is sent for the tasks of one request.
  */
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/numeric.h"
 
 #include "base/compat.h"
@@ -18,11 +19,43 @@ append_jsonb(StringInfo out, Jsonb *jsonb)
 	(void) JsonbToCString(out, &jsonb->root, VARSIZE(jsonb));
 }
 
-/* A field that every update sends, taken from the row. */
-static Jsonb *
-with_needed(Jsonb *changes, Jsonb *wanted, const char *field)
+/* An object is being built: its members are separated. */
+static void
+append_separator(StringInfo out)
 {
-	char	   *value = wanted ? bcd_payload_text(wanted, field) : NULL;
+	if (out->data[out->len - 1] != '{')
+		appendStringInfoString(out, ", ");
+}
+
+static void
+append_member(StringInfo out, const char *name, const char *json)
+{
+	append_separator(out);
+	appendStringInfo(out, "\"%s\": %s", name, json);
+}
+
+/* The members of a jsonb object, into one that is being built. */
+static void
+append_members_of(StringInfo out, Jsonb *fields)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	append_jsonb(&text, fields);
+	text.data[text.len - 1] = '\0';
+	if (text.data[1] != '\0')
+	{
+		append_separator(out);
+		appendStringInfoString(out, text.data + 1);
+	}
+	pfree(text.data);
+}
+
+/* A field that is sent even if it has not changed, taken from the row. */
+static Jsonb *
+with_needed(Jsonb *changes, Jsonb *row, const char *field)
+{
+	char	   *value = row ? bcd_payload_text(row, field) : NULL;
 	JsonbValue	v;
 
 	if (value == NULL || bcd_payload_has(changes, field))
@@ -33,50 +66,158 @@ with_needed(Jsonb *changes, Jsonb *wanted, const char *field)
 	return bcd_payload_set(changes, field, &v);
 }
 
-/*
- * Appends the object of an update: the id unless it is in the path, then the
- * changes. wanted NULL: the row is gone.
- */
-void
-bcd_body_update(StringInfo out, const BcdResource *resource, Jsonb *changes, Jsonb *wanted, int64 id)
+/* A value of a jsonb object as JSON; NULL: it has none. */
+static char *
+json_of(Jsonb *fields, const char *name)
 {
-	const BcdAction *update = &resource->facets[0].update;
-	StringInfoData fields;
+	StringInfoData json;
+	JsonbValue	v;
 
-	if (update->needs)
-		changes = with_needed(changes, wanted, update->needs);
-	if (update->endpoint->body != BCD_ARRAY)
+	if (fields == NULL || getKeyJsonValueFromContainer(&fields->root, name, strlen(name), &v) == NULL)
+		return NULL;
+	initStringInfo(&json);
+	if (v.type == jbvBinary)
+		(void) JsonbToCString(&json, v.val.binary.data, v.val.binary.len);
+	else
 	{
-		append_jsonb(out, changes);
-		return;
+		Jsonb	   *scalar = JsonbValueToJsonb(&v);
+
+		append_jsonb(&json, scalar);
 	}
-	initStringInfo(&fields);
-	append_jsonb(&fields, changes);
-	appendStringInfo(out, "{\"%s\": " INT64_FORMAT ", %s", resource->id, id, fields.data + 1);
-	pfree(fields.data);
+	return json.data;
+}
+
+/* An id is a number wherever it consists of digits. */
+static char *
+json_of_id(const char *id)
+{
+	StringInfoData json;
+
+	if (id == NULL)
+		return NULL;
+	initStringInfo(&json);
+	/* null: of a record that is yet to be made, in a preview */
+	if (strspn(id, "0123456789") == strlen(id) || strcmp(id, "null") == 0)
+		appendStringInfoString(&json, id);
+	else
+		escape_json(&json, id);
+	return json.data;
+}
+
+static void
+append_special(StringInfo out, const BcdTask *task, const BcdMember *member)
+{
+	char	   *json = NULL;
+
+	switch (member->from)
+	{
+		case BCD_FROM_NOTHING:
+			break;
+		case BCD_FROM_FIELD:
+			json = json_of(task->fields, member->what);
+			if (json == NULL)
+				json = json_of(task->row, member->what);
+			break;
+		case BCD_FROM_ID:
+			json = json_of_id(task->id ? task->id : "null");
+			break;
+		case BCD_FROM_PARENT:
+			json = json_of_id(task->parent ? task->parent : "null");
+			break;
+		case BCD_FROM_OPTION:
+			json = json_of(task->options, member->what);
+			break;
+	}
+	if (json == NULL && member->otherwise == NULL)
+		elog(ERROR, "the body of a request has no value for \"%s\"", member->name);
+	append_member(out, member->name, json ? json : member->otherwise);
+}
+
+/* Do its members take the place of the fields? */
+static bool
+members_are_all(const BcdAction *action)
+{
+	const BcdMember *member;
+
+	for (member = action->members; member && member->from != BCD_FROM_NOTHING; member++)
+		if (member->from == BCD_FROM_FIELD)
+			return true;
+	return false;
+}
+
+/* The field of a keyed record that the path says already is not in its body. */
+static bool
+is_not_in_path(const char *name, JsonbValue *value, void *path)
+{
+	return strstr(path, psprintf("{%s}", name)) == NULL;
+}
+
+/* Appends the object for one task; it may be one of several in a body. */
+void
+bcd_body_append_object(StringInfo out, const BcdTask *task)
+{
+	const BcdAction *action = task->action;
+	const BcdMember *member;
+	bool		all = members_are_all(action);
+	Jsonb	   *fields = task->fields;
+
+	appendStringInfoChar(out, '{');
+	if (task->id && action->endpoint->body == BCD_ARRAY && !all)
+		append_member(out, task->facet->collection || task->resource->id == NULL ? "id" : task->resource->id,
+					  json_of_id(task->id));
+	for (member = action->members; member && member->from != BCD_FROM_NOTHING; member++)
+		append_special(out, task, member);
+	if (!all)
+	{
+		if (action->needs)
+			fields = with_needed(fields, task->row, action->needs);
+		if (strchr(action->endpoint->path, '{'))
+			fields = bcd_payload_filter(fields, is_not_in_path, (void *) action->endpoint->path);
+		append_members_of(out, fields);
+	}
+	appendStringInfoChar(out, '}');
+}
+
+/* Appends the body of a request for these tasks; nothing, where it has none. */
+void
+bcd_body_append(StringInfo out, BcdTask *const *tasks, int n)
+{
+	const BcdEndpoint *endpoint = tasks[0]->action->endpoint;
+	int			i;
+
+	if (endpoint->body == BCD_NO_BODY)
+		return;
+	if (endpoint->inside)
+		appendStringInfo(out, "{%s%s\"%s\": ", endpoint->beside ? endpoint->beside : "",
+						 endpoint->beside ? ", " : "", endpoint->inside);
+	if (endpoint->body == BCD_ARRAY)
+		appendStringInfoChar(out, '[');
+	for (i = 0; i < n; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(out, ',');
+		bcd_body_append_object(out, tasks[i]);
+	}
+	if (endpoint->body == BCD_ARRAY)
+		appendStringInfoChar(out, ']');
+	if (endpoint->inside)
+		appendStringInfoChar(out, '}');
 }
 
 /*
- * Appends the object of a create.  A field with a default is filled in if the
+ * What a create sends of a row.  A field with a default is filled in if the
  * row has no value; default_id 0: the default is not known yet, and the field
  * is left out.
  */
-void
-bcd_body_create(StringInfo out, const BcdResource *resource, Jsonb *wanted, int64 default_id)
+Jsonb *
+bcd_body_of_new(const BcdResource *resource, Jsonb *wanted, int64 default_id)
 {
 	const char *field = resource->defaulted;
+	const char *unless = field ? bcd_resource_field(resource, field)->otherwise->unless : NULL;
 
-	if (field)
-	{
-		const char *unless = bcd_resource_field(resource, field)->otherwise->unless;
-
-		if (bcd_payload_integer(wanted, unless) == 0 && bcd_payload_integer(wanted, field) == 0)
-		{
-			wanted = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(wanted),
-														CStringGetTextDatum(unless)));
-			if (default_id != 0)
-				wanted = bcd_payload_set_integer(wanted, field, default_id);
-		}
-	}
-	append_jsonb(out, wanted);
+	if (field == NULL || bcd_payload_integer(wanted, unless) != 0 || bcd_payload_integer(wanted, field) != 0)
+		return wanted;
+	wanted = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(wanted),
+												CStringGetTextDatum(unless)));
+	return default_id == 0 ? wanted : bcd_payload_set_integer(wanted, field, default_id);
 }

@@ -8,9 +8,11 @@
 #include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
+#include "payload/task.h"
 #include "resource/resource.h"
 
-extern void bcd_body_update(StringInfo out, const BcdResource *resource, Jsonb *changes, Jsonb *wanted, int64 id);
-extern void bcd_body_create(StringInfo out, const BcdResource *resource, Jsonb *wanted, int64 default_id);
+extern void bcd_body_append(StringInfo out, BcdTask *const *tasks, int n);
+extern void bcd_body_append_object(StringInfo out, const BcdTask *task);
+extern Jsonb *bcd_body_of_new(const BcdResource *resource, Jsonb *wanted, int64 default_id);
 
 #endif							/* BCD_BODY_H */

@@ -106,7 +106,8 @@ check_number(const BcdField *field, JsonbValue *value)
 static char *
 check_array(const BcdField *field, const JsonbValue *value)
 {
-	enum jbvType wanted = field->type == BCD_INTEGERS ? jbvNumeric : jbvString;
+	enum jbvType wanted = field->type == BCD_INTEGERS ? jbvNumeric :
+	field->type == BCD_STRINGS ? jbvString : jbvBinary;
 	JsonbContainer *array = value->val.binary.data;
 	uint32		i;
 
@@ -117,9 +118,10 @@ check_array(const BcdField *field, const JsonbValue *value)
 	{
 		JsonbValue *element = getIthJsonbValueFromContainer(array, i);
 
-		if (element->type != wanted)
+		if (element->type != wanted ||
+			(wanted == jbvBinary && !JsonContainerIsObject(element->val.binary.data)))
 			return psprintf("%s: element %u of the array is not %s", field->name, i + 1,
-							wanted == jbvNumeric ? "a number" : "a string");
+							wanted == jbvNumeric ? "a number" : wanted == jbvString ? "a string" : "an object");
 	}
 	return NULL;
 }
@@ -145,6 +147,8 @@ type_words(BcdType type)
 			return "an array of strings";
 		case BCD_OBJECT:
 			return "an object";
+		case BCD_RECORDS:
+			return "an array of objects";
 	}
 	return "";
 }
@@ -177,6 +181,7 @@ type_fits(BcdType type, const JsonbValue *value)
 			return value->type == jbvBool;
 		case BCD_INTEGERS:
 		case BCD_STRINGS:
+		case BCD_RECORDS:
 			return value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data)
 				&& !JsonContainerIsScalar(value->val.binary.data);
 		case BCD_OBJECT:
@@ -208,6 +213,7 @@ bcd_payload_normalize(const BcdField *field, JsonbValue *value)
 			return check_number(field, value);
 		case BCD_INTEGERS:
 		case BCD_STRINGS:
+		case BCD_RECORDS:
 			return check_array(field, value);
 		case BCD_DATETIME:
 			return check_instant(field, value);

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
@@ -112,6 +113,16 @@ bcd_payload_integer(Jsonb *payload, const char *field)
 
 	return field_value(payload, field, &v) && v.type == jbvNumeric ?
 		DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(v.val.numeric))) : 0;
+}
+
+/* A payload without fields, in the current context. */
+Jsonb *
+bcd_payload_empty(void)
+{
+	JsonbParseState *state = NULL;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
 int
@@ -337,4 +348,13 @@ bcd_json_text(const cJSON *value)
 	text = json ? pstrdup(json) : NULL;
 	cJSON_free(json);
 	return text;
+}
+
+/* What a record has for an id, in a few words. */
+char *
+bcd_id_text(const cJSON *record, const char *field)
+{
+	char	   *text = bcd_json_text(cJSON_GetObjectItemCaseSensitive(record, field));
+
+	return text == NULL ? "none" : pnstrdup(text, pg_mbcliplen(text, strlen(text), 100));
 }

@@ -34,9 +34,11 @@ extern Jsonb *bcd_payload_set_integer(Jsonb *payload, const char *field, int64 v
 extern Jsonb *bcd_payload_set_bool(Jsonb *payload, const char *field, bool value);
 extern Jsonb *bcd_payload_set(Jsonb *payload, const char *field, JsonbValue *value);
 extern Jsonb *bcd_payload_merge(Jsonb *base, Jsonb *over);
+extern Jsonb *bcd_payload_empty(void);
 extern int	bcd_payload_count(Jsonb *payload);
 extern void bcd_jsonb_value(Jsonb *jsonb, JsonbValue *value);
 extern char *bcd_json_text(const cJSON *value);
+extern char *bcd_id_text(const cJSON *record, const char *field);
 extern double bcd_number(Numeric n);
 extern char *bcd_value_text(const JsonbValue *value);
 extern char *bcd_trimmed(const char *text);

@@ -55,7 +55,7 @@ static const BcdField product_fields[] = {
 	ENUM("gift_wrapping_options_type", gift_wrapping, BCD_F_UNLISTED),
 	TEXT("gtin", 0, 14, 0),
 	MEASURE("height", 0),
-	WHOLE("inventory_level", 0, INT32_MOST, 0),
+	{"inventory_level", BCD_INTEGER, 0, INT32_MOST, -1, 0,.facet = "stock"},
 	ENUM("inventory_tracking", inventory_tracking, 0),
 	WHOLE("inventory_warning_level", 0, INT32_MOST, 0),
 	FLAG("is_condition_shown"),
@@ -107,11 +107,27 @@ static const BcdEndpoint product_create = {"POST", "/catalog/products", 1, BCD_O
 static const BcdEndpoint product_update = {"PUT", "/catalog/products", 10, BCD_ARRAY, &bcd_reply_records,.narrows = true};
 static const BcdEndpoint product_delete = {"DELETE", "/catalog/products", 250, BCD_NO_BODY, &bcd_reply_silent};
 
+/* The default location always exists, and has this id (locations.v3.yml). */
+static const BcdMember product_stock[] = {
+	{"location_id", BCD_FROM_OPTION, "location_id", "1"},
+	{"product_id", BCD_FROM_ID},
+	{"quantity", BCD_FROM_FIELD, "inventory_level"},
+	{NULL}
+};
+
 static const BcdFacet product_facets[] = {
 	{
 		.create = {&product_create},
 		.update = {&product_update},
 		.remove = {&product_delete, "id:in={id,}"},
+	},
+	{
+		.name = "stock",
+		.nested = true,
+		.if_field = "inventory_tracking",
+		.if_value = "product",
+		.placed_by = "location_id",
+		.update = {&bcd_stock_absolute,.members = product_stock},
 	},
 };
 

@@ -94,3 +94,16 @@ bcd_resource_identifies(const BcdResource *resource, const char *field)
 				return true;
 	return false;
 }
+
+/* The facet that writes a field */
+const BcdFacet *
+bcd_resource_facet_of(const BcdResource *resource, const BcdField *field)
+{
+	int			i;
+
+	for (i = 1; i < resource->nfacets && field->facet; i++)
+		if (strcmp(resource->facets[i].name, field->facet) == 0)
+			return &resource->facets[i];
+	Assert(field->facet == NULL);
+	return &resource->facets[0];
+}

@@ -19,7 +19,7 @@
 #include "resource/resource.h"
 
 /* The delay of the inventory is said to be short; how short is not documented */
-#define INVENTORY_DELAY_MS	2000
+#define INVENTORY_DELAY_MS	5000
 
 /*
  * Single records (data is an object), and batches of products.

@@ -22,6 +22,7 @@
 #define BCD_PAGE_LIMIT			250 /* records per page of a list */
 #define BCD_MAX_RESOURCES		32
 #define BCD_MAX_KEYS			2	/* of a resource */
+#define BCD_MAX_FACETS			12	/* likewise */
 
 #define BCD_NO_MAX				DBL_MAX /* only a minimum is given */
 
@@ -38,7 +39,8 @@ typedef enum BcdType
 	BCD_DATETIME,
 	BCD_INTEGERS,				/* array of integers */
 	BCD_STRINGS,				/* array of strings */
-	BCD_OBJECT
+	BCD_OBJECT,
+	BCD_RECORDS					/* array of objects: records below this one */
 } BcdType;
 
 #define BCD_F_REQUIRED		0x01	/* to create a record */
@@ -75,6 +77,8 @@ typedef struct BcdField
 	const char *refers_to;		/* holds ids of records of this resource (0:
 								 * none), or NULL */
 	const BcdDefault *otherwise;	/* for rows without a value, or NULL */
+	const char *facet;			/* it is written with that facet; NULL: with
+								 * the first */
 } BcdField;
 
 /*
@@ -112,6 +116,25 @@ typedef enum BcdBody
 	BCD_ARRAY					/* an array, whatever the number */
 } BcdBody;
 
+/* Where a member of a body takes its value from */
+typedef enum BcdSource
+{
+	BCD_FROM_NOTHING,			/* the end of a list of members */
+	BCD_FROM_FIELD,
+	BCD_FROM_ID,				/* of the record, or of the element */
+	BCD_FROM_PARENT,			/* of an element: the id of the record */
+	BCD_FROM_OPTION				/* of the feed */
+} BcdSource;
+
+/* A member of a body that is not simply a field of the same name */
+typedef struct BcdMember
+{
+	const char *name;
+	BcdSource	from;
+	const char *what;			/* the field, or the option */
+	const char *otherwise;		/* JSON, where there is no such value; or NULL */
+} BcdMember;
+
 /* The target of requests: one object for each method and path */
 typedef struct BcdEndpoint
 {
@@ -123,6 +146,10 @@ typedef struct BcdEndpoint
 	int			concurrent;		/* most requests at a time; 0: none is stated */
 	bool		assumed;		/* the batch is not documented */
 	bool		narrows;		/* of a write: include_fields limits its reply */
+	const char *inside;			/* the member of an object that holds the
+								 * array, or NULL */
+	const char *beside;			/* what else that object has, as JSON members */
+	bool		alone;			/* never beside another write */
 } BcdEndpoint;
 
 /* The part of a record that is sent there */
@@ -132,6 +159,10 @@ typedef struct BcdAction
 	const char *query;			/* or NULL */
 	const char *needs;			/* field that is sent even if it has not
 								 * changed, or NULL */
+	const BcdMember *members;	/* of the body, besides the id and the fields;
+								 * those from a field: instead of them */
+	bool		whole;			/* all fields are sent, not only those that
+								 * have changed */
 } BcdAction;
 
 /* How records are read, or found */
@@ -155,6 +186,16 @@ typedef struct BcdKey
 typedef struct BcdFacet
 {
 	const char *name;			/* NULL: the first */
+	bool		nested;			/* the record is created with it */
+	const char *collection;		/* the field with the records below; NULL: the
+								 * facet is some fields of the record */
+	const char *const *key;		/* of a collection: the fields that tell its
+								 * records apart */
+	const char *if_field;		/* a field on whose value it depends whether
+								 * the facet can be written on its own ... */
+	const char *if_value;		/* ... it can with this one */
+	const char *placed_by;		/* an option with which the record's own
+								 * fields no longer tell what the facet has */
 	BcdAction	create;
 	BcdAction	update;
 	BcdAction	remove;
@@ -163,7 +204,8 @@ typedef struct BcdFacet
 typedef struct BcdResource
 {
 	const char *name;
-	const char *id;				/* name of the record's id */
+	const char *id;				/* name of the record's id; NULL: it has none,
+								 * its key is its address */
 	const BcdKey *keys;			/* the first key that a row has identifies the
 								 * record */
 	const char *parent;			/* field with the id of the record above, of
@@ -202,6 +244,9 @@ extern const BcdReplyForm bcd_reply_stock;
 extern const BcdReplyForm bcd_reply_stock_settings;
 extern const BcdReplyForm bcd_reply_redirects;
 
+/* endpoints that several resources share */
+extern const BcdEndpoint bcd_stock_absolute;
+
 /* the resources */
 extern const BcdResource bcd_brand;
 extern const BcdResource bcd_category;
@@ -218,5 +263,6 @@ extern char *bcd_resource_field_names(const BcdResource *resource);
 extern const BcdField *bcd_resource_field(const BcdResource *resource, const char *name);
 extern const char *bcd_resource_key(const BcdResource *resource, int n);
 extern bool bcd_resource_identifies(const BcdResource *resource, const char *field);
+extern const BcdFacet *bcd_resource_facet_of(const BcdResource *resource, const BcdField *field);
 
 #endif							/* BCD_RESOURCE_H */

@@ -11,28 +11,29 @@
 #include "tables/discrepancy.h"
 
 static BcdStatement insert_discrepancy = {
-	"INSERT INTO bcdelta.discrepancy (run_id, feed, key, store_id, address, kind, field, source_value, store_value, pushed_value)"
-	" VALUES ($1, $2, $3, nullif($4, 0), nullif($4, 0)::text, $5, $6, $7, $8, $9)",
-	9, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	"INSERT INTO bcdelta.discrepancy (run_id, feed, key, store_id, address, kind, facet, field, source_value, store_value, pushed_value)"
+	" VALUES ($1, $2, $3, nullif($4, 0), nullif($4, 0)::text, $5, $6, $7, $8, $9, $10)",
+	10, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 };
 
 /* Writes down a difference; 0 or NULL: not given. */
 void
 bcd_discrepancy_insert(int64 run_id, const char *feed, const char *key, int64 store_id,
-					   const char *kind, const char *field, const char *source_value,
+					   const char *kind, const char *facet, const char *field, const char *source_value,
 					   const char *store_value, const char *pushed_value)
 {
-	Datum		args[9];
-	char		nulls[] = "         ";
+	Datum		args[10];
+	char		nulls[] = "          ";
 
 	args[0] = Int64GetDatum(run_id);
 	args[1] = CStringGetTextDatum(feed);
 	args[2] = bcd_text_or_null(key, &nulls[2]);
 	args[3] = Int64GetDatum(store_id);
 	args[4] = CStringGetTextDatum(kind);
-	args[5] = bcd_text_or_null(field, &nulls[5]);
-	args[6] = bcd_text_or_null(source_value, &nulls[6]);
-	args[7] = bcd_text_or_null(store_value, &nulls[7]);
-	args[8] = bcd_text_or_null(pushed_value, &nulls[8]);
+	args[5] = bcd_text_or_null(facet, &nulls[5]);
+	args[6] = bcd_text_or_null(field, &nulls[6]);
+	args[7] = bcd_text_or_null(source_value, &nulls[7]);
+	args[8] = bcd_text_or_null(store_value, &nulls[8]);
+	args[9] = bcd_text_or_null(pushed_value, &nulls[9]);
 	(void) bcd_execute(&insert_discrepancy, args, nulls);
 }

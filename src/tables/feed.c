@@ -17,7 +17,8 @@ static BcdStatement select_feed = {
 	"SELECT feed_id, feed, source::oid::int8, server, resource, fields, on_delete, options,"
 	" owner::oid::int8, state, paused_reason, home, key, capture, filter, version::int8, key_types, store,"
 	" (SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 ORDER BY l.key LIMIT 1) IS NOT NULL OR"
-	" (SELECT p.key FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.intent IS NOT NULL ORDER BY p.key LIMIT 1) IS NOT NULL"
+	" (SELECT p.key FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.intent IS NOT NULL AND p.intent ? '' ORDER BY p.key LIMIT 1) IS NOT NULL,"
+	" merged"
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };
@@ -58,6 +59,7 @@ bcd_feed_row_read(const char *feed, BcdFeedRow *row)
 	row->key_types = copied_array(0, 17);
 	row->store = bcd_column_text(0, 18);
 	row->has_links = bcd_column_bool(0, 19);
+	row->merged = copied_array(0, 20);
 	return true;
 }
 
@@ -106,7 +108,7 @@ static BcdStatement update_feed = {
 	"UPDATE bcdelta.feed SET fields = coalesce($2, fields),"
 	" filter = CASE WHEN $4 THEN $3 ELSE filter END,"
 	" on_delete = coalesce($5, on_delete), on_conflict = coalesce($6, on_conflict),"
-	" options = coalesce($7, options), version = version + 1"
+	" options = coalesce($7, options), merged = CASE WHEN $7 IS NULL THEN merged ELSE '{}' END, version = version + 1"
 	" WHERE feed_id = $1 AND version = $8",
 	8, {INT4OID, JSONBOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, JSONBOID, INT4OID}
 };

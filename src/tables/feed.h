@@ -31,6 +31,7 @@ typedef struct BcdFeedRow
 	char	   *store;
 	bool		has_links;		/* or may have made a record that it has none
 								 * to yet */
+	Datum		merged;			/* text[] */
 } BcdFeedRow;
 
 /* One to be made */

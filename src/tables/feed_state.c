@@ -263,7 +263,7 @@ bcd_feed_go_on(const char *feed, const char *paused_reason)
 
 static BcdStatement resume_feed = {
 	"UPDATE bcdelta.feed SET state = 'active', paused_reason = NULL, home = $2, store = $3,"
-	" resumed_at = clock_timestamp(), crashes = 0, crashed_at = NULL WHERE feed = $1",
+	" resumed_at = clock_timestamp(), crashes = 0, crashed_at = NULL, merged = '{}' WHERE feed = $1",
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
@@ -306,7 +306,7 @@ bcd_feed_settle_in(const char *feed, const char *store)
 }
 
 static BcdStatement forget_store = {
-	"UPDATE bcdelta.feed SET store = NULL, state = CASE WHEN $2 IS NULL THEN state ELSE 'paused' END,"
+	"UPDATE bcdelta.feed SET store = NULL, merged = '{}', state = CASE WHEN $2 IS NULL THEN state ELSE 'paused' END,"
 	" paused_reason = coalesce($2, paused_reason) WHERE feed = $1",
 	2, {TEXTOID, TEXTOID}
 };
@@ -377,4 +377,22 @@ List *
 bcd_feeds_disown(void)
 {
 	return bcd_column_list(bcd_select(&disown, NULL, NULL), 1);
+}
+
+static BcdStatement merge_facet = {
+	"UPDATE bcdelta.feed SET merged = merged || $2 WHERE feed = $1 AND NOT $2 = ANY (merged)",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* A facet of a feed's records goes with the records from now on. */
+void
+bcd_feed_merge_facet(const char *feed, const char *facet, const char *reason)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(facet);
+	if (bcd_execute(&merge_facet, args, NULL) > 0)
+		ereport(LOG,
+				(errmsg("feed \"%s\" sends %s with the records: %s", feed, facet, reason)));
 }

@@ -34,6 +34,7 @@ extern bool bcd_feed_resume(const char *feed, const char *home, const char *stor
 extern bool bcd_feed_is(int32 feed_id, const char *store);
 extern void bcd_feed_settle_in(const char *feed, const char *store);
 extern void bcd_feed_forget_store(const char *feed, const char *paused_reason);
+extern void bcd_feed_merge_facet(const char *feed, const char *facet, const char *reason);
 
 extern List *bcd_feed_homes(const char *but);
 extern void bcd_feed_set_home(const char *feed, const char *home);

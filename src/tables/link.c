@@ -200,6 +200,20 @@ bcd_links_forget_hidden(const char *feed, const char *hidden_by, Datum keys)
 	(void) bcd_execute(&forget_hidden, args, NULL);
 }
 
+static BcdStatement forget_field = {
+	"UPDATE bcdelta.link SET payload = payload - $2, remembered = remembered - $2 WHERE feed = $1",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* It is not known any more what the records of a feed hold of a field. */
+void
+bcd_links_forget_field(const char *feed, const char *field)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(field)};
+
+	(void) bcd_execute(&forget_field, args, NULL);
+}
+
 /*
  * A link that is about to move to another key, or another one here, is none;
  * nor is one to a record of another store.

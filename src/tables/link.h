@@ -45,6 +45,7 @@ extern int64 bcd_link_id_but(const char *feed, const char *key, int64 store_id);
 extern void bcd_link_put(const char *feed, const char *key, int64 store_id);
 extern int64 bcd_link_delete(const char *feed, const char *key);
 extern uint64 bcd_links_delete(const char *feed);
+extern void bcd_links_forget_field(const char *feed, const char *field);
 extern void bcd_links_forget_hidden(const char *feed, const char *hidden_by, Datum keys);
 
 #endif							/* BCD_TABLE_LINK_H */

@@ -77,10 +77,11 @@ static BcdStatement put_link = {
  * That the record may be hidden by us is never forgotten: else it would not
  * be shown again when its row comes back.  $3 is the resource's hidden_by.
  */
-#define FORGET_PAYLOAD(hidden_by) \
-	" remembered = coalesce(remembered, '{}') || coalesce(payload, '{}'), payload = " \
+#define WITHOUT_PAYLOAD(hidden_by) \
 	"CASE WHEN payload -> " hidden_by " IN ('null', 'false')" \
 	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
+#define FORGET(rest) \
+	" remembered = coalesce(remembered, '{}') || coalesce(payload, '{}'), payload = " rest
 
 /* Links one row, whatever the links of the feed are now. */
 static void
@@ -178,7 +179,7 @@ execute(BcdStatement *statement, const char *feed, const char *key, Datum value,
 }
 
 static BcdStatement forget_link = {
-	"UPDATE bcdelta.link SET" FORGET_PAYLOAD("$3") " WHERE feed = $1 AND key = $2",
+	"UPDATE bcdelta.link SET" FORGET(WITHOUT_PAYLOAD("$3")) " WHERE feed = $1 AND key = $2",
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
@@ -188,6 +189,18 @@ bcd_link_forget_payload(const char *feed, const char *key, const char *hidden_by
 {
 	execute(&forget_link, feed, key, hidden_by ? CStringGetTextDatum(hidden_by) : (Datum) 0,
 			hidden_by == NULL);
+}
+
+static BcdStatement forget_fields = {
+	"UPDATE bcdelta.link SET" FORGET("payload - $3") " WHERE feed = $1 AND key = $2",
+	3, {TEXTOID, TEXTOID, TEXTARRAYOID}
+};
+
+/* The same, of some fields: text[]. */
+void
+bcd_link_forget_fields(const char *feed, const char *key, Datum fields)
+{
+	execute(&forget_fields, feed, key, fields, false);
 }
 
 static BcdStatement hide_link = {
@@ -227,28 +240,51 @@ bcd_link_remove(const char *feed, const char *key)
 }
 
 static BcdStatement forget_in_flight = {
-	"UPDATE bcdelta.link AS l SET" FORGET_PAYLOAD("$3")
-	" FROM (SELECT feed, key FROM bcdelta.pending"
+	"UPDATE bcdelta.link AS l SET" FORGET("CASE WHEN p.fields IS NULL THEN " WITHOUT_PAYLOAD("$3") " ELSE payload - p.fields END")
+	" FROM (SELECT feed, key, CASE WHEN intent IS NOT NULL AND NOT intent ? '' THEN"
+	"   ARRAY(SELECT n.field FROM unnest($4, $5) AS n(facet, field) WHERE intent ? n.facet) END AS fields"
+	"  FROM bcdelta.pending"
 	"  WHERE state = 'in_flight' AND ($1 IS NULL OR feed = ANY ($1)) OFFSET 0) AS p"
 	" CROSS JOIN LATERAL (SELECT f.feed FROM bcdelta.feed AS f WHERE f.feed = p.feed AND f.resource = $2 LIMIT 1) AS f"
 	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o WHERE o.feed = f.feed AND o.key = p.key LIMIT 1) AS o"
 	" WHERE l.ctid = o.tid",
-	3, {TEXTARRAYOID, TEXTOID, TEXTOID}
+	5, {TEXTARRAYOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
 };
+
+/* The fields of all facets but the first, and the names of those: text[]. */
+static void
+facet_fields(const BcdResource *r, Datum *facets, Datum *fields)
+{
+	Datum	   *facet = palloc(sizeof(Datum) * r->nfields);
+	Datum	   *field = palloc(sizeof(Datum) * r->nfields);
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+		if (r->fields[i].facet)
+		{
+			facet[n] = CStringGetTextDatum(r->fields[i].facet);
+			field[n++] = CStringGetTextDatum(r->fields[i].name);
+		}
+	*facets = bcd_array(TEXTOID, facet, NULL, n);
+	*fields = bcd_array(TEXTOID, field, NULL, n);
+}
 
 /*
  * What may have become of rows of these feeds (text[]; 0: all) that are marked
- * as in flight is not known.
+ * as in flight is not known; or of some of their facets, if their intent names
+ * those and no others.
  */
 void
 bcd_links_forget_in_flight(Datum feeds, const BcdResource *resource)
 {
-	Datum		args[3];
-	char		nulls[] = "   ";
+	Datum		args[5];
+	char		nulls[] = "     ";
 
 	nulls[0] = feeds == (Datum) 0 ? 'n' : ' ';
 	args[0] = feeds;
 	args[1] = CStringGetTextDatum(resource->name);
 	args[2] = bcd_text_or_null(resource->hidden_by, &nulls[2]);
+	facet_fields(resource, &args[3], &args[4]);
 	(void) bcd_execute(&forget_in_flight, args, nulls);
 }

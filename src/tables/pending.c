@@ -180,18 +180,18 @@ bcd_pending_keys_ahead(const char *feed, int32 feed_id, int limit, Datum others)
 }
 
 static BcdStatement set_intent = {
-	"UPDATE bcdelta.pending AS p SET intent = CASE WHEN n.sought IS NOT NULL THEN jsonb_build_object('', n.sought) END FROM unnest($2, $3) AS n(key, sought)"
+	"UPDATE bcdelta.pending AS p SET intent = n.intent FROM unnest($2, $3) AS n(key, intent)"
 	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.pending AS o"
 	"  WHERE o.feed = $1 AND o.key = n.key LIMIT 1) AS found"
 	" WHERE p.ctid = found.tid",
 	3, {TEXTOID, TEXTARRAYOID, JSONBARRAYOID}
 };
 
-/* Notes under which keys records of rows may have been made: text[], jsonb[]. */
+/* Notes what requests may do to the records of rows: text[], jsonb[]. */
 void
-bcd_pending_set_sought(const char *feed, Datum keys, Datum sought)
+bcd_pending_set_intents(const char *feed, Datum keys, Datum intents)
 {
-	Datum		args[] = {CStringGetTextDatum(feed), keys, sought};
+	Datum		args[] = {CStringGetTextDatum(feed), keys, intents};
 
 	(void) bcd_execute(&set_intent, args, NULL);
 }

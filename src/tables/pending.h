@@ -26,7 +26,7 @@ extern int64 bcd_pending_count_old(Datum feeds, TimestampTz changed, int64 most)
 extern BcdDeferred *bcd_pending_deferred(const char *feed, int limit, int *n);
 extern List *bcd_pending_keys_ahead(const char *feed, int32 feed_id, int limit, Datum others);
 
-extern void bcd_pending_set_sought(const char *feed, Datum keys, Datum sought);
+extern void bcd_pending_set_intents(const char *feed, Datum keys, Datum intents);
 extern void bcd_pending_reset(const char *feed);
 extern uint64 bcd_pending_delete(const char *feed);
 

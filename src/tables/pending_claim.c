@@ -21,7 +21,8 @@
 /*
  * Claims in the order of keys, each time from the last key on: so no claim
  * steps over the dead index entries of those before it.  A feed that was
- * paused or altered meanwhile has nothing to claim.  A row and its link are found one by
+ * paused or altered meanwhile has nothing to claim.  What earlier requests may have
+ * done to other facets than the first is in the link by now.  A row and its link are found one by
  * one, whatever the tables looked like when this was planned.
  */
 static BcdStatement claim = {
@@ -33,7 +34,7 @@ static BcdStatement claim = {
 	"  ORDER BY key LIMIT $3),"
 	" u AS ("
 	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
-	"  trouble = NULL, early_at = NULL"
+	"  trouble = NULL, early_at = NULL, intent = CASE WHEN p.intent ? '' THEN p.intent END"
 	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
 	"  RETURNING p.key, p.attempts, p.intent -> '' AS sought)"
 	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought, l.remembered, l.aside FROM u LEFT JOIN LATERAL ("

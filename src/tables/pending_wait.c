@@ -201,7 +201,7 @@ bcd_pending_note_attempts(const char *feed, Datum keys, Datum reasons)
 static BcdStatement select_blocked = {
 	"SELECT min(m.move_id) FROM ("
 	"  SELECT feed, key FROM bcdelta.pending WHERE state = 'in_flight'"
-	"  UNION ALL SELECT feed, key FROM bcdelta.pending WHERE intent IS NOT NULL AND state <> 'review'"
+	"  UNION ALL SELECT feed, key FROM bcdelta.pending WHERE intent IS NOT NULL AND intent ? '' AND state <> 'review'"
 	" ) AS p JOIN bcdelta.feed AS f USING (feed)"
 	" JOIN bcdelta.move AS m ON m.feed_id = f.feed_id AND p.key IN (m.key, m.moved_from)"
 	" WHERE f.feed_id = $1",
@@ -229,7 +229,7 @@ bcd_pending_first_moving(int32 feed_id)
 static BcdStatement wake_sought = {
 	"UPDATE bcdelta.pending AS p SET state = 'ready', attempts = 0, last_error = NULL,"
 	" waits_feed = NULL, waits_key = NULL"
-	" FROM bcdelta.feed AS f WHERE f.feed_id = $1 AND p.feed = f.feed AND p.intent IS NOT NULL"
+	" FROM bcdelta.feed AS f WHERE f.feed_id = $1 AND p.feed = f.feed AND p.intent IS NOT NULL AND p.intent ? ''"
 	" AND p.state IN ('failed', 'deferred')"
 	" AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $1 AND p.key IN (m.key, m.moved_from))",
 	1, {INT4OID}

@@ -12,24 +12,26 @@
 #include "tables/outcome.h"
 #include "tables/result.h"
 
-static bool
-is_given(const char *text)
+static Datum
+text_or_null(const char *text, bool *isnull)
 {
-	return text != NULL && text[0] != '\0';
+	*isnull = text == NULL || text[0] == '\0';
+	return *isnull ? (Datum) 0 : CStringGetTextDatum(text);
 }
 
 static BcdStatement insert_results = {
-	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, address, outcome, http_status, error, request_id)"
-	" SELECT $1, $2, n.key, nullif(n.store_id, 0), nullif(n.store_id, 0)::text, n.outcome, nullif(n.http_status, 0), n.error, n.request_id"
-	" FROM unnest($3, $4, $5, $6, $7, $8) AS n(key, store_id, outcome, http_status, error, request_id)",
-	8, {INT8OID, TEXTOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
+	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, address, outcome, http_status, error, request_id, parts)"
+	" SELECT $1, $2, n.key, nullif(n.store_id, 0), nullif(n.store_id, 0)::text, n.outcome, nullif(n.http_status, 0), n.error, n.request_id,"
+	" n.parts::jsonb"
+	" FROM unnest($3, $4, $5, $6, $7, $8, $9) AS n(key, store_id, outcome, http_status, error, request_id, parts)",
+	9, {INT8OID, TEXTOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
 };
 
 /* Writes down what came of some rows of a feed. */
 void
 bcd_results_insert(int64 run_id, const char *feed, const BcdResult *results, int n)
 {
-	static const Oid types[] = {TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID};
+	static const Oid types[] = {TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID};
 	Datum	   *values[lengthof(types)];
 	bool	   *nulls[lengthof(types)];
 	Datum		args[2 + lengthof(types)];
@@ -50,10 +52,9 @@ bcd_results_insert(int64 run_id, const char *feed, const BcdResult *results, int
 		values[1][i] = Int64GetDatum(r->store_id);
 		values[2][i] = CStringGetTextDatum(bcd_outcome_name(r->outcome));
 		values[3][i] = Int32GetDatum(r->status);
-		nulls[4][i] = !is_given(r->error);
-		values[4][i] = is_given(r->error) ? CStringGetTextDatum(r->error) : (Datum) 0;
-		nulls[5][i] = !is_given(r->request_id);
-		values[5][i] = is_given(r->request_id) ? CStringGetTextDatum(r->request_id) : (Datum) 0;
+		values[4][i] = text_or_null(r->error, &nulls[4][i]);
+		values[5][i] = text_or_null(r->request_id, &nulls[5][i]);
+		values[6][i] = text_or_null(r->parts, &nulls[6][i]);
 	}
 	args[0] = Int64GetDatum(run_id);
 	args[1] = CStringGetTextDatum(feed);

@@ -16,6 +16,7 @@ typedef struct BcdResult
 	int			status;			/* of HTTP */
 	const char *error;
 	const char *request_id;
+	const char *parts;			/* JSON */
 } BcdResult;
 
 extern void bcd_results_insert(int64 run_id, const char *feed, const BcdResult *results, int n);

@@ -120,7 +120,7 @@ link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 	if (store_id == 0)
 	{
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
-		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, 0, "missing_in_store",
+		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, 0, "missing_in_store", NULL,
 							   bcd_resource_key(lane->feed->resource, item->natural_index),
 							   item->natural, NULL, NULL);
 		item->decision.conflicts = 1;

@@ -58,7 +58,7 @@ decide_difference(BcdItem *item, const BcdDifference *d)
 			if (item->wanted)
 			{
 				/* but the link may know of fields that are mapped no more */
-				bcd_item_wants_changes(item, NULL);
+				bcd_item_wants_tasks(item, NIL);
 				break;
 			}
 			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
@@ -81,7 +81,7 @@ decide_difference(BcdItem *item, const BcdDifference *d)
 			bcd_item_wants_record(item);
 			break;
 		case BCD_NEEDS_UPDATE:
-			bcd_item_wants_changes(item, d->changes);
+			bcd_item_wants_tasks(item, d->tasks);
 			break;
 	}
 }
@@ -404,15 +404,16 @@ push_read(BcdItem *item, const cJSON *record)
 		decide_not_removed(item);
 		return;
 	}
+	old = MemoryContextSwitchTo(item->cxt);
+	bcd_decide_record(item)->known = bcd_item_known_read(item, record);
+	bcd_decide_record(item)->unsure = false;
+	MemoryContextSwitchTo(old);
 	if (item->refusal)
 	{
 		/* it is there: that is not why its update was refused */
 		bcd_decide_refusal(item);
 		return;
 	}
-	old = MemoryContextSwitchTo(item->cxt);
-	bcd_decide_record(item)->known = bcd_item_known_read(item, record);
-	MemoryContextSwitchTo(old);
 	bcd_item_wants_write(item);
 	/* found: from now on the record is this row's */
 	item->decision.link = BCD_LINK_PUT;

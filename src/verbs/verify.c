@@ -26,63 +26,19 @@
 #include "engine/view.h"
 #include "feed/difference.h"
 #include "feed/feed.h"
-#include "fold/fold.h"
 #include "payload/payload.h"
+#include "payload/task.h"
 #include "resource/resource.h"
 #include "store/paging.h"
 #include "tables/discrepancy.h"
 #include "tables/link.h"
-#include "tables/pending.h"
 #include "verbs/kinds.h"
-
-/* What a lane does, one after the other; lane->phase */
-enum
-{
-	ROWS,						/* source rows against records */
-	LINKS,						/* links without a source row */
-	TOTAL,						/* how many records the store has */
-	LIST,						/* which of them nobody is linked to */
-	DONE
-};
+#include "verbs/verify_record.h"
 
 static bool
 is_mode(const BcdRun *run, const char *mode)
 {
 	return strcmp(run->mode, mode) == 0;
-}
-
-/*
- * Is the difference that was found only a change that is not pushed yet?
- * It may have been made a moment ago, so fold first.
- */
-static bool
-is_pending(BcdLane *lane, const BcdItem *item)
-{
-	bcd_fold_now();
-	return bcd_pending_is_open(lane->feed->name, item->key);
-}
-
-static void
-decide_deferred(BcdItem *item)
-{
-	bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
-}
-
-/* Records that one side lacks a row. */
-static void
-decide_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text)
-{
-	if (is_pending(lane, item))
-	{
-		decide_deferred(item);
-		return;
-	}
-	bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, item->store_id, kind, NULL, text, NULL, NULL);
-	/* a record that is gone holds nothing: its row is pushed whole */
-	bcd_decide_done(item, BCD_NO_OUTCOME,
-					item->store_id != 0 && strcmp(kind, "missing_in_store") == 0 ?
-					BCD_LINK_FORGET : BCD_LINK_KEEP);
-	item->decision.conflicts = 1;
 }
 
 /* A source row: read its record, or say that there is none. */
@@ -97,13 +53,13 @@ decide_row(BcdLane *lane, BcdItem *item)
 	if (row.state == BCD_ROW_MISSING)
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 	else if (row.state == BCD_ROW_DEFERRED && item->store_id != 0)
-		decide_missing(lane, item, "different",
-					   psprintf("refers to row %s of feed \"%s\", which is not in the store",
-								row.waits_key, row.waits_feed));
+		bcd_verify_missing(lane, item, "different",
+						   psprintf("refers to row %s of feed \"%s\", which is not in the store",
+									row.waits_key, row.waits_feed));
 	else if (row.state == BCD_ROW_INVALID)
-		decide_missing(lane, item, item->store_id ? "different" : "missing_in_store", row.message);
+		bcd_verify_missing(lane, item, item->store_id ? "different" : "missing_in_store", row.message);
 	else if (item->store_id == 0)
-		decide_missing(lane, item, "missing_in_store", NULL);
+		bcd_verify_missing(lane, item, "missing_in_store", NULL);
 	else
 		bcd_decide_stage(item, BCD_READ);
 	MemoryContextSwitchTo(old);
@@ -140,7 +96,7 @@ decide_link(BcdLane *lane, BcdItem *item)
 		MemoryContextSwitchTo(old);
 	}
 	else
-		decide_missing(lane, item, "missing_in_source", NULL);
+		bcd_verify_missing(lane, item, "missing_in_source", NULL);
 }
 
 static List *
@@ -184,105 +140,6 @@ verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	return NIL;
 }
 
-/* A comparison of a row with its record */
-typedef struct Comparison
-{
-	BcdItem    *item;
-	const cJSON *record;
-	int			differences;
-	bool		pending;		/* the row is about to be pushed: all is open */
-} Comparison;
-
-/* What the link says that the record holds, NULL if it does not say. */
-static char *
-pushed_text(Jsonb *known, const char *field)
-{
-	char	   *text = bcd_payload_has(known, field) ? bcd_payload_text(known, field) : NULL;
-
-	return text == NULL && bcd_payload_has(known, field) ? "null" : text;
-}
-
-static void
-differs(Comparison *c, const char *field, const char *source_value)
-{
-	BcdLane    *lane = c->item->lane;
-	const cJSON *got = cJSON_GetObjectItemCaseSensitive(c->record, field);
-
-	if (c->differences++ == 0 && is_pending(lane, c->item))
-		c->pending = true;
-	else if (!c->pending)
-		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, c->item->key, c->item->store_id, "different", field,
-							   source_value, bcd_json_text(got), pushed_text(c->item->known, field));
-}
-
-/* What a push would send, were the row marked; but for what cannot be read back. */
-static void
-compare_change(const char *name, JsonbValue *value, void *arg)
-{
-	Comparison *c = arg;
-	const BcdField *field = bcd_resource_field(c->item->lane->feed->resource, name);
-
-	if (field && !(field->flags & BCD_F_WRITE_ONLY) && bcd_payload_has(c->item->wanted, name))
-		differs(c, name, bcd_value_text(value));
-}
-
-/* What the row says no more is in the store still, for nothing clears it. */
-static void
-compare_dropped(const char *name, JsonbValue *value, void *arg)
-{
-	Comparison *c = arg;
-
-	if (!bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(c->record, name)))
-		differs(c, name, NULL);
-}
-
-/*
- * Compares a row with its record; NULL: the store has none of that id.  The
- * link then tells what the store was seen to hold, so that a push of the row,
- * once it is marked, puts right the fields that differ and only those.
- */
-static void
-verify_read(BcdItem *item, const cJSON *record)
-{
-	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	BcdRow		row = {BCD_ROW_FOUND, item->wanted};
-	Comparison	c = {item, record, 0, false};
-	BcdDifference d;
-	Jsonb	   *seen;
-	Jsonb	   *dropped;
-
-	if (record == NULL)
-	{
-		MemoryContextSwitchTo(old);
-		decide_missing(item->lane, item, "missing_in_store", NULL);
-		return;
-	}
-	item->decision.seen = true;
-	seen = bcd_item_known_read(item, record);
-	bcd_difference(item->lane->feed, item->key, &row, item->store_id, seen, &d);
-	/* of a row that is gone, only that it is hidden */
-	dropped = item->lane->phase == ROWS ? bcd_item_dropped(item) : NULL;
-	if (d.need == BCD_NEEDS_MENDING)
-		decide_missing(item->lane, item, "different", d.reason);
-	else
-	{
-		bcd_payload_each(d.changes, compare_change, &c);
-		if (dropped)
-			bcd_payload_each(dropped, compare_dropped, &c);
-		if (c.pending)
-			decide_deferred(item);
-		else if (c.differences == 0)
-			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-		else
-		{
-			bcd_decide_record(item)->known = seen;
-			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
-			item->decision.conflicts = c.differences;
-		}
-	}
-	MemoryContextSwitchTo(old);
-}
-
 /* Of a job of no items: the phase and position to go on with, once committed. */
 static void
 go_on(BcdJob *job)
@@ -296,7 +153,7 @@ static void
 record_extra(BcdJob *job, int64 store_id, const char *kind, const char *field,
 			 const char *source_value, const char *store_value)
 {
-	bcd_discrepancy_insert(job->run->run_id, job->lane->feed->name, NULL, store_id, kind, field, source_value, store_value, NULL);
+	bcd_discrepancy_insert(job->run->run_id, job->lane->feed->name, NULL, store_id, kind, NULL, field, source_value, store_value, NULL);
 	job->conflicts++;
 }
 
@@ -475,7 +332,7 @@ verify_lane_done(BcdRun *run, BcdLane *lane)
 const BcdRunKind bcd_verify_kind = {
 	.name = "verify",
 	.claim = verify_claim,
-	.decide_read = verify_read,
+	.decide_read = bcd_verify_read,
 	.plan = verify_plan,
 	.asks = verify_asks,
 	.lane_done = verify_lane_done,

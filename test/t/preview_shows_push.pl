@@ -19,8 +19,14 @@ $shop->tables(
 	makers => { on_delete => "'delete'" },
 	groups => { on_delete => "'hide'", options => qq('{"tree_id": $tree}') },
 	articles => { on_delete => "'delete'" });
+$shop->sql(<<'EOC');
+CREATE TABLE shelf (id int PRIMARY KEY, price numeric NOT NULL, stock int, tracked text NOT NULL);
+SELECT bcdelta.track('shelf', 'shop', 'product', '{"sku": "''H'' || id", "name": "''Shelf '' || id", "price": "price", "type": "''physical''",
+	"weight": "1", "inventory_level": "stock", "inventory_tracking": "tracked"}', on_delete => 'hide');
+EOC
 $shop->sql(<<"EOC");
 SELECT setseed($seed / 1000000.0);
+INSERT INTO shelf SELECT g, g, g, CASE WHEN g % 4 = 0 THEN 'none' ELSE 'product' END FROM generate_series(1, 40) AS g;
 INSERT INTO makers SELECT 'm' || g, 'Maker ' || g FROM generate_series(1, 12) AS g;
 INSERT INTO groups SELECT g, NULL, 'Group ' || g FROM generate_series(1, 6) AS g;
 INSERT INTO groups SELECT g, g - 6, 'Group "' || g || E'" \\u00fc' FROM generate_series(7, 12) AS g;
@@ -33,7 +39,7 @@ EOC
 sub shown
 {
 	return [ sort @{ $shop->list(<<'EOC') } ];
-SELECT concat_ws(' ', p.method, p.path, p.body) FROM unnest(ARRAY['makers', 'groups', 'articles']) AS f,
+SELECT concat_ws(' ', p.method, p.path, p.body) FROM unnest(ARRAY['makers', 'groups', 'articles', 'shelf']) AS f,
 	bcdelta.preview(f, 10000) AS p WHERE p.method IS NOT NULL
 EOC
 }
@@ -53,7 +59,8 @@ sub sent
 		my $text = BCDelta::Test::quote_literal($call->{body_text});
 		utf8::encode($text) if utf8::is_utf8($text);
 		push @sent, map { "$request $_" } @{ $shop->list(<<"EOC") };
-SELECT e FROM jsonb_array_elements(CASE WHEN jsonb_typeof($text) = 'array' THEN $text ELSE jsonb_build_array($text\::jsonb) END) AS e
+SELECT e FROM (SELECT $text\::jsonb AS b) AS s, jsonb_array_elements(
+	CASE WHEN jsonb_typeof(b) = 'array' THEN b ELSE coalesce(b -> 'items', jsonb_build_array(b)) END) AS e
 EOC
 	}
 	return [ sort @sent ];
@@ -96,6 +103,10 @@ UPDATE articles SET maker = NULLIF('m' || (random() * 11 + 1)::int, 'm3') WHERE 
 UPDATE articles SET no_release = NOT no_release WHERE random() < 0.2;
 UPDATE groups SET name = 'Group ' || id || ' of ' || $round WHERE random() < 0.3;
 UPDATE makers SET name = 'Maker ' || code || ' of ' || $round WHERE random() < 0.3;
+UPDATE shelf SET stock = stock + 1 WHERE random() < 0.3;
+UPDATE shelf SET price = price + 1 WHERE random() < 0.2;
+UPDATE shelf SET tracked = CASE tracked WHEN 'none' THEN 'product' ELSE 'none' END WHERE random() < 0.1;
+DELETE FROM shelf WHERE random() < 0.05;
 DELETE FROM articles WHERE random() < 0.1;
 DELETE FROM groups WHERE id > 6 AND random() < 0.2 AND NOT EXISTS (SELECT FROM articles WHERE grp = groups.id);
 DELETE FROM makers WHERE random() < 0.2 AND NOT EXISTS (SELECT FROM articles WHERE maker = makers.code);

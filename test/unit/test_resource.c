@@ -11,6 +11,7 @@
 #include "../../src/resource/product.c"
 #include "../../src/resource/registry.c"
 #include "../../src/resource/replies.c"
+#include "../../src/resource/stock.c"
 #include "raises.h"
 
 static bool

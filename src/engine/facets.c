@@ -1,0 +1,428 @@
+/*
+ * facets.c
+ *		Rows that are written through several endpoints: a task for each facet
+ *		of the record that has changed.
+ *
+ * The record itself comes first.  What its update has done is linked before
+ * the next facet is written, and pending.intent names the facets that are
+ * still under way: after a crash, nothing else is sent again.  The row is
+ * settled when its last task is: one result, which lists the parts.  A facet
+ * that is refused keeps none of the others from the store.
+ *
+ * Where the store does not let us write a facet on its own, its fields go with
+ * the record, if that can have them.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/facets.h"
+#include "engine/reply_error.h"
+#include "engine/stage.h"
+#include "engine/unmapped_fields.h"
+#include "feed/difference.h"
+#include "feed/feed.h"
+#include "payload/payload.h"
+#include "payload/task.h"
+#include "resource/resource.h"
+#include "tables/feed_state.h"
+#include "tables/outcome.h"
+
+/* What came of one of several requests for a row */
+typedef struct BcdPart
+{
+	const BcdFacet *facet;
+	BcdOutcome	outcome;
+	int			status;			/* of HTTP */
+	char		request_id[64];
+	char	   *error;
+} BcdPart;
+
+/* The facet that the requests of a stage write. */
+const BcdFacet *
+bcd_stage_facet(const BcdResource *resource, BcdStage stage)
+{
+	return &resource->facets[bcd_stage_is_facet(stage) ? stage - BCD_FACET + 1 : 0];
+}
+
+/* The tasks that bring an item's row to the record that it will have. */
+List *
+bcd_item_tasks(const BcdItem *item)
+{
+	BcdItemRecord record = bcd_record_after(item);
+	BcdTaskRow	row;
+
+	bcd_feed_subject(item->lane->feed, item->wanted, record.store_id, record.known, &row);
+	return bcd_tasks(&row);
+}
+
+/*
+ * The tasks, in the item's memory, are what it sends next; true if the first is
+ * for the record itself.
+ */
+bool
+bcd_decide_tasks(BcdItem *item, List *tasks)
+{
+	BcdDecision *d = &item->decision;
+	BcdTask    *first = tasks ? linitial(tasks) : NULL;
+	bool		is_record = first && first->facet == first->resource->facets;
+
+	d->has_tasks = true;
+	d->tasks = is_record ? list_delete_first(tasks) : tasks;
+	d->body = is_record ? first->fields : NULL;
+	return is_record;
+}
+
+/* The tasks that an item will have by what was decided so far. */
+static List *
+tasks_after(const BcdItem *item)
+{
+	return item->decision.has_tasks ? item->decision.tasks : item->tasks;
+}
+
+static bool
+is_not_in(const char *name, JsonbValue *value, void *fields)
+{
+	return !bcd_payload_has(fields, name);
+}
+
+/*
+ * What the record holds by now, of all that it will: without the fields that
+ * are still to be written, which are as they were.
+ */
+static Jsonb *
+without_tasks(const BcdItem *item, Jsonb *known)
+{
+	ListCell   *lc;
+
+	foreach(lc, item->tasks)
+	{
+		BcdTask    *task = lfirst(lc);
+		Jsonb	   *old = item->known;
+
+		known = bcd_payload_filter(known, is_not_in, task->fields);
+		if (old)
+			known = bcd_payload_merge(old, known);
+	}
+	return known;
+}
+
+/* Did one of the requests for an item create its record? */
+static bool
+was_created(const BcdItem *item)
+{
+	ListCell   *lc;
+
+	foreach(lc, item->parts)
+		if (((BcdPart *) lfirst(lc))->outcome == BCD_CREATED)
+		return true;
+	return false;
+}
+
+/* Something came of one part of a row. */
+static void
+decide_part(BcdItem *item, BcdStage stage, BcdOutcome part)
+{
+	item->decision.part = part;
+	item->decision.part_stage = stage;
+}
+
+/* The next part, or the end of the row, whose record is as decided. */
+static void
+go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
+{
+	BcdDecision *d = &item->decision;
+
+	if (tasks != NIL)
+	{
+		bcd_decide_stage(item, bcd_stage_of(linitial(tasks)));
+		d->has_tasks = true;
+		d->tasks = tasks;
+	}
+	else if (item->failure)
+		bcd_decide_failed(item, BCD_FAILED, item->failure);
+	else
+		bcd_decide_done(item, was_created(item) ? BCD_CREATED : part, BCD_LINK_KEEP);
+	decide_part(item, stage, part);
+}
+
+/*
+ * The store has taken the write of a stage, so that the record of an item has
+ * what it wants, but for the facets that are still to be written.
+ */
+void
+bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
+{
+	List	   *rest = item->tasks;
+
+	if (bcd_stage_is_facet(stage))
+	{
+		known = bcd_payload_merge(item->known, ((BcdTask *) linitial(item->tasks))->fields);
+		rest = list_copy_tail(item->tasks, 1);
+	}
+	else if (item->tasks == NIL && item->parts == NIL)
+	{
+		bcd_decide_record(item)->known = known;
+		bcd_decide_done(item, outcome, BCD_LINK_PUT);
+		return;
+	}
+	else
+		known = without_tasks(item, known);
+	bcd_decide_record(item)->known = known;
+	go_on(item, stage, rest, outcome);
+	item->decision.link = BCD_LINK_PUT;
+}
+
+/* The facet that an item waits to write goes with the record from now on. */
+static void
+decide_merged(BcdItem *item)
+{
+	BcdTask    *task = linitial(item->tasks);
+	List	   *rest = list_copy_tail(item->tasks, 1);
+
+	bcd_decide_stage(item, BCD_UPDATE);
+	item->decision.has_tasks = true;
+	item->decision.tasks = rest;
+	item->decision.body = task->fields;
+}
+
+/*
+ * The store refuses to take the facet of an item's stage on its own; false: the
+ * record cannot have it, either.
+ */
+static bool
+merge(BcdItem *item, BcdStage stage, char *error)
+{
+	BcdFeed    *feed = item->lane->feed;
+	const BcdFacet *facet = bcd_stage_facet(feed->resource, stage);
+	MemoryContext old;
+
+	if (!bcd_facet_may_merge(facet, feed->options_json))
+		return false;
+	old = MemoryContextSwitchTo(item->cxt);
+	bcd_feed_merge_facet(feed->name, facet->name, error);
+	feed->merged |= 1 << (facet - feed->resource->facets);
+	decide_merged(item);
+	decide_part(item, stage, BCD_RETRY);
+	item->decision.error = error;
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/*
+ * May the record of an item be one whose facet cannot be written on its own?
+ * Its row does not say.
+ */
+static bool
+may_go_with_record(const BcdItem *item, BcdStage stage)
+{
+	const BcdFeed *feed = item->lane->feed;
+	const BcdFacet *facet = bcd_stage_facet(feed->resource, stage);
+
+	return facet->if_field && !bcd_feed_maps(feed, facet->if_field);
+}
+
+/*
+ * The write of a stage was refused for good.  If that was one part of a row,
+ * the others are written all the same; not those of an item that has more to do
+ * than to bring its row.
+ */
+void
+bcd_decide_refused_at(BcdItem *item, BcdStage stage, char *error)
+{
+	bool		is_part = bcd_stage_is_facet(stage);
+	List	   *rest = is_part ? list_copy_tail(item->tasks, 1) : item->tasks;
+
+	if (is_part && may_go_with_record(item, stage) && merge(item, stage, error))
+		return;
+	if (stage == BCD_UPDATE || is_part)
+	{
+		if (rest != NIL && !bcd_record_after(item).unsure && !item->aside && item->fate == NULL && item->errand == BCD_ERRAND_ROW)
+		{
+			go_on(item, stage, rest, BCD_FAILED);
+			item->decision.error = error;
+			item->decision.refused = true;
+			return;
+		}
+		if (is_part || item->parts != NIL)
+			decide_part(item, stage, BCD_FAILED);
+	}
+	bcd_decide_refused(item, error);
+}
+
+/* Does the facet of an item's stage go with the record, as far as is known? */
+bool
+bcd_item_is_merged(const BcdItem *item, BcdStage stage)
+{
+	return (item->lane->feed->merged & (1 << (stage - BCD_FACET + 1))) != 0;
+}
+
+/*
+ * The store refuses us the endpoint of a facet.  Items whose feeds can do
+ * without it send its fields with the record; no decision is made of the others.
+ */
+void
+bcd_merge_facet(BcdJob *job, char *error)
+{
+	dlist_iter	iter;
+
+	if (!bcd_stage_is_facet(job->stage))
+		return;
+	dlist_foreach(iter, &job->items)
+		(void) merge(dlist_container(BcdItem, node, iter.cur), job->stage, error);
+}
+
+/* A job of no request: its items waited for a facet that goes with the record. */
+void
+bcd_read_merged(BcdJob *job, const cJSON *reply)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+		decide_merged(item);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/*
+ * Of a write that settles the item: if the row has several parts, it was for
+ * one of them.
+ */
+void
+bcd_note_part(BcdItem *item, BcdStage stage)
+{
+	BcdDecision *d = &item->decision;
+
+	if (d->leaves && d->part == BCD_NO_OUTCOME && d->outcome != BCD_NO_OUTCOME &&
+		(item->parts != NIL || bcd_stage_is_facet(stage)))
+		decide_part(item, stage, d->outcome);
+}
+
+/* After the commit: what came of a request for one part of the row is kept. */
+void
+bcd_item_keep_part(BcdItem *item, const BcdDecision *d)
+{
+	MemoryContext old;
+	BcdPart    *part;
+
+	if (d->part == BCD_NO_OUTCOME)
+		return;
+	old = MemoryContextSwitchTo(item->cxt);
+	part = palloc0(sizeof(BcdPart));
+	part->facet = bcd_stage_facet(item->lane->feed->resource, d->part_stage);
+	part->outcome = d->part;
+	part->status = d->status;
+	part->error = d->error;
+	strlcpy(part->request_id, d->request_id, sizeof(part->request_id));
+	item->parts = lappend(item->parts, part);
+	if (d->part == BCD_FAILED && item->failure == NULL)
+		item->failure = d->error;
+	MemoryContextSwitchTo(old);
+}
+
+static void
+append_text(StringInfo out, const char *name, const char *value)
+{
+	appendStringInfo(out, ", \"%s\": ", name);
+	escape_json(out, value);
+}
+
+static void
+append_part(StringInfo out, const BcdPart *part)
+{
+	appendStringInfoString(out, out->len > 1 ? ", {\"facet\": " : "{\"facet\": ");
+	escape_json(out, part->facet->name ? part->facet->name : "");
+	append_text(out, "outcome", bcd_outcome_name(part->outcome));
+	if (part->status != 0)
+		appendStringInfo(out, ", \"http_status\": %d", part->status);
+	if (part->request_id[0])
+		append_text(out, "request_id", part->request_id);
+	if (part->error)
+		append_text(out, "error", part->error);
+	appendStringInfoChar(out, '}');
+}
+
+/* The parts of a row whose item leaves, as JSON, or NULL: it was written as a whole. */
+char *
+bcd_item_parts(const BcdItem *item)
+{
+	const BcdDecision *d = &item->decision;
+	StringInfoData out;
+	ListCell   *lc;
+	BcdPart		last = {bcd_stage_facet(item->lane->feed->resource, d->part_stage), d->part, d->status};
+
+	if (item->parts == NIL && d->part == BCD_NO_OUTCOME)
+		return NULL;
+	initStringInfo(&out);
+	appendStringInfoChar(&out, '[');
+	foreach(lc, item->parts)
+		append_part(&out, lfirst(lc));
+	if (d->part != BCD_NO_OUTCOME)
+	{
+		strlcpy(last.request_id, d->request_id, sizeof(last.request_id));
+		last.error = d->part == d->outcome ? d->error : NULL;
+		append_part(&out, &last);
+	}
+	appendStringInfoChar(&out, ']');
+	return out.data;
+}
+
+/* Does an item go on to a facet of its own? */
+static bool
+goes_to_facet(const BcdItem *item)
+{
+	return item->decision.made && !item->decision.leaves && bcd_stage_is_facet(item->decision.next);
+}
+
+/*
+ * What pending.intent says of an item from now on, if that is about facets: they
+ * are all that a request may do; NULL: nothing.
+ */
+Jsonb *
+bcd_item_intent(const BcdItem *item)
+{
+	const JsonbValue nothing = {.type = jbvBool,.val.boolean = true};
+	Jsonb	   *intent = NULL;
+	ListCell   *lc;
+
+	if (!goes_to_facet(item))
+		return NULL;
+	foreach(lc, tasks_after(item))
+		intent = bcd_payload_set(intent, ((BcdTask *) lfirst(lc))->facet->name, (JsonbValue *) &nothing);
+	return intent;
+}
+
+/* Does pending.intent change by what was decided, as far as it is about facets? */
+bool
+bcd_item_changes_intent(const BcdItem *item, BcdStage stage)
+{
+	const BcdDecision *d = &item->decision;
+
+	return goes_to_facet(item) || (bcd_stage_is_facet(stage) && !d->leaves);
+}
+
+/* The names of a facet's fields, as a text array. */
+Datum
+bcd_facet_fields(const BcdResource *r, const BcdFacet *facet)
+{
+	Datum	   *names = palloc(sizeof(Datum) * r->nfields);
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+		if (bcd_resource_facet_of(r, &r->fields[i]) == facet)
+			names[n++] = CStringGetTextDatum(r->fields[i].name);
+	return bcd_array(TEXTOID, names, NULL, n);
+}

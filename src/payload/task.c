@@ -1,0 +1,421 @@
+/*
+ * task.c
+ *		Determines which tasks make the store agree with a row.
+ *
+ * A function of the row, the known contents of its record, and the resource's
+ * descriptor: no resource is mentioned here.
+ */
+#include "postgres.h"
+
+#include "base/json.h"
+#include "payload/payload.h"
+#include "payload/task.h"
+#include "payload/url.h"
+#include "resource/resource.h"
+
+/* The record's name in the address of a record that its key addresses */
+#define BETWEEN_KEYS	'/'
+
+static BcdTask *
+task_create(const BcdTaskRow *row, const BcdFacet *facet, const BcdAction *action, Jsonb *fields)
+{
+	BcdTask    *task = palloc0(sizeof(BcdTask));
+
+	task->resource = row->resource;
+	task->facet = facet;
+	task->action = action;
+	task->fields = fields;
+	task->row = row->wanted ? row->wanted : row->known;
+	task->id = row->id;
+	task->options = row->options;
+	return task;
+}
+
+/*
+ * Does an option place a facet where the record's own fields do not tell of it?
+ * Not if it names the place that these are for.
+ */
+bool
+bcd_facet_is_placed(const BcdFacet *facet, Jsonb *options)
+{
+	const BcdMember *member = facet->placed_by && options ? facet->update.members : NULL;
+	char	   *place;
+
+	while (member && (member->from != BCD_FROM_OPTION || strcmp(member->what, facet->placed_by) != 0))
+		member = member->from == BCD_FROM_NOTHING ? NULL : member + 1;
+	if (member == NULL)
+		return false;
+	place = bcd_payload_text(options, facet->placed_by);
+	return place && strcmp(place, member->otherwise) != 0;
+}
+
+/* Can a facet be written with the record itself? */
+bool
+bcd_facet_may_merge(const BcdFacet *facet, Jsonb *options)
+{
+	return facet->nested && facet->collection == NULL && !bcd_facet_is_placed(facet, options);
+}
+
+/* Is a record created with a facet? */
+static bool
+is_nested(const BcdTaskRow *row, const BcdFacet *facet)
+{
+	return facet->nested && !bcd_facet_is_placed(facet, row->options);
+}
+
+/* Does a row say that a facet cannot be written on its own? */
+static bool
+goes_with_record(const BcdTaskRow *row, const BcdFacet *facet)
+{
+	char	   *is;
+
+	if ((row->merged & (1 << (facet - row->resource->facets))) != 0)
+		return true;
+	if (facet->if_field == NULL || bcd_facet_is_placed(facet, row->options))
+		return false;
+	is = row->wanted ? bcd_payload_text(row->wanted, facet->if_field) : NULL;
+	return is && strcmp(is, facet->if_value) != 0;
+}
+
+/* The facet that writes a field of a row. */
+static const BcdFacet *
+facet_of(const BcdTaskRow *row, const char *name)
+{
+	const BcdResource *r = row->resource;
+	const BcdField *field = r->nfacets > 1 ? bcd_resource_field(r, name) : NULL;
+	const BcdFacet *facet = field ? bcd_resource_facet_of(r, field) : r->facets;
+
+	return facet != r->facets && goes_with_record(row, facet) ? r->facets : facet;
+}
+
+typedef struct Part
+{
+	const BcdTaskRow *row;
+	const BcdFacet *facet;
+	bool		create;			/* with the facets that are nested */
+	bool		other;			/* there are fields of other facets */
+} Part;
+
+static bool
+is_in_part(const Part *part, const char *name)
+{
+	const BcdFacet *facet = facet_of(part->row, name);
+
+	return facet == part->facet || (part->create && is_nested(part->row, facet));
+}
+
+static void
+note_other(const char *name, JsonbValue *value, void *arg)
+{
+	Part	   *part = arg;
+
+	part->other |= !is_in_part(part, name);
+}
+
+static bool
+is_picked(const char *name, JsonbValue *value, void *part)
+{
+	return is_in_part(part, name);
+}
+
+/* The fields among these that one facet writes; the same jsonb, if all are. */
+static Jsonb *
+fields_of(const BcdTaskRow *row, const BcdFacet *facet, bool create, Jsonb *fields)
+{
+	Part		part = {row, facet, create, false};
+
+	if (row->resource->nfacets > 1)
+		bcd_payload_each(fields, note_other, &part);
+	return part.other ? bcd_payload_filter(fields, is_picked, &part) : fields;
+}
+
+/* The task that writes these fields by a facet, appended; none for no fields. */
+static List *
+add_fields(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, Jsonb *changes)
+{
+	Jsonb	   *fields = fields_of(row, facet, false, changes);
+
+	if (bcd_payload_count(fields) == 0)
+		return tasks;
+	if (facet->update.whole)
+		fields = fields_of(row, facet, false, row->wanted);
+	return lappend(tasks, task_create(row, facet, &facet->update, fields));
+}
+
+/* The records of a collection, as a list of jsonb objects. */
+static List *
+records_of(Jsonb *payload, const char *collection)
+{
+	List	   *records = NIL;
+	JsonbValue	array;
+	uint32		i;
+
+	if (payload == NULL ||
+		getKeyJsonValueFromContainer(&payload->root, collection, strlen(collection), &array) == NULL ||
+		array.type != jbvBinary || !JsonContainerIsArray(array.val.binary.data))
+		return NIL;
+	for (i = 0; i < JsonContainerSize(array.val.binary.data); i++)
+		records = lappend(records, JsonbValueToJsonb(getIthJsonbValueFromContainer(array.val.binary.data, i)));
+	return records;
+}
+
+/* The record of a list that a collection's key tells to be the same, or NULL. */
+static Jsonb *
+find_record(List *records, Jsonb *record, const BcdFacet *facet)
+{
+	ListCell   *lc;
+
+	foreach(lc, records)
+	{
+		int			i;
+
+		for (i = 0; facet->key[i] && bcd_payload_same(lfirst(lc), record, facet->key[i]); i++)
+			;
+		if (facet->key[i] == NULL)
+			return lfirst(lc);
+	}
+	return NULL;
+}
+
+typedef struct Known
+{
+	Jsonb	   *known;
+} Known;
+
+static bool
+is_changed(const char *name, JsonbValue *value, void *arg)
+{
+	Jsonb	   *is = bcd_payload_set(NULL, name, value);
+
+	return !bcd_payload_same(is, ((Known *) arg)->known, name);
+}
+
+static List *
+add_record(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, const BcdAction *action,
+		   Jsonb *fields, Jsonb *known)
+{
+	BcdTask    *task = task_create(row, facet, action, fields);
+
+	task->parent = row->id;
+	task->id = known ? bcd_payload_text(known, "id") : NULL;
+	return lappend(tasks, task);
+}
+
+/*
+ * The tasks of a collection: records that are added, changed and removed; all
+ * others are left alone.  What the store has of it must be known.
+ */
+static List *
+add_collection(List *tasks, const BcdTaskRow *row, const BcdFacet *facet)
+{
+	List	   *wanted = records_of(row->wanted, facet->collection);
+	List	   *known = records_of(row->known, facet->collection);
+	ListCell   *lc;
+
+	if (!bcd_payload_has(row->wanted, facet->collection))
+		return tasks;
+	if (row->id && !bcd_payload_has(row->known, facet->collection))
+		elog(ERROR, "the %s of record %s are not known", facet->collection, row->id);
+	foreach(lc, wanted)
+	{
+		Known		old = {find_record(known, lfirst(lc), facet)};
+		Jsonb	   *changes = old.known ? bcd_payload_filter(lfirst(lc), is_changed, &old) : NULL;
+
+		if (old.known == NULL)
+			tasks = add_record(tasks, row, facet, &facet->create, lfirst(lc), NULL);
+		else if (bcd_payload_count(changes) > 0)
+			tasks = add_record(tasks, row, facet, &facet->update,
+							   facet->update.whole ? lfirst(lc) : changes, old.known);
+	}
+	foreach(lc, known)
+		if (find_record(wanted, lfirst(lc), facet) == NULL)
+		tasks = add_record(tasks, row, facet, &facet->remove, lfirst(lc), lfirst(lc));
+	return tasks;
+}
+
+/* The tasks of all facets of a record but the first. */
+static List *
+add_other_facets(List *tasks, const BcdTaskRow *row, Jsonb *changes)
+{
+	const BcdResource *r = row->resource;
+	int			i;
+
+	for (i = 1; i < r->nfacets; i++)
+	{
+		const BcdFacet *facet = &r->facets[i];
+
+		if (goes_with_record(row, facet) || (row->id == NULL && is_nested(row, facet)))
+			continue;
+		tasks = facet->collection ? add_collection(tasks, row, facet) :
+			add_fields(tasks, row, facet, changes);
+	}
+	return tasks;
+}
+
+/* The text of a key field of a record; NULL: it has none. */
+static char *
+key_text(Jsonb *fields, const char *name)
+{
+	char	   *text = bcd_payload_text(fields, name);
+
+	return text && text[0] ? text : NULL;
+}
+
+/*
+ * The address of a record of a resource whose records have no ids: the values
+ * of its key.  palloc'd; NULL if one is missing.
+ */
+char *
+bcd_record_address(const BcdResource *resource, Jsonb *fields)
+{
+	StringInfoData address;
+	int			i;
+
+	initStringInfo(&address);
+	for (i = 0; resource->keys[0].fields[i]; i++)
+	{
+		char	   *text = key_text(fields, resource->keys[0].fields[i]);
+
+		if (text == NULL)
+			return NULL;
+		if (i > 0)
+			appendStringInfoChar(&address, BETWEEN_KEYS);
+		bcd_url_escape(&address, text);
+	}
+	return address.data;
+}
+
+/*
+ * A record that its key addresses is written by one request, whether it is
+ * there or not.  One whose key has changed is another record.
+ */
+static List *
+keyed_tasks(const BcdTaskRow *row)
+{
+	const BcdFacet *facet = row->resource->facets;
+	char	   *is = row->known ? bcd_record_address(row->resource, row->known) : NULL;
+	char	   *will_be = bcd_record_address(row->resource, row->wanted);
+	Jsonb	   *known = row->known;
+	List	   *tasks = NIL;
+
+	if (is && will_be && strcmp(is, will_be) != 0)
+	{
+		BcdTask    *removal = task_create(row, facet, &facet->remove, NULL);
+
+		removal->row = known;
+		tasks = lappend(tasks, removal);
+		known = NULL;
+	}
+	return add_fields(tasks, row, facet, bcd_payload_changes(row->resource, row->wanted, known));
+}
+
+/*
+ * The tasks that make the store agree with a row, in their order; NIL: it
+ * does.  In the current memory context.
+ */
+List *
+bcd_tasks(const BcdTaskRow *row)
+{
+	const BcdResource *r = row->resource;
+	const BcdFacet *first = r->facets;
+	Jsonb	   *changes;
+
+	if (row->wanted == NULL)
+		return list_make1(task_create(row, first, &first->remove, NULL));
+	if (r->id == NULL)
+		return keyed_tasks(row);
+	if (row->id == NULL)
+		return add_other_facets(list_make1(task_create(row, first, &first->create,
+													   fields_of(row, first, true, row->wanted))),
+								row, row->wanted);
+	changes = bcd_payload_changes(r, row->wanted, row->known);
+	return add_other_facets(add_fields(NIL, row, first, changes), row, changes);
+}
+
+/* The task that hides the record of a row that is gone. */
+BcdTask *
+bcd_task_to_hide(const BcdTaskRow *row)
+{
+	const BcdResource *r = row->resource;
+	BcdTask    *task = task_create(row, r->facets, &r->facets->update,
+								   bcd_payload_set_bool(NULL, r->hidden_by, false));
+
+	task->row = NULL;
+	return task;
+}
+
+/* The value of a placeholder for a task, palloc'd; NULL: none. */
+static char *
+value_of(const BcdTask *task, const char *name)
+{
+	const char *value;
+
+	if (strcmp(name, "id") == 0)
+		value = task->id;
+	else if (strcmp(name, "parent") == 0)
+		value = task->parent;
+	else if ((value = task->fields ? key_text(task->fields, name) : NULL) == NULL)
+		value = task->row ? key_text(task->row, name) : NULL;
+	return value ? pstrdup(value) : NULL;
+}
+
+/* The next placeholder of a template that all tasks of a request share; NULL: no more. */
+static char *
+next_shared(const char **template)
+{
+	const char *open;
+
+	while (*template && (open = strchr(*template, '{')) != NULL)
+	{
+		const char *close = strchr(open, '}');
+
+		*template = close + 1;
+		if (close[-1] != ',' && close[-1] != '?')
+			return pnstrdup(open + 1, close - open - 1);
+	}
+	return NULL;
+}
+
+static bool
+same_shared(const char *template, const BcdTask *task, const BcdTask *other)
+{
+	char	   *name;
+
+	while ((name = next_shared(&template)) != NULL)
+	{
+		char	   *a = value_of(task, name);
+		char	   *b = value_of(other, name);
+
+		if (a == NULL || b == NULL || strcmp(a, b) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* May two tasks go into one request, as long as that has room? */
+bool
+bcd_task_may_join(const BcdTask *task, const BcdTask *other)
+{
+	const BcdAction *a = task->action;
+	const BcdAction *b = other->action;
+
+	return a->endpoint == b->endpoint && a->query == b->query &&
+		same_shared(a->endpoint->path, task, other) && same_shared(a->query, task, other);
+}
+
+static char *
+nth_value(const char *name, int nth, const void *arg)
+{
+	return value_of(((BcdTask *const *) arg)[nth], name);
+}
+
+/* The path and query of a request for these tasks, palloc'd. */
+char *
+bcd_task_path(BcdTask *const *tasks, int n)
+{
+	StringInfoData url;
+
+	initStringInfo(&url);
+	bcd_url_append(&url, tasks[0]->action->endpoint->path, tasks[0]->action->query, n, nth_value, tasks);
+	return url.data;
+}

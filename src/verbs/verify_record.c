@@ -1,0 +1,201 @@
+/*
+ * verify_record.c
+ *		A verify's comparison of rows with their records.
+ *
+ * What differs is what a push would send, so the two cannot disagree.  A row
+ * with a change that is still to be pushed is not compared.  What the store
+ * needs some time to show is read again before it counts.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/clock.h"
+#include "engine/decide.h"
+#include "engine/endpoint.h"
+#include "engine/stage.h"
+#include "engine/unmapped_fields.h"
+#include "feed/difference.h"
+#include "fold/fold.h"
+#include "payload/payload.h"
+#include "payload/task.h"
+#include "resource/resource.h"
+#include "tables/discrepancy.h"
+#include "tables/pending.h"
+#include "verbs/verify_record.h"
+
+/*
+ * Is the difference that was found only a change that is not pushed yet?
+ * It may have been made a moment ago, so fold first.
+ */
+static bool
+is_pending(BcdLane *lane, const BcdItem *item)
+{
+	bcd_fold_now();
+	return bcd_pending_is_open(lane->feed->name, item->key);
+}
+
+static void
+decide_deferred(BcdItem *item)
+{
+	bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
+}
+
+/* Records that one side lacks a row. */
+void
+bcd_verify_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text)
+{
+	if (is_pending(lane, item))
+	{
+		decide_deferred(item);
+		return;
+	}
+	bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, item->store_id, kind, NULL, NULL, text, NULL, NULL);
+	/* a record that is gone holds nothing: its row is pushed whole */
+	bcd_decide_done(item, BCD_NO_OUTCOME,
+					item->store_id != 0 && strcmp(kind, "missing_in_store") == 0 ?
+					BCD_LINK_FORGET : BCD_LINK_KEEP);
+	item->decision.conflicts = 1;
+}
+
+/* A comparison of a row with its record */
+typedef struct Comparison
+{
+	BcdItem    *item;
+	const cJSON *record;
+	const BcdFacet *facet;		/* of the field at hand, or NULL */
+	int			differences;
+	bool		pending;		/* the row is about to be pushed: all is open */
+} Comparison;
+
+/* What the link says that the record holds, NULL if it does not say. */
+static char *
+pushed_text(Jsonb *known, const char *field)
+{
+	char	   *text = bcd_payload_has(known, field) ? bcd_payload_text(known, field) : NULL;
+
+	return text == NULL && bcd_payload_has(known, field) ? "null" : text;
+}
+
+static void
+differs(Comparison *c, const char *field, const char *source_value)
+{
+	BcdLane    *lane = c->item->lane;
+	const cJSON *got = cJSON_GetObjectItemCaseSensitive(c->record, field);
+
+	if (c->differences++ == 0 && is_pending(lane, c->item))
+		c->pending = true;
+	else if (!c->pending)
+		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, c->item->key, c->item->store_id, "different",
+							   c->facet ? c->facet->name : NULL, field,
+							   source_value, bcd_json_text(got), pushed_text(c->item->known, field));
+}
+
+/* What a push would send, were the row marked; but for what cannot be read back. */
+static void
+compare_change(const char *name, JsonbValue *value, void *arg)
+{
+	Comparison *c = arg;
+	const BcdField *field = bcd_resource_field(c->item->lane->feed->resource, name);
+
+	if (field && !(field->flags & BCD_F_WRITE_ONLY) && bcd_payload_has(c->item->wanted, name))
+		differs(c, name, bcd_value_text(value));
+}
+
+static void
+compare_tasks(List *tasks, Comparison *c)
+{
+	ListCell   *lc;
+
+	foreach(lc, tasks)
+	{
+		BcdTask    *task = lfirst(lc);
+
+		c->facet = task->facet;
+		/* what the record itself does not tell of */
+		if (!bcd_facet_is_placed(task->facet, task->options))
+			bcd_payload_each(task->fields, compare_change, c);
+	}
+	c->facet = NULL;
+}
+
+/* What the row says no more is in the store still, for nothing clears it. */
+static void
+compare_dropped(const char *name, JsonbValue *value, void *arg)
+{
+	Comparison *c = arg;
+
+	if (!bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(c->record, name)))
+		differs(c, name, NULL);
+}
+
+/*
+ * Until when the store may not show yet what was written to the facets that
+ * differ, in monotonic ms.
+ */
+static int64
+shows_at(const BcdItem *item, List *tasks)
+{
+	int64		latest = 0;
+	ListCell   *lc;
+
+	foreach(lc, tasks)
+		latest = Max(latest, bcd_endpoint_shows_at(item->lane, bcd_stage_of(lfirst(lc))));
+	return latest;
+}
+
+/*
+ * Compares a row with its record; NULL: the store has none of that id.  The
+ * link then tells what the store was seen to hold, so that a push of the row,
+ * once it is marked, puts right the fields that differ and only those.
+ */
+void
+bcd_verify_read(BcdItem *item, const cJSON *record)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdRow		row = {BCD_ROW_FOUND, item->wanted};
+	Comparison	c = {item, record};
+	BcdDifference d;
+	Jsonb	   *seen;
+	Jsonb	   *dropped;
+	int64		until;
+
+	if (record == NULL)
+	{
+		MemoryContextSwitchTo(old);
+		bcd_verify_missing(item->lane, item, "missing_in_store", NULL);
+		return;
+	}
+	seen = bcd_item_known_read(item, record);
+	bcd_difference(item->lane->feed, item->key, &row, item->store_id, seen, &d);
+	until = shows_at(item, d.tasks);
+	if (until > bcd_now_ms())
+	{
+		MemoryContextSwitchTo(old);
+		bcd_decide_stage(item, BCD_READ);
+		item->lane->run->wake_at = Max(item->lane->run->wake_at, until);
+		return;
+	}
+	item->decision.seen = true;
+	/* of a row that is gone, only that it is hidden */
+	dropped = item->lane->phase == ROWS ? bcd_item_dropped(item) : NULL;
+	if (d.need == BCD_NEEDS_MENDING)
+		bcd_verify_missing(item->lane, item, "different", d.reason);
+	else
+	{
+		compare_tasks(d.tasks, &c);
+		if (dropped)
+			bcd_payload_each(dropped, compare_dropped, &c);
+		if (c.pending)
+			decide_deferred(item);
+		else if (c.differences == 0)
+			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		else
+		{
+			bcd_decide_record(item)->known = seen;
+			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
+			item->decision.conflicts = c.differences;
+		}
+	}
+	MemoryContextSwitchTo(old);
+}
