@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "base/compat.h"
+#include "base/json.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
@@ -25,6 +26,9 @@
 #include "store/batch_reply.h"
 #include "store/verdict.h"
 
+/* Bytes of a refusal, times the items that it may name */
+#define MOST_SEARCHED	(256 * 1024 * 1024)
+
 static const BcdReplyForm *
 reply_form(const BcdJob *job)
 {
@@ -35,6 +39,21 @@ static BcdVerdict
 verdict_of(const BcdJob *job)
 {
 	return bcd_retry_verdict(job->request->fate, job->request->status);
+}
+
+/*
+ * What was refused, where it is JSON.  An endless error is not worth reading,
+ * the less so the more items are looked for in it.
+ */
+void
+bcd_parse_refusal(BcdJob *job)
+{
+	BcdHttpRequest *r = job->request;
+	const char *reason;
+
+	if (job->reply == NULL && r->fate == BCD_HTTP_REPLIED &&
+		r->reply_len <= Min(BCD_JSON_ERROR_MAX_SIZE, MOST_SEARCHED / Max(job->nitems, 1)))
+		job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
 }
 
 /* May records have been created by a request that was refused? */

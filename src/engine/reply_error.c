@@ -469,22 +469,11 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 										 psprintf("the store does not answer: %s", text.data));
 }
 
-/* What was refused, where it is JSON and no endless error. */
-static void
-parse_refusal(BcdJob *job)
-{
-	BcdHttpRequest *r = job->request;
-	const char *reason;
-
-	if (job->reply == NULL && r->fate == BCD_HTTP_REPLIED && r->reply_len <= BCD_JSON_ERROR_MAX_SIZE)
-		job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
-}
-
 /* Decides all of a job by a reply that is not success. */
 void
 bcd_judge(BcdJob *job, BcdVerdict verdict)
 {
-	parse_refusal(job);
+	bcd_parse_refusal(job);
 	if (job->nitems == 0)
 		judge_extra(job, verdict);
 	else

@@ -19,6 +19,7 @@ extern void bcd_decide_gone(BcdItem *item);
 
 /* batch_split.c */
 extern bool bcd_split(BcdJob *job, int group);
+extern void bcd_parse_refusal(BcdJob *job);
 extern bool bcd_set_apart(BcdJob *job);
 extern bool bcd_refusal_creates_some(const BcdJob *job);
 extern void bcd_decide_read_first(BcdItem *item);

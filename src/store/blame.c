@@ -55,11 +55,12 @@ bool
 bcd_blames_name(const char *text, const char *name)
 {
 	size_t		len = strlen(name);
+	size_t		left;			/* the text may be long */
 	const char *p;
 
 	if (len < 2)
 		return false;
-	for (p = text; strlen(p) >= len; p++)
+	for (p = text, left = strlen(text); left >= len; p++, left--)
 		if ((p == text || !in_word(p[-1]) || !in_word(p[0])) &&
 			(!in_word(p[len]) || !in_word(p[len - 1])) &&
 			pg_strncasecmp(p, name, len) == 0)

@@ -197,6 +197,15 @@ subtest 'millions of tiny values are not read' => sub {
 	}
 };
 
+subtest 'a refusal as long as a book holds nobody up' => sub {
+	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'BOOK-' || i, 'Book ' || i, i FROM generate_series(1, 10) AS i");
+	$shop->push;
+	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'BOOK-%'");
+	my $run = under('push', '', { times => 1, do => { status => 422, body => { title => 'BOOK' x 750_000, errors => { 'BOOK-3' => 'is too dear' } } }, match => { method => 'PUT' } });
+	is_deeply([ @$run{qw(state updated failed)} ], [ 'succeeded', 10, 0 ], 'it is read, and the batch sent again');
+	is_deeply([ map { scalar @{ $_->{body} } } $store->journal(method => 'PUT', status => 200, path => '/catalog/products') ], [ 9, 1 ], 'without the one that it names');
+};
+
 subtest 'senseless replies do no harm' => sub {
 	my $row = { id => 4242, name => 'Sense', sku => 'Sense' };
 	my @data = (undef, [], {}, [undef], [ [] ], 'x', 7, $true, [ 'x', 7 ], { id => undef }, { id => -1, name => 'Sense' }, { id => [] },

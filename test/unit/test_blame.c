@@ -23,12 +23,17 @@ test_id(void)
 static void
 test_name(void)
 {
+	static char book[4 * 1024 * 1024];
+
 	ok(bcd_blames_name("409 The SKU ab-1 exists already", "AB-1"), "whatever the case");
 	ok(!bcd_blames_name("409 The SKU AB-12 exists already", "AB-1"), "the beginning of another one");
 	ok(!bcd_blames_name("409 The SKU X-AB-1 exists already", "AB-1"), "the end of another one");
 	ok(bcd_blames_name("409 \"Söhne & Co.\" exists", "Söhne & Co."), "several words");
 	ok(!bcd_blames_name("409 a", "a"), "one letter says nothing");
 	ok(!bcd_blames_name("409", "much longer than the text"), "a long one");
+	memset(book, 'x', sizeof(book) - 1);
+	strcpy(book + sizeof(book) - 6, " AB-1");
+	ok(bcd_blames_name(book, "AB-1"), "at the end of a book");
 }
 
 static void
