@@ -43,6 +43,7 @@ static const BcdKey brand_keys[] = {
 };
 
 StaticAssertDecl(lengthof(brand_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is too small");
+StaticAssertDecl(lengthof(brand_facets) <= BCD_MAX_FACETS, "BCD_MAX_FACETS is too small");
 
 const BcdResource bcd_brand = {
 	.name = "brand",

@@ -69,6 +69,7 @@ static const BcdKey category_keys[] = {
 };
 
 StaticAssertDecl(lengthof(category_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is too small");
+StaticAssertDecl(lengthof(category_facets) <= BCD_MAX_FACETS, "BCD_MAX_FACETS is too small");
 
 const BcdResource bcd_category = {
 	.name = "category",

@@ -138,6 +138,7 @@ static const BcdKey product_keys[] = {
 };
 
 StaticAssertDecl(lengthof(product_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is too small");
+StaticAssertDecl(lengthof(product_facets) <= BCD_MAX_FACETS, "BCD_MAX_FACETS is too small");
 
 const BcdResource bcd_product = {
 	.name = "product",

@@ -34,6 +34,17 @@ is_a_set(const char *const *values)
 	return i > 0;
 }
 
+static bool
+names_facet(const BcdResource *resource, const char *name)
+{
+	int			i;
+
+	for (i = 1; i < resource->nfacets; i++)
+		if (strcmp(resource->facets[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static void
 test_fields(const BcdResource *resource)
 {
@@ -57,7 +68,8 @@ test_fields(const BcdResource *resource)
 		sound &= field->refers_to == NULL || field->type == BCD_INTEGER || field->type == BCD_INTEGERS;
 		sound &= field->refers_to == NULL || bcd_resource_find(field->refers_to) != NULL;
 		sound &= !(field->flags & (BCD_F_HTML | BCD_F_NO_CASE)) || field->type == BCD_STRING;
-		sound &= strcmp(field->name, resource->id) != 0;
+		sound &= resource->id == NULL || strcmp(field->name, resource->id) != 0;
+		sound &= field->facet == NULL || names_facet(resource, field->facet);
 	}
 	ok(sorted, "%s: the fields are sorted, no one is there twice", resource->name);
 	ok(found, "%s: each is found", resource->name);
@@ -180,7 +192,83 @@ action_is_sound(const BcdResource *resource, const BcdAction *action)
 	/* ids in a URL, of which a page has no more than that */
 		(!has_list(action->query) || endpoint->batch <= BCD_PAGE_LIMIT) &&
 		(endpoint->body == BCD_NO_BODY) == (strcmp(endpoint->method, "DELETE") == 0) &&
-		endpoint->reply != NULL;
+		endpoint->reply != NULL && (!endpoint->narrows || endpoint->reply->records) &&
+		(endpoint->inside == NULL || endpoint->body == BCD_ARRAY) &&
+		(endpoint->beside == NULL || endpoint->inside) &&
+	/* what waits for all other writes waits for its like */
+		(!endpoint->alone || endpoint->concurrent == 1);
+}
+
+/* Does a list of members name each once, and take fields of the facet? */
+static bool
+members_are_sound(const BcdResource *resource, const BcdFacet *facet, const BcdMember *members)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; members && members[i].name; i++)
+	{
+		const BcdMember *m = &members[i];
+
+		if (m->from == BCD_FROM_NOTHING ||
+			((m->from == BCD_FROM_FIELD || m->from == BCD_FROM_OPTION) != (m->what != NULL)))
+			return false;
+		/* those of a collection are its elements' */
+		if (m->from == BCD_FROM_FIELD && facet->collection == NULL && !has_field(resource, m->what))
+			return false;
+		for (j = 0; j < i; j++)
+			if (strcmp(members[j].name, m->name) == 0)
+				return false;
+	}
+	return true;
+}
+
+/* Is a value one of those that a field may have? */
+static bool
+has_value(const BcdField *field, const char *value)
+{
+	int			i;
+
+	for (i = 0; field->values && field->values[i]; i++)
+		if (strcmp(field->values[i], value) == 0)
+			return true;
+	return field->values == NULL;
+}
+
+static int
+fields_of(const BcdResource *resource, const BcdFacet *facet)
+{
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < resource->nfields; i++)
+		n += bcd_resource_facet_of(resource, &resource->fields[i]) == facet;
+	return n;
+}
+
+/* A part of a record that is not its first */
+static void
+test_part(const BcdResource *resource, const BcdFacet *facet)
+{
+	const BcdField *collection = facet->collection ? bcd_resource_field(resource, facet->collection) : NULL;
+	const BcdField *condition = facet->if_field ? bcd_resource_field(resource, facet->if_field) : NULL;
+	const BcdFacet *other;
+	bool		unique = true;
+
+	for (other = &resource->facets[1]; other < facet; other++)
+		unique &= strcmp(other->name, facet->name) != 0;
+	ok(unique, "%s: its name is its own: %s", resource->name, facet->name);
+	ok(fields_of(resource, facet) > 0, "%s: it has fields", facet->name);
+	ok(facet->collection == NULL || (collection && collection->type == BCD_RECORDS &&
+									 bcd_resource_facet_of(resource, collection) == facet && facet->key),
+	   "%s: or records below, which have keys", facet->name);
+	ok((facet->if_field == NULL) == (facet->if_value == NULL) &&
+	   (facet->if_field == NULL || (condition && has_value(condition, facet->if_value))),
+	   "%s: it depends on a value that the field may have", facet->name);
+	ok(members_are_sound(resource, facet, facet->create.members) &&
+	   members_are_sound(resource, facet, facet->update.members) &&
+	   members_are_sound(resource, facet, facet->remove.members),
+	   "%s: the members of its bodies are known", facet->name);
 }
 
 static void
@@ -203,6 +291,8 @@ test_facets(const BcdResource *resource)
 		ok(remove == NULL || remove->body != BCD_NO_BODY || strstr(remove->path, "{id}") ||
 		   (facet->remove.query && strstr(facet->remove.query, "id:in={id,}")),
 		   "%s: its delete names ids", resource->name);
+		if (i > 0)
+			test_part(resource, facet);
 	}
 }
 
