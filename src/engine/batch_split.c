@@ -32,7 +32,7 @@
 static const BcdReplyForm *
 reply_form(const BcdJob *job)
 {
-	return bcd_stage_endpoint(job->lane->feed->resource, job->stage)->reply;
+	return job->lane->gates->gate[job->stage].endpoint->reply;
 }
 
 static BcdVerdict

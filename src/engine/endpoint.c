@@ -19,26 +19,6 @@
 #include "resource/resource.h"
 #include "store/verdict.h"
 
-/* The action that the writes of a stage are for. */
-const BcdAction *
-bcd_stage_action(const BcdResource *resource, BcdStage stage)
-{
-	const BcdFacet *facet = resource->facets;
-
-	Assert(bcd_stage_writes(stage));
-	if (bcd_stage_is_facet(stage))
-		return &facet[stage - BCD_FACET + 1].update;
-	return stage == BCD_CREATE ? &facet->create :
-		stage == BCD_UPDATE ? &facet->update : &facet->remove;
-}
-
-/* Where the requests of a stage go; reads of all stages go to the list of records. */
-const BcdEndpoint *
-bcd_stage_endpoint(const BcdResource *resource, BcdStage stage)
-{
-	return bcd_stage_writes(stage) ? bcd_stage_action(resource, stage)->endpoint : resource->list.endpoint;
-}
-
 /*
  * The endpoint of a stage, and what it has taught: that is remembered as long
  * as the worker lives.
@@ -52,7 +32,7 @@ bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
 
 	if (lane->gates->gate[stage].learned)
 		return lane->gates->gate[stage].learned;
-	endpoint = bcd_stage_endpoint(lane->feed->resource, stage);
+	endpoint = lane->gates->gate[stage].endpoint;
 	for (l = store->learned; l && l->endpoint != endpoint; l = l->next)
 		;
 	if (l == NULL)

@@ -10,8 +10,6 @@
 extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
 extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
 extern BcdLearned *bcd_endpoint_learned(BcdLane *lane, BcdStage stage);
-extern const BcdAction *bcd_stage_action(const BcdResource *resource, BcdStage stage);
-extern const BcdEndpoint *bcd_stage_endpoint(const BcdResource *resource, BcdStage stage);
 extern bool bcd_endpoint_is_free(BcdLane *lane, BcdStage stage);
 extern void bcd_endpoint_started(BcdJob *job);
 extern void bcd_endpoint_replied(BcdJob *job);

@@ -6,8 +6,7 @@
  * lane		a feed in a run: it claims rows and makes items of them
  * item		one source row on its way through a run
  * stage	what an item waits for: to be looked up, read, written ...
- * facet	the part of a record that has an endpoint of its own; the first
- *			one creates the record
+ * facet	a part of a record with an endpoint of its own, or the rest of it
  * task		one thing to do to an item's record at one endpoint
  * gate		the queue of an endpoint, for items at one stage; the lanes of a
  *			push that share a resource and a token share its gates
@@ -258,6 +257,7 @@ typedef struct BcdItem
 /* The queue of an endpoint */
 typedef struct BcdGate
 {
+	const BcdEndpoint *endpoint;
 	dlist_head	queue;			/* items */
 	int			queued;
 	int			flying;			/* jobs in flight or unsettled */

@@ -13,6 +13,7 @@
 
 #include "engine/engine.h"
 #include "engine/gates.h"
+#include "engine/stage.h"
 #include "engine/view.h"
 
 static BcdGates *
@@ -32,7 +33,10 @@ gates_create(BcdRun *run, const BcdResource *resource, char *token)
 	gates->target.timeout_ms = o->timeout_ms;
 	gates->target.loopback = o->loopback;
 	for (i = 0; i < BCD_STAGES; i++)
+	{
 		dlist_init(&gates->gate[i].queue);
+		gates->gate[i].endpoint = bcd_stage_endpoint(resource, i);
+	}
 	return gates;
 }
 

@@ -95,11 +95,22 @@ may_wait_for(BcdItem *item, const BcdOther *other)
 }
 
 /*
+ * May another feed's row, which cannot be read by this run, be about to leave the
+ * key of its record?  It has a change that is not pushed.
+ */
+static bool
+may_leave_key(const BcdOther *other, bool own)
+{
+	return !own && other->row.state == BCD_ROW_HELD_UP && bcd_pending_is_open(other->feed, other->key);
+}
+
+/*
  * Another row may be linked to the record that this row's key names.  If that
  * row is gone from the source, the record is this row's now (its key was
  * changed, or it was deleted and entered again).  If it has another key now,
- * the two are looked at together (exchange_turn.c).  One of another feed which has that
- * key, too, shares the record.
+ * the two are looked at together (exchange_turn.c); and so they are if that may be,
+ * in a feed that is not pushed here.  One of another feed which has that key, too,
+ * shares the record.
  */
 bool
 bcd_record_is_taken(BcdItem *item, int64 store_id)
@@ -132,7 +143,7 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 	}
 	if (other.row.state == BCD_ROW_MISSING)
 		return false;
-	if (has_left_key(item, &other.row) && (!own || may_wait_for(item, &other)))
+	if (may_leave_key(&other, own) || (has_left_key(item, &other.row) && (!own || may_wait_for(item, &other))))
 	{
 		bcd_unique_learn(item, other.feed, store_id);
 		bcd_decide_record(item)->store_id = 0;

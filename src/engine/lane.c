@@ -49,7 +49,7 @@ bcd_lane_has_room(const BcdLane *lane)
 	for (stage = BCD_FACET; stage < BCD_FACET + gates->resource->nfacets - 1; stage++)
 	{
 		apart += gates->gate[stage].queued;
-		batch = Max(batch, bcd_stage_endpoint(gates->resource, stage)->batch);
+		batch = Max(batch, gates->gate[stage].endpoint->batch);
 	}
 	return gates->items - apart < BCD_LANE_ITEMS && apart < 2 * batch + 1 && gates->bytes < BCD_LANE_BYTES;
 }

@@ -133,7 +133,7 @@ group_size(BcdLane *lane, BcdStage stage)
 	int			limit;
 	bool		whole = lane->gates->cramped;
 	bool		shares = bcd_stage_writes(stage) && batch > 1 &&
-	strchr(bcd_stage_endpoint(lane->feed->resource, stage)->path, '{');
+	strchr(lane->gates->gate[stage].endpoint->path, '{');
 
 	if (dlist_is_empty(&lane->gates->gate[stage].queue) || !bcd_endpoint_is_free(lane, stage))
 		return 0;
@@ -163,7 +163,7 @@ group_size(BcdLane *lane, BcdStage stage)
 static BcdJob *
 request_for(BcdLane *lane, BcdStage stage, int n)
 {
-	const BcdEndpoint *endpoint = bcd_stage_endpoint(lane->feed->resource, stage);
+	const BcdEndpoint *endpoint = lane->gates->gate[stage].endpoint;
 	BcdTask   **tasks = palloc(sizeof(BcdTask *) * n);
 	BcdItem   **items = palloc(sizeof(BcdItem *) * n);
 	StringInfoData body;
@@ -225,7 +225,7 @@ facet_job(BcdLane *lane, bool *drains)
 
 	for (stage = BCD_FACET; stage < BCD_FACET + lane->feed->resource->nfacets - 1; stage++)
 	{
-		const BcdEndpoint *endpoint = bcd_stage_endpoint(lane->feed->resource, stage);
+		const BcdEndpoint *endpoint = lane->gates->gate[stage].endpoint;
 		BcdJob	   *job;
 		int			n;
 

@@ -327,7 +327,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		read_records(job, reply);
 		return;
 	}
-	form = bcd_stage_endpoint(job->lane->feed->resource, job->stage)->reply;
+	form = job->lane->gates->gate[job->stage].endpoint->reply;
 	partial = bcd_reply_is_partial(form, bcd_retry_verdict(job->request->fate, job->request->status),
 								   reply, job->nitems);
 	if (job->stage == BCD_REMOVE)

@@ -78,3 +78,28 @@ bcd_stage_name(BcdStage stage)
 {
 	return stages[kind_of(stage)].name;
 }
+
+/* The action that the writes of a stage are for. */
+const BcdAction *
+bcd_stage_action(const BcdResource *resource, BcdStage stage)
+{
+	const BcdFacet *facet = resource->facets;
+
+	Assert(bcd_stage_writes(stage));
+	if (bcd_stage_is_facet(stage))
+		return &facet[stage - BCD_FACET + 1].update;
+	return stage == BCD_CREATE ? &facet->create :
+		stage == BCD_UPDATE ? &facet->update : &facet->remove;
+}
+
+/*
+ * Where the requests of a stage go; reads of all stages go to the list of
+ * records.  NULL: it makes none.
+ */
+const BcdEndpoint *
+bcd_stage_endpoint(const BcdResource *resource, BcdStage stage)
+{
+	if (bcd_stage_is_facet(stage) && stage - BCD_FACET + 1 >= resource->nfacets)
+		return NULL;
+	return bcd_stage_writes(stage) ? bcd_stage_action(resource, stage)->endpoint : resource->list.endpoint;
+}

@@ -12,6 +12,8 @@ extern BcdStage bcd_stage_of(const BcdTask *task);
 extern bool bcd_stage_writes(BcdStage stage);
 extern bool bcd_stage_reads(BcdStage stage);
 extern bool bcd_stage_may_follow(BcdStage from, BcdStage to);
+extern const BcdAction *bcd_stage_action(const BcdResource *resource, BcdStage stage);
+extern const BcdEndpoint *bcd_stage_endpoint(const BcdResource *resource, BcdStage stage);
 extern const char *bcd_stage_name(BcdStage stage);
 
 #endif							/* BCD_STAGE_H */

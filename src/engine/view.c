@@ -128,7 +128,7 @@ bcd_append_reply_fields(StringInfo url, BcdLane *lane, BcdStage stage, int n)
 	const BcdResource *r = lane->feed->resource;
 	const char *fields = n > 1 && stage == BCD_UPDATE ? bcd_resource_key(r, 0) : asked_fields(lane);
 
-	if (bcd_stage_endpoint(r, stage)->narrows && fields[0])
+	if (lane->gates->gate[stage].endpoint->narrows && fields[0])
 		appendStringInfo(url, "?include_fields=%s", fields);
 }
 

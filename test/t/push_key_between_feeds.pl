@@ -130,6 +130,23 @@ subtest 'pushed feed by feed, nothing is taken from the other feed, and the erro
 	}
 };
 
+subtest 'a new row does not take the record that a row of another feed is about to leave the key of' => sub {
+	reset_rows();
+	$shop->sql(q(UPDATE y SET sku = 'gone' WHERE id = 5; INSERT INTO x VALUES (50, 'y5', 'Item x50', 50)));
+	is($shop->push("feed => 'x'")->{failed}, 1, 'its feed alone: the new row fails');
+	like(error_of('x 50'), qr/still belongs to row 5 of feed "y" in the store, which has a change that was not pushed with this row/, 'and says why');
+	is($shop->sql(q(SELECT count(*) FROM bcdelta.link WHERE feed = 'x' AND key = '50')), 0, 'it is linked to nothing');
+	$shop->push("feed => 'y'");
+	$shop->push("feed => 'x'");
+	agree('feed by feed');
+	$shop->sql(q(UPDATE y SET sku = 'free', price = price + 1 WHERE id = 5; INSERT INTO x VALUES (51, 'gone', 'Item x51', 51)));
+	$shop->push;
+	agree('both together');
+	$shop->sql('DELETE FROM x WHERE id > 49');
+	$shop->push;
+	reset_rows();
+};
+
 subtest 'a chain of two feeds needs no more than the other feed\'s push' => sub {
 	rotate([qw(sku)], qw(x3 y3 x4));
 	$shop->sql(q(UPDATE x SET sku = 'free' WHERE id = 4));
