@@ -1,9 +1,9 @@
 /*
  * change.c
- *		bcdelta.change, as preview() reads it.
+ *	  bcdelta.change, as preview() reads it.
  *
- * With the snapshot at hand: the worker folds changes and moves links
- * meanwhile.
+ * Reads use the caller's snapshot, because the worker may fold changes and
+ * move links at the same time.
  */
 #include "postgres.h"
 
@@ -17,7 +17,7 @@ static BcdStatement any_changed = {
 	"SELECT FROM bcdelta.change WHERE feed_id = $1 AND op = 'a' LIMIT 1", 1, {INT4OID}
 };
 
-/* May any row of the feed have changed? */
+/* Returns whether any row of the feed may have changed. */
 bool
 bcd_change_of_any_row(int32 feed_id)
 {
@@ -35,8 +35,9 @@ static BcdStatement select_move = {
 };
 
 /*
- * The key that a row had before the last change of its key before the one of
- * this number, which becomes that one's; NULL: there is none.
+ * Returns the key that a row had before its most recent key change with a
+ * number below *before, and sets *before to the number of that change. Returns
+ * NULL if there is no such change.
  */
 char *
 bcd_change_moved_from(int32 feed_id, const char *key, int64 *before)

@@ -1,9 +1,9 @@
 /*
  * change.h
- *		bcdelta.change, as preview() reads it.
+ *	  bcdelta.change, as preview() reads it.
  *
- * It is written by capture/change.c and emptied by fold/drain.c, neither of
- * them by a statement.
+ * capture/change.c writes this table and fold/drain.c empties it; neither of
+ * them uses SQL statements.
  */
 #ifndef BCD_TABLE_CHANGE_H
 #define BCD_TABLE_CHANGE_H

@@ -17,7 +17,10 @@ static BcdStatement select_of = {
 	1, {TEXTOID}
 };
 
-/* Those of a feed as they are now, as BcdDependency in the current context. */
+/*
+ * Returns the current dependencies of a feed as BcdDependency structs,
+ * allocated in the current memory context.
+ */
 List *
 bcd_dependencies_of(const char *feed)
 {
@@ -48,7 +51,10 @@ static BcdStatement select_one = {
 	1, {INT4OID}
 };
 
-/* Reads one into the current context; false: there is none. */
+/*
+ * Reads a dependency into the current memory context. Returns false if there
+ * is none with this id.
+ */
 bool
 bcd_dependency_read(int32 id, BcdDependency *dependency)
 {
@@ -83,8 +89,9 @@ set_arguments(Datum *args, char *nulls, const char *feed, Oid child, Datum paren
 }
 
 /*
- * Makes a feed depend on columns of a child table (name[]), and keeps the feed
- * from being removed; false: it does already, or there is no such feed.
+ * Makes a feed depend on columns of a child table (name[]), and locks the feed
+ * so that it cannot be removed meanwhile. Returns false if the dependency
+ * exists already or the feed does not exist.
  */
 bool
 bcd_dependency_insert(const char *feed, Oid child, Datum parent_key, const char *lookup)
@@ -102,7 +109,7 @@ static BcdStatement select_id = {
 	3, {TEXTOID, REGCLASSOID, NAMEARRAYOID}
 };
 
-/* The id of a dependency; 0: there is none. */
+/* Returns the id of a dependency, or 0 if there is none. */
 int32
 bcd_dependency_id(const char *feed, Oid child, Datum parent_key)
 {
@@ -113,14 +120,20 @@ bcd_dependency_id(const char *feed, Oid child, Datum parent_key)
 	return bcd_execute(&select_id, args, NULL) == 0 ? 0 : (int32) bcd_column_int64(0, 1, NULL);
 }
 
-/* What waits for another lookup is not for this one: see parent_wait.c. */
+/*
+ * Values captured for one lookup must not be used for another: see
+ * parent_wait.c.
+ */
 static BcdStatement delete_other = {
 	"DELETE FROM bcdelta.dependency WHERE feed = $1 AND child = $2 AND parent_key = $3"
 	" AND lookup IS DISTINCT FROM $4 RETURNING dependency_id::int8",
 	4, {TEXTOID, REGCLASSOID, NAMEARRAYOID, TEXTOID}
 };
 
-/* Removes the same dependency with another lookup; returns its id, or 0. */
+/*
+ * Removes the same dependency with a different lookup; returns its id, or 0 if
+ * there was none.
+ */
 int32
 bcd_dependency_delete_other(const char *feed, Oid child, Datum parent_key, const char *lookup)
 {
@@ -138,7 +151,10 @@ static BcdStatement delete_dropped = {
 	1, {TEXTOID}
 };
 
-/* A table that was dropped has no changes any more; returns the parent keys. */
+/*
+ * Removes the dependencies on tables that were dropped; returns their parent
+ * keys.
+ */
 List *
 bcd_dependencies_delete_dropped(const char *feed)
 {
@@ -152,7 +168,7 @@ static BcdStatement delete_child = {
 	2, {TEXTOID, REGCLASSOID}
 };
 
-/* Makes a feed depend on a table no more; returns the ids of what it had. */
+/* Removes all dependencies of a feed on a table; returns their ids. */
 List *
 bcd_dependencies_delete_child(const char *feed, Oid child)
 {

@@ -11,10 +11,10 @@ typedef struct BcdDependency
 {
 	int32		id;
 	Oid			child;
-	List	   *parent_key;		/* names of columns */
-	char	   *lookup;			/* a query for the rows; NULL: they are the
-								 * key */
-	char	   *feed;			/* of bcd_dependency_read() */
+	List	   *parent_key;		/* column names */
+	char	   *lookup;			/* query that finds the rows; NULL: the
+								 * columns are the key itself */
+	char	   *feed;			/* set by bcd_dependency_read() only */
 } BcdDependency;
 
 extern List *bcd_dependencies_of(const char *feed);

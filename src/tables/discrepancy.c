@@ -1,6 +1,6 @@
 /*
  * discrepancy.c
- *		bcdelta.discrepancy: differences that a run has found.
+ *	  bcdelta.discrepancy: differences found by a run.
  */
 #include "postgres.h"
 
@@ -16,7 +16,7 @@ static BcdStatement insert_discrepancy = {
 	10, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 };
 
-/* Writes down a difference; 0 or NULL: not given. */
+/* Records a difference; 0 and NULL mean that a value is not given. */
 void
 bcd_discrepancy_insert(int64 run_id, const char *feed, const char *key, int64 store_id,
 					   const char *kind, const char *facet, const char *field, const char *source_value,

@@ -1,6 +1,6 @@
 /*
  * feed.c
- *		bcdelta.feed: what feeds are.
+ *	  bcdelta.feed: the definitions of feeds.
  */
 #include "postgres.h"
 
@@ -31,7 +31,10 @@ copied_array(uint64 row, int column)
 	return PointerGetDatum(DatumGetArrayTypePCopy(bcd_column_datum(row, column, &isnull)));
 }
 
-/* Reads a feed's row into the current memory context; false: there is none. */
+/*
+ * Reads a feed's row into the current memory context. Returns false if there
+ * is no such feed.
+ */
 bool
 bcd_feed_row_read(const char *feed, BcdFeedRow *row)
 {
@@ -74,7 +77,7 @@ static BcdStatement insert_feed = {
 	TEXTOID, JSONBOID, OIDOID, TEXTOID, TEXTOID}
 };
 
-/* False: there is one of this name. */
+/* Returns false if there is a feed of this name already. */
 bool
 bcd_feed_row_insert(const BcdNewFeed *feed)
 {
@@ -114,8 +117,8 @@ static BcdStatement update_feed = {
 };
 
 /*
- * Alters a feed; *differs: rows may get another payload by that.  False: the
- * feed is not of this version any more.
+ * Alters a feed, and sets *differs if its rows may have different payloads
+ * afterwards. Returns false if the feed no longer has this version.
  */
 bool
 bcd_feed_row_update(int32 feed_id, int32 version, const BcdFeedChange *change, bool *differs)
@@ -152,7 +155,10 @@ static BcdStatement put_key_types = {
 	2, {TEXTOID, REGTYPEARRAYOID}
 };
 
-/* The types of the key columns (regtype[]) by which keys are spelled now. */
+/*
+ * Sets the types of the key columns (regtype[]) that keys are spelled by from
+ * now on.
+ */
 void
 bcd_feed_set_key_types(const char *feed, Datum key_types)
 {
@@ -168,7 +174,10 @@ static BcdStatement select_current = {
 	2, {INT4OID, INT4OID}
 };
 
-/* Is there still this version of a feed, by what is committed now? */
+/*
+ * Returns whether the feed still has this version, reading what is committed
+ * now.
+ */
 bool
 bcd_feed_is_current(int32 feed_id, int32 version)
 {
@@ -184,7 +193,7 @@ static BcdStatement compare_version = {
 	2, {INT4OID, INT4OID}
 };
 
-/* Is the feed there, and somebody has called alter_feed() since that version? */
+/* Returns whether the feed exists and was altered since that version. */
 bool
 bcd_feed_is_altered(int32 feed_id, int32 version)
 {
@@ -200,7 +209,7 @@ static BcdStatement select_server = {
 	1, {TEXTOID}
 };
 
-/* The server of a feed; NULL: there is no such feed. */
+/* Returns the server of a feed, or NULL if there is no such feed. */
 char *
 bcd_feed_server(const char *feed)
 {
@@ -215,7 +224,7 @@ static BcdStatement select_readable = {
 	2, {TEXTOID, OIDOID}
 };
 
-/* Is there such a feed, of a store that the role may use? */
+/* Returns whether the feed exists and the role may use its store. */
 bool
 bcd_feed_may_be_read(const char *feed, Oid role)
 {
@@ -236,7 +245,9 @@ static BcdStatement select_place = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* What is to become of a row of a feed that another one waits for? */
+/*
+ * Reads what will happen to a row that a row of another feed is waiting for.
+ */
 void
 bcd_feed_place(const char *feed, const char *key, BcdFeedPlace *place)
 {
@@ -258,7 +269,10 @@ static BcdStatement list_feeds = {
 	2, {NAMEOID, TEXTOID}
 };
 
-/* The names of a server's feeds (or the one feed), in the current context. */
+/*
+ * Returns the names of a server's feeds, or the one feed's name, in the
+ * current memory context.
+ */
 List *
 bcd_feeds_of(const char *server, const char *feed)
 {
@@ -277,7 +291,10 @@ static BcdStatement list_servers = {
 	1, {OIDOID}
 };
 
-/* The servers with feeds that a role may use, in the current context. */
+/*
+ * Returns the servers with feeds that a role may use, in the current memory
+ * context.
+ */
 List *
 bcd_feed_servers(Oid role)
 {
@@ -286,7 +303,7 @@ bcd_feed_servers(Oid role)
 	return bcd_column_list(bcd_select(&list_servers, &arg, NULL), 1);
 }
 
-/* Ids of feeds, in the current context */
+/* Returns feed ids in the current memory context. */
 static List *
 ids(BcdStatement *statement, Datum feed_ids)
 {
@@ -304,8 +321,9 @@ ids(BcdStatement *statement, Datum feed_ids)
 }
 
 /*
- * Feeds that nobody is about to remove.  One whose row is locked is left for
- * later; one that does not exist is not among the known.
+ * Locks feeds so that they cannot be removed. A feed whose row is locked by
+ * another session is left for later, but one that does not exist is not among
+ * the known feeds at all.
  */
 static BcdStatement lock_feeds = {
 	"SELECT feed_id FROM bcdelta.feed WHERE feed_id = ANY ($1) FOR KEY SHARE SKIP LOCKED",
@@ -321,7 +339,10 @@ static BcdStatement hash_stores = {
 	0, {0}
 };
 
-/* Another number when there are other feeds, or they lead to other stores. */
+/*
+ * Returns a number that changes when feeds are added or removed, or lead to
+ * other stores.
+ */
 int64
 bcd_feeds_hash(void)
 {
@@ -335,21 +356,23 @@ static BcdStatement lock_moving = {
 	0
 };
 
-/* Which of these feeds (int4[]) are now kept from being removed? */
+/*
+ * Returns those of these feeds (int4[]) that could be locked against removal.
+ */
 List *
 bcd_feeds_lock(Datum feed_ids)
 {
 	return ids(&lock_feeds, feed_ids);
 }
 
-/* Which of them are there? */
+/* Returns those of these feeds (int4[]) that exist. */
 List *
 bcd_feeds_known(Datum feed_ids)
 {
 	return ids(&known_feeds, feed_ids);
 }
 
-/* Feeds with changed keys, which are kept from being removed. */
+/* Returns the feeds with key changes, after locking them against removal. */
 List *
 bcd_feeds_moving(void)
 {

@@ -1,6 +1,7 @@
 /*
  * feed.h
- *		bcdelta.feed: what feeds are.  Their state is in feed_state.h.
+ *	  bcdelta.feed: the definitions of feeds. Their state is in
+ *	  feed_state.h.
  */
 #ifndef BCD_TABLE_FEED_H
 #define BCD_TABLE_FEED_H
@@ -8,7 +9,7 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
-/* A row as it is read; NULL for null */
+/* A row of the table; NULL stands for null */
 typedef struct BcdFeedRow
 {
 	int32		feed_id;
@@ -29,12 +30,12 @@ typedef struct BcdFeedRow
 	int32		version;
 	Datum		key_types;		/* regtype[] */
 	char	   *store;
-	bool		has_links;		/* or may have made a record that it has none
-								 * to yet */
+	bool		has_links;		/* or may have created records that are not
+								 * linked yet */
 	Datum		merged;			/* text[] */
 } BcdFeedRow;
 
-/* One to be made */
+/* A feed to be created */
 typedef struct BcdNewFeed
 {
 	const char *feed;
@@ -52,18 +53,18 @@ typedef struct BcdNewFeed
 	const char *filter;			/* NULL: none */
 } BcdNewFeed;
 
-/* What alter_feed() sets; NULL: it stays as it is */
+/* What alter_feed() sets; NULL leaves a value as it is */
 typedef struct BcdFeedChange
 {
 	Jsonb	   *fields;
 	bool		sets_filter;
-	const char *filter;			/* NULL, and it is set: there is none any more */
+	const char *filter;			/* NULL when it is set: removes the filter */
 	const char *on_delete;
 	const char *on_conflict;
 	Jsonb	   *options;
 } BcdFeedChange;
 
-/* A row of a feed, and what is to become of it; NULL: there is none */
+/* A row of a feed, and what will happen to it; NULL: there is no such row */
 typedef struct BcdFeedPlace
 {
 	char	   *feed_state;

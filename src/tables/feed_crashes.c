@@ -1,8 +1,8 @@
 /*
  * feed_crashes.c
- *		How often the code of feeds took the worker down.
+ *	  How often the worker was brought down by the code of a feed.
  *
- * See mapping_guard.c, which finds out.
+ * mapping_guard.c detects the crashes.
  */
 #include "postgres.h"
 
@@ -12,14 +12,17 @@
 #include "base/db.h"
 #include "tables/feed_crashes.h"
 
-/* The time is a precaution against code that goes well every other time */
+/* The time limit guards against code that fails only now and then */
 static BcdStatement forget_crashes = {
 	"UPDATE bcdelta.feed SET crashes = 0, crashed_at = NULL WHERE feed_id = ANY ($1) AND crashes > 0"
 	" AND crashed_at < now() - interval '1 hour'",
 	1, {INT4ARRAYOID}
 };
 
-/* A run went through all rows of these feeds (int4[]): their code can be run. */
+/*
+ * A run went through all rows of these feeds (int4[]): their code is safe to
+ * run.
+ */
 void
 bcd_feeds_went_well(Datum feed_ids)
 {
@@ -33,7 +36,10 @@ static BcdStatement lock = {
 	"SELECT FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED", 1, {INT4OID}
 };
 
-/* Has a session the feed's row locked?  If not, it is ours. */
+/*
+ * Returns whether another session has the feed's row locked; if not, we lock
+ * it.
+ */
 bool
 bcd_feed_is_locked(int32 feed_id)
 {
@@ -48,7 +54,10 @@ static BcdStatement count_crash = {
 	2, {INT4OID, TEXTOID}
 };
 
-/* A feed's code took the worker down: how often by now; 0: there is no such feed. */
+/*
+ * Counts a crash that a feed's code caused; returns the count, or 0 if there
+ * is no such feed.
+ */
 int64
 bcd_feed_crashed(int32 feed_id, const char *feed)
 {

@@ -1,12 +1,14 @@
 /*
  * feed_state.c
- *		bcdelta.feed: whether feeds are pushed, from where, and to which store.
+ *	  bcdelta.feed: whether feeds are pushed, from where, and to which
+ *	  store.
  *
- * Nobody may be looking when the worker pauses a feed, and schedules go on
- * without it.  So whatever pauses one says so in the server's log, once: a
- * statement that does it returns the feeds that were active before, and why
- * they are paused now.  Who has a feed's row locked is about to decide on it,
- * and the worker waits for nobody.
+ * When the worker pauses a feed, nobody may be watching, and schedules go on
+ * without the feed. Everything that pauses one therefore says so in the
+ * server's log, once: the statement returns the feeds that were active before,
+ * and the reason why they are paused now. A session that has a feed's row
+ * locked is about to change the feed's state itself, and the worker never
+ * waits for such a lock.
  */
 #include "postgres.h"
 
@@ -25,7 +27,10 @@ static BcdStatement select_states = {
 	0, {0}
 };
 
-/* The states of all feeds, as BcdFeedState in the current context. */
+/*
+ * Returns the states of all feeds as BcdFeedState structs, in the current
+ * memory context.
+ */
 List *
 bcd_feed_states(void)
 {
@@ -53,7 +58,10 @@ static BcdStatement select_state = {
 	1, {INT4OID}
 };
 
-/* Why a feed is not pushed any more: paused, or untracked.  NULL: it is pushed. */
+/*
+ * Returns why a feed is no longer pushed (it is paused or untracked), or NULL
+ * if it is.
+ */
 char *
 bcd_feed_halted(int32 feed_id)
 {
@@ -73,8 +81,8 @@ static BcdStatement select_paused = {
 };
 
 /*
- * The paused feeds of a server as they are now, in one text, and in another
- * one why; NULL: there are none.
+ * Returns the names of a server's paused feeds as one text, and sets *reasons
+ * to the reasons as another. Returns NULL if no feed is paused.
  */
 char *
 bcd_feeds_paused(const char *server, char **reasons)
@@ -93,8 +101,8 @@ static BcdStatement select_paused_by = {
 };
 
 /*
- * The feeds of a server; *reasons: why each of them is paused if that begins
- * with the prefix, or NULL.
+ * Returns the feeds of a server. *reasons has an entry for each: the reason
+ * why the feed is paused if that begins with the prefix, and NULL otherwise.
  */
 List *
 bcd_feeds_paused_by(const char *server, const char *prefix, List **reasons)
@@ -110,11 +118,11 @@ bcd_feeds_paused_by(const char *server, const char *prefix, List **reasons)
 }
 
 /*
- * The last result's n rows are feeds, null for those that were paused before,
- * and the reasons why they are paused.
+ * Logs the feeds in the last result's n rows, which are null for feeds that
+ * were paused before, with the reasons why they are paused now.
  */
 static void
-tell(uint64 n)
+log_paused(uint64 n)
 {
 	uint64		i;
 
@@ -149,10 +157,10 @@ bcd_feed_pause(const char *feed, const char *reason)
 
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = CStringGetTextDatum(reason);
-	tell(bcd_execute(&pause_feed, args, NULL));
+	log_paused(bcd_execute(&pause_feed, args, NULL));
 }
 
-/* What follows gives a new reason to a feed that is paused already, too */
+/* These statements also replace the reason of a feed that is paused already */
 #define IF_NOT_LOCKED \
 	"(SELECT feed_id, state FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"
 
@@ -166,7 +174,7 @@ static BcdStatement pause_id = {
 	2, {INT4OID, TEXTOID}
 };
 
-/* Pauses a feed with another reason than it may have. */
+/* Pauses a feed, and replaces the reason of one that is paused already. */
 void
 bcd_feed_pause_id(int32 feed_id, const char *reason)
 {
@@ -174,7 +182,7 @@ bcd_feed_pause_id(int32 feed_id, const char *reason)
 
 	args[0] = Int32GetDatum(feed_id);
 	args[1] = CStringGetTextDatum(reason);
-	tell(bcd_execute(&pause_id, args, NULL));
+	log_paused(bcd_execute(&pause_id, args, NULL));
 }
 
 static BcdStatement pause_for_key = {
@@ -186,7 +194,7 @@ static BcdStatement pause_for_key = {
 	2, {INT4OID, TIMESTAMPTZOID}
 };
 
-/* False: somebody is about to pause or resume the feed. */
+/* Returns false if another session is about to pause or resume the feed. */
 bool
 bcd_feed_pause_for_key(int32 feed_id, TimestampTz since)
 {
@@ -196,7 +204,7 @@ bcd_feed_pause_for_key(int32 feed_id, TimestampTz since)
 	args[0] = Int32GetDatum(feed_id);
 	args[1] = TimestampTzGetDatum(since);
 	n = bcd_execute(&pause_for_key, args, NULL);
-	tell(n);
+	log_paused(n);
 	return n > 0;
 }
 
@@ -224,7 +232,7 @@ bcd_feed_pause_for_parent_key(int32 feed_id, int32 dependency_id, TimestampTz si
 	args[1] = TimestampTzGetDatum(since);
 	args[2] = Int32GetDatum(dependency_id);
 	n = bcd_execute(&pause_for_parent_key, args, NULL);
-	tell(n);
+	log_paused(n);
 	return n > 0;
 }
 
@@ -233,7 +241,10 @@ static BcdStatement stop_feed = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* A person pauses it, whose reason counts, and who waits for a lock. */
+/*
+ * Pauses a feed for a user, whose reason replaces any other, and who can wait
+ * for a lock.
+ */
 void
 bcd_feed_stop(const char *feed, const char *reason)
 {
@@ -250,7 +261,9 @@ static BcdStatement go_on = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* Lets a feed go on that is paused for this reason; false: it is not. */
+/*
+ * Resumes a feed that is paused for this reason. Returns false if it is not.
+ */
 bool
 bcd_feed_go_on(const char *feed, const char *paused_reason)
 {
@@ -267,7 +280,9 @@ static BcdStatement resume_feed = {
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
-/* A person resumes it; false: there is no such feed any more. */
+/*
+ * Resumes a feed for a user. Returns false if there is no such feed any more.
+ */
 bool
 bcd_feed_resume(const char *feed, const char *home, const char *store)
 {
@@ -282,7 +297,7 @@ bcd_feed_resume(const char *feed, const char *home, const char *store)
 
 static const BcdProbe of_store = {"feed", "feed_feed_id_key", "feed_id", "store"};
 
-/* Is there still this feed, and are its links those of this store? */
+/* Returns whether the feed exists and its links are those of this store. */
 bool
 bcd_feed_is(int32 feed_id, const char *store)
 {
@@ -294,7 +309,7 @@ static BcdStatement set_store = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* A feed that knows nothing of a store yet is going to be that store's. */
+/* Assigns a feed that has no store yet to this store. */
 void
 bcd_feed_settle_in(const char *feed, const char *store)
 {
@@ -311,7 +326,10 @@ static BcdStatement forget_store = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* A feed whose links were forgotten; with a reason it is paused. */
+/*
+ * Detaches a feed from its store, because its links were forgotten; pauses it
+ * if a reason is given.
+ */
 void
 bcd_feed_forget_store(const char *feed, const char *paused_reason)
 {
@@ -328,7 +346,10 @@ static BcdStatement select_homes = {
 	1, {TEXTOID}
 };
 
-/* The homes of feeds and schedules but for one, in the current context. */
+/*
+ * Returns the homes of feeds and schedules other than this one, in the current
+ * memory context.
+ */
 List *
 bcd_feed_homes(const char *but)
 {
@@ -372,7 +393,7 @@ static BcdStatement disown = {
 	0, {0}
 };
 
-/* Takes the OIDs of dropped roles off; returns the feeds that had them. */
+/* Removes the OIDs of dropped roles; returns the feeds that had them. */
 List *
 bcd_feeds_disown(void)
 {
@@ -384,7 +405,7 @@ static BcdStatement merge_facet = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* A facet of a feed's records goes with the records from now on. */
+/* From now on, sends a facet of a feed's records together with the records. */
 void
 bcd_feed_merge_facet(const char *feed, const char *facet, const char *reason)
 {

@@ -13,9 +13,9 @@ typedef struct BcdFeedState
 	char	   *feed;
 	char	   *server;
 	char	   *home;
-	char	   *store;			/* NULL: none yet */
+	char	   *store;			/* NULL: not known yet */
 	bool		active;
-	char	   *paused_reason;	/* empty: none */
+	char	   *paused_reason;	/* empty if there is none */
 } BcdFeedState;
 
 extern List *bcd_feed_states(void);

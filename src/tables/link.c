@@ -1,9 +1,10 @@
 /*
  * link.c
- *		bcdelta.link: what is linked to what, and links by hand.
+ *	  bcdelta.link: which rows are linked to which records, and links made
+ *	  by hand.
  *
- * Most ask for the record of one row, or for the row of one record; a verify
- * goes through all links of a feed, some at a time.
+ * Most functions look up the record of one row or the row of one record; a
+ * verify reads all links of a feed in portions.
  */
 #include "postgres.h"
 
@@ -23,7 +24,10 @@ static BcdStatement select_key = {
 
 static const BcdProbe any_link = {"link", "link_address_feed_key", "address", "feed"};
 
-/* The key that a record is linked to, or NULL: as for every new record. */
+/*
+ * Returns the key that a record is linked to, or NULL if it has no link, as
+ * every new record.
+ */
 char *
 bcd_link_key(const char *feed, int64 store_id)
 {
@@ -42,8 +46,8 @@ static BcdStatement select_other_row = {
 };
 
 /*
- * The row of another feed that a record is linked to as well; false: there is
- * none that keeps it alive.
+ * Finds the row of another feed that is also linked to a record. Returns false
+ * if there is none that keeps the record alive.
  */
 bool
 bcd_link_other_row(const char *feed, const BcdResource *resource, int64 store_id,
@@ -58,7 +62,7 @@ bcd_link_other_row(const char *feed, const BcdResource *resource, int64 store_id
 	return true;
 }
 
-/* The same as a text for messages, or NULL. */
+/* Returns the same row as a text for messages, or NULL. */
 char *
 bcd_link_other_owner(const char *feed, const BcdResource *resource, int64 store_id)
 {
@@ -76,7 +80,7 @@ static BcdStatement select_exists = {
 	4, {NAMEOID, TEXTOID, INT8OID, TEXTOID}
 };
 
-/* Is a record of a store linked to a row of any feed? */
+/* Returns whether a record of a store is linked to a row of any feed. */
 bool
 bcd_link_exists(const char *server, const BcdResource *resource, const char *store, int64 store_id)
 {
@@ -94,7 +98,10 @@ static BcdStatement select_link = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* The link of a row, in the current memory context; false: it has none. */
+/*
+ * Reads the link of a row into the current memory context. Returns false if it
+ * has none.
+ */
 bool
 bcd_link_read(const char *feed, const char *key, BcdLinkRow *link)
 {
@@ -126,8 +133,8 @@ static BcdStatement select_sample = {
 };
 
 /*
- * Up to limit links of a feed, the next ones behind a key (NULL: from the first
- * one on) or a random sample; returns their number.
+ * Selects up to limit links of a feed, either those that follow a key (NULL:
+ * from the start) or a random sample; returns their number.
  */
 uint64
 bcd_links_select(const char *feed, const char *after, bool sample, int64 limit)
@@ -141,7 +148,10 @@ bcd_links_select(const char *feed, const char *after, bool sample, int64 limit)
 	return bcd_select(sample ? &select_sample : &select_next, args, nulls);
 }
 
-/* They are read before the next statement, into the current memory context. */
+/*
+ * Read these before the next statement; they are put into the current memory
+ * context.
+ */
 char *
 bcd_links_key(uint64 i)
 {
@@ -162,7 +172,9 @@ static BcdStatement select_aside = {
 	1, {TEXTOID}
 };
 
-/* The rows of a feed whose records have given something up for a moment */
+/*
+ * Returns the rows of a feed whose records have temporarily given up a value.
+ */
 List *
 bcd_links_aside(const char *feed)
 {
@@ -176,7 +188,10 @@ static BcdStatement select_hidden = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* The rows of a feed whose records are hidden by what is known of them */
+/*
+ * Returns the rows of a feed whose records are hidden, according to their
+ * links.
+ */
 List *
 bcd_links_hidden(const char *feed, const char *hidden_by)
 {
@@ -191,7 +206,7 @@ static BcdStatement forget_hidden = {
 	3, {TEXTOID, TEXTOID, TEXTARRAYOID}
 };
 
-/* It is not known any more whether the records of these rows (text[]) are. */
+/* Forgets whether the records of these rows (text[]) are hidden. */
 void
 bcd_links_forget_hidden(const char *feed, const char *hidden_by, Datum keys)
 {
@@ -205,7 +220,7 @@ static BcdStatement forget_field = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* It is not known any more what the records of a feed hold of a field. */
+/* Forgets the value of a field in the links of a feed. */
 void
 bcd_links_forget_field(const char *feed, const char *field)
 {
@@ -215,8 +230,8 @@ bcd_links_forget_field(const char *feed, const char *field)
 }
 
 /*
- * A link that is about to move to another key, or another one here, is none;
- * nor is one to a record of another store.
+ * A link does not count if it is about to move to another key, if another link
+ * is about to move here, or if its record is in another store.
  */
 static BcdStatement select_referred_to = {
 	"SELECT store_id FROM bcdelta.link AS l WHERE feed = $1 AND key = $2 AND NOT EXISTS ("
@@ -228,7 +243,10 @@ static BcdStatement select_referred_to = {
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
-/* The id that a reference to a row stands for in a store (NULL: any); 0: none yet */
+/*
+ * Returns the id that a reference to a row has in a store (NULL: any), or 0 if
+ * there is none yet.
+ */
 int64
 bcd_link_referred_to(const char *feed, const char *key, const char *store)
 {
@@ -241,7 +259,7 @@ bcd_link_referred_to(const char *feed, const char *key, const char *store)
 	return bcd_execute(&select_referred_to, args, nulls) == 0 ? 0 : bcd_column_int64(0, 1, NULL);
 }
 
-/* $3: the key has moved here; else it must not have moved away */
+/* $3: the key has moved here; otherwise it must not have moved away */
 static BcdStatement select_ahead = {
 	"SELECT store_id, payload FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
 	" (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $4 AND c.op = 'm' AND c.moved_from = $2)"
@@ -250,8 +268,8 @@ static BcdStatement select_ahead = {
 };
 
 /*
- * The link of a row as it will be once the changes are folded, from the
- * snapshot at hand; false: it will have none.
+ * Reads the link that a row will have once the changes are folded, using the
+ * caller's snapshot. Returns false if it will have none.
  */
 bool
 bcd_link_read_ahead(const char *feed, int32 feed_id, const char *key, bool moved_here,
@@ -274,7 +292,7 @@ bcd_link_read_ahead(const char *feed, int32 feed_id, const char *key, bool moved
 	return true;
 }
 
-/* About the link of a row by hand */
+/* Runs a statement about a link that is made by hand */
 static uint64
 about(BcdStatement *statement, const char *feed, const char *key, int64 store_id)
 {
@@ -288,7 +306,7 @@ static BcdStatement select_other_key = {
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 
-/* Another row that a record is linked to, or NULL */
+/* Returns another row that a record is linked to, or NULL. */
 char *
 bcd_link_key_but(const char *feed, int64 store_id, const char *key)
 {
@@ -300,7 +318,7 @@ static BcdStatement select_other_id = {
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 
-/* Another record that a row is linked to, or 0 */
+/* Returns another record that a row is linked to, or 0. */
 int64
 bcd_link_id_but(const char *feed, const char *key, int64 store_id)
 {
@@ -316,7 +334,10 @@ static BcdStatement put_link = {
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 
-/* Links a row to a record, of which nothing is known unless it was linked before. */
+/*
+ * Links a row to a record. The link has no payload unless the two were linked
+ * before.
+ */
 void
 bcd_link_put(const char *feed, const char *key, int64 store_id)
 {
@@ -327,7 +348,9 @@ static BcdStatement delete_link = {
 	"DELETE FROM bcdelta.link WHERE feed = $1 AND key = $2 RETURNING store_id", 2, {TEXTOID, TEXTOID}
 };
 
-/* Returns the record that the row was linked to, or 0. */
+/*
+ * Removes the link of a row. Returns the record that it was linked to, or 0.
+ */
 int64
 bcd_link_delete(const char *feed, const char *key)
 {
@@ -340,7 +363,7 @@ static BcdStatement delete_links = {
 	"DELETE FROM bcdelta.link WHERE feed = $1", 1, {TEXTOID}
 };
 
-/* Returns how many there were. */
+/* Removes all links of a feed; returns their number. */
 uint64
 bcd_links_delete(const char *feed)
 {

@@ -1,6 +1,7 @@
 /*
  * link.h
- *		bcdelta.link: what is linked to what, and links by hand.
+ *	  bcdelta.link: which rows are linked to which records, and links made
+ *	  by hand.
  */
 #ifndef BCD_TABLE_LINK_H
 #define BCD_TABLE_LINK_H
@@ -11,8 +12,8 @@
 #include "resource/resource.h"
 
 /*
- * The rows behind the last key seen, $2; null: all, the first of which may
- * have the empty string for its key.
+ * Rows whose keys follow the last key seen, $2. If that is null these are all
+ * rows, the first of which may have an empty key.
  */
 #define BCD_BEHIND_KEY	"key >= coalesce($2, '') AND key IS DISTINCT FROM $2"
 
@@ -21,7 +22,7 @@ typedef struct BcdLinkRow
 	int64		store_id;
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
-	Jsonb	   *aside;			/* not of bcd_links_read() */
+	Jsonb	   *aside;			/* not set by bcd_links_read() */
 } BcdLinkRow;
 
 extern char *bcd_link_key(const char *feed, int64 store_id);

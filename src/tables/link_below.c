@@ -1,6 +1,6 @@
 /*
  * link_below.c
- *		bcdelta.link: rows whose records are below others.
+ *	  bcdelta.link: rows whose records are children of other records.
  */
 #include "postgres.h"
 
@@ -13,10 +13,10 @@
 #include "tables/link_below.h"
 
 /*
- * Rows with changes to be pushed, and which of the records in $5 theirs is
- * below, as far as the links tell; 0: it is not known where it is, since a
- * payload without the natural key ($4) was forgotten.  Rows that are gone, too,
- * are among them.
+ * Rows with unpushed changes whose records are, according to their links,
+ * children of the records in $5, with the parent; the parent is 0 if it is
+ * unknown because the payload was forgotten and the natural key ($4) with it.
+ * Rows that no longer exist are included.
  */
 static BcdStatement rows_below = {
 	"WITH RECURSIVE places AS ("
@@ -33,7 +33,10 @@ static BcdStatement rows_below = {
 	5, {NAMEOID, TEXTOID, TEXTOID, TEXTOID, INT8ARRAYOID}
 };
 
-/* Those of a server's feeds of a resource; the ids are int8[]. */
+/*
+ * Finds these rows in all feeds of a server for a resource; the ids are
+ * int8[].
+ */
 BcdBelow *
 bcd_links_below(const char *server, const BcdResource *r, Datum ids, uint64 *n)
 {

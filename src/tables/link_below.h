@@ -1,16 +1,16 @@
 /*
  * link_below.h
- *		bcdelta.link: rows whose records are below others.
+ *	  bcdelta.link: rows whose records are children of other records.
  */
 #ifndef BCD_TABLE_LINK_BELOW_H
 #define BCD_TABLE_LINK_BELOW_H
 
 #include "resource/resource.h"
 
-/* A row, and which of the records its own is below */
+/* A row, and the parent of its record */
 typedef struct BcdBelow
 {
-	int64		parent;			/* 0: not known */
+	int64		parent;			/* 0: unknown */
 	char	   *feed;
 	char	   *key;
 } BcdBelow;

@@ -1,6 +1,6 @@
 /*
  * link_move.c
- *		bcdelta.link: links whose rows get other keys.
+ *	  bcdelta.link: moving links to the new keys of their rows.
  */
 #include "postgres.h"
 
@@ -12,7 +12,7 @@
 #include "tables/link_move.h"
 
 /*
- * Moves the links, all at once: the sort makes sure that all have left their
+ * Moves the links all at once: because of the sort, all links have left their
  * old keys before the first one takes its new key.
  */
 #define MOVE_LINKS \
@@ -23,8 +23,9 @@
 	" SELECT feed, key, store_id, address, payload, remembered, referred, pushed_at, aside FROM gone ORDER BY key"
 
 /*
- * A set put together from many statements; what is only to be done if there
- * is a link at another key has that key in the third array.
+ * Moves a set of key changes that was collected from many statements. A change
+ * that applies only if there is a link at another key has that key in the
+ * third array.
  */
 static BcdStatement move_set = {
 	"WITH m AS ("
@@ -37,8 +38,8 @@ static BcdStatement move_set = {
 };
 
 /*
- * The first statement, however many rows it has: likewise, without arrays.
- * The sub-select with a limit keeps the steps back to look-ups by an index.
+ * Moves the changes of the first statement, however many rows it has, without
+ * arrays. The sub-select with a limit keeps each step back an index look-up.
  */
 static BcdStatement move_statement = {
 	"WITH RECURSIVE c AS ("
@@ -61,7 +62,10 @@ static BcdStatement move_statement = {
 	2, {INT4OID, INT8OID}
 };
 
-/* Arrays of text: links go from moved_froms to keys, if there is one at if_linked. */
+/*
+ * Moves links from moved_froms to keys; entries with a key in if_linked only
+ * if that key has a link. All are arrays of text.
+ */
 void
 bcd_links_move_set(int32 feed_id, Datum keys, Datum moved_froms, Datum if_linked)
 {
@@ -70,7 +74,9 @@ bcd_links_move_set(int32 feed_id, Datum keys, Datum moved_froms, Datum if_linked
 	(void) bcd_execute(&move_set, args, NULL);
 }
 
-/* The links of the first statement's changes, before that of number end */
+/*
+ * Moves the links for the first statement's changes, those before number end.
+ */
 void
 bcd_links_move_statement(int32 feed_id, int64 end)
 {
@@ -80,9 +86,9 @@ bcd_links_move_statement(int32 feed_id, int64 end)
 }
 
 /*
- * A record goes with what the store is known to hold of it, and with what it
- * has given up for a moment.  The sort makes sure that all links are gone
- * before the first one comes back with its new key.
+ * A link moves with all that it says of the record: the payload, and the
+ * values that were temporarily given up. Because of the sort, all links are
+ * gone before the first one comes back with its new key.
  */
 static BcdStatement assign_records = {
 	"WITH n AS (SELECT * FROM unnest($2, $3) AS u (key, store_id)),"
@@ -98,7 +104,9 @@ static BcdStatement assign_records = {
 	3, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID}
 };
 
-/* The rows of these keys have these records from now on; nobody else has. */
+/*
+ * Links the rows of these keys to these records, which no other row may have.
+ */
 void
 bcd_links_assign(const char *feed, char **keys, int64 *store_ids, int n)
 {
@@ -119,7 +127,7 @@ bcd_links_assign(const char *feed, char **keys, int64 *store_ids, int n)
 		elog(ERROR, "links of feed \"%s\" changed while records were exchanged", feed);
 }
 
-/* The next keys behind $2, or the first ones, from one of the tables */
+/* The next keys that follow $2, or the first ones, in one of the tables */
 #define SOME(column, source) \
 	" (SELECT " column " FROM " source " AND " column " >= coalesce($2, '') AND " column " IS DISTINCT FROM $2" \
 	"  ORDER BY " column " LIMIT $3)"
@@ -135,7 +143,10 @@ static BcdStatement next_keys = {
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 
-/* The next keys of a feed that anything is known by, in the current memory context */
+/*
+ * Returns the next keys of a feed that appear in any table, in the current
+ * memory context.
+ */
 List *
 bcd_links_keys_in_use(const char *feed, const char *after, int limit)
 {
@@ -154,7 +165,10 @@ static BcdStatement respell_links = {
 	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
 };
 
-/* Keys of a feed (text[]) are spelled anew; none of the new ones is an old one. */
+/*
+ * Replaces the spelling of keys of a feed (text[]); none of the new spellings
+ * may be among the old ones.
+ */
 void
 bcd_links_respell(const char *feed, Datum old, Datum new)
 {

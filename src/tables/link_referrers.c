@@ -1,12 +1,12 @@
 /*
  * link_referrers.c
- *		bcdelta.link: rows whose records refer to others.
+ *	  bcdelta.link: rows whose records refer to other records.
  *
- * link.refers_to has a hash for every record whose id is in a link.  It is
- * generated, so it is right whoever writes the link; and it stays the same
- * while prices change, so that such a write touches no index.  Links are written
- * far more often than they are searched for references, so the index collects
- * new entries in a list, which is kept short.
+ * link.refers_to has a hash for every record that a link refers to. It is a
+ * generated column, so it is correct no matter who writes the link. It also
+ * stays the same while only prices change, so such a write touches no index.
+ * Links are written far more often than they are searched for references, so
+ * the GIN index collects new entries in a pending list, which is kept short.
  */
 #include "postgres.h"
 
@@ -25,7 +25,7 @@
 
 PG_FUNCTION_INFO_V1(bcdelta_refers_to);
 
-/* Ids of different resources are different records. */
+/* Records of different resources may have the same id. */
 int64
 bcd_record_hash(const char *resource, int64 id)
 {
@@ -45,7 +45,10 @@ add_id(BcdHashes *h, const char *resource, const JsonbValue *value)
 	double		number;
 	int64		id;
 
-	/* whoever writes a link, none of its numbers may be an error here */
+	/*
+	 * links can be written by hand, and no number in them may raise an error
+	 * here
+	 */
 	number = value->type == jbvNumeric ? bcd_number(value->val.numeric) : 0;
 	if (!(number >= 1 && number <= 9e18))
 		return;
@@ -58,7 +61,7 @@ add_id(BcdHashes *h, const char *resource, const JsonbValue *value)
 	h->hashes[h->n++] = Int64GetDatum(bcd_record_hash(resource, id));
 }
 
-/* A field holds an id or an array of ids. */
+/* Adds the ids in a field, which holds one id or an array of ids. */
 static void
 add_ids(BcdHashes *h, const char *resource, const JsonbValue *value)
 {
@@ -103,8 +106,8 @@ add_payload(BcdHashes *h, Jsonb *payload)
 }
 
 /*
- * refers_to(payload, remembered, referred): nothing here says which resource
- * they are of, so they are taken for any that has these fields.
+ * refers_to(payload, remembered, referred) does not know the resource of the
+ * payload, so it treats it as every resource that has these fields.
  */
 Datum
 bcdelta_refers_to(PG_FUNCTION_ARGS)
@@ -125,7 +128,7 @@ static BcdStatement select_referrers = {
 	3, {NAMEOID, TEXTARRAYOID, INT8ARRAYOID}
 };
 
-/* The rows that refer to records, see BCD_REFERRERS. */
+/* Returns the rows that refer to records; see BCD_REFERRERS. */
 BcdFoundRow *
 bcd_link_referrers(const char *server, Datum fields, Datum hashes, uint64 *n)
 {

@@ -1,6 +1,6 @@
 /*
  * link_referrers.h
- *		bcdelta.link: rows whose records refer to others.
+ *	  bcdelta.link: rows whose records refer to other records.
  */
 #ifndef BCD_TABLE_LINK_REFERRERS_H
 #define BCD_TABLE_LINK_REFERRERS_H
@@ -9,8 +9,8 @@
 
 /*
  * The links (l) of a server ($1) that refer to records with these hashes ($3,
- * bigint[]); and their feeds (f), which have one of the fields that hold ids of
- * their resource ($2).
+ * bigint[]), and their feeds (f), which must map one of the fields that hold
+ * ids of the records' resource ($2).
  */
 #define BCD_REFERRERS \
 	" FROM unnest($3) AS gone (hash) CROSS JOIN LATERAL (" \

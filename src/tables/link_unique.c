@@ -1,12 +1,12 @@
 /*
  * link_unique.c
- *		bcdelta.link: which record has a natural key, of all that are linked, by
- *		what they are known to hold.
+ *	  bcdelta.link: which linked record has a natural key, according to the
+ *	  payloads.
  *
- * link.unique_keys has a hash for every natural key in a link's payload.  It is
- * generated, so it is right whoever writes the link; and it stays the same
- * while prices change, so that such a write touches no index.  A hash leads to
- * candidates, whose payloads decide.
+ * link.unique_keys has a hash for every natural key in a link's payload. It is
+ * a generated column, so it is correct no matter who writes the link. It also
+ * stays the same while only prices change, so such a write touches no index. A
+ * hash leads to candidates, whose payloads are then compared.
  */
 #include "postgres.h"
 
@@ -33,14 +33,16 @@ hash_of(const char *field, int64 scope, const char *folded)
 	return hash;
 }
 
-/* The hash of a value of a natural field. */
+/* Returns the hash of a value of a natural field. */
 int64
 bcd_unique_hash(const char *field, int64 scope, const char *value)
 {
 	return hash_of(field, scope, bcd_folded(value));
 }
 
-/* A natural field, and the field with the scope of its values or NULL */
+/*
+ * A natural field, and the field that holds the scope of its values, or NULL
+ */
 typedef struct BcdScoped
 {
 	const char *field;
@@ -57,7 +59,10 @@ compare_scoped(const void *a, const void *b)
 	return diff != 0 ? diff : strcmp(x->parent ? x->parent : "", y->parent ? y->parent : "");
 }
 
-/* The natural fields of all resources, each once, in the order of their names; n: their number. */
+/*
+ * Returns the natural fields of all resources without repetition, sorted by
+ * name; n is set to their number.
+ */
 static const BcdScoped *
 natural_fields(int *n)
 {
@@ -96,8 +101,8 @@ contains(const Datum *hashes, int n, int64 hash)
 }
 
 /*
- * unique_keys(payload): nothing here says which resource the payload is of, so
- * it is taken for any that has these fields.
+ * unique_keys(payload) does not know the resource of the payload, so it treats
+ * it as every resource that has these fields.
  */
 Datum
 bcdelta_unique_keys(PG_FUNCTION_ARGS)
@@ -130,7 +135,7 @@ bcdelta_unique_keys(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(bcd_array(INT8OID, hashes, NULL, n));
 }
 
-/* Has a payload this value of a natural field, as far as it tells? */
+/* Returns whether a payload is known to have this value of a natural field. */
 bool
 bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
 {
@@ -147,7 +152,10 @@ bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
 	return tree == 0 || key->tree == 0 || tree == key->tree;
 }
 
-/* The value that a payload has of a natural field; false: none. */
+/*
+ * Reads the value of a natural field from a payload. Returns false if it has
+ * none.
+ */
 bool
 bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique *key)
 {
@@ -164,7 +172,9 @@ bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique
 	return true;
 }
 
-/* The names of all fields that a new record needs, as a text array. */
+/*
+ * Returns the names of all fields that a new record requires, as a text array.
+ */
 Datum
 bcd_unique_required(const BcdResource *r)
 {
@@ -179,9 +189,9 @@ bcd_unique_required(const BcdResource *r)
 }
 
 /*
- * The links are found before anything is asked of their feeds: an index that
- * begins with the feed, which a plan made while there were few links would take,
- * leads to all links of it.
+ * The links are found before their feeds are read. Otherwise a plan made while
+ * there were few links would use an index that begins with the feed, and would
+ * read all links of the feed.
  */
 static BcdStatement select_holders = {
 	"WITH f AS ("
@@ -218,13 +228,14 @@ read_holder(BcdLinkHolder *holder, uint64 i)
 	holder->paused = bcd_column_bool(i, 11);
 }
 
-/* A GIN scan compares each hash that is sought with each other one */
+/* A GIN scan compares each requested hash with every other */
 #define HASHES_AT_ONCE	64
 
 /*
- * The links whose records have one of these hashes, with all hashes that they
- * have; n: their number.  Those of a feed, and of all others that are pushed to
- * the same records.  In the current memory context.
+ * Returns the links whose records have one of these hashes, with all hashes of
+ * each; n is set to their number. This covers the links of the feed and of all
+ * other feeds that are pushed to the same records. The result is in the
+ * current memory context.
  */
 BcdLinkHolder *
 bcd_link_holders(const char *feed, const BcdResource *resource, Datum *hashes, int nhashes, int *n)
@@ -259,9 +270,9 @@ static BcdStatement learn = {
 };
 
 /*
- * The record of a link has this value of a field, and what else its natural key
- * is told by.  What is known already is not touched: it may be newer than a
- * reply that was on its way.
+ * Adds a value of a field, and the other fields that make up its natural key,
+ * to the payload of a record's link. Fields that the payload has already are
+ * left alone: they may be newer than a reply that was still on its way.
  */
 void
 bcd_link_learn(const char *feed, int64 store_id, const char *field, Jsonb *has)

@@ -9,18 +9,18 @@
 
 #include "resource/resource.h"
 
-/* A value of a natural field, within its scope */
+/* A value of a natural field, in its scope */
 typedef struct BcdUnique
 {
 	const char *field;
 	char	   *value;
 	char	   *folded;
 	int64		scope;
-	int64		tree;			/* 0: the default one, or none */
+	int64		tree;			/* 0: the default tree, or none */
 	int64		hash;
 } BcdUnique;
 
-/* A link whose record has a natural key of that hash */
+/* A link whose record has a natural key with that hash */
 typedef struct BcdLinkHolder
 {
 	int64		hash;
@@ -30,10 +30,12 @@ typedef struct BcdLinkHolder
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
 	Jsonb	   *aside;
-	char	   *state;			/* of its change: pending.state, or NULL */
-	bool		shared;			/* rows of other feeds are linked to it, too */
-	bool		whole;			/* the feed maps all that a record needs */
-	bool		paused;			/* the feed is */
+	char	   *state;			/* pending.state of its row, or NULL */
+	bool		shared;			/* rows of other feeds are linked to it as
+								 * well */
+	bool		whole;			/* the feed maps all fields that a record
+								 * requires */
+	bool		paused;			/* the feed is paused */
 } BcdLinkHolder;
 
 extern int64 bcd_unique_hash(const char *field, int64 scope, const char *value);

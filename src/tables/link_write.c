@@ -1,8 +1,8 @@
 /*
  * link_write.c
- *		bcdelta.link: links as runs make, change and remove them.
+ *	  bcdelta.link: links that runs create, change and remove.
  *
- * The statements for several rows find them one by one, see pending_settle.c.
+ * Statements for several rows find the rows one by one; see pending_settle.c.
  */
 #include "postgres.h"
 
@@ -15,9 +15,9 @@
 #include "tables/pending_mark.h"
 
 /*
- * What a link refers to when its payload is replaced: when the record was read
- * without the ids that it was given, they are kept (referrers.c).  $7 are the fields
- * with ids of other records.
+ * What a link refers to when its payload is replaced. If the record was read
+ * without the ids that we gave it, those ids are kept (referrers.c). $7 lists
+ * the fields that hold ids of other records.
  */
 #define REFERRED(l, new_payload, written, same) \
 	" referred = CASE WHEN NOT " written " AND " same " THEN (" \
@@ -27,9 +27,10 @@
 	"  AND e.value IS DISTINCT FROM " new_payload " -> e.key) END,"
 
 /*
- * A link that is there, whoever else wants the record: it is not theirs.  What
- * was written is all that the record refers to; most links are, and their
- * statement has nothing to set up for the others.
+ * Updates links that exist, even if another row wants the record: it does not
+ * belong to that row. After a write, the record refers to nothing but what was
+ * written. Most updates are writes, so they have a statement of their own that
+ * skips the work for the other case.
  */
 #define UPDATE_LINKS(referred) \
 	"UPDATE bcdelta.link AS l SET payload = n.payload," \
@@ -51,7 +52,10 @@ static BcdStatement update_links = {
 	7, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID, TEXTARRAYOID}
 };
 
-/* A row without a link, for a record that no other row is linked to */
+/*
+ * Inserts the link of a row without one, for a record that no other row is
+ * linked to
+ */
 static BcdStatement insert_links = {
 	"INSERT INTO bcdelta.link (feed, key, store_id, address, payload, pushed_at)"
 	" SELECT $1, n.key, n.store_id, n.store_id::text, n.payload, CASE WHEN n.written THEN clock_timestamp() END"
@@ -73,9 +77,9 @@ static BcdStatement put_link = {
 };
 
 /*
- * What is to be set when it is not known any more what a link's record holds.
- * That the record may be hidden by us is never forgotten: else it would not
- * be shown again when its row comes back.  $3 is the resource's hidden_by.
+ * The payload of a link whose record's contents are no longer known. That we
+ * may have hidden the record is never forgotten, because it would not be shown
+ * again when its row comes back. $3 is the resource's hidden_by.
  */
 #define WITHOUT_PAYLOAD(hidden_by) \
 	"CASE WHEN payload -> " hidden_by " IN ('null', 'false')" \
@@ -83,7 +87,7 @@ static BcdStatement put_link = {
 #define FORGET(rest) \
 	" remembered = coalesce(remembered, '{}') || coalesce(payload, '{}'), payload = " rest
 
-/* Links one row, whatever the links of the feed are now. */
+/* Links one row, whether or not it has a link now. */
 static void
 put_one(const char *feed, const BcdLinkWrite *link, Datum references)
 {
@@ -101,7 +105,7 @@ put_one(const char *feed, const BcdLinkWrite *link, Datum references)
 	(void) bcd_execute(&put_link, args, nulls);
 }
 
-/* Are all rows written that are linked already? */
+/* Returns whether all rows that have links already were written. */
 static bool
 all_written(const BcdLinkWrite *links, int n)
 {
@@ -111,7 +115,10 @@ all_written(const BcdLinkWrite *links, int n)
 	return true;
 }
 
-/* Runs one of the first three statements for the links that it is for; true when it did each. */
+/*
+ * Runs one of the first three statements for the links that it applies to;
+ * returns whether it changed all of them.
+ */
 static bool
 put_rows(BcdStatement *statement, const char *feed, const BcdLinkWrite *links, int n, bool linked,
 		 Datum references)
@@ -147,10 +154,11 @@ put_rows(BcdStatement *statement, const char *feed, const BcdLinkWrite *links, i
 }
 
 /*
- * Links rows of a feed: those with a link of their own, and those without,
- * each in one statement.  Where that is not how it is (somebody else has the
- * record, or the link went meanwhile) all are done one by one, in their order.
- * references (text[]): the fields with ids of other records.
+ * Links rows of a feed. Rows with links and rows without are handled by one
+ * statement each. If the table turns out to be different (the record has
+ * another link, or a link has gone meanwhile), the rows are linked one by one,
+ * in order. references (text[]) lists the fields that hold ids of other
+ * records.
  */
 void
 bcd_links_put(const char *feed, const BcdLinkWrite *links, int n, Datum references)
@@ -164,7 +172,7 @@ bcd_links_put(const char *feed, const BcdLinkWrite *links, int n, Datum referenc
 			put_one(feed, &links[i], references);
 }
 
-/* The arguments of a statement about one link */
+/* Runs a statement that takes the usual arguments about one link */
 static void
 execute(BcdStatement *statement, const char *feed, const char *key, Datum value, bool isnull)
 {
@@ -183,7 +191,7 @@ static BcdStatement forget_link = {
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
-/* It is not known any more what the record holds. */
+/* Forgets what the record holds. */
 void
 bcd_link_forget_payload(const char *feed, const char *key, const char *hidden_by)
 {
@@ -196,7 +204,7 @@ static BcdStatement forget_fields = {
 	3, {TEXTOID, TEXTOID, TEXTARRAYOID}
 };
 
-/* The same, of some fields: text[]. */
+/* Forgets some of the record's fields (text[]). */
 void
 bcd_link_forget_fields(const char *feed, const char *key, Datum fields)
 {
@@ -209,7 +217,7 @@ static BcdStatement hide_link = {
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
-/* The record is about to be hidden. */
+/* Notes that the record is about to be hidden. */
 void
 bcd_link_hide(const char *feed, const char *key, const char *hidden_by)
 {
@@ -221,7 +229,7 @@ static BcdStatement put_aside = {
 	3, {TEXTOID, TEXTOID, JSONBOID}
 };
 
-/* What the record is about to give up for a moment */
+/* Notes the values that the record is about to give up temporarily. */
 void
 bcd_link_put_aside(const char *feed, const char *key, Jsonb *aside)
 {
@@ -251,7 +259,10 @@ static BcdStatement forget_in_flight = {
 	5, {TEXTARRAYOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
 };
 
-/* The fields of all facets but the first, and the names of those: text[]. */
+/*
+ * Returns the names of all facets but the first, and the fields of these
+ * facets (text[]).
+ */
 static void
 facet_fields(const BcdResource *r, Datum *facets, Datum *fields)
 {
@@ -271,9 +282,10 @@ facet_fields(const BcdResource *r, Datum *facets, Datum *fields)
 }
 
 /*
- * What may have become of rows of these feeds (text[]; 0: all) that are marked
- * as in flight is not known; or of some of their facets, if their intent names
- * those and no others.
+ * For rows of these feeds (text[]; 0: all feeds) that are marked as in flight,
+ * forgets what the store holds, because a request may or may not have been
+ * carried out. If the intent of a row names only some facets, only those are
+ * forgotten.
  */
 void
 bcd_links_forget_in_flight(Datum feeds, const BcdResource *resource)

@@ -1,6 +1,6 @@
 /*
  * link_write.h
- *		bcdelta.link: links as runs make, change and remove them.
+ *	  bcdelta.link: links that runs create, change and remove.
  */
 #ifndef BCD_TABLE_LINK_WRITE_H
 #define BCD_TABLE_LINK_WRITE_H
@@ -15,9 +15,10 @@ typedef struct BcdLinkWrite
 	const char *key;
 	int64		store_id;
 	Jsonb	   *payload;		/* NULL: not known */
-	bool		linked;			/* it was before */
+	bool		linked;			/* the row had this link before */
 	bool		written;		/* the store has confirmed a write */
-	bool		back;			/* what it had given up is put back */
+	bool		back;			/* values given up temporarily are back in
+								 * place */
 } BcdLinkWrite;
 
 extern void bcd_links_put(const char *feed, const BcdLinkWrite *links, int n, Datum references);

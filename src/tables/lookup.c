@@ -1,6 +1,7 @@
 /*
  * lookup.c
- *		bcdelta.lookup: captured values for which a lookup has to find rows.
+ *	  bcdelta.lookup: captured values that a lookup has yet to match to
+ *	  rows.
  */
 #include "postgres.h"
 
@@ -19,8 +20,8 @@ static BcdStatement insert_lookups = {
 };
 
 /*
- * Puts captured values there, from changes as arrays of their columns.  Their
- * dependency may be no more.
+ * Adds captured values from changes, as arrays of their columns. Some of their
+ * dependencies may be gone by now.
  */
 void
 bcd_lookups_insert(Datum feed_ids, Datum keys, Datum changed_ats)
@@ -30,7 +31,7 @@ bcd_lookups_insert(Datum feed_ids, Datum keys, Datum changed_ats)
 	(void) bcd_execute(&insert_lookups, args, NULL);
 }
 
-/* One look into the index for each */
+/* One index look-up for each dependency */
 static BcdStatement select_waiting = {
 	"WITH RECURSIVE w(id) AS ("
 	"  (SELECT dependency_id FROM bcdelta.lookup ORDER BY dependency_id LIMIT 1)"
@@ -43,7 +44,10 @@ static BcdStatement select_waiting = {
 	0
 };
 
-/* The dependencies for which something waits, as BcdLookupWait. */
+/*
+ * Returns the dependencies that have captured values, as BcdLookupWait
+ * structs.
+ */
 List *
 bcd_lookups_waiting(void)
 {
@@ -69,7 +73,9 @@ static BcdStatement select_captured = {
 	2, {INT4OID, INT8OID}
 };
 
-/* Some of what waits for a dependency, in the current memory context */
+/*
+ * Returns some captured values of a dependency, in the current memory context.
+ */
 BcdCaptured *
 bcd_lookups_read(int32 dependency_id, int limit, int *n)
 {
@@ -95,7 +101,7 @@ static BcdStatement delete_captured = {
 	2, {INT4OID, TEXTARRAYOID}
 };
 
-/* Removes the first n of them, if there are any. */
+/* Removes the first n captured values, if there are any. */
 void
 bcd_lookups_delete(int32 dependency_id, const BcdCaptured *captured, int n)
 {

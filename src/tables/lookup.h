@@ -1,24 +1,25 @@
 /*
  * lookup.h
- *		bcdelta.lookup: captured values for which a lookup has to find rows.
+ *	  bcdelta.lookup: captured values that a lookup has yet to match to
+ *	  rows.
  */
 #ifndef BCD_TABLE_LOOKUP_H
 #define BCD_TABLE_LOOKUP_H
 
 #include "nodes/pg_list.h"
 
-/* A dependency for which something waits */
+/* A dependency that has captured values */
 typedef struct BcdLookupWait
 {
 	int32		dependency_id;
 	bool		exists;
-	bool		active;			/* its feed is */
+	bool		active;			/* its feed is active */
 } BcdLookupWait;
 
-/* What was captured, and waits */
+/* A captured value */
 typedef struct BcdCaptured
 {
-	Datum		values;			/* text: a JSON array */
+	Datum		values;			/* a JSON array, as text */
 	Datum		changed_at;
 } BcdCaptured;
 

@@ -17,7 +17,7 @@ static BcdStatement insert_moves = {
 	5, {INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
-/* Puts changed keys there, as arrays of the columns. */
+/* Adds key changes, as arrays of the columns. */
 void
 bcd_moves_insert(Datum feed_ids, Datum keys, Datum moved_froms, Datum move_ids, Datum changed_ats)
 {
@@ -31,7 +31,7 @@ static BcdStatement any_move = {
 	1, {INT4OID}
 };
 
-/* Has a row of the feed got another key, and its link has not moved yet? */
+/* Returns whether the feed has a key change whose link has not moved yet. */
 bool
 bcd_moves_any(int32 feed_id)
 {
@@ -45,7 +45,10 @@ static BcdStatement first_move = {
 	0
 };
 
-/* Is there any of any feed, or of one that is gone? */
+/*
+ * Returns whether any feed has key changes left, including feeds that were
+ * removed.
+ */
 bool
 bcd_moves_left(void)
 {
@@ -59,7 +62,7 @@ static BcdStatement select_exists = {
 	2, {INT4OID, TEXTOID}
 };
 
-/* Is there a change of or to this key that has not been applied? */
+/* Returns whether there is an unapplied change of this key, or to this key. */
 bool
 bcd_moves_exist(int32 feed_id, const char *key)
 {
@@ -77,8 +80,8 @@ static BcdStatement select_moves = {
 };
 
 /*
- * Reads the first changes of a feed, before that of number end, in the current
- * memory context.
+ * Reads the first key changes of a feed, those before number end, into the
+ * current memory context.
  */
 BcdMove *
 bcd_moves_read(int32 feed_id, int64 end, int limit, int *n)
@@ -110,7 +113,7 @@ static BcdStatement delete_moves = {
 	2, {INT4OID, INT8OID}
 };
 
-/* Removes those of a feed before that of number end. */
+/* Removes the key changes of a feed before number end. */
 void
 bcd_moves_delete(int32 feed_id, int64 end)
 {
@@ -121,7 +124,7 @@ bcd_moves_delete(int32 feed_id, int64 end)
 	(void) bcd_execute(&delete_moves, args, NULL);
 }
 
-/* Of feeds that were removed meanwhile */
+/* Key changes of feeds that were removed meanwhile */
 static BcdStatement delete_orphans = {
 	BCD_MOVING " DELETE FROM bcdelta.move WHERE feed_id = ANY (ARRAY(SELECT w.id FROM w"
 	" WHERE NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed_id = w.id)))",
@@ -145,7 +148,10 @@ static BcdStatement respell_moved_from = {
 	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
 };
 
-/* Keys of a feed (text[]) are spelled anew; none of the new ones is an old one. */
+/*
+ * Replaces the spelling of keys of a feed (text[]); none of the new spellings
+ * may be among the old ones.
+ */
 void
 bcd_moves_respell(const char *feed, Datum old, Datum new)
 {

@@ -5,7 +5,10 @@
 #ifndef BCD_TABLE_MOVE_H
 #define BCD_TABLE_MOVE_H
 
-/* The feeds (w.id) that have moves, of which there may be many: from one to the next */
+/*
+ * The feeds (w.id) that have key changes, of which there may be many: the
+ * recursion steps from one feed to the next
+ */
 #define BCD_MOVING \
 	"WITH RECURSIVE w (id) AS (" \
 	"  (SELECT feed_id FROM bcdelta.move ORDER BY feed_id LIMIT 1)" \

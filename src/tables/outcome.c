@@ -1,6 +1,6 @@
 /*
  * outcome.c
- *		Outcomes of rows, as bcdelta.result names them.
+ *	  The outcomes of rows, as named in bcdelta.result.
  */
 #include "postgres.h"
 

@@ -1,13 +1,13 @@
 /*
  * outcome.h
- *		Outcomes of rows, as bcdelta.result names them.
+ *	  The outcomes of rows, as named in bcdelta.result.
  */
 #ifndef BCD_OUTCOME_H
 #define BCD_OUTCOME_H
 
 typedef enum BcdOutcome
 {
-	BCD_NO_OUTCOME,				/* nothing to tell yet */
+	BCD_NO_OUTCOME,				/* nothing to report yet */
 	BCD_CREATED,
 	BCD_UPDATED,
 	BCD_DELETED,

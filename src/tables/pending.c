@@ -1,6 +1,6 @@
 /*
  * pending.c
- *		bcdelta.pending: questions about it, and what is simple to say.
+ *	  bcdelta.pending: questions about it, and simple statements.
  */
 #include "postgres.h"
 
@@ -12,7 +12,7 @@
 #include "base/db.h"
 #include "tables/pending.h"
 
-/* Does a query about a row find it? */
+/* Returns whether a query about a row finds it. */
 static bool
 finds(BcdStatement *statement, const char *feed, const char *key)
 {
@@ -26,7 +26,7 @@ static BcdStatement is_open = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* Does a row have a change that is still to be pushed? */
+/* Returns whether a row has a change that is still to be pushed. */
 bool
 bcd_pending_is_open(const char *feed, const char *key)
 {
@@ -38,7 +38,9 @@ static BcdStatement is_in_flight = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* Is a row claimed, so that a request for it may be under way? */
+/*
+ * Returns whether a row is claimed, so that a request for it may be under way.
+ */
 bool
 bcd_pending_is_in_flight(const char *feed, const char *key)
 {
@@ -50,7 +52,9 @@ static BcdStatement is_in_progress = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* Is a row going to be pushed, without anybody's help? */
+/*
+ * Returns whether a row is going to be pushed without anyone's intervention.
+ */
 bool
 bcd_pending_is_in_progress(const char *feed, const char *key)
 {
@@ -62,7 +66,7 @@ static BcdStatement any_in_flight = {
 	1, {TEXTOID}
 };
 
-/* Is any row of a feed claimed? */
+/* Returns whether any row of a feed is claimed. */
 bool
 bcd_pending_any_in_flight(const char *feed)
 {
@@ -76,7 +80,7 @@ static BcdStatement any_ready = {
 	1, {TEXTARRAYOID}
 };
 
-/* Is a row of these feeds (text[]) ready? */
+/* Returns whether any row of these feeds (text[]) is ready. */
 bool
 bcd_pending_any_ready(Datum feeds)
 {
@@ -91,7 +95,10 @@ static BcdStatement count_fresh = {
 	2, {TEXTOID, INT8OID}
 };
 
-/* Are more than limit rows of a feed ready that changed since its last resume? */
+/*
+ * Returns whether more than limit rows of a feed are ready and changed since
+ * it was last resumed.
+ */
 bool
 bcd_pending_exceeds(const char *feed, int64 limit)
 {
@@ -108,8 +115,8 @@ static BcdStatement count_old = {
 };
 
 /*
- * How many rows of these feeds (text[]) are ready that had changed by then; up
- * to most (0: all).
+ * Returns how many ready rows of these feeds (text[]) changed no later than
+ * the given time, counting up to most (0: all).
  */
 int64
 bcd_pending_count_old(Datum feeds, TimestampTz changed, int64 most)
@@ -128,7 +135,7 @@ static BcdStatement select_deferred = {
 	2, {TEXTOID, INT8OID}
 };
 
-/* Some deferred rows of a feed, in the current memory context */
+/* Returns some deferred rows of a feed, in the current memory context. */
 BcdDeferred *
 bcd_pending_deferred(const char *feed, int limit, int *n)
 {
@@ -147,9 +154,9 @@ bcd_pending_deferred(const char *feed, int limit, int *n)
 }
 
 /*
- * What is pending, and what will be once the changes are folded.  After a
- * TRUNCATE, or when any row may have changed, that is every row linked; the
- * last part is the keys of the source, for the latter.
+ * What is pending, and what will be once the changes are folded. After a
+ * TRUNCATE, or when any row may have changed, that is every linked row; in the
+ * latter case also the keys of the source, which are the last part.
  */
 static BcdStatement select_ahead = {
 	"SELECT key FROM ("
@@ -165,8 +172,9 @@ static BcdStatement select_ahead = {
 };
 
 /*
- * The keys that a push would look at, from the snapshot at hand; others
- * (text[]) are some of the source.  In the current memory context.
+ * Returns the keys that a push would look at, using the caller's snapshot;
+ * others (text[]) are keys of the source. The result is in the current memory
+ * context.
  */
 List *
 bcd_pending_keys_ahead(const char *feed, int32 feed_id, int limit, Datum others)
@@ -187,7 +195,7 @@ static BcdStatement set_intent = {
 	3, {TEXTOID, TEXTARRAYOID, JSONBARRAYOID}
 };
 
-/* Notes what requests may do to the records of rows: text[], jsonb[]. */
+/* Notes what requests may do to the records of rows (text[], jsonb[]). */
 void
 bcd_pending_set_intents(const char *feed, Datum keys, Datum intents)
 {
@@ -196,7 +204,7 @@ bcd_pending_set_intents(const char *feed, Datum keys, Datum intents)
 	(void) bcd_execute(&set_intent, args, NULL);
 }
 
-/* What came of rows in that store is nothing to the next one */
+/* What happened to rows in one store does not matter for the next */
 static BcdStatement reset_pending = {
 	"UPDATE bcdelta.pending SET intent = NULL,"
 	" state = CASE WHEN state = 'in_flight' THEN state ELSE 'ready' END, attempts = 0,"
@@ -205,7 +213,7 @@ static BcdStatement reset_pending = {
 	1, {TEXTOID}
 };
 
-/* The feed's links were forgotten: its rows begin anew. */
+/* Starts over with the rows of a feed whose links were forgotten. */
 void
 bcd_pending_reset(const char *feed)
 {
@@ -218,7 +226,7 @@ static BcdStatement delete_pending = {
 	"DELETE FROM bcdelta.pending WHERE feed = $1", 1, {TEXTOID}
 };
 
-/* Returns how many there were. */
+/* Removes all rows of a feed; returns their number. */
 uint64
 bcd_pending_delete(const char *feed)
 {

@@ -1,6 +1,6 @@
 /*
  * pending.h
- *		bcdelta.pending: questions about it, and what is simple to say.
+ *	  bcdelta.pending: questions about it, and simple statements.
  */
 #ifndef BCD_TABLE_PENDING_H
 #define BCD_TABLE_PENDING_H
@@ -8,7 +8,7 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
-/* A deferred row, and the one that it waits for; NULL: that is not known */
+/* A deferred row, and the row that it waits for, which is NULL if unknown */
 typedef struct BcdDeferred
 {
 	char	   *key;

@@ -1,12 +1,12 @@
 /*
  * pending_claim.c
- *		bcdelta.pending: rows from ready to in flight, and back.
+ *	  bcdelta.pending: rows from ready to in flight, and back.
  *
- * Only the worker writes pending, so nobody else's lock stands in its way.
- * A claim commits the rows as in_flight before the first request for them;
- * the decision commits what came of it.  A row that is found in_flight when
- * the worker starts may or may not have reached the store: what the store
- * holds of it is forgotten, and the row is ready again.
+ * Only the worker writes to pending, so no other session's lock stands in its
+ * way. A claim commits the rows as in_flight before the first request for them
+ * is sent; a later transaction commits the outcome. Rows found in_flight when
+ * the worker starts may or may not have reached the store, so what the store
+ * holds of them is forgotten and they become ready again.
  */
 #include "postgres.h"
 
@@ -19,11 +19,12 @@
 #include "tables/pending_claim.h"
 
 /*
- * Claims in the order of keys, each time from the last key on: so no claim
- * steps over the dead index entries of those before it.  A feed that was
- * paused or altered meanwhile has nothing to claim.  What earlier requests may have
- * done to other facets than the first is in the link by now.  A row and its link are found one by
- * one, whatever the tables looked like when this was planned.
+ * Claims rows in the order of their keys, each time starting after the last
+ * key, so that no claim has to step over the dead index entries left by
+ * earlier ones. A feed that was paused or altered meanwhile has nothing to
+ * claim. An intent that names only facets other than the first is dropped,
+ * because the link already says what those requests may have done. Rows and
+ * their links are found one by one, so that the plan fits tables of any size.
  */
 static BcdStatement claim = {
 	"WITH c AS ("
@@ -44,8 +45,8 @@ static BcdStatement claim = {
 };
 
 /*
- * Claims up to limit ready rows of a feed, as long as it is of this version,
- * behind a key (NULL: from the first one on); returns their number.
+ * Claims up to limit ready rows of a feed, if it still has this version, that
+ * follow a key (NULL: from the start); returns their number.
  */
 uint64
 bcd_pending_claim(const char *feed, int32 feed_id, int32 version, const char *after, int64 limit)
@@ -62,8 +63,8 @@ bcd_pending_claim(const char *feed, int32 feed_id, int32 version, const char *af
 }
 
 /*
- * What the last claim has found, in the order of keys; to be read before the
- * next statement, into the current memory context.
+ * The rows of the last claim, in the order of keys. Read them before the next
+ * statement; they are put into the current memory context.
  */
 char *
 bcd_pending_claimed_key(uint64 i)
@@ -90,7 +91,10 @@ static BcdStatement release = {
 	1, {TEXTARRAYOID}
 };
 
-/* At the end of a run of these feeds (text[]): what was not sent is ready again. */
+/*
+ * At the end of a run of these feeds (text[]), makes rows that were not sent
+ * ready again.
+ */
 void
 bcd_pending_release(Datum feeds)
 {
@@ -103,7 +107,10 @@ static BcdStatement recover = {
 	1, {TEXTARRAYOID}
 };
 
-/* Nothing of these feeds (text[]; 0: all) is in flight, whatever it says. */
+/*
+ * Makes the in-flight rows of these feeds (text[]; 0: all feeds) ready again,
+ * because no request for them is under way any more.
+ */
 void
 bcd_pending_recover(Datum feeds)
 {
@@ -116,7 +123,7 @@ static BcdStatement delete_orphans = {
 	0, {0}
 };
 
-/* Of feeds that were removed */
+/* Rows of feeds that were removed */
 void
 bcd_pending_delete_orphans(void)
 {

@@ -7,12 +7,12 @@
 
 #include "utils/jsonb.h"
 
-/* A row that was claimed, with its link, if it has one */
+/* A claimed row, with its link if it has one */
 typedef struct BcdClaimed
 {
 	int			attempts;
 	Jsonb	   *sought;
-	int64		store_id;		/* 0: no link */
+	int64		store_id;		/* 0: not linked */
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
 	Jsonb	   *aside;

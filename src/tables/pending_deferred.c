@@ -13,7 +13,7 @@
 #include "tables/pending_deferred.h"
 #include "tables/rows.h"
 
-/* Links to this store only */
+/* Only links to this store count */
 static BcdStatement select_some = {
 	"SELECT d.key, l.linked FROM ("
 	"  SELECT key, waits_feed, waits_key FROM bcdelta.pending"
@@ -33,9 +33,10 @@ static BcdStatement make_ready = {
 };
 
 /*
- * Looks at up to limit rows of a feed behind the cursor, and makes ready those
- * that wait for what is linked to the store; returns their number.  *cursor: the
- * last row, in the current memory context, or NULL when there are no more.
+ * Looks at up to limit deferred rows of a feed that follow the cursor, and
+ * makes those ready that wait for rows linked to the store; returns their
+ * number. *cursor is set to the last row, in the current memory context, or to
+ * NULL when there are no more.
  */
 int64
 bcd_deferred_wake_some(const char *feed, const char *store, int64 limit, char **cursor)
@@ -69,7 +70,7 @@ static BcdStatement select_until = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* The rows of any feeds that are deferred until this one is linked. */
+/* Returns the rows of any feed that are deferred until this row is linked. */
 BcdFoundRow *
 bcd_deferred_until(const char *feed, const char *key, uint64 *n)
 {

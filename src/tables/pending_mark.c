@@ -1,11 +1,11 @@
 /*
  * pending_mark.c
- *		bcdelta.pending: marking rows that have to be pushed.
+ *	  bcdelta.pending: marking rows that have to be pushed.
  *
- * What it means that a row is marked is said once, in MARK.  A row that was
- * not pending is ready; one that was given up or waits is ready, too, as if
- * nothing had been tried; one that is in flight comes back once more after
- * that.  changed_at stays that of the oldest change.
+ * What it means to mark a row is defined once, in MARK. A row that was not
+ * pending becomes ready. So does a row that failed or waits, as if it had
+ * never been tried. A row in flight becomes ready once its request has ended.
+ * changed_at remains the time of the oldest change.
  */
 #include "postgres.h"
 
@@ -19,8 +19,9 @@
 #include "tables/pending_mark.h"
 
 /*
- * select gives the columns (feed, key, changed_at) of rows, each once.  The
- * end spares those that a new version would say nothing new of.
+ * select returns the columns (feed, key, changed_at) of rows, each row once.
+ * The WHERE clause at the end skips rows that the update would leave as they
+ * are.
  */
 #define MARK_WITH(columns, select) \
 	"INSERT INTO bcdelta.pending AS p (" columns ")" \
@@ -51,9 +52,7 @@ bcd_pending_mark(Datum feeds, Datum keys)
 	(void) bcd_execute(&mark, args, NULL);
 }
 
-/*
- * Rows whose keys are about to move are marked when they have, see fold.c.
- */
+/* Rows whose keys are about to move are marked after the move; see fold.c. */
 static BcdStatement mark_changed = {
 	MARK(" SELECT f.feed, c.key, min(c.changed_at)"
 		 " FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at) JOIN bcdelta.feed AS f USING (feed_id)"
@@ -63,7 +62,7 @@ static BcdStatement mark_changed = {
 	4, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, BOOLOID}
 };
 
-/* Marks the rows of changes, given as arrays of their columns. */
+/* Marks the rows of changes, given as arrays of the columns. */
 void
 bcd_pending_mark_changed(Datum feed_ids, Datum keys, Datum changed_ats, bool moves_exist)
 {
@@ -81,7 +80,7 @@ static BcdStatement mark_found = {
 	4, {TEXTOID, INT4OID, TEXTARRAYOID, TIMESTAMPTZOID}
 };
 
-/* Marks rows of one feed (text[]), by one change. */
+/* Marks rows of one feed (text[]) for one change. */
 void
 bcd_pending_mark_found(const char *feed, int32 feed_id, Datum keys, Datum changed_at)
 {
@@ -96,7 +95,7 @@ static BcdStatement mark_moved = {
 	3, {INT4OID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
-/* Marks rows of one feed whose links have moved: text[], timestamptz[]. */
+/* Marks rows of one feed whose links have moved (text[], timestamptz[]). */
 void
 bcd_pending_mark_moved(int32 feed_id, Datum keys, Datum changed_ats)
 {
@@ -105,7 +104,7 @@ bcd_pending_mark_moved(int32 feed_id, Datum keys, Datum changed_ats)
 	(void) bcd_execute(&mark_moved, args, NULL);
 }
 
-/* Those that are given up stay so, and those in flight are in the caller's hands. */
+/* Rows that failed stay so, and the caller takes care of rows in flight. */
 static BcdStatement mark_displaced = {
 	"INSERT INTO bcdelta.pending AS p (feed, key, changed_at)"
 	" SELECT $1, key, clock_timestamp() FROM unnest($2) AS u (key)"
@@ -114,7 +113,7 @@ static BcdStatement mark_displaced = {
 	2, {TEXTOID, TEXTARRAYOID}
 };
 
-/* Rows of a feed (text[]) have another record now, or none. */
+/* Marks rows of a feed (text[]) that now have another record, or none. */
 void
 bcd_pending_mark_displaced(const char *feed, Datum keys)
 {
@@ -132,7 +131,10 @@ static BcdStatement mark_moves = {
 	2, {INT4OID, INT8OID}
 };
 
-/* Marks the rows of both keys of the first changes of keys, before that of number end. */
+/*
+ * Marks the rows of both keys of the first key changes, those before number
+ * end.
+ */
 void
 bcd_pending_mark_moves(int32 feed_id, int64 end)
 {
@@ -141,7 +143,7 @@ bcd_pending_mark_moves(int32 feed_id, int64 end)
 	(void) bcd_execute(&mark_moves, args, NULL);
 }
 
-/* Of the feed f */
+/* The keys of the linked and pending rows of feed f */
 #define KNOWN_KEYS \
 	" SELECT l.key FROM bcdelta.link AS l WHERE l.feed = f.feed" \
 	" UNION SELECT q.key FROM bcdelta.pending AS q WHERE q.feed = f.feed AND q.key <> '[null]'"
@@ -152,7 +154,7 @@ static BcdStatement mark_known = {
 	2, {INT4OID, TIMESTAMPTZOID}
 };
 
-/* Marks all that is known of a feed: what is in the store, what is pending. */
+/* Marks all rows of a feed that are linked or pending. */
 void
 bcd_pending_mark_known(int32 feed_id, TimestampTz changed_at)
 {
@@ -161,7 +163,7 @@ bcd_pending_mark_known(int32 feed_id, TimestampTz changed_at)
 	(void) bcd_execute(&mark_known, args, NULL);
 }
 
-/* A row of the source without a key cannot be told from others. */
+/* Rows of the source without a key cannot be told apart. */
 static BcdStatement mark_without_key = {
 	"INSERT INTO bcdelta.pending AS p (feed, key, state, changed_at, last_error)"
 	" SELECT feed, '[null]', 'failed', $2,"
@@ -189,8 +191,8 @@ static BcdStatement mark_lookups = {
 };
 
 /*
- * What waits for the lookup of a dependency that is no more may have been of
- * any row: marks all that is known of the feed in its place.
+ * Values captured for a dependency that no longer exists may concern any row,
+ * so all known rows of the feed are marked instead.
  */
 int64
 bcd_pending_mark_lookups(int32 dependency_id)
@@ -206,7 +208,7 @@ static BcdStatement mark_referrers = {
 	3, {NAMEOID, TEXTARRAYOID, INT8ARRAYOID}
 };
 
-/* Marks the rows that bcd_link_referrers() would find. */
+/* Marks the rows that bcd_link_referrers() would return. */
 void
 bcd_pending_mark_referrers(const char *server, Datum fields, Datum hashes)
 {
@@ -223,9 +225,9 @@ static BcdStatement take_over = {
 };
 
 /*
- * A record that another key of the feed is linked to now belongs to this one;
- * the caller has made sure of that.  The other row, if it is still there, has
- * to find its record anew.
+ * Gives a record to this row that is linked to another key of the feed now.
+ * The caller has made sure that it belongs to this row. The other row, if it
+ * still exists, has to look up its record again.
  */
 void
 bcd_pending_take_over(const char *feed, const char *key, int64 store_id)
@@ -252,8 +254,8 @@ static BcdStatement respell_waits_key = {
 };
 
 /*
- * Keys of a feed (text[]) are spelled anew, and marked; none of the new ones is
- * an old one.
+ * Replaces the spelling of keys of a feed (text[]), and marks their rows; none
+ * of the new spellings may be among the old ones.
  */
 void
 bcd_pending_respell(const char *feed, Datum old, Datum new)

@@ -14,7 +14,7 @@ extern void bcd_pending_mark_found(const char *feed, int32 feed_id, Datum keys, 
 extern void bcd_pending_mark_moved(int32 feed_id, Datum keys, Datum changed_ats);
 extern void bcd_pending_mark_displaced(const char *feed, Datum keys);
 
-/* rows found by what they are */
+/* rows found by their properties */
 extern void bcd_pending_mark_moves(int32 feed_id, int64 end);
 extern void bcd_pending_mark_known(int32 feed_id, TimestampTz changed_at);
 extern void bcd_pending_mark_without_key(int32 feed_id, TimestampTz changed_at);

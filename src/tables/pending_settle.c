@@ -1,11 +1,11 @@
 /*
  * pending_settle.c
- *		bcdelta.pending: what becomes of rows that were claimed.
+ *	  bcdelta.pending: what becomes of claimed rows.
  *
- * The statements for several rows find them one by one: a subquery with LIMIT
- * or OFFSET is not joined in any other way, and a row's own tid leads to it.
- * With a join, a plan made while the table was small would be kept, and read
- * all rows of the feed.
+ * Statements for several rows find the rows one by one: a subquery with LIMIT
+ * or OFFSET can be joined in no other way, and a row's own tid leads to it. A
+ * plan for a join, once made while the table was small, would be kept and
+ * would read all rows of the feed later.
  */
 #include "postgres.h"
 
@@ -24,7 +24,10 @@ static BcdStatement delete_done = {
 	2, {TEXTOID, TEXTARRAYOID}
 };
 
-/* Rows of a feed (text[]) that are done, unless they changed meanwhile. */
+/*
+ * Removes rows of a feed (text[]) that are done, unless they changed
+ * meanwhile.
+ */
 uint64
 bcd_pending_delete_done(const char *feed, Datum keys)
 {
@@ -33,7 +36,10 @@ bcd_pending_delete_done(const char *feed, Datum keys)
 	return bcd_execute(&delete_done, args, NULL);
 }
 
-/* What changed while it was in flight is ready, whatever came of the flight. */
+/*
+ * A row that changed while it was in flight becomes ready, whatever the
+ * outcome.
+ */
 static BcdStatement put_back = {
 	"UPDATE bcdelta.pending SET"
 	" state = CASE WHEN again THEN 'ready' ELSE $3 END,"
@@ -101,14 +107,20 @@ free_waiting(const BcdProbe *any, BcdStatement *statement, const char *feed, Dat
 	return bcd_probe(any, args[0], NULL) && bcd_execute(statement, args, NULL) > 0;
 }
 
-/* Rows that waited for these of a feed (text[]) to be linked are ready; were there any? */
+/*
+ * Makes rows ready that were deferred until these rows of a feed (text[]) were
+ * linked. Returns whether there were any.
+ */
 bool
 bcd_pending_free_deferred(const char *feed, Datum keys)
 {
 	return free_waiting(&any_deferred, &free_deferred, feed, keys);
 }
 
-/* The same for those that were given up because one of these had what they want. */
+/*
+ * The same for rows that failed because one of these had the value that they
+ * want.
+ */
 bool
 bcd_pending_free_given_up(const char *feed, Datum keys)
 {

@@ -1,20 +1,21 @@
 /*
  * pending_settle.h
- *		bcdelta.pending: what becomes of rows that were claimed.
+ *	  bcdelta.pending: what becomes of claimed rows.
  */
 #ifndef BCD_TABLE_PENDING_SETTLE_H
 #define BCD_TABLE_PENDING_SETTLE_H
 
-/* What a claimed row is from now on; NULL: nothing */
+/* The next state of a claimed row; NULL means that a value is not set */
 typedef struct BcdPendingFate
 {
 	const char *state;
 	int			attempts;
-	int64		delay_ms;		/* of a waiting row */
+	int64		delay_ms;		/* for a waiting row */
 	const char *error;
 	const char *waits_feed;
 	const char *waits_key;
-	bool		found;			/* what it sought is accounted for */
+	bool		found;			/* the record that it may have created is
+								 * accounted for */
 	const char *trouble;
 	int64		early_ms;
 } BcdPendingFate;

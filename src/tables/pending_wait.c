@@ -21,7 +21,10 @@ almost_now(void)
 	return TimestampTzGetDatum(TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ALMOST_MS));
 }
 
-/* Milliseconds until the time that a query gives; -1: it gives none. */
+/*
+ * Returns the milliseconds until the time that a query returns, or -1 if it
+ * returns none.
+ */
 static int64
 ms_until(BcdStatement *statement, Datum *args)
 {
@@ -37,7 +40,10 @@ ms_until(BcdStatement *statement, Datum *args)
 	return at <= now ? 0 : (at - now + 999) / 1000;
 }
 
-/* One feed after the other, since an index leads to the first row of a feed only */
+/*
+ * One feed after another, because the index leads to the first row of one feed
+ * only
+ */
 static BcdStatement first_due = {
 	"SELECT min(w.next_attempt_at) FROM unnest($1) AS f (feed) CROSS JOIN LATERAL ("
 	"  SELECT p.next_attempt_at FROM bcdelta.pending AS p WHERE p.state = 'waiting' AND p.feed = f.feed"
@@ -46,8 +52,8 @@ static BcdStatement first_due = {
 };
 
 /*
- * Rows that wait for each other have to come back together: all that wait for
- * a row do.
+ * Rows that wait for each other have to become ready together, so all rows
+ * that wait for a row are included.
  */
 static BcdStatement wake_waiting = {
 	"UPDATE bcdelta.pending SET state = 'ready', next_attempt_at = NULL, waits_feed = NULL, waits_key = NULL"
@@ -65,8 +71,8 @@ static BcdStatement wake_waiting = {
 /*
  * Makes rows of feeds (text[]) ready whose time has come.
  *
- * Returns their number; *next_ms: milliseconds until more of them are due,
- * or -1 when none is waiting.  What is not due is not read.
+ * Returns their number. *next_ms is set to the milliseconds until more rows
+ * are due, or -1 if none is waiting. Rows that are not due are not read.
  */
 int64
 bcd_pending_wake(Datum feeds, int64 *next_ms)
@@ -98,11 +104,11 @@ static BcdStatement wake_early = {
 };
 
 /*
- * Makes up to limit rows of a feed ready that have met trouble at an endpoint,
- * and may be tried again as soon as it takes others.
+ * Makes up to limit rows of a feed ready that ran into trouble at an endpoint
+ * and may be tried again as soon as the endpoint accepts other rows.
  *
- * Returns their number; *next_ms: milliseconds until there are more of them, or
- * -1 when there are none.
+ * Returns their number. *next_ms is set to the milliseconds until there are
+ * more of them, or -1 if there are none.
  */
 int64
 bcd_pending_wake_early(const char *feed, const char *trouble, int64 limit, int64 *next_ms)
@@ -131,8 +137,8 @@ static BcdStatement retry = {
 };
 
 /*
- * Failed rows of a feed (NULL: of all feeds of the server) to ready, and on
- * demand those that wait.
+ * Makes the failed rows of a feed (NULL: of all feeds of the server) ready,
+ * and optionally the waiting ones.
  */
 int64
 bcd_pending_retry(const char *feed, const char *server, bool waiting)
@@ -147,9 +153,9 @@ bcd_pending_retry(const char *feed, const char *server, bool waiting)
 }
 
 /*
- * Rows that were given up for what another one had, from row $2 of feed $1 on:
- * each waits for the next one.  Where that leads to one that is on its way, they
- * wait for nothing else.
+ * Starting at row $2 of feed $1, follows rows that failed because another row
+ * had the value that they want, each to the next one. If this leads to a row
+ * that is being pushed, they wait for nothing else.
  */
 static BcdStatement revive = {
 	"WITH RECURSIVE chain (feed, key) AS ("
@@ -166,9 +172,10 @@ static BcdStatement revive = {
 };
 
 /*
- * A row wants what the record of another one has that was given up.  If that was
- * because it waits for this row or another one that is pushed, perhaps by way of
- * others, they may all be written now, and are ready.  False: it was not.
+ * Called when a row wants a value that the record of a failed row has. If that
+ * row failed because it was waiting for this one or another row that is being
+ * pushed, perhaps through further rows, all of them can be written now, and
+ * are made ready. Returns false if that was not the reason.
  */
 bool
 bcd_pending_revive(const char *feed, const char *key)
@@ -185,7 +192,10 @@ static BcdStatement note_attempt = {
 	3, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
 };
 
-/* One attempt at rows of a feed has come to nothing: their keys, and why (text[]). */
+/*
+ * Counts an unsuccessful attempt for rows of a feed, given by their keys and
+ * the reasons (text[]).
+ */
 void
 bcd_pending_note_attempts(const char *feed, Datum keys, Datum reasons)
 {
@@ -195,8 +205,9 @@ bcd_pending_note_attempts(const char *feed, Datum keys, Datum reasons)
 }
 
 /*
- * The first statement that has to wait for a row in flight, or for one whose
- * record may have been made and is not linked yet; null: none
+ * The first statement of key changes that has to wait for a row in flight, or
+ * for a row whose record may have been created but is not linked yet; null if
+ * there is none
  */
 static BcdStatement select_blocked = {
 	"SELECT min(m.move_id) FROM ("
@@ -208,7 +219,7 @@ static BcdStatement select_blocked = {
 	1, {INT4OID}
 };
 
-/* Its number; PG_INT64_MAX: none */
+/* Returns the number of that statement, or PG_INT64_MAX if there is none. */
 int64
 bcd_pending_first_moving(int32 feed_id)
 {
@@ -222,9 +233,10 @@ bcd_pending_first_moving(int32 feed_id)
 }
 
 /*
- * What the key changes wait for must not wait for somebody itself.  Where it
- * cannot be found out whether the record was made, it is in review from then
- * until it is marked by these changes, which go on without its record.
+ * A row that key changes wait for must not itself wait for someone to
+ * intervene. If it cannot be determined whether its record was created, the
+ * row is in review until these changes mark it; they then go ahead without the
+ * record.
  */
 static BcdStatement wake_sought = {
 	"UPDATE bcdelta.pending AS p SET state = 'ready', attempts = 0, last_error = NULL,"
@@ -243,7 +255,7 @@ bcd_pending_wake_moving(int32 feed_id)
 	(void) bcd_execute(&wake_sought, &arg, NULL);
 }
 
-/* Rows that refer to one of these were not to be pushed before. */
+/* Rows that refer to one of these could not be pushed before. */
 #define FREE_WAITING(keys) \
 	"UPDATE bcdelta.pending AS p SET state = 'ready', waits_feed = NULL, waits_key = NULL, last_error = NULL" \
 	" FROM bcdelta.feed AS f, " keys \
@@ -269,7 +281,7 @@ bcd_pending_free_moved(int32 feed_id, Datum keys)
 	(void) bcd_execute(&free_moved, args, NULL);
 }
 
-/* The same for the keys of the first changes, before that of number end. */
+/* The same for the keys of the first key changes, those before number end. */
 void
 bcd_pending_free_moves(int32 feed_id, int64 end)
 {

@@ -1,6 +1,6 @@
 /*
  * result.c
- *		bcdelta.result: what became of rows in runs.
+ *	  bcdelta.result: the outcomes of rows in runs.
  */
 #include "postgres.h"
 
@@ -27,7 +27,7 @@ static BcdStatement insert_results = {
 	9, {INT8OID, TEXTOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
 };
 
-/* Writes down what came of some rows of a feed. */
+/* Records the results of some rows of a feed. */
 void
 bcd_results_insert(int64 run_id, const char *feed, const BcdResult *results, int n)
 {
@@ -76,8 +76,9 @@ static BcdStatement insert_interrupted = {
 };
 
 /*
- * When the worker starts: rows that were in flight when it ended were perhaps
- * sent, and their results, if there were any, went with it.
+ * When the worker starts, records that rows were interrupted which had been in
+ * flight when it ended. They may have been sent, and if there were results,
+ * they were lost.
  */
 void
 bcd_results_interrupted(void)
@@ -92,7 +93,9 @@ static BcdStatement prune_results = {
 	2, {INT4OID, INT8OID}
 };
 
-/* Removes up to limit results of runs that ended so many days ago. */
+/*
+ * Removes up to limit results of runs that ended at least this many days ago.
+ */
 int64
 bcd_results_prune(int days, int limit)
 {

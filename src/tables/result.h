@@ -1,19 +1,19 @@
 /*
  * result.h
- *		bcdelta.result: what became of rows in runs.
+ *	  bcdelta.result: the outcomes of rows in runs.
  */
 #ifndef BCD_TABLE_RESULT_H
 #define BCD_TABLE_RESULT_H
 
 #include "tables/outcome.h"
 
-/* What came of one row; 0, empty or NULL: nothing to tell */
+/* The result of one row; 0, empty or NULL means that a value is not given */
 typedef struct BcdResult
 {
 	const char *key;
 	int64		store_id;
 	BcdOutcome	outcome;
-	int			status;			/* of HTTP */
+	int			status;			/* HTTP status */
 	const char *error;
 	const char *request_id;
 	const char *parts;			/* JSON */

@@ -1,6 +1,6 @@
 /*
  * rows.c
- *		Rows of any feeds, as statements find them.
+ *	  Rows of several feeds, as returned by statements.
  */
 #include "postgres.h"
 
@@ -8,8 +8,8 @@
 #include "tables/rows.h"
 
 /*
- * The rows that a query finds: feed_id (int8) and key, feed by feed.  They are
- * valid as long as its result.
+ * Returns the rows that a query finds: feed_id (int8) and key, sorted by feed.
+ * They are valid as long as the query's result.
  */
 BcdFoundRow *
 bcd_found_rows(BcdStatement *statement, Datum *args, uint64 *n)

@@ -1,13 +1,13 @@
 /*
  * rows.h
- *		Rows of any feeds, as statements find them.
+ *	  Rows of several feeds, as returned by statements.
  */
 #ifndef BCD_TABLE_ROWS_H
 #define BCD_TABLE_ROWS_H
 
 #include "base/db.h"
 
-/* The key is a text */
+/* The key is of type text */
 typedef struct BcdFoundRow
 {
 	int32		feed_id;

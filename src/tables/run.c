@@ -1,6 +1,6 @@
 /*
  * run.c
- *		bcdelta.run: runs, as asked for and as they end.
+ *	  bcdelta.run: runs, from the request to the end.
  */
 #include "postgres.h"
 
@@ -11,7 +11,7 @@
 #include "base/db.h"
 #include "tables/run.h"
 
-/* An empty text is none */
+/* An empty text becomes null */
 static Datum
 text_or_null(const char *text, char *null)
 {
@@ -25,7 +25,7 @@ static BcdStatement insert_run = {
 	9, {TEXTOID, TEXTOID, NAMEOID, OIDOID, TEXTOID, TEXTOID, INT4OID, INT8OID, BOOLOID}
 };
 
-/* A new run in state requested; returns its id. */
+/* Inserts a run in state requested; returns its id. */
 int64
 bcd_run_insert(const BcdRunRequest *request)
 {
@@ -52,7 +52,7 @@ static BcdStatement start_run = {
 	1, {INT8OID}
 };
 
-/* Begins a run; one that goes on after an interruption goes on counting. */
+/* Starts a run; one that was interrupted continues with its earlier counts. */
 void
 bcd_run_started(int64 run_id, BcdRunCounts *c)
 {
@@ -103,7 +103,7 @@ static BcdStatement fail_run = {
 	3, {INT8OID, TEXTOID, TEXTOID}
 };
 
-/* Ends a run that is not in memory; false when it had ended before. */
+/* Ends a run that is not in memory. Returns false if it had ended before. */
 bool
 bcd_run_fail(int64 run_id, const char *state, const char *error)
 {
@@ -116,7 +116,7 @@ bcd_run_fail(int64 run_id, const char *state, const char *error)
 	return bcd_execute(&fail_run, args, nulls) > 0;
 }
 
-/* What was recorded after the totals were written last */
+/* Results that were recorded after the totals were last written */
 static BcdStatement count_results = {
 	"UPDATE bcdelta.run AS r SET created = c.created, updated = c.updated, deleted = c.deleted,"
 	" hidden = c.hidden, linked = c.linked, unchanged = c.unchanged, failed = c.failed FROM ("
@@ -144,8 +144,8 @@ static BcdStatement resume_others = {
 };
 
 /*
- * When the worker starts: a run that a session waited for has lost it; the
- * others go on.
+ * When the worker starts, ends the runs that sessions waited for, because
+ * those sessions have lost them. Other runs continue.
  */
 void
 bcd_run_recover(void)
@@ -161,7 +161,10 @@ static BcdStatement read_run = {
 	1, {INT8OID}
 };
 
-/* Reads what was asked for into the current context; false: no such run. */
+/*
+ * Reads a run's request into the current memory context. Returns false if
+ * there is no such run.
+ */
 bool
 bcd_run_read(int64 run_id, BcdRunRequest *request)
 {
@@ -186,7 +189,7 @@ static BcdStatement select_run = {
 	1, {INT8OID}
 };
 
-/* Reads a run's row as it is now; false: there is none. */
+/* Reads a run's row as of now. Returns false if there is none. */
 bool
 bcd_run_read_newest(int64 run_id, BcdRunRow *run)
 {

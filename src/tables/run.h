@@ -1,11 +1,11 @@
 /*
  * run.h
- *		bcdelta.run: runs, as asked for and as they end.
+ *	  bcdelta.run: runs, from the request to the end.
  */
 #ifndef BCD_TABLE_RUN_H
 #define BCD_TABLE_RUN_H
 
-/* A run as asked for; empty or NULL: not given */
+/* The request for a run; empty or NULL means that a value is not given */
 typedef struct BcdRunRequest
 {
 	const char *kind;
@@ -35,7 +35,7 @@ typedef struct BcdRunCounts
 	int64		throttled;
 } BcdRunCounts;
 
-/* A run as a session sees it */
+/* A run, as sessions see it */
 typedef struct BcdRunRow
 {
 	Datum		row;			/* as a value of type bcdelta.run */

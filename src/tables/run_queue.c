@@ -1,12 +1,13 @@
 /*
  * run_queue.c
- *		Runs that wait for their turn: which are next, which may be joined.
+ *	  Runs that wait for their turn: which come next, and which can be
+ *	  joined.
  *
- * Runs of a store go one after the other, and anybody who may use the store
- * can ask for any number of them.  So what it takes to start one does not
- * depend on how many there are, and a push that would do nothing but what one
- * does that has not begun yet, is that one.  What is left of such a crowd is
- * bounded for each role, since the runs of others wait behind it.
+ * Runs of one store take turns, and anyone who may use the store can request
+ * any number of them. Therefore the effort of starting a run does not depend
+ * on how many are waiting, and a push request is answered with a waiting push
+ * that would do all the same work. The number of waiting runs is limited for
+ * each role, since the runs of other roles wait behind them.
  */
 #include "postgres.h"
 
@@ -18,13 +19,13 @@
 #include "base/roles.h"
 #include "tables/run_queue.h"
 
-/* Runs of a role that may wait for their turn, superusers' apart */
+/* Runs of a role that may wait for their turn; superusers have no limit */
 #define ROLE_RUNS	100
 
 /*
- * Of each store that is not busy the oldest runs; several, since a run may not
- * be able to start.  The stores are found from one to the next in the index,
- * not by looking at all of their runs.
+ * The oldest runs of each store that is idle; several per store, because a run
+ * may not be able to start. The query steps through the stores in the index
+ * instead of reading all of their runs.
  */
 static BcdStatement next_runs = {
 	"WITH RECURSIVE s AS ("
@@ -39,7 +40,10 @@ static BcdStatement next_runs = {
 	0, {0}
 };
 
-/* The ids of the runs that may start now, oldest first, as int64 pointers in cxt. */
+/*
+ * Returns the ids of the runs that may start now, oldest first, as int64
+ * pointers in cxt.
+ */
 List *
 bcd_runs_next(MemoryContext cxt)
 {
@@ -67,7 +71,7 @@ static BcdStatement joinable = {
 	2, {NAMEOID, TEXTOID}
 };
 
-/* One that this transaction has asked for sees all that it does */
+/* A run that this transaction requested itself sees all of its changes */
 static BcdStatement own_run = {
 	"SELECT run_id FROM bcdelta.run WHERE state = 'requested' AND NOT waited AND server = $1"
 	" AND kind = 'push' AND max_rows IS NULL AND (feed IS NULL OR feed = $2)"
@@ -79,7 +83,7 @@ static BcdStatement wait_no_more = {
 	"UPDATE bcdelta.run SET waited = false WHERE run_id = $1", 1, {INT8OID}
 };
 
-/* Is there a run that does all that a new one would? */
+/* Finds a waiting run that does all that a new one would. */
 static bool
 find(BcdStatement *statement, const BcdRunRequest *request)
 {
@@ -93,7 +97,10 @@ find(BcdStatement *statement, const BcdRunRequest *request)
 	return bcd_execute(statement, args, nulls) > 0;
 }
 
-/* The run that this transaction has asked for before, for the same; or 0. */
+/*
+ * Returns the run that this transaction requested before for the same purpose,
+ * or 0.
+ */
 int64
 bcd_run_own(const BcdRunRequest *request)
 {
@@ -101,12 +108,13 @@ bcd_run_own(const BcdRunRequest *request)
 }
 
 /*
- * The run that does all that a new one would; 0: there is none.  It sees what
- * was committed by now, since it has not begun.  One for a number of rows at
- * most neither joins nor is joined: two of them push twice as many.
+ * Returns a waiting run that does all that a new one would, or 0 if there is
+ * none. As it has not started yet, it sees everything that is committed by
+ * now. A run with a limit on the number of rows cannot be shared, because two
+ * of them push twice as many.
  *
- * waited tells whether it ends with the sessions that wait for it.  It does
- * not any more when somebody joins who does not wait.
+ * *waited tells whether the run ends when the sessions that wait for it do. It
+ * no longer does once a caller that does not wait has joined.
  */
 int64
 bcd_run_join(const BcdRunRequest *request, bool *waited)
@@ -130,7 +138,7 @@ static BcdStatement has_room = {
 	3, {NAMEOID, OIDOID, INT8OID}
 };
 
-/* Raises an error when too many runs of the role wait for their turn. */
+/* Raises an error if too many runs of the role wait for their turn. */
 void
 bcd_run_check_room(const BcdRunRequest *request)
 {

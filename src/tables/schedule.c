@@ -1,9 +1,9 @@
 /*
  * schedule.c
- *		bcdelta.schedule: runs that the worker starts by itself.
+ *	  bcdelta.schedule: runs that the worker starts by itself.
  *
- * A schedule that a session holds locked is looked at another time: the worker
- * waits for nobody.
+ * The worker never waits for a lock: a schedule that a session has locked is
+ * looked at later.
  */
 #include "postgres.h"
 
@@ -20,7 +20,10 @@ static BcdStatement lock_schedule = {
 	"SELECT owner::oid::int8 FROM bcdelta.schedule WHERE name = $1 FOR UPDATE", 1, {TEXTOID}
 };
 
-/* Locks a schedule's row and tells its owner; false when there is none. */
+/*
+ * Locks a schedule's row and returns its owner. Returns false if there is
+ * none.
+ */
 bool
 bcd_schedule_lock(const char *name, Oid *owner)
 {
@@ -46,8 +49,8 @@ static BcdStatement upsert_schedule = {
 };
 
 /*
- * Makes a schedule, or another one of it; false: there is one of that name
- * that is not owner's.
+ * Creates or replaces a schedule. Returns false if there is one of that name
+ * that belongs to a different owner.
  */
 bool
 bcd_schedule_put(const BcdNewSchedule *schedule, Oid owner)
@@ -95,7 +98,10 @@ static BcdStatement select_due = {
 	2, {TEXTOID, TIMESTAMPTZOID}
 };
 
-/* The schedules that are due, as BcdScheduleRow in the current context. */
+/*
+ * Returns the schedules that are due as BcdScheduleRow structs, in the current
+ * memory context.
+ */
 List *
 bcd_schedules_now_due(const char *home, TimestampTz now)
 {
@@ -138,9 +144,9 @@ static BcdStatement update_schedule = {
 };
 
 /*
- * Writes down what came of a schedule; next DT_NOEND: never again.  An error
- * of the last run stands until the next one has ended, see
- * bcd_schedules_tell().
+ * Records the start of a schedule's run, or the error that prevented it; next
+ * is DT_NOEND if the schedule is not to run again. An error of the last run
+ * remains until the next one has ended; see bcd_schedules_tell().
  */
 void
 bcd_schedule_started(const char *name, TimestampTz next, int64 run_id, const char *error)
@@ -158,8 +164,8 @@ bcd_schedule_started(const char *name, TimestampTz next, int64 run_id, const cha
 }
 
 /*
- * A clock that was set back leaves times far in the future: no time is
- * further away than a period, and a day for the hours.
+ * If the clock was set back, schedules can be due far in the future. No
+ * schedule can be further away than its period, plus a day for its hours.
  */
 static BcdStatement realign = {
 	"UPDATE bcdelta.schedule SET next_run_at = $2 + every"
@@ -182,7 +188,7 @@ static BcdStatement select_next = {
 	2, {TEXTOID, TIMESTAMPTZOID}
 };
 
-/* When there is something due next; DT_NOEND when there is nothing. */
+/* Returns when the next schedule is due, or DT_NOEND if there is none. */
 TimestampTz
 bcd_schedules_next(const char *home, TimestampTz now)
 {
@@ -203,7 +209,7 @@ bcd_schedules_next(const char *home, TimestampTz now)
 	"  CASE r.state WHEN 'failed' THEN 'failed' ELSE 'was cancelled' END," \
 	"  coalesce(r.error, 'no reason is known')) END"
 
-/* The number of the run is no news */
+/* Errors that differ only in the number of the run are not new */
 static BcdStatement note_ends = {
 	"UPDATE bcdelta.schedule AS s SET last_error = e.error FROM ("
 	"  SELECT o.name, o.last_error AS before, " LAST_ERROR " AS error, r.error AS reason"
@@ -226,12 +232,12 @@ static BcdStatement note_copies = {
 };
 
 /*
- * What the end of a run means to the schedule that started it.
+ * Records how the last runs of schedules ended.
  *
- * Nobody waits for a scheduled run, so what went wrong stands in
- * schedule.last_error until a later one has done better.  It is taken from the
- * row of the schedule's last run, whenever there is something to tell: so
- * nothing depends on who ended the run.  The log has it, too, when it is news.
+ * Nobody waits for a scheduled run, so its error stays in schedule.last_error
+ * until a later run succeeds. It is copied from the row of the schedule's last
+ * run whenever it differs, so it does not matter who ended the run. New errors
+ * are also logged.
  */
 void
 bcd_schedules_tell(const char *home)
@@ -259,7 +265,10 @@ static BcdStatement adopt = {
 	2, {TEXTOID, TEXTOID}
 };
 
-/* Before a feed gets another home: the schedules that came along get it, too. */
+/*
+ * Before a feed gets another home, gives it to the schedules that came along,
+ * too.
+ */
 void
 bcd_schedules_adopt(const char *feed, const char *home)
 {
@@ -291,7 +300,7 @@ static BcdStatement disown = {
 	0, {0}
 };
 
-/* Takes the OIDs of dropped roles off. */
+/* Removes the OIDs of dropped roles. */
 void
 bcd_schedules_disown(void)
 {

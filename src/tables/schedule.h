@@ -8,23 +8,23 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
-/* One that is due */
+/* A schedule that is due */
 typedef struct BcdScheduleRow
 {
 	char	   *name;
 	char	   *kind;
-	char	   *feed;			/* NULL: all of the server */
+	char	   *feed;			/* NULL: all feeds of the server */
 	char	   *server;
 	Oid			owner;
-	Interval   *every;			/* NULL: once */
+	Interval   *every;			/* NULL: run once */
 	char	   *hours;
 	char	   *zone;
 	TimestampTz first;
 	TimestampTz next;
-	bool		busy;			/* the run that it started goes on */
+	bool		busy;			/* its last run has not ended */
 } BcdScheduleRow;
 
-/* One to be made; NULL: not given */
+/* A schedule to be created; NULL means that a value is not given */
 typedef struct BcdNewSchedule
 {
 	const char *name;

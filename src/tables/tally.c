@@ -1,16 +1,17 @@
 /*
  * tally.c
- *		How many rows of each feed are linked, and pending in which state.
+ *	  How many rows of each feed are linked, and how many are pending in
+ *	  each state.
  *
- * A status that counts a million rows takes seconds, so they are counted as
- * they come and go.  Triggers on bcdelta.link and bcdelta.pending, which
- * nobody who writes there can forget, sum up what a transaction did; just
- * before it commits, its sums are appended to bcdelta.tally.  What is true is
- * the sum of that table's rows: so no two transactions write the same row, and
- * nobody waits for anybody.  The worker replaces them by their sums now and
- * then.
+ * Counting a million rows takes seconds, too long for status(), so rows are
+ * counted as they come and go. Triggers on bcdelta.link and bcdelta.pending,
+ * which apply to whoever writes there, add up what a transaction does; just
+ * before it commits, its sums are appended to bcdelta.tally. The true count is
+ * the sum over that table. No two transactions write to the same row, so
+ * nobody waits for anyone. From time to time the worker replaces rows by their
+ * sum.
  *
- * A subtransaction that is rolled back takes its part along.
+ * When a subtransaction is rolled back, its part of the counts is dropped.
  */
 #include "postgres.h"
 
@@ -39,26 +40,26 @@ enum
 	TALLY_NATTS
 };
 
-/* More rows than this are summed up */
+/* With more rows than this, the worker sums them up */
 #define FOLD_FROM	"500"
 
-/* The longest name of a feed, and of a state */
+/* The longest names of a feed and of a state */
 #define FEED_BYTES	256
 #define WHAT_BYTES	16
 
-/* What a transaction, or a part of it, has done to a number */
+/* What a transaction or subtransaction has added to a count */
 typedef struct BcdTally
 {
 	char		feed[FEED_BYTES];
 	char		what[WHAT_BYTES];
-	int			level;			/* of the subtransaction */
+	int			level;			/* nesting level of the subtransaction */
 	int64		n;
 } BcdTally;
 
 static BcdTally *tallies = NULL;	/* in TopTransactionContext */
 static int	ntallies = 0;
 static int	max_tallies = 0;
-static int	last = 0;			/* the one that was wanted last */
+static int	last = 0;			/* the entry that was used last */
 
 PG_FUNCTION_INFO_V1(bcdelta_tally);
 
@@ -103,7 +104,10 @@ at_transaction_end(XactEvent event, void *arg)
 	ntallies = max_tallies = last = 0;
 }
 
-/* Adds a number to the same one among the first n, so that there are few. */
+/*
+ * Adds an entry to an earlier one of the first n for the same count, to keep
+ * their number small.
+ */
 static bool
 is_merged(const BcdTally *tally, int n)
 {
@@ -207,7 +211,9 @@ register_callbacks(void)
 	registered = true;
 }
 
-/* A row of link or of pending has come (n 1) or gone (n -1). */
+/*
+ * Counts a row of link or of pending that has come (n = 1) or gone (n = -1).
+ */
 static void
 count_row(HeapTuple tuple, TupleDesc desc, int n)
 {
@@ -237,7 +243,7 @@ static BcdStatement empty_tally = {
 	1, {BOOLOID}
 };
 
-/* The whole table is empty. */
+/* Resets the counts after a TRUNCATE. */
 static void
 count_none(bool links)
 {
@@ -245,7 +251,9 @@ count_none(bool links)
 	BcdRights	rights;
 	int			i;
 
-	/* taken off at this level, in case a subtransaction is rolled back */
+	/*
+	 * subtracted at this level, because the subtransaction may be rolled back
+	 */
 	for (i = ntallies - 1; i >= 0; i--)
 	{
 		BcdTally	tally = tallies[i];
@@ -293,14 +301,17 @@ static BcdStatement fold_tally = {
 	0, {0}
 };
 
-/* The worker replaces many rows by their sums, in a transaction. */
+/* Replaces rows by their sums. For the worker, in a transaction of its own. */
 void
 bcd_tally_fold(void)
 {
 	(void) bcd_execute(&fold_tally, NULL, NULL);
 }
 
-/* One statement has one snapshot: what others do meanwhile adds to both sides. */
+/*
+ * A single statement has a single snapshot, so concurrent changes add equally
+ * to both sides.
+ */
 static BcdStatement mend_tally = {
 	"INSERT INTO bcdelta.tally (feed, what, n) SELECT feed, what, sum(n) FROM ("
 	"  SELECT feed, state AS what, count(*) AS n FROM bcdelta.pending GROUP BY feed, state"
@@ -311,9 +322,9 @@ static BcdStatement mend_tally = {
 };
 
 /*
- * Counts everything, in case somebody wrote to the tables without triggers, as
- * pg_restore --disable-triggers does.  In a transaction that has not written
- * to them.
+ * Counts everything again, in case rows were written without firing triggers,
+ * as pg_restore --disable-triggers does. The transaction must not have written
+ * to the tables itself.
  */
 void
 bcd_tally_mend(void)
@@ -322,7 +333,10 @@ bcd_tally_mend(void)
 	(void) bcd_execute(&mend_tally, NULL, NULL);
 }
 
-/* The i-th sum that this transaction is going to write; false: there are no more. */
+/*
+ * Returns the i-th sum that this transaction is going to write, or false if
+ * there are no more.
+ */
 bool
 bcd_tally_nth(int i, const char **feed, const char **what, int64 *n)
 {
@@ -360,8 +374,8 @@ is_among(const char *text, const char *const *texts, int n)
 }
 
 /*
- * How many rows of these feeds are "linked", or pending in one of these states;
- * with what the transaction at hand has done.
+ * Returns how many rows of these feeds are "linked" or pending in one of these
+ * states, including the changes of the current transaction.
  */
 int64
 bcd_tally_of(const char *const *feeds, int nfeeds, const char *const *whats, int nwhats)
