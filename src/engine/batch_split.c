@@ -77,6 +77,8 @@ bcd_split(BcdJob *job, int group)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
+		if (item->decision.made)
+			continue;
 		if (may_be_there)
 			bcd_decide_lookup(item, BCD_QUEST_AGAIN);
 		else
@@ -181,17 +183,24 @@ bcd_read_all_first(BcdJob *job)
 {
 	dlist_iter	iter;
 
-	if ((job->stage != BCD_UPDATE && !bcd_stage_is_facet(job->stage)) || job->nitems <= 1)
+	bool		facet = bcd_stage_is_facet(job->stage);
+
+	if ((job->stage != BCD_UPDATE && !facet) || job->nitems <= 1)
 		return false;
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		if (item->attempts > 0 || item->wanted == NULL)
+		if ((facet ? item->reread : item->attempts > 0) || item->wanted == NULL)
 			return false;
 	}
 	dlist_foreach(iter, &job->items)
-		bcd_decide_read_first(dlist_container(BcdItem, node, iter.cur));
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		bcd_decide_read_first(item);
+		item->decision.rereads = facet;
+	}
 	return true;
 }
 

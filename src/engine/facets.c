@@ -233,15 +233,16 @@ may_go_with_record(const BcdItem *item, BcdStage stage)
 /*
  * The write of a stage was refused for good.  If that was one part of a row,
  * the others are written all the same; not those of an item that has more to do
- * than to bring its row.
+ * than to bring its row.  It is known by now that the record is there: if the
+ * store finds nothing, then it has no such endpoint.
  */
 void
-bcd_decide_refused_at(BcdItem *item, BcdStage stage, char *error)
+bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
 {
 	bool		is_part = bcd_stage_is_facet(stage);
 	List	   *rest = is_part ? list_copy_tail(item->tasks, 1) : item->tasks;
 
-	if (is_part && may_go_with_record(item, stage) && merge(item, stage, error))
+	if (is_part && (status == 404 || status == 410 || may_go_with_record(item, stage)) && merge(item, stage, error))
 		return;
 	if (stage == BCD_UPDATE || is_part)
 	{

@@ -11,7 +11,7 @@ extern const BcdFacet *bcd_stage_facet(const BcdResource *resource, BcdStage sta
 extern List *bcd_item_tasks(const BcdItem *item);
 extern bool bcd_decide_tasks(BcdItem *item, List *tasks);
 extern void bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known);
-extern void bcd_decide_refused_at(BcdItem *item, BcdStage stage, char *error);
+extern void bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error);
 extern void bcd_note_part(BcdItem *item, BcdStage stage);
 extern bool bcd_item_is_merged(const BcdItem *item, BcdStage stage);
 extern void bcd_merge_facet(BcdJob *job, char *error);

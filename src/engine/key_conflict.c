@@ -159,7 +159,7 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 void
 bcd_decide_refusal(BcdItem *item)
 {
-	bcd_decide_refused_at(item, item->refused_at, item->refusal);
+	bcd_decide_refused_at(item, item->refused_at, item->refusal_status, item->refusal);
 	item->decision.status = item->refusal_status;
 }
 

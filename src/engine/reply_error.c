@@ -107,7 +107,7 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 		item->decision.status = (int) job->request->status;
 	}
 	else
-		bcd_decide_refused_at(item, job->stage, text);
+		bcd_decide_refused_at(item, job->stage, (int) job->request->status, text);
 }
 
 static void
@@ -201,7 +201,7 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 		item->decision.status = (int) job->request->status;
 	}
 	else
-		bcd_decide_refused_at(item, job->stage, text);
+		bcd_decide_refused_at(item, job->stage, (int) job->request->status, text);
 }
 
 /*
@@ -373,6 +373,18 @@ ask_for_less(BcdJob *job)
 	return true;
 }
 
+/* Were the records of all items read because the store did not find one of them? */
+static bool
+were_read(const BcdJob *job)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) &job->items)
+		if (!dlist_container(BcdItem, node, iter.cur)->reread)
+		return false;
+	return true;
+}
+
 /* A reply other than success decides items alike, or splits the batch. */
 static void
 judge_items(BcdJob *job, BcdVerdict verdict)
@@ -388,11 +400,10 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	if (job->nitems == 0)
 		return;
 	text = bcd_reply_text(job, first_item(job));
-	if (verdict == BCD_STOP_FEED)
-	{
+	if (verdict == BCD_STOP_FEED || job->request->status == 405)
 		bcd_merge_facet(job, text);
+	if (verdict == BCD_STOP_FEED)
 		stop_feeds(job, with_advice(job, text));
-	}
 	if (verdict == BCD_STOP_STORE)
 		stop_store(job, text);
 	if (verdict == BCD_STOP_FEED || verdict == BCD_STOP_STORE)
@@ -410,6 +421,8 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		bcd_batch_too_large(job->lane, job->stage, job->nitems);
 	else if (verdict == BCD_GONE && bcd_read_all_first(job))
 		return;
+	else if (verdict == BCD_GONE && were_read(job))
+		bcd_merge_facet(job, text);
 	else if (verdict == BCD_CONFLICT && bcd_look_at_all(job))
 		return;
 	else if ((verdict == BCD_REFUSED || verdict == BCD_CONFLICT) && bcd_set_apart(job))
@@ -420,6 +433,8 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
+		if (item->decision.made)
+			continue;
 		if (verdict == BCD_TROUBLE)
 			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
 		else if (verdict == BCD_CONFLICT)

@@ -173,6 +173,7 @@ subtest 'replies that are lost, and batches with a bad row, leave the levels rig
 	$store->remove('products', $shop->id('item', 20));
 	my $run = $shop->push;
 	agrees('a record that is gone');
+	is($shop->sql(q(SELECT merged FROM bcdelta.feed)), '{}', 'the endpoint is there all the same');
 };
 
 subtest 'where the store has no such right, stock goes with the record' => sub {
@@ -198,6 +199,23 @@ subtest 'where the store has no such right, stock goes with the record' => sub {
 	$shop->push;
 	is_deeply(requests(), [$ABSOLUTE], 'resume() tries the endpoint again');
 	agrees('with the right');
+};
+
+subtest 'where the store has no such endpoint, stock goes with the record' => sub {
+	foreach my $status (404, 405, 501)
+	{
+		foreach my $rows (1, 40)
+		{
+			$store->fault({ match => { path => 'absolute$' }, do => { status => $status } });
+			$shop->sql("UPDATE item SET stock = stock + 1 WHERE id <= $rows");
+			my $run = $shop->push;
+			is_deeply([ @$run{qw(state failed)} ], [ 'succeeded', 0 ], "$status for $rows: no row fails");
+			is($shop->sql(q(SELECT merged FROM bcdelta.feed)), '{stock}', "$status for $rows: that is remembered");
+			$store->unfault;
+			agrees("$status for $rows");
+			$shop->sql(q(SELECT bcdelta.resume('item')));
+		}
+	}
 };
 
 subtest 'what is not tracked by product has its level with the record, as far as the row says' => sub {
