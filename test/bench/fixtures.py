@@ -116,9 +116,11 @@ LARGE = dict(SMALL, description="about", is_visible="true", search_keywords="tit
 class Products:
     """A source table of products, tracked."""
 
-    def __init__(self, store, rows, size=0, linked=True, on_delete="ignore"):
+    def __init__(self, store, rows, size=0, linked=True, on_delete="ignore", stock=False):
         self.store, self.rows, self.sql = store, rows, store.bench.sql
         self.fields = LARGE if size else SMALL
+        if stock:
+            self.fields = dict(self.fields, inventory_level="stock", inventory_tracking="'product'")
         # the other fields take some 250 bytes
         about = "A sentence of a description, 50 bytes long & so.. " * (max(size - 250, 0) // 50)
         self.sql.run("CREATE TABLE item (id int PRIMARY KEY, sku text, title text, price numeric(12,2),"

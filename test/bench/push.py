@@ -212,11 +212,15 @@ def part_calls(bench):
         return run
 
     store = Store(bench)
-    products = Products(store, n, linked=False, on_delete="delete")
+    products = Products(store, n, linked=False, on_delete="delete", stock=True)
     sql.run("SELECT bcdelta.mark_all('item')")
     add("new products", n + n // 250, "look-up by 250 SKUs, create by 1", store, products.push)
     products.change("price = price + 1")
     add("price of products", n // 10, "update by 10", store, products.push)
+    products.change("stock = stock + 1")
+    add("stock of products", -(-n // 2000), "inventory by 2,000", store, products.push)
+    products.change("price = price + 1, stock = stock + 1")
+    add("price and stock of products", n // 10 + -(-n // 2000), "update by 10, inventory by 2,000", store, products.push)
     sql.run("SELECT bcdelta.mark_all('item')")
     add("unchanged products", 0, "none", store, products.push)
     sql.run("DELETE FROM bcdelta.link")
