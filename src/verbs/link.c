@@ -1,6 +1,6 @@
 /*
  * link.c
- *		The run that matches source rows to the records of the first load.
+ *	  The run that links source rows to records of the first load.
  */
 #include "postgres.h"
 
@@ -18,16 +18,17 @@
 #include "tables/link.h"
 #include "verbs/kinds.h"
 
-/* lane->phase: rows that refer to rows without a link are tried again */
+/* lane->phase: in AGAIN, rows that refer to unlinked rows get another turn */
 enum
 {
 	AGAIN,
-	LAST						/* no more: they are told of */
+	LAST						/* no further turns: rows still unlinked are
+								 * reported */
 };
 
 /*
- * The row through the whole mapping, to know how the record differs; or, where
- * that does not come to a payload, its natural key alone.
+ * Reads a row with the feed's whole mapping, to see how the record differs. If
+ * this does not yield a payload, reads its natural key only.
  */
 static void
 read_row(BcdLane *lane, BcdItem *item, BcdRow *row)
@@ -49,7 +50,7 @@ read_row(BcdLane *lane, BcdItem *item, BcdRow *row)
 		*row = identity;
 }
 
-/* Its natural key refers to a row that is not linked; it may be, in a moment. */
+/* The natural key refers to a row that is not linked yet, but may be soon. */
 static void
 decide_deferred(BcdLane *lane, BcdItem *item, const BcdRow *row)
 {
@@ -62,10 +63,11 @@ decide_deferred(BcdLane *lane, BcdItem *item, const BcdRow *row)
 	}
 	bcd_keylist_put_back(lane->keys, item->key);
 	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
-	item->decision.pending = BCD_PENDING_READY; /* not done with */
+	item->decision.pending = BCD_PENDING_READY; /* not finished: it gets
+												 * another turn */
 }
 
-/* What is to be done of a source row: nothing, when it has a link. */
+/* Decides what to do with a source row: nothing if it is linked. */
 static void
 decide_row(BcdLane *lane, BcdItem *item)
 {
@@ -101,8 +103,8 @@ decide_row(BcdLane *lane, BcdItem *item)
 }
 
 /*
- * The next source rows.  Those of a feed that refers to itself (categories)
- * are tried again as long as another one of them was linked.
+ * Claims the next source rows. Rows of a feed that refers to itself
+ * (categories) are tried again as long as this leads to further links.
  */
 static List *
 link_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
@@ -149,8 +151,8 @@ link_read(BcdItem *item, const cJSON *record)
 }
 
 /*
- * Rows whose natural key refers to a row of the same feed get another turn, as
- * long as some of them were linked; and a last one, in which they are told of.
+ * Rows whose natural key refers to a row of the same feed get another turn as
+ * long as some of them were linked, and then a last one, which reports them.
  */
 static bool
 link_lane_done(BcdRun *run, BcdLane *lane)

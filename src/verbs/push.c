@@ -1,6 +1,6 @@
 /*
  * push.c
- *		The run that brings pending rows to the store.
+ *	  The run that sends pending rows to the store.
  */
 #include "postgres.h"
 
@@ -34,10 +34,10 @@
 #include "tables/move.h"
 #include "verbs/kinds.h"
 
-/* So many rows in a row that take too long, and their feed is paused */
+/* A feed is paused after this many consecutive rows that take too long */
 #define OVERTIME_LIMIT	10
 
-/* The item goes back to the queue: it is not the time for it. */
+/* Returns the item to the queue, because it cannot be handled yet. */
 static void
 decide_later(BcdItem *item)
 {
@@ -46,8 +46,8 @@ decide_later(BcdItem *item)
 }
 
 /*
- * Decides what the difference tells.  Rows that are gone wait until all others
- * are found.
+ * Turns a difference into a decision. Rows that are gone wait until all other
+ * rows have been looked up.
  */
 static void
 decide_difference(BcdItem *item, const BcdDifference *d)
@@ -57,7 +57,7 @@ decide_difference(BcdItem *item, const BcdDifference *d)
 		case BCD_NEEDS_NOTHING:
 			if (item->wanted)
 			{
-				/* but the link may know of fields that are mapped no more */
+				/* the link may know of fields that are no longer mapped */
 				bcd_item_wants_tasks(item, NIL);
 				break;
 			}
@@ -86,7 +86,7 @@ decide_difference(BcdItem *item, const BcdDifference *d)
 	}
 }
 
-/* The source row is gone: what that means is in its feed. */
+/* The source row is gone; the feed determines what happens to its record. */
 static void
 decide_missing(BcdItem *item)
 {
@@ -99,9 +99,9 @@ decide_missing(BcdItem *item)
 }
 
 /*
- * The rows that are there have been looked up by now.  Is the record still
- * the missing row's own?  Not if a new row has its natural key, or if the row
- * has only got another key.
+ * Decides about a row that is gone, once all existing rows have been looked
+ * up. The record is no longer the row's own if a new row has its natural key,
+ * or if the row merely got another key.
  */
 static void
 push_recheck(BcdItem *item)
@@ -111,7 +111,7 @@ push_recheck(BcdItem *item)
 	char	   *held_up;
 	bool		found;
 
-	/* its record may have been exchanged since */
+	/* another row may have taken over its record since */
 	bcd_queue_link_of(item->lane, item);
 	found = bcd_feed_look_for(feed, item->key, &held_up);
 	if (held_up)
@@ -155,8 +155,8 @@ push_recheck(BcdItem *item)
 }
 
 /*
- * A row that takes too long is its own trouble; one after the other, they are
- * everybody's.
+ * A single row that takes too long fails by itself; many in succession mean
+ * that the whole feed has a problem.
  */
 static void
 check_time(BcdLane *lane, const BcdRow *row)
@@ -171,8 +171,7 @@ check_time(BcdLane *lane, const BcdRow *row)
 }
 
 /*
- * Reads an item's row and decides what is to be done; in the claim's
- * transaction.
+ * Reads an item's row and decides what to do, in the transaction of the claim.
  */
 static void
 decide_claimed(BcdItem *item)
@@ -202,10 +201,10 @@ decide_claimed(BcdItem *item)
 }
 
 /*
- * Rows that have got another key, and those that have got theirs, are not what
- * their links say until the links have moved; which is not before the row's
- * claim is over.  Seen after the rows were read, so that what made them look
- * as they do is seen.
+ * Links of rows whose keys have changed, under the old key or the new, are not
+ * valid until they have moved, and they move only after the rows' claim has
+ * ended. This is checked after the rows were read, so that every key change
+ * that they show is found.
  */
 static void
 hold_back_moving(BcdLane *lane, List *items)
@@ -243,7 +242,11 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	if (limit <= 0)
 		return NIL;
 	BCD_DEBUG_POINT("claiming");
-	/* so that ref() finds links where the rows that are read here expect them */
+
+	/*
+	 * rows that are read here may refer to moved rows: ref() must find their
+	 * links
+	 */
 	bcd_fold_now();
 	items = bcd_queue_claim(lane, limit, cxt);
 	bcd_tx_look_again();
@@ -265,7 +268,7 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	return items;
 }
 
-/* The record is found: from now on it is this row's. */
+/* Links the row to the record that was found for it. */
 static void
 adopt(BcdItem *item, int64 store_id, const cJSON *record)
 {
@@ -286,7 +289,9 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 	item->decision.link = BCD_LINK_PUT;
 }
 
-/* Is a record that of a row which keeps it alive, of any feed? */
+/*
+ * Returns whether a record belongs to a row, of any feed, that keeps it alive.
+ */
 static bool
 is_others(const BcdFeed *feed, int64 store_id)
 {
@@ -294,9 +299,10 @@ is_others(const BcdFeed *feed, int64 store_id)
 }
 
 /*
- * A create of this row, under a key that it has left since, may have been
- * done.  If so the record is this row's still, or has to go with it; unless
- * another row, which has the key now, has found it before.
+ * Handles the look-up of a record that the row may have created under a key
+ * that it no longer has. If the record exists, it still belongs to this row,
+ * or is removed with it, unless another row that now has the key found it
+ * first.
  */
 static void
 push_sought(BcdItem *item, int64 store_id, const cJSON *record)
@@ -328,8 +334,8 @@ push_sought(BcdItem *item, int64 store_id, const cJSON *record)
 		decide_missing(item);
 
 		/*
-		 * One that is to be removed is not linked, so that a row which has
-		 * its key can still take it.
+		 * A record that will be removed is not linked, so that a row which
+		 * now has its key can still take it.
 		 */
 		if (item->lane->feed->on_delete != BCD_DELETE_DELETE)
 			item->decision.link = BCD_LINK_PUT;
@@ -364,15 +370,19 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 					adopt(item, store_id, record);
 			}
 			else if (!bcd_look_further(item))
-				/* not by this row's key: the duplicate is another record's */
+
+				/*
+				 * the row's own key is not the duplicate: another field's
+				 * value is
+				 */
 				bcd_decide_refusal(item);
 			break;
 	}
 }
 
 /*
- * The store did not remove the record.  It may not want to as long as others
- * are below it, which go too.
+ * The store did not remove the record. It may refuse as long as the record has
+ * children, which are going to be removed, too.
  */
 static void
 decide_not_removed(BcdItem *item)
@@ -410,12 +420,12 @@ push_read(BcdItem *item, const cJSON *record)
 	MemoryContextSwitchTo(old);
 	if (item->refusal)
 	{
-		/* it is there: that is not why its update was refused */
+		/* the record exists, so the update was refused for another reason */
 		bcd_decide_refusal(item);
 		return;
 	}
 	bcd_item_wants_write(item);
-	/* found: from now on the record is this row's */
+	/* found: from now on it is this row's record */
 	item->decision.link = BCD_LINK_PUT;
 }
 

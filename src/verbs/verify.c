@@ -1,11 +1,11 @@
 /*
  * verify.c
- *		The run that compares source and store, and writes nothing to either.
+ *	  The run that compares source and store without writing to either.
  *
- * In full mode every source row is compared with its record, field by field;
- * links whose row is gone are listed; and when the store has other records
- * than those compared, its list is read to name them.  A row with a change
- * that is still to be pushed is not compared: it is known to differ.
+ * In full mode, every source row is compared with its record, field by field,
+ * and links whose rows are gone are listed. If the store has more records than
+ * were compared, its list is read to name them. Rows with unpushed changes are
+ * not compared, because they are known to differ.
  */
 #include "postgres.h"
 
@@ -41,7 +41,7 @@ is_mode(const BcdRun *run, const char *mode)
 	return strcmp(run->mode, mode) == 0;
 }
 
-/* A source row: read its record, or say that there is none. */
+/* Reads the record of a source row, or reports that it has none. */
 static void
 decide_row(BcdLane *lane, BcdItem *item)
 {
@@ -65,7 +65,7 @@ decide_row(BcdLane *lane, BcdItem *item)
 	MemoryContextSwitchTo(old);
 }
 
-/* In count mode, a source row of a feed with a filter: one of those counted? */
+/* In count mode, counts a source row if the feed's filter accepts it. */
 static void
 count_row(BcdLane *lane, BcdItem *item)
 {
@@ -73,7 +73,7 @@ count_row(BcdLane *lane, BcdItem *item)
 	item->decision.seen = bcd_feed_exists(lane->feed, item->key);
 }
 
-/* A link: its source row has to be there, or to be hidden in the store. */
+/* Checks a link: its source row must exist, or its record must be hidden. */
 static void
 decide_link(BcdLane *lane, BcdItem *item)
 {
@@ -83,7 +83,7 @@ decide_link(BcdLane *lane, BcdItem *item)
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 	else if (is_mode(lane->run, "count"))
 	{
-		/* hidden, but a record */
+		/* the record is hidden, but it counts */
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 		item->decision.seen = true;
 	}
@@ -140,7 +140,10 @@ verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	return NIL;
 }
 
-/* Of a job of no items: the phase and position to go on with, once committed. */
+/*
+ * For a job without items: once committed, moves to the next phase and
+ * position.
+ */
 static void
 go_on(BcdJob *job)
 {
@@ -157,7 +160,10 @@ record_extra(BcdJob *job, int64 store_id, const char *kind, const char *field,
 	job->conflicts++;
 }
 
-/* The rows of a feed, in count mode; those of a filter were counted one by one. */
+/*
+ * Counts the rows of a feed without a filter. Otherwise they were counted one
+ * by one.
+ */
 static int64
 rows_counted(BcdFeed *feed)
 {
@@ -165,8 +171,8 @@ rows_counted(BcdFeed *feed)
 }
 
 /*
- * How many records of a lane's resource belong to rows, by the whole run; in
- * count mode, the rows are counted.
+ * Returns how many records of a lane's resource belong to rows, in the whole
+ * run; in count mode, the number of rows.
  */
 static int64
 records_seen(const BcdLane *lane)
@@ -185,7 +191,10 @@ records_seen(const BcdLane *lane)
 	return seen;
 }
 
-/* The reply to a list of one: how many there are. */
+/*
+ * Reads the reply to a list request with limit 1, which reports the number of
+ * records.
+ */
 static void
 read_total(BcdJob *job, const cJSON *reply)
 {
@@ -209,7 +218,7 @@ read_total(BcdJob *job, const cJSON *reply)
 					 psprintf(INT64_FORMAT, total));
 }
 
-/* A record that is left out: nothing of ours could be linked to it. */
+/* Reports a record without a usable id, which no row can be linked to. */
 static void
 record_without_id(BcdJob *job, const cJSON *record)
 {
@@ -222,7 +231,7 @@ record_without_id(BcdJob *job, const cJSON *record)
 						  cJSON_IsString(name) ? name->valuestring : ""));
 }
 
-/* A page of the store's list: records that no row is linked to. */
+/* Reads a page of the store's list, and reports records without links. */
 static void
 read_list(BcdJob *job, const cJSON *reply)
 {
@@ -254,8 +263,7 @@ read_list(BcdJob *job, const cJSON *reply)
 	}
 
 	/*
-	 * behind the last id, the first page is all there is, if the reply says
-	 * so
+	 * when paging by id, the first page is all there is, if the reply says so
 	 */
 	more = r->list_after ? job->page.pages != 1 : lane->after + 1 < job->page.pages;
 	if (job->page.records > 0 && more)
@@ -296,7 +304,10 @@ verify_asks(const BcdLane *lane)
 	return lane->phase == TOTAL || lane->phase == LIST;
 }
 
-/* Links have to be gone through: in count mode, where they may be hidden. */
+/*
+ * Returns whether links have to be read: in count mode only if records may be
+ * hidden.
+ */
 static bool
 reads_links(const BcdRun *run, const BcdLane *lane)
 {
@@ -305,9 +316,9 @@ reads_links(const BcdRun *run, const BcdLane *lane)
 }
 
 /*
- * On to the next phase.  The store is asked for its number of records, and
- * its list is read, for the last feed of a resource only: they are the same
- * for all.
+ * Moves to the next phase. Only the last feed of a resource requests the
+ * number of records and the list, because they are the same for all of its
+ * feeds.
  */
 static bool
 verify_lane_done(BcdRun *run, BcdLane *lane)

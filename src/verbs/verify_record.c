@@ -1,10 +1,10 @@
 /*
  * verify_record.c
- *		A verify's comparison of rows with their records.
+ *	  Compares rows with their records in a verify.
  *
- * What differs is what a push would send, so the two cannot disagree.  A row
- * with a change that is still to be pushed is not compared.  What the store
- * needs some time to show is read again before it counts.
+ * A difference is what a push would send, so the two always agree. Rows with
+ * unpushed changes are not compared. If a value takes time to appear in the
+ * store, the record is read again before a difference is reported.
  */
 #include "postgres.h"
 
@@ -25,8 +25,8 @@
 #include "verbs/verify_record.h"
 
 /*
- * Is the difference that was found only a change that is not pushed yet?
- * It may have been made a moment ago, so fold first.
+ * Returns whether the difference is merely a change that is not pushed yet.
+ * The change may be very recent, so fold first.
  */
 static bool
 is_pending(BcdLane *lane, const BcdItem *item)
@@ -41,7 +41,7 @@ decide_deferred(BcdItem *item)
 	bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
 }
 
-/* Records that one side lacks a row. */
+/* Reports a row that one side lacks, unless it is about to be pushed. */
 void
 bcd_verify_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text)
 {
@@ -51,7 +51,7 @@ bcd_verify_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *t
 		return;
 	}
 	bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, item->store_id, kind, NULL, NULL, text, NULL, NULL);
-	/* a record that is gone holds nothing: its row is pushed whole */
+	/* a record that is gone has no values: a push has to send the whole row */
 	bcd_decide_done(item, BCD_NO_OUTCOME,
 					item->store_id != 0 && strcmp(kind, "missing_in_store") == 0 ?
 					BCD_LINK_FORGET : BCD_LINK_KEEP);
@@ -63,12 +63,14 @@ typedef struct Comparison
 {
 	BcdItem    *item;
 	const cJSON *record;
-	const BcdFacet *facet;		/* of the field at hand, or NULL */
+	const BcdFacet *facet;		/* facet of the current field, or NULL */
 	int			differences;
-	bool		pending;		/* the row is about to be pushed: all is open */
+	bool		pending;		/* about to be pushed: nothing is reported */
 } Comparison;
 
-/* What the link says that the record holds, NULL if it does not say. */
+/*
+ * Returns what the link says about a field of the record, or NULL if nothing.
+ */
 static char *
 pushed_text(Jsonb *known, const char *field)
 {
@@ -91,7 +93,9 @@ differs(Comparison *c, const char *field, const char *source_value)
 							   source_value, bcd_json_text(got), pushed_text(c->item->known, field));
 }
 
-/* What a push would send, were the row marked; but for what cannot be read back. */
+/*
+ * Compares a field that a push of the row would send, if it can be read back.
+ */
 static void
 compare_change(const char *name, JsonbValue *value, void *arg)
 {
@@ -112,14 +116,17 @@ compare_tasks(List *tasks, Comparison *c)
 		BcdTask    *task = lfirst(lc);
 
 		c->facet = task->facet;
-		/* what the record itself does not tell of */
+		/* the record does not show this facet's values */
 		if (!bcd_facet_is_placed(task->facet, task->options))
 			bcd_payload_each(task->fields, compare_change, c);
 	}
 	c->facet = NULL;
 }
 
-/* What the row says no more is in the store still, for nothing clears it. */
+/*
+ * A field that the row no longer has keeps its value in the store, because no
+ * value would clear it.
+ */
 static void
 compare_dropped(const char *name, JsonbValue *value, void *arg)
 {
@@ -130,7 +137,7 @@ compare_dropped(const char *name, JsonbValue *value, void *arg)
 }
 
 /*
- * Until when the store may not show yet what was written to the facets that
+ * Returns until when the store may not show recent writes to the facets that
  * differ, in monotonic ms.
  */
 static int64
@@ -145,9 +152,9 @@ shows_at(const BcdItem *item, List *tasks)
 }
 
 /*
- * Compares a row with its record; NULL: the store has none of that id.  The
- * link then tells what the store was seen to hold, so that a push of the row,
- * once it is marked, puts right the fields that differ and only those.
+ * Compares a row with its record, which is NULL if the store has none with
+ * this id. The link then gets the values that were read, so that a push of the
+ * row, once it is marked, corrects the fields that differ and nothing else.
  */
 void
 bcd_verify_read(BcdItem *item, const cJSON *record)
@@ -177,7 +184,7 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 		return;
 	}
 	item->decision.seen = true;
-	/* of a row that is gone, only that it is hidden */
+	/* for a row that is gone, only check that the record is hidden */
 	dropped = item->lane->phase == ROWS ? bcd_item_dropped(item) : NULL;
 	if (d.need == BCD_NEEDS_MENDING)
 		bcd_verify_missing(item->lane, item, "different", d.reason);

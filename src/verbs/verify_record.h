@@ -1,19 +1,19 @@
 /*
  * verify_record.h
- *		A verify's comparison of rows with their records.
+ *	  Compares rows with their records in a verify.
  */
 #ifndef BCD_VERIFY_RECORD_H
 #define BCD_VERIFY_RECORD_H
 
 #include "engine/engine.h"
 
-/* What a lane of a verify does, one after the other; lane->phase */
+/* The phases of a verify's lane, in order; lane->phase */
 enum
 {
 	ROWS,						/* source rows against records */
 	LINKS,						/* links without a source row */
 	TOTAL,						/* how many records the store has */
-	LIST,						/* which of them nobody is linked to */
+	LIST,						/* which of them have no link */
 	DONE
 };
 
