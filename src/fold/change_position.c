@@ -29,8 +29,8 @@ bcd_forget_position(BcdTape *tape)
 }
 
 /*
- * Adds the transaction of a tuple: the whole of it, since one that has a
- * savepoint for each row would be too many.
+ * Adds the transaction of a tuple. Subtransactions are replaced by their
+ * top-level transaction, since there can be one for each row.
  */
 void
 bcd_wait_for(BcdWait *wait, TransactionId xid)
@@ -46,7 +46,9 @@ bcd_wait_for(BcdWait *wait, TransactionId xid)
 	wait->n = Min(wait->n + 1, BCD_MAX_XIDS + 1);
 }
 
-/* Are all of these still in progress according to a snapshot? */
+/*
+ * Returns whether all of these are still in progress according to a snapshot.
+ */
 bool
 bcd_waits(const BcdWait *wait, Snapshot snapshot)
 {
@@ -90,7 +92,7 @@ bcd_add_doubt(BcdTape *tape, BlockNumber first, BlockNumber last, const BcdWait 
 	tape->ndoubts++;
 }
 
-/* Removes a page from the doubts, if it is there. */
+/* Removes a page from the list of doubts, if it is there. */
 void
 bcd_remove_doubt(BcdTape *tape, BlockNumber block)
 {

@@ -10,12 +10,12 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
-/* Transactions that a doubtful page may wait for; more are not told apart */
+/* A doubtful page remembers this many transactions */
 #define BCD_MAX_XIDS	4
 
 /*
- * What a page waits for: the end of any of these.  None: it is read again each
- * time.
+ * A page waits for the end of any of these transactions. Without any, it is
+ * read again each time.
  */
 typedef struct BcdWait
 {
@@ -34,12 +34,12 @@ typedef struct BcdDoubt
 /* One table of the ring: how far it has been read */
 typedef struct BcdTape
 {
-	BlockNumber next;			/* pages before are closed or doubtful */
+	BlockNumber next;			/* earlier pages are closed or doubtful */
 	int			ndoubts;
 	int			maxdoubts;
 	BcdDoubt   *doubts;			/* they do not overlap; in TopMemoryContext */
 
-	/* while it is read */
+	/* while it is being read */
 	Relation	relation;
 	BlockNumber nblocks;
 	bool		empty;			/* nothing was found in it */

@@ -114,9 +114,9 @@ add_tuple(BcdDrain *drain, BcdTape *tape, HeapTuple tuple)
 }
 
 /*
- * A tuple that our snapshot does not see: is it gone for good?
+ * Returns whether a tuple that our snapshot does not see is gone for good.
  *
- * If not, *xid is the transaction on which that depends.
+ * If not, *xid is set to the transaction on which that depends.
  */
 static bool
 is_gone(HeapTuple tuple, Buffer buffer, TransactionId *xid)
@@ -138,8 +138,8 @@ is_gone(HeapTuple tuple, Buffer buffer, TransactionId *xid)
 }
 
 /*
- * Reads the tuples of a page; false if the page cannot be closed, because of
- * the transactions in *wait, if any.
+ * Reads the tuples of a page. Returns false if the page cannot be closed,
+ * because of the transactions in *wait, if any.
  */
 static bool
 read_tuples(BcdDrain *drain, BcdTape *tape, Buffer buffer, BlockNumber block, BcdWait *wait)
@@ -195,7 +195,7 @@ read_page(BcdDrain *drain, BcdTape *tape, BlockNumber block)
 		bcd_add_doubt(tape, block, block, alone && wait.n <= BCD_MAX_XIDS ? &wait : &bcd_no_wait);
 }
 
-/* Reads doubtful pages that may be clear by now. */
+/* Reads doubtful pages whose transactions may have ended. */
 static bool
 read_doubts(BcdDrain *drain, BcdTape *tape, long max_rows)
 {
@@ -277,7 +277,10 @@ begin_reading(void)
 	{
 		BcdTape    *tape = &tapes[i];
 
-		/* after the snapshot: a tuple that it sees is in one of these pages */
+		/*
+		 * the relation's size is read after the snapshot was taken, so it
+		 * includes every tuple that the snapshot sees
+		 */
 		tape->nblocks = RelationGetNumberOfBlocks(tape->relation);
 		if (RelationGetTargetBlock(tape->relation) != 0 || tape->next > tape->nblocks)
 			bcd_forget_position(tape);
@@ -310,8 +313,8 @@ read_table(BcdDrain *drain, BcdTape *tape, long max_rows)
 /*
  * Reads about max_rows changes, or all there are, in no particular order.
  *
- * The caller removes the changes that it has processed, or leaves them, and
- * then calls bcd_drain_end().
+ * The caller removes the changes that it has processed, or leaves them in the
+ * table, and then calls bcd_drain_end().
  */
 BcdDrain *
 bcd_drain_read(long max_rows)
@@ -365,7 +368,7 @@ bcd_drain_remove(BcdDrain *drain, int i)
 	}
 }
 
-/* Do these pages contain nothing that is needed, or may be needed later? */
+/* Returns whether these pages contain nothing that is needed now or later. */
 static bool
 pages_are_empty(BcdTape *tape, BlockNumber first, BlockNumber end)
 {
@@ -413,7 +416,7 @@ truncate_empty(BcdTape *tape)
 	UnlockRelation(tape->relation, AccessExclusiveLock);
 }
 
-/* Is this table neither being written nor the next one to be? */
+/* Returns whether this table is neither being written nor next in turn. */
 static bool
 is_resting(const BcdTape *tape)
 {
@@ -423,7 +426,7 @@ is_resting(const BcdTape *tape)
 		tape != &tapes[bcd_change_table(now + bcd_change_turn * USECS_PER_SEC)];
 }
 
-/* Ends reading. */
+/* Ends the reading that bcd_drain_read() began. */
 void
 bcd_drain_end(BcdDrain *drain)
 {

@@ -28,8 +28,8 @@ typedef struct BcdDrain
 	int			nchanges;
 	int			maxchanges;
 	BcdChange  *changes;
-	bool		complete;		/* every committed change is here, or was
-								 * taken out before */
+	bool		complete;		/* every committed change is here or was taken
+								 * earlier */
 } BcdDrain;
 
 typedef enum BcdRemoval

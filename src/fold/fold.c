@@ -73,7 +73,7 @@ arrays_add(BcdArrays *arrays, const BcdChange *change)
 	arrays->changed_ats[n] = TimestampTzGetDatum(change->changed_at);
 }
 
-/* One of the columns */
+/* Returns one of the columns as an array. */
 static Datum
 column(const BcdArrays *arrays, Oid type, Datum *values)
 {
@@ -116,7 +116,7 @@ is_among(const int32 *ids, int n, int32 id)
 	return false;
 }
 
-/* The ids of the feeds that have changes here */
+/* Returns the ids of the feeds that have changes here. */
 static Datum
 feeds_of(const BcdDrain *drain)
 {
@@ -138,7 +138,10 @@ feeds_of(const BcdDrain *drain)
 	return bcd_array(INT4OID, values, NULL, n);
 }
 
-/* A column that identifies changed rows is gone; false: another session has the feed locked. */
+/*
+ * Pauses a feed because a column that identifies changed rows is gone. Returns
+ * false if another session has the feed's row locked.
+ */
 static bool
 pause_feed(const BcdChange *change)
 {
@@ -148,8 +151,8 @@ pause_feed(const BcdChange *change)
 }
 
 /*
- * Folds a change that does not concern a single row; false if it has to wait
- * because another session is about to pause or resume the feed.
+ * Folds a change that does not concern a single row. Returns false if it has
+ * to wait because another session is about to pause or resume the feed.
  */
 static bool
 fold_whole(const BcdChange *change)
@@ -178,9 +181,11 @@ same_whole(const BcdChange *a, const BcdChange *b)
 /* The feeds of some changes, and the actions allowed for them */
 typedef struct BcdFeeds
 {
-	List	   *locked;			/* by us: nobody removes them in the meantime */
+	List	   *locked;			/* locked by us, so that nobody can remove
+								 * them */
 	List	   *known;
-	List	   *left;			/* those that have a change left in the table */
+	List	   *left;			/* feeds with a change that was left in the
+								 * table */
 } BcdFeeds;
 
 static void
@@ -194,10 +199,11 @@ lock_the_feeds(const BcdDrain *drain, BcdFeeds *feeds)
 
 /*
  * Removes the changes that were read from the table, and sorts them by what
- * has to be done for them.  Returns the number removed.
+ * has to be done with them. Returns the number removed.
  *
- * Those of whole feeds are done at once, but only one of several in a row: a
- * truncated table of many partitions has one for each.
+ * Changes of whole feeds are folded at once. A series of identical ones is
+ * folded only once: truncating a table with many partitions leaves one for
+ * each.
  */
 static int64
 remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *moves,
@@ -244,11 +250,12 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 }
 
 /*
- * Moves up to about max_rows changes from bcdelta.change to bcdelta.pending;
- * returns how many it took from there, plus the number of captured values for
- * which it did the lookup; 0 if there are none.
+ * Moves up to about max_rows changes from bcdelta.change to bcdelta.pending.
+ * Returns how many it took, plus the number of captured values that it looked
+ * up; 0 means that there is nothing left to do.
  *
- * In a transaction of its own, between bcd_tx_begin() and bcd_tx_commit().
+ * The caller provides a transaction for it, between bcd_tx_begin() and
+ * bcd_tx_commit().
  */
 int64
 bcd_fold(long max_rows)
@@ -275,7 +282,7 @@ bcd_fold(long max_rows)
 		fold_moves(&moves);
 		fold_lookups(&lookups);
 	}
-	/* nearly always there are none, and this is asked with every claim */
+	/* nearly always there are none, and every claim comes here */
 	if (bcd_moves_left())
 	{
 		bcd_moves_delete_orphans();
@@ -303,13 +310,14 @@ bcd_fold_now(void)
 }
 
 /*
- * Is this a key whose link is about to come or go, because its row has got
- * another key?
+ * Returns whether the link of this key is about to come or go, because its row
+ * has got another key.
  *
- * To be asked for a claimed row without a link, before anything is created,
- * and for one that is gone from the source, before anything is deleted: after
- * the source was read, so that what made the row look like that is seen here.
- * If so, the row must go back to ready; it is settled when the link has moved.
+ * Must be checked after the source was read, so that the key change that made
+ * the row look as it does is seen: for a claimed row without a link, before
+ * anything is created, and for a row that is gone from the source, before
+ * anything is deleted. If the result is true, the row has to become ready
+ * again; it is handled once the link has moved.
  */
 bool
 bcd_fold_is_moving(int32 feed_id, const char *key)

@@ -1,26 +1,26 @@
 /*
  * key_moves.c
- *		Changed keys: links go with their rows.
+ *	  Key changes: links move with their rows.
  *
- * bcdelta.move holds the key changes that were taken out of bcdelta.change.
- * It is complete when no committed change is left there: then it has all rows
- * of each statement it has any of, and whatever those build on.  For a
- * statement that finds a key as another one has left it has waited for its
- * locks, so it committed later and has the higher number.
+ * bcdelta.move holds the key changes that were taken out of bcdelta.change. It
+ * is complete when no committed change is left there: then it has all rows of
+ * each statement that it has any of, and all changes that those depend on. A
+ * statement that sees a key as another statement left it must have waited for
+ * that statement's locks, so it committed later and has the higher number.
  *
- * The key changes of one statement happen at once: UPDATE t SET id = id + 1
- * moves every link to the key that another one is about to leave.  Those of
- * several statements, one after the other, are made into one set that has the
- * same effect; so a key may change often and it is all one step.
+ * The key changes of one statement take effect at the same time: UPDATE t SET
+ * id = id + 1 moves every link to the key that another link is about to leave.
+ * Successive statements are combined into one set with the same effect, so a
+ * key that changes many times still moves in one step.
  *
- * So the changes form chains, at whose end may be the link of a row that was
- * deleted before another one took its key.  It changes to the key at the
- * chain's beginning, which has no row any more: there it is pending as a
- * deleted row, and is treated as such.
+ * The changes thus form chains. At the end of a chain there may be the link of
+ * a row that was deleted before another row took its key. This link moves to
+ * the key at the beginning of the chain, which no longer has a row; there it
+ * is pending as a deleted row, and is handled as one.
  *
- * A link that a request may be under way for stays where it is, and everything
- * of its feed that came later waits with it.  So does a record that may have
- * been created and has no link yet (lost_create.c).
+ * If a request may be under way for a link, the link stays where it is, and
+ * all later key changes of its feed wait with it. The same is true for a
+ * record that may have been created and has no link yet (lost_create.c).
  */
 #include "postgres.h"
 
@@ -40,17 +40,18 @@
 #include "tables/pending_mark.h"
 #include "tables/pending_wait.h"
 
-/* Key changes that are looked at together */
+/* Number of key changes that are processed together */
 #define PORTION		10000
 
-/* What is at a key, in the course of many changes */
+/* What is at a key, as the changes are applied one after the other */
 typedef struct BcdPlace
 {
 	char	   *key;			/* hash key */
-	char	   *origin;			/* the key that it had at first; NULL: a row
-								 * that had none, or nothing */
-	Datum		changed_at;		/* when it was changed first */
-	bool		left;			/* what was here at first is elsewhere now */
+	char	   *origin;			/* original key of the row; NULL: it had none,
+								 * or there is no row */
+	Datum		changed_at;		/* time of its first change */
+	bool		left;			/* what was here originally has moved
+								 * elsewhere */
 } BcdPlace;
 
 static uint32
@@ -96,7 +97,7 @@ place_of(HTAB *places, char *key, Datum changed_at)
 	return place;
 }
 
-/* Lets the changes of one statement happen, all at once. */
+/* Applies the changes of one statement, all at the same time. */
 static void
 step(HTAB *places, const BcdMove *moves, int n)
 {
@@ -118,7 +119,7 @@ has_moved(const BcdPlace *place)
 	return place->origin && strcmp(place->origin, place->key) != 0;
 }
 
-/* Link changes to be made, as arrays */
+/* The moves of links to be made, as arrays */
 typedef struct BcdSet
 {
 	int			n;
@@ -138,7 +139,7 @@ add_to_set(BcdSet *set, const char *key, const char *from, const char *if_linked
 	set->n++;
 }
 
-/* The key where the chain begins that ends here */
+/* Returns the key at which the chain that ends here begins. */
 static const char *
 chain_start(HTAB *places, const BcdPlace *place)
 {
@@ -154,7 +155,7 @@ make_set(HTAB *places, BcdSet *set)
 	HASH_SEQ_STATUS seq;
 	BcdPlace   *place;
 
-	/* each chain has one more place than changes, and may need one more */
+	/* each chain has one more place than changes, and may need another one */
 	set->n = 0;
 	set->keys = palloc(sizeof(Datum) * n);
 	set->froms = palloc(sizeof(Datum) * n);
@@ -174,7 +175,10 @@ make_set(HTAB *places, BcdSet *set)
 			add_to_set(set, chain_start(places, place), place->key, place->origin);
 }
 
-/* Moves the links by what many statements come to, and marks all their keys. */
+/*
+ * Moves the links by the combined effect of the statements, and marks all
+ * their keys.
+ */
 static void
 apply_set(int32 feed_id, HTAB *places)
 {
@@ -203,7 +207,10 @@ apply_set(int32 feed_id, HTAB *places)
 	bcd_pending_free_moved(feed_id, keys_array);
 }
 
-/* Applies all statements whose changes are here; returns where the next begins. */
+/*
+ * Applies all statements whose changes are here; returns the number of the
+ * next one.
+ */
 static int64
 apply_portion(int32 feed_id, const BcdMove *moves, int n)
 {
@@ -221,7 +228,7 @@ apply_portion(int32 feed_id, const BcdMove *moves, int n)
 	return moves[n - 1].move_id + 1;
 }
 
-/* Applies the first statement, which has more changes than fit in memory. */
+/* Applies the first statement, which has more changes than fit into memory. */
 static int64
 apply_statement(int32 feed_id, int64 move_id)
 {
@@ -232,8 +239,8 @@ apply_statement(int32 feed_id, int64 move_id)
 }
 
 /*
- * Moves the links of one feed as far as that is possible now.  The feed's row
- * is locked.
+ * Moves the links of one feed as far as possible now. The caller has locked
+ * the feed's row.
  */
 void
 bcd_moves_apply(int32 feed_id)
@@ -258,7 +265,7 @@ bcd_moves_apply(int32 feed_id)
 		last = moves[n - 1].move_id;
 		if (n <= PORTION)
 			last++;
-		/* the last statement may not be here as a whole */
+		/* the last statement may not be complete here */
 		while (n > 0 && moves[n - 1].move_id >= last)
 			n--;
 		last = n > 0 ? apply_portion(feed_id, moves, n) : apply_statement(feed_id, last);

@@ -1,11 +1,11 @@
 /*
  * key_respell.c
- *		Keys are spelled anew where the type of a key column was changed.
+ *	  Rewrites keys after the type of a key column has changed.
  *
- * ALTER TABLE changes no row in the eyes of a trigger, but another type may
- * print another text: '2026-11-02' becomes '2026-11-02 00:00:00+00'.  What links
- * and pending rows are known by would be nobody's, and their rows new ones.  So
- * the feed stands still until resume() has brought them to the new spelling.
+ * To a trigger, ALTER TABLE changes no row, but the new type may print the
+ * same value differently: '2026-11-02' becomes '2026-11-02 00:00:00+00'. The
+ * keys in links and pending rows would then match no row, and their rows would
+ * look new. So the feed stays paused until resume() has rewritten the keys.
  */
 #include "postgres.h"
 
@@ -31,7 +31,7 @@
 #include "tables/pending.h"
 #include "tables/pending_mark.h"
 
-/* Keys that are looked at together */
+/* Number of keys that are processed together */
 #define PORTION		10000
 
 typedef struct Spelling
@@ -49,7 +49,10 @@ spell(void *arg)
 	spelling->now = bcd_key_given(spelling->feed, spelling->key);
 }
 
-/* A key as the present types have it; one that they do not take is nobody's. */
+/*
+ * Returns a key as the new types spell it; a value that they do not accept can
+ * belong to no row.
+ */
 static const char *
 spelled(const BcdFeed *feed, const char *key)
 {
@@ -61,7 +64,7 @@ spelled(const BcdFeed *feed, const char *key)
 	return error ? key : spelling.now;
 }
 
-/* Spells some keys anew. */
+/* Rewrites some keys. */
 static void
 respell_portion(const BcdFeed *feed, List *keys)
 {
@@ -114,7 +117,9 @@ respell_all(const BcdFeed *feed)
 	MemoryContextDelete(cxt);
 }
 
-/* What a request under way is for must be found under its key. */
+/*
+ * Requests that are under way must be able to find their rows by their keys.
+ */
 static void
 check_in_flight(const BcdFeed *feed)
 {
@@ -134,9 +139,9 @@ may_differ(Oid type, Oid now)
 }
 
 /*
- * Spells the keys of a feed from bcd_feed_read() anew, if the types of its key
- * columns are others than by which they are spelled.  Does nothing for a feed
- * whose source is gone.
+ * Rewrites the keys of a feed from bcd_feed_read(), if the types of its key
+ * columns are no longer those that the keys were written with. Does nothing
+ * for a feed whose source is gone.
  */
 void
 bcd_respell(BcdFeed *feed)
@@ -163,7 +168,7 @@ bcd_respell(BcdFeed *feed)
 	if (same)
 		return;
 	key_types = bcd_array(REGTYPEOID, types, NULL, n);
-	/* a run must not claim rows by their old keys meanwhile */
+	/* until then, no run may claim rows by their old keys */
 	bcd_links_take(feed->feed_id);
 	bcd_spi_begin(&rights);
 	if (differ)

@@ -1,6 +1,6 @@
 /*
  * key_respell.h
- *		Keys are spelled anew where the type of a key column was changed.
+ *	  Rewrites keys after the type of a key column has changed.
  */
 #ifndef BCD_KEY_RESPELL_H
 #define BCD_KEY_RESPELL_H

@@ -1,10 +1,10 @@
 /*
  * parent_wait.c
- *		Captured values that wait for a lookup: bcdelta.lookup.
+ *	  Looks up the rows for captured values that wait in bcdelta.lookup.
  *
- * They are put there when changes are folded, and looked up then, some in each
- * transaction.  A lookup that fails pauses its feed: what waits goes on
- * waiting, and other feeds go on.
+ * Folding changes adds these values, and looks them up afterwards, some in
+ * each transaction. A lookup that fails pauses its feed; its values keep
+ * waiting, and other feeds are not affected.
  */
 #include "postgres.h"
 
@@ -28,7 +28,10 @@
 #include "tables/lookup.h"
 #include "tables/pending_mark.h"
 
-/* Captured values looked up in one go, and about so many keys marked */
+/*
+ * Captured values to look up at a time, and keys to mark for them,
+ * approximately
+ */
 #define BATCH_VALUES	500
 #define BATCH_KEYS		20000
 
@@ -36,8 +39,8 @@
 #define MARK_ROWS		5000
 
 /*
- * Marks what was found, some keys at a time.  Those that are about to move are
- * marked when they have, see fold.c.
+ * Marks the rows that were found, some at a time. Rows whose keys are about to
+ * move are marked after the move; see fold.c.
  */
 static void
 mark_found(BcdSearch *search, Datum changed_at)
@@ -70,7 +73,7 @@ mark_found(BcdSearch *search, Datum changed_at)
 	MemoryContextDelete(cxt);
 }
 
-/* What passes by itself is tried again later; all else is the query's. */
+/* Temporary errors are retried later; any other error is the query's fault. */
 static bool
 is_passing(int sqlerrcode)
 {
@@ -79,7 +82,10 @@ is_passing(int sqlerrcode)
 		ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
 }
 
-/* The rows that a change concerns are not known. */
+/*
+ * It is unknown which rows a change concerns: pauses the feed, unless the
+ * error is temporary.
+ */
 static void
 lookup_failed(const BcdSearch *search, const ErrorData *error)
 {
@@ -93,7 +99,7 @@ lookup_failed(const BcdSearch *search, const ErrorData *error)
 							   search->captured, error->message));
 }
 
-/* Looks up what waits for one dependency, up to a limit; returns how much it was. */
+/* Looks up some values that wait for one dependency; returns their number. */
 static int64
 look_up_some(BcdLookup *lookup)
 {
@@ -130,7 +136,7 @@ look_up_some(BcdLookup *lookup)
 	return done;
 }
 
-/* A dependency, with its feed as it is to be read */
+/* Loads a dependency together with its feed */
 static void
 load_lookup(void *arg)
 {
@@ -156,7 +162,7 @@ look_up(int32 dependency_id)
 	int64		done = 0;
 
 	MemoryContextSwitchTo(cxt);
-	/* a feed that cannot be loaded is paused when it is pushed */
+	/* a feed that cannot be loaded will be paused by the next push */
 	if (error == NULL && lookup.feed)
 		done = look_up_some(&lookup);
 	if (lookup.plan)
@@ -169,9 +175,9 @@ look_up(int32 dependency_id)
 }
 
 /*
- * Marks the rows that lookups find for what was captured; returns how much of
- * that is done, 0 when there is nothing more to do now.  In a transaction of
- * the worker, which is not going to be read-only.
+ * Marks the rows that lookups find for captured values. Returns how many
+ * values were processed, or 0 if there is nothing more to do for now. Must be
+ * called in a transaction of the worker before it becomes read-only.
  */
 int64
 bcd_awaited_mark(void)

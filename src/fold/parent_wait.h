@@ -1,6 +1,6 @@
 /*
  * parent_wait.h
- *		Captured values that wait for a lookup: bcdelta.lookup.
+ *	  Looks up the rows for captured values that wait in bcdelta.lookup.
  */
 #ifndef BCD_PARENT_WAIT_H
 #define BCD_PARENT_WAIT_H
