@@ -1,10 +1,10 @@
 /*
  * alter_feed.c
- *		alter_feed(): changes the mapping of a feed in place.
+ *	  alter_feed(): changes the mapping of a feed in place.
  *
- * The links are kept, and rows to which the new mapping may give another
- * payload are marked, in the transaction that changes it. A push in progress
- * notices the change by the feed's version, see run_reload.c.
+ * The links are kept. Rows that may have a different payload under the new
+ * mapping are marked in the transaction that changes it. A push in progress
+ * notices the change by the feed's version; see run_reload.c.
  */
 #include "postgres.h"
 
@@ -75,7 +75,10 @@ apply(BcdFeed *feed, const BcdFeedChange *args)
 	MemoryContextSwitchTo(old);
 }
 
-/* Writes the feed's row; true when rows may get another payload by that. */
+/*
+ * Writes the feed's row. Returns whether rows may have different payloads
+ * afterwards.
+ */
 static bool
 update(const BcdFeed *feed, const BcdFeedChange *args)
 {
@@ -93,9 +96,10 @@ update(const BcdFeed *feed, const BcdFeedChange *args)
 }
 
 /*
- * A record that is hidden is shown again when its row comes back, unless the
- * mapping says something else.  Where it does so no more, those that it has
- * hidden, and not we, because their row was gone, must stay hidden.
+ * A record that we have hidden is shown again when its row comes back, unless
+ * the mapping sets the field. When a mapping that did set the field no longer
+ * does, records that it has hidden must stay hidden: they were not hidden
+ * because their rows were gone.
  */
 static void
 forget_hidden_by_mapping(BcdFeed *old, const BcdFeed *feed)
@@ -121,8 +125,8 @@ forget_hidden_by_mapping(BcdFeed *old, const BcdFeed *feed)
 }
 
 /*
- * What the store holds of a facet that is in another place now is not known;
- * true if there is one.
+ * Forgets what the store holds of facets that are stored in a different place
+ * under the new options. Returns whether there are any.
  */
 static bool
 forget_moved_facets(const BcdFeed *old, const BcdFeed *feed)

@@ -1,6 +1,6 @@
 /*
  * args.c
- *		Checks that SQL functions share: arguments, rights, recovery.
+ *	  Checks that several SQL functions need: arguments, rights, recovery.
  */
 #include "postgres.h"
 
@@ -16,10 +16,13 @@
 #include "functions/args.h"
 #include "store/store.h"
 
-/* Longest name of a feed or schedule, in bytes; shared memory has room for it */
+/*
+ * Longest name of a feed or schedule, in bytes: the space for it in shared
+ * memory
+ */
 #define MAX_LABEL	255
 
-/* Raises an error on a standby and in a read-only transaction. */
+/* Raises an error on a standby or in a read-only transaction. */
 void
 bcd_check_writable(const char *function)
 {
@@ -31,7 +34,7 @@ bcd_check_writable(const char *function)
 	PreventCommandIfReadOnly(function);
 }
 
-/* Raises an error when argument n, counted from 0, is null. */
+/* Raises an error if argument n, counted from 0, is null. */
 void
 bcd_check_not_null(FunctionCallInfo fcinfo, int n, const char *name)
 {
@@ -41,14 +44,14 @@ bcd_check_not_null(FunctionCallInfo fcinfo, int n, const char *name)
 				 errmsg("argument \"%s\" must not be null", name)));
 }
 
-/* A text argument, NULL for null. */
+/* Returns a text argument, or NULL if it is null. */
 char *
 bcd_arg_text(FunctionCallInfo fcinfo, int n)
 {
 	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-/* A name argument, NULL for null. */
+/* Returns a name argument, or NULL if it is null. */
 char *
 bcd_arg_name(FunctionCallInfo fcinfo, int n)
 {
@@ -89,9 +92,9 @@ bcd_check_label(const char *value, const char *argument)
 }
 
 /*
- * The server that a function is to work on, given a feed, a server, both or
- * neither (either may be NULL): the one store there is.  Raises an error
- * unless the caller may use it.
+ * Returns the server for a function that is given a feed, a server, both or
+ * neither (either may be NULL); with neither it is the only store there is.
+ * Raises an error unless the caller may use the server.
  */
 char *
 bcd_target(const char *feed, const char *server)

@@ -1,6 +1,6 @@
 /*
  * depends.c
- *		bcdelta.depends(): changes of other tables mark rows of a feed.
+ *	  bcdelta.depends(): marks rows of a feed when other tables change.
  */
 #include "postgres.h"
 
@@ -15,7 +15,7 @@
 
 PG_FUNCTION_INFO_V1(bcdelta_depends);
 
-/* The columns that argument "parent_key" names, each once. */
+/* Returns the columns in argument "parent_key", without duplicates. */
 static Datum
 parent_key_argument(FunctionCallInfo fcinfo)
 {
@@ -47,8 +47,8 @@ parent_key_argument(FunctionCallInfo fcinfo)
 /*
  * bcdelta.depends(feed, child, parent_key, lookup)
  *
- * Without a parent_key, the feed no longer depends on the child. This works
- * even if the source, the owner or the child are gone.
+ * A null parent_key ends the feed's dependency on the child. This works even
+ * if the source, the owner or the child no longer exist.
  */
 Datum
 bcdelta_depends(PG_FUNCTION_ARGS)

@@ -1,6 +1,6 @@
 /*
  * feed_args.c
- *		Argument checks that track() and alter_feed() share.
+ *	  Argument checks for track() and alter_feed().
  */
 #include "postgres.h"
 
@@ -16,7 +16,7 @@
 static const char *const on_deletes[] = {"ignore", "hide", "delete", NULL};
 static const char *const on_conflicts[] = {"source", "store", "newest", "review", NULL};
 
-/* An argument that is a JSON object */
+/* Returns an argument that must be a JSON object. */
 Jsonb *
 bcd_object_argument(FunctionCallInfo fcinfo, int n, const char *name)
 {
@@ -29,7 +29,7 @@ bcd_object_argument(FunctionCallInfo fcinfo, int n, const char *name)
 	return jsonb;
 }
 
-/* May a feed have this on_conflict? */
+/* Raises an error unless a feed can have this on_conflict. */
 void
 bcd_check_on_conflict(const char *value)
 {
@@ -41,7 +41,7 @@ bcd_check_on_conflict(const char *value)
 				 errdetail("Only \"source\" is supported: the values of the source are written to the store.")));
 }
 
-/* May a feed of this resource have this on_delete? */
+/* Raises an error unless a feed of this resource can have this on_delete. */
 void
 bcd_check_on_delete(const char *value, const BcdResource *resource)
 {
@@ -55,8 +55,8 @@ bcd_check_on_delete(const char *value, const BcdResource *resource)
 }
 
 /*
- * A row that row-level security hides from the feed's owner looks as if it
- * had been deleted.
+ * A row that row-level security hides from the feed's owner would look as if
+ * it had been deleted.
  */
 void
 bcd_check_row_security(Oid source, Oid owner, const char *on_delete)
@@ -72,7 +72,7 @@ bcd_check_row_security(Oid source, Oid owner, const char *on_delete)
 				 errhint("Use on_delete => 'ignore', or track it as a role with BYPASSRLS.")));
 }
 
-/* The argument "filter"; NULL when it is null, or empty: there is none. */
+/* Returns argument "filter", or NULL if it is null or empty. */
 char *
 bcd_filter_argument(FunctionCallInfo fcinfo, int n)
 {

@@ -1,10 +1,11 @@
 /*
  * link_row.c
- *		Links by hand: bcdelta.link(feed, key, store_id), bcdelta.unlink().
+ *	  Links made by hand: bcdelta.link(feed, key, store_id),
+ *	  bcdelta.unlink().
  *
- * The worker reads these links with its next claim. For a row that is already
- * claimed, the outcome of the claim will write the link, so the row is refused
- * for now.
+ * The worker reads these links with its next claim. If a row is already
+ * claimed, the outcome of that claim will overwrite the link, so the functions
+ * raise an error.
  */
 #include "postgres.h"
 
@@ -27,7 +28,7 @@
 PG_FUNCTION_INFO_V1(bcdelta_link_row);
 PG_FUNCTION_INFO_V1(bcdelta_unlink);
 
-/* SPI is connected. */
+/* SPI must be connected. */
 static void
 check_not_in_flight(const BcdFeed *feed, const char *key)
 {
@@ -38,7 +39,7 @@ check_not_in_flight(const BcdFeed *feed, const char *key)
 				 errhint("Try again after the run has ended; bcdelta.cancel() stops it.")));
 }
 
-/* The links of a feed belong to one store. */
+/* Raises an error unless the server leads to the store of the feed's links. */
 static void
 check_store(const BcdFeed *feed)
 {
@@ -53,9 +54,9 @@ check_store(const BcdFeed *feed)
 }
 
 /*
- * Links a source row to a record of the store, replacing the row's link. The
- * contents of the record are not known: the next push of the row sends every
- * field.
+ * Links a source row to a record of the store, replacing any link of the row.
+ * The contents of the record are unknown, so the next push of the row sends
+ * every field.
  */
 Datum
 bcdelta_link_row(PG_FUNCTION_ARGS)
@@ -77,7 +78,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 				 errmsg("argument \"store_id\" must be greater than zero")));
 	check_store(feed);
 	key = bcd_key_given(feed, bcd_arg_text(fcinfo, 1));
-	/* a claim that does not see the link yet would write its own over it */
+	/* a claim that does not see the link yet would later overwrite it */
 	bcd_links_add(feed->feed_id);
 	bcd_spi_begin(&rights);
 	exists = bcd_feed_exists(feed, key);
@@ -96,7 +97,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 				 errhint("SELECT bcdelta.unlink(%s, %s) forgets that link.", quote_literal_cstr(feed->name),
 						 quote_literal_cstr(other))));
 	check_not_in_flight(feed, key);
-	/* what refers to the record that was the row's has to be written again */
+	/* rows that refer to the previous record have to be written again */
 	before = bcd_link_id_but(feed->name, key, store_id);
 	if (before != 0)
 		bcd_note_referrers(feed, before);
@@ -108,7 +109,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The link of one row; the key may be written differently. */
+/* Removes the link of one row; the key may be written differently. */
 static int64
 unlink_row(const BcdFeed *feed, const char *key)
 {
@@ -126,7 +127,7 @@ unlink_row(const BcdFeed *feed, const char *key)
 
 /*
  * Forgets everything that the feed knows about its store. If the server now
- * leads to another store, a user has to confirm that the feed goes there.
+ * leads to another store, a user has to confirm that the feed is meant for it.
  */
 static int64
 unlink_all(const BcdFeed *feed)
@@ -152,9 +153,9 @@ unlink_all(const BcdFeed *feed)
 }
 
 /*
- * bcdelta.unlink(feed, key): the number of links forgotten.
+ * bcdelta.unlink(feed, key): returns the number of links removed.
  *
- * Without a key, it works even if the source and the server are gone.
+ * Without a key, this works even if the source or the server no longer exist.
  */
 Datum
 bcdelta_unlink(PG_FUNCTION_ARGS)

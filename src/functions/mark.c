@@ -1,11 +1,11 @@
 /*
  * mark.c
- *		Marking rows by hand: mark, mark_since, mark_where, mark_all.
+ *	  Marking rows by hand: mark, mark_since, mark_where, mark_all.
  *
- * They append changes as the triggers do.  The source is read by the caller,
- * with the caller's rights, search_path and settings; only the text of a key
- * is made under pinned settings.  Rows are fetched in portions, so memory
- * does not grow with their number.
+ * Like the triggers, these functions append changes. The source is read by the
+ * caller, with the caller's rights, search_path and settings; only the text of
+ * a key is formed with pinned settings. Rows are fetched in portions, so
+ * memory use does not grow with their number.
  */
 #include "postgres.h"
 
@@ -31,7 +31,7 @@
 
 #define FETCH_ROWS		1000
 
-/* Rows being marked */
+/* The state of marking rows */
 typedef struct BcdMarker
 {
 	BcdFeed    *feed;
@@ -79,7 +79,10 @@ marker_end(BcdMarker *marker)
 	return marker->count;
 }
 
-/* A row that cannot be told from others, and is not counted */
+/*
+ * Records that a row without a usable key was changed; such rows are not
+ * counted.
+ */
 static void
 mark_without_key(BcdMarker *marker)
 {
@@ -166,7 +169,7 @@ mark_rows(BcdMarker *marker, const char *condition, int nargs, Oid *types, Datum
 /*
  * bcdelta.mark(feed, VARIADIC keys): marks rows by their keys.
  *
- * A row need not exist: one that was deleted is marked like any other.
+ * The rows need not exist; a deleted row is marked like any other.
  */
 Datum
 bcdelta_mark(PG_FUNCTION_ARGS)
@@ -200,8 +203,8 @@ bcdelta_mark(PG_FUNCTION_ARGS)
 }
 
 /*
- * bcdelta.mark_since(feed, changed_column, since): marks the rows whose
- * column is not earlier; a null is not a time, and not marked.
+ * bcdelta.mark_since(feed, changed_column, since): marks the rows in which the
+ * column has this time or a later one; nulls do not match.
  */
 Datum
 bcdelta_mark_since(PG_FUNCTION_ARGS)
@@ -259,9 +262,9 @@ bcdelta_mark_all(PG_FUNCTION_ARGS)
 }
 
 /*
- * Marks all rows to which a new mapping may give another payload: those in the
- * store or pending, even if they are gone from the source, and the rows that
- * the feed's owner sees.
+ * Marks all rows that may have a different payload under a new mapping: those
+ * that are linked or pending, even if they are gone from the source, and those
+ * that the feed's owner sees.
  */
 void
 bcd_mark_everything(const BcdFeed *feed)

@@ -25,7 +25,7 @@
 PG_FUNCTION_INFO_V1(bcdelta_pause);
 PG_FUNCTION_INFO_V1(bcdelta_resume);
 
-/* The beginning of the reason when a user has paused the feed */
+/* The reason begins with this if a user has paused the feed */
 #define PAUSED_BY	"paused by "
 
 /* bcdelta.pause(feed) */
@@ -49,8 +49,9 @@ bcdelta_pause(PG_FUNCTION_ARGS)
 }
 
 /*
- * The store that the feed is going to be of: raises an error when that is
- * another one than that of its links, unless the caller says it is the same.
+ * Returns the store that the feed will belong to. Raises an error if its links
+ * belong to a different one, unless the caller confirms that it is the same
+ * store.
  */
 static char *
 store_after(const BcdFeed *feed, bool same_store)
@@ -66,14 +67,14 @@ store_after(const BcdFeed *feed, bool same_store)
 						   feed->store, feed->server, feed->server_store),
 				 errhint("SELECT bcdelta.unlink(%s) forgets them. If the server's options are restored, the feed resumes. If it is the same store under another address, use SELECT bcdelta.resume(%s, same_store => true).",
 						 quote_literal_cstr(feed->name), quote_literal_cstr(feed->name))));
-	/* what is under way there must not be taken for this store's */
+	/* requests under way must not be mistaken for requests to this store */
 	bcd_links_take(feed->feed_id);
 	return feed->server_store;
 }
 
 /*
- * Resumes a feed, after checking it.  In a copy of the database this declares
- * the copy to be the source, of the schedules that came along too.
+ * Resumes a feed, after checking it. In a copy of the database, this makes the
+ * copy the home of the feed and of the schedules that came along.
  */
 static void
 resume(const char *name, bool same_store)
@@ -91,7 +92,7 @@ resume(const char *name, bool same_store)
 	bcd_watch_resume(feed);
 	bcd_spi_begin(&rights);
 	bcd_schedules_adopt(name, bcd_home());
-	/* it may have been untracked this moment */
+	/* it may have been untracked just now */
 	if (!bcd_feed_resume(name, bcd_home(), store))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -104,12 +105,13 @@ resume(const char *name, bool same_store)
 typedef struct Candidate
 {
 	char	   *feed;
-	char	   *decision;		/* a person's who paused it, or NULL */
+	char	   *decision;		/* reason given by the user who paused it, or
+								 * NULL */
 	bool		same_store;
 	bool		done;
 } Candidate;
 
-/* The feeds of a server, in the current memory context. */
+/* Returns the feeds of a server, in the current memory context. */
 static List *
 feeds_of(const char *server)
 {
@@ -136,7 +138,10 @@ feeds_of(const char *server)
 	return list;
 }
 
-/* In a copy, a feed that a user has paused also stays paused, but this becomes its home. */
+/*
+ * In a copy, makes this database the home of a feed that a user has paused,
+ * but leaves it paused.
+ */
 static void
 take_over(const BcdFeed *feed)
 {
@@ -169,7 +174,9 @@ try_resume(void *arg)
 			(errmsg("feed \"%s\" stays paused: %s", c->feed, c->decision)));
 }
 
-/* A feed that cannot be resumed reports why; the others are resumed. */
+/*
+ * Resumes the feeds of a server; for each that cannot be resumed, reports why.
+ */
 static void
 resume_all(const char *server, bool same_store)
 {

@@ -1,13 +1,13 @@
 /*
  * preview.c
- *		bcdelta.preview(): the requests that a push would send.
+ *	  bcdelta.preview(): the requests that a push would send.
  *
- * Reads the rows as a push does, in the caller's transaction, and decides as
- * push.c does up to the point where the store would have to be asked: a row
- * without a link is shown as a create, although a push looks it up first and
- * may find a record to update.  A source row is shown as one row for each
- * endpoint that it needs; a push puts several of them into one request where
- * the API allows it.
+ * Reads the rows as a push does, in the caller's transaction, and makes the
+ * same decisions as push.c as long as they do not depend on a reply from the
+ * store. A row without a link is shown as a create, although a push looks it
+ * up first and may find a record to update. A source row is shown as one row
+ * for each endpoint that it needs; a push combines several of them in one
+ * request where the API allows it.
  */
 #include "postgres.h"
 
@@ -41,20 +41,23 @@
 
 PG_FUNCTION_INFO_V1(bcdelta_preview);
 
-/* What a push would do about one row */
+/* What a push would do with one row */
 typedef struct Preview
 {
 	const char *action;
-	List	   *tasks;			/* a request for each of them (BcdTask) */
+	List	   *tasks;			/* one request for each (BcdTask) */
 	char	   *error;
 } Preview;
 
 /*
- * The statements on our tables are run with one snapshot: the worker folds
- * changes and moves links meanwhile.
+ * All statements on our tables use the same snapshot, because the worker may
+ * fold changes and move links at the same time.
  */
 
-/* Some keys of the source, as text[]; an empty array unless they are needed. */
+/*
+ * Returns some keys of the source as text[], or an empty array if they are not
+ * needed.
+ */
 static Datum
 source_keys(const BcdFeed *feed, int max_rows)
 {
@@ -89,7 +92,7 @@ source_keys(const BcdFeed *feed, int max_rows)
 	return bcd_array(TEXTOID, keys, NULL, n);
 }
 
-/* The keys to show, as a list of texts. */
+/* Returns the keys to show, as a list of strings. */
 static List *
 pending_keys(const BcdFeed *feed, int max_rows)
 {
@@ -105,7 +108,10 @@ pending_keys(const BcdFeed *feed, int max_rows)
 	return keys;
 }
 
-/* The key that a row's link is under: links of changed keys move when folded. */
+/*
+ * Returns the key that a row's link has now; it moves to the new key when the
+ * change is folded.
+ */
 static char *
 linked_key(const BcdFeed *feed, char *key, MemoryContext cxt)
 {
@@ -123,7 +129,7 @@ linked_key(const BcdFeed *feed, char *key, MemoryContext cxt)
 	return key;
 }
 
-/* In the current memory context. */
+/* Reads the link into the current memory context. */
 static void
 read_link(const BcdFeed *feed, char *key, BcdLinkRow *link)
 {
@@ -139,7 +145,7 @@ read_link(const BcdFeed *feed, char *key, BcdLinkRow *link)
 	bcd_spi_end(&rights);
 }
 
-/* The first natural key that the row has; NULL when it has none. */
+/* Returns the first natural key that the row has, or NULL if it has none. */
 static char *
 natural_key(const BcdResource *resource, Jsonb *wanted)
 {
@@ -157,8 +163,9 @@ natural_key(const BcdResource *resource, Jsonb *wanted)
 }
 
 /*
- * A row without a link is shown as a create, if it can be one.  A default that
- * the feed does not give is the store's, which is not asked here.
+ * Shows a row without a link as a create, if it can be one. If the feed does
+ * not set a default such as the category tree, the store's own applies, which
+ * is not looked up here.
  */
 static void
 preview_new(const BcdFeed *feed, Jsonb *wanted, Preview *p)
@@ -180,7 +187,7 @@ preview_new(const BcdFeed *feed, Jsonb *wanted, Preview *p)
 	create->fields = bcd_body_of_new(feed->resource, create->fields, feed->options.tree_id);
 }
 
-/* What a push would do about a row. */
+/* Determines what a push would do with a row. */
 static void
 preview_row(BcdFeed *feed, char *key, Preview *p)
 {
@@ -209,7 +216,10 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload);
 }
 
-/* What a request says of one task, as jsonb; NULL: nothing. */
+/*
+ * Returns the part of a request's body that belongs to one task, as jsonb, or
+ * NULL if there is none.
+ */
 static Jsonb *
 body_of(const BcdTask *task)
 {
@@ -222,7 +232,7 @@ body_of(const BcdTask *task)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data)));
 }
 
-/* One row of the result: a request, or why there is none. */
+/* Puts one row into the result: a request, or the reason why there is none. */
 static void
 put_preview(BcdRows *rows, const char *key, const char *action, BcdTask *task, const char *error)
 {
@@ -307,14 +317,15 @@ bcdelta_preview(PG_FUNCTION_ARGS)
 	bcd_mapping_check(feed);
 	guc_level = NewGUCNestLevel();
 	bcd_pin_settings();
-	/* rows are found by their keys, and no other row meets an expression */
+
+	/*
+	 * find rows by their keys, so that the mapping is evaluated for no other
+	 * row
+	 */
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 
-	/*
-	 * what that makes of their costs would have each of them compiled, each
-	 * time
-	 */
+	/* with seqscan off, costs are so high that each query would be compiled */
 	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)

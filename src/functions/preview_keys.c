@@ -1,12 +1,12 @@
 /*
  * preview_keys.c
- *		Finds rows that a push considers together with others.
+ *	  Finds rows that a push has to consider together.
  *
  * A unique value that a row needs may belong to another row's record. A push
- * considers all such rows together (exchange_turn.c): which of them exchange
- * their records, which goes first, and whether one has to step aside, depends
- * on the rows pending at that time and on the store's replies. So preview only
- * describes it in words.
+ * looks at all such rows at once (exchange_turn.c): which of them exchange
+ * their records, which goes first, and whether one has to step aside depends
+ * on the rows pending at that time and on the store's replies. Preview
+ * therefore only describes the situation in words.
  */
 #include "postgres.h"
 
@@ -19,7 +19,10 @@
 #include "resource/resource.h"
 #include "tables/link_unique.h"
 
-/* The record of another row that has a natural key; NULL: none is known. */
+/*
+ * Returns the record of another row that has a natural key, or NULL if none is
+ * known.
+ */
 static BcdRecord *
 holder_of(const BcdFeed *feed, const BcdUnique *key, int64 store_id)
 {
@@ -44,7 +47,7 @@ words_for(BcdFeed *feed, const BcdUnique *key, const BcdRecord *record)
 	BcdUnique	theirs;
 	bool		stays;
 
-	/* that one's mapping is its owner's, and is not run here */
+	/* the mapping of another feed runs with its owner's rights, so not here */
 	if (strcmp(record->feed, feed->name) != 0)
 		return psprintf("%s \"%s\" belongs to row %s of feed \"%s\" in the store: a push considers the two together",
 						key->field, key->value, record->key, record->feed);
@@ -63,8 +66,9 @@ words_for(BcdFeed *feed, const BcdUnique *key, const BcdRecord *record)
 }
 
 /*
- * Whose natural keys a row is to take that has this record (0: none), of which
- * this is known; in words, NULL: nobody's, as far as the links tell.
+ * Describes in words whose natural keys a row is going to take, or returns
+ * NULL if the links show no other owner. store_id is the row's record (0:
+ * none), and known is what its link says of it.
  */
 char *
 bcd_preview_keys(BcdFeed *feed, int64 store_id, Jsonb *wanted, Jsonb *known)

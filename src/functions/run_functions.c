@@ -1,11 +1,11 @@
 /*
  * run_functions.c
- *		The SQL functions that call the worker: push, link, verify, retry,
- *		cancel, sweep.
+ *	  The SQL functions that call the worker: push, link, verify, retry,
+ *	  cancel, sweep.
  *
- * They check arguments and rights, post a call, wait for its answer, and
- * read the run's row with the newest snapshot there is: the worker has
- * committed it after the caller's own snapshot was taken.
+ * They check arguments and rights, post a call, wait for its answer, and read
+ * the run's row with the newest snapshot, because the worker commits the row
+ * after the caller's snapshot was taken.
  */
 #include "postgres.h"
 
@@ -54,8 +54,8 @@ prepare_call(BcdCall *call, BcdCallKind kind, const char *feed, const char *serv
 }
 
 /*
- * Reads a run's row as it is now; SPI is connected, as the extension's owner.
- * An error when there is none.
+ * Reads a run's row as of now, or raises an error if there is none. SPI must
+ * be connected, with the rights of the extension's owner.
  */
 static void
 read_run(int64 run_id, BcdRunRow *run)
@@ -66,7 +66,7 @@ read_run(int64 run_id, BcdRunRow *run)
 				 errmsg("run " INT64_FORMAT " does not exist", run_id)));
 }
 
-/* A run's row as a value of type bcdelta.run. */
+/* Returns a run's row as a value of type bcdelta.run. */
 static Datum
 run_datum(int64 run_id)
 {
@@ -82,9 +82,9 @@ run_datum(int64 run_id)
 }
 
 /*
- * A push of all feeds of a server succeeds without those that are paused. Its
- * caller is warned: these feeds may have been paused long ago without anybody
- * noticing.
+ * A push of all feeds of a server succeeds even if some of them are paused.
+ * Its caller is warned, because they may have been paused long ago without
+ * anyone noticing.
  */
 static void
 warn_of_paused(const BcdCall *call)
@@ -105,7 +105,7 @@ warn_of_paused(const BcdCall *call)
 	bcd_spi_end(&rights);
 }
 
-/* What a run is asked for that nobody waits for */
+/* Fills in the request for a run that nobody waits for. */
 static void
 fill_request(BcdRunRequest *request, const BcdCall *call)
 {
@@ -118,11 +118,11 @@ fill_request(BcdRunRequest *request, const BcdCall *call)
 }
 
 /*
- * A push that nobody waits for is a row of this transaction: it begins when
- * that has committed, and never if it is rolled back.
+ * A push without waiting inserts its run in this transaction: the run starts
+ * when the transaction has committed, and never if it is rolled back.
  *
- * Outside of a transaction block, where nothing can have been done before or
- * after, a run that waits for its turn does as well.
+ * Outside of a transaction block, where the transaction contains nothing else,
+ * it can share a run that waits for its turn.
  */
 static void
 ask_at_commit(BcdCall *call)
@@ -148,9 +148,12 @@ ask_at_commit(BcdCall *call)
 	bcd_wake_worker_at_commit();
 }
 
-/* Changes of this transaction are not committed, so the worker does not see them. */
+/*
+ * Changes of this transaction are not committed yet, so the worker cannot see
+ * them.
+ */
 static void
-tell_of_own_changes(void)
+note_own_changes(void)
 {
 	if (bcd_captured_here())
 		ereport(NOTICE,
@@ -158,9 +161,7 @@ tell_of_own_changes(void)
 				 errhint("Commit first, or use wait => false: such a push begins when the transaction commits.")));
 }
 
-/*
- * bcdelta.push(feed, server, max_rows, wait): the run.
- */
+/* bcdelta.push(feed, server, max_rows, wait): returns the run. */
 Datum
 bcdelta_push(PG_FUNCTION_ARGS)
 {
@@ -179,7 +180,7 @@ bcdelta_push(PG_FUNCTION_ARGS)
 	bcd_call_check_worker();
 	if (call.wait)
 	{
-		tell_of_own_changes();
+		note_own_changes();
 		bcd_call(&call);
 		warn_of_paused(&call);
 	}
@@ -188,7 +189,7 @@ bcdelta_push(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(run_datum(call.run_id));
 }
 
-/* bcdelta.link(feed): the run. */
+/* bcdelta.link(feed): returns the run. */
 Datum
 bcdelta_link(PG_FUNCTION_ARGS)
 {
@@ -201,7 +202,7 @@ bcdelta_link(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(run_datum(call.run_id));
 }
 
-/* bcdelta.verify(feed, server, mode, sample): the run. */
+/* bcdelta.verify(feed, server, mode, sample): returns the run. */
 Datum
 bcdelta_verify(PG_FUNCTION_ARGS)
 {
@@ -224,7 +225,9 @@ bcdelta_verify(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(run_datum(call.run_id));
 }
 
-/* The stores with feeds that the caller may use, as a list of names. */
+/*
+ * Returns the stores with feeds that the caller may use, as a list of names.
+ */
 static List *
 usable_servers(void)
 {
@@ -241,8 +244,8 @@ usable_servers(void)
 }
 
 /*
- * bcdelta.retry(feed): the number of rows put back.  Without a feed those of
- * every store that the caller may use.
+ * bcdelta.retry(feed): returns the number of rows made ready. Without a feed,
+ * this covers every store that the caller may use.
  */
 Datum
 bcdelta_retry(PG_FUNCTION_ARGS)
@@ -272,7 +275,7 @@ bcdelta_retry(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(total);
 }
 
-/* bcdelta.cancel(run_id): was there anything to stop? */
+/* bcdelta.cancel(run_id): returns whether there was anything to stop. */
 Datum
 bcdelta_cancel(PG_FUNCTION_ARGS)
 {
@@ -299,7 +302,7 @@ bcdelta_cancel(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(call.result != 0);
 }
 
-/* Raises an error unless a run that has ended has done what it was asked for. */
+/* Raises an error unless a run that has ended was successful. */
 static void
 check_succeeded(int64 run_id)
 {
@@ -321,8 +324,8 @@ check_succeeded(int64 run_id)
 /*
  * CALL bcdelta.sweep(server)
  *
- * Where the procedure may end transactions, it ends the one in which it
- * looked up the store: then no snapshot is held while it waits.
+ * If the procedure may end transactions, it ends the one in which it looked up
+ * the store, so that it holds no snapshot while waiting.
  */
 Datum
 bcdelta_sweep(PG_FUNCTION_ARGS)
@@ -337,14 +340,14 @@ bcdelta_sweep(PG_FUNCTION_ARGS)
 	if (SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (atomic)
-		tell_of_own_changes();
+		note_own_changes();
 	else
 	{
 		SPI_commit();
 		SPI_start_transaction();
 	}
 	bcd_call(&call);
-	/* after the commit there may be none */
+	/* the commit may have left none */
 	PushActiveSnapshot(GetLatestSnapshot());
 	check_succeeded(call.run_id);
 	warn_of_paused(&call);

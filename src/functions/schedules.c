@@ -1,6 +1,6 @@
 /*
  * schedules.c
- *		schedule and unschedule: runs that the worker starts by itself.
+ *	  schedule() and unschedule(): runs that the worker starts by itself.
  */
 #include "postgres.h"
 
@@ -46,7 +46,9 @@ check_every(const Interval *every)
 				 errmsg("argument \"every\" must be at least 1 second and at most %d days", MAX_DAYS)));
 }
 
-/* May the current user act for the owner of a schedule? */
+/*
+ * Raises an error unless the current user may act for the owner of a schedule.
+ */
 static void
 check_owner(const char *schedule, Oid owner, const char *doing)
 {
@@ -57,7 +59,10 @@ check_owner(const char *schedule, Oid owner, const char *doing)
 				 errdetail("The schedule belongs to %s.", bcd_role_words(owner))));
 }
 
-/* Locks a schedule's row and tells its owner; false when there is none. */
+/*
+ * Locks a schedule's row and returns its owner. Returns false if there is
+ * none.
+ */
 static bool
 schedule_owner(const char *name, Oid *owner)
 {
@@ -70,7 +75,7 @@ schedule_owner(const char *name, Oid *owner)
 	return exists;
 }
 
-/* argument "at" */
+/* Returns the due time for argument "at". */
 static TimestampTz
 once_at(TimestampTz at)
 {
@@ -86,7 +91,10 @@ once_at(TimestampTz at)
 	return at;
 }
 
-/* argument "every": after a period, or as soon as the hours begin */
+/*
+ * Returns the first due time for argument "every": one period from now, or
+ * when the hours begin next.
+ */
 static TimestampTz
 first_of_many(const Interval *every, const BcdHours *hours, const char *zone)
 {
@@ -104,7 +112,7 @@ first_of_many(const Interval *every, const BcdHours *hours, const char *zone)
 	return Min(due, opening);
 }
 
-/* Checks the arguments that say when; returns when it is first due. */
+/* Checks the arguments for times; returns the first due time. */
 static TimestampTz
 first_due(FunctionCallInfo fcinfo)
 {
@@ -126,8 +134,8 @@ first_due(FunctionCallInfo fcinfo)
 }
 
 /*
- * bcdelta.schedule(name, feed, server, every, at, kind, hours): when it is
- * first due.
+ * bcdelta.schedule(name, feed, server, every, at, kind, hours): returns the
+ * first due time.
  */
 Datum
 bcdelta_schedule(PG_FUNCTION_ARGS)
@@ -165,7 +173,7 @@ bcdelta_schedule(PG_FUNCTION_ARGS)
 	bcd_spi_begin(&rights);
 	written = bcd_schedule_put(&schedule, owner);
 	bcd_spi_end(&rights);
-	/* somebody else made one of this name after we had looked */
+	/* someone else has created one with this name since we looked */
 	if (!written)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),

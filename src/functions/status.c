@@ -1,10 +1,10 @@
 /*
  * status.c
- *		The functions behind the views status and progress.
+ *	  The functions behind the views status and progress.
  *
  * Only readers of a view may call them, because they report on the feeds of
- * all users. The objects that they examine may be broken in any way: they
- * report this in words instead of raising an error.
+ * all users. The objects that they examine may be broken in any way; instead
+ * of raising an error, they describe the problem in words.
  */
 #include "postgres.h"
 
@@ -60,9 +60,9 @@ interval_of(double seconds)
 }
 
 /*
- * One run.  Its speed is that of all of it: what a store allows, and what a
- * window of its quota has left, changes from moment to moment.  Numbers are
- * rounded for people.
+ * Returns one run. Its speed is an average over the whole run, because the
+ * rate that the store and its quota allow changes from moment to moment.
+ * Numbers are rounded for readability.
  */
 static void
 put_progress(BcdRows *rows, const BcdProgress *p)
@@ -88,13 +88,14 @@ put_progress(BcdRows *rows, const BcdProgress *p)
 }
 
 /*
- * Raises an error unless the caller may read the view that a function is
- * made for.
+ * Raises an error unless the caller may read the view for which a function was
+ * made.
  *
- * PostgreSQL checks the right to execute a function in a view against the
- * view's reader.  A separate right on each function would have to be granted
- * in addition, so all may execute the functions, and this check counts. The
- * right to read some columns is enough.
+ * In a view, PostgreSQL checks the right to execute a function against the
+ * user who reads the view. Rights on each function would thus have to be
+ * granted in addition to those on the view. Instead, everyone may execute the
+ * functions, and this check protects them. The right to read some columns of
+ * the view is enough.
  */
 static void
 check_reader(const char *view, const char *function)
@@ -111,7 +112,7 @@ check_reader(const char *view, const char *function)
 			 errdetail("It requires the right to read the view bcdelta.%s.", view)));
 }
 
-/* bcdelta.worker_progress(): the active runs of this database. */
+/* bcdelta.worker_progress(): returns the active runs of this database. */
 Datum
 bcdelta_worker_progress(PG_FUNCTION_ARGS)
 {
@@ -154,7 +155,10 @@ put_store(BcdRows *rows, const BcdStoreState *s)
 	bcd_rows_put(rows, values, nulls);
 }
 
-/* bcdelta.worker_store(): the stores that this database's worker talks to. */
+/*
+ * bcdelta.worker_store(): returns the stores that this database's worker talks
+ * to.
+ */
 Datum
 bcdelta_worker_store(PG_FUNCTION_ARGS)
 {
@@ -178,7 +182,7 @@ bcdelta_worker_store(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* bcdelta.own_tally(): what this transaction adds to bcdelta.tally. */
+/* bcdelta.own_tally(): returns what this transaction adds to bcdelta.tally. */
 Datum
 bcdelta_own_tally(PG_FUNCTION_ARGS)
 {
@@ -234,7 +238,7 @@ read_feed(void *arg)
 	look->feed = bcd_feed_read(look->name, true);
 }
 
-/* bcdelta.feed_state(feed); a feed that cannot be read has none. */
+/* bcdelta.feed_state(feed): returns null for a feed that cannot be read. */
 Datum
 bcdelta_feed_state(PG_FUNCTION_ARGS)
 {
@@ -266,7 +270,7 @@ add_trouble(StringInfo troubles, const char *trouble)
 		appendStringInfo(troubles, "%s%s", troubles->len ? "; " : "", trouble);
 }
 
-/* The role that pushes this feed. */
+/* Returns the role that pushes this feed. */
 static Oid
 look_at_owner(const BcdFeed *feed, StringInfo troubles)
 {
@@ -277,7 +281,7 @@ look_at_owner(const BcdFeed *feed, StringInfo troubles)
 	return InvalidOid;
 }
 
-/* The store, and what the owner may do with it. */
+/* Checks the store, and whether the owner can use it. */
 static void
 look_at_server(const BcdFeed *feed, Oid owner, StringInfo troubles)
 {
@@ -303,7 +307,7 @@ look_up_key(void *feed)
 	bcd_feed_look_up(feed, false);
 }
 
-/* The key's columns; false when the table is gone. */
+/* Checks the key's columns. Returns false if the table is gone. */
 static bool
 look_at_source(BcdFeed *feed, StringInfo troubles)
 {
@@ -333,16 +337,16 @@ look_at_source(BcdFeed *feed, StringInfo troubles)
 	return true;
 }
 
-/* What is wrong may say itself how the feed goes on, in its own words. */
+/* Returns whether a reason already explains how to resume the feed. */
 static bool
-tells_of_resume(const char *words)
+explains_resume(const char *words)
 {
 	return strstr(words, "bcdelta.resume(") != NULL;
 }
 
 /*
- * Does a user have to resume the feed? If the cause has already been reported,
- * it is not repeated.
+ * Reports whether a user has to resume the feed. A cause that has been
+ * reported already is not repeated.
  */
 static void
 look_at_state(const BcdFeed *feed, StringInfo troubles)
@@ -355,14 +359,14 @@ look_at_state(const BcdFeed *feed, StringInfo troubles)
 		return;
 	if (troubles->len > 0)
 	{
-		if (!tells_of_resume(troubles->data))
+		if (!explains_resume(troubles->data))
 			add_trouble(troubles, psprintf("after fixing this, %s", resume));
 		return;
 	}
 	while (len > 0 && reason[len - 1] == '.')
 		len--;
 	add_trouble(troubles, psprintf("%s%.*s", strncmp(reason, "paused ", 7) == 0 ? "" : "it is paused: ", len, reason));
-	if (!tells_of_resume(reason))
+	if (!explains_resume(reason))
 		add_trouble(troubles, psprintf("%s resumes it", resume));
 }
 
@@ -372,7 +376,7 @@ typedef struct Inspection
 	StringInfoData troubles;
 } Inspection;
 
-/* Looks at a feed from all sides. */
+/* Checks everything about a feed. */
 static void
 inspect(void *arg)
 {
@@ -392,7 +396,7 @@ inspect(void *arg)
 	{
 		foreach(cell, bcd_watch_troubles(feed))
 			add_trouble(troubles, lfirst(cell));
-		/* else that is why, or resume() looks at it */
+		/* otherwise the reason is known, or resume() will check the mapping */
 		if (OidIsValid(owner) && !feed->paused && troubles->len == 0)
 			add_trouble(troubles, bcd_trouble_mapping(feed));
 	}
@@ -402,10 +406,11 @@ inspect(void *arg)
 }
 
 /*
- * bcdelta.feed_trouble(feed): in words what keeps the feed from capturing or
- * pushing; null when nothing does.
+ * bcdelta.feed_trouble(feed): returns, in words, what keeps the feed from
+ * capturing or pushing, or null if nothing does.
  *
- * An error is a trouble too: the view shows it, with those of other feeds.
+ * Errors are reported in the same way: the view has to show them together with
+ * the state of other feeds.
  */
 Datum
 bcdelta_feed_trouble(PG_FUNCTION_ARGS)

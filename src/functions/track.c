@@ -1,10 +1,10 @@
 /*
  * track.c
- *		track() and untrack(): create and drop a feed.
+ *	  track() and untrack(): create and drop a feed.
  *
- * track() checks everything that can be checked without a row, because the
- * user is present. Later problems pause the feed with a reason, and resume()
- * repeats all checks.
+ * track() checks everything that can be checked without a row, while the user
+ * is there to see the error. Later problems pause the feed with a reason, and
+ * resume() repeats all checks.
  */
 #include "postgres.h"
 
@@ -52,7 +52,7 @@ typedef struct TrackArgs
 	Oid			source;
 	char	   *server;
 	const BcdResource *resource;
-	Jsonb	   *fields;			/* NULL: by the columns' names */
+	Jsonb	   *fields;			/* NULL: columns are matched by name */
 	char	   *feed;			/* NULL: the table's name */
 	Datum		key;			/* 0: the primary key */
 	char	   *capture;
@@ -71,7 +71,7 @@ known_resource(const char *name)
 
 	if (resource)
 	{
-		/* it must have a place in the order of dependency */
+		/* raises an error if the references between resources form a circle */
 		(void) bcd_resource_rank(resource);
 		return resource;
 	}
@@ -85,7 +85,7 @@ known_resource(const char *name)
 	return NULL;
 }
 
-/* Texts go to the store as they are. */
+/* Text is sent to the store as it is. */
 static void
 check_encoding(void)
 {
@@ -100,7 +100,7 @@ check_encoding(void)
 				 errhint("Use a database of encoding UTF8.")));
 }
 
-/* Reads and checks what needs no look at the source. */
+/* Reads and checks everything that does not need the source. */
 static void
 read_arguments(FunctionCallInfo fcinfo, TrackArgs *args)
 {
@@ -163,10 +163,10 @@ insert(const TrackArgs *args, Datum key)
 
 /*
  * bcdelta.track(source, server, resource, fields, feed, key, capture,
- * on_delete, on_conflict, options, filter): the new feed's name.
+ * on_delete, on_conflict, options, filter): returns the new feed's name.
  *
- * The row goes in before the mapping is checked, which then works on a feed
- * like any other; an error takes it out again.
+ * The row is inserted before the mapping is checked, so that the check works
+ * on a feed like any other; an error removes it again.
  */
 Datum
 bcdelta_track(PG_FUNCTION_ARGS)
@@ -191,7 +191,10 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	feed = bcd_feed_load(args.feed, false);
 	bcd_mapping_check(feed);
 	bcd_mapping_advise(feed);
-	/* the lock stays; DDL wants nobody to have the table open */
+
+	/*
+	 * keep the lock, but close the table, because DDL fails while it is open
+	 */
 	relation_close(source, NoLock);
 	bcd_watch_source(feed);
 	bcd_feed_free(feed);
@@ -202,9 +205,9 @@ bcdelta_track(PG_FUNCTION_ARGS)
 /*
  * bcdelta.untrack(feed)
  *
- * Works even if the source, the owner or the server are gone. Captured changes
- * that have not been folded are left to the worker, which drops changes of
- * unknown feeds.
+ * Works even if the source, the owner or the server no longer exist. Captured
+ * changes that have not been folded are left to the worker, which drops
+ * changes of unknown feeds.
  */
 Datum
 bcdelta_untrack(PG_FUNCTION_ARGS)
@@ -220,7 +223,7 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	bcd_triggers_drop_all(feed->feed_id);
 	bcd_links_take(feed->feed_id);
 	bcd_spi_begin(&rights);
-	/* in the order in which the worker writes them */
+	/* in the same order in which the worker writes the tables */
 	links = bcd_links_delete(feed->name);
 	pending = bcd_pending_delete(feed->name);
 	bcd_feed_row_delete(feed->name);

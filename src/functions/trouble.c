@@ -1,15 +1,15 @@
 /*
  * trouble.c
- *		Finds rows of a feed that no push can send.
+ *	  Finds rows of a feed that no push can send.
  *
  * A row that refers to another row waits until that row is in the store. It
  * waits forever if the other row will never be pushed, or if the two wait for
- * each other. The status has to report this quickly: so it follows the
- * references of a limited number of rows, by index, and gives one example.
- * Other rows are found once the rows before them are in the store.
+ * each other. The status view has to report this quickly, so this code follows
+ * the references of a limited number of rows, using indexes, and reports one
+ * example. Further examples appear once the rows before them are in the store.
  *
  * A mapping is only parsed here: planning it could run its functions, which a
- * reader of the status has not asked for.
+ * user who reads the status has not asked for.
  */
 #include "postgres.h"
 
@@ -26,33 +26,33 @@
 #include "tables/feed.h"
 #include "tables/pending.h"
 
-/* Rows whose references are followed, and steps in all */
+/* Rows whose references are followed, and steps in total */
 #define MAX_ROWS		200
 #define MAX_STEPS		500
 
-/* The longest chain in which a circle is looked for */
+/* Longest chain that is searched for a circle */
 #define MAX_CHAIN		50
 
-/* How long a status waits for a table that somebody changes */
+/* How long status waits for a lock on a table */
 #define LOCK_PATIENCE	"100ms"
 
-/* A key in a text has at most so many bytes */
+/* Keys in messages are cut to this many bytes */
 #define KEY_BYTES		60
 
-/* Where a row is */
-typedef struct BcdPlace
+/* A row of a feed */
+typedef struct BcdTroubleRow
 {
 	char	   *feed;
 	char	   *key;
-} BcdPlace;
+} BcdTroubleRow;
 
 static bool
-is_place(const BcdPlace *a, const BcdPlace *b)
+is_same_row(const BcdTroubleRow *a, const BcdTroubleRow *b)
 {
 	return strcmp(a->feed, b->feed) == 0 && strcmp(a->key, b->key) == 0;
 }
 
-/* A key as messages have it */
+/* Returns a key as shown in messages. */
 static char *
 short_key(const char *key)
 {
@@ -64,16 +64,19 @@ short_key(const char *key)
 }
 
 static char *
-place_text(const BcdFeed *feed, const BcdPlace *place)
+place_text(const BcdFeed *feed, const BcdTroubleRow *place)
 {
 	if (strcmp(place->feed, feed->name) == 0)
 		return psprintf("row %s", short_key(place->key));
 	return psprintf("row %s of feed \"%s\"", short_key(place->key), place->feed);
 }
 
-/* Rows from "from" on wait for each other, the last one for the first. */
+/*
+ * Describes a circle: the rows starting at "from" wait for each other, the
+ * last one for the first.
+ */
 static char *
-circle_text(const BcdFeed *feed, const BcdPlace *chain, int from, int n)
+circle_text(const BcdFeed *feed, const BcdTroubleRow *chain, int from, int n)
 {
 	StringInfoData text;
 	int			i;
@@ -87,19 +90,25 @@ circle_text(const BcdFeed *feed, const BcdPlace *chain, int from, int n)
 	return text.data;
 }
 
-/* The row at the end of a chain is not on its way: who waits, and for what? */
+/*
+ * Describes a chain that leads to a row which will not be pushed: which row
+ * waits, and for what.
+ */
 static char *
-dead_end_text(const BcdFeed *feed, const BcdPlace *chain, int n, const char *what)
+dead_end_text(const BcdFeed *feed, const BcdTroubleRow *chain, int n, const char *what)
 {
 	return psprintf("%s waits%s for %s, %s", place_text(feed, &chain[0]),
 					n > 2 ? ", through others," : "", place_text(feed, &chain[n - 1]), what);
 }
 
-/* Looks at the place at the end of a chain; NULL: no trouble, or a longer chain. */
+/*
+ * Looks at the row at the end of a chain. Returns a description of a problem,
+ * or NULL if there is none or if the chain has become longer.
+ */
 static char *
-look_at_end(const BcdFeed *feed, BcdPlace *chain, int *n)
+look_at_end(const BcdFeed *feed, BcdTroubleRow *chain, int *n)
 {
-	BcdPlace   *end = &chain[*n - 1];
+	BcdTroubleRow *end = &chain[*n - 1];
 	BcdFeedPlace place;
 	char	   *state;
 
@@ -130,9 +139,9 @@ look_at_end(const BcdFeed *feed, BcdPlace *chain, int *n)
 	return NULL;
 }
 
-/* Follows the references of a row; *steps: how many may still be made. */
+/* Follows the references of a row; *steps is the number of steps left. */
 static char *
-follow(const BcdFeed *feed, BcdPlace *chain, int *steps)
+follow(const BcdFeed *feed, BcdTroubleRow *chain, int *steps)
 {
 	int			n = 2;
 
@@ -145,22 +154,22 @@ follow(const BcdFeed *feed, BcdPlace *chain, int *steps)
 		if (trouble || n == before)
 			return trouble;
 		for (i = 0; i < n - 1; i++)
-			if (is_place(&chain[i], &chain[n - 1]))
+			if (is_same_row(&chain[i], &chain[n - 1]))
 				return circle_text(feed, chain, i, n - 1);
 	}
 	return NULL;
 }
 
 /*
- * In words, with one example, why deferred rows of a feed are not going to be
- * pushed; NULL: they are, as far as it looks.
+ * Describes, with one example, why deferred rows of a feed are not going to be
+ * pushed, or returns NULL if no problem was found.
  */
 char *
 bcd_trouble_deferred(const BcdFeed *feed)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	BcdDeferred *rows;
-	BcdPlace	chain[MAX_CHAIN + 1];
+	BcdTroubleRow chain[MAX_CHAIN + 1];
 	char	   *trouble = NULL;
 	int			steps = MAX_STEPS;
 	BcdRights	rights;
@@ -173,11 +182,11 @@ bcd_trouble_deferred(const BcdFeed *feed)
 	{
 		if (rows[i].waits_feed == NULL || rows[i].waits_key == NULL)
 			continue;
-		chain[0] = (BcdPlace)
+		chain[0] = (BcdTroubleRow)
 		{
 			feed->name, rows[i].key
 		};
-		chain[1] = (BcdPlace)
+		chain[1] = (BcdTroubleRow)
 		{
 			rows[i].waits_feed, rows[i].waits_key
 		};
@@ -189,7 +198,7 @@ bcd_trouble_deferred(const BcdFeed *feed)
 	return trouble;
 }
 
-/* Parses and analyses the statement that reads rows, as the feed's owner. */
+/* Parses and analyzes the statement that reads rows, as the feed's owner. */
 static void
 analyse(void *arg)
 {
@@ -198,7 +207,7 @@ analyse(void *arg)
 	BcdRights	rights;
 	char	   *sql;
 
-	/* whoever changes the source's definition now is not waited for */
+	/* do not wait long for someone who is changing the source's definition */
 	(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	feed = bcd_feed_load(name, false);
@@ -212,7 +221,10 @@ analyse(void *arg)
 	bcd_become_again(&rights);
 }
 
-/* What is wrong with the mapping of a feed as its tables are now; NULL: nothing. */
+/*
+ * Describes what is wrong with the mapping of a feed, given its tables as they
+ * are now, or returns NULL.
+ */
 char *
 bcd_trouble_mapping(const BcdFeed *feed)
 {
