@@ -24,7 +24,7 @@
 #include "worker/call_serve.h"
 #include "worker/calls.h"
 
-/* Calls that are taken before the runs get a turn */
+/* Calls that are accepted before the runs get a turn */
 #define CALLS_AT_ONCE	64
 
 /* The reason for cancelling a run whose callers have gone */
@@ -34,14 +34,14 @@
 typedef struct BcdOpenCall
 {
 	bool		open;
-	bool		owner;			/* of the run: when the last of them goes
-								 * away, it is stopped */
+	bool		owner;			/* owns the run, which is stopped when its
+								 * last owner goes away */
 	int64		run_id;
 } BcdOpenCall;
 
 static BcdOpenCall open_calls[BCD_MAX_CALLS];
 
-/* Does a session wait for the run's end? */
+/* Returns whether a session waits for the run's end. */
 bool
 bcd_serve_awaited(int64 run_id)
 {
@@ -79,7 +79,7 @@ bcd_serve_finished(int64 run_id)
 {
 	int			i;
 
-	/* its store is free for the next one */
+	/* its store is free for the next run */
 	bcd_engine.requested = true;
 	for (i = 0; i < BCD_MAX_CALLS; i++)
 	{
@@ -110,8 +110,8 @@ disown(int64 run_id)
 }
 
 /*
- * A call for a run: its row is committed before the caller is informed. It may
- * join a run that is already waiting for its turn.
+ * Accepts a call for a run: the run's row is committed before the caller is
+ * informed. The call may join a run that is already waiting for its turn.
  */
 static void
 accept_run(int number, const BcdCall *call)
@@ -166,7 +166,7 @@ accept_cancel(int number, const BcdCall *call)
 	bcd_tx_commit();
 	if (run)
 	{
-		/* answered when it has ended */
+		/* the answer follows when the run has ended */
 		open_calls[number].open = true;
 		open_calls[number].owner = false;
 		open_calls[number].run_id = call->run_id;
@@ -186,7 +186,7 @@ accept_retry(int number, const BcdCall *call)
 	n = bcd_pending_retry(call->feed[0] ? call->feed : NULL, NameStr(call->server),
 						  call->waiting);
 	bcd_tx_commit();
-	/* a run may rest until their time */
+	/* runs may be sleeping until the rows become due */
 	bcd_runs_look();
 	bcd_call_done(number, n, NULL);
 }
@@ -205,8 +205,8 @@ answer(int number, const BcdCall *call, const char *trouble)
 }
 
 /*
- * Takes what SQL functions ask for; an error is the caller's answer, and so is
- * the worker's trouble, if it is not NULL.
+ * Accepts the calls of SQL functions. Errors are sent to the caller; so is the
+ * worker's trouble, if it is not NULL.
  */
 void
 bcd_serve_calls(const char *trouble)
@@ -236,10 +236,12 @@ bcd_serve_calls(const char *trouble)
 		MemoryContextSwitchTo(cxt);
 	}
 	if (most < 0)
-		SetLatch(MyLatch);		/* there may be more */
+		SetLatch(MyLatch);		/* there may be more calls */
 }
 
-/* Does another caller that is still present own the run of a call? */
+/*
+ * Returns whether another caller that is still present owns the run of a call.
+ */
 static bool
 has_another_owner(int number)
 {

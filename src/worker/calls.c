@@ -41,8 +41,8 @@
 
 #define START_PATIENCE_MS	10000	/* how long a caller waits for a worker */
 #define START_NAP_MS		100
-#define WATCH_NAP_MS		1000	/* how often a caller looks whether the
-									 * worker lives */
+#define WATCH_NAP_MS		1000	/* how often a caller checks whether the
+									 * worker is alive */
 
 static uint32
 wait_event(void)
@@ -54,7 +54,10 @@ wait_event(void)
 	return event;
 }
 
-/* The process id of this database's worker; 0: none.  Caller holds the lock. */
+/*
+ * Returns the process id of this database's worker, or 0. The caller holds the
+ * lock.
+ */
 static pid_t
 worker_pid(void)
 {
@@ -77,7 +80,10 @@ is_listed(const char *database)
 	return false;
 }
 
-/* The reason that this database's worker gives for not working; palloc'd. */
+/*
+ * Returns the reason that this database's worker gives for not working;
+ * palloc'd.
+ */
 static char *
 worker_trouble(const char *database)
 {
@@ -93,9 +99,9 @@ worker_trouble(const char *database)
 }
 
 /*
- * NULL if a worker serves this database, otherwise the reason why not.
+ * Returns NULL if a worker serves this database, otherwise the reason why not.
  *
- * starting is set if the caller only has to wait for it.
+ * Sets *starting if the caller only has to wait for it.
  */
 char *
 bcd_worker_words(bool *starting)
@@ -134,8 +140,8 @@ worker_hint(const char *database)
 }
 
 /*
- * Raises an error unless a worker serves this database; waits a while for
- * one that is starting.
+ * Raises an error unless a worker serves this database. Waits a while for a
+ * worker that is starting.
  */
 void
 bcd_call_check_worker(void)
@@ -173,43 +179,43 @@ bcd_call_check_worker(void)
 }
 
 /*
- * The places are shared by all users of stores: one role, or one login that
- * takes many roles, cannot occupy all of them or prevent a run from being
- * cancelled.
+ * Slots are shared by all users of all stores. The limits make sure that no
+ * role, and no login that can take many roles, can occupy all of them or
+ * prevent a run from being cancelled.
  */
-typedef struct BcdPlaces
+typedef struct BcdSlotUse
 {
 	int			free;
-	int			number;			/* of a free one */
+	int			number;			/* of a free slot */
 	int			of_role;
 	int			of_session;
-} BcdPlaces;
+} BcdSlotUse;
 
-/* Caller holds the lock. */
+/* The caller holds the lock. */
 static void
-count_places(const BcdCall *call, BcdPlaces *places)
+count_slots(const BcdCall *call, BcdSlotUse *use)
 {
 	int			i;
 
-	memset(places, 0, sizeof(*places));
+	memset(use, 0, sizeof(*use));
 	for (i = 0; i < BCD_MAX_CALLS; i++)
 	{
 		const BcdCall *slot = &bcd_shared->calls[i];
 
 		if (slot->state == BCD_CALL_FREE)
 		{
-			places->free++;
-			places->number = i;
+			use->free++;
+			use->number = i;
 			continue;
 		}
-		places->of_role += slot->role == call->role;
-		places->of_session += slot->session == call->session;
+		use->of_role += slot->role == call->role;
+		use->of_session += slot->session == call->session;
 	}
 }
 
 /*
- * Puts a call into a free slot; returns its number, or -1: there is none, -2:
- * there is none for this role.
+ * Puts a call into a free slot. Returns its number, -1 if there is no free
+ * slot, or -2 if there is none for this role.
  */
 static int
 post(const BcdCall *call, pid_t *pid)
@@ -219,13 +225,13 @@ post(const BcdCall *call, pid_t *pid)
 	bool		super = superuser_arg(call->role);
 	bool		super_session = superuser_arg(call->session);
 	int			kept = super ? 0 : cancels ? BCD_KEPT_CALLS / 2 : BCD_KEPT_CALLS;
-	BcdPlaces	places;
+	BcdSlotUse	use;
 	int			number;
 
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
-	count_places(call, &places);
-	number = places.free > kept ? places.number : -1;
-	if (!super && (places.of_role >= most || (!super_session && places.of_session >= most)))
+	count_slots(call, &use);
+	number = use.free > kept ? use.number : -1;
+	if (!super && (use.of_role >= most || (!super_session && use.of_session >= most)))
 		number = -2;
 	if (number >= 0)
 	{
@@ -238,8 +244,8 @@ post(const BcdCall *call, pid_t *pid)
 }
 
 /*
- * Is the call over for the worker without being DONE?  Then the slot is the
- * caller's alone.
+ * Returns whether the worker has nothing more to do with a call that is not
+ * DONE. The slot then belongs to the caller alone.
  */
 static bool
 is_over_for_worker(const BcdCall *slot)
@@ -247,7 +253,7 @@ is_over_for_worker(const BcdCall *slot)
 	return slot->state == BCD_CALL_ACCEPTED && !slot->wait && slot->run_id != 0;
 }
 
-/* The caller goes away, by an error or by the end of its process. */
+/* The caller goes away, because of an error or because its process ends. */
 static void
 abandon(int code, Datum number)
 {
@@ -266,8 +272,8 @@ abandon(int code, Datum number)
 }
 
 /*
- * How far is the call?  Once it is answered, the answer is copied, the slot
- * is free again, and the result is DONE.
+ * Returns the state of a call. Once it is answered, the answer is copied, the
+ * slot is free again, and the result is DONE.
  */
 static BcdCallState
 look(int number, BcdCall *call, pid_t *pid)
@@ -301,11 +307,11 @@ worker_ended(const BcdCall *call, BcdCallState state)
 			 errhint("No rows were lost. Call the function again once the worker has restarted; see the server log for the cause.")));
 }
 
-/* Waits until a call that was posted is answered. */
+/* Waits until the call is answered. */
 static void
 await(int number, BcdCall *call, pid_t pid)
 {
-	TimestampTz seen = GetCurrentTimestamp();	/* the last time of a worker */
+	TimestampTz seen = GetCurrentTimestamp();	/* when a worker was last seen */
 
 	for (;;)
 	{
@@ -332,10 +338,10 @@ await(int number, BcdCall *call, pid_t pid)
 }
 
 /*
- * Has the worker do something, and waits for it.
+ * Makes the worker do something, and waits for it.
  *
- * The caller fills in what it asks for; the answer is in run_id and result.
- * What the worker has to say against it is raised as an error.  Needs no
+ * The caller fills in the request; the answer is in run_id and result. If the
+ * worker refuses or fails, its message is raised as an error. Needs no
  * snapshot and no memory of the transaction.
  */
 void
@@ -372,9 +378,10 @@ bcd_call(BcdCall *call)
 }
 
 /*
- * The worker takes the next call, going round, so that sessions which call
- * again and again keep none waiting: its number, -1 when there is none.  For a
- * run bcd_call_accepted() is to follow, for anything else bcd_call_done().
+ * Accepts the next call, for the worker. Returns its number, or -1 if there is
+ * none. Slots are visited in turn, so that sessions which call again and again
+ * cannot keep others waiting. Must be followed by bcd_call_accepted() for a
+ * run, and by bcd_call_done() for anything else.
  */
 int
 bcd_call_next(BcdCall *copy)
@@ -402,7 +409,10 @@ bcd_call_next(BcdCall *copy)
 	return number;
 }
 
-/* Sets the message of an answer, cut at a character.  Caller holds the lock. */
+/*
+ * Sets the message of an answer, cut at a character boundary. The caller holds
+ * the lock.
+ */
 static void
 set_message(BcdCall *slot, const char *error)
 {
@@ -414,17 +424,17 @@ set_message(BcdCall *slot, const char *error)
 	slot->message[len] = '\0';
 }
 
-/* Caller holds the lock. */
+/* Wakes the caller's process; our caller holds the lock. */
 static void
-tell(BcdCall *slot)
+wake_caller(BcdCall *slot)
 {
 	if (slot->latch)
 		SetLatch(slot->latch);
 }
 
 /*
- * The worker has committed the row of the call's run.  When the call does not
- * wait for the run's end, the worker has nothing more to do with it.
+ * Called by the worker when it has committed the row of the call's run. If the
+ * call does not wait for the run's end, the worker is done with it.
  */
 void
 bcd_call_accepted(int number, int64 run_id)
@@ -436,11 +446,11 @@ bcd_call_accepted(int number, int64 run_id)
 	if (slot->abandoned && !slot->wait)
 		slot->state = BCD_CALL_FREE;
 	else
-		tell(slot);
+		wake_caller(slot);
 	LWLockRelease(bcd_shared->lock);
 }
 
-/* The worker answers a call; error NULL: without an error. */
+/* Answers a call, for the worker; error is NULL if there was none. */
 void
 bcd_call_done(int number, int64 result, const char *error)
 {
@@ -450,11 +460,11 @@ bcd_call_done(int number, int64 result, const char *error)
 	slot->result = result;
 	set_message(slot, error);
 	slot->state = slot->abandoned ? BCD_CALL_FREE : BCD_CALL_DONE;
-	tell(slot);
+	wake_caller(slot);
 	LWLockRelease(bcd_shared->lock);
 }
 
-/* Has the caller gone away?  Then the run is to be stopped. */
+/* Returns whether the caller has gone away; the run must then be stopped. */
 bool
 bcd_call_abandoned(int number)
 {
@@ -467,8 +477,8 @@ bcd_call_abandoned(int number)
 }
 
 /*
- * The worker answers whatever it has accepted with an error: when it ends,
- * and when it starts.
+ * Answers everything that the worker has accepted with an error. Called by the
+ * worker when it ends and when it starts.
  */
 void
 bcd_calls_end(Oid dbid, const char *error)
@@ -484,7 +494,7 @@ bcd_calls_end(Oid dbid, const char *error)
 			continue;
 		set_message(slot, error);
 		slot->state = slot->abandoned ? BCD_CALL_FREE : BCD_CALL_DONE;
-		tell(slot);
+		wake_caller(slot);
 	}
 	LWLockRelease(bcd_shared->lock);
 }

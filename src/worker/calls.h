@@ -7,12 +7,12 @@
 
 #include "base/shmem.h"
 
-/* the side of the SQL functions */
+/* called by SQL functions */
 extern void bcd_call_check_worker(void);
 extern void bcd_call(BcdCall *call);
 extern char *bcd_worker_words(bool *starting);
 
-/* the side of the worker */
+/* called by the worker */
 extern int	bcd_call_next(BcdCall *copy);
 extern void bcd_call_accepted(int number, int64 run_id);
 extern void bcd_call_done(int number, int64 result, const char *error);

@@ -1,17 +1,18 @@
 /*
  * launcher.c
- *		The process that keeps one worker per database running.
+ *	  The process that keeps one worker per database running.
  *
- * It reads bcdelta.databases at start and at every reload, starts a worker for
- * each name that has none, and starts it again after it ended: at once (after
- * a second) when it lived long, ever later while it ends young.  It is not
- * connected to any database, so it does not prevent any from being dropped;
- * but it sees the shared catalogs, and starts nothing for a database that does
- * not exist.  A worker whose database left the list ends by itself.
+ * It reads bcdelta.databases at start and at every reload, and starts a worker
+ * for each name that has none. A worker that ends is restarted: within a
+ * second if it lived long, otherwise after a delay that grows each time. The
+ * launcher is not connected to any database, so it does not prevent any from
+ * being dropped; but it sees the shared catalogs, and does not start a worker
+ * for a database that does not exist. A worker whose database is removed from
+ * the list ends by itself.
  *
- * A worker's place in shared memory is the truth about it: the worker writes
- * its process id there, and takes it back when it exits.  So a launcher that
- * was itself restarted sees the workers of its predecessor.
+ * A worker's slot in shared memory is authoritative: the worker writes its
+ * process id there, and removes it when it exits. A restarted launcher thus
+ * finds the workers that its predecessor started.
  */
 #include "postgres.h"
 
@@ -45,7 +46,7 @@
 #include "feed/database_identity.h"
 #include "worker/launcher.h"
 
-/* pg_database.datconnlimit after a DROP DATABASE that did not get to its end */
+/* pg_database.datconnlimit after an unfinished DROP DATABASE */
 #define INVALID_DATABASE	(-2)
 
 #define LAUNCHER_RESTART	5	/* seconds */
@@ -54,27 +55,29 @@
 #define LONG_LIFE_MS		60000	/* a worker that lives this long is
 									 * healthy */
 #define NO_SLOT_DELAY_MS	10000
-#define SAFETY_NAP_MS		60000	/* in case a notification got lost */
-#define MISSING_NAP_MS		5000	/* before a missing database is looked for */
-#define STRANGER_NAP_MS		2000	/* a worker whose end is not reported to
-									 * us */
+#define SAFETY_NAP_MS		60000	/* in case a notification was lost */
+#define MISSING_NAP_MS		5000	/* delay before looking for a missing
+									 * database again */
+#define STRANGER_NAP_MS		2000	/* for workers whose end is not reported
+									 * to us */
 
-/* The launcher's knowledge of the worker in the same place of bcd_shared */
-typedef struct BcdCharge
+/* What the launcher knows about the worker in the same slot of bcd_shared */
+typedef struct BcdManaged
 {
 	BackgroundWorkerHandle *handle; /* of the worker that we started, or NULL */
 	TimestampTz started_at;
-	TimestampTz start_at;		/* not before */
-	int			delay_ms;		/* after the next end */
-	bool		told;			/* that there is no slot for it */
-	bool		told_stuck;		/* that it reacts to nothing */
-	bool		missed;			/* it was told that its database is not there */
-} BcdCharge;
+	TimestampTz start_at;		/* not before this time */
+	int			delay_ms;		/* delay after the worker's next end */
+	bool		reported_full;	/* reported that there was no slot for it */
+	bool		reported_stuck; /* reported that it does not respond */
+	bool		reported_missing;	/* reported that its database does not
+									 * exist */
+} BcdManaged;
 
-static BcdCharge charges[BCD_MAX_WORKERS];
-static bool told_no_place = false;
+static BcdManaged managed[BCD_MAX_WORKERS];
+static bool reported_no_slot = false;
 
-/* From _PG_init() of a preloaded library. */
+/* Called from _PG_init() when the library is preloaded. */
 void
 bcd_launcher_register(void)
 {
@@ -102,9 +105,12 @@ is_listed(List *databases, const char *name)
 	return false;
 }
 
-/* Gives up the places of workers that ended and whose database is not listed. */
+/*
+ * Frees the slots of workers that have ended and whose databases are not
+ * listed.
+ */
 static void
-clear_places(List *databases)
+free_slots(List *databases)
 {
 	int			i;
 
@@ -113,20 +119,23 @@ clear_places(List *databases)
 	{
 		BcdWorkerSlot *slot = &bcd_shared->workers[i];
 
-		if (slot->database[0] == '\0' || slot->pid != 0 || charges[i].handle != NULL ||
+		if (slot->database[0] == '\0' || slot->pid != 0 || managed[i].handle != NULL ||
 			is_listed(databases, slot->database))
 			continue;
 		memset(slot, 0, sizeof(*slot));
-		memset(&charges[i], 0, sizeof(BcdCharge));
+		memset(&managed[i], 0, sizeof(BcdManaged));
 	}
 	LWLockRelease(bcd_shared->lock);
 }
 
-/* The place of a database's worker, a new one if needed; -1 when there is none. */
+/*
+ * Returns the slot of a database's worker, a new one if needed, or -1 if there
+ * is none.
+ */
 static int
-place_of(const char *database)
+slot_number(const char *database)
 {
-	int			place = -1;
+	int			number = -1;
 	int			i;
 
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
@@ -136,50 +145,55 @@ place_of(const char *database)
 
 		if (strcmp(slot->database, database) == 0)
 		{
-			place = i;
+			number = i;
 			break;
 		}
-		if (slot->database[0] == '\0' && place < 0)
-			place = i;
+		if (slot->database[0] == '\0' && number < 0)
+			number = i;
 	}
-	if (place >= 0)
-		strlcpy(bcd_shared->workers[place].database, database, NAMEDATALEN);
+	if (number >= 0)
+		strlcpy(bcd_shared->workers[number].database, database, NAMEDATALEN);
 	LWLockRelease(bcd_shared->lock);
-	return place;
+	return number;
 }
 
-/* Is there a worker in this place, whoever started it? */
+/* Returns whether there is a worker in this slot, no matter who started it. */
 static bool
-is_alive(int place)
+is_alive(int number)
 {
 	bool		alive;
 
 	LWLockAcquire(bcd_shared->lock, LW_SHARED);
-	alive = bcd_shared->workers[place].pid != 0;
+	alive = bcd_shared->workers[number].pid != 0;
 	LWLockRelease(bcd_shared->lock);
 	return alive;
 }
 
-/* Reports a worker that can only be ended by a signal that harms all others. */
+/*
+ * Reports a worker that only a signal could end that would also harm all
+ * others.
+ */
 static void
-tell_stuck(int place)
+report_stuck(int number)
 {
 	BcdWorkerSlot slot;
 
 	LWLockAcquire(bcd_shared->lock, LW_SHARED);
-	slot = bcd_shared->workers[place];
+	slot = bcd_shared->workers[number];
 	LWLockRelease(bcd_shared->lock);
-	if (slot.stuck && !charges[place].told_stuck)
+	if (slot.stuck && !managed[number].reported_stuck)
 		ereport(WARNING,
 				(errmsg("bcdelta: in database \"%s\" %s", slot.database, slot.trouble),
 				 errdetail("Process %d was cancelled and terminated, but does not respond.", (int) slot.pid),
 				 errhint("Pause the feed. Only SIGKILL ends the process, and it makes PostgreSQL restart all others.")));
-	charges[place].told_stuck = slot.stuck;
+	managed[number].reported_stuck = slot.stuck;
 }
 
-/* Asks the postmaster for a worker; false when it has no place for one. */
+/*
+ * Asks the postmaster for a worker. Returns false if it has no slot for one.
+ */
 static bool
-start_worker(int place, const char *database)
+start_worker(int number, const char *database)
 {
 	BackgroundWorker worker;
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
@@ -194,52 +208,55 @@ start_worker(int place, const char *database)
 	snprintf(worker.bgw_name, BGW_MAXLEN, "bcdelta worker for %s", database);
 	strlcpy(worker.bgw_type, BCD_WORKER_TYPE, BGW_MAXLEN);
 	strlcpy(worker.bgw_extra, database, BGW_EXTRALEN);
-	worker.bgw_main_arg = Int32GetDatum(place);
+	worker.bgw_main_arg = Int32GetDatum(number);
 	worker.bgw_notify_pid = MyProcPid;
-	started = RegisterDynamicBackgroundWorker(&worker, &charges[place].handle);
+	started = RegisterDynamicBackgroundWorker(&worker, &managed[number].handle);
 	MemoryContextSwitchTo(old);
 	return started;
 }
 
 /*
- * Did a feed's code end the worker that was in this place?  The next one deals
- * with that feed, and the others are not to wait for it.
+ * Returns whether the code of a feed has crashed the worker in this slot. The
+ * next worker deals with that feed, so other feeds should not have to wait.
  */
 static bool
-is_excused(int place)
+is_excused(int number)
 {
 	bool		excused;
 
 	LWLockAcquire(bcd_shared->lock, LW_SHARED);
-	excused = bcd_shared->workers[place].excused;
+	excused = bcd_shared->workers[number].excused;
 	LWLockRelease(bcd_shared->lock);
 	return excused;
 }
 
-/* Notes the end of a worker that we started: when may the next one start? */
+/*
+ * Notes the end of a worker that we started, and decides when the next one may
+ * start.
+ */
 static void
-note_end(int place, TimestampTz now)
+note_end(int number, TimestampTz now)
 {
-	BcdCharge  *charge = &charges[place];
-	bool		healthy = TimestampDifferenceExceeds(charge->started_at, now, LONG_LIFE_MS) ||
-	is_excused(place);
+	BcdManaged *worker = &managed[number];
+	bool		healthy = TimestampDifferenceExceeds(worker->started_at, now, LONG_LIFE_MS) ||
+	is_excused(number);
 
-	pfree(charge->handle);
-	charge->handle = NULL;
-	if (healthy || charge->delay_ms < FIRST_DELAY_MS)
-		charge->delay_ms = FIRST_DELAY_MS;
-	charge->start_at = TimestampTzPlusMilliseconds(now, charge->delay_ms);
-	charge->delay_ms = Min(charge->delay_ms * 2, LAST_DELAY_MS);
+	pfree(worker->handle);
+	worker->handle = NULL;
+	if (healthy || worker->delay_ms < FIRST_DELAY_MS)
+		worker->delay_ms = FIRST_DELAY_MS;
+	worker->start_at = TimestampTzPlusMilliseconds(now, worker->delay_ms);
+	worker->delay_ms = Min(worker->delay_ms * 2, LAST_DELAY_MS);
 }
 
-/* Milliseconds from now until then, at least 1. */
+/* Returns the milliseconds from now until then, at least 1. */
 static long
 ms_until(TimestampTz then, TimestampTz now)
 {
 	return Max(1, (then - now) / 1000 + 1);
 }
 
-/* Why no worker can connect to a database, or NULL. */
+/* Returns why no worker can connect to a database, or NULL. */
 static const char *
 row_trouble(const FormData_pg_database *form)
 {
@@ -251,8 +268,8 @@ row_trouble(const FormData_pg_database *form)
 }
 
 /*
- * The same for a name.  Without a database of its own a process has neither
- * indexes nor caches of catalogs: it reads all rows, as autovacuum does.
+ * The same, given the name. A process that is not connected to a database has
+ * no indexes or catalog caches, so it reads all rows, as autovacuum does.
  */
 static const char *
 database_trouble(const char *name)
@@ -281,77 +298,77 @@ database_trouble(const char *name)
 	return trouble;
 }
 
-/* Does the database exist? If not, this is reported once. */
+/* Returns whether the database exists; if not, reports it once. */
 static bool
-check_database(BcdCharge *charge, const char *name)
+check_database(BcdManaged *worker, const char *name)
 {
 	const char *trouble = database_trouble(name);
 
-	if (trouble && !charge->missed)
+	if (trouble && !worker->reported_missing)
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_DATABASE),
 				 errmsg("bcdelta: database \"%s\" of bcdelta.databases %s", name, trouble),
 				 errhint("It gets a worker as soon as it is available; otherwise, remove it from the list.")));
-	charge->missed = trouble != NULL;
+	worker->reported_missing = trouble != NULL;
 	return trouble == NULL;
 }
 
 /*
- * Looks after one database; returns the milliseconds after which to look
- * again unless something happens before.
+ * Manages the worker of one database. Returns the milliseconds after which to
+ * look again unless something happens before that.
  */
 static long
 look_after(const char *database, TimestampTz now)
 {
-	int			place = place_of(database);
-	BcdCharge  *charge;
+	int			number = slot_number(database);
+	BcdManaged *worker;
 	pid_t		pid;
 
-	if (place < 0)
+	if (number < 0)
 	{
-		if (!told_no_place)
+		if (!reported_no_slot)
 			ereport(WARNING,
 					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 					 errmsg("bcdelta serves at most %d databases", BCD_MAX_WORKERS),
 					 errdetail("Database \"%s\" gets no worker.", database)));
-		told_no_place = true;
+		reported_no_slot = true;
 		return SAFETY_NAP_MS;
 	}
-	charge = &charges[place];
-	tell_stuck(place);
-	if (charge->handle)
+	worker = &managed[number];
+	report_stuck(number);
+	if (worker->handle)
 	{
-		if (GetBackgroundWorkerPid(charge->handle, &pid) != BGWH_STOPPED)
+		if (GetBackgroundWorkerPid(worker->handle, &pid) != BGWH_STOPPED)
 			return SAFETY_NAP_MS;
-		note_end(place, now);
+		note_end(number, now);
 	}
-	if (is_alive(place))
+	if (is_alive(number))
 		return STRANGER_NAP_MS;
-	/* a clock that was set back must not keep the worker waiting */
-	if (charge->start_at > TimestampTzPlusMilliseconds(now, LAST_DELAY_MS))
-		charge->start_at = now;
-	if (charge->start_at > now)
-		return ms_until(charge->start_at, now);
-	if (!check_database(charge, database))
+	/* a clock that was set back must not delay the worker */
+	if (worker->start_at > TimestampTzPlusMilliseconds(now, LAST_DELAY_MS))
+		worker->start_at = now;
+	if (worker->start_at > now)
+		return ms_until(worker->start_at, now);
+	if (!check_database(worker, database))
 		return MISSING_NAP_MS;
-	if (!start_worker(place, database))
+	if (!start_worker(number, database))
 	{
-		if (!charge->told)
+		if (!worker->reported_full)
 			ereport(WARNING,
 					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 					 errmsg("could not start the bcdelta worker of database \"%s\": no slot for a background worker is free",
 							database),
 					 errhint("Increase max_worker_processes, which is %d, and restart the server.",
 							 max_worker_processes)));
-		charge->told = true;
+		worker->reported_full = true;
 		return NO_SLOT_DELAY_MS;
 	}
-	charge->told = false;
-	charge->started_at = now;
+	worker->reported_full = false;
+	worker->started_at = now;
 	return SAFETY_NAP_MS;
 }
 
-/* Starts workers according to the list; returns how long to sleep. */
+/* Starts the workers on the list; returns how long to sleep. */
 static long
 look_after_all(void)
 {
@@ -361,15 +378,15 @@ look_after_all(void)
 	ListCell   *cell;
 	int			i;
 
-	/* those that left the list, too */
+	/* including databases that were removed from the list */
 	for (i = 0; i < BCD_MAX_WORKERS; i++)
 	{
 		pid_t		pid;
 
-		if (charges[i].handle && GetBackgroundWorkerPid(charges[i].handle, &pid) == BGWH_STOPPED)
+		if (managed[i].handle && GetBackgroundWorkerPid(managed[i].handle, &pid) == BGWH_STOPPED)
 			note_end(i, now);
 	}
-	clear_places(databases);
+	free_slots(databases);
 	foreach(cell, databases)
 		nap = Min(nap, look_after((const char *) lfirst(cell), now));
 	return nap;
@@ -382,12 +399,12 @@ reload(void)
 
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
-	told_no_place = false;
-	/* the cause may have been fixed: stop waiting */
+	reported_no_slot = false;
+	/* the cause may have been fixed, so stop waiting */
 	for (i = 0; i < BCD_MAX_WORKERS; i++)
 	{
-		charges[i].start_at = 0;
-		charges[i].delay_ms = 0;
+		managed[i].start_at = 0;
+		managed[i].delay_ms = 0;
 	}
 }
 
@@ -409,7 +426,7 @@ bcd_launcher_main(Datum arg)
 	{
 		long		nap;
 
-		/* with 0 the postmaster would not start it again */
+		/* after status 0, the postmaster would not restart it */
 		bcd_stop_if_asked(1);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)

@@ -1,11 +1,12 @@
 /*
  * schedule_due.c
- *		Finding the schedules whose time has come.
+ *	  Starts the schedules that are due.
  *
- * A schedule is due at next_run_at, on a grid of its period that starts at
- * first_run_at; where the period has days, it is a grid of the clock's times.
- * With hours, a time outside of them is moved to the next opening.  Hours and
- * days are in the time zone of the schedule's creator.
+ * A schedule is due at next_run_at. The due times form a grid of its period
+ * that starts at first_run_at; if the period includes days, it is a grid of
+ * local times. If the schedule has hours, a due time outside of them is moved
+ * to their next beginning. Hours and days are in the time zone of the
+ * schedule's creator.
  */
 #include "postgres.h"
 
@@ -26,7 +27,7 @@
 #include "worker/schedule_time.h"
 #include "worker/wallclock.h"
 
-/* A schedule that is due, and what is to be done with it */
+/* A schedule that is due, and what to do with it */
 typedef struct DueSchedule
 {
 	const BcdScheduleRow *row;
@@ -34,7 +35,10 @@ typedef struct DueSchedule
 	BcdStartRun start;
 } DueSchedule;
 
-/* Its owner, its feed and its server are there, and the owner may push. */
+/*
+ * Raises an error unless the owner, the feed and the server exist, and the
+ * owner may push.
+ */
 static void
 check(const BcdScheduleRow *d)
 {
@@ -48,7 +52,10 @@ check(const BcdScheduleRow *d)
 		bcd_feed_free(bcd_feed_read(d->feed, false));
 }
 
-/* When a schedule is due after now, whatever its hours; DT_NOEND: never again. */
+/*
+ * Returns when a schedule is due after now, ignoring its hours; DT_NOEND:
+ * never again.
+ */
 static TimestampTz
 next_on_grid(const BcdScheduleRow *d, TimestampTz now)
 {
@@ -78,8 +85,8 @@ next_time(const BcdScheduleRow *d, TimestampTz now)
 }
 
 /*
- * Starts one schedule's run, unless the one before it goes on, or the hours
- * are over by now.
+ * Starts a schedule's run, unless its previous run has not ended or its hours
+ * have ended meanwhile.
  */
 static void
 start_one(void *arg)
@@ -105,8 +112,8 @@ start_one(void *arg)
 }
 
 /*
- * A run that could not be started is recorded as failed, so that it appears
- * among the others.  Returns its id.
+ * Records a run that could not be started as failed, so that it appears with
+ * the others. Returns its id.
  */
 static int64
 failed_start(const BcdScheduleRow *d, const char *error)
@@ -124,7 +131,10 @@ failed_start(const BcdScheduleRow *d, const char *error)
 	return run_id;
 }
 
-/* The same; trouble is the schedule's own. */
+/*
+ * Starts a schedule's run and records its errors, which do not affect other
+ * schedules.
+ */
 static void
 try_one(const BcdScheduleRow *d, TimestampTz now, BcdStartRun start)
 {
@@ -136,8 +146,8 @@ try_one(const BcdScheduleRow *d, TimestampTz now, BcdStartRun start)
 }
 
 /*
- * Starts what is due; returns when there is something due next, DT_NOEND
- * when there is nothing.
+ * Starts all schedules that are due. Returns when the next one is due, or
+ * DT_NOEND if there is none.
  *
  * Called by the worker in a transaction, with SPI connected.
  */
@@ -150,7 +160,7 @@ bcd_schedules_due(BcdStartRun start)
 
 	foreach(cell, bcd_schedules_now_due(home, now))
 		try_one(lfirst(cell), now, start);
-	bcd_schedules_tell(home);
+	bcd_schedules_record_ends(home);
 	bcd_schedules_realign(home, now);
 	return bcd_schedules_next(home, now);
 }

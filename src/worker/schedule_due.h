@@ -1,6 +1,6 @@
 /*
  * schedule_due.h
- *		Runs that the worker starts by itself.
+ *	  Starts the schedules that are due.
  */
 #ifndef BCD_SCHEDULE_DUE_H
 #define BCD_SCHEDULE_DUE_H
@@ -8,8 +8,8 @@
 #include "datatype/timestamp.h"
 
 /*
- * Starts a run for a schedule: sets *run_id, or *error to a text that says
- * why it does not.  May raise an error.
+ * Starts a run for a schedule. Sets *run_id, or sets *error to the reason why
+ * no run was started. May raise an error.
  */
 typedef void (*BcdStartRun) (const char *name, const char *kind, const char *feed,
 							 const char *server, Oid owner,

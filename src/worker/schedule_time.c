@@ -1,10 +1,10 @@
 /*
  * schedule_time.c
- *		Next-run arithmetic of bcdelta.schedule.
+ *	  Arithmetic for the due times of bcdelta.schedule.
  *
- * Due times lie on a grid that starts at the first due time.  The next one is
- * found by a remainder and not by adding periods, so that neither a long
- * pause nor a clock set back or forward makes runs pile up or stay away.
+ * Due times form a grid that starts at the first due time. The next one is
+ * computed as a remainder instead of by adding periods, so that neither a long
+ * pause nor a clock that is set back or forward makes runs accumulate or stop.
  */
 #include "postgres.h"
 
@@ -16,8 +16,9 @@ static bool parse_time(const char **text, int *seconds);
 static void skip_spaces(const char **text);
 
 /*
- * Read a window such as '01:00-05:30'.  "24:00" may end it; a window that
- * ends before it begins passes midnight.  False when malformed.
+ * Parses hours such as '01:00-05:30'. They may end at "24:00"; if they end
+ * before they begin, they extend past midnight. Returns false if the text is
+ * malformed.
  */
 bool
 bcd_hours_parse(const char *text, BcdHours *hours)
@@ -33,7 +34,7 @@ bcd_hours_parse(const char *text, BcdHours *hours)
 	return true;
 }
 
-/* H:MM, HH:MM or HH:MM:SS, with spaces around it */
+/* H:MM, HH:MM or HH:MM:SS, optionally surrounded by spaces */
 static bool
 parse_time(const char **text, int *seconds)
 {
@@ -74,7 +75,10 @@ skip_spaces(const char **text)
 		(*text)++;
 }
 
-/* Is this local time, in seconds since midnight, inside the window? */
+/*
+ * Returns whether a local time, in seconds since midnight, is within the
+ * hours.
+ */
 bool
 bcd_hours_contains(const BcdHours *hours, int local_second)
 {
@@ -85,7 +89,7 @@ bcd_hours_contains(const BcdHours *hours, int local_second)
 	return local_second >= hours->from || local_second < hours->to;
 }
 
-/* Seconds until the window opens; 0 inside it */
+/* Returns the seconds until the hours begin, or 0 within them. */
 int
 bcd_hours_wait(const BcdHours *hours, int local_second)
 {
@@ -95,11 +99,11 @@ bcd_hours_wait(const BcdHours *hours, int local_second)
 }
 
 /*
- * The first due time after now on the grid previous_due + k * every.
+ * Returns the first due time after now on the grid previous_due + k * every.
  *
- * Missed times are skipped.  The result is never later than now + every, not
- * even when a clock that was set back left previous_due in the future.
- * Without a positive period there is no next time: PG_INT64_MAX.
+ * Missed times are skipped. The result is never later than now + every, even
+ * if previous_due is in the future because the clock was set back. Without a
+ * positive period there is no next time, and the result is PG_INT64_MAX.
  */
 int64
 bcd_schedule_next(int64 previous_due, int64 every_us, int64 now)

@@ -1,12 +1,16 @@
 /*
  * schedule_time.h
- *		Next-run arithmetic of bcdelta.schedule, on microseconds since the
- *		PostgreSQL epoch (TimestampTz).  Pure: the time is an argument.
+ *	  Arithmetic for the due times of bcdelta.schedule, in microseconds
+ *	  since the PostgreSQL epoch (TimestampTz). These functions are pure:
+ *	  the time is an argument.
  */
 #ifndef BCD_SCHEDULE_TIME_H
 #define BCD_SCHEDULE_TIME_H
 
-/* Seconds since local midnight; a window may pass midnight. from == to: always */
+/*
+ * Seconds since local midnight. Hours may extend past midnight; from == to:
+ * always
+ */
 typedef struct BcdHours
 {
 	int			from;

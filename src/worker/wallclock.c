@@ -1,11 +1,12 @@
 /*
  * wallclock.c
- *		When schedules are due, by the wall clock of a time zone.
+ *	  When schedules are due in the local time of a time zone.
  *
- * Twice a year the clocks change.  Whatever the hours, no night is skipped and
- * none comes twice: a time that the clocks skip is due when they change, a
- * time that occurs twice is due the first time, and hours that are skipped
- * entirely are taken by the clock before the change.
+ * Twice a year, clocks change. Whatever the hours of a schedule are, no night
+ * is skipped and none comes twice: a time that is skipped when clocks go
+ * forward is due at the moment of the change, a time that occurs twice is due
+ * the first time, and hours that are skipped entirely are applied to the clock
+ * as it was before the change.
  */
 #include "postgres.h"
 
@@ -15,10 +16,13 @@
 #include "worker/schedule_time.h"
 #include "worker/wallclock.h"
 
-/* Clocks are put forward by no more, in seconds: hours that are leapt over are shorter */
+/*
+ * Clocks go forward by no more than this, in seconds: only shorter hours can
+ * be skipped
+ */
 #define LONGEST_LEAP	(2 * SECS_PER_HOUR)
 
-/* The clocks are put forward or back */
+/* A change of the clocks */
 typedef struct Change
 {
 	pg_time_t	at;
@@ -26,14 +30,14 @@ typedef struct Change
 	long		after;
 } Change;
 
-/* The length of a period, whose days have 24 hours, in microseconds */
+/* Returns the length of a period in microseconds, with days of 24 hours. */
 int64
 bcd_period_us(const Interval *every)
 {
 	return every->day * USECS_PER_DAY + every->time;
 }
 
-/* Reads a window of hours; raises an error when it is malformed. */
+/* Parses hours, and raises an error if they are malformed. */
 void
 bcd_hours_read(const char *text, BcdHours *hours)
 {
@@ -64,7 +68,7 @@ offset_at(pg_time_t t, pg_tz *zone)
 	return tm ? tm->tm_gmtoff : 0;
 }
 
-/* The first change after t; false: there is none. */
+/* Finds the first change after t. Returns false if there is none. */
 static bool
 next_change(pg_time_t t, pg_tz *zone, Change *change)
 {
@@ -75,7 +79,7 @@ next_change(pg_time_t t, pg_tz *zone, Change *change)
 								&change->after, &after_is_dst, zone) > 0;
 }
 
-/* What the clock shows, in seconds since midnight */
+/* Returns the local time of day, in seconds since midnight. */
 static int
 second_of_day(pg_time_t t, long offset)
 {
@@ -84,7 +88,7 @@ second_of_day(pg_time_t t, long offset)
 	return (int) (second < 0 ? second + SECS_PER_DAY : second);
 }
 
-/* How long the hours are */
+/* Returns the length of the hours. */
 static int
 length_of(const BcdHours *hours)
 {
@@ -93,7 +97,7 @@ length_of(const BcdHours *hours)
 	return length == 0 ? SECS_PER_DAY : length;
 }
 
-/* Do the clocks leap over all of the hours? */
+/* Returns whether a change of the clocks skips all of the hours. */
 static bool
 leaps_over(const Change *change, const BcdHours *hours)
 {
@@ -103,7 +107,10 @@ leaps_over(const Change *change, const BcdHours *hours)
 	return until + length_of(hours) <= change->after - change->before;
 }
 
-/* Were they leapt over a short while ago?  Then they are the old clock's. */
+/*
+ * Returns whether the hours have been skipped a short while ago; they then
+ * follow the old clock.
+ */
 static bool
 were_leapt_over(pg_time_t t, const BcdHours *hours, pg_tz *zone, Change *change)
 {
@@ -111,7 +118,7 @@ were_leapt_over(pg_time_t t, const BcdHours *hours, pg_tz *zone, Change *change)
 		leaps_over(change, hours);
 }
 
-/* Is it within the hours? */
+/* Returns whether a time is within the hours. */
 static bool
 is_within(pg_time_t t, const BcdHours *hours, pg_tz *zone)
 {
@@ -123,7 +130,7 @@ is_within(pg_time_t t, const BcdHours *hours, pg_tz *zone)
 		bcd_hours_contains(hours, second_of_day(t, change.before));
 }
 
-/* The first second from t on that is within the hours. */
+/* Returns the first second that is within the hours, starting at t. */
 static pg_time_t
 next_within(pg_time_t t, const BcdHours *hours, pg_tz *zone)
 {
@@ -146,14 +153,17 @@ next_within(pg_time_t t, const BcdHours *hours, pg_tz *zone)
 	return t;
 }
 
-/* The first time from "at" on that lies within the hours of a time zone. */
+/*
+ * Returns the first time, starting at "at", that is within the hours in a time
+ * zone.
+ */
 TimestampTz
 bcd_hours_next(TimestampTz at, const BcdHours *hours, const char *zone_name)
 {
 	pg_tz	   *zone = zone_named(zone_name);
 	pg_time_t	t = timestamptz_to_time_t(at);
 
-	/* it rounds towards the year 2000 */
+	/* the conversion rounds towards the year 2000 */
 	if (time_t_to_timestamptz(t) > at)
 		t--;
 	if (is_within(t, hours, zone))
@@ -161,14 +171,14 @@ bcd_hours_next(TimestampTz at, const BcdHours *hours, const char *zone_name)
 	return time_t_to_timestamptz(next_within(t, hours, zone));
 }
 
-/* The next time after "at" at which the hours of a time zone begin. */
+/* Returns the next time after "at" at which the hours begin in a time zone. */
 TimestampTz
 bcd_hours_opening(TimestampTz at, const BcdHours *hours, const char *zone_name)
 {
 	pg_tz	   *zone = zone_named(zone_name);
 	pg_time_t	t = timestamptz_to_time_t(at);
 
-	/* first, out of those that it is in */
+	/* if it is within the hours, leave them first */
 	if (is_within(t, hours, zone) && length_of(hours) < SECS_PER_DAY)
 	{
 		BcdHours	outside = {hours->to, hours->from};
@@ -178,14 +188,19 @@ bcd_hours_opening(TimestampTz at, const BcdHours *hours, const char *zone_name)
 	return time_t_to_timestamptz(next_within(t + 1, hours, zone));
 }
 
-/* What the clock shows, as microseconds since its midnight of 2000-01-01 */
+/*
+ * Returns the local time, as microseconds since local midnight of 2000-01-01.
+ */
 static int64
 shown_at(TimestampTz at, pg_tz *zone)
 {
 	return at + offset_at(timestamptz_to_time_t(at), zone) * USECS_PER_SEC;
 }
 
-/* When the clock shows that; see above for times that it does not show once. */
+/*
+ * Returns when a local time occurs; see above for times that do not occur
+ * exactly once.
+ */
 static TimestampTz
 when_shown(int64 shown, pg_tz *zone)
 {
@@ -205,8 +220,8 @@ when_shown(int64 shown, pg_tz *zone)
 }
 
 /*
- * The first time after now on the grid of the clock's times that a first one
- * and a period of days make; or DT_NOEND.
+ * Returns the first due time after now, or DT_NOEND. Due times form a grid of
+ * local times, given by the first due time and a period of days.
  */
 TimestampTz
 bcd_wallclock_next(TimestampTz first, int64 every_us, TimestampTz now, const char *zone_name)
@@ -214,7 +229,7 @@ bcd_wallclock_next(TimestampTz first, int64 every_us, TimestampTz now, const cha
 	pg_tz	   *zone = zone_named(zone_name);
 	int64		shown = bcd_schedule_next(shown_at(first, zone), every_us, shown_at(now, zone));
 
-	/* what the clock shows a second time has been there */
+	/* skip a local time that occurs again and was due the first time */
 	while (shown != PG_INT64_MAX && when_shown(shown, zone) <= now)
 		shown += every_us;
 	return shown == PG_INT64_MAX ? DT_NOEND : when_shown(shown, zone);

@@ -1,12 +1,12 @@
 /*
  * worker.c
- *		The process that works for one database.
+ *	  The process that works for one database.
  *
- * One event loop: calls of SQL functions, due schedules, the steps of the
- * active runs, replies, and now and then folding and tidying up.  It waits
- * only in bcd_http_wait(), outside any transaction. An error ends the task
- * that raised it, never the loop; if the extension does not exist yet, or no
- * longer exists, the worker idles.
+ * It runs one event loop, which handles calls of SQL functions, due schedules,
+ * the steps of active runs and replies, and from time to time folding and
+ * cleanup. It waits only in bcd_http_wait(), outside any transaction. An error
+ * ends the task that raised it, never the loop. If the extension does not
+ * exist yet, or no longer exists, the worker idles.
  */
 #include "postgres.h"
 
@@ -56,17 +56,17 @@
 #include "worker/schedule_due.h"
 #include "worker/worker.h"
 
-/* The loop pauses after an error */
+/* Pause of the loop after an error */
 #define ERROR_NAP_MS		1000
 
-/* Results removed in one transaction, and how often it is looked for some */
+/* Results to remove in one transaction, and how often to look for old ones */
 #define PRUNE_ROWS			10000
 #define PRUNE_INTERVAL_MS	(600 * 1000)
 
-static int	my_place = -1;
-static bool ready = false;		/* the extension is there, and recovered */
-static bool counted = false;	/* bcdelta.tally is known to be right */
-static int64 idle_at = 0;		/* when to look at schedules and changes */
+static int	my_slot = -1;
+static bool ready = false;		/* the extension exists, and recovery is done */
+static bool counted = false;	/* bcdelta.tally is known to be correct */
+static int64 idle_at = 0;		/* when to look at schedules and changes next */
 static int64 prune_at = 0;
 static TimestampTz next_schedule = 0;
 
@@ -76,12 +76,12 @@ leave(int code, Datum arg)
 	BcdWorkerSlot *slot;
 	bool		excused = bcd_guard_at_exit();
 
-	if (my_place < 0 || bcd_shared == NULL)
+	if (my_slot < 0 || bcd_shared == NULL)
 		return;
 	bcd_calls_end(MyDatabaseId, "the bcdelta worker was stopped; rows that were not pushed are still pending");
 	bcd_shmem_forget(MyDatabaseId);
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
-	slot = &bcd_shared->workers[my_place];
+	slot = &bcd_shared->workers[my_slot];
 	slot->pid = 0;
 	slot->latch = NULL;
 	slot->excused = excused;
@@ -89,14 +89,14 @@ leave(int code, Datum arg)
 		slot->trouble[0] = '\0';
 	slot->stuck = false;
 	LWLockRelease(bcd_shared->lock);
-	my_place = -1;
+	my_slot = -1;
 }
 
-/* Takes the worker's place in shared memory; another worker's is left alone. */
+/* Claims the slot in shared memory, unless it belongs to another worker. */
 static void
-enter(int place)
+enter(int number)
 {
-	BcdWorkerSlot *slot = &bcd_shared->workers[place];
+	BcdWorkerSlot *slot = &bcd_shared->workers[number];
 	bool		mine;
 
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
@@ -112,21 +112,21 @@ enter(int place)
 	LWLockRelease(bcd_shared->lock);
 	if (!mine)
 		proc_exit(0);
-	my_place = place;
+	my_slot = number;
 	before_shmem_exit(leave, (Datum) 0);
 }
 
-/* What keeps the worker from its work, which only itself writes; "": nothing */
+/* What keeps the worker from working, or "". Only the worker writes it. */
 static char *
 trouble(void)
 {
-	return bcd_shared->workers[my_place].trouble;
+	return bcd_shared->workers[my_slot].trouble;
 }
 
 static void
 set_trouble(const char *text)
 {
-	char		was[sizeof(bcd_shared->workers[my_place].trouble)];
+	char		was[sizeof(bcd_shared->workers[my_slot].trouble)];
 
 	strlcpy(was, trouble(), sizeof(was));
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
@@ -136,7 +136,7 @@ set_trouble(const char *text)
 		ereport(LOG, (errmsg("bcdelta: %s", text)));
 }
 
-/* Discards the state of all runs in memory. */
+/* Discards the in-memory state of all runs. */
 static void
 drop_runs(const char *reason)
 {
@@ -146,9 +146,9 @@ drop_runs(const char *reason)
 }
 
 /*
- * The extension was dropped and created again, or altered to another version:
- * the state in memory belongs to the old tables. Calls that were not accepted
- * yet go to the new extension.
+ * The extension was dropped and created again, or updated to another version,
+ * so the state in memory belongs to the old tables. Calls that were not
+ * accepted yet go to the new extension.
  */
 static void
 start_over(void)
@@ -161,9 +161,9 @@ start_over(void)
 }
 
 /*
- * A feed's code may have crashed the previous worker. False: this cannot be
- * recorded now, because a session has locked the feed's row; until it is
- * recorded, the feed's code is not run (mapping_guard.c).
+ * If a feed's code crashed the previous worker, records that. Returns false if
+ * it cannot be recorded now because a session has locked the feed's row; until
+ * then, the feed's code is not run (mapping_guard.c).
  */
 static bool
 blame_feed(void)
@@ -190,7 +190,7 @@ blame_feed(void)
 	return true;
 }
 
-/* At the start, and when the extension is created: recovers from a crash. */
+/* Recovers from a crash, at the start and when the extension is created. */
 static bool
 recover(void)
 {
@@ -223,18 +223,18 @@ recover(void)
 	return true;
 }
 
-/* A run that could not even start. */
+/* Records the failure of a run that could not even start. */
 static void
 fail_run(int64 run_id, const char *error)
 {
 	bcd_tx_begin();
 	(void) bcd_run_fail(run_id, "failed", error);
-	bcd_schedules_tell(bcd_home());
+	bcd_schedules_record_ends(bcd_home());
 	bcd_tx_commit();
 	bcd_serve_finished(run_id);
 }
 
-/* Starts the requested runs whose stores are free. */
+/* Starts the requested runs whose stores are idle. */
 static void
 begin_runs(void)
 {
@@ -262,7 +262,7 @@ begin_runs(void)
 			MemoryContextSwitchTo(cxt);
 			error = CopyErrorData();
 			bcd_tx_report_and_abort("could not start a run");
-			/* if a session locks a source, it is tried again later */
+			/* if a session has locked a source, try again later */
 			if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 				bcd_engine.requested = true;
 			else
@@ -273,7 +273,7 @@ begin_runs(void)
 	}
 }
 
-/* A schedule is due: asks for its run.  In the transaction of the caller. */
+/* Requests the run of a schedule that is due, in the caller's transaction. */
 static void
 start_scheduled(const char *name, const char *kind, const char *feed, const char *server,
 				Oid owner, char **error, int64 *run_id)
@@ -290,7 +290,7 @@ start_scheduled(const char *name, const char *kind, const char *feed, const char
 	*run_id = bcd_run_insert(&request);
 }
 
-/* Counts everything once, when there is nothing else to do. */
+/* Counts everything once, when the worker has nothing else to do. */
 static void
 look_after_tally(void)
 {
@@ -305,7 +305,7 @@ look_after_tally(void)
 	bcd_tx_commit();
 }
 
-/* Every naptime, and when a schedule is due: schedules, folding, tidying up. */
+/* Every naptime, and when a schedule is due: schedules, folding, cleanup. */
 static void
 idle_work(int64 now)
 {
@@ -314,7 +314,11 @@ idle_work(int64 now)
 	bool		blamed;
 
 	bcd_tx_begin();
-	/* the rows of a dump come after the extension, and servers are altered */
+
+	/*
+	 * a dump's rows are restored after the extension is created, and servers
+	 * are altered
+	 */
 	bcd_feeds_halt();
 	bcd_disown();
 	blamed = blame_feed();
@@ -330,7 +334,11 @@ idle_work(int64 now)
 		bcd_tx_commit();
 		CHECK_FOR_INTERRUPTS();
 	} while (n > 0 && --rounds > 0);
-	/* a push that somebody committed, perhaps in two phases */
+
+	/*
+	 * a session may have committed a push, perhaps with a prepared
+	 * transaction
+	 */
 	bcd_engine.requested = true;
 	bcd_runs_look();
 	look_after_tally();
@@ -354,20 +362,20 @@ ms_until_schedule(void)
 	return next_schedule <= now ? 0 : (next_schedule - now) / 1000 + 1;
 }
 
-/* Did somebody commit a schedule, a feed, a resume? */
+/* Returns whether a session has committed a schedule, a feed or a resume. */
 static bool
 asked_to_look(void)
 {
 	bool		look;
 
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
-	look = bcd_shared->workers[my_place].look;
-	bcd_shared->workers[my_place].look = false;
+	look = bcd_shared->workers[my_slot].look;
+	bcd_shared->workers[my_slot].look = false;
 	LWLockRelease(bcd_shared->lock);
 	return look;
 }
 
-/* Lets every run proceed; returns ms until there is more to do. */
+/* Advances every run; returns the milliseconds until there is more to do. */
 static int64
 step_runs(void)
 {
@@ -393,7 +401,7 @@ take_replies(void)
 		bcd_run_replied(request->owner);
 }
 
-/* One turn of the loop; returns ms to wait. */
+/* Makes one pass of the loop; returns the milliseconds to wait. */
 static int64
 turn(void)
 {
@@ -446,8 +454,8 @@ bcd_worker_main(Datum arg)
 	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, NULL, 0);
 	enter(DatumGetInt32(arg));
 	bcd_pin_session();
-	bcd_guard_init(&bcd_shared->workers[my_place]);
-	/* a reload that came before this process is not told to it */
+	bcd_guard_init(&bcd_shared->workers[my_slot]);
+	/* a reload before this process started was not signalled to it */
 	if (!bcd_is_listed())
 		proc_exit(0);
 	bcd_engine_init(bcd_run_kinds);

@@ -5,7 +5,7 @@
 #ifndef BCD_WORKER_H
 #define BCD_WORKER_H
 
-/* started by the postmaster, which looks it up by its name */
+/* started by the postmaster, which finds it by name */
 extern PGDLLEXPORT void bcd_worker_main(Datum arg);
 
 #endif							/* BCD_WORKER_H */
