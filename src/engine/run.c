@@ -172,7 +172,7 @@ finish(BcdRun *run)
 	}
 	bcd_lanes_went_well(run);
 	bcd_run_update(run_id, state, error_of(run), run->warning, &run->counts);
-	bcd_schedules_tell(bcd_home());
+	bcd_schedules_record_ends(bcd_home());
 	BCD_DEBUG_POINT("finishing");
 	bcd_tx_commit();
 	BCD_DEBUG_POINT("finished");

@@ -146,7 +146,7 @@ static BcdStatement update_schedule = {
 /*
  * Records the start of a schedule's run, or the error that prevented it; next
  * is DT_NOEND if the schedule is not to run again. An error of the last run
- * remains until the next one has ended; see bcd_schedules_tell().
+ * remains until the next one has ended; see bcd_schedules_record_ends().
  */
 void
 bcd_schedule_started(const char *name, TimestampTz next, int64 run_id, const char *error)
@@ -240,7 +240,7 @@ static BcdStatement note_copies = {
  * are also logged.
  */
 void
-bcd_schedules_tell(const char *home)
+bcd_schedules_record_ends(const char *home)
 {
 	Datum		arg = CStringGetTextDatum(home);
 	uint64		n;

@@ -48,7 +48,7 @@ extern List *bcd_schedules_now_due(const char *home, TimestampTz now);
 extern void bcd_schedule_started(const char *name, TimestampTz next, int64 run_id, const char *error);
 extern void bcd_schedules_realign(const char *home, TimestampTz now);
 extern TimestampTz bcd_schedules_next(const char *home, TimestampTz now);
-extern void bcd_schedules_tell(const char *home);
+extern void bcd_schedules_record_ends(const char *home);
 
 extern void bcd_schedules_adopt(const char *feed, const char *home);
 extern void bcd_schedules_move_home(const char *from, const char *to);
