@@ -1,6 +1,6 @@
 /*
  * key_moves.c
- *	  Key changes: links move with their rows.
+ *		Key changes: links move with their rows.
  *
  * bcdelta.move holds the key changes that were taken out of bcdelta.change. It
  * is complete when no committed change is left there: then it has all rows of

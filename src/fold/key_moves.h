@@ -1,6 +1,6 @@
 /*
  * key_moves.h
- *	  Key changes: links move with their rows.
+ *		Key changes: links move with their rows.
  */
 #ifndef BCD_KEY_MOVES_H
 #define BCD_KEY_MOVES_H

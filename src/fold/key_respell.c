@@ -1,6 +1,6 @@
 /*
  * key_respell.c
- *	  Rewrites keys after the type of a key column has changed.
+ *		Rewrites keys after the type of a key column has changed.
  *
  * To a trigger, ALTER TABLE changes no row, but the new type may print the
  * same value differently: '2026-11-02' becomes '2026-11-02 00:00:00+00'. The

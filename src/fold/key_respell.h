@@ -1,6 +1,6 @@
 /*
  * key_respell.h
- *	  Rewrites keys after the type of a key column has changed.
+ *		Rewrites keys after the type of a key column has changed.
  */
 #ifndef BCD_KEY_RESPELL_H
 #define BCD_KEY_RESPELL_H

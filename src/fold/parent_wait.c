@@ -1,6 +1,6 @@
 /*
  * parent_wait.c
- *	  Looks up the rows for captured values that wait in bcdelta.lookup.
+ *		Looks up the rows for captured values that wait in bcdelta.lookup.
  *
  * Folding changes adds these values, and looks them up afterwards, some in
  * each transaction. A lookup that fails pauses its feed; its values keep

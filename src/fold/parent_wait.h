@@ -1,6 +1,6 @@
 /*
  * parent_wait.h
- *	  Looks up the rows for captured values that wait in bcdelta.lookup.
+ *		Looks up the rows for captured values that wait in bcdelta.lookup.
  */
 #ifndef BCD_PARENT_WAIT_H
 #define BCD_PARENT_WAIT_H

@@ -1,6 +1,6 @@
 /*
  * alter_feed.c
- *	  alter_feed(): changes the mapping of a feed in place.
+ *		alter_feed(): changes the mapping of a feed in place.
  *
  * The links are kept. Rows that may have a different payload under the new
  * mapping are marked in the transaction that changes it. A push in progress

@@ -1,6 +1,6 @@
 /*
  * args.c
- *	  Checks that several SQL functions need: arguments, rights, recovery.
+ *		Checks that several SQL functions need: arguments, rights, recovery.
  */
 #include "postgres.h"
 

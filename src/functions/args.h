@@ -1,6 +1,6 @@
 /*
  * args.h
- *	  Checks that several SQL functions need: arguments, rights, recovery.
+ *		Checks that several SQL functions need: arguments, rights, recovery.
  */
 #ifndef BCD_ARGS_H
 #define BCD_ARGS_H

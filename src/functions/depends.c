@@ -1,6 +1,6 @@
 /*
  * depends.c
- *	  bcdelta.depends(): marks rows of a feed when other tables change.
+ *		bcdelta.depends(): marks rows of a feed when other tables change.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * feed_args.c
- *	  Argument checks for track() and alter_feed().
+ *		Argument checks for track() and alter_feed().
  */
 #include "postgres.h"
 

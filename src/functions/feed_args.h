@@ -1,6 +1,6 @@
 /*
  * feed_args.h
- *	  Argument checks for track() and alter_feed().
+ *		Argument checks for track() and alter_feed().
  */
 #ifndef BCD_FEED_ARGS_H
 #define BCD_FEED_ARGS_H

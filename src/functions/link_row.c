@@ -1,7 +1,7 @@
 /*
  * link_row.c
- *	  Links made by hand: bcdelta.link(feed, key, store_id),
- *	  bcdelta.unlink().
+ *		Links made by hand: bcdelta.link(feed, key, store_id),
+ *		bcdelta.unlink().
  *
  * The worker reads these links with its next claim. If a row is already
  * claimed, the outcome of that claim will overwrite the link, so the functions

@@ -1,6 +1,6 @@
 /*
  * mark.c
- *	  Marking rows by hand: mark, mark_since, mark_where, mark_all.
+ *		Marking rows by hand: mark, mark_since, mark_where, mark_all.
  *
  * Like the triggers, these functions append changes. The source is read by the
  * caller, with the caller's rights, search_path and settings; only the text of

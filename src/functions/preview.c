@@ -1,6 +1,6 @@
 /*
  * preview.c
- *	  bcdelta.preview(): the requests that a push would send.
+ *		bcdelta.preview(): the requests that a push would send.
  *
  * Reads the rows as a push does, in the caller's transaction, and makes the
  * same decisions as push.c as long as they do not depend on a reply from the

@@ -1,6 +1,6 @@
 /*
  * preview_keys.c
- *	  Finds rows that a push has to consider together.
+ *		Finds rows that a push has to consider together.
  *
  * A unique value that a row needs may belong to another row's record. A push
  * looks at all such rows at once (exchange_turn.c): which of them exchange

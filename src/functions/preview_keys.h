@@ -1,6 +1,6 @@
 /*
  * preview_keys.h
- *	  Finds rows that a push has to consider together.
+ *		Finds rows that a push has to consider together.
  */
 #ifndef BCD_PREVIEW_KEYS_H
 #define BCD_PREVIEW_KEYS_H

@@ -1,7 +1,7 @@
 /*
  * run_functions.c
- *	  The SQL functions that call the worker: push, link, verify, retry,
- *	  cancel, sweep.
+ *		The SQL functions that call the worker: push, link, verify, retry,
+ *		cancel, sweep.
  *
  * They check arguments and rights, post a call, wait for its answer, and read
  * the run's row with the newest snapshot, because the worker commits the row

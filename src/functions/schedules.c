@@ -1,6 +1,6 @@
 /*
  * schedules.c
- *	  schedule() and unschedule(): runs that the worker starts by itself.
+ *		schedule() and unschedule(): runs that the worker starts by itself.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * status.c
- *	  The functions behind the views status and progress.
+ *		The functions behind the views status and progress.
  *
  * Only readers of a view may call them, because they report on the feeds of
  * all users. The objects that they examine may be broken in any way; instead

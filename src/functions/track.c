@@ -1,6 +1,6 @@
 /*
  * track.c
- *	  track() and untrack(): create and drop a feed.
+ *		track() and untrack(): create and drop a feed.
  *
  * track() checks everything that can be checked without a row, while the user
  * is there to see the error. Later problems pause the feed with a reason, and

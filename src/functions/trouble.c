@@ -1,6 +1,6 @@
 /*
  * trouble.c
- *	  Finds rows of a feed that no push can send.
+ *		Finds rows of a feed that no push can send.
  *
  * A row that refers to another row waits until that row is in the store. It
  * waits forever if the other row will never be pushed, or if the two wait for

@@ -1,6 +1,6 @@
 /*
  * body.c
- *		Bodies of requests: the JSON that is sent for the tasks of one request.
+ *		Builds the bodies of requests: the JSON for the tasks of one request.
  */
 #include "postgres.h"
 
@@ -19,7 +19,7 @@ append_jsonb(StringInfo out, Jsonb *jsonb)
 	(void) JsonbToCString(out, &jsonb->root, VARSIZE(jsonb));
 }
 
-/* An object is being built: its members are separated. */
+/* Separates members of the object that is being built. */
 static void
 append_separator(StringInfo out)
 {
@@ -34,7 +34,7 @@ append_member(StringInfo out, const char *name, const char *json)
 	appendStringInfo(out, "\"%s\": %s", name, json);
 }
 
-/* The members of a jsonb object, into one that is being built. */
+/* Appends the members of a jsonb object to the object that is being built. */
 static void
 append_members_of(StringInfo out, Jsonb *fields)
 {
@@ -51,7 +51,7 @@ append_members_of(StringInfo out, Jsonb *fields)
 	pfree(text.data);
 }
 
-/* A field that is sent even if it has not changed, taken from the row. */
+/* Adds a field of the row that is sent even if it has not changed. */
 static Jsonb *
 with_needed(Jsonb *changes, Jsonb *row, const char *field)
 {
@@ -66,7 +66,7 @@ with_needed(Jsonb *changes, Jsonb *row, const char *field)
 	return bcd_payload_set(changes, field, &v);
 }
 
-/* A value of a jsonb object as JSON; NULL: it has none. */
+/* Returns a value of a jsonb object as JSON, or NULL if it has none. */
 static char *
 json_of(Jsonb *fields, const char *name)
 {
@@ -87,7 +87,10 @@ json_of(Jsonb *fields, const char *name)
 	return json.data;
 }
 
-/* An id is a number wherever it consists of digits. */
+/*
+ * Returns an id as JSON: a number if it consists of digits, otherwise a
+ * string.
+ */
 static char *
 json_of_id(const char *id)
 {
@@ -96,7 +99,7 @@ json_of_id(const char *id)
 	if (id == NULL)
 		return NULL;
 	initStringInfo(&json);
-	/* null: of a record that is yet to be made, in a preview */
+	/* null: in a preview, the id of a record that does not exist yet */
 	if (strspn(id, "0123456789") == strlen(id) || strcmp(id, "null") == 0)
 		appendStringInfoString(&json, id);
 	else
@@ -133,7 +136,7 @@ append_special(StringInfo out, const BcdTask *task, const BcdMember *member)
 	append_member(out, member->name, json ? json : member->otherwise);
 }
 
-/* Do its members take the place of the fields? */
+/* Returns whether the members replace the fields. */
 static bool
 members_are_all(const BcdAction *action)
 {
@@ -145,14 +148,14 @@ members_are_all(const BcdAction *action)
 	return false;
 }
 
-/* The field of a keyed record that the path says already is not in its body. */
+/* A field that is part of the path is not repeated in the body. */
 static bool
 is_not_in_path(const char *name, JsonbValue *value, void *path)
 {
 	return strstr(path, psprintf("{%s}", name)) == NULL;
 }
 
-/* Appends the object for one task; it may be one of several in a body. */
+/* Appends the object for one task, which may be one of several in a body. */
 void
 bcd_body_append_object(StringInfo out, const BcdTask *task)
 {
@@ -178,7 +181,7 @@ bcd_body_append_object(StringInfo out, const BcdTask *task)
 	appendStringInfoChar(out, '}');
 }
 
-/* Appends the body of a request for these tasks; nothing, where it has none. */
+/* Appends the body of a request for these tasks, if it has one. */
 void
 bcd_body_append(StringInfo out, BcdTask *const *tasks, int n)
 {
@@ -205,9 +208,9 @@ bcd_body_append(StringInfo out, BcdTask *const *tasks, int n)
 }
 
 /*
- * What a create sends of a row.  A field with a default is filled in if the
- * row has no value; default_id 0: the default is not known yet, and the field
- * is left out.
+ * Returns the fields of a row that a create sends. A field with a default is
+ * filled in if the row has no value. default_id is 0 if the default is not
+ * known yet; the field is then left out.
  */
 Jsonb *
 bcd_body_of_new(const BcdResource *resource, Jsonb *wanted, int64 default_id)

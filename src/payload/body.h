@@ -1,6 +1,6 @@
 /*
  * body.h
- *		Bodies of requests.
+ *		Builds the bodies of requests.
  */
 #ifndef BCD_BODY_H
 #define BCD_BODY_H

@@ -20,8 +20,8 @@
 #include "resource/resource.h"
 
 /*
- * Are two strings equal except for surrounding white space, which stores trim,
- * and except for case if fold is set?
+ * Returns whether two strings are equal except for surrounding white space,
+ * which stores trim, and, if fold is set, except for case.
  */
 static bool
 same_text(const char *a, int alen, const char *b, bool fold)
@@ -49,7 +49,10 @@ same_number(const BcdField *field, Numeric wanted, double got)
 	return round(bcd_number(wanted) * unit) == round(got * unit);
 }
 
-/* Is this a form in which "nothing" is read back? */
+/*
+ * Returns whether a value is one of the forms in which the store shows
+ * "nothing".
+ */
 bool
 bcd_payload_is_nothing(const cJSON *got)
 {
@@ -88,7 +91,7 @@ same_array(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
 	return true;
 }
 
-/* Only the fields of an object that we send are compared. */
+/* Compares only those fields of an object that we send. */
 static bool
 same_object(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
 {
@@ -133,7 +136,7 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 		case jbvNumeric:
 			if (got && cJSON_IsNumber(got))
 				return same_number(field, wanted->val.numeric, got->valuedouble);
-			/* a reference or price that is not set reads as null */
+			/* a reference or price that is not set is read back as null */
 			return (got == NULL || cJSON_IsNull(got)) && bcd_number(wanted->val.numeric) == 0;
 		case jbvBool:
 			return cJSON_IsBool(got) && cJSON_IsTrue(got) == wanted->val.boolean;
@@ -147,9 +150,9 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 }
 
 /*
- * Does the store hold this value? Values are compared by type: 12.50 equals
- * 12.5, sets in any order, timestamps in any time zone, HTML regardless of
- * formatting.
+ * Returns whether the store has this value. Values are compared by type: 12.50
+ * equals 12.5, sets are compared in any order, timestamps in any time zone,
+ * HTML regardless of formatting.
  */
 static bool
 bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got)
@@ -173,7 +176,10 @@ agrees_with_record(const char *name, JsonbValue *value, void *arg)
 		bcd_payload_agrees(field, value, cJSON_GetObjectItemCaseSensitive(a->record, name));
 }
 
-/* The fields of a payload that a record of the store already holds. */
+/*
+ * Returns the fields of a payload whose values a record of the store already
+ * has.
+ */
 static Jsonb *
 bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
 {
@@ -183,8 +189,9 @@ bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *re
 }
 
 /*
- * The known contents of a record that was read: the fields that agree with its
- * row, and the fields that identify it, even if they do not agree.
+ * Returns the known contents of a record that was read: the fields that agree
+ * with its row, and the fields that identify the record, even if they do not
+ * agree.
  */
 Jsonb *
 bcd_payload_known(const BcdResource *resource, Jsonb *wanted, const cJSON *record)
@@ -209,7 +216,7 @@ bcd_payload_known(const BcdResource *resource, Jsonb *wanted, const cJSON *recor
 	return known;
 }
 
-/* Removes the surrounding white space, which stores trim; palloc'd. */
+/* Removes surrounding white space, which stores trim; palloc'd. */
 char *
 bcd_trimmed(const char *text)
 {
@@ -224,7 +231,7 @@ bcd_trimmed(const char *text)
 }
 
 /*
- * The store compares names without regard to case, so do we.  palloc'd.
+ * Folds case, because the store ignores case when it compares names. palloc'd.
  */
 char *
 bcd_folded(const char *text)

@@ -2,8 +2,8 @@
  * task.c
  *		Determines which tasks make the store agree with a row.
  *
- * A function of the row, the known contents of its record, and the resource's
- * descriptor: no resource is mentioned here.
+ * The result depends only on the row, the known contents of its record, and
+ * the resource's descriptor; this file mentions no resource by name.
  */
 #include "postgres.h"
 
@@ -13,8 +13,8 @@
 #include "payload/url.h"
 #include "resource/resource.h"
 
-/* The record's name in the address of a record that its key addresses */
-#define BETWEEN_KEYS	'/'
+/* Separates the parts of an address that is made of key fields */
+#define KEY_SEPARATOR	'/'
 
 static BcdTask *
 task_create(const BcdTaskRow *row, const BcdFacet *facet, const BcdAction *action, Jsonb *fields)
@@ -32,8 +32,9 @@ task_create(const BcdTaskRow *row, const BcdFacet *facet, const BcdAction *actio
 }
 
 /*
- * Does an option place a facet where the record's own fields do not tell of it?
- * Not if it names the place that these are for.
+ * Returns whether an option gives a facet a place that the record's own fields
+ * do not show. This is not so if it names the default place, which they do
+ * show.
  */
 bool
 bcd_facet_is_placed(const BcdFacet *facet, Jsonb *options)
@@ -49,21 +50,21 @@ bcd_facet_is_placed(const BcdFacet *facet, Jsonb *options)
 	return place && strcmp(place, member->otherwise) != 0;
 }
 
-/* Can a facet be written with the record itself? */
+/* Returns whether a facet can be written together with the record. */
 bool
 bcd_facet_may_merge(const BcdFacet *facet, Jsonb *options)
 {
 	return facet->nested && facet->collection == NULL && !bcd_facet_is_placed(facet, options);
 }
 
-/* Is a record created with a facet? */
+/* Returns whether creating a record also writes a facet. */
 static bool
 is_nested(const BcdTaskRow *row, const BcdFacet *facet)
 {
 	return facet->nested && !bcd_facet_is_placed(facet, row->options);
 }
 
-/* Does a row say that a facet cannot be written on its own? */
+/* Returns whether a facet of this row cannot be written separately. */
 static bool
 goes_with_record(const BcdTaskRow *row, const BcdFacet *facet)
 {
@@ -77,7 +78,7 @@ goes_with_record(const BcdTaskRow *row, const BcdFacet *facet)
 	return is && strcmp(is, facet->if_value) != 0;
 }
 
-/* The facet that writes a field of a row. */
+/* Returns the facet that writes a field of a row. */
 static const BcdFacet *
 facet_of(const BcdTaskRow *row, const char *name)
 {
@@ -92,7 +93,7 @@ typedef struct Part
 {
 	const BcdTaskRow *row;
 	const BcdFacet *facet;
-	bool		create;			/* with the facets that are nested */
+	bool		create;			/* includes the nested facets */
 	bool		other;			/* there are fields of other facets */
 } Part;
 
@@ -118,7 +119,9 @@ is_picked(const char *name, JsonbValue *value, void *part)
 	return is_in_part(part, name);
 }
 
-/* The fields among these that one facet writes; the same jsonb, if all are. */
+/*
+ * Returns those fields that one facet writes; the same jsonb if it writes all.
+ */
 static Jsonb *
 fields_of(const BcdTaskRow *row, const BcdFacet *facet, bool create, Jsonb *fields)
 {
@@ -129,7 +132,9 @@ fields_of(const BcdTaskRow *row, const BcdFacet *facet, bool create, Jsonb *fiel
 	return part.other ? bcd_payload_filter(fields, is_picked, &part) : fields;
 }
 
-/* The task that writes these fields by a facet, appended; none for no fields. */
+/*
+ * Appends a task that writes these fields of a facet, unless there are none.
+ */
 static List *
 add_fields(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, Jsonb *changes)
 {
@@ -142,7 +147,7 @@ add_fields(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, Jsonb *cha
 	return lappend(tasks, task_create(row, facet, &facet->update, fields));
 }
 
-/* The records of a collection, as a list of jsonb objects. */
+/* Returns the records of a collection as a list of jsonb objects. */
 static List *
 records_of(Jsonb *payload, const char *collection)
 {
@@ -159,7 +164,7 @@ records_of(Jsonb *payload, const char *collection)
 	return records;
 }
 
-/* The record of a list that a collection's key tells to be the same, or NULL. */
+/* Returns the record in a list that has the same key as this one, or NULL. */
 static Jsonb *
 find_record(List *records, Jsonb *record, const BcdFacet *facet)
 {
@@ -177,17 +182,12 @@ find_record(List *records, Jsonb *record, const BcdFacet *facet)
 	return NULL;
 }
 
-typedef struct Known
-{
-	Jsonb	   *known;
-} Known;
-
 static bool
-is_changed(const char *name, JsonbValue *value, void *arg)
+is_changed(const char *name, JsonbValue *value, void *known)
 {
 	Jsonb	   *is = bcd_payload_set(NULL, name, value);
 
-	return !bcd_payload_same(is, ((Known *) arg)->known, name);
+	return !bcd_payload_same(is, known, name);
 }
 
 static List *
@@ -202,8 +202,8 @@ add_record(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, const BcdA
 }
 
 /*
- * The tasks of a collection: records that are added, changed and removed; all
- * others are left alone.  What the store has of it must be known.
+ * Appends tasks for the records of a collection that have to be added, changed
+ * or removed. The store's contents of the collection must be known.
  */
 static List *
 add_collection(List *tasks, const BcdTaskRow *row, const BcdFacet *facet)
@@ -218,14 +218,14 @@ add_collection(List *tasks, const BcdTaskRow *row, const BcdFacet *facet)
 		elog(ERROR, "the %s of record %s are not known", facet->collection, row->id);
 	foreach(lc, wanted)
 	{
-		Known		old = {find_record(known, lfirst(lc), facet)};
-		Jsonb	   *changes = old.known ? bcd_payload_filter(lfirst(lc), is_changed, &old) : NULL;
+		Jsonb	   *old = find_record(known, lfirst(lc), facet);
+		Jsonb	   *changes = old ? bcd_payload_filter(lfirst(lc), is_changed, old) : NULL;
 
-		if (old.known == NULL)
+		if (old == NULL)
 			tasks = add_record(tasks, row, facet, &facet->create, lfirst(lc), NULL);
 		else if (bcd_payload_count(changes) > 0)
 			tasks = add_record(tasks, row, facet, &facet->update,
-							   facet->update.whole ? lfirst(lc) : changes, old.known);
+							   facet->update.whole ? lfirst(lc) : changes, old);
 	}
 	foreach(lc, known)
 		if (find_record(wanted, lfirst(lc), facet) == NULL)
@@ -233,7 +233,7 @@ add_collection(List *tasks, const BcdTaskRow *row, const BcdFacet *facet)
 	return tasks;
 }
 
-/* The tasks of all facets of a record but the first. */
+/* Appends the tasks of all facets other than the first. */
 static List *
 add_other_facets(List *tasks, const BcdTaskRow *row, Jsonb *changes)
 {
@@ -252,7 +252,7 @@ add_other_facets(List *tasks, const BcdTaskRow *row, Jsonb *changes)
 	return tasks;
 }
 
-/* The text of a key field of a record; NULL: it has none. */
+/* Returns a key field of a record as text, or NULL if it has no value. */
 static char *
 key_text(Jsonb *fields, const char *name)
 {
@@ -262,8 +262,8 @@ key_text(Jsonb *fields, const char *name)
 }
 
 /*
- * The address of a record of a resource whose records have no ids: the values
- * of its key.  palloc'd; NULL if one is missing.
+ * Returns the address of a record without an id, which consists of the values
+ * of its key; palloc'd. Returns NULL if a value is missing.
  */
 char *
 bcd_record_address(const BcdResource *resource, Jsonb *fields)
@@ -279,15 +279,16 @@ bcd_record_address(const BcdResource *resource, Jsonb *fields)
 		if (text == NULL)
 			return NULL;
 		if (i > 0)
-			appendStringInfoChar(&address, BETWEEN_KEYS);
+			appendStringInfoChar(&address, KEY_SEPARATOR);
 		bcd_url_escape(&address, text);
 	}
 	return address.data;
 }
 
 /*
- * A record that its key addresses is written by one request, whether it is
- * there or not.  One whose key has changed is another record.
+ * A record without an id is written by the same request whether it exists or
+ * not. If its key has changed, it is a different record, and the old one is
+ * removed.
  */
 static List *
 keyed_tasks(const BcdTaskRow *row)
@@ -310,8 +311,9 @@ keyed_tasks(const BcdTaskRow *row)
 }
 
 /*
- * The tasks that make the store agree with a row, in their order; NIL: it
- * does.  In the current memory context.
+ * Returns the tasks that make the store agree with a row, in the order in
+ * which they have to be done, or NIL if it agrees already. The result is in
+ * the current memory context.
  */
 List *
 bcd_tasks(const BcdTaskRow *row)
@@ -332,7 +334,7 @@ bcd_tasks(const BcdTaskRow *row)
 	return add_other_facets(add_fields(NIL, row, first, changes), row, changes);
 }
 
-/* The task that hides the record of a row that is gone. */
+/* Returns the task that hides the record of a row that is gone. */
 BcdTask *
 bcd_task_to_hide(const BcdTaskRow *row)
 {
@@ -344,7 +346,7 @@ bcd_task_to_hide(const BcdTaskRow *row)
 	return task;
 }
 
-/* The value of a placeholder for a task, palloc'd; NULL: none. */
+/* Returns the value of a placeholder for a task, palloc'd, or NULL. */
 static char *
 value_of(const BcdTask *task, const char *name)
 {
@@ -359,7 +361,7 @@ value_of(const BcdTask *task, const char *name)
 	return value ? pstrdup(value) : NULL;
 }
 
-/* The next placeholder of a template that all tasks of a request share; NULL: no more. */
+/* Returns the next placeholder that all tasks of a request share, or NULL. */
 static char *
 next_shared(const char **template)
 {
@@ -392,7 +394,7 @@ same_shared(const char *template, const BcdTask *task, const BcdTask *other)
 	return true;
 }
 
-/* May two tasks go into one request, as long as that has room? */
+/* Returns whether two tasks can be part of one request, if it has room. */
 bool
 bcd_task_may_join(const BcdTask *task, const BcdTask *other)
 {
@@ -409,7 +411,7 @@ nth_value(const char *name, int nth, const void *arg)
 	return value_of(((BcdTask *const *) arg)[nth], name);
 }
 
-/* The path and query of a request for these tasks, palloc'd. */
+/* Returns the path and query of a request for these tasks, palloc'd. */
 char *
 bcd_task_path(BcdTask *const *tasks, int n)
 {

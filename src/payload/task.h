@@ -1,7 +1,7 @@
 /*
  * task.h
- *		What a row needs, as tasks: each is one thing to do to its record, or to
- *		a record below that, at one endpoint.
+ *		The work that a row requires, as tasks. Each task does one thing to
+ *		the row's record, or to a record below it, at one endpoint.
  */
 #ifndef BCD_TASK_H
 #define BCD_TASK_H
@@ -16,26 +16,27 @@ typedef struct BcdTask
 	const BcdResource *resource;
 	const BcdFacet *facet;
 	const BcdAction *action;
-	Jsonb	   *fields;			/* of the record, or of the element; NULL:
-								 * nothing is sent */
-	Jsonb	   *row;			/* all that the row has, or what the record of
-								 * a row that is gone is known to hold */
-	const char *id;				/* of the record, or of the element; NULL: it
-								 * is not made yet, or has none */
-	const char *parent;			/* of an element: the id of the record above */
-	Jsonb	   *options;		/* of the feed, or NULL */
+	Jsonb	   *fields;			/* to send, of the record or of the element;
+								 * NULL: nothing is sent */
+	Jsonb	   *row;			/* all fields of the row; if the row is gone,
+								 * the known fields of its record */
+	const char *id;				/* of the record or of the element; NULL: it
+								 * does not exist yet, or has no id */
+	const char *parent;			/* for an element: the id of the record above */
+	Jsonb	   *options;		/* the feed's options, or NULL */
 } BcdTask;
 
-/* What tasks are made for */
+/* The row for which tasks are determined */
 typedef struct BcdTaskRow
 {
 	const BcdResource *resource;
-	const char *id;				/* of its record; NULL: there is none, or it
-								 * has no id */
+	const char *id;				/* of its record; NULL: there is no record, or
+								 * it has no id */
 	Jsonb	   *wanted;			/* NULL: the row is gone */
-	Jsonb	   *known;			/* contents of the record; NULL: not known */
-	Jsonb	   *options;		/* of the feed, or NULL */
-	uint32		merged;			/* bits of the facets that go with the first */
+	Jsonb	   *known;			/* contents of the record; NULL: unknown */
+	Jsonb	   *options;		/* the feed's options, or NULL */
+	uint32		merged;			/* bits of the facets that are written with
+								 * the first */
 } BcdTaskRow;
 
 extern List *bcd_tasks(const BcdTaskRow *row);

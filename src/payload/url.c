@@ -1,10 +1,10 @@
 /*
  * url.c
- *		Paths and queries from the templates of resources.
+ *		Builds paths and queries from the templates of resources.
  *
- * Every request's path is made here.  All values are percent-encoded. A delete
- * with an empty filter would delete everything, so an empty list or a missing
- * value is an error, and never shortens the path.
+ * This is the only place where a request's path is built. All values are
+ * percent-encoded. A delete with an empty filter would delete everything, so
+ * an empty list or a missing value is an error and never shortens the path.
  */
 #include "postgres.h"
 
@@ -19,7 +19,10 @@ typedef struct Expansion
 	const void *arg;
 } Expansion;
 
-/* One placeholder: "name" for the first record, "name," for all of them. */
+/*
+ * Appends one placeholder: "name" for the first record, "name," for all of
+ * them.
+ */
 static bool
 append_placeholder(StringInfo url, const char *name, size_t len, const Expansion *e)
 {
@@ -46,7 +49,7 @@ append_placeholder(StringInfo url, const char *name, size_t len, const Expansion
 	return true;
 }
 
-/* Appends a part between "&"s, or leaves it out as a whole. */
+/* Appends a path, or a parameter, which is left out if an {x?} has no value. */
 static void
 append_part(StringInfo url, const char *part, size_t len, const Expansion *e)
 {

@@ -2,8 +2,8 @@
  * brand.c
  *		Brands: brands_catalog.v3.yml.
  *
- * Left out: id, which the store gives.  There are no other fields, not even to
- * read.
+ * Left out: id, which the store assigns. There are no other fields, not even
+ * read-only ones.
  */
 #include "postgres.h"
 
@@ -11,8 +11,8 @@
 #include "resource/resource.h"
 
 /*
- * image_url is the source of the picture when written, and the store's own
- * copy when read.
+ * When written, image_url is the address from which the store copies the
+ * image; when read, it is the address of that copy.
  */
 static const BcdField brand_fields[] = {
 	OBJECT("custom_url", 0),

@@ -2,7 +2,7 @@
  * category.c
  *		Categories of trees: category-trees_catalog.v3.yml.
  *
- * Left out: category_id, which the store gives.  Read only: category_uuid.
+ * Left out: category_id, which the store assigns. Read-only: category_uuid.
  */
 #include "postgres.h"
 
@@ -22,8 +22,8 @@ static const BcdDefault default_tree = {
 };
 
 /*
- * The description's limit is in the text of the operation.  The views are
- * counted by the store.
+ * The limit of the description is documented in the text of the operation. The
+ * store itself counts the views.
  */
 static const BcdField category_fields[] = {
 	ENUM("default_product_sort", product_sort, 0),
@@ -44,8 +44,8 @@ static const BcdField category_fields[] = {
 };
 
 /*
- * Batches are not documented; the vendor's issue tracker reports a defect for
- * more than ten records.
+ * Batch sizes are not documented; the vendor's issue tracker reports a defect
+ * with more than ten records.
  */
 static const BcdEndpoint category_list = {"GET", "/catalog/trees/categories", BCD_PAGE_LIMIT};
 static const BcdEndpoint category_create = {"POST", "/catalog/trees/categories", 10, BCD_ARRAY, &bcd_reply_categories,.assumed = true};

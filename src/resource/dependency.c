@@ -1,25 +1,25 @@
 /*
  * dependency.c
- *		The order of dependency: resources that a resource refers to come before
- *		it.
+ *		The order of dependency: a resource comes after the resources it
+ *		refers to.
  *
- * It is computed from the references of the fields, so a new resource need not
- * be told its place. References of a resource to itself, such as that of a
- * category to its parent, are no matter of this order.
+ * The order is computed from the references of the fields, so a new resource
+ * needs no explicit position. References of a resource to itself, such as that
+ * of a category to its parent, do not affect it.
  */
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
 #include "resource/resource.h"
 
-/* One step on the way along the references */
+/* A step on a path of references */
 typedef struct Step
 {
 	const BcdResource *resource;
 	const struct Step *before;
 } Step;
 
-/* The resources from one step on to another, "a, b, c" */
+/* Appends the resources on the path from one step to another, "a, b, c". */
 static void
 append_names(StringInfo names, const Step *from, const Step *to)
 {
@@ -31,7 +31,7 @@ append_names(StringInfo names, const Step *from, const Step *to)
 	appendStringInfo(names, "\"%s\"", to->resource->name);
 }
 
-/* The way leads back to a resource that it has come through. */
+/* The path leads back to a resource that it has visited. */
 static void
 report_circle(const Step *from, const Step *to)
 {
@@ -56,7 +56,9 @@ find(const BcdResource *const *resources, int n, const char *name)
 	return NULL;
 }
 
-/* The longest chain of references that goes on from a step */
+/*
+ * Returns the length of the longest chain of references that starts at a step.
+ */
 static int
 depth(const BcdResource *const *resources, int n, const Step *step)
 {
@@ -87,9 +89,9 @@ depth(const BcdResource *const *resources, int n, const Step *step)
 }
 
 /*
- * The rank of a resource among n: those that it refers to have lower ones. No
- * two have the same; those that do not depend on each other are in the order of
- * the list.
+ * Returns the rank of a resource among n. Resources that it refers to have
+ * lower ranks. No two ranks are equal; resources that do not depend on each
+ * other are ranked in the order of the list.
  */
 int
 bcd_dependency_rank(const BcdResource *const *resources, int n, const BcdResource *resource)

@@ -1,20 +1,20 @@
 /*
  * fields.h
- *		Short forms for the tables of fields in this room.
+ *		Shorthand for the tables of fields.
  */
 #ifndef BCD_FIELDS_H
 #define BCD_FIELDS_H
 
 #include "resource/resource.h"
 
-/* Bounds of whole numbers that several fields share */
+/* Bounds of integers that several fields share */
 #define INT32_LEAST			(-2147483648.0)
 #define INT32_MOST			2147483647.0
 #define QUANTITY_MOST		1000000000.0
 #define MEASURE_MOST		9999999999.0
 
 /*
- * Prices keep four decimals (the vendor's catalog guide); the precision of
+ * Prices keep four decimals (the vendor's catalog guide). The precision of
  * measures is not documented; we assume the same.
  */
 #define DECIMALS			4

@@ -2,21 +2,21 @@
  * product.c
  *		Products: products_catalog.v3.yml.
  *
- * Left out of the fields that a request may have:
+ * Fields that requests can have but that are left out:
  *
- *	id						given by the store
+ *	id						assigned by the store
  *	bulk_pricing_rules, custom_fields, images, videos
- *							records below the product: to come with collections,
- *							which have endpoints of their own
- *	variants				in the create alone: to come with the resource of
- *							variants
+ *							collections of records below the product, which
+ *							have endpoints of their own
+ *	variants				can only be sent when a product is created; they
+ *							will be a resource of their own
  *
- * Read only: base_variant_id, calculated_price, channels (assigned through an
- * endpoint of its own), date_created, date_modified, modifiers, option_set_display,
+ * Read-only: base_variant_id, calculated_price, channels (assigned through a
+ * separate endpoint), date_created, date_modified, modifiers, option_set_display,
  * option_set_id, options, parent_relations, primary_image.
  *
- * The document gives meta_keywords, an array, the limit of a text, which limits
- * nothing.
+ * The specification gives meta_keywords, an array, a limit that applies to
+ * strings only and thus has no effect.
  */
 #include "postgres.h"
 
@@ -32,9 +32,9 @@ static const char *const open_graph_type[] = {"product", "album", "book", "drink
 static const char *const product_type[] = {"physical", "digital", NULL};
 
 /*
- * Counters that the store keeps incrementing (reviews, sales, views) may be
- * set but cannot be compared. brand_name is looked up, or becomes a new brand,
- * hence a brand's limit; it is never echoed. include_fields does not accept
+ * The store itself increments the counters (reviews, sales, views), so they
+ * can be set but not compared. brand_name is looked up, or creates a brand,
+ * hence a brand's limit; it is never returned. include_fields does not accept
  * three of the fields.
  */
 static const BcdField product_fields[] = {
@@ -107,7 +107,10 @@ static const BcdEndpoint product_create = {"POST", "/catalog/products", 1, BCD_O
 static const BcdEndpoint product_update = {"PUT", "/catalog/products", 10, BCD_ARRAY, &bcd_reply_records,.narrows = true};
 static const BcdEndpoint product_delete = {"DELETE", "/catalog/products", 250, BCD_NO_BODY, &bcd_reply_silent};
 
-/* The default location always exists, and has this id (locations.v3.yml). */
+/*
+ * The default location always exists and always has this id
+ * (locations.v3.yml).
+ */
 static const BcdMember product_stock[] = {
 	{"location_id", BCD_FROM_OPTION, "location_id", "1"},
 	{"product_id", BCD_FROM_ID},

@@ -7,7 +7,7 @@
 #include "lib/stringinfo.h"
 #include "resource/resource.h"
 
-/* Resources that do not refer to each other are in the order of their lanes */
+/* Resources that do not refer to each other are pushed in this order */
 static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product};
 
 StaticAssertDecl(lengthof(resources) <= BCD_MAX_RESOURCES, "BCD_MAX_RESOURCES is too small");
@@ -32,8 +32,8 @@ bcd_resource_nth(int n)
 }
 
 /*
- * The position of a resource in the order of dependency. An error if its
- * references lead back to themselves.
+ * Returns the position of a resource in the order of dependency. Raises an
+ * error if its references form a circle.
  */
 int
 bcd_resource_rank(const BcdResource *resource)

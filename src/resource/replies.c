@@ -1,24 +1,26 @@
 /*
  * replies.c
- *		The families of replies: how each speaks of the records of a batch.
+ *		The families of replies: how each refers to the records of a batch.
  *
- * The vendor's documents describe the replies of each endpoint; many are alike.
- * Samples show their shapes; "..." is a text. What is common to all:
+ * The vendor documents the replies of each endpoint; many are alike.  The
+ * samples below show their structure; "..." stands for text.  For all of them:
  *
- * - The order of the records in a reply is not promised; they are found by
+ * - The order of records in a reply is not guaranteed, so they are matched by
  *	 their ids or keys.
- * - Whether a batch that is refused is saved in part is documented for some
- *	 families only (keeps_some). For the others it is not promised that it is
- *	 not; a repeat of their writes does no harm, since keys are unique.
- * - Counters, where a reply has them, are in "meta": success, failed.
+ * - Some families are documented to save a part of a batch that they refuse
+ *	 (keeps_some).  The others do not rule it out, but since keys are unique,
+ *	 repeating their writes does no harm.
+ * - Counters, if a reply has any, are in "meta": success, failed.
  *
- * store/batch_reply.c reads them.
+ * store/batch_reply.c reads the replies.
  */
 #include "postgres.h"
 
 #include "resource/resource.h"
 
-/* The delay of the inventory is said to be short; how short is not documented */
+/*
+ * Inventory changes are said to be delayed briefly; how long is not documented
+ */
 #define INVENTORY_DELAY_MS	5000
 
 /*
@@ -28,7 +30,7 @@
  * 207 {"data": [...], "errors": {"status": 207, "title": "...", "errors": {"custom_url": "..."}}}
  * 409, 422 {"status": 409, "title": "...", "errors": {"sku": "..."}}
  *
- * The keys of the errors are names of fields. A text may quote a SKU or an id.
+ * The keys of the errors are field names.  The text may quote a SKU or an id.
  */
 const BcdReplyForm bcd_reply_records = {
 	.records = "data",.errors = "errors",.blames = BCD_BLAMES_TEXT,
@@ -39,15 +41,15 @@ const BcdReplyForm bcd_reply_records = {
  *
  * 422 {"batch_errors": [{"status": 422, "title": "...", "errors": {"price": "..."}}]}
  *
- * The places in the array of errors are not documented to be those in the
- * batch.
+ * Positions in the array of errors are not documented to correspond to those
+ * in the batch.
  */
 const BcdReplyForm bcd_reply_variants = {
 	.records = "data",.errors = "batch_errors",.blames = BCD_BLAMES_TEXT,
 };
 
 /*
- * Customers, their attributes and values.
+ * Customers, customer attributes, and attribute values.
  *
  * 422 {"status": 422, "title": "...", "errors": {".customer_create": "..."}}
  */
@@ -56,8 +58,9 @@ const BcdReplyForm bcd_reply_customers = {
 };
 
 /*
- * Addresses of customers: as above, but an address that the customer has
- * already is not written, and not in data; alone, the reply is {}.
+ * Addresses of customers: as above, but an address that the customer already
+ * has is neither written nor listed in data.  If it was the only one, the reply
+ * is {}.
  */
 const BcdReplyForm bcd_reply_addresses = {
 	.records = "data",.errors = "errors",.blames = BCD_BLAMES_NONE,.drops_twins = true,
@@ -69,7 +72,7 @@ const BcdReplyForm bcd_reply_addresses = {
  * 200 {"data": [...], "errors": [], "meta": {"total": 2, "success": 2, "failed": 0}}
  * 422 {"data": [<the saved ones>], "errors": [{"status": 422, "title": "...", "errors": {"1": "..."}}], "meta": {...}}
  *
- * Whether the keys are places or ids is not documented.
+ * Whether the keys are positions or ids is not documented.
  */
 const BcdReplyForm bcd_reply_metafields = {
 	.records = "data",.errors = "errors",.blames = BCD_BLAMES_PLACE,.keeps_some = true,
@@ -83,13 +86,13 @@ const BcdReplyForm bcd_reply_metafields = {
  * 422 {"errors": {"status": 422, "title": "...", "errors": {"1.url": "..."}}, "meta": {...}}
  * 400 {"errors": [{"status": 400, "title": "..."}]}
  *
- * The form of the keys was observed, and is not documented.
+ * The form of the keys was observed; it is not documented.
  */
 const BcdReplyForm bcd_reply_categories = {
 	.records = "data",.errors = "errors",.blames = BCD_BLAMES_PLACE,.keeps_some = true,
 };
 
-/* Updates of categories of trees: the same without data. */
+/* Updates of categories of trees: the same, without data. */
 const BcdReplyForm bcd_reply_categories_updated = {
 	.errors = "errors",.blames = BCD_BLAMES_PLACE,.keeps_some = true,
 };
@@ -101,8 +104,7 @@ const BcdReplyForm bcd_reply_categories_updated = {
  * 422 {"batch_errors": [{"data": {"price_list_id": 3, "variant_id": 901, "currency": "usd"},
  *		"field_errors": {"price": "..."}}]}
  *
- * Those of several price lists are said to have one such error as their whole
- * body.
+ * For several price lists, the body is documented to be a single such error.
  */
 const BcdReplyForm bcd_reply_price_records = {
 	.errors = "batch_errors",.blames = BCD_BLAMES_ECHO,.keeps_some = true,
@@ -113,26 +115,26 @@ const BcdReplyForm bcd_reply_price_records = {
  *
  * 422 {"status": 422, "title": "...", "errors": {...}, "meta": {"saved_records": 1}}
  *
- * What the keys of the map are is not documented.
+ * The meaning of the keys is not documented.
  */
 const BcdReplyForm bcd_reply_price_list_assignments = {
 	.errors = "errors",.blames = BCD_BLAMES_PLACE,.keeps_some = true,
 };
 
 /*
- * Assignments of products to channels and categories, and deletes; success has
- * no body, or counters at most.
+ * Assignments of products to channels and categories, and deletes; a successful
+ * reply has no body, or only counters.
  *
  * 422 {"status": 422, "title": "...", "errors": {"501": "..."}}
  *
- * The errors are said to be listed by reference id.
+ * Errors are documented to be listed by reference id.
  */
 const BcdReplyForm bcd_reply_silent = {
 	.errors = "errors",.blames = BCD_BLAMES_TEXT,
 };
 
 /*
- * Adjustments of the inventory.
+ * Inventory adjustments.
  *
  * 200 {"transaction_id": "..."}
  * 422 {"status": 422, "title": "... variant_id 901 ...", "errors": {}}
@@ -141,7 +143,7 @@ const BcdReplyForm bcd_reply_stock = {
 	.errors = "errors",.blames = BCD_BLAMES_TEXT,.delay_ms = INVENTORY_DELAY_MS,
 };
 
-/* Settings of the inventory: the same, but keys such as "setting.0.settings" */
+/* Inventory settings: the same, but with keys such as "setting.0.settings" */
 const BcdReplyForm bcd_reply_stock_settings = {
 	.errors = "errors",.blames = BCD_BLAMES_PLACE,.delay_ms = INVENTORY_DELAY_MS,
 };

@@ -5,12 +5,12 @@
  * A resource is one descriptor in a file of its own; registry.c lists them. A
  * row of a feed becomes one record. Its fields are divided among facets: the
  * parts of a record that are written through separate endpoints. The first
- * facet creates the record.  A facet is either some fields of the record, or a
- * collection of records below it.
+ * facet creates the record. A facet is either a set of fields of the record,
+ * or a collection of records below it.
  *
- * Paths and queries are templates, expanded by url.c alone: {x} is a value
- * that all records of a request share, {x,} lists one for each of them, and a
- * parameter with {x?} is left out where there is no value.
+ * Paths and queries are templates, expanded only in url.c: {x} is a value that
+ * all records of a request share, {x,} lists one value for each of them, and a
+ * parameter with {x?} is left out if there is no value.
  */
 #ifndef BCD_RESOURCE_H
 #define BCD_RESOURCE_H
@@ -22,9 +22,9 @@
 #define BCD_PAGE_LIMIT			250 /* records per page of a list */
 #define BCD_MAX_RESOURCES		32
 #define BCD_MAX_KEYS			2	/* of a resource */
-#define BCD_MAX_FACETS			12	/* likewise */
+#define BCD_MAX_FACETS			12	/* of a resource */
 
-#define BCD_NO_MAX				DBL_MAX /* only a minimum is given */
+#define BCD_NO_MAX				DBL_MAX /* only a minimum exists */
 
 #define BCD_LIST(...)	((const char *const[]) {__VA_ARGS__, NULL})
 #define BCD_FIELDS(table)	.fields = table, .nfields = sizeof(table) / sizeof((table)[0])
@@ -43,159 +43,159 @@ typedef enum BcdType
 	BCD_RECORDS					/* array of objects: records below this one */
 } BcdType;
 
-#define BCD_F_REQUIRED		0x01	/* to create a record */
-#define BCD_F_NULLABLE		0x02	/* null may be sent */
-#define BCD_F_WRITE_ONLY	0x04	/* never echoed, or changed by the store
-									 * itself: not read back */
-#define BCD_F_SET			0x08	/* the order of the array means nothing */
+#define BCD_F_REQUIRED		0x01	/* required to create a record */
+#define BCD_F_NULLABLE		0x02	/* null can be sent */
+#define BCD_F_WRITE_ONLY	0x04	/* not read back: never returned, or
+									 * changed by the store itself */
+#define BCD_F_SET			0x08	/* the order of the array has no meaning */
 #define BCD_F_HTML			0x10	/* the store may reformat it */
 #define BCD_F_NO_CASE		0x20	/* compared without regard to case */
 #define BCD_F_UNLISTED		0x40	/* include_fields does not accept it */
 
-/* A value of new records that is requested from the store once per run */
+/* A value for new records that is requested from the store once per run */
 typedef struct BcdDefault
 {
 	const char *path;			/* below /v3 */
-	const char *value;			/* its place in the reply: an id */
-	const char *unless;			/* not for rows whose field of this name holds
-								 * an id; else that field is not sent */
-	const char *missing;		/* the error if the store has none */
+	const char *value;			/* its path in the reply; an id */
+	const char *unless;			/* not used for rows in which this field holds
+								 * an id; in other rows that field is not sent */
+	const char *missing;		/* error message if the store has none */
 } BcdDefault;
 
 typedef struct BcdField
 {
 	const char *name;
 	BcdType		type;
-	double		min;			/* number: least value; string: characters;
-								 * array: elements */
+	double		min;			/* number: minimum; string: characters; array:
+								 * elements */
 	double		max;			/* maximum likewise; max < min: no bounds */
-	int			scale;			/* decimals the store keeps; -1: does not
+	int			scale;			/* decimals that the store keeps; -1: does not
 								 * apply */
 	int			flags;
-	const char *const *values;	/* enumerated strings, NULL-terminated, or
-								 * NULL */
+	const char *const *values;	/* allowed strings, NULL-terminated, or NULL */
 	const char *refers_to;		/* holds ids of records of this resource (0:
 								 * none), or NULL */
 	const BcdDefault *otherwise;	/* for rows without a value, or NULL */
-	const char *facet;			/* it is written with that facet; NULL: with
-								 * the first */
+	const char *facet;			/* written with this facet; NULL: the first */
 } BcdField;
 
 /*
- * How a refusal names the records of a batch that are to blame.  No family of
- * replies promises it but that of the echo; so who is named is sent alone, and
- * not given up.
+ * How a refusal identifies the records of a batch that are to blame. Only the
+ * family with the echo promises to do so; therefore records that are blamed
+ * are sent alone rather than given up.
  */
 typedef enum BcdBlames
 {
 	BCD_BLAMES_NONE,			/* not at all */
-	BCD_BLAMES_TEXT,			/* in words: by an id or a natural key */
-	BCD_BLAMES_PLACE,			/* keys of a map have their places in the
-								 * batch, "3.name"; else in words */
-	BCD_BLAMES_ECHO				/* their keys are repeated; else in words */
+	BCD_BLAMES_TEXT,			/* in text: by an id or a natural key */
+	BCD_BLAMES_PLACE,			/* keys of a map contain positions in the
+								 * batch, "3.name"; otherwise as text */
+	BCD_BLAMES_ECHO				/* the records' keys are repeated; otherwise
+								 * as text */
 } BcdBlames;
 
 /* How the replies of an endpoint refer to the records of a request */
 typedef struct BcdReplyForm
 {
-	const char *records;		/* their path; NULL: a successful reply names
+	const char *records;		/* path of the records; NULL: success names
 								 * none */
-	const char *errors;			/* path of what is wrong; NULL: not documented */
+	const char *errors;			/* path of the errors; NULL: not documented */
 	BcdBlames	blames;
-	bool		keeps_some;		/* a batch that is refused may have been saved
-								 * in part */
-	bool		drops_twins;	/* success leaves out a record of which the
-								 * store has the like */
-	int			delay_ms;		/* until what was written can be read */
+	bool		keeps_some;		/* a refused batch may have been saved in part */
+	bool		drops_twins;	/* success leaves out records that equal one
+								 * in the store */
+	int			delay_ms;		/* until a written value can be read */
 } BcdReplyForm;
 
 typedef enum BcdBody
 {
 	BCD_NO_BODY,
 	BCD_ONE,					/* the record itself */
-	BCD_ARRAY					/* an array, whatever the number */
+	BCD_ARRAY					/* an array, even for a single record */
 } BcdBody;
 
-/* Where a member of a body takes its value from */
+/* Where the value of a member comes from */
 typedef enum BcdSource
 {
-	BCD_FROM_NOTHING,			/* the end of a list of members */
+	BCD_FROM_NOTHING,			/* marks the end of a list of members */
 	BCD_FROM_FIELD,
-	BCD_FROM_ID,				/* of the record, or of the element */
-	BCD_FROM_PARENT,			/* of an element: the id of the record */
-	BCD_FROM_OPTION				/* of the feed */
+	BCD_FROM_ID,				/* the id of the record or element */
+	BCD_FROM_PARENT,			/* for an element: the id of the record */
+	BCD_FROM_OPTION				/* an option of the feed */
 } BcdSource;
 
-/* A member of a body that is not simply a field of the same name */
+/* A member of a body that is not just a field of the same name */
 typedef struct BcdMember
 {
 	const char *name;
 	BcdSource	from;
-	const char *what;			/* the field, or the option */
-	const char *otherwise;		/* JSON, where there is no such value; or NULL */
+	const char *what;			/* name of the field or option */
+	const char *otherwise;		/* JSON to use without such a value; or NULL */
 } BcdMember;
 
-/* The target of requests: one object for each method and path */
+/* A target of requests: one object for each method and path */
 typedef struct BcdEndpoint
 {
 	const char *method;
 	const char *path;			/* below /v3 */
-	int			batch;			/* most records in one request */
+	int			batch;			/* maximum number of records per request */
 	BcdBody		body;
 	const BcdReplyForm *reply;
-	int			concurrent;		/* most requests at a time; 0: none is stated */
+	int			concurrent;		/* maximum concurrent requests; 0: not
+								 * documented */
 	bool		assumed;		/* the batch is not documented */
-	bool		narrows;		/* of a write: include_fields limits its reply */
-	const char *inside;			/* the member of an object that holds the
-								 * array, or NULL */
-	const char *beside;			/* what else that object has, as JSON members */
-	bool		alone;			/* never beside another write */
+	bool		narrows;		/* for a write: include_fields limits its
+								 * reply */
+	const char *inside;			/* member of an enclosing object that holds
+								 * the array, or NULL */
+	const char *beside;			/* further members of that object, as JSON */
+	bool		alone;			/* never at the same time as another write */
 } BcdEndpoint;
 
-/* The part of a record that is sent there */
+/* How a facet is created, updated or removed */
 typedef struct BcdAction
 {
-	const BcdEndpoint *endpoint;	/* NULL: there is no such action */
+	const BcdEndpoint *endpoint;	/* NULL: not possible */
 	const char *query;			/* or NULL */
-	const char *needs;			/* field that is sent even if it has not
-								 * changed, or NULL */
-	const BcdMember *members;	/* of the body, besides the id and the fields;
-								 * those from a field: instead of them */
-	bool		whole;			/* all fields are sent, not only those that
-								 * have changed */
+	const char *needs;			/* field that is sent even if unchanged, or
+								 * NULL */
+	const BcdMember *members;	/* members of the body besides the id and the
+								 * fields; if any comes from a field, they
+								 * replace the fields */
+	bool		whole;			/* send all fields, not only changed ones */
 } BcdAction;
 
-/* How records are read, or found */
+/* How records are read or found */
 typedef struct BcdView
 {
-	const BcdEndpoint *endpoint;	/* NULL: they cannot be */
+	const BcdEndpoint *endpoint;	/* NULL: not possible */
 	const char *query;
 } BcdView;
 
 /*
- * The key by which a record is found: a string, the last of the fields, among
- * records with the same ids in the others
+ * A key that identifies a record: a string, which is the last of the fields,
+ * and ids in the others, which limit where it is unique
  */
 typedef struct BcdKey
 {
-	const char *const *fields;	/* NULL: after the last key */
-	BcdView		one;			/* asks for one record */
-	BcdView		many;			/* for several of them, or nothing */
+	const char *const *fields;	/* NULL marks the end of the list of keys */
+	BcdView		one;			/* to look up one record */
+	BcdView		many;			/* to look up several records, or nothing */
 } BcdKey;
 
 typedef struct BcdFacet
 {
-	const char *name;			/* NULL: the first */
-	bool		nested;			/* the record is created with it */
-	const char *collection;		/* the field with the records below; NULL: the
-								 * facet is some fields of the record */
-	const char *const *key;		/* of a collection: the fields that tell its
-								 * records apart */
-	const char *if_field;		/* a field on whose value it depends whether
-								 * the facet can be written on its own ... */
-	const char *if_value;		/* ... it can with this one */
-	const char *placed_by;		/* an option with which the record's own
-								 * fields no longer tell what the facet has */
+	const char *name;			/* NULL: the first facet */
+	bool		nested;			/* creating the record also writes it */
+	const char *collection;		/* field with the records below; NULL: the
+								 * facet consists of fields of the record */
+	const char *const *key;		/* for a collection: the fields that identify
+								 * its records */
+	const char *if_field;		/* whether the facet can be written separately
+								 * depends on this field ... */
+	const char *if_value;		/* ... which must have this value */
+	const char *placed_by;		/* option that moves the facet to a place that
+								 * the record's own fields do not show */
 	BcdAction	create;
 	BcdAction	update;
 	BcdAction	remove;
@@ -205,31 +205,31 @@ typedef struct BcdResource
 {
 	const char *name;
 	const char *id;				/* name of the record's id; NULL: it has none,
-								 * its key is its address */
-	const BcdKey *keys;			/* the first key that a row has identifies the
-								 * record */
-	const char *parent;			/* field with the id of the record above, of
-								 * this resource; or NULL */
+								 * and its key is its address */
+	const BcdKey *keys;			/* the first key for which a row has values
+								 * identifies the record */
+	const char *parent;			/* field with the id of the parent, a record
+								 * of this resource; or NULL */
 	const char *defaulted;		/* field with a default, or NULL */
 	const BcdField *fields;		/* sorted by name */
 	int			nfields;
 	const BcdFacet *facets;
 	int			nfacets;
 	BcdView		view;			/* by id */
-	BcdView		list;			/* all of them */
-	const char *list_after;		/* query parameter "id greater than", or NULL:
-								 * page by number */
-	bool		small;			/* few enough to read the whole list once and
-								 * search it */
+	BcdView		list;			/* all records */
+	const char *list_after;		/* query parameter "id greater than"; NULL:
+								 * use page numbers */
+	bool		small;			/* few enough records to read the whole list
+								 * once and search it */
 	bool		exchanges;		/* rows that exchange natural keys exchange
-								 * records, because little refers to these */
-	const char *hidden_by;		/* boolean field set false by on_delete 'hide' */
-	bool		gone_is_refused;	/* the reply to an update of a missing
-									 * record may look like that to a bad
-									 * request */
+								 * records, because few records refer to these */
+	const char *hidden_by;		/* boolean field that on_delete 'hide' sets to
+								 * false */
+	bool		gone_is_refused;	/* an update of a missing record may be
+									 * answered like a bad request */
 } BcdResource;
 
-/* the families of replies: replies.c */
+/* families of replies: replies.c */
 extern const BcdReplyForm bcd_reply_records;
 extern const BcdReplyForm bcd_reply_variants;
 extern const BcdReplyForm bcd_reply_customers;
@@ -244,7 +244,7 @@ extern const BcdReplyForm bcd_reply_stock;
 extern const BcdReplyForm bcd_reply_stock_settings;
 extern const BcdReplyForm bcd_reply_redirects;
 
-/* endpoints that several resources share */
+/* endpoints shared by several resources */
 extern const BcdEndpoint bcd_stock_absolute;
 
 /* the resources */

@@ -1,10 +1,10 @@
 /*
  * stock.c
- *		Where stock goes, of whatever record: inventory.v3.yml.
+ *		The endpoint for the stock of any kind of record: inventory.v3.yml.
  *
- * A request has room for many more items than one for products has, but must
- * not run beside other writes to the catalogue, or beside another one of its
- * kind: which of two writes to one item wins is not defined.
+ * A request has room for many more items than a request for products. It must
+ * not run at the same time as other writes to the catalog, or as another
+ * request of its kind: the result of two writes to the same item is undefined.
  */
 #include "postgres.h"
 

@@ -1,11 +1,12 @@
 /*
  * batch_reply.c
- *		What a reply says of each record of a batch, by the form of its family.
+ *		Determines from a reply what happened to each record of a batch.
  *
- * Records that a reply lists are found by their ids, else by their keys. Who is
- * to blame for a refusal is only a suggestion, except where keys are echoed;
- * the rest is told so that nobody who believes it loses a record: what may
- * have been written is UNKNOWN, unless the reply counts the records that were.
+ * Each family of replies has its own form (resource/replies.c). Records listed
+ * in a reply are matched by their ids, otherwise by their keys. Blame for a
+ * refusal is only a guess, unless the reply repeats the keys of records. The
+ * other fates are safe to rely on: a record that may have been written is
+ * UNKNOWN, unless the reply counts the records that were written.
  */
 #include "postgres.h"
 
@@ -13,10 +14,10 @@
 #include "store/batch_reply.h"
 #include "store/blame.h"
 
-/* An error's text for people, beside its particulars */
+/* The members of an error that hold its text, as opposed to its details */
 static const char *const headlines[] = {"title", "detail", "message", NULL};
 
-/* Does a value of a reply say the same as ours, regardless of case? */
+/* Returns whether a value in a reply equals ours, ignoring case. */
 static bool
 same_value(const cJSON *value, const char *ours)
 {
@@ -31,7 +32,7 @@ same_value(const cJSON *value, const char *ours)
 	return strcmp(number, ours) == 0;
 }
 
-/* Does an object have the whole key of an element? */
+/* Returns whether an object has all key fields of an element. */
 static bool
 has_key(const cJSON *object, const BcdElement *element)
 {
@@ -49,7 +50,7 @@ has_key(const cJSON *object, const BcdElement *element)
 	return any;
 }
 
-/* Is a record of a reply an element's? */
+/* Returns whether a record in a reply is that of an element. */
 static bool
 is_record_of(const cJSON *record, const char *id_field, const BcdElement *element)
 {
@@ -61,8 +62,8 @@ is_record_of(const cJSON *record, const char *id_field, const BcdElement *elemen
 }
 
 /*
- * Does a reply list an element's record?  The API answers one record as an
- * array, bare, or even without the envelope.
+ * Returns whether a reply lists an element's record. The API returns a single
+ * record as an array, as an object, or even without the envelope.
  */
 static bool
 is_listed(const BcdReplyForm *form, const char *id_field, const cJSON *reply, const BcdElement *element)
@@ -82,7 +83,10 @@ is_listed(const BcdReplyForm *form, const char *id_field, const cJSON *reply, co
 	return false;
 }
 
-/* The place in a key such as "3", "3.name" or "setting.3.name"; -1: none */
+/*
+ * Returns the position in a key such as "3", "3.name" or "setting.3.name", or
+ * -1.
+ */
 static int
 place_in(const char *key)
 {
@@ -115,7 +119,7 @@ blames_by_place(const cJSON *errors, int place)
 	return false;
 }
 
-/* An error with "data" has the key of the record there. */
+/* An error with "data" contains the key of the record. */
 static bool
 blames_by_echo(const cJSON *errors, const BcdElement *element)
 {
@@ -146,7 +150,7 @@ text_names(const char *text, const BcdElement *element)
 	return false;
 }
 
-/* In the texts of what is wrong, and in the keys of its maps */
+/* Looks in the text of errors, and in the keys of maps */
 static bool
 blames_by_text(const cJSON *errors, const BcdElement *element)
 {
@@ -157,7 +161,7 @@ blames_by_text(const cJSON *errors, const BcdElement *element)
 		return text_names(text, element);
 	cJSON_ArrayForEach(item, errors)
 	{
-		/* the address of a page on errors */
+		/* the address of a documentation page */
 		if (cJSON_IsString(item) && strncmp(item->valuestring, "http", 4) == 0)
 			continue;
 		if (text_names(item->string, element) || blames_by_text(item, element))
@@ -185,7 +189,7 @@ is_blamed(BcdBlames how, const cJSON *reply, const cJSON *errors, const BcdEleme
 		case BCD_BLAMES_NONE:
 			return false;
 		case BCD_BLAMES_TEXT:
-			/* errors of the older version of the API are an array */
+			/* an earlier version of the API returns errors as an array */
 			return blames_by_text(cJSON_IsArray(reply) ? reply : errors, element) ||
 				blames_by_headline(reply, element);
 		case BCD_BLAMES_PLACE:
@@ -197,8 +201,8 @@ is_blamed(BcdBlames how, const cJSON *reply, const cJSON *errors, const BcdEleme
 }
 
 /*
- * Marks the elements that a reply blames, of those that are not known to be
- * saved.  A family that has a better way than words may use words all the same.
+ * Marks the elements that a reply blames, among those that are not known to be
+ * saved. A family with a more precise form may still use plain text.
  */
 static void
 blame(const BcdReplyForm *form, const cJSON *reply, BcdElement *elements, int n)
@@ -227,7 +231,7 @@ blame(const BcdReplyForm *form, const cJSON *reply, BcdElement *elements, int n)
 	}
 }
 
-/* A counter of a reply, or -1 */
+/* Returns a counter of a reply, or -1. */
 static int64
 counter(const cJSON *reply, const char *name)
 {
@@ -236,7 +240,7 @@ counter(const cJSON *reply, const char *name)
 	return bcd_json_field_int64(cJSON_GetObjectItemCaseSensitive(reply, "meta"), name, &value) ? value : -1;
 }
 
-/* Is there nothing that is wrong? */
+/* Returns whether a reply reports no errors. */
 static bool
 has_no_errors(const BcdReplyForm *form, const cJSON *reply)
 {
@@ -247,9 +251,10 @@ has_no_errors(const BcdReplyForm *form, const cJSON *reply)
 }
 
 /*
- * Was a batch of n saved in part?  Some endpoints answer 207 as soon as they
- * may have something to say: one that names no error, and whose counters say
- * that all was saved, is success.  And success that counts failures is none.
+ * Returns whether a batch of n was saved in part. Some endpoints return 207
+ * whenever they have something to report: without any error, and with counters
+ * that say that all was saved, this is success. Conversely, a success whose
+ * counters report failures is not one.
  */
 bool
 bcd_reply_is_partial(const BcdReplyForm *form, BcdVerdict verdict, const cJSON *reply, int n)
@@ -261,7 +266,7 @@ bcd_reply_is_partial(const BcdReplyForm *form, BcdVerdict verdict, const cJSON *
 		  counter(reply, "success") == n && counter(reply, "failed") == 0);
 }
 
-/* Did the store look at what was sent, and not like it? */
+/* Returns whether the store examined the records and rejected them. */
 static bool
 is_refusal(BcdVerdict verdict)
 {
@@ -269,8 +274,8 @@ is_refusal(BcdVerdict verdict)
 }
 
 /*
- * May a batch that was refused have been saved in part?  Also one that was
- * more than a limit of the store allows.
+ * Returns whether a refused batch may have been saved in part. This includes
+ * batches that were refused because they exceed a limit of the store.
  */
 bool
 bcd_refusal_keeps_some(const BcdReplyForm *form, BcdVerdict verdict, const cJSON *reply)
@@ -279,7 +284,7 @@ bcd_refusal_keeps_some(const BcdReplyForm *form, BcdVerdict verdict, const cJSON
 		counter(reply, "success") != 0 && counter(reply, "saved_records") != 0;
 }
 
-/* What became of the elements that a reply does not list */
+/* Returns the fate of elements that a reply does not list. */
 static BcdElementFate
 fate_of_unlisted(const BcdReplyForm *form, BcdVerdict verdict, const cJSON *reply)
 {
@@ -294,8 +299,8 @@ fate_of_unlisted(const BcdReplyForm *form, BcdVerdict verdict, const cJSON *repl
 }
 
 /*
- * Tells the fates of n elements, in the order in which they were sent.  The
- * reply may be NULL: it has no body, or one that is not JSON.
+ * Sets the fates of n elements, in the order in which they were sent. The
+ * reply is NULL if it has no body, or one that is not JSON.
  */
 void
 bcd_batch_reply_read(const BcdReplyForm *form, const char *id, BcdVerdict verdict,

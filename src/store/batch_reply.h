@@ -1,6 +1,6 @@
 /*
  * batch_reply.h
- *		What a reply says of each record of a batch, by the form of its family.
+ *		Determines from a reply what happened to each record of a batch.
  *
  * Pure: no ereport, no SPI.
  */
@@ -15,26 +15,27 @@
 typedef enum BcdElementFate
 {
 	BCD_ELEMENT_SAVED,
-	BCD_ELEMENT_SAVED_IN_PART,	/* it is there, but something of it, or of
-								 * another one, is not */
-	BCD_ELEMENT_TWIN,			/* not written: the store has its like */
-	BCD_ELEMENT_BLAMED,			/* the reply names it: it is better sent alone */
-	BCD_ELEMENT_HELD_UP,		/* not written, because of others */
+	BCD_ELEMENT_SAVED_IN_PART,	/* saved, except for a part of it or of
+								 * another element */
+	BCD_ELEMENT_TWIN,			/* not written: the store has an equal record */
+	BCD_ELEMENT_BLAMED,			/* the reply names it: best sent alone */
+	BCD_ELEMENT_HELD_UP,		/* not written, because of other elements */
 	BCD_ELEMENT_UNKNOWN			/* it may have been written */
 } BcdElementFate;
 
-/* A record of a batch, as its reply may refer to it */
+/* A record of a batch, and how a reply may refer to it */
 typedef struct BcdElement
 {
-	int64		id;				/* 0: it has none yet */
-	const char *const *key;		/* fields that tell it from others, NULL at
-								 * their end; or NULL */
-	const char *const *values;	/* theirs as text; NULL: it has none */
-	const char *const *names;	/* what a text may call it; likewise */
+	int64		id;				/* 0: none yet */
+	const char *const *key;		/* names of its key fields, NULL-terminated;
+								 * or NULL */
+	const char *const *values;	/* their values as text; NULL: no value */
+	const char *const *names;	/* names by which a text may refer to it;
+								 * likewise */
 
-	/* what the reply says of it */
+	/* the result */
 	BcdElementFate fate;
-	int			delay_ms;		/* before a read tells more */
+	int			delay_ms;		/* to wait before reading it gives an answer */
 } BcdElement;
 
 extern void bcd_batch_reply_read(const BcdReplyForm *form, const char *id, BcdVerdict verdict,

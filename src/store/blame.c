@@ -12,14 +12,17 @@
 
 #include "store/blame.h"
 
-/* Part of a word, of a number, or of a letter beyond ASCII */
+/* Part of a word or number, or of a letter beyond ASCII */
 static bool
 in_word(char c)
 {
 	return isalnum((unsigned char) c) || c == '_' || c == '-' || (c & 0x80);
 }
 
-/* The number at p; the end of its digits in *end, NULL if it is not a number. */
+/*
+ * Returns the number at p, and sets *end to the end of its digits, or to NULL
+ * if there is no number.
+ */
 static uint64
 number_at(const char *text, const char *p, const char **end)
 {
@@ -50,7 +53,7 @@ bcd_blames_id(const char *text, int64 id)
 	return false;
 }
 
-/* Does the text contain the name as whole words, regardless of case? */
+/* Returns whether the text contains the name as whole words, ignoring case. */
 bool
 bcd_blames_name(const char *text, const char *name)
 {
@@ -80,7 +83,9 @@ has_one_of(const char *text, const char *const *words)
 	return false;
 }
 
-/* Is a number from 1 on, but below this one, in the text? */
+/*
+ * Returns whether the text contains a positive number smaller than this one.
+ */
 static bool
 has_smaller_number(const char *text, int size)
 {
@@ -98,8 +103,8 @@ has_smaller_number(const char *text, int size)
 }
 
 /*
- * Does the text complain about the number of records in a batch of that size?
- * It says so in words, or it mentions a limit that is below the number sent.
+ * Returns whether the text complains about the number of records in a batch of
+ * that size. It may say so in words, or mention a limit below the number sent.
  */
 bool
 bcd_blames_size(const char *text, int size)

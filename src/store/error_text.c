@@ -214,8 +214,8 @@ put_text(Line *line, const char *text)
 }
 
 /*
- * Describe one error of any form: a headline, then details in parentheses.
- * The depth of the recursion is bounded by the parser.
+ * Describes an error of any form: a headline, then details in parentheses. The
+ * parser bounds the depth of the recursion.
  */
 static void
 put_error(Line *line, const cJSON *error)
@@ -262,7 +262,10 @@ put_error(Line *line, const cJSON *error)
 		return;
 	}
 
-	/* no headline: the container of the errors needs no words */
+	/*
+	 * without a headline, the members that contain errors need no
+	 * introduction
+	 */
 	for (i = 0; i < lengthof(lists) && line->len == start; i++)
 		put_error(line, cJSON_GetObjectItemCaseSensitive(error, lists[i]));
 	if (line->len == start)

@@ -12,8 +12,7 @@
 /* The progress of a list; all zero at its beginning */
 typedef struct BcdPaging
 {
-	int64		total;			/* as reported by the first page; 0: it was
-								 * not */
+	int64		total;			/* as reported by the first page, or 0 */
 	int64		listed;			/* records so far */
 	int64		first;			/* id on the last page */
 } BcdPaging;
@@ -21,8 +20,8 @@ typedef struct BcdPaging
 typedef struct BcdPage
 {
 	int64		records;
-	int64		first;			/* id, 0: none is usable */
-	int64		last;			/* the greatest */
+	int64		first;			/* id; 0 if no record has a usable one */
+	int64		last;			/* greatest id */
 	int64		total;			/* of the list */
 	int64		pages;
 } BcdPage;

@@ -71,7 +71,7 @@ malformed(const char *name, const char *value, const char *hint)
 			 errhint("%s", hint)));
 }
 
-/* It becomes part of the path of every URL. */
+/* The hash becomes part of the path of every URL. */
 static void
 check_store_hash(const char *name, const char *value)
 {
@@ -84,7 +84,9 @@ check_store_hash(const char *name, const char *value)
 		malformed(name, value, "It must be the part of the API path after \"stores/\": letters and digits.");
 }
 
-/* Does the URL include a part of the API's path, which we append ourselves? */
+/*
+ * Returns whether the URL includes a part of the API's path, which we append.
+ */
 static bool
 names_api_path(const char *url)
 {
@@ -138,7 +140,10 @@ check_count(const char *name, const char *value)
 		malformed(name, value, "It must be an integer between 1 and 100000.");
 }
 
-/* The server reads the file with its own rights, so not every role may name one. */
+/*
+ * The server reads the file with its own rights, so not every role may name a
+ * file.
+ */
 static void
 check_file(const char *name, const char *value)
 {
@@ -321,7 +326,7 @@ bcd_store_options(Oid serverid)
 	return o;
 }
 
-/* The first line of a token file. */
+/* Returns the first line of a token file. */
 static char *
 token_from_file(const char *path)
 {
@@ -344,8 +349,8 @@ token_from_file(const char *path)
 }
 
 /*
- * The access token that a role uses for a store, from its user mapping or
- * that of PUBLIC.
+ * Returns the access token that a role uses for a store, from its user mapping
+ * or that of PUBLIC.
  */
 char *
 bcd_store_token(Oid serverid, Oid userid)
@@ -387,8 +392,8 @@ bcd_store_token(Oid serverid, Oid userid)
 }
 
 /*
- * The name of the only store that the role may use; an error when there are
- * several, or none.
+ * Returns the name of the only store that the role may use. Raises an error if
+ * there are several, or none.
  */
 char *
 bcd_store_only_one(Oid userid)

@@ -11,7 +11,8 @@ typedef struct BcdStoreOptions
 	Oid			serverid;
 	char	   *server;
 	char	   *base_url;		/* <api_url>/stores/<store_hash> */
-	char	   *identity;		/* the store, however it is written */
+	char	   *identity;		/* identifies the store regardless of how its
+								 * address is written */
 	double		quota_share;
 	int			max_concurrency;
 	long		timeout_ms;

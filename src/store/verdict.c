@@ -50,8 +50,8 @@ client_error_verdict(long status)
 	switch (status)
 	{
 		case 401:
-		case 402:				/* the store is not paid for */
-		case 407:				/* a proxy wants a password */
+		case 402:				/* the store's plan is not paid */
+		case 407:				/* a proxy requires a password */
 			return BCD_STOP_STORE;
 		case 403:
 			return BCD_STOP_FEED;
@@ -66,9 +66,9 @@ client_error_verdict(long status)
 		case 429:
 			return BCD_AGAIN;
 		case 408:				/* the store gave up waiting for us */
-		case 423:				/* locked by something that will end */
+		case 423:				/* locked, but not forever */
 		case 425:
-		case 499:				/* connection closed in between: outcome
+		case 499:				/* connection closed before the reply: outcome
 								 * unknown */
 			return BCD_TROUBLE;
 		default:

@@ -11,21 +11,22 @@
 
 typedef enum BcdVerdict
 {
-	BCD_OK,						/* 2xx but 207: done */
-	BCD_PARTIAL,				/* 207: some of it is done, read the reply */
-	BCD_AGAIN,					/* 429: not processed; costs no attempt */
+	BCD_OK,						/* 2xx other than 207: done */
+	BCD_PARTIAL,				/* 207: partly done, see the reply */
+	BCD_AGAIN,					/* 429: not processed; does not count as an
+								 * attempt */
 	BCD_TROUBLE,				/* 5xx, time-out, reset, unreadable reply:
-								 * outcome unknown; back off, look up before a
-								 * create */
-	BCD_CONFLICT,				/* 409: unique clash or a missing reference */
+								 * outcome unknown; back off, and look up
+								 * before a create */
+	BCD_CONFLICT,				/* 409: duplicate value or missing reference */
 	BCD_GONE,					/* 404 */
 	BCD_REFUSED,				/* 400, 405, 406, 415, 422: the record's (or
-								 * our) fault; no retry */
+								 * our) fault; do not retry */
 	BCD_TOO_LARGE,				/* 413, 414: halve the batch */
-	BCD_STOP_FEED,				/* 403, 501, 505, 507: needs a human, this
+	BCD_STOP_FEED,				/* 403, 501, 505, 507: someone has to fix this
 								 * feed */
-	BCD_STOP_STORE				/* 401, 301..308: needs a human, the whole
-								 * store */
+	BCD_STOP_STORE				/* 401, 301..308: someone has to fix the
+								 * store's settings */
 } BcdVerdict;
 
 extern BcdVerdict bcd_retry_verdict(BcdHttpFate fate, long status);

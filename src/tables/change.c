@@ -1,6 +1,6 @@
 /*
  * change.c
- *	  bcdelta.change, as preview() reads it.
+ *		bcdelta.change, as preview() reads it.
  *
  * Reads use the caller's snapshot, because the worker may fold changes and
  * move links at the same time.

@@ -1,6 +1,6 @@
 /*
  * change.h
- *	  bcdelta.change, as preview() reads it.
+ *		bcdelta.change, as preview() reads it.
  *
  * capture/change.c writes this table and fold/drain.c empties it; neither of
  * them uses SQL statements.

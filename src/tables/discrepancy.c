@@ -1,6 +1,6 @@
 /*
  * discrepancy.c
- *	  bcdelta.discrepancy: differences found by a run.
+ *		bcdelta.discrepancy: differences found by a run.
  */
 #include "postgres.h"
 

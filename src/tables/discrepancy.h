@@ -1,6 +1,6 @@
 /*
  * discrepancy.h
- *	  bcdelta.discrepancy: differences found by a run.
+ *		bcdelta.discrepancy: differences found by a run.
  */
 #ifndef BCD_TABLE_DISCREPANCY_H
 #define BCD_TABLE_DISCREPANCY_H

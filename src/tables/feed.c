@@ -1,6 +1,6 @@
 /*
  * feed.c
- *	  bcdelta.feed: the definitions of feeds.
+ *		bcdelta.feed: the definitions of feeds.
  */
 #include "postgres.h"
 

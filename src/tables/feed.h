@@ -1,7 +1,7 @@
 /*
  * feed.h
- *	  bcdelta.feed: the definitions of feeds. Their state is in
- *	  feed_state.h.
+ *		bcdelta.feed: the definitions of feeds. Their state is in
+ *		feed_state.h.
  */
 #ifndef BCD_TABLE_FEED_H
 #define BCD_TABLE_FEED_H

@@ -1,6 +1,6 @@
 /*
  * feed_crashes.c
- *	  How often the worker was brought down by the code of a feed.
+ *		How often the worker was brought down by the code of a feed.
  *
  * mapping_guard.c detects the crashes.
  */

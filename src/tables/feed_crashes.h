@@ -1,6 +1,6 @@
 /*
  * feed_crashes.h
- *	  How often the worker was brought down by the code of a feed.
+ *		How often the worker was brought down by the code of a feed.
  */
 #ifndef BCD_TABLE_FEED_CRASHES_H
 #define BCD_TABLE_FEED_CRASHES_H

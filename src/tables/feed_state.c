@@ -1,7 +1,7 @@
 /*
  * feed_state.c
- *	  bcdelta.feed: whether feeds are pushed, from where, and to which
- *	  store.
+ *		bcdelta.feed: whether feeds are pushed, from where, and to which
+ *		store.
  *
  * When the worker pauses a feed, nobody may be watching, and schedules go on
  * without the feed. Everything that pauses one therefore says so in the

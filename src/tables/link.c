@@ -1,7 +1,7 @@
 /*
  * link.c
- *	  bcdelta.link: which rows are linked to which records, and links made
- *	  by hand.
+ *		bcdelta.link: which rows are linked to which records, and links made
+ *		by hand.
  *
  * Most functions look up the record of one row or the row of one record; a
  * verify reads all links of a feed in portions.

@@ -1,7 +1,7 @@
 /*
  * link.h
- *	  bcdelta.link: which rows are linked to which records, and links made
- *	  by hand.
+ *		bcdelta.link: which rows are linked to which records, and links made
+ *		by hand.
  */
 #ifndef BCD_TABLE_LINK_H
 #define BCD_TABLE_LINK_H

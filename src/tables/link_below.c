@@ -1,6 +1,6 @@
 /*
  * link_below.c
- *	  bcdelta.link: rows whose records are children of other records.
+ *		bcdelta.link: rows whose records are children of other records.
  */
 #include "postgres.h"
 

@@ -1,6 +1,6 @@
 /*
  * link_below.h
- *	  bcdelta.link: rows whose records are children of other records.
+ *		bcdelta.link: rows whose records are children of other records.
  */
 #ifndef BCD_TABLE_LINK_BELOW_H
 #define BCD_TABLE_LINK_BELOW_H

@@ -1,6 +1,6 @@
 /*
  * link_move.c
- *	  bcdelta.link: moving links to the new keys of their rows.
+ *		bcdelta.link: moving links to the new keys of their rows.
  */
 #include "postgres.h"
 

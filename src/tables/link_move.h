@@ -1,6 +1,6 @@
 /*
  * link_move.h
- *	  bcdelta.link: moving links to the new keys of their rows.
+ *		bcdelta.link: moving links to the new keys of their rows.
  */
 #ifndef BCD_TABLE_LINK_MOVE_H
 #define BCD_TABLE_LINK_MOVE_H

@@ -1,6 +1,6 @@
 /*
  * link_referrers.c
- *	  bcdelta.link: rows whose records refer to other records.
+ *		bcdelta.link: rows whose records refer to other records.
  *
  * link.refers_to has a hash for every record that a link refers to. It is a
  * generated column, so it is correct no matter who writes the link. It also

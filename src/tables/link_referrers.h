@@ -1,6 +1,6 @@
 /*
  * link_referrers.h
- *	  bcdelta.link: rows whose records refer to other records.
+ *		bcdelta.link: rows whose records refer to other records.
  */
 #ifndef BCD_TABLE_LINK_REFERRERS_H
 #define BCD_TABLE_LINK_REFERRERS_H

@@ -1,7 +1,7 @@
 /*
  * link_unique.c
- *	  bcdelta.link: which linked record has a natural key, according to the
- *	  payloads.
+ *		bcdelta.link: which linked record has a natural key, according to the
+ *		payloads.
  *
  * link.unique_keys has a hash for every natural key in a link's payload. It is
  * a generated column, so it is correct no matter who writes the link. It also

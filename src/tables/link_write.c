@@ -1,6 +1,6 @@
 /*
  * link_write.c
- *	  bcdelta.link: links that runs create, change and remove.
+ *		bcdelta.link: links that runs create, change and remove.
  *
  * Statements for several rows find the rows one by one; see pending_settle.c.
  */

@@ -1,6 +1,6 @@
 /*
  * link_write.h
- *	  bcdelta.link: links that runs create, change and remove.
+ *		bcdelta.link: links that runs create, change and remove.
  */
 #ifndef BCD_TABLE_LINK_WRITE_H
 #define BCD_TABLE_LINK_WRITE_H

@@ -1,7 +1,7 @@
 /*
  * lookup.c
- *	  bcdelta.lookup: captured values that a lookup has yet to match to
- *	  rows.
+ *		bcdelta.lookup: captured values that a lookup has yet to match to
+ *		rows.
  */
 #include "postgres.h"
 

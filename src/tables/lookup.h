@@ -1,7 +1,7 @@
 /*
  * lookup.h
- *	  bcdelta.lookup: captured values that a lookup has yet to match to
- *	  rows.
+ *		bcdelta.lookup: captured values that a lookup has yet to match to
+ *		rows.
  */
 #ifndef BCD_TABLE_LOOKUP_H
 #define BCD_TABLE_LOOKUP_H

@@ -1,6 +1,6 @@
 /*
  * outcome.c
- *	  The outcomes of rows, as named in bcdelta.result.
+ *		The outcomes of rows, as named in bcdelta.result.
  */
 #include "postgres.h"
 

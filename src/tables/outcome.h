@@ -1,6 +1,6 @@
 /*
  * outcome.h
- *	  The outcomes of rows, as named in bcdelta.result.
+ *		The outcomes of rows, as named in bcdelta.result.
  */
 #ifndef BCD_OUTCOME_H
 #define BCD_OUTCOME_H

@@ -1,6 +1,6 @@
 /*
  * pending.c
- *	  bcdelta.pending: questions about it, and simple statements.
+ *		bcdelta.pending: questions about it, and simple statements.
  */
 #include "postgres.h"
 

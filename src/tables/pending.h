@@ -1,6 +1,6 @@
 /*
  * pending.h
- *	  bcdelta.pending: questions about it, and simple statements.
+ *		bcdelta.pending: questions about it, and simple statements.
  */
 #ifndef BCD_TABLE_PENDING_H
 #define BCD_TABLE_PENDING_H

@@ -1,6 +1,6 @@
 /*
  * pending_claim.c
- *	  bcdelta.pending: rows from ready to in flight, and back.
+ *		bcdelta.pending: rows from ready to in flight, and back.
  *
  * Only the worker writes to pending, so no other session's lock stands in its
  * way. A claim commits the rows as in_flight before the first request for them

@@ -1,6 +1,6 @@
 /*
  * pending_mark.c
- *	  bcdelta.pending: marking rows that have to be pushed.
+ *		bcdelta.pending: marking rows that have to be pushed.
  *
  * What it means to mark a row is defined once, in MARK. A row that was not
  * pending becomes ready. So does a row that failed or waits, as if it had

@@ -1,6 +1,6 @@
 /*
  * pending_settle.c
- *	  bcdelta.pending: what becomes of claimed rows.
+ *		bcdelta.pending: what becomes of claimed rows.
  *
  * Statements for several rows find the rows one by one: a subquery with LIMIT
  * or OFFSET can be joined in no other way, and a row's own tid leads to it. A

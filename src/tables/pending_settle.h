@@ -1,6 +1,6 @@
 /*
  * pending_settle.h
- *	  bcdelta.pending: what becomes of claimed rows.
+ *		bcdelta.pending: what becomes of claimed rows.
  */
 #ifndef BCD_TABLE_PENDING_SETTLE_H
 #define BCD_TABLE_PENDING_SETTLE_H

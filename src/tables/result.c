@@ -1,6 +1,6 @@
 /*
  * result.c
- *	  bcdelta.result: the outcomes of rows in runs.
+ *		bcdelta.result: the outcomes of rows in runs.
  */
 #include "postgres.h"
 

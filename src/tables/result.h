@@ -1,6 +1,6 @@
 /*
  * result.h
- *	  bcdelta.result: the outcomes of rows in runs.
+ *		bcdelta.result: the outcomes of rows in runs.
  */
 #ifndef BCD_TABLE_RESULT_H
 #define BCD_TABLE_RESULT_H

@@ -1,6 +1,6 @@
 /*
  * rows.c
- *	  Rows of several feeds, as returned by statements.
+ *		Rows of several feeds, as returned by statements.
  */
 #include "postgres.h"
 

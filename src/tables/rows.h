@@ -1,6 +1,6 @@
 /*
  * rows.h
- *	  Rows of several feeds, as returned by statements.
+ *		Rows of several feeds, as returned by statements.
  */
 #ifndef BCD_TABLE_ROWS_H
 #define BCD_TABLE_ROWS_H

@@ -1,6 +1,6 @@
 /*
  * run.c
- *	  bcdelta.run: runs, from the request to the end.
+ *		bcdelta.run: runs, from the request to the end.
  */
 #include "postgres.h"
 

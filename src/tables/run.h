@@ -1,6 +1,6 @@
 /*
  * run.h
- *	  bcdelta.run: runs, from the request to the end.
+ *		bcdelta.run: runs, from the request to the end.
  */
 #ifndef BCD_TABLE_RUN_H
 #define BCD_TABLE_RUN_H

@@ -1,7 +1,7 @@
 /*
  * run_queue.c
- *	  Runs that wait for their turn: which come next, and which can be
- *	  joined.
+ *		Runs that wait for their turn: which come next, and which can be
+ *		joined.
  *
  * Runs of one store take turns, and anyone who may use the store can request
  * any number of them. Therefore the effort of starting a run does not depend

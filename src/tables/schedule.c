@@ -1,6 +1,6 @@
 /*
  * schedule.c
- *	  bcdelta.schedule: runs that the worker starts by itself.
+ *		bcdelta.schedule: runs that the worker starts by itself.
  *
  * The worker never waits for a lock: a schedule that a session has locked is
  * looked at later.

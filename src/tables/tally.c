@@ -1,7 +1,7 @@
 /*
  * tally.c
- *	  How many rows of each feed are linked, and how many are pending in
- *	  each state.
+ *		How many rows of each feed are linked, and how many are pending in
+ *		each state.
  *
  * Counting a million rows takes seconds, too long for status(), so rows are
  * counted as they come and go. Triggers on bcdelta.link and bcdelta.pending,

@@ -1,7 +1,7 @@
 /*
  * tally.h
- *	  How many rows of each feed are linked, and how many are pending in
- *	  each state.
+ *		How many rows of each feed are linked, and how many are pending in
+ *		each state.
  */
 #ifndef BCD_TALLY_H
 #define BCD_TALLY_H

@@ -1,6 +1,6 @@
 /*
  * link.c
- *	  The run that links source rows to records of the first load.
+ *		The run that links source rows to records of the first load.
  */
 #include "postgres.h"
 

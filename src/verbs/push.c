@@ -1,6 +1,6 @@
 /*
  * push.c
- *	  The run that sends pending rows to the store.
+ *		The run that sends pending rows to the store.
  */
 #include "postgres.h"
 

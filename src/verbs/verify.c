@@ -1,6 +1,6 @@
 /*
  * verify.c
- *	  The run that compares source and store without writing to either.
+ *		The run that compares source and store without writing to either.
  *
  * In full mode, every source row is compared with its record, field by field,
  * and links whose rows are gone are listed. If the store has more records than

@@ -1,6 +1,6 @@
 /*
  * verify_record.c
- *	  Compares rows with their records in a verify.
+ *		Compares rows with their records in a verify.
  *
  * A difference is what a push would send, so the two always agree. Rows with
  * unpushed changes are not compared. If a value takes time to appear in the

@@ -1,6 +1,6 @@
 /*
  * verify_record.h
- *	  Compares rows with their records in a verify.
+ *		Compares rows with their records in a verify.
  */
 #ifndef BCD_VERIFY_RECORD_H
 #define BCD_VERIFY_RECORD_H

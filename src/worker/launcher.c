@@ -1,6 +1,6 @@
 /*
  * launcher.c
- *	  The process that keeps one worker per database running.
+ *		The process that keeps one worker per database running.
  *
  * It reads bcdelta.databases at start and at every reload, and starts a worker
  * for each name that has none. A worker that ends is restarted: within a

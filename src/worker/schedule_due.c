@@ -1,6 +1,6 @@
 /*
  * schedule_due.c
- *	  Starts the schedules that are due.
+ *		Starts the schedules that are due.
  *
  * A schedule is due at next_run_at. The due times form a grid of its period
  * that starts at first_run_at; if the period includes days, it is a grid of

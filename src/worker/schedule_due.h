@@ -1,6 +1,6 @@
 /*
  * schedule_due.h
- *	  Starts the schedules that are due.
+ *		Starts the schedules that are due.
  */
 #ifndef BCD_SCHEDULE_DUE_H
 #define BCD_SCHEDULE_DUE_H

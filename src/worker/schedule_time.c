@@ -1,6 +1,6 @@
 /*
  * schedule_time.c
- *	  Arithmetic for the due times of bcdelta.schedule.
+ *		Arithmetic for the due times of bcdelta.schedule.
  *
  * Due times form a grid that starts at the first due time. The next one is
  * computed as a remainder instead of by adding periods, so that neither a long

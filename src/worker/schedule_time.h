@@ -1,8 +1,8 @@
 /*
  * schedule_time.h
- *	  Arithmetic for the due times of bcdelta.schedule, in microseconds
- *	  since the PostgreSQL epoch (TimestampTz). These functions are pure:
- *	  the time is an argument.
+ *		Arithmetic for the due times of bcdelta.schedule, in microseconds
+ *		since the PostgreSQL epoch (TimestampTz). These functions are pure:
+ *		the time is an argument.
  */
 #ifndef BCD_SCHEDULE_TIME_H
 #define BCD_SCHEDULE_TIME_H

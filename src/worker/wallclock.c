@@ -1,6 +1,6 @@
 /*
  * wallclock.c
- *	  When schedules are due in the local time of a time zone.
+ *		When schedules are due in the local time of a time zone.
  *
  * Twice a year, clocks change. Whatever the hours of a schedule are, no night
  * is skipped and none comes twice: a time that is skipped when clocks go

@@ -1,6 +1,6 @@
 /*
  * wallclock.h
- *	  When schedules are due in the local time of a time zone.
+ *		When schedules are due in the local time of a time zone.
  */
 #ifndef BCD_WALLCLOCK_H
 #define BCD_WALLCLOCK_H

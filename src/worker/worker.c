@@ -1,6 +1,6 @@
 /*
  * worker.c
- *	  The process that works for one database.
+ *		The process that works for one database.
  *
  * It runs one event loop, which handles calls of SQL functions, due schedules,
  * the steps of active runs and replies, and from time to time folding and
