@@ -3,7 +3,7 @@
 -- complain if script is sourced in psql, rather than via ALTER EXTENSION
 \echo Use "ALTER EXTENSION bcdelta UPDATE" to load this file. \quit
 
--- The table of links is written anew, once, and so are its indexes.
+-- Rewrites the table of links once, together with its indexes.
 ALTER TABLE bcdelta.link ADD address text COLLATE "C";
 ALTER TABLE bcdelta.link
 	ALTER address TYPE text COLLATE "C" USING store_id::text,
@@ -11,13 +11,13 @@ ALTER TABLE bcdelta.link
 	ALTER store_id DROP NOT NULL,
 	DROP CONSTRAINT link_store_id_feed_key,
 	ADD UNIQUE (address, feed);
-COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record; null: the store gives it none';
+COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record; null: the record has no id';
 COMMENT ON COLUMN bcdelta.link.address IS
-'names the BigCommerce record among those of its resource: its id as text, or the values of its key';
+'identifies the BigCommerce record within its resource: its id as text, or the values of its key';
 
 ALTER TABLE bcdelta.feed ADD merged text[] NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN bcdelta.feed.merged IS
-'the parts of records, such as stock, that are sent with the record itself because the store refused us their own endpoint; reset by resume()';
+'parts of records, such as stock, that are sent together with the record because the store denied access to their own endpoint; reset by resume()';
 
 ALTER TABLE bcdelta.pending ADD intent jsonb;
 UPDATE bcdelta.pending SET intent = pg_catalog.jsonb_build_object('', sought) WHERE sought IS NOT NULL;
@@ -25,15 +25,15 @@ DROP INDEX bcdelta.pending_sought;
 ALTER TABLE bcdelta.pending DROP sought;
 CREATE INDEX pending_intent ON bcdelta.pending (feed, key) WHERE intent IS NOT NULL;
 COMMENT ON COLUMN bcdelta.pending.intent IS
-'by part of the record, what a request whose outcome is not known, or not known yet, may have done; '''': the natural key under which it may have created the record';
+'for each part of the record, what a request without a known outcome may have done; '''': the natural key under which it may have created the record';
 
 ALTER TABLE bcdelta.result ADD address text, ADD parts jsonb;
-COMMENT ON COLUMN bcdelta.result.address IS 'names the record, as in bcdelta.link';
+COMMENT ON COLUMN bcdelta.result.address IS 'identifies the record, as in bcdelta.link';
 COMMENT ON COLUMN bcdelta.result.parts IS
 'the outcome for each part of the record that had a request of its own, as a JSON array of objects; null: one request';
 
 ALTER TABLE bcdelta.discrepancy ADD address text, ADD facet text, ADD pushed_value text;
-COMMENT ON COLUMN bcdelta.discrepancy.address IS 'names the record, as in bcdelta.link';
+COMMENT ON COLUMN bcdelta.discrepancy.address IS 'identifies the record, as in bcdelta.link';
 COMMENT ON COLUMN bcdelta.discrepancy.facet IS 'the part of the record that the field belongs to; null: the record itself';
 COMMENT ON COLUMN bcdelta.discrepancy.pushed_value IS
-'the value that the record was last known to hold, as in bcdelta.link.payload; null: not known';
+'the last known value of the field in the store, as in bcdelta.link.payload; null: not known';

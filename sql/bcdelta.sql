@@ -70,7 +70,7 @@ COMMENT ON COLUMN bcdelta.feed.crashes IS
 'how often the feed''s code took the worker down; reset by resume(), and by a successful run an hour later; at bcdelta.crash_limit, the feed is paused';
 COMMENT ON COLUMN bcdelta.feed.crashed_at IS 'when the feed''s code last took the worker down';
 COMMENT ON COLUMN bcdelta.feed.merged IS
-'the parts of records, such as stock, that are sent with the record itself because the store refused us their own endpoint; reset by resume()';
+'parts of records, such as stock, that are sent together with the record because the store denied access to their own endpoint; reset by resume()';
 COMMENT ON COLUMN bcdelta.feed.home IS
 'the database that may push this feed, as system/database/timeline/place; a copy has another home, and its feeds stay paused';
 
@@ -179,7 +179,7 @@ COMMENT ON COLUMN bcdelta.pending.waits_feed IS
 COMMENT ON COLUMN bcdelta.pending.waits_key IS
 'key of the row that this row waits for, because it refers to that row or takes its turn after it';
 COMMENT ON COLUMN bcdelta.pending.intent IS
-'by part of the record, what a request whose outcome is not known, or not known yet, may have done; '''': the natural key under which it may have created the record';
+'for each part of the record, what a request without a known outcome may have done; '''': the natural key under which it may have created the record';
 COMMENT ON COLUMN bcdelta.pending.trouble IS
 'the endpoint at which a waiting row met trouble (no reply, or a 5xx status), unless the row itself seems to be the cause';
 COMMENT ON COLUMN bcdelta.pending.early_at IS
@@ -215,9 +215,9 @@ CREATE INDEX link_refers_to ON bcdelta.link USING gin (refers_to) WITH (gin_pend
 WHERE refers_to IS NOT NULL;
 CREATE INDEX link_aside ON bcdelta.link (feed, key) WHERE aside IS NOT NULL;
 COMMENT ON TABLE bcdelta.link IS 'one row per source row that is in the store';
-COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record; null: the store gives it none';
+COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record; null: the record has no id';
 COMMENT ON COLUMN bcdelta.link.address IS
-'names the BigCommerce record among those of its resource: its id as text, or the values of its key';
+'identifies the BigCommerce record within its resource: its id as text, or the values of its key';
 COMMENT ON COLUMN bcdelta.link.payload IS
 'the known contents of the record, as last pushed or read; null, or a missing field: not known, and sent at the next push';
 COMMENT ON COLUMN bcdelta.link.remembered IS
@@ -341,7 +341,7 @@ COMMENT ON TABLE bcdelta.result IS 'the outcome for one row in one run; one row 
 COMMENT ON COLUMN bcdelta.result.outcome IS
 'created, updated, deleted, hidden, linked, unchanged: done; retry: will be tried again; deferred: waits for a row it refers to; failed: refused by the store or given up; invalid: refused before any write; conflict: the store''s record was changed by someone else';
 COMMENT ON COLUMN bcdelta.result.request_id IS 'the request''s X-Request-Id or X-Correlation-Id, for the store''s support';
-COMMENT ON COLUMN bcdelta.result.address IS 'names the record, as in bcdelta.link';
+COMMENT ON COLUMN bcdelta.result.address IS 'identifies the record, as in bcdelta.link';
 COMMENT ON COLUMN bcdelta.result.parts IS
 'the outcome for each part of the record that had a request of its own, as a JSON array of objects; null: one request';
 
@@ -367,10 +367,10 @@ COMMENT ON COLUMN bcdelta.discrepancy.kind IS
 COMMENT ON COLUMN bcdelta.discrepancy.source_value IS
 'the value that the mapping gives; without a field: why the row has no payload to compare';
 COMMENT ON COLUMN bcdelta.discrepancy.field IS 'the API field that differs; null: the whole record is missing';
-COMMENT ON COLUMN bcdelta.discrepancy.address IS 'names the record, as in bcdelta.link';
+COMMENT ON COLUMN bcdelta.discrepancy.address IS 'identifies the record, as in bcdelta.link';
 COMMENT ON COLUMN bcdelta.discrepancy.facet IS 'the part of the record that the field belongs to; null: the record itself';
 COMMENT ON COLUMN bcdelta.discrepancy.pushed_value IS
-'the value that the record was last known to hold, as in bcdelta.link.payload; null: not known';
+'the last known value of the field in the store, as in bcdelta.link.payload; null: not known';
 
 CREATE TABLE bcdelta.schedule (
 	name text PRIMARY KEY,
