@@ -27,7 +27,14 @@ CREATE INDEX pending_intent ON bcdelta.pending (feed, key) WHERE intent IS NOT N
 COMMENT ON COLUMN bcdelta.pending.intent IS
 'for each part of the record, what a request without a known outcome may have done; '''': the natural key under which it may have created the record';
 
-ALTER TABLE bcdelta.result ADD address text, ADD parts jsonb;
+CREATE FUNCTION bcdelta.is_outcome(word text) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_is_outcome';
+COMMENT ON FUNCTION bcdelta.is_outcome(text) IS
+'whether bcdelta.result may have this outcome; for internal use';
+
+ALTER TABLE bcdelta.result ADD address text, ADD parts jsonb,
+	DROP CONSTRAINT result_outcome_check,
+	ADD CONSTRAINT result_outcome_check CHECK (bcdelta.is_outcome(outcome));
 COMMENT ON COLUMN bcdelta.result.address IS 'identifies the record, as in bcdelta.link';
 COMMENT ON COLUMN bcdelta.result.parts IS
 'the outcome for each part of the record that had a request of its own, as a JSON array of objects; null: one request';

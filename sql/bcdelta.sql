@@ -320,13 +320,18 @@ COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample or full';
 COMMENT ON COLUMN bcdelta.run.waited IS
 'sessions wait for the run, and it is stopped when the last of them stops waiting';
 
+CREATE FUNCTION bcdelta.is_outcome(word text) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_is_outcome';
+COMMENT ON FUNCTION bcdelta.is_outcome(text) IS
+'whether bcdelta.result may have this outcome; for internal use';
+
+-- the constraint is read anew by each statement, and one statement for each record is frequent: so it is short
 CREATE TABLE bcdelta.result (
 	run_id bigint NOT NULL,
 	feed text NOT NULL,
 	key text NOT NULL,
 	store_id bigint,
-	outcome text NOT NULL CHECK (outcome IN ('created', 'updated', 'deleted', 'hidden', 'linked',
-		'unchanged', 'failed', 'retry', 'deferred', 'conflict', 'invalid')),
+	outcome text NOT NULL CHECK (bcdelta.is_outcome(outcome)),
 	http_status integer,
 	error text,
 	request_id text,

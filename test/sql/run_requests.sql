@@ -145,6 +145,13 @@ SELECT state FROM bcdelta.push(server => 'other');
 SELECT bcdelta.worker_state();
 SELECT count(*) FROM bcdelta.progress;
 
+-- which outcomes a result may have
+SELECT word, bcdelta.is_outcome(word) FROM unnest(ARRAY['created', 'updated', 'deleted', 'hidden', 'linked', 'unchanged',
+	'failed', 'retry', 'deferred', 'conflict', 'invalid', '', 'Created', 'creat', 'created ', NULL]) AS word;
+\set VERBOSITY terse
+INSERT INTO bcdelta.result (run_id, feed, key, outcome) VALUES (0, 'makers', '1', 'lost');
+\set VERBOSITY default
+
 DROP EXTENSION bcdelta CASCADE;
 DROP TABLE makers;
 DROP PROCEDURE twice;
