@@ -18,6 +18,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -48,7 +49,10 @@ has_text(HeapTuple tuple, TupleDesc desc, const char *column, const char *string
 	return !isnull && strcmp(TextDatumGetCString(value), string) == 0;
 }
 
-/* Is there a row with this value, and this text in the other column? */
+/*
+ * Is there a row with this value, and this text in the other column?  Locks are
+ * kept to the end of the transaction, like those of a statement.
+ */
 bool
 bcd_probe(const BcdProbe *probe, Datum value, const char *string)
 {
@@ -62,15 +66,18 @@ bcd_probe(const BcdProbe *probe, Datum value, const char *string)
 	bool		found;
 
 	CommandCounterIncrement();
+	if (OidIsValid(index))
+		LockRelationOid(index, AccessShareLock);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	equals(&key, desc, probe->column, value);
-	scan = systable_beginscan(table, index, OidIsValid(index), snapshot, 1, &key);
+	if (probe->column)
+		equals(&key, desc, probe->column, value);
+	scan = systable_beginscan(table, index, OidIsValid(index), snapshot, probe->column ? 1 : 0, &key);
 	do
 		tuple = systable_getnext(scan);
 	while (HeapTupleIsValid(tuple) && probe->other && !has_text(tuple, desc, probe->other, string));
 	found = HeapTupleIsValid(tuple);
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
-	table_close(table, AccessShareLock);
+	table_close(table, NoLock);
 	return found;
 }

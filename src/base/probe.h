@@ -10,7 +10,8 @@ typedef struct BcdProbe
 {
 	const char *table;
 	const char *index;
-	const char *column;			/* the index's first */
+	const char *column;			/* the index's first, or NULL: is there any
+								 * row? */
 	const char *other;			/* one more that must have some text, or NULL */
 } BcdProbe;
 

@@ -149,9 +149,12 @@ finish_pending(BcdLane *lane, BcdItem **items, int n)
 {
 	const char *feed = lane->feed->name;
 	Datum		keys = keys_of(items, n);
+	bool		whole;
 	int			i;
 
-	if (bcd_pending_delete_done(feed, keys) < n)
+	whole = n == 1 ? bcd_pending_delete_one_done(feed, items[0]->key) :
+		bcd_pending_delete_done(feed, keys) == n;
+	if (!whole)
 		for (i = 0; i < n; i++)
 			put_pending_back(lane, items[i], "ready", 0);
 	if (bcd_pending_free_given_up(feed, keys))

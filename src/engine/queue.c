@@ -166,13 +166,6 @@ bcd_queue_wake(BcdRun *run, int64 *next_ms)
 	return bcd_pending_wake(feed_names(run, true), next_ms);
 }
 
-/* Is a row of the run's feeds ready? */
-bool
-bcd_queue_has_ready(BcdRun *run)
-{
-	return bcd_pending_any_ready(feed_names(run, true));
-}
-
 /*
  * How many rows of the run's feeds are ready that had changed before the run
  * began; up to most (0: all).
@@ -205,6 +198,16 @@ bcd_queue_count(BcdRun *run, const char *state)
 }
 
 /*
+ * Is a row of the run's feeds ready?  Mostly none is, and an index says so only
+ * after it has passed by all rows that the run has claimed.
+ */
+bool
+bcd_queue_has_ready(BcdRun *run)
+{
+	return bcd_queue_count(run, "ready") > 0 && bcd_pending_any_ready(feed_names(run, true));
+}
+
+/*
  * How many rows a push has in all: those that are done, and those that it is
  * going to look at.  Rows that come back for another attempt are no more rows.
  */
@@ -215,6 +218,7 @@ bcd_queue_expect(BcdRun *run)
 	BcdProgress *p = &run->progress;
 
 	p->total = p->done + count_in(run, states, lengthof(states));
+	bcd_tally_fold_long();
 	if (run->max_rows > 0)
 		p->total = Min(p->total, run->max_rows);
 }

@@ -32,12 +32,15 @@
  * written. Most updates are writes, so they have a statement of their own that
  * skips the work for the other case.
  */
-#define UPDATE_LINKS(referred) \
-	"UPDATE bcdelta.link AS l SET payload = n.payload," \
-	" remembered = CASE WHEN n.payload IS NULL THEN coalesce(l.remembered, '{}') || coalesce(l.payload, '{}') END," \
+#define SET_LINK(payload, referred, written, back) \
+	" SET payload = " payload "," \
+	" remembered = CASE WHEN " payload " IS NULL THEN coalesce(l.remembered, '{}') || coalesce(l.payload, '{}') END," \
 	referred \
-	" pushed_at = CASE WHEN n.written THEN clock_timestamp() ELSE l.pushed_at END," \
-	" aside = CASE WHEN NOT n.back THEN l.aside END" \
+	" pushed_at = CASE WHEN " written " THEN clock_timestamp() ELSE l.pushed_at END," \
+	" aside = CASE WHEN NOT " back " THEN l.aside END"
+
+#define UPDATE_LINKS(referred) \
+	"UPDATE bcdelta.link AS l" SET_LINK("n.payload", referred, "n.written", "n.back") \
 	" FROM unnest($2, $3, $4, $5, $6) AS n(key, store_id, payload, written, back)" \
 	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o" \
 	"  WHERE o.feed = $1 AND o.key = n.key AND o.store_id = n.store_id LIMIT 1) AS found" \
@@ -65,6 +68,20 @@ static BcdStatement insert_links = {
 	6, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID}
 };
 
+/* The same for a single link, which need not pay for the arrays */
+static BcdStatement update_one_written = {
+	"UPDATE bcdelta.link AS l" SET_LINK("$4", " referred = NULL,", "$5", "$6")
+	" WHERE l.feed = $1 AND l.key = $2 AND l.store_id = $3",
+	6, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID}
+};
+static BcdStatement insert_one = {
+	"INSERT INTO bcdelta.link (feed, key, store_id, address, payload, pushed_at)"
+	" SELECT $1, $2, $3, $3::text, $4, CASE WHEN $5 THEN clock_timestamp() END"
+	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
+	" ON CONFLICT DO NOTHING",
+	6, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID}
+};
+
 static BcdStatement put_link = {
 	"INSERT INTO bcdelta.link (feed, key, store_id, address, payload, pushed_at)"
 	" SELECT $1, $2, $3, $3::text, $4, CASE WHEN $5 THEN clock_timestamp() END"
@@ -87,14 +104,13 @@ static BcdStatement put_link = {
 #define FORGET(rest) \
 	" remembered = coalesce(remembered, '{}') || coalesce(payload, '{}'), payload = " rest
 
-/* Links one row, whether or not it has a link now. */
-static void
-put_one(const char *feed, const BcdLinkWrite *link, Datum references)
+/* Runs a statement for one link; returns whether it changed it. */
+static bool
+put_by(BcdStatement *statement, const char *feed, const BcdLinkWrite *link, Datum references)
 {
 	char		nulls[] = "       ";
 	Datum		args[7];
 
-	bcd_pending_take_over(feed, link->key, link->store_id);
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = CStringGetTextDatum(link->key);
 	args[2] = Int64GetDatum(link->store_id);
@@ -102,7 +118,15 @@ put_one(const char *feed, const BcdLinkWrite *link, Datum references)
 	args[4] = BoolGetDatum(link->written);
 	args[5] = BoolGetDatum(link->back);
 	args[6] = references;
-	(void) bcd_execute(&put_link, args, nulls);
+	return bcd_execute(statement, args, nulls) > 0;
+}
+
+/* Links one row, whether or not it has a link now. */
+static void
+put_one(const char *feed, const BcdLinkWrite *link, Datum references)
+{
+	bcd_pending_take_over(feed, link->key, link->store_id);
+	(void) put_by(&put_link, feed, link, references);
 }
 
 /* Returns whether all rows that have links already were written. */
@@ -116,7 +140,7 @@ all_written(const BcdLinkWrite *links, int n)
 }
 
 /*
- * Runs one of the first three statements for the links that it applies to;
+ * Runs one of the first three statements, which are for several links, for those that it applies to;
  * returns whether it changed all of them.
  */
 static bool
@@ -166,8 +190,13 @@ bcd_links_put(const char *feed, const BcdLinkWrite *links, int n, Datum referenc
 	BcdStatement *update = all_written(links, n) ? &update_written : &update_links;
 	int			i;
 
-	if (!put_rows(update, feed, links, n, true, references) ||
-		!put_rows(&insert_links, feed, links, n, false, references))
+	if (n == 1 && (links->written || !links->linked))
+	{
+		if (!put_by(links->linked ? &update_one_written : &insert_one, feed, links, references))
+			put_one(feed, links, references);
+	}
+	else if (!put_rows(update, feed, links, n, true, references) ||
+			 !put_rows(&insert_links, feed, links, n, false, references))
 		for (i = 0; i < n; i++)
 			put_one(feed, &links[i], references);
 }

@@ -9,6 +9,7 @@
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "base/probe.h"
 #include "tables/lookup.h"
 
 static BcdStatement insert_lookups = {
@@ -44,6 +45,8 @@ static BcdStatement select_waiting = {
 	0
 };
 
+static const BcdProbe any_lookup = {"lookup", "lookup_pkey"};
+
 /*
  * Returns the dependencies that have captured values, as BcdLookupWait
  * structs.
@@ -51,10 +54,14 @@ static BcdStatement select_waiting = {
 List *
 bcd_lookups_waiting(void)
 {
-	uint64		n = bcd_select(&select_waiting, NULL, NULL);
 	List	   *list = NIL;
+	uint64		n;
 	uint64		i;
 
+	/* nearly always there are none, and this is asked with every claim */
+	if (!bcd_probe(&any_lookup, (Datum) 0, NULL))
+		return NIL;
+	n = bcd_select(&select_waiting, NULL, NULL);
 	for (i = 0; i < n; i++)
 	{
 		BcdLookupWait *wait = palloc(sizeof(BcdLookupWait));

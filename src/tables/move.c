@@ -9,6 +9,7 @@
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "base/probe.h"
 #include "tables/move.h"
 
 static BcdStatement insert_moves = {
@@ -26,24 +27,16 @@ bcd_moves_insert(Datum feed_ids, Datum keys, Datum moved_froms, Datum move_ids, 
 	(void) bcd_execute(&insert_moves, args, NULL);
 }
 
-static BcdStatement any_move = {
-	"SELECT FROM bcdelta.move WHERE feed_id = $1",
-	1, {INT4OID}
-};
+static const BcdProbe any_move = {"move", "move_order", "feed_id"};
 
 /* Returns whether the feed has a key change whose link has not moved yet. */
 bool
 bcd_moves_any(int32 feed_id)
 {
-	Datum		arg = Int32GetDatum(feed_id);
-
-	return bcd_query(&any_move, &arg, NULL, 1) > 0;
+	return bcd_probe(&any_move, Int32GetDatum(feed_id), NULL);
 }
 
-static BcdStatement first_move = {
-	"SELECT FROM bcdelta.move ORDER BY feed_id LIMIT 1",
-	0
-};
+static const BcdProbe any_move_left = {"move", "move_order"};
 
 /*
  * Returns whether any feed has key changes left, including feeds that were
@@ -52,7 +45,7 @@ static BcdStatement first_move = {
 bool
 bcd_moves_left(void)
 {
-	return bcd_query(&first_move, NULL, NULL, 1) > 0;
+	return bcd_probe(&any_move_left, (Datum) 0, NULL);
 }
 
 static BcdStatement select_exists = {

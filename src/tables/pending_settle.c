@@ -24,6 +24,11 @@ static BcdStatement delete_done = {
 	2, {TEXTOID, TEXTARRAYOID}
 };
 
+static BcdStatement delete_one_done = {
+	"DELETE FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND NOT again",
+	2, {TEXTOID, TEXTOID}
+};
+
 /*
  * Removes rows of a feed (text[]) that are done, unless they changed
  * meanwhile.
@@ -34,6 +39,15 @@ bcd_pending_delete_done(const char *feed, Datum keys)
 	Datum		args[] = {CStringGetTextDatum(feed), keys};
 
 	return bcd_execute(&delete_done, args, NULL);
+}
+
+/* The same for a single row, which need not pay for the arrays. */
+bool
+bcd_pending_delete_one_done(const char *feed, const char *key)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key)};
+
+	return bcd_execute(&delete_one_done, args, NULL) > 0;
 }
 
 /*

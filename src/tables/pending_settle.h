@@ -21,6 +21,7 @@ typedef struct BcdPendingFate
 } BcdPendingFate;
 
 extern uint64 bcd_pending_delete_done(const char *feed, Datum keys);
+extern bool bcd_pending_delete_one_done(const char *feed, const char *key);
 extern void bcd_pending_put_back(const char *feed, const char *key, const BcdPendingFate *fate);
 extern bool bcd_pending_free_deferred(const char *feed, Datum keys);
 extern bool bcd_pending_free_given_up(const char *feed, Datum keys);

@@ -27,40 +27,86 @@ static BcdStatement insert_results = {
 	9, {INT8OID, TEXTOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
 };
 
+/* The same for a single row, which need not pay for the arrays */
+static BcdStatement insert_result = {
+	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, address, outcome, http_status, error, request_id, parts)"
+	" VALUES ($1, $2, $3, nullif($4, 0), nullif($4, 0)::text, $5, nullif($6, 0), $7, $8, $9::jsonb)",
+	9, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID}
+};
+
+#define COLUMNS	7
+
+/* Sets the values of a result, in the order of the statements' parameters. */
+static void
+set_values(const BcdResult *r, Datum *values, bool *isnull)
+{
+	memset(isnull, false, sizeof(bool) * COLUMNS);
+	values[0] = CStringGetTextDatum(r->key);
+	values[1] = Int64GetDatum(r->store_id);
+	values[2] = CStringGetTextDatum(bcd_outcome_name(r->outcome));
+	values[3] = Int32GetDatum(r->status);
+	values[4] = text_or_null(r->error, &isnull[4]);
+	values[5] = text_or_null(r->request_id, &isnull[5]);
+	values[6] = text_or_null(r->parts, &isnull[6]);
+}
+
+static void
+insert_one(Datum *args, const BcdResult *result)
+{
+	bool		isnull[COLUMNS];
+	char		nulls[] = "         ";
+	int			i;
+
+	set_values(result, args + 2, isnull);
+	for (i = 0; i < COLUMNS; i++)
+		if (isnull[i])
+			nulls[2 + i] = 'n';
+	(void) bcd_execute(&insert_result, args, nulls);
+}
+
+static void
+insert_several(Datum *args, const BcdResult *results, int n)
+{
+	static const Oid types[COLUMNS] = {TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID};
+	Datum	   *values[COLUMNS];
+	bool	   *nulls[COLUMNS];
+	int			i;
+	int			j;
+
+	for (j = 0; j < COLUMNS; j++)
+	{
+		values[j] = palloc(sizeof(Datum) * n);
+		nulls[j] = palloc(sizeof(bool) * n);
+	}
+	for (i = 0; i < n; i++)
+	{
+		Datum		row[COLUMNS];
+		bool		isnull[COLUMNS];
+
+		set_values(&results[i], row, isnull);
+		for (j = 0; j < COLUMNS; j++)
+		{
+			values[j][i] = row[j];
+			nulls[j][i] = isnull[j];
+		}
+	}
+	for (j = 0; j < COLUMNS; j++)
+		args[2 + j] = bcd_array(types[j], values[j], nulls[j], n);
+	(void) bcd_execute(&insert_results, args, NULL);
+}
+
 /* Records the results of some rows of a feed. */
 void
 bcd_results_insert(int64 run_id, const char *feed, const BcdResult *results, int n)
 {
-	static const Oid types[] = {TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID};
-	Datum	   *values[lengthof(types)];
-	bool	   *nulls[lengthof(types)];
-	Datum		args[2 + lengthof(types)];
-	int			i;
+	Datum		args[2 + COLUMNS];
 
-	if (n == 0)
-		return;
-	for (i = 0; i < lengthof(types); i++)
-	{
-		values[i] = palloc(sizeof(Datum) * n);
-		nulls[i] = palloc0(sizeof(bool) * n);
-	}
-	for (i = 0; i < n; i++)
-	{
-		const BcdResult *r = &results[i];
-
-		values[0][i] = CStringGetTextDatum(r->key);
-		values[1][i] = Int64GetDatum(r->store_id);
-		values[2][i] = CStringGetTextDatum(bcd_outcome_name(r->outcome));
-		values[3][i] = Int32GetDatum(r->status);
-		values[4][i] = text_or_null(r->error, &nulls[4][i]);
-		values[5][i] = text_or_null(r->request_id, &nulls[5][i]);
-		values[6][i] = text_or_null(r->parts, &nulls[6][i]);
-	}
 	args[0] = Int64GetDatum(run_id);
 	args[1] = CStringGetTextDatum(feed);
-	for (i = 0; i < lengthof(types); i++)
-		args[2 + i] = bcd_array(types[i], values[i], nulls[i], n);
-	(void) bcd_execute(&insert_results, args, NULL);
+	if (n == 1)
+		insert_one(args, results);
+	else if (n > 1)
+		insert_several(args, results, n);
 }
 
 static BcdStatement insert_interrupted = {

@@ -40,8 +40,9 @@ enum
 	TALLY_NATTS
 };
 
-/* With more rows than this, the worker sums them up */
+/* With more rows than this, the worker sums them up; a run does if it has read more */
 #define FOLD_FROM	"500"
+#define LONG_TALLY	2000
 
 /* The longest names of a feed and of a state */
 #define FEED_BYTES	256
@@ -60,6 +61,8 @@ static BcdTally *tallies = NULL;	/* in TopTransactionContext */
 static int	ntallies = 0;
 static int	max_tallies = 0;
 static int	last = 0;			/* the entry that was used last */
+
+static bool is_long = false;	/* whether the table was when last read */
 
 PG_FUNCTION_INFO_V1(bcdelta_tally);
 
@@ -306,6 +309,15 @@ void
 bcd_tally_fold(void)
 {
 	(void) bcd_execute(&fold_tally, NULL, NULL);
+	is_long = false;
+}
+
+/* Does the same if so many rows have been read that it pays. */
+void
+bcd_tally_fold_long(void)
+{
+	if (is_long)
+		bcd_tally_fold();
 }
 
 /*
@@ -349,7 +361,7 @@ bcd_tally_nth(int i, const char **feed, const char **what, int64 *n)
 }
 
 static BcdStatement select_tally = {
-	"SELECT coalesce(sum(n), 0)::int8 FROM bcdelta.tally WHERE feed = ANY ($1) AND what = ANY ($2)",
+	"SELECT coalesce(sum(n), 0)::int8, count(*) FROM bcdelta.tally WHERE feed = ANY ($1) AND what = ANY ($2)",
 	2, {TEXTARRAYOID, TEXTARRAYOID}
 };
 
@@ -388,6 +400,7 @@ bcd_tally_of(const char *const *feeds, int nfeeds, const char *const *whats, int
 	args[1] = text_array(whats, nwhats);
 	(void) bcd_execute(&select_tally, args, NULL);
 	n = bcd_column_int64(0, 1, NULL);
+	is_long |= bcd_column_int64(0, 2, NULL) > LONG_TALLY;
 	for (i = 0; i < ntallies; i++)
 		if (is_among(tallies[i].feed, feeds, nfeeds) && is_among(tallies[i].what, whats, nwhats))
 			n += tallies[i].n;
