@@ -23,6 +23,7 @@ ALTER TABLE bcdelta.pending ADD intent jsonb;
 UPDATE bcdelta.pending SET intent = pg_catalog.jsonb_build_object('', sought) WHERE sought IS NOT NULL;
 DROP INDEX bcdelta.pending_sought;
 ALTER TABLE bcdelta.pending DROP sought;
+ALTER TABLE bcdelta.pending DROP CONSTRAINT pending_trouble_check;
 CREATE INDEX pending_intent ON bcdelta.pending (feed, key) WHERE intent IS NOT NULL;
 COMMENT ON COLUMN bcdelta.pending.intent IS
 'for each part of the record, what a request without a known outcome may have done; '''': the natural key under which it may have created the record';

@@ -151,7 +151,7 @@ CREATE TABLE bcdelta.pending (
 	again boolean NOT NULL DEFAULT false,
 	waits_feed text,
 	waits_key text,
-	trouble text CHECK (trouble IN ('read', 'create', 'update', 'remove')),
+	trouble text,
 	early_at timestamptz,
 	intent jsonb,
 	PRIMARY KEY (feed, key)

@@ -10,6 +10,7 @@
 
 #include "engine/decide.h"
 #include "engine/engine.h"
+#include "engine/stage.h"
 #include "resource/resource.h"
 
 static BcdItemRecord
@@ -134,8 +135,24 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
 	d->quest = d->exchanged ? BCD_QUEST_RECORD : item->quest;
 	d->natural = NULL;
 	d->errand = item->errand;
-	d->follows = item->follows;
+	/* the order of a batch is that in which keys become free */
+	d->follows = item->follows && !bcd_stage_is_facet(stage);
 	d->outcome = BCD_NO_OUTCOME;
 	d->link = BCD_LINK_KEEP;
 	d->pending = BCD_PENDING_KEEP;
+}
+
+/*
+ * How many items a request may have with one that came to nothing so often:
+ * one of them may be why all failed.  So they come back in ever smaller groups,
+ * and at last alone.
+ */
+int
+bcd_item_group(const BcdLane *lane, int attempts)
+{
+	if (attempts == 0)
+		return INT_MAX;
+	if (attempts + 1 >= lane->run->store->options->max_attempts)
+		return 1;
+	return Max(BCD_PAGE_LIMIT >> Min(2 * attempts, 8), 1);
 }

@@ -23,5 +23,6 @@ extern void bcd_decide_anew(BcdItem *item);
 extern BcdItemRecord *bcd_decide_record(BcdItem *item);
 extern BcdItemRecord bcd_record_after(const BcdItem *item);
 extern void bcd_decide_stage(BcdItem *item, BcdStage stage);
+extern int	bcd_item_group(const BcdLane *lane, int attempts);
 
 #endif							/* BCD_DECIDE_H */

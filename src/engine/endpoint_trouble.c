@@ -18,33 +18,30 @@
 #include "engine/engine.h"
 #include "engine/queue.h"
 #include "engine/reply_error.h"
+#include "engine/stage.h"
 #include "pacing/endpoint_health.h"
 #include "store/verdict.h"
 #include "tables/pending_wait.h"
 
 #define LATE_ATTEMPTS	2		/* the last of a row, that are not made early */
 
-/* The endpoints that rows are pushed through; all reads go to one */
-static const struct
-{
-	BcdStage	stage;
-	const char *name;			/* in pending.trouble */
-}			endpoints[] = {
-	{BCD_READ, "read"},
-	{BCD_CREATE, "create"},
-	{BCD_UPDATE, "update"},
-	{BCD_REMOVE, "remove"},
+/* The endpoints that rows are pushed through, in pending.trouble; all reads go to one */
+static const char *const endpoints[BCD_STAGES] = {
+	[BCD_READ] = "read",
+	[BCD_CREATE] = "create",
+	[BCD_UPDATE] = "update",
+	[BCD_REMOVE] = "remove",
 };
 
+/* That of a facet has the facet's name; NULL: nothing waits for a stage. */
 static const char *
-endpoint_name(BcdStage stage)
+endpoint_name(const BcdLane *lane, BcdStage stage)
 {
-	int			i;
+	const BcdResource *r = lane->feed->resource;
 
-	for (i = 0; i < lengthof(endpoints); i++)
-		if (endpoints[i].stage == stage)
-			return endpoints[i].name;
-	return endpoints[0].name;
+	if (!bcd_stage_is_facet(stage))
+		return endpoints[stage];
+	return stage - BCD_FACET + 1 < r->nfacets ? r->facets[stage - BCD_FACET + 1].name : NULL;
 }
 
 /* May a row have failed so often by no fault of its own? */
@@ -78,7 +75,7 @@ bcd_early_decide(BcdJob *job, BcdItem *item, int attempts, char *text)
 	bcd_decide_wait(item, own_wait(job, attempts), text);
 	if (!is_chance(job, attempts))
 		return;
-	item->decision.trouble = endpoint_name(job->stage);
+	item->decision.trouble = endpoint_name(item->lane, bcd_stage_reads(job->stage) ? BCD_READ : job->stage);
 	item->decision.early_ms = bcd_retry_backoff_ms(1, bcd_is_write(job), job->run->spread);
 }
 
@@ -104,18 +101,18 @@ static int64
 wake_lane(BcdLane *lane, int64 *next_ms)
 {
 	int64		woken = 0;
-	int			i;
+	int			stage;
 
-	for (i = 0; i < lengthof(endpoints); i++)
+	for (stage = 0; stage < BCD_STAGES; stage++)
 	{
-		BcdLuck    *luck = &bcd_endpoint_learned(lane, endpoints[i].stage)->luck;
-		const char *feed = lane->feed->name;
+		const char *name = endpoint_name(lane, stage);
+		BcdLuck    *luck = name ? &bcd_endpoint_learned(lane, stage)->luck : NULL;
 		int64		n;
 		int64		ms;
 
-		if (luck->credit == 0)
+		if (luck == NULL || luck->credit == 0)
 			continue;
-		n = bcd_pending_wake_early(feed, endpoints[i].name, luck->credit, &ms);
+		n = bcd_pending_wake_early(lane->feed->name, name, luck->credit, &ms);
 		luck->credit -= n;
 		woken += n;
 		if (ms >= 0 && luck->credit > 0)

@@ -230,8 +230,8 @@ typedef struct BcdItem
 	int			group;			/* most items in a request with this one */
 	bool		looked_up;		/* its record was found in this claim, not by
 								 * a link */
-	bool		unsure;			/* an update may have been done in part: known
-								 * is not what the link may go on saying */
+	bool		unsure;			/* a write may have been done in part: the
+								 * link may not go on saying what is known */
 	char	   *refusal;		/* what the store said of its last write, if
 								 * that was refused */
 	int			refusal_status;

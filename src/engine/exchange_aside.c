@@ -276,7 +276,7 @@ should_identify(const BcdItem *item)
 	BcdItemRecord record = bcd_record_after(item);
 
 	return d->pending == BCD_PENDING_FAIL && d->outcome == BCD_FAILED && item->wanted && record.linked &&
-		d->link == BCD_LINK_KEEP && bcd_item_claims_key(item, record.known) && is_waited_for(item);
+		(d->link == BCD_LINK_KEEP || d->link == BCD_LINK_PUT) && bcd_item_claims_key(item, record.known) && is_waited_for(item);
 }
 
 static bool

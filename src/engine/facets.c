@@ -146,6 +146,8 @@ go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 		bcd_decide_stage(item, bcd_stage_of(linitial(tasks)));
 		d->has_tasks = true;
 		d->tasks = tasks;
+		/* batches that were refused elsewhere tell nothing of those there */
+		d->group = bcd_item_group(item->lane, item->attempts);
 	}
 	else if (item->failure)
 		bcd_decide_failed(item, BCD_FAILED, item->failure);

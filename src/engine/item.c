@@ -29,21 +29,6 @@ bcd_item_create(BcdLane *lane, const char *key)
 	return item;
 }
 
-/*
- * How many items a request may have with one that came to nothing so often:
- * one of them may be why all failed.  So they come back in ever smaller groups,
- * and at last alone.
- */
-int
-bcd_item_group(const BcdLane *lane, int attempts)
-{
-	if (attempts == 0)
-		return INT_MAX;
-	if (attempts + 1 >= lane->run->store->options->max_attempts)
-		return 1;
-	return Max(BCD_PAGE_LIMIT >> Min(2 * attempts, 8), 1);
-}
-
 /* The item leaves the run; it is in this lane. */
 void
 bcd_item_free(BcdLane *lane, BcdItem *item)
@@ -340,7 +325,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	/* a batch that was refused, or that its reply tells in part */
 	if (d.link == BCD_LINK_PUT)
 		item->unsure = false;
-	else if (from == BCD_UPDATE && d.outcome == BCD_RETRY)
+	else if ((from == BCD_UPDATE || bcd_stage_is_facet(from)) && d.outcome == BCD_RETRY)
 		item->unsure = true;
 	if (item->lane->stopped)
 	{

@@ -8,7 +8,6 @@
 #include "engine/engine.h"
 
 extern BcdItem *bcd_item_create(BcdLane *lane, const char *key);
-extern int	bcd_item_group(const BcdLane *lane, int attempts);
 extern void bcd_item_free(BcdLane *lane, BcdItem *item);
 extern void bcd_item_give_up(BcdLane *lane, BcdItem *item);
 extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);

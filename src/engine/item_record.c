@@ -36,7 +36,9 @@ is_written(const BcdItem *item)
 static bool
 is_back(const BcdItem *item)
 {
-	return item->decision.back || (item->decision.outcome == BCD_UPDATED && item->wanted);
+	const BcdDecision *d = &item->decision;
+
+	return d->back || (item->wanted && (d->outcome == BCD_UPDATED || (d->part == BCD_UPDATED && d->part_stage == BCD_UPDATE)));
 }
 
 /* Links items that are to be linked. */

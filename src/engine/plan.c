@@ -69,11 +69,15 @@ plan_flushes(const BcdLane *lane)
 		(is_idle(lane, BCD_RECHECK) || rechecks_last(lane));
 }
 
-/* Will no item come from the writes of records themselves? */
+/*
+ * Will no item come from the writes of records themselves?  Items whose turn
+ * does not come, though nothing is under way, may wait for rows whose facets
+ * are still to be written.
+ */
 static bool
 writes_are_idle(const BcdLane *lane)
 {
-	return is_idle(lane, BCD_TURN) && is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE);
+	return (is_idle(lane, BCD_TURN) || lane->gates->in_flight == 0) && is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE);
 }
 
 /* How many items have to go with this one, at most so many? */

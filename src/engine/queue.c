@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "base/db.h"
+#include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/queue.h"

@@ -85,7 +85,7 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 	else
 		bcd_early_decide(job, item, attempts, text);
 	if (item->unsure || (bcd_is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT))
-		item->decision.link = bcd_stage_is_facet(job->stage) && !item->unsure ? BCD_LINK_FORGET_FACET : BCD_LINK_FORGET;
+		item->decision.link = bcd_stage_is_facet(job->stage) ? BCD_LINK_FORGET_FACET : BCD_LINK_FORGET;
 }
 
 /*
@@ -191,6 +191,8 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 		bcd_not_put_back(item, text);
 	else if (!bcd_is_write(job))
 		decide_trouble(job, item, text);	/* a read cannot be one of two */
+	else if (bcd_stage_is_facet(job->stage))
+		decide_refused(job, item, text);	/* nor can what has no key */
 	else if (may_look_again(item) && item->clashes < MOST_CLASHES && item->wanted)
 	{
 		bcd_decide_lookup(item, job->stage == BCD_UPDATE ? BCD_QUEST_KEY_HOLDER : BCD_QUEST_REFUSED_CREATE);

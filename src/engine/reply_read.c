@@ -362,8 +362,11 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 	 * text, in a batch it is sent again alone.  Where no record is named, the
 	 * errors may say which ones are better sent alone.
 	 */
-	if (partial && job->nitems > 1 && job->stage == BCD_UPDATE && names_no_record(reply, data, job) &&
+	if (partial && job->nitems > 1 && job->stage != BCD_CREATE && names_no_record(reply, data, job) &&
 		bcd_set_apart(job))
+		return;
+	/* a batch of those may be a large one */
+	if (partial && bcd_stage_is_facet(job->stage) && bcd_split(job, (job->nitems + 1) / 2))
 		return;
 	if (partial && job->nitems > 1)
 	{

@@ -302,9 +302,10 @@ must_last(BcdJob *job)
 		return true;
 	dlist_foreach(iter, &job->items)
 	{
-		const BcdDecision *d = &dlist_container(BcdItem, node, iter.cur)->decision;
+		const BcdItem *item = dlist_container(BcdItem, node, iter.cur);
+		const BcdDecision *d = &item->decision;
 
-		if (d->sought || d->link == BCD_LINK_ASIDE || (!d->leaves && bcd_stage_is_facet(d->next)))
+		if (d->sought || d->link == BCD_LINK_ASIDE || bcd_item_changes_intent(item, job->stage))
 			return true;
 	}
 	return false;

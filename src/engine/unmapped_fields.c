@@ -15,7 +15,9 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "base/clock.h"
 #include "engine/decide.h"
+#include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/unmapped_fields.h"
 #include "feed/feed.h"
@@ -119,6 +121,33 @@ with_placed(const BcdItem *item, Jsonb *read)
 	return item->known ? bcd_payload_merge(read, bcd_payload_filter(item->known, is_placed, feed)) : read;
 }
 
+/* Is a field none of a facet that the store may not show yet as it was written? */
+static bool
+is_shown(const char *name, JsonbValue *value, void *arg)
+{
+	BcdLane    *lane = arg;
+	const BcdResource *r = lane->feed->resource;
+	const BcdField *field = bcd_resource_field(r, name);
+	int			facet = field ? bcd_resource_facet_of(r, field) - r->facets : 0;
+
+	return facet == 0 || bcd_endpoint_shows_at(lane, BCD_FACET + facet - 1) <= bcd_now_ms();
+}
+
+/* What is read too soon after a facet was written tells nothing of that; a verify waits. */
+static Jsonb *
+without_unshown(const BcdItem *item, Jsonb *read)
+{
+	BcdLane    *lane = item->lane;
+	int			i;
+
+	if (read == NULL || !lane->run->kind->results)
+		return read;
+	for (i = 1; i < lane->feed->resource->nfacets; i++)
+		if (bcd_endpoint_shows_at(lane, BCD_FACET + i - 1) > bcd_now_ms())
+			return bcd_payload_filter(read, is_shown, lane);
+	return read;
+}
+
 /*
  * The record was read: what it is known to hold, of that which the row wants
  * and of the dropped fields.  Of these the value read is kept, whatever was
@@ -132,7 +161,7 @@ bcd_item_known_read(const BcdItem *item, const cJSON *record)
 
 	if (dropped)
 		bcd_payload_each(dropped, add_field, &r);
-	return with_placed(item, r.known);
+	return with_placed(item, without_unshown(item, r.known));
 }
 
 /* Is it no field of the mapping, and nothing that on_delete has written? */

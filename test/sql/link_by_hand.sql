@@ -39,11 +39,16 @@ SELECT bcdelta.unlink('nobody', '2');
 SELECT bcdelta.unlink(NULL);
 SELECT bcdelta.link('makers', '2', 12);
 
--- not while a request for the row may be under way
+-- not while a request for the row may be under way; a worker that starts must
+-- not see such a row, for it knows better
+BEGIN;
 INSERT INTO bcdelta.pending (feed, key, state, changed_at) VALUES ('makers', '2', 'in_flight', '2026-01-01');
+SAVEPOINT refused;
 SELECT bcdelta.link('makers', '2', 15);
+ROLLBACK TO refused;
 SELECT bcdelta.unlink('makers', '02');
-UPDATE bcdelta.pending SET intent = '{"": {"name": "Best"}}';
+ROLLBACK;
+INSERT INTO bcdelta.pending (feed, key, state, changed_at, intent) VALUES ('makers', '2', 'ready', '2026-01-01', '{"": {"name": "Best"}}');
 INSERT INTO bcdelta.pending (feed, key, state, attempts, changed_at, last_error, waits_feed, waits_key, next_attempt_at) VALUES
 	('makers', '3', 'failed', 10, '2026-01-01', 'no', NULL, NULL, NULL),
 	('makers', '4', 'waiting', 2, '2026-01-01', 'later', NULL, NULL, '2026-01-02'),
@@ -72,8 +77,12 @@ SELECT feed, s.state, store FROM bcdelta.feed JOIN bcdelta.status AS s USING (fe
 ROLLBACK;
 
 -- everything is forgotten, what a row came to there, too
+BEGIN;
+UPDATE bcdelta.pending SET state = 'in_flight' WHERE key = '2';
 SELECT bcdelta.unlink('makers');
 SELECT key, state, attempts, next_attempt_at, last_error, waits_feed, waits_key, intent FROM bcdelta.pending ORDER BY key;
+UPDATE bcdelta.pending SET state = 'ready' WHERE key = '2';
+COMMIT;
 SELECT feed, state, paused_reason FROM bcdelta.status ORDER BY feed;
 SELECT bcdelta.resume('makers');
 SELECT feed, s.state, store FROM bcdelta.feed JOIN bcdelta.status AS s USING (feed) ORDER BY feed;

@@ -21,6 +21,13 @@ plan skip_all => 'built without debug points' unless $shop->has_points;
 
 my ($node, $store) = ($shop->node, $shop->store);
 $shop->tables(map { $_ => { on_delete => "'delete'" } } qw(makers groups articles));
+$shop->sql(<<'EOC');
+CREATE TABLE shelf (id int PRIMARY KEY, price int NOT NULL, stock int NOT NULL);
+SELECT bcdelta.track('shelf', 'shop', 'product', '{"sku": "''H'' || id", "name": "''Shelf '' || id", "type": "''physical''", "weight": "1",
+	"price": "price", "inventory_tracking": "''product''", "inventory_level": "stock"}', on_delete => 'delete');
+INSERT INTO shelf SELECT g, g, g FROM generate_series(1, 6) AS g;
+EOC
+$shop->push;
 my $n = 0;
 
 # Rows of all kinds, new, changed, gone; of several kinds of requests each.
@@ -35,6 +42,10 @@ INSERT INTO makers VALUES ('M$n', 'Maker $n');
 INSERT INTO groups VALUES ($n, NULL, 'Group $n'), (10000 + $n, $n, 'Group below $n');
 INSERT INTO articles (sku, title, price, maker, grp) SELECT 'S-$n-' || i, 'Article $n-' || i, i, 'M$n', $n FROM generate_series(1, 3) AS i;
 EOC
+	}
+	elsif ($op eq 'stock')
+	{
+		$shop->sql('UPDATE shelf SET stock = stock + 1, price = price + id % 2');
 	}
 	elsif ($op eq 'update')
 	{
@@ -60,12 +71,16 @@ sub check
 	my ($what) = @_;
 	my %brands = map { $_->{id} => $_->{name} } @{ $store->state('brands') };
 	my %groups = map { $_->{category_id} => $_ } @{ $store->state('categories') };
+	my %shelf = map { $_->{id} => $_ } grep { $_->{sku} =~ /^H/ } @{ $store->state('products') };
 	my @have = (
+		(map { sprintf 'shelf %s %g %d', $_->{sku}, $_->{price}, $store->levels($_->{id})->{1} } values %shelf),
 		(map { "brand $_" } values %brands),
 		(map { "group $_->{name} below " . ($_->{parent_id} ? $groups{ $_->{parent_id} }{name} : '-') } values %groups),
 		(map { sprintf 'product %s %s %g %s %s', $_->{sku}, $_->{name}, $_->{price}, $brands{ $_->{brand_id} },
-				join ' ', map { $groups{$_}{name} } @{ $_->{categories} } } @{ $store->state('products') }));
+				join ' ', map { $groups{$_}{name} } @{ $_->{categories} } } grep { !$shelf{ $_->{id} } } @{ $store->state('products') }));
 	my $want = $shop->list(<<'EOC');
+SELECT format('shelf H%s %s %s', id, price, stock) FROM shelf
+UNION ALL
 SELECT 'brand ' || name FROM makers
 UNION ALL
 SELECT format('group %s below %s', g.name, coalesce(p.name, '-')) FROM groups AS g LEFT JOIN groups AS p ON p.id = g.parent
@@ -77,6 +92,10 @@ EOC
 	is_deeply($shop->pending, {}, 'nothing is pending') or diag(explain($shop->errors));
 	is(scalar(grep { ($_->{status} // 0) == 409 || ($_->{status} // 0) == 422 } $store->journal),
 		0, 'the store refused nothing');
+	# what a killed worker has sent may still be under way in the store
+	my %broken = %{ $store->violations };
+	delete $broken{beside_adjustment};
+	is_deeply(\%broken, {}, 'and no rule of its API was broken');
 	return;
 }
 
@@ -88,8 +107,8 @@ sub kill_it
 	return;
 }
 
-my %method = (create => 'POST', update => 'PUT', delete => 'DELETE');
-my %path = (groups => 'categories', makers => 'brands', articles => 'products');
+my %method = (create => 'POST', update => 'PUT', delete => 'DELETE', stock => 'PUT');
+my %path = (groups => 'categories', makers => 'brands', articles => 'products', shelf => 'absolute');
 
 # A push, and the kill: when rows of the feed are claimed and nothing is sent;
 # when the store has done what the first request says, and the reply is not
@@ -133,6 +152,7 @@ EOC
 subtest 'the worker is killed at each step from claim to commit: nothing is lost or made twice' => sub {
 	foreach my $point (qw(claimed processed replied settling settled))
 	{
+		killed_at('worker', $point, 'stock', 'shelf');
 		foreach my $feed ($point eq 'processed' || $point eq 'settled' ? qw(groups makers articles) : 'articles')
 		{
 			killed_at('worker', $point, $_, $feed) foreach qw(create update delete);
@@ -160,6 +180,7 @@ sub killed_in
 
 subtest 'the whole server is killed at these steps: nothing is lost or made twice' => sub {
 	killed_at('server', @$_) foreach
+		(map { [ $_, 'stock', 'shelf' ] } qw(processed replied settling settled)),
 		[ 'claimed', 'create', 'articles' ], [ 'processed', 'update', 'articles' ], [ 'processed', 'delete', 'articles' ],
 		[ 'processed', 'create', 'articles' ], [ 'replied', 'update', 'groups' ], [ 'settling', 'delete', 'makers' ],
 		[ 'settled', 'create', 'makers' ], [ 'settled', 'update', 'articles' ], [ 'settled', 'delete', 'groups' ];
@@ -176,6 +197,7 @@ UPDATE articles SET grp = 100000 + $n WHERE grp = $n
 EOC
 		# what was recorded last may be lost: then the update is sent again
 		killed_in($victim, 'finishing', sub { $shop->sql("UPDATE articles SET price = 77 WHERE maker = 'M$n'") }, 2);
+		killed_in($victim, 'finishing', sub { change('stock') }, 4);
 		killed_in($victim, 'finished', sub { $shop->sql("UPDATE articles SET price = 78 WHERE maker = 'M$n'") }, 1);
 	}
 };

@@ -39,9 +39,9 @@ CREATE TABLE groups (id int PRIMARY KEY, parent int REFERENCES groups ON UPDATE 
 	name text NOT NULL UNIQUE, version bigint);
 CREATE TABLE articles (id int PRIMARY KEY, sku text NOT NULL UNIQUE, price numeric(10,2),
 	maker text REFERENCES makers ON UPDATE CASCADE ON DELETE SET NULL,
-	grp int REFERENCES groups ON UPDATE CASCADE ON DELETE SET NULL, version bigint);
+	grp int REFERENCES groups ON UPDATE CASCADE ON DELETE SET NULL, version bigint, stock int NOT NULL DEFAULT nextval('versions'));
 
--- each state of a row has a higher number than the one before
+-- each state of a row has a higher number than the one before; that of stock is the level itself
 CREATE FUNCTION next_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	NEW.version := nextval('versions');
@@ -50,13 +50,14 @@ END
 $$;
 CREATE TRIGGER version BEFORE INSERT OR UPDATE ON makers FOR EACH ROW EXECUTE FUNCTION next_version();
 CREATE TRIGGER version BEFORE INSERT OR UPDATE ON groups FOR EACH ROW EXECUTE FUNCTION next_version();
-CREATE TRIGGER version BEFORE INSERT OR UPDATE ON articles FOR EACH ROW EXECUTE FUNCTION next_version();
+CREATE TRIGGER version BEFORE INSERT OR UPDATE OF sku, price, maker, grp ON articles FOR EACH ROW EXECUTE FUNCTION next_version();
 
 SELECT bcdelta.track('makers', 'shop', 'brand', '{"name": "name", "search_keywords": "''v'' || version"}', on_delete => 'delete');
 SELECT bcdelta.track('groups', 'shop', 'category', '{"name": "name", "search_keywords": "''v'' || version",
 	"parent_id": "coalesce(bcdelta.ref(''groups'', parent), 0)"}', on_delete => 'delete');
 SELECT bcdelta.track('articles', 'shop', 'product', '{"sku": "sku", "name": "''Article '' || sku", "price": "price",
 	"type": "''physical''", "weight": "1", "search_keywords": "''v'' || version",
+	"inventory_tracking": "''product''", "inventory_level": "stock",
 	"brand_id": "coalesce(bcdelta.ref(''makers'', maker), 0)",
 	"categories": "CASE WHEN grp IS NULL THEN ARRAY[]::bigint[] ELSE ARRAY[bcdelta.ref(''groups'', grp)] END"}', on_delete => 'delete');
 
@@ -69,8 +70,12 @@ BEGIN
 	IF kind < 25 THEN
 		INSERT INTO articles SELECT g, 'S' || nextval('names'), b, (SELECT code FROM makers OFFSET a % 7 LIMIT 1),
 			(SELECT id FROM groups OFFSET b % 9 LIMIT 1) FROM generate_series(a, a + 2) AS g ON CONFLICT DO NOTHING;
-	ELSIF kind < 45 THEN
+	ELSIF kind < 35 THEN
 		UPDATE articles SET price = b + random() WHERE id BETWEEN a AND a + 8;
+	ELSIF kind < 41 THEN
+		UPDATE articles SET stock = nextval('versions') WHERE id BETWEEN a AND a + 20;
+	ELSIF kind < 45 THEN
+		UPDATE articles SET stock = nextval('versions'), price = b WHERE id BETWEEN a AND a + 8;
 	ELSIF kind < 52 THEN
 		UPDATE articles SET maker = (SELECT code FROM makers OFFSET b % 7 LIMIT 1) WHERE id BETWEEN a AND a + 3;
 	ELSIF kind < 58 THEN
@@ -78,7 +83,7 @@ BEGIN
 	ELSIF kind < 66 THEN
 		DELETE FROM articles WHERE id BETWEEN a AND a + b % 4;
 	ELSIF kind < 71 THEN
-		UPDATE articles SET id = b WHERE id = a;
+		UPDATE articles SET id = b, stock = CASE WHEN b % 2 = 0 THEN stock ELSE nextval('versions') END WHERE id = a;
 	ELSIF kind < 75 THEN
 		UPDATE articles SET sku = 'S' || nextval('names') WHERE id = a;
 	ELSIF kind < 79 THEN
@@ -128,6 +133,9 @@ my @faults = (
 	[ 5, 'late', { delay_ms => 1300 }, { times => 3 } ],
 	[ 8, 'status 413', status(413), { match => { method => 'PUT' } } ],
 	[ 12, 'status 422', status(422), { match => { method => 'PUT' } } ],
+	[ 50, 'stock trouble', status(503), { match => { path => 'absolute' } } ],
+	[ 50, 'stock refused', { partial => { fail => [ 0, 2 ] } }, { match => { path => 'absolute' } } ],
+	[ 50, 'stock refused without a reason', status(409), { match => { path => 'absolute' } } ],
 	[ 12, 'partial', { partial => { fail => [1] } }, { match => { method => 'PUT', path => 'products', body => '\}.*\}' } } ],
 	[ 12, 'partly saved', { partial => { fields => ['search_keywords'] } }, { match => { method => 'POST', path => 'products' } } ],
 	[ 8, 'status 409', status(409), { match => { method => 'POST' } } ],
@@ -263,17 +271,18 @@ sub check_state
 	my %brands = map { $_->{id} => $_ } @{ $store->state('brands') };
 	my %groups = map { $_->{category_id} => $_ } @{ $store->state('categories') };
 	my @products = @{ $store->state('products') };
+	my %levels = map { $_->{product_id} => $_->{levels}{1} // 0 } @{ $store->state('stock') };
 	my @have = (
 		(map { "brand $_->{name} $_->{search_keywords}" } values %brands),
 		(map { "group $_->{name} $_->{search_keywords} " . ($_->{parent_id} ? $groups{ $_->{parent_id} }{name} : '-') } values %groups),
-		(map { sprintf 'product %s %s %.2f %s %s', $_->{sku}, $_->{search_keywords}, $_->{price}, $_->{brand_id} ? $brands{ $_->{brand_id} }{name} : '-',
+		(map { sprintf 'product %s %s %.2f stock %d %s %s', $_->{sku}, $_->{search_keywords}, $_->{price}, $levels{ $_->{id} }, $_->{brand_id} ? $brands{ $_->{brand_id} }{name} : '-',
 				join(' ', map { $groups{$_}{name} } @{ $_->{categories} }) || '-' } @products));
 	my $want = $shop->list(<<'EOC');
 SELECT format('brand %s v%s', name, version) FROM makers
 UNION ALL
 SELECT format('group %s v%s %s', g.name, g.version, coalesce(p.name, '-')) FROM groups AS g LEFT JOIN groups AS p ON p.id = g.parent
 UNION ALL
-SELECT format('product %s v%s %s %s %s', sku, a.version, price, coalesce(m.name, '-'), coalesce(g.name, '-'))
+SELECT format('product %s v%s %s stock %s %s %s', sku, a.version, price, stock, coalesce(m.name, '-'), coalesce(g.name, '-'))
 	FROM articles AS a LEFT JOIN makers AS m ON m.code = maker LEFT JOIN groups AS g ON g.id = grp
 EOC
 	is_deeply([ sort @have ], [ sort @$want ], "seed $seed: source equals store, every record is there once")
@@ -298,6 +307,7 @@ sub items
 		my ($ids) = "$entry->{path}?$entry->{query}" =~ /(?:\/|in=)([\d,]+)\??$/;
 		return map { [ $kind, $_ ] } split /,/, $ids;
 	}
+	return map { [ 'stock', $_->{product_id}, $_->{quantity} ] } @{ $entry->{body}{items} } if $kind eq 'adjustments';
 	my @bodies = ref $entry->{body} eq 'ARRAY' ? @{ $entry->{body} } : $entry->{body};
 	my ($id) = $entry->{path} =~ /\/(\d+)$/;
 	my @created = @{ $entry->{created} } == @bodies ? map { $_->[1] } @{ $entry->{created} } : ();
@@ -308,7 +318,16 @@ sub check_journal
 {
 	my @writes = grep { $_->{method} ne 'GET' } $store->journal;
 	my (%newest, %interrupted, @older, @unrecorded);
-	my %recorded = map { split /=/ } @{ $shop->list("SELECT request_id || '=' || count(*) FROM bcdelta.result WHERE request_id IS NOT NULL GROUP BY request_id") };
+	my %recorded = map { split /=/ } @{ $shop->list(<<'EOC') };
+SELECT request_id || '=' || count(*) FROM (
+	SELECT request_id FROM bcdelta.result WHERE parts IS NULL AND request_id IS NOT NULL
+	UNION ALL
+	SELECT request_id FROM (
+		SELECT feed, key, p ->> 'request_id' FROM bcdelta.result, jsonb_array_elements(parts) AS p
+		UNION SELECT feed, key, request_id FROM bcdelta.result WHERE parts IS NOT NULL) AS parts (feed, key, request_id)
+	WHERE request_id IS NOT NULL) AS request
+GROUP BY request_id
+EOC
 
 	# One without a body may be sent again by libcurl, over a new connection,
 	# with the same correlation id: then it is one attempt all the same.

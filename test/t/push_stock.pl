@@ -17,8 +17,8 @@ my $store = $shop->store;
 sub tables
 {
 	$shop->sql(<<'EOC');
-CREATE TABLE item (id int PRIMARY KEY, price numeric NOT NULL, stock int, tracked text NOT NULL DEFAULT 'product');
-SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "''S'' || id", "name": "''Item '' || id", "price": "price",
+CREATE TABLE item (id int PRIMARY KEY, price numeric NOT NULL, stock int, tracked text NOT NULL DEFAULT 'product', code text);
+SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "coalesce(code, ''S'' || id)", "name": "''Item '' || id", "price": "price",
 	"type": "''physical''", "weight": "1", "inventory_level": "stock", "inventory_tracking": "tracked"}', on_delete => 'delete');
 INSERT INTO item SELECT g, g, g % 7 FROM generate_series(1, 40) AS g;
 EOC
@@ -29,13 +29,8 @@ EOC
 sub levels
 {
 	my ($location) = @_;
-	my %levels;
-	foreach my $product (@{ $store->state('products') })
-	{
-		my ($id) = $product->{sku} =~ /^S(\d+)$/ or next;
-		$levels{$id} = ($store->levels($product->{id}) // {})->{ $location // 1 } // 0;
-	}
-	return \%levels;
+	my %ids = reverse %{ $shop->value(q(SELECT coalesce(jsonb_object_agg(key, store_id), '{}') AS o FROM bcdelta.link WHERE feed = 'item'))->{o} };
+	return { map { $ids{ $_->{id} } => ($store->levels($_->{id}) // {})->{ $location // 1 } // 0 } grep { $ids{ $_->{id} } } @{ $store->state('products') } };
 }
 
 sub agrees
@@ -280,6 +275,111 @@ subtest 'a verify waits until the store shows what was written' => sub {
 	is($shop->verify->{conflicts}, 1, 'one that is real is');
 	is_deeply($shop->value(q(SELECT facet, field, store_value FROM bcdelta.discrepancy ORDER BY run_id DESC LIMIT 1)),
 		{ facet => 'stock', field => 'inventory_level', store_value => '12345' }, 'with its part');
+};
+
+sub refusal { return { status => $_[0], body => { status => $_[0], title => $_[1], errors => {} } }; }
+
+sub sku { return $shop->record('products', $shop->id('item', $_[0]))->{sku}; }
+
+subtest 'rows that follow each other in a batch do so no more when their stock is written' => sub {
+	$store->settings({ adjustment_errors => 'none' });
+	$shop->sql(q(UPDATE item SET code = 'N' || id WHERE id <= 6));
+	$shop->push;
+	foreach my $codes (q(CASE id WHEN 1 THEN 'fresh' ELSE 'N' || id - 1 END), q(CASE id WHEN 6 THEN 'fresh' ELSE 'N' || id END))
+	{
+		my $fault = $store->fault({ match => { path => 'absolute$' }, times => 1, do => { partial => { fail => [2] } } });
+		$shop->sql("UPDATE item SET code = $codes, stock = stock + 1 WHERE id <= 6");
+		is($shop->push->{state}, 'succeeded', 'the run succeeds');
+		is(scalar @{ $store->control('faults') }, 1, 'a batch was refused');
+		$store->unfault;
+		agrees('rows that follow each other');
+	}
+	$store->settings({ adjustment_errors => 'one' });
+	$shop->sql('UPDATE item SET code = NULL');
+	$shop->push;
+};
+
+subtest 'a row whose price is refused leaves its key to others, and its stock is written' => sub {
+	$shop->sql(q(UPDATE item SET code = 'A' || id WHERE id IN (11, 12)));
+	$shop->push;
+	$store->fault({ match => { method => 'PUT', path => 'products$', body => '666' }, do => refusal(422, 'No such price') });
+	$shop->sql(<<'EOC');
+UPDATE item SET code = 'B11', price = 666, stock = stock + 1 WHERE id = 11;
+UPDATE item SET code = 'A11', stock = stock + 1 WHERE id = 12;
+EOC
+	$shop->push;
+	is_deeply($shop->pending, { 'item 11' => 'failed' }, 'one fails');
+	is_deeply(parts(11), [ 'failed', ' failed 422', 'stock updated 200' ], 'and says of which part');
+	is(sku($_->[0]), $_->[1], "row $_->[0] has its key") or diag(explain($shop->errors)) foreach [ 11, 'B11' ], [ 12, 'A11' ];
+	is(levels()->{$_}, $shop->sql("SELECT stock FROM item WHERE id = $_"), 'and its level') foreach 11, 12;
+	$store->unfault;
+	$shop->sql(q(SELECT bcdelta.retry('item'); UPDATE item SET code = NULL));
+	$shop->push;
+	agrees('a price that was refused');
+};
+
+subtest 'records that were refused in a batch do not make their stock go one by one' => sub {
+	$shop->clear;
+	$store->fault({ match => { method => 'PUT', path => 'products$', body => '666' }, do => refusal(422, 'No such price') });
+	$shop->sql(q(UPDATE item SET price = CASE id WHEN 25 THEN 666 ELSE price + 1 END, stock = stock + 1 WHERE id BETWEEN 21 AND 30));
+	$shop->push;
+	is_deeply(sizes($ABSOLUTE), [10], 'their stock is one request');
+	$store->unfault;
+	$shop->sql(q(SELECT bcdelta.retry('item')));
+	$shop->push;
+	agrees('records refused in a batch');
+};
+
+subtest 'levels that a refused batch may have written are written again after a cancel' => sub {
+	my $last = $shop->id('item', 20);
+	$store->settings({ adjustment_mode => 'prefix', adjustment_errors => 'none' });
+	$store->fault({ match => { path => 'absolute$' }, times => 1, do => { partial => { fail => [15] } } });
+	$store->hold({ match => { path => 'absolute$', body => "^(?!.*\"product_id\": $last\\b)" } });
+	$shop->sql('UPDATE item SET stock = stock + 100 WHERE id <= 20');
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	my $cancel = $shop->start('SELECT bcdelta.cancel(max(run_id)) FROM bcdelta.run');
+	$shop->wait_for(q(SELECT phase = 'stopping' FROM bcdelta.progress));
+	$store->release;
+	$_->finish foreach $push, $cancel;
+	$store->settings({ adjustment_mode => 'atomic', adjustment_errors => 'one' });
+	$store->unfault;
+	is(levels()->{3}, $shop->sql('SELECT stock FROM item WHERE id = 3'), 'the refused batch had written some');
+	$shop->sql('UPDATE item SET stock = stock - 100 WHERE id <= 20');
+	$shop->push;
+	agrees('a cancel after a refusal');
+};
+
+subtest 'whatever the endpoint answers, the levels are right in the end' => sub {
+	my ($true, %most) = (JSON::PP::true, 409 => 12, 404 => 12);
+	foreach my $do (
+		(map { refusal($_, 'No') } 409, 404, 422, 413, 500, 503, 429),
+		{ partial => { fail => [ 1, 3 ] } }, { partial => { fail => [2], status => 207 } },
+		{ empty => $true }, { malformed => $true }, { cut => 5 }, { close => $true },
+		(map { { status => 200, process => $true, body => $_ } } { data => [ { id => 7 } ] }, []))
+	{
+		my $what = JSON::PP->new->canonical->encode($do);
+		$store->fault({ match => { path => 'absolute$' }, do => $do, times => 2 });
+		$shop->clear;
+		$shop->sql('UPDATE item SET stock = stock + 1 WHERE id <= 20');
+		$shop->push;
+		$store->unfault;
+		cmp_ok(scalar @{ sizes($ABSOLUTE) }, '<=', 9, "$what: few requests");
+		$shop->sql(q(SELECT bcdelta.retry('item')));
+		$shop->push;
+		agrees($what);
+	}
+	foreach my $status (409, 404)
+	{
+		$store->fault({ match => { path => 'absolute$' }, do => refusal($status, 'No') });
+		$shop->sql('UPDATE item SET stock = stock + 1 WHERE id = 20');
+		$shop->push;
+		is_deeply($shop->pending, { 'item 20' => 'failed' }, "$status all the time: the row fails");
+		$store->unfault;
+		$shop->sql(q(SELECT bcdelta.retry('item')));
+		$shop->push;
+		agrees($status);
+	}
 };
 
 done_testing();
