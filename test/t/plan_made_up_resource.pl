@@ -13,7 +13,8 @@ my $node = bcdelta_node('plan');
 my ($source, $config) = ($ENV{TESTDIR} // '.', $ENV{PG_CONFIG} // 'pg_config');
 my $library = "$source/tmp_check/made_up.so";
 my $flags = join ' ', map { chomp; $_ } `$config --cppflags`, '-I' . `$config --includedir-server`, `$config --cflags`;
-system("cc -shared -fPIC -o $library $flags -Wno-error -I$source/src \$(pkg-config --cflags libcjson) $source/test/unit/made_up.c") == 0
+my $sources = join ' ', "$source/test/unit/made_up.c", glob("$source/src/resource/*.c $source/src/payload/*.c"), map { "$source/src/base/$_.c" } qw(casefold json);
+system("cc -shared -fPIC -Wl,-Bsymbolic -o $library $flags -Wno-error -I$source/src \$(pkg-config --cflags libcjson) $sources \$(pkg-config --libs libcjson)") == 0
   or BAIL_OUT('could not build the made-up resources');
 
 $node->safe_psql('postgres', "CREATE FUNCTION requests(jsonb) RETURNS text LANGUAGE c STRICT AS '$library', 'made_up_requests'");

@@ -2,9 +2,9 @@
  * made_up.c
  *		Resources that no API has, planned by the code that plans those it has.
  *
- * A library for test/t/plan_made_up_resource.pl: it has the descriptors of a
- * resource with a field facet and collections, and of one that its key
- * addresses, and calls the functions of bcdelta.so, which must be loaded.
+ * A library for test/t/plan_made_up_resource.pl, which builds it with the rooms
+ * resource and payload: it adds the descriptors of a resource with a field facet
+ * and collections, and of one that its key addresses.
  */
 #include "postgres.h"
 
