@@ -4,6 +4,7 @@ import re
 
 import brands
 import categoriesapi
+import customers
 import inventory
 import productsapi
 import replies
@@ -14,6 +15,7 @@ CATALOG = "store_v2_products"
 INFORMATION = "store_v2_information"
 INVENTORY = "store_inventory"
 LOCATIONS = "store_locations"
+CUSTOMERS = "store_v2_customers"
 
 
 class Endpoint:
@@ -44,6 +46,9 @@ _FIXED = {endpoint.pattern: endpoint for endpoint in (
              POST=productsapi.post, PUT=productsapi.put_batch,
              DELETE=productsapi.delete_many),
     Endpoint("/catalog/summary", CATALOG, GET=productsapi.summary),
+    Endpoint("/customers", CUSTOMERS, GET=customers.list_all,
+             POST=customers.post, PUT=customers.put,
+             DELETE=customers.delete),
     Endpoint("/inventory/adjustments/absolute", INVENTORY, problem=True,
              writes="adjustment", PUT=inventory.absolute),
     Endpoint("/inventory/adjustments/relative", INVENTORY, problem=True,

@@ -89,6 +89,11 @@ def _trees(control):
     return list(control.store.trees.values())
 
 
+def _welcomed(control):
+    """Addresses that a mail of welcome was sent to."""
+    return control.store.welcomed
+
+
 def _stock(control):
     """Levels by location as they can be read, and how many wait."""
     store = control.store
@@ -308,6 +313,8 @@ _ROUTES = {
     ("GET", "/state/products"): _state_of("products"),
     ("GET", "/state/brands"): _state_of("brands"),
     ("GET", "/state/categories"): _state_of("categories"),
+    ("GET", "/state/customers"): _state_of("customers"),
+    ("GET", "/state/welcomed"): _welcomed,
     ("GET", "/state/trees"): _trees,
     ("GET", "/state/stock"): _stock,
     ("GET", "/state/locations"): _locations,

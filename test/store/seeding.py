@@ -6,6 +6,7 @@ does in the control panel.  Both are checked lightly and journaled nowhere.
 
 import brands
 import categories
+import customers
 import fields
 import productfields
 import products
@@ -17,10 +18,11 @@ class SeedError(ValueError):
 
 
 _CHECKS = {"product": productfields.CHECKS, "brand": brands.CHECKS,
-           "category": categories.CHECKS}
+           "category": categories.CHECKS, "customer": customers.CHECKS}
 _DATES = ("date_created", "date_modified")
 _PLURAL = {"products": "product", "brands": "brand",
-           "categories": "category", "trees": "tree"}
+           "categories": "category", "trees": "tree",
+           "customers": "customer"}
 _UNKEYED = ("tree", "stock")
 
 
@@ -33,7 +35,7 @@ def _kind(name):
 
 def _table(store, kind):
     return {"product": store.products, "brand": store.brands,
-            "category": store.categories}[kind]
+            "category": store.categories, "customer": store.customers}[kind]
 
 
 def _clean(kind, record):
@@ -107,6 +109,16 @@ def _seed_category(store, record):
     return categories.create(store, clean, where, key or alias)["category_id"]
 
 
+def _seed_customer(store, record):
+    """Of two customers with one address, nothing is said."""
+    rest, (key, origin) = _split(record, "id", "origin_channel_id")
+    clean = _clean("customer", rest)
+    for name in ("email", "first_name", "last_name"):
+        if name not in clean:
+            raise SeedError("a customer needs %s" % name)
+    return customers.create(store, clean, key, origin)["id"]
+
+
 def _seed_tree(store, record):
     key = record.get("id", max(store.trees) + 1)
     store.trees[key] = {
@@ -135,7 +147,7 @@ def _seed_stock(store, record):
 
 _SEED = {"product": _seed_product, "brand": _seed_brand,
          "category": _seed_category, "tree": _seed_tree,
-         "stock": _seed_stock}
+         "stock": _seed_stock, "customer": _seed_customer}
 
 
 def _numbered(value, number):
@@ -199,6 +211,10 @@ def edit(store, body):
     elif kind == "brand":
         _refuse(brands.conflicts(store, clean, key))
         brands.update(store, key, clean)
+    elif kind == "customer":
+        _refuse(customers.conflicts(
+            store, clean, key, store.customers.rows[key]["origin_channel_id"]))
+        customers.update(store, key, clean)
     else:
         errors = {}
         where = categories.check(
@@ -224,6 +240,6 @@ def remove(store, body):
     """{"resource": "product", "id": 7}: an administrator deletes it."""
     kind, key = _target(store, body)
     module = {"product": products, "brand": brands,
-              "category": categories}[kind]
+              "category": categories, "customer": customers}[kind]
     module.remove(store, key)
     return {"removed": key}

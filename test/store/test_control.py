@@ -46,7 +46,8 @@ class Looking(StoreCase):
         self.assertEqual(counts["statuses"], {"200": 1, "409": 1, "404": 2})
         self.assertEqual((counts["total"], counts["server"]["bugs"]), (4, 0))
         self.assertEqual(counts["records"],
-                         {"products": 0, "brands": 1, "categories": 0})
+                         {"products": 0, "brands": 1, "categories": 0,
+                          "customers": 0})
 
     def test_journal(self):
         self.product(price=1)
@@ -203,7 +204,8 @@ class Editing(StoreCase):
         self.assertEqual((now["brand_id"], now["categories"]), (0, []))
         self.control.remove("product", key)
         self.assertEqual(self.control.counts()["records"],
-                         {"products": 0, "brands": 0, "categories": 0})
+                         {"products": 0, "brands": 0, "categories": 0,
+                          "customers": 0})
 
 
 class Steering(StoreCase):
