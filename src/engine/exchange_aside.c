@@ -45,15 +45,21 @@ set_text(Jsonb *payload, const char *field, char *text)
 	return bcd_payload_set(payload, field, &v);
 }
 
-/* What a field has for a moment: nothing, or a name that no other record has. */
+/*
+ * What a field has for a moment: nothing, or a name that no other record has.
+ * For an e-mail address, a tag is added (ann+4711@example.org), so that it stays
+ * a valid address, and where tags are supported, the same mailbox.
+ */
 static char *
 interim_value(const BcdItem *item, const char *name)
 {
 	const BcdField *field = bcd_resource_field(item->lane->feed->resource, name);
 	BcdItemRecord record = bcd_record_after(item);
-	char	   *suffix = psprintf(" (" INT64_FORMAT ")", record.store_id);
 	char	   *wanted = bcd_payload_text(item->wanted ? item->wanted : record.known, name);
-	int			len = wanted ? strlen(wanted) : 0;
+	char	   *at = wanted && (field->flags & BCD_F_EMAIL) ? strrchr(wanted, '@') : NULL;
+	char	   *suffix = at ? psprintf("+" INT64_FORMAT "%s", record.store_id, at) :
+	psprintf(" (" INT64_FORMAT ")", record.store_id);
+	int			len = at ? at - wanted : wanted ? strlen(wanted) : 0;
 
 	if (field->min <= 0)
 		return pstrdup("");

@@ -91,7 +91,7 @@ key_job(const BcdView *view, const Asked *asked, int n)
 
 	initStringInfo(&url);
 	bcd_url_append(&url, view->endpoint->path, view->query, n, key_value, asked);
-	bcd_append_fields(&url, asked->lane, BCD_LOOKUP);
+	bcd_append_fields(&url, asked->lane, BCD_LOOKUP, view->endpoint);
 	job = bcd_job_create(asked->lane, BCD_LOOKUP, view->endpoint->method, url.data, NULL);
 	job->read = bcd_lookup_read;
 	for (i = 0; i < n; i++)
@@ -207,39 +207,90 @@ bcd_plan_lookup(BcdLane *lane)
 	return bcd_plan_index(lane);
 }
 
+/*
+ * Returns the natural key of a record, or NULL if the record has another parent
+ * or tree than the item, or no such key.
+ */
+static const char *
+key_beside(BcdLane *lane, BcdItem *item, const cJSON *record)
+{
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(record, bcd_resource_key(r, item->natural_index));
+	int64		scope = 0;
+	int64		tree;
+
+	if (!cJSON_IsString(value))
+		return NULL;
+	if (r->parent &&
+		(!bcd_json_field_int64(record, r->parent, &scope) ||
+		 scope != bcd_scope_of(lane, item)))
+		return NULL;
+	/* told only when it is asked for; the request is for this tree alone */
+	if (r->defaulted && scope == 0 &&
+		bcd_json_field_int64(record, r->defaulted, &tree) &&
+		tree != bcd_defaulted_of(lane, item))
+		return NULL;
+	return value->valuestring;
+}
+
 /* The record of a reply that an item's natural key names; NULL: none. */
 static const cJSON *
 record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 {
-	const BcdResource *r = lane->feed->resource;
-	const char *field = bcd_resource_key(r, item->natural_index);
 	char	   *wanted = bcd_folded(item->natural);
 	const cJSON *record;
 	const cJSON *found = NULL;
 
 	cJSON_ArrayForEach(record, records)
 	{
-		const cJSON *value = cJSON_GetObjectItemCaseSensitive(record, field);
-		int64		scope = 0;
-		int64		tree;
+		const char *value = key_beside(lane, item, record);
 
-		if (!cJSON_IsString(value))
-			continue;
-		if (r->parent &&
-			(!bcd_json_field_int64(record, r->parent, &scope) ||
-			 scope != bcd_scope_of(lane, item)))
-			continue;
-		/* told only when it is asked for; the request is for this tree alone */
-		if (r->defaulted && scope == 0 &&
-			bcd_json_field_int64(record, r->defaulted, &tree) &&
-			tree != bcd_defaulted_of(lane, item))
-			continue;
-		if (strcmp(value->valuestring, item->natural) == 0)
+		if (value && strcmp(value, item->natural) == 0)
 			return record;
-		if (strcmp(bcd_folded(value->valuestring), wanted) == 0)
+		if (value && strcmp(bcd_folded(value), wanted) == 0)
 			found = record;
 	}
 	return found;
+}
+
+static bool
+key_is_shared(const BcdLane *lane, const BcdItem *item)
+{
+	return lane->feed->resource->keys[item->natural_index].shared;
+}
+
+/* Maximum number of records that an error names */
+#define MOST_NAMED	10
+
+/*
+ * Returns an error if several records have the item's natural key, where that
+ * is possible: it is not known which of them is the row's. NULL: there is one
+ * at most.
+ */
+static char *
+several_of(BcdLane *lane, BcdItem *item, const cJSON *records)
+{
+	const BcdResource *r = lane->feed->resource;
+	char	   *wanted = bcd_folded(item->natural);
+	const cJSON *record;
+	StringInfoData ids;
+	int			n = 0;
+
+	if (!key_is_shared(lane, item))
+		return NULL;
+	initStringInfo(&ids);
+	cJSON_ArrayForEach(record, records)
+	{
+		const char *value = key_beside(lane, item, record);
+
+		if (value && strcmp(bcd_folded(value), wanted) == 0 && ++n <= MOST_NAMED)
+			appendStringInfo(&ids, "%s%s", n > 1 ? ", " : "", bcd_id_text(record, r->id));
+	}
+	if (n < 2)
+		return NULL;
+	return psprintf("%s: %d records of the store have \"%s\" (%s %s%s); link the row to one of them",
+					bcd_resource_key(r, item->natural_index), n, item->natural,
+					r->id, ids.data, n > MOST_NAMED ? ", ..." : "");
 }
 
 /*
@@ -276,13 +327,16 @@ bcd_lookup_read(BcdJob *job, const cJSON *reply)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		const cJSON *record = record_of(lane, item, records);
+		char	   *several = several_of(lane, item, records);
 		int64		id = 0;
 
-		if (record && !bcd_json_id(record, lane->feed->resource->id, &id))
+		if (several)
+			bcd_decide_failed(item, BCD_FAILED, MemoryContextStrdup(item->cxt, several));
+		else if (record && !bcd_json_id(record, lane->feed->resource->id, &id))
 			bcd_decide_no_id(job, item, record);
 		else if (id != 0 && bcd_record_was_removed(lane, id, job->removals))
 			bcd_decide_stage(item, BCD_LOOKUP);
-		else if (id != 0 || !cut)
+		else if (!cut || (id != 0 && !key_is_shared(lane, item)))
 			job->run->kind->decide_lookup(item, id, id ? record : NULL);
 		else if (job->nitems > 1)
 		{

@@ -21,6 +21,7 @@
 #include "engine/lookup_list.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
+#include "engine/view.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "store/paging.h"
@@ -180,10 +181,8 @@ page_job(BcdLane *lane)
 	BcdJob	   *job;
 
 	job = bcd_job_create(lane, BCD_LOOKUP, "GET",
-						 psprintf("%s?page=%d&limit=%d&include_fields=%s%s%s%s%s", r->list.endpoint->path,
-								  lane->gates->index->page, lane->gates->index->limit, bcd_resource_key(r, 0),
-								  r->parent ? "," : "", r->parent ? r->parent : "",
-								  r->defaulted ? "," : "", r->defaulted ? r->defaulted : ""), NULL);
+						 psprintf("%s?page=%d&%s", r->list.endpoint->path, lane->gates->index->page,
+								  bcd_list_fields(r, lane->gates->index->limit, true)), NULL);
 	job->read = read_page;
 	return job;
 }

@@ -298,7 +298,7 @@ read_job(BcdLane *lane)
 	}
 	initStringInfo(&url);
 	bcd_url_append(&url, view->endpoint->path, view->query, n, bcd_url_of_id, ids);
-	bcd_append_fields(&url, lane, BCD_READ);
+	bcd_append_fields(&url, lane, BCD_READ, view->endpoint);
 	job = bcd_job_create(lane, BCD_READ, view->endpoint->method, url.data, NULL);
 	job->read = bcd_reply_read;
 	for (i = 0; i < n; i++)

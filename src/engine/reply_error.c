@@ -171,12 +171,13 @@ bcd_check_refusals(BcdJob *job)
 
 /*
  * May an item whose write met a duplicate be looked up?  Not when it has been
- * just now, unless that was to see who has what its record is to have.
+ * just now, unless that was before its create, or to see who has what its
+ * record is to have.
  */
 static bool
 may_look_again(const BcdItem *item)
 {
-	return !bcd_quest_is_new(item->quest) ||
+	return !bcd_quest_is_new(item->quest) || (item->store_id == 0 && item->quest == BCD_QUEST_AGAIN) ||
 		(item->store_id != 0 && (item->quest == BCD_QUEST_KEY_HOLDER || item->quest == BCD_QUEST_NEXT_HOLDER));
 }
 
@@ -439,7 +440,8 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 			continue;
 		if (verdict == BCD_TROUBLE)
 			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
-		else if (verdict == BCD_CONFLICT)
+		else if (verdict == BCD_CONFLICT ||
+				 (verdict == BCD_REFUSED && job->stage == BCD_CREATE && item->lane->feed->resource->twin_is_refused))
 			decide_conflict(job, item, text);
 		else if (verdict == BCD_GONE)
 			decide_not_found(job, item, text);

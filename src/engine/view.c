@@ -105,15 +105,38 @@ bcd_forget_asked(BcdGates *gates)
 	gates->asked = NULL;
 }
 
-/* Which fields the reply to a read is to have. */
+/* Which fields the reply to a read is to have, where that can be told. */
 void
-bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage)
+bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint)
 {
 	const char *fields = asked_fields(lane);
 
 	appendStringInfo(url, "&limit=%d", bcd_batch_limit(lane, stage));
-	if (fields[0])
+	if (endpoint->narrows && fields[0])
 		appendStringInfo(url, "&include_fields=%s", fields);
+}
+
+/*
+ * Returns the parameters of a page of the list, except for its position: the
+ * number of records and, where the endpoint accepts it, the fields; these are
+ * the natural key, with "scope" also the fields within which it is unique.
+ * palloc'd.
+ */
+char *
+bcd_list_fields(const BcdResource *r, int limit, bool scope)
+{
+	StringInfoData query;
+
+	initStringInfo(&query);
+	appendStringInfo(&query, "limit=%d", limit);
+	if (!r->list.endpoint->narrows)
+		return query.data;
+	appendStringInfo(&query, "&include_fields=%s", bcd_resource_key(r, 0));
+	if (scope && r->parent)
+		appendStringInfo(&query, ",%s", r->parent);
+	if (scope && r->defaulted)
+		appendStringInfo(&query, ",%s", r->defaulted);
+	return query.data;
 }
 
 /*

@@ -45,6 +45,26 @@ utf8_characters(const char *text, int len)
 	return n;
 }
 
+/*
+ * Returns false if a text cannot be an e-mail address: it contains white space,
+ * or no "@" between other characters. The store checks the rest.
+ */
+static bool
+is_address(const char *text, int len)
+{
+	int			at = -1;
+	int			i;
+
+	for (i = 0; i < len; i++)
+	{
+		if ((unsigned char) text[i] <= ' ' || text[i] == 0x7F)
+			return false;
+		if (text[i] == '@')
+			at = i;
+	}
+	return at > 0 && at < len - 1;
+}
+
 static char *
 check_string(const BcdField *field, const JsonbValue *value)
 {
@@ -62,6 +82,8 @@ check_string(const BcdField *field, const JsonbValue *value)
 		return psprintf("%s: %s is not one of the values that the API accepts",
 						field->name, quoted(value));
 	}
+	if ((field->flags & BCD_F_EMAIL) && !is_address(value->val.string.val, len))
+		return psprintf("%s: %s is not an e-mail address", field->name, quoted(value));
 	if (field->max < field->min)
 		return NULL;
 	characters = utf8_characters(value->val.string.val, len);
@@ -114,6 +136,9 @@ check_array(const BcdField *field, const JsonbValue *value)
 	if (field->max >= field->min && JsonContainerSize(array) > field->max)
 		return psprintf("%s: %u elements, at most %.0f are allowed",
 						field->name, JsonContainerSize(array), field->max);
+	if (field->max >= field->min && JsonContainerSize(array) < field->min)
+		return psprintf("%s: %u elements, at least %.0f are needed",
+						field->name, JsonContainerSize(array), field->min);
 	for (i = 0; i < JsonContainerSize(array); i++)
 	{
 		JsonbValue *element = getIthJsonbValueFromContainer(array, i);

@@ -230,12 +230,23 @@ bcd_payload_same(Jsonb *a, Jsonb *b, const char *field)
 	return has == field_value(b, field, &y) && (!has || same_value(&x, &y));
 }
 
-static bool
-differs_from_known(const char *name, JsonbValue *value, void *known)
+/* A record and its known contents */
+typedef struct Record
 {
+	const BcdResource *resource;
+	Jsonb	   *known;			/* NULL: not known */
+} Record;
+
+static bool
+has_to_be_sent(const char *name, JsonbValue *value, void *arg)
+{
+	const Record *record = arg;
+	const BcdField *field = bcd_resource_field(record->resource, name);
 	JsonbValue	old;
 
-	return !field_value(known, name, &old) || !same_value(value, &old);
+	if (field && field->flags & BCD_F_CREATE_ONLY)
+		return false;
+	return !field_value(record->known, name, &old) || !same_value(value, &old);
 }
 
 /* Have we hidden a record, or may we have (null), whose row does not say so? */
@@ -258,15 +269,11 @@ bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 Jsonb *
 bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 {
-	Jsonb	   *changes;
+	Record		record = {resource, known};
+	Jsonb	   *changes = bcd_payload_filter(wanted, has_to_be_sent, &record);
 
-	if (known == NULL)
-		return wanted;
-	changes = bcd_payload_filter(wanted, differs_from_known, known);
 	if (bcd_payload_is_hidden(resource, wanted, known))
-	{
 		changes = bcd_payload_set_bool(changes, resource->hidden_by, true);
-	}
 	return changes;
 }
 

@@ -24,7 +24,7 @@ static const BcdField brand_fields[] = {
 	TEXT("search_keywords", 0, 65535, 0),
 };
 
-static const BcdEndpoint brand_list = {"GET", "/catalog/brands", BCD_PAGE_LIMIT};
+static const BcdEndpoint brand_list = {"GET", "/catalog/brands", BCD_PAGE_LIMIT,.narrows = true};
 static const BcdEndpoint brand_create = {"POST", "/catalog/brands", 1, BCD_ONE, &bcd_reply_records};
 static const BcdEndpoint brand_update = {"PUT", "/catalog/brands/{id}", 1, BCD_ONE, &bcd_reply_records};
 static const BcdEndpoint brand_delete = {"DELETE", "/catalog/brands/{id}", 1, BCD_NO_BODY, &bcd_reply_silent};

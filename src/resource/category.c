@@ -47,7 +47,7 @@ static const BcdField category_fields[] = {
  * Batch sizes are not documented; the vendor's issue tracker reports a defect
  * with more than ten records.
  */
-static const BcdEndpoint category_list = {"GET", "/catalog/trees/categories", BCD_PAGE_LIMIT};
+static const BcdEndpoint category_list = {"GET", "/catalog/trees/categories", BCD_PAGE_LIMIT,.narrows = true};
 static const BcdEndpoint category_create = {"POST", "/catalog/trees/categories", 10, BCD_ARRAY, &bcd_reply_categories,.assumed = true};
 static const BcdEndpoint category_update = {"PUT", "/catalog/trees/categories", 10, BCD_ARRAY, &bcd_reply_categories_updated,.assumed = true};
 static const BcdEndpoint category_delete = {"DELETE", "/catalog/trees/categories", 50, BCD_NO_BODY, &bcd_reply_silent,.assumed = true};

@@ -102,7 +102,7 @@ static const BcdField product_fields[] = {
 	MEASURE("width", 0),
 };
 
-static const BcdEndpoint product_list = {"GET", "/catalog/products", BCD_PAGE_LIMIT};
+static const BcdEndpoint product_list = {"GET", "/catalog/products", BCD_PAGE_LIMIT,.narrows = true};
 static const BcdEndpoint product_create = {"POST", "/catalog/products", 1, BCD_ONE, &bcd_reply_records,.narrows = true};
 static const BcdEndpoint product_update = {"PUT", "/catalog/products", 10, BCD_ARRAY, &bcd_reply_records,.narrows = true};
 static const BcdEndpoint product_delete = {"DELETE", "/catalog/products", 250, BCD_NO_BODY, &bcd_reply_silent};

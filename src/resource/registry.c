@@ -8,7 +8,7 @@
 #include "resource/resource.h"
 
 /* Resources that do not refer to each other are pushed in this order */
-static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product};
+static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product, &bcd_customer};
 
 StaticAssertDecl(lengthof(resources) <= BCD_MAX_RESOURCES, "BCD_MAX_RESOURCES is too small");
 

@@ -52,9 +52,12 @@ const BcdReplyForm bcd_reply_variants = {
  * Customers, customer attributes, and attribute values.
  *
  * 422 {"status": 422, "title": "...", "errors": {".customer_create": "..."}}
+ *
+ * Whether a part of a refused batch is saved is not documented. If it were, the
+ * records that were saved would be refused as duplicates when sent again.
  */
 const BcdReplyForm bcd_reply_customers = {
-	.records = "data",.errors = "errors",.blames = BCD_BLAMES_NONE,
+	.records = "data",.errors = "errors",.blames = BCD_BLAMES_NONE,.keeps_some = true,
 };
 
 /*

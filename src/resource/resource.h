@@ -51,6 +51,8 @@ typedef enum BcdType
 #define BCD_F_HTML			0x10	/* the store may reformat it */
 #define BCD_F_NO_CASE		0x20	/* compared without regard to case */
 #define BCD_F_UNLISTED		0x40	/* include_fields does not accept it */
+#define BCD_F_CREATE_ONLY	0x80	/* never sent with an update */
+#define BCD_F_EMAIL			0x100	/* an e-mail address */
 
 /* A value for new records that is requested from the store once per run */
 typedef struct BcdDefault
@@ -144,8 +146,7 @@ typedef struct BcdEndpoint
 	int			concurrent;		/* maximum concurrent requests; 0: not
 								 * documented */
 	bool		assumed;		/* the batch is not documented */
-	bool		narrows;		/* for a write: include_fields limits its
-								 * reply */
+	bool		narrows;		/* include_fields limits its reply */
 	const char *inside;			/* member of an enclosing object that holds
 								 * the array, or NULL */
 	const char *beside;			/* further members of that object, as JSON */
@@ -181,6 +182,8 @@ typedef struct BcdKey
 	const char *const *fields;	/* NULL marks the end of the list of keys */
 	BcdView		one;			/* to look up one record */
 	BcdView		many;			/* to look up several records, or nothing */
+	bool		shared;			/* several records may have the same key: a
+								 * row that finds more than one is not linked */
 } BcdKey;
 
 typedef struct BcdFacet
@@ -227,6 +230,8 @@ typedef struct BcdResource
 								 * false */
 	bool		gone_is_refused;	/* an update of a missing record may be
 									 * answered like a bad request */
+	bool		twin_is_refused;	/* so may the create of a record that
+									 * exists already */
 } BcdResource;
 
 /* families of replies: replies.c */
@@ -250,6 +255,7 @@ extern const BcdEndpoint bcd_stock_absolute;
 /* the resources */
 extern const BcdResource bcd_brand;
 extern const BcdResource bcd_category;
+extern const BcdResource bcd_customer;
 extern const BcdResource bcd_product;
 
 /* dependency.c */

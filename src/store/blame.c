@@ -112,7 +112,7 @@ bcd_blames_size(const char *text, int size)
 	static const char *const sure[] = {"payload", "batch", "maximum items", "too many items", NULL};
 	static const char *const limit[] = {"max", "at most", "more than", "limit", "exceed", "up to", "too many", NULL};
 	static const char *const things[] = {"array", "item", "object", "element", "entries", "record", "products",
-	"categories", "brands", "per request", NULL};
+	"categories", "brands", "customers", "per request", NULL};
 
 	return has_one_of(text, sure) ||
 		(has_one_of(text, limit) && has_one_of(text, things) && has_smaller_number(text, size));

@@ -292,8 +292,8 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	from = r->list_after ? psprintf("%s=" INT64_FORMAT "&sort=id&direction=asc", r->list_after, lane->after) :
 		psprintf("page=" INT64_FORMAT, lane->after + 1);
 	job = bcd_job_create(lane, BCD_READ, "GET",
-						 psprintf("%s?%s&limit=%d&include_fields=%s%s", r->list.endpoint->path, from,
-								  bcd_batch_limit(lane, BCD_READ), bcd_resource_key(r, 0), bcd_default_filter(run, lane)), NULL);
+						 psprintf("%s?%s&%s%s", r->list.endpoint->path, from,
+								  bcd_list_fields(r, bcd_batch_limit(lane, BCD_READ), false), bcd_default_filter(run, lane)), NULL);
 	job->read = read_list;
 	return job;
 }

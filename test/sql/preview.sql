@@ -110,8 +110,36 @@ SELECT bcdelta.link('stock', '["one", "top"]', 5);
 SELECT bcdelta.link('stock', format('["1", "%s"]', repeat('top', 800)), 5);
 SELECT bcdelta.ref('stock', 1, repeat('top', 800));
 
+-- customers: created with what the row has, a mail of welcome is asked for by a create alone, channels are some or all
+CREATE TABLE people (id int PRIMARY KEY, mail text, name text, doc jsonb);
+SELECT bcdelta.track('people', 'shop', 'customer', '{"email": "mail", "first_name": "split_part(name, '' '', 1)", "last_name": "split_part(name, '' '', 2)",
+	"channel_ids": "doc -> ''channels''", "customer_group_id": "doc -> ''group''", "trigger_account_created_notification": "doc -> ''greet''"}', on_delete => 'delete');
+INSERT INTO people VALUES
+	(1, 'ann@example.org', 'Ann Bell', '{"channels": [2, 1], "group": 3}'),
+	(2, 'ANN@example.org', 'Ann Bell', '{"channels": null, "greet": true}'),
+	(3, 'ann.example.org', 'Ann Bell', NULL),
+	(4, ' ann@example.org', 'Ann Bell', NULL),
+	(5, '@example.org', 'Ann Bell', NULL),
+	(6, 'ann@', 'Ann Bell', NULL),
+	(7, 'ann@example.org', 'Ann', NULL),
+	(8, 'ann@example.org', repeat('x', 101) || ' Bell', NULL),
+	(9, 'ann@example.org', 'Ann Bell', '{"channels": []}'),
+	(10, 'ann@example.org', 'Ann Bell', '{"group": -1}'),
+	(11, 'bob@example.org', 'Bob Hill', '{"greet": true}'),
+	(12, 'cyd@example.org', 'Cyd Hill', '{"greet": true}'),
+	(13, 'eve@example.org', 'Eve Hill', '{"greet": true}'),
+	(14, 'dan@example.org', 'Dan Hill', NULL);
+INSERT INTO bcdelta.link (feed, key, store_id, address, payload) VALUES
+	('people', '11', 71, 71, '{"email": "bob@example.org", "first_name": "Bob", "last_name": "Hill"}'),
+	('people', '12', 72, 72, '{"email": "cyd@example.org", "first_name": "Syd", "last_name": "Hill"}'),
+	('people', '13', 73, 73, NULL), ('people', '14', 74, 74, NULL);
+DELETE FROM people WHERE id = 14;
+SELECT key, action, body, error FROM bcdelta.preview('people', 20) ORDER BY key::int;
+SELECT bcdelta.track('people', 'shop', 'customer', '{"email": "mail"}', feed => 'hidden', on_delete => 'hide');
+SELECT bcdelta.track('people', 'shop', 'customer', '{"email": "mail", "authentication": "doc"}', feed => 'secrets');
+
 DROP EXTENSION bcdelta CASCADE;
-DROP TABLE makers, stock, items, log;
+DROP TABLE makers, stock, items, log, people;
 DROP FUNCTION noted, changed_role, picky;
 DROP SCHEMA mine CASCADE;
 DROP TYPE colour, url_part;

@@ -42,6 +42,7 @@ test_size(void)
 	ok(bcd_blames_size("422 The batch is too large", 10), "a batch");
 	ok(bcd_blames_size("422 The array may have at most 5 items", 10), "at most");
 	ok(bcd_blames_size("422 Maximum of 5 products exceeded", 10), "a maximum");
+	ok(bcd_blames_size("422 Limit of 5 customers per call", 10), "whatever the records are called");
 	ok(!bcd_blames_size("422 name: at most 250 characters", 10), "a limit of something else");
 	ok(!bcd_blames_size("422 categories: more than 1000 items", 10), "one above what was sent");
 	ok(!bcd_blames_size("422 The product is not valid (price: 3)", 10), "no limit");

@@ -7,6 +7,7 @@
 
 #include "../../src/resource/brand.c"
 #include "../../src/resource/category.c"
+#include "../../src/resource/customer.c"
 #include "../../src/resource/dependency.c"
 #include "../../src/resource/product.c"
 #include "../../src/resource/registry.c"
@@ -67,7 +68,10 @@ test_fields(const BcdResource *resource)
 		sound &= !(field->flags & BCD_F_SET) || array;
 		sound &= field->refers_to == NULL || field->type == BCD_INTEGER || field->type == BCD_INTEGERS;
 		sound &= field->refers_to == NULL || bcd_resource_find(field->refers_to) != NULL;
-		sound &= !(field->flags & (BCD_F_HTML | BCD_F_NO_CASE)) || field->type == BCD_STRING;
+		sound &= !(field->flags & (BCD_F_HTML | BCD_F_NO_CASE | BCD_F_EMAIL)) || field->type == BCD_STRING;
+		/* what cannot be changed is neither compared nor looked up */
+		sound &= !(field->flags & BCD_F_CREATE_ONLY) ||
+			(field->flags & BCD_F_WRITE_ONLY && !bcd_resource_identifies(resource, field->name));
 		sound &= resource->id == NULL || strcmp(field->name, resource->id) != 0;
 		sound &= field->facet == NULL || names_facet(resource, field->facet);
 	}
@@ -406,6 +410,37 @@ most(const BcdResource *resource, const char *name)
 }
 
 static void
+test_customers(const BcdResource *customer)
+{
+	static const char *const unwritable[] = {"id", "authentication", "password", "addresses", "attributes",
+		"form_fields", "store_credit_amounts", "origin_channel_id", "registration_ip_address", "date_created",
+	"date_modified", "address_count", "attribute_count"};
+	const BcdFacet *facet = &customer->facets[0];
+	int			required = 0;
+	int			i;
+
+	for (i = 0; i < lengthof(unwritable); i++)
+		ok(bcd_resource_field(customer, unwritable[i]) == NULL, "customer: no field %s", unwritable[i]);
+	for (i = 0; i < customer->nfields; i++)
+		required += (customer->fields[i].flags & BCD_F_REQUIRED) != 0;
+	is_int(customer->nfields, 11, "customer: number of flat fields in the vendor's document");
+	is_int(required, 3, "customer: of which a new one needs three");
+	is_int(most(customer, "email"), 250, "customer email: the lower of two limits");
+	is_int(most(customer, "first_name"), 100, "customer first_name");
+	is_int(most(customer, "phone"), 50, "customer phone");
+	ok(bcd_resource_field(customer, "trigger_account_created_notification")->flags & BCD_F_CREATE_ONLY,
+	   "a mail of welcome is asked for by a create alone");
+	is_int(facet->create.endpoint->batch, 10, "customers are made by ten");
+	is_int(facet->update.endpoint->batch, 10, "and changed by ten");
+	is_int(facet->update.endpoint->concurrent, 3, "three requests at a time");
+	ok(facet->remove.endpoint->assumed, "the size of a delete is assumed");
+	ok(customer->keys[0].shared && bcd_resource_find("product")->keys[0].many.endpoint && !bcd_resource_find("product")->keys[0].shared,
+	   "several customers may have one address, but no products one number");
+	ok(!customer->list.endpoint->narrows && !customer->view.endpoint->narrows && !customer->keys[0].many.endpoint->narrows,
+	   "their lists cannot be narrowed");
+}
+
+static void
 test_facts(void)
 {
 	const BcdResource *product = bcd_resource_find("product");
@@ -419,6 +454,7 @@ test_facts(void)
 
 	for (i = 0; i < lengthof(unwritable); i++)
 		ok(bcd_resource_field(product, unwritable[i]) == NULL, "product: no field %s", unwritable[i]);
+	test_customers(bcd_resource_find("customer"));
 	is_int(product->nfields, 62, "product: number of fields in the vendor's document");
 	is_int(category->nfields, 15, "category: likewise");
 	is_int(brand->nfields, 7, "brand: likewise");
@@ -433,6 +469,8 @@ test_facts(void)
 	ok(product->facets[0].create.endpoint->narrows && product->facets[0].update.endpoint->narrows,
 	   "replies to writes of products can be narrowed");
 	ok(!category->facets[0].update.endpoint->narrows && !brand->facets[0].update.endpoint->narrows, "no others");
+	ok(product->list.endpoint->narrows && category->list.endpoint->narrows && brand->list.endpoint->narrows,
+	   "all lists of the catalog can");
 	ok(bcd_resource_rank(category) < bcd_resource_rank(product) &&
 	   bcd_resource_rank(brand) < bcd_resource_rank(product), "products come last");
 
@@ -459,7 +497,7 @@ main(void)
 		ok(!(ranks & (1 << bcd_resource_rank(resource))), "%s: it has a place of its own in the order", resource->name);
 		ranks |= 1 << bcd_resource_rank(resource);
 	}
-	is_int(n, 3, "number of resources");
+	is_int(n, 4, "number of resources");
 	ok(bcd_resource_nth(-1) == NULL, "none before the first");
 	ok(bcd_resource_find("nothing") == NULL && bcd_resource_find("") == NULL, "no others");
 	test_dependencies();
