@@ -52,6 +52,7 @@ sub is_home
 	my ($copy, $what) = @_;
 	wait_for_worker($copy, 'shop');
 	$copy->safe_psql('shop', "UPDATE item SET price = price + 1 WHERE sku = 'A-1'");
+	is($copy->safe_psql('shop', 'SELECT state FROM bcdelta.push()'), 'succeeded', "$what pushes");
 	$copy->poll_query_until('shop', "SELECT NOT EXISTS (SELECT FROM bcdelta.pending) AND NOT EXISTS (SELECT FROM bcdelta.status WHERE changes > 0)")
 	  or die 'nothing is pushed';
 	is($copy->safe_psql('shop', "SELECT state FROM bcdelta.status"), 'active', "$what goes on");
