@@ -80,7 +80,7 @@ bcd_split(BcdJob *job, int group)
 		if (item->decision.made)
 			continue;
 		if (may_be_there)
-			bcd_decide_lookup(item, BCD_QUEST_AGAIN);
+			bcd_decide_lookup(item, BCD_REASON_RECORD_GONE);
 		else
 			/* one that followed another one may not be sent beside it */
 			bcd_decide_stage(item, item->follows ? BCD_TURN : job->stage);
@@ -170,7 +170,7 @@ bcd_set_apart(BcdJob *job)
 static bool
 writes_key(const BcdItem *item)
 {
-	return item->wanted && item->errand == BCD_ERRAND_ROW && bcd_item_claims_key(item, item->known);
+	return item->wanted && item->purpose == BCD_PURPOSE_ROW && bcd_item_claims_key(item, item->known);
 }
 
 /*

@@ -123,7 +123,7 @@ bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error)
 	d->error = error;
 }
 
-/* The item goes on to another stage, with the same quest; nothing is recorded. */
+/* The item goes on to another stage, for the same reason; nothing is recorded. */
 void
 bcd_decide_stage(BcdItem *item, BcdStage stage)
 {
@@ -132,9 +132,9 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
 	d->made = true;
 	d->leaves = false;
 	d->next = stage;
-	d->quest = d->exchanged ? BCD_QUEST_RECORD : item->quest;
+	d->lookup_reason = d->exchanged ? BCD_REASON_RECORD : item->lookup_reason;
 	d->natural = NULL;
-	d->errand = item->errand;
+	d->purpose = item->purpose;
 	/* the order of a batch is that in which keys become free */
 	d->follows = item->follows && !bcd_stage_is_facet(stage);
 	d->outcome = BCD_NO_OUTCOME;

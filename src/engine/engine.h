@@ -12,8 +12,8 @@
  *			push that share a resource and a token share its gates
  * job		one request, and the items it is for (plan.c)
  * decision	what the reply means for an item
- * quest	why an item is looked up
- * errand	what the next update of an item is for
+ * lookup reason	why an item is looked up
+ * update purpose	what the next update of an item is for
  *
  * The readers of replies (settle.c, lookup.c) write a decision into each item;
  * the decisions are committed together, and only then do the items leave or
@@ -65,18 +65,18 @@ typedef enum BcdStage
 } BcdStage;
 
 /* Why an item is looked up, or was last */
-typedef enum BcdQuest
+typedef enum BcdLookupReason
 {
-	BCD_QUEST_RECORD,			/* its record, by its own key */
-	BCD_QUEST_LOST_CREATE,		/* the record of a create that may have been
+	BCD_REASON_RECORD,			/* its record, by its own key */
+	BCD_REASON_LOST_CREATE,		/* the record of a create that may have been
 								 * done, by the key that it had */
-	BCD_QUEST_AGAIN,			/* its record, which is not there any more */
-	BCD_QUEST_REFUSED_CREATE,	/* its create was refused: the record that has
+	BCD_REASON_RECORD_GONE,		/* its record, which is not there any more */
+	BCD_REASON_REFUSED_CREATE,	/* its create was refused: the record that has
 								 * its key, and may be its own */
-	BCD_QUEST_KEY_HOLDER,		/* its update was refused: who has its key? */
-	BCD_QUEST_NEXT_HOLDER		/* nobody else: who has its next natural
+	BCD_REASON_KEY_HOLDER,		/* its update was refused: who has its key? */
+	BCD_REASON_NEXT_HOLDER		/* nobody else: who has its next natural
 								 * field? */
-} BcdQuest;
+} BcdLookupReason;
 
 typedef enum BcdLinkAction
 {
@@ -109,18 +109,18 @@ typedef enum BcdPendingAction
 #define BCD_LANE_BYTES	(16 * 1024 * 1024)
 
 /* What an item's next update is for */
-typedef enum BcdErrand
+typedef enum BcdUpdatePurpose
 {
-	BCD_ERRAND_ROW,				/* its record is to have what its row has */
-	BCD_ERRAND_GIVE_WAY,		/* it gives up a natural key, so that another
+	BCD_PURPOSE_ROW,			/* its record is to have what its row has */
+	BCD_PURPOSE_GIVE_WAY,		/* it gives up a natural key, so that another
 								 * row can have it */
-	BCD_ERRAND_PUT_BACK,		/* it gets back what it had given up; and then
+	BCD_PURPOSE_PUT_BACK,		/* it gets back what it had given up; and then
 								 * its fate is met */
-	BCD_ERRAND_IDENTIFY,		/* the same, but with what others wait for,
+	BCD_PURPOSE_IDENTIFY,		/* the same, but with what others wait for,
 								 * and no more */
-	BCD_ERRAND_LET_GO			/* the record of a row that is gone lets go of
+	BCD_PURPOSE_LET_GO			/* the record of a row that is gone lets go of
 								 * what another row wants */
-} BcdErrand;
+} BcdUpdatePurpose;
 
 /* What is known of an item's record */
 typedef struct BcdItemRecord
@@ -144,7 +144,7 @@ typedef struct BcdDecision
 	bool		leaves;			/* the item leaves the run */
 	bool		postponed;		/* to the next claim: not looked at yet */
 	BcdStage	next;			/* else its next stage */
-	BcdQuest	quest;
+	BcdLookupReason lookup_reason;
 	char	   *natural;		/* what it is looked up by from now on; NULL:
 								 * by the same as before */
 	int			natural_index;
@@ -161,8 +161,8 @@ typedef struct BcdDecision
 	BcdOutcome	part;			/* what came of a request for one part of the
 								 * row; none: the row was written as a whole */
 	BcdStage	part_stage;		/* and which part that is */
-	BcdErrand	errand;
-	struct BcdDecision *fate;
+	BcdUpdatePurpose purpose;
+	struct BcdDecision *final_decision;
 	bool		attempted;		/* one attempt more has been made */
 	bool		afresh;			/* those before do not count any more */
 	int			group;			/* most items in a request with this one from
@@ -190,9 +190,9 @@ typedef struct BcdDecision
 								 * about to go */
 	char	   *error;
 	char		request_id[64];
-	Jsonb	   *sought;			/* the key of a create that is about to be
+	Jsonb	   *lost_create;	/* the key of a create that is about to be
 								 * sent */
-	bool		unsought;		/* that create was not done, or is accounted
+	bool		no_lost_create; /* that create was not done, or is accounted
 								 * for */
 	Jsonb	   *aside;			/* of BCD_LINK_ASIDE: what the record has now */
 	bool		back;			/* the record has what it had given up, or
@@ -221,9 +221,9 @@ typedef struct BcdItem
 	char	   *failure;		/* why one of them was refused, or NULL */
 	char	   *natural;		/* its natural key, and which one that is */
 	int			natural_index;
-	Jsonb	   *sought;			/* natural key of a create of unknown fate, or
+	Jsonb	   *lost_create;	/* natural key of a create of unknown fate, or
 								 * NULL: see lost_create.c */
-	BcdQuest	quest;
+	BcdLookupReason lookup_reason;
 	bool		moving;			/* a link is about to come or go: nothing but
 								 * that */
 	int			attempts;		/* requests for it that came to nothing */
@@ -245,10 +245,9 @@ typedef struct BcdItem
 								 * leaves what this one takes */
 	Jsonb	   *aside;			/* what its record has given up: see
 								 * exchange_aside.c */
-	BcdErrand	errand;
-	BcdDecision *fate;			/* this becomes of the item when its record
-								 * has back what it had given up; NULL: it has
-								 * given up nothing, or is not at its end */
+	BcdUpdatePurpose purpose;
+	BcdDecision *final_decision;	/* to carry out once its record has back
+									 * what it gave up; or NULL */
 	bool		asked;			/* the record of a row that is gone is to let
 								 * go of what this one wants */
 	BcdDecision decision;
@@ -281,7 +280,7 @@ typedef struct BcdGates
 	int			in_flight;		/* jobs at all of them */
 	int			items;			/* items queued and in flight */
 	Size		bytes;			/* of them, as far as they have moved */
-	bool		cramped;		/* no batch will be full: send what there is */
+	bool		send_partial;	/* no batch will be full: send what there is */
 	int			lookups;		/* single look-ups made */
 	int			troubles;		/* failures in a row of requests without items */
 	bool		troubled;		/* the last of them, before it is committed */

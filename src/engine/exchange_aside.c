@@ -99,7 +99,7 @@ bcd_gave_way(BcdItem *item)
 {
 	bcd_decide_record(item)->known = bcd_payload_merge(item->known, item->body);
 	bcd_decide_stage(item, BCD_TURN);
-	item->decision.errand = BCD_ERRAND_ROW;
+	item->decision.purpose = BCD_PURPOSE_ROW;
 	item->decision.link = BCD_LINK_PUT;
 }
 
@@ -192,23 +192,23 @@ is_left_aside(const BcdItem *item)
 
 /* What was decided of an item waits until this is written. */
 static void
-meet_later(BcdItem *item, const Jsonb *body, BcdErrand errand)
+postpone_decision(BcdItem *item, const Jsonb *body, BcdUpdatePurpose purpose)
 {
 	BcdDecision *d = &item->decision;
-	BcdDecision *fate = MemoryContextAlloc(item->cxt, sizeof(BcdDecision));
+	BcdDecision *final = MemoryContextAlloc(item->cxt, sizeof(BcdDecision));
 
-	*fate = *d;
+	*final = *d;
 	bcd_decide_anew(item);
 	bcd_decide_stage(item, BCD_UPDATE);
-	d->errand = errand;
-	d->fate = fate;
+	d->purpose = purpose;
+	d->final_decision = final;
 	d->body = MemoryContextAlloc(item->cxt, VARSIZE(body));
 	memcpy(d->body, body, VARSIZE(body));
 	d->follows = false;
 	/* these are so from now on, and not only then */
-	d->refused = fate->refused;
-	fate->refused = false;
-	fate->has_record = false;
+	d->refused = final->refused;
+	final->refused = false;
+	final->has_record = false;
 }
 
 /* What was decided of an item waits until its record has what identifies it. */
@@ -232,7 +232,7 @@ set_back(BcdItem *item)
 		item->decision.back = has_all;
 	}
 	else
-		meet_later(item, body, BCD_ERRAND_PUT_BACK);
+		postpone_decision(item, body, BCD_PURPOSE_PUT_BACK);
 }
 
 /* Does an item in a lane wait for a key that this one was about to leave? */
@@ -307,12 +307,12 @@ bcd_put_back(BcdItem *item)
 	const BcdResource *r = item->lane->feed->resource;
 	BcdItemRecord record = bcd_record_after(item);
 
-	if (record.store_id == 0 || item->fate || !item->decision.leaves || !item->lane->run->kind->claims ||
+	if (record.store_id == 0 || item->final_decision || !item->decision.leaves || !item->lane->run->kind->claims ||
 		item->lane->stopped || item->lane->run->cancelled || item->lane->run->error)
 		return;
 	if (should_identify(item))
-		meet_later(item, bcd_payload_filter(bcd_payload_changes(r, item->wanted, record.known),
-											is_natural, (void *) r), BCD_ERRAND_IDENTIFY);
+		postpone_decision(item, bcd_payload_filter(bcd_payload_changes(r, item->wanted, record.known),
+												   is_natural, (void *) r), BCD_PURPOSE_IDENTIFY);
 	else if (is_left_aside(item))
 		set_back(item);
 }
@@ -322,10 +322,10 @@ bcd_was_put_back(BcdItem *item)
 {
 	Jsonb	   *known = bcd_payload_merge(item->known, item->body);
 
-	item->decision = *item->fate;
+	item->decision = *item->final_decision;
 	bcd_decide_record(item)->known = known;
 	item->decision.link = BCD_LINK_PUT;
-	item->decision.back = item->errand != BCD_ERRAND_IDENTIFY || !bcd_item_claims_key(item, known);
+	item->decision.back = item->purpose != BCD_PURPOSE_IDENTIFY || !bcd_item_claims_key(item, known);
 }
 
 /* The store does not take it: the row's error says so, too. */
@@ -333,9 +333,9 @@ void
 bcd_not_put_back(BcdItem *item, const char *reason)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	const char *error = item->fate->error;
+	const char *error = item->final_decision->error;
 
-	item->decision = *item->fate;
+	item->decision = *item->final_decision;
 	if (item->aside)
 		item->decision.error = psprintf("%s%sthe key that the record gave up temporarily could not be restored: %s",
 										error ? error : "", error ? "; " : "", reason);
@@ -366,7 +366,7 @@ bcd_let_go(BcdLane *lane, BcdLane *owner, const char *key, int64 store_id, const
 	}
 	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 	item->decision.pending = BCD_PENDING_KEEP;
-	meet_later(item, set_text(NULL, field, interim_value(item, field)), BCD_ERRAND_LET_GO);
+	postpone_decision(item, set_text(NULL, field, interim_value(item, field)), BCD_PURPOSE_LET_GO);
 	bcd_item_take_over(item);
 	bcd_item_queue(lane, item, BCD_UPDATE);
 	MemoryContextSwitchTo(old);
@@ -400,7 +400,7 @@ restore_one(BcdLane *lane, const char *key)
 				(errcode(error->sqlerrcode),
 				 errmsg("bcdelta: could not restore the key that row %s of feed \"%s\" has given up: %s",
 						key, lane->feed->name, error->message)));
-	if (error == NULL && item->decision.fate)
+	if (error == NULL && item->decision.final_decision)
 	{
 		bcd_item_take_over(item);
 		bcd_item_queue(lane, item, BCD_UPDATE);

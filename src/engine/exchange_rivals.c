@@ -268,5 +268,5 @@ bcd_rival_has_left(BcdTurns *t, BcdRecord *record, const BcdUnique *key)
 bool
 bcd_is_sure(const BcdItem *item)
 {
-	return item->reread || (bcd_quest_is_new(item->quest) && !item->decision.exchanged);
+	return item->reread || (bcd_reason_is_unexpected(item->lookup_reason) && !item->decision.exchanged);
 }

@@ -150,8 +150,8 @@ decide_goes(BcdItem *item)
 		bcd_decide_stage(item, BCD_UPDATE);
 		MemoryContextSwitchTo(old);
 	}
-	if (item->errand == BCD_ERRAND_GIVE_WAY)
-		item->decision.errand = BCD_ERRAND_ROW;
+	if (item->purpose == BCD_PURPOSE_GIVE_WAY)
+		item->decision.purpose = BCD_PURPOSE_ROW;
 }
 
 static void
@@ -166,7 +166,7 @@ decide(BcdTurns *t, BcdUnit *unit)
 			break;
 		case GIVES_WAY:
 			bcd_decide_stage(item, BCD_UPDATE);
-			item->decision.errand = BCD_ERRAND_GIVE_WAY;
+			item->decision.purpose = BCD_PURPOSE_GIVE_WAY;
 			item->decision.link = BCD_LINK_ASIDE;
 			break;
 		case WAITS:

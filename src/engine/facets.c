@@ -248,7 +248,7 @@ bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
 		return;
 	if (stage == BCD_UPDATE || is_part)
 	{
-		if (rest != NIL && !bcd_record_after(item).unsure && !item->aside && item->fate == NULL && item->errand == BCD_ERRAND_ROW)
+		if (rest != NIL && !bcd_record_after(item).unsure && !item->aside && item->final_decision == NULL && item->purpose == BCD_PURPOSE_ROW)
 		{
 			go_on(item, stage, rest, BCD_FAILED);
 			item->decision.error = error;

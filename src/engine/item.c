@@ -266,9 +266,9 @@ take_over(BcdItem *item, const BcdDecision *d)
 		item->remembered = d->record.remembered;
 		item->aside = d->record.aside;
 	}
-	if (d->exchanged || d->quest == BCD_QUEST_AGAIN)
+	if (d->exchanged || d->lookup_reason == BCD_REASON_RECORD_GONE)
 		item->refusal = NULL;
-	item->quest = d->quest;
+	item->lookup_reason = d->lookup_reason;
 	if (d->natural)
 	{
 		item->natural = d->natural;
@@ -278,9 +278,9 @@ take_over(BcdItem *item, const BcdDecision *d)
 		item->body = d->body;
 	if (d->has_tasks)
 		item->tasks = d->tasks;
-	item->errand = d->errand;
-	if (d->fate)
-		item->fate = d->fate;
+	item->purpose = d->purpose;
+	if (d->final_decision)
+		item->final_decision = d->final_decision;
 	if (d->group > 0)
 		item->group = d->group;
 	item->follows = d->follows;
@@ -341,8 +341,8 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	item->attempts = (d.afresh ? 0 : item->attempts) + d.attempted;
 	if (d.link == BCD_LINK_PUT || d.link == BCD_LINK_REMOVE)
 		item->linked = d.link == BCD_LINK_PUT;
-	if (d.sought || d.unsought || item->linked)
-		item->sought = d.sought;
+	if (d.lost_create || d.no_lost_create || item->linked)
+		item->lost_create = d.lost_create;
 	if (d.clashes)
 	{
 		item->refusal = d.error;

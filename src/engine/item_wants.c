@@ -24,7 +24,7 @@
 void
 bcd_item_wants_record(BcdItem *item)
 {
-	bcd_decide_lookup(item, BCD_QUEST_RECORD);
+	bcd_decide_lookup(item, BCD_REASON_RECORD);
 }
 
 /* Decides what an item needs by these tasks, which are in its memory. */

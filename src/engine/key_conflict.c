@@ -215,11 +215,11 @@ decide_duplicate(BcdItem *item, int64 store_id)
 
 /* The update of a row with a link was refused: whose is its natural key? */
 void
-bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record)
+bcd_decide_key_holder(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	if (store_id != 0 && store_id != item->store_id)
 		decide_duplicate(item, store_id);
-	else if (!bcd_look_further(item))
+	else if (!bcd_look_up_next_key(item))
 	{
 		/* whoever had it has let go, or it is not the key that is taken */
 		if (store_id != 0)
@@ -231,7 +231,7 @@ bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record)
 
 /* A write was refused, and not for its natural key: whose is the other one? */
 void
-bcd_decide_further(BcdItem *item, int64 store_id)
+bcd_decide_next_holder(BcdItem *item, int64 store_id)
 {
 	if (store_id != 0 && store_id != item->store_id)
 		decide_duplicate(item, store_id);

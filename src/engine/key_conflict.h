@@ -8,8 +8,8 @@
 #include "engine/engine.h"
 
 extern bool bcd_record_is_taken(BcdItem *item, int64 store_id);
-extern void bcd_decide_clash(BcdItem *item, int64 store_id, const cJSON *record);
-extern void bcd_decide_further(BcdItem *item, int64 store_id);
+extern void bcd_decide_key_holder(BcdItem *item, int64 store_id, const cJSON *record);
+extern void bcd_decide_next_holder(BcdItem *item, int64 store_id);
 extern void bcd_decide_refusal(BcdItem *item);
 
 #endif							/* BCD_KEY_CONFLICT_H */

@@ -71,7 +71,7 @@ bcd_lane_empty(BcdLane *lane, const BcdLane *owner)
 		{
 			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-			if ((owner && item->lane != owner) || (item->fate && lane->run->cancelled))
+			if ((owner && item->lane != owner) || (item->final_decision && lane->run->cancelled))
 				continue;
 			dlist_delete(&item->node);
 			lane->gates->gate[stage].queued--;

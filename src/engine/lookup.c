@@ -53,7 +53,7 @@ listable(BcdLane *lane, BcdItem *item)
 static const char *
 asked_key(const BcdItem *item)
 {
-	return bcd_quest_is_new(item->quest) ? bcd_trimmed(item->natural) : item->natural;
+	return bcd_reason_is_unexpected(item->lookup_reason) ? bcd_trimmed(item->natural) : item->natural;
 }
 
 /* The items of a look-up */
@@ -190,7 +190,7 @@ bcd_plan_lookup(BcdLane *lane)
 	first = dlist_head_element(BcdItem, node, &lane->gates->gate[BCD_LOOKUP].queue);
 	if (listable(lane, first))
 	{
-		if (lane->gates->gate[BCD_LOOKUP].queued < BCD_PAGE_LIMIT && !lane->exhausted && !lane->gates->cramped)
+		if (lane->gates->gate[BCD_LOOKUP].queued < BCD_PAGE_LIMIT && !lane->exhausted && !lane->gates->send_partial)
 			return NULL;
 		return list_job(lane);
 	}

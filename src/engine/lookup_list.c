@@ -219,7 +219,7 @@ read_index(BcdJob *job, const cJSON *reply)
 bool
 bcd_outdates_index(const BcdItem *item)
 {
-	return item->quest != BCD_QUEST_RECORD;
+	return item->lookup_reason != BCD_REASON_RECORD;
 }
 
 static BcdJob *

@@ -89,13 +89,13 @@ identity(BcdItem *item)
  * so.
  */
 bool
-bcd_seek(BcdItem *item)
+bcd_look_for_lost_create(BcdItem *item)
 {
-	if (item->sought == NULL || item->store_id != 0 ||
+	if (item->lost_create == NULL || item->store_id != 0 ||
 		(item->wanted && !item->moving &&
-		 same_identity(item->lane->feed->resource, item->sought, item->wanted)))
+		 same_identity(item->lane->feed->resource, item->lost_create, item->wanted)))
 		return false;
-	bcd_decide_lookup(item, BCD_QUEST_LOST_CREATE);
+	bcd_decide_lookup(item, BCD_REASON_LOST_CREATE);
 	return true;
 }
 
@@ -103,9 +103,9 @@ bcd_seek(BcdItem *item)
 void
 bcd_seek_note(BcdItem *item)
 {
-	if (item->sought == NULL ||
-		!same_identity(item->lane->feed->resource, item->sought, item->wanted))
-		item->decision.sought = identity(item);
+	if (item->lost_create == NULL ||
+		!same_identity(item->lane->feed->resource, item->lost_create, item->wanted))
+		item->decision.lost_create = identity(item);
 }
 
 /*
@@ -116,10 +116,10 @@ static bool
 is_changed(const BcdItem *item, BcdStage stage)
 {
 	const BcdDecision *d = &item->decision;
-	bool		over = d->unsought || d->link == BCD_LINK_PUT ||
-	(bcd_record_after(item).linked && item->quest != BCD_QUEST_LOST_CREATE);
+	bool		over = d->no_lost_create || d->link == BCD_LINK_PUT ||
+	(bcd_record_after(item).linked && item->lookup_reason != BCD_REASON_LOST_CREATE);
 
-	return d->sought || (over && item->sought && d->pending != BCD_PENDING_DONE) ||
+	return d->lost_create || (over && item->lost_create && d->pending != BCD_PENDING_DONE) ||
 		bcd_item_changes_intent(item, stage);
 }
 
@@ -129,9 +129,9 @@ intent_of(const BcdItem *item)
 {
 	JsonbValue	key;
 
-	if (item->decision.sought == NULL)
+	if (item->decision.lost_create == NULL)
 		return bcd_item_intent(item);
-	bcd_jsonb_value(item->decision.sought, &key);
+	bcd_jsonb_value(item->decision.lost_create, &key);
 	return bcd_payload_set(NULL, "", &key);
 }
 

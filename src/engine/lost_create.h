@@ -7,7 +7,7 @@
 
 #include "engine/engine.h"
 
-extern bool bcd_seek(BcdItem *item);
+extern bool bcd_look_for_lost_create(BcdItem *item);
 extern void bcd_seek_note(BcdItem *item);
 extern void bcd_intents_record(BcdLane *lane, BcdItem **items, int n, BcdStage stage);
 

@@ -18,7 +18,7 @@
 Jsonb *
 bcd_identity(const BcdItem *item)
 {
-	return item->quest == BCD_QUEST_LOST_CREATE ? item->sought : item->wanted;
+	return item->lookup_reason == BCD_REASON_LOST_CREATE ? item->lost_create : item->wanted;
 }
 
 /*
@@ -26,9 +26,9 @@ bcd_identity(const BcdItem *item)
  * of it before, or read of it, is good enough.
  */
 bool
-bcd_quest_is_new(BcdQuest quest)
+bcd_reason_is_unexpected(BcdLookupReason reason)
 {
-	return quest != BCD_QUEST_RECORD && quest != BCD_QUEST_LOST_CREATE;
+	return reason != BCD_REASON_RECORD && reason != BCD_REASON_LOST_CREATE;
 }
 
 /*
@@ -58,8 +58,8 @@ bcd_decide_own_key(BcdItem *item)
 
 	d->natural_index = 0;
 	d->natural = find_key(item, item->wanted, &d->natural_index);
-	if (d->quest == BCD_QUEST_LOST_CREATE)
-		d->quest = BCD_QUEST_RECORD;
+	if (d->lookup_reason == BCD_REASON_LOST_CREATE)
+		d->lookup_reason = BCD_REASON_RECORD;
 }
 
 /*
@@ -67,13 +67,13 @@ bcd_decide_own_key(BcdItem *item)
  * when its create was lost.  A row without any is invalid.
  */
 void
-bcd_decide_lookup(BcdItem *item, BcdQuest quest)
+bcd_decide_lookup(BcdItem *item, BcdLookupReason reason)
 {
 	BcdDecision *d = &item->decision;
-	Jsonb	   *payload = quest == BCD_QUEST_LOST_CREATE ? item->sought : item->wanted;
+	Jsonb	   *payload = reason == BCD_REASON_LOST_CREATE ? item->lost_create : item->wanted;
 
 	bcd_decide_stage(item, BCD_LOOKUP);
-	d->quest = quest;
+	d->lookup_reason = reason;
 	d->natural_index = 0;
 	d->natural = find_key(item, payload, &d->natural_index);
 	if (d->natural == NULL)
@@ -88,7 +88,7 @@ bcd_decide_lookup(BcdItem *item, BcdQuest quest)
  * none.
  */
 bool
-bcd_look_further(BcdItem *item)
+bcd_look_up_next_key(BcdItem *item)
 {
 	BcdDecision *d = &item->decision;
 	int			nth = item->natural_index + 1;
@@ -97,7 +97,7 @@ bcd_look_further(BcdItem *item)
 	if (text == NULL)
 		return false;
 	bcd_decide_stage(item, BCD_LOOKUP);
-	d->quest = BCD_QUEST_NEXT_HOLDER;
+	d->lookup_reason = BCD_REASON_NEXT_HOLDER;
 	d->natural = text;
 	d->natural_index = nth;
 	return true;

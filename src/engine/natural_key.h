@@ -8,10 +8,10 @@
 #include "engine/engine.h"
 
 extern Jsonb *bcd_identity(const BcdItem *item);
-extern bool bcd_quest_is_new(BcdQuest quest);
-extern void bcd_decide_lookup(BcdItem *item, BcdQuest quest);
+extern bool bcd_reason_is_unexpected(BcdLookupReason reason);
+extern void bcd_decide_lookup(BcdItem *item, BcdLookupReason reason);
 extern void bcd_decide_own_key(BcdItem *item);
-extern bool bcd_look_further(BcdItem *item);
+extern bool bcd_look_up_next_key(BcdItem *item);
 extern int64 bcd_scope_of(BcdLane *lane, BcdItem *item);
 extern int64 bcd_default_of(const BcdLane *lane, const BcdItem *item);
 extern int64 bcd_defaulted_of(BcdLane *lane, BcdItem *item);

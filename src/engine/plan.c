@@ -135,7 +135,7 @@ group_size(BcdLane *lane, BcdStage stage)
 	dlist_iter	iter;
 	int			n = 0;
 	int			limit;
-	bool		whole = lane->gates->cramped;
+	bool		whole = lane->gates->send_partial;
 	bool		shares = bcd_stage_writes(stage) && batch > 1 &&
 	strchr(lane->gates->gate[stage].endpoint->path, '{');
 
@@ -373,9 +373,9 @@ bcd_plan_next(BcdLane *lane)
 	if (job == NULL && lane->gates->in_flight == 0 && !bcd_lane_has_room(lane))
 	{
 		/* large items have left no room for as many as make a batch */
-		lane->gates->cramped = true;
+		lane->gates->send_partial = true;
 		job = next_job(lane);
-		lane->gates->cramped = false;
+		lane->gates->send_partial = false;
 	}
 	return job;
 }

@@ -50,7 +50,7 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 		item->store_id = row.store_id;
 		item->linked = item->store_id != 0;
 		item->known = row.payload;
-		item->sought = row.sought;
+		item->lost_create = row.lost_create;
 		item->remembered = row.remembered;
 		item->aside = row.aside;
 		MemoryContextSwitchTo(cxt);

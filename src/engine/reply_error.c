@@ -95,11 +95,11 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 static void
 decide_refused(BcdJob *job, BcdItem *item, char *text)
 {
-	if (item->fate)
+	if (item->final_decision)
 		bcd_not_put_back(item, text);
 	else if ((job->stage == BCD_UPDATE || bcd_stage_is_facet(job->stage)) &&
 			 job->lane->feed->resource->gone_is_refused &&
-			 !item->looked_up && !bcd_quest_is_new(item->quest))
+			 !item->looked_up && !bcd_reason_is_unexpected(item->lookup_reason))
 	{
 		bcd_decide_stage(item, BCD_READ);
 		item->decision.clashes = true;
@@ -177,8 +177,8 @@ bcd_check_refusals(BcdJob *job)
 static bool
 may_look_again(const BcdItem *item)
 {
-	return !bcd_quest_is_new(item->quest) || (item->store_id == 0 && item->quest == BCD_QUEST_AGAIN) ||
-		(item->store_id != 0 && (item->quest == BCD_QUEST_KEY_HOLDER || item->quest == BCD_QUEST_NEXT_HOLDER));
+	return !bcd_reason_is_unexpected(item->lookup_reason) || (item->store_id == 0 && item->lookup_reason == BCD_REASON_RECORD_GONE) ||
+		(item->store_id != 0 && (item->lookup_reason == BCD_REASON_KEY_HOLDER || item->lookup_reason == BCD_REASON_NEXT_HOLDER));
 }
 
 /*
@@ -188,7 +188,7 @@ may_look_again(const BcdItem *item)
 static void
 decide_conflict(BcdJob *job, BcdItem *item, char *text)
 {
-	if (item->fate)
+	if (item->final_decision)
 		bcd_not_put_back(item, text);
 	else if (!bcd_is_write(job))
 		decide_trouble(job, item, text);	/* a read cannot be one of two */
@@ -196,7 +196,7 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 		decide_refused(job, item, text);	/* nor can what has no key */
 	else if (may_look_again(item) && item->clashes < MOST_CLASHES && item->wanted)
 	{
-		bcd_decide_lookup(item, job->stage == BCD_UPDATE ? BCD_QUEST_KEY_HOLDER : BCD_QUEST_REFUSED_CREATE);
+		bcd_decide_lookup(item, job->stage == BCD_UPDATE ? BCD_REASON_KEY_HOLDER : BCD_REASON_REFUSED_CREATE);
 		if (item->decision.leaves)
 			return;
 		item->decision.clashes = true;
@@ -246,7 +246,7 @@ bcd_decide_gone(BcdItem *item)
 
 		record->known = record->remembered = NULL;
 		record->store_id = 0;
-		bcd_decide_lookup(item, BCD_QUEST_AGAIN);
+		bcd_decide_lookup(item, BCD_REASON_RECORD_GONE);
 		item->decision.link = BCD_LINK_REMOVE;
 	}
 }
@@ -255,10 +255,10 @@ bcd_decide_gone(BcdItem *item)
 static void
 decide_not_found(BcdJob *job, BcdItem *item, char *text)
 {
-	if (item->fate)
+	if (item->final_decision)
 	{
 		bcd_not_put_back(item, text);
-		if (item->errand == BCD_ERRAND_LET_GO)
+		if (item->purpose == BCD_PURPOSE_LET_GO)
 		{
 			item->decision.gone_id = item->store_id;
 			item->decision.link = BCD_LINK_REMOVE;

@@ -160,9 +160,9 @@ decide_written(BcdItem *item, BcdStage stage)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-	if (item->fate)
+	if (item->final_decision)
 		bcd_was_put_back(item);
-	else if (item->errand == BCD_ERRAND_GIVE_WAY)
+	else if (item->purpose == BCD_PURPOSE_GIVE_WAY)
 		bcd_gave_way(item);
 	else if (stage == BCD_CREATE)
 		bcd_decide_part(item, stage, BCD_CREATED, item->wanted);
@@ -377,7 +377,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 			if (item->decision.made)
 				continue;
 			if (job->stage == BCD_CREATE)
-				bcd_decide_lookup(item, BCD_QUEST_REFUSED_CREATE);
+				bcd_decide_lookup(item, BCD_REASON_REFUSED_CREATE);
 			else
 				bcd_decide_stage(item, job->stage);
 			item->decision.group = 1;

@@ -46,7 +46,7 @@ bcd_item_expire(BcdItem *item, bool may_be_written)
 	d->pending = BCD_PENDING_READY;
 	d->attempted = false;
 	/* of a request that is not going to be made */
-	d->sought = NULL;
+	d->lost_create = NULL;
 	if (d->link != BCD_LINK_REMOVE)
 		d->gone_id = 0;
 	if (d->link == BCD_LINK_HIDING || d->link == BCD_LINK_ASIDE)

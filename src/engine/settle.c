@@ -141,7 +141,7 @@ decide_twins(BcdJob *job)
 			if (other->decision.link == BCD_LINK_PUT && bcd_store_id_after(other) == found)
 			{
 				bcd_decide_anew(item);
-				if (item->quest == BCD_QUEST_LOST_CREATE || other->quest == BCD_QUEST_LOST_CREATE)
+				if (item->lookup_reason == BCD_REASON_LOST_CREATE || other->lookup_reason == BCD_REASON_LOST_CREATE)
 					bcd_decide_wait(item, TWIN_MS, MemoryContextStrdup(item->cxt,
 																	   psprintf("the record that may belong to this row was also found for row %s", other->key)));
 				else
@@ -230,7 +230,7 @@ record(BcdJob *job)
 					r->correlation_id, sizeof(d->request_id));
 		}
 		if (was_not_created(job) && !is_created_again(item))
-			d->unsought = true;
+			d->no_lost_create = true;
 		if (item->stale)
 			bcd_item_expire(item, job->stage == BCD_UPDATE && d->outcome == BCD_RETRY);
 	}
@@ -305,7 +305,7 @@ must_last(BcdJob *job)
 		const BcdItem *item = dlist_container(BcdItem, node, iter.cur);
 		const BcdDecision *d = &item->decision;
 
-		if (d->sought || d->link == BCD_LINK_ASIDE || bcd_item_changes_intent(item, job->stage))
+		if (d->lost_create || d->link == BCD_LINK_ASIDE || bcd_item_changes_intent(item, job->stage))
 			return true;
 	}
 	return false;

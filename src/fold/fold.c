@@ -289,7 +289,7 @@ bcd_fold(long max_rows)
 		moving = bcd_feeds_moving();
 	}
 	fold_keys(&keys, moving != NIL);
-	removed += bcd_awaited_mark();
+	removed += bcd_run_lookups();
 	foreach(lc, moving)
 		if (drain->complete && !list_member_int(feeds.left, lfirst_int(lc)))
 		bcd_moves_apply(lfirst_int(lc));

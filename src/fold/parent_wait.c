@@ -180,7 +180,7 @@ look_up(int32 dependency_id)
  * called in a transaction of the worker before it becomes read-only.
  */
 int64
-bcd_awaited_mark(void)
+bcd_run_lookups(void)
 {
 	int64		done = 0;
 	ListCell   *lc;

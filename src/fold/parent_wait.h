@@ -5,6 +5,6 @@
 #ifndef BCD_PARENT_WAIT_H
 #define BCD_PARENT_WAIT_H
 
-extern int64 bcd_awaited_mark(void);
+extern int64 bcd_run_lookups(void);
 
 #endif							/* BCD_PARENT_WAIT_H */

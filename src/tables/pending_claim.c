@@ -37,8 +37,8 @@ static BcdStatement claim = {
 	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
 	"  trouble = NULL, early_at = NULL, intent = CASE WHEN p.intent ? '' THEN p.intent END"
 	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
-	"  RETURNING p.key, p.attempts, p.intent -> '' AS sought)"
-	" SELECT u.key, u.attempts, l.store_id, l.payload, u.sought, l.remembered, l.aside FROM u LEFT JOIN LATERAL ("
+	"  RETURNING p.key, p.attempts, p.intent -> '' AS lost_create)"
+	" SELECT u.key, u.attempts, l.store_id, l.payload, u.lost_create, l.remembered, l.aside FROM u LEFT JOIN LATERAL ("
 	"  SELECT o.store_id, o.payload, o.remembered, o.aside FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
 	" ORDER BY u.key",
 	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
@@ -80,7 +80,7 @@ bcd_pending_claimed(uint64 i, BcdClaimed *row)
 	row->attempts = DatumGetInt32(bcd_column_datum(i, 2, &isnull));
 	row->store_id = bcd_column_int64(i, 3, NULL);
 	row->payload = bcd_column_jsonb(i, 4);
-	row->sought = bcd_column_jsonb(i, 5);
+	row->lost_create = bcd_column_jsonb(i, 5);
 	row->remembered = bcd_column_jsonb(i, 6);
 	row->aside = bcd_column_jsonb(i, 7);
 }

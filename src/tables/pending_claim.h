@@ -11,7 +11,7 @@
 typedef struct BcdClaimed
 {
 	int			attempts;
-	Jsonb	   *sought;
+	Jsonb	   *lost_create;
 	int64		store_id;		/* 0: not linked */
 	Jsonb	   *payload;
 	Jsonb	   *remembered;

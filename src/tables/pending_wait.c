@@ -238,7 +238,7 @@ bcd_pending_first_moving(int32 feed_id)
  * row is in review until these changes mark it; they then go ahead without the
  * record.
  */
-static BcdStatement wake_sought = {
+static BcdStatement wake_lost_creates = {
 	"UPDATE bcdelta.pending AS p SET state = 'ready', attempts = 0, last_error = NULL,"
 	" waits_feed = NULL, waits_key = NULL"
 	" FROM bcdelta.feed AS f WHERE f.feed_id = $1 AND p.feed = f.feed AND p.intent IS NOT NULL AND p.intent ? ''"
@@ -252,7 +252,7 @@ bcd_pending_wake_moving(int32 feed_id)
 {
 	Datum		arg = Int32GetDatum(feed_id);
 
-	(void) bcd_execute(&wake_sought, &arg, NULL);
+	(void) bcd_execute(&wake_lost_creates, &arg, NULL);
 }
 
 /* Rows that refer to one of these could not be pushed before. */

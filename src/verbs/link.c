@@ -85,7 +85,7 @@ decide_row(BcdLane *lane, BcdItem *item)
 	switch (row.state)
 	{
 		case BCD_ROW_FOUND:
-			bcd_decide_lookup(item, BCD_QUEST_RECORD);
+			bcd_decide_lookup(item, BCD_REASON_RECORD);
 			break;
 		case BCD_ROW_MISSING:
 			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);

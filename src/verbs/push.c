@@ -125,7 +125,7 @@ push_recheck(BcdItem *item)
 		return;
 	}
 	owner = bcd_link_key(feed->name, item->store_id);
-	if (owner ? strcmp(owner, item->key) != 0 : item->quest != BCD_QUEST_LOST_CREATE)
+	if (owner ? strcmp(owner, item->key) != 0 : item->lookup_reason != BCD_REASON_LOST_CREATE)
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		item->decision.error = MemoryContextStrdup(item->cxt,
@@ -195,7 +195,7 @@ decide_claimed(BcdItem *item)
 	item->decision.waits_feed = row.waits_feed;
 	item->decision.waits_key = row.waits_key;
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
-	if ((row.state != BCD_ROW_MISSING && d.need != BCD_NEEDS_RECORD) || !bcd_seek(item))
+	if ((row.state != BCD_ROW_MISSING && d.need != BCD_NEEDS_RECORD) || !bcd_look_for_lost_create(item))
 		decide_difference(item, &d);
 	MemoryContextSwitchTo(old);
 }
@@ -223,7 +223,7 @@ hold_back_moving(BcdLane *lane, List *items)
 			continue;
 		memset(&item->decision, 0, sizeof(item->decision));
 		item->moving = true;
-		if (!bcd_seek(item))
+		if (!bcd_look_for_lost_create(item))
 			decide_later(item);
 	}
 }
@@ -305,17 +305,17 @@ is_others(const BcdFeed *feed, int64 store_id)
  * first.
  */
 static void
-push_sought(BcdItem *item, int64 store_id, const cJSON *record)
+push_lost_create(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	if (store_id == 0 || is_others(item->lane->feed, store_id))
 	{
 		if (item->moving)
 			decide_later(item);
 		else if (item->wanted)
-			bcd_decide_lookup(item, BCD_QUEST_RECORD);
+			bcd_decide_lookup(item, BCD_REASON_RECORD);
 		else
 			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-		item->decision.unsought = true;
+		item->decision.no_lost_create = true;
 	}
 	else if (item->moving)
 	{
@@ -345,31 +345,31 @@ push_sought(BcdItem *item, int64 store_id, const cJSON *record)
 static void
 push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 {
-	switch (item->quest)
+	switch (item->lookup_reason)
 	{
-		case BCD_QUEST_LOST_CREATE:
-			push_sought(item, store_id, record);
+		case BCD_REASON_LOST_CREATE:
+			push_lost_create(item, store_id, record);
 			break;
-		case BCD_QUEST_KEY_HOLDER:
-			bcd_decide_clash(item, store_id, record);
+		case BCD_REASON_KEY_HOLDER:
+			bcd_decide_key_holder(item, store_id, record);
 			break;
-		case BCD_QUEST_NEXT_HOLDER:
-			bcd_decide_further(item, store_id);
+		case BCD_REASON_NEXT_HOLDER:
+			bcd_decide_next_holder(item, store_id);
 			break;
-		case BCD_QUEST_RECORD:
-		case BCD_QUEST_AGAIN:
+		case BCD_REASON_RECORD:
+		case BCD_REASON_RECORD_GONE:
 			if (store_id == 0)
 				bcd_decide_stage(item, BCD_TURN);
 			else if (!bcd_record_is_taken(item, store_id))
 				adopt(item, store_id, record);
 			break;
-		case BCD_QUEST_REFUSED_CREATE:
+		case BCD_REASON_REFUSED_CREATE:
 			if (store_id != 0)
 			{
 				if (!bcd_record_is_taken(item, store_id))
 					adopt(item, store_id, record);
 			}
-			else if (!bcd_look_further(item))
+			else if (!bcd_look_up_next_key(item))
 
 				/*
 				 * the row's own key is not the duplicate: another field's
