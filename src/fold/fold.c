@@ -184,6 +184,8 @@ typedef struct BcdFeeds
 	List	   *locked;			/* locked by us, so that nobody can remove
 								 * them */
 	List	   *known;
+	bool		complete;		/* others were removed; else they may yet be
+								 * restored */
 	List	   *left;			/* feeds with a change that was left in the
 								 * table */
 } BcdFeeds;
@@ -194,6 +196,8 @@ lock_the_feeds(const BcdDrain *drain, BcdFeeds *feeds)
 	Datum		arg = feeds_of(drain);
 
 	feeds->locked = bcd_feeds_lock(arg);
+	/* in this order: they may be restored just now */
+	feeds->complete = bcd_feeds_are_complete();
 	feeds->known = bcd_feeds_known(arg);
 }
 
@@ -222,7 +226,7 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 		bool		is_lookup = change->op == BCD_OP_LOOKUP && change->key;
 		BcdRemoval	removal = BCD_LEFT;
 
-		if (known && !list_member_int(feeds->locked, change->feed_id))
+		if (known ? !list_member_int(feeds->locked, change->feed_id) : !feeds->complete)
 			bcd_drain_leave(drain, i);
 		else if (known && !is_key && !is_move && !is_lookup &&
 				 (whole == NULL || !same_whole(whole, change)) &&

@@ -372,6 +372,22 @@ bcd_feeds_known(Datum feed_ids)
 	return ids(&known_feeds, feed_ids);
 }
 
+static BcdStatement are_complete = {
+	"SELECT " BCD_FEEDS_COMPLETE,
+	0, {0}
+};
+
+/*
+ * Are all feeds of the database here?  If they may yet be restored, nothing that
+ * belongs to a missing one may be taken for what a removed one has left behind.
+ */
+bool
+bcd_feeds_are_complete(void)
+{
+	(void) bcd_execute(&are_complete, NULL, NULL);
+	return bcd_column_bool(0, 1);
+}
+
 /* Returns the feeds with key changes, after locking them against removal. */
 List *
 bcd_feeds_moving(void)

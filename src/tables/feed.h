@@ -9,6 +9,17 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
+/*
+ * A restore fills our tables one by one, in any order, and the worker sees what is
+ * there so far.  Feeds come in one transaction, and the sequence of their ids
+ * usually afterwards.  So feeds are complete if there are some, and the sequence
+ * has reached the last one.  If there are none, that may be because the restore of
+ * this table has failed, and will be repeated.
+ */
+#define BCD_FEEDS_COMPLETE \
+	"(SELECT s.is_called AND coalesce((SELECT max(f.feed_id) FROM bcdelta.feed AS f) <= s.last_value, false)" \
+	" FROM bcdelta.feed_feed_id_seq AS s)"
+
 /* A row of the table; NULL stands for null */
 typedef struct BcdFeedRow
 {
@@ -93,6 +104,7 @@ extern List *bcd_feeds_of(const char *server, const char *feed);
 extern List *bcd_feed_servers(Oid role);
 extern List *bcd_feeds_lock(Datum feed_ids);
 extern List *bcd_feeds_known(Datum feed_ids);
+extern bool bcd_feeds_are_complete(void);
 extern int64 bcd_feeds_hash(void);
 extern List *bcd_feeds_moving(void);
 

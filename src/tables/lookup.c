@@ -10,6 +10,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "base/probe.h"
+#include "tables/feed.h"
 #include "tables/lookup.h"
 
 static BcdStatement insert_lookups = {
@@ -39,7 +40,7 @@ static BcdStatement select_waiting = {
 	" UNION ALL"
 	"  SELECT (SELECT l.dependency_id FROM bcdelta.lookup AS l WHERE l.dependency_id > w.id"
 	"   ORDER BY l.dependency_id LIMIT 1) FROM w WHERE w.id IS NOT NULL)"
-	" SELECT w.id::int8, d.lookup IS NOT NULL, f.state = 'active' FROM w"
+	" SELECT w.id::int8, d.lookup IS NOT NULL OR NOT " BCD_FEEDS_COMPLETE ", f.state = 'active' FROM w"
 	" LEFT JOIN bcdelta.dependency AS d ON d.dependency_id = w.id"
 	" LEFT JOIN bcdelta.feed AS f ON f.feed = d.feed WHERE w.id IS NOT NULL",
 	0

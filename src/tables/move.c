@@ -10,6 +10,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "base/probe.h"
+#include "tables/feed.h"
 #include "tables/move.h"
 
 static BcdStatement insert_moves = {
@@ -120,7 +121,7 @@ bcd_moves_delete(int32 feed_id, int64 end)
 /* Key changes of feeds that were removed meanwhile */
 static BcdStatement delete_orphans = {
 	BCD_MOVING " DELETE FROM bcdelta.move WHERE feed_id = ANY (ARRAY(SELECT w.id FROM w"
-	" WHERE NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed_id = w.id)))",
+	" WHERE NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed_id = w.id))) AND " BCD_FEEDS_COMPLETE,
 	0
 };
 

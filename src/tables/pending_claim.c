@@ -15,6 +15,7 @@
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "tables/feed.h"
 #include "tables/link.h"
 #include "tables/pending_claim.h"
 
@@ -119,7 +120,7 @@ bcd_pending_recover(Datum feeds)
 
 static BcdStatement delete_orphans = {
 	"DELETE FROM bcdelta.pending AS p"
-	" WHERE NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = p.feed)",
+	" WHERE NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = p.feed) AND " BCD_FEEDS_COMPLETE,
 	0, {0}
 };
 

@@ -99,6 +99,34 @@ EOC
 	}
 };
 
+subtest 'a worker that folds during a restore takes no change for that of a removed feed' => sub {
+	my $before = $node->safe_psql('postgres', $state);
+	command_ok([ 'pg_dump', '-F', 'custom', '-f', $file, $node->connstr('postgres') ], 'pg_dump');
+	my $definition = qr/ TABLE DATA bcdelta (feed|dependency) | SEQUENCE SET /;
+	my $ours = qr/ TABLE DATA bcdelta (?!feed |dependency )/;
+	my $later = qr/ TABLE DATA public | (TRIGGER|CONSTRAINT|INDEX) /;
+	my %orders = (
+		'changes first' => [ $ours, qr/ TABLE DATA bcdelta dependency /, qr/ TABLE DATA bcdelta feed /, qr/ SEQUENCE SET / ],
+		'sequences first' => [ qr/ SEQUENCE SET /, $ours, qr/ TABLE DATA bcdelta dependency /, qr/ TABLE DATA bcdelta feed / ]);
+	foreach my $order (sort keys %orders)
+	{
+		my $db = 'copy_' . $order =~ s/ /_/r;
+		$node->safe_psql('postgres', "CREATE DATABASE $db");
+		restore_some($node, $db, $file, qr/^(?!.*(?:$definition|$ours|$later))/);
+		foreach my $step (@{ $orders{$order} })
+		{
+			restore_some($node, $db, $file, $step);
+			# feeds that are here are folded as always
+			$node->safe_psql($db, 'SELECT fold(100) WHERE NOT EXISTS (SELECT FROM bcdelta.feed)');
+		}
+		restore_some($node, $db, $file, $later);
+		is($node->safe_psql($db, $state), $before, "$order: nothing is lost");
+	}
+	my $db = 'copy_changes_first';
+	$node->safe_psql($db, "SELECT bcdelta.untrack('items'); SELECT fold(100)");
+	is($node->safe_psql($db, 'SELECT count(*) FROM bcdelta.change'), 0, 'changes of a feed that was removed are removed');
+};
+
 subtest 'an owner is dumped as a name, and is the role of that name where it is restored' => sub {
 	$node->safe_psql('postgres', 'CREATE DATABASE copy_owner');
 	command_ok([ 'pg_dump', '-f', $file, $node->connstr('postgres') ], 'pg_dump');

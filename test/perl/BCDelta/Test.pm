@@ -50,6 +50,7 @@ our @EXPORT = qw(
   poll_until
   psql_open
   psql_start
+  restore_some
   try_sql
   wait_for_worker
   worker_pid
@@ -184,6 +185,26 @@ sub worker_pid
 		"SELECT pid FROM pg_stat_activity
 		 WHERE backend_type = 'bcdelta worker' AND datname = '$database'");
 	return $rc == 0 && $out =~ /^\d+$/ ? $out : undef;
+}
+
+=pod
+
+=item restore_some(node, database, dump, which)
+
+Restore those entries of a dump whose line in its list matches.
+
+=cut
+
+sub restore_some
+{
+	my ($node, $database, $dump, $which) = @_;
+	my ($list) = run_command([ 'pg_restore', '-l', $dump ]);
+	my $file = $node->basedir . '/restore_list';
+
+	unlink $file;
+	append_to_file($file, join('', map { "$_\n" } grep { $_ =~ $which } split(/\n/, $list)));
+	return $node->command_ok([ 'pg_restore', '--exit-on-error', '-L', $file, '-d', $node->connstr($database), $dump ],
+		"restore a part into $database");
 }
 
 =pod
