@@ -259,12 +259,19 @@ bcd_name_list(Datum names)
 	return list;
 }
 
-/* An argument of a statement, and whether it is null. */
+/* An argument of a statement, and its null flag */
 Datum
 bcd_text_or_null(const char *text, char *null)
 {
 	*null = text ? ' ' : 'n';
 	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+/* The same where an empty text stands for none */
+Datum
+bcd_filled_or_null(const char *text, char *null)
+{
+	return bcd_text_or_null(text && text[0] ? text : NULL, null);
 }
 
 Datum

@@ -50,6 +50,7 @@ extern List *bcd_column_list(uint64 n, int column);
 extern List *bcd_name_list(Datum names);
 
 extern Datum bcd_text_or_null(const char *text, char *null);
+extern Datum bcd_filled_or_null(const char *text, char *null);
 extern Datum bcd_jsonb_or_null(Jsonb *jsonb, char *null);
 extern Datum bcd_name_datum(const char *name);
 extern Datum bcd_text_array(List *texts);

@@ -120,6 +120,7 @@ extern bool bcd_feed_maps(const BcdFeed *feed, const char *field);
 extern BcdFeed *bcd_feed_identity(const BcdFeed *feed);
 
 /* one row: row.c */
+extern void bcd_check_encoding(void);
 extern bool bcd_feed_try_lock(const BcdFeed *feed);
 extern void bcd_feed_lock(const BcdFeed *feed);
 extern void bcd_feed_prepare(BcdFeed *feed);

@@ -104,9 +104,9 @@ bcd_feed_check_rights(BcdFeed *feed)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* Texts that reach us in another encoding are sent as UTF-8. */
-static void
-check_encoding(void)
+/* Text is sent to the store as it is, in the encoding of the database. */
+void
+bcd_check_encoding(void)
 {
 	int			encoding = GetDatabaseEncoding();
 
@@ -114,7 +114,8 @@ check_encoding(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("database encoding %s is not supported", pg_encoding_to_char(encoding)),
-				 errdetail("BigCommerce uses UTF-8.")));
+				 errdetail("BigCommerce requires UTF-8."),
+				 errhint("Use a database with encoding UTF8.")));
 }
 
 /*
@@ -129,7 +130,7 @@ build_payload(BcdFeed *feed, Jsonb **payload)
 	JsonbParseState *state = NULL;
 	int			i;
 
-	check_encoding();
+	bcd_check_encoding();
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (i = 0; i < feed->nfields; i++)
 	{

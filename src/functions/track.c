@@ -11,7 +11,6 @@
 #include "access/relation.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -83,21 +82,6 @@ known_resource(const char *name)
 			 errmsg("unknown resource \"%s\"", name),
 			 errhint("The resources are: %s.", names.data)));
 	return NULL;
-}
-
-/* Text is sent to the store as it is. */
-static void
-check_encoding(void)
-{
-	int			encoding = GetDatabaseEncoding();
-
-	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a database of encoding %s cannot be tracked",
-						pg_encoding_to_char(encoding)),
-				 errdetail("BigCommerce requires UTF-8."),
-				 errhint("Use a database of encoding UTF8.")));
 }
 
 /* Reads and checks everything that does not need the source. */
@@ -177,7 +161,7 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	Datum		key;
 
 	bcd_check_writable("bcdelta.track()");
-	check_encoding();
+	bcd_check_encoding();
 	read_arguments(fcinfo, &args);
 	(void) bcd_store_check(args.server, GetUserId());
 	source = bcd_source_open(args.source, args.capture, bcd_watch_lock(args.capture));

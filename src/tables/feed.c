@@ -280,7 +280,7 @@ bcd_feeds_of(const char *server, const char *feed)
 	char		nulls[] = "  ";
 
 	args[0] = bcd_name_datum(server);
-	args[1] = bcd_text_or_null(feed && feed[0] ? feed : NULL, &nulls[1]);
+	args[1] = bcd_filled_or_null(feed, &nulls[1]);
 	return bcd_column_list(bcd_select(&list_feeds, args, nulls), 1);
 }
 

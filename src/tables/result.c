@@ -12,13 +12,6 @@
 #include "tables/outcome.h"
 #include "tables/result.h"
 
-static Datum
-text_or_null(const char *text, bool *isnull)
-{
-	*isnull = text == NULL || text[0] == '\0';
-	return *isnull ? (Datum) 0 : CStringGetTextDatum(text);
-}
-
 static BcdStatement insert_results = {
 	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, address, outcome, http_status, error, request_id, parts)"
 	" SELECT $1, $2, n.key, nullif(n.store_id, 0), nullif(n.store_id, 0)::text, n.outcome, nullif(n.http_status, 0), n.error, n.request_id,"
@@ -38,29 +31,24 @@ static BcdStatement insert_result = {
 
 /* Sets the values of a result, in the order of the statements' parameters. */
 static void
-set_values(const BcdResult *r, Datum *values, bool *isnull)
+set_values(const BcdResult *r, Datum *values, char *nulls)
 {
-	memset(isnull, false, sizeof(bool) * COLUMNS);
+	memset(nulls, ' ', COLUMNS);
 	values[0] = CStringGetTextDatum(r->key);
 	values[1] = Int64GetDatum(r->store_id);
 	values[2] = CStringGetTextDatum(bcd_outcome_name(r->outcome));
 	values[3] = Int32GetDatum(r->status);
-	values[4] = text_or_null(r->error, &isnull[4]);
-	values[5] = text_or_null(r->request_id, &isnull[5]);
-	values[6] = text_or_null(r->parts, &isnull[6]);
+	values[4] = bcd_filled_or_null(r->error, &nulls[4]);
+	values[5] = bcd_filled_or_null(r->request_id, &nulls[5]);
+	values[6] = bcd_filled_or_null(r->parts, &nulls[6]);
 }
 
 static void
 insert_one(Datum *args, const BcdResult *result)
 {
-	bool		isnull[COLUMNS];
 	char		nulls[] = "         ";
-	int			i;
 
-	set_values(result, args + 2, isnull);
-	for (i = 0; i < COLUMNS; i++)
-		if (isnull[i])
-			nulls[2 + i] = 'n';
+	set_values(result, args + 2, nulls + 2);
 	(void) bcd_execute(&insert_result, args, nulls);
 }
 
@@ -81,13 +69,13 @@ insert_several(Datum *args, const BcdResult *results, int n)
 	for (i = 0; i < n; i++)
 	{
 		Datum		row[COLUMNS];
-		bool		isnull[COLUMNS];
+		char		isnull[COLUMNS];
 
 		set_values(&results[i], row, isnull);
 		for (j = 0; j < COLUMNS; j++)
 		{
 			values[j][i] = row[j];
-			nulls[j][i] = isnull[j];
+			nulls[j][i] = isnull[j] == 'n';
 		}
 	}
 	for (j = 0; j < COLUMNS; j++)

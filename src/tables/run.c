@@ -11,13 +11,6 @@
 #include "base/db.h"
 #include "tables/run.h"
 
-/* An empty text becomes null */
-static Datum
-text_or_null(const char *text, char *null)
-{
-	return bcd_text_or_null(text && text[0] ? text : NULL, null);
-}
-
 static BcdStatement insert_run = {
 	"INSERT INTO bcdelta.run (kind, feed, server, requested_by, schedule, mode, sample, max_rows, waited)"
 	" VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'sample' THEN $7 END, nullif($8, 0), $9)"
@@ -33,11 +26,11 @@ bcd_run_insert(const BcdRunRequest *request)
 	char		nulls[] = "         ";
 
 	args[0] = CStringGetTextDatum(request->kind);
-	args[1] = text_or_null(request->feed, &nulls[1]);
+	args[1] = bcd_filled_or_null(request->feed, &nulls[1]);
 	args[2] = bcd_name_datum(request->server);
 	args[3] = ObjectIdGetDatum(request->role);
-	args[4] = text_or_null(request->schedule, &nulls[4]);
-	args[5] = text_or_null(request->mode, &nulls[5]);
+	args[4] = bcd_filled_or_null(request->schedule, &nulls[4]);
+	args[5] = bcd_filled_or_null(request->mode, &nulls[5]);
 	args[6] = Int32GetDatum(request->sample);
 	args[7] = Int64GetDatum(request->max_rows);
 	args[8] = BoolGetDatum(request->waited);
@@ -90,8 +83,8 @@ bcd_run_update(int64 run_id, const char *state, const char *error, const char *w
 
 	args[0] = Int64GetDatum(run_id);
 	args[1] = CStringGetTextDatum(state);
-	args[2] = text_or_null(error, &nulls[2]);
-	args[3] = text_or_null(warning, &nulls[3]);
+	args[2] = bcd_filled_or_null(error, &nulls[2]);
+	args[3] = bcd_filled_or_null(warning, &nulls[3]);
 	for (i = 0; i < lengthof(totals); i++)
 		args[4 + i] = Int64GetDatum(totals[i]);
 	(void) bcd_execute(&update_run, args, nulls);
@@ -112,7 +105,7 @@ bcd_run_fail(int64 run_id, const char *state, const char *error)
 
 	args[0] = Int64GetDatum(run_id);
 	args[1] = CStringGetTextDatum(state);
-	args[2] = text_or_null(error, &nulls[2]);
+	args[2] = bcd_filled_or_null(error, &nulls[2]);
 	return bcd_execute(&fail_run, args, nulls) > 0;
 }
 

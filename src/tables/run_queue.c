@@ -93,7 +93,7 @@ find(BcdStatement *statement, const BcdRunRequest *request)
 	if (strcmp(request->kind, "push") != 0 || request->max_rows != 0)
 		return false;
 	args[0] = bcd_name_datum(request->server);
-	args[1] = bcd_text_or_null(request->feed && request->feed[0] ? request->feed : NULL, &nulls[1]);
+	args[1] = bcd_filled_or_null(request->feed, &nulls[1]);
 	return bcd_execute(statement, args, nulls) > 0;
 }
 

@@ -9,20 +9,10 @@ use Test::More;
 
 my $shop = BCDelta::Shop->open('limits', store => { args => [ '--quota', 100000, '--latency-ms', 20 ] });
 my $store = $shop->store;
-my $n = 0;
 
 $shop->tables(
 	articles => { options => q('{"concurrency": 2, "batch_size": 4}') },
 	groups => { options => q('{"batch_size": 25}') });
-
-sub add
-{
-	my ($count) = @_;
-	my $from = $n + 1;
-	$n += $count;
-	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series($from, $n) AS i");
-	return;
-}
 
 sub most_at_a_time { return $store->counts->{max_concurrency}{'POST /catalog/products'}; }
 
@@ -33,7 +23,7 @@ sub batches
 }
 
 subtest 'the options concurrency and batch_size are respected' => sub {
-	add(20);
+	$shop->add_articles(20);
 	is($shop->push->{created}, 20, 'rows are created');
 	is(most_at_a_time(), 2, 'as many at a time as the option concurrency says');
 	$shop->clear;

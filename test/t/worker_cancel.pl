@@ -10,34 +10,6 @@ use Test::More;
 my $shop = BCDelta::Shop->open('cancel', store => { args => [ '--quota', 100000 ] }, node => { conf => 'bcdelta.naptime = 1' });
 my $store = $shop->store;
 $shop->tables;
-my $n = 0;
-
-sub add
-{
-	my ($count) = @_;
-	my $from = $n + 1;
-	$n += $count;
-	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series($from, $n) AS i");
-	return;
-}
-
-# New rows, and the requests for them held.
-sub hold_some
-{
-	my ($count, $process) = @_;
-	$store->hold({ match => { method => 'POST' }, process => $process // 'now' });
-	add($count);
-	return;
-}
-
-sub check_all
-{
-	my ($what) = @_;
-	is_deeply($shop->pending, {}, "$what: all is pushed");
-	is(scalar @{ $store->state('products') }, $n, 'each row once');
-	is(scalar(grep { $_->{status} == 409 } $store->journal(method => 'POST')), 0, 'nothing was tried twice');
-	return;
-}
 
 subtest 'a caller who times out, is cancelled or is terminated stops the run' => sub {
 	foreach my $case (
@@ -47,7 +19,7 @@ subtest 'a caller who times out, is cancelled or is terminated stops the run' =>
 			sub { $shop->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^SET statement' AND pid <> pg_backend_pid()") } ])
 	{
 		my ($what, $message, $action) = @$case;
-		hold_some(3);
+		$shop->hold_articles(3);
 		my $push = $shop->start('SET statement_timeout = ' . ($what eq 'statement_timeout' ? "'1s'" : 0) . '; SELECT bcdelta.push()');
 		$shop->wait_held(3);
 		$action->($push);
@@ -58,12 +30,12 @@ subtest 'a caller who times out, is cancelled or is terminated stops the run' =>
 		is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state IN ('ready', 'waiting')"), 3, 'the rows are still pending');
 		$store->release;
 		is($shop->push->{state}, 'succeeded', 'another push');
-		check_all($what);
+		$shop->articles_ok($what);
 	}
 };
 
 subtest 'cancel() stops a run that goes on, and one that waits for its turn' => sub {
-	hold_some(3, 'never');
+	$shop->hold_articles(3, 'never');
 	my $push = $shop->start("SELECT state FROM bcdelta.push()");
 	$shop->wait_held(3);
 	my $id = $shop->last_run->{run_id};
@@ -77,7 +49,7 @@ subtest 'cancel() stops a run that goes on, and one that waits for its turn' => 
 	is($shop->sql("SELECT bcdelta.cancel($id)"), 'f', 'a second time there is nothing to cancel');
 	$store->release;
 	is($shop->push->{state}, 'succeeded', 'the next one goes through');
-	check_all('cancel');
+	$shop->articles_ok('cancel');
 };
 
 subtest 'a run says who stopped it' => sub {

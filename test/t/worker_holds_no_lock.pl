@@ -18,25 +18,6 @@ my $shop = BCDelta::Shop->open(
 	node => { conf => 'bcdelta.naptime = 1' });
 my ($node, $store) = ($shop->node, $shop->store);
 $shop->tables;
-my $n = 0;
-
-sub add
-{
-	my ($count) = @_;
-	my $from = $n + 1;
-	$n += $count;
-	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series($from, $n) AS i");
-	return;
-}
-
-# New rows, and the requests for them held.
-sub hold_some
-{
-	my ($count, $process) = @_;
-	$store->hold({ match => { method => 'POST' }, process => $process // 'now' });
-	add($count);
-	return;
-}
 
 sub quick
 {
@@ -47,19 +28,10 @@ sub quick
 	return;
 }
 
-sub check_all
-{
-	my ($what) = @_;
-	is_deeply($shop->pending, {}, "$what: all is pushed");
-	is(scalar @{ $store->state('products') }, $n, 'each row once');
-	is(scalar(grep { $_->{status} == 409 } $store->journal(method => 'POST')), 0, 'nothing was tried twice');
-	return;
-}
-
 subtest 'no transaction and no lock is held while requests are under way' => sub {
 	my $worker = "pg_stat_activity WHERE backend_type = 'bcdelta worker'";
 
-	hold_some(3);
+	$shop->hold_articles(3);
 	my $push = $shop->start;
 	$shop->wait_held(3);
 	is($shop->sql("SELECT backend_xmin, backend_xid, xact_start FROM $worker"), '||', 'the worker has no transaction');
@@ -75,19 +47,19 @@ subtest 'no transaction and no lock is held while requests are under way' => sub
 	$store->release;
 	my ($rc) = $push->finish;
 	is($rc, 0, 'the push ends well');
-	check_all('after that');
+	$shop->articles_ok('after that');
 };
 
 subtest 'a row that changes in flight is pushed again, and its last state wins' => sub {
-	hold_some(1);
+	$shop->hold_articles(1);
 	my $push = $shop->start;
 	$shop->wait_held(1);
-	$shop->sql("UPDATE articles SET price = 1000 WHERE sku = 'A-$n'");
-	$shop->sql("UPDATE articles SET price = 2000 WHERE sku = 'A-$n'");
+	$shop->sql("UPDATE articles SET price = 1000 WHERE sku = 'A-4'");
+	$shop->sql("UPDATE articles SET price = 2000 WHERE sku = 'A-4'");
 	$store->release;
 	is(($push->finish)[0], 0, 'a row changes in flight');
-	is($shop->records('products', 'sku')->{"A-$n"}{price}, 2000, 'the last state is in the store');
-	check_all('changed in flight');
+	is($shop->records('products', 'sku')->{'A-4'}{price}, 2000, 'the last state is in the store');
+	$shop->articles_ok('changed in flight');
 	$store->hold({ match => { method => 'PUT' }, process => 'now' });
 	$shop->sql("UPDATE articles SET price = 3 WHERE sku = 'A-1'");
 	$push = $shop->start;
@@ -102,7 +74,7 @@ subtest 'a row that changes in flight is pushed again, and its last state wins' 
 
 subtest 'a run that waits for a row to be tried again does not keep others waiting' => sub {
 	$shop->sql("SELECT bcdelta.pause('articles')");
-	add(2);
+	$shop->add_articles(2);
 	$shop->wait_for("SELECT count(*) FROM bcdelta.pending WHERE state = 'ready'", 2);
 	$shop->sql(<<'EOC');
 UPDATE bcdelta.pending SET state = 'waiting', next_attempt_at = now() + interval '1 hour' WHERE key = (SELECT min(key) FROM bcdelta.pending);
@@ -110,16 +82,16 @@ SELECT bcdelta.resume('articles');
 SELECT bcdelta.push(wait => false);
 EOC
 	$shop->wait_for('SELECT count(*) FROM bcdelta.pending', 1);
-	add(1);
-	$shop->wait_for("SELECT count(*) FROM bcdelta.link WHERE feed = 'articles'", $n - 1);
+	$shop->add_articles(1);
+	$shop->wait_for("SELECT count(*) FROM bcdelta.link WHERE feed = 'articles'", $shop->articles - 1);
 	is_deeply([ values %{ $shop->pending } ], ['waiting'], 'a new row is pushed while another one waits');
 	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku NOT IN (SELECT payload ->> 'sku' FROM bcdelta.link WHERE feed = 'articles')");
 	$shop->wait_for("SELECT state FROM bcdelta.run ORDER BY run_id DESC LIMIT 1", 'succeeded');
-	check_all('and that one when it is changed');
+	$shop->articles_ok('and that one when it is changed');
 };
 
 subtest 'the worker can be terminated at once, and its run goes on' => sub {
-	hold_some(2);
+	$shop->hold_articles(2);
 	$shop->sql('SELECT bcdelta.push(wait => false)');
 	$shop->wait_held(2);
 	my $pid = worker_pid($node, 'shop');
@@ -127,29 +99,29 @@ subtest 'the worker can be terminated at once, and its run goes on' => sub {
 	$store->release;
 	wait_for_worker($node, 'shop', $pid);
 	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.pending");
-	check_all('terminated');
+	$shop->articles_ok('terminated');
 };
 
 subtest 'the extension can be dropped during a run, and made again' => sub {
-	hold_some(2);
+	$shop->hold_articles(2);
 	my $push = $shop->start;
 	$shop->wait_held(2);
 	my $pid = worker_pid($node, 'shop');
 	quick('DROP EXTENSION', sub { $shop->sql('DROP EXTENSION bcdelta CASCADE'); });
 	isnt(($push->finish)[0], 0, 'the caller is told');
 	$store->release;
-	is($shop->sql('SELECT count(*) FROM articles'), $n, 'the source is as it was');
+	is($shop->sql('SELECT count(*) FROM articles'), $shop->articles, 'the source is as it was');
 	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('free', 'Free', 1); DELETE FROM articles WHERE sku = 'free'");
 	is(worker_pid($node, 'shop'), $pid, 'the worker lives');
 	$shop->sql('CREATE EXTENSION bcdelta');
 	$shop->sql(create_server_sql($store));
 	$shop->track;
 	$shop->wait_for("SELECT bcdelta.worker_state()", 'running');
-	is($shop->link("'articles'")->{linked}, $n, 'created again, everything is found again');
+	is($shop->link("'articles'")->{linked}, $shop->articles, 'created again, everything is found again');
 };
 
 subtest 'the server can be stopped at once, and its run goes on' => sub {
-	hold_some(2);
+	$shop->hold_articles(2);
 	$shop->sql('SELECT bcdelta.push(wait => false)');
 	$shop->wait_held(2);
 	quick('stop -m fast', sub { $node->stop('fast'); });
@@ -157,7 +129,7 @@ subtest 'the server can be stopped at once, and its run goes on' => sub {
 	$node->start;
 	wait_for_worker($node, 'shop');
 	$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.pending');
-	check_all('stopped and started');
+	$shop->articles_ok('stopped and started');
 };
 
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');

@@ -11,37 +11,9 @@ use Test::More;
 my $shop = BCDelta::Shop->open('sweep', store => { args => [ '--quota', 100000 ] }, node => { conf => 'bcdelta.naptime = 1' });
 my ($node, $store) = ($shop->node, $shop->store);
 $shop->tables;
-my $n = 0;
-
-sub add
-{
-	my ($count) = @_;
-	my $from = $n + 1;
-	$n += $count;
-	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series($from, $n) AS i");
-	return;
-}
-
-# New rows, and the requests for them held.
-sub hold_some
-{
-	my ($count, $process) = @_;
-	$store->hold({ match => { method => 'POST' }, process => $process // 'now' });
-	add($count);
-	return;
-}
-
-sub check_all
-{
-	my ($what) = @_;
-	is_deeply($shop->pending, {}, "$what: all is pushed");
-	is(scalar @{ $store->state('products') }, $n, 'each row once');
-	is(scalar(grep { $_->{status} == 409 } $store->journal(method => 'POST')), 0, 'nothing was tried twice');
-	return;
-}
 
 subtest 'sweep() holds no snapshot while it waits' => sub {
-	hold_some(2);
+	$shop->hold_articles(2);
 	my $push = $shop->start('CALL bcdelta.sweep()');
 	$shop->wait_held(2);
 	is($shop->sql("SELECT backend_xmin, state FROM pg_stat_activity WHERE query = 'CALL bcdelta.sweep()'"),
@@ -55,7 +27,7 @@ subtest 'sweep() fails when the run does, with its reason' => sub {
 	my ($rc, undef, $err) = $shop->try("CALL bcdelta.sweep('nowhere')");
 	like($err, qr/server "nowhere" does not exist/, 'a server that is not there');
 	$store->settings({ token => 'another' });
-	add(1);
+	$shop->add_articles(1);
 	($rc, undef, $err) = $shop->try('CALL bcdelta.sweep()');
 	isnt($rc, 0, 'it fails when the run fails');
 	like($err, qr/run \d+ failed: .*401/s, 'with the reason');
@@ -74,7 +46,7 @@ subtest 'sweep() leaves out paused feeds, and warns of them' => sub {
 	}
 	$shop->sql("SELECT bcdelta.resume('makers')");
 	is(($shop->try('CALL bcdelta.sweep()'))[2], '', 'but has nothing to say else');
-	check_all('sweep');
+	$shop->articles_ok('sweep');
 };
 
 subtest 'sweep() from pg_cron, in both ways that it runs its jobs' => sub {

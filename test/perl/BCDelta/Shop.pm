@@ -28,6 +28,7 @@ use warnings;
 
 use Carp;
 use JSON::PP ();
+use Test::More ();
 
 use BCDelta::Session;
 use BCDelta::Store;
@@ -116,6 +117,48 @@ sub track
 			  . join(', ', map { "$_ => $args{$_}" } sort keys %args)
 			  . ')');
 	}
+	return;
+}
+
+=pod
+
+=item $shop->add_articles(number), $shop->articles, $shop->hold_articles(number, process), $shop->articles_ok(what)
+
+add_articles inserts that many new articles, numbered from A-1 on; articles is
+their number so far.  hold_articles inserts new ones too, and makes the store
+hold the requests that create them (C<process>: see test/store/README.md).
+articles_ok tests that all of them have been created in the store, each once.
+
+=cut
+
+sub add_articles
+{
+	my ($self, $number) = @_;
+	my $from = $self->articles + 1;
+	$self->{articles} += $number;
+	$self->sql("INSERT INTO articles (sku, title, price)
+		SELECT 'A-' || i, 'Article ' || i, i FROM generate_series($from, $self->{articles}) AS i");
+	return;
+}
+
+sub articles { return $_[0]->{articles} // 0; }
+
+sub hold_articles
+{
+	my ($self, $number, $process) = @_;
+	$self->{store}->hold({ match => { method => 'POST' }, process => $process // 'now' });
+	$self->add_articles($number);
+	return;
+}
+
+sub articles_ok
+{
+	my ($self, $what) = @_;
+	my $posts = [ $self->{store}->journal(method => 'POST') ];
+
+	Test::More::is_deeply($self->pending, {}, "$what: nothing is pending");
+	Test::More::is(scalar @{ $self->{store}->state('products') }, $self->articles, "$what: each article is in the store once");
+	Test::More::is(scalar(grep { $_->{status} == 409 } @$posts), 0, "$what: none was created twice");
 	return;
 }
 
