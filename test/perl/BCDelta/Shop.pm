@@ -48,15 +48,24 @@ Starts a node, with database C<shop>, and a store, and makes the foreign
 server C<shop>.  C<server> has options for the latter, C<store> arguments for
 C<< BCDelta::Store->start >>, C<node> for C<bcdelta_node>.
 
+=item BCDelta::Shop->on(node, database, server => {...}, store => {...})
+
+The same in a database of a node that runs already.
+
 =cut
 
 sub open
 {
 	my ($class, $name, %params) = @_;
-	my $self = bless { db => 'shop' }, $class;
+	return $class->on(bcdelta_node($name, %{ $params{node} || {} }), 'shop', %params);
+}
+
+sub on
+{
+	my ($class, $node, $db, %params) = @_;
+	my $self = bless { node => $node, db => $db }, $class;
 
 	$self->{store} = BCDelta::Store->start(%{ $params{store} || {} });
-	$self->{node} = bcdelta_node($name, %{ $params{node} || {} });
 	$self->sql(create_server_sql($self->{store}, %{ $params{server} || {} }));
 	return $self;
 }
