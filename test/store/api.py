@@ -8,6 +8,7 @@ import customers
 import inventory
 import productsapi
 import replies
+import variantsapi
 from call import Call
 from replies import Refused, error, html, method_not_allowed, plain, v2_error
 
@@ -45,6 +46,8 @@ _FIXED = {endpoint.pattern: endpoint for endpoint in (
     Endpoint("/catalog/products", CATALOG, GET=productsapi.list_all,
              POST=productsapi.post, PUT=productsapi.put_batch,
              DELETE=productsapi.delete_many),
+    Endpoint("/catalog/variants", CATALOG, GET=variantsapi.list_all,
+             PUT=variantsapi.put_batch),
     Endpoint("/catalog/summary", CATALOG, GET=productsapi.summary),
     Endpoint("/customers", CUSTOMERS, GET=customers.list_all,
              POST=customers.post, PUT=customers.put,
@@ -71,6 +74,21 @@ _BELOW_ID = (
     (re.compile(r"/catalog/trees/([1-9]\d{0,9})/categories\Z"),
      Endpoint("/catalog/trees/{id}/categories", CATALOG, tree=True,
               GET=categoriesapi.whole_tree)),
+    (re.compile(r"/catalog/products/([1-9]\d{0,9})/variants\Z"),
+     Endpoint("/catalog/products/{id}/variants", CATALOG,
+              GET=variantsapi.list_of, POST=variantsapi.post)),
+    (re.compile(r"/catalog/products/([1-9]\d{0,9})/variants/"
+                r"([1-9]\d{0,9})\Z"),
+     Endpoint("/catalog/products/{id}/variants/{id}", CATALOG,
+              GET=variantsapi.get_one, PUT=variantsapi.put,
+              DELETE=variantsapi.delete_one)),
+    (re.compile(r"/catalog/products/([1-9]\d{0,9})/options\Z"),
+     Endpoint("/catalog/products/{id}/options", CATALOG,
+              GET=variantsapi.list_options, POST=variantsapi.post_option)),
+    (re.compile(r"/catalog/products/([1-9]\d{0,9})/options/"
+                r"([1-9]\d{0,9})/values\Z"),
+     Endpoint("/catalog/products/{id}/options/{id}/values", CATALOG,
+              POST=variantsapi.post_value)),
     (re.compile(r"/inventory/locations/([1-9]\d{0,9})/items\Z"),
      Endpoint("/inventory/locations/{id}/items", INVENTORY, problem=True,
               GET=inventory.location_items)),
@@ -124,7 +142,7 @@ def find_endpoint(version, path):
     for pattern, endpoint in _BELOW_ID:
         match = pattern.match(path)
         if match:
-            return endpoint, (int(match.group(1)),)
+            return endpoint, tuple(int(one) for one in match.groups())
     return None, ()
 
 

@@ -94,6 +94,12 @@ def _welcomed(control):
     return control.store.welcomed
 
 
+def _options(control):
+    """The options of every product that has any, by its id."""
+    return {str(key): options for key, options
+            in control.store.options.items() if options}
+
+
 def _stock(control):
     """Levels by location as they can be read, and how many wait."""
     store = control.store
@@ -314,6 +320,8 @@ _ROUTES = {
     ("GET", "/state/brands"): _state_of("brands"),
     ("GET", "/state/categories"): _state_of("categories"),
     ("GET", "/state/customers"): _state_of("customers"),
+    ("GET", "/state/variants"): _state_of("variants"),
+    ("GET", "/state/options"): _options,
     ("GET", "/state/welcomed"): _welcomed,
     ("GET", "/state/trees"): _trees,
     ("GET", "/state/stock"): _stock,

@@ -95,14 +95,17 @@ def _product_of(store, item):
     identity, words = _named(item)
     value = item[identity]
     if identity == "sku":
-        key = store.products.find("sku", value.casefold())
+        key = (store.variants.find("sku", value.casefold())
+               or store.products.find("sku", value.casefold()))
     elif identity == "variant_id":
-        key = stock.product_of_variant(store, value)
+        key = (value if value in store.variants.rows
+               else stock.product_of_variant(store, value))
     else:
         key = value if value in store.products.rows else None
     if key is None:
         raise _Unfit("Item with %s was not found" % words)
-    tracking = stock.tracking(store.products.rows[key])
+    tracking = stock.tracking(store.products.rows[
+        store.variants.rows.get(key, {"product_id": key})["product_id"]])
     if tracking == "none":
         raise _Unfit("Item with %s is not tracked" % words)
     if (tracking == "product") != (identity == "product_id"):
@@ -134,7 +137,7 @@ def _new_level(store, key, item, relative):
             raise _Unfit("Items with identity: [%s] requires absolute "
                          "adjustment before relative" % words)
         # What waits to be seen is not there yet for a relative change.
-        there = stock.level(store.products.rows[key], location)
+        there = stock.level(store.stock.table(key).rows[key], location)
         level += there.on_hand
         if change < 0 and level < there.safety:
             raise _Unfit("Item with %s has not enough stock" % words)

@@ -149,8 +149,9 @@ def shown_url(record):
 def _finish(table, record, parts):
     price = calculated_price(record)
     parts["calculated_price"] = '"calculated_price":' + format(price, "f")
-    parts["base_variant_id"] = '"base_variant_id":%d' % base_variant_id(
-        record["id"])
+    parts["base_variant_id"] = '"base_variant_id":%s' % (
+        "null" if record.get("has_variants") else base_variant_id(
+            record["id"]))
     parts["custom_url"] = '"custom_url":' + text(shown_url(record))
 
 

@@ -4,6 +4,7 @@ from decimal import Decimal, InvalidOperation
 
 import brands
 import fields
+import variants
 from exactjson import ZERO
 from productfields import (
     CHECKS, KIND, MONEY, NUMBERS, READ_ONLY, REQUIRED, SKU_CHARSET, URL_USABLE,
@@ -79,6 +80,9 @@ def _clash(found, store, field, key, own):
     if holder not in (None, own):
         found[field] = "The product %s is a duplicate of product %d" % (
             field, holder)
+    elif field == "sku" and store.variants.find("sku", key) is not None:
+        found[field] = "The sku is in use by variant %d" % (
+            store.variants.find("sku", key))
 
 
 def bad_url(clean):
@@ -156,6 +160,7 @@ def undo(store, key, before):
 
 
 def remove(store, key):
+    variants.remove_product(store, key)
     record = store.products.remove(key)
     store.urls.pop(url_of(record), None)
 

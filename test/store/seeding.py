@@ -11,6 +11,7 @@ import fields
 import productfields
 import products
 import stock
+import variants
 
 
 class SeedError(ValueError):
@@ -18,11 +19,12 @@ class SeedError(ValueError):
 
 
 _CHECKS = {"product": productfields.CHECKS, "brand": brands.CHECKS,
-           "category": categories.CHECKS, "customer": customers.CHECKS}
+           "category": categories.CHECKS, "customer": customers.CHECKS,
+           "variant": variants.SINGLE}
 _DATES = ("date_created", "date_modified")
 _PLURAL = {"products": "product", "brands": "brand",
            "categories": "category", "trees": "tree",
-           "customers": "customer"}
+           "customers": "customer", "variants": "variant"}
 _UNKEYED = ("tree", "stock")
 
 
@@ -35,7 +37,8 @@ def _kind(name):
 
 def _table(store, kind):
     return {"product": store.products, "brand": store.brands,
-            "category": store.categories, "customer": store.customers}[kind]
+            "category": store.categories, "customer": store.customers,
+            "variant": store.variants}[kind]
 
 
 def _clean(kind, record):
@@ -119,6 +122,17 @@ def _seed_customer(store, record):
     return customers.create(store, clean, key, origin)["id"]
 
 
+def _seed_variant(store, record):
+    """option_values by name; what is missing of them is made."""
+    rest, (key, product, choices) = _split(
+        record, "id", "product_id", "option_values")
+    clean = _clean("variant", rest)
+    if product not in store.products.rows or "sku" not in clean:
+        raise SeedError("a variant needs a product and a sku")
+    return variants.create(store, product, clean, variants.by_names(
+        store, product, choices or []), key)["id"]
+
+
 def _seed_tree(store, record):
     key = record.get("id", max(store.trees) + 1)
     store.trees[key] = {
@@ -147,7 +161,8 @@ def _seed_stock(store, record):
 
 _SEED = {"product": _seed_product, "brand": _seed_brand,
          "category": _seed_category, "tree": _seed_tree,
-         "stock": _seed_stock, "customer": _seed_customer}
+         "stock": _seed_stock, "customer": _seed_customer,
+         "variant": _seed_variant}
 
 
 def _numbered(value, number):
@@ -215,6 +230,8 @@ def edit(store, body):
         _refuse(customers.conflicts(
             store, clean, key, store.customers.rows[key]["origin_channel_id"]))
         customers.update(store, key, clean)
+    elif kind == "variant":
+        variants.update(store, key, clean)
     else:
         errors = {}
         where = categories.check(
@@ -240,6 +257,7 @@ def remove(store, body):
     """{"resource": "product", "id": 7}: an administrator deletes it."""
     kind, key = _target(store, body)
     module = {"product": products, "brand": brands,
-              "category": categories, "customer": customers}[kind]
+              "category": categories, "customer": customers,
+              "variant": variants}[kind]
     module.remove(store, key)
     return {"removed": key}

@@ -115,9 +115,14 @@ class Stock:
             for one in mine:
                 self._put(*one[1:])
 
+    def table(self, key):
+        """The table of an item: ids of variants are no ids of products."""
+        store = self.store
+        return store.variants if key in store.variants.rows else store.products
+
     def known(self, key, location):
         """Has there been an absolute adjustment of this item here?"""
-        record = self.store.products.rows[key]
+        record = self.table(key).rows[key]
         return level(record, location).known or any(
             one[1:3] == (key, location) for one in self.waiting)
 
@@ -134,7 +139,7 @@ class Stock:
         return sum(one[1] == key for one in self.waiting)
 
     def _put(self, key, location, quantity, safety=None):
-        table = self.store.products
+        table = self.table(key)
         record = table.rows.get(key)
         if record is None or location not in self.places:
             return                  # deleted meanwhile
@@ -145,7 +150,7 @@ class Stock:
         changes = {"stock": stock,
                    "inventory_level": shown_level(self.store, stock)}
         touches = self.store.settings["stock_touches"]
-        if touches:
+        if touches and table is self.store.products:
             changes["date_modified"] = self.store.stamp()
         table.put(key, changes, touch=touches)
 

@@ -11,6 +11,7 @@ import categories
 import customers
 import products
 import stock
+import variants
 from faults import Faults, Holds
 from fields import iso
 from journal import Journal
@@ -44,6 +45,10 @@ DEFAULTS = {
     # customers
     "customer_batch": 10, "customer_delete_batch": 100,
     "customer_mode": "atomic", "email_unique": "store",
+    # variants
+    "variant_batch": 50, "variant_mode": "atomic", "variant_twin_status": 409,
+    "variant_sku_exact": True, "variant_needs_product": True,
+    "most_variants": 600, "most_values": 250, "value_ids": "change",
     # inventory
     "locations": [{"id": 1, "label": "Default location"}],
     "adjustment_batch_status": 413, "adjustment_mode": "atomic",
@@ -69,6 +74,9 @@ _CHOICES = {
     "batch_mode": ("atomic", "prefix", "partial"),
     "category_mode": ("partial", "atomic"),
     "customer_mode": ("atomic", "prefix"),
+    "variant_mode": ("atomic", "prefix"),
+    "variant_twin_status": (409, 422),
+    "value_ids": ("stable", "change"),
     "email_unique": ("store", "channel"),
     "categories_in": ("all", "any"),
     "category_delete": ("cascade", "refuse"),
@@ -163,6 +171,9 @@ class Store:
         self.categories = categories.new_table(self)
         self.products = products.new_table(self)
         self.customers = customers.new_table(self)
+        self.variants = variants.new_table(self)
+        self.options = {}           # product -> its options
+        self.last_option = 100      # id of an option or of a value
         self.welcomed = []          # addresses that got a mail of welcome
         self.stock = stock.Stock(self)
         self.stock.configure()
@@ -185,7 +196,8 @@ class Store:
 
     def tables(self):
         return {"products": self.products, "brands": self.brands,
-                "categories": self.categories, "customers": self.customers}
+                "categories": self.categories, "customers": self.customers,
+                "variants": self.variants}
 
     def now(self):
         """The store's clock in seconds, which may be wrong on purpose."""

@@ -197,7 +197,7 @@ class Headers(StoreCase):
     def test_paths(self):
         for path in ("/catalog", "/catalog/products/", "/catalog/product",
                      "/catalog/products/5/images", "/catalog/brands/01",
-                     "/catalog/brands/x", "/catalog/variants",
+                     "/catalog/brands/x", "/catalog/variants/5",
                      "/catalog/trees/1", "/Catalog/products"):
             self.refused(404, "GET", path)
         answer = self.client(version="v2")("GET", "/orders")
