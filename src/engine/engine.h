@@ -100,14 +100,6 @@ typedef enum BcdPendingAction
 	BCD_PENDING_READY
 } BcdPendingAction;
 
-/* Rows are read for about so long at a time; a claim ends early after more */
-#define BCD_CLAIM_MS	200
-#define BCD_CLAIM_MAX_MS	1000
-
-/* Items at the gates of a resource: how many, and how large they may be together */
-#define BCD_LANE_ITEMS	1000
-#define BCD_LANE_BYTES	(16 * 1024 * 1024)
-
 /* What an item's next update is for */
 typedef enum BcdUpdatePurpose
 {
@@ -171,6 +163,7 @@ typedef struct BcdDecision
 								 * all that have none */
 	bool		follows;		/* see the item */
 	bool		rereads;
+	bool		sweeps;
 	bool		asks;
 	char	   *waits_feed;		/* the row that it waits for */
 	char	   *waits_key;
@@ -241,6 +234,8 @@ typedef struct BcdItem
 	int			clashes;		/* refusals after which it went on */
 	bool		reread;			/* its record was read, as others of a batch
 								 * were, to find the duplicate */
+	int			prepared;		/* requests that made what its create needs */
+	bool		swept;			/* on no page so far: siblings.c */
 	bool		follows;		/* in a request with the item before it, which
 								 * leaves what this one takes */
 	Jsonb	   *aside;			/* what its record has given up: see
@@ -285,6 +280,8 @@ typedef struct BcdGates
 	int			troubles;		/* failures in a row of requests without items */
 	bool		troubled;		/* the last of them, before it is committed */
 	struct BcdIndex *index;		/* the store's list, read once: lookup_list.c */
+	struct BcdSweep *sweep[BCD_READ + 1];	/* siblings.c */
+	struct BcdChoiceIds *choices;	/* choice_ids.c */
 	struct BcdJob *extra;		/* a job of no items in flight, or NULL */
 	int64		default_id;		/* the store's, of the field with a default */
 	int64		moved;			/* items that went from stage to stage */
@@ -442,6 +439,7 @@ typedef struct BcdJob
 	dlist_head	items;
 	int			nitems;
 	bool		probe;			/* asks only whether the store is there */
+	int64		prepares;		/* the parent of choices, or 0: choice_plan.c */
 	int64		removals;		/* the run's, when the job was made */
 	int			limit;			/* most records in a request, by then */
 	BcdHttpRequest *request;

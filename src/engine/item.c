@@ -286,6 +286,7 @@ take_over(BcdItem *item, const BcdDecision *d)
 	item->follows = d->follows;
 	item->asked |= d->asks;
 	item->reread |= d->rereads;
+	item->swept = d->sweeps;
 }
 
 /* Of a new item, which was decided on outside of a claim. */

@@ -86,7 +86,7 @@ change_link(BcdLane *lane, BcdItem *item, BcdStage stage)
 		case BCD_LINK_PUT:
 			break;
 		case BCD_LINK_FORGET:
-			bcd_link_forget_payload(feed, item->key, hidden_by);
+			bcd_link_forget_payload(feed, item->key, lane->feed->resource);
 			break;
 		case BCD_LINK_FORGET_FACET:
 			bcd_link_forget_fields(feed, item->key,

@@ -22,6 +22,10 @@
 #include "tables/feed_crashes.h"
 #include "tables/feed_state.h"
 
+/* Items at the gates of a resource: how many, and how large they may be together */
+#define LANE_ITEMS	1000
+#define LANE_BYTES	(16 * 1024 * 1024)
+
 /* The lane of a feed, or NULL. */
 BcdLane *
 bcd_run_lane(const BcdRun *run, const char *feed)
@@ -51,7 +55,7 @@ bcd_lane_has_room(const BcdLane *lane)
 		apart += gates->gate[stage].queued;
 		batch = Max(batch, gates->gate[stage].endpoint->batch);
 	}
-	return gates->items - apart < BCD_LANE_ITEMS && apart < 2 * batch + 1 && gates->bytes < BCD_LANE_BYTES;
+	return gates->items - apart < LANE_ITEMS && apart < 2 * batch + 1 && gates->bytes < LANE_BYTES;
 }
 
 /*

@@ -234,8 +234,8 @@ key_beside(BcdLane *lane, BcdItem *item, const cJSON *record)
 }
 
 /* The record of a reply that an item's natural key names; NULL: none. */
-static const cJSON *
-record_of(BcdLane *lane, BcdItem *item, const cJSON *records)
+const cJSON *
+bcd_record_named(BcdLane *lane, BcdItem *item, const cJSON *records)
 {
 	char	   *wanted = bcd_folded(item->natural);
 	const cJSON *record;
@@ -326,7 +326,7 @@ bcd_lookup_read(BcdJob *job, const cJSON *reply)
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		const cJSON *record = record_of(lane, item, records);
+		const cJSON *record = bcd_record_named(lane, item, records);
 		char	   *several = several_of(lane, item, records);
 		int64		id = 0;
 

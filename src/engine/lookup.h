@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 
 extern bool bcd_reply_is_cut(BcdJob *job, const cJSON *reply);
+extern const cJSON *bcd_record_named(BcdLane *lane, BcdItem *item, const cJSON *records);
 extern BcdJob *bcd_plan_lookup(BcdLane *lane);
 extern bool bcd_lacks_default(const BcdLane *lane);
 extern BcdJob *bcd_plan_default(BcdLane *lane);

@@ -82,6 +82,40 @@ bcd_decide_lookup(BcdItem *item, BcdLookupReason reason)
 											  bcd_flaw_of_key(item->lane->feed->resource)));
 }
 
+/* An item's record is not its row's: it is looked up as if it had none. */
+void
+bcd_decide_let_go(BcdItem *item)
+{
+	BcdItemRecord *record = bcd_decide_record(item);
+
+	record->known = record->remembered = NULL;
+	record->store_id = 0;
+	bcd_decide_lookup(item, BCD_REASON_RECORD_GONE);
+	item->decision.link = BCD_LINK_REMOVE;
+}
+
+/*
+ * The record that an item is linked to is not there: whatever is there now,
+ * it is found by its key, in the store itself.
+ */
+void
+bcd_decide_gone(BcdItem *item)
+{
+	item->decision.gone_id = item->store_id;
+	if (item->wanted == NULL)
+		bcd_decide_done(item, item->body ? BCD_HIDDEN : BCD_DELETED, BCD_LINK_REMOVE);
+	else if (item->lane->feed->options.stale_fails && !item->looked_up)
+	{
+		bcd_decide_refused(item,
+						   MemoryContextStrdup(item->cxt,
+											   psprintf("record " INT64_FORMAT " is no longer in the store",
+														item->store_id)));
+		item->decision.link = BCD_LINK_FORGET;
+	}
+	else
+		bcd_decide_let_go(item);
+}
+
 /*
  * The next natural field is not what a record is found by, but it may be what
  * a duplicate is of: who has it?  False, and nothing is decided: the row has

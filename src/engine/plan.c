@@ -12,6 +12,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "engine/choice_ids.h"
+#include "engine/choice_plan.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_turn.h"
@@ -25,6 +27,7 @@
 #include "engine/plan.h"
 #include "engine/removal_children.h"
 #include "engine/reply_read.h"
+#include "engine/siblings.h"
 #include "engine/stage.h"
 #include "engine/view.h"
 #include "pacing/quota.h"
@@ -32,6 +35,7 @@
 #include "payload/payload.h"
 #include "payload/task.h"
 #include "payload/url.h"
+#include "resource/resource.h"
 
 static bool
 is_idle(const BcdLane *lane, BcdStage stage)
@@ -58,7 +62,7 @@ rechecks_last(const BcdLane *lane)
 			deletes |= run->lanes[i]->feed->on_delete == BCD_DELETE_DELETE;
 			lanes++;
 		}
-	return deletes && (lane->feed->resource->parent || lanes > 1);
+	return deletes && (bcd_resource_is_own_parent(lane->feed->resource) || lanes > 1);
 }
 
 /* Nothing will come to a later stage of this lane but what is queued there. */
@@ -112,11 +116,15 @@ task_of(const BcdItem *item, BcdStage stage)
 		task->facet = r->facets;
 		task->action = bcd_stage_action(r, stage);
 		task->fields = item->body;
-		task->row = item->wanted;
+		/* of a row that is gone, what its record's address is made of */
+		task->row = item->wanted ? item->wanted : bcd_payload_merge(item->remembered, item->known);
+		task->parent = r->parent ? bcd_payload_text(task->row, r->parent) : NULL;
 		task->options = feed->options_json;
 	}
 	if (stage == BCD_CREATE)
 		task->fields = bcd_body_of_new(r, item->body, r->defaulted ? bcd_default_of(item->lane, item) : 0);
+	if (stage == BCD_CREATE && r->choices)
+		task->fields = bcd_choice_ids_put(item, task->fields);
 	if (item->store_id != 0)
 		task->id = psprintf(INT64_FORMAT, item->store_id);
 	return task;
@@ -201,6 +209,17 @@ write_job(BcdLane *lane, BcdStage stage)
 	return n > 0 ? request_for(lane, stage, n) : NULL;
 }
 
+/* Creates come when the store has what they choose from. */
+static BcdJob *
+create_job(BcdLane *lane)
+{
+	BcdJob	   *job = NULL;
+
+	if (lane->feed->resource->choices && !bcd_plan_choices(lane, &job))
+		return job;
+	return write_job(lane, BCD_CREATE);
+}
+
 /* Items that wait for a facet which is found to go with the record. */
 static BcdJob *
 merged_job(BcdLane *lane, BcdStage stage)
@@ -282,7 +301,7 @@ static BcdJob *
 read_job(BcdLane *lane)
 {
 	const BcdView *view = &lane->feed->resource->view;
-	int			n = group_size(lane, BCD_READ);
+	int			n = view->siblings ? 0 : group_size(lane, BCD_READ);
 	BcdItem   **items = palloc(sizeof(BcdItem *) * Max(n, 1));
 	int64	   *ids = palloc(sizeof(int64) * Max(n, 1));
 	StringInfoData url;
@@ -340,11 +359,13 @@ next_job(BcdLane *lane)
 		if (bcd_lane_asks(lane))
 			job = lane->run->kind->plan(lane->run, lane);
 		if (job == NULL)
-			job = bcd_plan_lookup(lane);
+			job = lane->feed->resource->keys[0].many.siblings ? bcd_plan_siblings(lane, BCD_LOOKUP) : bcd_plan_lookup(lane);
 		if (job && job->nitems == 0)
 			lane->gates->extra = job;
 	}
-	if (job == NULL)
+	if (job == NULL && lane->feed->resource->view.siblings)
+		job = bcd_plan_siblings(lane, BCD_READ);
+	else if (job == NULL)
 		job = read_job(lane);
 	if (job == NULL)
 		job = bcd_plan_turn(lane);
@@ -355,7 +376,7 @@ next_job(BcdLane *lane)
 	if (job == NULL && !drains)
 		job = write_job(lane, BCD_UPDATE);
 	if (job == NULL && !drains)
-		job = write_job(lane, BCD_CREATE);
+		job = create_job(lane);
 	if (job == NULL && !drains)
 		job = write_job(lane, BCD_REMOVE);
 	return job;

@@ -94,7 +94,7 @@ bcd_wait_for_below(BcdJob *job)
 	uint64		n;
 	uint64		i;
 
-	if (job->lane->feed->resource->parent == NULL)
+	if (!bcd_resource_is_own_parent(job->lane->feed->resource))
 		return;
 	below = find_below(job, &n);
 	if (below == NULL)

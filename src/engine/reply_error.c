@@ -222,35 +222,6 @@ bcd_decide_unsaved(BcdJob *job, BcdItem *item)
 		decide_refused(job, item, text);
 }
 
-/*
- * The record that an item is linked to is not there: whatever is there now,
- * it is found by its key, in the store itself.
- */
-void
-bcd_decide_gone(BcdItem *item)
-{
-	item->decision.gone_id = item->store_id;
-	if (item->wanted == NULL)
-		bcd_decide_done(item, item->body ? BCD_HIDDEN : BCD_DELETED, BCD_LINK_REMOVE);
-	else if (item->lane->feed->options.stale_fails && !item->looked_up)
-	{
-		bcd_decide_refused(item,
-						   MemoryContextStrdup(item->cxt,
-											   psprintf("record " INT64_FORMAT " is no longer in the store",
-														item->store_id)));
-		item->decision.link = BCD_LINK_FORGET;
-	}
-	else
-	{
-		BcdItemRecord *record = bcd_decide_record(item);
-
-		record->known = record->remembered = NULL;
-		record->store_id = 0;
-		bcd_decide_lookup(item, BCD_REASON_RECORD_GONE);
-		item->decision.link = BCD_LINK_REMOVE;
-	}
-}
-
 /* 404 */
 static void
 decide_not_found(BcdJob *job, BcdItem *item, char *text)
@@ -388,6 +359,25 @@ were_read(const BcdJob *job)
 	return true;
 }
 
+/* Something that all items need could not be read or made. */
+static void
+judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		char	   *error = MemoryContextStrdup(item->cxt, text);
+
+		/* another one may have made it meanwhile */
+		if (verdict == BCD_TROUBLE || verdict == BCD_CONFLICT)
+			decide_trouble(job, item, error);
+		else
+			bcd_decide_refused(item, error);
+	}
+}
+
 /* A reply other than success decides items alike, or splits the batch. */
 static void
 judge_items(BcdJob *job, BcdVerdict verdict)
@@ -412,6 +402,11 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	if (verdict == BCD_STOP_FEED || verdict == BCD_STOP_STORE)
 	{
 		decide_again(job);
+		return;
+	}
+	if (job->prepares != 0)
+	{
+		judge_preparation(job, verdict, text);
 		return;
 	}
 	if (verdict == BCD_TOO_LARGE && ask_for_less(job) && job->nitems == 1)

@@ -15,7 +15,6 @@ extern void bcd_judge_rest(BcdJob *job, const char *text);
 extern char *bcd_reply_text(BcdJob *job, BcdItem *item);
 extern void bcd_decide_unsaved(BcdJob *job, BcdItem *item);
 extern void bcd_check_refusals(BcdJob *job);
-extern void bcd_decide_gone(BcdItem *item);
 
 /* batch_split.c */
 extern bool bcd_split(BcdJob *job, int group);

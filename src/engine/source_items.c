@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 
 #include "base/clock.h"
+#include "engine/claim.h"
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/queue.h"

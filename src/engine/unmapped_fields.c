@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "engine/unmapped_fields.h"
 #include "feed/feed.h"
+#include "payload/fixed.h"
 #include "payload/payload.h"
 #include "payload/task.h"
 #include "resource/resource.h"
@@ -159,6 +160,7 @@ bcd_item_known_read(const BcdItem *item, const cJSON *record)
 	Jsonb	   *dropped = bcd_item_dropped(item);
 	Reading		r = {record, bcd_payload_known(item->lane->feed->resource, item->wanted, record)};
 
+	r.known = bcd_fixed_read(item->lane->feed->resource, r.known, item->wanted, record);
 	if (dropped)
 		bcd_payload_each(dropped, add_field, &r);
 	return with_placed(item, without_unshown(item, r.known));

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "feed/difference.h"
+#include "payload/fixed.h"
 #include "payload/payload.h"
 #include "payload/task.h"
 #include "resource/resource.h"
@@ -17,12 +18,12 @@
 static bool
 refers_to_itself(const BcdFeed *feed, const char *key, const BcdRow *row, int64 store_id)
 {
-	const char *parent = feed->resource->parent;
+	const BcdResource *r = feed->resource;
 
 	if (row->state == BCD_ROW_DEFERRED)
 		return strcmp(row->waits_feed, feed->name) == 0 && strcmp(row->waits_key, key) == 0;
-	return row->state == BCD_ROW_FOUND && parent && store_id != 0 &&
-		bcd_payload_integer(row->payload, parent) == store_id;
+	return row->state == BCD_ROW_FOUND && bcd_resource_is_own_parent(r) && store_id != 0 &&
+		bcd_payload_integer(row->payload, r->parent) == store_id;
 }
 
 /*
@@ -57,7 +58,7 @@ of_gone(const BcdFeed *feed, const BcdTaskRow *row, BcdDifference *d)
 	}
 	else if (feed->on_delete == BCD_DELETE_HIDE && hidden_by)
 	{
-		if (shown && strcmp(shown, "false") == 0)
+		if (shown && strcmp(shown, feed->resource->hidden_when ? "true" : "false") == 0)
 			return;
 		d->need = BCD_NEEDS_HIDING;
 		d->tasks = list_make1(bcd_task_to_hide(row));
@@ -68,12 +69,25 @@ of_gone(const BcdFeed *feed, const BcdTaskRow *row, BcdDifference *d)
 			"the source row is gone; on_delete is ignore";
 }
 
+/*
+ * A record below another parent than the row's is not the row's any more; it
+ * may have gone with its parent. Nothing else that is fixed can be made good.
+ */
 static void
 of_found(const BcdTaskRow *row, BcdDifference *d)
 {
-	if (row->id == NULL)
+	const BcdField *fixed = row->id ? bcd_fixed_difference(row->resource, row->wanted, row->known) : NULL;
+
+	if (row->id == NULL || (fixed && row->resource->parent && strcmp(fixed->name, row->resource->parent) == 0))
 	{
 		d->need = BCD_NEEDS_RECORD;
+		return;
+	}
+	if (fixed)
+	{
+		d->need = BCD_NEEDS_MENDING;
+		d->reason = psprintf("%s: the record has %s, which cannot be changed in the store",
+							 fixed->name, bcd_payload_text(row->known, fixed->name));
 		return;
 	}
 	d->tasks = bcd_tasks(row);

@@ -115,7 +115,7 @@ forget_hidden_by_mapping(BcdFeed *old, const BcdFeed *feed)
 		return;
 	bcd_spi_begin(&rights);
 	MemoryContextSwitchTo(cxt);
-	keys = bcd_links_hidden(feed->name, hidden_by);
+	keys = bcd_links_hidden(feed->name, feed->resource);
 	foreach(cell, keys)
 		if (bcd_feed_exists(old, lfirst(cell)))
 		hidden = lappend(hidden, lfirst(cell));

@@ -188,6 +188,17 @@ bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *re
 	return bcd_payload_filter(wanted, agrees_with_record, &a);
 }
 
+/* Returns whether a record has the value that a payload has of a field. */
+bool
+bcd_payload_field_agrees(const BcdResource *resource, Jsonb *wanted, const cJSON *record, const char *name)
+{
+	Agreement	a = {resource, record};
+	JsonbValue	v;
+
+	return getKeyJsonValueFromContainer(&wanted->root, name, strlen(name), &v) != NULL &&
+		agrees_with_record(name, &v, &a);
+}
+
 /*
  * Returns the known contents of a record that was read: the fields that agree
  * with its row, and the fields that identify the record, even if they do not

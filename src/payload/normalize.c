@@ -14,6 +14,7 @@
 #include "utils/numeric.h"
 
 #include "base/compat.h"
+#include "payload/choices.h"
 #include "payload/datetime.h"
 #include "payload/payload.h"
 
@@ -239,6 +240,8 @@ bcd_payload_normalize(const BcdField *field, JsonbValue *value)
 		case BCD_INTEGERS:
 		case BCD_STRINGS:
 		case BCD_RECORDS:
+			if (field->flags & BCD_F_CHOICES)
+				return bcd_choices_normalize(field, value);
 			return check_array(field, value);
 		case BCD_DATETIME:
 			return check_instant(field, value);

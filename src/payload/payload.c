@@ -16,6 +16,7 @@
 
 #include "base/compat.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 
 double
 bcd_number(Numeric n)
@@ -244,7 +245,7 @@ has_to_be_sent(const char *name, JsonbValue *value, void *arg)
 	const BcdField *field = bcd_resource_field(record->resource, name);
 	JsonbValue	old;
 
-	if (field && field->flags & BCD_F_CREATE_ONLY)
+	if (field && field->flags & (BCD_F_CREATE_ONLY | BCD_F_FIXED))
 		return false;
 	return !field_value(record->known, name, &old) || !same_value(value, &old);
 }
@@ -257,7 +258,7 @@ bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 
 	return resource->hidden_by && !field_value(wanted, resource->hidden_by, &v) &&
 		field_value(known, resource->hidden_by, &v) &&
-		(v.type == jbvNull || (v.type == jbvBool && !v.val.boolean));
+		(v.type == jbvNull || (v.type == jbvBool && v.val.boolean == resource->hidden_when));
 }
 
 /*
@@ -273,7 +274,7 @@ bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 	Jsonb	   *changes = bcd_payload_filter(wanted, has_to_be_sent, &record);
 
 	if (bcd_payload_is_hidden(resource, wanted, known))
-		changes = bcd_payload_set_bool(changes, resource->hidden_by, true);
+		changes = bcd_payload_set_bool(changes, resource->hidden_by, !resource->hidden_when);
 	return changes;
 }
 

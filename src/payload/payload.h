@@ -19,6 +19,7 @@ typedef bool (*BcdFieldFilter) (const char *name, JsonbValue *value, void *arg);
 extern char *bcd_payload_normalize(const BcdField *field, JsonbValue *value);
 extern Jsonb *bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known);
 extern Jsonb *bcd_payload_known(const BcdResource *resource, Jsonb *wanted, const cJSON *record);
+extern bool bcd_payload_field_agrees(const BcdResource *resource, Jsonb *wanted, const cJSON *record, const char *name);
 extern bool bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known);
 extern void bcd_payload_each(Jsonb *payload, BcdFieldReader reader, void *arg);
 extern Jsonb *bcd_payload_filter(Jsonb *payload, BcdFieldFilter filter, void *arg);

@@ -28,6 +28,7 @@ task_create(const BcdTaskRow *row, const BcdFacet *facet, const BcdAction *actio
 	task->row = row->wanted ? row->wanted : row->known;
 	task->id = row->id;
 	task->options = row->options;
+	task->parent = row->resource->parent ? bcd_payload_text(task->row, row->resource->parent) : NULL;
 	return task;
 }
 
@@ -54,7 +55,7 @@ bcd_facet_is_placed(const BcdFacet *facet, Jsonb *options)
 bool
 bcd_facet_may_merge(const BcdFacet *facet, Jsonb *options)
 {
-	return facet->nested && facet->collection == NULL && !bcd_facet_is_placed(facet, options);
+	return facet->nested && facet->collection == NULL && !facet->separate && !bcd_facet_is_placed(facet, options);
 }
 
 /* Returns whether creating a record also writes a facet. */
@@ -340,7 +341,7 @@ bcd_task_to_hide(const BcdTaskRow *row)
 {
 	const BcdResource *r = row->resource;
 	BcdTask    *task = task_create(row, r->facets, &r->facets->update,
-								   bcd_payload_set_bool(NULL, r->hidden_by, false));
+								   bcd_payload_set_bool(NULL, r->hidden_by, r->hidden_when));
 
 	task->row = NULL;
 	return task;

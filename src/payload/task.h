@@ -22,7 +22,8 @@ typedef struct BcdTask
 								 * the known fields of its record */
 	const char *id;				/* of the record or of the element; NULL: it
 								 * does not exist yet, or has no id */
-	const char *parent;			/* for an element: the id of the record above */
+	const char *parent;			/* the id of the record above: of a
+								 * collection, or the parent */
 	Jsonb	   *options;		/* the feed's options, or NULL */
 } BcdTask;
 

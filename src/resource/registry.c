@@ -8,7 +8,7 @@
 #include "resource/resource.h"
 
 /* Resources that do not refer to each other are pushed in this order */
-static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product, &bcd_customer};
+static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product, &bcd_variant, &bcd_customer};
 
 StaticAssertDecl(lengthof(resources) <= BCD_MAX_RESOURCES, "BCD_MAX_RESOURCES is too small");
 
@@ -79,6 +79,14 @@ bcd_resource_key(const BcdResource *resource, int n)
 	while (field[1])
 		field++;
 	return *field;
+}
+
+/* Are the parents of its records records of the same resource? */
+bool
+bcd_resource_is_own_parent(const BcdResource *resource)
+{
+	return resource->parent &&
+		strcmp(bcd_resource_field(resource, resource->parent)->refers_to, resource->name) == 0;
 }
 
 /* Is a field part of a key? */

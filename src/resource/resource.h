@@ -53,6 +53,9 @@ typedef enum BcdType
 #define BCD_F_UNLISTED		0x40	/* include_fields does not accept it */
 #define BCD_F_CREATE_ONLY	0x80	/* never sent with an update */
 #define BCD_F_EMAIL			0x100	/* an e-mail address */
+#define BCD_F_FIXED			0x200	/* cannot be changed once the record
+									 * exists */
+#define BCD_F_CHOICES		0x400	/* what of each option: choices.c */
 
 /* A value for new records that is requested from the store once per run */
 typedef struct BcdDefault
@@ -122,7 +125,8 @@ typedef enum BcdSource
 	BCD_FROM_NOTHING,			/* marks the end of a list of members */
 	BCD_FROM_FIELD,
 	BCD_FROM_ID,				/* the id of the record or element */
-	BCD_FROM_PARENT,			/* for an element: the id of the record */
+	BCD_FROM_PARENT,			/* for an element: the id of the record; for a
+								 * record: that of its parent */
 	BCD_FROM_OPTION				/* an option of the feed */
 } BcdSource;
 
@@ -171,6 +175,9 @@ typedef struct BcdView
 {
 	const BcdEndpoint *endpoint;	/* NULL: not possible */
 	const char *query;
+	bool		siblings;		/* lists all records below the parents of
+								 * those that are asked for, page by page:
+								 * siblings.c */
 } BcdView;
 
 /*
@@ -199,10 +206,28 @@ typedef struct BcdFacet
 	const char *if_value;		/* ... which must have this value */
 	const char *placed_by;		/* option that moves the facet to a place that
 								 * the record's own fields do not show */
+	bool		separate;		/* its fields cannot go with the record once
+								 * that exists */
 	BcdAction	create;
 	BcdAction	update;
 	BcdAction	remove;
 } BcdFacet;
+
+/*
+ * A field whose names stand for ids that the store gives below each parent, to
+ * the options of a product and to their values. They are made as needed.
+ */
+typedef struct BcdChoices
+{
+	const char *field;
+	const char *list;			/* path of the options, with their values */
+	const char *option;			/* path for a new option */
+	const char *value;			/* path for a new value: below the option,
+								 * whose id stands for %s */
+	const char *type;			/* JSON of new options besides name and values */
+	int			most_values;	/* of an option */
+	int			most_records;	/* below a parent */
+} BcdChoices;
 
 typedef struct BcdResource
 {
@@ -212,13 +237,21 @@ typedef struct BcdResource
 	const BcdKey *keys;			/* the first key for which a row has values
 								 * identifies the record */
 	const char *parent;			/* field with the id of the parent, a record
-								 * of this resource; or NULL */
+								 * of the resource that it refers to; or NULL */
+	const char *same_by;		/* field that no two records below one parent
+								 * have the same value of, or NULL */
+	const char *implied_without;	/* a record whose value of this field is
+									 * empty is part of its parent: no row of
+									 * its own is missed; or NULL */
+	const BcdChoices *choices;	/* or NULL */
 	const char *defaulted;		/* field with a default, or NULL */
 	const BcdField *fields;		/* sorted by name */
 	int			nfields;
 	const BcdFacet *facets;
 	int			nfacets;
 	BcdView		view;			/* by id */
+	BcdView		view_one;		/* the same, of one whose parent is not known;
+								 * or nothing */
 	BcdView		list;			/* all records */
 	const char *list_after;		/* query parameter "id greater than"; NULL:
 								 * use page numbers */
@@ -226,8 +259,8 @@ typedef struct BcdResource
 								 * once and search it */
 	bool		exchanges;		/* rows that exchange natural keys exchange
 								 * records, because few records refer to these */
-	const char *hidden_by;		/* boolean field that on_delete 'hide' sets to
-								 * false */
+	const char *hidden_by;		/* boolean field that on_delete 'hide' sets */
+	bool		hidden_when;	/* to this value */
 	bool		gone_is_refused;	/* an update of a missing record may be
 									 * answered like a bad request */
 	bool		twin_is_refused;	/* so may the create of a record that
@@ -257,6 +290,7 @@ extern const BcdResource bcd_brand;
 extern const BcdResource bcd_category;
 extern const BcdResource bcd_customer;
 extern const BcdResource bcd_product;
+extern const BcdResource bcd_variant;
 
 /* dependency.c */
 extern int	bcd_dependency_rank(const BcdResource *const *resources, int n, const BcdResource *resource);
@@ -268,6 +302,7 @@ extern int	bcd_resource_rank(const BcdResource *resource);
 extern char *bcd_resource_field_names(const BcdResource *resource);
 extern const BcdField *bcd_resource_field(const BcdResource *resource, const char *name);
 extern const char *bcd_resource_key(const BcdResource *resource, int n);
+extern bool bcd_resource_is_own_parent(const BcdResource *resource);
 extern bool bcd_resource_identifies(const BcdResource *resource, const char *field);
 extern const BcdFacet *bcd_resource_facet_of(const BcdResource *resource, const BcdField *field);
 

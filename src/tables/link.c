@@ -184,8 +184,8 @@ bcd_links_aside(const char *feed)
 }
 
 static BcdStatement select_hidden = {
-	"SELECT key FROM bcdelta.link WHERE feed = $1 AND payload -> $2 = 'false'",
-	2, {TEXTOID, TEXTOID}
+	"SELECT key FROM bcdelta.link WHERE feed = $1 AND payload -> $2 = to_jsonb($3)",
+	3, {TEXTOID, TEXTOID, BOOLOID}
 };
 
 /*
@@ -193,9 +193,9 @@ static BcdStatement select_hidden = {
  * links.
  */
 List *
-bcd_links_hidden(const char *feed, const char *hidden_by)
+bcd_links_hidden(const char *feed, const BcdResource *resource)
 {
-	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(hidden_by)};
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(resource->hidden_by), BoolGetDatum(resource->hidden_when)};
 
 	return bcd_column_list(bcd_select(&select_hidden, args, NULL), 1);
 }

@@ -36,7 +36,7 @@ extern uint64 bcd_links_select(const char *feed, const char *after, bool sample,
 extern char *bcd_links_key(uint64 i);
 extern void bcd_links_read(uint64 i, BcdLinkRow *link);
 extern List *bcd_links_aside(const char *feed);
-extern List *bcd_links_hidden(const char *feed, const char *hidden_by);
+extern List *bcd_links_hidden(const char *feed, const BcdResource *resource);
 extern int64 bcd_link_referred_to(const char *feed, const char *key, const char *store);
 extern bool bcd_link_read_ahead(const char *feed, int32 feed_id, const char *key, bool moved_here,
 								BcdLinkRow *link);

@@ -96,10 +96,11 @@ static BcdStatement put_link = {
 /*
  * The payload of a link whose record's contents are no longer known. That we
  * may have hidden the record is never forgotten, because it would not be shown
- * again when its row comes back. $3 is the resource's hidden_by.
+ * again when its row comes back. The arguments are the resource's hidden_by and
+ * hidden_when.
  */
-#define WITHOUT_PAYLOAD(hidden_by) \
-	"CASE WHEN payload -> " hidden_by " IN ('null', 'false')" \
+#define WITHOUT_PAYLOAD(hidden_by, hidden_when) \
+	"CASE WHEN payload -> " hidden_by " IN ('null', to_jsonb(" hidden_when "))" \
 	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
 #define FORGET(rest) \
 	" remembered = coalesce(remembered, '{}') || coalesce(payload, '{}'), payload = " rest
@@ -216,16 +217,22 @@ execute(BcdStatement *statement, const char *feed, const char *key, Datum value,
 }
 
 static BcdStatement forget_link = {
-	"UPDATE bcdelta.link SET" FORGET(WITHOUT_PAYLOAD("$3")) " WHERE feed = $1 AND key = $2",
-	3, {TEXTOID, TEXTOID, TEXTOID}
+	"UPDATE bcdelta.link SET" FORGET(WITHOUT_PAYLOAD("$3", "$4")) " WHERE feed = $1 AND key = $2",
+	4, {TEXTOID, TEXTOID, TEXTOID, BOOLOID}
 };
 
 /* Forgets what the record holds. */
 void
-bcd_link_forget_payload(const char *feed, const char *key, const char *hidden_by)
+bcd_link_forget_payload(const char *feed, const char *key, const BcdResource *resource)
 {
-	execute(&forget_link, feed, key, hidden_by ? CStringGetTextDatum(hidden_by) : (Datum) 0,
-			hidden_by == NULL);
+	char		nulls[] = "    ";
+	Datum		args[4];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	args[2] = bcd_text_or_null(resource->hidden_by, &nulls[2]);
+	args[3] = BoolGetDatum(resource->hidden_when);
+	(void) bcd_execute(&forget_link, args, nulls);
 }
 
 static BcdStatement forget_fields = {
@@ -277,7 +284,7 @@ bcd_link_remove(const char *feed, const char *key)
 }
 
 static BcdStatement forget_in_flight = {
-	"UPDATE bcdelta.link AS l SET" FORGET("CASE WHEN p.fields IS NULL THEN " WITHOUT_PAYLOAD("$3") " ELSE payload - p.fields END")
+	"UPDATE bcdelta.link AS l SET" FORGET("CASE WHEN p.fields IS NULL THEN " WITHOUT_PAYLOAD("$3", "$6") " ELSE payload - p.fields END")
 	" FROM (SELECT feed, key, CASE WHEN intent IS NOT NULL AND NOT intent ? '' THEN"
 	"   ARRAY(SELECT n.field FROM unnest($4, $5) AS n(facet, field) WHERE intent ? n.facet) END AS fields"
 	"  FROM bcdelta.pending"
@@ -285,7 +292,7 @@ static BcdStatement forget_in_flight = {
 	" CROSS JOIN LATERAL (SELECT f.feed FROM bcdelta.feed AS f WHERE f.feed = p.feed AND f.resource = $2 LIMIT 1) AS f"
 	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o WHERE o.feed = f.feed AND o.key = p.key LIMIT 1) AS o"
 	" WHERE l.ctid = o.tid",
-	5, {TEXTARRAYOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID}
+	6, {TEXTARRAYOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, BOOLOID}
 };
 
 /*
@@ -319,13 +326,14 @@ facet_fields(const BcdResource *r, Datum *facets, Datum *fields)
 void
 bcd_links_forget_in_flight(Datum feeds, const BcdResource *resource)
 {
-	Datum		args[5];
-	char		nulls[] = "     ";
+	Datum		args[6];
+	char		nulls[] = "      ";
 
 	nulls[0] = feeds == (Datum) 0 ? 'n' : ' ';
 	args[0] = feeds;
 	args[1] = CStringGetTextDatum(resource->name);
 	args[2] = bcd_text_or_null(resource->hidden_by, &nulls[2]);
 	facet_fields(resource, &args[3], &args[4]);
+	args[5] = BoolGetDatum(resource->hidden_when);
 	(void) bcd_execute(&forget_in_flight, args, nulls);
 }

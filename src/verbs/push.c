@@ -14,6 +14,7 @@
 #include "base/db.h"
 #include "base/debug.h"
 #include "base/guc.h"
+#include "engine/claim.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/item_wants.h"
@@ -78,7 +79,10 @@ decide_difference(BcdItem *item, const BcdDifference *d)
 			bcd_decide_failed(item, BCD_INVALID, (char *) d->reason);
 			break;
 		case BCD_NEEDS_RECORD:
-			bcd_item_wants_record(item);
+			if (bcd_store_id_after(item) != 0)
+				bcd_decide_let_go(item);
+			else
+				bcd_item_wants_record(item);
 			break;
 		case BCD_NEEDS_UPDATE:
 			bcd_item_wants_tasks(item, d->tasks);
@@ -148,7 +152,7 @@ push_recheck(BcdItem *item)
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
 		bcd_decide_stage(item, BCD_UPDATE);
-		item->decision.body = bcd_payload_set_bool(NULL, feed->resource->hidden_by, false);
+		item->decision.body = bcd_payload_set_bool(NULL, feed->resource->hidden_by, feed->resource->hidden_when);
 		MemoryContextSwitchTo(old);
 		item->decision.link = BCD_LINK_HIDING;
 	}

@@ -91,7 +91,7 @@ decide_link(BcdLane *lane, BcdItem *item)
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
-		item->wanted = bcd_payload_set_bool(NULL, feed->resource->hidden_by, false);
+		item->wanted = bcd_payload_set_bool(NULL, feed->resource->hidden_by, feed->resource->hidden_when);
 		bcd_decide_stage(item, BCD_READ);
 		MemoryContextSwitchTo(old);
 	}

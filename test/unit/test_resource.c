@@ -13,6 +13,7 @@
 #include "../../src/resource/registry.c"
 #include "../../src/resource/replies.c"
 #include "../../src/resource/stock.c"
+#include "../../src/resource/variant.c"
 #include "raises.h"
 
 static bool
@@ -65,10 +66,11 @@ test_fields(const BcdResource *resource)
 		found &= bcd_resource_field(resource, field->name) == field;
 		sound &= number == (field->scale >= 0);
 		sound &= field->values == NULL || (field->type == BCD_STRING && is_a_set(field->values));
-		sound &= !(field->flags & BCD_F_SET) || array;
+		sound &= !(field->flags & BCD_F_SET) || array || field->flags & BCD_F_CHOICES;
 		sound &= field->refers_to == NULL || field->type == BCD_INTEGER || field->type == BCD_INTEGERS;
 		sound &= field->refers_to == NULL || bcd_resource_find(field->refers_to) != NULL;
-		sound &= !(field->flags & (BCD_F_HTML | BCD_F_NO_CASE | BCD_F_EMAIL)) || field->type == BCD_STRING;
+		sound &= !(field->flags & (BCD_F_HTML | BCD_F_NO_CASE | BCD_F_EMAIL)) || field->type == BCD_STRING || field->flags & BCD_F_CHOICES;
+		sound &= !(field->flags & BCD_F_CHOICES) || field->type == BCD_RECORDS;
 		/* what cannot be changed is neither compared nor looked up */
 		sound &= !(field->flags & BCD_F_CREATE_ONLY) ||
 			(field->flags & BCD_F_WRITE_ONLY && !bcd_resource_identifies(resource, field->name));
@@ -497,7 +499,7 @@ main(void)
 		ok(!(ranks & (1 << bcd_resource_rank(resource))), "%s: it has a place of its own in the order", resource->name);
 		ranks |= 1 << bcd_resource_rank(resource);
 	}
-	is_int(n, 4, "number of resources");
+	is_int(n, 5, "number of resources");
 	ok(bcd_resource_nth(-1) == NULL, "none before the first");
 	ok(bcd_resource_find("nothing") == NULL && bcd_resource_find("") == NULL, "no others");
 	test_dependencies();

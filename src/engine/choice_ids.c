@@ -1,0 +1,230 @@
+/*
+ * choice_ids.c
+ *		The ids that names of options and values stand for, below each parent.
+ *
+ * A new variant names the size and the colour that it is; the store wants ids,
+ * which it gives to the options of each product and to their values. What was
+ * read of them is kept here for the run. Names are matched without regard to
+ * case.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/json.h"
+#include "engine/choice_ids.h"
+#include "engine/engine.h"
+#include "payload/choices.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
+
+/* So many parents are remembered at a time */
+#define MOST_PARENTS	1000
+
+typedef struct BcdChoiceIds
+{
+	MemoryContext cxt;
+	HTAB	   *parents;
+} BcdChoiceIds;
+
+static void
+create(BcdGates *gates)
+{
+	MemoryContext cxt = AllocSetContextCreate(gates->cxt, "bcdelta choices", ALLOCSET_DEFAULT_SIZES);
+	HASHCTL		ctl = {0};
+
+	gates->choices = MemoryContextAllocZero(cxt, sizeof(BcdChoiceIds));
+	gates->choices->cxt = cxt;
+	ctl.keysize = sizeof(int64);
+	ctl.entrysize = sizeof(BcdChoiceParent);
+	ctl.hcxt = cxt;
+	gates->choices->parents = hash_create("bcdelta choices", 128, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* What is known of a parent; what is known of too many is forgotten. */
+BcdChoiceParent *
+bcd_choice_parent(BcdGates *gates, int64 id)
+{
+	BcdChoiceParent *parent;
+	bool		found;
+
+	if (gates->choices && hash_get_num_entries(gates->choices->parents) >= MOST_PARENTS &&
+		hash_search(gates->choices->parents, &id, HASH_FIND, NULL) == NULL)
+	{
+		MemoryContextDelete(gates->choices->cxt);
+		gates->choices = NULL;
+	}
+	if (gates->choices == NULL)
+		create(gates);
+	parent = hash_search(gates->choices->parents, &id, HASH_ENTER, &found);
+	if (!found)
+	{
+		memset(parent, 0, sizeof(BcdChoiceParent));
+		parent->id = id;
+		parent->cxt = AllocSetContextCreate(gates->choices->cxt, "bcdelta options", ALLOCSET_SMALL_SIZES);
+	}
+	return parent;
+}
+
+int64
+bcd_choice_parent_id(const BcdItem *item)
+{
+	return bcd_payload_integer(item->wanted, item->lane->feed->resource->parent);
+}
+
+/* The records of a list are counted, below their parents. */
+void
+bcd_choice_ids_count(BcdLane *lane, const cJSON *records)
+{
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *record;
+	int64		id;
+
+	cJSON_ArrayForEach(record, records)
+	{
+		if (bcd_json_field_int64(record, r->parent, &id) &&
+			!bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(record, r->choices->field)))
+			bcd_choice_parent(lane->gates, id)->records++;
+	}
+}
+
+static BcdOption *
+find_option(const BcdChoiceParent *parent, const char *name)
+{
+	char	   *folded = bcd_folded(name);
+	ListCell   *lc;
+
+	foreach(lc, parent->options)
+		if (strcmp(((BcdOption *) lfirst(lc))->folded, folded) == 0)
+		return lfirst(lc);
+	return NULL;
+}
+
+static BcdValue *
+find_value(const BcdOption *option, const char *label)
+{
+	char	   *folded = bcd_folded(label);
+	ListCell   *lc;
+
+	foreach(lc, option->values)
+		if (strcmp(((BcdValue *) lfirst(lc))->folded, folded) == 0)
+		return lfirst(lc);
+	return NULL;
+}
+
+static char *
+member_text(JsonbContainer *element, const char *name)
+{
+	JsonbValue	v;
+
+	return getKeyJsonValueFromContainer(element, name, strlen(name), &v) ? bcd_value_text(&v) : pstrdup("");
+}
+
+/* What the field of an item's row names, as a list of BcdChoice. */
+List *
+bcd_choices_of(const BcdItem *item, const BcdChoiceParent *parent)
+{
+	const char *field = item->lane->feed->resource->choices->field;
+	List	   *choices = NIL;
+	JsonbValue	array;
+	uint32		i;
+
+	if (getKeyJsonValueFromContainer(&item->wanted->root, field, strlen(field), &array) == NULL ||
+		array.type != jbvBinary || !JsonContainerIsArray(array.val.binary.data))
+		return NIL;
+	for (i = 0; i < JsonContainerSize(array.val.binary.data); i++)
+	{
+		JsonbValue *element = getIthJsonbValueFromContainer(array.val.binary.data, i);
+		BcdChoice  *choice = palloc0(sizeof(BcdChoice));
+
+		choice->name = member_text(element->val.binary.data, BCD_CHOICE_NAME);
+		choice->label = member_text(element->val.binary.data, BCD_CHOICE_LABEL);
+		choice->option = find_option(parent, choice->name);
+		choice->value = choice->option ? find_value(choice->option, choice->label) : NULL;
+		choices = lappend(choices, choice);
+	}
+	return choices;
+}
+
+/* Adds a value as the store tells it; without an id or a label it is none. */
+static void
+add_value(BcdOption *option, const cJSON *got)
+{
+	const char *label = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(got, "label"));
+	BcdValue   *value;
+	int64		id;
+	int64		order;
+
+	if (label == NULL || !bcd_json_id(got, "id", &id))
+		return;
+	value = palloc(sizeof(BcdValue));
+	value->id = id;
+	value->label = pstrdup(label);
+	value->folded = bcd_folded(label);
+	option->values = lappend(option->values, value);
+	if (bcd_json_field_int64(got, "sort_order", &order))
+		option->last = Max(option->last, order);
+}
+
+/* Adds an option, in the memory of its parent. */
+void
+bcd_choice_add(BcdChoiceParent *parent, const cJSON *got)
+{
+	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(got, "display_name"));
+	MemoryContext old = MemoryContextSwitchTo(parent->cxt);
+	const cJSON *value;
+	BcdOption  *option;
+	int64		id;
+
+	if (name && bcd_json_id(got, "id", &id))
+	{
+		option = palloc0(sizeof(BcdOption));
+		option->id = id;
+		option->name = pstrdup(name);
+		option->folded = bcd_folded(name);
+		option->last = -1;
+		cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(got, "option_values"))
+			add_value(option, value);
+		parent->options = lappend(parent->options, option);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* What is known of a parent's options is not true any more. */
+void
+bcd_choice_forget(BcdChoiceParent *parent)
+{
+	MemoryContextReset(parent->cxt);
+	parent->options = NIL;
+	parent->known = parent->stale = false;
+}
+
+/* The fields of a new record, with ids beside the names. */
+Jsonb *
+bcd_choice_ids_put(const BcdItem *item, Jsonb *fields)
+{
+	const char *field = item->lane->feed->resource->choices->field;
+	List	   *choices = bcd_choices_of(item, bcd_choice_parent(item->lane->gates, bcd_choice_parent_id(item)));
+	StringInfoData json;
+	JsonbValue	v;
+	ListCell   *lc;
+
+	initStringInfo(&json);
+	foreach(lc, choices)
+	{
+		BcdChoice  *choice = lfirst(lc);
+
+		appendStringInfo(&json, "%s{\"%s\": ", json.len ? ", " : "[", BCD_CHOICE_NAME);
+		escape_json(&json, choice->option->name);
+		appendStringInfo(&json, ", \"%s\": ", BCD_CHOICE_LABEL);
+		escape_json(&json, choice->value->label);
+		appendStringInfo(&json, ", \"option_id\": " INT64_FORMAT ", \"id\": " INT64_FORMAT "}",
+						 choice->option->id, choice->value->id);
+	}
+	appendStringInfoChar(&json, ']');
+	bcd_jsonb_value(DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data))), &v);
+	return bcd_payload_set(fields, field, &v);
+}

@@ -1,0 +1,53 @@
+/*
+ * choice_ids.h
+ *		The ids that names of options and values stand for.
+ */
+#ifndef BCD_CHOICE_IDS_H
+#define BCD_CHOICE_IDS_H
+
+#include "engine/engine.h"
+
+typedef struct BcdValue
+{
+	int64		id;
+	char	   *label;
+	char	   *folded;
+} BcdValue;
+
+typedef struct BcdOption
+{
+	int64		id;
+	char	   *name;
+	char	   *folded;
+	int64		last;			/* greatest sort_order of its values */
+	List	   *values;
+} BcdOption;
+
+typedef struct BcdChoiceParent
+{
+	int64		id;				/* the hash key */
+	MemoryContext cxt;			/* of its options */
+	bool		known;			/* its options have been read or made */
+	bool		stale;			/* and made since they were read */
+	List	   *options;
+	int64		records;		/* below it */
+} BcdChoiceParent;
+
+/* What one element of a row's field names */
+typedef struct BcdChoice
+{
+	char	   *name;
+	char	   *label;
+	BcdOption  *option;			/* NULL: there is none of this name */
+	BcdValue   *value;			/* NULL: it has none of this label */
+} BcdChoice;
+
+extern BcdChoiceParent *bcd_choice_parent(BcdGates *gates, int64 id);
+extern int64 bcd_choice_parent_id(const BcdItem *item);
+extern List *bcd_choices_of(const BcdItem *item, const BcdChoiceParent *parent);
+extern void bcd_choice_add(BcdChoiceParent *parent, const cJSON *got);
+extern void bcd_choice_forget(BcdChoiceParent *parent);
+extern Jsonb *bcd_choice_ids_put(const BcdItem *item, Jsonb *fields);
+extern void bcd_choice_ids_count(BcdLane *lane, const cJSON *records);
+
+#endif							/* BCD_CHOICE_IDS_H */

@@ -1,0 +1,350 @@
+/*
+ * choice_plan.c
+ *		What has to be in the store before a record is created that chooses from
+ *		it: the options of a product, and their values.
+ *
+ * Before a create is sent, the options of its parent are read, once in a run,
+ * and what is missing there is made: an option with all values that rows wait
+ * for, or a value of an option that is there. Ids may change when options do,
+ * so they are read again after every request of ours that has changed
+ * something.
+ *
+ * The requests carry the items that need them, at their stage, so a refusal is
+ * that of these rows. No two of them are under way for one parent.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/json.h"
+#include "engine/choice_ids.h"
+#include "engine/choice_plan.h"
+#include "engine/decide.h"
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+#include "engine/job.h"
+#include "payload/payload.h"
+#include "payload/url.h"
+#include "resource/resource.h"
+
+/* Is a request for a parent's options under way, or not settled? */
+static bool
+is_busy_in(const dlist_head *jobs, const BcdGates *gates, int64 id)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) jobs)
+	{
+		const BcdJob *job = dlist_container(BcdJob, node, iter.cur);
+
+		if (job->prepares == id && job->lane->gates == gates)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_busy(const BcdLane *lane, int64 id)
+{
+	return is_busy_in(&lane->run->jobs, lane->gates, id) || is_busy_in(&lane->run->unsettled, lane->gates, id);
+}
+
+/* The first of them that the store has not. */
+static BcdChoice *
+missing_of(List *choices)
+{
+	ListCell   *lc;
+
+	foreach(lc, choices)
+		if (((BcdChoice *) lfirst(lc))->value == NULL)
+		return lfirst(lc);
+	return NULL;
+}
+
+/* The items wait for their turn again. */
+static void
+decide_again(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+		bcd_decide_stage(dlist_container(BcdItem, node, iter.cur), job->stage);
+}
+
+/* The options of a parent; may be called again. */
+static void
+read_options(BcdJob *job, const cJSON *reply)
+{
+	BcdChoiceParent *parent = bcd_choice_parent(job->lane->gates, job->prepares);
+	const cJSON *data = reply ? cJSON_GetObjectItemCaseSensitive(reply, "data") : NULL;
+	const cJSON *option;
+	int64		pages = 0;
+
+	bcd_choice_forget(parent);
+	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
+	if (pages > 1)
+		job->doubt = "the store lists the options of a record on several pages";
+	else if (reply && !cJSON_IsArray(data))
+		job->doubt = "the store's list of options cannot be read";
+	if (job->doubt)
+		return;
+	cJSON_ArrayForEach(option, data)
+		bcd_choice_add(parent, option);
+	parent->known = true;
+	decide_again(job);
+}
+
+/*
+ * An option or a value was made. Its ids serve to see what else is missing;
+ * those that are sent are read again before.
+ */
+static void
+read_made(BcdJob *job, const cJSON *reply)
+{
+	BcdChoiceParent *parent = bcd_choice_parent(job->lane->gates, job->prepares);
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
+
+	if (cJSON_GetObjectItemCaseSensitive(data, "option_values") && parent->known == false && parent->stale)
+	{
+		bcd_choice_add(parent, data);
+		parent->known = true;
+	}
+	decide_again(job);
+}
+
+/* A row that the store could not take: no request. */
+static void
+read_refused(BcdJob *job, const cJSON *reply)
+{
+	BcdItem    *item = dlist_head_element(BcdItem, node, &job->items);
+
+	bcd_decide_failed(item, BCD_FAILED, item->refusal);
+}
+
+/* A BcdUrlValue: the id of the parent. */
+static char *
+id_value(const char *name, int nth, const void *id)
+{
+	return psprintf(INT64_FORMAT, *(const int64 *) id);
+}
+
+static char *
+path_of(const char *template, const char *query, int64 parent)
+{
+	StringInfoData url;
+
+	initStringInfo(&url);
+	bcd_url_append(&url, template, query, 1, id_value, &parent);
+	return url.data;
+}
+
+static void
+take(BcdJob *job, BcdItem *item)
+{
+	BcdGate    *gate = &job->lane->gates->gate[job->stage];
+
+	dlist_delete(&item->node);
+	gate->queued--;
+	bcd_job_take(job, item);
+}
+
+static BcdJob *
+job_of(BcdLane *lane, int64 parent, const char *method, const char *path, const char *body)
+{
+	BcdJob	   *job = bcd_job_create(lane, BCD_CREATE, method, path, body);
+
+	job->prepares = parent;
+	return job;
+}
+
+/* Reads the options of a parent, for all items below it that wait. */
+static BcdJob *
+read_job(BcdLane *lane, int64 parent)
+{
+	const BcdChoices *c = lane->feed->resource->choices;
+	BcdJob	   *job = job_of(lane, parent, "GET", path_of(c->list, "limit=250", parent), NULL);
+	dlist_mutable_iter iter;
+
+	job->read = read_options;
+	dlist_foreach_modify(iter, &lane->gates->gate[BCD_CREATE].queue)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (bcd_choice_parent_id(item) == parent)
+			take(job, item);
+	}
+	return job;
+}
+
+static void
+append_text(StringInfo out, const char *name, const char *text)
+{
+	appendStringInfo(out, "\"%s\": ", name);
+	escape_json(out, text);
+}
+
+/* The labels of a new option that items below its parent wait for, each once. */
+static List *
+labels_of(BcdLane *lane, const BcdChoiceParent *parent, const char *name)
+{
+	List	   *labels = NIL;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &lane->gates->gate[BCD_CREATE].queue)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		ListCell   *lc;
+		ListCell   *other;
+
+		if (bcd_choice_parent_id(item) != parent->id)
+			continue;
+		foreach(lc, bcd_choices_of(item, parent))
+		{
+			BcdChoice  *choice = lfirst(lc);
+			bool		there = strcmp(bcd_folded(choice->name), bcd_folded(name)) != 0;
+
+			foreach(other, labels)
+				there |= strcmp(bcd_folded(choice->label), bcd_folded(lfirst(other))) == 0;
+			if (!there && list_length(labels) < lane->feed->resource->choices->most_values)
+				labels = lappend(labels, choice->label);
+		}
+	}
+	return labels;
+}
+
+static BcdJob *
+option_job(BcdLane *lane, BcdChoiceParent *parent, const char *name)
+{
+	const BcdResource *r = lane->feed->resource;
+	List	   *labels = labels_of(lane, parent, name);
+	StringInfoData body;
+	ListCell   *lc;
+	int			n = 0;
+
+	initStringInfo(&body);
+	appendStringInfo(&body, "{\"%s\": " INT64_FORMAT ", ", r->parent, parent->id);
+	append_text(&body, "display_name", name);
+	appendStringInfo(&body, ", %s, \"option_values\": [", r->choices->type);
+	foreach(lc, labels)
+	{
+		appendStringInfoString(&body, n > 0 ? ", {" : "{");
+		append_text(&body, "label", lfirst(lc));
+		appendStringInfo(&body, ", \"sort_order\": %d}", n++);
+	}
+	appendStringInfoString(&body, "]}");
+	return job_of(lane, parent->id, "POST", path_of(r->choices->option, NULL, parent->id), body.data);
+}
+
+static BcdJob *
+value_job(BcdLane *lane, BcdChoiceParent *parent, const BcdChoice *choice)
+{
+	char	   *id = psprintf(INT64_FORMAT, choice->option->id);
+	char	   *path = path_of(lane->feed->resource->choices->value, NULL, parent->id);
+	char	   *place = strstr(path, "%s");
+	StringInfoData body;
+
+	initStringInfo(&body);
+	appendStringInfoChar(&body, '{');
+	append_text(&body, "label", choice->label);
+	appendStringInfo(&body, ", \"sort_order\": " INT64_FORMAT "}", Min(choice->option->last + 1, (int64) PG_INT32_MAX));
+	return job_of(lane, parent->id, "POST",
+				  psprintf("%.*s%s%s", (int) (place - path), path, id, place + 2), body.data);
+}
+
+/* Makes what an item names and its parent lacks. */
+static BcdJob *
+make_job(BcdLane *lane, BcdChoiceParent *parent, BcdItem *item, const BcdChoice *choice)
+{
+	BcdJob	   *job = choice->option ? value_job(lane, parent, choice) : option_job(lane, parent, choice->name);
+
+	/* until the reply is there, nobody knows */
+	parent->known = false;
+	parent->stale = true;
+	job->read = read_made;
+	item->prepared++;
+	take(job, item);
+	return job;
+}
+
+/* Why the store cannot have the record of an item, or NULL; palloc'd. */
+static char *
+flaw_of(const BcdItem *item, const BcdChoiceParent *parent, List *choices)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	const BcdChoice *missing = missing_of(choices);
+
+	if (choices == NIL)
+		return psprintf("%s: a new %s needs at least one", r->choices->field, r->name);
+	if (parent->records >= r->choices->most_records)
+		return psprintf("%s " INT64_FORMAT " has %d %ss already, and the store takes no more",
+						r->parent, parent->id, r->choices->most_records, r->name);
+	if (missing && item->prepared > 2 * list_length(choices) + 2)
+		return psprintf("%s: the store does not list option \"%s\" with value \"%s\", which was made for %s " INT64_FORMAT,
+						r->choices->field, missing->name, missing->label, r->parent, parent->id);
+	if (missing && missing->option && list_length(missing->option->values) >= r->choices->most_values)
+		return psprintf("%s: option \"%s\" of %s " INT64_FORMAT " has %d values already, and the store takes no more, so it cannot have \"%s\"",
+						r->choices->field, missing->name, r->parent, parent->id,
+						r->choices->most_values, missing->label);
+	return NULL;
+}
+
+static BcdJob *
+refusal_job(BcdLane *lane, BcdItem *item, const char *flaw)
+{
+	BcdJob	   *job = bcd_job_create(lane, BCD_CREATE, NULL, NULL, NULL);
+
+	job->read = read_refused;
+	item->refusal = MemoryContextStrdup(item->cxt, flaw);
+	take(job, item);
+	return job;
+}
+
+/* What an item needs before it is created: a job, or nothing. */
+static BcdJob *
+job_before(BcdLane *lane, BcdChoiceParent *parent, BcdItem *item)
+{
+	List	   *choices = bcd_choices_of(item, parent);
+	char	   *flaw = flaw_of(item, parent, choices);
+	BcdChoice  *missing = missing_of(choices);
+
+	if (flaw)
+		return refusal_job(lane, item, flaw);
+	if (missing)
+		return make_job(lane, parent, item, missing);
+	return parent->stale ? read_job(lane, parent->id) : NULL;
+}
+
+/*
+ * The first item that waits to be created and is not held up: true, and it is
+ * at the head of the queue, if the store has what it names; else *job is what
+ * has to come first, or NULL.
+ */
+bool
+bcd_plan_choices(BcdLane *lane, BcdJob **job)
+{
+	BcdGate    *gate = &lane->gates->gate[BCD_CREATE];
+	dlist_iter	iter;
+
+	*job = NULL;
+	if (lane->run->alone || !bcd_endpoint_is_free(lane, BCD_CREATE))
+		return false;
+	dlist_foreach(iter, &gate->queue)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		BcdChoiceParent *parent;
+
+		if (is_busy(lane, bcd_choice_parent_id(item)))
+			continue;
+		parent = bcd_choice_parent(lane->gates, bcd_choice_parent_id(item));
+		*job = parent->known ? job_before(lane, parent, item) : read_job(lane, parent->id);
+		if (*job)
+			return false;
+		parent->records++;
+		dlist_move_head(&gate->queue, &item->node);
+		return true;
+	}
+	return false;
+}

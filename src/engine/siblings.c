@@ -1,0 +1,331 @@
+/*
+ * siblings.c
+ *		Records that are listed by their parents only: the variants of products.
+ *
+ * Such a list has all records below the parents, those that nobody asked for
+ * as well, and may have several pages. So the items of a request are of as few
+ * parents as the order of the queue allows, and those that are on none of the
+ * pages read so far wait at the head of the queue for the next one. There is
+ * one such list at a time at a gate. If a request fails, the list is begun
+ * anew.
+ *
+ * A record is looked up among its siblings by its natural key, and otherwise
+ * by what no two of them can have in common.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/json.h"
+#include "engine/choice_ids.h"
+#include "engine/decide.h"
+#include "engine/endpoint.h"
+#include "engine/engine.h"
+#include "engine/item.h"
+#include "engine/job.h"
+#include "engine/lookup.h"
+#include "engine/natural_key.h"
+#include "engine/reply_error.h"
+#include "engine/siblings.h"
+#include "engine/view.h"
+#include "payload/payload.h"
+#include "payload/url.h"
+#include "resource/resource.h"
+#include "store/paging.h"
+
+/* Digits of ids in a query string; the API documents no limit */
+#define QUERY_BYTES		4000
+#define ID_BYTES		21
+
+/* The list that the items at the head of a queue are looked for in */
+typedef struct BcdSweep
+{
+	char	   *url;			/* without the page */
+	int			page;			/* the next one */
+	BcdPaging	paging;
+} BcdSweep;
+
+/* The parent below which an item's record is looked for; 0: it is not known. */
+static int64
+parent_of(const BcdItem *item, BcdStage stage)
+{
+	const char *field = item->lane->feed->resource->parent;
+	int64		id;
+
+	if (stage == BCD_LOOKUP)
+		return bcd_payload_integer(bcd_identity(item), field);
+	id = bcd_payload_integer(item->wanted, field);
+	if (id == 0)
+		id = bcd_payload_integer(item->known, field);
+	return id ? id : bcd_payload_integer(item->remembered, field);
+}
+
+/* The parents of some items, each once */
+typedef struct Parents
+{
+	int64		id[BCD_PAGE_LIMIT];
+	int			n;
+} Parents;
+
+static void
+add_parent(Parents *parents, int64 id)
+{
+	int			i;
+
+	/* rows of a parent are mostly neighbours */
+	for (i = parents->n - 1; i >= 0; i--)
+		if (parents->id[i] == id)
+			return;
+	parents->id[parents->n++] = id;
+}
+
+/* A BcdUrlValue: the nth parent. */
+static char *
+parent_value(const char *name, int nth, const void *parents)
+{
+	return psprintf(INT64_FORMAT, ((const Parents *) parents)->id[nth]);
+}
+
+/*
+ * How many items of a queue go into a new list; 0: it is worth waiting for
+ * more. The last parent is left to the next list if not all of its items would
+ * go with this one.
+ */
+static int
+choose(BcdLane *lane, BcdStage stage, Parents *parents)
+{
+	BcdGate    *gate = &lane->gates->gate[stage];
+	BcdItem    *first = dlist_head_element(BcdItem, node, &gate->queue);
+	int			batch = bcd_batch_limit(lane, stage);
+	int			limit = Min(batch, first->group);
+	int			n = 0;
+	int			of_last = 0;	/* items before the last parent's */
+	int64		last = 0;
+	dlist_iter	iter;
+
+	parents->n = 0;
+	dlist_foreach(iter, &gate->queue)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		int64		parent = parent_of(item, stage);
+
+		if (Min(batch, item->group) != limit || parent == 0)
+			break;
+		if (n == limit || parents->n * ID_BYTES > QUERY_BYTES)
+		{
+			if (parent == last && of_last > 0)
+			{
+				n = of_last;
+				parents->n--;
+			}
+			return n;
+		}
+		if (parent != last)
+			of_last = n;
+		last = parent;
+		add_parent(parents, parent);
+		n++;
+	}
+	return limit < batch || n < gate->queued || lane->exhausted || lane->gates->send_partial ? n : 0;
+}
+
+static void
+next_page(BcdJob *job)
+{
+	BcdSweep   *sweep = job->lane->gates->sweep[job->stage];
+
+	sweep->page++;
+	bcd_page_taken(&sweep->paging, &job->page);
+}
+
+/* The record of an item; NULL: it is not on this page. */
+static const cJSON *
+find_record(BcdJob *job, BcdItem *item, const cJSON *data)
+{
+	BcdLane    *lane = job->lane;
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *record;
+	int64		id;
+	int64		parent;
+
+	if (job->stage == BCD_LOOKUP && (record = bcd_record_named(lane, item, data)) != NULL)
+		return record;
+	cJSON_ArrayForEach(record, data)
+	{
+		if (job->stage == BCD_READ)
+		{
+			if (bcd_json_id(record, r->id, &id) && id == item->store_id)
+				return record;
+		}
+		else if (r->same_by && item->wanted && item->lookup_reason != BCD_REASON_LOST_CREATE &&
+				 bcd_json_field_int64(record, r->parent, &parent) && parent == bcd_scope_of(lane, item) &&
+				 !bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(record, r->same_by)) &&
+				 bcd_payload_field_agrees(r, item->wanted, record, r->same_by))
+			return record;
+	}
+	return NULL;
+}
+
+static bool
+has_unnamed(const cJSON *data, const char *id_field)
+{
+	const cJSON *record;
+	int64		id;
+
+	cJSON_ArrayForEach(record, data)
+	{
+		if (!bcd_json_id(record, id_field, &id))
+			return true;
+	}
+	return false;
+}
+
+/* What a page says of an item. */
+static void
+decide_item(BcdJob *job, BcdItem *item, const cJSON *data, bool more)
+{
+	const BcdResource *r = job->lane->feed->resource;
+	const cJSON *record = find_record(job, item, data);
+	int64		id = 0;
+
+	if (record && !bcd_json_id(record, r->id, &id))
+		bcd_decide_no_id(job, item, record);
+	else if (id != 0 && job->stage == BCD_LOOKUP && bcd_record_was_removed(job->lane, id, job->removals))
+		bcd_decide_stage(item, job->stage);
+	else if (record == NULL && more)
+	{
+		bcd_decide_stage(item, job->stage);
+		item->decision.sweeps = true;
+	}
+	else if (record == NULL && has_unnamed(data, r->id))
+		job->doubt = "the store lists a record without a usable id";
+	else if (job->stage == BCD_LOOKUP)
+		job->run->kind->decide_lookup(item, id, record);
+	else
+		job->run->kind->decide_read(item, record);
+}
+
+/* A page. If the list has changed since its first one, records may have been missed. */
+static void
+read_page(BcdJob *job, const cJSON *reply)
+{
+	BcdLane    *lane = job->lane;
+	const BcdSweep *sweep = lane->gates->sweep[job->stage];
+	const BcdResource *r = lane->feed->resource;
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
+	char		why[256];
+	dlist_iter	iter;
+
+	bcd_page_read(&job->page, reply, r->id);
+	if (!bcd_page_moves_on(&sweep->paging, &job->page, -1, why, sizeof(why)))
+	{
+		job->doubt = pstrdup(why);
+		return;
+	}
+	if (sweep->page > 1 && job->page.total != sweep->paging.total)
+	{
+		job->doubt = "the store's list changed while it was read";
+		return;
+	}
+	if (r->choices && job->stage == BCD_LOOKUP)
+		bcd_choice_ids_count(lane, data);
+	dlist_foreach(iter, &job->items)
+		decide_item(job, dlist_container(BcdItem, node, iter.cur), data, job->page.pages > sweep->page);
+	job->taken = next_page;
+}
+
+static void
+begin(BcdLane *lane, BcdStage stage, const BcdView *view, const Parents *parents)
+{
+	BcdGates   *gates = lane->gates;
+	StringInfoData url;
+
+	initStringInfo(&url);
+	bcd_url_append(&url, view->endpoint->path, view->query, parents->n, parent_value, parents);
+	bcd_append_fields(&url, lane, stage, view->endpoint);
+	if (gates->sweep[stage] == NULL)
+		gates->sweep[stage] = MemoryContextAllocZero(gates->cxt, sizeof(BcdSweep));
+	else
+		pfree(gates->sweep[stage]->url);
+	memset(gates->sweep[stage], 0, sizeof(BcdSweep));
+	gates->sweep[stage]->url = MemoryContextStrdup(gates->cxt, url.data);
+	gates->sweep[stage]->page = 1;
+}
+
+/* A request for the next page, for the first n items of the queue. */
+static BcdJob *
+page_job(BcdLane *lane, BcdStage stage, const BcdView *view, int n)
+{
+	const BcdSweep *sweep = lane->gates->sweep[stage];
+	BcdJob	   *job = bcd_job_create(lane, stage, view->endpoint->method,
+									 sweep->page == 1 ? sweep->url : psprintf("%s&page=%d", sweep->url, sweep->page), NULL);
+
+	job->read = read_page;
+	while (n-- > 0)
+		bcd_job_take(job, bcd_item_pop(lane, stage));
+	return job;
+}
+
+/* The record of an item whose parent is not known. */
+static void
+read_one(BcdJob *job, const cJSON *reply)
+{
+	decide_item(job, dlist_head_element(BcdItem, node, &job->items),
+				cJSON_GetObjectItemCaseSensitive(reply, "data"), false);
+}
+
+static BcdJob *
+one_job(BcdLane *lane)
+{
+	const BcdView *view = &lane->feed->resource->view_one;
+	BcdItem    *item = bcd_item_pop(lane, BCD_READ);
+	StringInfoData url;
+	BcdJob	   *job;
+
+	initStringInfo(&url);
+	bcd_url_append(&url, view->endpoint->path, view->query, 1, bcd_url_of_id, &item->store_id);
+	bcd_append_fields(&url, lane, BCD_READ, view->endpoint);
+	job = bcd_job_create(lane, BCD_READ, view->endpoint->method, url.data, NULL);
+	job->read = read_one;
+	bcd_job_take(job, item);
+	return job;
+}
+
+static int
+count_swept(const BcdGate *gate)
+{
+	dlist_iter	iter;
+	int			n = 0;
+
+	dlist_foreach(iter, (dlist_head *) &gate->queue)
+	{
+		if (!dlist_container(BcdItem, node, iter.cur)->swept)
+			break;
+		n++;
+	}
+	return n;
+}
+
+/* The next request that looks up or reads such records, or NULL. */
+BcdJob *
+bcd_plan_siblings(BcdLane *lane, BcdStage stage)
+{
+	const BcdResource *r = lane->feed->resource;
+	const BcdView *view = stage == BCD_LOOKUP ? &r->keys[0].many : &r->view;
+	BcdGate    *gate = &lane->gates->gate[stage];
+	Parents		parents;
+	int			n;
+
+	if (gate->queued == 0 || gate->flying > 0 || !bcd_endpoint_is_free(lane, stage))
+		return NULL;
+	n = count_swept(gate);
+	if (n > 0)
+		return page_job(lane, stage, view, n);
+	if (stage == BCD_READ && parent_of(dlist_head_element(BcdItem, node, &gate->queue), stage) == 0)
+		return one_job(lane);
+	n = choose(lane, stage, &parents);
+	if (n == 0)
+		return NULL;
+	begin(lane, stage, view, &parents);
+	return page_job(lane, stage, view, n);
+}

@@ -1,0 +1,73 @@
+/*
+ * fixed.c
+ *		Fields that cannot be changed once a record exists.
+ *
+ * They are never sent in an update. Where a record has another value than its
+ * row, a payload keeps the record's, so that the difference is told.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "base/json.h"
+#include "payload/choices.h"
+#include "payload/fixed.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
+
+/* A row and the known contents of its record, compared in what is fixed */
+typedef struct Fixed
+{
+	const BcdResource *resource;
+	Jsonb	   *known;
+	const BcdField *field;
+} Fixed;
+
+static void
+compare_fixed(const char *name, JsonbValue *value, void *arg)
+{
+	Fixed	   *f = arg;
+	const BcdField *field = bcd_resource_field(f->resource, name);
+	JsonbValue	old;
+
+	if (f->field == NULL && field && (field->flags & BCD_F_FIXED) && f->known &&
+		getKeyJsonValueFromContainer(&f->known->root, name, strlen(name), &old) != NULL &&
+		strcmp(bcd_folded(bcd_value_text(value)), bcd_folded(bcd_value_text(&old))) != 0)
+		f->field = field;
+}
+
+/*
+ * The first field that cannot be changed and has another value in the row than
+ * the record is known to have, but for case; NULL: none.
+ */
+const BcdField *
+bcd_fixed_difference(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
+{
+	Fixed		f = {resource, known};
+
+	bcd_payload_each(wanted, compare_fixed, &f);
+	return f.field;
+}
+
+/* Adds what a record has of the fields that cannot be changed and do not agree. */
+Jsonb *
+bcd_fixed_read(const BcdResource *resource, Jsonb *known, Jsonb *wanted, const cJSON *record)
+{
+	int			i;
+
+	for (i = 0; i < resource->nfields; i++)
+	{
+		const BcdField *field = &resource->fields[i];
+		const cJSON *got = cJSON_GetObjectItemCaseSensitive(record, field->name);
+		int64		id;
+
+		if (!(field->flags & BCD_F_FIXED) || bcd_payload_has(known, field->name) ||
+			!bcd_payload_has(wanted, field->name))
+			continue;
+		if (field->flags & BCD_F_CHOICES)
+			known = bcd_choices_set(known, field->name, got);
+		else if (bcd_json_int64(got, &id))
+			known = bcd_payload_set_integer(known, field->name, id);
+	}
+	return known;
+}

@@ -1,0 +1,137 @@
+/*
+ * variant.c
+ *		Variants of products: product-variants_catalog.v3.yml.
+ *
+ * Fields that requests can have but that are left out: id, which the store
+ * assigns. Metafields have endpoints of their own.
+ *
+ * Read-only: calculated_price, calculated_weight, sku_id.
+ *
+ * The batch for updates lacks sku, mpn, gtin and image_url, so these are a
+ * facet of their own, which is written alone. The option values of a variant
+ * cannot be changed at all.
+ */
+#include "postgres.h"
+
+#include "resource/fields.h"
+#include "resource/resource.h"
+
+/*
+ * null means that the variant has what its product has. When written,
+ * image_url is the address from which the store copies the image.
+ */
+static const BcdField variant_fields[] = {
+	TEXT("bin_picking_number", 0, 255, BCD_F_NULLABLE),
+	PRICE("cost_price", BCD_F_NULLABLE),
+	MEASURE("depth", BCD_F_NULLABLE),
+	PRICE("fixed_cost_shipping_price", BCD_F_NULLABLE),
+	{"gtin", BCD_STRING, 0, 14, -1, BCD_F_NULLABLE,.facet = "single"},
+	MEASURE("height", BCD_F_NULLABLE),
+	{"image_url", BCD_STRING, 0, -1, -1, BCD_F_WRITE_ONLY,.facet = "single"},
+	{"inventory_level", BCD_INTEGER, 0, INT32_MOST, -1, 0,.facet = "stock"},
+	WHOLE("inventory_warning_level", 0, INT32_MOST, BCD_F_NULLABLE),
+	FLAG("is_free_shipping"),
+	{"mpn", BCD_STRING, 0, -1, -1, BCD_F_NULLABLE,.facet = "single"},
+	{"option_values", BCD_RECORDS, 0, -1, -1, BCD_F_REQUIRED | BCD_F_SET | BCD_F_NO_CASE | BCD_F_FIXED | BCD_F_CHOICES},
+	PRICE("price", BCD_F_NULLABLE),
+	{"product_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED | BCD_F_FIXED, NULL, "product"},
+	FLAG("purchasing_disabled"),
+	TEXT("purchasing_disabled_message", 0, 255, 0),
+	PRICE("retail_price", BCD_F_NULLABLE),
+	PRICE("sale_price", BCD_F_NULLABLE),
+	{"sku", BCD_STRING, 1, 255, -1, BCD_F_REQUIRED | BCD_F_NO_CASE,.facet = "single"},
+	TEXT("upc", 0, 14, BCD_F_NULLABLE),
+	MEASURE("weight", BCD_F_NULLABLE),
+	MEASURE("width", BCD_F_NULLABLE),
+};
+
+/*
+ * The text of the batch operation says that items without an id create
+ * variants; the schema of its body has none of the fields that this needs. So
+ * a variant is created by a request of its own, which the schema supports.
+ */
+static const BcdEndpoint variant_list = {"GET", "/catalog/variants", BCD_PAGE_LIMIT,.narrows = true};
+static const BcdEndpoint variant_create = {"POST", "/catalog/products/{product_id}/variants", 1, BCD_ONE, &bcd_reply_records};
+static const BcdEndpoint variant_update = {"PUT", "/catalog/variants", 50, BCD_ARRAY, &bcd_reply_variants};
+static const BcdEndpoint variant_single = {"PUT", "/catalog/products/{product_id}/variants/{id}", 1, BCD_ONE, &bcd_reply_records};
+static const BcdEndpoint variant_delete = {"DELETE", "/catalog/products/{product_id}/variants/{id}", 1, BCD_NO_BODY, &bcd_reply_silent};
+
+/* The text asks for the parent in the body, too. */
+static const BcdMember variant_parent[] = {{"product_id", BCD_FROM_PARENT}, {NULL}};
+
+static const BcdMember variant_stock[] = {
+	{"location_id", BCD_FROM_OPTION, "location_id", "1"},
+	{"variant_id", BCD_FROM_ID},
+	{"quantity", BCD_FROM_FIELD, "inventory_level"},
+	{NULL}
+};
+
+static const BcdFacet variant_facets[] = {
+	{
+		.create = {&variant_create,.members = variant_parent},
+		.update = {&variant_update},
+		.remove = {&variant_delete},
+	},
+	{
+		.name = "single",
+		.nested = true,
+		.separate = true,
+		.update = {&variant_single},
+	},
+	{
+		.name = "stock",
+		.nested = true,
+		.placed_by = "location_id",
+		.update = {&bcd_stock_absolute,.members = variant_stock},
+	},
+};
+
+/* No list of keys is accepted, but one of products, with all their variants. */
+static const BcdKey variant_keys[] = {
+	{
+		BCD_LIST("product_id", "sku"),
+		.one = {&variant_list, "sku={sku}"},
+		.many = {&variant_list, "product_id:in={product_id,}",.siblings = true},
+	},
+	{NULL}
+};
+
+/*
+ * Options and their values are records of the product. Limits are documented
+ * in the text of the operations.
+ */
+static const BcdChoices variant_choices = {
+	.field = "option_values",
+	.list = "/catalog/products/{product_id}/options",
+	.option = "/catalog/products/{product_id}/options",
+	.value = "/catalog/products/{product_id}/options/%s/values",
+	.type = "\"type\": \"dropdown\"",
+	.most_values = 250,
+	.most_records = 600,
+};
+
+StaticAssertDecl(lengthof(variant_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is too small");
+StaticAssertDecl(lengthof(variant_facets) <= BCD_MAX_FACETS, "BCD_MAX_FACETS is too small");
+
+/*
+ * Every product has a variant without options, which is the product itself as
+ * long as there are no others.
+ */
+const BcdResource bcd_variant = {
+	.name = "variant",
+	.id = "id",
+	.keys = variant_keys,
+	.parent = "product_id",
+	.same_by = "option_values",
+	.implied_without = "option_values",
+	.choices = &variant_choices,
+	BCD_FIELDS(variant_fields),
+	BCD_FACETS(variant_facets),
+	.view = {&variant_list, "product_id:in={product_id,}",.siblings = true},
+	.view_one = {&variant_list, "id={id}"},
+	.list = {&variant_list},
+	.hidden_by = "purchasing_disabled",
+	.hidden_when = true,
+	.gone_is_refused = true,
+	.twin_is_refused = true,
+};
