@@ -17,10 +17,12 @@
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
+#include "engine/keyed.h"
 #include "engine/key_holders.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
 #include "engine/stage.h"
+#include "payload/address.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "store/batch_reply.h"
@@ -97,6 +99,30 @@ bcd_decide_read_first(BcdItem *item)
 	item->decision.attempted = true;
 }
 
+/* The same for a record without an id: the values that its address is made of. */
+static void
+describe_address(const BcdItem *item, BcdElement *element, const char **names)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	Jsonb	   *fields = item->wanted ? item->wanted : item->known;
+	const char *identity = bcd_address_identity(r, fields);
+	const char **values;
+	int			n;
+
+	element->key = bcd_address_field_names(r, fields);
+	for (n = 0; element->key[n]; n++)
+		;
+	values = palloc0(sizeof(char *) * (n + 1));
+	while (n-- > 0)
+		values[n] = bcd_payload_text(fields, element->key[n]);
+	element->values = values;
+	/* the text of an error names an item, in any location */
+	if (identity && bcd_resource_field(r, identity)->type == BCD_INTEGER)
+		element->id = bcd_payload_integer(fields, identity);
+	else if (identity)
+		names[0] = bcd_payload_text(fields, identity);
+}
+
 /* The key by which replies know an item's record, and the names in its row. */
 static void
 describe(const BcdItem *item, BcdElement *element)
@@ -110,6 +136,11 @@ describe(const BcdItem *item, BcdElement *element)
 
 	element->id = item->store_id;
 	element->names = names;
+	if (bcd_is_keyed(item))
+	{
+		describe_address(item, element, names);
+		return;
+	}
 	if (item->wanted == NULL)
 		return;
 	for (i = 0; (field = bcd_resource_key(r, i)) != NULL; i++)

@@ -41,6 +41,7 @@
 #include "engine/item.h"
 #include "engine/item_wants.h"
 #include "engine/job.h"
+#include "engine/keyed.h"
 #include "engine/lane.h"
 #include "engine/lane_held.h"
 #include "feed/feed.h"
@@ -276,7 +277,7 @@ bcd_plan_turn(BcdLane *lane)
 	lane->gates->looked_at = lane->gates->moved;
 	lane->gates->was_full = bcd_gates_exhausted(lane) || !bcd_lane_has_room(lane);
 	job = bcd_job_create(lane, BCD_TURN, NULL, NULL, NULL);
-	job->read = read_turns;
+	job->read = lane->feed->resource->id ? read_turns : bcd_keyed_turns;
 	while (lane->gates->gate[BCD_TURN].queued > 0)
 		bcd_job_take(job, bcd_item_pop(lane, BCD_TURN));
 	return job;

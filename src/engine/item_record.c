@@ -18,6 +18,7 @@
 #include "engine/engine.h"
 #include "engine/facets.h"
 #include "engine/item_record.h"
+#include "engine/keyed.h"
 #include "engine/lost_create.h"
 #include "engine/referrers.h"
 #include "tables/link_write.h"
@@ -54,7 +55,7 @@ put_links(BcdLane *lane, BcdItem **items, int n)
 
 		links[i] = (BcdLinkWrite)
 		{
-			items[i]->key, record.store_id, record.known,
+			items[i]->key, record.store_id, bcd_item_address(items[i]), record.known,
 				record.linked, is_written(items[i]), is_back(items[i])
 		};
 	}
@@ -233,7 +234,7 @@ put_results(const BcdLane *lane, BcdItem **items, int n)
 			results[told++] = (BcdResult)
 		{
 			items[i]->key, bcd_store_id_after(items[i]), d->outcome, d->status,
-				d->error, d->request_id, bcd_item_parts(items[i])
+				d->error, d->request_id, bcd_item_parts(items[i]), bcd_item_address(items[i])
 		};
 	}
 	bcd_results_insert(lane->run->run_id, lane->feed->name, results, told);

@@ -11,6 +11,7 @@
 #include "engine/facets.h"
 #include "engine/item_wants.h"
 #include "engine/key_holders.h"
+#include "engine/keyed.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
 #include "engine/stage.h"
@@ -33,7 +34,9 @@ bcd_item_wants_tasks(BcdItem *item, List *tasks)
 {
 	BcdItemRecord record = bcd_record_after(item);
 
-	if (tasks != NIL)
+	if (tasks != NIL && bcd_is_keyed(item))
+		bcd_keyed_wants(item, tasks);
+	else if (tasks != NIL)
 	{
 		if (!bcd_decide_tasks(item, tasks))
 			bcd_decide_stage(item, bcd_stage_of(linitial(tasks)));

@@ -15,6 +15,7 @@
 #include "engine/item.h"
 #include "engine/lane.h"
 #include "engine/queue.h"
+#include "engine/stage.h"
 #include "feed/feed_lock.h"
 #include "pacing/pace.h"
 #include "store/store_identity.h"
@@ -38,6 +39,14 @@ bcd_run_lane(const BcdRun *run, const char *feed)
 	return NULL;
 }
 
+/* Does an endpoint take batches for which items may have to wait long? */
+static bool
+is_large(const BcdGates *gates, int stage)
+{
+	return bcd_stage_is_facet(stage) ||
+		(bcd_stage_writes(stage) && gates->gate[stage].endpoint && gates->gate[stage].endpoint->batch > BCD_PAGE_LIMIT);
+}
+
 /*
  * May a lane take more items?  Those that wait to write a facet of its own do so
  * until they fill a batch, which may be a large one.
@@ -50,8 +59,10 @@ bcd_lane_has_room(const BcdLane *lane)
 	int			batch = 0;
 	int			stage;
 
-	for (stage = BCD_FACET; stage < BCD_FACET + gates->resource->nfacets - 1; stage++)
+	for (stage = 0; stage < BCD_FACET + gates->resource->nfacets - 1; stage++)
 	{
+		if (!is_large(gates, stage))
+			continue;
 		apart += gates->gate[stage].queued;
 		batch = Max(batch, gates->gate[stage].endpoint->batch);
 	}

@@ -21,6 +21,7 @@
 #include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/job.h"
+#include "engine/keyed_read.h"
 #include "engine/lane.h"
 #include "engine/lookup.h"
 #include "engine/natural_key.h"
@@ -116,8 +117,8 @@ task_of(const BcdItem *item, BcdStage stage)
 		task->facet = r->facets;
 		task->action = bcd_stage_action(r, stage);
 		task->fields = item->body;
-		/* of a row that is gone, what its record's address is made of */
-		task->row = item->wanted ? item->wanted : bcd_payload_merge(item->remembered, item->known);
+		/* of a row that is gone, or has another address, what its record's address is made of */
+		task->row = item->wanted && stage != BCD_REMOVE ? item->wanted : bcd_payload_merge(item->remembered, item->known);
 		task->parent = r->parent ? bcd_payload_text(task->row, r->parent) : NULL;
 		task->options = feed->options_json;
 	}
@@ -128,6 +129,27 @@ task_of(const BcdItem *item, BcdStage stage)
 	if (item->store_id != 0)
 		task->id = psprintf(INT64_FORMAT, item->store_id);
 	return task;
+}
+
+/* Items that may go into a request with the first one of a queue come right behind it. */
+static void
+gather(BcdLane *lane, BcdStage stage)
+{
+	dlist_head *queue = &lane->gates->gate[stage].queue;
+	BcdTask    *first = task_of(dlist_head_element(BcdItem, node, queue), stage);
+	dlist_head	rest;
+	dlist_mutable_iter iter;
+
+	dlist_init(&rest);
+	dlist_foreach_modify(iter, queue)
+	{
+		if (bcd_task_may_join(first, task_of(dlist_container(BcdItem, node, iter.cur), stage)))
+			continue;
+		dlist_delete(iter.cur);
+		dlist_push_tail(&rest, iter.cur);
+	}
+	while (!dlist_is_empty(&rest))
+		dlist_push_tail(queue, dlist_pop_head_node(&rest));
 }
 
 /*
@@ -145,18 +167,21 @@ group_size(BcdLane *lane, BcdStage stage)
 	int			limit;
 	bool		whole = lane->gates->send_partial;
 	bool		shares = bcd_stage_writes(stage) && batch > 1 &&
-	strchr(lane->gates->gate[stage].endpoint->path, '{');
+	bcd_action_shares(bcd_stage_action(lane->feed->resource, stage));
 
 	if (dlist_is_empty(&lane->gates->gate[stage].queue) || !bcd_endpoint_is_free(lane, stage))
 		return 0;
+	if (shares)
+		gather(lane, stage);
 	first = dlist_head_element(BcdItem, node, &lane->gates->gate[stage].queue);
 	limit = Min(batch, first->group);
 	dlist_foreach(iter, &lane->gates->gate[stage].queue)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
+		if (n > 0 && shares && !bcd_task_may_join(task_of(first, stage), task_of(item, stage)))
+			break;
 		if (Min(batch, item->group) != limit ||
-			(n > 0 && shares && !bcd_task_may_join(task_of(first, stage), task_of(item, stage))) ||
 			(n > 0 && !item->follows && n + following(lane, stage, item, limit - n) >= limit))
 		{
 			/* no more will come before this one */
@@ -201,23 +226,32 @@ request_for(BcdLane *lane, BcdStage stage, int n)
 	return job;
 }
 
+/*
+ * The next request of a stage of writes.  *drains: there is one, but it is only
+ * waiting for the other writes to end.
+ */
 static BcdJob *
-write_job(BcdLane *lane, BcdStage stage)
+write_job(BcdLane *lane, BcdStage stage, bool *drains)
 {
-	int			n = lane->run->alone ? 0 : group_size(lane, stage);
+	bool		waits = lane->run->alone || *drains || lane->gates->gate[stage].queued == 0;
+	int			n = waits ? 0 : group_size(lane, stage);
 
-	return n > 0 ? request_for(lane, stage, n) : NULL;
+	if (n > 0 && lane->gates->gate[stage].endpoint->alone && lane->run->writing > 0)
+		*drains = true;
+	else if (n > 0)
+		return request_for(lane, stage, n);
+	return NULL;
 }
 
 /* Creates come when the store has what they choose from. */
 static BcdJob *
-create_job(BcdLane *lane)
+create_job(BcdLane *lane, bool *drains)
 {
 	BcdJob	   *job = NULL;
 
 	if (lane->feed->resource->choices && !bcd_plan_choices(lane, &job))
 		return job;
-	return write_job(lane, BCD_CREATE);
+	return write_job(lane, BCD_CREATE, drains);
 }
 
 /* Items that wait for a facet which is found to go with the record. */
@@ -366,19 +400,19 @@ next_job(BcdLane *lane)
 	if (job == NULL && lane->feed->resource->view.siblings)
 		job = bcd_plan_siblings(lane, BCD_READ);
 	else if (job == NULL)
-		job = read_job(lane);
+		job = lane->feed->resource->id ? read_job(lane) : bcd_keyed_read_job(lane);
 	if (job == NULL)
 		job = bcd_plan_turn(lane);
 	if (job == NULL)
 		job = recheck_job(lane);
 	if (job == NULL)
 		job = facet_job(lane, &drains);
+	if (job == NULL)
+		job = write_job(lane, BCD_UPDATE, &drains);
 	if (job == NULL && !drains)
-		job = write_job(lane, BCD_UPDATE);
-	if (job == NULL && !drains)
-		job = create_job(lane);
-	if (job == NULL && !drains)
-		job = write_job(lane, BCD_REMOVE);
+		job = create_job(lane, &drains);
+	if (job == NULL)
+		job = write_job(lane, BCD_REMOVE, &drains);
 	return job;
 }
 

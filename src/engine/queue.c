@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/queue.h"
+#include "payload/address.h"
 #include "resource/resource.h"
 #include "tables/link.h"
 #include "tables/link_write.h"
@@ -48,8 +49,8 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 		item->attempts = row.attempts;
 		item->group = bcd_item_group(lane, item->attempts);
 		item->store_id = row.store_id;
-		item->linked = item->store_id != 0;
-		item->known = row.payload;
+		item->linked = row.address != NULL;
+		item->known = bcd_known_at(feed->resource, row.address, row.payload);
 		item->lost_create = row.lost_create;
 		item->remembered = row.remembered;
 		item->aside = row.aside;
@@ -74,7 +75,7 @@ set_link(BcdItem *item, const BcdLinkRow *link)
 {
 	item->store_id = link->store_id;
 	item->linked = true;
-	item->known = link->payload;
+	item->known = bcd_known_at(item->lane->feed->resource, link->address, link->payload);
 	item->remembered = link->remembered;
 	item->aside = link->aside;
 }

@@ -21,6 +21,7 @@
 #include "engine/facets.h"
 #include "engine/item.h"
 #include "engine/item_wants.h"
+#include "engine/keyed.h"
 #include "engine/lane.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
@@ -97,9 +98,7 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 {
 	if (item->final_decision)
 		bcd_not_put_back(item, text);
-	else if ((job->stage == BCD_UPDATE || bcd_stage_is_facet(job->stage)) &&
-			 job->lane->feed->resource->gone_is_refused &&
-			 !item->looked_up && !bcd_reason_is_unexpected(item->lookup_reason))
+	else if (bcd_refusal_may_mean_gone(job) && !item->looked_up && !bcd_reason_is_unexpected(item->lookup_reason))
 	{
 		bcd_decide_stage(item, BCD_READ);
 		item->decision.clashes = true;
@@ -236,7 +235,7 @@ decide_not_found(BcdJob *job, BcdItem *item, char *text)
 		}
 	}
 	else if (job->stage == BCD_REMOVE)
-		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+		bcd_decide_removed(item);
 	else if (bcd_stage_is_facet(job->stage))
 		decide_refused(job, item, text);
 	else if (job->stage != BCD_UPDATE)
@@ -330,7 +329,7 @@ bcd_judge_rest(BcdJob *job, const char *text)
 
 		if (item->decision.made)
 			continue;
-		if (job->stage == BCD_UPDATE && item->wanted && item->attempts == 0)
+		if (job->stage == BCD_UPDATE && item->wanted && item->attempts == 0 && !bcd_is_keyed(item))
 			bcd_decide_read_first(item);
 		else
 			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
@@ -392,6 +391,7 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	}
 	if (job->nitems == 0)
 		return;
+	verdict = bcd_keyed_verdict(job, verdict);
 	text = bcd_reply_text(job, first_item(job));
 	if (verdict == BCD_STOP_FEED || job->request->status == 405)
 		bcd_merge_facet(job, text);

@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
 #include "engine/facets.h"
+#include "engine/keyed.h"
 #include "engine/lookup.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
@@ -121,7 +122,8 @@ record_for(BcdJob *job, BcdItem *item, const cJSON *data)
 	const BcdResource *r = job->lane->feed->resource;
 	const cJSON *record = NULL;
 
-	while ((record = next_record(data, record)) != NULL)
+	/* writes of records without an id are told of as a whole */
+	while (r->id != NULL && (record = next_record(data, record)) != NULL)
 	{
 		const cJSON *name;
 		int64		id = 0;
@@ -293,7 +295,7 @@ read_removals(BcdJob *job, bool partial)
 
 		if (!partial)
 		{
-			bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+			bcd_decide_removed(item);
 			continue;
 		}
 		bcd_decide_stage(item, BCD_READ);
@@ -306,9 +308,10 @@ read_removals(BcdJob *job, bool partial)
 static bool
 names_no_record(const cJSON *reply, const cJSON *data, const BcdJob *job)
 {
+	const char *id = job->lane->feed->resource->id;
+
 	return cJSON_IsObject(reply) &&
-		(data == NULL || (cJSON_IsObject(data) &&
-						  cJSON_GetObjectItemCaseSensitive(data, job->lane->feed->resource->id) == NULL));
+		(data == NULL || (cJSON_IsObject(data) && (id == NULL || cJSON_GetObjectItemCaseSensitive(data, id) == NULL)));
 }
 
 /* Reads a good reply of a stage other than LOOKUP. */
@@ -366,7 +369,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		bcd_set_apart(job))
 		return;
 	/* a batch of those may be a large one */
-	if (partial && bcd_stage_is_facet(job->stage) && bcd_split(job, (job->nitems + 1) / 2))
+	if (partial && (bcd_stage_is_facet(job->stage) || bcd_is_keyed(first)) && bcd_split(job, (job->nitems + 1) / 2))
 		return;
 	if (partial && job->nitems > 1)
 	{

@@ -27,6 +27,7 @@
 #include "engine/item_record.h"
 #include "engine/item_stale.h"
 #include "engine/job.h"
+#include "engine/keyed.h"
 #include "engine/lane.h"
 #include "engine/reply_error.h"
 #include "engine/run_reload.h"
@@ -125,6 +126,11 @@ decide_twins(BcdJob *job)
 
 	if (job->stage != BCD_LOOKUP && job->stage != BCD_READ)
 		return;
+	if (job->lane->feed->resource->id == NULL)
+	{
+		bcd_keyed_twins(job);
+		return;
+	}
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
@@ -291,7 +297,8 @@ move_items(BcdJob *job)
 
 /*
  * Does the next request depend on what is recorded?  That a record is about
- * to be hidden, or created, must be known for good before.
+ * to be hidden, or created, or written at an address, must be known for good
+ * before.
  */
 static bool
 must_last(BcdJob *job)
@@ -305,7 +312,7 @@ must_last(BcdJob *job)
 		const BcdItem *item = dlist_container(BcdItem, node, iter.cur);
 		const BcdDecision *d = &item->decision;
 
-		if (d->lost_create || d->link == BCD_LINK_ASIDE || bcd_item_changes_intent(item, job->stage))
+		if (d->lost_create || d->link == BCD_LINK_ASIDE || (d->link == BCD_LINK_PUT && job->stage == BCD_TURN) || bcd_item_changes_intent(item, job->stage))
 			return true;
 	}
 	return false;

@@ -18,14 +18,14 @@ static const struct
 	const char *name;
 	uint32		next;
 }			stages[] = {
-	[BCD_CLAIM] = {"CLAIM", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE) | TO(FACET)},
+	[BCD_CLAIM] = {"CLAIM", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE) | TO(REMOVE) | TO(FACET)},
 	[BCD_LOOKUP] = {"LOOKUP", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE) | TO(FACET)},
 	[BCD_READ] = {"READ", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(FACET)},
 	[BCD_RECHECK] = {"RECHECK", TO(UPDATE) | TO(REMOVE)},
-	[BCD_TURN] = {"TURN", TO(LOOKUP) | TO(TURN) | TO(CREATE) | TO(UPDATE)},
+	[BCD_TURN] = {"TURN", TO(LOOKUP) | TO(TURN) | TO(CREATE) | TO(UPDATE) | TO(FACET)},
 	[BCD_CREATE] = {"CREATE", TO(LOOKUP) | TO(CREATE) | TO(FACET)},
 	[BCD_UPDATE] = {"UPDATE", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(FACET)},
-	[BCD_REMOVE] = {"REMOVE", TO(READ) | TO(UPDATE) | TO(REMOVE)},
+	[BCD_REMOVE] = {"REMOVE", TO(READ) | TO(TURN) | TO(UPDATE) | TO(REMOVE)},
 	[BCD_FACET] = {"FACET", TO(READ) | TO(UPDATE) | TO(FACET)},
 };
 
@@ -47,6 +47,8 @@ bcd_stage_is_facet(BcdStage stage)
 BcdStage
 bcd_stage_of(const BcdTask *task)
 {
+	if (task->action == &task->facet->remove)
+		return BCD_REMOVE;
 	Assert(task->action == &task->facet->update);
 	return task->facet == task->resource->facets ? BCD_UPDATE :
 		BCD_FACET + (task->facet - task->resource->facets) - 1;
@@ -101,5 +103,7 @@ bcd_stage_endpoint(const BcdResource *resource, BcdStage stage)
 {
 	if (bcd_stage_is_facet(stage) && stage - BCD_FACET + 1 >= resource->nfacets)
 		return NULL;
-	return bcd_stage_writes(stage) ? bcd_stage_action(resource, stage)->endpoint : resource->list.endpoint;
+	if (bcd_stage_writes(stage))
+		return bcd_stage_action(resource, stage)->endpoint;
+	return resource->list.endpoint ? resource->list.endpoint : resource->view.endpoint;
 }

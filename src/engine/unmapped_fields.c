@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "engine/unmapped_fields.h"
 #include "feed/feed.h"
+#include "payload/address.h"
 #include "payload/fixed.h"
 #include "payload/payload.h"
 #include "payload/task.h"
@@ -163,6 +164,9 @@ bcd_item_known_read(const BcdItem *item, const cJSON *record)
 	r.known = bcd_fixed_read(item->lane->feed->resource, r.known, item->wanted, record);
 	if (dropped)
 		bcd_payload_each(dropped, add_field, &r);
+	if (item->lane->feed->resource->id == NULL && item->wanted)
+		r.known = bcd_known_at(item->lane->feed->resource,
+							   bcd_record_address(item->lane->feed->resource, item->wanted), r.known);
 	return with_placed(item, without_unshown(item, r.known));
 }
 

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "feed/difference.h"
+#include "payload/address.h"
 #include "payload/fixed.h"
 #include "payload/payload.h"
 #include "payload/task.h"
@@ -48,7 +49,7 @@ of_gone(const BcdFeed *feed, const BcdTaskRow *row, BcdDifference *d)
 	const char *hidden_by = feed->resource->hidden_by;
 	char	   *shown = hidden_by ? bcd_payload_text(row->known, hidden_by) : NULL;
 
-	if (row->id == NULL)
+	if (row->id == NULL && (row->resource->id != NULL || row->known == NULL))
 		d->reason = feed->filter ? "no such row, or it does not satisfy the filter" :
 			"no such row";
 	else if (feed->on_delete == BCD_DELETE_DELETE)
@@ -69,6 +70,15 @@ of_gone(const BcdFeed *feed, const BcdTaskRow *row, BcdDifference *d)
 			"the source row is gone; on_delete is ignore";
 }
 
+/* A record without an id is written whether or not it exists. */
+static char *
+flaw_of_keyed(const BcdTaskRow *row)
+{
+	char	   *flaw = bcd_address_flaw(row->resource, row->wanted);
+
+	return flaw ? flaw : bcd_flaw_of_new(row->resource, row->wanted);
+}
+
 /*
  * A record below another parent than the row's is not the row's any more; it
  * may have gone with its parent. Nothing else that is fixed can be made good.
@@ -77,8 +87,14 @@ static void
 of_found(const BcdTaskRow *row, BcdDifference *d)
 {
 	const BcdField *fixed = row->id ? bcd_fixed_difference(row->resource, row->wanted, row->known) : NULL;
+	bool		keyed = row->resource->id == NULL;
 
-	if (row->id == NULL || (fixed && row->resource->parent && strcmp(fixed->name, row->resource->parent) == 0))
+	if (keyed && (d->reason = flaw_of_keyed(row)) != NULL)
+	{
+		d->need = BCD_NEEDS_MENDING;
+		return;
+	}
+	if ((row->id == NULL && !keyed) || (fixed && row->resource->parent && strcmp(fixed->name, row->resource->parent) == 0))
 	{
 		d->need = BCD_NEEDS_RECORD;
 		return;

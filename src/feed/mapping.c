@@ -27,6 +27,7 @@
 #include "feed/feed.h"
 #include "feed/key.h"
 #include "feed/mapping.h"
+#include "feed/mapping_address.h"
 #include "feed/mapping_advice.h"
 #include "feed/mapping_guard.h"
 #include "feed/ref.h"
@@ -83,6 +84,11 @@ check_natural_key(const BcdFeed *feed)
 	int			i;
 	StringInfoData names;
 
+	if (feed->resource->id == NULL)
+	{
+		bcd_mapping_check_address(feed);
+		return;
+	}
 	initStringInfo(&names);
 	for (i = 0; (name = bcd_resource_key(feed->resource, i)) != NULL; i++)
 	{

@@ -50,7 +50,7 @@ bcd_check_on_delete(const char *value, const BcdResource *resource)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("on_delete \"hide\" is not possible for resource %s", resource->name),
-				 errdetail("A %s of a store cannot be hidden.", resource->name),
+				 errdetail("Records of resource %s cannot be hidden.", resource->name),
 				 errhint("Use \"ignore\" or \"delete\".")));
 }
 

@@ -76,6 +76,12 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"store_id\" must be greater than zero")));
+	if (feed->resource->id == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("a record of resource %s has no id that a row could be linked to", feed->resource->name),
+				 errdetail("It is identified by the values of the row."),
+				 errhint("SELECT bcdelta.link(%s) links all rows whose records exist.", quote_literal_cstr(feed->name))));
 	check_store(feed);
 	key = bcd_key_given(feed, bcd_arg_text(fcinfo, 1));
 	/* a claim that does not see the link yet would later overwrite it */
@@ -114,15 +120,16 @@ static int64
 unlink_row(const BcdFeed *feed, const char *key)
 {
 	BcdRights	rights;
-	int64		store_id;
+	int64		store_id = 0;
+	bool		linked;
 
 	bcd_spi_begin(&rights);
 	check_not_in_flight(feed, key);
-	store_id = bcd_link_delete(feed->name, key);
+	linked = bcd_link_delete(feed->name, key, &store_id);
 	if (store_id != 0)
 		bcd_note_referrers(feed, store_id);
 	bcd_spi_end(&rights);
-	return store_id != 0 ? 1 : 0;
+	return linked ? 1 : 0;
 }
 
 /*

@@ -29,6 +29,7 @@
 #include "feed/mapping.h"
 #include "functions/args.h"
 #include "functions/preview_keys.h"
+#include "payload/address.h"
 #include "payload/body.h"
 #include "payload/payload.h"
 #include "payload/task.h"
@@ -141,7 +142,8 @@ read_link(const BcdFeed *feed, char *key, BcdLinkRow *link)
 	bcd_spi_begin(&rights);
 	place = linked_key(feed, key, cxt);
 	MemoryContextSwitchTo(cxt);
-	(void) bcd_link_read_ahead(feed->name, feed->feed_id, place, place != key, link);
+	if (bcd_link_read_ahead(feed->name, feed->feed_id, place, place != key, link))
+		link->payload = bcd_known_at(feed->resource, link->address, link->payload);
 	bcd_spi_end(&rights);
 }
 

@@ -9,6 +9,7 @@
 #include "utils/numeric.h"
 
 #include "base/compat.h"
+#include "payload/address.h"
 #include "payload/body.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -107,14 +108,38 @@ json_of_id(const char *id)
 	return json.data;
 }
 
+/* Appends the field of a identity that identifies a record, as a member or as an object. */
+static void
+append_identity(StringInfo out, const BcdTask *task, const BcdMember *member)
+{
+	const char *identity = bcd_address_identity(task->resource, task->row);
+	char	   *json = identity ? json_of(task->row, identity) : NULL;
+
+	if (json == NULL)
+		elog(ERROR, "the body of a request has nothing that identifies a record of resource %s",
+			 task->resource->name);
+	if (member->name[0])
+		append_member(out, member->name, psprintf("{\"%s\": %s}", identity, json));
+	else
+		append_member(out, identity, json);
+}
+
 static void
 append_special(StringInfo out, const BcdTask *task, const BcdMember *member)
 {
 	char	   *json = NULL;
 
+	if (member->from == BCD_FROM_IDENTITY)
+	{
+		append_identity(out, task, member);
+		return;
+	}
+
 	switch (member->from)
 	{
 		case BCD_FROM_NOTHING:
+		case BCD_FROM_CONSTANT:
+		case BCD_FROM_IDENTITY:
 			break;
 		case BCD_FROM_FIELD:
 			json = json_of(task->fields, member->what);

@@ -7,14 +7,11 @@
  */
 #include "postgres.h"
 
-#include "base/json.h"
+#include "payload/address.h"
 #include "payload/payload.h"
 #include "payload/task.h"
 #include "payload/url.h"
 #include "resource/resource.h"
-
-/* Separates the parts of an address that is made of key fields */
-#define KEY_SEPARATOR	'/'
 
 static BcdTask *
 task_create(const BcdTaskRow *row, const BcdFacet *facet, const BcdAction *action, Jsonb *fields)
@@ -262,28 +259,11 @@ key_text(Jsonb *fields, const char *name)
 	return text && text[0] ? text : NULL;
 }
 
-/*
- * Returns the address of a record without an id, which consists of the values
- * of its key; palloc'd. Returns NULL if a value is missing.
- */
-char *
-bcd_record_address(const BcdResource *resource, Jsonb *fields)
+/* A field by which a record is not identified makes it necessary to write it. */
+static bool
+is_content(const char *name, JsonbValue *value, void *resource)
 {
-	StringInfoData address;
-	int			i;
-
-	initStringInfo(&address);
-	for (i = 0; resource->keys[0].fields[i]; i++)
-	{
-		char	   *text = key_text(fields, resource->keys[0].fields[i]);
-
-		if (text == NULL)
-			return NULL;
-		if (i > 0)
-			appendStringInfoChar(&address, KEY_SEPARATOR);
-		bcd_url_escape(&address, text);
-	}
-	return address.data;
+	return !bcd_is_address_field(resource, name);
 }
 
 /*
@@ -294,10 +274,12 @@ bcd_record_address(const BcdResource *resource, Jsonb *fields)
 static List *
 keyed_tasks(const BcdTaskRow *row)
 {
-	const BcdFacet *facet = row->resource->facets;
-	char	   *is = row->known ? bcd_record_address(row->resource, row->known) : NULL;
-	char	   *will_be = bcd_record_address(row->resource, row->wanted);
+	const BcdResource *r = row->resource;
+	const BcdFacet *facet = r->facets;
+	char	   *is = row->known ? bcd_record_address(r, row->known) : NULL;
+	char	   *will_be = bcd_record_address(r, row->wanted);
 	Jsonb	   *known = row->known;
+	Jsonb	   *changes;
 	List	   *tasks = NIL;
 
 	if (is && will_be && strcmp(is, will_be) != 0)
@@ -308,7 +290,16 @@ keyed_tasks(const BcdTaskRow *row)
 		tasks = lappend(tasks, removal);
 		known = NULL;
 	}
-	return add_fields(tasks, row, facet, bcd_payload_changes(row->resource, row->wanted, known));
+	changes = bcd_payload_changes(r, row->wanted, known);
+
+	/*
+	 * the address alone is not written again, unless the record consists of
+	 * it
+	 */
+	if (known && bcd_payload_count(bcd_payload_filter(row->wanted, is_content, (void *) r)) > 0)
+		changes = bcd_payload_filter(changes, is_content, (void *) r);
+	tasks = add_fields(tasks, row, facet, changes);
+	return add_other_facets(tasks, row, changes);
 }
 
 /*
@@ -357,6 +348,14 @@ value_of(const BcdTask *task, const char *name)
 		value = task->id;
 	else if (strcmp(name, "parent") == 0)
 		value = task->parent;
+	else if (strcmp(name, "identity_name") == 0)
+		value = bcd_address_identity(task->resource, task->row);
+	else if (strcmp(name, "identity") == 0)
+	{
+		const char *identity = bcd_address_identity(task->resource, task->row);
+
+		value = identity ? key_text(task->row, identity) : NULL;
+	}
 	else if ((value = task->fields ? key_text(task->fields, name) : NULL) == NULL)
 		value = task->row ? key_text(task->row, name) : NULL;
 	return value ? pstrdup(value) : NULL;
@@ -377,6 +376,19 @@ next_shared(const char **template)
 			return pnstrdup(open + 1, close - open - 1);
 	}
 	return NULL;
+}
+
+/* Does a request have values in its path or query that all its tasks must share? */
+bool
+bcd_action_shares(const BcdAction *action)
+{
+	const char *templates[] = {action->endpoint->path, action->query};
+	int			i;
+
+	for (i = 0; i < lengthof(templates); i++)
+		if (next_shared(&templates[i]) != NULL)
+			return true;
+	return false;
 }
 
 static bool

@@ -45,7 +45,7 @@ extern BcdTask *bcd_task_to_hide(const BcdTaskRow *row);
 extern bool bcd_facet_is_placed(const BcdFacet *facet, Jsonb *options);
 extern bool bcd_facet_may_merge(const BcdFacet *facet, Jsonb *options);
 extern bool bcd_task_may_join(const BcdTask *task, const BcdTask *other);
+extern bool bcd_action_shares(const BcdAction *action);
 extern char *bcd_task_path(BcdTask *const *tasks, int n);
-extern char *bcd_record_address(const BcdResource *resource, Jsonb *fields);
 
 #endif							/* BCD_TASK_H */

@@ -8,7 +8,7 @@
 #include "resource/resource.h"
 
 /* Resources that do not refer to each other are pushed in this order */
-static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product, &bcd_variant, &bcd_customer};
+static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product, &bcd_variant, &bcd_customer, &bcd_inventory};
 
 StaticAssertDecl(lengthof(resources) <= BCD_MAX_RESOURCES, "BCD_MAX_RESOURCES is too small");
 
@@ -68,13 +68,17 @@ bcd_resource_field_names(const BcdResource *resource)
 	return names.data;
 }
 
-/* The field with the text of the nth key, counted from 0; NULL after the last */
+/*
+ * The field with the text of the nth key, counted from 0; NULL after the last.
+ * Records without an id are not found by a key, but addressed by it: they have
+ * none of these.
+ */
 const char *
 bcd_resource_key(const BcdResource *resource, int n)
 {
 	const char *const *field = resource->keys[n].fields;
 
-	if (field == NULL)
+	if (field == NULL || resource->id == NULL)
 		return NULL;
 	while (field[1])
 		field++;

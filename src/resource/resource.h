@@ -127,16 +127,24 @@ typedef enum BcdSource
 	BCD_FROM_ID,				/* the id of the record or element */
 	BCD_FROM_PARENT,			/* for an element: the id of the record; for a
 								 * record: that of its parent */
-	BCD_FROM_OPTION				/* an option of the feed */
+	BCD_FROM_OPTION,			/* an option of the feed */
+	BCD_FROM_CONSTANT,			/* nowhere: it is always the same */
+	BCD_FROM_IDENTITY				/* the field, of several, that the record is
+								 * identified by: see BcdKey.one_of */
 } BcdSource;
 
-/* A member of a body that is not just a field of the same name */
+/*
+ * A member of a body that is not just a field of the same name. What identifies
+ * a record has the name of its field, unless the member has a name, which is
+ * then that of an object with the field.
+ */
 typedef struct BcdMember
 {
 	const char *name;
 	BcdSource	from;
 	const char *what;			/* name of the field or option */
-	const char *otherwise;		/* JSON to use without such a value; or NULL */
+	const char *otherwise;		/* JSON to use without such a value, or the
+								 * constant; or NULL */
 } BcdMember;
 
 /* A target of requests: one object for each method and path */
@@ -182,16 +190,38 @@ typedef struct BcdView
 
 /*
  * A key that identifies a record: a string, which is the last of the fields,
- * and ids in the others, which limit where it is unique
+ * and ids in the others, which limit where it is unique. The key of a record
+ * without an id may have fields of any kind: they are its address. In paths and
+ * queries, {identity} is the value of the field of one_of that a row has, and
+ * {identity_name} is its name.
  */
 typedef struct BcdKey
 {
 	const char *const *fields;	/* NULL marks the end of the list of keys */
+	const char *const *one_of;	/* exactly one of these belongs to the
+								 * address, too; or NULL */
 	BcdView		one;			/* to look up one record */
 	BcdView		many;			/* to look up several records, or nothing */
 	bool		shared;			/* several records may have the same key: a
 								 * row that finds more than one is not linked */
 } BcdKey;
+
+/* Where a reply has a field that is no member of the record by its own name */
+typedef struct BcdPlace
+{
+	const char *field;			/* NULL marks the end of the list */
+	const char *path;
+	bool		above;			/* in the object that has the record below it */
+} BcdPlace;
+
+/* How a reply shows records that are not simply the elements of its data */
+typedef struct BcdShape
+{
+	const char *below;			/* array in each element of data, whose
+								 * elements are the records; NULL: data has
+								 * them */
+	const BcdPlace *places;
+} BcdShape;
 
 typedef struct BcdFacet
 {
@@ -249,10 +279,11 @@ typedef struct BcdResource
 	int			nfields;
 	const BcdFacet *facets;
 	int			nfacets;
-	BcdView		view;			/* by id */
+	BcdView		view;			/* by id, or by address */
 	BcdView		view_one;		/* the same, of one whose parent is not known;
 								 * or nothing */
 	BcdView		list;			/* all records */
+	const BcdShape *shape;		/* of the replies of view; NULL: simple */
 	const char *list_after;		/* query parameter "id greater than"; NULL:
 								 * use page numbers */
 	bool		small;			/* few enough records to read the whole list
@@ -289,6 +320,7 @@ extern const BcdEndpoint bcd_stock_absolute;
 extern const BcdResource bcd_brand;
 extern const BcdResource bcd_category;
 extern const BcdResource bcd_customer;
+extern const BcdResource bcd_inventory;
 extern const BcdResource bcd_product;
 extern const BcdResource bcd_variant;
 

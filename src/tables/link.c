@@ -41,9 +41,22 @@ bcd_link_key(const char *feed, int64 store_id)
 static BcdStatement select_other_row = {
 	"SELECT l.key, o.feed FROM bcdelta.link AS l JOIN bcdelta.feed AS o USING (feed)"
 	" JOIN bcdelta.feed AS f USING (server, resource, store)"
-	" WHERE f.feed = $1 AND l.address = $2::text AND o.feed <> f.feed AND o.fields ?& $3 LIMIT 1",
-	3, {TEXTOID, INT8OID, TEXTARRAYOID}
+	" WHERE f.feed = $1 AND l.address = $2 AND o.feed <> f.feed AND o.fields ?& $3 LIMIT 1",
+	3, {TEXTOID, TEXTOID, TEXTARRAYOID}
 };
+
+static bool
+other_row_at(const char *feed, const BcdResource *resource, const char *address, char **other_feed,
+			 char **key)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(address), bcd_unique_required(resource)};
+
+	if (bcd_select(&select_other_row, args, NULL) == 0)
+		return false;
+	*key = bcd_column_text(0, 1);
+	*other_feed = bcd_column_text(0, 2);
+	return true;
+}
 
 /*
  * Finds the row of another feed that is also linked to a record. Returns false
@@ -53,25 +66,51 @@ bool
 bcd_link_other_row(const char *feed, const BcdResource *resource, int64 store_id,
 				   char **other_feed, char **key)
 {
-	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id), bcd_unique_required(resource)};
-
-	if (bcd_select(&select_other_row, args, NULL) == 0)
-		return false;
-	*key = bcd_column_text(0, 1);
-	*other_feed = bcd_column_text(0, 2);
-	return true;
+	return other_row_at(feed, resource, psprintf(INT64_FORMAT, store_id), other_feed, key);
 }
 
 /* Returns the same row as a text for messages, or NULL. */
 char *
 bcd_link_other_owner(const char *feed, const BcdResource *resource, int64 store_id)
 {
+	return bcd_link_owner_elsewhere(feed, resource, psprintf(INT64_FORMAT, store_id));
+}
+
+/* The same for the record at an address */
+char *
+bcd_link_owner_elsewhere(const char *feed, const BcdResource *resource, const char *address)
+{
 	char	   *other_feed;
 	char	   *key;
 
-	if (!bcd_link_other_row(feed, resource, store_id, &other_feed, &key))
+	if (!other_row_at(feed, resource, address, &other_feed, &key))
 		return NULL;
 	return psprintf("row %s of feed \"%s\"", key, other_feed);
+}
+
+static BcdStatement select_at = {
+	"SELECT l.key, NULL, l.payload, l.remembered, l.address FROM unnest($2) AS n(address)"
+	" CROSS JOIN LATERAL (SELECT o.key, o.payload, o.remembered, o.address FROM bcdelta.link AS o"
+	"  WHERE o.feed = $1 AND o.address = n.address LIMIT 1) AS l",
+	2, {TEXTOID, TEXTARRAYOID}
+};
+
+/*
+ * Selects the links of a feed that have one of these addresses; returns their
+ * number.  They are read as those of bcd_links_select().
+ */
+uint64
+bcd_links_at(const char *feed, char *const *addresses, int n)
+{
+	Datum	   *texts = palloc(sizeof(Datum) * Max(n, 1));
+	Datum		args[2];
+	int			i;
+
+	for (i = 0; i < n; i++)
+		texts[i] = CStringGetTextDatum(addresses[i]);
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = bcd_array(TEXTOID, texts, NULL, n);
+	return bcd_select(&select_at, args, NULL);
 }
 
 static BcdStatement select_exists = {
@@ -94,7 +133,7 @@ bcd_link_exists(const char *server, const BcdResource *resource, const char *sto
 }
 
 static BcdStatement select_link = {
-	"SELECT store_id, payload, remembered, aside FROM bcdelta.link WHERE feed = $1 AND key = $2",
+	"SELECT store_id, payload, remembered, aside, address FROM bcdelta.link WHERE feed = $1 AND key = $2",
 	2, {TEXTOID, TEXTOID}
 };
 
@@ -113,21 +152,22 @@ bcd_link_read(const char *feed, const char *key, BcdLinkRow *link)
 	link->payload = bcd_column_jsonb(0, 2);
 	link->remembered = bcd_column_jsonb(0, 3);
 	link->aside = bcd_column_jsonb(0, 4);
+	link->address = bcd_column_text(0, 5);
 	return true;
 }
 
 static BcdStatement select_next = {
-	"SELECT key, store_id, payload, remembered FROM bcdelta.link WHERE feed = $1 AND " BCD_BEHIND_KEY
+	"SELECT key, store_id, payload, remembered, address FROM bcdelta.link WHERE feed = $1 AND " BCD_BEHIND_KEY
 	" ORDER BY key LIMIT $3",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
 
 /* Drawn from the index, which is much smaller than the payloads */
 static BcdStatement select_sample = {
-	"SELECT s.key, l.store_id, l.payload, l.remembered FROM ("
+	"SELECT s.key, l.store_id, l.payload, l.remembered, l.address FROM ("
 	"  SELECT key FROM bcdelta.link WHERE feed = $1 ORDER BY random() LIMIT $3) AS s"
 	" CROSS JOIN LATERAL ("
-	"  SELECT o.store_id, o.payload, o.remembered FROM bcdelta.link AS o"
+	"  SELECT o.store_id, o.payload, o.remembered, o.address FROM bcdelta.link AS o"
 	"  WHERE o.feed = $1 AND o.key = s.key LIMIT 1) AS l",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };
@@ -165,6 +205,7 @@ bcd_links_read(uint64 i, BcdLinkRow *link)
 	link->payload = bcd_column_jsonb(i, 3);
 	link->remembered = bcd_column_jsonb(i, 4);
 	link->aside = NULL;
+	link->address = bcd_column_text(i, 5);
 }
 
 static BcdStatement select_aside = {
@@ -261,7 +302,7 @@ bcd_link_referred_to(const char *feed, const char *key, const char *store)
 
 /* $3: the key has moved here; otherwise it must not have moved away */
 static BcdStatement select_ahead = {
-	"SELECT store_id, payload FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
+	"SELECT store_id, payload, address FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
 	" (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $4 AND c.op = 'm' AND c.moved_from = $2)"
 	" AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $4 AND m.moved_from = $2))",
 	4, {TEXTOID, TEXTOID, BOOLOID, INT4OID}
@@ -289,6 +330,7 @@ bcd_link_read_ahead(const char *feed, int32 feed_id, const char *key, bool moved
 		return false;
 	link->store_id = bcd_column_int64(0, 1, NULL);
 	link->payload = bcd_column_jsonb(0, 2);
+	link->address = bcd_column_text(0, 3);
 	return true;
 }
 
@@ -349,14 +391,18 @@ static BcdStatement delete_link = {
 };
 
 /*
- * Removes the link of a row. Returns the record that it was linked to, or 0.
+ * Removes the link of a row; returns whether it had one. *store_id is set to
+ * the record that it was linked to, or to 0 if that has no id.
  */
-int64
-bcd_link_delete(const char *feed, const char *key)
+bool
+bcd_link_delete(const char *feed, const char *key, int64 *store_id)
 {
 	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key)};
 
-	return bcd_execute(&delete_link, args, NULL) > 0 ? bcd_column_int64(0, 1, NULL) : 0;
+	if (bcd_execute(&delete_link, args, NULL) == 0)
+		return false;
+	*store_id = bcd_column_int64(0, 1, NULL);
+	return true;
 }
 
 static BcdStatement delete_links = {

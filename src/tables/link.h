@@ -19,10 +19,11 @@
 
 typedef struct BcdLinkRow
 {
-	int64		store_id;
+	int64		store_id;		/* 0: the record has no id */
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
 	Jsonb	   *aside;			/* not set by bcd_links_read() */
+	char	   *address;
 } BcdLinkRow;
 
 extern char *bcd_link_key(const char *feed, int64 store_id);
@@ -30,6 +31,8 @@ extern bool bcd_link_read(const char *feed, const char *key, BcdLinkRow *link);
 extern bool bcd_link_other_row(const char *feed, const BcdResource *resource, int64 store_id,
 							   char **other_feed, char **key);
 extern char *bcd_link_other_owner(const char *feed, const BcdResource *resource, int64 store_id);
+extern char *bcd_link_owner_elsewhere(const char *feed, const BcdResource *resource, const char *address);
+extern uint64 bcd_links_at(const char *feed, char *const *addresses, int n);
 extern bool bcd_link_exists(const char *server, const BcdResource *resource, const char *store,
 							int64 store_id);
 extern uint64 bcd_links_select(const char *feed, const char *after, bool sample, int64 limit);
@@ -44,7 +47,7 @@ extern bool bcd_link_read_ahead(const char *feed, int32 feed_id, const char *key
 extern char *bcd_link_key_but(const char *feed, int64 store_id, const char *key);
 extern int64 bcd_link_id_but(const char *feed, const char *key, int64 store_id);
 extern void bcd_link_put(const char *feed, const char *key, int64 store_id);
-extern int64 bcd_link_delete(const char *feed, const char *key);
+extern bool bcd_link_delete(const char *feed, const char *key, int64 *store_id);
 extern uint64 bcd_links_delete(const char *feed);
 extern void bcd_links_forget_field(const char *feed, const char *field);
 extern void bcd_links_forget_hidden(const char *feed, const char *hidden_by, Datum keys);

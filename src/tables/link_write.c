@@ -41,18 +41,18 @@
 
 #define UPDATE_LINKS(referred) \
 	"UPDATE bcdelta.link AS l" SET_LINK("n.payload", referred, "n.written", "n.back") \
-	" FROM unnest($2, $3, $4, $5, $6) AS n(key, store_id, payload, written, back)" \
+	" FROM unnest($2, $3, $4, $5, $6) AS n(key, address, payload, written, back)" \
 	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o" \
-	"  WHERE o.feed = $1 AND o.key = n.key AND o.store_id = n.store_id LIMIT 1) AS found" \
+	"  WHERE o.feed = $1 AND o.key = n.key AND o.address = n.address LIMIT 1) AS found" \
 	" WHERE l.ctid = found.tid"
 
 static BcdStatement update_written = {
 	UPDATE_LINKS(" referred = NULL,"),
-	6, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID}
+	6, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID}
 };
 static BcdStatement update_links = {
 	UPDATE_LINKS(REFERRED("l", "n.payload", "n.written", "true")),
-	7, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID, TEXTARRAYOID}
+	7, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID, TEXTARRAYOID}
 };
 
 /*
@@ -61,36 +61,36 @@ static BcdStatement update_links = {
  */
 static BcdStatement insert_links = {
 	"INSERT INTO bcdelta.link (feed, key, store_id, address, payload, pushed_at)"
-	" SELECT $1, n.key, n.store_id, n.store_id::text, n.payload, CASE WHEN n.written THEN clock_timestamp() END"
-	" FROM unnest($2, $3, $4, $5, $6) AS n(key, store_id, payload, written, back)"
+	" SELECT $1, n.key, CASE WHEN $8 THEN n.address::int8 END, n.address, n.payload, CASE WHEN n.written THEN clock_timestamp() END"
+	" FROM unnest($2, $3, $4, $5, $6) AS n(key, address, payload, written, back)"
 	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
 	" ON CONFLICT DO NOTHING",
-	6, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID}
+	8, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, JSONBARRAYOID, BOOLARRAYOID, BOOLARRAYOID, TEXTARRAYOID, BOOLOID}
 };
 
 /* The same for a single link, which need not pay for the arrays */
 static BcdStatement update_one_written = {
 	"UPDATE bcdelta.link AS l" SET_LINK("$4", " referred = NULL,", "$5", "$6")
-	" WHERE l.feed = $1 AND l.key = $2 AND l.store_id = $3",
-	6, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID}
+	" WHERE l.feed = $1 AND l.key = $2 AND l.address = $3",
+	6, {TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, BOOLOID}
 };
 static BcdStatement insert_one = {
 	"INSERT INTO bcdelta.link (feed, key, store_id, address, payload, pushed_at)"
-	" SELECT $1, $2, $3, $3::text, $4, CASE WHEN $5 THEN clock_timestamp() END"
+	" SELECT $1, $2, CASE WHEN $8 THEN $3::int8 END, $3, $4, CASE WHEN $5 THEN clock_timestamp() END"
 	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
 	" ON CONFLICT DO NOTHING",
-	6, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID}
+	8, {TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, BOOLOID, TEXTARRAYOID, BOOLOID}
 };
 
 static BcdStatement put_link = {
 	"INSERT INTO bcdelta.link (feed, key, store_id, address, payload, pushed_at)"
-	" SELECT $1, $2, $3, $3::text, $4, CASE WHEN $5 THEN clock_timestamp() END"
+	" SELECT $1, $2, CASE WHEN $8 THEN $3::int8 END, $3, $4, CASE WHEN $5 THEN clock_timestamp() END"
 	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
 	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id, address = excluded.address,"
 	" payload = excluded.payload, remembered = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at),"
 	REFERRED("link", "excluded.payload", "$5", "link.address = excluded.address")
 	" aside = CASE WHEN NOT $6 AND link.address = excluded.address THEN link.aside END",
-	7, {TEXTOID, TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID, TEXTARRAYOID}
+	8, {TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, BOOLOID, TEXTARRAYOID, BOOLOID}
 };
 
 /*
@@ -105,20 +105,28 @@ static BcdStatement put_link = {
 #define FORGET(rest) \
 	" remembered = coalesce(remembered, '{}') || coalesce(payload, '{}'), payload = " rest
 
+/* The address of a record, as text. */
+static Datum
+address_of(const BcdLinkWrite *link)
+{
+	return CStringGetTextDatum(link->address ? link->address : psprintf(INT64_FORMAT, link->store_id));
+}
+
 /* Runs a statement for one link; returns whether it changed it. */
 static bool
 put_by(BcdStatement *statement, const char *feed, const BcdLinkWrite *link, Datum references)
 {
-	char		nulls[] = "       ";
-	Datum		args[7];
+	char		nulls[] = "        ";
+	Datum		args[8];
 
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = CStringGetTextDatum(link->key);
-	args[2] = Int64GetDatum(link->store_id);
+	args[2] = address_of(link);
 	args[3] = bcd_jsonb_or_null(link->payload, &nulls[3]);
 	args[4] = BoolGetDatum(link->written);
 	args[5] = BoolGetDatum(link->back);
 	args[6] = references;
+	args[7] = BoolGetDatum(link->address == NULL);
 	return bcd_execute(statement, args, nulls) > 0;
 }
 
@@ -126,7 +134,8 @@ put_by(BcdStatement *statement, const char *feed, const BcdLinkWrite *link, Datu
 static void
 put_one(const char *feed, const BcdLinkWrite *link, Datum references)
 {
-	bcd_pending_take_over(feed, link->key, link->store_id);
+	if (link->address == NULL)
+		bcd_pending_take_over(feed, link->key, link->store_id);
 	(void) put_by(&put_link, feed, link, references);
 }
 
@@ -148,10 +157,10 @@ static bool
 put_rows(BcdStatement *statement, const char *feed, const BcdLinkWrite *links, int n, bool linked,
 		 Datum references)
 {
-	static const Oid types[] = {TEXTOID, INT8OID, JSONBOID, BOOLOID, BOOLOID};
+	static const Oid types[] = {TEXTOID, TEXTOID, JSONBOID, BOOLOID, BOOLOID};
 	Datum	   *values[lengthof(types)];
 	bool	   *nulls = palloc(sizeof(bool) * n);
-	Datum		args[2 + lengthof(types)];
+	Datum		args[3 + lengthof(types)];
 	int			rows = 0;
 	int			i;
 
@@ -162,7 +171,7 @@ put_rows(BcdStatement *statement, const char *feed, const BcdLinkWrite *links, i
 		if (links[i].linked != linked)
 			continue;
 		values[0][rows] = CStringGetTextDatum(links[i].key);
-		values[1][rows] = Int64GetDatum(links[i].store_id);
+		values[1][rows] = address_of(&links[i]);
 		values[2][rows] = JsonbPGetDatum(links[i].payload);
 		nulls[rows] = links[i].payload == NULL;
 		values[3][rows] = BoolGetDatum(links[i].written);
@@ -175,6 +184,7 @@ put_rows(BcdStatement *statement, const char *feed, const BcdLinkWrite *links, i
 	for (i = 0; i < lengthof(types); i++)
 		args[1 + i] = bcd_array(types[i], values[i], types[i] == JSONBOID ? nulls : NULL, rows);
 	args[1 + lengthof(types)] = references;
+	args[2 + lengthof(types)] = BoolGetDatum(links[0].address == NULL);
 	return bcd_execute(statement, args, NULL) == rows;
 }
 

@@ -13,7 +13,8 @@
 typedef struct BcdLinkWrite
 {
 	const char *key;
-	int64		store_id;
+	int64		store_id;		/* 0: the record has none, but an address */
+	const char *address;		/* NULL: it is the id */
 	Jsonb	   *payload;		/* NULL: not known */
 	bool		linked;			/* the row had this link before */
 	bool		written;		/* the store has confirmed a write */

@@ -39,8 +39,8 @@ static BcdStatement claim = {
 	"  trouble = NULL, early_at = NULL, intent = CASE WHEN p.intent ? '' THEN p.intent END"
 	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
 	"  RETURNING p.key, p.attempts, p.intent -> '' AS lost_create)"
-	" SELECT u.key, u.attempts, l.store_id, l.payload, u.lost_create, l.remembered, l.aside FROM u LEFT JOIN LATERAL ("
-	"  SELECT o.store_id, o.payload, o.remembered, o.aside FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
+	" SELECT u.key, u.attempts, l.store_id, l.payload, u.lost_create, l.remembered, l.aside, l.address FROM u LEFT JOIN LATERAL ("
+	"  SELECT o.store_id, o.payload, o.remembered, o.aside, o.address FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
 	" ORDER BY u.key",
 	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
 };
@@ -84,6 +84,7 @@ bcd_pending_claimed(uint64 i, BcdClaimed *row)
 	row->lost_create = bcd_column_jsonb(i, 5);
 	row->remembered = bcd_column_jsonb(i, 6);
 	row->aside = bcd_column_jsonb(i, 7);
+	row->address = bcd_column_text(i, 8);
 }
 
 static BcdStatement release = {

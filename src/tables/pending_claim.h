@@ -12,7 +12,8 @@ typedef struct BcdClaimed
 {
 	int			attempts;
 	Jsonb	   *lost_create;
-	int64		store_id;		/* 0: not linked */
+	int64		store_id;		/* 0: not linked, or the record has no id */
+	char	   *address;		/* NULL: not linked */
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
 	Jsonb	   *aside;

@@ -219,9 +219,9 @@ bcd_pending_mark_referrers(const char *server, Datum fields, Datum hashes)
 
 static BcdStatement take_over = {
 	"WITH gone AS ("
-	"  DELETE FROM bcdelta.link WHERE feed = $1 AND address = $3::text AND key <> $2 RETURNING key) "
+	"  DELETE FROM bcdelta.link WHERE feed = $1 AND address = $3 AND key <> $2 RETURNING key) "
 	MARK(" SELECT $1, key, clock_timestamp() FROM gone"),
-	3, {TEXTOID, TEXTOID, INT8OID}
+	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
 /*
@@ -232,7 +232,14 @@ static BcdStatement take_over = {
 void
 bcd_pending_take_over(const char *feed, const char *key, int64 store_id)
 {
-	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key), Int64GetDatum(store_id)};
+	bcd_pending_take_over_at(feed, key, psprintf(INT64_FORMAT, store_id));
+}
+
+/* The same for the record at an address */
+void
+bcd_pending_take_over_at(const char *feed, const char *key, const char *address)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key), CStringGetTextDatum(address)};
 
 	(void) bcd_execute(&take_over, args, NULL);
 }

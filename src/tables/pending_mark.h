@@ -20,6 +20,7 @@ extern void bcd_pending_mark_known(int32 feed_id, TimestampTz changed_at);
 extern void bcd_pending_mark_without_key(int32 feed_id, TimestampTz changed_at);
 extern int64 bcd_pending_mark_lookups(int32 dependency_id);
 extern void bcd_pending_mark_referrers(const char *server, Datum fields, Datum hashes);
+extern void bcd_pending_take_over_at(const char *feed, const char *key, const char *address);
 extern void bcd_pending_take_over(const char *feed, const char *key, int64 store_id);
 extern void bcd_pending_respell(const char *feed, Datum old, Datum new);
 

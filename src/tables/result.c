@@ -14,20 +14,20 @@
 
 static BcdStatement insert_results = {
 	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, address, outcome, http_status, error, request_id, parts)"
-	" SELECT $1, $2, n.key, nullif(n.store_id, 0), nullif(n.store_id, 0)::text, n.outcome, nullif(n.http_status, 0), n.error, n.request_id,"
+	" SELECT $1, $2, n.key, nullif(n.store_id, 0), coalesce(n.address, nullif(n.store_id, 0)::text), n.outcome, nullif(n.http_status, 0), n.error, n.request_id,"
 	" n.parts::jsonb"
-	" FROM unnest($3, $4, $5, $6, $7, $8, $9) AS n(key, store_id, outcome, http_status, error, request_id, parts)",
-	9, {INT8OID, TEXTOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
+	" FROM unnest($3, $4, $5, $6, $7, $8, $9, $10) AS n(key, store_id, outcome, http_status, error, request_id, parts, address)",
+	10, {INT8OID, TEXTOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
 };
 
 /* The same for a single row, which need not pay for the arrays */
 static BcdStatement insert_result = {
 	"INSERT INTO bcdelta.result (run_id, feed, key, store_id, address, outcome, http_status, error, request_id, parts)"
-	" VALUES ($1, $2, $3, nullif($4, 0), nullif($4, 0)::text, $5, nullif($6, 0), $7, $8, $9::jsonb)",
-	9, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID}
+	" VALUES ($1, $2, $3, nullif($4, 0), coalesce($10, nullif($4, 0)::text), $5, nullif($6, 0), $7, $8, $9::jsonb)",
+	10, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 };
 
-#define COLUMNS	7
+#define COLUMNS	8
 
 /* Sets the values of a result, in the order of the statements' parameters. */
 static void
@@ -41,12 +41,13 @@ set_values(const BcdResult *r, Datum *values, char *nulls)
 	values[4] = bcd_filled_or_null(r->error, &nulls[4]);
 	values[5] = bcd_filled_or_null(r->request_id, &nulls[5]);
 	values[6] = bcd_filled_or_null(r->parts, &nulls[6]);
+	values[7] = bcd_filled_or_null(r->address, &nulls[7]);
 }
 
 static void
 insert_one(Datum *args, const BcdResult *result)
 {
-	char		nulls[] = "         ";
+	char		nulls[] = "          ";
 
 	set_values(result, args + 2, nulls + 2);
 	(void) bcd_execute(&insert_result, args, nulls);
@@ -55,7 +56,7 @@ insert_one(Datum *args, const BcdResult *result)
 static void
 insert_several(Datum *args, const BcdResult *results, int n)
 {
-	static const Oid types[COLUMNS] = {TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID};
+	static const Oid types[COLUMNS] = {TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
 	Datum	   *values[COLUMNS];
 	bool	   *nulls[COLUMNS];
 	int			i;

@@ -17,6 +17,7 @@ typedef struct BcdResult
 	const char *error;
 	const char *request_id;
 	const char *parts;			/* JSON */
+	const char *address;		/* NULL: the id */
 } BcdResult;
 
 extern void bcd_results_insert(int64 run_id, const char *feed, const BcdResult *results, int n);

@@ -8,11 +8,13 @@
 
 #include "engine/decide.h"
 #include "engine/engine.h"
+#include "engine/keyed.h"
 #include "engine/natural_key.h"
 #include "engine/source_items.h"
 #include "engine/unmapped_fields.h"
 #include "feed/feed.h"
 #include "feed/key_list.h"
+#include "payload/address.h"
 #include "resource/resource.h"
 #include "tables/discrepancy.h"
 #include "tables/link.h"
@@ -67,6 +69,18 @@ decide_deferred(BcdLane *lane, BcdItem *item, const BcdRow *row)
 												 * another turn */
 }
 
+/* A record without an id is not looked up, but read: the row has its address. */
+static void
+decide_keyed(BcdItem *item)
+{
+	char	   *flaw = bcd_address_flaw(item->lane->feed->resource, item->wanted);
+
+	if (flaw)
+		bcd_decide_failed(item, BCD_INVALID, flaw);
+	else
+		bcd_decide_stage(item, BCD_READ);
+}
+
 /* Decides what to do with a source row: nothing if it is linked. */
 static void
 decide_row(BcdLane *lane, BcdItem *item)
@@ -74,7 +88,7 @@ decide_row(BcdLane *lane, BcdItem *item)
 	MemoryContext old;
 	BcdRow		row;
 
-	if (item->store_id != 0)
+	if (item->linked)
 	{
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 		return;
@@ -85,7 +99,10 @@ decide_row(BcdLane *lane, BcdItem *item)
 	switch (row.state)
 	{
 		case BCD_ROW_FOUND:
-			bcd_decide_lookup(item, BCD_REASON_RECORD);
+			if (bcd_is_keyed(item))
+				decide_keyed(item);
+			else
+				bcd_decide_lookup(item, BCD_REASON_RECORD);
 			break;
 		case BCD_ROW_MISSING:
 			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
@@ -144,9 +161,41 @@ link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 	MemoryContextSwitchTo(old);
 }
 
+/* Links a row to the record that was read at its address (NULL: there is none). */
+static void
+link_at_address(BcdItem *item, const cJSON *record)
+{
+	BcdLane    *lane = item->lane;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	char	   *address = bcd_item_address(item);
+	char	   *other = bcd_keyed_owner(item);
+
+	if (record == NULL)
+	{
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+		bcd_discrepancy_insert_at(lane->run->run_id, lane->feed->name, item->key, 0, address,
+								  "missing_in_store", NULL, NULL, NULL, NULL, NULL);
+		item->decision.conflicts = 1;
+	}
+	else if (other)
+		bcd_decide_failed(item, BCD_FAILED, psprintf("the %s at address \"%s\" belongs to source row %s",
+													 lane->feed->resource->name, address, other));
+	else
+	{
+		bcd_decide_record(item)->known = bcd_item_known_read(item, record);
+		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
+	}
+	MemoryContextSwitchTo(old);
+}
+
 static void
 link_read(BcdItem *item, const cJSON *record)
 {
+	if (bcd_is_keyed(item))
+	{
+		link_at_address(item, record);
+		return;
+	}
 	link_lookup(item, record ? item->store_id : 0, record);
 }
 

@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "engine/item_wants.h"
 #include "engine/key_conflict.h"
+#include "engine/keyed.h"
 #include "engine/lane_held.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
@@ -128,7 +129,7 @@ push_recheck(BcdItem *item)
 		decide_later(item);
 		return;
 	}
-	owner = bcd_link_key(feed->name, item->store_id);
+	owner = bcd_is_keyed(item) ? bcd_keyed_owner(item) : bcd_link_key(feed->name, item->store_id);
 	if (owner ? strcmp(owner, item->key) != 0 : item->lookup_reason != BCD_REASON_LOST_CREATE)
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
@@ -136,7 +137,8 @@ push_recheck(BcdItem *item)
 												   owner ? psprintf("the source row is gone; its record now belongs to row %s", owner) :
 												   "the source row is gone, and so is its link");
 	}
-	else if ((owner = bcd_link_other_owner(feed->name, feed->resource, item->store_id)) != NULL)
+	else if ((owner = bcd_is_keyed(item) ? bcd_keyed_owner_elsewhere(item) :
+			  bcd_link_other_owner(feed->name, feed->resource, item->store_id)) != NULL)
 	{
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_REMOVE);
 		item->decision.error = MemoryContextStrdup(item->cxt,
@@ -401,11 +403,29 @@ decide_not_removed(BcdItem *item)
 	item->decision.status = item->refusal_status;
 }
 
+/*
+ * A request for a record without an id was refused. Where the store has no such
+ * record, nothing had to be removed; otherwise, the refusal stands.
+ */
+static void
+push_read_keyed(BcdItem *item, const cJSON *record)
+{
+	if (item->refused_at == BCD_REMOVE && record == NULL)
+		bcd_decide_removed(item);
+	else
+		bcd_decide_refusal(item);
+}
+
 static void
 push_read(BcdItem *item, const cJSON *record)
 {
 	MemoryContext old;
 
+	if (bcd_is_keyed(item))
+	{
+		push_read_keyed(item, record);
+		return;
+	}
 	if (record == NULL)
 	{
 		bcd_decide_gone(item);

@@ -17,6 +17,7 @@
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/job.h"
+#include "engine/keyed.h"
 #include "engine/lane.h"
 #include "engine/lookup.h"
 #include "engine/queue.h"
@@ -47,19 +48,22 @@ decide_row(BcdLane *lane, BcdItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	BcdRow		row;
+	char	   *text;
 
 	bcd_feed_row(lane->feed, item->key, &row);
 	item->wanted = row.payload;
 	if (row.state == BCD_ROW_MISSING)
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
-	else if (row.state == BCD_ROW_DEFERRED && item->store_id != 0)
+	else if (row.state == BCD_ROW_DEFERRED && item->linked)
 		bcd_verify_missing(lane, item, "different",
 						   psprintf("refers to row %s of feed \"%s\", which is not in the store",
 									row.waits_key, row.waits_feed));
 	else if (row.state == BCD_ROW_INVALID)
-		bcd_verify_missing(lane, item, item->store_id ? "different" : "missing_in_store", row.message);
-	else if (item->store_id == 0)
+		bcd_verify_missing(lane, item, item->linked ? "different" : "missing_in_store", row.message);
+	else if (!item->linked)
 		bcd_verify_missing(lane, item, "missing_in_store", NULL);
+	else if ((text = bcd_keyed_moves(item)) != NULL)
+		bcd_verify_missing(lane, item, "different", text);
 	else
 		bcd_decide_stage(item, BCD_READ);
 	MemoryContextSwitchTo(old);
@@ -327,7 +331,7 @@ verify_lane_done(BcdRun *run, BcdLane *lane)
 
 	if (lane->phase == ROWS && reads_links(run, lane))
 		lane->phase = LINKS;
-	else if (lane->phase < TOTAL && !is_mode(run, "sample"))
+	else if (lane->phase < TOTAL && !is_mode(run, "sample") && lane->feed->resource->list.endpoint)
 	{
 		lane->phase = TOTAL;
 		for (i = run->nlanes - 1; run->lanes[i] != lane; i--)

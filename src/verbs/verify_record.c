@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
+#include "engine/keyed.h"
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
@@ -50,10 +51,11 @@ bcd_verify_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *t
 		decide_deferred(item);
 		return;
 	}
-	bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, item->store_id, kind, NULL, NULL, text, NULL, NULL);
+	bcd_discrepancy_insert_at(lane->run->run_id, lane->feed->name, item->key, item->store_id,
+							  bcd_item_address(item), kind, NULL, NULL, text, NULL, NULL);
 	/* a record that is gone has no values: a push has to send the whole row */
 	bcd_decide_done(item, BCD_NO_OUTCOME,
-					item->store_id != 0 && strcmp(kind, "missing_in_store") == 0 ?
+					item->linked && strcmp(kind, "missing_in_store") == 0 ?
 					BCD_LINK_FORGET : BCD_LINK_KEEP);
 	item->decision.conflicts = 1;
 }
@@ -63,6 +65,7 @@ typedef struct Comparison
 {
 	BcdItem    *item;
 	const cJSON *record;
+	Jsonb	   *seen;			/* what of it is known */
 	const BcdFacet *facet;		/* facet of the current field, or NULL */
 	int			differences;
 	bool		pending;		/* about to be pushed: nothing is reported */
@@ -88,9 +91,10 @@ differs(Comparison *c, const char *field, const char *source_value)
 	if (c->differences++ == 0 && is_pending(lane, c->item))
 		c->pending = true;
 	else if (!c->pending)
-		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, c->item->key, c->item->store_id, "different",
-							   c->facet ? c->facet->name : NULL, field,
-							   source_value, bcd_json_text(got), pushed_text(c->item->known, field));
+		bcd_discrepancy_insert_at(lane->run->run_id, lane->feed->name, c->item->key, c->item->store_id,
+								  bcd_item_address(c->item), "different",
+								  c->facet ? c->facet->name : NULL, field,
+								  source_value, bcd_json_text(got), pushed_text(c->item->known, field));
 }
 
 /*
@@ -102,7 +106,9 @@ compare_change(const char *name, JsonbValue *value, void *arg)
 	Comparison *c = arg;
 	const BcdField *field = bcd_resource_field(c->item->lane->feed->resource, name);
 
-	if (field && !(field->flags & BCD_F_WRITE_ONLY) && bcd_payload_has(c->item->wanted, name))
+	/* a push may send the record as a whole */
+	if (field && !(field->flags & BCD_F_WRITE_ONLY) && bcd_payload_has(c->item->wanted, name) &&
+		!(bcd_is_keyed(c->item) && bcd_payload_same(c->item->wanted, c->seen, name)))
 		differs(c, name, bcd_value_text(value));
 }
 
@@ -175,6 +181,7 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 	}
 	seen = bcd_item_known_read(item, record);
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, seen, &d);
+	c.seen = seen;
 	until = shows_at(item, d.tasks);
 	if (until > bcd_now_ms())
 	{

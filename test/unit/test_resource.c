@@ -9,6 +9,7 @@
 #include "../../src/resource/category.c"
 #include "../../src/resource/customer.c"
 #include "../../src/resource/dependency.c"
+#include "../../src/resource/inventory.c"
 #include "../../src/resource/product.c"
 #include "../../src/resource/registry.c"
 #include "../../src/resource/replies.c"
@@ -103,7 +104,8 @@ placeholders_known(const BcdResource *resource, const char *template)
 		if (*at != '{' || at[1 + len] != '}' || len == 0 || len >= sizeof(name))
 			return false;
 		snprintf(name, sizeof(name), "%.*s", (int) (strchr(",?", at[len]) ? len - 1 : len), at + 1);
-		if (strcmp(name, "id") != 0 && bcd_resource_field(resource, name) == NULL)
+		if (strcmp(name, "id") != 0 && bcd_resource_field(resource, name) == NULL &&
+			(resource->keys[0].one_of == NULL || (strcmp(name, "identity") != 0 && strcmp(name, "identity_name") != 0)))
 			return false;
 		at += 1 + len + 1;
 	}
@@ -127,7 +129,7 @@ test_view(const BcdResource *resource, const BcdView *view, const char *what)
 							placeholders_known(resource, view->query)),
 	   "%s: %s is sound", resource->name, what);
 	/* a page has them all: nothing is found on a second one */
-	ok(endpoint == NULL || (endpoint->batch >= 1 && endpoint->batch <= BCD_PAGE_LIMIT),
+	ok(endpoint == NULL || (endpoint->batch >= 1 && endpoint->batch <= (resource->id ? BCD_PAGE_LIMIT : 4 * BCD_PAGE_LIMIT)),
 	   "%s: %s fits a page", resource->name, what);
 }
 
@@ -180,6 +182,43 @@ test_keys(const BcdResource *resource)
 	ok(resource->small || resource->keys[0].many.endpoint, "%s: many of them at once", resource->name);
 }
 
+/* Are the parts of an address fields that are read back, none of them twice? */
+static void
+test_address(const BcdResource *resource)
+{
+	const BcdKey *key = &resource->keys[0];
+	const char *const *lists[] = {key->fields, key->one_of};
+	int			parts = 0;
+	bool		sound = true;
+	int			i;
+	int			j;
+
+	for (i = 0; i < lengthof(lists); i++)
+		for (j = 0; lists[i] && lists[i][j]; j++)
+		{
+			const BcdField *field = bcd_resource_field(resource, lists[i][j]);
+
+			sound &= field && (field->type == BCD_STRING || (field->type == BCD_INTEGER && field->min >= 0)) &&
+				!(field->flags & BCD_F_WRITE_ONLY) && field->facet == NULL &&
+				(i > 0) == !(field->flags & BCD_F_REQUIRED);
+			parts++;
+		}
+	ok(sound && parts > 0 && resource->keys[1].fields == NULL, "%s: its address is made of fields that a row must have", resource->name);
+	ok(bcd_resource_key(resource, 0) == NULL, "%s: it has no natural key", resource->name);
+}
+
+/* Does a shape name fields that there are? */
+static void
+test_shape(const BcdResource *resource)
+{
+	const BcdPlace *place = resource->shape ? resource->shape->places : NULL;
+	bool		sound = true;
+
+	for (; place && place->field; place++)
+		sound &= has_field(resource, place->field) && place->path[0] && (!place->above || resource->shape->below);
+	ok(sound, "%s: its replies are described by its fields", resource->name);
+}
+
 /* What is sent of a record: one of a facet's actions */
 static bool
 action_is_sound(const BcdResource *resource, const BcdAction *action)
@@ -216,7 +255,9 @@ members_are_sound(const BcdResource *resource, const BcdFacet *facet, const BcdM
 	{
 		const BcdMember *m = &members[i];
 
-		if (m->from == BCD_FROM_NOTHING ||
+		if (m->from == BCD_FROM_IDENTITY && resource->keys[0].one_of == NULL)
+			return false;
+		if (m->from == BCD_FROM_NOTHING || (m->from == BCD_FROM_CONSTANT && m->otherwise == NULL) ||
 			((m->from == BCD_FROM_FIELD || m->from == BCD_FROM_OPTION) != (m->what != NULL)))
 			return false;
 		/* those of a collection are its elements' */
@@ -282,9 +323,10 @@ test_facets(const BcdResource *resource)
 {
 	int			i;
 
-	ok(resource->nfacets >= 1 && resource->facets[0].name == NULL && resource->facets[0].create.endpoint &&
-	   resource->facets[0].create.endpoint->reply->records,
-	   "%s: the first facet makes the record, and learns its id", resource->name);
+	ok(resource->nfacets >= 1 && resource->facets[0].name == NULL &&
+	   (resource->id ? resource->facets[0].create.endpoint && resource->facets[0].create.endpoint->reply->records :
+		resource->facets[0].create.endpoint == NULL && resource->facets[0].update.endpoint && resource->facets[0].update.whole),
+	   "%s: the first facet makes the record, and learns its id if it has one", resource->name);
 	for (i = 0; i < resource->nfacets; i++)
 	{
 		const BcdFacet *facet = &resource->facets[i];
@@ -295,7 +337,8 @@ test_facets(const BcdResource *resource)
 		   "%s: the endpoints of facet %d are sound", resource->name, i);
 		/* a delete without an id might delete everything */
 		ok(remove == NULL || remove->body != BCD_NO_BODY || strstr(remove->path, "{id}") ||
-		   (facet->remove.query && strstr(facet->remove.query, "id:in={id,}")),
+		   (facet->remove.query && (strstr(facet->remove.query, "id:in={id,}") ||
+									(resource->id == NULL && has_list(facet->remove.query)))),
 		   "%s: its delete names ids", resource->name);
 		if (i > 0)
 			test_part(resource, facet);
@@ -492,7 +535,11 @@ main(void)
 	for (n = 0; (resource = bcd_resource_nth(n)) != NULL; n++)
 	{
 		test_fields(resource);
-		test_keys(resource);
+		if (resource->id)
+			test_keys(resource);
+		else
+			test_address(resource);
+		test_shape(resource);
 		test_facets(resource);
 		test_descriptor(resource);
 		test_endpoints_are_unique(resource);

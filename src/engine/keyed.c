@@ -1,0 +1,402 @@
+/*
+ * keyed.c
+ *		Rows whose records have no id, but an address.
+ *
+ * The address is made of the values of the row's key (payload/address.c).  There
+ * is nothing to be looked up, and no difference between a create and an update:
+ * a record is written at its address.  The link has it before the first write,
+ * so a row that changes its key, or goes, after a write whose reply was lost
+ * still leads to what was written.  A link without a payload is known by its
+ * address: what is "known" of a linked record has at least the fields of its key.
+ *
+ * A row whose key has changed has another record.  The old one is removed first;
+ * only then is the new address looked at, so that rows may exchange theirs.  An
+ * address belongs to one row of a feed: while another row has it, a row waits if
+ * that one may be about to leave, and fails if not.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "engine/decide.h"
+#include "engine/facets.h"
+#include "engine/keyed.h"
+#include "engine/stage.h"
+#include "feed/feed.h"
+#include "payload/address.h"
+#include "payload/payload.h"
+#include "tables/link.h"
+#include "tables/pending.h"
+#include "tables/pending_mark.h"
+
+/* A row that waits for an address comes back so much later */
+#define WAIT_MS		1000
+
+/* Has the record of an item no id? */
+bool
+bcd_is_keyed(const BcdItem *item)
+{
+	return item->lane->feed->resource->id == NULL;
+}
+
+/*
+ * The address of an item's record, as it will be by what was decided; of one
+ * that is not linked, the address that its row gives.  NULL: it has none, or an
+ * id.  palloc'd.
+ */
+char *
+bcd_item_address(const BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	Jsonb	   *known = bcd_record_after(item).known;
+
+	if (r->id != NULL)
+		return NULL;
+	if (known == NULL)
+		known = item->wanted;
+	return known ? bcd_record_address(r, known) : NULL;
+}
+
+/*
+ * In words, how the address that an item's row gives differs from that of its
+ * link, or NULL: it does not, or the record has an id.
+ */
+char *
+bcd_keyed_moves(const BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	char	   *is = bcd_is_keyed(item) && item->known ? bcd_record_address(r, item->known) : NULL;
+	char	   *will_be = is ? bcd_record_address(r, item->wanted) : NULL;
+
+	if (is == NULL || (will_be && strcmp(is, will_be) == 0))
+		return NULL;
+	return will_be ? psprintf("its address is \"%s\", but it is linked to \"%s\"", will_be, is) :
+		bcd_address_flaw(r, item->wanted);
+}
+
+/* The row of the feed that the record of an item is linked to now, or NULL. */
+char *
+bcd_keyed_owner(const BcdItem *item)
+{
+	char	   *address = bcd_item_address(item);
+
+	return address && bcd_links_at(item->lane->feed->name, &address, 1) > 0 ? bcd_links_key(0) : NULL;
+}
+
+/* A row of another feed that it is linked to, in words, or NULL. */
+char *
+bcd_keyed_owner_elsewhere(const BcdItem *item)
+{
+	const BcdFeed *feed = item->lane->feed;
+	char	   *address = bcd_item_address(item);
+
+	return address ? bcd_link_owner_elsewhere(feed->name, feed->resource, address) : NULL;
+}
+
+/* The item's link to the record at its old address goes. */
+static void
+decide_leaves(BcdItem *item)
+{
+	BcdItemRecord *record = bcd_decide_record(item);
+
+	record->known = record->remembered = NULL;
+	record->linked = false;
+	bcd_decide_stage(item, BCD_TURN);
+	item->decision.link = BCD_LINK_REMOVE;
+	item->decision.group = bcd_item_group(item->lane, item->attempts);
+}
+
+/* Decides what an item needs by these tasks, of which there are some. */
+void
+bcd_keyed_wants(BcdItem *item, List *tasks)
+{
+	const BcdTask *first = linitial(tasks);
+
+	if (first->action == &first->facet->remove)
+	{
+		if (first->action->endpoint == NULL || bcd_keyed_owner_elsewhere(item))
+			decide_leaves(item);
+		else
+			bcd_decide_stage(item, BCD_REMOVE);
+		return;
+	}
+	(void) bcd_decide_tasks(item, tasks);
+	bcd_decide_stage(item, bcd_record_after(item).known ? bcd_stage_of(first) : BCD_TURN);
+}
+
+/* The record of a row that is gone is there no more, or that at a row's old address. */
+void
+bcd_decide_removed(BcdItem *item)
+{
+	if (item->wanted == NULL || !bcd_is_keyed(item))
+		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+	else
+		decide_leaves(item);
+}
+
+/*
+ * May the refusal of a write mean that its record is gone?  Without an id, that
+ * only matters when it was to be removed.
+ */
+bool
+bcd_refusal_may_mean_gone(const BcdJob *job)
+{
+	const BcdResource *r = job->lane->feed->resource;
+
+	return r->gone_is_refused && (r->id == NULL ? job->stage == BCD_REMOVE :
+								  job->stage == BCD_UPDATE || bcd_stage_is_facet(job->stage));
+}
+
+/*
+ * What a reply means for a job: what has no id is written at its address, so
+ * nothing can be missing when it is written, or be there twice.
+ */
+BcdVerdict
+bcd_keyed_verdict(const BcdJob *job, BcdVerdict verdict)
+{
+	if (job->lane->feed->resource->id != NULL)
+		return verdict;
+	return (verdict == BCD_GONE && job->stage != BCD_REMOVE) || verdict == BCD_CONFLICT ? BCD_REFUSED : verdict;
+}
+
+/* Who has an address that items want */
+typedef struct Claim
+{
+	char	   *address;
+	BcdItem    *item;			/* that gets it, or NULL */
+	char	   *holder;			/* key of the row that has it, or NULL */
+} Claim;
+
+static bool
+is_removal_of(const BcdItem *item, const BcdItem *wants, const char *holder)
+{
+	return item->lane == wants->lane && strcmp(item->key, holder) == 0;
+}
+
+/* Is the record of a row, at the address that an item wants, about to be removed? */
+static bool
+is_leaving(const BcdItem *wants, const char *holder)
+{
+	BcdRun	   *run = wants->lane->run;
+	dlist_head *lists[] = {&run->jobs, &run->unsettled};
+	dlist_iter	iter;
+	int			i;
+
+	dlist_foreach(iter, &wants->lane->gates->gate[BCD_REMOVE].queue)
+		if (is_removal_of(dlist_container(BcdItem, node, iter.cur), wants, holder))
+		return true;
+	for (i = 0; i < lengthof(lists); i++)
+	{
+		dlist_iter	jobs;
+
+		dlist_foreach(jobs, lists[i])
+		{
+			BcdJob	   *job = dlist_container(BcdJob, node, jobs.cur);
+
+			if (job->stage != BCD_REMOVE)
+				continue;
+			dlist_foreach(iter, &job->items)
+				if (is_removal_of(dlist_container(BcdItem, node, iter.cur), wants, holder))
+				return true;
+		}
+	}
+	return false;
+}
+
+static int
+compare_claims(const void *a, const void *b)
+{
+	return strcmp(((const Claim *) a)->address, ((const Claim *) b)->address);
+}
+
+/* An item waits for the row that has its address, or fails, and is tried again after that. */
+static void
+decide_waits(BcdItem *item, const char *address, const char *holder, bool may_leave)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	if (may_leave && item->attempts + 1 < item->lane->run->store->options->max_attempts)
+		bcd_decide_wait(item, WAIT_MS, psprintf("the %s at address \"%s\" still belongs to source row %s",
+												item->lane->feed->resource->name, address, holder));
+	else
+		bcd_decide_failed(item, BCD_FAILED, psprintf("the %s at address \"%s\" belongs to source row %s",
+													 item->lane->feed->resource->name, address, holder));
+	item->decision.waits_feed = pstrdup(item->lane->feed->name);
+	item->decision.waits_key = pstrdup(holder);
+	MemoryContextSwitchTo(old);
+}
+
+/* An item may write to its address, which is linked to its row from now on. */
+static void
+decide_goes(BcdItem *item, const char *address)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	List	   *tasks;
+
+	bcd_decide_record(item)->known = bcd_address_fields(r, address);
+	tasks = bcd_item_tasks(item);
+	(void) bcd_decide_tasks(item, tasks);
+	if (tasks == NIL)
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_PUT);
+	else
+		bcd_decide_stage(item, bcd_stage_of(linitial(tasks)));
+	item->decision.link = BCD_LINK_PUT;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Another row has the address that an item wants.  If that row is not in the
+ * source any more, this one takes over its record, unless it is being removed.
+ */
+static bool
+takes_over(BcdItem *item, Claim *claim)
+{
+	BcdFeed    *feed = item->lane->feed;
+	char	   *held_up = NULL;
+
+	if (is_leaving(item, claim->holder) || bcd_feed_look_for(feed, claim->holder, &held_up) || held_up)
+		return false;
+	bcd_pending_take_over_at(feed->name, item->key, claim->address);
+	return true;
+}
+
+static void
+decide_turn(BcdItem *item, Claim *claim)
+{
+	const BcdLane *lane = item->lane;
+
+	if (claim->item)
+		decide_waits(item, claim->address, claim->item->key, false);
+	else if (claim->holder && strcmp(claim->holder, item->key) != 0 && !takes_over(item, claim))
+		decide_waits(item, claim->address, claim->holder,
+					 is_leaving(item, claim->holder) ||
+					 bcd_pending_is_in_progress(lane->feed->name, claim->holder));
+	else
+	{
+		decide_goes(item, claim->address);
+		claim->item = item;
+	}
+}
+
+/* The claims on the addresses that the items of a lane want, in the order of addresses. */
+static Claim *
+claims_of(BcdLane *lane, char **addresses, int *n)
+{
+	Claim	   *claims = palloc0(sizeof(Claim) * *n);
+	uint64		found;
+	uint64		i;
+	int			all = *n;
+	int			j;
+
+	for (j = 0; j < all; j++)
+		claims[j].address = addresses[j];
+	qsort(claims, all, sizeof(Claim), compare_claims);
+	*n = 0;
+	for (j = 0; j < all; j++)
+		if (*n == 0 || compare_claims(&claims[*n - 1], &claims[j]) != 0)
+			claims[(*n)++] = claims[j];
+	for (j = 0; j < *n; j++)
+		addresses[j] = claims[j].address;
+	found = bcd_links_at(lane->feed->name, addresses, *n);
+	for (i = 0; i < found; i++)
+	{
+		Claim		key = {0};
+		BcdLinkRow	link;
+		Claim	   *claim;
+
+		bcd_links_read(i, &link);
+		key.address = link.address;
+		claim = bsearch(&key, claims, *n, sizeof(Claim), compare_claims);
+		if (claim)
+			claim->holder = bcd_links_key(i);
+	}
+	return claims;
+}
+
+/* Gives their addresses to the items of one lane. */
+static void
+give_turns(BcdLane *lane, BcdItem **items, int n)
+{
+	char	  **addresses = palloc(sizeof(char *) * n);
+	char	  **wanted = palloc(sizeof(char *) * n);
+	Claim	   *claims;
+	int			nclaims = n;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		addresses[i] = wanted[i] = bcd_record_address(lane->feed->resource, items[i]->wanted);
+	claims = claims_of(lane, addresses, &nclaims);
+	for (i = 0; i < n; i++)
+	{
+		Claim		key = {wanted[i]};
+
+		decide_turn(items[i], bsearch(&key, claims, nclaims, sizeof(Claim), compare_claims));
+	}
+}
+
+/*
+ * Gives their addresses to items that have none yet, or have left theirs, lane
+ * by lane: those of several feeds may write to one record.  Makes no request.
+ */
+void
+bcd_keyed_turns(BcdJob *job, const cJSON *reply)
+{
+	BcdItem   **items = palloc(sizeof(BcdItem *) * job->nitems);
+	BcdRun	   *run = job->run;
+	dlist_iter	iter;
+	int			i;
+
+	for (i = 0; i < run->nlanes; i++)
+	{
+		int			n = 0;
+
+		dlist_foreach(iter, &job->items)
+		{
+			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+			if (item->lane == run->lanes[i])
+				items[n++] = item;
+		}
+		if (n > 0)
+			give_turns(run->lanes[i], items, n);
+	}
+}
+
+/* Of several rows that are to be linked to one record by a read, the first one is. */
+void
+bcd_keyed_twins(BcdJob *job)
+{
+	Claim	   *claims = palloc0(sizeof(Claim) * (job->nitems + 1));
+	dlist_iter	iter;
+	int			n = 0;
+	int			i;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->decision.link != BCD_LINK_PUT || (claims[n].address = bcd_item_address(item)) == NULL)
+			continue;
+		claims[n++].item = item;
+	}
+	qsort(claims, n, sizeof(Claim), compare_claims);
+	for (i = 1; i < n; i++)
+	{
+		BcdItem    *item = claims[i].item;
+		BcdItem    *other = claims[i - 1].item;
+
+		if (compare_claims(&claims[i - 1], &claims[i]) != 0)
+			continue;
+		/* which of them is first is the same in each attempt */
+		if (strcmp(item->key, other->key) < 0)
+		{
+			item = other;
+			other = claims[i].item;
+		}
+		bcd_decide_anew(item);
+		decide_waits(item, claims[i].address, other->key, false);
+		claims[i].item = other;
+	}
+}

@@ -1,0 +1,297 @@
+/*
+ * keyed_read.c
+ *		Reading records by their addresses.
+ *
+ * A request asks for as many records as fit into a page and a URL.  What it
+ * lists may be nested: the locations of an item of stock, say (BcdShape).  A
+ * record is found in it by its address, and passed on as an object with the
+ * names that the resource has for its fields.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "base/json.h"
+#include "engine/decide.h"
+#include "engine/endpoint.h"
+#include "engine/item.h"
+#include "engine/job.h"
+#include "engine/keyed_read.h"
+#include "engine/lookup.h"
+#include "engine/view.h"
+#include "payload/address.h"
+#include "payload/payload.h"
+#include "payload/task.h"
+
+/* Bytes of a query, of which vendors of proxies take no more for sure */
+#define QUERY_BYTES		4000
+
+/* Room for the names of parameters and all that is not in a list */
+#define QUERY_REST		300
+
+/* A record in a reply */
+typedef struct Listed
+{
+	char	   *address;
+	const cJSON *record;
+	const cJSON *above;			/* the object that has it below it, or the
+								 * same */
+} Listed;
+
+/* The same, as the fields that it is addressed by are read */
+typedef struct Reading
+{
+	const BcdResource *resource;
+	const Listed *listed;
+	const char *identity;			/* the only one of these that is looked at */
+} Reading;
+
+static const cJSON *
+value_in(const BcdResource *r, const Listed *listed, const char *field)
+{
+	const BcdPlace *place = r->shape ? r->shape->places : NULL;
+
+	while (place && place->field && strcmp(place->field, field) != 0)
+		place++;
+	if (place == NULL || place->field == NULL)
+		return cJSON_GetObjectItemCaseSensitive(listed->record, field);
+	return bcd_json_path(place->above ? listed->above : listed->record, place->path);
+}
+
+/* A BcdAddressValue: a field of a record in a reply. */
+static char *
+text_in(const char *field, const void *arg)
+{
+	const Reading *reading = arg;
+	const char *const *other = reading->resource->keys[0].one_of;
+	const cJSON *value;
+	int64		n;
+
+	for (; other && *other && reading->identity; other++)
+		if (strcmp(*other, field) == 0 && strcmp(reading->identity, field) != 0)
+			return NULL;
+	value = value_in(reading->resource, reading->listed, field);
+	if (bcd_json_int64(value, &n))
+		return psprintf(INT64_FORMAT, n);
+	return cJSON_IsString(value) && value->valuestring[0] ? pstrdup(value->valuestring) : NULL;
+}
+
+static void
+add_listed(List **all, const BcdResource *r, const cJSON *above, const cJSON *record)
+{
+	static const char *const none[] = {NULL};
+	const char *const *identity = r->keys[0].one_of ? r->keys[0].one_of : none;
+
+	do
+	{
+		Listed	   *listed = palloc0(sizeof(Listed));
+		Reading		reading = {r, listed, *identity};
+
+		listed->above = above;
+		listed->record = record;
+		listed->address = bcd_address_of(r, text_in, &reading);
+		if (listed->address)
+			*all = lappend(*all, listed);
+	} while (*identity && *++identity);
+}
+
+static int
+compare_listed(const void *a, const void *b)
+{
+	return strcmp((*(Listed *const *) a)->address, (*(Listed *const *) b)->address);
+}
+
+/* The records of a reply, by address; n: their number. */
+static Listed **
+listed_in(const BcdResource *r, const cJSON *reply, int *n)
+{
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
+	const cJSON *above;
+	const cJSON *record;
+	List	   *all = NIL;
+	Listed	  **listed;
+	ListCell   *lc;
+
+	cJSON_ArrayForEach(above, data)
+	{
+		if (r->shape == NULL || r->shape->below == NULL)
+			add_listed(&all, r, above, above);
+		else
+			cJSON_ArrayForEach(record, cJSON_GetObjectItemCaseSensitive(above, r->shape->below))
+				add_listed(&all, r, above, record);
+	}
+	*n = 0;
+	listed = palloc(sizeof(Listed *) * (list_length(all) + 1));
+	foreach(lc, all)
+		listed[(*n)++] = lfirst(lc);
+	qsort(listed, *n, sizeof(Listed *), compare_listed);
+	return listed;
+}
+
+/* A record under the names that the resource has; it refers to the reply. */
+static cJSON *
+flattened(const BcdResource *r, const Listed *listed)
+{
+	cJSON	   *flat = cJSON_CreateObject();
+	bool		whole = flat != NULL;
+	int			i;
+
+	for (i = 0; i < r->nfields && whole; i++)
+	{
+		const cJSON *value = value_in(r, listed, r->fields[i].name);
+
+		whole = value == NULL || cJSON_AddItemReferenceToObject(flat, r->fields[i].name, (cJSON *) value);
+	}
+	if (whole)
+		return flat;
+	cJSON_Delete(flat);
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return NULL;
+}
+
+/* What an item is read by: the address of its record or, without one, its row. */
+static Jsonb *
+addressed_by(const BcdItem *item)
+{
+	return item->known && bcd_record_address(item->lane->feed->resource, item->known) ? item->known : item->wanted;
+}
+
+static void
+decide_listed(BcdItem *item, const Listed *listed)
+{
+	cJSON	   *record = flattened(item->lane->feed->resource, listed);
+
+	PG_TRY();
+	{
+		item->lane->run->kind->decide_read(item, record);
+	}
+	PG_CATCH();
+	{
+		cJSON_Delete(record);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	cJSON_Delete(record);
+}
+
+static void
+read_by_address(BcdJob *job, const cJSON *reply)
+{
+	const BcdResource *r = job->lane->feed->resource;
+	bool		cut = bcd_reply_is_cut(job, reply);
+	int			n;
+	Listed	  **listed = listed_in(r, reply, &n);
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		Listed		key = {bcd_record_address(r, addressed_by(item))};
+		Listed	   *key_at = &key;
+		Listed	  **found = bsearch(&key_at, listed, n, sizeof(Listed *), compare_listed);
+
+		if (found)
+			decide_listed(item, *found);
+		else if (!cut)
+			job->run->kind->decide_read(item, NULL);
+		else if (job->nitems > 1)
+		{
+			bcd_decide_stage(item, BCD_READ);
+			item->decision.group = job->nitems / 2;
+		}
+	}
+}
+
+/* What a read of an item asks for. */
+static BcdTask *
+task_of(const BcdItem *item, const BcdAction *view)
+{
+	BcdTask    *task = palloc0(sizeof(BcdTask));
+
+	task->resource = item->lane->feed->resource;
+	task->facet = task->resource->facets;
+	task->action = view;
+	task->row = addressed_by(item);
+	return task;
+}
+
+/* Does a request with n paths ask for this one, too?  Two locations of an item, say. */
+static bool
+is_asked_for(char **paths, int n, const char *path)
+{
+	while (n-- > 0)
+		if (strcmp(paths[n], path) == 0)
+			return true;
+	return false;
+}
+
+/* Bytes that a task takes in the lists of a query, with their commas. */
+static int
+bytes_of(const BcdTask *task)
+{
+	return strlen(bcd_record_address(task->resource, task->row)) + 1;
+}
+
+/*
+ * The next request for records that are to be read, or NULL.  Items that do not
+ * go together are left for another one.
+ */
+BcdJob *
+bcd_keyed_read_job(BcdLane *lane)
+{
+	const BcdView *view = &lane->feed->resource->view;
+	BcdAction  *action = palloc0(sizeof(BcdAction));
+	BcdGate    *gate = &lane->gates->gate[BCD_READ];
+	int			most = bcd_batch_limit(lane, BCD_READ);
+	BcdTask   **tasks = palloc(sizeof(BcdTask *) * most);
+	char	  **paths = palloc(sizeof(char *) * most);
+	List	   *items = NIL;
+	int			bytes = QUERY_REST;
+	int			n = 0;
+	bool		full = false;
+	StringInfoData url;
+	dlist_iter	iter;
+	ListCell   *lc;
+	BcdJob	   *job;
+
+	if (gate->queued == 0 || !bcd_endpoint_is_free(lane, BCD_READ))
+		return NULL;
+	action->endpoint = view->endpoint;
+	action->query = view->query;
+	dlist_foreach(iter, &gate->queue)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		BcdTask    *task = task_of(item, action);
+		char	   *path = bcd_task_path(&task, 1);
+
+		if (n > 0 && !bcd_task_may_join(tasks[0], task))
+			continue;
+		if (!is_asked_for(paths, n, path))
+		{
+			full = n >= Min(most, item->group) || bytes + bytes_of(task) > QUERY_BYTES;
+			if (full)
+				break;
+			bytes += bytes_of(task);
+			paths[n] = path;
+			tasks[n++] = task;
+		}
+		items = lappend(items, item);
+	}
+	if (!full && !lane->exhausted && !lane->gates->send_partial)
+		return NULL;
+	initStringInfo(&url);
+	appendStringInfoString(&url, bcd_task_path(tasks, n));
+	bcd_append_fields(&url, lane, BCD_READ, view->endpoint);
+	job = bcd_job_create(lane, BCD_READ, view->endpoint->method, url.data, NULL);
+	job->read = read_by_address;
+	foreach(lc, items)
+	{
+		BcdItem    *item = lfirst(lc);
+
+		dlist_delete(&item->node);
+		gate->queued--;
+		bcd_job_take(job, item);
+	}
+	return job;
+}
