@@ -44,7 +44,7 @@ typedef struct Reading
 {
 	const BcdResource *resource;
 	const Listed *listed;
-	const char *identity;			/* the only one of these that is looked at */
+	const char *identity;		/* the only one of these that is looked at */
 } Reading;
 
 static const cJSON *

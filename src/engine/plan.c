@@ -117,7 +117,11 @@ task_of(const BcdItem *item, BcdStage stage)
 		task->facet = r->facets;
 		task->action = bcd_stage_action(r, stage);
 		task->fields = item->body;
-		/* of a row that is gone, or has another address, what its record's address is made of */
+
+		/*
+		 * of a row that is gone, or has another address, what its record's
+		 * address is made of
+		 */
 		task->row = item->wanted && stage != BCD_REMOVE ? item->wanted : bcd_payload_merge(item->remembered, item->known);
 		task->parent = r->parent ? bcd_payload_text(task->row, r->parent) : NULL;
 		task->options = feed->options_json;

@@ -108,7 +108,7 @@ json_of_id(const char *id)
 	return json.data;
 }
 
-/* Appends the field of a identity that identifies a record, as a member or as an object. */
+/* Appends the field that identifies a record, as a member or as an object. */
 static void
 append_identity(StringInfo out, const BcdTask *task, const BcdMember *member)
 {

@@ -129,7 +129,7 @@ typedef enum BcdSource
 								 * record: that of its parent */
 	BCD_FROM_OPTION,			/* an option of the feed */
 	BCD_FROM_CONSTANT,			/* nowhere: it is always the same */
-	BCD_FROM_IDENTITY				/* the field, of several, that the record is
+	BCD_FROM_IDENTITY			/* the field, of several, that the record is
 								 * identified by: see BcdKey.one_of */
 } BcdSource;
 

@@ -546,7 +546,7 @@ main(void)
 		ok(!(ranks & (1 << bcd_resource_rank(resource))), "%s: it has a place of its own in the order", resource->name);
 		ranks |= 1 << bcd_resource_rank(resource);
 	}
-	is_int(n, 5, "number of resources");
+	is_int(n, 6, "number of resources");
 	ok(bcd_resource_nth(-1) == NULL, "none before the first");
 	ok(bcd_resource_find("nothing") == NULL && bcd_resource_find("") == NULL, "no others");
 	test_dependencies();
