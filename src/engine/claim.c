@@ -1,11 +1,11 @@
 /*
  * claim.c
- *		The claims of a run: how many rows at a time, and what if one fails.
+ *		Claims rows for a run: how many at a time, and what happens on failure.
  *
- * A claim is a transaction of its own: it makes items of the lane's next rows
- * and records what is decided of them at once.  Only when it is committed do
- * they go to their stages.  The worker does nothing else meanwhile, so claims
- * get smaller when they take long.
+ * A claim is one transaction: it makes items of the lane's next rows and
+ * records the decisions that can be made at once.  Only when it is committed
+ * do the items move to their stages.  The worker does nothing else meanwhile,
+ * so claims get smaller when they take long.
  */
 #include "postgres.h"
 
@@ -30,18 +30,20 @@
 #include "feed/key_list.h"
 #include "tables/feed_state.h"
 
-/* Claims that failed in a row, a second each, before a lane is given up */
+/*
+ * Consecutive failed claims, one second apart, after which a lane is given up
+ */
 #define CLAIM_FAILURES		60
 
 /*
- * Rows of one claim; fewer when their mapping is slow, so that others get a
- * turn, when they are large, and as long as neither is known
+ * Rows per claim.  Starts small; shrinks when the mapping is slow, so that
+ * other stores get a turn, or when rows are large.
  */
 #define FIRST_CLAIM_ROWS	25
 #define CLAIM_ROWS			250
 #define CLAIM_BYTES			(4 * 1024 * 1024)
 
-/* Claims items, or finds out why the lane has to stop. */
+/* Claims items, or finds a reason why the lane has to stop. */
 static void
 claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items, char **reason)
 {
@@ -61,7 +63,10 @@ claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items
 	bcd_feed_lock(lane->feed);
 	if (!bcd_feed_has_types(lane->feed) && run->kind->claims)
 	{
-		/* a wider type: what it is now is read before the next claim */
+		/*
+		 * the type of a key column was changed: read the new one before the
+		 * next claim
+		 */
 		lane->altered = true;
 		bcd_tx_commit();
 		return;
@@ -77,7 +82,7 @@ claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items
 	bcd_tx_commit();
 }
 
-/* Does such an error pass by itself? */
+/* Does an error of this kind go away by itself? */
 static bool
 is_passing(int sqlerrcode)
 {
@@ -88,9 +93,10 @@ is_passing(int sqlerrcode)
 }
 
 /*
- * A claim failed, through no row's fault: a lock, a mapping that broke while
- * the run went on, no disk space.  What passes by itself is tried again every
- * second, for a while, and then left to another run; else the feed is paused.
+ * Handles the failure of a whole claim, caused by a lock, a full disk, or a
+ * mapping that broke during the run.  If the cause can go away by itself, the
+ * claim is tried again every second for a while and then left to another run;
+ * otherwise the feed is paused.
  */
 static void
 claim_failed(BcdRun *run, BcdLane *lane)
@@ -104,7 +110,7 @@ claim_failed(BcdRun *run, BcdLane *lane)
 		bcd_keylist_undo(lane->keys);
 	if (run->kind->claims && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 	{
-		/* the source, most likely: the other feeds go on */
+		/* most likely only this source is locked: continue with other feeds */
 		bcd_lane_held_up(lane, 0, error->message);
 		lane->exhausted = true;
 		return;
@@ -124,7 +130,10 @@ claim_failed(BcdRun *run, BcdLane *lane)
 	bcd_lane_stop(lane, error->message);
 }
 
-/* How many rows to claim next, after n rows that took so long and so much. */
+/*
+ * Returns how many rows to claim next, after n rows of this total size took
+ * this long.
+ */
 static int
 next_claim_rows(int rows, int64 ms, int n, Size bytes)
 {
@@ -134,7 +143,7 @@ next_claim_rows(int rows, int64 ms, int n, Size bytes)
 	return Max(rows, 1);
 }
 
-/* After the claim is committed: its items go to their stages. */
+/* Moves the items of a committed claim to their stages. */
 static void
 queue_items(BcdRun *run, BcdLane *lane, List *items, int64 ms)
 {
@@ -208,7 +217,7 @@ bcd_refill(BcdRun *run, BcdLane *lane)
 		bcd_keylist_keep(lane->keys);
 	took = bcd_now_ms() - began;
 	queue_items(run, lane, items, took);
-	/* nobody else had a turn meanwhile: now the other runs have theirs */
+	/* everything else had to wait: give the other runs as much time */
 	if (took > BCD_CLAIM_MAX_MS && !is_alone())
 		run->wake_at = began + 2 * took;
 }

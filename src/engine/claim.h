@@ -1,6 +1,6 @@
 /*
  * claim.h
- *		The claims of a run: how many rows at a time, and what if one fails.
+ *		Claims rows for a run: how many at a time, and what happens on failure.
  */
 #ifndef BCD_CLAIM_H
 #define BCD_CLAIM_H

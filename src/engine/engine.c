@@ -18,7 +18,7 @@
 
 BcdEngine	bcd_engine;
 
-/* The kinds of runs that there are, ended by NULL. */
+/* Sets the kinds of runs, a list that ends with NULL. */
 void
 bcd_engine_init(const BcdRunKind *const *kinds)
 {

@@ -1,6 +1,6 @@
 /*
  * engine.h
- *		The engine that every run goes through, and its words.
+ *		The types of the engine that carries out every run, and its glossary.
  *
  * run		a push, link or verify of one server; it has lanes
  * lane		a feed in a run: it claims rows and makes items of them
@@ -11,18 +11,19 @@
  * gate		the queue of an endpoint, for items at one stage; the lanes of a
  *			push that share a resource and a token share its gates
  * job		one request, and the items it is for (plan.c)
- * decision	what the reply means for an item
+ * decision	what a reply means for an item
  * lookup reason	why an item is looked up
  * update purpose	what the next update of an item is for
  *
- * The readers of replies (settle.c, lookup.c) write a decision into each item;
- * the decisions are committed together, and only then do the items leave or
- * move to their next stage.  So whatever fails in between can be done again.
+ * The code that reads replies (settle.c, lookup.c) writes a decision into each
+ * item.  The decisions of a job are committed together, and only then do its
+ * items leave the run or move to their next stage.  If anything fails before
+ * that, it can be done again.
  *
  *     claim -> LOOKUP -> READ -> TURN -> CREATE | UPDATE -> FACET -> decided
  *     claim -> RECHECK -> UPDATE | REMOVE -> decided		(the row is gone)
  *
- * These are the usual ways; README.md has all of them.
+ * These are the usual paths; README.md lists all of them.
  */
 #ifndef BCD_ENGINE_H
 #define BCD_ENGINE_H
@@ -52,47 +53,46 @@ typedef enum BcdStage
 {
 	BCD_LOOKUP,					/* find the record by its natural key */
 	BCD_READ,					/* read the record by its id */
-	BCD_RECHECK,				/* the row is gone: is the record still its? */
-	BCD_TURN,					/* wait until no other record has what is to
-								 * be written, and must be unique */
+	BCD_RECHECK,				/* the row is gone: is the record linked to
+								 * it? */
+	BCD_TURN,					/* wait until no other record has the unique
+								 * values that are to be written */
 	BCD_CREATE,
 	BCD_UPDATE,
 	BCD_REMOVE,
-	BCD_FACET,					/* write the second facet of the record; and
-								 * so on, a stage for each further facet */
+	BCD_FACET,					/* write the second facet of the record; each
+								 * further facet has its own stage */
 	BCD_STAGES = BCD_FACET + BCD_MAX_FACETS - 1,
 	BCD_CLAIM = BCD_STAGES		/* no queue: where new items come from */
 } BcdStage;
 
-/* Why an item is looked up, or was last */
+/* Why an item is looked up, or was last looked up */
 typedef enum BcdLookupReason
 {
-	BCD_REASON_RECORD,			/* its record, by its own key */
-	BCD_REASON_LOST_CREATE,		/* the record of a create that may have been
-								 * done, by the key that it had */
-	BCD_REASON_RECORD_GONE,		/* its record, which is not there any more */
-	BCD_REASON_REFUSED_CREATE,	/* its create was refused: the record that has
-								 * its key, and may be its own */
+	BCD_REASON_RECORD,			/* find its record, by its own key */
+	BCD_REASON_LOST_CREATE,		/* find the record of a create whose reply was
+								 * lost, by the key it had then */
+	BCD_REASON_RECORD_GONE,		/* its record no longer exists */
+	BCD_REASON_REFUSED_CREATE,	/* its create was refused: find the record
+								 * that has its key, maybe its own */
 	BCD_REASON_KEY_HOLDER,		/* its update was refused: who has its key? */
-	BCD_REASON_NEXT_HOLDER		/* nobody else: who has its next natural
-								 * field? */
+	BCD_REASON_NEXT_HOLDER		/* nobody: who has its next natural key? */
 } BcdLookupReason;
 
 typedef enum BcdLinkAction
 {
 	BCD_LINK_KEEP,
-	BCD_LINK_PUT,				/* to store_id, with the payload in known */
-	BCD_LINK_FORGET,			/* it is not known any more what the store
-								 * holds */
-	BCD_LINK_FORGET_FACET,		/* the same, of the facet that was written */
+	BCD_LINK_PUT,				/* link to store_id, with payload known */
+	BCD_LINK_FORGET,			/* what the store holds is unknown */
+	BCD_LINK_FORGET_FACET,		/* the same, for the facet that was written */
 	BCD_LINK_HIDING,			/* the record is about to be hidden */
-	BCD_LINK_ASIDE,				/* or to give up for a moment what is in aside */
+	BCD_LINK_ASIDE,				/* the record is about to give up aside */
 	BCD_LINK_REMOVE
 } BcdLinkAction;
 
 typedef enum BcdPendingAction
 {
-	BCD_PENDING_KEEP,			/* still in flight, or not ours to touch */
+	BCD_PENDING_KEEP,			/* still in flight, or not ours to change */
 	BCD_PENDING_DONE,
 	BCD_PENDING_WAIT,			/* until delay_ms from now */
 	BCD_PENDING_DEFER,
@@ -103,15 +103,14 @@ typedef enum BcdPendingAction
 /* What an item's next update is for */
 typedef enum BcdUpdatePurpose
 {
-	BCD_PURPOSE_ROW,			/* its record is to have what its row has */
-	BCD_PURPOSE_GIVE_WAY,		/* it gives up a natural key, so that another
-								 * row can have it */
-	BCD_PURPOSE_PUT_BACK,		/* it gets back what it had given up; and then
-								 * its fate is met */
-	BCD_PURPOSE_IDENTIFY,		/* the same, but with what others wait for,
-								 * and no more */
-	BCD_PURPOSE_LET_GO			/* the record of a row that is gone lets go of
-								 * what another row wants */
+	BCD_PURPOSE_ROW,			/* make its record agree with its row */
+	BCD_PURPOSE_GIVE_WAY,		/* give up a natural key, so that another row
+								 * can have it */
+	BCD_PURPOSE_PUT_BACK,		/* restore what it has given up, and then
+								 * carry out its final decision */
+	BCD_PURPOSE_IDENTIFY,		/* the same, but only what other rows wait for */
+	BCD_PURPOSE_LET_GO			/* make the record of a row that is gone give
+								 * up what another row needs */
 } BcdUpdatePurpose;
 
 /* What is known of an item's record */
@@ -127,124 +126,120 @@ typedef struct BcdItemRecord
 } BcdItemRecord;
 
 /*
- * What is to become of an item: written by the readers of replies, who change
- * nothing else of it.  Committed first, and then taken over by the item.
+ * What will become of an item.  The code that reads replies writes this and
+ * nothing else in the item; it is committed first, and then taken over by the
+ * item.
  */
 typedef struct BcdDecision
 {
 	bool		made;
 	bool		leaves;			/* the item leaves the run */
-	bool		postponed;		/* to the next claim: not looked at yet */
-	BcdStage	next;			/* else its next stage */
+	bool		postponed;		/* left to the next claim, without a decision */
+	BcdStage	next;			/* if it stays: its next stage */
 	BcdLookupReason lookup_reason;
-	char	   *natural;		/* what it is looked up by from now on; NULL:
-								 * by the same as before */
+	char	   *natural;		/* the key it is looked up by from now on;
+								 * NULL: unchanged */
 	int			natural_index;
-	bool		clashes;		/* after a refusal: error and status tell */
-	bool		has_record;		/* its record is another one, or more is known
-								 * of it: */
+	bool		clashes;		/* after a refusal, which error and status
+								 * describe */
+	bool		has_record;		/* record below replaces what is known:
+								 * another record, or more of it */
 	BcdItemRecord record;
-	bool		exchanged;		/* with another row's; what was found out
+	bool		exchanged;		/* with another row's: what was found out
 								 * about the old one is void */
-	Jsonb	   *body;			/* what the next request sends; NULL: the same
-								 * as before */
-	bool		has_tasks;		/* and after it: */
+	Jsonb	   *body;			/* sent by the next request; NULL: unchanged */
+	bool		has_tasks;		/* tasks below replaces the remaining tasks */
 	List	   *tasks;
-	BcdOutcome	part;			/* what came of a request for one part of the
-								 * row; none: the row was written as a whole */
-	BcdStage	part_stage;		/* and which part that is */
+	BcdOutcome	part;			/* the outcome of a request for one part of
+								 * the row; none: the row was written as a
+								 * whole */
+	BcdStage	part_stage;		/* which part that is */
 	BcdUpdatePurpose purpose;
 	struct BcdDecision *final_decision;
-	bool		attempted;		/* one attempt more has been made */
-	bool		afresh;			/* those before do not count any more */
-	int			group;			/* most items in a request with this one from
-								 * now on; 0: as before */
-	int			place;			/* among items of the job that go on: behind
-								 * all that have none */
+	bool		attempted;		/* this counts as one more attempt */
+	bool		afresh;			/* earlier attempts no longer count */
+	int			group;			/* new limit of the items per request; 0: none */
+	int			place;			/* among items that stay with the job; 0:
+								 * first */
 	bool		follows;		/* see the item */
 	bool		rereads;
 	bool		sweeps;
 	bool		asks;
-	char	   *waits_feed;		/* the row that it waits for */
+	char	   *waits_feed;		/* the row it waits for */
 	char	   *waits_key;
-	bool		taken;			/* the store has taken its write */
-	bool		refused;		/* or has refused it: counted by the lane */
-	bool		seen;			/* its record is there (verify) */
+	bool		taken;			/* the store accepted its write */
+	bool		refused;		/* the store refused it; counted per lane */
+	bool		seen;			/* its record exists (verify) */
 	BcdOutcome	outcome;
 	BcdLinkAction link;
 	BcdPendingAction pending;
 	int64		delay_ms;
-	const char *trouble;		/* the endpoint that had trouble, if it was
-								 * not the row's own: see endpoint_trouble.c */
-	int64		early_ms;		/* then: it may come back after that */
+	const char *trouble;		/* the endpoint in trouble, if not the row's
+								 * own fault: see endpoint_trouble.c */
+	int64		early_ms;		/* when the row may come back, then */
 	int			status;			/* HTTP status, 0: none */
-	int			conflicts;		/* differences recorded */
-	int64		gone_id;		/* a record that is not there any more, or is
-								 * about to go */
+	int			conflicts;		/* number of differences recorded */
+	int64		gone_id;		/* a record that is gone, or about to go */
 	char	   *error;
 	char		request_id[64];
 	Jsonb	   *lost_create;	/* the key of a create that is about to be
 								 * sent */
-	bool		no_lost_create; /* that create was not done, or is accounted
-								 * for */
-	Jsonb	   *aside;			/* of BCD_LINK_ASIDE: what the record has now */
-	bool		back;			/* the record has what it had given up, or
-								 * something better */
+	bool		no_lost_create; /* that create was not done, or was found */
+	Jsonb	   *aside;			/* for BCD_LINK_ASIDE: what the record has now */
+	bool		back;			/* the record has again what it gave up, or
+								 * better */
 } BcdDecision;
 
 typedef struct BcdItem
 {
 	dlist_node	node;
-	struct BcdLane *lane;		/* of its feed; a request may have items of
-								 * other lanes */
-	MemoryContext cxt;			/* of everything below, and of the item */
-	Size		bytes;			/* of cxt, when the item last moved */
+	struct BcdLane *lane;		/* of its feed; a request may mix lanes */
+	MemoryContext cxt;			/* for the item and everything it points to */
+	Size		bytes;			/* size of cxt when the item last moved */
 	char	   *key;
 	int64		store_id;		/* 0: not linked */
-	bool		linked;			/* to it, when that was last looked at */
+	bool		linked;			/* a link existed when last checked */
 	Jsonb	   *wanted;			/* the row's payload; NULL: the row is gone */
 	Jsonb	   *known;			/* what the store is known to hold, or NULL */
 	Jsonb	   *remembered;		/* what it was known to hold before that was
 								 * forgotten, or NULL: see unmapped_fields.c */
 	Jsonb	   *body;			/* the fields that the next request sends */
-	List	   *tasks;			/* and the tasks of other facets after that;
-								 * the first is the one at BCD_FACET */
-	List	   *parts;			/* what came of the requests so far, if there
-								 * are several for the row (BcdPart) */
+	List	   *tasks;			/* tasks for other facets after that; the
+								 * first is the one at BCD_FACET */
+	List	   *parts;			/* outcomes of the requests so far, if the row
+								 * needs several (BcdPart) */
 	char	   *failure;		/* why one of them was refused, or NULL */
-	char	   *natural;		/* its natural key, and which one that is */
+	char	   *natural;		/* its natural key, and that key's number */
 	int			natural_index;
-	Jsonb	   *lost_create;	/* natural key of a create of unknown fate, or
-								 * NULL: see lost_create.c */
+	Jsonb	   *lost_create;	/* natural key of a create with unknown
+								 * result, or NULL: see lost_create.c */
 	BcdLookupReason lookup_reason;
-	bool		moving;			/* a link is about to come or go: nothing but
-								 * that */
-	int			attempts;		/* requests for it that came to nothing */
+	bool		moving;			/* its key is changing: only look up its
+								 * record */
+	int			attempts;		/* failed requests for it */
 	int			group;			/* most items in a request with this one */
 	bool		looked_up;		/* its record was found in this claim, not by
 								 * a link */
 	bool		unsure;			/* a write may have been done in part: the
-								 * link may not go on saying what is known */
-	char	   *refusal;		/* what the store said of its last write, if
-								 * that was refused */
+								 * link must not keep claiming known */
+	char	   *refusal;		/* why its last write was refused, or NULL */
 	int			refusal_status;
 	BcdStage	refused_at;
-	bool		stale;			/* its row was read with a mapping that is no
-								 * more, or refers to a record that is not */
-	int			clashes;		/* refusals after which it went on */
-	bool		reread;			/* its record was read, as others of a batch
-								 * were, to find the duplicate */
+	bool		stale;			/* its row was read with an old mapping, or
+								 * refers to a record that is gone */
+	int			clashes;		/* refusals that it survived */
+	bool		reread;			/* its record was read to find a duplicate */
 	int			prepared;		/* requests that made what its create needs */
 	bool		swept;			/* on no page so far: siblings.c */
 	bool		follows;		/* in a request with the item before it, which
-								 * leaves what this one takes */
+								 * gives up what this one takes */
 	Jsonb	   *aside;			/* what its record has given up: see
 								 * exchange_aside.c */
 	BcdUpdatePurpose purpose;
-	BcdDecision *final_decision;	/* to carry out once its record has back
-									 * what it gave up; or NULL */
-	bool		asked;			/* the record of a row that is gone is to let
-								 * go of what this one wants */
+	BcdDecision *final_decision;	/* once its record has again what it gave
+									 * up, or NULL */
+	bool		asked;			/* the record of a row that is gone must give
+								 * up what this one needs */
 	BcdDecision decision;
 } BcdItem;
 
@@ -254,13 +249,13 @@ typedef struct BcdGate
 	const BcdEndpoint *endpoint;
 	dlist_head	queue;			/* items */
 	int			queued;
-	int			flying;			/* jobs in flight or unsettled */
-	struct BcdLearned *learned; /* the store's, once used */
+	int			flying;			/* jobs under way or not settled */
+	struct BcdLearned *learned; /* about the endpoint, once it was used */
 } BcdGate;
 
 /*
- * The gates of a resource's endpoints, one for each stage, and what goes
- * through them: items of one feed, or of several ones that share a token.
+ * The gates of a resource's endpoints, one for each stage, and the state they
+ * share.  Their items are of one feed, or of several that use the same token.
  */
 typedef struct BcdGates
 {
@@ -269,58 +264,58 @@ typedef struct BcdGates
 	const BcdResource *resource;
 	char	   *token;
 	BcdHttpTarget target;
-	char	   *asked;			/* view.c: the fields that replies are asked
-								 * for, or NULL: not made yet */
+	char	   *asked;			/* fields to ask for, or NULL: see view.c */
 	BcdGate		gate[BCD_STAGES];
-	int			in_flight;		/* jobs at all of them */
+	int			in_flight;		/* jobs at all gates */
 	int			items;			/* items queued and in flight */
-	Size		bytes;			/* of them, as far as they have moved */
-	bool		send_partial;	/* no batch will be full: send what there is */
-	int			lookups;		/* single look-ups made */
-	int			troubles;		/* failures in a row of requests without items */
-	bool		troubled;		/* the last of them, before it is committed */
+	Size		bytes;			/* total size of items when they last moved */
+	bool		send_partial;	/* send batches that are not full */
+	int			lookups;		/* number of single look-ups */
+	int			troubles;		/* consecutive failures of requests without
+								 * items */
+	bool		troubled;		/* the last one failed; not committed yet */
 	struct BcdIndex *index;		/* the store's list, read once: lookup_list.c */
 	struct BcdSweep *sweep[BCD_READ + 1];	/* siblings.c */
 	struct BcdChoiceIds *choices;	/* choice_ids.c */
-	struct BcdJob *extra;		/* a job of no items in flight, or NULL */
-	int64		default_id;		/* the store's, of the field with a default */
-	int64		moved;			/* items that went from stage to stage */
-	int64		looked_at;		/* moved, when turns were last given */
-	bool		was_full;		/* and whether no more items could come */
+	struct BcdJob *extra;		/* a job without items under way, or NULL */
+	int64		default_id;		/* the store's default for a field */
+	int64		moved;			/* number of moves from stage to stage */
+	int64		looked_at;		/* value of moved when turns were last given */
+	bool		was_full;		/* no more items could be claimed then */
 } BcdGates;
 
-/* A feed in a run: it makes the items, and counts what becomes of them */
+/* A feed in a run: it makes the items, and counts their outcomes */
 typedef struct BcdLane
 {
 	struct BcdRun *run;
-	struct BcdGates *gates;		/* where its items wait, maybe with others */
+	struct BcdGates *gates;		/* where its items wait; maybe shared */
 	MemoryContext cxt;
 	BcdFeed    *feed;
 	BcdFeed    *identity;		/* what its records are found by (link), or
 								 * NULL */
-	dlist_head	fresh;			/* items of a claim that is not committed */
-	bool		exhausted;		/* no more items will be claimed */
+	dlist_head	fresh;			/* items of a claim that is not committed yet */
+	bool		exhausted;		/* no more items are claimed in this round */
 	bool		stopped;		/* paused or broken */
-	bool		altered;		/* its feed has to be read again: run_reload.c */
-	bool		lost;			/* nothing of it is recorded any more: its
-								 * links were forgotten, or the feed */
-	bool		freed;			/* a link was made that deferred rows waited
-								 * for */
+	bool		altered;		/* its feed must be read again: run_reload.c */
+	bool		lost;			/* its links were forgotten, or it was
+								 * untracked */
+	bool		freed;			/* a link was made that deferred rows had
+								 * waited for */
 	char	   *cursor;			/* key of the last item claimed */
-	int64		outcomes[BCD_INVALID + 1];	/* of this pass */
-	int			failures;		/* claims in a row that failed */
-	int			overtime;		/* rows in a row that took too long to read */
+	int64		outcomes[BCD_INVALID + 1];	/* in this round */
+	int			failures;		/* consecutive failed claims */
+	int			overtime;		/* consecutive rows that took too long to read */
 	int			held_up;		/* rows of this round that could not be read */
-	bool		passed_over;	/* the cursor began this round behind some */
-	char	   *held_reason;	/* of the last of them */
-	List	   *held_rows;		/* of this run: see lane_held.c */
-	int			claim_rows;		/* rows of the next claim */
-	int			refused;		/* records refused in a row */
+	bool		passed_over;	/* this round began behind such rows */
+	char	   *held_reason;	/* why the last of them could not be read */
+	List	   *held_rows;		/* in this run: see lane_held.c */
+	int			claim_rows;		/* size of the next claim */
+	int			refused;		/* consecutive refused records */
 	int			phase;			/* of a verify */
 	BcdKeyList *keys;			/* the source's keys (link, verify) */
-	int64		after;			/* id or page from which to go on (verify) */
+	int64		after;			/* id or page to continue after (verify) */
 	int64		seen;			/* records read (verify) */
-	BcdPaging	paging;			/* of the store's list (verify) */
+	BcdPaging	paging;			/* in the store's list (verify) */
 } BcdLane;
 
 typedef struct BcdRun BcdRun;
@@ -329,12 +324,12 @@ typedef struct BcdRun BcdRun;
 typedef struct BcdRunKind
 {
 	const char *name;			/* run.kind */
-	bool		claims;			/* rows of bcdelta.pending */
-	bool		results;		/* a result for every row */
+	bool		claims;			/* claims rows of bcdelta.pending */
+	bool		results;		/* writes a result for every row */
 
 	/*
-	 * The next items, each with a decision, or NIL when there are no more; in
-	 * a transaction.  The list is in the context given.
+	 * returns the next items, each with a decision, or NIL when there are no
+	 * more; called in a transaction.  The list is in the context given.
 	 */
 	List	   *(*claim) (BcdRun *run, BcdLane *lane, MemoryContext cxt);
 
@@ -346,11 +341,11 @@ typedef struct BcdRunKind
 								  const cJSON *record);
 	void		(*decide_read) (BcdItem *item, const cJSON *record);
 	void		(*decide_recheck) (BcdItem *item);
-	/* a request of no items, or NULL */
+	/* returns a request without items, or NULL */
 	struct BcdJob *(*plan) (BcdRun *run, BcdLane *lane);
-	/* is there one to be planned now or, should the quota forbid it, later? */
+	/* is there one now, or when the quota allows it? */
 	bool		(*asks) (const BcdLane *lane);
-	/* when a lane has nothing left to do: true if it goes on all the same */
+	/* a lane has nothing left to do: true if it has more after all */
 	bool		(*lane_done) (BcdRun *run, BcdLane *lane);
 } BcdRunKind;
 
@@ -361,16 +356,16 @@ typedef struct BcdRemoval
 	int64		store_id;
 } BcdRemoval;
 
-/* So many of them are kept, for the requests that were under way by then */
+/* How many are kept for requests that were under way at that time */
 #define BCD_REMOVALS	1000
 
 struct BcdRun
 {
-	dlist_node	node;			/* of the worker's active runs */
+	dlist_node	node;			/* in the worker's list of active runs */
 	MemoryContext cxt;
 	const BcdRunKind *kind;
 	int64		run_id;
-	char	   *feed;			/* NULL: all of the server */
+	char	   *feed;			/* NULL: all feeds of the server */
 	char	   *mode;
 	int			sample;
 	int64		max_rows;		/* 0: all */
@@ -379,40 +374,38 @@ struct BcdRun
 	struct BcdStore *store;
 	BcdLane   **lanes;
 	int			nlanes;
-	int			current;		/* lane at work */
+	int			current;		/* the current lane */
 	TimestampTz began;
 	int			extra_rounds;	/* for rows that changed during the run */
-	int64		done_by_round;	/* rows that were done by the last round */
-	double		spread;			/* of back-offs, in [0,1): one for all rows,
-								 * so that they come back together */
-	bool		progressed;		/* a link was made that deferred rows waited
-								 * for */
+	int64		done_by_round;	/* rows done by the end of the last round */
+	double		spread;			/* random part of back-offs, in [0,1): the
+								 * same for all rows */
+	bool		progressed;		/* a link was made that deferred rows had
+								 * waited for */
 	List	   *late;			/* feeds whose source was locked at the start */
-	int			held_rounds;	/* in a row, with rows or feeds held up */
+	int			held_rounds;	/* consecutive, with rows or feeds held up */
 	int64		held_since;		/* monotonic ms */
-	int64		saved_at;		/* monotonic ms: totals were written to the
-								 * table */
-	int64		wake_at;		/* monotonic ms: nothing to do before */
-	bool		resting;		/* but for rows that become ready */
+	int64		saved_at;		/* monotonic ms: totals were last saved */
+	int64		wake_at;		/* monotonic ms: nothing to do before this */
+	bool		resting;		/* except for rows that become ready */
 	bool		cancelled;
 	char	   *cancel_reason;	/* by whom, or why */
 	int64		cancel_deadline;
-	bool		restoring;		/* what records have given up is put back */
-	bool		strict;			/* the store checks a batch before it writes
-								 * any of it */
+	bool		restoring;		/* what records gave up is being restored */
+	bool		strict;			/* the store checks whole batches before it
+								 * writes */
 	char	   *error;			/* the run has failed: it ends now */
-	char	   *complaint;		/* a feed was stopped: it ends as failed */
-	char	   *warning;		/* feeds were left out: it ends well */
-	bool		gave_up;		/* on items whose records may have been
-								 * written to */
+	char	   *complaint;		/* a feed was stopped: the run ends as failed */
+	char	   *warning;		/* feeds were left out: the run succeeds */
+	bool		gave_up;		/* items whose records may have been written */
 	BcdRunCounts counts;
 	int64		removals;		/* records removed, and the last of them: */
 	BcdRemoval	removed[BCD_REMOVALS];
 	int			in_flight;		/* jobs */
 	int			writing;		/* those of them that write */
-	bool		alone;			/* and must not have others beside them */
-	dlist_head	jobs;			/* whose requests are under way */
-	dlist_head	unsettled;		/* replies whose decisions are not committed */
+	bool		alone;			/* a write under way tolerates no other */
+	dlist_head	jobs;			/* with requests under way */
+	dlist_head	unsettled;		/* replies with uncommitted decisions */
 	BcdProgress progress;
 };
 
@@ -425,32 +418,32 @@ typedef struct BcdJob
 	BcdStage	stage;
 
 	/*
-	 * reads a good reply, in a transaction; called again, with the items as
-	 * they were, when that fails
+	 * Reads a successful reply, in a transaction.  It is called again, with
+	 * unchanged items, if that transaction fails.
 	 */
 	void		(*read) (struct BcdJob *job, const cJSON *reply);
-	/* what read() found is taken over once it is committed */
+	/* takes over what read() found, once that is committed */
 	void		(*taken) (struct BcdJob *job);
-	int64		found[2];		/* read()'s, for taken() */
-	int64		conflicts;		/* of no items */
-	BcdPage		page;			/* of a list, likewise */
-	const char *doubt;			/* why what is not in a list may be there all
-								 * the same; NULL: it is not there */
+	int64		found[2];		/* from read() to taken() */
+	int64		conflicts;		/* differences recorded, without items */
+	BcdPage		page;			/* of a list; from read() to taken() too */
+	const char *doubt;			/* why a record may exist that is not in a
+								 * list; NULL: it does not */
 	dlist_head	items;
 	int			nitems;
-	bool		probe;			/* asks only whether the store is there */
+	bool		probe;			/* only asks whether the store responds */
 	int64		prepares;		/* the parent of choices, or 0: choice_plan.c */
 	int64		removals;		/* the run's, when the job was made */
-	int			limit;			/* most records in a request, by then */
+	int			limit;			/* most records in a request at that time */
 	BcdHttpRequest *request;
-	BcdTicket	ticket;			/* of its start */
-	int			nth;			/* so many were at the endpoint then */
+	BcdTicket	ticket;			/* from the quota, when it was started */
+	int			nth;			/* requests at the endpoint at that time */
 	cJSON	   *reply;
 	int64		settle_at;		/* monotonic ms: not before, after a failure */
 	int			settle_failures;
 } BcdJob;
 
-/* What an endpoint takes, as far as it refused more */
+/* The limits of an endpoint, as learned from its replies */
 typedef struct BcdLearned
 {
 	struct BcdLearned *next;
@@ -458,8 +451,7 @@ typedef struct BcdLearned
 	BcdBatch	batch;
 	BcdSlots	slots;
 	BcdLuck		luck;
-	int64		taken_at;		/* monotonic ms: it took a write, most
-								 * recently */
+	int64		taken_at;		/* monotonic ms: it last accepted a write */
 } BcdLearned;
 
 /* A store that the worker talks to; lives as long as the worker */
@@ -467,16 +459,17 @@ typedef struct BcdStore
 {
 	dlist_node	node;
 	Oid			serverid;
-	char	   *identity;		/* of the store that the rest was learned of */
+	char	   *identity;		/* of the store that all below was learned
+								 * from */
 	BcdStoreOptions *options;
 	MemoryContext cxt;
 	BcdQuota	quota;
 	BcdRun	   *run;			/* the one active run */
-	int			lock_failures;	/* starts of a link or verify that met a
-								 * locked source */
-	BcdLearned *learned;		/* of each endpoint that was used */
+	int			lock_failures;	/* starts of a link or verify with a locked
+								 * source */
+	BcdLearned *learned;		/* one for each endpoint that was used */
 	char		trouble[BCD_NAME_BYTES];
-	char		failure[BCD_NAME_BYTES];	/* of its last request, or empty */
+	char		failure[BCD_NAME_BYTES];	/* of the last request, or empty */
 } BcdStore;
 
 /* The worker's active runs and its stores */
@@ -485,7 +478,7 @@ typedef struct BcdEngine
 	dlist_head	runs;
 	dlist_head	stores;
 	const BcdRunKind *const *kinds;
-	bool		requested;		/* bcdelta.run may have some to start */
+	bool		requested;		/* bcdelta.run may have runs to start */
 	void		(*finished) (int64 run_id); /* tells the worker */
 	bool		(*awaited) (int64 run_id);	/* does a session wait for it? */
 } BcdEngine;

@@ -1,11 +1,11 @@
 /*
  * gates.c
- *		Where items wait for the endpoints of a resource.
+ *		The queues in which items wait for the endpoints of a resource.
  *
- * A queue belongs to an endpoint, not to a feed: what several feeds of a push
- * have for one endpoint goes into one request, as long as it may go with the
- * same token.  So their lanes share gates.  Those of a link or a verify do
- * not: these look at one feed after the other.
+ * A queue belongs to an endpoint, not to a feed: items that several feeds of a
+ * push have for one endpoint go into one request if they use the same token.
+ * So the lanes of these feeds share gates.  The lanes of a link or a verify do
+ * not share any, since these process one feed after another.
  */
 #include "postgres.h"
 
@@ -40,7 +40,10 @@ gates_create(BcdRun *run, const BcdResource *resource, char *token)
 	return gates;
 }
 
-/* A new lane of a run goes by the gates of those before it, if they are for it. */
+/*
+ * Gives a new lane the gates of an earlier lane, if it can share them, or else
+ * new ones.
+ */
 void
 bcd_gates_join(BcdLane *lane, char *token)
 {
@@ -59,7 +62,10 @@ bcd_gates_join(BcdLane *lane, char *token)
 	bcd_forget_asked(lane->gates);
 }
 
-/* The gates of the nth lane, unless an earlier lane has them; for a loop over all gates. */
+/*
+ * Returns the gates of the nth lane, or NULL if an earlier lane has the same;
+ * for loops over all gates.
+ */
 BcdGates *
 bcd_run_gates(const BcdRun *run, int nth)
 {
@@ -68,7 +74,7 @@ bcd_run_gates(const BcdRun *run, int nth)
 	return nth > 0 && run->lanes[nth - 1]->gates == gates ? NULL : gates;
 }
 
-/* The next lane that has more items for these gates, or NULL. */
+/* Returns the next lane that has more items for these gates, or NULL. */
 BcdLane *
 bcd_gates_claimant(const BcdGates *gates)
 {
@@ -81,7 +87,7 @@ bcd_gates_claimant(const BcdGates *gates)
 	return NULL;
 }
 
-/* Will no more items be claimed, in this round, for the gates of a lane? */
+/* Will no more items be claimed in this round for the gates of a lane? */
 bool
 bcd_gates_exhausted(const BcdLane *lane)
 {

@@ -1,6 +1,6 @@
 /*
  * gates.h
- *		Where items wait for the endpoints of a resource.
+ *		The queues in which items wait for the endpoints of a resource.
  */
 #ifndef BCD_GATES_H
 #define BCD_GATES_H

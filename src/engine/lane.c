@@ -1,6 +1,7 @@
 /*
  * lane.c
- *		Lanes: how much they hold, and their end before that of the run.
+ *		Lanes: how many items they hold, what they may send, and when they are
+ *		stopped before their run ends.
  */
 #include "postgres.h"
 
@@ -27,7 +28,7 @@
 #define LANE_ITEMS	1000
 #define LANE_BYTES	(16 * 1024 * 1024)
 
-/* The lane of a feed, or NULL. */
+/* Returns the lane of a feed, or NULL. */
 BcdLane *
 bcd_run_lane(const BcdRun *run, const char *feed)
 {
@@ -48,8 +49,8 @@ is_large(const BcdGates *gates, int stage)
 }
 
 /*
- * May a lane take more items?  Those that wait to write a facet of its own do so
- * until they fill a batch, which may be a large one.
+ * May a lane take more items?  Items that wait to write only a facet are not
+ * counted, so that they can fill a batch, which may be a large one.
  */
 bool
 bcd_lane_has_room(const BcdLane *lane)
@@ -70,8 +71,8 @@ bcd_lane_has_room(const BcdLane *lane)
 }
 
 /*
- * Gives back the items that wait in a lane, or those of them that belong to
- * one lane; see bcd_queue_release().
+ * Gives back the items that wait at a lane's gates; if owner is not NULL, only
+ * those that belong to it.  See bcd_queue_release().
  */
 void
 bcd_lane_empty(BcdLane *lane, const BcdLane *owner)
@@ -96,8 +97,8 @@ bcd_lane_empty(BcdLane *lane, const BcdLane *owner)
 }
 
 /*
- * Nothing more is sent for a feed in this run, which ends as failed.  Items of
- * other feeds that wait at the same gates go on.
+ * Stops a feed for the rest of this run, which ends as failed.  Items of other
+ * feeds that wait at the same gates continue.
  */
 void
 bcd_lane_stop(BcdLane *lane, const char *reason)
@@ -116,8 +117,9 @@ bcd_lane_stop(BcdLane *lane, const char *reason)
 }
 
 /*
- * How many requests are still to be made, as far as is known: those that the
- * lane's queues need, or very many.  What replies add to them is not counted.
+ * Returns how many requests are still to be made, as far as is known: those
+ * for the lane's queues, or the maximum if more rows may follow.  Requests
+ * that replies will lead to are not counted.
  */
 static int64
 work_of(BcdLane *lane)
@@ -140,9 +142,9 @@ work_of(BcdLane *lane)
 }
 
 /*
- * 0 when the store's quota lets a request of the lane start now, else ms to
- * wait: see bcd_quota_delay().  What is kept back of much work need not be of
- * little.
+ * Returns 0 if the store's quota lets a request of the lane start now, else
+ * the milliseconds to wait: see bcd_quota_delay().  The quota that is held
+ * back when much work is left is not held back when little is.
  */
 int64
 bcd_lane_delay(BcdLane *lane, int64 now)
@@ -160,9 +162,9 @@ bcd_lane_delay(BcdLane *lane, int64 now)
 }
 
 /*
- * Why a run must send nothing more: its server is not what it was when the
- * run began.  NULL: it is.  What is under way goes to the store of then, with
- * that one's ids.
+ * Returns why a run must send nothing more because its server has changed
+ * since the run began, or NULL.  Requests use the address of the store as of
+ * that time, and ids are those of that store.
  */
 static char *
 server_trouble(const BcdRun *run)
@@ -178,11 +180,11 @@ server_trouble(const BcdRun *run)
 }
 
 /*
- * In a transaction that is about to claim rows of a lane, or to record what
- * came of them: its feed stays what it is until the end of the transaction.
+ * Called in a transaction that is about to claim rows of a lane, or to record
+ * what came of them.  Keeps the feed as it is until the transaction ends.
  *
- * Returns NULL, or why the lane has to stop.  When the feed is not the one any
- * more that the lane was made for, the lane is lost.
+ * Returns NULL, or why the lane has to stop.  If the feed is no longer the one
+ * that the lane was made for, the lane is marked as lost.
  */
 char *
 bcd_lane_hold(BcdLane *lane)
@@ -197,8 +199,9 @@ bcd_lane_hold(BcdLane *lane)
 }
 
 /*
- * A push goes on with the new mapping of a feed that was altered; what a link
- * or verify has found out with the old one cannot be made good.
+ * Checks a lane's feed for changes.  After an alteration, a push continues
+ * with the new mapping; a link or verify has to stop, since what it has found
+ * out with the old mapping is of no use.
  */
 static void
 look_at(BcdLane *lane, char *reason)
@@ -218,9 +221,9 @@ look_at(BcdLane *lane, char *reason)
 }
 
 /*
- * Stops what is not to be pushed any more: somebody may have paused a feed, or
- * changed its server.  And a run that only waits for a row to be tried again
- * does not keep those waiting that have become ready since.
+ * Stops what should no longer be pushed, as someone may have paused a feed or
+ * changed its server.  Also wakes runs that only wait for a retry, if other
+ * rows have become ready.
  */
 void
 bcd_runs_look(void)
@@ -242,7 +245,10 @@ bcd_runs_look(void)
 	bcd_tx_commit();
 }
 
-/* The feeds all of whose rows the run went through have shown their code. */
+/*
+ * Records for the feeds whose rows have all been processed that their code
+ * runs well.
+ */
 void
 bcd_lanes_went_well(BcdRun *run)
 {
@@ -258,7 +264,7 @@ bcd_lanes_went_well(BcdRun *run)
 	bcd_feeds_went_well(bcd_array(INT4OID, ids, NULL, n));
 }
 
-/* Is a request of no items to be made for the lane? */
+/* Does the lane have to make a request without items? */
 bool
 bcd_lane_asks(const BcdLane *lane)
 {

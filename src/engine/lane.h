@@ -1,6 +1,7 @@
 /*
  * lane.h
- *		Lanes: how much they hold, and their end before that of the run.
+ *		Lanes: how many items they hold, what they may send, and when they are
+ *		stopped before their run ends.
  */
 #ifndef BCD_LANE_H
 #define BCD_LANE_H

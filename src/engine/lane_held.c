@@ -1,16 +1,16 @@
 /*
  * lane_held.c
- *		Rows that cannot be read now, through no fault of their own.
+ *		Rows that cannot be read now, for an external reason.
  *
- * Somebody has locked the source, or a table that the mapping reads; or there
- * is no disk space for what it sorts.  Such rows stay ready, and are looked at
- * again in further rounds of the run, ever more seldom, for a minute; what is
- * left then is another run's, and this one says what it was.  Meanwhile it
- * goes on with all others.
+ * The source, or a table that the mapping reads, may be locked, or the disk
+ * may be full.  Such rows stay ready, and further rounds of the run try them
+ * again, at growing intervals, for a minute.  Those that remain are left to
+ * another run, and this one reports the reason.  Meanwhile the run processes
+ * all other rows.
  *
- * It may be the row's own fault after all: code can raise any error.  So each
- * run after that one looks at the row once, and does not wait for it; and when
- * it has come to nothing as often as a row is tried, the row has failed.
+ * The row may be at fault after all, since its code can raise any error.
+ * Therefore each later run tries such a row only once and does not wait for
+ * it; and after max_attempts tries, the row fails.
  */
 #include "postgres.h"
 
@@ -27,18 +27,18 @@
 #include "engine/run_start.h"
 #include "tables/pending_wait.h"
 
-/* So many rows of a lane in one round; what they need will not be there soon */
+/* Rows of a lane per round; the cause is not likely to pass within a round */
 #define HELD_ROWS			3
 
 #define PATIENCE_MS			60000
 #define FIRST_NAP_MS		1000
-#define NAPS				4	/* doubled so often */
+#define NAPS				4	/* number of times it is doubled */
 
 /*
- * So many rows of the lane could not be read, but others may be.  After some
- * of them the lane rests until the next round, which begins behind them: what
- * keeps them from being read will take some time to pass, and others have a
- * right to theirs.
+ * Notes that this many rows of the lane could not be read, though others may
+ * be readable.  After a few of them the lane rests until the next round, which
+ * begins behind them: the cause will take time to pass, and other lanes should
+ * have their turn.  If rows is 0, none of the lane's rows can be read.
  */
 void
 bcd_lane_held_up(BcdLane *lane, int rows, const char *reason)
@@ -50,8 +50,9 @@ bcd_lane_held_up(BcdLane *lane, int rows, const char *reason)
 }
 
 /*
- * What an item needs cannot be read now: its row, or that of another record
- * that it is about.  It goes back to the queue, and is claimed in another round.
+ * Something that an item needs cannot be read now: its row, or the row of
+ * another record that matters to it.  Puts the item back into the queue for
+ * another round.
  */
 void
 bcd_decide_held_up(BcdItem *item, const char *reason)
@@ -67,7 +68,7 @@ typedef struct BcdHeldRow
 {
 	char	   *key;
 	char	   *reason;
-	bool		passed_over;	/* it is not looked at again in this run */
+	bool		passed_over;	/* this run does not try it again */
 } BcdHeldRow;
 
 static BcdHeldRow *
@@ -91,7 +92,7 @@ held_row(BcdLane *lane, const char *key)
 	return held;
 }
 
-/* The run does not wait for the row, and says so. */
+/* Gives up on a row for this run, which reports it. */
 static void
 pass_over(BcdItem *item, const char *reason)
 {
@@ -114,7 +115,10 @@ pass_over(BcdItem *item, const char *reason)
 													  item->key, item->lane->feed->name, reason));
 }
 
-/* An item's own row could not be read when it was claimed; in the item's memory. */
+/*
+ * Decides on an item whose own row could not be read when it was claimed; in
+ * the item's memory context.
+ */
 void
 bcd_decide_row_held_up(BcdItem *item, const char *reason)
 {
@@ -139,7 +143,7 @@ bcd_decide_row_held_up(BcdItem *item, const char *reason)
 	pass_over(item, reason);
 }
 
-/* The run has waited for rows of the lane in vain: the next one knows. */
+/* Records for the next run that this run has waited for rows in vain. */
 static void
 note_held_rows(BcdLane *lane)
 {
@@ -166,7 +170,7 @@ note_held_rows(BcdLane *lane)
 	bcd_tx_commit();
 }
 
-/* Are no more rows to be claimed in this round? */
+/* Should no more rows be claimed in this round? */
 bool
 bcd_lane_rests(const BcdLane *lane)
 {
@@ -180,7 +184,7 @@ bcd_lane_is_held_up(const BcdLane *lane)
 	return !lane->stopped && (lane->held_up > 0 || lane->passed_over);
 }
 
-/* What holds up rows goes on for too long: they are left to another run. */
+/* Leaves the rows and feeds that are held up to another run. */
 static void
 give_up_held(BcdRun *run)
 {
@@ -205,7 +209,10 @@ give_up_held(BcdRun *run)
 	run->late = NIL;
 }
 
-/* Rows or feeds that are held up: ms until they are to be looked at again, or -1 */
+/*
+ * Returns the milliseconds until rows or feeds that are held up should be
+ * tried again, or -1: there are none.
+ */
 int64
 bcd_held_nap(BcdRun *run, int64 now)
 {

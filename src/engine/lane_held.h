@@ -1,6 +1,6 @@
 /*
  * lane_held.h
- *		Rows that cannot be read now, through no fault of their own.
+ *		Rows that cannot be read now, for an external reason.
  */
 #ifndef BCD_LANE_HELD_H
 #define BCD_LANE_HELD_H

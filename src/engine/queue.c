@@ -1,9 +1,8 @@
 /*
  * queue.c
- *		Items from what is pending and what is linked.
+ *		Makes items of rows of bcdelta.pending and bcdelta.link.
  *
- * The tables are told of the feeds of a run, and give rows; here they are
- * items of lanes.
+ * The table files know feeds and rows; here they become lanes and items.
  */
 #include "postgres.h"
 
@@ -26,8 +25,9 @@
 #include "tables/tally.h"
 
 /*
- * Claims up to limit ready rows of the lane's feed, in a transaction of the
- * caller, as items that are in no queue yet; the list is in cxt.
+ * Claims up to limit ready rows of the lane's feed, in the caller's
+ * transaction.  Returns them as items that are in no queue yet; the list is in
+ * cxt.
  */
 List *
 bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
@@ -61,7 +61,7 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 	return items;
 }
 
-/* After the claim is committed: the next one goes on behind this key. */
+/* Called when a claim is committed: the next one starts behind this key. */
 void
 bcd_queue_claimed(BcdLane *lane, const char *last_key)
 {
@@ -81,8 +81,8 @@ set_link(BcdItem *item, const BcdLinkRow *link)
 }
 
 /*
- * Links as items: the next ones behind the lane's cursor, or a random sample.
- * The list is in cxt; the cursor is moved by the caller.
+ * Returns links as items: the next ones behind the lane's cursor, or a random
+ * sample.  The list is in cxt; the caller moves the cursor.
  */
 List *
 bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt)
@@ -118,7 +118,10 @@ bcd_queue_link_of(BcdLane *lane, BcdItem *item)
 	MemoryContextSwitchTo(old);
 }
 
-/* The names of a run's feeds as a text array; active: without the stopped. */
+/*
+ * Returns the names of a run's feeds as a text array; if active, without
+ * stopped ones.
+ */
 static Datum
 feed_names(const BcdRun *run, bool active)
 {
@@ -133,8 +136,9 @@ feed_names(const BcdRun *run, bool active)
 }
 
 /*
- * What is marked as in flight is not: when the worker starts (run NULL: all),
- * and before a run begins, should the rows come from a dump.
+ * Resets rows that are marked as in flight but are not.  Called when the
+ * worker starts (run NULL: for all feeds), and before a run begins, since its
+ * rows may have been restored from a dump.
  */
 void
 bcd_queue_recover(const BcdRun *run)
@@ -149,7 +153,10 @@ bcd_queue_recover(const BcdRun *run)
 		bcd_pending_delete_orphans();
 }
 
-/* At the end of a run: what it claimed and did not send is ready again. */
+/*
+ * Makes rows ready again that a run has claimed and not sent; called at its
+ * end.
+ */
 void
 bcd_queue_release(BcdRun *run)
 {
@@ -157,10 +164,10 @@ bcd_queue_release(BcdRun *run)
 }
 
 /*
- * Makes rows ready whose time has come.
+ * Makes rows ready that are due.
  *
- * Returns their number; *next_ms: milliseconds until more of them are due,
- * or -1 when none is waiting.  What is not due is not read.
+ * Returns their number, and sets *next_ms to the milliseconds until more are
+ * due, or to -1 if none is waiting.  Rows that are not due are not read.
  */
 int64
 bcd_queue_wake(BcdRun *run, int64 *next_ms)
@@ -169,8 +176,8 @@ bcd_queue_wake(BcdRun *run, int64 *next_ms)
 }
 
 /*
- * How many rows of the run's feeds are ready that had changed before the run
- * began; up to most (0: all).
+ * Returns how many ready rows of the run's feeds had changed before the run
+ * began; counts up to most (0: all).
  */
 int64
 bcd_queue_count_old(BcdRun *run, int64 most)
@@ -178,7 +185,7 @@ bcd_queue_count_old(BcdRun *run, int64 most)
 	return bcd_pending_count_old(feed_names(run, true), run->began, most);
 }
 
-/* How many rows of the run's feeds are in one of these states. */
+/* Returns how many rows of the run's feeds are in one of these states. */
 static int64
 count_in(const BcdRun *run, const char *const *states, int nstates)
 {
@@ -192,7 +199,7 @@ count_in(const BcdRun *run, const char *const *states, int nstates)
 	return bcd_tally_of(feeds, n, states, nstates);
 }
 
-/* How many are in a state. */
+/* Returns how many rows of the run's feeds are in a state. */
 int64
 bcd_queue_count(BcdRun *run, const char *state)
 {
@@ -200,8 +207,9 @@ bcd_queue_count(BcdRun *run, const char *state)
 }
 
 /*
- * Is a row of the run's feeds ready?  Mostly none is, and an index says so only
- * after it has passed by all rows that the run has claimed.
+ * Is a row of the run's feeds ready?  The tally is asked first: mostly no row
+ * is, and the index says so only after passing all rows that the run has
+ * claimed.
  */
 bool
 bcd_queue_has_ready(BcdRun *run)
@@ -210,8 +218,8 @@ bcd_queue_has_ready(BcdRun *run)
 }
 
 /*
- * How many rows a push has in all: those that are done, and those that it is
- * going to look at.  Rows that come back for another attempt are no more rows.
+ * Updates the total that progress shows for a push: rows that are done, and
+ * rows that it will process.  A row that is tried again is counted once.
  */
 void
 bcd_queue_expect(BcdRun *run)

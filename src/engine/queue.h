@@ -1,6 +1,6 @@
 /*
  * queue.h
- *		Items from what is pending and what is linked.
+ *		Makes items of rows of bcdelta.pending and bcdelta.link.
  */
 #ifndef BCD_QUEUE_H
 #define BCD_QUEUE_H

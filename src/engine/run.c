@@ -3,9 +3,9 @@
  *		A run from its start to its end.
  *
  * The worker calls bcd_run_step() whenever something may have happened.  A
- * step claims rows for the lane at work, starts as many requests as the
- * store's quota allows, and moves on to the next lane when this one is
- * empty; it never waits.  Lanes go in order of dependency, round by round
+ * step claims rows for the current lane, starts as many requests as the
+ * store's quota allows, and moves on to the next lane when this one is empty.
+ * It never waits.  Lanes are processed in order of dependency, round by round
  * (run_round.c).
  */
 #include "postgres.h"
@@ -43,16 +43,18 @@
 #include "tables/run.h"
 #include "tables/schedule.h"
 
-/* Requests under way at a cancel may end by themselves for so long */
+/* How long requests under way may take to end after a cancel */
 #define CANCEL_GRACE_MS		3000
 
-/* And what records have given up for a moment may be put back for so long */
+/* How long it may then take to restore what records have given up */
 #define RESTORE_GRACE_MS	10000
 
-/* Totals of a run that goes on are written this often */
+/* How often the totals of a run are saved */
 #define SAVE_MS				2000
 
-/* What a run is at, for bcdelta.progress and the status of its store. */
+/*
+ * Shows what the run is doing in bcdelta.progress and in the store's status.
+ */
 static void
 show(BcdRun *run, int64 now)
 {
@@ -126,9 +128,9 @@ bcd_run_drop(BcdRun *run)
 }
 
 /*
- * A run that is done and has left rows that could be pushed says so.  Rows that
- * have changed since it began are news to those who wait for it, not to a
- * schedule, whose next run is for them.
+ * Adds a warning to a finished run that has left rows ready.  Rows that have
+ * changed since the run began are worth a warning only if someone waits for
+ * the run: those of a schedule are pushed by its next run.
  */
 static void
 tell_left_over(BcdRun *run)
@@ -145,7 +147,7 @@ tell_left_over(BcdRun *run)
 												bcd_queue_count(run, "ready"), old));
 }
 
-/* Why a run fails, or does not do all of its work; NULL: it does. */
+/* Returns why the run fails or leaves work undone, or NULL. */
 static const char *
 error_of(const BcdRun *run)
 {
@@ -181,7 +183,7 @@ finish(BcdRun *run)
 	bcd_engine.finished(run_id);
 }
 
-/* Hands a job to curl, or settles it at once when it needs no request. */
+/* Starts the request of a job, or settles the job at once if it needs none. */
 static void
 start(BcdJob *job, int64 now)
 {
@@ -206,7 +208,10 @@ start(BcdJob *job, int64 now)
 	bcd_http_start(job->request, &lane->gates->target);
 }
 
-/* Starts what may start now; returns ms until more may, -1: wait for a reply. */
+/*
+ * Starts what may be started now.  Returns the milliseconds until more can be
+ * started, or -1: when a reply has come.
+ */
 static int64
 dispatch(BcdRun *run, BcdLane *lane, int64 now)
 {
@@ -226,7 +231,7 @@ dispatch(BcdRun *run, BcdLane *lane, int64 now)
 	}
 }
 
-/* What the store's last request failed with, as long as they fail. */
+/* Remembers why the last request failed, until one succeeds. */
 static void
 note_failure(BcdStore *store, const BcdHttpRequest *r)
 {
@@ -276,7 +281,7 @@ settle_again(BcdRun *run, int64 now)
 	}
 }
 
-/* Ask a run to stop: nothing more is sent.  The first reason counts. */
+/* Asks a run to stop sending requests.  The first reason given is kept. */
 void
 bcd_run_cancel(BcdRun *run, const char *reason)
 {
@@ -287,7 +292,7 @@ bcd_run_cancel(BcdRun *run, const char *reason)
 	run->cancelled = true;
 }
 
-/* Gives up on the requests under way: what becomes of them is not known. */
+/* Gives up the requests under way; what became of them is unknown. */
 static void
 abandon(BcdRun *run)
 {
@@ -301,7 +306,7 @@ abandon(BcdRun *run)
 	}
 }
 
-/* Nothing more is sent; wait for what is under way, but not for ever. */
+/* Sends nothing more, and waits a limited time for what is under way. */
 static int64
 wind_down(BcdRun *run, int64 now)
 {
@@ -310,7 +315,7 @@ wind_down(BcdRun *run, int64 now)
 
 	for (i = 0; i < run->nlanes; i++)
 		bcd_lane_empty(run->lanes[i], NULL);
-	/* when no write is under way any more that may do that */
+	/* only once no write is under way that may restore them itself */
 	if (run->in_flight == 0 && run->cancelled && run->error == NULL && !run->restoring)
 	{
 		run->restoring = true;
@@ -336,8 +341,9 @@ wind_down(BcdRun *run, int64 now)
 }
 
 /*
- * Does what can be done for the lane at work.  True: nothing is left to do, now
- * or later; else *wait is what bcd_run_step() returns.
+ * Does what can be done for the current lane.  Returns true if it has nothing
+ * left to do, now or later; otherwise sets *wait to the return value of
+ * bcd_run_step().
  */
 static bool
 lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
@@ -346,7 +352,7 @@ lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
 		   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
 		bcd_refill(run, lane);
 	*wait = dispatch(run, lane, now);
-	show(run, now);				/* it may be long until the next step */
+	show(run, now);				/* the next step may be a long time away */
 	if (!lane->exhausted && bcd_lane_has_room(lane))
 	{
 		*wait = Max(run->wake_at - now, 0);
@@ -354,8 +360,8 @@ lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
 	}
 
 	/*
-	 * what the rows of this feed make is there when those of the next one
-	 * look for it
+	 * records of this feed must exist before rows of the next feed look them
+	 * up
 	 */
 	if (lane->exhausted && lane->gates->in_flight == 0 && *wait < 0 && bcd_go_on_claiming(run))
 	{
@@ -368,13 +374,14 @@ lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
 			*wait = Min(*wait < 0 ? 1000 : *wait, 1000);
 		return false;
 	}
-	/* what the quota has held back is still to be done */
+	/* requests may still have to be made that the quota has delayed */
 	return !bcd_lane_asks(lane);
 }
 
 /*
- * Does what can be done for a run now.  Returns in how many ms there will be
- * more to do, -1: when a reply comes; the run may be gone afterwards.
+ * Does what can be done for a run now.  Returns the milliseconds until there
+ * is more to do, or -1: when a reply has come.  The run may have ended, and
+ * been freed, on return.
  */
 int64
 bcd_run_step(BcdRun *run, int64 now)

@@ -1,13 +1,13 @@
 /*
  * run_reload.c
- *		A feed that is altered while a push of it goes on.
+ *		Reads a feed again that was altered during a push.
  *
- * Its rows were marked with that, and once these marks are folded, a row that
- * is pushed with the old mapping would lose its mark for nothing.  So nothing
- * is claimed with a feed whose version is not the table's (pending_claim.c), and the
- * lane reads its feed again.  Items that wait are given back; those that a
- * request is under way for are told by its reply what became of it, and then
- * given back, too.
+ * Altering a feed marks its rows.  If a row were pushed with the old mapping
+ * after these marks were folded, it would lose its mark although the change
+ * was not pushed.  Therefore rows are claimed only with the version of the
+ * feed that the table has (pending_claim.c), and the lane reads its feed
+ * again.  Items that wait are given back at once; those with a request under
+ * way are given back when its reply has been recorded.
  */
 #include "postgres.h"
 
@@ -29,8 +29,7 @@
 
 /*
  * Decides that an item whose row was read with another mapping goes back to
- * the queue, unless it is finished.  What is on record of its request stays
- * so.
+ * the queue, unless it is finished.  What its request did stays on record.
  */
 void
 bcd_item_expire(BcdItem *item, bool may_be_written)
@@ -45,7 +44,7 @@ bcd_item_expire(BcdItem *item, bool may_be_written)
 	d->leaves = true;
 	d->pending = BCD_PENDING_READY;
 	d->attempted = false;
-	/* of a request that is not going to be made */
+	/* of a request that will not be sent */
 	d->lost_create = NULL;
 	if (d->link != BCD_LINK_REMOVE)
 		d->gone_id = 0;
@@ -55,7 +54,7 @@ bcd_item_expire(BcdItem *item, bool may_be_written)
 		d->link = BCD_LINK_FORGET;
 }
 
-/* Takes the items of a lane out of its queues, and those that it shares. */
+/* Takes the items of a lane out of all queues they wait in. */
 static List *
 take_items(BcdLane *lane)
 {
@@ -88,7 +87,7 @@ take_items(BcdLane *lane)
 	return items;
 }
 
-/* Notes what requests are under way for. */
+/* Marks the items of a lane that have a request under way. */
 static void
 mark_stale(const BcdLane *lane, const dlist_head *jobs)
 {
@@ -124,7 +123,10 @@ load_feed(void *arg)
 	MemoryContextSwitchTo(old);
 }
 
-/* Gives the rows back and reads the feed; NULL, and a reason, if it cannot be. */
+/*
+ * Gives the rows back and reads the feed.  Returns NULL, and a reason, if the
+ * feed cannot be read.
+ */
 static BcdFeed *
 reload_in_transaction(BcdLane *lane, List *items, char **reason)
 {
@@ -155,7 +157,7 @@ reload_in_transaction(BcdLane *lane, List *items, char **reason)
 	return error ? NULL : reload.feed;
 }
 
-/* From now on the lane works with the new feed, from its first key on. */
+/* Makes the lane use the new feed, and start again from the first key. */
 static void
 use(BcdLane *lane, BcdFeed *feed)
 {
@@ -169,7 +171,10 @@ use(BcdLane *lane, BcdFeed *feed)
 	lane->exhausted = false;
 }
 
-/* The same; an error is logged, and the rows are given back when the run ends. */
+/*
+ * Calls reload_in_transaction().  An error is logged; the rows are then given
+ * back when the run ends.
+ */
 static BcdFeed *
 try_reload(BcdLane *lane, List *items, char **reason)
 {
@@ -202,7 +207,7 @@ reload(BcdLane *lane)
 
 	mark_stale(lane, &lane->run->jobs);
 	mark_stale(lane, &lane->run->unsettled);
-	/* they are claimed anew */
+	/* they will be claimed again */
 	lane->run->claimed -= list_length(items);
 	foreach(lc, items)
 		MemoryContextDelete(((BcdItem *) lfirst(lc))->cxt);
@@ -212,7 +217,7 @@ reload(BcdLane *lane)
 		bcd_lane_stop(lane, reason);
 }
 
-/* Reads the feeds again that were altered; outside of a transaction. */
+/* Reads altered feeds again; called outside a transaction. */
 void
 bcd_lanes_reload(BcdRun *run)
 {

@@ -1,6 +1,6 @@
 /*
  * run_reload.h
- *		A feed that is altered while a push of it goes on.
+ *		Reads a feed again that was altered during a push.
  */
 #ifndef BCD_RUN_RELOAD_H
 #define BCD_RUN_RELOAD_H

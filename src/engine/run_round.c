@@ -1,11 +1,13 @@
 /*
  * run_round.c
- *		The rounds of a run: from lane to lane, and what it goes on for.
+ *		The rounds of a run: moves on from lane to lane, and decides whether
+ *		another round is needed.
  *
- * After the last lane rows may be left that were not there when the run came
- * by: their time or their reference has come, or they changed meanwhile.  A
- * run goes another round for them, and waits for those that are due soon, but
- * not without end where others keep changing rows.
+ * After the last lane, rows may be left that were not ready when the run
+ * passed them: they came due, the row they refer to was linked, or they
+ * changed in the meantime.  A run adds another round for them, and waits for
+ * those that are due soon; but the number of rounds is limited, since other
+ * sessions may keep changing rows forever.
  */
 #include "postgres.h"
 
@@ -23,12 +25,12 @@
 #include "engine/run_round.h"
 #include "engine/run_start.h"
 
-/* Further rounds for rows that changed while the run went on */
+/* Additional rounds for rows that changed during the run */
 #define EXTRA_ROUNDS		3
 
 /*
- * After the last lane: is there something for another round?  Returns ms
- * until there is, 0: now, -1: no, the run is over.
+ * Decides, after the last lane, whether there is anything for another round.
+ * Returns the milliseconds until there is, 0: now, or -1: no, the run is over.
  */
 static int64
 next_round(BcdRun *run)
@@ -55,7 +57,11 @@ next_round(BcdRun *run)
 		return next_ms < 0 ? nap : Min(nap, next_ms);
 	if (ready && (woken > 0 || run->progressed))
 		return 0;
-	/* what was there when the run began is done, for as long as some of it is */
+
+	/*
+	 * rows that were ready when the run began are due, as long as a round
+	 * finishes some
+	 */
 	done = run->counts.created + run->counts.updated + run->counts.deleted + run->counts.hidden +
 		run->counts.linked +
 		run->counts.unchanged + run->counts.failed;
@@ -86,12 +92,19 @@ start_round(BcdRun *run)
 		if (!lane->passed_over)
 			bcd_queue_claimed(lane, NULL);
 		lane->held_up = 0;
-		/* requests of unknown fate may have made records since it was read */
+
+		/*
+		 * creates whose reply was lost may have made records since it was
+		 * read
+		 */
 		bcd_index_free(lane);
 	}
 }
 
-/* A lane has nothing more to claim: does another one that goes by the same gates? */
+/*
+ * The current lane has nothing more to claim.  Makes another lane with the
+ * same gates the current one, if one still has.
+ */
 bool
 bcd_go_on_claiming(BcdRun *run)
 {
@@ -105,21 +118,24 @@ bcd_go_on_claiming(BcdRun *run)
 	return next != NULL;
 }
 
-/* Is a lane, whose gates are empty, to be gone through once more? */
+/* Does a lane whose gates are empty have to be processed again? */
 static bool
 goes_on(BcdRun *run, BcdLane *lane)
 {
 	if (lane->stopped ||
 		!(lane->freed || (run->kind->lane_done && run->kind->lane_done(run, lane))))
 		return false;
-	/* rows of this feed may have waited for each other: children */
+	/* rows of this feed may have waited for each other, as children do */
 	lane->freed = false;
 	lane->exhausted = false;
 	bcd_queue_claimed(lane, NULL);
 	return true;
 }
 
-/* The gates of a lane are empty: on to its next phase, to the next lane, the next round. */
+/*
+ * The gates of the current lane are empty: moves on to its next phase, the
+ * next lane, or the next round.
+ */
 int64
 bcd_advance(BcdRun *run, int64 now)
 {

@@ -1,9 +1,9 @@
 /*
  * run_start.c
- *		A run's start: its store, its lanes, what there is to do.
+ *		Starts a run: finds its store, makes its lanes.
  *
  * A feed that turns out to be broken is paused with the reason and left out;
- * the others go on.
+ * the others are processed.
  */
 #include "postgres.h"
 
@@ -36,10 +36,10 @@
 #include "tables/pending.h"
 #include "tables/run.h"
 
-/* Starts of a run that may meet a locked source, a second each */
+/* How often the start of a run may find a source locked, once a second */
 #define LOCK_FAILURES	60
 
-/* The server leads to another store: nothing is known of that one. */
+/* Forgets everything about the store: the server now leads to another one. */
 static void
 forget_learned(BcdStore *store)
 {
@@ -84,7 +84,7 @@ prune_stores(void)
 	}
 }
 
-/* The store of a server, with its options as of now. */
+/* Returns the store of a server, with its current options. */
 static BcdStore *
 store_for(Oid serverid)
 {
@@ -127,7 +127,7 @@ store_for(Oid serverid)
 	return store;
 }
 
-/* More rows than a day's trade explains: a person has to look first. */
+/* Raises an error if more rows have changed than max_changes. */
 static void
 check_fuse(const BcdFeed *feed)
 {
@@ -150,8 +150,8 @@ prepare_as_owner(void *feed)
 }
 
 /*
- * A feed, ready to be read, in the current memory context; raises an error
- * when it is broken.
+ * Returns a feed that is ready to be read, in the current memory context;
+ * raises an error if it is broken.
  */
 BcdFeed *
 bcd_run_feed(const BcdRun *run, const char *name)
@@ -164,12 +164,12 @@ bcd_run_feed(const BcdRun *run, const char *name)
 		check_fuse(feed);
 	bcd_mapping_check(feed);
 	bcd_guard_run(feed, NULL, 1, prepare_as_owner, feed);
-	/* SPI leaves its own */
+	/* SPI has left its own */
 	MemoryContextSwitchTo(cxt);
 	return feed;
 }
 
-/* A lane for a feed; raises an error when the feed is broken. */
+/* Makes the lane of a feed; raises an error if the feed is broken. */
 static BcdLane *
 lane_create(BcdRun *run, const char *feed_name)
 {
@@ -186,7 +186,7 @@ lane_create(BcdRun *run, const char *feed_name)
 	return lane;
 }
 
-/* What create_lane() needs and makes */
+/* Argument and result of create_lane() */
 typedef struct LaneRequest
 {
 	BcdRun	   *run;
@@ -199,16 +199,15 @@ create_lane(void *arg)
 {
 	LaneRequest *r = arg;
 
-	/* somebody may be about to pause it: the others go on */
+	/* fails, rather than waits, if a session is about to pause the feed */
 	bcd_feed_settle_in(r->feed->name, r->run->store->options->identity);
 	bcd_feed_lock(r->feed);
 	r->lane = lane_create(r->run, r->feed->name);
 }
 
 /*
- * Adds the lane of a feed, unless the feed is paused.  A feed that turns out
- * to be broken is paused with the reason; one whose source is locked is waited
- * for, but not for ever.  In a transaction.
+ * Adds the lane of a feed, unless the feed is paused.  A broken feed is paused
+ * with the reason; a locked one is tried again for a while.  In a transaction.
  */
 static void
 add_lane(BcdRun *run, const char *feed_name, List **paused)
@@ -218,10 +217,10 @@ add_lane(BcdRun *run, const char *feed_name, List **paused)
 	ErrorData  *error;
 	char	   *reason;
 
-	/* untracked, by whoever had its source locked */
+	/* untracked by the session that had its source locked */
 	if (feed == NULL)
 		return;
-	/* look-ups, too, would take another store's records for the linked ones */
+	/* look-ups would link records of another store */
 	if ((feed->paused && run->kind->claims) || feed->halt == BCD_HALT_STORE)
 	{
 		*paused = lappend(*paused, feed);
@@ -259,7 +258,7 @@ add_lane(BcdRun *run, const char *feed_name, List **paused)
 		run->complaint = MemoryContextStrdup(run->cxt, reason);
 }
 
-/* Those that share gates are neighbours. */
+/* Lanes that share gates are neighbors. */
 static int
 lane_order(const void *a, const void *b)
 {
@@ -278,7 +277,7 @@ reason_of(const BcdFeed *feed)
 	return feed->paused_reason ? feed->paused_reason : "no reason is given";
 }
 
-/* Feeds and why they are paused, each reason once, as a text. */
+/* Lists feeds by the reason why they are paused, as a text. */
 static char *
 list_paused(List *feeds)
 {
@@ -309,8 +308,8 @@ list_paused(List *feeds)
 }
 
 /*
- * Paused feeds are not pushed.  A run that has others does its work, and says
- * which are missing; one that has none has failed.
+ * Leaves out paused feeds.  If the run has other feeds, it pushes them and
+ * warns about the missing ones; otherwise it fails.
  */
 static void
 leave_out(BcdRun *run, List *paused)
@@ -326,7 +325,7 @@ leave_out(BcdRun *run, List *paused)
 										 psprintf("every feed of the store is paused: %s", list));
 }
 
-/* Feeds whose source was locked when the run started: is it still? */
+/* Tries again to add feeds whose source was locked when the run started. */
 void
 bcd_run_add_late(BcdRun *run)
 {
@@ -383,7 +382,7 @@ fill_run(BcdRun *run, const BcdRunRequest *request)
 	run->progress.started_at = GetCurrentTimestamp();
 }
 
-/* Folds everything that is committed by now, in transactions of its own. */
+/* Folds everything committed so far, in transactions of its own. */
 void
 bcd_fold_all(void)
 {
@@ -399,13 +398,15 @@ bcd_fold_all(void)
 	} while (n > 0);
 }
 
-/* The run itself, in a transaction; everything of it is below its context. */
+/*
+ * Creates the run, in a transaction of its own; all its memory is below cxt.
+ */
 static BcdRun *
 run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 {
 	BcdRun	   *run = MemoryContextAllocZero(cxt, sizeof(BcdRun));
 	BcdRunRequest request;
-	BcdRunCounts before;		/* nothing to a run that begins anew */
+	BcdRunCounts before;		/* not needed when a run starts over */
 
 	run->cxt = cxt;
 	run->run_id = run_id;
@@ -428,7 +429,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	return run;
 }
 
-/* The store that a run is for; NULL when the run is gone. */
+/* Returns the store that a run is for, or NULL if the run no longer exists. */
 static BcdStore *
 store_of(int64 run_id)
 {
@@ -443,8 +444,7 @@ store_of(int64 run_id)
 }
 
 /*
- * Does a run go on for another server of this name, which was dropped since?
- * Its feeds are the same.
+ * Is a run active for a dropped server of this name?  It has the same feeds.
  */
 static bool
 is_served(const BcdStore *store)
@@ -462,8 +462,8 @@ is_served(const BcdStore *store)
 }
 
 /*
- * Starts a run that was asked for, unless its store is busy with another one.
- * Raises an error when the run cannot start.
+ * Starts a requested run unless its store is busy; raises an error if it
+ * cannot.
  */
 void
 bcd_run_begin(int64 run_id)

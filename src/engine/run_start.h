@@ -1,6 +1,6 @@
 /*
  * run_start.h
- *		A run's start: its store, its lanes, what there is to do.
+ *		Starts a run: finds its store, makes its lanes.
  */
 #ifndef BCD_RUN_START_H
 #define BCD_RUN_START_H

@@ -1,6 +1,6 @@
 /*
  * source_items.c
- *		Items of all rows of a source, in the order of their keys.
+ *		Makes items of all rows of a source, in the order of their keys.
  */
 #include "postgres.h"
 
@@ -15,8 +15,8 @@
 #include "feed/key_list.h"
 
 /*
- * Items of the next source rows, with their links; decide says what becomes
- * of each.  In a claim: see BcdRunKind.
+ * Returns items for the next source rows, with their links; decide() makes a
+ * decision for each.  Called in a claim: see BcdRunKind.
  */
 List *
 bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,

@@ -1,6 +1,6 @@
 /*
  * source_items.h
- *		Items of all rows of a source, in the order of their keys.
+ *		Makes items of all rows of a source, in the order of their keys.
  */
 #ifndef BCD_SOURCE_ITEMS_H
 #define BCD_SOURCE_ITEMS_H
