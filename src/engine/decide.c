@@ -1,8 +1,9 @@
 /*
  * decide.c
- *		Decisions: what is to become of an item.
+ *		Decisions: what will become of an item.
  *
- * Readers of replies make them and change nothing else; settle.c commits them.
+ * The code that reads replies makes them and changes nothing else; settle.c
+ * commits them.
  */
 #include "postgres.h"
 
@@ -29,14 +30,14 @@ record_now(const BcdItem *item)
 	return r;
 }
 
-/* An item's record as it will be by what was decided so far. */
+/* Returns an item's record as it will be after its decision. */
 BcdItemRecord
 bcd_record_after(const BcdItem *item)
 {
 	return item->decision.has_record ? item->decision.record : record_now(item);
 }
 
-/* The same, to be changed. */
+/* The same, to be changed by the decision. */
 BcdItemRecord *
 bcd_decide_record(BcdItem *item)
 {
@@ -48,7 +49,10 @@ bcd_decide_record(BcdItem *item)
 	return &d->record;
 }
 
-/* What was decided of an item is void, but for what was found out about its record. */
+/*
+ * Makes an item's decision void, except for what was found out about its
+ * record.
+ */
 void
 bcd_decide_anew(BcdItem *item)
 {
@@ -61,7 +65,7 @@ bcd_decide_anew(BcdItem *item)
 	d->exchanged = before.exchanged;
 }
 
-/* The item is finished. */
+/* Decides that the item is finished. */
 void
 bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link)
 {
@@ -74,7 +78,10 @@ bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link)
 	d->pending = BCD_PENDING_DONE;
 }
 
-/* The item is given up until its row changes or somebody says retry(). */
+/*
+ * Decides that the item fails: it stays as it is until its row changes or a
+ * user calls retry().
+ */
 void
 bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error)
 {
@@ -88,7 +95,7 @@ bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error)
 	d->error = error;
 }
 
-/* A single record was refused: its row's fault, or the mapping's. */
+/* A single record was refused, because of its row or of the mapping. */
 void
 bcd_decide_refused(BcdItem *item, char *text)
 {
@@ -96,7 +103,7 @@ bcd_decide_refused(BcdItem *item, char *text)
 	item->decision.refused = true;
 }
 
-/* The record that an item's natural key names is another row's. */
+/* The record with the item's natural key is linked to another row. */
 void
 bcd_decide_taken(BcdItem *item, int64 store_id, const char *other)
 {
@@ -108,7 +115,7 @@ bcd_decide_taken(BcdItem *item, int64 store_id, const char *other)
 	bcd_decide_failed(item, BCD_FAILED, MemoryContextStrdup(item->cxt, text));
 }
 
-/* The item is tried again later, from the start: the row is read anew. */
+/* Decides that the item is tried again later; its row is read again then. */
 void
 bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error)
 {
@@ -123,7 +130,10 @@ bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error)
 	d->error = error;
 }
 
-/* The item goes on to another stage, for the same reason; nothing is recorded. */
+/*
+ * Decides that the item moves to another stage for the same reason; records
+ * nothing.
+ */
 void
 bcd_decide_stage(BcdItem *item, BcdStage stage)
 {
@@ -135,7 +145,7 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
 	d->lookup_reason = d->exchanged ? BCD_REASON_RECORD : item->lookup_reason;
 	d->natural = NULL;
 	d->purpose = item->purpose;
-	/* the order of a batch is that in which keys become free */
+	/* the order of a batch is the order in which keys become free */
 	d->follows = item->follows && !bcd_stage_is_facet(stage);
 	d->outcome = BCD_NO_OUTCOME;
 	d->link = BCD_LINK_KEEP;
@@ -143,9 +153,9 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
 }
 
 /*
- * How many items a request may have with one that came to nothing so often:
- * one of them may be why all failed.  So they come back in ever smaller groups,
- * and at last alone.
+ * Returns how many items a request may have together with one that has failed
+ * this many times: it may be the cause why all failed.  So these items come
+ * back in ever smaller groups, and finally alone.
  */
 int
 bcd_item_group(const BcdLane *lane, int attempts)

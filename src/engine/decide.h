@@ -1,13 +1,16 @@
 /*
  * decide.h
- *		Decisions: what is to become of an item.
+ *		Decisions: what will become of an item.
  */
 #ifndef BCD_DECIDE_H
 #define BCD_DECIDE_H
 
 #include "engine/engine.h"
 
-/* The record that an item will have by what was decided so far; 0: none. */
+/*
+ * Returns the id of the record that the item will have after its decision, or
+ * 0.
+ */
 static inline int64
 bcd_store_id_after(const BcdItem *item)
 {

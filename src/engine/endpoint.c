@@ -1,9 +1,10 @@
 /*
  * endpoint.c
- *		What the endpoint of a stage takes: records in a request, requests at a time.
+ *		The limits of a stage's endpoint: records per request, and simultaneous
+ *		requests.
  *
  * Both come from the resource's descriptor, from the feed's options, and from
- * what the store has refused since the worker started; the least counts.
+ * what the store has refused since the worker started; the lowest applies.
  */
 #include "postgres.h"
 
@@ -20,8 +21,8 @@
 #include "store/verdict.h"
 
 /*
- * The endpoint of a stage, and what it has taught: that is remembered as long
- * as the worker lives.
+ * Returns what is known of the endpoint of a stage, which is kept as long as
+ * the worker runs.
  */
 BcdLearned *
 bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
@@ -45,7 +46,10 @@ bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
 	return lane->gates->gate[stage].learned = l;
 }
 
-/* The least of what the feeds at the gates ask for by an option; 0: nothing. */
+/*
+ * Returns the lowest value that the feeds at the gates have for an option; 0:
+ * none.
+ */
 static int64
 least_of(const BcdLane *lane, size_t option)
 {
@@ -64,7 +68,7 @@ least_of(const BcdLane *lane, size_t option)
 	return least;
 }
 
-/* The most records in one request of a stage. */
+/* Returns the maximum number of records in one request of a stage. */
 int
 bcd_batch_limit(BcdLane *lane, BcdStage stage)
 {
@@ -75,22 +79,25 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 	int			refused = learned->batch.limit;
 
 	/*
-	 * of records, not of their other facets; more than is documented is not
-	 * asked for
+	 * the option is about records, not about further facets, and cannot
+	 * exceed a documented limit
 	 */
 	if (wanted > 0 && (wanted < limit || endpoint->assumed) && bcd_stage_writes(stage) && !bcd_stage_is_facet(stage))
 		limit = (int) Min(wanted, BCD_PAGE_LIMIT);
 	return refused > 0 ? Min(limit, refused) : limit;
 }
 
-/* A batch of n was too large. */
+/* Learns that a batch of n was too large. */
 void
 bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n)
 {
 	bcd_batch_refused(&bcd_endpoint_learned(lane, stage)->batch, n);
 }
 
-/* Requests of an endpoint under way, or whose replies are not settled. */
+/*
+ * Returns the number of requests at an endpoint that are under way or not
+ * settled.
+ */
 static int
 in_flight(BcdLane *lane, BcdStage stage)
 {
@@ -99,7 +106,7 @@ in_flight(BcdLane *lane, BcdStage stage)
 	return lane->gates->gate[BCD_LOOKUP].flying + lane->gates->gate[BCD_READ].flying;
 }
 
-/* May one more request of a stage go out now? */
+/* May one more request of a stage be sent now? */
 bool
 bcd_endpoint_is_free(BcdLane *lane, BcdStage stage)
 {
@@ -110,7 +117,7 @@ bcd_endpoint_is_free(BcdLane *lane, BcdStage stage)
 	return limit == 0 || in_flight(lane, stage) < limit;
 }
 
-/* A request is being started: which one at a time is it? */
+/* Counts a request that is being started, and notes its number in the job. */
 void
 bcd_endpoint_started(BcdJob *job)
 {
@@ -142,8 +149,8 @@ bcd_endpoint_replied(BcdJob *job)
 }
 
 /*
- * From when on all can be read that was written at the endpoint of a stage, in
- * monotonic ms.
+ * Returns the monotonic time in ms from which reads show everything written at
+ * the endpoint of a stage.
  */
 int64
 bcd_endpoint_shows_at(BcdLane *lane, BcdStage stage)

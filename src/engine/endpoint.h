@@ -1,6 +1,7 @@
 /*
  * endpoint.h
- *		What the endpoint of a stage takes: records in a request, requests at a time.
+ *		The limits of a stage's endpoint: records per request, and simultaneous
+ *		requests.
  */
 #ifndef BCD_ENDPOINT_H
 #define BCD_ENDPOINT_H

@@ -1,13 +1,13 @@
 /*
  * endpoint_trouble.c
- *		Rows that met trouble at an endpoint, and come back when it takes others.
+ *		Rows that met trouble at an endpoint, and come back when it works again.
  *
- * How long a row waits after trouble is written down with it, and is what
- * holds when nothing else is known.  With it goes the endpoint, unless the row
- * seems to fail by itself (endpoint_health.c): when that takes other rows, a few of those
- * that wait come back before their time, those that met it the longest ago
- * first, though none sooner than after its first wait.  The last attempts of a row are made in
- * its own time.
+ * A row's waiting time after trouble is recorded with it, and applies if
+ * nothing else is known.  The endpoint is recorded as well, unless the row
+ * itself seems to be the cause (endpoint_health.c).  When the endpoint accepts
+ * other rows, some of the waiting rows are tried early, those that have waited
+ * longest first, but none before the first waiting time has passed.  The last
+ * attempts of a row are never early.
  */
 #include "postgres.h"
 
@@ -23,9 +23,10 @@
 #include "store/verdict.h"
 #include "tables/pending_wait.h"
 
-#define LATE_ATTEMPTS	2		/* the last of a row, that are not made early */
+#define LATE_ATTEMPTS	2		/* of a row, at the end, that are not made
+								 * early */
 
-/* The endpoints that rows are pushed through, in pending.trouble; all reads go to one */
+/* Names of endpoints in pending.trouble; all reads use the same one */
 static const char *const endpoints[BCD_STAGES] = {
 	[BCD_READ] = "read",
 	[BCD_CREATE] = "create",
@@ -33,7 +34,10 @@ static const char *const endpoints[BCD_STAGES] = {
 	[BCD_REMOVE] = "remove",
 };
 
-/* That of a facet has the facet's name; NULL: nothing waits for a stage. */
+/*
+ * Returns the name of a stage's endpoint, or NULL if no row waits for it; a
+ * facet's endpoint has the facet's name.
+ */
 static const char *
 endpoint_name(const BcdLane *lane, BcdStage stage)
 {
@@ -44,7 +48,7 @@ endpoint_name(const BcdLane *lane, BcdStage stage)
 	return stage - BCD_FACET + 1 < r->nfacets ? r->facets[stage - BCD_FACET + 1].name : NULL;
 }
 
-/* May a row have failed so often by no fault of its own? */
+/* May a row have failed this often without being the cause? */
 static bool
 is_chance(BcdJob *job, int attempts)
 {
@@ -55,8 +59,8 @@ is_chance(BcdJob *job, int attempts)
 }
 
 /*
- * The wait of a row, which grows with its attempts.  What was bad luck by all
- * appearances counts no more when its own failures begin.
+ * Returns the waiting time of a row, which grows with its attempts.  Failures
+ * that looked like bad luck no longer count once the row's own failures begin.
  */
 static int64
 own_wait(BcdJob *job, int attempts)
@@ -68,7 +72,10 @@ own_wait(BcdJob *job, int attempts)
 	return bcd_retry_backoff_ms(attempts, bcd_is_write(job), job->run->spread);
 }
 
-/* A row of a push has met trouble for the attempts-th time: it waits. */
+/*
+ * A row of a push has met trouble for the attempts-th time: decides that it
+ * waits.
+ */
 void
 bcd_early_decide(BcdJob *job, BcdItem *item, int attempts, char *text)
 {
@@ -80,9 +87,9 @@ bcd_early_decide(BcdJob *job, BcdItem *item, int attempts, char *text)
 }
 
 /*
- * How long a run of nothing but reads waits when one of them has met trouble
- * for the attempts-th time.  All of it waits: for the endpoint, not for one
- * row.
+ * Returns how long a run that only reads waits after trouble for the
+ * attempts-th time.  The whole run waits, since the endpoint is the cause and
+ * not a row.
  */
 int64
 bcd_early_run_ms(BcdJob *job, int attempts)
@@ -93,9 +100,9 @@ bcd_early_run_ms(BcdJob *job, int attempts)
 }
 
 /*
- * Makes rows of a lane ready that wait for an endpoint which takes others.
+ * Makes rows of a lane ready that wait for an endpoint which accepts others.
  * Returns their number; *next_ms as in bcd_queue_wake(), which is called
- * before.
+ * first.
  */
 static int64
 wake_lane(BcdLane *lane, int64 *next_ms)
@@ -128,7 +135,7 @@ bcd_early_wake(BcdRun *run, int64 *next_ms)
 	int64		woken = 0;
 	int			i;
 
-	/* next_ms < 0: no row waits */
+	/* negative: no row waits */
 	for (i = 0; i < run->nlanes && *next_ms >= 0; i++)
 		if (!run->lanes[i]->stopped)
 			woken += wake_lane(run->lanes[i], next_ms);

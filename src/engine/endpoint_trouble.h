@@ -1,6 +1,6 @@
 /*
  * endpoint_trouble.h
- *		Rows that met trouble at an endpoint, and come back when it takes others.
+ *		Rows that met trouble at an endpoint, and come back when it works again.
  */
 #ifndef BCD_ENDPOINT_TROUBLE_H
 #define BCD_ENDPOINT_TROUBLE_H

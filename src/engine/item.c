@@ -1,6 +1,6 @@
 /*
  * item.c
- *		Items: their life, their queues, and the decisions made of them.
+ *		Items: their life, their queues, and the decisions they carry out.
  */
 #include "postgres.h"
 
@@ -13,7 +13,10 @@
 #include "engine/stage.h"
 #include "payload/payload.h"
 
-/* An item for a key, fresh: it is in a queue once its claim is committed. */
+/*
+ * Creates an item for a key; it is put into a queue once its claim is
+ * committed.
+ */
 BcdItem *
 bcd_item_create(BcdLane *lane, const char *key)
 {
@@ -29,7 +32,7 @@ bcd_item_create(BcdLane *lane, const char *key)
 	return item;
 }
 
-/* The item leaves the run; it is in this lane. */
+/* Removes an item, which waits at this lane's gates, from the run. */
 void
 bcd_item_free(BcdLane *lane, BcdItem *item)
 {
@@ -38,7 +41,9 @@ bcd_item_free(BcdLane *lane, BcdItem *item)
 	MemoryContextDelete(item->cxt);
 }
 
-/* The item leaves undecided; its row is given back at the run's end. */
+/*
+ * Removes an item without a decision; its row is given back when the run ends.
+ */
 void
 bcd_item_give_up(BcdLane *lane, BcdItem *item)
 {
@@ -53,7 +58,9 @@ bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage)
 	lane->gates->gate[stage].queued++;
 }
 
-/* To the head of a queue: an item that was to be sent already. */
+/*
+ * Puts an item at the head of a queue, as it was to be sent before the others.
+ */
 static void
 bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage)
 {
@@ -61,7 +68,7 @@ bcd_item_first(BcdLane *lane, BcdItem *item, BcdStage stage)
 	lane->gates->gate[stage].queued++;
 }
 
-/* The next item of a queue, or NULL. */
+/* Removes and returns the next item of a queue, or NULL. */
 BcdItem *
 bcd_item_pop(BcdLane *lane, BcdStage stage)
 {
@@ -111,7 +118,7 @@ bcd_count_outcome(BcdRun *run, BcdOutcome outcome)
 	}
 }
 
-/* What an item holds changes with its stages. */
+/* Updates the size of an item, which changes with its stages. */
 static void
 weigh(BcdLane *lane, BcdItem *item)
 {
@@ -147,7 +154,10 @@ jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 stor
 	return false;
 }
 
-/* Is a record of the lane's resource in one of these stages, waiting or under way? */
+/*
+ * Is an item with this record, of the lane's resource, in one of these stages,
+ * waiting or under way?
+ */
 static bool
 is_in_stages(BcdLane *lane, int64 store_id, int stages)
 {
@@ -168,7 +178,7 @@ is_in_stages(BcdLane *lane, int64 store_id, int stages)
 		jobs_have_record(&run->unsettled, resource, store_id, stages);
 }
 
-/* Is a record about to be changed, or removed? */
+/* Is a record about to be changed or removed? */
 bool
 bcd_record_is_written(BcdLane *lane, int64 store_id)
 {
@@ -193,8 +203,8 @@ bcd_record_removed(BcdItem *item)
 }
 
 /*
- * Has a record of the lane's resource been removed since the run had removed
- * so many?  When that is too long ago it may have been.
+ * Has a record of the lane's resource been removed since the run's count of
+ * removals was this?  True as well if that is too long ago to tell.
  */
 bool
 bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since)
@@ -215,8 +225,8 @@ bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since)
 }
 
 /*
- * Is the row of an item that leaves through with it?  Each row counts once:
- * not when it is to come back, and not when a verify looks at its link, too.
+ * Does an item that leaves finish its row?  Each row counts once: not if it
+ * will come back, and not a second time when a verify processes its link.
  */
 static bool
 is_finished(const BcdLane *lane, const BcdDecision *d)
@@ -226,7 +236,10 @@ is_finished(const BcdLane *lane, const BcdDecision *d)
 	return d->pending != BCD_PENDING_READY && lane->phase == 0;
 }
 
-/* Records refused in a row by a lane, after one more decision. */
+/*
+ * Returns the number of consecutive refused records of a lane after one more
+ * decision.
+ */
 int
 bcd_refused_in_a_row(int refused, const BcdDecision *d)
 {
@@ -234,8 +247,8 @@ bcd_refused_in_a_row(int refused, const BcdDecision *d)
 }
 
 /*
- * The decisions of this item make no sense.  What it would send might be
- * anything, so it sends nothing, and the run ends.
+ * Ends the run because an item was given a stage it must not move to.
+ * Whatever it would send could be wrong, so it sends nothing.
  */
 static void
 lose_way(BcdLane *lane, BcdItem *item, BcdStage from, BcdStage to)
@@ -252,7 +265,7 @@ lose_way(BcdLane *lane, BcdItem *item, BcdStage from, BcdStage to)
 	bcd_item_give_up(lane, item);
 }
 
-/* What was decided of an item that goes on is so now. */
+/* Makes a decision part of an item that continues. */
 static void
 take_over(BcdItem *item, const BcdDecision *d)
 {
@@ -289,7 +302,7 @@ take_over(BcdItem *item, const BcdDecision *d)
 	item->swept = d->sweeps;
 }
 
-/* Of a new item, which was decided on outside of a claim. */
+/* The same for a new item that was decided on outside a claim. */
 void
 bcd_item_take_over(BcdItem *item)
 {
@@ -300,8 +313,9 @@ bcd_item_take_over(BcdItem *item)
 }
 
 /*
- * After the commit: the item leaves, or goes on in the lane that it is in.  To
- * the stage that it comes from it returns at the head.
+ * Carries out an item's decision after its commit: the item leaves the run, or
+ * moves to another stage at the same gates.  If it stays in its stage, it goes
+ * to the head of the queue.
  */
 void
 bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
@@ -323,7 +337,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	}
 	take_over(item, &d);
 	bcd_item_keep_part(item, &d);
-	/* a batch that was refused, or that its reply tells in part */
+	/* the batch was refused, or its reply covers only a part of it */
 	if (d.link == BCD_LINK_PUT)
 		item->unsure = false;
 	else if ((from == BCD_UPDATE || bcd_stage_is_facet(from)) && d.outcome == BCD_RETRY)

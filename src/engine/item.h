@@ -1,6 +1,6 @@
 /*
  * item.h
- *		Items: their life, their queues, and the decisions made of them.
+ *		Items: their life, their queues, and the decisions they carry out.
  */
 #ifndef BCD_ITEM_H
 #define BCD_ITEM_H

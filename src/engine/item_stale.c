@@ -1,10 +1,12 @@
 /*
  * item_stale.c
- *		Rows on their way that refer to a record which goes meanwhile.
+ *		Reads rows again that refer to a record which is removed while they are
+ *		on their way.
  *
- * Such a row was read when the record was there, and its own may have no link
- * yet, so that nothing but the item says what it refers to: a category that is
- * to be made again below another one, say, when both went with the one above.
+ * Such a row was read when the record still existed.  Its own record may have
+ * no link yet, so that only the item shows what it refers to; for example, if
+ * two categories were deleted with their parent, and one has to be created
+ * again below the other.
  */
 #include "postgres.h"
 
@@ -21,10 +23,12 @@
 #include "resource/resource.h"
 #include "tables/pending_mark.h"
 
-/* Does a row's payload have one of these ids? */
+/*
+ * Argument of search functions: does a row's payload contain one of these ids?
+ */
 typedef struct Search
 {
-	const BcdResource *resource;	/* the row's */
+	const BcdResource *resource;	/* of the row */
 	const char *refers_to;
 	const int64 *ids;
 	int			n;
@@ -99,7 +103,10 @@ each_of(dlist_head *items, void (*look) (BcdItem *item, void *arg), void *arg)
 		look(dlist_container(BcdItem, node, iter.cur), arg);
 }
 
-/* Calls a function for all items of a run, but for those of the job that is settled. */
+/*
+ * Calls a function for all items of a run except those of the job being
+ * settled.
+ */
 static void
 each_item(BcdRun *run, void (*look) (BcdItem *item, void *arg), void *arg)
 {
@@ -138,9 +145,9 @@ find_stale(BcdItem *item, void *arg)
 }
 
 /*
- * Records of a job's items are gone, or about to go.  The items that refer to
- * them are read once more before they go on, or after what is under way for
- * them.  In a transaction, after the decisions of the job are recorded.
+ * The records of a job's items are gone, or about to go.  Makes sure that
+ * items which refer to them are read again, before they continue or after
+ * their request.  In a transaction, after the job's decisions are recorded.
  */
 void
 bcd_expire_referrers(BcdJob *job)
@@ -165,7 +172,10 @@ bcd_expire_referrers(BcdJob *job)
 		mark_stale(stale.items);
 }
 
-/* The item of the row that a refused item refers to, if it is here */
+/*
+ * Finds the item of the row that a refused item refers to, if it is in the
+ * run.
+ */
 static void
 find_referred(BcdItem *other, void *arg)
 {
@@ -179,9 +189,9 @@ find_referred(BcdItem *other, void *arg)
 }
 
 /*
- * Items that were refused may refer to a record of which it is about to be
- * found out that it is gone.  So they are tried once more when that row is done.
- * Before the decisions of the job are recorded.
+ * A refused item may refer to a record that another item is about to find
+ * gone.  Lets it try once more when that item's row is done.  Called before
+ * the job's decisions are recorded.
  */
 void
 bcd_retry_after_referred(BcdJob *job)

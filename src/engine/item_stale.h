@@ -1,6 +1,7 @@
 /*
  * item_stale.h
- *		Rows on their way that refer to a record which goes meanwhile.
+ *		Reads rows again that refer to a record which is removed while they are
+ *		on their way.
  */
 #ifndef BCD_ITEM_STALE_H
 #define BCD_ITEM_STALE_H

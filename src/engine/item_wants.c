@@ -1,6 +1,6 @@
 /*
  * item_wants.c
- *		What an item needs next: to be looked up, created or updated.
+ *		Decides what an item needs next: a look-up, a create or an update.
  */
 #include "postgres.h"
 
@@ -19,8 +19,8 @@
 #include "feed/difference.h"
 
 /*
- * Decides what an item without a link needs: to be looked up, and created if
- * it is not found.
+ * Decides that an item without a link is looked up, to be created if no record
+ * is found.
  */
 void
 bcd_item_wants_record(BcdItem *item)
@@ -28,7 +28,10 @@ bcd_item_wants_record(BcdItem *item)
 	bcd_decide_lookup(item, BCD_REASON_RECORD);
 }
 
-/* Decides what an item needs by these tasks, which are in its memory. */
+/*
+ * Decides what to do with an item that needs these tasks, which are in its
+ * memory context.
+ */
 void
 bcd_item_wants_tasks(BcdItem *item, List *tasks)
 {
@@ -50,7 +53,7 @@ bcd_item_wants_tasks(BcdItem *item, List *tasks)
 						bcd_item_forget_unmapped(item) ? BCD_LINK_PUT : BCD_LINK_KEEP);
 }
 
-/* Decides what an item with a record needs: nothing, or an update. */
+/* Decides what an item with a record needs: an update, or nothing. */
 void
 bcd_item_wants_write(BcdItem *item)
 {
@@ -67,7 +70,10 @@ bcd_item_wants_write(BcdItem *item)
 		bcd_item_wants_tasks(item, d.tasks);
 }
 
-/* There is no record: the row needs all that the API requires for a new one. */
+/*
+ * Decides on an item that has no record, and so needs all fields that the API
+ * requires for a new one.
+ */
 void
 bcd_item_wants_create(BcdItem *item)
 {

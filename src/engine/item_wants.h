@@ -1,6 +1,6 @@
 /*
  * item_wants.h
- *		What an item needs next: to be looked up, created or updated.
+ *		Decides what an item needs next: a look-up, a create or an update.
  */
 #ifndef BCD_ITEM_WANTS_H
 #define BCD_ITEM_WANTS_H

@@ -15,9 +15,9 @@
 #include "http/http.h"
 
 /*
- * A job of a lane, with a request that is not sent yet.  path is below the
- * store's /v3 unless it begins with /v2/; method NULL: a job without a request,
- * only to be settled.
+ * Creates a job of a lane, with a request that is not sent yet. path is
+ * relative to the store's /v3 unless it begins with /v2/.  If method is NULL,
+ * the job has no request and only has to be settled.
  */
 BcdJob *
 bcd_job_create(BcdLane *lane, BcdStage stage, const char *method, const char *path,

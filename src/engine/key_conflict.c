@@ -1,6 +1,7 @@
 /*
  * key_conflict.c
- *		Rows that want what another row's record has: a natural key, a name.
+ *		Rows that need something unique, such as a natural key, which another
+ *		row's record has.
  */
 #include "postgres.h"
 
@@ -25,16 +26,25 @@
 #include "tables/link.h"
 #include "tables/pending.h"
 
-/* A row that finds a record which is about to go comes back so much later */
+/*
+ * Delay before a row is tried again that has found a record about to be
+ * removed
+ */
 #define RECORD_GOES_MS	1000
 
-/* Duplicates of one item that are looked up before it waits for the other row */
+/*
+ * Refused duplicates of an item before it waits for the other row to go first
+ */
 #define CLASHES			2
 
-/* Attempts of an item that waits for a row which is on its way, but does not come */
+/*
+ * Maximum attempts of an item that waits for a row which is still in progress
+ */
 #define LONGEST_WAIT	40
 
-/* Does a row of the source, if it is there, not have this one's natural key? */
+/*
+ * Has a row of the source, if it exists, a natural key other than this one's?
+ */
 static bool
 has_left_key(BcdItem *item, const BcdRow *row)
 {
@@ -49,18 +59,18 @@ has_left_key(BcdItem *item, const BcdRow *row)
 		 bcd_payload_integer(item->wanted, r->parent));
 }
 
-/* The row of a record that an item finds to have what it wants */
+/* The row whose record has what an item needs */
 typedef struct BcdOther
 {
 	char	   *feed;
-	char	   *key;			/* NULL: there is no such row */
-	BcdRow		row;			/* HELD_UP: it cannot be told now */
+	char	   *key;			/* NULL: the record has no row */
+	BcdRow		row;			/* HELD_UP: it cannot be read now */
 } BcdOther;
 
 /*
- * Finds the row of this feed, else of another one which maps whole records, that
- * a record is linked to, and reads it.  One that cannot be sent may still have
- * left its key: what identifies it is enough.
+ * Finds the row that a record is linked to, in this feed or in another one
+ * that maps whole records, and reads it.  Only its identity is read, since
+ * even a row that cannot be sent may have changed its key.
  */
 static void
 find_other(const BcdItem *item, int64 store_id, BcdOther *other)
@@ -84,8 +94,8 @@ find_other(const BcdItem *item, int64 store_id, BcdOther *other)
 }
 
 /*
- * May an item wait for another row?  For as long as that is on its way; one
- * that is not may have changed just now, so for a few attempts, too.
+ * May an item wait for another row?  As long as that is in progress; otherwise
+ * for a few attempts, since it may have changed just now.
  */
 static bool
 may_wait_for(BcdItem *item, const BcdOther *other)
@@ -95,8 +105,8 @@ may_wait_for(BcdItem *item, const BcdOther *other)
 }
 
 /*
- * May another feed's row, which cannot be read by this run, be about to leave the
- * key of its record?  It has a change that is not pushed.
+ * May the row of another feed, which this run cannot read, be about to change
+ * its key?  It may if it has a change that is not pushed yet.
  */
 static bool
 may_leave_key(const BcdOther *other, bool own)
@@ -105,12 +115,15 @@ may_leave_key(const BcdOther *other, bool own)
 }
 
 /*
- * Another row may be linked to the record that this row's key names.  If that
- * row is gone from the source, the record is this row's now (its key was
- * changed, or it was deleted and entered again).  If it has another key now,
- * the two are looked at together (exchange_turn.c); and so they are if that may be,
- * in a feed that is not pushed here.  One of another feed which has that key, too,
- * shares the record.
+ * The record with this row's key may be linked to another row.
+ *
+ * If that row is gone from the source, the record is this row's now: the key
+ * was changed, or the row was deleted and inserted again.  If that row has
+ * another key now, or may have one and its feed is not pushed here, both rows
+ * are considered together (exchange_turn.c).  A row of another feed that still
+ * has the key shares the record.
+ *
+ * Returns false if the item can have the record; otherwise decides.
  */
 bool
 bcd_record_is_taken(BcdItem *item, int64 store_id)
@@ -123,7 +136,7 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 	own = other.key && other.feed == feed->name;
 	if (!own && bcd_record_is_leaving(item->lane, store_id))
 	{
-		/* by another feed, whose row is gone */
+		/* by another feed, because its row is gone */
 		bcd_decide_wait(item, RECORD_GOES_MS, "the record is about to be removed");
 		return true;
 	}
@@ -137,7 +150,7 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 	if (own && other.row.state == BCD_ROW_MISSING &&
 		(bcd_record_is_written(item->lane, store_id) || bcd_fold_is_moving(feed->feed_id, other.key)))
 	{
-		/* about to be removed, for example, or to go with its row */
+		/* for example, it is about to be removed, or to move with its row */
 		bcd_decide_wait(item, RECORD_GOES_MS, "the record belongs to a deleted row");
 		return true;
 	}
@@ -155,7 +168,7 @@ bcd_record_is_taken(BcdItem *item, int64 store_id)
 	return own;
 }
 
-/* What the store said of an item's write stands. */
+/* Decides that the store's refusal of the item's last write stands. */
 void
 bcd_decide_refusal(BcdItem *item)
 {
@@ -164,10 +177,10 @@ bcd_decide_refusal(BcdItem *item)
 }
 
 /*
- * A write was refused as a duplicate of a record that is linked to another row,
- * which has left what is the same, or is gone.  That was not known when it was
- * this item's turn: the two are looked at together once more, and if that has
- * been done before, the other row has to go first.
+ * A write was refused as a duplicate of a record of another row, which has
+ * changed its key or is gone.  That was not known at this item's turn, so the
+ * two are considered together once more.  If that has been done before, the
+ * item waits until the other row is done.
  */
 static void
 look_together(BcdItem *item, int64 store_id, const BcdOther *other)
@@ -186,8 +199,8 @@ look_together(BcdItem *item, int64 store_id, const BcdOther *other)
 }
 
 /*
- * The write of an item was refused, and this record, of the row other, if any,
- * has what it wants.  Should that row leave it later, this one is tried again.
+ * A write was refused, and this record has what the item needs.  If the
+ * record's row gives it up later, the item is tried again.
  */
 static void
 decide_duplicate(BcdItem *item, int64 store_id)
@@ -213,7 +226,10 @@ decide_duplicate(BcdItem *item, int64 store_id)
 	}
 }
 
-/* The update of a row with a link was refused: whose is its natural key? */
+/*
+ * The update of a linked row was refused.  Decides, knowing which record has
+ * its natural key.
+ */
 void
 bcd_decide_key_holder(BcdItem *item, int64 store_id, const cJSON *record)
 {
@@ -221,7 +237,10 @@ bcd_decide_key_holder(BcdItem *item, int64 store_id, const cJSON *record)
 		decide_duplicate(item, store_id);
 	else if (!bcd_look_up_next_key(item))
 	{
-		/* whoever had it has let go, or it is not the key that is taken */
+		/*
+		 * the other record has given up the key, or the key was not the
+		 * reason
+		 */
 		if (store_id != 0)
 			bcd_decide_refusal(item);
 		else
@@ -229,7 +248,10 @@ bcd_decide_key_holder(BcdItem *item, int64 store_id, const cJSON *record)
 	}
 }
 
-/* A write was refused, and not for its natural key: whose is the other one? */
+/*
+ * A write was refused, but not because of its natural key.  Decides, knowing
+ * which record has its next key.
+ */
 void
 bcd_decide_next_holder(BcdItem *item, int64 store_id)
 {
@@ -237,7 +259,7 @@ bcd_decide_next_holder(BcdItem *item, int64 store_id)
 		decide_duplicate(item, store_id);
 	else
 	{
-		/* whoever had it, or the natural key, has let go: once more */
+		/* the other record has given up what this one needs: try once more */
 		bcd_decide_stage(item, BCD_TURN);
 		bcd_decide_own_key(item);
 	}

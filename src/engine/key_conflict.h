@@ -1,6 +1,7 @@
 /*
  * key_conflict.h
- *		Rows that want what another row's record has: a natural key, a name.
+ *		Rows that need something unique, such as a natural key, which another
+ *		row's record has.
  */
 #ifndef BCD_KEY_CONFLICT_H
 #define BCD_KEY_CONFLICT_H

@@ -1,6 +1,6 @@
 /*
  * key_holders.c
- *		The records that have natural keys.
+ *		Which records have which natural keys.
  */
 #include "postgres.h"
 
@@ -17,7 +17,10 @@
 #include "tables/link_move.h"
 #include "tables/link_unique.h"
 
-/* Feeds that map only some fields, of prices say, write to the records of others. */
+/*
+ * Does a feed map whole records?  Feeds that map only some fields, prices for
+ * example, write to records of other feeds.
+ */
 bool
 bcd_unique_is_whole(const BcdFeed *feed)
 {
@@ -41,7 +44,7 @@ compare_records(const void *a, const void *b)
 	return strcmp(x->feed, y->feed);
 }
 
-/* A record may have been found by several of its keys: it is one. */
+/* Merges the entries of records that were found by several of their keys. */
 static void
 merge_records(BcdHolder *holders, int n)
 {
@@ -85,9 +88,9 @@ record_of(const BcdLinkHolder *link)
 }
 
 /*
- * The linked records that have one of these hashes, with all hashes that they
- * have, in the order of those; n: their number.  Those of a feed, and of all
- * others that are pushed to the same records.  In the current memory context.
+ * Returns the linked records that have one of these hashes, each with all its
+ * hashes in the same order, and sets *n to their number.  Includes records of
+ * other feeds that write to the same resource.  In the current memory context.
  */
 BcdHolder *
 bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n)
@@ -107,7 +110,10 @@ bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n)
 	return holders;
 }
 
-/* The rows of these keys have these records from now on; nobody else has. */
+/*
+ * Records that the rows with these keys, and no others, have these records
+ * from now on.
+ */
 void
 bcd_unique_assign(const BcdFeed *feed, char **keys, int64 *store_ids, int n)
 {
@@ -116,8 +122,8 @@ bcd_unique_assign(const BcdFeed *feed, char **keys, int64 *store_ids, int n)
 }
 
 /*
- * The store has told that a record of a feed has an item's natural key.  What is known
- * already is not touched: it may be newer than a reply that was on its way.
+ * The store has shown that a record of a feed has an item's natural key.  What
+ * is already known is kept, since it may be newer than the reply.
  */
 void
 bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
@@ -136,7 +142,10 @@ bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
 	bcd_link_learn(feed, store_id, bcd_resource_key(r, item->natural_index), has);
 }
 
-/* Are the row and what is known of its record the same in all that a natural key is told by? */
+/*
+ * Do the row and its record, as far as known, agree in all parts of a natural
+ * key?
+ */
 static bool
 is_the_same(const BcdItem *item, Jsonb *known, const char *natural)
 {
@@ -147,7 +156,10 @@ is_the_same(const BcdItem *item, Jsonb *known, const char *natural)
 		(r->defaulted == NULL || bcd_payload_same(item->wanted, known, r->defaulted));
 }
 
-/* Is an item to write a natural key that its record, of which this is known, has not? */
+/*
+ * Is an item about to write a natural key that its record, of which this is
+ * known, does not have?
+ */
 bool
 bcd_item_claims_key(const BcdItem *item, Jsonb *known)
 {

@@ -1,6 +1,6 @@
 /*
  * key_holders.h
- *		The records that have natural keys.
+ *		Which records have which natural keys.
  */
 #ifndef BCD_KEY_HOLDERS_H
 #define BCD_KEY_HOLDERS_H
@@ -8,24 +8,25 @@
 #include "engine/engine.h"
 #include "tables/link_unique.h"
 
-/* A record that rows of the resource may want, with the row that it is linked to */
+/* A record that rows of the resource may need, with the row it is linked to */
 typedef struct BcdRecord
 {
 	int64		store_id;
 	char	   *feed;			/* of that row */
-	BcdLane    *lane;			/* of that feed; NULL: it is not pushed here */
-	bool		whole;			/* the feed maps all that a record needs, so
-								 * that the record is its own */
-	bool		paused;			/* the feed is */
+	BcdLane    *lane;			/* of that feed; NULL: it is not in this run */
+	bool		whole;			/* the feed maps whole records, so the record
+								 * is its own */
+	bool		paused;			/* the feed is paused */
 	char	   *key;
-	char	   *state;			/* of its change: pending.state, or NULL */
-	bool		shared;			/* rows of other feeds are linked to it, too */
+	char	   *state;			/* state of the row in bcdelta.pending, or
+								 * NULL */
+	bool		shared;			/* rows of other feeds are linked to it too */
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
 	Jsonb	   *aside;
-	struct BcdUnit *owner;		/* the row is looked at, too; or NULL: */
+	struct BcdUnit *owner;		/* the row is in the same exchange; or NULL: */
 	bool		is_read;
-	BcdRow		row;			/* what the source has of it, once read */
+	BcdRow		row;			/* the row as it is in the source, once read */
 } BcdRecord;
 
 typedef struct BcdHolder

@@ -1,10 +1,10 @@
 /*
  * lookup.c
- *		Finding records of the store by their natural key.
+ *		Finds records of the store by their natural key.
  *
- * Where the API takes a list of keys, a page of rows is looked up with one
- * request.  Where it does not (brands, categories), a few rows are looked up
- * one by one; more of them are found in an index of the store's list (lookup_list.c).
+ * If the API accepts a list of keys, one request looks up a page of rows.
+ * Otherwise (brands, categories), a few rows are looked up one by one, and
+ * larger numbers in an index of the store's list (lookup_list.c).
  */
 #include "postgres.h"
 
@@ -32,13 +32,18 @@
 
 static void bcd_lookup_read(BcdJob *job, const cJSON *reply);
 
-/* Bytes of a query string that lists keys; the API documents no limit */
+/* Size of a query string that lists keys; the API documents no limit */
 #define QUERY_BYTES		4000
 
-/* Rows of a lane that are looked up one by one before the list is read */
+/*
+ * Rows of a lane that are looked up one by one before the whole list is read
+ */
 #define SINGLE_LOOKUPS	5
 
-/* May the key stand in a comma list?  No escape for a comma is documented. */
+/*
+ * Can the key be part of a comma-separated list?  No way to escape a comma is
+ * documented.
+ */
 static bool
 listable(BcdLane *lane, BcdItem *item)
 {
@@ -47,8 +52,8 @@ listable(BcdLane *lane, BcdItem *item)
 }
 
 /*
- * The key to ask for.  One that the store calls a duplicate, but does not
- * find, may be there without the white space around it.
+ * Returns the key to ask for.  If the store reports a duplicate that it does
+ * not find, the record may have the key without the surrounding white space.
  */
 static const char *
 asked_key(const BcdItem *item)
@@ -56,14 +61,14 @@ asked_key(const BcdItem *item)
 	return bcd_reason_is_unexpected(item->lookup_reason) ? bcd_trimmed(item->natural) : item->natural;
 }
 
-/* The items of a look-up */
+/* The items of a look-up, for key_value() */
 typedef struct Asked
 {
 	BcdLane    *lane;
 	BcdItem    *items[BCD_PAGE_LIMIT];
 } Asked;
 
-/* A BcdUrlValue: what the nth item is looked up by. */
+/* A BcdUrlValue: returns what the nth item is looked up by. */
 static char *
 key_value(const char *name, int nth, const void *arg)
 {
@@ -99,7 +104,7 @@ key_job(const BcdView *view, const Asked *asked, int n)
 	return job;
 }
 
-/* One request for as many keys as go into a URL. */
+/* Makes one request for as many keys as fit into a URL. */
 static BcdJob *
 list_job(BcdLane *lane)
 {
@@ -131,7 +136,7 @@ single_job(BcdLane *lane)
 	return key_job(&lane->feed->resource->keys[asked.items[0]->natural_index].one, &asked, 1);
 }
 
-/* The field whose default the store has to be asked for. */
+/* Returns the field whose default has to be read from the store, or NULL. */
 static const BcdDefault *
 default_of(const BcdLane *lane)
 {
@@ -151,7 +156,9 @@ read_default(BcdJob *job, const cJSON *reply)
 		bcd_lane_stop(job->lane, default_of(job->lane)->missing);
 }
 
-/* Is there a default that has to be asked for, since a feed does not give it? */
+/*
+ * Must a default be read from the store, because a feed does not provide it?
+ */
 bool
 bcd_lacks_default(const BcdLane *lane)
 {
@@ -166,7 +173,10 @@ bcd_lacks_default(const BcdLane *lane)
 	return false;
 }
 
-/* Asks for it: to be called while lane->gates->default_id is 0. */
+/*
+ * Makes the request that reads the default; called while
+ * lane->gates->default_id is 0.
+ */
 BcdJob *
 bcd_plan_default(BcdLane *lane)
 {
@@ -176,7 +186,7 @@ bcd_plan_default(BcdLane *lane)
 	return job;
 }
 
-/* The next request that finds records, or NULL. */
+/* Returns the next request that finds records, or NULL. */
 BcdJob *
 bcd_plan_lookup(BcdLane *lane)
 {
@@ -225,7 +235,7 @@ key_beside(BcdLane *lane, BcdItem *item, const cJSON *record)
 		(!bcd_json_field_int64(record, r->parent, &scope) ||
 		 scope != bcd_scope_of(lane, item)))
 		return NULL;
-	/* told only when it is asked for; the request is for this tree alone */
+	/* only part of a reply if asked for; the request is for this tree alone */
 	if (r->defaulted && scope == 0 &&
 		bcd_json_field_int64(record, r->defaulted, &tree) &&
 		tree != bcd_defaulted_of(lane, item))
@@ -233,7 +243,7 @@ key_beside(BcdLane *lane, BcdItem *item, const cJSON *record)
 	return value->valuestring;
 }
 
-/* The record of a reply that an item's natural key names; NULL: none. */
+/* Returns the record of a reply that has an item's natural key, or NULL. */
 const cJSON *
 bcd_record_named(BcdLane *lane, BcdItem *item, const cJSON *records)
 {
@@ -259,13 +269,12 @@ key_is_shared(const BcdLane *lane, const BcdItem *item)
 	return lane->feed->resource->keys[item->natural_index].shared;
 }
 
-/* Maximum number of records that an error names */
+/* Maximum number of records that an error message lists */
 #define MOST_NAMED	10
 
 /*
  * Returns an error if several records have the item's natural key, where that
- * is possible: it is not known which of them is the row's. NULL: there is one
- * at most.
+ * is possible, since the row's own cannot be determined; else NULL.
  */
 static char *
 several_of(BcdLane *lane, BcdItem *item, const cJSON *records)
@@ -294,9 +303,9 @@ several_of(BcdLane *lane, BcdItem *item, const cJSON *records)
 }
 
 /*
- * A reply that is only the first page, of fewer records than were asked for,
- * says nothing about the others: ask for fewer at once.  What is not found
- * alone either is trouble, and left undecided.
+ * Is the reply cut short: only a first page, with fewer records than were
+ * asked for?  It says nothing about the others, so smaller requests are made
+ * for them.  If a single item is not found this way, that counts as trouble.
  */
 bool
 bcd_reply_is_cut(BcdJob *job, const cJSON *reply)
@@ -312,8 +321,8 @@ bcd_reply_is_cut(BcdJob *job, const cJSON *reply)
 }
 
 /*
- * Reads the reply to list_job() and single_job().  A record that it names may
- * have been removed by us since the request was made: that is looked up again.
+ * Reads the reply to list_job() or single_job().  If it shows a record that
+ * the run has removed since the request was made, the item is looked up again.
  */
 static void
 bcd_lookup_read(BcdJob *job, const cJSON *reply)

@@ -1,6 +1,6 @@
 /*
  * lookup.h
- *		Finding records of the store by their natural key.
+ *		Finds records of the store by their natural key.
  */
 #ifndef BCD_LOOKUP_H
 #define BCD_LOOKUP_H

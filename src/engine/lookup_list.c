@@ -2,10 +2,10 @@
  * lookup_list.c
  *		The store's list of a resource, read once and kept as an index.
  *
- * Where natural keys can only be looked up one by one (brands, categories),
- * many of them are found by reading the whole list, whose size the API
- * bounds.  The index belongs to its lane; it is given up when pages may have
- * shifted while it was read, and when the run has removed a record of it.
+ * Natural keys that can only be looked up one by one (brands, categories) are
+ * found faster by reading the whole list, whose size the API limits.  The
+ * index belongs to its lane.  It is discarded if pages may have shifted while
+ * it was read, or when the run has removed a record that is in it.
  */
 #include "postgres.h"
 
@@ -27,8 +27,8 @@
 #include "store/paging.h"
 
 /*
- * The store's list: natural key and scope -> id, once as it is written and
- * once folded, for those that are not found as they are written.
+ * The store's list, as a map from scope and natural key to id.  Each key is
+ * entered as it is written and also folded, for keys that differ only in case.
  */
 typedef struct BcdIndex
 {
@@ -36,8 +36,9 @@ typedef struct BcdIndex
 	HTAB	   *ids;
 	bool		complete;
 	int			page;			/* next page to read */
-	int			limit;			/* of records in a page */
-	int64		removals;		/* the run's, when it was begun */
+	int			limit;			/* of records per page */
+	int64		removals;		/* the run's, when the first page was
+								 * requested */
 	bool		outdated;
 	BcdPaging	paging;
 } BcdIndex;
@@ -48,14 +49,17 @@ typedef struct IndexEntry
 	int64		store_id;
 } IndexEntry;
 
-/* Records at the top have their tree for a scope. */
+/* The scope of top-level records is their tree. */
 static int64
 index_scope(int64 scope, int64 tree)
 {
 	return scope != 0 ? scope : -tree;
 }
 
-/* Key of the index: scope, natural key; cut like a name that long. */
+/*
+ * Builds a key of the index from scope and natural key, truncated if it is too
+ * long.
+ */
 static void
 index_key(char *out, int64 scope, const char *natural, bool fold)
 {
@@ -93,10 +97,16 @@ bcd_index_free(BcdLane *lane)
 	lane->gates->lookups = 0;
 }
 
-/* An entry's id when the store gives none: the record is there, and not usable. */
+/*
+ * Id of a record for which the store returns no id: it exists, but cannot be
+ * used
+ */
 #define NO_ID	(-1)
 
-/* The first record of a name is taken, one with an id before others. */
+/*
+ * Enters a record.  The first with a name is kept, but one with an id replaces
+ * one without.
+ */
 static void
 index_enter(BcdLane *lane, int64 scope, const char *natural, int64 store_id, bool fold)
 {
@@ -110,7 +120,9 @@ index_enter(BcdLane *lane, int64 scope, const char *natural, int64 store_id, boo
 		found->store_id = store_id;
 }
 
-/* The id of a record, 0: there is no such record, NO_ID: it has none. */
+/*
+ * Returns the id of a record; 0: there is no such record; NO_ID: it has no id.
+ */
 static int64
 index_find(BcdLane *lane, int64 scope, const char *natural)
 {
@@ -137,7 +149,7 @@ next_page(BcdJob *job)
 	bcd_page_taken(&index->paging, &job->page);
 }
 
-/* A page of the store's list. */
+/* Reads a page of the store's list. */
 static void
 read_page(BcdJob *job, const cJSON *reply)
 {
@@ -188,8 +200,8 @@ page_job(BcdLane *lane)
 }
 
 /*
- * Looks the queued items up in the index: no request, but decisions.  One that
- * lists a record which we have removed since is read anew.
+ * Looks the queued items up in the index, without a request.  If the index has
+ * a record that the run has removed since, it is read again.
  */
 static void
 read_index(BcdJob *job, const cJSON *reply)
@@ -215,7 +227,7 @@ read_index(BcdJob *job, const cJSON *reply)
 	}
 }
 
-/* The index is older than the duplicate or the create that an item has met. */
+/* Is the index older than a duplicate or a create that the item has met? */
 bool
 bcd_outdates_index(const BcdItem *item)
 {
@@ -234,7 +246,7 @@ index_job(BcdLane *lane)
 	return job;
 }
 
-/* The list is not what it was: pages have shifted, or a record of it is gone. */
+/* Has the list changed: have pages shifted, or has a record been removed? */
 bool
 bcd_index_is_outdated(BcdLane *lane)
 {
@@ -245,7 +257,10 @@ bcd_index_is_outdated(BcdLane *lane)
 							  index->limit != bcd_batch_limit(lane, BCD_LOOKUP)));
 }
 
-/* The next page of the list or, once all are read, a look-up in the index. */
+/*
+ * Returns the request for the next page of the list or, once all are read, a
+ * job that looks items up in the index.
+ */
 BcdJob *
 bcd_plan_index(BcdLane *lane)
 {

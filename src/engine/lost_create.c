@@ -1,19 +1,19 @@
 /*
  * lost_create.c
- *		Records that may have been created by a request of unknown fate.
+ *		Finds records made by a create whose reply was lost.
  *
- * Until the reply to a create is recorded, nothing but its natural key leads to
- * the record.  The source row may get another key meanwhile, or go away, and
- * nobody would ever look for the old one.  So the key is noted in
- * pending.intent before the create is sent, and the row's next push begins
- * with a look-up of what it finds there.
+ * Until the reply to a create is recorded, only the natural key leads to its
+ * record.  If the source row changes its key or is deleted in the meantime,
+ * nobody would ever look for the old key.  Therefore the key is noted in
+ * pending.intent before the create is sent, and the row's next push starts
+ * with a look-up of the noted key.
  *
- * Links move with the keys of their rows, and this is a link whose end is not
- * known.  So key changes wait until it is (key_moves.c), and a row that they wait
- * for is looked up and nothing else.
+ * Links move with the keys of their rows, and a lost create is a link whose
+ * record is not known yet.  So key changes wait until it is (key_moves.c), and
+ * a row that they wait for is looked up and nothing else.
  *
- * A reply that says that nothing was created makes the note void: a record of
- * that name which is found later would be somebody else's.
+ * If the reply says that nothing was created, the note is deleted: a record
+ * with that name that is found later would be someone else's.
  */
 #include "postgres.h"
 
@@ -31,7 +31,10 @@
 #include "resource/resource.h"
 #include "tables/pending.h"
 
-/* Is a field that is part of the identity, if there is one, the same? */
+/*
+ * Do both payloads have the same value in a field, if the field is part of the
+ * identity at all?
+ */
 static bool
 same_integer(Jsonb *a, Jsonb *b, const char *field)
 {
@@ -58,8 +61,9 @@ same_identity(const BcdResource *r, Jsonb *a, Jsonb *b)
 }
 
 /*
- * The fields by which an item is looked up, in its context; of trees only one
- * that its row names, since the default is the feed's.
+ * Returns the fields by which an item is looked up, in its memory context.
+ * They include the tree only if the row sets it, since the default belongs to
+ * the feed.
  */
 static Jsonb *
 identity(BcdItem *item)
@@ -83,10 +87,10 @@ identity(BcdItem *item)
 }
 
 /*
- * A claimed item without a link: decides that it is looked up by the key of an
- * earlier create, if there was one that may have been done, and the present
- * key does not lead there.  False, and nothing is decided, where that is not
- * so.
+ * If a claimed item without a link has an earlier create that may have been
+ * done, and its present key does not lead to that record, decides that it is
+ * looked up by the key noted then.  Otherwise decides nothing and returns
+ * false.
  */
 bool
 bcd_look_for_lost_create(BcdItem *item)
@@ -99,7 +103,7 @@ bcd_look_for_lost_create(BcdItem *item)
 	return true;
 }
 
-/* An item is about to be created: its key has to be known by then. */
+/* Notes the key of an item that is about to be created. */
 void
 bcd_seek_note(BcdItem *item)
 {
@@ -109,8 +113,8 @@ bcd_seek_note(BcdItem *item)
 }
 
 /*
- * Does what was decided change what is noted?  A row that is done has no note;
- * one whose record is found but not linked yet still needs it.
+ * Does the decision change what is noted?  A row that is done has no note; one
+ * whose record is found but not linked yet still needs it.
  */
 static bool
 is_changed(const BcdItem *item, BcdStage stage)
@@ -123,7 +127,7 @@ is_changed(const BcdItem *item, BcdStage stage)
 		bcd_item_changes_intent(item, stage);
 }
 
-/* pending.intent of an item from now on; NULL: none */
+/* Returns the new pending.intent of an item; NULL: none. */
 static Jsonb *
 intent_of(const BcdItem *item)
 {
@@ -136,8 +140,8 @@ intent_of(const BcdItem *item)
 }
 
 /*
- * Writes what requests may do to the records of items of a lane, by what was
- * decided; in a transaction of the caller.
+ * Records what requests may do to the records of a lane's items, as decided;
+ * in the caller's transaction.
  */
 void
 bcd_intents_record(BcdLane *lane, BcdItem **items, int n, BcdStage stage)

@@ -1,6 +1,6 @@
 /*
  * lost_create.h
- *		Records that may have been created by a request of unknown fate.
+ *		Finds records made by a create whose reply was lost.
  */
 #ifndef BCD_LOST_CREATE_H
 #define BCD_LOST_CREATE_H

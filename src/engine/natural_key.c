@@ -1,6 +1,6 @@
 /*
  * natural_key.c
- *		Natural keys: what a record of the store is found by.
+ *		Natural keys, by which records of the store are found.
  */
 #include "postgres.h"
 
@@ -14,7 +14,7 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 
-/* The payload whose natural key an item is looked up by. */
+/* Returns the payload with the natural key that an item is looked up by. */
 Jsonb *
 bcd_identity(const BcdItem *item)
 {
@@ -22,8 +22,8 @@ bcd_identity(const BcdItem *item)
 }
 
 /*
- * Has the store just told what was not foreseen?  Then nothing that was known
- * of it before, or read of it, is good enough.
+ * Has the store just revealed something unexpected?  Then nothing read or
+ * known earlier can be relied on.
  */
 bool
 bcd_reason_is_unexpected(BcdLookupReason reason)
@@ -32,8 +32,8 @@ bcd_reason_is_unexpected(BcdLookupReason reason)
 }
 
 /*
- * The first natural field that a payload has, of those from the nth on, which
- * becomes that one's number; in the item's memory.  NULL: it has none.
+ * Returns the first natural key that a payload has, starting with the nth, in
+ * the item's memory context, and sets *nth to its number; NULL: it has none.
  */
 static char *
 find_key(const BcdItem *item, Jsonb *payload, int *nth)
@@ -50,7 +50,10 @@ find_key(const BcdItem *item, Jsonb *payload, int *nth)
 	return text && text[0] ? text : NULL;
 }
 
-/* An item that was decided to go on is known by its row's own key from now on. */
+/*
+ * Decides that an item which continues is known by its row's own key from now
+ * on.
+ */
 void
 bcd_decide_own_key(BcdItem *item)
 {
@@ -63,8 +66,8 @@ bcd_decide_own_key(BcdItem *item)
 }
 
 /*
- * The item is looked up by the first natural field that its row has, or had
- * when its create was lost.  A row without any is invalid.
+ * Decides that the item is looked up by the first natural key that its row
+ * has, or had when its create was lost.  A row without any is invalid.
  */
 void
 bcd_decide_lookup(BcdItem *item, BcdLookupReason reason)
@@ -82,7 +85,10 @@ bcd_decide_lookup(BcdItem *item, BcdLookupReason reason)
 											  bcd_flaw_of_key(item->lane->feed->resource)));
 }
 
-/* An item's record is not its row's: it is looked up as if it had none. */
+/*
+ * An item's record belongs to another row.  Decides that the item is looked up
+ * as if it had none.
+ */
 void
 bcd_decide_let_go(BcdItem *item)
 {
@@ -95,8 +101,9 @@ bcd_decide_let_go(BcdItem *item)
 }
 
 /*
- * The record that an item is linked to is not there: whatever is there now,
- * it is found by its key, in the store itself.
+ * The record that an item is linked to no longer exists.  Decides that the
+ * item is looked up by its key in the store itself, since its index may be
+ * outdated.
  */
 void
 bcd_decide_gone(BcdItem *item)
@@ -117,9 +124,9 @@ bcd_decide_gone(BcdItem *item)
 }
 
 /*
- * The next natural field is not what a record is found by, but it may be what
- * a duplicate is of: who has it?  False, and nothing is decided: the row has
- * none.
+ * Decides that the item is looked up by its next natural key.  No record is
+ * linked by that key, but a write may have been refused as a duplicate of it.
+ * Returns false, and decides nothing, if the row has none.
  */
 bool
 bcd_look_up_next_key(BcdItem *item)
@@ -137,7 +144,7 @@ bcd_look_up_next_key(BcdItem *item)
 	return true;
 }
 
-/* The parent below which the natural key is unique; 0: none. */
+/* Returns the parent within which the natural key is unique; 0: none. */
 int64
 bcd_scope_of(BcdLane *lane, BcdItem *item)
 {
@@ -146,7 +153,10 @@ bcd_scope_of(BcdLane *lane, BcdItem *item)
 	return scope ? bcd_payload_integer(bcd_identity(item), scope) : 0;
 }
 
-/* The value of the field with a default, of a row that has none. */
+/*
+ * Returns the value of the field with a default, for a row that does not set
+ * it.
+ */
 int64
 bcd_default_of(const BcdLane *lane, const BcdItem *item)
 {
@@ -156,8 +166,8 @@ bcd_default_of(const BcdLane *lane, const BcdItem *item)
 }
 
 /*
- * The tree that a record at the top is looked up in; 0: its parent tells, or
- * there are no trees.
+ * Returns the tree in which a top-level record is looked up; 0: its parent
+ * determines it, or there are no trees.
  */
 int64
 bcd_defaulted_of(BcdLane *lane, BcdItem *item)

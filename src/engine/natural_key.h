@@ -1,6 +1,6 @@
 /*
  * natural_key.h
- *		Natural keys: what a record of the store is found by.
+ *		Natural keys, by which records of the store are found.
  */
 #ifndef BCD_NATURAL_KEY_H
 #define BCD_NATURAL_KEY_H

@@ -1,11 +1,11 @@
 /*
  * plan.c
- *		From waiting items to the next request.
+ *		Makes the next request from waiting items.
  *
- * Batches are sent full as long as more items may come, of whichever feed; what
- * is left over goes out when there is nothing else to wait for.  An item of a batch
- * that was refused carries the size of the groups it may still be part of,
- * so that a bad row ends up alone.
+ * As long as more items may come, from whichever feed, only full batches are
+ * sent; the rest follows when there is nothing else to wait for.  An item of a
+ * batch that was refused carries the maximum size of its next group, so that a
+ * bad row ends up alone.
  */
 #include "postgres.h"
 
@@ -45,9 +45,10 @@ is_idle(const BcdLane *lane, BcdStage stage)
 }
 
 /*
- * Are records removed when all others are written?  What goes may take along
- * what is below it and is to be moved (removal_children.c).  And where several
- * feeds share gates, nothing is removed for one whose writes the store refuses.
+ * Are records removed only after all others are written?  A removal may take
+ * along child records that are about to be moved elsewhere
+ * (removal_children.c).  And if several feeds share gates, nothing is removed
+ * for a feed whose writes are refused.
  */
 static bool
 rechecks_last(const BcdLane *lane)
@@ -66,7 +67,7 @@ rechecks_last(const BcdLane *lane)
 	return deletes && (bcd_resource_is_own_parent(lane->feed->resource) || lanes > 1);
 }
 
-/* Nothing will come to a later stage of this lane but what is queued there. */
+/* Will nothing more come to later stages of this lane than is queued there? */
 static bool
 plan_flushes(const BcdLane *lane)
 {
@@ -75,8 +76,8 @@ plan_flushes(const BcdLane *lane)
 }
 
 /*
- * Will no item come from the writes of records themselves?  Items whose turn
- * does not come, though nothing is under way, may wait for rows whose facets
+ * Will no more items come from the writes of records themselves?  Items whose
+ * turn does not come while nothing is under way may wait for rows whose facets
  * are still to be written.
  */
 static bool
@@ -85,7 +86,9 @@ writes_are_idle(const BcdLane *lane)
 	return (is_idle(lane, BCD_TURN) || lane->gates->in_flight == 0) && is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE);
 }
 
-/* How many items have to go with this one, at most so many? */
+/*
+ * Returns how many items must go into one request with this one, up to most.
+ */
 static int
 following(BcdLane *lane, BcdStage stage, BcdItem *item, int most)
 {
@@ -101,7 +104,7 @@ following(BcdLane *lane, BcdStage stage, BcdItem *item, int most)
 	return n;
 }
 
-/* What an item of a stage of writes wants done. */
+/* Returns the task of an item in a stage that writes. */
 static BcdTask *
 task_of(const BcdItem *item, BcdStage stage)
 {
@@ -119,8 +122,8 @@ task_of(const BcdItem *item, BcdStage stage)
 		task->fields = item->body;
 
 		/*
-		 * of a row that is gone, or has another address, what its record's
-		 * address is made of
+		 * if the row is gone, or has another address: the fields that make up
+		 * the address of its record
 		 */
 		task->row = item->wanted && stage != BCD_REMOVE ? item->wanted : bcd_payload_merge(item->remembered, item->known);
 		task->parent = r->parent ? bcd_payload_text(task->row, r->parent) : NULL;
@@ -135,7 +138,10 @@ task_of(const BcdItem *item, BcdStage stage)
 	return task;
 }
 
-/* Items that may go into a request with the first one of a queue come right behind it. */
+/*
+ * Moves items that can share a request with the first one of a queue to the
+ * places behind it.
+ */
 static void
 gather(BcdLane *lane, BcdStage stage)
 {
@@ -157,8 +163,8 @@ gather(BcdLane *lane, BcdStage stage)
 }
 
 /*
- * How many items of a queue go into the next request: as many as its first
- * item may be grouped with; 0 when it is worth waiting, for more of them or for
+ * Returns how many items of a queue go into the next request, as far as its
+ * first item may be grouped; 0 if it is better to wait, for more items or for
  * the endpoint.
  */
 static int
@@ -188,7 +194,7 @@ group_size(BcdLane *lane, BcdStage stage)
 		if (Min(batch, item->group) != limit ||
 			(n > 0 && !item->follows && n + following(lane, stage, item, limit - n) >= limit))
 		{
-			/* no more will come before this one */
+			/* no more will come in front of this one */
 			whole = true;
 			break;
 		}
@@ -200,7 +206,7 @@ group_size(BcdLane *lane, BcdStage stage)
 	return n == limit || limit < batch || whole ? n : 0;
 }
 
-/* A request for the first n items of a stage. */
+/* Makes a request for the first n items of a stage. */
 static BcdJob *
 request_for(BcdLane *lane, BcdStage stage, int n)
 {
@@ -231,8 +237,8 @@ request_for(BcdLane *lane, BcdStage stage, int n)
 }
 
 /*
- * The next request of a stage of writes.  *drains: there is one, but it is only
- * waiting for the other writes to end.
+ * Returns the next request of a stage that writes.  Sets *drains if there is
+ * one, but it has to wait until all other writes have ended.
  */
 static BcdJob *
 write_job(BcdLane *lane, BcdStage stage, bool *drains)
@@ -247,7 +253,9 @@ write_job(BcdLane *lane, BcdStage stage, bool *drains)
 	return NULL;
 }
 
-/* Creates come when the store has what they choose from. */
+/*
+ * Returns the next create, once the store has the choices that it refers to.
+ */
 static BcdJob *
 create_job(BcdLane *lane, bool *drains)
 {
@@ -258,7 +266,10 @@ create_job(BcdLane *lane, bool *drains)
 	return write_job(lane, BCD_CREATE, drains);
 }
 
-/* Items that wait for a facet which is found to go with the record. */
+/*
+ * Returns a job for items whose facet turned out to be written with the
+ * record.
+ */
 static BcdJob *
 merged_job(BcdLane *lane, BcdStage stage)
 {
@@ -276,8 +287,7 @@ merged_job(BcdLane *lane, BcdStage stage)
 }
 
 /*
- * The next request for a facet other than the first.  *drains: one of them is
- * only waiting for the other writes to end.
+ * Returns the next request for a facet other than the first; *drains as above.
  */
 static BcdJob *
 facet_job(BcdLane *lane, bool *drains)
@@ -314,9 +324,10 @@ read_recheck(BcdJob *job, const cJSON *reply)
 }
 
 /*
- * Rows that are gone come last, when the others have found their records,
- * those of other feeds of the resource, too; or when there is no room for any
- * others.  Makes no request.
+ * Returns a job that rechecks rows that are gone; it makes no request.  These
+ * rows come last, when all others, including those of other feeds of the
+ * resource, have found their records; or earlier, if there is no room for
+ * others.
  */
 static BcdJob *
 recheck_job(BcdLane *lane)
@@ -369,8 +380,8 @@ read_nothing(BcdJob *job, const cJSON *reply)
 }
 
 /*
- * A store that fails again and again is asked for the time, so that no row
- * loses its attempts to it.  Any answer will do.
+ * Returns a probe of a store that keeps failing: any answer will do.  Thus
+ * rows do not use up their attempts.
  */
 static BcdJob *
 probe_job(BcdLane *lane)
@@ -421,8 +432,8 @@ next_job(BcdLane *lane)
 }
 
 /*
- * The next request of a lane, or NULL when there is nothing to send yet.
- * The caller is in a short-lived memory context.
+ * Returns the next request of a lane, or NULL if there is nothing to send yet.
+ * Called in a short-lived memory context.
  */
 BcdJob *
 bcd_plan_next(BcdLane *lane)
@@ -431,7 +442,7 @@ bcd_plan_next(BcdLane *lane)
 
 	if (job == NULL && lane->gates->in_flight == 0 && !bcd_lane_has_room(lane))
 	{
-		/* large items have left no room for as many as make a batch */
+		/* the items are so large that a full batch does not fit */
 		lane->gates->send_partial = true;
 		job = next_job(lane);
 		lane->gates->send_partial = false;

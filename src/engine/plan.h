@@ -1,6 +1,6 @@
 /*
  * plan.h
- *		From waiting items to the next request.
+ *		Makes the next request from waiting items.
  */
 #ifndef BCD_PLAN_H
 #define BCD_PLAN_H

@@ -1,9 +1,9 @@
 /*
  * stage.c
- *		The stages of items, and which of them an item may go on to.
+ *		The stages of items, and the transitions between them.
  *
- * README.md has the same table, with who makes each transition and what is
- * committed then; test/stages compares the two.
+ * README.md has the same table, with the functions that make each transition
+ * and what is then committed; test/stages compares the two.
  */
 #include "postgres.h"
 
@@ -36,14 +36,14 @@ kind_of(BcdStage stage)
 	return bcd_stage_is_facet(stage) ? BCD_FACET : stage;
 }
 
-/* Is it the stage of a facet other than the first? */
+/* Is this the stage of a facet other than the first? */
 bool
 bcd_stage_is_facet(BcdStage stage)
 {
 	return stage >= BCD_FACET && stage < BCD_STAGES;
 }
 
-/* The stage of a task. */
+/* Returns the stage for a task. */
 BcdStage
 bcd_stage_of(const BcdTask *task)
 {
@@ -61,14 +61,14 @@ bcd_stage_writes(BcdStage stage)
 	return stage == BCD_CREATE || stage == BCD_UPDATE || stage == BCD_REMOVE || bcd_stage_is_facet(stage);
 }
 
-/* Do they ask it for records?  Those of the other stages are none. */
+/* Do they read records?  Requests of the remaining stages do neither. */
 bool
 bcd_stage_reads(BcdStage stage)
 {
 	return stage == BCD_LOOKUP || stage == BCD_READ;
 }
 
-/* May an item go on from one stage to another? */
+/* May an item move from one stage to another? */
 bool
 bcd_stage_may_follow(BcdStage from, BcdStage to)
 {
@@ -81,7 +81,7 @@ bcd_stage_name(BcdStage stage)
 	return stages[kind_of(stage)].name;
 }
 
-/* The action that the writes of a stage are for. */
+/* Returns the action of a stage that writes. */
 const BcdAction *
 bcd_stage_action(const BcdResource *resource, BcdStage stage)
 {
@@ -95,8 +95,8 @@ bcd_stage_action(const BcdResource *resource, BcdStage stage)
 }
 
 /*
- * Where the requests of a stage go; reads of all stages go to the list of
- * records.  NULL: it makes none.
+ * Returns the endpoint for the requests of a stage, or NULL if it makes none.
+ * All stages that read use the list of records.
  */
 const BcdEndpoint *
 bcd_stage_endpoint(const BcdResource *resource, BcdStage stage)

@@ -1,6 +1,6 @@
 /*
  * stage.h
- *		The stages of items, and which of them an item may go on to.
+ *		The stages of items, and the transitions between them.
  */
 #ifndef BCD_STAGE_H
 #define BCD_STAGE_H
