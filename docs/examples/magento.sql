@@ -1,0 +1,113 @@
+-- Magento 2: entities whose values are in tables of their own (EAV).
+--
+-- Magento runs on MySQL.  This is what pgloader makes of such a database.  See
+-- side-car.md for how the tables follow the shop while it trades.
+--
+-- An entity is a row with a number; its name, price and so on are rows of five
+-- tables, by type, attribute and store view.  Store view 0 has the defaults;
+-- here view 1 is the one that moves, and what it does not say is taken from 0.
+
+-- The attributes by name.  Products are entities of type 4, categories of 3.
+CREATE VIEW public.bc_text AS
+SELECT DISTINCT ON (v.entity_id, a.attribute_code) v.entity_id, a.attribute_code AS code, v.value
+FROM (SELECT entity_id, attribute_id, store_id, value FROM public.catalog_product_entity_varchar
+      UNION ALL SELECT entity_id, attribute_id, store_id, value FROM public.catalog_product_entity_text) AS v
+JOIN public.eav_attribute AS a USING (attribute_id)
+WHERE v.store_id IN (0, 1) AND v.value IS NOT NULL
+ORDER BY v.entity_id, a.attribute_code, v.store_id DESC;
+
+CREATE VIEW public.bc_number AS
+SELECT DISTINCT ON (v.entity_id, a.attribute_code) v.entity_id, a.attribute_code AS code, v.value
+FROM (SELECT entity_id, attribute_id, store_id, value FROM public.catalog_product_entity_decimal
+      UNION ALL SELECT entity_id, attribute_id, store_id, value::numeric FROM public.catalog_product_entity_int) AS v
+JOIN public.eav_attribute AS a USING (attribute_id)
+WHERE v.store_id IN (0, 1) AND v.value IS NOT NULL
+ORDER BY v.entity_id, a.attribute_code, v.store_id DESC;
+
+-- A product, one column for each value that the store has a field for.
+CREATE VIEW public.bc_product AS
+SELECT e.entity_id,
+    (SELECT value FROM public.bc_text AS t WHERE t.entity_id = e.entity_id AND code = 'name')              AS name,
+    (SELECT value FROM public.bc_text AS t WHERE t.entity_id = e.entity_id AND code = 'description')       AS description,
+    (SELECT value FROM public.bc_text AS t WHERE t.entity_id = e.entity_id AND code = 'url_key')           AS url_key,
+    (SELECT value FROM public.bc_number AS n WHERE n.entity_id = e.entity_id AND code = 'price')           AS price,
+    (SELECT value FROM public.bc_number AS n WHERE n.entity_id = e.entity_id AND code = 'special_price')   AS special_price,
+    (SELECT value FROM public.bc_number AS n WHERE n.entity_id = e.entity_id AND code = 'weight')          AS weight,
+    (SELECT value FROM public.bc_number AS n WHERE n.entity_id = e.entity_id AND code = 'status')          AS status,
+    (SELECT value FROM public.bc_number AS n WHERE n.entity_id = e.entity_id AND code = 'visibility')      AS visibility,
+    (SELECT value FROM public.bc_number AS n WHERE n.entity_id = e.entity_id AND code = 'manufacturer')::bigint AS manufacturer,
+    (SELECT s.qty FROM public.cataloginventory_stock_item AS s WHERE s.product_id = e.entity_id AND s.stock_id = 1) AS qty
+FROM public.catalog_product_entity AS e;
+
+CREATE VIEW public.bc_category AS
+SELECT e.entity_id,
+    (SELECT v.value FROM public.catalog_category_entity_varchar AS v JOIN public.eav_attribute AS a USING (attribute_id)
+     WHERE v.entity_id = e.entity_id AND a.attribute_code = 'name' AND a.entity_type_id = 3 AND v.store_id IN (0, 1) AND v.value IS NOT NULL
+     ORDER BY v.store_id DESC LIMIT 1) AS name,
+    (SELECT v.value FROM public.catalog_category_entity_int AS v JOIN public.eav_attribute AS a USING (attribute_id)
+     WHERE v.entity_id = e.entity_id AND a.attribute_code = 'is_active' AND a.entity_type_id = 3 AND v.store_id IN (0, 1) AND v.value IS NOT NULL
+     ORDER BY v.store_id DESC LIMIT 1) AS is_active
+FROM public.catalog_category_entity AS e;
+
+-- Which categories a product is in: not those above the root of the shop.
+CREATE VIEW public.bc_product_category AS
+SELECT p.product_id, p.category_id
+FROM public.catalog_category_product AS p JOIN public.catalog_category_entity AS c ON c.entity_id = p.category_id
+WHERE c.level >= 2;
+
+-- Level 0 is Magento's own root, level 1 the root of a shop, which a store has
+-- no record for.
+SELECT bcdelta.track('public.catalog_category_entity', 'shop', 'category', $$ {
+    "name":       "(SELECT c.name FROM public.bc_category AS c WHERE c.entity_id = catalog_category_entity.entity_id)",
+    "is_visible": "coalesce((SELECT c.is_active FROM public.bc_category AS c WHERE c.entity_id = catalog_category_entity.entity_id), 1) = 1",
+    "sort_order": "position",
+    "parent_id":  "CASE WHEN level = 2 THEN 0 ELSE bcdelta.ref('categories', parent_id) END"
+} $$, feed => 'categories', filter => 'level >= 2', on_delete => 'delete');
+
+SELECT bcdelta.depends('categories', 'public.catalog_category_entity_varchar', '{entity_id}');
+SELECT bcdelta.depends('categories', 'public.catalog_category_entity_int', '{entity_id}');
+
+-- Manufacturers are the options of an attribute.
+SELECT bcdelta.track('public.eav_attribute_option', 'shop', 'brand', $$ {
+    "name": "(SELECT v.value FROM public.eav_attribute_option_value AS v WHERE v.option_id = eav_attribute_option.option_id AND v.store_id IN (0, 1) ORDER BY v.store_id DESC LIMIT 1)"
+} $$, feed => 'brands',
+    filter => $$ attribute_id = (SELECT a.attribute_id FROM public.eav_attribute AS a WHERE a.attribute_code = 'manufacturer' AND a.entity_type_id = 4) $$);
+
+SELECT bcdelta.depends('brands', 'public.eav_attribute_option_value', '{option_id}');
+
+-- Simple products.  Those with options, and the simple ones that are their
+-- variants, are not among them.
+SELECT bcdelta.track('public.catalog_product_entity', 'shop', 'product', $$ {
+    "sku":         "sku",
+    "type":        "CASE type_id WHEN 'simple' THEN 'physical' ELSE 'digital' END",
+    "name":        "(SELECT p.name FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id)",
+    "description": "coalesce((SELECT p.description FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), '')",
+    "custom_url":  "(SELECT jsonb_build_object('url', '/' || p.url_key || '.html', 'is_customized', true) FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id AND p.url_key <> '')",
+    "price":       "coalesce((SELECT p.price FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), 0)",
+    "sale_price":  "coalesce((SELECT p.special_price FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), 0)",
+    "weight":      "coalesce((SELECT p.weight FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), 0)",
+    "is_visible":  "coalesce((SELECT p.status = 1 AND p.visibility > 1 FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), false)",
+    "brand_id":    "coalesce(bcdelta.ref('brands', (SELECT p.manufacturer FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id)), 0)",
+    "categories":  "coalesce((SELECT jsonb_agg(bcdelta.ref('categories', c.category_id)) FROM public.bc_product_category AS c WHERE c.product_id = entity_id), '[]')",
+    "inventory_tracking": "'product'",
+    "inventory_level":    "coalesce((SELECT greatest(p.qty, 0)::integer FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), 0)"
+} $$, feed => 'products', on_delete => 'hide',
+    filter => $$ type_id IN ('simple', 'virtual') AND NOT EXISTS (SELECT FROM public.catalog_product_super_link AS l WHERE l.product_id = entity_id) $$);
+
+SELECT bcdelta.depends('products', child, '{entity_id}')
+FROM unnest(ARRAY['public.catalog_product_entity_varchar', 'public.catalog_product_entity_text',
+    'public.catalog_product_entity_decimal', 'public.catalog_product_entity_int']::regclass[]) AS child;
+SELECT bcdelta.depends('products', child, '{product_id}')
+FROM unnest(ARRAY['public.catalog_category_product', 'public.cataloginventory_stock_item',
+    'public.catalog_product_super_link']::regclass[]) AS child;
+
+-- Everybody with an account.
+SELECT bcdelta.track('public.customer_entity', 'shop', 'customer', $$ {
+    "email":      "email",
+    "first_name": "firstname",
+    "last_name":  "lastname"
+} $$, feed => 'customers', filter => 'is_active = 1');
+
+-- Everything is to be pushed.  Rows that the store has already are found by
+-- their names, article numbers and addresses, and only what differs is written.
+SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'brands', 'products', 'customers']) AS feed;
