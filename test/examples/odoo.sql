@@ -1,0 +1,78 @@
+-- A small shop with the tables of Odoo 17.
+
+CREATE TABLE product_category (id serial PRIMARY KEY, name varchar NOT NULL, complete_name varchar, parent_id integer);
+CREATE TABLE product_public_category (
+	id serial PRIMARY KEY,
+	name jsonb NOT NULL,
+	parent_id integer REFERENCES product_public_category ON DELETE CASCADE,
+	parent_path varchar,
+	sequence integer,
+	write_date timestamp
+);
+CREATE TABLE product_template (
+	id serial PRIMARY KEY,
+	name jsonb NOT NULL,
+	description_ecommerce jsonb,
+	type varchar NOT NULL DEFAULT 'consu',
+	list_price numeric,
+	categ_id integer REFERENCES product_category,
+	active boolean DEFAULT true,
+	sale_ok boolean DEFAULT true,
+	is_published boolean,
+	allow_out_of_stock_order boolean DEFAULT false,
+	write_date timestamp
+);
+CREATE TABLE product_product (
+	id serial PRIMARY KEY,
+	product_tmpl_id integer NOT NULL REFERENCES product_template ON DELETE CASCADE,
+	default_code varchar,
+	barcode varchar,
+	weight numeric,
+	active boolean DEFAULT true,
+	combination_indices varchar,
+	write_date timestamp
+);
+CREATE TABLE product_public_category_product_template_rel (
+	product_template_id integer NOT NULL REFERENCES product_template ON DELETE CASCADE,
+	product_public_category_id integer NOT NULL REFERENCES product_public_category ON DELETE CASCADE,
+	PRIMARY KEY (product_template_id, product_public_category_id)
+);
+CREATE TABLE stock_location (id serial PRIMARY KEY, complete_name varchar, usage varchar NOT NULL);
+CREATE TABLE stock_quant (
+	id serial PRIMARY KEY,
+	product_id integer NOT NULL,
+	location_id integer NOT NULL REFERENCES stock_location,
+	quantity numeric,
+	reserved_quantity numeric NOT NULL DEFAULT 0,
+	in_date timestamp
+);
+CREATE TABLE res_partner (
+	id serial PRIMARY KEY,
+	name varchar,
+	email varchar,
+	phone varchar,
+	company_name varchar,
+	parent_id integer REFERENCES res_partner,
+	is_company boolean DEFAULT false,
+	active boolean DEFAULT true,
+	street varchar,
+	write_date timestamp
+);
+CREATE TABLE res_users (id serial PRIMARY KEY, login varchar NOT NULL, partner_id integer REFERENCES res_partner, share boolean);
+
+INSERT INTO product_category VALUES (1, 'All', 'All');
+INSERT INTO product_public_category (id, name, parent_id, sequence) VALUES (1, '{"en_US": "Furniture", "de_DE": "Möbel"}', NULL, 10),
+	(2, '{"en_US": "Desks"}', 1, 20), (3, '{"en_US": "Lamps", "de_DE": "Lampen"}', NULL, NULL);
+INSERT INTO product_template (id, name, type, list_price, categ_id, is_published, active, allow_out_of_stock_order) VALUES
+	(1, '{"en_US": "Corner desk", "de_DE": "Eckschreibtisch"}', 'product', 450, 1, true, true, false),
+	(2, '{"en_US": "Desk lamp"}', 'product', 39.999, 1, true, true, false), (3, '{"en_US": "Assembly"}', 'service', 60, 1, NULL, true, true),
+	(4, '{"en_US": "Old desk"}', 'product', 100, 1, true, false, false);
+INSERT INTO product_product (id, product_tmpl_id, default_code, barcode, weight, active) VALUES (11, 1, 'E-COM06', '4012345678901', 32.5, true),
+	(12, 2, 'LAMP-1', NULL, NULL, true), (13, 3, 'SERV', NULL, NULL, true), (14, 4, 'OLD', NULL, 1, false);
+INSERT INTO product_public_category_product_template_rel VALUES (1, 2), (2, 3), (2, 1);
+INSERT INTO stock_location VALUES (4, 'Partners/Suppliers', 'supplier'), (8, 'WH/Stock', 'internal'), (9, 'WH/Shelf', 'internal');
+INSERT INTO stock_quant (product_id, location_id, quantity, reserved_quantity) VALUES (11, 8, 3, 0), (11, 9, 2, 1), (11, 4, -5, 0), (12, 8, 10.5, 0);
+INSERT INTO res_partner (id, name, email, phone, parent_id, is_company) VALUES (1, 'My Company', 'info@example.org', NULL, NULL, true),
+	(20, 'Azur Interior', 'azur@example.org', NULL, NULL, true), (21, 'Lea Brandt', ' lea@example.org', '+49 30', 20, false),
+	(22, 'Kim', 'kim@example.org', NULL, NULL, false);
+INSERT INTO res_users (login, partner_id, share) VALUES ('admin', 1, false), ('lea@example.org', 21, true);

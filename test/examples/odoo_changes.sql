@@ -1,0 +1,69 @@
+-- : the first push
+-- => category Möbel {"parent": null, "sort_order": 10}
+-- => category Desks {"parent": "Möbel"}
+-- => product E-COM06 {"name": "Eckschreibtisch", "price": 450, "gtin": "4012345678901", "weight": 32.5, "inventory_level": 4, "in": ["Desks"]}
+-- => product LAMP-1 {"name": "Desk lamp", "price": 39.999, "inventory_level": 10, "in": ["Lampen", "Möbel"]}
+-- => product SERV {"type": "digital", "inventory_tracking": "none", "is_visible": false, "in": []}
+-- => product OLD null
+-- => customer lea@example.org {"first_name": "Lea", "last_name": "Brandt", "phone": "+49 30", "company": "Azur Interior"}
+-- => customer info@example.org null
+-- => customer kim@example.org null
+
+-- : prices
+-- => product E-COM06 {"price": 475.5}
+-- => product LAMP-1 {"price": 0}
+UPDATE product_template SET list_price = CASE id WHEN 1 THEN 475.50 END WHERE id IN (1, 2);
+
+-- : translations
+-- => product LAMP-1 {"name": "Schreibtischlampe", "description": "<p>Hell.</p>"}
+-- => category Schreibtische {"parent": "Möbel"}
+UPDATE product_template SET name = name || '{"de_DE": "Schreibtischlampe"}', description_ecommerce = '{"en_US": "<p>Bright.</p>", "de_DE": "<p>Hell.</p>"}' WHERE id = 2;
+UPDATE product_public_category SET name = name || '{"de_DE": "Schreibtische"}' WHERE id = 2;
+
+-- : what is of no account
+-- => nothing
+UPDATE product_template SET name = name || '{"fr_FR": "Bureau"}', write_date = now() WHERE id = 1;
+UPDATE product_public_category SET parent_path = '1/', write_date = now();
+UPDATE product_product SET combination_indices = '', write_date = now();
+UPDATE stock_quant SET in_date = now();
+INSERT INTO stock_quant (product_id, location_id, quantity) VALUES (11, 4, -1);
+UPDATE res_partner SET street = 'Elsewhere', write_date = now();
+
+-- : stock: a reservation, a delivery, the last one
+-- => product E-COM06 {"inventory_level": 2}
+-- => product LAMP-1 {"inventory_level": 0}
+UPDATE stock_quant SET reserved_quantity = reserved_quantity + 2 WHERE product_id = 11 AND location_id = 8;
+DELETE FROM stock_quant WHERE product_id = 12;
+
+-- : categories that move, and products in them
+-- => category Lampen {"parent": "Möbel", "sort_order": 5}
+-- => product LAMP-1 {"in": ["Lampen"]}
+-- => product SERV {"in": ["Schreibtische"]}
+UPDATE product_public_category SET parent_id = 1, sequence = 5 WHERE id = 3;
+DELETE FROM product_public_category_product_template_rel WHERE product_template_id = 2 AND product_public_category_id = 1;
+INSERT INTO product_public_category_product_template_rel VALUES (3, 2);
+
+-- : products archived, published, and back from the archive
+-- => product LAMP-1 {"is_visible": false}
+-- => product SERV {"is_visible": true}
+-- => product OLD {"price": 100, "weight": 1}
+UPDATE product_template SET active = false WHERE id = 2;
+UPDATE product_product SET active = false WHERE product_tmpl_id = 2;
+UPDATE product_template SET is_published = true WHERE id = 3;
+UPDATE product_template SET active = true WHERE id = 4;
+UPDATE product_product SET active = true WHERE product_tmpl_id = 4;
+
+-- : a company with a new name, a partner who becomes a customer, one with a new address
+-- => customer lea.brandt@example.org {"company": "Azur GmbH"}
+-- => customer lea@example.org null
+-- => customer kim@example.org {"first_name": "Kim", "last_name": "-"}
+UPDATE res_partner SET name = 'Azur GmbH' WHERE id = 20;
+UPDATE res_partner SET email = 'lea.brandt@example.org' WHERE id = 21;
+INSERT INTO res_users (login, partner_id, share) VALUES ('kim@example.org', 22, true);
+
+-- : a category that is deleted with what is in it, and a product
+-- => category Schreibtische null
+-- => product E-COM06 {"is_visible": false}
+-- => product SERV {"in": []}
+DELETE FROM product_public_category WHERE id = 2;
+DELETE FROM product_template WHERE id = 1;
