@@ -15,6 +15,9 @@
 #include "engine/exchange_order.h"
 #include "engine/exchange_rivals.h"
 #include "engine/item.h"
+#include "engine/lane.h"
+#include "payload/payload.h"
+#include "tables/pending_wait.h"
 
 /* How it is said that a row which is waited for waits for another one */
 #define BEHIND	"which waits for row "
@@ -40,14 +43,12 @@ fate_behind_gone(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 
 /* Why an item that waits for a row of another feed has to fail; NULL: it has not. */
 static const char *
-trouble_elsewhere(const BcdTurns *t, const BcdRecord *record)
+trouble_elsewhere(const BcdRecord *record)
 {
 	if (record->paused)
 		return psprintf("which is paused; resume \"%s\", and push both feeds together", record->feed);
 	if (record->lane == NULL)
 		return "which has a change that was not pushed with this row; push both feeds together";
-	if (record->lane->gates != t->lane->gates)
-		return "which is pushed first, with another token";
 	return NULL;
 }
 
@@ -62,6 +63,31 @@ state_in_words(const BcdRecord *record)
 	return "which waits for a row that it refers to";
 }
 
+static bool
+is_given_up(const BcdRecord *record)
+{
+	return bcd_rival_is(record, "failed") || bcd_rival_is(record, "review") || bcd_rival_is(record, "deferred");
+}
+
+/*
+ * The row of a feed that is pushed with another token is claimed when the items
+ * here are done, or was before they were; so what waits for it comes back in
+ * another round.
+ */
+static BcdFate
+fate_behind_other_gates(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
+{
+	if (is_given_up(record))
+		unit->why = state_in_words(record);
+	else if (bcd_rival_row(t, record)->state == BCD_ROW_MISSING && !bcd_rival_is(record, "ready") &&
+			 record->lane->feed->on_delete != BCD_DELETE_DELETE)
+		unit->why = "which is gone, and whose record is written with another token";
+	if (unit->why)
+		return FAILS;
+	unit->elsewhere = record;
+	return WAITS;
+}
+
 /* Is a row that is not here going to leave what its record has, in this run? */
 static BcdFate
 fate_behind(BcdTurns *t, BcdUnit *unit, BcdWant *want)
@@ -72,14 +98,16 @@ fate_behind(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 	unit->waits_for = record->key;
 	unit->waits_feed = record->feed;
 	unit->waits_key = &want->key;
-	unit->why = trouble_elsewhere(t, record);
+	unit->why = trouble_elsewhere(record);
 	if (unit->why)
 		return FAILS;
+	if (record->lane->gates != t->lane->gates)
+		return fate_behind_other_gates(t, unit, record);
 	if (bcd_rival_is(record, "in_flight"))
 		return t->last ? WAITS : STAYS;
 	if (bcd_rival_row(t, record)->state == BCD_ROW_MISSING && record->lane->feed->on_delete != BCD_DELETE_DELETE)
 		return fate_behind_gone(t, unit, want);
-	if (bcd_rival_is(record, "failed") || bcd_rival_is(record, "review") || bcd_rival_is(record, "deferred"))
+	if (is_given_up(record))
 	{
 		unit->why = state_in_words(record);
 		return FAILS;
@@ -321,6 +349,54 @@ give_way(BcdTurns *t, const BcdWaiting *w, BcdUnit *unit)
 	start_segment(t, w, unit, GIVES_WAY);
 }
 
+/*
+ * An item waits for a row that is pushed with another token.  Does that one wait,
+ * through any number of rows, for an item here that does not go now?
+ */
+static bool
+is_waited_for_from_elsewhere(const BcdTurns *t, const BcdRecord *record)
+{
+	char	   *feed;
+	char	   *key;
+	const BcdUnit *unit;
+
+	if (!bcd_rival_is(record, "waiting") || !bcd_pending_waits_for(record->feed, record->key, &feed, &key))
+		return false;
+	unit = bcd_rivals_unit(t, bcd_run_lane(t->lane->run, feed), key);
+	return unit && unit->fate != GOES;
+}
+
+/*
+ * A circle that leads through rows that are pushed with another token: none of its
+ * items here goes before the others have what they want, and those come first in
+ * the next round.  So each gives up what it leaves.
+ */
+static void
+give_way_elsewhere(BcdTurns *t, const BcdWaiting *w, BcdUnit *unit)
+{
+	const BcdResource *r = unit->item->lane->feed->resource;
+	BcdItemRecord record = bcd_record_after(unit->item);
+	const char *fields[BCD_MAX_KEYS];
+	const char *field;
+	int			n = 0;
+	int			i;
+
+	for (i = 0; (field = bcd_resource_key(r, i)) != NULL; i++)
+	{
+		char	   *had = bcd_payload_text(record.aside, field);
+		BcdUnique	key;
+
+		/* of what it has given up, it has something else */
+		if (bcd_unique_of(r, record.known, field, &key) && bcd_payload_text(unit->item->wanted, field) &&
+			!bcd_unique_has(r, unit->item->wanted, &key) && (had == NULL || strcmp(had, key.value) == 0))
+			fields[n++] = field;
+	}
+	if (n == 0 || !is_waited_for_from_elsewhere(t, unit->elsewhere))
+		return;
+	bcd_give_way(unit->item, fields, n);
+	start_segment(t, w, unit, GIVES_WAY);
+}
+
 /* Puts the items into the order in which they are to be written. */
 void
 bcd_put_in_order(BcdTurns *t)
@@ -340,6 +416,10 @@ bcd_put_in_order(BcdTurns *t)
 	for (i = 0; i < t->n; i++)
 		if (t->units[i].blocked && bcd_store_id_after(t->units[i].item) != 0 && w.first[i] >= 0)
 			give_way(t, &w, &t->units[i]);
+	for (i = 0; i < t->n; i++)
+		if (t->units[i].elsewhere && t->units[i].fate == WAITS && t->units[i].segment == 0 &&
+			bcd_store_id_after(t->units[i].item) != 0)
+			give_way_elsewhere(t, &w, &t->units[i]);
 	do
 	{
 		again = false;

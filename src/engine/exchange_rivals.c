@@ -47,10 +47,11 @@ compare_key(const void *row, const void *unit)
 	return compare_row(row, (*(BcdUnit *const *) unit)->item);
 }
 
-static BcdUnit *
-unit_of(const BcdTurns *t, const BcdRecord *record)
+/* The item of a row, if it is here; else NULL. */
+BcdUnit *
+bcd_rivals_unit(const BcdTurns *t, const BcdLane *lane, const char *key)
 {
-	BcdRowKey	row = {record->lane, record->key};
+	BcdRowKey	row = {lane, key};
 	BcdUnit   **found = bsearch(&row, t->by_key, t->n, sizeof(BcdUnit *), compare_key);
 
 	return found ? *found : NULL;
@@ -96,7 +97,7 @@ bcd_rivals_find(BcdTurns *t)
 		record->lane = bcd_run_lane(t->lane->run, record->feed);
 		if (record->lane && record->lane->stopped)
 			record->lane = NULL;
-		record->owner = record->lane ? unit_of(t, record) : NULL;
+		record->owner = record->lane ? bcd_rivals_unit(t, record->lane, record->key) : NULL;
 	}
 }
 

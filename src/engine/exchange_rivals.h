@@ -36,6 +36,8 @@ typedef struct BcdUnit
 	bool		stuck;			/* it waits for one that is not here, or for
 								 * one that does */
 	bool		blocked;		/* by a row for which there is no room */
+	BcdRecord  *elsewhere;		/* of a row that is pushed with another token,
+								 * and that it waits for; or NULL */
 	int			segment;		/* of the order in which items go */
 	bool		follows;		/* it goes with the one before it */
 	bool		asks;			/* the record of a row that is gone to let go
@@ -80,6 +82,7 @@ typedef struct BcdTurns
 
 extern int	bcd_wanted_keys(const BcdItem *item, BcdUnique *keys);
 extern void bcd_rivals_find(BcdTurns *t);
+extern BcdUnit *bcd_rivals_unit(const BcdTurns *t, const BcdLane *lane, const char *key);
 extern BcdRecord *bcd_rival_of(const BcdTurns *t, const BcdItem *item, const BcdUnique *key);
 extern BcdRecord *bcd_rivals_record(const BcdTurns *t, const BcdItem *item);
 extern const BcdRow *bcd_rival_row(BcdTurns *t, BcdRecord *record);

@@ -21,7 +21,9 @@
  * a moment (exchange_aside.c).
  *
  * Rows of several feeds may want each other's keys: they wait at the same gates,
- * and are looked at together.
+ * and are looked at together.  Those of feeds that are pushed with another token
+ * are not: they wait for each other in bcdelta.pending, and in a circle those that
+ * come last give their keys up for the next round.
  *
  * Links are exchanged and rows step aside in the transaction in which that is
  * decided, before any request.
@@ -79,9 +81,9 @@ note_waits(BcdItem *item, const char *feed, const char *key)
 }
 
 static void
-wait_for(BcdItem *item, const char *feed, const char *key, char *text)
+wait_for(BcdItem *item, const char *feed, const char *key, char *text, int least)
 {
-	bcd_decide_wait(item, WAIT_MS * Max(Min(item->attempts, WAIT_SLOWEST) - WAIT_ATTEMPTS, 1), text);
+	bcd_decide_wait(item, WAIT_MS * Max(Min(item->attempts, WAIT_SLOWEST) - WAIT_ATTEMPTS, least), text);
 	note_waits(item, feed, key);
 }
 
@@ -92,7 +94,7 @@ wait_for(BcdItem *item, const char *feed, const char *key, char *text)
 void
 bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *feed, const char *key)
 {
-	wait_for(item, feed, key, is_still_that_of(item, field, value, feed, key, NULL));
+	wait_for(item, feed, key, is_still_that_of(item, field, value, feed, key, NULL), 1);
 }
 
 /* An item waits for a row that is on its way, or may yet be; else it fails. */
@@ -106,7 +108,8 @@ decide_waits(BcdUnit *unit)
 	if (unit->fate == WAITS &&
 		(item->attempts + 1 < item->lane->run->store->options->max_attempts ||
 		 (item->attempts < WAIT_MOST && bcd_pending_is_in_progress(unit->waits_feed, unit->waits_for))))
-		wait_for(item, unit->waits_feed, unit->waits_for, text);
+		/* in the next round, rows of another token have been written */
+		wait_for(item, unit->waits_feed, unit->waits_for, text, unit->elsewhere ? 0 : 1);
 	else
 	{
 		bcd_decide_failed(item, BCD_FAILED, text);
@@ -115,17 +118,11 @@ decide_waits(BcdUnit *unit)
 	}
 }
 
-/*
- * May the rows that an item waits for be given another chance?  Not without end,
- * and not those of a lane whose items never come to this one.
- */
+/* May the rows that an item waits for be given another chance?  Not without end. */
 static bool
-may_revive(const BcdTurns *t, const BcdUnit *unit)
+may_revive(const BcdUnit *unit)
 {
-	const BcdLane *other = bcd_run_lane(t->lane->run, unit->waits_feed);
-
-	return unit->item->attempts + 1 < unit->item->lane->run->store->options->max_attempts &&
-		(other == NULL || strcmp(other->gates->token, t->lane->gates->token) == 0);
+	return unit->item->attempts + 1 < unit->item->lane->run->store->options->max_attempts;
 }
 
 static void
@@ -174,7 +171,7 @@ decide(BcdTurns *t, BcdUnit *unit)
 			decide_waits(unit);
 			break;
 		case FAILS:
-			if (may_revive(t, unit) && bcd_pending_revive(unit->waits_feed, unit->waits_for))
+			if (may_revive(unit) && bcd_pending_revive(unit->waits_feed, unit->waits_for))
 			{
 				item->lane->freed = t->lane->freed = t->lane->run->progressed = true;
 				decide_comes_back(item);

@@ -369,7 +369,7 @@ next_shared(const char **template)
 
 	while (*template && (open = strchr(*template, '{')) != NULL)
 	{
-		const char *close = strchr(open, '}');
+		const char *close = open + strcspn(open, "}");
 
 		*template = close + 1;
 		if (close[-1] != ',' && close[-1] != '?')

@@ -185,6 +185,33 @@ bcd_pending_revive(const char *feed, const char *key)
 	return bcd_execute(&revive, args, NULL) > 0;
 }
 
+static BcdStatement waits_for = {
+	"WITH RECURSIVE chain (feed, key) AS ("
+	"  SELECT $1, $2"
+	"  UNION"
+	"  SELECT p.waits_feed, p.waits_key FROM chain JOIN bcdelta.pending AS p USING (feed, key)"
+	"  WHERE p.state = 'waiting' AND p.waits_key IS NOT NULL)"
+	"SELECT p.feed, p.key FROM chain JOIN bcdelta.pending AS p USING (feed, key) WHERE p.state = 'in_flight'",
+	2, {TEXTOID, TEXTOID}
+};
+
+/*
+ * Starting at a row, follows rows that wait, each to the one that it waits for.
+ * Returns whether this leads to a row that is being pushed, and sets the feed and
+ * key of that one.
+ */
+bool
+bcd_pending_waits_for(const char *feed, const char *key, char **other_feed, char **other_key)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key)};
+
+	if (bcd_select(&waits_for, args, NULL) == 0)
+		return false;
+	*other_feed = bcd_column_text(0, 1);
+	*other_key = bcd_column_text(0, 2);
+	return true;
+}
+
 static BcdStatement note_attempt = {
 	"UPDATE bcdelta.pending AS p SET attempts = p.attempts + 1, last_error = u.reason"
 	" FROM unnest($2, $3) AS u (key, reason)"

@@ -237,7 +237,8 @@ def gate(call):
     settings = call.store.settings
     if len(call.query_text) > settings["max_query"]:
         return html(414)
-    if call.request.headers.get("x-auth-token") != call.store.token:
+    token = call.request.headers.get("x-auth-token")
+    if token != call.store.token and token not in settings["other_tokens"]:
         return plain(401, "Unauthorized")
     admitted = call.store.window.admit()
     call.rate = call.store.window.headers()

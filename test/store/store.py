@@ -32,6 +32,7 @@ DEFAULTS = {
     # authorisation
     "scopes": ["store_v2_products", "store_v2_information_read_only",
                "store_inventory", "store_locations", "store_v2_customers"],
+    "other_tokens": [],
     # quota
     "quota": 450, "window_ms": 30000, "window_align": False,
     "retry_after": True, "other_app": None,

@@ -144,6 +144,12 @@ class Headers(StoreCase):
         other = self.client(hash_="other")
         self.assertEqual(other("GET", "/catalog/brands").status, 403)
 
+    def test_other_tokens(self):
+        other = self.client(token="other")
+        self.assertEqual(other("GET", "/catalog/brands").status, 401)
+        self.set(other_tokens=["other"])
+        self.assertEqual(other("GET", "/catalog/brands").status, 200)
+
     def test_scopes(self):
         self.set(scopes=["store_v2_products_read_only"])
         self.ok("GET", "/catalog/brands")

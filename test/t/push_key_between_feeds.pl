@@ -10,18 +10,26 @@ use Test::More;
 
 my $shop = BCDelta::Shop->open('between', server => { max_attempts => 4 });
 my ($node, $store) = ($shop->node, $shop->store);
-my @feeds = qw(x y z);
+my @feeds = qw(x y z u v);
 my $rows = 12;
+$store->settings({ other_tokens => [ 'token-u', 'token-v' ] });
 foreach my $feed (@feeds)
 {
-	$shop->sql(<<"EOC");
+	$shop->sql(<<"EOC") if $feed =~ /[uv]/;
+CREATE ROLE $feed;
+GRANT USAGE ON FOREIGN SERVER shop TO $feed;
+GRANT USAGE ON SCHEMA bcdelta TO $feed;
+GRANT CREATE ON SCHEMA public TO $feed;
+CREATE USER MAPPING FOR $feed SERVER shop OPTIONS (access_token 'token-$feed');
+EOC
+	$shop->sql(($feed =~ /[uv]/ ? "SET ROLE $feed;" : '') . <<"EOC");
 CREATE TABLE $feed (id int PRIMARY KEY, sku text, name text, price numeric NOT NULL);
 SELECT bcdelta.track('$feed', 'shop', 'product', on_delete => 'delete',
 	fields => '{"sku": "sku", "name": "name", "price": "price", "type": "''physical''", "weight": "1"}');
 INSERT INTO $feed SELECT g, '$feed' || g, 'Item $feed' || g, g FROM generate_series(1, $rows) AS g;
 EOC
 }
-is($shop->push->{created}, 3 * $rows, 'the store is loaded');
+is($shop->push->{created}, @feeds * $rows, 'the store is loaded');
 my @kinds = ([qw(sku)], [qw(name)], [qw(sku name)]);
 
 # The rows named ("x1", "y1", ...) take what the next one has, the last one what the first has
@@ -94,6 +102,77 @@ subtest 'circles of keys among rows of several feeds: every row gets its record,
 			cmp_ok(scalar @{ $shop->calls }, '<=', $most, "$what: at most $most calls") or diag(explain([ $shop->writes ]));
 			agree($what);
 		}
+	}
+};
+
+subtest 'circles of keys among feeds of several tokens: every row gets its record, and each is written with its own token' => sub {
+	my %circles = (
+		'two rows' => [qw(x1 u1)],
+		'two rows the other way' => [qw(u1 x1)],
+		'three tokens' => [qw(x1 u1 v1)],
+		'three tokens the other way' => [qw(v2 u2 x2)],
+		'two of each' => [qw(x1 x2 u1 u2 v1 v2)],
+		'a circle with rows of a feed that shares the token' => [qw(x1 u1 y1 v1 z1)],
+		'a long circle' => [ map { ("x$_", "u$_") } 1 .. $rows ],
+		'a long circle of parts' => [ (map { "v$_" } 1 .. $rows), (map { "x$_" } 1 .. $rows), (map { "u$_" } 1 .. $rows) ]);
+	foreach my $name (sort keys %circles)
+	{
+		foreach my $columns ($name =~ /^two rows$/ ? @kinds : $kinds[2])
+		{
+			my $what = "@$columns: $name";
+			rotate($columns, @{ $circles{$name} });
+			$shop->clear;
+			my $run = $shop->push;
+			is("$run->{state} $run->{created} $run->{deleted} $run->{failed}", 'succeeded 0 0 0', "$what: the run succeeds");
+			agree($what);
+			whole($what);
+		}
+	}
+};
+
+subtest 'a circle of several tokens that is pushed feed by feed, or has a row that cannot be sent, says so, and is resolved later' => sub {
+	rotate([qw(sku)], qw(x1 u1 v1));
+	foreach my $feed (qw(x u v))
+	{
+		$shop->push("feed => '$feed'");
+		like(error_of("$feed 1"), qr/push both feeds together/, "$feed alone: the error says what to do");
+		whole("$feed alone");
+	}
+	$shop->push;
+	agree('all together');
+	foreach my $bad (qw(x1 u1 v1))
+	{
+		rotate([qw(sku name)], qw(x1 u1 v1));
+		my ($feed, $id) = $bad =~ /^(.)(.*)/;
+		$shop->sql("UPDATE $feed SET price = -1 WHERE id = $id");
+		$shop->push;
+		whole("$bad is bad");
+		is(scalar(grep { $_ eq 'failed' } values %{ $shop->pending }), 3, "$bad is bad: what waits for it fails with it");
+		$shop->sql("UPDATE $feed SET price = 1 WHERE id = $id");
+		$shop->push;
+		agree("$bad is mended");
+	}
+};
+
+subtest 'a killed worker leaves every row of a circle of several tokens its record' => sub {
+	foreach my $kill ([ 1, 'never' ], [ 1, 'now' ], [ 2, 'now' ], [ 4, 'now' ])
+	{
+		my ($n, $process) = @$kill;
+		my $what = "killed at write $n ($process)";
+		rotate([qw(sku name)], map { ("x$_", "u$_", "v$_") } 1 .. 3);
+		$store->hold({ match => { method => 'PUT' }, process => $process });
+		my $push = $shop->start;
+		foreach (2 .. $n)
+		{
+			$shop->wait_held(1);
+			$store->release({ most => 1, stay => JSON::PP::true });
+		}
+		$shop->wait_held(1);
+		kill_worker($node, 'shop', 'KILL');
+		$push->finish;
+		$store->release;
+		is($shop->push->{failed}, 0, "$what: the next push");
+		agree($what);
 	}
 };
 
