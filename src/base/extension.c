@@ -1,13 +1,13 @@
 /*
  * extension.c
- *		Is the extension there, in the version that this library is made for?
- *		Its tables and their owner.
+ *		The extension: whether it exists, in the version that this library is
+ *		made for, and its tables and their owner.
  *
  * A new library comes with a restart of the server, a new script with ALTER
- * EXTENSION UPDATE in each database, so for a while the two are of different
- * versions.  Until both are the same the triggers capture as always, since
- * what they write has not changed, and everything else refuses: it would run
- * statements on columns that may not exist, or mean something else.
+ * EXTENSION UPDATE in each database, so their versions may differ for a while.
+ * Until they match, the triggers capture as always, since what they write has
+ * not changed.  Everything else refuses to work: it would run statements on
+ * columns that may not exist, or that mean something else.
  */
 #include "postgres.h"
 
@@ -41,7 +41,7 @@ bcd_table_oid(const char *name)
 	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
-/* The role that our own statements run as: the owner of our tables. */
+/* Returns the role that our own statements run as: the owner of our tables. */
 Oid
 bcd_extension_owner(void)
 {
@@ -61,7 +61,10 @@ bcd_extension_owner(void)
 	return owner;
 }
 
-/* The OID of the extension and its version, InvalidOid if it does not exist. */
+/*
+ * Returns the OID of the extension and its version; InvalidOid if it does not
+ * exist.
+ */
 Oid
 bcd_extension_look(char **version)
 {
@@ -117,7 +120,7 @@ advice(const char *version)
 		"Restart the server, so that it loads the library of that version.";
 }
 
-/* In words why the extension cannot be used, NULL if it can. */
+/* Describes why the extension cannot be used; NULL if it can. */
 char *
 bcd_extension_trouble(void)
 {
@@ -132,8 +135,8 @@ bcd_extension_trouble(void)
 }
 
 /*
- * For sessions: raises an error if script and library do not belong together.
- * Looks once in a transaction.
+ * For sessions: raises an error if script and library do not match.  Checks
+ * once per transaction.
  */
 void
 bcd_extension_check(void)

@@ -1,7 +1,7 @@
 /*
  * extension.h
- *		Is the extension there, in the version that this library is made for?
- *		Its tables and their owner.
+ *		The extension: whether it exists, in the version that this library is
+ *		made for, and its tables and their owner.
  */
 #ifndef BCD_EXTENSION_H
 #define BCD_EXTENSION_H

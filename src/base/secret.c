@@ -2,13 +2,12 @@
  * secret.c
  *		Masks a token in the store's replies.
  *
- * A store, or something on the way there, may repeat the token in a body or in
- * a header, and parts of both are recorded and shown.  The token is masked as
- * it is, with any of its characters escaped as in JSON, URLs and HTML, and in
- * base64. Nothing helps against a store that deliberately disguises its own
- * token.
+ * A store, or a proxy in between, may repeat the token in a body or a header,
+ * and parts of both are recorded and shown.  The token is masked as it is,
+ * with any of its characters escaped as in JSON, URLs and HTML, and in base64.
+ * Nothing helps against a store that deliberately disguises its own token.
  *
- * The text keeps its length, and JSON stays JSON: a mask is of asterisks.
+ * The text keeps its length, and JSON remains JSON: the mask is of asterisks.
  */
 #include "postgres.h"
 
@@ -32,7 +31,7 @@ digit(char c, int base)
 	return value < base ? value : -1;
 }
 
-/* The number of exactly so many digits at p, -1: there are not that many. */
+/* Returns the number formed by exactly this many digits at p, or -1. */
 static int
 number(const char *p, const char *end, int digits, int base)
 {
@@ -51,7 +50,9 @@ number(const char *p, const char *end, int digits, int base)
 	return value;
 }
 
-/* Behind an HTML reference like "&#x2f;" to a character; NULL: it is none. */
+/*
+ * Returns the end of an HTML reference like "&#x2f;" to a character, or NULL.
+ */
 static const char *
 html_reference(const char *p, const char *end, char c)
 {
@@ -71,7 +72,7 @@ html_reference(const char *p, const char *end, char c)
 	return p < end && *p == ';' ? p + 1 : p;
 }
 
-/* Behind a character in any of its spellings; NULL: it is not there. */
+/* Returns the end of a character in any of its spellings, or NULL. */
 static const char *
 match_char(const char *p, const char *end, char c)
 {
@@ -90,7 +91,7 @@ match_char(const char *p, const char *end, char c)
 	return NULL;
 }
 
-/* The end of the token at p, NULL: it is not there. */
+/* Returns the end of the token at p, or NULL. */
 static const char *
 match(const char *p, const char *end, const char *token)
 {
@@ -100,8 +101,9 @@ match(const char *p, const char *end, const char *token)
 }
 
 /*
- * Where the token would be in base64, with so many bytes before it modulo
- * three: the digits that all of its own bits tell.  Returns their number.
+ * Writes the digits of the token in base64, if the number of bytes before it
+ * is this modulo three: only digits that depend on the token alone.  Returns
+ * their number.
  */
 static int
 encode(const char *token, int before, char *out)
@@ -111,7 +113,7 @@ encode(const char *token, int before, char *out)
 	int			n = 0;
 	int			at;
 
-	/* six bits at a time, none of them a neighbour's */
+	/* six bits at a time, without bits of neighboring bytes */
 	for (at = (first + 5) / 6 * 6; at + 6 <= bits; at += 6)
 	{
 		int			value = 0;
@@ -124,7 +126,7 @@ encode(const char *token, int before, char *out)
 	return n;
 }
 
-/* Is the base64 at p this one?  URLs have '-' and '_' where others have '+' and '/'. */
+/* Is this the base64 at p?  URLs have '-' and '_' instead of '+' and '/'. */
 static bool
 is_base64(const char *p, const char *digits, int n)
 {
@@ -138,9 +140,9 @@ is_base64(const char *p, const char *digits, int n)
 }
 
 /*
- * The digits are searched for from the end (Boyer, Moore and Horspool): a digit
- * that is none of theirs rules out as many places as there are of them, so of a
- * long reply hardly anything is looked at.
+ * Searches for the digits from their end (Boyer, Moore and Horspool): a digit
+ * that does not occur in them rules out as many places as there are digits, so
+ * only a small part of a long reply is looked at.
  */
 static void
 mask_base64(char *text, size_t len, const char *token, int before)

@@ -1,12 +1,11 @@
 /*
  * session.c
- *		The worker's session: what its settings are, and for how long it is
- *		wanted.
+ *		The worker's session: its settings, and whether it is still wanted.
  *
- * The worker runs code of feeds and compares what it reads with texts it kept
- * earlier, so it must not depend on settings of the database or a role.  A
- * reload of the configuration ends it when its database is not listed any
- * more.
+ * The worker runs code of feeds, and compares what it reads with texts that it
+ * kept earlier, so it must not depend on settings of the database or of a
+ * role.  It ends if a reload of the configuration no longer lists its
+ * database.
  */
 #include "postgres.h"
 
@@ -28,7 +27,10 @@ set_option(const char *name, const char *value)
 	SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
 }
 
-/* The session does the same whatever the database's and role's settings are. */
+/*
+ * Pins the settings of the session, whatever those of the database and role
+ * are.
+ */
 void
 bcd_pin_session(void)
 {
@@ -46,13 +48,16 @@ bcd_pin_session(void)
 	set_option("application_name", BCD_WORKER_TYPE);
 
 	/*
-	 * our plans are kept, and those made while a table is empty must not scan
-	 * it
+	 * plans made while a table is empty are kept, and must not scan it later
 	 */
 	set_option("enable_seqscan", "off");
 	set_option("jit", "off");
 #ifdef BCD_HAVE_LZ4
-	/* large payloads are written with every push, read with every other */
+
+	/*
+	 * large payloads are written with every push, and read with every second
+	 * one
+	 */
 	set_option("default_toast_compression", "lz4");
 #endif
 }

@@ -2,13 +2,13 @@
  * batch_split.c
  *		Batches that were refused as a whole: how their items are sent again.
  *
- * One bad item keeps all others of its request from the store.  Where the
- * refusal names it, it is sent alone; where a record is gone or a key is
- * taken, reading all records at once tells whose it is.  Else the batch is
- * split in halves until the bad one is alone.
+ * A single bad item prevents all others in its request from being written.  If
+ * the refusal names it, it is sent alone.  If a record is gone or a key is
+ * taken, reading all records at once shows which one is affected.  Otherwise
+ * the batch is split in halves until the bad item is alone.
  *
- * Some endpoints may save a part of what they refuse: creates are looked up
- * then before they are sent again.
+ * Some endpoints may save a part of a batch that they refuse; then creates are
+ * looked up before they are sent again.
  */
 #include "postgres.h"
 
@@ -28,7 +28,7 @@
 #include "store/batch_reply.h"
 #include "store/verdict.h"
 
-/* Bytes of a refusal, times the items that it may name */
+/* Limit of the size of a refusal times the number of items it may name */
 #define MOST_SEARCHED	(256 * 1024 * 1024)
 
 static const BcdReplyForm *
@@ -44,8 +44,8 @@ verdict_of(const BcdJob *job)
 }
 
 /*
- * What was refused, where it is JSON.  An endless error is not worth reading,
- * the less so the more items are looked for in it.
+ * Parses the text of a refusal, if it is JSON.  Huge errors are not searched;
+ * the limit is lower the more items would be searched for.
  */
 void
 bcd_parse_refusal(BcdJob *job)
@@ -58,7 +58,7 @@ bcd_parse_refusal(BcdJob *job)
 		job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
 }
 
-/* May records have been created by a request that was refused? */
+/* May a refused request have created records? */
 bool
 bcd_refusal_creates_some(const BcdJob *job)
 {
@@ -66,7 +66,7 @@ bcd_refusal_creates_some(const BcdJob *job)
 		bcd_refusal_keeps_some(reply_form(job), verdict_of(job), job->reply);
 }
 
-/* A batch that was refused is split in halves until the bad row is alone. */
+/* Splits a refused batch in halves, until the bad row is alone. */
 bool
 bcd_split(BcdJob *job, int group)
 {
@@ -84,14 +84,14 @@ bcd_split(BcdJob *job, int group)
 		if (may_be_there)
 			bcd_decide_lookup(item, BCD_REASON_RECORD_GONE);
 		else
-			/* one that followed another one may not be sent beside it */
+			/* an item that followed another must not be sent beside it */
 			bcd_decide_stage(item, item->follows ? BCD_TURN : job->stage);
 		item->decision.group = group;
 	}
 	return true;
 }
 
-/* The records of an update are read, to see which of them are there. */
+/* Decides that the record of an update is read, to see whether it exists. */
 void
 bcd_decide_read_first(BcdItem *item)
 {
@@ -99,7 +99,7 @@ bcd_decide_read_first(BcdItem *item)
 	item->decision.attempted = true;
 }
 
-/* The same for a record without an id: the values that its address is made of. */
+/* The same for a record without an id, known by the values in its address. */
 static void
 describe_address(const BcdItem *item, BcdElement *element, const char **names)
 {
@@ -116,14 +116,17 @@ describe_address(const BcdItem *item, BcdElement *element, const char **names)
 	while (n-- > 0)
 		values[n] = bcd_payload_text(fields, element->key[n]);
 	element->values = values;
-	/* the text of an error names an item, in any location */
+	/* the text of an error may name an item, whatever its location */
 	if (identity && bcd_resource_field(r, identity)->type == BCD_INTEGER)
 		element->id = bcd_payload_integer(fields, identity);
 	else if (identity)
 		names[0] = bcd_payload_text(fields, identity);
 }
 
-/* The key by which replies know an item's record, and the names in its row. */
+/*
+ * Describes how replies refer to an item: by its record's key, or by values of
+ * its row.
+ */
 static void
 describe(const BcdItem *item, BcdElement *element)
 {
@@ -160,8 +163,8 @@ describe(const BcdItem *item, BcdElement *element)
 }
 
 /*
- * The items that a refusal of a write names are sent alone, the others
- * together; false when it names none, or all.
+ * Sends the items that a refusal names alone, and the others together.
+ * Returns false if it names none or all.
  */
 bool
 bcd_set_apart(BcdJob *job)
@@ -190,14 +193,14 @@ bcd_set_apart(BcdJob *job)
 
 		if (elements[i++].fate != BCD_ELEMENT_BLAMED)
 			continue;
-		/* at the end, so that the others stay side by side */
+		/* at the end, so that the other items stay together */
 		item->decision.place = n--;
 		item->decision.group = 1;
 	}
 	return true;
 }
 
-/* Is an item's next write one of a natural key of its row? */
+/* Does an item's next write change a natural key? */
 static bool
 writes_key(const BcdItem *item)
 {
@@ -205,8 +208,8 @@ writes_key(const BcdItem *item)
 }
 
 /*
- * A record of a batch of updates is gone: all of them are read at once, which
- * takes fewer calls than to find the one by halves.  False when that has been
+ * A record of an update batch is gone.  Reads all of them at once, which takes
+ * fewer calls than finding it by splitting.  Returns false if that has been
  * done before.
  */
 bool
@@ -236,10 +239,11 @@ bcd_read_all_first(BcdJob *job)
 }
 
 /*
- * A batch met a duplicate, which nothing here has told: the records of those
- * that write natural keys are read, all at once, and it is told then whose turn
- * it is.  If that has been done the store may want each batch to be free of
- * what its own items leave.  False: look for the one that is refused.
+ * A batch met a duplicate that nothing known here explains.  Reads the records
+ * of all items that write natural keys at once, and then gives turns again.
+ * If that has been done before, the store may not accept batches in which one
+ * item takes what another one gives up, so such items are separated.  Returns
+ * false if the refused item must be found by splitting.
  */
 bool
 bcd_look_at_all(BcdJob *job)

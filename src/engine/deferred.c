@@ -1,15 +1,15 @@
 /*
  * deferred.c
- *		Rows that are deferred, though what they wait for is linked.
+ *		Rows that are deferred although what they wait for is linked.
  *
- * A run that links a row makes those ready that wait for it, and a link by
- * hand marks them.  What remains are links that came in another way (from a
- * dump or a subscription, or by hand at the moment when the row was deferred),
- * and those that count again since their feed leads back to their store.  To
- * look for these among all deferred rows in each round would make a round as
- * long as the backlog: so each round looks at some, going on where the last
- * one ended, and at all only when the feeds or their stores are others than
- * before, or the worker is new.
+ * A run that links a row makes those ready that wait for it, and link_row()
+ * marks them.  What remains are rows whose link appeared in another way: from
+ * a dump or a subscription, or by hand at the moment when the row was
+ * deferred; or whose link is valid again, since its feed leads back to its
+ * store.  Searching all deferred rows in each round would make rounds as long
+ * as the backlog.  So each round looks at some of them, starting where the
+ * last one ended, and only if feeds or their stores have changed, or the
+ * worker has just started.
  */
 #include "postgres.h"
 
@@ -20,21 +20,27 @@
 #include "tables/feed.h"
 #include "tables/pending_deferred.h"
 
-/* Rows of a feed that a round looks at; those of one statement where it looks at all */
+/*
+ * Rows of a feed that a round looks at, and rows per statement when it looks
+ * at all
+ */
 #define SOME_ROWS		200
 #define MANY_ROWS		1000
 
-/* A feed all of whose rows have been looked at, and where the next round begins */
+/*
+ * Where the next round begins in a feed, all of whose rows were looked at once
+ */
 typedef struct BcdSweep
 {
 	int32		feed_id;
-	char	   *cursor;			/* NULL: with the first row */
+	char	   *cursor;			/* NULL: at the first row */
 } BcdSweep;
 
-static List *sweeps = NIL;		/* in TopMemoryContext, like what is in it */
-static int64 swept_feeds = 0;	/* the feeds and stores that these are about */
+static List *sweeps = NIL;		/* in TopMemoryContext, with its elements */
+static int64 swept_feeds = 0;	/* state of the feeds and stores that this is
+								 * valid for */
 
-/* Forgets what was looked at when the feeds are not the same any more. */
+/* Forgets what was looked at if the feeds have changed. */
 static void
 look_at_feeds(void)
 {
@@ -55,7 +61,7 @@ look_at_feeds(void)
 	swept_feeds = feeds;
 }
 
-/* NULL: not all of its rows have been looked at. */
+/* Returns NULL if not all of the feed's rows have been looked at. */
 static BcdSweep *
 sweep_of(int32 feed_id)
 {
@@ -82,7 +88,7 @@ add_sweep(int32 feed_id)
 	MemoryContextSwitchTo(old);
 }
 
-/* The next rows of a feed, or all of them. */
+/* Wakes the next rows of a feed, or all of them. */
 static int64
 wake_feed(BcdRun *run, const BcdFeed *feed)
 {

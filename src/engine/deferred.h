@@ -1,6 +1,6 @@
 /*
  * deferred.h
- *		Rows whose reference somebody else than a run has linked.
+ *		Rows whose reference was linked by someone other than a run.
  */
 #ifndef BCD_DEFERRED_H
 #define BCD_DEFERRED_H

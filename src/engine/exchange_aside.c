@@ -2,15 +2,16 @@
  * exchange_aside.c
  *		Natural keys that a record gives up for a moment.
  *
- * Of rows that wait for each other's keys in a circle one has to let go: of an
- * article number by having none, of a name by having another one.  What the
- * record had is noted in link.aside before that is sent, and stays there until
- * the record has what its row wants.  Should the row be given up instead, the
- * record gets back what it had, or what it was to have if another record has
- * that by now; so a run leaves no product without its number.
+ * If rows wait for each other's keys in a circle, one of them has to give its
+ * key up: an article number by having none, a name by taking an interim one.
+ * What the record had is noted in link.aside before this is sent, and stays
+ * there until the record has what its row wants.  If the row is given up
+ * instead, the record gets back what it had, or what its row wants if another
+ * record has the old value by now; so no run leaves a product without its
+ * number.
  *
- * The record of a row that is gone, and which stays in the store, gives a key up
- * for good.
+ * The record of a row that is gone, and that stays in the store, gives up a
+ * key permanently.
  */
 #include "postgres.h"
 
@@ -46,9 +47,10 @@ set_text(Jsonb *payload, const char *field, char *text)
 }
 
 /*
- * What a field has for a moment: nothing, or a name that no other record has.
- * For an e-mail address, a tag is added (ann+4711@example.org), so that it stays
- * a valid address, and where tags are supported, the same mailbox.
+ * Returns the interim value of a field: none, or a name that no other record
+ * has.  To an e-mail address, a tag is added (ann+4711@example.org), so that
+ * it remains a valid address and, where tags are supported, leads to the same
+ * mailbox.
  */
 static char *
 interim_value(const BcdItem *item, const char *name)
@@ -68,7 +70,10 @@ interim_value(const BcdItem *item, const char *name)
 	return psprintf("%.*s%s", len, wanted ? wanted : "", suffix);
 }
 
-/* The next update of an item gives up these fields, and nothing else. */
+/*
+ * Decides that the next update of an item gives up these fields, and does
+ * nothing else.
+ */
 void
 bcd_give_way(BcdItem *item, const char *const *fields, int n)
 {
@@ -87,13 +92,13 @@ bcd_give_way(BcdItem *item, const char *const *fields, int n)
 			has = set_text(has, fields[i], value);
 		d->body = set_text(d->body, fields[i], interim_value(item, fields[i]));
 	}
-	/* what it has given up before is what it had first */
+	/* if it has given something up before, that is what it had first */
 	record->aside = bcd_payload_merge(has, record->aside);
 	d->aside = record->aside;
 	MemoryContextSwitchTo(old);
 }
 
-/* That is done: the item waits for what it wants. */
+/* The update is done: the item waits for the key that it wants. */
 void
 bcd_gave_way(BcdItem *item)
 {
@@ -103,7 +108,10 @@ bcd_gave_way(BcdItem *item)
 	item->decision.link = BCD_LINK_PUT;
 }
 
-/* Has another record of the feed this value, as far as is known? */
+/*
+ * Is this value free, as far as is known: does no other record of the feed
+ * have it?
+ */
 static bool
 is_free(const BcdItem *item, const char *field, char *value)
 {
@@ -127,8 +135,9 @@ is_free(const BcdItem *item, const char *field, char *value)
 }
 
 /*
- * What identifies an item's row, whether or not the rest of it can be sent; or
- * NULL.  *held_up: why it cannot be told now, or NULL.
+ * Returns what identifies an item's row, even if the row as a whole cannot be
+ * sent; or NULL.  Sets *held_up to the reason if that cannot be read now, else
+ * to NULL.
  */
 static Jsonb *
 identity_of(const BcdItem *item, char **held_up)
@@ -149,8 +158,8 @@ identity_of(const BcdItem *item, char **held_up)
 }
 
 /*
- * The fields to send so that a record has again what identifies it; NULL: it
- * has, or there is nothing that it could have.
+ * Returns the fields to send so that a record has its identity again, or NULL:
+ * it already has it, or there is nothing left that it could have.
  */
 static Jsonb *
 restored(const BcdItem *item, Jsonb *wants, bool *has_all)
@@ -178,7 +187,7 @@ restored(const BcdItem *item, Jsonb *wants, bool *has_all)
 	return body;
 }
 
-/* Is an item given up that has given up something itself? */
+/* Is an item given up that has itself given up a key? */
 static bool
 is_left_aside(const BcdItem *item)
 {
@@ -190,7 +199,7 @@ is_left_aside(const BcdItem *item)
 		d->pending == BCD_PENDING_DEFER;
 }
 
-/* What was decided of an item waits until this is written. */
+/* Postpones an item's decision until this update is done. */
 static void
 postpone_decision(BcdItem *item, const Jsonb *body, BcdUpdatePurpose purpose)
 {
@@ -205,13 +214,13 @@ postpone_decision(BcdItem *item, const Jsonb *body, BcdUpdatePurpose purpose)
 	d->body = MemoryContextAlloc(item->cxt, VARSIZE(body));
 	memcpy(d->body, body, VARSIZE(body));
 	d->follows = false;
-	/* these are so from now on, and not only then */
+	/* these take effect now, not only when the decision is carried out */
 	d->refused = final->refused;
 	final->refused = false;
 	final->has_record = false;
 }
 
-/* What was decided of an item waits until its record has what identifies it. */
+/* Postpones an item's decision until its record has its identity again. */
 static void
 set_back(BcdItem *item)
 {
@@ -235,7 +244,10 @@ set_back(BcdItem *item)
 		postpone_decision(item, body, BCD_PURPOSE_PUT_BACK);
 }
 
-/* Does an item in a lane wait for a key that this one was about to leave? */
+/*
+ * Does an item at a lane's gates wait for a key that this item was about to
+ * give up?
+ */
 static bool
 is_waited_for_in(const BcdLane *lane, const BcdItem *item)
 {
@@ -257,7 +269,10 @@ is_waited_for_in(const BcdLane *lane, const BcdItem *item)
 	return false;
 }
 
-/* Items with several tokens go by gates of their own. */
+/*
+ * The same for all gates of the run: items with another token wait at other
+ * gates.
+ */
 static bool
 is_waited_for(const BcdItem *item)
 {
@@ -272,8 +287,8 @@ is_waited_for(const BcdItem *item)
 }
 
 /*
- * A row is refused, for whatever else it has: what identifies it is written
- * alone, so that it does not keep others from what it has left.
+ * If a row is refused for something other than its key, should its identity be
+ * written alone, so that rows waiting for its old key can go on?
  */
 static bool
 should_identify(const BcdItem *item)
@@ -298,8 +313,8 @@ is_natural(const char *name, JsonbValue *value, void *resource)
 }
 
 /*
- * After an item was decided: if it is given up, and its record has not what
- * identifies it, that is put back first.
+ * Called after an item was decided.  If it is given up while its record lacks
+ * its identity, that is restored first.
  */
 void
 bcd_put_back(BcdItem *item)
@@ -328,7 +343,7 @@ bcd_was_put_back(BcdItem *item)
 	item->decision.back = item->purpose != BCD_PURPOSE_IDENTIFY || !bcd_item_claims_key(item, known);
 }
 
-/* The store does not take it: the row's error says so, too. */
+/* The store refuses to restore the record: adds this to the row's error. */
 void
 bcd_not_put_back(BcdItem *item, const char *reason)
 {
@@ -343,11 +358,11 @@ bcd_not_put_back(BcdItem *item, const char *reason)
 }
 
 /*
- * Another row of the source has what the record of a row that is gone is known
- * by: the record gives that up, by an item of its own.  Nothing of the gone row
- * is pending, so should the worker end first, the next row's turn sends it again.
- * The item goes by one lane, and its row is of the feed of another one, perhaps.
- * False: the record is not there any more.
+ * Another row needs the key that the record of a deleted row has.  Makes the
+ * record give it up, by an item of its own.  Nothing is pending for the
+ * deleted row; if the worker ends first, the next turn of the other row does
+ * this again.  The item waits at lane's gates, while its row is of the feed of
+ * owner.  Returns false if the record no longer exists.
  */
 bool
 bcd_let_go(BcdLane *lane, BcdLane *owner, const char *key, int64 store_id, const char *field)
@@ -380,9 +395,9 @@ try_set_back(void *item)
 }
 
 /*
- * An item that puts back what the record of a row has given up, and no more.
- * Where it cannot be told what that is, because the source is locked, say, the
- * next push of the row does it.
+ * Creates an item that only restores what the record of a row has given up.
+ * If that cannot be determined, because the source is locked for example, the
+ * row's next push does it.
  */
 static void
 restore_one(BcdLane *lane, const char *key)
@@ -410,8 +425,8 @@ restore_one(BcdLane *lane, const char *key)
 }
 
 /*
- * A run ends before its time: records get back what they have given up.  Its
- * lanes are empty.  False: there is nothing to be put back.
+ * A run ends early, and its lanes are empty: restores what records have given
+ * up.  Returns false if there is nothing to restore.
  */
 bool
 bcd_restore_all(BcdRun *run)

@@ -2,9 +2,10 @@
  * exchange_order.c
  *		The order in which natural keys become free.
  *
- * An item that waits for nobody begins a segment of the order; those that wait
- * for it alone follow, as many as go into one request.  Others stay, until that
- * is written.  In a circle one of the items gives up what another one waits for.
+ * An item that waits for nobody starts a segment of the order.  Items that
+ * wait only for items of the segment follow, as many as fit into one request.
+ * The others wait until that is written.  In a circle, one item gives up what
+ * another one waits for.
  */
 #include "postgres.h"
 
@@ -19,12 +20,13 @@
 #include "payload/payload.h"
 #include "tables/pending_wait.h"
 
-/* How it is said that a row which is waited for waits for another one */
+/* In an error: a row that is waited for waits for another one */
 #define BEHIND	"which waits for row "
 
 /*
- * A row is gone and its record stays in the store, with what an item wants.  It
- * is asked once to let go of that, before anything else is written to it.
+ * A row is gone, but its record stays in the store and has what an item wants.
+ * The record is asked, once, to give it up before anything else is written to
+ * it.
  */
 static BcdFate
 fate_behind_gone(BcdTurns *t, BcdUnit *unit, BcdWant *want)
@@ -41,7 +43,10 @@ fate_behind_gone(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 	return unit->asks ? STAYS : WAITS;
 }
 
-/* Why an item that waits for a row of another feed has to fail; NULL: it has not. */
+/*
+ * Returns why an item that waits for a row of another feed has to fail, or
+ * NULL.
+ */
 static const char *
 trouble_elsewhere(const BcdRecord *record)
 {
@@ -52,7 +57,7 @@ trouble_elsewhere(const BcdRecord *record)
 	return NULL;
 }
 
-/* What becomes of a row that has been given up, or waits for something else */
+/* Describes a row that was given up or waits for something else. */
 static const char *
 state_in_words(const BcdRecord *record)
 {
@@ -88,7 +93,10 @@ fate_behind_other_gates(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
 	return WAITS;
 }
 
-/* Is a row that is not here going to leave what its record has, in this run? */
+/*
+ * Will a row that is not in this job give up what its record has, during this
+ * run?
+ */
 static BcdFate
 fate_behind(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 {
@@ -118,7 +126,10 @@ fate_behind(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 	return unit->blocked ? COMES_BACK : STAYS;
 }
 
-/* Of several wants the one that takes longest is told of. */
+/*
+ * If an item has several wants, the one that takes longest determines its
+ * fate.
+ */
 static void
 find_fate(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 {
@@ -136,7 +147,7 @@ find_fate(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 	}
 }
 
-/* What has to be written before an item can be. */
+/* Finds what has to be written before an item can be. */
 static void
 find_wants(BcdTurns *t, BcdUnit *unit)
 {
@@ -159,7 +170,8 @@ find_wants(BcdTurns *t, BcdUnit *unit)
 		}
 		if (want->record == NULL || bcd_rival_keeps(t, want->record, &keys[i]) ||
 			(want->record->shared && !bcd_is_sure(unit->item)))
-			continue;			/* it is free, or the store has to tell */
+			continue;			/* it is free, as far as is known; else the
+								 * store will refuse it */
 		if (want->record->owner == NULL)
 		{
 			find_fate(t, unit, want);
@@ -169,7 +181,10 @@ find_wants(BcdTurns *t, BcdUnit *unit)
 	}
 }
 
-/* The item that one waits for by one of its wants; NULL: it does not any more. */
+/*
+ * Returns the item that another one waits for because of its nth want, or NULL
+ * if it no longer has to wait.
+ */
 static BcdUnit *
 waits_for(const BcdUnit *unit, int i)
 {
@@ -178,7 +193,7 @@ waits_for(const BcdUnit *unit, int i)
 	return other && (other->segment == 0 || other->segment != unit->segment) ? other : NULL;
 }
 
-/* How many items may go with a segment's first one? */
+/* Returns how many items may go together with a segment's first one. */
 static int
 segment_limit(const BcdTurns *t, const BcdUnit *unit)
 {
@@ -187,7 +202,7 @@ segment_limit(const BcdTurns *t, const BcdUnit *unit)
 	return t->lane->run->strict || bcd_store_id_after(unit->item) == 0 ? 1 : limit;
 }
 
-/* Can an item go right behind others of a segment? */
+/* Can an item be added to a segment, right behind the others? */
 static bool
 may_follow(const BcdTurns *t, const BcdUnit *unit, int segment, int size, int limit)
 {
@@ -202,11 +217,11 @@ may_follow(const BcdTurns *t, const BcdUnit *unit, int segment, int size, int li
 	return true;
 }
 
-/* Those that wait for an item, as lists in an array */
+/* The items that wait for each item, as linked lists in arrays */
 typedef struct BcdWaiting
 {
-	int		   *first;			/* of each unit; -1: none */
-	int		   *next;			/* of each want */
+	int		   *first;			/* by unit; -1: none */
+	int		   *next;			/* by want */
 } BcdWaiting;
 
 static BcdWaiting
@@ -234,7 +249,7 @@ find_waiting(const BcdTurns *t)
 	return w;
 }
 
-/* Lets an item go, and behind it those that have waited for it. */
+/* Lets an item go, followed by items that have waited for it. */
 static void
 start_segment(BcdTurns *t, const BcdWaiting *w, BcdUnit *first, BcdFate fate)
 {
@@ -263,7 +278,7 @@ start_segment(BcdTurns *t, const BcdWaiting *w, BcdUnit *first, BcdFate fate)
 		}
 }
 
-/* A row that is waited for waits itself: for which one, in the end? */
+/* Returns which row a waiting row waits for in the end. */
 static const char *
 why_behind(const BcdUnit *unit)
 {
@@ -275,7 +290,7 @@ why_behind(const BcdUnit *unit)
 					unit->why ? ", " : "", unit->why ? unit->why : "");
 }
 
-/* What waits for an item that does not go now has to wait, too. */
+/* Marks as stuck what waits for an item that does not go now. */
 static void
 spread_stuck(const BcdTurns *t, const BcdWaiting *w, BcdUnit **stack)
 {
@@ -310,7 +325,7 @@ spread_stuck(const BcdTurns *t, const BcdWaiting *w, BcdUnit **stack)
 	}
 }
 
-/* An item of a circle that leads on from one; NULL: there is none. */
+/* Returns an item of a circle that can be reached from this one, or NULL. */
 static BcdUnit *
 find_circle(BcdUnit *unit)
 {
@@ -329,7 +344,7 @@ find_circle(BcdUnit *unit)
 	return unit && unit->visited == from && !unit->stuck && unit->segment == 0 ? unit : NULL;
 }
 
-/* The item gives up what others of the job wait for. */
+/* Makes the item give up what others of the job wait for. */
 static void
 give_way(BcdTurns *t, const BcdWaiting *w, BcdUnit *unit)
 {
@@ -397,7 +412,7 @@ give_way_elsewhere(BcdTurns *t, const BcdWaiting *w, BcdUnit *unit)
 	start_segment(t, w, unit, GIVES_WAY);
 }
 
-/* Puts the items into the order in which they are to be written. */
+/* Puts the items into the order in which they should be written. */
 void
 bcd_put_in_order(BcdTurns *t)
 {

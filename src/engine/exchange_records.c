@@ -2,12 +2,12 @@
  * exchange_records.c
  *		Rows that exchange their natural keys exchange their records.
  *
- * A row takes the record that has its key, and whoever had that gets the other
- * one; so any permutation is done by as many steps as it has rows, whether or
- * not all of them are here.  A row whose own record has something else that
- * identifies it, the name of an article whose number was changed, keeps its
- * record.  Records stay with their feed, which may map other fields than the
- * next one.
+ * A row takes the record that has its key, and the row that had this record
+ * gets the other one.  So any permutation takes as many steps as it has rows,
+ * whether or not all of them are in the job.  A row whose own record has
+ * something else that identifies it keeps its record: for example the name of
+ * an article whose number was changed.  Records never change feeds, since the
+ * other feed may map other fields.
  */
 #include "postgres.h"
 
@@ -43,8 +43,8 @@ copy_of(const Jsonb *jsonb)
 }
 
 /*
- * Does a record have something, other than this field, that identifies a row, or
- * had it when that was known last?
+ * Does a record have another field than this one that identifies a row, or did
+ * it when last known?
  */
 static bool
 is_known_by_another(const BcdResource *r, Jsonb *wanted, Jsonb *known, Jsonb *remembered,
@@ -61,19 +61,19 @@ is_known_by_another(const BcdResource *r, Jsonb *wanted, Jsonb *known, Jsonb *re
 	return false;
 }
 
-/* May a row that is not here lose its record now? */
+/* May a row that is not in the job lose its record now? */
 static bool
 may_be_taken(const BcdTurns *t, const BcdRecord *record)
 {
 	if (bcd_fold_is_moving(record->lane->feed->feed_id, record->key))
 		return false;
-	/* one that is gone from the source waits for this to be looked at */
+	/* a row that is gone from the source waits for this to be checked */
 	return !bcd_rival_is(record, "in_flight") ||
 		(record->is_read && record->row.state == BCD_ROW_MISSING &&
 		 !bcd_record_is_written(t->lane, record->store_id));
 }
 
-/* Is a row to get the record that has its key, in exchange for its own? */
+/* Should a row get the record that has its key, in exchange for its own? */
 static bool
 may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUnique *key)
 {
@@ -96,7 +96,7 @@ may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUniqu
 		!is_known_by_another(feed->resource, theirs, record->payload, record->remembered, key->field);
 }
 
-/* A row that is not here gets a record. */
+/* Gives a record to a row that is not in the job. */
 static void
 move_record(BcdTurns *t, BcdLane *lane, char *key, int64 store_id)
 {
@@ -112,7 +112,7 @@ move_record(BcdTurns *t, BcdLane *lane, char *key, int64 store_id)
 	t->moves[i].store_id = store_id;
 }
 
-/* What is known of a record goes with it, to another item. */
+/* Gives a record, and what is known of it, to another item. */
 static void
 give(BcdItem *item, int64 store_id, Jsonb *known, Jsonb *remembered, Jsonb *aside)
 {
@@ -130,7 +130,10 @@ give(BcdItem *item, int64 store_id, Jsonb *known, Jsonb *remembered, Jsonb *asid
 	MemoryContextSwitchTo(old);
 }
 
-/* A row takes a record, and the record's row gets the other one, if there is one. */
+/*
+ * Makes a row take a record; if it had one, that goes to the record's former
+ * row.
+ */
 static void
 exchange(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
 {
@@ -168,7 +171,7 @@ exchange(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
 	record->key = item->key;
 }
 
-/* Gives a row the record that has its natural key, if that is how it should be. */
+/* Gives a row the record that has its natural key, if it should have it. */
 static bool
 exchange_one(BcdTurns *t, BcdUnit *unit)
 {
@@ -191,7 +194,7 @@ exchange_one(BcdTurns *t, BcdUnit *unit)
 	return true;
 }
 
-/* Writes down who has which record of a feed now. */
+/* Records which rows of a feed have exchanged their records. */
 static void
 record_exchanges(BcdTurns *t, BcdLane *lane)
 {
@@ -230,7 +233,7 @@ record_exchanges(BcdTurns *t, BcdLane *lane)
 		bcd_pending_mark_displaced(lane->feed->name, bcd_array(TEXTOID, others, NULL, nothers));
 }
 
-/* Gives every row the record that is to be its own, and writes that down. */
+/* Gives every row the record that it should have, and records this. */
 void
 bcd_exchange(BcdTurns *t)
 {

@@ -1,9 +1,10 @@
 /*
  * exchange_rivals.c
- *		Items that are to write natural keys, and the records that have them.
+ *		Items that are about to write natural keys, and the records that have
+ *		these keys.
  *
- * The records are found by what they are known to hold (link_unique.c).  The row of
- * one may be among the items; else the source is asked for it.
+ * The records are found by what they are known to hold (link_unique.c).  If a
+ * record's row is not among the items, the source is asked for it.
  */
 #include "postgres.h"
 
@@ -17,7 +18,7 @@
 #include "resource/resource.h"
 #include "tables/link_unique.h"
 
-/* What identifies a row among those of all feeds */
+/* Identifies a row among those of all feeds */
 typedef struct BcdRowKey
 {
 	const BcdLane *lane;
@@ -57,7 +58,9 @@ bcd_rivals_unit(const BcdTurns *t, const BcdLane *lane, const char *key)
 	return found ? *found : NULL;
 }
 
-/* The natural keys of an item's row that its record may not have. */
+/*
+ * Returns the natural keys of an item's row that its record may not have yet.
+ */
 int
 bcd_wanted_keys(const BcdItem *item, BcdUnique *keys)
 {
@@ -102,8 +105,8 @@ bcd_rivals_find(BcdTurns *t)
 }
 
 /*
- * Is a record one that an item may have to wait for?  Of its own feed, or of
- * another one, where both map whole records.
+ * May an item have to wait for a record?  For those of its own feed, and for
+ * those of another one if both map whole records.
  */
 static bool
 is_rival(const BcdItem *item, int64 store_id, const BcdRecord *record, bool own)
@@ -136,7 +139,10 @@ find_rival(const BcdTurns *t, const BcdItem *item, const BcdUnique *key, int at,
 	return NULL;
 }
 
-/* The record that has a key, and is not the item's own; NULL: none is known. */
+/*
+ * Returns the record, other than the item's own, that has a key; NULL: none is
+ * known.
+ */
 BcdRecord *
 bcd_rival_of(const BcdTurns *t, const BcdItem *item, const BcdUnique *key)
 {
@@ -157,7 +163,7 @@ bcd_rival_of(const BcdTurns *t, const BcdItem *item, const BcdUnique *key)
 	return record ? record : find_rival(t, item, key, low, false);
 }
 
-/* The record of an item, if it is among those that were found. */
+/* Returns the record of an item, if it is among those found. */
 BcdRecord *
 bcd_rivals_record(const BcdTurns *t, const BcdItem *item)
 {
@@ -170,7 +176,7 @@ bcd_rivals_record(const BcdTurns *t, const BcdItem *item)
 	return NULL;
 }
 
-/* What identifies the row of a record, which cannot be sent as a whole */
+/* Reads the identity of a record's row that cannot be sent as a whole. */
 static void
 read_identity(BcdTurns *t, BcdRecord *record)
 {
@@ -186,8 +192,9 @@ read_identity(BcdTurns *t, BcdRecord *record)
 }
 
 /*
- * What the source has of a record's row that is not here; of one that cannot be
- * sent, what identifies it.  One that cannot be read now is held up.
+ * Returns a record's row that is not in the job, as it is in the source; if it
+ * cannot be sent, only its identity.  A row that cannot be read now is held
+ * up.
  */
 const BcdRow *
 bcd_rival_row(BcdTurns *t, BcdRecord *record)
@@ -207,8 +214,8 @@ bcd_rival_row(BcdTurns *t, BcdRecord *record)
 }
 
 /*
- * Why it cannot be told now what the row of a record wants, which is pushed here;
- * NULL: it can.
+ * Returns why the row of a record, whose feed is in this run, cannot be read
+ * now, or NULL.
  */
 const char *
 bcd_rival_held_up(BcdTurns *t, BcdRecord *record)
@@ -218,7 +225,9 @@ bcd_rival_held_up(BcdTurns *t, BcdRecord *record)
 	return row && row->state == BCD_ROW_HELD_UP ? row->message : NULL;
 }
 
-/* The payload that a record's row wants; NULL: it is gone, or cannot be told. */
+/*
+ * Returns the payload that a record's row wants; NULL: it is gone, or unknown.
+ */
 Jsonb *
 bcd_rival_wants(BcdTurns *t, BcdRecord *record)
 {
@@ -234,9 +243,9 @@ bcd_rival_is(const BcdRecord *record, const char *state)
 }
 
 /*
- * Does the row of a record want a key that the record has?  What is not pushed
- * here keeps what it has, unless there is a change of it; and so does a feed that
- * does not map the field.
+ * Does the row of a record want to keep a key that the record has?  Rows that
+ * are not pushed here keep what they have, unless they have a pending change;
+ * and so do rows of a feed that does not map the field.
  */
 bool
 bcd_rival_keeps(BcdTurns *t, BcdRecord *record, const BcdUnique *key)
@@ -251,7 +260,7 @@ bcd_rival_keeps(BcdTurns *t, BcdRecord *record, const BcdUnique *key)
 	return wants && bcd_unique_has(t->lane->feed->resource, wants, key);
 }
 
-/* Is it known that the row of a record has left a key that the record has? */
+/* Is the row of a record known to have given up a key that the record has? */
 bool
 bcd_rival_has_left(BcdTurns *t, BcdRecord *record, const BcdUnique *key)
 {
@@ -263,8 +272,8 @@ bcd_rival_has_left(BcdTurns *t, BcdRecord *record, const BcdUnique *key)
 }
 
 /*
- * What another feed writes to a record, too, is not what the link of this one
- * says, unless the store has just told.
+ * Is an item's link reliable?  If another feed writes to the same record, only
+ * what the store has just returned is.
  */
 bool
 bcd_is_sure(const BcdItem *item)

@@ -1,6 +1,7 @@
 /*
  * exchange_rivals.h
- *		Items that are to write natural keys, and the records that have them.
+ *		Items that are about to write natural keys, and the records that have
+ *		these keys.
  */
 #ifndef BCD_EXCHANGE_RIVALS_H
 #define BCD_EXCHANGE_RIVALS_H
@@ -11,45 +12,45 @@
 typedef enum BcdFate
 {
 	UNDECIDED,
-	GOES,						/* its write is next */
+	GOES,						/* it is written next */
 	GIVES_WAY,					/* it gives up what others wait for */
-	COMES_BACK,					/* it makes room for the row that it waits for */
+	COMES_BACK,					/* it makes room for the row it waits for */
 	STAYS,						/* until something else has been written */
-	WAITS,						/* for a row that is not here */
-	FAILS						/* that one has been given up, or waits itself */
+	WAITS,						/* for a row that is not in the job */
+	FAILS						/* that row was given up, or waits itself */
 } BcdFate;
 
-/* A natural key that an item is to write */
+/* A natural key that an item is about to write */
 typedef struct BcdWant
 {
 	BcdUnique	key;
-	BcdRecord  *record;			/* that has it, of a row that leaves it */
+	BcdRecord  *record;			/* that has it, if its row gives it up */
 } BcdWant;
 
 /* An item, and what it waits for */
 typedef struct BcdUnit
 {
 	BcdItem    *item;
-	int64		had;			/* the record that it came with */
+	int64		had;			/* the record that it had at first */
 	BcdFate		fate;
-	bool		displaced;		/* another row has its record now */
-	bool		stuck;			/* it waits for one that is not here, or for
-								 * one that does */
-	bool		blocked;		/* by a row for which there is no room */
+	bool		displaced;		/* another row has taken its record */
+	bool		stuck;			/* it waits for a row outside the job, or for
+								 * an item that does */
+	bool		blocked;		/* by a row that there is no room for */
 	BcdRecord  *elsewhere;		/* of a row that is pushed with another token,
 								 * and that it waits for; or NULL */
-	int			segment;		/* of the order in which items go */
-	bool		follows;		/* it goes with the one before it */
-	bool		asks;			/* the record of a row that is gone to let go
-								 * of what it wants */
+	int			segment;		/* in the order of writing */
+	bool		follows;		/* it goes with the item before it */
+	bool		asks;			/* the record of a row that is gone must give
+								 * up what it wants */
 	const char *waits_for;		/* the key of that row */
 	const char *waits_feed;		/* its feed */
-	const char *why;			/* what becomes of that row, in words */
-	const BcdUnique *waits_key; /* and what it has to leave */
+	const char *why;			/* what that row is doing, in words */
+	const BcdUnique *waits_key; /* what that row has to give up */
 	const char *held_up;		/* why that row cannot be read now, or NULL */
 	int			nwants;
 	BcdWant		wants[BCD_MAX_KEYS];
-	struct BcdUnit *visited;	/* in the search for a circle, from this one */
+	struct BcdUnit *visited;	/* the search for a circle that found it */
 } BcdUnit;
 
 typedef struct BcdMoveOf
@@ -61,22 +62,22 @@ typedef struct BcdMoveOf
 
 typedef struct BcdTurns
 {
-	BcdLane    *lane;			/* by which the items go; their rows may be of
-								 * other feeds */
+	BcdLane    *lane;			/* at whose gates the items wait; their rows
+								 * may be of other feeds */
 	bool		last;			/* nothing else is under way in the lane */
-	bool		more;			/* rows that are ready have not been claimed */
-	bool		full;			/* and there is no room for them */
+	bool		more;			/* ready rows have not been claimed yet */
+	bool		full;			/* there is no room for them */
 	int			n;
 	BcdUnit    *units;
 	BcdUnit   **by_key;
 	int			nholders;
 	BcdHolder  *holders;
-	BcdMoveOf  *moves;			/* records of rows that are not here */
+	BcdMoveOf  *moves;			/* records of rows that are not in the job */
 	int			nmoves;
-	BcdUnit   **order;			/* those that go */
+	BcdUnit   **order;			/* units that are to be written, in order */
 	int			norder;
 	int			segments;
-	BcdFeed    *identity;		/* a feed, for rows that cannot be sent */
+	BcdFeed    *identity;		/* of a feed, for rows that cannot be sent */
 	const BcdLane *identity_of;
 } BcdTurns;
 

@@ -51,15 +51,18 @@
 #include "tables/pending.h"
 #include "tables/pending_wait.h"
 
-/* Rows that wait for another one: how long, and how often before it takes longer */
+/* How long rows wait for another one, and how often before they wait longer */
 #define WAIT_MS				1000
 #define WAIT_ATTEMPTS		2
 #define WAIT_SLOWEST		5
 
-/* Rows that wait for each other, each because the other one does, end here */
+/* Limit for rows that wait for each other */
 #define WAIT_MOST			40
 
-/* Who has a key, and why it does not let go, if that is known; in the item's memory. */
+/*
+ * Returns an error that says who has a key and, if known, why it is not given
+ * up; in the item's memory context.
+ */
 static char *
 is_still_that_of(BcdItem *item, const char *field, const char *value, const char *feed,
 				 const char *key, const char *why)
@@ -88,8 +91,9 @@ wait_for(BcdItem *item, const char *feed, const char *key, char *text, int least
 }
 
 /*
- * The row of this key is still to leave what this item needs.  Rows that wait
- * come back together (pending_wait.c), and less often when that has taken long.
+ * Decides that an item waits until the row with this key gives up what it
+ * needs.  Rows that wait come back together (pending_wait.c), less often over
+ * time.
  */
 void
 bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *feed, const char *key)
@@ -97,7 +101,10 @@ bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const c
 	wait_for(item, feed, key, is_still_that_of(item, field, value, feed, key, NULL), 1);
 }
 
-/* An item waits for a row that is on its way, or may yet be; else it fails. */
+/*
+ * Decides that an item waits for a row that is in progress or may yet be;
+ * otherwise it fails.
+ */
 static void
 decide_waits(BcdUnit *unit)
 {
@@ -113,7 +120,7 @@ decide_waits(BcdUnit *unit)
 	else
 	{
 		bcd_decide_failed(item, BCD_FAILED, text);
-		/* that one may be put right, and this one is then */
+		/* if that row is corrected, this one is tried again */
 		note_waits(item, unit->waits_feed, unit->waits_for);
 	}
 }
@@ -196,7 +203,10 @@ decide(BcdTurns *t, BcdUnit *unit)
 		item->decision.follows = unit->follows;
 }
 
-/* Rows that have no record any more, or whose record has all that they want. */
+/*
+ * Decides on rows that have no record any more, or whose record already has
+ * all that they want.
+ */
 static bool
 decide_at_once(BcdUnit *unit)
 {
@@ -210,13 +220,13 @@ decide_at_once(BcdUnit *unit)
 	}
 	if (has == 0 || has == unit->had)
 		return false;
-	/* a row that had no record has found one */
+	/* a row without a record was given one */
 	bcd_decide_record(item)->looked_up = unit->had == 0;
 	bcd_item_wants_write(item);
 	return item->decision.leaves || item->decision.next != BCD_TURN;
 }
 
-/* Looks at the items of a job, which may be of several feeds. */
+/* Decides on the items of a job, which may be of several feeds. */
 static void
 read_turns(BcdJob *job, const cJSON *reply)
 {
@@ -253,7 +263,7 @@ read_turns(BcdJob *job, const cJSON *reply)
 		bcd_feed_free(t.identity);
 }
 
-/* Has anything happened since turns were given last? */
+/* Has anything happened since turns were last given? */
 static bool
 is_due(const BcdLane *lane)
 {
@@ -263,7 +273,7 @@ is_due(const BcdLane *lane)
 	return lane->gates->looked_at != lane->gates->moved || lane->gates->was_full != full || (full && alone);
 }
 
-/* Gives their turn to those items whose turn it is: no request. */
+/* Returns a job, without a request, that gives items their turn. */
 BcdJob *
 bcd_plan_turn(BcdLane *lane)
 {

@@ -1,6 +1,6 @@
 /*
  * exchange_turn.h
- *		Whose turn it is to write what must be unique.
+ *		Decides whose turn it is to write values that must be unique.
  */
 #ifndef BCD_EXCHANGE_TURN_H
 #define BCD_EXCHANGE_TURN_H

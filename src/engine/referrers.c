@@ -1,19 +1,20 @@
 /*
  * referrers.c
- *		Rows that refer to a record which is their row's no more.
+ *		Rows that refer to a record which no longer belongs to its row.
  *
- * The record may be made again, with another id; rows that exchange their
- * natural keys exchange their records.  Nothing in the source says then that a
- * row which refers to it has to be written again.  So these rows are marked;
- * where the row that they refer to has no record, they wait until there is a
- * new one.
+ * The record may be created again, with another id, or rows may exchange
+ * records along with their natural keys.  Nothing in the source shows then
+ * that a row which refers to the record has to be written again.  So these
+ * rows are marked; if the row they refer to has no record, they wait until it
+ * has a new one.
  *
- * The store may have told meanwhile that the row's record is without it, since
- * what it had of a record that was removed is removed, too: link.referred has
- * kept it.  It may also be among what was forgotten, link.remembered.
+ * The store may have removed the reference together with the record, and may
+ * already have told us; then link.referred still has it.  It may also be among
+ * the values that were forgotten, in link.remembered.
  *
- * Records that we remove are told of before that: the rows are marked for good
- * before the request goes out, and a few statements do for many of them.
+ * Before we remove records ourselves, the rows are marked, and this is
+ * committed before the request is sent; a few statements do this for many
+ * records.
  */
 #include "postgres.h"
 
@@ -31,7 +32,9 @@
 #include "tables/pending_deferred.h"
 #include "tables/pending_mark.h"
 
-/* The names of all fields that refer to a resource, as a text array. */
+/*
+ * Returns the names of all fields that refer to a resource, as a text array.
+ */
 static Datum
 fields_referring_to(const char *resource)
 {
@@ -57,7 +60,10 @@ fields_referring_to(const char *resource)
 	return bcd_array(TEXTOID, names, NULL, n);
 }
 
-/* The names of a resource's fields that refer to others, as a text array. */
+/*
+ * Returns the names of a resource's fields that refer to others, as a text
+ * array.
+ */
 Datum
 bcd_reference_fields(const BcdResource *r)
 {
@@ -83,7 +89,7 @@ hashes_of(const BcdFeed *feed, const int64 *ids, int n)
 	return bcd_array(INT8OID, hashes, NULL, n);
 }
 
-/* Marks what refers to these records; in a transaction of the caller. */
+/* Marks the rows that refer to these records; in the caller's transaction. */
 void
 bcd_mark_referrers(const BcdFeed *feed, const int64 *ids, int n)
 {
@@ -112,8 +118,8 @@ note_changes(const BcdFoundRow *rows, uint64 n)
 }
 
 /*
- * The same in a session, where pending is not written to: as changes of the
- * rows that refer to the record.  SPI is connected.
+ * The same in a session, which must not write to bcdelta.pending: records
+ * changes of these rows instead.  SPI is connected.
  */
 void
 bcd_note_referrers(const BcdFeed *feed, int64 store_id)
@@ -125,7 +131,9 @@ bcd_note_referrers(const BcdFeed *feed, int64 store_id)
 	note_changes(rows, n);
 }
 
-/* Likewise, rows that are deferred until a row is linked, which it is now. */
+/*
+ * Likewise for rows that are deferred until this row is linked, as it now is.
+ */
 void
 bcd_note_deferred(const BcdFeed *feed, const char *key)
 {

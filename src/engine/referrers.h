@@ -1,6 +1,6 @@
 /*
  * referrers.h
- *		Rows that refer to a record which is their row's no more.
+ *		Rows that refer to a record which no longer belongs to its row.
  */
 #ifndef BCD_REFERRERS_H
 #define BCD_REFERRERS_H

@@ -1,10 +1,11 @@
 /*
  * removal_children.c
- *		Records below one that is about to be removed.
+ *		Children of a record that is about to be removed.
  *
- * A store that removes a category may remove what is below it, too.  Where a
- * row is to be moved elsewhere, and that has not been done yet, its record
- * would go, and with it what the mapping does not send.  So the removal waits.
+ * A store that removes a category may also remove its children.  If a row is
+ * to be moved elsewhere, and that has not been done yet, its record would be
+ * lost, along with fields that the mapping does not send.  So the removal
+ * waits.
  */
 #include "postgres.h"
 
@@ -22,7 +23,7 @@
 #include "tables/link_below.h"
 #include "tables/pending.h"
 
-/* A removal that waits comes back so much later */
+/* Delay before a removal that waits is tried again */
 #define BELOW_MS	1000
 
 static bool
@@ -31,7 +32,7 @@ is_removed(const BcdItem *item)
 	return !item->decision.leaves && item->decision.next == BCD_REMOVE;
 }
 
-/* What is below records of a job's items that are about to be removed. */
+/* Finds the children of a job's records that are about to be removed. */
 static BcdBelow *
 find_below(BcdJob *job, uint64 *n)
 {
@@ -55,8 +56,8 @@ find_below(BcdJob *job, uint64 *n)
 }
 
 /*
- * Is the row still in the source?  That of a feed which has no part in the run
- * is.  *held_up: why it cannot be told now, or NULL.
+ * Is the row still in the source?  Assumed if its feed has no part in the run.
+ * Sets *held_up to the reason if this cannot be determined now, else to NULL.
  */
 static bool
 stays(BcdLane *lane, const char *key, char **held_up)
@@ -65,7 +66,10 @@ stays(BcdLane *lane, const char *key, char **held_up)
 	return lane == NULL || bcd_feed_look_for(lane->feed, key, held_up);
 }
 
-/* For as long as the row is on its way, and a few attempts if it is not. */
+/*
+ * Decides that an item waits for a row: as long as it is in progress, or
+ * otherwise for a few attempts.
+ */
 static void
 wait_for_row(BcdItem *item, BcdLane *lane, const char *feed, const char *key)
 {
@@ -84,8 +88,8 @@ wait_for_row(BcdItem *item, BcdLane *lane, const char *feed, const char *key)
 }
 
 /*
- * Of the items of a job whose records are about to be removed, those with
- * something below them that is to stay are decided to wait.  In a transaction.
+ * Decides which items of a job, whose records are about to be removed, have to
+ * wait because a child should stay.  In a transaction.
  */
 void
 bcd_wait_for_below(BcdJob *job)

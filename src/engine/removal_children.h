@@ -1,6 +1,6 @@
 /*
  * removal_children.h
- *		Records below one that is about to be removed.
+ *		Children of a record that is about to be removed.
  */
 #ifndef BCD_REMOVAL_CHILDREN_H
 #define BCD_REMOVAL_CHILDREN_H

@@ -2,8 +2,8 @@
  * reply_error.c
  *		What an error reply, or no reply at all, means for each item.
  *
- * Nothing is taken for granted that the store did not say: what may or may
- * not have been done is done again in a way that a repeat does no harm.
+ * Only what the store says is relied upon; anything else is done again, in a
+ * way that makes repetition harmless.
  */
 #include "postgres.h"
 
@@ -31,7 +31,7 @@
 #include "store/verdict.h"
 #include "tables/feed_state.h"
 
-/* Duplicates of one item that are looked up, at most */
+/* Maximum number of duplicates of one item that are looked up */
 #define MOST_CLASHES	3
 
 static BcdItem *
@@ -40,7 +40,7 @@ first_item(BcdJob *job)
 	return dlist_head_element(BcdItem, node, &job->items);
 }
 
-/* What the reply says, in one line, in the item's context. */
+/* Returns the reply's message in one line, in the item's memory. */
 char *
 bcd_reply_text(BcdJob *job, BcdItem *item)
 {
@@ -58,8 +58,8 @@ bcd_reply_text(BcdJob *job, BcdItem *item)
 }
 
 /*
- * The request may or may not have done its work.  An update is sent again
- * with every field, a create is preceded by a look-up.
+ * The request may or may not have been carried out.  An update is sent again
+ * with every field; a create is preceded by a look-up.
  */
 static void
 decide_trouble(BcdJob *job, BcdItem *item, char *text)
@@ -72,7 +72,7 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 	item->decision.afresh = afresh;
 	if (!job->run->kind->claims && attempts < most)
 	{
-		/* only reads: the run itself waits, and asks again */
+		/* no rows are claimed: the run itself waits, and asks again */
 		bcd_decide_stage(item, job->stage);
 		item->decision.attempted = true;
 		item->decision.group = bcd_item_group(job->lane, attempts);
@@ -90,8 +90,8 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 }
 
 /*
- * An update was refused.  Where the API does not say that a record is gone,
- * that may be the reason: see whether it is there.
+ * An update was refused.  If the API does not say that the record is gone,
+ * that may still be the reason, so it is read.
  */
 static void
 decide_refused(BcdJob *job, BcdItem *item, char *text)
@@ -116,7 +116,7 @@ stop_feed(BcdLane *lane, char *reason)
 	bcd_lane_stop(lane, reason);
 }
 
-/* Items of several feeds may be in a job; some of them may be decided already. */
+/* Stops the feeds of a job's items, some of which may already be decided. */
 static void
 stop_feeds(BcdJob *job, char *reason)
 {
@@ -132,7 +132,7 @@ stop_feeds(BcdJob *job, char *reason)
 	}
 }
 
-/* As many records in a row as error_limit were refused: the lane's feed is paused. */
+/* Pauses a lane's feed after error_limit consecutive refused records. */
 static void
 check_lane(BcdJob *job, BcdLane *lane)
 {
@@ -147,14 +147,14 @@ check_lane(BcdJob *job, BcdLane *lane)
 		if (item->lane != lane)
 			continue;
 		refused = bcd_refused_in_a_row(refused, &item->decision);
-		/* what was under way by then may add to it */
+		/* replies to requests under way may add more */
 		if (item->decision.refused && refused >= limit)
 			stop_feed(lane, psprintf("%d records in a row were refused by the store, most recently: %s",
 									 limit, item->decision.error));
 	}
 }
 
-/* After the items of a job were decided. */
+/* Called after the items of a job were decided. */
 void
 bcd_check_refusals(BcdJob *job)
 {
@@ -169,9 +169,8 @@ bcd_check_refusals(BcdJob *job)
 }
 
 /*
- * May an item whose write met a duplicate be looked up?  Not when it has been
- * just now, unless that was before its create, or to see who has what its
- * record is to have.
+ * May an item whose write met a duplicate be looked up again?  Not if it just
+ * has been, unless before its create or to see which record has its key.
  */
 static bool
 may_look_again(const BcdItem *item)
@@ -181,8 +180,8 @@ may_look_again(const BcdItem *item)
 }
 
 /*
- * A create met a duplicate.  Somebody (perhaps a request of ours whose reply
- * was lost) made the record since it was looked up: look again, once.
+ * A create met a duplicate: the record was made since the look-up, perhaps by
+ * a request of ours whose reply was lost.  Look it up again, once.
  */
 static void
 decide_conflict(BcdJob *job, BcdItem *item, char *text)
@@ -190,9 +189,9 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 	if (item->final_decision)
 		bcd_not_put_back(item, text);
 	else if (!bcd_is_write(job))
-		decide_trouble(job, item, text);	/* a read cannot be one of two */
+		decide_trouble(job, item, text);	/* a read cannot meet a duplicate */
 	else if (bcd_stage_is_facet(job->stage))
-		decide_refused(job, item, text);	/* nor can what has no key */
+		decide_refused(job, item, text);	/* nor can a record without a key */
 	else if (may_look_again(item) && item->clashes < MOST_CLASHES && item->wanted)
 	{
 		bcd_decide_lookup(item, job->stage == BCD_UPDATE ? BCD_REASON_KEY_HOLDER : BCD_REASON_REFUSED_CREATE);
@@ -207,8 +206,8 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 }
 
 /*
- * A 207 that names no record, for an item that was sent alone: it was refused.
- * But a record that was to be created may be there without a part of it.
+ * Status 207 without any record, for an item sent alone: it was refused.  But
+ * a record that was to be created may exist without a part of it.
  */
 void
 bcd_decide_unsaved(BcdJob *job, BcdItem *item)
@@ -241,12 +240,12 @@ decide_not_found(BcdJob *job, BcdItem *item, char *text)
 	else if (job->stage != BCD_UPDATE)
 		bcd_decide_refused(item, text);
 	else if (item->looked_up && item->wanted)
-		decide_trouble(job, item, text);	/* it was there a moment ago */
+		decide_trouble(job, item, text);	/* it existed a moment ago */
 	else
 		bcd_decide_gone(item);
 }
 
-/* What a person has to do about a reply; in the transaction's memory. */
+/* Adds what the user has to do about a reply; in the transaction's memory. */
 static char *
 with_advice(BcdJob *job, char *text)
 {
@@ -259,9 +258,9 @@ with_advice(BcdJob *job, char *text)
 }
 
 /*
- * The store refuses us as a whole (a token, an address): the run ends, and all
- * feeds of that token are paused, or all there are.  Those that have nothing to
- * push just now would make the next run look as if all were well.
+ * The store refuses us as a whole (a token, an address).  The run ends, and
+ * all feeds with that token are paused, or all feeds.  This includes feeds
+ * with nothing to push now: otherwise the next run would look successful.
  */
 static void
 stop_store(BcdJob *job, char *text)
@@ -280,7 +279,7 @@ stop_store(BcdJob *job, char *text)
 	strlcpy(run->store->trouble, reason, sizeof(run->store->trouble));
 }
 
-/* Every item that is undecided goes back to where it came from; nothing is recorded. */
+/* Every undecided item goes back to its queue; nothing is recorded. */
 static void
 decide_again(BcdJob *job)
 {
@@ -296,8 +295,8 @@ decide_again(BcdJob *job)
 }
 
 /*
- * The record that is an item's by its natural key has an id that is none.  It
- * is there, so the item must not be created; NULL: what it has is not known.
+ * The record with an item's natural key has no usable id.  It exists, so the
+ * item must not be created.  record NULL: its fields are unknown.
  */
 void
 bcd_decide_no_id(BcdJob *job, BcdItem *item, const cJSON *record)
@@ -315,8 +314,8 @@ bcd_decide_no_id(BcdJob *job, BcdItem *item, const cJSON *record)
 }
 
 /*
- * Items that no decision was made of are of unknown fate.  A record that is
- * not in the reply to its update may be gone.
+ * Items without a decision have an unknown result.  A record that is missing
+ * from the reply to its update may be gone.
  */
 void
 bcd_judge_rest(BcdJob *job, const char *text)
@@ -336,7 +335,10 @@ bcd_judge_rest(BcdJob *job, const char *text)
 	}
 }
 
-/* A list was too large: its pages may be.  False: they cannot be any smaller. */
+/*
+ * A list was too large: makes its pages smaller.  Returns false if they cannot
+ * be.
+ */
 static bool
 ask_for_less(BcdJob *job)
 {
@@ -346,7 +348,7 @@ ask_for_less(BcdJob *job)
 	return true;
 }
 
-/* Were the records of all items read because the store did not find one of them? */
+/* Were the records of all items read because one was not found? */
 static bool
 were_read(const BcdJob *job)
 {
@@ -358,7 +360,7 @@ were_read(const BcdJob *job)
 	return true;
 }
 
-/* Something that all items need could not be read or made. */
+/* Something that all items need could not be read or created. */
 static void
 judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
 {
@@ -369,7 +371,7 @@ judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		char	   *error = MemoryContextStrdup(item->cxt, text);
 
-		/* another one may have made it meanwhile */
+		/* someone else may have made it in the meantime */
 		if (verdict == BCD_TROUBLE || verdict == BCD_CONFLICT)
 			decide_trouble(job, item, error);
 		else
@@ -377,7 +379,7 @@ judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
 	}
 }
 
-/* A reply other than success decides items alike, or splits the batch. */
+/* An error reply decides on all items alike, or splits the batch. */
 static void
 judge_items(BcdJob *job, BcdVerdict verdict)
 {
@@ -446,9 +448,9 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 }
 
 /*
- * A job of no items (a page, a tree, a probe) failed: it is planned again,
- * but not for ever.  The feed is left out then, or all of them if the store
- * does not even answer a probe; the rows stay pending.
+ * A job without items (a page, a tree, a probe) failed.  It is planned again a
+ * few times; then its feed is stopped, or all feeds if the store does not even
+ * answer a probe.  The rows stay pending.
  */
 static void
 judge_extra(BcdJob *job, BcdVerdict verdict)
@@ -483,7 +485,7 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 										 psprintf("the store does not answer: %s", text.data));
 }
 
-/* Decides all of a job by a reply that is not success. */
+/* Decides on everything in a job whose reply was not a success. */
 void
 bcd_judge(BcdJob *job, BcdVerdict verdict)
 {

@@ -1,7 +1,7 @@
 /*
  * reply_error.h
- *		What a reply other than success means to the items (reply_error.c), and to
- *		batches as a whole (batch_split.c).
+ *		What an error reply means for each item (reply_error.c), and for whole
+ *		batches (batch_split.c).
  */
 #ifndef BCD_REPLY_ERROR_H
 #define BCD_REPLY_ERROR_H

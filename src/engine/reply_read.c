@@ -1,6 +1,6 @@
 /*
  * reply_read.c
- *		What the good reply to a read or a write means to the items.
+ *		What a successful reply to a read or a write means for each item.
  */
 #include "postgres.h"
 
@@ -29,10 +29,16 @@
 #include "store/verdict.h"
 #include "tables/link.h"
 
-/* A value that is refused so often while others are saved will not be taken */
+/*
+ * Attempts after which a value counts as refused, if others are saved
+ * meanwhile
+ */
 #define PARTIAL_ATTEMPTS	3
 
-/* The data of a reply as a list: the API answers one record bare or in an array. */
+/*
+ * Returns the next record of a reply: the API returns a single record bare or
+ * in an array.
+ */
 static const cJSON *
 next_record(const cJSON *data, const cJSON *previous)
 {
@@ -44,8 +50,8 @@ next_record(const cJSON *data, const cJSON *previous)
 }
 
 /*
- * Equal but for case, white space and character references, which stores put
- * in order.
+ * Are texts equal except for case, white space and character references, which
+ * stores may normalize?
  */
 static bool
 same_text(const char *a, const char *b)
@@ -89,8 +95,8 @@ is_named(const BcdItem *item, const cJSON *record)
 }
 
 /*
- * Is an id that the reply to a create gives an item another one's?  Of one that
- * went before in the same reply, or of another row.
+ * Does the id that the reply to a create gives an item belong to another one:
+ * to one earlier in the same reply, or to another row?
  */
 static bool
 id_is_taken(BcdJob *job, BcdItem *item, int64 id)
@@ -112,9 +118,9 @@ id_is_taken(BcdJob *job, BcdItem *item, int64 id)
 }
 
 /*
- * The record of a reply that belongs to an item: by id, else by natural key.
- * A reply that speaks of another record, even if it is the only one, tells
- * nothing of what became of the item.
+ * Returns the record of a reply that belongs to an item: by id, else by
+ * natural key.  If the reply contains another record, even a single one, it
+ * says nothing about the item.
  */
 static const cJSON *
 record_for(BcdJob *job, BcdItem *item, const cJSON *data)
@@ -122,7 +128,7 @@ record_for(BcdJob *job, BcdItem *item, const cJSON *data)
 	const BcdResource *r = job->lane->feed->resource;
 	const cJSON *record = NULL;
 
-	/* writes of records without an id are told of as a whole */
+	/* a write of records without an id is reported as a whole */
 	while (r->id != NULL && (record = next_record(data, record)) != NULL)
 	{
 		const cJSON *name;
@@ -156,7 +162,7 @@ record_for(BcdJob *job, BcdItem *item, const cJSON *data)
 	return NULL;
 }
 
-/* The store has taken an item's write. */
+/* Decides on an item whose write the store has accepted. */
 static void
 decide_written(BcdItem *item, BcdStage stage)
 {
@@ -177,7 +183,10 @@ decide_written(BcdItem *item, BcdStage stage)
 	MemoryContextSwitchTo(old);
 }
 
-/* What the store holds of a row that was saved in part, as its reply has it. */
+/*
+ * Returns what the store holds of a row that was saved in part, according to
+ * the reply.
+ */
 static Jsonb *
 known_in_part(const BcdResource *resource, BcdItem *item, const cJSON *record)
 {
@@ -199,10 +208,11 @@ is_whole(const BcdItem *item)
 }
 
 /*
- * 207: the record is there, a part of it was not saved.  Alone, what was
- * saved is known from the reply; in a batch, nobody knows whose part it was,
- * so each record is written again alone: updates may be repeated.  One that was
- * created in a batch, and has all that its row has, was not meant.
+ * Status 207: the record exists, but a part of it was not saved.  If it was
+ * sent alone, the reply shows what was saved.  In a batch, it is unclear which
+ * row was affected, so each record is written again alone, which is safe for
+ * updates.  A record created in a batch that has all its row wants was not
+ * affected.
  */
 static void
 decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
@@ -238,8 +248,8 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 }
 
 /*
- * Is there a record without a usable id?  Then one that is not found by its id
- * may be that.
+ * Is there a record without a usable id?  Then an item that is not found by
+ * its id may be that one.
  */
 static bool
 lists_unnamed(BcdJob *job, const cJSON *data)
@@ -257,7 +267,7 @@ lists_unnamed(BcdJob *job, const cJSON *data)
 	return false;
 }
 
-/* Reads of a reply by ids. */
+/* Reads the reply to a read by ids. */
 static void
 read_records(BcdJob *job, const cJSON *reply)
 {
@@ -281,8 +291,8 @@ read_records(BcdJob *job, const cJSON *reply)
 }
 
 /*
- * Records were removed.  Where the reply says that some were not, but not
- * which, all are read, to see which of them are still there.
+ * Decides on records that were removed.  If the reply says that some were not,
+ * but not which, all are read to find out.
  */
 static void
 read_removals(BcdJob *job, bool partial)
@@ -304,7 +314,7 @@ read_removals(BcdJob *job, bool partial)
 	}
 }
 
-/* Is it an object without data, or with data that is no record? */
+/* Is this an object without data, or with data that is no record? */
 static bool
 names_no_record(const cJSON *reply, const cJSON *data, const BcdJob *job)
 {
@@ -314,7 +324,7 @@ names_no_record(const cJSON *reply, const cJSON *data, const BcdJob *job)
 		(data == NULL || (cJSON_IsObject(data) && (id == NULL || cJSON_GetObjectItemCaseSensitive(data, id) == NULL)));
 }
 
-/* Reads a good reply of a stage other than LOOKUP. */
+/* Reads a successful reply of any stage except LOOKUP. */
 void
 bcd_reply_read(BcdJob *job, const cJSON *reply)
 {
@@ -338,7 +348,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		read_removals(job, partial);
 		return;
 	}
-	/* what need not name records may do so all the same */
+	/* a reply may contain records even if it does not have to */
 	data = bcd_json_path(reply, form->records ? form->records : "data");
 	silent = reply == NULL ||
 		(form->records == NULL && names_no_record(reply, data, job));
@@ -361,14 +371,14 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 	}
 
 	/*
-	 * What the reply does not name: sent alone it is judged by the reply's
-	 * text, in a batch it is sent again alone.  Where no record is named, the
-	 * errors may say which ones are better sent alone.
+	 * Items missing from the reply: one sent alone is judged by the reply's
+	 * text, those of a batch are sent again alone.  If no record is named at
+	 * all, the errors may show which items to send alone.
 	 */
 	if (partial && job->nitems > 1 && job->stage != BCD_CREATE && names_no_record(reply, data, job) &&
 		bcd_set_apart(job))
 		return;
-	/* a batch of those may be a large one */
+	/* such batches may be large */
 	if (partial && (bcd_stage_is_facet(job->stage) || bcd_is_keyed(first)) && bcd_split(job, (job->nitems + 1) / 2))
 		return;
 	if (partial && job->nitems > 1)

@@ -1,6 +1,6 @@
 /*
  * reply_read.h
- *		What the good reply to a read or a write means to the items.
+ *		What a successful reply to a read or a write means for each item.
  */
 #ifndef BCD_REPLY_READ_H
 #define BCD_REPLY_READ_H

@@ -1,14 +1,14 @@
 /*
  * unmapped_fields.c
- *		Fields that the mapping gave a value once and gives none now.
+ *		Fields for which the mapping once gave a value, and no longer does.
  *
- * A null of the mapping is not sent, so the store keeps what it was sent
- * before: it is what we know of the record, though the row does not say it.
- * verify tells of it; and should the row say the same again, nothing has to
- * be sent.
+ * If the mapping returns null, nothing is sent, so the store keeps the
+ * previous value.  We still know that the record has it, although the row does
+ * not show it.  verify reports it; and if the row returns the same value
+ * again, nothing has to be sent.
  *
- * A link whose payload was forgotten, since the fate of a write is not known,
- * remembers what the payload was: link.remembered.
+ * If the payload of a link was forgotten, because the result of a write is
+ * unknown, the link still remembers the old payload in link.remembered.
  */
 #include "postgres.h"
 
@@ -27,7 +27,7 @@
 #include "payload/task.h"
 #include "resource/resource.h"
 
-/* Is it a mapped field for which the row has no value? */
+/* Is this a mapped field for which the row has no value? */
 static bool
 is_dropped(const char *name, JsonbValue *value, void *arg)
 {
@@ -40,8 +40,8 @@ is_dropped(const char *name, JsonbValue *value, void *arg)
 }
 
 /*
- * The dropped fields of a row that is there, with the values that the store
- * was given, in the current context; NULL: none, which is the usual case.
+ * Returns the dropped fields of an existing row, with the values last sent, in
+ * the current context; NULL: none, which is the usual case.
  */
 Jsonb *
 bcd_item_dropped(const BcdItem *item)
@@ -54,14 +54,14 @@ bcd_item_dropped(const BcdItem *item)
 	return bcd_payload_count(known) > 0 ? known : NULL;
 }
 
-/* The store has taken the row's payload: what it holds now. */
+/* Returns what the store holds after it has accepted the row's payload. */
 Jsonb *
 bcd_item_known_written(const BcdItem *item)
 {
 	return bcd_payload_merge(bcd_item_dropped(item), item->wanted);
 }
 
-/* One field, as the store tells it. */
+/* Returns one field with the value that the store returned. */
 static Jsonb *
 field_of(const char *name, const cJSON *got)
 {
@@ -106,7 +106,10 @@ is_not_placed(const char *name, JsonbValue *value, void *feed)
 	return !is_placed(name, value, feed);
 }
 
-/* The record does not tell of facets that an option has placed elsewhere: they are what they were. */
+/*
+ * Adds facets that an option has moved to another place.  The record does not
+ * contain them, so they are as last known.
+ */
 static Jsonb *
 with_placed(const BcdItem *item, Jsonb *read)
 {
@@ -123,7 +126,7 @@ with_placed(const BcdItem *item, Jsonb *read)
 	return item->known ? bcd_payload_merge(read, bcd_payload_filter(item->known, is_placed, feed)) : read;
 }
 
-/* Is a field none of a facet that the store may not show yet as it was written? */
+/* Is this a field of no facet that the store may not show yet as written? */
 static bool
 is_shown(const char *name, JsonbValue *value, void *arg)
 {
@@ -135,7 +138,10 @@ is_shown(const char *name, JsonbValue *value, void *arg)
 	return facet == 0 || bcd_endpoint_shows_at(lane, BCD_FACET + facet - 1) <= bcd_now_ms();
 }
 
-/* What is read too soon after a facet was written tells nothing of that; a verify waits. */
+/*
+ * Removes from a record what was read too soon after its facet was written.  A
+ * verify waits instead.
+ */
 static Jsonb *
 without_unshown(const BcdItem *item, Jsonb *read)
 {
@@ -151,9 +157,9 @@ without_unshown(const BcdItem *item, Jsonb *read)
 }
 
 /*
- * The record was read: what it is known to hold, of that which the row wants
- * and of the dropped fields.  Of these the value read is kept, whatever was
- * sent, since the next write of the field is compared with it.
+ * Returns what a record that was read is known to hold, limited to fields that
+ * the row wants, and dropped fields.  For the latter, the value read is kept,
+ * not the one sent, since the next write is compared with it.
  */
 Jsonb *
 bcd_item_known_read(const BcdItem *item, const cJSON *record)
@@ -170,7 +176,9 @@ bcd_item_known_read(const BcdItem *item, const cJSON *record)
 	return with_placed(item, without_unshown(item, r.known));
 }
 
-/* Is it no field of the mapping, and nothing that on_delete has written? */
+/*
+ * Is this neither a field of the mapping nor one that on_delete has written?
+ */
 static bool
 is_kept(const char *name, JsonbValue *value, void *arg)
 {
@@ -181,9 +189,9 @@ is_kept(const char *name, JsonbValue *value, void *arg)
 }
 
 /*
- * The mapping may have had other fields once.  What the store holds of them
- * is nothing that anybody looks after, so it must not pass for known when they
- * are mapped again.  True when there were such.
+ * Forgets values of fields that are no longer mapped.  Nobody keeps track of
+ * what the store holds there, so they must not count as known when the fields
+ * are mapped again.  Returns true if there were any.
  */
 bool
 bcd_item_forget_unmapped(BcdItem *item)

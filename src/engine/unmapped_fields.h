@@ -1,6 +1,6 @@
 /*
  * unmapped_fields.h
- *		Fields that the mapping gave a value once and gives none now.
+ *		Fields for which the mapping once gave a value, and no longer does.
  */
 #ifndef BCD_UNMAPPED_FIELDS_H
 #define BCD_UNMAPPED_FIELDS_H
