@@ -160,3 +160,16 @@ bcd_endpoint_shows_at(BcdLane *lane, BcdStage stage)
 
 	return reply && learned->taken_at > 0 ? learned->taken_at + reply->delay_ms : 0;
 }
+
+/* The same of all endpoints of the nth facet. */
+int64
+bcd_facet_shows_at(BcdLane *lane, int nth)
+{
+	int64		latest = 0;
+	int			stage;
+
+	for (stage = BCD_FACET; stage < BCD_STAGES; stage++)
+		if (bcd_stage_nth_facet(stage) == nth && lane->gates->gate[stage].endpoint)
+			latest = Max(latest, bcd_endpoint_shows_at(lane, stage));
+	return latest;
+}

@@ -15,5 +15,6 @@ extern bool bcd_endpoint_is_free(BcdLane *lane, BcdStage stage);
 extern void bcd_endpoint_started(BcdJob *job);
 extern void bcd_endpoint_replied(BcdJob *job);
 extern int64 bcd_endpoint_shows_at(BcdLane *lane, BcdStage stage);
+extern int64 bcd_facet_shows_at(BcdLane *lane, int nth);
 
 #endif							/* BCD_ENDPOINT_H */

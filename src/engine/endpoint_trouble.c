@@ -45,7 +45,7 @@ endpoint_name(const BcdLane *lane, BcdStage stage)
 
 	if (!bcd_stage_is_facet(stage))
 		return endpoints[stage];
-	return stage - BCD_FACET + 1 < r->nfacets ? r->facets[stage - BCD_FACET + 1].name : NULL;
+	return bcd_stage_nth_facet(stage) < r->nfacets ? r->facets[bcd_stage_nth_facet(stage)].name : NULL;
 }
 
 /* May a row have failed this often without being the cause? */

@@ -61,8 +61,8 @@ typedef enum BcdStage
 	BCD_UPDATE,
 	BCD_REMOVE,
 	BCD_FACET,					/* write the second facet of the record; each
-								 * further facet has its own stage */
-	BCD_STAGES = BCD_FACET + BCD_MAX_FACETS - 1,
+								 * further facet has its own stages: stage.c */
+	BCD_STAGES = BCD_FACET + 3 * (BCD_MAX_FACETS - 1),
 	BCD_CLAIM = BCD_STAGES		/* no queue: where new items come from */
 } BcdStage;
 
@@ -154,6 +154,7 @@ typedef struct BcdDecision
 								 * the row; none: the row was written as a
 								 * whole */
 	BcdStage	part_stage;		/* which part that is */
+	char	   *part_element;	/* of a collection: the key, as JSON */
 	BcdUpdatePurpose purpose;
 	struct BcdDecision *final_decision;
 	bool		attempted;		/* this counts as one more attempt */

@@ -32,6 +32,7 @@
 
 #include "utils/memutils.h"
 
+#include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_order.h"
@@ -146,6 +147,8 @@ decide_goes(BcdItem *item)
 
 	if (record.store_id == 0)
 		bcd_item_wants_create(item);
+	else if (bcd_item_must_read(item))
+		bcd_decide_stage(item, BCD_READ);
 	else
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
@@ -222,7 +225,7 @@ decide_at_once(BcdUnit *unit)
 		return false;
 	/* a row without a record was given one */
 	bcd_decide_record(item)->looked_up = unit->had == 0;
-	bcd_item_wants_write(item);
+	bcd_item_wants_write(item, false);
 	return item->decision.leaves || item->decision.next != BCD_TURN;
 }
 

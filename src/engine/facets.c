@@ -22,9 +22,11 @@
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/facets.h"
+#include "engine/natural_key.h"
 #include "engine/reply_error.h"
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
@@ -40,6 +42,7 @@
 typedef struct BcdPart
 {
 	const BcdFacet *facet;
+	char	   *element;		/* its key as JSON, if it is a collection */
 	BcdOutcome	outcome;
 	int			status;			/* of HTTP */
 	char		request_id[64];
@@ -50,7 +53,7 @@ typedef struct BcdPart
 const BcdFacet *
 bcd_stage_facet(const BcdResource *resource, BcdStage stage)
 {
-	return &resource->facets[bcd_stage_is_facet(stage) ? stage - BCD_FACET + 1 : 0];
+	return &resource->facets[bcd_stage_nth_facet(stage)];
 }
 
 /* The tasks that bring an item's row to the record that it will have. */
@@ -108,6 +111,8 @@ without_tasks(const BcdItem *item, Jsonb *known)
 		BcdTask    *task = lfirst(lc);
 		Jsonb	   *old = item->known;
 
+		if (task->facet->collection)
+			continue;
 		known = bcd_payload_filter(known, is_not_in, task->fields);
 		if (old)
 			known = bcd_payload_merge(old, known);
@@ -122,7 +127,7 @@ was_created(const BcdItem *item)
 	ListCell   *lc;
 
 	foreach(lc, item->parts)
-		if (((BcdPart *) lfirst(lc))->outcome == BCD_CREATED)
+		if (((BcdPart *) lfirst(lc))->outcome == BCD_CREATED && ((BcdPart *) lfirst(lc))->element == NULL)
 		return true;
 	return false;
 }
@@ -133,6 +138,8 @@ decide_part(BcdItem *item, BcdStage stage, BcdOutcome part)
 {
 	item->decision.part = part;
 	item->decision.part_stage = stage;
+	if (bcd_stage_is_collection(item->lane->feed->resource, stage))
+		item->decision.part_element = MemoryContextStrdup(item->cxt, bcd_element_words(linitial(item->tasks)));
 }
 
 /* The next part, or the end of the row, whose record is as decided. */
@@ -152,13 +159,14 @@ go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 	else if (item->failure)
 		bcd_decide_failed(item, BCD_FAILED, item->failure);
 	else
-		bcd_decide_done(item, was_created(item) ? BCD_CREATED : part, BCD_LINK_KEEP);
+		bcd_decide_done(item, was_created(item) ? BCD_CREATED : bcd_stage_is_facet(stage) ? BCD_UPDATED : part, BCD_LINK_KEEP);
 	decide_part(item, stage, part);
 }
 
 /*
  * The store has taken the write of a stage, so that the record of an item has
- * what it wants, but for the facets that are still to be written.
+ * what it wants, but for the facets that are still to be written.  known: what
+ * the record holds then; of fields with a facet of their own that is known here.
  */
 void
 bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
@@ -167,7 +175,8 @@ bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
 
 	if (bcd_stage_is_facet(stage))
 	{
-		known = bcd_payload_merge(item->known, ((BcdTask *) linitial(item->tasks))->fields);
+		if (!bcd_stage_is_collection(item->lane->feed->resource, stage))
+			known = bcd_payload_merge(item->known, ((BcdTask *) linitial(item->tasks))->fields);
 		rest = list_copy_tail(item->tasks, 1);
 	}
 	else if (item->tasks == NIL && item->parts == NIL)
@@ -233,6 +242,33 @@ may_go_with_record(const BcdItem *item, BcdStage stage)
 }
 
 /*
+ * An element of a collection was refused.  If its collection has been read
+ * since, that may have shown that it is done, or how else to do it.  The
+ * elements of a row count as one refusal.
+ */
+static void
+decide_element_refused(BcdItem *item, BcdStage stage, char *error)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	bool		due;
+	List	   *rest = bcd_tasks_after_refusal(item, &due);
+
+	MemoryContextSwitchTo(old);
+	if (due && (rest == NIL || bcd_record_after(item).unsure))
+	{
+		bcd_decide_refused(item, error);
+		decide_part(item, stage, BCD_FAILED);
+	}
+	else
+	{
+		go_on(item, stage, rest, due ? BCD_FAILED : BCD_UNCHANGED);
+		if (due)
+			item->decision.error = error;
+	}
+	item->decision.link = BCD_LINK_PUT;
+}
+
+/*
  * The write of a stage was refused for good.  If that was one part of a row,
  * the others are written all the same; not those of an item that has more to do
  * than to bring its row.  It is known by now that the record is there: if the
@@ -242,8 +278,20 @@ void
 bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
 {
 	bool		is_part = bcd_stage_is_facet(stage);
-	List	   *rest = is_part ? list_copy_tail(item->tasks, 1) : item->tasks;
+	List	   *rest = item->tasks;
 
+	if (is_part)
+	{
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+		rest = list_copy_tail(item->tasks, 1);
+		MemoryContextSwitchTo(old);
+	}
+	if (bcd_stage_is_collection(item->lane->feed->resource, stage))
+	{
+		decide_element_refused(item, stage, error);
+		return;
+	}
 	if (is_part && (status == 404 || status == 410 || may_go_with_record(item, stage)) && merge(item, stage, error))
 		return;
 	if (stage == BCD_UPDATE || is_part)
@@ -265,7 +313,7 @@ bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
 bool
 bcd_item_is_merged(const BcdItem *item, BcdStage stage)
 {
-	return (item->lane->feed->merged & (1 << (stage - BCD_FACET + 1))) != 0;
+	return (item->lane->feed->merged & (1 << bcd_stage_nth_facet(stage))) != 0;
 }
 
 /*
@@ -326,6 +374,7 @@ bcd_item_keep_part(BcdItem *item, const BcdDecision *d)
 	part = palloc0(sizeof(BcdPart));
 	part->facet = bcd_stage_facet(item->lane->feed->resource, d->part_stage);
 	part->outcome = d->part;
+	part->element = d->part_element;
 	part->status = d->status;
 	part->error = d->error;
 	strlcpy(part->request_id, d->request_id, sizeof(part->request_id));
@@ -347,6 +396,8 @@ append_part(StringInfo out, const BcdPart *part)
 {
 	appendStringInfoString(out, out->len > 1 ? ", {\"facet\": " : "{\"facet\": ");
 	escape_json(out, part->facet->name ? part->facet->name : "");
+	if (part->element)
+		appendStringInfo(out, ", \"element\": %s", part->element);
 	append_text(out, "outcome", bcd_outcome_name(part->outcome));
 	if (part->status != 0)
 		appendStringInfo(out, ", \"http_status\": %d", part->status);
@@ -364,7 +415,7 @@ bcd_item_parts(const BcdItem *item)
 	const BcdDecision *d = &item->decision;
 	StringInfoData out;
 	ListCell   *lc;
-	BcdPart		last = {bcd_stage_facet(item->lane->feed->resource, d->part_stage), d->part, d->status};
+	BcdPart		last = {bcd_stage_facet(item->lane->feed->resource, d->part_stage), d->part_element, d->part, d->status};
 
 	if (item->parts == NIL && d->part == BCD_NO_OUTCOME)
 		return NULL;

@@ -53,9 +53,12 @@ bcd_item_wants_tasks(BcdItem *item, List *tasks)
 						bcd_item_forget_unmapped(item) ? BCD_LINK_PUT : BCD_LINK_KEEP);
 }
 
-/* Decides what an item with a record needs: an update, or nothing. */
+/*
+ * Decides what an item with a record needs: an update, or nothing.  was_read: the
+ * record has just been read.
+ */
 void
-bcd_item_wants_write(BcdItem *item)
+bcd_item_wants_write(BcdItem *item, bool was_read)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	BcdItemRecord record = bcd_record_after(item);
@@ -66,6 +69,11 @@ bcd_item_wants_write(BcdItem *item)
 	MemoryContextSwitchTo(old);
 	if (d.need == BCD_NEEDS_MENDING)
 		bcd_decide_failed(item, BCD_INVALID, (char *) d.reason);
+	else if (d.need == BCD_NEEDS_READING && was_read)
+		bcd_decide_failed(item, BCD_FAILED,
+						  MemoryContextStrdup(item->cxt, "the store does not tell the collections of its record, which are not known"));
+	else if (d.need == BCD_NEEDS_READING)
+		bcd_decide_stage(item, BCD_READ);
 	else
 		bcd_item_wants_tasks(item, d.tasks);
 }

@@ -10,6 +10,6 @@
 extern void bcd_item_wants_record(BcdItem *item);
 extern void bcd_item_wants_create(BcdItem *item);
 extern void bcd_item_wants_tasks(BcdItem *item, List *tasks);
-extern void bcd_item_wants_write(BcdItem *item);
+extern void bcd_item_wants_write(BcdItem *item, bool was_read);
 
 #endif							/* BCD_ITEM_WANTS_H */

@@ -60,12 +60,13 @@ bcd_lane_has_room(const BcdLane *lane)
 	int			batch = 0;
 	int			stage;
 
-	for (stage = 0; stage < BCD_FACET + gates->resource->nfacets - 1; stage++)
+	for (stage = 0; stage < BCD_STAGES; stage++)
 	{
 		if (!is_large(gates, stage))
 			continue;
 		apart += gates->gate[stage].queued;
-		batch = Max(batch, gates->gate[stage].endpoint->batch);
+		if (gates->gate[stage].endpoint)
+			batch = Max(batch, gates->gate[stage].endpoint->batch);
 	}
 	return gates->items - apart < LANE_ITEMS && apart < 2 * batch + 1 && gates->bytes < LANE_BYTES;
 }

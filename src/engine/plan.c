@@ -133,7 +133,9 @@ task_of(const BcdItem *item, BcdStage stage)
 		task->fields = bcd_body_of_new(r, item->body, r->defaulted ? bcd_default_of(item->lane, item) : 0);
 	if (stage == BCD_CREATE && r->choices)
 		task->fields = bcd_choice_ids_put(item, task->fields);
-	if (item->store_id != 0)
+	if (item->store_id != 0 && task->facet->collection)
+		task->parent = psprintf(INT64_FORMAT, item->store_id);
+	else if (item->store_id != 0)
 		task->id = psprintf(INT64_FORMAT, item->store_id);
 	return task;
 }
@@ -294,7 +296,7 @@ facet_job(BcdLane *lane, bool *drains)
 {
 	int			stage;
 
-	for (stage = BCD_FACET; stage < BCD_FACET + lane->feed->resource->nfacets - 1; stage++)
+	for (stage = BCD_FACET; stage < BCD_STAGES; stage++)
 	{
 		const BcdEndpoint *endpoint = lane->gates->gate[stage].endpoint;
 		BcdJob	   *job;

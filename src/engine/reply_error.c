@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/json.h"
+#include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/endpoint_trouble.h"
@@ -98,7 +99,8 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 {
 	if (item->final_decision)
 		bcd_not_put_back(item, text);
-	else if (bcd_refusal_may_mean_gone(job) && !item->looked_up && !bcd_reason_is_unexpected(item->lookup_reason))
+	else if (bcd_stage_is_collection(job->lane->feed->resource, job->stage) ? bcd_element_may_be_there(job) :
+			 bcd_refusal_may_mean_gone(job) && !item->looked_up && !bcd_reason_is_unexpected(item->lookup_reason))
 	{
 		bcd_decide_stage(item, BCD_READ);
 		item->decision.clashes = true;

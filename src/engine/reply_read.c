@@ -10,6 +10,7 @@
 
 #include "base/compat.h"
 #include "base/json.h"
+#include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
@@ -162,9 +163,9 @@ record_for(BcdJob *job, BcdItem *item, const cJSON *data)
 	return NULL;
 }
 
-/* Decides on an item whose write the store has accepted. */
+/* Decides on an item whose write the store has accepted; record: from the reply, or NULL. */
 static void
-decide_written(BcdItem *item, BcdStage stage)
+decide_written(BcdItem *item, BcdStage stage, const cJSON *record)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
@@ -173,7 +174,9 @@ decide_written(BcdItem *item, BcdStage stage)
 	else if (item->purpose == BCD_PURPOSE_GIVE_WAY)
 		bcd_gave_way(item);
 	else if (stage == BCD_CREATE)
-		bcd_decide_part(item, stage, BCD_CREATED, item->wanted);
+		bcd_decide_part(item, stage, BCD_CREATED, bcd_known_created(item, record));
+	else if (bcd_stage_is_collection(item->lane->feed->resource, stage))
+		bcd_decide_part(item, stage, bcd_element_outcome(item), bcd_known_with_element(item, record));
 	else if (item->wanted == NULL)
 		bcd_decide_part(item, stage, BCD_HIDDEN, bcd_payload_merge(item->known, item->body));
 	else
@@ -236,7 +239,7 @@ decide_partial(BcdJob *job, BcdItem *item, const cJSON *record)
 	if (item->wanted)
 		after->known = known_in_part(lane->feed->resource, item, record);
 	if (job->nitems > 1 && is_whole(item))
-		decide_written(item, BCD_CREATE);
+		decide_written(item, BCD_CREATE, record);
 	else if (item->attempts + 1 >= Min(PARTIAL_ATTEMPTS, job->run->store->options->max_attempts))
 		bcd_decide_failed(item, BCD_FAILED, psprintf("saved in part: %s", text));
 	else
@@ -332,6 +335,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 	const cJSON *data;
 	bool		partial;
 	bool		silent;			/* some replies name no record */
+	bool		elements = bcd_stage_is_collection(job->lane->feed->resource, job->stage);
 	BcdItem    *first = dlist_head_element(BcdItem, node, &job->items);
 	dlist_iter	iter;
 
@@ -355,19 +359,19 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		const cJSON *record = record_for(job, item, data);
+		const cJSON *record = elements ? bcd_element_in_reply(item, data) : record_for(job, item, data);
 
-		if (partial && record)
+		if (partial && record && !elements)
 			decide_partial(job, item, record);
 		else if (partial)
 			continue;
 		else if (job->stage == BCD_CREATE && record)
 		{
 			(void) bcd_json_field_int64(record, job->lane->feed->resource->id, &bcd_decide_record(item)->store_id);
-			decide_written(item, BCD_CREATE);
+			decide_written(item, BCD_CREATE, record);
 		}
 		else if (job->stage != BCD_CREATE && (record || silent))
-			decide_written(item, job->stage);
+			decide_written(item, job->stage, record);
 	}
 
 	/*

@@ -22,7 +22,7 @@ static const struct
 	[BCD_LOOKUP] = {"LOOKUP", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE) | TO(FACET)},
 	[BCD_READ] = {"READ", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(FACET)},
 	[BCD_RECHECK] = {"RECHECK", TO(UPDATE) | TO(REMOVE)},
-	[BCD_TURN] = {"TURN", TO(LOOKUP) | TO(TURN) | TO(CREATE) | TO(UPDATE) | TO(FACET)},
+	[BCD_TURN] = {"TURN", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(CREATE) | TO(UPDATE) | TO(FACET)},
 	[BCD_CREATE] = {"CREATE", TO(LOOKUP) | TO(CREATE) | TO(FACET)},
 	[BCD_UPDATE] = {"UPDATE", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(FACET)},
 	[BCD_REMOVE] = {"REMOVE", TO(READ) | TO(TURN) | TO(UPDATE) | TO(REMOVE)},
@@ -43,15 +43,45 @@ bcd_stage_is_facet(BcdStage stage)
 	return stage >= BCD_FACET && stage < BCD_STAGES;
 }
 
-/* Returns the stage for a task. */
+/*
+ * Each facet other than the first has a stage for its updates, and, if it is a
+ * collection, for records that are added and for those that are removed.
+ */
+enum
+{
+	UPDATES,
+	ADDITIONS,
+	REMOVALS,
+	STAGES_OF_FACET
+};
+
+StaticAssertDecl(BCD_STAGES == BCD_FACET + STAGES_OF_FACET * (BCD_MAX_FACETS - 1), "stages of facets are miscounted");
+
+/* The number of the facet that a stage writes; 0: the first, or none. */
+int
+bcd_stage_nth_facet(BcdStage stage)
+{
+	return bcd_stage_is_facet(stage) ? (stage - BCD_FACET) / STAGES_OF_FACET + 1 : 0;
+}
+
+/* The stage for updates of the nth facet, and the first of its stages. */
+BcdStage
+bcd_stage_of_facet(int nth)
+{
+	return nth == 0 ? BCD_UPDATE : BCD_FACET + (nth - 1) * STAGES_OF_FACET + UPDATES;
+}
+
+/* The stage of a task other than the creation or removal of a record. */
 BcdStage
 bcd_stage_of(const BcdTask *task)
 {
-	if (task->action == &task->facet->remove)
+	const BcdFacet *facet = task->facet;
+	BcdStage	stage = bcd_stage_of_facet(facet - task->resource->facets);
+
+	if (stage == BCD_UPDATE && task->action == &facet->remove)
 		return BCD_REMOVE;
-	Assert(task->action == &task->facet->update);
-	return task->facet == task->resource->facets ? BCD_UPDATE :
-		BCD_FACET + (task->facet - task->resource->facets) - 1;
+	Assert(stage != BCD_UPDATE || task->action == &facet->update);
+	return stage + (task->action == &facet->create ? ADDITIONS : task->action == &facet->remove ? REMOVALS : UPDATES);
 }
 
 /* Do the requests of a stage change the store? */
@@ -89,7 +119,12 @@ bcd_stage_action(const BcdResource *resource, BcdStage stage)
 
 	Assert(bcd_stage_writes(stage));
 	if (bcd_stage_is_facet(stage))
-		return &facet[stage - BCD_FACET + 1].update;
+	{
+		int			kind = (stage - BCD_FACET) % STAGES_OF_FACET;
+
+		facet += bcd_stage_nth_facet(stage);
+		return kind == ADDITIONS ? &facet->create : kind == REMOVALS ? &facet->remove : &facet->update;
+	}
 	return stage == BCD_CREATE ? &facet->create :
 		stage == BCD_UPDATE ? &facet->update : &facet->remove;
 }
@@ -101,7 +136,7 @@ bcd_stage_action(const BcdResource *resource, BcdStage stage)
 const BcdEndpoint *
 bcd_stage_endpoint(const BcdResource *resource, BcdStage stage)
 {
-	if (bcd_stage_is_facet(stage) && stage - BCD_FACET + 1 >= resource->nfacets)
+	if (bcd_stage_nth_facet(stage) >= resource->nfacets)
 		return NULL;
 	if (bcd_stage_writes(stage))
 		return bcd_stage_action(resource, stage)->endpoint;

@@ -8,6 +8,8 @@
 #include "engine/engine.h"
 
 extern bool bcd_stage_is_facet(BcdStage stage);
+extern int	bcd_stage_nth_facet(BcdStage stage);
+extern BcdStage bcd_stage_of_facet(int nth);
 extern BcdStage bcd_stage_of(const BcdTask *task);
 extern bool bcd_stage_writes(BcdStage stage);
 extern bool bcd_stage_reads(BcdStage stage);

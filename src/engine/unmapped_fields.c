@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "engine/decide.h"
+#include "engine/collections.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/unmapped_fields.h"
@@ -58,7 +59,7 @@ bcd_item_dropped(const BcdItem *item)
 Jsonb *
 bcd_item_known_written(const BcdItem *item)
 {
-	return bcd_payload_merge(bcd_item_dropped(item), item->wanted);
+	return bcd_with_collections(item->lane->feed->resource, bcd_payload_merge(bcd_item_dropped(item), item->wanted), item->known);
 }
 
 /* Returns one field with the value that the store returned. */
@@ -77,6 +78,7 @@ field_of(const char *name, const cJSON *got)
 
 typedef struct Reading
 {
+	const BcdResource *resource;
 	const cJSON *record;
 	Jsonb	   *known;
 } Reading;
@@ -86,8 +88,9 @@ add_field(const char *name, JsonbValue *value, void *arg)
 {
 	Reading    *r = arg;
 	const cJSON *got = cJSON_GetObjectItemCaseSensitive(r->record, name);
+	const BcdField *field = bcd_resource_field(r->resource, name);
 
-	if (!bcd_payload_is_nothing(got))
+	if (!bcd_payload_is_nothing(got) && field && field->records == NULL)
 		r->known = bcd_payload_merge(r->known, field_of(name, got));
 }
 
@@ -135,7 +138,7 @@ is_shown(const char *name, JsonbValue *value, void *arg)
 	const BcdField *field = bcd_resource_field(r, name);
 	int			facet = field ? bcd_resource_facet_of(r, field) - r->facets : 0;
 
-	return facet == 0 || bcd_endpoint_shows_at(lane, BCD_FACET + facet - 1) <= bcd_now_ms();
+	return facet == 0 || bcd_facet_shows_at(lane, facet) <= bcd_now_ms();
 }
 
 /*
@@ -151,7 +154,7 @@ without_unshown(const BcdItem *item, Jsonb *read)
 	if (read == NULL || !lane->run->kind->results)
 		return read;
 	for (i = 1; i < lane->feed->resource->nfacets; i++)
-		if (bcd_endpoint_shows_at(lane, BCD_FACET + i - 1) > bcd_now_ms())
+		if (bcd_facet_shows_at(lane, i) > bcd_now_ms())
 			return bcd_payload_filter(read, is_shown, lane);
 	return read;
 }
@@ -165,7 +168,8 @@ Jsonb *
 bcd_item_known_read(const BcdItem *item, const cJSON *record)
 {
 	Jsonb	   *dropped = bcd_item_dropped(item);
-	Reading		r = {record, bcd_payload_known(item->lane->feed->resource, item->wanted, record)};
+	const BcdResource *resource = item->lane->feed->resource;
+	Reading		r = {resource, record, bcd_payload_known(resource, item->wanted, record)};
 
 	r.known = bcd_fixed_read(item->lane->feed->resource, r.known, item->wanted, record);
 	if (dropped)
@@ -173,7 +177,7 @@ bcd_item_known_read(const BcdItem *item, const cJSON *record)
 	if (item->lane->feed->resource->id == NULL && item->wanted)
 		r.known = bcd_known_at(item->lane->feed->resource,
 							   bcd_record_address(item->lane->feed->resource, item->wanted), r.known);
-	return with_placed(item, without_unshown(item, r.known));
+	return bcd_collections_read(item, with_placed(item, without_unshown(item, r.known)), record);
 }
 
 /*

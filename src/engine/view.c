@@ -41,7 +41,7 @@ append_mapped(StringInfo url, const BcdLane *lane)
 		bool		listed = bcd_resource_identifies(r, f->name) &&
 		(r->defaulted == NULL || strcmp(r->defaulted, f->name) != 0);
 
-		if (!listed && !(f->flags & BCD_F_WRITE_ONLY) && !is_mapped_before(lane, f->name))
+		if (!listed && !(f->flags & BCD_F_WRITE_ONLY) && f->records == NULL && !is_mapped_before(lane, f->name))
 			appendStringInfo(url, ",%s", f->name);
 	}
 }
@@ -105,6 +105,30 @@ bcd_forget_asked(BcdGates *gates)
 	gates->asked = NULL;
 }
 
+/* The collections that the feeds at the gates map, separated by commas; empty: none. */
+static char *
+mapped_collections(const BcdLane *lane)
+{
+	const BcdRun *run = lane->run;
+	const BcdResource *r = lane->feed->resource;
+	StringInfoData names;
+	int			nth;
+	int			i;
+
+	initStringInfo(&names);
+	for (nth = 1; nth < r->nfacets; nth++)
+	{
+		const char *name = r->facets[nth].collection;
+		bool		mapped = false;
+
+		for (i = 0; name && i < run->nlanes; i++)
+			mapped |= run->lanes[i]->gates == lane->gates && bcd_feed_maps(run->lanes[i]->feed, name);
+		if (mapped)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? "," : "", name);
+	}
+	return names.data;
+}
+
 /* Which fields the reply to a read is to have, where that can be told. */
 void
 bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint)
@@ -114,6 +138,8 @@ bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdEndpoi
 	appendStringInfo(url, "&limit=%d", bcd_batch_limit(lane, stage));
 	if (endpoint->narrows && fields[0])
 		appendStringInfo(url, "&include_fields=%s", fields);
+	if (mapped_collections(lane)[0])
+		appendStringInfo(url, "&include=%s", mapped_collections(lane));
 }
 
 /*
@@ -151,6 +177,9 @@ bcd_append_reply_fields(StringInfo url, BcdLane *lane, BcdStage stage, int n)
 	const BcdResource *r = lane->feed->resource;
 	const char *fields = n > 1 && stage == BCD_UPDATE ? bcd_resource_key(r, 0) : asked_fields(lane);
 
+	/* of a new record, the ids of what is below it are wanted, too */
+	if (stage == BCD_CREATE && mapped_collections(lane)[0])
+		return;
 	if (lane->gates->gate[stage].endpoint->narrows && fields[0])
 		appendStringInfo(url, "?include_fields=%s", fields);
 }

@@ -88,6 +88,7 @@ of_found(const BcdTaskRow *row, BcdDifference *d)
 {
 	const BcdField *fixed = row->id ? bcd_fixed_difference(row->resource, row->wanted, row->known) : NULL;
 	bool		keyed = row->resource->id == NULL;
+	const char *unread;
 
 	if (keyed && (d->reason = flaw_of_keyed(row)) != NULL)
 	{
@@ -104,6 +105,13 @@ of_found(const BcdTaskRow *row, BcdDifference *d)
 		d->need = BCD_NEEDS_MENDING;
 		d->reason = psprintf("%s: the record has %s, which cannot be changed in the store",
 							 fixed->name, bcd_payload_text(row->known, fixed->name));
+		return;
+	}
+	unread = bcd_tasks_unread(row);
+	if (unread)
+	{
+		d->need = BCD_NEEDS_READING;
+		d->reason = psprintf("%s: what the store has of it is not known and is read first", unread);
 		return;
 	}
 	d->tasks = bcd_tasks(row);

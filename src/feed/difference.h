@@ -13,6 +13,8 @@ typedef enum BcdNeed
 	BCD_NEEDS_NOTHING,			/* the reason says why, unless it is obvious */
 	BCD_NEEDS_RECORD,			/* to be found in the store, or created there */
 	BCD_NEEDS_UPDATE,
+	BCD_NEEDS_READING,			/* an update, but what it has to be is not
+								 * known before the record is read */
 	BCD_NEEDS_HIDING,			/* the row is gone */
 	BCD_NEEDS_REMOVAL,
 	BCD_NEEDS_WAITING,			/* for another row, see the reason */

@@ -197,6 +197,7 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 		[BCD_NEEDS_NOTHING] = "unchanged",
 		[BCD_NEEDS_RECORD] = "create",
 		[BCD_NEEDS_UPDATE] = "update",
+		[BCD_NEEDS_READING] = "update",
 		[BCD_NEEDS_HIDING] = "hide",
 		[BCD_NEEDS_REMOVAL] = "delete",
 		[BCD_NEEDS_WAITING] = "deferred",

@@ -154,7 +154,7 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
  * equals 12.5, sets are compared in any order, timestamps in any time zone,
  * HTML regardless of formatting.
  */
-static bool
+bool
 bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got)
 {
 	return (field->flags & BCD_F_WRITE_ONLY) != 0 || same_json(wanted, got, field);
@@ -172,13 +172,13 @@ agrees_with_record(const char *name, JsonbValue *value, void *arg)
 	Agreement  *a = arg;
 	const BcdField *field = bcd_resource_field(a->resource, name);
 
-	return field != NULL && !(field->flags & BCD_F_WRITE_ONLY) &&
+	return field != NULL && !(field->flags & BCD_F_WRITE_ONLY) && field->records == NULL &&
 		bcd_payload_agrees(field, value, cJSON_GetObjectItemCaseSensitive(a->record, name));
 }
 
 /*
  * Returns the fields of a payload whose values a record of the store already
- * has.
+ * has. Collections are read elsewhere: collection_read.c.
  */
 static Jsonb *
 bcd_payload_agreeing(const BcdResource *resource, Jsonb *wanted, const cJSON *record)

@@ -15,8 +15,11 @@
 
 #include "base/compat.h"
 #include "payload/choices.h"
+#include "payload/collection.h"
 #include "payload/datetime.h"
+#include "payload/element_pair.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 
 /* Longest piece of a value that a message quotes */
 #define QUOTED_BYTES	60
@@ -66,6 +69,24 @@ is_address(const char *text, int len)
 	return at > 0 && at < len - 1;
 }
 
+static bool
+starts_with(const char *text, int len, const char *start)
+{
+	return len > (int) strlen(start) && pg_strncasecmp(text, start, strlen(start)) == 0;
+}
+
+/* Can the store fetch it? A data URL, for example, it cannot. */
+static bool
+is_url(const char *text, int len)
+{
+	int			i;
+
+	for (i = 0; i < len; i++)
+		if ((unsigned char) text[i] <= ' ' || text[i] == 0x7F)
+			return false;
+	return starts_with(text, len, "http://") || starts_with(text, len, "https://");
+}
+
 static char *
 check_string(const BcdField *field, const JsonbValue *value)
 {
@@ -83,6 +104,8 @@ check_string(const BcdField *field, const JsonbValue *value)
 		return psprintf("%s: %s is not one of the values that the API accepts",
 						field->name, quoted(value));
 	}
+	if ((field->flags & BCD_F_URL) && !is_url(value->val.string.val, len))
+		return psprintf("%s: %s is not an http or https URL", field->name, quoted(value));
 	if ((field->flags & BCD_F_EMAIL) && !is_address(value->val.string.val, len))
 		return psprintf("%s: %s is not an e-mail address", field->name, quoted(value));
 	if (field->max < field->min)
@@ -179,6 +202,8 @@ type_words(BcdType type)
 	return "";
 }
 
+static char *check_records(const BcdField *field, JsonbValue *value);
+
 static char *
 check_instant(const BcdField *field, JsonbValue *value)
 {
@@ -217,6 +242,113 @@ type_fits(BcdType type, const JsonbValue *value)
 }
 
 /*
+ * Checks one element of an array of records, and adds it to a copy of the array.
+ * Nulls are left out, as those of a row are.
+ */
+static char *
+check_element(const BcdRecords *records, JsonbContainer *element, JsonbParseState **state)
+{
+	JsonbIterator *it = JsonbIteratorInit(element);
+	JsonbIteratorToken token;
+	JsonbValue	key = {0};
+	JsonbValue	value;
+	const BcdField *field = NULL;
+	char	   *message;
+	int			i;
+
+	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+		{
+			key = value;
+			field = bcd_records_field(records, pnstrdup(key.val.string.val, key.val.string.len));
+			if (field == NULL)
+				return psprintf("there is no field \"%.*s\"", key.val.string.len, key.val.string.val);
+		}
+		else if (token == WJB_VALUE && (value.type != jbvNull || field->flags & BCD_F_NULLABLE))
+		{
+			if ((message = bcd_payload_normalize(field, &value)) != NULL)
+				return message;
+			(void) pushJsonbValue(state, WJB_KEY, &key);
+			(void) pushJsonbValue(state, WJB_VALUE, &value);
+		}
+	}
+	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+	for (i = 0; i < records->nfields; i++)
+		if (records->fields[i].flags & BCD_F_REQUIRED &&
+			(getKeyJsonValueFromContainer(element, records->fields[i].name, strlen(records->fields[i].name), &value) == NULL ||
+			 value.type == jbvNull))
+			return psprintf("%s: there is no value, and the API requires one", records->fields[i].name);
+	return NULL;
+}
+
+/* Returns the number of elements that have true in a field. */
+static int
+count_true(const BcdSide *side, const char *name)
+{
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < side->n; i++)
+	{
+		char	   *text = bcd_payload_text(side->elements[i], name);
+
+		n += text && strcmp(text, "true") == 0;
+	}
+	return n;
+}
+
+/* Returns what elements must not have together, or NULL. */
+static char *
+check_together(const BcdField *field, Jsonb *array)
+{
+	const BcdRecords *records = field->records;
+	BcdSide		side;
+	int			other;
+	int			twin;
+	int			i;
+
+	bcd_side_of(&side, records, array);
+	if ((twin = bcd_side_twin(&side, &other)) >= 0)
+	{
+		JsonbValue	key;
+
+		bcd_jsonb_value(bcd_element_key(records, side.elements[twin]), &key);
+		return psprintf("%s: elements %d and %d are the same: %s", field->name, other + 1, twin + 1, quoted(&key));
+	}
+	for (i = 0; i < records->nfields; i++)
+		if (records->fields[i].flags & BCD_F_ONCE && count_true(&side, records->fields[i].name) > 1)
+			return psprintf("%s: %s is true in %d elements, at most 1 is allowed", field->name,
+							records->fields[i].name, count_true(&side, records->fields[i].name));
+	return NULL;
+}
+
+/* Checks an array of records, and replaces it by what the store keeps. */
+static char *
+check_records(const BcdField *field, JsonbValue *value)
+{
+	JsonbContainer *array = value->val.binary.data;
+	JsonbParseState *state = NULL;
+	char	   *message = check_array(field, value);
+	Jsonb	   *checked;
+	uint32		i;
+
+	if (message)
+		return message;
+	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	for (i = 0; i < JsonContainerSize(array); i++)
+	{
+		message = check_element(field->records, getIthJsonbValueFromContainer(array, i)->val.binary.data, &state);
+		if (message)
+			return psprintf("%s: element %u: %s", field->name, i + 1, message);
+	}
+	checked = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+	bcd_jsonb_value(checked, value);
+	return check_together(field, checked);
+}
+
+/*
  * Checks a value against its field, and converts it to the form that the store
  * keeps.
  *
@@ -239,10 +371,11 @@ bcd_payload_normalize(const BcdField *field, JsonbValue *value)
 			return check_number(field, value);
 		case BCD_INTEGERS:
 		case BCD_STRINGS:
+			return check_array(field, value);
 		case BCD_RECORDS:
 			if (field->flags & BCD_F_CHOICES)
 				return bcd_choices_normalize(field, value);
-			return check_array(field, value);
+			return check_records(field, value);
 		case BCD_DATETIME:
 			return check_instant(field, value);
 		default:

@@ -245,7 +245,8 @@ has_to_be_sent(const char *name, JsonbValue *value, void *arg)
 	const BcdField *field = bcd_resource_field(record->resource, name);
 	JsonbValue	old;
 
-	if (field && field->flags & (BCD_F_CREATE_ONLY | BCD_F_FIXED))
+	/* collections are kept by difference: collection.c */
+	if (field && (field->flags & (BCD_F_CREATE_ONLY | BCD_F_FIXED) || field->records))
 		return false;
 	return !field_value(record->known, name, &old) || !same_value(value, &old);
 }
@@ -262,7 +263,7 @@ bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 }
 
 /*
- * The fields to send so that a record with the known contents "known" (NULL:
+ * The fields, other than collections, to send so that a record with the known contents "known" (NULL:
  * nothing is known) becomes "wanted".
  *
  * A hidden record whose source row is back is shown again.

@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "payload/address.h"
+#include "payload/collection.h"
+#include "payload/element_pair.h"
 #include "payload/payload.h"
 #include "payload/task.h"
 #include "payload/url.h"
@@ -145,57 +147,62 @@ add_fields(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, Jsonb *cha
 	return lappend(tasks, task_create(row, facet, &facet->update, fields));
 }
 
-/* Returns the records of a collection as a list of jsonb objects. */
-static List *
-records_of(Jsonb *payload, const char *collection)
+/* Returns the field that holds the records of a facet that is a collection. */
+static const BcdField *
+collection_of(const BcdResource *resource, const BcdFacet *facet)
 {
-	List	   *records = NIL;
-	JsonbValue	array;
-	uint32		i;
-
-	if (payload == NULL ||
-		getKeyJsonValueFromContainer(&payload->root, collection, strlen(collection), &array) == NULL ||
-		array.type != jbvBinary || !JsonContainerIsArray(array.val.binary.data))
-		return NIL;
-	for (i = 0; i < JsonContainerSize(array.val.binary.data); i++)
-		records = lappend(records, JsonbValueToJsonb(getIthJsonbValueFromContainer(array.val.binary.data, i)));
-	return records;
+	return bcd_resource_field(resource, facet->collection);
 }
 
-/* Returns the record in a list that has the same key as this one, or NULL. */
-static Jsonb *
-find_record(List *records, Jsonb *record, const BcdFacet *facet)
+static List *
+changes_of(const BcdTaskRow *row, const BcdFacet *facet)
 {
-	ListCell   *lc;
+	return bcd_collection_changes(collection_of(row->resource, facet)->records,
+								  bcd_collection_of(row->wanted, facet->collection),
+								  bcd_collection_of(row->known, facet->collection));
+}
 
-	foreach(lc, records)
+/*
+ * Returns the name of a collection that has to be read before the tasks of a
+ * row can be determined: its elements are not known, or the id of one that has
+ * to be changed or removed. NULL: there is none.
+ */
+const char *
+bcd_tasks_unread(const BcdTaskRow *row)
+{
+	const BcdResource *r = row->resource;
+	int			i;
+
+	for (i = 1; row->id && row->wanted && i < r->nfacets; i++)
 	{
-		int			i;
+		const BcdFacet *facet = &r->facets[i];
+		ListCell   *lc;
 
-		for (i = 0; facet->key[i] && bcd_payload_same(lfirst(lc), record, facet->key[i]); i++)
-			;
-		if (facet->key[i] == NULL)
-			return lfirst(lc);
+		if (facet->collection == NULL || !bcd_payload_has(row->wanted, facet->collection))
+			continue;
+		if (!bcd_payload_has(row->known, facet->collection))
+			return facet->collection;
+		foreach(lc, changes_of(row, facet))
+		{
+			const BcdElementChange *change = lfirst(lc);
+
+			if (change->was && bcd_element_id(change->was) == NULL)
+				return facet->collection;
+		}
 	}
 	return NULL;
 }
 
-static bool
-is_changed(const char *name, JsonbValue *value, void *known)
-{
-	Jsonb	   *is = bcd_payload_set(NULL, name, value);
-
-	return !bcd_payload_same(is, known, name);
-}
-
 static List *
-add_record(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, const BcdAction *action,
-		   Jsonb *fields, Jsonb *known)
+add_element(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, const BcdElementChange *change)
 {
-	BcdTask    *task = task_create(row, facet, action, fields);
+	const BcdAction *action = change->was == NULL ? &facet->create : change->is ? &facet->update : &facet->remove;
+	BcdTask    *task = task_create(row, facet, action, action->whole ? change->is : change->fields);
 
 	task->parent = row->id;
-	task->id = known ? bcd_payload_text(known, "id") : NULL;
+	task->id = bcd_element_id(change->was);
+	task->was = change->was;
+	task->is = change->is;
 	return lappend(tasks, task);
 }
 
@@ -206,29 +213,34 @@ add_record(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, const BcdA
 static List *
 add_collection(List *tasks, const BcdTaskRow *row, const BcdFacet *facet)
 {
-	List	   *wanted = records_of(row->wanted, facet->collection);
-	List	   *known = records_of(row->known, facet->collection);
 	ListCell   *lc;
 
 	if (!bcd_payload_has(row->wanted, facet->collection))
 		return tasks;
 	if (row->id && !bcd_payload_has(row->known, facet->collection))
 		elog(ERROR, "the %s of record %s are not known", facet->collection, row->id);
-	foreach(lc, wanted)
-	{
-		Jsonb	   *old = find_record(known, lfirst(lc), facet);
-		Jsonb	   *changes = old ? bcd_payload_filter(lfirst(lc), is_changed, old) : NULL;
-
-		if (old == NULL)
-			tasks = add_record(tasks, row, facet, &facet->create, lfirst(lc), NULL);
-		else if (bcd_payload_count(changes) > 0)
-			tasks = add_record(tasks, row, facet, &facet->update,
-							   facet->update.whole ? lfirst(lc) : changes, old);
-	}
-	foreach(lc, known)
-		if (find_record(wanted, lfirst(lc), facet) == NULL)
-		tasks = add_record(tasks, row, facet, &facet->remove, lfirst(lc), lfirst(lc));
+	foreach(lc, changes_of(row, facet))
+		tasks = add_element(tasks, row, facet, lfirst(lc));
 	return tasks;
+}
+
+/*
+ * Returns whether a task for an element is still to be done, now that more is
+ * known of its collection.
+ */
+bool
+bcd_task_is_due(const BcdTask *task, Jsonb *known)
+{
+	const BcdRecords *records = collection_of(task->resource, task->facet)->records;
+	Jsonb	   *collection = bcd_collection_of(known, task->facet->collection);
+	ListCell   *lc;
+
+	if (task->is == NULL)
+		return bcd_collection_find(collection, task->id) != NULL;
+	foreach(lc, bcd_collection_changes(records, bcd_collection_with(NULL, task->is), collection))
+		if (((BcdElementChange *) lfirst(lc))->is)
+		return true;
+	return false;
 }
 
 /* Appends the tasks of all facets other than the first. */

@@ -24,6 +24,8 @@ typedef struct BcdTask
 								 * does not exist yet, or has no id */
 	const char *parent;			/* the id of the record above: of a
 								 * collection, or the parent */
+	Jsonb	   *was;			/* an element as it is known; NULL: it is new */
+	Jsonb	   *is;				/* and as it will be; NULL: it is removed */
 	Jsonb	   *options;		/* the feed's options, or NULL */
 } BcdTask;
 
@@ -41,6 +43,8 @@ typedef struct BcdTaskRow
 } BcdTaskRow;
 
 extern List *bcd_tasks(const BcdTaskRow *row);
+extern const char *bcd_tasks_unread(const BcdTaskRow *row);
+extern bool bcd_task_is_due(const BcdTask *task, Jsonb *known);
 extern BcdTask *bcd_task_to_hide(const BcdTaskRow *row);
 extern bool bcd_facet_is_placed(const BcdFacet *facet, Jsonb *options);
 extern bool bcd_facet_may_merge(const BcdFacet *facet, Jsonb *options);

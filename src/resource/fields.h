@@ -45,6 +45,8 @@
 	{name, BCD_INTEGERS, 0, most, -1, BCD_F_SET, NULL, resource}
 #define IDS(name, flags) \
 	{name, BCD_INTEGERS, 0, -1, -1, BCD_F_SET | (flags)}
+#define RECORDS(name, most, elements, facet) \
+	{name, BCD_RECORDS, 0, most, -1, 0, NULL, NULL, NULL, facet, elements}
 #define WORDS(name) \
 	{name, BCD_STRINGS, 0, -1, -1, 0}
 

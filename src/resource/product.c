@@ -5,7 +5,7 @@
  * Fields that requests can have but that are left out:
  *
  *	id						assigned by the store
- *	bulk_pricing_rules, custom_fields, images, videos
+ *	bulk_pricing_rules, images, videos
  *							collections of records below the product, which
  *							have endpoints of their own
  *	variants				can only be sent when a product is created; they
@@ -32,6 +32,15 @@ static const char *const open_graph_type[] = {"product", "album", "book", "drink
 static const char *const product_type[] = {"physical", "digital", NULL};
 
 /*
+ * A product may have several custom fields of one name, with different values.
+ */
+static const BcdField custom_field_fields[] = {
+	TEXT("name", 1, 250, BCD_F_REQUIRED),
+	TEXT("value", 1, 250, BCD_F_REQUIRED),
+};
+static const BcdRecords custom_field = {BCD_FIELDS(custom_field_fields),.key = BCD_LIST("name", "value"),.kin = 1};
+
+/*
  * The store itself increments the counters (reviews, sales, views), so they
  * can be set but not compared. brand_name is looked up, or creates a brand,
  * hence a brand's limit; it is never returned. include_fields does not accept
@@ -46,6 +55,7 @@ static const BcdField product_fields[] = {
 	REFERENCES("categories", 1000, "category"),
 	ENUM("condition", condition, 0),
 	PRICE("cost_price", 0),
+	RECORDS("custom_fields", 200, &custom_field, "custom_fields"),
 	OBJECT("custom_url", 0),
 	INSTANT("date_last_imported", BCD_F_WRITE_ONLY),
 	MEASURE("depth", 0),
@@ -118,6 +128,13 @@ static const BcdMember product_stock[] = {
 	{NULL}
 };
 
+/* Collections below a product, whose elements have requests of their own */
+#define ELEMENTS(field, path, whole_update) \
+	.name = field,.nested = true,.collection = field, \
+	.create = {&(const BcdEndpoint) {"POST", "/catalog/products/{parent}/" path, 1, BCD_ONE, &bcd_reply_records},.whole = true}, \
+	.update = {&(const BcdEndpoint) {"PUT", "/catalog/products/{parent}/" path "/{id}", 1, BCD_ONE, &bcd_reply_records},.whole = whole_update}, \
+	.remove = {&(const BcdEndpoint) {"DELETE", "/catalog/products/{parent}/" path "/{id}", 1, BCD_NO_BODY, &bcd_reply_silent}}
+
 static const BcdFacet product_facets[] = {
 	{
 		.create = {&product_create},
@@ -132,6 +149,7 @@ static const BcdFacet product_facets[] = {
 		.placed_by = "location_id",
 		.update = {&bcd_stock_absolute,.members = product_stock},
 	},
+	{ELEMENTS("custom_fields", "custom-fields", true)},
 };
 
 static const BcdKey product_keys[] = {

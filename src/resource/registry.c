@@ -55,6 +55,13 @@ bcd_resource_field(const BcdResource *resource, const char *name)
 				   compare_field);
 }
 
+/* The field of this name of the elements of an array, or NULL */
+const BcdField *
+bcd_records_field(const BcdRecords *records, const char *name)
+{
+	return bsearch(name, records->fields, records->nfields, sizeof(BcdField), compare_field);
+}
+
 /* The fields' names in a comma list, for a hint; palloc'd */
 char *
 bcd_resource_field_names(const BcdResource *resource)

@@ -56,6 +56,8 @@ typedef enum BcdType
 #define BCD_F_FIXED			0x200	/* cannot be changed once the record
 									 * exists */
 #define BCD_F_CHOICES		0x400	/* what of each option: choices.c */
+#define BCD_F_URL			0x800	/* an http or https URL */
+#define BCD_F_ONCE			0x1000	/* true in one element at most */
 
 /* A value for new records that is requested from the store once per run */
 typedef struct BcdDefault
@@ -66,6 +68,21 @@ typedef struct BcdDefault
 								 * an id; in other rows that field is not sent */
 	const char *missing;		/* error message if the store has none */
 } BcdDefault;
+
+/* The elements of an array of records */
+typedef struct BcdRecords
+{
+	const struct BcdField *fields;	/* sorted by name */
+	int			nfields;
+	const char *const *key;		/* the fields in which elements differ; all of
+								 * them are required */
+	int			kin;			/* an element can be changed into another one
+								 * that has the same values in so many leading
+								 * key fields; 0: its key cannot be changed */
+	const char *file;			/* member in which the store repeats the file
+								 * name of a key that it does not return;
+								 * NULL: the keys are returned */
+} BcdRecords;
 
 typedef struct BcdField
 {
@@ -82,6 +99,7 @@ typedef struct BcdField
 								 * none), or NULL */
 	const BcdDefault *otherwise;	/* for rows without a value, or NULL */
 	const char *facet;			/* written with this facet; NULL: the first */
+	const BcdRecords *records;	/* the elements of BCD_RECORDS */
 } BcdField;
 
 /*
@@ -229,8 +247,6 @@ typedef struct BcdFacet
 	bool		nested;			/* creating the record also writes it */
 	const char *collection;		/* field with the records below; NULL: the
 								 * facet consists of fields of the record */
-	const char *const *key;		/* for a collection: the fields that identify
-								 * its records */
 	const char *if_field;		/* whether the facet can be written separately
 								 * depends on this field ... */
 	const char *if_value;		/* ... which must have this value */
@@ -337,5 +353,6 @@ extern const char *bcd_resource_key(const BcdResource *resource, int n);
 extern bool bcd_resource_is_own_parent(const BcdResource *resource);
 extern bool bcd_resource_identifies(const BcdResource *resource, const char *field);
 extern const BcdFacet *bcd_resource_facet_of(const BcdResource *resource, const BcdField *field);
+extern const BcdField *bcd_records_field(const BcdRecords *records, const char *name);
 
 #endif							/* BCD_RESOURCE_H */

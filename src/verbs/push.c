@@ -88,6 +88,9 @@ decide_difference(BcdItem *item, const BcdDifference *d)
 		case BCD_NEEDS_UPDATE:
 			bcd_item_wants_tasks(item, d->tasks);
 			break;
+		case BCD_NEEDS_READING:
+			bcd_decide_stage(item, BCD_READ);
+			break;
 	}
 }
 
@@ -291,7 +294,7 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 	old = MemoryContextSwitchTo(item->cxt);
 	after->known = bcd_item_known_read(item, record);
 	MemoryContextSwitchTo(old);
-	bcd_item_wants_write(item);
+	bcd_item_wants_write(item, true);
 	item->decision.link = BCD_LINK_PUT;
 }
 
@@ -448,7 +451,7 @@ push_read(BcdItem *item, const cJSON *record)
 		bcd_decide_refusal(item);
 		return;
 	}
-	bcd_item_wants_write(item);
+	bcd_item_wants_write(item, true);
 	/* found: from now on it is this row's record */
 	item->decision.link = BCD_LINK_PUT;
 }

@@ -18,6 +18,7 @@
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
 #include "fold/fold.h"
+#include "payload/collection.h"
 #include "payload/payload.h"
 #include "payload/task.h"
 #include "resource/resource.h"
@@ -83,10 +84,10 @@ pushed_text(Jsonb *known, const char *field)
 }
 
 static void
-differs(Comparison *c, const char *field, const char *source_value)
+differs_from(Comparison *c, const char *field, const char *source_value, const char *store_value,
+			 const char *pushed_value)
 {
 	BcdLane    *lane = c->item->lane;
-	const cJSON *got = cJSON_GetObjectItemCaseSensitive(c->record, field);
 
 	if (c->differences++ == 0 && is_pending(lane, c->item))
 		c->pending = true;
@@ -94,7 +95,33 @@ differs(Comparison *c, const char *field, const char *source_value)
 		bcd_discrepancy_insert_at(lane->run->run_id, lane->feed->name, c->item->key, c->item->store_id,
 								  bcd_item_address(c->item), "different",
 								  c->facet ? c->facet->name : NULL, field,
-								  source_value, bcd_json_text(got), pushed_text(c->item->known, field));
+								  source_value, store_value, pushed_value);
+}
+
+static void
+differs(Comparison *c, const char *field, const char *source_value)
+{
+	differs_from(c, field, source_value, bcd_json_text(cJSON_GetObjectItemCaseSensitive(c->record, field)),
+				 pushed_text(c->item->known, field));
+}
+
+static char *
+element_text(Jsonb *element)
+{
+	return element ? JsonbToCString(NULL, &element->root, VARSIZE(element)) : NULL;
+}
+
+/*
+ * Compares an element of a collection: the store lacks it, has it with other
+ * values, or still has it though the row does not.
+ */
+static void
+compare_element(const BcdTask *task, Comparison *c)
+{
+	const char *field = task->facet->collection;
+	Jsonb	   *pushed = task->id ? bcd_collection_find(bcd_collection_of(c->item->known, field), task->id) : NULL;
+
+	differs_from(c, field, element_text(task->is), element_text(task->was), element_text(pushed));
 }
 
 /*
@@ -123,7 +150,9 @@ compare_tasks(List *tasks, Comparison *c)
 
 		c->facet = task->facet;
 		/* the record does not show this facet's values */
-		if (!bcd_facet_is_placed(task->facet, task->options))
+		if (task->facet->collection)
+			compare_element(task, c);
+		else if (!bcd_facet_is_placed(task->facet, task->options))
 			bcd_payload_each(task->fields, compare_change, c);
 	}
 	c->facet = NULL;
@@ -138,7 +167,16 @@ compare_dropped(const char *name, JsonbValue *value, void *arg)
 {
 	Comparison *c = arg;
 
-	if (!bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(c->record, name)))
+	const BcdField *field = bcd_resource_field(c->item->lane->feed->resource, name);
+
+	if (field && field->records)
+	{
+		Jsonb	   *left = bcd_collection_of(c->seen, name);
+
+		if (left && JB_ROOT_COUNT(left) > 0)
+			differs_from(c, name, NULL, element_text(left), bcd_value_text(value));
+	}
+	else if (!bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(c->record, name)))
 		differs(c, name, NULL);
 }
 
@@ -193,7 +231,7 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 	item->decision.seen = true;
 	/* for a row that is gone, only check that the record is hidden */
 	dropped = item->lane->phase == ROWS ? bcd_item_dropped(item) : NULL;
-	if (d.need == BCD_NEEDS_MENDING)
+	if (d.need == BCD_NEEDS_MENDING || d.need == BCD_NEEDS_READING)
 		bcd_verify_missing(item->lane, item, "different", d.reason);
 	else
 	{

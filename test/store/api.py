@@ -5,6 +5,7 @@ import re
 import brands
 import categoriesapi
 import customers
+import elements
 import inventory
 import productsapi
 import replies
@@ -93,6 +94,13 @@ _BELOW_ID = (
      Endpoint("/inventory/locations/{id}/items", INVENTORY, problem=True,
               GET=inventory.location_items)),
 )
+_BELOW_ID += tuple(
+    (re.compile("/catalog/products/%s/%s%s\\Z" % (
+        r"([1-9]\d{0,9})", sort.path, end.replace("{id}", r"([1-9]\d{0,9})"))),
+     Endpoint("/catalog/products/{id}/%s%s" % (sort.path, end), CATALOG,
+              **methods))
+    for sort in elements.SORTS.values()
+    for end, methods in zip(("", "/{id}"), elements.endpoints(sort)))
 _ID = re.compile(r"[1-9]\d{0,9}\Z")
 _STORE_PATH = re.compile(r"/stores/([0-9A-Za-z_-]+)/(v2|v3)(/.*)\Z")
 

@@ -6,6 +6,7 @@ Nothing here counts against the quota, waits for latency or is journaled.
 import re
 import time
 
+import elements
 import exactjson
 import faults
 import query
@@ -114,6 +115,13 @@ def _stock(control):
              "levels": {str(location): at.on_hand for location, at
                         in stock.levels(rows[key]).items()},
              "waiting": store.stock.number_waiting(key)} for key in keys]
+
+
+def _elements(control):
+    """What is below each product."""
+    rows = control.store.products.rows
+    return [dict(elements.show_all(record, elements.SORTS), product_id=key)
+            for key, record in sorted(rows.items())]
 
 
 def _locations(control):
@@ -326,6 +334,7 @@ _ROUTES = {
     ("GET", "/state/trees"): _trees,
     ("GET", "/state/stock"): _stock,
     ("GET", "/state/locations"): _locations,
+    ("GET", "/state/elements"): _elements,
     ("POST", "/settle"): _settle,
     ("GET", "/counts"): _counts,
     ("GET", "/journal"): _journal,

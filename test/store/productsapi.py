@@ -4,6 +4,7 @@ import operator
 import time
 
 import brands
+import elements
 import exactjson
 import fields
 import listing
@@ -192,8 +193,9 @@ _DELETE_PARAMS = {name: _FILTERS[name][0] for name in _DELETE_BY}
 # -- showing -----------------------------------------------------------------
 
 def _sub_resources(record, include):
-    """Sub-resources are not simulated: they are there, and empty."""
+    """Those that are not simulated are there, and empty."""
     shown = {name: [] for name in include}
+    shown.update(elements.show_all(record, include))
     if "channels" in shown:
         shown["channels"] = [1]
     if "primary_image" in shown:
@@ -320,11 +322,18 @@ def _one_saved(call, key, show, lost, as_list):
 
 
 def post(call):
-    show = _shower(call, call.params(_WRITE_PARAMS))
+    values = call.params(_WRITE_PARAMS)
     store = call.store
-    clean, errors = _checked(call, {}, call.json_object(), create=True)
+    item = dict(call.json_object())
+    nested = {name: item.pop(name) for name in list(item)
+              if name in elements.SORTS}
+    if nested and "include_fields" not in values:
+        values["include"] = list(nested)
+    show = _shower(call, values)
+    clean, errors = _checked(call, {}, item, create=True)
     if errors:
         raise Refused(call.invalid(errors))
+    nested = elements.nested(store, nested)
     lost = products.bad_url(clean)
     found = products.conflicts(store, clean)
     if found:
@@ -332,6 +341,7 @@ def post(call):
     lost.update(_partial_fields(call, clean))
     next_brand = store.brands.next_id
     key = products.create(store, clean)["id"]
+    store.products.put(key, nested, touch=False)
     _note_brand(call, next_brand)
     call.created("product", key)
     # The 207 of this call is documented with an array.

@@ -7,11 +7,14 @@ does in the control panel.  Both are checked lightly and journaled nowhere.
 import brands
 import categories
 import customers
+import elements
+import exactjson
 import fields
 import productfields
 import products
 import stock
 import variants
+from replies import Refused
 
 
 class SeedError(ValueError):
@@ -69,12 +72,19 @@ def _split(record, *names):
 
 def _seed_product(store, record):
     rest, (key, created, modified) = _split(record, "id", *_DATES)
+    below = {name: rest.pop(name) for name in list(rest)
+             if name in elements.SORTS}
     clean = _clean("product", rest)
     if "name" not in clean:
         raise SeedError("a product needs a name")
     if created is not None or modified is not None:
         created, modified = _seed_dates(store, created, modified)
-    return products.create(store, clean, key, created, modified)["id"]
+    key = products.create(store, clean, key, created, modified)["id"]
+    try:
+        store.products.put(key, elements.nested(store, below), touch=False)
+    except Refused as refusal:
+        raise SeedError(exactjson.loads(refusal.reply.raw)["title"]) from None
+    return key
 
 
 def _seed_dates(store, created, modified):

@@ -51,6 +51,7 @@ DEFAULTS = {
     "variant_sku_exact": True, "variant_needs_product": True,
     "most_variants": 600, "most_values": 250, "value_ids": "change",
     # inventory
+    "image_names": True, "unfetchable": "",
     "locations": [{"id": 1, "label": "Default location"}],
     "adjustment_batch_status": 413, "adjustment_mode": "atomic",
     "adjustment_errors": "one", "stock_over_limit": "drop",
@@ -175,6 +176,7 @@ class Store:
         self.variants = variants.new_table(self)
         self.options = {}           # product -> its options
         self.last_option = 100      # id of an option or of a value
+        self.next_element = 501     # of all records below products
         self.welcomed = []          # addresses that got a mail of welcome
         self.stock = stock.Stock(self)
         self.stock.configure()
@@ -182,6 +184,11 @@ class Store:
                           "channels": [1]}}
         self.urls = {}              # every URL of the store, of any kind
         self.summary_cache = (None, None)
+
+    def take_element_id(self):
+        taken = self.next_element
+        self.next_element += 1
+        return taken
 
     def reset_counts(self):
         self.requests = {}          # endpoint -> Counter of statuses

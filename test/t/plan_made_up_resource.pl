@@ -36,8 +36,8 @@ sub planned
 }
 
 subtest 'a new record is created with what nests in it, and the rest follows' => sub {
-	planned('widget', [ { wanted => { name => 'A', level => 5, cogs => [ { code => 'x' } ], labels => [ { space => 's', name => 'n' } ] } } ],
-		[ 'POST /widgets {"cogs": [{"code": "x"}], "name": "A", "level": 5}',
+	planned('widget', [ { wanted => { name => 'A', level => 5, cogs => [ { code => 1 } ], labels => [ { space => 's', name => 'n' } ] } } ],
+		[ 'POST /widgets {"cogs": [{"code": 1}], "name": "A", "level": 5}',
 		  'PUT /labels [{"widget_id": null, "name": "n", "space": "s"}]' ], 'all of it');
 	planned('widget', [ { options => { room => 2 }, wanted => { name => 'A', level => 5 } } ],
 		[ 'POST /widgets {"name": "A"}', 'PUT /dials {"by": "us", "dials": [{"room": 2, "widget": null, "set_to": 5}]}' ],
@@ -60,17 +60,20 @@ subtest 'each facet that has changed is one task, and tasks at one endpoint shar
 };
 
 subtest 'a collection is kept by difference: added, changed and removed elements, and no others' => sub {
-	my %known = (name => 'A', cogs => [ { id => 7, code => 'x', teeth => 8 }, { id => 8, code => 'y', teeth => 9 }, { id => 9, code => 'z', teeth => 1 } ], labels => []);
-	planned('widget', [ { id => 5, known => \%known, wanted => { name => 'A', cogs => [ { code => 'y', teeth => 10 }, { code => 'z', teeth => 1 }, { code => 'w', teeth => 2 } ] } } ],
-		[ 'PUT /cogs [{"id": 8, "teeth": 10}]', 'POST /widgets/5/cogs [{"code": "w", "teeth": 2}]', 'DELETE /widgets/5/cogs/7' ], 'one of each');
+	my %known = (name => 'A', cogs => [ { id => 7, code => 1, teeth => 8 }, { id => 8, code => 2, teeth => 9 }, { id => 9, code => 3, teeth => 1 } ], labels => []);
+	planned('widget', [ { id => 5, known => \%known, wanted => { name => 'A', cogs => [ { code => 2, teeth => 10 }, { code => 3, teeth => 1 }, { code => 4, teeth => 2 } ] } } ],
+		[ 'DELETE /widgets/5/cogs/7', 'PUT /cogs [{"id": 8, "teeth": 10}]', 'POST /widgets/5/cogs [{"code": 4, "teeth": 2}]' ], 'one of each, removals first');
 	planned('widget', [ { id => 5, known => \%known, wanted => { name => 'A' } } ], [], 'a collection that the row does not have is left alone');
 	planned('widget', [ map { { id => $_, known => { name => 'A', cogs => [] }, wanted => { name => 'A', cogs => [ map { { code => $_ } } 1 .. 3 ] } } } 5, 6 ],
 		[ 'POST /widgets/5/cogs [{"code": 1},{"code": 2}]', 'POST /widgets/5/cogs [{"code": 3}]',
 		  'POST /widgets/6/cogs [{"code": 1},{"code": 2}]', 'POST /widgets/6/cogs [{"code": 3}]' ], 'elements of several records do not share a path');
 	planned('widget', [ { id => 5, known => { name => 'A', labels => [ { id => 3, space => 's', name => 'n', value => 1 }, { id => 4, space => 't', name => 'n', value => 1 } ] },
 			wanted => { name => 'A', labels => [ { space => 's', name => 'n', value => 2 }, { space => 'u', name => 'n', value => 1 } ] } } ],
-		[ 'PUT /labels [{"id": 3, "widget_id": 5, "name": "n", "space": "s", "value": 2},{"widget_id": 5, "name": "n", "space": "u", "value": 1}]',
-		  'DELETE /labels?id:in=4' ], 'new and changed ones share an endpoint that takes both');
+		[ 'DELETE /labels?id:in=4',
+		  'PUT /labels [{"id": 3, "widget_id": 5, "name": "n", "space": "s", "value": 2},{"widget_id": 5, "name": "n", "space": "u", "value": 1}]' ], 'new and changed ones share an endpoint that takes both');
+	planned('widget', [ { id => 5, known => { name => 'A', labels => [ { id => 3, space => 's', name => 'n', value => 1 }, { id => 4, space => 's', name => 'm' } ] },
+			wanted => { name => 'A', labels => [ { space => 's', name => 'm' }, { space => 's', name => 'o', value => 1 } ] } } ],
+		['PUT /labels [{"id": 3, "widget_id": 5, "name": "o", "space": "s", "value": 1}]'], 'one whose key may change is changed into another');
 	my ($rc, undef, $error) = $node->psql('postgres',
 		q(SELECT requests('[{"resource": "widget", "id": 5, "known": {"name": "A"}, "wanted": {"name": "A", "cogs": []}}]')));
 	like($error, qr/the cogs of record 5 are not known/, 'what is not known is never guessed');

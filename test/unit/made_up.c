@@ -38,9 +38,21 @@ static const BcdEndpoint label_delete = {"DELETE", "/labels", 50};
 static const BcdEndpoint rate_put = {"PUT", "/lists/{list_id}/rates", 4, BCD_ARRAY};
 static const BcdEndpoint rate_delete = {"DELETE", "/lists/{list_id}/rates", 4};
 
+static const BcdField cog_fields[] = {
+	WHOLE("code", 0, 100, BCD_F_REQUIRED),
+	WHOLE("teeth", 0, 100, 0),
+};
+static const BcdField label_fields[] = {
+	TEXT("name", 1, 50, BCD_F_REQUIRED),
+	TEXT("space", 1, 50, BCD_F_REQUIRED),
+	WHOLE("value", 0, 100, 0),
+};
+static const BcdRecords cogs = {BCD_FIELDS(cog_fields),.key = BCD_LIST("code")};
+static const BcdRecords labels = {BCD_FIELDS(label_fields),.key = BCD_LIST("space", "name"),.kin = 1};
+
 static const BcdField widget_fields[] = {
-	{"cogs", BCD_RECORDS, 0, 10, -1, 0,.facet = "cogs"},
-	{"labels", BCD_RECORDS, 0, 10, -1, 0,.facet = "labels"},
+	RECORDS("cogs", 10, &cogs, "cogs"),
+	RECORDS("labels", 10, &labels, "labels"),
 	{"level", BCD_INTEGER, 0, 100, -1, 0,.facet = "dial"},
 	TEXT("name", 1, 50, BCD_F_REQUIRED),
 	PRICE("price", 0),
@@ -56,9 +68,9 @@ static const BcdMember label_members[] = {{"widget_id", BCD_FROM_PARENT}, {NULL}
 static const BcdFacet widget_facets[] = {
 	{.create = {&widget_create},.update = {&widget_update,.needs = "name"},.remove = {&widget_delete, "id:in={id,}"}},
 	{.name = "dial",.nested = true,.placed_by = "room",.update = {&dial,.members = dial_members}},
-	{.name = "cogs",.nested = true,.collection = "cogs",.key = BCD_LIST("code"),
+	{.name = "cogs",.nested = true,.collection = "cogs",
 	.create = {&cog_create},.update = {&cog_update},.remove = {&cog_delete}},
-	{.name = "labels",.collection = "labels",.key = BCD_LIST("space", "name"),
+	{.name = "labels",.collection = "labels",
 		.create = {&label_put,.members = label_members},
 	.update = {&label_put,.members = label_members,.whole = true},.remove = {&label_delete, "id:in={id,}"}},
 };

@@ -37,6 +37,26 @@ is_a_set(const char *const *values)
 	return i > 0;
 }
 
+/* The elements of an array: fields in order, and a key of those that are required */
+static bool
+records_are_sound(const BcdRecords *records)
+{
+	const BcdField *field;
+	int			i;
+
+	for (i = 0; i < records->nfields; i++)
+		if ((i > 0 && strcmp(records->fields[i - 1].name, records->fields[i].name) >= 0) ||
+			strcmp(records->fields[i].name, "id") == 0 || records->fields[i].type == BCD_RECORDS)
+			return false;
+	for (i = 0; records->key[i]; i++)
+	{
+		field = bcd_records_field(records, records->key[i]);
+		if (field == NULL || !(field->flags & BCD_F_REQUIRED) || (field->flags & BCD_F_WRITE_ONLY && records->file == NULL))
+			return false;
+	}
+	return i > 0 && records->kin <= i;
+}
+
 static bool
 names_facet(const BcdResource *resource, const char *name)
 {
@@ -66,6 +86,8 @@ test_fields(const BcdResource *resource)
 			sorted &= strcmp(field[-1].name, field->name) < 0;
 		found &= bcd_resource_field(resource, field->name) == field;
 		sound &= number == (field->scale >= 0);
+		sound &= (field->type == BCD_RECORDS) == (field->records != NULL || (field->flags & BCD_F_CHOICES) != 0) &&
+			(field->records == NULL || (records_are_sound(field->records) && field->max > 0));
 		sound &= field->values == NULL || (field->type == BCD_STRING && is_a_set(field->values));
 		sound &= !(field->flags & BCD_F_SET) || array || field->flags & BCD_F_CHOICES;
 		sound &= field->refers_to == NULL || field->type == BCD_INTEGER || field->type == BCD_INTEGERS;
@@ -104,7 +126,7 @@ placeholders_known(const BcdResource *resource, const char *template)
 		if (*at != '{' || at[1 + len] != '}' || len == 0 || len >= sizeof(name))
 			return false;
 		snprintf(name, sizeof(name), "%.*s", (int) (strchr(",?", at[len]) ? len - 1 : len), at + 1);
-		if (strcmp(name, "id") != 0 && bcd_resource_field(resource, name) == NULL &&
+		if (strcmp(name, "id") != 0 && strcmp(name, "parent") != 0 && bcd_resource_field(resource, name) == NULL &&
 			(resource->keys[0].one_of == NULL || (strcmp(name, "identity") != 0 && strcmp(name, "identity_name") != 0)))
 			return false;
 		at += 1 + len + 1;
@@ -307,7 +329,7 @@ test_part(const BcdResource *resource, const BcdFacet *facet)
 	ok(unique, "%s: its name is its own: %s", resource->name, facet->name);
 	ok(fields_of(resource, facet) > 0, "%s: it has fields", facet->name);
 	ok(facet->collection == NULL || (collection && collection->type == BCD_RECORDS &&
-									 bcd_resource_facet_of(resource, collection) == facet && facet->key),
+									 bcd_resource_facet_of(resource, collection) == facet && collection->records),
 	   "%s: or records below, which have keys", facet->name);
 	ok((facet->if_field == NULL) == (facet->if_value == NULL) &&
 	   (facet->if_field == NULL || (condition && has_value(condition, facet->if_value))),
@@ -492,7 +514,7 @@ test_facts(void)
 	const BcdResource *category = bcd_resource_find("category");
 	const BcdResource *brand = bcd_resource_find("brand");
 	static const char *const unwritable[] = {"id", "date_created", "date_modified",
-		"calculated_price", "base_variant_id", "variants", "images", "videos", "custom_fields",
+		"calculated_price", "base_variant_id", "variants", "images", "videos",
 	"bulk_pricing_rules", "options", "modifiers", "channels"};
 	int			i;
 	char	   *names;
@@ -500,7 +522,7 @@ test_facts(void)
 	for (i = 0; i < lengthof(unwritable); i++)
 		ok(bcd_resource_field(product, unwritable[i]) == NULL, "product: no field %s", unwritable[i]);
 	test_customers(bcd_resource_find("customer"));
-	is_int(product->nfields, 62, "product: number of fields in the vendor's document");
+	is_int(product->nfields, 63, "product: number of fields in the vendor's document");
 	is_int(category->nfields, 15, "category: likewise");
 	is_int(brand->nfields, 7, "brand: likewise");
 	is_int(most(product, "name"), 250, "product name");

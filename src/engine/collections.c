@@ -1,0 +1,267 @@
+/*
+ * collections.c
+ *		Collections of records below a record: what is known of them.
+ *
+ * Each element that has to be added, changed or removed is a task of its own;
+ * the tasks of a row are done one after the other, and after each of them the link
+ * says what the collection is now, with the ids of its elements.  What is not
+ * known for sure (a reply was lost, the record was found by a look-up) is read
+ * before anything is sent, since an element that is sent twice may be there
+ * twice.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "base/json.h"
+#include "engine/collections.h"
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/stage.h"
+#include "feed/difference.h"
+#include "feed/feed.h"
+#include "payload/collection.h"
+#include "payload/payload.h"
+#include "payload/task.h"
+#include "resource/resource.h"
+
+static const BcdFacet *
+facet_of(const BcdResource *resource, BcdStage stage)
+{
+	return &resource->facets[bcd_stage_nth_facet(stage)];
+}
+
+static const BcdRecords *
+records_of(const BcdResource *resource, const BcdFacet *facet)
+{
+	return bcd_resource_field(resource, facet->collection)->records;
+}
+
+/* Do the requests of a stage write elements of a collection? */
+bool
+bcd_stage_is_collection(const BcdResource *resource, BcdStage stage)
+{
+	return bcd_stage_is_facet(stage) && facet_of(resource, stage)->collection;
+}
+
+/* Has the record of an item to be read before it is known what it needs? */
+bool
+bcd_item_must_read(const BcdItem *item)
+{
+	BcdItemRecord record = bcd_record_after(item);
+	BcdTaskRow	row;
+
+	bcd_feed_subject(item->lane->feed, item->wanted, record.store_id, record.known, &row);
+	return bcd_tasks_unread(&row) != NULL;
+}
+
+/* A payload with the collections of another one, and no others. */
+Jsonb *
+bcd_with_collections(const BcdResource *resource, Jsonb *payload, Jsonb *from)
+{
+	int			i;
+
+	for (i = 1; i < resource->nfacets; i++)
+	{
+		const char *name = resource->facets[i].collection;
+
+		if (name && (bcd_payload_has(payload, name) || bcd_payload_has(from, name)))
+			payload = bcd_payload_set_collection(payload, name, bcd_collection_of(from, name));
+	}
+	return payload;
+}
+
+/*
+ * The record was read: adds what is known of the collections that are mapped.
+ * Those that the reply does not have are what they were.
+ */
+Jsonb *
+bcd_collections_read(const BcdItem *item, Jsonb *known, const cJSON *record)
+{
+	const BcdFeed *feed = item->lane->feed;
+	const BcdResource *r = feed->resource;
+	Jsonb	   *before = NULL;
+	int			i;
+
+	for (i = 1; i < r->nfacets; i++)
+	{
+		const char *name = r->facets[i].collection;
+		const cJSON *got = name ? cJSON_GetObjectItemCaseSensitive(record, name) : NULL;
+
+		if (name == NULL || !bcd_feed_maps(feed, name))
+			continue;
+		if (before == NULL)
+			before = bcd_payload_merge(item->remembered, item->known);
+		if (cJSON_IsArray(got) || cJSON_IsNull(got))
+			known = bcd_payload_set_collection(known, name,
+											   bcd_collection_read(records_of(r, &r->facets[i]),
+																   bcd_collection_of(item->wanted, name),
+																   bcd_collection_of(before, name),
+																   cJSON_IsArray(got) ? got : NULL));
+		else
+			known = bcd_payload_set_collection(known, name, bcd_collection_of(item->known, name));
+	}
+	return known;
+}
+
+static Jsonb *
+empty_collection(void)
+{
+	JsonbParseState *state = NULL;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+}
+
+/*
+ * The record was created: collections that its request had are there, with the
+ * ids that the reply tells; others are empty.
+ */
+Jsonb *
+bcd_known_created(const BcdItem *item, const cJSON *record)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	Jsonb	   *known = item->wanted;
+	int			i;
+
+	for (i = 1; i < r->nfacets; i++)
+	{
+		const BcdFacet *facet = &r->facets[i];
+		Jsonb	   *wanted = facet->collection ? bcd_collection_of(item->wanted, facet->collection) : NULL;
+
+		if (wanted == NULL)
+			continue;
+		wanted = facet->nested ? bcd_collection_created(records_of(r, facet), wanted,
+														cJSON_GetObjectItemCaseSensitive(record, facet->collection)) :
+			empty_collection();
+		known = bcd_payload_set_collection(known, facet->collection, wanted);
+	}
+	return known;
+}
+
+static const BcdTask *
+first_task(const BcdItem *item)
+{
+	return linitial(item->tasks);
+}
+
+/*
+ * An element was written: what is known by now. element: as the reply has it,
+ * or NULL.
+ */
+Jsonb *
+bcd_known_with_element(const BcdItem *item, const cJSON *element)
+{
+	const BcdTask *task = first_task(item);
+	const char *name = task->facet->collection;
+	int64		id;
+	bool		has_id = element && bcd_json_id(element, BCD_ELEMENT_ID, &id);
+	Jsonb	   *collection = bcd_collection_after(bcd_collection_of(item->known, name), task->was, task->is,
+												  has_id ? psprintf(INT64_FORMAT, id) : NULL);
+
+	return bcd_payload_set_collection(item->known, name, collection);
+}
+
+/* Is an element of a reply below the record of an item, as far as it says so? */
+static bool
+is_below(const BcdItem *item, const BcdTask *task, const cJSON *element)
+{
+	const BcdMember *member;
+	int64		id;
+
+	for (member = task->action->members; member && member->from != BCD_FROM_NOTHING; member++)
+		if (member->from == BCD_FROM_PARENT &&
+			bcd_json_field_int64(element, member->name, &id) && id != item->store_id)
+			return false;
+	return true;
+}
+
+static bool
+is_of_task(const BcdItem *item, const BcdTask *task, const cJSON *element)
+{
+	int64		id;
+
+	if (!cJSON_IsObject(element) || !bcd_json_id(element, BCD_ELEMENT_ID, &id))
+		return false;
+	if (task->id)
+		return strcmp(task->id, psprintf(INT64_FORMAT, id)) == 0;
+	return is_below(item, task, element) &&
+		bcd_element_is(records_of(task->resource, task->facet), task->is, element);
+}
+
+/*
+ * The element of a reply that an item's task is about, or NULL: a reply that
+ * speaks of another one tells nothing of what became of it.
+ */
+const cJSON *
+bcd_element_in_reply(const BcdItem *item, const cJSON *data)
+{
+	const BcdTask *task = first_task(item);
+	const cJSON *element;
+
+	if (!cJSON_IsArray(data))
+		return is_of_task(item, task, data) ? data : NULL;
+	cJSON_ArrayForEach(element, data)
+	{
+		if (is_of_task(item, task, element))
+			return element;
+	}
+	return NULL;
+}
+
+/* What comes of an item's task, if the store takes it. */
+BcdOutcome
+bcd_element_outcome(const BcdItem *item)
+{
+	const BcdTask *task = first_task(item);
+
+	return task->was == NULL ? BCD_CREATED : task->is ? BCD_UPDATED : BCD_DELETED;
+}
+
+/* The key of a task's element, as JSON. */
+char *
+bcd_element_words(const BcdTask *task)
+{
+	Jsonb	   *key = bcd_element_key(records_of(task->resource, task->facet), task->is ? task->is : task->was);
+
+	return JsonbToCString(NULL, &key->root, VARSIZE(key));
+}
+
+/*
+ * An element was refused: may that be because it is not there any more, is there
+ * already, or because the record is gone?
+ */
+bool
+bcd_element_may_be_there(const BcdJob *job)
+{
+	long		status = job->request->status;
+
+	return status == 404 || status == 409 || status == 410 || status == 422;
+}
+
+/*
+ * The tasks of an item that are left after its first one was refused. *due: it
+ * is still to be done. An element that has gone from the store is not changed
+ * but added.
+ */
+List *
+bcd_tasks_after_refusal(const BcdItem *item, bool *due)
+{
+	const BcdTask *task = first_task(item);
+	Jsonb	   *known = bcd_record_after(item).known;
+	List	   *rest = list_copy_tail(item->tasks, 1);
+	BcdTask    *again;
+
+	*due = bcd_task_is_due(task, known);
+	if (!*due || task->was == NULL || task->is == NULL ||
+		bcd_collection_find(bcd_collection_of(known, task->facet->collection), task->id))
+		return rest;
+	again = palloc(sizeof(BcdTask));
+	*again = *task;
+	again->action = &task->facet->create;
+	again->fields = task->is;
+	again->was = NULL;
+	again->id = NULL;
+	*due = false;
+	return lcons(again, rest);
+}

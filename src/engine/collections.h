@@ -1,0 +1,22 @@
+/*
+ * collections.h
+ *		Collections of records below a record.
+ */
+#ifndef BCD_ENGINE_COLLECTIONS_H
+#define BCD_ENGINE_COLLECTIONS_H
+
+#include "engine/engine.h"
+
+extern bool bcd_stage_is_collection(const BcdResource *resource, BcdStage stage);
+extern Jsonb *bcd_with_collections(const BcdResource *resource, Jsonb *payload, Jsonb *from);
+extern Jsonb *bcd_collections_read(const BcdItem *item, Jsonb *known, const cJSON *record);
+extern Jsonb *bcd_known_created(const BcdItem *item, const cJSON *record);
+extern Jsonb *bcd_known_with_element(const BcdItem *item, const cJSON *element);
+extern const cJSON *bcd_element_in_reply(const BcdItem *item, const cJSON *data);
+extern BcdOutcome bcd_element_outcome(const BcdItem *item);
+extern char *bcd_element_words(const BcdTask *task);
+extern bool bcd_element_may_be_there(const BcdJob *job);
+extern List *bcd_tasks_after_refusal(const BcdItem *item, bool *due);
+extern bool bcd_item_must_read(const BcdItem *item);
+
+#endif							/* BCD_ENGINE_COLLECTIONS_H */

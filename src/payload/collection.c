@@ -1,0 +1,229 @@
+/*
+ * collection.c
+ *		Collections: arrays of records below a record, kept by difference.
+ *
+ * What is known of a collection has the ids that the store gave its elements,
+ * {"id": 7, ...}, as far as they are known; a row's does not. Only elements
+ * that we have written, or that were found to be those of the row, are known:
+ * others are not touched.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "payload/collection.h"
+#include "payload/element_pair.h"
+#include "payload/payload.h"
+
+/* Returns a collection as a jsonb array, or NULL if the payload has none. */
+Jsonb *
+bcd_collection_of(Jsonb *payload, const char *name)
+{
+	JsonbValue	array;
+
+	if (payload == NULL ||
+		getKeyJsonValueFromContainer(&payload->root, name, strlen(name), &array) == NULL ||
+		array.type != jbvBinary || !JsonContainerIsArray(array.val.binary.data))
+		return NULL;
+	return JsonbValueToJsonb(&array);
+}
+
+/* A copy of a payload with a collection, which NULL leaves out. */
+Jsonb *
+bcd_payload_set_collection(Jsonb *payload, const char *name, Jsonb *collection)
+{
+	JsonbValue	value;
+
+	if (collection == NULL)
+		return payload && bcd_payload_has(payload, name) ?
+			DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(payload), CStringGetTextDatum(name))) :
+			payload;
+	bcd_jsonb_value(collection, &value);
+	return bcd_payload_set(payload, name, &value);
+}
+
+static bool
+is_key_field(const char *name, JsonbValue *value, void *arg)
+{
+	const BcdRecords *records = arg;
+	int			i;
+
+	for (i = 0; records->key[i]; i++)
+		if (strcmp(records->key[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* The key fields of an element. */
+Jsonb *
+bcd_element_key(const BcdRecords *records, Jsonb *element)
+{
+	return bcd_payload_filter(element, is_key_field, (void *) records);
+}
+
+/* Is an element of a reply this one, as far as its key can be read? */
+bool
+bcd_element_is(const BcdRecords *records, Jsonb *element, const cJSON *got)
+{
+	BcdSide		a = {records, 1,.elements = &element};
+	BcdSide		b = {records, 1,.got = &got};
+	int			i;
+
+	for (i = 1; records->key[i - 1]; i++)
+	{
+		char	   *x = bcd_side_key(&a, 0, i);
+		char	   *y = bcd_side_key(&b, 0, i);
+
+		if (y == NULL)
+			break;
+		if (x == NULL || strcmp(x, y) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_changed(const char *name, JsonbValue *value, void *known)
+{
+	return !bcd_payload_same(bcd_payload_set(NULL, name, value), known, name);
+}
+
+static List *
+add_change(List *changes, Jsonb *was, Jsonb *is)
+{
+	BcdElementChange *change;
+	Jsonb	   *fields = was && is ? bcd_payload_filter(is, is_changed, was) : is;
+
+	if (was && is && bcd_payload_count(fields) == 0)
+		return changes;
+	change = palloc(sizeof(BcdElementChange));
+	change->was = was;
+	change->is = is;
+	change->fields = fields;
+	return lappend(changes, change);
+}
+
+/*
+ * Returns what makes a collection the wanted one, as a list of
+ * BcdElementChange. Elements are removed first, then changed, then added, so
+ * that neither limits nor values that must not be there twice are met on the
+ * way.
+ */
+List *
+bcd_collection_changes(const BcdRecords *records, Jsonb *wanted, Jsonb *known)
+{
+	BcdSide		is;
+	BcdSide		was;
+	List	   *changes = NIL;
+	int			i;
+
+	bcd_side_of(&is, records, wanted);
+	bcd_side_of(&was, records, known);
+	bcd_pair(&is, &was, bcd_records_nkeys(records));
+	bcd_pair(&is, &was, records->kin);
+	for (i = 0; i < was.n; i++)
+		if (was.partner[i] < 0)
+			changes = add_change(changes, was.elements[i], NULL);
+	for (i = 0; i < is.n; i++)
+		if (is.partner[i] >= 0)
+			changes = add_change(changes, was.elements[is.partner[i]], is.elements[i]);
+	for (i = 0; i < is.n; i++)
+		if (is.partner[i] < 0)
+			changes = add_change(changes, NULL, is.elements[i]);
+	return changes;
+}
+
+static Jsonb *
+nth_element(Jsonb *collection, int nth)
+{
+	return JsonbValueToJsonb(getIthJsonbValueFromContainer(&collection->root, nth));
+}
+
+static int
+count(Jsonb *collection)
+{
+	return collection ? JB_ROOT_COUNT(collection) : 0;
+}
+
+static bool
+same_element(Jsonb *a, Jsonb *b)
+{
+	return compareJsonbContainers(&a->root, &b->root) == 0;
+}
+
+/* Returns the element with an id, or NULL. */
+Jsonb *
+bcd_collection_find(Jsonb *collection, const char *id)
+{
+	int			i;
+
+	for (i = 0; id && i < count(collection); i++)
+	{
+		Jsonb	   *element = nth_element(collection, i);
+		char	   *other = bcd_element_id(element);
+
+		if (other && strcmp(other, id) == 0)
+			return element;
+	}
+	return NULL;
+}
+
+static void
+push_element(JsonbParseState **state, Jsonb *element)
+{
+	JsonbValue	value;
+
+	bcd_jsonb_value(element, &value);
+	(void) pushJsonbValue(state, WJB_ELEM, &value);
+}
+
+/*
+ * A copy of a collection in which an element is replaced by another one. was
+ * NULL: that one is added; is NULL: none takes its place.
+ */
+static Jsonb *
+replace(Jsonb *collection, Jsonb *was, Jsonb *is)
+{
+	JsonbParseState *state = NULL;
+	int			i;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	for (i = 0; i < count(collection); i++)
+	{
+		Jsonb	   *element = nth_element(collection, i);
+
+		if (was == NULL || !same_element(element, was))
+			push_element(&state, element);
+		else if (is)
+			push_element(&state, is);
+	}
+	if (was == NULL)
+		push_element(&state, is);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+}
+
+/* A copy of a collection (NULL: an empty one) with one more element. */
+Jsonb *
+bcd_collection_with(Jsonb *collection, Jsonb *element)
+{
+	return replace(collection, NULL, element);
+}
+
+static Jsonb *
+with_id(Jsonb *element, const char *id)
+{
+	return id ? bcd_payload_set_integer(element, BCD_ELEMENT_ID, strtoll(id, NULL, 10)) : element;
+}
+
+/*
+ * What is known of a collection after one of its elements was written: was
+ * NULL: it was added; is NULL: it was removed. id is the store's, if known.
+ */
+Jsonb *
+bcd_collection_after(Jsonb *known, Jsonb *was, Jsonb *is, const char *id)
+{
+	if (was == NULL)
+		return replace(known, NULL, with_id(is, id));
+	return replace(known, was, is ? bcd_payload_merge(was, is) : NULL);
+}

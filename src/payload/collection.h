@@ -1,0 +1,35 @@
+/*
+ * collection.h
+ *		Collections: arrays of records below a record.
+ */
+#ifndef BCD_COLLECTION_H
+#define BCD_COLLECTION_H
+
+#include <cjson/cJSON.h>
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+#include "payload/element_pair.h"
+#include "resource/resource.h"
+
+/* What has to be done to one element of a collection */
+typedef struct BcdElementChange
+{
+	Jsonb	   *was;			/* as it is known; NULL: it is to be added */
+	Jsonb	   *is;				/* as it is wanted; NULL: it is to be removed */
+	Jsonb	   *fields;			/* those that differ; of a new one all */
+} BcdElementChange;
+
+extern Jsonb *bcd_collection_of(Jsonb *payload, const char *name);
+extern List *bcd_collection_changes(const BcdRecords *records, Jsonb *wanted, Jsonb *known);
+extern Jsonb *bcd_collection_read(const BcdRecords *records, Jsonb *wanted, Jsonb *known, const cJSON *got);
+extern Jsonb *bcd_collection_created(const BcdRecords *records, Jsonb *wanted, const cJSON *got);
+extern Jsonb *bcd_collection_after(Jsonb *known, Jsonb *was, Jsonb *is, const char *id);
+extern Jsonb *bcd_collection_with(Jsonb *collection, Jsonb *element);
+extern Jsonb *bcd_collection_find(Jsonb *collection, const char *id);
+extern Jsonb *bcd_payload_set_collection(Jsonb *payload, const char *name, Jsonb *collection);
+extern bool bcd_element_is(const BcdRecords *records, Jsonb *element, const cJSON *got);
+extern Jsonb *bcd_element_key(const BcdRecords *records, Jsonb *element);
+
+#endif							/* BCD_COLLECTION_H */

@@ -1,0 +1,274 @@
+/*
+ * collection_read.c
+ *		Collections as replies list them.
+ *
+ * Of the elements that the store has, those are ours that we know by their ids,
+ * and those that have the key of an element of the row. All others belong to
+ * somebody else, and nothing is known of them.
+ *
+ * The store does not return every key: of an image's URL it keeps only the name
+ * of the file. Then elements belong together whose file names agree; and if
+ * nothing has been known of the collection before, because the record was found
+ * in the store, the rest belong together in their order. To take one image for
+ * another is better than to have each of them twice.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/json.h"
+#include "payload/collection.h"
+#include "payload/element_pair.h"
+#include "payload/payload.h"
+
+/* A collection as the store has it, as it was known, and as the row has it */
+typedef struct Reading
+{
+	BcdSide		got;
+	BcdSide		known;			/* partners: in got */
+	BcdSide		wanted;			/* partners: in got */
+	int		   *known_as;		/* of wanted elements: those in known, or -1 */
+	int		   *wanted_as;		/* and the reverse */
+} Reading;
+
+/* The part of a URL that names a file, without its ending. */
+static char *
+file_of(const char *url)
+{
+	const char *end = url + strcspn(url, "?#");
+	const char *name = end;
+	const char *dot = end;
+
+	while (name > url && name[-1] != '/')
+		name--;
+	while (dot > name && *dot != '.')
+		dot--;
+	return pnstrdup(name, (dot > name ? dot : end) - name);
+}
+
+static bool
+has_file(const cJSON *got, const char *member, const char *file)
+{
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(got, member);
+
+	return cJSON_IsString(value) && file[0] &&
+		strstr(bcd_folded(file_of(value->valuestring)), bcd_folded(file)) != NULL;
+}
+
+static void
+join(Reading *r, int wanted, int got)
+{
+	r->wanted.partner[wanted] = got;
+	r->got.partner[got] = wanted;
+}
+
+/* Pairs elements whose keys are not returned, by the names of their files. */
+static void
+pair_by_file(Reading *r)
+{
+	const BcdRecords *records = r->wanted.records;
+	int			i;
+	int			j;
+
+	for (i = 0; i < r->wanted.n; i++)
+	{
+		char	   *url = r->wanted.partner[i] < 0 ? bcd_payload_text(r->wanted.elements[i], records->key[0]) : NULL;
+		char	   *file = url ? file_of(url) : NULL;
+
+		for (j = 0; file && j < r->got.n && r->wanted.partner[i] < 0; j++)
+			if (r->got.partner[j] < 0 && has_file(r->got.got[j], records->file, file))
+				join(r, i, j);
+	}
+}
+
+static void
+pair_in_order(Reading *r)
+{
+	int			i;
+	int			j = 0;
+
+	for (i = 0; i < r->wanted.n; i++)
+	{
+		if (r->wanted.partner[i] >= 0)
+			continue;
+		while (j < r->got.n && r->got.partner[j] >= 0)
+			j++;
+		if (j < r->got.n)
+			join(r, i, j);
+	}
+}
+
+/* Pairs the elements of the row with those of the store. */
+static void
+pair_wanted(Reading *r, bool anew)
+{
+	const BcdRecords *records = r->wanted.records;
+
+	bcd_pair(&r->wanted, &r->got, bcd_records_nkeys(records));
+	bcd_pair(&r->wanted, &r->got, records->kin);
+	if (records->file)
+		pair_by_file(r);
+	if (records->file && anew)
+		pair_in_order(r);
+}
+
+static void
+begin(Reading *r, const BcdRecords *records, Jsonb *wanted, Jsonb *known, const cJSON *got)
+{
+	BcdSide		is;
+	BcdSide		was;
+	int			i;
+
+	bcd_side_of_reply(&r->got, records, got);
+	bcd_side_of(&r->known, records, known);
+	bcd_side_of(&r->wanted, records, wanted);
+	bcd_side_of(&is, records, wanted);
+	bcd_side_of(&was, records, known);
+	bcd_pair(&is, &was, bcd_records_nkeys(records));
+	bcd_pair(&is, &was, records->kin);
+	r->known_as = is.partner;
+	r->wanted_as = was.partner;
+	bcd_pair_by_id(&r->known, &r->got);
+	bcd_pair(&r->known, &r->got, bcd_records_nkeys(records));
+	for (i = 0; i < r->wanted.n; i++)
+		if (is.partner[i] >= 0)
+			r->wanted.partner[i] = r->known.partner[is.partner[i]];
+}
+
+/* An element that is being put together */
+typedef struct Element
+{
+	const BcdRecords *records;
+	Jsonb	   *wanted;			/* NULL: the row has none */
+	Jsonb	   *known;			/* NULL: nothing was known */
+	const cJSON *got;
+	Jsonb	   *is;
+} Element;
+
+/* Returns a value of a reply as one field. */
+static Jsonb *
+field_of(const char *name, const cJSON *got)
+{
+	char	   *json = cJSON_PrintUnformatted(got);
+	Datum		field;
+
+	if (json == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	field = CStringGetDatum(psprintf("{\"%s\": %s}", name, json));
+	cJSON_free(json);
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, field));
+}
+
+static bool
+agrees(const BcdField *field, Jsonb *element, const cJSON *got)
+{
+	JsonbValue	value;
+
+	return element &&
+		getKeyJsonValueFromContainer(&element->root, field->name, strlen(field->name), &value) != NULL &&
+		bcd_payload_agrees(field, &value, got);
+}
+
+static void
+take_from(Element *e, const char *name, Jsonb *element)
+{
+	JsonbValue	value;
+
+	(void) getKeyJsonValueFromContainer(&element->root, name, strlen(name), &value);
+	e->is = bcd_payload_set(e->is, name, &value);
+}
+
+/*
+ * Adds a field with the value that the store has, in the form in which the row
+ * or the link has the same.
+ */
+static void
+add_field(Element *e, const BcdField *field)
+{
+	const cJSON *got = cJSON_GetObjectItemCaseSensitive(e->got, field->name);
+	bool		in_known = bcd_payload_has(e->known, field->name);
+
+	if (field->flags & BCD_F_WRITE_ONLY)
+		take_from(e, field->name, in_known ? e->known : e->wanted);
+	else if (agrees(field, e->wanted, got))
+		take_from(e, field->name, e->wanted);
+	else if (agrees(field, e->known, got))
+		take_from(e, field->name, e->known);
+	else if (!bcd_payload_is_nothing(got))
+		e->is = bcd_payload_merge(e->is, field_of(field->name, got));
+}
+
+/* Returns what is known of an element: the fields that we send, and its id. */
+static Jsonb *
+element_of(const BcdRecords *records, Jsonb *wanted, Jsonb *known, const cJSON *got)
+{
+	Element		e = {records, wanted, known, got, bcd_payload_empty()};
+	int64		id;
+	int			i;
+
+	for (i = 0; i < records->nfields; i++)
+		if (bcd_payload_has(wanted, records->fields[i].name) || bcd_payload_has(known, records->fields[i].name))
+			add_field(&e, &records->fields[i]);
+	return bcd_json_id(got, BCD_ELEMENT_ID, &id) ? bcd_payload_set_integer(e.is, BCD_ELEMENT_ID, id) : e.is;
+}
+
+static void
+push_element(JsonbParseState **state, Jsonb *element)
+{
+	JsonbValue	value;
+
+	bcd_jsonb_value(element, &value);
+	(void) pushJsonbValue(state, WJB_ELEM, &value);
+}
+
+/*
+ * Returns what is known of a collection that was read: those elements of the
+ * store that the row has or that were known before. known NULL: nothing was.
+ */
+Jsonb *
+bcd_collection_read(const BcdRecords *records, Jsonb *wanted, Jsonb *known, const cJSON *got)
+{
+	JsonbParseState *state = NULL;
+	Reading		r;
+	int			i;
+
+	begin(&r, records, wanted, known, got);
+	pair_wanted(&r, known == NULL);
+	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	for (i = 0; i < r.wanted.n; i++)
+		if (r.wanted.partner[i] >= 0)
+			push_element(&state, element_of(records, r.wanted.elements[i],
+											r.known_as[i] >= 0 ? r.known.elements[r.known_as[i]] : NULL,
+											r.got.got[r.wanted.partner[i]]));
+	for (i = 0; i < r.known.n; i++)
+		if (r.known.partner[i] >= 0 && r.wanted_as[i] < 0)
+			push_element(&state, element_of(records, NULL, r.known.elements[i], r.got.got[r.known.partner[i]]));
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+}
+
+/*
+ * Returns what is known of a collection that was written with its record: the
+ * row's elements, with those ids that the reply tells. got NULL: it tells none.
+ */
+Jsonb *
+bcd_collection_created(const BcdRecords *records, Jsonb *wanted, const cJSON *got)
+{
+	JsonbParseState *state = NULL;
+	Reading		r;
+	int			i;
+
+	begin(&r, records, wanted, NULL, cJSON_IsArray(got) ? got : NULL);
+	pair_wanted(&r, r.got.n == r.wanted.n);
+	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	for (i = 0; i < r.wanted.n; i++)
+	{
+		Jsonb	   *element = r.wanted.elements[i];
+		int64		id;
+
+		if (r.wanted.partner[i] >= 0 && bcd_json_id(r.got.got[r.wanted.partner[i]], BCD_ELEMENT_ID, &id))
+			element = bcd_payload_set_integer(element, BCD_ELEMENT_ID, id);
+		push_element(&state, element);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+}
