@@ -193,7 +193,7 @@ aim_at_last_page(Relation relation)
 			RelationSetTargetBlock(relation, nblocks - 1);
 			return buffer;
 		}
-		/* somebody has extended the table before we had the pin */
+		/* somebody extended the table before we had the pin */
 		ReleaseBuffer(buffer);
 	}
 }

@@ -35,7 +35,7 @@ align_bytes(char align)
 	}
 }
 
-/* Sets up for a table; nothing is compared yet. */
+/* Initializes a comparison for a table, without any column. */
 void
 bcd_rowdiff_init(BcdRowDiff *diff, TupleDesc desc)
 {
@@ -53,7 +53,7 @@ bcd_rowdiff_init(BcdRowDiff *diff, TupleDesc desc)
 	}
 }
 
-/* Lets a column be compared. */
+/* Adds a column to the comparison. */
 void
 bcd_rowdiff_add(BcdRowDiff *diff, AttrNumber attnum, bool key)
 {
@@ -102,7 +102,7 @@ value_differs(const BcdColumn *column, Datum a, Datum b)
 	return strcmp(DatumGetCString(a), DatumGetCString(b)) != 0;
 }
 
-/* How two rows in slots differ. */
+/* Returns how two rows in slots differ. */
 BcdDifference
 bcd_rowdiff_slots(const BcdRowDiff *diff, TupleTableSlot *old, TupleTableSlot *new)
 {
@@ -129,7 +129,7 @@ bcd_rowdiff_slots(const BcdRowDiff *diff, TupleTableSlot *old, TupleTableSlot *n
 	return result;
 }
 
-/* A value in a tuple: the next one of this column, and how long it is */
+/* A position in a tuple: the next value of a column, and its length */
 typedef struct BcdCursor
 {
 	char	   *at;
@@ -169,8 +169,8 @@ values_differ(const BcdColumn *column, const BcdCursor *a, const BcdCursor *b)
 }
 
 /*
- * How many bytes at the beginning of two tuples' data are the same, in whole
- * words?  The data begins at a multiple of MAXIMUM_ALIGNOF.
+ * Returns how many bytes at the beginning of two tuples' data are equal, in
+ * whole words.  The data begins at a multiple of MAXIMUM_ALIGNOF.
  */
 static inline Size
 same_bytes(const char *a, const char *b, Size len)
@@ -200,7 +200,7 @@ side_init(BcdSide *side, MinimalTuple tuple)
 
 #define side_is_null(side, i)	((side)->nulls && att_isnull(i, (side)->nulls))
 
-/* The end of a value that is the next one, of this column */
+/* Returns the end of the value at a position, which is of this column. */
 static inline char *
 skip_value(char *at, const BcdColumn *column)
 {
@@ -216,9 +216,9 @@ skip_value(char *at, const BcdColumn *column)
 }
 
 /*
- * Passes over columns that are the same, byte by byte, in both tuples; as
- * long as that is so, both have them at the same place, and it is enough to
- * go through one.  Returns the number of the first other column.
+ * Skips columns that are equal, byte by byte, in both tuples.  Up to there,
+ * both have the same layout, so it is enough to go through one of them.
+ * Returns the number of the first other column.
  */
 static inline int
 skip_same(const BcdRowDiff *diff, BcdSide *old, BcdSide *new, Size len)
@@ -250,8 +250,8 @@ skip_same(const BcdRowDiff *diff, BcdSide *old, BcdSide *new, Size len)
 }
 
 /*
- * The same as bcd_rowdiff_slots(), for tuples that have all the columns, and
- * without taking them apart.
+ * Like bcd_rowdiff_slots(), but for tuples that have all the columns, and
+ * without deforming them.
  */
 static BcdDifference
 compare_tuples(const BcdRowDiff *diff, MinimalTuple old_tuple, MinimalTuple new_tuple)
@@ -294,9 +294,9 @@ compare_tuples(const BcdRowDiff *diff, MinimalTuple old_tuple, MinimalTuple new_
 }
 
 /*
- * How two rows in slots of minimal tuples differ.
+ * Returns how two rows in slots of minimal tuples differ.
  *
- * A tuple that is older than an added column has fewer columns than that.
+ * A tuple that is older than an added column has fewer columns.
  */
 BcdDifference
 bcd_rowdiff_minimal(const BcdRowDiff *diff, TupleTableSlot *old, TupleTableSlot *new)

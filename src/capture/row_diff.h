@@ -9,7 +9,7 @@
 #include "access/tupdesc.h"
 #include "executor/tuptable.h"
 
-/* What has to be known of a column to find and to compare its values */
+/* What is needed to find and to compare the values of a column */
 typedef struct BcdColumn
 {
 	int16		len;
@@ -19,19 +19,22 @@ typedef struct BcdColumn
 	Size		align;			/* in bytes */
 } BcdColumn;
 
-/* The columns of a table; in the memory context where it was set up */
+/*
+ * The columns of a table; in the memory context that was current at
+ * initialization
+ */
 typedef struct BcdRowDiff
 {
 	BcdColumn  *columns;
-	int			last_key;		/* the key's columns are not behind this one */
-	int			last_compared;	/* the compared ones not behind this one */
+	int			last_key;		/* number of the last key column */
+	int			last_compared;	/* number of the last compared column */
 } BcdRowDiff;
 
 /* How two versions of a row differ */
 typedef enum BcdDifference
 {
-	BCD_SAME,					/* in nothing that matters */
-	BCD_DIFFERENT,				/* but not in the key */
+	BCD_SAME,					/* in no compared column */
+	BCD_DIFFERENT,				/* but with the same key */
 	BCD_OTHER_KEY
 } BcdDifference;
 

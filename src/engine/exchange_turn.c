@@ -1,32 +1,29 @@
 /*
  * exchange_turn.c
- *		Whose turn it is to write what must be unique.
+ *		Decides whose turn it is to write values that must be unique.
  *
- * A row may want an article number or a name that another row's record has and
- * is about to leave: numbers that move on by one row, two names that change
- * places.  The store takes no such write before the other one is done.  So items
- * that are to write a natural key come here first, where the links tell who has
- * it (link_unique.c), and the whole of what is wanted is looked at together.
+ * A row may want an article number or a name that another row's record has,
+ * and is about to give up: numbers that are shifted by one row, two names that
+ * are swapped.  The store refuses such a write until the other one is done.
+ * So items that are about to write a natural key come here first.  The links
+ * show which record has it (link_unique.c), and all these items are considered
+ * together.
  *
- * Rows that exchange their keys exchange their records, where the resource is
- * such: then hardly anything is left to be written.  A row takes the record that
- * has its key, and whoever had that gets the other one; so any permutation is
- * done by as many steps as it has rows, whether or not all of them are here.  A
- * row whose own record has something else that identifies it, the name of an
- * article whose number was changed, keeps its record.
+ * Where the resource permits it, rows that exchange their keys exchange their
+ * records; then hardly anything is left to be written (exchange_records.c).
  *
- * What is left is sent in the order in which keys become free: a row and those
- * that follow it, in one batch as long as the store does one after the other,
- * and the rest when that is written.  In a circle one row gives its key up for
- * a moment (exchange_aside.c).
+ * The remaining items are sent in the order in which keys become free
+ * (exchange_order.c): an item and those that follow it in one batch, if the
+ * store processes a batch in order, and the others once that is written.  In a
+ * circle, one record gives up its key for a moment (exchange_aside.c).
  *
- * Rows of several feeds may want each other's keys: they wait at the same gates,
- * and are looked at together.  Those of feeds that are pushed with another token
- * are not: they wait for each other in bcdelta.pending, and in a circle those that
- * come last give their keys up for the next round.
+ * Rows of several feeds may want each other's keys; they wait at the same
+ * gates and are considered together.  Feeds that use another token have gates
+ * of their own: their rows wait for each other in bcdelta.pending, and in a
+ * circle, those that come last give up their keys for the next round.
  *
- * Links are exchanged and rows step aside in the transaction in which that is
- * decided, before any request.
+ * Exchanged links and given-up keys are recorded in the transaction that
+ * decides on them, before any request.
  */
 #include "postgres.h"
 
@@ -116,7 +113,7 @@ decide_waits(BcdUnit *unit)
 	if (unit->fate == WAITS &&
 		(item->attempts + 1 < item->lane->run->store->options->max_attempts ||
 		 (item->attempts < WAIT_MOST && bcd_pending_is_in_progress(unit->waits_feed, unit->waits_for))))
-		/* in the next round, rows of another token have been written */
+		/* by the next round, rows with the other token have been written */
 		wait_for(item, unit->waits_feed, unit->waits_for, text, unit->elsewhere ? 0 : 1);
 	else
 	{
@@ -126,7 +123,10 @@ decide_waits(BcdUnit *unit)
 	}
 }
 
-/* May the rows that an item waits for be given another chance?  Not without end. */
+/*
+ * May the rows that an item waits for get another chance?  Only a limited
+ * number of times.
+ */
 static bool
 may_revive(const BcdUnit *unit)
 {

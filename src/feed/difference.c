@@ -28,8 +28,8 @@ refers_to_itself(const BcdFeed *feed, const char *key, const BcdRow *row, int64 
 }
 
 /*
- * A row of a feed, for tasks; wanted NULL: it is gone.  In the current memory
- * context.
+ * Makes the row of a feed for tasks; wanted NULL: the row is gone.  In the
+ * current memory context.
  */
 void
 bcd_feed_subject(const BcdFeed *feed, Jsonb *wanted, int64 store_id, Jsonb *known, BcdTaskRow *row)
@@ -42,7 +42,7 @@ bcd_feed_subject(const BcdFeed *feed, Jsonb *wanted, int64 store_id, Jsonb *know
 	row->merged = feed->merged;
 }
 
-/* The source row is gone, or was never there. */
+/* Determines what to do if the source row is gone, or never existed. */
 static void
 of_gone(const BcdFeed *feed, const BcdTaskRow *row, BcdDifference *d)
 {
@@ -70,7 +70,10 @@ of_gone(const BcdFeed *feed, const BcdTaskRow *row, BcdDifference *d)
 			"the source row is gone; on_delete is ignore";
 }
 
-/* A record without an id is written whether or not it exists. */
+/*
+ * Returns why a record without an id cannot be written, whether or not it
+ * exists.
+ */
 static char *
 flaw_of_keyed(const BcdTaskRow *row)
 {
@@ -80,8 +83,9 @@ flaw_of_keyed(const BcdTaskRow *row)
 }
 
 /*
- * A record below another parent than the row's is not the row's any more; it
- * may have gone with its parent. Nothing else that is fixed can be made good.
+ * A record with another parent than the row's no longer belongs to the row; it
+ * may have been removed with its parent.  Differences in other fixed fields
+ * cannot be corrected.
  */
 static void
 of_found(const BcdTaskRow *row, BcdDifference *d)
@@ -160,7 +164,7 @@ bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
 	}
 }
 
-/* Why no record can be created from a row, palloc'd; NULL: it can. */
+/* Returns why no record can be created from a row, palloc'd; NULL: it can. */
 char *
 bcd_flaw_of_new(const BcdResource *resource, Jsonb *wanted)
 {
@@ -170,7 +174,7 @@ bcd_flaw_of_new(const BcdResource *resource, Jsonb *wanted)
 							  missing) : NULL;
 }
 
-/* Why a row cannot be looked up that has no natural key, palloc'd. */
+/* Returns why a row without a natural key cannot be looked up, palloc'd. */
 char *
 bcd_flaw_of_key(const BcdResource *resource)
 {

@@ -259,7 +259,10 @@ equality_operator(const char *table, const char *column, Oid type)
 	return result;
 }
 
-/* Values that their text does not identify cannot be keys. */
+/*
+ * Raises an error if values of the key's type are not identified by their
+ * text.
+ */
 static void
 check_key_type(const BcdFeed *feed, const BcdKeyColumn *key)
 {
@@ -275,7 +278,10 @@ check_key_type(const BcdFeed *feed, const BcdKeyColumn *key)
 				 errhint("Give it another type, such as bigint, text or uuid, or pass a key of other columns; a generated column with a unique index will do.")));
 }
 
-/* The keys of links and pending rows were written with the type of that time. */
+/*
+ * Raises an error if the type has changed so that the keys of links and
+ * pending rows, which were written with the old one, may differ.
+ */
 static void
 check_retyped(const BcdFeed *feed, const BcdKeyColumn *key, Oid type)
 {
@@ -291,8 +297,9 @@ check_retyped(const BcdFeed *feed, const BcdKeyColumn *key, Oid type)
 }
 
 /*
- * Are the key columns of the types of when the feed was looked up?  Raises an
- * error if keys may be written differently now.  The source is locked.
+ * Do the key columns still have the types that they had when the feed was
+ * looked up?  Raises an error if keys may be written differently now.  The
+ * source is locked.
  */
 bool
 bcd_feed_has_types(const BcdFeed *feed)
@@ -333,10 +340,10 @@ look_up_key(const BcdFeed *feed, const char *name, BcdKeyColumn *key)
 
 /*
  * Looks up the owner and the key columns of a feed from bcd_feed_read().
- * Takes no lock: the source may be gone, and then its columns are.
  *
- * With retyped, the columns may have other types than those that the keys of
- * its rows are spelled by.
+ * Takes no lock; the source may be gone, and its columns with it.  If retyped
+ * is set, the columns may have other types than those that the keys of the
+ * feed's rows were written with.
  */
 void
 bcd_feed_look_up(BcdFeed *feed, bool retyped)
@@ -453,7 +460,7 @@ bcd_expression_check(const char *expression, const char *what)
 	List	   *list = parse_own_query(psprintf("SELECT (%s\n)", expression));
 	SelectStmt *select;
 
-	/* bare, as an expression or a sub-select: so is not "a) OR (b" */
+	/* not enclosed in parentheses, so that "a) OR (b" is no expression */
 	if (list_length(list) == 1 &&
 		(is_syntax(psprintf("SELECT %s\n", expression)) || is_syntax(expression)))
 	{

@@ -99,7 +99,7 @@ typedef struct BcdRow
 	char	   *waits_feed;
 	char	   *waits_key;
 	char	   *message;
-	ErrorData  *error;			/* that message is of, if it is one's */
+	ErrorData  *error;			/* that message belongs to, if any */
 } BcdRow;
 
 /* catalog and mapping: feed.c */

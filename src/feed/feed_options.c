@@ -126,8 +126,8 @@ set(const OptionKind *kind, const JsonbValue *value, BcdFeedOptions *result)
 }
 
 /*
- * Reads the options; raises an error for an unknown one and for a value that
- * it cannot have.
+ * Reads the options; raises an error for an unknown option or an invalid
+ * value.
  */
 void
 bcd_feed_options(Jsonb *options, const BcdResource *resource, BcdFeedOptions *result)
@@ -147,7 +147,10 @@ bcd_feed_options(Jsonb *options, const BcdResource *resource, BcdFeedOptions *re
 	}
 }
 
-/* The bits of some facets, by their names; those that are there no more count for nothing. */
+/*
+ * Returns the bits of some facets, by their names; names that no longer exist
+ * are ignored.
+ */
 uint32
 bcd_facet_bits(const BcdResource *resource, Datum names)
 {

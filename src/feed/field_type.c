@@ -17,9 +17,9 @@
 /* The JSON type that to_jsonb() produces for a type */
 typedef enum Shape
 {
-	SHAPE_ANY,					/* known for each value only */
+	SHAPE_ANY,					/* known only for each value */
 	SHAPE_TEXT,
-	SHAPE_BYTES,				/* a text too, but of hexadecimal digits */
+	SHAPE_BYTES,				/* also a string, but of hexadecimal digits */
 	SHAPE_DATE,
 	SHAPE_NUMBER,
 	SHAPE_BOOLEAN,
@@ -108,7 +108,7 @@ fits(const BcdField *field, Oid type)
 	return false;
 }
 
-/* The types that would fit, as the object of "takes" */
+/* The types that would fit, for the object of "takes" */
 static const char *
 wanted(BcdType type)
 {
@@ -137,7 +137,7 @@ wanted(BcdType type)
 }
 
 /*
- * NULL when values of this type may fit the field, else the sentence that
+ * Returns NULL if values of this type may fit the field, else a sentence that
  * says what the field takes instead.
  */
 char *

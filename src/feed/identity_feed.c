@@ -38,10 +38,7 @@ bcd_feed_identity(const BcdFeed *feed)
 	return identity;
 }
 
-/*
- * Looks at a row, outside of a claim; of one that cannot be sent, at what
- * identifies it.
- */
+/* Reads a row outside a claim; if it cannot be sent, only its identity. */
 void
 bcd_feed_look_at_identity(BcdFeed *feed, const char *key, BcdRow *row)
 {

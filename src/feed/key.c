@@ -105,9 +105,9 @@ bcd_key_values(const BcdFeed *feed, char **texts)
 }
 
 /*
- * A key's text as values of the key columns; raises an error when it is not
- * one.  The result is in the current memory context.  As the feed's owner:
- * inside bcd_guard_run().
+ * Returns a key's text as values of the key columns, in the current memory
+ * context; raises an error if it is not a key.  As the feed's owner: inside
+ * bcd_guard_run().
  */
 Datum *
 bcd_key_parse(const BcdFeed *feed, const char *key)
@@ -158,9 +158,9 @@ key_text(const BcdFeed *feed, const Datum *values)
 }
 
 /*
- * Raises an error when the key columns of rows that were read have other types
- * than when the feed was, since nobody kept it from being altered in between:
- * values of one type are not to be printed as those of another.
+ * Raises an error if the key columns of rows that were read have other types
+ * than when the feed was read.  The table may have been altered in between,
+ * and values of one type must not be printed as those of another.
  */
 void
 bcd_key_check_rows(const BcdFeed *feed, TupleDesc desc)
@@ -177,9 +177,9 @@ bcd_key_check_rows(const BcdFeed *feed, TupleDesc desc)
 }
 
 /*
- * The key of a row that was read with bcd_key_columns() for its first columns;
- * NULL when a part of it is null.  To be called for any number of rows between
- * bcd_keytext_pin() and bcd_keytext_unpin().
+ * Returns the key of a row that was read with bcd_key_columns() for its first
+ * columns; NULL if a part of it is null.  May be called for any number of rows
+ * between bcd_keytext_pin() and bcd_keytext_unpin().
  */
 char *
 bcd_key_of_tuple(const BcdFeed *feed, HeapTuple tuple, TupleDesc desc)

@@ -33,9 +33,10 @@ struct BcdKeyList
 	TupleDesc	desc;
 	TupleTableSlot *slot;
 	int64		count;
-	List	   *current;		/* put back before, and read again now */
+	List	   *current;		/* put back earlier, and being read again */
 	List	   *back;			/* put back for the next time */
-	int			kept;			/* of these, at the last bcd_keylist_keep() */
+	int			kept;			/* number of these at the last
+								 * bcd_keylist_keep() */
 	List	   *taken;			/* read since the last bcd_keylist_keep() */
 };
 
@@ -187,7 +188,7 @@ bcd_keylist_undo(BcdKeyList *list)
 	MemoryContextSwitchTo(old);
 }
 
-/* A key that is to be read once more, after bcd_keylist_again(). */
+/* Puts a key back, to be read again after bcd_keylist_again(). */
 void
 bcd_keylist_put_back(BcdKeyList *list, const char *key)
 {
@@ -203,7 +204,7 @@ bcd_keylist_has_back(const BcdKeyList *list)
 	return list->back != NIL;
 }
 
-/* The keys that were put back come again. */
+/* Lets keys that were put back be read again. */
 void
 bcd_keylist_again(BcdKeyList *list)
 {

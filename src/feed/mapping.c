@@ -38,8 +38,8 @@
 #define PREFIX "SELECT ("
 
 /*
- * The mapping when none is given: every column whose name is a field of the
- * resource.
+ * Returns the mapping to use if none is given: every column whose name is a
+ * field of the resource.
  */
 Jsonb *
 bcd_mapping_default(Relation source, const BcdResource *resource)
@@ -127,7 +127,9 @@ check_required(const BcdFeed *feed)
 				 errhint("To create a %s, map them in argument \"fields\"; a constant is enough, as in {\"type\": \"'physical'\"}.", r->name)));
 }
 
-/* Does this error concern the expression, so that its field should be named? */
+/*
+ * Does this error concern the expression, so that its field should be named?
+ */
 static bool
 is_expressions(int sqlerrcode)
 {
@@ -200,7 +202,10 @@ raise_for_field(const BcdFeed *feed, const BcdFeedField *field, ErrorData *error
 			 position > 0 ? internalerrposition(position) : 0));
 }
 
-/* The feed that a reference names must be there, and of the same store. */
+/*
+ * Raises an error unless the feed that a reference names exists and belongs to
+ * the same store.
+ */
 static void
 check_reference(const BcdFeed *feed, const char *name, const FuncExpr *call)
 {
@@ -358,7 +363,7 @@ check_field(const BcdFeed *feed, const BcdFeedField *field)
 	SPI_freeplan(plan);
 }
 
-/* The key columns may be read, too. */
+/* Checks the rights to read the key columns as well. */
 static void
 check_key(const BcdFeed *feed)
 {
@@ -460,7 +465,7 @@ bcd_mapping_advise(const BcdFeed *feed)
 		bcd_advise_of_unsteady(feed, feed->filter, expression_name(&filter));
 }
 
-/* The columns of a table that a mapping depends on; NIL: all. */
+/* Returns the columns of a table that a mapping depends on; NIL: all. */
 List *
 bcd_mapping_columns(const BcdFeed *feed, Oid relid)
 {

@@ -31,9 +31,9 @@
 #include "payload/payload.h"
 
 /*
- * Why the API does not accept the value of a constant expression; NULL if it
- * does, or the expression is not constant.  As the feed's owner, with SPI
- * connected.
+ * Returns why the API does not accept the value of a constant expression; NULL
+ * if it does, or if the expression is not constant.  As the feed's owner, with
+ * SPI connected.
  */
 char *
 bcd_constant_flaw(const BcdFeedField *field, Query *query)
@@ -63,9 +63,9 @@ typedef struct Unsteady
 } Unsteady;
 
 /*
- * Most of PostgreSQL's own functions that are not immutable depend on settings,
- * which are the same for every push.  Those without arguments ask for the time,
- * the session and the like.
+ * Most of PostgreSQL's own functions that are not immutable depend on
+ * settings, which are the same for every push.  Those without arguments return
+ * the time, the session and the like.
  */
 static bool
 is_unsteady(Form_pg_proc proc)
@@ -98,7 +98,10 @@ looks_unsteady(Oid funcid, void *context)
 	return u->what != NULL;
 }
 
-/* CURRENT_DATE and the like; NULL for those that do not tell the time */
+/*
+ * Returns the name of CURRENT_DATE and the like; NULL for those that do not
+ * return the time.
+ */
 static const char *
 clock_name(const SQLValueFunction *function)
 {

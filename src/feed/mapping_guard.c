@@ -5,8 +5,8 @@
  * A feed's mapping, its filter, the types and policies of its source are
  * somebody else's code, and it runs in a process that others depend on.  All
  * of it goes through bcd_guard_run(): as the feed's owner, in a security-
- * restricted operation, with every setting restored afterwards. In the worker,
- * moreover:
+ * restricted operation, with every setting restored afterwards.  In the
+ * worker, moreover:
  *
  * - It has a time limit, which also applies to planning. At the limit it is
  *   cancelled; code that catches the cancel gets a grace period, then the
@@ -18,12 +18,12 @@
  * - State that outlives a transaction is released; in a restricted operation,
  *   this can only be advisory locks.
  *
- * - it is noted whose code is running, where that survives the process: in a
- * file that is mapped into memory, so a note costs no more than a copy of it.
- * It is in pg_stat_tmp, which no base backup takes along.  Whoever finds a
- * note of its predecessor knows whose code took that one down, by a crash or
- * for want of memory; processes that end for another reason take their note
- * back.
+ * - A note says whose code is running, where it survives the process: in a
+ *   file that is mapped into memory, so a note costs no more than a copy.  It
+ *   is in pg_stat_tmp, which no base backup contains.  A worker that finds a
+ *   note of its predecessor knows whose code took that one down, by a crash or
+ *   by using up the memory.  Processes that end for another reason take their
+ *   note back.
  */
 #include "postgres.h"
 
@@ -60,9 +60,9 @@
 /* How a worker that leaves a note has ended */
 typedef enum Ending
 {
-	CRASHED,					/* it had no time to record it */
-	OUTLIVED,					/* the code did not end with its time */
-	ENDED						/* the code ended the process */
+	CRASHED,					/* it had no time to record how */
+	OUTLIVED,					/* the code ran beyond its time limit */
+	ENDED						/* the code terminated the process */
 } Ending;
 
 /* The note that survives the worker; lives in a file, and is also written by signal handlers */
@@ -125,8 +125,8 @@ show_stuck(void)
 	size_t		len = strlen(note->feed);
 
 	/*
-	 * no lock: this is a signal handler, and the text ends wherever it is
-	 * read
+	 * no lock: this is a signal handler, and readers stop at the end of the
+	 * text
 	 */
 	if (len > room)
 		len = pg_mbcliplen(note->feed, len, room);
@@ -136,7 +136,7 @@ show_stuck(void)
 	my_slot->stuck = true;
 }
 
-/* The worker is being terminated: by the code that it runs? */
+/* The worker is being terminated: was it by the code that it runs? */
 static void
 terminated(int signo, siginfo_t *info, void *context)
 {
@@ -200,7 +200,7 @@ map_note(void)
 	fd = OpenTransientFile(path, O_RDWR | O_CREAT | PG_BINARY);
 	if (fd >= 0)
 	{
-		/* written, not only made longer: a full disk must show now */
+		/* written, not only extended: a full disk must be noticed now */
 		size = lseek(fd, 0, SEEK_END);
 		if (size == sizeof(Note) ||
 			(ftruncate(fd, 0) == 0 && pg_pwrite(fd, &empty, sizeof(empty), 0) == sizeof(empty)))
@@ -290,7 +290,7 @@ leave(void)
 	timeouts[1].id = grace_timeout;
 	timeouts[2].id = stuck_timeout;
 	disable_timeouts(timeouts, lengthof(timeouts));
-	/* it ended at the last moment, or asked for the end of the process */
+	/* the code ended at the last moment, or asked to terminate the process */
 	if (ProcDiePending)
 		CHECK_FOR_INTERRUPTS();
 	/* the limit may have passed after the work was done */
@@ -312,12 +312,13 @@ run_as_owner(const BcdFeed *feed, void (*work) (void *arg), void *arg)
 }
 
 /*
- * Does some work that runs a feed's code: of a row, if a key is given.  It may
- * take turns times as long as bcdelta.mapping_timeout.
+ * Does some work that runs a feed's code; for one row, if a key is given.  It
+ * may take turns times as long as bcdelta.mapping_timeout.
  *
- * Whatever error ends the work is the feed's.  At the time limit it is
- * BCD_ERRCODE_OVERTIME, because ERRCODE_QUERY_CANCELED would be mistaken for a
- * user's request, as would errors of this class that the code itself raises.
+ * Whatever error ends the work is attributed to the feed.  An error at the
+ * time limit is BCD_ERRCODE_OVERTIME, because ERRCODE_QUERY_CANCELED would be
+ * mistaken for a user's request, as would errors of this class that the code
+ * itself raises.
  */
 void
 bcd_guard_run(const BcdFeed *feed, const char *key, int turns, void (*work) (void *arg), void *arg)
@@ -411,7 +412,7 @@ bcd_guard_blamed(BcdBlame *blame)
 	return true;
 }
 
-/* It is recorded now, and committed. */
+/* Clears the note, because it has been recorded and committed. */
 void
 bcd_guard_forgive(void)
 {

@@ -11,7 +11,7 @@
 /* The error of code that has taken too long */
 #define BCD_ERRCODE_OVERTIME	MAKE_SQLSTATE('B', 'C', 'D', '0', '1')
 
-/* Time for what concerns a whole table, in turns */
+/* Time limit for work on a whole table, in turns */
 #define BCD_TABLE_TURNS	60
 
 /* Whose code a worker ran when it ended; see bcd_guard_blamed() */
@@ -20,7 +20,7 @@ typedef struct BcdBlame
 	int32		feed_id;
 	char	   *feed;
 	char	   *key;			/* of the row at hand, or NULL */
-	char	   *how;			/* in words, how the worker ended */
+	char	   *how;			/* how the worker ended, in words */
 } BcdBlame;
 
 extern void bcd_guard_run(const BcdFeed *feed, const char *key, int turns,

@@ -1,8 +1,8 @@
 /*
  * parent_key.c
- *		Do columns of a child table hold the key of a feed's rows?
+ *		Checks whether columns of a child table hold the key of a feed's rows.
  *
- * A key is compared as text, so they must print it as the source's do.
+ * Keys are compared as text, so both must print alike.
  */
 #include "postgres.h"
 
@@ -45,7 +45,10 @@ wrong_number(const BcdFeed *feed, List *keys, List *parent_key)
 			 errhint("Name the columns of the child that hold it, in the same order.")));
 }
 
-/* Does a column of the child hold what a key column of the source holds? */
+/*
+ * Checks whether a column of the child holds what a key column of the source
+ * holds.
+ */
 static void
 check_column(const BcdFeed *feed, Oid child, const char *column, const char *key)
 {

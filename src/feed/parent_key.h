@@ -1,6 +1,6 @@
 /*
  * parent_key.h
- *		Do columns of a child table hold the key of a feed's rows?
+ *		Checks whether columns of a child table hold the key of a feed's rows.
  */
 #ifndef BCD_PARENT_KEY_H
 #define BCD_PARENT_KEY_H

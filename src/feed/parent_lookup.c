@@ -43,7 +43,7 @@
 /* Other feeds must not wait, so the wait for a locked table is short */
 #define LOOKUP_LOCK_MS	"100"
 
-/* Looks up the columns of the child that are its parameters. */
+/* Looks up the columns of the child that are the query's parameters. */
 static void
 find_columns(BcdLookup *lookup)
 {
@@ -66,7 +66,7 @@ find_columns(BcdLookup *lookup)
 	}
 }
 
-/* The query with its result in the types of the feed's key */
+/* Builds the query with its result in the types of the feed's key. */
 static char *
 typed_query(const BcdLookup *lookup, const char *condition)
 {
@@ -96,7 +96,7 @@ prepare(BcdLookup *lookup, const char *sql)
 	return plan;
 }
 
-/* Raises an error unless the query's columns can be the key's. */
+/* Raises an error unless the query's columns can be those of the key. */
 static void
 check_result(const BcdLookup *lookup, TupleDesc desc)
 {
@@ -122,7 +122,10 @@ check_result(const BcdLookup *lookup, TupleDesc desc)
 	}
 }
 
-/* One SELECT and nothing more; so it does not close our parentheses. */
+/*
+ * Checks that the query is one SELECT and nothing more, so that it does not
+ * close our parentheses.
+ */
 static void
 check_syntax(const char *query)
 {
@@ -189,7 +192,7 @@ init_lookup(BcdLookup *lookup, const BcdFeed *feed, Oid child, List *columns, co
 }
 
 /*
- * Raises an error unless a query can give the keys of a feed's rows for values
+ * Raises an error unless a query can return keys of a feed's rows for values
  * of these columns of a child.
  */
 void
@@ -214,8 +217,8 @@ bcd_parents_check(const BcdFeed *feed, Oid child, List *columns, const char *que
 }
 
 /*
- * The columns of the child itself that the query reads; NIL: all of them, or
- * that it does not read the child, which seen tells.
+ * Returns the columns of the child itself that the query reads; NIL: all of
+ * them or, if seen is false, the query does not read the child.
  */
 List *
 bcd_parents_columns(const BcdFeed *feed, Oid child, List *columns, const char *query, bool *seen)
@@ -232,7 +235,7 @@ bcd_parents_columns(const BcdFeed *feed, Oid child, List *columns, const char *q
 	return read;
 }
 
-/* The values that were captured, as parameters */
+/* Returns the captured values as parameters. */
 static Datum *
 parameters(const BcdLookup *lookup, const char *captured, char *nulls)
 {
@@ -326,7 +329,7 @@ run_query(void *arg)
 
 /*
  * Runs the query within its time limit; returns NULL, or the error that ended
- * it.  Raises an error only when somebody wants the worker to stop.
+ * it.  Raises an error only if the worker has been asked to stop.
  *
  * The subtransaction is always rolled back, as in row.c.
  */

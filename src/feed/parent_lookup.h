@@ -33,8 +33,8 @@ typedef struct BcdSearch
 {
 	BcdLookup  *lookup;
 	char	   *captured;
-	Tuplestorestate *keys;		/* what it gives */
-	TupleDesc	desc;			/* theirs */
+	Tuplestorestate *keys;		/* its result */
+	TupleDesc	desc;			/* of the keys */
 	int64		nkeys;
 } BcdSearch;
 

@@ -42,8 +42,8 @@ static struct
 }			reference;
 
 /*
- * A row is read from now on, for a store; what is to be known of it afterwards
- * goes there.
+ * Called before a row is read, for a store; what is noted about the row is
+ * allocated in cxt.
  */
 void
 bcd_ref_begin(MemoryContext cxt, const char *store)
@@ -79,8 +79,8 @@ bcd_ref_end(void)
 }
 
 /*
- * A feed that references name, for as long as a command of a transaction; keys
- * of one whose source or owner is gone are not known.
+ * A feed that references name, valid during one command of a transaction; keys
+ * of a feed whose source or owner is gone cannot be determined.
  */
 typedef struct BcdTarget
 {
@@ -94,7 +94,7 @@ static struct
 	List	   *list;
 	TimestampTz transaction;
 	CommandId	command;
-	int			in_use;			/* calls under way: one may run code that
+	int			in_use;			/* calls in progress: one may run code that
 								 * calls again */
 }			targets;
 
@@ -149,7 +149,7 @@ is_text(Oid type)
 	return type == UNKNOWNOID || TypeCategory(type) == TYPCATEGORY_STRING;
 }
 
-/* May a value of this type stand for one of a key column? */
+/* Can a value of this type stand for one of a key column? */
 static bool
 fits(Oid type, Oid collation, Oid key)
 {
@@ -187,7 +187,10 @@ check_fit(const BcdFeed *feed, int n, Oid type)
 				 errhint("Cast it to %s.", format_type_with_typemod(key->type, key->typmod))));
 }
 
-/* Raises an error unless the key that a reference is given can be one of the feed. */
+/*
+ * Raises an error unless the arguments of a reference can form a key of the
+ * feed.
+ */
 void
 bcd_ref_check(const char *name, const FuncExpr *call)
 {
@@ -203,7 +206,7 @@ bcd_ref_check(const char *name, const FuncExpr *call)
 }
 
 /*
- * The text of an argument; as a key has it, but for citext, which is a text
+ * Returns the text of an argument as a key has it; a citext counts as a text
  * for keys of other types.
  */
 static char *
@@ -228,7 +231,7 @@ argument_text(Oid type, Datum value, bool as_key)
 	return out.data;
 }
 
-/* A composite key of these texts, or the only one */
+/* Returns a composite key of these texts, or the only one. */
 static char *
 joined(char **texts, int n)
 {
@@ -247,7 +250,7 @@ joined(char **texts, int n)
 	return key.data;
 }
 
-/* A key from the arguments of ref(), NULL when one of them is null. */
+/* Returns a key from the arguments of ref(); NULL if one of them is null. */
 static char *
 key_from_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed)
 {
@@ -302,7 +305,7 @@ check_reader(const char *name)
 	checked_in = GetCurrentTransactionStartTimestamp();
 }
 
-/* The store's id of a row; 0: it is not there. */
+/* Returns the store's id of a row; 0: it is not in the store. */
 static int64
 linked_id(const char *feed, const char *key)
 {
@@ -315,7 +318,10 @@ linked_id(const char *feed, const char *key)
 	return store_id;
 }
 
-/* A row would wait forever for a row of another store. */
+/*
+ * Raises an error for a row of another store, which a row would wait for
+ * forever.
+ */
 static void
 check_same_store(const BcdFeed *feed)
 {

@@ -33,7 +33,7 @@
 #include "feed/ref.h"
 #include "payload/payload.h"
 
-/* The filter, to be put behind another condition */
+/* Returns the filter, to be appended to another condition. */
 static char *
 filter_sql(const BcdFeed *feed)
 {
@@ -41,9 +41,9 @@ filter_sql(const BcdFeed *feed)
 }
 
 /*
- * The mapping as one SELECT over the source: column n is field n, as it comes
- * out of the expression.  Only of the rows that are found by the condition,
- * which comes first, and satisfy the filter; NULL: no condition.
+ * Returns the mapping as one SELECT over the source: column n is the value of
+ * field n's expression.  It returns rows that meet the condition (NULL: none),
+ * which comes first, and the filter.
  */
 char *
 bcd_feed_select(const BcdFeed *feed, const char *condition)
@@ -88,8 +88,9 @@ bcd_feed_prepare(BcdFeed *feed)
 }
 
 /*
- * Raises an error when the owner may not read what the mapping reads: for a
- * key of nulls, which no row has, rights are checked and nothing is computed.
+ * Raises an error if the owner may not read what the mapping reads.  The query
+ * is run for a key of nulls, which no row has, so that rights are checked and
+ * nothing is computed.
  */
 void
 bcd_feed_check_rights(BcdFeed *feed)
@@ -120,9 +121,9 @@ bcd_check_encoding(void)
 
 /*
  * Builds the payload from the result of the row plan.  Returns NULL, or a
- * message that says which value is not what the API takes.
+ * message that says which value the API does not accept.
  *
- * Nulls are left out, JSON nulls are kept.
+ * SQL nulls are left out, JSON nulls are kept.
  */
 static char *
 build_payload(BcdFeed *feed, Jsonb **payload)
@@ -157,7 +158,10 @@ build_payload(BcdFeed *feed, Jsonb **payload)
 	return NULL;
 }
 
-/* Sets what was found, in the current context, which keeps nothing else. */
+/*
+ * Sets the payload of a row that was found, in the current context, without
+ * any other memory.
+ */
 static void
 set_payload(BcdFeed *feed, BcdRow *row)
 {
@@ -198,7 +202,7 @@ run_mapping(void *arg)
 	values = bcd_key_parse(feed, r->key);
 	if (feed->row_plan == NULL)
 		bcd_feed_prepare(feed);
-	/* planning may have tried a reference */
+	/* planning may have evaluated a reference */
 	bcd_ref_forget();
 	rc = SPI_execute_plan(feed->row_plan, values, NULL, true, 1);
 	if (rc != SPI_OK_SELECT)
@@ -216,8 +220,8 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 	old = MemoryContextSwitchTo(result_cxt);
 
 	/*
-	 * a filter may meet a reference in a function: the row is not gone by
-	 * that
+	 * with a filter, a reference in a function may have been null: the row
+	 * may exist
 	 */
 	if (SPI_processed == 0 && feed->filter == NULL)
 		row->state = BCD_ROW_MISSING;
@@ -291,7 +295,7 @@ locked_words(const BcdFeed *feed)
 	return psprintf("table %s is locked by another session", bcd_feed_from(feed));
 }
 
-/* The same outside of a claim, where the source may be locked by now. */
+/* The same outside a claim, when the source may be locked. */
 void
 bcd_feed_look_at_row(BcdFeed *feed, const char *key, BcdRow *row)
 {
@@ -318,8 +322,8 @@ bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
 }
 
 /*
- * Has nobody locked the source against reading?  Or else raises an error.  The
- * worker has others to serve meanwhile, and comes back.
+ * Raises an error if a session has locked the source against reading.  The
+ * worker does not wait, since it has other work, and tries again later.
  */
 bool
 bcd_feed_try_lock(const BcdFeed *feed)
@@ -345,7 +349,7 @@ count_rows(void *arg)
 		elog(ERROR, "could not execute \"%s\"", sql);
 }
 
-/* How many rows the source has. */
+/* Returns how many rows the source has. */
 int64
 bcd_feed_count(BcdFeed *feed)
 {
@@ -392,9 +396,9 @@ find_row_guarded(void *arg)
 }
 
 /*
- * Does the row of a key satisfy the filter?  Where that cannot be told, it
- * does: what is the matter with it is said when it is pushed.  Not so where it
- * can be told later; then *held_up says what keeps it from that.
+ * Does the row of a key satisfy the filter?  If an error prevents the answer,
+ * yes: the error is reported when the row is pushed.  If the error is
+ * temporary, *held_up is set to it instead.
  */
 static bool
 satisfies_filter(BcdFeed *feed, const char *key, ErrorData **held_up)
@@ -411,7 +415,7 @@ satisfies_filter(BcdFeed *feed, const char *key, ErrorData **held_up)
 	MemoryContextSwitchTo(old);
 	if (row.state == BCD_ROW_HELD_UP)
 	{
-		*held_up = row.error;	/* in scratch, which stays with it */
+		*held_up = row.error;	/* in scratch, which is kept for it */
 		return true;
 	}
 	MemoryContextDelete(scratch);
@@ -419,11 +423,12 @@ satisfies_filter(BcdFeed *feed, const char *key, ErrorData **held_up)
 }
 
 /*
- * Is the row of a key still in the source, and satisfies the filter?  A key
- * that the columns' types do not take any more is nobody's.
+ * Is the row of a key still in the source, and does it satisfy the filter?  A
+ * key that the types of the columns no longer accept has no row.
  *
- * To the worker, which is about to take back what is in the store, a row that
- * cannot be looked for is there: when it is read, its error is told.
+ * The worker is about to remove the record from the store, so a row that
+ * cannot be looked for counts as existing: its error is reported when it is
+ * read.
  */
 static bool
 exists(BcdFeed *feed, const char *key, ErrorData **held_up)
@@ -453,8 +458,8 @@ bcd_feed_exists(BcdFeed *feed, const char *key)
 }
 
 /*
- * The same outside of a claim, for those who can come back to it: *held_up is
- * why it cannot be told now, or NULL.
+ * The same outside a claim, for callers that can try again: *held_up is the
+ * reason if it cannot be determined now, else NULL.
  */
 bool
 bcd_feed_look_for(BcdFeed *feed, const char *key, char **held_up)

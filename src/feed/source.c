@@ -1,10 +1,11 @@
 /*
  * source.c
- *		Is a table fit to be the source of a feed, or one that it depends on?
+ *		Checks whether a table can be the source of a feed, or a table that a
+ *		feed depends on.
  *
- * A source is a permanent table whose rows a unique key identifies.  The key
- * is what a captured change carries, so a change of it must be seen as one,
- * and it must never be null.
+ * A source is a permanent table whose rows a unique key identifies.  Captured
+ * changes contain the key, so the key must never be null, and a change of it
+ * must be recognizable.
  */
 #include "postgres.h"
 
@@ -32,12 +33,12 @@
 #include "base/compat.h"
 #include "feed/source.h"
 
-/* What a table is wanted for, in the words of messages */
+/* What a table is to be used for, in the words of messages */
 typedef struct BcdPurpose
 {
 	const char *verb;
 	const char *noun;
-	const char *other_kind;		/* hints */
+	const char *other_kind;		/* for hints */
 	const char *unlogged;
 	const char *no_trigger;
 } BcdPurpose;
@@ -58,7 +59,7 @@ static const BcdPurpose child_purpose = {
 	.no_trigger = "",
 };
 
-/* What kind of relation is this, where it is none that can be tracked? */
+/* Returns the kind of a relation that cannot be tracked, or NULL. */
 static const char *
 kind_words(char relkind)
 {
@@ -121,7 +122,10 @@ check_persistence(Form_pg_class form, const char *capture, const BcdPurpose *pur
 				 errhint("%s", purpose->unlogged)));
 }
 
-/* May the caller do so?  What the mapping reads is checked with that. */
+/*
+ * Checks the caller's rights.  What the mapping reads is checked with the
+ * mapping.
+ */
 static void
 check_rights(Form_pg_class form, const char *capture, const BcdPurpose *purpose)
 {
@@ -177,8 +181,9 @@ open_table(Oid relid, const char *capture, LOCKMODE lock, const BcdPurpose *purp
  * Opens and locks a table that the current user may track; raises an error
  * that says why it cannot be a source.
  *
- * Who is going to create triggers passes the lock which that takes: one that
- * grew later could deadlock.  It is asked for after the rights were checked.
+ * A caller that will create triggers passes the lock that this takes, since
+ * upgrading a lock later could deadlock.  The lock is requested after the
+ * rights were checked.
  */
 Relation
 bcd_source_open(Oid relid, const char *capture, LOCKMODE lock)
@@ -186,14 +191,14 @@ bcd_source_open(Oid relid, const char *capture, LOCKMODE lock)
 	return open_table(relid, capture, lock, &source_purpose);
 }
 
-/* The same for a table that a feed of the current user is to depend on. */
+/* The same for a table that a feed of the current user will depend on. */
 Relation
 bcd_child_open(Oid relid, const char *capture, LOCKMODE lock)
 {
 	return open_table(relid, capture, lock, &child_purpose);
 }
 
-/* The columns of an index; NIL when it has expressions. */
+/* Returns the columns of an index; NIL if it has expressions. */
 static List *
 index_columns(Form_pg_index index)
 {
@@ -209,7 +214,7 @@ index_columns(Form_pg_index index)
 	return columns;
 }
 
-/* Does this index make sure of a key?  Else in words why not. */
+/* Returns why an index does not guarantee a key, or NULL if it does. */
 static const char *
 index_flaw(HeapTuple tuple)
 {
@@ -240,11 +245,11 @@ same_columns(List *a, List *b)
 }
 
 /*
- * Looks for the index of a key: the primary key's when columns is NIL, else
- * a unique one of exactly these columns, in any order.
+ * Looks for the index of a key: the primary key's if columns is NIL, else a
+ * unique one of exactly these columns, in any order.
  *
- * Returns its columns, or NIL with flaw set when there is one that will not
- * do.
+ * Returns its columns; or NIL, with flaw set if there is one that cannot be
+ * used.
  */
 static List *
 key_index(Relation source, List *columns, char **flaw)
@@ -279,7 +284,7 @@ key_index(Relation source, List *columns, char **flaw)
 	return NIL;
 }
 
-/* A list of columns, for messages */
+/* Returns a list of columns, for messages. */
 static char *
 column_names(Relation source, List *columns)
 {
@@ -308,7 +313,7 @@ no_primary_key(Relation source, const char *flaw)
 					 flaw ? "Make it immediate, or pass" : "Add one, or pass")));
 }
 
-/* The columns that argument "key" names. */
+/* Returns the columns that argument "key" names. */
 static List *
 wanted_columns(Relation source, Datum wanted)
 {
@@ -365,8 +370,8 @@ name_array(Relation source, List *columns)
 }
 
 /*
- * The key of a feed as name[]: the columns wanted (name[], 0 for none) or
- * those of the primary key; raises an error when they identify no row.
+ * Returns the key of a feed as name[]: the given columns (name[], 0 for none)
+ * or those of the primary key; raises an error if they do not identify rows.
  */
 Datum
 bcd_source_key(Relation source, Datum wanted)

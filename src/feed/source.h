@@ -1,6 +1,7 @@
 /*
  * source.h
- *		Is a table fit to be the source of a feed, or one that it depends on?
+ *		Checks whether a table can be the source of a feed, or a table that a
+ *		feed depends on.
  */
 #ifndef BCD_SOURCE_H
 #define BCD_SOURCE_H

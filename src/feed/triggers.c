@@ -2,21 +2,20 @@
  * triggers.c
  *		The capture triggers of a table.
  *
- * A table may have those of many feeds, and of one feed several sets: as its
- * source, and as a table that it depends on.
+ * A table may have triggers of many feeds, and several sets of one feed: as
+ * its source, and as a table that it depends on.
  *
- * PostgreSQL fires the statement triggers of the table that a statement
- * names, with the rows of all its partitions and inheritance children in the
- * transition tables, and no others.  So every table of the tree gets
- * statement triggers of its own: whichever is named, each changed row is
- * captured once.  Row triggers are the other way round: those of a
- * partitioned table are copied to its partitions, present and future, while
- * inheritance children get none.  TRUNCATE fires the statement triggers of
- * every table it empties.
+ * PostgreSQL fires only the statement triggers of the table that a statement
+ * names; their transition tables contain the rows of all its partitions and
+ * inheritance children.  So every table of the tree gets statement triggers of
+ * its own: whichever table is named, each changed row is captured once.  With
+ * row triggers it is the opposite: those of a partitioned table are copied to
+ * its partitions, present and future, while inheritance children get none.
+ * TRUNCATE fires the statement triggers of every table that it empties.
  *
  * All are ENABLE ALWAYS: a load with session_replication_role = replica
- * changes rows like any other.  Logical replication fires row triggers only;
- * that is what capture 'row' is for.
+ * changes rows like any other.  Logical replication fires row triggers only,
+ * which is what capture 'row' is for.
  */
 #include "postgres.h"
 
@@ -79,7 +78,7 @@ trigger_name(const BcdTriggerSet *set, const char *suffix)
 	return psprintf("bcdelta_%d_%s", set->feed_id, suffix);
 }
 
-/* A regular expression for the names of all triggers of a set */
+/* Returns a regular expression for the names of all triggers of a set. */
 static char *
 name_pattern(const BcdTriggerSet *set)
 {
@@ -110,8 +109,8 @@ static BcdStatement select_triggers = {
 };
 
 /*
- * Drops what there is of these names, wherever it is: a partition may have
- * been detached.  Returns the number.
+ * Drops all triggers with such names on any table, since a partition may have
+ * been detached.  Returns their number.
  */
 static uint64
 drop_triggers(const char *pattern)
@@ -132,9 +131,9 @@ drop_triggers(const char *pattern)
 }
 
 /*
- * The arguments of bcdelta.capture(), see capture.c.  They are few:
- * PostgreSQL copies those of all triggers of a table for every statement, and
- * statements of a single row feel that.
+ * Returns the arguments of bcdelta.capture(), see capture.c.  They are kept
+ * short: PostgreSQL copies those of all triggers of a table for every
+ * statement, which is noticeable in statements of a single row.
  */
 static List *
 trigger_arguments(const BcdTriggerSet *set, const BcdTriggerKind *kind)
@@ -151,7 +150,7 @@ trigger_arguments(const BcdTriggerSet *set, const BcdTriggerKind *kind)
 	return update ? list_concat(args, set->columns) : args;
 }
 
-/* They as SQL */
+/* Returns the arguments as SQL. */
 static char *
 argument_list(List *args)
 {
@@ -200,14 +199,16 @@ check_table(Oid relid, const char *capture)
 	ReleaseSysCache(tuple);
 }
 
-/* Is this trigger copied by PostgreSQL from a partitioned table above? */
+/* Was this trigger copied by PostgreSQL from a partitioned table above? */
 static bool
 is_inherited(const BcdTriggerSet *set, Oid relid, const BcdTriggerKind *kind)
 {
 	return strcmp(kind->each, "ROW") == 0 && relid != set->relid && get_rel_relispartition(relid);
 }
 
-/* TRUNCATE triggers of foreign tables came with 14; they cannot be relied on. */
+/*
+ * TRUNCATE triggers of foreign tables exist since 14; we cannot rely on them.
+ */
 static bool
 is_possible(Oid relid, const BcdTriggerKind *kind)
 {
@@ -230,8 +231,8 @@ create_trigger(const BcdTriggerSet *set, Oid relid, const BcdTriggerKind *kind, 
 }
 
 /*
- * Creates the triggers of a set, instead of those that are there.  The caller
- * has checked the rights on the table.
+ * Creates the triggers of a set, replacing existing ones.  The caller has
+ * checked the rights on the table.
  */
 void
 bcd_triggers_create(const BcdTriggerSet *set)
@@ -258,8 +259,8 @@ bcd_triggers_create(const BcdTriggerSet *set)
 }
 
 /*
- * Lets the triggers of a set, which are there, look at other columns.  Unlike
- * dropping and creating them this keeps nobody from reading the table.
+ * Changes the columns of the existing triggers of a set.  Unlike dropping and
+ * creating them, this does not block readers of the table.
  */
 void
 bcd_triggers_replace(const BcdTriggerSet *set)
@@ -287,8 +288,8 @@ static BcdStatement select_fitting = {
 };
 
 /*
- * Does the trigger of the table itself that looks at columns look at those of
- * the set?  If so, the triggers need not be created anew.
+ * Does the table's trigger that compares columns compare those of the set?  If
+ * so, the triggers need not be created again.
  */
 bool
 bcd_triggers_fit(const BcdTriggerSet *set)
@@ -330,8 +331,8 @@ bcd_triggers_drop(const BcdTriggerSet *set)
 /*
  * Drops all triggers of a feed.
  *
- * While the first of them are waited for, others may be created, by who holds
- * the lock on the source; they are there by the time that it is ours.
+ * While it waits for the first of them, the session that holds the lock on the
+ * source may create others; those exist by the time that we get the lock.
  */
 void
 bcd_triggers_drop_all(int32 feed_id)
@@ -397,7 +398,7 @@ name_array(const BcdTriggerSet *set, const BcdTriggerKind *kinds)
 	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* What is wrong with the triggers of these tables; NULL when nothing is. */
+/* Returns what is wrong with the triggers of these tables, or NULL. */
 static char *
 triggers_trouble(const BcdTriggerSet *set, List *relids)
 {
@@ -422,8 +423,8 @@ triggers_trouble(const BcdTriggerSet *set, List *relids)
 }
 
 /*
- * In words what keeps changes of an existing table from being captured; NULL
- * when nothing does.  In the current memory context.
+ * Describes what prevents changes of an existing table from being captured, or
+ * NULL.  In the current memory context.
  */
 char *
 bcd_triggers_trouble(const BcdTriggerSet *set)

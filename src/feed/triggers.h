@@ -14,11 +14,11 @@ typedef struct BcdTriggerSet
 	int32		dependency_id;	/* 0: the table is the feed's source */
 	Oid			relid;
 	const char *capture;		/* as in track() */
-	List	   *keys;			/* names of the columns with the key of the
-								 * row to mark */
-	bool		looked_up;		/* or with what a lookup finds that by */
-	List	   *columns;		/* names of those that the mapping depends on;
-								 * NIL: all */
+	List	   *keys;			/* names of the columns that hold the key of
+								 * the row to mark */
+	bool		looked_up;		/* they hold parameters of a lookup instead */
+	List	   *columns;		/* names of the columns that the mapping
+								 * depends on; NIL: all */
 } BcdTriggerSet;
 
 extern void bcd_triggers_create(const BcdTriggerSet *set);

@@ -2,14 +2,15 @@
  * watch.c
  *		The tables that a feed watches: its source, and those it depends on.
  *
- * The latter are child tables, which the mapping reads in some way and whose
- * rows say in some columns to which row of the source they belong.  They are
- * listed in bcdelta.dependency.  All have triggers of the same kind; what is
- * different is which row a change marks, and that is in their arguments.
+ * The latter are child tables: the mapping reads them in some way, and columns
+ * of their rows determine the row of the source that they belong to.  They are
+ * listed in bcdelta.dependency.  All have triggers of the same kind; the
+ * arguments determine which row a change marks.
  *
- * Who makes triggers of a mapping that was read before has the lock of
- * bcd_watch_begin() on the source, and the mapping is still the feed's: so no
- * trigger is left with the columns of a mapping that alter_feed() has changed.
+ * Whoever creates triggers for a mapping that was read earlier holds the lock
+ * of bcd_watch_begin() on the source and has checked that the mapping is still
+ * current.  So no trigger keeps the columns of a mapping that alter_feed() has
+ * changed.
  */
 #include "postgres.h"
 
@@ -31,14 +32,14 @@
 #include "feed/watch.h"
 #include "tables/dependency.h"
 
-/* What creating the triggers locks a table with */
+/* Returns the lock that creating the triggers takes on a table. */
 LOCKMODE
 bcd_watch_lock(const char *capture)
 {
 	return strcmp(capture, "none") == 0 ? AccessShareLock : ShareRowExclusiveLock;
 }
 
-/* The dependencies of a feed, in the current memory context. */
+/* Returns the dependencies of a feed, in the current memory context. */
 static List *
 read_dependencies(const BcdFeed *feed)
 {
@@ -53,7 +54,7 @@ read_dependencies(const BcdFeed *feed)
 	return dependencies;
 }
 
-/* The triggers of the source, or of a dependency; without columns. */
+/* Prepares the triggers of the source, or of a dependency; without columns. */
 static void
 init_set(BcdTriggerSet *set, const BcdFeed *feed, const BcdDependency *dependency)
 {
@@ -66,7 +67,10 @@ init_set(BcdTriggerSet *set, const BcdFeed *feed, const BcdDependency *dependenc
 	set->columns = NIL;
 }
 
-/* Which columns of a table matter?  Those that the lookup reads, too. */
+/*
+ * Returns the columns of a table that matter, including those that the lookup
+ * reads.
+ */
 static List *
 columns_that_matter(const BcdFeed *feed, const BcdDependency *dependency, Oid relid)
 {
@@ -93,8 +97,8 @@ create_triggers(const BcdFeed *feed, const BcdDependency *dependency)
 }
 
 /*
- * Keeps others from making triggers for tables of a feed, and its mapping as
- * it was read, until the end of the transaction.  Writers do not wait.
+ * Until the end of the transaction, prevents others from creating triggers for
+ * tables of a feed and from changing its mapping.  Writers are not blocked.
  */
 void
 bcd_watch_begin(const BcdFeed *feed)
@@ -114,7 +118,7 @@ bcd_watch_source(const BcdFeed *feed)
 	create_triggers(feed, NULL);
 }
 
-/* A table that was dropped has no changes any more. */
+/* Forgets dependencies whose table was dropped: it has no more changes. */
 static void
 forget_dropped(const BcdFeed *feed)
 {
@@ -139,7 +143,7 @@ check_parent_key(const BcdFeed *feed, const BcdDependency *dependency)
 		bcd_parent_key_check(feed, dependency->child, dependency->parent_key);
 }
 
-/* Drops the triggers of a dependency that is no more. */
+/* Drops the triggers of a dependency that no longer exists. */
 static void
 drop_triggers(const BcdFeed *feed, Oid child, int32 id)
 {
@@ -150,7 +154,10 @@ drop_triggers(const BcdFeed *feed, Oid child, int32 id)
 	bcd_triggers_drop(&set);
 }
 
-/* The id of a dependency, new or not; its feed cannot be removed meanwhile. */
+/*
+ * Returns the id of a dependency, new or not; its feed cannot be removed in
+ * the meantime.
+ */
 static int32
 record_dependency(const BcdFeed *feed, const BcdDependency *dependency, Datum parent_key)
 {
@@ -185,15 +192,15 @@ lock_child(const BcdFeed *feed, Oid child, LOCKMODE lock)
 	BcdRights	rights;
 
 	bcd_become(&rights, feed->owner, false);
-	/* the lock stays; DDL wants nobody to have the table open */
+	/* keeps the lock: DDL requires that nobody has the table open */
 	relation_close(bcd_child_open(child, feed->capture, lock), NoLock);
 	bcd_become_again(&rights);
 }
 
 /*
- * Makes a feed depend on a child table, whose columns parent_key (name[])
- * hold the key of the row that a change is to mark, or what a lookup finds the
- * keys by.
+ * Makes a feed depend on a child table.  The columns parent_key (name[]) hold
+ * the key of the row that a change marks, or the values by which a lookup
+ * finds the keys.
  *
  * The source stays locked, so that untrack() waits and then finds all
  * triggers.
@@ -223,7 +230,7 @@ bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key, char *lookup)
 	create_triggers(feed, &dependency);
 }
 
-/* Makes a feed depend on a table no more; the table may be gone. */
+/* Ends a feed's dependency on a table, which may be gone. */
 void
 bcd_watch_forget(const BcdFeed *feed, Oid child)
 {
@@ -245,9 +252,9 @@ bcd_watch_forget(const BcdFeed *feed, Oid child)
 }
 
 /*
- * Creates the triggers anew of those tables of a feed for which other columns
- * matter than before.  The feed is as it is going to be, after
- * bcd_watch_begin(); only these tables are locked against writers.
+ * Creates the triggers of those tables again for which the relevant columns
+ * have changed.  The feed is as it will be; called after bcd_watch_begin().
+ * Only these tables are locked against writers.
  */
 void
 bcd_watch_alter(const BcdFeed *feed)
@@ -261,7 +268,7 @@ bcd_watch_alter(const BcdFeed *feed)
 		BcdTriggerSet set;
 
 		if (dependency && get_rel_name(dependency->child) == NULL)
-			continue;			/* resume() forgets it */
+			continue;			/* resume() removes it */
 		init_set(&set, feed, dependency);
 		set.columns = columns_that_matter(feed, dependency, set.relid);
 		if (bcd_triggers_fit(&set))
@@ -274,7 +281,10 @@ bcd_watch_alter(const BcdFeed *feed)
 	}
 }
 
-/* What keeps changes of an existing table from being captured; NULL: nothing */
+/*
+ * Returns what prevents changes of an existing table from being captured, or
+ * NULL.
+ */
 static char *
 triggers_trouble(const BcdFeed *feed, const BcdDependency *dependency)
 {
@@ -285,8 +295,8 @@ triggers_trouble(const BcdFeed *feed, const BcdDependency *dependency)
 }
 
 /*
- * Checks the tables of a feed as when it was tracked, with its mapping.
- * Triggers are made anew only where one is missing, because that locks the
+ * Checks the tables of a feed like track(), with its current mapping.
+ * Triggers are created again only if one is missing, since that locks the
  * table.
  */
 void
@@ -312,7 +322,7 @@ bcd_watch_resume(const BcdFeed *feed)
 		BcdDependency *dependency = lfirst(cell);
 		bool		broken = triggers_trouble(feed, dependency) != NULL;
 
-		Assert(dependency != NULL); /* which static analyzers do not see */
+		Assert(dependency != NULL); /* for static analyzers */
 		lock_child(feed, dependency->child, broken ? lock : AccessShareLock);
 		check_parent_key(feed, dependency);
 		if (broken)
@@ -340,7 +350,7 @@ try_parent_key(void *arg)
 
 	if (check->dependency->lookup == NULL)
 		bcd_parent_key_check(check->feed, check->dependency->child, check->dependency->parent_key);
-	/* the lookup is not tried in the session of who only looks */
+	/* do not run the lookup in a session that only asks for the status */
 	foreach(cell, check->dependency->parent_key)
 		if (get_attnum(check->dependency->child, lfirst(cell)) <= 0)
 		ereport(ERROR,
@@ -363,7 +373,7 @@ dependency_trouble(const BcdFeed *feed, const BcdDependency *dependency)
 }
 
 /*
- * In words what keeps changes of a feed's tables from being captured, as a
+ * Describes what prevents changes of a feed's tables from being captured, as a
  * list of texts.  Its source must exist.
  */
 List *
