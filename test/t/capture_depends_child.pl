@@ -52,7 +52,7 @@ sub sent
 	return \%sent;
 }
 
-subtest 'a changed child sends what it changes in its parent, and nothing else' => sub {
+subtest 'a changed child row sends what changes in its parent, and nothing else' => sub {
 	is_deeply(sent("UPDATE price SET net = 12.5 WHERE article = 1"), { 1 => { price => 12.5 } }, 'the new price of the parent, and no more');
 	is_deeply(sent("UPDATE price SET seen = 1; INSERT INTO price VALUES (2, 'sale', 1), (NULL, 'list', 1)"), {}, 'nothing that matters');
 	is_deeply(sent("UPDATE price SET article = 3 WHERE article = 2 AND kind = 'list'; DELETE FROM price WHERE article = 3 AND net = 3"),
@@ -69,7 +69,7 @@ subtest 'a changed child sends what it changes in its parent, and nothing else' 
 	is($shop->records('products', 'sku')->{'A-9'}{price} + 0, 9, 'with its price');
 };
 
-subtest 'a child that changes while its parent is in flight is pushed after it' => sub {
+subtest 'a child row that changes while its parent is in flight is pushed afterwards' => sub {
 	$store->hold({ match => { method => 'PUT' }, times => 1 });
 	$shop->sql("UPDATE price SET net = 101 WHERE article = 1");
 	my $push = $shop->start;

@@ -94,7 +94,7 @@ sub pauses
 	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'label'"), $reason, $what);
 }
 
-subtest 'a lookup that is slow, writes, or raises any error pauses its feed and says why' => sub {
+subtest 'a lookup that is slow, writes, or raises an error pauses its feed and says why' => sub {
 	pauses('SELECT 1 / ($1 - 1)', qr/division by zero/, 'an error');
 	pauses('SELECT id FROM public.label, pg_sleep(10) WHERE id = $1', qr/longer than bcdelta.mapping_timeout, which is 500 ms/, 'too long');
 	$shop->sql('CREATE FUNCTION writes(int) RETURNS int LANGUAGE sql AS $$INSERT INTO public.label VALUES ($1 + 100, $$n$$); SELECT 1$$' =~ s/\$\$n\$\$/'n'/r);
@@ -105,7 +105,7 @@ subtest 'a lookup that is slow, writes, or raises any error pauses its feed and 
 	pauses('SELECT $1 + 2147483647', qr/integer out of range/, 'a key that is none');
 };
 
-subtest 'a lookup is replaced: values that waited for the old one mark every row' => sub {
+subtest 'when a lookup is replaced, values that waited for the old one mark every row' => sub {
 	is($shop->sql("UPDATE label SET name = 'New' WHERE id = 2; SELECT bcdelta.depends('label', 'label_note', '{label}', lookup => 'SELECT id FROM public.label WHERE id = \$1');
 		SELECT count(*) FROM pg_trigger WHERE tgrelid = 'label_note'::regclass; SELECT bcdelta.resume('label')"), "\n4\n", 'another query takes its place');
 	my $run = $shop->push("feed => 'label'");
@@ -128,7 +128,7 @@ EOC
 	is($shop->sql("SELECT string_agg(key, ' ') FROM bcdelta.result WHERE feed = 'pair' AND outcome = 'created'"), '["D \\"E\\"", "2"]', 'a composite key');
 };
 
-subtest 'a lookup may return many keys, in small steps; a paused feed looks nothing up' => sub {
+subtest 'a lookup may return many keys, in small steps; a paused feed runs no lookup' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE setting (shop int, value int);
 CREATE TABLE many (id int PRIMARY KEY, shop int, name text);
@@ -146,11 +146,11 @@ EOC
 	$shop->sql("SELECT bcdelta.untrack('many')");
 };
 
-subtest 'a lookup that meets a lock is tried again, and others go on' => sub {
+subtest 'a lookup that meets a lock is tried again, and other feeds go on' => sub {
 	my $session = BCDelta::Session->open($shop->node, 'shop');
 	$session->sql('BEGIN; LOCK TABLE variant');
 	$shop->sql("UPDATE price SET net = 3 WHERE variant = 31; UPDATE label SET name = name || '?'");
-	is($shop->push("feed => 'label'")->{updated}, 2, 'a lookup that meets a lock is tried again, and others go on');
+	is($shop->push("feed => 'label'")->{updated}, 2, 'a lookup that meets a lock is tried again, and other feeds go on');
 	is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'product'"), 'active', 'its feed is not paused');
 	$session->sql('COMMIT');
 	$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.lookup');
@@ -158,7 +158,7 @@ subtest 'a lookup that meets a lock is tried again, and others go on' => sub {
 	is($shop->record('products', $shop->id('product', 3))->{price} + 0, 3, 'then it is pushed');
 };
 
-subtest 'values that wait for a lookup are dumped, and go when their feed goes' => sub {
+subtest 'values that wait for a lookup are dumped, and removed with their feed' => sub {
 	$shop->sql("SELECT bcdelta.pause('product'); UPDATE price SET net = 4 WHERE variant = 42");
 	$shop->wait_for('SELECT count(*) = 1 FROM bcdelta.lookup');
 	like($shop->sql("SELECT string_agg(c::text, ' ') FROM (SELECT unnest(extconfig)::regclass FROM pg_extension WHERE extname = 'bcdelta') AS e(c)"), qr/bcdelta.lookup/, 'it is dumped');

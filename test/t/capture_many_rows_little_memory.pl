@@ -81,7 +81,7 @@ subtest 'mark_all, mark_where, mark_since and a large UPDATE capture every row i
 	}
 };
 
-subtest 'folding them takes little memory, too' => sub {
+subtest 'folding them takes little memory' => sub {
 	my ($folds, $growth) = measure('SELECT fold()',
 		"DO \$\$ BEGIN WHILE fold() > 0 LOOP COMMIT; END LOOP; END \$\$; SELECT count(*) FROM bcdelta.pending");
 	is($folds, $rows, 'folded: each row once');

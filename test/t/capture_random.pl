@@ -142,7 +142,7 @@ ORDER BY r.attempted_at
 EOC
 }
 
-subtest 'in the end the store is as the source, and each row is linked' => sub {
+subtest 'in the end, the store agrees with the source, and each row is linked' => sub {
 	for my $n (1 .. 10)
 	{
 		$shop->push;
@@ -169,7 +169,7 @@ EOC
 	is($run->{conflicts}, 0, 'verify finds no difference') or diag(explain($shop->discrepancies), history());
 };
 
-subtest 'a row that kept its sku kept its record: nothing was created twice' => sub {
+subtest 'a row that kept its SKU kept its record: nothing was created twice' => sub {
 	my %creates;
 	foreach my $request ($shop->store->journal(method => 'POST'))
 	{

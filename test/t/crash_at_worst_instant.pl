@@ -149,7 +149,7 @@ EOC
 	return;
 }
 
-subtest 'the worker is killed at each step from claim to commit: nothing is lost or made twice' => sub {
+subtest 'a worker killed at any step from claim to commit loses nothing and creates nothing twice' => sub {
 	foreach my $point (qw(claimed processed replied settling settled))
 	{
 		killed_at('worker', $point, 'stock', 'shelf');
@@ -178,7 +178,7 @@ sub killed_in
 	return;
 }
 
-subtest 'the whole server is killed at these steps: nothing is lost or made twice' => sub {
+subtest 'a server killed at any of these steps loses nothing and creates nothing twice' => sub {
 	killed_at('server', @$_) foreach
 		(map { [ $_, 'stock', 'shelf' ] } qw(processed replied settling settled)),
 		[ 'claimed', 'create', 'articles' ], [ 'processed', 'update', 'articles' ], [ 'processed', 'delete', 'articles' ],
@@ -202,7 +202,7 @@ EOC
 	}
 };
 
-subtest 'a row that changes while a claim begins is read as it is by then' => sub {
+subtest 'a row that changes while a claim begins is read with its latest values' => sub {
 	$shop->sql("INSERT INTO articles (sku, title, price, maker, grp) SELECT 'C-' || i, 'Claim ' || i, 1, 'M$n', 100000 + $n FROM generate_series(1, 3) AS i");
 	$shop->push;
 	$shop->sql("UPDATE articles SET price = 2 WHERE sku = 'C-1'");
@@ -216,7 +216,7 @@ subtest 'a row that changes while a claim begins is read as it is by then' => su
 	check('changed while a claim begins');
 };
 
-subtest 'a record that was hidden in a crash is shown again when its row comes back' => sub {
+subtest 'a record that was hidden during a crash is shown again when its row comes back' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE shy (sku text PRIMARY KEY);
 SELECT bcdelta.track('shy', 'shop', 'product', on_delete => 'hide',

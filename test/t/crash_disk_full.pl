@@ -75,7 +75,7 @@ sub check
 	return;
 }
 
-subtest 'outcomes that meet a full disk are recorded when there is space, and no request is repeated' => sub {
+subtest 'outcomes that meet a full disk are recorded once there is space, and no request is repeated' => sub {
 	foreach my $relation (qw(result link))
 	{
 		foreach my $method (qw(POST PUT DELETE))
@@ -115,7 +115,7 @@ subtest 'with a full disk, a record that is gone is not mistaken for another one
 		[ sort @{ $shop->list("SELECT sku || ' ' || price FROM articles") } ], 'source equals store');
 };
 
-subtest 'a refusal that is recorded at the fourth try counts once' => sub {
+subtest 'a refusal that is recorded at the fourth attempt counts once' => sub {
 	$shop->sql("ALTER SERVER shop OPTIONS (ADD error_limit '3'); INSERT INTO articles (sku, title, price) VALUES ('refused', 'Refused', 1)");
 	$store->fault({ match => { method => 'POST' }, times => 1, do => { status => 422, body => { status => 422, title => 'No' } } });
 	fill('result');
@@ -128,7 +128,7 @@ subtest 'a refusal that is recorded at the fourth try counts once' => sub {
 	$shop->push;
 };
 
-subtest 'a run whose outcomes cannot be recorded can be cancelled, and the next one finds what was made' => sub {
+subtest 'a run whose outcomes cannot be recorded can be cancelled, and the next one finds what was created' => sub {
 	change();
 	$shop->clear;
 	$store->hold({ match => { method => 'POST' }, process => 'now' });
@@ -145,7 +145,7 @@ subtest 'a run whose outcomes cannot be recorded can be cancelled, and the next 
 	check('given up');
 };
 
-subtest 'a full disk while changes are folded, or a run starts or ends: the caller is told, and nothing is lost' => sub {
+subtest 'if the disk fills up while changes are folded, or a run starts or ends, the caller is told and nothing is lost' => sub {
 	change();
 	$shop->clear;
 	fill('pending');

@@ -56,7 +56,7 @@ sub check_all
 	return $posts;
 }
 
-subtest 'after ten kills no product is missing or made twice' => sub {
+subtest 'after ten kills, no product is missing or created twice' => sub {
 	foreach my $n (1 .. 10)
 	{
 		# Every other run has nobody who waits for it, and goes on by itself.
@@ -100,7 +100,7 @@ subtest 'a terminated worker comes back by itself, and so does its run' => sub {
 		[], 'all prices are right');
 };
 
-subtest 'an immediate stop of the server: the caller is told, nothing is made twice' => sub {
+subtest 'after an immediate shutdown of the server, the caller is told and nothing is created twice' => sub {
 	add_things(361, 420);
 	my $psql = $shop->start;
 	wait_created(370);
@@ -114,7 +114,7 @@ subtest 'an immediate stop of the server: the caller is told, nothing is made tw
 	is(check_all('server stopped'), 420, 'none was created twice');
 };
 
-subtest 'a crash amid updates and deletes loses none of them' => sub {
+subtest 'a crash during updates and deletes loses none of them' => sub {
 	$shop->sql('DELETE FROM things WHERE id <= 200; UPDATE things SET price = 7');
 	$shop->sql('SELECT bcdelta.push(wait => false)');
 	poll_until(sub { $store->journal(method => 'PUT') }, 'updates');

@@ -362,7 +362,7 @@ EOC
 
 foreach my $seed (@seeds)
 {
-	subtest 'after crashes, faults and changes at random source and store are equal, and nothing was made twice' => sub {
+	subtest 'after random crashes, faults and changes, source and store agree, and nothing was created twice' => sub {
 		note("RANDOM_SEED=$seed");
 		$store->clear;
 		@kills = ();

@@ -77,7 +77,7 @@ sub buffers_of_fold
 
 my ($one, $two, $folder) = sessions(3);
 
-subtest 'the space of what was folded is given back' => sub {
+subtest 'the space of folded changes is freed' => sub {
 	insert($one, 200_000);
 	is(fold_all($folder), 200_000, 'many changes are folded');
 	is($two->sql('SELECT differences()'), 0, 'all of them');
@@ -86,7 +86,7 @@ subtest 'the space of what was folded is given back' => sub {
 };
 
 my $before;
-subtest 'a held snapshot keeps the space, but what was folded is not looked at again' => sub {
+subtest 'an old snapshot keeps the space in use, but folded changes are not read again' => sub {
 	$two->sql('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM bcdelta.change');
 	insert($one, 10);
 	$folder->sql('SELECT fold()');
@@ -102,7 +102,7 @@ subtest 'a held snapshot keeps the space, but what was folded is not looked at a
 	$two->sql('COMMIT');
 };
 
-subtest 'a long transaction is waited for, and folded when it commits' => sub {
+subtest 'the changes of a long transaction are folded when it commits' => sub {
 	$two->sql('BEGIN');
 	insert($two, 1);
 	insert($one, 500);
@@ -123,7 +123,7 @@ subtest 'a long transaction is waited for, and folded when it commits' => sub {
 	is($one->sql('SELECT differences()'), 0, 'all of it, and nothing that was rolled back');
 };
 
-subtest 'a prepared transaction is folded when it commits, even after a crash' => sub {
+subtest 'the changes of a prepared transaction are folded when it commits, even after a crash' => sub {
 	$two->sql('BEGIN');
 	insert($two, 1_000);
 	$two->sql("PREPARE TRANSACTION 'late'");
@@ -139,7 +139,7 @@ subtest 'a prepared transaction is folded when it commits, even after a crash' =
 	is($one->sql('SELECT differences()'), 0, 'and nothing is missing');
 };
 
-subtest 'a fold that is rolled back, or dies with the server, is done again' => sub {
+subtest 'a fold that is rolled back, or killed with the server, is repeated' => sub {
 	insert($one, 5_000);
 	$folder->sql('BEGIN');
 	is(fold_all($folder), 5_000, 'folded');
@@ -163,7 +163,7 @@ subtest 'a fold that is rolled back, or dies with the server, is done again' => 
 	is($one->sql('SELECT differences()'), 0, 'and nothing is missing');
 };
 
-subtest 'nothing is truncated that a rollback would need' => sub {
+subtest 'nothing is truncated that a rollback needs' => sub {
 	insert($one, 50_000);
 	$one->sql('SELECT pg_sleep(2.1)');
 	$folder->sql('BEGIN');
@@ -263,7 +263,7 @@ subtest 'a statement that moves more keys than are folded at once moves all of t
 	is($one->sql('SELECT count(*) FROM bcdelta.move'), 0, 'none is left');
 };
 
-subtest 'chains of key changes of single rows end where they should' => sub {
+subtest 'chains of key changes of single rows lead to the right key' => sub {
 	$one->sql('CREATE INDEX ON item (id)');
 	$one->sql(<<'EOC');
 DO $$

@@ -46,7 +46,7 @@ sub columns
 		WHERE tgrelid = 'article'::regclass AND tgname ~ 'update'") =~ s/^capture\('\d+ \d+ \d+', |\)$//gr;
 }
 
-subtest 'fields: only what a new expression changes is sent, and links stay' => sub {
+subtest 'fields: only what a new expression changes is sent, and links are kept' => sub {
 	alter(qq(\$\${$fields, "price": "gross", "is_visible": "shown"}\$\$));
 	is_deeply(push_sent(), { map { $_ => { price => 100 + $_ } } 1 .. 5 }, 'a new expression: only what it changes is sent');
 	is_deeply({ map { $_ => $shop->id('article', $_) } 1 .. 5 }, \%id, 'all rows keep their records');
@@ -58,7 +58,7 @@ subtest 'fields: only what a new expression changes is sent, and links stay' => 
 	is($shop->sql("SELECT changes + ready FROM bcdelta.status"), 0, 'the same mapping once more marks nothing');
 };
 
-subtest 'a field that is mapped again after a while is sent, whatever was known of it' => sub {
+subtest 'a field that is mapped again later is sent, whatever was known of it' => sub {
 	alter(qq(\$\${$fields, "is_visible": "shown"}\$\$));
 	is_deeply(push_sent(), {}, 'a field is mapped no more');
 	$store->edit('product', $id{1}, { price => 1 });
@@ -68,7 +68,7 @@ subtest 'a field that is mapped again after a while is sent, whatever was known 
 	is_deeply(push_sent(), { map { $_ => { price => $_ == 3 ? 300 : 100 + $_ } } 1 .. 5 }, 'when it is mapped again, all are sent, whatever was known of it');
 };
 
-subtest 'what the mapping has hidden stays hidden; what was hidden because its row was gone is shown again' => sub {
+subtest 'what the mapping hides stays hidden; what was hidden because its row was gone is shown again' => sub {
 	$shop->sql('UPDATE article SET shown = false WHERE id = 1; DELETE FROM article WHERE id = 2');
 	push_sent();
 	alter(qq(\$\${$fields, "price": "gross"}\$\$));
@@ -79,7 +79,7 @@ subtest 'what the mapping has hidden stays hidden; what was hidden because its r
 	is_deeply([ map { $shop->record('products', $id{$_})->{is_visible} ? 1 : 0 } 1, 2 ], [ 0, 1 ], 'that of a row that comes back is shown');
 };
 
-subtest 'filter: rows that do not satisfy a new one are gone, and come back' => sub {
+subtest 'filter: rows that do not satisfy a new filter count as deleted, and come back' => sub {
 	$shop->sql('UPDATE article SET shop = 2 WHERE id IN (4, 5)');
 	alter("filter => 'shop = 1'");
 	is_deeply(push_sent(), { map { $_ => { is_visible => JSON::PP::false } } 4, 5 }, 'a filter: rows that do not satisfy it are gone');
@@ -89,7 +89,7 @@ subtest 'filter: rows that do not satisfy a new one are gone, and come back' => 
 	is_deeply(push_sent(), { 5 => { is_visible => JSON::PP::true } }, 'an empty filter is none');
 };
 
-subtest 'on_delete: rows that are gone already are left alone' => sub {
+subtest 'on_delete: rows that are already gone are left alone' => sub {
 	alter("filter => 'shop = 1', on_delete => 'delete'");
 	is($shop->push->{deleted}, 1, 'on_delete with it');
 	is($shop->sql("SELECT bcdelta.alter_feed('article', on_delete => 'ignore', filter => ''); SELECT (bcdelta.push()).state; DELETE FROM article WHERE id = 4; SELECT (bcdelta.push()).state;
@@ -112,7 +112,7 @@ sub during_push
 	return ($push->finish)[1];
 }
 
-subtest 'a push under way goes on with the new mapping, and max_changes holds' => sub {
+subtest 'a running push continues with the new mapping, and max_changes applies' => sub {
 	$shop->sql("INSERT INTO article SELECT i, 'Article ' || i, i, i + 100 FROM generate_series(11, 60) AS i");
 	$shop->push;
 	%id = map { $_ => $shop->id('article', $_) } 11 .. 60;
@@ -136,7 +136,7 @@ subtest 'a push under way goes on with the new mapping, and max_changes holds' =
 	is(scalar(grep { $_->{price} != 3 && $_->{price} != 0 } grep { $_->{sku} =~ /^A-[1-7]\d$/ } @{ $store->state('products') }), 0, 'all are pushed');
 };
 
-subtest 'an altered feed whose updates share requests with another feed\'s: both are sent as they are now' => sub {
+subtest 'if an altered feed shares requests with another feed, both are sent with their current values' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE other (id int PRIMARY KEY, price numeric);
 SELECT bcdelta.track('other', 'shop', 'product', '{"sku": "''O-'' || id", "name": "''Other '' || id", "price": "price", "weight": "1", "type": "''physical''"}');
@@ -150,7 +150,7 @@ EOC
 	$shop->sql("SELECT bcdelta.untrack('other')");
 };
 
-subtest 'a verify under way ends when its feed is altered' => sub {
+subtest 'a running verify ends when its feed is altered' => sub {
 	$store->hold({ match => { method => 'GET' }, times => 1 });
 	my $verify = $shop->start('SELECT state, error FROM bcdelta.verify()');
 	$shop->wait_held(1);
@@ -159,7 +159,7 @@ subtest 'a verify under way ends when its feed is altered' => sub {
 	like(($verify->finish)[1], qr/^failed\|feed "article" was stopped: it was altered during the run/, 'a verify ends');
 };
 
-subtest 'alter_feed waits for writers only where it captures other columns, and the second session to alter is told' => sub {
+subtest 'alter_feed waits for writers only if the captured columns change, and a second session is told that it came too late' => sub {
 	my $writer = BCDelta::Session->open($shop->node, 'shop');
 	$writer->sql('BEGIN; UPDATE article SET note = 1 WHERE id = 11');
 	alter(qq(\$\${$fields, "price": "gross + 1"}\$\$));
@@ -177,7 +177,7 @@ subtest 'alter_feed waits for writers only where it captures other columns, and 
 	is(columns(), $told ? q('id', 'id', 'name', 'net', 'note') : q('id', 'id', 'name', 'gross', 'note'), 'who comes second is told, or builds on the first');
 };
 
-subtest 'altered again and again, amid pushes and crashes, the last mapping counts' => sub {
+subtest 'after many alterations during pushes and crashes, the last mapping counts' => sub {
 	$shop->sql("SELECT bcdelta.alter_feed('article', filter => '', on_delete => 'delete')");
 	my @expressions = ('gross', 'net', 'gross + net', 'coalesce(gross, 0) * 2');
 	srand(8);

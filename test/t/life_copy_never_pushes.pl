@@ -89,7 +89,7 @@ subtest 'a dump restored into another cluster pushes nothing' => sub {
 	$other->stop;
 };
 
-subtest 'a database made from a template pushes nothing, and the original goes on' => sub {
+subtest 'a database created from a template pushes nothing, and the original goes on' => sub {
 	$node->append_conf('postgresql.conf', "bcdelta.databases = 'early'");
 	$node->reload;
 	poll_until(sub { !defined worker_pid($node, 'shop') }, 'the end of the worker');
@@ -102,7 +102,7 @@ subtest 'a database made from a template pushes nothing, and the original goes o
 	is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'the original is not');
 };
 
-subtest 'a copy that is declared to be the source goes on, and makes nothing twice' => sub {
+subtest 'a copy that is declared to be the source goes on, and creates nothing twice' => sub {
 	is_deeply($shop->pending, \%pending, 'the original is as it was');
 	copy('early', 'SELECT bcdelta.resume(feed) FROM bcdelta.feed');
 	is(copy('early', 'SELECT state, created, deleted, linked, deferred, failed FROM bcdelta.push()'), 'succeeded|0|1|2|1|0', 'resumed');

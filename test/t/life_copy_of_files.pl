@@ -73,7 +73,7 @@ sub copy_of
 # What the primary does must not be mistaken for what a copy does.
 $shop->sql("SELECT bcdelta.unschedule('soon')");
 
-subtest 'a base backup that is started pushes nothing until it is resumed' => sub {
+subtest 'a server started from a base backup pushes nothing until it is resumed' => sub {
 	my $copy = copy_of('started', 'base');
 	$copy->start;
 	is_paused($copy, 'was moved: it is in .*started.*, and was in .*place', 'it');
@@ -86,7 +86,7 @@ subtest 'a base backup that is started pushes nothing until it is resumed' => su
 	$shop->push;
 };
 
-subtest 'a snapshot of the files that is started pushes nothing' => sub {
+subtest 'a server started from a snapshot of the files pushes nothing' => sub {
 	$node->stop;
 	my $copy = PostgreSQL::Test::Cluster->new('snapshot');
 	system_or_bail('cp', '-a', $node->data_dir, $node->backup_dir . '/files');
@@ -98,7 +98,7 @@ subtest 'a snapshot of the files that is started pushes nothing' => sub {
 	$copy->stop;
 };
 
-subtest 'an archive that is recovered pushes nothing until it is resumed' => sub {
+subtest 'a server recovered from an archive pushes nothing until it is resumed' => sub {
 	my $copy = copy_of('recovered', 'base', has_restoring => 1, standby => 0);
 	$copy->start;
 	$copy->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
@@ -120,7 +120,7 @@ subtest 'an archive that is recovered pushes nothing until it is resumed' => sub
 	$copy->stop;
 };
 
-subtest 'a standby that is promoted goes on, and copies of it, or other places, push nothing' => sub {
+subtest 'a promoted standby goes on, and copies of it, or other places, push nothing' => sub {
 	$shop->sql("SELECT bcdelta.schedule('rarely', server => 'shop', every => '1 day')");
 	my $standby = copy_of('standby', 'base', has_streaming => 1);
 	my $staging = copy_of('staging', 'base', has_streaming => 1);

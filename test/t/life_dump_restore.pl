@@ -65,7 +65,7 @@ ORDER BY 1, 2, 3, 4, 5
 EOC
 
 my $file;
-subtest 'a dump takes along what is pending, linked and captured, and its restore marks nothing' => sub {
+subtest 'a dump contains what is pending, linked and captured, and restoring it marks nothing' => sub {
 	my $before = $node->safe_psql('postgres', $state);
 	like($before, qr/^change\|items\|c\|4\|\n/m, 'there is something to lose');
 	like($before, qr/^lookup\|stock\|-\|\["1"\]/m, 'and something that waits for a lookup');
@@ -99,7 +99,7 @@ EOC
 	}
 };
 
-subtest 'a worker that folds during a restore takes no change for that of a removed feed' => sub {
+subtest 'a worker that folds during a restore does not mistake a change for that of a removed feed' => sub {
 	my $before = $node->safe_psql('postgres', $state);
 	command_ok([ 'pg_dump', '-F', 'custom', '-f', $file, $node->connstr('postgres') ], 'pg_dump');
 	my $definition = qr/ TABLE DATA bcdelta (feed|dependency) | SEQUENCE SET /;
@@ -127,7 +127,7 @@ subtest 'a worker that folds during a restore takes no change for that of a remo
 	is($node->safe_psql($db, 'SELECT count(*) FROM bcdelta.change'), 0, 'changes of a feed that was removed are removed');
 };
 
-subtest 'an owner is dumped as a name, and is the role of that name where it is restored' => sub {
+subtest 'an owner is dumped by name, and restored as the role of that name' => sub {
 	$node->safe_psql('postgres', 'CREATE DATABASE copy_owner');
 	command_ok([ 'pg_dump', '-f', $file, $node->connstr('postgres') ], 'pg_dump');
 	$node->safe_psql('postgres', 'ALTER ROLE "1 Odd ""Role" RENAME TO before; CREATE ROLE "1 Odd ""Role" SUPERUSER');
@@ -136,7 +136,7 @@ subtest 'an owner is dumped as a name, and is the role of that name where it is 
 	is($node->safe_psql('copy_owner', "SELECT owner FROM bcdelta.feed WHERE feed = 'odd'"), '"1 Odd ""Role"', 'a restored one has the same name');
 };
 
-subtest 'feeds whose owner is missing are restored once it is there' => sub {
+subtest 'feeds whose owner is missing are restored once the role exists' => sub {
 	command_ok([ 'pg_dump', '-F', 'custom', '-f', $file, $node->connstr('copy_owner') ], 'pg_dump');
 	$node->safe_psql('postgres', 'DROP ROLE "1 Odd ""Role"; CREATE DATABASE copy_missing');
 	command_fails_like([ 'pg_restore', '-d', $node->connstr('copy_missing'), $file ], qr/role ".*Role" does not exist/, 'and restore without the owner');
@@ -157,7 +157,7 @@ subtest 'rows restored into a tracked table are changes' => sub {
 		'3 4 5 10 20', 'is captured');
 };
 
-subtest 'rows restored without triggers are no changes, and the status says what became of the triggers' => sub {
+subtest 'rows restored without triggers are no changes, and the status reports missing triggers' => sub {
 	$node->safe_psql('copy_plain', 'TRUNCATE bcdelta.pending; DELETE FROM "Odd Items"; SELECT fold(100); TRUNCATE bcdelta.pending');
 	command_ok([ 'pg_dump', '-a', '--disable-triggers', '-t', '"Odd Items"', '-f', $file, $node->connstr('postgres') ],
 		'pg_dump --disable-triggers');

@@ -53,7 +53,7 @@ is($shop->push->{created}, 14, 'pushed to the sandbox');
 like($shop->sql('SELECT DISTINCT store FROM bcdelta.feed'), qr{^127\.0\.0\.1:\d+/stores/sandbox$}, 'a feed knows its store');
 clear_all();
 
-subtest 'a link to a record that the store does not have is found, and mended by a push' => sub {
+subtest 'a link to a record that the store does not have is found, and corrected by a push' => sub {
 	$shop->sql("INSERT INTO makers VALUES ('M9', 'Maker 9'); DELETE FROM bcdelta.change; SELECT bcdelta.link('makers', 'M9', 987654)");
 	$shop->verify("'makers'");
 	is_deeply($shop->discrepancies, ['makers|M9|missing_in_store'], 'is found by the next look');
@@ -104,14 +104,14 @@ subtest 'a server that leads to another store pauses its feeds' => sub {
 	is($shop->pending->{'articles A-1'}, 'ready', 'the change is pending');
 };
 
-subtest 'a mistyped hash that is put back changes nothing' => sub {
+subtest 'a mistyped hash that is corrected changes nothing' => sub {
 	$shop->sql(lead_to($sandbox));
 	is($shop->push->{updated}, 1, 'the push goes on');
 	is(status('articles')->{state}, 'active', 'as if nothing had been');
 	is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'in the table, too');
 };
 
-subtest 'a store is told by hash and host, in whatever case' => sub {
+subtest 'a store is identified by hash and host, ignoring case' => sub {
 	clear_all();
 	my $url = $sandbox->url;
 	foreach my $options ([ "store_hash 'SandBox'", 0 ], [ "store_hash 'sandbox2'", 1 ], [ "api_url '$url/'", 0 ],
@@ -130,7 +130,7 @@ subtest 'a store is told by hash and host, in whatever case' => sub {
 	hears_nothing('looking');
 };
 
-subtest 'a token of another store sends nothing there' => sub {
+subtest 'with a token of another store, nothing is sent there' => sub {
 	clear_all();
 	my ($mine, $theirs) = map { "ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '" . $_->token . "')" } $sandbox, $live;
 	$shop->sql("$theirs; UPDATE articles SET price = 90 WHERE sku = 'A-1'");
@@ -143,7 +143,7 @@ subtest 'a token of another store sends nothing there' => sub {
 	is($shop->push->{updated}, 1, 'put right and resumed, it goes on');
 };
 
-subtest 'the same store under another address is another one until somebody says so' => sub {
+subtest 'the same store under another address counts as another one until a user decides otherwise' => sub {
 	(my $url = $sandbox->url) =~ s/127\.0\.0\.1/localhost/;
 	$shop->sql("ALTER SERVER shop OPTIONS (SET api_url '$url'); UPDATE articles SET price = 78 WHERE sku = 'A-1'");
 	is($shop->push->{state}, 'failed', 'is not known to be the same');
@@ -153,7 +153,7 @@ subtest 'the same store under another address is another one until somebody says
 	is(status('articles')->{state}, 'active', 'and back');
 };
 
-subtest 'a server that is dropped and made again for another store sends nothing there' => sub {
+subtest 'a server that is dropped and created again for another store sends nothing there' => sub {
 	my $server = sub { return 'DROP SERVER shop CASCADE;' . create_server_sql($_[0]); };
 	clear_all();
 	$shop->sql($server->($live) . "UPDATE articles SET price = 79 WHERE sku = 'A-1'");
@@ -180,7 +180,7 @@ subtest 'a server that is dropped and made again for another store sends nothing
 	is_deeply($shop->pending, {}, 'nothing is left');
 };
 
-subtest 'a run that is under way sends nothing to another store' => sub {
+subtest 'a running push sends nothing to another store' => sub {
 	clear_all();
 	$sandbox->hold({ match => { method => 'PUT' } });
 	$shop->sql('UPDATE articles SET price = price + 100');
@@ -195,7 +195,7 @@ subtest 'a run that is under way sends nothing to another store' => sub {
 	is($shop->records('products', 'sku')->{"A-$_"}{price}, $_ == 1 ? 180 : $_ + 100, "A-$_ is right") foreach 1, 2, 10;
 };
 
-subtest 'requests under way while links are forgotten link nothing' => sub {
+subtest 'requests that are under way while links are forgotten link nothing' => sub {
 	clear_all();
 	$sandbox->hold({ match => { method => 'POST' } });
 	$shop->sql("INSERT INTO makers VALUES ('M4', 'Maker 4')");
@@ -228,7 +228,7 @@ subtest 'a transaction that forgets links and stays open holds up its own feed o
 	$session->close;
 };
 
-subtest 'a transaction that links a row by hand and stays open keeps its record from being made twice' => sub {
+subtest 'a transaction that links a row by hand and stays open prevents its record from being created twice' => sub {
 	my $session = BCDelta::Session->open($node, 'shop');
 	my $id = $shop->id('makers', 'M4');
 	$sandbox->hold({ match => { method => 'PUT' } });
@@ -252,7 +252,7 @@ subtest 'a transaction that links a row by hand and stays open keeps its record 
 	$session->close;
 };
 
-subtest 'unlink, resume and link take the feeds to the live store, and nothing of the sandbox goes there' => sub {
+subtest 'unlink, resume and link move the feeds to the live store, and nothing from the sandbox goes there' => sub {
 	$shop->sql("UPDATE articles SET price = -1 WHERE sku = 'A-9'; UPDATE articles SET price = 5 WHERE sku = 'A-5'");
 	$shop->push;
 	is($shop->pending->{'articles A-9'}, 'failed', 'a row that failed in the sandbox');

@@ -40,7 +40,7 @@ sub during_push
 	return ($out, { map { my ($feed) = /(.) /; $feed => 1 } map { $shop->record('products', $_->{id})->{name} } map { @{ $_->{body} } } $shop->writes });
 }
 
-subtest 'nothing is sent for a feed that is paused during a run; updates of others in the same requests are' => sub {
+subtest 'nothing is sent for a feed that is paused during a run; updates of other feeds in the same requests are sent' => sub {
 	my ($out, $written) = during_push("SELECT bcdelta.pause('a')");
 	like($out, qr/^failed\|feed "a" was stopped: paused by/, 'a feed is paused during a run, which says so');
 	is_deeply($written, { b => 1 }, 'its updates, which travel with those of another feed, are not sent');

@@ -95,7 +95,7 @@ subtest 'a column that is dropped during a run loses no row' => sub {
 	is_deeply([ @$run{qw(state updated failed)} ], [ 'succeeded', 9, 0 ], 'and are pushed when it is mended');
 };
 
-subtest 'a source that is dropped: the feed says so, and untrack removes the links' => sub {
+subtest 'if a source is dropped, the feed says so, and untrack removes the links' => sub {
 	$shop->sql("UPDATE things SET title = 'Last words' WHERE id = 7");
 	$shop->sql('DROP TABLE things');
 	broken('the table was dropped', qr/feed "things": its source table no longer exists.*bcdelta\.untrack\('things'\)/s);
@@ -116,7 +116,7 @@ subtest 'triggers that are disabled are shown' => sub {
 	is($shop->sql("SELECT trouble FROM bcdelta.status WHERE trouble IS NOT NULL"), '', 'no trouble is left');
 };
 
-subtest 'a server that is dropped and made again: a push says so, and goes on' => sub {
+subtest 'after a server was dropped and created again, a push says so and goes on' => sub {
 	$shop->sql("UPDATE makers SET name = 'No server'; DROP SERVER shop CASCADE");
 	my ($rc, undef, $err) = $shop->try("SELECT bcdelta.push('makers')");
 	like($err, qr/server "shop" does not exist.*CREATE SERVER/s, 'without the server a push says so');

@@ -211,7 +211,7 @@ $old = shop('old', '0.1.0');
 $new = shop('new');
 my $version = $new->sql("SELECT extversion FROM pg_extension WHERE extname = 'bcdelta'");
 
-subtest 'an empty extension of 0.1.0 becomes the newest one, and the worker waits for that' => sub {
+subtest 'an empty database with 0.1.0 is upgraded, and the worker waits until it is' => sub {
 	serve('old');
 	$old->wait_for("SELECT bcdelta.worker_state() LIKE '%version 0.1.0%version $version%ALTER EXTENSION bcdelta UPDATE%'");
 	like(slurp_file($node->logfile), qr/LOG:  bcdelta: extension bcdelta has version 0\.1\.0, but/, 'the server log says so');
@@ -228,7 +228,7 @@ subtest 'an empty extension of 0.1.0 becomes the newest one, and the worker wait
 	poll_until(sub { !defined worker_pid($node, 'old') }, 'the end of the worker');
 };
 
-subtest 'a shop of 0.1.0 is upgraded, and its catalog and dump are those of the newest version' => sub {
+subtest 'a shop with 0.1.0 is upgraded, and its catalog and dump equal those of a new installation' => sub {
 	$old->sql("DROP EXTENSION bcdelta CASCADE; CREATE EXTENSION bcdelta VERSION '0.1.0'");
 	$new->sql(create_server_sql($new->store));
 	$new->tables(articles => { on_delete => "'delete'" });
@@ -243,7 +243,7 @@ subtest 'a shop of 0.1.0 is upgraded, and its catalog and dump are those of the 
 	compare($old, 'after the upgrade');
 };
 
-subtest 'a dump of 0.1.0 is restored in that version, and upgraded' => sub {
+subtest 'a dump of 0.1.0 is restored with that version, and upgraded' => sub {
 	my $restored = bless { %$old, db => 'restored' }, 'BCDelta::Shop';
 	$node->safe_psql('postgres', 'CREATE DATABASE restored');
 	$restored->sql("CREATE EXTENSION bcdelta VERSION '0.1.0'");
@@ -252,7 +252,7 @@ subtest 'a dump of 0.1.0 is restored in that version, and upgraded' => sub {
 	compare($restored, 'after the restore and the upgrade');
 };
 
-subtest 'after the upgrade it pushes what it would have pushed' => sub {
+subtest 'after the upgrade, the pending rows are pushed' => sub {
 	my (%sent, %has);
 	serve('old, new');
 	foreach my $shop ($old, $new)

@@ -47,7 +47,7 @@ subtest 'brands are found by the store\'s list; what is missing is listed, and n
 	is($shop->sql('SELECT count(*) FROM bcdelta.pending'), 0, 'link marks nothing');
 };
 
-subtest 'categories are found by their name below their parent' => sub {
+subtest 'categories are found by their name within their parent' => sub {
 	my $run = $shop->link("'groups'");
 	is_deeply([ @$run{qw(state linked failed deferred)} ], [ 'succeeded', 5, 0, 1 ], 'categories') or diag(explain($run));
 	is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE run_id = $run->{run_id} AND key = '4'"), 1, 'a row that waits has one result');
@@ -57,7 +57,7 @@ subtest 'categories are found by their name below their parent' => sub {
 	is_deeply($shop->discrepancies, ['groups|3|missing_in_store|name|Only here'], 'one is missing');
 };
 
-subtest 'products are found by their article number, whatever the case, many at a time' => sub {
+subtest 'products are found by their article number, ignoring case, many at a time' => sub {
 	$shop->clear;
 	my $run = $shop->link("'articles'");
 	is_deeply([ @$run{qw(state linked failed deferred)} ], [ 'succeeded', 40, 0, 0 ], 'products, those of a missing brand, too') or diag(explain($run));
@@ -67,7 +67,7 @@ subtest 'products are found by their article number, whatever the case, many at 
 	is(scalar $shop->writes, 0, 'link writes nothing');
 };
 
-subtest 'what agrees needs no write; of what differs, only that field is sent' => sub {
+subtest 'records that agree need no write; for others, only the differing fields are sent' => sub {
 	$shop->sql("SELECT bcdelta.mark_all('articles')");
 	$shop->clear;
 	my $run = $shop->push("feed => 'articles'");
@@ -77,7 +77,7 @@ subtest 'what agrees needs no write; of what differs, only that field is sent' =
 	is_deeply($writes[0]{body}, [ { id => 341, brand_id => 105, categories => [201], price => 40.5 } ], 'of what differs');
 };
 
-subtest 'a row whose brand the store lacks is found by its own key, and its delete is not lost' => sub {
+subtest 'a row whose brand is missing in the store is found by its own key, and its delete is not lost' => sub {
 	$shop->verify("feed => 'articles'");
 	is_deeply([ grep { /A-(8|17)\|/ } @{ $shop->discrepancies } ], [], 'a deferred row is about to be pushed');
 	$shop->sql("DELETE FROM bcdelta.pending WHERE key = 'A-17'");
@@ -101,7 +101,7 @@ subtest 'a few rows are looked up one by one' => sub {
 	is(scalar @{ $shop->calls }, 3, 'single look-ups');
 };
 
-subtest 'of two rows for one record one gets it; of two records the one spelled alike is taken' => sub {
+subtest 'if two rows match one record, one gets it; if two records match one row, the one with the same spelling is taken' => sub {
 	$shop->sql("INSERT INTO makers VALUES ('T1', 'Twin'), ('T2', 'TWIN'), ('T3', 'a'), ('T4', 'b'), ('T5', 'c')");
 	$store->seed('brands', [ { id => 161, name => 'Twin' } ]);
 	my $run = $shop->link("'makers'");
@@ -129,11 +129,11 @@ subtest 'link(feed, key, id) takes an id list, and refuses what is wrong with th
 	}
 };
 
-subtest 'short pages: every record is found' => sub {
+subtest 'every record is found on short pages' => sub {
 	$store->settings({ max_limit => 10 });
 	$shop->sql("DELETE FROM bcdelta.link WHERE feed = 'articles'");
 	my $run = $shop->link("'articles'");
-	is_deeply([ @$run{qw(state linked)} ], [ 'succeeded', 39 ], 'short pages: every record is found') or diag(explain($shop->discrepancies));
+	is_deeply([ @$run{qw(state linked)} ], [ 'succeeded', 39 ], 'every record is found on short pages') or diag(explain($shop->discrepancies));
 	$store->settings({ max_limit => 250 });
 };
 
@@ -150,7 +150,7 @@ subtest 'white space around a name does not matter' => sub {
 	$store->unfault;
 };
 
-subtest 'roots of other category trees are others\' records' => sub {
+subtest 'root categories of other trees are not linked' => sub {
 	$store->seed('trees', [ { id => 2, name => 'Other shop', channels => [5] } ]);
 	$store->seed('categories', [ map { ({ category_id => 500 + $_, name => "Root $_", tree_id => 1 }) } 1 .. 7 ]);
 	$store->seed('categories', [ map { ({ category_id => 600 + $_, name => "Root $_", tree_id => 2 }) } 1 .. 6 ]);

@@ -32,7 +32,7 @@ subtest 'the options concurrency and batch_size are respected' => sub {
 	is_deeply([ batches(method => 'PUT') ], [ (4) x 5 ], 'batches are as large as the option batch_size says');
 };
 
-subtest 'an undocumented limit of concurrency is found, used and remembered' => sub {
+subtest 'an undocumented limit on concurrency is found, used and remembered' => sub {
 	$shop->sql("SELECT bcdelta.untrack('articles')");
 	$shop->sql("CREATE TABLE more (sku text PRIMARY KEY, name text, price numeric, type text DEFAULT 'physical', weight int DEFAULT 1)");
 	$shop->sql("SELECT bcdelta.track('more', 'shop', 'product')");

@@ -35,7 +35,7 @@ sub planned
 	return;
 }
 
-subtest 'a new record is created with what nests in it, and the rest follows' => sub {
+subtest 'a new record is created with its nested parts, and the rest follows' => sub {
 	planned('widget', [ { wanted => { name => 'A', level => 5, cogs => [ { code => 1 } ], labels => [ { space => 's', name => 'n' } ] } } ],
 		[ 'POST /widgets {"cogs": [{"code": 1}], "name": "A", "level": 5}',
 		  'PUT /labels [{"widget_id": null, "name": "n", "space": "s"}]' ], 'all of it');
@@ -59,7 +59,7 @@ subtest 'each facet that has changed is one task, and tasks at one endpoint shar
 	planned('widget', [ { id => 1, known => { name => 'A', level => 1 }, wanted => { name => 'A', level => 1 } } ], [], 'what is the same needs nothing');
 };
 
-subtest 'a collection is kept by difference: added, changed and removed elements, and no others' => sub {
+subtest 'in a collection, added, changed and removed elements are sent, and no others' => sub {
 	my %known = (name => 'A', cogs => [ { id => 7, code => 1, teeth => 8 }, { id => 8, code => 2, teeth => 9 }, { id => 9, code => 3, teeth => 1 } ], labels => []);
 	planned('widget', [ { id => 5, known => \%known, wanted => { name => 'A', cogs => [ { code => 2, teeth => 10 }, { code => 3, teeth => 1 }, { code => 4, teeth => 2 } ] } } ],
 		[ 'DELETE /widgets/5/cogs/7', 'PUT /cogs [{"id": 8, "teeth": 10}]', 'POST /widgets/5/cogs [{"code": 4, "teeth": 2}]' ], 'one of each, removals first');
@@ -79,7 +79,7 @@ subtest 'a collection is kept by difference: added, changed and removed elements
 	like($error, qr/the cogs of record 5 are not known/, 'what is not known is never guessed');
 };
 
-subtest 'a record that its key addresses is written whole, and removed by its key' => sub {
+subtest 'a record that is addressed by its key is written as a whole, and removed by its key' => sub {
 	my %a = (list_id => 3, widget_id => 901, currency => 'usd', price => 5, sale => 4);
 	planned('rate', [ { wanted => {%a} }, { wanted => { %a, widget_id => 902 } }, { wanted => { %a, list_id => 4 } } ],
 		[ 'PUT /lists/3/rates [{"sale": 4, "price": 5, "currency": "usd", "widget_id": 901},{"sale": 4, "price": 5, "currency": "usd", "widget_id": 902}]',
@@ -97,7 +97,7 @@ subtest 'a record that its key addresses is written whole, and removed by its ke
 	like($error, qr/has no value for "widget_id"/, 'there is no removal without a filter');
 };
 
-subtest 'a removal of a record takes all that is below it' => sub {
+subtest 'removing a record removes its children' => sub {
 	planned('widget', [ map { { id => $_, known => { name => 'A' } } } 1 .. 3 ], ['DELETE /widgets?id:in=1,2,3'], 'in one request');
 };
 

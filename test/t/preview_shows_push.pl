@@ -79,12 +79,12 @@ sub agree
 	return;
 }
 
-subtest 'a first push creates each record as shown, where nothing refers to what has no id yet' => sub {
+subtest 'a first push creates each record as shown, if nothing refers to records without an id' => sub {
 	$shop->sql('UPDATE groups SET parent = NULL; UPDATE articles SET maker = NULL, grp = NULL');
 	agree('creates');
 };
 
-subtest 'references to records that are there' => sub {
+subtest 'references to existing records are shown with their ids' => sub {
 	$shop->sql(<<'EOC');
 UPDATE groups SET parent = id - 6 WHERE id > 6;
 UPDATE articles SET maker = 'm' || (right(sku, -1)::int % 12 + 1), grp = right(sku, -1)::int % 12 + 1;

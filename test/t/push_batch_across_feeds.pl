@@ -25,7 +25,7 @@ sub sizes
 	return [ map { ref $_->{body} ? scalar @{ $_->{body} } : scalar split /%2C|,/i, $_->{query} } $shop->writes ];
 }
 
-subtest 'changed rows of several feeds travel together, and each has its result' => sub {
+subtest 'changed rows of several feeds share requests, and each has its result' => sub {
 	$shop->clear;
 	$shop->sql(<<'EOC');
 UPDATE a SET price = price + 1 WHERE id <= 3;
@@ -54,7 +54,7 @@ EOC
 	is_deeply($shop->pending, { 'a 1' => 'failed' }, 'and it is the one that failed');
 };
 
-subtest 'a record that is gone is made again for the feed it belongs to' => sub {
+subtest 'a record that is gone is created again for the feed it belongs to' => sub {
 	my $id = $shop->id('a', 2);
 	$store->remove('products', $id);
 	$shop->sql('UPDATE a SET price = 99 WHERE id = 2; UPDATE d SET price = 99 WHERE id = 2');
@@ -73,7 +73,7 @@ subtest 'rows of several feeds are deleted in one call' => sub {
 	is($shop->sql("SELECT count(*) FROM bcdelta.link"), 65, 'nor linked');
 };
 
-subtest 'a row that moves to another feed\'s table takes its record along' => sub {
+subtest 'a row that moves to another feed\'s table keeps its record' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE price (id int PRIMARY KEY, sku text, price numeric);
 SELECT bcdelta.track('price', 'shop', 'product', '{"sku": "sku", "price": "price"}');
@@ -100,7 +100,7 @@ EOC
 	like($shop->discrepancies->[0], qr/^price\|3\|missing_in_store/, 'and nothing else');
 };
 
-subtest 'nothing is removed for a feed that is paused by refusals meanwhile' => sub {
+subtest 'nothing is removed for a feed that has been paused by refusals' => sub {
 	$shop->sql(q(ALTER SERVER shop OPTIONS (ADD error_limit '1')));
 	$store->fault({ match => { method => 'PUT' }, do => { status => 422, body => { status => 422, title => 'No' } } });
 	$shop->clear;

@@ -40,7 +40,7 @@ subtest '422: the row that the reply names, in whatever way, is sent alone, and 
 	}
 };
 
-subtest '422: a batch is split once more when the database could not record the split' => sub {
+subtest '422: a batch is split again if the database could not record the split' => sub {
 	$store->fault({ match => { method => 'PUT', path => '^/catalog/trees/categories$', body => 'Bad' },
 		do => { status => 422, body => { title => 'Wrong', errors => { '0.name' => 'is bad' } } } });
 	$shop->sql(q(ALTER TABLE bcdelta.result ADD CONSTRAINT full_disk CHECK (outcome <> 'retry') NOT VALID));
@@ -57,7 +57,7 @@ subtest '422: a batch is split once more when the database could not record the 
 	$shop->push;
 };
 
-subtest '422: a row that the reply does not name is found by halves, and each refusal is recorded' => sub {
+subtest '422: a row that the reply does not name is found by halving the batch, and each refusal is recorded' => sub {
 	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'G-' || i, 'Gone ' || i, 1 FROM generate_series(1, 10) AS i");
 	$shop->push;
 	$store->fault({ match => { method => 'PUT', body => "\"id\": ?" . $shop->id('articles', 'G-5') . '\b' },
@@ -77,7 +77,7 @@ subtest '422: a row that the reply does not name is found by halves, and each re
 	is($shop->push->{updated}, 1, 'retry');
 };
 
-subtest '500: a row that the store cannot stand harms no other one of its batch, look-up or list' => sub {
+subtest '500: a row that makes the store fail harms no other row of its batch, look-up or list' => sub {
 	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(10, 29) AS i");
 	$shop->push;
 	my $id = $shop->id('articles', 'A-15');

@@ -119,7 +119,7 @@ subtest 'what a push reads does not grow with rows that failed or are deferred, 
 		SELECT 1, 'articles', 'old' || i, 'updated' FROM RANGE", \&push_one);
 };
 
-subtest 'a row whose reference is linked by hand, or in any other way, is deferred no longer' => sub {
+subtest 'a row whose reference is linked by hand, or in any other way, is no longer deferred' => sub {
 	$shop->sql(q(INSERT INTO makers VALUES ('M9000', 'Maker 9000');
 		INSERT INTO articles (sku, title, price, maker) VALUES ('deferred9000', 'Late', 1, 'M9000');
 		DELETE FROM bcdelta.change));
@@ -192,7 +192,7 @@ subtest 'what refers to a record is found without reading other links' => sub {
 	does_not_grow(add_links('groups', 900000), \&unlink_a_brand);
 };
 
-subtest 'whatever is in a payload, a link can be written' => sub {
+subtest 'a link can be written whatever its payload contains' => sub {
 	$shop->sql(q(INSERT INTO bcdelta.link (feed, key, store_id, address, payload) VALUES
 		('articles', 'odd1', 1, 1, '{"brand_id": 1e400, "categories": [-1, 0.5, "7", null, {"a": 8}, [9]]}'),
 		('articles', 'odd2', 2, 2, '[5]'), ('articles', 'odd3', 3, 3, '7'),

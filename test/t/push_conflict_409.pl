@@ -14,7 +14,7 @@ $shop->tables;
 
 sub article { return { type => 'physical', weight => 1, price => 9, @_ }; }
 
-subtest '409: a record with the row\'s key that was made since the look-up is linked to the row' => sub {
+subtest '409: a record with the row\'s key that was created since the look-up is linked to the row' => sub {
 	$store->hold({ match => { method => 'POST' }, process => 'release' });
 	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('D-1', 'Duplicate 1', 1), ('D-2', 'Duplicate 2', 2)");
 	my $pushing = $shop->start;
@@ -34,7 +34,7 @@ subtest '409: a name that another record has fails the row with the store\'s wor
 	is($shop->push->{created}, 1, 'until it is free');
 };
 
-subtest '409: a record that goes after its update was refused as a duplicate is made again' => sub {
+subtest '409: a record that is removed after its update was refused as a duplicate is created again' => sub {
 	$shop->sql("INSERT INTO makers VALUES ('C', 'Clash Co.')");
 	$shop->push;
 	my $brand = $shop->id('makers', 'C');

@@ -39,7 +39,7 @@ sub agrees
 	return;
 }
 
-subtest 'link finds customers by their address, whatever its case, many at a time' => sub {
+subtest 'link finds customers by their address, ignoring case, many at a time' => sub {
 	$store->seed('customers', [ map { { id => $_, email => "N$_\@Example.org", first_name => "N$_", last_name => 'Bell' } } 1 .. 30 ]);
 	$store->seed('customers', [ { id => 31, email => q(o'n31+tag&x=1@example.org), first_name => 'N31', last_name => 'Bell' } ]);
 	$shop->sql(q(INSERT INTO person (id, mail, first) SELECT g, format('n%s@example.org', g), 'N' || g FROM generate_series(1, 32) AS g));
@@ -71,7 +71,7 @@ subtest 'customers are created, changed and deleted in batches, with what the ro
 	is_deeply($shop->calls, [], 'nor to ask');
 };
 
-subtest 'a mail of welcome goes to new customers whose row asks for it, and once' => sub {
+subtest 'a welcome mail goes to new customers whose row asks for it, and only once' => sub {
 	$shop->sql(q(INSERT INTO person (id, mail, first, greet) VALUES (60, 'yes@example.org', 'Yes', true), (61, 'no@example.org', 'No', false), (62, 'null@example.org', 'Null', NULL)));
 	$shop->push;
 	is_deeply($store->state('welcomed'), ['yes@example.org'], 'by the create');
@@ -86,7 +86,7 @@ subtest 'a mail of welcome goes to new customers whose row asks for it, and once
 	agrees('mails');
 };
 
-subtest 'what no customer can have is refused by field and limit, and the other rows go on' => sub {
+subtest 'values that no customer can have are refused by field and limit, and the other rows go on' => sub {
 	my $long = 'x' x 101;
 	$shop->sql(<<"EOC");
 INSERT INTO person (id, mail, first, last, firm) VALUES (70, ' n70\@example.org', 'A', 'B', NULL), (71, 'n71.example.org', 'A', 'B', NULL), (72, 'n72\@example.org', '', 'B', NULL),
@@ -106,7 +106,7 @@ EOC
 	agrees('refused rows');
 };
 
-subtest 'two rows with one address: one is the customer, the other fails by name' => sub {
+subtest 'if two rows have one address, one gets the customer, and the other fails and names it' => sub {
 	$shop->sql(q(INSERT INTO person (id, mail, first) VALUES (80, 'twin@example.org', 'One'), (81, 'TWIN@example.org', 'Other')));
 	$shop->push;
 	is(scalar(grep { /^twin/i } values %{ mails() }), 1, 'one customer');
@@ -118,7 +118,7 @@ subtest 'two rows with one address: one is the customer, the other fails by name
 	agrees('twins');
 };
 
-subtest 'a bad row in a batch of ten is found by halves, and the others are saved, whatever the store keeps of a refused batch' => sub {
+subtest 'a bad row in a batch of ten is found by halving, and the others are saved, whatever the store keeps of a refused batch' => sub {
 	my $from = 100;
 	foreach my $mode (qw(atomic prefix))
 	{
@@ -140,7 +140,7 @@ subtest 'a bad row in a batch of ten is found by halves, and the others are save
 	$store->settings({ customer_mode => 'atomic' });
 };
 
-subtest 'an address that several customers have links a row to none of them' => sub {
+subtest 'a row is not linked by an address that several customers have' => sub {
 	$store->settings({ email_unique => 'channel' });
 	$store->seed('customers', [ map { { id => $_, email => 'Shared@example.org', first_name => 'S', last_name => 'S', origin_channel_id => $_ - 900 } } 901, 902 ]);
 	$shop->sql(q(INSERT INTO person (id, mail, first) VALUES (200, 'shared@example.org', 'Ann')));
@@ -165,7 +165,7 @@ subtest 'customers whose addresses move keep their records' => sub {
 	is_deeply([ map { mails()->{$_} } 1 .. 3 ], [ map { "n$_\@example.org" } 2, 3, 1 ], 'each record has its row\'s');
 };
 
-subtest 'lost replies and a killed worker make no customer twice' => sub {
+subtest 'lost replies and a killed worker create no customer twice' => sub {
 	my $from = 300;
 	foreach my $how (qw(before after))
 	{
@@ -187,7 +187,7 @@ subtest 'lost replies and a killed worker make no customer twice' => sub {
 	agrees('a kill');
 };
 
-subtest 'verify reads customers by pages, and lists what differs' => sub {
+subtest 'verify reads customers page by page, and lists differences' => sub {
 	$store->edit('customer', 5, { first_name => 'Other' });
 	$store->control('remove', { resource => 'customer', id => 6 });
 	$store->seed('customers', [ { id => 999, email => 'extra@example.org', first_name => 'E', last_name => 'X' } ]);
@@ -199,7 +199,7 @@ subtest 'verify reads customers by pages, and lists what differs' => sub {
 	cmp_ok(scalar @{ $shop->calls }, '<=', 3, 'few of them');
 };
 
-subtest 'a customer that is gone is made again, and cannot be hidden' => sub {
+subtest 'a customer that is gone is created again, and cannot be hidden' => sub {
 	$shop->sql(q(UPDATE person SET firm = 'New' WHERE id = 6));
 	$shop->push;
 	is_deeply($shop->pending, {}, 'made again') or diag(explain($shop->errors));

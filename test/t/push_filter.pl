@@ -28,7 +28,7 @@ sub outcomes
 
 sub skus { return join ' ', sort map { $_->{sku} } @{ $store->state('products') } }
 
-subtest 'a row that does not satisfy the filter is not created, and is deleted when it leaves it' => sub {
+subtest 'a row that does not satisfy the filter is not created, and is deleted when it no longer does' => sub {
 	$shop->clear;
 	is(outcomes("INSERT INTO article VALUES (1, 'One', 1, true, NULL), (2, 'Two', 2, false, NULL), (3, 'Three', 3, true, now()), (4, 'Four', 4, NULL, NULL)"),
 		'1 created, 2 unchanged, 3 unchanged, 4 unchanged', 'only what satisfies it is created; null does not');
@@ -40,14 +40,14 @@ subtest 'a row that does not satisfy the filter is not created, and is deleted w
 	is(outcomes("UPDATE article SET deleted_at = NULL WHERE id = 1"), '1 created', 'and come back');
 };
 
-subtest 'an error of the filter is the row\'s, and its record stays' => sub {
+subtest 'an error in the filter fails the row, and its record stays' => sub {
 	is(outcomes("UPDATE article SET ratio = 0, net = 40 WHERE id = 4"), '4 invalid', 'an error of the filter is an error of its row');
 	like($shop->sql("SELECT last_error FROM bcdelta.pending WHERE key = '4'"), qr/division by zero/, 'which says what it is');
 	is(skus(), 'A-1 A-4', 'and the record stays');
 	is(outcomes("UPDATE article SET ratio = 1 WHERE id = 4"), '4 updated', 'until it is put right');
 };
 
-subtest 'a row that gets another key and leaves the filter loses its record' => sub {
+subtest 'a row that gets another key and no longer satisfies the filter loses its record' => sub {
 	is(outcomes("UPDATE article SET id = id + 10 WHERE id IN (1, 4); UPDATE article SET active = false WHERE id = 11"), '1 unchanged, 11 deleted, 14 updated, 4 unchanged',
 		'a row that gets another key and leaves');
 	is(skus(), 'A-14', 'one record is left');
@@ -60,7 +60,7 @@ subtest 'preview shows what the filter will delete' => sub {
 	$shop->sql("SELECT bcdelta.resume('article')");
 };
 
-subtest 'marks, link, verify and count go by the filter' => sub {
+subtest 'marks, link, verify and count respect the filter' => sub {
 	is(outcomes("SELECT bcdelta.mark_all('article')"), '11 unchanged, 14 deleted, 2 unchanged, 3 unchanged, 77 unchanged', 'mark_all marks what left it, too');
 	$shop->sql(<<'EOC');
 CREATE TABLE maker (id int PRIMARY KEY, name text, shop int);

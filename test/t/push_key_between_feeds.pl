@@ -187,7 +187,7 @@ sub reset_rows
 
 sub error_of { return $shop->errors->{ $_[0] } // ''; }
 
-subtest 'pushed feed by feed, nothing is taken from the other feed, and the error says which it is' => sub {
+subtest 'if feeds are pushed one by one, nothing is taken from the other feed, and the error names it' => sub {
 	foreach my $columns (@kinds)
 	{
 		foreach my $order ([qw(x)], [qw(y)], [qw(x y)], [qw(y x y)])
@@ -209,7 +209,7 @@ subtest 'pushed feed by feed, nothing is taken from the other feed, and the erro
 	}
 };
 
-subtest 'a new row does not take the record that a row of another feed is about to leave the key of' => sub {
+subtest 'a new row does not take the record of another feed\'s row that is about to change its key' => sub {
 	reset_rows();
 	$shop->sql(q(UPDATE y SET sku = 'gone' WHERE id = 5; INSERT INTO x VALUES (50, 'y5', 'Item x50', 50)));
 	is($shop->push("feed => 'x'")->{failed}, 1, 'its feed alone: the new row fails');
@@ -226,7 +226,7 @@ subtest 'a new row does not take the record that a row of another feed is about 
 	reset_rows();
 };
 
-subtest 'a chain of two feeds needs no more than the other feed\'s push' => sub {
+subtest 'a chain of two feeds is resolved by the other feed\'s push' => sub {
 	rotate([qw(sku)], qw(x3 y3 x4));
 	$shop->sql(q(UPDATE x SET sku = 'free' WHERE id = 4));
 	$shop->push("feed => 'x'");
@@ -237,7 +237,7 @@ subtest 'a chain of two feeds needs no more than the other feed\'s push' => sub 
 	reset_rows();
 };
 
-subtest 'a row that waits for one of a paused feed fails, and says which' => sub {
+subtest 'a row that waits for a row of a paused feed fails, and names it' => sub {
 	rotate([qw(sku)], qw(x1 y1));
 	$shop->sql(q(SELECT bcdelta.pause('y')));
 	is($shop->push->{failed}, 1, 'a feed is paused: a row that waits for one of its rows fails');
@@ -249,7 +249,7 @@ subtest 'a row that waits for one of a paused feed fails, and says which' => sub
 	reset_rows();
 };
 
-subtest 'a row takes the key of a deleted row of another feed, or of one that leaves it' => sub {
+subtest 'a row takes the key of another feed\'s row that is deleted, or gives it up' => sub {
 	foreach my $pair ([qw(x y)], [qw(y x)])
 	{
 		my ($taker, $giver) = @$pair;
@@ -301,7 +301,7 @@ subtest 'a killed worker leaves every row of every feed its record' => sub {
 	}
 };
 
-subtest 'a row that cannot be sent keeps what it has; those of other feeds that wait for it say so' => sub {
+subtest 'a row that cannot be sent keeps its key, and rows of other feeds that wait for it say so' => sub {
 	my %bad = (price => '-1', name => q(repeat('x', 300)), sku => q(repeat('x', 300)));
 	foreach my $rows ([qw(x1 y1 x2 y2)], [ map { "x$_" } 1 .. 4 ])
 	{

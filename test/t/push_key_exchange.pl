@@ -50,7 +50,7 @@ subtest 'rows exchange their numbers in a chain, each waiting for the next' => s
 	agree('a chain');
 };
 
-subtest 'a row takes the key of a deleted row, whose record is deleted or gives the key up' => sub {
+subtest 'a row takes the key of a deleted row, whose record is deleted or gives up the key' => sub {
 	my $run;
 	foreach my $on_delete (qw(delete hide ignore))
 	{
@@ -70,7 +70,7 @@ subtest 'a row takes the key of a deleted row, whose record is deleted or gives 
 	}
 };
 
-subtest 'a new row waits for the key that another is about to leave, and keeps its attempts' => sub {
+subtest 'a new row waits for the key that another is about to give up, and keeps its attempts' => sub {
 	$shop->sql(q(INSERT INTO item VALUES (40, 'S40', 1)));
 	$shop->push;
 	$store->fault({ match => { method => $_->[0] }, times => $_->[1], do => { status => 500 } }) foreach ([ 'PUT', 2 ], [ 'POST', 1 ]);
@@ -84,7 +84,7 @@ subtest 'a new row waits for the key that another is about to leave, and keeps i
 	$store->unfault;
 };
 
-subtest 'a new row takes the key that a deferred or invalid row leaves, as soon as that is pushed' => sub {
+subtest 'a new row takes the key that a deferred or invalid row gives up, as soon as that is pushed' => sub {
 	my %bad = (deferred => [ q(maker = 'late'), q(INSERT INTO marque VALUES ('late')) ],
 		invalid => [ 'price = -1', 'UPDATE item2 SET price = 5 WHERE id = 1' ]);
 	$shop->sql(<<'EOS');
@@ -113,7 +113,7 @@ EOS
 	$shop->sql(q(SELECT bcdelta.untrack('item2'), bcdelta.untrack('marque')));
 };
 
-subtest 'a key that another row keeps is that row\'s: the second one fails' => sub {
+subtest 'a key that another row keeps stays with it, and the second row fails' => sub {
 	$shop->sql(q(INSERT INTO item VALUES (20, 'X20', 1)));
 	$shop->push;
 	$shop->sql(q(UPDATE item SET sku = 's1' WHERE id = 20));
@@ -149,7 +149,7 @@ EOC
 		$ids, 'every row has kept its record');
 };
 
-subtest 'a name is taken as soon as the row that had it is renamed or deleted' => sub {
+subtest 'a name can be used as soon as the row that had it is renamed or deleted' => sub {
 	$shop->sql(q(UPDATE bcdelta.feed SET on_delete = 'delete' WHERE feed = 'named'));
 	$shop->sql(q(UPDATE named SET name = 'Named 1, old' WHERE id = 1; INSERT INTO named VALUES (11, 'N11', 'Named 1')));
 	$shop->push;
@@ -164,7 +164,7 @@ subtest 'a name is taken as soon as the row that had it is renamed or deleted' =
 	$shop->sql(q(DELETE FROM named WHERE id = 13));
 };
 
-subtest 'what refers to rows that exchange their records follows' => sub {
+subtest 'references to rows that exchange their records are updated' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE maker (code text PRIMARY KEY, name text NOT NULL);
 CREATE TABLE made (sku text PRIMARY KEY, maker text NOT NULL);
@@ -194,7 +194,7 @@ sub names_agree
 	return;
 }
 
-subtest 'names are exchanged in a chain, too, though no row is found by them' => sub {
+subtest 'names are exchanged in a chain, although no row is found by its name' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE titled (id int PRIMARY KEY, title text);
 SELECT bcdelta.track('titled', 'shop', 'product', on_delete => 'delete',
@@ -214,7 +214,7 @@ EOC
 	$store->unfault;
 };
 
-subtest 'a row that changes its number, too, waits for the name all the same' => sub {
+subtest 'a row that also changes its number waits for the name' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE coded (id int PRIMARY KEY, sku text, title text);
 INSERT INTO coded VALUES (1, 'C-1', 'Coded 1'), (2, 'C-2', 'Coded 2');
@@ -234,7 +234,7 @@ EOC
 	$store->unfault;
 };
 
-subtest 'a name that another row keeps fails; one that is left, or exchanged, does not' => sub {
+subtest 'a row that wants a name which another row keeps fails; if the name is given up or exchanged, it does not' => sub {
 	$shop->sql(q(INSERT INTO titled VALUES (7, 'Last')));
 	is($shop->push->{failed}, 1, 'a name that is another row\'s, which keeps it');
 	$shop->sql(q(DELETE FROM titled WHERE id IN (1, 7); INSERT INTO titled VALUES (8, 'Title 2')));

@@ -83,7 +83,7 @@ subtest 'circles of 2 to 1200 rows: every row gets its record, in few more calls
 	}
 };
 
-subtest 'circles of every kind at once, and pairs' => sub {
+subtest 'circles of every kind, and pairs, can be pushed at once' => sub {
 	rotate([qw(sku)], 1, 7);
 	rotate([qw(name)], 10, 13);
 	rotate([qw(sku name)], 30, 20);
@@ -96,7 +96,7 @@ subtest 'circles of every kind at once, and pairs' => sub {
 	pushed('50 pairs of names', 17);
 };
 
-subtest 'chains that end in a new key, or in that of a deleted row' => sub {
+subtest 'chains end in a new key, or in that of a deleted row' => sub {
 	foreach my $columns ([qw(sku)], [qw(name)], [qw(sku name)])
 	{
 		my $what = join(' and ', @$columns);
@@ -156,7 +156,7 @@ subtest 'the record of a row that is gone gives up a key that another row has' =
 	}
 };
 
-subtest 'it gives up the key even when the store refuses, the reply is lost or the record is gone' => sub {
+subtest 'the key is given up even if the store refuses, the reply is lost or the record is gone' => sub {
 	my %faults = (
 		'the store refuses it' => { status => 422, body => { status => 422, title => 'No' } },
 		'the reply is lost' => { lose => 'after' },
@@ -182,7 +182,7 @@ subtest 'it gives up the key even when the store refuses, the reply is lost or t
 	}
 };
 
-subtest 'the row that has a key is found by the key, even by a plan made when nothing was linked' => sub {
+subtest 'the row that has a key is found by an index, even by a plan made when nothing was linked' => sub {
 	my $linked = 400;
 	$shop->sql(<<"EOC");
 SELECT bcdelta.untrack('item');

@@ -115,7 +115,7 @@ subtest 'a killed worker, lost replies and changes under way leave no row withou
 	}
 };
 
-subtest 'a row that is invalid, refused, deferred or failing holds up no other for good' => sub {
+subtest 'a row that is invalid, refused, deferred or failing holds up no other permanently' => sub {
 	my %bad = (
 		invalid => [ 'price = -1', undef ],
 		refused => [ 'price = 777', { match => { method => 'PUT', body => '777' }, do => { status => 422, body => { status => 422, title => 'No' } } } ],
@@ -144,7 +144,7 @@ subtest 'a row that is invalid, refused, deferred or failing holds up no other f
 	}
 };
 
-subtest 'a run that is cancelled puts back what was given up' => sub {
+subtest 'a run that is cancelled restores what was given up' => sub {
 	foreach my $columns (@kinds[ 0, 1 ])
 	{
 		rotate($columns, 1, 2);
@@ -165,7 +165,7 @@ subtest 'a run that is cancelled puts back what was given up' => sub {
 	}
 };
 
-subtest 'what a cancelled run cannot put back because the source is locked, the next push does' => sub {
+subtest 'what a cancelled run cannot restore because the source is locked, the next push restores' => sub {
 	rotate(['sku'], 1, 2);
 	$store->hold({ match => { method => 'PUT' }, times => 1 });
 	my $locked = $shop->push('wait => false');
@@ -202,7 +202,7 @@ subtest 'brands and categories in circles keep their records, so nothing that re
 	agree('products');
 };
 
-subtest 'stores that do a batch in another order, or in part, get every row its number all the same' => sub {
+subtest 'every row gets its number even if a store processes batches in another order, or in part' => sub {
 	foreach my $mode ({ batch_in_order => JSON::PP::false }, { batch_mode => 'prefix' }, { batch_mode => 'partial' })
 	{
 		my ($name) = map { "$_ $mode->{$_}" } keys %$mode;

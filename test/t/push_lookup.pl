@@ -15,7 +15,7 @@ $shop->tables(articles => { on_delete => "'delete'" });
 
 sub article { return { type => 'physical', weight => 1, price => 1, @_ }; }
 
-subtest 'a reply that is no list, or has no record on its page, does not say that a record is missing' => sub {
+subtest 'a reply that is no list, or whose page has no records, does not mean that a record is missing' => sub {
 	$store->seed('products', [ article(id => 100, sku => 'THERE', name => 'There') ]);
 	$store->seed('brands', [ { id => 100, name => 'There' } ]);
 	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('THERE', 'There', 1); INSERT INTO makers VALUES ('T', 'There')");
@@ -47,7 +47,7 @@ subtest 'records that are read by their ids are read again, and keep their links
 	$store->unfault;
 };
 
-subtest 'a whole list that did not come is read again before anything is made' => sub {
+subtest 'a whole list that failed to arrive is read again before anything is created' => sub {
 	$store->seed('brands', [ map { { id => 200 + $_, name => "Brand $_" } } 1 .. 20 ]);
 	$shop->sql("INSERT INTO makers SELECT 'B' || i, 'Brand ' || i FROM generate_series(1, 20) AS i");
 	$store->fault({ match => { method => 'GET', path => 'brands' }, times => 1, do => { status => 200, body => {} } });
@@ -56,7 +56,7 @@ subtest 'a whole list that did not come is read again before anything is made' =
 	is(scalar $shop->writes, 0, 'before anything is made');
 };
 
-subtest 'a removal during a look-up does not make it ask again' => sub {
+subtest 'a removal during a look-up does not cause another one' => sub {
 	$store->seed('products', [ article(id => 300, sku => 'ADMIN', name => 'By hand') ]);
 	$store->hold({ match => { method => 'GET', path => 'products' } });
 	$store->hold({ match => { method => 'DELETE' } });
@@ -73,7 +73,7 @@ subtest 'a removal during a look-up does not make it ask again' => sub {
 	is(scalar $store->journal(method => 'GET'), 1, 'of another record: that is not asked for again');
 };
 
-subtest 'of two rows that find the same record, the first has it and keeps it' => sub {
+subtest 'of two rows that find the same record, the first gets it and keeps it' => sub {
 	$store->seed('brands', [ { id => 400, name => 'Same' } ]);
 	$store->fault({ match => { method => 'GET', path => 'brands', query => 'in=\d+(,|%2C)' }, do => { status => 413, body => { status => 413, title => 'Too large' } } });
 	$shop->sql("INSERT INTO makers SELECT 'S' || i, CASE WHEN i IN (1, 7) THEN 'same' ELSE 'Other ' || i END FROM generate_series(1, 7) AS i");
@@ -85,7 +85,7 @@ subtest 'of two rows that find the same record, the first has it and keeps it' =
 	$store->unfault;
 };
 
-subtest 'smaller pages are asked for when the store refuses large ones' => sub {
+subtest 'smaller pages are requested when the store refuses large ones' => sub {
 	$store->settings({ max_limit => 30, over_limit => 'refuse' });
 	$store->seed('brands', [ map { { id => 500 + $_, name => "Many $_" } } 1 .. 100 ]);
 	$store->seed('products', [ map { article(id => 500 + $_, sku => "MANY-$_", name => "Many $_") } 1 .. 100 ]);
@@ -96,7 +96,7 @@ subtest 'smaller pages are asked for when the store refuses large ones' => sub {
 	is($shop->verify("'makers'")->{state}, 'succeeded', 'by verify, too');
 };
 
-subtest 'names and article numbers are found whatever their case' => sub {
+subtest 'names and article numbers are found regardless of case' => sub {
 	$store->seed('products', [ article(sku => 'CASE-x', name => 'Case') ]);
 	$store->seed('brands', [ { id => 71, name => 'Case & Co.' } ]);
 	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('case-X', 'Case', 1); INSERT INTO makers VALUES ('C', 'Case & Co.')");
@@ -105,7 +105,7 @@ subtest 'names and article numbers are found whatever their case' => sub {
 	is($run->{linked}, 2, 'what agrees is only linked');
 };
 
-subtest 'letters beyond ASCII have a case, too, whatever the locale of the database' => sub {
+subtest 'this includes letters beyond ASCII, whatever the locale of the database' => sub {
 	$store->settings({ names_ignore_case => JSON::PP::true });
 	is($shop->sql("SELECT lower('Ü') = 'Ü'"), 't', 'the database knows ASCII letters only');
 	foreach my $names ([ 'Müller', 'MÜLLER' ], [ map { ("Große Söhne $_", "GROßE SÖHNE $_") } 1 .. 10 ])

@@ -27,7 +27,7 @@ INSERT INTO hidden_groups VALUES (1, 'Going'), (2, 'Staying');
 EOC
 is($shop->push->{created}, 92, 'rows are created');
 
-subtest 'deleted rows are ignored, hidden or deleted, in as few calls as can be' => sub {
+subtest 'deleted rows are ignored, hidden or deleted, in as few calls as possible' => sub {
 	$shop->clear;
 	$shop->sql(<<'EOC');
 DELETE FROM on_ignore WHERE id <= 2;
@@ -95,7 +95,7 @@ subtest 'a row that comes back after a hide whose reply was lost is shown' => su
 	ok($shop->records('products', 'sku')->{'hide-30'}{is_visible}, 'shown again all the same');
 };
 
-subtest 'a key that changes takes its link along, and nothing is created' => sub {
+subtest 'a link follows a changed key, and nothing is created' => sub {
 	$shop->clear;
 	foreach my $how (qw(ignore hide delete))
 	{
@@ -113,7 +113,7 @@ subtest 'a key that changes takes its link along, and nothing is created' => sub
 	}
 };
 
-subtest 'a key that changes while the run goes on creates, deletes and hides nothing' => sub {
+subtest 'a key that changes during a run creates, deletes and hides nothing' => sub {
 	my ($products, $pushing);
 	foreach my $how (qw(ignore hide delete))
 	{
@@ -190,7 +190,7 @@ EOC
 	is_deeply([ @$run{qw(created updated deleted unchanged)} ], [ 0, 0, 1, 2 ], 'a part of a key changes');
 };
 
-subtest 'rows too large for a batch of look-ups in memory are pushed all the same' => sub {
+subtest 'rows too large to be looked up in one batch are pushed nevertheless' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE large (id int PRIMARY KEY, sku text, name text, description text);
 SELECT bcdelta.track('large', 'shop', 'product',

@@ -30,7 +30,7 @@ sub brands
 }
 
 my $source;
-subtest 'brands that are gone are made again, and their products told, whatever the feed is called' => sub {
+subtest 'brands that are gone are created again, and their products updated, whatever the feed is called' => sub {
 	$source = q(SELECT sku || ' ' || name FROM articles JOIN makers ON code = maker ORDER BY sku COLLATE "C");
 	$store->remove('brand', $_) foreach map { $_->{id} } grep { $_->{name} ne 'Maker 4' } @{ $store->state('brands') };
 	$shop->sql("UPDATE makers SET name = 'New ' || code");
@@ -40,7 +40,7 @@ subtest 'brands that are gone are made again, and their products told, whatever 
 	is_deeply(brands(), $shop->list($source), 'and their products told');
 };
 
-subtest 'a row that goes and comes back has another record, and what refers to it follows' => sub {
+subtest 'a row that is deleted and inserted again gets another record, and references to it are updated' => sub {
 	$shop->sql("DELETE FROM makers WHERE code IN ('1', '2')");
 	my $run = $shop->push;
 	is_deeply([ @$run{qw(state deleted deferred)} ], [ 'succeeded', 2, 20 ], 'what still refers to a row that was deleted waits for it');
@@ -78,7 +78,7 @@ sub check_leaf
 	return;
 }
 
-subtest 'a category that has moved away is pushed before the one above it is removed' => sub {
+subtest 'a category that has moved elsewhere is pushed before its old parent is removed' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE groups (id int PRIMARY KEY, parent int, name text);
 SELECT bcdelta.track('groups', 'shop', 'category', on_delete => 'delete',
@@ -115,7 +115,7 @@ EOC
 	check_leaf($leaf, 'and nothing is lost');
 };
 
-subtest 'a store that removes no category with others below it is asked again' => sub {
+subtest 'if a store refuses to remove a category with children, the removal is tried again' => sub {
 	my $leaf = tree();
 	$store->settings({ category_delete => 'refuse' });
 	$shop->sql('DELETE FROM groups WHERE id <> 3; UPDATE groups SET parent = NULL');
@@ -124,7 +124,7 @@ subtest 'a store that removes no category with others below it is asked again' =
 	$store->settings({ category_delete => 'cascade' });
 };
 
-subtest 'a category of a paused feed keeps what is above it' => sub {
+subtest 'a category of a paused feed prevents the removal of its parent' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE leaves (id int PRIMARY KEY, parent int, name text);
 SELECT bcdelta.track('leaves', 'shop', 'category', fields => '{"name": "name", "parent_id": "coalesce(bcdelta.ref(''groups'', parent), 0)"}');
@@ -139,7 +139,7 @@ EOC
 	is_deeply([ @{ $shop->push }{qw(updated deleted)} ], [ 1, 1 ], 'until it goes on');
 };
 
-subtest 'categories that went with the one above them are made again, and what is in them is told' => sub {
+subtest 'categories removed with their parent are created again, and their contents updated' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE wares (id int PRIMARY KEY, grp int, title text);
 SELECT bcdelta.track('wares', 'shop', 'product', '{"sku": "''W-'' || id", "name": "title", "price": "1", "weight": "1",

@@ -12,7 +12,7 @@ my $shop = BCDelta::Shop->open('partial', store => { args => [ '--quota', 100000
 my $store = $shop->store;
 $shop->tables;
 
-subtest '207: of a batch of categories that is made in part, what was made is known' => sub {
+subtest '207: if a batch of categories is created in part, we know what was created' => sub {
 	$store->fault({ match => { method => 'POST' }, times => 1, do => { partial => { fail => [3] } } });
 	$shop->sql("INSERT INTO groups SELECT i, NULL, 'Group ' || i FROM generate_series(1, 10) AS i");
 	my $run = $shop->push;
@@ -22,7 +22,7 @@ subtest '207: of a batch of categories that is made in part, what was made is kn
 	is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE payload ->> 'name' = 'Group ' || key"), 9, 'so is what was');
 };
 
-subtest '422: of a batch of categories that is refused, what was made all the same is found and not made twice' => sub {
+subtest '422: if a refused batch created categories nevertheless, they are found and not created twice' => sub {
 	my $refuse = { partial => { status => 422, fail => [3] } };
 	$store->fault({ match => { method => 'POST' }, times => 1, do => $refuse });
 	$shop->sql("INSERT INTO groups SELECT i, NULL, 'Kept ' || i FROM generate_series(101, 110) AS i");
@@ -41,7 +41,7 @@ subtest '422: of a batch of categories that is refused, what was made all the sa
 	$store->unfault;
 };
 
-subtest '422: what a refused batch may have made is found when its row has another key by then' => sub {
+subtest '422: what a refused batch may have created is found even if its row has another key by then' => sub {
 	$store->fault({ match => { method => 'POST' }, times => 1, do => { partial => { status => 422, fail => [0] } } });
 	$shop->clear;
 	# those before the create find nothing
@@ -55,7 +55,7 @@ subtest '422: what a refused batch may have made is found when its row has anoth
 	is_deeply([ sort grep { /^(Noted|Renamed)/ } map { $_->{name} } @{ $store->state('categories') } ], [ map { "Renamed $_" } 301 .. 303 ], 'each is there once');
 };
 
-subtest '200: updates of which the store counts failures are not taken for done' => sub {
+subtest '200: if the store counts failures in a successful update, it does not count as done' => sub {
 	my @counted = (status => 200, body => { meta => { total => 3, success => 2, failed => 1 } });
 	$store->fault({ match => { method => 'PUT' }, times => 1, do => {@counted} });
 	$shop->sql("UPDATE groups SET name = 'Counted ' || id WHERE id IN (4, 5, 6)");
@@ -63,7 +63,7 @@ subtest '200: updates of which the store counts failures are not taken for done'
 	is($shop->records('categories', 'name')->{"Counted $_"}{name}, "Counted $_", "category $_ is as it should be") foreach 4 .. 6;
 };
 
-subtest '207: of a record that is saved in part, only the rest is sent again' => sub {
+subtest '207: if a record is saved in part, only the rest is sent again' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE stock (sku text PRIMARY KEY, name text, level int);
 SELECT bcdelta.track('stock', 'shop', 'product', fields => '{"sku": "sku", "name": "name", "type": "''physical''",
@@ -93,7 +93,7 @@ EOC
 	$shop->push;
 };
 
-subtest '207: a create that is answered without a word about the record is looked up' => sub {
+subtest '207: a create is looked up if the reply does not mention the record' => sub {
 	my $nothing = { status => 207, process => JSON::PP::true, body => { errors => { title => 'Multi-Status' }, meta => {} } };
 	$store->fault({ match => { method => 'POST' }, times => 1, do => $nothing });
 	$shop->sql("INSERT INTO makers VALUES ('H', 'Half Co.')");
@@ -110,7 +110,7 @@ subtest '207: a create that is answered without a word about the record is looke
 	is($shop->push->{created}, 1, 'until it is saved');
 };
 
-subtest '207: where the counters say that all was saved, it was; a category that is gone is made again' => sub {
+subtest '207: counters that say that all was saved are trusted; a category that is gone is created again' => sub {
 	my $counted = { status => 207, process => JSON::PP::true, body => { errors => {}, meta => { total => 2, success => 2, failed => 0 } } };
 	$shop->sql("INSERT INTO groups VALUES (20, NULL, 'Twenty'), (21, NULL, 'Twenty-one')");
 	$shop->push;

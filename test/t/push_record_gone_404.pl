@@ -14,7 +14,7 @@ $shop->tables;
 
 sub article { return { type => 'physical', weight => 1, price => 9, @_ }; }
 
-subtest '404: records that an administrator has removed are made again, or found again' => sub {
+subtest '404: records that an administrator has removed are created again, or found again' => sub {
 	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'G-' || i, 'Gone ' || i, 1 FROM generate_series(1, 10) AS i");
 	$shop->sql("INSERT INTO makers VALUES ('G', 'Gone Co.'); INSERT INTO groups VALUES (1, NULL, 'Gone group')");
 	$shop->push;
@@ -35,7 +35,7 @@ subtest '404: records that an administrator has removed are made again, or found
 	is($shop->id('groups', 1), $shop->records('categories', 'name')->{'Gone, too'}{category_id}, 'a category');
 };
 
-subtest '404: what refers to a record that is made again is told its new id' => sub {
+subtest '404: references to a record that is created again get its new id' => sub {
 	$shop->sql("INSERT INTO articles (sku, title, price, maker, grp) VALUES ('R-1', 'Refers', 1, 'G', 1); INSERT INTO groups VALUES (2, 1, 'Below')");
 	$shop->push;
 	$store->remove('brand', $shop->id('makers', 'G'));
@@ -49,7 +49,7 @@ subtest '404: what refers to a record that is made again is told its new id' => 
 	is($shop->id('groups', 2), ($shop->records('categories', 'name')->{Below} || {})->{category_id}, 'and its link');
 };
 
-subtest '404: with stale_link \'fail\' nothing is made again, and the row says why' => sub {
+subtest '404: with stale_link \'fail\', nothing is created again, and the row says why' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE careful (sku text PRIMARY KEY, name text);
 SELECT bcdelta.track('careful', 'shop', 'product', options => '{"stale_link": "fail"}',
@@ -65,7 +65,7 @@ EOC
 	$shop->sql("SELECT bcdelta.untrack('careful')");
 };
 
-subtest '404: when a record of a batch is gone, all of the batch are read at once' => sub {
+subtest '404: if a record of a batch is gone, all records of the batch are read at once' => sub {
 	$store->remove('products', $shop->id('articles', 'G-3'));
 	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'G-%'");
 	$shop->clear;
@@ -74,7 +74,7 @@ subtest '404: when a record of a batch is gone, all of the batch are read at onc
 	is_deeply([ sort map { "$_->{method} $_->{status}" } $store->journal ], [ 'GET 200', 'GET 200', 'POST 200', 'PUT 200', 'PUT 404' ], 'which takes five calls');
 };
 
-subtest 'a record that the reply does not mention is read, and written in any case' => sub {
+subtest 'a record that the reply does not mention is read, and written if necessary' => sub {
 	my $run;
 	foreach my $there (0, 1)
 	{

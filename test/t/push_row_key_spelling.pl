@@ -16,7 +16,7 @@ $shop->sql('CREATE EXTENSION citext') if $has_citext;
 
 sub brands { return [ sort map { $_->{name} } @{ $store->state('brands') } ]; }
 
-subtest 'keys that sort before everything, look like JSON, or are long are keys like others' => sub {
+subtest 'keys that sort before everything, look like JSON, or are long work like others' => sub {
 	my @keys = ('', ' ', '  a', 'a', 'a ', 'A', '[]', '["a"]', 'null', '"', "'", '\\', 'é', "e\x{301}", 'ß', '𝄞', 'x' x 2400);
 	my $list = join(',', map { "(\$k\$$_\$k\$)" } @keys);
 	$shop->sql("CREATE TABLE odd (key text PRIMARY KEY, name text)");
@@ -82,7 +82,7 @@ foreach my $case (@types)
 	};
 }
 
-subtest 'references of other types than the key find their row' => sub {
+subtest 'references of a type other than the key\'s find their row' => sub {
 	my @cases = (
 		[ 'char(5)', 'varchar(5)', 'acme', 'acme' ], [ 'varchar(5)', 'char(5)', 'acme', 'acme' ], [ 'int', 'numeric', '7', '7.0' ],
 		[ 'numeric', 'int', '7.0', '7' ], [ 'numeric(10,2)', 'numeric', '7', '7.000' ], [ 'bigint', 'text', '7', '007' ],
@@ -124,7 +124,7 @@ subtest 'a reference that cannot be a key says so' => sub {
 	$shop->sql("SELECT bcdelta.untrack('thing'), bcdelta.untrack('maker'); DROP TABLE thing");
 };
 
-subtest 'a key column whose type is changed pauses the feed; resumed, each row is the one it was' => sub {
+subtest 'a change of a key column\'s type pauses the feed; when it is resumed, rows keep their records' => sub {
 	my @cases = ([ 'date', 'timestamptz', '2026-11-02', '2026-11-03', '2026-11-04' ], [ 'int', 'text', 1, 2, 3 ]);
 	push @cases, [ 'text', 'citext', 'Tent', 'pole', 'PEG' ] if $has_citext;
 	foreach my $case (@cases)
@@ -153,7 +153,7 @@ subtest 'a key column whose type is changed pauses the feed; resumed, each row i
 	}
 };
 
-subtest 'a key column whose type is changed during a run ends the run, and no row is another one' => sub {
+subtest 'a change of a key column\'s type during a run ends the run, and rows keep their records' => sub {
 	my $worker = worker_pid($shop->node, 'shop');
 	$shop->sql('CREATE TABLE early (key int PRIMARY KEY, name text); CREATE TABLE late (key text PRIMARY KEY, name text)');
 	$shop->sql("SELECT bcdelta.track('$_', 'shop', 'brand', '{\"name\": \"name\"}')") foreach qw(early late);
@@ -172,7 +172,7 @@ subtest 'a key column whose type is changed during a run ends the run, and no ro
 	is($shop->push->{unchanged}, 1, 'and found by its key');
 };
 
-subtest 'a key column whose type is changed during a push loses no row, and none is another one' => sub {
+subtest 'a change of a key column\'s type during a push loses no row, and rows keep their records' => sub {
 	$shop->sql("SELECT bcdelta.untrack('late'); DROP TABLE late");
 	foreach my $case (
 		[ 'the feed stands still', 'text', 'int', '7', 0 ], [ 'resumed meanwhile, it goes on', 'text', 'int', '7', 1 ],

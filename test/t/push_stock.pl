@@ -64,7 +64,7 @@ $shop->push;
 agrees('a first push');
 is_deeply([ grep { $_ eq $ABSOLUTE } @{ requests() } ], [], 'stock goes with the record that is created');
 
-subtest 'rows whose stock changed and nothing else are one request, and say so' => sub {
+subtest 'rows of which only the stock changed share one request, and their results say so' => sub {
 	$shop->clear;
 	$shop->sql('UPDATE item SET stock = stock + 3');
 	my $run = $shop->push;
@@ -125,7 +125,7 @@ subtest 'a crash between the two requests of a row sends only the missing one' =
 	}
 };
 
-subtest 'a facet that is refused keeps none of the others from the store' => sub {
+subtest 'a refused facet does not prevent the others from being written' => sub {
 	$shop->sql(q(UPDATE item SET tracked = 'variant' WHERE id = 1));
 	$shop->push;
 	$shop->sql(q(UPDATE item SET tracked = 'product' WHERE id = 1));
@@ -154,7 +154,7 @@ subtest 'a facet that is refused keeps none of the others from the store' => sub
 	agrees('refused parts');
 };
 
-subtest 'replies that are lost, and batches with a bad row, leave the levels right' => sub {
+subtest 'lost replies, and batches with a bad row, do not make levels wrong' => sub {
 	foreach my $lost (qw(after before))
 	{
 		$store->fault({ match => { path => 'absolute$' }, times => 2, do => { lose => $lost } });
@@ -171,7 +171,7 @@ subtest 'replies that are lost, and batches with a bad row, leave the levels rig
 	is($shop->sql(q(SELECT merged FROM bcdelta.feed)), '{}', 'the endpoint is there all the same');
 };
 
-subtest 'where the store has no such right, stock goes with the record' => sub {
+subtest 'if the token lacks the scope for it, stock is sent with the record' => sub {
 	$store->settings({ scopes => ['store_v2_products'] });
 	$shop->clear;
 	$shop->sql('UPDATE item SET stock = stock + 1');
@@ -196,7 +196,7 @@ subtest 'where the store has no such right, stock goes with the record' => sub {
 	agrees('with the right');
 };
 
-subtest 'where the store has no such endpoint, stock goes with the record' => sub {
+subtest 'if the store lacks the endpoint for it, stock is sent with the record' => sub {
 	foreach my $status (404, 405, 501)
 	{
 		foreach my $rows (1, 40)
@@ -213,7 +213,7 @@ subtest 'where the store has no such endpoint, stock goes with the record' => su
 	}
 };
 
-subtest 'what is not tracked by product has its level with the record, as far as the row says' => sub {
+subtest 'if stock is not tracked by product, its level is sent with the record' => sub {
 	$shop->sql(q(UPDATE item SET tracked = 'none' WHERE id = 4));
 	$shop->push;
 	$shop->clear;
@@ -239,7 +239,7 @@ EOC
 	$shop->sql(q(SELECT bcdelta.untrack('loose')));
 };
 
-subtest 'an option says which location it is for' => sub {
+subtest 'an option sets the location of the stock' => sub {
 	$store->settings({ locations => [ { id => 1 }, { id => 2, code => 'WEST' } ] });
 	$shop->clear;
 	$shop->sql(q(SELECT bcdelta.alter_feed('item', options => '{"location_id": 2}')));
@@ -281,7 +281,7 @@ sub refusal { return { status => $_[0], body => { status => $_[0], title => $_[1
 
 sub sku { return $shop->record('products', $shop->id('item', $_[0]))->{sku}; }
 
-subtest 'rows that follow each other in a batch do so no more when their stock is written' => sub {
+subtest 'rows that follow each other in a batch no longer do so when their stock is written' => sub {
 	$store->settings({ adjustment_errors => 'none' });
 	$shop->sql(q(UPDATE item SET code = 'N' || id WHERE id <= 6));
 	$shop->push;
@@ -299,7 +299,7 @@ subtest 'rows that follow each other in a batch do so no more when their stock i
 	$shop->push;
 };
 
-subtest 'a row whose price is refused leaves its key to others, and its stock is written' => sub {
+subtest 'a row whose price is refused gives up its key to others, and its stock is written' => sub {
 	$shop->sql(q(UPDATE item SET code = 'A' || id WHERE id IN (11, 12)));
 	$shop->push;
 	$store->fault({ match => { method => 'PUT', path => 'products$', body => '666' }, do => refusal(422, 'No such price') });
@@ -318,7 +318,7 @@ EOC
 	agrees('a price that was refused');
 };
 
-subtest 'records that were refused in a batch do not make their stock go one by one' => sub {
+subtest 'records that were refused in a batch do not cause their stock to be sent one by one' => sub {
 	$shop->clear;
 	$store->fault({ match => { method => 'PUT', path => 'products$', body => '666' }, do => refusal(422, 'No such price') });
 	$shop->sql(q(UPDATE item SET price = CASE id WHEN 25 THEN 666 ELSE price + 1 END, stock = stock + 1 WHERE id BETWEEN 21 AND 30));
@@ -350,7 +350,7 @@ subtest 'levels that a refused batch may have written are written again after a 
 	agrees('a cancel after a refusal');
 };
 
-subtest 'whatever the endpoint answers, the levels are right in the end' => sub {
+subtest 'the levels are right in the end, whatever the endpoint answers' => sub {
 	my $true = JSON::PP::true;
 	foreach my $do (
 		(map { refusal($_, 'No') } 409, 422, 413, 500),

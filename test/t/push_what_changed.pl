@@ -55,7 +55,7 @@ EOC
 		'results are complete');
 };
 
-subtest 'nothing changed, nothing is sent' => sub {
+subtest 'if nothing has changed, nothing is sent' => sub {
 	$shop->clear;
 	my $run = $shop->push;
 	is($run->{state}, 'succeeded', 'second push');
@@ -129,7 +129,7 @@ subtest 'NULL leaves a field alone, JSON null clears it' => sub {
 	is(($shop->writes)[-1]{body}[0]{preorder_release_date}, undef, 'as null');
 };
 
-subtest 'a row whose reference is not there yet is deferred, and created when it is' => sub {
+subtest 'a row whose reference is not linked yet is deferred, and created once it is' => sub {
 	$shop->clear;
 	$shop->sql(<<'EOC');
 INSERT INTO articles (sku, title, price, maker) VALUES ('B-1', 'Orphan 1', 1, 'M9'), ('B-2', 'Orphan 2', 1, 'M1');
@@ -154,7 +154,7 @@ EOC
 		'with the new record');
 };
 
-subtest 'categories move in the tree' => sub {
+subtest 'categories can be moved within the tree' => sub {
 	$shop->clear;
 	$shop->sql("UPDATE groups SET parent = NULL WHERE id = 5; UPDATE groups SET parent = 5 WHERE id = 2");
 	is($shop->push->{updated}, 2, 'categories move');
@@ -163,7 +163,7 @@ subtest 'categories move in the tree' => sub {
 		$shop->id('groups', 5), 'to another parent');
 };
 
-subtest 'push of one feed, of max_rows, without waiting' => sub {
+subtest 'a push can be limited to one feed, to max_rows, and need not be waited for' => sub {
 	$shop->sql(<<'EOC');
 UPDATE makers SET name = name || '!';
 UPDATE articles SET price = price + 1;
@@ -184,7 +184,7 @@ EOC
 	like($err, qr/feed "nothing" does not exist/, 'is named');
 };
 
-subtest 'replies to writes of products have only the fields that are looked at' => sub {
+subtest 'replies to writes of products contain only the fields that are used' => sub {
 	my $asked = sub { return [ sort map { "$_->{method} " . (($_->{query} // '') =~ s/%2C/,/gr) } grep { $_->{path} =~ /products/ } $shop->writes ] };
 	my $all = 'include_fields=sku,name,type,price,weight,brand_id,categories,preorder_release_date,is_visible';
 	$shop->clear;

@@ -60,7 +60,7 @@ subtest 'each bad row is refused with its field, its value and its limit, and no
 	is(scalar $store->journal(status => qr/^4/), 0, 'no request was made for them');
 };
 
-subtest 'only what is repaired, or put back by retry, is tried again' => sub {
+subtest 'only rows that were corrected, or for which retry() was called, are tried again' => sub {
 	$shop->clear;
 	is($shop->push->{failed}, 0, 'failed rows are not tried again by themselves');
 	is_deeply($shop->calls, [], 'and cost nothing');
@@ -84,7 +84,7 @@ EOC
 	$shop->push;
 };
 
-subtest 'dates are sent with time and zone; what is none is refused' => sub {
+subtest 'dates are sent with time and zone; values that are no date are refused' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE dated (id int PRIMARY KEY, day text);
 SELECT bcdelta.track('dated', 'shop', 'product', fields => '{"sku": "''dated-'' || id", "name": "''Dated '' || id", "price": "1",
@@ -102,7 +102,7 @@ EOC
 	$shop->sql("SELECT bcdelta.untrack('dated')");
 };
 
-subtest 'a mapping that fails for a row, or writes, is that row\'s fault' => sub {
+subtest 'a mapping that fails for a row, or writes, fails only that row' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE odd (id int PRIMARY KEY, name text, divisor int NOT NULL DEFAULT 1, evil boolean NOT NULL DEFAULT false);
 SELECT bcdelta.track('odd', 'shop', 'product', fields => '{"sku": "''odd-'' || id", "price": "10 / divisor",
@@ -137,7 +137,7 @@ subtest '409 for one row of a batch: it fails with the store\'s words, and the o
 	is($shop->push->{updated}, 1, 'pushes it');
 };
 
-subtest 'of two rows with one article number the first has it, and the other is told' => sub {
+subtest 'if two rows have one article number, the first gets the record, and the error of the other says so' => sub {
 	$shop->sql("INSERT INTO odd VALUES (101, 'Twin'), (102, 'Other twin')");
 	$shop->sql(q(UPDATE bcdelta.feed SET fields = fields || '{"sku": "''odd-'' || least(id, 101)"}' WHERE feed = 'odd'));
 	my $run = $shop->push;
@@ -179,7 +179,7 @@ EOC
 	is($shop->verify(q('slow'))->{state}, 'succeeded', 'and so does verify');
 };
 
-subtest 'a database in SQL_ASCII: texts that are not UTF-8 are refused' => sub {
+subtest 'in a database with encoding SQL_ASCII, text that is not UTF-8 is refused' => sub {
 	$shop->sql("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
 	$node->append_conf('postgresql.conf', "bcdelta.databases = 'shop, ascii'");
 	$node->safe_psql('ascii', 'CREATE EXTENSION bcdelta');

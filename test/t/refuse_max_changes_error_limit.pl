@@ -28,7 +28,7 @@ EOC
 	is($shop->push->{created}, 4, 'resume lets it pass');
 };
 
-subtest 'error_limit: too many refusals in a row pause the feed, and only that one' => sub {
+subtest 'error_limit: too many consecutive refusals pause the feed, and only that one' => sub {
 	$store->fault({ match => { method => 'POST', path => 'products' }, do => { status => 422, body => { status => 422, title => 'No' } } });
 	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'E-' || i, 'E ' || i, 1 FROM generate_series(1, 60) AS i; INSERT INTO careful VALUES ('E-0', 'E 0')");
 	my $run = $shop->push("feed => 'articles'");

@@ -49,7 +49,7 @@ subtest 'redirects are not followed, wherever they lead' => sub {
 	$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
 };
 
-subtest 'a look-up that is not answered stops the feed that needs it, and no other' => sub {
+subtest 'a look-up without an answer stops the feed that needs it, and no other' => sub {
 	my $run;
 	foreach my $path ('brands', 'trees$')
 	{

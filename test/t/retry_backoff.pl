@@ -32,7 +32,7 @@ my $waited = q(SELECT coalesce(max(extract(epoch FROM next - attempted_at)), 0):
 	SELECT attempted_at, lead(attempted_at) OVER (PARTITION BY key ORDER BY attempted_at) AS next
 	FROM bcdelta.result WHERE run_id = (SELECT max(run_id) FROM bcdelta.run)) AS attempts);
 
-subtest 'a third of the creates fails: no row waits for long, and each is created once' => sub {
+subtest 'if a third of the creates fail, no row waits long, and each is created once' => sub {
 	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1001, 1100) AS i");
 	$store->fault({ name => 'unlucky', times => 5, match => { method => 'POST', body => '"A-1007"' }, do => { status => 502 } });
 	trouble('POST');
@@ -49,7 +49,7 @@ subtest 'a third of the creates fails: no row waits for long, and each is create
 	$store->unfault;
 };
 
-subtest 'a third of the updates fails: all arrive, and no row waits for long' => sub {
+subtest 'if a third of the updates fail, all arrive, and no row waits long' => sub {
 	trouble('PUT');
 	$shop->sql('UPDATE articles SET price = price + 1');
 	my $run = $shop->push;
@@ -59,7 +59,7 @@ subtest 'a third of the updates fails: all arrive, and no row waits for long' =>
 	$store->unfault;
 };
 
-subtest 'a third of the reads fails: verify goes on, and finds no difference' => sub {
+subtest 'if a third of the reads fail, verify goes on, and finds no difference' => sub {
 	trouble('GET');
 	my $run = $shop->verify("'articles'");
 	is($run->{state}, 'succeeded', 'a third of the reads fails: verify goes on') or diag($run->{error});
@@ -67,7 +67,7 @@ subtest 'a third of the reads fails: verify goes on, and finds no difference' =>
 	$store->unfault;
 };
 
-subtest 'a row that fails by itself is soon alone, and waits ever longer; retry(waiting) tries it at once' => sub {
+subtest 'a row that causes failures is soon sent alone, and waits ever longer; retry(waiting) tries it at once' => sub {
 	my $id = $shop->id('articles', 'A-1050');
 	$store->fault({ name => 'poison', match => { method => 'PUT', body => qq("id": ?$id\\b) }, do => { status => 500 } });
 	$shop->sql('UPDATE articles SET price = price + 1');

@@ -62,7 +62,7 @@ sub check_things
 
 sub posts { return scalar $store->journal(method => 'POST'); }
 
-subtest 'a row that is deleted, renamed, moved or replaced before its create was looked up is made once' => sub {
+subtest 'a row that is deleted, renamed, moved or replaced before its lost create was looked up is created once' => sub {
 	foreach my $how (qw(after before crash))
 	{
 		my $made = $how ne 'before';
@@ -114,7 +114,7 @@ subtest 'a row that is deleted, renamed, moved or replaced before its create was
 	}
 };
 
-subtest 'on_delete hide: a record that was made is hidden, and shown again' => sub {
+subtest 'on_delete hide: the record of a lost create is hidden, and shown again' => sub {
 	lose('after', "INSERT INTO shy VALUES (1, 'Shy')", 'DELETE FROM shy');
 	is($shop->records('products', 'sku')->{Shy}{is_visible}, JSON::PP::false, 'on_delete hide: it is hidden');
 	$shop->sql("INSERT INTO shy VALUES (1, 'Shy')");
@@ -123,7 +123,7 @@ subtest 'on_delete hide: a record that was made is hidden, and shown again' => s
 	is(scalar @{ $store->state('products') }, 1, 'it is the same');
 };
 
-subtest 'brands and categories whose create was lost are found one by one and by the whole list' => sub {
+subtest 'brands and categories of lost creates are found one by one and in the whole list' => sub {
 	foreach my $number (2, 12)
 	{
 		lose('after', "INSERT INTO makers SELECT i::text, 'Maker ' || i FROM generate_series(1, $number) AS i",
@@ -145,7 +145,7 @@ subtest 'brands and categories whose create was lost are found one by one and by
 	}
 };
 
-subtest 'a create that the store refused: what is found under that key later is somebody else\'s' => sub {
+subtest 'after the store has refused a create, a record found with its key belongs to someone else' => sub {
 	foreach my $status (422, 401, 403)
 	{
 		$store->fault({ match => { method => 'POST' }, times => 1, do => { status => $status, body => { status => $status, title => 'No' } } });
@@ -169,7 +169,7 @@ sub push_until_all_wait
 	return;
 }
 
-subtest 'records that are found but cannot be read are not lost when their rows get other names' => sub {
+subtest 'records that are found but cannot be read are not lost when their rows are renamed' => sub {
 	$shop->sql("DELETE FROM things; INSERT INTO makers SELECT i::text, 'Maker ' || i FROM generate_series(1, 12) AS i");
 	$shop->push("feed => 'things'");
 	$store->fault({ match => { method => 'POST' }, do => { lose => 'after' } });
@@ -185,7 +185,7 @@ subtest 'records that are found but cannot be read are not lost when their rows 
 	$shop->push;
 };
 
-subtest 'an update of unknown fate is made again though the row is what it was before' => sub {
+subtest 'an update whose reply was lost is repeated, even if the row has been changed back' => sub {
 	$shop->sql("INSERT INTO things VALUES (21, 'told', 1), (22, 'untold', 1)");
 	$shop->push;
 	foreach my $status (500, 401)
@@ -207,7 +207,7 @@ subtest 'an update of unknown fate is made again though the row is what it was b
 	}
 };
 
-subtest 'a feed of prices does not own a record that may be another row\'s' => sub {
+subtest 'a feed of prices does not own a record that may belong to another row' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE prices (sku text PRIMARY KEY, price numeric);
 SELECT bcdelta.track('prices', 'shop', 'product', '{"sku": "sku", "cost_price": "price"}');
@@ -220,7 +220,7 @@ EOC
 	$shop->push;
 };
 
-subtest 'a look-up that fails for ever keeps nobody\'s keys from changing, and is made again' => sub {
+subtest 'a look-up that always fails does not block key changes, and is repeated' => sub {
 	$store->remove('product', 500 + $_) foreach 422, 401, 403;
 	$shop->sql("ALTER SERVER shop OPTIONS (ADD max_attempts '2'); DELETE FROM things; INSERT INTO things VALUES (32, 'fine', 1)");
 	$shop->push;
@@ -257,7 +257,7 @@ EOC
 	is_deeply([ map { $_->{category_id} } @{ $store->state('categories') } ], [800], 'the root of its own tree is removed');
 };
 
-subtest 'creates of two trees in one request that is done in part find no root of the other tree' => sub {
+subtest 'creates in two trees, in a request that is done in part, do not find a root category of the other tree' => sub {
 	$store->seed('categories', [ { category_id => 801, name => 'New', tree_id => 2 } ]);
 	$shop->sql("CREATE TABLE $_->[0] (id int PRIMARY KEY, name text);
 		SELECT bcdelta.track('$_->[0]', 'shop', 'category', fields => '{\"name\": \"name\"}', options => '{\"tree_id\": $_->[1]}')")

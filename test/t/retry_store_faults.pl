@@ -66,7 +66,7 @@ my %trouble = (
 	map { ("status $_" => { status => $_, body => { status => $_, title => 'Trouble' } }) } 408, 499, 500, 502, 503, 504);
 my @kinds = sort keys %trouble;
 
-subtest 'a create of unknown fate is looked up before it is made again' => sub {
+subtest 'a create whose reply was lost is looked up before it is repeated' => sub {
 	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('N-$_', 'New $_', $_.25)") foreach 10 .. 9 + @kinds;
 	push_under('create',
 		map { { name => $kinds[$_], times => 1, do => $trouble{ $kinds[$_] },
@@ -76,7 +76,7 @@ subtest 'a create of unknown fate is looked up before it is made again' => sub {
 	is($shop->last_run->{created} + $shop->last_run->{linked}, scalar @kinds, 'created or found');
 };
 
-subtest 'an update of unknown fate is sent again with every field' => sub {
+subtest 'an update whose reply was lost is sent again with every field' => sub {
 	$shop->sql("INSERT INTO makers SELECT 'M-' || i, 'Maker ' || i FROM generate_series(10, 9 + " . @kinds . ') AS i');
 	$shop->push;
 	$shop->sql("UPDATE makers SET name = name || ', new'");
@@ -85,7 +85,7 @@ subtest 'an update of unknown fate is sent again with every field' => sub {
 				match => { method => 'PUT', body => 'Maker ' . (10 + $_) } } } 0 .. $#kinds);
 };
 
-subtest 'what was changed back after a lost reply is sent again' => sub {
+subtest 'a row that was changed back after a lost reply is sent again' => sub {
 	$shop->sql("UPDATE articles SET price = 5 WHERE sku = 'N-10'");
 	$shop->push;
 	$store->fault({ times => 1, do => { lose => 'after' }, match => { method => 'PUT' } });
@@ -99,7 +99,7 @@ subtest 'what was changed back after a lost reply is sent again' => sub {
 	check_all('changed back after a lost reply');
 };
 
-subtest 'batches whose replies are lost, mixed, cut short or closed' => sub {
+subtest 'batches survive replies that are lost, mixed up, cut short or closed' => sub {
 	$shop->sql(<<'EOC');
 UPDATE articles SET price = price + 1;
 INSERT INTO groups SELECT i, CASE WHEN i > 1 THEN 1 END, 'Group ' || i FROM generate_series(1, 15) AS i;
@@ -115,7 +115,7 @@ EOC
 	push_under('connections', { name => 'closed', do => { close => $true } });
 };
 
-subtest 'look-ups of one, of a list and of a whole list are asked again' => sub {
+subtest 'look-ups of one key, of many, and of the whole list are repeated' => sub {
 	$shop->sql("INSERT INTO makers VALUES ('L-1', 'Look 1'), ('L-2', 'Look 2'), ('L-3', 'Look 3'), ('L-4', 'Look 4')");
 	push_under('single look-ups',
 		map { { name => $_->[0], times => 1, do => $trouble{ $_->[0] }, match => { method => 'GET', query => "name=Look%20$_->[1]" } } }
@@ -150,7 +150,7 @@ subtest '429 is no failure: it costs no attempt, and only the time that the stor
 	$store->settings({ quota => 100000 });
 };
 
-subtest 'an outage fails the run and no row, and when it is over everything arrives' => sub {
+subtest 'an outage fails the run but no row, and afterwards everything arrives' => sub {
 	$store->fault({ do => { status => 503, html => $true } });
 	$shop->sql('UPDATE articles SET price = price + 1');
 	my $run = $shop->push;

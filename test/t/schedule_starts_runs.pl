@@ -61,7 +61,7 @@ subtest 'a token that expires fails every run of a schedule with the reason, unt
 	is((next_runs('often', 1))[0], 'succeeded', 'until it is over');
 };
 
-subtest 'a schedule that cannot start leaves a failed run each time, and one line in the log' => sub {
+subtest 'a schedule that cannot start records a failed run each time, and logs one line' => sub {
 	$shop->sql("CREATE ROLE clerk; GRANT USAGE ON FOREIGN SERVER shop TO clerk; SET ROLE clerk;
 		SELECT bcdelta.schedule('hers', server => 'shop', every => '1 second'); RESET ROLE;
 		REVOKE USAGE ON FOREIGN SERVER shop FROM clerk");
@@ -79,7 +79,7 @@ subtest 'a schedule that cannot start leaves a failed run each time, and one lin
 
 my $second = BCDelta::Store->start(hash => 'second', token => 'second-token', args => [ '--quota', 100000 ]);
 
-subtest 'schedules start runs by themselves: every so often, once at a time, or once' => sub {
+subtest 'schedules start runs by themselves: at intervals, one at a time, or once' => sub {
 	$shop->sql(create_server_sql($second, name => 'second'));
 	$shop->sql(<<'EOC');
 CREATE TABLE things (id int PRIMARY KEY, name text);
@@ -99,7 +99,7 @@ EOC
 	is($shop->sql("SELECT next_run_at IS NULL, last_error FROM bcdelta.schedule WHERE name = 'once'"), 't|', 'which is done with');
 };
 
-subtest 'a schedule of days keeps the time that the clock shows, in winter and in summer' => sub {
+subtest 'a daily schedule keeps to wall-clock time, in winter and in summer' => sub {
 	foreach my $first ('2021-01-10', '2021-07-10')
 	{
 		$shop->sql("SELECT bcdelta.schedule('daily', 'things', every => '1 day');
@@ -114,7 +114,7 @@ subtest 'a schedule of days keeps the time that the clock shows, in winter and i
 
 sub look { $shop->sql("SELECT bcdelta.schedule('waker', 'things', at => now())"); return; }
 
-subtest 'nothing starts outside of its hours, far away because a clock was set back, or while the run before goes on' => sub {
+subtest 'nothing starts outside its hours, late because a clock was set back, or while the previous run is active' => sub {
 	$shop->sql(q{SELECT bcdelta.schedule('nightly', 'things', every => '1 day',
 			hours => to_char(now() + interval '2 hours', 'HH24:MI') || '-' || to_char(now() + interval '5 hours', 'HH24:MI'));
 		UPDATE bcdelta.schedule SET next_run_at = now() - interval '1 second' WHERE name = 'nightly'});

@@ -118,7 +118,7 @@ EOC
 	$shop->sql("SELECT bcdelta.untrack('keys')");
 };
 
-subtest 'settings, cursors and locks that one row leaves behind are not there for the next' => sub {
+subtest 'settings, cursors and locks that one row leaves behind do not affect the next' => sub {
 	bad_feed(<<'EOB');
 DECLARE
 	c CURSOR FOR SELECT 1;
@@ -151,7 +151,7 @@ subtest 'a locked table holds up the rows that need it, and no others' => sub {
 	is(($push->finish)[1], 'succeeded|6|0', 'when it is free, the run goes on');
 };
 
-subtest 'a row whose code raises a passing error is waited for once a run, and has failed when it was tried often enough' => sub {
+subtest 'a row whose code raises a temporary error is tried once per run, and fails after max_attempts' => sub {
 	plan skip_all => 'a build without assertions' if $shop->sql("SELECT count(*) FROM pg_settings WHERE name = 'bcdelta.debug_points'") == 0;
 	$node->append_conf('postgresql.conf', 'bcdelta.debug_points = on');
 	$node->reload;
@@ -174,7 +174,7 @@ subtest 'a row whose code raises a passing error is waited for once a run, and h
 	$node->reload;
 };
 
-subtest 'a function that sleeps, or cancels, where it is planned pauses its feed' => sub {
+subtest 'a function that sleeps, or cancels, while it is planned pauses its feed' => sub {
 	set_timeout('200ms');
 	bad_feed("BEGIN PERFORM pg_sleep(1000); RETURN 'Bad'; END", volatile => 'IMMUTABLE', call => 'bad.name(7)');
 	my $run = $shop->push;
@@ -208,7 +208,7 @@ sub is_paused
 	return;
 }
 
-subtest 'ten rows in a row that take too long pause their feed' => sub {
+subtest 'ten consecutive rows that take too long pause their feed' => sub {
 	set_timeout('20ms');
 	bad_feed("BEGIN PERFORM pg_sleep(1000); RETURN 'Bad'; END");
 	$shop->sql('INSERT INTO bad.rows SELECT generate_series(6, 30)');
@@ -236,7 +236,7 @@ subtest 'code that catches its cancel takes the worker down twice, then its feed
 	is($session->query('SELECT 1'), 1, 'no other session is harmed');
 };
 
-subtest 'code that catches its cancel, while a session keeps that from being written down, holds up no other feed' => sub {
+subtest 'code that catches its cancel, while a session prevents this from being recorded, holds up no other feed' => sub {
 	bad_feed("BEGIN IF id = 3 THEN LOOP BEGIN PERFORM pg_sleep(1000); EXCEPTION WHEN query_canceled THEN END; END LOOP; END IF; RETURN 'Bad $n.' || id; END");
 	$shop->sql("UPDATE bcdelta.feed AS f SET store = g.store FROM bcdelta.feed AS g WHERE f.feed = 'rows' AND g.feed = 'good'");
 	$session->query("BEGIN; SELECT bcdelta.pause('rows')");
@@ -280,7 +280,7 @@ subtest 'a feed whose code crashes the worker twice is paused; resume gives it a
 	is($shop->sql("SELECT crashes FROM bcdelta.feed WHERE feed = 'rows'"), 0, 'resume gives it another chance');
 };
 
-subtest 'the status names code that reacts to nothing' => sub {
+subtest 'the status names code that does not react to signals' => sub {
 	SKIP:
 	{
 		skip 'the server is built without libxml', 3 if ($shop->try("SELECT xpath('/a', '<a/>')"))[0] != 0;
@@ -307,7 +307,7 @@ EOB
 	}
 };
 
-subtest 'a worker that is terminated, or dies of another process, is no feed\'s doing' => sub {
+subtest 'a worker that is terminated, or dies because of another process, is not blamed on a feed' => sub {
 	bad_feed($sleep);
 	$pid = sleeping(1);
 	$shop->sql("SELECT pg_terminate_backend($pid)");
@@ -329,7 +329,7 @@ subtest 'a worker that is terminated, or dies of another process, is no feed\'s 
 		'the worker is terminated, another process crashes, the server is stopped: no feed is to blame');
 };
 
-subtest 'a crash is forgotten when the feed goes well for some time' => sub {
+subtest 'a crash is forgotten once the feed has run well for some time' => sub {
 	kill('KILL', $pid);
 	wait_crashes(1);
 	$shop->sql("SELECT pg_terminate_backend($_)") foreach sleeping();
@@ -342,7 +342,7 @@ subtest 'a crash is forgotten when the feed goes well for some time' => sub {
 	is($shop->sql("SELECT crashes, crashed_at FROM bcdelta.feed WHERE feed = 'rows'"), '0|', 'makes up for the crash');
 };
 
-subtest 'a superuser\'s code that ends the worker is counted, too' => sub {
+subtest 'a superuser\'s code that ends the worker is counted too' => sub {
 	$shop->sql(<<'EOC');
 CREATE TABLE ends (id int PRIMARY KEY, name text);
 SELECT bcdelta.track('ends', 'shop', 'brand', fields => '{"name": "name || CASE WHEN pg_terminate_backend(pg_backend_pid()) THEN id END"}');

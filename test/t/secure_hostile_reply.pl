@@ -120,7 +120,7 @@ subtest 'an invalid id leaves out that record, and no other' => sub {
 	unlike(join("\n", @{ $shop->discrepancies }), qr/missing_in_store/, 'what is not to be seen is not said to be missing');
 };
 
-subtest 'a reply about another record counts for nothing' => sub {
+subtest 'a reply about another record is ignored' => sub {
 	$shop->sql("INSERT INTO makers VALUES ('E1', 'Echo 1'); INSERT INTO articles (sku, title, price) VALUES ('E-1', 'Echo A', 1), ('E-2', 'Echo B', 2)");
 	$shop->push;
 	my ($brand, $product) = ($shop->id('makers', 'E1'), $shop->id('articles', 'E-1'));
@@ -197,7 +197,7 @@ subtest 'millions of tiny values are not read' => sub {
 	}
 };
 
-subtest 'a refusal as long as a book holds nobody up' => sub {
+subtest 'a refusal as long as a book delays nothing' => sub {
 	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'BOOK-' || i, 'Book ' || i, i FROM generate_series(1, 10) AS i");
 	$shop->push;
 	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku LIKE 'BOOK-%'");

@@ -154,7 +154,7 @@ sub paused
 	return $run;
 }
 
-subtest 'a right that goes away pauses the feed with the reason, and others go on' => sub {
+subtest 'a revoked right pauses the feed with the reason, and others go on' => sub {
 	$shop->sql(<<"EOC");
 SET ROLE alice;
 CREATE TABLE granted (id int PRIMARY KEY, name text);
@@ -175,7 +175,7 @@ EOC
 	paused('granted', qr/no access token for role "carol".*CREATE USER MAPPING/s, 'no token');
 };
 
-subtest 'a token in a file, which only few may name' => sub {
+subtest 'a token can be in a file, which only a few roles may name' => sub {
 	my $file = $node->basedir . '/token';
 	refused('carol', "CREATE USER MAPPING FOR carol SERVER shop OPTIONS (access_token_file '$file')", qr/permission denied to set option "access_token_file"/, 'access_token_file');
 	$shop->sql("CREATE USER MAPPING FOR carol SERVER shop OPTIONS (access_token_file '$file'); SELECT bcdelta.resume('granted')");
@@ -190,7 +190,7 @@ subtest 'a token in a file, which only few may name' => sub {
 	is_deeply($shop->pending->{'granted 1'}, undef, 'and what waited is pushed');
 };
 
-subtest 'a feed whose owner is gone is paused, and its number is no other role\'s' => sub {
+subtest 'a feed whose owner was dropped is paused, and no other role gets it' => sub {
 	$shop->sql("INSERT INTO granted VALUES (2, 'Granted 2'); DROP OWNED BY carol CASCADE; DROP USER MAPPING IF EXISTS FOR carol SERVER shop; DROP ROLE carol");
 	# noticed by the push, or by the worker now and then
 	$shop->push;

@@ -17,7 +17,7 @@ $shop->tables;
 
 sub log_lines { return scalar grep { /$_[0]/ } split /\n/, slurp_file($node->logfile); }
 
-subtest 'a run of nothing but paused feeds fails, and says so' => sub {
+subtest 'a run with only paused feeds fails, and says so' => sub {
 	$shop->sql("SELECT bcdelta.pause(feed) FROM bcdelta.feed");
 	my (undef, undef, $err) = $shop->try('CALL bcdelta.sweep()');
 	like($err, qr/run \d+ failed: every feed of the store is paused: .*paused by/, 'a sweep of it fails');
@@ -49,7 +49,7 @@ subtest 'a feed that a session is about to change holds up no other' => sub {
 	$session->close;
 };
 
-subtest 'the numbers of the status are right after a push, a crash, and writing past the triggers' => sub {
+subtest 'the numbers of the status are right after a push, a crash, and writes that bypass the triggers' => sub {
 	my $numbers = q{SELECT sum(linked), sum(ready + waiting + in_flight + deferred + failed + review) FROM bcdelta.status};
 	my $counted = q{SELECT (SELECT count(*) FROM bcdelta.link), (SELECT count(*) FROM bcdelta.pending)};
 	$shop->sql("INSERT INTO makers SELECT i, 'Maker ' || i FROM generate_series(1, 50) AS i; UPDATE makers SET name = name || ' & Co.' WHERE code = 'M4'");
@@ -70,7 +70,7 @@ subtest 'the numbers of the status are right after a push, a crash, and writing 
 	pass('and when the worker starts, even after somebody wrote past the triggers');
 };
 
-subtest 'results are removed when their run ended longer ago than bcdelta.result_retention' => sub {
+subtest 'results are removed bcdelta.result_retention days after their run ended' => sub {
 	my ($old, $young) = @{ $shop->list('SELECT DISTINCT run_id FROM bcdelta.result ORDER BY run_id LIMIT 2') };
 	$shop->sql("UPDATE bcdelta.run SET finished_at = now() - CASE run_id WHEN $old THEN 91 ELSE 89 END * interval '1 day' WHERE run_id IN ($old, $young)");
 	kill_worker($node, 'shop', 'TERM');
@@ -155,7 +155,7 @@ subtest 'every bad state is reported until it is over, with what to do' => sub {
 	$run->finish;
 };
 
-subtest 'a push that nobody waits for begins at the commit' => sub {
+subtest 'a push that nobody waits for starts at commit' => sub {
 	# nothing is in it
 	$store->restart;
 	$shop->sql('DELETE FROM bcdelta.link; DELETE FROM bcdelta.pending');
@@ -210,7 +210,7 @@ subtest 'a database without a worker says so' => sub {
 	pass('the status says so');
 };
 
-subtest 'the log of a normal day holds no failure of a worker' => sub {
+subtest 'the log of a normal day contains no failure of a worker' => sub {
 	is(log_lines('FATAL:.*background worker'), 0, 'no worker died when it was to end');
 	$node->append_conf('postgresql.conf', "bcdelta.databases = 'nowhere, shop'");
 	$node->reload;

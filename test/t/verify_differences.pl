@@ -22,7 +22,7 @@ $shop->clear;
 
 my $run = $shop->verify;
 
-subtest 'what agrees is found to agree: in full, by count and by sample, in few calls, without a write' => sub {
+subtest 'records that agree are found to agree: in full, by count and by sample, in few calls, without a write' => sub {
 	is_deeply([ @$run{qw(kind state unchanged conflicts deferred failed)} ], [ 'verify', 'succeeded', 619, 0, 0, 0 ], 'full: all agrees');
 	is_deeply($shop->discrepancies, [], 'no difference');
 	is(scalar $shop->writes, 0, 'nothing is written');
@@ -39,7 +39,7 @@ subtest 'what agrees is found to agree: in full, by count and by sample, in few 
 
 sub edit { my ($key, %set) = @_; return $store->edit('product', $shop->id('articles', $key), \%set); }
 
-subtest 'numbers are compared by value, sets in any order, instants in any zone' => sub {
+subtest 'numbers are compared by value, sets in any order, timestamps in any time zone' => sub {
 	edit('A-1', price => '1.5000', preorder_release_date => '2030-01-01T10:00:00+00:00');
 	$shop->sql(q(UPDATE bcdelta.feed SET fields = fields || '{"related_products": "ARRAY[2, 1]"}' WHERE feed = 'articles'));
 	$shop->push if $shop->sql("SELECT bcdelta.mark('articles', 'A-2')");
@@ -51,7 +51,7 @@ subtest 'numbers are compared by value, sets in any order, instants in any zone'
 	  or diag(explain($shop->discrepancies));
 };
 
-subtest 'texts are compared whatever their HTML spelling and the space around them' => sub {
+subtest 'texts are compared regardless of HTML spelling and surrounding space' => sub {
 	$shop->sql(<<'EOC');
 UPDATE bcdelta.feed SET fields = fields || '{"description": "''<p>A & B<br>it</p>''", "page_title": "''  Title ''"}' WHERE feed = 'articles';
 UPDATE articles SET release_date = release_date + interval '0.25 seconds' WHERE sku = 'A-2';
@@ -67,7 +67,7 @@ EOC
 	$shop->push;
 };
 
-subtest 'short pages, and fields that the store cannot be asked for by name' => sub {
+subtest 'short pages, and fields that cannot be asked for by name, make no difference' => sub {
 	$store->settings({ max_limit => 7 });
 	$run = $shop->verify;
 	is_deeply([ @$run{qw(state unchanged conflicts)} ], [ 'succeeded', 619, 0 ], 'short pages') or diag(explain($run));
@@ -131,7 +131,7 @@ subtest 'every difference is found, by field: different, missing in the store, m
 		'count: numbers of records, hidden ones among them') or diag(explain($shop->discrepancies));
 };
 
-subtest 'marked and pushed, what differs is put right, and only that' => sub {
+subtest 'differences are corrected by marking and pushing the rows, and nothing else is sent' => sub {
 	$shop->clear;
 	$shop->sql("SELECT bcdelta.mark('articles', 'A-3', 'A-4', 'A-5', 'A-7', 'A-8'), bcdelta.mark('makers', 'M1'), bcdelta.mark('groups', '12')");
 	$run = $shop->push;
@@ -142,7 +142,7 @@ subtest 'marked and pushed, what differs is put right, and only that' => sub {
 	is_deeply([ sort @{ $shop->discrepancies } ], [ sort grep { /missing_in_source/ } @expected ], 'what nobody owns is left');
 };
 
-subtest 'count: all feeds of a resource together' => sub {
+subtest 'a verify by count considers all feeds of a resource together' => sub {
 	$shop->sql(q(CREATE TABLE others AS SELECT 1 AS id, 'Other maker'::text AS name; ALTER TABLE others ADD PRIMARY KEY (id);
 		SELECT bcdelta.track('others', 'shop', 'brand', '{"name": "name"}'); SELECT bcdelta.mark_all('others')));
 	$shop->push;
@@ -152,7 +152,7 @@ subtest 'count: all feeds of a resource together' => sub {
 	$store->remove('brand', $_->{id}) foreach grep { $_->{name} eq 'Other maker' } @{ $store->state('brands') };
 };
 
-subtest 'what is about to be pushed is no difference' => sub {
+subtest 'a pending change is no difference' => sub {
 	$shop->sql("UPDATE articles SET price = 77 WHERE sku IN ('A-10', 'A-11'); INSERT INTO articles (sku, title, price) VALUES ('N-1', 'New', 1);
 		UPDATE makers SET name = 'Pending' WHERE code = 'M2'");
 	$run = $shop->verify;
@@ -168,7 +168,7 @@ subtest 'a row that cannot be sent is a difference' => sub {
 	like(join("\n", @{ $shop->discrepancies }), qr/^articles\|A-12\|different\|.*price: .*-1/m, 'a row that cannot be sent is a difference');
 };
 
-subtest 'requests that fail are made again; a store that is down fails the run' => sub {
+subtest 'failed requests are repeated; a store that is down fails the run' => sub {
 	$store->fault({ times => 2, do => { status => 503 }, match => { method => 'GET' } });
 	$run = $shop->verify;
 	is($run->{state}, 'succeeded', 'requests that fail are made again') or diag($run->{error});
@@ -180,7 +180,7 @@ subtest 'requests that fail are made again; a store that is down fails the run' 
 	like($err, qr/mode/, 'an unknown mode');
 };
 
-subtest 'a list of many pages is read once, though the quota holds the pages back' => sub {
+subtest 'a list of many pages is read once, even if the quota delays the pages' => sub {
 	$store->seed('brands', [ map { { id => 10000 + $_, name => "Somebody's brand $_" } } 1 .. 2400 ]);
 	$store->settings({ quota => 3, window_ms => 300 });
 	$shop->clear;

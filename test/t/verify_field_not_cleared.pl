@@ -37,7 +37,7 @@ subtest 'a field whose expression becomes null is not sent, and verify lists wha
 	is_deeply(differences(), \@both, 'each time');
 };
 
-subtest 'what stays is listed also when other fields of the row are written' => sub {
+subtest 'what stays is listed even when other fields of the row are written' => sub {
 	$shop->sql("UPDATE articles SET price = 10 WHERE sku = 'A-1'");
 	$shop->clear;
 	is($shop->push->{updated}, 1, 'another field changes');
@@ -46,7 +46,7 @@ subtest 'what stays is listed also when other fields of the row are written' => 
 	is_deeply(differences(), \@both, 'they are listed still');
 };
 
-subtest 'what stays is listed also when the fate of a write is not known' => sub {
+subtest 'what stays is listed even when the result of a write is unknown' => sub {
 	$store->fault({ match => { method => 'PUT' }, times => 1, do => { lose => 'after' } });
 	$shop->sql("UPDATE articles SET price = 11 WHERE sku = 'A-1'");
 	$shop->push;
@@ -62,7 +62,7 @@ subtest 'what stays is listed also when the fate of a write is not known' => sub
 	is_deeply(differences(), \@both, 'the worker dies in flight: they are listed still');
 };
 
-subtest 'what stays is listed also under another key of the row' => sub {
+subtest 'what stays is listed even after the row\'s key has changed' => sub {
 	$shop->sql("UPDATE articles SET sku = 'B-1' WHERE sku = 'A-1'");
 	$shop->push;
 	s/A-1/B-1/ foreach @both;
@@ -87,7 +87,7 @@ subtest 'written as null or zero, the field is cleared' => sub {
 	is_deeply(differences(), [], 'and the store agrees');
 };
 
-subtest 'a field that is mapped no more is nobody\'s' => sub {
+subtest 'a field that is no longer mapped is ignored' => sub {
 	$shop->sql("UPDATE articles SET grp = NULL WHERE sku = 'A-3'");
 	$shop->push;
 	is(scalar @{ differences() }, 1, 'a category');

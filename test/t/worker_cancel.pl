@@ -34,7 +34,7 @@ subtest 'a caller who times out, is cancelled or is terminated stops the run' =>
 	}
 };
 
-subtest 'cancel() stops a run that goes on, and one that waits for its turn' => sub {
+subtest 'cancel() stops a running run, and one that waits for its turn' => sub {
 	$shop->hold_articles(3, 'never');
 	my $push = $shop->start("SELECT state FROM bcdelta.push()");
 	$shop->wait_held(3);

@@ -72,7 +72,7 @@ subtest 'a row that changes in flight is pushed again, and its last state wins' 
 	is($shop->records('products', 'sku')->{'A-2'}{price}, 22, 'deleted and entered again, too');
 };
 
-subtest 'a run that waits for a row to be tried again does not keep others waiting' => sub {
+subtest 'a run that waits for a retry does not delay other rows' => sub {
 	$shop->sql("SELECT bcdelta.pause('articles')");
 	$shop->add_articles(2);
 	$shop->wait_for("SELECT count(*) FROM bcdelta.pending WHERE state = 'ready'", 2);
@@ -90,7 +90,7 @@ EOC
 	$shop->articles_ok('and that one when it is changed');
 };
 
-subtest 'the worker can be terminated at once, and its run goes on' => sub {
+subtest 'the worker can be terminated at any time, and its run goes on' => sub {
 	$shop->hold_articles(2);
 	$shop->sql('SELECT bcdelta.push(wait => false)');
 	$shop->wait_held(2);
@@ -102,7 +102,7 @@ subtest 'the worker can be terminated at once, and its run goes on' => sub {
 	$shop->articles_ok('terminated');
 };
 
-subtest 'the extension can be dropped during a run, and made again' => sub {
+subtest 'the extension can be dropped during a run, and created again' => sub {
 	$shop->hold_articles(2);
 	my $push = $shop->start;
 	$shop->wait_held(2);
@@ -120,7 +120,7 @@ subtest 'the extension can be dropped during a run, and made again' => sub {
 	is($shop->link("'articles'")->{linked}, $shop->articles, 'created again, everything is found again');
 };
 
-subtest 'the server can be stopped at once, and its run goes on' => sub {
+subtest 'the server can be stopped at any time, and its run goes on' => sub {
 	$shop->hold_articles(2);
 	$shop->sql('SELECT bcdelta.push(wait => false)');
 	$shop->wait_held(2);

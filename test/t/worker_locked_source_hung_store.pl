@@ -23,7 +23,7 @@ INSERT INTO makers SELECT 'M' || i, 'Maker ' || i FROM generate_series(1, 3) AS 
 INSERT INTO things SELECT i, 'Thing ' || i FROM generate_series(1, 3) AS i;
 EOC
 
-subtest 'with two stores, one has to be named' => sub {
+subtest 'with two stores, one must be named' => sub {
 	my ($rc, undef, $err) = $shop->try('SELECT bcdelta.push()');
 	like($err, qr/there are 2 stores: name one/, 'with two stores one has to be named');
 };
@@ -65,7 +65,7 @@ subtest 'a locked source holds up its own feed only' => sub {
 	is_deeply($shop->pending, {}, 'nothing is lost');
 };
 
-subtest 'a lock that comes while the run goes on holds up its own feed only' => sub {
+subtest 'a lock taken during the run holds up its own feed only' => sub {
 	$store->hold({ match => { path => 'trees' } });
 	$shop->sql("UPDATE groups SET name = 'Group, locked'; UPDATE makers SET name = name || ', locked'");
 	my $push = $shop->start("SELECT state, updated, error FROM bcdelta.push(server => 'shop')");
@@ -83,7 +83,7 @@ subtest 'a lock that comes while the run goes on holds up its own feed only' => 
 	is(($push->finish)[1], 'succeeded|5|', 'and so does the run');
 };
 
-subtest 'a lock on rows that are under way puts them back, and the others go on' => sub {
+subtest 'a lock on rows that are being pushed puts these back, and the others go on' => sub {
 	$shop->sql("SELECT bcdelta.alter_feed('makers', on_delete => 'delete'); INSERT INTO makers SELECT 'L' || i, 'Locked ' || i FROM generate_series(1, 6) AS i;
 		INSERT INTO articles SELECT 'L-' || i, 'Locked ' || i, i FROM generate_series(1, 3) AS i");
 	$shop->push("server => 'shop'");

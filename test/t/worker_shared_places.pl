@@ -35,7 +35,7 @@ sub calm
 	return;
 }
 
-subtest 'a role cannot take all places' => sub {
+subtest 'a role cannot occupy all places' => sub {
 	$shop->sql('CREATE ROLE bob LOGIN; CREATE ROLE alice LOGIN; CREATE ROLE carol LOGIN;
 		GRANT USAGE ON FOREIGN SERVER shop TO bob, alice, carol; GRANT bob TO alice, carol');
 	my $id = busy();
@@ -72,7 +72,7 @@ subtest 'a role cannot take all places' => sub {
 	calm();
 };
 
-subtest 'the last places are for who cancels, and for superusers' => sub {
+subtest 'the last places are reserved for cancelling, and for superusers' => sub {
 	my $id = busy();
 	my (@crowds, $ignored);
 	my $file = $node->basedir . '/last.sql';

@@ -35,7 +35,7 @@ subtest 'sweep() fails when the run does, with its reason' => sub {
 	$shop->sql('SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = \'paused\'');
 };
 
-subtest 'sweep() leaves out paused feeds, and warns of them' => sub {
+subtest 'sweep() leaves out paused feeds, and warns about them' => sub {
 	is(($shop->try('BEGIN; CALL bcdelta.sweep(); COMMIT'))[0], 0, 'it works in a transaction, too');
 	$shop->sql("SELECT bcdelta.pause('makers')");
 	foreach my $call ('CALL bcdelta.sweep()', 'SELECT bcdelta.push()', 'BEGIN; CALL bcdelta.sweep(); COMMIT')
@@ -49,7 +49,7 @@ subtest 'sweep() leaves out paused feeds, and warns of them' => sub {
 	$shop->articles_ok('sweep');
 };
 
-subtest 'sweep() from pg_cron, in both ways that it runs its jobs' => sub {
+subtest 'sweep() works from pg_cron, in both modes of running jobs' => sub {
 	plan skip_all => 'pg_cron is not installed'
 	  if $shop->sql("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_cron'") == 0;
 	my $directory = $node->host;
