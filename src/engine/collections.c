@@ -97,6 +97,7 @@ bcd_collections_read(const BcdItem *item, Jsonb *known, const cJSON *record)
 											   bcd_collection_read(records_of(r, &r->facets[i]),
 																   bcd_collection_of(item->wanted, name),
 																   bcd_collection_of(before, name),
+																   !bcd_payload_has(item->known, name),
 																   cJSON_IsArray(got) ? got : NULL));
 		else
 			known = bcd_payload_set_collection(known, name, bcd_collection_of(item->known, name));
@@ -131,12 +132,29 @@ bcd_known_created(const BcdItem *item, const cJSON *record)
 
 		if (wanted == NULL)
 			continue;
-		wanted = facet->nested ? bcd_collection_created(records_of(r, facet), wanted,
-														cJSON_GetObjectItemCaseSensitive(record, facet->collection)) :
+		wanted = bcd_payload_has(item->body, facet->collection) ? bcd_collection_created(records_of(r, facet), wanted,
+																						 cJSON_GetObjectItemCaseSensitive(record, facet->collection)) :
 			empty_collection();
 		known = bcd_payload_set_collection(known, facet->collection, wanted);
 	}
 	return known;
+}
+
+/* Has the request for a new record of an item elements of collections? */
+bool
+bcd_item_has_nested(const BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	int			i;
+
+	for (i = 1; i < r->nfacets && !item->apart && item->body; i++)
+	{
+		Jsonb	   *nested = r->facets[i].collection ? bcd_collection_of(item->body, r->facets[i].collection) : NULL;
+
+		if (nested && JB_ROOT_COUNT(nested) > 0)
+			return true;
+	}
+	return false;
 }
 
 static const BcdTask *
@@ -156,7 +174,7 @@ bcd_known_with_element(const BcdItem *item, const cJSON *element)
 	const char *name = task->facet->collection;
 	int64		id;
 	bool		has_id = element && bcd_json_id(element, BCD_ELEMENT_ID, &id);
-	Jsonb	   *collection = bcd_collection_after(bcd_collection_of(item->known, name), task->was, task->is,
+	Jsonb	   *collection = bcd_collection_after(records_of(task->resource, task->facet), bcd_collection_of(item->known, name), task->was, task->is,
 												  has_id ? psprintf(INT64_FORMAT, id) : NULL);
 
 	return bcd_payload_set_collection(item->known, name, collection);

@@ -15,6 +15,7 @@ extern Jsonb *bcd_known_with_element(const BcdItem *item, const cJSON *element);
 extern const cJSON *bcd_element_in_reply(const BcdItem *item, const cJSON *data);
 extern BcdOutcome bcd_element_outcome(const BcdItem *item);
 extern char *bcd_element_words(const BcdTask *task);
+extern bool bcd_item_has_nested(const BcdItem *item);
 extern bool bcd_element_may_be_there(const BcdJob *job);
 extern List *bcd_tasks_after_refusal(const BcdItem *item, bool *due);
 extern bool bcd_item_must_read(const BcdItem *item);

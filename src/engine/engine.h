@@ -164,6 +164,7 @@ typedef struct BcdDecision
 								 * first */
 	bool		follows;		/* see the item */
 	bool		rereads;
+	bool		apart;
 	bool		sweeps;
 	bool		asks;
 	char	   *waits_feed;		/* the row it waits for */
@@ -230,6 +231,7 @@ typedef struct BcdItem
 								 * refers to a record that is gone */
 	int			clashes;		/* refusals that it survived */
 	bool		reread;			/* its record was read to find a duplicate */
+	bool		apart;			/* collections are written after the create */
 	int			prepared;		/* requests that made what its create needs */
 	bool		swept;			/* on no page so far: siblings.c */
 	bool		follows;		/* in a request with the item before it, which

@@ -64,6 +64,7 @@ bcd_item_tasks(const BcdItem *item)
 	BcdTaskRow	row;
 
 	bcd_feed_subject(item->lane->feed, item->wanted, record.store_id, record.known, &row);
+	row.apart = item->apart;
 	return bcd_tasks(&row);
 }
 
@@ -280,6 +281,17 @@ bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
 	bool		is_part = bcd_stage_is_facet(stage);
 	List	   *rest = item->tasks;
 
+	if (stage == BCD_CREATE && bcd_item_has_nested(item))
+	{
+		/*
+		 * one element may be why the record was refused: they follow one by
+		 * one
+		 */
+		bcd_decide_stage(item, BCD_TURN);
+		item->decision.apart = true;
+		item->decision.error = error;
+		return;
+	}
 	if (is_part)
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);

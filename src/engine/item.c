@@ -298,6 +298,7 @@ take_over(BcdItem *item, const BcdDecision *d)
 		item->group = d->group;
 	item->follows = d->follows;
 	item->asked |= d->asks;
+	item->apart |= d->apart;
 	item->reread |= d->rereads;
 	item->swept = d->sweeps;
 }

@@ -40,6 +40,7 @@ bcd_feed_subject(const BcdFeed *feed, Jsonb *wanted, int64 store_id, Jsonb *know
 	row->known = known;
 	row->options = feed->options_json;
 	row->merged = feed->merged;
+	row->apart = false;
 }
 
 /* Determines what to do if the source row is gone, or never existed. */

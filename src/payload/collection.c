@@ -216,14 +216,45 @@ with_id(Jsonb *element, const char *id)
 	return id ? bcd_payload_set_integer(element, BCD_ELEMENT_ID, strtoll(id, NULL, 10)) : element;
 }
 
+static bool
+is_true(Jsonb *element, const char *name)
+{
+	char	   *text = element ? bcd_payload_text(element, name) : NULL;
+
+	return text && strcmp(text, "true") == 0;
+}
+
+/* Of a field that is true in one element at most: it is in none any more. */
+static Jsonb *
+without_true(Jsonb *collection, const char *name)
+{
+	Jsonb	   *result = collection;
+	int			i;
+
+	for (i = 0; i < count(collection); i++)
+	{
+		Jsonb	   *element = nth_element(collection, i);
+
+		if (is_true(element, name))
+			result = replace(result, element, bcd_payload_set_bool(element, name, false));
+	}
+	return result;
+}
+
 /*
  * What is known of a collection after one of its elements was written: was
  * NULL: it was added; is NULL: it was removed. id is the store's, if known.
  */
 Jsonb *
-bcd_collection_after(Jsonb *known, Jsonb *was, Jsonb *is, const char *id)
+bcd_collection_after(const BcdRecords *records, Jsonb *known, Jsonb *was, Jsonb *is, const char *id)
 {
+	Jsonb	   *rest = known;
+	int			i;
+
+	for (i = 0; i < records->nfields; i++)
+		if (records->fields[i].flags & BCD_F_ONCE && is_true(is, records->fields[i].name) && !is_true(was, records->fields[i].name))
+			rest = without_true(rest, records->fields[i].name);
 	if (was == NULL)
-		return replace(known, NULL, with_id(is, id));
-	return replace(known, was, is ? bcd_payload_merge(was, is) : NULL);
+		return replace(rest, NULL, with_id(is, id));
+	return replace(rest, was, is ? bcd_payload_merge(was, is) : NULL);
 }

@@ -23,9 +23,10 @@ typedef struct BcdElementChange
 
 extern Jsonb *bcd_collection_of(Jsonb *payload, const char *name);
 extern List *bcd_collection_changes(const BcdRecords *records, Jsonb *wanted, Jsonb *known);
-extern Jsonb *bcd_collection_read(const BcdRecords *records, Jsonb *wanted, Jsonb *known, const cJSON *got);
+extern Jsonb *bcd_collection_read(const BcdRecords *records, Jsonb *wanted, Jsonb *known, bool unsure,
+								  const cJSON *got);
 extern Jsonb *bcd_collection_created(const BcdRecords *records, Jsonb *wanted, const cJSON *got);
-extern Jsonb *bcd_collection_after(Jsonb *known, Jsonb *was, Jsonb *is, const char *id);
+extern Jsonb *bcd_collection_after(const BcdRecords *records, Jsonb *known, Jsonb *was, Jsonb *is, const char *id);
 extern Jsonb *bcd_collection_with(Jsonb *collection, Jsonb *element);
 extern Jsonb *bcd_collection_find(Jsonb *collection, const char *id);
 extern Jsonb *bcd_payload_set_collection(Jsonb *payload, const char *name, Jsonb *collection);

@@ -7,12 +7,15 @@
  * somebody else, and nothing is known of them.
  *
  * The store does not return every key: of an image's URL it keeps only the name
- * of the file. Then elements belong together whose file names agree; and if
- * nothing has been known of the collection before, because the record was found
- * in the store, the rest belong together in their order. To take one image for
- * another is better than to have each of them twice.
+ * of the file. Then elements belong together whose file names agree. If no names
+ * do, the store does not keep them; then, if it is not known what we have
+ * written (a reply was lost, or the record was found by a look-up), the rest
+ * belong together in their order. To take one image for another is better than
+ * to have it twice.
  */
 #include "postgres.h"
+
+#include <ctype.h>
 
 #include "utils/builtins.h"
 
@@ -48,12 +51,24 @@ file_of(const char *url)
 }
 
 static bool
+is_part_of_word(char c)
+{
+	return isalnum((unsigned char) c) || IS_HIGHBIT_SET(c);
+}
+
+/* Does the store's name of a file contain the name that the file had? */
+static bool
 has_file(const cJSON *got, const char *member, const char *file)
 {
 	const cJSON *value = cJSON_GetObjectItemCaseSensitive(got, member);
+	const char *name = cJSON_IsString(value) ? bcd_folded(file_of(value->valuestring)) : "";
+	const char *part = bcd_folded(file);
+	const char *at;
 
-	return cJSON_IsString(value) && file[0] &&
-		strstr(bcd_folded(file_of(value->valuestring)), bcd_folded(file)) != NULL;
+	for (at = name; part[0] && (at = strstr(at, part)) != NULL; at++)
+		if (!(at > name && is_part_of_word(at[-1])) && !is_part_of_word(at[strlen(part)]))
+			return true;
+	return false;
 }
 
 static void
@@ -80,6 +95,23 @@ pair_by_file(Reading *r)
 			if (r->got.partner[j] < 0 && has_file(r->got.got[j], records->file, file))
 				join(r, i, j);
 	}
+}
+
+/* Does the store keep the names of files, by what is known already? */
+static bool
+keeps_names(const Reading *r)
+{
+	const BcdRecords *records = r->wanted.records;
+	int			i;
+
+	for (i = 0; i < r->wanted.n; i++)
+	{
+		char	   *url = r->wanted.partner[i] >= 0 ? bcd_payload_text(r->wanted.elements[i], records->key[0]) : NULL;
+
+		if (url && has_file(r->got.got[r->wanted.partner[i]], records->file, file_of(url)))
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -109,7 +141,7 @@ pair_wanted(Reading *r, bool anew)
 	bcd_pair(&r->wanted, &r->got, records->kin);
 	if (records->file)
 		pair_by_file(r);
-	if (records->file && anew)
+	if (records->file && anew && !keeps_names(r))
 		pair_in_order(r);
 }
 
@@ -224,17 +256,18 @@ push_element(JsonbParseState **state, Jsonb *element)
 
 /*
  * Returns what is known of a collection that was read: those elements of the
- * store that the row has or that were known before. known NULL: nothing was.
+ * store that the row has or that were known before. unsure: others may be ours,
+ * too.
  */
 Jsonb *
-bcd_collection_read(const BcdRecords *records, Jsonb *wanted, Jsonb *known, const cJSON *got)
+bcd_collection_read(const BcdRecords *records, Jsonb *wanted, Jsonb *known, bool unsure, const cJSON *got)
 {
 	JsonbParseState *state = NULL;
 	Reading		r;
 	int			i;
 
 	begin(&r, records, wanted, known, got);
-	pair_wanted(&r, known == NULL);
+	pair_wanted(&r, unsure);
 	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	for (i = 0; i < r.wanted.n; i++)
 		if (r.wanted.partner[i] >= 0)

@@ -136,6 +136,9 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 		case jbvNumeric:
 			if (got && cJSON_IsNumber(got))
 				return same_number(field, wanted->val.numeric, got->valuedouble);
+			/* some amounts are documented as numbers and as text */
+			if (cJSON_IsString(got) && got->valuestring[strspn(got->valuestring, "-.0123456789")] == '\0')
+				return got->valuestring[0] && same_number(field, wanted->val.numeric, strtod(got->valuestring, NULL));
 			/* a reference or price that is not set is read back as null */
 			return (got == NULL || cJSON_IsNull(got)) && bcd_number(wanted->val.numeric) == 0;
 		case jbvBool:
@@ -234,7 +237,8 @@ bcd_trimmed(const char *text)
 	int			len;
 
 	while (scanner_isspace(*text))
-		text++;
+		text	  ++;
+
 	len = strlen(text);
 	while (len > 0 && scanner_isspace(text[len - 1]))
 		len--;

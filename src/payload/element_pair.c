@@ -89,6 +89,9 @@ key_part(const BcdSide *side, int nth, const char *name)
 	const cJSON *value;
 	char	   *text;
 
+	/* what the store has there is its own */
+	if (side->elements == NULL && field->flags & BCD_F_WRITE_ONLY)
+		return NULL;
 	if (side->elements)
 		text = bcd_payload_text(side->elements[nth], name);
 	else

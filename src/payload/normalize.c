@@ -266,6 +266,8 @@ check_element(const BcdRecords *records, JsonbContainer *element, JsonbParseStat
 			if (field == NULL)
 				return psprintf("there is no field \"%.*s\"", key.val.string.len, key.val.string.val);
 		}
+		else if (token == WJB_VALUE && field->flags & BCD_F_FILLED && value.type == jbvString && value.val.string.len == 0)
+			continue;
 		else if (token == WJB_VALUE && (value.type != jbvNull || field->flags & BCD_F_NULLABLE))
 		{
 			if ((message = bcd_payload_normalize(field, &value)) != NULL)

@@ -61,7 +61,7 @@ bcd_facet_may_merge(const BcdFacet *facet, Jsonb *options)
 static bool
 is_nested(const BcdTaskRow *row, const BcdFacet *facet)
 {
-	return facet->nested && !bcd_facet_is_placed(facet, row->options);
+	return facet->nested && !bcd_facet_is_placed(facet, row->options) && !(row->apart && facet->collection);
 }
 
 /* Returns whether a facet of this row cannot be written separately. */

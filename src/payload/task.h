@@ -38,6 +38,8 @@ typedef struct BcdTaskRow
 	Jsonb	   *wanted;			/* NULL: the row is gone */
 	Jsonb	   *known;			/* contents of the record; NULL: unknown */
 	Jsonb	   *options;		/* the feed's options, or NULL */
+	bool		apart;			/* collections are not written with a new
+								 * record, but after it */
 	uint32		merged;			/* bits of the facets that are written with
 								 * the first */
 } BcdTaskRow;

@@ -5,9 +5,6 @@
  * Fields that requests can have but that are left out:
  *
  *	id						assigned by the store
- *	bulk_pricing_rules, images, videos
- *							collections of records below the product, which
- *							have endpoints of their own
  *	variants				can only be sent when a product is created; they
  *							will be a resource of their own
  *
@@ -29,7 +26,12 @@ static const char *const gift_wrapping[] = {"any", "none", "list", NULL};
 static const char *const inventory_tracking[] = {"none", "product", "variant", NULL};
 static const char *const open_graph_type[] = {"product", "album", "book", "drink", "food",
 "game", "movie", "song", "tv_show", NULL};
+static const char *const bulk_pricing_type[] = {"price", "percent", "fixed", NULL};
+static const char *const video_type[] = {"youtube", NULL};
 static const char *const product_type[] = {"physical", "digital", NULL};
+
+/* Where no limit is documented; more is surely a mistake of the mapping */
+#define UNDOCUMENTED_MOST	1000
 
 /*
  * A product may have several custom fields of one name, with different values.
@@ -39,6 +41,36 @@ static const BcdField custom_field_fields[] = {
 	TEXT("value", 1, 250, BCD_F_REQUIRED),
 };
 static const BcdRecords custom_field = {BCD_FIELDS(custom_field_fields),.key = BCD_LIST("name", "value"),.kin = 1};
+
+/* Ranges must not overlap, so no two rules begin at the same quantity. */
+static const BcdField bulk_pricing_rule_fields[] = {
+	PRICE("amount", BCD_F_REQUIRED),
+	WHOLE("quantity_max", 0, QUANTITY_MOST, BCD_F_REQUIRED),
+	WHOLE("quantity_min", 0, QUANTITY_MOST, BCD_F_REQUIRED),
+	ENUM("type", bulk_pricing_type, BCD_F_REQUIRED),
+};
+static const BcdRecords bulk_pricing_rule = {BCD_FIELDS(bulk_pricing_rule_fields),.key = BCD_LIST("quantity_min")};
+
+/*
+ * The store copies an image from its URL, and keeps the name of the file alone.
+ */
+static const BcdField image_fields[] = {
+	FREE_TEXT("description", 0),
+	TEXT("image_url", 1, 255, BCD_F_REQUIRED | BCD_F_WRITE_ONLY | BCD_F_URL),
+	{"is_thumbnail", BCD_BOOLEAN, 0, -1, -1, BCD_F_ONCE},
+	WHOLE("sort_order", INT32_LEAST, INT32_MOST, 0),
+};
+static const BcdRecords image = {BCD_FIELDS(image_fields),.key = BCD_LIST("image_url"),.file = "image_file"};
+
+/* The video itself cannot be changed. */
+static const BcdField video_fields[] = {
+	FREE_TEXT("description", BCD_F_FILLED),
+	WHOLE("sort_order", INT32_LEAST, INT32_MOST, 0),
+	TEXT("title", 0, 255, BCD_F_FILLED),
+	ENUM("type", video_type, 0),
+	TEXT("video_id", 1, 25, BCD_F_REQUIRED),
+};
+static const BcdRecords video = {BCD_FIELDS(video_fields),.key = BCD_LIST("video_id")};
 
 /*
  * The store itself increments the counters (reviews, sales, views), so they
@@ -52,6 +84,7 @@ static const BcdField product_fields[] = {
 	TEXT("bin_picking_number", 0, 255, 0),
 	REFERENCE("brand_id", QUANTITY_MOST, "brand"),
 	TEXT("brand_name", 0, 255, BCD_F_WRITE_ONLY | BCD_F_NO_CASE),
+	RECORDS("bulk_pricing_rules", UNDOCUMENTED_MOST, &bulk_pricing_rule, "bulk_pricing_rules"),
 	REFERENCES("categories", 1000, "category"),
 	ENUM("condition", condition, 0),
 	PRICE("cost_price", 0),
@@ -65,6 +98,7 @@ static const BcdField product_fields[] = {
 	ENUM("gift_wrapping_options_type", gift_wrapping, BCD_F_UNLISTED),
 	TEXT("gtin", 0, 14, 0),
 	MEASURE("height", 0),
+	RECORDS("images", 1000, &image, "images"),
 	{"inventory_level", BCD_INTEGER, 0, INT32_MOST, -1, 0,.facet = "stock"},
 	ENUM("inventory_tracking", inventory_tracking, 0),
 	WHOLE("inventory_warning_level", 0, INT32_MOST, 0),
@@ -106,6 +140,7 @@ static const BcdField product_fields[] = {
 	WHOLE("total_sold", 0, INT32_MOST, BCD_F_WRITE_ONLY),
 	ENUM("type", product_type, BCD_F_REQUIRED),
 	TEXT("upc", 0, 14, 0),
+	RECORDS("videos", UNDOCUMENTED_MOST, &video, "videos"),
 	WHOLE("view_count", 0, QUANTITY_MOST, BCD_F_WRITE_ONLY),
 	TEXT("warranty", 0, 65535, BCD_F_HTML),
 	MEASURE("weight", BCD_F_REQUIRED),
@@ -150,6 +185,9 @@ static const BcdFacet product_facets[] = {
 		.update = {&bcd_stock_absolute,.members = product_stock},
 	},
 	{ELEMENTS("custom_fields", "custom-fields", true)},
+	{ELEMENTS("bulk_pricing_rules", "bulk-pricing-rules", true)},
+	{ELEMENTS("images", "images", false)},
+	{ELEMENTS("videos", "videos", false)},
 };
 
 static const BcdKey product_keys[] = {

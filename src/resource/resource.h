@@ -58,6 +58,7 @@ typedef enum BcdType
 #define BCD_F_CHOICES		0x400	/* what of each option: choices.c */
 #define BCD_F_URL			0x800	/* an http or https URL */
 #define BCD_F_ONCE			0x1000	/* true in one element at most */
+#define BCD_F_FILLED		0x2000	/* the store fills it in if it is empty */
 
 /* A value for new records that is requested from the store once per run */
 typedef struct BcdDefault
