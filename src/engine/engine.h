@@ -427,7 +427,7 @@ typedef struct BcdJob
 	void		(*read) (struct BcdJob *job, const cJSON *reply);
 	/* takes over what read() found, once that is committed */
 	void		(*taken) (struct BcdJob *job);
-	int64		found[2];		/* from read() to taken() */
+	int64		found[3];		/* from read() to taken() */
 	int64		conflicts;		/* differences recorded, without items */
 	BcdPage		page;			/* of a list; from read() to taken() too */
 	const char *doubt;			/* why a record may exist that is not in a

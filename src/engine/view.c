@@ -145,7 +145,8 @@ bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdEndpoi
 /*
  * Returns the parameters of a page of the list, except for its position: the
  * number of records and, where the endpoint accepts it, the fields; these are
- * the natural key, with "scope" also the fields within which it is unique.
+ * the natural key, what tells records that are parts of their parents, and with
+ * "scope" also the fields within which the key is unique.
  * palloc'd.
  */
 char *
@@ -158,6 +159,8 @@ bcd_list_fields(const BcdResource *r, int limit, bool scope)
 	if (!r->list.endpoint->narrows)
 		return query.data;
 	appendStringInfo(&query, "&include_fields=%s", bcd_resource_key(r, 0));
+	if (r->implied_without)
+		appendStringInfo(&query, ",%s", r->implied_without);
 	if (scope && r->parent)
 		appendStringInfo(&query, ",%s", r->parent);
 	if (scope && r->defaulted)

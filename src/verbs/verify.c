@@ -154,6 +154,7 @@ go_on(BcdJob *job)
 	bcd_page_taken(&job->lane->paging, &job->page);
 	job->lane->phase = (int) job->found[0];
 	job->lane->after = job->found[1];
+	job->lane->seen += job->found[2];
 }
 
 static void
@@ -162,6 +163,12 @@ record_extra(BcdJob *job, int64 store_id, const char *kind, const char *field,
 {
 	bcd_discrepancy_insert(job->run->run_id, job->lane->feed->name, NULL, store_id, kind, NULL, field, source_value, store_value, NULL);
 	job->conflicts++;
+}
+
+static void
+record_count(BcdJob *job, int64 source, int64 store)
+{
+	record_extra(job, 0, "different", "count", psprintf(INT64_FORMAT, source), psprintf(INT64_FORMAT, store));
 }
 
 /*
@@ -208,6 +215,7 @@ read_total(BcdJob *job, const cJSON *reply)
 
 	job->taken = go_on;
 	job->found[0] = DONE;
+	job->found[2] = 0;
 	if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &total) || total < 0)
 	{
 		bcd_lane_stop(lane, "the store does not report how many records it has");
@@ -215,11 +223,25 @@ read_total(BcdJob *job, const cJSON *reply)
 	}
 	if (source == total)
 		return;
-	if (is_mode(job->run, "full"))
+	if (is_mode(job->run, "full") || lane->feed->resource->implied_without)
 		job->found[0] = LIST;
 	else
-		record_extra(job, 0, "different", "count", psprintf(INT64_FORMAT, source),
-					 psprintf(INT64_FORMAT, total));
+		record_count(job, source, total);
+}
+
+/*
+ * Is this record a part of its parent, which no row of its own stands for? Then
+ * it counts as seen.
+ */
+static bool
+is_implied(const BcdResource *r, const cJSON *record)
+{
+	const cJSON *value;
+
+	if (!r->implied_without)
+		return false;
+	value = cJSON_GetObjectItemCaseSensitive(record, r->implied_without);
+	return cJSON_IsNull(value) || (cJSON_IsArray(value) && cJSON_GetArraySize(value) == 0);
 }
 
 /* Reports a record without a usable id, which no row can be linked to. */
@@ -235,18 +257,23 @@ record_without_id(BcdJob *job, const cJSON *record)
 						  cJSON_IsString(name) ? name->valuestring : ""));
 }
 
-/* Reads a page of the store's list, and reports records without links. */
+/*
+ * Reads a page of the store's list, and reports records without links. In count
+ * mode the list is read only to see how many records are parts of their parents.
+ */
 static void
 read_list(BcdJob *job, const cJSON *reply)
 {
 	BcdLane    *lane = job->lane;
 	const BcdResource *r = lane->feed->resource;
 	const cJSON *record;
+	int64		total = 0;
 	char		why[256];
 	bool		more;
 
 	job->taken = go_on;
 	job->found[0] = DONE;
+	job->found[2] = 0;
 	bcd_page_read(&job->page, reply, r->id);
 	if (!bcd_page_moves_on(&lane->paging, &job->page, r->list_after ? lane->after : -1,
 						   why, sizeof(why)))
@@ -259,7 +286,11 @@ read_list(BcdJob *job, const cJSON *reply)
 		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, bcd_resource_key(r, 0));
 		int64		id;
 
-		if (!bcd_json_id(record, r->id, &id))
+		if (is_implied(r, record))
+			job->found[2]++;
+		else if (!is_mode(job->run, "full"))
+			continue;
+		else if (!bcd_json_id(record, r->id, &id))
 			record_without_id(job, record);
 		else if (!bcd_link_exists(lane->feed->server, lane->feed->resource, lane->feed->server_store, id))
 			record_extra(job, id, "missing_in_source", bcd_resource_key(r, 0), NULL,
@@ -272,6 +303,15 @@ read_list(BcdJob *job, const cJSON *reply)
 	more = r->list_after ? job->page.pages != 1 : lane->after + 1 < job->page.pages;
 	if (job->page.records > 0 && more)
 		job->found[0] = LIST;
+	else if (!is_mode(job->run, "full"))
+	{
+		int64		seen = records_seen(lane) + job->found[2];
+
+		if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &total) || total < 0)
+			bcd_lane_stop(lane, "the store does not report how many records it has");
+		else if (seen != total)
+			record_count(job, seen, total);
+	}
 	job->found[1] = r->list_after ? job->page.last : lane->after + 1;
 }
 

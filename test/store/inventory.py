@@ -194,17 +194,26 @@ def relative(call):
 
 # -- levels ------------------------------------------------------------------
 
-def _variants(store, table, values):
-    found = {stock.product_of_variant(store, value) for value in values}
-    found.discard(None)
-    return listing.Filter(lambda r: r["id"] in found, ids=found)
+def _by_sku(store, values):
+    return {table.find("sku", value.casefold()) for value in values
+            for table in (store.products, store.variants)}
+
+
+def _by_variant(store, values):
+    return {value if value in store.variants.rows
+            else stock.product_of_variant(store, value) for value in values}
+
+
+def _by_product(store, values):
+    found = set(values)
+    return found.union(*(store.variants.members("product", value)
+                         for value in values))
 
 
 _BY_ITEM = {
-    "sku:in": (query.TEXTS, listing.unique_in(
-        "sku", lambda store, value: value.casefold())),
-    "variant_id:in": (query.INTEGERS, _variants),
-    "product_id:in": (query.INTEGERS, listing.id_in),
+    "sku:in": (query.TEXTS, _by_sku),
+    "variant_id:in": (query.INTEGERS, _by_variant),
+    "product_id:in": (query.INTEGERS, _by_product),
 }
 _AT_LOCATION = {name: param for name, (param, _) in _BY_ITEM.items()}
 _AT_LOCATION.update(listing.PAGING)
@@ -212,10 +221,23 @@ _EVERYWHERE = dict(_AT_LOCATION, **{
     "location_id:in": query.INTEGERS, "location_code:in": query.TEXTS})
 
 
+class _Items:
+    """Products and variants, as one table of items."""
+
+    def __init__(self, store):
+        self.rows = self
+        self._store = store
+
+    def __getitem__(self, key):
+        return self._store.stock.table(key).rows[key]
+
+
 def _identity(record):
+    product = record.get("product_id")
     return {"sku": record.get("sku", ""),
-            "variant_id": base_variant_id(record["id"]),
-            "product_id": record["id"]}
+            "variant_id": (base_variant_id(record["id"]) if product is None
+                           else record["id"]),
+            "product_id": record["id"] if product is None else product}
 
 
 def _level(record, location):
@@ -245,14 +267,12 @@ def _item_shower(locations):
 
 def _page(call, values, show):
     store = call.store
-    filters = [build(store, store.products, values[name])
-               for name, (_, build) in _BY_ITEM.items() if name in values]
     found = store.stock.tracked()
-    if filters:
-        rows = store.products.rows
-        found = [key for key in listing.select(store.products, filters)
-                 if stock.tracking(rows[key]) != "none"]
-    return listing.paged(call, store.products, found, values, show,
+    wanted = [find(store, values[name])
+              for name, (_, find) in _BY_ITEM.items() if name in values]
+    if wanted:
+        found = found.intersection(*wanted)
+    return listing.paged(call, _Items(store), sorted(found), values, show,
                          store.settings["inventory_limit"])
 
 

@@ -84,7 +84,7 @@ class Stock:
         self.store = store
         self.places = None          # id -> location
         self._shown = None
-        self._tracked = (None, ())  # version of the table, ids
+        self._tracked = (None, frozenset())  # versions of the tables, ids
         self.waiting = deque()      # (due, product, location, quantity)
 
     def adjust(self, key, location, quantity):
@@ -127,12 +127,17 @@ class Stock:
             one[1:3] == (key, location) for one in self.waiting)
 
     def tracked(self):
-        """Ids of the products that are inventory items, sorted."""
-        table = self.store.products
-        if self._tracked[0] != table.version:
-            rows = table.rows
-            self._tracked = (table.version, [
-                key for key in table.ids if tracking(rows[key]) != "none"])
+        """The ids of the products and variants that are inventory items."""
+        products, variants = self.store.products, self.store.variants
+        versions = (products.version, variants.version)
+        if self._tracked[0] != versions:
+            rows, below = products.rows, variants.members
+            found = {key for key in rows if tracking(rows[key]) != "none"}
+            split = [key for key in found if tracking(rows[key]) == "variant"
+                     and below("product", key)]
+            self._tracked = (versions, frozenset(
+                found.difference(split).union(
+                    *(below("product", key) for key in split))))
         return self._tracked[1]
 
     def number_waiting(self, key):

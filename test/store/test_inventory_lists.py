@@ -22,6 +22,31 @@ class Levels(InventoryCase):
         return [one["identity"]["product_id"]
                 for one in self.ok("GET", path + query).data]
 
+    def test_variants_are_items_in_place_of_their_product(self):
+        path = "%s/%d" % (PRODUCTS, self.keys[0])
+        self.ok("PUT", path, {"inventory_tracking": "variant"})
+        option = self.ok("POST", path + "/options", {
+            "display_name": "Size", "type": "dropdown",
+            "option_values": [{"label": "S", "sort_order": 0},
+                              {"label": "M", "sort_order": 1}]}).data
+        made = [self.ok("POST", path + "/variants", {
+            "product_id": self.keys[0], "sku": "V" + one["label"],
+            "option_values": [
+                {"option_id": option["id"], "id": one["id"]}]}).data["id"]
+                for one in option["option_values"]]
+        self.put({"location_id": 2, "variant_id": made[1], "quantity": 4})
+        for query, found in (
+                ("", [None, None] + made), ("?sku:in=vm", made[1:]),
+                ("?variant_id:in=%d,7" % made[0], made[:1]),
+                ("?product_id:in=%d" % self.keys[0], made)):
+            items = self.ok("GET", ITEMS + query).data
+            self.assertEqual([
+                one["identity"]["variant_id"]
+                if one["identity"]["product_id"] == self.keys[0] else None
+                for one in items], found, query)
+        self.assertEqual([one["total_inventory_onhand"]
+                          for one in items[-1]["locations"]], [0, 4])
+
     def test_item(self):
         shown = self.ok("GET", ITEMS).data[0]
         product = self.ok("GET", "%s/%d" % (PRODUCTS, self.keys[0])).data

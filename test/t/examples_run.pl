@@ -3,6 +3,7 @@
 # docs/examples/NAME.sql is run as it is.  test/examples/NAME.sql has the tables
 # with some rows, test/examples/NAME_changes.sql what then happens to them:
 #
+#	-- settings {"locations": ...}			of the simulated store, if need be
 #	-- : what is changed
 #	-- => product SKU-1 {"price": 12.5}		what the store has after the push
 #	-- => product SKU-2 null				that it has no such record
@@ -28,9 +29,9 @@ my $json = JSON::PP->new->utf8->allow_nonref;
 my $node = bcdelta_node('main', databases => \@examples, conf => 'bcdelta.naptime = 1');
 
 # The records of a kind, by what people call them.  Where they have the id of
-# another record, its name is added: brand, in (categories), parent.
-my %name_of = (product => 'sku', brand => 'name', category => 'name', customer => 'email');
-my %kinds = (product => 'products', brand => 'brands', category => 'categories', customer => 'customers');
+# another record, its name is added: brand, in (categories), parent, product.
+my %name_of = (product => 'sku', brand => 'name', category => 'name', customer => 'email', variant => 'sku');
+my %kinds = (product => 'products', brand => 'brands', category => 'categories', customer => 'customers', variant => 'variants');
 
 sub id_of { return $_[0]{id} // $_[0]{category_id}; }
 
@@ -46,7 +47,18 @@ sub store_has
 		$product->{brand} = $name{brand}{ $product->{brand_id} // 0 };
 		$product->{in} = [ sort map { $name{category}{$_} } @{ $product->{categories} } ];
 	}
-	return { map { my $kind = $_; $kind => { map { $_->{ $name_of{$kind} } => $_ } @{ $all{$kind} } } } keys %all };
+	foreach my $variant (@{ $all{variant} })
+	{
+		$variant->{product} = $name{product}{ $variant->{product_id} };
+		$variant->{options} = [ sort map { "$_->{option_display_name}: $_->{label}" } @{ $variant->{option_values} } ];
+	}
+	return {
+		stock => {
+			map { $_->{identity}{sku} => { map { $_->{location_id} => $_->{total_inventory_onhand} } @{ $_->{locations} } } }
+				@{ $store->api('GET', '/inventory/items?limit=1000')->{data} }
+		},
+		map { my $kind = $_; $kind => { map { $_->{ $name_of{$kind} } => $_ } @{ $all{$kind} } } } keys %all
+	};
 }
 
 sub plain
@@ -67,7 +79,9 @@ sub pushed
 	my @writes = $shop->writes;
 	is($run->{state}, 'succeeded', "$what: pushed") or diag($run->{error});
 	is_deeply($shop->pending, {}, "$what: nothing is left pending") or diag(explain($shop->errors));
-	is_deeply([ grep { $_->{status} >= 400 } $shop->store->journal ], [], "$what: no request is refused");
+	# Stock of a variant that is gone cannot be set to 0, and need not be.
+	my @refused = grep { $_->{status} >= 400 && !($_->{path} eq '/inventory/adjustments/absolute' && $_->{body_text} !~ /"quantity": [1-9]/) } $shop->store->journal;
+	is_deeply([ map { "$_->{status} $_->{method} $_->{path} $_->{body_text}" } @refused ], [], "$what: no request is refused");
 
 	my $has = store_has($shop->store);
 	foreach my $line (@expected)
@@ -110,7 +124,9 @@ foreach my $example (@examples)
 		$shop->sql(slurp_file("$top/test/examples/$example.sql"));
 		$shop->sql(slurp_file("$top/docs/examples/$example.sql"));
 
-		foreach my $change (split /^(?=-- : )/m, slurp_file("$top/test/examples/${example}_changes.sql"))
+		my $changes = slurp_file("$top/test/examples/${example}_changes.sql");
+		$shop->store->settings($json->decode($1)) if $changes =~ /^-- settings (.*)/m;
+		foreach my $change (split /^(?=-- : )/m, $changes)
 		{
 			my ($what) = $change =~ /^-- : (.*)/ or next;
 			my @expected = $change =~ /^-- => (.*)/mg;
@@ -120,6 +136,8 @@ foreach my $example (@examples)
 
 		$shop->sql('SELECT bcdelta.mark_all(feed) FROM bcdelta.feed');
 		pushed($shop, 'everything marked once more', 'nothing');
+		my $run = $shop->verify(q(mode => 'count'));
+		is_deeply([ $run->{state}, @{ $shop->discrepancies } ], ['succeeded'], 'there are as many records as rows');
 	};
 }
 
