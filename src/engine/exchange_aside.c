@@ -34,6 +34,7 @@
 #include "resource/resource.h"
 #include "tables/link.h"
 #include "tables/link_unique.h"
+#include "tables/pending_wait.h"
 
 static Jsonb *
 set_text(Jsonb *payload, const char *field, char *text)
@@ -270,20 +271,22 @@ is_waited_for_in(const BcdLane *lane, const BcdItem *item)
 }
 
 /*
- * The same for all gates of the run: items with another token wait at other
- * gates.
+ * The same for rows of feeds with other tokens. They are not queued at the same
+ * time, but wait in bcdelta.pending.
  */
 static bool
 is_waited_for(const BcdItem *item)
 {
-	const BcdRun *run = item->lane->run;
+	const BcdLane *lane = item->lane;
+	const BcdRun *run = lane->run;
+	bool		has_others = false;
 	int			i;
 
 	for (i = 0; i < run->nlanes; i++)
-		if (run->lanes[i]->feed->resource == item->lane->feed->resource &&
-			is_waited_for_in(run->lanes[i], item))
-			return true;
-	return false;
+		has_others |= run->lanes[i]->feed->resource == lane->feed->resource &&
+			run->lanes[i]->gates != lane->gates;
+	return is_waited_for_in(lane, item) ||
+		(has_others && bcd_pending_is_waited_for(lane->feed->name, item->key));
 }
 
 /*

@@ -212,6 +212,20 @@ bcd_pending_waits_for(const char *feed, const char *key, char **other_feed, char
 	return true;
 }
 
+static BcdStatement is_waited_for = {
+	"SELECT FROM bcdelta.pending WHERE state = 'waiting' AND waits_key = $2 AND waits_feed = $1 LIMIT 1",
+	2, {TEXTOID, TEXTOID}
+};
+
+/* Returns whether rows wait for a row to give up what they want. */
+bool
+bcd_pending_is_waited_for(const char *feed, const char *key)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key)};
+
+	return bcd_execute(&is_waited_for, args, NULL) > 0;
+}
+
 static BcdStatement note_attempt = {
 	"UPDATE bcdelta.pending AS p SET attempts = p.attempts + 1, last_error = u.reason"
 	" FROM unnest($2, $3) AS u (key, reason)"

@@ -26,6 +26,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/db.h"
 #include "base/extension.h"
@@ -78,6 +79,8 @@ write_tallies(void)
 	if (!OidIsValid(relid))
 		return;
 	relation = table_open(relid, RowExclusiveLock);
+	/* the table could have values out of line, which ask for a snapshot */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	for (i = 0; i < ntallies; i++)
 	{
 		Datum		values[TALLY_NATTS];
@@ -93,6 +96,7 @@ write_tallies(void)
 		simple_heap_insert(relation, tuple);
 		heap_freetuple(tuple);
 	}
+	PopActiveSnapshot();
 	table_close(relation, NoLock);
 }
 
