@@ -45,3 +45,6 @@ COMMENT ON COLUMN bcdelta.discrepancy.address IS 'identifies the record, as in b
 COMMENT ON COLUMN bcdelta.discrepancy.facet IS 'the part of the record that the field belongs to; null: the record itself';
 COMMENT ON COLUMN bcdelta.discrepancy.pushed_value IS
 'the last known value of the field in the store, as in bcdelta.link.payload; null: not known';
+
+COMMENT ON FUNCTION bcdelta.link(text) IS
+'matches source rows with existing records of the store by their natural key, such as the SKU; writes nothing to the store; rows without a match are listed in bcdelta.discrepancy';

@@ -508,7 +508,7 @@ COMMENT ON FUNCTION bcdelta.push(text, name, bigint, boolean) IS
 CREATE FUNCTION bcdelta.link(feed text) RETURNS bcdelta.run
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_link';
 COMMENT ON FUNCTION bcdelta.link(text) IS
-'matches source rows with existing records of the store by their natural key (sku, name); writes nothing to the store; rows without a match are listed in bcdelta.discrepancy';
+'matches source rows with existing records of the store by their natural key, such as the SKU; writes nothing to the store; rows without a match are listed in bcdelta.discrepancy';
 
 CREATE FUNCTION bcdelta.link(feed text, key text, store_id bigint) RETURNS void
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_link_row';

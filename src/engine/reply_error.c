@@ -151,7 +151,7 @@ check_lane(BcdJob *job, BcdLane *lane)
 		refused = bcd_refused_in_a_row(refused, &item->decision);
 		/* replies to requests under way may add more */
 		if (item->decision.refused && refused >= limit)
-			stop_feed(lane, psprintf("%d records in a row were refused by the store, most recently: %s",
+			stop_feed(lane, psprintf("%d consecutive records were refused by the store, most recently: %s",
 									 limit, item->decision.error));
 	}
 }

@@ -116,7 +116,7 @@ of_found(const BcdTaskRow *row, BcdDifference *d)
 	if (unread)
 	{
 		d->need = BCD_NEEDS_READING;
-		d->reason = psprintf("%s: what the store has of it is not known and is read first", unread);
+		d->reason = psprintf("%s: the contents of the store are not known, and are read first", unread);
 		return;
 	}
 	d->tasks = bcd_tasks(row);

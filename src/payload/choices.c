@@ -75,7 +75,7 @@ read_member(const BcdField *field, int nth, JsonbContainer *element, const char 
 
 	if (getKeyJsonValueFromContainer(element, name, strlen(name), &v) == NULL ||
 		(v.type != jbvString && v.type != jbvNumeric))
-		return psprintf("%s: element %d of the array has no %s that is a text", field->name, nth, name);
+		return psprintf("%s: element %d of the array has no %s that is a string", field->name, nth, name);
 	*text = bcd_trimmed(bcd_value_text(&v));
 	if (!pg_verify_mbstr(PG_UTF8, *text, strlen(*text), true))
 		return psprintf("%s: the %s of element %d is not valid UTF-8", field->name, name, nth);
@@ -134,7 +134,7 @@ bcd_choices_normalize(const BcdField *field, JsonbValue *value)
 	bcd_jsonb_value(array_of(choices, n), value);
 	for (i = 1; i < n; i++)
 		if (strcmp(choices[i].folded, choices[i - 1].folded) == 0)
-			return psprintf("%s: the option \"%s\" is there twice", field->name, choices[i].name);
+			return psprintf("%s: option \"%s\" occurs twice", field->name, choices[i].name);
 	return NULL;
 }
 

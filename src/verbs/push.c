@@ -175,7 +175,7 @@ check_time(BcdLane *lane, const BcdRow *row)
 	else if (++lane->overtime >= OVERTIME_LIMIT)
 		ereport(ERROR,
 				(errcode(BCD_ERRCODE_OVERTIME),
-				 errmsg("%d rows in a row took longer than bcdelta.mapping_timeout, which is %d ms",
+				 errmsg("%d consecutive rows took longer than bcdelta.mapping_timeout, which is %d ms",
 						OVERTIME_LIMIT, bcd_mapping_timeout)));
 }
 

@@ -33,7 +33,7 @@ subtest 'error_limit: too many consecutive refusals pause the feed, and only tha
 	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'E-' || i, 'E ' || i, 1 FROM generate_series(1, 60) AS i; INSERT INTO careful VALUES ('E-0', 'E 0')");
 	my $run = $shop->push("feed => 'articles'");
 	is($run->{state}, 'failed', 'the run fails');
-	like($run->{error}, qr/feed "articles".*\d+ records in a row were refused/, 'and says why');
+	like($run->{error}, qr/feed "articles".*\d+ consecutive records were refused/, 'and says why');
 	is($shop->sql("SELECT state || coalesce(paused_reason ~ 'refused by the store', false) FROM bcdelta.feed WHERE feed = 'articles'"),
 		'pausedtrue', 'the feed is paused, with the reason');
 	cmp_ok($run->{failed}, '<', 20, 'most rows were not even tried');

@@ -214,7 +214,7 @@ subtest 'ten consecutive rows that take too long pause their feed' => sub {
 	$shop->sql('INSERT INTO bad.rows SELECT generate_series(6, 30)');
 	my $run = $shop->push;
 	is("$run->{state} $run->{created}", 'failed 1', 'rows that all take too long: the other feed goes on');
-	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), qr/^10 rows in a row took longer than bcdelta\.mapping_timeout/, 'their own is paused');
+	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), qr/^10 consecutive rows took longer than bcdelta\.mapping_timeout/, 'their own is paused');
 	set_timeout('200ms');
 };
 
