@@ -140,6 +140,42 @@ bcd_known_created(const BcdItem *item, const cJSON *record)
 	return known;
 }
 
+static const BcdTask *
+first_task(const BcdItem *item)
+{
+	return linitial(item->tasks);
+}
+
+/* The element that a task adds to its collection, as a payload; NULL: it adds none. */
+Jsonb *
+bcd_task_sends(const BcdTask *task)
+{
+	if (task->facet->collection == NULL || task->was)
+		return NULL;
+	return bcd_payload_set_collection(NULL, task->facet->collection, bcd_collection_with(NULL, task->is));
+}
+
+/* The element that the request of a stage may have added; NULL: none. */
+Jsonb *
+bcd_item_sent(const BcdItem *item, BcdStage stage)
+{
+	return bcd_stage_is_collection(item->lane->feed->resource, stage) ? bcd_task_sends(first_task(item)) : NULL;
+}
+
+/* The collections in the body of a new record; NULL: there are none. */
+Jsonb *
+bcd_nested_of(const BcdItem *item, Jsonb *body)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	Jsonb	   *nested = NULL;
+	int			i;
+
+	for (i = 1; i < r->nfacets && body; i++)
+		if (r->facets[i].collection && bcd_payload_has(body, r->facets[i].collection))
+			nested = bcd_payload_set_collection(nested, r->facets[i].collection, bcd_collection_of(body, r->facets[i].collection));
+	return nested;
+}
+
 /* Has the request for a new record of an item elements of collections? */
 bool
 bcd_item_has_nested(const BcdItem *item)
@@ -155,12 +191,6 @@ bcd_item_has_nested(const BcdItem *item)
 			return true;
 	}
 	return false;
-}
-
-static const BcdTask *
-first_task(const BcdItem *item)
-{
-	return linitial(item->tasks);
 }
 
 /*

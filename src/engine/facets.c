@@ -461,13 +461,16 @@ bcd_item_intent(const BcdItem *item)
 {
 	const JsonbValue nothing = {.type = jbvBool,.val.boolean = true};
 	Jsonb	   *intent = NULL;
+	Jsonb	   *sends;
 	ListCell   *lc;
 
 	if (!goes_to_facet(item))
 		return NULL;
 	foreach(lc, tasks_after(item))
 		intent = bcd_payload_set(intent, ((BcdTask *) lfirst(lc))->facet->name, (JsonbValue *) &nothing);
-	return intent;
+	/* what is sent next; the intent is written again before anything else is */
+	sends = bcd_task_sends(linitial(tasks_after(item)));
+	return sends ? bcd_payload_merge(intent, sends) : intent;
 }
 
 /* Does pending.intent change by what was decided, as far as it is about facets? */

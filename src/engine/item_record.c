@@ -14,6 +14,7 @@
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/db.h"
+#include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/facets.h"
@@ -91,7 +92,7 @@ change_link(BcdLane *lane, BcdItem *item, BcdStage stage)
 			break;
 		case BCD_LINK_FORGET_FACET:
 			bcd_link_forget_fields(feed, item->key,
-								   bcd_facet_fields(lane->feed->resource, bcd_stage_facet(lane->feed->resource, stage)));
+								   bcd_facet_fields(lane->feed->resource, bcd_stage_facet(lane->feed->resource, stage)), bcd_item_sent(item, stage));
 			break;
 		case BCD_LINK_HIDING:
 			bcd_link_hide(feed, item->key, hidden_by);

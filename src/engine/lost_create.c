@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "base/db.h"
+#include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/facets.h"
@@ -107,7 +108,7 @@ bcd_look_for_lost_create(BcdItem *item)
 void
 bcd_seek_note(BcdItem *item)
 {
-	if (item->lost_create == NULL ||
+	if (item->lost_create == NULL || bcd_nested_of(item, item->decision.body) || item->remembered ||
 		!same_identity(item->lane->feed->resource, item->lost_create, item->wanted))
 		item->decision.lost_create = identity(item);
 }
@@ -136,7 +137,7 @@ intent_of(const BcdItem *item)
 	if (item->decision.lost_create == NULL)
 		return bcd_item_intent(item);
 	bcd_jsonb_value(item->decision.lost_create, &key);
-	return bcd_payload_set(NULL, "", &key);
+	return bcd_payload_set(bcd_nested_of(item, item->decision.body), "", &key);
 }
 
 /*

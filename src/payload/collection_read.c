@@ -72,46 +72,59 @@ has_file(const cJSON *got, const char *member, const char *file)
 }
 
 static void
-join(Reading *r, int wanted, int got)
+join(BcdSide *side, int nth, BcdSide *got, int other)
 {
-	r->wanted.partner[wanted] = got;
-	r->got.partner[got] = wanted;
+	side->partner[nth] = other;
+	got->partner[other] = nth;
+}
+
+/* The file of the nth element of a collection, by its key. */
+static char *
+file_of_key(const BcdSide *side, int nth)
+{
+	char	   *url = bcd_payload_text(side->elements[nth], side->records->key[0]);
+
+	return url ? file_of(url) : NULL;
 }
 
 /* Pairs elements whose keys are not returned, by the names of their files. */
 static void
-pair_by_file(Reading *r)
+pair_by_file(BcdSide *side, BcdSide *got)
 {
-	const BcdRecords *records = r->wanted.records;
 	int			i;
 	int			j;
 
-	for (i = 0; i < r->wanted.n; i++)
+	for (i = 0; i < side->n; i++)
 	{
-		char	   *url = r->wanted.partner[i] < 0 ? bcd_payload_text(r->wanted.elements[i], records->key[0]) : NULL;
-		char	   *file = url ? file_of(url) : NULL;
+		char	   *file = side->partner[i] < 0 ? file_of_key(side, i) : NULL;
 
-		for (j = 0; file && j < r->got.n && r->wanted.partner[i] < 0; j++)
-			if (r->got.partner[j] < 0 && has_file(r->got.got[j], records->file, file))
-				join(r, i, j);
+		for (j = 0; file && j < got->n && side->partner[i] < 0; j++)
+			if (got->partner[j] < 0 && has_file(got->got[j], side->records->file, file))
+				join(side, i, got, j);
 	}
 }
 
-/* Does the store keep the names of files, by what is known already? */
+/* Does a pair have files of the same name? */
 static bool
-keeps_names(const Reading *r)
+has_same_file(const BcdSide *side, const BcdSide *got)
 {
-	const BcdRecords *records = r->wanted.records;
 	int			i;
 
-	for (i = 0; i < r->wanted.n; i++)
+	for (i = 0; i < side->n; i++)
 	{
-		char	   *url = r->wanted.partner[i] >= 0 ? bcd_payload_text(r->wanted.elements[i], records->key[0]) : NULL;
+		char	   *file = side->partner[i] >= 0 ? file_of_key(side, i) : NULL;
 
-		if (url && has_file(r->got.got[r->wanted.partner[i]], records->file, file_of(url)))
+		if (file && has_file(got->got[side->partner[i]], side->records->file, file))
 			return true;
 	}
 	return false;
+}
+
+/* Does the store keep the names of files, as far as can be seen? */
+static bool
+keeps_names(const Reading *r)
+{
+	return has_same_file(&r->wanted, &r->got) || has_same_file(&r->known, &r->got);
 }
 
 static void
@@ -127,7 +140,7 @@ pair_in_order(Reading *r)
 		while (j < r->got.n && r->got.partner[j] >= 0)
 			j++;
 		if (j < r->got.n)
-			join(r, i, j);
+			join(&r->wanted, i, &r->got, j);
 	}
 }
 
@@ -140,7 +153,7 @@ pair_wanted(Reading *r, bool anew)
 	bcd_pair(&r->wanted, &r->got, bcd_records_nkeys(records));
 	bcd_pair(&r->wanted, &r->got, records->kin);
 	if (records->file)
-		pair_by_file(r);
+		pair_by_file(&r->wanted, &r->got);
 	if (records->file && anew && !keeps_names(r))
 		pair_in_order(r);
 }
@@ -163,6 +176,8 @@ begin(Reading *r, const BcdRecords *records, Jsonb *wanted, Jsonb *known, const 
 	r->wanted_as = was.partner;
 	bcd_pair_by_id(&r->known, &r->got);
 	bcd_pair(&r->known, &r->got, bcd_records_nkeys(records));
+	if (records->file)
+		pair_by_file(&r->known, &r->got);
 	for (i = 0; i < r->wanted.n; i++)
 		if (is.partner[i] >= 0)
 			r->wanted.partner[i] = r->known.partner[is.partner[i]];

@@ -103,7 +103,16 @@ static BcdStatement put_link = {
 	"CASE WHEN payload -> " hidden_by " IN ('null', to_jsonb(" hidden_when "))" \
 	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
 #define FORGET(rest) \
-	" remembered = coalesce(remembered, '{}') || coalesce(payload, '{}'), payload = " rest
+	" remembered = " REMEMBERED ", payload = " rest
+#define REMEMBERED	"(coalesce(remembered, '{}') || coalesce(payload, '{}'))"
+
+/*
+ * The same, and collections may have these elements, too ("sent": a jsonb
+ * object of arrays): they are ours, if they are found.
+ */
+#define FORGET_SENT(sent, rest) \
+	" remembered = " REMEMBERED " || coalesce((SELECT jsonb_object_agg(s.key, coalesce(" REMEMBERED " -> s.key, '[]') || s.value)" \
+	"  FROM jsonb_each(" sent ") AS s WHERE jsonb_typeof(s.value) = 'array'), '{}'), payload = " rest
 
 /* The address of a record, as text. */
 static Datum
@@ -246,15 +255,24 @@ bcd_link_forget_payload(const char *feed, const char *key, const BcdResource *re
 }
 
 static BcdStatement forget_fields = {
-	"UPDATE bcdelta.link SET" FORGET("payload - $3") " WHERE feed = $1 AND key = $2",
-	3, {TEXTOID, TEXTOID, TEXTARRAYOID}
+	"UPDATE bcdelta.link SET" FORGET_SENT("$4", "payload - $3") " WHERE feed = $1 AND key = $2",
+	4, {TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID}
 };
 
-/* Forgets some of the record's fields (text[]). */
+/*
+ * Forgets some of the record's fields (text[]). sent: elements that a request may
+ * have added to collections, by name; or NULL.
+ */
 void
-bcd_link_forget_fields(const char *feed, const char *key, Datum fields)
+bcd_link_forget_fields(const char *feed, const char *key, Datum fields, Jsonb *sent)
 {
-	execute(&forget_fields, feed, key, fields, false);
+	Datum		args[4];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	args[2] = fields;
+	args[3] = sent ? JsonbPGetDatum(sent) : (Datum) 0;
+	(void) bcd_execute(&forget_fields, args, sent ? NULL : "   n");
 }
 
 static BcdStatement hide_link = {
@@ -294,8 +312,8 @@ bcd_link_remove(const char *feed, const char *key)
 }
 
 static BcdStatement forget_in_flight = {
-	"UPDATE bcdelta.link AS l SET" FORGET("CASE WHEN p.fields IS NULL THEN " WITHOUT_PAYLOAD("$3", "$6") " ELSE payload - p.fields END")
-	" FROM (SELECT feed, key, CASE WHEN intent IS NOT NULL AND NOT intent ? '' THEN"
+	"UPDATE bcdelta.link AS l SET" FORGET_SENT("p.intent", "CASE WHEN p.fields IS NULL THEN " WITHOUT_PAYLOAD("$3", "$6") " ELSE payload - p.fields END")
+	" FROM (SELECT feed, key, intent, CASE WHEN intent IS NOT NULL AND NOT intent ? '' THEN"
 	"   ARRAY(SELECT n.field FROM unnest($4, $5) AS n(facet, field) WHERE intent ? n.facet) END AS fields"
 	"  FROM bcdelta.pending"
 	"  WHERE state = 'in_flight' AND ($1 IS NULL OR feed = ANY ($1)) OFFSET 0) AS p"

@@ -25,7 +25,8 @@
  * earlier ones. A feed that was paused or altered meanwhile has nothing to
  * claim. An intent that names only facets other than the first is dropped,
  * because the link already says what those requests may have done. Rows and
- * their links are found one by one, so that the plan fits tables of any size.
+ * their links are found one by one, so that the plan fits tables of any size. Of
+ * a record that may have been created, it is remembered what it was sent with.
  */
 static BcdStatement claim = {
 	"WITH c AS ("
@@ -38,9 +39,10 @@ static BcdStatement claim = {
 	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
 	"  trouble = NULL, early_at = NULL, intent = CASE WHEN p.intent ? '' THEN p.intent END"
 	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
-	"  RETURNING p.key, p.attempts, p.intent -> '' AS lost_create)"
-	" SELECT u.key, u.attempts, l.store_id, l.payload, u.lost_create, l.remembered, l.aside, l.address FROM u LEFT JOIN LATERAL ("
-	"  SELECT o.store_id, o.payload, o.remembered, o.aside, o.address FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
+	"  RETURNING p.key, p.attempts, p.intent -> '' AS lost_create, nullif(p.intent - '', '{}') AS sent)"
+	" SELECT u.key, u.attempts, l.store_id, l.payload, u.lost_create,"
+	"  CASE WHEN l.key IS NULL THEN u.sent ELSE l.remembered END, l.aside, l.address FROM u LEFT JOIN LATERAL ("
+	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.aside, o.address FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
 	" ORDER BY u.key",
 	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
 };
