@@ -1,141 +1,26 @@
 # The examples of docs/examples, each on a small shop with the same tables.
-#
-# docs/examples/NAME.sql is run as it is.  test/examples/NAME.sql has the tables
-# with some rows, test/examples/NAME_changes.sql what then happens to them:
-#
-#	-- settings {"locations": ...}			of the simulated store, if need be
-#	-- : what is changed
-#	-- => product SKU-1 {"price": 12.5}		what the store has after the push
-#	-- => product SKU-2 null				that it has no such record
-#	-- => nothing							or that nothing is written
-#	UPDATE ...
 
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
-use File::Basename qw(basename dirname);
-use JSON::PP ();
-use Scalar::Util qw(looks_like_number);
-
+use BCDelta::Example;
 use BCDelta::Shop;
 use BCDelta::Test;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $top = abs_path(dirname(__FILE__) . '/../..');
-my @examples = map { basename($_, '.sql') } glob("$top/docs/examples/*.sql");
-my $json = JSON::PP->new->utf8->allow_nonref;
+my @examples = example_names();
 my $node = bcdelta_node('main', databases => \@examples, conf => 'bcdelta.naptime = 1');
-
-# The records of a kind, by what people call them.  Where they have the id of
-# another record, its name is added: brand, in (categories), parent, product.
-my %name_of = (product => 'sku', brand => 'name', category => 'name', customer => 'email', variant => 'sku');
-my %kinds = (product => 'products', brand => 'brands', category => 'categories', customer => 'customers', variant => 'variants');
-
-sub id_of { return $_[0]{id} // $_[0]{category_id}; }
-
-sub store_has
-{
-	my ($store) = @_;
-	my %all = map { $_ => $store->state($kinds{$_}) } keys %kinds;
-	my %name = map { my $kind = $_; $kind => { map { id_of($_) => $_->{ $name_of{$kind} } } @{ $all{$kind} } } } keys %all;
-
-	$_->{parent} = $name{category}{ $_->{parent_id} } foreach @{ $all{category} };
-	foreach my $product (@{ $all{product} })
-	{
-		$product->{brand} = $name{brand}{ $product->{brand_id} // 0 };
-		$product->{in} = [ sort map { $name{category}{$_} } @{ $product->{categories} } ];
-	}
-	foreach my $variant (@{ $all{variant} })
-	{
-		$variant->{product} = $name{product}{ $variant->{product_id} };
-		$variant->{options} = [ sort map { "$_->{option_display_name}: $_->{label}" } @{ $variant->{option_values} } ];
-	}
-	return {
-		stock => {
-			map { $_->{identity}{sku} => { map { $_->{location_id} => $_->{total_inventory_onhand} } @{ $_->{locations} } } }
-				@{ $store->api('GET', '/inventory/items?limit=1000')->{data} }
-		},
-		map { my $kind = $_; $kind => { map { $_->{ $name_of{$kind} } => $_ } @{ $all{$kind} } } } keys %all
-	};
-}
-
-sub plain
-{
-	my ($value) = @_;
-	return [ map { plain($_) } @$value ] if ref $value eq 'ARRAY';
-	return { map { $_ => plain($value->{$_}) } keys %$value } if ref $value eq 'HASH';
-	return $value ? 1 : 0 if JSON::PP::is_bool($value);
-	return defined $value && looks_like_number($value) ? 0 + $value : $value;
-}
-
-# After each push the store has what the changes are said to lead to, agrees with
-# the source, and has no record twice.
-sub pushed
-{
-	my ($shop, $what, @expected) = @_;
-	my $run = $shop->push;
-	my @writes = $shop->writes;
-	is($run->{state}, 'succeeded', "$what: pushed") or diag($run->{error});
-	is_deeply($shop->pending, {}, "$what: nothing is left pending") or diag(explain($shop->errors));
-	# Stock of a variant that is gone cannot be set to 0, and need not be.
-	my @refused = grep { $_->{status} >= 400 && !($_->{path} eq '/inventory/adjustments/absolute' && $_->{body_text} !~ /"quantity": [1-9]/) } $shop->store->journal;
-	is_deeply([ map { "$_->{status} $_->{method} $_->{path} $_->{body_text}" } @refused ], [], "$what: no request is refused");
-
-	my $has = store_has($shop->store);
-	foreach my $line (@expected)
-	{
-		if ($line eq 'nothing')
-		{
-			is(scalar @writes, 0, "$what: nothing is written") or diag(explain(\@writes));
-			next;
-		}
-		my ($kind, $name, $fields) = $line =~ /^(\w+) (.+?) (\{.*\}|null)$/ or die "what is this: $line";
-		my $told = "$what: $kind $name";
-		utf8::decode($name);
-		my ($wanted, $record) = ($json->decode($fields), $has->{$kind}{$name});
-		if (defined $wanted && defined $record)
-		{
-			is_deeply({ map { $_ => plain($record->{$_}) } keys %$wanted }, plain($wanted), $told);
-		}
-		else
-		{
-			is(defined $record ? 'there' : 'not there', defined $wanted ? 'there' : 'not there', $told);
-		}
-	}
-
-	$run = $shop->verify;
-	is_deeply([ $run->{state}, @{ $shop->discrepancies } ], ['succeeded'], "$what: store and source agree");
-	foreach my $kind (sort keys %kinds)
-	{
-		my $records = $shop->store->state($kinds{$kind});
-		is(scalar keys %{ $has->{$kind} }, scalar @$records, "$what: each $kind is in the store once");
-	}
-	is_deeply($shop->store->violations, {}, "$what: no rule of the API is broken");
-	$shop->clear;
-	return;
-}
 
 foreach my $example (@examples)
 {
 	subtest "$example: the example is pushed, follows its source, and is verified" => sub {
 		my $shop = BCDelta::Shop->on($node, $example, store => { args => [ '--quota', 100000 ] });
-		$shop->sql(slurp_file("$top/test/examples/$example.sql"));
-		$shop->sql(slurp_file("$top/docs/examples/$example.sql"));
-
-		my $changes = slurp_file("$top/test/examples/${example}_changes.sql");
-		$shop->store->settings($json->decode($1)) if $changes =~ /^-- settings (.*)/m;
-		foreach my $change (split /^(?=-- : )/m, $changes)
-		{
-			my ($what) = $change =~ /^-- : (.*)/ or next;
-			my @expected = $change =~ /^-- => (.*)/mg;
-			$shop->sql($change);
-			pushed($shop, $what, @expected);
-		}
+		$shop->sql(example_tables($example));
+		$shop->sql(example_feeds($example));
+		example_follow($shop, $example, sub { $shop->sql($_[0]) });
 
 		$shop->sql('SELECT bcdelta.mark_all(feed) FROM bcdelta.feed');
-		pushed($shop, 'everything marked once more', 'nothing');
+		example_pushed($shop, 'everything marked once more', 'nothing');
 		my $run = $shop->verify(q(mode => 'count'));
 		is_deeply([ $run->{state}, @{ $shop->discrepancies } ], ['succeeded'], 'there are as many records as rows');
 	};

@@ -1,0 +1,83 @@
+# docs/side-car.md: two servers, of which the second one has the extension. The
+# statements are those of the document.
+
+use strict;
+use warnings;
+
+use BCDelta::Example;
+use BCDelta::Shop;
+use BCDelta::Test;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $source = PostgreSQL::Test::Cluster->new('source');
+$source->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C' ]);
+$source->start;
+$source->safe_psql('postgres', 'CREATE DATABASE shop');
+$source->safe_psql('shop', example_tables('spree'));
+
+my $shop = BCDelta::Shop->open('side_car', store => { args => [ '--quota', 100000 ] }, node => { conf => 'bcdelta.naptime = 1' });
+my $connection = $source->connstr('shop') =~ s/'//gr;
+my @blocks = example_document('docs/side-car.md') =~ /^```sql\n(.*?)^```/msg;
+
+# The only block that has this text, made to fit
+sub block
+{
+	my ($text) = @_;
+	my @found = grep { index($_, $text) >= 0 } @blocks;
+	is(scalar @found, 1, "the document says: $text");
+	return $found[0] =~ s/CONNECTION '[^']*'/CONNECTION '$connection'/r;
+}
+
+sub subscribe
+{
+	$shop->sql(block('CREATE SUBSCRIPTION'));
+	$shop->wait_for(block('pg_subscription_rel'));
+	return;
+}
+
+# What the document says for the day of the cutover
+sub caught_up
+{
+	my $lsn = $source->safe_psql('shop', 'SELECT pg_current_wal_lsn()');
+	my ($wait) = block('confirmed_flush_lsn') =~ /^(SELECT confirmed.*)/m;
+	$source->poll_query_until('shop', $wait =~ s/'0[^']*'/'$lsn'/r) or die 'the side-car does not catch up';
+	return;
+}
+
+subtest 'a shop on another server is pushed, followed and verified by way of a subscription' => sub {
+	$source->safe_psql('shop', block('CREATE PUBLICATION'));
+	my ($schema) = run_command([ 'pg_dump', '--schema-only', '--no-owner', '--no-privileges', '--no-publications', '-t', 'spree_*',
+			'-d', $source->connstr('shop') ]);
+	$shop->sql($schema);
+	$shop->sql('RESET ALL');
+	subscribe();
+	$shop->sql(example_feeds('spree') =~ s/feed => '/capture => 'row', feed => '/gr);
+	example_follow($shop, 'spree', sub { $source->safe_psql('shop', $_[0]); caught_up() });
+	is($shop->sql('SELECT count(*) FROM bcdelta.status WHERE trouble IS NOT NULL'), 0, 'nothing is wrong');
+};
+
+subtest 'capture by statement is reported to see nothing of a subscription' => sub {
+	$shop->sql(q(SELECT bcdelta.track('spree_taxons', 'shop', 'brand', '{"name": "name"}', feed => 'forgotten')));
+	like($shop->sql(q(SELECT trouble FROM bcdelta.status WHERE feed = 'forgotten')), qr/capture => 'row'/, 'what to do');
+	$shop->sql(q(SELECT bcdelta.untrack('forgotten')));
+};
+
+subtest 'a subscription made anew keeps the links, and tells what vanished in the meantime' => sub {
+	my $ids = $shop->sql('SELECT string_agg(feed || key || store_id, $$ $$ ORDER BY feed, key) FROM bcdelta.link');
+	$shop->sql(block('DROP SUBSCRIPTION'));
+	$source->poll_query_until('shop', q(SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'bcdelta')) or die;
+	$source->safe_psql('shop', q(SELECT pg_drop_replication_slot('bcdelta')));
+	$source->safe_psql('shop', q(DELETE FROM spree_products WHERE id = 3; UPDATE spree_prices SET amount = 17 WHERE variant_id = 1));
+	subscribe();
+	$shop->sql(block('bcdelta.resume'));
+	example_pushed($shop, 'anew', 'product JERSEY {"is_visible": false}', 'product TOTE {"price": 17}');
+	is($shop->sql('SELECT string_agg(feed || key || store_id, $$ $$ ORDER BY feed, key) FROM bcdelta.link'), $ids, 'every link is as it was');
+	is($shop->last_run->{state}, 'succeeded', 'and verified');
+};
+
+$shop->sql('ALTER SUBSCRIPTION bcdelta DISABLE');
+$shop->node->stop;
+$source->stop;
+done_testing();
