@@ -1,11 +1,10 @@
 /*
  * choice_ids.c
- *		The ids that names of options and values stand for, below each parent.
+ *		The ids of options and their values, by name, for each parent.
  *
- * A new variant names the size and the colour that it is; the store wants ids,
- * which it gives to the options of each product and to their values. What was
- * read of them is kept here for the run. Names are matched without regard to
- * case.
+ * A new variant gives the names of its size and color.  The store expects ids,
+ * and each product has its own options and values.  What was read of them is
+ * kept here for the run.  Names are matched ignoring case.
  */
 #include "postgres.h"
 
@@ -21,7 +20,7 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 
-/* So many parents are remembered at a time */
+/* Number of parents that are remembered at a time */
 #define MOST_PARENTS	1000
 
 typedef struct BcdChoiceIds
@@ -44,7 +43,10 @@ create(BcdGates *gates)
 	gates->choices->parents = hash_create("bcdelta choices", 128, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* What is known of a parent; what is known of too many is forgotten. */
+/*
+ * Returns what is known of a parent.  If too many are known, all are forgotten
+ * first.
+ */
 BcdChoiceParent *
 bcd_choice_parent(BcdGates *gates, int64 id)
 {
@@ -75,7 +77,7 @@ bcd_choice_parent_id(const BcdItem *item)
 	return bcd_payload_integer(item->wanted, item->lane->feed->resource->parent);
 }
 
-/* The records of a list are counted, below their parents. */
+/* Counts the records of a list by parent. */
 void
 bcd_choice_ids_count(BcdLane *lane, const cJSON *records)
 {
@@ -123,7 +125,7 @@ member_text(JsonbContainer *element, const char *name)
 	return getKeyJsonValueFromContainer(element, name, strlen(name), &v) ? bcd_value_text(&v) : pstrdup("");
 }
 
-/* What the field of an item's row names, as a list of BcdChoice. */
+/* Returns what the field of an item's row names, as a list of BcdChoice. */
 List *
 bcd_choices_of(const BcdItem *item, const BcdChoiceParent *parent)
 {
@@ -149,7 +151,7 @@ bcd_choices_of(const BcdItem *item, const BcdChoiceParent *parent)
 	return choices;
 }
 
-/* Adds a value as the store tells it; without an id or a label it is none. */
+/* Adds a value from a reply, unless it lacks an id or a label. */
 static void
 add_value(BcdOption *option, const cJSON *got)
 {
@@ -193,7 +195,7 @@ bcd_choice_add(BcdChoiceParent *parent, const cJSON *got)
 	MemoryContextSwitchTo(old);
 }
 
-/* What is known of a parent's options is not true any more. */
+/* Forgets the options of a parent, because they have changed. */
 void
 bcd_choice_forget(BcdChoiceParent *parent)
 {
@@ -202,7 +204,7 @@ bcd_choice_forget(BcdChoiceParent *parent)
 	parent->known = parent->stale = false;
 }
 
-/* The fields of a new record, with ids beside the names. */
+/* Returns the fields of a new record, with ids added to the names. */
 Jsonb *
 bcd_choice_ids_put(const BcdItem *item, Jsonb *fields)
 {

@@ -1,6 +1,6 @@
 /*
  * choice_ids.h
- *		The ids that names of options and values stand for.
+ *		The ids of options and their values, by name, for each parent.
  */
 #ifndef BCD_CHOICE_IDS_H
 #define BCD_CHOICE_IDS_H
@@ -19,7 +19,7 @@ typedef struct BcdOption
 	int64		id;
 	char	   *name;
 	char	   *folded;
-	int64		last;			/* greatest sort_order of its values */
+	int64		last;			/* greatest sort_order among its values */
 	List	   *values;
 } BcdOption;
 
@@ -27,10 +27,10 @@ typedef struct BcdChoiceParent
 {
 	int64		id;				/* the hash key */
 	MemoryContext cxt;			/* of its options */
-	bool		known;			/* its options have been read or made */
-	bool		stale;			/* and made since they were read */
+	bool		known;			/* its options have been read or created */
+	bool		stale;			/* options were created since they were read */
 	List	   *options;
-	int64		records;		/* below it */
+	int64		records;		/* number of records below it */
 } BcdChoiceParent;
 
 /* What one element of a row's field names */
@@ -38,8 +38,9 @@ typedef struct BcdChoice
 {
 	char	   *name;
 	char	   *label;
-	BcdOption  *option;			/* NULL: there is none of this name */
-	BcdValue   *value;			/* NULL: it has none of this label */
+	BcdOption  *option;			/* NULL: there is no option of this name */
+	BcdValue   *value;			/* NULL: the option has no value with this
+								 * label */
 } BcdChoice;
 
 extern BcdChoiceParent *bcd_choice_parent(BcdGates *gates, int64 id);

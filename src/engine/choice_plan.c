@@ -1,16 +1,15 @@
 /*
  * choice_plan.c
- *		What has to be in the store before a record is created that chooses from
- *		it: the options of a product, and their values.
+ *		Creates the options and values that a new record needs before it is
+ *		created.
  *
- * Before a create is sent, the options of its parent are read, once in a run,
- * and what is missing there is made: an option with all values that rows wait
- * for, or a value of an option that is there. Ids may change when options do,
- * so they are read again after every request of ours that has changed
- * something.
+ * Before a create is sent, the options of its parent are read, once per run,
+ * and missing ones are created: an option with all values that rows wait for,
+ * or a single value of an existing option.  Ids may change when options do, so
+ * they are read again after each of our requests that has changed something.
  *
- * The requests carry the items that need them, at their stage, so a refusal is
- * that of these rows. No two of them are under way for one parent.
+ * The requests carry the items that need them, at their stage, so a refusal
+ * affects just these rows.  Only one such request is under way for a parent.
  */
 #include "postgres.h"
 
@@ -52,7 +51,7 @@ is_busy(const BcdLane *lane, int64 id)
 	return is_busy_in(&lane->run->jobs, lane->gates, id) || is_busy_in(&lane->run->unsettled, lane->gates, id);
 }
 
-/* The first of them that the store has not. */
+/* Returns the first choice that the store does not have, or NULL. */
 static BcdChoice *
 missing_of(List *choices)
 {
@@ -64,7 +63,7 @@ missing_of(List *choices)
 	return NULL;
 }
 
-/* The items wait for their turn again. */
+/* Puts the items back, to wait for their turn again. */
 static void
 decide_again(BcdJob *job)
 {
@@ -74,7 +73,7 @@ decide_again(BcdJob *job)
 		bcd_decide_stage(dlist_container(BcdItem, node, iter.cur), job->stage);
 }
 
-/* The options of a parent; may be called again. */
+/* Reads the options of a parent; may be called again. */
 static void
 read_options(BcdJob *job, const cJSON *reply)
 {
@@ -98,8 +97,8 @@ read_options(BcdJob *job, const cJSON *reply)
 }
 
 /*
- * An option or a value was made. Its ids serve to see what else is missing;
- * those that are sent are read again before.
+ * An option or a value was created.  Its ids are good enough to see what else
+ * is missing; before any are sent, they are read again.
  */
 static void
 read_made(BcdJob *job, const cJSON *reply)
@@ -115,7 +114,7 @@ read_made(BcdJob *job, const cJSON *reply)
 	decide_again(job);
 }
 
-/* A row that the store could not take: no request. */
+/* Decides on a row that the store could not accept; makes no request. */
 static void
 read_refused(BcdJob *job, const cJSON *reply)
 {
@@ -160,7 +159,7 @@ job_of(BcdLane *lane, int64 parent, const char *method, const char *path, const 
 	return job;
 }
 
-/* Reads the options of a parent, for all items below it that wait. */
+/* Reads the options of a parent for all waiting items below it. */
 static BcdJob *
 read_job(BcdLane *lane, int64 parent)
 {
@@ -186,7 +185,10 @@ append_text(StringInfo out, const char *name, const char *text)
 	escape_json(out, text);
 }
 
-/* The labels of a new option that items below its parent wait for, each once. */
+/*
+ * Returns the labels of a new option that items below its parent wait for,
+ * without duplicates.
+ */
 static List *
 labels_of(BcdLane *lane, const BcdChoiceParent *parent, const char *name)
 {
@@ -254,13 +256,13 @@ value_job(BcdLane *lane, BcdChoiceParent *parent, const BcdChoice *choice)
 				  psprintf("%.*s%s%s", (int) (place - path), path, id, place + 2), body.data);
 }
 
-/* Makes what an item names and its parent lacks. */
+/* Creates what an item names and its parent lacks. */
 static BcdJob *
 make_job(BcdLane *lane, BcdChoiceParent *parent, BcdItem *item, const BcdChoice *choice)
 {
 	BcdJob	   *job = choice->option ? value_job(lane, parent, choice) : option_job(lane, parent, choice->name);
 
-	/* until the reply is there, nobody knows */
+	/* unknown until the reply has arrived */
 	parent->known = false;
 	parent->stale = true;
 	job->read = read_made;
@@ -269,7 +271,9 @@ make_job(BcdLane *lane, BcdChoiceParent *parent, BcdItem *item, const BcdChoice 
 	return job;
 }
 
-/* Why the store cannot have the record of an item, or NULL; palloc'd. */
+/*
+ * Returns why the store cannot have the record of an item, palloc'd, or NULL.
+ */
 static char *
 flaw_of(const BcdItem *item, const BcdChoiceParent *parent, List *choices)
 {
@@ -302,7 +306,7 @@ refusal_job(BcdLane *lane, BcdItem *item, const char *flaw)
 	return job;
 }
 
-/* What an item needs before it is created: a job, or nothing. */
+/* Returns the job that is needed before an item can be created, or NULL. */
 static BcdJob *
 job_before(BcdLane *lane, BcdChoiceParent *parent, BcdItem *item)
 {
@@ -318,9 +322,9 @@ job_before(BcdLane *lane, BcdChoiceParent *parent, BcdItem *item)
 }
 
 /*
- * The first item that waits to be created and is not held up: true, and it is
- * at the head of the queue, if the store has what it names; else *job is what
- * has to come first, or NULL.
+ * Looks at the first item that waits to be created and is not held up.  If the
+ * store has what it names, moves it to the head of the queue and returns true.
+ * Otherwise sets *job to the job that comes first, or to NULL.
  */
 bool
 bcd_plan_choices(BcdLane *lane, BcdJob **job)

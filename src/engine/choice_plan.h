@@ -1,7 +1,7 @@
 /*
  * choice_plan.h
- *		What has to be in the store before a record is created that chooses from
- *		it.
+ *		Creates the options and values that a new record needs before it is
+ *		created.
  */
 #ifndef BCD_CHOICE_PLAN_H
 #define BCD_CHOICE_PLAN_H

@@ -2,12 +2,12 @@
  * collections.c
  *		Collections of records below a record: what is known of them.
  *
- * Each element that has to be added, changed or removed is a task of its own;
- * the tasks of a row are done one after the other, and after each of them the link
- * says what the collection is now, with the ids of its elements.  What is not
- * known for sure (a reply was lost, the record was found by a look-up) is read
- * before anything is sent, since an element that is sent twice may be there
- * twice.
+ * Each element that has to be added, changed or removed is a separate task.
+ * The tasks of a row are done one after another, and after each of them the
+ * link is updated with the current elements and their ids.  If the contents
+ * are not certain, because a reply was lost or the record was found by a
+ * look-up, they are read before anything is sent: an element that is sent
+ * twice may then exist twice.
  */
 #include "postgres.h"
 
@@ -44,7 +44,7 @@ bcd_stage_is_collection(const BcdResource *resource, BcdStage stage)
 	return bcd_stage_is_facet(stage) && facet_of(resource, stage)->collection;
 }
 
-/* Has the record of an item to be read before it is known what it needs? */
+/* Does an item's record have to be read before it is known what it needs? */
 bool
 bcd_item_must_read(const BcdItem *item)
 {
@@ -55,7 +55,7 @@ bcd_item_must_read(const BcdItem *item)
 	return bcd_tasks_unread(&row) != NULL;
 }
 
-/* A payload with the collections of another one, and no others. */
+/* Returns a payload with the collections of another one, and no others. */
 Jsonb *
 bcd_with_collections(const BcdResource *resource, Jsonb *payload, Jsonb *from)
 {
@@ -72,8 +72,8 @@ bcd_with_collections(const BcdResource *resource, Jsonb *payload, Jsonb *from)
 }
 
 /*
- * The record was read: adds what is known of the collections that are mapped.
- * Those that the reply does not have are what they were.
+ * The record was read.  Adds what is known of the mapped collections; those
+ * missing from the reply are as they were.
  */
 Jsonb *
 bcd_collections_read(const BcdItem *item, Jsonb *known, const cJSON *record)
@@ -115,8 +115,8 @@ empty_collection(void)
 }
 
 /*
- * The record was created: collections that its request had are there, with the
- * ids that the reply tells; others are empty.
+ * The record was created.  Collections that its request contained exist, with
+ * the ids in the reply; others are empty.
  */
 Jsonb *
 bcd_known_created(const BcdItem *item, const cJSON *record)
@@ -176,7 +176,7 @@ bcd_nested_of(const BcdItem *item, Jsonb *body)
 	return nested;
 }
 
-/* Has the request for a new record of an item elements of collections? */
+/* Does the create request of an item contain elements of collections? */
 bool
 bcd_item_has_nested(const BcdItem *item)
 {
@@ -194,8 +194,8 @@ bcd_item_has_nested(const BcdItem *item)
 }
 
 /*
- * An element was written: what is known by now. element: as the reply has it,
- * or NULL.
+ * Returns what is known after an element was written; element is the one in
+ * the reply, or NULL.
  */
 Jsonb *
 bcd_known_with_element(const BcdItem *item, const cJSON *element)
@@ -210,7 +210,10 @@ bcd_known_with_element(const BcdItem *item, const cJSON *element)
 	return bcd_payload_set_collection(item->known, name, collection);
 }
 
-/* Is an element of a reply below the record of an item, as far as it says so? */
+/*
+ * Does an element of a reply belong to the record of an item, as far as can be
+ * seen?
+ */
 static bool
 is_below(const BcdItem *item, const BcdTask *task, const cJSON *element)
 {
@@ -238,8 +241,8 @@ is_of_task(const BcdItem *item, const BcdTask *task, const cJSON *element)
 }
 
 /*
- * The element of a reply that an item's task is about, or NULL: a reply that
- * speaks of another one tells nothing of what became of it.
+ * Returns the element of a reply that an item's task is about, or NULL.  If
+ * the reply contains another one, it says nothing about the item.
  */
 const cJSON *
 bcd_element_in_reply(const BcdItem *item, const cJSON *data)
@@ -257,7 +260,7 @@ bcd_element_in_reply(const BcdItem *item, const cJSON *data)
 	return NULL;
 }
 
-/* What comes of an item's task, if the store takes it. */
+/* Returns the outcome of an item's task if the store accepts it. */
 BcdOutcome
 bcd_element_outcome(const BcdItem *item)
 {
@@ -266,7 +269,7 @@ bcd_element_outcome(const BcdItem *item)
 	return task->was == NULL ? BCD_CREATED : task->is ? BCD_UPDATED : BCD_DELETED;
 }
 
-/* The key of a task's element, as JSON. */
+/* Returns the key of a task's element as JSON. */
 char *
 bcd_element_words(const BcdTask *task)
 {
@@ -276,8 +279,8 @@ bcd_element_words(const BcdTask *task)
 }
 
 /*
- * An element was refused: may that be because it is not there any more, is there
- * already, or because the record is gone?
+ * An element was refused: can the reason be that it no longer exists, that it
+ * already exists, or that the record is gone?
  */
 bool
 bcd_element_may_be_there(const BcdJob *job)
@@ -288,9 +291,9 @@ bcd_element_may_be_there(const BcdJob *job)
 }
 
 /*
- * The tasks of an item that are left after its first one was refused. *due: it
- * is still to be done. An element that has gone from the store is not changed
- * but added.
+ * Returns the remaining tasks of an item after its first one was refused.
+ * Sets *due if that still has to be done.  An element that is gone from the
+ * store is added instead of changed.
  */
 List *
 bcd_tasks_after_refusal(const BcdItem *item, bool *due)

@@ -1,16 +1,16 @@
 /*
  * facets.c
- *		Rows that are written through several endpoints: a task for each facet
- *		of the record that has changed.
+ *		Rows that are written through several endpoints, with a task for each
+ *		facet of the record that has changed.
  *
- * The record itself comes first.  What its update has done is linked before
+ * The record itself comes first.  The result of its update is linked before
  * the next facet is written, and pending.intent names the facets that are
- * still under way: after a crash, nothing else is sent again.  The row is
- * settled when its last task is: one result, which lists the parts.  A facet
- * that is refused keeps none of the others from the store.
+ * still to be written: after a crash, nothing else is sent again.  The row is
+ * settled when its last task is, with one result that lists the parts.  If a
+ * facet is refused, the others are written nevertheless.
  *
- * Where the store does not let us write a facet on its own, its fields go with
- * the record, if that can have them.
+ * If the store does not allow a facet to be written on its own, its fields are
+ * sent with the record, if the record can have them.
  */
 #include "postgres.h"
 
@@ -38,25 +38,25 @@
 #include "tables/feed_state.h"
 #include "tables/outcome.h"
 
-/* What came of one of several requests for a row */
+/* The outcome of one of several requests for a row */
 typedef struct BcdPart
 {
 	const BcdFacet *facet;
 	char	   *element;		/* its key as JSON, if it is a collection */
 	BcdOutcome	outcome;
-	int			status;			/* of HTTP */
+	int			status;			/* HTTP status */
 	char		request_id[64];
 	char	   *error;
 } BcdPart;
 
-/* The facet that the requests of a stage write. */
+/* Returns the facet that the requests of a stage write. */
 const BcdFacet *
 bcd_stage_facet(const BcdResource *resource, BcdStage stage)
 {
 	return &resource->facets[bcd_stage_nth_facet(stage)];
 }
 
-/* The tasks that bring an item's row to the record that it will have. */
+/* Returns the tasks that make the item's future record agree with its row. */
 List *
 bcd_item_tasks(const BcdItem *item)
 {
@@ -69,8 +69,8 @@ bcd_item_tasks(const BcdItem *item)
 }
 
 /*
- * The tasks, in the item's memory, are what it sends next; true if the first is
- * for the record itself.
+ * Makes these the item's next tasks; true if the first is for the record
+ * itself.
  */
 bool
 bcd_decide_tasks(BcdItem *item, List *tasks)
@@ -85,7 +85,7 @@ bcd_decide_tasks(BcdItem *item, List *tasks)
 	return is_record;
 }
 
-/* The tasks that an item will have by what was decided so far. */
+/* Returns the tasks that an item will have after its decision. */
 static List *
 tasks_after(const BcdItem *item)
 {
@@ -99,8 +99,8 @@ is_not_in(const char *name, JsonbValue *value, void *fields)
 }
 
 /*
- * What the record holds by now, of all that it will: without the fields that
- * are still to be written, which are as they were.
+ * Returns what the record holds so far: fields not written yet are as they
+ * were.
  */
 static Jsonb *
 without_tasks(const BcdItem *item, Jsonb *known)
@@ -133,7 +133,7 @@ was_created(const BcdItem *item)
 	return false;
 }
 
-/* Something came of one part of a row. */
+/* Decides on the outcome of one part of a row. */
 static void
 decide_part(BcdItem *item, BcdStage stage, BcdOutcome part)
 {
@@ -143,7 +143,7 @@ decide_part(BcdItem *item, BcdStage stage, BcdOutcome part)
 		item->decision.part_element = MemoryContextStrdup(item->cxt, bcd_element_words(linitial(item->tasks)));
 }
 
-/* The next part, or the end of the row, whose record is as decided. */
+/* Decides on the next part or, if there is none, the end of the row. */
 static void
 go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 {
@@ -154,7 +154,7 @@ go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 		bcd_decide_stage(item, bcd_stage_of(linitial(tasks)));
 		d->has_tasks = true;
 		d->tasks = tasks;
-		/* batches that were refused elsewhere tell nothing of those there */
+		/* limits for batches elsewhere do not apply at the next endpoint */
 		d->group = bcd_item_group(item->lane, item->attempts);
 	}
 	else if (item->failure)
@@ -165,9 +165,9 @@ go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 }
 
 /*
- * The store has taken the write of a stage, so that the record of an item has
- * what it wants, but for the facets that are still to be written.  known: what
- * the record holds then; of fields with a facet of their own that is known here.
+ * The store has accepted the write of a stage, so the record has what the item
+ * wants, except for facets still to be written.  known: what the record then
+ * holds; of fields with a facet of their own, what is known here.
  */
 void
 bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
@@ -193,7 +193,7 @@ bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
 	item->decision.link = BCD_LINK_PUT;
 }
 
-/* The facet that an item waits to write goes with the record from now on. */
+/* Decides that the facet an item waits to write is sent with the record. */
 static void
 decide_merged(BcdItem *item)
 {
@@ -207,8 +207,8 @@ decide_merged(BcdItem *item)
 }
 
 /*
- * The store refuses to take the facet of an item's stage on its own; false: the
- * record cannot have it, either.
+ * A facet cannot be written on its own.  False: nor can it be sent with the
+ * record.
  */
 static bool
 merge(BcdItem *item, BcdStage stage, char *error)
@@ -229,10 +229,7 @@ merge(BcdItem *item, BcdStage stage, char *error)
 	return true;
 }
 
-/*
- * May the record of an item be one whose facet cannot be written on its own?
- * Its row does not say.
- */
+/* May the facet have to be sent with the record?  The row does not say. */
 static bool
 may_go_with_record(const BcdItem *item, BcdStage stage)
 {
@@ -244,7 +241,7 @@ may_go_with_record(const BcdItem *item, BcdStage stage)
 
 /*
  * An element of a collection was refused.  If its collection has been read
- * since, that may have shown that it is done, or how else to do it.  The
+ * since, that may have shown that it is done, or another way to do it.  All
  * elements of a row count as one refusal.
  */
 static void
@@ -270,10 +267,10 @@ decide_element_refused(BcdItem *item, BcdStage stage, char *error)
 }
 
 /*
- * The write of a stage was refused for good.  If that was one part of a row,
- * the others are written all the same; not those of an item that has more to do
- * than to bring its row.  It is known by now that the record is there: if the
- * store finds nothing, then it has no such endpoint.
+ * The write of a stage was permanently refused.  If it was one part of a row,
+ * the other parts are written nevertheless, unless the item has to do more
+ * than write its row.  The record is known to exist: a 404 means that the
+ * store has no such endpoint.
  */
 void
 bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
@@ -284,7 +281,7 @@ bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
 	if (stage == BCD_CREATE && bcd_item_has_nested(item))
 	{
 		/*
-		 * one element may be why the record was refused: they follow one by
+		 * one element may be why the record was refused: they are sent one by
 		 * one
 		 */
 		bcd_decide_stage(item, BCD_TURN);
@@ -321,7 +318,7 @@ bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
 	bcd_decide_refused(item, error);
 }
 
-/* Does the facet of an item's stage go with the record, as far as is known? */
+/* Is the facet of an item's stage sent with the record, as far as is known? */
 bool
 bcd_item_is_merged(const BcdItem *item, BcdStage stage)
 {
@@ -329,8 +326,9 @@ bcd_item_is_merged(const BcdItem *item, BcdStage stage)
 }
 
 /*
- * The store refuses us the endpoint of a facet.  Items whose feeds can do
- * without it send its fields with the record; no decision is made of the others.
+ * The store denies access to the endpoint of a facet.  Items whose feeds can
+ * do without it send its fields with the record; the others are left
+ * undecided.
  */
 void
 bcd_merge_facet(BcdJob *job, char *error)
@@ -343,7 +341,9 @@ bcd_merge_facet(BcdJob *job, char *error)
 		(void) merge(dlist_container(BcdItem, node, iter.cur), job->stage, error);
 }
 
-/* A job of no request: its items waited for a facet that goes with the record. */
+/*
+ * Settles a job whose items waited for a facet that is sent with the record.
+ */
 void
 bcd_read_merged(BcdJob *job, const cJSON *reply)
 {
@@ -360,8 +360,8 @@ bcd_read_merged(BcdJob *job, const cJSON *reply)
 }
 
 /*
- * Of a write that settles the item: if the row has several parts, it was for
- * one of them.
+ * Notes the part that a write which settles the item was for, if there are
+ * several.
  */
 void
 bcd_note_part(BcdItem *item, BcdStage stage)
@@ -373,7 +373,7 @@ bcd_note_part(BcdItem *item, BcdStage stage)
 		decide_part(item, stage, d->outcome);
 }
 
-/* After the commit: what came of a request for one part of the row is kept. */
+/* After the commit: keeps the outcome of a request for one part of the row. */
 void
 bcd_item_keep_part(BcdItem *item, const BcdDecision *d)
 {
@@ -420,7 +420,7 @@ append_part(StringInfo out, const BcdPart *part)
 	appendStringInfoChar(out, '}');
 }
 
-/* The parts of a row whose item leaves, as JSON, or NULL: it was written as a whole. */
+/* Returns the parts of a row as JSON; NULL: it was written as a whole. */
 char *
 bcd_item_parts(const BcdItem *item)
 {
@@ -445,7 +445,7 @@ bcd_item_parts(const BcdItem *item)
 	return out.data;
 }
 
-/* Does an item go on to a facet of its own? */
+/* Does an item move to a facet other than the first? */
 static bool
 goes_to_facet(const BcdItem *item)
 {
@@ -453,8 +453,8 @@ goes_to_facet(const BcdItem *item)
 }
 
 /*
- * What pending.intent says of an item from now on, if that is about facets: they
- * are all that a request may do; NULL: nothing.
+ * Returns the new pending.intent of an item if it is about facets: everything
+ * that a request may do.  NULL: nothing.
  */
 Jsonb *
 bcd_item_intent(const BcdItem *item)
@@ -473,7 +473,7 @@ bcd_item_intent(const BcdItem *item)
 	return sends ? bcd_payload_merge(intent, sends) : intent;
 }
 
-/* Does pending.intent change by what was decided, as far as it is about facets? */
+/* Does the decision change pending.intent, as far as it is about facets? */
 bool
 bcd_item_changes_intent(const BcdItem *item, BcdStage stage)
 {
@@ -482,7 +482,7 @@ bcd_item_changes_intent(const BcdItem *item, BcdStage stage)
 	return goes_to_facet(item) || (bcd_stage_is_facet(stage) && !d->leaves);
 }
 
-/* The names of a facet's fields, as a text array. */
+/* Returns the names of a facet's fields, as a text array. */
 Datum
 bcd_facet_fields(const BcdResource *r, const BcdFacet *facet)
 {

@@ -1,10 +1,10 @@
 /*
  * item_record.c
- *		Writing the decisions on items to bcdelta.link, pending and result.
+ *		Writes the decisions on items to bcdelta.link, pending and result.
  *
- * The items of a claim or of a job are recorded together: one statement for
- * all of them where they are of the frequent kind, since starting a statement
- * costs more than a row of it.
+ * The items of a claim or a job are recorded together, with one statement for
+ * all items of the frequent kinds, since starting a statement costs more than
+ * processing a row in it.
  */
 #include "postgres.h"
 
@@ -34,7 +34,7 @@ is_written(const BcdItem *item)
 	return outcome == BCD_CREATED || outcome == BCD_UPDATED || outcome == BCD_HIDDEN || item->decision.taken;
 }
 
-/* Has the record what it had given up, or what its row wants in place of that? */
+/* Has the record what it had given up, or what its row wants instead? */
 static bool
 is_back(const BcdItem *item)
 {
@@ -43,7 +43,7 @@ is_back(const BcdItem *item)
 	return d->back || (item->wanted && (d->outcome == BCD_UPDATED || (d->part == BCD_UPDATED && d->part_stage == BCD_UPDATE)));
 }
 
-/* Links items that are to be linked. */
+/* Writes the links of items that are to be linked. */
 static void
 put_links(BcdLane *lane, BcdItem **items, int n)
 {
@@ -63,7 +63,7 @@ put_links(BcdLane *lane, BcdItem **items, int n)
 	bcd_links_put(lane->feed->name, links, n, bcd_reference_fields(lane->feed->resource));
 }
 
-/* The keys of items, as a text array */
+/* Returns the keys of items as a text array. */
 static Datum
 keys_of(BcdItem **items, int n)
 {
@@ -75,7 +75,7 @@ keys_of(BcdItem **items, int n)
 	return bcd_array(TEXTOID, keys, NULL, n);
 }
 
-/* What else may become of a link */
+/* Makes other changes to an item's link. */
 static void
 change_link(BcdLane *lane, BcdItem *item, BcdStage stage)
 {
@@ -123,7 +123,7 @@ record_links(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 	if (nput == 0)
 		return;
 	put_links(lane, put, nput);
-	/* rows that waited for these to be linked are ready */
+	/* rows that waited for these links are ready now */
 	if (bcd_pending_free_deferred(lane->feed->name, keys_of(put, nput)))
 		lane->freed = lane->run->progressed = true;
 }
@@ -147,7 +147,10 @@ put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 	bcd_pending_put_back(lane->feed->name, item->key, &fate);
 }
 
-/* The rows of these are not pending any more, unless they changed meanwhile. */
+/*
+ * Removes the pending rows of finished items, unless they have changed in the
+ * meantime.
+ */
 static void
 finish_pending(BcdLane *lane, BcdItem **items, int n)
 {
@@ -192,7 +195,10 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 				put_pending_back(lane, item, "deferred", 0);
 				break;
 			case BCD_PENDING_FAIL:
-				/* key changes wait for one that is moving, but not for ever */
+
+				/*
+				 * key changes wait for a row that is moving, but not forever
+				 */
 				put_pending_back(lane, item, item->moving ? "review" : "failed", attempts);
 				break;
 			case BCD_PENDING_READY:
@@ -204,7 +210,10 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 		finish_pending(lane, done, ndone);
 }
 
-/* Records that are gone, or about to go, are referred to by rows of other feeds. */
+/*
+ * Marks rows of other feeds that refer to records that are gone, or about to
+ * go.
+ */
 static void
 mark_referrers(const BcdLane *lane, BcdItem **items, int n)
 {
@@ -219,7 +228,7 @@ mark_referrers(const BcdLane *lane, BcdItem **items, int n)
 		bcd_mark_referrers(lane->feed, ids, gone);
 }
 
-/* What came of the items, where there is something to tell */
+/* Writes the results of items that have one. */
 static void
 put_results(const BcdLane *lane, BcdItem **items, int n)
 {
@@ -244,7 +253,7 @@ put_results(const BcdLane *lane, BcdItem **items, int n)
 static void
 record_lane(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 {
-	/* what was done in a store that is not the feed's any more is only told */
+	/* for a store that is no longer the feed's, only results are recorded */
 	if (!lane->lost)
 	{
 		record_links(lane, items, n, stage);
@@ -260,8 +269,8 @@ record_lane(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 }
 
 /*
- * Writes the decisions on items of a stage, in a transaction of the caller.
- * May be repeated.
+ * Records the decisions on items of a stage, in the caller's transaction.  May
+ * be repeated.
  */
 void
 bcd_items_record(BcdItem **items, int n, BcdStage stage)

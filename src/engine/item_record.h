@@ -1,6 +1,6 @@
 /*
  * item_record.h
- *		Writing the decisions on items to bcdelta.link, pending and result.
+ *		Writes the decisions on items to bcdelta.link, pending and result.
  */
 #ifndef BCD_ITEM_RECORD_H
 #define BCD_ITEM_RECORD_H

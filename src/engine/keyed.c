@@ -2,17 +2,18 @@
  * keyed.c
  *		Rows whose records have no id, but an address.
  *
- * The address is made of the values of the row's key (payload/address.c).  There
- * is nothing to be looked up, and no difference between a create and an update:
- * a record is written at its address.  The link has it before the first write,
- * so a row that changes its key, or goes, after a write whose reply was lost
- * still leads to what was written.  A link without a payload is known by its
- * address: what is "known" of a linked record has at least the fields of its key.
+ * The address consists of the values of the row's key (payload/address.c).
+ * There is nothing to look up, and a create does not differ from an update: a
+ * record is written at its address.  The link has the address before the first
+ * write.  So if the reply to a write is lost, and the row then changes its key
+ * or is deleted, it still leads to the record.  A link without a payload is
+ * known by its address: "known" always has at least the fields of the key.
  *
- * A row whose key has changed has another record.  The old one is removed first;
- * only then is the new address looked at, so that rows may exchange theirs.  An
- * address belongs to one row of a feed: while another row has it, a row waits if
- * that one may be about to leave, and fails if not.
+ * A row whose key has changed has another record.  The old one is removed
+ * first, and only then is the new address considered, so that rows can
+ * exchange addresses.  An address belongs to one row of a feed.  While another
+ * row has it, a row waits if that one may be about to give it up, and
+ * otherwise fails.
  */
 #include "postgres.h"
 
@@ -30,10 +31,10 @@
 #include "tables/pending.h"
 #include "tables/pending_mark.h"
 
-/* A row that waits for an address comes back so much later */
+/* Delay before a row that waits for an address is tried again */
 #define WAIT_MS		1000
 
-/* Has the record of an item no id? */
+/* Does the record of an item have no id? */
 bool
 bcd_is_keyed(const BcdItem *item)
 {
@@ -41,9 +42,9 @@ bcd_is_keyed(const BcdItem *item)
 }
 
 /*
- * The address of an item's record, as it will be by what was decided; of one
- * that is not linked, the address that its row gives.  NULL: it has none, or an
- * id.  palloc'd.
+ * Returns the address of an item's record after its decision; if it is not
+ * linked, the address that its row gives.  NULL: it has none, or has an id.
+ * palloc'd.
  */
 char *
 bcd_item_address(const BcdItem *item)
@@ -59,8 +60,8 @@ bcd_item_address(const BcdItem *item)
 }
 
 /*
- * In words, how the address that an item's row gives differs from that of its
- * link, or NULL: it does not, or the record has an id.
+ * Describes how the address that an item's row gives differs from that of its
+ * link; NULL: it does not, or the record has an id.
  */
 char *
 bcd_keyed_moves(const BcdItem *item)
@@ -75,7 +76,10 @@ bcd_keyed_moves(const BcdItem *item)
 		bcd_address_flaw(r, item->wanted);
 }
 
-/* The row of the feed that the record of an item is linked to now, or NULL. */
+/*
+ * Returns the row of the feed that the item's record is linked to now, or
+ * NULL.
+ */
 char *
 bcd_keyed_owner(const BcdItem *item)
 {
@@ -84,7 +88,7 @@ bcd_keyed_owner(const BcdItem *item)
 	return address && bcd_links_at(item->lane->feed->name, &address, 1) > 0 ? bcd_links_key(0) : NULL;
 }
 
-/* A row of another feed that it is linked to, in words, or NULL. */
+/* Describes a row of another feed that it is linked to, or returns NULL. */
 char *
 bcd_keyed_owner_elsewhere(const BcdItem *item)
 {
@@ -94,7 +98,7 @@ bcd_keyed_owner_elsewhere(const BcdItem *item)
 	return address ? bcd_link_owner_elsewhere(feed->name, feed->resource, address) : NULL;
 }
 
-/* The item's link to the record at its old address goes. */
+/* Decides that the item's link to its old address is removed. */
 static void
 decide_leaves(BcdItem *item)
 {
@@ -107,7 +111,7 @@ decide_leaves(BcdItem *item)
 	item->decision.group = bcd_item_group(item->lane, item->attempts);
 }
 
-/* Decides what an item needs by these tasks, of which there are some. */
+/* Decides what to do with an item that needs these tasks, at least one. */
 void
 bcd_keyed_wants(BcdItem *item, List *tasks)
 {
@@ -125,7 +129,10 @@ bcd_keyed_wants(BcdItem *item, List *tasks)
 	bcd_decide_stage(item, bcd_record_after(item).known ? bcd_stage_of(first) : BCD_TURN);
 }
 
-/* The record of a row that is gone is there no more, or that at a row's old address. */
+/*
+ * The record of a row that is gone has been removed, or the record at a row's
+ * old address.
+ */
 void
 bcd_decide_removed(BcdItem *item)
 {
@@ -136,8 +143,8 @@ bcd_decide_removed(BcdItem *item)
 }
 
 /*
- * May the refusal of a write mean that its record is gone?  Without an id, that
- * only matters when it was to be removed.
+ * May the refusal of a write mean that the record is gone?  Without an id,
+ * this only matters if it was to be removed.
  */
 bool
 bcd_refusal_may_mean_gone(const BcdJob *job)
@@ -149,8 +156,8 @@ bcd_refusal_may_mean_gone(const BcdJob *job)
 }
 
 /*
- * What a reply means for a job: what has no id is written at its address, so
- * nothing can be missing when it is written, or be there twice.
+ * Returns what a reply means for a job.  A record without an id is written at
+ * its address, so it cannot be missing, or exist twice.
  */
 BcdVerdict
 bcd_keyed_verdict(const BcdJob *job, BcdVerdict verdict)
@@ -160,11 +167,11 @@ bcd_keyed_verdict(const BcdJob *job, BcdVerdict verdict)
 	return (verdict == BCD_GONE && job->stage != BCD_REMOVE) || verdict == BCD_CONFLICT ? BCD_REFUSED : verdict;
 }
 
-/* Who has an address that items want */
+/* Which row has an address that items want */
 typedef struct Claim
 {
 	char	   *address;
-	BcdItem    *item;			/* that gets it, or NULL */
+	BcdItem    *item;			/* the item that gets it, or NULL */
 	char	   *holder;			/* key of the row that has it, or NULL */
 } Claim;
 
@@ -174,7 +181,9 @@ is_removal_of(const BcdItem *item, const BcdItem *wants, const char *holder)
 	return item->lane == wants->lane && strcmp(item->key, holder) == 0;
 }
 
-/* Is the record of a row, at the address that an item wants, about to be removed? */
+/*
+ * Is a row's record, at the address that an item wants, about to be removed?
+ */
 static bool
 is_leaving(const BcdItem *wants, const char *holder)
 {
@@ -210,7 +219,10 @@ compare_claims(const void *a, const void *b)
 	return strcmp(((const Claim *) a)->address, ((const Claim *) b)->address);
 }
 
-/* An item waits for the row that has its address, or fails, and is tried again after that. */
+/*
+ * Decides that an item waits for the row that has its address; or that it
+ * fails, and is tried again after that row.
+ */
 static void
 decide_waits(BcdItem *item, const char *address, const char *holder, bool may_leave)
 {
@@ -227,7 +239,10 @@ decide_waits(BcdItem *item, const char *address, const char *holder, bool may_le
 	MemoryContextSwitchTo(old);
 }
 
-/* An item may write to its address, which is linked to its row from now on. */
+/*
+ * Decides that an item can write to its address, and links the address to its
+ * row.
+ */
 static void
 decide_goes(BcdItem *item, const char *address)
 {
@@ -247,8 +262,8 @@ decide_goes(BcdItem *item, const char *address)
 }
 
 /*
- * Another row has the address that an item wants.  If that row is not in the
- * source any more, this one takes over its record, unless it is being removed.
+ * Another row has the address that an item wants.  If that row is no longer in
+ * the source, this one takes over its record, unless that is being removed.
  */
 static bool
 takes_over(BcdItem *item, Claim *claim)
@@ -280,7 +295,10 @@ decide_turn(BcdItem *item, Claim *claim)
 	}
 }
 
-/* The claims on the addresses that the items of a lane want, in the order of addresses. */
+/*
+ * Returns the claims on the addresses that the items of a lane want, sorted by
+ * address.
+ */
 static Claim *
 claims_of(BcdLane *lane, char **addresses, int *n)
 {
@@ -315,7 +333,7 @@ claims_of(BcdLane *lane, char **addresses, int *n)
 	return claims;
 }
 
-/* Gives their addresses to the items of one lane. */
+/* Decides on the addresses of the items of one lane. */
 static void
 give_turns(BcdLane *lane, BcdItem **items, int n)
 {
@@ -337,8 +355,9 @@ give_turns(BcdLane *lane, BcdItem **items, int n)
 }
 
 /*
- * Gives their addresses to items that have none yet, or have left theirs, lane
- * by lane: those of several feeds may write to one record.  Makes no request.
+ * Decides on the addresses of items that have none yet, or have given up
+ * theirs; lane by lane, since several feeds may write to one record.  Makes no
+ * request.
  */
 void
 bcd_keyed_turns(BcdJob *job, const cJSON *reply)
@@ -364,7 +383,10 @@ bcd_keyed_turns(BcdJob *job, const cJSON *reply)
 	}
 }
 
-/* Of several rows that are to be linked to one record by a read, the first one is. */
+/*
+ * If a read would link several rows to one record, only the first row is
+ * linked.
+ */
 void
 bcd_keyed_twins(BcdJob *job)
 {
@@ -389,7 +411,7 @@ bcd_keyed_twins(BcdJob *job)
 
 		if (compare_claims(&claims[i - 1], &claims[i]) != 0)
 			continue;
-		/* which of them is first is the same in each attempt */
+		/* the first one must be the same in each attempt */
 		if (strcmp(item->key, other->key) < 0)
 		{
 			item = other;

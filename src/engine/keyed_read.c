@@ -1,11 +1,11 @@
 /*
  * keyed_read.c
- *		Reading records by their addresses.
+ *		Reads records by their addresses.
  *
- * A request asks for as many records as fit into a page and a URL.  What it
- * lists may be nested: the locations of an item of stock, say (BcdShape).  A
- * record is found in it by its address, and passed on as an object with the
- * names that the resource has for its fields.
+ * A request asks for as many records as fit into a page and a URL.  Its reply
+ * may be nested, with the locations of an item of stock, for example
+ * (BcdShape).  A record is found in it by its address, and passed on as an
+ * object with the resource's field names.
  */
 #include "postgres.h"
 
@@ -24,10 +24,10 @@
 #include "payload/payload.h"
 #include "payload/task.h"
 
-/* Bytes of a query, of which vendors of proxies take no more for sure */
+/* Size of a query that every proxy can be expected to accept */
 #define QUERY_BYTES		4000
 
-/* Room for the names of parameters and all that is not in a list */
+/* Room for the names of parameters and everything that is not in a list */
 #define QUERY_REST		300
 
 /* A record in a reply */
@@ -35,16 +35,16 @@ typedef struct Listed
 {
 	char	   *address;
 	const cJSON *record;
-	const cJSON *above;			/* the object that has it below it, or the
-								 * same */
+	const cJSON *above;			/* the object that contains it, or the same */
 } Listed;
 
-/* The same, as the fields that it is addressed by are read */
+/* The same, while the fields of its address are read */
 typedef struct Reading
 {
 	const BcdResource *resource;
 	const Listed *listed;
-	const char *identity;		/* the only one of these that is looked at */
+	const char *identity;		/* the only one of these fields to be
+								 * considered */
 } Reading;
 
 static const cJSON *
@@ -59,7 +59,7 @@ value_in(const BcdResource *r, const Listed *listed, const char *field)
 	return bcd_json_path(place->above ? listed->above : listed->record, place->path);
 }
 
-/* A BcdAddressValue: a field of a record in a reply. */
+/* A BcdAddressValue: returns a field of a record in a reply. */
 static char *
 text_in(const char *field, const void *arg)
 {
@@ -102,7 +102,10 @@ compare_listed(const void *a, const void *b)
 	return strcmp((*(Listed *const *) a)->address, (*(Listed *const *) b)->address);
 }
 
-/* The records of a reply, by address; n: their number. */
+/*
+ * Returns the records of a reply, sorted by address, and sets *n to their
+ * number.
+ */
 static Listed **
 listed_in(const BcdResource *r, const cJSON *reply, int *n)
 {
@@ -129,7 +132,7 @@ listed_in(const BcdResource *r, const cJSON *reply, int *n)
 	return listed;
 }
 
-/* A record under the names that the resource has; it refers to the reply. */
+/* Returns a record with the resource's field names; it refers to the reply. */
 static cJSON *
 flattened(const BcdResource *r, const Listed *listed)
 {
@@ -150,7 +153,10 @@ flattened(const BcdResource *r, const Listed *listed)
 	return NULL;
 }
 
-/* What an item is read by: the address of its record or, without one, its row. */
+/*
+ * Returns what an item is read by: the address of its record or, if it has
+ * none, its row.
+ */
 static Jsonb *
 addressed_by(const BcdItem *item)
 {
@@ -203,7 +209,7 @@ read_by_address(BcdJob *job, const cJSON *reply)
 	}
 }
 
-/* What a read of an item asks for. */
+/* Returns what a read of an item asks for. */
 static BcdTask *
 task_of(const BcdItem *item, const BcdAction *view)
 {
@@ -216,7 +222,10 @@ task_of(const BcdItem *item, const BcdAction *view)
 	return task;
 }
 
-/* Does a request with n paths ask for this one, too?  Two locations of an item, say. */
+/*
+ * Does a request with n paths already ask for this one, as for two locations
+ * of an item?
+ */
 static bool
 is_asked_for(char **paths, int n, const char *path)
 {
@@ -226,7 +235,10 @@ is_asked_for(char **paths, int n, const char *path)
 	return false;
 }
 
-/* Bytes that a task takes in the lists of a query, with their commas. */
+/*
+ * Returns the number of bytes that a task takes in the lists of a query,
+ * including commas.
+ */
 static int
 bytes_of(const BcdTask *task)
 {
@@ -234,8 +246,8 @@ bytes_of(const BcdTask *task)
 }
 
 /*
- * The next request for records that are to be read, or NULL.  Items that do not
- * go together are left for another one.
+ * Returns the next request for records that are to be read, or NULL.  Items
+ * that do not fit into it are left for another one.
  */
 BcdJob *
 bcd_keyed_read_job(BcdLane *lane)

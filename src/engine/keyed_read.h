@@ -1,6 +1,6 @@
 /*
  * keyed_read.h
- *		Reading records by their addresses.
+ *		Reads records by their addresses.
  */
 #ifndef BCD_KEYED_READ_H
 #define BCD_KEYED_READ_H

@@ -3,8 +3,8 @@
  *		From replies to decisions, and from decisions to tables.
  *
  * A job is settled in one transaction: its reply is read, every item gets a
- * decision, link, pending and result are written.  Only after the commit do
- * the items move.  A transaction that fails is done again a little later;
+ * decision, and link, pending and result are written.  Only after the commit
+ * do the items move.  If the transaction fails, it is repeated a little later;
  * the reply is kept until then.
  */
 #include "postgres.h"
@@ -35,14 +35,14 @@
 #include "engine/stage.h"
 #include "store/verdict.h"
 
-/* After a settle that failed: milliseconds until the next try, most tries */
+/* After a failed settle: delay in milliseconds, maximum number of attempts */
 #define SETTLE_AGAIN_MS 1000
 #define SETTLE_TRIES	60
 
-/* Records in a list; every one of them is looked at for every item */
+/* Maximum records of a list; each of them is compared with every item */
 #define MAX_LISTED		(4 * BCD_PAGE_LIMIT)
 
-/* A row whose record may be another row's comes back so much later */
+/* Delay for a row whose record may belong to another row */
 #define TWIN_MS			1000
 
 static bool
@@ -55,10 +55,9 @@ was_a_success(const BcdJob *job)
 }
 
 /*
- * Parses the reply of a request that was a success.  Returns why it cannot be
- * what it should be; NULL: it can.  202 and 204 have nothing to say, every
- * other success has; and what is not in something that is no list may be in the
- * store all the same.
+ * Parses the reply of a successful request.  Returns why it is not a valid
+ * reply, or NULL.  202 and 204 need no body, all others do; and if a list is
+ * invalid, a record that is not in it may exist nevertheless.
  */
 static const char *
 parse_reply(BcdJob *job)
@@ -84,7 +83,7 @@ parse_reply(BcdJob *job)
 	return cJSON_GetArraySize(data) <= MAX_LISTED ? NULL : "it lists more records than a page has";
 }
 
-/* Lets the reply decide the items; unreadable: see parse_reply(). */
+/* Decides on the items by the reply; unreadable: see parse_reply(). */
 static void
 decide(BcdJob *job, const char *unreadable)
 {
@@ -117,7 +116,7 @@ decide(BcdJob *job, const char *unreadable)
 	bcd_judge(job, verdict);
 }
 
-/* Of several rows that have found the same record, the first one has it. */
+/* If several rows have found the same record, the first one gets it. */
 static void
 decide_twins(BcdJob *job)
 {
@@ -158,7 +157,7 @@ decide_twins(BcdJob *job)
 	}
 }
 
-/* Records of items that are given up get back what they had given up. */
+/* Restores what records of given-up items have given up. */
 static void
 put_back(BcdJob *job)
 {
@@ -168,7 +167,9 @@ put_back(BcdJob *job)
 		bcd_put_back(dlist_container(BcdItem, node, iter.cur));
 }
 
-/* Has the store said that a create was not done, nor any other of its batch? */
+/*
+ * Has the store said that neither this create nor any of its batch was done?
+ */
 static bool
 was_not_created(const BcdJob *job)
 {
@@ -182,7 +183,7 @@ was_not_created(const BcdJob *job)
 		!bcd_refusal_creates_some(job);
 }
 
-/* Is an item whose create was not done going to be sent again, in this run? */
+/* Will an item whose create was not done be sent again in this run? */
 static bool
 is_created_again(const BcdItem *item)
 {
@@ -192,8 +193,8 @@ is_created_again(const BcdItem *item)
 }
 
 /*
- * A write that was refused is an attempt, too, when the item goes on: alone,
- * or to a look-up.  Not so after a 429, where nobody looked at it.
+ * A refused write counts as an attempt even if the item continues: alone, or
+ * with a look-up.  Not so after a 429, since nothing was examined.
  */
 static void
 note_refusal(BcdJob *job, BcdItem *item)
@@ -208,7 +209,7 @@ note_refusal(BcdJob *job, BcdItem *item)
 		d->error = bcd_reply_text(job, item);
 }
 
-/* Writes the decisions of a job's items; in a transaction. */
+/* Records the decisions of a job's items; in a transaction. */
 static void
 record(BcdJob *job)
 {
@@ -245,7 +246,7 @@ record(BcdJob *job)
 	bcd_expire_referrers(job);
 }
 
-/* Items that have a place go behind those that have none. */
+/* Puts items that have a place behind those that have none. */
 static void
 put_in_places(BcdJob *job)
 {
@@ -269,8 +270,8 @@ put_in_places(BcdJob *job)
 }
 
 /*
- * After the commit: items leave or go on, in their order.  Those that stay in
- * their stage go back to the head of its queue, the last one first.
+ * Called after the commit: items leave or move on, in their order.  Those that
+ * stay in their stage go back to the head of its queue, the last one first.
  */
 static void
 move_items(BcdJob *job)
@@ -296,9 +297,9 @@ move_items(BcdJob *job)
 }
 
 /*
- * Does the next request depend on what is recorded?  That a record is about
- * to be hidden, or created, or written at an address, must be known for good
- * before.
+ * Must this commit reach the disk, because the next request depends on it?  So
+ * it does if a record is about to be hidden, created, or written at an
+ * address.
  */
 static bool
 must_last(BcdJob *job)
@@ -318,7 +319,7 @@ must_last(BcdJob *job)
 	return false;
 }
 
-/* The decisions were not committed, and will be made again. */
+/* Forgets decisions that were not committed; they will be made again. */
 static void
 forget_decisions(BcdJob *job)
 {
@@ -333,8 +334,8 @@ forget_decisions(BcdJob *job)
 }
 
 /*
- * The feeds that a job is for stay what they are until its outcome is
- * recorded.  Nothing is recorded of one that is another by now.
+ * Keeps the feeds of a job as they are until its outcome is recorded.  Nothing
+ * is recorded for a feed that has become another one.
  */
 static void
 hold_lanes(BcdJob *job)
@@ -351,7 +352,7 @@ hold_lanes(BcdJob *job)
 	}
 }
 
-/* After the commit: lanes that were found to be lost send nothing more. */
+/* Called after the commit: stops lanes that were found to be lost. */
 static void
 stop_lost(BcdRun *run)
 {
@@ -362,7 +363,9 @@ stop_lost(BcdRun *run)
 			bcd_lane_stop(run->lanes[i], "its links were forgotten, or it was untracked");
 }
 
-/* The transaction of a settle; false when it failed and was logged. */
+/*
+ * Settles a job in a transaction; returns false if this failed and was logged.
+ */
 static bool
 settle_in_transaction(BcdJob *job)
 {
@@ -371,7 +374,7 @@ settle_in_transaction(BcdJob *job)
 
 	PG_TRY();
 	{
-		/* nobody need wait for that */
+		/* no other session need wait for this */
 		const char *unreadable = parse_reply(job);
 
 		bcd_tx_begin();
@@ -381,7 +384,7 @@ settle_in_transaction(BcdJob *job)
 		bcd_check_refusals(job);
 		put_back(job);
 		record(job);
-		/* losing this commit in a crash costs a look-up, not a row */
+		/* losing this commit in a crash only costs a look-up */
 		if (!must_last(job))
 			bcd_tx_async();
 		BCD_DEBUG_POINT("settling");
@@ -399,7 +402,9 @@ settle_in_transaction(BcdJob *job)
 	return done;
 }
 
-/* After the commit: failures of jobs of no items are counted in a row. */
+/*
+ * Called after the commit: counts consecutive failures of jobs without items.
+ */
 static void
 note_extra(BcdLane *lane)
 {
@@ -409,7 +414,7 @@ note_extra(BcdLane *lane)
 	lane->gates->troubled = false;
 }
 
-/* The job is over. */
+/* Ends a job. */
 static void
 end_job(BcdJob *job)
 {
@@ -436,9 +441,9 @@ give_up_lane(BcdLane *lane)
 }
 
 /*
- * What came of a job could not be written: it is settled again later.  When
- * that goes on for too long, or somebody wants the run to end, its rows are of
- * unknown fate, and nothing more is sent for their feeds.
+ * The outcome of a job could not be recorded; it is settled again later.  If
+ * this takes too long, or the run is cancelled, its rows are left with an
+ * unknown outcome, and nothing more is sent for their feeds.
  */
 static void
 settle_failed(BcdJob *job)
@@ -466,7 +471,7 @@ settle_failed(BcdJob *job)
 }
 
 /*
- * Settles a job whose reply is there, or leaves it in the run's list to be
+ * Settles a job that has its reply, or puts it into the run's list to be
  * settled later.
  */
 void

@@ -1,16 +1,17 @@
 /*
  * siblings.c
- *		Records that are listed by their parents only: the variants of products.
+ *		Records that can only be listed by parent, such as the variants of
+ *		products.
  *
- * Such a list has all records below the parents, those that nobody asked for
- * as well, and may have several pages. So the items of a request are of as few
- * parents as the order of the queue allows, and those that are on none of the
- * pages read so far wait at the head of the queue for the next one. There is
- * one such list at a time at a gate. If a request fails, the list is begun
- * anew.
+ * Such a list contains all records of the parents, even those that no item
+ * needs, and may have several pages.  So a request is for as few parents as
+ * the order of the queue allows.  Items that are on none of the pages read so
+ * far wait at the head of the queue for the next page.  There is only one such
+ * list at a time at a gate.  If a request fails, the list is read again from
+ * the beginning.
  *
- * A record is looked up among its siblings by its natural key, and otherwise
- * by what no two of them can have in common.
+ * A record is looked up among its siblings by its natural key, or by values
+ * that must differ between siblings.
  */
 #include "postgres.h"
 
@@ -33,11 +34,11 @@
 #include "resource/resource.h"
 #include "store/paging.h"
 
-/* Digits of ids in a query string; the API documents no limit */
+/* Bytes of ids in a query string; the API documents no limit */
 #define QUERY_BYTES		4000
 #define ID_BYTES		21
 
-/* The list that the items at the head of a queue are looked for in */
+/* The list in which the items at the head of a queue are looked for */
 typedef struct BcdSweep
 {
 	char	   *url;			/* without the page */
@@ -45,7 +46,9 @@ typedef struct BcdSweep
 	BcdPaging	paging;
 } BcdSweep;
 
-/* The parent below which an item's record is looked for; 0: it is not known. */
+/*
+ * Returns the parent below which an item's record is looked for; 0: unknown.
+ */
 static int64
 parent_of(const BcdItem *item, BcdStage stage)
 {
@@ -60,7 +63,7 @@ parent_of(const BcdItem *item, BcdStage stage)
 	return id ? id : bcd_payload_integer(item->remembered, field);
 }
 
-/* The parents of some items, each once */
+/* The parents of some items, without duplicates */
 typedef struct Parents
 {
 	int64		id[BCD_PAGE_LIMIT];
@@ -72,14 +75,14 @@ add_parent(Parents *parents, int64 id)
 {
 	int			i;
 
-	/* rows of a parent are mostly neighbours */
+	/* rows with the same parent are mostly neighbors */
 	for (i = parents->n - 1; i >= 0; i--)
 		if (parents->id[i] == id)
 			return;
 	parents->id[parents->n++] = id;
 }
 
-/* A BcdUrlValue: the nth parent. */
+/* A BcdUrlValue: returns the nth parent. */
 static char *
 parent_value(const char *name, int nth, const void *parents)
 {
@@ -87,9 +90,9 @@ parent_value(const char *name, int nth, const void *parents)
 }
 
 /*
- * How many items of a queue go into a new list; 0: it is worth waiting for
- * more. The last parent is left to the next list if not all of its items would
- * go with this one.
+ * Returns how many items of a queue go into a new list; 0: better wait for
+ * more.  The last parent is left to the next list if not all of its items
+ * would fit.
  */
 static int
 choose(BcdLane *lane, BcdStage stage, Parents *parents)
@@ -99,7 +102,7 @@ choose(BcdLane *lane, BcdStage stage, Parents *parents)
 	int			batch = bcd_batch_limit(lane, stage);
 	int			limit = Min(batch, first->group);
 	int			n = 0;
-	int			of_last = 0;	/* items before the last parent's */
+	int			of_last = 0;	/* items before those of the last parent */
 	int64		last = 0;
 	dlist_iter	iter;
 
@@ -138,7 +141,7 @@ next_page(BcdJob *job)
 	bcd_page_taken(&sweep->paging, &job->page);
 }
 
-/* The record of an item; NULL: it is not on this page. */
+/* Returns the record of an item, or NULL if it is not on this page. */
 static const cJSON *
 find_record(BcdJob *job, BcdItem *item, const cJSON *data)
 {
@@ -180,7 +183,7 @@ has_unnamed(const cJSON *data, const char *id_field)
 	return false;
 }
 
-/* What a page says of an item. */
+/* Decides on an item by what a page says about it. */
 static void
 decide_item(BcdJob *job, BcdItem *item, const cJSON *data, bool more)
 {
@@ -205,7 +208,10 @@ decide_item(BcdJob *job, BcdItem *item, const cJSON *data, bool more)
 		job->run->kind->decide_read(item, record);
 }
 
-/* A page. If the list has changed since its first one, records may have been missed. */
+/*
+ * Reads a page.  If the list has changed since its first page, records may
+ * have been missed.
+ */
 static void
 read_page(BcdJob *job, const cJSON *reply)
 {
@@ -252,7 +258,7 @@ begin(BcdLane *lane, BcdStage stage, const BcdView *view, const Parents *parents
 	gates->sweep[stage]->page = 1;
 }
 
-/* A request for the next page, for the first n items of the queue. */
+/* Returns a request for the next page, for the first n items of the queue. */
 static BcdJob *
 page_job(BcdLane *lane, BcdStage stage, const BcdView *view, int n)
 {
@@ -266,7 +272,7 @@ page_job(BcdLane *lane, BcdStage stage, const BcdView *view, int n)
 	return job;
 }
 
-/* The record of an item whose parent is not known. */
+/* Reads the record of an item whose parent is not known. */
 static void
 read_one(BcdJob *job, const cJSON *reply)
 {
@@ -306,7 +312,7 @@ count_swept(const BcdGate *gate)
 	return n;
 }
 
-/* The next request that looks up or reads such records, or NULL. */
+/* Returns the next request that looks up or reads such records, or NULL. */
 BcdJob *
 bcd_plan_siblings(BcdLane *lane, BcdStage stage)
 {

@@ -1,6 +1,7 @@
 /*
  * siblings.h
- *		Records that are listed by their parents only.
+ *		Records that can only be listed by parent, such as the variants of
+ *		products.
  */
 #ifndef BCD_SIBLINGS_H
 #define BCD_SIBLINGS_H

@@ -1,6 +1,6 @@
 /*
  * view.c
- *		Which fields of records are asked for.
+ *		Determines which fields of records replies should contain.
  */
 #include "postgres.h"
 
@@ -14,7 +14,7 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 
-/* Does an earlier one of the lanes that share gates map a field? */
+/* Does an earlier lane with the same gates map a field? */
 static bool
 is_mapped_before(const BcdLane *lane, const char *field)
 {
@@ -27,7 +27,7 @@ is_mapped_before(const BcdLane *lane, const char *field)
 	return false;
 }
 
-/* The fields that a lane's mapping sends, and can be read back. */
+/* Appends the fields that a lane's mapping sends and that can be read back. */
 static void
 append_mapped(StringInfo url, const BcdLane *lane)
 {
@@ -46,7 +46,7 @@ append_mapped(StringInfo url, const BcdLane *lane)
 	}
 }
 
-/* Does a mapping send a field that cannot be asked for? */
+/* Does a mapping send a field that cannot be asked for by name? */
 static bool
 maps_unlisted(const BcdFeed *feed)
 {
@@ -59,9 +59,9 @@ maps_unlisted(const BcdFeed *feed)
 }
 
 /*
- * What the mappings of all feeds at the gates send and the natural key, as
- * include_fields takes it; empty, for whole records, where one sends a field that
- * cannot be asked for.  It is made once.
+ * Returns the natural key and the fields that the mappings of all feeds at the
+ * gates send, for include_fields.  Empty, for whole records, if a field cannot
+ * be asked for.  Made once.
  */
 static const char *
 asked_fields(const BcdLane *lane)
@@ -96,7 +96,10 @@ asked_fields(const BcdLane *lane)
 	return gates->asked;
 }
 
-/* The feeds at the gates are others, or have another mapping. */
+/*
+ * Forgets the fields, because the feeds at the gates or their mappings have
+ * changed.
+ */
 void
 bcd_forget_asked(BcdGates *gates)
 {
@@ -105,7 +108,10 @@ bcd_forget_asked(BcdGates *gates)
 	gates->asked = NULL;
 }
 
-/* The collections that the feeds at the gates map, separated by commas; empty: none. */
+/*
+ * Returns the collections that the feeds at the gates map, separated by
+ * commas; empty: none.
+ */
 static char *
 mapped_collections(const BcdLane *lane)
 {
@@ -129,7 +135,7 @@ mapped_collections(const BcdLane *lane)
 	return names.data;
 }
 
-/* Which fields the reply to a read is to have, where that can be told. */
+/* Appends the parameter that limits the reply to a read, if possible. */
 void
 bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint)
 {
@@ -169,10 +175,10 @@ bcd_list_fields(const BcdResource *r, int limit, bool scope)
 }
 
 /*
- * Which fields the reply to a write of n records is to have, where that can be
- * told: those that are looked at.  What was saved of a record is taken from the
- * reply if that says that it was saved in part; but if an update of several was,
- * each is sent again alone.
+ * Appends the parameter that limits the reply to a write of n records to the
+ * fields that are used, if possible.  If a record was saved in part, the saved
+ * fields are taken from the reply; but if this happens in an update of several
+ * records, each is sent again alone.
  */
 void
 bcd_append_reply_fields(StringInfo url, BcdLane *lane, BcdStage stage, int n)
@@ -180,7 +186,7 @@ bcd_append_reply_fields(StringInfo url, BcdLane *lane, BcdStage stage, int n)
 	const BcdResource *r = lane->feed->resource;
 	const char *fields = n > 1 && stage == BCD_UPDATE ? bcd_resource_key(r, 0) : asked_fields(lane);
 
-	/* of a new record, the ids of what is below it are wanted, too */
+	/* for a new record, the ids of its elements are needed */
 	if (stage == BCD_CREATE && mapped_collections(lane)[0])
 		return;
 	if (lane->gates->gate[stage].endpoint->narrows && fields[0])
@@ -188,9 +194,9 @@ bcd_append_reply_fields(StringInfo url, BcdLane *lane, BcdStage stage, int n)
 }
 
 /*
- * A filter of the whole list for the defaults that the run's feeds are for: a
- * store may have other category trees, for other channels.  Empty where rows
- * name their trees, and where there are no defaults; palloc'd.
+ * Returns a filter for the whole list, by the defaults of the run's feeds: a
+ * store may have other category trees, for other channels.  Empty if rows set
+ * their tree, or there are no defaults; palloc'd.
  */
 char *
 bcd_default_filter(const BcdRun *run, const BcdLane *lane)

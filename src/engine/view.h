@@ -1,6 +1,6 @@
 /*
  * view.h
- *		Which fields of records are asked for.
+ *		Determines which fields of records replies should contain.
  */
 #ifndef BCD_VIEW_H
 #define BCD_VIEW_H

@@ -2,10 +2,10 @@
  * collection.c
  *		Collections: arrays of records below a record, kept by difference.
  *
- * What is known of a collection has the ids that the store gave its elements,
- * {"id": 7, ...}, as far as they are known; a row's does not. Only elements
- * that we have written, or that were found to be those of the row, are known:
- * others are not touched.
+ * What is known of a collection has the store's ids of its elements, as in
+ * {"id": 7, ...}, if these are known; a row has no ids.  Only elements that we
+ * have written, or that were found to be those of the row, are known; all
+ * others are left alone.
  */
 #include "postgres.h"
 
@@ -29,7 +29,7 @@ bcd_collection_of(Jsonb *payload, const char *name)
 	return JsonbValueToJsonb(&array);
 }
 
-/* A copy of a payload with a collection, which NULL leaves out. */
+/* Returns a copy of a payload with a collection; NULL removes it. */
 Jsonb *
 bcd_payload_set_collection(Jsonb *payload, const char *name, Jsonb *collection)
 {
@@ -55,7 +55,7 @@ is_key_field(const char *name, JsonbValue *value, void *arg)
 	return false;
 }
 
-/* The key fields of an element. */
+/* Returns the key fields of an element. */
 Jsonb *
 bcd_element_key(const BcdRecords *records, Jsonb *element)
 {
@@ -105,10 +105,9 @@ add_change(List *changes, Jsonb *was, Jsonb *is)
 }
 
 /*
- * Returns what makes a collection the wanted one, as a list of
- * BcdElementChange. Elements are removed first, then changed, then added, so
- * that neither limits nor values that must not be there twice are met on the
- * way.
+ * Returns what turns a collection into the wanted one, as a list of
+ * BcdElementChange.  Elements are first removed, then changed, then added, so
+ * that neither limits nor unique values are violated in between.
  */
 List *
 bcd_collection_changes(const BcdRecords *records, Jsonb *wanted, Jsonb *known)
@@ -179,8 +178,8 @@ push_element(JsonbParseState **state, Jsonb *element)
 }
 
 /*
- * A copy of a collection in which an element is replaced by another one. was
- * NULL: that one is added; is NULL: none takes its place.
+ * Returns a copy of a collection in which an element is replaced.  was NULL:
+ * the other one is added; is NULL: it is not replaced, only removed.
  */
 static Jsonb *
 replace(Jsonb *collection, Jsonb *was, Jsonb *is)
@@ -203,7 +202,9 @@ replace(Jsonb *collection, Jsonb *was, Jsonb *is)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
 }
 
-/* A copy of a collection (NULL: an empty one) with one more element. */
+/*
+ * Returns a copy of a collection (NULL: an empty one) with one more element.
+ */
 Jsonb *
 bcd_collection_with(Jsonb *collection, Jsonb *element)
 {
@@ -224,7 +225,7 @@ is_true(Jsonb *element, const char *name)
 	return text && strcmp(text, "true") == 0;
 }
 
-/* Of a field that is true in one element at most: it is in none any more. */
+/* Clears a field that at most one element can have set. */
 static Jsonb *
 without_true(Jsonb *collection, const char *name)
 {
@@ -242,8 +243,9 @@ without_true(Jsonb *collection, const char *name)
 }
 
 /*
- * What is known of a collection after one of its elements was written: was
- * NULL: it was added; is NULL: it was removed. id is the store's, if known.
+ * Returns what is known of a collection after one of its elements was written;
+ * was NULL: it was added; is NULL: it was removed.  id is the store's, if
+ * known.
  */
 Jsonb *
 bcd_collection_after(const BcdRecords *records, Jsonb *known, Jsonb *was, Jsonb *is, const char *id)

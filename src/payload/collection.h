@@ -16,9 +16,10 @@
 /* What has to be done to one element of a collection */
 typedef struct BcdElementChange
 {
-	Jsonb	   *was;			/* as it is known; NULL: it is to be added */
-	Jsonb	   *is;				/* as it is wanted; NULL: it is to be removed */
-	Jsonb	   *fields;			/* those that differ; of a new one all */
+	Jsonb	   *was;			/* as known; NULL: it has to be added */
+	Jsonb	   *is;				/* as wanted; NULL: it has to be removed */
+	Jsonb	   *fields;			/* the fields that differ; all fields of a new
+								 * one */
 } BcdElementChange;
 
 extern Jsonb *bcd_collection_of(Jsonb *payload, const char *name);

@@ -1,17 +1,17 @@
 /*
  * collection_read.c
- *		Collections as replies list them.
+ *		Reads collections from replies.
  *
- * Of the elements that the store has, those are ours that we know by their ids,
- * and those that have the key of an element of the row. All others belong to
- * somebody else, and nothing is known of them.
+ * Of the store's elements, those are ours that we know by their ids, and those
+ * that have the key of an element of the row.  All others belong to someone
+ * else, and nothing is known of them.
  *
- * The store does not return every key: of an image's URL it keeps only the name
- * of the file. Then elements belong together whose file names agree. If no names
- * do, the store does not keep them; then, if it is not known what we have
- * written (a reply was lost, or the record was found by a look-up), the rest
- * belong together in their order. To take one image for another is better than
- * to have it twice.
+ * The store does not return every key: of an image's URL, it keeps only the
+ * file name.  Elements are then matched by file name.  If no names match, the
+ * store does not keep them.  If, in addition, it is not known what we have
+ * written (a reply was lost, or the record was found by a look-up), the
+ * remaining elements are matched in their order: mistaking one image for
+ * another is better than having it twice.
  */
 #include "postgres.h"
 
@@ -25,17 +25,18 @@
 #include "payload/element_pair.h"
 #include "payload/payload.h"
 
-/* A collection as the store has it, as it was known, and as the row has it */
+/* A collection in the store, as it was known, and in the row */
 typedef struct Reading
 {
 	BcdSide		got;
 	BcdSide		known;			/* partners: in got */
 	BcdSide		wanted;			/* partners: in got */
-	int		   *known_as;		/* of wanted elements: those in known, or -1 */
+	int		   *known_as;		/* index of each wanted element in known, or
+								 * -1 */
 	int		   *wanted_as;		/* and the reverse */
 } Reading;
 
-/* The part of a URL that names a file, without its ending. */
+/* Returns the part of a URL that names a file, without its extension. */
 static char *
 file_of(const char *url)
 {
@@ -56,7 +57,7 @@ is_part_of_word(char c)
 	return isalnum((unsigned char) c) || IS_HIGHBIT_SET(c);
 }
 
-/* Does the store's name of a file contain the name that the file had? */
+/* Does the store's name of a file contain the original name? */
 static bool
 has_file(const cJSON *got, const char *member, const char *file)
 {
@@ -87,7 +88,7 @@ file_of_key(const BcdSide *side, int nth)
 	return url ? file_of(url) : NULL;
 }
 
-/* Pairs elements whose keys are not returned, by the names of their files. */
+/* Pairs elements whose keys are not returned, by their file names. */
 static void
 pair_by_file(BcdSide *side, BcdSide *got)
 {
@@ -183,11 +184,11 @@ begin(Reading *r, const BcdRecords *records, Jsonb *wanted, Jsonb *known, const 
 			r->wanted.partner[i] = r->known.partner[is.partner[i]];
 }
 
-/* An element that is being put together */
+/* An element that is being built */
 typedef struct Element
 {
 	const BcdRecords *records;
-	Jsonb	   *wanted;			/* NULL: the row has none */
+	Jsonb	   *wanted;			/* NULL: the row does not have it */
 	Jsonb	   *known;			/* NULL: nothing was known */
 	const cJSON *got;
 	Jsonb	   *is;
@@ -270,8 +271,8 @@ push_element(JsonbParseState **state, Jsonb *element)
 }
 
 /*
- * Returns what is known of a collection that was read: those elements of the
- * store that the row has or that were known before. unsure: others may be ours,
+ * Returns what is known of a collection that was read: elements of the store
+ * that the row has, or that were known before.  unsure: others may be ours,
  * too.
  */
 Jsonb *
@@ -297,7 +298,7 @@ bcd_collection_read(const BcdRecords *records, Jsonb *wanted, Jsonb *known, bool
 
 /*
  * Returns what is known of a collection that was written with its record: the
- * row's elements, with those ids that the reply tells. got NULL: it tells none.
+ * row's elements, with the ids in the reply.  got NULL: there are none.
  */
 Jsonb *
 bcd_collection_created(const BcdRecords *records, Jsonb *wanted, const cJSON *got)

@@ -1,12 +1,11 @@
 /*
  * element_pair.c
- *		Finds the elements of two collections that belong together.
+ *		Finds the matching elements of two collections.
  *
- * Elements belong together if they have the same id, or the same values in key
- * fields. Keys are compared as text in which the differences that stores do not
- * keep (white space around a text, the case where that has no meaning, the
- * decimals of a number) do not show. The work grows with n log n: a product may
- * have a thousand images.
+ * Elements match if they have the same id, or the same values in key fields.
+ * Keys are compared as text, without differences that stores do not keep:
+ * surrounding white space, case where it has no meaning, the decimals of a
+ * number.  The cost grows with n log n: a product may have a thousand images.
  */
 #include "postgres.h"
 
@@ -35,7 +34,7 @@ bcd_records_nkeys(const BcdRecords *records)
 	return n;
 }
 
-/* The elements of a jsonb array; NULL: there are none. */
+/* Reads the elements of a jsonb array; NULL: there are none. */
 void
 bcd_side_of(BcdSide *side, const BcdRecords *records, Jsonb *collection)
 {
@@ -51,7 +50,7 @@ bcd_side_of(BcdSide *side, const BcdRecords *records, Jsonb *collection)
 	bcd_side_unpair(side);
 }
 
-/* The elements of an array in a reply. */
+/* Reads the elements of an array in a reply. */
 void
 bcd_side_of_reply(BcdSide *side, const BcdRecords *records, const cJSON *got)
 {
@@ -89,7 +88,7 @@ key_part(const BcdSide *side, int nth, const char *name)
 	const cJSON *value;
 	char	   *text;
 
-	/* what the store has there is its own */
+	/* the store's value is not the one that was written */
 	if (side->elements == NULL && field->flags & BCD_F_WRITE_ONLY)
 		return NULL;
 	if (side->elements)
@@ -108,7 +107,10 @@ key_part(const BcdSide *side, int nth, const char *name)
 	return field->flags & BCD_F_NO_CASE ? bcd_folded(text) : bcd_trimmed(text);
 }
 
-/* Returns the first key fields of an element as one text, or NULL if one has no value. */
+/*
+ * Returns the first key fields of an element as one text, or NULL if one of
+ * them has no value.
+ */
 char *
 bcd_side_key(const BcdSide *side, int nth, int nkeys)
 {
@@ -127,7 +129,7 @@ bcd_side_key(const BcdSide *side, int nth, int nkeys)
 	return key.data;
 }
 
-/* The store's id of an element, or NULL if that is not known. */
+/* Returns the store's id of an element, or NULL if it is not known. */
 char *
 bcd_element_id(Jsonb *element)
 {
@@ -204,8 +206,9 @@ pair(BcdSide *a, BcdSide *b, int nkeys)
 }
 
 /*
- * Pairs elements that have no partners yet and the same values in the first key
- * fields. Of several ones, the first of both collections belong together.
+ * Pairs elements that have no partners yet and the same values in the first
+ * key fields.  If several match, they are paired in the order of the
+ * collections.
  */
 void
 bcd_pair(BcdSide *a, BcdSide *b, int nkeys)

@@ -1,6 +1,6 @@
 /*
  * element_pair.h
- *		Finds the elements of two collections that belong together.
+ *		Finds the matching elements of two collections.
  */
 #ifndef BCD_ELEMENT_PAIR_H
 #define BCD_ELEMENT_PAIR_H
@@ -11,7 +11,7 @@
 
 #include "resource/resource.h"
 
-/* The name of an element's id, in the store and in what is known of it */
+/* The member with an element's id, in the store and in known elements */
 #define BCD_ELEMENT_ID	"id"
 
 /* One of two collections; its elements are either jsonb or cJSON */
