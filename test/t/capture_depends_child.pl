@@ -1,4 +1,4 @@
-# Changes of child tables reach the store through the parent's row.
+# Changes in child tables reach the store through the parent's row.
 
 use strict;
 use warnings;

@@ -1,5 +1,4 @@
-# Rows of the feed that are two steps away from what has changed are found by a
-# lookup.
+# Changes in tables two steps away: a lookup finds the rows of the feed.
 
 use strict;
 use warnings;

@@ -1,4 +1,5 @@
-# Hundreds of thousands of rows: captured, marked and folded without the memory growing.
+# Hundreds of thousands of rows are captured, marked and folded without using
+# much memory.
 
 use strict;
 use warnings;

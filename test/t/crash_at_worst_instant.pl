@@ -1,7 +1,7 @@
-# The worker, or the whole server, is killed at the worst instants there are:
+# The worker, or the whole server, is killed at the worst possible instants:
 # those between what the store has done and what is known of it.  The worker
-# stops at debug points (src/base/debug.h), the store holds requests, so that each
-# instant is hit for certain.
+# stops at debug points (src/base/debug.h), and the store holds requests, so
+# each instant is hit reliably.
 
 use strict;
 use warnings;

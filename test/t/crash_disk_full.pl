@@ -1,6 +1,6 @@
-# No space is left on the disk, while the outcome of requests is to be
-# recorded and at other times: nothing is sent twice, nothing is lost, and when
-# there is space again everything goes on.
+# The disk is full while the outcomes of requests are to be recorded, and at
+# other times.  Nothing is sent twice, nothing is lost, and once there is space
+# again, everything continues.
 
 use strict;
 use warnings;

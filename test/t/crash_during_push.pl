@@ -1,5 +1,5 @@
-# The worker dies in the middle of a push, by all means there are, while
-# requests are under way: no product is made twice, none is missing.
+# The worker dies in the middle of a push, in every possible way, while requests
+# are under way: no product is created twice, and none is missing.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# A feed is altered in place: its links stay, what may change is pushed again,
-# and a run that is under way goes on with the new mapping.
+# A feed is altered in place: its links are kept, what the alteration may change
+# is pushed again, and a running push continues with the new mapping.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Copies of the database never push, unless somebody says so; a standby that
-# is promoted goes on by itself.
+# Copies of the database never push unless a user says so; a promoted standby
+# continues by itself.
 
 use strict;
 use warnings;

@@ -1,4 +1,5 @@
-# A copy of the files that is started pushes nothing; a promoted standby goes on.
+# A server started from a copy of the files pushes nothing; a promoted standby
+# continues.
 
 use strict;
 use warnings;

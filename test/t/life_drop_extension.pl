@@ -1,4 +1,4 @@
-# The extension is dropped and made again under the worker's hands.
+# The extension is dropped and created again while its worker is running.
 
 use strict;
 use warnings;

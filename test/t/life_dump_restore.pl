@@ -1,5 +1,5 @@
-# Dump and restore, and copies of the data directory: triggers come along, and
-# do not take the rows that are restored for changes.
+# Dump and restore, and copies of the data directory: triggers are included, and
+# restored rows are not mistaken for changes.
 
 use strict;
 use warnings;

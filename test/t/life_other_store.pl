@@ -1,4 +1,4 @@
-# The links of a feed belong to one store: nothing is sent to another one with
+# The links of a feed belong to one store: nothing is sent to another store with
 # the ids of the first.
 
 use strict;

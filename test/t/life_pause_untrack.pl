@@ -1,5 +1,5 @@
-# A feed is paused, or untracked, while a run goes on: from then on nothing is
-# sent for it, and everything for the others.
+# A feed is paused or untracked during a run: from then on nothing is sent for
+# it, while the other feeds continue.
 
 use strict;
 use warnings;

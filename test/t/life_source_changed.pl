@@ -1,5 +1,5 @@
-# Tables that change their shape or go away while they are tracked: the feed
-# says what is wrong and what to do, the others go on.
+# Tables that are altered or dropped while they are tracked: the feed says what
+# is wrong and what to do, and the others continue.
 
 use strict;
 use warnings;

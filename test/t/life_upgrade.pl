@@ -1,5 +1,5 @@
-# A database that has 0.1.0 is brought to the newest version: it is then what it
-# would be if it had had that one from the start, and it goes on.
+# A database with 0.1.0 is upgraded to the newest version.  It is then what it
+# would be if it had had that version from the start, and continues to work.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Rows and the records that a first load left in the store find each other.
+# Rows are linked to the records that the initial load left in the store.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Limits of endpoints: how many requests at a time, how many records in one.
+# Limits of endpoints: concurrent requests, and records per request.
 
 use strict;
 use warnings;

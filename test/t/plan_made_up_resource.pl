@@ -1,6 +1,5 @@
-# A resource is described by data alone: two that no API has, with a field
-# facet, collections and an address of several fields, are planned into the
-# right requests by the code that plans the others.
+# A resource is nothing but data: the code that plans requests handles two made-
+# up ones, with a facet, collections and an address of several fields.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Batches are filled across feeds: rows of several feeds of one resource travel
-# together, and each of them keeps its own result.
+# Batches are filled across feeds: rows of several feeds of one resource share
+# requests, and each has its own result.
 
 use strict;
 use warnings;

@@ -1,4 +1,5 @@
-# One row of a batch that the store refuses, or cannot stand, harms no other one of it.
+# A row that the store refuses, or that makes it fail, harms no other row of its
+# batch.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# What a push costs does not grow with what it leaves alone: rows read are
-# counted with a small and a large backlog, and with few and many links.
+# The cost of a push does not grow with what it leaves alone: the rows it reads
+# are counted with a small and a large backlog, and with few and many links.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# A record that is made by somebody else between the look-up and the create, and
-# names that are taken: 409.
+# 409: records that someone else creates between the look-up and the create, and
+# names that are taken.
 
 use strict;
 use warnings;

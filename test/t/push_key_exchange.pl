@@ -1,5 +1,5 @@
-# Rows that exchange their natural keys: the store allows none of the updates
-# as long as the other record has the key.
+# Rows that exchange their natural keys: the store refuses each update as long
+# as the other record has the key.
 
 use strict;
 use warnings;

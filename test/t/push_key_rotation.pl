@@ -1,5 +1,5 @@
-# Natural keys that move on among rows in place: every row gets the record that
-# has its keys, or waits for its turn; few calls, and nothing is left over.
+# Natural keys that rotate among rows: every row gets the record that has its
+# keys, or waits for its turn, with few calls, and nothing is left over.
 
 use strict;
 use warnings;

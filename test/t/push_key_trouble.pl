@@ -1,5 +1,5 @@
-# Rows that wait for each other's natural keys, and what may go wrong meanwhile:
-# nothing is left without its number, and no row harms another one for good.
+# What can go wrong while rows wait for each other's natural keys: no row is
+# left without its number, and none harms another permanently.
 
 use strict;
 use warnings;

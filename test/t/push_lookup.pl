@@ -1,5 +1,5 @@
-# Look-ups: nothing is made because a reply did not say that it is there, and
-# nothing is asked twice without a reason.
+# Look-ups: nothing is created because a reply was incomplete, and nothing is
+# asked twice without a reason.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Replies of 207: what was saved of a batch, or of a record, is known, and only the
+# Status 207: what was saved of a batch, or of a record, is known, and only the
 # rest is sent again.
 
 use strict;

@@ -1,5 +1,5 @@
-# An administrator has removed records that rows are linked to: they are made
-# again, or found again, unless the feed does not want that.
+# An administrator has removed records that rows are linked to: they are created
+# again, or found again, unless the feed's options forbid this.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Keys: whatever is spelled in several ways, or sorts before everything, is one
+# A key that can be written in several ways, or sorts before everything, is one
 # row and has one record.
 
 use strict;

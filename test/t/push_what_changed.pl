@@ -1,5 +1,5 @@
-# What a push sends, and what it does not: the way of a row from a table to
-# the store, over several feeds.
+# What a push sends, and what it does not: rows of several feeds on their way
+# from table to store.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Bad rows among good ones: each is refused with a message that says what to
-# do, none of them harms another, and none is lost.
+# Bad rows among good ones: each is refused with a message that says what to do;
+# none harms another, and none is lost.
 
 use strict;
 use warnings;

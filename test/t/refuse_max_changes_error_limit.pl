@@ -1,5 +1,5 @@
-# Fuses: a feed that would change too many rows, or whose rows are refused one after
-# the other, is paused, and no other one.
+# Fuses: a feed that would change too many rows, or too many of whose rows are
+# refused, is paused, and no other feed is.
 
 use strict;
 use warnings;

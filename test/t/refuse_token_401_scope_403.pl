@@ -1,5 +1,6 @@
-# A store that does not let us in, or does not answer what a feed has to know: the
-# feeds that this concerns are paused or stopped, with the reason; the others go on.
+# A store that denies access, or does not answer a question that a feed depends
+# on: the feeds concerned are paused or stopped, with the reason, and the others
+# continue.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Rows that meet trouble wait, longer each time; but not while the store takes
-# others, unless they fail by themselves.
+# Rows that meet trouble wait, longer each time; but not while the store accepts
+# other rows, unless they are the cause.
 
 use strict;
 use warnings;

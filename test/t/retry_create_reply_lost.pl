@@ -1,6 +1,7 @@
-# The reply to a create is lost, and before anybody has looked, the row gets
-# another natural key, another key of its own, or goes away.  The record, if it
-# was made, is still the row's: it is found by the key that it was made with.
+# The reply to a create is lost, and before the record has been looked up, the
+# row gets another natural key or another key, or is deleted.  The record, if it
+# was created, still belongs to the row: it is found by the key it was created
+# with.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# A store that fails: replies that are lost, cut or make no sense, servers
-# that are down, quotas that are used up.
+# A store that fails: lost, truncated and senseless replies, outages, exhausted
+# quotas.
 
 use strict;
 use warnings;

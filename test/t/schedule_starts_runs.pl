@@ -1,5 +1,5 @@
-# Schedules: they start runs by themselves, at the time that the clock shows, and one
-# that cannot says why until it can.
+# Schedules start runs by themselves, by wall-clock time; one that cannot start
+# says why until it can.
 
 use strict;
 use warnings;

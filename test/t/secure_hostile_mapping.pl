@@ -1,5 +1,5 @@
-# Mappings that do harm, on purpose or not: one row's to no other row, one
-# feed's to no other feed, and none to the worker.
+# Mappings that do harm, on purpose or not: a row harms no other row, a feed no
+# other feed, and none the worker.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Replies are never trusted: a token that comes back, ids that are none, lists
-# without an end, replies about another record, windows of an hour.
+# Replies are never trusted: tokens that come back, invalid ids, endless lists,
+# replies about another record, windows of an hour.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Who may do what: rights on stores and feeds, whose rights a mapping has,
-# where tokens are, and what others can make of it.
+# Who may do what: rights on stores and feeds, the rights of a mapping, where
+# tokens are kept, and what others can do with all this.
 
 use strict;
 use warnings;

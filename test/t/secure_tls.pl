@@ -1,5 +1,5 @@
-# A store with a certificate of its own: trusted by ca_file, and by nothing
-# else.
+# A store with its own certificate is trusted through ca_file, and in no other
+# way.
 
 use strict;
 use warnings;

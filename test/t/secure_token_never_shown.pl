@@ -1,5 +1,5 @@
-# What the store says that it should not: redirects, our own token, and replies that
-# are too much.
+# Replies that should not be sent: redirects, our own token, and replies that
+# are too large.
 
 use strict;
 use warnings;

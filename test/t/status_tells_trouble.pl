@@ -1,5 +1,5 @@
-# What is wrong is said in words, in every place where somebody may look, until
-# it is over: in status.trouble, in bcdelta.progress, and once in the log.
+# Problems are reported in words, wherever a user may look, until they are over:
+# in status.trouble, in bcdelta.progress, and once in the log.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Proof: what verify finds, and what it does not take for a difference.
+# Proof: which differences verify finds, and what does not count as one.
 
 use strict;
 use warnings;

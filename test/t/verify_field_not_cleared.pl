@@ -1,4 +1,5 @@
-# Fields that the mapping gave a value once and gives none now stay in the store: verify says so.
+# Fields for which the mapping once gave a value and no longer does keep it in
+# the store, and verify says so.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Every run can be stopped: by cancel(), and by a caller who goes away.  What was under
-# way is looked up, and nothing is lost or made twice.
+# Every run can be stopped: by cancel(), or because its caller stops waiting.
+# What was under way is looked up, and nothing is lost or created twice.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# While requests wait for the store, nobody waits for us: no transaction is
+# While requests wait for the store, nobody waits for bcdelta: no transaction is
 # open, nothing is locked, and the worker can be stopped.
 
 use strict;

@@ -1,4 +1,4 @@
-# What goes wrong with one store, or one table, is nobody else's trouble.
+# Trouble with one store, or one table, does not affect any other.
 
 use strict;
 use warnings;

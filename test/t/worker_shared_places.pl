@@ -1,5 +1,5 @@
-# The worker is shared by all who may use a store: nobody can have all of its
-# places, runs that would do the same are one, and one whose session is lost is
+# The worker is shared by all roles that may use a store: no role can occupy all
+# of its places, identical runs are joined, and a run whose session is lost is
 # stopped.
 
 use strict;

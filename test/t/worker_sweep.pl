@@ -1,5 +1,5 @@
-# CALL bcdelta.sweep(): it pushes what there is and fails when that fails, without a
-# snapshot while it waits, also from pg_cron.
+# CALL bcdelta.sweep() pushes everything, fails if the run fails, and holds no
+# snapshot while it waits; also from pg_cron.
 
 use strict;
 use warnings;
