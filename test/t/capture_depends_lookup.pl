@@ -27,7 +27,7 @@ INSERT INTO price SELECT id, 'eu', id FROM variant;
 EOC
 is($shop->push->{created}, 6, 'a shop');
 
-# Pushes, and returns the products that were looked at.
+# Pushes, and returns the products that were examined.
 sub marked
 {
 	my ($sql) = @_;

@@ -15,7 +15,7 @@ plan skip_all => 'needs /proc' unless -r '/proc/self/status';
 my $rows = 400_000;
 my $node = PostgreSQL::Test::Cluster->new('mark');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
-# what a process has seen of the shared buffers counts as its own
+# shared buffers that a process has touched count as its own memory
 $node->append_conf('postgresql.conf', <<'EOC');
 shared_preload_libraries = 'bcdelta'
 shared_buffers = 4MB
@@ -34,7 +34,7 @@ INSERT INTO item SELECT g, 'T', '2026-01-01'::timestamptz + g * interval '1 s' F
 SELECT bcdelta.track('item', 'shop', 'brand', '{"name": "title"}');
 EOC
 
-# The most memory that a backend has had, in MiB
+# The peak memory of a backend, in MiB
 sub peak
 {
 	my ($pid) = @_;
@@ -42,8 +42,8 @@ sub peak
 	return $kb / 1024;
 }
 
-# Runs a statement in a session of its own; returns its answer and by how much
-# the session has grown, above what it takes to do the same for a few rows.
+# Runs a statement in a separate session; returns its result, and how much the
+# session has grown beyond what the same statement needs for a few rows.
 sub measure
 {
 	my ($few, $statement) = @_;

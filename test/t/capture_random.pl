@@ -129,7 +129,7 @@ subtest 'pushes run while many sessions write' => sub {
 
 my $want;
 
-# What became of the rows that are not as they should be
+# The history of rows that are not as they should be
 sub history
 {
 	return join("\n", @{ $shop->list(<<'EOC') }), "\n";

@@ -43,7 +43,7 @@ is($node->safe_psql('postgres', "SELECT bcdelta.feed_trouble('by statement') IS 
 my $connstr = $publisher->connstr . ' dbname=postgres';
 $node->safe_psql('postgres', "CREATE SUBSCRIPTION mirror CONNECTION '$connstr' PUBLICATION shop");
 
-# The changes of a feed since the last look, once the subscriber has caught up
+# The changes of a feed since the last call, once the subscriber has caught up
 sub captured
 {
 	my ($feed) = @_;

@@ -11,8 +11,8 @@ use BCDelta::Test;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# Nothing is flushed by chance: a crash takes with it every commit that was not
-# waited for.
+# Nothing is flushed by chance: a crash loses every commit that did not wait for
+# the disk.
 my $shop = BCDelta::Shop->open(
 	'instants',
 	store => { args => [ '--quota', 100000 ] },
@@ -30,7 +30,7 @@ EOC
 $shop->push;
 my $n = 0;
 
-# Rows of all kinds, new, changed, gone; of several kinds of requests each.
+# Rows of all kinds, new, changed and deleted, which need several kinds of requests.
 sub change
 {
 	my ($op) = @_;
@@ -92,7 +92,7 @@ EOC
 	is_deeply($shop->pending, {}, 'nothing is pending') or diag(explain($shop->errors));
 	is(scalar(grep { ($_->{status} // 0) == 409 || ($_->{status} // 0) == 422 } $store->journal),
 		0, 'the store refused nothing');
-	# what a killed worker has sent may still be under way in the store
+	# requests of a killed worker may still be in progress in the store
 	my %broken = %{ $store->violations };
 	delete $broken{beside_adjustment};
 	is_deeply(\%broken, {}, 'and no rule of its API was broken');
@@ -142,7 +142,7 @@ sub killed_at
 	$shop->push;
 	check("$op of $feed, $victim killed when $point");
 
-	# a commit that was not waited for may be there after all
+	# an asynchronous commit may have reached the disk
 	cmp_ok($shop->sql(sprintf <<'EOC', $last ? $last->{run_id} : 0), '>', 0, 'and the attempt is in the results') unless $point eq 'settled';
 SELECT count(*) FROM bcdelta.result WHERE run_id > %d AND outcome = 'retry' AND error LIKE 'interrupted: %%'
 EOC
@@ -195,7 +195,7 @@ UPDATE groups SET id = id + 100000 WHERE id IN ($n, 10000 + $n);
 UPDATE groups SET parent = 100000 + $n WHERE parent = $n;
 UPDATE articles SET grp = 100000 + $n WHERE grp = $n
 EOC
-		# what was recorded last may be lost: then the update is sent again
+		# the last outcome may be lost: then the update is sent again
 		killed_in($victim, 'finishing', sub { $shop->sql("UPDATE articles SET price = 77 WHERE maker = 'M$n'") }, 2);
 		killed_in($victim, 'finishing', sub { change('stock') }, 4);
 		killed_in($victim, 'finished', sub { $shop->sql("UPDATE articles SET price = 78 WHERE maker = 'M$n'") }, 1);

@@ -14,7 +14,7 @@ my $shop = BCDelta::Shop->open('disk', store => { args => [ '--quota', 100000 ] 
 my ($node, $store) = ($shop->node, $shop->store);
 $shop->tables(articles => { on_delete => "'delete'" });
 
-# A disk that is full whenever the test says so
+# A disk that is full when the test says so
 $shop->sql(<<'EOC');
 CREATE TABLE public.full_disk (relation text);
 CREATE FUNCTION public.write_to_disk() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -37,7 +37,7 @@ my $log_end = 0;
 
 sub fill
 {
-	# what the log says of an earlier time does not count
+	# earlier messages in the log do not count
 	$log_end = -s $node->logfile;
 	$shop->sql("INSERT INTO full_disk VALUES ('$_[0]')");
 	return;
@@ -56,7 +56,7 @@ sub wait_for_log
 
 my $n = 5;
 
-# A new row, a changed one, one that goes.
+# A new row, a changed one, and a deleted one.
 sub change
 {
 	$n++;

@@ -32,7 +32,7 @@ sub add_things
 
 sub created { return $store->counts->{records}{products}; }
 
-# A moment at which so many products are there, and a request is in flight.
+# Waits until there are this many products and a request is in flight.
 sub wait_created
 {
 	my ($number) = @_;
@@ -40,7 +40,7 @@ sub wait_created
 	return;
 }
 
-# Once nothing is in flight, all things are in the store, each once.
+# Once nothing is in flight, every row is in the store exactly once.
 sub check_all
 {
 	my ($what) = @_;
@@ -59,7 +59,7 @@ sub check_all
 subtest 'after ten kills, no product is missing or created twice' => sub {
 	foreach my $n (1 .. 10)
 	{
-		# Every other run has nobody who waits for it, and goes on by itself.
+		# Nobody waits for every other run, which continues by itself.
 		add_things(30 * $n - 29, 30 * $n);
 		my $psql = $n % 2 ? $shop->start : undef;
 		$shop->sql('SELECT bcdelta.push(wait => false)') unless $psql;

@@ -19,8 +19,8 @@ use Test::More;
 my @seeds = defined $ENV{RANDOM_SEED} ? $ENV{RANDOM_SEED} : map { int(rand(1_000_000)) } 1 .. 3;
 my ($rounds, $statements) = (8, 80);
 
-# A kill takes along what is in flight, and what was recorded and not flushed:
-# so many requests, or those whose replies came so many seconds before.
+# A kill loses what is in flight, and what was recorded but not flushed: this
+# many requests, or those whose replies came in this many seconds before it.
 my $concurrency = 8;
 my $lost_by_kill = 100;
 my $flushed_after = 5;
@@ -112,8 +112,8 @@ $$;
 EOC
 $shop->random_statements;
 
-# What may become of a request, and how often out of a thousand; "times" bounds
-# what costs time.
+# Possible faults of a request, and their frequency per thousand; "times" limits
+# those that take long.
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 
 sub status { return { status => $_[0], body => { status => $_[0], title => 'Trouble', errors => {} } }; }
@@ -144,7 +144,7 @@ my @faults = (
 	[ 5, '429 with both', { status => 429, headers => { 'X-Retry-After' => '1' } }, { times => 1 } ],
 	[ 5, '429 without', { status => 429, rate_headers => $false }, { times => 1 } ]);
 
-# The first fault that fits is applied: each gets its share of what is left.
+# The first matching fault is applied, so each gets its share of the remainder.
 sub make_faults
 {
 	my ($seed) = @_;
@@ -159,7 +159,7 @@ sub make_faults
 	return;
 }
 
-# A kill, when it began, and the last request by then
+# A kill, its time, and the last request before it
 my @kills;
 
 sub with_kill
@@ -178,7 +178,7 @@ sub is_forgiven
 	return grep { $entry->{n} <= $_->{n} && ($entry->{n} > $_->{n} - $lost_by_kill || !defined $entry->{t_end} || $entry->{t_end} > $_->{t} - $flushed_after) } @kills;
 }
 
-# What has to wait does not, here.
+# Rows do not have to wait here.
 sub hurry
 {
 	$shop->sql(<<'EOC');
@@ -227,7 +227,7 @@ sub run
 	return;
 }
 
-# The store has recovered: what is waiting, then what has failed.
+# The store has recovered: push waiting rows, then failed ones.
 sub settle
 {
 	$store->unfault;
@@ -243,7 +243,7 @@ sub settle
 	return $failed;
 }
 
-# What became of the records that are not as they should be
+# The history of records that are not as they should be
 sub show_history
 {
 	my (@discrepancies) = @_;
@@ -329,8 +329,8 @@ SELECT request_id || '=' || count(*) FROM (
 GROUP BY request_id
 EOC
 
-	# One without a body may be sent again by libcurl, over a new connection,
-	# with the same correlation id: then it is one attempt all the same.
+	# libcurl may send a request without a body again, over a new connection, with
+	# the same correlation id: this is still one attempt.
 	$recorded{ $_->{correlation_id} } += delete $recorded{"teststore-$_->{n}"} // 0 foreach @writes;
 	foreach my $entry (@writes)
 	{
@@ -343,7 +343,7 @@ EOC
 			push @older, "$kind $id: $version after $newest{$kind}{$id} in request $entry->{n}" if ($newest{$kind}{$id} // 0) > $version;
 			$newest{$kind}{$id} = $version;
 		}
-		# 429: the store says that it did not even look at it
+		# 429: the store has not processed it
 		next if $results == @items || ($entry->{status} // 0) == 429;
 		if (is_forgiven($entry))
 		{

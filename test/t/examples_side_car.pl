@@ -37,7 +37,7 @@ sub subscribe
 	return;
 }
 
-# What the document says for the day of the cutover
+# The document's steps for the day of the cutover
 sub caught_up
 {
 	my $lsn = $source->safe_psql('shop', 'SELECT pg_current_wal_lsn()');

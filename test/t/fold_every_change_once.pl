@@ -64,7 +64,7 @@ sub fold_all
 	return $sum;
 }
 
-# Buffers that a fold looks at
+# Buffers that a fold reads
 sub buffers_of_fold
 {
 	my ($session, $rows) = @_;
@@ -249,7 +249,7 @@ subtest 'a statement that moves more keys than are folded at once moves all of t
 	$one->sql('TRUNCATE item, bcdelta.change, bcdelta.pending');
 	$one->sql("ALTER TABLE item DROP CONSTRAINT item_pkey; INSERT INTO item SELECT g, 'x' FROM generate_series(1, 50000) AS g");
 	$one->sql("INSERT INTO bcdelta.link (feed, key, store_id, address) SELECT 'item', id::text, id, id FROM item");
-	# of a row that was deleted, where another one is to go
+	# of a deleted row, whose key another row takes
 	$one->sql("INSERT INTO bcdelta.link (feed, key, store_id, address) VALUES ('item', '50001', 99999, 99999)");
 	fold_all($folder);
 	$one->sql('UPDATE item SET id = id + 1');

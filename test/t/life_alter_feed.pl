@@ -173,7 +173,7 @@ subtest 'alter_feed waits for writers only if the captured columns change, and a
 	$shop->wait_for("SELECT count(*) = 1 FROM pg_locks WHERE relation = 'article'::regclass AND NOT granted");
 	$writer->sql('COMMIT');
 	my $told = ($alter->finish)[2] =~ /feed "article" was concurrently altered by another session/;
-	# before 14 the first one keeps it from looking at the feed
+	# before 14, the first session blocks readers of the feed
 	is(columns(), $told ? q('id', 'id', 'name', 'net', 'note') : q('id', 'id', 'name', 'gross', 'note'), 'who comes second is told, or builds on the first');
 };
 

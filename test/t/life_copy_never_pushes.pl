@@ -25,7 +25,7 @@ EOC
 $shop->push;
 
 # At the time of the dump: a row in flight, one deferred, one failed, and
-# changes that nobody has looked at, since the worker is not there.
+# changes that have not been folded, since there is no worker.
 $store->hold({ match => { method => 'POST' } });
 $shop->sql(<<'EOC');
 INSERT INTO articles (sku, title, price, maker) VALUES ('F-1', 'In flight', 1, 'M1'), ('F-2', 'Waits', 1, 'M99'), ('F-3', 'Wrong', -1, 'M1');
@@ -80,7 +80,7 @@ subtest 'a dump restored into another database pushes nothing' => sub {
 
 subtest 'a dump restored into another cluster pushes nothing' => sub {
 	my $other = bcdelta_node('other', databases => ['shop'], extension => 0, conf => 'bcdelta.naptime = 1');
-	# the worker begins anew, and folds, before the feeds are there
+	# the worker starts again, and folds, before the feeds have been restored
 	my $late = qr/ TABLE DATA bcdelta (?:feed|dependency) | SEQUENCE SET | (?:TRIGGER|INDEX|CONSTRAINT) /;
 	restore_some($other, 'shop', $dump, qr/^(?!.*$late)/);
 	kill_worker($other, 'shop', 'TERM');

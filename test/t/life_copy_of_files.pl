@@ -109,11 +109,11 @@ subtest 'a server recovered from an archive pushes nothing until it is resumed' 
 	$copy->start;
 	$copy->restart;
 	unlike(slurp_file($copy->logfile), qr/FATAL:  terminating background worker/, 'its normal stop is nothing to be told of');
-	# all of the archive, with the end of the schedule
+	# the whole archive, including the end of the schedule
 	$copy->poll_query_until('shop', 'SELECT count(*) = 0 FROM bcdelta.schedule');
 	$copy->promote;
 	is_paused($copy, 'was moved', 'one in standby mode that never streamed, too,');
-	# in the place where it was
+	# in its original place
 	$copy->safe_psql('shop', 'SELECT bcdelta.resume()');
 	is_home($copy, 'resumed, it');
 	$copy->safe_psql('shop', q(UPDATE bcdelta.feed SET home = regexp_replace(home, '^(\d+/\d+)/\d+/', '\1/1/')));
@@ -145,7 +145,7 @@ subtest 'a promoted standby goes on, and copies of it, or other places, push not
 	is_paused($staging, 'bcdelta.place: this place is "staging", but the feed was pushed from ""', 'one that is for staging');
 	$staging->stop;
 
-	# one that is promoted while no worker is there to see it
+	# promoted while no worker is running
 	$third->append_conf('postgresql.conf', "bcdelta.databases = ''");
 	$third->reload;
 	$third->promote;

@@ -116,7 +116,7 @@ subtest 'a worker that folds during a restore does not mistake a change for that
 		foreach my $step (@{ $orders{$order} })
 		{
 			restore_some($node, $db, $file, $step);
-			# feeds that are here are folded as always
+			# changes of existing feeds are folded as always
 			$node->safe_psql($db, 'SELECT fold(100) WHERE NOT EXISTS (SELECT FROM bcdelta.feed)');
 		}
 		restore_some($node, $db, $file, $later);

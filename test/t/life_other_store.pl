@@ -44,7 +44,7 @@ sub hears_nothing
 
 sub clear_all { $_->clear foreach $sandbox, $live; return; }
 
-# The live store has been filled by a first load: the same ids are others there.
+# The live store was filled by an initial load: the same ids mean other records.
 $live->seed('brands', [ map { { id => 200 - $_, name => "Maker $_" } } 1 .. 3 ]);
 $live->seed('products',
 	[ map { { id => 1000 - $_, sku => "A-$_", name => "Article $_", type => 'physical', weight => 1, price => $_ } } 1 .. 10 ]);
@@ -61,7 +61,7 @@ subtest 'a link to a record that the store does not have is found, and corrected
 	$shop->sql("SELECT bcdelta.link('makers', 'M9', 987654); SELECT bcdelta.mark('makers', 'M9')");
 	is($shop->push->{created}, 1, 'a push makes the record');
 	isnt($shop->id('makers', 'M9'), 987654, 'and links the row to it');
-	# what refers to it is written again
+	# rows that refer to it are written again
 	$shop->sql("UPDATE articles SET maker = 'M9' WHERE sku = 'A-10'");
 	$shop->push;
 	my ($wrong, $right) = ($shop->id('makers', 'M9'), $sandbox->seed('brands', [ { name => 'Maker 9, the right one' } ])->{first});
@@ -162,7 +162,7 @@ subtest 'a server that is dropped and created again for another store sends noth
 	$shop->sql($server->($sandbox));
 	is($shop->push->{updated}, 1, 'for the same store');
 
-	# while a run is under way
+	# during a run
 	$sandbox->hold({ match => { method => 'PUT' } });
 	$shop->sql("UPDATE articles SET price = 80 WHERE sku = 'A-1'");
 	my $first = $shop->push('wait => false');

@@ -21,7 +21,7 @@ EOC
 $shop->sql('INSERT INTO a SELECT i, i FROM generate_series(1, 3) AS i');
 $shop->push;
 
-# Updates of feed a travel with those of feed b, whose rows are looked up first.
+# Updates of feed a share requests with those of feed b, whose rows are looked up first.
 my $n = 0;
 
 sub during_push

@@ -21,7 +21,7 @@ EOC
 is($shop->push->{created}, 11, 'a shop');
 my $n = 0;
 
-# A push finds the feed broken; another feed's row goes through all the same.
+# A push finds the feed broken; the row of another feed is pushed nevertheless.
 sub broken
 {
 	my ($what, $message) = @_;

@@ -14,8 +14,8 @@ use Test::More;
 
 my ($old, $new, $file);
 my $node = bcdelta_node('upgrade', databases => [], conf => "bcdelta.naptime = 1\nlog_statement = none");
-# But for one row of each kind they are in the store: of two that are created at
-# once, either may have the lower id.
+# All rows are in the store except one of each kind: of two that are created at
+# the same time, either may get the lower id.
 my @brands = map { { id => 100 + $_, name => "Maker $_" } } 1 .. 3, 5;
 my @products = map { { id => 300 + $_, sku => "S$_", name => "Article $_", type => 'physical', weight => 1, price => $_ } } 1 .. 5, 9;
 $products[-1]{sku} = 'S9a';
@@ -83,8 +83,8 @@ VALUES (1, 'makers', 'M1', 101, 'different', 'name', 'a', 'b'), (1, 'makers', 'M
 EOC
 );
 
-# Captured in the one, and in the other with the script of 0.1.0 still there;
-# which table of the ring takes a change is a matter of the time.
+# Captured in the one, and in the other while it still has the script of 0.1.0;
+# the time determines which table of the ring a change goes into.
 my $changes = <<'EOC';
 INSERT INTO word VALUES ('w', 'x');
 UPDATE articles SET sku = 'S9a' WHERE sku = 'S9';
@@ -107,7 +107,7 @@ sub shop
 	return $shop;
 }
 
-# What the new one has, as the library of 0.1.0 would have made it: a dump of it,
+# What the new one has, as 0.1.0 would have it: a dump,
 # restored where the extension has that version.
 sub copy_shop
 {
@@ -129,7 +129,7 @@ sub copy_shop
 	return;
 }
 
-# Everything that the catalog has of the extension.
+# Everything in the catalog that belongs to the extension.
 my $catalog = <<'EOC';
 WITH member AS (
 	SELECT classid, objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
@@ -159,7 +159,7 @@ UNION ALL SELECT 'extension', extversion, extnamespace::regnamespace::text, conc
 ORDER BY 1, 2, 3, 4
 EOC
 
-# A dump, without what two databases never have in common.
+# A dump, without parts that always differ between databases.
 sub dump_of
 {
 	my ($shop) = @_;
@@ -197,7 +197,7 @@ sub serve
 	return;
 }
 
-# The script of a database passes for one of this version.
+# Makes the script of a database count as one of this version.
 sub pretend
 {
 	my ($shop, $version) = @_;

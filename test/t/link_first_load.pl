@@ -11,7 +11,7 @@ my $shop = BCDelta::Shop->open('link', store => { args => [ '--quota', 100000 ] 
 my $store = $shop->store;
 $shop->tables(articles => { on_delete => "'delete'" });
 
-# The old shop, and what the first load made of it: 40 products, in trees.
+# The old shop, and the result of the initial load: 40 products, in trees.
 $shop->sql(<<'EOC');
 INSERT INTO makers SELECT 'M' || i, 'Maker ' || i FROM generate_series(1, 9) AS i;
 INSERT INTO groups VALUES (1, 5, 'Leaf'), (5, 9, 'Branch'), (9, NULL, 'Tree'), (2, 9, 'Leaf'), (3, 5, 'Only here'), (4, 3, 'Below it'),

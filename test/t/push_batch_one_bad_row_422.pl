@@ -26,7 +26,7 @@ subtest '422: the row that the reply names, in whatever way, is sent alone, and 
 	foreach my $what (sort keys %named)
 	{
 		my ($path, $body, $do) = @{ $named{$what} };
-		# the place of a record in a batch is that of its key, as text
+		# records of a batch are sorted by their keys as text
 		$do->{body}{errors}{errors} = { '6.name' => 'is bad' } if $path =~ /categories/;
 		$store->fault({ match => { method => 'PUT', path => "^$path\$", body => $body }, do => $do });
 		$shop->sql("UPDATE groups SET name = CASE id WHEN 37 THEN 'Bad' ELSE 'Ten ' || id || ' $what' END WHERE id BETWEEN 31 AND 40") if $path =~ /categories/;
@@ -68,7 +68,7 @@ subtest '422: a row that the reply does not name is found by halving the batch, 
 	my $run = $shop->push;
 	is_deeply([ @$run{qw(updated failed)} ], [ 9, 1 ], 'one bad row in a batch of ten');
 	like($shop->errors->{'articles G-5'}, qr/422 No.*price: too odd/, 'with the store\'s words');
-	# and the row once more, when it has failed
+	# and the row again, once it has failed
 	my $rows = 0;
 	$rows += @{ $_->{body} } foreach $store->journal(method => 'PUT', status => 422);
 	is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome IN ('retry', 'failed') AND http_status = 422"),

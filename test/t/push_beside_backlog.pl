@@ -16,8 +16,8 @@ my ($node, $store) = ($shop->node, $shop->store);
 $shop->tables(makers => { on_delete => q('delete') });
 my $is_old = $shop->sql('SHOW server_version_num') < 150000;
 
-# Few and many, and what a constant cost may differ by: probes that find a row
-# or none, dead rows.
+# Few and many rows, and how much a constant cost may vary: probes that find a
+# row or none, dead rows.
 my ($few, $many, $slack) = (300, 9300, 400);
 
 sub rows_read
@@ -29,7 +29,7 @@ sub rows_read
 		WHERE relname IN ('pending', 'link', 'move', 'lookup', 'result', 'run') GROUP BY relname) AS t))->{o};
 }
 
-# What is read has been told when it does not grow any more.
+# The statistics are complete when they no longer grow.
 sub settled
 {
 	my ($last, $same) = ('', 0);
@@ -44,7 +44,7 @@ sub settled
 	return rows_read();
 }
 
-# Rows that the sub makes others read, by table.
+# Rows read by other processes because of the sub, by table.
 sub cost
 {
 	my ($sub) = @_;
@@ -54,8 +54,8 @@ sub cost
 	return { map { $_ => $after->{$_} - $before->{$_} } keys %$after };
 }
 
-# The sub costs the same when there is more of something; the statements make
-# the rows few to many, the first ones before.
+# The sub costs the same when there is more of something; the first statements
+# make few rows, the others many.
 sub does_not_grow
 {
 	my ($statements, $sub) = @_;
@@ -91,7 +91,7 @@ sub push_one
 	return;
 }
 
-# A push goes on while rows wait: it is stopped when it has nothing else to do.
+# A push continues while rows wait: it is stopped when it has nothing else to do.
 sub push_beside_waiting
 {
 	add_article();

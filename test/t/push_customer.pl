@@ -124,10 +124,10 @@ subtest 'a bad row in a batch of ten is found by halving, and the others are sav
 	{
 		$store->settings({ customer_mode => $mode });
 		refuse('POST', 'Bad', 'An error occurred') if $mode eq 'atomic';
-		# what the store cannot take, and nobody could know
+		# values that the store refuses for reasons that only it knows
 		$shop->sql(sprintf(q(INSERT INTO person (id, mail, first) SELECT g, format('%%sn%%s@example.org', CASE WHEN g %% 10 = 6 THEN 'a,b' END, g), CASE WHEN g %% 10 = 6 THEN 'Bad' ELSE 'Good' END FROM generate_series(%d, %d) AS g), $from, $from + 9));
 		my $run = $shop->push;
-		# what a refused batch has left behind is found
+		# records that a refused batch has created are found
 		is_deeply([ $run->{created} + $run->{linked}, $run->{failed} ], [ 9, 1 ], "$mode: one fails") or diag(explain([ $run, $shop->errors ]));
 		is($shop->pending->{ 'person ' . ($from + 6) }, 'failed', "$mode: the bad one");
 		like($shop->errors->{ 'person ' . ($from + 6) }, qr/422 /, "$mode: in the store's words");

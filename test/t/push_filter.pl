@@ -15,7 +15,7 @@ SELECT bcdelta.track('article', 'shop', 'product', '{"sku": "''A-'' || id", "nam
 	on_delete => 'delete', filter => 'active AND deleted_at IS NULL AND 1 / ratio = 1');
 EOC
 
-# Pushes, and returns what came of the rows that were pushed.
+# Pushes, and returns the outcomes of the rows.
 sub outcomes
 {
 	my ($sql, $feed) = @_;

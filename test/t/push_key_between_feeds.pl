@@ -50,7 +50,7 @@ sub rotate
 
 my $union = join(' UNION ALL ', map { "SELECT '$_' AS feed, * FROM $_" } @feeds);
 
-# Records that differ from their rows, but for these rows
+# Records that differ from their rows, except these rows
 sub differing
 {
 	my %but = map { $_ => 1 } @_;
@@ -72,7 +72,7 @@ sub agree
 	return;
 }
 
-# Nothing is without a number, or has a name that no row has had
+# No product lacks a number, or has a name that no row has had
 sub whole
 {
 	my ($what) = @_;
@@ -267,7 +267,7 @@ subtest 'a row takes the key of another feed\'s row that is deleted, or gives it
 			is($shop->push->{failed}, 0, "$what: and back");
 			agree("$what, and back");
 
-			# a new row takes what the other one leaves
+			# a new row takes the key that the other one gives up
 			$set = join(', ', map { "$_ = 'Fresh $what'" } @$columns);
 			my %new = (sku => "New $what", name => "New $what");
 			my $now = $shop->value("SELECT * FROM $giver WHERE id = 6");

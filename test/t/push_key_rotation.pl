@@ -22,14 +22,14 @@ SELECT bcdelta.track('item', 'shop', 'product', on_delete => 'delete',
 	fields => '{"sku": "sku", "name": "name", "price": "price", "type": "''physical''", "weight": "1",
 		"brand_id": "bcdelta.ref(''maker'', brand)"}');
 EOC
-# The first load is done
+# The initial load has been done
 $store->seed('products', [ map { { id => 1000 + $_, sku => "S$_", name => "Item $_", price => $_, type => 'physical', weight => 1 } } 1 .. $rows ]);
 $shop->sql("INSERT INTO item SELECT g, 'S' || g, 'Item ' || g, g FROM generate_series(1, $rows) AS g");
 $shop->link("'item'");
 $shop->push;
 $shop->clear;
 
-# The store has what the source has, and nothing else
+# The store agrees with the source, and has nothing else
 sub agree
 {
 	my ($what) = @_;
@@ -44,7 +44,7 @@ sub agree
 	return;
 }
 
-# A push, in at most so many calls
+# A push, with a limit of calls
 sub pushed
 {
 	my ($what, $most, %expected) = @_;
@@ -108,7 +108,7 @@ subtest 'chains end in a new key, or in that of a deleted row' => sub {
 		pushed("$what: a chain that ends at a deleted row", 8, deleted => 1);
 		$shop->sql("INSERT INTO item VALUES (30, 'T $what', 'Tail $what', 1)");
 		pushed("$what: a row", 2, created => 1);
-		# a new row takes the key that the first one leaves
+		# a new row takes the key that the first one gives up
 		$shop->sql("CREATE TEMPORARY TABLE first AS SELECT * FROM item WHERE id = 1; $shift;
 			UPDATE item SET " . join(', ', map { "$_ = 'Other $what'" } @$columns) . " WHERE id = 30;
 			INSERT INTO item SELECT 3000, " . join(', ', map { my $c = $_; (grep { $_ eq $c } @$columns) ? $c : "'Head $what'" } qw(sku name)) . ', 3000 FROM first');

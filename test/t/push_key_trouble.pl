@@ -40,7 +40,7 @@ sub rotate
 	return;
 }
 
-# Rows of which the store has something else, but for these
+# Rows whose records differ, except these
 sub differing
 {
 	my (@but) = @_;
@@ -136,7 +136,7 @@ subtest 'a row that is invalid, refused, deferred or failing holds up no other p
 			is_deeply(differing(7), [], "$what: the others are pushed")
 			  if $how ne 'failing' and "@$columns" eq 'sku name';
 			$store->unfault;
-			# that one row is mended in the source; those that failed only for its sake come with it
+			# that one row is corrected in the source; rows that failed only because of it follow
 			$shop->sql(q(UPDATE item SET price = 7, brand = 'a' WHERE id = 7));
 			$shop->push;
 			agree($what);

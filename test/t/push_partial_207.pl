@@ -44,7 +44,7 @@ subtest '422: if a refused batch created categories nevertheless, they are found
 subtest '422: what a refused batch may have created is found even if its row has another key by then' => sub {
 	$store->fault({ match => { method => 'POST' }, times => 1, do => { partial => { status => 422, fail => [0] } } });
 	$shop->clear;
-	# those before the create find nothing
+	# look-ups before the create find nothing
 	$store->fault({ match => { method => 'GET', path => 'categories' }, skip => 3, do => { status => 500 } });
 	$shop->sql("INSERT INTO groups SELECT i, NULL, 'Noted ' || i FROM generate_series(301, 303) AS i");
 	$shop->push;

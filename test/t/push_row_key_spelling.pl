@@ -31,7 +31,7 @@ subtest 'keys that sort before everything, look like JSON, or are long work like
 	$shop->push;
 	is_deeply($shop->pending, {}, 'then the others');
 
-	# verify walks the links, in portions; link the rows
+	# verify reads the links in portions, link the rows
 	is($shop->verify("feed => 'odd'")->{unchanged}, scalar @keys, 'all agree');
 	$shop->sql("BEGIN; DELETE FROM odd WHERE key = ''; DELETE FROM bcdelta.change; COMMIT");
 	$run = $shop->verify("feed => 'odd'");
@@ -70,7 +70,7 @@ foreach my $case (@types)
 		is_deeply(brands(), [], 'the record is gone');
 		is_deeply($shop->pending, {}, 'nothing is left');
 
-		# An id list that spells the keys in its own way.
+		# An id list that writes the keys in another way.
 		my $id = $store->seed('brands', [ { name => 'Loaded' } ])->{first};
 		$shop->sql("INSERT INTO thing VALUES ('$one', 'Loaded 2'); SELECT bcdelta.link('thing', '$other', $id)");
 		my $run = $shop->push;
@@ -116,7 +116,7 @@ subtest 'a reference that cannot be a key says so' => sub {
 	$shop->sql("INSERT INTO thing VALUES (1, 'S', 'acme')");
 	is($shop->push->{failed}, 1, 'the row fails');
 	like($shop->errors->{'thing 1'}, qr/"acme" is not a key of feed "maker" \(key integer\)/, 'with the feed and the key');
-	# What a broken feed's rows are linked to is known all the same.
+	# The links of a broken feed's rows can still be read.
 	$shop->sql("INSERT INTO maker VALUES (7, 'Seven'); UPDATE thing SET maker = '7'");
 	is($shop->push->{created}, 2, 'put right');
 	$shop->sql("DROP TABLE maker; UPDATE thing SET sku = 'T'");

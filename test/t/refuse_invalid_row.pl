@@ -162,7 +162,7 @@ my $node;
 subtest 'a mapping that does not return costs its row the time limit, and no other row anything' => sub {
 	$node = $shop->node;
 
-	# A mapping that does not return costs its row, and the time limit
+	# A mapping that does not return fails its row after the time limit
 	$node->append_conf('postgresql.conf', "bcdelta.mapping_timeout = '300ms'");
 	$node->reload;
 	$shop->sql(<<'EOC');

@@ -15,7 +15,7 @@ my $shop = BCDelta::Shop->open(
 my $store = $shop->store;
 $shop->tables;
 
-# A third of all requests fails, in every way.
+# A third of all requests fail, in every way.
 sub trouble
 {
 	my ($method) = @_;
@@ -82,7 +82,7 @@ subtest 'a row that causes failures is soon sent alone, and waits ever longer; r
 	is($shop->sql('SELECT bcdelta.retry()'), 0, 'retry leaves it alone');
 	is($shop->sql("SELECT bcdelta.retry('groups', waiting => true)"), 0, 'so it does for another feed');
 
-	# somebody knows better, and the run that waits goes on at once
+	# a user knows better, and the waiting run continues at once
 	$store->unfault;
 	is($shop->sql("SELECT bcdelta.retry('articles', waiting => true)"), 1, 'unless rows that wait are meant, too');
 	$push->finish;

@@ -22,8 +22,8 @@ SELECT bcdelta.track('shy', 'shop', 'product', on_delete => 'hide',
 EOC
 $shop->tables(map { $_ => { on_delete => "'delete'" } } qw(makers groups));
 
-# Rows go in, their creates are done or not, and nobody hears of it; changes
-# are made; a push puts things right.
+# Rows are inserted, and the replies to their creates, done or not, are lost;
+# then the rows change, and a push corrects everything.
 sub lose
 {
 	my ($how, $insert, $change) = @_;

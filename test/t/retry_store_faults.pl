@@ -34,7 +34,7 @@ sub check_all
 	return;
 }
 
-# A push under faults, each of which has to be met: all goes well in the end.
+# A push under faults, each of which must occur: all is well in the end.
 sub push_under
 {
 	my ($what, @faults) = @_;
@@ -48,7 +48,7 @@ sub push_under
 	return $run;
 }
 
-# What may become of one request, whatever it is
+# Possible faults of any request
 my %trouble = (
 	'lost before' => { lose => 'before' },
 	'lost after' => { lose => 'after' },

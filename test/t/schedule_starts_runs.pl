@@ -16,7 +16,7 @@ $shop->tables;
 sub trouble { return $shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = '$_[0]'"); }
 sub log_lines { return scalar grep { /$_[0]/ } split /\n/, slurp_file($node->logfile); }
 
-# The runs of a schedule since it was asked last
+# The runs of a schedule since the last call
 my $seen = 0;
 
 sub next_runs

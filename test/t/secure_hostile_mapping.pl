@@ -188,7 +188,7 @@ subtest 'a function that sleeps, or cancels, while it is planned pauses its feed
 	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), qr/query_canceled/, 'its own is paused, and says why');
 };
 
-# Waits until the worker was taken down so often.
+# Waits until the worker has been taken down this often.
 sub wait_crashes
 {
 	my ($number, $feed) = @_;

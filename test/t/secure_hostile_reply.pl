@@ -20,7 +20,7 @@ my $shop = BCDelta::Shop->open(
 my ($node, $store) = ($shop->node, $shop->store);
 $shop->tables;
 
-# A push, a verify or a link under faults, which have to be met.
+# A push, a verify or a link under faults, each of which must occur.
 sub under
 {
 	my ($function, $arguments, @faults) = @_;
@@ -31,7 +31,7 @@ sub under
 	return $run;
 }
 
-# Everything that people can read
+# Everything that users can read
 sub all_text
 {
 	return $shop->sql(join(' UNION ALL ', map { "SELECT r::text FROM bcdelta.$_ AS r" }
@@ -58,11 +58,11 @@ subtest 'a token in a reply is masked, whatever the status and the spelling' => 
 		like(join("\n", @{ $shop->discrepancies }), qr/name\|Token\|echo \S+ end/, "$name: compared");
 		like(join("\n", @{ $shop->discrepancies }), qr/more \S+ end/, 'and listed');
 	}
-	# with a JSON escape, which no serializer of ours would make
+	# with a JSON escape that our serializers do not produce
 	under('verify', "'makers'", { do => { status => 200, body =>
 		qq({"data":[{"id":$id,"name":"echo tok\\u002ben\\/v\\u0065ry=secret end"}],"meta":{"pagination":{"total":1,"total_pages":1}}}),
 		headers => { 'X-Request-Id' => "id $token" } }, match => { method => 'GET' } });
-	# in a 207, in errors, in a reply of words, in headers
+	# in a 207, in errors, in plain text, in headers
 	foreach my $do (
 		{ status => 207, body => { data => [], errors => { name => "207 $token" }, meta => { total => 1, success => 0, failed => 1 } } },
 		{ status => 422, body => { status => 422, title => "422 $token", errors => { $token => $spellings{base64} } } },
@@ -115,7 +115,7 @@ subtest 'an invalid id leaves out that record, and no other' => sub {
 	under('push', '', { times => 1, do => { set => { id => -1 } }, match => { method => 'POST' } });
 	is(scalar(grep { $_->{name} eq 'Kdent' } @{ $store->state('brands') }), 1, 'made once');
 	is($shop->outcomes->{'makers K'}, 'linked', 'and found');
-	# a read before which one record is not to be seen is no proof that it is gone
+	# a read that does not show a record is no proof that it is gone
 	under('verify', "'makers'", { do => { set => { id => 'seven' } }, match => { method => 'GET', query => 'id:in' } });
 	unlike(join("\n", @{ $shop->discrepancies }), qr/missing_in_store/, 'what is not to be seen is not said to be missing');
 };
@@ -138,7 +138,7 @@ subtest 'a reply about another record is ignored' => sub {
 	is($shop->id('makers', 'E1'), $brand, 'and the other one is still its row\'s');
 	is($shop->record('brands', $shop->id('makers', 'E4'))->{name}, 'Echo 4', 'what was not done is made after all');
 	is($shop->record('brands', $shop->id('makers', 'E5'))->{name}, 'Echo 5', 'the id of another row is not taken for one of the right name');
-	# what the store makes of white space and case is no other record
+	# a record with other white space or case is not another record
 	$shop->sql("INSERT INTO makers VALUES ('E6', 'Echo  6  x & y')");
 	$run = under('push', '', { times => 1, do => { set => { name => 'ECHO 6 X &amp; Y' } }, match => { method => 'POST' } });
 	is($shop->outcomes->{'makers E6'}, 'created', 'a name put in order is believed');
@@ -240,7 +240,7 @@ subtest 'senseless replies do no harm' => sub {
 	$shop->sql('SELECT bcdelta.retry()');
 	$shop->push;
 	is_deeply($shop->pending, {}, 'updates: nothing is pending') or diag(explain($shop->errors));
-	# only 202 and 204 may say nothing
+	# only 202 and 204 may be empty
 	my %names = map { $_->{name} => 1 } @{ $store->state('brands') };
 	is_deeply([ grep { !$names{"Sense $_ new"} && $replies[ $_ - 1 ]{status} !~ /^20[24]$/ } 1 .. $n ], [], 'each is done');
 };
@@ -263,7 +263,7 @@ subtest 'a rate window of an hour is reported, and not waited for' => sub {
 		$shop->sql("SELECT bcdelta.cancel(max(run_id)) FROM bcdelta.run");
 		$pushing->finish;
 		$store->unfault;
-		# another worker knows nothing of it
+		# a new worker does not know about it
 		kill_worker($node, 'shop', 'TERM');
 		$shop->push;
 		is_deeply($shop->pending, {}, 'nothing is lost');

@@ -11,7 +11,7 @@ use Test::More;
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
 
-# A certificate for some hosts, signed by an authority of our own.
+# A certificate for some hosts, signed by our own authority.
 sub openssl { return system('openssl', @_) == 0; }
 
 sub certificate

@@ -79,7 +79,7 @@ subtest 'results are removed bcdelta.result_retention days after their run ended
 	is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE run_id = $old"), 1, 'and so does the run');
 };
 
-# Every bad state is told by the status until it is over, and says what to do.
+# Every bad state is reported by the status until it is over, with what to do.
 sub trouble { return $shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = '$_[0]'"); }
 
 sub troubled

@@ -15,7 +15,7 @@ my ($node, $store) = ($shop->node, $shop->store);
 $shop->tables;
 my $n = 0;
 
-# A run that goes on until the store lets go: others wait for their turn.
+# A run that continues until the store releases it: others wait for their turn.
 sub busy
 {
 	$store->hold({ match => { method => 'POST' }, process => 'now' });
@@ -111,7 +111,7 @@ subtest 'a push that asks for what a queued one will do joins it' => sub {
 	is($shop->push("'groups', wait => false")->{run_id}, $id + 3, 'which has the others');
 	calm();
 
-	# who waits, and who goes away
+	# callers that wait, and callers that leave
 	my $wait = 'SELECT run_id, state FROM bcdelta.push()';
 	$id = busy();
 	my ($first, $second) = map { $shop->start($wait) } 1, 2;

@@ -61,8 +61,8 @@ EOC
 	$node->restart;
 	wait_for_worker($node, 'shop');
 
-	# Jobs of this kind run once when the server starts, so nobody has to wait for
-	# the minute to be full.
+	# Jobs of this kind run once when the server starts, so there is no need to
+	# wait for the next full minute.
 	$shop->sql(<<'EOC');
 CREATE EXTENSION pg_cron;
 SELECT cron.schedule('sweep', '@reboot', $$CALL bcdelta.sweep('shop')$$);
