@@ -202,7 +202,7 @@ note_refusal(BcdJob *job, BcdItem *item)
 	BcdDecision *d = &item->decision;
 
 	if (!bcd_is_write(job) || d->leaves || d->outcome != BCD_NO_OUTCOME || d->part != BCD_NO_OUTCOME ||
-		job->request->status == 429)
+		job->request->status == 429 || (job->prepares != 0 && job->request->status < 300))
 		return;
 	d->outcome = BCD_RETRY;
 	if (d->error == NULL)

@@ -6,12 +6,12 @@ CREATE TABLE buyers (buyer_no int PRIMARY KEY, email text, first_name text, last
 SELECT bcdelta.track('jackets', 'shop', 'product', $$ {
     "name": "title", "sku": "jacket_no", "type": "'physical'", "price": "price", "weight": "0.4",
     "inventory_tracking": "'variant'",
+    "images": "jsonb_build_array(jsonb_build_object('image_url', 'https://pictures.example.org/' || jacket_no || '.jpg'))",
     "custom_fields": "jsonb_build_array(jsonb_build_object('name', 'Fabric', 'value', fabric))"
 } $$);
 SELECT bcdelta.track('jacket_sizes', 'shop', 'variant', $$ {
     "product_id": "bcdelta.ref('jackets', jacket_no)", "sku": "sku", "price": "price",
-    "option_values": "jsonb_build_array(jsonb_build_object('option_display_name', 'Size', 'label', size),
-                                        jsonb_build_object('option_display_name', 'Colour', 'label', colour))"
+    "option_values": "jsonb_build_array(jsonb_build_object('option_display_name', 'Size', 'label', size), jsonb_build_object('option_display_name', 'Colour', 'label', colour))"
 } $$);
 SELECT bcdelta.track('shelves', 'shop', 'inventory', $$ {
     "location_id": "warehouse", "variant_id": "bcdelta.ref('jacket_sizes', sku)", "quantity": "pieces"
