@@ -64,7 +64,7 @@ subtest 'capture by statement is reported to see nothing of a subscription' => s
 	$shop->sql(q(SELECT bcdelta.untrack('forgotten')));
 };
 
-subtest 'a subscription made anew keeps the links, and tells what vanished in the meantime' => sub {
+subtest 'a recreated subscription keeps the links, and shows which rows have disappeared' => sub {
 	my $ids = $shop->sql('SELECT string_agg(feed || key || store_id, $$ $$ ORDER BY feed, key) FROM bcdelta.link');
 	$shop->sql(block('DROP SUBSCRIPTION'));
 	$source->poll_query_until('shop', q(SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'bcdelta')) or die;
