@@ -1,11 +1,11 @@
--- Magento 2: entities whose values are in tables of their own (EAV).
+-- Magento 2: entities whose values are in separate tables (EAV).
 --
--- Magento runs on MySQL.  This is what pgloader makes of such a database.  See
+-- Magento runs on MySQL.  These tables are as created by pgloader.  See
 -- side-car.md for how the tables follow the shop while it trades.
 --
 -- An entity is a row with a number; its name, price and so on are rows of five
 -- tables, by type, attribute and store view.  Store view 0 has the defaults;
--- here view 1 is the one that moves, and what it does not say is taken from 0.
+-- view 1 is migrated here, and values that it lacks are taken from view 0.
 
 -- The attributes by name.  Products are entities of type 4, categories of 3.
 CREATE VIEW public.bc_text AS
@@ -24,7 +24,7 @@ JOIN public.eav_attribute AS a USING (attribute_id)
 WHERE v.store_id IN (0, 1) AND v.value IS NOT NULL
 ORDER BY v.entity_id, a.attribute_code, v.store_id DESC;
 
--- A product, one column for each value that the store has a field for.
+-- Products, with one column for each value that the store has a field for.
 CREATE VIEW public.bc_product AS
 SELECT e.entity_id,
     (SELECT value FROM public.bc_text AS t WHERE t.entity_id = e.entity_id AND code = 'name')              AS name,
@@ -49,14 +49,14 @@ SELECT e.entity_id,
      ORDER BY v.store_id DESC LIMIT 1) AS is_active
 FROM public.catalog_category_entity AS e;
 
--- Which categories a product is in: not those above the root of the shop.
+-- The categories of products, except those above the root of the shop.
 CREATE VIEW public.bc_product_category AS
 SELECT p.product_id, p.category_id
 FROM public.catalog_category_product AS p JOIN public.catalog_category_entity AS c ON c.entity_id = p.category_id
 WHERE c.level >= 2;
 
--- Level 0 is Magento's own root, level 1 the root of a shop, which a store has
--- no record for.
+-- Level 0 is Magento's own root, level 1 the root of a shop; a store has no
+-- records for these.
 SELECT bcdelta.track('public.catalog_category_entity', 'shop', 'category', $$ {
     "name":       "(SELECT c.name FROM public.bc_category AS c WHERE c.entity_id = catalog_category_entity.entity_id)",
     "is_visible": "coalesce((SELECT c.is_active FROM public.bc_category AS c WHERE c.entity_id = catalog_category_entity.entity_id), 1) = 1",
@@ -75,8 +75,8 @@ SELECT bcdelta.track('public.eav_attribute_option', 'shop', 'brand', $$ {
 
 SELECT bcdelta.depends('brands', 'public.eav_attribute_option_value', '{option_id}');
 
--- Simple products.  Those with options, and the simple ones that are their
--- variants, are not among them.
+-- Simple products, except products with options, and simple products that are
+-- variants of these.
 SELECT bcdelta.track('public.catalog_product_entity', 'shop', 'product', $$ {
     "sku":         "sku",
     "type":        "CASE type_id WHEN 'simple' THEN 'physical' ELSE 'digital' END",
@@ -101,13 +101,13 @@ SELECT bcdelta.depends('products', child, '{product_id}')
 FROM unnest(ARRAY['public.catalog_category_product', 'public.cataloginventory_stock_item',
     'public.catalog_product_super_link']::regclass[]) AS child;
 
--- Everybody with an account.
+-- Everyone with an account.
 SELECT bcdelta.track('public.customer_entity', 'shop', 'customer', $$ {
     "email":      "email",
     "first_name": "firstname",
     "last_name":  "lastname"
 } $$, feed => 'customers', filter => 'is_active = 1');
 
--- Everything is to be pushed.  Rows that the store has already are found by
--- their names, article numbers and addresses, and only what differs is written.
+-- Mark everything to be pushed.  Records that are already in the store are found
+-- by name, article number or e-mail address, and only differences are written.
 SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'brands', 'products', 'customers']) AS feed;

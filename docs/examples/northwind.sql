@@ -1,7 +1,7 @@
 -- Northwind: categories, suppliers and products.
 --
--- The sample database that every textbook knows, and the shape of many small
--- shops: one table for each kind of record, references by number, one price
+-- The sample database of many textbooks, which has the structure of many small
+-- shops: one table for each kind of record, references by number, and one price
 -- and one stock level in the row of the product.
 
 SELECT bcdelta.track('public.categories', 'shop', 'category', $$ {
@@ -15,15 +15,14 @@ SELECT bcdelta.track('public.suppliers', 'shop', 'brand', $$ {
     "page_title": "concat_ws(', ', company_name, city, country)"
 } $$);
 
--- Northwind has no article numbers, so the mapping makes them: a product that
--- has one is found by it, whatever becomes of its name.
+-- Northwind has no article numbers, so the mapping creates them: a product with
+-- an article number is found by it, even if its name changes.
 --
--- unit_price is a real.  As text it has the digits that somebody once typed
--- in, 21.35; cast to numeric by way of double precision it would be
--- 21.350000381.
+-- unit_price is a real.  As text, it has the digits that were entered, 21.35;
+-- cast to numeric through double precision, it would be 21.350000381.
 --
--- What may become null is mapped to what the store means by none: a field
--- that is null is not sent, and the store would keep the old value.
+-- Columns that may become null are mapped to the store's value for "none": a
+-- null is not sent, so the store would keep the old value.
 SELECT bcdelta.track('public.products', 'shop', 'product', $$ {
     "name":               "product_name",
     "sku":                "'NW-' || lpad(product_id::text, 4, '0')",
@@ -38,9 +37,9 @@ SELECT bcdelta.track('public.products', 'shop', 'product', $$ {
     "is_visible":         "discontinued = 0"
 } $$, on_delete => 'hide');
 
--- Northwind's customers have no e-mail address, by which a store knows its
--- customers; see shop.sql for customers.
+-- Northwind's customers have no e-mail address, which identifies customers in a
+-- store; see shop.sql for customers.
 
--- Everything is to be pushed.  Rows that the store has already are found by
--- their names and article numbers, and only what differs is written.
+-- Mark everything to be pushed.  Records that are already in the store are found
+-- by name or article number, and only differences are written.
 SELECT bcdelta.mark_all('categories'), bcdelta.mark_all('suppliers'), bcdelta.mark_all('products');

@@ -1,9 +1,9 @@
 -- Odoo: product_template and product_product.
 --
 -- Odoo runs on PostgreSQL, so the triggers can be in its own database.  A
--- template is what the shop shows; a product is what lies on the shelf, and
--- has the article number and the stock.  Since version 16, texts that can be
--- translated are jsonb, one member for each language.
+-- template is what the shop shows; a product is what is on the shelf, with an
+-- article number and stock.  Since version 16, translatable text is jsonb, with
+-- one member for each language.
 
 -- The template with its product, which is the only one unless it has variants.
 CREATE VIEW public.bc_product AS
@@ -15,8 +15,8 @@ FROM public.product_product AS p
 WHERE p.active
 ORDER BY p.product_tmpl_id, p.id;
 
--- The shop's own categories (product_public_category), not those of the
--- bookkeeping (product_category).
+-- The shop's own categories (product_public_category), not those used for
+-- accounting (product_category).
 SELECT bcdelta.track('public.product_public_category', 'shop', 'category', $$ {
     "name":       "coalesce(name->>'de_DE', name->>'en_US')",
     "sort_order": "coalesce(sequence, 0)",
@@ -42,8 +42,8 @@ SELECT bcdelta.depends('products', 'public.product_public_category_product_templ
 SELECT bcdelta.depends('products', 'public.stock_quant', '{product_id}',
     lookup => 'SELECT product_tmpl_id FROM public.product_product WHERE id = $1');
 
--- Partners are customers, suppliers, contacts and addresses at once.  Those
--- with an account of the shop are customers: they have a user.
+-- Partners can be customers, suppliers, contacts or addresses.  Those with an
+-- account in the shop are customers: they have a user.
 SELECT bcdelta.track('public.res_partner', 'shop', 'customer', $$ {
     "email":      "trim(email)",
     "first_name": "split_part(name, ' ', 1)",
@@ -54,11 +54,11 @@ SELECT bcdelta.track('public.res_partner', 'shop', 'customer', $$ {
     filter => $$ active AND email LIKE '%@%' AND EXISTS (SELECT FROM public.res_users AS u WHERE u.partner_id = res_partner.id AND u.share) $$);
 
 SELECT bcdelta.depends('customers', 'public.res_users', '{partner_id}');
--- The name of a company is that of another partner: a feed may depend on its
--- own table.
+-- The name of a company is in the row of another partner: a feed may depend on
+-- its own table.
 SELECT bcdelta.depends('customers', 'public.res_partner', '{id}',
     lookup => 'SELECT id FROM public.res_partner WHERE parent_id = $1');
 
--- Everything is to be pushed.  Rows that the store has already are found by
--- their names, article numbers and addresses, and only what differs is written.
+-- Mark everything to be pushed.  Records that are already in the store are found
+-- by name, article number or e-mail address, and only differences are written.
 SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'products', 'customers']) AS feed;

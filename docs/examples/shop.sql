@@ -1,9 +1,9 @@
 -- A normalised shop: products in variants by size and colour, texts per
 -- language, prices per currency, stock per warehouse.
 --
--- Every kind of record has a table, and nothing is stored twice.  What the
--- store wants in one record is therefore in several tables, and the mapping
--- says which: each table that it reads beside its own is named in depends().
+-- Every kind of record has a table, and nothing is stored twice.  So the fields
+-- of one record in the store come from several tables: each table that a mapping
+-- reads in addition to its own is declared with depends().
 
 -- In the language and the currency of the store.
 CREATE VIEW public.bc_category AS
@@ -18,9 +18,8 @@ FROM public.variant AS v
 LEFT JOIN public.size AS s ON s.id = v.size_id
 LEFT JOIN public.colour AS c ON c.id = v.colour_id;
 
--- A product without sizes and colours has a single variant without them.  The
--- store has no variant for that: article number, price and stock are the
--- product's own.
+-- A product without sizes and colors has a single variant.  The store has no
+-- variant for it: article number, price and stock belong to the product itself.
 CREATE VIEW public.bc_product AS
 SELECT p.id, t.name, t.description, plain.id AS plain_id, plain.ean,
     coalesce(plain.sku, p.number) AS sku,
@@ -62,8 +61,8 @@ SELECT bcdelta.depends('products', 'public.variant', '{product_id}');
 SELECT bcdelta.depends('products', 'public.price', '{variant_id}',
     lookup => 'SELECT product_id FROM public.variant WHERE id = $1');
 
--- Variants.  Options and their values are made as needed; a size or a colour
--- that is missing is no option of this product.
+-- Variants.  Options and their values are created as needed; a product without
+-- sizes, or without colors, does not have this option.
 SELECT bcdelta.track('public.variant', 'shop', 'variant', $$ {
     "product_id":    "bcdelta.ref('products', product_id)",
     "sku":           "sku",
@@ -77,8 +76,8 @@ SELECT bcdelta.track('public.variant', 'shop', 'variant', $$ {
 SELECT bcdelta.depends('variants', 'public.price', '{variant_id}');
 SELECT bcdelta.depends('variants', 'public.product', '{id}', lookup => 'SELECT id FROM public.variant WHERE product_id = $1');
 
--- Stock: a row for each variant and warehouse.  The item is the variant, or
--- the product where that has no options.
+-- Stock: a row for each variant and warehouse.  The item is the variant, or the
+-- product if it has no options.
 SELECT bcdelta.track('public.stock', 'shop', 'inventory', $$ {
     "location_id": "(SELECT w.location_id FROM public.warehouse AS w WHERE w.id = warehouse_id)",
     "product_id":  "bcdelta.ref('products', (SELECT v.product_id FROM public.bc_variant AS v WHERE v.id = variant_id AND v.is_plain))",
@@ -100,6 +99,6 @@ SELECT bcdelta.track('public.customer', 'shop', 'customer', $$ {
     "phone":      "coalesce(phone, '')"
 } $$, feed => 'customers', filter => 'NOT guest');
 
--- Everything is to be pushed.  Rows that the store has already are found by
--- their names, article numbers and addresses, and only what differs is written.
+-- Mark everything to be pushed.  Records that are already in the store are found
+-- by name, article number or e-mail address, and only differences are written.
 SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'brands', 'products', 'variants', 'stock', 'customers']) AS feed;

@@ -4,7 +4,7 @@
 -- has a master variant, which has the article number, the weight and the
 -- price; rows are not deleted but get a time in deleted_at.
 
--- What the store calls a product is a product with its master variant.
+-- A product of the store is a product with its master variant.
 CREATE VIEW public.bc_product AS
 SELECT p.id, m.id AS master_id, m.sku, m.weight, m.height, m.width, m.depth, m.track_inventory,
     (SELECT x.amount FROM public.spree_prices AS x
@@ -16,7 +16,7 @@ SELECT p.id, m.id AS master_id, m.sku, m.weight, m.height, m.width, m.depth, m.t
 FROM public.spree_products AS p
 JOIN public.spree_variants AS m ON m.product_id = p.id AND m.is_master AND m.deleted_at IS NULL;
 
--- Which taxons a product has, and of which taxonomy.
+-- The taxons of products, with their taxonomies.
 CREATE VIEW public.bc_product_taxon AS
 SELECT c.product_id, c.taxon_id, c.position, y.name AS taxonomy
 FROM public.spree_products_taxons AS c
@@ -24,8 +24,8 @@ JOIN public.spree_taxons AS t ON t.id = c.taxon_id AND t.parent_id IS NOT NULL
 JOIN public.spree_taxonomies AS y ON y.id = t.taxonomy_id;
 
 -- The first taxon of a taxonomy is the taxonomy itself: it has no parent, and
--- is left out.  Moving a taxon renumbers lft and rgt of many others; nobody
--- reads these columns here, so nothing is pushed for that.
+-- is left out.  Moving a taxon renumbers lft and rgt of many others; no
+-- mapping reads these columns, so this pushes nothing.
 SELECT bcdelta.track('public.spree_taxons', 'shop', 'category', $$ {
     "name":        "name",
     "description": "coalesce(description, '')",
@@ -57,18 +57,18 @@ SELECT bcdelta.track('public.spree_products', 'shop', 'product', $$ {
     "categories":  "coalesce((SELECT jsonb_agg(bcdelta.ref('categories', t.taxon_id)) FROM public.bc_product_taxon AS t WHERE t.product_id = spree_products.id AND t.taxonomy = 'Categories'), '[]')"
 } $$, feed => 'products', filter => 'deleted_at IS NULL', on_delete => 'hide');
 
--- Prices and stock belong to a variant, and that to a product: two steps.
+-- Prices and stock belong to a variant, which belongs to a product: two steps.
 SELECT bcdelta.depends('products', 'public.spree_variants', '{product_id}');
 SELECT bcdelta.depends('products', 'public.spree_products_taxons', '{product_id}');
 SELECT bcdelta.depends('products', child, '{variant_id}',
     lookup => 'SELECT product_id FROM public.spree_variants WHERE id = $1')
 FROM unnest(ARRAY['public.spree_prices', 'public.spree_stock_items']::regclass[]) AS child;
 
--- A stock location that is closed changes the stock of everything in it.
+-- Closing a stock location changes the stock of everything in it.
 SELECT bcdelta.depends('products', 'public.spree_stock_locations', '{id}',
     lookup => 'SELECT v.product_id FROM public.spree_stock_items AS s JOIN public.spree_variants AS v ON v.id = s.variant_id WHERE s.stock_location_id = $1');
 
--- Accounts.  Their names are in the address that they use for bills.
+-- Accounts.  Their names are in their billing addresses.
 SELECT bcdelta.track('public.spree_users', 'shop', 'customer', $$ {
     "email":      "email",
     "first_name": "coalesce((SELECT nullif(split_part(a.name, ' ', 1), '') FROM public.spree_addresses AS a WHERE a.id = bill_address_id), split_part(email, '@', 1))",
@@ -79,6 +79,6 @@ SELECT bcdelta.track('public.spree_users', 'shop', 'customer', $$ {
 SELECT bcdelta.depends('customers', 'public.spree_addresses', '{id}',
     lookup => 'SELECT id FROM public.spree_users WHERE bill_address_id = $1');
 
--- Everything is to be pushed.  Rows that the store has already are found by
--- their names, article numbers and addresses, and only what differs is written.
+-- Mark everything to be pushed.  Records that are already in the store are found
+-- by name, article number or e-mail address, and only differences are written.
 SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'brands', 'products', 'customers']) AS feed;

@@ -1,13 +1,13 @@
 -- WooCommerce: posts, postmeta, terms and users.
 --
--- WordPress runs on MySQL.  This is what pgloader makes of such a database:
--- names in lower case, wp_posts.id instead of wp_posts.ID.  See side-car.md
+-- WordPress runs on MySQL.  These tables are as created by pgloader, with
+-- names in lower case: wp_posts.id instead of wp_posts.ID.  See side-car.md
 -- for how the tables follow the shop while it trades.
 
--- Views with the names of the store keep the mappings below short.
+-- Views whose columns have the store's names keep the mappings below short.
 --
--- One row for each product, one column for each key of wp_postmeta that is
--- needed.  Values are texts, and an empty one means none.
+-- One row for each product, with one column for each required key of wp_postmeta.
+-- Values are text, and an empty one means none.
 CREATE VIEW public.bc_product AS
 SELECT post_id,
     max(meta_value) FILTER (WHERE meta_key = '_sku')                       AS sku,
@@ -40,8 +40,8 @@ SELECT r.object_id AS post_id, r.term_taxonomy_id, x.taxonomy
 FROM public.wp_term_relationships AS r JOIN public.wp_term_taxonomy AS x USING (term_taxonomy_id);
 
 -- Product categories and brands share a table with tags, menus and much else.
--- A parent is given as a term, not as the row that says what the term is:
--- hence the sub-select.
+-- A parent is given as a term, not as the row that describes the term; hence
+-- the sub-select.
 SELECT bcdelta.track('public.wp_term_taxonomy', 'shop', 'category', $$ {
     "name":        "(SELECT t.name FROM public.bc_term AS t WHERE t.term_taxonomy_id = wp_term_taxonomy.term_taxonomy_id)",
     "description": "description",
@@ -57,8 +57,8 @@ SELECT bcdelta.depends(feed, 'public.wp_terms', '{term_id}',
     lookup => 'SELECT term_taxonomy_id FROM public.wp_term_taxonomy WHERE term_id = $1')
 FROM unnest(ARRAY['categories', 'brands']) AS feed;
 
--- Products are posts of one type.  A product in the bin, or a draft, leaves
--- the filter and is hidden in the store until it is published again.
+-- Products are posts of one type.  A product in the trash, or a draft, no longer
+-- satisfies the filter, and is hidden in the store until it is published again.
 SELECT bcdelta.track('public.wp_posts', 'shop', 'product', $$ {
     "name":        "replace(post_title, '&amp;', '&')",
     "description": "post_content",
@@ -78,8 +78,8 @@ SELECT bcdelta.track('public.wp_posts', 'shop', 'product', $$ {
 SELECT bcdelta.depends('products', 'public.wp_postmeta', '{post_id}');
 SELECT bcdelta.depends('products', 'public.wp_term_relationships', '{object_id}');
 
--- Customers are users with that role.  wp_users says nothing of it, so a user
--- who gets the role, or loses it, is noticed by wp_usermeta.
+-- Customers are users with that role.  The role is not in wp_users, so users who
+-- get or lose it are noticed through wp_usermeta.
 SELECT bcdelta.track('public.wp_users', 'shop', 'customer', $$ {
     "email":      "trim(user_email)",
     "first_name": "coalesce((SELECT nullif(c.first_name, '') FROM public.bc_customer AS c WHERE c.user_id = id), display_name)",
@@ -91,6 +91,6 @@ SELECT bcdelta.track('public.wp_users', 'shop', 'customer', $$ {
 
 SELECT bcdelta.depends('customers', 'public.wp_usermeta', '{user_id}');
 
--- Everything is to be pushed.  Rows that the store has already are found by
--- their names, article numbers and addresses, and only what differs is written.
+-- Mark everything to be pushed.  Records that are already in the store are found
+-- by name, article number or e-mail address, and only differences are written.
 SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'brands', 'products', 'customers']) AS feed;
