@@ -53,7 +53,7 @@ sub sent
 }
 
 subtest 'a changed child row sends what changes in its parent, and nothing else' => sub {
-	is_deeply(sent("UPDATE price SET net = 12.5 WHERE article = 1"), { 1 => { price => 12.5 } }, 'the new price of the parent, and no more');
+	is_deeply(sent("UPDATE price SET net = 12.5 WHERE article = 1"), { 1 => { price => 12.5 } }, 'the new price of the parent, and nothing else');
 	is_deeply(sent("UPDATE price SET seen = 1; INSERT INTO price VALUES (2, 'sale', 1), (NULL, 'list', 1)"), {}, 'nothing that matters');
 	is_deeply(sent("UPDATE price SET article = 3 WHERE article = 2 AND kind = 'list'; DELETE FROM price WHERE article = 3 AND net = 3"),
 		{ 2 => { price => 0 }, 3 => { price => 2 } }, 'both parents of a child that moved');
@@ -100,7 +100,7 @@ subtest 'a renamed parent key pauses the feed, says why, and loses nothing' => s
 	$shop->wait_for("SELECT state = 'paused' FROM bcdelta.feed WHERE feed = 'label'");
 	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'label'"),
 		qr/^a parent key column of table public.label_note \(label\) was renamed or dropped.*mark_all$/, 'the feed is paused and says why');
-	like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'label'"), qr/parent key column "label" of table "label_note" does not exist/, 'the status, too');
+	like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'label'"), qr/parent key column "label" of table "label_note" does not exist/, 'the status too');
 	my (undef, undef, $err) = $shop->try("SELECT bcdelta.resume('label')");
 	like($err, qr/parent key column "label" of table "label_note" does not exist/, 'it cannot be resumed');
 	$shop->sql("ALTER TABLE label_note RENAME tag TO label; SELECT bcdelta.resume('label'); SELECT bcdelta.mark_all('label')");
@@ -135,7 +135,7 @@ subtest 'a dropped child table breaks the mapping that reads it, and no other' =
 	like($run->{error}, qr/feed "article", field "search_keywords": relation "public.text_of" does not exist/, 'a child that the mapping reads is dropped');
 	$shop->sql("CREATE TABLE text_of (article int, language text, body text); SELECT bcdelta.depends('article', 'text_of', '{article}'); SELECT bcdelta.resume('article');
 		INSERT INTO text_of VALUES (5, 'de', 'neu')");
-	is($shop->push->{updated}, 2, 'and made anew');
+	is($shop->push->{updated}, 2, 'and made again');
 	is($shop->sql("SELECT trouble IS NULL FROM bcdelta.status WHERE feed = 'article'"), 't', 'nothing is wrong');
 };
 

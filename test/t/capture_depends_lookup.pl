@@ -149,7 +149,7 @@ subtest 'a lookup that meets a lock is tried again, and other feeds go on' => su
 	my $session = BCDelta::Session->open($shop->node, 'shop');
 	$session->sql('BEGIN; LOCK TABLE variant');
 	$shop->sql("UPDATE price SET net = 3 WHERE variant = 31; UPDATE label SET name = name || '?'");
-	is($shop->push("feed => 'label'")->{updated}, 2, 'a lookup that meets a lock is tried again, and other feeds go on');
+	is($shop->push("feed => 'label'")->{updated}, 2, 'a lookup that meets a lock is tried again, and other feeds continue');
 	is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'product'"), 'active', 'its feed is not paused');
 	$session->sql('COMMIT');
 	$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.lookup');

@@ -124,7 +124,7 @@ subtest 'pushes run while many sessions write' => sub {
 		$_->wait foreach @writers;
 	}
 	$_->close foreach @writers;
-	cmp_ok($pushes, '>', 3, 'pushes ran meanwhile');
+	cmp_ok($pushes, '>', 3, 'pushes ran in the meantime');
 };
 
 my $want;

@@ -69,7 +69,7 @@ subtest 'after ten kills, no product is missing or created twice' => sub {
 		if ($psql)
 		{
 			my ($rc) = $psql->finish;
-			isnt($rc, 0, "$n: a caller is told of the crash");
+			isnt($rc, 0, "$n: a caller is told about the crash");
 			$shop->wait_for("SELECT state = 'failed' FROM bcdelta.run WHERE waited ORDER BY run_id DESC LIMIT 1");
 			like($shop->sql('SELECT error FROM bcdelta.run WHERE waited ORDER BY run_id DESC LIMIT 1'),
 				qr/interrupted: the worker was restarted/, 'and so is the run');

@@ -116,7 +116,7 @@ subtest 'the changes of a long transaction are folded when it commits' => sub {
 	is(fold_all($folder), 1_000, 'what is committed is folded');
 	cmp_ok(buffers_of_fold($folder, 100), '<', $before + 30, 'what is not is waited for without looking');
 	insert($one, 20_000);
-	is(fold_all($folder), 20_000, 'others go on');
+	is(fold_all($folder), 20_000, 'others continue');
 	$two->sql('COMMIT');
 	is($folder->sql('SELECT fold(1000)') >= 1000, 1, 'then the long one is folded, in portions');
 	fold_all($folder);
@@ -135,7 +135,7 @@ subtest 'the changes of a prepared transaction are folded when it commits, even 
 	($one, $two, $folder) = sessions(3);
 	is(fold_all($folder), 0, 'a crash folds nothing twice');
 	$two->sql("COMMIT PREPARED 'late'");
-	is(fold_all($folder), 1_000, 'after the crash, too');
+	is(fold_all($folder), 1_000, 'after the crash too');
 	is($one->sql('SELECT differences()'), 0, 'and nothing is missing');
 };
 

@@ -60,7 +60,7 @@ subtest 'fields: only what a new expression changes is sent, and links are kept'
 
 subtest 'a field that is mapped again later is sent, whatever was known of it' => sub {
 	alter(qq(\$\${$fields, "is_visible": "shown"}\$\$));
-	is_deeply(push_sent(), {}, 'a field is mapped no more');
+	is_deeply(push_sent(), {}, 'a field is no longer mapped');
 	$store->edit('product', $id{1}, { price => 1 });
 	$shop->sql('UPDATE article SET name = name || $$!$$ WHERE id = 2');
 	$shop->push;
@@ -174,7 +174,7 @@ subtest 'alter_feed waits for writers only if the captured columns change, and a
 	$writer->sql('COMMIT');
 	my $told = ($alter->finish)[2] =~ /feed "article" was concurrently altered by another session/;
 	# before 14, the first session blocks readers of the feed
-	is(columns(), $told ? q('id', 'id', 'name', 'net', 'note') : q('id', 'id', 'name', 'gross', 'note'), 'who comes second is told, or builds on the first');
+	is(columns(), $told ? q('id', 'id', 'name', 'net', 'note') : q('id', 'id', 'name', 'gross', 'note'), 'the second session is told, or builds on the first');
 };
 
 subtest 'after many alterations during pushes and crashes, the last mapping counts' => sub {

@@ -106,7 +106,7 @@ subtest 'a copy that is declared to be the source goes on, and creates nothing t
 	is_deeply($shop->pending, \%pending, 'the original is as it was');
 	copy('early', 'SELECT bcdelta.resume(feed) FROM bcdelta.feed');
 	is(copy('early', 'SELECT state, created, deleted, linked, deferred, failed FROM bcdelta.push()'), 'succeeded|0|1|2|1|0', 'resumed');
-	is(copy('early', "SELECT string_agg(key, ' ' ORDER BY key) FROM bcdelta.pending"), 'F-2 F-3', 'what was in flight was found, not made again');
+	is(copy('early', "SELECT string_agg(key, ' ' ORDER BY key) FROM bcdelta.pending"), 'F-2 F-3', 'what was in flight was found, not created again');
 	is($shop->sql("SELECT home <> bcdelta.home() FROM bcdelta.schedule") . copy('early', 'SELECT home = bcdelta.home() FROM bcdelta.schedule'),
 		'ft', 'its schedules go with it');
 };
@@ -135,7 +135,7 @@ subtest 'a standby does nothing until it is promoted, then goes on by itself' =>
 	$standby->poll_query_until('shop', "SELECT count(*) = 20 FROM bcdelta.link WHERE key LIKE 'S-%'");
 	is($standby->safe_psql('shop', "SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'promoted, it goes on by itself');
 	is(scalar(grep { $_->{sku} =~ /^S-/ } @{ $store->state('products') }), 20, 'nothing is missing');
-	is(scalar(grep { @{ $_->{created} } && $_->{body}{sku} =~ /^S-/ } $store->journal(method => 'POST')), 20, 'nothing was made twice');
+	is(scalar(grep { @{ $_->{created} } && $_->{body}{sku} =~ /^S-/ } $store->journal(method => 'POST')), 20, 'nothing was created twice');
 };
 
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');

@@ -56,7 +56,7 @@ sub is_home
 	is($copy->safe_psql('shop', 'SELECT state FROM bcdelta.push()'), 'succeeded', "$what pushes");
 	$copy->poll_query_until('shop', "SELECT NOT EXISTS (SELECT FROM bcdelta.pending) AND NOT EXISTS (SELECT FROM bcdelta.status WHERE changes > 0)")
 	  or die 'nothing is pushed';
-	is($copy->safe_psql('shop', "SELECT state FROM bcdelta.status"), 'active', "$what goes on");
+	is($copy->safe_psql('shop', "SELECT state FROM bcdelta.status"), 'active', "$what continues");
 	is($copy->safe_psql('shop', "SELECT count(*) FROM (SELECT home FROM bcdelta.feed UNION SELECT home FROM bcdelta.schedule UNION SELECT bcdelta.home()) AS h"),
 		1, 'and is at home');
 	return;
@@ -82,7 +82,7 @@ subtest 'a server started from a base backup pushes nothing until it is resumed'
 	is_home($copy, 'resumed, it');
 	is(scalar(grep { $_->{price} > 1000 } @{ $store->state('products') }), 20, 'with all that was pending');
 	$copy->stop;
-	is($shop->value('SELECT state FROM bcdelta.status')->{state}, 'active', 'the original goes on');
+	is($shop->value('SELECT state FROM bcdelta.status')->{state}, 'active', 'the original continues');
 	$shop->sql('SELECT bcdelta.mark_all($$item$$)');
 	$shop->push;
 };
@@ -108,7 +108,7 @@ subtest 'a server recovered from an archive pushes nothing until it is resumed' 
 	$copy = copy_of('replayed', 'base', has_restoring => 1);
 	$copy->start;
 	$copy->restart;
-	unlike(slurp_file($copy->logfile), qr/FATAL:  terminating background worker/, 'its normal stop is nothing to be told of');
+	unlike(slurp_file($copy->logfile), qr/FATAL:  terminating background worker/, 'its normal shutdown is not reported');
 	# the whole archive, including the end of the schedule
 	$copy->poll_query_until('shop', 'SELECT count(*) = 0 FROM bcdelta.schedule');
 	$copy->promote;

@@ -90,7 +90,7 @@ subtest 'a server that leads to another store pauses its feeds' => sub {
 	is($shop->link("'articles'")->{state}, 'failed', 'so does link');
 	is($shop->verify("'articles'")->{state}, 'failed', 'and verify');
 	$run = $shop->push;
-	is("$run->{state} $run->{api_calls}", 'failed 0', 'a push of the server fails, too') or diag($run->{error});
+	is("$run->{state} $run->{api_calls}", 'failed 0', 'a push of the server fails too') or diag($run->{error});
 	like(($shop->try('CALL bcdelta.sweep()'))[2], qr/run \d+ failed: every feed .* is paused: "makers": its links.*"articles": its links/s, 'and a sweep');
 	foreach my $sql (q(SELECT * FROM bcdelta.preview('articles')), q(SELECT bcdelta.link('articles', 'A-2', 5)))
 	{
@@ -106,9 +106,9 @@ subtest 'a server that leads to another store pauses its feeds' => sub {
 
 subtest 'a mistyped hash that is corrected changes nothing' => sub {
 	$shop->sql(lead_to($sandbox));
-	is($shop->push->{updated}, 1, 'the push goes on');
+	is($shop->push->{updated}, 1, 'the push continues');
 	is(status('articles')->{state}, 'active', 'as if nothing had been');
-	is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'in the table, too');
+	is($shop->sql("SELECT count(*) FROM bcdelta.feed WHERE state = 'paused'"), 0, 'in the table too');
 };
 
 subtest 'a store is identified by hash and host, ignoring case' => sub {
@@ -125,7 +125,7 @@ subtest 'a store is identified by hash and host, ignoring case' => sub {
 	$shop->wait_for("SELECT state = 'paused' FROM bcdelta.feed WHERE feed = 'makers'");
 	$shop->sql(lead_to($sandbox));
 	is($shop->push->{state}, 'succeeded', 'put back');
-	like(status('articles')->{paused_reason}, qr/^paused by/, 'what a person paused stays so');
+	like(status('articles')->{paused_reason}, qr/^paused by/, 'a feed paused by a user stays paused');
 	$shop->sql("SELECT bcdelta.resume('articles')");
 	hears_nothing('looking');
 };
@@ -140,7 +140,7 @@ subtest 'with a token of another store, nothing is sent there' => sub {
 	is(scalar($live->journal), 0, 'its own store hears nothing');
 	$shop->sql($mine);
 	$shop->sql("SELECT bcdelta.resume(server => 'shop')");
-	is($shop->push->{updated}, 1, 'put right and resumed, it goes on');
+	is($shop->push->{updated}, 1, 'corrected and resumed, it continues');
 };
 
 subtest 'the same store under another address counts as another one until a user decides otherwise' => sub {
@@ -191,7 +191,7 @@ subtest 'a running push sends nothing to another store' => sub {
 	$shop->wait_for("SELECT state = 'failed' FROM bcdelta.run WHERE run_id = $run->{run_id}");
 	is(scalar($live->journal), 0, 'the live store hears nothing');
 	$shop->sql(lead_to($sandbox));
-	is($shop->push->{state}, 'succeeded', 'put back, it goes on');
+	is($shop->push->{state}, 'succeeded', 'put back, it continues');
 	is($shop->records('products', 'sku')->{"A-$_"}{price}, $_ == 1 ? 180 : $_ + 100, "A-$_ is right") foreach 1, 2, 10;
 };
 
@@ -202,14 +202,14 @@ subtest 'requests that are under way while links are forgotten link nothing' => 
 	my $run = $shop->push('wait => false');
 	$shop->wait_held(1);
 	my $session = BCDelta::Session->open($node, 'shop');
-	like($shop->sql(q(SELECT bcdelta.unlink('makers'))), qr/^3$/, 'unlinked meanwhile');
+	like($shop->sql(q(SELECT bcdelta.unlink('makers'))), qr/^3$/, 'unlinked in the meantime');
 	$sandbox->release;
 	$shop->wait_for("SELECT state = 'failed' FROM bcdelta.run WHERE run_id = $run->{run_id}");
 	is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = 'makers'"), 0, 'no link comes of it');
 	is($shop->pending->{'makers M4'}, 'ready', 'the row is pending');
 	is($shop->link("'makers'")->{linked}, 4, 'and all are found');
 	$shop->push;
-	is(scalar(@{ $sandbox->state('brands') }), 4, 'none was made twice');
+	is(scalar(@{ $sandbox->state('brands') }), 4, 'none was created twice');
 	$session->close;
 };
 
@@ -221,7 +221,7 @@ subtest 'a transaction that forgets links and stays open holds up its own feed o
 	poll_until(sub { $shop->records('categories', 'name')->{Renamed} }, 'the feed of categories, which is not held up');
 	$session->sql('ROLLBACK');
 	$shop->wait_for("SELECT state FROM bcdelta.run WHERE run_id = $run->{run_id}", 'succeeded');
-	is_deeply($shop->pending, {}, 'rolled back, its own goes on');
+	is_deeply($shop->pending, {}, 'rolled back, its own continues');
 	is($shop->records('brands', 'id')->{ $shop->id('makers', 'M1') }{name}, 'Maker 1, renamed', 'with the links it had');
 	$shop->sql("UPDATE makers SET name = 'Maker 1' WHERE code = 'M1'; UPDATE groups SET name = 'Group' WHERE id = 1");
 	$shop->push;
@@ -272,7 +272,7 @@ subtest 'unlink, resume and link move the feeds to the live store, and nothing f
 	hears_nothing('it');
 	(undef, undef, $err) = $shop->try(q(SELECT bcdelta.resume(server => 'shop')));
 	like($err, qr/ERROR:.*links of feed "makers" belong to another store/, 'the others are not taken there unasked');
-	is($shop->sql(q(SELECT bcdelta.unlink(feed) FROM bcdelta.feed WHERE feed <> 'articles' ORDER BY feed)), "1\n4", 'until theirs are forgotten, too');
+	is($shop->sql(q(SELECT bcdelta.unlink(feed) FROM bcdelta.feed WHERE feed <> 'articles' ORDER BY feed)), "1\n4", 'until theirs are forgotten too');
 	$shop->sql(q(SELECT bcdelta.resume(server => 'shop')));
 	is($shop->link("'makers'")->{linked}, 3, 'brands are found');
 	is($shop->link("'articles'")->{linked}, 10, 'products are found');
@@ -283,7 +283,7 @@ subtest 'unlink, resume and link move the feeds to the live store, and nothing f
 	my $run = $shop->push;
 	is("$run->{created} $run->{updated}", '2 10', 'what is not there, or differs, is pushed') or diag(explain($run));
 	my %prices = map { $_->{sku} => $_->{price} } @{ $live->state('products') };
-	is($prices{'A-5'}, 5, 'what was pushed to the sandbox, too');
+	is($prices{'A-5'}, 5, 'what was pushed to the sandbox too');
 	is(scalar($sandbox->journal), 0, 'the sandbox hears nothing');
 	is($shop->verify->{conflicts}, 0, 'all agree') or diag(explain($shop->discrepancies));
 };

@@ -30,7 +30,7 @@ sub broken
 	my $run = $shop->push;
 	is($run->{state}, 'failed', "$what: the run fails");
 	like($run->{error}, qr/feed "things"/, 'and names the feed');
-	is($run->{updated}, 1, 'another feed goes on');
+	is($run->{updated}, 1, 'another feed continues');
 	my $reason = $shop->sql("SELECT paused_reason FROM bcdelta.status WHERE feed = 'things' AND state = 'paused'");
 	like($reason, $message, 'the feed says why');
 	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = 'things' AND state = 'failed'"), 0, 'no row is at fault');
@@ -45,7 +45,7 @@ sub mended
 	my ($what, $updated) = @_;
 	$shop->sql("SELECT bcdelta.resume('things')");
 	my $run = $shop->push;
-	is("$run->{state} $run->{updated} $run->{failed}", "succeeded $updated 0", "$what: mended, nothing is lost") or diag(explain([ $run, $shop->errors ]));
+	is("$run->{state} $run->{updated} $run->{failed}", "succeeded $updated 0", "$what: corrected, nothing is lost") or diag(explain([ $run, $shop->errors ]));
 	return;
 }
 
@@ -73,7 +73,7 @@ subtest 'a column of the mapping that is renamed or dropped pauses the feed, and
 subtest 'a key column that is renamed pauses the feed, and the source goes on' => sub {
 	$shop->sql("ALTER TABLE things RENAME COLUMN id TO number");
 	$shop->sql("UPDATE things SET title = 'Key renamed' WHERE number = 5; DELETE FROM things WHERE number = 6");
-	is($shop->sql('SELECT count(*) FROM things'), 9, 'the source goes on');
+	is($shop->sql('SELECT count(*) FROM things'), 9, 'the source continues');
 	$shop->wait_for("SELECT state = 'paused' FROM bcdelta.feed WHERE feed = 'things'");
 	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'things'"), qr/key column.*renamed or dropped.*mark_all/s, 'a key column was renamed: the feed is paused');
 	$shop->sql("ALTER TABLE things RENAME COLUMN number TO id; SELECT bcdelta.resume('things'); SELECT bcdelta.mark_all('things')");
@@ -92,7 +92,7 @@ subtest 'a column that is dropped during a run loses no row' => sub {
 	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = 'things'"), 9, 'a column is dropped during a run: rows wait or have failed');
 	$shop->sql("ALTER TABLE things ADD COLUMN title text DEFAULT 'After all'; SELECT bcdelta.resume('things'); SELECT bcdelta.retry('things')");
 	my $run = $shop->push;
-	is_deeply([ @$run{qw(state updated failed)} ], [ 'succeeded', 9, 0 ], 'and are pushed when it is mended');
+	is_deeply([ @$run{qw(state updated failed)} ], [ 'succeeded', 9, 0 ], 'and are pushed once it is corrected');
 };
 
 subtest 'if a source is dropped, the feed says so, and untrack removes the links' => sub {
@@ -100,7 +100,7 @@ subtest 'if a source is dropped, the feed says so, and untrack removes the links
 	$shop->sql('DROP TABLE things');
 	broken('the table was dropped', qr/feed "things": its source table no longer exists.*bcdelta\.untrack\('things'\)/s);
 	my ($rc, undef, $err) = $shop->try("SELECT bcdelta.resume('things')");
-	like($err, qr/source table no longer exists/, 'resume says so, too');
+	like($err, qr/source table no longer exists/, 'resume says so too');
 	like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'things'"), qr/./, 'and the status');
 	$shop->sql("SELECT bcdelta.untrack('things')");
 	is($shop->push->{state}, 'succeeded', 'without it everything is well');
@@ -122,7 +122,7 @@ subtest 'after a server was dropped and created again, a push says so and goes o
 	like($err, qr/server "shop" does not exist.*CREATE SERVER/s, 'without the server a push says so');
 	is($shop->sql("SELECT count(*) FROM bcdelta.status WHERE feed = 'makers'"), 1, 'the status is still there');
 	$shop->sql(create_server_sql($store));
-	is($shop->push("feed => 'makers'")->{updated}, 1, 'made again, it goes on');
+	is($shop->push("feed => 'makers'")->{updated}, 1, 'created again, it continues');
 };
 
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|the worker starts again/, 'the worker was never confused');

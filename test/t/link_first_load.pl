@@ -60,7 +60,7 @@ subtest 'categories are found by their name within their parent' => sub {
 subtest 'products are found by their article number, ignoring case, many at a time' => sub {
 	$shop->clear;
 	my $run = $shop->link("'articles'");
-	is_deeply([ @$run{qw(state linked failed deferred)} ], [ 'succeeded', 40, 0, 0 ], 'products, those of a missing brand, too') or diag(explain($run));
+	is_deeply([ @$run{qw(state linked failed deferred)} ], [ 'succeeded', 40, 0, 0 ], 'products, those of a missing brand too') or diag(explain($run));
 	is($shop->id('articles', 'A-7'), 307, 'whatever the case');
 	is($shop->sql("SELECT key = U&'A 41, \\00e9/&' FROM bcdelta.link WHERE store_id = 341"), 't', 'odd characters');
 	cmp_ok(scalar @{ $shop->calls }, '<=', 2, 'many at a time');
@@ -87,9 +87,9 @@ subtest 'a row whose brand is missing in the store is found by its own key, and 
 	my $gone = $shop->id('articles', 'A-8');
 	$shop->sql("DELETE FROM articles WHERE sku = 'A-8'");
 	is($shop->push("feed => 'articles'")->{deleted}, 1, 'it is deleted');
-	is($shop->record('products', $gone), undef, 'in the store, too');
+	is($shop->record('products', $gone), undef, 'in the store too');
 	$shop->sql("UPDATE articles SET price = -1 WHERE sku = 'A-26'; DELETE FROM bcdelta.link WHERE key = 'A-26'");
-	is($shop->link("'articles'")->{linked}, 1, 'a row with a value that cannot be sent is found by its key, too');
+	is($shop->link("'articles'")->{linked}, 1, 'a row with a value that cannot be sent is found by its key too');
 };
 
 subtest 'a few rows are looked up one by one' => sub {
@@ -176,7 +176,7 @@ subtest 'a rejected token fails a link' => sub {
 	$store->settings({ token => 'another' });
 	my $run = $shop->link("'makers'");
 	is($run->{state}, 'failed', 'a wrong token');
-	like($run->{error}, qr/401/, 'fails a link, too');
+	like($run->{error}, qr/401/, 'fails a link too');
 	$store->settings({ token => $store->token });
 };
 

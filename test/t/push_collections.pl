@@ -193,7 +193,7 @@ subtest 'an element that is refused keeps none of the others from the store' => 
 	is_deeply([ @$run{qw(updated failed)} ], [ 0, 1 ], 'the row fails');
 	like($shop->errors->{'item 3'}, qr/Not this one/, 'with the reason');
 	is(props(3), 'a=1 good=1', 'the others are there');
-	is_deeply([ grep { !/deleted/ } @{ parts(3) } ], [ 'failed', 'custom_fields failed 422 bad=1', 'custom_fields created 200 good=1' ], 'each is told');
+	is_deeply([ grep { !/deleted/ } @{ parts(3) } ], [ 'failed', 'custom_fields failed 422 bad=1', 'custom_fields created 200 good=1' ], 'each is reported');
 	$store->unfault;
 	$shop->sql(q(SELECT bcdelta.retry('item')));
 	$shop->clear;
@@ -233,7 +233,7 @@ subtest 'a record that was found by a look-up is read, and its elements are take
 	settled('found');
 	$store->seed('products', [ { name => 'Item 8', sku => 'S8', weight => 1, price => 1, custom_fields => [ { name => 'a', value => '1' } ] } ]);
 	$shop->sql(q(INSERT INTO item (id, props) VALUES (8, '[{"name": "a", "value": "1"}]')));
-	is($shop->link("'item'")->{linked}, 1, 'a link finds them, too');
+	is($shop->link("'item'")->{linked}, 1, 'a link finds them too');
 	$shop->clear;
 	$shop->push;
 	is_deeply([ grep { /custom/ } @{ requests() } ], [], 'and a push after it sends none of them');

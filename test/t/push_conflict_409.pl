@@ -43,7 +43,7 @@ subtest '409: a record that is removed after its update was refused as a duplica
 	$shop->clear;
 	$shop->sql("UPDATE makers SET name = 'Clash & Co.'");
 	my $run = $shop->push;
-	is_deeply([ @$run{qw(state created failed)} ], [ 'succeeded', 1, 0 ], 'nobody has its name, and it is not there') or diag(explain($shop->errors));
+	is_deeply([ @$run{qw(state created failed)} ], [ 'succeeded', 1, 0 ], 'no record has its name, and it does not exist') or diag(explain($shop->errors));
 	is(scalar(grep { $_->{method} eq 'PUT' } $shop->writes), 2, 'after two updates of the record that it had');
 	is($shop->id('makers', 'C'), $shop->records('brands', 'name')->{'Clash & Co.'}{id}, 'the new one is linked');
 };

@@ -202,7 +202,7 @@ subtest 'verify reads customers page by page, and lists differences' => sub {
 subtest 'a customer that is gone is created again, and cannot be hidden' => sub {
 	$shop->sql(q(UPDATE person SET firm = 'New' WHERE id = 6));
 	$shop->push;
-	is_deeply($shop->pending, {}, 'made again') or diag(explain($shop->errors));
+	is_deeply($shop->pending, {}, 'created again') or diag(explain($shop->errors));
 	is($shop->records('customers', 'email')->{'n6@example.org'}{company}, 'New', 'with what the row has');
 	like(($shop->try(q(SELECT bcdelta.track('person', 'shop', 'customer', '{"email": "mail"}', feed => 'shy', on_delete => 'hide'))))[2],
 		qr/ERROR:.*hid/, 'no customer can be hidden');

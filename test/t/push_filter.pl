@@ -32,7 +32,7 @@ subtest 'a row that does not satisfy the filter is not created, and is deleted w
 	$shop->clear;
 	is(outcomes("INSERT INTO article VALUES (1, 'One', 1, true, NULL), (2, 'Two', 2, false, NULL), (3, 'Three', 3, true, now()), (4, 'Four', 4, NULL, NULL)"),
 		'1 created, 2 unchanged, 3 unchanged, 4 unchanged', 'only what satisfies it is created; null does not');
-	is(skus(), 'A-1', 'in the store, too');
+	is(skus(), 'A-1', 'in the store too');
 	is(outcomes("UPDATE article SET note = 'not mapped'"), '', 'a column that nobody reads');
 	is(outcomes("UPDATE article SET active = true WHERE id IN (2, 4)"), '2 created, 4 created', 'a column that only the filter reads');
 	is(outcomes("UPDATE article SET deleted_at = now() WHERE id = 1; UPDATE article SET active = NULL WHERE id = 2"), '1 deleted, 2 deleted', 'rows that leave it are deleted');
@@ -61,7 +61,7 @@ subtest 'preview shows what the filter will delete' => sub {
 };
 
 subtest 'marks, link, verify and count respect the filter' => sub {
-	is(outcomes("SELECT bcdelta.mark_all('article')"), '11 unchanged, 14 deleted, 2 unchanged, 3 unchanged, 77 unchanged', 'mark_all marks what left it, too');
+	is(outcomes("SELECT bcdelta.mark_all('article')"), '11 unchanged, 14 deleted, 2 unchanged, 3 unchanged, 77 unchanged', 'mark_all marks what left it too');
 	$shop->sql(<<'EOC');
 CREATE TABLE maker (id int PRIMARY KEY, name text, shop int);
 SELECT bcdelta.track('maker', 'shop', 'brand', '{"name": "name"}', capture => 'none', filter => 'shop = 1');

@@ -53,7 +53,7 @@ subtest 'rows wait for their products, and are one request after them' => sub {
 	agrees('a first push');
 	my $link = $shop->value(q(SELECT l.store_id, l.address, l.payload, p.store_id AS product FROM bcdelta.link AS l, bcdelta.link AS p WHERE l.feed = 'stock' AND l.key = '["7", "2"]' AND p.feed = 'item' AND p.key = '7'));
 	is_deeply([ @$link{qw(store_id address)} ], [ undef, "2/product_id=$link->{product}" ], 'the link has no id, but an address');
-	is($shop->sql(q(SELECT count(*) FROM bcdelta.result WHERE feed = 'stock' AND outcome = 'updated' AND store_id IS NULL AND address LIKE '%/product_id=%')), 100, 'results have it, too');
+	is($shop->sql(q(SELECT count(*) FROM bcdelta.result WHERE feed = 'stock' AND outcome = 'updated' AND store_id IS NULL AND address LIKE '%/product_id=%')), 100, 'results have it too');
 };
 
 subtest 'only what has changed is sent, and a look at unchanged rows costs nothing' => sub {

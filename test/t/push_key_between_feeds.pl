@@ -319,7 +319,7 @@ subtest 'a row that cannot be sent keeps its key, and rows of other feeds that w
 				my @key = map { /^(.)(.*)/; "$1 $2" } @$rows;
 				like(error_of($key[1]), qr/still belongs to row $id( of feed "$feed")? in the store, which could not be pushed; see its own error/,
 					"$what: the row before says whose it is");
-				like(error_of($key[0]), qr/, which waits for row $id of feed "$feed", which could not be pushed/, "$what: the one before that, too");
+				like(error_of($key[0]), qr/, which waits for row $id of feed "$feed", which could not be pushed/, "$what: the one before that too");
 				$shop->sql("UPDATE $feed SET $column = '$now->{$column}' WHERE id = $id");
 				$shop->push;
 				agree($what);

@@ -182,7 +182,7 @@ EOC
 	my %brand = map { $_->{id} => $_->{name} } @{ $store->state('brands') };
 	my $made = $shop->records('products', 'sku');
 	is_deeply([ map { $brand{ $made->{$_}{brand_id} } } qw(M1 M2 M3) ], [qw(Beta Alpha Beta)], 'and their products follow');
-	is($shop->verify("'made'")->{conflicts}, 0, 'as verify says, too');
+	is($shop->verify("'made'")->{conflicts}, 0, 'as verify says too');
 };
 
 sub names_agree

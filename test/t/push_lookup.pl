@@ -42,7 +42,7 @@ subtest 'records that are read by their ids are read again, and keep their links
 		{ match => { method => 'GET', path => 'products' }, times => 1, do => { status => 200, body => {} } });
 	$shop->sql('UPDATE articles SET price = price + 1');
 	my $run = $shop->push;
-	is_deeply([ @$run{qw(state updated linked failed)} ], [ 'succeeded', 11, 0, 0 ], 'records are read anew');
+	is_deeply([ @$run{qw(state updated linked failed)} ], [ 'succeeded', 11, 0, 0 ], 'records are read again');
 	is($shop->sql("SELECT string_agg(key || store_id, ' ' ORDER BY key) FROM bcdelta.link"), $links, 'and keep their links');
 	$store->unfault;
 };
@@ -93,7 +93,7 @@ subtest 'smaller pages are requested when the store refuses large ones' => sub {
 		INSERT INTO articles (sku, title, price) SELECT 'MANY-' || i, 'Many ' || i, 1 FROM generate_series(1, 100) AS i");
 	my $run = $shop->push;
 	is_deeply([ @$run{qw(linked created failed)} ], [ 200, 0, 0 ], 'smaller pages are asked for');
-	is($shop->verify("'makers'")->{state}, 'succeeded', 'by verify, too');
+	is($shop->verify("'makers'")->{state}, 'succeeded', 'by verify too');
 };
 
 subtest 'names and article numbers are found regardless of case' => sub {
@@ -122,7 +122,7 @@ subtest 'this includes letters beyond ASCII, whatever the locale of the database
 	$store->seed('products', [ article(sku => 'größe-1', name => 'Size'), article(sku => 'größe-2', name => 'Other size') ]);
 	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('GRÖßE-1', 'Size', 1), ('Größe-2', 'Other size', 1)");
 	my $run = $shop->push("feed => 'articles'");
-	is_deeply([ @$run{qw(created failed)} ], [ 0, 0 ], 'SKUs, too') or diag(explain($shop->errors));
+	is_deeply([ @$run{qw(created failed)} ], [ 0, 0 ], 'SKUs too') or diag(explain($shop->errors));
 };
 
 done_testing();

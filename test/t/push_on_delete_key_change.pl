@@ -75,7 +75,7 @@ EOC
 	my $products = $shop->records('products', 'sku');
 	ok($products->{'hide-1'}{is_visible}, 'a hidden one is shown again');
 	is($products->{'hide-1'}{id}, $ids{hide}, 'and is the same');
-	ok($products->{'hide-2'}{is_visible}, 'one that changed meanwhile, too');
+	ok($products->{'hide-2'}{is_visible}, 'one that changed meanwhile too');
 	is($products->{'hide-2'}{name}, 'Product hide 2, new', 'with its changes');
 	ok($shop->records('categories', 'name')->{Going}{is_visible}, 'a category');
 	ok($products->{'delete-1'}, 'a deleted one is created');
@@ -92,7 +92,7 @@ subtest 'a row that comes back after a hide whose reply was lost is shown' => su
 	$shop->sql("INSERT INTO on_hide VALUES (30, 'hide-30', 'Product hide 30', 30)");
 	$pushing->finish;
 	$shop->push;
-	ok($shop->records('products', 'sku')->{'hide-30'}{is_visible}, 'shown again all the same');
+	ok($shop->records('products', 'sku')->{'hide-30'}{is_visible}, 'shown again nevertheless');
 };
 
 subtest 'a link follows a changed key, and nothing is created' => sub {

@@ -36,8 +36,8 @@ subtest 'brands that are gone are created again, and their products updated, wha
 	$shop->sql("UPDATE makers SET name = 'New ' || code");
 	$shop->clear;
 	my $run = $shop->push;
-	is_deeply([ @$run{qw(state created updated)} ], [ 'succeeded', 3, 31 ], 'brands that are gone are made again');
-	is_deeply(brands(), $shop->list($source), 'and their products told');
+	is_deeply([ @$run{qw(state created updated)} ], [ 'succeeded', 3, 31 ], 'brands that are gone are created again');
+	is_deeply(brands(), $shop->list($source), 'and their products updated');
 };
 
 subtest 'a row that is deleted and inserted again gets another record, and references to it are updated' => sub {
@@ -134,9 +134,9 @@ EOC
 	$shop->push;
 	$shop->sql("UPDATE leaves SET parent = 3; DELETE FROM groups WHERE id = 5; SELECT bcdelta.pause('leaves')");
 	is($shop->push->{failed}, 1, 'a category of a paused feed');
-	is_deeply($shop->pending, { 'leaves 1' => 'ready', 'groups 5' => 'failed' }, 'keeps what is above it, too');
+	is_deeply($shop->pending, { 'leaves 1' => 'ready', 'groups 5' => 'failed' }, 'keeps what is above it too');
 	$shop->sql("SELECT bcdelta.resume('leaves'), bcdelta.retry()");
-	is_deeply([ @{ $shop->push }{qw(updated deleted)} ], [ 1, 1 ], 'until it goes on');
+	is_deeply([ @{ $shop->push }{qw(updated deleted)} ], [ 1, 1 ], 'until it continues');
 };
 
 subtest 'categories removed with their parent are created again, and their contents updated' => sub {
@@ -178,7 +178,7 @@ EOC
 		$shop->sql("UPDATE groups SET name = name || '.' WHERE id IN (10, 11, 12)");
 		$shop->push;
 		$right = $right_now->();
-		is_deeply($places->(), $right, "$what: the wares are told of all that are made again");
+		is_deeply($places->(), $right, "$what: the articles are updated for all that are created again");
 		is_deeply($shop->pending, {}, 'nothing is pending') or diag(explain($shop->errors));
 		is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE referred IS NOT NULL'), 0, 'and nothing has to be remembered');
 	}

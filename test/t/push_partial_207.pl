@@ -74,7 +74,7 @@ EOC
 	$shop->clear;
 	is($shop->push->{failed}, 0, 'saved in part: create');
 	is($shop->records('products', 'sku')->{'S-1'}{inventory_level}, 5, 'the rest arrives');
-	is(scalar $store->journal(method => 'POST'), 1, 'nothing is made twice');
+	is(scalar $store->journal(method => 'POST'), 1, 'nothing is created twice');
 	is_deeply(($shop->writes)[-1]{body}, [ { id => 0 + $shop->id('stock', 'S-1'), inventory_level => 5 } ], 'only the rest is sent');
 	$shop->sql("INSERT INTO stock SELECT 'T-' || i, 'T ' || i, i FROM generate_series(1, 5) AS i");
 	$shop->push;
@@ -100,7 +100,7 @@ subtest '207: a create is looked up if the reply does not mention the record' =>
 	$shop->clear;
 	is($shop->push->{failed}, 0, 'saved in part: which is not named');
 	is($shop->id('makers', 'H'), $shop->records('brands', 'name')->{'Half Co.'}{id}, 'it is found');
-	is(scalar $store->journal(method => 'POST'), 1, 'and not made twice');
+	is(scalar $store->journal(method => 'POST'), 1, 'and not created twice');
 	$nothing->{process} = JSON::PP::false;
 	$store->fault({ match => { method => 'POST' }, times => 1, do => $nothing });
 	$shop->sql("INSERT INTO makers VALUES ('I', 'Idle Co.')");
@@ -123,7 +123,7 @@ subtest '207: counters that say that all was saved are trusted; a category that 
 	$store->fault({ match => { method => 'PUT' }, times => 1, do => { status => 207, body => { errors => { title => 'Not there' }, meta => { total => 1, success => 0, failed => 1 } } } });
 	$shop->sql("UPDATE groups SET name = 'Twenty' WHERE id = 20");
 	my $run = $shop->push;
-	is_deeply([ @$run{qw(created failed)} ], [ 1, 0 ], 'a category that is gone, refused with 207, is made again');
+	is_deeply([ @$run{qw(created failed)} ], [ 1, 0 ], 'a category that is gone, refused with 207, is created again');
 	$store->unfault;
 };
 

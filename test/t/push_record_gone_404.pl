@@ -28,7 +28,7 @@ subtest '404: records that an administrator has removed are created again, or fo
 	my $run = $shop->push;
 	is_deeply([ @$run{qw(state created updated failed)} ], [ 'succeeded', 3, 9, 0 ], 'records that are gone')
 	  or diag(explain([ $run, $shop->errors ]));
-	is($shop->records('products', 'sku')->{'G-4'}{id}, $shop->id('articles', 'G-4'), 'are made again');
+	is($shop->records('products', 'sku')->{'G-4'}{id}, $shop->id('articles', 'G-4'), 'are created again');
 	is($shop->records('products', 'sku')->{'G-4'}{name}, 'Gone 4', 'with all fields');
 	is($shop->id('articles', 'G-7'), $shop->records('products', 'sku')->{'G-7'}{id}, 'or found again');
 	is($shop->id('makers', 'G'), $shop->records('brands', 'name')->{'Gone & Co.'}{id}, 'a brand');
@@ -42,7 +42,7 @@ subtest '404: references to a record that is created again get its new id' => su
 	$store->remove('category', $shop->id('groups', 1));
 	$shop->sql("UPDATE makers SET name = 'Gone again' WHERE code = 'G'; UPDATE groups SET name = 'Gone again'  WHERE id = 1");
 	my $run = $shop->push;
-	is_deeply([ @$run{qw(state failed)} ], [ 'succeeded', 0 ], 'a brand and a category are made again') or diag(explain($shop->errors));
+	is_deeply([ @$run{qw(state failed)} ], [ 'succeeded', 0 ], 'a brand and a category are created again') or diag(explain($shop->errors));
 	is($shop->records('products', 'sku')->{'R-1'}{brand_id}, $shop->id('makers', 'G'), 'a product has its brand again');
 	is_deeply($shop->records('products', 'sku')->{'R-1'}{categories}, [ 0 + $shop->id('groups', 1) ], 'and its category');
 	is($shop->records('categories', 'name')->{Below}{parent_id}, $shop->id('groups', 1), 'a category its parent');
@@ -60,7 +60,7 @@ EOC
 	$store->remove('product', $shop->id('careful', 'K-2'));
 	$shop->sql("UPDATE careful SET name = name || '!'");
 	my $run = $shop->push;
-	is_deeply([ @$run{qw(created updated failed)} ], [ 0, 2, 1 ], 'stale_link fail: nothing is made again');
+	is_deeply([ @$run{qw(created updated failed)} ], [ 0, 2, 1 ], 'stale_link fail: nothing is created again');
 	like($shop->errors->{'careful K-2'}, qr/record \d+ is no longer in the store/, 'the row says why');
 	$shop->sql("SELECT bcdelta.untrack('careful')");
 };

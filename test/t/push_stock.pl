@@ -145,7 +145,7 @@ subtest 'a refused facet does not prevent the others from being written' => sub 
 	$store->fault({ match => { method => 'PUT', path => 'products$' }, do => { status => 422, body => { status => 422, title => 'No such price' } } });
 	$shop->sql('UPDATE item SET stock = stock + 1, price = price + 1 WHERE id = 3');
 	$shop->push;
-	is_deeply(parts(3), [ 'failed', ' failed 422', 'stock updated 200' ], 'price refused: the stock is written all the same');
+	is_deeply(parts(3), [ 'failed', ' failed 422', 'stock updated 200' ], 'price refused: the stock is written nevertheless');
 	like($shop->errors->{'item 3'}, qr/No such price/, 'the error is that of the price');
 	is(levels()->{3}, $shop->sql('SELECT stock FROM item WHERE id = 3'), 'the stock is in the store');
 	$store->unfault;
@@ -168,7 +168,7 @@ subtest 'lost replies, and batches with a bad row, do not make levels wrong' => 
 	$store->remove('products', $shop->id('item', 20));
 	my $run = $shop->push;
 	agrees('a record that is gone');
-	is($shop->sql(q(SELECT merged FROM bcdelta.feed)), '{}', 'the endpoint is there all the same');
+	is($shop->sql(q(SELECT merged FROM bcdelta.feed)), '{}', 'the endpoint is there nevertheless');
 };
 
 subtest 'if the token lacks the scope for it, stock is sent with the record' => sub {
@@ -249,7 +249,7 @@ subtest 'an option sets the location of the stock' => sub {
 	$shop->clear;
 	$shop->sql(q(INSERT INTO item VALUES (50, 1, 7)));
 	$shop->push;
-	is_deeply(requests(), [ 'POST /catalog/products', $ABSOLUTE ], 'a new record gets it there, too');
+	is_deeply(requests(), [ 'POST /catalog/products', $ABSOLUTE ], 'a new record gets it there too');
 	is_deeply(parts(50), [ 'created', ' created 200', 'stock updated 200' ], 'and is created');
 	agrees('a new record', 2);
 	is($shop->verify->{conflicts}, 0, 'verify does not take the levels of all locations for this one');

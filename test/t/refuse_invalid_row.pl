@@ -31,7 +31,7 @@ EOC
 
 subtest 'each bad row is refused with its field, its value and its limit, and none harms another' => sub {
 	my $run = $shop->push;
-	is($run->{state}, 'succeeded', 'the run goes on');
+	is($run->{state}, 'succeeded', 'the run continues');
 	is($run->{created}, 11, 'good rows are created');
 	is($run->{failed}, 9, 'bad rows are counted');
 	is($run->{deferred}, 2, 'rows that wait for each other are deferred');
@@ -175,7 +175,7 @@ EOC
 	is( $shop->errors->{'slow 4'},
 		'the mapping took longer than bcdelta.mapping_timeout, which is 300 ms',
 		'and the reason is given');
-	is($shop->link(q('slow'))->{state}, 'succeeded', 'link goes on, too');
+	is($shop->link(q('slow'))->{state}, 'succeeded', 'link goes on too');
 	is($shop->verify(q('slow'))->{state}, 'succeeded', 'and so does verify');
 };
 

@@ -39,7 +39,7 @@ subtest 'error_limit: too many consecutive refusals pause the feed, and only tha
 	cmp_ok($run->{failed}, '<', 20, 'most rows were not even tried');
 	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = 'articles'"), 60, 'all rows are still pending');
 	$store->unfault;
-	is($shop->push->{created}, 1, 'other feeds go on');
+	is($shop->push->{created}, 1, 'other feeds continue');
 	is($shop->sql("SELECT bcdelta.resume('articles'), bcdelta.retry('articles')"), '|' . $run->{failed}, 'resume and retry');
 	$run = $shop->push;
 	is_deeply([ @$run{qw(state created)} ], [ 'succeeded', 60 ], 'everything arrives');

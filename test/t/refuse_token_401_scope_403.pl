@@ -36,7 +36,7 @@ subtest '403 for a missing scope pauses its feed; 401 for a wrong token costs no
 	is_deeply($shop->pending, { 'articles G-1' => 'ready' }, 'and costs the row nothing');
 	$shop->sql("ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '$token')");
 	$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'");
-	is($shop->push->{updated}, 1, 'with the right one it goes on');
+	is($shop->push->{updated}, 1, 'with the right one it continues');
 };
 
 subtest 'redirects are not followed, wherever they lead' => sub {
@@ -61,7 +61,7 @@ subtest 'a look-up without an answer stops the feed that needs it, and no other'
 			INSERT INTO groups SELECT $number * 1000 + i, NULL, 'N ' || i || '-$number' FROM generate_series(1, 10) AS i;
 			INSERT INTO articles (sku, title, price) VALUES ('N-$number', 'N $number', 1)");
 		$run = $shop->push;
-		is_deeply([ @$run{qw(state created failed)} ], [ 'failed', 11, 0 ], "$path are not answered: others go on");
+		is_deeply([ @$run{qw(state created failed)} ], [ 'failed', 11, 0 ], "$path are not answered: others continue");
 		like($run->{error}, $path eq 'brands' ? qr/feed "makers" was stopped: the store does not answer: 422/ : qr/feed "groups" was stopped: .*tree_id/, 'and the run says so');
 		$store->unfault;
 		is($shop->push->{created}, 10, 'until they are');

@@ -62,7 +62,7 @@ subtest 'if a third of the updates fail, all arrive, and no row waits long' => s
 subtest 'if a third of the reads fail, verify goes on, and finds no difference' => sub {
 	trouble('GET');
 	my $run = $shop->verify("'articles'");
-	is($run->{state}, 'succeeded', 'a third of the reads fails: verify goes on') or diag($run->{error});
+	is($run->{state}, 'succeeded', 'a third of the reads fails: verify continues') or diag($run->{error});
 	is($run->{conflicts}, 0, 'and finds no difference');
 	$store->unfault;
 };
@@ -84,7 +84,7 @@ subtest 'a row that causes failures is soon sent alone, and waits ever longer; r
 
 	# a user knows better, and the waiting run continues at once
 	$store->unfault;
-	is($shop->sql("SELECT bcdelta.retry('articles', waiting => true)"), 1, 'unless rows that wait are meant, too');
+	is($shop->sql("SELECT bcdelta.retry('articles', waiting => true)"), 1, 'unless rows that wait are meant too');
 	$push->finish;
 	is($shop->last_run->{state}, 'succeeded', 'then it is tried at once');
 	is_deeply($shop->pending, {}, 'with success');

@@ -72,7 +72,7 @@ subtest 'a row that is deleted, renamed, moved or replaced before its lost creat
 		my $run = lose($how, $new, 'DELETE FROM things WHERE id = 1');
 		check_things("$how: deleted");
 		is($run->{deleted}, $made ? 1 : 0, 'a record that was made is removed');
-		is(posts(), $made ? 0 : 1, 'and the other is not made twice');
+		is(posts(), $made ? 0 : 1, 'and the other is not created twice');
 		$shop->sql('DELETE FROM things');
 		$shop->push;
 
@@ -131,7 +131,7 @@ subtest 'brands and categories of lost creates are found one by one and in the w
 			"DELETE FROM makers WHERE code = '1'; UPDATE makers SET name = 'Other ' || code");
 		is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ],
 			[ sort map { "Other $_" } 2 .. $number ], "$number brands");
-		is(posts(), 0, 'none is made twice');
+		is(posts(), 0, 'none is created twice');
 		$shop->sql('DELETE FROM makers');
 		$shop->push;
 
@@ -139,7 +139,7 @@ subtest 'brands and categories of lost creates are found one by one and in the w
 			"DELETE FROM groups WHERE id = 1; UPDATE groups SET name = 'Other ' || id");
 		is_deeply([ sort map { $_->{name} } @{ $store->state('categories') } ],
 			[ sort map { "Other $_" } 2 .. $number ], "$number categories");
-		is(posts(), 0, 'none is made twice');
+		is(posts(), 0, 'none is created twice');
 		$shop->sql('DELETE FROM groups');
 		$shop->push;
 		is_deeply([ $store->state('brands'), $store->state('categories') ], [ [], [] ], 'all gone');
@@ -181,7 +181,7 @@ subtest 'records that are found but cannot be read are not lost when their rows 
 	$shop->sql("UPDATE makers SET name = 'Other ' || code");
 	$shop->push;
 	is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ], [ sort map { "Other $_" } 1 .. 12 ], 'records that are found and not read are not lost');
-	is(posts(), 0, 'none is made twice');
+	is(posts(), 0, 'none is created twice');
 	$shop->sql('DELETE FROM makers');
 	$shop->push;
 };
@@ -243,7 +243,7 @@ subtest 'a look-up that always fails does not block key changes, and is repeated
 	$shop->clear;
 	$shop->push;
 	check_things('found at last');
-	is(posts(), 0, 'nothing is made twice');
+	is(posts(), 0, 'nothing is created twice');
 	$shop->sql('ALTER SERVER shop OPTIONS (DROP max_attempts)');
 };
 

@@ -165,7 +165,7 @@ subtest 'an outage fails the run but no row, and afterwards everything arrives' 
 	$shop->sql('UPDATE articles SET price = price + 1');
 	$run = $shop->push;
 	is($run->{state}, 'failed', 'nobody listens');
-	like($run->{error}, qr/connect/i, 'which says so, too');
+	like($run->{error}, qr/connect/i, 'which says so too');
 	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state = 'failed'"), 0, 'but no row has failed');
 	is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE outcome IN ('failed', 'invalid')"), 0, 'in all of this');
 };

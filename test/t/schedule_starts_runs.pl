@@ -33,7 +33,7 @@ sub next_runs
 subtest 'a token that expires fails every run of a schedule with the reason, until it is over' => sub {
 	$shop->sql("INSERT INTO makers VALUES ('M1', 'Maker 1'); SELECT bcdelta.schedule('often', server => 'shop', every => '1 second')");
 	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE feed = 'makers'");
-	is($shop->sql("SELECT last_error FROM bcdelta.schedule"), '', 'a schedule does well');
+	is($shop->sql("SELECT last_error FROM bcdelta.schedule"), '', 'a schedule succeeds');
 
 	$store->settings({ token => 'another' });
 	$shop->sql("UPDATE makers SET name = 'Maker One'");
@@ -44,7 +44,7 @@ subtest 'a token that expires fails every run of a schedule with the reason, unt
 	my @runs = next_runs('often', 3);
 	is(scalar(grep { /^failed\|every feed of the store is paused: "makers", "groups", "articles": .*token is not valid/ } @runs), 3,
 		'every later run is failed, with the reason, once') or diag(explain(\@runs));
-	like($shop->sql('SELECT last_error FROM bcdelta.schedule'), qr/^run \d+ failed: .*token is not valid/, 'the schedule has it, too');
+	like($shop->sql('SELECT last_error FROM bcdelta.schedule'), qr/^run \d+ failed: .*token is not valid/, 'the schedule has it too');
 	is(log_lines('WARNING:  bcdelta: feed "makers" was paused: .*token is not valid'), 1, 'the log says once that a feed is paused');
 	cmp_ok(log_lines('WARNING:.*schedule "often": '), '<=', 2, 'and that the schedule fails: when it begins, when the reason changes');
 

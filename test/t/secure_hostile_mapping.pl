@@ -113,7 +113,7 @@ EOC
 	  or diag(explain([ $run, $shop->errors ]));
 	like($shop->errors->{'keys 2'}, qr/io_error/, 'and the row says why');
 	$run = $shop->verify;
-	is($run->{state}, 'succeeded', 'verify goes on, too') or diag($run->{error});
+	is($run->{state}, 'succeeded', 'verify goes on too') or diag($run->{error});
 	is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'keys'"), 'active', 'and does not pause the feed for that');
 	$shop->sql("SELECT bcdelta.untrack('keys')");
 };
@@ -148,7 +148,7 @@ subtest 'a locked table holds up the rows that need it, and no others' => sub {
 	is_deeply($shop->pending, { 'rows 3' => 'ready' }, 'and so do the other rows');
 	$locker->query('COMMIT');
 	$locker->finish;
-	is(($push->finish)[1], 'succeeded|6|0', 'when it is free, the run goes on');
+	is(($push->finish)[1], 'succeeded|6|0', 'when it is free, the run continues');
 };
 
 subtest 'a row whose code raises a temporary error is tried once per run, and fails after max_attempts' => sub {
@@ -178,13 +178,13 @@ subtest 'a function that sleeps, or cancels, while it is planned pauses its feed
 	set_timeout('200ms');
 	bad_feed("BEGIN PERFORM pg_sleep(1000); RETURN 'Bad'; END", volatile => 'IMMUTABLE', call => 'bad.name(7)');
 	my $run = $shop->push;
-	is("$run->{state} $run->{created}", 'failed 1', 'a function that sleeps when it is planned: the other feed goes on');
+	is("$run->{state} $run->{created}", 'failed 1', 'a function that sleeps when it is planned: the other feed continues');
 	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), qr/took longer than bcdelta\.mapping_timeout/, 'its own is paused, and says why');
 	is(worker_pid($node, 'shop'), $pid, 'the worker lives');
 
 	bad_feed("BEGIN RAISE query_canceled; RETURN 'Bad'; END", volatile => 'IMMUTABLE', call => 'bad.name(7)');
 	$run = $shop->push;
-	is("$run->{state} $run->{created}", 'failed 1', 'a function that raises a cancel when it is planned: the other feed goes on');
+	is("$run->{state} $run->{created}", 'failed 1', 'a function that raises a cancel when it is planned: the other feed continues');
 	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), qr/query_canceled/, 'its own is paused, and says why');
 };
 
@@ -213,7 +213,7 @@ subtest 'ten consecutive rows that take too long pause their feed' => sub {
 	bad_feed("BEGIN PERFORM pg_sleep(1000); RETURN 'Bad'; END");
 	$shop->sql('INSERT INTO bad.rows SELECT generate_series(6, 30)');
 	my $run = $shop->push;
-	is("$run->{state} $run->{created}", 'failed 1', 'rows that all take too long: the other feed goes on');
+	is("$run->{state} $run->{created}", 'failed 1', 'rows that all take too long: the other feed continues');
 	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'rows'"), qr/^10 consecutive rows took longer than bcdelta\.mapping_timeout/, 'their own is paused');
 	set_timeout('200ms');
 };
@@ -272,7 +272,7 @@ subtest 'a feed whose code crashes the worker twice is paused; resume gives it a
 		bad_feed($sleep);
 		kill($signal, sleeping(1));
 		wait_crashes(1);
-		is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'rows'"), 'active', "$signal: after the first time it goes on");
+		is($shop->sql("SELECT state FROM bcdelta.feed WHERE feed = 'rows'"), 'active', "$signal: after the first time it continues");
 		kill($signal, sleeping());
 		is_paused($signal, qr/took the bcdelta worker down 2 times: the process crashed or was killed while it ran, the last time for row 3/);
 	}

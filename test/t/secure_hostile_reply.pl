@@ -90,14 +90,14 @@ subtest 'an invalid id leaves out that record, and no other' => sub {
 			. join(',', map { qq({"id":$ids[$_],"name":"Brand $_"}) } 0 .. $#ids) . qq(],"meta":{"pagination":{"total":$n,"total_pages":1}}}) },
 		match => { method => 'GET', query => 'page=' } },
 		{ do => { status => 200, body => { data => [], meta => { pagination => { total => $n + 1, total_pages => 1 } } } }, match => { method => 'GET', query => 'limit=1\b' } });
-	is($shop->last_run->{state}, 'succeeded', 'verify goes on');
+	is($shop->last_run->{state}, 'succeeded', 'verify continues');
 	is(scalar(grep { /a record without a usable id: .*, Brand / } @{ $shop->discrepancies }), $n, 'and says in words which ones are left out');
 
 	# found by a link: one by one, and in the whole list
 	$shop->sql("INSERT INTO makers SELECT 'I' || i, 'Ident ' || i FROM generate_series(1, 3) AS i");
 	$store->seed('brands', [ map { { name => "Ident $_" } } 2, 3 ]);
 	under('link', "'makers'", { do => { set => { id => -1 } }, match => { method => 'GET', query => 'Ident%202' } });
-	is($shop->last_run->{state}, 'succeeded', 'link goes on');
+	is($shop->last_run->{state}, 'succeeded', 'link continues');
 	like($shop->sql("SELECT error FROM bcdelta.result WHERE run_id = (SELECT max(run_id) FROM bcdelta.run) AND outcome = 'failed'"),
 		qr/without a usable id: -1/, 'the row says why');
 	is($shop->id('makers', 'I2'), '', 'and is not linked');
@@ -134,7 +134,7 @@ subtest 'a reply about another record is ignored' => sub {
 		[ 'Echo C', $true, { id => 0 + $product, name => 'Echo A', sku => 'E-1' } ]);
 	is($run->{state}, 'succeeded', 'creates whose replies are echoes');
 	is($shop->record('brands', $shop->id('makers', 'E2'))->{name}, 'Echo 2', 'the brand is looked up');
-	is($shop->record('products', $shop->id('articles', 'E-3'))->{sku}, 'E-3', 'the product, too');
+	is($shop->record('products', $shop->id('articles', 'E-3'))->{sku}, 'E-3', 'the product too');
 	is($shop->id('makers', 'E1'), $brand, 'and the other one is still its row\'s');
 	is($shop->record('brands', $shop->id('makers', 'E4'))->{name}, 'Echo 4', 'what was not done is made after all');
 	is($shop->record('brands', $shop->id('makers', 'E5'))->{name}, 'Echo 5', 'the id of another row is not taken for one of the right name');
@@ -188,7 +188,7 @@ subtest 'millions of tiny values are not read' => sub {
 	my $pid = worker_pid($node, 'shop');
 	$shop->sql("UPDATE makers SET name = name || '?' WHERE code = 'E1'");
 	my $run = under('push', '', { times => 1, do => { status => 200, body => '{"data":[' . join(',', (0) x 2_000_000) . ']}' }, match => { method => 'PUT' } });
-	is($run->{state}, 'succeeded', 'the push goes on');
+	is($run->{state}, 'succeeded', 'the push continues');
 	like($shop->sql("SELECT error FROM bcdelta.result WHERE run_id = $run->{run_id} AND outcome = 'retry'"), qr/too many values/, 'and says why');
 	if (open(my $status, '<', "/proc/$pid/status"))
 	{

@@ -134,7 +134,7 @@ EOC
 	  "mark('domains', 'd2')", "preview('domains')", "retry('domains')", "pause('domains')", "resume('domains')",
 	  "schedule('s', 'domains', every => '1 hour')", "unschedule('s')";
 	$shop->sql("DELETE FROM domains WHERE id = 'd1'");
-	is($shop->push->{deleted}, 1, 'keys that are gone are, too');
+	is($shop->push->{deleted}, 1, 'keys that are gone are too');
 	is($shop->verify->{state}, 'succeeded', 'verify');
 	is(($shop->try("SELECT bcdelta.mark('domains', 'd2'); SELECT bcdelta.link('domains', 'd2', 999); SELECT bcdelta.preview('domains')"))[0],
 		0, 'a superuser does not lend his rights');
@@ -168,7 +168,7 @@ RESET ROLE;
 REVOKE SELECT ON granted FROM carol;
 INSERT INTO makers VALUES ('M1', 'Maker 1');
 EOC
-	is(paused('granted', qr/permission denied for table granted/, 'no right on the source')->{created}, 1, 'others go on');
+	is(paused('granted', qr/permission denied for table granted/, 'no right on the source')->{created}, 1, 'others continue');
 	$shop->sql("GRANT SELECT ON granted TO carol; SELECT bcdelta.resume('granted'); REVOKE USAGE ON FOREIGN SERVER shop FROM carol");
 	paused('granted', qr/permission denied for foreign server shop.*GRANT USAGE/s, 'no right on the store');
 	$shop->sql("GRANT USAGE ON FOREIGN SERVER shop TO carol; SELECT bcdelta.resume('granted'); DROP USER MAPPING FOR carol SERVER shop");
@@ -198,8 +198,8 @@ subtest 'a feed whose owner was dropped is paused, and no other role gets it' =>
 		"an owner who is gone: its number is taken off, before it is another role's");
 	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'granted' AND state = 'paused'"),
 		qr/its owner no longer exists.*SET owner/, 'the feed is paused, with the reason');
-	like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'granted'"), qr/its owner no longer exists/, 'which status says, too');
-	is($shop->push->{state}, 'succeeded', 'others go on');
+	like($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'granted'"), qr/its owner no longer exists/, 'which status says too');
+	is($shop->push->{state}, 'succeeded', 'others continue');
 	$shop->sql("SELECT bcdelta.untrack('granted')");
 };
 

@@ -22,7 +22,7 @@ subtest 'a run with only paused feeds fails, and says so' => sub {
 	my (undef, undef, $err) = $shop->try('CALL bcdelta.sweep()');
 	like($err, qr/run \d+ failed: every feed of the store is paused: .*paused by/, 'a sweep of it fails');
 	is($shop->push->{state}, 'failed', 'and a push');
-	is($shop->verify->{state}, 'succeeded', 'but not a verify, which reads paused feeds, too');
+	is($shop->verify->{state}, 'succeeded', 'but not a verify, which reads paused feeds too');
 	$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed");
 	is($shop->push->{state}, 'succeeded', 'until they are resumed');	$shop->sql("SELECT bcdelta.pause(feed) FROM bcdelta.feed");
 	is($shop->push->{state}, 'failed', 'when they are paused again, it fails');
@@ -165,7 +165,7 @@ subtest 'a push that nobody waits for starts at commit' => sub {
 	is($session->sql('SELECT run_id FROM bcdelta.push(wait => false)'), $asked, 'asked for twice, it is one');
 	is($session->sql("SELECT run_id FROM bcdelta.push('makers', wait => false)"), $asked, 'and has that of a feed');
 	$session->sql("INSERT INTO makers VALUES ('W2', 'Waited 2')");
-	is($shop->push->{created}, 0, 'other runs go on meanwhile');
+	is($shop->push->{created}, 0, 'other runs go on in the meantime');
 	is($shop->run($asked), undef, 'nobody sees it');
 	$session->sql('COMMIT');
 	$shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $asked");
@@ -184,7 +184,7 @@ subtest 'a push that nobody waits for starts at commit' => sub {
 	(undef, undef, $err) = $shop->try("BEGIN; SELECT count(*) FROM makers; SELECT created FROM bcdelta.push(); COMMIT");
 	is($err, '', 'but only when there are some');
 	(undef, undef, $err) = $shop->try("BEGIN; SELECT bcdelta.mark('makers', 'W4'); CALL bcdelta.sweep(); COMMIT");
-	like($err, qr/NOTICE:  changes made by this/, 'marks are, too');
+	like($err, qr/NOTICE:  changes made by this/, 'marks are too');
 	$shop->push;
 };
 

@@ -171,7 +171,7 @@ subtest 'a row that cannot be sent is a difference' => sub {
 subtest 'failed requests are repeated; a store that is down fails the run' => sub {
 	$store->fault({ times => 2, do => { status => 503 }, match => { method => 'GET' } });
 	$run = $shop->verify;
-	is($run->{state}, 'succeeded', 'requests that fail are made again') or diag($run->{error});
+	is($run->{state}, 'succeeded', 'requests that fail are created again') or diag($run->{error});
 	$store->fault({ do => { status => 503 } });
 	$run = $shop->verify;
 	is($run->{state}, 'failed', 'a store that is down fails a verify');

@@ -67,7 +67,7 @@ subtest 'what stays is listed even after the row\'s key has changed' => sub {
 	$shop->sql("UPDATE articles SET sku = 'B-1' WHERE sku = 'A-1'");
 	$shop->push;
 	s/A-1/B-1/ foreach @both;
-	is_deeply(differences(), \@both, 'under another key, too');
+	is_deeply(differences(), \@both, 'under another key too');
 };
 
 subtest 'what stays is listed until the store is cleared, or the row has a value again' => sub {

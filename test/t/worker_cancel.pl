@@ -43,7 +43,7 @@ subtest 'cancel() stops a running run, and one that waits for its turn' => sub {
 	is($queued->{state}, 'requested', 'the next run of a store waits');
 	is($shop->sql("SELECT bcdelta.cancel($queued->{run_id})"), 't', 'cancel of a run that waits');
 	is($shop->run($queued->{run_id})->{state}, 'cancelled', 'cancels it');
-	is($shop->sql("SELECT bcdelta.cancel($id)"), 't', 'cancel of a run that goes on');
+	is($shop->sql("SELECT bcdelta.cancel($id)"), 't', 'cancel of a run that continues');
 	is($shop->run($id)->{state}, 'cancelled', 'waits for its end');
 	is(($push->finish)[1], 'cancelled', 'its caller sees it');
 	is($shop->sql("SELECT bcdelta.cancel($id)"), 'f', 'a second time there is nothing to cancel');

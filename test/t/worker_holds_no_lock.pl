@@ -46,7 +46,7 @@ subtest 'no transaction and no lock is held while requests are under way' => sub
 	quick('ALTER TABLE of the source', sub { $shop->sql('ALTER TABLE articles ADD COLUMN remark text'); });
 	$store->release;
 	my ($rc) = $push->finish;
-	is($rc, 0, 'the push ends well');
+	is($rc, 0, 'the push ends successfully');
 	$shop->articles_ok('after that');
 };
 
@@ -69,7 +69,7 @@ subtest 'a row that changes in flight is pushed again, and its last state wins' 
 	$store->release;
 	is(($push->finish)[0], 0, 'changed and changed back');
 	is($shop->records('products', 'sku')->{'A-1'}{price}, 3, 'is right');
-	is($shop->records('products', 'sku')->{'A-2'}{price}, 22, 'deleted and entered again, too');
+	is($shop->records('products', 'sku')->{'A-2'}{price}, 22, 'deleted and entered again too');
 };
 
 subtest 'a run that waits for a retry does not delay other rows' => sub {

@@ -47,7 +47,7 @@ subtest 'a locked source holds up its own feed only' => sub {
 	$locker->query('BEGIN; LOCK TABLE makers; INSERT INTO makers VALUES (\'M4\', \'Maker 4\')');
 	$shop->sql("INSERT INTO groups VALUES (1, NULL, 'Group'); UPDATE things SET name = name || '!'");
 	my $began = time;
-	is($shop->push("server => 'second'")->{updated}, 3, 'a table is locked: the other store goes on');
+	is($shop->push("server => 'second'")->{updated}, 3, 'a table is locked: the other store continues');
 	my $push = $shop->start("SELECT state, created, error FROM bcdelta.push(server => 'shop')");
 	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.run WHERE server = 'shop' AND state IN ('requested', 'running')");
 	foreach my $i (1 .. 5)
@@ -61,7 +61,7 @@ subtest 'a locked source holds up its own feed only' => sub {
 	$locker->query('COMMIT');
 	$locker->finish;
 	($rc, my $out) = $push->finish;
-	is($out, 'succeeded|2|', 'when the lock is gone, it goes on');
+	is($out, 'succeeded|2|', 'when the lock is gone, it continues');
 	is_deeply($shop->pending, {}, 'nothing is lost');
 };
 
@@ -103,7 +103,7 @@ subtest 'a lock on rows that are being pushed puts these back, and the others go
 		$store->release;
 		$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE feed = 'articles' AND key = '$what'") if $table ne 'articles';
 		$shop->wait_for("SELECT state = 'ready' FROM bcdelta.pending WHERE feed = '$table' AND key = '" . ($table eq 'articles' ? 'L-4' : $what =~ /removed/ ? 'L2' : 'L7') . "'");
-		is(($push->running ? 'waits' : 'ended'), 'waits', "a lock on rows that are under way, $what: they come back, and the others go on");
+		is(($push->running ? 'waits' : 'ended'), 'waits', "a lock on rows that are under way, $what: they come back, and the others continue");
 		$locker->query('COMMIT');
 		$locker->finish;
 		$push->finish;

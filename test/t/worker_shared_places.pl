@@ -132,7 +132,7 @@ subtest 'a push that asks for what a queued one will do joins it' => sub {
 
 	$first = $shop->start($wait);
 	$shop->wait_for(waiting(), 1);
-	is($shop->push('wait => false')->{run_id}, $id + 2, 'somebody who does not wait wants it, too');
+	is($shop->push('wait => false')->{run_id}, $id + 2, 'somebody who does not wait wants it too');
 	$first->cancel;
 	$first->finish;
 	$second = $shop->start($wait);

@@ -19,7 +19,7 @@ subtest 'sweep() holds no snapshot while it waits' => sub {
 	is($shop->sql("SELECT backend_xmin, state FROM pg_stat_activity WHERE query = 'CALL bcdelta.sweep()'"),
 		'|active', 'sweep() holds no snapshot');
 	$store->release;
-	is(($push->finish)[0], 0, 'and ends well');
+	is(($push->finish)[0], 0, 'and ends successfully');
 };
 
 subtest 'sweep() fails when the run does, with its reason' => sub {
@@ -36,16 +36,16 @@ subtest 'sweep() fails when the run does, with its reason' => sub {
 };
 
 subtest 'sweep() leaves out paused feeds, and warns about them' => sub {
-	is(($shop->try('BEGIN; CALL bcdelta.sweep(); COMMIT'))[0], 0, 'it works in a transaction, too');
+	is(($shop->try('BEGIN; CALL bcdelta.sweep(); COMMIT'))[0], 0, 'it works in a transaction too');
 	$shop->sql("SELECT bcdelta.pause('makers')");
 	foreach my $call ('CALL bcdelta.sweep()', 'SELECT bcdelta.push()', 'BEGIN; CALL bcdelta.sweep(); COMMIT')
 	{
 		my ($rc, undef, $err) = $shop->try($call);
-		is($rc, 0, "$call does well without a paused feed");
+		is($rc, 0, "$call succeeds without a paused feed");
 		like($err, qr/WARNING:.*not pushed: makers\nDETAIL:  makers: paused by/, 'and says which one');
 	}
 	$shop->sql("SELECT bcdelta.resume('makers')");
-	is(($shop->try('CALL bcdelta.sweep()'))[2], '', 'but has nothing to say else');
+	is(($shop->try('CALL bcdelta.sweep()'))[2], '', 'but otherwise says nothing');
 	$shop->articles_ok('sweep');
 };
 
