@@ -46,7 +46,7 @@ sub caught_up
 	return;
 }
 
-subtest 'a shop on another server is pushed, followed and verified by way of a subscription' => sub {
+subtest 'a shop on another server is pushed, followed and verified through a subscription' => sub {
 	$source->safe_psql('shop', block('CREATE PUBLICATION'));
 	my ($schema) = run_command([ 'pg_dump', '--schema-only', '--no-owner', '--no-privileges', '--no-publications', '-t', 'spree_*',
 			'-d', $source->connstr('shop') ]);

@@ -60,7 +60,7 @@ sub settled
 	return;
 }
 
-subtest 'a new product takes its collection along, and the ids are known from the reply' => sub {
+subtest 'a new product is created with its collection, and the ids are known from the reply' => sub {
 	$shop->sql(q(INSERT INTO item (id, props) VALUES (1, '[{"name": "Color", "value": "red"}, {"name": "Size", "value": "L"}]'), (2, NULL), (3, '[]')));
 	is($shop->push->{created}, 3, 'they are created');
 	is_deeply(requests(), [ ('POST /catalog/products') x 3 ], 'with one request each');
@@ -71,7 +71,7 @@ subtest 'a new product takes its collection along, and the ids are known from th
 	is_deeply([ @{ $shop->push }{qw(updated unchanged)} ], [ 0, 0 ], 'and nothing is left to send');
 };
 
-subtest 'what was added, changed and removed is sent, and nothing else' => sub {
+subtest 'added, changed and removed elements are sent, and nothing else' => sub {
 	$shop->clear;
 	set_props(1, 'Size=L Color=blue Weight=heavy');
 	my @preview = map { "$_->{method} $_->{path} " . JSON::PP->new->canonical->encode($_->{body}) } @{ $shop->value(q(SELECT jsonb_agg(to_jsonb(p)) AS o FROM bcdelta.preview('item', 10) AS p))->{o} };
@@ -98,7 +98,7 @@ subtest 'what was added, changed and removed is sent, and nothing else' => sub {
 	settled('several of one name');
 };
 
-subtest 'elements of others are not touched' => sub {
+subtest 'elements added by others are not touched' => sub {
 	my $id = $shop->id('item', 1);
 	$store->api('POST', "/catalog/products/$id/custom-fields", { name => 'Note', value => 'by hand' });
 	set_props(1, 'Size=XL');
@@ -120,7 +120,7 @@ subtest 'elements of others are not touched' => sub {
 	settled('without');
 };
 
-subtest 'several parts of a row go one after the other' => sub {
+subtest 'several parts of a row are sent one after another' => sub {
 	$shop->clear;
 	$shop->sql('UPDATE item SET price = price + 1, stock = 7 WHERE id = 3');
 	set_props(3, 'a=1 b=2 c=3');
@@ -131,7 +131,7 @@ subtest 'several parts of a row go one after the other' => sub {
 	settled('parts');
 };
 
-subtest 'a lost reply is read before anything is sent again' => sub {
+subtest 'after a lost reply, the collection is read before anything is sent again' => sub {
 	foreach my $lost (qw(before after))
 	{
 		$store->fault({ match => { method => 'POST', path => 'custom-fields$' }, times => 1, do => { lose => $lost } });
@@ -185,7 +185,7 @@ subtest 'a crash at any instant sends only what is missing' => sub {
 	}
 };
 
-subtest 'an element that is refused keeps none of the others from the store' => sub {
+subtest 'a refused element does not prevent the others from being written' => sub {
 	my $no = { status => 422, body => { status => 422, title => 'Not this one', errors => {} } };
 	$store->fault({ match => { method => 'POST', path => 'custom-fields$', body => 'bad' }, do => $no });
 	set_props(3, 'a=1 bad=1 good=1');
@@ -223,7 +223,7 @@ subtest 'an element that is refused keeps none of the others from the store' => 
 	settled('a product that is gone');
 };
 
-subtest 'a record that was found by a look-up is read, and its elements are taken over' => sub {
+subtest 'a record that was found by a look-up is read, and its elements become the row\'s' => sub {
 	$store->seed('products', [ { name => 'Item 7', sku => 'S7', weight => 1, price => 1, custom_fields => [ { name => 'a', value => '1' }, { name => 'b', value => '1' }, { name => 'c', value => '1' } ] } ]);
 	$shop->sql(q(INSERT INTO item (id, props) VALUES (7, '[{"name": "a", "value": "1"}, {"name": "b", "value": "2"}]')));
 	$shop->clear;
@@ -240,7 +240,7 @@ subtest 'a record that was found by a look-up is read, and its elements are take
 	settled('linked');
 };
 
-subtest 'a verify tells each element that differs, and a push corrects it' => sub {
+subtest 'verify lists each element that differs, and a push corrects it' => sub {
 	my $id = $shop->id('item', 7);
 	my ($found) = grep { $_->{product_id} == $id } @{ $store->control('state/elements') };
 	my %ids = map { $_->{name} => $_->{id} } @{ $found->{custom_fields} };
@@ -255,7 +255,7 @@ subtest 'a verify tells each element that differs, and a push corrects it' => su
 	settled('corrected');
 };
 
-subtest 'what the store would refuse is refused before, by element and limit' => sub {
+subtest 'elements that the store would refuse make the row invalid, with element and limit' => sub {
 	my %bad = (
 		'null' => 'custom_fields: null is not allowed',
 		'{"name": "a", "value": "b"}' => 'custom_fields: "{"name": "a", "value": "b"}" is not an array of objects',

@@ -68,7 +68,7 @@ sub settled
 	return;
 }
 
-subtest 'a new product takes all of them along' => sub {
+subtest 'a new product is created with all of them' => sub {
 	set(1, 'videos', '[{"video_id": "abc"}, {"video_id": "def", "title": "Mine", "description": ""}]');
 	set_images(1, qw(front back));
 	set_rules(1, '10-19:5', '20-0:4.5');
@@ -86,7 +86,7 @@ subtest 'a new product takes all of them along' => sub {
 	is(below(), '', 'what the store has filled in is not sent back');
 };
 
-subtest 'an image is not fetched again when its place changes, and not removed for another one' => sub {
+subtest 'an image is not fetched again if its position changes, and not removed because of another one' => sub {
 	set(1, 'images', qq([{"image_url": "$URL/front.jpg", "sort_order": 5}, {"image_url": "$URL/back.jpg"}, {"image_url": "$URL/side.jpg", "description": "Side"}]));
 	$shop->clear;
 	$shop->push;
@@ -108,7 +108,7 @@ subtest 'an image is not fetched again when its place changes, and not removed f
 	}
 };
 
-subtest 'an image is not there twice after a lost reply, whatever the store calls it' => sub {
+subtest 'after a lost reply, an image does not exist twice, whatever the store calls it' => sub {
 	foreach my $names (1, 0)
 	{
 		$store->settings({ image_names => $names ? JSON::PP::true : JSON::PP::false });
@@ -137,7 +137,7 @@ subtest 'an image is not there twice after a lost reply, whatever the store call
 	$store->settings({ image_names => JSON::PP::true });
 };
 
-subtest 'a record of the first load keeps its images' => sub {
+subtest 'a record of the initial load keeps its images' => sub {
 	$store->seed('products', [ { name => 'Item 4', sku => 'S4', weight => 1, price => 1, images => [ map { { image_url => "https://old.example.org/shop/$_.jpg" } } qw(front back by-hand) ] } ]);
 	set_images(4, qw(back front new));
 	$shop->clear;
@@ -168,7 +168,7 @@ subtest 'rules are removed before others take their place' => sub {
 	settled('overlap');
 };
 
-subtest 'one bad element does not keep a new product from the store' => sub {
+subtest 'one bad element does not prevent a new product from being created' => sub {
 	$store->settings({ unfetchable => 'gone' });
 	set_images(5, qw(good gone fine));
 	set_rules(5, '1-0:1');
@@ -193,7 +193,7 @@ subtest 'one bad element does not keep a new product from the store' => sub {
 	settled('bad rules');
 };
 
-subtest 'what the store would refuse is refused before, by element and limit' => sub {
+subtest 'elements that the store would refuse make the row invalid, with element and limit' => sub {
 	my %bad = (
 		images => {
 			'[{"image_url": "data:image/png;base64,AAAA"}]' => 'images: element 1: image_url: "data:image/png;base64,AAAA" is not an http or https URL',

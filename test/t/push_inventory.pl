@@ -45,7 +45,7 @@ sub agrees
 
 sub sizes { return [ map { scalar @{ $_->{body}{items} } } grep { "$_->{method} $_->{path}" eq $ABSOLUTE } $shop->writes ]; }
 
-subtest 'rows wait for their products, and are one request after them' => sub {
+subtest 'rows wait for their products, and follow in one request' => sub {
 	$shop->sql('INSERT INTO stock SELECT i, p, i + p FROM generate_series(1, 50) AS i, generate_series(1, 2) AS p');
 	my $run = $shop->push;
 	is_deeply([ @$run{qw(created updated failed)} ], [ 50, 100, 0 ], 'products are created, and stock is written') or diag(explain([ $run, $shop->errors ]));
@@ -56,7 +56,7 @@ subtest 'rows wait for their products, and are one request after them' => sub {
 	is($shop->sql(q(SELECT count(*) FROM bcdelta.result WHERE feed = 'stock' AND outcome = 'updated' AND store_id IS NULL AND address LIKE '%/product_id=%')), 100, 'results have it too');
 };
 
-subtest 'only what has changed is sent, and a look at unchanged rows costs nothing' => sub {
+subtest 'only changes are sent, and unchanged rows cost no request' => sub {
 	$shop->clear;
 	$shop->sql(q(UPDATE stock SET qty = qty + 5 WHERE item <= 3; SELECT bcdelta.mark('stock', '["9", "1"]')));
 	is_deeply([ @{ $shop->push }{qw(updated unchanged)} ], [ 6, 1 ], 'six rows');
@@ -64,7 +64,7 @@ subtest 'only what has changed is sent, and a look at unchanged rows costs nothi
 	agrees('a change');
 };
 
-subtest 'a row that changes its key leaves its old address, and rows may exchange theirs' => sub {
+subtest 'a row that changes its key gives up its old address, and rows can exchange addresses' => sub {
 	$shop->clear;
 	$shop->sql('UPDATE stock SET place = 3 WHERE item <= 2 AND place = 2');
 	is($shop->push->{updated}, 2, 'moved');
@@ -108,7 +108,7 @@ EOC
 	$shop->sql(q(SELECT bcdelta.untrack('bin')));
 };
 
-subtest 'a row that is deleted leaves no stock, and what is not tracked needs none' => sub {
+subtest 'a deleted row leaves no stock behind, and items that are not tracked need none' => sub {
 	$shop->sql('DELETE FROM stock WHERE item = 4 OR (item = 5 AND place = 1)');
 	$shop->clear;
 	my $run = $shop->push;
@@ -130,7 +130,7 @@ subtest 'a row that is deleted leaves no stock, and what is not tracked needs no
 	agrees('tracking');
 };
 
-subtest 'a bad row harms no other one' => sub {
+subtest 'a bad row harms no other row' => sub {
 	$shop->sql('INSERT INTO stock VALUES (7, 3, -3), (8, 3, 2147483648), (9, 3, 1.5), (10, 3, NULL), (11, 0, 1), (12, 9, 1), (13, 3, 2147483647), (14, 3, 0)');
 	my $run = $shop->push;
 	is_deeply([ @$run{qw(updated failed)} ], [ 2, 6 ], 'six of eight');
@@ -160,7 +160,7 @@ subtest 'a bad row harms no other one' => sub {
 	$store->settings({ adjustment_mode => 'atomic', adjustment_errors => 'one' });
 };
 
-subtest 'lost replies and a killed worker leave the levels right, wherever the row goes meanwhile' => sub {
+subtest 'lost replies and a killed worker do not make levels wrong, even if the row changes its address' => sub {
 	foreach my $lost (qw(after before))
 	{
 		$store->fault({ match => { path => 'absolute$' }, times => 1, do => { lose => $lost } });
@@ -198,7 +198,7 @@ subtest 'preview shows what a push sends' => sub {
 	agrees('preview');
 };
 
-subtest 'verify reads many items a call, and lists what differs; a push corrects it' => sub {
+subtest 'verify reads many items per call, and lists differences; a push corrects them' => sub {
 	$store->settle;
 	my %ids = map { $_ => $shop->id('item', $_) } 30 .. 31;
 	$store->api('PUT', '/inventory/adjustments/absolute', { items => [ { product_id => 0 + $ids{30}, location_id => 2, quantity => 77 } ] });
@@ -217,7 +217,7 @@ subtest 'verify reads many items a call, and lists what differs; a push corrects
 	is_deeply([ @{ $shop->verify(q('stock', mode => 'sample', sample => 5)) }{qw(conflicts unchanged)} ], [ 0, 5 ], 'nor in a sample');
 };
 
-subtest 'link reads what the store has, and unlink forgets it' => sub {
+subtest 'link reads the levels of the store, and unlink forgets them' => sub {
 	is($shop->sql(q(SELECT bcdelta.unlink('stock', '["31", "1"]'))), 1, 'one link');
 	ok($shop->sql(q(SELECT bcdelta.unlink('stock'))) > 80, 'all links');
 	$shop->sql('INSERT INTO stock VALUES (45, 44, 1)');
@@ -235,7 +235,7 @@ subtest 'link reads what the store has, and unlink forgets it' => sub {
 	like(($shop->try(q(SELECT bcdelta.link('stock', '["31", "1"]', 5))))[2], qr/no id that a row could be linked to/, 'there are no ids to link to');
 };
 
-subtest 'what cannot be is refused when the feed is made' => sub {
+subtest 'impossible feeds are refused by track' => sub {
 	my %refused = ('{"quantity": "qty", "product_id": "1"}' => qr/lacks what identifies a record: location_id/,
 		'{"quantity": "qty", "location_id": "1"}' => qr/lacks what identifies a record: product_id or sku or variant_id/, '{"stock": "1"}' => qr/stock/);
 	like(($shop->try("SELECT bcdelta.track('stock', 'shop', 'inventory', '$_', feed => 'other')"))[2], $refused{$_}, $_) foreach sort keys %refused;

@@ -81,7 +81,7 @@ sub whole
 	return;
 }
 
-subtest 'circles of keys among rows of several feeds: every row gets its record, in three calls more than the updates' => sub {
+subtest 'circles of keys among rows of several feeds: every row gets its record, with three additional calls' => sub {
 	my %circles = (
 		'two rows of two feeds' => [qw(x1 y1)],
 		'three rows of three feeds' => [qw(x1 y1 z1)],
@@ -105,7 +105,7 @@ subtest 'circles of keys among rows of several feeds: every row gets its record,
 	}
 };
 
-subtest 'circles of keys among feeds of several tokens: every row gets its record, and each is written with its own token' => sub {
+subtest 'circles of keys among feeds with several tokens: every row gets its record, and each is written with its own token' => sub {
 	my %circles = (
 		'two rows' => [qw(x1 u1)],
 		'two rows the other way' => [qw(u1 x1)],
@@ -130,7 +130,7 @@ subtest 'circles of keys among feeds of several tokens: every row gets its recor
 	}
 };
 
-subtest 'a circle of several tokens that is pushed feed by feed, or has a row that cannot be sent, says so, and is resolved later' => sub {
+subtest 'a circle of several tokens that is pushed feed by feed, or has a row that cannot be sent, is reported, and resolved later' => sub {
 	rotate([qw(sku)], qw(x1 u1 v1));
 	foreach my $feed (qw(x u v))
 	{
@@ -154,7 +154,7 @@ subtest 'a circle of several tokens that is pushed feed by feed, or has a row th
 	}
 };
 
-subtest 'a killed worker leaves every row of a circle of several tokens its record' => sub {
+subtest 'after the worker was killed, every row of a circle of several tokens has its record' => sub {
 	foreach my $kill ([ 1, 'never' ], [ 1, 'now' ], [ 2, 'now' ], [ 4, 'now' ])
 	{
 		my ($n, $process) = @$kill;
@@ -282,7 +282,7 @@ subtest 'a row takes the key of another feed\'s row that is deleted, or gives it
 	}
 };
 
-subtest 'a killed worker leaves every row of every feed its record' => sub {
+subtest 'after the worker was killed, every row of every feed has its record' => sub {
 	foreach my $columns (@kinds)
 	{
 		foreach my $process (qw(now never))

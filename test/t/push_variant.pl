@@ -61,7 +61,7 @@ sub agrees
 	return;
 }
 
-subtest 'variants are created below their products, with options that are made once, by name' => sub {
+subtest 'variants are created below their products, and options are created once, by name' => sub {
 	$shop->sql(<<'EOC');
 INSERT INTO item SELECT g FROM generate_series(1, 4) AS g;
 INSERT INTO kind SELECT g, (g - 1) / 6 + 1, NULL, g, (ARRAY['S', 'M', 'L'])[g % 3 + 1], (ARRAY['Red', 'Blue'])[g % 2 + 1], g FROM generate_series(1, 24) AS g;
@@ -78,7 +78,7 @@ EOC
 	is_deeply($shop->calls, [], 'nor to ask');
 };
 
-subtest 'what changes is sent fifty at a time; what the batch lacks, alone; stock, together' => sub {
+subtest 'changes are sent fifty at a time; fields that the batch lacks, alone; stock, together' => sub {
 	$shop->clear;
 	$shop->sql('UPDATE kind SET price = price + 1');
 	is($shop->push->{updated}, 24, 'prices');
@@ -96,7 +96,7 @@ subtest 'what changes is sent fifty at a time; what the batch lacks, alone; stoc
 	agrees('changes');
 };
 
-subtest 'variants are deleted one by one, below their products, and those of a deleted product go with it' => sub {
+subtest 'variants are deleted one by one, and those of a deleted product go with it' => sub {
 	$shop->clear;
 	$shop->sql('DELETE FROM kind WHERE id IN (1, 7)');
 	is($shop->push->{deleted}, 2, 'two rows');
