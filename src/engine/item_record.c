@@ -22,6 +22,7 @@
 #include "engine/keyed.h"
 #include "engine/lost_create.h"
 #include "engine/referrers.h"
+#include "payload/address.h"
 #include "tables/link_write.h"
 #include "tables/pending_settle.h"
 #include "tables/result.h"
@@ -53,10 +54,11 @@ put_links(BcdLane *lane, BcdItem **items, int n)
 	for (i = 0; i < n; i++)
 	{
 		BcdItemRecord record = bcd_record_after(items[i]);
+		bool		unknown = bcd_is_known_by_address(record.known) && !is_written(items[i]);
 
 		links[i] = (BcdLinkWrite)
 		{
-			items[i]->key, record.store_id, bcd_item_address(items[i]), record.known,
+			items[i]->key, record.store_id, bcd_item_address(items[i]), unknown ? NULL : bcd_known_for_sure(record.known),
 				record.linked, is_written(items[i]), is_back(items[i])
 		};
 	}

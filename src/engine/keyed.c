@@ -249,14 +249,14 @@ decide_goes(BcdItem *item, const char *address)
 	const BcdResource *r = item->lane->feed->resource;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	List	   *tasks;
+	const BcdTask *first;
 
-	bcd_decide_record(item)->known = bcd_address_fields(r, address);
+	bcd_decide_record(item)->known = bcd_known_by_address(r, address);
+	/* the address has not been written to, so there are some */
 	tasks = bcd_item_tasks(item);
+	first = linitial(tasks);
 	(void) bcd_decide_tasks(item, tasks);
-	if (tasks == NIL)
-		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_PUT);
-	else
-		bcd_decide_stage(item, bcd_stage_of(linitial(tasks)));
+	bcd_decide_stage(item, bcd_stage_of(first));
 	item->decision.link = BCD_LINK_PUT;
 	MemoryContextSwitchTo(old);
 }

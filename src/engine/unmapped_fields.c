@@ -90,7 +90,7 @@ add_field(const char *name, JsonbValue *value, void *arg)
 	const cJSON *got = cJSON_GetObjectItemCaseSensitive(r->record, name);
 	const BcdField *field = bcd_resource_field(r->resource, name);
 
-	if (!bcd_payload_is_nothing(got) && field && field->records == NULL)
+	if (!bcd_payload_is_nothing(got) && field && !BCD_IS_COLLECTION(field))
 		r->known = bcd_payload_merge(r->known, field_of(name, got));
 }
 

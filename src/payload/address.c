@@ -141,6 +141,21 @@ bcd_address_field_names(const BcdResource *resource, Jsonb *fields)
 }
 
 /*
+ * Records are read and removed by lists. The API does not say how to write a
+ * comma in one, so a removal of "A,B" might remove the records of A and B.
+ */
+static char *
+has_comma(const BcdResource *resource, Jsonb *fields)
+{
+	const char *identity = bcd_address_identity(resource, fields);
+	char	   *text = text_of(identity, fields);
+
+	if (strchr(text, ',') == NULL)
+		return NULL;
+	return psprintf("%s: \"%s\" has a comma, and the API takes commas for separators of a list", identity, text);
+}
+
+/*
  * Returns why a row has no address, palloc'd, or NULL if it has one.
  */
 char *
@@ -162,7 +177,9 @@ bcd_address_flaw(const BcdResource *resource, Jsonb *fields)
 	if (chosen > 1)
 		return psprintf("%s: the row has values for all of these, but only one may identify the record",
 						names.data);
-	if (chosen == 1 || key->one_of == NULL)
+	if (chosen == 1)
+		return has_comma(resource, fields);
+	if (key->one_of == NULL)
 		return NULL;
 	for (i = 0; key->one_of[i]; i++)
 		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", key->one_of[i]);
@@ -253,6 +270,38 @@ bcd_address_fields(const BcdResource *resource, const char *address)
 	return key->one_of || *address ? NULL : fields;
 }
 
+/* A member of what is known that no field has: nothing but the address is */
+#define ADDRESS_ONLY	"?"
+
+/* Returns the fields of an address, as all that is known of a record. */
+Jsonb *
+bcd_known_by_address(const BcdResource *resource, const char *address)
+{
+	Jsonb	   *fields = bcd_address_fields(resource, address);
+
+	return fields ? bcd_payload_set_bool(fields, ADDRESS_ONLY, true) : NULL;
+}
+
+/* Is nothing known of a record but its address? */
+bool
+bcd_is_known_by_address(Jsonb *known)
+{
+	return known && bcd_payload_has(known, ADDRESS_ONLY);
+}
+
+static bool
+is_field(const char *name, JsonbValue *value, void *arg)
+{
+	return strcmp(name, ADDRESS_ONLY) != 0;
+}
+
+/* What is known of a record that was written since. */
+Jsonb *
+bcd_known_for_sure(Jsonb *known)
+{
+	return bcd_is_known_by_address(known) ? bcd_payload_filter(known, is_field, NULL) : known;
+}
+
 /*
  * Returns what is known of a linked record with this payload (NULL: not
  * known): where the record has no id, at least the fields of its address.
@@ -262,5 +311,6 @@ bcd_known_at(const BcdResource *resource, const char *address, Jsonb *payload)
 {
 	if (resource->id != NULL || address == NULL)
 		return payload;
-	return bcd_payload_merge(bcd_address_fields(resource, address), payload);
+	return payload ? bcd_payload_merge(bcd_address_fields(resource, address), payload) :
+		bcd_known_by_address(resource, address);
 }

@@ -175,7 +175,7 @@ agrees_with_record(const char *name, JsonbValue *value, void *arg)
 	Agreement  *a = arg;
 	const BcdField *field = bcd_resource_field(a->resource, name);
 
-	return field != NULL && !(field->flags & BCD_F_WRITE_ONLY) && field->records == NULL &&
+	return field != NULL && !(field->flags & BCD_F_WRITE_ONLY) && !BCD_IS_COLLECTION(field) &&
 		bcd_payload_agrees(field, value, cJSON_GetObjectItemCaseSensitive(a->record, name));
 }
 

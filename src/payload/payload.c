@@ -246,7 +246,7 @@ has_to_be_sent(const char *name, JsonbValue *value, void *arg)
 	JsonbValue	old;
 
 	/* collections are kept by difference: collection.c */
-	if (field && (field->flags & (BCD_F_CREATE_ONLY | BCD_F_FIXED) || field->records))
+	if (field && (field->flags & (BCD_F_CREATE_ONLY | BCD_F_FIXED) || BCD_IS_COLLECTION(field)))
 		return false;
 	return !field_value(record->known, name, &old) || !same_value(value, &old);
 }

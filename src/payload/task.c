@@ -302,6 +302,8 @@ keyed_tasks(const BcdTaskRow *row)
 		tasks = lappend(tasks, removal);
 		known = NULL;
 	}
+	if (bcd_is_known_by_address(known))
+		known = NULL;
 	changes = bcd_payload_changes(r, row->wanted, known);
 
 	/*

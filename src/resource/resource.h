@@ -104,6 +104,12 @@ typedef struct BcdField
 } BcdField;
 
 /*
+ * Does a field hold records below the record, with an endpoint of their own? If
+ * not, an array of objects is a value like others, and written with the record.
+ */
+#define BCD_IS_COLLECTION(field)	((field)->records != NULL && (field)->facet != NULL)
+
+/*
  * How a refusal identifies the records of a batch that are to blame. Only the
  * family with the echo promises to do so; therefore records that are blamed
  * are sent alone rather than given up.
@@ -339,6 +345,9 @@ extern const BcdResource bcd_brand;
 extern const BcdResource bcd_category;
 extern const BcdResource bcd_customer;
 extern const BcdResource bcd_inventory;
+extern const BcdResource bcd_price_record;
+extern const BcdResource bcd_channel_assignment;
+extern const BcdResource bcd_category_assignment;
 extern const BcdResource bcd_product;
 extern const BcdResource bcd_variant;
 

@@ -169,7 +169,7 @@ compare_dropped(const char *name, JsonbValue *value, void *arg)
 
 	const BcdField *field = bcd_resource_field(c->item->lane->feed->resource, name);
 
-	if (field && field->records)
+	if (field && BCD_IS_COLLECTION(field))
 	{
 		Jsonb	   *left = bcd_collection_of(c->seen, name);
 

@@ -2,11 +2,13 @@
 
 import re
 
+import assignments
 import brands
 import categoriesapi
 import customers
 import elements
 import inventory
+import pricerecords
 import productsapi
 import replies
 import variantsapi
@@ -49,6 +51,10 @@ _FIXED = {endpoint.pattern: endpoint for endpoint in (
              DELETE=productsapi.delete_many),
     Endpoint("/catalog/variants", CATALOG, GET=variantsapi.list_all,
              PUT=variantsapi.put_batch),
+    Endpoint("/catalog/products/channel-assignments", CATALOG,
+             **assignments.CHANNELS),
+    Endpoint("/catalog/products/category-assignments", CATALOG,
+             **assignments.CATEGORIES),
     Endpoint("/catalog/summary", CATALOG, GET=productsapi.summary),
     Endpoint("/customers", CUSTOMERS, GET=customers.list_all,
              POST=customers.post, PUT=customers.put,
@@ -92,7 +98,12 @@ _BELOW_ID = (
               POST=variantsapi.post_value)),
     (re.compile(r"/inventory/locations/([1-9]\d{0,9})/items\Z"),
      Endpoint("/inventory/locations/{id}/items", INVENTORY, problem=True,
-              GET=inventory.location_items)),
+              writes="settings", GET=inventory.location_items,
+              PUT=inventory.put_settings)),
+    (re.compile(r"/pricelists/([1-9]\d{0,9})/records\Z"),
+     Endpoint("/pricelists/{id}/records", CATALOG, writes="prices",
+              GET=pricerecords.list_all, PUT=pricerecords.put,
+              DELETE=pricerecords.delete)),
 )
 _BELOW_ID += tuple(
     (re.compile("/catalog/products/%s/%s%s\\Z" % (

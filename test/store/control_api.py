@@ -11,6 +11,7 @@ import exactjson
 import faults
 import query
 import seeding
+import pricerecords
 import stock
 from replies import Reply, raw_json
 from store import SettingError, Store
@@ -126,6 +127,14 @@ def _elements(control):
 
 def _locations(control):
     return list(control.store.stock.places.values())
+
+
+def _price_records(control):
+    return pricerecords.state(control.store)
+
+
+def _product_channels(control):
+    return sorted(map(list, control.store.product_channels))
 
 
 def _settle(control):
@@ -335,6 +344,8 @@ _ROUTES = {
     ("GET", "/state/stock"): _stock,
     ("GET", "/state/locations"): _locations,
     ("GET", "/state/elements"): _elements,
+    ("GET", "/state/price_records"): _price_records,
+    ("GET", "/state/product_channels"): _product_channels,
     ("POST", "/settle"): _settle,
     ("GET", "/counts"): _counts,
     ("GET", "/journal"): _journal,

@@ -192,6 +192,61 @@ def relative(call):
     return _adjust(call, _RELATIVE, relative=True)
 
 
+# -- settings ----------------------------------------------------------------
+
+_NUMBER = fields.integer(0, stock.MOST)
+_SETTINGS = {"safety_stock": _NUMBER, "warning_level": _NUMBER,
+             "is_in_stock": fields.boolean,
+             "bin_picking_number": fields.string(0, 255)}
+_SETTING = dict(_SETTINGS, identity=fields.obj({
+    "sku": fields.string(1, 255), "variant_id": _ID, "product_id": _ID}))
+
+
+def _setting(call, item):
+    """The product and its settings, or what is wrong with them."""
+    bad = {}
+    clean = call.validate(item if type(item) is dict else {}, _SETTING, bad,
+                          required=("identity",))
+    if not bad and len(clean["identity"]) != 1:
+        bad["identity"] = "exactly one identity is required"
+    if not bad and not set(clean) & {"safety_stock", "warning_level",
+                                     "is_in_stock"}:
+        bad["settings"] = "a setting is required"
+    if bad:
+        return None, "; ".join(bad.values())
+    try:
+        return _product_of(call.store, clean.pop("identity")), clean
+    except _Unfit as problem:
+        return None, str(problem)
+
+
+def put_settings(call):
+    call.params({})
+    store, location, bad = call.store, call.ids[0], {}
+    body = call.validate(call.json_object(), {"settings": fields.list_of(
+        lambda v: v)}, bad, required=("settings",))
+    if bad:
+        raise Refused(call.invalid(bad))
+    if location not in store.stock.places:
+        raise Refused(call.error(404, "The location was not found."))
+    if not 1 <= len(body["settings"]) <= store.settings["adjustment_batch"]:
+        raise Refused(call.error(413, "Too many settings, or none."))
+    good, errors = [], {}
+    for position, item in enumerate(body["settings"]):
+        key, found = _setting(call, item)
+        if key is None:
+            errors["setting.%d.settings" % position] = found
+        else:
+            good.append((key, found))
+    if errors:
+        raise Refused(call.error(422, "Settings are not valid", errors))
+    for key, found in good:
+        store.stock.set_settings(key, location, found)
+        call.changed("settings", key)
+    return raw_json({"transaction_id": str(_FIRST_TRANSACTION
+                                           + call.entry.n)})
+
+
 # -- levels ------------------------------------------------------------------
 
 def _by_sku(store, values):
@@ -244,13 +299,14 @@ def _level(record, location):
     """The members about one item at one location."""
     level = stock.level(record, location)
     here = location == stock.DEFAULT_LOCATION
-    return {"available_to_sell": stock.to_sell(level),
-            "total_inventory_onhand": level.on_hand, "settings": {
-                "safety_stock": level.safety, "is_in_stock": True,
+    settings = {"safety_stock": level.safety, "is_in_stock": True,
                 "warning_level": record.get(
                     "inventory_warning_level", 0) if here else 0,
                 "bin_picking_number": record.get(
-                    "bin_picking_number", "") if here else ""}}
+                    "bin_picking_number", "") if here else ""}
+    settings.update(record.get("stock_settings", {}).get(location, {}))
+    return {"available_to_sell": stock.to_sell(level),
+            "total_inventory_onhand": level.on_hand, "settings": settings}
 
 
 def _item_shower(locations):

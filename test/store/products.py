@@ -162,6 +162,8 @@ def undo(store, key, before):
 def remove(store, key):
     variants.remove_product(store, key)
     record = store.products.remove(key)
+    store.product_channels = {pair for pair in store.product_channels
+                              if pair[0] != key}
     store.urls.pop(url_of(record), None)
 
 

@@ -159,6 +159,21 @@ class Stock:
             changes["date_modified"] = self.store.stamp()
         table.put(key, changes, touch=touches)
 
+    def set_settings(self, key, location, values):
+        """Settings of an item at a location; others stay as they are."""
+        table = self.store.products
+        record = table.rows[key]
+        mine = dict(record.get("stock_settings", {}))
+        mine[location] = dict(mine.get(location, {}), **values)
+        changes = {"stock_settings": mine}
+        if "safety_stock" in values:
+            at = dict(levels(record))
+            at[location] = level(record, location)._replace(
+                safety=values["safety_stock"])
+            changes["stock"] = at
+            changes["inventory_level"] = shown_level(self.store, at)
+        table.put(key, changes, touch=False)
+
     def catalog_write(self, record, changes):
         """A product body with inventory_level sets the default location."""
         if "inventory_level" not in changes or "stock" not in record:

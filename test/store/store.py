@@ -25,6 +25,11 @@ LOCATIONS = {"path": "^/inventory/locations$", "limit": 50}
 CUSTOMERS = [{"method": method, "path": "^/customers$", "limit": 3}
              for method in ("POST", "PUT")]
 
+ONE_AT_A_TIME = [{"path": path, "limit": 1, "method": "PUT"} for path in (
+    r"^/pricelists/\d+/records$", "^/catalog/products/channel-assignments$",
+    "^/catalog/products/category-assignments$",
+    r"^/inventory/locations/\d+/items$")]
+
 DEFAULTS = {
     # transport
     "latency_ms": 0, "gzip": True, "gzip_min": 1024, "max_query": 8192,
@@ -36,7 +41,7 @@ DEFAULTS = {
     # quota
     "quota": 450, "window_ms": 30000, "window_align": False,
     "retry_after": True, "other_app": None,
-    "max_in_flight": 0, "concurrency": [TREE_READ, LOCATIONS] + CUSTOMERS,
+    "max_in_flight": 0, "concurrency": [TREE_READ, LOCATIONS] + CUSTOMERS + ONE_AT_A_TIME,
     "concurrency_headers": True,
     # sizes
     "product_batch": 10, "category_batch": 10, "category_batch_status": 413,
@@ -57,6 +62,11 @@ DEFAULTS = {
     "adjustment_errors": "one", "stock_over_limit": "drop",
     "beside_adjustment": 429, "beside_catalog": "count",
     "catalog_level": "total", "stock_delay_ms": 0, "stock_touches": True,
+    # price records
+    "price_lists": [1], "currencies": ["usd"], "price_batch": 1000,
+    "price_mode": "partial", "price_errors": "all", "price_omitted": "clear",
+    # assignments
+    "channels": [1], "assignment_batch": 50, "assignment_mode": "partial",
     # silent facts
     "batch_mode": "atomic", "batch_in_order": True,
     "category_mode": "partial",
@@ -80,6 +90,10 @@ _CHOICES = {
     "variant_twin_status": (409, 422),
     "value_ids": ("stable", "change"),
     "email_unique": ("store", "channel"),
+    "price_mode": ("partial", "atomic"),
+    "price_errors": ("all", "one"),
+    "price_omitted": ("clear", "keep"),
+    "assignment_mode": ("partial", "atomic"),
     "categories_in": ("all", "any"),
     "category_delete": ("cascade", "refuse"),
     "unknown_fields": ("refuse", "ignore"),
@@ -178,6 +192,8 @@ class Store:
         self.last_option = 100      # id of an option or of a value
         self.next_element = 501     # of all records below products
         self.welcomed = []          # addresses that got a mail of welcome
+        self.price_records = {}     # (list, variant, currency) -> fields
+        self.product_channels = set()   # (product, channel)
         self.stock = stock.Stock(self)
         self.stock.configure()
         self.trees = {1: {"id": 1, "name": "Default catalog tree",

@@ -128,8 +128,30 @@ class Levels(InventoryCase):
         self.assertEqual((answer.status, answer.headers["content-type"]),
                          (404, "application/problem+json"))
         self.refused(404, "GET", LOCATIONS + "/0/items")
-        self.assertEqual(self.api("PUT", LOCATIONS + "/1/items",
-                                  {"settings": []}).status, 405)
+
+
+    def settings(self, *items, status=422):
+        return self.refused(status, "PUT", LOCATIONS + "/1/items",
+                            {"settings": list(items)})
+
+    def test_settings_are_written(self):
+        identity = {"product_id": self.keys[0]}
+        self.ok("PUT", LOCATIONS + "/1/items", {"settings": [
+            {"identity": identity, "safety_stock": 2, "warning_level": 5,
+             "bin_picking_number": "A1"}]})
+        self.ok("PUT", LOCATIONS + "/1/items", {"settings": [
+            {"identity": identity, "warning_level": 6}]})
+        shown = self.ok("GET", ITEMS).data[0]["locations"][0]["settings"]
+        self.assertEqual((shown["safety_stock"], shown["warning_level"],
+                          shown["bin_picking_number"]), (2, 6, "A1"))
+        for bad in ({"bin_picking_number": "A1"}, {"safety_stock": -1},
+                    {"warning_level": 1.5}, {}, {"quantity": 1}):
+            self.assertEqual(self.settings(dict(bad, identity=identity)),
+                             ["setting.0.settings"])
+        self.settings({"safety_stock": 1})
+        self.settings({"safety_stock": 1, "identity": {"product_id": 1,
+                                                       "sku": "a"}})
+        self.settings(status=413)
 
     def test_settings_of_the_product_at_the_default_location(self):
         self.ok("PUT", "%s/%d" % (PRODUCTS, self.keys[0]), {

@@ -184,6 +184,31 @@ subtest 'lost replies and a killed worker do not make levels wrong, even if the 
 	agrees('a kill, and other keys after it');
 };
 
+subtest 'settings have requests of their own, for each location' => sub {
+	$shop->sql(<<'EOC');
+ALTER TABLE stock ADD safety int, ADD warn int, ADD bin text;
+SELECT bcdelta.alter_feed('stock', fields => '{"product_id": "bcdelta.ref(''item'', item)", "location_id": "place", "quantity": "qty", "safety_stock": "safety", "warning_level": "warn", "bin_picking_number": "bin"}');
+EOC
+	$shop->push;
+	$shop->clear;
+	$shop->sql(q(UPDATE stock SET safety = 2, warn = 3, bin = 'A' || item WHERE item BETWEEN 21 AND 24; UPDATE stock SET qty = qty + 1 WHERE item = 24));
+	my $run = $shop->push;
+	is($run->{updated}, 8, 'each row once') or diag(explain([ $run, $shop->errors ]));
+	is_deeply([ sort map { "$_->{path} " . scalar @{ $_->{body}{items} // $_->{body}{settings} } } $shop->writes ],
+		[ '/inventory/adjustments/absolute 2', '/inventory/locations/1/items 4', '/inventory/locations/2/items 4' ], 'what has changed, where it has');
+	my $at = $store->api('GET', '/inventory/items?product_id:in=' . $shop->id('item', 23))->{data}[0]{locations}[1];
+	is_deeply([ @{ $at->{settings} }{qw(safety_stock warning_level bin_picking_number)} ], [ 2, 3, 'A23' ], 'are in the store');
+	agrees('settings');
+	$shop->sql('UPDATE stock SET safety = -1 WHERE item = 21 AND place = 1; UPDATE stock SET warn = 4 WHERE item = 22');
+	$shop->push;
+	like($shop->errors->{'stock ["21", "1"]'}, qr/^safety_stock: "-1" is not between 0 and 2147483647/, 'a bad one is refused by name');
+	$store->fault({ match => { path => 'locations/2/items$' }, times => 1, do => { status => 422, body => { status => 422, title => 'No', errors => { 'setting.0.settings' => 'bad' } } } });
+	$shop->sql('UPDATE stock SET safety = 5, qty = qty + 1 WHERE item IN (21, 23)');
+	$shop->push;
+	$store->unfault;
+	agrees('settings that were refused once');
+};
+
 subtest 'preview shows what a push sends' => sub {
 	$shop->sql('UPDATE stock SET qty = 99 WHERE item = 20 AND place = 1; UPDATE stock SET place = 3 WHERE item = 21 AND place = 1; DELETE FROM stock WHERE item = 22 AND place = 1; INSERT INTO stock VALUES (23, 3, -1)');
 	my %ids = map { $_ => $shop->id('item', $_) } 20 .. 22;
@@ -191,6 +216,7 @@ subtest 'preview shows what a push sends' => sub {
 		[ qq(["20", "1"] update PUT /v3/inventory/adjustments/absolute {"quantity": 99, "product_id": $ids{20}, "location_id": 1}),
 		  qq(["21", "3"] update PUT /v3/inventory/adjustments/absolute {"quantity": 0, "product_id": $ids{21}, "location_id": 1}),
 		  qq(["21", "3"] update PUT /v3/inventory/adjustments/absolute {"quantity": ) . $shop->sql('SELECT qty FROM stock WHERE item = 21 AND place = 3') . qq(, "product_id": $ids{21}, "location_id": 3}),
+		  qq(["21", "3"] update PUT /v3/inventory/locations/3/items {"identity": {"product_id": $ids{21}}, "safety_stock": 5, "warning_level": 3, "bin_picking_number": "A21"}),
 		  qq(["22", "1"] delete PUT /v3/inventory/adjustments/absolute {"quantity": 0, "product_id": $ids{22}, "location_id": 1}),
 		  qq(["23", "3"] invalid quantity: "-1" is not between 0 and 2147483647) ], 'a change, a move, a delete, a row that is refused');
 	$shop->sql('DELETE FROM stock WHERE qty < 0');
@@ -213,7 +239,7 @@ subtest 'verify reads many items per call, and lists differences; a push correct
 	is($shop->push->{updated}, 1, 'a push of the row sends it again');
 	agrees('after verify');
 	$store->settle;
-	is_deeply([ @{ $shop->verify(q('stock')) }{qw(conflicts state)} ], [ 0, 'succeeded' ], 'and nothing differs');
+	is_deeply([ @{ $shop->verify(q('stock')) }{qw(conflicts state)} ], [ 0, 'succeeded' ], 'and nothing differs') or diag(explain($shop->discrepancies));
 	is_deeply([ @{ $shop->verify(q('stock', mode => 'sample', sample => 5)) }{qw(conflicts unchanged)} ], [ 0, 5 ], 'nor in a sample');
 };
 

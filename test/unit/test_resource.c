@@ -5,11 +5,13 @@
  */
 #include "postgres.h"
 
+#include "../../src/resource/assignment.c"
 #include "../../src/resource/brand.c"
 #include "../../src/resource/category.c"
 #include "../../src/resource/customer.c"
 #include "../../src/resource/dependency.c"
 #include "../../src/resource/inventory.c"
+#include "../../src/resource/price_record.c"
 #include "../../src/resource/product.c"
 #include "../../src/resource/registry.c"
 #include "../../src/resource/replies.c"
@@ -552,7 +554,7 @@ main(void)
 {
 	const BcdResource *resource;
 	int			n;
-	int			ranks = 0;
+	uint64		ranks = 0;
 
 	for (n = 0; (resource = bcd_resource_nth(n)) != NULL; n++)
 	{
@@ -565,10 +567,10 @@ main(void)
 		test_facets(resource);
 		test_descriptor(resource);
 		test_endpoints_are_unique(resource);
-		ok(!(ranks & (1 << bcd_resource_rank(resource))), "%s: it has a place of its own in the order", resource->name);
-		ranks |= 1 << bcd_resource_rank(resource);
+		ok(!(ranks & (UINT64CONST(1) << bcd_resource_rank(resource))), "%s: it has a place of its own in the order", resource->name);
+		ranks |= UINT64CONST(1) << bcd_resource_rank(resource);
 	}
-	is_int(n, 6, "number of resources");
+	is_int(n, 9, "number of resources");
 	ok(bcd_resource_nth(-1) == NULL, "none before the first");
 	ok(bcd_resource_find("nothing") == NULL && bcd_resource_find("") == NULL, "no others");
 	test_dependencies();
