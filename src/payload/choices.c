@@ -1,11 +1,11 @@
 /*
  * choices.c
- *		What a record has of each option of its parent: the size and the colour
- *		of a variant.
+ *		A record's choice for each option of its parent, such as the size and
+ *		the color of a variant.
  *
- * A row says it by names, [{"option_display_name": "Size", "label": "M"}].  In
- * a payload the options are in the order of their names and have no other
- * members, so that two payloads are compared as they are.
+ * A row gives names, [{"option_display_name": "Size", "label": "M"}].  In a
+ * payload, choices are sorted by the names of their options and have no other
+ * members, so that payloads can be compared directly.
  */
 #include "postgres.h"
 
@@ -63,7 +63,7 @@ array_of(Choice *choices, int n)
 }
 
 /*
- * Reads a member of an element, trimmed; a number stands for its text. Returns
+ * Reads a member of an element, trimmed; a number counts as its text.  Returns
  * why it cannot be used, or NULL.
  */
 static char *
@@ -107,7 +107,7 @@ check_members(const BcdField *field, int nth, JsonbContainer *element)
 }
 
 /*
- * Checks what a row gives, and puts it in order. Returns NULL, or a message
+ * Checks the choices of a row, and sorts them.  Returns NULL, or a message
  * that names the field and the element.
  */
 char *
@@ -138,7 +138,7 @@ bcd_choices_normalize(const BcdField *field, JsonbValue *value)
 	return NULL;
 }
 
-/* Sets a field of a payload to what a record of the store has. */
+/* Sets a field of a payload to the choices of a record in the store. */
 Jsonb *
 bcd_choices_set(Jsonb *payload, const char *field, const cJSON *got)
 {

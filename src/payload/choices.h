@@ -1,6 +1,6 @@
 /*
  * choices.h
- *		What a record has of each option of its parent.
+ *		A record's choice for each option of its parent.
  */
 #ifndef BCD_CHOICES_H
 #define BCD_CHOICES_H

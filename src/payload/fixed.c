@@ -2,8 +2,9 @@
  * fixed.c
  *		Fields that cannot be changed once a record exists.
  *
- * They are never sent in an update. Where a record has another value than its
- * row, a payload keeps the record's, so that the difference is told.
+ * They are never sent in an update.  If a record has another value than its
+ * row, the payload keeps the record's value, so that the difference is
+ * reported.
  */
 #include "postgres.h"
 
@@ -15,7 +16,9 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 
-/* A row and the known contents of its record, compared in what is fixed */
+/*
+ * A row and the known contents of its record, whose fixed fields are compared
+ */
 typedef struct Fixed
 {
 	const BcdResource *resource;
@@ -37,8 +40,8 @@ compare_fixed(const char *name, JsonbValue *value, void *arg)
 }
 
 /*
- * The first field that cannot be changed and has another value in the row than
- * the record is known to have, but for case; NULL: none.
+ * Returns the first field that cannot be changed and, ignoring case, has
+ * another value in the row than in the record; NULL: none.
  */
 const BcdField *
 bcd_fixed_difference(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
@@ -49,7 +52,9 @@ bcd_fixed_difference(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 	return f.field;
 }
 
-/* Adds what a record has of the fields that cannot be changed and do not agree. */
+/*
+ * Adds the record's values of fields that cannot be changed and do not agree.
+ */
 Jsonb *
 bcd_fixed_read(const BcdResource *resource, Jsonb *known, Jsonb *wanted, const cJSON *record)
 {

@@ -17,7 +17,7 @@
 #include "resource/resource.h"
 
 /*
- * null means that the variant has what its product has. When written,
+ * null means that the variant has its product's value.  When written,
  * image_url is the address from which the store copies the image.
  */
 static const BcdField variant_fields[] = {
@@ -46,9 +46,10 @@ static const BcdField variant_fields[] = {
 };
 
 /*
- * The text of the batch operation says that items without an id create
- * variants; the schema of its body has none of the fields that this needs. So
- * a variant is created by a request of its own, which the schema supports.
+ * According to the description of the batch operation, items without an id
+ * create variants, but the schema of its body lacks all fields that this would
+ * need.  So each variant is created by a separate request, which the schema
+ * supports.
  */
 static const BcdEndpoint variant_list = {"GET", "/catalog/variants", BCD_PAGE_LIMIT,.narrows = true};
 static const BcdEndpoint variant_create = {"POST", "/catalog/products/{product_id}/variants", 1, BCD_ONE, &bcd_reply_records};
@@ -56,7 +57,7 @@ static const BcdEndpoint variant_update = {"PUT", "/catalog/variants", 50, BCD_A
 static const BcdEndpoint variant_single = {"PUT", "/catalog/products/{product_id}/variants/{id}", 1, BCD_ONE, &bcd_reply_records};
 static const BcdEndpoint variant_delete = {"DELETE", "/catalog/products/{product_id}/variants/{id}", 1, BCD_NO_BODY, &bcd_reply_silent};
 
-/* The text asks for the parent in the body, too. */
+/* The description requires the parent in the body as well. */
 static const BcdMember variant_parent[] = {{"product_id", BCD_FROM_PARENT}, {NULL}};
 
 static const BcdMember variant_stock[] = {
@@ -86,7 +87,10 @@ static const BcdFacet variant_facets[] = {
 	},
 };
 
-/* No list of keys is accepted, but one of products, with all their variants. */
+/*
+ * Lists of keys are not accepted, but lists of products, with all their
+ * variants.
+ */
 static const BcdKey variant_keys[] = {
 	{
 		BCD_LIST("product_id", "sku"),
@@ -114,8 +118,8 @@ StaticAssertDecl(lengthof(variant_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is to
 StaticAssertDecl(lengthof(variant_facets) <= BCD_MAX_FACETS, "BCD_MAX_FACETS is too small");
 
 /*
- * Every product has a variant without options, which is the product itself as
- * long as there are no others.
+ * As long as a product has no other variants, it has one without options,
+ * which is the product itself.
  */
 const BcdResource bcd_variant = {
 	.name = "variant",
