@@ -198,6 +198,11 @@ bcd_ref_check(const char *name, const FuncExpr *call)
 	int			n = list_length(call->args) - 1;
 	int			i;
 
+	if (target->feed && target->feed->resource->id == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("bcdelta.ref() cannot refer to feed \"%s\": records of resource %s have no id",
+						name, target->feed->resource->name)));
 	if (target->feed == NULL || call->funcvariadic)
 		return;
 	check_number(target->feed, n);

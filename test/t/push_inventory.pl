@@ -265,6 +265,7 @@ subtest 'impossible feeds are refused by track' => sub {
 	my %refused = ('{"quantity": "qty", "product_id": "1"}' => qr/lacks what identifies a record: location_id/,
 		'{"quantity": "qty", "location_id": "1"}' => qr/lacks what identifies a record: product_id or sku or variant_id/, '{"stock": "1"}' => qr/stock/);
 	like(($shop->try("SELECT bcdelta.track('stock', 'shop', 'inventory', '$_', feed => 'other')"))[2], $refused{$_}, $_) foreach sort keys %refused;
+	like(($shop->try(q(SELECT bcdelta.track('stock', 'shop', 'brand', '{"name": "bcdelta.ref(''stock'', item, place)::text"}', feed => 'other'))))[2], qr/cannot refer to feed "stock": records of resource inventory have no id/, 'nor can other feeds refer to one');
 	like(($shop->try(q(SELECT bcdelta.track('stock', 'shop', 'inventory', '{"quantity": "qty", "location_id": "1", "sku": "''a''"}', feed => 'other', on_delete => 'hide'))))[2], qr/ERROR:.*hid/, 'stock cannot be hidden');
 };
 
