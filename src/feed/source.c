@@ -39,6 +39,7 @@ typedef struct BcdPurpose
 	const char *verb;
 	const char *noun;
 	const char *other_kind;		/* for hints */
+	const char *foreign;
 	const char *unlogged;
 	const char *no_trigger;
 } BcdPurpose;
@@ -47,6 +48,7 @@ static const BcdPurpose source_purpose = {
 	.verb = "track",
 	.noun = "Tracking a table",
 	.other_kind = "Track a table; the expressions of its mapping may read others in sub-selects.",
+	.foreign = "Track it with capture => 'none' and mark its changes, or copy it to a table.",
 	.unlogged = "ALTER TABLE ... SET LOGGED, or track it with capture => 'none' and mark its changes.",
 	.no_trigger = ", or track it with capture => 'none' and mark its changes",
 };
@@ -55,6 +57,7 @@ static const BcdPurpose child_purpose = {
 	.verb = "depend on",
 	.noun = "Depending on a table",
 	.other_kind = "Depend on the tables behind it, or mark the rows that its changes affect.",
+	.foreign = "Mark the rows that its changes affect.",
 	.unlogged = "ALTER TABLE ... SET LOGGED, or mark the rows of the feed that its changes affect.",
 	.no_trigger = "",
 };
@@ -83,9 +86,13 @@ kind_words(char relkind)
 	}
 }
 
+/*
+ * A foreign table changes elsewhere, so its rows can only be marked.
+ */
 static void
-check_kind(Form_pg_class form, const BcdPurpose *purpose)
+check_kind(Form_pg_class form, const char *capture, const BcdPurpose *purpose)
 {
+	bool		foreign = form->relkind == RELKIND_FOREIGN_TABLE;
 	const char *name = NameStr(form->relname);
 
 	if (IsCatalogNamespace(form->relnamespace) || IsToastNamespace(form->relnamespace) ||
@@ -97,11 +104,13 @@ check_kind(Form_pg_class form, const BcdPurpose *purpose)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("cannot %s \"%s\": it is a table of bcdelta itself", purpose->verb, name)));
+	if (foreign && strcmp(capture, "none") == 0)
+		return;
 	if (form->relkind != RELKIND_RELATION && form->relkind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("cannot %s \"%s\": it is %s", purpose->verb, name, kind_words(form->relkind)),
-				 errhint("%s", purpose->other_kind)));
+				 errhint("%s", foreign ? purpose->foreign : purpose->other_kind)));
 }
 
 static void
@@ -167,7 +176,7 @@ open_table(Oid relid, const char *capture, LOCKMODE lock, const BcdPurpose *purp
 	if (!HeapTupleIsValid(tuple))
 		no_table(relid);
 	form = (Form_pg_class) GETSTRUCT(tuple);
-	check_kind(form, purpose);
+	check_kind(form, capture, purpose);
 	check_persistence(form, capture, purpose);
 	check_rights(form, capture, purpose);
 	ReleaseSysCache(tuple);
@@ -372,14 +381,23 @@ name_array(Relation source, List *columns)
 /*
  * Returns the key of a feed as name[]: the given columns (name[], 0 for none)
  * or those of the primary key; raises an error if they do not identify rows.
+ * A foreign table has no indexes, so its owner has to know.
  */
 Datum
 bcd_source_key(Relation source, Datum wanted)
 {
 	List	   *columns = wanted ? wanted_columns(source, wanted) : NIL;
+	bool		foreign = RelationGetForm(source)->relkind == RELKIND_FOREIGN_TABLE;
 	char	   *flaw;
 	List	   *found = key_index(source, columns, &flaw);
 
+	if (foreign && columns == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("foreign table \"%s\" has no primary key", RelationGetRelationName(source)),
+				 errhint("Pass key => ARRAY['column', ...] with the columns that identify a row of the table that it stands for.")));
+	if (foreign)
+		return name_array(source, columns);
 	if (found == NIL && columns == NIL)
 		no_primary_key(source, flaw);
 	if (found == NIL)

@@ -295,8 +295,8 @@ typedef struct BcdResource
 								 * have the same value of, or NULL */
 	const char *implied_without;	/* a record whose value of this field is
 									 * empty is part of its parent: no row of
-									 * its own is missed; or NULL. Its list has
-									 * numbered pages */
+									 * its own is missed; or NULL. Its list
+									 * has numbered pages */
 	const BcdChoices *choices;	/* or NULL */
 	const char *defaulted;		/* field with a default, or NULL */
 	const BcdField *fields;		/* sorted by name */

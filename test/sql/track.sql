@@ -74,6 +74,8 @@ SELECT bcdelta.track('careless', 'shop', 'brand', capture => 'none');
 SELECT bcdelta.track('looking', 'shop', 'brand');
 SELECT bcdelta.track('remembered', 'shop', 'brand');
 SELECT bcdelta.track('far', 'shop', 'brand');
+SELECT bcdelta.track('far', 'shop', 'brand', capture => 'none');
+SELECT bcdelta.track('far', 'shop', 'brand', capture => 'none', key => '{id}');
 SELECT bcdelta.track('counting', 'shop', 'brand');
 SELECT bcdelta.track('makers_pkey', 'shop', 'brand');
 SELECT bcdelta.track('pg_class', 'shop', 'brand');

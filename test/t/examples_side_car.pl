@@ -77,7 +77,50 @@ subtest 'a recreated subscription keeps the links, and shows which rows have dis
 	is($shop->last_run->{state}, 'succeeded', 'and verified');
 };
 
+my $node = $shop->node;
 $shop->sql('ALTER SUBSCRIPTION bcdelta DISABLE');
-$shop->node->stop;
+
+# postgres_fdw stands for the wrapper of another vendor's database.
+subtest 'rows of a foreign table are marked by their time of change, pushed and verified, or copied with their deletions' => sub {
+	plan(skip_all => 'needs postgres_fdw')
+	  if $shop->sql(q(SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw')) == 0;
+	my ($host, $port) = ($source->host, $source->port);
+	my $table = 'CREATE TABLE article (id int PRIMARY KEY, sku text, title text, net numeric, changed_at timestamptz DEFAULT clock_timestamp())';
+	$source->safe_psql('shop', "$table; INSERT INTO article VALUES (1, 'A-1', 'One', 10), (2, 'A-2', 'Two', 20), (3, 'A-3', 'Three', 30)");
+	$shop = BCDelta::Shop->on(bcdelta_node('foreign', conf => 'bcdelta.naptime = 1'), 'shop', store => { args => [ '--quota', 100000 ] });
+	$shop->sql(<<"EOC");
+CREATE EXTENSION postgres_fdw;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$host', port '$port', dbname 'shop');
+CREATE USER MAPPING FOR CURRENT_USER SERVER elsewhere OPTIONS (user 'postgres');
+CREATE SCHEMA mysql;
+IMPORT FOREIGN SCHEMA public LIMIT TO (article) FROM SERVER elsewhere INTO mysql;
+EOC
+	$shop->sql(block('bcdelta.mark_all'));
+	example_pushed($shop, 'all rows', map { "product A-$_ {\"price\": ${_}0, \"is_visible\": true}" } 1 .. 3);
+	$source->safe_psql('shop', 'UPDATE article SET net = 11, changed_at = now() WHERE id = 1');
+	is($shop->sql(block('bcdelta.mark_since')), 3, 'rows that changed of late are marked');
+	example_pushed($shop, 'a change', 'product A-1 {"price": 11}');
+	$source->safe_psql('shop', 'DELETE FROM article WHERE id = 3');
+	my ($mark) = block('bcdelta.discrepancy') =~ /^(SELECT bcdelta.mark.*)/m;
+	my $run_id = $shop->verify->{run_id};
+	is_deeply($shop->discrepancies, ['articles|3|different|is_visible|false|true'], 'verify finds the record of a row that is gone');
+	$shop->sql($mark =~ s/= 42/= $run_id/r);
+	example_pushed($shop, 'a deletion', 'product A-3 {"is_visible": false}');
+
+	$shop->sql(q(SELECT bcdelta.untrack('articles')));
+	$shop->sql("$table; SELECT bcdelta.track('article', 'shop', 'product', '{\"sku\": \"sku\", \"name\": \"title\", \"price\": \"net\",
+		\"type\": \"''physical''\", \"weight\": \"0\"}', on_delete => 'delete')");
+	my $copy = block('INSERT INTO article');
+	$shop->sql($copy);
+	is($shop->push->{linked}, 2, 'the copy is linked to what is there');
+	$shop->clear;
+	$source->safe_psql('shop', q(INSERT INTO article VALUES (4, 'A-4', 'Four', 40); UPDATE article SET net = 12, changed_at = clock_timestamp() WHERE id = 1; DELETE FROM article WHERE id = 2));
+	$shop->sql($copy);
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(created updated deleted unchanged)} ], [ 1, 1, 1, 0 ], 'the copy follows, and equal rows are not marked') or diag(explain($run));
+	$shop->node->stop;
+};
+
+$node->stop;
 $source->stop;
 done_testing();
