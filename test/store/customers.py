@@ -212,7 +212,7 @@ def put(call):
 
 
 def delete(call):
-    """Without ids: 204 all the same, and nothing is deleted."""
+    """Without ids: still 204, but nothing is deleted."""
     wanted = call.params(DELETE_PARAMS).get("id:in", ())
     most = call.store.settings["customer_delete_batch"]
     if len(wanted) > most:

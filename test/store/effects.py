@@ -122,6 +122,6 @@ def _set(item, changes):
 
 
 def _huge(size):
-    """Valid JSON of so many bytes."""
+    """Valid JSON of this size."""
     frame = b'{"data":[],"meta":{"filler":"%s"}}'
     return frame % (b"x" * max(0, size - len(frame) + 2))

@@ -53,7 +53,7 @@ def loads(raw):
 
 
 def rounded(value, places):
-    """An int or Decimal as a Decimal of at most so many places, exactly."""
+    """An int or Decimal as a Decimal with at most this many places, exactly."""
     result = Decimal(value).quantize(Decimal(1).scaleb(-places), context=EXACT)
     # normalize() drops trailing zeros; a zero would keep its sign.
     return result.normalize(EXACT) if result else ZERO

@@ -111,7 +111,7 @@ _CHOICES = {
 }
 
 def _check_retry_after(value):
-    # True: the time to the reset; a number: so many seconds.
+    # True: the time to the reset; a number of seconds.
     return type(value) is bool or type(value) is int and value >= 0
 
 
