@@ -13,12 +13,10 @@
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
+#include "engine/exchange_elsewhere.h"
 #include "engine/exchange_order.h"
 #include "engine/exchange_rivals.h"
 #include "engine/item.h"
-#include "engine/lane.h"
-#include "payload/payload.h"
-#include "tables/pending_wait.h"
 
 /* In an error: a row that is waited for waits for another one */
 #define BEHIND	"which waits for row "
@@ -364,52 +362,24 @@ give_way(BcdTurns *t, const BcdWaiting *w, BcdUnit *unit)
 	start_segment(t, w, unit, GIVES_WAY);
 }
 
-/*
- * An item waits for a row that is pushed with another token.  Does that one wait,
- * through any number of rows, for an item here that does not go now?
- */
-static bool
-is_waited_for_from_elsewhere(const BcdTurns *t, const BcdRecord *record)
-{
-	char	   *feed;
-	char	   *key;
-	const BcdUnit *unit;
-
-	if (!bcd_rival_is(record, "waiting") || !bcd_pending_waits_for(record->feed, record->key, &feed, &key))
-		return false;
-	unit = bcd_rivals_unit(t, bcd_run_lane(t->lane->run, feed), key);
-	return unit && unit->fate != GOES;
-}
-
-/*
- * A circle that leads through rows that are pushed with another token: none of its
- * items here goes before the others have what they want, and those come first in
- * the next round.  So each gives up what it leaves.
- */
+/* Those of a circle that leads through other gates give up what they leave. */
 static void
-give_way_elsewhere(BcdTurns *t, const BcdWaiting *w, BcdUnit *unit)
+give_way_elsewhere(BcdTurns *t, const BcdWaiting *w)
 {
-	const BcdResource *r = unit->item->lane->feed->resource;
-	BcdItemRecord record = bcd_record_after(unit->item);
-	const char *fields[BCD_MAX_KEYS];
-	const char *field;
-	int			n = 0;
 	int			i;
 
-	for (i = 0; (field = bcd_resource_key(r, i)) != NULL; i++)
+	bcd_find_circles_elsewhere(t);
+	for (i = 0; i < t->n; i++)
 	{
-		char	   *had = bcd_payload_text(record.aside, field);
-		BcdUnique	key;
+		BcdUnit    *unit = &t->units[i];
+		const char *fields[BCD_MAX_KEYS];
+		int			n = unit->in_circle && unit->segment == 0 ? bcd_fields_left(unit, fields) : 0;
 
-		/* of what it has given up, it has something else */
-		if (bcd_unique_of(r, record.known, field, &key) && bcd_payload_text(unit->item->wanted, field) &&
-			!bcd_unique_has(r, unit->item->wanted, &key) && (had == NULL || strcmp(had, key.value) == 0))
-			fields[n++] = field;
+		if (n == 0)
+			continue;
+		bcd_give_way(unit->item, fields, n);
+		start_segment(t, w, unit, GIVES_WAY);
 	}
-	if (n == 0 || !is_waited_for_from_elsewhere(t, unit->elsewhere))
-		return;
-	bcd_give_way(unit->item, fields, n);
-	start_segment(t, w, unit, GIVES_WAY);
 }
 
 /* Puts the items into the order in which they should be written. */
@@ -431,10 +401,7 @@ bcd_put_in_order(BcdTurns *t)
 	for (i = 0; i < t->n; i++)
 		if (t->units[i].blocked && bcd_store_id_after(t->units[i].item) != 0 && w.first[i] >= 0)
 			give_way(t, &w, &t->units[i]);
-	for (i = 0; i < t->n; i++)
-		if (t->units[i].elsewhere && t->units[i].fate == WAITS && t->units[i].segment == 0 &&
-			bcd_store_id_after(t->units[i].item) != 0)
-			give_way_elsewhere(t, &w, &t->units[i]);
+	give_way_elsewhere(t, &w);
 	do
 	{
 		again = false;

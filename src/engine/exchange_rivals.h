@@ -25,6 +25,8 @@ typedef struct BcdWant
 {
 	BcdUnique	key;
 	BcdRecord  *record;			/* that has it, if its row gives it up */
+	struct BcdUnit *behind;		/* the item that has to go first, perhaps
+								 * through rows that are not here; or NULL */
 } BcdWant;
 
 /* An item, and what it waits for */
@@ -39,6 +41,10 @@ typedef struct BcdUnit
 	bool		blocked;		/* by a row that there is no room for */
 	BcdRecord  *elsewhere;		/* of a row that is pushed with another token,
 								 * and that it waits for; or NULL */
+	bool		doomed;			/* it waits, in the end, for something that is
+								 * not going to be written now */
+	bool		in_circle;		/* that leads through rows pushed with other
+								 * tokens */
 	int			segment;		/* in the order of writing */
 	bool		follows;		/* it goes with the item before it */
 	bool		asks;			/* the record of a row that is gone must give

@@ -152,6 +152,14 @@ subtest 'a circle of several tokens that is pushed feed by feed, or has a row th
 		$shop->push;
 		agree("$bad is mended");
 	}
+	# some wait for each other in part, but all of them for the bad one in the end
+	rotate([qw(sku)], qw(y4 v1 z3 z1 u4 y5 y10 y3 z9 v5 x1 v8 x8 v11 x12));
+	$shop->sql('UPDATE u SET price = -1 WHERE id = 4');
+	$shop->push;
+	whole('one of many is bad');
+	$shop->sql('UPDATE u SET price = 1 WHERE id = 4');
+	$shop->push;
+	agree('one of many is mended');
 };
 
 subtest 'after the worker was killed, every row of a circle of several tokens has its record' => sub {
