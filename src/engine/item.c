@@ -224,6 +224,38 @@ bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since)
 	return false;
 }
 
+/* The parent of an item's record, as far as it is known, or 0. */
+int64
+bcd_item_parent(const BcdItem *item)
+{
+	const char *field = item->lane->feed->resource->parent;
+	int64		id = field ? bcd_payload_integer(item->wanted, field) : 0;
+
+	if (id == 0 && field)
+		id = bcd_payload_integer(item->known, field);
+	return id != 0 || field == NULL ? id : bcd_payload_integer(item->remembered, field);
+}
+
+/* Has the run removed an item's record together with its parent? */
+bool
+bcd_went_with_parent(const BcdItem *item)
+{
+	const BcdRun *run = item->lane->run;
+	const BcdResource *r = item->lane->feed->resource;
+	int64		parent = bcd_item_parent(item);
+	int64		i;
+
+	for (i = 0; i < Min(run->removals, BCD_REMOVALS) && parent != 0; i++)
+	{
+		const BcdRemoval *removal = &run->removed[i];
+
+		if (removal->store_id == parent &&
+			strcmp(removal->resource->name, bcd_resource_field(r, r->parent)->refers_to) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Does an item that leaves finish its row?  Each row counts once: not if it
  * will come back, and not a second time when a verify processes its link.

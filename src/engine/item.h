@@ -14,6 +14,8 @@ extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);
 extern void bcd_record_removed(BcdItem *item);
 extern bool bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since);
+extern int64 bcd_item_parent(const BcdItem *item);
+extern bool bcd_went_with_parent(const BcdItem *item);
 extern bool bcd_record_is_written(BcdLane *lane, int64 store_id);
 extern bool bcd_record_is_leaving(BcdLane *lane, int64 store_id);
 extern void bcd_item_take_over(BcdItem *item);

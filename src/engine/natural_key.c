@@ -10,6 +10,7 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/natural_key.h"
+#include "engine/stage.h"
 #include "feed/difference.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -179,4 +180,18 @@ bcd_defaulted_of(BcdLane *lane, BcdItem *item)
 		return 0;
 	tree = bcd_payload_integer(bcd_identity(item), r->defaulted);
 	return tree ? tree : bcd_default_of(lane, item);
+}
+
+/* Does a facet write a natural key, which another row may be about to leave? */
+bool
+bcd_facet_has_key(const BcdItem *item, BcdStage stage)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	const char *field;
+	int			i;
+
+	for (i = 0; bcd_stage_is_facet(stage) && (field = bcd_resource_key(r, i)) != NULL; i++)
+		if (bcd_payload_has(((BcdTask *) linitial(item->tasks))->fields, field))
+			return true;
+	return false;
 }

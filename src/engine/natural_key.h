@@ -14,6 +14,7 @@ extern void bcd_decide_let_go(BcdItem *item);
 extern void bcd_decide_lookup(BcdItem *item, BcdLookupReason reason);
 extern void bcd_decide_own_key(BcdItem *item);
 extern bool bcd_look_up_next_key(BcdItem *item);
+extern bool bcd_facet_has_key(const BcdItem *item, BcdStage stage);
 extern int64 bcd_scope_of(BcdLane *lane, BcdItem *item);
 extern int64 bcd_default_of(const BcdLane *lane, const BcdItem *item);
 extern int64 bcd_defaulted_of(BcdLane *lane, BcdItem *item);

@@ -192,6 +192,8 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 		bcd_not_put_back(item, text);
 	else if (!bcd_is_write(job))
 		decide_trouble(job, item, text);	/* a read cannot meet a duplicate */
+	else if (bcd_facet_has_key(item, job->stage) && item->attempts + 1 < MOST_CLASHES)
+		bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true, job->run->spread), text);
 	else if (bcd_stage_is_facet(job->stage))
 		decide_refused(job, item, text);	/* nor can a record without a key */
 	else if (may_look_again(item) && item->clashes < MOST_CLASHES && item->wanted)
@@ -371,13 +373,12 @@ judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		char	   *error = MemoryContextStrdup(item->cxt, text);
 
 		/* someone else may have made it in the meantime */
 		if (verdict == BCD_TROUBLE || verdict == BCD_CONFLICT)
-			decide_trouble(job, item, error);
+			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
 		else
-			bcd_decide_refused(item, error);
+			bcd_decide_refused(item, MemoryContextStrdup(item->cxt, text));
 	}
 }
 

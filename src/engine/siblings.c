@@ -24,6 +24,7 @@
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/job.h"
+#include "engine/lane_held.h"
 #include "engine/lookup.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
@@ -33,6 +34,7 @@
 #include "payload/url.h"
 #include "resource/resource.h"
 #include "store/paging.h"
+#include "tables/link.h"
 
 /* Bytes of ids in a query string; the API documents no limit */
 #define QUERY_BYTES		4000
@@ -52,15 +54,9 @@ typedef struct BcdSweep
 static int64
 parent_of(const BcdItem *item, BcdStage stage)
 {
-	const char *field = item->lane->feed->resource->parent;
-	int64		id;
-
 	if (stage == BCD_LOOKUP)
-		return bcd_payload_integer(bcd_identity(item), field);
-	id = bcd_payload_integer(item->wanted, field);
-	if (id == 0)
-		id = bcd_payload_integer(item->known, field);
-	return id ? id : bcd_payload_integer(item->remembered, field);
+		return bcd_payload_integer(bcd_identity(item), item->lane->feed->resource->parent);
+	return bcd_item_parent(item);
 }
 
 /* The parents of some items, without duplicates */
@@ -70,7 +66,8 @@ typedef struct Parents
 	int			n;
 } Parents;
 
-static void
+/* Adds a parent; returns false if it was there already. */
+static bool
 add_parent(Parents *parents, int64 id)
 {
 	int			i;
@@ -78,8 +75,9 @@ add_parent(Parents *parents, int64 id)
 	/* rows with the same parent are mostly neighbors */
 	for (i = parents->n - 1; i >= 0; i--)
 		if (parents->id[i] == id)
-			return;
+			return false;
 	parents->id[parents->n++] = id;
+	return true;
 }
 
 /* A BcdUrlValue: returns the nth parent. */
@@ -92,7 +90,7 @@ parent_value(const char *name, int nth, const void *parents)
 /*
  * Returns how many items of a queue go into a new list; 0: better wait for
  * more.  The last parent is left to the next list if not all of its items
- * would fit.
+ * would fit, unless it is the only one.
  */
 static int
 choose(BcdLane *lane, BcdStage stage, Parents *parents)
@@ -102,7 +100,9 @@ choose(BcdLane *lane, BcdStage stage, Parents *parents)
 	int			batch = bcd_batch_limit(lane, stage);
 	int			limit = Min(batch, first->group);
 	int			n = 0;
-	int			of_last = 0;	/* items before those of the last parent */
+	int			of_last = 0;	/* items before those of the last parent, if
+								 * they are all that it has */
+	bool		fresh = false;
 	int64		last = 0;
 	dlist_iter	iter;
 
@@ -114,19 +114,22 @@ choose(BcdLane *lane, BcdStage stage, Parents *parents)
 
 		if (Min(batch, item->group) != limit || parent == 0)
 			break;
-		if (n == limit || parents->n * ID_BYTES > QUERY_BYTES)
+		if (n >= limit || (parent != last && parents->n * ID_BYTES > QUERY_BYTES))
 		{
-			if (parent == last && of_last > 0)
+			if (parent == last && fresh && of_last > 0)
 			{
-				n = of_last;
 				parents->n--;
+				return of_last;
 			}
-			return n;
+			if (parent != last || parents->n > 1 || limit < batch)
+				return n;
 		}
 		if (parent != last)
+		{
 			of_last = n;
-		last = parent;
-		add_parent(parents, parent);
+			fresh = add_parent(parents, parent);
+			last = parent;
+		}
 		n++;
 	}
 	return limit < batch || n < gate->queued || lane->exhausted || lane->gates->send_partial ? n : 0;
@@ -141,9 +144,12 @@ next_page(BcdJob *job)
 	bcd_page_taken(&sweep->paging, &job->page);
 }
 
-/* Returns the record of an item, or NULL if it is not on this page. */
+/*
+ * Returns the record of an item, or NULL if it is not on this page; by_key is
+ * set if it has the item's natural key.
+ */
 static const cJSON *
-find_record(BcdJob *job, BcdItem *item, const cJSON *data)
+find_record(BcdJob *job, BcdItem *item, const cJSON *data, bool *by_key)
 {
 	BcdLane    *lane = job->lane;
 	const BcdResource *r = lane->feed->resource;
@@ -151,8 +157,10 @@ find_record(BcdJob *job, BcdItem *item, const cJSON *data)
 	int64		id;
 	int64		parent;
 
+	*by_key = true;
 	if (job->stage == BCD_LOOKUP && (record = bcd_record_named(lane, item, data)) != NULL)
 		return record;
+	*by_key = false;
 	cJSON_ArrayForEach(record, data)
 	{
 		if (job->stage == BCD_READ)
@@ -167,6 +175,29 @@ find_record(BcdJob *job, BcdItem *item, const cJSON *data)
 			return record;
 	}
 	return NULL;
+}
+
+/*
+ * A record that has not the natural key of an item's row, but what no two
+ * siblings have in common, is the row's, unless another row has it.
+ */
+static bool
+is_another_row(BcdItem *item, int64 id)
+{
+	BcdFeed    *feed = item->lane->feed;
+	char	   *other = bcd_link_key(feed->name, id);
+	char	   *held_up;
+
+	if (other == NULL || strcmp(other, item->key) == 0 || !bcd_feed_look_for(feed, other, &held_up))
+		return false;
+	if (held_up)
+		bcd_decide_held_up(item, held_up);
+	else
+		bcd_decide_failed(item, BCD_FAILED,
+						  MemoryContextStrdup(item->cxt,
+											  psprintf("%s: record " INT64_FORMAT " of the store has the same, and is linked to source row %s",
+													   feed->resource->same_by, id, other)));
+	return true;
 }
 
 static bool
@@ -188,7 +219,8 @@ static void
 decide_item(BcdJob *job, BcdItem *item, const cJSON *data, bool more)
 {
 	const BcdResource *r = job->lane->feed->resource;
-	const cJSON *record = find_record(job, item, data);
+	bool		by_key;
+	const cJSON *record = find_record(job, item, data, &by_key);
 	int64		id = 0;
 
 	if (record && !bcd_json_id(record, r->id, &id))
@@ -202,6 +234,8 @@ decide_item(BcdJob *job, BcdItem *item, const cJSON *data, bool more)
 	}
 	else if (record == NULL && has_unnamed(data, r->id))
 		job->doubt = "the store lists a record without a usable id";
+	else if (id != 0 && job->stage == BCD_LOOKUP && !by_key && is_another_row(item, id))
+		return;
 	else if (job->stage == BCD_LOOKUP)
 		job->run->kind->decide_lookup(item, id, record);
 	else
@@ -280,6 +314,23 @@ read_one(BcdJob *job, const cJSON *reply)
 				cJSON_GetObjectItemCaseSensitive(reply, "data"), false);
 }
 
+/* What is below no parent is not in the store. */
+static void
+read_nowhere(BcdJob *job, const cJSON *reply)
+{
+	job->run->kind->decide_lookup(dlist_head_element(BcdItem, node, &job->items), 0, NULL);
+}
+
+static BcdJob *
+nowhere_job(BcdLane *lane)
+{
+	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, NULL, NULL, NULL);
+
+	job->read = read_nowhere;
+	bcd_job_take(job, bcd_item_pop(lane, BCD_LOOKUP));
+	return job;
+}
+
 static BcdJob *
 one_job(BcdLane *lane)
 {
@@ -327,8 +378,8 @@ bcd_plan_siblings(BcdLane *lane, BcdStage stage)
 	n = count_swept(gate);
 	if (n > 0)
 		return page_job(lane, stage, view, n);
-	if (stage == BCD_READ && parent_of(dlist_head_element(BcdItem, node, &gate->queue), stage) == 0)
-		return one_job(lane);
+	if (parent_of(dlist_head_element(BcdItem, node, &gate->queue), stage) == 0)
+		return stage == BCD_READ ? one_job(lane) : nowhere_job(lane);
 	n = choose(lane, stage, &parents);
 	if (n == 0)
 		return NULL;

@@ -17,6 +17,7 @@
 #include "engine/claim.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
+#include "engine/item.h"
 #include "engine/item_wants.h"
 #include "engine/key_conflict.h"
 #include "engine/keyed.h"
@@ -106,6 +107,16 @@ decide_missing(BcdItem *item)
 	decide_difference(item, &d);
 }
 
+/* Is a record deleted below its parent, which is not known? */
+static bool
+is_out_of_reach(const BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+
+	return r->parent && bcd_item_parent(item) == 0 &&
+		strstr(r->facets->remove.endpoint->path, psprintf("{%s}", r->parent)) != NULL;
+}
+
 /*
  * Decides about a row that is gone, once all existing rows have been looked
  * up. The record is no longer the row's own if a new row has its natural key,
@@ -147,6 +158,16 @@ push_recheck(BcdItem *item)
 		item->decision.error = MemoryContextStrdup(item->cxt,
 												   psprintf("the source row is gone; its record also belongs to %s", owner));
 	}
+	else if (feed->on_delete == BCD_DELETE_DELETE && bcd_went_with_parent(item))
+	{
+		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+		item->decision.gone_id = item->store_id;
+	}
+	else if (feed->on_delete == BCD_DELETE_DELETE && is_out_of_reach(item))
+		bcd_decide_failed(item, BCD_FAILED,
+						  MemoryContextStrdup(item->cxt,
+											  psprintf("the source row is gone, but record " INT64_FORMAT " cannot be deleted, because its %s is not known",
+													   item->store_id, feed->resource->parent)));
 	else if (feed->on_delete == BCD_DELETE_DELETE)
 	{
 		bcd_decide_stage(item, BCD_REMOVE);

@@ -104,4 +104,229 @@ subtest 'variants are deleted one by one, and those of a deleted product go with
 	agrees('deletes');
 };
 
+subtest 'a new value is added to the option that is there, and another spelling finds it' => sub {
+	$shop->clear;
+	$shop->sql(q(INSERT INTO kind VALUES (30, 1, NULL, 1, 'XL', 'red', 0), (31, 2, NULL, 1, ' m ', 'BLUE', 0), (32, 2, NULL, 1, 'XL', 'Green', 0)));
+	is($shop->push->{created}, 3, 'three rows') or diag(explain($shop->errors));
+	is_deeply(counted(), { 'POST /catalog/products/{id}/options/{id}/values' => 3, 'POST /catalog/products/{id}/variants' => 3 }, 'three new values, and no new option');
+	my ($variant) = grep { $_->{sku} eq 'S31' } values %{ variants() };
+	is_deeply([ sort map { $_->{label} } @{ $variant->{option_values} } ], [ 'Blue', 'M' ], 'in the store\'s spelling');
+	is($shop->verify->{conflicts}, 0, 'which is no difference') or diag(explain($shop->discrepancies));
+	$shop->sql(q(UPDATE kind SET size = 'M', price = 2 WHERE id = 31));
+	is($shop->push->{updated}, 1, 'nor does another one keep a row from being updated') or diag(explain($shop->errors));
+	agrees('spellings');
+};
+
+subtest 'what no variant can have is refused by field, and the other rows go on' => sub {
+	$shop->sql(<<'EOC');
+INSERT INTO kind (id, item, code, choices) VALUES (40, 1, NULL, '[]'), (41, 1, NULL, '[{"option_display_name": "Size"}]'), (42, 1, NULL, '[{"option_display_name": "Size", "label": ""}, {"option_display_name": "Colour", "label": "Red"}]'),
+	(43, 1, NULL, '[{"option_display_name": "Size", "label": "S"}, {"option_display_name": "size", "label": "M"}]'), (44, 1, NULL, '{"Size": "S"}'), (45, 1, NULL, '[{"option_display_name": "Size", "label": "S", "id": 7}]'),
+	(46, 1, NULL, to_jsonb(ARRAY[jsonb_build_object('option_display_name', 'Size', 'label', repeat('x', 256))])), (47, 1, '', '[{"option_display_name": "Size", "label": "Q"}, {"option_display_name": "Colour", "label": "Q"}]'),
+	(48, NULL, NULL, '[{"option_display_name": "Size", "label": "Q"}]'), (49, 1, NULL, '[{"option_display_name": "Size", "label": "S"}]'), (50, 1, NULL, '[{"option_display_name": "Size", "label": 42}, {"option_display_name": "Colour", "label": "Red"}]'),
+	(51, 1, NULL, '["S"]');
+INSERT INTO kind VALUES (52, 2, NULL, 1, 'S', 'blue', 0), (53, 3, 'S13', 1, 'XXL', 'Red', 0), (54, 1, 'S20', 1, 'XXL', 'Red', 0);
+EOC
+	is($shop->push->{created}, 1, 'the good row is created');
+	my $errors = $shop->errors;
+	my %says = (
+		40 => qr/^option_values: a new variant needs at least one/, 41 => qr/^option_values: element 1 of the array has no label/, 42 => qr/^option_values: the label of element 1 has 0 char/,
+		43 => qr/^option_values: option "\w+" occurs twice/, 44 => qr/^option_values: .* is not an array of objects/, 45 => qr/^option_values: element 1 .* has "id"/,
+		46 => qr/256 characters/, 47 => qr/^sku: 0 characters/, 48 => qr/^product_id: /, 49 => qr/422 .*Colour/, 51 => qr/element 1 of the array is not an object/,
+		52 => qr/^option_values: record \d+ of the store has the same, and is linked to source row \d+/, 53 => qr/belongs to|still belongs/, 54 => qr/in use by variant/);
+	like($errors->{"kind $_"}, $says{$_}, "row $_") foreach sort keys %says;
+	is_deeply([ sort keys %$errors ], [ sort map { "kind $_" } keys %says ], 'and no other');
+	$shop->sql('DELETE FROM kind WHERE id BETWEEN 40 AND 54');
+	$shop->push;
+	agrees('refused rows');
+};
+
+subtest 'what is fixed stays as it is, and the row says so' => sub {
+	$shop->sql(q(UPDATE kind SET size = 'L', price = 77 WHERE id = 4));
+	$shop->push;
+	like($shop->errors->{'kind 4'}, qr/^option_values: the record has .*which cannot be changed/, 'other option values');
+	$shop->sql(q(UPDATE kind SET size = (ARRAY['S', 'M', 'L'])[id % 3 + 1] WHERE id = 4));
+	$shop->push;
+	agrees('put right');
+};
+
+subtest 'a preview shows the requests of a push, but for ids that only the store knows' => sub {
+	$shop->sql(q(UPDATE kind SET price = 5, stock = 9, mpn = 'X' WHERE id = 9; DELETE FROM kind WHERE id = 10; INSERT INTO kind VALUES (60, 3, NULL, 1, 'XL', 'Red', 1)));
+	my %shown = map { ("$_->{method} $_->{path}" => $_->{body}) } @{ $shop->value(q(SELECT jsonb_agg(jsonb_build_object('method', method, 'path', path, 'body', body)) AS o FROM bcdelta.preview('kind')))->{o} };
+	$shop->clear;
+	$shop->push;
+	my %sent;
+	foreach my $call (grep { $_->{path} !~ /options/ } $shop->writes)
+	{
+		my $body = ref $call->{body} eq 'ARRAY' ? $call->{body}[0] : $call->{body}{items} ? $call->{body}{items}[0] : $call->{body};
+		delete @$_{qw(id option_id)} foreach @{ $body->{option_values} // [] };
+		$sent{"$call->{method} /v3$call->{path}"} = $call->{method} eq 'DELETE' ? undef : $body;
+	}
+	is_deeply(\%shown, \%sent, 'the same');
+	agrees('a preview');
+};
+
+subtest 'hidden is what cannot be bought, until its row comes back' => sub {
+	$shop->sql(q(SELECT bcdelta.alter_feed('kind', on_delete => 'hide')));
+	$shop->push;
+	my $id = $shop->id('kind', 11);
+	$shop->sql('CREATE TABLE gone AS SELECT * FROM kind WHERE id = 11; DELETE FROM kind WHERE id = 11');
+	$shop->clear;
+	is($shop->push->{hidden}, 1, 'hidden') or diag(explain($shop->errors));
+	is_deeply([ map { $_->{body} } $shop->writes ], [ [ { id => $id, purchasing_disabled => JSON::PP::true } ] ], 'in the batch');
+	is($shop->verify(q('kind'))->{conflicts}, 0, 'verify sees that it is') or diag(explain($shop->discrepancies));
+	$shop->clear;
+	$shop->sql('INSERT INTO kind SELECT * FROM gone');
+	is($shop->push->{updated}, 1, 'shown again');
+	is_deeply([ map { $_->{body} } $shop->writes ], [ [ { id => $id, purchasing_disabled => JSON::PP::false } ] ], 'as it was');
+	$shop->sql(q(SELECT bcdelta.alter_feed('kind', on_delete => 'delete')));
+	$shop->push;
+	agrees('hidden and shown');
+};
+
+subtest 'what is saved in part, lost on its way or cut off by a kill is in the store once' => sub {
+	my $from = 200;
+	my $more = sub {
+		my ($item) = @_;
+		$shop->sql(sprintf(q(INSERT INTO kind SELECT g, %d, NULL, g, 'Z' || g, 'Red', 3 FROM generate_series(%d, %d) AS g), $item, $from, $from + 4));
+		$from += 10;
+	};
+	foreach my $where (qw(options$ values$ variants$))
+	{
+		foreach my $how (qw(before after))
+		{
+			$store->fault({ match => { method => 'POST', path => $where }, times => 2, do => { lose => $how } });
+			$shop->sql('INSERT INTO item SELECT max(id) + 1 FROM item');
+			my $item = $shop->sql('SELECT max(id) FROM item');
+			$more->($item);
+			$shop->push;
+			$more->($item);
+			$shop->push;
+			$store->unfault;
+			agrees("$where: replies lost $how");
+		}
+	}
+	$store->fault({ match => { method => 'POST', path => 'variants$' }, times => 1, do => { partial => { fields => ['inventory_level'] } } });
+	$more->(2);
+	$shop->push;
+	$store->unfault;
+	agrees('stock that was not saved');
+	$store->hold({ match => { method => 'POST', path => 'variants$' }, process => 'now' });
+	$more->(3);
+	my $push = $shop->start;
+	$shop->wait_held(2);
+	kill_worker($shop->node, 'shop', 'KILL');
+	$push->finish;
+	$store->release;
+	$shop->push;
+	agrees('a kill');
+	$store->fault({ match => { method => 'PUT', path => 'catalog/variants$' }, times => 1, do => { partial => { fail => [3] } } });
+	$shop->sql('UPDATE kind SET price = price + 1');
+	is($shop->push->{failed}, 0, 'a batch that is refused once fails no row') or diag(explain($shop->errors));
+	$store->unfault;
+	agrees('a refused batch');
+	$store->settings({ value_ids => 'stable', variant_twin_status => 422, variant_mode => 'prefix' });
+	$shop->sql('INSERT INTO item SELECT max(id) + 1 FROM item');
+	$more->($shop->sql('SELECT max(id) FROM item'));
+	$store->fault({ match => { method => 'POST', path => 'variants$' }, times => 2, do => { lose => 'after' } });
+	$shop->push;
+	$store->unfault;
+	agrees('duplicates that are refused like bad requests');
+	$store->settings({ value_ids => 'change', variant_twin_status => 409, variant_mode => 'atomic' });
+};
+
+subtest 'a product that goes, and one that is made again, have the variants of the rows' => sub {
+	$store->remove('products', $shop->id('item', 4));
+	$shop->sql('UPDATE item SET name = $$New$$ WHERE id = 4');
+	$shop->push;
+	$shop->push;
+	agrees('a product that was gone');
+	$shop->sql(q(CREATE TABLE kept AS SELECT * FROM kind WHERE item = 3; DELETE FROM item WHERE id = 3; DELETE FROM kind WHERE item = 3));
+	$shop->clear;
+	$shop->push;
+	is_deeply([ grep { /variants/ } @{ requests() } ], [], 'variants that go with their product are no requests');
+	agrees('a product that goes');
+	$shop->sql(q(INSERT INTO item VALUES (3); INSERT INTO kind SELECT * FROM kept));
+	$shop->push;
+	agrees('and comes back');
+	$shop->sql(q(UPDATE kind SET item = 1, size = 'moved' WHERE id = 13));
+	$shop->push;
+	like($shop->errors->{'kind 13'}, qr/in use by variant/, 'a variant does not move: its number is not free');
+	$shop->sql(q(UPDATE kind SET item = 3, size = k.size FROM kept AS k WHERE kind.id = 13 AND k.id = 13));
+	$shop->push;
+	agrees('moved back');
+};
+
+subtest 'numbers that move on from row to row come to their rows' => sub {
+	$shop->sql(q(UPDATE kind SET code = 'fresh' WHERE id = 17; UPDATE kind SET code = 'S' || id + 1 WHERE id BETWEEN 15 AND 16));
+	$shop->push;
+	agrees('a chain');
+	$shop->sql(q(UPDATE kind SET code = NULL WHERE id BETWEEN 15 AND 17));
+	$shop->push;
+	agrees('a chain, back');
+	$shop->sql(q(UPDATE kind SET code = 'S' || CASE id WHEN 14 THEN 15 ELSE 14 END WHERE id IN (14, 15)));
+	$shop->push;
+	like($shop->errors->{"kind $_"}, qr/in use by variant/, 'a swap needs a third number') foreach 14, 15;
+	$shop->sql(q(UPDATE kind SET code = NULL WHERE id IN (14, 15)));
+	$shop->push;
+};
+
+subtest 'limits of the store are refused by name, before a request' => sub {
+	$shop->sql(<<'EOC');
+INSERT INTO item VALUES (90);
+INSERT INTO kind SELECT g, 90, NULL, 1, 'v' || g % 250, 'c' || g / 250, 0 FROM generate_series(2000, 2601) AS g;
+EOC
+	$shop->push;
+	my $errors = $shop->errors;
+	is(scalar(keys %$errors), 2, 'two too many');
+	like($_, qr/^product_id \d+ has 600 variants already, and the store takes no more/, 'by name') foreach values %$errors;
+	$shop->sql('DELETE FROM kind WHERE id > 2260');
+	$shop->push;
+	$shop->sql(q(INSERT INTO kind VALUES (2700, 90, NULL, 1, 'one more', 'c8', 0)));
+	$shop->push;
+	like($shop->errors->{'kind 2700'}, qr/^option_values: option "Size" of product_id \d+ has 250 values already.*"one more"/, 'values too');
+	$shop->sql('DELETE FROM kind WHERE id >= 2000');
+	$shop->push;
+	agrees('limits');
+};
+
+subtest 'link finds variants among those of their products, page by page, and verify reads as few' => sub {
+	$shop->sql(q(DELETE FROM item));
+	$shop->push;
+	is_deeply(variants(), {}, 'products take their variants along');
+	$shop->sql(q(DELETE FROM kind));
+	$shop->clear;
+	$shop->push;
+	is_deeply($shop->pending, {}, 'rows that are gone with them');
+	is_deeply($store->state('options'), {}, 'and their options');
+	$store->seed('products', [ map { { id => $_, name => "Item $_", type => 'physical', weight => 1, price => 10, inventory_tracking => 'variant' } } 100 .. 130 ]);
+	# one has more than two pages of them
+	$store->seed('variants', [ map { { product_id => $_ <= 520 ? 100 : 100 + $_ % 30 + 1, sku => "s$_", price => $_, mpn => 'none', inventory_level => 0,
+		option_values => [ { option_display_name => 'Size', label => 'n' . $_ % 200 }, { option_display_name => 'Colour', label => 'C' . int($_ / 200) } ] } } grep { $_ != 900 } 1 .. 1000 ]);
+	$shop->sql(<<'EOC');
+INSERT INTO item SELECT g FROM generate_series(100, 130) AS g;
+INSERT INTO kind SELECT g, CASE WHEN g <= 520 THEN 100 ELSE 100 + g % 30 + 1 END, CASE WHEN g = 7 THEN 'other' END, g, 'N' || g % 200, 'c' || g / 200, 0, 'none' FROM generate_series(1, 1000) AS g;
+EOC
+	$shop->clear;
+	is($shop->link(q('item'))->{linked}, 31, 'products');
+	$shop->clear;
+	my $run = $shop->link(q('kind'));
+	is_deeply([ @$run{qw(linked conflicts)} ], [ 999, 1 ], 'all that are there, one of them by its options') or diag(explain([ @{ $shop->discrepancies }[0 .. 5] ]));
+	cmp_ok(scalar @{ $shop->calls }, '<=', 12, 'few requests');
+	$shop->clear;
+	is($shop->push->{failed}, 0, 'a push brings the rest') or diag(explain($shop->errors));
+	agrees('linked');
+	$store->edit('variant', $shop->id('kind', 7), { sku => 'strange' });
+	$store->remove('variant', $shop->id('kind', 900));
+	$store->seed('variants', [ { id => 999999999, product_id => 101, sku => 'extra', option_values => [ { option_display_name => 'Size', label => 'extra' } ] } ]);
+	$shop->clear;
+	$run = $shop->verify(q('kind'));
+	is_deeply($shop->discrepancies, [ 'kind|#999999999|missing_in_source|sku|extra', 'kind|7|different|sku|other|strange', 'kind|900|missing_in_store' ], 'verify lists what differs')
+	  or diag(explain($shop->discrepancies));
+	cmp_ok(scalar @{ $shop->calls }, '<=', 15, 'with few requests') or diag(scalar @{ $shop->calls });
+	$store->remove('variant', 999999999);
+	$shop->sql(q(SELECT bcdelta.mark('kind', '7'), bcdelta.mark('kind', '900')));
+	$shop->push;
+	agrees('put right');
+};
+
 done_testing();
