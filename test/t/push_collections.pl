@@ -295,4 +295,55 @@ subtest 'elements that the store would refuse make the row invalid, with element
 	settled('at the limit');
 };
 
+subtest 'a collection that a mapping begins or ceases to have' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE later (id int PRIMARY KEY, props jsonb);
+SELECT bcdelta.track('later', 'shop', 'product', '{"sku": "''L'' || id", "name": "''Later '' || id", "price": "1", "type": "''physical''", "weight": "1"}', on_delete => 'hide');
+INSERT INTO later SELECT g, jsonb_build_array(jsonb_build_object('name', 'n', 'value', g::text)) FROM generate_series(1, 300) AS g;
+EOC
+	$shop->push;
+	$store->api('POST', '/catalog/products/' . $shop->id('later', 1) . '/custom-fields', { name => 'n', value => '1' });
+	my $alter = q(SELECT bcdelta.alter_feed('later', '{"sku": "''L'' || id", "name": "''Later '' || id", "price": "1", "type": "''physical''", "weight": "1"%s}'));
+	$shop->sql(sprintf($alter, ', "custom_fields": "props"'));
+	is_deeply($shop->value(q(SELECT action, path, error FROM bcdelta.preview('later', 1))), { action => 'update', path => undef, error => 'custom_fields: the contents of the store are not known, and are read first' }, 'a preview says what it does not know');
+	$shop->clear;
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(updated linked unchanged failed)} ], [ 299, 0, 1, 0 ], 'all but the one that has it are written');
+	is_deeply([ map { $_->{query} =~ /include=custom_fields/ ? 1 : 0 } grep { $_->{method} eq 'GET' } $store->journal ], [ 1, 1 ], 'after they have been read, 250 at a time');
+	is(scalar($shop->writes), 299, 'with one request each');
+	settled('mapped');
+	is(scalar(grep { $_->{query} =~ /include=custom_fields.*/ && $_->{query} =~ /%2C|,/ } grep { $_->{method} eq 'GET' } $store->journal), 3, 'a verify reads them with their products');
+	$shop->sql(sprintf($alter, ''));
+	$shop->clear;
+	$shop->push;
+	is(scalar($shop->writes), 0, 'a mapping without it writes nothing');
+	is($shop->sql(q(SELECT count(*) FROM bcdelta.link WHERE feed = 'later' AND payload ? 'custom_fields')), 0, 'and forgets it');
+	$shop->sql(sprintf($alter, ', "custom_fields": "props"'));
+	$shop->push;
+	is(scalar($shop->writes), 0, 'it is found again');
+	$shop->sql('DELETE FROM later WHERE id > 2; DELETE FROM later WHERE id = 2');
+	$shop->push;
+	$shop->sql(q(INSERT INTO later VALUES (2, '[{"name": "n", "value": "2"}, {"name": "m", "value": "2"}]')));
+	$shop->clear;
+	$shop->push;
+	is(join(' ', map { "$_->{method}" } $shop->writes), 'PUT POST', 'a record that is shown again gets what it lacks');
+	settled('shown again');
+};
+
+subtest 'a record that is saved in part, and rows that exchange their keys' => sub {
+	$shop->sql(q(INSERT INTO item (id, props) VALUES (30, '[{"name": "a", "value": "30"}]'), (31, '[{"name": "a", "value": "31"}]')));
+	$store->fault({ match => { method => 'POST', path => 'products$' }, times => 2, do => { partial => { fields => ['inventory_tracking'] } } });
+	$shop->push;
+	$shop->push if %{ $shop->pending };
+	$store->unfault;
+	is(join('|', map { props($_) } 30, 31), 'a=30|a=31', 'saved in part: each element is there once');
+	settled('saved in part');
+	$shop->sql(q(SELECT bcdelta.alter_feed('item', '{"sku": "''X'' || CASE id WHEN 30 THEN 31 WHEN 31 THEN 30 ELSE id END", "name": "''Item '' || id", "price": "price", "type": "''physical''", "weight": "1", "inventory_level": "stock", "inventory_tracking": "''product''", "custom_fields": "props"}')));
+	$shop->push;
+	$shop->sql(q(SELECT bcdelta.alter_feed('item', '{"sku": "''X'' || id", "name": "''Item '' || id", "price": "price", "type": "''physical''", "weight": "1", "inventory_level": "stock", "inventory_tracking": "''product''", "custom_fields": "props"}')));
+	$shop->push;
+	is(join('|', map { props($_) } 30, 31), 'a=30|a=31', 'keys exchanged: each row has its own');
+	settled('exchanged');
+};
+
 done_testing();
