@@ -52,11 +52,15 @@ SELECT bcdelta.track('public.product', 'shop', 'product', $$ {
     "brand_id":    "coalesce(bcdelta.ref('brands', brand_id), 0)",
     "categories":  "coalesce((SELECT jsonb_agg(bcdelta.ref('categories', c.category_id)) FROM public.product_category AS c WHERE c.product_id = product.id), '[]')",
     "is_visible":  "active",
+    "images":      "coalesce((SELECT jsonb_agg(jsonb_build_object('image_url', i.url, 'sort_order', i.position)) FROM public.product_image AS i WHERE i.product_id = product.id), '[]')",
+    "custom_fields": "coalesce((SELECT jsonb_agg(jsonb_build_object('name', a.name, 'value', a.value)) FROM public.product_attribute AS a WHERE a.product_id = product.id), '[]')",
     "inventory_tracking": "CASE WHEN (SELECT p.plain_id FROM public.bc_product AS p WHERE p.id = product.id) IS NULL THEN 'variant' ELSE 'product' END"
 } $$, feed => 'products', filter => 'deleted_at IS NULL', on_delete => 'hide');
 
 SELECT bcdelta.depends('products', 'public.product_text', '{product_id}');
 SELECT bcdelta.depends('products', 'public.product_category', '{product_id}');
+SELECT bcdelta.depends('products', 'public.product_image', '{product_id}');
+SELECT bcdelta.depends('products', 'public.product_attribute', '{product_id}');
 SELECT bcdelta.depends('products', 'public.variant', '{product_id}');
 SELECT bcdelta.depends('products', 'public.price', '{variant_id}',
     lookup => 'SELECT product_id FROM public.variant WHERE id = $1');

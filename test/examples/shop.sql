@@ -31,6 +31,18 @@ CREATE TABLE product_category (
 	category_id integer REFERENCES category ON DELETE CASCADE,
 	PRIMARY KEY (product_id, category_id)
 );
+CREATE TABLE product_image (
+	product_id integer REFERENCES product ON DELETE CASCADE,
+	position integer,
+	url text NOT NULL,
+	PRIMARY KEY (product_id, position)
+);
+CREATE TABLE product_attribute (
+	product_id integer REFERENCES product ON DELETE CASCADE,
+	name text,
+	value text NOT NULL,
+	PRIMARY KEY (product_id, name)
+);
 CREATE TABLE size (id integer PRIMARY KEY, label text NOT NULL);
 CREATE TABLE colour (id integer PRIMARY KEY, label text NOT NULL);
 CREATE TABLE variant (
@@ -77,6 +89,8 @@ INSERT INTO product (id, number, brand_id, grams, deleted_at) VALUES (1, 'HEMD',
 INSERT INTO product_text VALUES (1, 'de', 'Leinenhemd', '<p>Luftig.</p>'), (1, 'en', 'Linen shirt', NULL), (2, 'de', 'Latzhose', NULL),
 	(3, 'de', 'Beutel', NULL), (4, 'de', 'Altes', NULL);
 INSERT INTO product_category VALUES (1, 2), (2, 3), (3, 4), (3, 1);
+INSERT INTO product_image VALUES (1, 1, 'https://cdn.example.org/hemd.jpg'), (1, 2, 'https://cdn.example.org/hemd-back.jpg');
+INSERT INTO product_attribute VALUES (1, 'Material', 'Leinen'), (2, 'Material', 'Baumwolle');
 INSERT INTO size VALUES (1, 'S'), (2, 'M'), (3, 'L');
 INSERT INTO colour VALUES (1, 'Weiß'), (2, 'Blau');
 INSERT INTO variant VALUES (11, 1, 'HEMD-S-W', 1, 1, '4000000000011'), (12, 1, 'HEMD-M-W', 2, 1, NULL), (13, 1, 'HEMD-M-B', 2, 2, NULL),

@@ -2,7 +2,7 @@
 
 -- : the first push
 -- => category Hemden {"parent": "Kleidung", "description": "Aus Leinen"}
--- => product HEMD {"name": "Leinenhemd", "price": 59.9, "weight": 0.25, "brand": "Halm", "in": ["Hemden"], "inventory_tracking": "variant"}
+-- => product HEMD {"name": "Leinenhemd", "price": 59.9, "weight": 0.25, "brand": "Halm", "in": ["Hemden"], "attributes": ["Material: Leinen"], "pictures": 2, "inventory_tracking": "variant"}
 -- => product BEUTEL-1 {"price": 12.5, "gtin": "4000000000318", "weight": 0, "brand": null, "in": ["Kleidung", "Taschen"], "inventory_tracking": "product"}
 -- => product ALT null
 -- => variant HEMD-S-W {"price": 59.9, "gtin": "4000000000011", "options": ["Farbe: Weiß", "Größe: S"], "product": "HEMD"}
@@ -88,6 +88,15 @@ INSERT INTO stock VALUES (51, 1, 3);
 -- => variant HOSE-M {"options": ["Größe: M"], "product": "HOSE"}
 -- => stock HOSE-M {"1": 7}
 UPDATE product SET deleted_at = NULL WHERE id = 2;
+
+-- : attributes and pictures
+-- => product HEMD {"attributes": ["Bund: weit", "Material: Halbleinen"], "pictures": 1}
+-- => product HOSE {"attributes": [], "pictures": 1}
+UPDATE product_attribute SET value = 'Halbleinen' WHERE product_id = 1;
+INSERT INTO product_attribute VALUES (1, 'Bund', 'weit');
+DELETE FROM product_attribute WHERE product_id = 2;
+DELETE FROM product_image WHERE product_id = 1 AND position = 2;
+INSERT INTO product_image VALUES (2, 1, 'https://cdn.example.org/hose.jpg');
 
 -- : customers
 -- => customer vogt@example.org {"first_name": "Mia", "phone": ""}

@@ -83,8 +83,12 @@ sub store_has
 	my %name = map { my $kind = $_; $kind => { map { id_of($_) => $_->{ $name_of{$kind} } } @{ $all{$kind} } } } keys %all;
 
 	$_->{parent} = $name{category}{ $_->{parent_id} } foreach @{ $all{category} };
+	my %below = map { $_->{product_id} => $_ } @{ $store->state('elements') };
 	foreach my $product (@{ $all{product} })
 	{
+		my $below = $below{ $product->{id} } // {};
+		$product->{attributes} = [ sort map { "$_->{name}: $_->{value}" } @{ $below->{custom_fields} // [] } ];
+		$product->{pictures} = @{ $below->{images} // [] };
 		$product->{brand} = $name{brand}{ $product->{brand_id} // 0 };
 		$product->{in} = [ sort map { $name{category}{$_} } @{ $product->{categories} } ];
 	}
