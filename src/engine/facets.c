@@ -386,13 +386,14 @@ bcd_item_keep_part(BcdItem *item, const BcdDecision *d)
 	part = palloc0(sizeof(BcdPart));
 	part->facet = bcd_stage_facet(item->lane->feed->resource, d->part_stage);
 	part->outcome = d->part;
-	part->element = d->part_element;
+	part->element = d->part_element ? pstrdup(d->part_element) : NULL;
 	part->status = d->status;
-	part->error = d->error;
+	/* the text may be that of another item of the request, which leaves first */
+	part->error = d->error ? pstrdup(d->error) : NULL;
 	strlcpy(part->request_id, d->request_id, sizeof(part->request_id));
 	item->parts = lappend(item->parts, part);
 	if (d->part == BCD_FAILED && item->failure == NULL)
-		item->failure = d->error;
+		item->failure = part->error;
 	MemoryContextSwitchTo(old);
 }
 

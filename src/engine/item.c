@@ -393,7 +393,8 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 		item->lost_create = d.lost_create;
 	if (d.clashes)
 	{
-		item->refusal = d.error;
+		/* as in bcd_item_keep_part(), it may be another item's text */
+		item->refusal = d.error ? MemoryContextStrdup(item->cxt, d.error) : NULL;
 		item->refusal_status = d.status;
 		item->refused_at = from;
 		item->clashes++;
