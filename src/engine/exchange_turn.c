@@ -46,6 +46,7 @@
 #include "engine/lane_held.h"
 #include "feed/feed.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 #include "tables/pending.h"
 #include "tables/pending_wait.h"
 
@@ -140,11 +141,94 @@ decide_comes_back(BcdItem *item)
 	item->decision.pending = BCD_PENDING_READY;
 }
 
+/* Is one item about to be created with the natural key of another one? */
+static bool
+is_twin(const BcdItem *item, const BcdItem *other)
+{
+	const char *parent = item->lane->feed->resource->parent;
+
+	return other != item && other->lane == item->lane && other->natural && other->natural_index == item->natural_index &&
+		bcd_record_after(other).store_id == 0 && strcmp(other->natural, item->natural) == 0 &&
+		(parent == NULL || bcd_payload_same(other->wanted, item->wanted, parent));
+}
+
+static BcdItem *
+twin_in(dlist_head *items, const BcdItem *item)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, items)
+		if (is_twin(item, dlist_container(BcdItem, node, iter.cur)))
+		return dlist_container(BcdItem, node, iter.cur);
+	return NULL;
+}
+
+/*
+ * Where the store would take a second create with a key for an update of what
+ * the first one made: the item that is ahead with it, or NULL.
+ */
+static BcdItem *
+twin_ahead(const BcdTurns *t, const BcdItem *item)
+{
+	BcdRun	   *run = t->lane->run;
+	dlist_head *lists[] = {&run->jobs, &run->unsettled};
+	BcdItem    *twin = NULL;
+	dlist_iter	iter;
+	int			i;
+
+	for (i = 0; i < t->n && t->units[i].item != item; i++)
+		if (is_twin(item, t->units[i].item))
+			return t->units[i].item;
+	/* items of other feeds may share the record */
+	twin = twin_in(&t->lane->gates->gate[BCD_CREATE].queue, item);
+	for (i = 0; twin == NULL && i < lengthof(lists); i++)
+		dlist_foreach(iter, lists[i])
+	{
+		BcdJob	   *job = dlist_container(BcdJob, node, iter.cur);
+
+		if (twin == NULL && job->stage == BCD_CREATE && job->lane->gates == t->lane->gates)
+			twin = twin_in(&job->items, item);
+	}
+	return twin;
+}
+
+/*
+ * A create that the store would take for an update of another row's record
+ * does not go. False, and nothing is decided: it is none.
+ */
+static bool
+is_held_back(BcdTurns *t, BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	const char *field = bcd_resource_key(r, item->natural_index);
+	BcdRecord  *rival = NULL;
+	BcdItem    *twin;
+	BcdUnique	key;
+
+	if (!r->upserts || bcd_store_id_after(item) != 0)
+		return false;
+	if (bcd_unique_of(r, item->wanted, field, &key))
+		rival = bcd_rival_of(t, item, &key);
+	if (rival && rival->lane == item->lane)
+	{
+		bcd_decide_taken(item, rival->store_id, rival->key);
+		note_waits(item, rival->feed, rival->key);
+		return true;
+	}
+	twin = twin_ahead(t, item);
+	if (twin)
+		bcd_decide_wait_for(item, field, item->natural, twin->lane->feed->name, twin->key);
+	return twin != NULL;
+}
+
 static void
-decide_goes(BcdItem *item)
+decide_goes(BcdTurns *t, BcdItem *item)
 {
 	BcdItemRecord record = bcd_record_after(item);
 
+
+	if (is_held_back(t, item))
+		return;
 	if (record.store_id == 0)
 		bcd_item_wants_create(item);
 	else if (bcd_item_must_read(item))
@@ -170,7 +254,7 @@ decide(BcdTurns *t, BcdUnit *unit)
 	switch (unit->fate)
 	{
 		case GOES:
-			decide_goes(item);
+			decide_goes(t, item);
 			break;
 		case GIVES_WAY:
 			bcd_decide_stage(item, BCD_UPDATE);

@@ -14,6 +14,7 @@
 #include "engine/keyed.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
+#include "engine/replace.h"
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
@@ -25,7 +26,7 @@
 void
 bcd_item_wants_record(BcdItem *item)
 {
-	bcd_decide_lookup(item, BCD_REASON_RECORD);
+	bcd_decide_find(item);
 }
 
 /*
@@ -37,6 +38,8 @@ bcd_item_wants_tasks(BcdItem *item, List *tasks)
 {
 	BcdItemRecord record = bcd_record_after(item);
 
+	if (bcd_item_is_replaced(item, tasks))
+		return;
 	if (tasks != NIL && bcd_is_keyed(item))
 		bcd_keyed_wants(item, tasks);
 	else if (tasks != NIL)

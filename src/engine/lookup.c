@@ -257,7 +257,8 @@ bcd_record_named(BcdLane *lane, BcdItem *item, const cJSON *records)
 
 		if (value && strcmp(value, item->natural) == 0)
 			return record;
-		if (value && strcmp(bcd_folded(value), wanted) == 0)
+		/* what is written by its key is another one if its case differs */
+		if (value && !lane->feed->resource->upserts && strcmp(bcd_folded(value), wanted) == 0)
 			found = record;
 	}
 	return found;

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "utils/memutils.h"
 
 #include "base/json.h"
@@ -43,9 +44,11 @@ typedef struct BcdIndex
 	BcdPaging	paging;
 } BcdIndex;
 
+#define INDEX_KEY_BYTES	(BCD_NAME_BYTES * 4 + 32)
+
 typedef struct IndexEntry
 {
-	char		key[BCD_NAME_BYTES * 4 + 32];	/* see index_key() */
+	char		key[INDEX_KEY_BYTES];	/* see index_key() */
 	int64		store_id;
 } IndexEntry;
 
@@ -57,8 +60,8 @@ index_scope(int64 scope, int64 tree)
 }
 
 /*
- * Builds a key of the index from scope and natural key, truncated if it is too
- * long.
+ * Builds a key of the index from scope and natural key; of a long one, from its
+ * beginning and a hash.
  */
 static void
 index_key(char *out, int64 scope, const char *natural, bool fold)
@@ -66,8 +69,11 @@ index_key(char *out, int64 scope, const char *natural, bool fold)
 	char	   *key = psprintf(INT64_FORMAT "%c%s", scope, fold ? '~' : '=',
 							   fold ? bcd_folded(natural) : natural);
 
-	memset(out, 0, sizeof(((IndexEntry *) 0)->key));
-	strlcpy(out, key, sizeof(((IndexEntry *) 0)->key));
+	memset(out, 0, INDEX_KEY_BYTES);
+	if (strlen(key) >= INDEX_KEY_BYTES)
+		snprintf(key + INDEX_KEY_BYTES / 2, INDEX_KEY_BYTES / 2, UINT64_FORMAT,
+				 hash_bytes_extended((const unsigned char *) key, strlen(key), 0));
+	strlcpy(out, key, INDEX_KEY_BYTES);
 }
 
 void
@@ -131,7 +137,7 @@ index_find(BcdLane *lane, int64 scope, const char *natural)
 
 	index_key(entry.key, scope, natural, false);
 	found = hash_search(lane->gates->index->ids, entry.key, HASH_FIND, NULL);
-	if (found == NULL)
+	if (found == NULL && !lane->feed->resource->upserts)
 	{
 		index_key(entry.key, scope, natural, true);
 		found = hash_search(lane->gates->index->ids, entry.key, HASH_FIND, NULL);

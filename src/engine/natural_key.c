@@ -125,6 +125,18 @@ bcd_decide_gone(BcdItem *item)
 }
 
 /*
+ * Decides that the item is found by its row's key, or written by it without
+ * being looked up.
+ */
+void
+bcd_decide_find(BcdItem *item)
+{
+	bcd_decide_lookup(item, BCD_REASON_RECORD);
+	if (item->lane->feed->resource->upserts && !item->decision.leaves)
+		item->decision.next = BCD_TURN;
+}
+
+/*
  * Decides that the item is looked up by its next natural key.  No record is
  * linked by that key, but a write may have been refused as a duplicate of it.
  * Returns false, and decides nothing, if the row has none.

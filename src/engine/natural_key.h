@@ -12,6 +12,7 @@ extern bool bcd_reason_is_unexpected(BcdLookupReason reason);
 extern void bcd_decide_gone(BcdItem *item);
 extern void bcd_decide_let_go(BcdItem *item);
 extern void bcd_decide_lookup(BcdItem *item, BcdLookupReason reason);
+extern void bcd_decide_find(BcdItem *item);
 extern void bcd_decide_own_key(BcdItem *item);
 extern bool bcd_look_up_next_key(BcdItem *item);
 extern bool bcd_facet_has_key(const BcdItem *item, BcdStage stage);

@@ -25,6 +25,7 @@
 #include "engine/keyed.h"
 #include "engine/lane.h"
 #include "engine/natural_key.h"
+#include "engine/replace.h"
 #include "engine/reply_error.h"
 #include "engine/stage.h"
 #include "payload/payload.h"
@@ -238,7 +239,7 @@ decide_not_found(BcdJob *job, BcdItem *item, char *text)
 		}
 	}
 	else if (job->stage == BCD_REMOVE)
-		bcd_decide_removed(item);
+		bcd_decide_after_removal(item);
 	else if (bcd_stage_is_facet(job->stage))
 		decide_refused(job, item, text);
 	else if (job->stage != BCD_UPDATE)

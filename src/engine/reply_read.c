@@ -20,6 +20,7 @@
 #include "engine/lookup.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
+#include "engine/replace.h"
 #include "engine/reply_read.h"
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
@@ -308,7 +309,7 @@ read_removals(BcdJob *job, bool partial)
 
 		if (!partial)
 		{
-			bcd_decide_removed(item);
+			bcd_decide_after_removal(item);
 			continue;
 		}
 		bcd_decide_stage(item, BCD_READ);

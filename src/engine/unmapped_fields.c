@@ -25,6 +25,7 @@
 #include "payload/address.h"
 #include "payload/fixed.h"
 #include "payload/payload.h"
+#include "payload/place.h"
 #include "payload/task.h"
 #include "resource/resource.h"
 
@@ -172,6 +173,7 @@ bcd_item_known_read(const BcdItem *item, const cJSON *record)
 	Reading		r = {resource, record, bcd_payload_known(resource, item->wanted, record)};
 
 	r.known = bcd_fixed_read(item->lane->feed->resource, r.known, item->wanted, record);
+	r.known = bcd_place_read(item->lane->feed->resource, r.known, item->wanted, record);
 	if (dropped)
 		bcd_payload_each(dropped, add_field, &r);
 	if (item->lane->feed->resource->id == NULL && item->wanted)

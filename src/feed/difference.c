@@ -12,6 +12,7 @@
 #include "payload/address.h"
 #include "payload/fixed.h"
 #include "payload/payload.h"
+#include "payload/place.h"
 #include "payload/task.h"
 #include "resource/resource.h"
 
@@ -81,6 +82,16 @@ flaw_of_keyed(const BcdTaskRow *row)
 	char	   *flaw = bcd_address_flaw(row->resource, row->wanted);
 
 	return flaw ? flaw : bcd_flaw_of_new(row->resource, row->wanted);
+}
+
+/* Why a row cannot be sent at all, or NULL */
+static char *
+flaw_of_found(const BcdTaskRow *row)
+{
+	char	   *flaw = bcd_flaw_of_target(row->resource, row->wanted);
+
+	/* what is written by its key is written as a whole */
+	return flaw == NULL && row->resource->upserts ? bcd_flaw_of_new(row->resource, row->wanted) : flaw;
 }
 
 /*
@@ -161,7 +172,10 @@ bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
 	else
 	{
 		bcd_feed_subject(feed, row->payload, store_id, known, &subject);
-		of_found(&subject, d);
+		if ((d->reason = flaw_of_found(&subject)) != NULL)
+			d->need = BCD_NEEDS_MENDING;
+		else
+			of_found(&subject, d);
 	}
 }
 

@@ -190,7 +190,7 @@ bcd_body_append_object(StringInfo out, const BcdTask *task)
 	Jsonb	   *fields = task->fields;
 
 	appendStringInfoChar(out, '{');
-	if (task->id && action->endpoint->body == BCD_ARRAY && !all)
+	if (task->id && action->endpoint->body == BCD_ARRAY && !all && !task->resource->upserts)
 		append_member(out, task->facet->collection || task->resource->id == NULL ? "id" : task->resource->id,
 					  json_of_id(task->id));
 	for (member = action->members; member && member->from != BCD_FROM_NOTHING; member++)

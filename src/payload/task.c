@@ -11,6 +11,7 @@
 #include "payload/collection.h"
 #include "payload/element_pair.h"
 #include "payload/payload.h"
+#include "payload/place.h"
 #include "payload/task.h"
 #include "payload/url.h"
 #include "resource/resource.h"
@@ -317,6 +318,23 @@ keyed_tasks(const BcdTaskRow *row)
 }
 
 /*
+ * A row whose record would have to be another one: that it has is removed, and
+ * a new one is made.
+ */
+static List *
+replacing_tasks(const BcdTaskRow *row)
+{
+	const BcdFacet *first = row->resource->facets;
+	BcdTaskRow	anew = *row;
+	BcdTask    *removal = task_create(row, first, &first->remove,
+									  bcd_payload_changes(row->resource, row->wanted, row->known));
+
+	anew.id = NULL;
+	anew.known = NULL;
+	return list_concat(list_make1(removal), bcd_tasks(&anew));
+}
+
+/*
  * Returns the tasks that make the store agree with a row, in the order in
  * which they have to be done, or NIL if it agrees already. The result is in
  * the current memory context.
@@ -336,6 +354,8 @@ bcd_tasks(const BcdTaskRow *row)
 		return add_other_facets(list_make1(task_create(row, first, &first->create,
 													   fields_of(row, first, true, row->wanted))),
 								row, row->wanted);
+	if (bcd_place_differs(r, row->wanted, row->known))
+		return replacing_tasks(row);
 	changes = bcd_payload_changes(r, row->wanted, row->known);
 	return add_other_facets(add_fields(NIL, row, first, changes), row, changes);
 }

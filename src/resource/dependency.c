@@ -66,9 +66,10 @@ depth(const BcdResource *const *resources, int n, const Step *step)
 	int			deepest = 0;
 	int			i;
 
-	for (i = 0; i < resource->nfields; i++)
+	for (i = 0; i <= resource->nfields; i++)
 	{
-		const char *name = resource->fields[i].refers_to;
+		bool		is_field = i < resource->nfields;
+		const char *name = is_field ? resource->fields[i].refers_to : resource->after;
 		Step		next = {.before = step};
 		const Step *s;
 
@@ -79,7 +80,7 @@ depth(const BcdResource *const *resources, int n, const Step *step)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
 					 errmsg("field \"%s\" of resource \"%s\" refers to unknown resource \"%s\"",
-							resource->fields[i].name, resource->name, name)));
+							is_field ? resource->fields[i].name : "after", resource->name, name)));
 		for (s = step; s; s = s->before)
 			if (s->resource == next.resource)
 				report_circle(s, step);

@@ -9,7 +9,7 @@
 
 /* Resources that do not refer to each other are pushed in this order */
 static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product, &bcd_variant, &bcd_customer, &bcd_channel_assignment,
-&bcd_category_assignment, &bcd_inventory, &bcd_price_record};
+&bcd_category_assignment, &bcd_inventory, &bcd_price_record, &bcd_redirect};
 
 StaticAssertDecl(lengthof(resources) <= BCD_MAX_RESOURCES, "BCD_MAX_RESOURCES is too small");
 
@@ -97,8 +97,9 @@ bcd_resource_key(const BcdResource *resource, int n)
 bool
 bcd_resource_is_own_parent(const BcdResource *resource)
 {
-	return resource->parent &&
-		strcmp(bcd_resource_field(resource, resource->parent)->refers_to, resource->name) == 0;
+	const BcdField *parent = resource->parent ? bcd_resource_field(resource, resource->parent) : NULL;
+
+	return parent && parent->refers_to && strcmp(parent->refers_to, resource->name) == 0;
 }
 
 /* Is a field part of a key? */

@@ -59,6 +59,9 @@ typedef enum BcdType
 #define BCD_F_URL			0x800	/* an http or https URL */
 #define BCD_F_ONCE			0x1000	/* true in one element at most */
 #define BCD_F_FILLED		0x2000	/* the store fills it in if it is empty */
+#define BCD_F_PLACE			0x8000	/* never changes in a record: a row with
+									 * another value gets another record, and
+									 * the old one is removed */
 
 /* A value for new records that is requested from the store once per run */
 typedef struct BcdDefault
@@ -289,8 +292,9 @@ typedef struct BcdResource
 								 * and its key is its address */
 	const BcdKey *keys;			/* the first key for which a row has values
 								 * identifies the record */
-	const char *parent;			/* field with the id of the parent, a record
-								 * of the resource that it refers to; or NULL */
+	const char *parent;			/* field with the id below which keys are
+								 * unique, of a record of the resource that
+								 * it refers to, if any; or NULL */
 	const char *same_by;		/* field that no two records below one parent
 								 * have the same value of, or NULL */
 	const char *implied_without;	/* a record whose value of this field is
@@ -298,6 +302,8 @@ typedef struct BcdResource
 									 * its own is missed; or NULL. Its list
 									 * has numbered pages */
 	const BcdChoices *choices;	/* or NULL */
+	const char *after;			/* resource that its records lead to, although
+								 * no field always refers to one; or NULL */
 	const char *defaulted;		/* field with a default, or NULL */
 	const BcdField *fields;		/* sorted by name */
 	int			nfields;
@@ -316,6 +322,11 @@ typedef struct BcdResource
 								 * records, because few records refer to these */
 	const char *hidden_by;		/* boolean field that on_delete 'hide' sets */
 	bool		hidden_when;	/* to this value */
+	bool		upserts;		/* a record is written by its key, whether it
+								 * exists or not: without its id, and without
+								 * a look-up before that */
+	const char *leads_to;		/* path of a text that must differ from the
+								 * key, or NULL */
 	bool		gone_is_refused;	/* an update of a missing record may be
 									 * answered like a bad request */
 	bool		twin_is_refused;	/* so may the create of a record that
@@ -350,6 +361,7 @@ extern const BcdResource bcd_channel_assignment;
 extern const BcdResource bcd_category_assignment;
 extern const BcdResource bcd_product;
 extern const BcdResource bcd_variant;
+extern const BcdResource bcd_redirect;
 
 /* dependency.c */
 extern int	bcd_dependency_rank(const BcdResource *const *resources, int n, const BcdResource *resource);

@@ -135,7 +135,7 @@ compare_change(const char *name, JsonbValue *value, void *arg)
 
 	/* a push may send the record as a whole */
 	if (field && !(field->flags & BCD_F_WRITE_ONLY) && bcd_payload_has(c->item->wanted, name) &&
-		!(bcd_is_keyed(c->item) && bcd_payload_same(c->item->wanted, c->seen, name)))
+		!bcd_payload_same(c->item->wanted, c->seen, name))
 		differs(c, name, bcd_value_text(value));
 }
 
@@ -154,6 +154,9 @@ compare_tasks(List *tasks, Comparison *c)
 			compare_element(task, c);
 		else if (!bcd_facet_is_placed(task->facet, task->options))
 			bcd_payload_each(task->fields, compare_change, c);
+		/* the next task would make another record */
+		if (task->action == &task->resource->facets->remove)
+			break;
 	}
 	c->facet = NULL;
 }
@@ -191,7 +194,14 @@ shows_at(const BcdItem *item, List *tasks)
 	ListCell   *lc;
 
 	foreach(lc, tasks)
-		latest = Max(latest, bcd_endpoint_shows_at(item->lane, bcd_stage_of(lfirst(lc))));
+	{
+		BcdTask    *task = lfirst(lc);
+
+		/* a record that a row cannot keep has no values that are late */
+		if (task->action == &task->resource->facets->remove)
+			break;
+		latest = Max(latest, bcd_endpoint_shows_at(item->lane, bcd_stage_of(task)));
+	}
 	return latest;
 }
 

@@ -138,8 +138,18 @@ SELECT key, action, body, error FROM bcdelta.preview('people', 20) ORDER BY key:
 SELECT bcdelta.track('people', 'shop', 'customer', '{"email": "mail"}', feed => 'hidden', on_delete => 'hide');
 SELECT bcdelta.track('people', 'shop', 'customer', '{"email": "mail", "authentication": "doc"}', feed => 'secrets');
 
+-- redirects: written by site and path; another path is another redirect
+CREATE TABLE paths (id int PRIMARY KEY, path text, target text);
+SELECT bcdelta.track('paths', 'shop', 'redirect', '{"site_id": "1000", "from_path": "path", "to": "jsonb_build_object(''type'', ''url'', ''url'', target)"}', on_delete => 'delete');
+INSERT INTO paths VALUES (1, '/new', '/x'), (2, '/same', '/y'), (3, '/moved', '/y'), (4, '/self', '/Self'), (5, NULL, '/x');
+INSERT INTO bcdelta.link (feed, key, store_id, address, payload) SELECT 'paths', k, k, k,
+	jsonb_build_object('site_id', 1000, 'from_path', CASE k WHEN 2 THEN '/same' ELSE '/before' END, 'to', '{"type": "url", "url": "/x"}'::jsonb) FROM unnest('{2,3,6}'::int[]) AS k;
+INSERT INTO paths VALUES (6, '/gone', '/x');
+DELETE FROM paths WHERE id = 6;
+SELECT * FROM bcdelta.preview('paths') ORDER BY key, method;
+
 DROP EXTENSION bcdelta CASCADE;
-DROP TABLE makers, stock, items, log, people;
+DROP TABLE makers, stock, items, log, people, paths;
 DROP FUNCTION noted, changed_role, picky;
 DROP SCHEMA mine CASCADE;
 DROP TYPE colour, url_part;

@@ -10,6 +10,7 @@ import elements
 import inventory
 import pricerecords
 import productsapi
+import redirects
 import replies
 import variantsapi
 from call import Call
@@ -20,6 +21,7 @@ INFORMATION = "store_v2_information"
 INVENTORY = "store_inventory"
 LOCATIONS = "store_locations"
 CUSTOMERS = "store_v2_customers"
+CONTENT = "store_v2_content"
 
 
 class Endpoint:
@@ -59,6 +61,8 @@ _FIXED = {endpoint.pattern: endpoint for endpoint in (
     Endpoint("/customers", CUSTOMERS, GET=customers.list_all,
              POST=customers.post, PUT=customers.put,
              DELETE=customers.delete),
+    Endpoint("/storefront/redirects", CONTENT, GET=redirects.list_all,
+             PUT=redirects.put, DELETE=redirects.delete),
     Endpoint("/inventory/adjustments/absolute", INVENTORY, problem=True,
              writes="adjustment", PUT=inventory.absolute),
     Endpoint("/inventory/adjustments/relative", INVENTORY, problem=True,

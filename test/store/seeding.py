@@ -12,6 +12,7 @@ import exactjson
 import fields
 import productfields
 import products
+import redirects
 import stock
 import variants
 from replies import Refused
@@ -23,11 +24,12 @@ class SeedError(ValueError):
 
 _CHECKS = {"product": productfields.CHECKS, "brand": brands.CHECKS,
            "category": categories.CHECKS, "customer": customers.CHECKS,
-           "variant": variants.SINGLE}
+           "variant": variants.SINGLE, "redirect": redirects.CHECKS}
 _DATES = ("date_created", "date_modified")
 _PLURAL = {"products": "product", "brands": "brand",
            "categories": "category", "trees": "tree",
-           "customers": "customer", "variants": "variant"}
+           "customers": "customer", "variants": "variant",
+           "redirects": "redirect"}
 _UNKEYED = ("tree", "stock")
 
 
@@ -41,7 +43,7 @@ def _kind(name):
 def _table(store, kind):
     return {"product": store.products, "brand": store.brands,
             "category": store.categories, "customer": store.customers,
-            "variant": store.variants}[kind]
+            "variant": store.variants, "redirect": store.redirects}[kind]
 
 
 def _clean(kind, record):
@@ -143,6 +145,13 @@ def _seed_variant(store, record):
         store, product, choices or []), key)["id"]
 
 
+def _seed_redirect(store, record):
+    rest, (key,) = _split(record, "id")
+    clean = _clean("redirect", rest)
+    _refuse(redirects.conflicts(store, clean))
+    return redirects.put_one(store, clean, key)[0]
+
+
 def _seed_tree(store, record):
     key = record.get("id", max(store.trees) + 1)
     store.trees[key] = {
@@ -172,7 +181,7 @@ def _seed_stock(store, record):
 _SEED = {"product": _seed_product, "brand": _seed_brand,
          "category": _seed_category, "tree": _seed_tree,
          "stock": _seed_stock, "customer": _seed_customer,
-         "variant": _seed_variant}
+         "variant": _seed_variant, "redirect": _seed_redirect}
 
 
 def _numbered(value, number):
@@ -242,6 +251,8 @@ def edit(store, body):
         customers.update(store, key, clean)
     elif kind == "variant":
         variants.update(store, key, clean)
+    elif kind == "redirect":
+        store.redirects.put(key, clean)
     else:
         errors = {}
         where = categories.check(
@@ -268,6 +279,6 @@ def remove(store, body):
     kind, key = _target(store, body)
     module = {"product": products, "brand": brands,
               "category": categories, "customer": customers,
-              "variant": variants}[kind]
+              "variant": variants, "redirect": redirects}[kind]
     module.remove(store, key)
     return {"removed": key}

@@ -10,6 +10,7 @@ import brands
 import categories
 import customers
 import products
+import redirects
 import stock
 import variants
 from faults import Faults, Holds
@@ -36,7 +37,8 @@ DEFAULTS = {
     "accept_any": False, "request_id": True,
     # authorisation
     "scopes": ["store_v2_products", "store_v2_information_read_only",
-               "store_inventory", "store_locations", "store_v2_customers"],
+               "store_inventory", "store_locations", "store_v2_customers",
+               "store_v2_content"],
     "other_tokens": [],
     # quota
     "quota": 450, "window_ms": 30000, "window_align": False,
@@ -55,6 +57,9 @@ DEFAULTS = {
     "variant_batch": 50, "variant_mode": "atomic", "variant_twin_status": 409,
     "variant_sku_exact": True, "variant_needs_product": True,
     "most_variants": 600, "most_values": 250, "value_ids": "change",
+    # redirects
+    "redirect_batch": 50, "redirect_delete_batch": 250,
+    "redirect_mode": "atomic", "redirect_paths": "exact", "sites": [1000],
     # inventory
     "image_names": True, "unfetchable": "",
     "locations": [{"id": 1, "label": "Default location"}],
@@ -94,6 +99,8 @@ _CHOICES = {
     "price_errors": ("all", "one"),
     "price_omitted": ("clear", "keep"),
     "assignment_mode": ("partial", "atomic"),
+    "redirect_mode": ("atomic", "prefix"),
+    "redirect_paths": ("exact", "fold"),
     "categories_in": ("all", "any"),
     "category_delete": ("cascade", "refuse"),
     "unknown_fields": ("refuse", "ignore"),
@@ -191,6 +198,7 @@ class Store:
         self.options = {}           # product -> its options
         self.last_option = 100      # id of an option or of a value
         self.next_element = 501     # of all records below products
+        self.redirects = redirects.new_table(self)
         self.welcomed = []          # addresses that got a mail of welcome
         self.price_records = {}     # (list, variant, currency) -> fields
         self.product_channels = set()   # (product, channel)
@@ -221,7 +229,7 @@ class Store:
     def tables(self):
         return {"products": self.products, "brands": self.brands,
                 "categories": self.categories, "customers": self.customers,
-                "variants": self.variants}
+                "variants": self.variants, "redirects": self.redirects}
 
     def now(self):
         """The store's clock in seconds, which may be wrong on purpose."""

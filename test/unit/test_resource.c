@@ -14,6 +14,7 @@
 #include "../../src/resource/price_record.c"
 #include "../../src/resource/product.c"
 #include "../../src/resource/registry.c"
+#include "../../src/resource/redirect.c"
 #include "../../src/resource/replies.c"
 #include "../../src/resource/stock.c"
 #include "../../src/resource/variant.c"
@@ -510,6 +511,22 @@ test_customers(const BcdResource *customer)
 }
 
 static void
+test_redirects(const BcdResource *redirect)
+{
+	const BcdFacet *facet = &redirect->facets[0];
+
+	is_int(redirect->nfields, 3, "redirect: number of fields in the vendor's document");
+	is_int(most(redirect, "from_path"), 2048, "redirect from_path");
+	ok(facet->create.endpoint == facet->update.endpoint && redirect->upserts, "redirects are made and changed alike");
+	is_int(facet->update.endpoint->batch, 50, "fifty at a time");
+	ok(strstr(facet->remove.query, "site_id") == NULL, "a delete does not name a site, all of whose redirects would go");
+	ok(bcd_resource_field(redirect, "from_path")->flags & BCD_F_PLACE && bcd_resource_field(redirect, "site_id")->flags & BCD_F_PLACE,
+	   "another path or site is another redirect");
+	ok(!bcd_resource_is_own_parent(redirect) && bcd_resource_is_own_parent(bcd_resource_find("category")), "a site is no redirect, but a category is below another one");
+	ok(bcd_resource_rank(redirect) > bcd_resource_rank(bcd_resource_find("product")), "redirects come after what they lead to");
+}
+
+static void
 test_facts(void)
 {
 	const BcdResource *product = bcd_resource_find("product");
@@ -524,6 +541,7 @@ test_facts(void)
 	for (i = 0; i < lengthof(unwritable); i++)
 		ok(bcd_resource_field(product, unwritable[i]) == NULL, "product: no field %s", unwritable[i]);
 	test_customers(bcd_resource_find("customer"));
+	test_redirects(bcd_resource_find("redirect"));
 	is_int(product->nfields, 66, "product: number of fields in the vendor's document");
 	is_int(category->nfields, 15, "category: likewise");
 	is_int(brand->nfields, 7, "brand: likewise");
@@ -570,7 +588,7 @@ main(void)
 		ok(!(ranks & (UINT64CONST(1) << bcd_resource_rank(resource))), "%s: it has a place of its own in the order", resource->name);
 		ranks |= UINT64CONST(1) << bcd_resource_rank(resource);
 	}
-	is_int(n, 9, "number of resources");
+	is_int(n, 10, "number of resources");
 	ok(bcd_resource_nth(-1) == NULL, "none before the first");
 	ok(bcd_resource_find("nothing") == NULL && bcd_resource_find("") == NULL, "no others");
 	test_dependencies();

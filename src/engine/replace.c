@@ -1,0 +1,85 @@
+/*
+ * replace.c
+ *		Rows whose records cannot follow them.
+ *
+ * Where a field that places a record has changed (payload/place.c), the row
+ * needs another record. The one that it has is removed first, so that rows
+ * which exchange their places find them free; then the row is one without a
+ * record. What a link does not know of the place is read before that.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/keyed.h"
+#include "engine/natural_key.h"
+#include "engine/replace.h"
+#include "feed/feed.h"
+#include "payload/place.h"
+#include "payload/task.h"
+#include "tables/link.h"
+
+/* The row has no record any more, and gets another one. */
+static void
+decide_new(BcdItem *item)
+{
+	BcdItemRecord *record = bcd_decide_record(item);
+
+	record->known = record->remembered = NULL;
+	record->store_id = 0;
+	record->looked_up = record->linked = false;
+	bcd_decide_find(item);
+	item->decision.link = BCD_LINK_REMOVE;
+}
+
+/*
+ * Decides about an item with a record and these tasks, if its record has to be
+ * another one, or that is not known. False, and nothing is decided: it has not.
+ */
+bool
+bcd_item_is_replaced(BcdItem *item, List *tasks)
+{
+	const BcdFeed *feed = item->lane->feed;
+	BcdItemRecord record = bcd_record_after(item);
+	const BcdTask *first = tasks ? linitial(tasks) : NULL;
+
+	if (first == NULL || item->wanted == NULL || feed->resource->id == NULL || record.store_id == 0)
+		return false;
+	if (first->action != &feed->resource->facets->remove)
+	{
+		if (record.looked_up || !bcd_place_is_unknown(feed->resource, item->wanted, record.known))
+			return false;
+		bcd_decide_stage(item, BCD_READ);
+	}
+	else if (bcd_link_other_owner(feed->name, feed->resource, record.store_id))
+		decide_new(item);		/* another feed's row keeps it */
+	else
+	{
+		bcd_decide_stage(item, BCD_REMOVE);
+		item->decision.gone_id = record.store_id;
+	}
+	return true;
+}
+
+/*
+ * A record is not in the store any more, for it was to be removed. Its row is
+ * gone, or gets another one.
+ */
+void
+bcd_decide_after_removal(BcdItem *item)
+{
+	int64		id = item->store_id;
+
+	if (item->wanted == NULL || bcd_is_keyed(item))
+	{
+		bcd_decide_removed(item);
+		return;
+	}
+	decide_new(item);
+	if (item->decision.leaves)
+		return;
+	item->decision.outcome = BCD_DELETED;
+	item->decision.error = MemoryContextStrdup(item->cxt, psprintf("record " INT64_FORMAT " was removed: the row needs another one", id));
+}

@@ -1,0 +1,15 @@
+/*
+ * replace.h
+ *		Rows whose records cannot follow them.
+ */
+#ifndef BCD_REPLACE_H
+#define BCD_REPLACE_H
+
+#include "nodes/pg_list.h"
+
+struct BcdItem;
+
+extern bool bcd_item_is_replaced(struct BcdItem *item, List *tasks);
+extern void bcd_decide_after_removal(struct BcdItem *item);
+
+#endif							/* BCD_REPLACE_H */

@@ -1,0 +1,64 @@
+/*
+ * redirect.c
+ *		301 redirects: redirects.v3.yml.
+ *
+ * Left out: id, which the store assigns. Read-only: to_url.
+ */
+#include "postgres.h"
+
+#include "resource/fields.h"
+#include "resource/resource.h"
+
+/*
+ * The specification gives from_path no limit; to.url has 2048. Which ids
+ * "to" may hold depends on its type, so it refers to no resource.
+ */
+static const BcdField redirect_fields[] = {
+	TEXT("from_path", 1, 2048, BCD_F_REQUIRED | BCD_F_PLACE),
+	{"site_id", BCD_INTEGER, 0, INT32_MOST, -1, BCD_F_REQUIRED | BCD_F_PLACE},
+	OBJECT("to", BCD_F_REQUIRED),
+};
+
+/*
+ * A redirect is written by its path and site, whether it exists or not. The
+ * size of a batch is not documented. Paths can only be searched by how they
+ * begin; sorted, the path itself comes first. A delete must not have site_id,
+ * which would remove all redirects of the site.
+ */
+static const BcdEndpoint redirect_list = {"GET", "/storefront/redirects", BCD_PAGE_LIMIT};
+static const BcdEndpoint redirect_put = {"PUT", "/storefront/redirects", 50, BCD_ARRAY, &bcd_reply_redirects,.assumed = true};
+static const BcdEndpoint redirect_delete = {"DELETE", "/storefront/redirects", BCD_PAGE_LIMIT, BCD_NO_BODY, &bcd_reply_silent,.assumed = true};
+
+static const BcdFacet redirect_facets[] = {
+	{
+		.create = {&redirect_put},
+		.update = {&redirect_put,.whole = true},
+		.remove = {&redirect_delete, "id:in={id,}"},
+	},
+};
+
+static const BcdKey redirect_keys[] = {
+	{
+		BCD_LIST("site_id", "from_path"),
+		.one = {&redirect_list, "site_id={site_id}&keyword={from_path}&sort=from_path&direction=asc"},
+	},
+	{NULL}
+};
+
+StaticAssertDecl(lengthof(redirect_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is too small");
+StaticAssertDecl(lengthof(redirect_facets) <= BCD_MAX_FACETS, "BCD_MAX_FACETS is too small");
+
+const BcdResource bcd_redirect = {
+	.name = "redirect",
+	.id = "id",
+	.keys = redirect_keys,
+	.parent = "site_id",
+	.after = "product",
+	.leads_to = "to.url",
+	BCD_FIELDS(redirect_fields),
+	BCD_FACETS(redirect_facets),
+	.view = {&redirect_list, "id:in={id,}"},
+	.list = {&redirect_list},
+	.small = true,
+	.upserts = true,
+};
