@@ -340,10 +340,7 @@ bcd_judge_rest(BcdJob *job, const char *text)
 	}
 }
 
-/*
- * A list was too large: makes its pages smaller.  Returns false if they cannot
- * be.
- */
+/* A list was too large: makes its pages smaller.  Returns false if they cannot be. */
 static bool
 ask_for_less(BcdJob *job)
 {

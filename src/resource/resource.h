@@ -359,6 +359,7 @@ extern const BcdResource bcd_inventory;
 extern const BcdResource bcd_price_record;
 extern const BcdResource bcd_channel_assignment;
 extern const BcdResource bcd_category_assignment;
+extern const BcdResource bcd_price_list;
 extern const BcdResource bcd_product;
 extern const BcdResource bcd_variant;
 extern const BcdResource bcd_redirect;

@@ -8,6 +8,7 @@ import categoriesapi
 import customers
 import elements
 import inventory
+import pricelists
 import pricerecords
 import productsapi
 import redirects
@@ -61,6 +62,9 @@ _FIXED = {endpoint.pattern: endpoint for endpoint in (
     Endpoint("/customers", CUSTOMERS, GET=customers.list_all,
              POST=customers.post, PUT=customers.put,
              DELETE=customers.delete),
+    Endpoint("/pricelists", CATALOG, writes="prices",
+             GET=pricelists.list_all, POST=pricelists.post,
+             DELETE=pricelists.delete_many),
     Endpoint("/storefront/redirects", CONTENT, GET=redirects.list_all,
              PUT=redirects.put, DELETE=redirects.delete),
     Endpoint("/inventory/adjustments/absolute", INVENTORY, problem=True,
@@ -77,6 +81,9 @@ _WITH_ID = {
     "/catalog/brands/": Endpoint(
         "/catalog/brands/{id}", CATALOG, GET=brands.get_one, PUT=brands.put,
         DELETE=brands.delete_one),
+    "/pricelists/": Endpoint(
+        "/pricelists/{id}", CATALOG, writes="prices", GET=pricelists.get_one,
+        PUT=pricelists.put, DELETE=pricelists.delete_one),
     "/catalog/products/": Endpoint(
         "/catalog/products/{id}", CATALOG, GET=productsapi.get_one,
         PUT=productsapi.put, DELETE=productsapi.delete_one),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The control path of a simulated store: a module, and a command.
 
-    control.py URL state [products|brands|categories|customers|redirects|stock|locations]
+    control.py URL state [products|brands|categories|customers|redirects|price_lists|stock|locations]
     control.py URL counts | journal [SINCE] | settings | faults | holds
     control.py URL clear | reset [WHAT,...] | window | settle | disconnect
     control.py URL settings JSON | fault JSON | seed JSON | edit JSON

@@ -339,6 +339,7 @@ _ROUTES = {
     ("GET", "/state/customers"): _state_of("customers"),
     ("GET", "/state/variants"): _state_of("variants"),
     ("GET", "/state/options"): _options,
+    ("GET", "/state/price_lists"): _state_of("price_lists"),
     ("GET", "/state/redirects"): _state_of("redirects"),
     ("GET", "/state/welcomed"): _welcomed,
     ("GET", "/state/trees"): _trees,

@@ -10,6 +10,7 @@ import customers
 import elements
 import exactjson
 import fields
+import pricelists
 import productfields
 import products
 import redirects
@@ -24,12 +25,13 @@ class SeedError(ValueError):
 
 _CHECKS = {"product": productfields.CHECKS, "brand": brands.CHECKS,
            "category": categories.CHECKS, "customer": customers.CHECKS,
-           "variant": variants.SINGLE, "redirect": redirects.CHECKS}
+           "variant": variants.SINGLE, "redirect": redirects.CHECKS,
+           "price_list": pricelists.CHECKS}
 _DATES = ("date_created", "date_modified")
 _PLURAL = {"products": "product", "brands": "brand",
            "categories": "category", "trees": "tree",
            "customers": "customer", "variants": "variant",
-           "redirects": "redirect"}
+           "redirects": "redirect", "price_lists": "price_list"}
 _UNKEYED = ("tree", "stock")
 
 
@@ -43,7 +45,8 @@ def _kind(name):
 def _table(store, kind):
     return {"product": store.products, "brand": store.brands,
             "category": store.categories, "customer": store.customers,
-            "variant": store.variants, "redirect": store.redirects}[kind]
+            "variant": store.variants, "redirect": store.redirects,
+            "price_list": store.price_lists}[kind]
 
 
 def _clean(kind, record):
@@ -152,6 +155,14 @@ def _seed_redirect(store, record):
     return redirects.put_one(store, clean, key)[0]
 
 
+def _seed_price_list(store, record):
+    rest, (key,) = _split(record, "id")
+    clean = _clean("price_list", rest)
+    if "name" not in clean:
+        raise SeedError("a price list needs a name")
+    return pricelists.create(store, clean, key)["id"]
+
+
 def _seed_tree(store, record):
     key = record.get("id", max(store.trees) + 1)
     store.trees[key] = {
@@ -181,7 +192,8 @@ def _seed_stock(store, record):
 _SEED = {"product": _seed_product, "brand": _seed_brand,
          "category": _seed_category, "tree": _seed_tree,
          "stock": _seed_stock, "customer": _seed_customer,
-         "variant": _seed_variant, "redirect": _seed_redirect}
+         "variant": _seed_variant, "redirect": _seed_redirect,
+         "price_list": _seed_price_list}
 
 
 def _numbered(value, number):
@@ -251,6 +263,9 @@ def edit(store, body):
         customers.update(store, key, clean)
     elif kind == "variant":
         variants.update(store, key, clean)
+    elif kind == "price_list":
+        _refuse(pricelists.conflicts(store, clean, key))
+        pricelists.update(store, key, clean)
     elif kind == "redirect":
         store.redirects.put(key, clean)
     else:
@@ -279,6 +294,7 @@ def remove(store, body):
     kind, key = _target(store, body)
     module = {"product": products, "brand": brands,
               "category": categories, "customer": customers,
-              "variant": variants, "redirect": redirects}[kind]
+              "variant": variants, "redirect": redirects,
+              "price_list": pricelists}[kind]
     module.remove(store, key)
     return {"removed": key}

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 import brands
 import categories
 import customers
+import pricelists
 import products
 import redirects
 import stock
@@ -30,6 +31,7 @@ ONE_AT_A_TIME = [{"path": path, "limit": 1, "method": "PUT"} for path in (
     r"^/pricelists/\d+/records$", "^/catalog/products/channel-assignments$",
     "^/catalog/products/category-assignments$",
     r"^/inventory/locations/\d+/items$")]
+PRICE_LISTS = {"method": "DELETE", "path": r"^/pricelists/\d+$", "limit": 1}
 
 DEFAULTS = {
     # transport
@@ -43,7 +45,8 @@ DEFAULTS = {
     # quota
     "quota": 450, "window_ms": 30000, "window_align": False,
     "retry_after": True, "other_app": None,
-    "max_in_flight": 0, "concurrency": [TREE_READ, LOCATIONS] + CUSTOMERS + ONE_AT_A_TIME,
+    "max_in_flight": 0, "concurrency": [TREE_READ, LOCATIONS, PRICE_LISTS] + (
+        CUSTOMERS + ONE_AT_A_TIME),
     "concurrency_headers": True,
     # sizes
     "product_batch": 10, "category_batch": 10, "category_batch_status": 413,
@@ -198,6 +201,7 @@ class Store:
         self.options = {}           # product -> its options
         self.last_option = 100      # id of an option or of a value
         self.next_element = 501     # of all records below products
+        self.price_lists = pricelists.new_table(self)
         self.redirects = redirects.new_table(self)
         self.welcomed = []          # addresses that got a mail of welcome
         self.price_records = {}     # (list, variant, currency) -> fields
@@ -229,7 +233,8 @@ class Store:
     def tables(self):
         return {"products": self.products, "brands": self.brands,
                 "categories": self.categories, "customers": self.customers,
-                "variants": self.variants, "redirects": self.redirects}
+                "variants": self.variants, "redirects": self.redirects,
+                "price_lists": self.price_lists}
 
     def now(self):
         """The store's clock in seconds, which may be wrong on purpose."""

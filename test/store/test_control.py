@@ -47,7 +47,8 @@ class Looking(StoreCase):
         self.assertEqual((counts["total"], counts["server"]["bugs"]), (4, 0))
         self.assertEqual(counts["records"],
                          {"products": 0, "brands": 1, "categories": 0,
-                          "customers": 0, "variants": 0, "redirects": 0})
+                          "customers": 0, "variants": 0, "redirects": 0,
+                          "price_lists": 0})
 
     def test_journal(self):
         self.product(price=1)
@@ -205,7 +206,8 @@ class Editing(StoreCase):
         self.control.remove("product", key)
         self.assertEqual(self.control.counts()["records"],
                          {"products": 0, "brands": 0, "categories": 0,
-                          "customers": 0, "variants": 0, "redirects": 0})
+                          "customers": 0, "variants": 0, "redirects": 0,
+                          "price_lists": 0})
 
 
 class Steering(StoreCase):

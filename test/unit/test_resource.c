@@ -12,6 +12,7 @@
 #include "../../src/resource/dependency.c"
 #include "../../src/resource/inventory.c"
 #include "../../src/resource/price_record.c"
+#include "../../src/resource/price_list.c"
 #include "../../src/resource/product.c"
 #include "../../src/resource/registry.c"
 #include "../../src/resource/redirect.c"
@@ -542,6 +543,8 @@ test_facts(void)
 		ok(bcd_resource_field(product, unwritable[i]) == NULL, "product: no field %s", unwritable[i]);
 	test_customers(bcd_resource_find("customer"));
 	test_redirects(bcd_resource_find("redirect"));
+	is_int(bcd_resource_find("price_list")->nfields, 2, "price list: number of fields in the vendor's document");
+	ok(bcd_resource_find("price_list")->facets[0].remove.query == NULL, "price lists are deleted by their path, never by a filter");
 	is_int(product->nfields, 66, "product: number of fields in the vendor's document");
 	is_int(category->nfields, 15, "category: likewise");
 	is_int(brand->nfields, 7, "brand: likewise");
@@ -588,7 +591,7 @@ main(void)
 		ok(!(ranks & (UINT64CONST(1) << bcd_resource_rank(resource))), "%s: it has a place of its own in the order", resource->name);
 		ranks |= UINT64CONST(1) << bcd_resource_rank(resource);
 	}
-	is_int(n, 10, "number of resources");
+	is_int(n, 11, "number of resources");
 	ok(bcd_resource_nth(-1) == NULL, "none before the first");
 	ok(bcd_resource_find("nothing") == NULL && bcd_resource_find("") == NULL, "no others");
 	test_dependencies();
