@@ -135,6 +135,18 @@ feed_names(const BcdRun *run, bool active)
 	return bcd_array(TEXTOID, names, NULL, n);
 }
 
+/* Returns whether a run, or any run, may have rows of a resource. */
+static bool
+concerns(const BcdRun *run, const BcdResource *resource)
+{
+	int			i;
+
+	for (i = 0; run && i < run->nlanes; i++)
+		if (run->lanes[i]->feed->resource == resource)
+			return true;
+	return run == NULL;
+}
+
 /*
  * Resets rows that are marked as in flight but are not.  Called when the
  * worker starts (run NULL: for all feeds), and before a run begins, since its
@@ -144,10 +156,12 @@ void
 bcd_queue_recover(const BcdRun *run)
 {
 	Datum		feeds = run ? feed_names(run, false) : (Datum) 0;
+	const BcdResource *r;
 	int			i;
 
-	for (i = 0; bcd_resource_nth(i); i++)
-		bcd_links_forget_in_flight(feeds, bcd_resource_nth(i));
+	for (i = 0; (r = bcd_resource_nth(i)) != NULL; i++)
+		if (concerns(run, r))
+			bcd_links_forget_in_flight(feeds, r);
 	bcd_pending_recover(feeds);
 	if (run == NULL)
 		bcd_pending_delete_orphans();

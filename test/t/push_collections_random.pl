@@ -81,6 +81,8 @@ sub change
 	return;
 }
 
+# Not 404: what the store says is not there is not there, and with its record a
+# row forgets which elements were its own.
 my @faults = (
 	{ status => 503 },
 	{ status => 500 },
@@ -88,8 +90,7 @@ my @faults = (
 	{ lose => 'after' },
 	{ malformed => JSON::PP::true },
 	{ status => 422, body => { status => 422, title => 'not now', errors => {} } },
-	{ status => 409, body => { status => 409, title => 'not now', errors => {} } },
-	{ status => 404, body => { status => 404, title => 'not here', errors => {} } });
+	{ status => 409, body => { status => 409, title => 'not now', errors => {} } });
 
 # What each product of the store has below it, and what the source says, by SKU
 sub in_store
