@@ -349,8 +349,11 @@ give_turns(BcdLane *lane, BcdItem **items, int n)
 	for (i = 0; i < n; i++)
 	{
 		Claim		key = {wanted[i]};
+		Claim	   *claim = bsearch(&key, claims, nclaims, sizeof(Claim), compare_claims);
 
-		decide_turn(items[i], bsearch(&key, claims, nclaims, sizeof(Claim), compare_claims));
+		if (claim == NULL)
+			elog(ERROR, "address \"%s\" was not claimed", wanted[i]);
+		decide_turn(items[i], claim);
 	}
 }
 

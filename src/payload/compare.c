@@ -137,7 +137,7 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 			if (got && cJSON_IsNumber(got))
 				return same_number(field, wanted->val.numeric, got->valuedouble);
 			/* some amounts are documented as numbers and as text */
-			if (cJSON_IsString(got) && got->valuestring[strspn(got->valuestring, "-.0123456789")] == '\0')
+			if (got && cJSON_IsString(got) && got->valuestring[strspn(got->valuestring, "-.0123456789")] == '\0')
 				return got->valuestring[0] && same_number(field, wanted->val.numeric, strtod(got->valuestring, NULL));
 			/* a reference or price that is not set is read back as null */
 			return (got == NULL || cJSON_IsNull(got)) && bcd_number(wanted->val.numeric) == 0;

@@ -241,6 +241,15 @@ type_fits(BcdType type, const JsonbValue *value)
 	return false;
 }
 
+/* Returns whether a member of an element is sent. */
+static bool
+has_value(const BcdField *field, const JsonbValue *value)
+{
+	if (value->type == jbvNull)
+		return (field->flags & BCD_F_NULLABLE) != 0;
+	return !(field->flags & BCD_F_FILLED) || value->type != jbvString || value->val.string.len > 0;
+}
+
 /*
  * Checks one element of an array of records, and adds it to a copy of the array.
  * Nulls are left out, as those of a row are.
@@ -266,9 +275,7 @@ check_element(const BcdRecords *records, JsonbContainer *element, JsonbParseStat
 			if (field == NULL)
 				return psprintf("there is no field \"%.*s\"", key.val.string.len, key.val.string.val);
 		}
-		else if (token == WJB_VALUE && field->flags & BCD_F_FILLED && value.type == jbvString && value.val.string.len == 0)
-			continue;
-		else if (token == WJB_VALUE && (value.type != jbvNull || field->flags & BCD_F_NULLABLE))
+		else if (token == WJB_VALUE && field && has_value(field, &value))
 		{
 			if ((message = bcd_payload_normalize(field, &value)) != NULL)
 				return message;

@@ -293,8 +293,8 @@ typedef struct BcdResource
 	const BcdKey *keys;			/* the first key for which a row has values
 								 * identifies the record */
 	const char *parent;			/* field with the id below which keys are
-								 * unique, of a record of the resource that
-								 * it refers to, if any; or NULL */
+								 * unique, of a record of the resource that it
+								 * refers to, if any; or NULL */
 	const char *same_by;		/* field that no two records below one parent
 								 * have the same value of, or NULL */
 	const char *implied_without;	/* a record whose value of this field is
