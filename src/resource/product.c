@@ -165,9 +165,9 @@ static const BcdMember product_stock[] = {
 
 /* Collections below a product, whose elements have requests of their own */
 #define ELEMENTS(field, path, whole_update) \
-	.name = field,.nested = true,.collection = field, \
+	.name = (field),.nested = true,.collection = (field), \
 	.create = {&(const BcdEndpoint) {"POST", "/catalog/products/{parent}/" path, 1, BCD_ONE, &bcd_reply_records},.whole = true}, \
-	.update = {&(const BcdEndpoint) {"PUT", "/catalog/products/{parent}/" path "/{id}", 1, BCD_ONE, &bcd_reply_records},.whole = whole_update}, \
+	.update = {&(const BcdEndpoint) {"PUT", "/catalog/products/{parent}/" path "/{id}", 1, BCD_ONE, &bcd_reply_records},.whole = (whole_update)}, \
 	.remove = {&(const BcdEndpoint) {"DELETE", "/catalog/products/{parent}/" path "/{id}", 1, BCD_NO_BODY, &bcd_reply_silent}}
 
 static const BcdFacet product_facets[] = {
