@@ -47,6 +47,7 @@
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
+#include "tables/link_unique.h"
 #include "tables/pending.h"
 #include "tables/pending_wait.h"
 

@@ -12,6 +12,7 @@
 #include "engine/item.h"
 #include "engine/stage.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 
 /*
  * Creates an item for a key; it is put into a queue once its claim is

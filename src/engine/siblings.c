@@ -30,6 +30,7 @@
 #include "engine/reply_error.h"
 #include "engine/siblings.h"
 #include "engine/view.h"
+#include "feed/feed.h"
 #include "payload/payload.h"
 #include "payload/url.h"
 #include "resource/resource.h"

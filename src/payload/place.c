@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "payload/payload.h"
 #include "payload/place.h"
+#include "resource/resource.h"
 
 static const BcdField *
 next_place(const BcdResource *resource, int *i)

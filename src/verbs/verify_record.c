@@ -19,6 +19,7 @@
 #include "feed/difference.h"
 #include "fold/fold.h"
 #include "payload/collection.h"
+#include "payload/fixed.h"
 #include "payload/payload.h"
 #include "payload/task.h"
 #include "resource/resource.h"
@@ -217,6 +218,7 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 	BcdRow		row = {BCD_ROW_FOUND, item->wanted};
 	Comparison	c = {item, record};
 	BcdDifference d;
+	const BcdField *fixed;
 	Jsonb	   *seen;
 	Jsonb	   *dropped;
 	int64		until;
@@ -241,10 +243,15 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 	item->decision.seen = true;
 	/* for a row that is gone, only check that the record is hidden */
 	dropped = item->lane->phase == ROWS ? bcd_item_dropped(item) : NULL;
-	if (d.need == BCD_NEEDS_MENDING || d.need == BCD_NEEDS_READING)
+	fixed = d.need == BCD_NEEDS_MENDING ? bcd_fixed_difference(item->lane->feed->resource, item->wanted, seen) : NULL;
+	if ((d.need == BCD_NEEDS_MENDING && fixed == NULL) || d.need == BCD_NEEDS_READING)
 		bcd_verify_missing(item->lane, item, "different", d.reason);
 	else
 	{
+		/* no request would change it, so there are no tasks */
+		if (fixed)
+			differs_from(&c, fixed->name, bcd_payload_text(item->wanted, fixed->name),
+						 bcd_payload_text(seen, fixed->name), pushed_text(item->known, fixed->name));
 		compare_tasks(d.tasks, &c);
 		if (dropped)
 			bcd_payload_each(dropped, compare_dropped, &c);

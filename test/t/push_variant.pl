@@ -144,6 +144,9 @@ subtest 'what is fixed stays as it is, and the row says so' => sub {
 	$shop->sql(q(UPDATE kind SET size = 'L', price = 77 WHERE id = 4));
 	$shop->push;
 	like($shop->errors->{'kind 4'}, qr/^option_values: the record has .*which cannot be changed/, 'other option values');
+	$shop->verify;
+	my ($differs) = grep { /^kind\|4\|/ } @{ $shop->discrepancies };
+	like($differs, qr/^kind\|4\|different\|option_values\|\[.*"L".*\]\|\[.*"M".*\]$/, 'a verify has the field, and both values');
 	$shop->sql(q(UPDATE kind SET size = (ARRAY['S', 'M', 'L'])[id % 3 + 1] WHERE id = 4));
 	$shop->push;
 	agrees('put right');
