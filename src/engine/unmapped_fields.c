@@ -63,20 +63,6 @@ bcd_item_known_written(const BcdItem *item)
 	return bcd_with_collections(item->lane->feed->resource, bcd_payload_merge(bcd_item_dropped(item), item->wanted), item->known);
 }
 
-/* Returns one field with the value that the store returned. */
-static Jsonb *
-field_of(const char *name, const cJSON *got)
-{
-	char	   *value = cJSON_PrintUnformatted(got);
-	Datum		field;
-
-	if (value == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	field = CStringGetDatum(psprintf("{\"%s\": %s}", name, value));
-	cJSON_free(value);
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, field));
-}
-
 typedef struct Reading
 {
 	const BcdResource *resource;
@@ -92,7 +78,7 @@ add_field(const char *name, JsonbValue *value, void *arg)
 	const BcdField *field = bcd_resource_field(r->resource, name);
 
 	if (!bcd_payload_is_nothing(got) && field && !BCD_IS_COLLECTION(field))
-		r->known = bcd_payload_merge(r->known, field_of(name, got));
+		r->known = bcd_payload_merge(r->known, bcd_payload_from_json(name, got));
 }
 
 static bool

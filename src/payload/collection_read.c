@@ -194,20 +194,6 @@ typedef struct Element
 	Jsonb	   *is;
 } Element;
 
-/* Returns a value of a reply as one field. */
-static Jsonb *
-field_of(const char *name, const cJSON *got)
-{
-	char	   *json = cJSON_PrintUnformatted(got);
-	Datum		field;
-
-	if (json == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	field = CStringGetDatum(psprintf("{\"%s\": %s}", name, json));
-	cJSON_free(json);
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, field));
-}
-
 static bool
 agrees(const BcdField *field, Jsonb *element, const cJSON *got)
 {
@@ -244,7 +230,7 @@ add_field(Element *e, const BcdField *field)
 	else if (agrees(field, e->known, got))
 		take_from(e, field->name, e->known);
 	else if (!bcd_payload_is_nothing(got))
-		e->is = bcd_payload_merge(e->is, field_of(field->name, got));
+		e->is = bcd_payload_merge(e->is, bcd_payload_from_json(field->name, got));
 }
 
 /* Returns what is known of an element: the fields that we send, and its id. */

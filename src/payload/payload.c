@@ -315,6 +315,20 @@ bcd_payload_set_bool(Jsonb *payload, const char *field, bool value)
 	return bcd_payload_set(payload, field, &v);
 }
 
+/* Returns a payload with one field, whose value the store returned. */
+Jsonb *
+bcd_payload_from_json(const char *field, const cJSON *value)
+{
+	char	   *json = cJSON_PrintUnformatted(value);
+	Datum		payload;
+
+	if (json == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	payload = CStringGetDatum(psprintf("{\"%s\": %s}", field, json));
+	cJSON_free(json);
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, payload));
+}
+
 /* base || over; either may be NULL. */
 Jsonb *
 bcd_payload_merge(Jsonb *base, Jsonb *over)

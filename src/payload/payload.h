@@ -35,6 +35,7 @@ extern int64 bcd_payload_integer(Jsonb *payload, const char *field);
 extern Jsonb *bcd_payload_set_integer(Jsonb *payload, const char *field, int64 value);
 extern Jsonb *bcd_payload_set_bool(Jsonb *payload, const char *field, bool value);
 extern Jsonb *bcd_payload_set(Jsonb *payload, const char *field, JsonbValue *value);
+extern Jsonb *bcd_payload_from_json(const char *field, const cJSON *value);
 extern Jsonb *bcd_payload_merge(Jsonb *base, Jsonb *over);
 extern Jsonb *bcd_payload_empty(void);
 extern int	bcd_payload_count(Jsonb *payload);
