@@ -191,6 +191,8 @@ bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
 	bcd_decide_record(item)->known = known;
 	go_on(item, stage, rest, outcome);
 	item->decision.link = BCD_LINK_PUT;
+	/* a row with many elements gets as many attempts for each as one with few */
+	item->decision.afresh = bcd_stage_is_collection(item->lane->feed->resource, stage);
 }
 
 /* Decides that the facet an item waits to write is sent with the record. */

@@ -223,6 +223,20 @@ subtest 'a refused element does not prevent the others from being written' => su
 	settled('a product that is gone');
 };
 
+subtest 'each element that is written restarts the count of attempts' => sub {
+	$shop->sql(q(INSERT INTO item (id, props) VALUES (90, '[]')));
+	$shop->push;
+	set_props(90, 'a=1 b=1 c=1 d=1 e=1');
+	my $post = { method => 'POST', path => 'custom-fields' };
+	# every other request of five, where three attempts are all that a row has
+	$store->fault({ match => $post, skip => 2 * $_, times => 1, do => { status => 503 } }) foreach 0 .. 4;
+	$shop->push;
+	is_deeply($shop->errors, {}, 'the row is not given up');
+	is(props(90), 'a=1 b=1 c=1 d=1 e=1', 'all elements are there');
+	$store->unfault;
+	settled('five faults');
+};
+
 subtest 'a record that was found by a look-up is read, and its elements become the row\'s' => sub {
 	$store->seed('products', [ { name => 'Item 7', sku => 'S7', weight => 1, price => 1, custom_fields => [ { name => 'a', value => '1' }, { name => 'b', value => '1' }, { name => 'c', value => '1' } ] } ]);
 	$shop->sql(q(INSERT INTO item (id, props) VALUES (7, '[{"name": "a", "value": "1"}, {"name": "b", "value": "2"}]')));
