@@ -103,6 +103,29 @@ SELECT bcdelta.track('public.customer', 'shop', 'customer', $$ {
     "phone":      "coalesce(phone, '')"
 } $$, feed => 'customers', filter => 'NOT guest');
 
+-- Addresses, without repetitions: a customer cannot have the same address twice.
+SELECT bcdelta.track('public.address', 'shop', 'customer_address', $$ {
+    "customer_id":  "bcdelta.ref('customers', customer_id)",
+    "first_name":   "first_name",
+    "last_name":    "last_name",
+    "company":      "coalesce(company, '')",
+    "address1":     "street",
+    "address2":     "coalesce(extra, '')",
+    "city":         "city",
+    "state_or_province": "coalesce(state, '')",
+    "postal_code":  "coalesce(postal_code, '')",
+    "country_code": "country",
+    "phone":        "coalesce(phone, '')"
+} $$, feed => 'addresses', on_delete => 'delete',
+    filter => $$ (SELECT NOT c.guest FROM public.customer AS c WHERE c.id = customer_id) AND NOT EXISTS (
+        SELECT FROM public.address AS a WHERE a.id < address.id AND a.customer_id = address.customer_id AND
+            (a.first_name, a.last_name, a.company, a.street, a.extra, a.city, a.state, a.postal_code, a.country, a.phone) IS NOT DISTINCT FROM
+            (address.first_name, address.last_name, address.company, address.street, address.extra, address.city, address.state, address.postal_code, address.country, address.phone)) $$);
+
+-- The filter reads the customer, and the other addresses of the same customer.
+SELECT bcdelta.depends('addresses', 'public.customer', '{id}', lookup => 'SELECT id FROM public.address WHERE customer_id = $1');
+SELECT bcdelta.depends('addresses', 'public.address', '{customer_id}', lookup => 'SELECT id FROM public.address WHERE customer_id = $1');
+
 -- Mark everything to be pushed.  Records that are already in the store are found
 -- by name, article number or e-mail address, and only differences are written.
-SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'brands', 'products', 'variants', 'stock', 'customers']) AS feed;
+SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'brands', 'products', 'variants', 'stock', 'customers', 'addresses']) AS feed;

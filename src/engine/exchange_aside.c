@@ -312,7 +312,7 @@ is_natural(const char *name, JsonbValue *value, void *resource)
 	for (i = 0; (field = bcd_resource_key(resource, i)) != NULL; i++)
 		if (strcmp(field, name) == 0)
 			return true;
-	return false;
+	return bcd_resource_made_key(resource, NULL) && bcd_resource_identifies(resource, name);
 }
 
 /*

@@ -139,7 +139,8 @@ bcd_fields_left(const BcdUnit *unit, const char **fields)
 		BcdUnique	key;
 
 		/* a field that was given up before has something else already */
-		if (bcd_unique_of(r, record.known, field, &key) && bcd_payload_text(wanted, field) &&
+		if (bcd_resource_made_key(r, field) == NULL &&
+			bcd_unique_of(r, record.known, field, &key) && bcd_payload_text(wanted, field) &&
 			!bcd_unique_has(r, wanted, &key) && (had == NULL || strcmp(had, key.value) == 0))
 			fields[n++] = field;
 	}

@@ -17,6 +17,7 @@
 #include "engine/exchange_order.h"
 #include "engine/exchange_rivals.h"
 #include "engine/item.h"
+#include "resource/resource.h"
 
 /* In an error: a row that is waited for waits for another one */
 #define BEHIND	"which waits for row "
@@ -35,7 +36,7 @@ fate_behind_gone(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 		return STAYS;
 	if (bcd_record_is_written(t->lane, record->store_id))
 		return STAYS;
-	if (unit->item->asked || unit->asks)
+	if (unit->item->asked || unit->asks || bcd_resource_made_key(t->lane->feed->resource, want->key.field))
 		return WAITS;
 	unit->asks = bcd_let_go(t->lane, record->lane, record->key, record->store_id, want->key.field);
 	return unit->asks ? STAYS : WAITS;
@@ -145,6 +146,28 @@ find_fate(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 	}
 }
 
+/*
+ * A row wants everything that another row of its feed has and keeps: the store
+ * would ignore the write.
+ */
+static bool
+is_the_same_again(BcdTurns *t, BcdUnit *unit, BcdWant *want)
+{
+	BcdRecord  *record = want->record;
+
+	if (record->lane != unit->item->lane || record->shared ||
+		bcd_resource_made_key(record->lane->feed->resource, want->key.field) == NULL ||
+		!bcd_rival_keeps(t, record, &want->key))
+		return false;
+	unit->fate = FAILS;
+	unit->waits_for = record->key;
+	unit->waits_feed = record->feed;
+	unit->waits_key = &want->key;
+	unit->why = "which keeps it";
+	unit->stuck = true;
+	return true;
+}
+
 /* Finds what has to be written before an item can be. */
 static void
 find_wants(BcdTurns *t, BcdUnit *unit)
@@ -166,11 +189,17 @@ find_wants(BcdTurns *t, BcdUnit *unit)
 			unit->stuck = true;
 			continue;
 		}
+		if (want->record && unit->fate < COMES_BACK && is_the_same_again(t, unit, want))
+		{
+			unit->nwants++;
+			continue;
+		}
 		if (want->record == NULL || bcd_rival_keeps(t, want->record, &keys[i]) ||
 			(want->record->shared && !bcd_is_sure(unit->item)))
 			continue;			/* it is free, as far as is known; else the
 								 * store will refuse it */
-		if (want->record->owner == NULL)
+		/* what is made of all fields is not given up for a moment */
+		if (want->record->owner == NULL || bcd_resource_made_key(t->lane->feed->resource, want->key.field))
 		{
 			find_fate(t, unit, want);
 			unit->stuck = true;
@@ -355,9 +384,12 @@ give_way(BcdTurns *t, const BcdWaiting *w, BcdUnit *unit)
 		const BcdUnit *behind = &t->units[edge / BCD_MAX_KEYS];
 		const char *field = behind->wants[edge % BCD_MAX_KEYS].key.field;
 
-		if (n == 0 || (n == 1 && strcmp(fields[0], field) != 0))
+		if (bcd_resource_made_key(t->lane->feed->resource, field) == NULL &&
+			(n == 0 || (n == 1 && strcmp(fields[0], field) != 0)))
 			fields[n++] = field;
 	}
+	if (n == 0)
+		return;
 	bcd_give_way(unit->item, fields, n);
 	start_segment(t, w, unit, GIVES_WAY);
 }

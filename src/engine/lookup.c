@@ -229,7 +229,7 @@ key_beside(BcdLane *lane, BcdItem *item, const cJSON *record)
 	int64		scope = 0;
 	int64		tree;
 
-	if (!cJSON_IsString(value))
+	if (!cJSON_IsString(value) || bcd_record_is_apart(item, record))
 		return NULL;
 	if (r->parent &&
 		(!bcd_json_field_int64(record, r->parent, &scope) ||

@@ -55,7 +55,7 @@ same_identity(const BcdResource *r, Jsonb *a, Jsonb *b)
 
 		if (x == NULL || x[0] == '\0')
 			continue;
-		return y != NULL && strcmp(x, y) == 0 &&
+		return y != NULL && strcmp(x, y) == 0 && same_integer(a, b, r->keys[i].apart_by) &&
 			same_integer(a, b, r->parent) && same_integer(a, b, r->defaulted);
 	}
 	return false;
@@ -72,6 +72,8 @@ identity(BcdItem *item)
 	const BcdResource *r = item->lane->feed->resource;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	int64		tree = r->defaulted ? bcd_payload_integer(item->wanted, r->defaulted) : 0;
+	const char *apart_by = r->keys[item->natural_index].apart_by;
+	int64		apart = apart_by ? bcd_payload_integer(item->wanted, apart_by) : 0;
 	JsonbValue	v;
 	Jsonb	   *fields;
 
@@ -83,6 +85,8 @@ identity(BcdItem *item)
 		fields = bcd_payload_set_integer(fields, r->parent, bcd_payload_integer(item->wanted, r->parent));
 	if (tree != 0)
 		fields = bcd_payload_set_integer(fields, r->defaulted, tree);
+	if (apart != 0)
+		fields = bcd_payload_set_integer(fields, apart_by, apart);
 	MemoryContextSwitchTo(old);
 	return fields;
 }

@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "base/json.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/natural_key.h"
@@ -83,7 +84,7 @@ bcd_decide_lookup(BcdItem *item, BcdLookupReason reason)
 	if (d->natural == NULL)
 		bcd_decide_failed(item, BCD_INVALID,
 						  MemoryContextStrdup(item->cxt,
-											  bcd_flaw_of_key(item->lane->feed->resource)));
+											  bcd_flaw_of_key(item->lane->feed->resource, payload)));
 }
 
 /*
@@ -164,6 +165,20 @@ bcd_scope_of(BcdLane *lane, BcdItem *item)
 	const char *scope = lane->feed->resource->parent;
 
 	return scope ? bcd_payload_integer(bcd_identity(item), scope) : 0;
+}
+
+/*
+ * Is a record with an item's natural key another one nevertheless, as far as it
+ * tells: one of another channel?
+ */
+bool
+bcd_record_is_apart(const BcdItem *item, const cJSON *record)
+{
+	const char *field = item->lane->feed->resource->keys[item->natural_index].apart_by;
+	int64		wanted = field ? bcd_payload_integer(bcd_identity(item), field) : 0;
+	int64		has;
+
+	return wanted != 0 && bcd_json_field_int64(record, field, &has) && has != wanted;
 }
 
 /*

@@ -16,6 +16,7 @@ extern void bcd_decide_find(BcdItem *item);
 extern void bcd_decide_own_key(BcdItem *item);
 extern bool bcd_look_up_next_key(BcdItem *item);
 extern bool bcd_facet_has_key(const BcdItem *item, BcdStage stage);
+extern bool bcd_record_is_apart(const BcdItem *item, const cJSON *record);
 extern int64 bcd_scope_of(BcdLane *lane, BcdItem *item);
 extern int64 bcd_default_of(const BcdLane *lane, const BcdItem *item);
 extern int64 bcd_defaulted_of(BcdLane *lane, BcdItem *item);

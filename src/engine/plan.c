@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "engine/batch_parents.h"
 #include "engine/choice_ids.h"
 #include "engine/choice_plan.h"
 #include "engine/endpoint.h"
@@ -178,6 +179,7 @@ group_size(BcdLane *lane, BcdStage stage)
 	int			n = 0;
 	int			limit;
 	bool		whole = lane->gates->send_partial;
+	BcdParents	parents = {.most = bcd_stage_writes(stage) ? lane->gates->gate[stage].endpoint->parents : 0};
 	bool		shares = bcd_stage_writes(stage) && batch > 1 &&
 	bcd_action_shares(bcd_stage_action(lane->feed->resource, stage));
 
@@ -185,6 +187,8 @@ group_size(BcdLane *lane, BcdStage stage)
 		return 0;
 	if (shares)
 		gather(lane, stage);
+	if (parents.most > 0)
+		bcd_gather_by_parent(lane, stage, parents.most);
 	first = dlist_head_element(BcdItem, node, &lane->gates->gate[stage].queue);
 	limit = Min(batch, first->group);
 	dlist_foreach(iter, &lane->gates->gate[stage].queue)
@@ -194,7 +198,8 @@ group_size(BcdLane *lane, BcdStage stage)
 		if (n > 0 && shares && !bcd_task_may_join(task_of(first, stage), task_of(item, stage)))
 			break;
 		if (Min(batch, item->group) != limit ||
-			(n > 0 && !item->follows && n + following(lane, stage, item, limit - n) >= limit))
+			(n > 0 && !item->follows && n + following(lane, stage, item, limit - n) >= limit) ||
+			!bcd_add_parent(&parents, item))
 		{
 			/* no more will come in front of this one */
 			whole = true;

@@ -27,11 +27,11 @@
 #include "engine/natural_key.h"
 #include "engine/replace.h"
 #include "engine/reply_error.h"
+#include "engine/reply_stop.h"
 #include "engine/stage.h"
 #include "payload/payload.h"
 #include "store/blame.h"
 #include "store/verdict.h"
-#include "tables/feed_state.h"
 
 /* Maximum number of duplicates of one item that are looked up */
 #define MOST_CLASHES	3
@@ -112,65 +112,6 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 		bcd_decide_refused_at(item, job->stage, (int) job->request->status, text);
 }
 
-static void
-stop_feed(BcdLane *lane, char *reason)
-{
-	bcd_feed_pause(lane->feed->name, reason);
-	bcd_lane_stop(lane, reason);
-}
-
-/* Stops the feeds of a job's items, some of which may already be decided. */
-static void
-stop_feeds(BcdJob *job, char *reason)
-{
-	BcdLane    *last = NULL;
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		if (item->lane != last && !item->decision.made)
-			stop_feed(last = item->lane, reason);
-	}
-}
-
-/* Pauses a lane's feed after error_limit consecutive refused records. */
-static void
-check_lane(BcdJob *job, BcdLane *lane)
-{
-	int			limit = lane->run->store->options->error_limit;
-	int			refused = lane->refused;
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		if (item->lane != lane)
-			continue;
-		refused = bcd_refused_in_a_row(refused, &item->decision);
-		/* replies to requests under way may add more */
-		if (item->decision.refused && refused >= limit)
-			stop_feed(lane, psprintf("%d consecutive records were refused by the store, most recently: %s",
-									 limit, item->decision.error));
-	}
-}
-
-/* Called after the items of a job were decided. */
-void
-bcd_check_refusals(BcdJob *job)
-{
-	bool		any = false;
-	dlist_iter	iter;
-	int			i;
-
-	dlist_foreach(iter, &job->items)
-		any |= dlist_container(BcdItem, node, iter.cur)->decision.refused;
-	for (i = 0; any && i < job->run->nlanes; i++)
-		check_lane(job, job->run->lanes[i]);
-}
-
 /*
  * May an item whose write met a duplicate be looked up again?  Not if it just
  * has been, unless before its create or to see which record has its key.
@@ -225,6 +166,26 @@ bcd_decide_unsaved(BcdJob *job, BcdItem *item)
 		decide_refused(job, item, text);
 }
 
+/*
+ * Records that are missing from the reply to a write, where the store leaves
+ * out those that equal another one: it has written nothing.  But an update may
+ * have met no record at all, so that is read before.
+ */
+void
+bcd_decide_dropped(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->decision.made || (job->stage == BCD_UPDATE && item->attempts == 0))
+			continue;
+		decide_conflict(job, item, MemoryContextStrdup(item->cxt, "the store has ignored it, because it has the same record already"));
+	}
+}
+
 /* 404 */
 static void
 decide_not_found(BcdJob *job, BcdItem *item, char *text)
@@ -248,40 +209,6 @@ decide_not_found(BcdJob *job, BcdItem *item, char *text)
 		decide_trouble(job, item, text);	/* it existed a moment ago */
 	else
 		bcd_decide_gone(item);
-}
-
-/* Adds what the user has to do about a reply; in the transaction's memory. */
-static char *
-with_advice(BcdJob *job, char *text)
-{
-	const char *advice = bcd_retry_advice(job->request->status);
-	int			len = strlen(text);
-
-	while (len > 0 && text[len - 1] == '.')
-		len--;
-	return advice ? psprintf("%.*s. %s", len, text, advice) : text;
-}
-
-/*
- * The store refuses us as a whole (a token, an address).  The run ends, and
- * all feeds with that token are paused, or all feeds.  This includes feeds
- * with nothing to push now: otherwise the next run would look successful.
- */
-static void
-stop_store(BcdJob *job, char *text)
-{
-	BcdRun	   *run = job->run;
-	char	   *reason = with_advice(job, text);
-	int			i;
-
-	for (i = 0; i < run->nlanes; i++)
-		if (job->request->status != 401 || strcmp(run->lanes[i]->gates->token, job->lane->gates->token) == 0)
-			stop_feed(run->lanes[i], reason);
-	if (run->error == NULL)
-		run->error = MemoryContextStrdup(run->cxt,
-										 psprintf("feed \"%s\" was paused: %s",
-												  job->lane->feed->name, reason));
-	strlcpy(run->store->trouble, reason, sizeof(run->store->trouble));
 }
 
 /* Every undecided item goes back to its queue; nothing is recorded. */
@@ -399,9 +326,9 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	if (verdict == BCD_STOP_FEED || job->request->status == 405)
 		bcd_merge_facet(job, text);
 	if (verdict == BCD_STOP_FEED)
-		stop_feeds(job, with_advice(job, text));
+		bcd_stop_feeds(job, bcd_with_advice(job, text));
 	if (verdict == BCD_STOP_STORE)
-		stop_store(job, text);
+		bcd_stop_store(job, text);
 	if (verdict == BCD_STOP_FEED || verdict == BCD_STOP_STORE)
 	{
 		decide_again(job);
@@ -470,9 +397,9 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 	else
 		appendStringInfoString(&text, r->error);
 	if (verdict == BCD_STOP_STORE)
-		stop_store(job, text.data);
+		bcd_stop_store(job, text.data);
 	else if (verdict == BCD_STOP_FEED)
-		stop_feed(lane, with_advice(job, text.data));
+		bcd_stop_feed(lane, bcd_with_advice(job, text.data));
 	else if (verdict == BCD_TROUBLE && lane->gates->troubles + 1 < run->store->options->max_attempts)
 	{
 		lane->gates->troubled = true;

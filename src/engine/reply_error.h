@@ -13,8 +13,8 @@ extern bool bcd_is_write(const BcdJob *job);
 extern void bcd_judge(BcdJob *job, BcdVerdict verdict);
 extern void bcd_judge_rest(BcdJob *job, const char *text);
 extern char *bcd_reply_text(BcdJob *job, BcdItem *item);
+extern void bcd_decide_dropped(BcdJob *job);
 extern void bcd_decide_unsaved(BcdJob *job, BcdItem *item);
-extern void bcd_check_refusals(BcdJob *job);
 
 /* batch_split.c */
 extern bool bcd_split(BcdJob *job, int group);

@@ -97,6 +97,16 @@ is_named(const BcdItem *item, const cJSON *record)
 }
 
 /*
+ * In the reply to a batch, another record might have a name that is similar;
+ * not so one that agrees in everything.
+ */
+static bool
+is_same_key(const BcdResource *r, int nth, const char *natural, const char *name)
+{
+	return r->keys[nth].made_of ? same_text(natural, name) : strcmp(natural, name) == 0;
+}
+
+/*
  * Does the id that the reply to a create gives an item belong to another one:
  * to one earlier in the same reply, or to another row?
  */
@@ -152,7 +162,7 @@ record_for(BcdJob *job, BcdItem *item, const cJSON *data)
 			continue;
 		}
 		name = cJSON_GetObjectItemCaseSensitive(record, bcd_resource_key(r, item->natural_index));
-		if (!cJSON_IsString(name) || strcmp(name->valuestring, item->natural) != 0)
+		if (bcd_record_is_apart(item, record) || !cJSON_IsString(name) || !is_same_key(r, item->natural_index, item->natural, name->valuestring))
 			continue;
 		if (r->parent &&
 			bcd_json_field_int64(record, r->parent, &scope) &&
@@ -355,6 +365,8 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 	}
 	/* a reply may contain records even if it does not have to */
 	data = bcd_json_path(reply, form->records ? form->records : "data");
+	if (data == NULL && form->drops_twins)
+		data = reply;			/* a single record may be without the envelope */
 	silent = reply == NULL ||
 		(form->records == NULL && names_no_record(reply, data, job));
 	dlist_foreach(iter, &job->items)
@@ -374,6 +386,9 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		else if (job->stage != BCD_CREATE && (record || silent))
 			decide_written(item, job->stage, record);
 	}
+
+	if (!partial && form->drops_twins && !elements)
+		bcd_decide_dropped(job);
 
 	/*
 	 * Items missing from the reply: one sent alone is judged by the reply's

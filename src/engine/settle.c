@@ -30,9 +30,11 @@
 #include "engine/keyed.h"
 #include "engine/lane.h"
 #include "engine/reply_error.h"
+#include "engine/reply_stop.h"
 #include "engine/run_reload.h"
 #include "engine/settle.h"
 #include "engine/stage.h"
+#include "payload/made_key.h"
 #include "store/verdict.h"
 
 /* After a failed settle: delay in milliseconds, maximum number of attempts */
@@ -75,6 +77,7 @@ parse_reply(BcdJob *job)
 		job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
 	if (job->reply == NULL)
 		return reason ? reason : "it is not JSON";
+	bcd_complete_records(job->lane->feed->resource, job->reply);
 	if (!list)
 		return NULL;
 	data = cJSON_GetObjectItemCaseSensitive(job->reply, "data");

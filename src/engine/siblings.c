@@ -315,20 +315,31 @@ read_one(BcdJob *job, const cJSON *reply)
 				cJSON_GetObjectItemCaseSensitive(reply, "data"), false);
 }
 
-/* What is below no parent is not in the store. */
+/*
+ * What is below no parent is not in the store; and a record without a known
+ * parent cannot be read.
+ */
 static void
 read_nowhere(BcdJob *job, const cJSON *reply)
 {
-	job->run->kind->decide_lookup(dlist_head_element(BcdItem, node, &job->items), 0, NULL);
+	BcdItem    *item = dlist_head_element(BcdItem, node, &job->items);
+
+	if (job->stage == BCD_LOOKUP)
+		job->run->kind->decide_lookup(item, 0, NULL);
+	else
+		bcd_decide_failed(item, BCD_FAILED,
+						  MemoryContextStrdup(item->cxt,
+											  psprintf("record " INT64_FORMAT " cannot be read, because its %s is not known",
+													   item->store_id, item->lane->feed->resource->parent)));
 }
 
 static BcdJob *
-nowhere_job(BcdLane *lane)
+nowhere_job(BcdLane *lane, BcdStage stage)
 {
-	BcdJob	   *job = bcd_job_create(lane, BCD_LOOKUP, NULL, NULL, NULL);
+	BcdJob	   *job = bcd_job_create(lane, stage, NULL, NULL, NULL);
 
 	job->read = read_nowhere;
-	bcd_job_take(job, bcd_item_pop(lane, BCD_LOOKUP));
+	bcd_job_take(job, bcd_item_pop(lane, stage));
 	return job;
 }
 
@@ -380,7 +391,7 @@ bcd_plan_siblings(BcdLane *lane, BcdStage stage)
 	if (n > 0)
 		return page_job(lane, stage, view, n);
 	if (parent_of(dlist_head_element(BcdItem, node, &gate->queue), stage) == 0)
-		return stage == BCD_READ ? one_job(lane) : nowhere_job(lane);
+		return stage == BCD_READ && r->view_one.endpoint ? one_job(lane) : nowhere_job(lane, stage);
 	n = choose(lane, stage, &parents);
 	if (n == 0)
 		return NULL;

@@ -11,6 +11,7 @@
 #include "feed/difference.h"
 #include "payload/address.h"
 #include "payload/fixed.h"
+#include "payload/made_key.h"
 #include "payload/payload.h"
 #include "payload/place.h"
 #include "payload/task.h"
@@ -191,8 +192,13 @@ bcd_flaw_of_new(const BcdResource *resource, Jsonb *wanted)
 
 /* Returns why a row without a natural key cannot be looked up, palloc'd. */
 char *
-bcd_flaw_of_key(const BcdResource *resource)
+bcd_flaw_of_key(const BcdResource *resource, Jsonb *wanted)
 {
+	const char *missing = bcd_made_key_lacks(resource, wanted);
+
+	if (missing)
+		return psprintf("%s: the row has no value, so its record can be neither found in the store nor created",
+						missing);
 	return psprintf("%s: the row has no value, so its record cannot be found in the store",
 					bcd_resource_key(resource, 0));
 }

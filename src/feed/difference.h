@@ -34,6 +34,6 @@ extern void bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *r
 extern void bcd_feed_subject(const BcdFeed *feed, Jsonb *wanted, int64 store_id, Jsonb *known,
 							 BcdTaskRow *row);
 extern char *bcd_flaw_of_new(const BcdResource *resource, Jsonb *wanted);
-extern char *bcd_flaw_of_key(const BcdResource *resource);
+extern char *bcd_flaw_of_key(const BcdResource *resource, Jsonb *wanted);
 
 #endif							/* BCD_DIFFERENCE_H */

@@ -481,7 +481,10 @@ bcd_expression_check(const char *expression, const char *what)
 			 errmsg("%s is not a single SQL expression: %s", what, expression)));
 }
 
-/* Does the mapping have an expression for this field? */
+/*
+ * Does the mapping have an expression for this field?  For a key that is made
+ * of fields, those that are required are mapped: see check_natural_key().
+ */
 bool
 bcd_feed_maps(const BcdFeed *feed, const char *field)
 {
@@ -490,5 +493,5 @@ bcd_feed_maps(const BcdFeed *feed, const char *field)
 	for (i = 0; i < feed->nfields; i++)
 		if (strcmp(feed->fields[i].field->name, field) == 0)
 			return true;
-	return false;
+	return bcd_resource_made_key(feed->resource, field) != NULL;
 }

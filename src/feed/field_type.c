@@ -102,6 +102,8 @@ fits(const BcdField *field, Oid type)
 											element == SHAPE_ANY);
 		case BCD_OBJECT:
 			return shape == SHAPE_OBJECT;
+		case BCD_ANY:
+			return true;
 		case BCD_RECORDS:
 			return shape == SHAPE_ARRAY && (element == SHAPE_OBJECT || element == SHAPE_ANY);
 	}
@@ -130,6 +132,8 @@ wanted(BcdType type)
 			return "an array of strings: build one with string_to_array(..., ',') or a sub-select ARRAY(SELECT ...), or use jsonb";
 		case BCD_OBJECT:
 			return "an object: build one with jsonb_build_object('name', value, ...)";
+		case BCD_ANY:
+			return "a text, a number or an array of strings";
 		case BCD_RECORDS:
 			return "an array of objects: build one with jsonb_agg(jsonb_build_object('name', value, ...))";
 	}

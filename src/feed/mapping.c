@@ -89,6 +89,11 @@ check_natural_key(const BcdFeed *feed)
 		bcd_mapping_check_address(feed);
 		return;
 	}
+	if (bcd_resource_made_key(feed->resource, NULL))
+	{
+		bcd_mapping_check_made_key(feed);
+		return;
+	}
 	initStringInfo(&names);
 	for (i = 0; (name = bcd_resource_key(feed->resource, i)) != NULL; i++)
 	{

@@ -1,6 +1,7 @@
 /*
  * mapping_address.c
- *		Checks that a mapping identifies records that have no id.
+ *		Checks that a mapping identifies records that have no id, or are known
+ *		by several fields.
  */
 #include "postgres.h"
 
@@ -9,6 +10,7 @@
 #include "base/bcdelta.h"
 #include "feed/feed.h"
 #include "feed/mapping_address.h"
+#include "resource/resource.h"
 
 static void
 lacks(const BcdFeed *feed, const char *names)
@@ -40,4 +42,28 @@ bcd_mapping_check_address(const BcdFeed *feed)
 	}
 	if (names.len > 0)
 		lacks(feed, names.data);
+}
+
+/*
+ * Raises an error if the mapping lacks a field that a key consists of and that
+ * every record has.
+ */
+void
+bcd_mapping_check_made_key(const BcdFeed *feed)
+{
+	const BcdResource *r = feed->resource;
+	StringInfoData names;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; i < r->nfields; i++)
+		if ((r->fields[i].flags & BCD_F_REQUIRED) && bcd_resource_identifies(r, r->fields[i].name) &&
+			!bcd_feed_maps(feed, r->fields[i].name))
+			appendStringInfo(&names, "%s%s", names.len ? ", " : "", r->fields[i].name);
+	if (names.len == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("feed \"%s\": the mapping lacks fields by which a %s is found: %s", feed->name, r->name, names.data),
+			 errhint("Add them to argument \"fields\".")));
 }

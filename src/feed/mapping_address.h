@@ -8,5 +8,6 @@
 #include "feed/feed.h"
 
 extern void bcd_mapping_check_address(const BcdFeed *feed);
+extern void bcd_mapping_check_made_key(const BcdFeed *feed);
 
 #endif							/* BCD_MAPPING_ADDRESS_H */

@@ -31,6 +31,8 @@
 #include "feed/key.h"
 #include "feed/mapping_guard.h"
 #include "feed/ref.h"
+#include "feed/typed_value.h"
+#include "payload/made_key.h"
 #include "payload/payload.h"
 
 /* Returns the filter, to be appended to another condition. */
@@ -155,6 +157,7 @@ build_payload(BcdFeed *feed, Jsonb **payload)
 		(void) pushJsonbValue(&state, WJB_VALUE, &value);
 	}
 	*payload = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	*payload = bcd_with_made_key(feed->resource, *payload, *payload);
 	return NULL;
 }
 
@@ -171,6 +174,8 @@ set_payload(BcdFeed *feed, BcdRow *row)
 	Jsonb	   *payload = NULL;
 	char	   *message = build_payload(feed, &payload);
 
+	if (message == NULL)
+		message = bcd_typed_flaw(feed, payload);
 	MemoryContextSwitchTo(old);
 	if (message)
 	{

@@ -176,7 +176,7 @@ preview_new(const BcdFeed *feed, Jsonb *wanted, Preview *p)
 	BcdTask    *create;
 
 	if (natural_key(feed->resource, wanted) == NULL)
-		p->error = bcd_flaw_of_key(feed->resource);
+		p->error = bcd_flaw_of_key(feed->resource, wanted);
 	else
 		p->error = bcd_flaw_of_new(feed->resource, wanted);
 	p->action = "invalid";

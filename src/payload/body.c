@@ -11,6 +11,7 @@
 #include "base/compat.h"
 #include "payload/address.h"
 #include "payload/body.h"
+#include "payload/made_key.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 
@@ -187,7 +188,7 @@ bcd_body_append_object(StringInfo out, const BcdTask *task)
 	const BcdAction *action = task->action;
 	const BcdMember *member;
 	bool		all = members_are_all(action);
-	Jsonb	   *fields = task->fields;
+	Jsonb	   *fields = bcd_without_made_key(task->resource, task->fields);
 
 	appendStringInfoChar(out, '{');
 	if (task->id && action->endpoint->body == BCD_ARRAY && !all && !task->resource->upserts)

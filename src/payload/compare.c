@@ -64,7 +64,10 @@ bcd_payload_is_nothing(const cJSON *got)
 
 static bool same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field);
 
-/* Every element of one array is in the other, in order unless it is a set. */
+/*
+ * Every element of one array is in the other, in order unless it is a set; and
+ * usually there are no others.
+ */
 static bool
 same_array(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
 {
@@ -72,7 +75,9 @@ same_array(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
 	uint32		n = JsonContainerSize(wanted);
 	uint32		i;
 
-	if (!cJSON_IsArray(got) || (uint32) cJSON_GetArraySize(got) != n)
+	if ((field->flags & BCD_F_SOME) && n == 0)
+		return true;
+	if (!cJSON_IsArray(got) || (!(field->flags & BCD_F_SOME) && (uint32) cJSON_GetArraySize(got) != n))
 		return false;
 	for (i = 0; i < n; i++)
 	{

@@ -73,6 +73,8 @@ bcd_fixed_read(const BcdResource *resource, Jsonb *known, Jsonb *wanted, const c
 			known = bcd_choices_set(known, field->name, got);
 		else if (bcd_json_int64(got, &id))
 			known = bcd_payload_set_integer(known, field->name, id);
+		else if (cJSON_IsString(got))
+			known = bcd_payload_merge(known, bcd_payload_from_json(field->name, got));
 	}
 	return known;
 }

@@ -196,6 +196,8 @@ type_words(BcdType type)
 			return "an array of strings";
 		case BCD_OBJECT:
 			return "an object";
+		case BCD_ANY:
+			return "a text, a number or an array of strings";
 		case BCD_RECORDS:
 			return "an array of objects";
 	}
@@ -214,6 +216,18 @@ check_instant(const BcdField *field, JsonbValue *value)
 	value->val.string.val = text;
 	value->val.string.len = strlen(text);
 	return NULL;
+}
+
+static bool
+are_strings(const JsonbValue *value)
+{
+	JsonbContainer *array = value->val.binary.data;
+	uint32		i;
+
+	for (i = 0; i < JsonContainerSize(array); i++)
+		if (getIthJsonbValueFromContainer(array, i)->type != jbvString)
+			return false;
+	return true;
 }
 
 static bool
@@ -237,6 +251,9 @@ type_fits(BcdType type, const JsonbValue *value)
 				&& !JsonContainerIsScalar(value->val.binary.data);
 		case BCD_OBJECT:
 			return value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data);
+		case BCD_ANY:
+			return type_fits(BCD_STRING, value) || type_fits(BCD_NUMBER, value) ||
+				(type_fits(BCD_STRINGS, value) && are_strings(value));
 	}
 	return false;
 }
@@ -319,7 +336,7 @@ check_together(const BcdField *field, Jsonb *array)
 	int			i;
 
 	bcd_side_of(&side, records, array);
-	if ((twin = bcd_side_twin(&side, &other)) >= 0)
+	if (records->key[0] && (twin = bcd_side_twin(&side, &other)) >= 0)
 	{
 		JsonbValue	key;
 

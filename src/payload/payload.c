@@ -231,54 +231,6 @@ bcd_payload_same(Jsonb *a, Jsonb *b, const char *field)
 	return has == field_value(b, field, &y) && (!has || same_value(&x, &y));
 }
 
-/* A record and its known contents */
-typedef struct Record
-{
-	const BcdResource *resource;
-	Jsonb	   *known;			/* NULL: not known */
-} Record;
-
-static bool
-has_to_be_sent(const char *name, JsonbValue *value, void *arg)
-{
-	const Record *record = arg;
-	const BcdField *field = bcd_resource_field(record->resource, name);
-	JsonbValue	old;
-
-	/* collections are kept by difference: collection.c */
-	if (field && (field->flags & (BCD_F_CREATE_ONLY | BCD_F_FIXED) || BCD_IS_COLLECTION(field)))
-		return false;
-	return !field_value(record->known, name, &old) || !same_value(value, &old);
-}
-
-/* Have we hidden a record, or may we have (null), whose row does not say so? */
-bool
-bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
-{
-	JsonbValue	v;
-
-	return resource->hidden_by && !field_value(wanted, resource->hidden_by, &v) &&
-		field_value(known, resource->hidden_by, &v) &&
-		(v.type == jbvNull || (v.type == jbvBool && v.val.boolean == resource->hidden_when));
-}
-
-/*
- * The fields, other than collections, to send so that a record with the known contents "known" (NULL:
- * nothing is known) becomes "wanted".
- *
- * A hidden record whose source row is back is shown again.
- */
-Jsonb *
-bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
-{
-	Record		record = {resource, known};
-	Jsonb	   *changes = bcd_payload_filter(wanted, has_to_be_sent, &record);
-
-	if (bcd_payload_is_hidden(resource, wanted, known))
-		changes = bcd_payload_set_bool(changes, resource->hidden_by, !resource->hidden_when);
-	return changes;
-}
-
 /* A copy of a payload with one field set. */
 Jsonb *
 bcd_payload_set(Jsonb *payload, const char *field, JsonbValue *value)

@@ -5,17 +5,12 @@
  * Fields that requests can have but that are left out:
  *
  *	id						assigned by the store
- *	addresses, attributes	collections of records below the customer, which
- *							have endpoints of their own; updates ignore them
- *	form_fields, store_credit_amounts
- *							arrays of objects, which come with the collections
  *	authentication			passwords do not belong in a mapping, and the API
  *							does not accept hashes
  *
  * Metafields are left out as well; they have endpoints of their own.
  *
  * Read-only: address_count, attribute_count, date_created, date_modified,
- * origin_channel_id (requests can have it, but it never changes),
  * registration_ip_address (updates can have it, but it is called read-only).
  *
  * Groups of customers are not a resource yet, so customer_group_id is a number.
@@ -25,22 +20,66 @@
 #include "resource/fields.h"
 #include "resource/resource.h"
 
+static const char *const nested_address_type[] = {"residential", "commercial", NULL};
+
+/* State and postal code are required only of addresses that are made alone. */
+static const BcdField nested_address_fields[] = {
+	{"address1", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+	FREE_TEXT("address2", 0),
+	ENUM("address_type", nested_address_type, 0),
+	TEXT("city", 1, 100, BCD_F_REQUIRED),
+	TEXT("company", 0, 255, 0),
+	TEXT("country_code", 2, 2, BCD_F_REQUIRED),
+	TEXT("first_name", 1, 255, BCD_F_REQUIRED),
+	TEXT("last_name", 1, 255, BCD_F_REQUIRED),
+	TEXT("phone", 0, 50, 0),
+	TEXT("postal_code", 0, 30, 0),
+	TEXT("state_or_province", 0, 100, 0),
+};
+static const BcdRecords nested_address = {BCD_FIELDS(nested_address_fields),.key = BCD_LIST(NULL)};
+
+static const BcdField nested_attribute_fields[] = {
+	WHOLE("attribute_id", 1, INT32_MOST, BCD_F_REQUIRED),
+	TEXT("attribute_value", 0, 255, BCD_F_REQUIRED),
+};
+static const BcdRecords nested_attribute = {BCD_FIELDS(nested_attribute_fields),.key = BCD_LIST("attribute_id")};
+
+/* Only the control panel defines which form fields there are. */
+static const BcdField form_field_fields[] = {
+	FREE_TEXT("name", BCD_F_REQUIRED),
+	{"value", BCD_ANY, 0, -1, -1, BCD_F_REQUIRED},
+};
+static const BcdRecords form_field = {BCD_FIELDS(form_field_fields),.key = BCD_LIST("name")};
+
+static const BcdField store_credit_fields[] = {
+	PRICE("amount", BCD_F_REQUIRED),
+};
+static const BcdRecords store_credit = {BCD_FIELDS(store_credit_fields),.key = BCD_LIST("amount")};
+
 /*
  * The specification gives email a limit of 250 for creates and 255 for
  * updates. No channel_ids, or null, means that the customer can sign in to all
  * channels; an empty array is not allowed. The store sends a welcome mail only
  * if the request that creates the customer asks for it.
+ *
+ * Addresses and attributes can be sent with a new customer; later, they have
+ * endpoints of their own, and updates ignore them.
  */
 static const BcdField customer_fields[] = {
 	FLAG("accepts_product_review_abandoned_cart_emails"),
+	{"addresses", BCD_RECORDS, 0, 10, -1, BCD_F_WRITE_ONLY | BCD_F_CREATE_ONLY,.records = &nested_address},
+	{"attributes", BCD_RECORDS, 0, 10, -1, BCD_F_WRITE_ONLY | BCD_F_CREATE_ONLY,.records = &nested_attribute},
 	{"channel_ids", BCD_INTEGERS, 1, BCD_NO_MAX, -1, BCD_F_SET | BCD_F_NULLABLE},
 	TEXT("company", 0, 255, 0),
 	WHOLE("customer_group_id", 0, INT32_MOST, 0),
 	TEXT("email", 3, 250, BCD_F_REQUIRED | BCD_F_NO_CASE | BCD_F_EMAIL),
 	TEXT("first_name", 1, 100, BCD_F_REQUIRED),
+	{"form_fields", BCD_RECORDS, 0, BCD_NO_MAX, -1, BCD_F_SET | BCD_F_SOME,.records = &form_field},
 	TEXT("last_name", 1, 100, BCD_F_REQUIRED),
 	FREE_TEXT("notes", 0),
+	WHOLE("origin_channel_id", 1, INT32_MOST, BCD_F_FIXED),
 	TEXT("phone", 0, 50, 0),
+	{"store_credit_amounts", BCD_RECORDS, 0, 1, -1, 0,.records = &store_credit},
 	TEXT("tax_exempt_category", 0, 255, 0),
 	{"trigger_account_created_notification", BCD_BOOLEAN, 0, -1, -1, BCD_F_WRITE_ONLY | BCD_F_CREATE_ONLY},
 };
@@ -63,16 +102,21 @@ static const BcdFacet customer_facets[] = {
 	},
 };
 
+/* Parts of customers that are shown if they are asked for */
+#define PARTS	"&include=formfields,storecredit"
+
 /*
  * The specification calls e-mail addresses unique; according to the guide for
- * stores with several storefronts, they are unique per channel.
+ * stores with several storefronts, they are unique per channel: that from which
+ * the customer came.
  */
 static const BcdKey customer_keys[] = {
 	{
 		BCD_LIST("email"),
-		.one = {&customer_list, "email:in={email}"},
-		.many = {&customer_list, "email:in={email,}"},
+		.one = {&customer_list, "email:in={email}" PARTS},
+		.many = {&customer_list, "email:in={email,}" PARTS},
 		.shared = true,
+		.apart_by = "origin_channel_id",
 	},
 	{NULL}
 };
@@ -84,9 +128,10 @@ const BcdResource bcd_customer = {
 	.name = "customer",
 	.id = "id",
 	.keys = customer_keys,
+	.after = "customer_attribute",
 	BCD_FIELDS(customer_fields),
 	BCD_FACETS(customer_facets),
-	.view = {&customer_list, "id:in={id,}"},
+	.view = {&customer_list, "id:in={id,}" PARTS},
 	.list = {&customer_list},
 	.gone_is_refused = true,
 	.twin_is_refused = true,

@@ -9,7 +9,8 @@
 
 /* Resources that do not refer to each other are pushed in this order */
 static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product, &bcd_variant, &bcd_customer, &bcd_channel_assignment,
-&bcd_category_assignment, &bcd_inventory, &bcd_price_record, &bcd_redirect, &bcd_price_list};
+	&bcd_category_assignment, &bcd_inventory, &bcd_price_record, &bcd_redirect, &bcd_price_list,
+&bcd_customer_attribute, &bcd_customer_address, &bcd_customer_attribute_value};
 
 StaticAssertDecl(lengthof(resources) <= BCD_MAX_RESOURCES, "BCD_MAX_RESOURCES is too small");
 
@@ -110,10 +111,31 @@ bcd_resource_identifies(const BcdResource *resource, const char *field)
 	int			i;
 
 	for (key = resource->keys; key->fields; key++)
+	{
 		for (i = 0; key->fields[i]; i++)
 			if (strcmp(key->fields[i], field) == 0)
 				return true;
+		for (i = 0; key->made_of && key->made_of[i].field; i++)
+			if (strcmp(key->made_of[i].field, field) == 0)
+				return true;
+	}
 	return false;
+}
+
+/*
+ * The key whose text consists of several fields, if it has this name (NULL:
+ * any); NULL: there is none.
+ */
+const BcdKey *
+bcd_resource_made_key(const BcdResource *resource, const char *name)
+{
+	int			i;
+
+	for (i = 0; resource->keys[i].fields; i++)
+		if (resource->keys[i].made_of &&
+			(name == NULL || strcmp(bcd_resource_key(resource, i), name) == 0))
+			return &resource->keys[i];
+	return NULL;
 }
 
 /* The facet that writes a field */

@@ -49,7 +49,7 @@ const BcdReplyForm bcd_reply_variants = {
 };
 
 /*
- * Customers, customer attributes, and attribute values.
+ * Customers and customer attributes.
  *
  * 422 {"status": 422, "title": "...", "errors": {".customer_create": "..."}}
  *
@@ -58,6 +58,14 @@ const BcdReplyForm bcd_reply_variants = {
  */
 const BcdReplyForm bcd_reply_customers = {
 	.records = "data",.errors = "errors",.blames = BCD_BLAMES_NONE,.keeps_some = true,
+};
+
+/*
+ * Values of customer attributes: the same, but what was saved of a refused batch
+ * is overwritten when it is sent again.
+ */
+const BcdReplyForm bcd_reply_attribute_values = {
+	.records = "data",.errors = "errors",.blames = BCD_BLAMES_NONE,
 };
 
 /*

@@ -40,6 +40,7 @@ typedef enum BcdType
 	BCD_INTEGERS,				/* array of integers */
 	BCD_STRINGS,				/* array of strings */
 	BCD_OBJECT,
+	BCD_ANY,					/* a string, a number, or an array of strings */
 	BCD_RECORDS					/* array of objects: records below this one */
 } BcdType;
 
@@ -63,6 +64,9 @@ typedef enum BcdType
 									 * another value gets another record, and
 									 * the old one is removed */
 
+#define BCD_F_SOME			0x100000	/* the store may have more elements
+										 * than those of the row */
+
 /* A value for new records that is requested from the store once per run */
 typedef struct BcdDefault
 {
@@ -79,7 +83,8 @@ typedef struct BcdRecords
 	const struct BcdField *fields;	/* sorted by name */
 	int			nfields;
 	const char *const *key;		/* the fields in which elements differ; all of
-								 * them are required */
+								 * them are required; none: elements are not
+								 * compared with each other */
 	int			kin;			/* an element can be changed into another one
 								 * that has the same values in so many leading
 								 * key fields; 0: its key cannot be changed */
@@ -104,6 +109,9 @@ typedef struct BcdField
 	const BcdDefault *otherwise;	/* for rows without a value, or NULL */
 	const char *facet;			/* written with this facet; NULL: the first */
 	const BcdRecords *records;	/* the elements of BCD_RECORDS */
+	const char *typed_by;		/* field that refers to a record whose field
+								 * "type" says what text this one may hold:
+								 * "string", "number" or "date"; or NULL */
 } BcdField;
 
 /*
@@ -191,6 +199,8 @@ typedef struct BcdEndpoint
 								 * the array, or NULL */
 	const char *beside;			/* further members of that object, as JSON */
 	bool		alone;			/* never at the same time as another write */
+	int			parents;		/* maximum number of parents whose records a
+								 * request may have; 0: any */
 } BcdEndpoint;
 
 /* How a facet is created, updated or removed */
@@ -216,6 +226,14 @@ typedef struct BcdView
 								 * siblings.c */
 } BcdView;
 
+/* A field whose value is part of a key that consists of several */
+typedef struct BcdMadeOf
+{
+	const char *field;			/* NULL marks the end of the list */
+	const char *otherwise;		/* what the store has if a row has no value,
+								 * or NULL */
+} BcdMadeOf;
+
 /*
  * A key that identifies a record: a string, which is the last of the fields,
  * and ids in the others, which limit where it is unique. The key of a record
@@ -232,6 +250,12 @@ typedef struct BcdKey
 	BcdView		many;			/* to look up several records, or nothing */
 	bool		shared;			/* several records may have the same key: a
 								 * row that finds more than one is not linked */
+	const char *apart_by;		/* several records may have the same key, but
+								 * not with the same id in this field, if the
+								 * row has one; or NULL */
+	const BcdMadeOf *made_of;	/* the last of the fields is none of the API:
+								 * its text consists of the values of these,
+								 * all of them strings or ids; or NULL */
 } BcdKey;
 
 /* Where a reply has a field that is no member of the record by its own name */
@@ -314,6 +338,8 @@ typedef struct BcdResource
 								 * or nothing */
 	BcdView		list;			/* all records */
 	const BcdShape *shape;		/* of the replies of view; NULL: simple */
+	const BcdPlace *aliases;	/* fields of records with an id that replies
+								 * have under other names; or NULL */
 	const char *list_after;		/* query parameter "id greater than"; NULL:
 								 * use page numbers */
 	bool		small;			/* few enough records to read the whole list
@@ -337,6 +363,7 @@ typedef struct BcdResource
 extern const BcdReplyForm bcd_reply_records;
 extern const BcdReplyForm bcd_reply_variants;
 extern const BcdReplyForm bcd_reply_customers;
+extern const BcdReplyForm bcd_reply_attribute_values;
 extern const BcdReplyForm bcd_reply_addresses;
 extern const BcdReplyForm bcd_reply_metafields;
 extern const BcdReplyForm bcd_reply_categories;
@@ -355,6 +382,9 @@ extern const BcdEndpoint bcd_stock_absolute;
 extern const BcdResource bcd_brand;
 extern const BcdResource bcd_category;
 extern const BcdResource bcd_customer;
+extern const BcdResource bcd_customer_address;
+extern const BcdResource bcd_customer_attribute;
+extern const BcdResource bcd_customer_attribute_value;
 extern const BcdResource bcd_inventory;
 extern const BcdResource bcd_price_record;
 extern const BcdResource bcd_channel_assignment;
@@ -376,6 +406,7 @@ extern const BcdField *bcd_resource_field(const BcdResource *resource, const cha
 extern const char *bcd_resource_key(const BcdResource *resource, int n);
 extern bool bcd_resource_is_own_parent(const BcdResource *resource);
 extern bool bcd_resource_identifies(const BcdResource *resource, const char *field);
+extern const BcdKey *bcd_resource_made_key(const BcdResource *resource, const char *name);
 extern const BcdFacet *bcd_resource_facet_of(const BcdResource *resource, const BcdField *field);
 extern const BcdField *bcd_records_field(const BcdRecords *records, const char *name);
 

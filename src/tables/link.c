@@ -132,6 +132,29 @@ bcd_link_exists(const char *server, const BcdResource *resource, const char *sto
 	return bcd_execute(&select_exists, args, NULL) > 0;
 }
 
+static BcdStatement select_text = {
+	"SELECT l.payload ->> $5 FROM bcdelta.link AS l JOIN bcdelta.feed AS f USING (feed)"
+	" WHERE f.server = $1 AND f.resource = $2 AND l.address = $3::text AND f.store = $4 AND l.payload ? $5 LIMIT 1",
+	5, {NAMEOID, TEXTOID, INT8OID, TEXTOID, TEXTOID}
+};
+
+/*
+ * Returns a field of a record of a store as text, as far as a link of any feed
+ * tells, in the current memory context; or NULL.
+ */
+char *
+bcd_link_text(const char *server, const BcdResource *resource, const char *store, int64 store_id, const char *field)
+{
+	Datum		args[5];
+
+	args[0] = bcd_name_datum(server);
+	args[1] = CStringGetTextDatum(resource->name);
+	args[2] = Int64GetDatum(store_id);
+	args[3] = CStringGetTextDatum(store ? store : "");
+	args[4] = CStringGetTextDatum(field);
+	return bcd_select(&select_text, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
+}
+
 static BcdStatement select_link = {
 	"SELECT store_id, payload, remembered, aside, address FROM bcdelta.link WHERE feed = $1 AND key = $2",
 	2, {TEXTOID, TEXTOID}

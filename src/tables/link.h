@@ -33,6 +33,7 @@ extern bool bcd_link_other_row(const char *feed, const BcdResource *resource, in
 extern char *bcd_link_other_owner(const char *feed, const BcdResource *resource, int64 store_id);
 extern char *bcd_link_owner_elsewhere(const char *feed, const BcdResource *resource, const char *address);
 extern uint64 bcd_links_at(const char *feed, char *const *addresses, int n);
+extern char *bcd_link_text(const char *server, const BcdResource *resource, const char *store, int64 store_id, const char *field);
 extern bool bcd_link_exists(const char *server, const BcdResource *resource, const char *store,
 							int64 store_id);
 extern uint64 bcd_links_select(const char *feed, const char *after, bool sample, int64 limit);

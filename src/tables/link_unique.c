@@ -135,14 +135,30 @@ bcdelta_unique_keys(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(bcd_array(INT8OID, hashes, NULL, n));
 }
 
+/* Returns what sets apart records with one value of a natural field; or 0. */
+static int64
+apart_of(const BcdResource *r, const char *field, Jsonb *payload)
+{
+	int			i;
+
+	for (i = 0; bcd_resource_key(r, i); i++)
+		if (r->keys[i].apart_by && strcmp(bcd_resource_key(r, i), field) == 0)
+			return bcd_payload_integer(payload, r->keys[i].apart_by);
+	return 0;
+}
+
 /* Returns whether a payload is known to have this value of a natural field. */
 bool
 bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
 {
 	char	   *value = bcd_payload_text(payload, key->field);
+	int64		apart;
 	int64		tree;
 
 	if (value == NULL || strcmp(bcd_folded(value), key->folded) != 0)
+		return false;
+	apart = key->apart != 0 ? apart_of(r, key->field, payload) : 0;
+	if (apart != 0 && apart != key->apart)
 		return false;
 	if (r->parent && bcd_payload_integer(payload, r->parent) != key->scope)
 		return false;
@@ -167,6 +183,7 @@ bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique
 	key->value = value;
 	key->folded = bcd_folded(value);
 	key->scope = r->parent ? bcd_payload_integer(payload, r->parent) : 0;
+	key->apart = apart_of(r, field, payload);
 	key->tree = r->defaulted ? bcd_payload_integer(payload, r->defaulted) : 0;
 	key->hash = bcd_unique_hash(field, key->scope, value);
 	return true;

@@ -17,6 +17,8 @@ typedef struct BcdUnique
 	char	   *folded;
 	int64		scope;
 	int64		tree;			/* 0: the default tree, or none */
+	int64		apart;			/* the same value in another channel is
+								 * another one; 0: in any */
 	int64		hash;
 } BcdUnique;
 

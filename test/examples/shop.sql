@@ -79,6 +79,21 @@ CREATE TABLE customer (
 	guest boolean NOT NULL DEFAULT false,
 	last_seen timestamptz
 );
+CREATE TABLE address (
+	id integer PRIMARY KEY,
+	customer_id integer NOT NULL REFERENCES customer ON DELETE CASCADE,
+	first_name text NOT NULL,
+	last_name text NOT NULL,
+	company text,
+	street text NOT NULL,
+	extra text,
+	city text NOT NULL,
+	state text,
+	postal_code text,
+	country char(2) NOT NULL,
+	phone text
+);
+CREATE INDEX ON address (customer_id);
 
 INSERT INTO category VALUES (1, NULL, 1), (2, 1, 1), (3, 1, 2), (4, NULL, 2);
 INSERT INTO category_text VALUES (1, 'de', 'Kleidung', NULL), (1, 'en', 'Clothing', NULL), (2, 'de', 'Hemden', 'Aus Leinen'),
@@ -102,3 +117,7 @@ INSERT INTO stock (variant_id, warehouse_id, quantity, reserved) VALUES (11, 1, 
 	(22, 2, 2, 4), (31, 1, 100, 0), (31, 2, 20, 0), (41, 1, 9, 0);
 INSERT INTO customer (id, email, first_name, last_name, company, phone, guest) VALUES (1, 'mia@example.org', 'Mia', 'Vogt', NULL, '+49 40', false),
 	(2, 'jon@example.org', 'Jon', 'Ek', 'Ek AB', NULL, false), (3, 'mia@example.org', 'Mia', 'Vogt', NULL, NULL, true);
+-- the second one of Mia's is for invoices, and the same
+INSERT INTO address (id, customer_id, first_name, last_name, street, city, state, postal_code, country) VALUES (1, 1, 'Mia', 'Vogt', 'Elbchaussee 1', 'Hamburg', 'Hamburg', '22765', 'DE'),
+	(2, 1, 'Mia', 'Vogt', 'Elbchaussee 1', 'Hamburg', 'Hamburg', '22765', 'DE'), (3, 2, 'Jon', 'Ek', 'Storgata 2', 'Oslo', NULL, NULL, 'NO'),
+	(4, 3, 'Mia', 'Vogt', 'Elbchaussee 1', 'Hamburg', 'Hamburg', '22765', 'DE');

@@ -14,6 +14,8 @@
 -- => stock BEUTEL-1 {"1": 100, "2": 20}
 -- => customer mia@example.org {"phone": "+49 40"}
 -- => customer jon@example.org {"company": "Ek AB"}
+-- => address Elbchaussee 1 {"customer": "mia@example.org", "city": "Hamburg", "postal_code": "22765"}
+-- => address Storgata 2 {"customer": "jon@example.org", "state_or_province": ""}
 
 -- : prices of a variant, of a product without options, of another currency
 -- => variant HEMD-M-W {"price": 49.9}
@@ -101,5 +103,15 @@ INSERT INTO product_image VALUES (2, 1, 'https://cdn.example.org/hose.jpg');
 -- : customers
 -- => customer vogt@example.org {"first_name": "Mia", "phone": ""}
 -- => customer mia@example.org {"first_name": "Mia"}
+-- => address Elbchaussee 2 {"customer": "vogt@example.org"}
+-- => address Elbchaussee 1 {"customer": "mia@example.org"}
 UPDATE customer SET email = 'vogt@example.org', phone = NULL WHERE id = 1;
+UPDATE address SET street = 'Elbchaussee 2' WHERE customer_id = 1;
 UPDATE customer SET guest = false WHERE id = 3;
+
+-- : addresses: the first of two that were the same changes, one is deleted
+-- => address Elbchaussee 2 {"phone": ""}
+-- => address Elbchaussee 3 {"phone": "+49 40"}
+-- => address Storgata 2 null
+UPDATE address SET street = 'Elbchaussee 3', phone = '+49 40' WHERE id = 1;
+DELETE FROM address WHERE id = 3;

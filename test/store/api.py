@@ -2,7 +2,9 @@
 
 import re
 
+import addresses
 import assignments
+import attributes
 import brands
 import categoriesapi
 import customers
@@ -62,6 +64,15 @@ _FIXED = {endpoint.pattern: endpoint for endpoint in (
     Endpoint("/customers", CUSTOMERS, GET=customers.list_all,
              POST=customers.post, PUT=customers.put,
              DELETE=customers.delete),
+    Endpoint("/customers/addresses", CUSTOMERS, GET=addresses.list_all,
+             POST=addresses.post, PUT=addresses.put,
+             DELETE=addresses.delete),
+    Endpoint("/customers/attributes", CUSTOMERS, GET=attributes.list_all,
+             POST=attributes.post, PUT=attributes.put,
+             DELETE=attributes.delete),
+    Endpoint("/customers/attribute-values", CUSTOMERS,
+             GET=attributes.list_values, PUT=attributes.put_values,
+             DELETE=attributes.delete_values),
     Endpoint("/pricelists", CATALOG, writes="prices",
              GET=pricelists.list_all, POST=pricelists.post,
              DELETE=pricelists.delete_many),

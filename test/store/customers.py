@@ -1,9 +1,13 @@
-"""Customers: flat, without their addresses, attributes and form fields."""
+"""Customers; addresses and attributes can be nested in new ones."""
 
 import re
 from operator import ge, le
 
+import addresses
+import attributes
+import exactjson
 import fields
+import formfields
 import listing
 import query
 from replies import Refused, Reply, error, nothing
@@ -19,7 +23,8 @@ KIND = Kind("customer", "id", {
     "customer_group_id": 0, "address_count": 0, "attribute_count": 0,
     "accepts_product_review_abandoned_cart_emails": False,
     "channel_ids": None, "origin_channel_id": 1,
-    "registration_ip_address": "", "date_created": "", "date_modified": ""})
+    "registration_ip_address": "", "date_created": "", "date_modified": ""},
+    optional=("form_fields", "store_credit_amounts"))
 
 _channels = fields.distinct(fields.list_of(fields.integer(1, _MOST)))
 
@@ -45,8 +50,16 @@ CHECKS = {
     "customer_group_id": fields.integer(0, _MOST),
     "accepts_product_review_abandoned_cart_emails": fields.boolean,
     "channel_ids": _channel_ids,
+    "form_fields": formfields.check,
+    "store_credit_amounts": fields.list_of(
+        fields.obj({"amount": fields.number(0)}, ("amount",)), 1),
 }
-_NEW_CHECKS = dict(CHECKS, trigger_account_created_notification=fields.boolean)
+# Records below, which are checked where the call is known.
+_BELOW = {"addresses": (addresses, fields.list_of(lambda item: item, 10)),
+          "attributes": (attributes, fields.list_of(lambda item: item, 10))}
+_NEW_CHECKS = dict(CHECKS, trigger_account_created_notification=fields.boolean,
+                   origin_channel_id=fields.integer(1, _MOST),
+                   **{name: check for name, (_, check) in _BELOW.items()})
 READ_ONLY = ("id", "date_created", "date_modified", "address_count",
              "attribute_count", "registration_ip_address",
              "origin_channel_id")
@@ -80,6 +93,8 @@ _FILTERS = {
 }
 LIST_PARAMS = {name: param for name, (param, _) in _FILTERS.items()}
 LIST_PARAMS.update(listing.PAGING)
+LIST_PARAMS["include"] = query.some_of(
+    "addresses", "storecredit", "attributes", "formfields")
 DELETE_PARAMS = {"id:in": query.INTEGERS}
 
 
@@ -105,29 +120,62 @@ def conflicts(store, clean, own=None, origin=1):
 
 def origin_of(clean):
     """The channel that a new customer comes from."""
-    return (clean.get("channel_ids") or [1])[0]
+    return clean.get("origin_channel_id") or (
+        clean.get("channel_ids") or [1])[0]
 
 
 def create(store, clean, key=None, origin=None):
     record = dict(clean)
+    below = {name: record.pop(name, ()) for name in _BELOW}
     record["id"] = store.customers.take_id() if key is None else key
     record["origin_channel_id"] = origin or origin_of(clean)
     record["date_created"] = record["date_modified"] = store.stamp()
     if record.pop("trigger_account_created_notification", False):
         store.welcomed.append(record["email"])
     store.customers.add(record)
+    for name, (module, _) in _BELOW.items():
+        module.add_nested(store, record["id"], below[name])
     return record
 
 
 def update(store, key, clean):
-    return store.customers.put(key, dict(clean, date_modified=store.stamp()))
+    changes = formfields.merged(store, store.customers.rows[key], clean)
+    return store.customers.put(key, dict(changes, date_modified=store.stamp()))
 
 
 def remove(store, key):
+    """With all that is below it."""
+    for module, _ in _BELOW.values():
+        module.remove_of(store, key)
     store.customers.remove(key)
 
 
 # -- the API -----------------------------------------------------------------
+
+_PARTS = {"formfields": ("form_fields", []),
+          "storecredit": ("store_credit_amounts", [{"amount": 0}])}
+
+
+def _show(store, include=()):
+    """How a customer looks: with the parts that were asked for."""
+    def show(record):
+        record, key = dict(record), record["id"]
+        for name, (field, blank) in _PARTS.items():
+            if name in include:
+                record.setdefault(field, blank)
+            else:
+                record.pop(field, None)
+        record["address_count"] = len(
+            store.addresses.members("customer", key))
+        record["attribute_count"] = len(
+            store.attribute_values.members("customer", key))
+        shown = KIND.show(store.customers, record)
+        below = "".join(",%s:[%s]" % (
+            exactjson.quote(name), ",".join(module.of_customer(store, key)))
+            for name, (module, _) in _BELOW.items() if name in include)
+        return shown[:-1] + below + "}"
+    return show
+
 
 def list_all(call):
     values = call.params(LIST_PARAMS)
@@ -136,7 +184,7 @@ def list_all(call):
                for name, (_, build) in _FILTERS.items() if name in values]
     found = listing.select(table, filters)
     return listing.paged(call, table, found, values,
-                         lambda r: KIND.show(table, r))
+                         _show(call.store, values.get("include", ())))
 
 
 def _refuse(what, errors):
@@ -161,6 +209,13 @@ def _new(call, item):
     errors = {}
     clean = call.validate(item, _NEW_CHECKS, errors, READ_ONLY, _REQUIRED)
     errors = errors or conflicts(call.store, clean, None, origin_of(clean))
+    errors = errors or formfields.problem(call.store, clean)
+    for name, (module, _) in _BELOW.items():
+        try:
+            if name in clean and not errors:
+                clean[name] = module.nested(call, clean[name])
+        except fields.Bad as problem:
+            errors[name] = "%s %s" % (name, problem)
     if errors:
         _refuse("create", errors)
     key = create(call.store, clean)["id"]
@@ -178,6 +233,7 @@ def _change(call, item):
     clean = call.validate(rest, CHECKS, errors, READ_ONLY)
     errors = errors or conflicts(
         call.store, clean, key, table.rows[key]["origin_channel_id"])
+    errors = errors or formfields.problem(call.store, clean)
     if errors:
         _refuse("update", errors)
     call.before(key, update(call.store, key, clean))
@@ -195,12 +251,12 @@ def _run(call, items, save):
     except Refused:
         if call.store.settings["customer_mode"] == "atomic":
             for _, key in call.entry.created:
-                table.remove(key)
+                remove(call.store, key)
             del call.store.welcomed[welcomed:]
             call.undo(table.restore)
         raise
-    return Reply(200, items=[KIND.show(table, table.rows[key])
-                             for key in saved])
+    show = _show(call.store)
+    return Reply(200, items=[show(table.rows[key]) for key in saved])
 
 
 def post(call):

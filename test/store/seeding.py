@@ -4,6 +4,8 @@ Seeding is the first load of a migration, an edit is what an administrator
 does in the control panel.  Both are checked lightly and journaled nowhere.
 """
 
+import addresses
+import attributes
 import brands
 import categories
 import customers
@@ -26,12 +28,16 @@ class SeedError(ValueError):
 _CHECKS = {"product": productfields.CHECKS, "brand": brands.CHECKS,
            "category": categories.CHECKS, "customer": customers.CHECKS,
            "variant": variants.SINGLE, "redirect": redirects.CHECKS,
-           "price_list": pricelists.CHECKS}
+           "price_list": pricelists.CHECKS,
+           "address": addresses.CHECKS, "attribute": attributes.CHECKS,
+           "attribute_value": attributes.VALUE_CHECKS}
 _DATES = ("date_created", "date_modified")
 _PLURAL = {"products": "product", "brands": "brand",
            "categories": "category", "trees": "tree",
            "customers": "customer", "variants": "variant",
-           "redirects": "redirect", "price_lists": "price_list"}
+           "redirects": "redirect", "price_lists": "price_list",
+           "addresses": "address", "attributes": "attribute",
+           "attribute_values": "attribute_value"}
 _UNKEYED = ("tree", "stock")
 
 
@@ -46,7 +52,9 @@ def _table(store, kind):
     return {"product": store.products, "brand": store.brands,
             "category": store.categories, "customer": store.customers,
             "variant": store.variants, "redirect": store.redirects,
-            "price_list": store.price_lists}[kind]
+            "price_list": store.price_lists, "address": store.addresses,
+            "attribute": store.attributes,
+            "attribute_value": store.attribute_values}[kind]
 
 
 def _clean(kind, record):
@@ -137,6 +145,38 @@ def _seed_customer(store, record):
     return customers.create(store, clean, key, origin)["id"]
 
 
+def _seed_address(store, record):
+    """Not checked for twins."""
+    rest, (key, customer) = _split(record, "id", "customer_id")
+    clean = _clean("address", rest)
+    if customer not in store.customers.rows or any(
+            name not in clean for name in addresses.NESTED):
+        raise SeedError("an address needs a customer and %s"
+                        % ", ".join(addresses.NESTED))
+    return addresses.create(
+        store, dict(clean, customer_id=customer), key)["id"]
+
+
+def _seed_attribute(store, record):
+    rest, (key,) = _split(record, "id")
+    clean = _clean("attribute", rest)
+    if len(clean) < 2:
+        raise SeedError("an attribute needs name and type")
+    _refuse(attributes.conflicts(store, clean))
+    return attributes.create(store, clean, key)["id"]
+
+
+def _seed_attribute_value(store, record):
+    rest, (customer, attribute) = _split(
+        record, "customer_id", "attribute_id")
+    clean = _clean("attribute_value", rest)
+    if customer not in store.customers.rows or (
+            attribute not in store.attributes.rows):
+        raise SeedError("a value needs a customer and an attribute")
+    return attributes.put_value(store, customer, attribute,
+                                clean.get("attribute_value", ""))[0]
+
+
 def _seed_variant(store, record):
     """option_values by name; what is missing of them is made."""
     rest, (key, product, choices) = _split(
@@ -193,7 +233,9 @@ _SEED = {"product": _seed_product, "brand": _seed_brand,
          "category": _seed_category, "tree": _seed_tree,
          "stock": _seed_stock, "customer": _seed_customer,
          "variant": _seed_variant, "redirect": _seed_redirect,
-         "price_list": _seed_price_list}
+         "price_list": _seed_price_list, "address": _seed_address,
+         "attribute": _seed_attribute,
+         "attribute_value": _seed_attribute_value}
 
 
 def _numbered(value, number):
@@ -261,6 +303,12 @@ def edit(store, body):
         _refuse(customers.conflicts(
             store, clean, key, store.customers.rows[key]["origin_channel_id"]))
         customers.update(store, key, clean)
+    elif kind == "address":
+        addresses.update(store, key, clean)
+    elif kind == "attribute":
+        attributes.update(store, key, clean)
+    elif kind == "attribute_value":
+        store.attribute_values.put(key, clean)
     elif kind == "variant":
         variants.update(store, key, clean)
     elif kind == "price_list":
@@ -295,6 +343,7 @@ def remove(store, body):
     module = {"product": products, "brand": brands,
               "category": categories, "customer": customers,
               "variant": variants, "redirect": redirects,
-              "price_list": pricelists}[kind]
+              "price_list": pricelists, "address": addresses,
+              "attribute": attributes}[kind]
     module.remove(store, key)
     return {"removed": key}

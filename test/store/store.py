@@ -6,6 +6,8 @@ import time
 from collections import Counter
 from datetime import datetime, timezone
 
+import addresses
+import attributes
 import brands
 import categories
 import customers
@@ -26,6 +28,12 @@ LOCATIONS = {"path": "^/inventory/locations$", "limit": 50}
 # Of updates it is documented; of creates it was once, and is not now.
 CUSTOMERS = [{"method": method, "path": "^/customers$", "limit": 3}
              for method in ("POST", "PUT")]
+# Of these it is documented.
+CUSTOMERS += [{"method": method, "path": "^/customers/%s$" % below,
+               "limit": limit} for method, below, limit in (
+                   ("POST", "addresses", 10), ("PUT", "addresses", 3),
+                   ("POST", "attributes", 3), ("PUT", "attributes", 3),
+                   ("PUT", "attribute-values", 3))]
 
 ONE_AT_A_TIME = [{"path": path, "limit": 1, "method": "PUT"} for path in (
     r"^/pricelists/\d+/records$", "^/catalog/products/channel-assignments$",
@@ -56,6 +64,9 @@ DEFAULTS = {
     # customers
     "customer_batch": 10, "customer_delete_batch": 100,
     "customer_mode": "atomic", "email_unique": "store",
+    "address_batch": 10, "address_twins": "exact", "address_reply": "list",
+    "address_gone": "refuse", "most_attributes": 50,
+    "form_fields": ["Shirt size", "Hobbies"], "form_field_update": "merge",
     # variants
     "variant_batch": 50, "variant_mode": "atomic", "variant_twin_status": 409,
     "variant_sku_exact": True, "variant_needs_product": True,
@@ -98,6 +109,10 @@ _CHOICES = {
     "variant_twin_status": (409, 422),
     "value_ids": ("stable", "change"),
     "email_unique": ("store", "channel"),
+    "address_twins": ("exact", "fold"),
+    "address_reply": ("list", "bare"),
+    "address_gone": ("refuse", "absent"),
+    "form_field_update": ("merge", "replace"),
     "price_mode": ("partial", "atomic"),
     "price_errors": ("all", "one"),
     "price_omitted": ("clear", "keep"),
@@ -197,6 +212,9 @@ class Store:
         self.categories = categories.new_table(self)
         self.products = products.new_table(self)
         self.customers = customers.new_table(self)
+        self.addresses = addresses.new_table(self)
+        self.attributes = attributes.new_table(self)
+        self.attribute_values = attributes.new_values(self)
         self.variants = variants.new_table(self)
         self.options = {}           # product -> its options
         self.last_option = 100      # id of an option or of a value
@@ -233,6 +251,8 @@ class Store:
     def tables(self):
         return {"products": self.products, "brands": self.brands,
                 "categories": self.categories, "customers": self.customers,
+                "addresses": self.addresses, "attributes": self.attributes,
+                "attribute_values": self.attribute_values,
                 "variants": self.variants, "redirects": self.redirects,
                 "price_lists": self.price_lists}
 
@@ -275,6 +295,8 @@ class Store:
         self.stock.configure()
         if "seed" in changes:
             self.random.seed(changes["seed"])
+        if "address_twins" in changes:
+            self.addresses.reindex()
         if self.settings["names_ignore_case"] != before:
             for table in self.tables().values():
                 table.reindex()

@@ -45,10 +45,8 @@ class Looking(StoreCase):
             "GET (no resource)": {"404": 1}})
         self.assertEqual(counts["statuses"], {"200": 1, "409": 1, "404": 2})
         self.assertEqual((counts["total"], counts["server"]["bugs"]), (4, 0))
-        self.assertEqual(counts["records"],
-                         {"products": 0, "brands": 1, "categories": 0,
-                          "customers": 0, "variants": 0, "redirects": 0,
-                          "price_lists": 0})
+        self.assertEqual({name: n for name, n in counts["records"].items()
+                          if n}, {"brands": 1})
 
     def test_journal(self):
         self.product(price=1)
@@ -204,10 +202,7 @@ class Editing(StoreCase):
         now = self.control.state("products")[0]
         self.assertEqual((now["brand_id"], now["categories"]), (0, []))
         self.control.remove("product", key)
-        self.assertEqual(self.control.counts()["records"],
-                         {"products": 0, "brands": 0, "categories": 0,
-                          "customers": 0, "variants": 0, "redirects": 0,
-                          "price_lists": 0})
+        self.assertFalse(any(self.control.counts()["records"].values()))
 
 
 class Steering(StoreCase):

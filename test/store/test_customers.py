@@ -6,6 +6,8 @@ from harness import StoreCase, until
 
 CUSTOMERS = "/customers"
 CREATE = [".customer_create"]
+ADDRESS = {"first_name": "Ann", "last_name": "Bell", "address1": "Elm St 1",
+           "city": "Oslo", "country_code": "NO"}
 UPDATE = [".customer_update"]
 
 
@@ -38,9 +40,15 @@ class Write(CustomerCase):
                     {"email": "ann"}, {"email": "a b@example.org"},
                     {"phone": "1" * 51}, {"channel_ids": []},
                     {"customer_group_id": -1}, {"customer_group_id": 1.5},
-                    {"nonsense": 1}, {"addresses": []}, {"id": 7},
+                    {"nonsense": 1}, {"addresses": [{}]}, {"id": 7},
+                    {"attributes": [{"attribute_id": 1,
+                                     "attribute_value": "x"}]},
+                    {"addresses": [ADDRESS] * 11}, {"addresses": {}},
                     {"authentication": {"new_password": "x"}},
-                    {"origin_channel_id": 1}, {"company": None},
+                    {"origin_channel_id": 0}, {"company": None},
+                    {"form_fields": [{"name": "Unknown", "value": "x"}]},
+                    {"form_fields": [{"name": "Hobbies"}]},
+                    {"store_credit_amounts": [{"amount": -1}]},
                     {"accepts_product_review_abandoned_cart_emails": "no"}):
             self.assertEqual(self.no(self.one("bob"), self.one(**bad)),
                              CREATE, bad)
@@ -108,6 +116,54 @@ class Write(CustomerCase):
         self.post(self.one(channel_ids=[3, 2]))
         self.assertEqual(self.ids("?email:in=ANN@example.org", CUSTOMERS),
                          [made[0]["id"], made[1]["id"], made[1]["id"] + 1])
+
+
+class Parts(CustomerCase):
+    def test_below_a_new_one(self):
+        self.control.seed("attributes", [{"id": 9, "name": "Age",
+                                          "type": "number"}])
+        made = self.post(self.one(
+            addresses=[ADDRESS, dict(ADDRESS, phone="1"), ADDRESS],
+            attributes=[{"attribute_id": 9, "attribute_value": "41"}]))[0]
+        self.assertEqual((made["address_count"], made["attribute_count"]),
+                         (2, 1))
+        self.no(self.one("bob", addresses=[dict(ADDRESS, country_code="")]))
+        self.no(self.one("bob", attributes=[
+            {"attribute_id": 9, "attribute_value": "old"}]))
+        self.no({"id": made["id"], "addresses": []}, method="PUT")
+        shown = self.ok("GET", CUSTOMERS +
+                        "?include=addresses,attributes").data[0]
+        self.assertEqual([a["phone"] for a in shown["addresses"]], ["", "1"])
+        self.assertEqual([a["attribute_value"] for a in shown["attributes"]],
+                         ["41"])
+        self.ok("DELETE", "/customers?id:in=%d" % made["id"], status=204)
+        for kind in ("addresses", "attribute_values"):
+            self.assertEqual(self.control.state(kind), [])
+
+    def test_a_refused_batch_leaves_nothing_below(self):
+        self.no(self.one(addresses=[ADDRESS]), self.one("bob", phone=1))
+        self.assertEqual(self.control.state("addresses"), [])
+
+    def test_form_fields_and_credit(self):
+        key = self.post(self.one(
+            form_fields=[{"name": "Hobbies", "value": ["Chess", "Go"]}],
+            store_credit_amounts=[{"amount": 43.15}]))[0]["id"]
+        query = CUSTOMERS + "?include=formfields,storecredit"
+        for mode, names in (("merge", ["Hobbies", "Shirt size"]),
+                            ("replace", ["Shirt size"])):
+            self.set(form_field_update=mode)
+            self.ok("PUT", CUSTOMERS, [{"id": key, "form_fields": [
+                {"name": "Shirt size", "value": 4}]}])
+            shown = self.ok("GET", query).data[0]
+            self.assertEqual([f["name"] for f in shown["form_fields"]], names)
+        self.assertEqual(float(shown["store_credit_amounts"][0]["amount"]),
+                         43.15)
+        self.assertNotIn("form_fields", self.ok("GET", CUSTOMERS).data[0])
+
+    def test_origin(self):
+        self.set(email_unique="channel")
+        self.post(self.one(), self.one(origin_channel_id=2))
+        self.no(self.one(origin_channel_id=2))
 
 
 class ReadAndDelete(CustomerCase):

@@ -208,6 +208,95 @@ subtest 'a customer that is gone is created again, and cannot be hidden' => sub 
 		qr/ERROR:.*hid/, 'no customer can be hidden');
 };
 
+subtest 'deletes go a hundred at a time, and a verify reads as many pages as it needs' => sub {
+	$shop->sql(q(INSERT INTO person (id, mail, first) SELECT g, format('m%s@example.org', g), 'M' FROM generate_series(1001, 1620) AS g));
+	$shop->clear;
+	is($shop->push->{created}, 620, 'created');
+	is(scalar(grep { $_->{method} eq 'POST' } $shop->writes), 62, 'ten at a time');
+	cmp_ok(scalar(grep { $_ eq 'GET /customers' } @{ $shop->calls }), '<=', 5, 'after looking up as many as fit into a URL');
+	$store->seed('customers', [ map { { id => 20000 + $_, email => "extra$_\@example.org", first_name => 'E', last_name => 'X' } } 1 .. 2 ]);
+	$shop->clear;
+	$shop->verify(q('person'));
+	is_deeply([ grep { /#2000/ } @{ $shop->discrepancies } ], [ map { "person|#2000$_|missing_in_source|email|extra$_\@example.org" } 1, 2 ], 'the last page tells what no row has');
+	my $pages = scalar @{ $shop->calls };
+	cmp_ok($pages, '<=', 7, "$pages requests: three pages of rows, the number of records, three pages of the list");
+	$store->control('remove', { resource => 'customer', id => 20000 + $_ }) foreach 1, 2;
+	$shop->sql('DELETE FROM person WHERE id BETWEEN 1001 AND 1230');
+	$shop->clear;
+	is($shop->push->{deleted}, 230, 'deleted');
+	is_deeply([ sort { $a <=> $b } map { scalar split /,/, $_->{query} =~ s/.*id:in=//r } $shop->writes ], [ 30, 100, 100 ], 'by their ids, a hundred at a time');
+	$shop->sql('DELETE FROM person WHERE id > 1230');
+	$shop->push;
+	is_deeply($store->violations, {}, 'no rule of the API was broken');
+};
+
+subtest 'a row whose address changes while it is looked up finds the right customer' => sub {
+	$store->seed('customers', [ { id => 30001, email => 'before@example.org', first_name => 'B', last_name => 'Bell' }, { id => 30002, email => 'after@example.org', first_name => 'A', last_name => 'Bell' } ]);
+	$store->hold({ match => { method => 'GET', path => '^/customers$' }, process => 'now' });
+	$shop->sql(q(INSERT INTO person (id, mail, first) VALUES (400, 'before@example.org', 'Held'), (401, 'held@example.org', 'Held')));
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	$shop->sql(q(UPDATE person SET mail = 'after@example.org' WHERE id = 400; DELETE FROM person WHERE id = 401));
+	$store->release;
+	$push->finish;
+	$shop->push;
+	# it was linked before the change was known: its customer gets the other address, or fails to
+	is($shop->id('person', 400), 30001, 'the row keeps the customer that it has found');
+	is(scalar(grep { /^held/ } values %{ mails() }), 0, 'a row that is gone leaves nothing');
+	like($shop->errors->{'person 400'}, qr/after\@example.org is in use/, 'an address that another customer has is refused, in words');
+	$store->control('remove', { resource => 'customer', id => 30002 });
+	$shop->sql(q(SELECT bcdelta.retry('person')));
+	$shop->push;
+	is(mails()->{30001}, 'after@example.org', 'until it is free');
+	is_deeply($shop->pending, {}, 'nothing is left pending');
+};
+
+subtest 'a list that is cut short does not hide one of several customers with an address' => sub {
+	$store->settings({ email_unique => 'channel', max_limit => 3 });
+	$store->seed('customers', [ map { my $n = $_; map { { id => 40000 + 10 * $n + $_, email => "cut$n\@example.org", first_name => 'C', last_name => 'Bell', origin_channel_id => $_ } } $n == 2 ? (1, 2) : (1) } 1 .. 6 ]);
+	$shop->sql(q(INSERT INTO person (id, mail, first) SELECT 500 + g, format('cut%s@example.org', g), 'C' FROM generate_series(1, 6) AS g));
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(linked created failed)} ], [ 5, 0, 1 ], 'five have one') or diag(explain([ $run, $shop->errors ]));
+	like($shop->errors->{'person 502'}, qr/2 records of the store have "cut2\@example.org"/, 'the other one has two');
+	$store->settings({ email_unique => 'store', max_limit => 250 });
+	$shop->sql('DELETE FROM person WHERE id BETWEEN 501 AND 506');
+	$shop->push;
+	$store->control('remove', { resource => 'customer', id => $_ }) foreach 40021, 40022;
+	is_deeply($shop->pending, {}, 'nothing is left pending');
+};
+
+subtest 'rows of two feeds exchange their addresses, and keep their customers' => sub {
+	$shop->sql(q(CREATE TABLE guest (id int PRIMARY KEY, mail text, first text)));
+	$shop->sql(q(SELECT bcdelta.track('guest', 'shop', 'customer', '{"email": "mail", "first_name": "first", "last_name": "''Bell''"}', on_delete => 'delete')));
+	$shop->sql(q(INSERT INTO guest SELECT g, format('g%s@example.org', g), 'G' FROM generate_series(1, 3) AS g));
+	$shop->push;
+	my %had = map { $_ => $shop->id('person', $_) } 1, 2;
+	my %guest = map { $_ => $shop->id('guest', $_) } 1, 2;
+	$shop->sql(q(UPDATE guest SET mail = (SELECT lower(mail) FROM person WHERE person.id = guest.id) WHERE id < 3; UPDATE person SET mail = format('g%s@example.org', id) WHERE id < 3));
+	$shop->push;
+	is_deeply($shop->pending, {}, 'one push does it') or diag(explain($shop->errors));
+	is_deeply([ map { mails()->{ $had{$_} } } 1, 2 ], [ map { "g$_\@example.org" } 1, 2 ], 'customers of the one feed');
+	is_deeply([ map { mails()->{ $guest{$_} } } 1, 2 ], $shop->list('SELECT mail FROM guest WHERE id < 3 ORDER BY id'), 'and of the other');
+	is(scalar(grep { /\+\d/ } values %{ mails() }), 0, 'none keeps an interim address');
+};
+
+subtest 'nothing that a feed can say makes a delete without ids' => sub {
+	$shop->clear;
+	foreach my $odd ('', ' ', '-1', '0', '1,2', 'id:in=', '%', "'; DROP TABLE person; --")
+	{
+		my $key = $shop->sql(sprintf(q(SELECT quote_literal(%s)), "\$q\$$odd\$q\$"));
+		$shop->try("SELECT bcdelta.mark('person', $key)");
+		$shop->try("SELECT bcdelta.link('person', $key, 0)");
+		$shop->try("SELECT bcdelta.link('person', '7', $_)") foreach 0, -1;
+	}
+	$shop->sql(q(DELETE FROM person WHERE id = 7));
+	$shop->sql(q(UPDATE bcdelta.link SET payload = NULL WHERE feed = 'person' AND key = '7'));
+	$shop->push;
+	my @deletes = grep { $_->{method} eq 'DELETE' } $shop->writes;
+	is(scalar(grep { $_->{query} !~ /^id:in=\d+(,\d+)*$/ } @deletes), 0, 'every delete lists ids, and nothing else') or diag(explain(\@deletes));
+	is_deeply($store->violations, {}, 'none was without');
+};
+
 cmp_ok($store->counts->{max_concurrency}{$_}, '<=', 3, "$_: three at a time, at most") foreach 'POST /customers', 'PUT /customers';
 is($store->counts->{throttled}{concurrency} // 0, 0, 'the store had no reason to complain of too many');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');

@@ -9,6 +9,8 @@
 #include "../../src/resource/brand.c"
 #include "../../src/resource/category.c"
 #include "../../src/resource/customer.c"
+#include "../../src/resource/customer_address.c"
+#include "../../src/resource/customer_attribute.c"
 #include "../../src/resource/dependency.c"
 #include "../../src/resource/inventory.c"
 #include "../../src/resource/price_record.c"
@@ -58,7 +60,7 @@ records_are_sound(const BcdRecords *records)
 		if (field == NULL || !(field->flags & BCD_F_REQUIRED) || (field->flags & BCD_F_WRITE_ONLY && records->file == NULL))
 			return false;
 	}
-	return i > 0 && records->kin <= i;
+	return records->kin <= i;
 }
 
 static bool
@@ -93,7 +95,9 @@ test_fields(const BcdResource *resource)
 		sound &= (field->type == BCD_RECORDS) == (field->records != NULL || (field->flags & BCD_F_CHOICES) != 0) &&
 			(field->records == NULL || (records_are_sound(field->records) && field->max > 0));
 		sound &= field->values == NULL || (field->type == BCD_STRING && is_a_set(field->values));
-		sound &= !(field->flags & BCD_F_SET) || array || field->flags & BCD_F_CHOICES;
+		sound &= !(field->flags & BCD_F_SET) || array || field->flags & BCD_F_CHOICES || (field->records && !BCD_IS_COLLECTION(field));
+		sound &= !(field->flags & BCD_F_SOME) || field->flags & BCD_F_SET;
+		sound &= !BCD_IS_COLLECTION(field) || field->records->key[0];
 		sound &= field->refers_to == NULL || field->type == BCD_INTEGER || field->type == BCD_INTEGERS;
 		sound &= field->refers_to == NULL || bcd_resource_find(field->refers_to) != NULL;
 		sound &= !(field->flags & (BCD_F_HTML | BCD_F_NO_CASE | BCD_F_EMAIL)) || field->type == BCD_STRING || field->flags & BCD_F_CHOICES;
@@ -103,6 +107,8 @@ test_fields(const BcdResource *resource)
 			(field->flags & BCD_F_WRITE_ONLY && !bcd_resource_identifies(resource, field->name));
 		sound &= resource->id == NULL || strcmp(field->name, resource->id) != 0;
 		sound &= field->facet == NULL || names_facet(resource, field->facet);
+		sound &= field->typed_by == NULL || (field->type == BCD_STRING && bcd_resource_field(resource, field->typed_by)->refers_to &&
+											 bcd_resource_field(bcd_resource_find(bcd_resource_field(resource, field->typed_by)->refers_to), "type"));
 	}
 	ok(sorted, "%s: the fields are sorted, no one is there twice", resource->name);
 	ok(found, "%s: each is found", resource->name);
@@ -145,6 +151,13 @@ has_list(const char *template)
 	return template && strstr(template, ",}");
 }
 
+/* Does a query list all records that are asked for? If there are few, it may list all. */
+static bool
+lists_all(const BcdResource *resource, const char *query)
+{
+	return has_list(query) || (resource->small && strchr(query, '{') == NULL);
+}
+
 static void
 test_view(const BcdResource *resource, const BcdView *view, const char *what)
 {
@@ -159,6 +172,26 @@ test_view(const BcdResource *resource, const BcdView *view, const char *what)
 	   "%s: %s fits a page", resource->name, what);
 }
 
+/* Are the parts of a key fields that are read back, none of them twice? */
+static bool
+are_parts(const BcdResource *resource, const BcdMadeOf *parts)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; parts[i].field; i++)
+	{
+		const BcdField *field = bcd_resource_field(resource, parts[i].field);
+
+		if (field == NULL || field->flags & BCD_F_WRITE_ONLY || (field->type != BCD_STRING && field->type != BCD_INTEGER))
+			return false;
+		for (j = 0; j < i; j++)
+			if (strcmp(parts[i].field, parts[j].field) == 0)
+				return false;
+	}
+	return i > 0;
+}
+
 /* Is a key made of fields: ids before the text, none of them twice? */
 static bool
 is_tuple(const BcdResource *resource, const BcdKey *key)
@@ -170,6 +203,9 @@ is_tuple(const BcdResource *resource, const BcdKey *key)
 	{
 		const BcdField *field = bcd_resource_field(resource, key->fields[i]);
 
+		/* the text of a key that is made of fields is none */
+		if (key->made_of && key->fields[i + 1] == NULL)
+			return i > 0 && field == NULL && are_parts(resource, key->made_of);
 		if (field == NULL || field->flags & BCD_F_WRITE_ONLY ||
 			(key->fields[i + 1] && field->type != BCD_INTEGER))
 			return false;
@@ -194,10 +230,12 @@ test_keys(const BcdResource *resource)
 		const BcdField *field = bcd_resource_field(resource, name);
 		const BcdKey *key = &resource->keys[i];
 
-		natural &= field != NULL && field->type == BCD_STRING && !(field->flags & BCD_F_WRITE_ONLY);
+		natural &= key->made_of || (field != NULL && field->type == BCD_STRING && !(field->flags & BCD_F_WRITE_ONLY));
 		made_of_fields &= is_tuple(resource, key);
-		findable &= key->one.endpoint && strstr(key->one.query, psprintf("{%s}", name)) != NULL;
-		findable &= key->many.endpoint == NULL || has_list(key->many.query);
+		/* nothing but its parent leads to a text that the API does not know */
+		findable &= key->made_of ? key->one.endpoint == NULL && key->many.siblings :
+			key->one.endpoint && strstr(key->one.query, psprintf("{%s}", name)) != NULL;
+		findable &= key->many.endpoint == NULL || lists_all(resource, key->many.query);
 		test_view(resource, &key->one, "a look-up");
 		test_view(resource, &key->many, "a look-up of many");
 	}
@@ -388,7 +426,7 @@ test_descriptor(const BcdResource *resource)
 									   has_field(resource, defaulted->otherwise->unless)),
 	   "%s: the default is described", resource->name);
 	test_view(resource, &resource->view, "reading by id");
-	ok(has_list(resource->view.query), "%s: a page of them", resource->name);
+	ok(lists_all(resource, resource->view.query), "%s: a page of them", resource->name);
 	test_view(resource, &resource->list, "reading all");
 	ok(bcd_resource_find(resource->name) == resource, "%s: it is found", resource->name);
 }
@@ -483,8 +521,7 @@ most(const BcdResource *resource, const char *name)
 static void
 test_customers(const BcdResource *customer)
 {
-	static const char *const unwritable[] = {"id", "authentication", "password", "addresses", "attributes",
-		"form_fields", "store_credit_amounts", "origin_channel_id", "registration_ip_address", "date_created",
+	static const char *const unwritable[] = {"id", "authentication", "password", "registration_ip_address", "date_created",
 	"date_modified", "address_count", "attribute_count"};
 	const BcdFacet *facet = &customer->facets[0];
 	int			required = 0;
@@ -494,13 +531,15 @@ test_customers(const BcdResource *customer)
 		ok(bcd_resource_field(customer, unwritable[i]) == NULL, "customer: no field %s", unwritable[i]);
 	for (i = 0; i < customer->nfields; i++)
 		required += (customer->fields[i].flags & BCD_F_REQUIRED) != 0;
-	is_int(customer->nfields, 11, "customer: number of flat fields in the vendor's document");
+	is_int(customer->nfields, 16, "customer: number of fields in the vendor's document, without passwords");
 	is_int(required, 3, "customer: of which a new one needs three");
 	is_int(most(customer, "email"), 250, "customer email: the lower of two limits");
 	is_int(most(customer, "first_name"), 100, "customer first_name");
 	is_int(most(customer, "phone"), 50, "customer phone");
 	ok(bcd_resource_field(customer, "trigger_account_created_notification")->flags & BCD_F_CREATE_ONLY,
 	   "a mail of welcome is asked for by a create alone");
+	ok(bcd_resource_field(customer, "addresses")->flags & BCD_F_CREATE_ONLY && bcd_resource_field(customer, "attributes")->flags & BCD_F_CREATE_ONLY,
+	   "so are addresses and attributes, which an update ignores");
 	is_int(facet->create.endpoint->batch, 10, "customers are made by ten");
 	is_int(facet->update.endpoint->batch, 10, "and changed by ten");
 	is_int(facet->update.endpoint->concurrent, 3, "three requests at a time");
@@ -509,6 +548,29 @@ test_customers(const BcdResource *customer)
 	   "several customers may have one address, but no products one number");
 	ok(!customer->list.endpoint->narrows && !customer->view.endpoint->narrows && !customer->keys[0].many.endpoint->narrows,
 	   "their lists cannot be narrowed");
+}
+
+static void
+test_below_customers(const BcdResource *address, const BcdResource *value)
+{
+	const BcdMadeOf *part = address->keys[0].made_of;
+	int			i;
+
+	is_int(address->nfields, 12, "customer_address: number of fields in the vendor's document, without form fields");
+	for (i = 0; part[i].field; i++)
+		;
+	is_int(i + 1, address->nfields, "an address is known by all of them");
+	is_int(most(address, "city"), 100, "customer_address city");
+	is_int(most(address, "country_code"), 2, "customer_address country_code");
+	is_int(address->facets[0].create.endpoint->concurrent, 10, "ten creates at a time");
+	is_int(address->facets[0].update.endpoint->concurrent, 3, "three updates");
+	is_int(value->facets[0].update.endpoint->parents, 10, "values are written for ten customers");
+	ok(value->upserts && value->facets[0].create.endpoint == value->facets[0].update.endpoint, "values are made and changed alike");
+	ok(bcd_resource_made_key(address, "address") == &address->keys[0] && bcd_resource_made_key(address, "city") == NULL &&
+	   bcd_resource_made_key(bcd_resource_find("product"), NULL) == NULL, "a key that is made of fields is known by its name");
+	ok(bcd_resource_identifies(address, "city") && !bcd_resource_identifies(value, "value"), "the fields that it is made of identify a record");
+	ok(bcd_resource_rank(value) > bcd_resource_rank(bcd_resource_find("customer_attribute")) &&
+	   bcd_resource_rank(value) > bcd_resource_rank(bcd_resource_find("customer")), "values come after what they belong to");
 }
 
 static void
@@ -542,6 +604,7 @@ test_facts(void)
 	for (i = 0; i < lengthof(unwritable); i++)
 		ok(bcd_resource_field(product, unwritable[i]) == NULL, "product: no field %s", unwritable[i]);
 	test_customers(bcd_resource_find("customer"));
+	test_below_customers(bcd_resource_find("customer_address"), bcd_resource_find("customer_attribute_value"));
 	test_redirects(bcd_resource_find("redirect"));
 	is_int(bcd_resource_find("price_list")->nfields, 2, "price list: number of fields in the vendor's document");
 	ok(bcd_resource_find("price_list")->facets[0].remove.query == NULL, "price lists are deleted by their path, never by a filter");
@@ -591,7 +654,7 @@ main(void)
 		ok(!(ranks & (UINT64CONST(1) << bcd_resource_rank(resource))), "%s: it has a place of its own in the order", resource->name);
 		ranks |= UINT64CONST(1) << bcd_resource_rank(resource);
 	}
-	is_int(n, 11, "number of resources");
+	is_int(n, 14, "number of resources");
 	ok(bcd_resource_nth(-1) == NULL, "none before the first");
 	ok(bcd_resource_find("nothing") == NULL && bcd_resource_find("") == NULL, "no others");
 	test_dependencies();

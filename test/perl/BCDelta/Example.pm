@@ -70,9 +70,10 @@ sub example_feeds { return slurp_file("$top/docs/examples/$_[0].sql"); }
 sub example_document { return slurp_file("$top/$_[0]"); }
 
 # The records of a kind, by what people call them.  Where they have the id of
-# another record, its name is added: brand, in (categories), parent, product.
-my %name_of = (product => 'sku', brand => 'name', category => 'name', customer => 'email', variant => 'sku');
-my %kinds = (product => 'products', brand => 'brands', category => 'categories', customer => 'customers', variant => 'variants');
+# another record, its name is added: brand, in (categories), parent, product,
+# customer.
+my %name_of = (product => 'sku', brand => 'name', category => 'name', customer => 'email', variant => 'sku', address => 'address1');
+my %kinds = (product => 'products', brand => 'brands', category => 'categories', customer => 'customers', variant => 'variants', address => 'addresses');
 
 sub id_of { return $_[0]{id} // $_[0]{category_id}; }
 
@@ -83,6 +84,7 @@ sub store_has
 	my %name = map { my $kind = $_; $kind => { map { id_of($_) => $_->{ $name_of{$kind} } } @{ $all{$kind} } } } keys %all;
 
 	$_->{parent} = $name{category}{ $_->{parent_id} } foreach @{ $all{category} };
+	$_->{customer} = $name{customer}{ $_->{customer_id} } foreach @{ $all{address} };
 	my %below = map { $_->{product_id} => $_ } @{ $store->state('elements') };
 	foreach my $product (@{ $all{product} })
 	{
