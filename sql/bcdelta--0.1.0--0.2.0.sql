@@ -48,3 +48,24 @@ COMMENT ON COLUMN bcdelta.discrepancy.pushed_value IS
 
 COMMENT ON FUNCTION bcdelta.link(text) IS
 'matches source rows with existing records of the store by their natural key, such as the SKU; writes nothing to the store; rows without a match are listed in bcdelta.discrepancy';
+
+CREATE TABLE bcdelta.directory (
+	server name NOT NULL,
+	store text COLLATE "C" NOT NULL,
+	resource text COLLATE "C" NOT NULL,
+	name text NOT NULL,
+	store_id bigint NOT NULL CHECK (store_id >= 0),
+	read_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (server, store, resource, store_id)
+);
+CREATE INDEX directory_name ON bcdelta.directory USING hash (name);
+COMMENT ON TABLE bcdelta.directory IS
+'what named() finds: the names in the lists of stores, such as locations and customer groups; a run reads the lists that its rows need';
+COMMENT ON COLUMN bcdelta.directory.store IS 'the store that the server led to, as in bcdelta.feed.store';
+COMMENT ON COLUMN bcdelta.directory.resource IS 'the first argument of named()';
+COMMENT ON COLUMN bcdelta.directory.name IS 'the name of the record; of a location, its code';
+
+CREATE FUNCTION bcdelta.named(resource text, name text) RETURNS bigint
+LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'bcdelta_named';
+COMMENT ON FUNCTION bcdelta.named(text, text) IS
+'the BigCommerce id of a record that the store knows by this name, such as a location by its code or a customer group by its name, for mapping expressions; null if the name is null; a row with a name that the store does not have is invalid';

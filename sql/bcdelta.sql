@@ -407,6 +407,22 @@ COMMENT ON COLUMN bcdelta.schedule.next_run_at IS 'null: no longer due';
 COMMENT ON COLUMN bcdelta.schedule.last_error IS
 'what went wrong at the last attempt: its run failed, was cancelled, left out feeds, or could not be started; null: nothing';
 
+CREATE TABLE bcdelta.directory (
+	server name NOT NULL,
+	store text COLLATE "C" NOT NULL,
+	resource text COLLATE "C" NOT NULL,
+	name text NOT NULL,
+	store_id bigint NOT NULL CHECK (store_id >= 0),
+	read_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (server, store, resource, store_id)
+);
+CREATE INDEX directory_name ON bcdelta.directory USING hash (name);
+COMMENT ON TABLE bcdelta.directory IS
+'what named() finds: the names in the lists of stores, such as locations and customer groups; a run reads the lists that its rows need';
+COMMENT ON COLUMN bcdelta.directory.store IS 'the store that the server led to, as in bcdelta.feed.store';
+COMMENT ON COLUMN bcdelta.directory.resource IS 'the first argument of named()';
+COMMENT ON COLUMN bcdelta.directory.name IS 'the name of the record; of a location, its code';
+
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.dependency', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change', '');
@@ -465,6 +481,11 @@ CREATE FUNCTION bcdelta.ref(feed text, VARIADIC key "any") RETURNS bigint
 LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'bcdelta_ref';
 COMMENT ON FUNCTION bcdelta.ref(text, "any") IS
 'the BigCommerce id of a row of another feed, for mapping expressions; null if any part of the key is null; a row whose reference is not in the store yet is deferred';
+
+CREATE FUNCTION bcdelta.named(resource text, name text) RETURNS bigint
+LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'bcdelta_named';
+COMMENT ON FUNCTION bcdelta.named(text, text) IS
+'the BigCommerce id of a record that the store knows by this name, such as a location by its code or a customer group by its name, for mapping expressions; null if the name is null; a row with a name that the store does not have is invalid';
 
 --
 -- Capture

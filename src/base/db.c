@@ -396,7 +396,7 @@ bcd_tx_commit(void)
  * After an error: abandons the transaction in any state. The memory context
  * stays, so it must not be one of the transaction's.
  */
-static void
+void
 bcd_tx_abort(void)
 {
 	MemoryContext cxt = CurrentMemoryContext;

@@ -64,6 +64,7 @@ extern void bcd_tx_look_again(void);
 extern void bcd_tx_commit(void);
 extern void bcd_tx_async(void);
 extern void bcd_tx_scan(void);
+extern void bcd_tx_abort(void);
 extern void bcd_tx_report_and_abort(const char *what);
 
 #endif							/* BCD_DB_H */

@@ -28,6 +28,7 @@
 #include "feed/feed.h"
 #include "feed/feed_lock.h"
 #include "feed/key_list.h"
+#include "feed/named.h"
 #include "tables/feed_state.h"
 
 /*
@@ -102,12 +103,22 @@ static void
 claim_failed(BcdRun *run, BcdLane *lane)
 {
 	ErrorData  *error = CopyErrorData();
+	bool		unlisted = error->sqlerrcode == BCD_ERRCODE_UNLISTED;
 
-	bcd_tx_report_and_abort(psprintf("could not read rows of feed \"%s\"", lane->feed->name));
+	if (unlisted)
+	{
+		FlushErrorState();
+		bcd_tx_abort();
+	}
+	else
+		bcd_tx_report_and_abort(psprintf("could not read rows of feed \"%s\"", lane->feed->name));
 	while (!dlist_is_empty(&lane->fresh))
 		bcd_item_free(lane, dlist_container(BcdItem, node, dlist_pop_head_node(&lane->fresh)));
 	if (lane->keys)
 		bcd_keylist_undo(lane->keys);
+	/* the list is read first, and then the rows are claimed again */
+	if (unlisted)
+		return;
 	if (run->kind->claims && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 	{
 		/* most likely only this source is locked: continue with other feeds */

@@ -131,7 +131,7 @@ bcd_endpoint_replied(BcdJob *job)
 	BcdHttpRequest *r = job->request;
 	BcdLearned *learned = bcd_endpoint_learned(job->lane, job->stage);
 
-	if (job->probe)
+	if (job->probe || job->lists)
 		return;
 	if (bcd_retry_verdict(r->fate, r->status) == BCD_TROUBLE)
 		bcd_luck_bad(&learned->luck);

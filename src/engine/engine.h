@@ -319,6 +319,8 @@ typedef struct BcdLane
 	int64		after;			/* id or page to continue after (verify) */
 	int64		seen;			/* records read (verify) */
 	BcdPaging	paging;			/* in the store's list (verify) */
+	BcdLists	lists;			/* that its rows need: directory.c */
+	struct BcdListing *listing; /* the one that is being read, or NULL */
 } BcdLane;
 
 typedef struct BcdRun BcdRun;
@@ -402,6 +404,7 @@ struct BcdRun
 	char	   *warning;		/* feeds were left out: the run succeeds */
 	bool		gave_up;		/* items whose records may have been written */
 	BcdRunCounts counts;
+	uint32		lists_read;		/* lists of the store that have been read */
 	int64		removals;		/* records removed, and the last of them: */
 	BcdRemoval	removed[BCD_REMOVALS];
 	int			in_flight;		/* jobs */
@@ -435,6 +438,8 @@ typedef struct BcdJob
 	dlist_head	items;
 	int			nitems;
 	bool		probe;			/* only asks whether the store responds */
+	bool		bare;			/* a request to V2: envelope.c */
+	const BcdNameList *lists;	/* that it reads a page of, or NULL */
 	int64		prepares;		/* the parent of choices, or 0: choice_plan.c */
 	int64		removals;		/* the run's, when the job was made */
 	int			limit;			/* most records in a request at that time */

@@ -153,7 +153,7 @@ identity_of(const BcdItem *item, char **held_up)
 	identity = bcd_feed_identity(feed);
 	bcd_feed_look_at_row(identity, item->key, &row);
 	bcd_feed_free(identity);
-	if (row.state == BCD_ROW_HELD_UP)
+	if (row.state == BCD_ROW_HELD_UP || row.state == BCD_ROW_UNLISTED)
 		*held_up = row.message;
 	return row.state == BCD_ROW_FOUND ? row.payload : NULL;
 }

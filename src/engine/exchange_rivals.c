@@ -189,6 +189,8 @@ read_identity(BcdTurns *t, BcdRecord *record)
 		t->identity = bcd_feed_identity(record->lane->feed);
 	t->identity_of = record->lane;
 	bcd_feed_try_row(t->identity, record->key, &record->row);
+	if (record->row.state == BCD_ROW_UNLISTED)
+		record->row.state = BCD_ROW_HELD_UP;
 }
 
 /*
@@ -208,7 +210,7 @@ bcd_rival_row(BcdTurns *t, BcdRecord *record)
 	if (feed == NULL)
 		return &record->row;
 	bcd_feed_look_at_row(feed, record->key, &record->row);
-	if (record->row.state == BCD_ROW_INVALID || record->row.state == BCD_ROW_DEFERRED)
+	if (record->row.state == BCD_ROW_INVALID || record->row.state == BCD_ROW_DEFERRED || record->row.state == BCD_ROW_UNLISTED)
 		read_identity(t, record);
 	return &record->row;
 }

@@ -13,6 +13,7 @@
 #include "engine/reply_error.h"
 #include "engine/stage.h"
 #include "http/http.h"
+#include "payload/url.h"
 
 /*
  * Creates a job of a lane, with a request that is not sent yet. path is
@@ -33,9 +34,10 @@ bcd_job_create(BcdLane *lane, BcdStage stage, const char *method, const char *pa
 	dlist_init(&job->items);
 	if (method)
 	{
-		char	   *url = psprintf("%s%s%s", lane->run->store->options->base_url,
-								   strncmp(path, "/v2/", 4) == 0 ? "" : "/v3", path);
+		char	   *url;
 
+		job->bare = bcd_url_version(path)[0] == '\0';
+		url = psprintf("%s%s%s", lane->run->store->options->base_url, bcd_url_version(path), path);
 		job->request = bcd_http_request(method, url, body);
 		job->request->owner = job;
 		pfree(url);

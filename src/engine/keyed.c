@@ -151,6 +151,8 @@ bcd_refusal_may_mean_gone(const BcdJob *job)
 {
 	const BcdResource *r = job->lane->feed->resource;
 
+	if (r->removal_is_refused && job->stage == BCD_REMOVE)
+		return true;
 	return r->gone_is_refused && (r->id == NULL ? job->stage == BCD_REMOVE :
 								  job->stage == BCD_UPDATE || bcd_stage_is_facet(job->stage));
 }

@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 
 #include "base/db.h"
+#include "engine/directory.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/gates.h"
@@ -269,5 +270,6 @@ bcd_lanes_went_well(BcdRun *run)
 bool
 bcd_lane_asks(const BcdLane *lane)
 {
-	return !lane->stopped && lane->run->kind->asks && lane->run->kind->asks(lane);
+	return bcd_directory_asks(lane) ||
+		(!lane->stopped && lane->run->kind->asks && lane->run->kind->asks(lane));
 }

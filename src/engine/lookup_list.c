@@ -40,6 +40,8 @@ typedef struct BcdIndex
 	int			limit;			/* of records per page */
 	int64		removals;		/* the run's, when the first page was
 								 * requested */
+	int64		grown;			/* its creates without its deletes, when the
+								 * list was complete */
 	bool		outdated;
 	BcdPaging	paging;
 } BcdIndex;
@@ -109,6 +111,9 @@ bcd_index_free(BcdLane *lane)
  */
 #define NO_ID	(-1)
 
+/* Stands for the ids of several records with a key that records may share */
+#define SEVERAL	(-2)
+
 /*
  * Enters a record.  The first with a name is kept, but one with an id replaces
  * one without.
@@ -124,10 +129,13 @@ index_enter(BcdLane *lane, int64 scope, const char *natural, int64 store_id, boo
 	found = hash_search(lane->gates->index->ids, entry.key, HASH_ENTER, &exists);
 	if (!exists || found->store_id == NO_ID)
 		found->store_id = store_id;
+	else if (lane->feed->resource->keys[0].shared && found->store_id != store_id)
+		found->store_id = SEVERAL;
 }
 
 /*
- * Returns the id of a record; 0: there is no such record; NO_ID: it has no id.
+ * Returns the id of a record; 0: there is no such record; NO_ID: it has no id;
+ * SEVERAL: there is more than one.
  */
 static int64
 index_find(BcdLane *lane, int64 scope, const char *natural)
@@ -150,8 +158,9 @@ next_page(BcdJob *job)
 {
 	BcdIndex   *index = job->lane->gates->index;
 
-	index->complete = index->page >= job->page.pages;
+	index->complete = bcd_page_is_last(&job->page, index->page);
 	index->page++;
+	index->grown = job->run->counts.created - job->run->counts.deleted;
 	bcd_page_taken(&index->paging, &job->page);
 }
 
@@ -205,6 +214,14 @@ page_job(BcdLane *lane)
 	return job;
 }
 
+static char *
+several_words(const BcdLane *lane, const BcdItem *item)
+{
+	return MemoryContextStrdup(item->cxt,
+							   psprintf("%s: several records of the store have \"%s\"; link the row to one of them",
+										bcd_resource_key(lane->feed->resource, item->natural_index), item->natural));
+}
+
 /*
  * Looks the queued items up in the index, without a request.  If the index has
  * a record that the run has removed since, it is read again.
@@ -223,6 +240,8 @@ read_index(BcdJob *job, const cJSON *reply)
 
 		if (id == NO_ID)
 			bcd_decide_no_id(job, item, NULL);
+		else if (id == SEVERAL)
+			bcd_decide_failed(item, BCD_FAILED, several_words(lane, item));
 		else if (id != 0 && bcd_record_was_removed(lane, id, lane->gates->index->removals))
 		{
 			lane->gates->index->outdated = true;
@@ -250,6 +269,20 @@ index_job(BcdLane *lane)
 		   !bcd_outdates_index(dlist_head_element(BcdItem, node, &lane->gates->gate[BCD_LOOKUP].queue)))
 		bcd_job_take(job, bcd_item_pop(lane, BCD_LOOKUP));
 	return job;
+}
+
+/*
+ * Returns how many records the store has, or -1: that is not known.  While a
+ * resource is pushed, no others are created or deleted.
+ */
+int64
+bcd_index_records(const BcdLane *lane)
+{
+	const BcdIndex *index = lane->gates->index;
+
+	if (index == NULL || !index->complete)
+		return -1;
+	return index->paging.listed + lane->run->counts.created - lane->run->counts.deleted - index->grown;
 }
 
 /* Has the list changed: have pages shifted, or has a record been removed? */

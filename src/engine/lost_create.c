@@ -12,6 +12,10 @@
  * record is not known yet.  So key changes wait until it is (key_moves.c), and
  * a row that they wait for is looked up and nothing else.
  *
+ * Some replies to creates do not name the new record, which the store lists a
+ * little later.  Such a create is as good as lost, except that its record is
+ * waited for.
+ *
  * If the reply says that nothing was created, the note is deleted: a record
  * with that name that is found later would be someone else's.
  */
@@ -106,6 +110,50 @@ bcd_look_for_lost_create(BcdItem *item)
 		return false;
 	bcd_decide_lookup(item, BCD_REASON_LOST_CREATE);
 	return true;
+}
+
+/* How often a record is looked for that the store may be about to list, and how soon */
+#define LISTINGS		4
+#define FIRST_LISTING_MS	500
+
+/* Do the replies to an item's create not name the record? */
+static bool
+is_created_silently(const BcdItem *item)
+{
+	const BcdEndpoint *create = item->lane->feed->resource->facets->create.endpoint;
+
+	return create && create->reply->records == NULL;
+}
+
+/* The store has accepted an item's create, and will list the record later. */
+void
+bcd_decide_accepted(BcdItem *item)
+{
+	bcd_decide_wait(item, FIRST_LISTING_MS << Min(item->attempts, LISTINGS),
+					MemoryContextStrdup(item->cxt, "the store has accepted the record, but does not list it yet"));
+	item->decision.taken = true;
+}
+
+/*
+ * A record was not found.  If a create that the store may have accepted could
+ * still make it, decides that it is looked for again.  Otherwise returns false.
+ */
+bool
+bcd_awaits_record(BcdItem *item)
+{
+	if (item->lost_create == NULL || !is_created_silently(item) || item->attempts >= LISTINGS)
+		return false;
+	bcd_decide_accepted(item);
+	item->decision.taken = false;
+	return true;
+}
+
+/* Was the record that was found for an item made by its own create? */
+bool
+bcd_found_own_create(const BcdItem *item)
+{
+	return item->lost_create && is_created_silently(item) &&
+		same_identity(item->lane->feed->resource, item->lost_create, item->wanted);
 }
 
 /* Notes the key of an item that is about to be created. */

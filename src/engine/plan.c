@@ -15,6 +15,7 @@
 #include "engine/batch_parents.h"
 #include "engine/choice_ids.h"
 #include "engine/choice_plan.h"
+#include "engine/directory.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_turn.h"
@@ -31,6 +32,7 @@
 #include "engine/reply_read.h"
 #include "engine/siblings.h"
 #include "engine/stage.h"
+#include "engine/store_full.h"
 #include "engine/view.h"
 #include "pacing/quota.h"
 #include "payload/body.h"
@@ -253,6 +255,8 @@ write_job(BcdLane *lane, BcdStage stage, bool *drains)
 	bool		waits = lane->run->alone || *drains || lane->gates->gate[stage].queued == 0;
 	int			n = waits ? 0 : group_size(lane, stage);
 
+	if (stage == BCD_CREATE)
+		n = Min(n, bcd_store_room(lane));
 	if (n > 0 && lane->gates->gate[stage].endpoint->alone && lane->run->writing > 0)
 		*drains = true;
 	else if (n > 0)
@@ -268,6 +272,8 @@ create_job(BcdLane *lane, bool *drains)
 {
 	BcdJob	   *job = NULL;
 
+	if (lane->gates->gate[BCD_CREATE].queued > 0 && bcd_store_room(lane) == 0)
+		return bcd_plan_full(lane);
 	if (lane->feed->resource->choices && !bcd_plan_choices(lane, &job))
 		return job;
 	return write_job(lane, BCD_CREATE, drains);
@@ -412,7 +418,9 @@ next_job(BcdLane *lane)
 			probe_job(lane) : NULL;
 	if (lane->gates->extra == NULL && bcd_endpoint_is_free(lane, BCD_READ))
 	{
-		if (bcd_lane_asks(lane))
+		if (bcd_directory_asks(lane))
+			job = bcd_plan_directory(lane);
+		else if (bcd_lane_asks(lane))
 			job = lane->run->kind->plan(lane->run, lane);
 		if (job == NULL)
 			job = lane->feed->resource->keys[0].many.siblings ? bcd_plan_siblings(lane, BCD_LOOKUP) : bcd_plan_lookup(lane);

@@ -392,6 +392,8 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 		(verdict == BCD_TOO_LARGE && ask_for_less(job)))
 		return;
 	initStringInfo(&text);
+	if (job->lists)
+		appendStringInfo(&text, "the list of %s cannot be read: ", job->lists->words);
 	if (r->fate == BCD_HTTP_REPLIED)
 		bcd_json_error_text(&text, r->status, r->headers.content_type, r->reply, r->reply_len);
 	else

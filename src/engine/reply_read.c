@@ -18,6 +18,7 @@
 #include "engine/facets.h"
 #include "engine/keyed.h"
 #include "engine/lookup.h"
+#include "engine/lost_create.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
 #include "engine/replace.h"
@@ -385,6 +386,8 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		}
 		else if (job->stage != BCD_CREATE && (record || silent))
 			decide_written(item, job->stage, record);
+		else if (job->stage == BCD_CREATE && silent && form->records == NULL)
+			bcd_decide_accepted(item);
 	}
 
 	if (!partial && form->drops_twins && !elements)

@@ -20,6 +20,7 @@
 #include "base/debug.h"
 #include "base/shmem.h"
 #include "engine/claim.h"
+#include "engine/directory.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
@@ -340,6 +341,13 @@ wind_down(BcdRun *run, int64 now)
 	return wait < 0 ? run->cancel_deadline - now : Min(wait, run->cancel_deadline - now);
 }
 
+/* Can the lane take more rows, unless something else prevents it? */
+static bool
+may_claim(const BcdLane *lane)
+{
+	return !lane->exhausted && !bcd_directory_asks(lane) && bcd_lane_has_room(lane);
+}
+
 /*
  * Does what can be done for the current lane.  Returns true if it has nothing
  * left to do, now or later; otherwise sets *wait to the return value of
@@ -348,12 +356,12 @@ wind_down(BcdRun *run, int64 now)
 static bool
 lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
 {
-	while (!lane->exhausted && !lane->altered && bcd_lane_has_room(lane) &&
+	while (may_claim(lane) && !lane->altered &&
 		   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
 		bcd_refill(run, lane);
 	*wait = dispatch(run, lane, now);
 	show(run, now);				/* the next step may be a long time away */
-	if (!lane->exhausted && bcd_lane_has_room(lane))
+	if (may_claim(lane))
 	{
 		*wait = Max(run->wake_at - now, 0);
 		return false;

@@ -163,6 +163,7 @@ use(BcdLane *lane, BcdFeed *feed)
 {
 	bcd_feed_free(lane->feed);
 	lane->feed = feed;
+	feed->lists = &lane->lists;
 	bcd_forget_asked(lane->gates);
 	bcd_index_free(lane);
 	if (lane->cursor)

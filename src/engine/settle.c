@@ -35,6 +35,7 @@
 #include "engine/settle.h"
 #include "engine/stage.h"
 #include "payload/made_key.h"
+#include "store/envelope.h"
 #include "store/verdict.h"
 
 /* After a failed settle: delay in milliseconds, maximum number of attempts */
@@ -71,10 +72,11 @@ parse_reply(BcdJob *job)
 
 	if (!was_a_success(job))
 		return NULL;
-	if (r->reply_len == 0)
+	if (r->reply_len == 0 && !(job->bare && list && r->status == 204))
 		return (r->status == 204 || r->status == 202) && !list ? NULL : "it is empty";
 	if (job->reply == NULL)
-		job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
+		job->reply = job->bare ? bcd_bare_parse(r->reply, r->reply_len, list, &reason) :
+			bcd_json_parse(r->reply, r->reply_len, &reason);
 	if (job->reply == NULL)
 		return reason ? reason : "it is not JSON";
 	bcd_complete_records(job->lane->feed->resource, job->reply);

@@ -1,7 +1,7 @@
 /*
  * siblings.c
  *		Records that can only be listed by parent, such as the variants of
- *		products.
+ *		products, or all together.
  *
  * Such a list contains all records of the parents, even those that no item
  * needs, and may have several pages.  So a request is for as few parents as
@@ -51,10 +51,13 @@ typedef struct BcdSweep
 
 /*
  * Returns the parent below which an item's record is looked for; 0: unknown.
+ * A list of all records is that of a single parent, so to speak.
  */
 static int64
 parent_of(const BcdItem *item, BcdStage stage)
 {
+	if (item->lane->feed->resource->parent == NULL)
+		return 1;
 	if (stage == BCD_LOOKUP)
 		return bcd_payload_integer(bcd_identity(item), item->lane->feed->resource->parent);
 	return bcd_item_parent(item);
@@ -271,7 +274,7 @@ read_page(BcdJob *job, const cJSON *reply)
 	if (r->choices && job->stage == BCD_LOOKUP)
 		bcd_choice_ids_count(lane, data);
 	dlist_foreach(iter, &job->items)
-		decide_item(job, dlist_container(BcdItem, node, iter.cur), data, job->page.pages > sweep->page);
+		decide_item(job, dlist_container(BcdItem, node, iter.cur), data, !bcd_page_is_last(&job->page, sweep->page));
 	job->taken = next_page;
 }
 

@@ -141,7 +141,7 @@ bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdEndpoi
 {
 	const char *fields = asked_fields(lane);
 
-	appendStringInfo(url, "&limit=%d", bcd_batch_limit(lane, stage));
+	appendStringInfo(url, "%climit=%d", strchr(url->data, '?') ? '&' : '?', bcd_batch_limit(lane, stage));
 	if (endpoint->narrows && fields[0])
 		appendStringInfo(url, "&include_fields=%s", fields);
 	if (mapped_collections(lane)[0])

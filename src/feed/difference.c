@@ -164,6 +164,11 @@ bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
 		d->need = BCD_NEEDS_MENDING;
 		d->reason = row->message;
 	}
+	else if (row->state == BCD_ROW_UNLISTED)
+	{
+		d->need = BCD_NEEDS_WAITING;
+		d->reason = row->message;
+	}
 	else if (row->state == BCD_ROW_DEFERRED)
 	{
 		d->need = BCD_NEEDS_WAITING;

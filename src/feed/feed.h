@@ -41,6 +41,16 @@ typedef struct BcdFeedField
 } BcdFeedField;
 
 /*
+ * The lists of the store that a run has read, and those that it has yet to
+ * read; see bcd_names_bit()
+ */
+typedef struct BcdLists
+{
+	const uint32 *read;
+	uint32		wanted;
+} BcdLists;
+
+/*
  * A feed as the worker uses it.  Everything hangs below cxt; the plan is
  * SPI's and is freed with bcd_feed_free().
  */
@@ -77,6 +87,7 @@ typedef struct BcdFeed
 	char	   *store;			/* that its links belong to, or NULL */
 	bool		has_links;		/* or may have created a record there */
 	char	   *server_store;	/* that its server leads to, or NULL */
+	BcdLists   *lists;			/* of the run that it is read for, or NULL */
 	SPIPlanPtr	row_plan;
 	SPIPlanPtr	exists_plan;
 } BcdFeed;
@@ -87,6 +98,8 @@ typedef enum BcdRowState
 	BCD_ROW_MISSING,			/* no such row in the source */
 	BCD_ROW_DEFERRED,			/* refers to a row without a link */
 	BCD_ROW_INVALID,			/* cannot be sent; see message */
+	BCD_ROW_UNLISTED,			/* needs a list of the store that has not been
+								 * read; see message */
 	BCD_ROW_HELD_UP				/* could not be read now, for an external
 								 * reason; see message and error */
 } BcdRowState;

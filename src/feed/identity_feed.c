@@ -45,9 +45,11 @@ bcd_feed_look_at_identity(BcdFeed *feed, const char *key, BcdRow *row)
 	BcdFeed    *identity;
 
 	bcd_feed_look_at_row(feed, key, row);
-	if (row->state != BCD_ROW_INVALID && row->state != BCD_ROW_DEFERRED)
+	if (row->state != BCD_ROW_INVALID && row->state != BCD_ROW_DEFERRED && row->state != BCD_ROW_UNLISTED)
 		return;
 	identity = bcd_feed_identity(feed);
 	bcd_feed_try_row(identity, key, row);
 	bcd_feed_free(identity);
+	if (row->state == BCD_ROW_UNLISTED)
+		row->state = BCD_ROW_HELD_UP;
 }

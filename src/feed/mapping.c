@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "nodes/nodeFuncs.h"
@@ -30,6 +31,7 @@
 #include "feed/mapping_address.h"
 #include "feed/mapping_advice.h"
 #include "feed/mapping_guard.h"
+#include "feed/named.h"
 #include "feed/ref.h"
 #include "resource/resource.h"
 #include "tables/feed.h"
@@ -234,13 +236,24 @@ check_reference(const BcdFeed *feed, const char *name, const FuncExpr *call)
 	bcd_ref_check(name, call);
 }
 
+/* Is this call one of our function of this name? */
 static bool
-is_ref(Oid funcid)
+calls(const FuncExpr *call, const char *function)
 {
-	char	   *name = get_func_name(funcid);
+	char	   *name = get_func_name(call->funcid);
 
-	return name && strcmp(name, "ref") == 0 &&
-		get_func_namespace(funcid) == get_namespace_oid(BCD_EXTENSION, true);
+	return name && strcmp(name, function) == 0 &&
+		get_func_namespace(call->funcid) == get_namespace_oid(BCD_EXTENSION, true);
+}
+
+/* Checks a call whose first argument is a constant. */
+static void
+check_call(const BcdFeed *feed, const FuncExpr *call, const char *first)
+{
+	if (calls(call, "ref"))
+		check_reference(feed, first, call);
+	else if (calls(call, "named"))
+		bcd_named_check(first);
 }
 
 static bool
@@ -250,13 +263,12 @@ check_references(Node *node, BcdFeed *feed)
 		return false;
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, check_references, feed, 0);
-	if (IsA(node, FuncExpr) && is_ref(((FuncExpr *) node)->funcid))
+	if (IsA(node, FuncExpr) && ((FuncExpr *) node)->args != NIL)
 	{
-		FuncExpr   *call = (FuncExpr *) node;
-		Node	   *first = linitial(call->args);
+		const Const *first = linitial(((FuncExpr *) node)->args);
 
-		if (IsA(first, Const) && !((Const *) first)->constisnull)
-			check_reference(feed, TextDatumGetCString(((Const *) first)->constvalue), call);
+		if (IsA(first, Const) && first->consttype == TEXTOID && !first->constisnull)
+			check_call(feed, (FuncExpr *) node, TextDatumGetCString(first->constvalue));
 	}
 	return expression_tree_walker(node, check_references, feed);
 }
@@ -268,7 +280,7 @@ has_reference(Node *node, void *context)
 		return false;
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, has_reference, context, 0);
-	if (IsA(node, FuncExpr) && is_ref(((FuncExpr *) node)->funcid))
+	if (IsA(node, FuncExpr) && (calls((FuncExpr *) node, "ref") || calls((FuncExpr *) node, "named")))
 		return true;
 	return expression_tree_walker(node, has_reference, context);
 }
@@ -305,7 +317,7 @@ check_query(const BcdFeed *feed, const BcdFeedField *field, Query *query)
 	if (field->field == &filter_field && has_reference((Node *) query, NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("bcdelta.ref() is not allowed in a filter"),
+				 errmsg("bcdelta.ref() and bcdelta.named() are not allowed in a filter"),
 				 errdetail("Whether a row belongs in the store must not depend on what is already there.")));
 	(void) check_references((Node *) query, unconstify(BcdFeed *, feed));
 }

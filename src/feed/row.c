@@ -30,6 +30,7 @@
 #include "feed/feed.h"
 #include "feed/key.h"
 #include "feed/mapping_guard.h"
+#include "feed/named.h"
 #include "feed/ref.h"
 #include "feed/typed_value.h"
 #include "payload/made_key.h"
@@ -209,6 +210,7 @@ run_mapping(void *arg)
 		bcd_feed_prepare(feed);
 	/* planning may have evaluated a reference */
 	bcd_ref_forget();
+	bcd_named_forget();
 	rc = SPI_execute_plan(feed->row_plan, values, NULL, true, 1);
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "could not read feed \"%s\": %s", feed->name, SPI_result_code_string(rc));
@@ -230,6 +232,8 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 	 */
 	if (SPI_processed == 0 && feed->filter == NULL)
 		row->state = BCD_ROW_MISSING;
+	else if (bcd_named_blames(row))
+		Assert(row->message);
 	else if (bcd_ref_missing(&row->waits_feed, &row->waits_key))
 		row->state = BCD_ROW_DEFERRED;
 	else if (SPI_processed == 0)
@@ -269,6 +273,7 @@ bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
 
 	memset(row, 0, sizeof(*row));
 	bcd_ref_begin(cxt, feed->server_store);
+	bcd_named_begin(feed, cxt);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(CurTransactionContext);
 	PG_TRY();
@@ -286,12 +291,16 @@ bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
 		row->message = error->detail ? psprintf("%s (%s)", error->message, error->detail) :
 			error->message;
 		row->error = error;
+		/* the code may have failed because it got a null instead of an id */
+		if (row->state == BCD_ROW_INVALID)
+			(void) bcd_named_blames(row);
 	}
 	PG_END_TRY();
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(cxt);
 	CurrentResourceOwner = owner;
 	bcd_ref_end();
+	bcd_named_end();
 }
 
 static char *
@@ -324,6 +333,7 @@ bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row)
 	bcd_feed_try_row(feed, key, row);
 	if (row->state == BCD_ROW_HELD_UP)
 		ReThrowError(row->error);
+	bcd_named_check_row(feed, row);
 }
 
 /*

@@ -33,6 +33,7 @@
 #include "payload/body.h"
 #include "payload/payload.h"
 #include "payload/task.h"
+#include "payload/url.h"
 #include "resource/resource.h"
 #include "tables/change.h"
 #include "tables/link.h"
@@ -249,7 +250,7 @@ put_preview(BcdRows *rows, const char *key, const char *action, BcdTask *task, c
 	{
 		nulls[2] = nulls[3] = false;
 		values[2] = CStringGetTextDatum(task->action->endpoint->method);
-		values[3] = CStringGetTextDatum(psprintf("/v3%s", bcd_task_path(&task, 1)));
+		values[3] = CStringGetTextDatum(psprintf("%s%s", bcd_url_version(bcd_task_path(&task, 1)), bcd_task_path(&task, 1)));
 	}
 	if (body)
 	{

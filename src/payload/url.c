@@ -104,6 +104,13 @@ bcd_url_append(StringInfo url, const char *path, const char *query,
 	}
 }
 
+/* Returns what stands before a path: only those of V2 have their version. */
+const char *
+bcd_url_version(const char *path)
+{
+	return strncmp(path, "/v2/", 4) == 0 ? "" : "/v3";
+}
+
 /* A BcdUrlValue: {id} of an array of int64. */
 char *
 bcd_url_of_id(const char *name, int nth, const void *ids)

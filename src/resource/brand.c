@@ -53,5 +53,6 @@ const BcdResource bcd_brand = {
 	BCD_FACETS(brand_facets),
 	.view = {&brand_list, "id:in={id,}"},
 	.list = {&brand_list},
+	.most = 30000,
 	.small = true,
 };

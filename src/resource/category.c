@@ -81,6 +81,7 @@ const BcdResource bcd_category = {
 	BCD_FACETS(category_facets),
 	.view = {&category_list, "category_id:in={id,}"},
 	.list = {&category_list},
+	.most = 16000,
 	.small = true,
 	.hidden_by = "is_visible",
 	.gone_is_refused = true,

@@ -12,8 +12,6 @@
  *
  * Read-only: address_count, attribute_count, date_created, date_modified,
  * registration_ip_address (updates can have it, but it is called read-only).
- *
- * Groups of customers are not a resource yet, so customer_group_id is a number.
  */
 #include "postgres.h"
 
@@ -71,7 +69,7 @@ static const BcdField customer_fields[] = {
 	{"attributes", BCD_RECORDS, 0, 10, -1, BCD_F_WRITE_ONLY | BCD_F_CREATE_ONLY,.records = &nested_attribute},
 	{"channel_ids", BCD_INTEGERS, 1, BCD_NO_MAX, -1, BCD_F_SET | BCD_F_NULLABLE},
 	TEXT("company", 0, 255, 0),
-	WHOLE("customer_group_id", 0, INT32_MOST, 0),
+	REFERENCE("customer_group_id", INT32_MOST, "customer_group"),
 	TEXT("email", 3, 250, BCD_F_REQUIRED | BCD_F_NO_CASE | BCD_F_EMAIL),
 	TEXT("first_name", 1, 100, BCD_F_REQUIRED),
 	{"form_fields", BCD_RECORDS, 0, BCD_NO_MAX, -1, BCD_F_SET | BCD_F_SOME,.records = &form_field},

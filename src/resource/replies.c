@@ -165,3 +165,22 @@ const BcdReplyForm bcd_reply_stock_settings = {
 const BcdReplyForm bcd_reply_redirects = {
 	.records = "data",.blames = BCD_BLAMES_NONE,
 };
+
+/*
+ * Locations: 200 {"transaction_id": "..."} for creates as well, which are done
+ * later.  Refusals are as those of inventory adjustments.
+ */
+const BcdReplyForm bcd_reply_locations = {
+	.errors = "errors",.blames = BCD_BLAMES_TEXT,.delay_ms = INVENTORY_DELAY_MS,
+};
+
+/*
+ * Records of V2, as store/envelope.c passes them on.
+ *
+ * 200 {"data": {"id": 3, ...}}
+ * 207 {"data": {"status": 207, "message": "..."}}
+ * 400 [{"status": 400, "message": "..."}]
+ */
+const BcdReplyForm bcd_reply_bare = {
+	.records = "data",.errors = "errors",.blames = BCD_BLAMES_TEXT,
+};

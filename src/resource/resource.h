@@ -24,6 +24,8 @@
 #define BCD_MAX_KEYS			2	/* of a resource */
 #define BCD_MAX_FACETS			12	/* of a resource */
 
+#define BCD_MAX_NAME_LISTS		32
+
 #define BCD_NO_MAX				DBL_MAX /* only a minimum exists */
 
 #define BCD_LIST(...)	((const char *const[]) {__VA_ARGS__, NULL})
@@ -222,8 +224,8 @@ typedef struct BcdView
 	const BcdEndpoint *endpoint;	/* NULL: not possible */
 	const char *query;
 	bool		siblings;		/* lists all records below the parents of
-								 * those that are asked for, page by page:
-								 * siblings.c */
+								 * those that are asked for, or all that there
+								 * are, page by page: siblings.c */
 } BcdView;
 
 /* A field whose value is part of a key that consists of several */
@@ -342,6 +344,10 @@ typedef struct BcdResource
 								 * have under other names; or NULL */
 	const char *list_after;		/* query parameter "id greater than"; NULL:
 								 * use page numbers */
+	int			most;			/* records that a store can have; 0: any
+								 * number */
+	bool		uncounted;		/* the list does not say how many records it
+								 * has */
 	bool		small;			/* few enough records to read the whole list
 								 * once and search it */
 	bool		exchanges;		/* rows that exchange natural keys exchange
@@ -355,9 +361,22 @@ typedef struct BcdResource
 								 * key, or NULL */
 	bool		gone_is_refused;	/* an update of a missing record may be
 									 * answered like a bad request */
+	bool		removal_is_refused; /* so may its removal */
 	bool		twin_is_refused;	/* so may the create of a record that
 									 * exists already */
 } BcdResource;
+
+/* A list of the store in which bcdelta.named() finds names: name_list.c */
+typedef struct BcdNameList
+{
+	const char *resource;		/* what named() calls it */
+	const char *words;			/* the same in words, plural */
+	const char *path;			/* below /v3, unless it begins with /v2/ */
+	const char *query;			/* or NULL */
+	const char *id;				/* members of its records */
+	const char *name;
+	bool		whole;			/* it has no pages */
+} BcdNameList;
 
 /* families of replies: replies.c */
 extern const BcdReplyForm bcd_reply_records;
@@ -374,6 +393,8 @@ extern const BcdReplyForm bcd_reply_silent;
 extern const BcdReplyForm bcd_reply_stock;
 extern const BcdReplyForm bcd_reply_stock_settings;
 extern const BcdReplyForm bcd_reply_redirects;
+extern const BcdReplyForm bcd_reply_locations;
+extern const BcdReplyForm bcd_reply_bare;
 
 /* endpoints shared by several resources */
 extern const BcdEndpoint bcd_stock_absolute;
@@ -385,6 +406,8 @@ extern const BcdResource bcd_customer;
 extern const BcdResource bcd_customer_address;
 extern const BcdResource bcd_customer_attribute;
 extern const BcdResource bcd_customer_attribute_value;
+extern const BcdResource bcd_customer_group;
+extern const BcdResource bcd_location;
 extern const BcdResource bcd_inventory;
 extern const BcdResource bcd_price_record;
 extern const BcdResource bcd_channel_assignment;
@@ -396,6 +419,12 @@ extern const BcdResource bcd_redirect;
 
 /* dependency.c */
 extern int	bcd_dependency_rank(const BcdResource *const *resources, int n, const BcdResource *resource);
+
+/* name_list.c */
+extern const BcdNameList *bcd_names_find(const char *resource);
+extern const BcdNameList *bcd_names_nth(int n);
+extern uint32 bcd_names_bit(const BcdNameList *list);
+extern char *bcd_names_all(void);
 
 /* registry.c */
 extern const BcdResource *bcd_resource_find(const char *name);

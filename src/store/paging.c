@@ -14,6 +14,7 @@
 #include "store/paging.h"
 
 #define GROWTH		1000		/* records that may be added to a short list */
+#define SHORT_PAGE	50
 #define NO_TOTAL	1000000		/* records of a list of unknown length */
 
 /* The contents of a page, and its statements about the list. */
@@ -40,6 +41,19 @@ bcd_page_read(BcdPage *page, const cJSON *reply, const char *id_field)
 	if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &page->pages) ||
 		page->pages < 0)
 		page->pages = 0;
+	page->bare = cJSON_GetObjectItemCaseSensitive(reply, "meta") == NULL;
+}
+
+/*
+ * Is this the last of the numbered pages, counted from 1?  If the list does not
+ * say how many it has, a page with few records is: the store may return fewer
+ * than it was asked for, but has pages of 50 where it is not asked for any
+ * number.
+ */
+bool
+bcd_page_is_last(const BcdPage *page, int64 nth)
+{
+	return page->bare ? page->records < SHORT_PAGE : nth >= page->pages;
 }
 
 /*

@@ -24,11 +24,13 @@ typedef struct BcdPage
 	int64		last;			/* greatest id */
 	int64		total;			/* of the list */
 	int64		pages;
+	bool		bare;			/* it says nothing about the list, as in V2 */
 } BcdPage;
 
 extern void bcd_page_read(BcdPage *page, const cJSON *reply, const char *id);
 extern bool bcd_page_moves_on(const BcdPaging *paging, const BcdPage *page, int64 after,
 							  char *why, size_t size);
+extern bool bcd_page_is_last(const BcdPage *page, int64 nth);
 extern void bcd_page_taken(BcdPaging *paging, const BcdPage *page);
 
 #endif							/* BCD_PAGING_H */

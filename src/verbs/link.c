@@ -114,6 +114,7 @@ decide_row(BcdLane *lane, BcdItem *item)
 			bcd_decide_failed(item, BCD_INVALID, row.message);
 			break;
 		case BCD_ROW_HELD_UP:	/* an error was raised */
+		case BCD_ROW_UNLISTED:
 			break;
 	}
 	MemoryContextSwitchTo(old);

@@ -30,6 +30,7 @@
 #include "feed/difference.h"
 #include "feed/feed.h"
 #include "feed/mapping_guard.h"
+#include "feed/named.h"
 #include "fold/fold.h"
 #include "payload/payload.h"
 #include "store/verdict.h"
@@ -211,6 +212,7 @@ decide_claimed(BcdItem *item)
 	BcdDifference d;
 
 	bcd_feed_try_row(item->lane->feed, item->key, &row);
+	bcd_named_check_row(item->lane->feed, &row);
 	if (row.state == BCD_ROW_HELD_UP)
 	{
 		bcd_decide_row_held_up(item, row.message);
@@ -316,6 +318,8 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 	after->known = bcd_item_known_read(item, record);
 	MemoryContextSwitchTo(old);
 	bcd_item_wants_write(item, true);
+	if (item->decision.outcome == BCD_LINKED && bcd_found_own_create(item))
+		item->decision.outcome = BCD_CREATED;
 	item->decision.link = BCD_LINK_PUT;
 }
 
@@ -337,6 +341,8 @@ is_others(const BcdFeed *feed, int64 store_id)
 static void
 push_lost_create(BcdItem *item, int64 store_id, const cJSON *record)
 {
+	if (store_id == 0 && bcd_awaits_record(item))
+		return;
 	if (store_id == 0 || is_others(item->lane->feed, store_id))
 	{
 		if (item->moving)
@@ -388,10 +394,13 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 			break;
 		case BCD_REASON_RECORD:
 		case BCD_REASON_RECORD_GONE:
-			if (store_id == 0)
+			if (store_id != 0)
+			{
+				if (!bcd_record_is_taken(item, store_id))
+					adopt(item, store_id, record);
+			}
+			else if (!bcd_awaits_record(item))
 				bcd_decide_stage(item, BCD_TURN);
-			else if (!bcd_record_is_taken(item, store_id))
-				adopt(item, store_id, record);
 			break;
 		case BCD_REASON_REFUSED_CREATE:
 			if (store_id != 0)

@@ -300,16 +300,18 @@ read_list(BcdJob *job, const cJSON *reply)
 	/*
 	 * when paging by id, the first page is all there is, if the reply says so
 	 */
-	more = r->list_after ? job->page.pages != 1 : lane->after + 1 < job->page.pages;
+	more = r->list_after ? job->page.pages != 1 : !bcd_page_is_last(&job->page, lane->after + 1);
 	if (job->page.records > 0 && more)
 		job->found[0] = LIST;
 	else if (!is_mode(job->run, "full"))
 	{
 		int64		seen = records_seen(lane) + job->found[2];
 
-		if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &total) || total < 0)
+		if (r->uncounted)
+			total = lane->paging.listed + job->page.records;
+		else if (!bcd_json_int64(bcd_json_path(reply, "meta.pagination.total"), &total) || total < 0)
 			bcd_lane_stop(lane, "the store does not report how many records it has");
-		else if (seen != total)
+		if (seen != total && !lane->stopped)
 			record_count(job, seen, total);
 	}
 	job->found[1] = r->list_after ? job->page.last : lane->after + 1;
@@ -373,7 +375,7 @@ verify_lane_done(BcdRun *run, BcdLane *lane)
 		lane->phase = LINKS;
 	else if (lane->phase < TOTAL && !is_mode(run, "sample") && lane->feed->resource->list.endpoint)
 	{
-		lane->phase = TOTAL;
+		lane->phase = lane->feed->resource->uncounted ? LIST : TOTAL;
 		for (i = run->nlanes - 1; run->lanes[i] != lane; i--)
 			if (run->lanes[i]->feed->resource == lane->feed->resource)
 				lane->phase = DONE;

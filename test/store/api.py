@@ -7,9 +7,12 @@ import assignments
 import attributes
 import brands
 import categoriesapi
+import channels
+import customergroups
 import customers
 import elements
 import inventory
+import locations
 import pricelists
 import pricerecords
 import productsapi
@@ -25,21 +28,24 @@ INVENTORY = "store_inventory"
 LOCATIONS = "store_locations"
 CUSTOMERS = "store_v2_customers"
 CONTENT = "store_v2_content"
+CHANNELS = "store_channel_settings"
 
 
 class Endpoint:
     """One path pattern with its methods.
 
-    tree: has families E and F.  problem: errors are problem+json.
+    tree: has families E and F.  problem: errors are problem+json.  bare:
+    errors are those of V2.
     writes: the kind of its writes, where the neighbours matter.
     """
 
     def __init__(self, pattern, scope, tree=False, problem=False,
-                 writes=None, **methods):
+                 writes=None, bare=False, **methods):
         self.pattern = pattern
         self.scope = scope
         self.tree = tree
         self.problem = problem
+        self.bare = bare
         self.writes = writes or ("catalog" if scope == CATALOG else None)
         self.methods = methods
 
@@ -85,7 +91,9 @@ _FIXED = {endpoint.pattern: endpoint for endpoint in (
     Endpoint("/inventory/items", INVENTORY, problem=True,
              GET=inventory.items),
     Endpoint("/inventory/locations", LOCATIONS, problem=True,
-             GET=inventory.locations),
+             GET=locations.list_all, POST=locations.post, PUT=locations.put,
+             DELETE=locations.delete),
+    Endpoint("/channels", CHANNELS, GET=channels.list_all),
 )}
 
 _WITH_ID = {
@@ -166,12 +174,27 @@ def _information(call):
 _V2 = {
     "/time": Endpoint("/v2/time", None, GET=_time),
     "/store": Endpoint("/v2/store", INFORMATION, GET=_information),
+    "/customer_groups": Endpoint(
+        "/v2/customer_groups", CUSTOMERS, bare=True,
+        GET=customergroups.list_all, POST=customergroups.post),
+    "/customer_groups/count": Endpoint(
+        "/v2/customer_groups/count", CUSTOMERS, bare=True,
+        GET=customergroups.count),
+    "/tax_classes": Endpoint(
+        "/v2/tax_classes", INFORMATION, bare=True,
+        GET=customergroups.tax_classes),
 }
+_GROUP = Endpoint("/v2/customer_groups/{id}", CUSTOMERS, bare=True,
+                  GET=customergroups.get_one, PUT=customergroups.put,
+                  DELETE=customergroups.delete_one)
 
 
 def find_endpoint(version, path):
     """The endpoint of a path and the ids in it, or (None, ())."""
     if version == "v2":
+        stem, _, last = path.rpartition("/")
+        if stem == "/customer_groups" and _ID.match(last):
+            return _GROUP, (int(last),)
         return _V2.get(path), ()
     endpoint = _FIXED.get(path)
     if endpoint is not None:
@@ -292,8 +315,8 @@ def gate(call):
     if call.method not in call.endpoint.methods:
         return method_not_allowed(call.method, call.endpoint.methods)
     if not _has_scope(call):
-        return error(403, "The token lacks the scope %s."
-                     % call.endpoint.scope)
+        return call.error(403, "The token lacks the scope %s."
+                          % call.endpoint.scope)
     if not _accepts_json(call):
         return html(406)
     if call.method in ("POST", "PUT"):

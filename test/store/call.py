@@ -4,7 +4,7 @@ import exactjson
 import fields
 import query
 from replies import (PROBLEM, Refused, detail, error, plain, tree_bad_request,
-                     tree_error)
+                     tree_error, v2_error)
 
 
 class Call:
@@ -80,6 +80,8 @@ class Call:
     # -- refusals, in the family of the endpoint -----------------------------
 
     def error(self, status, title, errors=None):
+        if self.endpoint.bare:
+            return v2_error(status, title)
         reply = error(status, title, errors)
         if self.endpoint.problem:
             reply.ctype = PROBLEM
@@ -90,7 +92,7 @@ class Call:
             str(text) for text in errors.values())
         if self.endpoint.tree:
             return tree_error(422, title, errors)
-        return self.error(422, title, errors)
+        return self.error(400 if self.endpoint.bare else 422, title, errors)
 
     def bad_request(self, title, text=False):
         if not self.endpoint.tree:

@@ -340,6 +340,7 @@ _ROUTES = {
     ("GET", "/state/addresses"): _state_of("addresses"),
     ("GET", "/state/attributes"): _state_of("attributes"),
     ("GET", "/state/attribute_values"): _state_of("attribute_values"),
+    ("GET", "/state/customer_groups"): _state_of("customer_groups"),
     ("GET", "/state/variants"): _state_of("variants"),
     ("GET", "/state/options"): _options,
     ("GET", "/state/price_lists"): _state_of("price_lists"),

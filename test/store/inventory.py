@@ -350,19 +350,6 @@ def location_items(call):
         {"identity": _identity(record)}, **_level(record, location))))
 
 
-# -- locations ---------------------------------------------------------------
-
-_LOCATION_PARAMS = dict(listing.PAGING, **{
-    "location_id:in": query.INTEGERS, "location_code:in": query.TEXTS,
-    "is_default": query.BOOLEAN, "is_active": query.BOOLEAN,
-    "type_id:in": query.TEXTS, "managed_by_external_source": query.BOOLEAN,
-    "storefront_visibility": query.BOOLEAN})
-_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday",
-         "saturday")
-_ALWAYS_OPEN = {day: {"open": True, "opening": "00:00", "closing": "00:00"}
-                for day in _DAYS}
-
-
 def _among(locations, values, prefix):
     """The locations that two filters leave."""
     ids = values.get(prefix + "id:in")
@@ -370,45 +357,3 @@ def _among(locations, values, prefix):
     return [one for one in locations
             if (ids is None or one["id"] in ids)
             and (codes is None or one["code"] in codes)]
-
-
-def _flags_fit(location, values):
-    # Nothing in a location says that it is the default one.
-    flags = {"is_default": location["id"] == stock.DEFAULT_LOCATION,
-             "is_active": location["enabled"],
-             "managed_by_external_source": False,
-             "storefront_visibility": True}
-    return (all(values.get(name, flag) == flag
-                for name, flag in flags.items())
-            and "PHYSICAL" in values.get("type_id:in", ("PHYSICAL",)))
-
-
-def _shown_location(location):
-    return text(dict(location, **{
-        "description": "", "managed_by_external_source": False,
-        "type_id": "PHYSICAL", "operating_hours": _ALWAYS_OPEN,
-        "time_zone": "Etc/UTC", "created_at": "2024-01-01T00:00:00Z",
-        "updated_at": "2024-01-01T00:00:00Z", "address": {
-            "address1": "1 Main Street", "address2": "", "city": "Austin",
-            "state": "TX", "zip": "78701", "email": "stock@example.com",
-            "phone": "", "geo_coordinates": {
-                "latitude": exactjson.ZERO, "longitude": exactjson.ZERO},
-            "country_code": "US"},
-        "storefront_visibility": True, "special_hours": []}))
-
-
-class _Rows:
-    """Locations as the pages of a list want them."""
-
-    def __init__(self, locations):
-        self.rows = {one["id"]: one for one in locations}
-        self.ids = list(self.rows)
-
-
-def locations(call):
-    values = call.params(_LOCATION_PARAMS)
-    found = [one for one in _among(call.store.stock.places.values(), values,
-                                   "location_") if _flags_fit(one, values)]
-    table = _Rows(found)
-    return listing.paged(call, table, table.ids, values, _shown_location,
-                         call.store.settings["inventory_limit"])

@@ -8,6 +8,7 @@ import addresses
 import attributes
 import brands
 import categories
+import customergroups
 import customers
 import elements
 import exactjson
@@ -30,14 +31,16 @@ _CHECKS = {"product": productfields.CHECKS, "brand": brands.CHECKS,
            "variant": variants.SINGLE, "redirect": redirects.CHECKS,
            "price_list": pricelists.CHECKS,
            "address": addresses.CHECKS, "attribute": attributes.CHECKS,
-           "attribute_value": attributes.VALUE_CHECKS}
+           "attribute_value": attributes.VALUE_CHECKS,
+           "customer_group": customergroups.CHECKS}
 _DATES = ("date_created", "date_modified")
 _PLURAL = {"products": "product", "brands": "brand",
            "categories": "category", "trees": "tree",
            "customers": "customer", "variants": "variant",
            "redirects": "redirect", "price_lists": "price_list",
            "addresses": "address", "attributes": "attribute",
-           "attribute_values": "attribute_value"}
+           "attribute_values": "attribute_value",
+           "customer_groups": "customer_group"}
 _UNKEYED = ("tree", "stock")
 
 
@@ -54,7 +57,8 @@ def _table(store, kind):
             "variant": store.variants, "redirect": store.redirects,
             "price_list": store.price_lists, "address": store.addresses,
             "attribute": store.attributes,
-            "attribute_value": store.attribute_values}[kind]
+            "attribute_value": store.attribute_values,
+            "customer_group": store.customer_groups}[kind]
 
 
 def _clean(kind, record):
@@ -203,6 +207,15 @@ def _seed_price_list(store, record):
     return pricelists.create(store, clean, key)["id"]
 
 
+def _seed_group(store, record):
+    """Of two groups with one name, nothing is said."""
+    rest, (key,) = _split(record, "id")
+    clean = _clean("customer_group", rest)
+    if "name" not in clean:
+        raise SeedError("a group needs a name")
+    return customergroups.create(store, clean, key)["id"]
+
+
 def _seed_tree(store, record):
     key = record.get("id", max(store.trees) + 1)
     store.trees[key] = {
@@ -235,7 +248,8 @@ _SEED = {"product": _seed_product, "brand": _seed_brand,
          "variant": _seed_variant, "redirect": _seed_redirect,
          "price_list": _seed_price_list, "address": _seed_address,
          "attribute": _seed_attribute,
-         "attribute_value": _seed_attribute_value}
+         "attribute_value": _seed_attribute_value,
+         "customer_group": _seed_group}
 
 
 def _numbered(value, number):
@@ -314,6 +328,8 @@ def edit(store, body):
     elif kind == "price_list":
         _refuse(pricelists.conflicts(store, clean, key))
         pricelists.update(store, key, clean)
+    elif kind == "customer_group":
+        customergroups.update(store, key, clean)
     elif kind == "redirect":
         store.redirects.put(key, clean)
     else:
@@ -344,6 +360,7 @@ def remove(store, body):
               "category": categories, "customer": customers,
               "variant": variants, "redirect": redirects,
               "price_list": pricelists, "address": addresses,
-              "attribute": attributes}[kind]
+              "attribute": attributes,
+              "customer_group": customergroups}[kind]
     module.remove(store, key)
     return {"removed": key}

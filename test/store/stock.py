@@ -83,6 +83,8 @@ class Stock:
     def __init__(self, store):
         self.store = store
         self.places = None          # id -> location
+        self.listed_at = {}         # id -> when a new location is listed
+        self._set = None            # what the setting made of them
         self._shown = None
         self._tracked = (None, frozenset())  # versions of the tables, ids
         self.waiting = deque()      # (due, product, location, quantity)
@@ -102,6 +104,8 @@ class Stock:
     def settle(self, everything=False):
         """Show what is due.  The order is that of the requests."""
         now = time.monotonic()
+        if everything:
+            self.listed_at.clear()
         while self.waiting and (everything or self.waiting[0][0] <= now):
             self._put(*self.waiting.popleft()[1:])
 
@@ -187,10 +191,28 @@ class Stock:
     def configure(self):
         """Follow the settings: which locations there are, what is shown."""
         settings = self.store.settings
-        wanted = (places(settings["locations"]), settings["catalog_level"])
-        if wanted != (self.places, self._shown):
-            self.places, self._shown = wanted
-            self._recount()
+        wanted = places(settings["locations"])
+        if wanted != self._set:
+            self._set, self.places = wanted, dict(wanted)
+        elif settings["catalog_level"] == self._shown:
+            return
+        self._shown = settings["catalog_level"]
+        self._recount()
+
+    def add_place(self, location, delay_ms):
+        """A new location, which is listed after a while."""
+        key = max(self.places) + 1
+        self.places[key] = dict(location, id=key)
+        if delay_ms:
+            self.listed_at[key] = time.monotonic() + delay_ms / 1000.0
+        return key
+
+    def change_place(self, key, changes):
+        self.places[key] = dict(self.places[key], **changes)
+
+    def remove_place(self, key):
+        del self.places[key]
+        self._recount()
 
     def _recount(self):
         table, there = self.store.products, self.places

@@ -10,6 +10,7 @@ import addresses
 import attributes
 import brands
 import categories
+import customergroups
 import customers
 import pricelists
 import products
@@ -35,6 +36,9 @@ CUSTOMERS += [{"method": method, "path": "^/customers/%s$" % below,
                    ("POST", "attributes", 3), ("PUT", "attributes", 3),
                    ("PUT", "attribute-values", 3))]
 
+GROUPS = [{"method": method, "path": "^/v2/customer_groups", "limit": 40}
+          for method in ("GET", "POST", "DELETE")]
+
 ONE_AT_A_TIME = [{"path": path, "limit": 1, "method": "PUT"} for path in (
     r"^/pricelists/\d+/records$", "^/catalog/products/channel-assignments$",
     "^/catalog/products/category-assignments$",
@@ -48,13 +52,13 @@ DEFAULTS = {
     # authorisation
     "scopes": ["store_v2_products", "store_v2_information_read_only",
                "store_inventory", "store_locations", "store_v2_customers",
-               "store_v2_content"],
+               "store_v2_content", "store_channel_settings_read_only"],
     "other_tokens": [],
     # quota
     "quota": 450, "window_ms": 30000, "window_align": False,
     "retry_after": True, "other_app": None,
     "max_in_flight": 0, "concurrency": [TREE_READ, LOCATIONS, PRICE_LISTS] + (
-        CUSTOMERS + ONE_AT_A_TIME),
+        CUSTOMERS + GROUPS + ONE_AT_A_TIME),
     "concurrency_headers": True,
     # sizes
     "product_batch": 10, "category_batch": 10, "category_batch_status": 413,
@@ -67,6 +71,13 @@ DEFAULTS = {
     "address_batch": 10, "address_twins": "exact", "address_reply": "list",
     "address_gone": "refuse", "most_attributes": 50,
     "form_fields": ["Shirt size", "Hobbies"], "form_field_update": "merge",
+    # groups of customers, tax classes
+    "group_names": "free", "group_missing": 400, "v2_empty": 204,
+    "tax_classes": ["Default Tax Class", "Non-Taxable Products", "Shipping",
+                    "Gift Wrapping"],
+    # locations
+    "location_batch": 100, "location_codes": "unique", "max_locations": 100,
+    "location_delay_ms": 0,
     # variants
     "variant_batch": 50, "variant_mode": "atomic", "variant_twin_status": 409,
     "variant_sku_exact": True, "variant_needs_product": True,
@@ -105,6 +116,8 @@ _CHOICES = {
     "batch_mode": ("atomic", "prefix", "partial"),
     "category_mode": ("partial", "atomic"),
     "customer_mode": ("atomic", "prefix"),
+    "group_names": ("free", "unique"), "group_missing": (400, 404),
+    "v2_empty": (200, 204), "location_codes": ("unique", "free"),
     "variant_mode": ("atomic", "prefix"),
     "variant_twin_status": (409, 422),
     "value_ids": ("stable", "change"),
@@ -215,6 +228,7 @@ class Store:
         self.addresses = addresses.new_table(self)
         self.attributes = attributes.new_table(self)
         self.attribute_values = attributes.new_values(self)
+        self.customer_groups = customergroups.new_table(self)
         self.variants = variants.new_table(self)
         self.options = {}           # product -> its options
         self.last_option = 100      # id of an option or of a value
@@ -254,7 +268,8 @@ class Store:
                 "addresses": self.addresses, "attributes": self.attributes,
                 "attribute_values": self.attribute_values,
                 "variants": self.variants, "redirects": self.redirects,
-                "price_lists": self.price_lists}
+                "price_lists": self.price_lists,
+                "customer_groups": self.customer_groups}
 
     def now(self):
         """The store's clock in seconds, which may be wrong on purpose."""

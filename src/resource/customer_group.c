@@ -1,0 +1,80 @@
+/*
+ * customer_group.c
+ *		Groups of customers: customers.v2.yml.
+ *
+ * Left out: id, which the store assigns. Read-only: date_created,
+ * date_modified.
+ *
+ * This is a part of V2: records have no envelope, and a list does not say how
+ * long it is, nor can it be limited to ids.
+ */
+#include "postgres.h"
+
+#include "resource/fields.h"
+#include "resource/resource.h"
+
+static const char *const rule_types[] = {"price_list", "category", "product", "all", NULL};
+static const char *const rule_methods[] = {"percent", "fixed", "price", NULL};
+
+/* Which members a rule has depends on its type. The API takes amounts as text. */
+static const BcdField rule_fields[] = {
+	{"amount", BCD_STRING, 1, BCD_NO_MAX, -1, 0},
+	WHOLE("category_id", 1, BCD_NO_MAX, 0),
+	ENUM("method", rule_methods, 0),
+	WHOLE("price_list_id", 1, BCD_NO_MAX, 0),
+	WHOLE("product_id", 1, BCD_NO_MAX, 0),
+	ENUM("type", rule_types, BCD_F_REQUIRED),
+};
+static const BcdRecords rule = {BCD_FIELDS(rule_fields),.key = BCD_LIST("type", "category_id", "product_id")};
+
+/*
+ * The rules are overwritten as a whole. The specification gives name no limit;
+ * an empty one cannot be found.
+ */
+static const BcdField customer_group_fields[] = {
+	OBJECT("category_access", 0),
+	{"discount_rules", BCD_RECORDS, 0, BCD_NO_MAX, -1, 0,.records = &rule},
+	FLAG("is_default"),
+	FLAG("is_group_for_guests"),
+	{"name", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+};
+
+/* Of updates, no concurrency is documented. */
+static const BcdEndpoint group_list = {"GET", "/v2/customer_groups", BCD_PAGE_LIMIT,.concurrent = 40};
+static const BcdEndpoint group_create = {"POST", "/v2/customer_groups", 1, BCD_ONE, &bcd_reply_bare,.concurrent = 40};
+static const BcdEndpoint group_update = {"PUT", "/v2/customer_groups/{id}", 1, BCD_ONE, &bcd_reply_bare};
+static const BcdEndpoint group_delete = {"DELETE", "/v2/customer_groups/{id}", 1, BCD_NO_BODY, &bcd_reply_silent,.concurrent = 40};
+
+static const BcdFacet customer_group_facets[] = {
+	{
+		.create = {&group_create},
+		.update = {&group_update},
+		.remove = {&group_delete},
+	},
+};
+
+/* Whether names are unique is not documented. */
+static const BcdKey customer_group_keys[] = {
+	{BCD_LIST("name"),.one = {&group_list, "name={name}"},.shared = true},
+	{NULL}
+};
+
+StaticAssertDecl(lengthof(customer_group_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is too small");
+StaticAssertDecl(lengthof(customer_group_facets) <= BCD_MAX_FACETS, "BCD_MAX_FACETS is too small");
+
+/* Access and discounts refer to categories, products and price lists. */
+const BcdResource bcd_customer_group = {
+	.name = "customer_group",
+	.id = "id",
+	.keys = customer_group_keys,
+	.after = "product",
+	BCD_FIELDS(customer_group_fields),
+	BCD_FACETS(customer_group_facets),
+	.view = {&group_list,.siblings = true},
+	.list = {&group_list},
+	.uncounted = true,
+	.small = true,
+	.gone_is_refused = true,
+	.removal_is_refused = true,
+	.twin_is_refused = true,
+};

@@ -1,0 +1,83 @@
+/*
+ * location.c
+ *		Locations of stock: locations.v3.yml.
+ *
+ * Left out: id, which the store assigns. Read-only: created_at, updated_at.
+ *
+ * Writes are carried out later, and their replies name no record: a new
+ * location is found by its code when the store lists it.
+ */
+#include "postgres.h"
+
+#include "resource/fields.h"
+#include "resource/resource.h"
+
+static const char *const location_types[] = {"PHYSICAL", "VIRTUAL", NULL};
+
+static const BcdField special_hours_fields[] = {
+	FLAG("all_day"),
+	FLAG("annual"),
+	FREE_TEXT("closing", 0),
+	FREE_TEXT("date", BCD_F_REQUIRED),
+	FREE_TEXT("label", BCD_F_REQUIRED),
+	{"open", BCD_BOOLEAN, 0, -1, -1, BCD_F_REQUIRED},
+	FREE_TEXT("opening", 0),
+};
+static const BcdRecords special_hours = {BCD_FIELDS(special_hours_fields),.key = BCD_LIST("date", "label")};
+
+/*
+ * The specification gives no lengths.  It requires an address only of physical
+ * locations; an address that is updated needs its country and coordinates.
+ */
+static const BcdField location_fields[] = {
+	OBJECT("address", 0),
+	{"code", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+	FREE_TEXT("description", 0),
+	FLAG("enabled"),
+	{"label", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+	{"managed_by_external_source", BCD_BOOLEAN, 0, -1, -1, BCD_F_REQUIRED},
+	OBJECT("operating_hours", 0),
+	{"special_hours", BCD_RECORDS, 0, BCD_NO_MAX, -1, 0,.records = &special_hours},
+	FLAG("storefront_visibility"),
+	{"time_zone", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+	ENUM("type_id", location_types, BCD_F_REQUIRED),
+};
+
+/* Batch sizes are not documented; a store has at most 100 active locations. */
+static const BcdEndpoint location_list = {"GET", "/inventory/locations", BCD_PAGE_LIMIT,.concurrent = 50};
+static const BcdEndpoint location_create = {"POST", "/inventory/locations", 100, BCD_ARRAY, &bcd_reply_locations,.concurrent = 50,.assumed = true};
+static const BcdEndpoint location_update = {"PUT", "/inventory/locations", 100, BCD_ARRAY, &bcd_reply_locations,.concurrent = 50,.assumed = true};
+static const BcdEndpoint location_delete = {"DELETE", "/inventory/locations", 100, BCD_NO_BODY, &bcd_reply_locations,.assumed = true};
+
+static const BcdFacet location_facets[] = {
+	{
+		.create = {&location_create},
+		.update = {&location_update},
+		.remove = {&location_delete, "location_id:in={id,}"},
+	},
+};
+
+static const BcdKey location_keys[] = {
+	{
+		BCD_LIST("code"),
+		.one = {&location_list, "location_code:in={code}"},
+		.many = {&location_list, "location_code:in={code,}"},
+	},
+	{NULL}
+};
+
+StaticAssertDecl(lengthof(location_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is too small");
+StaticAssertDecl(lengthof(location_facets) <= BCD_MAX_FACETS, "BCD_MAX_FACETS is too small");
+
+const BcdResource bcd_location = {
+	.name = "location",
+	.id = "id",
+	.keys = location_keys,
+	BCD_FIELDS(location_fields),
+	BCD_FACETS(location_facets),
+	.view = {&location_list, "location_id:in={id,}"},
+	.list = {&location_list},
+	.hidden_by = "enabled",
+	.gone_is_refused = true,
+	.twin_is_refused = true,
+};

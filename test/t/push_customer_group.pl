@@ -1,0 +1,136 @@
+# Groups of customers: V2, whose replies have no envelope and whose lists do not
+# say how long they are.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('customer_group', store => { args => [ '--quota', 100000 ] });
+my $store = $shop->store;
+$store->seed('price_lists', [ { id => 7, name => 'Trade' } ]);
+$shop->sql(<<'EOC');
+CREATE TABLE grp (id int PRIMARY KEY, name text, rules jsonb, guests boolean);
+SELECT bcdelta.track('grp', 'shop', 'customer_group', '{"name": "name", "discount_rules": "rules", "is_group_for_guests": "guests"}', on_delete => 'delete');
+CREATE TABLE person (id int PRIMARY KEY, grp int);
+SELECT bcdelta.track('person', 'shop', 'customer', '{"email": "id || ''@example.org''", "first_name": "''A''", "last_name": "''B''", "customer_group_id": "bcdelta.ref(''grp'', grp)"}');
+EOC
+
+sub agrees
+{
+	my ($what) = @_;
+	is_deeply([ sort map { $_->{name} . ' ' . join(',', map { $_->{type} } @{ $_->{discount_rules} }) } @{ $store->state('customer_groups') } ],
+		[ sort @{ $shop->list(q(SELECT name || ' ' || coalesce((SELECT string_agg(r ->> 'type', ',') FROM jsonb_array_elements(rules) AS r), '') FROM grp)) } ], "$what: the store has the rows");
+	is_deeply($shop->pending, {}, "$what: nothing is left pending") or diag(explain($shop->errors));
+	return;
+}
+
+subtest 'groups are linked by name, created before their customers, changed and deleted' => sub {
+	$store->seed('customer_groups', [ { id => 40, name => 'Retail' } ]);
+	$shop->sql(<<'EOC');
+INSERT INTO grp VALUES (1, 'Retail', '[{"type": "all", "method": "percent", "amount": "5"}]', NULL), (2, 'Trade', '[{"type": "price_list", "price_list_id": 7}]', NULL), (3, 'Guests', NULL, true);
+INSERT INTO person VALUES (1, 1), (2, 2);
+EOC
+	is_deeply([ @{ $shop->link(q('grp')) }{qw(linked conflicts)} ], [ 1, 2 ], 'the one that is there');
+	is($shop->value(q(SELECT path FROM bcdelta.preview('grp') WHERE key = '2'))->{path}, '/v2/customer_groups', 'preview shows the path');
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(created updated failed)} ], [ 4, 1, 0 ], 'in one run') or diag(explain([ $run, $shop->errors ]));
+	agrees('first push');
+	is_deeply([ map { $_->{customer_group_id} } @{ $store->state('customers') } ], [ map { $shop->id('grp', $_) } 1, 2 ], 'customers are in their groups');
+	$shop->sql(q(UPDATE grp SET rules = '[]' WHERE id = 1; UPDATE grp SET name = CASE id WHEN 2 THEN 'Guests' ELSE 'Trade' END WHERE id > 1));
+	$shop->push;
+	agrees('names that change places');
+	is_deeply([ @{ $shop->verify(q('grp')) }{qw(state conflicts)} ], [ 'succeeded', 0 ], 'verify finds no difference');
+	$shop->sql(q(DELETE FROM person WHERE id = 2; DELETE FROM grp WHERE id = 2));
+	is($shop->push->{deleted}, 1, 'a delete');
+	agrees('deletes');
+};
+
+subtest 'many groups are found in the list, page by page, and names that several groups have are not linked' => sub {
+	$shop->sql(q(INSERT INTO grp SELECT g, 'G' || g FROM generate_series(100, 359) AS g));
+	$store->seed('customer_groups', [ map { { id => $_, name => "G$_" } } 100 .. 349 ]);
+	$store->seed('customer_groups', [ { id => 400, name => 'G100' } ]);
+	$shop->clear;
+	my $run = $shop->link(q('grp'));
+	is_deeply([ @$run{qw(linked failed conflicts)} ], [ 249, 1, 10 ], 'those that are there, but not the one that is there twice') or diag(explain($run));
+	cmp_ok(scalar(@{ $shop->calls }), '<=', 12, 'with few requests');
+	$store->remove('customer_group', 400);
+	$run = $shop->push;
+	is($run->{failed}, 0, 'the rest is pushed') or diag(explain($shop->errors));
+	agrees('many');
+	$store->edit('customer_group', 120, { name => 'Other' });
+	$store->remove('customer_group', 121);
+	$store->seed('customer_groups', [ { id => 999, name => 'Extra' } ]);
+	$shop->clear;
+	$shop->verify(q('grp'));
+	is_deeply($shop->discrepancies, [ 'grp|#999|missing_in_source|name|Extra', 'grp|120|different|name|G120|Other', 'grp|121|missing_in_store' ], 'verify lists what differs');
+	cmp_ok(scalar(@{ $shop->calls }), '<=', 8, 'with few requests');
+	like($shop->value(q(SELECT * FROM bcdelta.verify('grp', mode => 'count')))->{state}, qr/succeeded/, 'and counts');
+	$store->remove('customer_group', 999);
+	$shop->sql(q(SELECT bcdelta.mark_all('grp')));
+	$shop->push;
+	agrees('corrected');
+	$shop->sql(q(DELETE FROM grp WHERE id >= 100));
+	$shop->push;
+	agrees('all gone');
+};
+
+subtest 'a group that is gone is deleted or made again, whatever status says so' => sub {
+	foreach my $status (400, 404)
+	{
+		$store->settings({ group_missing => $status });
+		$shop->sql(q(INSERT INTO grp VALUES (10, 'Gone'), (11, 'Lost')));
+		$shop->push;
+		$store->remove('customer_group', $shop->id('grp', $_)) foreach 10, 11;
+		$shop->sql(q(DELETE FROM grp WHERE id = 10; UPDATE grp SET name = 'Found' WHERE id = 11));
+		$shop->push;
+		agrees("status $status");
+		$shop->sql(q(DELETE FROM grp WHERE id = 11));
+		$shop->push;
+	}
+};
+
+subtest 'a discount that was not saved is sent again; lost replies create no group twice' => sub {
+	foreach my $how ({ partial => { fields => ['discount_rules'] } }, { lose => 'before' }, { lose => 'after' }, { status => 503 })
+	{
+		my ($name) = %$how;
+		$store->fault({ match => { method => 'POST', path => 'customer_groups' }, times => 1, do => $how });
+		$shop->sql(q(INSERT INTO grp VALUES (20, 'Sale', '[{"type": "all", "method": "percent", "amount": "5"}]')));
+		$shop->push;
+		agrees("$name, new");
+		$store->unfault;
+		$store->fault({ match => { method => 'PUT', path => 'customer_groups' }, times => 1, do => $how });
+		$shop->sql(q(UPDATE grp SET rules = '[{"type": "price_list", "price_list_id": 7}]' WHERE id = 20));
+		$shop->push;
+		$shop->sql(q(SELECT bcdelta.retry('grp')));
+		$shop->push;
+		agrees("$name, changed");
+		$store->unfault;
+		$shop->sql(q(DELETE FROM grp WHERE id = 20));
+		$shop->push;
+	}
+};
+
+subtest 'what cannot be a group is refused by field, in the store\'s words where only it knows' => sub {
+	$store->settings({ group_names => 'unique' });
+	$store->seed('customer_groups', [ { id => 500, name => 'Taken' } ]);
+	$shop->sql(<<'EOC');
+INSERT INTO grp VALUES (30, NULL), (31, ''), (38, 'Taken'), (39, 'Good');
+INSERT INTO grp VALUES (32, 'R', '[{"type": "some"}]'), (33, 'S', '[{"method": "percent"}]'), (34, 'T', '{}'), (35, 'U', '[{"type": "all", "method": "percent", "amount": "much"}]'),
+	(36, 'V', '[{"type": "price_list", "price_list_id": 99}]');
+INSERT INTO grp VALUES (37, 'W', NULL, true);
+EOC
+	$shop->push;
+	my $errors = $shop->errors;
+	my %says = (30 => qr/^name: /, 31 => qr/^name: 0 characters/, 32 => qr/^discount_rules: element 1: type: /, 33 => qr/^discount_rules: element 1: type: there is no value/, 34 => qr/^discount_rules: /,
+		35 => qr/400 .*discount_rules/, 36 => qr/400 .*There is no price_list 99/, 37 => qr/400 .*guests/);
+	like($errors->{"grp $_"}, $says{$_}, "row $_") foreach sort keys %says;
+	is(scalar(keys %$errors), 8, 'and no other') or diag(explain($errors));
+	is($shop->id('grp', 38), 500, 'a group with the name is taken over');
+};
+
+is($store->counts->{throttled}{concurrency} // 0, 0, 'the store had no reason to complain of too many');
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();
