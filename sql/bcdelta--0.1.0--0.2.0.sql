@@ -4,7 +4,7 @@
 \echo Use "ALTER EXTENSION bcdelta UPDATE" to load this file. \quit
 
 -- Rewrites the table of links once, together with its indexes.
-ALTER TABLE bcdelta.link ADD address text COLLATE "C";
+ALTER TABLE bcdelta.link ADD address text COLLATE "C", ADD doubt jsonb;
 ALTER TABLE bcdelta.link
 	ALTER address TYPE text COLLATE "C" USING store_id::text,
 	ALTER address SET NOT NULL,
@@ -14,6 +14,12 @@ ALTER TABLE bcdelta.link
 COMMENT ON COLUMN bcdelta.link.store_id IS 'the id of the BigCommerce record; null: the record has no id';
 COMMENT ON COLUMN bcdelta.link.address IS
 'identifies the BigCommerce record within its resource: its id as text, or the values of its key';
+COMMENT ON COLUMN bcdelta.link.doubt IS
+'an adjustment that may have been carried out or not, because its outcome is not known: the values of the row from which and to which it led, and the level that the store had before; see bcdelta.settle()';
+CREATE FUNCTION bcdelta.settle(feed text, key text, done boolean) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_settle';
+COMMENT ON FUNCTION bcdelta.settle(text, text, boolean) IS
+'says whether the store has carried out the adjustment of a row, or with a null key of all rows of the feed, whose outcome is not known (bcdelta.link.doubt); returns their number; one that was not done is sent again';
 
 ALTER TABLE bcdelta.feed ADD merged text[] NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN bcdelta.feed.merged IS

@@ -207,6 +207,7 @@ CREATE TABLE bcdelta.link (
 	unique_keys bigint[] GENERATED ALWAYS AS (bcdelta.unique_keys(payload)) STORED,
 	refers_to bigint[] GENERATED ALWAYS AS (bcdelta.refers_to(payload, remembered, referred)) STORED,
 	address text COLLATE "C" NOT NULL,
+	doubt jsonb,
 	PRIMARY KEY (feed, key),
 	UNIQUE (address, feed)
 ) WITH (fillfactor = 90);
@@ -226,6 +227,8 @@ COMMENT ON COLUMN bcdelta.link.referred IS
 'ids of other records, as fields of the payload, that the store has since been seen without: if such a record is created again, the row is pushed; null: payload is complete';
 COMMENT ON COLUMN bcdelta.link.aside IS
 'natural keys that the record has given up temporarily, so that another row can have them; restored if this row does not get the keys that it waits for';
+COMMENT ON COLUMN bcdelta.link.doubt IS
+'an adjustment that may have been carried out or not, because its outcome is not known: the values of the row from which and to which it led, and the level that the store had before; see bcdelta.settle()';
 COMMENT ON COLUMN bcdelta.link.unique_keys IS
 'hashes of the natural keys in payload, to find the row whose record has a key';
 COMMENT ON COLUMN bcdelta.link.refers_to IS
@@ -546,6 +549,11 @@ CREATE FUNCTION bcdelta.verify(feed text DEFAULT NULL, server name DEFAULT NULL,
 RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_verify';
 COMMENT ON FUNCTION bcdelta.verify(text, name, text, integer) IS
 'compares source and store: count, a sample of rows, or full (every row, field by field); differences are listed in bcdelta.discrepancy';
+
+CREATE FUNCTION bcdelta.settle(feed text, key text, done boolean) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_settle';
+COMMENT ON FUNCTION bcdelta.settle(text, text, boolean) IS
+'says whether the store has carried out the adjustment of a row, or with a null key of all rows of the feed, whose outcome is not known (bcdelta.link.doubt); returns their number; one that was not done is sent again';
 
 CREATE FUNCTION bcdelta.retry(feed text DEFAULT NULL, waiting boolean DEFAULT false) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_retry';

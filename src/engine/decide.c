@@ -25,6 +25,8 @@ record_now(const BcdItem *item)
 		.known = item->known,
 		.remembered = item->remembered,
 		.aside = item->aside,
+		.doubt = item->doubt,
+		.in_doubt = item->in_doubt,
 	};
 
 	return r;

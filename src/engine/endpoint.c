@@ -117,6 +117,16 @@ bcd_endpoint_is_free(BcdLane *lane, BcdStage stage)
 	return limit == 0 || in_flight(lane, stage) < limit;
 }
 
+/* Is a success of this request complete without a body? */
+bool
+bcd_reply_may_be_empty(const BcdJob *job)
+{
+	const BcdEndpoint *endpoint = job->lane->gates->gate[job->stage].endpoint;
+
+	return job->request->status == 204 || job->request->status == 202 ||
+		(bcd_stage_writes(job->stage) && endpoint->reply && endpoint->reply->empty);
+}
+
 /* Counts a request that is being started, and notes its number in the job. */
 void
 bcd_endpoint_started(BcdJob *job)

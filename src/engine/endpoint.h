@@ -12,6 +12,7 @@ extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
 extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
 extern BcdLearned *bcd_endpoint_learned(BcdLane *lane, BcdStage stage);
 extern bool bcd_endpoint_is_free(BcdLane *lane, BcdStage stage);
+extern bool bcd_reply_may_be_empty(const BcdJob *job);
 extern void bcd_endpoint_started(BcdJob *job);
 extern void bcd_endpoint_replied(BcdJob *job);
 extern int64 bcd_endpoint_shows_at(BcdLane *lane, BcdStage stage);

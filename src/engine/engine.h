@@ -87,6 +87,7 @@ typedef enum BcdLinkAction
 	BCD_LINK_FORGET_FACET,		/* the same, for the facet that was written */
 	BCD_LINK_HIDING,			/* the record is about to be hidden */
 	BCD_LINK_ASIDE,				/* the record is about to give up aside */
+	BCD_LINK_TRUST,				/* the record was not adjusted: adjust.c */
 	BCD_LINK_REMOVE
 } BcdLinkAction;
 
@@ -97,6 +98,7 @@ typedef enum BcdPendingAction
 	BCD_PENDING_WAIT,			/* until delay_ms from now */
 	BCD_PENDING_DEFER,
 	BCD_PENDING_FAIL,
+	BCD_PENDING_REVIEW,
 	BCD_PENDING_READY
 } BcdPendingAction;
 
@@ -123,6 +125,8 @@ typedef struct BcdItemRecord
 	Jsonb	   *known;
 	Jsonb	   *remembered;
 	Jsonb	   *aside;
+	Jsonb	   *doubt;
+	bool		in_doubt;
 } BcdItemRecord;
 
 /*
@@ -162,6 +166,7 @@ typedef struct BcdDecision
 	int			group;			/* new limit of the items per request; 0: none */
 	int			place;			/* among items that stay with the job; 0:
 								 * first */
+	bool		unsent;			/* no write of it is under way */
 	bool		follows;		/* see the item */
 	bool		rereads;
 	bool		apart;
@@ -220,29 +225,26 @@ typedef struct BcdItem
 								 * record */
 	int			attempts;		/* failed requests for it */
 	int			group;			/* most items in a request with this one */
-	bool		looked_up;		/* its record was found in this claim, not by
-								 * a link */
-	bool		unsure;			/* a write may have been done in part: the
-								 * link must not keep claiming known */
+	bool		looked_up;		/* its record was found in this claim */
+	bool		unsure;			/* a write may have been done in part */
 	char	   *refusal;		/* why its last write was refused, or NULL */
 	int			refusal_status;
 	BcdStage	refused_at;
 	bool		stale;			/* its row was read with an old mapping, or
 								 * refers to a record that is gone */
 	int			clashes;		/* refusals that it survived */
-	bool		reread;			/* its record was read to find a duplicate */
+	bool		reread;			/* its record was read after a refusal */
 	bool		apart;			/* collections are written after the create */
 	int			prepared;		/* requests that made what its create needs */
 	bool		swept;			/* on no page so far: siblings.c */
-	bool		follows;		/* in a request with the item before it, which
-								 * gives up what this one takes */
-	Jsonb	   *aside;			/* what its record has given up: see
-								 * exchange_aside.c */
+	bool		follows;		/* takes what the item before it gives up */
+	Jsonb	   *aside;			/* what its record has given up */
+	Jsonb	   *doubt;			/* an adjustment: see adjust.c */
+	bool		in_doubt;		/* that was or may have been sent */
+	int64		written_ms;		/* how long ago its record was written */
 	BcdUpdatePurpose purpose;
-	BcdDecision *final_decision;	/* once its record has again what it gave
-									 * up, or NULL */
-	bool		asked;			/* the record of a row that is gone must give
-								 * up what this one needs */
+	BcdDecision *final_decision;	/* after its purpose, or NULL */
+	bool		asked;			/* a row that is gone has what this one needs */
 	BcdDecision decision;
 } BcdItem;
 

@@ -37,6 +37,7 @@
 #include "engine/exchange_rivals.h"
 #include "engine/exchange_turn.h"
 #include "engine/facets.h"
+#include "engine/item_tasks.h"
 #include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/item_wants.h"

@@ -56,18 +56,6 @@ bcd_stage_facet(const BcdResource *resource, BcdStage stage)
 	return &resource->facets[bcd_stage_nth_facet(stage)];
 }
 
-/* Returns the tasks that make the item's future record agree with its row. */
-List *
-bcd_item_tasks(const BcdItem *item)
-{
-	BcdItemRecord record = bcd_record_after(item);
-	BcdTaskRow	row;
-
-	bcd_feed_subject(item->lane->feed, item->wanted, record.store_id, record.known, &row);
-	row.apart = item->apart;
-	return bcd_tasks(&row);
-}
-
 /*
  * Makes these the item's next tasks; true if the first is for the record
  * itself.

@@ -8,7 +8,6 @@
 #include "engine/engine.h"
 
 extern const BcdFacet *bcd_stage_facet(const BcdResource *resource, BcdStage stage);
-extern List *bcd_item_tasks(const BcdItem *item);
 extern bool bcd_decide_tasks(BcdItem *item, List *tasks);
 extern void bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known);
 extern void bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error);

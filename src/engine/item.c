@@ -11,6 +11,7 @@
 #include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/stage.h"
+#include "payload/address.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 
@@ -237,23 +238,34 @@ bcd_item_parent(const BcdItem *item)
 	return id != 0 || field == NULL ? id : bcd_payload_integer(item->remembered, field);
 }
 
-/* Has the run removed an item's record together with its parent? */
+/* Has the run removed this record, as far as it remembers? */
+static bool
+was_removed(const BcdRun *run, const char *resource, int64 store_id)
+{
+	int64		i;
+
+	for (i = 0; i < Min(run->removals, BCD_REMOVALS) && resource && store_id != 0; i++)
+		if (run->removed[i].store_id == store_id && strcmp(run->removed[i].resource->name, resource) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Has the run removed an item's record together with its parent, or with a
+ * record that is part of its address?
+ */
 bool
 bcd_went_with_parent(const BcdItem *item)
 {
 	const BcdRun *run = item->lane->run;
 	const BcdResource *r = item->lane->feed->resource;
-	int64		parent = bcd_item_parent(item);
-	int64		i;
+	const char **name;
 
-	for (i = 0; i < Min(run->removals, BCD_REMOVALS) && parent != 0; i++)
-	{
-		const BcdRemoval *removal = &run->removed[i];
-
-		if (removal->store_id == parent &&
-			strcmp(removal->resource->name, bcd_resource_field(r, r->parent)->refers_to) == 0)
+	if (r->id != NULL)
+		return r->parent && was_removed(run, bcd_resource_field(r, r->parent)->refers_to, bcd_item_parent(item));
+	for (name = item->known ? bcd_address_field_names(r, item->known) : NULL; name && *name; name++)
+		if (was_removed(run, bcd_resource_field(r, *name)->refers_to, bcd_payload_integer(item->known, *name)))
 			return true;
-	}
 	return false;
 }
 
@@ -265,7 +277,7 @@ static bool
 is_finished(const BcdLane *lane, const BcdDecision *d)
 {
 	if (lane->run->kind->claims)
-		return d->pending == BCD_PENDING_DONE || d->pending == BCD_PENDING_FAIL;
+		return d->pending == BCD_PENDING_DONE || d->pending == BCD_PENDING_FAIL || d->pending == BCD_PENDING_REVIEW;
 	return d->pending != BCD_PENDING_READY && lane->phase == 0;
 }
 
@@ -311,6 +323,8 @@ take_over(BcdItem *item, const BcdDecision *d)
 		item->known = d->record.known;
 		item->remembered = d->record.remembered;
 		item->aside = d->record.aside;
+		item->doubt = d->record.doubt;
+		item->in_doubt = d->record.in_doubt;
 	}
 	if (d->exchanged || d->lookup_reason == BCD_REASON_RECORD_GONE)
 		item->refusal = NULL;

@@ -23,6 +23,7 @@
 #include "engine/lost_create.h"
 #include "engine/referrers.h"
 #include "payload/address.h"
+#include "tables/link_doubt.h"
 #include "tables/link_write.h"
 #include "tables/pending_settle.h"
 #include "tables/result.h"
@@ -102,6 +103,8 @@ change_link(BcdLane *lane, BcdItem *item, BcdStage stage)
 		case BCD_LINK_ASIDE:
 			bcd_link_put_aside(feed, item->key, item->decision.aside);
 			break;
+		case BCD_LINK_TRUST:
+			break;				/* all at once: record_links() */
 		case BCD_LINK_REMOVE:
 			bcd_link_remove(feed, item->key);
 			break;
@@ -112,16 +115,22 @@ static void
 record_links(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 {
 	BcdItem   **put = palloc(sizeof(BcdItem *) * n);
+	BcdItem   **trusted = palloc(sizeof(BcdItem *) * n);
 	int			nput = 0;
+	int			ntrusted = 0;
 	int			i;
 
 	for (i = 0; i < n; i++)
 	{
 		if (items[i]->decision.link == BCD_LINK_PUT)
 			put[nput++] = items[i];
+		else if (items[i]->decision.link == BCD_LINK_TRUST)
+			trusted[ntrusted++] = items[i];
 		else if (items[i]->decision.link != BCD_LINK_KEEP)
 			change_link(lane, items[i], stage);
 	}
+	if (ntrusted > 0)
+		bcd_links_trust(lane->feed->name, keys_of(trusted, ntrusted));
 	if (nput == 0)
 		return;
 	put_links(lane, put, nput);
@@ -191,7 +200,7 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 				done[ndone++] = item;
 				break;
 			case BCD_PENDING_WAIT:
-				put_pending_back(lane, item, "waiting", attempts + 1);
+				put_pending_back(lane, item, "waiting", attempts + (d->outcome != BCD_NO_OUTCOME));
 				break;
 			case BCD_PENDING_DEFER:
 				put_pending_back(lane, item, "deferred", 0);
@@ -202,6 +211,9 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 				 * key changes wait for a row that is moving, but not forever
 				 */
 				put_pending_back(lane, item, item->moving ? "review" : "failed", attempts);
+				break;
+			case BCD_PENDING_REVIEW:
+				put_pending_back(lane, item, "review", attempts);
 				break;
 			case BCD_PENDING_READY:
 				put_pending_back(lane, item, "ready", attempts);

@@ -20,6 +20,7 @@
 #include "engine/gates.h"
 #include "engine/item_stale.h"
 #include "payload/payload.h"
+#include "payload/reference.h"
 #include "resource/resource.h"
 #include "tables/pending_mark.h"
 
@@ -35,19 +36,19 @@ typedef struct Search
 	bool		found;
 } Search;
 
-static bool
-is_one_of(const Search *s, const JsonbValue *value)
+/* A BcdReferenceReader */
+static void
+look_at_id(const char *resource, const JsonbValue *value, void *arg)
 {
+	Search	   *s = arg;
 	int64		id;
 	int			i;
 
-	if (value->type != jbvNumeric)
-		return false;
+	if (value->type != jbvNumeric || strcmp(resource, s->refers_to) != 0)
+		return;
 	id = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric)));
 	for (i = 0; i < s->n; i++)
-		if (s->ids[i] == id)
-			return true;
-	return false;
+		s->found |= s->ids[i] == id;
 }
 
 static void
@@ -55,14 +56,9 @@ look_in_field(const char *name, JsonbValue *value, void *arg)
 {
 	Search	   *s = arg;
 	const BcdField *field = bcd_resource_field(s->resource, name);
-	uint32		i;
 
-	if (field == NULL || field->refers_to == NULL || strcmp(field->refers_to, s->refers_to) != 0)
-		return;
-	s->found |= is_one_of(s, value);
-	if (value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data))
-		for (i = 0; i < JsonContainerSize(value->val.binary.data); i++)
-			s->found |= is_one_of(s, getIthJsonbValueFromContainer(value->val.binary.data, i));
+	if (field)
+		bcd_field_references(field, value, look_at_id, s);
 }
 
 static bool

@@ -9,6 +9,7 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/facets.h"
+#include "engine/item_tasks.h"
 #include "engine/item_wants.h"
 #include "engine/key_holders.h"
 #include "engine/keyed.h"

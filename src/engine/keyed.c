@@ -22,6 +22,7 @@
 #include "base/compat.h"
 #include "engine/decide.h"
 #include "engine/facets.h"
+#include "engine/item_tasks.h"
 #include "engine/keyed.h"
 #include "engine/stage.h"
 #include "feed/feed.h"
@@ -144,7 +145,8 @@ bcd_decide_removed(BcdItem *item)
 
 /*
  * May the refusal of a write mean that the record is gone?  Without an id,
- * this only matters if it was to be removed.
+ * this only matters if it was to be removed; and one that was to be written may
+ * be there already, so that another request has to change it.
  */
 bool
 bcd_refusal_may_mean_gone(const BcdJob *job)
@@ -153,20 +155,22 @@ bcd_refusal_may_mean_gone(const BcdJob *job)
 
 	if (r->removal_is_refused && job->stage == BCD_REMOVE)
 		return true;
-	return r->gone_is_refused && (r->id == NULL ? job->stage == BCD_REMOVE :
-								  job->stage == BCD_UPDATE || bcd_stage_is_facet(job->stage));
+	if (r->id == NULL)
+		return (r->gone_is_refused && job->stage == BCD_REMOVE) || (r->twin_is_refused && job->stage == BCD_UPDATE);
+	return r->gone_is_refused && (job->stage == BCD_UPDATE || bcd_stage_is_facet(job->stage));
 }
 
 /*
  * Returns what a reply means for a job.  A record without an id is written at
- * its address, so it cannot be missing, or exist twice.
+ * its address, so it cannot be missing, or exist twice.  What it is part of can
+ * be, when it is read or removed.
  */
 BcdVerdict
 bcd_keyed_verdict(const BcdJob *job, BcdVerdict verdict)
 {
 	if (job->lane->feed->resource->id != NULL)
 		return verdict;
-	return (verdict == BCD_GONE && job->stage != BCD_REMOVE) || verdict == BCD_CONFLICT ? BCD_REFUSED : verdict;
+	return (verdict == BCD_GONE && job->stage != BCD_REMOVE && job->stage != BCD_READ) || verdict == BCD_CONFLICT ? BCD_REFUSED : verdict;
 }
 
 /* Which row has an address that items want */

@@ -24,8 +24,11 @@
 #include "payload/payload.h"
 #include "payload/task.h"
 
-/* Size of a query that every proxy can be expected to accept */
-#define QUERY_BYTES		4000
+/*
+ * Size of a query that proxies can be expected to accept: most allow 8 kB for a
+ * whole line. If one does not, its refusal makes later requests smaller.
+ */
+#define QUERY_BYTES		8000
 
 /* Room for the names of parameters and everything that is not in a list */
 #define QUERY_REST		300
@@ -236,16 +239,6 @@ is_asked_for(char **paths, int n, const char *path)
 }
 
 /*
- * Returns the number of bytes that a task takes in the lists of a query,
- * including commas.
- */
-static int
-bytes_of(const BcdTask *task)
-{
-	return strlen(bcd_record_address(task->resource, task->row)) + 1;
-}
-
-/*
  * Returns the next request for records that are to be read, or NULL.  Items
  * that do not fit into it are left for another one.
  */
@@ -281,10 +274,10 @@ bcd_keyed_read_job(BcdLane *lane)
 			continue;
 		if (!is_asked_for(paths, n, path))
 		{
-			full = n >= Min(most, item->group) || bytes + bytes_of(task) > QUERY_BYTES;
+			full = n >= Min(most, item->group) || bytes + bcd_task_query_bytes(task) > QUERY_BYTES;
 			if (full)
 				break;
-			bytes += bytes_of(task);
+			bytes += bcd_task_query_bytes(task);
 			paths[n] = path;
 			tasks[n++] = task;
 		}

@@ -176,7 +176,7 @@ is_changed(const BcdItem *item, BcdStage stage)
 	bool		over = d->no_lost_create || d->link == BCD_LINK_PUT ||
 	(bcd_record_after(item).linked && item->lookup_reason != BCD_REASON_LOST_CREATE);
 
-	return d->lost_create || (over && item->lost_create && d->pending != BCD_PENDING_DONE) ||
+	return d->unsent || d->lost_create || (over && item->lost_create && d->pending != BCD_PENDING_DONE) ||
 		bcd_item_changes_intent(item, stage);
 }
 
@@ -186,6 +186,8 @@ intent_of(const BcdItem *item)
 {
 	JsonbValue	key;
 
+	if (item->decision.unsent)
+		return bcd_payload_empty();
 	if (item->decision.lost_create == NULL)
 		return bcd_item_intent(item);
 	bcd_jsonb_value(item->decision.lost_create, &key);

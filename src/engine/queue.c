@@ -54,6 +54,9 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 		item->lost_create = row.lost_create;
 		item->remembered = row.remembered;
 		item->aside = row.aside;
+		item->doubt = row.doubt;
+		item->in_doubt = row.doubt != NULL;
+		item->written_ms = row.written_ms;
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);

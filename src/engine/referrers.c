@@ -27,6 +27,7 @@
 #include "capture/change.h"
 #include "engine/engine.h"
 #include "engine/referrers.h"
+#include "payload/reference.h"
 #include "resource/resource.h"
 #include "tables/link_referrers.h"
 #include "tables/pending_deferred.h"
@@ -53,7 +54,7 @@ fields_referring_to(const char *resource)
 		{
 			const BcdField *field = &r->fields[j];
 
-			if (field->refers_to && strcmp(field->refers_to, resource) == 0)
+			if (bcd_field_may_refer(field, resource))
 				names[n++] = CStringGetTextDatum(field->name);
 		}
 	}
@@ -72,7 +73,7 @@ bcd_reference_fields(const BcdResource *r)
 	int			i;
 
 	for (i = 0; i < r->nfields; i++)
-		if (r->fields[i].refers_to)
+		if (bcd_field_may_refer(&r->fields[i], NULL))
 			names[n++] = CStringGetTextDatum(r->fields[i].name);
 	return bcd_array(TEXTOID, names, NULL, n);
 }

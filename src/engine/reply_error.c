@@ -92,6 +92,19 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 }
 
 /*
+ * A record may be gone, but a server in between may have said so, or one of a
+ * batch may be meant: it is read, and only then is the row without one.
+ */
+static void
+decide_look(BcdJob *job, BcdItem *item, char *text)
+{
+	bcd_decide_stage(item, BCD_READ);
+	item->decision.clashes = true;
+	item->decision.error = text;
+	item->decision.status = (int) job->request->status;
+}
+
+/*
  * An update was refused.  If the API does not say that the record is gone,
  * that may still be the reason, so it is read.
  */
@@ -102,12 +115,7 @@ decide_refused(BcdJob *job, BcdItem *item, char *text)
 		bcd_not_put_back(item, text);
 	else if (bcd_stage_is_collection(job->lane->feed->resource, job->stage) ? bcd_element_may_be_there(job) :
 			 bcd_refusal_may_mean_gone(job) && !item->looked_up && !bcd_reason_is_unexpected(item->lookup_reason))
-	{
-		bcd_decide_stage(item, BCD_READ);
-		item->decision.clashes = true;
-		item->decision.error = text;
-		item->decision.status = (int) job->request->status;
-	}
+		decide_look(job, item, text);
 	else
 		bcd_decide_refused_at(item, job->stage, (int) job->request->status, text);
 }
@@ -199,16 +207,16 @@ decide_not_found(BcdJob *job, BcdItem *item, char *text)
 			item->decision.link = BCD_LINK_REMOVE;
 		}
 	}
-	else if (job->stage == BCD_REMOVE)
-		bcd_decide_after_removal(item);
+	else if (job->stage == BCD_READ && item->refusal && item->refused_at == BCD_REMOVE && bcd_is_keyed(item))
+		bcd_decide_removed(item);	/* what it is part of is gone, too */
 	else if (bcd_stage_is_facet(job->stage))
 		decide_refused(job, item, text);
-	else if (job->stage != BCD_UPDATE)
+	else if (job->stage != BCD_UPDATE && job->stage != BCD_REMOVE)
 		bcd_decide_refused(item, text);
-	else if (item->looked_up && item->wanted)
+	else if (job->stage == BCD_UPDATE && item->looked_up && item->wanted)
 		decide_trouble(job, item, text);	/* it existed a moment ago */
 	else
-		bcd_decide_gone(item);
+		decide_look(job, item, text);
 }
 
 /* Every undecided item goes back to its queue; nothing is recorded. */
@@ -355,7 +363,8 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		return;
 	else if ((verdict == BCD_REFUSED || verdict == BCD_CONFLICT) && bcd_set_apart(job))
 		return;
-	if (verdict != BCD_TROUBLE && bcd_split(job, (job->nitems + 1) / 2))
+	/* all records of a delete are read at once */
+	if (verdict != BCD_TROUBLE && !(verdict == BCD_GONE && job->stage == BCD_REMOVE) && bcd_split(job, (job->nitems + 1) / 2))
 		return;
 	dlist_foreach(iter, &job->items)
 	{

@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "engine/adjust.h"
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/lane.h"
@@ -69,6 +70,7 @@ bcd_check_refusals(BcdJob *job)
 	dlist_iter	iter;
 	int			i;
 
+	bcd_adjust_judge(job);
 	dlist_foreach(iter, &job->items)
 		any |= dlist_container(BcdItem, node, iter.cur)->decision.refused;
 	for (i = 0; any && i < job->run->nlanes; i++)

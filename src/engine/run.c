@@ -22,6 +22,7 @@
 #include "engine/claim.h"
 #include "engine/directory.h"
 #include "engine/endpoint.h"
+#include "engine/adjust.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
 #include "engine/job.h"
@@ -226,6 +227,8 @@ dispatch(BcdRun *run, BcdLane *lane, int64 now)
 		job = bcd_plan_next(lane);
 		if (job == NULL)
 			return -1;
+		if (!bcd_adjust_announce(job))
+			return Max(run->wake_at - now, 0);
 		start(job, now);
 		if (run->error)
 			return 0;

@@ -18,6 +18,7 @@
 #include "base/db.h"
 #include "base/debug.h"
 #include "base/json.h"
+#include "engine/adjust.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
@@ -58,9 +59,8 @@ was_a_success(const BcdJob *job)
 }
 
 /*
- * Parses the reply of a successful request.  Returns why it is not a valid
- * reply, or NULL.  202 and 204 need no body, all others do; and if a list is
- * invalid, a record that is not in it may exist nevertheless.
+ * Parses the reply of a successful request.  Returns why it is invalid, or NULL.
+ * If a list is, a record that is not in it may exist nevertheless.
  */
 static const char *
 parse_reply(BcdJob *job)
@@ -73,7 +73,7 @@ parse_reply(BcdJob *job)
 	if (!was_a_success(job))
 		return NULL;
 	if (r->reply_len == 0 && !(job->bare && list && r->status == 204))
-		return (r->status == 204 || r->status == 202) && !list ? NULL : "it is empty";
+		return bcd_reply_may_be_empty(job) && !list ? NULL : "it is empty";
 	if (job->reply == NULL)
 		job->reply = job->bare ? bcd_bare_parse(r->reply, r->reply_len, list, &reason) :
 			bcd_json_parse(r->reply, r->reply_len, &reason);
@@ -311,7 +311,7 @@ must_last(BcdJob *job)
 {
 	dlist_iter	iter;
 
-	if (job->stage == BCD_RECHECK)
+	if (job->stage == BCD_RECHECK || bcd_adjusts(job))
 		return true;
 	dlist_foreach(iter, &job->items)
 	{

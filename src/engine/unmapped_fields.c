@@ -23,6 +23,7 @@
 #include "engine/unmapped_fields.h"
 #include "feed/feed.h"
 #include "payload/address.h"
+#include "payload/counted.h"
 #include "payload/fixed.h"
 #include "payload/payload.h"
 #include "payload/place.h"
@@ -116,6 +117,18 @@ with_placed(const BcdItem *item, Jsonb *read)
 	return item->known ? bcd_payload_merge(read, bcd_payload_filter(item->known, is_placed, feed)) : read;
 }
 
+/* What was last sent of a field that others change, too, stays known. */
+static Jsonb *
+with_counted(const BcdItem *item, Jsonb *read)
+{
+	const BcdFeed *feed = item->lane->feed;
+	const BcdFacet *facet = bcd_counting_facet(feed->resource, feed->options_json);
+
+	if (facet == NULL || !bcd_payload_has(item->known, facet->changes_of))
+		return read;
+	return bcd_with_counted(feed->resource, feed->options_json, read, item->known);
+}
+
 /* Is this a field of no facet that the store may not show yet as written? */
 static bool
 is_shown(const char *name, JsonbValue *value, void *arg)
@@ -165,7 +178,7 @@ bcd_item_known_read(const BcdItem *item, const cJSON *record)
 	if (item->lane->feed->resource->id == NULL && item->wanted)
 		r.known = bcd_known_at(item->lane->feed->resource,
 							   bcd_record_address(item->lane->feed->resource, item->wanted), r.known);
-	return bcd_collections_read(item, with_placed(item, without_unshown(item, r.known)), record);
+	return bcd_collections_read(item, with_counted(item, with_placed(item, without_unshown(item, r.known))), record);
 }
 
 /*

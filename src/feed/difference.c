@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "feed/difference.h"
 #include "payload/address.h"
 #include "payload/fixed.h"
@@ -136,29 +138,17 @@ of_found(const BcdTaskRow *row, BcdDifference *d)
 		d->need = BCD_NEEDS_UPDATE;
 }
 
-/*
- * Determines what a row of a feed needs. store_id is the id of its record (0:
- * none is linked), whose known contents are "known" (NULL: not known). The row
- * must have been read.
- */
-void
-bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
-			   int64 store_id, Jsonb *known, BcdDifference *d)
+static void
+determine(const BcdFeed *feed, const char *key, const BcdRow *row, int64 store_id, BcdTaskRow *subject,
+		  BcdDifference *d)
 {
-	BcdTaskRow	subject;
-
-	Assert(row->state != BCD_ROW_HELD_UP);
-	memset(d, 0, sizeof(*d));
 	if (refers_to_itself(feed, key, row, store_id))
 	{
 		d->need = BCD_NEEDS_MENDING;
 		d->reason = "the row refers to itself";
 	}
 	else if (row->state == BCD_ROW_MISSING)
-	{
-		bcd_feed_subject(feed, NULL, store_id, known, &subject);
-		of_gone(feed, &subject, d);
-	}
+		of_gone(feed, subject, d);
 	else if (row->state == BCD_ROW_INVALID)
 	{
 		d->need = BCD_NEEDS_MENDING;
@@ -175,14 +165,36 @@ bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
 		d->reason = psprintf("waits for row %s of feed \"%s\" to be in the store",
 							 row->waits_key, row->waits_feed);
 	}
+	else if ((d->reason = flaw_of_found(subject)) != NULL)
+		d->need = BCD_NEEDS_MENDING;
 	else
-	{
-		bcd_feed_subject(feed, row->payload, store_id, known, &subject);
-		if ((d->reason = flaw_of_found(&subject)) != NULL)
-			d->need = BCD_NEEDS_MENDING;
-		else
-			of_found(&subject, d);
-	}
+		of_found(subject, d);
+}
+
+/*
+ * Determines what a row of a feed needs. store_id is the id of its record (0:
+ * none is linked), whose known contents are "known" (NULL: not known). The row
+ * must have been read.
+ *
+ * Many rows may wait with their differences, so nothing else that it takes to
+ * determine one stays in memory.
+ */
+void
+bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,
+			   int64 store_id, Jsonb *known, BcdDifference *d)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta difference", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	BcdTaskRow	subject;
+
+	Assert(row->state != BCD_ROW_HELD_UP);
+	memset(d, 0, sizeof(*d));
+	bcd_feed_subject(feed, row->state == BCD_ROW_FOUND ? row->payload : NULL, store_id, known, &subject);
+	determine(feed, key, row, store_id, &subject, d);
+	MemoryContextSwitchTo(old);
+	d->tasks = bcd_tasks_keep(d->tasks, &subject);
+	d->reason = d->reason ? pstrdup(d->reason) : NULL;
+	MemoryContextDelete(scratch);
 }
 
 /* Returns why no record can be created from a row, palloc'd; NULL: it can. */

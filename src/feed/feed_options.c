@@ -25,11 +25,13 @@ typedef struct OptionKind
 	{
 		FOR_ALL,				/* resources */
 		FOR_DEFAULT,			/* those whose records have a default */
-		FOR_PLACE				/* those with a facet that it places */
+		FOR_PLACE,				/* those with a facet that it places */
+		FOR_COUNTED				/* those with a facet that it chooses */
 	}			scope;
 } OptionKind;
 
 static const OptionKind kinds[] = {
+	{"adjustment", offsetof(BcdFeedOptions, relative), "relative", "absolute", FOR_COUNTED},
 	{"batch_size", offsetof(BcdFeedOptions, batch_size), NULL, NULL, FOR_ALL},
 	{"concurrency", offsetof(BcdFeedOptions, concurrency), NULL, NULL, FOR_ALL},
 	{"location_id", offsetof(BcdFeedOptions, location_id), NULL, NULL, FOR_PLACE},
@@ -50,10 +52,22 @@ is_place(const char *name, const BcdResource *resource)
 }
 
 static bool
+is_chosen(const char *name, const BcdResource *resource)
+{
+	int			i;
+
+	for (i = 0; i < resource->nfacets; i++)
+		if (resource->facets[i].by_option && strcmp(resource->facets[i].by_option, name) == 0)
+			return true;
+	return false;
+}
+
+static bool
 applies(const OptionKind *kind, const BcdResource *resource)
 {
 	return kind->scope == FOR_ALL || (kind->scope == FOR_DEFAULT && resource->defaulted) ||
-		(kind->scope == FOR_PLACE && is_place(kind->name, resource));
+		(kind->scope == FOR_PLACE && is_place(kind->name, resource)) ||
+		(kind->scope == FOR_COUNTED && is_chosen(kind->name, resource));
 }
 
 static const OptionKind *

@@ -20,6 +20,7 @@ typedef struct BcdFeedOptions
 	int64		max_changes;	/* more pending rows pause the feed; 0: no
 								 * limit */
 	bool		stale_fails;	/* a record that is gone is not created again */
+	bool		relative;		/* differences are sent: see counted.c */
 } BcdFeedOptions;
 
 extern void bcd_feed_options(Jsonb *options, const BcdResource *resource, BcdFeedOptions *result);

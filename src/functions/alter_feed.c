@@ -25,6 +25,7 @@
 #include "functions/args.h"
 #include "functions/feed_args.h"
 #include "functions/mark.h"
+#include "payload/counted.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/feed.h"
@@ -153,6 +154,24 @@ forget_moved_facets(const BcdFeed *old, const BcdFeed *feed)
 }
 
 /*
+ * Forgets what the store holds of a field of which it was sent differences, as
+ * that is not known. Returns whether there is one.
+ */
+static bool
+forget_counted(const BcdFeed *old, const BcdFeed *feed)
+{
+	const BcdFacet *facet = bcd_counting_facet(feed->resource, old->options_json);
+	BcdRights	rights;
+
+	if (facet == NULL || bcd_counting_facet(feed->resource, feed->options_json) == facet)
+		return false;
+	bcd_spi_begin(&rights);
+	bcd_links_forget_field(feed->name, facet->changes_of);
+	bcd_spi_end(&rights);
+	return true;
+}
+
+/*
  * bcdelta.alter_feed(feed, fields, filter, on_delete, on_conflict, options)
  *
  * Null arguments keep the current values; an empty filter removes the filter.
@@ -185,6 +204,7 @@ bcdelta_alter_feed(PG_FUNCTION_ARGS)
 	if (changed)
 		forget_hidden_by_mapping(old, feed);
 	changed |= forget_moved_facets(old, feed);
+	changed |= forget_counted(old, feed);
 	if (changed)
 		bcd_mark_everything(feed);
 	if (feed->paused)

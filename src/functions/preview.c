@@ -214,7 +214,13 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 	p->action = actions[d.need];
 	p->tasks = d.tasks;
 	p->error = (char *) d.reason;
-	if (d.need == BCD_NEEDS_RECORD)
+	if (link.doubt && (d.need == BCD_NEEDS_NOTHING || d.need == BCD_NEEDS_UPDATE))
+	{
+		p->action = "review";
+		p->tasks = NIL;
+		p->error = "it is not known whether the last adjustment was carried out: see bcdelta.settle()";
+	}
+	else if (d.need == BCD_NEEDS_RECORD)
 		preview_new(feed, row.payload, p);
 	if (row.state == BCD_ROW_FOUND && p->tasks != NIL)
 		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload);

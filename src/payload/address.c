@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/numeric.h"
 
 #include "base/casefold.h"
@@ -277,9 +278,16 @@ bcd_address_fields(const BcdResource *resource, const char *address)
 Jsonb *
 bcd_known_by_address(const BcdResource *resource, const char *address)
 {
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta address", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
 	Jsonb	   *fields = bcd_address_fields(resource, address);
+	Jsonb	   *known = fields ? bcd_payload_set_bool(fields, ADDRESS_ONLY, true) : NULL;
 
-	return fields ? bcd_payload_set_bool(fields, ADDRESS_ONLY, true) : NULL;
+	MemoryContextSwitchTo(old);
+	if (known)
+		return bcd_payload_keep(known, scratch);
+	MemoryContextDelete(scratch);
+	return NULL;
 }
 
 /* Is nothing known of a record but its address? */
@@ -309,8 +317,16 @@ bcd_known_for_sure(Jsonb *known)
 Jsonb *
 bcd_known_at(const BcdResource *resource, const char *address, Jsonb *payload)
 {
+	MemoryContext scratch;
+	MemoryContext old;
+
 	if (resource->id != NULL || address == NULL)
 		return payload;
-	return payload ? bcd_payload_merge(bcd_address_fields(resource, address), payload) :
-		bcd_known_by_address(resource, address);
+	if (payload == NULL)
+		return bcd_known_by_address(resource, address);
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta address", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scratch);
+	payload = bcd_payload_merge(bcd_address_fields(resource, address), payload);
+	MemoryContextSwitchTo(old);
+	return bcd_payload_keep(payload, scratch);
 }

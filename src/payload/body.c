@@ -11,6 +11,7 @@
 #include "base/compat.h"
 #include "payload/address.h"
 #include "payload/body.h"
+#include "payload/counted.h"
 #include "payload/made_key.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -155,6 +156,9 @@ append_special(StringInfo out, const BcdTask *task, const BcdMember *member)
 			break;
 		case BCD_FROM_OPTION:
 			json = json_of(task->options, member->what);
+			break;
+		case BCD_FROM_DIFFERENCE:
+			json = bcd_counted_difference(task->fields, task->was, member->what);
 			break;
 	}
 	if (json == NULL && member->otherwise == NULL)

@@ -205,6 +205,7 @@ type_words(BcdType type)
 }
 
 static char *check_records(const BcdField *field, JsonbValue *value);
+static char *check_condition(const BcdField *field, JsonbContainer *element);
 
 static char *
 check_instant(const BcdField *field, JsonbValue *value)
@@ -306,6 +307,47 @@ check_element(const BcdRecords *records, JsonbContainer *element, JsonbParseStat
 			(getKeyJsonValueFromContainer(element, records->fields[i].name, strlen(records->fields[i].name), &value) == NULL ||
 			 value.type == jbvNull))
 			return psprintf("%s: there is no value, and the API requires one", records->fields[i].name);
+	for (i = 0; i < records->nfields; i++)
+		if (records->fields[i].only_if && (message = check_condition(&records->fields[i], element)) != NULL)
+			return message;
+	return NULL;
+}
+
+/*
+ * Returns why a member has a value although another one forbids that, or has
+ * none although it demands one; or NULL.
+ */
+static char *
+check_condition(const BcdField *field, JsonbContainer *element)
+{
+	JsonbValue	value;
+	bool		present = getKeyJsonValueFromContainer(element, field->name, strlen(field->name), &value) != NULL && value.type != jbvNull;
+	const char *word = field->equals ? field->equals : field->differs;
+	bool		equal;
+
+	if (getKeyJsonValueFromContainer(element, field->only_if, strlen(field->only_if), &value) == NULL || value.type != jbvString)
+		return NULL;
+	equal = value.val.string.len == (int) strlen(word) && memcmp(value.val.string.val, word, value.val.string.len) == 0;
+	if (present == (field->equals ? equal : !equal))
+		return NULL;
+	return psprintf(present ? "%s: no value is allowed if %s is %s" : "%s: there is no value, and the API requires one if %s is %s",
+					field->name, field->only_if, quoted(&value));
+}
+
+/* Checks an object with known members, and replaces it by what the store keeps. */
+static char *
+check_object(const BcdField *field, JsonbValue *value)
+{
+	JsonbParseState *state = NULL;
+	char	   *message;
+	Jsonb	   *checked;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	message = check_element(field->records, value->val.binary.data, &state);
+	if (message)
+		return psprintf("%s: %s", field->name, message);
+	checked = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+	*value = *getIthJsonbValueFromContainer(&checked->root, 0);
 	return NULL;
 }
 
@@ -404,6 +446,8 @@ bcd_payload_normalize(const BcdField *field, JsonbValue *value)
 			return check_records(field, value);
 		case BCD_DATETIME:
 			return check_instant(field, value);
+		case BCD_OBJECT:
+			return field->records ? check_object(field, value) : NULL;
 		default:
 			return NULL;
 	}

@@ -9,11 +9,11 @@
 
 #include "payload/address.h"
 #include "payload/collection.h"
+#include "payload/counted.h"
 #include "payload/element_pair.h"
 #include "payload/payload.h"
 #include "payload/place.h"
 #include "payload/task.h"
-#include "payload/url.h"
 #include "resource/resource.h"
 
 static BcdTask *
@@ -86,7 +86,12 @@ facet_of(const BcdTaskRow *row, const char *name)
 	const BcdResource *r = row->resource;
 	const BcdField *field = r->nfacets > 1 ? bcd_resource_field(r, name) : NULL;
 	const BcdFacet *facet = field ? bcd_resource_facet_of(r, field) : r->facets;
+	const BcdFacet *changing = facet == r->facets && row->known ? bcd_changing_facet(r, row->options) : NULL;
 
+	/* a difference needs both values */
+	if (changing && strcmp(changing->changes_of, name) == 0 &&
+		(!changing->update.endpoint->once || bcd_payload_has(row->known, name)))
+		return changing;
 	return facet != r->facets && goes_with_record(row, facet) ? r->facets : facet;
 }
 
@@ -140,12 +145,15 @@ static List *
 add_fields(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, Jsonb *changes)
 {
 	Jsonb	   *fields = fields_of(row, facet, false, changes);
+	BcdTask    *task;
 
 	if (bcd_payload_count(fields) == 0)
 		return tasks;
 	if (facet->update.whole)
 		fields = fields_of(row, facet, false, row->wanted);
-	return lappend(tasks, task_create(row, facet, &facet->update, fields));
+	task = task_create(row, facet, &facet->update, fields);
+	task->was = row->known;
+	return lappend(tasks, task);
 }
 
 /* Returns the field that holds the records of a facet that is a collection. */
@@ -263,15 +271,6 @@ add_other_facets(List *tasks, const BcdTaskRow *row, Jsonb *changes)
 	return tasks;
 }
 
-/* Returns a key field of a record as text, or NULL if it has no value. */
-static char *
-key_text(Jsonb *fields, const char *name)
-{
-	char	   *text = bcd_payload_text(fields, name);
-
-	return text && text[0] ? text : NULL;
-}
-
 /* A field by which a record is not identified makes it necessary to write it. */
 static bool
 is_content(const char *name, JsonbValue *value, void *resource)
@@ -292,6 +291,7 @@ keyed_tasks(const BcdTaskRow *row)
 	char	   *is = row->known ? bcd_record_address(r, row->known) : NULL;
 	char	   *will_be = bcd_record_address(r, row->wanted);
 	Jsonb	   *known = row->known;
+	BcdTaskRow	at = *row;
 	Jsonb	   *changes;
 	List	   *tasks = NIL;
 
@@ -305,6 +305,7 @@ keyed_tasks(const BcdTaskRow *row)
 	}
 	if (bcd_is_known_by_address(known))
 		known = NULL;
+	at.known = known;
 	changes = bcd_payload_changes(r, row->wanted, known);
 
 	/*
@@ -313,8 +314,8 @@ keyed_tasks(const BcdTaskRow *row)
 	 */
 	if (known && bcd_payload_count(bcd_payload_filter(row->wanted, is_content, (void *) r)) > 0)
 		changes = bcd_payload_filter(changes, is_content, (void *) r);
-	tasks = add_fields(tasks, row, facet, changes);
-	return add_other_facets(tasks, row, changes);
+	tasks = add_fields(tasks, &at, facet, changes);
+	return add_other_facets(tasks, &at, changes);
 }
 
 /*
@@ -360,6 +361,44 @@ bcd_tasks(const BcdTaskRow *row)
 	return add_other_facets(add_fields(NIL, row, first, changes), row, changes);
 }
 
+static Jsonb *
+kept_jsonb(Jsonb *jsonb, const BcdTaskRow *row)
+{
+	Jsonb	   *kept;
+
+	if (jsonb == NULL || jsonb == row->wanted || jsonb == row->known || jsonb == row->options)
+		return jsonb;
+	kept = palloc(VARSIZE(jsonb));
+	memcpy(kept, jsonb, VARSIZE(jsonb));
+	return kept;
+}
+
+/*
+ * Returns copies of a row's tasks in the current memory context, so that the
+ * memory that it took to determine them can be freed; the row itself is kept.
+ */
+List *
+bcd_tasks_keep(List *tasks, const BcdTaskRow *row)
+{
+	List	   *kept = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tasks)
+	{
+		BcdTask    *task = palloc(sizeof(BcdTask));
+
+		*task = *(BcdTask *) lfirst(lc);
+		task->fields = kept_jsonb(task->fields, row);
+		task->row = kept_jsonb(task->row, row);
+		task->was = kept_jsonb(task->was, row);
+		task->is = kept_jsonb(task->is, row);
+		task->id = task->id ? pstrdup(task->id) : NULL;
+		task->parent = task->parent ? pstrdup(task->parent) : NULL;
+		kept = lappend(kept, task);
+	}
+	return kept;
+}
+
 /* Returns the task that hides the record of a row that is gone. */
 BcdTask *
 bcd_task_to_hide(const BcdTaskRow *row)
@@ -370,101 +409,4 @@ bcd_task_to_hide(const BcdTaskRow *row)
 
 	task->row = NULL;
 	return task;
-}
-
-/* Returns the value of a placeholder for a task, palloc'd, or NULL. */
-static char *
-value_of(const BcdTask *task, const char *name)
-{
-	const char *value;
-
-	if (strcmp(name, "id") == 0)
-		value = task->id;
-	else if (strcmp(name, "parent") == 0)
-		value = task->parent;
-	else if (strcmp(name, "identity_name") == 0)
-		value = bcd_address_identity(task->resource, task->row);
-	else if (strcmp(name, "identity") == 0)
-	{
-		const char *identity = bcd_address_identity(task->resource, task->row);
-
-		value = identity ? key_text(task->row, identity) : NULL;
-	}
-	else if ((value = task->fields ? key_text(task->fields, name) : NULL) == NULL)
-		value = task->row ? key_text(task->row, name) : NULL;
-	return value ? pstrdup(value) : NULL;
-}
-
-/* Returns the next placeholder that all tasks of a request share, or NULL. */
-static char *
-next_shared(const char **template)
-{
-	const char *open;
-
-	while (*template && (open = strchr(*template, '{')) != NULL)
-	{
-		const char *close = open + strcspn(open, "}");
-
-		*template = close + 1;
-		if (close[-1] != ',' && close[-1] != '?')
-			return pnstrdup(open + 1, close - open - 1);
-	}
-	return NULL;
-}
-
-/* Does a request have values in its path or query that all its tasks must share? */
-bool
-bcd_action_shares(const BcdAction *action)
-{
-	const char *templates[] = {action->endpoint->path, action->query};
-	int			i;
-
-	for (i = 0; i < lengthof(templates); i++)
-		if (next_shared(&templates[i]) != NULL)
-			return true;
-	return false;
-}
-
-static bool
-same_shared(const char *template, const BcdTask *task, const BcdTask *other)
-{
-	char	   *name;
-
-	while ((name = next_shared(&template)) != NULL)
-	{
-		char	   *a = value_of(task, name);
-		char	   *b = value_of(other, name);
-
-		if (a == NULL || b == NULL || strcmp(a, b) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* Returns whether two tasks can be part of one request, if it has room. */
-bool
-bcd_task_may_join(const BcdTask *task, const BcdTask *other)
-{
-	const BcdAction *a = task->action;
-	const BcdAction *b = other->action;
-
-	return a->endpoint == b->endpoint && a->query == b->query &&
-		same_shared(a->endpoint->path, task, other) && same_shared(a->query, task, other);
-}
-
-static char *
-nth_value(const char *name, int nth, const void *arg)
-{
-	return value_of(((BcdTask *const *) arg)[nth], name);
-}
-
-/* Returns the path and query of a request for these tasks, palloc'd. */
-char *
-bcd_task_path(BcdTask *const *tasks, int n)
-{
-	StringInfoData url;
-
-	initStringInfo(&url);
-	bcd_url_append(&url, tasks[0]->action->endpoint->path, tasks[0]->action->query, n, nth_value, tasks);
-	return url.data;
 }

@@ -24,7 +24,8 @@ typedef struct BcdTask
 								 * does not exist yet, or has no id */
 	const char *parent;			/* the id of the record above: of a
 								 * collection, or the parent */
-	Jsonb	   *was;			/* an element as it is known; NULL: it is new */
+	Jsonb	   *was;			/* the record or element as it is known; NULL:
+								 * it is new */
 	Jsonb	   *is;				/* and as it will be; NULL: it is removed */
 	Jsonb	   *options;		/* the feed's options, or NULL */
 } BcdTask;
@@ -45,6 +46,7 @@ typedef struct BcdTaskRow
 } BcdTaskRow;
 
 extern List *bcd_tasks(const BcdTaskRow *row);
+extern List *bcd_tasks_keep(List *tasks, const BcdTaskRow *row);
 extern const char *bcd_tasks_unread(const BcdTaskRow *row);
 extern bool bcd_task_is_due(const BcdTask *task, Jsonb *known);
 extern BcdTask *bcd_task_to_hide(const BcdTaskRow *row);
@@ -52,6 +54,7 @@ extern bool bcd_facet_is_placed(const BcdFacet *facet, Jsonb *options);
 extern bool bcd_facet_may_merge(const BcdFacet *facet, Jsonb *options);
 extern bool bcd_task_may_join(const BcdTask *task, const BcdTask *other);
 extern bool bcd_action_shares(const BcdAction *action);
+extern int	bcd_task_query_bytes(const BcdTask *task);
 extern char *bcd_task_path(BcdTask *const *tasks, int n);
 
 #endif							/* BCD_TASK_H */

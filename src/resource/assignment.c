@@ -47,6 +47,7 @@ const BcdResource bcd_channel_assignment = {
 	BCD_FIELDS(channel_pair_fields),
 	BCD_FACETS(channel_pair_facets),
 	.view = {&channel_pair_list, "product_id:in={product_id,}&channel_id:in={channel_id}"},
+	.total = &channel_pair_list,
 };
 
 static const BcdField category_pair_fields[] = {
@@ -70,4 +71,5 @@ const BcdResource bcd_category_assignment = {
 	BCD_FIELDS(category_pair_fields),
 	BCD_FACETS(category_pair_facets),
 	.view = {&category_pair_list, "product_id:in={product_id,}&category_id:in={category_id}"},
+	.total = &category_pair_list,
 };

@@ -9,6 +9,10 @@
  * Stock exists for every item whose inventory is tracked: it is neither created
  * nor deleted. In place of a removal its quantity is set to 0.
  *
+ * With the option adjustment = relative, a quantity is set once. After that, the
+ * differences between the quantities of the row are sent, so that what the
+ * store has sold is not undone.
+ *
  * Fields that requests can have but that are left out:
  *
  *	is_in_stock				follows from the quantity
@@ -55,11 +59,25 @@ static const BcdMember inventory_identity[] = {
 	{"identity", BCD_FROM_IDENTITY},
 	{NULL}
 };
+static const BcdMember inventory_difference[] = {
+	{"location_id", BCD_FROM_FIELD, "location_id"},
+	{"", BCD_FROM_IDENTITY},
+	{"quantity", BCD_FROM_DIFFERENCE, "quantity"},
+	{NULL}
+};
 
 static const BcdFacet inventory_facets[] = {
 	{
 		.update = {&bcd_stock_absolute,.whole = true},
 		.remove = {&bcd_stock_absolute,.members = inventory_none},
+	},
+	{
+		.name = "adjustment",
+		.changes_of = "quantity",
+		.by_option = "adjustment",
+		.by_value = "relative",
+		.not_below = "safety_stock",
+		.update = {&bcd_stock_relative,.members = inventory_difference},
 	},
 	{
 		.name = "settings",

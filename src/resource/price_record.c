@@ -31,7 +31,7 @@ static const BcdField price_record_fields[] = {
 	TEXT("currency", 3, 3, BCD_F_REQUIRED | BCD_F_NO_CASE),
 	PRICE("map_price", 0),
 	PRICE("price", BCD_F_REQUIRED),
-	WHOLE("price_list_id", 1, BCD_NO_MAX, BCD_F_REQUIRED),
+	{"price_list_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED, NULL, "price_list"},
 	PRICE("retail_price", 0),
 	PRICE("sale_price", 0),
 	TEXT("sku", 1, 255, BCD_F_NO_CASE),

@@ -122,14 +122,15 @@ const BcdReplyForm bcd_reply_price_records = {
 };
 
 /*
- * Assignments of price lists to groups and channels; success has no body.
+ * Assignments of price lists to groups and channels; success has no body, and
+ * the status 200.
  *
  * 422 {"status": 422, "title": "...", "errors": {...}, "meta": {"saved_records": 1}}
  *
  * The meaning of the keys is not documented.
  */
 const BcdReplyForm bcd_reply_price_list_assignments = {
-	.errors = "errors",.blames = BCD_BLAMES_PLACE,.keeps_some = true,
+	.errors = "errors",.blames = BCD_BLAMES_PLACE,.keeps_some = true,.empty = true,
 };
 
 /*

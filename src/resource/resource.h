@@ -110,10 +110,17 @@ typedef struct BcdField
 								 * none), or NULL */
 	const BcdDefault *otherwise;	/* for rows without a value, or NULL */
 	const char *facet;			/* written with this facet; NULL: the first */
-	const BcdRecords *records;	/* the elements of BCD_RECORDS */
+	const BcdRecords *records;	/* the elements of BCD_RECORDS, or the members
+								 * of BCD_OBJECT (NULL: any) */
 	const char *typed_by;		/* field that refers to a record whose field
 								 * "type" says what text this one may hold:
 								 * "string", "number" or "date"; or NULL */
+	const char *refers_by;		/* of a member: holds the id of a record of
+								 * the resource that this other member names */
+	const char *only_if;		/* of a member or an element's field: has a
+								 * value if this other one ... */
+	const char *equals;			/* ... has this value, and only then */
+	const char *differs;		/* the same, if it has another value */
 } BcdField;
 
 /*
@@ -148,6 +155,7 @@ typedef struct BcdReplyForm
 	bool		drops_twins;	/* success leaves out records that equal one
 								 * in the store */
 	int			delay_ms;		/* until a written value can be read */
+	bool		empty;			/* success with status 200 has no body */
 } BcdReplyForm;
 
 typedef enum BcdBody
@@ -167,6 +175,8 @@ typedef enum BcdSource
 								 * record: that of its parent */
 	BCD_FROM_OPTION,			/* an option of the feed */
 	BCD_FROM_CONSTANT,			/* nowhere: it is always the same */
+	BCD_FROM_DIFFERENCE,		/* by how much the field has changed since it
+								 * was last sent */
 	BCD_FROM_IDENTITY			/* the field, of several, that the record is
 								 * identified by: see BcdKey.one_of */
 } BcdSource;
@@ -203,6 +213,8 @@ typedef struct BcdEndpoint
 	bool		alone;			/* never at the same time as another write */
 	int			parents;		/* maximum number of parents whose records a
 								 * request may have; 0: any */
+	bool		once;			/* a repeated request would do the same again:
+								 * see adjust.c */
 } BcdEndpoint;
 
 /* How a facet is created, updated or removed */
@@ -290,6 +302,14 @@ typedef struct BcdFacet
 								 * the record's own fields do not show */
 	bool		separate;		/* its fields cannot go with the record once
 								 * that exists */
+	const char *changes_of;		/* field of the first facet: once the record
+								 * is known to exist, this facet writes its
+								 * changes instead, if ... */
+	const char *by_option;		/* ... this option of the feed (NULL: always)
+								 * ... */
+	const char *by_value;		/* ... has this value */
+	const char *not_below;		/* differences cannot lower the record's value
+								 * below that of this field; NULL: below 0 */
 	BcdAction	create;
 	BcdAction	update;
 	BcdAction	remove;
@@ -339,6 +359,8 @@ typedef struct BcdResource
 	BcdView		view_one;		/* the same, of one whose parent is not known;
 								 * or nothing */
 	BcdView		list;			/* all records */
+	const BcdEndpoint *total;	/* the same, of records without an id: only
+								 * their number is read; NULL: not possible */
 	const BcdShape *shape;		/* of the replies of view; NULL: simple */
 	const BcdPlace *aliases;	/* fields of records with an id that replies
 								 * have under other names; or NULL */
@@ -398,6 +420,7 @@ extern const BcdReplyForm bcd_reply_bare;
 
 /* endpoints shared by several resources */
 extern const BcdEndpoint bcd_stock_absolute;
+extern const BcdEndpoint bcd_stock_relative;
 
 /* the resources */
 extern const BcdResource bcd_brand;
@@ -413,6 +436,7 @@ extern const BcdResource bcd_price_record;
 extern const BcdResource bcd_channel_assignment;
 extern const BcdResource bcd_category_assignment;
 extern const BcdResource bcd_price_list;
+extern const BcdResource bcd_price_list_assignment;
 extern const BcdResource bcd_product;
 extern const BcdResource bcd_variant;
 extern const BcdResource bcd_redirect;

@@ -156,7 +156,7 @@ bcd_link_text(const char *server, const BcdResource *resource, const char *store
 }
 
 static BcdStatement select_link = {
-	"SELECT store_id, payload, remembered, aside, address FROM bcdelta.link WHERE feed = $1 AND key = $2",
+	"SELECT store_id, payload, remembered, aside, address, doubt FROM bcdelta.link WHERE feed = $1 AND key = $2",
 	2, {TEXTOID, TEXTOID}
 };
 
@@ -176,6 +176,7 @@ bcd_link_read(const char *feed, const char *key, BcdLinkRow *link)
 	link->remembered = bcd_column_jsonb(0, 3);
 	link->aside = bcd_column_jsonb(0, 4);
 	link->address = bcd_column_text(0, 5);
+	link->doubt = bcd_column_jsonb(0, 6);
 	return true;
 }
 
@@ -227,7 +228,7 @@ bcd_links_read(uint64 i, BcdLinkRow *link)
 	link->store_id = bcd_column_int64(i, 2, NULL);
 	link->payload = bcd_column_jsonb(i, 3);
 	link->remembered = bcd_column_jsonb(i, 4);
-	link->aside = NULL;
+	link->aside = link->doubt = NULL;
 	link->address = bcd_column_text(i, 5);
 }
 
@@ -325,7 +326,7 @@ bcd_link_referred_to(const char *feed, const char *key, const char *store)
 
 /* $3: the key has moved here; otherwise it must not have moved away */
 static BcdStatement select_ahead = {
-	"SELECT store_id, payload, address FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
+	"SELECT store_id, payload, address, doubt FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
 	" (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $4 AND c.op = 'm' AND c.moved_from = $2)"
 	" AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $4 AND m.moved_from = $2))",
 	4, {TEXTOID, TEXTOID, BOOLOID, INT4OID}
@@ -354,6 +355,7 @@ bcd_link_read_ahead(const char *feed, int32 feed_id, const char *key, bool moved
 	link->store_id = bcd_column_int64(0, 1, NULL);
 	link->payload = bcd_column_jsonb(0, 2);
 	link->address = bcd_column_text(0, 3);
+	link->doubt = bcd_column_jsonb(0, 4);
 	return true;
 }
 

@@ -23,6 +23,7 @@ typedef struct BcdLinkRow
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
 	Jsonb	   *aside;			/* not set by bcd_links_read() */
+	Jsonb	   *doubt;			/* nor is this */
 	char	   *address;
 } BcdLinkRow;
 

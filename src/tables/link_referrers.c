@@ -19,6 +19,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "payload/payload.h"
+#include "payload/reference.h"
 #include "resource/resource.h"
 #include "tables/link_referrers.h"
 #include "tables/rows.h"
@@ -39,9 +40,11 @@ typedef struct BcdHashes
 	int			max;
 } BcdHashes;
 
+/* A BcdReferenceReader */
 static void
-add_id(BcdHashes *h, const char *resource, const JsonbValue *value)
+add_id(const char *resource, const JsonbValue *value, void *arg)
 {
+	BcdHashes  *h = arg;
 	double		number;
 	int64		id;
 
@@ -61,25 +64,6 @@ add_id(BcdHashes *h, const char *resource, const JsonbValue *value)
 	h->hashes[h->n++] = Int64GetDatum(bcd_record_hash(resource, id));
 }
 
-/* Adds the ids in a field, which holds one id or an array of ids. */
-static void
-add_ids(BcdHashes *h, const char *resource, const JsonbValue *value)
-{
-	JsonbIterator *it;
-	JsonbIteratorToken token;
-	JsonbValue	v;
-
-	if (value->type != jbvBinary)
-	{
-		add_id(h, resource, value);
-		return;
-	}
-	it = JsonbIteratorInit(value->val.binary.data);
-	while ((token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
-		if (token == WJB_ELEM)
-			add_id(h, resource, &v);
-}
-
 static void
 add_payload(BcdHashes *h, Jsonb *payload)
 {
@@ -94,14 +78,14 @@ add_payload(BcdHashes *h, Jsonb *payload)
 			JsonbValue	key;
 			JsonbValue *value;
 
-			if (field->refers_to == NULL)
+			if (!bcd_field_may_refer(field, NULL))
 				continue;
 			key.type = jbvString;
 			key.val.string.val = (char *) field->name;
 			key.val.string.len = strlen(field->name);
 			value = findJsonbValueFromContainer(&payload->root, JB_FOBJECT, &key);
 			if (value)
-				add_ids(h, field->refers_to, value);
+				bcd_field_references(field, value, add_id, h);
 		}
 }
 

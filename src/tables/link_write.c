@@ -37,7 +37,8 @@
 	" remembered = CASE WHEN " payload " IS NULL THEN coalesce(l.remembered, '{}') || coalesce(l.payload, '{}') END," \
 	referred \
 	" pushed_at = CASE WHEN " written " THEN clock_timestamp() ELSE l.pushed_at END," \
-	" aside = CASE WHEN NOT " back " THEN l.aside END"
+	" aside = CASE WHEN NOT " back " THEN l.aside END," \
+	" doubt = CASE WHEN NOT " written " THEN l.doubt END"
 
 #define UPDATE_LINKS(referred) \
 	"UPDATE bcdelta.link AS l" SET_LINK("n.payload", referred, "n.written", "n.back") \
@@ -89,7 +90,8 @@ static BcdStatement put_link = {
 	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id, address = excluded.address,"
 	" payload = excluded.payload, remembered = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at),"
 	REFERRED("link", "excluded.payload", "$5", "link.address = excluded.address")
-	" aside = CASE WHEN NOT $6 AND link.address = excluded.address THEN link.aside END",
+	" aside = CASE WHEN NOT $6 AND link.address = excluded.address THEN link.aside END,"
+	" doubt = CASE WHEN NOT $5 AND link.address = excluded.address THEN link.doubt END",
 	8, {TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, BOOLOID, TEXTARRAYOID, BOOLOID}
 };
 

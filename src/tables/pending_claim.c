@@ -41,8 +41,9 @@ static BcdStatement claim = {
 	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
 	"  RETURNING p.key, p.attempts, p.intent -> '' AS lost_create, nullif(p.intent - '', '{}') AS sent)"
 	" SELECT u.key, u.attempts, l.store_id, l.payload, u.lost_create,"
-	"  CASE WHEN l.key IS NULL THEN u.sent ELSE l.remembered END, l.aside, l.address FROM u LEFT JOIN LATERAL ("
-	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.aside, o.address FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
+	"  CASE WHEN l.key IS NULL THEN u.sent ELSE l.remembered END, l.aside, l.address, l.doubt,"
+	"  (extract(epoch FROM clock_timestamp() - greatest(l.pushed_at, (l.doubt ->> 'at')::timestamptz)) * 1000)::int8 FROM u LEFT JOIN LATERAL ("
+	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.aside, o.address, o.doubt, o.pushed_at FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
 	" ORDER BY u.key",
 	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
 };
@@ -87,6 +88,10 @@ bcd_pending_claimed(uint64 i, BcdClaimed *row)
 	row->remembered = bcd_column_jsonb(i, 6);
 	row->aside = bcd_column_jsonb(i, 7);
 	row->address = bcd_column_text(i, 8);
+	row->doubt = bcd_column_jsonb(i, 9);
+	row->written_ms = bcd_column_int64(i, 10, &isnull);
+	if (isnull)
+		row->written_ms = PG_INT64_MAX;
 }
 
 static BcdStatement release = {

@@ -17,6 +17,8 @@ typedef struct BcdClaimed
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
 	Jsonb	   *aside;
+	Jsonb	   *doubt;
+	int64		written_ms;		/* time since the last write of its record */
 } BcdClaimed;
 
 extern uint64 bcd_pending_claim(const char *feed, int32 feed_id, int32 version, const char *after,

@@ -15,6 +15,7 @@
 #include "feed/feed.h"
 #include "feed/key_list.h"
 #include "payload/address.h"
+#include "payload/counted.h"
 #include "resource/resource.h"
 #include "tables/discrepancy.h"
 #include "tables/link.h"
@@ -183,7 +184,8 @@ link_at_address(BcdItem *item, const cJSON *record)
 													 lane->feed->resource->name, address, other));
 	else
 	{
-		bcd_decide_record(item)->known = bcd_item_known_read(item, record);
+		bcd_decide_record(item)->known = bcd_with_counted(lane->feed->resource, lane->feed->options_json,
+														  bcd_item_known_read(item, record), NULL);
 		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
 	}
 	MemoryContextSwitchTo(old);

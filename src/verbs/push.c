@@ -14,6 +14,7 @@
 #include "base/db.h"
 #include "base/debug.h"
 #include "base/guc.h"
+#include "engine/adjust.h"
 #include "engine/claim.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
@@ -21,6 +22,7 @@
 #include "engine/item_wants.h"
 #include "engine/key_conflict.h"
 #include "engine/keyed.h"
+#include "engine/keyed_refused.h"
 #include "engine/lane_held.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
@@ -227,7 +229,9 @@ decide_claimed(BcdItem *item)
 	item->decision.waits_feed = row.waits_feed;
 	item->decision.waits_key = row.waits_key;
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
-	if ((row.state != BCD_ROW_MISSING && d.need != BCD_NEEDS_RECORD) || !bcd_look_for_lost_create(item))
+	if (bcd_adjust_claimed(item, &d))
+		;						/* its record is read first */
+	else if ((row.state != BCD_ROW_MISSING && d.need != BCD_NEEDS_RECORD) || !bcd_look_for_lost_create(item))
 		decide_difference(item, &d);
 	MemoryContextSwitchTo(old);
 }
@@ -436,19 +440,6 @@ decide_not_removed(BcdItem *item)
 	item->decision.status = item->refusal_status;
 }
 
-/*
- * A request for a record without an id was refused. Where the store has no such
- * record, nothing had to be removed; otherwise, the refusal stands.
- */
-static void
-push_read_keyed(BcdItem *item, const cJSON *record)
-{
-	if (item->refused_at == BCD_REMOVE && record == NULL)
-		bcd_decide_removed(item);
-	else
-		bcd_decide_refusal(item);
-}
-
 static void
 push_read(BcdItem *item, const cJSON *record)
 {
@@ -456,7 +447,7 @@ push_read(BcdItem *item, const cJSON *record)
 
 	if (bcd_is_keyed(item))
 	{
-		push_read_keyed(item, record);
+		bcd_keyed_was_read(item, record);
 		return;
 	}
 	if (record == NULL)

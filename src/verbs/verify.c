@@ -223,7 +223,7 @@ read_total(BcdJob *job, const cJSON *reply)
 	}
 	if (source == total)
 		return;
-	if (is_mode(job->run, "full") || lane->feed->resource->implied_without)
+	if (lane->feed->resource->list.endpoint && (is_mode(job->run, "full") || lane->feed->resource->implied_without))
 		job->found[0] = LIST;
 	else
 		record_count(job, source, total);
@@ -317,6 +317,24 @@ read_list(BcdJob *job, const cJSON *reply)
 	job->found[1] = r->list_after ? job->page.last : lane->after + 1;
 }
 
+/* The list that tells how many records the store has, or NULL */
+static const BcdEndpoint *
+total_of(const BcdRun *run, const BcdResource *r)
+{
+	return r->list.endpoint || !is_mode(run, "count") ? r->list.endpoint : r->total;
+}
+
+/* The run succeeds, but says that a feed was not counted. */
+static void
+tell_uncounted(BcdRun *run, const BcdFeed *feed)
+{
+	char	   *before = run->warning ? psprintf("%s; ", run->warning) : "";
+
+	run->warning = MemoryContextStrdup(run->cxt,
+									   psprintf("%sfeed \"%s\" was not counted, because the store does not tell the number of records of resource %s; use mode full",
+												before, feed->name, feed->resource->name));
+}
+
 static BcdJob *
 verify_plan(BcdRun *run, BcdLane *lane)
 {
@@ -329,7 +347,7 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	if (lane->phase == TOTAL)
 	{
 		job = bcd_job_create(lane, BCD_READ, "GET",
-							 psprintf("%s?limit=1%s", r->list.endpoint->path, bcd_default_filter(run, lane)), NULL);
+							 psprintf("%s?limit=1%s", total_of(run, r)->path, bcd_default_filter(run, lane)), NULL);
 		job->read = read_total;
 		return job;
 	}
@@ -373,7 +391,7 @@ verify_lane_done(BcdRun *run, BcdLane *lane)
 
 	if (lane->phase == ROWS && reads_links(run, lane))
 		lane->phase = LINKS;
-	else if (lane->phase < TOTAL && !is_mode(run, "sample") && lane->feed->resource->list.endpoint)
+	else if (lane->phase < TOTAL && !is_mode(run, "sample") && total_of(run, lane->feed->resource))
 	{
 		lane->phase = lane->feed->resource->uncounted ? LIST : TOTAL;
 		for (i = run->nlanes - 1; run->lanes[i] != lane; i--)
@@ -381,7 +399,11 @@ verify_lane_done(BcdRun *run, BcdLane *lane)
 				lane->phase = DONE;
 	}
 	else if (lane->phase < TOTAL)
+	{
+		if (is_mode(run, "count"))
+			tell_uncounted(run, lane->feed);
 		lane->phase = DONE;
+	}
 	lane->after = 0;
 	return lane->phase != DONE;
 }

@@ -19,6 +19,7 @@
 #include "feed/difference.h"
 #include "fold/fold.h"
 #include "payload/collection.h"
+#include "payload/counted.h"
 #include "payload/fixed.h"
 #include "payload/payload.h"
 #include "payload/task.h"
@@ -261,7 +262,7 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		else
 		{
-			bcd_decide_record(item)->known = seen;
+			bcd_decide_record(item)->known = bcd_with_counted(item->lane->feed->resource, item->lane->feed->options_json, seen, item->known);
 			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
 			item->decision.conflicts = c.differences;
 		}

@@ -13,6 +13,7 @@ import customers
 import elements
 import inventory
 import locations
+import pricelistassignments
 import pricelists
 import pricerecords
 import productsapi
@@ -82,6 +83,9 @@ _FIXED = {endpoint.pattern: endpoint for endpoint in (
     Endpoint("/pricelists", CATALOG, writes="prices",
              GET=pricelists.list_all, POST=pricelists.post,
              DELETE=pricelists.delete_many),
+    Endpoint("/pricelists/assignments", CATALOG, writes="prices",
+             GET=pricelistassignments.list_all, POST=pricelistassignments.post,
+             DELETE=pricelistassignments.delete),
     Endpoint("/storefront/redirects", CONTENT, GET=redirects.list_all,
              PUT=redirects.put, DELETE=redirects.delete),
     Endpoint("/inventory/adjustments/absolute", INVENTORY, problem=True,
@@ -134,6 +138,9 @@ _BELOW_ID = (
      Endpoint("/pricelists/{id}/records", CATALOG, writes="prices",
               GET=pricerecords.list_all, PUT=pricerecords.put,
               DELETE=pricerecords.delete)),
+    (re.compile(r"/pricelists/([1-9]\d{0,9})/assignments\Z"),
+     Endpoint("/pricelists/{id}/assignments", CATALOG, writes="prices",
+              PUT=pricelistassignments.put)),
 )
 _BELOW_ID += tuple(
     (re.compile("/catalog/products/%s/%s%s\\Z" % (

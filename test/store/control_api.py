@@ -9,9 +9,10 @@ import time
 import elements
 import exactjson
 import faults
+import pricelistassignments
+import pricerecords
 import query
 import seeding
-import pricerecords
 import stock
 from replies import Reply, raw_json
 from store import SettingError, Store
@@ -131,6 +132,10 @@ def _locations(control):
 
 def _price_records(control):
     return pricerecords.state(control.store)
+
+
+def _price_list_assignments(control):
+    return pricelistassignments.state(control.store)
 
 
 def _product_channels(control):
@@ -352,6 +357,7 @@ _ROUTES = {
     ("GET", "/state/elements"): _elements,
     ("GET", "/state/price_records"): _price_records,
     ("GET", "/state/product_channels"): _product_channels,
+    ("GET", "/state/price_list_assignments"): _price_list_assignments,
     ("POST", "/settle"): _settle,
     ("GET", "/counts"): _counts,
     ("GET", "/journal"): _journal,

@@ -119,6 +119,9 @@ def _resolve(call, position, item, seen):
     location, words = item["location_id"], _named(item)[1]
     if location not in store.stock.places:
         raise _Unfit("Location of item with %s was not found" % words)
+    if not store.stock.places[location]["enabled"] and (
+            store.settings["disabled_locations"] == "refuse"):
+        raise _Unfit("Location of item with %s is not enabled" % words)
     if (key, location) in seen:
         raise _Unfit("Item with %s is given twice" % words)
     seen.add((key, location))

@@ -1,7 +1,9 @@
-"""Price lists, without what is in them."""
+"""Price lists; their records and assignments go with them."""
 
 import fields
 import listing
+import pricelistassignments
+import pricerecords
 import query
 from replies import Refused, error, nothing, one
 from tables import Kind, Table
@@ -54,6 +56,8 @@ def update(store, key, clean):
 
 def remove(store, key):
     store.price_lists.remove(key)
+    pricerecords.forget_list(store, key)
+    pricelistassignments.forget_list(store, key)
 
 
 # -- the API -----------------------------------------------------------------

@@ -53,9 +53,20 @@ def _product_and_sku(store, variant):
     return product, row.get("sku", "")
 
 
+def price_list_exists(store, key):
+    return key in store.settings["price_lists"] or key in store.price_lists.rows
+
+
+def forget_list(store, price_list):
+    """What a price list that is removed takes along."""
+    store.price_records = {key: record for key, record
+                           in store.price_records.items()
+                           if key[0] != price_list}
+
+
 def _list_id(call):
     key = call.ids[0]
-    if key not in call.store.settings["price_lists"]:
+    if not price_list_exists(call.store, key):
         raise Refused(error(404, "The price list %d was not found." % key))
     return key
 

@@ -91,10 +91,13 @@ DEFAULTS = {
     "adjustment_batch_status": 413, "adjustment_mode": "atomic",
     "adjustment_errors": "one", "stock_over_limit": "drop",
     "beside_adjustment": 429, "beside_catalog": "count",
-    "catalog_level": "total", "stock_delay_ms": 0, "stock_touches": True,
+    "disabled_locations": "refuse", "catalog_level": "total", "stock_delay_ms": 0, "stock_touches": True,
     # price records
     "price_lists": [1], "currencies": ["usd"], "price_batch": 1000,
     "price_mode": "partial", "price_errors": "all", "price_omitted": "clear",
+    # assignments of price lists
+    "price_groups": [1, 2], "price_assignment_batch": 25,
+    "price_assignment_mode": "partial", "price_assignment_twin": "refuse",
     # assignments
     "channels": [1], "assignment_batch": 50, "assignment_mode": "partial",
     # silent facts
@@ -126,10 +129,13 @@ _CHOICES = {
     "address_reply": ("list", "bare"),
     "address_gone": ("refuse", "absent"),
     "form_field_update": ("merge", "replace"),
+    "disabled_locations": ("refuse", "accept"),
     "price_mode": ("partial", "atomic"),
     "price_errors": ("all", "one"),
     "price_omitted": ("clear", "keep"),
     "assignment_mode": ("partial", "atomic"),
+    "price_assignment_mode": ("partial", "atomic"),
+    "price_assignment_twin": ("refuse", "upsert"),
     "redirect_mode": ("atomic", "prefix"),
     "redirect_paths": ("exact", "fold"),
     "categories_in": ("all", "any"),
@@ -237,6 +243,8 @@ class Store:
         self.redirects = redirects.new_table(self)
         self.welcomed = []          # addresses that got a mail of welcome
         self.price_records = {}     # (list, variant, currency) -> fields
+        self.price_list_assignments = {}    # (group, channel) -> (id, list)
+        self.last_assignment = 0
         self.product_channels = set()   # (product, channel)
         self.stock = stock.Stock(self)
         self.stock.configure()

@@ -283,6 +283,12 @@ class Quantity(InventoryCase):
         self.add(self.item(quantity=-3), self.item(1, quantity=MOST))
         self.assertEqual(self.levels(), [0, 8, 0])
 
+    def test_a_location_that_is_switched_off(self):
+        self.set(locations=[{"id": 1}, {"id": 2, "enabled": False}])
+        self.assertIn("is not enabled", self.no(self.item(location=2)))
+        self.set(disabled_locations="accept")
+        self.put(self.item(location=2))
+
     def test_relative_needs_an_absolute_one(self):
         words = ("[Items with identity: [product_id %d] requires absolute "
                  "adjustment before relative]" % self.keys[0])

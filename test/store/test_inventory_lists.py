@@ -15,7 +15,7 @@ MORE = [{"id": 1, "code": "MAIN", "label": "Main"},
 class Levels(InventoryCase):
     def setUp(self):
         super().setUp()
-        self.set(locations=MORE)
+        self.set(locations=MORE, disabled_locations="accept")
         self.put(self.item(0, 5), self.item(0, 7, 2), self.item(1, 2, 2))
 
     def products(self, query="", path=ITEMS):

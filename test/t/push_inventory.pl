@@ -130,6 +130,16 @@ subtest 'a deleted row leaves no stock behind, and items that are not tracked ne
 	agrees('tracking');
 };
 
+subtest 'what goes with its product costs no request' => sub {
+	$shop->sql('DELETE FROM stock WHERE item = 49; DELETE FROM item WHERE id = 49');
+	$shop->sql(q(SELECT bcdelta.alter_feed('item', on_delete => 'delete'); SELECT bcdelta.mark('item', '49')));
+	$shop->clear;
+	my $run = $shop->push;
+	is($run->{deleted}, 3, 'a product, and its stock') or diag(explain([ $run, $shop->errors ]));
+	is_deeply([ map { $_->{method} } $shop->writes ], ['DELETE'], 'one request');
+	agrees('a product and its stock');
+};
+
 subtest 'a bad row harms no other row' => sub {
 	$shop->sql('INSERT INTO stock VALUES (7, 3, -3), (8, 3, 2147483648), (9, 3, 1.5), (10, 3, NULL), (11, 0, 1), (12, 9, 1), (13, 3, 2147483647), (14, 3, 0)');
 	my $run = $shop->push;
@@ -139,6 +149,13 @@ subtest 'a bad row harms no other row' => sub {
 		'10", "3' => qr/^quantity: the row has no value/, '11", "0' => qr/^location_id: "0" is less than 1/, '12", "9' => qr/Location of item/);
 	like($errors->{qq(stock ["$_"])}, $says{$_}, $_) foreach sort keys %says;
 	is(levels()->{'13,3'}, 2147483647, 'the most that there can be');
+	$store->settings({ locations => [ { id => 1 }, { id => 2 }, { id => 3, enabled => JSON::PP::false() } ] });
+	$shop->sql('INSERT INTO stock VALUES (15, 3, 1); UPDATE stock SET qty = qty + 1 WHERE item = 16');
+	$run = $shop->push(q('stock'));
+	is_deeply([ @$run{qw(updated failed)} ], [ 2, 1 ], 'a location that was switched off');
+	like($shop->errors->{'stock ["15", "3"]'}, qr/not enabled/, 'is refused in the words of the store');
+	$store->settings({ locations => [ { id => 1 }, { id => 2 }, { id => 3 } ] });
+	$shop->sql('DELETE FROM stock WHERE item = 15 AND place = 3');
 	$shop->sql('DELETE FROM stock WHERE item BETWEEN 7 AND 13 AND place NOT IN (1, 2)');
 	$shop->push;
 	agrees('bad rows');
@@ -241,6 +258,10 @@ subtest 'verify reads many items per call, and lists differences; a push correct
 	$store->settle;
 	is_deeply([ @{ $shop->verify(q('stock')) }{qw(conflicts state)} ], [ 0, 'succeeded' ], 'and nothing differs') or diag(explain($shop->discrepancies));
 	is_deeply([ @{ $shop->verify(q('stock', mode => 'sample', sample => 5)) }{qw(conflicts unchanged)} ], [ 0, 5 ], 'nor in a sample');
+	$shop->clear;
+	$run = $shop->verify(q('stock', mode => 'count'));
+	is_deeply([ @$run{qw(state conflicts)}, scalar @{ $shop->calls } ], [ 'succeeded', 0, 0 ], 'stock cannot be counted');
+	like($run->{warning}, qr/^feed "stock" was not counted, because the store does not tell the number of records of resource inventory/, 'and the run says so');
 };
 
 subtest 'link reads the levels of the store, and unlink forgets them' => sub {
@@ -259,6 +280,29 @@ subtest 'link reads the levels of the store, and unlink forgets them' => sub {
 	is_deeply([ @$push{qw(updated)}, sizes() ], [ 0, [] ], 'what agrees is not written') or diag(explain($push));
 	agrees('links');
 	like(($shop->try(q(SELECT bcdelta.link('stock', '["31", "1"]', 5))))[2], qr/no id that a row could be linked to/, 'there are no ids to link to');
+};
+
+subtest 'ten thousand rows are written with five calls, and verified with ten' => sub {
+	$store->control('seed', { kind => 'products', count => 10000, first => 20001, template => { name => 'Bulk {n}', sku => 'B{n}', type => 'physical', weight => '1', price => '1', inventory_tracking => 'product' } });
+	my $first = (sort { $a <=> $b } map { $_->{id} } grep { $_->{sku} =~ /^B/ } @{ $store->state('products?fields=id,sku') })[0];
+	$shop->sql(<<"EOC");
+CREATE TABLE bulk (item int PRIMARY KEY, qty int);
+SELECT bcdelta.track('bulk', 'shop', 'inventory', '{"product_id": "item", "location_id": "1", "quantity": "qty"}');
+INSERT INTO bulk SELECT $first + g, g FROM generate_series(0, 9999) AS g;
+EOC
+	$shop->clear;
+	is($shop->push(q('bulk'))->{updated}, 10000, 'all rows');
+	is_deeply($shop->calls, [ ($ABSOLUTE) x 5 ], 'five calls for new rows') or diag(explain(sizes()));
+	$shop->clear;
+	$shop->sql('UPDATE bulk SET qty = qty + 1');
+	is($shop->push(q('bulk'))->{updated}, 10000, 'all rows again');
+	is_deeply($shop->calls, [ ($ABSOLUTE) x 5 ], 'five calls for changed rows') or diag(explain(sizes()));
+	$store->settle;
+	$shop->clear;
+	my $run = $shop->verify(q('bulk'));
+	is_deeply([ @$run{qw(state conflicts)} ], [ 'succeeded', 0 ], 'no difference');
+	is_deeply($shop->calls, [ ('GET /inventory/items') x 10 ], 'ten calls for the verification');
+	$shop->sql(q(SELECT bcdelta.untrack('bulk'); DROP TABLE bulk));
 };
 
 subtest 'impossible feeds are refused by track' => sub {

@@ -93,5 +93,38 @@ subtest 'a record that the reply does not mention is read, and written if necess
 	}
 };
 
+subtest 'a 404 is not believed before the record was looked for: nothing is made twice, and nothing stays' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE shelf (sku text PRIMARY KEY, name text);
+SELECT bcdelta.track('shelf', 'shop', 'product', on_delete => 'delete',
+	fields => '{"sku": "sku", "name": "name", "type": "''physical''", "price": "1", "weight": "1"}');
+INSERT INTO shelf SELECT 'F-' || i, 'Shelf ' || i FROM generate_series(1, 5) AS i;
+EOC
+	$shop->push;
+	my @ids = map { $shop->id('shelf', "F-$_") } 1 .. 5;
+	$store->remove('product', $ids[2]);
+	$store->fault({ match => { method => 'DELETE' }, times => 1, do => { status => 404 } });
+	$shop->clear;
+	$shop->sql(q(DELETE FROM shelf WHERE sku <> 'F-1'));
+	my $run = $shop->push;
+	is($shop->outcomes->{"shelf F-3"}, 'deleted', 'what is gone is gone');
+	my @calls = map { "$_->{method} " . ($_->{status} // '') } $store->journal;
+	is_deeply([ @calls[ 0 .. 2 ] ], [ 'DELETE 404', 'GET 200', 'DELETE 204' ], 'one read of all, and the rest is deleted');
+	cmp_ok(scalar @calls, '<=', 5, 'with few calls');
+	is_deeply([ grep { $_->{sku} =~ /^F-/ } map { { sku => $_->{sku} } } @{ $store->state('products') } ], [ { sku => 'F-1' } ], 'nothing stays in the store');
+	is($shop->sql(q(SELECT string_agg(key, ',') FROM bcdelta.link WHERE feed = 'shelf')), 'F-1', 'and links follow');
+	$store->fault({ match => { method => 'PUT' }, times => 2, do => { status => 404 } });
+	$shop->sql(q(UPDATE shelf SET name = 'Shelf one' WHERE sku = 'F-1'; INSERT INTO makers VALUES ('H', 'Here')));
+	$shop->push;
+	$store->unfault;
+	is($shop->id('shelf', 'F-1'), $ids[0], 'a record that is there keeps its link');
+	like($shop->errors->{'shelf F-1'}, qr/404/, 'the row says what the store said');
+	$shop->sql(q(SELECT bcdelta.retry('shelf')));
+	$shop->push;
+	is($shop->record('products', $ids[0])->{name}, 'Shelf one', 'and is written when it is tried again');
+	is(scalar(grep { $_->{sku} eq 'F-1' } @{ $store->state('products') }), 1, 'once');
+	$shop->sql(q(SELECT bcdelta.untrack('shelf')));
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();

@@ -93,6 +93,62 @@ subtest 'what cannot be a redirect is refused by name, and the other rows go on'
 	agrees('refused rows');
 };
 
+subtest 'members of to are checked one by one' => sub {
+	my @bad = (
+		[ q({"type": "Product", "entity_id": 1}), qr/^to: type: "Product" is not one of the values that the API accepts/ ],
+		[ q({"entity_id": 1}), qr/^to: type: there is no value, and the API requires one/ ],
+		[ q({"type": "product"}), qr/^to: entity_id: there is no value, and the API requires one if type is "product"/ ],
+		[ q({"type": "product", "entity_id": 0}), qr/^to: entity_id: "0" is not between 1 and 2147483647/ ],
+		[ q({"type": "product", "entity_id": 1.5}), qr/^to: entity_id: "1.5" is not an integer/ ],
+		[ q({"type": "product", "entity_id": "1"}), qr/^to: entity_id: "1" is not an integer/ ],
+		[ q({"type": "product", "entity_id": 1, "url": "/x"}), qr/^to: url: no value is allowed if type is "product"/ ],
+		[ q({"type": "url"}), qr/^to: url: there is no value, and the API requires one if type is "url"/ ],
+		[ q({"type": "url", "url": null}), qr/^to: url: there is no value/ ],
+		[ q({"type": "url", "url": ""}), qr/^to: url: 0 characters, at least 1 are needed/ ],
+		[ '{"type": "url", "url": "/' . 'x' x 2048 . '"}', qr/^to: url: 2049 characters, at most 2048 are allowed/ ],
+		[ q({"type": "url", "url": "/x", "entity_id": 3}), qr/^to: entity_id: no value is allowed if type is "url"/ ],
+		[ q({"type": "url", "url": "/x", "status": 302}), qr/^to: there is no field "status"/ ],
+		[ q(["url", "/x"]), qr/^to: .* is not an object/ ],
+		[ q("/x"), qr/^to: "\/x" is not an object/ ]);
+	$shop->sql(q(CREATE TABLE led (id int PRIMARY KEY, leads jsonb);
+SELECT bcdelta.track('led', 'shop', 'redirect', '{"site_id": "1000", "from_path": "''/old'' || id", "to": "leads"}', on_delete => 'delete')));
+	$shop->sql("INSERT INTO led VALUES ($_, \$\$$bad[$_][0]\$\$)") foreach 0 .. $#bad;
+	$shop->sql(q(INSERT INTO led VALUES (99, '{"type": "url", "url": "/fine", "entity_id": null}')));
+	$shop->clear;
+	is($shop->push->{created}, 1, 'the good row is written');
+	is_deeply([ map { $_->{body}[0]{to} } $shop->writes ], [ { type => 'url', url => '/fine' } ], 'without members that have no value');
+	my $errors = $shop->errors;
+	like($errors->{"led $_"}, $bad[$_][1], $bad[$_][0] =~ s/x{9,}/x.../r) foreach 0 .. $#bad;
+	$shop->sql('DELETE FROM led');
+	$shop->push;
+	agrees('members');
+};
+
+subtest 'a redirect that leads to a row of another feed comes after it, and follows its record' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE maker (code text PRIMARY KEY, name text);
+SELECT bcdelta.track('maker', 'shop', 'brand', '{"name": "name"}', on_delete => 'delete');
+SELECT bcdelta.alter_feed('led', fields => '{"site_id": "1000", "from_path": "''/old'' || id", "to": "jsonb_build_object(''type'', ''brand'', ''entity_id'', bcdelta.ref(''maker'', leads #>> ''{}''))"}');
+INSERT INTO led VALUES (1, '"A"'), (2, '"B"');
+INSERT INTO maker VALUES ('A', 'Maker A');
+EOC
+	$shop->push;
+	is($shop->pending->{'led 2'}, 'deferred', 'one waits for its target');
+	my $target = sub { return (map { $_->{to}{entity_id} } grep { $_->{from_path} eq '/old1' } @{ $store->state('redirects') })[0]; };
+	is($target->(), $shop->id('maker', 'A'), 'the other one leads to it');
+	my $was = $shop->id('maker', 'A');
+	$store->remove('brand', $was);
+	$shop->sql(q(UPDATE maker SET name = 'Maker A2'; INSERT INTO maker VALUES ('B', 'Maker B')));
+	$shop->push;
+	isnt($shop->id('maker', 'A'), $was, 'a record that was made again');
+	is($target->(), $shop->id('maker', 'A'), 'is where the redirect leads to');
+	is_deeply($shop->pending, {}, 'nothing is left pending') or diag(explain($shop->errors));
+	$shop->sql('DELETE FROM led; DELETE FROM maker');
+	$shop->push;
+	agrees('references');
+	$shop->sql(q(SELECT bcdelta.untrack('led')));
+};
+
 subtest 'two rows with one path: one is the redirect, the other fails by name' => sub {
 	$shop->sql(q(INSERT INTO moved (id, path, target) VALUES (310, '/twin', '/one'), (311, '/twin', '/other')));
 	$shop->push;

@@ -18,6 +18,7 @@
 #include "../../src/resource/name_list.c"
 #include "../../src/resource/price_record.c"
 #include "../../src/resource/price_list.c"
+#include "../../src/resource/price_list_assignment.c"
 #include "../../src/resource/product.c"
 #include "../../src/resource/registry.c"
 #include "../../src/resource/redirect.c"
@@ -80,6 +81,39 @@ names_facet(const BcdResource *resource, const char *name)
 	return false;
 }
 
+/* Is a value one of those that a field may have? */
+static bool
+has_value(const BcdField *field, const char *value)
+{
+	int			i;
+
+	for (i = 0; field->values && field->values[i]; i++)
+		if (strcmp(field->values[i], value) == 0)
+			return true;
+	return field->values == NULL;
+}
+
+/* The members of an object: which has a value if another one has which? */
+static bool
+object_is_sound(const BcdRecords *object)
+{
+	bool		sound = object->key == NULL && object->nfields > 0;
+	int			i;
+
+	for (i = 0; i < object->nfields; i++)
+	{
+		const BcdField *field = &object->fields[i];
+		const BcdField *other = field->only_if ? bcd_records_field(object, field->only_if) : NULL;
+		const char *value = field->equals ? field->equals : field->differs;
+
+		sound &= i == 0 || strcmp(field[-1].name, field->name) < 0;
+		sound &= (field->only_if == NULL) == (value == NULL) && (field->equals == NULL || field->differs == NULL);
+		sound &= value == NULL || (other && (other->flags & BCD_F_REQUIRED) && has_value(other, value));
+		sound &= field->refers_by == NULL || (field->type == BCD_INTEGER && bcd_records_field(object, field->refers_by)->values);
+	}
+	return sound;
+}
+
 static void
 test_fields(const BcdResource *resource)
 {
@@ -98,7 +132,8 @@ test_fields(const BcdResource *resource)
 			sorted &= strcmp(field[-1].name, field->name) < 0;
 		found &= bcd_resource_field(resource, field->name) == field;
 		sound &= number == (field->scale >= 0);
-		sound &= (field->type == BCD_RECORDS) == (field->records != NULL || (field->flags & BCD_F_CHOICES) != 0) &&
+		sound &= field->type == BCD_OBJECT ? field->records == NULL || object_is_sound(field->records) :
+			(field->type == BCD_RECORDS) == (field->records != NULL || (field->flags & BCD_F_CHOICES) != 0) &&
 			(field->records == NULL || (records_are_sound(field->records, field->facet != NULL) && (field->max > 0 || field->facet == NULL)));
 		sound &= field->values == NULL || (field->type == BCD_STRING && is_a_set(field->values));
 		sound &= !(field->flags & BCD_F_SET) || array || field->flags & BCD_F_CHOICES || (field->records && !BCD_IS_COLLECTION(field));
@@ -328,7 +363,7 @@ members_are_sound(const BcdResource *resource, const BcdFacet *facet, const BcdM
 		if (m->from == BCD_FROM_IDENTITY && resource->keys[0].one_of == NULL)
 			return false;
 		if (m->from == BCD_FROM_NOTHING || (m->from == BCD_FROM_CONSTANT && m->otherwise == NULL) ||
-			((m->from == BCD_FROM_FIELD || m->from == BCD_FROM_OPTION) != (m->what != NULL)))
+			((m->from == BCD_FROM_FIELD || m->from == BCD_FROM_OPTION || m->from == BCD_FROM_DIFFERENCE) != (m->what != NULL)))
 			return false;
 		/* those of a collection are its elements' */
 		if (m->from == BCD_FROM_FIELD && facet->collection == NULL && !has_field(resource, m->what))
@@ -338,18 +373,6 @@ members_are_sound(const BcdResource *resource, const BcdFacet *facet, const BcdM
 				return false;
 	}
 	return true;
-}
-
-/* Is a value one of those that a field may have? */
-static bool
-has_value(const BcdField *field, const char *value)
-{
-	int			i;
-
-	for (i = 0; field->values && field->values[i]; i++)
-		if (strcmp(field->values[i], value) == 0)
-			return true;
-	return field->values == NULL;
 }
 
 static int
@@ -375,7 +398,10 @@ test_part(const BcdResource *resource, const BcdFacet *facet)
 	for (other = &resource->facets[1]; other < facet; other++)
 		unique &= strcmp(other->name, facet->name) != 0;
 	ok(unique, "%s: its name is its own: %s", resource->name, facet->name);
-	ok(fields_of(resource, facet) > 0, "%s: it has fields", facet->name);
+	ok(facet->changes_of ? bcd_resource_facet_of(resource, bcd_resource_field(resource, facet->changes_of)) == resource->facets :
+	   fields_of(resource, facet) > 0, "%s: it has fields, or writes changes of one", facet->name);
+	ok((facet->by_option == NULL) == (facet->by_value == NULL) && (facet->changes_of || facet->by_option == NULL) &&
+	   (facet->not_below == NULL || bcd_resource_field(resource, facet->not_below)), "%s: it is chosen by an option", facet->name);
 	ok(facet->collection == NULL || (collection && collection->type == BCD_RECORDS &&
 									 bcd_resource_facet_of(resource, collection) == facet && collection->records),
 	   "%s: or records below, which have keys", facet->name);
@@ -700,7 +726,7 @@ main(void)
 			unique &= ranks[i] != ranks[n];
 		ok(unique, "%s: it has a place of its own in the order", resource->name);
 	}
-	is_int(n, 16, "number of resources");
+	is_int(n, 17, "number of resources");
 	ok(bcd_resource_nth(-1) == NULL, "none before the first");
 	ok(bcd_resource_find("nothing") == NULL && bcd_resource_find("") == NULL, "no others");
 	test_dependencies();

@@ -1,0 +1,43 @@
+/*
+ * keyed_refused.c
+ *		Records without an id that a push has read.
+ *
+ * They are written at their addresses without being read, so a push reads them
+ * only to adjust them (adjust.c), or to see why a request was refused: the record
+ * that was to be removed may be gone, or the one that was to be written may be
+ * there already.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "engine/adjust.h"
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/item_wants.h"
+#include "engine/key_conflict.h"
+#include "engine/keyed.h"
+#include "engine/keyed_refused.h"
+#include "engine/unmapped_fields.h"
+
+/* Decides on an item whose record was read (NULL: there is none). */
+void
+bcd_keyed_was_read(BcdItem *item, const cJSON *record)
+{
+	if (bcd_adjust_read(item, record))
+		return;
+	if (item->refused_at == BCD_REMOVE && record == NULL)
+		bcd_decide_removed(item);
+	else if (item->refused_at == BCD_UPDATE && record != NULL && item->wanted)
+	{
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+		bcd_decide_record(item)->known = bcd_item_known_read(item, record);
+		bcd_decide_record(item)->looked_up = true;
+		MemoryContextSwitchTo(old);
+		bcd_item_wants_write(item, true);
+		item->decision.link = BCD_LINK_PUT;
+	}
+	else
+		bcd_decide_refusal(item);
+}
