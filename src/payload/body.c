@@ -239,18 +239,20 @@ bcd_body_append(StringInfo out, BcdTask *const *tasks, int n)
 
 /*
  * Returns the fields of a row that a create sends. A field with a default is
- * filled in if the row has no value. default_id is 0 if the default is not
- * known yet; the field is then left out.
+ * filled in if the row has no value, and so is the one that is sent beside it.
+ * default_id is 0 if the default is not known yet; the field is then left out.
  */
 Jsonb *
 bcd_body_of_new(const BcdResource *resource, Jsonb *wanted, int64 default_id)
 {
 	const char *field = resource->defaulted;
-	const char *unless = field ? bcd_resource_field(resource, field)->otherwise->unless : NULL;
+	const char *beside = field ? bcd_resource_field(resource, field)->otherwise->beside : NULL;
 
-	if (field == NULL || bcd_payload_integer(wanted, unless) != 0 || bcd_payload_integer(wanted, field) != 0)
+	if (field == NULL)
 		return wanted;
-	wanted = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(wanted),
-												CStringGetTextDatum(unless)));
-	return default_id == 0 ? wanted : bcd_payload_set_integer(wanted, field, default_id);
+	if (bcd_payload_integer(wanted, beside) == 0)
+		wanted = bcd_payload_set_integer(wanted, beside, 0);
+	if (bcd_payload_integer(wanted, field) == 0 && default_id != 0)
+		wanted = bcd_payload_set_integer(wanted, field, default_id);
+	return wanted;
 }

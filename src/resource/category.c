@@ -13,11 +13,14 @@ static const char *const product_sort[] = {"use_store_settings", "featured", "ne
 	"best_selling", "alpha_asc", "alpha_desc", "avg_customer_review", "price_asc",
 "price_desc", NULL};
 
-/* A new category needs parent_id or tree_id */
+/*
+ * A new category needs parent_id or tree_id according to the text of the
+ * operation, both according to its schema and its examples.
+ */
 static const BcdDefault default_tree = {
 	.path = "/catalog/trees?channel_id:in=1",
 	.value = "data.0.id",
-	.unless = "parent_id",
+	.beside = "parent_id",
 	.missing = "the store has no category tree for its default channel; set the feed's option tree_id",
 };
 

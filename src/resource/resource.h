@@ -74,8 +74,8 @@ typedef struct BcdDefault
 {
 	const char *path;			/* below /v3 */
 	const char *value;			/* its path in the reply; an id */
-	const char *unless;			/* not used for rows in which this field holds
-								 * an id; in other rows that field is not sent */
+	const char *beside;			/* always sent with it: 0 if a row has no
+								 * value */
 	const char *missing;		/* error message if the store has none */
 } BcdDefault;
 
@@ -385,7 +385,8 @@ typedef struct BcdResource
 									 * answered like a bad request */
 	bool		removal_is_refused; /* so may its removal */
 	bool		twin_is_refused;	/* so may the create of a record that
-									 * exists already */
+									 * exists already, or an update to the
+									 * natural key of another record */
 } BcdResource;
 
 /* A list of the store in which bcdelta.named() finds names: name_list.c */

@@ -188,7 +188,9 @@ def _reply(call, status, items, saved, failures, with_data):
 
 
 def _create(call, item, errors):
-    clean = call.validate(item, CHECKS, errors, READ_ONLY, ("name",))
+    needs = {"both": ("name", "parent_id", "tree_id"), "either": ("name",)}
+    clean = call.validate(item, CHECKS, errors, READ_ONLY,
+                          needs[call.store.settings["category_place"]])
     where = None
     if not errors:
         where = categories.check(call.store, clean, None, errors)

@@ -148,6 +148,7 @@ class StoreCase(unittest.TestCase):
 
     def setUp(self):
         self.control.reset()
+        self.control.settings({"category_place": "either"})
         self.api = self.client()
 
     def client(self, **options):

@@ -62,6 +62,7 @@ DEFAULTS = {
     "concurrency_headers": True,
     # sizes
     "product_batch": 10, "category_batch": 10, "category_batch_status": 413,
+    "category_place": "both",
     "delete_batch": 250, "default_limit": 50, "max_limit": 250,
     "over_limit": "cut", "max_brands": 30000, "max_categories": 16000,
     "limit_status": 507, "adjustment_batch": 2000, "inventory_limit": 1000,
@@ -142,6 +143,7 @@ _CHOICES = {
     "category_delete": ("cascade", "refuse"),
     "unknown_fields": ("refuse", "ignore"),
     "category_batch_status": (413, 422),
+    "category_place": ("both", "either"),
     "delete_missing": (204, 404),
     "url_clash_on_put": (207, 409),
     "limit_status": (403, 422, 507),

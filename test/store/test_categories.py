@@ -28,6 +28,15 @@ class CategoryCase(StoreCase):
 
 
 class Create(CategoryCase):
+    def test_both_places(self):
+        self.set(category_place="both")
+        self.assertEqual(self.refused(422, "POST", CATEGORIES, [
+            {"name": "a", "tree_id": 1}, {"name": "b", "parent_id": 1}]),
+            ["0.parent_id", "1.tree_id"])
+        top = self.post([{"name": "a", "tree_id": 1, "parent_id": 0}])
+        key = top.data[0]["category_id"]
+        self.post([{"name": "b", "tree_id": 1, "parent_id": key}])
+
     def test_reply(self):
         answer = self.post([{"tree_id": 1, "name": "Stools"},
                             {"tree_id": 1, "name": "Chairs"}])

@@ -455,7 +455,7 @@ test_descriptor(const BcdResource *resource)
 	   "%s: it is hidden by a boolean", resource->name);
 	ok(resource->defaulted == NULL || (defaulted->otherwise &&
 									   strchr(defaulted->otherwise->path, '{') == NULL &&
-									   has_field(resource, defaulted->otherwise->unless)),
+									   has_field(resource, defaulted->otherwise->beside)),
 	   "%s: the default is described", resource->name);
 	test_view(resource, &resource->view, "reading by id");
 	ok((resource->view.siblings && resource->parent == NULL) || lists_all(resource, resource->view.query), "%s: a page of them", resource->name);
