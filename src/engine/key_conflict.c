@@ -227,6 +227,29 @@ decide_duplicate(BcdItem *item, int64 store_id)
 }
 
 /*
+ * The update of a record, which has been read, was refused like a bad request.
+ * If it was to get a natural key that it does not have yet, the reason may be
+ * that another record has that key.  Finds out, unless that was tried before;
+ * returns whether it decided.
+ */
+bool
+bcd_look_for_holder(BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	Jsonb	   *known = bcd_record_after(item).known;
+	bool		gets_key = false;
+	const char *field;
+	int			i;
+
+	for (i = 0; item->wanted && (field = bcd_resource_key(r, i)) != NULL; i++)
+		gets_key |= bcd_payload_has(item->wanted, field) && !bcd_payload_same(item->wanted, known, field);
+	if (!r->twin_is_refused || item->refused_at != BCD_UPDATE || !gets_key || item->clashes > CLASHES)
+		return false;
+	bcd_decide_lookup(item, BCD_REASON_KEY_HOLDER);
+	return true;
+}
+
+/*
  * The update of a linked row was refused.  Decides, knowing which record has
  * its natural key.
  */

@@ -12,5 +12,6 @@ extern bool bcd_record_is_taken(BcdItem *item, int64 store_id);
 extern void bcd_decide_key_holder(BcdItem *item, int64 store_id, const cJSON *record);
 extern void bcd_decide_next_holder(BcdItem *item, int64 store_id);
 extern void bcd_decide_refusal(BcdItem *item);
+extern bool bcd_look_for_holder(BcdItem *item);
 
 #endif							/* BCD_KEY_CONFLICT_H */

@@ -469,7 +469,8 @@ push_read(BcdItem *item, const cJSON *record)
 	if (item->refusal)
 	{
 		/* the record exists, so the update was refused for another reason */
-		bcd_decide_refusal(item);
+		if (!bcd_look_for_holder(item))
+			bcd_decide_refusal(item);
 		return;
 	}
 	bcd_item_wants_write(item, true);

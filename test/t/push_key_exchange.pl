@@ -249,5 +249,22 @@ subtest 'a row that wants a name which another row keeps fails; if the name is g
 	names_agree('exchanged names');
 };
 
+subtest 'customers exchange addresses in a circle, although a reply was lost, and the store calls a duplicate a bad request' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE person (id int PRIMARY KEY, email text);
+SELECT bcdelta.track('person', 'shop', 'customer', '{"email": "email", "first_name": "''F''", "last_name": "''L''"}');
+INSERT INTO person SELECT n, 'p' || n || '@example.org' FROM generate_series(1, 5) AS n;
+EOC
+	$shop->push;
+	$shop->sql(q(UPDATE person SET email = 'p' || (id % 5 + 1) || '@example.org'));
+	# It is not known any more which address each record has.
+	$store->fault({ match => { method => 'PUT', path => 'customers' }, times => 1, do => { lose => 'before' } });
+	my $run = $shop->push;
+	is("$run->{state} $run->{failed}", 'succeeded 0', 'no row fails') or diag(explain($shop->errors));
+	is_deeply([ grep { /^person/ } keys %{ $shop->pending } ], [], 'nothing is left pending');
+	my %id = map { $_->{email} => $_->{id} } @{ $store->state('customers') };
+	is_deeply([ map { $id{ 'p' . ($_ % 5 + 1) . '@example.org' } } 1 .. 5 ], [ map { $shop->id('person', $_) } 1 .. 5 ], 'each has its address, and its record');
+};
+
 is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE address IS DISTINCT FROM store_id::text'), 0, 'each link has the address of its record');
 done_testing();
