@@ -91,6 +91,8 @@ SELECT bcdelta.track('public.stock', 'shop', 'inventory', $$ {
     filter => $$ (SELECT p.deleted_at IS NULL FROM public.variant AS v JOIN public.product AS p ON p.id = v.product_id WHERE v.id = variant_id) $$);
 
 -- A feed with a key of two columns: the lookup returns both.
+SELECT bcdelta.depends('stock', 'public.variant', '{id}',
+    lookup => 'SELECT s.variant_id, s.warehouse_id FROM public.stock AS s WHERE s.variant_id = $1');
 SELECT bcdelta.depends('stock', 'public.product', '{id}',
     lookup => 'SELECT s.variant_id, s.warehouse_id FROM public.stock AS s JOIN public.variant AS v ON v.id = s.variant_id WHERE v.product_id = $1');
 

@@ -4,15 +4,14 @@ Run by test/bench/push, with a server to connect to and a bare client built.
 """
 
 import argparse
-import json
 import os
 import platform
 import random
 import statistics
 import threading
 import time
-from collections import Counter
 
+from calls import part_calls
 from counter import processor_counts
 from fixtures import Products, Session, Store, say, table
 from push_worker import part_cpu, part_memory
@@ -178,92 +177,6 @@ def part_shared(bench):
            "429s / our calls", "to be expected of bursts that cannot be foretold", "used of what was left"], rows,
           "Without the last window, which is not used up. To be expected: the other app's part / ours * latency / "
           "window, whatever the size of the bursts (see src/pacing/other_clients.c).")
-
-
-# ---- calls ----------------------------------------------------------------------
-
-
-def calls_of(store, action):
-    store.control.clear()
-    run = action()
-    counts = store.control.counts()
-    by_method = Counter()
-    for endpoint, statuses in counts["requests"].items():
-        by_method[endpoint] += sum(statuses.values())
-    return run, counts["total"], ", ".join("%d %s" % (n, e) for e, n in by_method.most_common())
-
-
-def link_or_verify(sql, what):
-    row = json.loads(sql.run("SELECT to_json(r) FROM bcdelta.%s('item') AS r" % what))
-    if row["state"] != "succeeded" or row["conflicts"]:
-        raise SystemExit("%s did not succeed: %s" % (what, row))
-    return row
-
-
-def part_calls(bench):
-    n = 10000 // bench.scale
-    sql = bench.sql
-    rows = []
-
-    def add(what, least, source, store, action):
-        say("calls: " + what)
-        run, total, how = calls_of(store, action)
-        rows.append([what, str(total), str(least), "%.3f" % (total / least) if least else "-", source, how])
-        return run
-
-    store = Store(bench)
-    products = Products(store, n, linked=False, on_delete="delete", stock=True)
-    sql.run("SELECT bcdelta.mark_all('item')")
-    add("new products", n + n // 250, "look-up by 250 SKUs, create by 1", store, products.push)
-    products.change("price = price + 1")
-    add("price of products", n // 10, "update by 10", store, products.push)
-    products.change("stock = stock + 1")
-    add("stock of products", -(-n // 2000), "inventory by 2,000", store, products.push)
-    products.change("price = price + 1, stock = stock + 1")
-    add("price and stock of products", n // 10 + -(-n // 2000), "update by 10, inventory by 2,000", store, products.push)
-    sql.run("SELECT bcdelta.mark_all('item')")
-    add("unchanged products", 0, "none", store, products.push)
-    sql.run("DELETE FROM bcdelta.link")
-    add("link of products", n // 250, "look-up by 250 SKUs", store, lambda: link_or_verify(sql, "link"))
-    add("verify of products", n // 250 + 1, "read by 250, count", store, lambda: link_or_verify(sql, "verify"))
-    sql.run("DELETE FROM item")
-    add("products deleted", n // 250, "delete by 250", store, products.push)
-    products.end()
-
-    store = Store(bench)
-    sql.run("CREATE TABLE maker (id int PRIMARY KEY, title text, about text);"
-            "INSERT INTO maker SELECT n, 'Brand ' || n, 'a' FROM generate_series(1, %d) AS n;"
-            "SELECT bcdelta.track('maker', '%s', 'brand', '{\"name\": \"title\", \"page_title\": \"about\"}',"
-            " on_delete => 'delete');"
-            "SELECT bcdelta.mark_all('maker')" % (n, store.name))
-    add("new brands", n + 1, "list by 250 (none), create by 1", store, lambda: sql.push("maker"))
-    sql.run("UPDATE maker SET about = 'b'")
-    add("brands changed", n, "update by 1", store, lambda: sql.push("maker"))
-    sql.run("DELETE FROM maker")
-    add("brands deleted", n, "delete by 1", store, lambda: sql.push("maker"))
-    sql.run("SELECT bcdelta.untrack('maker'); DROP TABLE maker; TRUNCATE bcdelta.result")
-    store.end()
-
-    store = Store(bench)
-    tops = n // 100
-    sql.run("CREATE TABLE groups (id int PRIMARY KEY, title text, above int);"
-            "INSERT INTO groups SELECT n, 'Category ' || n, CASE WHEN n > %d THEN n %% %d + 1 END"
-            " FROM generate_series(1, %d) AS n;"
-            "SELECT bcdelta.track('groups', '%s', 'category', '{\"name\": \"title\","
-            " \"parent_id\": \"CASE WHEN above IS NULL THEN 0 ELSE bcdelta.ref(''groups'', above) END\"}',"
-            " on_delete => 'delete');"
-            "SELECT bcdelta.mark_all('groups')" % (tops, tops, n, store.name))
-    add("new categories, two levels", n // 10 + 2, "tree, list by 250 (none), create by 10", store,
-        lambda: sql.push("groups"))
-    sql.run("UPDATE groups SET title = title || 'b'")
-    add("categories renamed", n // 10, "update by 10", store, lambda: sql.push("groups"))
-    sql.run("DELETE FROM groups WHERE id > %d" % tops)
-    add("categories deleted", -(-(n - tops) // 50), "delete by 50 (assumed)", store, lambda: sql.push("groups"))
-    sql.run("SELECT bcdelta.untrack('groups'); DROP TABLE groups; TRUNCATE bcdelta.result")
-    store.end()
-
-    table("Calls per %s rows" % format(n, ","),
-          ["change", "calls", "documented least", "ratio", "which is", "calls made"], rows)
 
 
 # ---- latency --------------------------------------------------------------------

@@ -5,6 +5,7 @@ not stored: its id is made from the product's.
 """
 
 import fields
+from productfields import base_variant_id
 from tables import Kind, Table
 
 _INT32 = 2 ** 31 - 1
@@ -83,16 +84,25 @@ def update(store, key, clean):
     return store.variants.put(key, changes)
 
 
+def _remove_prices(store, keys):
+    """A variant goes with its records in price lists."""
+    for record in [record for record in store.price_records if record[1] in keys]:
+        del store.price_records[record]
+
+
 def remove(store, key):
     product = store.variants.remove(key)["product_id"]
+    _remove_prices(store, {key})
     if not store.variants.members("product", product):
         store.products.put(product, {"has_variants": False}, touch=False)
 
 
 def remove_product(store, product):
     """A product takes its variants and options along."""
-    for key in sorted(store.variants.members("product", product)):
+    keys = set(store.variants.members("product", product))
+    for key in sorted(keys):
         store.variants.remove(key)
+    _remove_prices(store, keys | {base_variant_id(product)})
     store.options.pop(product, None)
 
 

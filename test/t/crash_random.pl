@@ -10,6 +10,7 @@
 use strict;
 use warnings;
 
+use BCDelta::Faults;
 use BCDelta::Session;
 use BCDelta::Shop;
 use BCDelta::Test;
@@ -112,53 +113,6 @@ $$;
 EOC
 $shop->random_statements;
 
-# Possible faults of a request, and their frequency per thousand; "times" limits
-# those that take long.
-my ($true, $false) = (JSON::PP::true, JSON::PP::false);
-
-sub status { return { status => $_[0], body => { status => $_[0], title => 'Trouble', errors => {} } }; }
-
-my @faults = (
-	(map { [ 9, "status $_", status($_) ] } 500, 502, 503, 504, 499),
-	[ 9, 'HTML', { status => 502, html => $true } ],
-	[ 16, 'lost before', { lose => 'before' } ],
-	[ 16, 'lost after', { lose => 'after' } ],
-	[ 16, 'cut', { cut => 20 } ],
-	[ 10, 'malformed', { malformed => $true } ],
-	[ 10, 'empty', { empty => $true } ],
-	[ 10, 'closed', { close => $true } ],
-	[ 10, 'HTML instead', { status => 200, html => $true } ],
-	[ 10, 'HTML after', { html => $true, process => $true } ],
-	[ 10, 'wrong type', { headers => { 'Content-Type' => 'text/html' } } ],
-	[ 5, 'late', { delay_ms => 1300 }, { times => 3 } ],
-	[ 8, 'status 413', status(413), { match => { method => 'PUT' } } ],
-	[ 12, 'status 422', status(422), { match => { method => 'PUT' } } ],
-	[ 50, 'stock trouble', status(503), { match => { path => 'absolute' } } ],
-	[ 50, 'stock refused', { partial => { fail => [ 0, 2 ] } }, { match => { path => 'absolute' } } ],
-	[ 50, 'stock refused without a reason', status(409), { match => { path => 'absolute' } } ],
-	[ 12, 'partial', { partial => { fail => [1] } }, { match => { method => 'PUT', path => 'products', body => '\}.*\}' } } ],
-	[ 12, 'partly saved', { partial => { fields => ['search_keywords'] } }, { match => { method => 'POST', path => 'products' } } ],
-	[ 8, 'status 409', status(409), { match => { method => 'POST' } } ],
-	[ 5, '429 with headers', { status => 429 }, { times => 1 } ],
-	[ 5, '429 with a time', { status => 429, headers => { 'X-Retry-After' => '1' }, rate_headers => $false }, { times => 1 } ],
-	[ 5, '429 with both', { status => 429, headers => { 'X-Retry-After' => '1' } }, { times => 1 } ],
-	[ 5, '429 without', { status => 429, rate_headers => $false }, { times => 1 } ]);
-
-# The first matching fault is applied, so each gets its share of the remainder.
-sub make_faults
-{
-	my ($seed) = @_;
-	my $left = 1000;
-	$store->control('faults', [
-		map {
-			my ($share, $name, $do, $more) = @$_;
-			my $probability = $share / $left;
-			$left -= $share;
-			{ name => $name, do => $do, probability => $probability, seed => $seed++, %{ $more || {} } };
-		} @faults ]);
-	return;
-}
-
 # A kill, its time, and the last request before it
 my @kills;
 
@@ -196,7 +150,7 @@ sub run
 	my %done;
 
 	srand($seed);
-	make_faults($seed);
+	random_faults($store, $seed);
 	foreach my $round (1 .. $rounds)
 	{
 		my @writers = map { BCDelta::Session->open($node, 'shop') } 1 .. 2;

@@ -1,0 +1,207 @@
+# A whole shop - categories, brands, products with pictures, variants, stock in
+# three locations, prices in other currencies, customers, old URLs - changes at
+# random, while the store fails in every way and the worker is killed at random
+# instants.  After each round source and store are equal.
+#
+# RANDOM_SEED=n repeats a run, as far as concurrent processes can be repeated.
+# RANDOM_PRODUCTS and RANDOM_ROUNDS make it larger; see test/soak.
+
+use strict;
+use warnings;
+
+use BCDelta::Example;
+use BCDelta::Faults;
+use BCDelta::Shop;
+use BCDelta::Test;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $seed = $ENV{RANDOM_SEED} // int(rand(1_000_000));
+note("RANDOM_SEED=$seed");
+srand($seed);
+my $PRODUCTS = $ENV{RANDOM_PRODUCTS} // 25;
+my $ROUNDS = $ENV{RANDOM_ROUNDS} // 3;
+my $CHANGES = $ENV{RANDOM_CHANGES} // 60;
+
+my $shop = BCDelta::Shop->open(
+	'shop_random',
+	store => { args => [ '--quota', 1_000_000, '--window-ms', 1000 ] },
+	server => { timeout => 2, max_attempts => 8, error_limit => 100_000, max_concurrency => 8 },
+	node => { conf => "bcdelta.naptime = 1\nbcdelta.change_turn = 1\nwal_writer_delay = 5ms\nbcdelta.crash_limit = 0\n" });
+my ($node, $store) = ($shop->node, $shop->store);
+$store->settings({ locations => [ map { { id => $_ } } 1 .. 3 ], currencies => [qw(usd chf gbp)] });
+$shop->sql(example_tables('shop'));
+$shop->sql(example_feeds('shop'));
+$shop->sql(slurp_file('test/random/shop.sql'));
+$shop->random_statements;
+$shop->sql("SELECT setseed($seed / 1000000.0); CALL fill($PRODUCTS)");
+
+my $killed = 0;
+
+# Rows do not have to wait here.
+sub hurry
+{
+	$shop->sql(<<'EOC');
+BEGIN;
+LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE;
+UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting';
+COMMIT;
+EOC
+	return;
+}
+
+# The store as lines like those of the view "wanted"
+sub in_store
+{
+	my %kind = map { $_ => $store->state($_) } qw(brands categories products variants customers redirects price_lists elements stock);
+	my %by_id = map { my $kind = $_; $kind => { map { ($_->{id} // $_->{category_id} // $_->{product_id}) => $_ } @{ $kind{$kind} } } } keys %kind;
+	my @products = grep { $_->{is_visible} } @{ $kind{products} };
+	my %shown = map { $_->{id} => 1 } @products;
+	my @lines = map { "brand $_->{name}" } @{ $kind{brands} };
+	push @lines, map { "category $_->{name} below " . ($_->{parent_id} ? $by_id{categories}{ $_->{parent_id} }{name} : '-') } @{ $kind{categories} };
+	foreach my $p (@products)
+	{
+		my $below = $by_id{elements}{ $p->{id} };
+		push @lines, sprintf('product %s %s %s brand %s in %s fields %s images %d', $p->{sku}, $p->{name}, 0 + $p->{price},
+			$p->{brand_id} ? $by_id{brands}{ $p->{brand_id} }{name} : '-',
+			join(',', sort map { $by_id{categories}{$_}{name} } @{ $p->{categories} }),
+			join(',', sort map { "$_->{name}=$_->{value}" } @{ $below->{custom_fields} }), scalar @{ $below->{images} });
+	}
+	foreach my $v (grep { @{ $_->{option_values} } } @{ $kind{variants} })
+	{
+		my %option = map { $_->{option_display_name} => $_->{label} } @{ $v->{option_values} };
+		push @lines, sprintf('variant %s of %s %s %s/%s %s %s', $v->{sku}, $by_id{products}{ $v->{product_id} }{sku}, 0 + $v->{price},
+			$option{"Gr\x{f6}\x{df}e"}, $option{Farbe}, $v->{upc} || $v->{gtin} || '-', $v->{purchasing_disabled} ? 'f' : 't');
+	}
+	my $items = [];
+	for (my $page = 1; ; $page++)
+	{
+		my $reply = $store->api('GET', "/inventory/items?limit=1000&page=$page");
+		push @$items, @{ $reply->{data} };
+		last if @{ $reply->{data} } < 1000;
+	}
+	foreach my $item (@$items)
+	{
+		next if !$shown{ $item->{identity}{product_id} };
+		push @lines, map { "stock $item->{identity}{sku} at $_->{location_id}: $_->{total_inventory_onhand}" }
+			grep { $_->{total_inventory_onhand} > 0 } @{ $item->{locations} };
+	}
+	push @lines, map { sprintf('price %s %s %s', $by_id{price_lists}{ $_->{price_list_id} }{name}, $by_id{variants}{ $_->{variant_id} }{sku}, 0 + $_->{price}) }
+		@{ $store->state('price_records') };
+	push @lines, map { "customer $_->{email} $_->{first_name} $_->{last_name} $_->{phone}" } @{ $kind{customers} };
+	push @lines, map {
+		my ($type, $id) = @{ $_->{to} }{qw(type entity_id)};
+		"redirect $_->{from_path} to $by_id{$type eq 'product' ? 'products' : 'categories'}{$id}{name}"
+	} @{ $kind{redirects} };
+	utf8::encode($_) foreach @lines;
+	return [ sort @lines ];
+}
+
+sub wanted { return [ sort @{ $shop->list('SELECT line FROM wanted') } ]; }
+
+# What only one of two sorted lists has
+sub difference
+{
+	my ($have, $want) = @_;
+	my %n;
+	$n{$_}++ foreach @$have;
+	$n{$_}-- foreach @$want;
+	my @lines = map { ($n{$_} > 0 ? 'store:  ' : 'source: ') . $_ } grep { $n{$_} } sort keys %n;
+	return @lines > 40 ? (@lines[ 0 .. 39 ], '...') : @lines;
+}
+
+# What was sent and what came of it, for lines that are wrong
+sub show_history
+{
+	my @words = map { /^\w+: +\w+ (\S+)/ ? quotemeta($1) : () } @_;
+	my $any = join('|', @words) or return;
+	my %ids;
+	foreach my $entry ($store->journal)
+	{
+		my $about = ($entry->{body_text} // '') =~ /"(?:$any)"/ || grep { $ids{"$_->[0] $_->[1]"} } @{ $entry->{created} }, @{ $entry->{changed} }, @{ $entry->{deleted} };
+		next if !$about || $entry->{method} eq 'GET';
+		diag(sprintf '  %d %s %s?%s -> %s %s %s', @$entry{qw(n method path query)}, $entry->{status} // '-', $entry->{fault} // '', substr($entry->{body_text} // '', 0, 400));
+	}
+	diag('  ' . $_) foreach @{ $shop->list(q(SELECT concat_ws(' ', attempted_at, run_id, feed, key, store_id, outcome, http_status, error, request_id)
+		FROM bcdelta.result WHERE feed = 'customers' ORDER BY attempted_at DESC LIMIT 30)) };
+	return;
+}
+
+# What a worker has sent before it was killed may still be processed when the next
+# one sends stock.
+sub violations
+{
+	my $found = $store->violations;
+	delete @$found{qw(beside_catalog beside_adjustment)} if $killed;
+	return $found;
+}
+
+sub check
+{
+	my ($what) = @_;
+	$store->unfault;
+	foreach (1 .. 6)
+	{
+		$shop->sql("SELECT bcdelta.resume(server => 'shop'); SELECT bcdelta.retry()");
+		hurry();
+		$shop->push;
+		last if !%{ $shop->pending };
+	}
+	is_deeply($shop->pending, {}, "$what: nothing is left pending")
+	  or diag(explain($shop->errors), explain($shop->last_run), explain($shop->list(q(SELECT feed || ': ' || trouble FROM bcdelta.status WHERE trouble IS NOT NULL))));
+	is_deeply([ difference(in_store(), wanted()) ], [], "$what: the store has what the source has, each once") 
+	  or diag(join("\n", difference(in_store(), wanted()))), show_history(difference(in_store(), wanted())), return 0;
+	my $run = $shop->verify;
+	is_deeply([ $run->{state}, @{ $shop->discrepancies } ], ['succeeded'], "$what: verify finds no difference") or return 0;
+	is_deeply(violations(), {}, "$what: no rule of the API is broken");
+	cmp_ok(worker_memory(), '<', 96, "$what: the worker takes less than 96 MiB");
+	return 1;
+}
+
+# Memory of the worker that is its own, in MiB
+sub worker_memory
+{
+	my $status = slurp_file('/proc/' . worker_pid($node, 'shop') . '/status');
+	my %kib = $status =~ /^Rss(Anon|File):\s+(\d+) kB$/mg;
+	return ($kib{Anon} + $kib{File}) / 1024;
+}
+
+# The first push, and then a round, with a store that fails and a worker that is killed
+sub disturbed
+{
+	random_faults($store, int(rand(1_000_000)), 0.2);
+	my $run = $shop->push('wait => false');
+	foreach (1 .. 3)
+	{
+		my $until = $store->control('journal?limit=0')->{next} + 5 + int(rand(80));
+		my $looks = 40;
+		poll_until(
+			sub {
+				$store->control('journal?limit=0')->{next} >= $until || $looks-- <= 0
+				  || $shop->sql("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $run->{run_id}") eq 't'
+			}, 'some requests');
+		next if rand() < 0.5;
+		kill_worker($node, 'shop', 'KILL');
+		$killed++;
+	}
+	return;
+}
+
+SKIP: {
+	disturbed();
+	check('the first push') or skip('the shop differs', 1);
+	foreach my $round (1 .. $ROUNDS)
+	{
+		$shop->sql('CALL statements(' . $CHANGES / 2 . ', ' . rand() . ')');
+		my $writer = BCDelta::Session->open($node, 'shop');
+		$writer->send('CALL statements(' . $CHANGES / 2 . ', ' . rand() . ')');
+		disturbed();
+		$writer->try_wait;
+		eval { $writer->close };
+		last if !check("round $round");
+	}
+}
+
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no failed assertion');
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();
