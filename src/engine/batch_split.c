@@ -58,7 +58,7 @@ bcd_parse_refusal(BcdJob *job)
 		job->reply = bcd_json_parse(r->reply, r->reply_len, &reason);
 }
 
-/* May a refused request have created records? */
+/* May records exist that a refused request was to create? */
 bool
 bcd_refusal_creates_some(const BcdJob *job)
 {
@@ -70,7 +70,8 @@ bcd_refusal_creates_some(const BcdJob *job)
 bool
 bcd_split(BcdJob *job, int group)
 {
-	bool		may_be_there = bcd_refusal_creates_some(job);
+	bool		may_be_there = bcd_refusal_creates_some(job) ||
+	(job->stage == BCD_CREATE && job->lane->feed->resource->guarded);
 	dlist_iter	iter;
 
 	if (job->nitems <= 1)

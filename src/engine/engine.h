@@ -221,8 +221,7 @@ typedef struct BcdItem
 	Jsonb	   *lost_create;	/* natural key of a create with unknown
 								 * result, or NULL: see lost_create.c */
 	BcdLookupReason lookup_reason;
-	bool		moving;			/* its key is changing: only look up its
-								 * record */
+	bool		moving;			/* its key is changing: it is only looked up */
 	int			attempts;		/* failed requests for it */
 	int			group;			/* most items in a request with this one */
 	bool		looked_up;		/* its record was found in this claim */
@@ -230,13 +229,13 @@ typedef struct BcdItem
 	char	   *refusal;		/* why its last write was refused, or NULL */
 	int			refusal_status;
 	BcdStage	refused_at;
-	bool		stale;			/* its row was read with an old mapping, or
-								 * refers to a record that is gone */
+	bool		stale;			/* its row has to be read again */
 	int			clashes;		/* refusals that it survived */
+	int64		came_at;		/* number of moves when it came to its stage */
 	bool		reread;			/* its record was read after a refusal */
 	bool		apart;			/* collections are written after the create */
 	int			prepared;		/* requests that made what its create needs */
-	bool		swept;			/* on no page so far: siblings.c */
+	bool		swept;			/* on no page: siblings.c, lookup_list.c */
 	bool		follows;		/* takes what the item before it gives up */
 	Jsonb	   *aside;			/* what its record has given up */
 	Jsonb	   *doubt;			/* an adjustment: see adjust.c */
@@ -323,6 +322,7 @@ typedef struct BcdLane
 	BcdPaging	paging;			/* in the store's list (verify) */
 	BcdLists	lists;			/* that its rows need: directory.c */
 	struct BcdListing *listing; /* the one that is being read, or NULL */
+	char	   *list_filter;	/* of that list; NULL: not known yet */
 } BcdLane;
 
 typedef struct BcdRun BcdRun;

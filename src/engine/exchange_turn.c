@@ -45,6 +45,7 @@
 #include "engine/keyed.h"
 #include "engine/lane.h"
 #include "engine/lane_held.h"
+#include "engine/natural_key.h"
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -148,10 +149,12 @@ static bool
 is_twin(const BcdItem *item, const BcdItem *other)
 {
 	const char *parent = item->lane->feed->resource->parent;
+	const char *within = item->lane->feed->resource->within;
 
 	return other != item && other->lane == item->lane && other->natural && other->natural_index == item->natural_index &&
 		bcd_record_after(other).store_id == 0 && strcmp(other->natural, item->natural) == 0 &&
-		(parent == NULL || bcd_payload_same(other->wanted, item->wanted, parent));
+		(parent == NULL || bcd_payload_same(other->wanted, item->wanted, parent)) &&
+		(within == NULL || bcd_payload_same(other->wanted, item->wanted, within));
 }
 
 static BcdItem *
@@ -293,11 +296,26 @@ decide(BcdTurns *t, BcdUnit *unit)
 }
 
 /*
+ * Does a link have what an item is about to create without a look-up?  Then it
+ * is looked up after all: that row may be gone.
+ */
+static bool
+must_look_up(BcdTurns *t, BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	BcdUnique	key;
+
+	return r->guarded && bcd_store_id_after(item) == 0 && item->lookup_reason == BCD_REASON_RECORD &&
+		bcd_unique_of(r, item->wanted, bcd_resource_key(r, item->natural_index), &key) &&
+		bcd_rival_of(t, item, &key) != NULL;
+}
+
+/*
  * Decides on rows that have no record any more, or whose record already has
  * all that they want.
  */
 static bool
-decide_at_once(BcdUnit *unit)
+decide_at_once(BcdTurns *t, BcdUnit *unit)
 {
 	BcdItem    *item = unit->item;
 	int64		has = bcd_store_id_after(item);
@@ -305,6 +323,11 @@ decide_at_once(BcdUnit *unit)
 	if (unit->displaced)
 	{
 		bcd_item_wants_record(item);
+		return true;
+	}
+	if (must_look_up(t, item))
+	{
+		bcd_decide_lookup(item, BCD_REASON_RECORD_GONE);
 		return true;
 	}
 	if (has == 0 || has == unit->had)
@@ -340,7 +363,7 @@ read_turns(BcdJob *job, const cJSON *reply)
 	bcd_rivals_find(&t);
 	bcd_exchange(&t);
 	for (i = 0; i < t.n; i++)
-		if (decide_at_once(&t.units[i]))
+		if (decide_at_once(&t, &t.units[i]))
 			t.units[i].segment = -1;
 	bcd_put_in_order(&t);
 	for (i = 0; i < t.n; i++)

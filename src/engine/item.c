@@ -401,6 +401,8 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 		return;
 	}
 	weigh(lane, item);
+	if (d.next != from)
+		item->came_at = lane->gates->moved;
 	item->attempts = (d.afresh ? 0 : item->attempts) + d.attempted;
 	if (d.link == BCD_LINK_PUT || d.link == BCD_LINK_REMOVE)
 		item->linked = d.link == BCD_LINK_PUT;

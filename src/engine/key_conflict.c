@@ -55,6 +55,7 @@ has_left_key(BcdItem *item, const BcdRow *row)
 		return row->state == BCD_ROW_MISSING;
 	natural = bcd_payload_text(row->payload, bcd_resource_key(r, item->natural_index));
 	return natural == NULL || strcmp(bcd_folded(natural), bcd_folded(item->natural)) != 0 ||
+		(r->within && !bcd_payload_same(row->payload, item->wanted, r->within)) ||
 		(r->parent && bcd_payload_integer(row->payload, r->parent) !=
 		 bcd_payload_integer(item->wanted, r->parent));
 }

@@ -139,6 +139,7 @@ bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
 	has = bcd_payload_set(NULL, bcd_resource_key(r, item->natural_index), &v);
 	if (r->parent)
 		has = bcd_payload_set_integer(has, r->parent, bcd_payload_integer(wanted, r->parent));
+	has = bcd_payload_merge(has, bcd_within_of(r, wanted));
 	bcd_link_learn(feed, store_id, bcd_resource_key(r, item->natural_index), has);
 }
 
@@ -153,6 +154,7 @@ is_the_same(const BcdItem *item, Jsonb *known, const char *natural)
 
 	return bcd_payload_same(item->wanted, known, natural) &&
 		(r->parent == NULL || bcd_payload_same(item->wanted, known, r->parent)) &&
+		(r->within == NULL || bcd_payload_same(item->wanted, known, r->within)) &&
 		(r->defaulted == NULL || bcd_payload_same(item->wanted, known, r->defaulted));
 }
 

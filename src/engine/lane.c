@@ -61,6 +61,9 @@ bcd_lane_has_room(const BcdLane *lane)
 	int			batch = 0;
 	int			stage;
 
+	/* a list of all records is for as many items as possible */
+	int			listed = gates->resource->view.whole ? gates->gate[BCD_READ].queued : 0;
+
 	for (stage = 0; stage < BCD_STAGES; stage++)
 	{
 		if (!is_large(gates, stage))
@@ -69,7 +72,7 @@ bcd_lane_has_room(const BcdLane *lane)
 		if (gates->gate[stage].endpoint)
 			batch = Max(batch, gates->gate[stage].endpoint->batch);
 	}
-	return gates->items - apart < LANE_ITEMS && apart < 2 * batch + 1 && gates->bytes < LANE_BYTES;
+	return gates->items - apart - listed < LANE_ITEMS && apart < 2 * batch + 1 && gates->bytes < LANE_BYTES;
 }
 
 /*

@@ -84,6 +84,8 @@ key_value(const char *name, int nth, const void *arg)
 		id = bcd_defaulted_of(asked->lane, item);
 		return id ? psprintf(INT64_FORMAT, id) : NULL;
 	}
+	if (r->within && strcmp(name, r->within) == 0)
+		return bcd_within_text(item);
 	return pstrdup(asked_key(item));
 }
 
@@ -192,6 +194,7 @@ bcd_plan_lookup(BcdLane *lane)
 {
 	const BcdResource *r = lane->feed->resource;
 	BcdItem    *first;
+	bool		alone;			/* can it be looked up by itself? */
 
 	if (lane->gates->gate[BCD_LOOKUP].queued == 0)
 		return NULL;
@@ -204,13 +207,14 @@ bcd_plan_lookup(BcdLane *lane)
 			return NULL;
 		return list_job(lane);
 	}
-	if (lane->gates->index && bcd_index_is_outdated(lane))
+	alone = r->keys[first->natural_index].one.endpoint != NULL;
+	if (lane->gates->index && (bcd_index_is_outdated(lane) || (!alone && bcd_outdates_index(first))))
 		bcd_index_free(lane);
-	if (!r->small || bcd_outdates_index(first))
+	if (alone && (!r->small || bcd_outdates_index(first)))
 		return single_job(lane);
 	if (lane->gates->index == NULL)
 	{
-		if (lane->gates->lookups + lane->gates->gate[BCD_LOOKUP].queued <= SINGLE_LOOKUPS)
+		if (alone && lane->gates->lookups + lane->gates->gate[BCD_LOOKUP].queued <= SINGLE_LOOKUPS)
 			return single_job(lane);
 		bcd_index_create(lane);
 	}
@@ -235,6 +239,8 @@ key_beside(BcdLane *lane, BcdItem *item, const cJSON *record)
 		(!bcd_json_field_int64(record, r->parent, &scope) ||
 		 scope != bcd_scope_of(lane, item)))
 		return NULL;
+	if (!bcd_is_within(item, record))
+		return NULL;
 	/* only part of a reply if asked for; the request is for this tree alone */
 	if (r->defaulted && scope == 0 &&
 		bcd_json_field_int64(record, r->defaulted, &tree) &&
@@ -257,8 +263,7 @@ bcd_record_named(BcdLane *lane, BcdItem *item, const cJSON *records)
 
 		if (value && strcmp(value, item->natural) == 0)
 			return record;
-		/* what is written by its key is another one if its case differs */
-		if (value && !lane->feed->resource->upserts && strcmp(bcd_folded(value), wanted) == 0)
+		if (value && !bcd_key_has_case(lane->feed->resource) && strcmp(bcd_folded(value), wanted) == 0)
 			found = record;
 	}
 	return found;

@@ -42,11 +42,13 @@ typedef struct BcdIndex
 								 * requested */
 	int64		grown;			/* its creates without its deletes, when the
 								 * list was complete */
+	int64		began;			/* number of moves of items at that time */
 	bool		outdated;
 	BcdPaging	paging;
 } BcdIndex;
 
-#define INDEX_KEY_BYTES	(BCD_NAME_BYTES * 4 + 32)
+/* Longer keys are hashed */
+#define INDEX_KEY_BYTES	96
 
 typedef struct IndexEntry
 {
@@ -66,10 +68,10 @@ index_scope(int64 scope, int64 tree)
  * beginning and a hash.
  */
 static void
-index_key(char *out, int64 scope, const char *natural, bool fold)
+index_key(char *out, int64 scope, const char *within, const char *natural, bool fold)
 {
-	char	   *key = psprintf(INT64_FORMAT "%c%s", scope, fold ? '~' : '=',
-							   fold ? bcd_folded(natural) : natural);
+	char	   *key = psprintf(INT64_FORMAT "%c%zu:%s%s", scope, fold ? '~' : '=', within ? strlen(within) : 0,
+							   within ? within : "", fold ? bcd_folded(natural) : natural);
 
 	memset(out, 0, INDEX_KEY_BYTES);
 	if (strlen(key) >= INDEX_KEY_BYTES)
@@ -89,6 +91,7 @@ bcd_index_create(BcdLane *lane)
 	lane->gates->index->page = 1;
 	lane->gates->index->limit = bcd_batch_limit(lane, BCD_LOOKUP);
 	lane->gates->index->removals = lane->run->removals;
+	lane->gates->index->began = lane->gates->moved;
 	ctl.keysize = sizeof(((IndexEntry *) 0)->key);
 	ctl.entrysize = sizeof(IndexEntry);
 	ctl.hcxt = cxt;
@@ -119,13 +122,13 @@ bcd_index_free(BcdLane *lane)
  * one without.
  */
 static void
-index_enter(BcdLane *lane, int64 scope, const char *natural, int64 store_id, bool fold)
+index_enter(BcdLane *lane, int64 scope, const char *within, const char *natural, int64 store_id, bool fold)
 {
 	IndexEntry	entry;
 	IndexEntry *found;
 	bool		exists;
 
-	index_key(entry.key, scope, natural, fold);
+	index_key(entry.key, scope, within, natural, fold);
 	found = hash_search(lane->gates->index->ids, entry.key, HASH_ENTER, &exists);
 	if (!exists || found->store_id == NO_ID)
 		found->store_id = store_id;
@@ -138,16 +141,16 @@ index_enter(BcdLane *lane, int64 scope, const char *natural, int64 store_id, boo
  * SEVERAL: there is more than one.
  */
 static int64
-index_find(BcdLane *lane, int64 scope, const char *natural)
+index_find(BcdLane *lane, int64 scope, const char *within, const char *natural)
 {
 	IndexEntry	entry;
 	IndexEntry *found;
 
-	index_key(entry.key, scope, natural, false);
+	index_key(entry.key, scope, within, natural, false);
 	found = hash_search(lane->gates->index->ids, entry.key, HASH_FIND, NULL);
-	if (found == NULL && !lane->feed->resource->upserts)
+	if (found == NULL && !bcd_key_has_case(lane->feed->resource))
 	{
-		index_key(entry.key, scope, natural, true);
+		index_key(entry.key, scope, within, natural, true);
 		found = hash_search(lane->gates->index->ids, entry.key, HASH_FIND, NULL);
 	}
 	return found ? found->store_id : 0;
@@ -185,6 +188,7 @@ read_page(BcdJob *job, const cJSON *reply)
 		int64		id;
 		int64		scope = 0;
 		int64		tree = lane->gates->default_id;
+		const char *within;
 
 		if (!cJSON_IsString(name))
 			continue;
@@ -195,8 +199,10 @@ read_page(BcdJob *job, const cJSON *reply)
 		if (r->defaulted)
 			(void) bcd_json_field_int64(record, r->defaulted, &tree);
 		scope = index_scope(scope, tree);
-		index_enter(lane, scope, name->valuestring, id, false);
-		index_enter(lane, scope, name->valuestring, id, true);
+		within = r->within ? cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(record, r->within)) : NULL;
+		index_enter(lane, scope, within, name->valuestring, id, false);
+		if (!bcd_key_has_case(r))
+			index_enter(lane, scope, within, name->valuestring, id, true);
 	}
 	job->taken = next_page;
 }
@@ -236,9 +242,15 @@ read_index(BcdJob *job, const cJSON *reply)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		int64		scope = index_scope(bcd_scope_of(lane, item), bcd_defaulted_of(lane, item));
-		int64		id = index_find(lane, scope, item->natural);
+		int64		id = index_find(lane, scope, bcd_within_text(item), item->natural);
 
-		if (id == NO_ID)
+		if (id == 0 && item->lookup_reason != BCD_REASON_RECORD && item->came_at > lane->gates->index->began)
+		{
+			/* it may have been made since */
+			bcd_decide_stage(item, BCD_LOOKUP);
+			item->decision.sweeps = true;
+		}
+		else if (id == NO_ID)
 			bcd_decide_no_id(job, item, NULL);
 		else if (id == SEVERAL)
 			bcd_decide_failed(item, BCD_FAILED, several_words(lane, item));
@@ -252,11 +264,23 @@ read_index(BcdJob *job, const cJSON *reply)
 	}
 }
 
+/* Do keys that differ in case belong to different records? */
+bool
+bcd_key_has_case(const BcdResource *r)
+{
+	return r->upserts || r->guarded;
+}
+
 /* Is the index older than a duplicate or a create that the item has met? */
 bool
 bcd_outdates_index(const BcdItem *item)
 {
-	return item->lookup_reason != BCD_REASON_RECORD;
+	const BcdIndex *index = item->lane->gates->index;
+
+	if (item->lookup_reason == BCD_REASON_RECORD)
+		return false;
+	/* many of these may turn out to exist when they are made */
+	return !item->lane->feed->resource->guarded || (index && item->swept && item->came_at > index->began);
 }
 
 static BcdJob *

@@ -9,6 +9,7 @@
 
 extern void bcd_index_create(BcdLane *lane);
 extern void bcd_index_free(BcdLane *lane);
+extern bool bcd_key_has_case(const BcdResource *r);
 extern bool bcd_outdates_index(const BcdItem *item);
 extern int64 bcd_index_records(const BcdLane *lane);
 extern bool bcd_index_is_outdated(BcdLane *lane);

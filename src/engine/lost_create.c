@@ -60,6 +60,7 @@ same_identity(const BcdResource *r, Jsonb *a, Jsonb *b)
 		if (x == NULL || x[0] == '\0')
 			continue;
 		return y != NULL && strcmp(x, y) == 0 && same_integer(a, b, r->keys[i].apart_by) &&
+			(r->within == NULL || bcd_payload_same(a, b, r->within)) &&
 			same_integer(a, b, r->parent) && same_integer(a, b, r->defaulted);
 	}
 	return false;
@@ -87,6 +88,8 @@ identity(BcdItem *item)
 	fields = bcd_payload_set(NULL, bcd_resource_key(r, item->natural_index), &v);
 	if (r->parent)
 		fields = bcd_payload_set_integer(fields, r->parent, bcd_payload_integer(item->wanted, r->parent));
+	if (r->within)
+		fields = bcd_payload_merge(fields, bcd_within_of(r, item->wanted));
 	if (tree != 0)
 		fields = bcd_payload_set_integer(fields, r->defaulted, tree);
 	if (apart != 0)

@@ -126,6 +126,19 @@ bcd_decide_gone(BcdItem *item)
 }
 
 /*
+ * Is an item's record made without being looked up?  Not if it may have been
+ * made before, or if the store's list has been read anyway.
+ */
+static bool
+is_made_at_once(const BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+
+	return r->upserts ||
+		(r->guarded && item->lost_create == NULL && item->attempts == 0 && item->lane->gates->index == NULL);
+}
+
+/*
  * Decides that the item is found by its row's key, or written by it without
  * being looked up.
  */
@@ -133,7 +146,7 @@ void
 bcd_decide_find(BcdItem *item)
 {
 	bcd_decide_lookup(item, BCD_REASON_RECORD);
-	if (item->lane->feed->resource->upserts && !item->decision.leaves)
+	if (is_made_at_once(item) && !item->decision.leaves)
 		item->decision.next = BCD_TURN;
 }
 
@@ -165,6 +178,40 @@ bcd_scope_of(BcdLane *lane, BcdItem *item)
 	const char *scope = lane->feed->resource->parent;
 
 	return scope ? bcd_payload_integer(bcd_identity(item), scope) : 0;
+}
+
+/* Returns the text within which the natural key is unique; NULL: none. */
+char *
+bcd_within_text(BcdItem *item)
+{
+	const char *within = item->lane->feed->resource->within;
+
+	return within ? bcd_payload_text(bcd_identity(item), within) : NULL;
+}
+
+/* Returns the same as a payload of one field, or of none. */
+Jsonb *
+bcd_within_of(const BcdResource *r, Jsonb *payload)
+{
+	char	   *text = r->within ? bcd_payload_text(payload, r->within) : NULL;
+	JsonbValue	v;
+
+	if (text == NULL)
+		return bcd_payload_empty();
+	v.type = jbvString;
+	v.val.string.val = text;
+	v.val.string.len = strlen(text);
+	return bcd_payload_set(NULL, r->within, &v);
+}
+
+/* Is a record of a reply within the same text as an item, as far as it tells? */
+bool
+bcd_is_within(BcdItem *item, const cJSON *record)
+{
+	char	   *text = bcd_within_text(item);
+	const cJSON *value = text ? cJSON_GetObjectItemCaseSensitive(record, item->lane->feed->resource->within) : NULL;
+
+	return value == NULL || (cJSON_IsString(value) && strcmp(value->valuestring, text) == 0);
 }
 
 /*

@@ -18,6 +18,9 @@ extern bool bcd_look_up_next_key(BcdItem *item);
 extern bool bcd_facet_has_key(const BcdItem *item, BcdStage stage);
 extern bool bcd_record_is_apart(const BcdItem *item, const cJSON *record);
 extern int64 bcd_scope_of(BcdLane *lane, BcdItem *item);
+extern char *bcd_within_text(BcdItem *item);
+extern Jsonb *bcd_within_of(const BcdResource *r, Jsonb *payload);
+extern bool bcd_is_within(BcdItem *item, const cJSON *record);
 extern int64 bcd_default_of(const BcdLane *lane, const BcdItem *item);
 extern int64 bcd_defaulted_of(BcdLane *lane, BcdItem *item);
 

@@ -169,6 +169,8 @@ record_for(BcdJob *job, BcdItem *item, const cJSON *data)
 			bcd_json_field_int64(record, r->parent, &scope) &&
 			scope != bcd_payload_integer(item->wanted, r->parent))
 			continue;
+		if (!bcd_is_within(item, record))
+			continue;
 		if (!id_is_taken(job, item, id))
 			return record;
 	}
@@ -327,6 +329,72 @@ read_removals(BcdJob *job, bool partial)
 		item->decision.clashes = true;
 		item->decision.error = "the store did not remove all of the requested records";
 	}
+}
+
+/* Does a list of ids have that of an item's record? */
+static bool
+lists_id(const cJSON *data, const BcdItem *item)
+{
+	const cJSON *element;
+	int64		id;
+
+	cJSON_ArrayForEach(element, data)
+	{
+		if (bcd_json_int64(element, &id) && id == item->store_id)
+			return true;
+	}
+	return false;
+}
+
+/* A record that was not removed may be gone already, which is read. */
+static void
+decide_not_removed(BcdJob *job, BcdItem *item)
+{
+	bcd_decide_stage(item, BCD_READ);
+	item->decision.clashes = true;
+	item->decision.error = bcd_reply_text(job, item);
+	item->decision.status = (int) job->request->status;
+}
+
+/*
+ * A batch was refused, but its reply lists what was saved of it.  Decides on
+ * those items; the others are sent alone.  False: it lists nothing.
+ */
+bool
+bcd_take_saved(BcdJob *job, BcdVerdict verdict)
+{
+	const BcdResource *r = job->lane->feed->resource;
+	const BcdReplyForm *form = bcd_is_write(job) ? job->lane->gates->gate[job->stage].endpoint->reply : NULL;
+	bool		elements = bcd_stage_is_collection(r, job->stage);
+	const cJSON *data;
+	bool		any = false;
+	dlist_iter	iter;
+
+	if (form == NULL || !form->keeps_some || form->records == NULL || job->nitems <= 1 ||
+		(verdict != BCD_REFUSED && verdict != BCD_CONFLICT && verdict != BCD_GONE))
+		return false;
+	bcd_parse_refusal(job);
+	data = bcd_json_path(job->reply, form->records);
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		const cJSON *record = elements ? bcd_element_in_reply(item, data) : record_for(job, item, data);
+
+		if (job->stage == BCD_REMOVE && lists_id(data, item))
+			bcd_decide_after_removal(item);
+		else if (job->stage == BCD_REMOVE)
+			decide_not_removed(job, item);
+		else if (record == NULL)
+			continue;
+		else
+		{
+			if (job->stage == BCD_CREATE)
+				(void) bcd_json_field_int64(record, r->id, &bcd_decide_record(item)->store_id);
+			decide_written(item, job->stage, record);
+		}
+		any = true;
+	}
+	return any && (bcd_split(job, 1) || true);
 }
 
 /* Is this an object without data, or with data that is no record? */

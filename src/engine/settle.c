@@ -31,6 +31,7 @@
 #include "engine/keyed.h"
 #include "engine/lane.h"
 #include "engine/reply_error.h"
+#include "engine/reply_read.h"
 #include "engine/reply_stop.h"
 #include "engine/run_reload.h"
 #include "engine/settle.h"
@@ -118,7 +119,8 @@ decide(BcdJob *job, const char *unreadable)
 		r->fate = BCD_HTTP_UNKNOWN;
 		verdict = BCD_TROUBLE;
 	}
-	bcd_judge(job, verdict);
+	if (!bcd_take_saved(job, verdict))
+		bcd_judge(job, verdict);
 }
 
 /* If several rows have found the same record, the first one gets it. */
@@ -407,9 +409,7 @@ settle_in_transaction(BcdJob *job)
 	return done;
 }
 
-/*
- * Called after the commit: counts consecutive failures of jobs without items.
- */
+/* Called after the commit: counts consecutive failures of jobs without items. */
 static void
 note_extra(BcdLane *lane)
 {

@@ -12,6 +12,10 @@
  *
  * A record is looked up among its siblings by its natural key, or by values
  * that must differ between siblings.
+ *
+ * Other records can only be read by listing all of them (whole).  Such a list
+ * is for all items that wait.  If these are few, each is read alone, below its
+ * parent, where the API has a list of that.
  */
 #include "postgres.h"
 
@@ -24,6 +28,7 @@
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/job.h"
+#include "engine/lane.h"
 #include "engine/lane_held.h"
 #include "engine/lookup.h"
 #include "engine/natural_key.h"
@@ -148,34 +153,37 @@ next_page(BcdJob *job)
 	bcd_page_taken(&sweep->paging, &job->page);
 }
 
+/* A page that is read */
+typedef struct ListPage
+{
+	const cJSON *data;
+	BcdPageRecords records;		/* by their ids */
+} ListPage;
+
 /*
  * Returns the record of an item, or NULL if it is not on this page; by_key is
  * set if it has the item's natural key.
  */
 static const cJSON *
-find_record(BcdJob *job, BcdItem *item, const cJSON *data, bool *by_key)
+find_record(BcdJob *job, BcdItem *item, const ListPage *page, bool *by_key)
 {
 	BcdLane    *lane = job->lane;
 	const BcdResource *r = lane->feed->resource;
 	const cJSON *record;
-	int64		id;
 	int64		parent;
 
 	*by_key = true;
-	if (job->stage == BCD_LOOKUP && (record = bcd_record_named(lane, item, data)) != NULL)
+	if (job->stage == BCD_LOOKUP && (record = bcd_record_named(lane, item, page->data)) != NULL)
 		return record;
 	*by_key = false;
-	cJSON_ArrayForEach(record, data)
+	if (job->stage == BCD_READ)
+		return bcd_page_record(&page->records, item->store_id);
+	cJSON_ArrayForEach(record, page->data)
 	{
-		if (job->stage == BCD_READ)
-		{
-			if (bcd_json_id(record, r->id, &id) && id == item->store_id)
-				return record;
-		}
-		else if (r->same_by && item->wanted && item->lookup_reason != BCD_REASON_LOST_CREATE &&
-				 bcd_json_field_int64(record, r->parent, &parent) && parent == bcd_scope_of(lane, item) &&
-				 !bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(record, r->same_by)) &&
-				 bcd_payload_field_agrees(r, item->wanted, record, r->same_by))
+		if (r->same_by && item->wanted && item->lookup_reason != BCD_REASON_LOST_CREATE &&
+			bcd_json_field_int64(record, r->parent, &parent) && parent == bcd_scope_of(lane, item) &&
+			!bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(record, r->same_by)) &&
+			bcd_payload_field_agrees(r, item->wanted, record, r->same_by))
 			return record;
 	}
 	return NULL;
@@ -220,11 +228,11 @@ has_unnamed(const cJSON *data, const char *id_field)
 
 /* Decides on an item by what a page says about it. */
 static void
-decide_item(BcdJob *job, BcdItem *item, const cJSON *data, bool more)
+decide_item(BcdJob *job, BcdItem *item, const ListPage *page, bool more)
 {
 	const BcdResource *r = job->lane->feed->resource;
 	bool		by_key;
-	const cJSON *record = find_record(job, item, data, &by_key);
+	const cJSON *record = find_record(job, item, page, &by_key);
 	int64		id = 0;
 
 	if (record && !bcd_json_id(record, r->id, &id))
@@ -236,7 +244,7 @@ decide_item(BcdJob *job, BcdItem *item, const cJSON *data, bool more)
 		bcd_decide_stage(item, job->stage);
 		item->decision.sweeps = true;
 	}
-	else if (record == NULL && has_unnamed(data, r->id))
+	else if (record == NULL && has_unnamed(page->data, r->id))
 		job->doubt = "the store lists a record without a usable id";
 	else if (id != 0 && job->stage == BCD_LOOKUP && !by_key && is_another_row(item, id))
 		return;
@@ -258,6 +266,7 @@ read_page(BcdJob *job, const cJSON *reply)
 	const BcdResource *r = lane->feed->resource;
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(reply, "data");
 	char		why[256];
+	ListPage	page;
 	dlist_iter	iter;
 
 	bcd_page_read(&job->page, reply, r->id);
@@ -273,9 +282,22 @@ read_page(BcdJob *job, const cJSON *reply)
 	}
 	if (r->choices && job->stage == BCD_LOOKUP)
 		bcd_choice_ids_count(lane, data);
+	page.data = data;
+	bcd_page_sort(&page.records, data, r->id);
 	dlist_foreach(iter, &job->items)
-		decide_item(job, dlist_container(BcdItem, node, iter.cur), data, !bcd_page_is_last(&job->page, sweep->page));
+		decide_item(job, dlist_container(BcdItem, node, iter.cur), &page, !bcd_page_is_last(&job->page, sweep->page));
 	job->taken = next_page;
+}
+
+/* Appends the parameters of a page, which may be the first of a query. */
+static void
+append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdView *view)
+{
+	int			end = url->len;
+
+	bcd_append_fields(url, lane, stage, view->endpoint);
+	if (view->query == NULL)
+		url->data[end] = '?';
 }
 
 static void
@@ -286,7 +308,7 @@ begin(BcdLane *lane, BcdStage stage, const BcdView *view, const Parents *parents
 
 	initStringInfo(&url);
 	bcd_url_append(&url, view->endpoint->path, view->query, parents->n, parent_value, parents);
-	bcd_append_fields(&url, lane, stage, view->endpoint);
+	append_fields(&url, lane, stage, view);
 	if (gates->sweep[stage] == NULL)
 		gates->sweep[stage] = MemoryContextAllocZero(gates->cxt, sizeof(BcdSweep));
 	else
@@ -310,12 +332,17 @@ page_job(BcdLane *lane, BcdStage stage, const BcdView *view, int n)
 	return job;
 }
 
-/* Reads the record of an item whose parent is not known. */
+/* Reads the record of an item whose parent is not known, or of few items. */
 static void
 read_one(BcdJob *job, const cJSON *reply)
 {
-	decide_item(job, dlist_head_element(BcdItem, node, &job->items),
-				cJSON_GetObjectItemCaseSensitive(reply, "data"), false);
+	ListPage	page;
+
+	if (bcd_reply_is_cut(job, reply))
+		return;
+	page.data = cJSON_GetObjectItemCaseSensitive(reply, "data");
+	bcd_page_sort(&page.records, page.data, job->lane->feed->resource->id);
+	decide_item(job, dlist_head_element(BcdItem, node, &job->items), &page, false);
 }
 
 /*
@@ -346,6 +373,16 @@ nowhere_job(BcdLane *lane, BcdStage stage)
 	return job;
 }
 
+/* A BcdUrlValue: returns what a single item is read by. */
+static char *
+one_value(const char *name, int nth, const void *arg)
+{
+	const BcdItem *item = arg;
+	int64		id = strcmp(name, "id") == 0 ? item->store_id : bcd_item_parent(item);
+
+	return id > 0 ? psprintf(INT64_FORMAT, id) : NULL;
+}
+
 static BcdJob *
 one_job(BcdLane *lane)
 {
@@ -355,8 +392,8 @@ one_job(BcdLane *lane)
 	BcdJob	   *job;
 
 	initStringInfo(&url);
-	bcd_url_append(&url, view->endpoint->path, view->query, 1, bcd_url_of_id, &item->store_id);
-	bcd_append_fields(&url, lane, BCD_READ, view->endpoint);
+	bcd_url_append(&url, view->endpoint->path, view->query, 1, one_value, item);
+	append_fields(&url, lane, BCD_READ, view);
 	job = bcd_job_create(lane, BCD_READ, view->endpoint->method, url.data, NULL);
 	job->read = read_one;
 	bcd_job_take(job, item);
@@ -378,6 +415,38 @@ count_swept(const BcdGate *gate)
 	return n;
 }
 
+/* Items that are read alone rather than in a list of all records */
+#define FEW		5
+
+/* May an item be read alone, below its parent? */
+static bool
+is_read_alone(const BcdLane *lane)
+{
+	const BcdGate *gate = &lane->gates->gate[BCD_READ];
+	const BcdItem *first = dlist_container(BcdItem, node, dlist_head_node((dlist_head *) &gate->queue));
+
+	return lane->feed->resource->view_one.endpoint && gate->queued <= FEW && bcd_item_parent(first) != 0;
+}
+
+/*
+ * Returns the next request for items whose records are read in the list of all
+ * records, or NULL.
+ */
+static BcdJob *
+whole_job(BcdLane *lane)
+{
+	const BcdView *view = &lane->feed->resource->view;
+	BcdGate    *gate = &lane->gates->gate[BCD_READ];
+	Parents		parents = {.n = 1};
+
+	if (!lane->exhausted && !lane->gates->send_partial && bcd_lane_has_room(lane))
+		return NULL;
+	if (is_read_alone(lane))
+		return one_job(lane);
+	begin(lane, BCD_READ, view, &parents);
+	return page_job(lane, BCD_READ, view, gate->queued);
+}
+
 /* Returns the next request that looks up or reads such records, or NULL. */
 BcdJob *
 bcd_plan_siblings(BcdLane *lane, BcdStage stage)
@@ -393,6 +462,8 @@ bcd_plan_siblings(BcdLane *lane, BcdStage stage)
 	n = count_swept(gate);
 	if (n > 0)
 		return page_job(lane, stage, view, n);
+	if (view->whole)
+		return whole_job(lane);
 	if (parent_of(dlist_head_element(BcdItem, node, &gate->queue), stage) == 0)
 		return stage == BCD_READ && r->view_one.endpoint ? one_job(lane) : nowhere_job(lane, stage);
 	n = choose(lane, stage, &parents);

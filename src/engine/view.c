@@ -79,6 +79,8 @@ asked_fields(const BcdLane *lane)
 	initStringInfo(&fields);
 	if (r->parent)
 		appendStringInfo(&fields, "%s,", r->parent);
+	if (r->within)
+		appendStringInfo(&fields, "%s,", r->within);
 	for (i = 0; (name = bcd_resource_key(r, i)) != NULL; i++)
 		appendStringInfo(&fields, "%s%s", i == 0 ? "" : ",", name);
 	for (i = 0; i < run->nlanes; i++)
@@ -169,6 +171,8 @@ bcd_list_fields(const BcdResource *r, int limit, bool scope)
 		appendStringInfo(&query, ",%s", r->implied_without);
 	if (scope && r->parent)
 		appendStringInfo(&query, ",%s", r->parent);
+	if (scope && r->within)
+		appendStringInfo(&query, ",%s", r->within);
 	if (scope && r->defaulted)
 		appendStringInfo(&query, ",%s", r->defaulted);
 	return query.data;

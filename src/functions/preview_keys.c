@@ -94,6 +94,7 @@ bcd_preview_keys(BcdFeed *feed, int64 store_id, Jsonb *wanted, Jsonb *known)
 		copy->key = pstrdup(record->key);
 		key.value = pstrdup(key.value);
 		key.folded = pstrdup(key.folded);
+		key.within = pstrdup(key.within);
 		record = copy;
 		MemoryContextSwitchTo(old);
 	}

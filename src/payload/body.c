@@ -211,6 +211,15 @@ bcd_body_append_object(StringInfo out, const BcdTask *task)
 	appendStringInfoChar(out, '}');
 }
 
+/* A list without ids might mean all records. */
+static void
+append_id(StringInfo out, const BcdTask *task)
+{
+	if (task->id == NULL)
+		elog(ERROR, "the body of a request has no id of a record of resource %s", task->resource->name);
+	appendStringInfoString(out, json_of_id(task->id));
+}
+
 /* Appends the body of a request for these tasks, if it has one. */
 void
 bcd_body_append(StringInfo out, BcdTask *const *tasks, int n)
@@ -223,15 +232,18 @@ bcd_body_append(StringInfo out, BcdTask *const *tasks, int n)
 	if (endpoint->inside)
 		appendStringInfo(out, "{%s%s\"%s\": ", endpoint->beside ? endpoint->beside : "",
 						 endpoint->beside ? ", " : "", endpoint->inside);
-	if (endpoint->body == BCD_ARRAY)
+	if (endpoint->body != BCD_ONE)
 		appendStringInfoChar(out, '[');
 	for (i = 0; i < n; i++)
 	{
 		if (i > 0)
 			appendStringInfoChar(out, ',');
-		bcd_body_append_object(out, tasks[i]);
+		if (endpoint->body == BCD_IDS)
+			append_id(out, tasks[i]);
+		else
+			bcd_body_append_object(out, tasks[i]);
 	}
-	if (endpoint->body == BCD_ARRAY)
+	if (endpoint->body != BCD_ONE)
 		appendStringInfoChar(out, ']');
 	if (endpoint->inside)
 		appendStringInfoChar(out, '}');

@@ -162,7 +162,8 @@ typedef enum BcdBody
 {
 	BCD_NO_BODY,
 	BCD_ONE,					/* the record itself */
-	BCD_ARRAY					/* an array, even for a single record */
+	BCD_ARRAY,					/* an array, even for a single record */
+	BCD_IDS						/* an array of the records' ids */
 } BcdBody;
 
 /* Where the value of a member comes from */
@@ -238,6 +239,8 @@ typedef struct BcdView
 	bool		siblings;		/* lists all records below the parents of
 								 * those that are asked for, or all that there
 								 * are, page by page: siblings.c */
+	bool		whole;			/* lists all records, whichever are asked for,
+								 * page by page: siblings.c */
 } BcdView;
 
 /* A field whose value is part of a key that consists of several */
@@ -250,7 +253,8 @@ typedef struct BcdMadeOf
 
 /*
  * A key that identifies a record: a string, which is the last of the fields,
- * and ids in the others, which limit where it is unique. The key of a record
+ * and what limits where it is unique: the parent, the field with a default, or
+ * the text field "within". The key of a record
  * without an id may have fields of any kind: they are its address. In paths and
  * queries, {identity} is the value of the field of one_of that a row has, and
  * {identity_name} is its name.
@@ -341,6 +345,8 @@ typedef struct BcdResource
 	const char *parent;			/* field with the id below which keys are
 								 * unique, of a record of the resource that it
 								 * refers to, if any; or NULL */
+	const char *within;			/* text field that limits, with the parent,
+								 * where keys are unique, or NULL */
 	const char *same_by;		/* field that no two records below one parent
 								 * have the same value of, or NULL */
 	const char *implied_without;	/* a record whose value of this field is
@@ -379,6 +385,8 @@ typedef struct BcdResource
 	bool		upserts;		/* a record is written by its key, whether it
 								 * exists or not: without its id, and without
 								 * a look-up before that */
+	bool		guarded;		/* the store refuses a second record with the
+								 * same key, so a new one is not looked up */
 	const char *leads_to;		/* path of a text that must differ from the
 								 * key, or NULL */
 	bool		gone_is_refused;	/* an update of a missing record may be
@@ -425,13 +433,16 @@ extern const BcdEndpoint bcd_stock_relative;
 
 /* the resources */
 extern const BcdResource bcd_brand;
+extern const BcdResource bcd_brand_metafield;
 extern const BcdResource bcd_category;
+extern const BcdResource bcd_category_metafield;
 extern const BcdResource bcd_customer;
 extern const BcdResource bcd_customer_address;
 extern const BcdResource bcd_customer_attribute;
 extern const BcdResource bcd_customer_attribute_value;
 extern const BcdResource bcd_customer_group;
 extern const BcdResource bcd_location;
+extern const BcdResource bcd_customer_metafield;
 extern const BcdResource bcd_inventory;
 extern const BcdResource bcd_price_record;
 extern const BcdResource bcd_channel_assignment;
@@ -439,7 +450,9 @@ extern const BcdResource bcd_category_assignment;
 extern const BcdResource bcd_price_list;
 extern const BcdResource bcd_price_list_assignment;
 extern const BcdResource bcd_product;
+extern const BcdResource bcd_product_metafield;
 extern const BcdResource bcd_variant;
+extern const BcdResource bcd_variant_metafield;
 extern const BcdResource bcd_redirect;
 
 /* dependency.c */

@@ -56,6 +56,41 @@ bcd_page_is_last(const BcdPage *page, int64 nth)
 	return page->bare ? page->records < SHORT_PAGE : nth >= page->pages;
 }
 
+static int
+compare_records(const void *a, const void *b)
+{
+	int64		x = ((const BcdPageRecord *) a)->id;
+	int64		y = ((const BcdPageRecord *) b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Sorts the records of a page by their ids, for bcd_page_record(); palloc'd. */
+void
+bcd_page_sort(BcdPageRecords * records, const cJSON *data, const char *id_field)
+{
+	const cJSON *record;
+
+	records->of = palloc(sizeof(BcdPageRecord) * (cJSON_GetArraySize(data) + 1));
+	records->n = 0;
+	cJSON_ArrayForEach(record, data)
+	{
+		records->of[records->n].record = record;
+		records->n += bcd_json_id(record, id_field, &records->of[records->n].id);
+	}
+	qsort(records->of, records->n, sizeof(BcdPageRecord), compare_records);
+}
+
+/* Returns the record with an id, or NULL. */
+const cJSON *
+bcd_page_record(const BcdPageRecords * records, int64 id)
+{
+	BcdPageRecord wanted = {id};
+	BcdPageRecord *found = bsearch(&wanted, records->of, records->n, sizeof(BcdPageRecord), compare_records);
+
+	return found ? found->record : NULL;
+}
+
 /*
  * Does a page advance the list? If not, "why" gets the reason. after: the id
  * that all ids of the page have to exceed, -1: the pages are numbered.

@@ -27,6 +27,21 @@ typedef struct BcdPage
 	bool		bare;			/* it says nothing about the list, as in V2 */
 } BcdPage;
 
+/* The records of a page, sorted by their ids */
+typedef struct BcdPageRecord
+{
+	int64		id;
+	const cJSON *record;
+} BcdPageRecord;
+
+typedef struct BcdPageRecords
+{
+	BcdPageRecord *of;
+	int			n;
+} BcdPageRecords;
+
+extern void bcd_page_sort(BcdPageRecords *records, const cJSON *data, const char *id_field);
+extern const cJSON *bcd_page_record(const BcdPageRecords *records, int64 id);
 extern void bcd_page_read(BcdPage *page, const cJSON *reply, const char *id);
 extern bool bcd_page_moves_on(const BcdPaging *paging, const BcdPage *page, int64 after,
 							  char *why, size_t size);

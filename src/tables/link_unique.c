@@ -24,39 +24,50 @@
 PG_FUNCTION_INFO_V1(bcdelta_unique_keys);
 
 static int64
-hash_of(const char *field, int64 scope, const char *folded)
+hash_of(const char *field, int64 scope, const char *within, const char *folded)
 {
-	char	   *text = psprintf("%s " INT64_FORMAT " %s", field, scope, folded);
+	char	   *text = psprintf("%s " INT64_FORMAT "%s%s %s", field, scope, within[0] ? " " : "", within, folded);
 	int64		hash = (int64) hash_bytes_extended((const unsigned char *) text, strlen(text), 0);
 
 	pfree(text);
 	return hash;
 }
 
-/* Returns the hash of a value of a natural field. */
-int64
-bcd_unique_hash(const char *field, int64 scope, const char *value)
-{
-	return hash_of(field, scope, bcd_folded(value));
-}
-
 /*
- * A natural field, and the field that holds the scope of its values, or NULL
+ * A natural field, and the fields that hold the scope of its values, or NULL
  */
 typedef struct BcdScoped
 {
 	const char *field;
 	const char *parent;
+	const char *within;
 } BcdScoped;
+
+static int
+compare_names(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "");
+}
 
 static int
 compare_scoped(const void *a, const void *b)
 {
 	const BcdScoped *x = a;
 	const BcdScoped *y = b;
-	int			diff = strcmp(x->field, y->field);
+	int			diff = compare_names(x->field, y->field);
 
-	return diff != 0 ? diff : strcmp(x->parent ? x->parent : "", y->parent ? y->parent : "");
+	if (diff == 0)
+		diff = compare_names(x->parent, y->parent);
+	return diff != 0 ? diff : compare_names(x->within, y->within);
+}
+
+/* Returns a text field of a payload, "" if it has no value. */
+static char *
+text_of(Jsonb *payload, const char *field)
+{
+	char	   *text = field ? bcd_payload_text(payload, field) : NULL;
+
+	return text ? text : "";
 }
 
 /*
@@ -80,6 +91,7 @@ natural_fields(int *n)
 			for (j = 0; bcd_resource_key(r, j); j++)
 			{
 				fields[all].field = bcd_resource_key(r, j);
+				fields[all].within = r->within;
 				fields[all++].parent = r->parent;
 			}
 		qsort(fields, all, sizeof(BcdScoped), compare_scoped);
@@ -128,7 +140,8 @@ bcdelta_unique_keys(PG_FUNCTION_ARGS)
 		if (folded == NULL)
 			continue;
 		hash = hash_of(fields[i].field,
-					   fields[i].parent ? bcd_payload_integer(payload, fields[i].parent) : 0, folded);
+					   fields[i].parent ? bcd_payload_integer(payload, fields[i].parent) : 0,
+					   text_of(payload, fields[i].within), folded);
 		if (!contains(hashes, n, hash))
 			hashes[n++] = Int64GetDatum(hash);
 	}
@@ -155,12 +168,15 @@ bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
 	int64		apart;
 	int64		tree;
 
-	if (value == NULL || strcmp(bcd_folded(value), key->folded) != 0)
+	if (value == NULL || strcmp(bcd_folded(value), key->folded) != 0 ||
+		(r->guarded && strcmp(value, key->value) != 0))
 		return false;
 	apart = key->apart != 0 ? apart_of(r, key->field, payload) : 0;
 	if (apart != 0 && apart != key->apart)
 		return false;
 	if (r->parent && bcd_payload_integer(payload, r->parent) != key->scope)
+		return false;
+	if (strcmp(text_of(payload, r->within), key->within) != 0)
 		return false;
 	if (r->defaulted == NULL || key->scope != 0)
 		return true;
@@ -185,7 +201,8 @@ bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique
 	key->scope = r->parent ? bcd_payload_integer(payload, r->parent) : 0;
 	key->apart = apart_of(r, field, payload);
 	key->tree = r->defaulted ? bcd_payload_integer(payload, r->defaulted) : 0;
-	key->hash = bcd_unique_hash(field, key->scope, value);
+	key->within = text_of(payload, r->within);
+	key->hash = hash_of(field, key->scope, key->within, key->folded);
 	return true;
 }
 
@@ -301,4 +318,25 @@ bcd_link_learn(const char *feed, int64 store_id, const char *field, Jsonb *has)
 	args[2] = CStringGetTextDatum(field);
 	args[3] = JsonbPGetDatum(has);
 	(void) bcd_execute(&learn, args, NULL);
+}
+
+static BcdStatement select_texts = {
+	"SELECT DISTINCT l.payload ->> $3 FROM bcdelta.link AS l JOIN bcdelta.feed AS f USING (feed)"
+	" WHERE f.server = $1 AND f.resource = $2 AND l.payload ? $3 ORDER BY 1",
+	3, {NAMEOID, TEXTOID, TEXTOID}
+};
+
+/*
+ * Returns the values that a text field has in the links of all feeds of a
+ * server for a resource, as a list of strings.
+ */
+List *
+bcd_link_texts(const char *server, const char *resource, const char *field)
+{
+	Datum		args[3];
+
+	args[0] = bcd_name_datum(server);
+	args[1] = CStringGetTextDatum(resource);
+	args[2] = CStringGetTextDatum(field);
+	return bcd_column_list(bcd_select(&select_texts, args, NULL), 1);
 }

@@ -5,6 +5,7 @@
 #ifndef BCD_TABLE_LINK_UNIQUE_H
 #define BCD_TABLE_LINK_UNIQUE_H
 
+#include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
 #include "resource/resource.h"
@@ -16,6 +17,7 @@ typedef struct BcdUnique
 	char	   *value;
 	char	   *folded;
 	int64		scope;
+	char	   *within;			/* text that limits where it is unique, or "" */
 	int64		tree;			/* 0: the default tree, or none */
 	int64		apart;			/* the same value in another channel is
 								 * another one; 0: in any */
@@ -40,12 +42,12 @@ typedef struct BcdLinkHolder
 	bool		paused;			/* the feed is paused */
 } BcdLinkHolder;
 
-extern int64 bcd_unique_hash(const char *field, int64 scope, const char *value);
 extern bool bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique *key);
 extern bool bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key);
 extern Datum bcd_unique_required(const BcdResource *r);
 extern BcdLinkHolder *bcd_link_holders(const char *feed, const BcdResource *resource, Datum *hashes,
 									   int nhashes, int *n);
+extern List *bcd_link_texts(const char *server, const char *resource, const char *field);
 extern void bcd_link_learn(const char *feed, int64 store_id, const char *field, Jsonb *has);
 
 #endif							/* BCD_TABLE_LINK_UNIQUE_H */

@@ -316,6 +316,9 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 	if (record == NULL)
 	{
 		bcd_decide_stage(item, BCD_READ);
+		/* the refusal of its create is explained */
+		if (item->refusal)
+			item->decision.lookup_reason = BCD_REASON_RECORD_GONE;
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);

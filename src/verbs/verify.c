@@ -29,12 +29,17 @@
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "payload/task.h"
+#include "payload/url.h"
 #include "resource/resource.h"
 #include "store/paging.h"
 #include "tables/discrepancy.h"
 #include "tables/link.h"
+#include "tables/link_unique.h"
 #include "verbs/kinds.h"
 #include "verbs/verify_record.h"
+
+/* Longest filter of a list, in bytes */
+#define MAX_FILTER	2000
 
 static bool
 is_mode(const BcdRun *run, const char *mode)
@@ -130,9 +135,38 @@ next_links(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	return items;
 }
 
+/*
+ * Limits the list to records within the same texts as those that the feeds of
+ * the run are linked to, since others belong to someone else.  If these are too
+ * many to ask for, the whole list is read.
+ */
+static void
+find_list_filter(BcdRun *run, BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	StringInfoData filter;
+	List	   *texts = r->within ? bcd_link_texts(lane->feed->server, r->name, r->within) : NIL;
+	ListCell   *lc;
+
+	initStringInfo(&filter);
+	foreach(lc, texts)
+	{
+		appendStringInfoString(&filter, filter.len == 0 ? psprintf("&%s:in=", r->within) : ",");
+		bcd_url_escape(&filter, lfirst(lc));
+		if (strchr(lfirst(lc), ',') || filter.len > MAX_FILTER)
+		{
+			resetStringInfo(&filter);
+			break;
+		}
+	}
+	lane->list_filter = MemoryContextStrdup(lane->cxt, filter.data);
+}
+
 static List *
 verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 {
+	if (lane->list_filter == NULL)
+		find_list_filter(run, lane);
 	if (lane->phase == ROWS && is_mode(run, "full"))
 		return bcd_items_of_source(run, lane, cxt, decide_row);
 	if (lane->phase == ROWS && is_mode(run, "sample"))
@@ -347,7 +381,7 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	if (lane->phase == TOTAL)
 	{
 		job = bcd_job_create(lane, BCD_READ, "GET",
-							 psprintf("%s?limit=1%s", total_of(run, r)->path, bcd_default_filter(run, lane)), NULL);
+							 psprintf("%s?limit=1%s%s", total_of(run, r)->path, bcd_default_filter(run, lane), lane->list_filter), NULL);
 		job->read = read_total;
 		return job;
 	}
@@ -356,8 +390,9 @@ verify_plan(BcdRun *run, BcdLane *lane)
 	from = r->list_after ? psprintf("%s=" INT64_FORMAT "&sort=id&direction=asc", r->list_after, lane->after) :
 		psprintf("page=" INT64_FORMAT, lane->after + 1);
 	job = bcd_job_create(lane, BCD_READ, "GET",
-						 psprintf("%s?%s&%s%s", r->list.endpoint->path, from,
-								  bcd_list_fields(r, bcd_batch_limit(lane, BCD_READ), false), bcd_default_filter(run, lane)), NULL);
+						 psprintf("%s?%s&%s%s%s", r->list.endpoint->path, from,
+								  bcd_list_fields(r, bcd_batch_limit(lane, BCD_READ), false), bcd_default_filter(run, lane),
+								  lane->list_filter), NULL);
 	job->read = read_list;
 	return job;
 }

@@ -13,6 +13,7 @@ import customers
 import elements
 import inventory
 import locations
+import metafields
 import pricelistassignments
 import pricelists
 import pricerecords
@@ -37,11 +38,13 @@ class Endpoint:
 
     tree: has families E and F.  problem: errors are problem+json.  bare:
     errors are those of V2.
+    bodies: methods that take one.
     writes: the kind of its writes, where the neighbours matter.
     """
 
     def __init__(self, pattern, scope, tree=False, problem=False,
-                 writes=None, bare=False, **methods):
+                 writes=None, bare=False, bodies=("POST", "PUT"), **methods):
+        self.bodies = bodies
         self.pattern = pattern
         self.scope = scope
         self.tree = tree
@@ -149,6 +152,20 @@ _BELOW_ID += tuple(
               **methods))
     for sort in elements.SORTS.values()
     for end, methods in zip(("", "/{id}"), elements.endpoints(sort)))
+_FIXED.update(
+    (path + "/metafields", Endpoint(
+        path + "/metafields",
+        CUSTOMERS if name == "customer" else CATALOG,
+        bodies=("POST", "PUT", "DELETE"), **metafields.all_of(name)))
+    for name, (path, _) in metafields.PARENTS.items())
+_BELOW_ID += tuple(
+    (re.compile("%s/%s/metafields%s\\Z" % (
+        path, r"([1-9]\d{0,9})", end.replace("{id}", r"([1-9]\d{0,9})"))),
+     Endpoint("%s/{id}/metafields%s" % (path, end),
+              CUSTOMERS if name == "customer" else CATALOG, **methods))
+    for name, (path, _) in metafields.PARENTS.items() if name != "variant"
+    for end, methods in (("", metafields.below(name)),
+                         ("/{id}", metafields.single(name))))
 _ID = re.compile(r"[1-9]\d{0,9}\Z")
 _STORE_PATH = re.compile(r"/stores/([0-9A-Za-z_-]+)/(v2|v3)(/.*)\Z")
 
@@ -326,7 +343,7 @@ def gate(call):
                           % call.endpoint.scope)
     if not _accepts_json(call):
         return html(406)
-    if call.method in ("POST", "PUT"):
+    if call.method in call.endpoint.bodies:
         if not _sends_json(call):
             return html(415)
     elif call.body:

@@ -4,6 +4,7 @@ import re
 
 import fields
 import listing
+import metafields
 import query
 from replies import Refused, error, nothing, one
 from tables import Kind, Table
@@ -101,6 +102,7 @@ def update(store, key, clean):
 
 def remove(store, key):
     """Delete a brand; its products are left without one (brand_id 0)."""
+    metafields.remove_parent(store, "brand", key)
     record = store.brands.remove(key)
     store.urls.pop(record["custom_url"]["url"], None)
     for product in list(store.products.members("brand", key)):

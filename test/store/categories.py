@@ -4,6 +4,7 @@ import re
 import uuid
 
 import fields
+import metafields
 from tables import Kind, Table
 
 DEEPEST = 8
@@ -222,6 +223,7 @@ def remove(store, key):
     for one in reversed(gone):
         for product in list(store.products.members("category", one)):
             _leave(store, product, one)
+        metafields.remove_parent(store, "category", one)
         record = store.categories.remove(one)
         store.urls.pop(record["url"]["path"], None)
     return gone

@@ -9,6 +9,7 @@ import time
 import elements
 import exactjson
 import faults
+import metafields
 import pricelistassignments
 import pricerecords
 import query
@@ -85,6 +86,12 @@ def _state_of(name):
     def show(control):
         control.store.stock.settle()
         return _text(_shown(control.store.tables()[name], control))
+    return show
+
+
+def _metafields_of(name):
+    def show(control):
+        return _text(_shown(control.store.metafields[name], control))
     return show
 
 
@@ -350,6 +357,8 @@ _ROUTES = {
     ("GET", "/state/options"): _options,
     ("GET", "/state/price_lists"): _state_of("price_lists"),
     ("GET", "/state/redirects"): _state_of("redirects"),
+    **{("GET", "/state/%s_metafields" % name): _metafields_of(name)
+       for name in metafields.PARENTS},
     ("GET", "/state/welcomed"): _welcomed,
     ("GET", "/state/trees"): _trees,
     ("GET", "/state/stock"): _stock,

@@ -9,6 +9,7 @@ import exactjson
 import fields
 import formfields
 import listing
+import metafields
 import query
 from replies import Refused, Reply, error, nothing
 from tables import Kind, Table
@@ -147,6 +148,7 @@ def remove(store, key):
     """With all that is below it."""
     for module, _ in _BELOW.values():
         module.remove_of(store, key)
+    metafields.remove_parent(store, "customer", key)
     store.customers.remove(key)
 
 

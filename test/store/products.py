@@ -4,6 +4,7 @@ from decimal import Decimal, InvalidOperation
 
 import brands
 import fields
+import metafields
 import variants
 from exactjson import ZERO
 from productfields import (
@@ -160,6 +161,7 @@ def undo(store, key, before):
 
 
 def remove(store, key):
+    metafields.remove_parent(store, "product", key)
     variants.remove_product(store, key)
     record = store.products.remove(key)
     store.product_channels = {pair for pair in store.product_channels

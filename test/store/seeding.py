@@ -13,6 +13,7 @@ import customers
 import elements
 import exactjson
 import fields
+import metafields
 import pricelists
 import productfields
 import products
@@ -41,6 +42,10 @@ _PLURAL = {"products": "product", "brands": "brand",
            "addresses": "address", "attributes": "attribute",
            "attribute_values": "attribute_value",
            "customer_groups": "customer_group"}
+_PLURAL.update((name + "_metafields", name + "_metafield")
+               for name in metafields.PARENTS)
+_CHECKS.update((name + "_metafield", metafields.CHECKS)
+               for name in metafields.PARENTS)
 _UNKEYED = ("tree", "stock")
 
 
@@ -58,7 +63,9 @@ def _table(store, kind):
             "price_list": store.price_lists, "address": store.addresses,
             "attribute": store.attributes,
             "attribute_value": store.attribute_values,
-            "customer_group": store.customer_groups}[kind]
+            "customer_group": store.customer_groups,
+            **{name + "_metafield": table for name, table
+               in store.metafields.items()}}[kind]
 
 
 def _clean(kind, record):
@@ -252,6 +259,28 @@ _SEED = {"product": _seed_product, "brand": _seed_brand,
          "customer_group": _seed_group}
 
 
+def _seed_metafield(name):
+    """Of another app, with owner_client_id."""
+    def seed_one(store, record):
+        rest, (key, parent, owner) = _split(
+            record, "id", "resource_id", "owner_client_id")
+        clean = _clean(name + "_metafield", rest)
+        clean["resource_id"] = parent
+        if owner is not None:
+            clean["owner_client_id"] = owner
+        if not {"namespace", "key", "value"} <= set(clean):
+            raise SeedError("a metafield needs a namespace, key and value")
+        clean.setdefault("permission_set", "read")
+        found = metafields.conflicts(store, name, clean)
+        _refuse({found[1]: found[2]} if found else {})
+        return metafields.create(store, name, clean, key)["id"]
+    return seed_one
+
+
+_SEED.update((name + "_metafield", _seed_metafield(name))
+             for name in metafields.PARENTS)
+
+
 def _numbered(value, number):
     """The template's value with {n} replaced in its texts."""
     if isinstance(value, str):
@@ -332,6 +361,8 @@ def edit(store, body):
         customergroups.update(store, key, clean)
     elif kind == "redirect":
         store.redirects.put(key, clean)
+    elif kind.endswith("_metafield"):
+        metafields.update(store, kind[:-len("_metafield")], key, clean)
     else:
         errors = {}
         where = categories.check(
@@ -356,6 +387,9 @@ def _refuse(problems):
 def remove(store, body):
     """{"resource": "product", "id": 7}: an administrator deletes it."""
     kind, key = _target(store, body)
+    if kind.endswith("_metafield"):
+        metafields.remove(store, kind[:-len("_metafield")], key)
+        return {"removed": key}
     module = {"product": products, "brand": brands,
               "category": categories, "customer": customers,
               "variant": variants, "redirect": redirects,

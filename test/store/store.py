@@ -12,6 +12,7 @@ import brands
 import categories
 import customergroups
 import customers
+import metafields
 import pricelists
 import products
 import redirects
@@ -83,6 +84,9 @@ DEFAULTS = {
     "variant_batch": 50, "variant_mode": "atomic", "variant_twin_status": 409,
     "variant_sku_exact": True, "variant_needs_product": True,
     "most_variants": 600, "most_values": 250, "value_ids": "change",
+    # metafields
+    "metafield_batch": 250, "metafield_errors": "place",
+    "most_metafields": 250,
     # redirects
     "redirect_batch": 50, "redirect_delete_batch": 250,
     "redirect_mode": "atomic", "redirect_paths": "exact", "sites": [1000],
@@ -137,6 +141,7 @@ _CHOICES = {
     "assignment_mode": ("partial", "atomic"),
     "price_assignment_mode": ("partial", "atomic"),
     "price_assignment_twin": ("refuse", "upsert"),
+    "metafield_errors": ("place", "id"),
     "redirect_mode": ("atomic", "prefix"),
     "redirect_paths": ("exact", "fold"),
     "categories_in": ("all", "any"),
@@ -243,6 +248,7 @@ class Store:
         self.next_element = 501     # of all records below products
         self.price_lists = pricelists.new_table(self)
         self.redirects = redirects.new_table(self)
+        self.metafields = metafields.new_tables()
         self.welcomed = []          # addresses that got a mail of welcome
         self.price_records = {}     # (list, variant, currency) -> fields
         self.price_list_assignments = {}    # (group, channel) -> (id, list)

@@ -6,6 +6,7 @@ not stored: its id is made from the product's.
 
 import fields
 from productfields import base_variant_id
+import metafields
 from tables import Kind, Table
 
 _INT32 = 2 ** 31 - 1
@@ -91,6 +92,7 @@ def _remove_prices(store, keys):
 
 
 def remove(store, key):
+    metafields.remove_parent(store, "variant", key)
     product = store.variants.remove(key)["product_id"]
     _remove_prices(store, {key})
     if not store.variants.members("product", product):
@@ -101,6 +103,7 @@ def remove_product(store, product):
     """A product takes its variants and options along."""
     keys = set(store.variants.members("product", product))
     for key in sorted(keys):
+        metafields.remove_parent(store, "variant", key)
         store.variants.remove(key)
     _remove_prices(store, keys | {base_variant_id(product)})
     store.options.pop(product, None)

@@ -16,6 +16,7 @@
 #include "../../src/resource/inventory.c"
 #include "../../src/resource/location.c"
 #include "../../src/resource/name_list.c"
+#include "../../src/resource/metafield.c"
 #include "../../src/resource/price_record.c"
 #include "../../src/resource/price_list.c"
 #include "../../src/resource/price_list_assignment.c"
@@ -233,7 +234,7 @@ are_parts(const BcdResource *resource, const BcdMadeOf *parts)
 	return i > 0;
 }
 
-/* Is a key made of fields: ids before the text, none of them twice? */
+/* Is a key made of fields: what limits it before the text, none of them twice? */
 static bool
 is_tuple(const BcdResource *resource, const BcdKey *key)
 {
@@ -248,7 +249,7 @@ is_tuple(const BcdResource *resource, const BcdKey *key)
 		if (key->made_of && key->fields[i + 1] == NULL)
 			return i > 0 && field == NULL && are_parts(resource, key->made_of);
 		if (field == NULL || field->flags & BCD_F_WRITE_ONLY ||
-			(key->fields[i + 1] && field->type != BCD_INTEGER))
+			(key->fields[i + 1] && field->type != BCD_INTEGER && (resource->within == NULL || strcmp(resource->within, field->name) != 0)))
 			return false;
 		for (j = 0; j < i; j++)
 			if (strcmp(key->fields[i], key->fields[j]) == 0)
@@ -275,7 +276,7 @@ test_keys(const BcdResource *resource)
 		made_of_fields &= is_tuple(resource, key);
 		/* nothing but its parent leads to a text that the API does not know */
 		findable &= key->made_of ? key->one.endpoint == NULL && key->many.siblings :
-			key->one.endpoint && strstr(key->one.query, psprintf("{%s}", name)) != NULL;
+			key->one.endpoint ? strstr(key->one.query, psprintf("{%s}", name)) != NULL : resource->small;
 		findable &= key->many.endpoint == NULL || lists_all(resource, key->many.query);
 		test_view(resource, &key->one, "a look-up");
 		test_view(resource, &key->many, "a look-up of many");
@@ -338,10 +339,10 @@ action_is_sound(const BcdResource *resource, const BcdAction *action)
 		placeholders_known(resource, endpoint->path) && placeholders_known(resource, action->query) &&
 		has_field(resource, action->needs) &&
 		(!by_id || (endpoint->batch == 1 && !endpoint->assumed)) &&
-		(endpoint->batch == 1 || endpoint->body == BCD_ARRAY || has_list(action->query)) &&
+		(endpoint->batch == 1 || endpoint->body == BCD_ARRAY || endpoint->body == BCD_IDS || has_list(action->query)) &&
 	/* ids in a URL, of which a page has no more than that */
 		(!has_list(action->query) || endpoint->batch <= BCD_PAGE_LIMIT) &&
-		(endpoint->body == BCD_NO_BODY) == (strcmp(endpoint->method, "DELETE") == 0) &&
+		(endpoint->body == BCD_NO_BODY || endpoint->body == BCD_IDS) == (strcmp(endpoint->method, "DELETE") == 0) &&
 		endpoint->reply != NULL && (!endpoint->narrows || endpoint->reply->records) &&
 		(endpoint->inside == NULL || endpoint->body == BCD_ARRAY) &&
 		(endpoint->beside == NULL || endpoint->inside) &&
@@ -458,7 +459,7 @@ test_descriptor(const BcdResource *resource)
 									   has_field(resource, defaulted->otherwise->beside)),
 	   "%s: the default is described", resource->name);
 	test_view(resource, &resource->view, "reading by id");
-	ok((resource->view.siblings && resource->parent == NULL) || lists_all(resource, resource->view.query), "%s: a page of them", resource->name);
+	ok((resource->view.siblings && resource->parent == NULL) || resource->view.whole || lists_all(resource, resource->view.query), "%s: a page of them", resource->name);
 	test_view(resource, &resource->list, "reading all");
 	ok(bcd_resource_find(resource->name) == resource, "%s: it is found", resource->name);
 }
@@ -582,6 +583,28 @@ test_customers(const BcdResource *customer)
 	   "their lists cannot be narrowed");
 }
 
+/* Those of all kinds of parents are alike. */
+static void
+test_metafields(void)
+{
+	static const char *const parents[] = {"product", "variant", "brand", "category", "customer"};
+	int			i;
+
+	for (i = 0; i < lengthof(parents); i++)
+	{
+		const BcdResource *r = bcd_resource_find(psprintf("%s_metafield", parents[i]));
+		const BcdFacet *facet = &r->facets[0];
+
+		ok(r->nfields == 6, "%s: number of fields in the vendor's document", r->name);
+		ok(most(r, "value") == 65535 && most(r, "key") == 64 && most(r, "namespace") == 64, "%s: the limits of its texts", r->name);
+		ok(strcmp(bcd_resource_field(r, "resource_id")->refers_to, parents[i]) == 0, "%s: below its parents", r->name);
+		ok(r->guarded && facet->create.endpoint->reply->keeps_some && facet->create.endpoint->reply->records,
+		   "%s: the store refuses a second one, and says what it saved of a batch", r->name);
+		ok((facet->remove.endpoint->body == BCD_IDS) == (strcmp(parents[i], "customer") != 0),
+		   "%s: a delete of several has their ids as its body, where that is documented", r->name);
+	}
+}
+
 static void
 test_below_customers(const BcdResource *address, const BcdResource *value)
 {
@@ -671,6 +694,7 @@ test_facts(void)
 		ok(bcd_resource_field(product, unwritable[i]) == NULL, "product: no field %s", unwritable[i]);
 	test_customers(bcd_resource_find("customer"));
 	test_below_customers(bcd_resource_find("customer_address"), bcd_resource_find("customer_attribute_value"));
+	test_metafields();
 	test_redirects(bcd_resource_find("redirect"));
 	test_name_lists();
 	test_locations_and_groups();
@@ -726,7 +750,7 @@ main(void)
 			unique &= ranks[i] != ranks[n];
 		ok(unique, "%s: it has a place of its own in the order", resource->name);
 	}
-	is_int(n, 17, "number of resources");
+	is_int(n, 22, "number of resources");
 	ok(bcd_resource_nth(-1) == NULL, "none before the first");
 	ok(bcd_resource_find("nothing") == NULL && bcd_resource_find("") == NULL, "no others");
 	test_dependencies();
