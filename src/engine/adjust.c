@@ -64,9 +64,9 @@ facet_of(const BcdItem *item)
 
 /* How long the store may not show an adjustment */
 static int64
-delay_of(const BcdFacet *facet)
+delay_of(const BcdEndpoint *endpoint)
 {
-	return BCD_DEBUG_TIME(facet->update.endpoint->reply->delay_ms);
+	return BCD_DEBUG_TIME(endpoint->reply->delay_ms);
 }
 
 static bool
@@ -95,7 +95,8 @@ bcd_adjust_claimed(BcdItem *item, const BcdDifference *d)
 	if (facet == NULL || item->wanted == NULL || (d->need != BCD_NEEDS_NOTHING && d->need != BCD_NEEDS_UPDATE) ||
 		(item->doubt ? bcd_keyed_moves(item) != NULL : !has_task(d->tasks, facet)))
 		return false;
-	wait = Min(delay_of(facet) - item->written_ms, delay_of(facet));
+	wait = delay_of(facet->update.endpoint);
+	wait = Min(wait - item->written_ms, wait);
 	if (item->written_ms < PG_INT64_MAX && wait > 0)
 	{
 		bcd_decide_wait(item, wait, NULL);
@@ -407,13 +408,13 @@ bcd_adjust_judge(BcdJob *job)
 	if (!bcd_adjusts(job))
 		return;
 	fate = fate_of(job);
+	delay = delay_of(job->lane->gates->gate[job->stage].endpoint);
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		BcdDecision *d = &item->decision;
 		Fate		its = fate == DONE && !d->taken ? UNKNOWN : fate;
 
-		delay = delay_of(facet_of(item));
 		if (its == PERHAPS_IN_PART)
 		{
 			decide_read(item);

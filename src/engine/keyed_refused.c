@@ -26,6 +26,13 @@ bcd_keyed_was_read(BcdItem *item, const cJSON *record)
 {
 	if (bcd_adjust_read(item, record))
 		return;
+	if (item->refusal == NULL)
+	{
+		/* it was to be adjusted, but its feed was altered meanwhile */
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+		item->decision.pending = BCD_PENDING_READY;
+		return;
+	}
 	if (item->refused_at == BCD_REMOVE && record == NULL)
 		bcd_decide_removed(item);
 	else if (item->refused_at == BCD_UPDATE && record != NULL && item->wanted)

@@ -132,5 +132,18 @@ subtest 'verify and link read the pairs' => sub {
 	agrees('links');
 };
 
+subtest 'verify counts pairs' => sub {
+	$shop->clear;
+	is_deeply([ @{ $shop->verify(q('on_channel', mode => 'count')) }{qw(conflicts warning)} ], [ 0, undef ], 'as many as rows');
+	is_deeply($shop->calls, ['GET /catalog/products/channel-assignments'], 'with one call');
+	my ($item, $channel) = split ' ', $shop->sql('SELECT i.id, c FROM item AS i, generate_series(1, 5) AS c WHERE NOT EXISTS (SELECT FROM on_channel AS o WHERE o.item = i.id AND o.channel = c) LIMIT 1') =~ s/\|/ /r;
+	my $pair = { product_id => 0 + $shop->id('item', $item), channel_id => 0 + $channel };
+	$store->api('PUT', '/catalog/products/channel-assignments', [$pair]);
+	is($shop->verify(q('on_channel', mode => 'count'))->{conflicts}, 1, 'one more in the store');
+	like($shop->discrepancies->[0], qr/^on_channel\|different\|count\|/, 'is told as a number');
+	$store->api('DELETE', "/catalog/products/channel-assignments?product_id:in=$pair->{product_id}&channel_id:in=$channel");
+	is($shop->verify(q('on_channel', mode => 'count'))->{conflicts}, 0, 'and none when it is gone');
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();

@@ -291,6 +291,32 @@ subtest 'preview, link, verify, unlink and a change of the option' => sub {
 	$shop->sql('UPDATE stock SET qty = qty + 1 WHERE item = 24');
 	$shop->push;
 	agrees('relative again');
+	foreach my $path ('relative$', 'items$')
+	{
+		$store->hold({ match => { path => $path }, process => 'now' });
+		$shop->sql('UPDATE stock SET qty = qty + 1 WHERE item IN (25, 26)');
+		my $push = $shop->start;
+		$shop->wait_held(1);
+		$shop->sql(q(SELECT bcdelta.alter_feed('stock', options => '{"adjustment": "absolute"}')));
+		$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.change');
+		$store->release;
+		$push->finish;
+		$shop->push;
+		%sold = ();
+		agrees("absolute while $path is under way");
+		$shop->sql(q(SELECT bcdelta.alter_feed('stock', options => '{"adjustment": "relative"}')));
+	}
+	$store->fault({ match => { path => 'relative$' }, times => 1, do => { lose => 'after' } });
+	$shop->sql('UPDATE stock SET qty = qty + 1 WHERE item = 27 AND place = 1');
+	$shop->push;
+	$store->unfault;
+	$shop->sql(q(SELECT bcdelta.mark('stock', '["27", "1"]')));
+	is_deeply($shop->list(q(SELECT concat_ws(' ', key, action, method, error) FROM bcdelta.preview('stock'))), ['["27", "1"] review it is not known whether the last adjustment was carried out: see bcdelta.settle()'], 'preview tells a row in doubt');
+	$shop->push;
+	is($shop->verify(q('stock'))->{conflicts}, 1, 'so does verify: its quantity was not pushed, as far as is known');
+	is($shop->sql(q(SELECT bcdelta.settle('stock', '["27", "1"]', true))), 1, 'settled');
+	$shop->push;
+	agrees('doubt');
 	like(($shop->try(q(SELECT bcdelta.alter_feed('stock', options => '{"adjustment": "both"}'))))[2], qr/invalid value for option "adjustment"/, 'no other value');
 	like(($shop->try(q(SELECT bcdelta.track('stock', 'shop', 'brand', '{"name": "qty::text"}', feed => 'b', options => '{"adjustment": "relative"}'))))[2], qr/unknown option "adjustment" for resource brand/, 'nor for other resources');
 	is($shop->sql(q(SELECT bcdelta.settle('stock', NULL, true))), 0, 'nothing is in doubt');
