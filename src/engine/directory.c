@@ -6,7 +6,8 @@
  * locations.  The first such row of a run ends its claim: no more rows of its
  * feed are claimed until the list has been read, page by page, and recorded in
  * bcdelta.directory.  Lists that no row asks for are not read, and each list is
- * read once in a run, with the token of the feed that needs it first.
+ * read once in a run, with the token of the feed that needs it first; or again,
+ * if the run has made or changed such records before a later feed needs it.
  *
  * A list that cannot be read stops its feed like any other list: until the
  * next run, or until someone resumes the feed, if the store denies access.
@@ -160,8 +161,8 @@ page_taken(BcdJob *job)
 		bcd_page_taken(&listing->paging, &job->page);
 		return;
 	}
-	job->run->lists_read |= bcd_names_bit(listing->list);
-	lane->lists.wanted &= ~job->run->lists_read;
+	job->run->lists.read |= bcd_names_bit(listing->list);
+	lane->lists.wanted &= ~job->run->lists.read;
 	forget_listing(lane);
 }
 

@@ -406,7 +406,7 @@ struct BcdRun
 	char	   *warning;		/* feeds were left out: the run succeeds */
 	bool		gave_up;		/* items whose records may have been written */
 	BcdRunCounts counts;
-	uint32		lists_read;		/* lists of the store that have been read */
+	BcdListsRead lists;			/* of the store */
 	int64		removals;		/* records removed, and the last of them: */
 	BcdRemoval	removed[BCD_REMOVALS];
 	int			in_flight;		/* jobs */

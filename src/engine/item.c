@@ -6,6 +6,7 @@
 
 #include "utils/memutils.h"
 
+#include "engine/directory.h"
 #include "engine/engine.h"
 #include "engine/facets.h"
 #include "engine/gates.h"
@@ -373,6 +374,8 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	memset(&item->decision, 0, sizeof(item->decision));
 	bcd_count_outcome(lane->run, d.outcome);
 	item->lane->outcomes[d.outcome]++;
+	if (d.taken || d.outcome == BCD_DELETED)
+		bcd_directory_changed(item->lane);
 	lane->run->counts.conflicts += d.conflicts;
 	item->lane->seen += d.seen;
 	item->lane->refused = bcd_refused_in_a_row(item->lane->refused, &d);

@@ -16,6 +16,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "engine/deferred.h"
+#include "engine/directory.h"
 #include "engine/endpoint_trouble.h"
 #include "engine/engine.h"
 #include "engine/gates.h"
@@ -156,6 +157,7 @@ bcd_advance(BcdRun *run, int64 now)
 		(void) bcd_go_on_claiming(run);
 		return 0;
 	}
+	bcd_directory_refresh(run);
 	if (run->current < run->nlanes)
 		return 0;
 	wait = next_round(run);

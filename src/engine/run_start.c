@@ -180,7 +180,7 @@ lane_create(BcdRun *run, const char *feed_name)
 	lane->run = run;
 	lane->cxt = cxt;
 	lane->feed = bcd_run_feed(run, feed_name);
-	lane->lists.read = &run->lists_read;
+	lane->lists.read = &run->lists.read;
 	lane->feed->lists = &lane->lists;
 	dlist_init(&lane->fresh);
 	bcd_gates_join(lane, bcd_store_token(run->store->options->serverid, lane->feed->owner));

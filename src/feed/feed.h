@@ -40,10 +40,14 @@ typedef struct BcdFeedField
 	char	   *expression;
 } BcdFeedField;
 
-/*
- * The lists of the store that a run has read, and those that it has yet to
- * read; see bcd_names_bit()
- */
+/* The lists of the store that a run has read; see bcd_names_bit() */
+typedef struct BcdListsRead
+{
+	uint32		read;
+	uint32		changed;		/* those that it has written to since */
+} BcdListsRead;
+
+/* The same, and those that it has yet to read for a feed */
 typedef struct BcdLists
 {
 	const uint32 *read;

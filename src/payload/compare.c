@@ -41,6 +41,20 @@ same_text(const char *a, int alen, const char *b, bool fold)
 	return alen == blen && memcmp(a, b, alen) == 0;
 }
 
+/* Is a text a decimal without a sign? */
+static bool
+is_decimal(const char *text)
+{
+	return text[0] && text[strspn(text, "0123456789.")] == '\0';
+}
+
+/* Returns whether two texts are the same decimal, such as 5 and 5.0000. */
+static bool
+same_decimal(const char *a, const char *b)
+{
+	return is_decimal(a) && is_decimal(b) && round(strtod(a, NULL) * 1e4) == round(strtod(b, NULL) * 1e4);
+}
+
 static bool
 same_number(const BcdField *field, Numeric wanted, double got)
 {
@@ -133,6 +147,9 @@ same_json(const JsonbValue *wanted, const cJSON *got, const BcdField *field)
 			if (field->type == BCD_DATETIME)
 				return bcd_same_instant(pnstrdup(wanted->val.string.val, wanted->val.string.len),
 										got->valuestring);
+			if (field->flags & BCD_F_DECIMALS &&
+				same_decimal(pnstrdup(wanted->val.string.val, wanted->val.string.len), got->valuestring))
+				return true;
 			if (field->flags & BCD_F_HTML)
 				return bcd_same_html(wanted->val.string.val, wanted->val.string.len,
 									 got->valuestring, strlen(got->valuestring));

@@ -16,7 +16,7 @@
 static const char *const rule_types[] = {"price_list", "category", "product", "all", NULL};
 static const char *const rule_methods[] = {"percent", "fixed", "price", NULL};
 
-/* Which members a rule has depends on its type. The API takes amounts as text. */
+/* Which members a rule has depends on its type. The API takes amounts as text, and may return them with other decimals. */
 static const BcdField rule_fields[] = {
 	{"amount", BCD_STRING, 1, BCD_NO_MAX, -1, 0},
 	WHOLE("category_id", 1, BCD_NO_MAX, 0),
@@ -33,7 +33,7 @@ static const BcdRecords rule = {BCD_FIELDS(rule_fields),.key = BCD_LIST("type", 
  */
 static const BcdField customer_group_fields[] = {
 	OBJECT("category_access", 0),
-	{"discount_rules", BCD_RECORDS, 0, BCD_NO_MAX, -1, 0,.records = &rule},
+	{"discount_rules", BCD_RECORDS, 0, BCD_NO_MAX, -1, BCD_F_DECIMALS,.records = &rule},
 	FLAG("is_default"),
 	FLAG("is_group_for_guests"),
 	{"name", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},

@@ -62,6 +62,8 @@ typedef enum BcdType
 #define BCD_F_URL			0x800	/* an http or https URL */
 #define BCD_F_ONCE			0x1000	/* true in one element at most */
 #define BCD_F_FILLED		0x2000	/* the store fills it in if it is empty */
+#define BCD_F_DECIMALS		0x200000	/* its texts, if they are decimals,
+										 * are compared by value */
 #define BCD_F_PLACE			0x8000	/* never changes in a record: a row with
 									 * another value gets another record, and
 									 * the old one is removed */

@@ -138,6 +138,24 @@ SELECT key, action, body, error FROM bcdelta.preview('people', 20) ORDER BY key:
 SELECT bcdelta.track('people', 'shop', 'customer', '{"email": "mail"}', feed => 'hidden', on_delete => 'hide');
 SELECT bcdelta.track('people', 'shop', 'customer', '{"email": "mail", "authentication": "doc"}', feed => 'secrets');
 
+-- locations and groups of customers; names of the store, as the last run has read them
+CREATE TABLE places (id int PRIMARY KEY, code text, label text);
+SELECT bcdelta.track('places', 'shop', 'location', '{"code": "code", "label": "label", "type_id": "''VIRTUAL''", "time_zone": "''Etc/UTC''", "managed_by_external_source": "true"}', on_delete => 'delete');
+SELECT bcdelta.track('places', 'shop', 'customer_group', '{"name": "label", "category_access": "jsonb_build_object(''type'', ''specific'', ''categories'', to_jsonb(array_remove(ARRAY[bcdelta.named(''category'', code)], NULL)))"}', feed => 'groups', on_delete => 'delete');
+INSERT INTO places VALUES (1, 'A', 'Axe'), (2, 'B', 'Bow'), (3, 'C', ''), (4, NULL, 'Dot');
+INSERT INTO bcdelta.link (feed, key, store_id, address, payload) VALUES ('places', '2', 7, 7, '{"code": "B", "label": "Bat"}'), ('places', '5', 8, 8, '{"code": "E"}'), ('groups', '5', 9, 9, NULL);
+INSERT INTO places VALUES (5, 'E', 'Elk');
+DELETE FROM places WHERE id = 5;
+SELECT * FROM bcdelta.preview('places') ORDER BY key;
+SELECT key, action, method, path, error FROM bcdelta.preview('groups') ORDER BY key;
+INSERT INTO bcdelta.directory (server, store, resource, name, store_id)
+	SELECT 'shop', 'api.bigcommerce.com/stores/abc123', 'category', * FROM (VALUES ('A', 11), ('C', 12), ('C', 13), ('b', 14)) AS v;
+SELECT key, action, body, error FROM bcdelta.preview('groups') ORDER BY key;
+SELECT bcdelta.named('category', 'A'), bcdelta.named('category', NULL);
+SELECT bcdelta.named('category', 'C');
+SELECT bcdelta.named('location', 'A');
+SELECT bcdelta.named('shelf', 'A');
+
 -- redirects: written by site and path; another path is another redirect
 CREATE TABLE paths (id int PRIMARY KEY, path text, target text);
 SELECT bcdelta.track('paths', 'shop', 'redirect', '{"site_id": "1000", "from_path": "path", "to": "jsonb_build_object(''type'', ''url'', ''url'', target)"}', on_delete => 'delete');

@@ -120,8 +120,18 @@ def _only_default(store, key, clean):
                 store.customer_groups.put(other, {"is_default": False})
 
 
+def _padded(store, clean):
+    """Amounts as the store shows them."""
+    rules = clean.get("discount_rules")
+    if rules is None or store.settings["group_amounts"] == "as_sent":
+        return clean
+    return dict(clean, discount_rules=[
+        dict(rule, amount="%.4f" % float(rule["amount"]))
+        if "amount" in rule else rule for rule in rules])
+
+
 def create(store, clean, key=None):
-    record = dict(clean)
+    record = dict(_padded(store, clean))
     record["id"] = store.customer_groups.take_id() if key is None else key
     record["date_created"] = record["date_modified"] = store.stamp()
     store.customer_groups.add(record)
@@ -132,7 +142,7 @@ def create(store, clean, key=None):
 def update(store, key, clean):
     _only_default(store, key, clean)
     return store.customer_groups.put(
-        key, dict(clean, date_modified=store.stamp()))
+        key, dict(_padded(store, clean), date_modified=store.stamp()))
 
 
 def remove(store, key):

@@ -108,6 +108,9 @@ def new_table(store):
 
 def conflicts(store, clean, own=None, origin=1):
     """Which fields clash with another record: field -> text."""
+    group = clean.get("customer_group_id", 0)
+    if group and group not in store.customer_groups.rows:
+        return {"customer_group_id": "There is no group %d" % group}
     if "email" not in clean:
         return {}
     table = store.customers

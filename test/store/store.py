@@ -75,6 +75,7 @@ DEFAULTS = {
     "form_fields": ["Shirt size", "Hobbies"], "form_field_update": "merge",
     # groups of customers, tax classes
     "group_names": "free", "group_missing": 400, "v2_empty": 204,
+    "group_amounts": "padded",
     "tax_classes": ["Default Tax Class", "Non-Taxable Products", "Shipping",
                     "Gift Wrapping"],
     # locations
@@ -125,6 +126,7 @@ _CHOICES = {
     "category_mode": ("partial", "atomic"),
     "customer_mode": ("atomic", "prefix"),
     "group_names": ("free", "unique"), "group_missing": (400, 404),
+    "group_amounts": ("padded", "as_sent"),
     "v2_empty": (200, 204), "location_codes": ("unique", "free"),
     "variant_mode": ("atomic", "prefix"),
     "variant_twin_status": (409, 422),

@@ -95,6 +95,20 @@ class Groups(V2Case):
         self.assertEqual(self.control.state("customer_groups")[1][
             "discount_rules"], [])
 
+    def test_customers_have_groups_that_exist(self):
+        body = [{"email": "a@b", "first_name": "A", "last_name": "B",
+                 "customer_group_id": 5}]
+        self.assertEqual(self.api("POST", "/customers", body).status, 422)
+        self.control.seed("customer_groups", [{"id": 5, "name": "g"}])
+        self.ok("POST", "/customers", body)
+
+    def test_amounts(self):
+        rule = {"type": "all", "method": "percent", "amount": "5.5"}
+        for how, shown in (("padded", "5.5000"), ("as_sent", "5.5")):
+            self.set(group_amounts=how)
+            self.assertEqual(self.post(how, discount_rules=[rule])[
+                "discount_rules"][0]["amount"], shown)
+
     def test_customers_lose_their_group(self):
         self.control.seed("customer_groups", [{"id": 5, "name": "g"}])
         self.control.seed("customers", [{

@@ -122,6 +122,48 @@ subtest 'all lists can be asked for, and an unknown one is refused when the feed
 	$shop->sql(q(SELECT bcdelta.untrack('note')));
 };
 
+subtest 'feeds of a run share a list, but one that the run has changed is read again' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE place (code text PRIMARY KEY);
+SELECT bcdelta.track('place', 'shop', 'location', '{"code": "code", "label": "''Label'' || bcdelta.named(''location'', ''MAIN'')", "type_id": "''VIRTUAL''", "time_zone": "''Etc/UTC''", "managed_by_external_source": "true"}', on_delete => 'delete');
+SELECT bcdelta.alter_feed('maker', fields => '{"name": "name", "page_title": "''At '' || bcdelta.named(''location'', ''MAIN'')"}');
+INSERT INTO maker VALUES (1, 'Maker 1');
+UPDATE stock SET qty = qty + 1 WHERE item = 5;
+EOC
+	$shop->clear;
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(state created updated)} ], [ 'succeeded', 1, 2 ], 'two feeds') or diag(explain([ $run, $shop->errors ]));
+	is(lists(), 1, 'one list');
+	$shop->sql(q(INSERT INTO place VALUES ('NEW'); INSERT INTO maker VALUES (2, 'Maker 2'); INSERT INTO stock VALUES (6, 'NEW', 66)));
+	$run = $shop->push;
+	is_deeply([ @$run{qw(state created updated failed)} ], [ 'succeeded', 2, 1, 0 ], 'a location and its stock in one run') or diag(explain([ $run, $shop->errors ]));
+	is((sort { $b <=> $a } values %{ $store->levels(6) })[0], 66, 'at the new location');
+	$shop->sql(q(DELETE FROM stock WHERE place = 'NEW'; DELETE FROM place));
+	is($shop->push->{deleted}, 1, 'which goes');
+	$shop->sql(q(SELECT bcdelta.untrack('place')));
+	$shop->sql(q(SELECT bcdelta.alter_feed('maker', fields => '{"name": "name"}')));
+	$shop->push;
+};
+
+subtest 'a feed that is altered or paused, and a run that is cancelled, while the list is read' => sub {
+	foreach my $what (q(SELECT bcdelta.alter_feed('stock', options => '{"batch_size": 100}')), q(SELECT bcdelta.pause('stock')), q(SELECT bcdelta.cancel(max(run_id)) FROM bcdelta.run))
+	{
+		$store->hold({ match => { path => '^/inventory/locations$' }, process => 'now' });
+		$shop->sql(q(UPDATE stock SET qty = qty + 1 WHERE item = 8));
+		my $push = $shop->start;
+		$shop->wait_held(1);
+		my $doing = $shop->start($what);
+		$doing->finish unless $what =~ /cancel/;
+		$store->release;
+		$doing->finish if $what =~ /cancel/;
+		$push->finish;
+		$shop->sql(q(SELECT bcdelta.resume('stock')));
+		$shop->push;
+		is_deeply($shop->pending, {}, $what) or diag(explain($shop->errors));
+		is((sort { $a <=> $b } values %{ $store->levels(8) })[-1], $shop->sql(q(SELECT max(qty) FROM stock WHERE item = 8)), "$what: the stock is right");
+	}
+};
+
 subtest 'expressions may catch, hide or provoke errors: the row is read again when the list is there' => sub {
 	$shop->sql(<<'EOC');
 CREATE FUNCTION public.place_of(text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
@@ -171,7 +213,7 @@ subtest 'a list that cannot be read stops its feed and no other, and costs its r
 	foreach my $status (503, 200, 404, 403)
 	{
 		$store->fault({ match => { path => '^/inventory/locations$' }, do => $status == 200 ? { malformed => JSON::PP::true() } : { status => $status, body => { status => $status, title => "Sorry $status" } } });
-		$shop->sql(q(UPDATE stock SET qty = qty + 1 WHERE item = 3; INSERT INTO maker VALUES (1 + (SELECT count(*) FROM maker), 'Maker ' || (SELECT count(*) FROM maker))));
+		$shop->sql(q(UPDATE stock SET qty = qty + 1 WHERE item = 3; INSERT INTO maker VALUES (101 + (SELECT count(*) FROM maker), 'Maker A' || (SELECT count(*) FROM maker))));
 		my $run = $shop->push;
 		is_deeply([ @$run{qw(state created updated)} ], [ 'failed', 1, 0 ], "$status: the other feed is pushed") or diag(explain($run));
 		like($run->{error}, qr/feed "stock" was (stopped|paused): .*the list of locations cannot be read: /, "$status: the run says which list");
