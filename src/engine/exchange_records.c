@@ -26,6 +26,7 @@
 #include "fold/fold.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
+#include "tables/feed_state.h"
 #include "tables/link_unique.h"
 #include "tables/pending_mark.h"
 
@@ -73,6 +74,32 @@ may_be_taken(const BcdTurns *t, const BcdRecord *record)
 		 !bcd_record_is_written(t->lane, record->store_id));
 }
 
+/*
+ * Is there a feed for records below those of a lane, as variants are below
+ * products?  They cannot follow their rows' parent to another record.
+ */
+static bool
+has_records_below(BcdTurns *t)
+{
+	const BcdFeed *feed = t->lane->feed;
+	const BcdResource *r;
+	List	   *names = NIL;
+	int			i;
+
+	if (t->asked_below)
+		return t->has_below;
+	for (i = 0; (r = bcd_resource_nth(i)) != NULL; i++)
+	{
+		const BcdField *parent = r->parent ? bcd_resource_field(r, r->parent) : NULL;
+
+		if (parent && parent->refers_to && strcmp(parent->refers_to, feed->resource->name) == 0)
+			names = lappend(names, (char *) r->name);
+	}
+	t->asked_below = true;
+	t->has_below = names != NIL && bcd_feed_any_of(feed->server, bcd_text_array(names));
+	return t->has_below;
+}
+
 /* Should a row get the record that has its key, in exchange for its own? */
 static bool
 may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUnique *key)
@@ -92,7 +119,7 @@ may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUniqu
 	stays = theirs == NULL && feed->on_delete != BCD_DELETE_DELETE;
 	if (stays)
 		return true;
-	return feed->resource->exchanges &&
+	return feed->resource->exchanges && !has_records_below(t) &&
 		!is_known_by_another(feed->resource, theirs, record->payload, record->remembered, key->field);
 }
 

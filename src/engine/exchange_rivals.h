@@ -73,6 +73,8 @@ typedef struct BcdTurns
 	bool		last;			/* nothing else is under way in the lane */
 	bool		more;			/* ready rows have not been claimed yet */
 	bool		full;			/* there is no room for them */
+	bool		asked_below;	/* is it known whether the records may be */
+	bool		has_below;		/* parents of those of other feeds? */
 	int			n;
 	BcdUnit    *units;
 	BcdUnit   **by_key;

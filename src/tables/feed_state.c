@@ -417,3 +417,17 @@ bcd_feed_merge_facet(const char *feed, const char *facet, const char *reason)
 		ereport(LOG,
 				(errmsg("feed \"%s\" sends %s with the records: %s", feed, facet, reason)));
 }
+
+static BcdStatement any_of = {
+	"SELECT FROM bcdelta.feed WHERE server = $1 AND resource = ANY ($2) LIMIT 1",
+	2, {NAMEOID, TEXTARRAYOID}
+};
+
+/* Does any feed of a server feed one of these resources (text[])? */
+bool
+bcd_feed_any_of(const char *server, Datum resources)
+{
+	Datum		args[] = {bcd_name_datum(server), resources};
+
+	return bcd_execute(&any_of, args, NULL) > 0;
+}
