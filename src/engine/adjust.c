@@ -108,10 +108,15 @@ bcd_adjust_claimed(BcdItem *item, const BcdDifference *d)
 	return true;
 }
 
-/* Describes the adjustment that an item is about to send. */
+/*
+ * Describes the adjustment that an item is about to send.  Many items may wait
+ * with theirs, so nothing else that it takes stays in memory.
+ */
 static Jsonb *
 doubt_of(const BcdItem *item, const BcdFacet *facet, const cJSON *level)
 {
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta doubt", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
 	const char *field = facet->changes_of;
 	JsonbValue	v;
 	Jsonb	   *doubt;
@@ -124,7 +129,10 @@ doubt_of(const BcdItem *item, const BcdFacet *facet, const cJSON *level)
 		doubt = bcd_payload_set(doubt, "from", &v);
 	if (getKeyJsonValueFromContainer(&item->wanted->root, field, strlen(field), &v))
 		doubt = bcd_payload_set(doubt, "to", &v);
-	return level ? bcd_payload_merge(doubt, bcd_payload_from_json("level", level)) : doubt;
+	if (level)
+		doubt = bcd_payload_merge(doubt, bcd_payload_from_json("level", level));
+	MemoryContextSwitchTo(old);
+	return bcd_payload_keep(doubt, scratch);
 }
 
 static Numeric
@@ -196,18 +204,20 @@ bcd_adjust_read(BcdItem *item, const cJSON *record)
 	const cJSON *level = facet ? cJSON_GetObjectItemCaseSensitive(record, facet->changes_of) : NULL;
 	MemoryContext old;
 	List	   *tasks;
-	char	   *flaw;
+	char	   *flaw = NULL;
 
 	if (facet == NULL || item->wanted == NULL || (item->refusal && item->refused_at == BCD_REMOVE))
 		return false;
+	if (bcd_payload_has(item->known, facet->changes_of) && bcd_payload_has(item->wanted, facet->changes_of))
+		flaw = flaw_of(item, facet, record);
 	old = MemoryContextSwitchTo(item->cxt);
 	tasks = bcd_item_tasks(item);
 	if (item->in_doubt && !(item->reread && is_unchanged(item, level)))
 		decide_review(item, level);
 	else if (tasks == NIL)
 		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-	else if (has_task(tasks, facet) && (flaw = flaw_of(item, facet, record)) != NULL)
-		bcd_decide_failed(item, BCD_FAILED, flaw);
+	else if (has_task(tasks, facet) && flaw)
+		bcd_decide_failed(item, BCD_FAILED, pstrdup(flaw));
 	else
 	{
 		BcdTask    *first = linitial(tasks);

@@ -158,7 +158,7 @@ bcd_refusal_may_mean_gone(const BcdJob *job)
 	if (r->id == NULL)
 		return (r->gone_is_refused && job->stage == BCD_REMOVE) || (r->twin_is_refused && job->stage == BCD_UPDATE);
 	return r->gone_is_refused && (job->stage == BCD_UPDATE || bcd_stage_is_facet(job->stage) ||
-								   (job->stage == BCD_REMOVE && r->facets->remove.endpoint->body == BCD_IDS));
+								  (job->stage == BCD_REMOVE && r->facets->remove.endpoint->body == BCD_IDS));
 }
 
 /*

@@ -10,8 +10,8 @@
 /* Resources that do not refer to each other are pushed in this order */
 static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product, &bcd_variant, &bcd_customer, &bcd_customer_group, &bcd_location, &bcd_channel_assignment,
 	&bcd_category_assignment, &bcd_inventory, &bcd_price_record, &bcd_redirect, &bcd_price_list, &bcd_price_list_assignment,
-&bcd_customer_attribute, &bcd_customer_address, &bcd_customer_attribute_value,
-	&bcd_category_metafield, &bcd_brand_metafield, &bcd_product_metafield, &bcd_variant_metafield, &bcd_customer_metafield};
+	&bcd_customer_attribute, &bcd_customer_address, &bcd_customer_attribute_value,
+&bcd_category_metafield, &bcd_brand_metafield, &bcd_product_metafield, &bcd_variant_metafield, &bcd_customer_metafield};
 
 StaticAssertDecl(lengthof(resources) <= BCD_MAX_RESOURCES, "BCD_MAX_RESOURCES is too small");
 

@@ -67,7 +67,7 @@ compare_records(const void *a, const void *b)
 
 /* Sorts the records of a page by their ids, for bcd_page_record(); palloc'd. */
 void
-bcd_page_sort(BcdPageRecords * records, const cJSON *data, const char *id_field)
+bcd_page_sort(BcdPageRecords *records, const cJSON *data, const char *id_field)
 {
 	const cJSON *record;
 
@@ -83,7 +83,7 @@ bcd_page_sort(BcdPageRecords * records, const cJSON *data, const char *id_field)
 
 /* Returns the record with an id, or NULL. */
 const cJSON *
-bcd_page_record(const BcdPageRecords * records, int64 id)
+bcd_page_record(const BcdPageRecords *records, int64 id)
 {
 	BcdPageRecord wanted = {id};
 	BcdPageRecord *found = bsearch(&wanted, records->of, records->n, sizeof(BcdPageRecord), compare_records);

@@ -302,6 +302,12 @@ EOC
 	my $run = $shop->verify(q('bulk'));
 	is_deeply([ @$run{qw(state conflicts)} ], [ 'succeeded', 0 ], 'no difference');
 	is_deeply($shop->calls, [ ('GET /inventory/items') x 10 ], 'ten calls for the verification');
+	$shop->sql(q(SELECT bcdelta.alter_feed('bulk', options => '{"adjustment": "relative"}'); UPDATE bulk SET qty = qty + 1));
+	# as if the last push were long ago
+	$shop->sql(q(UPDATE bcdelta.link SET pushed_at = pushed_at - interval '1 hour' WHERE feed = 'bulk'));
+	$shop->clear;
+	is($shop->push(q('bulk'))->{updated}, 10000, 'all rows, as differences');
+	is_deeply([ sort @{ $shop->calls } ], [ ('GET /inventory/items') x 10, ('POST /inventory/adjustments/relative') x 5 ], 'ten reads, and five calls') or diag(explain($shop->calls));
 	$shop->sql(q(SELECT bcdelta.untrack('bulk'); DROP TABLE bulk));
 };
 
