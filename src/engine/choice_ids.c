@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "engine/choice_ids.h"
 #include "engine/engine.h"
+#include "engine/stage.h"
 #include "payload/choices.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -71,10 +72,22 @@ bcd_choice_parent(BcdGates *gates, int64 id)
 	return parent;
 }
 
-int64
-bcd_choice_parent_id(const BcdItem *item)
+/* The choices of the records that the requests of a stage create, or NULL. */
+const BcdChoices *
+bcd_stage_choices(const BcdResource *resource, BcdStage stage)
 {
-	return bcd_payload_integer(item->wanted, item->lane->feed->resource->parent);
+	const BcdFacet *facet = &resource->facets[bcd_stage_nth_facet(stage)];
+
+	if (stage != BCD_CREATE && !bcd_stage_is_facet(stage))
+		return NULL;
+	return bcd_stage_nth_facet(stage) < resource->nfacets && bcd_stage_action(resource, stage) == &facet->create ? facet->choices : NULL;
+}
+
+/* The parent of the record that a request of a stage creates for an item. */
+int64
+bcd_choice_parent_id(const BcdItem *item, BcdStage stage)
+{
+	return bcd_stage_is_facet(stage) ? item->store_id : bcd_payload_integer(item->wanted, item->lane->feed->resource->parent);
 }
 
 /* Counts the records of a list by parent. */
@@ -88,7 +101,7 @@ bcd_choice_ids_count(BcdLane *lane, const cJSON *records)
 	cJSON_ArrayForEach(record, records)
 	{
 		if (bcd_json_field_int64(record, r->parent, &id) &&
-			!bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(record, r->choices->field)))
+			!bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(record, r->facets->choices->field)))
 			bcd_choice_parent(lane->gates, id)->records++;
 	}
 }
@@ -125,18 +138,16 @@ member_text(JsonbContainer *element, const char *name)
 	return getKeyJsonValueFromContainer(element, name, strlen(name), &v) ? bcd_value_text(&v) : pstrdup("");
 }
 
-/* Returns what the field of an item's row names, as a list of BcdChoice. */
-List *
-bcd_choices_of(const BcdItem *item, const BcdChoiceParent *parent)
+/* Appends what a field of a record names to a list of BcdChoice. */
+static List *
+add_choices(List *choices, const char *field, Jsonb *record, const BcdChoiceParent *parent)
 {
-	const char *field = item->lane->feed->resource->choices->field;
-	List	   *choices = NIL;
 	JsonbValue	array;
 	uint32		i;
 
-	if (getKeyJsonValueFromContainer(&item->wanted->root, field, strlen(field), &array) == NULL ||
+	if (getKeyJsonValueFromContainer(&record->root, field, strlen(field), &array) == NULL ||
 		array.type != jbvBinary || !JsonContainerIsArray(array.val.binary.data))
-		return NIL;
+		return choices;
 	for (i = 0; i < JsonContainerSize(array.val.binary.data); i++)
 	{
 		JsonbValue *element = getIthJsonbValueFromContainer(array.val.binary.data, i);
@@ -148,6 +159,33 @@ bcd_choices_of(const BcdItem *item, const BcdChoiceParent *parent)
 		choice->value = choice->option ? find_value(choice->option, choice->label) : NULL;
 		choices = lappend(choices, choice);
 	}
+	return choices;
+}
+
+/*
+ * Returns what the record names that the next request of a stage creates for an
+ * item, as a list of BcdChoice.
+ */
+List *
+bcd_choices_of(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent)
+{
+	return add_choices(NIL, bcd_stage_choices(item->lane->feed->resource, stage)->field,
+					   bcd_stage_is_facet(stage) ? ((BcdTask *) linitial(item->tasks))->is : item->wanted, parent);
+}
+
+/* The same for all records that requests of a stage will create for an item. */
+List *
+bcd_choices_ahead(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	List	   *choices = NIL;
+	ListCell   *lc;
+
+	if (!bcd_stage_is_facet(stage))
+		return bcd_choices_of(item, stage, parent);
+	foreach(lc, item->tasks)
+		if (((BcdTask *) lfirst(lc))->action == bcd_stage_action(r, stage))
+		choices = add_choices(choices, bcd_stage_choices(r, stage)->field, ((BcdTask *) lfirst(lc))->is, parent);
 	return choices;
 }
 
@@ -206,10 +244,10 @@ bcd_choice_forget(BcdChoiceParent *parent)
 
 /* Returns the fields of a new record, with ids added to the names. */
 Jsonb *
-bcd_choice_ids_put(const BcdItem *item, Jsonb *fields)
+bcd_choice_ids_put(const BcdItem *item, BcdStage stage, Jsonb *fields)
 {
-	const char *field = item->lane->feed->resource->choices->field;
-	List	   *choices = bcd_choices_of(item, bcd_choice_parent(item->lane->gates, bcd_choice_parent_id(item)));
+	const char *field = bcd_stage_choices(item->lane->feed->resource, stage)->field;
+	List	   *choices = bcd_choices_of(item, stage, bcd_choice_parent(item->lane->gates, bcd_choice_parent_id(item, stage)));
 	StringInfoData json;
 	JsonbValue	v;
 	ListCell   *lc;

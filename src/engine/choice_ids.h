@@ -44,11 +44,13 @@ typedef struct BcdChoice
 } BcdChoice;
 
 extern BcdChoiceParent *bcd_choice_parent(BcdGates *gates, int64 id);
-extern int64 bcd_choice_parent_id(const BcdItem *item);
-extern List *bcd_choices_of(const BcdItem *item, const BcdChoiceParent *parent);
+extern const BcdChoices *bcd_stage_choices(const BcdResource *resource, BcdStage stage);
+extern int64 bcd_choice_parent_id(const BcdItem *item, BcdStage stage);
+extern List *bcd_choices_of(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent);
+extern List *bcd_choices_ahead(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent);
 extern void bcd_choice_add(BcdChoiceParent *parent, const cJSON *got);
 extern void bcd_choice_forget(BcdChoiceParent *parent);
-extern Jsonb *bcd_choice_ids_put(const BcdItem *item, Jsonb *fields);
+extern Jsonb *bcd_choice_ids_put(const BcdItem *item, BcdStage stage, Jsonb *fields);
 extern void bcd_choice_ids_count(BcdLane *lane, const cJSON *records);
 
 #endif							/* BCD_CHOICE_IDS_H */

@@ -24,7 +24,9 @@
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
+#include "engine/facets.h"
 #include "engine/job.h"
+#include "engine/stage.h"
 #include "payload/payload.h"
 #include "payload/url.h"
 #include "resource/resource.h"
@@ -120,7 +122,10 @@ read_refused(BcdJob *job, const cJSON *reply)
 {
 	BcdItem    *item = dlist_head_element(BcdItem, node, &job->items);
 
-	bcd_decide_failed(item, BCD_FAILED, item->refusal);
+	if (bcd_stage_is_facet(job->stage))
+		bcd_decide_refused_at(item, job->stage, 0, item->flaw);
+	else
+		bcd_decide_failed(item, BCD_FAILED, item->flaw);
 }
 
 /* A BcdUrlValue: the id of the parent. */
@@ -151,9 +156,9 @@ take(BcdJob *job, BcdItem *item)
 }
 
 static BcdJob *
-job_of(BcdLane *lane, int64 parent, const char *method, const char *path, const char *body)
+job_of(BcdLane *lane, BcdStage stage, int64 parent, const char *method, const char *path, const char *body)
 {
-	BcdJob	   *job = bcd_job_create(lane, BCD_CREATE, method, path, body);
+	BcdJob	   *job = bcd_job_create(lane, stage, method, path, body);
 
 	job->prepares = parent;
 	return job;
@@ -161,18 +166,18 @@ job_of(BcdLane *lane, int64 parent, const char *method, const char *path, const 
 
 /* Reads the options of a parent for all waiting items below it. */
 static BcdJob *
-read_job(BcdLane *lane, int64 parent)
+read_job(BcdLane *lane, BcdStage stage, int64 parent)
 {
-	const BcdChoices *c = lane->feed->resource->choices;
-	BcdJob	   *job = job_of(lane, parent, "GET", path_of(c->list, "limit=250", parent), NULL);
+	const BcdChoices *c = bcd_stage_choices(lane->feed->resource, stage);
+	BcdJob	   *job = job_of(lane, stage, parent, "GET", path_of(c->list, "limit=250", parent), NULL);
 	dlist_mutable_iter iter;
 
 	job->read = read_options;
-	dlist_foreach_modify(iter, &lane->gates->gate[BCD_CREATE].queue)
+	dlist_foreach_modify(iter, &lane->gates->gate[stage].queue)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		if (bcd_choice_parent_id(item) == parent)
+		if (bcd_choice_parent_id(item, stage) == parent)
 			take(job, item);
 	}
 	return job;
@@ -190,27 +195,28 @@ append_text(StringInfo out, const char *name, const char *text)
  * without duplicates.
  */
 static List *
-labels_of(BcdLane *lane, const BcdChoiceParent *parent, const char *name)
+labels_of(BcdLane *lane, BcdStage stage, const BcdChoiceParent *parent, const char *name)
 {
+	const BcdChoices *c = bcd_stage_choices(lane->feed->resource, stage);
 	List	   *labels = NIL;
 	dlist_iter	iter;
 
-	dlist_foreach(iter, &lane->gates->gate[BCD_CREATE].queue)
+	dlist_foreach(iter, &lane->gates->gate[stage].queue)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		ListCell   *lc;
 		ListCell   *other;
 
-		if (bcd_choice_parent_id(item) != parent->id)
+		if (bcd_choice_parent_id(item, stage) != parent->id)
 			continue;
-		foreach(lc, bcd_choices_of(item, parent))
+		foreach(lc, bcd_choices_ahead(item, stage, parent))
 		{
 			BcdChoice  *choice = lfirst(lc);
 			bool		there = strcmp(bcd_folded(choice->name), bcd_folded(name)) != 0;
 
 			foreach(other, labels)
 				there |= strcmp(bcd_folded(choice->label), bcd_folded(lfirst(other))) == 0;
-			if (!there && list_length(labels) < lane->feed->resource->choices->most_values)
+			if (!there && list_length(labels) < c->most_values)
 				labels = lappend(labels, choice->label);
 		}
 	}
@@ -218,18 +224,18 @@ labels_of(BcdLane *lane, const BcdChoiceParent *parent, const char *name)
 }
 
 static BcdJob *
-option_job(BcdLane *lane, BcdChoiceParent *parent, const char *name)
+option_job(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, const char *name)
 {
-	const BcdResource *r = lane->feed->resource;
-	List	   *labels = labels_of(lane, parent, name);
+	const BcdChoices *c = bcd_stage_choices(lane->feed->resource, stage);
+	List	   *labels = labels_of(lane, stage, parent, name);
 	StringInfoData body;
 	ListCell   *lc;
 	int			n = 0;
 
 	initStringInfo(&body);
-	appendStringInfo(&body, "{\"%s\": " INT64_FORMAT ", ", r->parent, parent->id);
+	appendStringInfo(&body, "{\"%s\": " INT64_FORMAT ", ", c->parent, parent->id);
 	append_text(&body, "display_name", name);
-	appendStringInfo(&body, ", %s, \"option_values\": [", r->choices->type);
+	appendStringInfo(&body, ", %s, \"option_values\": [", c->type);
 	foreach(lc, labels)
 	{
 		appendStringInfoString(&body, n > 0 ? ", {" : "{");
@@ -237,14 +243,14 @@ option_job(BcdLane *lane, BcdChoiceParent *parent, const char *name)
 		appendStringInfo(&body, ", \"sort_order\": %d}", n++);
 	}
 	appendStringInfoString(&body, "]}");
-	return job_of(lane, parent->id, "POST", path_of(r->choices->option, NULL, parent->id), body.data);
+	return job_of(lane, stage, parent->id, "POST", path_of(c->option, NULL, parent->id), body.data);
 }
 
 static BcdJob *
-value_job(BcdLane *lane, BcdChoiceParent *parent, const BcdChoice *choice)
+value_job(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, const BcdChoice *choice)
 {
 	char	   *id = psprintf(INT64_FORMAT, choice->option->id);
-	char	   *path = path_of(lane->feed->resource->choices->value, NULL, parent->id);
+	char	   *path = path_of(bcd_stage_choices(lane->feed->resource, stage)->value, NULL, parent->id);
 	char	   *place = strstr(path, "%s");
 	StringInfoData body;
 
@@ -252,15 +258,15 @@ value_job(BcdLane *lane, BcdChoiceParent *parent, const BcdChoice *choice)
 	appendStringInfoChar(&body, '{');
 	append_text(&body, "label", choice->label);
 	appendStringInfo(&body, ", \"sort_order\": " INT64_FORMAT "}", Min(choice->option->last + 1, (int64) PG_INT32_MAX));
-	return job_of(lane, parent->id, "POST",
+	return job_of(lane, stage, parent->id, "POST",
 				  psprintf("%.*s%s%s", (int) (place - path), path, id, place + 2), body.data);
 }
 
 /* Creates what an item names and its parent lacks. */
 static BcdJob *
-make_job(BcdLane *lane, BcdChoiceParent *parent, BcdItem *item, const BcdChoice *choice)
+make_job(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, BcdItem *item, const BcdChoice *choice)
 {
-	BcdJob	   *job = choice->option ? value_job(lane, parent, choice) : option_job(lane, parent, choice->name);
+	BcdJob	   *job = choice->option ? value_job(lane, stage, parent, choice) : option_job(lane, stage, parent, choice->name);
 
 	/* unknown until the reply has arrived */
 	parent->known = false;
@@ -275,50 +281,51 @@ make_job(BcdLane *lane, BcdChoiceParent *parent, BcdItem *item, const BcdChoice 
  * Returns why the store cannot have the record of an item, palloc'd, or NULL.
  */
 static char *
-flaw_of(const BcdItem *item, const BcdChoiceParent *parent, List *choices)
+flaw_of(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent, List *choices)
 {
-	const BcdResource *r = item->lane->feed->resource;
+	const BcdChoices *c = bcd_stage_choices(item->lane->feed->resource, stage);
+	const char *name = bcd_stage_is_facet(stage) ? "element" : item->lane->feed->resource->name;
 	const BcdChoice *missing = missing_of(choices);
 
 	if (choices == NIL)
-		return psprintf("%s: a new %s needs at least one", r->choices->field, r->name);
-	if (parent->records >= r->choices->most_records)
+		return psprintf("%s: a new %s needs at least one", c->field, name);
+	if (parent->records >= c->most_records)
 		return psprintf("%s " INT64_FORMAT " has %d %ss already, and the store takes no more",
-						r->parent, parent->id, r->choices->most_records, r->name);
+						c->parent, parent->id, c->most_records, name);
 	if (missing && item->prepared > 2 * list_length(choices) + 2)
 		return psprintf("%s: the store does not list option \"%s\" with value \"%s\", which was made for %s " INT64_FORMAT,
-						r->choices->field, missing->name, missing->label, r->parent, parent->id);
-	if (missing && missing->option && list_length(missing->option->values) >= r->choices->most_values)
+						c->field, missing->name, missing->label, c->parent, parent->id);
+	if (missing && missing->option && list_length(missing->option->values) >= c->most_values)
 		return psprintf("%s: option \"%s\" of %s " INT64_FORMAT " has %d values already, and the store takes no more, so it cannot have \"%s\"",
-						r->choices->field, missing->name, r->parent, parent->id,
-						r->choices->most_values, missing->label);
+						c->field, missing->name, c->parent, parent->id,
+						c->most_values, missing->label);
 	return NULL;
 }
 
 static BcdJob *
-refusal_job(BcdLane *lane, BcdItem *item, const char *flaw)
+refusal_job(BcdLane *lane, BcdStage stage, BcdItem *item, const char *flaw)
 {
-	BcdJob	   *job = bcd_job_create(lane, BCD_CREATE, NULL, NULL, NULL);
+	BcdJob	   *job = bcd_job_create(lane, stage, NULL, NULL, NULL);
 
 	job->read = read_refused;
-	item->refusal = MemoryContextStrdup(item->cxt, flaw);
+	item->flaw = MemoryContextStrdup(item->cxt, flaw);
 	take(job, item);
 	return job;
 }
 
 /* Returns the job that is needed before an item can be created, or NULL. */
 static BcdJob *
-job_before(BcdLane *lane, BcdChoiceParent *parent, BcdItem *item)
+job_before(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, BcdItem *item)
 {
-	List	   *choices = bcd_choices_of(item, parent);
-	char	   *flaw = flaw_of(item, parent, choices);
+	List	   *choices = bcd_choices_of(item, stage, parent);
+	char	   *flaw = flaw_of(item, stage, parent, choices);
 	BcdChoice  *missing = missing_of(choices);
 
 	if (flaw)
-		return refusal_job(lane, item, flaw);
+		return refusal_job(lane, stage, item, flaw);
 	if (missing)
-		return make_job(lane, parent, item, missing);
-	return parent->stale ? read_job(lane, parent->id) : NULL;
+		return make_job(lane, stage, parent, item, missing);
+	return parent->stale ? read_job(lane, stage, parent->id) : NULL;
 }
 
 /*
@@ -327,26 +334,26 @@ job_before(BcdLane *lane, BcdChoiceParent *parent, BcdItem *item)
  * Otherwise sets *job to the job that comes first, or to NULL.
  */
 bool
-bcd_plan_choices(BcdLane *lane, BcdJob **job)
+bcd_plan_choices(BcdLane *lane, BcdStage stage, BcdJob **job)
 {
-	BcdGate    *gate = &lane->gates->gate[BCD_CREATE];
+	BcdGate    *gate = &lane->gates->gate[stage];
 	dlist_iter	iter;
 
 	*job = NULL;
-	if (lane->run->alone || !bcd_endpoint_is_free(lane, BCD_CREATE))
+	if (lane->run->alone || !bcd_endpoint_is_free(lane, stage))
 		return false;
 	dlist_foreach(iter, &gate->queue)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		BcdChoiceParent *parent;
 
-		if (is_busy(lane, bcd_choice_parent_id(item)))
+		if (is_busy(lane, bcd_choice_parent_id(item, stage)))
 			continue;
-		parent = bcd_choice_parent(lane->gates, bcd_choice_parent_id(item));
-		*job = parent->known ? job_before(lane, parent, item) : read_job(lane, parent->id);
+		parent = bcd_choice_parent(lane->gates, bcd_choice_parent_id(item, stage));
+		*job = parent->known ? job_before(lane, stage, parent, item) : read_job(lane, stage, parent->id);
 		if (*job)
 			return false;
-		parent->records++;
+		parent->records += stage == BCD_CREATE;
 		dlist_move_head(&gate->queue, &item->node);
 		return true;
 	}

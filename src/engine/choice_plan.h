@@ -8,6 +8,6 @@
 
 #include "engine/engine.h"
 
-extern bool bcd_plan_choices(BcdLane *lane, BcdJob **job);
+extern bool bcd_plan_choices(BcdLane *lane, BcdStage stage, BcdJob **job);
 
 #endif							/* BCD_CHOICE_PLAN_H */

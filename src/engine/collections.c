@@ -3,8 +3,8 @@
  *		Collections of records below a record: what is known of them.
  *
  * Each element that has to be added, changed or removed is a separate task.
- * The tasks of a row are done one after another, and after each of them the
- * link is updated with the current elements and their ids.  If the contents
+ * The tasks of a row are done one after another, or several in one request
+ * where the endpoint takes them, and after each request the link is updated with the current elements and their ids.  If the contents
  * are not certain, because a reply was lost or the record was found by a
  * look-up, they are read before anything is sent: an element that is sent
  * twice may then exist twice.
@@ -162,7 +162,7 @@ bcd_item_sent(const BcdItem *item, BcdStage stage)
 	return bcd_stage_is_collection(item->lane->feed->resource, stage) ? bcd_task_sends(first_task(item)) : NULL;
 }
 
-/* The collections in the body of a new record; NULL: there are none. */
+/* The mapped collections in the body of a new record; NULL: there are none. */
 Jsonb *
 bcd_nested_of(const BcdItem *item, Jsonb *body)
 {
@@ -171,21 +171,22 @@ bcd_nested_of(const BcdItem *item, Jsonb *body)
 	int			i;
 
 	for (i = 1; i < r->nfacets && body; i++)
-		if (r->facets[i].collection && bcd_payload_has(body, r->facets[i].collection))
+		if (r->facets[i].collection && bcd_payload_has(body, r->facets[i].collection) &&
+			bcd_feed_maps(item->lane->feed, r->facets[i].collection))
 			nested = bcd_payload_set_collection(nested, r->facets[i].collection, bcd_collection_of(body, r->facets[i].collection));
 	return nested;
 }
 
-/* Does the create request of an item contain elements of collections? */
+/* Does the body of a new record contain elements of collections? */
 bool
-bcd_item_has_nested(const BcdItem *item)
+bcd_body_is_nested(const BcdItem *item, Jsonb *body)
 {
 	const BcdResource *r = item->lane->feed->resource;
 	int			i;
 
-	for (i = 1; i < r->nfacets && !item->apart && item->body; i++)
+	for (i = 1; i < r->nfacets && !item->apart && body; i++)
 	{
-		Jsonb	   *nested = r->facets[i].collection ? bcd_collection_of(item->body, r->facets[i].collection) : NULL;
+		Jsonb	   *nested = r->facets[i].collection ? bcd_collection_of(body, r->facets[i].collection) : NULL;
 
 		if (nested && JB_ROOT_COUNT(nested) > 0)
 			return true;
@@ -194,19 +195,76 @@ bcd_item_has_nested(const BcdItem *item)
 }
 
 /*
- * Returns what is known after an element was written; element is the one in
- * the reply, or NULL.
+ * Returns how many of an item's tasks a request of a stage can do, if it has
+ * room: elements of a collection, one by one or together.
+ */
+int
+bcd_tasks_together(const BcdItem *item, BcdStage stage)
+{
+	ListCell   *lc;
+	int			n = 0;
+
+	if (!bcd_stage_is_collection(item->lane->feed->resource, stage))
+		return 1;
+	foreach(lc, item->tasks)
+	{
+		if (bcd_stage_of(lfirst(lc)) != stage)
+			break;
+		n++;
+	}
+	return n;
+}
+
+/* The number of records that the request of a job writes. */
+int
+bcd_job_records(const BcdJob *job)
+{
+	dlist_iter	iter;
+	int			n = 0;
+
+	if (!bcd_stage_is_collection(job->lane->feed->resource, job->stage))
+		return job->nitems;
+	dlist_foreach(iter, (dlist_head *) &job->items)
+		n += dlist_container(BcdItem, node, iter.cur)->sends;
+	return n;
+}
+
+/*
+ * A request for several elements of one record was refused: fewer are sent, so
+ * that the bad one is finally alone.  False: it is.
+ */
+bool
+bcd_split_elements(BcdJob *job)
+{
+	BcdItem    *item = dlist_head_element(BcdItem, node, &job->items);
+
+	if (job->nitems != 1 || bcd_job_records(job) <= 1)
+		return false;
+	bcd_decide_stage(item, job->stage);
+	item->decision.group = (item->sends + 1) / 2;
+	return true;
+}
+
+/*
+ * Returns what is known after elements were written; element is the one in the
+ * reply, or the first of them, or NULL.
  */
 Jsonb *
-bcd_known_with_element(const BcdItem *item, const cJSON *element)
+bcd_known_with_elements(const BcdItem *item, const cJSON *element)
 {
-	const BcdTask *task = first_task(item);
-	const char *name = task->facet->collection;
+	const char *name = first_task(item)->facet->collection;
+	Jsonb	   *collection = bcd_collection_of(item->known, name);
 	int64		id;
 	bool		has_id = element && bcd_json_id(element, BCD_ELEMENT_ID, &id);
-	Jsonb	   *collection = bcd_collection_after(records_of(task->resource, task->facet), bcd_collection_of(item->known, name), task->was, task->is,
-												  has_id ? psprintf(INT64_FORMAT, id) : NULL);
+	int			i;
 
+	for (i = 0; i < item->sends; i++)
+	{
+		const BcdTask *task = list_nth(item->tasks, i);
+
+		collection = bcd_collection_after(records_of(task->resource, task->facet), collection, task->was, task->is, task->fields,
+										  has_id ? psprintf(INT64_FORMAT, id) : NULL);
+	}
 	return bcd_payload_set_collection(item->known, name, collection);
 }
 
@@ -240,14 +298,9 @@ is_of_task(const BcdItem *item, const BcdTask *task, const cJSON *element)
 		bcd_element_is(records_of(task->resource, task->facet), task->is, element);
 }
 
-/*
- * Returns the element of a reply that an item's task is about, or NULL.  If
- * the reply contains another one, it says nothing about the item.
- */
-const cJSON *
-bcd_element_in_reply(const BcdItem *item, const cJSON *data)
+static const cJSON *
+find_element(const BcdItem *item, const BcdTask *task, const cJSON *data)
 {
-	const BcdTask *task = first_task(item);
 	const cJSON *element;
 
 	if (!cJSON_IsArray(data))
@@ -260,6 +313,22 @@ bcd_element_in_reply(const BcdItem *item, const cJSON *data)
 	return NULL;
 }
 
+/*
+ * Returns the first element of a reply that an item's tasks are about, or NULL
+ * if it does not have all of them.  If it has others, it says nothing about
+ * the item.
+ */
+const cJSON *
+bcd_element_in_reply(const BcdItem *item, const cJSON *data)
+{
+	int			i;
+
+	for (i = 1; i < item->sends; i++)
+		if (find_element(item, list_nth(item->tasks, i), data) == NULL)
+			return NULL;
+	return find_element(item, first_task(item), data);
+}
+
 /* Returns the outcome of an item's task if the store accepts it. */
 BcdOutcome
 bcd_element_outcome(const BcdItem *item)
@@ -269,13 +338,31 @@ bcd_element_outcome(const BcdItem *item)
 	return task->was == NULL ? BCD_CREATED : task->is ? BCD_UPDATED : BCD_DELETED;
 }
 
-/* Returns the key of a task's element as JSON. */
-char *
-bcd_element_words(const BcdTask *task)
+static char *
+element_words(const BcdTask *task)
 {
 	Jsonb	   *key = bcd_element_key(records_of(task->resource, task->facet), task->is ? task->is : task->was);
 
 	return JsonbToCString(NULL, &key->root, VARSIZE(key));
+}
+
+/*
+ * Returns the key of the element that an item's request was for, as JSON; of
+ * several, an array of them.
+ */
+char *
+bcd_elements_words(const BcdItem *item)
+{
+	StringInfoData words;
+	int			i;
+
+	if (item->sends <= 1)
+		return element_words(first_task(item));
+	initStringInfo(&words);
+	for (i = 0; i < item->sends; i++)
+		appendStringInfo(&words, "%s%s", i == 0 ? "[" : ", ", element_words(list_nth(item->tasks, i)));
+	appendStringInfoChar(&words, ']');
+	return words.data;
 }
 
 /*

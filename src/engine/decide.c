@@ -12,6 +12,7 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/stage.h"
+#include "payload/payload.h"
 #include "resource/resource.h"
 
 static BcdItemRecord
@@ -115,6 +116,22 @@ bcd_decide_taken(BcdItem *item, int64 store_id, const char *other)
 								item->natural, store_id, other);
 
 	bcd_decide_failed(item, BCD_FAILED, MemoryContextStrdup(item->cxt, text));
+}
+
+/*
+ * The record that was found for an item was found for another one, too, maybe
+ * by what no two siblings have in common.
+ */
+void
+bcd_decide_taken_by(BcdItem *item, int64 store_id, const BcdItem *other)
+{
+	const char *same_by = item->lane->feed->resource->same_by;
+
+	if (same_by && strcmp(bcd_folded(item->natural), bcd_folded(other->natural)) != 0)
+		bcd_decide_failed(item, BCD_INVALID,
+						  MemoryContextStrdup(item->cxt, psprintf("%s: source row %s has the same", same_by, other->key)));
+	else
+		bcd_decide_taken(item, store_id, other->key);
 }
 
 /* Decides that the item is tried again later; its row is read again then. */

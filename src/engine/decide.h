@@ -20,6 +20,7 @@ bcd_store_id_after(const BcdItem *item)
 extern void bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link);
 extern void bcd_decide_failed(BcdItem *item, BcdOutcome outcome, char *error);
 extern void bcd_decide_refused(BcdItem *item, char *text);
+extern void bcd_decide_taken_by(BcdItem *item, int64 store_id, const BcdItem *other);
 extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
 extern void bcd_decide_anew(BcdItem *item);

@@ -62,7 +62,7 @@ typedef enum BcdStage
 	BCD_REMOVE,
 	BCD_FACET,					/* write the second facet of the record; each
 								 * further facet has its own stages: stage.c */
-	BCD_STAGES = BCD_FACET + 3 * (BCD_MAX_FACETS - 1),
+	BCD_STAGES = BCD_FACET + 4 * (BCD_MAX_FACETS - 1),
 	BCD_CLAIM = BCD_STAGES		/* no queue: where new items come from */
 } BcdStage;
 
@@ -211,10 +211,9 @@ typedef struct BcdItem
 	Jsonb	   *remembered;		/* what it was known to hold before that was
 								 * forgotten, or NULL: see unmapped_fields.c */
 	Jsonb	   *body;			/* the fields that the next request sends */
-	List	   *tasks;			/* tasks for other facets after that; the
-								 * first is the one at BCD_FACET */
-	List	   *parts;			/* outcomes of the requests so far, if the row
-								 * needs several (BcdPart) */
+	List	   *tasks;			/* for facets after that: the next one first */
+	int			sends;			/* how many of them its last request does */
+	List	   *parts;			/* outcomes of several requests (BcdPart) */
 	char	   *failure;		/* why one of them was refused, or NULL */
 	char	   *natural;		/* its natural key, and that key's number */
 	int			natural_index;
@@ -235,6 +234,7 @@ typedef struct BcdItem
 	bool		reread;			/* its record was read after a refusal */
 	bool		apart;			/* collections are written after the create */
 	int			prepared;		/* requests that made what its create needs */
+	char	   *flaw;			/* why that cannot be made */
 	bool		swept;			/* on no page: siblings.c, lookup_list.c */
 	bool		follows;		/* takes what the item before it gives up */
 	Jsonb	   *aside;			/* what its record has given up */
@@ -303,9 +303,10 @@ typedef struct BcdLane
 	bool		altered;		/* its feed must be read again: run_reload.c */
 	bool		lost;			/* its links were forgotten, or it was
 								 * untracked */
-	bool		freed;			/* a link was made that deferred rows had
-								 * waited for */
+	bool		freed;			/* deferred rows had waited for a new link */
 	char	   *cursor;			/* key of the last item claimed */
+	char	   *gather_cursor;	/* and of the last row read by companions.c */
+	bool		gathered;		/* all are */
 	int64		outcomes[BCD_INVALID + 1];	/* in this round */
 	int			failures;		/* consecutive failed claims */
 	int			overtime;		/* consecutive rows that took too long to read */
@@ -387,8 +388,7 @@ struct BcdRun
 	int64		done_by_round;	/* rows done by the end of the last round */
 	double		spread;			/* random part of back-offs, in [0,1): the
 								 * same for all rows */
-	bool		progressed;		/* a link was made that deferred rows had
-								 * waited for */
+	bool		progressed;		/* deferred rows had waited for a new link */
 	List	   *late;			/* feeds whose source was locked at the start */
 	int			held_rounds;	/* consecutive, with rows or feeds held up */
 	int64		held_since;		/* monotonic ms */

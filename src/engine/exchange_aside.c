@@ -25,10 +25,13 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
+#include "engine/facets.h"
 #include "engine/item.h"
 #include "engine/key_holders.h"
 #include "engine/lane_held.h"
 #include "engine/queue.h"
+#include "engine/stage.h"
+#include "feed/difference.h"
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -61,7 +64,7 @@ interim_value(const BcdItem *item, const char *name)
 	char	   *wanted = bcd_payload_text(item->wanted ? item->wanted : record.known, name);
 	char	   *at = wanted && (field->flags & BCD_F_EMAIL) ? strrchr(wanted, '@') : NULL;
 	char	   *suffix = at ? psprintf("+" INT64_FORMAT "%s", record.store_id, at) :
-	psprintf(" (" INT64_FORMAT ")", record.store_id);
+	psprintf(field->flags & BCD_F_CODE ? "-" INT64_FORMAT : " (" INT64_FORMAT ")", record.store_id);
 	int			len = at ? at - wanted : wanted ? strlen(wanted) : 0;
 
 	if (field->min <= 0)
@@ -72,6 +75,29 @@ interim_value(const BcdItem *item, const char *name)
 }
 
 /*
+ * Decides that an item's next update writes these natural keys, and nothing
+ * else; the memory is the item's.
+ */
+static void
+decide_keys(BcdItem *item, Jsonb *keys, BcdUpdatePurpose purpose)
+{
+	const BcdFeed *feed = item->lane->feed;
+	BcdStage	stage = bcd_stage_of_keys(feed->resource);
+	BcdItemRecord record = bcd_record_after(item);
+	BcdTaskRow	row;
+
+	bcd_decide_stage(item, stage);
+	item->decision.purpose = purpose;
+	item->decision.follows = false;
+	item->decision.body = keys;
+	if (!bcd_stage_is_facet(stage))
+		return;
+	bcd_feed_subject(feed, item->wanted, record.store_id, bcd_payload_merge(record.remembered, record.known), &row);
+	item->decision.has_tasks = true;
+	item->decision.tasks = list_make1(bcd_task_of(&row, bcd_stage_facet(feed->resource, stage), keys));
+}
+
+/*
  * Decides that the next update of an item gives up these fields, and does
  * nothing else.
  */
@@ -79,23 +105,24 @@ void
 bcd_give_way(BcdItem *item, const char *const *fields, int n)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	BcdDecision *d = &item->decision;
 	BcdItemRecord *record = bcd_decide_record(item);
 	Jsonb	   *has = NULL;
+	Jsonb	   *gives = NULL;
 	int			i;
 
-	d->body = NULL;
 	for (i = 0; i < n; i++)
 	{
 		char	   *value = bcd_payload_text(record->known, fields[i]);
 
 		if (value)
 			has = set_text(has, fields[i], value);
-		d->body = set_text(d->body, fields[i], interim_value(item, fields[i]));
+		gives = set_text(gives, fields[i], interim_value(item, fields[i]));
 	}
 	/* if it has given something up before, that is what it had first */
 	record->aside = bcd_payload_merge(has, record->aside);
-	d->aside = record->aside;
+	decide_keys(item, gives, BCD_PURPOSE_GIVE_WAY);
+	item->decision.aside = record->aside;
+	item->decision.link = BCD_LINK_ASIDE;
 	MemoryContextSwitchTo(old);
 }
 
@@ -204,17 +231,17 @@ is_left_aside(const BcdItem *item)
 static void
 postpone_decision(BcdItem *item, const Jsonb *body, BcdUpdatePurpose purpose)
 {
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	BcdDecision *d = &item->decision;
-	BcdDecision *final = MemoryContextAlloc(item->cxt, sizeof(BcdDecision));
+	BcdDecision *final = palloc(sizeof(BcdDecision));
+	Jsonb	   *keys = palloc(VARSIZE(body));
 
 	*final = *d;
 	bcd_decide_anew(item);
-	bcd_decide_stage(item, BCD_UPDATE);
-	d->purpose = purpose;
+	memcpy(keys, body, VARSIZE(body));
+	decide_keys(item, keys, purpose);
 	d->final_decision = final;
-	d->body = MemoryContextAlloc(item->cxt, VARSIZE(body));
-	memcpy(d->body, body, VARSIZE(body));
-	d->follows = false;
+	MemoryContextSwitchTo(old);
 	/* these take effect now, not only when the decision is carried out */
 	d->refused = final->refused;
 	final->refused = false;
@@ -360,12 +387,20 @@ bcd_not_put_back(BcdItem *item, const char *reason)
 	MemoryContextSwitchTo(old);
 }
 
+/* Is it not known where an item's next task has to be sent? */
+static bool
+is_out_of_reach(const BcdItem *item)
+{
+	return item->decision.has_tasks && item->decision.tasks && bcd_task_unknown(linitial(item->decision.tasks)) != NULL;
+}
+
 /*
  * Another row needs the key that the record of a deleted row has.  Makes the
  * record give it up, by an item of its own.  Nothing is pending for the
  * deleted row; if the worker ends first, the next turn of the other row does
  * this again.  The item waits at lane's gates, while its row is of the feed of
- * owner.  Returns false if the record no longer exists.
+ * owner.  Returns false if the record no longer exists, or if it is not known
+ * below which parent.
  */
 bool
 bcd_let_go(BcdLane *lane, BcdLane *owner, const char *key, int64 store_id, const char *field)
@@ -376,17 +411,20 @@ bcd_let_go(BcdLane *lane, BcdLane *owner, const char *key, int64 store_id, const
 	dlist_delete(&item->node);
 	item->lane = owner;
 	bcd_queue_link_of(owner, item);
-	if (item->store_id != store_id)
+	if (item->store_id == store_id)
+	{
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+		item->decision.pending = BCD_PENDING_KEEP;
+		postpone_decision(item, set_text(NULL, field, interim_value(item, field)), BCD_PURPOSE_LET_GO);
+	}
+	if (item->store_id != store_id || is_out_of_reach(item))
 	{
 		MemoryContextSwitchTo(old);
 		bcd_item_free(lane, item);
 		return false;
 	}
-	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
-	item->decision.pending = BCD_PENDING_KEEP;
-	postpone_decision(item, set_text(NULL, field, interim_value(item, field)), BCD_PURPOSE_LET_GO);
 	bcd_item_take_over(item);
-	bcd_item_queue(lane, item, BCD_UPDATE);
+	bcd_item_queue(lane, item, bcd_stage_of_keys(lane->feed->resource));
 	MemoryContextSwitchTo(old);
 	return true;
 }
@@ -421,7 +459,7 @@ restore_one(BcdLane *lane, const char *key)
 	if (error == NULL && item->decision.final_decision)
 	{
 		bcd_item_take_over(item);
-		bcd_item_queue(lane, item, BCD_UPDATE);
+		bcd_item_queue(lane, item, bcd_stage_of_keys(lane->feed->resource));
 	}
 	else
 		bcd_item_free(lane, item);

@@ -17,6 +17,7 @@
 #include "engine/exchange_order.h"
 #include "engine/exchange_rivals.h"
 #include "engine/item.h"
+#include "engine/stage.h"
 #include "resource/resource.h"
 
 /* In an error: a row that is waited for waits for another one */
@@ -168,6 +169,25 @@ is_the_same_again(BcdTurns *t, BcdUnit *unit, BcdWant *want)
 	return true;
 }
 
+/*
+ * The record that a row needs cannot be taken from another row while that is
+ * under way.
+ */
+static void
+find_same(BcdTurns *t, BcdUnit *unit)
+{
+	BcdWant    *want = &unit->same;
+
+	if (!bcd_item_lacks_same(unit->item, &want->key))
+		return;
+	want->record = bcd_rival_of(t, unit->item, &want->key);
+	if (want->record == NULL || want->record->owner || !bcd_rival_is(want->record, "in_flight") ||
+		!bcd_rival_has_left(t, want->record, &want->key))
+		return;
+	find_fate(t, unit, want);
+	unit->stuck = true;
+}
+
 /* Finds what has to be written before an item can be. */
 static void
 find_wants(BcdTurns *t, BcdUnit *unit)
@@ -175,6 +195,8 @@ find_wants(BcdTurns *t, BcdUnit *unit)
 	BcdUnique	keys[BCD_MAX_KEYS];
 	int			n = bcd_wanted_keys(unit->item, keys);
 	int			i;
+
+	find_same(t, unit);
 
 	for (i = 0; i < n; i++)
 	{
@@ -224,7 +246,7 @@ waits_for(const BcdUnit *unit, int i)
 static int
 segment_limit(const BcdTurns *t, const BcdUnit *unit)
 {
-	int			limit = Min(bcd_batch_limit(t->lane, BCD_UPDATE), unit->item->group);
+	int			limit = Min(bcd_batch_limit(t->lane, bcd_stage_of_keys(t->lane->feed->resource)), unit->item->group);
 
 	return t->lane->run->strict || bcd_store_id_after(unit->item) == 0 ? 1 : limit;
 }

@@ -8,6 +8,10 @@
  * something else that identifies it keeps its record: for example the name of
  * an article whose number was changed.  Records never change feeds, since the
  * other feed may map other fields.
+ *
+ * What a record can never change, such as the size and color of a variant,
+ * comes first: if rows exchange that, they have to exchange their records, and
+ * a record with something else is of no use to a row.
  */
 #include "postgres.h"
 
@@ -100,18 +104,29 @@ has_records_below(BcdTurns *t)
 	return t->has_below;
 }
 
-/* Should a row get the record that has its key, in exchange for its own? */
+/* May a row have the record that has its key, in exchange for its own? */
+static bool
+is_to_be_had(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUnique *key)
+{
+	if (record->lane != item->lane || (record->shared && !bcd_is_sure(item)))
+		return false;
+	return bcd_rival_has_left(t, record, key) && (record->owner || may_be_taken(t, record));
+}
+
+/* And should it? */
 static bool
 may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUnique *key)
 {
 	const BcdFeed *feed = item->lane->feed;
 	BcdItemRecord own = bcd_record_after(item);
+	BcdUnique	same;
 	Jsonb	   *theirs;
 	bool		stays;
 
-	if (record->lane != item->lane || (record->shared && !bcd_is_sure(item)))
+	if (!is_to_be_had(t, item, record, key))
 		return false;
-	if (!bcd_rival_has_left(t, record, key) || (record->owner == NULL && !may_be_taken(t, record)))
+	/* the row has its record by what that can never change */
+	if (feed->resource->same_by && bcd_unique_of(feed->resource, item->wanted, feed->resource->same_by, &same))
 		return false;
 	theirs = bcd_rival_wants(t, record);
 	if (is_known_by_another(feed->resource, item->wanted, own.known, own.remembered, key->field))
@@ -210,6 +225,13 @@ exchange_one(BcdTurns *t, BcdUnit *unit)
 	bool		has_key = false;
 	int			i;
 
+	if (bcd_item_lacks_same(item, &key))
+	{
+		record = bcd_rival_of(t, item, &key);
+		if (record && is_to_be_had(t, item, record, &key))
+			exchange(t, unit, record);
+		return record && record->owner == unit;
+	}
 	for (i = 0; !has_key && (field = bcd_resource_key(r, i)) != NULL; i++)
 		has_key = bcd_unique_of(r, item->wanted, field, &key);
 	if (!has_key || bcd_unique_has(r, bcd_record_after(item).known, &key))

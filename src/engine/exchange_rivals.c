@@ -76,20 +76,33 @@ bcd_wanted_keys(const BcdItem *item, BcdUnique *keys)
 	return n;
 }
 
+/*
+ * Has an item's row what no two records below one parent have in common, and
+ * which its record lacks, as far as is known?  No record is ever given it.
+ */
+bool
+bcd_item_lacks_same(const BcdItem *item, BcdUnique *key)
+{
+	const BcdResource *r = item->lane->feed->resource;
+
+	return r->same_by && item->wanted && bcd_unique_of(r, item->wanted, r->same_by, key) &&
+		!bcd_unique_has(r, bcd_record_after(item).known, key);
+}
+
 /* Finds the records that have what the items want. */
 void
 bcd_rivals_find(BcdTurns *t)
 {
 	const BcdResource *r = t->lane->feed->resource;
-	Datum	   *hashes = palloc(sizeof(Datum) * t->n * BCD_MAX_KEYS);
+	Datum	   *hashes = palloc(sizeof(Datum) * t->n * BCD_MAX_UNIQUE);
 	BcdUnique	key;
 	int			n = 0;
 	int			i;
 	int			j;
 
 	for (i = 0; i < t->n; i++)
-		for (j = 0; bcd_resource_key(r, j); j++)
-			if (bcd_unique_of(r, t->units[i].item->wanted, bcd_resource_key(r, j), &key))
+		for (j = 0; bcd_resource_unique(r, j); j++)
+			if (bcd_unique_of(r, t->units[i].item->wanted, bcd_resource_unique(r, j), &key))
 				hashes[n++] = Int64GetDatum(key.hash);
 	qsort(t->by_key, t->n, sizeof(BcdUnit *), compare_units);
 	t->holders = bcd_unique_holders(t->lane->feed, hashes, n, &t->nholders);

@@ -56,6 +56,8 @@ typedef struct BcdUnit
 	const char *held_up;		/* why that row cannot be read now, or NULL */
 	int			nwants;
 	BcdWant		wants[BCD_MAX_KEYS];
+	BcdWant		same;			/* the record that its row needs, if the row
+								 * of that is under way */
 	struct BcdUnit *visited;	/* the search for a circle that found it */
 } BcdUnit;
 
@@ -90,6 +92,7 @@ typedef struct BcdTurns
 } BcdTurns;
 
 extern int	bcd_wanted_keys(const BcdItem *item, BcdUnique *keys);
+extern bool bcd_item_lacks_same(const BcdItem *item, BcdUnique *key);
 extern void bcd_rivals_find(BcdTurns *t);
 extern BcdUnit *bcd_rivals_unit(const BcdTurns *t, const BcdLane *lane, const char *key);
 extern BcdRecord *bcd_rival_of(const BcdTurns *t, const BcdItem *item, const BcdUnique *key);

@@ -30,6 +30,7 @@
 #include "utils/memutils.h"
 
 #include "engine/collections.h"
+#include "engine/companions.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_order.h"
@@ -46,7 +47,9 @@
 #include "engine/lane.h"
 #include "engine/lane_held.h"
 #include "engine/natural_key.h"
+#include "engine/stage.h"
 #include "feed/feed.h"
+#include "payload/fixed.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link_unique.h"
@@ -144,17 +147,23 @@ decide_comes_back(BcdItem *item)
 	item->decision.pending = BCD_PENDING_READY;
 }
 
-/* Is one item about to be created with the natural key of another one? */
+/*
+ * Is one item about to be created with the natural key of another one, or with
+ * what no two records below their parent have in common?
+ */
 static bool
 is_twin(const BcdItem *item, const BcdItem *other)
 {
-	const char *parent = item->lane->feed->resource->parent;
-	const char *within = item->lane->feed->resource->within;
+	const BcdResource *r = item->lane->feed->resource;
+	BcdUnique	same;
 
-	return other != item && other->lane == item->lane && other->natural && other->natural_index == item->natural_index &&
-		bcd_record_after(other).store_id == 0 && strcmp(other->natural, item->natural) == 0 &&
-		(parent == NULL || bcd_payload_same(other->wanted, item->wanted, parent)) &&
-		(within == NULL || bcd_payload_same(other->wanted, item->wanted, within));
+	if (other == item || other->lane != item->lane || other->wanted == NULL || bcd_record_after(other).store_id != 0)
+		return false;
+	if (r->same_by)
+		return bcd_unique_of(r, item->wanted, r->same_by, &same) && bcd_unique_has(r, other->wanted, &same);
+	return other->natural && other->natural_index == item->natural_index && strcmp(other->natural, item->natural) == 0 &&
+		(r->parent == NULL || bcd_payload_same(other->wanted, item->wanted, r->parent)) &&
+		(r->within == NULL || bcd_payload_same(other->wanted, item->wanted, r->within));
 }
 
 static BcdItem *
@@ -169,8 +178,8 @@ twin_in(dlist_head *items, const BcdItem *item)
 }
 
 /*
- * Where the store would take a second create with a key for an update of what
- * the first one made: the item that is ahead with it, or NULL.
+ * Where the store would refuse a second create with the same, or take it for an
+ * update of what the first one made: the item that is ahead with it, or NULL.
  */
 static BcdItem *
 twin_ahead(const BcdTurns *t, const BcdItem *item)
@@ -226,13 +235,50 @@ is_held_back(BcdTurns *t, BcdItem *item)
 	return twin != NULL;
 }
 
+/*
+ * An item cannot have a record with what no two records below one parent have
+ * in common: another row has that record, or is going to.  False, and nothing
+ * is decided: it can, as far as is known.
+ */
+static bool
+is_refused_same(BcdTurns *t, BcdItem *item)
+{
+	const BcdFeed *feed = item->lane->feed;
+	BcdItemRecord record = bcd_record_after(item);
+	const BcdField *fixed = record.store_id ? bcd_fixed_difference(feed->resource, item->wanted, record.known) : NULL;
+	BcdUnique	key;
+	BcdRecord  *rival;
+	BcdItem    *twin;
+	const char *others_feed;
+	const char *others_key;
+	char	   *flaw;
+
+	if (!bcd_item_lacks_same(item, &key))
+		return false;
+	rival = bcd_rival_of(t, item, &key);
+	twin = rival || record.store_id ? NULL : twin_ahead(t, item);
+	if (rival == NULL && twin == NULL && fixed == NULL)
+		return false;
+	others_feed = rival ? rival->feed : twin ? twin->lane->feed->name : feed->name;
+	others_key = rival ? rival->key : twin ? twin->key : NULL;
+	flaw = rival ? psprintf("%s: record " INT64_FORMAT " of the store has the same, and is linked to source row %s",
+							key.field, rival->store_id, others_key) :
+		twin ? psprintf("%s: source row %s has the same", key.field, others_key) : bcd_fixed_flaw(fixed, record.known);
+	if (strcmp(others_feed, feed->name) != 0)
+		flaw = psprintf("%s of feed \"%s\"", flaw, others_feed);
+	bcd_decide_failed(item, BCD_INVALID, MemoryContextStrdup(item->cxt, flaw));
+	/* if that row is corrected, this one is tried again */
+	if (others_key)
+		note_waits(item, others_feed, others_key);
+	return true;
+}
+
 static void
 decide_goes(BcdTurns *t, BcdItem *item)
 {
 	BcdItemRecord record = bcd_record_after(item);
 
-
-	if (is_held_back(t, item))
+	if (is_held_back(t, item) || is_refused_same(t, item))
 		return;
 	if (record.store_id == 0)
 		bcd_item_wants_create(item);
@@ -241,10 +287,12 @@ decide_goes(BcdTurns *t, BcdItem *item)
 	else
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+		List	   *tasks = bcd_item_tasks(item);
+		BcdStage	stage = tasks != NIL ? bcd_stage_of(linitial(tasks)) : BCD_UPDATE;
 
-		if (!bcd_decide_tasks(item, bcd_item_tasks(item)))
+		if (!bcd_decide_tasks(item, tasks) && tasks == NIL)
 			item->decision.body = bcd_payload_empty();
-		bcd_decide_stage(item, BCD_UPDATE);
+		bcd_decide_stage(item, stage);
 		MemoryContextSwitchTo(old);
 	}
 	if (item->purpose == BCD_PURPOSE_GIVE_WAY)
@@ -262,10 +310,7 @@ decide(BcdTurns *t, BcdUnit *unit)
 			decide_goes(t, item);
 			break;
 		case GIVES_WAY:
-			bcd_decide_stage(item, BCD_UPDATE);
-			item->decision.purpose = BCD_PURPOSE_GIVE_WAY;
-			item->decision.link = BCD_LINK_ASIDE;
-			break;
+			break;				/* bcd_give_way() has decided it */
 		case WAITS:
 			decide_waits(unit);
 			break;
@@ -391,7 +436,8 @@ bcd_plan_turn(BcdLane *lane)
 {
 	BcdJob	   *job;
 
-	if (lane->gates->gate[BCD_TURN].queued == 0 || lane->gates->gate[BCD_TURN].flying > 0 || !is_due(lane))
+	if (lane->gates->gate[BCD_TURN].queued == 0 || lane->gates->gate[BCD_TURN].flying > 0 || !is_due(lane) ||
+		bcd_companions_wanted(lane))
 		return NULL;
 	lane->gates->looked_at = lane->gates->moved;
 	lane->gates->was_full = bcd_gates_exhausted(lane) || !bcd_lane_has_room(lane);

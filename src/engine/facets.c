@@ -26,7 +26,7 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/facets.h"
-#include "engine/natural_key.h"
+#include "engine/key_holders.h"
 #include "engine/reply_error.h"
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
@@ -128,7 +128,7 @@ decide_part(BcdItem *item, BcdStage stage, BcdOutcome part)
 	item->decision.part = part;
 	item->decision.part_stage = stage;
 	if (bcd_stage_is_collection(item->lane->feed->resource, stage))
-		item->decision.part_element = MemoryContextStrdup(item->cxt, bcd_element_words(linitial(item->tasks)));
+		item->decision.part_element = MemoryContextStrdup(item->cxt, bcd_elements_words(item));
 }
 
 /* Decides on the next part or, if there is none, the end of the row. */
@@ -139,11 +139,11 @@ go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 
 	if (tasks != NIL)
 	{
-		bcd_decide_stage(item, bcd_stage_of(linitial(tasks)));
+		bcd_decide_stage(item, bcd_stage_to_write(item, bcd_record_after(item).known, tasks));
 		d->has_tasks = true;
 		d->tasks = tasks;
 		/* limits for batches elsewhere do not apply at the next endpoint */
-		d->group = bcd_item_group(item->lane, item->attempts);
+		d->group = d->next == stage && item->group < BCD_PAGE_LIMIT ? item->group * 2 : bcd_item_group(item->lane, item->attempts);
 	}
 	else if (item->failure)
 		bcd_decide_failed(item, BCD_FAILED, item->failure);
@@ -166,7 +166,7 @@ bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
 	{
 		if (!bcd_stage_is_collection(item->lane->feed->resource, stage))
 			known = bcd_payload_merge(item->known, ((BcdTask *) linitial(item->tasks))->fields);
-		rest = list_copy_tail(item->tasks, 1);
+		rest = list_copy_tail(item->tasks, item->sends);
 	}
 	else if (item->tasks == NIL && item->parts == NIL)
 	{
@@ -268,7 +268,7 @@ bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
 	bool		is_part = bcd_stage_is_facet(stage);
 	List	   *rest = item->tasks;
 
-	if (stage == BCD_CREATE && bcd_item_has_nested(item))
+	if (stage == BCD_CREATE && bcd_body_is_nested(item, item->body))
 	{
 		/*
 		 * one element may be why the record was refused: they are sent one by

@@ -141,8 +141,15 @@ has_record(const dlist_head *items, int64 store_id)
 	return false;
 }
 
+/* May the requests of a stage change natural keys, or remove records? */
 static bool
-jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 store_id, int stages)
+is_concerned(const BcdResource *resource, BcdStage stage, bool updates)
+{
+	return stage == BCD_REMOVE || (updates && (stage == BCD_UPDATE || stage == bcd_stage_of_keys(resource)));
+}
+
+static bool
+jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 store_id, bool updates)
 {
 	dlist_iter	iter;
 
@@ -150,7 +157,7 @@ jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 stor
 	{
 		BcdJob	   *job = dlist_container(BcdJob, node, iter.cur);
 
-		if ((stages & (1 << job->stage)) != 0 && job->lane->feed->resource == resource &&
+		if (is_concerned(resource, job->stage, updates) && job->lane->feed->resource == resource &&
 			has_record(&job->items, store_id))
 			return true;
 	}
@@ -158,40 +165,40 @@ jobs_have_record(const dlist_head *jobs, const BcdResource *resource, int64 stor
 }
 
 /*
- * Is an item with this record, of the lane's resource, in one of these stages,
- * waiting or under way?
+ * Is an item with this record, of the lane's resource, about to be removed, or,
+ * if updates count, to be changed: waiting or under way?
  */
 static bool
-is_in_stages(BcdLane *lane, int64 store_id, int stages)
+is_concerned_now(BcdLane *lane, int64 store_id, bool updates)
 {
 	BcdRun	   *run = lane->run;
 	const BcdResource *resource = lane->feed->resource;
 	int			i;
+	int			stage;
 
 	for (i = 0; i < run->nlanes; i++)
 	{
 		BcdGates   *gates = bcd_run_gates(run, i);
 
-		if (gates && gates->resource == resource &&
-			(((stages & (1 << BCD_UPDATE)) != 0 && has_record(&gates->gate[BCD_UPDATE].queue, store_id)) ||
-			 has_record(&gates->gate[BCD_REMOVE].queue, store_id)))
-			return true;
+		for (stage = 0; gates && gates->resource == resource && stage < BCD_STAGES; stage++)
+			if (is_concerned(resource, stage, updates) && has_record(&gates->gate[stage].queue, store_id))
+				return true;
 	}
-	return jobs_have_record(&run->jobs, resource, store_id, stages) ||
-		jobs_have_record(&run->unsettled, resource, store_id, stages);
+	return jobs_have_record(&run->jobs, resource, store_id, updates) ||
+		jobs_have_record(&run->unsettled, resource, store_id, updates);
 }
 
 /* Is a record about to be changed or removed? */
 bool
 bcd_record_is_written(BcdLane *lane, int64 store_id)
 {
-	return is_in_stages(lane, store_id, 1 << BCD_UPDATE | 1 << BCD_REMOVE);
+	return is_concerned_now(lane, store_id, true);
 }
 
 bool
 bcd_record_is_leaving(BcdLane *lane, int64 store_id)
 {
-	return is_in_stages(lane, store_id, 1 << BCD_REMOVE);
+	return is_concerned_now(lane, store_id, false);
 }
 
 /* Notes that an item's record is no longer in the store. */
@@ -388,6 +395,8 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	}
 	take_over(item, &d);
 	bcd_item_keep_part(item, &d);
+	if (d.part != BCD_NO_OUTCOME)
+		item->prepared = 0;
 	/* the batch was refused, or its reply covers only a part of it */
 	if (d.link == BCD_LINK_PUT)
 		item->unsure = false;

@@ -22,6 +22,7 @@
 #include "engine/keyed.h"
 #include "engine/lost_create.h"
 #include "engine/referrers.h"
+#include "engine/stage.h"
 #include "payload/address.h"
 #include "tables/link_doubt.h"
 #include "tables/link_write.h"
@@ -42,7 +43,7 @@ is_back(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
 
-	return d->back || (item->wanted && (d->outcome == BCD_UPDATED || (d->part == BCD_UPDATED && d->part_stage == BCD_UPDATE)));
+	return d->back || (item->wanted && (d->outcome == BCD_UPDATED || (d->part == BCD_UPDATED && d->part_stage == bcd_stage_of_keys(item->lane->feed->resource))));
 }
 
 /* Writes the links of items that are to be linked. */

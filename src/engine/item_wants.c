@@ -6,6 +6,7 @@
 
 #include "utils/memutils.h"
 
+#include "engine/companions.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/facets.h"
@@ -45,10 +46,10 @@ bcd_item_wants_tasks(BcdItem *item, List *tasks)
 		bcd_keyed_wants(item, tasks);
 	else if (tasks != NIL)
 	{
-		if (!bcd_decide_tasks(item, tasks))
-			bcd_decide_stage(item, bcd_stage_of(linitial(tasks)));
-		else
-			bcd_decide_stage(item, bcd_item_claims_key(item, record.known) ? BCD_TURN : BCD_UPDATE);
+		BcdStage	stage = bcd_stage_to_write(item, record.known, tasks);
+
+		(void) bcd_decide_tasks(item, tasks);
+		bcd_decide_stage(item, stage);
 	}
 	else if (record.looked_up)
 		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
@@ -71,7 +72,9 @@ bcd_item_wants_write(BcdItem *item, bool was_read)
 
 	bcd_difference(item->lane->feed, item->key, &row, record.store_id, record.known, &d);
 	MemoryContextSwitchTo(old);
-	if (d.need == BCD_NEEDS_MENDING)
+	if (d.need == BCD_NEEDS_MENDING && d.exchanges && item->lane->run->kind->claims)
+		bcd_decide_stage(item, BCD_TURN);
+	else if (d.need == BCD_NEEDS_MENDING)
 		bcd_decide_failed(item, BCD_INVALID, (char *) d.reason);
 	else if (d.need == BCD_NEEDS_READING && was_read)
 		bcd_decide_failed(item, BCD_FAILED,
@@ -98,6 +101,7 @@ bcd_item_wants_create(BcdItem *item)
 	{
 		(void) bcd_decide_tasks(item, bcd_item_tasks(item));
 		bcd_decide_stage(item, BCD_CREATE);
+		bcd_companions_join(item);
 		bcd_seek_note(item);
 	}
 	MemoryContextSwitchTo(old);

@@ -19,6 +19,7 @@
 #include "engine/lane_held.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
+#include "engine/stage.h"
 #include "feed/feed.h"
 #include "fold/fold.h"
 #include "payload/payload.h"
@@ -49,6 +50,7 @@ static bool
 has_left_key(BcdItem *item, const BcdRow *row)
 {
 	const BcdResource *r = item->lane->feed->resource;
+	const char *scope = bcd_resource_scope(r, bcd_resource_key(r, item->natural_index));
 	char	   *natural;
 
 	if (row->state != BCD_ROW_FOUND)
@@ -56,8 +58,7 @@ has_left_key(BcdItem *item, const BcdRow *row)
 	natural = bcd_payload_text(row->payload, bcd_resource_key(r, item->natural_index));
 	return natural == NULL || strcmp(bcd_folded(natural), bcd_folded(item->natural)) != 0 ||
 		(r->within && !bcd_payload_same(row->payload, item->wanted, r->within)) ||
-		(r->parent && bcd_payload_integer(row->payload, r->parent) !=
-		 bcd_payload_integer(item->wanted, r->parent));
+		(scope && bcd_payload_integer(row->payload, scope) != bcd_payload_integer(item->wanted, scope));
 }
 
 /* The row whose record has what an item needs */
@@ -244,7 +245,7 @@ bcd_look_for_holder(BcdItem *item)
 
 	for (i = 0; item->wanted && (field = bcd_resource_key(r, i)) != NULL; i++)
 		gets_key |= bcd_payload_has(item->wanted, field) && !bcd_payload_same(item->wanted, known, field);
-	if (!r->twin_is_refused || item->refused_at != BCD_UPDATE || !gets_key || item->clashes > CLASHES)
+	if (!r->twin_is_refused || item->refused_at != bcd_stage_of_keys(r) || !gets_key || item->clashes > CLASHES)
 		return false;
 	bcd_decide_lookup(item, BCD_REASON_KEY_HOLDER);
 	return true;
@@ -268,7 +269,7 @@ bcd_decide_key_holder(BcdItem *item, int64 store_id, const cJSON *record)
 		if (store_id != 0)
 			bcd_decide_refusal(item);
 		else
-			bcd_decide_stage(item, BCD_UPDATE);
+			bcd_decide_stage(item, item->refused_at);
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "engine/key_holders.h"
 #include "engine/natural_key.h"
 #include "engine/referrers.h"
+#include "engine/stage.h"
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -130,6 +131,7 @@ bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
 {
 	const BcdResource *r = item->lane->feed->resource;
 	Jsonb	   *wanted = bcd_identity(item);
+	const char *scope;
 	Jsonb	   *has;
 	JsonbValue	v;
 
@@ -137,8 +139,9 @@ bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id)
 	v.val.string.val = item->natural;
 	v.val.string.len = strlen(item->natural);
 	has = bcd_payload_set(NULL, bcd_resource_key(r, item->natural_index), &v);
-	if (r->parent)
-		has = bcd_payload_set_integer(has, r->parent, bcd_payload_integer(wanted, r->parent));
+	scope = bcd_resource_scope(r, bcd_resource_key(r, item->natural_index));
+	if (scope)
+		has = bcd_payload_set_integer(has, scope, bcd_payload_integer(wanted, scope));
 	has = bcd_payload_merge(has, bcd_within_of(r, wanted));
 	bcd_link_learn(feed, store_id, bcd_resource_key(r, item->natural_index), has);
 }
@@ -151,11 +154,24 @@ static bool
 is_the_same(const BcdItem *item, Jsonb *known, const char *natural)
 {
 	const BcdResource *r = item->lane->feed->resource;
+	const char *scope = bcd_resource_scope(r, natural);
 
 	return bcd_payload_same(item->wanted, known, natural) &&
-		(r->parent == NULL || bcd_payload_same(item->wanted, known, r->parent)) &&
+		(scope == NULL || bcd_payload_same(item->wanted, known, scope)) &&
 		(r->within == NULL || bcd_payload_same(item->wanted, known, r->within)) &&
 		(r->defaulted == NULL || bcd_payload_same(item->wanted, known, r->defaulted));
+}
+
+/*
+ * The stage of an item that is going to do these tasks; of its record, this is
+ * known.  A natural key that the record does not have is written in turn.
+ */
+BcdStage
+bcd_stage_to_write(const BcdItem *item, Jsonb *known, List *tasks)
+{
+	BcdStage	stage = bcd_stage_of(linitial(tasks));
+
+	return stage == bcd_stage_of_keys(item->lane->feed->resource) && bcd_item_claims_key(item, known) ? BCD_TURN : stage;
 }
 
 /*

@@ -39,6 +39,7 @@ extern bool bcd_unique_is_whole(const BcdFeed *feed);
 extern BcdHolder *bcd_unique_holders(const BcdFeed *feed, Datum *hashes, int nhashes, int *n);
 extern void bcd_unique_assign(const BcdFeed *feed, char **keys, int64 *store_ids, int n);
 extern void bcd_unique_learn(BcdItem *item, const char *feed, int64 store_id);
+extern BcdStage bcd_stage_to_write(const BcdItem *item, Jsonb *known, List *tasks);
 extern bool bcd_item_claims_key(const BcdItem *item, Jsonb *known);
 
 #endif							/* BCD_KEY_HOLDERS_H */

@@ -129,8 +129,20 @@ list_job(BcdLane *lane)
 	return key_job(view, &asked, n);
 }
 
-static BcdJob *
-single_job(BcdLane *lane)
+/*
+ * Is an item looked up in the whole store, since any record may have its key,
+ * although its own can only be found below its parent?
+ */
+bool
+bcd_is_sought_everywhere(const BcdItem *item)
+{
+	return item->lane->feed->resource->keys_everywhere &&
+		(item->lookup_reason == BCD_REASON_KEY_HOLDER || item->lookup_reason == BCD_REASON_NEXT_HOLDER);
+}
+
+/* Returns a request that looks up the first item of the queue alone. */
+BcdJob *
+bcd_single_lookup(BcdLane *lane)
 {
 	Asked		asked = {lane, {bcd_item_pop(lane, BCD_LOOKUP)}};
 
@@ -211,11 +223,11 @@ bcd_plan_lookup(BcdLane *lane)
 	if (lane->gates->index && (bcd_index_is_outdated(lane) || (!alone && bcd_outdates_index(first))))
 		bcd_index_free(lane);
 	if (alone && (!r->small || bcd_outdates_index(first)))
-		return single_job(lane);
+		return bcd_single_lookup(lane);
 	if (lane->gates->index == NULL)
 	{
 		if (alone && lane->gates->lookups + lane->gates->gate[BCD_LOOKUP].queued <= SINGLE_LOOKUPS)
-			return single_job(lane);
+			return bcd_single_lookup(lane);
 		bcd_index_create(lane);
 	}
 	return bcd_plan_index(lane);
@@ -235,7 +247,7 @@ key_beside(BcdLane *lane, BcdItem *item, const cJSON *record)
 
 	if (!cJSON_IsString(value) || bcd_record_is_apart(item, record))
 		return NULL;
-	if (r->parent &&
+	if (r->parent && !bcd_is_sought_everywhere(item) &&
 		(!bcd_json_field_int64(record, r->parent, &scope) ||
 		 scope != bcd_scope_of(lane, item)))
 		return NULL;

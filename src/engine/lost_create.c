@@ -27,6 +27,7 @@
 
 #include "base/db.h"
 #include "engine/collections.h"
+#include "engine/companions.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/facets.h"
@@ -107,6 +108,7 @@ identity(BcdItem *item)
 bool
 bcd_look_for_lost_create(BcdItem *item)
 {
+	bcd_companion_resolve(item);
 	if (item->lost_create == NULL || item->store_id != 0 ||
 		(item->wanted && !item->moving &&
 		 same_identity(item->lane->feed->resource, item->lost_create, item->wanted)))
@@ -163,7 +165,7 @@ bcd_found_own_create(const BcdItem *item)
 void
 bcd_seek_note(BcdItem *item)
 {
-	if (item->lost_create == NULL || bcd_nested_of(item, item->decision.body) || item->remembered ||
+	if (item->lost_create == NULL || bcd_body_is_nested(item, item->decision.body) || item->remembered ||
 		!same_identity(item->lane->feed->resource, item->lost_create, item->wanted))
 		item->decision.lost_create = identity(item);
 }
@@ -176,11 +178,13 @@ static bool
 is_changed(const BcdItem *item, BcdStage stage)
 {
 	const BcdDecision *d = &item->decision;
+	/* nothing is claimed for a row whose record only gives something up */
+	bool		none = d->purpose == BCD_PURPOSE_LET_GO;
 	bool		over = d->no_lost_create || d->link == BCD_LINK_PUT ||
 	(bcd_record_after(item).linked && item->lookup_reason != BCD_REASON_LOST_CREATE);
 
-	return d->unsent || d->lost_create || (over && item->lost_create && d->pending != BCD_PENDING_DONE) ||
-		bcd_item_changes_intent(item, stage);
+	return !none && (d->unsent || d->lost_create || (over && item->lost_create && d->pending != BCD_PENDING_DONE) ||
+					 bcd_item_changes_intent(item, stage));
 }
 
 /* Returns the new pending.intent of an item; NULL: none. */

@@ -171,6 +171,21 @@ bcd_look_up_next_key(BcdItem *item)
 	return true;
 }
 
+/*
+ * The create of an item was refused as a duplicate, but not of a record below
+ * its parent.  Decides that its key is looked for in the whole store; false, and
+ * nothing is decided: there it may be.
+ */
+bool
+bcd_look_everywhere(BcdItem *item)
+{
+	if (!item->lane->feed->resource->keys_everywhere)
+		return false;
+	bcd_decide_stage(item, BCD_LOOKUP);
+	item->decision.lookup_reason = BCD_REASON_NEXT_HOLDER;
+	return true;
+}
+
 /* Returns the parent within which the natural key is unique; 0: none. */
 int64
 bcd_scope_of(BcdLane *lane, BcdItem *item)

@@ -15,6 +15,7 @@ extern void bcd_decide_lookup(BcdItem *item, BcdLookupReason reason);
 extern void bcd_decide_find(BcdItem *item);
 extern void bcd_decide_own_key(BcdItem *item);
 extern bool bcd_look_up_next_key(BcdItem *item);
+extern bool bcd_look_everywhere(BcdItem *item);
 extern bool bcd_facet_has_key(const BcdItem *item, BcdStage stage);
 extern bool bcd_record_is_apart(const BcdItem *item, const cJSON *record);
 extern int64 bcd_scope_of(BcdLane *lane, BcdItem *item);

@@ -15,6 +15,7 @@
 #include "engine/batch_parents.h"
 #include "engine/choice_ids.h"
 #include "engine/choice_plan.h"
+#include "engine/collections.h"
 #include "engine/directory.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
@@ -107,16 +108,16 @@ following(BcdLane *lane, BcdStage stage, BcdItem *item, int most)
 	return n;
 }
 
-/* Returns the task of an item in a stage that writes. */
+/* Returns the nth task of an item in a stage that writes. */
 static BcdTask *
-task_of(const BcdItem *item, BcdStage stage)
+nth_task_of(const BcdItem *item, BcdStage stage, int nth)
 {
 	const BcdFeed *feed = item->lane->feed;
 	const BcdResource *r = feed->resource;
 	BcdTask    *task = palloc0(sizeof(BcdTask));
 
 	if (bcd_stage_is_facet(stage))
-		*task = *(BcdTask *) linitial(item->tasks);
+		*task = *(BcdTask *) list_nth(item->tasks, nth);
 	else
 	{
 		task->resource = r;
@@ -134,13 +135,35 @@ task_of(const BcdItem *item, BcdStage stage)
 	}
 	if (stage == BCD_CREATE)
 		task->fields = bcd_body_of_new(r, item->body, r->defaulted ? bcd_default_of(item->lane, item) : 0);
-	if (stage == BCD_CREATE && r->choices)
-		task->fields = bcd_choice_ids_put(item, task->fields);
+	if (bcd_stage_choices(r, stage))
+		task->fields = bcd_choice_ids_put(item, stage, task->fields);
 	if (item->store_id != 0 && task->facet->collection)
 		task->parent = psprintf(INT64_FORMAT, item->store_id);
 	else if (item->store_id != 0)
 		task->id = psprintf(INT64_FORMAT, item->store_id);
 	return task;
+}
+
+static BcdTask *
+task_of(const BcdItem *item, BcdStage stage)
+{
+	return nth_task_of(item, stage, 0);
+}
+
+/*
+ * Appends the tasks of an item that one request can do: one, or several
+ * elements of a collection, up to most.  Returns their new number.
+ */
+static int
+add_tasks(BcdItem *item, BcdStage stage, BcdTask **tasks, int n, int most)
+{
+	int			ready = bcd_tasks_together(item, stage);
+	int			i;
+
+	item->sends = Min(ready, Min(most, item->group));
+	for (i = 0; i < item->sends; i++)
+		tasks[n + i] = nth_task_of(item, stage, i);
+	return n + item->sends;
 }
 
 /*
@@ -220,27 +243,30 @@ static BcdJob *
 request_for(BcdLane *lane, BcdStage stage, int n)
 {
 	const BcdEndpoint *endpoint = lane->gates->gate[stage].endpoint;
-	BcdTask   **tasks = palloc(sizeof(BcdTask *) * n);
+	int			most = Max(bcd_batch_limit(lane, stage), n);
+	BcdTask   **tasks = palloc(sizeof(BcdTask *) * most);
 	BcdItem   **items = palloc(sizeof(BcdItem *) * n);
 	StringInfoData body;
 	StringInfoData url;
 	BcdJob	   *job;
+	int			ntasks = 0;
+	int			nitems;
 	int			i;
 
-	for (i = 0; i < n; i++)
+	for (nitems = 0; nitems < n && ntasks < most; nitems++)
 	{
-		items[i] = bcd_item_pop(lane, stage);
-		tasks[i] = task_of(items[i], stage);
+		items[nitems] = bcd_item_pop(lane, stage);
+		ntasks = add_tasks(items[nitems], stage, tasks, ntasks, most - ntasks);
 	}
 	initStringInfo(&body);
-	bcd_body_append(&body, tasks, n);
+	bcd_body_append(&body, tasks, ntasks);
 	initStringInfo(&url);
-	appendStringInfoString(&url, bcd_task_path(tasks, n));
-	bcd_append_reply_fields(&url, lane, stage, n);
+	appendStringInfoString(&url, bcd_task_path(tasks, ntasks));
+	bcd_append_reply_fields(&url, lane, stage, ntasks);
 	job = bcd_job_create(lane, stage, endpoint->method, url.data,
 						 endpoint->body == BCD_NO_BODY ? NULL : body.data);
 	job->read = bcd_reply_read;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < nitems; i++)
 		bcd_job_take(job, items[i]);
 	return job;
 }
@@ -274,7 +300,7 @@ create_job(BcdLane *lane, bool *drains)
 
 	if (lane->gates->gate[BCD_CREATE].queued > 0 && bcd_store_room(lane) == 0)
 		return bcd_plan_full(lane);
-	if (lane->feed->resource->choices && !bcd_plan_choices(lane, &job))
+	if (bcd_stage_choices(lane->feed->resource, BCD_CREATE) && !bcd_plan_choices(lane, BCD_CREATE, &job))
 		return job;
 	return write_job(lane, BCD_CREATE, drains);
 }
@@ -317,6 +343,12 @@ facet_job(BcdLane *lane, bool *drains)
 			continue;
 		if ((job = merged_job(lane, stage)) != NULL)
 			return job;
+		if (bcd_stage_choices(lane->feed->resource, stage) && !bcd_plan_choices(lane, stage, &job))
+		{
+			if (job)
+				return job;
+			continue;
+		}
 		n = lane->run->alone ? 0 : group_size(lane, stage);
 		if (n > 0 && endpoint->alone && lane->run->writing > 0)
 			*drains = true;

@@ -142,13 +142,11 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 		bcd_not_put_back(item, text);
 	else if (!bcd_is_write(job))
 		decide_trouble(job, item, text);	/* a read cannot meet a duplicate */
-	else if (bcd_facet_has_key(item, job->stage) && item->attempts + 1 < MOST_CLASHES)
-		bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true, job->run->spread), text);
-	else if (bcd_stage_is_facet(job->stage))
+	else if (bcd_stage_is_facet(job->stage) && !bcd_facet_has_key(item, job->stage))
 		decide_refused(job, item, text);	/* nor can a record without a key */
 	else if (may_look_again(item) && item->clashes < MOST_CLASHES && item->wanted)
 	{
-		bcd_decide_lookup(item, job->stage == BCD_UPDATE ? BCD_REASON_KEY_HOLDER : BCD_REASON_REFUSED_CREATE);
+		bcd_decide_lookup(item, job->stage == BCD_CREATE ? BCD_REASON_REFUSED_CREATE : BCD_REASON_KEY_HOLDER);
 		if (item->decision.leaves)
 			return;
 		item->decision.clashes = true;
@@ -310,6 +308,8 @@ judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
 		/* someone else may have made it in the meantime */
 		if (verdict == BCD_TROUBLE || verdict == BCD_CONFLICT)
 			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
+		else if (bcd_stage_is_facet(job->stage))
+			bcd_decide_refused_at(item, job->stage, (int) job->request->status, MemoryContextStrdup(item->cxt, text));
 		else
 			bcd_decide_refused(item, MemoryContextStrdup(item->cxt, text));
 	}
@@ -319,6 +319,7 @@ judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
 static void
 judge_items(BcdJob *job, BcdVerdict verdict)
 {
+	int			records = bcd_job_records(job);
 	dlist_iter	iter;
 	char	   *text;
 
@@ -352,9 +353,9 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		decide_again(job);
 		return;
 	}
-	if (job->nitems > 1 && ((verdict == BCD_TOO_LARGE && bcd_is_write(job)) ||
-							(verdict == BCD_REFUSED && bcd_blames_size(text, job->nitems))))
-		bcd_batch_too_large(job->lane, job->stage, job->nitems);
+	if (records > 1 && ((verdict == BCD_TOO_LARGE && bcd_is_write(job)) ||
+						(verdict == BCD_REFUSED && bcd_blames_size(text, records))))
+		bcd_batch_too_large(job->lane, job->stage, records);
 	else if (verdict == BCD_GONE && bcd_read_all_first(job))
 		return;
 	else if (verdict == BCD_GONE && were_read(job))
@@ -364,7 +365,8 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	else if ((verdict == BCD_REFUSED || verdict == BCD_CONFLICT) && bcd_set_apart(job))
 		return;
 	/* all records of a delete are read at once */
-	if (verdict != BCD_TROUBLE && !(verdict == BCD_GONE && job->stage == BCD_REMOVE) && bcd_split(job, (job->nitems + 1) / 2))
+	if (verdict != BCD_TROUBLE && !(verdict == BCD_GONE && job->stage == BCD_REMOVE) &&
+		(bcd_split(job, (records + 1) / 2) || bcd_split_elements(job)))
 		return;
 	dlist_foreach(iter, &job->items)
 	{

@@ -190,7 +190,7 @@ decide_written(BcdItem *item, BcdStage stage, const cJSON *record)
 	else if (stage == BCD_CREATE)
 		bcd_decide_part(item, stage, BCD_CREATED, bcd_known_created(item, record));
 	else if (bcd_stage_is_collection(item->lane->feed->resource, stage))
-		bcd_decide_part(item, stage, bcd_element_outcome(item), bcd_known_with_element(item, record));
+		bcd_decide_part(item, stage, bcd_element_outcome(item), bcd_known_with_elements(item, record));
 	else if (item->wanted == NULL)
 		bcd_decide_part(item, stage, BCD_HIDDEN, bcd_payload_merge(item->known, item->body));
 	else
@@ -470,7 +470,8 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		bcd_set_apart(job))
 		return;
 	/* such batches may be large */
-	if (partial && (bcd_stage_is_facet(job->stage) || bcd_is_keyed(first)) && bcd_split(job, (job->nitems + 1) / 2))
+	if (partial && (bcd_stage_is_facet(job->stage) || bcd_is_keyed(first)) &&
+		(bcd_split(job, (bcd_job_records(job) + 1) / 2) || bcd_split_elements(job)))
 		return;
 	if (partial && job->nitems > 1)
 	{

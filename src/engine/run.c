@@ -20,6 +20,7 @@
 #include "base/debug.h"
 #include "base/shmem.h"
 #include "engine/claim.h"
+#include "engine/companions.h"
 #include "engine/directory.h"
 #include "engine/endpoint.h"
 #include "engine/adjust.h"
@@ -362,8 +363,15 @@ lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
 	while (may_claim(lane) && !lane->altered &&
 		   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
 		bcd_refill(run, lane);
+	while (bcd_companions_wanted(lane) && bcd_now_ms() - now <= BCD_CLAIM_MS)
+		bcd_companions_gather(lane);
 	*wait = dispatch(run, lane, now);
 	show(run, now);				/* the next step may be a long time away */
+	if (bcd_companions_wanted(lane))
+	{
+		*wait = 0;
+		return false;
+	}
 	if (may_claim(lane))
 	{
 		*wait = Max(run->wake_at - now, 0);

@@ -93,6 +93,7 @@ start_round(BcdRun *run)
 		if (!lane->passed_over)
 			bcd_queue_claimed(lane, NULL);
 		lane->held_up = 0;
+		lane->gathered = false;
 
 		/*
 		 * creates whose reply was lost may have made records since it was

@@ -157,7 +157,7 @@ decide_twins(BcdJob *job)
 					bcd_decide_wait(item, TWIN_MS, MemoryContextStrdup(item->cxt,
 																	   psprintf("the record that may belong to this row was also found for row %s", other->key)));
 				else
-					bcd_decide_taken(item, found, other->key);
+					bcd_decide_taken_by(item, found, other);
 				break;
 			}
 		}

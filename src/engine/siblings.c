@@ -41,6 +41,7 @@
 #include "resource/resource.h"
 #include "store/paging.h"
 #include "tables/link.h"
+#include "tables/link_unique.h"
 
 /* Bytes of ids in a query string; the API documents no limit */
 #define QUERY_BYTES		4000
@@ -121,7 +122,7 @@ choose(BcdLane *lane, BcdStage stage, Parents *parents)
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		int64		parent = parent_of(item, stage);
 
-		if (Min(batch, item->group) != limit || parent == 0)
+		if (Min(batch, item->group) != limit || parent == 0 || (stage == BCD_LOOKUP && bcd_is_sought_everywhere(item)))
 			break;
 		if (n >= limit || (parent != last && parents->n * ID_BYTES > QUERY_BYTES))
 		{
@@ -189,9 +190,22 @@ find_record(BcdJob *job, BcdItem *item, const ListPage *page, bool *by_key)
 	return NULL;
 }
 
+/* Notes that a linked record has what no two siblings have in common. */
+static void
+learn_same(const BcdItem *item, int64 id)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	Jsonb	   *has = bcd_payload_set_integer(NULL, r->parent, bcd_payload_integer(item->wanted, r->parent));
+	JsonbValue	v;
+
+	if (getKeyJsonValueFromContainer(&item->wanted->root, r->same_by, strlen(r->same_by), &v))
+		bcd_link_learn(item->lane->feed->name, id, r->same_by, bcd_payload_set(has, r->same_by, &v));
+}
+
 /*
  * A record that has not the natural key of an item's row, but what no two
- * siblings have in common, is the row's, unless another row has it.
+ * siblings have in common, is the row's, unless another row has it.  Then the
+ * two are considered together: that row may need another record.
  */
 static bool
 is_another_row(BcdItem *item, int64 id)
@@ -204,11 +218,16 @@ is_another_row(BcdItem *item, int64 id)
 		return false;
 	if (held_up)
 		bcd_decide_held_up(item, held_up);
-	else
+	else if (!item->lane->run->kind->claims)
 		bcd_decide_failed(item, BCD_FAILED,
 						  MemoryContextStrdup(item->cxt,
 											  psprintf("%s: record " INT64_FORMAT " of the store has the same, and is linked to source row %s",
 													   feed->resource->same_by, id, other)));
+	else
+	{
+		learn_same(item, id);
+		bcd_decide_stage(item, BCD_TURN);
+	}
 	return true;
 }
 
@@ -280,7 +299,7 @@ read_page(BcdJob *job, const cJSON *reply)
 		job->doubt = "the store's list changed while it was read";
 		return;
 	}
-	if (r->choices && job->stage == BCD_LOOKUP)
+	if (r->facets->choices && job->stage == BCD_LOOKUP)
 		bcd_choice_ids_count(lane, data);
 	page.data = data;
 	bcd_page_sort(&page.records, data, r->id);
@@ -464,6 +483,8 @@ bcd_plan_siblings(BcdLane *lane, BcdStage stage)
 		return page_job(lane, stage, view, n);
 	if (view->whole)
 		return whole_job(lane);
+	if (stage == BCD_LOOKUP && bcd_is_sought_everywhere(dlist_head_element(BcdItem, node, &gate->queue)))
+		return bcd_single_lookup(lane);
 	if (parent_of(dlist_head_element(BcdItem, node, &gate->queue), stage) == 0)
 		return stage == BCD_READ && r->view_one.endpoint ? one_job(lane) : nowhere_job(lane, stage);
 	n = choose(lane, stage, &parents);

@@ -21,12 +21,12 @@ static const struct
 	[BCD_CLAIM] = {"CLAIM", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE) | TO(REMOVE) | TO(FACET)},
 	[BCD_LOOKUP] = {"LOOKUP", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE) | TO(REMOVE) | TO(FACET)},
 	[BCD_READ] = {"READ", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(REMOVE) | TO(FACET)},
-	[BCD_RECHECK] = {"RECHECK", TO(UPDATE) | TO(REMOVE)},
+	[BCD_RECHECK] = {"RECHECK", TO(READ) | TO(UPDATE) | TO(REMOVE) | TO(FACET)},
 	[BCD_TURN] = {"TURN", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(CREATE) | TO(UPDATE) | TO(FACET)},
 	[BCD_CREATE] = {"CREATE", TO(LOOKUP) | TO(TURN) | TO(CREATE) | TO(FACET)},
 	[BCD_UPDATE] = {"UPDATE", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(FACET)},
-	[BCD_REMOVE] = {"REMOVE", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(REMOVE)},
-	[BCD_FACET] = {"FACET", TO(READ) | TO(UPDATE) | TO(FACET)},
+	[BCD_REMOVE] = {"REMOVE", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(REMOVE) | TO(FACET)},
+	[BCD_FACET] = {"FACET", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(FACET)},
 };
 
 /* All facets but the first have the same transitions. */
@@ -45,11 +45,13 @@ bcd_stage_is_facet(BcdStage stage)
 
 /*
  * Each facet other than the first has a stage for its updates, and, if it is a
- * collection, for records that are added and for those that are removed.
+ * collection, for fields of elements that are updated alone, for elements that
+ * are added and for those that are removed.
  */
 enum
 {
 	UPDATES,
+	SINGLES,
 	ADDITIONS,
 	REMOVALS,
 	STAGES_OF_FACET
@@ -81,7 +83,18 @@ bcd_stage_of(const BcdTask *task)
 	if (stage == BCD_UPDATE && task->action == &facet->remove)
 		return BCD_REMOVE;
 	Assert(stage != BCD_UPDATE || task->action == &facet->update);
-	return stage + (task->action == &facet->create ? ADDITIONS : task->action == &facet->remove ? REMOVALS : UPDATES);
+	return stage + (task->action == &facet->create ? ADDITIONS : task->action == &facet->remove ? REMOVALS :
+					task->action == &facet->alone ? SINGLES : UPDATES);
+}
+
+/* The stage whose requests change the natural keys of records that exist. */
+BcdStage
+bcd_stage_of_keys(const BcdResource *resource)
+{
+	const char *key = bcd_resource_key(resource, 0);
+
+	return key == NULL ? BCD_UPDATE :
+		bcd_stage_of_facet(bcd_resource_facet_of(resource, bcd_resource_field(resource, key)) - resource->facets);
 }
 
 /* Do the requests of a stage change the store? */
@@ -123,7 +136,8 @@ bcd_stage_action(const BcdResource *resource, BcdStage stage)
 		int			kind = (stage - BCD_FACET) % STAGES_OF_FACET;
 
 		facet += bcd_stage_nth_facet(stage);
-		return kind == ADDITIONS ? &facet->create : kind == REMOVALS ? &facet->remove : &facet->update;
+		return kind == ADDITIONS ? &facet->create : kind == REMOVALS ? &facet->remove :
+			kind == SINGLES ? &facet->alone : &facet->update;
 	}
 	return stage == BCD_CREATE ? &facet->create :
 		stage == BCD_UPDATE ? &facet->update : &facet->remove;

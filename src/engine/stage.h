@@ -11,6 +11,7 @@ extern bool bcd_stage_is_facet(BcdStage stage);
 extern int	bcd_stage_nth_facet(BcdStage stage);
 extern BcdStage bcd_stage_of_facet(int nth);
 extern BcdStage bcd_stage_of(const BcdTask *task);
+extern BcdStage bcd_stage_of_keys(const BcdResource *resource);
 extern bool bcd_stage_writes(BcdStage stage);
 extern bool bcd_stage_reads(BcdStage stage);
 extern bool bcd_stage_may_follow(BcdStage from, BcdStage to);

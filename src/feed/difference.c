@@ -122,8 +122,8 @@ of_found(const BcdTaskRow *row, BcdDifference *d)
 	if (fixed)
 	{
 		d->need = BCD_NEEDS_MENDING;
-		d->reason = psprintf("%s: the record has %s, which cannot be changed in the store",
-							 fixed->name, bcd_payload_text(row->known, fixed->name));
+		d->reason = bcd_fixed_flaw(fixed, row->known);
+		d->exchanges = row->resource->same_by && strcmp(fixed->name, row->resource->same_by) == 0;
 		return;
 	}
 	unread = bcd_tasks_unread(row);

@@ -27,6 +27,7 @@ typedef struct BcdDifference
 	BcdNeed		need;
 	List	   *tasks;			/* by which the store gets it (BcdTask) */
 	const char *reason;
+	bool		exchanges;		/* unless it can have another row's record */
 } BcdDifference;
 
 extern void bcd_difference(const BcdFeed *feed, const char *key, const BcdRow *row,

@@ -41,6 +41,26 @@ static struct
 	const char *store;			/* that the row is for; NULL: any */
 }			reference;
 
+/* A row that counts as linked, although it has no record yet */
+static struct
+{
+	const char *feed;			/* NULL: none */
+	const char *key;
+	int64		store_id;
+}			assumed;
+
+/*
+ * From now on, references to a row without a link have this id; feed NULL: no
+ * longer.
+ */
+void
+bcd_ref_assume(const char *feed, const char *key, int64 store_id)
+{
+	assumed.feed = feed;
+	assumed.key = key;
+	assumed.store_id = store_id;
+}
+
 /*
  * Called before a row is read, for a store; what is noted about the row is
  * allocated in cxt.
@@ -377,6 +397,8 @@ bcdelta_ref(PG_FUNCTION_ARGS)
 	store_id = linked_id(feed, key);
 	if (store_id != 0)
 		PG_RETURN_INT64(store_id);
+	if (assumed.feed && strcmp(assumed.feed, feed) == 0 && strcmp(assumed.key, key) == 0)
+		PG_RETURN_INT64(assumed.store_id);
 	check_same_store(target->feed);
 	if (!reference.missing)
 	{

@@ -11,6 +11,7 @@ extern void bcd_ref_begin(MemoryContext cxt, const char *store);
 extern void bcd_ref_forget(void);
 extern bool bcd_ref_missing(char **feed, char **key);
 extern void bcd_ref_end(void);
+extern void bcd_ref_assume(const char *feed, const char *key, int64 store_id);
 extern void bcd_ref_check(const char *feed, const FuncExpr *call);
 
 #endif							/* BCD_REF_H */

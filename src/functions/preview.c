@@ -207,6 +207,7 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 	BcdLinkRow	link;
 	BcdRow		row;
 	BcdDifference d;
+	bool		exchanges;
 
 	read_link(feed, key, &link);
 	bcd_feed_row(feed, key, &row);
@@ -214,6 +215,7 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 	p->action = actions[d.need];
 	p->tasks = d.tasks;
 	p->error = (char *) d.reason;
+	exchanges = d.exchanges;
 	if (link.doubt && (d.need == BCD_NEEDS_NOTHING || d.need == BCD_NEEDS_UPDATE))
 	{
 		p->action = "review";
@@ -223,7 +225,13 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 	else if (d.need == BCD_NEEDS_RECORD)
 		preview_new(feed, row.payload, p);
 	if (row.state == BCD_ROW_FOUND && p->tasks != NIL)
-		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload);
+		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload, &exchanges);
+	if (d.exchanges)
+		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload, &exchanges);
+	if (d.exchanges && p->error && exchanges)
+		p->action = actions[BCD_NEEDS_UPDATE];
+	else if (d.exchanges)
+		p->error = (char *) d.reason;
 }
 
 /*
@@ -249,6 +257,8 @@ put_preview(BcdRows *rows, const char *key, const char *action, BcdTask *task, c
 	Datum		values[PREVIEW_COLUMNS] = {0};
 	bool		nulls[PREVIEW_COLUMNS] = {false, false, true, true, true, true};
 	Jsonb	   *body = task ? body_of(task) : NULL;
+	char	   *unknown = task ? bcd_task_unknown(task) : NULL;
+	char	   *path;
 
 	values[0] = CStringGetTextDatum(key);
 	values[1] = CStringGetTextDatum(action);
@@ -256,8 +266,11 @@ put_preview(BcdRows *rows, const char *key, const char *action, BcdTask *task, c
 	{
 		nulls[2] = nulls[3] = false;
 		values[2] = CStringGetTextDatum(task->action->endpoint->method);
-		values[3] = CStringGetTextDatum(psprintf("%s%s", bcd_url_version(bcd_task_path(&task, 1)), bcd_task_path(&task, 1)));
+		path = unknown ? pstrdup(task->action->endpoint->path) : bcd_task_path(&task, 1);
+		values[3] = CStringGetTextDatum(psprintf("%s%s", bcd_url_version(path), path));
 	}
+	if (unknown && error == NULL)
+		error = psprintf("%s: not known for record %s, and read first", unknown, task->id);
 	if (body)
 	{
 		nulls[4] = false;

@@ -40,8 +40,15 @@ holder_of(const BcdFeed *feed, const BcdUnique *key, int64 store_id)
 	return found;
 }
 
+/* Do rows exchange their records if they exchange a field? */
+static bool
+is_same_by(const BcdResource *r, const char *field)
+{
+	return r->same_by && strcmp(field, r->same_by) == 0;
+}
+
 static char *
-words_for(BcdFeed *feed, const BcdUnique *key, const BcdRecord *record)
+words_for(BcdFeed *feed, const BcdUnique *key, const BcdRecord *record, bool *exchanges)
 {
 	BcdRow		row;
 	BcdUnique	theirs;
@@ -49,17 +56,22 @@ words_for(BcdFeed *feed, const BcdUnique *key, const BcdRecord *record)
 
 	/* the mapping of another feed runs with its owner's rights, so not here */
 	if (strcmp(record->feed, feed->name) != 0)
+	{
+		*exchanges = false;
 		return psprintf("%s \"%s\" belongs to row %s of feed \"%s\" in the store: a push considers the two together",
 						key->field, key->value, record->key, record->feed);
+	}
 	bcd_feed_row(feed, record->key, &row);
 	stays = row.state == BCD_ROW_FOUND &&
 		bcd_unique_of(feed->resource, row.payload, key->field, &theirs) &&
 		strcmp(theirs.folded, key->folded) == 0;
+	*exchanges &= !stays;
 	if (stays)
 		return psprintf("%s \"%s\" still belongs to row %s in the store", key->field, key->value,
 						record->key);
 	return psprintf("%s \"%s\" belongs to row %s in the store, which has given it up: %s", key->field,
 					key->value, record->key,
+					is_same_by(feed->resource, key->field) ? "a push exchanges the records of these rows" :
 					feed->resource->exchanges ?
 					"a push exchanges the records of these rows, or writes that row first" :
 					"a push writes that row first");
@@ -68,10 +80,11 @@ words_for(BcdFeed *feed, const BcdUnique *key, const BcdRecord *record)
 /*
  * Describes in words whose natural keys a row is going to take, or returns
  * NULL if the links show no other owner. store_id is the row's record (0:
- * none), and known is what its link says of it.
+ * none), and known is what its link says of it. exchanges: the row needs another
+ * record; it is described which, and found, if that is free.
  */
 char *
-bcd_preview_keys(BcdFeed *feed, int64 store_id, Jsonb *wanted, Jsonb *known)
+bcd_preview_keys(BcdFeed *feed, int64 store_id, Jsonb *wanted, Jsonb *known, bool *exchanges)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	const BcdResource *r = feed->resource;
@@ -81,8 +94,8 @@ bcd_preview_keys(BcdFeed *feed, int64 store_id, Jsonb *wanted, Jsonb *known)
 	int			i;
 
 	bcd_spi_begin(&rights);
-	for (i = 0; bcd_resource_key(r, i) && record == NULL; i++)
-		if (bcd_unique_of(r, wanted, bcd_resource_key(r, i), &key) && !bcd_unique_has(r, known, &key))
+	for (i = 0; bcd_resource_unique(r, i) && record == NULL; i++)
+		if ((!*exchanges || is_same_by(r, bcd_resource_unique(r, i))) && bcd_unique_of(r, wanted, bcd_resource_unique(r, i), &key) && !bcd_unique_has(r, known, &key))
 			record = holder_of(feed, &key, store_id);
 	if (record)
 	{
@@ -99,5 +112,5 @@ bcd_preview_keys(BcdFeed *feed, int64 store_id, Jsonb *wanted, Jsonb *known)
 		MemoryContextSwitchTo(old);
 	}
 	bcd_spi_end(&rights);
-	return record ? words_for(feed, &key, record) : NULL;
+	return record ? words_for(feed, &key, record, exchanges) : NULL;
 }

@@ -9,6 +9,6 @@
 
 #include "feed/feed.h"
 
-extern char *bcd_preview_keys(BcdFeed *feed, int64 store_id, Jsonb *wanted, Jsonb *known);
+extern char *bcd_preview_keys(BcdFeed *feed, int64 store_id, Jsonb *wanted, Jsonb *known, bool *exchanges);
 
 #endif							/* BCD_PREVIEW_KEYS_H */

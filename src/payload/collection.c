@@ -13,6 +13,7 @@
 
 #include "base/compat.h"
 #include "payload/collection.h"
+#include "payload/element_order.h"
 #include "payload/element_pair.h"
 #include "payload/payload.h"
 
@@ -90,18 +91,54 @@ is_changed(const char *name, JsonbValue *value, void *known)
 }
 
 static List *
-add_change(List *changes, Jsonb *was, Jsonb *is)
+add_change(List *changes, Jsonb *was, Jsonb *is, Jsonb *fields, bool alone)
 {
-	BcdElementChange *change;
-	Jsonb	   *fields = was && is ? bcd_payload_filter(is, is_changed, was) : is;
+	BcdElementChange *change = palloc(sizeof(BcdElementChange));
 
-	if (was && is && bcd_payload_count(fields) == 0)
-		return changes;
-	change = palloc(sizeof(BcdElementChange));
 	change->was = was;
 	change->is = is;
 	change->fields = fields;
+	change->alone = alone;
 	return lappend(changes, change);
+}
+
+/* Fields that cannot be changed tell elements apart, in any spelling. */
+static bool
+is_alone(const char *name, JsonbValue *value, void *records)
+{
+	const BcdField *field = bcd_records_field(records, name);
+
+	return field->facet != NULL && !(field->flags & BCD_F_FIXED);
+}
+
+static bool
+is_together(const char *name, JsonbValue *value, void *records)
+{
+	const BcdField *field = bcd_records_field(records, name);
+
+	return field->facet == NULL && !(field->flags & BCD_F_FIXED);
+}
+
+/* Returns those fields in which an element has to be changed. */
+static Jsonb *
+changed_fields(const BcdRecords *records, Jsonb *was, Jsonb *is, bool alone)
+{
+	return bcd_payload_filter(bcd_payload_filter(is, is_changed, was), alone ? is_alone : is_together, (void *) records);
+}
+
+/* Appends the changes of an element that exists: up to two. */
+static List *
+add_update(List *changes, const BcdRecords *records, Jsonb *was, Jsonb *is, bool alone)
+{
+	Jsonb	   *fields = changed_fields(records, was, is, alone);
+	Jsonb	   *first = changed_fields(records, was, is, false);
+
+	if (bcd_payload_count(fields) == 0)
+		return changes;
+	if (alone)
+		return add_change(changes, bcd_payload_merge(was, first), is, fields, true);
+	/* what is not sent yet stays as it is */
+	return add_change(changes, was, records->unique ? bcd_payload_merge(was, fields) : is, fields, false);
 }
 
 /*
@@ -115,6 +152,7 @@ bcd_collection_changes(const BcdRecords *records, Jsonb *wanted, Jsonb *known)
 	BcdSide		is;
 	BcdSide		was;
 	List	   *changes = NIL;
+	List	   *alone = NIL;
 	int			i;
 
 	bcd_side_of(&is, records, wanted);
@@ -123,13 +161,17 @@ bcd_collection_changes(const BcdRecords *records, Jsonb *wanted, Jsonb *known)
 	bcd_pair(&is, &was, records->kin);
 	for (i = 0; i < was.n; i++)
 		if (was.partner[i] < 0)
-			changes = add_change(changes, was.elements[i], NULL);
+			changes = add_change(changes, was.elements[i], NULL, NULL, false);
 	for (i = 0; i < is.n; i++)
 		if (is.partner[i] >= 0)
-			changes = add_change(changes, was.elements[is.partner[i]], is.elements[i]);
+			changes = add_update(changes, records, was.elements[is.partner[i]], is.elements[i], false);
+	for (i = 0; i < is.n; i++)
+		if (is.partner[i] >= 0)
+			alone = add_update(alone, records, was.elements[is.partner[i]], is.elements[i], true);
+	changes = list_concat(changes, bcd_elements_in_order(records, alone));
 	for (i = 0; i < is.n; i++)
 		if (is.partner[i] < 0)
-			changes = add_change(changes, NULL, is.elements[i]);
+			changes = add_change(changes, NULL, is.elements[i], is.elements[i], false);
 	return changes;
 }
 
@@ -244,13 +286,14 @@ without_true(Jsonb *collection, const char *name)
 
 /*
  * Returns what is known of a collection after one of its elements was written;
- * was NULL: it was added; is NULL: it was removed.  id is the store's, if
- * known.
+ * was NULL: it was added; is NULL: it was removed.  sent: the fields that were
+ * written; id is the store's, if known.
  */
 Jsonb *
-bcd_collection_after(const BcdRecords *records, Jsonb *known, Jsonb *was, Jsonb *is, const char *id)
+bcd_collection_after(const BcdRecords *records, Jsonb *known, Jsonb *was, Jsonb *is, Jsonb *sent, const char *id)
 {
 	Jsonb	   *rest = known;
+	Jsonb	   *has = was ? bcd_collection_find(known, bcd_element_id(was)) : NULL;
 	int			i;
 
 	for (i = 0; i < records->nfields; i++)
@@ -258,5 +301,7 @@ bcd_collection_after(const BcdRecords *records, Jsonb *known, Jsonb *was, Jsonb 
 			rest = without_true(rest, records->fields[i].name);
 	if (was == NULL)
 		return replace(rest, NULL, with_id(is, id));
-	return replace(rest, was, is ? bcd_payload_merge(was, is) : NULL);
+	if (has == NULL)
+		has = was;
+	return replace(rest, has, is ? bcd_payload_merge(has, sent) : NULL);
 }

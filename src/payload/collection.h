@@ -10,24 +10,16 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
+#include "payload/element_order.h"
 #include "payload/element_pair.h"
 #include "resource/resource.h"
-
-/* What has to be done to one element of a collection */
-typedef struct BcdElementChange
-{
-	Jsonb	   *was;			/* as known; NULL: it has to be added */
-	Jsonb	   *is;				/* as wanted; NULL: it has to be removed */
-	Jsonb	   *fields;			/* the fields that differ; all fields of a new
-								 * one */
-} BcdElementChange;
 
 extern Jsonb *bcd_collection_of(Jsonb *payload, const char *name);
 extern List *bcd_collection_changes(const BcdRecords *records, Jsonb *wanted, Jsonb *known);
 extern Jsonb *bcd_collection_read(const BcdRecords *records, Jsonb *wanted, Jsonb *known, bool unsure,
 								  const cJSON *got);
 extern Jsonb *bcd_collection_created(const BcdRecords *records, Jsonb *wanted, const cJSON *got);
-extern Jsonb *bcd_collection_after(const BcdRecords *records, Jsonb *known, Jsonb *was, Jsonb *is, const char *id);
+extern Jsonb *bcd_collection_after(const BcdRecords *records, Jsonb *known, Jsonb *was, Jsonb *is, Jsonb *sent, const char *id);
 extern Jsonb *bcd_collection_with(Jsonb *collection, Jsonb *element);
 extern Jsonb *bcd_collection_find(Jsonb *collection, const char *id);
 extern Jsonb *bcd_payload_set_collection(Jsonb *payload, const char *name, Jsonb *collection);

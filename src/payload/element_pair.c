@@ -13,6 +13,7 @@
 
 #include "base/compat.h"
 #include "base/json.h"
+#include "payload/choices.h"
 #include "payload/element_pair.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -80,6 +81,17 @@ number_text(double number)
 	return psprintf("%.15g", number);
 }
 
+/* What an element has chosen, as text: the same for the store's and for ours. */
+static char *
+choices_text(const BcdSide *side, int nth, const char *name)
+{
+	char	   *text = bcd_payload_text(side->elements ? side->elements[nth] :
+										bcd_choices_set(NULL, name, cJSON_GetObjectItemCaseSensitive(side->got[nth], name)),
+										name);
+
+	return text ? bcd_folded(text) : NULL;
+}
+
 /* Returns a key field of an element as text, or NULL if it has no value. */
 static char *
 key_part(const BcdSide *side, int nth, const char *name)
@@ -88,6 +100,8 @@ key_part(const BcdSide *side, int nth, const char *name)
 	const cJSON *value;
 	char	   *text;
 
+	if (field->flags & BCD_F_CHOICES)
+		return choices_text(side, nth, name);
 	/* the store's value is not the one that was written */
 	if (side->elements == NULL && field->flags & BCD_F_WRITE_ONLY)
 		return NULL;

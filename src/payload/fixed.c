@@ -52,6 +52,14 @@ bcd_fixed_difference(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 	return f.field;
 }
 
+/* The difference in words, palloc'd. */
+char *
+bcd_fixed_flaw(const BcdField *field, Jsonb *known)
+{
+	return psprintf("%s: the record has %s, which cannot be changed in the store",
+					field->name, bcd_payload_text(known, field->name));
+}
+
 /*
  * Adds the record's values of fields that cannot be changed and do not agree.
  */

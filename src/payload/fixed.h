@@ -11,6 +11,7 @@
 
 #include "resource/resource.h"
 
+extern char *bcd_fixed_flaw(const BcdField *field, Jsonb *known);
 extern const BcdField *bcd_fixed_difference(const BcdResource *resource, Jsonb *wanted, Jsonb *known);
 extern Jsonb *bcd_fixed_read(const BcdResource *resource, Jsonb *known, Jsonb *wanted, const cJSON *record);
 

@@ -367,6 +367,25 @@ count_true(const BcdSide *side, const char *name)
 	return n;
 }
 
+/* Returns an element that has the unique text of an earlier one, *other, or -1. */
+static int
+unique_twin(const BcdSide *side, int *other)
+{
+	char	  **texts = palloc(sizeof(char *) * (side->n + 1));
+	int			i;
+
+	for (i = 0; side->records->unique && i < side->n; i++)
+	{
+		char	   *text = bcd_payload_text(side->elements[i], side->records->unique);
+
+		texts[i] = text ? bcd_folded(text) : NULL;
+		for (*other = 0; texts[i] && *other < i; (*other)++)
+			if (texts[*other] && strcmp(texts[*other], texts[i]) == 0)
+				return i;
+	}
+	return -1;
+}
+
 /* Returns what elements must not have together, or NULL. */
 static char *
 check_together(const BcdField *field, Jsonb *array)
@@ -385,6 +404,9 @@ check_together(const BcdField *field, Jsonb *array)
 		bcd_jsonb_value(bcd_element_key(records, side.elements[twin]), &key);
 		return psprintf("%s: elements %d and %d are the same: %s", field->name, other + 1, twin + 1, quoted(&key));
 	}
+	if ((twin = unique_twin(&side, &other)) >= 0)
+		return psprintf("%s: elements %d and %d have the same %s, \"%s\"", field->name, other + 1, twin + 1,
+						records->unique, bcd_payload_text(side.elements[twin], records->unique));
 	for (i = 0; i < records->nfields; i++)
 		if (records->fields[i].flags & BCD_F_ONCE && count_true(&side, records->fields[i].name) > 1)
 			return psprintf("%s: %s is true in %d elements, at most 1 is allowed", field->name,
@@ -442,7 +464,11 @@ bcd_payload_normalize(const BcdField *field, JsonbValue *value)
 			return check_array(field, value);
 		case BCD_RECORDS:
 			if (field->flags & BCD_F_CHOICES)
-				return bcd_choices_normalize(field, value);
+			{
+				char	   *message = check_array(field, value);
+
+				return message ? message : bcd_choices_normalize(field, value);
+			}
 			return check_records(field, value);
 		case BCD_DATETIME:
 			return check_instant(field, value);

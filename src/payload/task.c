@@ -32,6 +32,13 @@ task_create(const BcdTaskRow *row, const BcdFacet *facet, const BcdAction *actio
 	return task;
 }
 
+/* Returns the task that writes these fields of a record that exists. */
+BcdTask *
+bcd_task_of(const BcdTaskRow *row, const BcdFacet *facet, Jsonb *fields)
+{
+	return task_create(row, facet, &facet->update, fields);
+}
+
 /*
  * Returns whether an option gives a facet a place that the record's own fields
  * do not show. This is not so if it names the default place, which they do
@@ -205,7 +212,8 @@ bcd_tasks_unread(const BcdTaskRow *row)
 static List *
 add_element(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, const BcdElementChange *change)
 {
-	const BcdAction *action = change->was == NULL ? &facet->create : change->is ? &facet->update : &facet->remove;
+	const BcdAction *action = change->was == NULL ? &facet->create : change->is == NULL ? &facet->remove :
+	change->alone ? &facet->alone : &facet->update;
 	BcdTask    *task = task_create(row, facet, action, action->whole ? change->is : change->fields);
 
 	task->parent = row->id;

@@ -47,12 +47,14 @@ typedef struct BcdTaskRow
 
 extern List *bcd_tasks(const BcdTaskRow *row);
 extern List *bcd_tasks_keep(List *tasks, const BcdTaskRow *row);
+extern BcdTask *bcd_task_of(const BcdTaskRow *row, const BcdFacet *facet, Jsonb *fields);
 extern const char *bcd_tasks_unread(const BcdTaskRow *row);
 extern bool bcd_task_is_due(const BcdTask *task, Jsonb *known);
 extern BcdTask *bcd_task_to_hide(const BcdTaskRow *row);
 extern bool bcd_facet_is_placed(const BcdFacet *facet, Jsonb *options);
 extern bool bcd_facet_may_merge(const BcdFacet *facet, Jsonb *options);
 extern bool bcd_task_may_join(const BcdTask *task, const BcdTask *other);
+extern char *bcd_task_unknown(const BcdTask *task);
 extern bool bcd_action_shares(const BcdAction *action);
 extern int	bcd_task_query_bytes(const BcdTask *task);
 extern char *bcd_task_path(BcdTask *const *tasks, int n);

@@ -73,6 +73,22 @@ bcd_action_shares(const BcdAction *action)
 	return false;
 }
 
+/*
+ * Returns the name of a value that the path of a task's request needs and that
+ * is not known, palloc'd, or NULL.
+ */
+char *
+bcd_task_unknown(const BcdTask *task)
+{
+	const char *template = task->action->endpoint->path;
+	char	   *name;
+
+	while ((name = next_shared(&template)) != NULL)
+		if (value_of(task, name) == NULL)
+			break;
+	return name;
+}
+
 static bool
 same_shared(const char *template, const BcdTask *task, const BcdTask *other)
 {

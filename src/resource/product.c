@@ -5,8 +5,6 @@
  * Fields that requests can have but that are left out:
  *
  *	id						assigned by the store
- *	variants				can only be sent when a product is created; they
- *							will be a resource of their own
  *
  * Read-only: base_variant_id, calculated_price, channels (assigned through a
  * separate endpoint), date_created, date_modified, modifiers, option_set_display,
@@ -19,6 +17,7 @@
 
 #include "resource/fields.h"
 #include "resource/resource.h"
+#include "resource/variant.h"
 
 static const char *const availability[] = {"available", "disabled", "preorder", NULL};
 static const char *const condition[] = {"New", "Used", "Refurbished", NULL};
@@ -140,6 +139,7 @@ static const BcdField product_fields[] = {
 	WHOLE("total_sold", 0, INT32_MOST, BCD_F_WRITE_ONLY),
 	ENUM("type", product_type, BCD_F_REQUIRED),
 	TEXT("upc", 0, 14, 0),
+	RECORDS("variants", 600, &bcd_variant_records, "variants"),
 	RECORDS("videos", UNDOCUMENTED_MOST, &video, "videos"),
 	WHOLE("view_count", 0, QUANTITY_MOST, BCD_F_WRITE_ONLY),
 	TEXT("warranty", 0, 65535, BCD_F_HTML),
@@ -188,6 +188,7 @@ static const BcdFacet product_facets[] = {
 	{ELEMENTS("bulk_pricing_rules", "bulk-pricing-rules", true)},
 	{ELEMENTS("images", "images", false)},
 	{ELEMENTS("videos", "videos", false)},
+	{VARIANTS_OF_PRODUCT},
 };
 
 static const BcdKey product_keys[] = {

@@ -95,6 +95,34 @@ bcd_resource_key(const BcdResource *resource, int n)
 	return *field;
 }
 
+/*
+ * The nth field whose values no two records have: a natural key, and after
+ * these what no two records below one parent have in common; or NULL.
+ */
+const char *
+bcd_resource_unique(const BcdResource *resource, int n)
+{
+	int			i;
+
+	for (i = 0; i < n && bcd_resource_key(resource, i); i++)
+		;
+	if (bcd_resource_key(resource, i))
+		return bcd_resource_key(resource, i);
+	return i == n ? resource->same_by : NULL;
+}
+
+/*
+ * The field with the id below which the values of such a field are unique;
+ * NULL: they are in the whole store.
+ */
+const char *
+bcd_resource_scope(const BcdResource *resource, const char *field)
+{
+	bool		is_same_by = resource->same_by && strcmp(field, resource->same_by) == 0;
+
+	return resource->keys_everywhere && !is_same_by ? NULL : resource->parent;
+}
+
 /* Are the parents of its records records of the same resource? */
 bool
 bcd_resource_is_own_parent(const BcdResource *resource)

@@ -22,6 +22,7 @@
 #define BCD_PAGE_LIMIT			250 /* records per page of a list */
 #define BCD_MAX_RESOURCES		32
 #define BCD_MAX_KEYS			2	/* of a resource */
+#define BCD_MAX_UNIQUE			(BCD_MAX_KEYS + 1)	/* natural keys, and same_by */
 #define BCD_MAX_FACETS			12	/* of a resource */
 
 #define BCD_MAX_NAME_LISTS		32
@@ -64,6 +65,8 @@ typedef enum BcdType
 #define BCD_F_FILLED		0x2000	/* the store fills it in if it is empty */
 #define BCD_F_DECIMALS		0x200000	/* its texts, if they are decimals,
 										 * are compared by value */
+#define BCD_F_CODE			0x40000 /* only letters, digits, blanks, hyphens
+									 * and underscores are surely accepted */
 #define BCD_F_PLACE			0x8000	/* never changes in a record: a row with
 									 * another value gets another record, and
 									 * the old one is removed */
@@ -92,6 +95,8 @@ typedef struct BcdRecords
 	int			kin;			/* an element can be changed into another one
 								 * that has the same values in so many leading
 								 * key fields; 0: its key cannot be changed */
+	const char *unique;			/* text that no two elements of all records
+								 * have in common, or NULL */
 	const char *file;			/* member in which the store repeats the file
 								 * name of a key that it does not return;
 								 * NULL: the keys are returned */
@@ -295,6 +300,23 @@ typedef struct BcdShape
 	const BcdPlace *places;
 } BcdShape;
 
+/*
+ * A field whose names stand for ids that the store gives below each parent, to
+ * the options of a product and to their values. They are made as needed.
+ */
+typedef struct BcdChoices
+{
+	const char *field;
+	const char *list;			/* path of the options, with their values */
+	const char *option;			/* path for a new option */
+	const char *value;			/* path for a new value: below the option,
+								 * whose id stands for %s */
+	const char *parent;			/* member of a new option with their parent */
+	const char *type;			/* JSON of new options besides name and values */
+	int			most_values;	/* of an option */
+	int			most_records;	/* below a parent */
+} BcdChoices;
+
 typedef struct BcdFacet
 {
 	const char *name;			/* NULL: the first facet */
@@ -306,6 +328,10 @@ typedef struct BcdFacet
 	const char *if_value;		/* ... which must have this value */
 	const char *placed_by;		/* option that moves the facet to a place that
 								 * the record's own fields do not show */
+	const char *rows;			/* a collection: resource whose rows may be
+								 * its elements when the record is created, or
+								 * NULL; its fields are theirs, and the
+								 * parent */
 	bool		separate;		/* its fields cannot go with the record once
 								 * that exists */
 	const char *changes_of;		/* field of the first facet: once the record
@@ -318,24 +344,11 @@ typedef struct BcdFacet
 								 * below that of this field; NULL: below 0 */
 	BcdAction	create;
 	BcdAction	update;
+	BcdAction	alone;			/* of a collection: update of those fields of
+								 * an element that have a facet */
 	BcdAction	remove;
+	const BcdChoices *choices;	/* of the records that are created, or NULL */
 } BcdFacet;
-
-/*
- * A field whose names stand for ids that the store gives below each parent, to
- * the options of a product and to their values. They are made as needed.
- */
-typedef struct BcdChoices
-{
-	const char *field;
-	const char *list;			/* path of the options, with their values */
-	const char *option;			/* path for a new option */
-	const char *value;			/* path for a new value: below the option,
-								 * whose id stands for %s */
-	const char *type;			/* JSON of new options besides name and values */
-	int			most_values;	/* of an option */
-	int			most_records;	/* below a parent */
-} BcdChoices;
 
 typedef struct BcdResource
 {
@@ -343,19 +356,22 @@ typedef struct BcdResource
 	const char *id;				/* name of the record's id; NULL: it has none,
 								 * and its key is its address */
 	const BcdKey *keys;			/* the first key for which a row has values
-								 * identifies the record */
+								 * identifies the record; one facet writes all
+								 * of them */
 	const char *parent;			/* field with the id below which keys are
 								 * unique, of a record of the resource that it
 								 * refers to, if any; or NULL */
 	const char *within;			/* text field that limits, with the parent,
 								 * where keys are unique, or NULL */
+	bool		keys_everywhere;	/* its natural keys are unique in the whole
+									 * store, but looked up below a parent */
 	const char *same_by;		/* field that no two records below one parent
-								 * have the same value of, or NULL */
+								 * have the same value of, or NULL; no record
+								 * ever has another value */
 	const char *implied_without;	/* a record whose value of this field is
 									 * empty is part of its parent: no row of
 									 * its own is missed; or NULL. Its list
 									 * has numbered pages */
-	const BcdChoices *choices;	/* or NULL */
 	const char *after;			/* resource that its records lead to, although
 								 * no field always refers to one; or NULL */
 	const char *defaulted;		/* field with a default, or NULL */
@@ -473,6 +489,8 @@ extern int	bcd_resource_rank(const BcdResource *resource);
 extern char *bcd_resource_field_names(const BcdResource *resource);
 extern const BcdField *bcd_resource_field(const BcdResource *resource, const char *name);
 extern const char *bcd_resource_key(const BcdResource *resource, int n);
+extern const char *bcd_resource_unique(const BcdResource *resource, int n);
+extern const char *bcd_resource_scope(const BcdResource *resource, const char *field);
 extern bool bcd_resource_is_own_parent(const BcdResource *resource);
 extern bool bcd_resource_identifies(const BcdResource *resource, const char *field);
 extern const BcdKey *bcd_resource_made_key(const BcdResource *resource, const char *name);

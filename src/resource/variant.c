@@ -15,6 +15,7 @@
 
 #include "resource/fields.h"
 #include "resource/resource.h"
+#include "resource/variant.h"
 
 /*
  * null means that the variant has its product's value.  When written,
@@ -39,7 +40,7 @@ static const BcdField variant_fields[] = {
 	TEXT("purchasing_disabled_message", 0, 255, 0),
 	PRICE("retail_price", BCD_F_NULLABLE),
 	PRICE("sale_price", BCD_F_NULLABLE),
-	{"sku", BCD_STRING, 1, 255, -1, BCD_F_REQUIRED | BCD_F_NO_CASE,.facet = "single"},
+	{"sku", BCD_STRING, 1, 255, -1, BCD_F_REQUIRED | BCD_F_NO_CASE | BCD_F_CODE,.facet = "single"},
 	TEXT("upc", 0, 14, BCD_F_NULLABLE),
 	MEASURE("weight", BCD_F_NULLABLE),
 	MEASURE("width", BCD_F_NULLABLE),
@@ -53,12 +54,12 @@ static const BcdField variant_fields[] = {
  */
 static const BcdEndpoint variant_list = {"GET", "/catalog/variants", BCD_PAGE_LIMIT,.narrows = true};
 static const BcdEndpoint variant_create = {"POST", "/catalog/products/{product_id}/variants", 1, BCD_ONE, &bcd_reply_records};
-static const BcdEndpoint variant_update = {"PUT", "/catalog/variants", 50, BCD_ARRAY, &bcd_reply_variants};
+const BcdEndpoint bcd_variant_update = {"PUT", "/catalog/variants", 50, BCD_ARRAY, &bcd_reply_variants};
 static const BcdEndpoint variant_single = {"PUT", "/catalog/products/{product_id}/variants/{id}", 1, BCD_ONE, &bcd_reply_records};
 static const BcdEndpoint variant_delete = {"DELETE", "/catalog/products/{product_id}/variants/{id}", 1, BCD_NO_BODY, &bcd_reply_silent};
 
 /* The description requires the parent in the body as well. */
-static const BcdMember variant_parent[] = {{"product_id", BCD_FROM_PARENT}, {NULL}};
+const BcdMember bcd_variant_parent[] = {{"product_id", BCD_FROM_PARENT}, {NULL}};
 
 static const BcdMember variant_stock[] = {
 	{"location_id", BCD_FROM_OPTION, "location_id", "1"},
@@ -67,11 +68,27 @@ static const BcdMember variant_stock[] = {
 	{NULL}
 };
 
+/*
+ * Options and their values are records of the product. Limits are documented
+ * in the text of the operations.
+ */
+const BcdChoices bcd_variant_choices = {
+	.field = "option_values",
+	.list = "/catalog/products/{product_id}/options",
+	.option = "/catalog/products/{product_id}/options",
+	.value = "/catalog/products/{product_id}/options/%s/values",
+	.parent = "product_id",
+	.type = "\"type\": \"dropdown\"",
+	.most_values = 250,
+	.most_records = 600,
+};
+
 static const BcdFacet variant_facets[] = {
 	{
-		.create = {&variant_create,.members = variant_parent},
-		.update = {&variant_update},
+		.create = {&variant_create,.members = bcd_variant_parent},
+		.update = {&bcd_variant_update},
 		.remove = {&variant_delete},
+		.choices = &bcd_variant_choices,
 	},
 	{
 		.name = "single",
@@ -101,18 +118,43 @@ static const BcdKey variant_keys[] = {
 };
 
 /*
- * Options and their values are records of the product. Limits are documented
- * in the text of the operations.
+ * The same as elements of a collection of their product, without stock by
+ * location. No variant ever gets other option values, so these tell which is
+ * which.
  */
-static const BcdChoices variant_choices = {
-	.field = "option_values",
-	.list = "/catalog/products/{product_id}/options",
-	.option = "/catalog/products/{product_id}/options",
-	.value = "/catalog/products/{product_id}/options/%s/values",
-	.type = "\"type\": \"dropdown\"",
-	.most_values = 250,
-	.most_records = 600,
+static const BcdField element_fields[] = {
+	TEXT("bin_picking_number", 0, 255, BCD_F_NULLABLE),
+	PRICE("cost_price", BCD_F_NULLABLE),
+	MEASURE("depth", BCD_F_NULLABLE),
+	PRICE("fixed_cost_shipping_price", BCD_F_NULLABLE),
+	{"gtin", BCD_STRING, 0, 14, -1, BCD_F_NULLABLE,.facet = "alone"},
+	MEASURE("height", BCD_F_NULLABLE),
+	{"image_url", BCD_STRING, 0, -1, -1, BCD_F_WRITE_ONLY,.facet = "alone"},
+	WHOLE("inventory_level", 0, INT32_MOST, 0),
+	WHOLE("inventory_warning_level", 0, INT32_MOST, BCD_F_NULLABLE),
+	FLAG("is_free_shipping"),
+	{"mpn", BCD_STRING, 0, -1, -1, BCD_F_NULLABLE,.facet = "alone"},
+	{"option_values", BCD_RECORDS, 1, 250, -1, BCD_F_REQUIRED | BCD_F_SET | BCD_F_NO_CASE | BCD_F_FIXED | BCD_F_CHOICES},
+	PRICE("price", BCD_F_NULLABLE),
+	FLAG("purchasing_disabled"),
+	TEXT("purchasing_disabled_message", 0, 255, 0),
+	PRICE("retail_price", BCD_F_NULLABLE),
+	PRICE("sale_price", BCD_F_NULLABLE),
+	{"sku", BCD_STRING, 1, 255, -1, BCD_F_REQUIRED | BCD_F_NO_CASE | BCD_F_CODE,.facet = "alone"},
+	TEXT("upc", 0, 14, BCD_F_NULLABLE),
+	MEASURE("weight", BCD_F_NULLABLE),
+	MEASURE("width", BCD_F_NULLABLE),
 };
+
+const BcdRecords bcd_variant_records = {
+	BCD_FIELDS(element_fields),
+	.key = BCD_LIST("option_values"),
+	.unique = "sku",
+};
+
+const BcdEndpoint bcd_element_create = {"POST", "/catalog/products/{parent}/variants", 1, BCD_ONE, &bcd_reply_records};
+const BcdEndpoint bcd_element_single = {"PUT", "/catalog/products/{parent}/variants/{id}", 1, BCD_ONE, &bcd_reply_records};
+const BcdEndpoint bcd_element_delete = {"DELETE", "/catalog/products/{parent}/variants/{id}", 1, BCD_NO_BODY, &bcd_reply_silent};
 
 StaticAssertDecl(lengthof(variant_keys) - 1 <= BCD_MAX_KEYS, "BCD_MAX_KEYS is too small");
 StaticAssertDecl(lengthof(variant_facets) <= BCD_MAX_FACETS, "BCD_MAX_FACETS is too small");
@@ -126,9 +168,9 @@ const BcdResource bcd_variant = {
 	.id = "id",
 	.keys = variant_keys,
 	.parent = "product_id",
+	.keys_everywhere = true,
 	.same_by = "option_values",
 	.implied_without = "option_values",
-	.choices = &variant_choices,
 	BCD_FIELDS(variant_fields),
 	BCD_FACETS(variant_facets),
 	.view = {&variant_list, "product_id:in={product_id,}",.siblings = true},

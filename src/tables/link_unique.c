@@ -3,7 +3,8 @@
  *		bcdelta.link: which linked record has a natural key, according to the
  *		payloads.
  *
- * link.unique_keys has a hash for every natural key in a link's payload. It is
+ * link.unique_keys has a hash for every natural key in a link's payload, and
+ * for what no two records below one parent have in common. It is
  * a generated column, so it is correct no matter who writes the link. It also
  * stays the same while only prices change, so such a write touches no index. A
  * hash leads to candidates, whose payloads are then compared.
@@ -34,7 +35,7 @@ hash_of(const char *field, int64 scope, const char *within, const char *folded)
 }
 
 /*
- * A natural field, and the fields that hold the scope of its values, or NULL
+ * A field with unique values, and the fields that hold their scope, or NULL
  */
 typedef struct BcdScoped
 {
@@ -71,13 +72,13 @@ text_of(Jsonb *payload, const char *field)
 }
 
 /*
- * Returns the natural fields of all resources without repetition, sorted by
- * name; n is set to their number.
+ * Returns the fields with unique values of all resources without repetition,
+ * sorted by name; n is set to their number.
  */
 static const BcdScoped *
-natural_fields(int *n)
+unique_fields(int *n)
 {
-	static BcdScoped fields[BCD_MAX_RESOURCES * BCD_MAX_KEYS];
+	static BcdScoped fields[BCD_MAX_RESOURCES * BCD_MAX_UNIQUE];
 	static int	nfields = 0;
 	const BcdResource *r;
 	int			i;
@@ -88,11 +89,11 @@ natural_fields(int *n)
 		int			all = 0;
 
 		for (i = 0; (r = bcd_resource_nth(i)) != NULL; i++)
-			for (j = 0; bcd_resource_key(r, j); j++)
+			for (j = 0; bcd_resource_unique(r, j); j++)
 			{
-				fields[all].field = bcd_resource_key(r, j);
-				fields[all].within = r->within;
-				fields[all++].parent = r->parent;
+				fields[all].field = bcd_resource_unique(r, j);
+				fields[all].parent = bcd_resource_scope(r, fields[all].field);
+				fields[all++].within = r->within;
 			}
 		qsort(fields, all, sizeof(BcdScoped), compare_scoped);
 		for (i = 0; i < all; i++)
@@ -120,9 +121,9 @@ Datum
 bcdelta_unique_keys(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *payload = PG_GETARG_JSONB_P(0);
-	Datum		hashes[BCD_MAX_RESOURCES * BCD_MAX_KEYS];
+	Datum		hashes[BCD_MAX_RESOURCES * BCD_MAX_UNIQUE];
 	int			nfields;
-	const BcdScoped *fields = natural_fields(&nfields);
+	const BcdScoped *fields = unique_fields(&nfields);
 	char	   *folded = NULL;
 	int			n = 0;
 	int			i;
@@ -160,12 +161,13 @@ apart_of(const BcdResource *r, const char *field, Jsonb *payload)
 	return 0;
 }
 
-/* Returns whether a payload is known to have this value of a natural field. */
+/* Returns whether a payload is known to have this value of a unique field. */
 bool
 bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
 {
 	char	   *value = bcd_payload_text(payload, key->field);
 	int64		apart;
+	const char *scope = bcd_resource_scope(r, key->field);
 	int64		tree;
 
 	if (value == NULL || strcmp(bcd_folded(value), key->folded) != 0 ||
@@ -174,7 +176,7 @@ bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
 	apart = key->apart != 0 ? apart_of(r, key->field, payload) : 0;
 	if (apart != 0 && apart != key->apart)
 		return false;
-	if (r->parent && bcd_payload_integer(payload, r->parent) != key->scope)
+	if (scope && bcd_payload_integer(payload, scope) != key->scope)
 		return false;
 	if (strcmp(text_of(payload, r->within), key->within) != 0)
 		return false;
@@ -185,20 +187,21 @@ bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
 }
 
 /*
- * Reads the value of a natural field from a payload. Returns false if it has
- * none.
+ * Reads the value of a unique field from a payload. Returns false if it has
+ * none. An array counts as its text.
  */
 bool
 bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique *key)
 {
 	char	   *value = bcd_payload_text(payload, field);
+	const char *scope = bcd_resource_scope(r, field);
 
 	if (value == NULL || value[0] == '\0')
 		return false;
 	key->field = field;
 	key->value = value;
 	key->folded = bcd_folded(value);
-	key->scope = r->parent ? bcd_payload_integer(payload, r->parent) : 0;
+	key->scope = scope ? bcd_payload_integer(payload, scope) : 0;
 	key->apart = apart_of(r, field, payload);
 	key->tree = r->defaulted ? bcd_payload_integer(payload, r->defaulted) : 0;
 	key->within = text_of(payload, r->within);

@@ -10,7 +10,7 @@
 
 #include "resource/resource.h"
 
-/* A value of a natural field, in its scope */
+/* A value of a field whose values are unique, in its scope */
 typedef struct BcdUnique
 {
 	const char *field;

@@ -27,6 +27,7 @@
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
 #include "engine/queue.h"
+#include "engine/replace.h"
 #include "engine/reply_error.h"
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
@@ -81,7 +82,10 @@ decide_difference(BcdItem *item, const BcdDifference *d)
 			item->decision.error = (char *) d->reason;
 			break;
 		case BCD_NEEDS_MENDING:
-			bcd_decide_failed(item, BCD_INVALID, (char *) d->reason);
+			if (d->exchanges)
+				bcd_decide_stage(item, BCD_TURN);
+			else
+				bcd_decide_failed(item, BCD_INVALID, (char *) d->reason);
 			break;
 		case BCD_NEEDS_RECORD:
 			if (bcd_store_id_after(item) != 0)
@@ -108,16 +112,6 @@ decide_missing(BcdItem *item)
 
 	bcd_difference(item->lane->feed, item->key, &gone, record.store_id, record.known, &d);
 	decide_difference(item, &d);
-}
-
-/* Is a record deleted below its parent, which is not known? */
-static bool
-is_out_of_reach(const BcdItem *item)
-{
-	const BcdResource *r = item->lane->feed->resource;
-
-	return r->parent && bcd_item_parent(item) == 0 &&
-		strstr(r->facets->remove.endpoint->path, psprintf("{%s}", r->parent)) != NULL;
 }
 
 /*
@@ -166,11 +160,8 @@ push_recheck(BcdItem *item)
 		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
 		item->decision.gone_id = item->store_id;
 	}
-	else if (feed->on_delete == BCD_DELETE_DELETE && is_out_of_reach(item))
-		bcd_decide_failed(item, BCD_FAILED,
-						  MemoryContextStrdup(item->cxt,
-											  psprintf("the source row is gone, but record " INT64_FORMAT " cannot be deleted, because its %s is not known",
-													   item->store_id, feed->resource->parent)));
+	else if (feed->on_delete == BCD_DELETE_DELETE && bcd_item_is_out_of_reach(item))
+		bcd_decide_stage(item, BCD_READ);
 	else if (feed->on_delete == BCD_DELETE_DELETE)
 	{
 		bcd_decide_stage(item, BCD_REMOVE);
@@ -415,7 +406,7 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 				if (!bcd_record_is_taken(item, store_id))
 					adopt(item, store_id, record);
 			}
-			else if (!bcd_look_up_next_key(item))
+			else if (!bcd_look_up_next_key(item) && !bcd_look_everywhere(item))
 
 				/*
 				 * the row's own key is not the duplicate: another field's
@@ -462,7 +453,10 @@ push_read(BcdItem *item, const cJSON *record)
 		return;
 	if (item->wanted == NULL && item->body == NULL)
 	{
-		decide_not_removed(item);
+		if (item->refusal == NULL && bcd_item_is_out_of_reach(item))
+			bcd_decide_within_reach(item, record);
+		else
+			decide_not_removed(item);
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);

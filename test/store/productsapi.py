@@ -8,6 +8,7 @@ import elements
 import exactjson
 import fields
 import listing
+import nestedvariants
 import products
 import query
 from exactjson import text
@@ -192,7 +193,7 @@ _DELETE_PARAMS = {name: _FILTERS[name][0] for name in _DELETE_BY}
 
 # -- showing -----------------------------------------------------------------
 
-def _sub_resources(record, include):
+def _sub_resources(store, record, include):
     """Those that are not simulated are there, and empty."""
     shown = {name: [] for name in include}
     shown.update(elements.show_all(record, include))
@@ -201,12 +202,7 @@ def _sub_resources(record, include):
     if "primary_image" in shown:
         shown["primary_image"] = None
     if "variants" in shown:
-        shown["variants"] = [{
-            "id": products.base_variant_id(record["id"]),
-            "product_id": record["id"], "sku": record.get("sku", ""),
-            "sku_id": None, "price": None, "option_values": [],
-            "calculated_price": calculated_price(record),
-            "inventory_level": record.get("inventory_level", 0)}]
+        shown["variants"] = nestedvariants.shown(store, record)
     return shown
 
 
@@ -219,7 +215,7 @@ def _shower(call, values):
         return lambda record: KIND.show(table, record, choose)
 
     def show(record):
-        shown = text(_sub_resources(record, include))
+        shown = text(_sub_resources(call.store, record, include))
         return KIND.show(table, record, choose)[:-1] + "," + shown[1:]
     return show
 
@@ -327,8 +323,11 @@ def post(call):
     item = dict(call.json_object())
     nested = {name: item.pop(name) for name in list(item)
               if name in elements.SORTS}
+    below = item.pop("variants", None)
     if nested and "include_fields" not in values:
         values["include"] = list(nested)
+    if below is not None and store.settings["variants_in_reply"]:
+        values["include"] = values.get("include", []) + ["variants"]
     show = _shower(call, values)
     clean, errors = _checked(call, {}, item, create=True)
     if errors:
@@ -338,10 +337,12 @@ def post(call):
     found = products.conflicts(store, clean)
     if found:
         raise Refused(error(409, _CONFLICT, found))
+    checked = below is not None and nestedvariants.check(call, clean, below)
     lost.update(_partial_fields(call, clean))
     next_brand = store.brands.next_id
     key = products.create(store, clean)["id"]
     store.products.put(key, nested, touch=False)
+    nestedvariants.create(call, key, checked or [])
     _note_brand(call, next_brand)
     call.created("product", key)
     # The 207 of this call is documented with an array.

@@ -84,7 +84,8 @@ DEFAULTS = {
     # variants
     "variant_batch": 50, "variant_mode": "atomic", "variant_twin_status": 409,
     "variant_sku_exact": True, "variant_needs_product": True,
-    "most_variants": 600, "most_values": 250, "value_ids": "change",
+    "variants_in_reply": False, "most_variants": 600, "most_values": 250,
+    "value_ids": "change",
     # metafields
     "metafield_batch": 250, "metafield_errors": "place",
     "most_metafields": 250,

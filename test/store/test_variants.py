@@ -192,5 +192,61 @@ class Options(VariantCase):
                          sorted(one["id"] for one in after))
 
 
+class NestedInANewProduct(StoreCase):
+    def post(self, status, *items, **more):
+        body = dict({"name": "N", "type": "physical", "weight": 1, "price": 1},
+                    variants=list(items), **more)
+        answer = self.api("POST", P, body)
+        self.assertEqual(answer.status, status, answer.raw)
+        return answer.json
+
+    def item(self, sku, *labels, **more):
+        return dict(more, sku=sku, option_values=[
+            {"option_display_name": "Option %d" % n, "label": label}
+            for n, label in enumerate(labels)])
+
+    def test_they_are_made_with_their_options(self):
+        made = self.post(200, self.item("A", "S", "Red", price=3),
+                         self.item("B", "s", "Blue"))["data"]
+        self.assertNotIn("variants", made)
+        self.assertIsNone(made["base_variant_id"])
+        shown = self.ok("GET", P + "/%d?include=variants" % made["id"]).json
+        self.assertEqual([
+            (one["sku"], sorted(v["label"] for v in one["option_values"]))
+            for one in shown["data"]["variants"]],
+            [("A", ["Red", "S"]), ("B", ["Blue", "S"])])
+        self.set(variants_in_reply=True)
+        body = {"name": "M", "type": "physical", "weight": 1, "price": 1,
+                "variants": [self.item("C", "S")]}
+        again = self.ok("POST", P, body).json["data"]
+        self.assertEqual(again["variants"][0]["sku"], "C")
+
+    def test_a_bad_one_refuses_the_product(self):
+        self.ok("POST", P, {"name": "X", "type": "physical", "weight": 1,
+                            "price": 1, "sku": "taken"})
+        for status, items in (
+                (422, [{"sku": "A"}]), (422, [self.item("A")]),
+                (422, [self.item("A", "S"), self.item("B", "S", "Red")]),
+                (422, [dict(self.item("A", "S"), id=1)]),
+                (422, [dict(self.item("A", "S"), option_values=[
+                    {"id": 1, "option_id": 2}])]),
+                (422, [dict(self.item("A", "S"), strange=1)]),
+                (409, [self.item("A", "S"), self.item("B", "s")]),
+                (409, [self.item("A", "S"), self.item("a", "M")]),
+                (409, [self.item("TAKEN", "S")])):
+            self.post(status, *items)
+        self.post(409, self.item("own", "S"), sku="OWN")
+        self.set(most_variants=1, sku_charset=True)
+        self.post(422, self.item("A", "S"), self.item("B", "M"))
+        self.post(422, self.item("A (1)", "S"))
+        self.assertEqual(len(self.control.state("products")), 1)
+        self.assertEqual(self.control.state("variants"), [])
+
+    def test_a_product_that_exists_has_no_such_member(self):
+        made = self.post(200, self.item("A", "S"))["data"]
+        answer = self.api("PUT", P, [{"id": made["id"], "variants": []}])
+        self.assertEqual(answer.status, 422)
+
+
 if __name__ == "__main__":
     unittest.main()

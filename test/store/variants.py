@@ -5,7 +5,7 @@ not stored: its id is made from the product's.
 """
 
 import fields
-from productfields import base_variant_id
+from productfields import SKU_CHARSET, base_variant_id
 import metafields
 from tables import Kind, Table
 
@@ -32,7 +32,7 @@ BATCH = {
     "inventory_warning_level": _LEVEL,
     "bin_picking_number": fields.string(0, 255)}
 SINGLE = dict(BATCH, **{
-    "sku": fields.string(1, 255), "mpn": fields.string(),
+    "sku": fields.string(1, 255), "mpn": or_null(fields.string()),
     "gtin": or_null(fields.string(0, 14)),
     "image_url": fields.string()})
 
@@ -66,6 +66,12 @@ def sku_holder(store, sku, own=None):
         return "variant %d" % key
     key = store.products.find("sku", sku.casefold())
     return None if key is None else "product %d" % key
+
+
+def check_sku(store, clean, errors):
+    if store.settings["sku_charset"] and not SKU_CHARSET.match(
+            clean.get("sku", "")):
+        errors["sku"] = "sku has a character that is not allowed"
 
 
 def create(store, product, clean, choices, key=None):

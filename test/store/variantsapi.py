@@ -170,6 +170,7 @@ def _check_new(call, product, item):
     rest = {name: value for name, value in item.items()
             if name not in ("product_id", "option_values")}
     clean = call.validate(rest, variants.SINGLE, errors, _READ_ONLY, ("sku",))
+    variants.check_sku(store, clean, errors)
     if item.get("product_id", product) != product:
         errors["product_id"] = "product_id is not that of the path"
     if store.settings["variant_needs_product"] and "product_id" not in item:
@@ -228,6 +229,7 @@ def put(call):
         errors["product_id"] = "a variant cannot move to another product"
     clean = call.validate(item, variants.SINGLE, errors,
                           _READ_ONLY + ("option_values",))
+    variants.check_sku(call.store, clean, errors)
     if errors:
         raise Refused(call.invalid(errors))
     _clash(call, clean, key)

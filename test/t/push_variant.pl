@@ -66,8 +66,9 @@ subtest 'variants are created below their products, and options are created once
 INSERT INTO item SELECT g FROM generate_series(1, 4) AS g;
 INSERT INTO kind SELECT g, (g - 1) / 6 + 1, NULL, g, (ARRAY['S', 'M', 'L'])[g % 3 + 1], (ARRAY['Red', 'Blue'])[g % 2 + 1], g FROM generate_series(1, 24) AS g;
 EOC
+	is($shop->push(q('item'))->{created}, 4, 'products are there already');
 	my $run = $shop->push;
-	is_deeply([ @$run{qw(created failed)} ], [ 28, 0 ], 'every row once') or diag(explain($shop->errors));
+	is_deeply([ @$run{qw(created failed)} ], [ 24, 0 ], 'every row once') or diag(explain($shop->errors));
 	is($shop->sql(q(SELECT count(*) FROM bcdelta.result WHERE outcome NOT IN ('created'))), 0, 'making options is no attempt of a row');
 	agrees('a first push');
 	is(counted()->{$OPTIONS}, 8, 'each option is one request, with all its values');
@@ -154,7 +155,7 @@ subtest 'products that exchange their names keep their records, because their va
 subtest 'what is fixed stays as it is, and the row says so' => sub {
 	$shop->sql(q(UPDATE kind SET size = 'L', price = 77 WHERE id = 4));
 	$shop->push;
-	like($shop->errors->{'kind 4'}, qr/^option_values: the record has .*which cannot be changed/, 'other option values');
+	like($shop->errors->{'kind 4'}, qr/^option_values: record \d+ of the store has the same, and is linked to source row \d+/, 'option values of another one');
 	$shop->verify;
 	my ($differs) = grep { /^kind\|4\|/ } @{ $shop->discrepancies };
 	like($differs, qr/^kind\|4\|different\|option_values\|\[.*"L".*\]\|\[.*"M".*\]$/, 'a verify has the field, and both values');
@@ -279,7 +280,7 @@ subtest 'numbers that move on from row to row come to their rows' => sub {
 	agrees('a chain, back');
 	$shop->sql(q(UPDATE kind SET code = 'S' || CASE id WHEN 14 THEN 15 ELSE 14 END WHERE id IN (14, 15)));
 	$shop->push;
-	like($shop->errors->{"kind $_"}, qr/in use by variant/, 'a swap needs a third number') foreach 14, 15;
+	agrees('a swap');
 	$shop->sql(q(UPDATE kind SET code = NULL WHERE id IN (14, 15)));
 	$shop->push;
 };

@@ -60,8 +60,10 @@ records_are_sound(const BcdRecords *records, bool below)
 
 	for (i = 0; i < records->nfields; i++)
 		if ((i > 0 && strcmp(records->fields[i - 1].name, records->fields[i].name) >= 0) ||
-			strcmp(records->fields[i].name, "id") == 0 || records->fields[i].type == BCD_RECORDS)
+			strcmp(records->fields[i].name, "id") == 0 || (records->fields[i].type == BCD_RECORDS && !(records->fields[i].flags & BCD_F_CHOICES)))
 			return false;
+	if (records->unique && ((field = bcd_records_field(records, records->unique)) == NULL || field->type != BCD_STRING))
+		return false;
 	for (i = 0; records->key[i]; i++)
 	{
 		field = bcd_records_field(records, records->key[i]);
@@ -685,7 +687,7 @@ test_facts(void)
 	const BcdResource *category = bcd_resource_find("category");
 	const BcdResource *brand = bcd_resource_find("brand");
 	static const char *const unwritable[] = {"id", "date_created", "date_modified",
-		"calculated_price", "base_variant_id", "variants",
+		"calculated_price", "base_variant_id",
 	"options", "modifiers", "channels"};
 	int			i;
 	char	   *names;
@@ -700,7 +702,7 @@ test_facts(void)
 	test_locations_and_groups();
 	is_int(bcd_resource_find("price_list")->nfields, 2, "price list: number of fields in the vendor's document");
 	ok(bcd_resource_find("price_list")->facets[0].remove.query == NULL, "price lists are deleted by their path, never by a filter");
-	is_int(product->nfields, 66, "product: number of fields in the vendor's document");
+	is_int(product->nfields, 67, "product: number of fields in the vendor's document");
 	is_int(category->nfields, 15, "category: likewise");
 	is_int(brand->nfields, 7, "brand: likewise");
 	is_int(most(product, "name"), 250, "product name");
