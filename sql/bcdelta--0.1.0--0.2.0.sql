@@ -75,3 +75,5 @@ CREATE FUNCTION bcdelta.named(resource text, name text) RETURNS bigint
 LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'bcdelta_named';
 COMMENT ON FUNCTION bcdelta.named(text, text) IS
 'the BigCommerce id of a record that the store knows by this name, such as a location by its code or a customer group by its name, for mapping expressions; null if the name is null; a row with a name that the store does not have is invalid';
+COMMENT ON COLUMN bcdelta.pending.waits_feed IS
+'feed of the row that this row waits for, because it refers to that row or takes its turn after it; of a failed row also the list of names that lacks the one in waits_key';

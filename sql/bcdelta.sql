@@ -175,7 +175,7 @@ COMMENT ON COLUMN bcdelta.pending.next_attempt_at IS 'the latest time at which a
 COMMENT ON COLUMN bcdelta.pending.changed_at IS 'time of the oldest change that is not in the store';
 COMMENT ON COLUMN bcdelta.pending.again IS 'the row changed again while in flight, and is pushed again afterwards';
 COMMENT ON COLUMN bcdelta.pending.waits_feed IS
-'feed of the row that this row waits for, because it refers to that row or takes its turn after it';
+'feed of the row that this row waits for, because it refers to that row or takes its turn after it; of a failed row also the list of names that lacks the one in waits_key';
 COMMENT ON COLUMN bcdelta.pending.waits_key IS
 'key of the row that this row waits for, because it refers to that row or takes its turn after it';
 COMMENT ON COLUMN bcdelta.pending.intent IS

@@ -25,9 +25,11 @@
 #include "engine/engine.h"
 #include "engine/job.h"
 #include "engine/lane.h"
+#include "feed/named.h"
 #include "resource/resource.h"
 #include "store/paging.h"
 #include "tables/directory.h"
+#include "tables/pending_settle.h"
 
 /* Records of a list; the longest that the API documents is that of brands */
 #define MOST_RECORDS	100000
@@ -132,6 +134,9 @@ record_list(BcdJob *job, const BcdListing *listing, const cJSON *reply)
 	n = add_records(listing->list, reply, names, ids, n);
 	bcd_directory_replace(o->server, o->identity, listing->list->resource,
 						  bcd_array(TEXTOID, names, NULL, n), bcd_array(INT8OID, ids, NULL, n));
+	/* rows that failed because one of these names was missing */
+	if (bcd_pending_free_given_up(bcd_named_waits(o->server, listing->list), bcd_array(TEXTOID, names, NULL, n)))
+		job->run->progressed = true;
 }
 
 /* Keeps the records of a page until the list is complete. */

@@ -36,7 +36,12 @@ static struct
 	MemoryContext cxt;
 	char	   *unlisted;		/* why it cannot be read now, or NULL */
 	char	   *flaw;			/* why it cannot be sent, or NULL */
+	char	   *waits_for;		/* the first name that is missing, or NULL */
+	char	   *waits_list;		/* and in which list */
 }			reading;
+
+/* Names that a pending row may wait for: longer ones would not fit an index */
+#define MOST_NAME_BYTES	1000
 
 /* Called before a row is read; what is noted about it is allocated in cxt. */
 void
@@ -52,6 +57,17 @@ bcd_named_forget(void)
 {
 	reading.unlisted = NULL;
 	reading.flaw = NULL;
+	reading.waits_for = NULL;
+}
+
+/*
+ * Returns what pending.waits_feed has for a row that waits for a name in a
+ * list, in place of a feed; the name is in waits_key.
+ */
+char *
+bcd_named_waits(const char *server, const BcdNameList *list)
+{
+	return psprintf("bcdelta.named('%s') of server %s", list->resource, server);
 }
 
 /*
@@ -65,6 +81,11 @@ bcd_named_blames(BcdRow *row)
 		return false;
 	row->state = reading.unlisted ? BCD_ROW_UNLISTED : BCD_ROW_INVALID;
 	row->message = reading.unlisted ? reading.unlisted : reading.flaw;
+	if (reading.unlisted == NULL && reading.waits_for)
+	{
+		row->waits_feed = reading.waits_list;
+		row->waits_key = reading.waits_for;
+	}
 	return true;
 }
 
@@ -152,6 +173,16 @@ several_words(const Sought *s, const int64 *ids, int n)
 	return text.data;
 }
 
+/* If this is all that is wrong with the row, it can be pushed once the name is there. */
+static void
+note_missing(const Sought *s)
+{
+	if (reading.feed == NULL || reading.flaw || strlen(s->name) > MOST_NAME_BYTES)
+		return;
+	reading.waits_for = pstrdup(s->name);
+	reading.waits_list = bcd_named_waits(s->server, s->list);
+}
+
 /*
  * Looks a name up.  Returns whether it has one id; if not, sets *unlisted or
  * *flaw to the reason.
@@ -178,7 +209,10 @@ look_up(const Sought *s, BcdLists *lists, int64 *id, char **unlisted, char **fla
 	if (n == 0 && lists == NULL && !bcd_directory_has(s->server, s->store, s->list->resource))
 		*unlisted = unlisted_words(s);
 	else if (n == 0)
+	{
 		*flaw = missing_words(s);
+		note_missing(s);
+	}
 	else if (n > 1)
 		*flaw = several_words(s, ids, n);
 	bcd_spi_end(&rights);

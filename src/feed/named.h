@@ -12,6 +12,7 @@
 
 extern void bcd_named_begin(const BcdFeed *feed, MemoryContext cxt);
 extern void bcd_named_forget(void);
+extern char *bcd_named_waits(const char *server, const BcdNameList *list);
 extern bool bcd_named_blames(BcdRow *row);
 extern void bcd_named_end(void);
 extern void bcd_named_check(const char *resource);
