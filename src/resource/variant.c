@@ -122,7 +122,7 @@ static const BcdKey variant_keys[] = {
  * location. No variant ever gets other option values, so these tell which is
  * which.
  */
-static const BcdField element_fields[] = {
+static const BcdField nested_variant_fields[] = {
 	TEXT("bin_picking_number", 0, 255, BCD_F_NULLABLE),
 	PRICE("cost_price", BCD_F_NULLABLE),
 	MEASURE("depth", BCD_F_NULLABLE),
@@ -147,7 +147,7 @@ static const BcdField element_fields[] = {
 };
 
 const BcdRecords bcd_variant_records = {
-	BCD_FIELDS(element_fields),
+	BCD_FIELDS(nested_variant_fields),
 	.key = BCD_LIST("option_values"),
 	.unique = "sku",
 };
