@@ -19,6 +19,32 @@
 #include "engine/keyed.h"
 #include "engine/keyed_refused.h"
 #include "engine/unmapped_fields.h"
+#include "store/verdict.h"
+
+/*
+ * Attempts to remove a record from the old address of a row that has another
+ */
+#define REMOVALS		3
+
+/*
+ * The record at an item's old address was not removed, although the store has
+ * it.  It may be out of reach there: a product gets variants, and its stock
+ * cannot be set any more.  So this is tried a few times, but does not keep the
+ * row from its new address.
+ */
+static void
+decide_left_behind(BcdItem *item)
+{
+	const BcdRun *run = item->lane->run;
+
+	if (item->attempts + 1 >= REMOVALS)
+	{
+		bcd_decide_removed(item);
+		return;
+	}
+	bcd_decide_wait(item, bcd_retry_backoff_ms(item->attempts + 1, true, run->spread), item->refusal);
+	item->decision.status = item->refusal_status;
+}
 
 /* Decides on an item whose record was read (NULL: there is none). */
 void
@@ -35,6 +61,8 @@ bcd_keyed_was_read(BcdItem *item, const cJSON *record)
 	}
 	if (item->refused_at == BCD_REMOVE && record == NULL)
 		bcd_decide_removed(item);
+	else if (item->refused_at == BCD_REMOVE && item->wanted)
+		decide_left_behind(item);
 	else if (item->refused_at == BCD_UPDATE && record != NULL && item->wanted)
 	{
 		MemoryContext old = MemoryContextSwitchTo(item->cxt);

@@ -29,7 +29,6 @@
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "payload/task.h"
-#include "payload/url.h"
 #include "resource/resource.h"
 #include "store/paging.h"
 #include "tables/discrepancy.h"

@@ -130,6 +130,26 @@ subtest 'a deleted row leaves no stock behind, and items that are not tracked ne
 	agrees('tracking');
 };
 
+subtest 'a row leaves an address at which the store takes no stock any more' => sub {
+	$shop->sql(q(INSERT INTO stock VALUES (7, 3, 5) ON CONFLICT DO NOTHING));
+	$shop->push;
+	my $product = $shop->id('item', 7);
+	$store->api('PUT', "/catalog/products/$product", { inventory_tracking => 'none' });
+	$shop->sql(q(UPDATE stock SET item = 8 WHERE item = 7 AND place = 3));
+	foreach (1 .. 3)
+	{
+		$shop->sql(q(SELECT bcdelta.retry(waiting => true)));
+		$shop->push;
+	}
+	is($shop->sql(q(SELECT address FROM bcdelta.link WHERE feed = 'stock' AND key = '["8", "3"]')), '3/product_id=' . $shop->id('item', 8), 'it is at its new one');
+	is($shop->sql(q(SELECT outcome FROM bcdelta.result WHERE feed = 'stock' AND key = '["8", "3"]' AND error LIKE '%not tracked%' LIMIT 1)), 'retry', 'and the results have the words of the store');
+	$shop->sql(q(DELETE FROM stock WHERE item = 7 OR (item, place) = (8, 3)));
+	$shop->push;
+	$store->api('PUT', "/catalog/products/$product", { inventory_tracking => 'product' });
+	$store->api('PUT', '/inventory/adjustments/absolute', { reason => 'test', items => [ map { { location_id => $_, product_id => 0 + $product, quantity => 0 } } 1 .. 3 ] });
+	$store->clear;
+};
+
 subtest 'what goes with its product costs no request' => sub {
 	$shop->sql('DELETE FROM stock WHERE item = 49; DELETE FROM item WHERE id = 49');
 	$shop->sql(q(SELECT bcdelta.alter_feed('item', on_delete => 'delete'); SELECT bcdelta.mark('item', '49')));

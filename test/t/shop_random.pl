@@ -110,20 +110,19 @@ sub difference
 	return @lines > 40 ? (@lines[ 0 .. 39 ], '...') : @lines;
 }
 
-# What was sent and what came of it, for lines that are wrong
+# What was sent and what came of it, for products that are wrong
 sub show_history
 {
-	my @words = map { /^\w+: +\w+ (\S+)/ ? quotemeta($1) : () } @_;
-	my $any = join('|', @words) or return;
-	my %ids;
-	foreach my $entry ($store->journal)
+	my ($sku) = map { /^\w+: +product (\S+)/ ? $1 : () } @_;
+	my ($product) = grep { $_->{sku} eq ($sku // '') } @{ $store->state('products') } or return;
+	foreach my $entry (grep { $_->{method} ne 'GET' } $store->journal)
 	{
-		my $about = ($entry->{body_text} // '') =~ /"(?:$any)"/ || grep { $ids{"$_->[0] $_->[1]"} } @{ $entry->{created} }, @{ $entry->{changed} }, @{ $entry->{deleted} };
-		next if !$about || $entry->{method} eq 'GET';
-		diag(sprintf '  %d %s %s?%s -> %s %s %s', @$entry{qw(n method path query)}, $entry->{status} // '-', $entry->{fault} // '', substr($entry->{body_text} // '', 0, 400));
+		next if "$entry->{path}?$entry->{query} " . ($entry->{body_text} // '') !~ /(\/|in=|"id": ?)$product->{id}\b/
+		  && !grep { "@$_" eq "product $product->{id}" } @{ $entry->{created} };
+		diag(sprintf '  %d %s %s?%s -> %s %s %s', @$entry{qw(n method path query)}, $entry->{status} // '-', $entry->{fault} // '', substr($entry->{body_text} // '', 0, 600));
 	}
-	diag('  ' . $_) foreach @{ $shop->list(q(SELECT concat_ws(' ', attempted_at, run_id, feed, key, store_id, outcome, http_status, error, request_id)
-		FROM bcdelta.result WHERE feed = 'customers' ORDER BY attempted_at DESC LIMIT 30)) };
+	diag('  ' . $_) foreach @{ $shop->list("SELECT concat_ws(' ', attempted_at, run_id, feed, key, outcome, http_status, error, parts) FROM bcdelta.result
+		WHERE store_id = $product->{id} AND feed = 'products' ORDER BY attempted_at") };
 	return;
 }
 
