@@ -152,6 +152,30 @@ subtest 'an adjustment whose outcome is not known is never repeated: a person de
 	}
 };
 
+subtest 'a refused batch may have been saved in part: what it has changed is not changed again' => sub {
+	foreach my $mode (qw(atomic prefix partial))
+	{
+		foreach my $told (qw(one none))
+		{
+			$store->settings({ adjustment_mode => $mode, adjustment_errors => $told });
+			$store->fault({ match => { path => 'relative$' }, times => 1, do => { partial => { fail => [4] } } });
+			$shop->clear;
+			$shop->sql('UPDATE stock SET qty = qty + 2 WHERE item BETWEEN 1 AND 5');
+			$shop->push;
+			$store->unfault;
+			my $review = grep { $_ eq 'review' } values %{ $shop->pending };
+			my $saved = sum0(map { 0 + @{ $_->{changed} } } grep { $_->{path} =~ /relative/ && $_->{status} == 422 } $shop->writes);
+			cmp_ok($saved, '>', 3, "$mode, $told: a part was saved");
+			is($review, $saved, "$mode, $told: exactly what was saved is in review");
+			cmp_ok(scalar @{ relatives() }, '<=', 8, "$mode, $told: the bad one is found with few requests");
+			settle_truly();
+			$shop->push;
+			agrees("$mode, $told");
+		}
+	}
+	$store->settings({ adjustment_mode => 'atomic', adjustment_errors => 'one' });
+};
+
 subtest 'what the store has certainly not done is sent again' => sub {
 	foreach my $status (429, 413)
 	{
@@ -169,29 +193,8 @@ subtest 'what the store has certainly not done is sent again' => sub {
 	$shop->sql(q(SELECT bcdelta.resume('stock')));
 	$shop->push;
 	agrees('a 403');
-};
-
-subtest 'a refused batch may have been saved in part: what it has changed is not changed again' => sub {
-	foreach my $mode (qw(atomic prefix partial))
-	{
-		foreach my $told (qw(one none))
-		{
-			$store->settings({ adjustment_mode => $mode, adjustment_errors => $told });
-			$store->fault({ match => { path => 'relative$' }, times => 1, do => { partial => { fail => [4] } } });
-			$shop->clear;
-			$shop->sql('UPDATE stock SET qty = qty + 2 WHERE item BETWEEN 1 AND 5');
-			$shop->push;
-			$store->unfault;
-			my $review = grep { $_ eq 'review' } values %{ $shop->pending };
-			my $saved = sum0(map { 0 + @{ $_->{changed} } } grep { $_->{path} =~ /relative/ && $_->{status} == 422 } $shop->writes);
-			is($review, $saved, "$mode, $told: exactly what was saved is in review");
-			cmp_ok(scalar @{ relatives() }, '<=', 8, "$mode, $told: the bad one is found with few requests");
-			settle_truly();
-			$shop->push;
-			agrees("$mode, $told");
-		}
-	}
-	$store->settings({ adjustment_mode => 'atomic', adjustment_errors => 'one' });
+	# batches are small after a 413, until the worker starts again
+	kill_worker($node, 'shop', 'TERM');
 };
 
 subtest 'a row that the store would refuse keeps no other one from being sent' => sub {
