@@ -92,9 +92,10 @@ BcdStage
 bcd_stage_of_keys(const BcdResource *resource)
 {
 	const char *key = bcd_resource_key(resource, 0);
+	const BcdField *field = key ? bcd_resource_field(resource, key) : NULL;
 
-	return key == NULL ? BCD_UPDATE :
-		bcd_stage_of_facet(bcd_resource_facet_of(resource, bcd_resource_field(resource, key)) - resource->facets);
+	/* a key that is made of several fields is none itself */
+	return field == NULL ? BCD_UPDATE : bcd_stage_of_facet(bcd_resource_facet_of(resource, field) - resource->facets);
 }
 
 /* Do the requests of a stage change the store? */
