@@ -29,22 +29,22 @@ typedef struct Step
 } Step;
 
 static Jsonb *
-set_text(Jsonb *element, const char *name, char *text)
+set_text(Jsonb *element, const char *name, char *words)
 {
 	JsonbValue	v;
 
 	v.type = jbvString;
-	v.val.string.val = text;
-	v.val.string.len = strlen(text);
+	v.val.string.val = words;
+	v.val.string.len = strlen(words);
 	return bcd_payload_set(element, name, &v);
 }
 
 static char *
 folded(Jsonb *element, const char *name)
 {
-	char	   *text = bcd_payload_text(element, name);
+	char	   *words = bcd_payload_text(element, name);
 
-	return text && text[0] ? bcd_folded(text) : NULL;
+	return words && words[0] ? bcd_folded(words) : NULL;
 }
 
 /*
