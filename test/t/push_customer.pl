@@ -208,6 +208,22 @@ subtest 'a customer that is gone is created again, and cannot be hidden' => sub 
 		qr/ERROR:.*hid/, 'no customer can be hidden');
 };
 
+subtest 'a customer that a reply leaves out is looked up, and made once, whether the store has made it or not' => sub {
+	my $from = 600;
+	foreach my $do ({ drop_item => 3 }, { status => 200, body => { data => [], meta => {} } })
+	{
+		$store->fault({ match => { method => 'POST', path => '^/customers$' }, times => 1, do => $do });
+		$shop->sql(sprintf(q(INSERT INTO person (id, mail, first) SELECT g, format('n%%s@example.org', g), 'N' FROM generate_series(%d, %d) AS g), $from, $from + 9));
+		my $run = $shop->push;
+		is($run->{created} + $run->{linked}, 10, 'each row is done');
+		is($shop->sql("SELECT count(*), count(DISTINCT l.store_id) FROM bcdelta.link AS l WHERE key::int BETWEEN $from AND $from + 9 AND feed = 'person'"), '10|10', 'and has a customer of its own');
+		$from += 10;
+	}
+	$shop->sql('DELETE FROM person WHERE id BETWEEN 600 AND 619');
+	$shop->push;
+	is_deeply($shop->pending, {}, 'nothing is left pending');
+};
+
 subtest 'deletes go a hundred at a time, and a verify reads as many pages as it needs' => sub {
 	$shop->sql(q(INSERT INTO person (id, mail, first) SELECT g, format('m%s@example.org', g), 'M' FROM generate_series(1001, 1620) AS g));
 	$shop->clear;

@@ -244,6 +244,49 @@ subtest 'addresses go with their customers, without a call of their own' => sub 
 	agrees('a customer made again');
 };
 
+subtest 'case and white space make no other address, whatever the store thinks of them' => sub {
+	foreach my $mode (qw(exact fold))
+	{
+		$store->settings({ address_twins => $mode });
+		$shop->sql(q(INSERT INTO place (id, person, street) VALUES (70, 2, 'Case St')));
+		$shop->push;
+		$shop->sql(q(SELECT bcdelta.unlink('place', '70'); UPDATE place SET street = ' CASE st ' WHERE id = 70));
+		is($shop->push->{failed}, 0, "$mode: the row finds its address again");
+		is(scalar(grep { $_->{address1} =~ /case st/i } @{ $store->state('addresses') }), 1, "$mode: which is there once");
+		$shop->sql(q(INSERT INTO place (id, person, street) VALUES (71, 2, 'case ST')));
+		is($shop->push->{failed}, 1, "$mode: another row with the same one fails");
+		$shop->sql('DELETE FROM place WHERE id IN (70, 71)');
+		$shop->push;
+		agrees("case, $mode");
+	}
+	$store->settings({ address_twins => 'exact' });
+};
+
+subtest 'separators, quotes and long texts in addresses' => sub {
+	$shop->sql(q(INSERT INTO place (id, person, who, firm, street) VALUES (80, 2, 'A | B', '', 'C'), (81, 2, 'A', 'B', 'C'), (82, 2, 'Ann "Q" \', E'{"a":\t1}', E'Straße 1\n2'), (83, 2, 'L', repeat('x', 255), repeat('ü', 20000))));
+	is_deeply([ @{ $shop->push }{qw(created failed)} ], [ 4, 0 ], 'all are made') or diag(explain($shop->errors));
+	$shop->sql(q(SELECT bcdelta.unlink('place')));
+	is($shop->link(q('place'))->{conflicts}, 0, 'and found again');
+	is($shop->verify(q('place'))->{conflicts}, 0, 'as they are');
+	$shop->sql('DELETE FROM place WHERE id BETWEEN 80 AND 83');
+	$shop->push;
+	agrees('odd texts');
+};
+
+subtest 'nothing that a feed can say makes a delete without ids' => sub {
+	$shop->sql(q(INSERT INTO place (id, person, street) SELECT g, 2, 'Gone St ' || g FROM generate_series(90, 94) AS g));
+	$shop->push;
+	$shop->try(qq(SELECT bcdelta.link('place', '90', $_))) foreach 0, -1, '9223372036854775807';
+	$shop->sql(q(UPDATE bcdelta.link SET payload = NULL, remembered = NULL WHERE feed = 'place' AND key = '91'; UPDATE bcdelta.link SET payload = '{}' WHERE feed = 'place' AND key = '92'));
+	$shop->sql(q(DELETE FROM place WHERE id BETWEEN 90 AND 94));
+	$shop->clear;
+	$shop->push;
+	my @deletes = grep { $_->{method} eq 'DELETE' } $shop->writes;
+	cmp_ok(scalar @deletes, '>=', 1, 'there are some');
+	is(scalar(grep { $_->{query} !~ /^id:in=\d+(,\d+)*$/ } @deletes), 0, 'each lists ids, and nothing else') or diag(explain([ map { $_->{query} } @deletes ]));
+	is_deeply($store->violations, {}, 'none was without');
+};
+
 cmp_ok($store->counts->{max_concurrency}{'POST /customers/addresses'}, '<=', 10, 'no more creates at a time than is documented');
 cmp_ok($store->counts->{max_concurrency}{'PUT /customers/addresses'}, '<=', 3, 'nor updates');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
