@@ -42,13 +42,6 @@ static const BcdField nested_attribute_fields[] = {
 };
 static const BcdRecords nested_attribute = {BCD_FIELDS(nested_attribute_fields),.key = BCD_LIST("attribute_id")};
 
-/* Only the control panel defines which form fields there are. */
-static const BcdField form_field_fields[] = {
-	FREE_TEXT("name", BCD_F_REQUIRED),
-	{"value", BCD_ANY, 0, -1, -1, BCD_F_REQUIRED},
-};
-static const BcdRecords form_field = {BCD_FIELDS(form_field_fields),.key = BCD_LIST("name")};
-
 static const BcdField store_credit_fields[] = {
 	PRICE("amount", BCD_F_REQUIRED),
 };
@@ -72,7 +65,7 @@ static const BcdField customer_fields[] = {
 	REFERENCE("customer_group_id", INT32_MOST, "customer_group"),
 	TEXT("email", 3, 250, BCD_F_REQUIRED | BCD_F_NO_CASE | BCD_F_EMAIL),
 	TEXT("first_name", 1, 100, BCD_F_REQUIRED),
-	{"form_fields", BCD_RECORDS, 0, BCD_NO_MAX, -1, BCD_F_SET | BCD_F_SOME,.records = &form_field},
+	{"form_fields", BCD_RECORDS, 0, BCD_NO_MAX, -1, BCD_F_SET | BCD_F_SOME,.records = &bcd_form_field},
 	TEXT("last_name", 1, 100, BCD_F_REQUIRED),
 	FREE_TEXT("notes", 0),
 	WHOLE("origin_channel_id", 1, INT32_MOST, BCD_F_FIXED),

@@ -2,12 +2,7 @@
  * customer_address.c
  *		Addresses of customers: customers.v3.yml.
  *
- * Fields that requests can have but that are left out:
- *
- *	id						assigned by the store
- *	form_fields				fields that only the control panel can define
- *
- * Read-only: country, the name that belongs to country_code.
+ * Left out: id, which the store assigns. Read-only: country, the name that belongs to country_code.
  */
 #include "postgres.h"
 
@@ -29,6 +24,7 @@ static const BcdField address_fields[] = {
 	TEXT("country_code", 2, 2, BCD_F_REQUIRED | BCD_F_NO_CASE),
 	{"customer_id", BCD_INTEGER, 1, INT32_MOST, -1, BCD_F_REQUIRED | BCD_F_PLACE, NULL, "customer"},
 	TEXT("first_name", 1, 255, BCD_F_REQUIRED),
+	{"form_fields", BCD_RECORDS, 0, BCD_NO_MAX, -1, BCD_F_SET | BCD_F_SOME,.records = &bcd_form_field},
 	TEXT("last_name", 1, 255, BCD_F_REQUIRED),
 	TEXT("phone", 0, 50, 0),
 	TEXT("postal_code", 0, 30, BCD_F_REQUIRED),
@@ -54,8 +50,11 @@ static const BcdFacet address_facets[] = {
 	},
 };
 
+/* What is shown if it is asked for */
+#define WITH_FIELDS	"&include=formfields"
+
 /*
- * Everything but the id makes an address: the store ignores a write that would
+ * Everything but the id and the form fields makes an address: the store ignores a write that would
  * give a customer the same one twice.
  */
 static const BcdMadeOf address_parts[] = {
@@ -66,7 +65,7 @@ static const BcdMadeOf address_parts[] = {
 static const BcdKey address_keys[] = {
 	{
 		BCD_LIST("customer_id", "address"),
-		.many = {&address_list, "customer_id:in={customer_id,}",.siblings = true},
+		.many = {&address_list, "customer_id:in={customer_id,}" WITH_FIELDS,.siblings = true},
 		.made_of = address_parts,
 	},
 	{NULL}
@@ -82,7 +81,7 @@ const BcdResource bcd_customer_address = {
 	.parent = "customer_id",
 	BCD_FIELDS(address_fields),
 	BCD_FACETS(address_facets),
-	.view = {&address_list, "id:in={id,}"},
+	.view = {&address_list, "id:in={id,}" WITH_FIELDS},
 	.list = {&address_list},
 	.exchanges = true,
 	.gone_is_refused = true,

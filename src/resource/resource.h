@@ -275,9 +275,8 @@ typedef struct BcdKey
 	BcdView		many;			/* to look up several records, or nothing */
 	bool		shared;			/* several records may have the same key: a
 								 * row that finds more than one is not linked */
-	const char *apart_by;		/* several records may have the same key, but
-								 * not with the same id in this field, if the
-								 * row has one; or NULL */
+	const char *apart_by;		/* field with an id that sets records with the
+								 * same key apart, if the row has it; or NULL */
 	const BcdMadeOf *made_of;	/* the last of the fields is none of the API:
 								 * its text consists of the values of these,
 								 * all of them strings or ids; or NULL */
@@ -445,7 +444,8 @@ extern const BcdReplyForm bcd_reply_redirects;
 extern const BcdReplyForm bcd_reply_locations;
 extern const BcdReplyForm bcd_reply_bare;
 
-/* endpoints shared by several resources */
+/* elements and endpoints shared by several resources */
+extern const BcdRecords bcd_form_field;
 extern const BcdEndpoint bcd_stock_absolute;
 extern const BcdEndpoint bcd_stock_relative;
 

@@ -12,11 +12,11 @@ my $shop = BCDelta::Shop->open('address', store => { args => [ '--quota', 100000
 my $store = $shop->store;
 $shop->sql(<<'EOC');
 CREATE TABLE person (id int PRIMARY KEY, mail text);
-CREATE TABLE place (id int PRIMARY KEY, person int, who text DEFAULT 'Ann', firm text, street text, city text DEFAULT 'Oslo', area text DEFAULT 'Oslo', land text DEFAULT 'NO', phone text, kind text);
+CREATE TABLE place (id int PRIMARY KEY, person int, who text DEFAULT 'Ann', firm text, street text, city text DEFAULT 'Oslo', area text DEFAULT 'Oslo', land text DEFAULT 'NO', phone text, kind text, fields jsonb);
 SELECT bcdelta.track('person', 'shop', 'customer', '{"email": "mail", "first_name": "''P''", "last_name": "id::text"}', on_delete => 'delete');
 SELECT bcdelta.track('place', 'shop', 'customer_address', '{"customer_id": "bcdelta.ref(''person'', person)", "first_name": "who", "last_name": "''Bell''",
 	"company": "coalesce(firm, '''')", "address1": "street", "city": "city", "state_or_province": "area", "postal_code": "''0150''", "country_code": "land",
-	"phone": "phone", "address_type": "kind"}', on_delete => 'delete');
+	"phone": "phone", "address_type": "kind", "form_fields": "fields"}', on_delete => 'delete');
 EOC
 
 # What both sides have, as lines of text.
@@ -260,6 +260,25 @@ subtest 'case and white space make no other address, whatever the store thinks o
 		agrees("case, $mode");
 	}
 	$store->settings({ address_twins => 'exact' });
+};
+
+subtest 'form fields are written with an address, and no part of what it is known by' => sub {
+	$shop->sql(q(UPDATE place SET fields = '[{"name": "Hobbies", "value": "Go"}]' WHERE id IN (3, 4); INSERT INTO place (id, person, street, fields) VALUES (75, 2, 'Form St', '[{"name": "Shirt size", "value": 4}]')));
+	$shop->clear;
+	is_deeply([ @{ $shop->push }{qw(created updated failed)} ], [ 1, 2, 0 ], 'written') or diag(explain($shop->errors));
+	is(sizes(), 'POST 1 PUT 2', 'with one request each');
+	is_deeply($shop->record('addresses', $shop->id('place', 3))->{form_fields}, [ { name => 'Hobbies', value => 'Go' } ], 'as the row has them');
+	is($shop->verify(q('place'))->{conflicts}, 0, 'a verify sees them');
+	$store->edit('address', 0 + $shop->id('place', 3), { form_fields => [ { name => 'Hobbies', value => 'Chess' } ] });
+	$shop->verify(q('place'));
+	is_deeply([ map { s/^([^|]*\|[^|]*\|[^|]*\|[^|]*).*/$1/r } @{ $shop->discrepancies } ], ['place|3|different|form_fields'], 'and what differs');
+	$shop->sql(q(SELECT bcdelta.mark('place', '3')));
+	is($shop->push->{updated}, 1, 'which a push corrects');
+	$shop->sql(q(SELECT bcdelta.unlink('place', '75'); UPDATE place SET fields = '[{"name": "Hobbies", "value": ["a", "b"]}]' WHERE id = 75));
+	is($shop->push->{updated}, 1, 'an address that is found gets them');
+	$shop->sql('DELETE FROM place WHERE id = 75');
+	$shop->push;
+	agrees('form fields');
 };
 
 subtest 'separators, quotes and long texts in addresses' => sub {
