@@ -290,7 +290,9 @@ is_of_task(const BcdItem *item, const BcdTask *task, const cJSON *element)
 {
 	int64		id;
 
-	if (!cJSON_IsObject(element) || !bcd_json_id(element, BCD_ELEMENT_ID, &id))
+	/* of what was removed, there may be only a list of ids */
+	if (cJSON_IsNumber(element) ? task->is || !bcd_json_int64(element, &id) :
+		!cJSON_IsObject(element) || !bcd_json_id(element, BCD_ELEMENT_ID, &id))
 		return false;
 	if (task->id)
 		return strcmp(task->id, psprintf(INT64_FORMAT, id)) == 0;

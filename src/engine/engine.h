@@ -53,6 +53,7 @@ typedef enum BcdStage
 {
 	BCD_LOOKUP,					/* find the record by its natural key */
 	BCD_READ,					/* read the record by its id */
+	BCD_BELOW,					/* read what the record does not show */
 	BCD_RECHECK,				/* the row is gone: is the record linked to
 								 * it? */
 	BCD_TURN,					/* wait until no other record has the unique
@@ -167,6 +168,7 @@ typedef struct BcdDecision
 	int			place;			/* among items that stay with the job; 0:
 								 * first */
 	bool		unsent;			/* no write of it is under way */
+	struct BcdShown *shown;		/* see the item; NULL: unchanged */
 	bool		follows;		/* see the item */
 	bool		rereads;
 	bool		apart;
@@ -208,8 +210,7 @@ typedef struct BcdItem
 	bool		linked;			/* a link existed when last checked */
 	Jsonb	   *wanted;			/* the row's payload; NULL: the row is gone */
 	Jsonb	   *known;			/* what the store is known to hold, or NULL */
-	Jsonb	   *remembered;		/* what it was known to hold before that was
-								 * forgotten, or NULL: see unmapped_fields.c */
+	Jsonb	   *remembered;		/* the same before that was forgotten, or NULL */
 	Jsonb	   *body;			/* the fields that the next request sends */
 	List	   *tasks;			/* for facets after that: the next one first */
 	int			sends;			/* how many of them its last request does */
@@ -217,8 +218,7 @@ typedef struct BcdItem
 	char	   *failure;		/* why one of them was refused, or NULL */
 	char	   *natural;		/* its natural key, and that key's number */
 	int			natural_index;
-	Jsonb	   *lost_create;	/* natural key of a create with unknown
-								 * result, or NULL: see lost_create.c */
+	Jsonb	   *lost_create;	/* key of a create that may be done, or NULL */
 	BcdLookupReason lookup_reason;
 	bool		moving;			/* its key is changing: it is only looked up */
 	int			attempts;		/* failed requests for it */
@@ -230,6 +230,7 @@ typedef struct BcdItem
 	BcdStage	refused_at;
 	bool		stale;			/* its row has to be read again */
 	int			clashes;		/* refusals that it survived */
+	struct BcdShown *shown;		/* while its elements are read */
 	int64		came_at;		/* number of moves when it came to its stage */
 	bool		reread;			/* its record was read after a refusal */
 	bool		apart;			/* collections are written after the create */
@@ -280,6 +281,7 @@ typedef struct BcdGates
 	bool		troubled;		/* the last one failed; not committed yet */
 	struct BcdIndex *index;		/* the store's list, read once: lookup_list.c */
 	struct BcdSweep *sweep[BCD_READ + 1];	/* siblings.c */
+	struct BcdElementList *elements;	/* elements_read.c */
 	struct BcdChoiceIds *choices;	/* choice_ids.c */
 	struct BcdJob *extra;		/* a job without items under way, or NULL */
 	int64		default_id;		/* the store's default for a field */

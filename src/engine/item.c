@@ -351,6 +351,8 @@ take_over(BcdItem *item, const BcdDecision *d)
 		item->final_decision = d->final_decision;
 	if (d->group > 0)
 		item->group = d->group;
+	if (d->shown)
+		item->shown = d->shown;
 	item->follows = d->follows;
 	item->asked |= d->asks;
 	item->apart |= d->apart;
@@ -413,6 +415,8 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 		return;
 	}
 	weigh(lane, item);
+	if (from == BCD_BELOW && d.next != from)
+		item->shown = NULL;
 	if (d.next != from)
 		item->came_at = lane->gates->moved;
 	item->attempts = (d.afresh ? 0 : item->attempts) + d.attempted;

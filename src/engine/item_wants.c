@@ -8,6 +8,7 @@
 
 #include "engine/companions.h"
 #include "engine/decide.h"
+#include "engine/elements_read.h"
 #include "engine/engine.h"
 #include "engine/facets.h"
 #include "engine/item_tasks.h"
@@ -76,7 +77,7 @@ bcd_item_wants_write(BcdItem *item, bool was_read)
 		bcd_decide_stage(item, BCD_TURN);
 	else if (d.need == BCD_NEEDS_MENDING)
 		bcd_decide_failed(item, BCD_INVALID, (char *) d.reason);
-	else if (d.need == BCD_NEEDS_READING && was_read)
+	else if (d.need == BCD_NEEDS_READING && was_read && !bcd_elements_are_due(item))
 		bcd_decide_failed(item, BCD_FAILED,
 						  MemoryContextStrdup(item->cxt, "the store does not tell the collections of its record, which are not known"));
 	else if (d.need == BCD_NEEDS_READING)

@@ -62,7 +62,7 @@ bcd_lane_has_room(const BcdLane *lane)
 	int			stage;
 
 	/* a list of all records is for as many items as possible */
-	int			listed = gates->resource->view.whole ? gates->gate[BCD_READ].queued : 0;
+	int			listed = gates->gate[BCD_BELOW].queued + (gates->resource->view.whole ? gates->gate[BCD_READ].queued : 0);
 
 	for (stage = 0; stage < BCD_STAGES; stage++)
 	{

@@ -17,6 +17,7 @@
 #include "engine/choice_plan.h"
 #include "engine/collections.h"
 #include "engine/directory.h"
+#include "engine/elements_read.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_turn.h"
@@ -75,7 +76,7 @@ rechecks_last(const BcdLane *lane)
 static bool
 plan_flushes(const BcdLane *lane)
 {
-	return bcd_gates_exhausted(lane) && is_idle(lane, BCD_LOOKUP) && is_idle(lane, BCD_READ) &&
+	return bcd_gates_exhausted(lane) && is_idle(lane, BCD_LOOKUP) && is_idle(lane, BCD_READ) && is_idle(lane, BCD_BELOW) &&
 		(is_idle(lane, BCD_RECHECK) || rechecks_last(lane));
 }
 
@@ -379,7 +380,7 @@ recheck_job(BcdLane *lane)
 {
 	BcdJob	   *job;
 
-	if (lane->gates->gate[BCD_RECHECK].queued == 0 || !is_idle(lane, BCD_LOOKUP) || !is_idle(lane, BCD_READ) ||
+	if (lane->gates->gate[BCD_RECHECK].queued == 0 || !is_idle(lane, BCD_LOOKUP) || !is_idle(lane, BCD_READ) || !is_idle(lane, BCD_BELOW) ||
 		(!bcd_gates_exhausted(lane) && bcd_lane_has_room(lane)))
 		return NULL;
 	if (rechecks_last(lane) && !(is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE)))
@@ -463,6 +464,8 @@ next_job(BcdLane *lane)
 		job = bcd_plan_siblings(lane, BCD_READ);
 	else if (job == NULL)
 		job = lane->feed->resource->id ? read_job(lane) : bcd_keyed_read_job(lane);
+	if (job == NULL)
+		job = bcd_plan_elements(lane);
 	if (job == NULL)
 		job = bcd_plan_turn(lane);
 	if (job == NULL)

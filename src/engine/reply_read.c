@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "engine/collections.h"
 #include "engine/decide.h"
+#include "engine/elements_read.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
@@ -297,7 +298,9 @@ read_records(BcdJob *job, const cJSON *reply)
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		const cJSON *record = record_for(job, item, data);
 
-		if (record || !cut)
+		if (bcd_read_elements_first(item, record))
+			continue;
+		else if (record || !cut)
 			job->run->kind->decide_read(item, record);
 		else if (job->nitems > 1)
 		{

@@ -130,7 +130,7 @@ decide_twins(BcdJob *job)
 	dlist_iter	iter;
 	dlist_iter	before;
 
-	if (job->stage != BCD_LOOKUP && job->stage != BCD_READ)
+	if (!bcd_stage_reads(job->stage))
 		return;
 	if (job->lane->feed->resource->id == NULL)
 	{

@@ -24,6 +24,7 @@
 #include "base/json.h"
 #include "engine/choice_ids.h"
 #include "engine/decide.h"
+#include "engine/elements_read.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/item.h"
@@ -269,7 +270,7 @@ decide_item(BcdJob *job, BcdItem *item, const ListPage *page, bool more)
 		return;
 	else if (job->stage == BCD_LOOKUP)
 		job->run->kind->decide_lookup(item, id, record);
-	else
+	else if (!bcd_read_elements_first(item, record))
 		job->run->kind->decide_read(item, record);
 }
 

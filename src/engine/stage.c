@@ -20,7 +20,8 @@ static const struct
 }			stages[] = {
 	[BCD_CLAIM] = {"CLAIM", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE) | TO(REMOVE) | TO(FACET)},
 	[BCD_LOOKUP] = {"LOOKUP", TO(LOOKUP) | TO(READ) | TO(RECHECK) | TO(TURN) | TO(UPDATE) | TO(REMOVE) | TO(FACET)},
-	[BCD_READ] = {"READ", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(UPDATE) | TO(REMOVE) | TO(FACET)},
+	[BCD_READ] = {"READ", TO(LOOKUP) | TO(READ) | TO(BELOW) | TO(TURN) | TO(UPDATE) | TO(REMOVE) | TO(FACET)},
+	[BCD_BELOW] = {"BELOW", TO(READ) | TO(BELOW) | TO(TURN) | TO(UPDATE) | TO(FACET)},
 	[BCD_RECHECK] = {"RECHECK", TO(READ) | TO(UPDATE) | TO(REMOVE) | TO(FACET)},
 	[BCD_TURN] = {"TURN", TO(LOOKUP) | TO(READ) | TO(TURN) | TO(CREATE) | TO(UPDATE) | TO(FACET)},
 	[BCD_CREATE] = {"CREATE", TO(LOOKUP) | TO(TURN) | TO(CREATE) | TO(FACET)},
@@ -109,7 +110,7 @@ bcd_stage_writes(BcdStage stage)
 bool
 bcd_stage_reads(BcdStage stage)
 {
-	return stage == BCD_LOOKUP || stage == BCD_READ;
+	return stage == BCD_LOOKUP || stage == BCD_READ || stage == BCD_BELOW;
 }
 
 /* May an item move from one stage to another? */
@@ -144,6 +145,18 @@ bcd_stage_action(const BcdResource *resource, BcdStage stage)
 		stage == BCD_UPDATE ? &facet->update : &facet->remove;
 }
 
+/* The list of elements that records do not show, or NULL. */
+static const BcdEndpoint *
+list_of_elements(const BcdResource *resource)
+{
+	int			i;
+
+	for (i = 1; i < resource->nfacets; i++)
+		if (resource->facets[i].list.endpoint)
+			return resource->facets[i].list.endpoint;
+	return NULL;
+}
+
 /*
  * Returns the endpoint for the requests of a stage, or NULL if it makes none.
  * All stages that read use the list of records.
@@ -155,5 +168,7 @@ bcd_stage_endpoint(const BcdResource *resource, BcdStage stage)
 		return NULL;
 	if (bcd_stage_writes(stage))
 		return bcd_stage_action(resource, stage)->endpoint;
+	if (stage == BCD_BELOW)
+		return list_of_elements(resource);
 	return resource->list.endpoint ? resource->list.endpoint : resource->view.endpoint;
 }

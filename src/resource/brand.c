@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/metafield.h"
 #include "resource/resource.h"
 
 /*
@@ -19,6 +20,7 @@ static const BcdField brand_fields[] = {
 	FREE_TEXT("image_url", BCD_F_WRITE_ONLY),
 	TEXT("meta_description", 0, 65535, 0),
 	WORDS("meta_keywords"),
+	METAFIELDS_FIELD,
 	TEXT("name", 1, 255, BCD_F_REQUIRED),
 	TEXT("page_title", 0, 255, 0),
 	TEXT("search_keywords", 0, 65535, 0),
@@ -35,6 +37,7 @@ static const BcdFacet brand_facets[] = {
 		.update = {&brand_update,.needs = "name"},
 		.remove = {&brand_delete},
 	},
+	{METAFIELDS_FACET(brand),.list_one = {&bcd_brand_metafield_below}},
 };
 
 static const BcdKey brand_keys[] = {

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/metafield.h"
 #include "resource/resource.h"
 
 static const char *const product_sort[] = {"use_store_settings", "featured", "newest",
@@ -36,6 +37,7 @@ static const BcdField category_fields[] = {
 	TEXT("layout_file", 0, 50, 0),
 	TEXT("meta_description", 0, 65535, 0),
 	WORDS("meta_keywords"),
+	METAFIELDS_FIELD,
 	TEXT("name", 1, 50, BCD_F_REQUIRED),
 	FREE_TEXT("page_title", 0),
 	REFERENCE("parent_id", BCD_NO_MAX, "category"),
@@ -61,6 +63,7 @@ static const BcdFacet category_facets[] = {
 		.update = {&category_update},
 		.remove = {&category_delete, "category_id:in={id,}"},
 	},
+	{METAFIELDS_FACET(category),.list_one = {&bcd_category_metafield_below}},
 };
 
 static const BcdKey category_keys[] = {

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/metafield.h"
 #include "resource/resource.h"
 #include "resource/variant.h"
 
@@ -111,6 +112,7 @@ static const BcdField product_fields[] = {
 	NUMBER("map_price", 0, -1, 0),
 	TEXT("meta_description", 0, 65535, 0),
 	WORDS("meta_keywords"),
+	METAFIELDS_FIELD,
 	FREE_TEXT("mpn", 0),
 	TEXT("name", 1, 250, BCD_F_REQUIRED),
 	FREE_TEXT("open_graph_description", 0),
@@ -189,6 +191,7 @@ static const BcdFacet product_facets[] = {
 	{ELEMENTS("images", "images", false)},
 	{ELEMENTS("videos", "videos", false)},
 	{VARIANTS_OF_PRODUCT},
+	{METAFIELDS_FACET(product),.list_one = {&bcd_product_metafield_below}},
 };
 
 static const BcdKey product_keys[] = {

@@ -333,6 +333,9 @@ typedef struct BcdFacet
 								 * parent */
 	bool		separate;		/* its fields cannot go with the record once
 								 * that exists */
+	BcdView		list;			/* of all elements of a collection, which the
+								 * record does not show; or nothing */
+	BcdView		list_one;		/* the same, of one record; or nothing */
 	const char *changes_of;		/* field of the first facet: once the record
 								 * is known to exist, this facet writes its
 								 * changes instead, if ... */

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/metafield.h"
 #include "resource/resource.h"
 #include "resource/variant.h"
 
@@ -32,6 +33,7 @@ static const BcdField variant_fields[] = {
 	{"inventory_level", BCD_INTEGER, 0, INT32_MOST, -1, 0,.facet = "stock"},
 	WHOLE("inventory_warning_level", 0, INT32_MOST, BCD_F_NULLABLE),
 	FLAG("is_free_shipping"),
+	METAFIELDS_FIELD,
 	{"mpn", BCD_STRING, 0, -1, -1, BCD_F_NULLABLE,.facet = "single"},
 	{"option_values", BCD_RECORDS, 0, -1, -1, BCD_F_REQUIRED | BCD_F_SET | BCD_F_NO_CASE | BCD_F_FIXED | BCD_F_CHOICES},
 	PRICE("price", BCD_F_NULLABLE),
@@ -102,6 +104,7 @@ static const BcdFacet variant_facets[] = {
 		.placed_by = "location_id",
 		.update = {&bcd_stock_absolute,.members = variant_stock},
 	},
+	{METAFIELDS_FACET(variant)},
 };
 
 /*

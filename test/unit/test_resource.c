@@ -435,6 +435,8 @@ test_facets(const BcdResource *resource)
 		ok(action_is_sound(resource, &facet->create) && action_is_sound(resource, &facet->update) &&
 		   action_is_sound(resource, &facet->remove),
 		   "%s: the endpoints of facet %d are sound", resource->name, i);
+		test_view(resource, &facet->list, "reading elements");
+		ok(facet->list.endpoint == NULL || (facet->collection && facet->create.members), "%s: which tell their record", resource->name);
 		/* a delete without an id might delete everything */
 		ok(remove == NULL || remove->body != BCD_NO_BODY || strstr(remove->path, "{id}") ||
 		   (facet->remove.query && (strstr(facet->remove.query, "id:in={id,}") ||
@@ -704,8 +706,8 @@ test_facts(void)
 	is_int(bcd_resource_find("price_list")->nfields, 2, "price list: number of fields in the vendor's document");
 	ok(bcd_resource_find("price_list")->facets[0].remove.query == NULL, "price lists are deleted by their path, never by a filter");
 	is_int(product->nfields, 67, "product: number of fields in the vendor's document");
-	is_int(category->nfields, 15, "category: likewise");
-	is_int(brand->nfields, 7, "brand: likewise");
+	is_int(category->nfields, 16, "category: likewise");
+	is_int(brand->nfields, 8, "brand: likewise");
 	is_int(most(product, "name"), 250, "product name");
 	is_int(most(category, "name"), 50, "category name");
 	is_int(most(brand, "name"), 255, "brand name");
