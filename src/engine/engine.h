@@ -150,8 +150,7 @@ typedef struct BcdDecision
 	bool		has_record;		/* record below replaces what is known:
 								 * another record, or more of it */
 	BcdItemRecord record;
-	bool		exchanged;		/* with another row's: what was found out
-								 * about the old one is void */
+	bool		exchanged;		/* with another row's: what was known is void */
 	Jsonb	   *body;			/* sent by the next request; NULL: unchanged */
 	bool		has_tasks;		/* tasks below replaces the remaining tasks */
 	List	   *tasks;
@@ -195,8 +194,7 @@ typedef struct BcdDecision
 								 * sent */
 	bool		no_lost_create; /* that create was not done, or was found */
 	Jsonb	   *aside;			/* for BCD_LINK_ASIDE: what the record has now */
-	bool		back;			/* the record has again what it gave up, or
-								 * better */
+	bool		back;			/* the record has what it gave up, or better */
 } BcdDecision;
 
 typedef struct BcdItem

@@ -91,9 +91,7 @@ writes_are_idle(const BcdLane *lane)
 	return (is_idle(lane, BCD_TURN) || lane->gates->in_flight == 0) && is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE);
 }
 
-/*
- * Returns how many items must go into one request with this one, up to most.
- */
+/* Returns how many items must go into one request with this one, up to most. */
 static int
 following(BcdLane *lane, BcdStage stage, BcdItem *item, int most)
 {

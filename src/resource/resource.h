@@ -246,8 +246,7 @@ typedef struct BcdView
 	bool		siblings;		/* lists all records below the parents of
 								 * those that are asked for, or all that there
 								 * are, page by page: siblings.c */
-	bool		whole;			/* lists all records, whichever are asked for,
-								 * page by page: siblings.c */
+	bool		whole;			/* the latter, although there are parents */
 } BcdView;
 
 /* A field whose value is part of a key that consists of several */
@@ -333,8 +332,7 @@ typedef struct BcdFacet
 								 * parent */
 	bool		separate;		/* its fields cannot go with the record once
 								 * that exists */
-	BcdView		list;			/* of all elements of a collection, which the
-								 * record does not show; or nothing */
+	BcdView		list;			/* of all elements, if records show none */
 	BcdView		list_one;		/* the same, of one record; or nothing */
 	const char *changes_of;		/* field of the first facet: once the record
 								 * is known to exist, this facet writes its
@@ -363,8 +361,7 @@ typedef struct BcdResource
 	const char *parent;			/* field with the id below which keys are
 								 * unique, of a record of the resource that it
 								 * refers to, if any; or NULL */
-	const char *within;			/* text field that limits, with the parent,
-								 * where keys are unique, or NULL */
+	const char *within;			/* text that limits keys, like the parent */
 	bool		keys_everywhere;	/* its natural keys are unique in the whole
 									 * store, but looked up below a parent */
 	const char *same_by;		/* field that no two records below one parent

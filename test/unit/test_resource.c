@@ -705,7 +705,7 @@ test_facts(void)
 	test_locations_and_groups();
 	is_int(bcd_resource_find("price_list")->nfields, 2, "price list: number of fields in the vendor's document");
 	ok(bcd_resource_find("price_list")->facets[0].remove.query == NULL, "price lists are deleted by their path, never by a filter");
-	is_int(product->nfields, 67, "product: number of fields in the vendor's document");
+	is_int(product->nfields, 68, "product: number of fields in the vendor's document");
 	is_int(category->nfields, 16, "category: likewise");
 	is_int(brand->nfields, 8, "brand: likewise");
 	is_int(most(product, "name"), 250, "product name");
@@ -725,7 +725,7 @@ test_facts(void)
 	   bcd_resource_rank(brand) < bcd_resource_rank(product), "products come last");
 
 	names = bcd_resource_field_names(brand);
-	is_text(names, "custom_url, image_url, meta_description, meta_keywords, name, page_title, search_keywords",
+	is_text(names, "custom_url, image_url, meta_description, meta_keywords, metafields, name, page_title, search_keywords",
 			"the names of a resource's fields");
 	pfree(names);
 }
