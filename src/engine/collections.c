@@ -246,29 +246,6 @@ bcd_split_elements(BcdJob *job)
 }
 
 /*
- * Returns what is known after elements were written; element is the one in the
- * reply, or the first of them, or NULL.
- */
-Jsonb *
-bcd_known_with_elements(const BcdItem *item, const cJSON *element)
-{
-	const char *name = first_task(item)->facet->collection;
-	Jsonb	   *collection = bcd_collection_of(item->known, name);
-	int64		id;
-	bool		has_id = element && bcd_json_id(element, BCD_ELEMENT_ID, &id);
-	int			i;
-
-	for (i = 0; i < item->sends; i++)
-	{
-		const BcdTask *task = list_nth(item->tasks, i);
-
-		collection = bcd_collection_after(records_of(task->resource, task->facet), collection, task->was, task->is, task->fields,
-										  has_id ? psprintf(INT64_FORMAT, id) : NULL);
-	}
-	return bcd_payload_set_collection(item->known, name, collection);
-}
-
-/*
  * Does an element of a reply belong to the record of an item, as far as can be
  * seen?
  */
@@ -298,6 +275,42 @@ is_of_task(const BcdItem *item, const BcdTask *task, const cJSON *element)
 		return strcmp(task->id, psprintf(INT64_FORMAT, id)) == 0;
 	return is_below(item, task, element) &&
 		bcd_element_is(records_of(task->resource, task->facet), task->is, element);
+}
+
+/* Returns the element of a task that a reply has beside another one, or NULL. */
+static const cJSON *
+element_beside(const BcdItem *item, const BcdTask *task, const cJSON *element)
+{
+	while (element && element->prev && element->prev->next)
+		element = element->prev;
+	for (; element; element = element->next)
+		if (is_of_task(item, task, element))
+			return element;
+	return NULL;
+}
+
+/*
+ * Returns what is known after elements were written; element is the one in the
+ * reply, or the first of them, or NULL.
+ */
+Jsonb *
+bcd_known_with_elements(const BcdItem *item, const cJSON *element)
+{
+	const char *name = first_task(item)->facet->collection;
+	Jsonb	   *collection = bcd_collection_of(item->known, name);
+	int			i;
+
+	for (i = 0; i < item->sends; i++)
+	{
+		const BcdTask *task = list_nth(item->tasks, i);
+		const cJSON *own = i == 0 ? element : element_beside(item, task, element);
+		int64		id;
+		bool		has_id = own && bcd_json_id(own, BCD_ELEMENT_ID, &id);
+
+		collection = bcd_collection_after(records_of(task->resource, task->facet), collection, task->was, task->is, task->fields,
+										  has_id ? psprintf(INT64_FORMAT, id) : NULL);
+	}
+	return bcd_payload_set_collection(item->known, name, collection);
 }
 
 static const cJSON *
