@@ -96,7 +96,7 @@ has_records_below(BcdTurns *t)
 	{
 		const BcdField *parent = r->parent ? bcd_resource_field(r, r->parent) : NULL;
 
-		if (parent && parent->refers_to && strcmp(parent->refers_to, feed->resource->name) == 0)
+		if (r != feed->resource && parent && parent->refers_to && strcmp(parent->refers_to, feed->resource->name) == 0)
 			names = lappend(names, (char *) r->name);
 	}
 	t->asked_below = true;
@@ -133,7 +133,7 @@ may_exchange(BcdTurns *t, const BcdItem *item, BcdRecord *record, const BcdUniqu
 		return false;
 	stays = theirs == NULL && feed->on_delete != BCD_DELETE_DELETE;
 	if (stays)
-		return true;
+		return own.store_id == 0 || !has_records_below(t);
 	return feed->resource->exchanges && !has_records_below(t) &&
 		!is_known_by_another(feed->resource, theirs, record->payload, record->remembered, key->field);
 }

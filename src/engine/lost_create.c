@@ -178,6 +178,7 @@ static bool
 is_changed(const BcdItem *item, BcdStage stage)
 {
 	const BcdDecision *d = &item->decision;
+
 	/* nothing is claimed for a row whose record only gives something up */
 	bool		none = d->purpose == BCD_PURPOSE_LET_GO;
 	bool		over = d->no_lost_create || d->link == BCD_LINK_PUT ||

@@ -150,6 +150,18 @@ subtest 'products that exchange their names keep their records, because their va
 	$shop->sql(q(UPDATE item SET name = NULL WHERE id IN (1, 2)));
 	$shop->push;
 	agrees('and back');
+	# the record of a product that is gone, but stays in the store, gives up the name
+	$shop->sql(q(SELECT bcdelta.alter_feed('item', on_delete => 'hide'); INSERT INTO item VALUES (901, 'Gone')));
+	$shop->push;
+	$shop->sql(q(DELETE FROM item WHERE id = 901));
+	$shop->push;
+	$shop->sql(q(UPDATE item SET name = 'Gone' WHERE id = 1));
+	$shop->push;
+	agrees('the name of a hidden product');
+	is_deeply($shop->list(q(SELECT store_id FROM bcdelta.link WHERE feed = 'item' AND key IN ('1', '2') ORDER BY key)), $ids, 'which does not change its record');
+	$shop->sql(q(UPDATE item SET name = NULL WHERE id = 1; SELECT bcdelta.alter_feed('item', on_delete => 'delete')));
+	$shop->push;
+	$store->remove('product', $_->{id}) foreach grep { $_->{name} =~ /^Gone/ } @{ $store->state('products') };
 };
 
 subtest 'what is fixed stays as it is, and the row says so' => sub {
