@@ -34,6 +34,7 @@
 #include "feed/difference.h"
 #include "feed/feed.h"
 #include "payload/payload.h"
+#include "payload/task.h"
 #include "resource/resource.h"
 #include "tables/link.h"
 #include "tables/link_unique.h"

@@ -9,6 +9,7 @@
 
 #include "engine/engine.h"
 #include "engine/stage.h"
+#include "resource/resource.h"
 
 #define TO(stage)	(1 << (BCD_##stage))
 

@@ -16,6 +16,7 @@
 #include "payload/element_order.h"
 #include "payload/element_pair.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 
 /* Returns a collection as a jsonb array, or NULL if the payload has none. */
 Jsonb *

@@ -8,6 +8,7 @@
 
 #include "resource/fields.h"
 #include "resource/metafield.h"
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 static const char *const product_sort[] = {"use_store_settings", "featured", "newest",

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 static const char *const nested_address_type[] = {"residential", "commercial", NULL};

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 static const char *const address_type[] = {"residential", "commercial", NULL};

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 static const char *const attribute_type[] = {"string", "number", "date", NULL};

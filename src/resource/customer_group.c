@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 static const char *const rule_types[] = {"price_list", "category", "product", "all", NULL};

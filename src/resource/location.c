@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 static const char *const location_types[] = {"PHYSICAL", "VIRTUAL", NULL};

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 /* The specification gives name no limit; an empty one cannot be found. */

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 #define ASSIGNMENTS	"/pricelists/assignments"

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 static const char *const price_tier_types[] = {"fixed", "percent", "price", NULL};

@@ -17,6 +17,7 @@
 
 #include "resource/fields.h"
 #include "resource/metafield.h"
+#include "resource/replies.h"
 #include "resource/resource.h"
 #include "resource/variant.h"
 

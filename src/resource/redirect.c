@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "resource/fields.h"
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 static const char *const redirect_types[] = {"product", "brand", "category", "page", "post", "url", NULL};

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 /*

@@ -22,7 +22,8 @@
 #define BCD_PAGE_LIMIT			250 /* records per page of a list */
 #define BCD_MAX_RESOURCES		32
 #define BCD_MAX_KEYS			2	/* of a resource */
-#define BCD_MAX_UNIQUE			(BCD_MAX_KEYS + 1)	/* natural keys, and same_by */
+#define BCD_MAX_UNIQUE			(BCD_MAX_KEYS + 1)	/* natural keys, and
+													 * same_by */
 #define BCD_MAX_FACETS			12	/* of a resource */
 
 #define BCD_MAX_NAME_LISTS		32
@@ -328,8 +329,7 @@ typedef struct BcdFacet
 								 * the record's own fields do not show */
 	const char *rows;			/* a collection: resource whose rows may be
 								 * its elements when the record is created, or
-								 * NULL; its fields are theirs, and the
-								 * parent */
+								 * NULL; its fields are theirs, and the parent */
 	bool		separate;		/* its fields cannot go with the record once
 								 * that exists */
 	BcdView		list;			/* of all elements, if records show none */
@@ -362,8 +362,9 @@ typedef struct BcdResource
 								 * unique, of a record of the resource that it
 								 * refers to, if any; or NULL */
 	const char *within;			/* text that limits keys, like the parent */
-	bool		keys_everywhere;	/* its natural keys are unique in the whole
-									 * store, but looked up below a parent */
+	bool		keys_everywhere;	/* its natural keys are unique in the
+									 * whole store, but looked up below a
+									 * parent */
 	const char *same_by;		/* field that no two records below one parent
 								 * have the same value of, or NULL; no record
 								 * ever has another value */
@@ -425,24 +426,6 @@ typedef struct BcdNameList
 	const char *name;
 	bool		whole;			/* it has no pages */
 } BcdNameList;
-
-/* families of replies: replies.c */
-extern const BcdReplyForm bcd_reply_records;
-extern const BcdReplyForm bcd_reply_variants;
-extern const BcdReplyForm bcd_reply_customers;
-extern const BcdReplyForm bcd_reply_attribute_values;
-extern const BcdReplyForm bcd_reply_addresses;
-extern const BcdReplyForm bcd_reply_metafields;
-extern const BcdReplyForm bcd_reply_categories;
-extern const BcdReplyForm bcd_reply_categories_updated;
-extern const BcdReplyForm bcd_reply_price_records;
-extern const BcdReplyForm bcd_reply_price_list_assignments;
-extern const BcdReplyForm bcd_reply_silent;
-extern const BcdReplyForm bcd_reply_stock;
-extern const BcdReplyForm bcd_reply_stock_settings;
-extern const BcdReplyForm bcd_reply_redirects;
-extern const BcdReplyForm bcd_reply_locations;
-extern const BcdReplyForm bcd_reply_bare;
 
 /* elements and endpoints shared by several resources */
 extern const BcdRecords bcd_form_field;

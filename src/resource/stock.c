@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "resource/replies.h"
 #include "resource/resource.h"
 
 const BcdEndpoint bcd_stock_absolute = {
