@@ -34,6 +34,7 @@
 #include "engine/lookup.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
+#include "engine/sibling_same.h"
 #include "engine/siblings.h"
 #include "engine/view.h"
 #include "feed/feed.h"
@@ -175,7 +176,8 @@ find_record(BcdJob *job, BcdItem *item, const ListPage *page, bool *by_key)
 	int64		parent;
 
 	*by_key = true;
-	if (job->stage == BCD_LOOKUP && (record = bcd_record_named(lane, item, page->data)) != NULL)
+	if (job->stage == BCD_LOOKUP && (record = bcd_record_named(lane, item, page->data)) != NULL &&
+		!bcd_is_the_parent(item, record))
 		return record;
 	*by_key = false;
 	if (job->stage == BCD_READ)
@@ -189,47 +191,6 @@ find_record(BcdJob *job, BcdItem *item, const ListPage *page, bool *by_key)
 			return record;
 	}
 	return NULL;
-}
-
-/* Notes that a linked record has what no two siblings have in common. */
-static void
-learn_same(const BcdItem *item, int64 id)
-{
-	const BcdResource *r = item->lane->feed->resource;
-	Jsonb	   *has = bcd_payload_set_integer(NULL, r->parent, bcd_payload_integer(item->wanted, r->parent));
-	JsonbValue	v;
-
-	if (getKeyJsonValueFromContainer(&item->wanted->root, r->same_by, strlen(r->same_by), &v))
-		bcd_link_learn(item->lane->feed->name, id, r->same_by, bcd_payload_set(has, r->same_by, &v));
-}
-
-/*
- * A record that has not the natural key of an item's row, but what no two
- * siblings have in common, is the row's, unless another row has it.  Then the
- * two are considered together: that row may need another record.
- */
-static bool
-is_another_row(BcdItem *item, int64 id)
-{
-	BcdFeed    *feed = item->lane->feed;
-	char	   *other = bcd_link_key(feed->name, id);
-	char	   *held_up;
-
-	if (other == NULL || strcmp(other, item->key) == 0 || !bcd_feed_look_for(feed, other, &held_up))
-		return false;
-	if (held_up)
-		bcd_decide_held_up(item, held_up);
-	else if (!item->lane->run->kind->claims)
-		bcd_decide_failed(item, BCD_FAILED,
-						  MemoryContextStrdup(item->cxt,
-											  psprintf("%s: record " INT64_FORMAT " of the store has the same, and is linked to source row %s",
-													   feed->resource->same_by, id, other)));
-	else
-	{
-		learn_same(item, id);
-		bcd_decide_stage(item, BCD_TURN);
-	}
-	return true;
 }
 
 static bool
@@ -266,7 +227,7 @@ decide_item(BcdJob *job, BcdItem *item, const ListPage *page, bool more)
 	}
 	else if (record == NULL && has_unnamed(page->data, r->id))
 		job->doubt = "the store lists a record without a usable id";
-	else if (id != 0 && job->stage == BCD_LOOKUP && !by_key && is_another_row(item, id))
+	else if (id != 0 && job->stage == BCD_LOOKUP && !by_key && bcd_is_another_row(item, id))
 		return;
 	else if (job->stage == BCD_LOOKUP)
 		job->run->kind->decide_lookup(item, id, record);

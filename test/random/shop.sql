@@ -213,9 +213,9 @@ BEGIN
 		UPDATE old_url SET path = '/old/' || nextval('names') WHERE path = (SELECT path FROM old_url WHERE product_id >= p ORDER BY product_id LIMIT 1);
 	ELSIF kind < 100 THEN
 		DELETE FROM old_url WHERE path = (SELECT path FROM old_url WHERE product_id >= p ORDER BY product_id LIMIT 1);
-	ELSIF kind < 102 THEN
-		-- a product without variants gets some
-		UPDATE variant SET size_id = 1, colour_id = 1 WHERE id = v AND size_id IS NULL;
+	ELSIF kind < 104 THEN
+		-- variants that choose, not products
+		CALL swap('variant', 'sku', any_id('variant', 'size_id IS NOT NULL'), any_id('variant', 'size_id IS NOT NULL'));
 	ELSIF kind < 108 THEN
 		CALL swap('product', 'number', p, any_id('product'));
 	ELSIF kind < 110 THEN

@@ -297,6 +297,29 @@ subtest 'numbers that move on from row to row come to their rows' => sub {
 	$shop->push;
 };
 
+subtest 'a number that a product passes on to its first variant is not taken for that variant' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE goods (id int PRIMARY KEY, sku text);
+CREATE TABLE goods_kind (id int PRIMARY KEY, goods int, sku text, size text);
+SELECT bcdelta.track('goods', 'shop', 'product', '{"sku": "sku", "name": "''Goods '' || id", "type": "''physical''", "weight": "1", "price": "10"}', on_delete => 'delete');
+SELECT bcdelta.track('goods_kind', 'shop', 'variant', '{"product_id": "bcdelta.ref(''goods'', goods)", "sku": "sku",
+	"option_values": "jsonb_build_array(jsonb_build_object(''option_display_name'', ''Size'', ''label'', size))"}', on_delete => 'delete');
+INSERT INTO goods VALUES (1, 'G-1');
+EOC
+	$shop->push;
+	$shop->sql(q(UPDATE goods SET sku = 'G'; INSERT INTO goods_kind VALUES (1, 1, 'G-1', 'S'), (2, 1, 'G-2', 'M')));
+	# the product still has it when the variant is looked up
+	$store->fault({ match => { method => 'PUT', path => '/catalog/products$' }, times => 1, do => { status => 503 } });
+	$shop->push;
+	$shop->sql(q(SELECT bcdelta.retry('goods_kind')));
+	$shop->push;
+	is_deeply([ grep { /^goods/ } keys %{ $shop->pending } ], [], 'nothing is left pending') or diag(explain($shop->errors));
+	is_deeply([ sort map { $_->{sku} } grep { $_->{sku} =~ /^G-/ } values %{ variants() } ], [qw(G-1 G-2)], 'the variants have their numbers');
+	$shop->sql(q(DELETE FROM goods_kind; DELETE FROM goods));
+	$shop->push;
+	$store->unfault;
+};
+
 subtest 'limits of the store are refused by name, before a request' => sub {
 	$shop->sql(<<'EOC');
 INSERT INTO item VALUES (90);

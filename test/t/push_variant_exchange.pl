@@ -93,7 +93,7 @@ subtest 'a new variant, or one that goes, is part of the exchange' => sub {
 	$shop->sql(q(SELECT bcdelta.alter_feed('kind', on_delete => 'ignore'); DELETE FROM kind WHERE id = 4; UPDATE kind SET code = 'K4' WHERE id = 3));
 	$shop->push;
 	is_deeply($shop->pending, {}, 'the record of a row that is gone gives up its number') or diag(explain($shop->errors));
-	like((grep { $_->{option_values}[0]{label} eq 'XL' } @{ $store->state('variants') })[0]{sku}, qr/^K4-\d+$/, 'for one with its id');
+	is(scalar(grep { $_->{option_values}[0]{label} eq 'XL' && $_->{sku} =~ /^K4-\d+$/ } @{ $store->state('variants') }), 1, 'for one with its id');
 	$shop->sql(q(INSERT INTO kind VALUES (4, 1, 'K3', 'XL', 4); SELECT bcdelta.alter_feed('kind', on_delete => 'delete')));
 	$shop->push;
 	$shop->sql(q(UPDATE kind SET code = 'K' || id));
