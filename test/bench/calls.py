@@ -109,7 +109,7 @@ class Rows:
 CHANGED, GONE, VERIFY = "UPDATE t SET v = v + 1", "DELETE FROM t", None
 NEW = ""
 KINDS = (
-    ("brands", "brand", dict(per=0, fields={"name": "'Brand ' || id", "page_title": "v"}), (
+    ("brands", "brand", dict(per=0, fields={"name": "'Brand ' || id", "page_title": "v::text"}), (
         ("new", NEW, lambda n: n + 1, "list by 250 (none), create by 1"),
         ("changed", CHANGED, lambda n: n, "update by 1"),
         ("verify", VERIFY, lambda n: n // 250 + 1, "list by 250, count"),
