@@ -234,16 +234,21 @@ bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since)
 	return false;
 }
 
-/* The parent of an item's record, as far as it is known, or 0. */
+/*
+ * The parent of an item's record, as far as it is known, or 0.  The row may
+ * want another one.
+ */
 int64
 bcd_item_parent(const BcdItem *item)
 {
 	const char *field = item->lane->feed->resource->parent;
-	int64		id = field ? bcd_payload_integer(item->wanted, field) : 0;
+	Jsonb	   *const sources[] = {item->known, item->remembered, item->wanted};
+	int64		id = 0;
+	int			i;
 
-	if (id == 0 && field)
-		id = bcd_payload_integer(item->known, field);
-	return id != 0 || field == NULL ? id : bcd_payload_integer(item->remembered, field);
+	for (i = 0; id == 0 && field && i < lengthof(sources); i++)
+		id = bcd_payload_integer(sources[i], field);
+	return id;
 }
 
 /* Has the run removed this record, as far as it remembers? */

@@ -109,6 +109,14 @@ subtest 'a value that moves to another customer or attribute is not left behind'
 	$shop->sql(q(UPDATE worth SET person = 6 WHERE person = 4 AND trait = 'd'; UPDATE worth SET trait = 'd' WHERE person = 7 AND trait = 'c'));
 	$shop->push;
 	agrees('moves');
+	$shop->sql(q(DELETE FROM worth WHERE (person, trait) IN ((20, 'c'), (21, 'c')); INSERT INTO worth VALUES (20, 'c', 'moves')));
+	$shop->push;
+	$shop->sql(q(UPDATE worth SET person = 21 WHERE (person, trait) = (20, 'c')));
+	# the old one has to be found again
+	$store->fault({ match => { method => 'DELETE' }, times => 1, do => { status => 503 } });
+	$shop->push;
+	agrees('a removal that is not known to have been done');
+	$store->unfault;
 };
 
 subtest 'lost replies and a killed worker write no value twice, and lose none that was deleted meanwhile' => sub {
