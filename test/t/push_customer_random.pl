@@ -9,8 +9,7 @@ use BCDelta::Shop;
 use BCDelta::Test;
 use Test::More;
 
-# Part of test/soak, not of test/check: in one of many runs, an address kept its
-# former contents, which is not understood yet.
+# Part of test/soak: what it finds, it finds in one of many rounds.
 plan(skip_all => 'set RANDOM_ROUNDS, or run test/soak') if !defined $ENV{RANDOM_ROUNDS};
 
 my $seed = $ENV{RANDOM_SEED} // int(rand(1_000_000));
