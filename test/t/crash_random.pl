@@ -301,7 +301,8 @@ EOC
 		next if $results == @items || ($entry->{status} // 0) == 429;
 		if (is_forgiven($entry))
 		{
-			$interrupted{ $_->[0] . ' ' . ($_->[1] // "of request $entry->{n}") } = 1 foreach @items;
+			# a row whose product and stock were under way has one result
+			$interrupted{ $_->[0] =~ s/stock/products/r . ' ' . ($_->[1] // "of request $entry->{n}") } = 1 foreach @items;
 			next;
 		}
 		push @unrecorded, "request $entry->{n} $entry->{method} $entry->{path} ($entry->{status} @{[$entry->{fault} // '']}): $results results for " . @items . ' items';
