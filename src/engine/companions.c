@@ -54,6 +54,9 @@
 #define PARENT_FEED		"feed"
 #define PARENT_KEY		"key"
 
+/* Once the id is known, that row is kept in the note under this name */
+#define JOINED			"joined"
+
 /* Returns the facet of a resource whose records may be rows, or NULL. */
 static const BcdFacet *
 facet_of_rows(const BcdResource *resource)
@@ -426,5 +429,13 @@ bcd_companion_resolve(BcdItem *item)
 								  item->lane->run->store->options->identity);
 	MemoryContextSwitchTo(item->cxt);	/* a statement leaves another one */
 	item->lost_create = bcd_payload_set_integer(item->lost_create, r->parent, id);
+	item->lost_create = bcd_payload_set(item->lost_create, JOINED, &v);
 	MemoryContextSwitchTo(old);
+}
+
+/* Has an item joined the create of its parent, as far as it is known? */
+bool
+bcd_is_companion(const BcdItem *item)
+{
+	return bcd_payload_has(item->lost_create, JOINED);
 }

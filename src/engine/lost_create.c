@@ -153,11 +153,14 @@ bcd_awaits_record(BcdItem *item)
 	return true;
 }
 
-/* Was the record that was found for an item made by its own create? */
+/*
+ * Was the record that was found for an item made by its own create, or by that
+ * of its parent?
+ */
 bool
 bcd_found_own_create(const BcdItem *item)
 {
-	return item->lost_create && is_created_silently(item) &&
+	return item->lost_create && (is_created_silently(item) || bcd_is_companion(item)) &&
 		same_identity(item->lane->feed->resource, item->lost_create, item->wanted);
 }
 
