@@ -289,21 +289,6 @@ begin(BcdLane *lane, int64 store_id)
 	gates->elements->page = 1;
 }
 
-static int
-count_swept(const BcdGate *gate)
-{
-	dlist_iter	iter;
-	int			n = 0;
-
-	dlist_foreach(iter, (dlist_head *) &gate->queue)
-	{
-		if (!dlist_container(BcdItem, node, iter.cur)->swept)
-			break;
-		n++;
-	}
-	return n;
-}
-
 /* Will more items come soon? */
 static bool
 may_fill(const BcdLane *lane)
@@ -324,7 +309,7 @@ bcd_plan_elements(BcdLane *lane)
 
 	if (gate->queued == 0 || gate->flying > 0)
 		return NULL;
-	n = count_swept(gate);
+	n = bcd_items_swept(gate);
 	if (n > 0)
 		return page_job(lane, n);
 	if (may_fill(lane))

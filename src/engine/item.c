@@ -81,6 +81,22 @@ bcd_item_pop(BcdLane *lane, BcdStage stage)
 	return dlist_container(BcdItem, node, dlist_pop_head_node(&lane->gates->gate[stage].queue));
 }
 
+/* How many items at the head of a queue were on no page of a list so far? */
+int
+bcd_items_swept(const BcdGate *gate)
+{
+	dlist_iter	iter;
+	int			n = 0;
+
+	dlist_foreach(iter, (dlist_head *) &gate->queue)
+	{
+		if (!dlist_container(BcdItem, node, iter.cur)->swept)
+			break;
+		n++;
+	}
+	return n;
+}
+
 /* Adds an outcome to a run's totals.  Deferred rows are counted at its end. */
 static void
 bcd_count_outcome(BcdRun *run, BcdOutcome outcome)

@@ -12,6 +12,7 @@ extern void bcd_item_free(BcdLane *lane, BcdItem *item);
 extern void bcd_item_give_up(BcdLane *lane, BcdItem *item);
 extern void bcd_item_queue(BcdLane *lane, BcdItem *item, BcdStage stage);
 extern BcdItem *bcd_item_pop(BcdLane *lane, BcdStage stage);
+extern int	bcd_items_swept(const BcdGate *gate);
 extern void bcd_record_removed(BcdItem *item);
 extern bool bcd_record_was_removed(const BcdLane *lane, int64 store_id, int64 since);
 extern int64 bcd_item_parent(const BcdItem *item);

@@ -381,21 +381,6 @@ one_job(BcdLane *lane)
 	return job;
 }
 
-static int
-count_swept(const BcdGate *gate)
-{
-	dlist_iter	iter;
-	int			n = 0;
-
-	dlist_foreach(iter, (dlist_head *) &gate->queue)
-	{
-		if (!dlist_container(BcdItem, node, iter.cur)->swept)
-			break;
-		n++;
-	}
-	return n;
-}
-
 /* Items that are read alone rather than in a list of all records */
 #define FEW		5
 
@@ -440,7 +425,7 @@ bcd_plan_siblings(BcdLane *lane, BcdStage stage)
 
 	if (gate->queued == 0 || gate->flying > 0 || !bcd_endpoint_is_free(lane, stage))
 		return NULL;
-	n = count_swept(gate);
+	n = bcd_items_swept(gate);
 	if (n > 0)
 		return page_job(lane, stage, view, n);
 	if (view->whole)

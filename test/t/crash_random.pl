@@ -132,18 +132,6 @@ sub is_forgiven
 	return grep { $entry->{n} <= $_->{n} && ($entry->{n} > $_->{n} - $lost_by_kill || !defined $entry->{t_end} || $entry->{t_end} > $_->{t} - $flushed_after) } @kills;
 }
 
-# Rows do not have to wait here.
-sub hurry
-{
-	$shop->sql(<<'EOC');
-BEGIN;
-LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE;
-UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting';
-COMMIT;
-EOC
-	return;
-}
-
 sub run
 {
 	my ($seed) = @_;
@@ -155,7 +143,7 @@ sub run
 	{
 		my @writers = map { BCDelta::Session->open($node, 'shop') } 1 .. 2;
 		$_->send("CALL statements($statements, " . rand() . ')') foreach @writers;
-		hurry();
+		$shop->hurry;
 		my $run = $shop->push('wait => false');
 		my $until = $store->control('journal?limit=0')->{next} + 5 + int(rand(80));
 		my $looks = 5 + int(rand(20));
@@ -185,12 +173,12 @@ sub run
 sub settle
 {
 	$store->unfault;
-	hurry();
+	$shop->hurry;
 	foreach (1 .. 5)
 	{
 		$shop->push;
 		last if $shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state <> 'failed'") == 0;
-		hurry();
+		$shop->hurry;
 	}
 	my $failed = $shop->sql('SELECT bcdelta.retry()');
 	$shop->push;

@@ -22,18 +22,7 @@ SELECT bcdelta.track('kind', 'shop', 'variant', '{"product_id": "bcdelta.ref(''i
 	"inventory_level": "stock", "option_values": "coalesce(choices, jsonb_strip_nulls(jsonb_build_array(jsonb_build_object(''option_display_name'', ''Size'', ''label'', size), jsonb_build_object(''option_display_name'', ''Colour'', ''label'', colour))))"}', on_delete => 'delete');
 EOC
 
-# method and pattern of the path, with the number of records in the body
-sub requests
-{
-	return [
-		map {
-			my $path = $_->{path} =~ s/\d+/{id}/gr;
-			ref $_->{body} eq 'ARRAY' ? "$_->{method} $path " . @{ $_->{body} } : "$_->{method} $path"
-		} $shop->writes
-	];
-}
-
-sub counted { my %n; $n{$_}++ foreach @{ requests() }; return \%n; }
+sub counted { my %n; $n{$_}++ foreach @{ $shop->requests }; return \%n; }
 
 sub variants { return { map { $_->{id} => $_ } @{ $store->state('variants') } }; }
 
@@ -83,16 +72,16 @@ subtest 'changes are sent fifty at a time; fields that the batch lacks, alone; s
 	$shop->clear;
 	$shop->sql('UPDATE kind SET price = price + 1');
 	is($shop->push->{updated}, 24, 'prices');
-	is_deeply(requests(), ["$BATCH 24"], 'one request');
+	is_deeply($shop->requests, ["$BATCH 24"], 'one request');
 	is_deeply([ sort keys %{ ($shop->writes)[0]{body}[0] } ], [qw(id price)], 'with what has changed');
 	$shop->clear;
 	$shop->sql(q(UPDATE kind SET mpn = 'M' || id, price = price + 1 WHERE id <= 2));
 	is($shop->push->{updated}, 2, 'numbers');
-	is_deeply(requests(), [ "$BATCH 2", ('PUT /catalog/products/{id}/variants/{id}') x 2 ], 'alone');
+	is_deeply($shop->requests, [ "$BATCH 2", ('PUT /catalog/products/{id}/variants/{id}') x 2 ], 'alone');
 	$shop->clear;
 	$shop->sql('UPDATE kind SET stock = stock + 5');
 	is($shop->push->{updated}, 24, 'stock');
-	is_deeply(requests(), ['PUT /inventory/adjustments/absolute'], 'one request');
+	is_deeply($shop->requests, ['PUT /inventory/adjustments/absolute'], 'one request');
 	is_deeply([ sort keys %{ ($shop->writes)[0]{body}{items}[0] } ], [qw(location_id quantity variant_id)], 'by variant');
 	agrees('changes');
 };
@@ -101,7 +90,7 @@ subtest 'variants are deleted one by one, and those of a deleted product go with
 	$shop->clear;
 	$shop->sql('DELETE FROM kind WHERE id IN (1, 7)');
 	is($shop->push->{deleted}, 2, 'two rows');
-	is_deeply(requests(), [ ('DELETE /catalog/products/{id}/variants/{id}') x 2 ], 'two requests');
+	is_deeply($shop->requests, [ ('DELETE /catalog/products/{id}/variants/{id}') x 2 ], 'two requests');
 	agrees('deletes');
 };
 
@@ -270,7 +259,7 @@ subtest 'a product that goes, and one that is made again, have the variants of t
 	$shop->sql(q(CREATE TABLE kept AS SELECT * FROM kind WHERE item = 3; DELETE FROM item WHERE id = 3; DELETE FROM kind WHERE item = 3));
 	$shop->clear;
 	$shop->push;
-	is_deeply([ grep { /variants/ } @{ requests() } ], [], 'variants that go with their product are no requests');
+	is_deeply([ grep { /variants/ } @{ $shop->requests } ], [], 'variants that go with their product are no requests');
 	agrees('a product that goes');
 	$shop->sql(q(INSERT INTO item VALUES (3); INSERT INTO kind SELECT * FROM kept));
 	$shop->push;

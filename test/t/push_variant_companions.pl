@@ -21,16 +21,6 @@ SELECT bcdelta.track('kind', 'shop', 'variant', '{"product_id": "bcdelta.ref(''i
 	"image_url": "image", "option_values": "jsonb_strip_nulls(jsonb_build_array(jsonb_build_object(''option_display_name'', ''Size'', ''label'', size)) || CASE WHEN colour IS NULL THEN ''[]'' ELSE jsonb_build_array(jsonb_build_object(''option_display_name'', ''Colour'', ''label'', colour)) END)"}', on_delete => 'delete');
 EOC
 
-sub requests
-{
-	return [
-		map {
-			my $path = $_->{path} =~ s/\d+/{id}/gr;
-			ref $_->{body} eq 'ARRAY' ? "$_->{method} $path " . @{ $_->{body} } : "$_->{method} $path"
-		} $shop->writes
-	];
-}
-
 sub agrees
 {
 	my ($what) = @_;
@@ -49,7 +39,7 @@ sub pushes
 	my ($what, $requests) = @_;
 	$shop->clear;
 	$shop->push;
-	is_deeply(requests(), $requests, "$what: requests");
+	is_deeply($shop->requests, $requests, "$what: requests");
 	agrees($what);
 	return;
 }
@@ -62,7 +52,7 @@ EOC
 	$shop->clear;
 	my $run = $shop->push;
 	is_deeply([ @$run{qw(created linked failed deferred)} ], [ 440, 0, 0, 0 ], 'every row once') or diag(explain($shop->errors));
-	is_deeply(requests(), [ ($CREATE) x 40 ], 'one request for each product');
+	is_deeply($shop->requests, [ ($CREATE) x 40 ], 'one request for each product');
 	cmp_ok(scalar(grep { $_ eq 'GET /catalog/variants' } @{ $shop->calls }), '<=', 4, 'few pages for 400 variants');
 	agrees('a first push');
 	$shop->clear;
@@ -83,7 +73,7 @@ subtest 'what might be refused does not join, and what is refused is sent again 
 		(1104, 70, '', 'XL', 'Red', 1, 1), (1105, 70, NULL, 'XL', 'Red', -1, 1), (1106, 70, NULL, 'XXL', 'Red', 1, 1)));
 	$shop->clear;
 	$shop->push;
-	is(requests()->[0], $CREATE, 'the product is created');
+	is($shop->requests->[0], $CREATE, 'the product is created');
 	is_deeply([ map { $_->{sku} } @{ ($shop->writes)[0]{body}{variants} } ], [ 'K1100', 'K1106' ], 'with those that fit');
 	my $errors = $shop->errors;
 	is_deeply([ sort keys %$errors ], [ map { "kind $_" } 1101 .. 1105 ], 'the others fail by themselves');
@@ -96,7 +86,7 @@ subtest 'what might be refused does not join, and what is refused is sent again 
 	$shop->sql(q(INSERT INTO item VALUES (71); INSERT INTO kind VALUES (1110, 71, 'K5', 'S', NULL, 1, 1), (1111, 71, NULL, 'M', NULL, 1, 1)));
 	$shop->clear;
 	$shop->push;
-	is_deeply([ @{ requests() }[ 0, 1 ] ], [ $CREATE, $CREATE ], 'a number of another product: refused, and sent again without variants');
+	is_deeply([ @{ $shop->requests }[ 0, 1 ] ], [ $CREATE, $CREATE ], 'a number of another product: refused, and sent again without variants');
 	like($shop->errors->{'kind 1110'}, qr/K5/, 'the one to blame fails');
 	$shop->sql(q(UPDATE kind SET code = NULL WHERE id = 1110));
 	$shop->push;

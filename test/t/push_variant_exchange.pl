@@ -22,16 +22,6 @@ INSERT INTO item SELECT g FROM generate_series(1, 3) AS g;
 INSERT INTO kind SELECT g, (g - 1) / 4 + 1, 'K' || g, (ARRAY['S', 'M', 'L', 'XL'])[(g - 1) % 4 + 1], g FROM generate_series(1, 12) AS g;
 EOC
 
-sub requests
-{
-	return [
-		map {
-			my $path = $_->{path} =~ s/\d+/{id}/gr;
-			ref $_->{body} eq 'ARRAY' ? "$_->{method} $path " . @{ $_->{body} } : "$_->{method} $path"
-		} $shop->writes
-	];
-}
-
 sub ids { return { map { $_ => $shop->id('kind', $_) } @{ $shop->list('SELECT key FROM bcdelta.link WHERE feed = $$kind$$') } }; }
 
 sub agrees
@@ -54,7 +44,7 @@ sub pushes
 	my ($what, $requests) = @_;
 	$shop->clear;
 	$shop->push;
-	is_deeply(requests(), $requests, "$what: requests");
+	is_deeply($shop->requests, $requests, "$what: requests");
 	agrees($what);
 	return;
 }
@@ -108,7 +98,7 @@ subtest 'rows that exchange option values exchange their records, and nothing is
 		[ ('update a push exchanges the records of these rows') x 2 ], 'a preview says so');
 	$shop->clear;
 	$shop->push;
-	is_deeply(requests(), ['PUT /catalog/variants 2'], 'numbers and all: only the prices have to follow');
+	is_deeply($shop->requests, ['PUT /catalog/variants 2'], 'numbers and all: only the prices have to follow');
 	is_deeply([ @{ ids() }{ 1, 2 } ], [ @$before{ 2, 1 } ], 'the records are exchanged');
 	agrees('numbers and all');
 	$shop->sql(q(UPDATE kind SET size = CASE id WHEN 1 THEN 'S' ELSE 'M' END WHERE id IN (1, 2)));
@@ -135,7 +125,7 @@ subtest 'what cannot be had is refused by name, before a request' => sub {
 	$shop->clear;
 	$shop->sql(q(INSERT INTO kind VALUES (30, 1, 'K30', 'Q', 1), (31, 1, 'K31', 'q', 1), (32, 1, 'K32', 's', 1), (33, 2, 'K33', 'Q', 1); UPDATE kind SET size = 'new' WHERE id = 6));
 	$shop->push;
-	is(scalar(grep { $_ eq 'POST /catalog/products/{id}/variants' } @{ requests() }), 2, 'two are made');
+	is(scalar(grep { $_ eq 'POST /catalog/products/{id}/variants' } @{ $shop->requests }), 2, 'two are made');
 	my $errors = $shop->errors;
 	is_deeply([ sort keys %$errors ], [ 'kind 31', 'kind 32', 'kind 6' ], 'the others fail');
 	like($errors->{'kind 31'}, qr/^option_values: (source row 30 has the same|record \d+ of the store has the same, and is linked to source row 30)$/, 'twins');

@@ -22,16 +22,6 @@ SELECT bcdelta.track('item', 'shop', 'product', '{"name": "coalesce(name, ''Item
 SELECT bcdelta.depends('item', 'kind', '{item}');
 EOC
 
-sub requests
-{
-	return [
-		map {
-			my $path = $_->{path} =~ s/\d+/{id}/gr;
-			ref $_->{body} eq 'ARRAY' ? "$_->{method} $path " . @{ $_->{body} } : "$_->{method} $path"
-		} $shop->writes
-	];
-}
-
 sub agrees
 {
 	my ($what) = @_;
@@ -50,7 +40,7 @@ sub pushes
 	my ($what, $requests) = @_;
 	$shop->clear;
 	$shop->push;
-	is_deeply(requests(), $requests, "$what: requests");
+	is_deeply($shop->requests, $requests, "$what: requests");
 	agrees($what);
 	return;
 }
@@ -90,7 +80,7 @@ subtest 'one that is new, and one that goes' => sub {
 	$shop->sql(q(INSERT INTO kind VALUES (100, 1, NULL, 'new', 1), (101, 1, NULL, 'newer', 1), (102, 2, NULL, 'Z3', 1); DELETE FROM kind WHERE id IN (3, 24)));
 	$shop->clear;
 	$shop->push;
-	is_deeply([ sort @{ requests() } ], [ sort "$BATCH 1", $SINGLE, $DELETE, ('POST /catalog/products/{id}/options/{id}/values') x 2, ($POST) x 2 ], 'of the same option values, the variant stays');
+	is_deeply([ sort @{ $shop->requests } ], [ sort "$BATCH 1", $SINGLE, $DELETE, ('POST /catalog/products/{id}/options/{id}/values') x 2, ($POST) x 2 ], 'of the same option values, the variant stays');
 	agrees('they');
 	$shop->sql(q(UPDATE kind SET size = 'other' WHERE id = 100));
 	pushes('other option values are another variant', [ $DELETE, 'POST /catalog/products/{id}/options/{id}/values', $POST ]);
@@ -190,7 +180,7 @@ subtest 'what is lost on its way, refused in part or cut off by a kill is in the
 	$store->release;
 	$shop->clear;
 	$shop->push;
-	is_deeply(requests(), [], 'after a kill, nothing is sent twice');
+	is_deeply($shop->requests, [], 'after a kill, nothing is sent twice');
 	agrees('a kill');
 };
 

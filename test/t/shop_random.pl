@@ -39,18 +39,6 @@ $shop->sql("SELECT setseed($seed / 1000000.0); CALL fill($PRODUCTS)");
 
 my $killed = 0;
 
-# Rows do not have to wait here.
-sub hurry
-{
-	$shop->sql(<<'EOC');
-BEGIN;
-LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE;
-UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting';
-COMMIT;
-EOC
-	return;
-}
-
 # The store as lines like those of the view "wanted"
 sub in_store
 {
@@ -143,7 +131,7 @@ sub check
 	foreach (1 .. 6)
 	{
 		$shop->sql("SELECT bcdelta.resume(server => 'shop'); SELECT bcdelta.retry()");
-		hurry();
+		$shop->hurry;
 		$shop->push;
 		last if !%{ $shop->pending };
 	}

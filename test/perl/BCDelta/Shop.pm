@@ -411,10 +411,31 @@ sub record
 
 =pod
 
-=item $shop->calls, $shop->writes, $shop->clear
+=item $shop->hurry
+
+Rows that wait are due now.
+
+=cut
+
+sub hurry
+{
+	my ($self) = @_;
+	$self->sql(<<'EOC');
+BEGIN;
+LOCK TABLE bcdelta.pending IN SHARE ROW EXCLUSIVE MODE;
+UPDATE bcdelta.pending SET next_attempt_at = clock_timestamp() WHERE state = 'waiting';
+COMMIT;
+EOC
+	return;
+}
+
+=pod
+
+=item $shop->calls, $shop->writes, $shop->requests, $shop->clear
 
 The requests in the store's journal as a list of "METHOD path"; those that
-write as the journal has them; forget the journal.
+write as the journal has them, and as a list of "METHOD path", with {id} for
+ids, and the number of records if the body is an array; forget the journal.
 
 =back
 
@@ -422,6 +443,17 @@ write as the journal has them; forget the journal.
 
 sub calls { return [ map { "$_->{method} $_->{path}" } $_[0]->{store}->journal ]; }
 sub writes { return grep { $_->{method} ne 'GET' } $_[0]->{store}->journal; }
+sub requests
+{
+	my ($self) = @_;
+	return [
+		map {
+			my $path = $_->{path} =~ s/\d+/{id}/gr;
+			ref $_->{body} eq 'ARRAY' ? "$_->{method} $path " . @{ $_->{body} } : "$_->{method} $path"
+		} $self->writes
+	];
+}
+
 sub clear { $_[0]->{store}->clear; return; }
 
 1;
