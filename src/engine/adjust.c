@@ -268,9 +268,12 @@ note(BcdJob *job)
 	}
 }
 
-/* Returns why nothing may be sent for a job's feeds, or NULL. */
+/*
+ * Returns why nothing may be sent for one of a job's feeds, and its lane, or
+ * NULL.
+ */
 static char *
-hold(BcdJob *job)
+hold(BcdJob *job, BcdLane **held)
 {
 	char	   *reason = NULL;
 	BcdLane    *last = NULL;
@@ -283,6 +286,7 @@ hold(BcdJob *job)
 		if (lane != last && reason == NULL)
 			reason = bcd_lane_hold(last = lane);
 	}
+	*held = last;
 	return reason;
 }
 
@@ -305,14 +309,18 @@ bcd_adjust_announce(BcdJob *job)
 	MemoryContext cxt = CurrentMemoryContext;
 	volatile bool noted = false;
 	char	   *volatile reason = NULL;
+	BcdLane    *volatile held = NULL;
 	dlist_iter	iter;
 
 	if (!bcd_adjusts(job))
 		return true;
 	PG_TRY();
 	{
+		BcdLane    *lane;
+
 		bcd_tx_begin();
-		reason = hold(job);
+		reason = hold(job, &lane);
+		held = lane;
 		if (reason)
 			reason = MemoryContextStrdup(cxt, reason);
 		else
@@ -335,15 +343,9 @@ bcd_adjust_announce(BcdJob *job)
 		return true;
 	}
 	job->run->wake_at = Max(job->run->wake_at, bcd_now_ms() + 1000);
+	put_back(job);
 	if (reason)
-	{
-		BcdLane    *lane = job->lane;
-
-		put_back(job);
-		bcd_lane_stop(lane, reason);
-	}
-	else
-		put_back(job);
+		bcd_lane_stop(held, reason);
 	return false;
 }
 

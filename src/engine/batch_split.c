@@ -14,6 +14,7 @@
 
 #include "base/compat.h"
 #include "base/json.h"
+#include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
@@ -165,7 +166,8 @@ describe(const BcdItem *item, BcdElement *element)
 
 /*
  * Sends the items that a refusal names alone, and the others together.
- * Returns false if it names none or all.
+ * Returns false if it names none or all, or if items have several records in
+ * the request, so that places in it are not those of items.
  */
 bool
 bcd_set_apart(BcdJob *job)
@@ -175,7 +177,7 @@ bcd_set_apart(BcdJob *job)
 	int			i = 0;
 	dlist_iter	iter;
 
-	if (!bcd_is_write(job) || job->nitems <= 1)
+	if (!bcd_is_write(job) || job->nitems <= 1 || bcd_job_records(job) != job->nitems)
 		return false;
 	elements = palloc0(sizeof(BcdElement) * job->nitems);
 	dlist_foreach(iter, &job->items)

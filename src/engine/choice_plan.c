@@ -153,6 +153,8 @@ take(BcdJob *job, BcdItem *item)
 	dlist_delete(&item->node);
 	gate->queued--;
 	bcd_job_take(job, item);
+	/* the request before this one may have been for more of its elements */
+	item->sends = 1;
 }
 
 static BcdJob *

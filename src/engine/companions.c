@@ -194,7 +194,7 @@ typedef struct Joining
 	List	   *notes;			/* Jsonb: their keys */
 } Joining;
 
-/* Are all fields of a record fields of an element, with a value if required? */
+/* Are all fields of a record fields of an element? */
 static bool
 is_element(const Joining *j, Jsonb *fields)
 {
@@ -383,7 +383,8 @@ bcd_companions_join(BcdItem *item)
 	j.item = item;
 	bcd_side_of(&j.side, j.records, NULL);
 	feeds = feeds_of(item->lane, &n);
-	rows = n > 0 ? bcd_companions_until(feed->name, item->key, feeds, j.facet->choices->most_records) : NIL;
+	rows = n > 0 ? bcd_companions_until(feed->name, item->key, feeds, bcd_resource_find(j.facet->rows)->parent,
+										j.facet->choices->most_records) : NIL;
 	bcd_ref_assume(feed->name, item->key, PLACEHOLDER);
 	PG_TRY();
 	{

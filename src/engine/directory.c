@@ -55,6 +55,16 @@ forget_listing(BcdLane *lane)
 	lane->listing = NULL;
 }
 
+/*
+ * Returns the most records on a page.  What a lane's own records are read with
+ * tells when a page was too large; it may have larger ones than other lists.
+ */
+static int
+page_limit(BcdLane *lane)
+{
+	return Min(bcd_batch_limit(lane, BCD_READ), BCD_PAGE_LIMIT);
+}
+
 /* Begins to read the first list that a lane needs. */
 static void
 begin_listing(BcdLane *lane)
@@ -68,7 +78,7 @@ begin_listing(BcdLane *lane)
 	listing->cxt = cxt;
 	listing->list = bcd_names_nth(i);
 	listing->page = 1;
-	listing->limit = bcd_batch_limit(lane, BCD_READ);
+	listing->limit = page_limit(lane);
 	lane->listing = listing;
 }
 
@@ -113,7 +123,7 @@ add_records(const BcdNameList *list, const cJSON *reply, Datum *names, Datum *id
 static bool
 is_last(const BcdListing *listing, const BcdPage *page)
 {
-	return listing->list->whole || bcd_page_is_last(page, listing->page);
+	return listing->list->whole || bcd_page_is_last(page, listing->page, listing->limit);
 }
 
 /* Records a list of which this is the last page. */
@@ -203,7 +213,7 @@ bcd_plan_directory(BcdLane *lane)
 	StringInfoData url;
 	BcdJob	   *job;
 
-	if (lane->listing && lane->listing->limit != bcd_batch_limit(lane, BCD_READ))
+	if (lane->listing && lane->listing->limit != page_limit(lane))
 		forget_listing(lane);
 	if (lane->listing == NULL)
 		begin_listing(lane);

@@ -81,6 +81,17 @@ bcd_elements_are_due(const BcdItem *item)
 	return facet && item->wanted && item->shown == NULL && bcd_feed_maps(item->lane->feed, facet->collection);
 }
 
+/* Returns the text of an object or element, to be freed by cJSON_free(). */
+static char *
+printed(const cJSON *json)
+{
+	char	   *text = cJSON_PrintUnformatted(json);
+
+	if (text == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return text;
+}
+
 /*
  * The record of an item was read.  Decides that its elements are read first.
  * False, and nothing is decided: it needs none.
@@ -92,7 +103,7 @@ bcd_read_elements_first(BcdItem *item, const cJSON *record)
 
 	if (record == NULL || !bcd_elements_are_due(item))
 		return false;
-	text = cJSON_PrintUnformatted(record);
+	text = printed(record);
 	decide_shown(item, text, "");
 	cJSON_free(text);
 	return true;
@@ -161,8 +172,12 @@ add_elements(Found *found, int n, const cJSON *data, const char *parent)
 		if (!bcd_json_field_int64(element, parent, &wanted.store_id) ||
 			(of = bsearch(&key, found, n, sizeof(Found), compare_found)) == NULL)
 			continue;
-		text = cJSON_PrintUnformatted(element);
-		appendStringInfo(&of->elements, "%s%s", of->elements.len > 0 ? "," : "", text);
+		text = printed(element);
+		/* several items may have found the same record */
+		while (of > found && compare_found(of - 1, &key) == 0)
+			of--;
+		for (; of < found + n && compare_found(of, &key) == 0; of++)
+			appendStringInfo(&of->elements, "%s%s", of->elements.len > 0 ? "," : "", text);
 		cJSON_free(text);
 	}
 }
@@ -176,7 +191,11 @@ decide_with(BcdJob *job, Found *found)
 	cJSON	   *elements = cJSON_Parse(psprintf("[%s]", found->elements.data));
 
 	if (record == NULL || elements == NULL)
+	{
+		cJSON_Delete(record);
+		cJSON_Delete(elements);
 		elog(ERROR, "the %s of record " INT64_FORMAT " cannot be read", facet->collection, found->item->store_id);
+	}
 	cJSON_DeleteItemFromObjectCaseSensitive(record, facet->collection);
 	cJSON_AddItemToObject(record, facet->collection, elements);
 	PG_TRY();
@@ -232,7 +251,7 @@ read_page(BcdJob *job, const cJSON *reply)
 	{
 		BcdItem    *item = found[i].item;
 
-		if (bcd_page_is_last(&job->page, list->page))
+		if (bcd_page_is_last(&job->page, list->page, bcd_batch_limit(job->lane, BCD_BELOW)))
 		{
 			decide_with(job, &found[i]);
 			continue;

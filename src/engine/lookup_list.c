@@ -161,7 +161,7 @@ next_page(BcdJob *job)
 {
 	BcdIndex   *index = job->lane->gates->index;
 
-	index->complete = bcd_page_is_last(&job->page, index->page);
+	index->complete = bcd_page_is_last(&job->page, index->page, bcd_batch_limit(job->lane, BCD_LOOKUP));
 	index->page++;
 	index->grown = job->run->counts.created - job->run->counts.deleted;
 	bcd_page_taken(&index->paging, &job->page);

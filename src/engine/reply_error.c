@@ -366,7 +366,7 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		return;
 	/* all records of a delete are read at once */
 	if (verdict != BCD_TROUBLE && !(verdict == BCD_GONE && job->stage == BCD_REMOVE) &&
-		(bcd_split(job, (records + 1) / 2) || bcd_split_elements(job)))
+		(bcd_split(job, (job->nitems + 1) / 2) || bcd_split_elements(job)))
 		return;
 	dlist_foreach(iter, &job->items)
 	{
@@ -416,7 +416,7 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 	else if (verdict == BCD_TROUBLE && lane->gates->troubles + 1 < run->store->options->max_attempts)
 	{
 		lane->gates->troubled = true;
-		run->wake_at = bcd_now_ms() + bcd_retry_backoff_ms(lane->gates->troubles + 1, false, bcd_random());
+		run->wake_at = Max(run->wake_at, bcd_now_ms() + bcd_retry_backoff_ms(lane->gates->troubles + 1, false, bcd_random()));
 		strlcpy(run->store->trouble, text.data, sizeof(run->store->trouble));
 	}
 	else if (!job->probe)

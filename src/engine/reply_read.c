@@ -474,7 +474,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		return;
 	/* such batches may be large */
 	if (partial && (bcd_stage_is_facet(job->stage) || bcd_is_keyed(first)) &&
-		(bcd_split(job, (bcd_job_records(job) + 1) / 2) || bcd_split_elements(job)))
+		(bcd_split(job, (job->nitems + 1) / 2) || bcd_split_elements(job)))
 		return;
 	if (partial && job->nitems > 1)
 	{

@@ -76,7 +76,7 @@ parse_reply(BcdJob *job)
 	if (r->reply_len == 0 && !(job->bare && list && r->status == 204))
 		return bcd_reply_may_be_empty(job) && !list ? NULL : "it is empty";
 	if (job->reply == NULL)
-		job->reply = job->bare ? bcd_bare_parse(r->reply, r->reply_len, list, &reason) :
+		job->reply = job->bare ? bcd_bare_parse(r->reply, r->reply_len, &reason) :
 			bcd_json_parse(r->reply, r->reply_len, &reason);
 	if (job->reply == NULL)
 		return reason ? reason : "it is not JSON";

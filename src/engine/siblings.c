@@ -266,7 +266,7 @@ read_page(BcdJob *job, const cJSON *reply)
 	page.data = data;
 	bcd_page_sort(&page.records, data, r->id);
 	dlist_foreach(iter, &job->items)
-		decide_item(job, dlist_container(BcdItem, node, iter.cur), &page, !bcd_page_is_last(&job->page, sweep->page));
+		decide_item(job, dlist_container(BcdItem, node, iter.cur), &page, !bcd_page_is_last(&job->page, sweep->page, bcd_batch_limit(lane, job->stage)));
 	job->taken = next_page;
 }
 

@@ -24,19 +24,20 @@
 
 static const char *const permissions[] = {"app_only", "read", "write", "read_and_sf_access", "write_and_sf_access", NULL};
 
-#define METAFIELD_FIELDS(parent, place) \
-	TEXT("description", 0, 255, 0), \
+/* description_least: least length of a description */
+#define METAFIELD_FIELDS(parent, place, description_least) \
+	TEXT("description", description_least, 255, 0), \
 	TEXT("key", 1, 64, BCD_F_REQUIRED | (place)), \
 	TEXT("namespace", 1, 64, BCD_F_REQUIRED | (place)), \
 	ENUM("permission_set", permissions, BCD_F_REQUIRED), \
 	{"resource_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED | (place), NULL, parent}, \
 	TEXT("value", 1, 65535, BCD_F_REQUIRED)
 
-static const BcdField product_metafield_fields[] = {METAFIELD_FIELDS("product", BCD_F_PLACE)};
-static const BcdField variant_metafield_fields[] = {METAFIELD_FIELDS("variant", BCD_F_PLACE)};
-static const BcdField brand_metafield_fields[] = {METAFIELD_FIELDS("brand", BCD_F_PLACE)};
-static const BcdField category_metafield_fields[] = {METAFIELD_FIELDS("category", BCD_F_PLACE)};
-static const BcdField customer_metafield_fields[] = {METAFIELD_FIELDS("customer", BCD_F_PLACE)};
+static const BcdField product_metafield_fields[] = {METAFIELD_FIELDS("product", BCD_F_PLACE, 0)};
+static const BcdField variant_metafield_fields[] = {METAFIELD_FIELDS("variant", BCD_F_PLACE, 1)};
+static const BcdField brand_metafield_fields[] = {METAFIELD_FIELDS("brand", BCD_F_PLACE, 0)};
+static const BcdField category_metafield_fields[] = {METAFIELD_FIELDS("category", BCD_F_PLACE, 0)};
+static const BcdField customer_metafield_fields[] = {METAFIELD_FIELDS("customer", BCD_F_PLACE, 0)};
 
 /* Those that are elements of a collection */
 static const BcdField element_fields[] = {

@@ -20,7 +20,7 @@
 
 static const BcdField price_list_assignment_fields[] = {
 	WHOLE("channel_id", 1, INT32_MOST, BCD_F_REQUIRED),
-	WHOLE("customer_group_id", 1, INT32_MOST, BCD_F_REQUIRED),
+	{"customer_group_id", BCD_INTEGER, 1, INT32_MOST, -1, BCD_F_REQUIRED, NULL, "customer_group"},
 	{"price_list_id", BCD_INTEGER, 1, INT32_MOST, -1, BCD_F_REQUIRED, NULL, "price_list"},
 };
 

@@ -12,30 +12,19 @@
 #include "base/json.h"
 #include "store/envelope.h"
 
-/* Puts an item into an array or object; frees it if that fails. */
-static cJSON *
-put(cJSON *into, const char *name, cJSON *item)
-{
-	if (into && item && (name ? cJSON_AddItemToObject(into, name, item) : cJSON_AddItemToArray(into, item)))
-		return into;
-	cJSON_Delete(into);
-	cJSON_Delete(item);
-	return NULL;
-}
-
 /*
- * Parses a successful reply of V2, as {"data": ...}.  list: its data is an
- * array, even if the reply is a single record.  Returns NULL, and the reason,
- * if it cannot be read.
+ * Parses a successful reply of V2, as {"data": ...}.  Returns NULL, and the
+ * reason, if it cannot be read.
  */
 cJSON *
-bcd_bare_parse(char *text, size_t len, bool list, const char **reason)
+bcd_bare_parse(char *text, size_t len, const char **reason)
 {
 	cJSON	   *data = len > 0 ? bcd_json_parse(text, len, reason) : cJSON_CreateArray();
+	cJSON	   *reply = data ? cJSON_CreateObject() : NULL;
 
-	if (data == NULL)
-		return NULL;
-	if (list && !cJSON_IsArray(data))
-		data = put(cJSON_CreateArray(), NULL, data);
-	return data ? put(cJSON_CreateObject(), "data", data) : NULL;
+	if (reply && cJSON_AddItemToObject(reply, "data", data))
+		return reply;
+	cJSON_Delete(reply);
+	cJSON_Delete(data);
+	return NULL;
 }

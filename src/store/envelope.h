@@ -9,6 +9,6 @@
 
 #include <cjson/cJSON.h>
 
-extern cJSON *bcd_bare_parse(char *text, size_t len, bool list, const char **reason);
+extern cJSON *bcd_bare_parse(char *text, size_t len, const char **reason);
 
 #endif							/* BCD_ENVELOPE_H */

@@ -45,15 +45,15 @@ bcd_page_read(BcdPage *page, const cJSON *reply, const char *id_field)
 }
 
 /*
- * Is this the last of the numbered pages, counted from 1?  If the list does not
- * say how many it has, a page with few records is: the store may return fewer
- * than it was asked for, but has pages of 50 where it is not asked for any
- * number.
+ * Is this the last of the numbered pages, counted from 1, of at most so many
+ * records?  If the list does not say how many it has, a page with few records
+ * is: the store may return fewer than it was asked for, but has pages of 50
+ * where it is not asked for any number.
  */
 bool
-bcd_page_is_last(const BcdPage *page, int64 nth)
+bcd_page_is_last(const BcdPage *page, int64 nth, int limit)
 {
-	return page->bare ? page->records < SHORT_PAGE : nth >= page->pages;
+	return page->bare ? page->records < Min(SHORT_PAGE, limit) : nth >= page->pages;
 }
 
 static int

@@ -45,7 +45,7 @@ extern const cJSON *bcd_page_record(const BcdPageRecords *records, int64 id);
 extern void bcd_page_read(BcdPage *page, const cJSON *reply, const char *id);
 extern bool bcd_page_moves_on(const BcdPaging *paging, const BcdPage *page, int64 after,
 							  char *why, size_t size);
-extern bool bcd_page_is_last(const BcdPage *page, int64 nth);
+extern bool bcd_page_is_last(const BcdPage *page, int64 nth, int limit);
 extern void bcd_page_taken(BcdPaging *paging, const BcdPage *page);
 
 #endif							/* BCD_PAGING_H */

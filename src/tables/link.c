@@ -281,11 +281,14 @@ bcd_links_forget_hidden(const char *feed, const char *hidden_by, Datum keys)
 }
 
 static BcdStatement forget_field = {
-	"UPDATE bcdelta.link SET payload = payload - $2, remembered = remembered - $2 WHERE feed = $1",
+	"UPDATE bcdelta.link SET payload = payload - $2, remembered = remembered - $2, doubt = NULL WHERE feed = $1",
 	2, {TEXTOID, TEXTOID}
 };
 
-/* Forgets the value of a field in the links of a feed. */
+/*
+ * Forgets the value of a field in the links of a feed, and how differences of
+ * it have fared.
+ */
 void
 bcd_links_forget_field(const char *feed, const char *field)
 {

@@ -80,18 +80,21 @@ bcd_companions_defer(const char *feed, char **keys, const BcdCompanion *until, c
 static BcdStatement select_until = {
 	"SELECT p.feed, p.key FROM bcdelta.pending AS p"
 	" WHERE p.state = 'deferred' AND p.waits_feed = $1 AND p.waits_key = $2 AND p.feed = ANY ($3)"
+	" AND (p.intent IS NULL OR p.intent -> '' -> $5 = jsonb_build_object('feed', $1, 'key', $2))"
 	" ORDER BY p.feed, p.key LIMIT $4",
-	4, {TEXTOID, TEXTOID, TEXTARRAYOID, INT8OID}
+	5, {TEXTOID, TEXTOID, TEXTARRAYOID, INT8OID, TEXTOID}
 };
 
 /*
  * Returns the rows of some feeds (text[]) that are deferred until a row is
  * linked, up to limit, as a list of BcdCompanion in the current memory context.
+ * Rows with a note of another create are left out, since that is still needed;
+ * parent is the field in which a note has the row that it joined.
  */
 List *
-bcd_companions_until(const char *feed, const char *key, Datum feeds, int limit)
+bcd_companions_until(const char *feed, const char *key, Datum feeds, const char *parent, int limit)
 {
-	Datum		args[4];
+	Datum		args[5];
 	List	   *rows = NIL;
 	uint64		n;
 	uint64		i;
@@ -100,6 +103,7 @@ bcd_companions_until(const char *feed, const char *key, Datum feeds, int limit)
 	args[1] = CStringGetTextDatum(key);
 	args[2] = feeds;
 	args[3] = Int64GetDatum((int64) limit);
+	args[4] = CStringGetTextDatum(parent);
 	n = bcd_select(&select_until, args, NULL);
 	for (i = 0; i < n; i++)
 	{

@@ -17,6 +17,7 @@ typedef struct BcdCompanion
 
 extern List *bcd_companions_ready(const char *feed, const char *after, int limit);
 extern void bcd_companions_defer(const char *feed, char **keys, const BcdCompanion *until, char **reasons, int n);
-extern List *bcd_companions_until(const char *feed, const char *key, Datum feeds, int limit);
+extern List *bcd_companions_until(const char *feed, const char *key, Datum feeds, const char *parent,
+								  int limit);
 
 #endif							/* BCD_TABLE_PENDING_COMPANIONS_H */

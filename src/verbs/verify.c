@@ -333,7 +333,7 @@ read_list(BcdJob *job, const cJSON *reply)
 	/*
 	 * when paging by id, the first page is all there is, if the reply says so
 	 */
-	more = r->list_after ? job->page.pages != 1 : !bcd_page_is_last(&job->page, lane->after + 1);
+	more = r->list_after ? job->page.pages != 1 : !bcd_page_is_last(&job->page, lane->after + 1, bcd_batch_limit(lane, BCD_READ));
 	if (job->page.records > 0 && more)
 		job->found[0] = LIST;
 	else if (!is_mode(job->run, "full"))

@@ -151,6 +151,35 @@ subtest 'a bad one keeps neither its product nor the others from the store' => s
 	is($shop->verify(q('item'))->{conflicts}, 0, 'and is put right') or diag(explain($shop->discrepancies));
 };
 
+subtest 'two products with two bad variants each, which the store does not name, do not keep the run going' => sub {
+	$shop->sql(q(SELECT bcdelta.retry('item')));
+	$shop->push;
+	$store->fault({ match => { method => 'PUT', path => 'variants', body => '66[67]' }, do => { status => 422, body => { status => 422, title => 'no', errors => {} } } });
+	$shop->sql(q(UPDATE kind SET price = 666 WHERE id IN (5, 25); UPDATE kind SET price = 777 WHERE id IN (6, 26)));
+	$shop->clear;
+	my $run = $shop->push('wait => false');
+	poll_until(sub { $shop->sql("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $run->{run_id}") eq 't' || @{ $shop->requests } > 50 }, 'the run');
+	cmp_ok(scalar @{ $shop->requests }, '<', 20, 'few requests') or $shop->sql("SELECT bcdelta.cancel($run->{run_id})");
+	$store->unfault;
+	is_deeply($shop->pending, { 'item 1' => 'failed', 'item 2' => 'failed' }, 'the products fail');
+	is_deeply([ sort map { $_->{price} + 0 } grep { $_->{sku} =~ /^K(6|26)$/ } @{ $store->state('variants') } ], [ 777, 777 ], 'and their good variants are written');
+	$shop->sql(q(SELECT bcdelta.retry('item')));
+	$shop->push;
+	agrees('tried again');
+};
+
+subtest 'options that cannot be read after several changes were sent in one request' => sub {
+	$store->fault({ match => { method => 'GET', path => 'options$' }, times => 1, do => { status => 503 } });
+	$shop->sql(q(UPDATE kind SET price = price + 1 WHERE id IN (8, 9, 10); INSERT INTO kind VALUES (90, 1, NULL, 'extra', 1)));
+	my $worker = worker_pid($shop->node, 'shop');
+	$shop->push;
+	$store->unfault;
+	is(worker_pid($shop->node, 'shop'), $worker, 'the worker goes on');
+	agrees('one that is new');
+	$shop->sql(q(DELETE FROM kind WHERE id = 90));
+	$shop->push;
+};
+
 subtest 'what is lost on its way, refused in part or cut off by a kill is in the store once' => sub {
 	my $id = 200;
 	foreach my $how (qw(before after))
