@@ -173,6 +173,17 @@ EOC
 		like(info(6, $feed, $kind{$feed}), qr/^a=3 (c=4 )?d=5$/, 'which may have shown what is ours');
 	}
 	settled('other records');
+	# another record has it, and the store calls this a bad request
+	$shop->sql(q(SELECT bcdelta.alter_feed('size', fields => (SELECT fields || '{"sku": "coalesce(info ->> ''sku'', ''V'' || id)"}' FROM bcdelta.feed WHERE feed = 'size'))));
+	$shop->push;
+	$store->fault({ match => { method => 'PUT', path => 'variants/\\d+$' }, do => { status => 422, body => { status => 422, title => 'no', errors => {} } } });
+	$shop->sql(q(UPDATE size SET info = info || '{"sku": "V2"}' WHERE id = 1));
+	my $run = $shop->push;
+	is("$run->{state} $run->{failed}", 'succeeded 1', 'a number that another variant has fails its row, and no run') or diag(explain($run));
+	$store->unfault;
+	$shop->sql(q(UPDATE size SET info = info - 'sku' WHERE id = 1));
+	$shop->push;
+	settled('without it');
 };
 
 done_testing();

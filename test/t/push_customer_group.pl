@@ -79,6 +79,19 @@ subtest 'many groups are found in the list, page by page, and names that several
 	agrees('all gone');
 };
 
+subtest 'an object where a list should be does not mean that there are no groups' => sub {
+	$store->seed('customer_groups', [ map { { id => 500 + $_, name => "L$_" } } 1 .. 9 ]);
+	$shop->sql(q(INSERT INTO grp SELECT 500 + g, 'L' || g FROM generate_series(1, 9) AS g));
+	$store->fault({ match => { method => 'GET', path => 'customer_groups' }, times => 2, do => { status => 200, body => { message => 'maintenance' } } });
+	$shop->push;
+	$store->unfault;
+	$shop->push;
+	agrees('a senseless list');
+	is($shop->sql(q(SELECT count(*) FROM bcdelta.link WHERE feed = 'grp' AND store_id BETWEEN 501 AND 509)), 9, 'the rows have the groups that were there');
+	$shop->sql('DELETE FROM grp WHERE id > 500');
+	$shop->push;
+};
+
 subtest 'a group that is gone is deleted or made again, whatever status says so' => sub {
 	foreach my $status (400, 404)
 	{

@@ -294,6 +294,18 @@ subtest 'preview, link, verify, unlink and a change of the option' => sub {
 	$shop->sql('UPDATE stock SET qty = qty + 1 WHERE item = 24');
 	$shop->push;
 	agrees('relative again');
+	# a doubt about a difference ends with the differences
+	$store->fault({ match => { path => 'relative$' }, times => 1, do => { lose => 'after' } });
+	$shop->sql('UPDATE stock SET qty = qty - 1 WHERE item = 24');
+	$shop->push;
+	$store->unfault;
+	$shop->sql(q(SELECT bcdelta.alter_feed('stock', options => '{"adjustment": "absolute"}')));
+	is($shop->sql(q(SELECT bcdelta.settle('stock', NULL, true))), 0, 'nothing is in doubt any more');
+	$shop->sql(q(SELECT bcdelta.retry('stock')));
+	$shop->push;
+	%sold = ();
+	agrees('a doubt, and then absolute');
+	$shop->sql(q(SELECT bcdelta.alter_feed('stock', options => '{"adjustment": "relative"}')));
 	foreach my $path ('relative$', 'items$')
 	{
 		$store->hold({ match => { path => $path }, process => 'now' });
