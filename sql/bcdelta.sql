@@ -422,9 +422,12 @@ CREATE TABLE bcdelta.directory (
 CREATE INDEX directory_name ON bcdelta.directory USING hash (name);
 COMMENT ON TABLE bcdelta.directory IS
 'what named() finds: the names in the lists of stores, such as locations and customer groups; a run reads the lists that its rows need';
+COMMENT ON COLUMN bcdelta.directory.server IS 'the foreign server whose run read the list';
 COMMENT ON COLUMN bcdelta.directory.store IS 'the store that the server led to, as in bcdelta.feed.store';
 COMMENT ON COLUMN bcdelta.directory.resource IS 'the first argument of named()';
 COMMENT ON COLUMN bcdelta.directory.name IS 'the name of the record; of a location, its code';
+COMMENT ON COLUMN bcdelta.directory.store_id IS 'what named() returns';
+COMMENT ON COLUMN bcdelta.directory.read_at IS 'when the list was read';
 
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.dependency', '');
