@@ -65,6 +65,7 @@ CREATE TABLE bcdelta.directory (
 	PRIMARY KEY (server, store, resource, store_id)
 );
 CREATE INDEX directory_name ON bcdelta.directory USING hash (name);
+CREATE INDEX directory_alike ON bcdelta.directory USING hash (lower(btrim(name)));
 COMMENT ON TABLE bcdelta.directory IS
 'what named() finds: the names in the lists of stores, such as locations and customer groups; a run reads the lists that its rows need';
 COMMENT ON COLUMN bcdelta.directory.server IS 'the foreign server whose run read the list';

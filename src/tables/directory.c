@@ -15,8 +15,10 @@
 #include "base/db.h"
 #include "tables/directory.h"
 
+/* Lists of servers that were dropped or renamed go, too. */
 static BcdStatement delete_list = {
-	"DELETE FROM bcdelta.directory WHERE server = $1 AND (store <> $2 OR resource = $3)",
+	"DELETE FROM bcdelta.directory AS d WHERE server = $1 AND (store <> $2 OR resource = $3)"
+	" OR NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server AS s WHERE s.srvname = d.server)",
 	3, {NAMEOID, TEXTOID, TEXTOID}
 };
 
