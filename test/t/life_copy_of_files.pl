@@ -133,7 +133,12 @@ subtest 'a promoted standby goes on, and copies of it, or other places, push not
 		$node->wait_for_catchup($copy->name, 'replay', $node->lsn('insert'));
 		is($copy->safe_psql('shop', 'SELECT state FROM bcdelta.status'), 'active', $copy->name . ' shows what its primary does');
 	}
-	poll_until(sub { -f $standby->data_dir . '/bcdelta_place' }, 'the note of the standby');
+	# A standby notes within a second that it streams; one without the note is
+	# no standby once its primary is gone.
+	foreach my $copy ($standby, $staging, $third)
+	{
+		poll_until(sub { -f $copy->data_dir . '/bcdelta_place' }, 'the note of ' . $copy->name);
+	}
 	$node->stop('immediate');
 	# restarted without its primary, and again after it was promoted
 	$standby->restart;
