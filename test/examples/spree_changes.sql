@@ -1,11 +1,26 @@
+-- settings {"locations": [{"id": 1, "code": "north"}, {"id": 2, "code": "south"}], "currencies": ["usd", "eur"]}
+-- seed price_lists [{"id": 3, "name": "Other currencies", "active": true}]
+
 -- : the first push
 -- => category Shirts {"parent": "Clothing"}
 -- => category Mugs {"parent": null}
 -- => category Categories null
 -- => brand Rubin {}
--- => product TOTE {"price": 15.99, "weight": 0.3, "height": 40, "inventory_level": 15, "brand": "Rubin", "in": ["Clothing"], "is_visible": true}
+-- => product TOTE {"price": 15.99, "weight": 0.3, "height": 40, "inventory_tracking": "product", "brand": "Rubin", "in": ["Clothing"], "is_visible": true}
 -- => product MUG {"inventory_tracking": "none", "brand": null, "in": ["Mugs"]}
--- => product JERSEY {"price": 19.99, "weight": 0, "inventory_level": 4, "is_visible": false}
+-- => product JERSEY {"price": 19.99, "weight": 0, "is_visible": false}
+-- => product SHIRT {"price": 20, "inventory_tracking": "variant"}
+-- => variant SHIRT-S {"price": 19.5, "weight": 0.2, "options": ["Color: Red", "Size: S"], "product": "SHIRT"}
+-- => variant SHIRT-M {"price": null, "weight": null, "options": ["Color: Red", "Size: M"]}
+-- => variant SHIRT-X null
+-- => stock TOTE {"1": 10, "2": 5}
+-- => stock JERSEY {"1": 0, "2": 4}
+-- => stock SHIRT-S {"1": 6, "2": 1}
+-- => stock SHIRT-M {"1": 8, "2": 0}
+-- => price TOTE {"eur": 14}
+-- => price SHIRT-S {"eur": 17}
+-- => price SHIRT-M {"eur": 18}
+-- => price SHIRT null
 -- => product MUG-OLD null
 -- => customer ada@example.org {"first_name": "Ada", "last_name": "Maria Lind", "phone": "555"}
 -- => customer bo@example.org {"first_name": "Bo", "last_name": "-"}
@@ -14,28 +29,34 @@
 -- : prices: one changed, one replaced, one of another currency
 -- => product TOTE {"price": 16.5}
 -- => product MUG {"price": 12}
+-- => price TOTE {"eur": 20}
+-- => price SHIRT-S {"eur": 21}
+-- => variant SHIRT-M {"price": 22}
 UPDATE spree_prices SET amount = 16.5 WHERE variant_id = 1 AND currency = 'USD';
 UPDATE spree_prices SET deleted_at = now() WHERE variant_id = 2;
 INSERT INTO spree_prices (variant_id, amount, currency) VALUES (2, 12, 'USD');
-UPDATE spree_prices SET amount = 20 WHERE currency = 'EUR';
+UPDATE spree_prices SET amount = 20 WHERE currency = 'EUR' AND deleted_at IS NULL;
+UPDATE spree_prices SET deleted_at = now() WHERE variant_id = 51 AND currency = 'EUR' AND deleted_at IS NULL;
+INSERT INTO spree_prices (variant_id, amount, currency) VALUES (51, 21, 'EUR'), (52, 22, 'USD');
 
 -- : what is of no account
 -- => nothing
 UPDATE spree_taxons SET lft = lft + 2, rgt = rgt + 2, updated_at = now();
 UPDATE spree_products SET updated_at = now();
 UPDATE spree_stock_items SET updated_at = now(), count_on_hand = count_on_hand + CASE stock_location_id WHEN 3 THEN 1 ELSE 0 END;
-INSERT INTO spree_prices (variant_id, amount, currency) VALUES (3, 20, 'EUR');
+UPDATE spree_prices SET amount = 25 WHERE variant_id = 5 AND currency = 'EUR';
 UPDATE spree_addresses SET city = 'Oslo';
 
--- : stock, also of a variant that moves to another product's
--- => product TOTE {"inventory_level": 12}
--- => product JERSEY {"inventory_level": 9}
+-- : stock
+-- => stock TOTE {"1": 10, "2": 2}
+-- => stock JERSEY {"1": 5, "2": 4}
 UPDATE spree_stock_items SET count_on_hand = 2 WHERE stock_location_id = 2 AND variant_id = 1;
 UPDATE spree_stock_items SET count_on_hand = 5 WHERE stock_location_id = 1 AND variant_id = 3;
 
 -- : a location that closes
--- => product TOTE {"inventory_level": 2}
--- => product JERSEY {"inventory_level": 4}
+-- => stock TOTE {"1": 0, "2": 2}
+-- => stock JERSEY {"1": 0, "2": 4}
+-- => stock SHIRT-S {"1": 0, "2": 1}
 UPDATE spree_stock_locations SET active = false WHERE id = 1;
 
 -- : categories and brands: moved, renamed, added
@@ -61,6 +82,18 @@ UPDATE spree_products SET deleted_at = NULL WHERE id = 4;
 UPDATE spree_products SET discontinue_on = now() WHERE id = 1;
 UPDATE spree_products SET available_on = now() WHERE id = 3;
 UPDATE spree_variants SET weight = 0.25 WHERE id = 3;
+
+-- : variants: a new one, one deleted softly
+-- => variant SHIRT-L {"price": null, "options": ["Color: Red", "Size: L"], "product": "SHIRT"}
+-- => variant SHIRT-S null
+-- => price SHIRT-L {"eur": 19}
+-- => price SHIRT-S null
+-- => stock SHIRT-L {"2": 7}
+INSERT INTO spree_variants (id, sku, weight, is_master, product_id) VALUES (54, 'SHIRT-L', 0.2, false, 5);
+INSERT INTO spree_option_values_variants (variant_id, option_value_id) VALUES (54, 4), (54, 3);
+INSERT INTO spree_prices (variant_id, amount, currency) VALUES (54, 19, 'EUR');
+INSERT INTO spree_stock_items (stock_location_id, variant_id, count_on_hand) VALUES (2, 54, 7);
+UPDATE spree_variants SET deleted_at = now() WHERE id = 51;
 
 -- : customers
 -- => customer ada@example.org {"last_name": "Lind", "phone": ""}

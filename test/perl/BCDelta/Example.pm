@@ -17,6 +17,7 @@ docs/examples/NAME.sql is run as it is.  test/examples/NAME.sql has the tables
 with some rows, test/examples/NAME_changes.sql what then happens to them:
 
 	-- settings {"locations": ...}			of the simulated store, if need be
+	-- seed price_lists [{"id": ...}]		what it has already
 	-- : what is changed
 	-- => product SKU-1 {"price": 12.5}		what the store has after the push
 	-- => product SKU-2 null				that it has no such record
@@ -99,7 +100,10 @@ sub store_has
 		$variant->{product} = $name{product}{ $variant->{product_id} };
 		$variant->{options} = [ sort map { "$_->{option_display_name}: $_->{label}" } @{ $variant->{option_values} } ];
 	}
+	my %prices;
+	$prices{ $_->{sku} }{ $_->{currency} } = $_->{price} foreach @{ $store->state('price_records') };
 	return {
+		price => \%prices,
 		stock => {
 			map { $_->{identity}{sku} => { map { $_->{location_id} => $_->{total_inventory_onhand} } @{ $_->{locations} } } }
 				@{ $store->api('GET', '/inventory/items?limit=1000')->{data} }
@@ -188,6 +192,7 @@ sub example_follow
 	my $changes = slurp_file("$top/test/examples/${name}_changes.sql");
 
 	$shop->store->settings($json->decode($1)) if $changes =~ /^-- settings (.*)/m;
+	$shop->store->seed($1, $json->decode($2)) while $changes =~ /^-- seed (\w+) (.*)/mg;
 	foreach my $change (split /^(?=-- : )/m, $changes)
 	{
 		my ($what) = $change =~ /^-- : (.*)/ or next;
