@@ -35,9 +35,28 @@ SELECT e.entity_id,
     (SELECT value FROM public.bc_number AS n WHERE n.entity_id = e.entity_id AND code = 'weight')          AS weight,
     (SELECT value FROM public.bc_number AS n WHERE n.entity_id = e.entity_id AND code = 'status')          AS status,
     (SELECT value FROM public.bc_number AS n WHERE n.entity_id = e.entity_id AND code = 'visibility')      AS visibility,
-    (SELECT value FROM public.bc_number AS n WHERE n.entity_id = e.entity_id AND code = 'manufacturer')::bigint AS manufacturer,
-    (SELECT s.qty FROM public.cataloginventory_stock_item AS s WHERE s.product_id = e.entity_id AND s.stock_id = 1) AS qty
+    (SELECT value FROM public.bc_number AS n WHERE n.entity_id = e.entity_id AND code = 'manufacturer')::bigint AS manufacturer
 FROM public.catalog_product_entity AS e;
+
+-- Options of attributes, such as manufacturers and colors, by name.
+CREATE VIEW public.bc_option AS
+SELECT DISTINCT ON (option_id) option_id, value
+FROM public.eav_attribute_option_value
+WHERE store_id IN (0, 1)
+ORDER BY option_id, store_id DESC;
+
+-- A configurable product has simple products as variants, which differ in some
+-- attributes.  A simple product that belongs to several is a variant of the
+-- first one.
+CREATE VIEW public.bc_variant AS
+SELECT l.entity_id, l.parent_id, (
+    SELECT jsonb_agg(jsonb_build_object('option_display_name', a.frontend_label, 'label', o.value) ORDER BY s.position)
+    FROM public.catalog_product_super_attribute AS s
+    JOIN public.eav_attribute AS a USING (attribute_id)
+    JOIN public.bc_number AS n ON n.entity_id = l.entity_id AND n.code = a.attribute_code
+    JOIN public.bc_option AS o ON o.option_id = n.value
+    WHERE s.product_id = l.parent_id) AS option_values
+FROM (SELECT product_id AS entity_id, min(parent_id) AS parent_id FROM public.catalog_product_super_link GROUP BY product_id) AS l;
 
 CREATE VIEW public.bc_category AS
 SELECT e.entity_id,
@@ -69,17 +88,16 @@ SELECT bcdelta.depends('categories', 'public.catalog_category_entity_int', '{ent
 
 -- Manufacturers are the options of an attribute.
 SELECT bcdelta.track('public.eav_attribute_option', 'shop', 'brand', $$ {
-    "name": "(SELECT v.value FROM public.eav_attribute_option_value AS v WHERE v.option_id = eav_attribute_option.option_id AND v.store_id IN (0, 1) ORDER BY v.store_id DESC LIMIT 1)"
+    "name": "(SELECT o.value FROM public.bc_option AS o WHERE o.option_id = eav_attribute_option.option_id)"
 } $$, feed => 'brands',
     filter => $$ attribute_id = (SELECT a.attribute_id FROM public.eav_attribute AS a WHERE a.attribute_code = 'manufacturer' AND a.entity_type_id = 4) $$);
 
 SELECT bcdelta.depends('brands', 'public.eav_attribute_option_value', '{option_id}');
 
--- Simple products, except products with options, and simple products that are
--- variants of these.
+-- Simple and configurable products, except those that are variants.
 SELECT bcdelta.track('public.catalog_product_entity', 'shop', 'product', $$ {
     "sku":         "sku",
-    "type":        "CASE type_id WHEN 'simple' THEN 'physical' ELSE 'digital' END",
+    "type":        "CASE type_id WHEN 'virtual' THEN 'digital' ELSE 'physical' END",
     "name":        "(SELECT p.name FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id)",
     "description": "coalesce((SELECT p.description FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), '')",
     "custom_url":  "(SELECT jsonb_build_object('url', '/' || p.url_key || '.html', 'is_customized', true) FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id AND p.url_key <> '')",
@@ -89,25 +107,80 @@ SELECT bcdelta.track('public.catalog_product_entity', 'shop', 'product', $$ {
     "is_visible":  "coalesce((SELECT p.status = 1 AND p.visibility > 1 FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), false)",
     "brand_id":    "coalesce(bcdelta.ref('brands', (SELECT p.manufacturer FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id)), 0)",
     "categories":  "coalesce((SELECT jsonb_agg(bcdelta.ref('categories', c.category_id)) FROM public.bc_product_category AS c WHERE c.product_id = entity_id), '[]')",
-    "inventory_tracking": "'product'",
-    "inventory_level":    "coalesce((SELECT greatest(p.qty, 0)::integer FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), 0)"
+    "inventory_tracking": "CASE type_id WHEN 'configurable' THEN 'variant' ELSE 'product' END"
 } $$, feed => 'products', on_delete => 'hide',
-    filter => $$ type_id IN ('simple', 'virtual') AND NOT EXISTS (SELECT FROM public.catalog_product_super_link AS l WHERE l.product_id = entity_id) $$);
+    filter => $$ type_id IN ('simple', 'virtual', 'configurable') AND NOT EXISTS (SELECT FROM public.bc_variant AS v WHERE v.entity_id = catalog_product_entity.entity_id) $$);
+
+-- Variants.  Options and their values are created as needed.  JSON null: the
+-- variant has the price or the weight of its product.
+SELECT bcdelta.track('public.catalog_product_entity', 'shop', 'variant', $$ {
+    "product_id":    "bcdelta.ref('products', (SELECT v.parent_id FROM public.bc_variant AS v WHERE v.entity_id = catalog_product_entity.entity_id))",
+    "sku":           "sku",
+    "option_values": "(SELECT v.option_values FROM public.bc_variant AS v WHERE v.entity_id = catalog_product_entity.entity_id)",
+    "price":         "coalesce((SELECT to_jsonb(p.price) FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), 'null')",
+    "sale_price":    "coalesce((SELECT to_jsonb(p.special_price) FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), 'null')",
+    "weight":        "coalesce((SELECT to_jsonb(p.weight) FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), 'null')",
+    "purchasing_disabled": "coalesce((SELECT p.status <> 1 FROM public.bc_product AS p WHERE p.entity_id = catalog_product_entity.entity_id), true)"
+} $$, feed => 'variants', on_delete => 'delete',
+    filter => $$ EXISTS (SELECT FROM public.bc_variant AS v WHERE v.entity_id = catalog_product_entity.entity_id) $$);
 
 SELECT bcdelta.depends('products', child, '{entity_id}')
 FROM unnest(ARRAY['public.catalog_product_entity_varchar', 'public.catalog_product_entity_text',
     'public.catalog_product_entity_decimal', 'public.catalog_product_entity_int']::regclass[]) AS child;
 SELECT bcdelta.depends('products', child, '{product_id}')
-FROM unnest(ARRAY['public.catalog_category_product', 'public.cataloginventory_stock_item',
-    'public.catalog_product_super_link']::regclass[]) AS child;
+FROM unnest(ARRAY['public.catalog_category_product', 'public.catalog_product_super_link']::regclass[]) AS child;
+SELECT bcdelta.depends('variants', child, '{entity_id}')
+FROM unnest(ARRAY['public.catalog_product_entity_decimal', 'public.catalog_product_entity_int']::regclass[]) AS child;
+SELECT bcdelta.depends('variants', 'public.catalog_product_super_link', '{product_id}');
+
+-- Stock by source.  The store has locations with the codes of the sources.
+-- Orders that are not shipped yet do not count here: they are in
+-- inventory_reservation, and belong to no source.
+SELECT bcdelta.track('public.inventory_source_item', 'shop', 'inventory', $$ {
+    "location_id": "bcdelta.named('location', source_code)",
+    "product_id":  "bcdelta.ref('products', (SELECT e.entity_id FROM public.catalog_product_entity AS e WHERE e.sku = inventory_source_item.sku AND NOT EXISTS (SELECT FROM public.bc_variant AS v WHERE v.entity_id = e.entity_id)))",
+    "variant_id":  "bcdelta.ref('variants', (SELECT e.entity_id FROM public.catalog_product_entity AS e JOIN public.bc_variant AS v USING (entity_id) WHERE e.sku = inventory_source_item.sku))",
+    "quantity":    "CASE status WHEN 1 THEN greatest(floor(quantity), 0) ELSE 0 END"
+} $$, feed => 'stock', on_delete => 'delete',
+    filter => $$ sku IN (SELECT e.sku FROM public.catalog_product_entity AS e WHERE e.type_id IN ('simple', 'virtual')) $$);
+
+SELECT bcdelta.depends('stock', 'public.catalog_product_entity', '{sku}',
+    lookup => 'SELECT source_item_id FROM public.inventory_source_item WHERE sku = $1');
+SELECT bcdelta.depends('stock', 'public.catalog_product_super_link', '{product_id}',
+    lookup => 'SELECT s.source_item_id FROM public.inventory_source_item AS s JOIN public.catalog_product_entity AS e USING (sku) WHERE e.entity_id = $1');
+
+-- Customer groups.  The first one is for visitors without an account.
+SELECT bcdelta.track('public.customer_group', 'shop', 'customer_group', $$ {
+    "name": "customer_group_code"
+} $$, feed => 'groups', filter => 'customer_group_id > 0', on_delete => 'delete');
 
 -- Everyone with an account.
 SELECT bcdelta.track('public.customer_entity', 'shop', 'customer', $$ {
     "email":      "email",
     "first_name": "firstname",
-    "last_name":  "lastname"
+    "last_name":  "lastname",
+    "customer_group_id": "coalesce(bcdelta.ref('groups', nullif(group_id, 0)), 0)"
 } $$, feed => 'customers', filter => 'is_active = 1');
+
+-- Addresses.  A customer cannot have the same address twice: see shop.sql.
+SELECT bcdelta.track('public.customer_address_entity', 'shop', 'customer_address', $$ {
+    "customer_id":  "bcdelta.ref('customers', parent_id)",
+    "first_name":   "firstname",
+    "last_name":    "lastname",
+    "company":      "coalesce(company, '')",
+    "address1":     "split_part(street, E'\\n', 1)",
+    "address2":     "split_part(street, E'\\n', 2)",
+    "city":         "city",
+    "state_or_province": "coalesce(region, '')",
+    "postal_code":  "coalesce(postcode, '')",
+    "country_code": "country_id",
+    "phone":        "coalesce(telephone, '')"
+} $$, feed => 'addresses', on_delete => 'delete',
+    filter => $$ is_active = 1 AND (SELECT c.is_active = 1 FROM public.customer_entity AS c WHERE c.entity_id = parent_id) $$);
+
+SELECT bcdelta.depends('addresses', 'public.customer_entity', '{entity_id}',
+    lookup => 'SELECT entity_id FROM public.customer_address_entity WHERE parent_id = $1');
 
 -- Mark everything to be pushed.  Records that are already in the store are found
 -- by name, article number or e-mail address, and only differences are written.
-SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'brands', 'products', 'customers']) AS feed;
+SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'brands', 'products', 'variants', 'stock', 'groups', 'customers', 'addresses']) AS feed;

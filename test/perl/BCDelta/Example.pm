@@ -72,7 +72,7 @@ sub example_document { return slurp_file("$top/$_[0]"); }
 
 # The records of a kind, by what people call them.  Where they have the id of
 # another record, its name is added: brand, in (categories), parent, product,
-# customer.
+# customer, group.
 my %name_of = (product => 'sku', brand => 'name', category => 'name', customer => 'email', variant => 'sku', address => 'address1');
 my %kinds = (product => 'products', brand => 'brands', category => 'categories', customer => 'customers', variant => 'variants', address => 'addresses');
 
@@ -86,6 +86,8 @@ sub store_has
 
 	$_->{parent} = $name{category}{ $_->{parent_id} } foreach @{ $all{category} };
 	$_->{customer} = $name{customer}{ $_->{customer_id} } foreach @{ $all{address} };
+	my %group = map { $_->{id} => $_->{name} } @{ $store->state('customer_groups') };
+	$_->{group} = $group{ $_->{customer_group_id} // 0 } foreach @{ $all{customer} };
 	my %below = map { $_->{product_id} => $_ } @{ $store->state('elements') };
 	foreach my $product (@{ $all{product} })
 	{
