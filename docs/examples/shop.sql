@@ -80,6 +80,23 @@ SELECT bcdelta.track('public.variant', 'shop', 'variant', $$ {
 SELECT bcdelta.depends('variants', 'public.price', '{variant_id}');
 SELECT bcdelta.depends('variants', 'public.product', '{id}', lookup => 'SELECT id FROM public.variant WHERE product_id = $1');
 
+-- Prices in other currencies, in a price list of the store with this name.  A
+-- product without options is found by its article number.
+SELECT bcdelta.track('public.price', 'shop', 'price_record', $$ {
+    "price_list_id": "bcdelta.named('price_list', 'Other currencies')",
+    "sku":           "(SELECT v.sku FROM public.bc_variant AS v WHERE v.id = variant_id AND v.is_plain)",
+    "variant_id":    "bcdelta.ref('variants', (SELECT v.id FROM public.bc_variant AS v WHERE v.id = variant_id AND NOT v.is_plain))",
+    "currency":      "lower(currency)",
+    "price":         "amount"
+} $$, feed => 'prices', on_delete => 'delete',
+    filter => $$ currency <> 'EUR' AND (SELECT p.deleted_at IS NULL FROM public.variant AS v JOIN public.product AS p ON p.id = v.product_id WHERE v.id = variant_id) $$);
+
+-- A feed with a key of two columns: the lookup returns both.
+SELECT bcdelta.depends('prices', 'public.variant', '{id}',
+    lookup => 'SELECT x.variant_id, x.currency FROM public.price AS x WHERE x.variant_id = $1');
+SELECT bcdelta.depends('prices', 'public.product', '{id}',
+    lookup => 'SELECT x.variant_id, x.currency FROM public.price AS x JOIN public.variant AS v ON v.id = x.variant_id WHERE v.product_id = $1');
+
 -- Stock: a row for each variant and warehouse.  The item is the variant, or the
 -- product if it has no options.
 SELECT bcdelta.track('public.stock', 'shop', 'inventory', $$ {
@@ -90,7 +107,6 @@ SELECT bcdelta.track('public.stock', 'shop', 'inventory', $$ {
 } $$, feed => 'stock', on_delete => 'delete',
     filter => $$ (SELECT p.deleted_at IS NULL FROM public.variant AS v JOIN public.product AS p ON p.id = v.product_id WHERE v.id = variant_id) $$);
 
--- A feed with a key of two columns: the lookup returns both.
 SELECT bcdelta.depends('stock', 'public.variant', '{id}',
     lookup => 'SELECT s.variant_id, s.warehouse_id FROM public.stock AS s WHERE s.variant_id = $1');
 SELECT bcdelta.depends('stock', 'public.product', '{id}',
@@ -130,4 +146,4 @@ SELECT bcdelta.depends('addresses', 'public.address', '{customer_id}', lookup =>
 
 -- Mark everything to be pushed.  Records that are already in the store are found
 -- by name, article number or e-mail address, and only differences are written.
-SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'brands', 'products', 'variants', 'stock', 'customers', 'addresses']) AS feed;
+SELECT feed, bcdelta.mark_all(feed) FROM unnest(ARRAY['categories', 'brands', 'products', 'variants', 'prices', 'stock', 'customers', 'addresses']) AS feed;

@@ -1,4 +1,5 @@
--- settings {"locations": [{"id": 1}, {"id": 2}]}
+-- settings {"locations": [{"id": 1}, {"id": 2}], "currencies": ["eur", "chf"]}
+-- seed price_lists [{"id": 3, "name": "Other currencies", "active": true}]
 
 -- : the first push
 -- => category Hemden {"parent": "Kleidung", "description": "Aus Leinen"}
@@ -9,6 +10,9 @@
 -- => variant HEMD-M-B {"price": 64.9, "options": ["Farbe: Blau", "Größe: M"]}
 -- => variant HOSE-L {"price": 89, "options": ["Größe: L"]}
 -- => variant ALT-S null
+-- => price HEMD-M-B {"chf": 69.9}
+-- => price BEUTEL-1 {"chf": 17.5}
+-- => price ALT-S null
 -- => stock HEMD-S-W {"1": 10, "2": 2}
 -- => stock HOSE-L {"1": 0, "2": 0}
 -- => stock BEUTEL-1 {"1": 100, "2": 20}
@@ -21,6 +25,9 @@
 -- => variant HEMD-M-W {"price": 49.9}
 -- => product HEMD {"price": 49.9}
 -- => product BEUTEL-1 {"price": 13.25}
+-- => price BEUTEL-1 {"chf": 99}
+-- => price HEMD-M-W null
+DELETE FROM price WHERE variant_id = 12 AND currency = 'CHF';
 UPDATE price SET amount = 49.9 WHERE variant_id = 12 AND currency = 'EUR';
 UPDATE price SET amount = 13.25 WHERE variant_id = 31 AND currency = 'EUR';
 UPDATE price SET amount = 99 WHERE currency = 'CHF';

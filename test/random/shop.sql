@@ -12,6 +12,8 @@ CREATE SEQUENCE names;
 
 SELECT bcdelta.alter_feed('customers', on_delete => 'delete');
 
+-- A price list for each currency instead of one for all
+SELECT bcdelta.untrack('prices');
 SELECT bcdelta.track('public.price_list', 'shop', 'price_list', '{"name": "name", "active": "true"}', feed => 'lists', on_delete => 'delete');
 
 -- The prices of variants in other currencies
