@@ -81,3 +81,42 @@ COMMENT ON FUNCTION bcdelta.named(text, text) IS
 'the BigCommerce id of a record that the store knows by this name, such as a location by its code or a customer group by its name, for mapping expressions; null if the name is null; a row with a name that the store does not have is invalid';
 COMMENT ON COLUMN bcdelta.pending.waits_feed IS
 'feed of the row that this row waits for, because it refers to that row or takes its turn after it; of a failed row also the list of names that lacks the one in waits_key';
+
+CREATE TABLE bcdelta.journal (
+	journal_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	server name,
+	feed text,
+	key text,
+	what text NOT NULL,
+	by_role text,
+	app text,
+	reason text,
+	detail jsonb
+);
+CREATE INDEX journal_feed_key ON bcdelta.journal (feed, key, journal_id);
+COMMENT ON TABLE bcdelta.journal IS
+'what was decided, by whom, when and why; append-only, kept for good; notes are added with note()';
+COMMENT ON COLUMN bcdelta.journal.server IS 'the store that the decision is about; null: none in particular';
+COMMENT ON COLUMN bcdelta.journal.feed IS 'the feed, which may have been dropped since; null: none in particular';
+COMMENT ON COLUMN bcdelta.journal.key IS 'the row, by the key that it had then; null: none in particular';
+COMMENT ON COLUMN bcdelta.journal.what IS
+'the function that was called, such as pause, alter_feed or note; of the worker''s own decisions, what it did';
+COMMENT ON COLUMN bcdelta.journal.by_role IS
+'the name of the role that had logged in; it may have been dropped since; null: the worker decided by itself';
+COMMENT ON COLUMN bcdelta.journal.app IS 'application_name of the session; null: none, or the worker carried the decision out';
+COMMENT ON COLUMN bcdelta.journal.reason IS 'why, in the words of the person or of the worker; the text of a note';
+COMMENT ON COLUMN bcdelta.journal.detail IS 'what exactly: for alter_feed, the old and new values of what changed';
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.journal', '');
+SELECT pg_catalog.pg_extension_config_dump(
+	pg_catalog.pg_get_serial_sequence('bcdelta.journal', 'journal_id')::pg_catalog.regclass, '');
+CREATE FUNCTION bcdelta.note(note text, feed text DEFAULT NULL, key text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_note';
+COMMENT ON FUNCTION bcdelta.note(text, text, text) IS
+'writes a note into bcdelta.journal, on a feed, on one of its rows, or on neither; returns the number of the entry';
+
+DROP FUNCTION bcdelta.pause(text);
+CREATE FUNCTION bcdelta.pause(feed text, reason text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_pause';
+COMMENT ON FUNCTION bcdelta.pause(text, text) IS
+'stops pushing a feed; changes are still captured; the reason is shown in bcdelta.status and kept in bcdelta.journal';

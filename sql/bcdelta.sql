@@ -430,6 +430,32 @@ COMMENT ON COLUMN bcdelta.directory.name IS 'the name of the record; of a locati
 COMMENT ON COLUMN bcdelta.directory.store_id IS 'what named() returns';
 COMMENT ON COLUMN bcdelta.directory.read_at IS 'when the list was read';
 
+CREATE TABLE bcdelta.journal (
+	journal_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	server name,
+	feed text,
+	key text,
+	what text NOT NULL,
+	by_role text,
+	app text,
+	reason text,
+	detail jsonb
+);
+CREATE INDEX journal_feed_key ON bcdelta.journal (feed, key, journal_id);
+COMMENT ON TABLE bcdelta.journal IS
+'what was decided, by whom, when and why; append-only, kept for good; notes are added with note()';
+COMMENT ON COLUMN bcdelta.journal.server IS 'the store that the decision is about; null: none in particular';
+COMMENT ON COLUMN bcdelta.journal.feed IS 'the feed, which may have been dropped since; null: none in particular';
+COMMENT ON COLUMN bcdelta.journal.key IS 'the row, by the key that it had then; null: none in particular';
+COMMENT ON COLUMN bcdelta.journal.what IS
+'the function that was called, such as pause, alter_feed or note; of the worker''s own decisions, what it did';
+COMMENT ON COLUMN bcdelta.journal.by_role IS
+'the name of the role that had logged in; it may have been dropped since; null: the worker decided by itself';
+COMMENT ON COLUMN bcdelta.journal.app IS 'application_name of the session; null: none, or the worker carried the decision out';
+COMMENT ON COLUMN bcdelta.journal.reason IS 'why, in the words of the person or of the worker; the text of a note';
+COMMENT ON COLUMN bcdelta.journal.detail IS 'what exactly: for alter_feed, the old and new values of what changed';
+
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.dependency', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change', '');
@@ -445,6 +471,9 @@ SELECT pg_catalog.pg_extension_config_dump(
 	pg_catalog.pg_get_serial_sequence('bcdelta.feed', 'feed_id')::pg_catalog.regclass, '');
 SELECT pg_catalog.pg_extension_config_dump(
 	pg_catalog.pg_get_serial_sequence('bcdelta.dependency', 'dependency_id')::pg_catalog.regclass, '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.journal', '');
+SELECT pg_catalog.pg_extension_config_dump(
+	pg_catalog.pg_get_serial_sequence('bcdelta.journal', 'journal_id')::pg_catalog.regclass, '');
 
 --
 -- Feeds
@@ -474,15 +503,21 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_depends';
 COMMENT ON FUNCTION bcdelta.depends(text, regclass, name[], text) IS
 'lets a change in a child table mark the row of the feed whose key is in the child''s columns parent_key, or the rows whose keys the query lookup returns for them; parent_key null ends the dependency';
 
-CREATE FUNCTION bcdelta.pause(feed text) RETURNS void
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_pause';
-COMMENT ON FUNCTION bcdelta.pause(text) IS 'stops pushing a feed; changes are still captured';
+CREATE FUNCTION bcdelta.pause(feed text, reason text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_pause';
+COMMENT ON FUNCTION bcdelta.pause(text, text) IS
+'stops pushing a feed; changes are still captured; the reason is shown in bcdelta.status and kept in bcdelta.journal';
 
 CREATE FUNCTION bcdelta.resume(feed text DEFAULT NULL, server name DEFAULT NULL,
 	same_store boolean DEFAULT false)
 RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_resume';
 COMMENT ON FUNCTION bcdelta.resume(text, name, boolean) IS
 'resumes a paused feed, or all paused feeds of a server except those that a user paused, after checking their mappings; in a copy of the database, declares this copy to be the source; same_store: the server still leads to the store that the links belong to';
+
+CREATE FUNCTION bcdelta.note(note text, feed text DEFAULT NULL, key text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_note';
+COMMENT ON FUNCTION bcdelta.note(text, text, text) IS
+'writes a note into bcdelta.journal, on a feed, on one of its rows, or on neither; returns the number of the entry';
 
 CREATE FUNCTION bcdelta.ref(feed text, VARIADIC key "any") RETURNS bigint
 LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'bcdelta_ref';

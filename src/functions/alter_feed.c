@@ -23,6 +23,7 @@
 #include "feed/mapping.h"
 #include "feed/watch.h"
 #include "functions/args.h"
+#include "functions/decided.h"
 #include "functions/feed_args.h"
 #include "functions/mark.h"
 #include "payload/counted.h"
@@ -77,22 +78,27 @@ apply(BcdFeed *feed, const BcdFeedChange *args)
 }
 
 /*
- * Writes the feed's row. Returns whether rows may have different payloads
+ * Writes the feed's row, and into the journal. Returns whether rows may have different payloads
  * afterwards.
  */
 static bool
 update(const BcdFeed *feed, const BcdFeedChange *args)
 {
+	MemoryContext cxt = CurrentMemoryContext;
 	BcdRights	rights;
 	bool		changed;
+	Jsonb	   *detail;
 
 	bcd_spi_begin(&rights);
-	if (!bcd_feed_row_update(feed->feed_id, feed->version, args, &changed))
+	MemoryContextSwitchTo(cxt);
+	if (!bcd_feed_row_update(feed->feed_id, feed->version, args, &changed, &detail))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("feed \"%s\" was concurrently altered by another session", feed->name),
 				 errhint("Try again.")));
 	bcd_spi_end(&rights);
+	if (detail)
+		bcd_decided("alter_feed", feed->name, NULL, NULL, detail);
 	return changed;
 }
 

@@ -78,6 +78,20 @@ bcd_check_word(const char *value, const char *argument, const char *const *allow
 			 errhint("Allowed values are: %s.", words.data)));
 }
 
+/* Raises an error unless value has words for the journal. */
+void
+bcd_check_reason(const char *value, const char *argument)
+{
+	if (value == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", argument)));
+	if (value[strspn(value, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must not be empty", argument)));
+}
+
 /* Raises an error unless value may name a feed or a schedule. */
 void
 bcd_check_label(const char *value, const char *argument)

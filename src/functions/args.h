@@ -23,6 +23,7 @@ extern void bcd_check_not_null(FunctionCallInfo fcinfo, int n, const char *name)
 extern char *bcd_arg_text(FunctionCallInfo fcinfo, int n);
 extern char *bcd_arg_name(FunctionCallInfo fcinfo, int n);
 extern void bcd_check_word(const char *value, const char *argument, const char *const *allowed);
+extern void bcd_check_reason(const char *value, const char *argument);
 extern void bcd_check_label(const char *value, const char *argument);
 extern char *bcd_target(const char *feed, const char *server);
 extern void bcd_rows_begin(FunctionCallInfo fcinfo, BcdRows *rows);

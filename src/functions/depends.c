@@ -7,11 +7,13 @@
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "base/shmem.h"
 #include "feed/feed.h"
 #include "feed/watch.h"
 #include "functions/args.h"
+#include "functions/decided.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_depends);
 
@@ -44,6 +46,28 @@ parent_key_argument(FunctionCallInfo fcinfo)
 	return PointerGetDatum(construct_array(names, n, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
 }
 
+/* The arguments for the journal */
+static Jsonb *
+dependency_detail(FunctionCallInfo fcinfo)
+{
+	Oid			child = PG_GETARG_OID(1);
+	char	   *name = get_rel_name(child);
+	Jsonb	   *detail;
+
+	name = name ? quote_qualified_identifier(get_namespace_name(get_rel_namespace(child)), name) :
+		psprintf("%u", child);
+	detail = bcd_detail_text(NULL, "child", name);
+	if (!PG_ARGISNULL(2))
+	{
+		Oid			output;
+		bool		varlena;
+
+		getTypeOutputInfo(NAMEARRAYOID, &output, &varlena);
+		detail = bcd_detail_text(detail, "parent_key", OidOutputFunctionCall(output, PG_GETARG_DATUM(2)));
+	}
+	return bcd_detail_text(detail, "lookup", bcd_arg_text(fcinfo, 3));
+}
+
 /*
  * bcdelta.depends(feed, child, parent_key, lookup)
  *
@@ -68,6 +92,7 @@ bcdelta_depends(PG_FUNCTION_ARGS)
 		feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
 		bcd_watch_child(feed, PG_GETARG_OID(1), parent_key_argument(fcinfo), bcd_arg_text(fcinfo, 3));
 	}
+	bcd_decided("depends", feed->name, NULL, NULL, dependency_detail(fcinfo));
 	bcd_feed_free(feed);
 	bcd_wake_worker_at_commit();
 	PG_RETURN_VOID();

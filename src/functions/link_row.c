@@ -21,6 +21,8 @@
 #include "feed/feed_lock.h"
 #include "feed/key.h"
 #include "functions/args.h"
+#include "functions/decided.h"
+#include "payload/payload.h"
 #include "tables/feed_state.h"
 #include "tables/link.h"
 #include "tables/pending.h"
@@ -111,6 +113,7 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 	bcd_note_deferred(feed, key);
 	bcd_feed_settle_in(feed->name, feed->server_store);
 	bcd_spi_end(&rights);
+	bcd_decided("link", feed->name, key, NULL, bcd_payload_set_integer(NULL, "store_id", store_id));
 	bcd_feed_free(feed);
 	PG_RETURN_VOID();
 }
@@ -188,6 +191,8 @@ bcdelta_unlink(PG_FUNCTION_ARGS)
 			n = unlink_row(feed, bcd_key_given(feed, key));
 		}
 	}
+	if (n > 0 || key == NULL)
+		bcd_decided("unlink", feed->name, key, NULL, bcd_payload_set_integer(NULL, "links", n));
 	bcd_feed_free(feed);
 	bcd_wake_worker_at_commit();
 	PG_RETURN_INT64(n);

@@ -18,6 +18,7 @@
 #include "feed/watch.h"
 #include "fold/key_respell.h"
 #include "functions/args.h"
+#include "functions/decided.h"
 #include "store/store.h"
 #include "tables/feed_state.h"
 #include "tables/schedule.h"
@@ -28,21 +29,26 @@ PG_FUNCTION_INFO_V1(bcdelta_resume);
 /* The reason begins with this if a user has paused the feed */
 #define PAUSED_BY	"paused by "
 
-/* bcdelta.pause(feed) */
+/* bcdelta.pause(feed, reason) */
 Datum
 bcdelta_pause(PG_FUNCTION_ARGS)
 {
 	BcdFeed    *feed;
+	char	   *why = PG_NARGS() > 1 ? bcd_arg_text(fcinfo, 1) : NULL;
 	char	   *reason;
 	BcdRights	rights;
 
 	bcd_check_writable("bcdelta.pause()");
+	bcd_check_not_null(fcinfo, 0, "feed");
+	if (why)
+		bcd_check_reason(why, "reason");
 	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
 	bcd_feed_check_owner(feed, "pause");
-	reason = psprintf(PAUSED_BY "%s", GetUserNameFromId(GetUserId(), false));
+	reason = psprintf(PAUSED_BY "%s%s%s", GetUserNameFromId(GetUserId(), false), why ? ": " : "", why ? why : "");
 	bcd_spi_begin(&rights);
 	bcd_feed_stop(feed->name, reason);
 	bcd_spi_end(&rights);
+	bcd_decided("pause", feed->name, NULL, why, NULL);
 	bcd_feed_free(feed);
 	bcd_wake_worker_at_commit();
 	PG_RETURN_VOID();
@@ -81,9 +87,12 @@ resume(const char *name, bool same_store)
 {
 	BcdFeed    *feed = bcd_feed_read(name, false);
 	char	   *store;
+	char	   *was = NULL;
 	BcdRights	rights;
 
 	bcd_feed_check_owner(feed, "resume");
+	if (feed->paused)
+		was = psprintf("it was paused: %s", feed->paused_reason ? feed->paused_reason : "no reason is given");
 	bcd_respell(feed);
 	bcd_feed_free(feed);
 	feed = bcd_feed_load(name, false);
@@ -98,6 +107,7 @@ resume(const char *name, bool same_store)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("feed \"%s\" does not exist", feed->name)));
 	bcd_spi_end(&rights);
+	bcd_decided("resume", name, NULL, was, NULL);
 	bcd_feed_free(feed);
 }
 

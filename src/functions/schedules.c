@@ -19,6 +19,7 @@
 #include "base/shmem.h"
 #include "feed/database_identity.h"
 #include "functions/args.h"
+#include "functions/decided.h"
 #include "tables/schedule.h"
 #include "worker/wallclock.h"
 
@@ -73,6 +74,23 @@ schedule_owner(const char *name, Oid *owner)
 	exists = bcd_schedule_lock(name, owner);
 	bcd_spi_end(&rights);
 	return exists;
+}
+
+/* Writes a schedule that exists at this moment into the journal. */
+static void
+decided(const char *what, const char *name)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdRights	rights;
+	char	   *server = NULL;
+	char	   *feed = NULL;
+	Jsonb	   *detail;
+
+	bcd_spi_begin(&rights);
+	MemoryContextSwitchTo(cxt);
+	detail = bcd_schedule_definition(name, &server, &feed);
+	bcd_spi_end(&rights);
+	bcd_decided_on(what, server, feed, NULL, NULL, detail);
 }
 
 /* Returns the due time for argument "at". */
@@ -178,6 +196,7 @@ bcdelta_schedule(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("schedule \"%s\" already exists", schedule.name)));
+	decided("schedule", schedule.name);
 	bcd_wake_worker_at_commit();
 	PG_RETURN_TIMESTAMPTZ(schedule.due);
 }
@@ -197,6 +216,7 @@ bcdelta_unschedule(PG_FUNCTION_ARGS)
 				 errmsg("schedule \"%s\" does not exist", name),
 				 errhint("SELECT name FROM bcdelta.schedule lists them.")));
 	check_owner(name, owner, "remove");
+	decided("unschedule", name);
 	bcd_spi_begin(&rights);
 	bcd_schedule_delete(name);
 	bcd_spi_end(&rights);

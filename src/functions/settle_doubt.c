@@ -21,6 +21,8 @@
 #include "feed/feed_lock.h"
 #include "feed/key.h"
 #include "functions/args.h"
+#include "functions/decided.h"
+#include "payload/payload.h"
 #include "tables/link_doubt.h"
 #include "tables/pending.h"
 
@@ -49,6 +51,7 @@ bcdelta_settle(PG_FUNCTION_ARGS)
 	char	   *key = bcd_arg_text(fcinfo, 1);
 	BcdFeed    *feed;
 	BcdRights	rights;
+	Jsonb	   *detail;
 	int64		n;
 
 	bcd_check_writable("bcdelta.settle()");
@@ -67,6 +70,9 @@ bcdelta_settle(PG_FUNCTION_ARGS)
 				 errhint("Try again after the run has ended; bcdelta.cancel() stops it.")));
 	n = mark(feed, bcd_links_settle(feed->name, key, PG_GETARG_BOOL(2)));
 	bcd_spi_end(&rights);
+	detail = bcd_payload_set_integer(bcd_payload_set_bool(NULL, "done", PG_GETARG_BOOL(2)), "rows", n);
+	if (n > 0)
+		bcd_decided("settle", feed->name, key, NULL, detail);
 	bcd_feed_free(feed);
 	bcd_wake_worker_at_commit();
 	PG_RETURN_INT64(n);

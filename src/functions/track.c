@@ -31,6 +31,7 @@
 #include "feed/triggers.h"
 #include "feed/watch.h"
 #include "functions/args.h"
+#include "functions/decided.h"
 #include "functions/feed_args.h"
 #include "resource/resource.h"
 #include "store/store.h"
@@ -145,6 +146,21 @@ insert(const TrackArgs *args, Datum key)
 				 errhint("Give this one another name with feed => '...', or drop the other with bcdelta.untrack().")));
 }
 
+/* Returns a feed's definition for the journal. */
+static Jsonb *
+definition(const char *feed)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdRights	rights;
+	Jsonb	   *detail;
+
+	bcd_spi_begin(&rights);
+	MemoryContextSwitchTo(cxt);
+	detail = bcd_feed_definition(feed);
+	bcd_spi_end(&rights);
+	return detail;
+}
+
 /*
  * bcdelta.track(source, server, resource, fields, feed, key, capture,
  * on_delete, on_conflict, options, filter): returns the new feed's name.
@@ -182,6 +198,7 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	relation_close(source, NoLock);
 	bcd_watch_source(feed);
 	bcd_feed_free(feed);
+	bcd_decided("track", args.feed, NULL, NULL, definition(args.feed));
 	bcd_wake_worker_at_commit();
 	PG_RETURN_TEXT_P(cstring_to_text(args.feed));
 }
@@ -206,6 +223,7 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	bcd_feed_check_owner(feed, "untrack");
 	bcd_triggers_drop_all(feed->feed_id);
 	bcd_links_take(feed->feed_id);
+	bcd_decided("untrack", feed->name, NULL, NULL, definition(feed->name));
 	bcd_spi_begin(&rights);
 	/* in the same order in which the worker writes the tables */
 	links = bcd_links_delete(feed->name);

@@ -100,11 +100,22 @@ bcd_feed_row_insert(const BcdNewFeed *feed)
 	return bcd_execute(&insert_feed, args, nulls) > 0;
 }
 
+/* The old and new values of each part of the definition that changes */
 static BcdStatement compare_feed = {
 	"SELECT fields IS DISTINCT FROM coalesce($2, fields)"
-	" OR ($4 AND filter IS DISTINCT FROM $3)"
+	" OR ($4 AND filter IS DISTINCT FROM $3),"
+	" (SELECT jsonb_object_agg(c.part, jsonb_build_object('old', c.old, 'new', c.new))"
+	"  FROM (VALUES ('filter', to_jsonb(filter), to_jsonb(CASE WHEN $4 THEN $3 ELSE filter END)),"
+	"   ('on_delete', to_jsonb(on_delete), to_jsonb(coalesce($5, on_delete))),"
+	"   ('on_conflict', to_jsonb(on_conflict), to_jsonb(coalesce($6, on_conflict))),"
+	"   ('options', options, coalesce($7, options)),"
+	"   ('fields', (SELECT jsonb_object_agg(o.key, o.value) FROM jsonb_each(fields) AS o"
+	"     WHERE $2->o.key IS DISTINCT FROM o.value),"
+	"    (SELECT jsonb_object_agg(n.key, n.value) FROM jsonb_each(coalesce($2, fields)) AS n"
+	"     WHERE fields->n.key IS DISTINCT FROM n.value))) AS c (part, old, new)"
+	"  WHERE c.old IS DISTINCT FROM c.new AND (c.part <> 'fields' OR $2 IS NOT NULL))"
 	" FROM bcdelta.feed WHERE feed_id = $1",
-	4, {INT4OID, JSONBOID, TEXTOID, BOOLOID}
+	8, {INT4OID, JSONBOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID, JSONBOID, INT4OID}
 };
 
 static BcdStatement update_feed = {
@@ -117,12 +128,14 @@ static BcdStatement update_feed = {
 };
 
 /*
- * Alters a feed, and sets *differs if its rows may have different payloads
- * afterwards. Returns false if the feed no longer has this version.
+ * Alters a feed, sets *differs if its rows may have different payloads
+ * afterwards, and *detail to what changes, old and new, or NULL. Returns false
+ * if the feed no longer has this version.
  */
 bool
-bcd_feed_row_update(int32 feed_id, int32 version, const BcdFeedChange *change, bool *differs)
+bcd_feed_row_update(int32 feed_id, int32 version, const BcdFeedChange *change, bool *differs, Jsonb **detail)
 {
+	bool		found;
 	char		nulls[] = "        ";
 	Datum		args[8];
 
@@ -134,8 +147,26 @@ bcd_feed_row_update(int32 feed_id, int32 version, const BcdFeedChange *change, b
 	args[5] = bcd_text_or_null(change->on_conflict, &nulls[5]);
 	args[6] = bcd_jsonb_or_null(change->options, &nulls[6]);
 	args[7] = Int32GetDatum(version);
-	*differs = bcd_execute(&compare_feed, args, nulls) == 1 && bcd_column_bool(0, 1);
+	found = bcd_select(&compare_feed, args, nulls) == 1;
+	*differs = found && bcd_column_bool(0, 1);
+	*detail = found ? bcd_column_jsonb(0, 2) : NULL;
 	return bcd_execute(&update_feed, args, nulls) > 0;
+}
+
+static BcdStatement select_definition = {
+	"SELECT jsonb_strip_nulls(jsonb_build_object('source', source, 'resource', resource, 'key', key,"
+	" 'fields', fields, 'filter', filter, 'capture', capture, 'on_delete', on_delete, 'on_conflict', on_conflict,"
+	" 'options', options, 'owner', owner)) FROM bcdelta.feed WHERE feed = $1",
+	1, {TEXTOID}
+};
+
+/* Returns a feed's definition in words, in the current memory context. */
+Jsonb *
+bcd_feed_definition(const char *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+
+	return bcd_select(&select_definition, &arg, NULL) == 1 ? bcd_column_jsonb(0, 1) : NULL;
 }
 
 static BcdStatement delete_feed = {

@@ -88,8 +88,9 @@ typedef struct BcdFeedPlace
 
 extern bool bcd_feed_row_read(const char *feed, BcdFeedRow *row);
 extern bool bcd_feed_row_insert(const BcdNewFeed *feed);
-extern bool bcd_feed_row_update(int32 feed_id, int32 version, const BcdFeedChange *change,
-								bool *differs);
+extern bool bcd_feed_row_update(int32 feed_id, int32 version, const BcdFeedChange *change, bool *differs,
+								Jsonb **detail);
+extern Jsonb *bcd_feed_definition(const char *feed);
 extern void bcd_feed_row_delete(const char *feed);
 extern void bcd_feed_set_key_types(const char *feed, Datum key_types);
 

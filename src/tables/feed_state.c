@@ -20,6 +20,7 @@
 #include "base/db.h"
 #include "base/probe.h"
 #include "tables/feed_state.h"
+#include "tables/journal.h"
 
 static BcdStatement select_states = {
 	"SELECT feed, server, home, store, state = 'active', coalesce(paused_reason, '')"
@@ -119,20 +120,25 @@ bcd_feeds_paused_by(const char *server, const char *prefix, List **reasons)
 
 /*
  * Logs the feeds in the last result's n rows, which are null for feeds that
- * were paused before, with the reasons why they are paused now.
+ * were paused before, with the reasons why they are paused now, and writes
+ * them into the journal.
  */
 static void
 log_paused(uint64 n)
 {
-	uint64		i;
+	List	   *feeds = bcd_column_list(n, 1);
+	List	   *reasons = bcd_column_list(n, 2);
+	ListCell   *f;
+	ListCell   *r;
 
-	for (i = 0; i < n; i++)
+	forboth(f, feeds, r, reasons)
 	{
-		char	   *feed = bcd_column_text(i, 1);
-		char	   *reason = bcd_column_text(i, 2);
+		char	   *feed = lfirst(f);
+		char	   *reason = lfirst(r);
 
 		if (feed == NULL)
 			continue;
+		bcd_journal_auto("pause", feed, NULL, reason, NULL);
 		ereport(WARNING,
 				(errmsg("bcdelta: feed \"%s\" was paused: %s", feed, reason),
 				 errhint("Fix the cause, then run SELECT bcdelta.resume(%s).",
@@ -271,7 +277,10 @@ bcd_feed_go_on(const char *feed, const char *paused_reason)
 
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = CStringGetTextDatum(paused_reason);
-	return bcd_execute(&go_on, args, NULL) > 0;
+	if (bcd_execute(&go_on, args, NULL) == 0)
+		return false;
+	bcd_journal_auto("resume", feed, NULL, psprintf("it was paused: %s", paused_reason), NULL);
+	return true;
 }
 
 static BcdStatement resume_feed = {

@@ -75,6 +75,29 @@ bcd_schedule_put(const BcdNewSchedule *schedule, Oid owner)
 	return bcd_execute(&upsert_schedule, args, nulls) > 0;
 }
 
+static BcdStatement select_definition = {
+	"SELECT server, feed, jsonb_strip_nulls(jsonb_build_object('schedule', name, 'kind', kind, 'every', every,"
+	" 'at', at, 'hours', hours, 'time_zone', CASE WHEN hours IS NOT NULL THEN time_zone END, 'owner', owner))"
+	" FROM bcdelta.schedule WHERE name = $1",
+	1, {TEXTOID}
+};
+
+/*
+ * Returns a schedule in words, its server and its feed, in the current memory
+ * context.
+ */
+Jsonb *
+bcd_schedule_definition(const char *name, char **server, char **feed)
+{
+	Datum		arg = CStringGetTextDatum(name);
+
+	if (bcd_select(&select_definition, &arg, NULL) == 0)
+		return NULL;
+	*server = bcd_column_text(0, 1);
+	*feed = bcd_column_text(0, 2);
+	return bcd_column_jsonb(0, 3);
+}
+
 static BcdStatement delete_schedule = {
 	"DELETE FROM bcdelta.schedule WHERE name = $1", 1, {TEXTOID}
 };

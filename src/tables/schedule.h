@@ -7,6 +7,7 @@
 
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
+#include "utils/jsonb.h"
 
 /* A schedule that is due */
 typedef struct BcdScheduleRow
@@ -42,6 +43,7 @@ typedef struct BcdNewSchedule
 
 extern bool bcd_schedule_lock(const char *name, Oid *owner);
 extern bool bcd_schedule_put(const BcdNewSchedule *schedule, Oid owner);
+extern Jsonb *bcd_schedule_definition(const char *name, char **server, char **feed);
 extern void bcd_schedule_delete(const char *name);
 
 extern List *bcd_schedules_now_due(const char *home, TimestampTz now);

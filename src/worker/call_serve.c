@@ -18,6 +18,8 @@
 #include "engine/engine.h"
 #include "engine/lane.h"
 #include "engine/run.h"
+#include "payload/payload.h"
+#include "tables/journal.h"
 #include "tables/pending_wait.h"
 #include "tables/run.h"
 #include "tables/run_queue.h"
@@ -150,6 +152,19 @@ accept_run(int number, const BcdCall *call)
 	bcd_call_accepted(number, run_id);
 }
 
+/* Writes what a caller has decided into the journal. */
+static void
+decided(const char *what, const BcdCall *call, const char *about, int64 n)
+{
+	BcdJournalEntry decision = {.what = what,.server = NameStr(call->server)};
+
+	if (call->feed[0])
+		decision.feed = call->feed;
+	decision.by = GetUserNameFromId(call->session, true);
+	decision.detail = bcd_payload_set_integer(NULL, about, n);
+	(void) bcd_journal(&decision);
+}
+
 static void
 accept_cancel(int number, const BcdCall *call)
 {
@@ -163,6 +178,8 @@ accept_cancel(int number, const BcdCall *call)
 		bcd_run_cancel(run, reason);
 	else
 		cancelled = bcd_run_fail(call->run_id, "cancelled", reason);
+	if (run || cancelled)
+		decided("cancel", call, "run_id", call->run_id);
 	bcd_tx_commit();
 	if (run)
 	{
@@ -185,6 +202,8 @@ accept_retry(int number, const BcdCall *call)
 	bcd_tx_begin();
 	n = bcd_pending_retry(call->feed[0] ? call->feed : NULL, NameStr(call->server),
 						  call->waiting);
+	if (n > 0)
+		decided("retry", call, "rows", n);
 	bcd_tx_commit();
 	/* runs may be sleeping until the rows become due */
 	bcd_runs_look();

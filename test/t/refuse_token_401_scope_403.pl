@@ -28,6 +28,8 @@ subtest '403 for a missing scope pauses its feed; 401 for a wrong token costs no
 	like($run->{error}, qr/feed "articles".*403.*scope/s, 'which the run says');
 	like($shop->sql("SELECT paused_reason FROM bcdelta.status WHERE feed = 'articles'"), qr/403.*scope/s, 'and the feed');
 	is($shop->sql("SELECT string_agg(feed, ' ' ORDER BY feed) FROM bcdelta.feed WHERE state = 'paused'"), 'articles', 'and no other feed');
+	is($shop->sql("SELECT what FROM bcdelta.journal WHERE feed = 'articles' AND by_role IS NULL AND reason ~ '403.*scope'"), 'pause',
+		'the journal says that the worker has paused it, and why');
 	$store->settings({ scopes => [ 'store_v2_products', 'store_v2_information_read_only' ] });
 	$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed WHERE state = 'paused'; ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '$token-wrong')");
 	$run = $shop->push;

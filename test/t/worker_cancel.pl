@@ -47,6 +47,8 @@ subtest 'cancel() stops a running run, and one that waits for its turn' => sub {
 	is($shop->run($id)->{state}, 'cancelled', 'waits for its end');
 	is(($push->finish)[1], 'cancelled', 'its caller sees it');
 	is($shop->sql("SELECT bcdelta.cancel($id)"), 'f', 'a second time there is nothing to cancel');
+	is_deeply($shop->list("SELECT concat_ws('|', server, by_role = session_user, detail) FROM bcdelta.journal WHERE what = 'cancel' ORDER BY journal_id"),
+		[ map { qq(shop|t|{"run_id": $_}) } $queued->{run_id}, $id ], 'the journal tells who has cancelled which run');
 	$store->release;
 	is($shop->push->{state}, 'succeeded', 'the next one goes through');
 	$shop->articles_ok('cancel');
