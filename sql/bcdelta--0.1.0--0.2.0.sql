@@ -120,3 +120,24 @@ CREATE FUNCTION bcdelta.pause(feed text, reason text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_pause';
 COMMENT ON FUNCTION bcdelta.pause(text, text) IS
 'stops pushing a feed; changes are still captured; the reason is shown in bcdelta.status and kept in bcdelta.journal';
+
+ALTER TABLE bcdelta.run ADD keys text[], ADD condition text;
+COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, keys or where';
+COMMENT ON COLUMN bcdelta.run.keys IS 'keys of the rows that a verify compares; null: it has another mode';
+COMMENT ON COLUMN bcdelta.run.condition IS 'condition on the rows that a verify compares; null: it has another mode';
+ALTER TABLE bcdelta.discrepancy ADD natural_key text, ADD row_state text;
+COMMENT ON COLUMN bcdelta.discrepancy.natural_key IS 'what people know the record by, such as its SKU or name; null: not known';
+COMMENT ON COLUMN bcdelta.discrepancy.row_state IS
+'state of the row in bcdelta.pending when the difference was found: failed, or review; null: nothing was left to push';
+
+-- Rights that were granted on it have to be granted again.
+DROP FUNCTION bcdelta.verify(text, name, text, integer);
+CREATE FUNCTION bcdelta.verify(feed text DEFAULT NULL, server name DEFAULT NULL,
+	mode text DEFAULT 'full', sample integer DEFAULT 100, keys text[] DEFAULT NULL, condition text DEFAULT NULL)
+RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_verify';
+COMMENT ON FUNCTION bcdelta.verify(text, name, text, integer, text[], text) IS
+'compares source and store: count, a sample of rows, full (every row, field by field), the rows with these keys, or where (the rows that satisfy an SQL condition, which is read as the owner of the feed); differences are listed in bcdelta.discrepancy';
+CREATE FUNCTION bcdelta.repair(run_id bigint) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_repair';
+COMMENT ON FUNCTION bcdelta.repair(bigint) IS
+'marks the rows in which a verify found differences, so that the next push corrects the store; returns their number';

@@ -298,7 +298,9 @@ CREATE TABLE bcdelta.run (
 	mode text,
 	sample integer,
 	max_rows bigint,
-	waited boolean NOT NULL DEFAULT false
+	waited boolean NOT NULL DEFAULT false,
+	keys text[],
+	condition text
 );
 CREATE INDEX run_unfinished ON bcdelta.run (run_id) WHERE state IN ('requested', 'running');
 CREATE INDEX run_requested ON bcdelta.run (server, run_id) WHERE state = 'requested';
@@ -319,7 +321,9 @@ COMMENT ON COLUMN bcdelta.run.error IS 'why the run failed, or who cancelled it 
 COMMENT ON COLUMN bcdelta.run.warning IS 'what a completed run left out, such as paused feeds, and why';
 COMMENT ON COLUMN bcdelta.run.requested_by IS 'the role that requested the run';
 COMMENT ON COLUMN bcdelta.run.schedule IS 'the schedule that started the run; null: a user called a function';
-COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample or full';
+COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, keys or where';
+COMMENT ON COLUMN bcdelta.run.keys IS 'keys of the rows that a verify compares; null: it has another mode';
+COMMENT ON COLUMN bcdelta.run.condition IS 'condition on the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.waited IS
 'sessions wait for the run, and it is stopped when the last of them stops waiting';
 
@@ -364,7 +368,9 @@ CREATE TABLE bcdelta.discrepancy (
 	store_value text,
 	address text,
 	facet text,
-	pushed_value text
+	pushed_value text,
+	natural_key text,
+	row_state text
 );
 ALTER TABLE bcdelta.discrepancy REPLICA IDENTITY FULL;
 CREATE INDEX discrepancy_run_id ON bcdelta.discrepancy (run_id);
@@ -379,6 +385,9 @@ COMMENT ON COLUMN bcdelta.discrepancy.address IS 'identifies the record, as in b
 COMMENT ON COLUMN bcdelta.discrepancy.facet IS 'the part of the record that the field belongs to; null: the record itself';
 COMMENT ON COLUMN bcdelta.discrepancy.pushed_value IS
 'the last known value of the field in the store, as in bcdelta.link.payload; null: not known';
+COMMENT ON COLUMN bcdelta.discrepancy.natural_key IS 'what people know the record by, such as its SKU or name; null: not known';
+COMMENT ON COLUMN bcdelta.discrepancy.row_state IS
+'state of the row in bcdelta.pending when the difference was found: failed, or review; null: nothing was left to push';
 
 CREATE TABLE bcdelta.schedule (
 	name text PRIMARY KEY,
@@ -584,10 +593,15 @@ COMMENT ON FUNCTION bcdelta.unlink(text, text) IS
 'forgets the link of a row, or all links of the feed and everything else it knows about its store; returns the number of links; writes nothing to the store';
 
 CREATE FUNCTION bcdelta.verify(feed text DEFAULT NULL, server name DEFAULT NULL,
-	mode text DEFAULT 'full', sample integer DEFAULT 100)
+	mode text DEFAULT 'full', sample integer DEFAULT 100, keys text[] DEFAULT NULL, condition text DEFAULT NULL)
 RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_verify';
-COMMENT ON FUNCTION bcdelta.verify(text, name, text, integer) IS
-'compares source and store: count, a sample of rows, or full (every row, field by field); differences are listed in bcdelta.discrepancy';
+COMMENT ON FUNCTION bcdelta.verify(text, name, text, integer, text[], text) IS
+'compares source and store: count, a sample of rows, full (every row, field by field), the rows with these keys, or where (the rows that satisfy an SQL condition, which is read as the owner of the feed); differences are listed in bcdelta.discrepancy';
+
+CREATE FUNCTION bcdelta.repair(run_id bigint) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_repair';
+COMMENT ON FUNCTION bcdelta.repair(bigint) IS
+'marks the rows in which a verify found differences, so that the next push corrects the store; returns their number';
 
 CREATE FUNCTION bcdelta.settle(feed text, key text, done boolean) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_settle';
@@ -723,9 +737,14 @@ LEFT JOIN (
 		SELECT feed_id, count(*) AS changes, min(changed_at) AS oldest
 		FROM bcdelta.change TABLESAMPLE SYSTEM (s.percent) REPEATABLE (0) GROUP BY feed_id) AS c
 ) AS c USING (feed_id)
+-- the columns of 0.1.0, as its view has them
 LEFT JOIN LATERAL (
-	(SELECT * FROM bcdelta.run WHERE server = f.server AND feed = f.feed ORDER BY run_id DESC LIMIT 1)
-	UNION ALL (SELECT * FROM bcdelta.run WHERE server = f.server AND feed IS NULL ORDER BY run_id DESC LIMIT 1)
+	(SELECT run_id, kind, feed, server, state, started_at, finished_at, created, updated, deleted, hidden, linked, unchanged, deferred,
+		conflicts, failed, api_calls, throttled, error, warning, requested_at, requested_by, schedule, mode, sample, max_rows, waited
+		FROM bcdelta.run WHERE server = f.server AND feed = f.feed ORDER BY run_id DESC LIMIT 1)
+	UNION ALL (SELECT run_id, kind, feed, server, state, started_at, finished_at, created, updated, deleted, hidden, linked, unchanged, deferred,
+		conflicts, failed, api_calls, throttled, error, warning, requested_at, requested_by, schedule, mode, sample, max_rows, waited
+		FROM bcdelta.run WHERE server = f.server AND feed IS NULL ORDER BY run_id DESC LIMIT 1)
 	ORDER BY run_id DESC LIMIT 1) AS r ON true
 LEFT JOIN LATERAL (
 	SELECT string_agg(format('schedule "%s": %s', c.name, c.last_error), '; ' ORDER BY c.name) AS trouble

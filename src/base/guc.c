@@ -21,6 +21,7 @@ int			bcd_mapping_timeout = 10000;
 int			bcd_crash_limit = 2;
 int			bcd_change_turn = 300;
 int			bcd_result_retention = 90;
+int			bcd_confirm_after = 10;
 
 static bool
 check_databases(char **newval, void **extra, GucSource source)
@@ -70,6 +71,11 @@ bcd_guc_define(void)
 							"Days after which the results of finished runs are removed.",
 							"Zero keeps them forever.",
 							&bcd_result_retention, 90, 0, 100000, PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.confirm_after",
+							"How long a verify waits before it looks at a difference once more, and then reports it.",
+							"Zero means that it does so at once.",
+							&bcd_confirm_after, 10, 0, 3600, PGC_SIGHUP, GUC_UNIT_S,
 							NULL, NULL, NULL);
 #ifdef USE_ASSERT_CHECKING
 	DefineCustomBoolVariable("bcdelta.debug_points",

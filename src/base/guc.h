@@ -5,6 +5,8 @@
 #ifndef BCD_GUC_H
 #define BCD_GUC_H
 
+#include "nodes/pg_list.h"
+
 extern char *bcd_databases;
 extern int	bcd_naptime;		/* seconds */
 extern int	bcd_lock_timeout;	/* milliseconds */
@@ -12,6 +14,7 @@ extern int	bcd_mapping_timeout;	/* milliseconds, 0: none */
 extern int	bcd_crash_limit;
 extern int	bcd_change_turn;	/* seconds */
 extern int	bcd_result_retention;	/* days */
+extern int	bcd_confirm_after;	/* seconds */
 
 extern void bcd_guc_define(void);
 extern List *bcd_database_list(void);

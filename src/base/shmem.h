@@ -9,6 +9,7 @@
 #define BCD_SHMEM_H
 
 #include "datatype/timestamp.h"
+#include "storage/dsm.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 
@@ -69,6 +70,8 @@ typedef struct BcdCall
 	bool		waiting;		/* retry: rows that wait, too */
 	char		mode[16];
 	int			sample;
+	dsm_handle	detail;			/* a text array in a segment of its own: see
+								 * call_detail.c; 0: none */
 	int64		run_id;			/* in: of a cancel; out: of a run */
 	int64		result;
 	char		message[512];	/* not empty: an error */

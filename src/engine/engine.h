@@ -54,10 +54,8 @@ typedef enum BcdStage
 	BCD_LOOKUP,					/* find the record by its natural key */
 	BCD_READ,					/* read the record by its id */
 	BCD_BELOW,					/* read what the record does not show */
-	BCD_RECHECK,				/* the row is gone: is the record linked to
-								 * it? */
-	BCD_TURN,					/* wait until no other record has the unique
-								 * values that are to be written */
+	BCD_RECHECK,				/* the row is gone: is its record linked? */
+	BCD_TURN,					/* wait until unique values can be written */
 	BCD_CREATE,
 	BCD_UPDATE,
 	BCD_REMOVE,
@@ -178,6 +176,7 @@ typedef struct BcdDecision
 	bool		taken;			/* the store accepted its write */
 	bool		refused;		/* the store refused it; counted per lane */
 	bool		seen;			/* its record exists (verify) */
+	bool		doubtful;		/* to be looked at once more (verify) */
 	BcdOutcome	outcome;
 	BcdLinkAction link;
 	BcdPendingAction pending;
@@ -235,6 +234,7 @@ typedef struct BcdItem
 	int			prepared;		/* requests that made what its create needs */
 	char	   *flaw;			/* why that cannot be made */
 	bool		swept;			/* on no page: siblings.c, lookup_list.c */
+	bool		gone;			/* the row is: is its record hidden? (verify) */
 	bool		follows;		/* takes what the item before it gives up */
 	Jsonb	   *aside;			/* what its record has given up */
 	Jsonb	   *doubt;			/* an adjustment: see adjust.c */
@@ -295,15 +295,13 @@ typedef struct BcdLane
 	struct BcdGates *gates;		/* where its items wait; maybe shared */
 	MemoryContext cxt;
 	BcdFeed    *feed;
-	BcdFeed    *identity;		/* what its records are found by (link), or
-								 * NULL */
+	BcdFeed    *identity;		/* finds its records (link), or NULL */
 	dlist_head	fresh;			/* items of a claim that is not committed yet */
 	bool		exhausted;		/* no more items are claimed in this round */
 	bool		stopped;		/* paused or broken */
 	bool		altered;		/* its feed must be read again: run_reload.c */
-	bool		lost;			/* its links were forgotten, or it was
-								 * untracked */
-	bool		freed;			/* deferred rows had waited for a new link */
+	bool		lost;			/* untracked, or its links forgotten */
+	bool		freed;			/* rows had waited for a new link */
 	char	   *cursor;			/* key of the last item claimed */
 	char	   *gather_cursor;	/* and of the last row read by companions.c */
 	bool		gathered;		/* all are */
@@ -323,7 +321,9 @@ typedef struct BcdLane
 	BcdPaging	paging;			/* in the store's list (verify) */
 	BcdLists	lists;			/* that its rows need: directory.c */
 	struct BcdListing *listing; /* the one that is being read, or NULL */
-	char	   *list_filter;	/* of that list; NULL: not known yet */
+	struct BcdVerify *verify;	/* what a verify knows of it, or NULL */
+	List	   *doubtful;		/* keys of rows to be looked at once more ... */
+	bool		again;			/* ... which is done now */
 } BcdLane;
 
 typedef struct BcdRun BcdRun;
@@ -376,6 +376,7 @@ struct BcdRun
 	char	   *feed;			/* NULL: all feeds of the server */
 	char	   *mode;
 	int			sample;
+	ArrayType  *only;			/* keys or a condition (verify), or NULL */
 	int64		max_rows;		/* 0: all */
 	int64		claimed;
 	bool		waited;
@@ -386,8 +387,7 @@ struct BcdRun
 	TimestampTz began;
 	int			extra_rounds;	/* for rows that changed during the run */
 	int64		done_by_round;	/* rows done by the end of the last round */
-	double		spread;			/* random part of back-offs, in [0,1): the
-								 * same for all rows */
+	double		spread;			/* random part of all back-offs, in [0,1) */
 	bool		progressed;		/* deferred rows had waited for a new link */
 	List	   *late;			/* feeds whose source was locked at the start */
 	int			held_rounds;	/* consecutive, with rows or feeds held up */

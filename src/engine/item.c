@@ -391,6 +391,17 @@ bcd_item_take_over(BcdItem *item)
 	take_over(item, &d);
 }
 
+/* Its row is processed again at the end of the lane: verify_record.c. */
+static void
+note_doubt(BcdItem *item)
+{
+	BcdLane    *lane = item->lane;
+	MemoryContext old = MemoryContextSwitchTo(lane->cxt);
+
+	lane->doubtful = lappend(lane->doubtful, pstrdup(item->key));
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * Carries out an item's decision after its commit: the item leaves the run, or
  * moves to another stage at the same gates.  If it stays in its stage, it goes
@@ -408,6 +419,8 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 		bcd_directory_changed(item->lane);
 	lane->run->counts.conflicts += d.conflicts;
 	item->lane->seen += d.seen;
+	if (d.doubtful)
+		note_doubt(item);
 	item->lane->refused = bcd_refused_in_a_row(item->lane->refused, &d);
 	lane->gates->moved += from != BCD_TURN;
 	if (d.leaves)

@@ -367,6 +367,7 @@ fill_run(BcdRun *run, const BcdRunRequest *request)
 	run->feed = request->feed ? MemoryContextStrdup(run->cxt, request->feed) : NULL;
 	run->mode = MemoryContextStrdup(run->cxt, request->mode ? request->mode : "");
 	run->sample = request->sample;
+	run->only = request->only;
 	run->max_rows = request->max_rows;
 	run->waited = request->waited;
 	names = bcd_feeds_of(request->server, request->feed);
@@ -409,6 +410,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	BcdRun	   *run = MemoryContextAllocZero(cxt, sizeof(BcdRun));
 	BcdRunRequest request;
 	BcdRunCounts before;		/* not needed when a run starts over */
+	MemoryContext tx;
 
 	run->cxt = cxt;
 	run->run_id = run_id;
@@ -418,7 +420,9 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	dlist_init(&run->jobs);
 	dlist_init(&run->unsettled);
 	bcd_tx_begin();
+	tx = MemoryContextSwitchTo(cxt);
 	(void) bcd_run_read(run_id, &request);
+	MemoryContextSwitchTo(tx);
 	bcd_feeds_halt();
 	fill_run(run, &request);
 	if (run->kind->claims)

@@ -4,15 +4,75 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "base/clock.h"
+#include "base/db.h"
 #include "engine/claim.h"
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/queue.h"
 #include "engine/source_items.h"
 #include "feed/key_list.h"
+
+static char *
+condition_of(const BcdRun *run)
+{
+	Datum	   *elements;
+	int			n;
+
+	deconstruct_array(run->only, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	return TextDatumGetCString(elements[0]);
+}
+
+/* The condition of a verify has failed: nobody else is to blame. */
+static void
+condition_failed(BcdRun *run, const BcdLane *lane, const ErrorData *error)
+{
+	if (run->error == NULL)
+		run->error = MemoryContextStrdup(run->cxt,
+										 psprintf("the condition on the rows of feed \"%s\" failed: %s", lane->feed->name, error->message));
+}
+
+/*
+ * Returns the keys of the rows that the run is for, in the current memory
+ * context; or NULL: it fails.
+ */
+static BcdKeyList *
+list_keys(BcdRun *run, BcdLane *lane)
+{
+	ErrorData  *error;
+	BcdKeyList *keys;
+
+	if (lane->again)
+		return bcd_keylist_of(DatumGetArrayTypeP(bcd_text_array(lane->doubtful)));
+	if (run->only == NULL)
+		return bcd_keylist_create(lane->feed);
+	if (strcmp(run->mode, "keys") == 0)
+		return bcd_keylist_of(run->only);
+	keys = bcd_keylist_where(lane->feed, condition_of(run), &error);
+	if (keys == NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
+	if (keys == NULL)
+		condition_failed(run, lane, error);
+	return keys;
+}
+
+/*
+ * After the last key of the lane: the rows in doubt are the next ones, whatever
+ * the run is for.
+ */
+void
+bcd_items_in_doubt_next(BcdLane *lane)
+{
+	if (lane->keys)
+		bcd_keylist_free(lane->keys);
+	lane->keys = NULL;
+	lane->again = true;
+}
 
 /*
  * Returns items for the next source rows, with their links; decide() makes a
@@ -30,8 +90,10 @@ bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,
 	{
 		MemoryContext old = MemoryContextSwitchTo(lane->cxt);
 
-		lane->keys = bcd_keylist_create(lane->feed);
+		lane->keys = list_keys(run, lane);
 		MemoryContextSwitchTo(old);
+		if (lane->keys == NULL)
+			return NIL;
 		run->progress.total += bcd_keylist_count(lane->keys);
 	}
 	for (n = 0; n < lane->claim_rows; n++)

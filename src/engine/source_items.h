@@ -10,4 +10,6 @@
 extern List *bcd_items_of_source(BcdRun *run, BcdLane *lane, MemoryContext cxt,
 								 void (*decide) (BcdLane *lane, BcdItem *item));
 
+extern void bcd_items_in_doubt_next(BcdLane *lane);
+
 #endif							/* BCD_SOURCE_ITEMS_H */

@@ -10,13 +10,16 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
+#include "base/attempt.h"
 #include "base/db.h"
 #include "capture/key_text.h"
 #include "feed/feed.h"
@@ -66,14 +69,23 @@ typedef struct Filling
 {
 	BcdKeyList *list;
 	BcdFeed    *feed;
+	const char *condition;
 } Filling;
+
+/* The query for the keys of the rows that satisfy a condition (NULL: all) */
+char *
+bcd_keylist_query(const BcdFeed *feed, const char *condition)
+{
+	return psprintf("SELECT %s FROM %s%s", bcd_key_columns(feed), bcd_feed_from(feed),
+					condition ? psprintf(" WHERE (%s\n)", condition) : "");
+}
 
 static void
 fill(void *arg)
 {
 	BcdKeyList *list = ((Filling *) arg)->list;
 	BcdFeed    *feed = ((Filling *) arg)->feed;
-	char	   *sql = psprintf("SELECT %s FROM %s", bcd_key_columns(feed), bcd_feed_from(feed));
+	char	   *sql = bcd_keylist_query(feed, ((Filling *) arg)->condition);
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta keys fetched",
 												  ALLOCSET_DEFAULT_SIZES);
 	SPIPlanPtr	plan;
@@ -96,18 +108,13 @@ fill(void *arg)
 	MemoryContextDelete(scratch);
 }
 
-/*
- * Reads the keys of a feed's source, in a transaction of the caller.  The
- * list lives in the caller's context, beyond the transaction.
- */
-BcdKeyList *
-bcd_keylist_create(BcdFeed *feed)
+static BcdKeyList *
+create(void)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta keys",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	BcdKeyList *list = palloc0(sizeof(BcdKeyList));
-	Filling		filling;
 
 	list->cxt = cxt;
 	list->desc = CreateTemplateTupleDesc(1);
@@ -116,10 +123,72 @@ bcd_keylist_create(BcdFeed *feed)
 	/* interXact: its file is not closed at the end of this transaction */
 	list->store = tuplestore_begin_heap(false, true, work_mem);
 	MemoryContextSwitchTo(old);
+	return list;
+}
 
-	filling.list = list;
-	filling.feed = feed;
+/*
+ * Reads the keys of a feed's source, in a transaction of the caller.  The
+ * list lives in the caller's context, beyond the transaction.
+ */
+BcdKeyList *
+bcd_keylist_create(BcdFeed *feed)
+{
+	BcdKeyList *list = create();
+	Filling		filling = {list, feed, NULL};
+
 	bcd_guard_run(feed, NULL, BCD_TABLE_TURNS, fill, &filling);
+	return list;
+}
+
+/*
+ * Unlike a mapping, a condition is used once and by a person, who may not know
+ * what the functions in it do: it must not write.
+ */
+static void
+fill_where(void *arg)
+{
+	Filling    *filling = arg;
+	bool		before = XactReadOnly;
+
+	XactReadOnly = true;		/* an error ends the subtransaction, and this */
+	bcd_guard_run(filling->feed, NULL, BCD_TABLE_TURNS, fill, filling);
+	XactReadOnly = before;
+}
+
+/*
+ * The same for the rows that satisfy a condition.  If it fails, *error is set,
+ * and NULL is returned.
+ */
+BcdKeyList *
+bcd_keylist_where(BcdFeed *feed, const char *condition, ErrorData **error)
+{
+	BcdKeyList *list = create();
+	Filling		filling = {list, feed, condition};
+
+	*error = bcd_attempt(fill_where, &filling);
+	if (*error == NULL)
+		return list;
+	bcd_keylist_free(list);
+	return NULL;
+}
+
+/* A list of these keys, a text array. */
+BcdKeyList *
+bcd_keylist_of(ArrayType *keys)
+{
+	BcdKeyList *list = create();
+	Datum	   *elements;
+	int			n;
+	int			i;
+
+	deconstruct_array(keys, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	for (i = 0; i < n; i++)
+	{
+		bool		isnull = false;
+
+		tuplestore_putvalues(list->store, list->desc, &elements[i], &isnull);
+	}
+	list->count = n;
 	return list;
 }
 

@@ -5,11 +5,16 @@
 #ifndef BCD_KEY_LIST_H
 #define BCD_KEY_LIST_H
 
+#include "utils/array.h"
+
 #include "feed/feed.h"
 
 typedef struct BcdKeyList BcdKeyList;
 
+extern char *bcd_keylist_query(const BcdFeed *feed, const char *condition);
 extern BcdKeyList *bcd_keylist_create(BcdFeed *feed);
+extern BcdKeyList *bcd_keylist_where(BcdFeed *feed, const char *condition, ErrorData **error);
+extern BcdKeyList *bcd_keylist_of(ArrayType *keys);
 extern char *bcd_keylist_next(BcdKeyList *list);
 extern void bcd_keylist_keep(BcdKeyList *list);
 extern void bcd_keylist_undo(BcdKeyList *list);

@@ -167,6 +167,24 @@ mark_rows(BcdMarker *marker, const char *condition, int nargs, Oid *types, Datum
 }
 
 /*
+ * Marks rows by their keys, of which each has its canonical spelling; returns
+ * their number.
+ */
+int64
+bcd_mark_keys(BcdFeed *feed, const List *keys)
+{
+	BcdMarker  *marker = marker_create(feed);
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		bcd_changes_add(marker->changes, BCD_OP_CHANGE, cstring_to_text(lfirst(lc)));
+		marker->count++;
+	}
+	return marker_end(marker);
+}
+
+/*
  * bcdelta.mark(feed, VARIADIC keys): marks rows by their keys.
  *
  * The rows need not exist; a deleted row is marked like any other.

@@ -1,7 +1,7 @@
 /*
  * run_functions.c
- *		The SQL functions that call the worker: push, link, verify, retry,
- *		cancel, sweep.
+ *		The SQL functions that call the worker: push, link, retry, cancel,
+ *		sweep.
  *
  * They check arguments and rights, post a call, wait for its answer, and read
  * the run's row with the newest snapshot, because the worker commits the row
@@ -22,6 +22,7 @@
 #include "base/shmem.h"
 #include "capture/change.h"
 #include "functions/args.h"
+#include "functions/run_functions.h"
 #include "tables/feed.h"
 #include "tables/feed_state.h"
 #include "tables/run.h"
@@ -30,19 +31,16 @@
 
 PG_FUNCTION_INFO_V1(bcdelta_push);
 PG_FUNCTION_INFO_V1(bcdelta_link);
-PG_FUNCTION_INFO_V1(bcdelta_verify);
 PG_FUNCTION_INFO_V1(bcdelta_retry);
 PG_FUNCTION_INFO_V1(bcdelta_cancel);
 PG_FUNCTION_INFO_V1(bcdelta_sweep);
-
-static const char *const modes[] = {"count", "sample", "full", NULL};
 
 /*
  * Fills in a call for a feed (NULL: all) of a server (NULL: the feed's, or
  * the only one), after checking the caller's rights on the store.
  */
-static void
-prepare_call(BcdCall *call, BcdCallKind kind, const char *feed, const char *server)
+void
+bcd_prepare_call(BcdCall *call, BcdCallKind kind, const char *feed, const char *server)
 {
 	memset(call, 0, sizeof(*call));
 	call->kind = kind;
@@ -67,8 +65,8 @@ read_run(int64 run_id, BcdRunRow *run)
 }
 
 /* Returns a run's row as a value of type bcdelta.run. */
-static Datum
-run_datum(int64 run_id)
+Datum
+bcd_run_datum(int64 run_id)
 {
 	BcdRights	rights;
 	BcdRunRow	run;
@@ -174,7 +172,7 @@ bcdelta_push(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"max_rows\" must be greater than zero"),
 				 errhint("Omit it to push all rows.")));
-	prepare_call(&call, BCD_CALL_PUSH, bcd_arg_text(fcinfo, 0), bcd_arg_name(fcinfo, 1));
+	bcd_prepare_call(&call, BCD_CALL_PUSH, bcd_arg_text(fcinfo, 0), bcd_arg_name(fcinfo, 1));
 	call.max_rows = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
 	call.wait = PG_GETARG_BOOL(3);
 	bcd_call_check_worker();
@@ -186,7 +184,7 @@ bcdelta_push(PG_FUNCTION_ARGS)
 	}
 	else
 		ask_at_commit(&call);
-	PG_RETURN_DATUM(run_datum(call.run_id));
+	PG_RETURN_DATUM(bcd_run_datum(call.run_id));
 }
 
 /* bcdelta.link(feed): returns the run. */
@@ -196,33 +194,10 @@ bcdelta_link(PG_FUNCTION_ARGS)
 	BcdCall		call;
 
 	bcd_check_writable("bcdelta.link()");
-	prepare_call(&call, BCD_CALL_LINK, bcd_arg_text(fcinfo, 0), NULL);
+	bcd_prepare_call(&call, BCD_CALL_LINK, bcd_arg_text(fcinfo, 0), NULL);
 	bcd_call_check_worker();
 	bcd_call(&call);
-	PG_RETURN_DATUM(run_datum(call.run_id));
-}
-
-/* bcdelta.verify(feed, server, mode, sample): returns the run. */
-Datum
-bcdelta_verify(PG_FUNCTION_ARGS)
-{
-	BcdCall		call;
-
-	bcd_check_writable("bcdelta.verify()");
-	bcd_check_not_null(fcinfo, 2, "mode");
-	bcd_check_not_null(fcinfo, 3, "sample");
-	bcd_check_word(bcd_arg_text(fcinfo, 2), "mode", modes);
-	if (PG_GETARG_INT32(3) <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"sample\" must be greater than zero"),
-				 errdetail("It is the number of rows of each feed that mode \"sample\" compares.")));
-	prepare_call(&call, BCD_CALL_VERIFY, bcd_arg_text(fcinfo, 0), bcd_arg_name(fcinfo, 1));
-	strlcpy(call.mode, bcd_arg_text(fcinfo, 2), sizeof(call.mode));
-	call.sample = PG_GETARG_INT32(3);
-	bcd_call_check_worker();
-	bcd_call(&call);
-	PG_RETURN_DATUM(run_datum(call.run_id));
+	PG_RETURN_DATUM(bcd_run_datum(call.run_id));
 }
 
 /*
@@ -258,7 +233,7 @@ bcdelta_retry(PG_FUNCTION_ARGS)
 	bcd_check_writable("bcdelta.retry()");
 	if (!PG_ARGISNULL(0))
 	{
-		prepare_call(&call, BCD_CALL_RETRY, bcd_arg_text(fcinfo, 0), NULL);
+		bcd_prepare_call(&call, BCD_CALL_RETRY, bcd_arg_text(fcinfo, 0), NULL);
 		call.waiting = waiting;
 		bcd_call_check_worker();
 		bcd_call(&call);
@@ -266,7 +241,7 @@ bcdelta_retry(PG_FUNCTION_ARGS)
 	}
 	foreach(cell, usable_servers())
 	{
-		prepare_call(&call, BCD_CALL_RETRY, NULL, (const char *) lfirst(cell));
+		bcd_prepare_call(&call, BCD_CALL_RETRY, NULL, (const char *) lfirst(cell));
 		call.waiting = waiting;
 		bcd_call_check_worker();
 		bcd_call(&call);
@@ -293,7 +268,7 @@ bcdelta_cancel(PG_FUNCTION_ARGS)
 	state = MemoryContextStrdup(cxt, run.state);
 	server = MemoryContextStrdup(cxt, run.server);
 	bcd_spi_end(&rights);
-	prepare_call(&call, BCD_CALL_CANCEL, NULL, server);
+	bcd_prepare_call(&call, BCD_CALL_CANCEL, NULL, server);
 	if (strcmp(state, "requested") != 0 && strcmp(state, "running") != 0)
 		PG_RETURN_BOOL(false);
 	call.run_id = run_id;
@@ -335,7 +310,7 @@ bcdelta_sweep(PG_FUNCTION_ARGS)
 	BcdCall		call;
 
 	bcd_check_writable("bcdelta.sweep()");
-	prepare_call(&call, BCD_CALL_PUSH, NULL, bcd_arg_name(fcinfo, 0));
+	bcd_prepare_call(&call, BCD_CALL_PUSH, NULL, bcd_arg_name(fcinfo, 0));
 	bcd_call_check_worker();
 	if (SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

@@ -5,13 +5,26 @@
 #ifndef BCD_TABLE_DISCREPANCY_H
 #define BCD_TABLE_DISCREPANCY_H
 
-extern void bcd_discrepancy_insert_at(int64 run_id, const char *feed, const char *key, int64 store_id,
-									  const char *address, const char *kind, const char *facet,
-									  const char *field, const char *source_value,
-									  const char *store_value, const char *pushed_value);
-extern void bcd_discrepancy_insert(int64 run_id, const char *feed, const char *key, int64 store_id,
-								   const char *kind, const char *facet, const char *field,
-								   const char *source_value, const char *store_value,
-								   const char *pushed_value);
+#include "nodes/pg_list.h"
+
+/* A difference; 0 and NULL mean that a value is not given */
+typedef struct BcdDiscrepancy
+{
+	const char *key;
+	int64		store_id;
+	const char *address;		/* NULL: the id */
+	const char *kind;
+	const char *facet;
+	const char *field;
+	const char *source_value;
+	const char *store_value;
+	const char *pushed_value;
+	const char *natural_key;
+	const char *row_state;
+} BcdDiscrepancy;
+
+extern void bcd_discrepancy_insert(int64 run_id, const char *feed, const BcdDiscrepancy *d);
+extern List *bcd_discrepancy_feeds(int64 run_id);
+extern List *bcd_discrepancy_keys(int64 run_id, const char *feed);
 
 #endif							/* BCD_TABLE_DISCREPANCY_H */

@@ -33,6 +33,25 @@ bcd_pending_is_open(const char *feed, const char *key)
 	return finds(&is_open, feed, key);
 }
 
+static BcdStatement select_state = {
+	"SELECT state, last_error FROM bcdelta.pending WHERE feed = $1 AND key = $2",
+	2, {TEXTOID, TEXTOID}
+};
+
+/*
+ * Returns the state of a row and its last error, or NULL if it is not pending,
+ * in the current memory context.
+ */
+char *
+bcd_pending_state(const char *feed, const char *key, char **error)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key)};
+	uint64		n = bcd_select(&select_state, args, NULL);
+
+	*error = n > 0 ? bcd_column_text(0, 2) : NULL;
+	return n > 0 ? bcd_column_text(0, 1) : NULL;
+}
+
 static BcdStatement is_in_flight = {
 	"SELECT FROM bcdelta.pending WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
 	2, {TEXTOID, TEXTOID}

@@ -17,6 +17,7 @@ typedef struct BcdDeferred
 } BcdDeferred;
 
 extern bool bcd_pending_is_open(const char *feed, const char *key);
+extern char *bcd_pending_state(const char *feed, const char *key, char **error);
 extern bool bcd_pending_is_in_flight(const char *feed, const char *key);
 extern bool bcd_pending_is_in_progress(const char *feed, const char *key);
 extern bool bcd_pending_any_in_flight(const char *feed);

@@ -12,18 +12,19 @@
 #include "tables/run.h"
 
 static BcdStatement insert_run = {
-	"INSERT INTO bcdelta.run (kind, feed, server, requested_by, schedule, mode, sample, max_rows, waited)"
-	" VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'sample' THEN $7 END, nullif($8, 0), $9)"
+	"INSERT INTO bcdelta.run (kind, feed, server, requested_by, schedule, mode, sample, max_rows, waited, keys, condition)"
+	" VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'sample' THEN $7 END, nullif($8, 0), $9,"
+	" CASE WHEN $6 = 'keys' THEN $10 END, CASE WHEN $6 = 'where' THEN $10[1] END)"
 	" RETURNING run_id",
-	9, {TEXTOID, TEXTOID, NAMEOID, OIDOID, TEXTOID, TEXTOID, INT4OID, INT8OID, BOOLOID}
+	10, {TEXTOID, TEXTOID, NAMEOID, OIDOID, TEXTOID, TEXTOID, INT4OID, INT8OID, BOOLOID, TEXTARRAYOID}
 };
 
 /* Inserts a run in state requested; returns its id. */
 int64
 bcd_run_insert(const BcdRunRequest *request)
 {
-	Datum		args[9];
-	char		nulls[] = "         ";
+	Datum		args[10];
+	char		nulls[] = "          ";
 
 	args[0] = CStringGetTextDatum(request->kind);
 	args[1] = bcd_filled_or_null(request->feed, &nulls[1]);
@@ -34,6 +35,8 @@ bcd_run_insert(const BcdRunRequest *request)
 	args[6] = Int32GetDatum(request->sample);
 	args[7] = Int64GetDatum(request->max_rows);
 	args[8] = BoolGetDatum(request->waited);
+	args[9] = PointerGetDatum(request->only);
+	nulls[9] = request->only ? ' ' : 'n';
 	(void) bcd_execute(&insert_run, args, nulls);
 	return bcd_column_int64(0, 1, NULL);
 }
@@ -149,7 +152,8 @@ bcd_run_recover(void)
 }
 
 static BcdStatement read_run = {
-	"SELECT kind, feed, server::text, mode, sample::int8, max_rows, waited, requested_by::oid::int8"
+	"SELECT kind, feed, server::text, mode, sample::int8, max_rows, waited, requested_by::oid::int8,"
+	" CASE mode WHEN 'keys' THEN keys WHEN 'where' THEN ARRAY[condition] END"
 	" FROM bcdelta.run WHERE run_id = $1",
 	1, {INT8OID}
 };
@@ -162,6 +166,8 @@ bool
 bcd_run_read(int64 run_id, BcdRunRequest *request)
 {
 	Datum		arg = Int64GetDatum(run_id);
+	Datum		only;
+	bool		isnull;
 
 	memset(request, 0, sizeof(*request));
 	if (bcd_select(&read_run, &arg, NULL) == 0)
@@ -174,6 +180,8 @@ bcd_run_read(int64 run_id, BcdRunRequest *request)
 	request->max_rows = bcd_column_int64(0, 6, NULL);
 	request->waited = bcd_column_bool(0, 7);
 	request->role = (Oid) bcd_column_int64(0, 8, NULL);
+	only = bcd_column_datum(0, 9, &isnull);
+	request->only = isnull ? NULL : DatumGetArrayTypePCopy(only);
 	return true;
 }
 

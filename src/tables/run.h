@@ -5,6 +5,8 @@
 #ifndef BCD_TABLE_RUN_H
 #define BCD_TABLE_RUN_H
 
+#include "utils/array.h"
+
 /* The request for a run; empty or NULL means that a value is not given */
 typedef struct BcdRunRequest
 {
@@ -17,6 +19,8 @@ typedef struct BcdRunRequest
 	int			sample;
 	int64		max_rows;
 	bool		waited;
+	ArrayType  *only;			/* text[]: what a verify is limited to, keys
+								 * or a condition */
 } BcdRunRequest;
 
 /* Its totals */

@@ -135,15 +135,16 @@ static void
 link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	BcdLane    *lane = item->lane;
+	BcdDiscrepancy missing = {.key = item->key,.kind = "missing_in_store"};
 	char	   *other;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 
 	if (store_id == 0)
 	{
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
-		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, item->key, 0, "missing_in_store", NULL,
-							   bcd_resource_key(lane->feed->resource, item->natural_index),
-							   item->natural, NULL, NULL);
+		missing.field = bcd_resource_key(lane->feed->resource, item->natural_index);
+		missing.source_value = missing.natural_key = item->natural;
+		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, &missing);
 		item->decision.conflicts = 1;
 	}
 	else if ((other = bcd_link_key(lane->feed->name, store_id)) != NULL &&
@@ -171,12 +172,13 @@ link_at_address(BcdItem *item, const cJSON *record)
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	char	   *address = bcd_item_address(item);
 	char	   *other = bcd_keyed_owner(item);
+	BcdDiscrepancy missing = {.key = item->key,.kind = "missing_in_store"};
 
 	if (record == NULL)
 	{
 		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
-		bcd_discrepancy_insert_at(lane->run->run_id, lane->feed->name, item->key, 0, address,
-								  "missing_in_store", NULL, NULL, NULL, NULL, NULL);
+		missing.address = missing.natural_key = address;
+		bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, &missing);
 		item->decision.conflicts = 1;
 	}
 	else if (other)

@@ -4,7 +4,8 @@
  *
  * A difference is what a push would send, so the two always agree. Rows with
  * unpushed changes are not compared. If a value takes time to appear in the
- * store, the record is read again before a difference is reported.
+ * store, the record is read again before it is compared. All rows that differ
+ * are looked at once more, at the end of their feed.
  */
 #include "postgres.h"
 
@@ -26,6 +27,7 @@
 #include "resource/resource.h"
 #include "tables/discrepancy.h"
 #include "tables/pending.h"
+#include "tables/result.h"
 #include "verbs/verify_record.h"
 
 /*
@@ -39,28 +41,90 @@ is_pending(BcdLane *lane, const BcdItem *item)
 	return bcd_pending_is_open(lane->feed->name, item->key);
 }
 
+/* Says that a row was not compared, and in what state it is. */
 static void
 decide_deferred(BcdItem *item)
 {
+	BcdLane    *lane = item->lane;
+	BcdResult	result = {.key = item->key,.store_id = item->store_id,.outcome = BCD_DEFERRED,.address = bcd_item_address(item)};
+	char	   *error;
+	char	   *state = bcd_pending_state(lane->feed->name, item->key, &error);
+
+	if (state)
+		result.error = psprintf("not compared, because a change has still to be pushed: it is %s%s%s", state,
+								error ? ": " : "", error ? error : "");
+	bcd_results_insert(lane->run->run_id, lane->feed->name, &result, 1);
 	bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
+}
+
+/* What people know the record by: a natural key, or its address, or NULL */
+static char *
+natural_key_of(const BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	const char *name;
+	int			i;
+
+	for (i = 0; (name = bcd_resource_key(r, i)) != NULL; i++)
+	{
+		if (item->wanted && bcd_payload_has(item->wanted, name))
+			return bcd_payload_text(item->wanted, name);
+		if (item->known && bcd_payload_has(item->known, name))
+			return bcd_payload_text(item->known, name);
+	}
+	return r->id == NULL ? bcd_item_address(item) : NULL;
+}
+
+/* Records a difference between a row and its record. */
+static void
+report(const BcdItem *item, BcdDiscrepancy *d)
+{
+	BcdLane    *lane = item->lane;
+	char	   *error;
+
+	d->key = item->key;
+	d->store_id = item->store_id;
+	d->address = bcd_item_address(item);
+	d->natural_key = natural_key_of(item);
+	d->row_state = bcd_pending_state(lane->feed->name, item->key, &error);
+	bcd_discrepancy_insert(lane->run->run_id, lane->feed->name, d);
 }
 
 /* Reports a row that one side lacks, unless it is about to be pushed. */
 void
 bcd_verify_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text)
 {
+	BcdDiscrepancy difference = {0};
+
 	if (is_pending(lane, item))
 	{
 		decide_deferred(item);
 		return;
 	}
-	bcd_discrepancy_insert_at(lane->run->run_id, lane->feed->name, item->key, item->store_id,
-							  bcd_item_address(item), kind, NULL, NULL, text, NULL, NULL);
+	difference.kind = kind;
+	difference.source_value = text;
+	report(item, &difference);
 	/* a record that is gone has no values: a push has to send the whole row */
 	bcd_decide_done(item, BCD_NO_OUTCOME,
 					item->linked && strcmp(kind, "missing_in_store") == 0 ?
 					BCD_LINK_FORGET : BCD_LINK_KEEP);
 	item->decision.conflicts = 1;
+}
+
+/*
+ * Somebody may be editing the record at this moment, or the store may not show
+ * yet what was written: a difference is reported only if it is still there when
+ * the row is looked at once more.  Returns whether it will be.
+ */
+static bool
+look_again(BcdItem *item)
+{
+	if (item->lane->phase == AGAIN)
+		return false;
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	item->decision.doubtful = true;
+	item->decision.seen = false;	/* counted then */
+	return true;
 }
 
 /* A comparison of a row with its record */
@@ -90,14 +154,20 @@ differs_from(Comparison *c, const char *field, const char *source_value, const c
 			 const char *pushed_value)
 {
 	BcdLane    *lane = c->item->lane;
+	BcdDiscrepancy difference = {0};
 
 	if (c->differences++ == 0 && is_pending(lane, c->item))
 		c->pending = true;
-	else if (!c->pending)
-		bcd_discrepancy_insert_at(lane->run->run_id, lane->feed->name, c->item->key, c->item->store_id,
-								  bcd_item_address(c->item), "different",
-								  c->facet ? c->facet->name : NULL, field,
-								  source_value, store_value, pushed_value);
+	else if (!c->pending && lane->phase == AGAIN)
+	{
+		difference.kind = "different";
+		difference.facet = c->facet ? c->facet->name : NULL;
+		difference.field = field;
+		difference.source_value = source_value;
+		difference.store_value = store_value;
+		difference.pushed_value = pushed_value;
+		report(c->item, &difference);
+	}
 }
 
 static void
@@ -227,7 +297,8 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 	if (record == NULL)
 	{
 		MemoryContextSwitchTo(old);
-		bcd_verify_missing(item->lane, item, "missing_in_store", NULL);
+		if (!look_again(item))
+			bcd_verify_missing(item->lane, item, "missing_in_store", NULL);
 		return;
 	}
 	seen = bcd_item_known_read(item, record);
@@ -243,10 +314,13 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 	}
 	item->decision.seen = true;
 	/* for a row that is gone, only check that the record is hidden */
-	dropped = item->lane->phase == ROWS ? bcd_item_dropped(item) : NULL;
+	dropped = item->gone ? NULL : bcd_item_dropped(item);
 	fixed = d.need == BCD_NEEDS_MENDING ? bcd_fixed_difference(item->lane->feed->resource, item->wanted, seen) : NULL;
 	if ((d.need == BCD_NEEDS_MENDING && fixed == NULL) || d.need == BCD_NEEDS_READING)
-		bcd_verify_missing(item->lane, item, "different", d.reason);
+	{
+		if (!look_again(item))
+			bcd_verify_missing(item->lane, item, "different", d.reason);
+	}
 	else
 	{
 		/* no request would change it, so there are no tasks */
@@ -260,7 +334,7 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 			decide_deferred(item);
 		else if (c.differences == 0)
 			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-		else
+		else if (!look_again(item))
 		{
 			bcd_decide_record(item)->known = bcd_with_counted(item->lane->feed->resource, item->lane->feed->options_json, seen, item->known);
 			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);

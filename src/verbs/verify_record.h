@@ -12,10 +12,17 @@ enum
 {
 	ROWS,						/* source rows against records */
 	LINKS,						/* links without a source row */
+	AGAIN,						/* rows that differed, for the second time */
 	TOTAL,						/* how many records the store has */
 	LIST,						/* which of them have no link */
 	DONE
 };
+
+/* What a verify knows of a lane */
+typedef struct BcdVerify
+{
+	char	   *list_filter;	/* of the list of the store */
+} BcdVerify;
 
 extern void bcd_verify_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text);
 extern void bcd_verify_read(BcdItem *item, const cJSON *record);

@@ -23,6 +23,7 @@
 #include "tables/pending_wait.h"
 #include "tables/run.h"
 #include "tables/run_queue.h"
+#include "worker/call_detail.h"
 #include "worker/call_serve.h"
 #include "worker/calls.h"
 
@@ -131,6 +132,7 @@ accept_run(int number, const BcdCall *call)
 	request.max_rows = call->max_rows;
 	request.waited = call->wait;
 	bcd_tx_begin();
+	request.only = bcd_call_detail(call);
 	run_id = bcd_run_join(&request, &waited);
 	if (run_id == 0 && !call->join)
 	{

@@ -85,6 +85,7 @@ shared_preload_libraries = 'bcdelta'
 max_worker_processes = 16
 restart_after_crash = on
 log_line_prefix = '%m [%p] %b %q%a '
+bcdelta.confirm_after = 0
 EOC
 	$node->append_conf('postgresql.conf', $params{conf}) if defined $params{conf};
 	$node->start;
