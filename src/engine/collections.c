@@ -55,6 +55,21 @@ bcd_item_must_read(const BcdItem *item)
 	return bcd_tasks_unread(&row) != NULL;
 }
 
+/* Are records that a feed at the gates has created read before it goes on? */
+bool
+bcd_reads_created(const BcdLane *lane)
+{
+	const BcdResource *r = lane->feed->resource;
+	int			nth;
+	int			i;
+
+	for (nth = 1; nth < r->nfacets; nth++)
+		for (i = 0; r->facets[nth].collection && records_of(r, &r->facets[nth])->bare && i < lane->run->nlanes; i++)
+			if (lane->run->lanes[i]->gates == lane->gates && bcd_feed_maps(lane->run->lanes[i]->feed, r->facets[nth].collection))
+				return true;
+	return false;
+}
+
 /* Returns a payload with the collections of another one, and no others. */
 Jsonb *
 bcd_with_collections(const BcdResource *resource, Jsonb *payload, Jsonb *from)
@@ -132,6 +147,12 @@ bcd_known_created(const BcdItem *item, const cJSON *record)
 
 		if (wanted == NULL)
 			continue;
+		/* it has to be read: the store may have added elements */
+		if (records_of(r, facet)->bare)
+		{
+			known = bcd_payload_set_collection(known, facet->collection, NULL);
+			continue;
+		}
 		wanted = bcd_payload_has(item->body, facet->collection) ? bcd_collection_created(records_of(r, facet), wanted,
 																						 cJSON_GetObjectItemCaseSensitive(record, facet->collection)) :
 			empty_collection();

@@ -24,6 +24,7 @@ extern Jsonb *bcd_nested_of(const BcdItem *item, Jsonb *body);
 extern bool bcd_body_is_nested(const BcdItem *item, Jsonb *body);
 extern bool bcd_element_may_be_there(const BcdJob *job);
 extern List *bcd_tasks_after_refusal(const BcdItem *item, bool *due);
+extern bool bcd_reads_created(const BcdLane *lane);
 extern bool bcd_item_must_read(const BcdItem *item);
 
 #endif							/* BCD_ENGINE_COLLECTIONS_H */

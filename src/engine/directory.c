@@ -26,6 +26,7 @@
 #include "engine/job.h"
 #include "engine/lane.h"
 #include "feed/named.h"
+#include "resource/name_list.h"
 #include "resource/resource.h"
 #include "store/paging.h"
 #include "tables/directory.h"

@@ -14,6 +14,7 @@
 #include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/stage.h"
+#include "feed/feed.h"
 #include "pacing/endpoint_health.h"
 #include "pacing/endpoint_limits.h"
 #include "pacing/quota.h"
@@ -68,6 +69,23 @@ least_of(const BcdLane *lane, size_t option)
 	return least;
 }
 
+/* Returns the most records of a page that shows the collections that are mapped. */
+static int
+page_size(const BcdLane *lane)
+{
+	const BcdRun *run = lane->run;
+	const BcdResource *r = lane->feed->resource;
+	int			most = INT_MAX;
+	int			nth;
+	int			i;
+
+	for (nth = 1; nth < r->nfacets; nth++)
+		for (i = 0; r->facets[nth].page && i < run->nlanes; i++)
+			if (run->lanes[i]->gates == lane->gates && bcd_feed_maps(run->lanes[i]->feed, r->facets[nth].collection))
+				most = Min(most, r->facets[nth].page);
+	return most;
+}
+
 /* Returns the maximum number of records in one request of a stage. */
 int
 bcd_batch_limit(BcdLane *lane, BcdStage stage)
@@ -84,6 +102,8 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 	 */
 	if (wanted > 0 && (wanted < limit || endpoint->assumed) && bcd_stage_writes(stage) && !bcd_stage_is_facet(stage))
 		limit = (int) Min(wanted, BCD_PAGE_LIMIT);
+	if (bcd_stage_reads(stage))
+		limit = Min(limit, page_size(lane));
 	return refused > 0 ? Min(limit, refused) : limit;
 }
 

@@ -11,7 +11,6 @@
 
 #include "engine/decide.h"
 #include "engine/endpoint.h"
-#include "engine/engine.h"
 #include "engine/exchange_aside.h"
 #include "engine/exchange_elsewhere.h"
 #include "engine/exchange_order.h"

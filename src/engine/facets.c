@@ -110,8 +110,8 @@ without_tasks(const BcdItem *item, Jsonb *known)
 }
 
 /* Did one of the requests for an item create its record? */
-static bool
-was_created(const BcdItem *item)
+bool
+bcd_was_created(const BcdItem *item)
 {
 	ListCell   *lc;
 
@@ -148,7 +148,7 @@ go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 	else if (item->failure)
 		bcd_decide_failed(item, BCD_FAILED, item->failure);
 	else
-		bcd_decide_done(item, was_created(item) ? BCD_CREATED : bcd_stage_is_facet(stage) ? BCD_UPDATED : part, BCD_LINK_KEEP);
+		bcd_decide_done(item, bcd_was_created(item) ? BCD_CREATED : bcd_stage_is_facet(stage) ? BCD_UPDATED : part, BCD_LINK_KEEP);
 	decide_part(item, stage, part);
 }
 
@@ -168,15 +168,21 @@ bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
 			known = bcd_payload_merge(item->known, ((BcdTask *) linitial(item->tasks))->fields);
 		rest = list_copy_tail(item->tasks, item->sends);
 	}
-	else if (item->tasks == NIL && item->parts == NIL)
-	{
-		bcd_decide_record(item)->known = known;
-		bcd_decide_done(item, outcome, BCD_LINK_PUT);
-		return;
-	}
 	else
 		known = without_tasks(item, known);
 	bcd_decide_record(item)->known = known;
+	if (stage == BCD_CREATE && bcd_item_must_read(item))
+	{
+		bcd_decide_stage(item, BCD_READ);
+		decide_part(item, stage, outcome);
+		item->decision.link = BCD_LINK_PUT;
+		return;
+	}
+	if (!bcd_stage_is_facet(stage) && item->tasks == NIL && item->parts == NIL)
+	{
+		bcd_decide_done(item, outcome, BCD_LINK_PUT);
+		return;
+	}
 	go_on(item, stage, rest, outcome);
 	item->decision.link = BCD_LINK_PUT;
 	/* a row with many elements gets as many attempts for each as one with few */

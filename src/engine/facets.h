@@ -9,6 +9,7 @@
 
 extern const BcdFacet *bcd_stage_facet(const BcdResource *resource, BcdStage stage);
 extern bool bcd_decide_tasks(BcdItem *item, List *tasks);
+extern bool bcd_was_created(const BcdItem *item);
 extern void bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known);
 extern void bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error);
 extern void bcd_note_part(BcdItem *item, BcdStage stage);

@@ -55,7 +55,7 @@ bcd_item_wants_tasks(BcdItem *item, List *tasks)
 	else if (record.looked_up)
 		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
 	else
-		bcd_decide_done(item, BCD_UNCHANGED,
+		bcd_decide_done(item, bcd_was_created(item) ? BCD_CREATED : BCD_UNCHANGED,
 						bcd_item_forget_unmapped(item) ? BCD_LINK_PUT : BCD_LINK_KEEP);
 }
 

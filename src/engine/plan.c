@@ -34,6 +34,7 @@
 #include "engine/reply_read.h"
 #include "engine/siblings.h"
 #include "engine/stage.h"
+#include "engine/stage_end.h"
 #include "engine/store_full.h"
 #include "engine/view.h"
 #include "pacing/quota.h"
@@ -42,54 +43,6 @@
 #include "payload/task.h"
 #include "payload/url.h"
 #include "resource/resource.h"
-
-static bool
-is_idle(const BcdLane *lane, BcdStage stage)
-{
-	return lane->gates->gate[stage].queued == 0 && lane->gates->gate[stage].flying == 0;
-}
-
-/*
- * Are records removed only after all others are written?  A removal may take
- * along child records that are about to be moved elsewhere
- * (removal_children.c).  And if several feeds share gates, nothing is removed
- * for a feed whose writes are refused.
- */
-static bool
-rechecks_last(const BcdLane *lane)
-{
-	const BcdRun *run = lane->run;
-	bool		deletes = false;
-	int			lanes = 0;
-	int			i;
-
-	for (i = 0; i < run->nlanes; i++)
-		if (run->lanes[i]->gates == lane->gates)
-		{
-			deletes |= run->lanes[i]->feed->on_delete == BCD_DELETE_DELETE;
-			lanes++;
-		}
-	return deletes && (bcd_resource_is_own_parent(lane->feed->resource) || lanes > 1);
-}
-
-/* Will nothing more come to later stages of this lane than is queued there? */
-static bool
-plan_flushes(const BcdLane *lane)
-{
-	return bcd_gates_exhausted(lane) && is_idle(lane, BCD_LOOKUP) && is_idle(lane, BCD_READ) && is_idle(lane, BCD_BELOW) &&
-		(is_idle(lane, BCD_RECHECK) || rechecks_last(lane));
-}
-
-/*
- * Will no more items come from the writes of records themselves?  Items whose
- * turn does not come while nothing is under way may wait for rows whose facets
- * are still to be written.
- */
-static bool
-writes_are_idle(const BcdLane *lane)
-{
-	return (is_idle(lane, BCD_TURN) || lane->gates->in_flight == 0) && is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE);
-}
 
 /* Returns how many items must go into one request with this one, up to most. */
 static int
@@ -232,8 +185,7 @@ group_size(BcdLane *lane, BcdStage stage)
 		if (++n == limit)
 			break;
 	}
-	whole |= bcd_stage_reads(stage) ? lane->exhausted : plan_flushes(lane) &&
-		(!bcd_stage_is_facet(stage) || writes_are_idle(lane));
+	whole |= bcd_stage_is_exhausted(lane, stage);
 	return n == limit || limit < batch || whole ? n : 0;
 }
 
@@ -378,10 +330,10 @@ recheck_job(BcdLane *lane)
 {
 	BcdJob	   *job;
 
-	if (lane->gates->gate[BCD_RECHECK].queued == 0 || !is_idle(lane, BCD_LOOKUP) || !is_idle(lane, BCD_READ) || !is_idle(lane, BCD_BELOW) ||
+	if (lane->gates->gate[BCD_RECHECK].queued == 0 || !bcd_stage_is_idle(lane, BCD_LOOKUP) || !bcd_stage_is_idle(lane, BCD_READ) || !bcd_stage_is_idle(lane, BCD_BELOW) ||
 		(!bcd_gates_exhausted(lane) && bcd_lane_has_room(lane)))
 		return NULL;
-	if (rechecks_last(lane) && !(is_idle(lane, BCD_UPDATE) && is_idle(lane, BCD_CREATE)))
+	if (bcd_rechecks_last(lane) && !(bcd_stage_is_idle(lane, BCD_UPDATE) && bcd_stage_is_idle(lane, BCD_CREATE)))
 		return NULL;
 	job = bcd_job_create(lane, BCD_RECHECK, NULL, NULL, NULL);
 	job->read = read_recheck;

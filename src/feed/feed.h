@@ -12,6 +12,7 @@
 #include "capture/key_text.h"
 #include "feed/feed_halt.h"
 #include "feed/feed_options.h"
+#include "resource/name_list.h"
 #include "resource/resource.h"
 
 typedef enum BcdOnDelete

@@ -14,6 +14,13 @@
 
 #include "feed/mapping.h"
 
+/* The type of a field as a row has it: a collection may be a set of ids. */
+static BcdType
+type_in_row(const BcdField *field)
+{
+	return field->records && field->records->bare ? BCD_INTEGERS : field->type;
+}
+
 /* The JSON type that to_jsonb() produces for a type */
 typedef enum Shape
 {
@@ -84,7 +91,7 @@ fits(const BcdField *field, Oid type)
 		return true;
 	if (shape == SHAPE_ARRAY)
 		element = shape_of(get_base_element_type(type));
-	switch (field->type)
+	switch (type_in_row(field))
 	{
 		case BCD_STRING:
 			return shape == SHAPE_TEXT || shape == SHAPE_DATE;
@@ -152,5 +159,5 @@ bcd_type_misfit(const BcdField *field, Oid type)
 	if (field->type == BCD_STRING && shape_of(type) == SHAPE_BYTES)
 		return psprintf("Field \"%s\" takes text: convert it with convert_from(..., 'UTF8').",
 						field->name);
-	return psprintf("Field \"%s\" takes %s.", field->name, wanted(field->type));
+	return psprintf("Field \"%s\" takes %s.", field->name, wanted(type_in_row(field)));
 }

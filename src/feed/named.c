@@ -21,7 +21,7 @@
 
 #include "base/db.h"
 #include "feed/named.h"
-#include "resource/resource.h"
+#include "resource/name_list.h"
 #include "store/store.h"
 #include "store/store_identity.h"
 #include "tables/directory.h"

@@ -25,6 +25,7 @@
 #include "functions/args.h"
 #include "functions/decided.h"
 #include "functions/feed_args.h"
+#include "functions/feed_clash.h"
 #include "functions/mark.h"
 #include "payload/counted.h"
 #include "payload/payload.h"
@@ -203,6 +204,8 @@ bcdelta_alter_feed(PG_FUNCTION_ARGS)
 	if (args.on_delete)
 		bcd_check_row_security(feed->source, feed->owner, args.on_delete);
 	bcd_mapping_check(feed);
+	if (args.fields)
+		bcd_check_clash(feed, args.fields);
 	if (args.fields || args.filter)
 		bcd_mapping_advise(feed);
 	bcd_watch_alter(feed);

@@ -33,6 +33,7 @@
 #include "functions/args.h"
 #include "functions/decided.h"
 #include "functions/feed_args.h"
+#include "functions/feed_clash.h"
 #include "resource/resource.h"
 #include "store/store.h"
 #include "tables/dependency.h"
@@ -190,6 +191,7 @@ bcdelta_track(PG_FUNCTION_ARGS)
 	insert(&args, key);
 	feed = bcd_feed_load(args.feed, false);
 	bcd_mapping_check(feed);
+	bcd_check_clash(feed, args.fields);
 	bcd_mapping_advise(feed);
 
 	/*

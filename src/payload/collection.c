@@ -142,6 +142,54 @@ add_update(List *changes, const BcdRecords *records, Jsonb *was, Jsonb *is, bool
 	return add_change(changes, was, records->unique ? bcd_payload_merge(was, fields) : is, fields, false);
 }
 
+/* Does an element have to be another one than that with its key? */
+static bool
+is_another(const BcdRecords *records, Jsonb *is, Jsonb *was)
+{
+	int			i;
+
+	for (i = 0; i < records->nfields; i++)
+	{
+		const BcdField *field = &records->fields[i];
+
+		if (field->flags & (BCD_F_FIXED | BCD_F_PLACE) && !(field->flags & BCD_F_CHOICES) && bcd_payload_has(is, field->name) &&
+			!bcd_payload_same(is, was, field->name))
+			return true;
+	}
+	return false;
+}
+
+static void
+part_others(const BcdRecords *records, BcdSide *is, BcdSide *was)
+{
+	int			i;
+
+	for (i = 0; i < is->n; i++)
+	{
+		int			partner = is->partner[i];
+
+		if (partner < 0 || !is_another(records, is->elements[i], was->elements[partner]))
+			continue;
+		was->partner[partner] = -1;
+		is->partner[i] = -1;
+	}
+}
+
+static bool
+is_changeable(const char *name, JsonbValue *value, void *records)
+{
+	const BcdField *field = bcd_records_field(records, name);
+
+	return field == NULL || !(field->flags & BCD_F_FIXED);
+}
+
+/* Returns the fields of an element that an update can have. */
+Jsonb *
+bcd_element_changeable(const BcdRecords *records, Jsonb *fields)
+{
+	return bcd_payload_filter(fields, is_changeable, (void *) records);
+}
+
 /*
  * Returns what turns a collection into the wanted one, as a list of
  * BcdElementChange.  Elements are first removed, then changed, then added, so
@@ -160,6 +208,7 @@ bcd_collection_changes(const BcdRecords *records, Jsonb *wanted, Jsonb *known)
 	bcd_side_of(&was, records, known);
 	bcd_pair(&is, &was, bcd_records_nkeys(records));
 	bcd_pair(&is, &was, records->kin);
+	part_others(records, &is, &was);
 	for (i = 0; i < was.n; i++)
 		if (was.partner[i] < 0)
 			changes = add_change(changes, was.elements[i], NULL, NULL, false);
@@ -208,6 +257,23 @@ bcd_collection_find(Jsonb *collection, const char *id)
 		if (other && strcmp(other, id) == 0)
 			return element;
 	}
+	return NULL;
+}
+
+/*
+ * Returns the element with an id or, where elements have none, the one that is
+ * the same; or NULL.
+ */
+Jsonb *
+bcd_collection_known(const BcdRecords *records, Jsonb *collection, const char *id, Jsonb *element)
+{
+	int			i;
+
+	if (!records->bare)
+		return bcd_collection_find(collection, id);
+	for (i = 0; i < count(collection); i++)
+		if (same_element(nth_element(collection, i), element))
+			return nth_element(collection, i);
 	return NULL;
 }
 

@@ -22,8 +22,10 @@ extern Jsonb *bcd_collection_created(const BcdRecords *records, Jsonb *wanted, c
 extern Jsonb *bcd_collection_after(const BcdRecords *records, Jsonb *known, Jsonb *was, Jsonb *is, Jsonb *sent, const char *id);
 extern Jsonb *bcd_collection_with(Jsonb *collection, Jsonb *element);
 extern Jsonb *bcd_collection_find(Jsonb *collection, const char *id);
+extern Jsonb *bcd_collection_known(const BcdRecords *records, Jsonb *collection, const char *id, Jsonb *element);
 extern Jsonb *bcd_payload_set_collection(Jsonb *payload, const char *name, Jsonb *collection);
 extern bool bcd_element_is(const BcdRecords *records, Jsonb *element, const cJSON *got);
+extern Jsonb *bcd_element_changeable(const BcdRecords *records, Jsonb *fields);
 extern Jsonb *bcd_element_key(const BcdRecords *records, Jsonb *element);
 
 #endif							/* BCD_COLLECTION_H */

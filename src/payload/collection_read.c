@@ -220,7 +220,7 @@ take_from(Element *e, const char *name, Jsonb *element)
 static void
 add_field(Element *e, const BcdField *field)
 {
-	const cJSON *got = cJSON_GetObjectItemCaseSensitive(e->got, field->name);
+	const cJSON *got = e->records->bare ? e->got : cJSON_GetObjectItemCaseSensitive(e->got, field->name);
 	bool		in_known = bcd_payload_has(e->known, field->name);
 
 	if (field->flags & BCD_F_WRITE_ONLY)
@@ -242,7 +242,7 @@ element_of(const BcdRecords *records, Jsonb *wanted, Jsonb *known, const cJSON *
 	int			i;
 
 	for (i = 0; i < records->nfields; i++)
-		if (bcd_payload_has(wanted, records->fields[i].name) || bcd_payload_has(known, records->fields[i].name))
+		if (records->bare || bcd_payload_has(wanted, records->fields[i].name) || bcd_payload_has(known, records->fields[i].name))
 			add_field(&e, &records->fields[i]);
 	return bcd_json_id(got, BCD_ELEMENT_ID, &id) ? bcd_payload_set_integer(e.is, BCD_ELEMENT_ID, id) : e.is;
 }
@@ -279,6 +279,10 @@ bcd_collection_read(const BcdRecords *records, Jsonb *wanted, Jsonb *known, bool
 	for (i = 0; i < r.known.n; i++)
 		if (r.known.partner[i] >= 0 && r.wanted_as[i] < 0)
 			push_element(&state, element_of(records, NULL, r.known.elements[i], r.got.got[r.known.partner[i]]));
+	/* a set: what the row does not have is removed, whosever it is */
+	for (i = 0; i < r.got.n && records->bare && wanted; i++)
+		if (r.got.partner[i] < 0)
+			push_element(&state, element_of(records, NULL, NULL, r.got.got[i]));
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
 }
 

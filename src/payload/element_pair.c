@@ -109,7 +109,7 @@ key_part(const BcdSide *side, int nth, const char *name)
 		text = bcd_payload_text(side->elements[nth], name);
 	else
 	{
-		value = cJSON_GetObjectItemCaseSensitive(side->got[nth], name);
+		value = side->records->bare ? side->got[nth] : cJSON_GetObjectItemCaseSensitive(side->got[nth], name);
 		if (cJSON_IsNumber(value))
 			return number_text(value->valuedouble);
 		text = cJSON_IsString(value) ? pstrdup(value->valuestring) : NULL;

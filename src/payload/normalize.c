@@ -17,25 +17,9 @@
 #include "payload/choices.h"
 #include "payload/collection.h"
 #include "payload/datetime.h"
-#include "payload/element_pair.h"
+#include "payload/element_check.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
-
-/* Longest piece of a value that a message quotes */
-#define QUOTED_BYTES	60
-
-/* A value shortened for a message, on a character boundary. */
-static char *
-quoted(const JsonbValue *value)
-{
-	char	   *text = bcd_value_text(value);
-	int			len = strlen(text);
-
-	if (len <= QUOTED_BYTES)
-		return psprintf("\"%s\"", text);
-	len = pg_encoding_mbcliplen(PG_UTF8, text, len, QUOTED_BYTES);
-	return psprintf("\"%.*s...\"", len, text);
-}
 
 /* The number of characters of valid UTF-8, independent of the database encoding. */
 static int
@@ -102,18 +86,18 @@ check_string(const BcdField *field, const JsonbValue *value)
 			if ((int) strlen(*allowed) == len && memcmp(*allowed, value->val.string.val, len) == 0)
 				return NULL;
 		return psprintf("%s: %s is not one of the values that the API accepts",
-						field->name, quoted(value));
+						field->name, bcd_value_quoted(value));
 	}
 	if ((field->flags & BCD_F_URL) && !is_url(value->val.string.val, len))
-		return psprintf("%s: %s is not an http or https URL", field->name, quoted(value));
+		return psprintf("%s: %s is not an http or https URL", field->name, bcd_value_quoted(value));
 	if ((field->flags & BCD_F_EMAIL) && !is_address(value->val.string.val, len))
-		return psprintf("%s: %s is not an e-mail address", field->name, quoted(value));
+		return psprintf("%s: %s is not an e-mail address", field->name, bcd_value_quoted(value));
 	if (field->max < field->min)
 		return NULL;
 	characters = utf8_characters(value->val.string.val, len);
 	if (characters > field->max)
 		return psprintf("%s: %d characters, at most %.0f are allowed: %s",
-						field->name, characters, field->max, quoted(value));
+						field->name, characters, field->max, bcd_value_quoted(value));
 	if (characters < field->min)
 		return psprintf("%s: %d characters, at least %.0f are needed",
 						field->name, characters, field->min);
@@ -136,23 +120,23 @@ check_number(const BcdField *field, JsonbValue *value)
 		if (field->type == BCD_INTEGER &&
 			!DatumGetBool(DirectFunctionCall2(numeric_eq, rounded,
 											  NumericGetDatum(value->val.numeric))))
-			return psprintf("%s: %s is not an integer", field->name, quoted(value));
+			return psprintf("%s: %s is not an integer", field->name, bcd_value_quoted(value));
 		value->val.numeric = DatumGetNumeric(DirectFunctionCall1(numeric_trim_scale, rounded));
 	}
 	n = bcd_number(value->val.numeric);
 	if (field->max < field->min || (n >= field->min && n <= field->max))
 		return NULL;
 	if (field->max == BCD_NO_MAX)
-		return psprintf("%s: %s is less than %.15g", field->name, quoted(value), field->min);
+		return psprintf("%s: %s is less than %.15g", field->name, bcd_value_quoted(value), field->min);
 	return psprintf("%s: %s is not between %.15g and %.15g",
-					field->name, quoted(value), field->min, field->max);
+					field->name, bcd_value_quoted(value), field->min, field->max);
 }
 
 /* Every element of an array has the right type; their number is allowed. */
 static char *
 check_array(const BcdField *field, const JsonbValue *value)
 {
-	enum jbvType wanted = field->type == BCD_INTEGERS ? jbvNumeric :
+	enum jbvType wanted = field->type == BCD_INTEGERS || (field->records && field->records->bare) ? jbvNumeric :
 	field->type == BCD_STRINGS ? jbvString : jbvBinary;
 	JsonbContainer *array = value->val.binary.data;
 	uint32		i;
@@ -176,9 +160,9 @@ check_array(const BcdField *field, const JsonbValue *value)
 }
 
 static const char *
-type_words(BcdType type)
+type_words(const BcdField *field)
 {
-	switch (type)
+	switch (field->type)
 	{
 		case BCD_STRING:
 			return "a text";
@@ -199,13 +183,12 @@ type_words(BcdType type)
 		case BCD_ANY:
 			return "a text, a number or an array of strings";
 		case BCD_RECORDS:
-			return "an array of objects";
+			return field->records && field->records->bare ? "an array of ids" : "an array of objects";
 	}
 	return "";
 }
 
 static char *check_records(const BcdField *field, JsonbValue *value);
-static char *check_condition(const BcdField *field, JsonbContainer *element);
 
 static char *
 check_instant(const BcdField *field, JsonbValue *value)
@@ -213,7 +196,7 @@ check_instant(const BcdField *field, JsonbValue *value)
 	char	   *text = bcd_instant_text(pnstrdup(value->val.string.val, value->val.string.len));
 
 	if (text == NULL)
-		return psprintf("%s: %s is not %s", field->name, quoted(value), type_words(field->type));
+		return psprintf("%s: %s is not %s", field->name, bcd_value_quoted(value), type_words(field));
 	value->val.string.val = text;
 	value->val.string.len = strlen(text);
 	return NULL;
@@ -281,7 +264,6 @@ check_element(const BcdRecords *records, JsonbContainer *element, JsonbParseStat
 	JsonbValue	value;
 	const BcdField *field = NULL;
 	char	   *message;
-	int			i;
 
 	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
 	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
@@ -302,36 +284,7 @@ check_element(const BcdRecords *records, JsonbContainer *element, JsonbParseStat
 		}
 	}
 	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
-	for (i = 0; i < records->nfields; i++)
-		if (records->fields[i].flags & BCD_F_REQUIRED &&
-			(getKeyJsonValueFromContainer(element, records->fields[i].name, strlen(records->fields[i].name), &value) == NULL ||
-			 value.type == jbvNull))
-			return psprintf("%s: there is no value, and the API requires one", records->fields[i].name);
-	for (i = 0; i < records->nfields; i++)
-		if (records->fields[i].only_if && (message = check_condition(&records->fields[i], element)) != NULL)
-			return message;
-	return NULL;
-}
-
-/*
- * Returns why a member has a value although another one forbids that, or has
- * none although it demands one; or NULL.
- */
-static char *
-check_condition(const BcdField *field, JsonbContainer *element)
-{
-	JsonbValue	value;
-	bool		present = getKeyJsonValueFromContainer(element, field->name, strlen(field->name), &value) != NULL && value.type != jbvNull;
-	const char *word = field->equals ? field->equals : field->differs;
-	bool		equal;
-
-	if (getKeyJsonValueFromContainer(element, field->only_if, strlen(field->only_if), &value) == NULL || value.type != jbvString)
-		return NULL;
-	equal = value.val.string.len == (int) strlen(word) && memcmp(value.val.string.val, word, value.val.string.len) == 0;
-	if (present == (field->equals ? equal : !equal))
-		return NULL;
-	return psprintf(present ? "%s: no value is allowed if %s is %s" : "%s: there is no value, and the API requires one if %s is %s",
-					field->name, field->only_if, quoted(&value));
+	return bcd_element_flaw(records, element);
 }
 
 /* Checks an object with known members, and replaces it by what the store keeps. */
@@ -351,66 +304,20 @@ check_object(const BcdField *field, JsonbValue *value)
 	return NULL;
 }
 
-/* Returns the number of elements that have true in a field. */
-static int
-count_true(const BcdSide *side, const char *name)
-{
-	int			n = 0;
-	int			i;
-
-	for (i = 0; i < side->n; i++)
-	{
-		char	   *text = bcd_payload_text(side->elements[i], name);
-
-		n += text && strcmp(text, "true") == 0;
-	}
-	return n;
-}
-
-/* Returns an element that has the unique text of an earlier one, *other, or -1. */
-static int
-unique_twin(const BcdSide *side, int *other)
-{
-	char	  **texts = palloc(sizeof(char *) * (side->n + 1));
-	int			i;
-
-	for (i = 0; side->records->unique && i < side->n; i++)
-	{
-		char	   *text = bcd_payload_text(side->elements[i], side->records->unique);
-
-		texts[i] = text ? bcd_folded(text) : NULL;
-		for (*other = 0; texts[i] && *other < i; (*other)++)
-			if (texts[*other] && strcmp(texts[*other], texts[i]) == 0)
-				return i;
-	}
-	return -1;
-}
-
-/* Returns what elements must not have together, or NULL. */
+/*
+ * Checks an element that the row gives as a mere id, and adds it as an object
+ * to a copy of the array.
+ */
 static char *
-check_together(const BcdField *field, Jsonb *array)
+check_bare(const BcdRecords *records, JsonbValue *id, JsonbParseState **state)
 {
-	const BcdRecords *records = field->records;
-	BcdSide		side;
-	int			other;
-	int			twin;
-	int			i;
+	JsonbValue	element;
+	char	   *message = bcd_payload_normalize(records->fields, id);
 
-	bcd_side_of(&side, records, array);
-	if (records->key[0] && (twin = bcd_side_twin(&side, &other)) >= 0)
-	{
-		JsonbValue	key;
-
-		bcd_jsonb_value(bcd_element_key(records, side.elements[twin]), &key);
-		return psprintf("%s: elements %d and %d are the same: %s", field->name, other + 1, twin + 1, quoted(&key));
-	}
-	if ((twin = unique_twin(&side, &other)) >= 0)
-		return psprintf("%s: elements %d and %d have the same %s, \"%s\"", field->name, other + 1, twin + 1,
-						records->unique, bcd_payload_text(side.elements[twin], records->unique));
-	for (i = 0; i < records->nfields; i++)
-		if (records->fields[i].flags & BCD_F_ONCE && count_true(&side, records->fields[i].name) > 1)
-			return psprintf("%s: %s is true in %d elements, at most 1 is allowed", field->name,
-							records->fields[i].name, count_true(&side, records->fields[i].name));
+	if (message)
+		return message;
+	bcd_jsonb_value(bcd_payload_set(NULL, records->fields->name, id), &element);
+	(void) pushJsonbValue(state, WJB_ELEM, &element);
 	return NULL;
 }
 
@@ -429,13 +336,16 @@ check_records(const BcdField *field, JsonbValue *value)
 	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	for (i = 0; i < JsonContainerSize(array); i++)
 	{
-		message = check_element(field->records, getIthJsonbValueFromContainer(array, i)->val.binary.data, &state);
+		JsonbValue *element = getIthJsonbValueFromContainer(array, i);
+
+		message = field->records->bare ? check_bare(field->records, element, &state) :
+			check_element(field->records, element->val.binary.data, &state);
 		if (message)
 			return psprintf("%s: element %u: %s", field->name, i + 1, message);
 	}
 	checked = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
 	bcd_jsonb_value(checked, value);
-	return check_together(field, checked);
+	return bcd_elements_flaw(field, checked);
 }
 
 /*
@@ -451,7 +361,7 @@ bcd_payload_normalize(const BcdField *field, JsonbValue *value)
 		return (field->flags & BCD_F_NULLABLE) ? NULL :
 			psprintf("%s: null is not allowed", field->name);
 	if (!type_fits(field->type, value))
-		return psprintf("%s: %s is not %s", field->name, quoted(value), type_words(field->type));
+		return psprintf("%s: %s is not %s", field->name, bcd_value_quoted(value), type_words(field));
 	switch (field->type)
 	{
 		case BCD_STRING:

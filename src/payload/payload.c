@@ -51,6 +51,22 @@ bcd_value_text(const JsonbValue *value)
 	}
 }
 
+/* Longest piece of a value that a message quotes */
+#define QUOTED_BYTES	60
+
+/* A value shortened for a message, on a character boundary. */
+char *
+bcd_value_quoted(const JsonbValue *value)
+{
+	char	   *text = bcd_value_text(value);
+	int			len = strlen(text);
+
+	if (len <= QUOTED_BYTES)
+		return psprintf("\"%s\"", text);
+	len = pg_encoding_mbcliplen(PG_UTF8, text, len, QUOTED_BYTES);
+	return psprintf("\"%.*s...\"", len, text);
+}
+
 /* The value of a jsonb column, in a form that can be pushed into an object. */
 void
 bcd_jsonb_value(Jsonb *jsonb, JsonbValue *value)

@@ -43,6 +43,7 @@ extern void bcd_jsonb_value(Jsonb *jsonb, JsonbValue *value);
 extern char *bcd_json_text(const cJSON *value);
 extern char *bcd_id_text(const cJSON *record, const char *field);
 extern double bcd_number(Numeric n);
+extern char *bcd_value_quoted(const JsonbValue *value);
 extern char *bcd_value_text(const JsonbValue *value);
 extern char *bcd_trimmed(const char *text);
 extern char *bcd_folded(const char *text);

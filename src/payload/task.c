@@ -202,7 +202,7 @@ bcd_tasks_unread(const BcdTaskRow *row)
 		{
 			const BcdElementChange *change = lfirst(lc);
 
-			if (change->was && bcd_element_id(change->was) == NULL)
+			if (change->was && bcd_element_id(change->was) == NULL && !collection_of(r, facet)->records->bare)
 				return facet->collection;
 		}
 	}
@@ -214,8 +214,11 @@ add_element(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, const Bcd
 {
 	const BcdAction *action = change->was == NULL ? &facet->create : change->is == NULL ? &facet->remove :
 	change->alone ? &facet->alone : &facet->update;
-	BcdTask    *task = task_create(row, facet, action, action->whole ? change->is : change->fields);
+	Jsonb	   *fields = change->is == NULL ? change->was : action->whole ? change->is : change->fields;
+	BcdTask    *task = task_create(row, facet, action, fields);
 
+	if (change->was && change->is)
+		task->fields = bcd_element_changeable(collection_of(row->resource, facet)->records, fields);
 	task->parent = row->id;
 	task->id = bcd_element_id(change->was);
 	task->was = change->was;
@@ -252,12 +255,12 @@ bcd_task_is_due(const BcdTask *task, Jsonb *known)
 	Jsonb	   *collection = bcd_collection_of(known, task->facet->collection);
 	ListCell   *lc;
 
-	if (task->is == NULL)
+	if (task->is == NULL && !records->bare)
 		return bcd_collection_find(collection, task->id) != NULL;
-	foreach(lc, bcd_collection_changes(records, bcd_collection_with(NULL, task->is), collection))
+	foreach(lc, bcd_collection_changes(records, bcd_collection_with(NULL, task->is ? task->is : task->was), collection))
 		if (((BcdElementChange *) lfirst(lc))->is)
-		return true;
-	return false;
+		return task->is != NULL;
+	return task->is == NULL;
 }
 
 /* Appends the tasks of all facets other than the first. */

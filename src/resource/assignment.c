@@ -32,12 +32,12 @@ static const BcdField channel_pair_fields[] = {
 	ID("product_id", "product"),
 };
 static const BcdEndpoint channel_pair_list = {"GET", CHANNELS, BCD_PAGE_LIMIT};
-static const BcdEndpoint channel_pair_put = PUT(CHANNELS);
-static const BcdEndpoint channel_pair_delete = DELETE(CHANNELS);
+const BcdEndpoint bcd_channel_assign = PUT(CHANNELS);
+const BcdEndpoint bcd_channel_unassign = DELETE(CHANNELS);
 static const BcdFacet channel_pair_facets[] = {
 	{
-		.update = {&channel_pair_put,.whole = true},
-		.remove = {&channel_pair_delete, "product_id:in={product_id,}&channel_id:in={channel_id}"},
+		.update = {&bcd_channel_assign,.whole = true},
+		.remove = {&bcd_channel_unassign, "product_id:in={product_id,}&channel_id:in={channel_id}"},
 	},
 };
 static const BcdKey channel_pair_keys[] = {{BCD_LIST("channel_id", "product_id")}, {NULL}};

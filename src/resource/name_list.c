@@ -12,7 +12,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
-#include "resource/resource.h"
+#include "resource/name_list.h"
 
 static const BcdNameList name_lists[] = {
 	{"brand", "brands", "/catalog/brands", "include_fields=name", "id", "name"},

@@ -6,9 +6,8 @@
  *
  *	id						assigned by the store
  *
- * Read-only: base_variant_id, calculated_price, channels (assigned through a
- * separate endpoint), date_created, date_modified, modifiers, option_set_display,
- * option_set_id, options, parent_relations, primary_image.
+ * Read-only: base_variant_id, calculated_price, date_created, date_modified,
+ * option_set_display, option_set_id, options, parent_relations, primary_image.
  *
  * The specification gives meta_keywords, an array, a limit that applies to
  * strings only and thus has no effect.
@@ -28,6 +27,8 @@ static const char *const inventory_tracking[] = {"none", "product", "variant", N
 static const char *const open_graph_type[] = {"product", "album", "book", "drink", "food",
 "game", "movie", "song", "tv_show", NULL};
 static const char *const bulk_pricing_type[] = {"price", "percent", "fixed", NULL};
+static const char *const modifier_type[] = {"date", "checkbox", "file", "text", "multi_line_text", "numbers_only_text",
+"radio_buttons", "rectangles", "dropdown", "product_list", "product_list_with_images", "swatch", NULL};
 static const char *const video_type[] = {"youtube", NULL};
 static const char *const product_type[] = {"physical", "digital", NULL};
 
@@ -51,6 +52,46 @@ static const BcdField bulk_pricing_rule_fields[] = {
 	ENUM("type", bulk_pricing_type, BCD_F_REQUIRED),
 };
 static const BcdRecords bulk_pricing_rule = {BCD_FIELDS(bulk_pricing_rule_fields),.key = BCD_LIST("quantity_min")};
+
+/* The channels that a product is assigned to */
+static const BcdField channel_fields[] = {
+	WHOLE("channel_id", 1, QUANTITY_MOST, BCD_F_REQUIRED),
+};
+static const BcdRecords channel = {BCD_FIELDS(channel_fields),.key = BCD_LIST("channel_id"),.bare = true};
+
+/*
+ * What a buyer chooses or enters.  Whether an update keeps values of the list
+ * that it does not have is not documented, so a modifier with other values is
+ * another one.  A date without limits makes the server fail.
+ */
+static const BcdField modifier_value_fields[] = {
+	OBJECT("adjusters", 0),
+	FLAG("is_default"),
+	{"label", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+	WHOLE("sort_order", INT32_LEAST, INT32_MOST, BCD_F_REQUIRED),
+	OBJECT("value_data", 0),
+};
+static const BcdRecords modifier_value = {BCD_FIELDS(modifier_value_fields),.key = BCD_LIST("label")};
+static const BcdField modifier_fields[] = {
+	OBJECT("config", 0),
+	{"display_name", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+	{"option_values", BCD_RECORDS, 1, 250, -1, BCD_F_FIXED,.records = &modifier_value},
+	{"required", BCD_BOOLEAN, 0, -1, -1, BCD_F_REQUIRED},
+	WHOLE("sort_order", INT32_LEAST, INT32_MOST, 0),
+	ENUM("type", modifier_type, BCD_F_REQUIRED | BCD_F_PLACE),
+};
+static const BcdDemand modifier_needs[] = {
+	{"type", "date", "config"},
+	{"type", "dropdown", "option_values"},
+	{"type", "radio_buttons", "option_values"},
+	{"type", "rectangles", "option_values"},
+	{"type", "swatch", "option_values"},
+	{"type", "product_list", "option_values"},
+	{"type", "product_list_with_images", "option_values"},
+	{"type", "checkbox", "option_values", true},
+	{NULL}
+};
+static const BcdRecords modifier = {BCD_FIELDS(modifier_fields),.key = BCD_LIST("display_name"),.needs = modifier_needs};
 
 /*
  * The store copies an image from its URL, and keeps the name of the file alone.
@@ -86,7 +127,8 @@ static const BcdField product_fields[] = {
 	REFERENCE("brand_id", QUANTITY_MOST, "brand"),
 	TEXT("brand_name", 0, 255, BCD_F_WRITE_ONLY | BCD_F_NO_CASE),
 	RECORDS("bulk_pricing_rules", UNDOCUMENTED_MOST, &bulk_pricing_rule, "bulk_pricing_rules"),
-	REFERENCES("categories", 1000, "category"),
+	{"categories", BCD_INTEGERS, 0, 1000, -1, BCD_F_SET, NULL, "category",.rows_of = "category_assignment"},
+	{"channels", BCD_RECORDS, 0, UNDOCUMENTED_MOST, -1, 0, NULL, NULL, NULL, "channels", &channel,.rows_of = "channel_assignment"},
 	ENUM("condition", condition, 0),
 	PRICE("cost_price", 0),
 	RECORDS("custom_fields", 200, &custom_field, "custom_fields"),
@@ -114,6 +156,7 @@ static const BcdField product_fields[] = {
 	TEXT("meta_description", 0, 65535, 0),
 	WORDS("meta_keywords"),
 	METAFIELDS_FIELD,
+	RECORDS("modifiers", UNDOCUMENTED_MOST, &modifier, "modifiers"),
 	FREE_TEXT("mpn", 0),
 	TEXT("name", 1, 250, BCD_F_REQUIRED),
 	FREE_TEXT("open_graph_description", 0),
@@ -166,6 +209,16 @@ static const BcdMember product_stock[] = {
 	{NULL}
 };
 
+static const BcdEndpoint modifier_create = {"POST", "/catalog/products/{parent}/modifiers", 1, BCD_ONE, &bcd_reply_records};
+static const BcdEndpoint modifier_update = {"PUT", "/catalog/products/{parent}/modifiers/{id}", 1, BCD_ONE, &bcd_reply_records};
+static const BcdEndpoint modifier_delete = {"DELETE", "/catalog/products/{parent}/modifiers/{id}", 1, BCD_NO_BODY, &bcd_reply_silent};
+
+static const BcdMember product_channel[] = {
+	{"product_id", BCD_FROM_PARENT},
+	{"channel_id", BCD_FROM_FIELD, "channel_id"},
+	{NULL}
+};
+
 /* Collections below a product, whose elements have requests of their own */
 #define ELEMENTS(field, path, whole_update) \
 	.name = (field),.nested = true,.collection = (field), \
@@ -191,6 +244,20 @@ static const BcdFacet product_facets[] = {
 	{ELEMENTS("bulk_pricing_rules", "bulk-pricing-rules", true)},
 	{ELEMENTS("images", "images", false)},
 	{ELEMENTS("videos", "videos", false)},
+	{
+		.name = "channels",
+		.collection = "channels",
+		.create = {&bcd_channel_assign,.members = product_channel},
+		.remove = {&bcd_channel_unassign, "product_id:in={parent,}&channel_id:in={channel_id}"},
+	},
+	{
+		.name = "modifiers",
+		.collection = "modifiers",
+		.page = 10,
+		.create = {&modifier_create,.whole = true},
+		.update = {&modifier_update,.whole = true},
+		.remove = {&modifier_delete},
+	},
 	{VARIANTS_OF_PRODUCT},
 	{METAFIELDS_FACET(product),.list_one = {&bcd_product_metafield_below}},
 };

@@ -26,8 +26,6 @@
 													 * same_by */
 #define BCD_MAX_FACETS			12	/* of a resource */
 
-#define BCD_MAX_NAME_LISTS		32
-
 #define BCD_NO_MAX				DBL_MAX /* only a minimum exists */
 
 #define BCD_LIST(...)	((const char *const[]) {__VA_ARGS__, NULL})
@@ -85,7 +83,20 @@ typedef struct BcdDefault
 	const char *missing;		/* error message if the store has none */
 } BcdDefault;
 
-/* The elements of an array of records */
+/* What elements must have, or cannot have, if a field has a value */
+typedef struct BcdDemand
+{
+	const char *field;			/* NULL marks the end of a list */
+	const char *value;
+	const char *needs;			/* another field */
+	bool		forbids;		/* which they cannot have */
+} BcdDemand;
+
+/*
+ * The elements of an array of records.  An element whose fields with the flag
+ * FIXED or PLACE differ is another element; those that are FIXED are not sent
+ * with an update.
+ */
 typedef struct BcdRecords
 {
 	const struct BcdField *fields;	/* sorted by name */
@@ -96,6 +107,12 @@ typedef struct BcdRecords
 	int			kin;			/* an element can be changed into another one
 								 * that has the same values in so many leading
 								 * key fields; 0: its key cannot be changed */
+	bool		bare;			/* a set of ids: elements consist of their key
+								 * field alone, in rows and replies just its
+								 * value. What the row lacks is removed, even
+								 * if we have not added it, for a new record
+								 * may have elements from the beginning. */
+	const BcdDemand *needs;		/* or NULL */
 	const char *unique;			/* text that no two elements of all records
 								 * have in common, or NULL */
 	const char *file;			/* member in which the store repeats the file
@@ -129,6 +146,8 @@ typedef struct BcdField
 								 * value if this other one ... */
 	const char *equals;			/* ... has this value, and only then */
 	const char *differs;		/* the same, if it has another value */
+	const char *rows_of;		/* resource whose rows are parts of the value,
+								 * each written alone; or NULL */
 } BcdField;
 
 /*
@@ -332,6 +351,8 @@ typedef struct BcdFacet
 								 * NULL; its fields are theirs, and the parent */
 	bool		separate;		/* its fields cannot go with the record once
 								 * that exists */
+	int			page;			/* most records of a page that shows it; 0: as
+								 * many as of others */
 	BcdView		list;			/* of all elements, if records show none */
 	BcdView		list_one;		/* the same, of one record; or nothing */
 	const char *changes_of;		/* field of the first facet: once the record
@@ -415,21 +436,11 @@ typedef struct BcdResource
 									 * natural key of another record */
 } BcdResource;
 
-/* A list of the store in which bcdelta.named() finds names: name_list.c */
-typedef struct BcdNameList
-{
-	const char *resource;		/* what named() calls it */
-	const char *words;			/* the same in words, plural */
-	const char *path;			/* below /v3, unless it begins with /v2/ */
-	const char *query;			/* or NULL */
-	const char *id;				/* members of its records */
-	const char *name;
-	bool		whole;			/* it has no pages */
-} BcdNameList;
-
 /* elements and endpoints shared by several resources */
 extern const BcdRecords bcd_form_field;
 extern const BcdEndpoint bcd_stock_absolute;
+extern const BcdEndpoint bcd_channel_assign;
+extern const BcdEndpoint bcd_channel_unassign;
 extern const BcdEndpoint bcd_stock_relative;
 
 /* the resources */
@@ -458,12 +469,6 @@ extern const BcdResource bcd_redirect;
 
 /* dependency.c */
 extern int	bcd_dependency_rank(const BcdResource *const *resources, int n, const BcdResource *resource);
-
-/* name_list.c */
-extern const BcdNameList *bcd_names_find(const char *resource);
-extern const BcdNameList *bcd_names_nth(int n);
-extern uint32 bcd_names_bit(const BcdNameList *list);
-extern char *bcd_names_all(void);
 
 /* registry.c */
 extern const BcdResource *bcd_resource_find(const char *name);

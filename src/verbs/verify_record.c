@@ -178,9 +178,16 @@ differs(Comparison *c, const char *field, const char *source_value)
 }
 
 static char *
-element_text(Jsonb *element)
+json_text(Jsonb *jsonb)
 {
-	return element ? JsonbToCString(NULL, &element->root, VARSIZE(element)) : NULL;
+	return jsonb ? JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb)) : NULL;
+}
+
+/* An element as the row has it. */
+static char *
+element_text(const BcdRecords *records, Jsonb *element)
+{
+	return element && records->bare ? bcd_payload_text(element, records->key[0]) : json_text(element);
 }
 
 /*
@@ -191,9 +198,10 @@ static void
 compare_element(const BcdTask *task, Comparison *c)
 {
 	const char *field = task->facet->collection;
-	Jsonb	   *pushed = task->id ? bcd_collection_find(bcd_collection_of(c->item->known, field), task->id) : NULL;
+	const BcdRecords *records = bcd_resource_field(task->resource, field)->records;
+	Jsonb	   *pushed = bcd_collection_known(records, bcd_collection_of(c->item->known, field), task->id, task->was ? task->was : task->is);
 
-	differs_from(c, field, element_text(task->is), element_text(task->was), element_text(pushed));
+	differs_from(c, field, element_text(records, task->is), element_text(records, task->was), element_text(records, pushed));
 }
 
 /*
@@ -249,7 +257,7 @@ compare_dropped(const char *name, JsonbValue *value, void *arg)
 		Jsonb	   *left = bcd_collection_of(c->seen, name);
 
 		if (left && JB_ROOT_COUNT(left) > 0)
-			differs_from(c, name, NULL, element_text(left), bcd_value_text(value));
+			differs_from(c, name, NULL, json_text(left), bcd_value_text(value));
 	}
 	else if (!bcd_payload_is_nothing(cJSON_GetObjectItemCaseSensitive(c->record, name)))
 		differs(c, name, NULL);

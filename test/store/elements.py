@@ -20,13 +20,15 @@ _WEB = re.compile(r"https?://[^\s/]+/\S*\Z", re.IGNORECASE)
 class Sort:
     """What one kind of them is like.
 
+    alone: they cannot be in the body of a product.
     put: checks of an update, which may lack fields of a create.  complete:
     an update needs what a create needs.  clash: a function (others, element)
     that returns (status, title) or None.  fill: adds what the store fills in.
     """
 
     def __init__(self, name, path, most, checks, required, put=None,
-                 complete=False, clash=None, fill=None):
+                 complete=False, clash=None, fill=None, alone=False):
+        self.alone = alone
         self.name, self.path, self.most = name, path, most
         self.checks, self.required = checks, required
         self.put = checks if put is None else put
@@ -116,7 +118,63 @@ def _fill_image(store, others, element):
     return filled
 
 
+# -- modifiers ---------------------------------------------------------------
+
+_LISTS = ("radio_buttons", "rectangles", "dropdown", "product_list",
+          "product_list_with_images", "swatch")
+_TYPES = ("date", "checkbox", "file", "text", "multi_line_text",
+          "numbers_only_text") + _LISTS
+
+
+def _object(value):
+    if type(value) is not dict:
+        raise fields.Bad("must be an object")
+    return value
+
+
+_VALUE = {"label": fields.string(1), "sort_order": _ORDER,
+          "is_default": fields.boolean, "value_data": _object,
+          "adjusters": _object, "id": fields.integer(1, _INT32)}
+_MODIFIER = {"type": fields.choice(*_TYPES), "required": fields.boolean,
+             "display_name": fields.string(1), "sort_order": _ORDER,
+             "config": _object, "option_values": fields.list_of(
+                 fields.obj(_VALUE, ("label", "sort_order")))}
+
+
+def _modifier_clash(others, element):
+    """A name twice; a date without limits makes the server fail."""
+    name = element["display_name"].casefold()
+    if any(o["display_name"].casefold() == name for o in others):
+        return 409, "The modifier %s exists already." % element["display_name"]
+    if element["type"] == "date" and not element.get("config"):
+        return 500, "Internal server error"
+    values = element.get("option_values", [])
+    if element["type"] in _LISTS and not values:
+        return 422, "A %s needs option_values." % element["type"]
+    if element["type"] == "checkbox" and any("id" not in v for v in values):
+        return 422, "A checkbox makes its own option_values."
+    if len({v["label"].casefold() for v in values}) < len(values):
+        return 422, "A label is there twice."
+    return None
+
+
+def _fill_modifier(store, others, element):
+    values = element.get("option_values", [])
+    if element["type"] == "checkbox" and not values:
+        values = [{"label": label, "sort_order": n, "is_default": n == 1}
+                  for n, label in enumerate(("Yes", "No"))]
+    values = [{"value_data": None, "is_default": False,
+               **value, "id": value.get("id", 0) or store.take_element_id()}
+              for value in values]
+    return {"config": {}, "sort_order": _next_order(others), **element,
+            "name": "%s%d" % (element["display_name"], element["id"]),
+            "option_values": values}
+
+
 SORTS = {sort.name: sort for sort in (
+    Sort("modifiers", "modifiers", 10 ** 6, _MODIFIER,
+         ("type", "required", "display_name"), complete=True,
+         clash=_modifier_clash, fill=_fill_modifier, alone=True),
     Sort("custom_fields", "custom-fields", 200, _CUSTOM, ("name", "value"),
          clash=_same_pair),
     Sort("bulk_pricing_rules", "bulk-pricing-rules", 10 ** 6, _RULE,
@@ -126,6 +184,9 @@ SORTS = {sort.name: sort for sort in (
          put=_VIDEO, fill=_fill_video),
     Sort("images", "images", 1000, _IMAGE, ("image_url",), fill=_fill_image),
 )}
+
+
+NESTED = frozenset(name for name, sort in SORTS.items() if not sort.alone)
 
 
 def of(record, name):
@@ -190,7 +251,7 @@ def create(store, sort, others, clean):
 def nested(store, item):
     """The lists of a new product; what is below it leaves the item."""
     made = {}
-    for name in [name for name in item if name in SORTS]:
+    for name in [name for name in item if name in NESTED]:
         value = item.pop(name)
         if type(value) is not list:
             raise Refused(error(422, "%s must be an array" % name))

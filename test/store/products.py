@@ -119,6 +119,9 @@ def create(store, clean, key=None, created=None, modified=None):
     _obey_tracking(store, record, record)
     store.urls[url_of(record)] = ("product", record["id"])
     store.products.add(record)
+    store.product_channels.update(
+        (record["id"], channel)
+        for channel in store.settings["new_on_channels"])
     return record
 
 

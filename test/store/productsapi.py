@@ -109,8 +109,9 @@ def _out_of_stock(store, table, value):
 
 
 def _channel(store, table, values):
-    # Every product is in channel 1 and in no other.
-    return listing.Filter(lambda r: 1 in values)
+    found = {product for product, channel in store.product_channels
+             if channel in values}
+    return listing.Filter(lambda r: r["id"] in found, ids=found)
 
 
 def _anything(store, table, value):
@@ -198,7 +199,9 @@ def _sub_resources(store, record, include):
     shown = {name: [] for name in include}
     shown.update(elements.show_all(record, include))
     if "channels" in shown:
-        shown["channels"] = [1]
+        shown["channels"] = sorted(
+            channel for product, channel in store.product_channels
+            if product == record["id"])
     if "primary_image" in shown:
         shown["primary_image"] = None
     if "variants" in shown:
@@ -322,7 +325,7 @@ def post(call):
     store = call.store
     item = dict(call.json_object())
     nested = {name: item.pop(name) for name in list(item)
-              if name in elements.SORTS}
+              if name in elements.NESTED}
     below = item.pop("variants", None)
     if nested and "include_fields" not in values:
         values["include"] = list(nested)

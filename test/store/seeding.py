@@ -97,7 +97,7 @@ def _split(record, *names):
 def _seed_product(store, record):
     rest, (key, created, modified) = _split(record, "id", *_DATES)
     below = {name: rest.pop(name) for name in list(rest)
-             if name in elements.SORTS}
+             if name in elements.NESTED}
     clean = _clean("product", rest)
     if "name" not in clean:
         raise SeedError("a product needs a name")

@@ -61,8 +61,13 @@ records_are_sound(const BcdRecords *records, bool below)
 
 	for (i = 0; i < records->nfields; i++)
 		if ((i > 0 && strcmp(records->fields[i - 1].name, records->fields[i].name) >= 0) ||
-			strcmp(records->fields[i].name, "id") == 0 || (records->fields[i].type == BCD_RECORDS && !(records->fields[i].flags & BCD_F_CHOICES)))
+			strcmp(records->fields[i].name, "id") == 0 ||
+			(records->fields[i].type == BCD_RECORDS && !(records->fields[i].flags & BCD_F_CHOICES) &&
+			 (records->fields[i].records == NULL || !records_are_sound(records->fields[i].records, true))))
 			return false;
+	/* a set of ids */
+	if (records->bare && (records->nfields != 1 || records->fields[0].type != BCD_INTEGER || records->key[1]))
+		return false;
 	if (records->unique && ((field = bcd_records_field(records, records->unique)) == NULL || field->type != BCD_STRING))
 		return false;
 	for (i = 0; records->key[i]; i++)
@@ -167,7 +172,7 @@ test_fields(const BcdResource *resource)
  * them closed?
  */
 static bool
-placeholders_known(const BcdResource *resource, const char *template)
+placeholders_known(const BcdResource *resource, const char *template, const BcdRecords *elements)
 {
 	const char *at = template;
 
@@ -182,6 +187,7 @@ placeholders_known(const BcdResource *resource, const char *template)
 			return false;
 		snprintf(name, sizeof(name), "%.*s", (int) (strchr(",?", at[len]) ? len - 1 : len), at + 1);
 		if (strcmp(name, "id") != 0 && strcmp(name, "parent") != 0 && bcd_resource_field(resource, name) == NULL &&
+			(elements == NULL || bcd_records_field(elements, name) == NULL) &&
 			(resource->keys[0].one_of == NULL || (strcmp(name, "identity") != 0 && strcmp(name, "identity_name") != 0)))
 			return false;
 		at += 1 + len + 1;
@@ -209,8 +215,8 @@ test_view(const BcdResource *resource, const BcdView *view, const char *what)
 	const BcdEndpoint *endpoint = view->endpoint;
 
 	ok(endpoint == NULL || (strcmp(endpoint->method, "GET") == 0 && endpoint->body == BCD_NO_BODY &&
-							placeholders_known(resource, endpoint->path) &&
-							placeholders_known(resource, view->query)),
+							placeholders_known(resource, endpoint->path, NULL) &&
+							placeholders_known(resource, view->query, NULL)),
 	   "%s: %s is sound", resource->name, what);
 	/* a page has them all: nothing is found on a second one */
 	ok(endpoint == NULL || (endpoint->batch >= 1 && endpoint->batch <= (resource->id ? BCD_PAGE_LIMIT : 4 * BCD_PAGE_LIMIT)),
@@ -330,7 +336,7 @@ test_shape(const BcdResource *resource)
 
 /* What is sent of a record: one of a facet's actions */
 static bool
-action_is_sound(const BcdResource *resource, const BcdAction *action)
+action_is_sound(const BcdResource *resource, const BcdAction *action, const BcdRecords *elements)
 {
 	const BcdEndpoint *endpoint = action->endpoint;
 	bool		by_id;
@@ -339,7 +345,7 @@ action_is_sound(const BcdResource *resource, const BcdAction *action)
 		return action->query == NULL && action->needs == NULL;
 	by_id = strstr(endpoint->path, "{id}") != NULL;
 	return endpoint->path[0] == '/' && endpoint->batch >= 1 && endpoint->concurrent >= 0 &&
-		placeholders_known(resource, endpoint->path) && placeholders_known(resource, action->query) &&
+		placeholders_known(resource, endpoint->path, elements) && placeholders_known(resource, action->query, elements) &&
 		has_field(resource, action->needs) &&
 		(!by_id || (endpoint->batch == 1 && !endpoint->assumed)) &&
 		(endpoint->batch == 1 || endpoint->body == BCD_ARRAY || endpoint->body == BCD_IDS || has_list(action->query)) &&
@@ -431,16 +437,18 @@ test_facets(const BcdResource *resource)
 	{
 		const BcdFacet *facet = &resource->facets[i];
 		const BcdEndpoint *remove = facet->remove.endpoint;
+		const BcdField *collection = facet->collection ? bcd_resource_field(resource, facet->collection) : NULL;
+		const BcdRecords *elements = collection ? collection->records : NULL;
 
-		ok(action_is_sound(resource, &facet->create) && action_is_sound(resource, &facet->update) &&
-		   action_is_sound(resource, &facet->remove),
+		ok(action_is_sound(resource, &facet->create, elements) && action_is_sound(resource, &facet->update, elements) &&
+		   action_is_sound(resource, &facet->remove, elements),
 		   "%s: the endpoints of facet %d are sound", resource->name, i);
 		test_view(resource, &facet->list, "reading elements");
 		ok(facet->list.endpoint == NULL || (facet->collection && facet->create.members), "%s: which tell their record", resource->name);
 		/* a delete without an id might delete everything */
 		ok(remove == NULL || remove->body != BCD_NO_BODY || strstr(remove->path, "{id}") ||
 		   (facet->remove.query && (strstr(facet->remove.query, "id:in={id,}") ||
-									(resource->id == NULL && has_list(facet->remove.query)))),
+									((resource->id == NULL || (elements && elements->bare)) && has_list(facet->remove.query)))),
 		   "%s: its delete names ids", resource->name);
 		if (i > 0)
 			test_part(resource, facet);
@@ -691,7 +699,7 @@ test_facts(void)
 	const BcdResource *brand = bcd_resource_find("brand");
 	static const char *const unwritable[] = {"id", "date_created", "date_modified",
 		"calculated_price", "base_variant_id",
-	"options", "modifiers", "channels"};
+	"options"};
 	int			i;
 	char	   *names;
 
@@ -705,7 +713,7 @@ test_facts(void)
 	test_locations_and_groups();
 	is_int(bcd_resource_find("price_list")->nfields, 2, "price list: number of fields in the vendor's document");
 	ok(bcd_resource_find("price_list")->facets[0].remove.query == NULL, "price lists are deleted by their path, never by a filter");
-	is_int(product->nfields, 68, "product: number of fields in the vendor's document");
+	is_int(product->nfields, 70, "product: number of fields in the vendor's document, channels and modifiers");
 	is_int(category->nfields, 16, "category: likewise");
 	is_int(brand->nfields, 8, "brand: likewise");
 	is_int(most(product, "name"), 250, "product name");
