@@ -165,6 +165,7 @@ typedef struct BcdDecision
 	int			place;			/* among items that stay with the job; 0:
 								 * first */
 	bool		unsent;			/* no write of it is under way */
+	bool		dropped;		/* its pending row is deleted already */
 	struct BcdShown *shown;		/* see the item; NULL: unchanged */
 	bool		follows;		/* see the item */
 	bool		rereads;
@@ -240,6 +241,7 @@ typedef struct BcdItem
 	Jsonb	   *doubt;			/* an adjustment: see adjust.c */
 	bool		in_doubt;		/* that was or may have been sent */
 	int64		written_ms;		/* how long ago its record was written */
+	ItemPointerData tid;		/* of its pending row, until that is claimed */
 	BcdUpdatePurpose purpose;
 	BcdDecision *final_decision;	/* after its purpose, or NULL */
 	bool		asked;			/* a row that is gone has what this one needs */

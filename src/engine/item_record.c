@@ -167,24 +167,22 @@ static void
 finish_pending(BcdLane *lane, BcdItem **items, int n)
 {
 	const char *feed = lane->feed->name;
-	Datum		keys = keys_of(items, n);
-	bool		whole;
 	int			i;
 
-	whole = n == 1 ? bcd_pending_delete_one_done(feed, items[0]->key) :
-		bcd_pending_delete_done(feed, keys) == n;
-	if (!whole)
-		for (i = 0; i < n; i++)
-			put_pending_back(lane, items[i], "ready", 0);
-	if (bcd_pending_free_given_up(feed, keys))
-		lane->freed = lane->run->progressed = true;
+	if (n == 1 ? bcd_pending_delete_one_done(feed, items[0]->key) :
+		bcd_pending_delete_done(feed, keys_of(items, n)) == n)
+		return;
+	for (i = 0; i < n; i++)
+		put_pending_back(lane, items[i], "ready", 0);
 }
 
 static void
 record_pending(BcdLane *lane, BcdItem **items, int n)
 {
 	BcdItem   **done = palloc(sizeof(BcdItem *) * n);
+	BcdItem   **finished = palloc(sizeof(BcdItem *) * n);
 	int			ndone = 0;
+	int			nfinished = 0;
 	int			i;
 
 	for (i = 0; i < n; i++)
@@ -199,6 +197,8 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 				break;
 			case BCD_PENDING_DONE:
 				done[ndone++] = item;
+				if (!d->dropped)
+					finished[nfinished++] = item;
 				break;
 			case BCD_PENDING_WAIT:
 				put_pending_back(lane, item, "waiting", attempts + (d->outcome != BCD_NO_OUTCOME));
@@ -217,12 +217,16 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 				put_pending_back(lane, item, "review", attempts);
 				break;
 			case BCD_PENDING_READY:
-				put_pending_back(lane, item, "ready", attempts);
+				/* a row that was postponed was never claimed */
+				if (!d->postponed)
+					put_pending_back(lane, item, "ready", attempts);
 				break;
 		}
 	}
-	if (ndone > 0)
-		finish_pending(lane, done, ndone);
+	if (nfinished > 0)
+		finish_pending(lane, finished, nfinished);
+	if (ndone > 0 && bcd_pending_free_given_up(lane->feed->name, keys_of(done, ndone)))
+		lane->freed = lane->run->progressed = true;
 }
 
 /*

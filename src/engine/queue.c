@@ -25,12 +25,12 @@
 #include "tables/tally.h"
 
 /*
- * Claims up to limit ready rows of the lane's feed, in the caller's
- * transaction.  Returns them as items that are in no queue yet; the list is in
- * cxt.
+ * Selects up to limit ready rows of the lane's feed, which the caller claims
+ * with bcd_queue_take() in the same transaction.  Returns them as items that
+ * are in no queue yet; the list is in cxt.
  */
 List *
-bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
+bcd_queue_select(BcdLane *lane, int64 limit, MemoryContext cxt)
 {
 	const BcdFeed *feed = lane->feed;
 	List	   *items = NIL;
@@ -38,7 +38,7 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 	uint64		i;
 
 	bcd_plans_fit();
-	n = bcd_pending_claim(feed->name, feed->feed_id, feed->version, lane->cursor, limit);
+	n = bcd_pending_to_claim(feed->name, feed->feed_id, feed->version, lane->cursor, limit);
 	for (i = 0; i < n; i++)
 	{
 		BcdItem    *item = bcd_item_create(lane, bcd_pending_claimed_key(i));
@@ -57,11 +57,52 @@ bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt)
 		item->doubt = row.doubt;
 		item->in_doubt = row.doubt != NULL;
 		item->written_ms = row.written_ms;
+		item->tid = row.tid;
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);
 	}
 	return items;
+}
+
+/* Does a decision made during a claim leave nothing to be done for the row? */
+static bool
+is_done(const BcdItem *item)
+{
+	const BcdDecision *d = &item->decision;
+
+	return d->made && d->leaves && d->pending == BCD_PENDING_DONE && item->aside == NULL;
+}
+
+/*
+ * Claims the rows of items that are decided on: those that need nothing leave
+ * bcdelta.pending, those that are postponed stay ready, and the others are in
+ * flight.  Changes that are folded before this would be lost, since they do
+ * not show in rows that are ready already.
+ */
+void
+bcd_queue_take(List *items)
+{
+	ItemPointerData *taken = palloc(sizeof(ItemPointerData) * list_length(items));
+	ItemPointerData *dropped = palloc(sizeof(ItemPointerData) * list_length(items));
+	int			ntaken = 0;
+	int			ndropped = 0;
+	ListCell   *lc;
+
+	foreach(lc, items)
+	{
+		BcdItem    *item = lfirst(lc);
+
+		item->decision.dropped = is_done(item);
+		if (item->decision.dropped)
+			dropped[ndropped++] = item->tid;
+		else if (!item->decision.postponed)
+			taken[ntaken++] = item->tid;
+	}
+	if (ndropped > 0)
+		bcd_pending_drop(dropped, ndropped);
+	if (ntaken > 0)
+		bcd_pending_take(taken, ntaken);
 }
 
 /* Called when a claim is committed: the next one starts behind this key. */

@@ -7,7 +7,8 @@
 
 #include "engine/engine.h"
 
-extern List *bcd_queue_claim(BcdLane *lane, int64 limit, MemoryContext cxt);
+extern List *bcd_queue_select(BcdLane *lane, int64 limit, MemoryContext cxt);
+extern void bcd_queue_take(List *items);
 extern void bcd_queue_claimed(BcdLane *lane, const char *last_key);
 extern List *bcd_queue_links(BcdLane *lane, bool sample, int64 limit, MemoryContext cxt);
 extern void bcd_queue_link_of(BcdLane *lane, BcdItem *item);

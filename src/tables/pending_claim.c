@@ -4,7 +4,8 @@
  *
  * Only the worker writes to pending, so no other session's lock stands in its
  * way. A claim commits the rows as in_flight before the first request for them
- * is sent; a later transaction commits the outcome. Rows found in_flight when
+ * is sent; a later transaction commits the outcome. Rows that turn out to need
+ * nothing are deleted by the claim itself, and are never in flight. Rows found in_flight when
  * the worker starts may or may not have reached the store, so what the store
  * holds of them is forgotten and they become ready again.
  */
@@ -20,40 +21,36 @@
 #include "tables/pending_claim.h"
 
 /*
- * Claims rows in the order of their keys, each time starting after the last
+ * Selects rows in the order of their keys, each time starting after the last
  * key, so that no claim has to step over the dead index entries left by
  * earlier ones. A feed that was paused or altered meanwhile has nothing to
- * claim. An intent that names only facets other than the first is dropped,
- * because the link already says what those requests may have done. Rows and
- * their links are found one by one, so that the plan fits tables of any size. Of
- * a record that may have been created, it is remembered what it was sent with.
+ * claim. Rows and their links are found one by one, so that the plan fits
+ * tables of any size. Of a record that may have been created, it is remembered
+ * what it was sent with.
  */
 static BcdStatement claim = {
 	"WITH c AS ("
-	"  SELECT ctid AS tid FROM bcdelta.pending"
+	"  SELECT ctid AS tid, key, attempts, intent FROM bcdelta.pending"
 	"  WHERE state = 'ready' AND feed = $1 AND " BCD_BEHIND_KEY
 	"  AND EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.state = 'active'"
 	"   AND f.feed_id = $4 AND f.version = $5)"
-	"  ORDER BY key LIMIT $3),"
-	" u AS ("
-	"  UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
-	"  trouble = NULL, early_at = NULL, intent = CASE WHEN p.intent ? '' THEN p.intent END"
-	"  WHERE p.ctid = ANY (ARRAY(SELECT tid FROM c))"
-	"  RETURNING p.key, p.attempts, p.intent -> '' AS lost_create, nullif(p.intent - '', '{}') AS sent)"
-	" SELECT u.key, u.attempts, l.store_id, l.payload, u.lost_create,"
-	"  CASE WHEN l.key IS NULL THEN u.sent ELSE l.remembered END, l.aside, l.address, l.doubt,"
-	"  (extract(epoch FROM clock_timestamp() - greatest(l.pushed_at, (l.doubt ->> 'at')::timestamptz)) * 1000)::int8 FROM u LEFT JOIN LATERAL ("
-	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.aside, o.address, o.doubt, o.pushed_at FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = u.key LIMIT 1) AS l ON true"
-	" ORDER BY u.key",
+	"  ORDER BY key LIMIT $3)"
+	" SELECT c.key, c.attempts, l.store_id, l.payload, c.intent -> '',"
+	"  CASE WHEN l.key IS NULL THEN nullif(c.intent - '', '{}') ELSE l.remembered END, l.aside, l.address, l.doubt,"
+	"  (extract(epoch FROM clock_timestamp() - greatest(l.pushed_at, (l.doubt ->> 'at')::timestamptz)) * 1000)::int8, c.tid"
+	" FROM c LEFT JOIN LATERAL ("
+	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.aside, o.address, o.doubt, o.pushed_at FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = c.key LIMIT 1) AS l ON true"
+	" ORDER BY c.key",
 	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
 };
 
 /*
- * Claims up to limit ready rows of a feed, if it still has this version, that
- * follow a key (NULL: from the start); returns their number.
+ * Selects up to limit ready rows of a feed, if it still has this version, that
+ * follow a key (NULL: from the start), to be claimed or deleted in the same
+ * transaction; returns their number.
  */
 uint64
-bcd_pending_claim(const char *feed, int32 feed_id, int32 version, const char *after, int64 limit)
+bcd_pending_to_claim(const char *feed, int32 feed_id, int32 version, const char *after, int64 limit)
 {
 	Datum		args[5];
 	char		nulls[] = "     ";
@@ -64,6 +61,52 @@ bcd_pending_claim(const char *feed, int32 feed_id, int32 version, const char *af
 	args[3] = Int32GetDatum(feed_id);
 	args[4] = Int32GetDatum(version);
 	return bcd_select(&claim, args, nulls);
+}
+
+/*
+ * An intent that names only facets other than the first is dropped, because
+ * the link already says what those requests may have done.
+ */
+static BcdStatement take = {
+	"UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
+	" trouble = NULL, early_at = NULL, intent = CASE WHEN p.intent ? '' THEN p.intent END"
+	" WHERE p.ctid = ANY ($1)",
+	1, {TIDARRAYOID}
+};
+
+/* Returns an array of tids; see bcd_array(). */
+static Datum
+tid_array(const ItemPointerData *rows, int n)
+{
+	Datum	   *tids = palloc(sizeof(Datum) * n);
+	int			i;
+
+	for (i = 0; i < n; i++)
+		tids[i] = PointerGetDatum(&rows[i]);
+	return bcd_array(TIDOID, tids, NULL, n);
+}
+
+/* Claims rows that were selected in this transaction. */
+void
+bcd_pending_take(const ItemPointerData *rows, int n)
+{
+	Datum		arg = tid_array(rows, n);
+
+	(void) bcd_execute(&take, &arg, NULL);
+}
+
+static BcdStatement drop = {
+	"DELETE FROM bcdelta.pending WHERE ctid = ANY ($1)",
+	1, {TIDARRAYOID}
+};
+
+/* Deletes rows that were selected in this transaction: they need nothing. */
+void
+bcd_pending_drop(const ItemPointerData *rows, int n)
+{
+	Datum		arg = tid_array(rows, n);
+
+	(void) bcd_execute(&drop, &arg, NULL);
 }
 
 /*
@@ -92,6 +135,7 @@ bcd_pending_claimed(uint64 i, BcdClaimed *row)
 	row->written_ms = bcd_column_int64(i, 10, &isnull);
 	if (isnull)
 		row->written_ms = PG_INT64_MAX;
+	row->tid = *(ItemPointer) DatumGetPointer(bcd_column_datum(i, 11, &isnull));
 }
 
 static BcdStatement release = {

@@ -5,9 +5,10 @@
 #ifndef BCD_TABLE_PENDING_CLAIM_H
 #define BCD_TABLE_PENDING_CLAIM_H
 
+#include "storage/itemptr.h"
 #include "utils/jsonb.h"
 
-/* A claimed row, with its link if it has one */
+/* A row to claim, with its link if it has one */
 typedef struct BcdClaimed
 {
 	int			attempts;
@@ -19,12 +20,16 @@ typedef struct BcdClaimed
 	Jsonb	   *aside;
 	Jsonb	   *doubt;
 	int64		written_ms;		/* time since the last write of its record */
+	ItemPointerData tid;
 } BcdClaimed;
 
-extern uint64 bcd_pending_claim(const char *feed, int32 feed_id, int32 version, const char *after,
-								int64 limit);
+extern uint64 bcd_pending_to_claim(const char *feed, int32 feed_id, int32 version, const char *after,
+								   int64 limit);
 extern char *bcd_pending_claimed_key(uint64 i);
 extern void bcd_pending_claimed(uint64 i, BcdClaimed *row);
+
+extern void bcd_pending_take(const ItemPointerData *rows, int n);
+extern void bcd_pending_drop(const ItemPointerData *rows, int n);
 
 extern void bcd_pending_release(Datum feeds);
 extern void bcd_pending_recover(Datum feeds);

@@ -248,6 +248,12 @@ hold_back_moving(BcdLane *lane, List *items)
 
 		if (item->decision.postponed || !bcd_moves_exist(feed_id, item->key))
 			continue;
+		if (item->decision.dropped)
+		{
+			/* it is marked again when its link has moved */
+			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+			continue;
+		}
 		memset(&item->decision, 0, sizeof(item->decision));
 		item->moving = true;
 		if (!bcd_look_for_lost_create(item))
@@ -275,7 +281,7 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	 * links
 	 */
 	bcd_fold_now();
-	items = bcd_queue_claim(lane, limit, cxt);
+	items = bcd_queue_select(lane, limit, cxt);
 	bcd_tx_look_again();
 	foreach(lc, items)
 	{
@@ -291,7 +297,10 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 			decide_claimed(item);
 	}
 	if (items != NIL)
+	{
+		bcd_queue_take(items);
 		hold_back_moving(lane, items);
+	}
 	return items;
 }
 
