@@ -30,9 +30,9 @@ UPDATE bcdelta.pending SET intent = pg_catalog.jsonb_build_object('', sought) WH
 DROP INDEX bcdelta.pending_sought;
 ALTER TABLE bcdelta.pending DROP sought;
 ALTER TABLE bcdelta.pending DROP CONSTRAINT pending_trouble_check;
-CREATE INDEX pending_intent ON bcdelta.pending (feed, key) WHERE intent IS NOT NULL;
+CREATE INDEX pending_intent ON bcdelta.pending (feed, key) WHERE intent ? '';
 COMMENT ON COLUMN bcdelta.pending.intent IS
-'for each part of the record, what a request without a known outcome may have done; '''': the natural key under which it may have created the record';
+'for each part of the record, what a request without a known outcome may have done; fields: the fields that it may have updated, long values as null; '''': the natural key under which it may have created the record';
 
 CREATE FUNCTION bcdelta.is_outcome(word text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_is_outcome';

@@ -165,7 +165,7 @@ CREATE INDEX pending_deferred_row ON bcdelta.pending (feed, key) WHERE state = '
 CREATE INDEX pending_given_up ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'failed';
 CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
 CREATE INDEX pending_changed_at ON bcdelta.pending (feed, changed_at) WHERE state <> 'in_flight';
-CREATE INDEX pending_intent ON bcdelta.pending (feed, key) WHERE intent IS NOT NULL;
+CREATE INDEX pending_intent ON bcdelta.pending (feed, key) WHERE intent ? '';
 COMMENT ON TABLE bcdelta.pending IS 'one row per source row that has to be pushed; written only by the worker';
 COMMENT ON COLUMN bcdelta.pending.state IS
 'ready: to be pushed; waiting: to be tried again at next_attempt_at; in_flight: a request may be in progress; deferred: refers to a row that is not in the store yet; failed: given up, see last_error; review: a person has to decide';
@@ -179,7 +179,7 @@ COMMENT ON COLUMN bcdelta.pending.waits_feed IS
 COMMENT ON COLUMN bcdelta.pending.waits_key IS
 'key of the row that this row waits for, because it refers to that row or takes its turn after it';
 COMMENT ON COLUMN bcdelta.pending.intent IS
-'for each part of the record, what a request without a known outcome may have done; '''': the natural key under which it may have created the record';
+'for each part of the record, what a request without a known outcome may have done; fields: the fields that it may have updated, long values as null; '''': the natural key under which it may have created the record';
 COMMENT ON COLUMN bcdelta.pending.trouble IS
 'the endpoint at which a waiting row met trouble (no reply, or a 5xx status), unless the row itself seems to be the cause';
 COMMENT ON COLUMN bcdelta.pending.early_at IS

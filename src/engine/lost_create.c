@@ -33,6 +33,7 @@
 #include "engine/facets.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
+#include "engine/unasked_edits.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/pending.h"
@@ -188,19 +189,19 @@ is_changed(const BcdItem *item, BcdStage stage)
 	(bcd_record_after(item).linked && item->lookup_reason != BCD_REASON_LOST_CREATE);
 
 	return !none && (d->unsent || d->lost_create || (over && item->lost_create && d->pending != BCD_PENDING_DONE) ||
-					 bcd_item_changes_intent(item, stage));
+					 bcd_item_changes_intent(item, stage) || bcd_changes_sent_fields(item, stage));
 }
 
 /* Returns the new pending.intent of an item; NULL: none. */
 static Jsonb *
-intent_of(const BcdItem *item)
+intent_of(const BcdItem *item, BcdStage stage)
 {
 	JsonbValue	key;
 
 	if (item->decision.unsent)
 		return bcd_payload_empty();
 	if (item->decision.lost_create == NULL)
-		return bcd_item_intent(item);
+		return bcd_changes_sent_fields(item, stage) ? bcd_sent_fields(item) : bcd_item_intent(item);
 	bcd_jsonb_value(item->decision.lost_create, &key);
 	return bcd_payload_set(bcd_nested_of(item, item->decision.body), "", &key);
 }
@@ -224,7 +225,7 @@ bcd_intents_record(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 
 		if (!is_changed(items[i], stage))
 			continue;
-		intent = intent_of(items[i]);
+		intent = intent_of(items[i], stage);
 		keys[rows] = CStringGetTextDatum(items[i]->key);
 		intents[rows] = JsonbPGetDatum(intent);
 		nulls[rows++] = intent == NULL;

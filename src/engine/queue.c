@@ -15,7 +15,9 @@
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/queue.h"
+#include "engine/unasked_edits.h"
 #include "payload/address.h"
+#include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link.h"
 #include "tables/link_write.h"
@@ -53,6 +55,7 @@ bcd_queue_select(BcdLane *lane, int64 limit, MemoryContext cxt)
 		item->known = bcd_known_at(feed->resource, row.address, row.payload);
 		item->lost_create = row.lost_create;
 		item->remembered = row.remembered;
+		item->sent = row.sent;
 		item->aside = row.aside;
 		item->doubt = row.doubt;
 		item->in_doubt = row.doubt != NULL;
@@ -74,6 +77,22 @@ is_done(const BcdItem *item)
 	return d->made && d->leaves && d->pending == BCD_PENDING_DONE && item->aside == NULL;
 }
 
+/* Adds a member to an object of intents; *state NULL: the first one. */
+static void
+push_intent(JsonbParseState **state, char *key, Jsonb *intent)
+{
+	JsonbValue	v;
+
+	if (*state == NULL)
+		(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	v.type = jbvString;
+	v.val.string.val = key;
+	v.val.string.len = strlen(key);
+	(void) pushJsonbValue(state, WJB_KEY, &v);
+	bcd_jsonb_value(intent, &v);
+	(void) pushJsonbValue(state, WJB_VALUE, &v);
+}
+
 /*
  * Claims the rows of items that are decided on: those that need nothing leave
  * bcdelta.pending, those that are postponed stay ready, and the others are in
@@ -85,6 +104,7 @@ bcd_queue_take(List *items)
 {
 	ItemPointerData *taken = palloc(sizeof(ItemPointerData) * list_length(items));
 	ItemPointerData *dropped = palloc(sizeof(ItemPointerData) * list_length(items));
+	JsonbParseState *intents = NULL;
 	int			ntaken = 0;
 	int			ndropped = 0;
 	ListCell   *lc;
@@ -92,17 +112,24 @@ bcd_queue_take(List *items)
 	foreach(lc, items)
 	{
 		BcdItem    *item = lfirst(lc);
+		Jsonb	   *intent;
 
 		item->decision.dropped = is_done(item);
 		if (item->decision.dropped)
 			dropped[ndropped++] = item->tid;
 		else if (!item->decision.postponed)
+		{
 			taken[ntaken++] = item->tid;
+			intent = bcd_sent_fields(item);
+			if (intent)
+				push_intent(&intents, item->key, intent);
+		}
 	}
 	if (ndropped > 0)
 		bcd_pending_drop(dropped, ndropped);
 	if (ntaken > 0)
-		bcd_pending_take(taken, ntaken);
+		bcd_pending_take(taken, ntaken,
+						 intents ? JsonbValueToJsonb(pushJsonbValue(&intents, WJB_END_OBJECT, NULL)) : NULL);
 }
 
 /* Called when a claim is committed: the next one starts behind this key. */

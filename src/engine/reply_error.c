@@ -60,8 +60,8 @@ bcd_reply_text(BcdJob *job, BcdItem *item)
 }
 
 /*
- * The request may or may not have been carried out.  An update is sent again
- * with every field; a create is preceded by a look-up.
+ * The request may or may not have been carried out.  Before an update is sent
+ * again, the record is read; a create is preceded by a look-up.
  */
 static void
 decide_trouble(BcdJob *job, BcdItem *item, char *text)

@@ -226,6 +226,8 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 		preview_new(feed, row.payload, p);
 	if (row.state == BCD_ROW_FOUND && p->tasks != NIL)
 		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload, &exchanges);
+	if (d.need == BCD_NEEDS_UPDATE && link.remembered && link.aside == NULL && feed->resource->id && p->error == NULL)
+		p->error = "the outcome of the last update is not known: the record is read first, and what only the store has changed is not sent";
 	if (d.exchanges)
 		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload, &exchanges);
 	if (d.exchanges && p->error && exchanges)

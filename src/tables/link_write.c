@@ -316,7 +316,8 @@ bcd_link_remove(const char *feed, const char *key)
 static BcdStatement forget_in_flight = {
 	"UPDATE bcdelta.link AS l SET" FORGET_SENT("p.intent", "CASE WHEN p.fields IS NULL THEN " WITHOUT_PAYLOAD("$3", "$6") " ELSE payload - p.fields END")
 	" FROM (SELECT feed, key, intent, CASE WHEN intent IS NOT NULL AND NOT intent ? '' THEN"
-	"   ARRAY(SELECT n.field FROM unnest($4, $5) AS n(facet, field) WHERE intent ? n.facet) END AS fields"
+	"   ARRAY(SELECT n.field FROM unnest($4, $5) AS n(facet, field) WHERE intent ? n.facet"
+	"    UNION ALL SELECT jsonb_object_keys(intent -> 'fields')) END AS fields"
 	"  FROM bcdelta.pending"
 	"  WHERE state = 'in_flight' AND ($1 IS NULL OR feed = ANY ($1)) OFFSET 0) AS p"
 	" CROSS JOIN LATERAL (SELECT f.feed FROM bcdelta.feed AS f WHERE f.feed = p.feed AND f.resource = $2 LIMIT 1) AS f"
@@ -350,8 +351,8 @@ facet_fields(const BcdResource *r, Datum *facets, Datum *fields)
 /*
  * For rows of these feeds (text[]; 0: all feeds) that are marked as in flight,
  * forgets what the store holds, because a request may or may not have been
- * carried out. If the intent of a row names only some facets, only those are
- * forgotten.
+ * carried out. If the intent of a row names only some facets, or the fields of
+ * an update, only those are forgotten.
  */
 void
 bcd_links_forget_in_flight(Datum feeds, const BcdResource *resource)

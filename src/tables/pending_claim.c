@@ -36,8 +36,8 @@ static BcdStatement claim = {
 	"   AND f.feed_id = $4 AND f.version = $5)"
 	"  ORDER BY key LIMIT $3)"
 	" SELECT c.key, c.attempts, l.store_id, l.payload, c.intent -> '',"
-	"  CASE WHEN l.key IS NULL THEN nullif(c.intent - '', '{}') ELSE l.remembered END, l.aside, l.address, l.doubt,"
-	"  (extract(epoch FROM clock_timestamp() - greatest(l.pushed_at, (l.doubt ->> 'at')::timestamptz)) * 1000)::int8, c.tid"
+	"  CASE WHEN l.key IS NULL THEN nullif(c.intent - '' - 'fields', '{}') ELSE l.remembered END, l.aside, l.address, l.doubt,"
+	"  (extract(epoch FROM clock_timestamp() - greatest(l.pushed_at, (l.doubt ->> 'at')::timestamptz)) * 1000)::int8, c.tid, c.intent -> 'fields'"
 	" FROM c LEFT JOIN LATERAL ("
 	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.aside, o.address, o.doubt, o.pushed_at FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = c.key LIMIT 1) AS l ON true"
 	" ORDER BY c.key",
@@ -63,17 +63,6 @@ bcd_pending_to_claim(const char *feed, int32 feed_id, int32 version, const char 
 	return bcd_select(&claim, args, nulls);
 }
 
-/*
- * An intent that names only facets other than the first is dropped, because
- * the link already says what those requests may have done.
- */
-static BcdStatement take = {
-	"UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
-	" trouble = NULL, early_at = NULL, intent = CASE WHEN p.intent ? '' THEN p.intent END"
-	" WHERE p.ctid = ANY ($1)",
-	1, {TIDARRAYOID}
-};
-
 /* Returns an array of tids; see bcd_array(). */
 static Datum
 tid_array(const ItemPointerData *rows, int n)
@@ -86,13 +75,32 @@ tid_array(const ItemPointerData *rows, int n)
 	return bcd_array(TIDOID, tids, NULL, n);
 }
 
-/* Claims rows that were selected in this transaction. */
-void
-bcd_pending_take(const ItemPointerData *rows, int n)
-{
-	Datum		arg = tid_array(rows, n);
+/*
+ * An intent that names only facets other than the first is dropped, because
+ * the link already says what those requests may have done. What an update may
+ * have done is kept until the record has been read.
+ */
+static BcdStatement take = {
+	"UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
+	" trouble = NULL, early_at = NULL,"
+	" intent = CASE WHEN p.intent ? '' THEN p.intent WHEN $2 ? p.key THEN $2 -> p.key WHEN p.intent ? 'fields' THEN p.intent END"
+	" WHERE p.ctid = ANY ($1)",
+	2, {TIDARRAYOID, JSONBOID}
+};
 
-	(void) bcd_execute(&take, &arg, NULL);
+/*
+ * Claims rows that were selected in this transaction. intents has the new
+ * intent of some of them, by key; NULL: of none.
+ */
+void
+bcd_pending_take(const ItemPointerData *rows, int n, Jsonb *intents)
+{
+	char		nulls[] = "  ";
+	Datum		args[2];
+
+	args[0] = tid_array(rows, n);
+	args[1] = bcd_jsonb_or_null(intents, &nulls[1]);
+	(void) bcd_execute(&take, args, nulls);
 }
 
 static BcdStatement drop = {
@@ -135,6 +143,7 @@ bcd_pending_claimed(uint64 i, BcdClaimed *row)
 	row->written_ms = bcd_column_int64(i, 10, &isnull);
 	if (isnull)
 		row->written_ms = PG_INT64_MAX;
+	row->sent = bcd_column_jsonb(i, 12);
 	row->tid = *(ItemPointer) DatumGetPointer(bcd_column_datum(i, 11, &isnull));
 }
 

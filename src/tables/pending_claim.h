@@ -17,6 +17,7 @@ typedef struct BcdClaimed
 	char	   *address;		/* NULL: not linked */
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
+	Jsonb	   *sent;			/* by an update whose outcome is not known */
 	Jsonb	   *aside;
 	Jsonb	   *doubt;
 	int64		written_ms;		/* time since the last write of its record */
@@ -28,7 +29,7 @@ extern uint64 bcd_pending_to_claim(const char *feed, int32 feed_id, int32 versio
 extern char *bcd_pending_claimed_key(uint64 i);
 extern void bcd_pending_claimed(uint64 i, BcdClaimed *row);
 
-extern void bcd_pending_take(const ItemPointerData *rows, int n);
+extern void bcd_pending_take(const ItemPointerData *rows, int n, Jsonb *intents);
 extern void bcd_pending_drop(const ItemPointerData *rows, int n);
 
 extern void bcd_pending_release(Datum feeds);

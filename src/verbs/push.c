@@ -29,6 +29,7 @@
 #include "engine/queue.h"
 #include "engine/replace.h"
 #include "engine/reply_error.h"
+#include "engine/unasked_edits.h"
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
 #include "feed/feed.h"
@@ -222,6 +223,8 @@ decide_claimed(BcdItem *item)
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
 	if (bcd_adjust_claimed(item, &d))
 		;						/* its record is read first */
+	else if (d.need == BCD_NEEDS_UPDATE && bcd_fate_is_unknown(item))
+		bcd_decide_stage(item, BCD_READ);
 	else if ((row.state != BCD_ROW_MISSING && d.need != BCD_NEEDS_RECORD) || !bcd_look_for_lost_create(item))
 		decide_difference(item, &d);
 	MemoryContextSwitchTo(old);
@@ -469,7 +472,7 @@ push_read(BcdItem *item, const cJSON *record)
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	bcd_decide_record(item)->known = bcd_item_known_read(item, record);
+	bcd_decide_record(item)->known = bcd_without_edits(item, bcd_item_known_read(item, record), record);
 	bcd_decide_record(item)->unsure = false;
 	MemoryContextSwitchTo(old);
 	if (item->refusal)

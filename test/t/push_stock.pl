@@ -120,7 +120,7 @@ subtest 'a crash between the two requests of a row sends only the missing one' =
 		$store->release;
 		$shop->clear;
 		$shop->push;
-		is_deeply(requests(), [$ABSOLUTE], "processed $process: only the stock is sent again");
+		is_deeply(requests(), $process eq 'now' ? [] : [$ABSOLUTE], "processed $process: only the stock is sent again, unless the store has it");
 		agrees("a crash, processed $process");
 	}
 };

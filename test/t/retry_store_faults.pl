@@ -76,7 +76,7 @@ subtest 'a create whose reply was lost is looked up before it is repeated' => su
 	is($shop->last_run->{created} + $shop->last_run->{linked}, scalar @kinds, 'created or found');
 };
 
-subtest 'an update whose reply was lost is sent again with every field' => sub {
+subtest 'an update whose reply was lost arrives' => sub {
 	$shop->sql("INSERT INTO makers SELECT 'M-' || i, 'Maker ' || i FROM generate_series(10, 9 + " . @kinds . ') AS i');
 	$shop->push;
 	$shop->sql("UPDATE makers SET name = name || ', new'");

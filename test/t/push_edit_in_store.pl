@@ -1,0 +1,115 @@
+# People edit records in the store: what they change, and the source does not,
+# stays, even if a reply was lost or the worker was killed.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('edits', store => { args => [ '--quota', 100000 ] });
+my $store = $shop->store;
+
+$shop->sql(<<'EOC');
+CREATE TABLE item (id int PRIMARY KEY, price numeric NOT NULL, title text NOT NULL, body text, stock int NOT NULL DEFAULT 5);
+SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "''S'' || id", "name": "title", "price": "price", "description": "body",
+	"inventory_level": "stock", "inventory_tracking": "''product''", "type": "''physical''", "weight": "1"}');
+INSERT INTO item SELECT g, 10, 'Item ' || g, repeat('text ', 100) || g FROM generate_series(1, 12) AS g;
+EOC
+is($shop->push->{created}, 12, 'pushed');
+
+sub record
+{
+	my ($key) = @_;
+	my $id = $shop->id('item', $key);
+	my ($record) = grep { $_->{id} == $id } @{ $store->state('products') };
+	return { map { $_ => $record->{$_} } qw(name price description) };
+}
+
+# Kills the worker while a request is under way, edits a record, and pushes.
+sub crash_and_push
+{
+	my ($process, $sql, $key, $edit, $more) = @_;
+	$store->hold({ match => { method => 'PUT', path => '^/catalog/products$' }, process => $process });
+	$shop->sql($sql);
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	kill_worker($shop->node, 'shop', 'KILL');
+	$push->finish;
+	$store->edit('product', $shop->id('item', $key), $edit);
+	$shop->sql($more) if $more;
+	$store->release;
+	$shop->clear;
+	$shop->push;
+	is_deeply($shop->pending, {}, "request done $process: nothing is pending");
+	return;
+}
+
+subtest 'an edit of a field that the row has not changed survives a crash' => sub {
+	foreach my $process (qw(never now))
+	{
+		my $key = $process eq 'never' ? 1 : 2;
+		crash_and_push($process, "UPDATE item SET price = 20 WHERE id = $key", $key, { name => "Better name $key", description => 'By the agency' });
+		is_deeply(record($key), { name => "Better name $key", price => 20, description => 'By the agency' }, "request done $process: it stays");
+	}
+};
+
+subtest 'a field that the row has changed is written nevertheless' => sub {
+	foreach my $process (qw(never now))
+	{
+		my $key = $process eq 'never' ? 3 : 4;
+		crash_and_push($process, "UPDATE item SET price = 20 WHERE id = $key", $key, { price => 15 });
+		is(record($key)->{price}, 20, "request done $process: the source wins");
+	}
+};
+
+subtest 'a row that was changed back after a crash has its value, and an edit of that field stays' => sub {
+	foreach my $process (qw(never now))
+	{
+		my $key = $process eq 'never' ? 5 : 6;
+		crash_and_push($process, "UPDATE item SET price = 20, body = body || ' more' WHERE id = $key", $key, { name => "Edited $key" },
+			"UPDATE item SET price = 10, body = replace(body, ' more', '') WHERE id = $key");
+		is(record($key)->{price}, 10, "request done $process: what we wrote is undone");
+		unlike(record($key)->{description}, qr/more/, 'long values, too');
+		$key += 2;
+		crash_and_push($process, "UPDATE item SET price = 20 WHERE id = $key", $key, { price => 17 }, "UPDATE item SET price = 10 WHERE id = $key");
+		is(record($key)->{price}, 17, "request done $process: the edit stays");
+	}
+};
+
+subtest 'the same after a reply that was lost' => sub {
+	foreach my $lost (qw(before after))
+	{
+		my $key = $lost eq 'before' ? 9 : 10;
+		$store->fault({ times => 1, do => { lose => $lost }, match => { method => 'PUT' } });
+		$shop->sql("UPDATE item SET price = 30 WHERE id = $key");
+		my $pushing = $shop->start;
+		$shop->wait_for("SELECT state = 'waiting' FROM bcdelta.pending WHERE key = '$key'");
+		$store->edit('product', $shop->id('item', $key), { name => "Renamed $key" });
+		$pushing->finish;
+		$store->unfault;
+		$shop->push;
+		is_deeply([ @{ record($key) }{qw(name price)} ], [ "Renamed $key", 30 ], "lost $lost: the edit stays, the change arrives");
+	}
+};
+
+subtest 'only what was under way is read again after a crash' => sub {
+	$store->hold({ match => { method => 'PUT', path => '^/catalog/products$' }, process => 'never' });
+	$shop->sql('UPDATE item SET price = 40 WHERE id IN (11, 12)');
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	is($shop->sql(q(SELECT string_agg(intent::text, ' ' ORDER BY key) FROM bcdelta.pending)),
+		'{"fields": {"price": 40}} {"fields": {"price": 40}}', 'what is under way is noted');
+	kill_worker($shop->node, 'shop', 'KILL');
+	$push->finish;
+	$store->release;
+	$shop->clear;
+	$shop->push;
+	is_deeply([ map { "$_->{method} $_->{path}" } $store->journal ], [ 'GET /catalog/products', 'PUT /catalog/products' ], 'one read, one write');
+	my ($put) = $shop->writes;
+	is_deeply([ map { join ',', sort keys %$_ } @{ $put->{body} } ], [ 'id,price', 'id,price' ], 'of nothing but the price');
+};
+
+is_deeply($store->violations, {}, 'no rule of the API was broken');
+done_testing();
