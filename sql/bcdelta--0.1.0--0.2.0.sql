@@ -141,3 +141,51 @@ CREATE FUNCTION bcdelta.repair(run_id bigint) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_repair';
 COMMENT ON FUNCTION bcdelta.repair(bigint) IS
 'marks the rows in which a verify found differences, so that the next push corrects the store; returns their number';
+
+CREATE TABLE bcdelta.adjustment (
+	adjustment_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	feed text NOT NULL,
+	key text NOT NULL,
+	field text NOT NULL,
+	value jsonb,
+	source_value jsonb,
+	until text NOT NULL CHECK (until IN ('always', 'source changes', 'time')),
+	ends_at timestamptz CHECK ((ends_at IS NOT NULL) = (until = 'time')),
+	reason text NOT NULL,
+	by_role text NOT NULL,
+	made_at timestamptz NOT NULL DEFAULT now(),
+	state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'broken', 'ended')),
+	asked boolean NOT NULL DEFAULT false
+);
+CREATE UNIQUE INDEX adjustment_field ON bcdelta.adjustment (feed, key, field) WHERE state <> 'ended';
+CREATE INDEX adjustment_key ON bcdelta.adjustment (feed, key);
+CREATE INDEX adjustment_unread ON bcdelta.adjustment (adjustment_id) WHERE state <> 'ended' AND value IS NULL AND NOT asked;
+CREATE INDEX adjustment_ends_at ON bcdelta.adjustment (ends_at) WHERE state <> 'ended' AND ends_at IS NOT NULL;
+COMMENT ON TABLE bcdelta.adjustment IS
+'values of the store that are meant: no run overwrites them, and verify reports when the store has another one; written by adjust()';
+COMMENT ON COLUMN bcdelta.adjustment.value IS
+'the value that the store is to keep, as in its record; null: it has not been read yet';
+COMMENT ON COLUMN bcdelta.adjustment.source_value IS
+'the value that the mapping gave when the adjustment was made; null: none';
+COMMENT ON COLUMN bcdelta.adjustment.until IS
+'always: until unadjust(); source changes: until the source has another value than source_value; time: until ends_at';
+COMMENT ON COLUMN bcdelta.adjustment.ends_at IS 'when the adjustment ends by itself; null: at no particular time';
+COMMENT ON COLUMN bcdelta.adjustment.reason IS 'why, in the words of the person who made it';
+COMMENT ON COLUMN bcdelta.adjustment.by_role IS 'the name of the role that made it; it may have been dropped since';
+COMMENT ON COLUMN bcdelta.adjustment.state IS
+'active; broken: the store was last seen with another value, which nobody overwrites either; ended: the source''s values are written again';
+COMMENT ON COLUMN bcdelta.adjustment.asked IS 'the worker has requested a verify of the row, which reads the value';
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.adjustment', '');
+SELECT pg_catalog.pg_extension_config_dump(
+	pg_catalog.pg_get_serial_sequence('bcdelta.adjustment', 'adjustment_id')::pg_catalog.regclass, '');
+CREATE FUNCTION bcdelta.adjust(feed text, key text, field text, reason text, until text DEFAULT 'always') RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_adjust';
+COMMENT ON FUNCTION bcdelta.adjust(text, text, text, text, text) IS
+'declares that the store''s present value of a field of a row is meant: always, until the source changes, or until a time; returns the number of the adjustment';
+
+CREATE FUNCTION bcdelta.unadjust(feed text, key text, field text, reason text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_unadjust';
+COMMENT ON FUNCTION bcdelta.unadjust(text, text, text, text) IS
+'ends the adjustment of a field; the next push writes the source''s value';
+COMMENT ON COLUMN bcdelta.discrepancy.kind IS
+'missing_in_store: a row without a record; missing_in_source: a record or a link without a row; different: a field differs; conflict: an adjusted field no longer has the declared value, which is pushed_value';

@@ -111,6 +111,7 @@ feed_of_row(const BcdFeedRow *row, MemoryContext cxt)
 	bcd_feed_options(row->options, feed->resource, &feed->options);
 	feed->options_json = row->options;
 	feed->merged = bcd_facet_bits(feed->resource, row->merged);
+	feed->adjusted = row->adjusted;
 	feed->owner = row->owner;
 	feed->owner_name = bcd_role_words(feed->owner);
 	feed->paused = strcmp(row->state, "paused") == 0;

@@ -81,6 +81,8 @@ typedef struct BcdFeed
 	uint32		merged;			/* bits of the facets that are written with
 								 * the record, because the store does not let
 								 * us write them on their own */
+	bool		adjusted;		/* fields of some rows may be adjusted: see
+								 * tables/adjustment.h */
 	Oid			owner;			/* exists after bcd_feed_load() */
 	char	   *owner_name;		/* for messages: see bcd_role_words() */
 	Datum		key_names;		/* name[] */

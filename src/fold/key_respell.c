@@ -25,6 +25,7 @@
 #include "feed/feed_lock.h"
 #include "feed/key.h"
 #include "fold/key_respell.h"
+#include "tables/adjustment.h"
 #include "tables/feed.h"
 #include "tables/link_move.h"
 #include "tables/move.h"
@@ -89,6 +90,7 @@ respell_portion(const BcdFeed *feed, List *keys)
 	old_keys = bcd_text_array(old);
 	new_keys = bcd_text_array(new);
 	bcd_links_respell(feed->name, old_keys, new_keys);
+	bcd_adjustments_respell(feed->name, old_keys, new_keys);
 	bcd_pending_respell(feed->name, old_keys, new_keys);
 	bcd_moves_respell(feed->name, old_keys, new_keys);
 }

@@ -23,6 +23,7 @@
 #include "functions/args.h"
 #include "functions/decided.h"
 #include "payload/payload.h"
+#include "tables/adjustment.h"
 #include "tables/feed_state.h"
 #include "tables/link.h"
 #include "tables/pending.h"
@@ -108,7 +109,10 @@ bcdelta_link_row(PG_FUNCTION_ARGS)
 	/* rows that refer to the previous record have to be written again */
 	before = bcd_link_id_but(feed->name, key, store_id);
 	if (before != 0)
+	{
 		bcd_note_referrers(feed, before);
+		(void) bcd_adjustments_delete(feed->name, key);
+	}
 	bcd_link_put(feed->name, key, store_id);
 	bcd_note_deferred(feed, key);
 	bcd_feed_settle_in(feed->name, feed->server_store);
@@ -129,6 +133,7 @@ unlink_row(const BcdFeed *feed, const char *key)
 	bcd_spi_begin(&rights);
 	check_not_in_flight(feed, key);
 	linked = bcd_link_delete(feed->name, key, &store_id);
+	(void) bcd_adjustments_delete(feed->name, key);
 	if (store_id != 0)
 		bcd_note_referrers(feed, store_id);
 	bcd_spi_end(&rights);
@@ -151,6 +156,7 @@ unlink_all(const BcdFeed *feed)
 						  feed->store, quote_literal_cstr(feed->name), feed->server_store);
 	bcd_spi_begin(&rights);
 	n = bcd_links_delete(feed->name);
+	(void) bcd_adjustments_delete(feed->name, NULL);
 	bcd_pending_reset(feed->name);
 	bcd_feed_forget_store(feed->name, reason);
 	bcd_spi_end(&rights);

@@ -36,6 +36,7 @@
 #include "functions/feed_clash.h"
 #include "resource/resource.h"
 #include "store/store.h"
+#include "tables/adjustment.h"
 #include "tables/dependency.h"
 #include "tables/feed.h"
 #include "tables/link.h"
@@ -229,6 +230,7 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	bcd_spi_begin(&rights);
 	/* in the same order in which the worker writes the tables */
 	links = bcd_links_delete(feed->name);
+	(void) bcd_adjustments_delete(feed->name, NULL);
 	pending = bcd_pending_delete(feed->name);
 	bcd_feed_row_delete(feed->name);
 	bcd_dependencies_delete(feed->name);

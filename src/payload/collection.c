@@ -38,9 +38,7 @@ bcd_payload_set_collection(Jsonb *payload, const char *name, Jsonb *collection)
 	JsonbValue	value;
 
 	if (collection == NULL)
-		return payload && bcd_payload_has(payload, name) ?
-			DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(payload), CStringGetTextDatum(name))) :
-			payload;
+		return bcd_payload_without(payload, name);
 	bcd_jsonb_value(collection, &value);
 	return bcd_payload_set(payload, name, &value);
 }

@@ -122,6 +122,15 @@ bcd_payload_text(Jsonb *payload, const char *field)
 	return field_value(payload, field, &v) && v.type != jbvNull ? bcd_value_text(&v) : NULL;
 }
 
+/* A field of a payload; NULL if it is missing. */
+Jsonb *
+bcd_payload_value(Jsonb *payload, const char *field)
+{
+	JsonbValue	v;
+
+	return field_value(payload, field, &v) ? JsonbValueToJsonb(&v) : NULL;
+}
+
 /* A field of a payload as an integer; 0 if it is missing or not a number. */
 int64
 bcd_payload_integer(Jsonb *payload, const char *field)
@@ -295,6 +304,25 @@ bcd_payload_from_json(const char *field, const cJSON *value)
 	payload = CStringGetDatum(psprintf("{\"%s\": %s}", field, json));
 	cJSON_free(json);
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, payload));
+}
+
+/* A payload without a field; NULL stays NULL. */
+Jsonb *
+bcd_payload_without(Jsonb *payload, const char *field)
+{
+	return payload && bcd_payload_has(payload, field) ?
+		DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(payload), CStringGetTextDatum(field))) :
+		payload;
+}
+
+/* A jsonb as text: strings without quotes, other values as JSON. */
+char *
+bcd_jsonb_text(Jsonb *jsonb)
+{
+	JsonbValue	v;
+
+	bcd_jsonb_value(jsonb, &v);
+	return bcd_value_text(&v);
 }
 
 /* base || over; either may be NULL. */

@@ -18,7 +18,8 @@ static BcdStatement select_feed = {
 	" owner::oid::int8, state, paused_reason, home, key, capture, filter, version::int8, key_types, store,"
 	" (SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 ORDER BY l.key LIMIT 1) IS NOT NULL OR"
 	" (SELECT p.key FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.intent IS NOT NULL AND p.intent ? '' ORDER BY p.key LIMIT 1) IS NOT NULL,"
-	" merged"
+	" merged,"
+	" (SELECT a.key FROM bcdelta.adjustment AS a WHERE a.feed = $1 AND a.state <> 'ended' ORDER BY a.key LIMIT 1) IS NOT NULL"
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };
@@ -63,6 +64,7 @@ bcd_feed_row_read(const char *feed, BcdFeedRow *row)
 	row->store = bcd_column_text(0, 18);
 	row->has_links = bcd_column_bool(0, 19);
 	row->merged = copied_array(0, 20);
+	row->adjusted = bcd_column_bool(0, 21);
 	return true;
 }
 
@@ -198,6 +200,19 @@ bcd_feed_set_key_types(const char *feed, Datum key_types)
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = key_types;
 	(void) bcd_execute(&put_key_types, args, NULL);
+}
+
+static BcdStatement count_version = {
+	"UPDATE bcdelta.feed SET version = version + 1 WHERE feed_id = $1", 1, {INT4OID}
+};
+
+/* Runs in progress read the feed again before they go on. */
+void
+bcd_feed_is_new_version(int32 feed_id)
+{
+	Datum		arg = Int32GetDatum(feed_id);
+
+	(void) bcd_execute(&count_version, &arg, NULL);
 }
 
 static BcdStatement select_current = {

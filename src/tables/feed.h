@@ -44,6 +44,7 @@ typedef struct BcdFeedRow
 	bool		has_links;		/* or may have created records that are not
 								 * linked yet */
 	Datum		merged;			/* text[] */
+	bool		adjusted;		/* fields of some rows may be adjusted */
 } BcdFeedRow;
 
 /* A feed to be created */
@@ -94,6 +95,7 @@ extern Jsonb *bcd_feed_definition(const char *feed);
 extern void bcd_feed_row_delete(const char *feed);
 extern void bcd_feed_set_key_types(const char *feed, Datum key_types);
 
+extern void bcd_feed_is_new_version(int32 feed_id);
 extern bool bcd_feed_is_current(int32 feed_id, int32 version);
 extern bool bcd_feed_is_altered(int32 feed_id, int32 version);
 extern char *bcd_feed_server(const char *feed);

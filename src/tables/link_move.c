@@ -12,10 +12,17 @@
 #include "tables/link_move.h"
 
 /*
- * Moves the links all at once: because of the sort, all links have left their
+ * Moves the links, and the adjustments of their rows, all at once: because of the sort, all links have left their
  * old keys before the first one takes its new key.
  */
 #define MOVE_LINKS \
+	" unadjusted AS (" \
+	"  DELETE FROM bcdelta.adjustment AS a USING m WHERE a.feed = m.feed AND a.key = m.moved_from" \
+	"  RETURNING a.adjustment_id, a.feed, m.key, a.field, a.value, a.source_value, a.until, a.ends_at, a.reason, a.by_role," \
+	"  a.made_at, a.state)," \
+	" adjusted AS (" \
+	"  INSERT INTO bcdelta.adjustment (adjustment_id, feed, key, field, value, source_value, until, ends_at, reason," \
+	"   by_role, made_at, state) OVERRIDING SYSTEM VALUE SELECT * FROM unadjusted ORDER BY key)," \
 	" gone AS (" \
 	"  DELETE FROM bcdelta.link AS l USING m WHERE l.feed = m.feed AND l.key = m.moved_from" \
 	"  RETURNING l.feed, m.key, l.store_id, l.address, l.payload, l.remembered, l.referred, l.pushed_at, l.aside, l.doubt)" \
@@ -136,6 +143,7 @@ static BcdStatement next_keys = {
 	"SELECT key FROM ("
 	SOME("key", "bcdelta.link WHERE feed = $1")
 	" UNION" SOME("key", "bcdelta.pending WHERE feed = $1 AND key <> '[null]'")
+	" UNION" SOME("key", "bcdelta.adjustment WHERE feed = $1")
 	" UNION" SOME("waits_key", "bcdelta.pending WHERE waits_feed = $1")
 	" UNION" SOME("key", "bcdelta.move WHERE feed_id = (SELECT feed_id FROM bcdelta.feed WHERE feed = $1)")
 	" UNION" SOME("moved_from", "bcdelta.move WHERE feed_id = (SELECT feed_id FROM bcdelta.feed WHERE feed = $1)")

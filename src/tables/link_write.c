@@ -277,6 +277,29 @@ bcd_link_forget_fields(const char *feed, const char *key, Datum fields, Jsonb *s
 	(void) bcd_execute(&forget_fields, args, sent ? NULL : "   n");
 }
 
+static BcdStatement know_field = {
+	"UPDATE bcdelta.link SET payload = CASE WHEN $4 IS NULL THEN payload - $3 ELSE payload || jsonb_build_object($3, $4) END"
+	" WHERE feed = $1 AND key = $2 AND payload IS NOT NULL",
+	4, {TEXTOID, TEXTOID, TEXTOID, JSONBOID}
+};
+
+/*
+ * Of a record whose contents are known, the store holds this value of a field;
+ * NULL: it is not known.
+ */
+void
+bcd_link_know_field(const char *feed, const char *key, const char *field, Jsonb *value)
+{
+	char		nulls[] = "    ";
+	Datum		args[4];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	args[2] = CStringGetTextDatum(field);
+	args[3] = bcd_jsonb_or_null(value, &nulls[3]);
+	(void) bcd_execute(&know_field, args, nulls);
+}
+
 static BcdStatement hide_link = {
 	"UPDATE bcdelta.link SET payload = coalesce(payload, '{}') || pg_catalog.jsonb_build_object($3, NULL)"
 	" WHERE feed = $1 AND key = $2",

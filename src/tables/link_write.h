@@ -25,6 +25,7 @@ typedef struct BcdLinkWrite
 extern void bcd_links_put(const char *feed, const BcdLinkWrite *links, int n, Datum references);
 extern void bcd_link_forget_fields(const char *feed, const char *key, Datum fields, Jsonb *sent);
 extern void bcd_link_forget_payload(const char *feed, const char *key, const BcdResource *resource);
+extern void bcd_link_know_field(const char *feed, const char *key, const char *field, Jsonb *value);
 extern void bcd_link_hide(const char *feed, const char *key, const char *hidden_by);
 extern void bcd_link_put_aside(const char *feed, const char *key, Jsonb *aside);
 extern void bcd_links_forget_in_flight(Datum feeds, const BcdResource *resource);

@@ -28,6 +28,7 @@
 #include "tables/discrepancy.h"
 #include "tables/pending.h"
 #include "tables/result.h"
+#include "verbs/verify_adjusted.h"
 #include "verbs/verify_record.h"
 
 /*
@@ -264,6 +265,32 @@ compare_dropped(const char *name, JsonbValue *value, void *arg)
 }
 
 /*
+ * Reports adjusted fields that no longer have the value that was declared,
+ * which is the pushed_value.  wanted is what the row wants without adjustments.
+ */
+static void
+report_broken(Comparison *c, Jsonb *wanted, List *broken)
+{
+	ListCell   *lc;
+
+	foreach(lc, broken)
+	{
+		BcdAdjustment *a = lfirst(lc);
+		const BcdResource *r = c->item->lane->feed->resource;
+		const BcdFacet *facet = bcd_resource_facet_of(r, bcd_resource_field(r, a->field));
+		BcdDiscrepancy difference = {.kind = "conflict",.field = a->field};
+
+		difference.facet = facet == r->facets ? NULL : facet->name;
+		difference.source_value = bcd_payload_text(wanted, a->field);
+		difference.store_value = bcd_json_text(cJSON_GetObjectItemCaseSensitive(c->record, a->field));
+		difference.pushed_value = bcd_jsonb_text(a->value);
+		report(c->item, &difference);
+		bcd_verify_broken(c->item, a);
+		c->differences++;
+	}
+}
+
+/*
  * Returns until when the store may not show recent writes to the facets that
  * differ, in monotonic ms.
  */
@@ -294,13 +321,16 @@ void
 bcd_verify_read(BcdItem *item, const cJSON *record)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
-	BcdRow		row = {BCD_ROW_FOUND, item->wanted};
+	BcdRow		row = {BCD_ROW_FOUND};
+	Jsonb	   *wanted = item->wanted;
+	List	   *adjusted;
 	Comparison	c = {item, record};
 	BcdDifference d;
 	const BcdField *fixed;
 	Jsonb	   *seen;
 	Jsonb	   *dropped;
 	int64		until;
+	List	   *broken;
 
 	if (record == NULL)
 	{
@@ -309,6 +339,8 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 			bcd_verify_missing(item->lane, item, "missing_in_store", NULL);
 		return;
 	}
+	adjusted = bcd_verify_adjusted(item, record);
+	row.payload = item->wanted;
 	seen = bcd_item_known_read(item, record);
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, seen, &d);
 	c.seen = seen;
@@ -316,13 +348,14 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 	if (until > bcd_now_ms())
 	{
 		MemoryContextSwitchTo(old);
+		item->wanted = wanted;
 		bcd_decide_stage(item, BCD_READ);
 		item->lane->run->wake_at = Max(item->lane->run->wake_at, until);
 		return;
 	}
 	item->decision.seen = true;
 	/* for a row that is gone, only check that the record is hidden */
-	dropped = item->gone ? NULL : bcd_item_dropped(item);
+	dropped = item->gone ? NULL : bcd_verify_unadjusted(bcd_item_dropped(item), adjusted);
 	fixed = d.need == BCD_NEEDS_MENDING ? bcd_fixed_difference(item->lane->feed->resource, item->wanted, seen) : NULL;
 	if ((d.need == BCD_NEEDS_MENDING && fixed == NULL) || d.need == BCD_NEEDS_READING)
 	{
@@ -338,12 +371,14 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 		compare_tasks(d.tasks, &c);
 		if (dropped)
 			bcd_payload_each(dropped, compare_dropped, &c);
+		broken = bcd_verify_watch(item, record, adjusted);
 		if (c.pending)
 			decide_deferred(item);
-		else if (c.differences == 0)
+		else if (c.differences == 0 && broken == NIL)
 			bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
 		else if (!look_again(item))
 		{
+			report_broken(&c, wanted, broken);
 			bcd_decide_record(item)->known = bcd_with_counted(item->lane->feed->resource, item->lane->feed->options_json, seen, item->known);
 			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
 			item->decision.conflicts = c.differences;

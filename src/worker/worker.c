@@ -51,6 +51,7 @@
 #include "tables/schedule.h"
 #include "tables/tally.h"
 #include "verbs/kinds.h"
+#include "worker/adjusted_due.h"
 #include "worker/call_serve.h"
 #include "worker/calls.h"
 #include "worker/schedule_due.h"
@@ -322,6 +323,7 @@ idle_work(int64 now)
 	bcd_feeds_halt();
 	bcd_disown();
 	blamed = blame_feed();
+	bcd_adjusted_due();
 	next_schedule = bcd_schedules_due(start_scheduled);
 	bcd_tx_commit();
 	if (blamed)

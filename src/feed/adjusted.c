@@ -1,0 +1,144 @@
+/*
+ * adjusted.c
+ *		Adjustments of a feed's rows: which fields can have one, and their
+ *		end.
+ *
+ * When an adjustment ends, the link is told what the store holds, as far as
+ * that is known, and the row is marked, so that the next push writes the
+ * source's value if it is another one.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "base/bcdelta.h"
+#include "capture/change.h"
+#include "feed/adjusted.h"
+#include "feed/feed.h"
+#include "payload/counted.h"
+#include "payload/payload.h"
+#include "payload/task.h"
+#include "resource/resource.h"
+#include "tables/adjustment.h"
+#include "tables/journal.h"
+#include "tables/link_write.h"
+
+/*
+ * Returns why a mapped field cannot be adjusted, in a sentence, or NULL.
+ */
+char *
+bcd_adjustable_flaw(const BcdFeed *feed, const char *name)
+{
+	const BcdResource *r = feed->resource;
+	const BcdField *field = bcd_resource_field(r, name);
+	const BcdFacet *facet = bcd_resource_facet_of(r, field);
+	const BcdFacet *counting = bcd_counting_facet(r, feed->options_json);
+	const char *key;
+	int			i;
+
+	if (field->flags & BCD_F_WRITE_ONLY)
+		return "The store does not tell its value.";
+	if (bcd_facet_is_placed(facet, feed->options_json))
+		return "The record does not show the value that an option has placed elsewhere.";
+	if (counting && strcmp(counting->changes_of, name) == 0)
+		return "The store is sent differences of it, because others change it, too.";
+	if (field->flags & (BCD_F_FIXED | BCD_F_PLACE))
+		return "It cannot be changed once the record exists.";
+	for (i = 0; r->id == NULL && (key = bcd_resource_key(r, i)) != NULL; i++)
+		if (strcmp(key, name) == 0)
+			return "It identifies the record.";
+	return NULL;
+}
+
+/* Returns an element of a collection as a reply has it, without its id. */
+static cJSON *
+element_value(const BcdRecords *records, const cJSON *got)
+{
+	cJSON	   *element = cJSON_CreateObject();
+	int			i;
+
+	for (i = 0; i < records->nfields; i++)
+	{
+		const cJSON *member = cJSON_GetObjectItemCaseSensitive(got, records->fields[i].name);
+
+		if (member && !(records->fields[i].flags & BCD_F_WRITE_ONLY))
+			cJSON_AddItemToObject(element, records->fields[i].name, cJSON_Duplicate(member, true));
+	}
+	return element;
+}
+
+/*
+ * Returns the value of a field of a record, as an adjustment declares it: of
+ * the elements of a collection, the fields that a mapping can have.
+ */
+Jsonb *
+bcd_adjusted_value(const BcdField *field, const cJSON *got)
+{
+	cJSON	   *value = got ? cJSON_Duplicate(got, true) : cJSON_CreateNull();
+	Jsonb	   *declared;
+	const cJSON *element;
+
+	if (BCD_IS_COLLECTION(field) && cJSON_IsArray(got))
+	{
+		cJSON_Delete(value);
+		value = cJSON_CreateArray();
+		cJSON_ArrayForEach(element, got)
+			cJSON_AddItemToArray(value, element_value(field->records, element));
+	}
+	declared = bcd_payload_value(bcd_payload_from_json(field->name, value), field->name);
+	cJSON_Delete(value);
+	return declared;
+}
+
+/*
+ * Has the source another value than when the adjustment was made, and does it
+ * end by that?  wanted is the payload of the row.
+ */
+bool
+bcd_adjustment_is_over(const BcdAdjustment *adjustment, Jsonb *wanted)
+{
+	JsonbValue	was;
+
+	if (!adjustment->while_source)
+		return false;
+	if (adjustment->source_value == NULL)
+		return bcd_payload_has(wanted, adjustment->field);
+	bcd_jsonb_value(adjustment->source_value, &was);
+	return !bcd_payload_same(bcd_payload_set(NULL, adjustment->field, &was), wanted, adjustment->field);
+}
+
+/* Makes the next push write the field of a row whose adjustment has ended. */
+void
+bcd_adjustment_ended(int32 feed_id, const BcdEndedAdjustment *ended)
+{
+	BcdChanges *changes = bcd_changes_begin(feed_id);
+
+	bcd_link_know_field(ended->feed, ended->key, ended->field, ended->value);
+	bcd_changes_add(changes, BCD_OP_CHANGE, cstring_to_text(ended->key));
+	bcd_changes_end(changes);
+}
+
+/*
+ * Ends the adjustments whose time has come, for the worker; returns their
+ * number.
+ */
+int
+bcd_adjustments_expire(void)
+{
+	List	   *due = bcd_adjustments_end_due();
+	ListCell   *lc;
+
+	foreach(lc, due)
+	{
+		BcdEndedAdjustment *ended = lfirst(lc);
+		Jsonb	   *detail = bcd_payload_set_integer(NULL, "adjustment_id", ended->id);
+		JsonbValue	field = {.type = jbvString};
+
+		field.val.string.val = ended->field;
+		field.val.string.len = strlen(ended->field);
+		bcd_adjustment_ended(ended->feed_id, ended);
+		bcd_journal_auto("unadjust", ended->feed, ended->key, "its time has come",
+						 bcd_payload_set(detail, "field", &field));
+	}
+	return list_length(due);
+}

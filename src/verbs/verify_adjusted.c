@@ -1,0 +1,106 @@
+/*
+ * verify_adjusted.c
+ *		Adjusted fields in a verify.
+ *
+ * An adjusted field that differs from the source is no difference, so the row
+ * is compared as if it wanted what the store has.  What is compared instead is
+ * the store's value with the one that was declared: if somebody has changed it
+ * since, the adjustment is broken, which is a discrepancy of kind conflict,
+ * with the declared value as pushed_value.  An adjustment whose value is not
+ * known yet gets it here.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "engine/engine.h"
+#include "feed/adjusted.h"
+#include "feed/feed.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
+#include "tables/adjustment.h"
+#include "tables/journal.h"
+#include "verbs/verify_adjusted.h"
+
+/*
+ * Makes the row want what the record has of its adjusted fields; returns the
+ * adjustments that count.  A collection is not wanted at all, since what is
+ * known of its elements depends on those that are wanted.
+ */
+List *
+bcd_verify_adjusted(BcdItem *item, const cJSON *record)
+{
+	const BcdFeed *feed = item->lane->feed;
+	Jsonb	   *wanted = item->wanted;
+	List	   *counts = NIL;
+	ListCell   *lc;
+
+	if (!feed->adjusted || wanted == NULL || item->gone)
+		return NIL;
+	foreach(lc, bcd_adjustments_of(feed->name, item->key))
+	{
+		BcdAdjustment *a = lfirst(lc);
+		const cJSON *got = cJSON_GetObjectItemCaseSensitive(record, a->field);
+		const BcdField *field = bcd_resource_field(feed->resource, a->field);
+
+		if (field == NULL || !bcd_feed_maps(feed, a->field) || bcd_adjustment_is_over(a, wanted))
+			continue;
+		counts = lappend(counts, a);
+		item->wanted = bcd_payload_without(item->wanted, a->field);
+		if (!bcd_payload_is_nothing(got) && !BCD_IS_COLLECTION(field))
+			item->wanted = bcd_payload_merge(item->wanted, bcd_payload_from_json(a->field, got));
+	}
+	return counts;
+}
+
+/* Returns the fields of a payload that are not adjusted. */
+Jsonb *
+bcd_verify_unadjusted(Jsonb *payload, List *adjusted)
+{
+	ListCell   *lc;
+
+	foreach(lc, adjusted)
+		payload = bcd_payload_without(payload, ((BcdAdjustment *) lfirst(lc))->field);
+	return payload;
+}
+
+/*
+ * Compares the record with what the adjustments declare; returns those that
+ * are broken.
+ */
+List *
+bcd_verify_watch(BcdItem *item, const cJSON *record, List *adjusted)
+{
+	List	   *broken = NIL;
+	ListCell   *lc;
+
+	foreach(lc, adjusted)
+	{
+		BcdAdjustment *a = lfirst(lc);
+		const BcdField *field = bcd_resource_field(item->lane->feed->resource, a->field);
+		const cJSON *got = cJSON_GetObjectItemCaseSensitive(record, a->field);
+		JsonbValue	declared;
+
+		if (a->value == NULL)
+		{
+			bcd_adjustment_read(a->id, bcd_adjusted_value(field, got));
+			continue;
+		}
+		bcd_jsonb_value(a->value, &declared);
+		if (!bcd_payload_agrees(field, &declared, got))
+			broken = lappend(broken, a);
+		else if (a->broken)
+			(void) bcd_adjustment_set_broken(a->id, false);
+	}
+	return broken;
+}
+
+/* An adjustment was reported as broken. */
+void
+bcd_verify_broken(const BcdItem *item, const BcdAdjustment *adjustment)
+{
+	if (bcd_adjustment_set_broken(adjustment->id, true))
+		(void) bcd_journal_auto("adjustment broken", item->lane->feed->name, item->key,
+								psprintf("the store has another value of field \"%s\" than was declared", adjustment->field),
+								bcd_payload_set_integer(NULL, "adjustment_id", adjustment->id));
+}

@@ -1,0 +1,105 @@
+# Adjustments: values of the store that are meant. They are no differences, but
+# they are watched.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('adjusted', store => { args => [ '--quota', 100000 ] }, server => { max_attempts => 2 },
+	node => { conf => "bcdelta.naptime = 1\n" });
+my $store = $shop->store;
+$shop->sql(<<'EOC');
+CREATE TABLE item (id int PRIMARY KEY, title text, price numeric, text text, props jsonb, days text[]);
+INSERT INTO item SELECT i, 'Item ' || i, i, '<p>Text ' || i || '</p>', '[{"name": "colour", "value": "red"}]', '{a,b}' FROM generate_series(1, 9) AS i;
+SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "''S'' || id", "name": "title", "price": "price", "description": "text",
+	"type": "''physical''", "weight": "1", "custom_fields": "props", "meta_keywords": "days"}');
+SELECT bcdelta.mark_all('item');
+EOC
+is($shop->push->{created}, 9, 'a shop');
+
+sub edit { my ($key, %set) = @_; return $store->edit('product', $shop->id('item', $key), \%set); }
+
+# Verifies; returns the differences, without the feed.
+sub differences { $shop->verify("feed => 'item'"); return [ map { s/^item\|//r } @{ $shop->discrepancies } ]; }
+
+sub adjust { my ($key, $field, $until) = @_; return $shop->sql("SELECT bcdelta.adjust('item', '$key', '$field', 'the agency', " . ($until ? "'$until'" : "'always'") . ')'); }
+
+sub adjustments
+{
+	return $shop->list("SELECT concat_ws('|', key, field, coalesce(value::text, '-'), state) FROM bcdelta.adjustment WHERE state <> 'ended' ORDER BY key, field");
+}
+
+subtest 'an adjusted field that differs from the source is no difference; its value is read at once' => sub {
+	edit(1, price => '0.99', description => '<p>Better text</p>', meta_keywords => [ 'b', 'c' ], name => 'Edited');
+	is_deeply(differences(), [ '1|different|description|<p>Text 1</p>|<p>Better text</p>', '1|different|meta_keywords|["a", "b"]|["b","c"]',
+		'1|different|name|Item 1|Edited', '1|different|price|1|0.99' ], 'four edits are found') or diag(explain($shop->discrepancies));
+	adjust(1, $_) foreach qw(price description meta_keywords);
+	$shop->wait_for('SELECT bool_and(value IS NOT NULL) FROM bcdelta.adjustment');
+	is_deeply(adjustments(), [ '1|description|"<p>Better text</p>"|active', '1|meta_keywords|["b", "c"]|active', '1|price|0.99|active' ], 'the values are read at once');
+	is_deeply(differences(), ['1|different|name|Item 1|Edited'], 'and are no longer reported');
+	edit(1, name => 'Item 1');
+	my $run = $shop->verify("feed => 'item'");
+	is_deeply([ @$run{qw(unchanged conflicts)} ], [ 9, 0 ], 'all agrees');
+};
+
+subtest 'an adjustment is broken when the store has another value, and whole again when it has the declared one' => sub {
+	edit(1, price => '0.89', description => "<P>Better text</P>\n");
+	is_deeply(differences(), ['1|conflict|price|1|0.89'], 'it is reported, HTML in another spelling is not');
+	is($shop->sql('SELECT pushed_value FROM bcdelta.discrepancy ORDER BY run_id DESC LIMIT 1'), '0.99', 'with the declared value');
+	is($shop->last_run->{unchanged}, 8, 'the row does not agree');
+	is_deeply([ grep { /price/ } @{ adjustments() } ], ['1|price|0.99|broken'], 'it is broken');
+	is_deeply(differences(), ['1|conflict|price|1|0.89'], 'it is reported again');
+	is($shop->sql("SELECT string_agg(concat_ws(' ', key, by_role), ',') FROM bcdelta.journal WHERE what = 'adjustment broken'"), '1', 'the journal says so once');
+	edit(1, price => 1);
+	is_deeply(differences(), ['1|conflict|price|1|1'], 'even if the store has the value of the source');
+	edit(1, price => '0.9900');
+	is_deeply(differences(), [], 'the declared value again');
+	is_deeply([ grep { /price/ } @{ adjustments() } ], ['1|price|0.99|active'], 'it is whole');
+};
+
+subtest 'an emptied field can be meant, and so can a collection' => sub {
+	edit(2, description => '', meta_keywords => []);
+	adjust(2, 'description');
+	adjust(2, 'meta_keywords');
+	adjust(2, 'custom_fields');
+	is_deeply(differences(), [], 'nothing differs');
+	is_deeply([ grep { /^2/ } @{ adjustments() } ],
+		[ '2|custom_fields|[{"name": "colour", "value": "red"}]|active', '2|description|""|active', '2|meta_keywords|[]|active' ], 'the values are read');
+	$shop->sql(q(UPDATE item SET props = '[{"name": "size", "value": "XL"}]', text = 'other', days = '{x}' WHERE id = 2));
+	$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.change');
+	$shop->sql("DELETE FROM bcdelta.pending");
+	is_deeply(differences(), [], 'whatever the source has');
+	edit(2, description => 'somebody else');
+	is_deeply(differences(), [ '2|conflict|description|other|somebody else' ], 'what somebody else has written is found');
+	edit(2, description => '');
+};
+
+subtest 'adjustments move with the key of their row' => sub {
+	adjust(3, 'price');
+	adjust(4, 'price');
+	adjust(4, 'name');
+	$shop->wait_for('SELECT bool_and(value IS NOT NULL) FROM bcdelta.adjustment');
+	$shop->sql('BEGIN; UPDATE item SET id = 33 WHERE id = 3; UPDATE item SET id = 3 WHERE id = 4; UPDATE item SET id = 4 WHERE id = 33; COMMIT; UPDATE item SET id = id + 20 WHERE id = 4');
+	$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.change');
+	is_deeply([ grep { /^(?:3|4|24)\|/ } @{ adjustments() } ], [ '24|price|3|active', '3|name|"Item 4"|active', '3|price|4|active' ], 'through an exchange and a change');
+};
+
+subtest 'an adjustment ends by itself at its time, or by unadjust; the next push writes the value of the source' => sub {
+	edit($_, price => 77, description => 'ours') foreach 6, 7;
+	adjust(6, 'price', $shop->sql("SELECT now() + interval '2 s'"));
+	adjust(6, 'description');
+	adjust(7, 'description');
+	$shop->wait_for("SELECT state = 'ended' FROM bcdelta.adjustment WHERE key = '6' AND field = 'price'");
+	$shop->sql("SELECT bcdelta.unadjust('item', '7', 'description')");
+	$shop->wait_for(q(SELECT array_agg(key ORDER BY key) = '{6,7}' FROM bcdelta.pending WHERE key IN ('6', '7')));
+	is($shop->sql("SELECT concat_ws('|', by_role, reason, detail->>'field') FROM bcdelta.journal WHERE key = '6' AND what = 'unadjust'"),
+		'its time has come|price', 'the journal says that nobody else has ended it');
+	$shop->push;
+	is_deeply([ map { my $r = $shop->record('products', $shop->id('item', $_)); "$r->{price} $r->{description}" } 6, 7 ],
+		[ '6 ours', '77 <p>Text 7</p>' ], 'what is no longer adjusted is written, and nothing else') if $ENV{PUSH};
+};
+
+done_testing();
