@@ -3,38 +3,50 @@
  *		Fields that hold ids of other records.
  *
  * A field holds one id, or an array of them, of one resource; or it is an object,
- * of which one member names the resource of the id in another one.
+ * or an array of objects, with such members. The resource of an id can be the
+ * one that another member of its object names. Elements of collections, which
+ * are records themselves, refer to nothing.
  */
 #include "postgres.h"
 
 #include "payload/reference.h"
 #include "resource/resource.h"
 
-/* The member of an object that holds an id, or NULL */
-static const BcdField *
-id_member(const BcdField *field)
+/* The members that may hold ids; or NULL */
+static const BcdRecords *
+members_of(const BcdField *field)
 {
-	const BcdRecords *records = field->type == BCD_OBJECT ? field->records : NULL;
-	int			i;
+	return BCD_IS_COLLECTION(field) || (field->flags & BCD_F_CHOICES) ? NULL : field->records;
+}
 
-	for (i = 0; records && i < records->nfields; i++)
-		if (records->fields[i].refers_by)
-			return &records->fields[i];
-	return NULL;
+/* May a member refer to records of a resource that another one names? */
+static bool
+may_be_named(const BcdRecords *records, const BcdField *id, const char *resource)
+{
+	const char *const *name = bcd_records_field(records, id->refers_by)->values;
+
+	for (; *name; name++)
+		if (resource ? strcmp(*name, resource) == 0 : bcd_resource_find(*name) != NULL)
+			return true;
+	return false;
 }
 
 /* May a field refer to records of a resource (NULL: of any)? */
 bool
 bcd_field_may_refer(const BcdField *field, const char *resource)
 {
-	const BcdField *id = id_member(field);
-	const char *const *name = id ? bcd_records_field(field->records, id->refers_by)->values : NULL;
+	const BcdRecords *records = members_of(field);
+	int			i;
 
 	if (field->refers_to)
 		return resource == NULL || strcmp(field->refers_to, resource) == 0;
-	for (; name && *name; name++)
-		if (resource ? strcmp(*name, resource) == 0 : bcd_resource_find(*name) != NULL)
+	for (i = 0; records && i < records->nfields; i++)
+	{
+		const BcdField *member = &records->fields[i];
+
+		if (member->refers_by ? may_be_named(records, member, resource) : bcd_field_may_refer(member, resource))
 			return true;
+	}
 	return false;
 }
 
@@ -49,16 +61,33 @@ member(JsonbContainer *object, const char *name)
 	return findJsonbValueFromContainer(object, JB_FOBJECT, &key);
 }
 
+/* Reads an id whose resource another member of its object names. */
 static void
-read_object(const BcdField *field, JsonbContainer *object, BcdReferenceReader reader, void *arg)
+read_named(const BcdField *id, JsonbContainer *object, BcdReferenceReader reader, void *arg)
 {
-	const BcdField *id = id_member(field);
-	JsonbValue *named = id ? member(object, id->refers_by) : NULL;
-	JsonbValue *value = named ? member(object, id->name) : NULL;
+	JsonbValue *named = member(object, id->refers_by);
+	JsonbValue *value = member(object, id->name);
 	char	   *resource = named && named->type == jbvString ? pnstrdup(named->val.string.val, named->val.string.len) : NULL;
 
 	if (value && resource && bcd_resource_find(resource))
 		reader(resource, value, arg);
+}
+
+static void
+read_object(const BcdRecords *records, JsonbContainer *object, BcdReferenceReader reader, void *arg)
+{
+	int			i;
+
+	for (i = 0; records && i < records->nfields; i++)
+	{
+		const BcdField *field = &records->fields[i];
+		JsonbValue *value;
+
+		if (field->refers_by)
+			read_named(field, object, reader, arg);
+		else if (bcd_field_may_refer(field, NULL) && (value = member(object, field->name)) != NULL)
+			bcd_field_references(field, value, reader, arg);
+	}
 }
 
 /* Calls the reader with each id that a field holds. */
@@ -69,10 +98,10 @@ bcd_field_references(const BcdField *field, const JsonbValue *value, BcdReferenc
 	uint32		i;
 
 	if (container && JsonContainerIsObject(container))
-		read_object(field, container, reader, arg);
+		read_object(members_of(field), container, reader, arg);
+	else if (container && JsonContainerIsArray(container))
+		for (i = 0; i < JsonContainerSize(container); i++)
+			bcd_field_references(field, getIthJsonbValueFromContainer(container, i), reader, arg);
 	else if (field->refers_to && container == NULL)
 		reader(field->refers_to, value, arg);
-	else if (field->refers_to && JsonContainerIsArray(container))
-		for (i = 0; i < JsonContainerSize(container); i++)
-			reader(field->refers_to, getIthJsonbValueFromContainer(container, i), arg);
 }

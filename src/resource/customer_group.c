@@ -16,24 +16,31 @@
 
 static const char *const rule_types[] = {"price_list", "category", "product", "all", NULL};
 static const char *const rule_methods[] = {"percent", "fixed", "price", NULL};
+static const char *const access_types[] = {"all", "specific", "none", NULL};
 
-/* Which members a rule has depends on its type. The API takes amounts as text, and may return them with other decimals. */
+/* The API takes amounts as text, and may return them with other decimals. */
 static const BcdField rule_fields[] = {
-	{"amount", BCD_STRING, 1, BCD_NO_MAX, -1, 0},
-	WHOLE("category_id", 1, BCD_NO_MAX, 0),
-	ENUM("method", rule_methods, 0),
-	WHOLE("price_list_id", 1, BCD_NO_MAX, 0),
-	WHOLE("product_id", 1, BCD_NO_MAX, 0),
+	{"amount", BCD_STRING, 1, BCD_NO_MAX, -1, 0,.only_if = "type",.differs = "price_list"},
+	{"category_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, 0,.refers_to = "category",.only_if = "type",.equals = "category"},
+	{"method", BCD_STRING, 0, -1, -1, 0,.values = rule_methods,.only_if = "type",.differs = "price_list"},
+	{"price_list_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, 0,.refers_to = "price_list",.only_if = "type",.equals = "price_list"},
+	{"product_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, 0,.refers_to = "product",.only_if = "type",.equals = "product"},
 	ENUM("type", rule_types, BCD_F_REQUIRED),
 };
 static const BcdRecords rule = {BCD_FIELDS(rule_fields),.key = BCD_LIST("type", "category_id", "product_id")};
 
+static const BcdField access_fields[] = {
+	{"categories", BCD_INTEGERS, 0, BCD_NO_MAX, -1, BCD_F_SET,.refers_to = "category",.only_if = "type",.equals = "specific"},
+	ENUM("type", access_types, BCD_F_REQUIRED),
+};
+static const BcdRecords category_access = {BCD_FIELDS(access_fields)};
+
 /*
- * The rules are overwritten as a whole. The specification gives name no limit;
- * an empty one cannot be found.
+ * Both are overwritten as a whole. The specification gives name no limit; an
+ * empty one cannot be found.
  */
 static const BcdField customer_group_fields[] = {
-	OBJECT("category_access", 0),
+	{"category_access", BCD_OBJECT, 0, -1, -1, BCD_F_SET,.records = &category_access},
 	{"discount_rules", BCD_RECORDS, 0, BCD_NO_MAX, -1, BCD_F_DECIMALS,.records = &rule},
 	FLAG("is_default"),
 	FLAG("is_group_for_guests"),

@@ -26,18 +26,54 @@ static const BcdField special_hours_fields[] = {
 };
 static const BcdRecords special_hours = {BCD_FIELDS(special_hours_fields),.key = BCD_LIST("date", "label")};
 
+static const BcdField coordinates_fields[] = {
+	{"latitude", BCD_NUMBER, -90, 90, -1, BCD_F_REQUIRED},
+	{"longitude", BCD_NUMBER, -180, 180, -1, BCD_F_REQUIRED},
+};
+static const BcdRecords coordinates = {BCD_FIELDS(coordinates_fields)};
+
+/*
+ * All of these are required of a new location; an address that is updated needs
+ * its country and coordinates only, but is always sent as a whole.
+ */
+static const BcdField location_address_fields[] = {
+	{"address1", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+	FREE_TEXT("address2", 0),
+	{"city", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+	TEXT("country_code", 2, 3, BCD_F_REQUIRED),
+	{"email", BCD_STRING, 3, BCD_NO_MAX, -1, BCD_F_REQUIRED | BCD_F_EMAIL},
+	{"geo_coordinates", BCD_OBJECT, 0, -1, -1, BCD_F_REQUIRED,.records = &coordinates},
+	FREE_TEXT("phone", 0),
+	{"state", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+	{"zip", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+};
+static const BcdRecords location_address = {BCD_FIELDS(location_address_fields)};
+
+static const BcdField hours_fields[] = {
+	FREE_TEXT("closing", 0),
+	FLAG("open"),
+	FREE_TEXT("opening", 0),
+};
+static const BcdRecords hours = {BCD_FIELDS(hours_fields)};
+
+#define DAY(name)	{name, BCD_OBJECT, 0, -1, -1, 0, .records = &hours}
+static const BcdField week_fields[] = {
+	DAY("friday"), DAY("monday"), DAY("saturday"), DAY("sunday"), DAY("thursday"), DAY("tuesday"), DAY("wednesday"),
+};
+static const BcdRecords week = {BCD_FIELDS(week_fields)};
+
 /*
  * The specification gives no lengths.  It requires an address only of physical
- * locations; an address that is updated needs its country and coordinates.
+ * locations.
  */
 static const BcdField location_fields[] = {
-	OBJECT("address", 0),
+	{"address", BCD_OBJECT, 0, -1, -1, 0,.records = &location_address},
 	{"code", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
 	FREE_TEXT("description", 0),
 	FLAG("enabled"),
 	{"label", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
 	{"managed_by_external_source", BCD_BOOLEAN, 0, -1, -1, BCD_F_REQUIRED},
-	OBJECT("operating_hours", 0),
+	{"operating_hours", BCD_OBJECT, 0, -1, -1, 0,.records = &week},
 	{"special_hours", BCD_RECORDS, 0, BCD_NO_MAX, -1, 0,.records = &special_hours},
 	FLAG("storefront_visibility"),
 	{"time_zone", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},

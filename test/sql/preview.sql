@@ -151,6 +151,29 @@ SELECT key, action, method, path, error FROM bcdelta.preview('groups') ORDER BY 
 INSERT INTO bcdelta.directory (server, store, resource, name, store_id)
 	SELECT 'shop', 'api.bigcommerce.com/stores/abc123', 'category', * FROM (VALUES ('A', 11), ('C', 12), ('C', 13), ('b', 14)) AS v;
 SELECT key, action, body, error FROM bcdelta.preview('groups') ORDER BY key;
+CREATE TABLE objects (id int PRIMARY KEY, doc jsonb);
+SELECT bcdelta.track('objects', 'shop', 'location', '{"code": "id::text", "label": "''L''", "type_id": "''PHYSICAL''", "time_zone": "''Etc/UTC''", "managed_by_external_source": "true",
+	"address": "doc -> ''address''", "operating_hours": "doc -> ''hours''"}', feed => 'sites');
+SELECT bcdelta.track('objects', 'shop', 'customer_group', '{"name": "id::text", "discount_rules": "doc -> ''rules''", "category_access": "doc -> ''access''"}', feed => 'rules');
+INSERT INTO objects SELECT n, jsonb_build_object('address', '{"address1": "1 High St", "city": "Hay", "state": "Powys", "zip": "HR3", "email": "a@b.uk", "country_code": "GB", "geo_coordinates": {"latitude": 52.0744, "longitude": -3.125551}}'::jsonb || address)
+FROM (VALUES (1, '{}'::jsonb), (2, '{"zip": null}'), (3, '{"email": "nobody"}'), (4, '{"geo_coordinates": {"latitude": 91, "longitude": 0}}'), (5, '{"geo_coordinates": {"latitude": 9}}'),
+	(6, '{"street": "x"}'), (7, '{"country_code": "Wales"}'), (8, '{"city": 7}')) AS v (n, address);
+INSERT INTO objects VALUES (9, '{"address": []}'), (10, '{"hours": {"monday": {"open": true, "opening": "08:00", "closing": "17:00"}}}'), (11, '{"hours": {"someday": {}}}'), (12, '{"hours": {"monday": {"open": "yes"}}}');
+SELECT key, action, CASE key WHEN '1' THEN body WHEN '10' THEN body END AS body, error FROM bcdelta.preview('sites', 20) ORDER BY key::int;
+TRUNCATE objects;
+INSERT INTO objects VALUES (1, '{"rules": [{"type": "price_list", "price_list_id": 3}], "access": {"type": "all"}}'), (2, '{"rules": [{"type": "price_list", "price_list_id": 3, "amount": "5"}]}'),
+	(3, '{"rules": [{"type": "all", "method": "percent", "amount": "5"}, {"type": "category", "category_id": 7, "method": "fixed", "amount": "1.50"}]}'),
+	(4, '{"rules": [{"type": "category", "method": "fixed", "amount": "1"}]}'), (5, '{"rules": [{"type": "all", "amount": "1"}]}'), (6, '{"rules": [{"type": "product", "product_id": 1, "category_id": 1, "method": "price", "amount": "1"}]}'),
+	(7, '{"rules": [{"type": "all", "method": "percent", "amount": 5}]}'), (8, '{"access": {"type": "specific"}}'), (9, '{"access": {"type": "none", "categories": [1]}}'), (10, '{"access": {"type": "specific", "categories": ["a"]}}'),
+	(11, '{"access": {"categories": [1]}}'), (12, '{"access": {"type": "specific", "categories": [1, 2]}}');
+SELECT key, action, body, error FROM bcdelta.preview('rules', 20) ORDER BY key::int;
+SELECT bcdelta.track('objects', 'shop', 'product', '{"sku": "id::text", "name": "''N''", "type": "''physical''", "weight": "1", "price": "1", "inventory_tracking": "''product''",
+	"inventory_level": "doc -> ''stock''", "categories": "doc -> ''categories''", "images": "doc -> ''images''"}', feed => 'stuff');
+TRUNCATE objects;
+INSERT INTO objects VALUES (1, '{"stock": -3}'), (2, '{"stock": 2147483648}'), (3, '{"stock": 1.5}'), (4, '{"stock": 2147483647}'), (5, '{"categories": {"a": 1}}'), (6, '{"images": null}'), (7, '{"images": {"image_url": "https://e.org/a.jpg"}}');
+INSERT INTO objects SELECT 8, jsonb_build_object('categories', jsonb_agg(g)) FROM generate_series(1, 1001) AS g;
+INSERT INTO objects SELECT 9, jsonb_build_object('images', jsonb_agg(jsonb_build_object('image_url', 'https://e.org/' || g))) FROM generate_series(1, 10000) AS g;
+SELECT key, action, error FROM bcdelta.preview('stuff', 20) ORDER BY key::int;
 SELECT bcdelta.named('category', 'A'), bcdelta.named('category', NULL);
 SELECT bcdelta.named('category', 'C');
 SELECT bcdelta.named('location', 'A');

@@ -146,6 +146,47 @@ EOC
 	is($shop->id('grp', 38), 500, 'a group with the name is taken over');
 };
 
+subtest 'the ids in rules and in the access to categories follow the records that are made again' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE thing (id int PRIMARY KEY, name text);
+SELECT bcdelta.track('thing', 'shop', 'product', '{"name": "name", "type": "''physical''", "price": "1", "weight": "1"}', feed => 'goods');
+SELECT bcdelta.track('thing', 'shop', 'category', '{"name": "name", "parent_id": "0"}', feed => 'shelves');
+SELECT bcdelta.track('thing', 'shop', 'price_list', '{"name": "name"}', feed => 'lists');
+INSERT INTO thing VALUES (1, 'One'), (2, 'Two');
+CREATE TABLE class (id int PRIMARY KEY, rules text);
+CREATE FUNCTION rules_of(int) RETURNS jsonb LANGUAGE sql STABLE AS $$
+	SELECT CASE $1 WHEN 1 THEN jsonb_build_array(jsonb_build_object('type', 'price_list', 'price_list_id', bcdelta.ref('lists', 1)))
+		ELSE jsonb_build_array(jsonb_build_object('type', 'category', 'category_id', bcdelta.ref('shelves', 1), 'method', 'fixed', 'amount', '1'),
+			jsonb_build_object('type', 'product', 'product_id', bcdelta.ref('goods', 2), 'method', 'fixed', 'amount', '1')) END
+$$;
+SELECT bcdelta.track('class', 'shop', 'customer_group', '{"name": "''Class '' || id", "discount_rules": "public.rules_of(id)", "category_access": "jsonb_build_object(''type'', ''specific'', ''categories'', jsonb_build_array(bcdelta.ref(''shelves'', 2)))"}', feed => 'classes');
+INSERT INTO class VALUES (1), (2);
+EOC
+	my $run = $shop->push;
+	my $ids = sub
+	{
+		my @groups = sort { $a->{name} cmp $b->{name} } grep { $_->{name} =~ /^Class/ } @{ $store->state('customer_groups') };
+		return [ map { [ map { map { int } grep { defined } @$_{qw(price_list_id category_id product_id)} } @{ $_->{discount_rules} } ], $_->{category_access}{categories} } @groups ];
+	};
+	my $wanted = sub
+	{
+		my %id = map { my $feed = $_; map { ("$feed $_" => 0 + $shop->id($feed, $_)) } 1, 2 } qw(lists shelves goods);
+		return [ [ $id{'lists 1'} ], [ $id{'shelves 2'} ], [ @id{ 'shelves 1', 'goods 2' } ], [ $id{'shelves 2'} ] ];
+	};
+	is_deeply($ids->(), $wanted->(), 'the first push') or diag(explain($shop->errors));
+	foreach my $gone ([ price_list => 'lists', 1 ], [ category => 'shelves', 1 ], [ category => 'shelves', 2 ], [ product => 'goods', 2 ])
+	{
+		my ($resource, $feed, $key) = @$gone;
+		my $id = $shop->id($feed, $key);
+		$store->remove($resource, $id);
+		$shop->sql("SELECT bcdelta.mark('$feed', '$key'); UPDATE thing SET name = name || '!' WHERE id = $key");
+		$shop->push;
+		isnt($shop->id($feed, $key), $id, "$resource $key is made again");
+		is_deeply($ids->(), $wanted->(), 'and the groups follow') or diag(explain([ $shop->errors, $shop->pending ]));
+	}
+	is_deeply([ grep { /classes|goods|shelves|lists/ } keys %{ $shop->pending } ], [], 'nothing is left pending');
+};
+
 is($store->counts->{throttled}{concurrency} // 0, 0, 'the store had no reason to complain of too many');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();

@@ -682,6 +682,8 @@ test_locations_and_groups(void)
 	const BcdResource *location = bcd_resource_find("location");
 	const BcdResource *group = bcd_resource_find("customer_group");
 
+	is_int(bcd_resource_find("category")->most, 16000, "categories of a store");
+	is_int(bcd_resource_find("brand")->most, 30000, "brands of a store");
 	is_int(location->nfields, 11, "location: number of fields in the vendor's document");
 	is_int(group->nfields, 5, "customer_group: likewise");
 	ok(location->facets[0].create.endpoint->reply->records == NULL, "replies name no location");
