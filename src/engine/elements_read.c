@@ -10,6 +10,7 @@
  *
  * A list is for all items that wait, since it cannot be limited to their
  * records.  If the items are few, each of them has a list of its own instead.
+ * A run that changes nothing keeps the list for the items that follow.
  */
 #include "postgres.h"
 
@@ -23,6 +24,7 @@
 #include "engine/item.h"
 #include "engine/job.h"
 #include "engine/lane.h"
+#include "engine/list_kept.h"
 #include "feed/feed.h"
 #include "payload/url.h"
 #include "resource/resource.h"
@@ -216,6 +218,7 @@ next_page(BcdJob *job)
 {
 	BcdElementList *list = job->lane->gates->elements;
 
+	bcd_kept_add(job, list->url, list->page, bcd_page_is_last(&job->page, list->page, bcd_batch_limit(job->lane, BCD_BELOW)));
 	list->page++;
 	bcd_page_taken(&list->paging, &job->page);
 }
@@ -265,6 +268,35 @@ read_page(BcdJob *job, const cJSON *reply)
 	job->taken = next_page;
 }
 
+static void
+read_kept_page(BcdJob *job, const cJSON *data, bool is_last, void *arg)
+{
+	Found	   *found = arg;
+	int			i;
+
+	add_elements(found, job->nitems, data, parent_member(facet_of(job->lane->feed->resource)));
+	for (i = 0; is_last && i < job->nitems; i++)
+		decide_with(job, &found[i]);
+}
+
+static void
+read_kept(BcdJob *job, const cJSON *reply)
+{
+	bcd_kept_read(job, read_kept_page, items_of(job));
+}
+
+/* Returns a job for all items of the queue that needs no request. */
+static BcdJob *
+kept_job(BcdLane *lane)
+{
+	BcdJob	   *job = bcd_job_create(lane, BCD_BELOW, NULL, NULL, NULL);
+
+	job->read = read_kept;
+	while (lane->gates->gate[BCD_BELOW].queued > 0)
+		bcd_job_take(job, bcd_item_pop(lane, BCD_BELOW));
+	return job;
+}
+
 /* Returns a request for the next page, for the first n items of the queue. */
 static BcdJob *
 page_job(BcdLane *lane, int n)
@@ -306,6 +338,8 @@ begin(BcdLane *lane, int64 store_id)
 	memset(gates->elements, 0, sizeof(BcdElementList));
 	gates->elements->url = MemoryContextStrdup(gates->cxt, url.data);
 	gates->elements->page = 1;
+	if (store_id == 0)
+		bcd_kept_begin(lane, gates->elements->url);
 }
 
 /* Will more items come soon? */
@@ -333,6 +367,8 @@ bcd_plan_elements(BcdLane *lane)
 		return page_job(lane, n);
 	if (may_fill(lane))
 		return NULL;
+	if (bcd_kept_has(lane, facet_of(lane->feed->resource)->list.endpoint->path))
+		return kept_job(lane);
 	if (gate->queued <= FEW && facet_of(lane->feed->resource)->list_one.endpoint)
 	{
 		begin(lane, dlist_head_element(BcdItem, node, &gate->queue)->store_id);

@@ -129,12 +129,12 @@ typedef struct BcdGates
 	Size		bytes;			/* total size of items when they last moved */
 	bool		send_partial;	/* send batches that are not full */
 	int			lookups;		/* number of single look-ups */
-	int			troubles;		/* consecutive failures of requests without
-								 * items */
+	int			troubles;		/* consecutive failures of extra requests */
 	bool		troubled;		/* the last one failed; not committed yet */
 	struct BcdIndex *index;		/* the store's list, read once: lookup_list.c */
 	struct BcdSweep *sweep[BCD_READ + 1];	/* siblings.c */
 	struct BcdElementList *elements;	/* elements_read.c */
+	struct BcdKept *kept;		/* list_kept.c */
 	struct BcdChoiceIds *choices;	/* choice_ids.c */
 	struct BcdJob *extra;		/* a job without items under way, or NULL */
 	int64		default_id;		/* the store's default for a field */

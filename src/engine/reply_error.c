@@ -315,6 +315,19 @@ judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
 	}
 }
 
+/*
+ * Can a denial of access be due to one of the records?  A new record belongs to
+ * nobody else.
+ */
+static bool
+may_deny_record(const BcdJob *job)
+{
+	const BcdEndpoint *endpoint = job->lane->gates->gate[job->stage].endpoint;
+
+	return job->request->status == 403 && endpoint && endpoint->reply && endpoint->reply->denies_records &&
+		strcmp(endpoint->method, "POST") != 0;
+}
+
 /* An error reply decides on all items alike, or splits the batch. */
 static void
 judge_items(BcdJob *job, BcdVerdict verdict)
@@ -332,6 +345,11 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		return;
 	verdict = bcd_keyed_verdict(job, verdict);
 	text = bcd_reply_text(job, first_item(job));
+	if (verdict == BCD_STOP_FEED && may_deny_record(job))
+	{
+		verdict = BCD_REFUSED;
+		text = psprintf("%s; the record may belong to another app", text);
+	}
 	if (verdict == BCD_STOP_FEED || job->request->status == 405)
 		bcd_merge_facet(job, text);
 	if (verdict == BCD_STOP_FEED)

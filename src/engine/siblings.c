@@ -15,7 +15,8 @@
  *
  * Other records can only be read by listing all of them (whole).  Such a list
  * is for all items that wait.  If these are few, each is read alone, below its
- * parent, where the API has a list of that.
+ * parent, where the API has a list of that.  A run that changes nothing keeps
+ * the list for the items that follow.
  */
 #include "postgres.h"
 
@@ -31,6 +32,7 @@
 #include "engine/job.h"
 #include "engine/lane.h"
 #include "engine/lane_held.h"
+#include "engine/list_kept.h"
 #include "engine/lookup.h"
 #include "engine/natural_key.h"
 #include "engine/reply_error.h"
@@ -152,6 +154,7 @@ next_page(BcdJob *job)
 {
 	BcdSweep   *sweep = job->lane->gates->sweep[job->stage];
 
+	bcd_kept_add(job, sweep->url, sweep->page, bcd_page_is_last(&job->page, sweep->page, bcd_batch_limit(job->lane, job->stage)));
 	sweep->page++;
 	bcd_page_taken(&sweep->paging, &job->page);
 }
@@ -381,6 +384,40 @@ one_job(BcdLane *lane)
 	return job;
 }
 
+static void
+read_kept_page(BcdJob *job, const cJSON *data, bool is_last, void *arg)
+{
+	ListPage	page = {data};
+	dlist_iter	iter;
+
+	bcd_page_sort(&page.records, data, job->lane->feed->resource->id);
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (!item->decision.made && (is_last || bcd_page_record(&page.records, item->store_id)))
+			decide_item(job, item, &page, false);
+	}
+}
+
+static void
+read_kept(BcdJob *job, const cJSON *reply)
+{
+	bcd_kept_read(job, read_kept_page, NULL);
+}
+
+/* Returns a job for all items of the queue that needs no request. */
+static BcdJob *
+kept_job(BcdLane *lane)
+{
+	BcdJob	   *job = bcd_job_create(lane, BCD_READ, NULL, NULL, NULL);
+
+	job->read = read_kept;
+	while (lane->gates->gate[BCD_READ].queued > 0)
+		bcd_job_take(job, bcd_item_pop(lane, BCD_READ));
+	return job;
+}
+
 /* Items that are read alone rather than in a list of all records */
 #define FEW		5
 
@@ -407,9 +444,12 @@ whole_job(BcdLane *lane)
 
 	if (!lane->exhausted && !lane->gates->send_partial && bcd_lane_has_room(lane))
 		return NULL;
+	begin(lane, BCD_READ, view, &parents);
+	if (bcd_kept_has(lane, lane->gates->sweep[BCD_READ]->url))
+		return kept_job(lane);
 	if (is_read_alone(lane))
 		return one_job(lane);
-	begin(lane, BCD_READ, view, &parents);
+	bcd_kept_begin(lane, lane->gates->sweep[BCD_READ]->url);
 	return page_job(lane, BCD_READ, view, gate->queued);
 }
 

@@ -97,7 +97,7 @@ const BcdEndpoint bcd_customer_metafield_list = LIST_ALL("/customers/metafields"
 const BcdEndpoint bcd_customer_metafield_below = LIST_BELOW("/customers/{resource_id}/metafields");
 const BcdEndpoint bcd_customer_metafield_create = MAKE("/customers/metafields");
 const BcdEndpoint bcd_customer_metafield_update = CHANGE("/customers/metafields");
-const BcdEndpoint bcd_customer_metafield_delete = {"DELETE", "/customers/{resource_id}/metafields/{id}", 1, BCD_NO_BODY, &bcd_reply_silent};
+const BcdEndpoint bcd_customer_metafield_delete = {"DELETE", "/customers/{resource_id}/metafields/{id}", 1, BCD_NO_BODY, &bcd_reply_metafield_deleted};
 
 #define WRITTEN(parent) \
 	.create = {&bcd_##parent##_metafield_create}, \

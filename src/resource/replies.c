@@ -84,10 +84,17 @@ const BcdReplyForm bcd_reply_addresses = {
  * 200 {"data": [...], "errors": [], "meta": {"total": 2, "success": 2, "failed": 0}}
  * 422 {"data": [<the saved ones>], "errors": [{"status": 422, "title": "...", "errors": {"1": "..."}}], "meta": {...}}
  *
+ * 403: a metafield of another app, which that has not shared for writing
+ *
  * Whether the keys are positions or ids is not documented.
  */
 const BcdReplyForm bcd_reply_metafields = {
-	.records = "data",.errors = "errors",.blames = BCD_BLAMES_PLACE,.keeps_some = true,
+	.records = "data",.errors = "errors",.blames = BCD_BLAMES_PLACE,.keeps_some = true,.denies_records = true,
+};
+
+/* Deletes of single metafields: no body, or as above. */
+const BcdReplyForm bcd_reply_metafield_deleted = {
+	.errors = "errors",.blames = BCD_BLAMES_TEXT,.denies_records = true,
 };
 
 /*

@@ -13,6 +13,7 @@ extern const BcdReplyForm bcd_reply_customers;
 extern const BcdReplyForm bcd_reply_attribute_values;
 extern const BcdReplyForm bcd_reply_addresses;
 extern const BcdReplyForm bcd_reply_metafields;
+extern const BcdReplyForm bcd_reply_metafield_deleted;
 extern const BcdReplyForm bcd_reply_categories;
 extern const BcdReplyForm bcd_reply_categories_updated;
 extern const BcdReplyForm bcd_reply_price_records;

@@ -183,6 +183,8 @@ typedef struct BcdReplyForm
 								 * in the store */
 	int			delay_ms;		/* until a written value can be read */
 	bool		empty;			/* success with status 200 has no body */
+	bool		denies_records; /* a 403 may be due to a single record, which
+								 * belongs to another app */
 } BcdReplyForm;
 
 typedef enum BcdBody

@@ -431,7 +431,7 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 
 /*
  * The store did not remove the record. It may refuse as long as the record has
- * children, which are going to be removed, too.
+ * children, which are going to be removed, too; but not if it denies access.
  */
 static void
 decide_not_removed(BcdItem *item)
@@ -439,7 +439,7 @@ decide_not_removed(BcdItem *item)
 	const BcdRun *run = item->lane->run;
 	int			attempts = item->attempts + 1;
 
-	if (attempts < run->store->options->max_attempts)
+	if (attempts < run->store->options->max_attempts && item->refusal_status != 403)
 		bcd_decide_wait(item, bcd_retry_backoff_ms(attempts, true, run->spread), item->refusal);
 	else
 		bcd_decide_refused(item, item->refusal);

@@ -186,4 +186,23 @@ EOC
 	settled('without it');
 };
 
+subtest 'a verify of more rows than a run has in memory reads the list once' => sub {
+	$store->seed('products', [ map { { id => 50_000 + $_, name => "Many $_", sku => "M$_", type => 'physical', weight => 1, price => 1 } } 1 .. 1200 ]);
+	$store->seed('product_metafields', [ map { { resource_id => 50_000 + $_, namespace => 'n', key => 'k', value => "v$_", permission_set => 'read' } } 1 .. 1200 ]);
+	$shop->sql(<<'EOC');
+CREATE TABLE many (id int PRIMARY KEY, value text);
+INSERT INTO many SELECT g, 'v' || g FROM generate_series(1, 1200) AS g;
+SELECT bcdelta.track('many', 'shop', 'product', '{"sku": "''M'' || id", "name": "''Many '' || id", "price": "1", "type": "''physical''", "weight": "1",
+	"metafields": "jsonb_build_array(jsonb_build_object(''namespace'', ''n'', ''key'', ''k'', ''value'', value, ''permission_set'', ''read''))"}');
+EOC
+	is($shop->link(q('many'))->{linked}, 1200, 'linked');
+	my @edited = grep { $_->{value} =~ /^v(3|700|1199)$/ && $_->{resource_id} > 50_000 } @{ $store->state('product_metafields') };
+	$store->edit('product_metafield', $_->{id}, { value => 'other' }) foreach @edited;
+	$shop->clear;
+	is($shop->verify(q('many'))->{conflicts}, 3, 'the differences are found') or diag(explain($shop->discrepancies));
+	my $lists = int((@{ $store->state('product_metafields') } + 249) / 250);
+	is(scalar(grep { $_ eq 'GET /catalog/products/metafields' } @{ $shop->calls }), $lists, 'by one reading of the list');
+	cmp_ok(scalar @{ $shop->calls }, '<=', $lists + 16, 'and what differs is read once more') or diag(explain($shop->calls));
+};
+
 done_testing();

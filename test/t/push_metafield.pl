@@ -154,12 +154,47 @@ subtest 'what cannot be a metafield is refused by name before a request, and the
 	like($err, qr/permission_set": "all" is not one of/, 'and a mapping with a permission that does not exist');
 };
 
+subtest 'access to a metafield of another app is denied to its row, and no other row waits; without the scope, the feed is paused' => sub {
+	$shop->sql(q(INSERT INTO info (id, goods_id, name, value) SELECT 4000 + g, 11, 'o' || g, 'v' FROM generate_series(1, 20) AS g));
+	$shop->push;
+	my $foreign = $shop->id('info', 4007);
+	foreach my $how ('PUT', 'DELETE')
+	{
+		$store->fault({ match => { method => $how, path => 'metafields', body => "\\b$foreign\\b" }, times => 1000, do => { status => 403, body => { status => 403, title => 'You do not own this metafield.' } } });
+		$shop->sql($how eq 'PUT' ? q(UPDATE info SET value = 'w' WHERE id > 4000) : q(DELETE FROM info WHERE id > 4000));
+		$shop->clear;
+		my $run = $shop->push;
+		is_deeply([ @$run{qw(state updated deleted failed)} ], [ 'succeeded', $how eq 'PUT' ? (19, 0) : (0, 19), 1 ], "$how: one row fails") or diag(explain([ $run, $shop->errors ]));
+		like($shop->errors->{'info 4007'}, qr/^403 .*do not own.*; the record may belong to another app/, "$how: it says why");
+		cmp_ok(scalar @{ sizes() }, '<=', 11, "$how: found by halves");
+		is($shop->sql(q(SELECT count(*) FROM bcdelta.feed WHERE state = 'paused')), 0, "$how: no feed is paused");
+		$store->unfault;
+		$shop->sql(q(SELECT bcdelta.retry('info')));
+		$shop->push;
+		agrees($how);
+	}
+	$store->fault({ match => { method => 'POST', path => 'metafields' }, times => 1, do => { status => 403 } });
+	$shop->sql(q(INSERT INTO info (id, goods_id, name, value) VALUES (4100, 11, 'o', 'v')));
+	like($shop->push->{error}, qr/"info" was stopped: 403/, 'without the scope');
+	$shop->sql(q(SELECT bcdelta.resume('info')));
+	$shop->push;
+	agrees('resumed');
+};
+
 subtest 'verify reads the list of metafields, and leaves those of other apps out' => sub {
 	$store->seed('product_metafields', [ { resource_id => 0 + $shop->id('goods', 9), namespace => 'loyalty', key => 'points', value => '7', owner_client_id => 'other' } ]);
 	$shop->clear;
 	my $run = $shop->verify(q('info'));
 	is($run->{conflicts}, 0, 'there is no difference') or diag(explain($shop->discrepancies));
 	is_deeply($shop->calls, [ ('GET /catalog/products/metafields') x 3 ], 'two pages and a count');
+	$shop->sql(q(INSERT INTO info (id, goods_id, name, value) SELECT 5000 + g, 1 + g % 40, 'many' || g / 40, 'v' FROM generate_series(1, 2200) AS g));
+	$shop->push;
+	$shop->clear;
+	is($shop->verify(q('info'))->{conflicts}, 0, 'nor among more rows than a run has in memory') or diag(explain($shop->discrepancies));
+	my $pages = int((@{ $store->state('product_metafields') } + 249) / 250);
+	is_deeply($shop->calls, [ ('GET /catalog/products/metafields') x ($pages + 1) ], 'the list is read once for all of them');
+	$shop->sql(q(DELETE FROM info WHERE id > 5000));
+	$shop->push;
 	$store->edit('product_metafield', $shop->id('info', 60), { value => 'edited' });
 	$store->remove('product_metafield', $shop->id('info', 61));
 	$store->seed('product_metafields', [ { resource_id => 0 + $shop->id('goods', 10), namespace => 'erp', key => 'extra', value => 'x' } ]);
