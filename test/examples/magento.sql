@@ -1,4 +1,7 @@
 -- A small shop with the tables of Magento 2, as pgloader restores them.
+--
+-- The store has
+-- settings {"locations": [{"id": 1, "code": "default"}, {"id": 2, "code": "east"}]}
 
 CREATE TABLE eav_attribute (
 	attribute_id integer PRIMARY KEY,

@@ -1,5 +1,3 @@
--- settings {"locations": [{"id": 1, "code": "default"}, {"id": 2, "code": "east"}]}
-
 -- : the first push
 -- => product 24-MB01 {"name": "Reisetasche", "price": 34, "sale_price": 29.9, "weight": 1.2, "brand": "Bergfalk", "in": ["Bags"], "inventory_tracking": "product", "is_visible": true}
 -- => product 24-MB02 {"name": "Backpack", "weight": 0, "brand": "Ljung"}

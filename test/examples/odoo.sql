@@ -1,4 +1,7 @@
 -- A small shop with the tables of Odoo 17.
+--
+-- The store has
+-- settings {"locations": [{"id": 1, "code": "WH"}, {"id": 2, "code": "SHOP"}], "currencies": ["eur", "chf"]}
 
 CREATE TABLE product_category (id serial PRIMARY KEY, name varchar NOT NULL, complete_name varchar, parent_id integer);
 CREATE TABLE product_public_category (

@@ -1,5 +1,3 @@
--- settings {"locations": [{"id": 1, "code": "WH"}, {"id": 2, "code": "SHOP"}], "currencies": ["eur", "chf"]}
-
 -- : the first push
 -- => category Möbel {"parent": null, "sort_order": 10}
 -- => category Desks {"parent": "Möbel"}

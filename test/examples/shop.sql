@@ -1,4 +1,8 @@
 -- A small normalised shop.
+--
+-- The store has
+-- settings {"locations": [{"id": 1}, {"id": 2}], "currencies": ["eur", "chf"]}
+-- seed price_lists [{"id": 3, "name": "Other currencies", "active": true}]
 
 CREATE TABLE category (id integer PRIMARY KEY, parent_id integer REFERENCES category, position integer NOT NULL DEFAULT 0);
 CREATE TABLE category_text (

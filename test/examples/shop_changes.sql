@@ -1,6 +1,3 @@
--- settings {"locations": [{"id": 1}, {"id": 2}], "currencies": ["eur", "chf"]}
--- seed price_lists [{"id": 3, "name": "Other currencies", "active": true}]
-
 -- : the first push
 -- => category Hemden {"parent": "Kleidung", "description": "Aus Leinen"}
 -- => product HEMD {"name": "Leinenhemd", "price": 59.9, "weight": 0.25, "brand": "Halm", "in": ["Hemden"], "attributes": ["Material: Leinen"], "pictures": 2, "inventory_tracking": "variant"}

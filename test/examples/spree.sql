@@ -1,4 +1,8 @@
 -- A small shop with the tables of Solidus (Spree has the same, and more).
+--
+-- The store has
+-- settings {"locations": [{"id": 1, "code": "north"}, {"id": 2, "code": "south"}], "currencies": ["usd", "eur"]}
+-- seed price_lists [{"id": 3, "name": "Other currencies", "active": true}]
 
 CREATE TABLE spree_taxonomies (id serial PRIMARY KEY, name varchar NOT NULL, position integer DEFAULT 0);
 CREATE TABLE spree_taxons (

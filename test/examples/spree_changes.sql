@@ -1,6 +1,3 @@
--- settings {"locations": [{"id": 1, "code": "north"}, {"id": 2, "code": "south"}], "currencies": ["usd", "eur"]}
--- seed price_lists [{"id": 3, "name": "Other currencies", "active": true}]
-
 -- : the first push
 -- => category Shirts {"parent": "Clothing"}
 -- => category Mugs {"parent": null}

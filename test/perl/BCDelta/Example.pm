@@ -14,10 +14,14 @@ BCDelta::Example - the examples of docs/examples on small shops
 =head1 DESCRIPTION
 
 docs/examples/NAME.sql is run as it is.  test/examples/NAME.sql has the tables
-with some rows, test/examples/NAME_changes.sql what then happens to them:
+with some rows, and what the simulated store has, if need be (test/demo reads
+this, too):
 
-	-- settings {"locations": ...}			of the simulated store, if need be
-	-- seed price_lists [{"id": ...}]		what it has already
+	-- settings {"locations": ...}
+	-- seed price_lists [{"id": ...}]
+
+test/examples/NAME_changes.sql has what then happens to the tables:
+
 	-- : what is changed
 	-- => product SKU-1 {"price": 12.5}		what the store has after the push
 	-- => product SKU-2 null				that it has no such record
@@ -193,8 +197,9 @@ sub example_follow
 	my ($shop, $name, $apply) = @_;
 	my $changes = slurp_file("$top/test/examples/${name}_changes.sql");
 
-	$shop->store->settings($json->decode($1)) if $changes =~ /^-- settings (.*)/m;
-	$shop->store->seed($1, $json->decode($2)) while $changes =~ /^-- seed (\w+) (.*)/mg;
+	my $tables = example_tables($name);
+	$shop->store->settings($json->decode($1)) if $tables =~ /^-- settings (.*)/m;
+	$shop->store->seed($1, $json->decode($2)) while $tables =~ /^-- seed (\w+) (.*)/mg;
 	foreach my $change (split /^(?=-- : )/m, $changes)
 	{
 		my ($what) = $change =~ /^-- : (.*)/ or next;
