@@ -247,6 +247,8 @@ decide_element_refused(BcdItem *item, BcdStage stage, char *error)
 	bool		due;
 	List	   *rest = bcd_tasks_after_refusal(item, &due);
 
+	/* the store may not say which one it was */
+	error = psprintf("%s: %s: %s", bcd_stage_facet(item->lane->feed->resource, stage)->collection, bcd_elements_words(item), error);
 	MemoryContextSwitchTo(old);
 	if (due && (rest == NIL || bcd_record_after(item).unsure))
 	{

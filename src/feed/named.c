@@ -248,7 +248,8 @@ look_up_for_user(Sought *s, int64 *id)
 	char	   *unlisted;
 	char	   *flaw;
 
-	s->server = bcd_store_only_one(GetUserId());
+	s->server = bcd_store_only_one(GetUserId(),
+								   "A mapping uses the store of its feed. Elsewhere, look in bcdelta.directory.");
 	s->store = bcd_server_identity(s->server);
 	if (!look_up(s, NULL, id, &unlisted, &flaw))
 		ereport(ERROR,

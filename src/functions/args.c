@@ -129,7 +129,7 @@ bcd_target(const char *feed, const char *server)
 		bcd_feed_free(found);
 	}
 	else
-		result = server ? pstrdup(server) : bcd_store_only_one(GetUserId());
+		result = server ? pstrdup(server) : bcd_store_only_one(GetUserId(), NULL);
 	(void) bcd_store_check(result, GetUserId());
 	return result;
 }

@@ -344,9 +344,28 @@ explains_resume(const char *words)
 	return strstr(words, "bcdelta.resume(") != NULL;
 }
 
+/* Is this what the view shows as the trouble of the feed's store? */
+static bool
+is_trouble_of_store(const BcdFeed *feed, const char *words)
+{
+	Oid			server = get_foreign_server_oid(feed->server, true);
+	BcdStoreState state = {0};
+	int			i;
+
+	if (bcd_shared == NULL)
+		return false;
+	LWLockAcquire(bcd_shared->lock, LW_SHARED);
+	for (i = 0; i < BCD_MAX_RUNS; i++)
+		if (bcd_shared->stores[i].dbid == MyDatabaseId && bcd_shared->stores[i].serverid == server)
+			state = bcd_shared->stores[i];
+	LWLockRelease(bcd_shared->lock);
+	/* it may have been cut off */
+	return state.trouble[0] && strncmp(words, state.trouble, strlen(state.trouble)) == 0;
+}
+
 /*
  * Reports whether a user has to resume the feed. A cause that has been
- * reported already is not repeated.
+ * reported already, or is about to be, is not repeated.
  */
 static void
 look_at_state(const BcdFeed *feed, StringInfo troubles)
@@ -361,6 +380,11 @@ look_at_state(const BcdFeed *feed, StringInfo troubles)
 	{
 		if (!explains_resume(troubles->data))
 			add_trouble(troubles, psprintf("after fixing this, %s", resume));
+		return;
+	}
+	if (is_trouble_of_store(feed, reason))
+	{
+		add_trouble(troubles, psprintf("it is paused, and %s resumes it when this is settled", resume));
 		return;
 	}
 	while (len > 0 && reason[len - 1] == '.')

@@ -393,10 +393,10 @@ bcd_store_token(Oid serverid, Oid userid)
 
 /*
  * Returns the name of the only store that the role may use. Raises an error if
- * there are several, or none.
+ * there are none, or several; the hint says what to do then (NULL: name one).
  */
 char *
-bcd_store_only_one(Oid userid)
+bcd_store_only_one(Oid userid, const char *hint)
 {
 	Relation	rel = table_open(ForeignServerRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
@@ -426,7 +426,7 @@ bcd_store_only_one(Oid userid)
 	if (n > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_AMBIGUOUS_PARAMETER),
-				 errmsg("there are %d stores: name one", n),
-				 errhint("Pass server => '%s', for example.", found)));
+				 hint ? errmsg("there are %d stores", n) : errmsg("there are %d stores: name one", n),
+				 hint ? errhint("%s", hint) : errhint("Pass server => '%s', for example.", found)));
 	return found;
 }

@@ -139,6 +139,7 @@ UPDATE bcdelta.feed SET fields = '{"name": "name"}' WHERE feed = 'makers';
 CREATE SERVER other FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash 'def456');
 SELECT bcdelta.push();
 CALL bcdelta.sweep();
+SELECT bcdelta.named('brand', 'A');
 SELECT state FROM bcdelta.push(server => 'other');
 
 -- the worker, in words

@@ -128,6 +128,16 @@ EOC
 	$shop->sql('DELETE FROM kind WHERE id BETWEEN 40 AND 54');
 	$shop->push;
 	agrees('refused rows');
+	$shop->sql(q(INSERT INTO item VALUES (55, repeat('x', 251)); INSERT INTO kind VALUES (55, 55, NULL, 1, 'S', 'Red', 0), (56, 55, NULL, 1, 'M', 'Red', 0), (57, 1, NULL, 1, 'M', 'Green', 0)));
+	$shop->clear;
+	is_deeply([ @{ $shop->push }{qw(created failed deferred)} ], [ 1, 1, 2 ], 'variants of a product that fails wait for it, and those of others do not');
+	like($shop->errors->{'kind 55'}, qr/row 55 of feed "item"/, 'they say so');
+	is(scalar(grep { $_->{path} eq '/catalog/products' } $shop->writes), 0, 'nothing is sent for it');
+	$shop->sql(q(UPDATE item SET name = NULL WHERE id = 55));
+	$shop->push;
+	agrees('a product that is put right');
+	$shop->sql(q(DELETE FROM kind WHERE id BETWEEN 55 AND 57; DELETE FROM item WHERE id = 55));
+	$shop->push;
 };
 
 subtest 'products that exchange their names keep their records, because their variants cannot follow' => sub {
