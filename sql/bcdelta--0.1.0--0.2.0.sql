@@ -122,13 +122,14 @@ COMMENT ON FUNCTION bcdelta.pause(text, text) IS
 'stops pushing a feed; changes are still captured; the reason is shown in bcdelta.status and kept in bcdelta.journal';
 
 ALTER TABLE bcdelta.run ADD keys text[], ADD condition text;
-COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, keys or where';
+COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, changed, keys or where';
 COMMENT ON COLUMN bcdelta.run.keys IS 'keys of the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.condition IS 'condition on the rows that a verify compares; null: it has another mode';
-ALTER TABLE bcdelta.discrepancy ADD natural_key text, ADD row_state text;
+ALTER TABLE bcdelta.discrepancy ADD natural_key text, ADD row_state text, ADD store_modified timestamptz;
 COMMENT ON COLUMN bcdelta.discrepancy.natural_key IS 'what people know the record by, such as its SKU or name; null: not known';
 COMMENT ON COLUMN bcdelta.discrepancy.row_state IS
 'state of the row in bcdelta.pending when the difference was found: failed, or review; null: nothing was left to push';
+COMMENT ON COLUMN bcdelta.discrepancy.store_modified IS 'when the record was last changed, as the store says; null: not known';
 
 -- Rights that were granted on it have to be granted again.
 DROP FUNCTION bcdelta.verify(text, name, text, integer);
@@ -136,7 +137,7 @@ CREATE FUNCTION bcdelta.verify(feed text DEFAULT NULL, server name DEFAULT NULL,
 	mode text DEFAULT 'full', sample integer DEFAULT 100, keys text[] DEFAULT NULL, condition text DEFAULT NULL)
 RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_verify';
 COMMENT ON FUNCTION bcdelta.verify(text, name, text, integer, text[], text) IS
-'compares source and store: count, a sample of rows, full (every row, field by field), the rows with these keys, or where (the rows that satisfy an SQL condition, which is read as the owner of the feed); differences are listed in bcdelta.discrepancy';
+'compares source and store: count, a sample of rows, full (every row, field by field), changed (what may have changed since the last full or changed verify), the rows with these keys, or where (the rows that satisfy an SQL condition, which is read as the owner of the feed); differences are listed in bcdelta.discrepancy';
 CREATE FUNCTION bcdelta.repair(run_id bigint) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_repair';
 COMMENT ON FUNCTION bcdelta.repair(bigint) IS
@@ -189,3 +190,98 @@ COMMENT ON FUNCTION bcdelta.unadjust(text, text, text, text) IS
 'ends the adjustment of a field; the next push writes the source''s value';
 COMMENT ON COLUMN bcdelta.discrepancy.kind IS
 'missing_in_store: a row without a record; missing_in_source: a record or a link without a row; different: a field differs; conflict: an adjusted field no longer has the declared value, which is pushed_value';
+
+ALTER TABLE bcdelta.schedule ADD mode text;
+COMMENT ON COLUMN bcdelta.schedule.mode IS 'mode of its verify runs; null: full';
+DROP FUNCTION bcdelta.schedule(text, text, name, interval, timestamptz, text, text);
+CREATE FUNCTION bcdelta.schedule(name text, feed text DEFAULT NULL, server name DEFAULT NULL,
+	every interval DEFAULT NULL, at timestamptz DEFAULT NULL, kind text DEFAULT 'push',
+	hours text DEFAULT NULL, mode text DEFAULT NULL)
+RETURNS timestamptz LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_schedule';
+COMMENT ON FUNCTION bcdelta.schedule(text, text, name, interval, timestamptz, text, text, text) IS
+'makes the worker start a run at regular intervals or once; replaces the schedule of that name; returns when it is first due';
+
+CREATE TABLE bcdelta.proven (
+	server name NOT NULL,
+	resource text NOT NULL,
+	store text NOT NULL,
+	mappings text[] NOT NULL,
+	full_run_id bigint NOT NULL,
+	full_at timestamptz NOT NULL,
+	run_id bigint NOT NULL,
+	proven_at timestamptz NOT NULL,
+	watermark timestamptz NOT NULL,
+	counted boolean NOT NULL,
+	dated boolean NOT NULL,
+	records bigint NOT NULL,
+	written bigint NOT NULL,
+	touched bigint NOT NULL,
+	different bigint NOT NULL,
+	strangers bigint NOT NULL,
+	waiting bigint NOT NULL,
+	calls bigint NOT NULL,
+	silent_edits bigint NOT NULL,
+	PRIMARY KEY (server, resource)
+);
+COMMENT ON TABLE bcdelta.proven IS
+'the last proof of each resource of a store, by a verify of mode full or changed that covered all of its feeds; shown by the view bcdelta.proof';
+COMMENT ON COLUMN bcdelta.proven.store IS 'the store, as in bcdelta.feed.store';
+COMMENT ON COLUMN bcdelta.proven.mappings IS 'feed_id:version of the feeds that it covers; if they change, everything is compared again';
+COMMENT ON COLUMN bcdelta.proven.full_run_id IS 'the last verify that compared all rows';
+COMMENT ON COLUMN bcdelta.proven.full_at IS 'when that began';
+COMMENT ON COLUMN bcdelta.proven.run_id IS 'the last verify of mode full or changed, whose differences are in bcdelta.discrepancy';
+COMMENT ON COLUMN bcdelta.proven.proven_at IS 'when that began';
+COMMENT ON COLUMN bcdelta.proven.watermark IS
+'the same by the clock of the store; the next verify of mode changed compares what was changed since then';
+COMMENT ON COLUMN bcdelta.proven.counted IS 'the number of records was compared';
+COMMENT ON COLUMN bcdelta.proven.dated IS 'records that were changed in the store were compared';
+COMMENT ON COLUMN bcdelta.proven.records IS 'linked rows';
+COMMENT ON COLUMN bcdelta.proven.written IS 'those written since full_at, as the replies of the store have confirmed';
+COMMENT ON COLUMN bcdelta.proven.touched IS 'records that were changed in the store since full_at, and were compared';
+COMMENT ON COLUMN bcdelta.proven.different IS 'rows with differences';
+COMMENT ON COLUMN bcdelta.proven.strangers IS 'records that belong to no row';
+COMMENT ON COLUMN bcdelta.proven.waiting IS 'rows with changes that were not pushed yet';
+COMMENT ON COLUMN bcdelta.proven.calls IS 'requests of the last verify for this resource';
+COMMENT ON COLUMN bcdelta.proven.silent_edits IS
+'edits in the store that a full verify has found, and that no date had shown: how far the dates can be trusted';
+
+CREATE VIEW bcdelta.proof AS
+SELECT f.server, f.resource, w.proven_at, w.run_id, w.full_at, w.full_run_id, w.records,
+	greatest(w.records - w.written - w.touched, 0) AS untouched, w.written, w.touched, w.different, w.strangers, w.waiting,
+	w.calls, w.silent_edits, w.watermark, w.dated, w.counted,
+	CASE WHEN w.run_id IS NULL
+		THEN format('Nothing is known of resource %s: SELECT * FROM bcdelta.verify(server => %L) compares everything.', f.resource, f.server)
+	ELSE
+		CASE WHEN w.different = 0
+			THEN format('All %s %s rows agree as of %s', to_char(w.records, 'FM999,999,999,990'), f.resource, w.as_of)
+			ELSE format('%s of %s %s rows agree as of %s', to_char(greatest(w.records - w.different, 0), 'FM999,999,999,990'),
+				to_char(w.records, 'FM999,999,999,990'), f.resource, w.as_of) END
+		|| CASE WHEN w.run_id = w.full_run_id THEN ': all of them were compared'
+			ELSE format(': %s untouched since %s full verification, %s written and confirmed, %s',
+				to_char(greatest(w.records - w.written - w.touched, 0), 'FM999,999,999,990'), w.full_day,
+				to_char(w.written, 'FM999,999,999,990'),
+				CASE WHEN w.dated THEN to_char(w.touched, 'FM999,999,999,990') || ' touched in the store and compared'
+					ELSE 'edits in the store are not seen before the next one' END) END
+		|| concat(CASE WHEN NOT w.counted THEN '; not counted' END,
+			CASE WHEN w.different > 0 THEN format('; %s differ', to_char(w.different, 'FM999,999,999,990')) END,
+			CASE WHEN w.strangers > 0 THEN format('; %s records belong to no row', to_char(w.strangers, 'FM999,999,999,990')) END,
+			CASE WHEN w.waiting > 0 THEN format('; %s wait to be pushed', to_char(w.waiting, 'FM999,999,999,990')) END,
+			CASE WHEN w.silent_edits > 0 THEN format('; the dates of the store have missed %s edits so far', to_char(w.silent_edits, 'FM999,999,999,990')) END)
+		|| format('; %s %s.', to_char(w.calls, 'FM999,999,999,990'), CASE WHEN w.calls = 1 THEN 'call' ELSE 'calls' END)
+	END AS sentence
+FROM (SELECT DISTINCT server, resource FROM bcdelta.feed) AS f
+LEFT JOIN LATERAL (
+	SELECT p.*, CASE WHEN p.proven_at > now() - interval '20 hours' THEN to_char(p.proven_at, 'HH24:MI')
+			ELSE to_char(p.proven_at, 'YYYY-MM-DD HH24:MI') END AS as_of,
+		CASE WHEN p.full_at > now() - interval '6 days' THEN to_char(p.full_at, 'FMDay') || '''s'
+			ELSE 'the ' || to_char(p.full_at, 'YYYY-MM-DD') END AS full_day
+	FROM bcdelta.proven AS p WHERE p.server = f.server AND p.resource = f.resource
+	AND p.store = ALL (SELECT o.store FROM bcdelta.feed AS o WHERE o.server = f.server AND o.resource = f.resource AND o.store IS NOT NULL)
+	AND p.mappings = (SELECT array_agg(o.feed_id || ':' || o.version ORDER BY o.feed_id) FROM bcdelta.feed AS o
+		WHERE o.server = f.server AND o.resource = f.resource)) AS w ON true;
+COMMENT ON VIEW bcdelta.proof IS
+'one row per server and resource: whether all rows and records agree, as of when, how that is known, and in how many calls';
+COMMENT ON COLUMN bcdelta.proof.proven_at IS
+'when the last verify of mode full or changed began; null: there was none since feeds were added or altered';
+COMMENT ON COLUMN bcdelta.proof.untouched IS 'rows that neither the source nor the store has touched since the last full verify';
+COMMENT ON COLUMN bcdelta.proof.sentence IS 'the same in words';

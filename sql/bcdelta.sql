@@ -321,7 +321,7 @@ COMMENT ON COLUMN bcdelta.run.error IS 'why the run failed, or who cancelled it 
 COMMENT ON COLUMN bcdelta.run.warning IS 'what a completed run left out, such as paused feeds, and why';
 COMMENT ON COLUMN bcdelta.run.requested_by IS 'the role that requested the run';
 COMMENT ON COLUMN bcdelta.run.schedule IS 'the schedule that started the run; null: a user called a function';
-COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, keys or where';
+COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, changed, keys or where';
 COMMENT ON COLUMN bcdelta.run.keys IS 'keys of the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.condition IS 'condition on the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.waited IS
@@ -370,7 +370,8 @@ CREATE TABLE bcdelta.discrepancy (
 	facet text,
 	pushed_value text,
 	natural_key text,
-	row_state text
+	row_state text,
+	store_modified timestamptz
 );
 ALTER TABLE bcdelta.discrepancy REPLICA IDENTITY FULL;
 CREATE INDEX discrepancy_run_id ON bcdelta.discrepancy (run_id);
@@ -388,6 +389,51 @@ COMMENT ON COLUMN bcdelta.discrepancy.pushed_value IS
 COMMENT ON COLUMN bcdelta.discrepancy.natural_key IS 'what people know the record by, such as its SKU or name; null: not known';
 COMMENT ON COLUMN bcdelta.discrepancy.row_state IS
 'state of the row in bcdelta.pending when the difference was found: failed, or review; null: nothing was left to push';
+COMMENT ON COLUMN bcdelta.discrepancy.store_modified IS 'when the record was last changed, as the store says; null: not known';
+
+CREATE TABLE bcdelta.proven (
+	server name NOT NULL,
+	resource text NOT NULL,
+	store text NOT NULL,
+	mappings text[] NOT NULL,
+	full_run_id bigint NOT NULL,
+	full_at timestamptz NOT NULL,
+	run_id bigint NOT NULL,
+	proven_at timestamptz NOT NULL,
+	watermark timestamptz NOT NULL,
+	counted boolean NOT NULL,
+	dated boolean NOT NULL,
+	records bigint NOT NULL,
+	written bigint NOT NULL,
+	touched bigint NOT NULL,
+	different bigint NOT NULL,
+	strangers bigint NOT NULL,
+	waiting bigint NOT NULL,
+	calls bigint NOT NULL,
+	silent_edits bigint NOT NULL,
+	PRIMARY KEY (server, resource)
+);
+COMMENT ON TABLE bcdelta.proven IS
+'the last proof of each resource of a store, by a verify of mode full or changed that covered all of its feeds; shown by the view bcdelta.proof';
+COMMENT ON COLUMN bcdelta.proven.store IS 'the store, as in bcdelta.feed.store';
+COMMENT ON COLUMN bcdelta.proven.mappings IS 'feed_id:version of the feeds that it covers; if they change, everything is compared again';
+COMMENT ON COLUMN bcdelta.proven.full_run_id IS 'the last verify that compared all rows';
+COMMENT ON COLUMN bcdelta.proven.full_at IS 'when that began';
+COMMENT ON COLUMN bcdelta.proven.run_id IS 'the last verify of mode full or changed, whose differences are in bcdelta.discrepancy';
+COMMENT ON COLUMN bcdelta.proven.proven_at IS 'when that began';
+COMMENT ON COLUMN bcdelta.proven.watermark IS
+'the same by the clock of the store; the next verify of mode changed compares what was changed since then';
+COMMENT ON COLUMN bcdelta.proven.counted IS 'the number of records was compared';
+COMMENT ON COLUMN bcdelta.proven.dated IS 'records that were changed in the store were compared';
+COMMENT ON COLUMN bcdelta.proven.records IS 'linked rows';
+COMMENT ON COLUMN bcdelta.proven.written IS 'those written since full_at, as the replies of the store have confirmed';
+COMMENT ON COLUMN bcdelta.proven.touched IS 'records that were changed in the store since full_at, and were compared';
+COMMENT ON COLUMN bcdelta.proven.different IS 'rows with differences';
+COMMENT ON COLUMN bcdelta.proven.strangers IS 'records that belong to no row';
+COMMENT ON COLUMN bcdelta.proven.waiting IS 'rows with changes that were not pushed yet';
+COMMENT ON COLUMN bcdelta.proven.calls IS 'requests of the last verify for this resource';
+COMMENT ON COLUMN bcdelta.proven.silent_edits IS
+'edits in the store that a full verify has found, and that no date had shown: how far the dates can be trusted';
 
 CREATE TABLE bcdelta.schedule (
 	name text PRIMARY KEY,
@@ -404,9 +450,11 @@ CREATE TABLE bcdelta.schedule (
 	next_run_at timestamptz,
 	last_run_id bigint,
 	last_error text,
+	mode text,
 	CHECK ((every IS NULL) <> (at IS NULL))
 );
 COMMENT ON TABLE bcdelta.schedule IS 'runs that the worker starts by itself';
+COMMENT ON COLUMN bcdelta.schedule.mode IS 'mode of its verify runs; null: full';
 COMMENT ON COLUMN bcdelta.schedule.hours IS 'hours of the day, in time_zone, in which a run may start';
 COMMENT ON COLUMN bcdelta.schedule.time_zone IS 'the time zone of the session that created the schedule';
 COMMENT ON COLUMN bcdelta.schedule.owner IS
@@ -643,7 +691,7 @@ CREATE FUNCTION bcdelta.verify(feed text DEFAULT NULL, server name DEFAULT NULL,
 	mode text DEFAULT 'full', sample integer DEFAULT 100, keys text[] DEFAULT NULL, condition text DEFAULT NULL)
 RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_verify';
 COMMENT ON FUNCTION bcdelta.verify(text, name, text, integer, text[], text) IS
-'compares source and store: count, a sample of rows, full (every row, field by field), the rows with these keys, or where (the rows that satisfy an SQL condition, which is read as the owner of the feed); differences are listed in bcdelta.discrepancy';
+'compares source and store: count, a sample of rows, full (every row, field by field), changed (what may have changed since the last full or changed verify), the rows with these keys, or where (the rows that satisfy an SQL condition, which is read as the owner of the feed); differences are listed in bcdelta.discrepancy';
 
 CREATE FUNCTION bcdelta.repair(run_id bigint) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_repair';
@@ -678,9 +726,9 @@ COMMENT ON FUNCTION bcdelta.preview(text, integer) IS
 
 CREATE FUNCTION bcdelta.schedule(name text, feed text DEFAULT NULL, server name DEFAULT NULL,
 	every interval DEFAULT NULL, at timestamptz DEFAULT NULL, kind text DEFAULT 'push',
-	hours text DEFAULT NULL)
+	hours text DEFAULT NULL, mode text DEFAULT NULL)
 RETURNS timestamptz LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_schedule';
-COMMENT ON FUNCTION bcdelta.schedule(text, text, name, interval, timestamptz, text, text) IS
+COMMENT ON FUNCTION bcdelta.schedule(text, text, name, interval, timestamptz, text, text, text) IS
 'makes the worker start a run at regular intervals or once; replaces the schedule of that name; returns when it is first due';
 
 CREATE FUNCTION bcdelta.unschedule(name text) RETURNS void
@@ -810,6 +858,47 @@ SELECT w.run_id, r.kind, r.feed, r.server, w.phase, w.done, w.total, w.rate, w.e
 FROM bcdelta.worker_progress() AS w
 JOIN bcdelta.run AS r USING (run_id);
 COMMENT ON VIEW bcdelta.progress IS 'one row per active run: rows done, total, rows per second, time left';
+
+CREATE VIEW bcdelta.proof AS
+SELECT f.server, f.resource, w.proven_at, w.run_id, w.full_at, w.full_run_id, w.records,
+	greatest(w.records - w.written - w.touched, 0) AS untouched, w.written, w.touched, w.different, w.strangers, w.waiting,
+	w.calls, w.silent_edits, w.watermark, w.dated, w.counted,
+	CASE WHEN w.run_id IS NULL
+		THEN format('Nothing is known of resource %s: SELECT * FROM bcdelta.verify(server => %L) compares everything.', f.resource, f.server)
+	ELSE
+		CASE WHEN w.different = 0
+			THEN format('All %s %s rows agree as of %s', to_char(w.records, 'FM999,999,999,990'), f.resource, w.as_of)
+			ELSE format('%s of %s %s rows agree as of %s', to_char(greatest(w.records - w.different, 0), 'FM999,999,999,990'),
+				to_char(w.records, 'FM999,999,999,990'), f.resource, w.as_of) END
+		|| CASE WHEN w.run_id = w.full_run_id THEN ': all of them were compared'
+			ELSE format(': %s untouched since %s full verification, %s written and confirmed, %s',
+				to_char(greatest(w.records - w.written - w.touched, 0), 'FM999,999,999,990'), w.full_day,
+				to_char(w.written, 'FM999,999,999,990'),
+				CASE WHEN w.dated THEN to_char(w.touched, 'FM999,999,999,990') || ' touched in the store and compared'
+					ELSE 'edits in the store are not seen before the next one' END) END
+		|| concat(CASE WHEN NOT w.counted THEN '; not counted' END,
+			CASE WHEN w.different > 0 THEN format('; %s differ', to_char(w.different, 'FM999,999,999,990')) END,
+			CASE WHEN w.strangers > 0 THEN format('; %s records belong to no row', to_char(w.strangers, 'FM999,999,999,990')) END,
+			CASE WHEN w.waiting > 0 THEN format('; %s wait to be pushed', to_char(w.waiting, 'FM999,999,999,990')) END,
+			CASE WHEN w.silent_edits > 0 THEN format('; the dates of the store have missed %s edits so far', to_char(w.silent_edits, 'FM999,999,999,990')) END)
+		|| format('; %s %s.', to_char(w.calls, 'FM999,999,999,990'), CASE WHEN w.calls = 1 THEN 'call' ELSE 'calls' END)
+	END AS sentence
+FROM (SELECT DISTINCT server, resource FROM bcdelta.feed) AS f
+LEFT JOIN LATERAL (
+	SELECT p.*, CASE WHEN p.proven_at > now() - interval '20 hours' THEN to_char(p.proven_at, 'HH24:MI')
+			ELSE to_char(p.proven_at, 'YYYY-MM-DD HH24:MI') END AS as_of,
+		CASE WHEN p.full_at > now() - interval '6 days' THEN to_char(p.full_at, 'FMDay') || '''s'
+			ELSE 'the ' || to_char(p.full_at, 'YYYY-MM-DD') END AS full_day
+	FROM bcdelta.proven AS p WHERE p.server = f.server AND p.resource = f.resource
+	AND p.store = ALL (SELECT o.store FROM bcdelta.feed AS o WHERE o.server = f.server AND o.resource = f.resource AND o.store IS NOT NULL)
+	AND p.mappings = (SELECT array_agg(o.feed_id || ':' || o.version ORDER BY o.feed_id) FROM bcdelta.feed AS o
+		WHERE o.server = f.server AND o.resource = f.resource)) AS w ON true;
+COMMENT ON VIEW bcdelta.proof IS
+'one row per server and resource: whether all rows and records agree, as of when, how that is known, and in how many calls';
+COMMENT ON COLUMN bcdelta.proof.proven_at IS
+'when the last verify of mode full or changed began; null: there was none since feeds were added or altered';
+COMMENT ON COLUMN bcdelta.proof.untouched IS 'rows that neither the source nor the store has touched since the last full verify';
+COMMENT ON COLUMN bcdelta.proof.sentence IS 'the same in words';
 
 COMMENT ON COLUMN bcdelta.status.state IS
 'active or paused; a feed in a copy of its database, or whose server leads to another store than its links, shows as paused even before the worker has recorded it';

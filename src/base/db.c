@@ -243,6 +243,28 @@ bcd_column_list(uint64 n, int column)
 	return texts;
 }
 
+/*
+ * A column of type bigint[] of the first row, without nulls, as an array in the
+ * current context; null is an empty one.
+ */
+int64 *
+bcd_column_ids(int column, int *n)
+{
+	bool		isnull;
+	Datum		value = bcd_column_datum(0, column, &isnull);
+	ArrayType  *array;
+	int64	   *ids;
+
+	*n = 0;
+	if (isnull)
+		return palloc(sizeof(int64));
+	array = DatumGetArrayTypeP(value);
+	*n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	ids = palloc(sizeof(int64) * Max(*n, 1));
+	memcpy(ids, ARR_DATA_PTR(array), sizeof(int64) * *n);
+	return ids;
+}
+
 /* Names (name[]) as a list of strings */
 List *
 bcd_name_list(Datum names)

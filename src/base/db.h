@@ -47,6 +47,7 @@ extern bool bcd_column_bool(uint64 row, int column);
 extern Datum bcd_column_datum(uint64 row, int column, bool *isnull);
 extern Jsonb *bcd_column_jsonb(uint64 row, int column);
 extern List *bcd_column_list(uint64 n, int column);
+extern int64 *bcd_column_ids(int column, int *n);
 extern List *bcd_name_list(Datum names);
 
 extern Datum bcd_text_or_null(const char *text, char *null);

@@ -44,6 +44,7 @@
 #include "pacing/endpoint_health.h"
 #include "pacing/endpoint_limits.h"
 #include "pacing/quota.h"
+#include "pacing/store_clock.h"
 #include "payload/task.h"
 #include "store/paging.h"
 #include "store/store.h"
@@ -324,14 +325,13 @@ typedef struct BcdStore
 {
 	dlist_node	node;
 	Oid			serverid;
-	char	   *identity;		/* of the store that all below was learned
-								 * from */
+	char	   *identity;		/* of the store that all was learned from */
 	BcdStoreOptions *options;
 	MemoryContext cxt;
 	BcdQuota	quota;
+	BcdStoreClock clock;
 	BcdRun	   *run;			/* the one active run */
-	int			lock_failures;	/* starts of a link or verify with a locked
-								 * source */
+	int			lock_failures;	/* starts with a locked source */
 	BcdLearned *learned;		/* one for each endpoint that was used */
 	char		trouble[BCD_NAME_BYTES];
 	char		failure[BCD_NAME_BYTES];	/* of the last request, or empty */

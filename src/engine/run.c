@@ -52,6 +52,10 @@
 /* How long it may then take to restore what records have given up */
 #define RESTORE_GRACE_MS	10000
 
+/* From PostgreSQL's timestamps to those of 1970 */
+#define TIMESTAMPTZ_EPOCH_US \
+	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+
 /* How often the totals of a run are saved */
 #define SAVE_MS				2000
 
@@ -262,6 +266,8 @@ bcd_run_replied(BcdJob *job)
 				   bcd_random());
 	bcd_patience_note(&run->store->quota, job->ticket, r->status, &r->headers, bcd_now_ms());
 	bcd_endpoint_replied(job);
+	bcd_store_clock_note(&run->store->clock, r->headers.date_ms, r->headers.elapsed_ms,
+						 (GetCurrentTimestamp() + TIMESTAMPTZ_EPOCH_US) / 1000);
 	note_failure(run->store, r);
 	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)
 		run->counts.throttled++;

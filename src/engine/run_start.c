@@ -31,6 +31,7 @@
 #include "pacing/quota.h"
 #include "resource/resource.h"
 #include "store/store.h"
+#include "tables/discrepancy.h"
 #include "tables/feed.h"
 #include "tables/feed_state.h"
 #include "tables/pending.h"
@@ -51,6 +52,7 @@ forget_learned(BcdStore *store)
 		pfree(store->identity);
 	store->identity = MemoryContextStrdup(TopMemoryContext, store->options->identity);
 	memset(&store->quota, 0, sizeof(store->quota));
+	memset(&store->clock, 0, sizeof(store->clock));
 	for (l = store->learned; l; l = next)
 	{
 		next = l->next;
@@ -401,9 +403,7 @@ bcd_fold_all(void)
 	} while (n > 0);
 }
 
-/*
- * Creates the run, in a transaction of its own; all its memory is below cxt.
- */
+/* Creates the run, in a transaction of its own; its memory is below cxt. */
 static BcdRun *
 run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 {
@@ -430,6 +430,8 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 		bcd_queue_recover(run);
 		bcd_queue_expect(run);
 	}
+	else
+		bcd_discrepancies_forget(run_id);
 	bcd_run_started(run_id, run->kind->claims ? &run->counts : &before);
 	bcd_tx_commit();
 	return run;
@@ -467,10 +469,7 @@ is_served(const BcdStore *store)
 	return false;
 }
 
-/*
- * Starts a requested run unless its store is busy; raises an error if it
- * cannot.
- */
+/* Starts a requested run unless its store is busy; may raise an error. */
 void
 bcd_run_begin(int64 run_id)
 {

@@ -37,6 +37,31 @@ condition_failed(BcdRun *run, const BcdLane *lane, const ErrorData *error)
 										 psprintf("the condition on the rows of feed \"%s\" failed: %s", lane->feed->name, error->message));
 }
 
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* The rows in doubt, each once, as a text array */
+static ArrayType *
+in_doubt(const BcdLane *lane)
+{
+	int			n = list_length(lane->doubtful);
+	char	  **keys = palloc(sizeof(char *) * Max(n, 1));
+	List	   *once = NIL;
+	ListCell   *lc;
+	int			i = 0;
+
+	foreach(lc, lane->doubtful)
+		keys[i++] = lfirst(lc);
+	qsort(keys, n, sizeof(char *), by_text);
+	for (i = 0; i < n; i++)
+		if (i == 0 || strcmp(keys[i], keys[i - 1]) != 0)
+			once = lappend(once, keys[i]);
+	return DatumGetArrayTypeP(bcd_text_array(once));
+}
+
 /*
  * Returns the keys of the rows that the run is for, in the current memory
  * context; or NULL: it fails.
@@ -48,7 +73,7 @@ list_keys(BcdRun *run, BcdLane *lane)
 	BcdKeyList *keys;
 
 	if (lane->again)
-		return bcd_keylist_of(DatumGetArrayTypeP(bcd_text_array(lane->doubtful)));
+		return bcd_keylist_of(in_doubt(lane));
 	if (run->only == NULL)
 		return bcd_keylist_create(lane->feed);
 	if (strcmp(run->mode, "keys") == 0)

@@ -93,6 +93,8 @@ asked_fields(const BcdLane *lane)
 		}
 	if (hides)
 		appendStringInfo(&fields, ",%s", r->hidden_by);
+	if (r->changed.endpoint && !run->kind->claims)
+		appendStringInfoString(&fields, ",date_modified");
 	gates->asked = MemoryContextStrdup(gates->cxt, i < run->nlanes ? "" : fields.data);
 	pfree(fields.data);
 	return gates->asked;

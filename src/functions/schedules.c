@@ -29,6 +29,7 @@ PG_FUNCTION_INFO_V1(bcdelta_schedule);
 PG_FUNCTION_INFO_V1(bcdelta_unschedule);
 
 static const char *const kinds[] = {"push", "verify", NULL};
+static const char *const modes[] = {"count", "full", "changed", NULL};
 
 static void
 check_every(const Interval *every)
@@ -151,8 +152,24 @@ first_due(FunctionCallInfo fcinfo)
 	return text ? bcd_hours_next(due, &hours, zone) : due;
 }
 
+/* The mode of the runs, which only a verify has, or NULL */
+static char *
+mode_of(FunctionCallInfo fcinfo, const char *kind)
+{
+	char	   *mode = bcd_arg_text(fcinfo, 7);
+
+	if (mode && strcmp(kind, "verify") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"mode\" cannot be used with kind \"%s\"", kind),
+				 errhint("Use kind => 'verify'.")));
+	if (mode)
+		bcd_check_word(mode, "mode", modes);
+	return mode;
+}
+
 /*
- * bcdelta.schedule(name, feed, server, every, at, kind, hours): returns the
+ * bcdelta.schedule(name, feed, server, every, at, kind, hours, mode): returns the
  * first due time.
  */
 Datum
@@ -171,6 +188,7 @@ bcdelta_schedule(PG_FUNCTION_ARGS)
 	bcd_check_label(schedule.name, "name");
 	schedule.kind = bcd_arg_text(fcinfo, 5);
 	bcd_check_word(schedule.kind, "kind", kinds);
+	schedule.mode = mode_of(fcinfo, schedule.kind);
 	schedule.due = first_due(fcinfo);
 	schedule.feed = bcd_arg_text(fcinfo, 1);
 	schedule.server = bcd_target(schedule.feed, bcd_arg_name(fcinfo, 2));

@@ -28,7 +28,7 @@
 
 PG_FUNCTION_INFO_V1(bcdelta_verify);
 
-static const char *const modes[] = {"count", "sample", "full", "keys", "where", NULL};
+static const char *const modes[] = {"count", "sample", "full", "changed", "keys", "where", NULL};
 
 /* Returns an array of texts, each once. */
 static ArrayType *

@@ -24,6 +24,7 @@ typedef struct BcdHttpHeaders
 	int64		rate_quota;
 	int64		rate_left;
 	int64		retry_after_ms; /* X-Retry-After (or Retry-After), in ms */
+	int64		date_ms;		/* Date, in ms since 1970 */
 	int64		elapsed_ms;		/* from the request's start to the reply's end */
 	char		content_type[64];
 	char		request_id[64]; /* X-Request-Id, when there is one */

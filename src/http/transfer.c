@@ -303,6 +303,8 @@ on_header(char *line, size_t size, size_t n, void *arg)
 	else if (is_header(line, len, "X-Retry-After", value) ||
 			 is_header(line, len, "Retry-After", value))
 		headers->retry_after_ms = Max(headers->retry_after_ms, header_number(value, 1000));
+	else if (is_header(line, len, "Date", value))
+		headers->date_ms = (int64) curl_getdate(value, NULL) * 1000;
 	else if (is_header(line, len, "Content-Type", value))
 		strlcpy(headers->content_type, value, sizeof(headers->content_type));
 	else if (is_header(line, len, "X-Request-Id", value))
@@ -364,6 +366,7 @@ bcd_transfer_clear_headers(BcdHttpHeaders *headers)
 	headers->rate_window_ms = headers->rate_reset_ms = -1;
 	headers->rate_quota = headers->rate_left = -1;
 	headers->retry_after_ms = -1;
+	headers->date_ms = -1;
 }
 
 /* Free everything that only the transfer needed, and leave no token behind */

@@ -66,3 +66,13 @@ bcd_same_instant(const char *a, const char *b)
 		return strcmp(a, b) == 0;
 	return x / USECS_PER_SEC == y / USECS_PER_SEC;
 }
+
+/* Is one earlier than the other?  Not if one of them is no date. */
+bool
+bcd_is_earlier(const char *a, const char *b)
+{
+	TimestampTz x;
+	TimestampTz y;
+
+	return parse(a, &x) && parse(b, &y) && x < y;
+}

@@ -6,6 +6,7 @@
 #define BCD_DATETIME_H
 
 extern char *bcd_instant_text(const char *text);
+extern bool bcd_is_earlier(const char *a, const char *b);
 extern bool bcd_same_instant(const char *a, const char *b);
 
 #endif							/* BCD_DATETIME_H */

@@ -57,6 +57,7 @@ const BcdResource bcd_brand = {
 	BCD_FACETS(brand_facets),
 	.view = {&brand_list, "id:in={id,}"},
 	.list = {&brand_list},
+	.ranges = true,
 	.most = 30000,
 	.small = true,
 };

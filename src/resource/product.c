@@ -280,6 +280,8 @@ const BcdResource bcd_product = {
 	.view = {&product_list, "id:in={id,}"},
 	.list = {&product_list},
 	.list_after = "id:greater",
+	.changed = {&product_list},
+	.ranges = true,
 	.exchanges = true,
 	.hidden_by = "is_visible",
 	.gone_is_refused = true,

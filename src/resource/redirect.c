@@ -67,6 +67,7 @@ const BcdResource bcd_redirect = {
 	BCD_FACETS(redirect_facets),
 	.view = {&redirect_list, "id:in={id,}"},
 	.list = {&redirect_list},
+	.ranges = true,
 	.small = true,
 	.upserts = true,
 };

@@ -406,7 +406,11 @@ typedef struct BcdResource
 	BcdView		view_one;		/* the same, of one whose parent is not known;
 								 * or nothing */
 	BcdView		list;			/* all records */
-	const BcdEndpoint *total;	/* the same, of records without an id: only
+	BcdView		changed;		/* those changed since a time, which the
+								 * filter date_modified:min has; or nothing.
+								 * They show a date_modified */
+	bool		ranges;			/* the list accepts id:min and id:max */
+	const BcdEndpoint *total;	/* the list, of records without an id: only
 								 * their number is read; NULL: not possible */
 	const BcdShape *shape;		/* of the replies of view; NULL: simple */
 	const BcdPlace *aliases;	/* fields of records with an id that replies

@@ -12,17 +12,17 @@
 
 static BcdStatement insert_discrepancy = {
 	"INSERT INTO bcdelta.discrepancy (run_id, feed, key, store_id, address, kind, facet, field, source_value, store_value,"
-	" pushed_value, natural_key, row_state)"
-	" VALUES ($1, $2, $3, nullif($4, 0), coalesce($11, nullif($4, 0)::text), $5, $6, $7, $8, $9, $10, $12, $13)",
-	13, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	" pushed_value, natural_key, row_state, store_modified)"
+	" VALUES ($1, $2, $3, nullif($4, 0), coalesce($11, nullif($4, 0)::text), $5, $6, $7, $8, $9, $10, $12, $13, $14::timestamptz)",
+	14, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 };
 
 /* Records a difference. */
 void
 bcd_discrepancy_insert(int64 run_id, const char *feed, const BcdDiscrepancy *d)
 {
-	Datum		args[13];
-	char		nulls[] = "             ";
+	Datum		args[14];
+	char		nulls[] = "              ";
 
 	args[0] = Int64GetDatum(run_id);
 	args[1] = CStringGetTextDatum(feed);
@@ -37,6 +37,7 @@ bcd_discrepancy_insert(int64 run_id, const char *feed, const BcdDiscrepancy *d)
 	args[10] = bcd_text_or_null(d->address, &nulls[10]);
 	args[11] = bcd_text_or_null(d->natural_key, &nulls[11]);
 	args[12] = bcd_text_or_null(d->row_state, &nulls[12]);
+	args[13] = bcd_text_or_null(d->store_modified, &nulls[13]);
 	(void) bcd_execute(&insert_discrepancy, args, nulls);
 }
 
@@ -69,4 +70,87 @@ bcd_discrepancy_keys(int64 run_id, const char *feed)
 	Datum		args[] = {Int64GetDatum(run_id), CStringGetTextDatum(feed)};
 
 	return bcd_column_list(bcd_select(&select_keys, args, NULL), 1);
+}
+
+static BcdStatement select_in_doubt = {
+	"SELECT key FROM bcdelta.discrepancy WHERE run_id = $1 AND feed = $2 AND key IS NOT NULL"
+	" UNION SELECT key FROM bcdelta.pending WHERE feed = $2 AND state IN ('failed', 'review')",
+	2, {INT8OID, TEXTOID}
+};
+
+/*
+ * Returns the rows of a feed that may differ: those that differed in a verify,
+ * and those that could not be pushed since; likewise.
+ */
+List *
+bcd_discrepancy_in_doubt(int64 run_id, const char *feed)
+{
+	Datum		args[] = {Int64GetDatum(run_id), CStringGetTextDatum(feed)};
+
+	return bcd_column_list(bcd_select(&select_in_doubt, args, NULL), 1);
+}
+
+/* Records that belong to no row, and still do not */
+#define STRANGERS \
+	" FROM bcdelta.discrepancy AS d JOIN bcdelta.feed AS f USING (feed)" \
+	" WHERE d.run_id = $1 AND f.server = $2 AND f.resource = $3 AND d.key IS NULL AND d.store_id IS NOT NULL" \
+	" AND NOT EXISTS (SELECT FROM bcdelta.link AS l JOIN bcdelta.feed AS o USING (feed)" \
+	"  WHERE o.server = $2 AND o.resource = $3 AND l.address = d.store_id::text)"
+
+static BcdStatement select_strangers = {
+	"SELECT array_agg(DISTINCT d.store_id ORDER BY d.store_id)" STRANGERS,
+	3, {INT8OID, NAMEOID, TEXTOID}
+};
+
+/* Returns the ids of such records that a verify has found, sorted. */
+int64 *
+bcd_discrepancy_strangers(int64 run_id, const char *server, const char *resource, int *n)
+{
+	Datum		args[] = {Int64GetDatum(run_id), bcd_name_datum(server), CStringGetTextDatum(resource)};
+
+	(void) bcd_select(&select_strangers, args, NULL);
+	return bcd_column_ids(1, n);
+}
+
+static BcdStatement copy_strangers = {
+	"INSERT INTO bcdelta.discrepancy (run_id, feed, store_id, address, kind, facet, field, source_value, store_value, natural_key,"
+	" store_modified)"
+	" SELECT $4, d.feed, d.store_id, d.address, d.kind, d.facet, d.field, d.source_value, d.store_value, d.natural_key, d.store_modified"
+	STRANGERS " AND d.store_id <> ALL ($5)",
+	5, {INT8OID, NAMEOID, TEXTOID, INT8OID, INT8ARRAYOID}
+};
+
+/*
+ * The verify "to" has not looked at these records again, except for those in
+ * "but": reports the rest as the verify "from" did.  Returns their number.
+ */
+int64
+bcd_discrepancy_copy_strangers(int64 from, int64 to, const char *server, const char *resource,
+							   const int64 *but, int nbut)
+{
+	Datum	   *ids = palloc(sizeof(Datum) * Max(nbut, 1));
+	Datum		args[5];
+	int			i;
+
+	for (i = 0; i < nbut; i++)
+		ids[i] = Int64GetDatum(but[i]);
+	args[0] = Int64GetDatum(from);
+	args[1] = bcd_name_datum(server);
+	args[2] = CStringGetTextDatum(resource);
+	args[3] = Int64GetDatum(to);
+	args[4] = bcd_array(INT8OID, ids, NULL, nbut);
+	return bcd_execute(&copy_strangers, args, NULL);
+}
+
+static BcdStatement delete_run = {
+	"DELETE FROM bcdelta.discrepancy WHERE run_id = $1", 1, {INT8OID}
+};
+
+/* A run starts over: what it had found before does not count. */
+void
+bcd_discrepancies_forget(int64 run_id)
+{
+	Datum		arg = Int64GetDatum(run_id);
+
+	(void) bcd_execute(&delete_run, &arg, NULL);
 }

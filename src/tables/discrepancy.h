@@ -21,10 +21,16 @@ typedef struct BcdDiscrepancy
 	const char *pushed_value;
 	const char *natural_key;
 	const char *row_state;
+	const char *store_modified; /* an instant, as text */
 } BcdDiscrepancy;
 
 extern void bcd_discrepancy_insert(int64 run_id, const char *feed, const BcdDiscrepancy *d);
 extern List *bcd_discrepancy_feeds(int64 run_id);
 extern List *bcd_discrepancy_keys(int64 run_id, const char *feed);
+extern List *bcd_discrepancy_in_doubt(int64 run_id, const char *feed);
+extern int64 *bcd_discrepancy_strangers(int64 run_id, const char *server, const char *resource, int *n);
+extern int64 bcd_discrepancy_copy_strangers(int64 from, int64 to, const char *server, const char *resource,
+											const int64 *but, int nbut);
+extern void bcd_discrepancies_forget(int64 run_id);
 
 #endif							/* BCD_TABLE_DISCREPANCY_H */

@@ -440,3 +440,17 @@ bcd_feeds_moving(void)
 {
 	return ids(&lock_moving, (Datum) 0);
 }
+
+static BcdStatement select_others = {
+	"SELECT FROM bcdelta.feed WHERE server = $1 AND resource = $2 AND feed <> ALL ($3)",
+	3, {NAMEOID, TEXTOID, TEXTARRAYOID}
+};
+
+/* Are these (text[]) all feeds of a resource? */
+bool
+bcd_feeds_are_all(const char *server, const char *resource, Datum feeds)
+{
+	Datum		args[] = {bcd_name_datum(server), CStringGetTextDatum(resource), feeds};
+
+	return bcd_execute(&select_others, args, NULL) == 0;
+}

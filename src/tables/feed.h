@@ -103,6 +103,7 @@ extern bool bcd_feed_may_be_read(const char *feed, Oid role);
 
 extern void bcd_feed_place(const char *feed, const char *key, BcdFeedPlace *place);
 
+extern bool bcd_feeds_are_all(const char *server, const char *resource, Datum feeds);
 extern List *bcd_feeds_of(const char *server, const char *feed);
 extern List *bcd_feed_servers(Oid role);
 extern List *bcd_feeds_lock(Datum feed_ids);

@@ -37,15 +37,15 @@ bcd_schedule_lock(const char *name, Oid *owner)
 
 static BcdStatement upsert_schedule = {
 	"INSERT INTO bcdelta.schedule AS s"
-	" (name, feed, server, every, at, kind, hours, time_zone, owner, home, first_run_at, next_run_at)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)"
+	" (name, feed, server, every, at, kind, hours, time_zone, owner, home, first_run_at, next_run_at, mode)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $13)"
 	" ON CONFLICT (name) DO UPDATE SET feed = EXCLUDED.feed, server = EXCLUDED.server,"
 	" every = EXCLUDED.every, at = EXCLUDED.at, kind = EXCLUDED.kind, hours = EXCLUDED.hours,"
 	" time_zone = EXCLUDED.time_zone, owner = EXCLUDED.owner, home = EXCLUDED.home,"
-	" first_run_at = EXCLUDED.first_run_at, next_run_at = EXCLUDED.next_run_at, last_run_id = NULL, last_error = NULL"
+	" first_run_at = EXCLUDED.first_run_at, next_run_at = EXCLUDED.next_run_at, mode = EXCLUDED.mode, last_run_id = NULL, last_error = NULL"
 	" WHERE s.owner = $12",
-	12, {TEXTOID, TEXTOID, NAMEOID, INTERVALOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
-	OIDOID, TEXTOID, TIMESTAMPTZOID, OIDOID}
+	13, {TEXTOID, TEXTOID, NAMEOID, INTERVALOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
+	OIDOID, TEXTOID, TIMESTAMPTZOID, OIDOID, TEXTOID}
 };
 
 /*
@@ -55,8 +55,8 @@ static BcdStatement upsert_schedule = {
 bool
 bcd_schedule_put(const BcdNewSchedule *schedule, Oid owner)
 {
-	Datum		args[12];
-	char		nulls[] = "            ";
+	Datum		args[13];
+	char		nulls[] = "             ";
 
 	args[0] = CStringGetTextDatum(schedule->name);
 	args[1] = bcd_text_or_null(schedule->feed, &nulls[1]);
@@ -72,6 +72,7 @@ bcd_schedule_put(const BcdNewSchedule *schedule, Oid owner)
 	args[9] = CStringGetTextDatum(schedule->home);
 	args[10] = TimestampTzGetDatum(schedule->due);
 	args[11] = ObjectIdGetDatum(owner);
+	args[12] = bcd_text_or_null(schedule->mode, &nulls[12]);
 	return bcd_execute(&upsert_schedule, args, nulls) > 0;
 }
 
@@ -114,7 +115,7 @@ static BcdStatement select_due = {
 	"SELECT s.name, s.kind, s.feed, s.server, s.owner::oid::int8,"
 	" s.every, s.hours, s.time_zone, s.first_run_at, s.next_run_at,"
 	" EXISTS (SELECT FROM bcdelta.run AS r WHERE r.schedule = s.name"
-	"  AND r.state IN ('requested', 'running'))"
+	"  AND r.state IN ('requested', 'running')), s.mode"
 	" FROM bcdelta.schedule AS s"
 	" WHERE s.home = $1 AND s.next_run_at <= $2"
 	" ORDER BY s.next_run_at, s.name FOR UPDATE OF s SKIP LOCKED",
@@ -155,6 +156,7 @@ bcd_schedules_now_due(const char *home, TimestampTz now)
 		s->first = DatumGetTimestampTz(bcd_column_datum(i, 9, &isnull));
 		s->next = DatumGetTimestampTz(bcd_column_datum(i, 10, &isnull));
 		s->busy = bcd_column_bool(i, 11);
+		s->mode = bcd_column_text(i, 12);
 		list = lappend(list, s);
 	}
 	return list;

@@ -23,6 +23,7 @@ typedef struct BcdScheduleRow
 	TimestampTz first;
 	TimestampTz next;
 	bool		busy;			/* its last run has not ended */
+	char	   *mode;			/* of a verify; NULL: full */
 } BcdScheduleRow;
 
 /* A schedule to be created; NULL means that a value is not given */
@@ -39,6 +40,7 @@ typedef struct BcdNewSchedule
 	Oid			owner;
 	const char *home;
 	TimestampTz due;
+	const char *mode;
 } BcdNewSchedule;
 
 extern bool bcd_schedule_lock(const char *name, Oid *owner);

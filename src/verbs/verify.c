@@ -31,7 +31,9 @@
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "verbs/kinds.h"
+#include "verbs/verify_changed.h"
 #include "verbs/verify_list.h"
+#include "verbs/verify_proof.h"
 #include "verbs/verify_record.h"
 
 /* In count mode, counts a source row if the feed's filter accepts it. */
@@ -163,9 +165,12 @@ verify_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	if (lane->verify == NULL)
 	{
 		lane->verify = MemoryContextAllocZero(lane->cxt, sizeof(BcdVerify));
+		lane->verify->calls_before = run->counts.api_calls;
 		bcd_verify_list_filter(run, lane);
+		if (bcd_verify_is(run, "changed"))
+			bcd_changed_begin(run, lane);
 	}
-	if (lane->phase == AGAIN || (lane->phase == ROWS && (bcd_verify_is(run, "full") || run->only)))
+	if (lane->phase == AGAIN || (lane->phase == ROWS && (bcd_verify_is_full(lane) || run->only)))
 		return bcd_items_of_source(run, lane, cxt, decide_row);
 	if (lane->phase == ROWS && bcd_verify_is(run, "sample"))
 		return next_sample(run, lane, cxt);
@@ -187,10 +192,16 @@ tell_uncounted(BcdRun *run, const BcdFeed *feed)
 												before, feed->name, feed->resource->name));
 }
 
+static BcdJob *
+verify_plan(BcdRun *run, BcdLane *lane)
+{
+	return lane->phase > DONE ? bcd_changed_plan(run, lane) : bcd_verify_plan_list(run, lane);
+}
+
 static bool
 verify_asks(const BcdLane *lane)
 {
-	return lane->phase == TOTAL || lane->phase == LIST;
+	return lane->phase == TOTAL || lane->phase == LIST || (lane->phase > DONE && lane->phase != COUNTED);
 }
 
 /*
@@ -200,17 +211,8 @@ verify_asks(const BcdLane *lane)
 static bool
 reads_links(const BcdRun *run, const BcdLane *lane)
 {
-	return bcd_verify_is(run, "full") ||
+	return bcd_verify_is_full(lane) ||
 		(bcd_verify_is(run, "count") && lane->feed->on_delete == BCD_DELETE_HIDE);
-}
-
-/* Rows that differed are looked at once more, a little later. */
-static void
-begin_again(BcdRun *run, BcdLane *lane)
-{
-	bcd_items_in_doubt_next(lane);
-	lane->phase = AGAIN;
-	run->wake_at = Max(run->wake_at, bcd_now_ms() + bcd_confirm_after * 1000);
 }
 
 /*
@@ -218,21 +220,18 @@ begin_again(BcdRun *run, BcdLane *lane)
  * number of records and the list, because they are the same for all of its
  * feeds.
  */
-static bool
-verify_lane_done(BcdRun *run, BcdLane *lane)
+static void
+next_phase(BcdRun *run, BcdLane *lane)
 {
-	int			i;
-
 	if (lane->phase == ROWS && reads_links(run, lane))
 		lane->phase = LINKS;
 	else if (lane->phase < AGAIN && lane->doubtful != NIL)
-		begin_again(run, lane);
+		bcd_verify_again(run, lane);
 	else if (lane->phase < TOTAL && !bcd_verify_is(run, "sample") && run->only == NULL && bcd_verify_total_of(run, lane->feed->resource))
 	{
 		lane->phase = lane->feed->resource->uncounted ? LIST : TOTAL;
-		for (i = run->nlanes - 1; run->lanes[i] != lane; i--)
-			if (run->lanes[i]->feed->resource == lane->feed->resource)
-				lane->phase = DONE;
+		if (!bcd_is_last_of_resource(lane))
+			lane->phase = DONE;
 	}
 	else if (lane->phase < TOTAL)
 	{
@@ -241,14 +240,33 @@ verify_lane_done(BcdRun *run, BcdLane *lane)
 		lane->phase = DONE;
 	}
 	lane->after = 0;
-	return lane->phase != DONE;
+}
+
+static bool
+verify_lane_done(BcdRun *run, BcdLane *lane)
+{
+	bool		full = bcd_verify_is_full(lane);
+	bool		proves = full || bcd_verify_is(run, "changed");
+
+	if (proves && !full)
+		bcd_changed_next(run, lane);
+	else
+		next_phase(run, lane);
+	if (lane->phase != DONE)
+		return true;
+	if (proves && lane->verify && !lane->verify->proven && bcd_is_last_of_resource(lane))
+	{
+		bcd_verify_prove(run, lane);
+		lane->verify->proven = true;
+	}
+	return false;
 }
 
 const BcdRunKind bcd_verify_kind = {
 	.name = "verify",
 	.claim = verify_claim,
 	.decide_read = bcd_verify_read,
-	.plan = bcd_verify_plan_list,
+	.plan = verify_plan,
 	.asks = verify_asks,
 	.lane_done = verify_lane_done,
 };

@@ -37,6 +37,22 @@ bcd_verify_is(const BcdRun *run, const char *mode)
 	return strcmp(run->mode, mode) == 0;
 }
 
+/* Does it compare all rows of a lane? */
+bool
+bcd_verify_is_full(const BcdLane *lane)
+{
+	return bcd_verify_is(lane->run, "full") || (bcd_verify_is(lane->run, "changed") && lane->verify && lane->verify->everything);
+}
+
+/*
+ * Is the number of records in its list that of its linked rows, if all is well?
+ */
+bool
+bcd_verify_can_count(const BcdResource *r)
+{
+	return r->id && r->list.endpoint && !r->uncounted && r->implied_without == NULL;
+}
+
 /*
  * Limits the list to records within the same texts as those that the feeds of
  * the run are linked to, since others belong to someone else.  If these are too
@@ -146,7 +162,7 @@ read_total(BcdJob *job, const cJSON *reply)
 	}
 	if (source == total)
 		return;
-	if (lane->feed->resource->list.endpoint && (bcd_verify_is(job->run, "full") || lane->feed->resource->implied_without))
+	if (lane->feed->resource->list.endpoint && (bcd_verify_is_full(job->lane) || lane->feed->resource->implied_without))
 		job->found[0] = LIST;
 	else
 		record_count(job, source, total);
@@ -167,9 +183,19 @@ is_implied(const BcdResource *r, const cJSON *record)
 	return cJSON_IsNull(value) || (cJSON_IsArray(value) && cJSON_GetArraySize(value) == 0);
 }
 
+/* Reports a record that belongs to no row. */
+void
+bcd_verify_stranger(BcdJob *job, const cJSON *record, int64 id)
+{
+	const char *field = bcd_resource_key(job->lane->feed->resource, 0);
+	const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, field);
+
+	record_extra(job, id, "missing_in_source", field, NULL, cJSON_IsString(name) ? name->valuestring : NULL);
+}
+
 /* Reports a record without a usable id, which no row can be linked to. */
-static void
-record_without_id(BcdJob *job, const cJSON *record)
+void
+bcd_verify_without_id(BcdJob *job, const cJSON *record)
 {
 	const BcdResource *r = job->lane->feed->resource;
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, bcd_resource_key(r, 0));
@@ -206,18 +232,16 @@ read_list(BcdJob *job, const cJSON *reply)
 	}
 	cJSON_ArrayForEach(record, bcd_json_path(reply, "data"))
 	{
-		const cJSON *name = cJSON_GetObjectItemCaseSensitive(record, bcd_resource_key(r, 0));
 		int64		id;
 
 		if (is_implied(r, record))
 			job->found[2]++;
-		else if (!bcd_verify_is(job->run, "full"))
+		else if (!bcd_verify_is_full(job->lane))
 			continue;
 		else if (!bcd_json_id(record, r->id, &id))
-			record_without_id(job, record);
+			bcd_verify_without_id(job, record);
 		else if (!bcd_link_exists(lane->feed->server, lane->feed->resource, lane->feed->server_store, id))
-			record_extra(job, id, "missing_in_source", bcd_resource_key(r, 0), NULL,
-						 cJSON_IsString(name) ? name->valuestring : NULL);
+			bcd_verify_stranger(job, record, id);
 	}
 
 	/*
@@ -226,7 +250,7 @@ read_list(BcdJob *job, const cJSON *reply)
 	more = r->list_after ? job->page.pages != 1 : !bcd_page_is_last(&job->page, lane->after + 1, bcd_batch_limit(lane, BCD_READ));
 	if (job->page.records > 0 && more)
 		job->found[0] = LIST;
-	else if (!bcd_verify_is(job->run, "full"))
+	else if (!bcd_verify_is_full(job->lane))
 	{
 		int64		seen = records_seen(lane) + job->found[2];
 

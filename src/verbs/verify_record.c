@@ -12,15 +12,21 @@
 #include "utils/memutils.h"
 
 #include "base/clock.h"
+#include "base/guc.h"
 #include "engine/decide.h"
+#include "engine/elements_read.h"
 #include "engine/endpoint.h"
+#include "engine/item.h"
 #include "engine/keyed.h"
+#include "engine/queue.h"
+#include "engine/source_items.h"
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
 #include "fold/fold.h"
 #include "payload/collection.h"
 #include "payload/counted.h"
+#include "payload/datetime.h"
 #include "payload/fixed.h"
 #include "payload/payload.h"
 #include "payload/task.h"
@@ -137,6 +143,7 @@ typedef struct Comparison
 	const BcdFacet *facet;		/* facet of the current field, or NULL */
 	int			differences;
 	bool		pending;		/* about to be pushed: nothing is reported */
+	bool		silent;			/* nothing is reported anyway */
 } Comparison;
 
 /*
@@ -150,6 +157,17 @@ pushed_text(Jsonb *known, const char *field)
 	return text == NULL && bcd_payload_has(known, field) ? "null" : text;
 }
 
+/* When the record was last changed, as the store says; or NULL */
+static char *
+modified_at(const Comparison *c)
+{
+	const cJSON *date = cJSON_GetObjectItemCaseSensitive(c->record, "date_modified");
+
+	if (c->item->lane->feed->resource->changed.endpoint == NULL || !cJSON_IsString(date))
+		return NULL;
+	return bcd_instant_text(date->valuestring);
+}
+
 static void
 differs_from(Comparison *c, const char *field, const char *source_value, const char *store_value,
 			 const char *pushed_value)
@@ -157,7 +175,9 @@ differs_from(Comparison *c, const char *field, const char *source_value, const c
 	BcdLane    *lane = c->item->lane;
 	BcdDiscrepancy difference = {0};
 
-	if (c->differences++ == 0 && is_pending(lane, c->item))
+	if (c->silent)
+		c->differences++;
+	else if (c->differences++ == 0 && is_pending(lane, c->item))
 		c->pending = true;
 	else if (!c->pending && lane->phase == AGAIN)
 	{
@@ -167,6 +187,7 @@ differs_from(Comparison *c, const char *field, const char *source_value, const c
 		difference.source_value = source_value;
 		difference.store_value = store_value;
 		difference.pushed_value = pushed_value;
+		difference.store_modified = modified_at(c);
 		report(c->item, &difference);
 	}
 }
@@ -385,4 +406,46 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 		}
 	}
 	MemoryContextSwitchTo(old);
+}
+
+/* Rows that differed are looked at once more, a little later. */
+void
+bcd_verify_again(BcdRun *run, BcdLane *lane)
+{
+	bcd_items_in_doubt_next(lane);
+	lane->phase = AGAIN;
+	run->wake_at = Max(run->wake_at, bcd_now_ms() + bcd_confirm_after * 1000);
+}
+
+/*
+ * Does a record that was seen on a page of a list agree with its row?  If in
+ * doubt, it does not: the row is looked at later.
+ */
+bool
+bcd_verify_agrees(BcdLane *lane, const char *key, const cJSON *record)
+{
+	BcdItem    *item = bcd_item_create(lane, key);
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	Comparison	c = {item, record,.silent = true};
+	BcdDifference d;
+	BcdRow		row;
+	bool		agrees = false;
+
+	/* it is in no queue */
+	dlist_delete(&item->node);
+	bcd_queue_link_of(lane, item);
+	bcd_feed_row(lane->feed, key, &row);
+	item->wanted = row.payload;
+	if (row.state == BCD_ROW_FOUND && !bcd_elements_are_due(item))
+	{
+		c.seen = bcd_item_known_read(item, record);
+		bcd_difference(lane->feed, key, &row, item->store_id, c.seen, &d);
+		compare_tasks(d.tasks, &c);
+		if (bcd_item_dropped(item))
+			bcd_payload_each(bcd_item_dropped(item), compare_dropped, &c);
+		agrees = c.differences == 0 && d.need != BCD_NEEDS_MENDING && d.need != BCD_NEEDS_READING;
+	}
+	MemoryContextSwitchTo(old);
+	bcd_item_free(lane, item);
+	return agrees;
 }

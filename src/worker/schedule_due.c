@@ -106,7 +106,7 @@ start_one(void *arg)
 		int64		run_id = 0;
 
 		check(d);
-		due->start(d->name, d->kind, d->feed, d->server, d->owner, &error, &run_id);
+		due->start(d, &error, &run_id);
 		bcd_schedule_started(d->name, next_time(d, now), run_id, error);
 	}
 }

@@ -7,13 +7,13 @@
 
 #include "datatype/timestamp.h"
 
+#include "tables/schedule.h"
+
 /*
  * Starts a run for a schedule. Sets *run_id, or sets *error to the reason why
  * no run was started. May raise an error.
  */
-typedef void (*BcdStartRun) (const char *name, const char *kind, const char *feed,
-							 const char *server, Oid owner,
-							 char **error, int64 *run_id);
+typedef void (*BcdStartRun) (const BcdScheduleRow *schedule, char **error, int64 *run_id);
 
 extern TimestampTz bcd_schedules_due(BcdStartRun start);
 

@@ -276,17 +276,17 @@ begin_runs(void)
 
 /* Requests the run of a schedule that is due, in the caller's transaction. */
 static void
-start_scheduled(const char *name, const char *kind, const char *feed, const char *server,
-				Oid owner, char **error, int64 *run_id)
+start_scheduled(const BcdScheduleRow *schedule, char **error, int64 *run_id)
 {
 	BcdRunRequest request = {0};
 
-	request.kind = kind;
-	request.feed = feed;
-	request.server = server;
-	request.role = owner;
-	request.schedule = name;
-	request.mode = strcmp(kind, "verify") == 0 ? "full" : NULL;
+	request.kind = schedule->kind;
+	request.feed = schedule->feed;
+	request.server = schedule->server;
+	request.role = schedule->owner;
+	request.schedule = schedule->name;
+	if (strcmp(schedule->kind, "verify") == 0)
+		request.mode = schedule->mode ? schedule->mode : "full";
 	bcd_engine.requested = true;
 	*run_id = bcd_run_insert(&request);
 }

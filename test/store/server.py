@@ -286,8 +286,9 @@ class Server:
 
     # -- bytes ---------------------------------------------------------------
 
-    def date(self):
-        now = int(time.time())
+    def date(self, store):
+        """The time of the reply, by the clock of its store."""
+        now = int(time.time() if store is None else store.now())
         if self._date[0] != now:
             self._date = (now, formatdate(now, usegmt=True))
         return self._date[1]
@@ -297,7 +298,7 @@ class Server:
         body = reply.body()
         status = reply.status
         lines = ["HTTP/1.1 %d %s\r\nDate: %s\r\n" % (
-            status, replies.REASONS.get(status, "Status"), self.date()), rate]
+            status, replies.REASONS.get(status, "Status"), self.date(store)), rate]
         if body is not None:
             body = self._packed(lines, body, request, store)
             lines.append("Content-Type: %s\r\nContent-Length: %d\r\n"

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import unittest
+from email.utils import parsedate_to_datetime
 
 from control import ControlError
 from exactjson import JsonError, loads, text
@@ -256,6 +257,16 @@ class Steering(StoreCase):
         self.set(clock_offset_s=0)
         now = self.client(version="v2")("GET", "/time").json["time"]
         self.assertGreaterEqual(now - then, 86400)
+
+    def test_replies_have_the_date_of_that_clock(self):
+        dates = []
+        for offset in (3600, 0):
+            self.set(clock_offset_s=offset)
+            reply = self.client(version="v2")("GET", "/time")
+            date = parsedate_to_datetime(reply.headers["date"]).timestamp()
+            self.assertLessEqual(abs(date - reply.json["time"]), 1)
+            dates.append(date)
+        self.assertGreaterEqual(dates[0] - dates[1], 3590)
 
     def command(self, *arguments):
         done = subprocess.run(

@@ -24,7 +24,7 @@ $products[-1]{sku} = 'S9a';
 my $shop = <<'EOC';
 -- all but the tables that 0.1.0 does not have
 SELECT format('GRANT SELECT ON bcdelta.%I TO "Reader"', relname) FROM pg_class WHERE relnamespace = 'bcdelta'::regnamespace AND relkind IN ('r', 'v')
-	AND relname <> ALL (ARRAY['directory', 'journal', 'adjustment']) \gexec
+	AND relname <> ALL (ARRAY['directory', 'journal', 'adjustment', 'proven', 'proof']) \gexec
 CREATE TABLE label (maker text, word text);
 CREATE TABLE word (word text, meaning text);
 SELECT bcdelta.depends('makers', 'label', '{maker}');
@@ -119,10 +119,13 @@ sub copy_shop
 
 	command_ok([ 'pg_dump', '-f', $file, '--exclude-table-data=bcdelta.link', '--exclude-table-data=bcdelta.pending',
 		(map { "--exclude-table-data=bcdelta.$_*" } qw(journal adjustment)), $node->connstr('new') ], 'pg_dump');
-	# a column that 0.1.0 does not have
+	# columns that 0.1.0 does not have
 	my $dump = slurp_file($file);
-	$dump =~ s{^(COPY bcdelta\.feed \(.*), merged(\) .*\n)((?:.*\n)*?)(?=\\\.$)}{ my ($a, $b, $rows) = ($1, $2, $3); $rows =~ s/\t[^\t\n]*$//mg; "$a$b$rows" }em
-	  or die 'the dump has no feeds';
+	foreach my $column ([ feed => 'merged' ], [ schedule => 'mode' ])
+	{
+		$dump =~ s{^(COPY bcdelta\.$column->[0] \(.*), $column->[1](\) .*\n)((?:.*\n)*?)(?=\\\.$)}{ my ($a, $b, $rows) = ($1, $2, $3); $rows =~ s/\t[^\t\n]*$//mg; "$a$b$rows" }em
+		  or die "the dump has no $column->[0]";
+	}
 	open my $handle, '>', $file or die "$file: $!";
 	print {$handle} $dump;
 	close $handle;

@@ -1,0 +1,31 @@
+/*
+ * store_clock.c
+ *		How much the store's clock differs from ours.
+ *
+ * Each reply has a Date, in whole seconds, that was taken at some time between
+ * the request and its reply. The shorter this was, the more it says.
+ */
+#include "postgres.h"
+
+#include "pacing/store_clock.h"
+
+/* After so many replies, the one that told best counts no more */
+#define MOST_REPLIES	100
+
+/*
+ * A reply has come that tells a date (-1: none), after a round trip that ended
+ * now.
+ */
+void
+bcd_store_clock_note(BcdStoreClock *clock, int64 date_ms, int64 round_trip_ms, int64 now_ms)
+{
+	if (date_ms <= 0)
+		return;
+	if (clock->known && clock->age++ < MOST_REPLIES && round_trip_ms > clock->round_trip_ms)
+		return;
+	clock->known = true;
+	clock->age = 0;
+	clock->round_trip_ms = round_trip_ms;
+	/* half a second later than the second, halfway through the round trip */
+	clock->offset_ms = date_ms + 500 - (now_ms - round_trip_ms / 2);
+}
