@@ -21,6 +21,7 @@
 #include "feed/difference.h"
 #include "feed/feed.h"
 #include "payload/collection.h"
+#include "payload/element_first.h"
 #include "payload/payload.h"
 #include "payload/task.h"
 #include "resource/resource.h"
@@ -31,6 +32,7 @@ facet_of(const BcdResource *resource, BcdStage stage)
 	return &resource->facets[bcd_stage_nth_facet(stage)];
 }
 
+/* The elements of the collection of a facet */
 static const BcdRecords *
 records_of(const BcdResource *resource, const BcdFacet *facet)
 {
@@ -171,7 +173,8 @@ first_task(const BcdItem *item)
 Jsonb *
 bcd_task_sends(const BcdTask *task)
 {
-	if (task->facet->collection == NULL || task->was)
+	/* what is inside an element is known by its key */
+	if (task->facet->collection == NULL || task->facet->inside || task->was)
 		return NULL;
 	return bcd_payload_set_collection(NULL, task->facet->collection, bcd_collection_with(NULL, task->is));
 }
@@ -295,7 +298,7 @@ is_of_task(const BcdItem *item, const BcdTask *task, const cJSON *element)
 	if (task->id)
 		return strcmp(task->id, psprintf(INT64_FORMAT, id)) == 0;
 	return is_below(item, task, element) &&
-		bcd_element_is(records_of(task->resource, task->facet), task->is, element);
+		bcd_element_is(bcd_facet_records(task->resource, task->facet), task->is, element);
 }
 
 /* Returns the element of a task that a reply has beside another one, or NULL. */
@@ -310,6 +313,27 @@ element_beside(const BcdItem *item, const BcdTask *task, const cJSON *element)
 	return NULL;
 }
 
+/* Returns what is known of a record after an element was written; own: in the reply, or NULL. */
+static Jsonb *
+known_with_element(const BcdTask *task, Jsonb *known, const cJSON *own)
+{
+	const BcdFacet *facet = task->facet;
+	const BcdRecords *records = bcd_facet_records(task->resource, facet);
+	Jsonb	   *collection = bcd_collection_of(known, facet->collection);
+	Jsonb	   *element = facet->inside ? bcd_collection_find(collection, task->within) : NULL;
+	int64		id;
+	Jsonb	   *after;
+
+	if (facet->inside && element == NULL)
+		return known;
+	after = bcd_collection_after(records, bcd_task_collection(task, known), task->was,
+								 task->is && task->was == NULL ? bcd_element_written(records, task->is, own) : task->is, task->fields,
+								 own && bcd_json_id(own, BCD_ELEMENT_ID, &id) ? psprintf(INT64_FORMAT, id) : NULL);
+	if (element)
+		after = bcd_collection_with_inside(collection, element, facet->inside, after);
+	return bcd_payload_set_collection(known, facet->collection, after);
+}
+
 /*
  * Returns what is known after elements were written; element is the one in the
  * reply, or the first of them, or NULL.
@@ -317,21 +341,16 @@ element_beside(const BcdItem *item, const BcdTask *task, const cJSON *element)
 Jsonb *
 bcd_known_with_elements(const BcdItem *item, const cJSON *element)
 {
-	const char *name = first_task(item)->facet->collection;
-	Jsonb	   *collection = bcd_collection_of(item->known, name);
+	Jsonb	   *known = item->known;
 	int			i;
 
 	for (i = 0; i < item->sends; i++)
 	{
 		const BcdTask *task = list_nth(item->tasks, i);
-		const cJSON *own = i == 0 ? element : element_beside(item, task, element);
-		int64		id;
-		bool		has_id = own && bcd_json_id(own, BCD_ELEMENT_ID, &id);
 
-		collection = bcd_collection_after(records_of(task->resource, task->facet), collection, task->was, task->is, task->fields,
-										  has_id ? psprintf(INT64_FORMAT, id) : NULL);
+		known = known_with_element(task, known, i == 0 ? element : element_beside(item, task, element));
 	}
-	return bcd_payload_set_collection(item->known, name, collection);
+	return known;
 }
 
 static const cJSON *
@@ -377,7 +396,7 @@ bcd_element_outcome(const BcdItem *item)
 static char *
 element_words(const BcdTask *task)
 {
-	Jsonb	   *key = bcd_element_key(records_of(task->resource, task->facet), task->is ? task->is : task->was);
+	Jsonb	   *key = bcd_element_key(bcd_facet_records(task->resource, task->facet), task->is ? task->is : task->was);
 
 	return JsonbToCString(NULL, &key->root, VARSIZE(key));
 }
@@ -428,12 +447,12 @@ bcd_tasks_after_refusal(const BcdItem *item, bool *due)
 
 	*due = bcd_task_is_due(task, known);
 	if (!*due || task->was == NULL || task->is == NULL ||
-		bcd_collection_find(bcd_collection_of(known, task->facet->collection), task->id))
+		bcd_collection_find(bcd_task_collection(task, known), task->id))
 		return rest;
 	again = palloc(sizeof(BcdTask));
 	*again = *task;
 	again->action = &task->facet->create;
-	again->fields = task->is;
+	again->fields = bcd_element_at_first(bcd_facet_records(task->resource, task->facet), task->is);
 	again->was = NULL;
 	again->id = NULL;
 	*due = false;

@@ -21,9 +21,9 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
-#include "base/db.h"
 #include "engine/collections.h"
 #include "engine/decide.h"
+#include "engine/elements_inside.h"
 #include "engine/engine.h"
 #include "engine/facets.h"
 #include "engine/key_holders.h"
@@ -136,8 +136,15 @@ static void
 go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 {
 	BcdDecision *d = &item->decision;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	bool		unread = false;
 
-	if (tasks != NIL)
+	if (bcd_stage_is_facet(stage))
+		tasks = bcd_tasks_inside(item, stage, tasks, &unread);
+	MemoryContextSwitchTo(old);
+	if (unread)
+		bcd_decide_stage(item, BCD_READ);
+	else if (tasks != NIL)
 	{
 		bcd_decide_stage(item, bcd_stage_to_write(item, bcd_record_after(item).known, tasks));
 		d->has_tasks = true;
@@ -466,7 +473,7 @@ bcd_item_intent(const BcdItem *item)
 	if (!goes_to_facet(item))
 		return NULL;
 	foreach(lc, tasks_after(item))
-		intent = bcd_payload_set(intent, ((BcdTask *) lfirst(lc))->facet->name, (JsonbValue *) &nothing);
+		intent = bcd_payload_set(intent, bcd_facet_whole(item->lane->feed->resource, ((BcdTask *) lfirst(lc))->facet)->name, (JsonbValue *) &nothing);
 	/* what is sent next; the intent is written again before anything else is */
 	sends = bcd_task_sends(linitial(tasks_after(item)));
 	return sends ? bcd_payload_merge(intent, sends) : intent;
@@ -479,18 +486,4 @@ bcd_item_changes_intent(const BcdItem *item, BcdStage stage)
 	const BcdDecision *d = &item->decision;
 
 	return goes_to_facet(item) || (bcd_stage_is_facet(stage) && !d->leaves);
-}
-
-/* Returns the names of a facet's fields, as a text array. */
-Datum
-bcd_facet_fields(const BcdResource *r, const BcdFacet *facet)
-{
-	Datum	   *names = palloc(sizeof(Datum) * r->nfields);
-	int			n = 0;
-	int			i;
-
-	for (i = 0; i < r->nfields; i++)
-		if (bcd_resource_facet_of(r, &r->fields[i]) == facet)
-			names[n++] = CStringGetTextDatum(r->fields[i].name);
-	return bcd_array(TEXTOID, names, NULL, n);
 }

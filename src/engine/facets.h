@@ -20,6 +20,5 @@ extern void bcd_item_keep_part(BcdItem *item, const BcdDecision *d);
 extern char *bcd_item_parts(const BcdItem *item);
 extern Jsonb *bcd_item_intent(const BcdItem *item);
 extern bool bcd_item_changes_intent(const BcdItem *item, BcdStage stage);
-extern Datum bcd_facet_fields(const BcdResource *resource, const BcdFacet *facet);
 
 #endif							/* BCD_ENGINE_FACETS_H */

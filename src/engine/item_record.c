@@ -24,6 +24,7 @@
 #include "engine/referrers.h"
 #include "engine/stage.h"
 #include "payload/address.h"
+#include "resource/resource.h"
 #include "tables/link_doubt.h"
 #include "tables/link_write.h"
 #include "tables/pending_settle.h"
@@ -79,6 +80,23 @@ keys_of(BcdItem **items, int n)
 	return bcd_array(TEXTOID, keys, NULL, n);
 }
 
+/*
+ * Returns the names of the fields that a facet writes, or writes a part of, as a text
+ * array.
+ */
+static Datum
+facet_fields(const BcdResource *r, const BcdFacet *facet)
+{
+	Datum	   *names = palloc(sizeof(Datum) * r->nfields);
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+		if (bcd_resource_facet_of(r, &r->fields[i]) == bcd_facet_whole(r, facet))
+			names[n++] = CStringGetTextDatum(r->fields[i].name);
+	return bcd_array(TEXTOID, names, NULL, n);
+}
+
 /* Makes other changes to an item's link. */
 static void
 change_link(BcdLane *lane, BcdItem *item, BcdStage stage)
@@ -96,7 +114,7 @@ change_link(BcdLane *lane, BcdItem *item, BcdStage stage)
 			break;
 		case BCD_LINK_FORGET_FACET:
 			bcd_link_forget_fields(feed, item->key,
-								   bcd_facet_fields(lane->feed->resource, bcd_stage_facet(lane->feed->resource, stage)), bcd_item_sent(item, stage));
+								   facet_fields(lane->feed->resource, bcd_stage_facet(lane->feed->resource, stage)), bcd_item_sent(item, stage));
 			break;
 		case BCD_LINK_HIDING:
 			bcd_link_hide(feed, item->key, hidden_by);

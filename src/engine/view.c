@@ -128,7 +128,7 @@ mapped_collections(const BcdLane *lane)
 	initStringInfo(&names);
 	for (nth = 1; nth < r->nfacets; nth++)
 	{
-		const char *name = r->facets[nth].list.endpoint ? NULL : r->facets[nth].collection;
+		const char *name = r->facets[nth].list.endpoint || r->facets[nth].inside ? NULL : r->facets[nth].collection;
 		bool		mapped = false;
 
 		for (i = 0; name && i < run->nlanes; i++)

@@ -272,7 +272,8 @@ put_preview(BcdRows *rows, const char *key, const char *action, BcdTask *task, c
 		values[3] = CStringGetTextDatum(psprintf("%s%s", bcd_url_version(path), path));
 	}
 	if (unknown && error == NULL)
-		error = psprintf("%s: not known for record %s, and read first", unknown, task->id);
+		error = task->id ? psprintf("%s: not known for record %s, and read first", unknown, task->id) :
+			psprintf("%s: not known until the request before this one is answered", unknown);
 	if (body)
 	{
 		nulls[4] = false;

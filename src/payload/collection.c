@@ -13,6 +13,7 @@
 
 #include "base/compat.h"
 #include "payload/collection.h"
+#include "payload/element_first.h"
 #include "payload/element_order.h"
 #include "payload/element_pair.h"
 #include "payload/payload.h"
@@ -29,18 +30,6 @@ bcd_collection_of(Jsonb *payload, const char *name)
 		array.type != jbvBinary || !JsonContainerIsArray(array.val.binary.data))
 		return NULL;
 	return JsonbValueToJsonb(&array);
-}
-
-/* Returns a copy of a payload with a collection; NULL removes it. */
-Jsonb *
-bcd_payload_set_collection(Jsonb *payload, const char *name, Jsonb *collection)
-{
-	JsonbValue	value;
-
-	if (collection == NULL)
-		return bcd_payload_without(payload, name);
-	bcd_jsonb_value(collection, &value);
-	return bcd_payload_set(payload, name, &value);
 }
 
 static bool
@@ -92,7 +81,7 @@ is_changed(const char *name, JsonbValue *value, void *known)
 static List *
 add_change(List *changes, Jsonb *was, Jsonb *is, Jsonb *fields, bool alone)
 {
-	BcdElementChange *change = palloc(sizeof(BcdElementChange));
+	BcdElementChange *change = palloc0(sizeof(BcdElementChange));
 
 	change->was = was;
 	change->is = is;
@@ -150,7 +139,7 @@ is_another(const BcdRecords *records, Jsonb *is, Jsonb *was)
 	{
 		const BcdField *field = &records->fields[i];
 
-		if (field->flags & (BCD_F_FIXED | BCD_F_PLACE) && !(field->flags & BCD_F_CHOICES) && bcd_payload_has(is, field->name) &&
+		if (field->flags & BCD_F_PLACE && bcd_payload_has(is, field->name) &&
 			!bcd_payload_same(is, was, field->name))
 			return true;
 	}
@@ -171,21 +160,6 @@ part_others(const BcdRecords *records, BcdSide *is, BcdSide *was)
 		was->partner[partner] = -1;
 		is->partner[i] = -1;
 	}
-}
-
-static bool
-is_changeable(const char *name, JsonbValue *value, void *records)
-{
-	const BcdField *field = bcd_records_field(records, name);
-
-	return field == NULL || !(field->flags & BCD_F_FIXED);
-}
-
-/* Returns the fields of an element that an update can have. */
-Jsonb *
-bcd_element_changeable(const BcdRecords *records, Jsonb *fields)
-{
-	return bcd_payload_filter(fields, is_changeable, (void *) records);
 }
 
 /*
@@ -221,6 +195,67 @@ bcd_collection_changes(const BcdRecords *records, Jsonb *wanted, Jsonb *known)
 		if (is.partner[i] < 0)
 			changes = add_change(changes, NULL, is.elements[i], is.elements[i], false);
 	return changes;
+}
+
+/*
+ * What will be known of a new element when it has been sent. If it is sent without
+ * anything inside, the store makes that.
+ */
+static Jsonb *
+at_first(const BcdRecords *records, Jsonb *element, const char *inside)
+{
+	const BcdRecords *below = bcd_records_field(records, inside)->records;
+	Jsonb	   *sent = bcd_element_at_first(records, element);
+	Jsonb	   *made = NULL;
+	BcdSide		side;
+	int			i;
+
+	if (bcd_payload_has(sent, inside))
+		return sent;
+	bcd_side_of(&side, below, bcd_collection_of(element, inside));
+	for (i = 0; i < side.n; i++)
+		made = bcd_collection_with(made, bcd_element_key(below, side.elements[i]));
+	return bcd_payload_set_collection(sent, inside, made);
+}
+
+/*
+ * The same for the elements inside those that two collections have in common.
+ * Those inside a new element are written with it; what is sent later has no ids
+ * until that is done. Removals come last: an element may need something inside it.
+ */
+List *
+bcd_collection_changes_inside(const BcdRecords *records, const char *inside, Jsonb *wanted, Jsonb *known)
+{
+	const BcdRecords *below = bcd_records_field(records, inside)->records;
+	BcdSide		is;
+	BcdSide		was;
+	List	   *changes = NIL;
+	List	   *removals = NIL;
+	int			i;
+
+	bcd_side_of(&is, records, wanted);
+	bcd_side_of(&was, records, known);
+	bcd_pair(&is, &was, bcd_records_nkeys(records));
+	part_others(records, &is, &was);
+	for (i = 0; i < is.n; i++)
+	{
+		Jsonb	   *exists = is.partner[i] >= 0 ? was.elements[is.partner[i]] : at_first(records, is.elements[i], inside);
+		ListCell   *lc;
+
+		if (!bcd_payload_has(is.elements[i], inside))
+			continue;
+		foreach(lc, bcd_collection_changes(below, bcd_collection_of(is.elements[i], inside), bcd_collection_of(exists, inside)))
+		{
+			BcdElementChange *change = lfirst(lc);
+
+			change->within = is.partner[i] >= 0 ? bcd_element_id(exists) : NULL;
+			if (change->is)
+				changes = lappend(changes, change);
+			else
+				removals = lappend(removals, change);
+		}
+	}
+	return list_concat(changes, removals);
 }
 
 static Jsonb *
@@ -369,4 +404,11 @@ bcd_collection_after(const BcdRecords *records, Jsonb *known, Jsonb *was, Jsonb 
 	if (has == NULL)
 		has = was;
 	return replace(rest, has, is ? bcd_payload_merge(has, sent) : NULL);
+}
+
+/* Returns a copy of a collection in which an element has this inside. */
+Jsonb *
+bcd_collection_with_inside(Jsonb *collection, Jsonb *element, const char *inside, Jsonb *below)
+{
+	return replace(collection, element, bcd_payload_set_collection(element, inside, below));
 }

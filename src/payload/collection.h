@@ -16,6 +16,8 @@
 
 extern Jsonb *bcd_collection_of(Jsonb *payload, const char *name);
 extern List *bcd_collection_changes(const BcdRecords *records, Jsonb *wanted, Jsonb *known);
+extern List *bcd_collection_changes_inside(const BcdRecords *records, const char *inside, Jsonb *wanted, Jsonb *known);
+extern Jsonb *bcd_collection_with_inside(Jsonb *collection, Jsonb *element, const char *inside, Jsonb *below);
 extern Jsonb *bcd_collection_read(const BcdRecords *records, Jsonb *wanted, Jsonb *known, bool unsure,
 								  const cJSON *got);
 extern Jsonb *bcd_collection_created(const BcdRecords *records, Jsonb *wanted, const cJSON *got);
@@ -23,9 +25,8 @@ extern Jsonb *bcd_collection_after(const BcdRecords *records, Jsonb *known, Json
 extern Jsonb *bcd_collection_with(Jsonb *collection, Jsonb *element);
 extern Jsonb *bcd_collection_find(Jsonb *collection, const char *id);
 extern Jsonb *bcd_collection_known(const BcdRecords *records, Jsonb *collection, const char *id, Jsonb *element);
-extern Jsonb *bcd_payload_set_collection(Jsonb *payload, const char *name, Jsonb *collection);
 extern bool bcd_element_is(const BcdRecords *records, Jsonb *element, const cJSON *got);
-extern Jsonb *bcd_element_changeable(const BcdRecords *records, Jsonb *fields);
+extern Jsonb *bcd_element_written(const BcdRecords *records, Jsonb *element, const cJSON *got);
 extern Jsonb *bcd_element_key(const BcdRecords *records, Jsonb *element);
 
 #endif							/* BCD_COLLECTION_H */

@@ -213,6 +213,15 @@ take_from(Element *e, const char *name, Jsonb *element)
 	e->is = bcd_payload_set(e->is, name, &value);
 }
 
+static Jsonb *
+with_inside(Element *e, const BcdField *field, const cJSON *got)
+{
+	return bcd_payload_set_collection(e->is, field->name,
+									  bcd_collection_read(field->records, bcd_collection_of(e->wanted, field->name),
+														  bcd_collection_of(e->known, field->name), false,
+														  cJSON_IsArray(got) ? got : NULL));
+}
+
 /*
  * Adds a field with the value that the store has, in the form in which the row
  * or the link has the same.
@@ -223,7 +232,9 @@ add_field(Element *e, const BcdField *field)
 	const cJSON *got = e->records->bare ? e->got : cJSON_GetObjectItemCaseSensitive(e->got, field->name);
 	bool		in_known = bcd_payload_has(e->known, field->name);
 
-	if (field->flags & BCD_F_WRITE_ONLY)
+	if (BCD_IS_COLLECTION(field) && field->records)
+		e->is = with_inside(e, field, got);
+	else if (field->flags & BCD_F_WRITE_ONLY)
 		take_from(e, field->name, in_known ? e->known : e->wanted);
 	else if (agrees(field, e->wanted, got))
 		take_from(e, field->name, e->wanted);
@@ -310,4 +321,26 @@ bcd_collection_created(const BcdRecords *records, Jsonb *wanted, const cJSON *go
 		push_element(&state, element);
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+}
+
+/*
+ * Returns what is known of a new element: of what is inside it, what the reply
+ * shows.
+ */
+Jsonb *
+bcd_element_written(const BcdRecords *records, Jsonb *element, const cJSON *got)
+{
+	int			i;
+
+	for (i = 0; i < records->nfields; i++)
+	{
+		const BcdField *field = &records->fields[i];
+		const cJSON *below = got ? cJSON_GetObjectItemCaseSensitive(got, field->name) : NULL;
+
+		if (!BCD_IS_COLLECTION(field) || !bcd_payload_has(element, field->name))
+			continue;
+		element = bcd_payload_set_collection(element, field->name, cJSON_IsArray(below) ?
+											 bcd_collection_read(field->records, bcd_collection_of(element, field->name), NULL, false, below) : NULL);
+	}
+	return element;
 }

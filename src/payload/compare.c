@@ -110,7 +110,10 @@ same_array(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
 	return true;
 }
 
-/* Compares only those fields of an object that we send. */
+/*
+ * Compares only those fields of an object that we send. If the store has none, it has
+ * nothing in any field.
+ */
 static bool
 same_object(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
 {
@@ -119,14 +122,16 @@ same_object(const BcdField *field, JsonbContainer *wanted, const cJSON *got)
 	JsonbValue	v;
 	const cJSON *other = NULL;
 
-	if (!cJSON_IsObject(got))
+	if (!cJSON_IsObject(got) && !bcd_payload_is_nothing(got))
 		return false;
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
-			other = cJSON_GetObjectItemCaseSensitive(got,
-													 pnstrdup(v.val.string.val, v.val.string.len));
-		else if (token == WJB_VALUE && !same_json(&v, other, field))
+			other = !cJSON_IsObject(got) ? NULL :
+				cJSON_GetObjectItemCaseSensitive(got,
+												 pnstrdup(v.val.string.val, v.val.string.len));
+		else if (token == WJB_VALUE && !same_json(&v, other, field) &&
+				 !(!cJSON_IsObject(got) && v.type == jbvBool && !v.val.boolean))
 			return false;
 	}
 	return true;

@@ -8,30 +8,23 @@
 #include "base/compat.h"
 #include "payload/collection.h"
 #include "payload/element_check.h"
+#include "payload/element_first.h"
 #include "payload/element_pair.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 
-/* Returns what an element lacks, or has too much, because of another field. */
+/* Returns what an element lacks because of the value of another field. */
 static char *
-check_needs(const BcdRecords *records, JsonbContainer *element)
+check_demands(const BcdRecords *records, JsonbContainer *element)
 {
-	const BcdDemand *need;
+	const BcdDemand *demand;
+	JsonbValue	value;
 
-	for (need = records->needs; need && need->field; need++)
-	{
-		JsonbValue	value;
-		JsonbValue	other;
-		bool		has;
-
-		if (getKeyJsonValueFromContainer(element, need->field, strlen(need->field), &value) == NULL ||
-			strcmp(bcd_value_text(&value), need->value) != 0)
-			continue;
-		has = getKeyJsonValueFromContainer(element, need->needs, strlen(need->needs), &other) != NULL && other.type != jbvNull;
-		if (has == need->forbids)
-			return psprintf("%s: the %s \"%s\" %s", need->needs, need->field, need->value,
-							need->forbids ? "cannot have it" : "needs it");
-	}
+	for (demand = records->demands; demand && demand->field; demand++)
+		if (!demand->later && bcd_demand_holds(demand, element) &&
+			(getKeyJsonValueFromContainer(element, demand->other, strlen(demand->other), &value) == NULL || value.type == jbvNull))
+			return psprintf("%s: there is no value, and the API requires one if %s is \"%s\"",
+							demand->other, demand->field, demand->value);
 	return NULL;
 }
 
@@ -72,7 +65,7 @@ bcd_element_flaw(const BcdRecords *records, JsonbContainer *element)
 	for (i = 0; i < records->nfields; i++)
 		if (records->fields[i].only_if && (message = check_condition(&records->fields[i], element)) != NULL)
 			return message;
-	return check_needs(records, element);
+	return check_demands(records, element);
 }
 
 /* Returns the number of elements that have true in a field. */

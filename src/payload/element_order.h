@@ -18,6 +18,8 @@ typedef struct BcdElementChange
 	Jsonb	   *fields;			/* the fields that differ; all fields of a new
 								 * one */
 	bool		alone;			/* they have a facet of their own */
+	char	   *within;			/* id of the element that it is inside, or
+								 * NULL */
 } BcdElementChange;
 
 extern List *bcd_elements_in_order(const BcdRecords *records, List *changes);

@@ -377,3 +377,15 @@ bcd_id_text(const cJSON *record, const char *field)
 
 	return text == NULL ? "none" : pnstrdup(text, pg_mbcliplen(text, strlen(text), 100));
 }
+
+/* Returns a copy of a payload with a collection; NULL removes it. */
+Jsonb *
+bcd_payload_set_collection(Jsonb *payload, const char *name, Jsonb *collection)
+{
+	JsonbValue	value;
+
+	if (collection == NULL)
+		return bcd_payload_without(payload, name);
+	bcd_jsonb_value(collection, &value);
+	return bcd_payload_set(payload, name, &value);
+}

@@ -46,6 +46,7 @@ extern void bcd_jsonb_value(Jsonb *jsonb, JsonbValue *value);
 extern char *bcd_json_text(const cJSON *value);
 extern char *bcd_id_text(const cJSON *record, const char *field);
 extern double bcd_number(Numeric n);
+extern Jsonb *bcd_payload_set_collection(Jsonb *payload, const char *name, Jsonb *collection);
 extern char *bcd_value_quoted(const JsonbValue *value);
 extern char *bcd_value_text(const JsonbValue *value);
 extern char *bcd_trimmed(const char *text);

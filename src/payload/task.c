@@ -10,6 +10,7 @@
 #include "payload/address.h"
 #include "payload/collection.h"
 #include "payload/counted.h"
+#include "payload/element_first.h"
 #include "payload/element_pair.h"
 #include "payload/payload.h"
 #include "payload/place.h"
@@ -173,9 +174,28 @@ collection_of(const BcdResource *resource, const BcdFacet *facet)
 static List *
 changes_of(const BcdTaskRow *row, const BcdFacet *facet)
 {
-	return bcd_collection_changes(collection_of(row->resource, facet)->records,
-								  bcd_collection_of(row->wanted, facet->collection),
-								  bcd_collection_of(row->known, facet->collection));
+	const BcdRecords *records = collection_of(row->resource, facet)->records;
+	Jsonb	   *wanted = bcd_collection_of(row->wanted, facet->collection);
+	Jsonb	   *known = bcd_collection_of(row->known, facet->collection);
+
+	return facet->inside ? bcd_collection_changes_inside(records, facet->inside, wanted, known) :
+		bcd_collection_changes(records, wanted, known);
+}
+
+/*
+ * Returns the collection in a payload that has the element of a task: it may be
+ * inside an element. NULL: there is none.
+ */
+Jsonb *
+bcd_task_collection(const BcdTask *task, Jsonb *payload)
+{
+	Jsonb	   *collection = bcd_collection_of(payload, task->facet->collection);
+	Jsonb	   *element;
+
+	if (task->facet->inside == NULL)
+		return collection;
+	element = bcd_collection_find(collection, task->within);
+	return element ? bcd_collection_of(element, task->facet->inside) : NULL;
 }
 
 /*
@@ -202,11 +222,21 @@ bcd_tasks_unread(const BcdTaskRow *row)
 		{
 			const BcdElementChange *change = lfirst(lc);
 
-			if (change->was && bcd_element_id(change->was) == NULL && !collection_of(r, facet)->records->bare)
+			if (change->was && bcd_element_id(change->was) == NULL && !collection_of(r, facet)->records->bare &&
+				(facet->inside == NULL || change->within))
 				return facet->collection;
 		}
 	}
 	return NULL;
+}
+
+/* What is inside an element has requests of its own once that exists. */
+static bool
+is_not_inside(const char *name, JsonbValue *value, void *records)
+{
+	const BcdField *field = bcd_records_field(records, name);
+
+	return field == NULL || !BCD_IS_COLLECTION(field);
 }
 
 static List *
@@ -216,9 +246,13 @@ add_element(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, const Bcd
 	change->alone ? &facet->alone : &facet->update;
 	Jsonb	   *fields = change->is == NULL ? change->was : action->whole ? change->is : change->fields;
 	BcdTask    *task = task_create(row, facet, action, fields);
+	const BcdRecords *records = bcd_facet_records(row->resource, facet);
 
-	if (change->was && change->is)
-		task->fields = bcd_element_changeable(collection_of(row->resource, facet)->records, fields);
+	if (change->is && change->was == NULL)
+		task->fields = bcd_element_at_first(records, fields);
+	else if (change->is)
+		task->fields = bcd_payload_filter(fields, is_not_inside, (void *) records);
+	task->within = change->within;
 	task->parent = row->id;
 	task->id = bcd_element_id(change->was);
 	task->was = change->was;
@@ -251,8 +285,8 @@ add_collection(List *tasks, const BcdTaskRow *row, const BcdFacet *facet)
 bool
 bcd_task_is_due(const BcdTask *task, Jsonb *known)
 {
-	const BcdRecords *records = collection_of(task->resource, task->facet)->records;
-	Jsonb	   *collection = bcd_collection_of(known, task->facet->collection);
+	const BcdRecords *records = bcd_facet_records(task->resource, task->facet);
+	Jsonb	   *collection = bcd_task_collection(task, known);
 	ListCell   *lc;
 
 	if (task->is == NULL && !records->bare)
@@ -405,6 +439,7 @@ bcd_tasks_keep(List *tasks, const BcdTaskRow *row)
 		task->is = kept_jsonb(task->is, row);
 		task->id = task->id ? pstrdup(task->id) : NULL;
 		task->parent = task->parent ? pstrdup(task->parent) : NULL;
+		task->within = task->within ? pstrdup(task->within) : NULL;
 		kept = lappend(kept, task);
 	}
 	return kept;

@@ -24,6 +24,9 @@ typedef struct BcdTask
 								 * does not exist yet, or has no id */
 	const char *parent;			/* the id of the record above: of a
 								 * collection, or the parent */
+	const char *within;			/* the id of the element of the collection
+								 * that an element is inside; NULL: of none,
+								 * or it is not known */
 	Jsonb	   *was;			/* the record or element as it is known; NULL:
 								 * it is new */
 	Jsonb	   *is;				/* and as it will be; NULL: it is removed */
@@ -49,6 +52,7 @@ extern List *bcd_tasks(const BcdTaskRow *row);
 extern List *bcd_tasks_keep(List *tasks, const BcdTaskRow *row);
 extern BcdTask *bcd_task_of(const BcdTaskRow *row, const BcdFacet *facet, Jsonb *fields);
 extern const char *bcd_tasks_unread(const BcdTaskRow *row);
+extern Jsonb *bcd_task_collection(const BcdTask *task, Jsonb *payload);
 extern bool bcd_task_is_due(const BcdTask *task, Jsonb *known);
 extern BcdTask *bcd_task_to_hide(const BcdTaskRow *row);
 extern bool bcd_facet_is_placed(const BcdFacet *facet, Jsonb *options);

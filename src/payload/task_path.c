@@ -30,6 +30,8 @@ value_of(const BcdTask *task, const char *name)
 		value = task->id;
 	else if (strcmp(name, "parent") == 0)
 		value = task->parent;
+	else if (strcmp(name, "element") == 0)
+		value = task->within;
 	else if (strcmp(name, "identity_name") == 0)
 		value = bcd_address_identity(task->resource, task->row);
 	else if (strcmp(name, "identity") == 0)

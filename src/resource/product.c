@@ -27,6 +27,7 @@ static const char *const inventory_tracking[] = {"none", "product", "variant", N
 static const char *const open_graph_type[] = {"product", "album", "book", "drink", "food",
 "game", "movie", "song", "tv_show", NULL};
 static const char *const bulk_pricing_type[] = {"price", "percent", "fixed", NULL};
+static const char *const adjuster[] = {"relative", "percentage", NULL};
 static const char *const modifier_type[] = {"date", "checkbox", "file", "text", "multi_line_text", "numbers_only_text",
 "radio_buttons", "rectangles", "dropdown", "product_list", "product_list_with_images", "swatch", NULL};
 static const char *const video_type[] = {"youtube", NULL};
@@ -60,27 +61,52 @@ static const BcdField channel_fields[] = {
 static const BcdRecords channel = {BCD_FIELDS(channel_fields),.key = BCD_LIST("channel_id"),.bare = true};
 
 /*
- * What a buyer chooses or enters.  Whether an update keeps values of the list
- * that it does not have is not documented, so a modifier with other values is
- * another one.  A date without limits makes the server fail.
+ * How the choice of a value changes the price or the weight, or whether the product
+ * can be bought. The image of a value cannot be set by JSON.
  */
+static const BcdField adjustment_fields[] = {
+	ENUM("adjuster", adjuster, BCD_F_NULLABLE),
+	NUMBER("adjuster_value", 0, -1, 0),
+};
+static const BcdRecords adjustment = {BCD_FIELDS(adjustment_fields)};
+static const BcdField disabling_fields[] = {
+	FREE_TEXT("message", 0),
+	FLAG("status"),
+};
+static const BcdRecords disabling = {BCD_FIELDS(disabling_fields)};
+
+/* A new modifier is documented to have only the prices of its values. */
+static const BcdField adjuster_fields[] = {
+	{"price", BCD_OBJECT, 0, -1, -1, 0,.records = &adjustment},
+	{"purchasing_disabled", BCD_OBJECT, 0, -1, -1, BCD_F_LATER,.records = &disabling},
+	{"weight", BCD_OBJECT, 0, -1, -1, BCD_F_LATER,.records = &adjustment},
+};
+static const BcdRecords adjusters = {BCD_FIELDS(adjuster_fields)};
+
 static const BcdField modifier_value_fields[] = {
-	OBJECT("adjusters", 0),
+	{"adjusters", BCD_OBJECT, 0, -1, -1, 0,.records = &adjusters},
 	FLAG("is_default"),
-	{"label", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+	{"label", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED | BCD_F_NO_CASE},
 	WHOLE("sort_order", INT32_LEAST, INT32_MOST, BCD_F_REQUIRED),
 	OBJECT("value_data", 0),
 };
 static const BcdRecords modifier_value = {BCD_FIELDS(modifier_value_fields),.key = BCD_LIST("label")};
+
+/*
+ * What a buyer chooses or enters. Its values have requests of their own, because
+ * it is not documented whether an update of the modifier keeps values that it does
+ * not have. A date without limits makes the store fail, and a checkbox makes
+ * its own values.
+ */
 static const BcdField modifier_fields[] = {
 	OBJECT("config", 0),
-	{"display_name", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
-	{"option_values", BCD_RECORDS, 1, 250, -1, BCD_F_FIXED,.records = &modifier_value},
+	{"display_name", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED | BCD_F_NO_CASE},
+	{"option_values", BCD_RECORDS, 1, 250, -1, BCD_F_FIXED,.facet = "modifier_values",.records = &modifier_value},
 	{"required", BCD_BOOLEAN, 0, -1, -1, BCD_F_REQUIRED},
 	WHOLE("sort_order", INT32_LEAST, INT32_MOST, 0),
 	ENUM("type", modifier_type, BCD_F_REQUIRED | BCD_F_PLACE),
 };
-static const BcdDemand modifier_needs[] = {
+static const BcdDemand modifier_demands[] = {
 	{"type", "date", "config"},
 	{"type", "dropdown", "option_values"},
 	{"type", "radio_buttons", "option_values"},
@@ -91,7 +117,7 @@ static const BcdDemand modifier_needs[] = {
 	{"type", "checkbox", "option_values", true},
 	{NULL}
 };
-static const BcdRecords modifier = {BCD_FIELDS(modifier_fields),.key = BCD_LIST("display_name"),.needs = modifier_needs};
+static const BcdRecords modifier = {BCD_FIELDS(modifier_fields),.key = BCD_LIST("display_name"),.demands = modifier_demands};
 
 /*
  * The store copies an image from its URL, and keeps the name of the file alone.
@@ -209,22 +235,19 @@ static const BcdMember product_stock[] = {
 	{NULL}
 };
 
-static const BcdEndpoint modifier_create = {"POST", "/catalog/products/{parent}/modifiers", 1, BCD_ONE, &bcd_reply_records};
-static const BcdEndpoint modifier_update = {"PUT", "/catalog/products/{parent}/modifiers/{id}", 1, BCD_ONE, &bcd_reply_records};
-static const BcdEndpoint modifier_delete = {"DELETE", "/catalog/products/{parent}/modifiers/{id}", 1, BCD_NO_BODY, &bcd_reply_silent};
-
 static const BcdMember product_channel[] = {
 	{"product_id", BCD_FROM_PARENT},
 	{"channel_id", BCD_FROM_FIELD, "channel_id"},
 	{NULL}
 };
 
-/* Collections below a product, whose elements have requests of their own */
-#define ELEMENTS(field, path, whole_update) \
-	.name = (field),.nested = true,.collection = (field), \
+/* Elements below a product, which have requests of their own */
+#define WRITTEN_AT(path, whole_update) \
 	.create = {&(const BcdEndpoint) {"POST", "/catalog/products/{parent}/" path, 1, BCD_ONE, &bcd_reply_records},.whole = true}, \
 	.update = {&(const BcdEndpoint) {"PUT", "/catalog/products/{parent}/" path "/{id}", 1, BCD_ONE, &bcd_reply_records},.whole = (whole_update)}, \
 	.remove = {&(const BcdEndpoint) {"DELETE", "/catalog/products/{parent}/" path "/{id}", 1, BCD_NO_BODY, &bcd_reply_silent}}
+#define ELEMENTS(field, path, whole_update) \
+	.name = (field),.nested = true,.collection = (field),WRITTEN_AT(path, whole_update)
 
 static const BcdFacet product_facets[] = {
 	{
@@ -250,14 +273,8 @@ static const BcdFacet product_facets[] = {
 		.create = {&bcd_channel_assign,.members = product_channel},
 		.remove = {&bcd_channel_unassign, "product_id:in={parent,}&channel_id:in={channel_id}"},
 	},
-	{
-		.name = "modifiers",
-		.collection = "modifiers",
-		.page = 10,
-		.create = {&modifier_create,.whole = true},
-		.update = {&modifier_update,.whole = true},
-		.remove = {&modifier_delete},
-	},
+	{.name = "modifiers",.collection = "modifiers",.page = 10, WRITTEN_AT("modifiers", true)},
+	{.name = "modifier_values",.collection = "modifiers",.inside = "option_values", WRITTEN_AT("modifiers/{element}/values", true)},
 	{VARIANTS_OF_PRODUCT},
 	{METAFIELDS_FACET(product),.list_one = {&bcd_product_metafield_below}},
 };

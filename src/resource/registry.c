@@ -167,6 +167,15 @@ bcd_resource_made_key(const BcdResource *resource, const char *name)
 	return NULL;
 }
 
+/* The elements that a facet writes, which has a collection */
+const BcdRecords *
+bcd_facet_records(const BcdResource *resource, const BcdFacet *facet)
+{
+	const BcdRecords *records = bcd_resource_field(resource, facet->collection)->records;
+
+	return facet->inside ? bcd_records_field(records, facet->inside)->records : records;
+}
+
 /* The facet that writes a field */
 const BcdFacet *
 bcd_resource_facet_of(const BcdResource *resource, const BcdField *field)
@@ -178,4 +187,11 @@ bcd_resource_facet_of(const BcdResource *resource, const BcdField *field)
 			return &resource->facets[i];
 	Assert(field->facet == NULL);
 	return &resource->facets[0];
+}
+
+/* The facet of the field of which a facet writes a part, or all */
+const BcdFacet *
+bcd_facet_whole(const BcdResource *resource, const BcdFacet *facet)
+{
+	return facet->inside ? bcd_resource_facet_of(resource, bcd_resource_field(resource, facet->collection)) : facet;
 }

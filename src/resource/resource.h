@@ -10,7 +10,8 @@
  *
  * Paths and queries are templates, expanded only in url.c: {x} is a value that
  * all records of a request share, {x,} lists one value for each of them, and a
- * parameter with {x?} is left out if there is no value.
+ * parameter with {x?} is left out if there is no value. {parent} is the record
+ * above, {element} the element of its collection.
  */
 #ifndef BCD_RESOURCE_H
 #define BCD_RESOURCE_H
@@ -70,6 +71,9 @@ typedef enum BcdType
 									 * another value gets another record, and
 									 * the old one is removed */
 
+#define BCD_F_LATER			0x400000	/* new elements are sent without it,
+										 * and changed afterwards */
+
 #define BCD_F_SOME			0x100000	/* the store may have more elements
 										 * than those of the row */
 
@@ -83,19 +87,19 @@ typedef struct BcdDefault
 	const char *missing;		/* error message if the store has none */
 } BcdDefault;
 
-/* What elements must have, or cannot have, if a field has a value */
+/* What is true of another field of elements if a field has a value */
 typedef struct BcdDemand
 {
 	const char *field;			/* NULL marks the end of a list */
 	const char *value;
-	const char *needs;			/* another field */
-	bool		forbids;		/* which they cannot have */
+	const char *other;
+	bool		later;			/* new elements are sent without it, rather
+								 * than that they need it */
 } BcdDemand;
 
 /*
- * The elements of an array of records.  An element whose fields with the flag
- * FIXED or PLACE differ is another element; those that are FIXED are not sent
- * with an update.
+ * The elements of an array of records.  An element whose field with the flag
+ * PLACE differs is another element.
  */
 typedef struct BcdRecords
 {
@@ -112,7 +116,7 @@ typedef struct BcdRecords
 								 * value. What the row lacks is removed, even
 								 * if we have not added it, for a new record
 								 * may have elements from the beginning. */
-	const BcdDemand *needs;		/* or NULL */
+	const BcdDemand *demands;	/* or NULL */
 	const char *unique;			/* text that no two elements of all records
 								 * have in common, or NULL */
 	const char *file;			/* member in which the store repeats the file
@@ -353,6 +357,8 @@ typedef struct BcdFacet
 								 * NULL; its fields are theirs, and the parent */
 	bool		separate;		/* its fields cannot go with the record once
 								 * that exists */
+	const char *inside;			/* field of these records whose elements the
+								 * facet writes instead; or NULL */
 	int			page;			/* most records of a page that shows it; 0: as
 								 * many as of others */
 	BcdView		list;			/* of all elements, if records show none */
@@ -488,6 +494,8 @@ extern const char *bcd_resource_scope(const BcdResource *resource, const char *f
 extern bool bcd_resource_is_own_parent(const BcdResource *resource);
 extern bool bcd_resource_identifies(const BcdResource *resource, const char *field);
 extern const BcdKey *bcd_resource_made_key(const BcdResource *resource, const char *name);
+extern const BcdFacet *bcd_facet_whole(const BcdResource *resource, const BcdFacet *facet);
+extern const BcdRecords *bcd_facet_records(const BcdResource *resource, const BcdFacet *facet);
 extern const BcdFacet *bcd_resource_facet_of(const BcdResource *resource, const BcdField *field);
 extern const BcdField *bcd_records_field(const BcdRecords *records, const char *name);
 

@@ -220,8 +220,8 @@ static void
 compare_element(const BcdTask *task, Comparison *c)
 {
 	const char *field = task->facet->collection;
-	const BcdRecords *records = bcd_resource_field(task->resource, field)->records;
-	Jsonb	   *pushed = bcd_collection_known(records, bcd_collection_of(c->item->known, field), task->id, task->was ? task->was : task->is);
+	const BcdRecords *records = bcd_facet_records(task->resource, task->facet);
+	Jsonb	   *pushed = bcd_collection_known(records, bcd_task_collection(task, c->item->known), task->id, task->was ? task->was : task->is);
 
 	differs_from(c, field, element_text(records, task->is), element_text(records, task->was), element_text(records, pushed));
 }
@@ -252,6 +252,8 @@ compare_tasks(List *tasks, Comparison *c)
 
 		c->facet = task->facet;
 		/* the record does not show this facet's values */
+		if (task->facet->inside && task->within == NULL)
+			continue;			/* the store lacks all of it */
 		if (task->facet->collection)
 			compare_element(task, c);
 		else if (!bcd_facet_is_placed(task->facet, task->options))

@@ -14,6 +14,7 @@ import elements
 import inventory
 import locations
 import metafields
+import modifiers
 import pricelistassignments
 import pricelists
 import pricerecords
@@ -152,6 +153,9 @@ _BELOW_ID += tuple(
               **methods))
     for sort in elements.SORTS.values()
     for end, methods in zip(("", "/{id}"), elements.endpoints(sort)))
+_BELOW_ID += tuple(
+    (path, Endpoint(name, CATALOG, **methods))
+    for path, name, methods in modifiers.PATHS)
 _FIXED.update(
     (path + "/metafields", Endpoint(
         path + "/metafields",

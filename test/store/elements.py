@@ -8,6 +8,7 @@ import re
 
 import exactjson
 import fields
+import modifiers
 import query
 from replies import Refused, Reply, error, nothing, one
 
@@ -118,63 +119,10 @@ def _fill_image(store, others, element):
     return filled
 
 
-# -- modifiers ---------------------------------------------------------------
-
-_LISTS = ("radio_buttons", "rectangles", "dropdown", "product_list",
-          "product_list_with_images", "swatch")
-_TYPES = ("date", "checkbox", "file", "text", "multi_line_text",
-          "numbers_only_text") + _LISTS
-
-
-def _object(value):
-    if type(value) is not dict:
-        raise fields.Bad("must be an object")
-    return value
-
-
-_VALUE = {"label": fields.string(1), "sort_order": _ORDER,
-          "is_default": fields.boolean, "value_data": _object,
-          "adjusters": _object, "id": fields.integer(1, _INT32)}
-_MODIFIER = {"type": fields.choice(*_TYPES), "required": fields.boolean,
-             "display_name": fields.string(1), "sort_order": _ORDER,
-             "config": _object, "option_values": fields.list_of(
-                 fields.obj(_VALUE, ("label", "sort_order")))}
-
-
-def _modifier_clash(others, element):
-    """A name twice; a date without limits makes the server fail."""
-    name = element["display_name"].casefold()
-    if any(o["display_name"].casefold() == name for o in others):
-        return 409, "The modifier %s exists already." % element["display_name"]
-    if element["type"] == "date" and not element.get("config"):
-        return 500, "Internal server error"
-    values = element.get("option_values", [])
-    if element["type"] in _LISTS and not values:
-        return 422, "A %s needs option_values." % element["type"]
-    if element["type"] == "checkbox" and any("id" not in v for v in values):
-        return 422, "A checkbox makes its own option_values."
-    if len({v["label"].casefold() for v in values}) < len(values):
-        return 422, "A label is there twice."
-    return None
-
-
-def _fill_modifier(store, others, element):
-    values = element.get("option_values", [])
-    if element["type"] == "checkbox" and not values:
-        values = [{"label": label, "sort_order": n, "is_default": n == 1}
-                  for n, label in enumerate(("Yes", "No"))]
-    values = [{"value_data": None, "is_default": False,
-               **value, "id": value.get("id", 0) or store.take_element_id()}
-              for value in values]
-    return {"config": {}, "sort_order": _next_order(others), **element,
-            "name": "%s%d" % (element["display_name"], element["id"]),
-            "option_values": values}
-
-
 SORTS = {sort.name: sort for sort in (
-    Sort("modifiers", "modifiers", 10 ** 6, _MODIFIER,
+    Sort("modifiers", "modifiers", 10 ** 6, modifiers.CHECKS,
          ("type", "required", "display_name"), complete=True,
-         clash=_modifier_clash, fill=_fill_modifier, alone=True),
+         clash=modifiers.clash, fill=modifiers.fill, alone=True),
     Sort("custom_fields", "custom-fields", 200, _CUSTOM, ("name", "value"),
          clash=_same_pair),
     Sort("bulk_pricing_rules", "bulk-pricing-rules", 10 ** 6, _RULE,

@@ -106,7 +106,7 @@ DEFAULTS = {
     "price_groups": [1, 2], "price_assignment_batch": 25,
     "price_assignment_mode": "partial", "price_assignment_twin": "refuse",
     # assignments
-    "channels": [1], "new_on_channels": [], "assignment_batch": 50, "assignment_mode": "partial",
+    "channels": [1], "new_on_channels": [], "new_adjusters": "refused", "assignment_batch": 50, "assignment_mode": "partial",
     # silent facts
     "batch_mode": "atomic", "batch_in_order": True,
     "category_mode": "partial",

@@ -110,6 +110,9 @@ CREATE TABLE item (id int PRIMARY KEY, m jsonb);
 SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "''S'' || id", "name": "''Item '' || id", "price": "1", "type": "''physical''", "weight": "1", "modifiers": "m"}', on_delete => 'delete');
 EOC
 
+# The requests below the product of an item, as they were sent
+sub ordered { my $id = $shop->id('item', $_[0]); return [ map { my $p = $_->{path} =~ s{/\d+}{/id}gr; "$_->{method} $p" } grep { $_->{path} =~ m{/$id/} } $shop->writes ]; }
+
 # The modifiers of a product, as "name:type:required:values"
 sub modifiers
 {
@@ -134,13 +137,56 @@ subtest 'modifiers are made after their product, changed and removed one by one'
 	is_deeply([ sort @{ requests() } ], [ 'DELETE /catalog/products/id/modifiers/id', 'POST /catalog/products/id/modifiers', 'PUT /catalog/products/id/modifiers/id' ], 'one of each');
 	is(modifiers(1), 'Engraving:text:yes: Gift:checkbox:no:Yes/No', 'the modifiers');
 	settled('changed');
+};
+
+subtest 'values of modifiers are added, changed and removed one by one' => sub {
 	$shop->clear;
-	$shop->sql(q(UPDATE item SET m = jsonb_set(m, '{1,option_values,1,label}', '"Green"') WHERE id = 2; UPDATE item SET m = jsonb_set(m, '{0,type}', '"multi_line_text"') WHERE id = 3));
+	$shop->sql(q(UPDATE item SET m = jsonb_set(m, '{1,option_values,1,label}', '"Green"') WHERE id = 2; UPDATE item SET m = jsonb_set(m, '{0,type}', '"multi_line_text"') WHERE id = 3;
+		UPDATE item SET m = jsonb_set(m, '{1,option_values,0,label}', '"red"') WHERE id = 4));
 	$shop->push;
-	is_deeply([ sort @{ requests() } ], [ ('DELETE /catalog/products/id/modifiers/id') x 2, ('POST /catalog/products/id/modifiers') x 2 ], 'other values or another type make another modifier');
+	is_deeply([ sort @{ requests() } ], [ 'DELETE /catalog/products/id/modifiers/id', 'DELETE /catalog/products/id/modifiers/id/values/id', 'POST /catalog/products/id/modifiers', 'POST /catalog/products/id/modifiers/id/values',
+		'PUT /catalog/products/id/modifiers/id/values/id' ], 'only another type makes another modifier');
 	is(modifiers(2), 'Engraving:text:no: Wrap:dropdown:yes:Red/Green', 'with these values');
 	is(modifiers(3), 'Engraving:multi_line_text:no: Wrap:dropdown:yes:Red/Blue', 'or that type');
+	is(modifiers(4), 'Engraving:text:no: Wrap:dropdown:yes:red/Blue', 'or that spelling');
 	settled('other values');
+	foreach my $new (qw(refused ignored))
+	{
+		$store->settings({ new_adjusters => $new });
+		my $heavy = q({"label": "Heavy", "sort_order": 0, "adjusters": {"price": {"adjuster": "percentage", "adjuster_value": 10}, "weight": {"adjuster": "relative", "adjuster_value": 2}, "purchasing_disabled": {"status": false, "message": "no"}}});
+		$shop->sql(qq(UPDATE item SET m = '[{"display_name": "Box $new", "type": "swatch", "required": true, "option_values": [$heavy, {"label": "Light", "sort_order": 1, "value_data": {"colors": ["#00ff00"]}}]},
+			{"display_name": "Gift $new", "type": "checkbox", "required": false, "option_values": [{"label": "Yes", "sort_order": 0, "adjusters": {"price": {"adjuster": "relative", "adjuster_value": 5}}}]}]' WHERE id IN (5, 6)));
+		my @shown = grep { $_ } split /\n/, $shop->sql(q(SELECT method || ' ' || regexp_replace(path, '/[0-9]+', '/id', 'g') FROM bcdelta.preview('item') WHERE key = '5'));
+		$shop->clear;
+		$shop->push;
+		is(modifiers(5), "Box $new:swatch:yes:Heavy/Light Gift $new:checkbox:no:Yes/No", "$new: two modifiers");
+		is(scalar(grep { m{POST .*/modifiers$} } @{ requests() }), 4, "$new: have been made");
+		is(scalar(grep { m{PUT .*/values/id$} } @{ requests() }), 4, "$new: what a new modifier cannot have follows, and nothing else");
+		is_deeply([ map { s/\{parent\}|\{element\}|\{id\}/id/gr =~ s{/v3}{}r } @shown ], ordered(5), "$new: as a preview shows") or diag(explain(\@shown));
+		settled($new);
+	}
+	$shop->sql(q(UPDATE item SET m = jsonb_set(m, '{0,option_values,0,adjusters,price}', '{"adjuster": null, "adjuster_value": 0}') WHERE id = 5));
+	$shop->clear;
+	$shop->push;
+	is(scalar(@{ requests() }), 1, 'an adjuster is taken away');
+	settled('no adjuster');
+	my $id = $shop->id('item', 6);
+	my ($found) = grep { $_->{product_id} == $id } @{ $store->control('state/elements') };
+	my ($box) = grep { $_->{type} eq 'swatch' } @{ $found->{modifiers} };
+	$store->api('DELETE', "/catalog/products/$id/modifiers/$box->{id}/values/$box->{option_values}->[0]->{id}");
+	is($shop->verify(q('item'))->{conflicts}, 1, 'a verify tells a value that is gone') or diag(explain($shop->discrepancies));
+	$shop->sql(q(SELECT bcdelta.mark('item', '6')));
+	$shop->push;
+	is(modifiers(6), 'Box ignored:swatch:yes:Light/Heavy Gift ignored:checkbox:no:Yes/No', 'which a push makes again');
+	$store->fault({ match => { path => 'values', method => $_->[0] }, times => 1, do => { lose => $_->[1] } }), $shop->sql(qq(UPDATE item SET m = jsonb_set(m, '{0,option_values}', '[{"label": "New $_->[0] $_->[1]", "sort_order": 0}, {"label": "Light", "sort_order": $_->[2]}]') WHERE id = 6)), $shop->push, $store->unfault,
+		is(modifiers(6), "Box ignored:swatch:yes:Light/New $_->[0] $_->[1] Gift ignored:checkbox:no:Yes/No", "$_->[0] lost $_->[1]")
+		foreach [ 'POST', 'after', 5 ], [ 'POST', 'before', 6 ], [ 'PUT', 'after', 7 ], [ 'DELETE', 'after', 8 ], [ 'DELETE', 'before', 9 ];
+	$shop->sql(q(UPDATE item SET m = jsonb_set(m, '{1,option_values,1}', '{"label": "Maybe", "sort_order": 9}') WHERE id = 6));
+	is($shop->push->{failed}, 1, 'a value that the store refuses');
+	like($shop->errors->{'item 6'}, qr/no more values/, 'with its reason');
+	$shop->sql(q(UPDATE item SET m = m #- '{1,option_values,1}' WHERE id = 6));
+	$shop->push;
+	settled('values');
 };
 
 subtest 'modifiers of a product that is found, and lost replies, make none twice' => sub {
@@ -154,10 +200,10 @@ subtest 'modifiers of a product that is found, and lost replies, make none twice
 		{
 			$n++;
 			$store->fault({ match => { method => $method, path => 'modifiers' }, times => 1, do => { lose => $how } });
-			$shop->sql(qq(UPDATE item SET m = '[{"display_name": "Engraving", "type": "text", "required": true, "sort_order": $n}, {"display_name": "New $n", "type": "file", "required": false}]' WHERE id = 4));
+			$shop->sql(qq(UPDATE item SET m = '[{"display_name": "Engraving", "type": "text", "required": true, "sort_order": $n}, {"display_name": "New $n", "type": "file", "required": false}]' WHERE id = 8));
 			$shop->push;
 			$store->unfault;
-			is(modifiers(4), "Engraving:text:yes: New $n:file:no:", "$method lost $how");
+			is(modifiers(8), "Engraving:text:yes: New $n:file:no:", "$method lost $how");
 		}
 	}
 	settled('lost');
@@ -165,12 +211,12 @@ subtest 'modifiers of a product that is found, and lost replies, make none twice
 
 subtest 'what cannot be a modifier is refused by element before a request' => sub {
 	$shop->sql(q(INSERT INTO item SELECT id, m::jsonb FROM (VALUES (101, '[{"display_name": "D", "type": "date", "required": false}]'), (102, '[{"display_name": "D", "type": "dropdown", "required": false}]'),
-		(103, '[{"display_name": "D", "type": "checkbox", "required": false, "option_values": [{"label": "a", "sort_order": 0}]}]'), (104, '[{"display_name": "D", "type": "colour", "required": false}]'), (105, '[{"display_name": "D", "type": "text"}]'),
+		(103, '[{"display_name": "D", "type": "checkbox", "required": false, "option_values": [{"label": "a", "sort_order": 0, "adjusters": {"image_url": "https://a.example/a.png"}}]}]'), (104, '[{"display_name": "D", "type": "colour", "required": false}]'), (105, '[{"display_name": "D", "type": "text"}]'),
 		(106, '[{"display_name": "D", "type": "text", "required": false}, {"display_name": "D", "type": "file", "required": false}]'), (107, '{}'),
 		(108, '[{"display_name": "D", "type": "dropdown", "required": false, "option_values": [{"label": "a", "sort_order": 0}, {"label": "a", "sort_order": 1}]}]'), (109, '[{"display_name": "D", "type": "dropdown", "required": false, "option_values": []}]')) AS v (id, m)));
 	$shop->clear;
 	$shop->push;
-	my %says = (101 => qr/element 1: config: the type "date" needs it/, 102 => qr/element 1: option_values: the type "dropdown" needs it/, 103 => qr/element 1: option_values: the type "checkbox" cannot have it/, 104 => qr/type: "colour" is not/,
+	my %says = (101 => qr/element 1: config: there is no value, and the API requires one if type is "date"/, 102 => qr/element 1: option_values: .* if type is "dropdown"/, 103 => qr/element 1: option_values: element 1: adjusters: there is no field "image_url"/, 104 => qr/type: "colour" is not/,
 		105 => qr/required: there is no value/, 106 => qr/elements 1 and 2 are the same/, 107 => qr/is not an array/, 108 => qr/option_values: elements 1 and 2 are the same/, 109 => qr/option_values: 0 elements, at least 1/);
 	my $errors = $shop->errors;
 	like($errors->{"item $_"}, $says{$_}, "row $_") foreach sort keys %says;

@@ -186,7 +186,7 @@ placeholders_known(const BcdResource *resource, const char *template, const BcdR
 		if (*at != '{' || at[1 + len] != '}' || len == 0 || len >= sizeof(name))
 			return false;
 		snprintf(name, sizeof(name), "%.*s", (int) (strchr(",?", at[len]) ? len - 1 : len), at + 1);
-		if (strcmp(name, "id") != 0 && strcmp(name, "parent") != 0 && bcd_resource_field(resource, name) == NULL &&
+		if (strcmp(name, "id") != 0 && strcmp(name, "parent") != 0 && (elements == NULL || strcmp(name, "element") != 0) && bcd_resource_field(resource, name) == NULL &&
 			(elements == NULL || bcd_records_field(elements, name) == NULL) &&
 			(resource->keys[0].one_of == NULL || (strcmp(name, "identity") != 0 && strcmp(name, "identity_name") != 0)))
 			return false;
@@ -408,12 +408,14 @@ test_part(const BcdResource *resource, const BcdFacet *facet)
 	for (other = &resource->facets[1]; other < facet; other++)
 		unique &= strcmp(other->name, facet->name) != 0;
 	ok(unique, "%s: its name is its own: %s", resource->name, facet->name);
-	ok(facet->changes_of ? bcd_resource_facet_of(resource, bcd_resource_field(resource, facet->changes_of)) == resource->facets :
+	ok(facet->inside ? collection && bcd_records_field(collection->records, facet->inside) &&
+	   strcmp(bcd_records_field(collection->records, facet->inside)->facet, facet->name) == 0 :
+	   facet->changes_of ? bcd_resource_facet_of(resource, bcd_resource_field(resource, facet->changes_of)) == resource->facets :
 	   fields_of(resource, facet) > 0, "%s: it has fields, or writes changes of one", facet->name);
 	ok((facet->by_option == NULL) == (facet->by_value == NULL) && (facet->changes_of || facet->by_option == NULL) &&
 	   (facet->not_below == NULL || bcd_resource_field(resource, facet->not_below)), "%s: it is chosen by an option", facet->name);
 	ok(facet->collection == NULL || (collection && collection->type == BCD_RECORDS &&
-									 bcd_resource_facet_of(resource, collection) == facet && collection->records),
+									 (facet->inside || bcd_resource_facet_of(resource, collection) == facet) && collection->records),
 	   "%s: or records below, which have keys", facet->name);
 	ok((facet->if_field == NULL) == (facet->if_value == NULL) &&
 	   (facet->if_field == NULL || (condition && has_value(condition, facet->if_value))),
