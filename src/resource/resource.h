@@ -412,9 +412,7 @@ typedef struct BcdResource
 	BcdView		view_one;		/* the same, of one whose parent is not known;
 								 * or nothing */
 	BcdView		list;			/* all records */
-	BcdView		changed;		/* those changed since a time, which the
-								 * filter date_modified:min has; or nothing.
-								 * They show a date_modified */
+	BcdView		changed;		/* by date_modified:min, or nothing */
 	bool		ranges;			/* the list accepts id:min and id:max */
 	const BcdEndpoint *total;	/* the list, of records without an id: only
 								 * their number is read; NULL: not possible */

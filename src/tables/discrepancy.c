@@ -74,13 +74,16 @@ bcd_discrepancy_keys(int64 run_id, const char *feed)
 
 static BcdStatement select_in_doubt = {
 	"SELECT key FROM bcdelta.discrepancy WHERE run_id = $1 AND feed = $2 AND key IS NOT NULL"
-	" UNION SELECT key FROM bcdelta.pending WHERE feed = $2 AND state IN ('failed', 'review')",
+	" UNION SELECT key FROM bcdelta.pending WHERE feed = $2 AND state IN ('failed', 'review')"
+	" UNION SELECT key FROM bcdelta.link WHERE feed = $2 AND payload IS NULL"
+	" UNION SELECT key FROM bcdelta.result WHERE run_id > $1 AND feed = $2 AND outcome = 'unchanged' AND error IS NOT NULL",
 	2, {INT8OID, TEXTOID}
 };
 
 /*
  * Returns the rows of a feed that may differ: those that differed in a verify,
- * and those that could not be pushed since; likewise.
+ * those that could not be pushed, those whose records have unknown contents, and
+ * those that were found to be gone since, but whose records stay; likewise.
  */
 List *
 bcd_discrepancy_in_doubt(int64 run_id, const char *feed)

@@ -98,6 +98,26 @@ subtest 'what was found is repaired; what we write is confirmed by the replies' 
 	$shop->push;
 };
 
+subtest 'rows that are gone while their records stay, and links made by hand, are looked at' => sub {
+	$shop->sql("DELETE FROM makers WHERE code = 'M5'");
+	$shop->push;
+	$store->seed('products', [ { id => 91001, name => 'Other', sku => 'O-1', type => 'physical', weight => 1, price => 7, date_modified => '2026-01-01T00:00:00+00:00' } ]);
+	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('O-1', 'Mine', 8)");
+	$shop->wait_for("SELECT changes = 0 FROM bcdelta.status WHERE feed = 'articles'");
+	$shop->sql("DELETE FROM bcdelta.pending WHERE key = 'O-1'; SELECT bcdelta.link('articles', 'O-1', 91001)");
+	my @expected = ('articles|O-1|different|name|Mine|Other', 'articles|O-1|different|price|8|7', 'makers|M5|missing_in_source');
+	foreach my $time ('at once', 'and again')
+	{
+		changed();
+		is_deeply([ sort @{ $shop->discrepancies } ], \@expected, $time) or diag(explain($shop->discrepancies));
+	}
+	$store->remove('brand', $shop->id('makers', 'M5'));
+	$shop->sql("SELECT bcdelta.unlink('makers', 'M5'), bcdelta.mark('articles', 'O-1')");
+	$shop->push;
+	changed();
+	is_deeply($shop->discrepancies, [], 'until they are put right');
+};
+
 subtest 'an edit that no date shows is found by a full verify, and counted' => sub {
 	changed();
 	$store->edit('product', $shop->id('articles', 'A-20'), { price => '1.11', date_modified => '2026-01-01T00:00:00+00:00' });
@@ -142,6 +162,18 @@ subtest 'a worker that is killed between pages has remembered nothing' => sub {
 		wait_for_worker($node, 'shop');
 	}
 	$store->settings({ max_limit => 250 });
+	if ($shop->has_points)
+	{
+		my $stop = $shop->stop_at('proving');
+		$shop->sql("SELECT bcdelta.schedule('once', feed => 'articles', every => '1 day', kind => 'verify', mode => 'changed');
+			UPDATE bcdelta.schedule SET next_run_at = now()");
+		$shop->wait_stopped;
+		kill_worker($node, 'shop', 'KILL');
+		$stop->close;
+		$shop->wait_for("SELECT state FROM bcdelta.run WHERE schedule = 'once'", 'succeeded');
+		is_deeply($shop->discrepancies, [ map { "articles|A-$_|different|price|$_|5.55" } 40 .. 44 ], 'one that starts over reports each difference once');
+		$shop->sql("SELECT bcdelta.unschedule('once')");
+	}
 	wait_for_worker($node, 'shop');
 	$run = changed();
 	is_deeply($shop->discrepancies, [ map { "articles|A-$_|different|price|$_|5.55" } 40 .. 44 ], 'the next one finds everything') or diag(explain($run));
