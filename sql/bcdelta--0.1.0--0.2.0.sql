@@ -122,7 +122,7 @@ COMMENT ON FUNCTION bcdelta.pause(text, text) IS
 'stops pushing a feed; changes are still captured; the reason is shown in bcdelta.status and kept in bcdelta.journal';
 
 ALTER TABLE bcdelta.run ADD keys text[], ADD condition text;
-COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, changed, keys or where';
+COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, changed, keys or where; adjusted: reads the values of new adjustments';
 COMMENT ON COLUMN bcdelta.run.keys IS 'keys of the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.condition IS 'condition on the rows that a verify compares; null: it has another mode';
 ALTER TABLE bcdelta.discrepancy ADD natural_key text, ADD row_state text, ADD store_modified timestamptz;

@@ -321,7 +321,7 @@ COMMENT ON COLUMN bcdelta.run.error IS 'why the run failed, or who cancelled it 
 COMMENT ON COLUMN bcdelta.run.warning IS 'what a completed run left out, such as paused feeds, and why';
 COMMENT ON COLUMN bcdelta.run.requested_by IS 'the role that requested the run';
 COMMENT ON COLUMN bcdelta.run.schedule IS 'the schedule that started the run; null: a user called a function';
-COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, changed, keys or where';
+COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, changed, keys or where; adjusted: reads the values of new adjustments';
 COMMENT ON COLUMN bcdelta.run.keys IS 'keys of the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.condition IS 'condition on the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.waited IS

@@ -60,6 +60,8 @@ typedef struct BcdItem
 	int64		store_id;		/* 0: not linked */
 	bool		linked;			/* a link existed when last checked */
 	Jsonb	   *wanted;			/* the row's payload; NULL: the row is gone */
+	Jsonb	   *whole;			/* the same with adjusted fields; NULL: it has
+								 * none */
 	Jsonb	   *known;			/* what the store is known to hold, or NULL */
 	Jsonb	   *remembered;		/* the same before that was forgotten, or NULL */
 	Jsonb	   *sent;			/* by an update without known outcome, or NULL */

@@ -96,6 +96,9 @@ bcd_decide_let_go(BcdItem *item)
 {
 	BcdItemRecord *record = bcd_decide_record(item);
 
+	/* nothing of the record is left that others have meant to be so */
+	if (item->whole)
+		item->wanted = item->whole;
 	record->known = record->remembered = NULL;
 	record->store_id = 0;
 	bcd_decide_lookup(item, BCD_REASON_RECORD_GONE);

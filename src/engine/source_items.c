@@ -76,7 +76,7 @@ list_keys(BcdRun *run, BcdLane *lane)
 		return bcd_keylist_of(in_doubt(lane));
 	if (run->only == NULL)
 		return bcd_keylist_create(lane->feed);
-	if (strcmp(run->mode, "keys") == 0)
+	if (strcmp(run->mode, "where") != 0)
 		return bcd_keylist_of(run->only);
 	keys = bcd_keylist_where(lane->feed, condition_of(run), &error);
 	if (keys == NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)

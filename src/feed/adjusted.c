@@ -107,6 +107,61 @@ bcd_adjustment_is_over(const BcdAdjustment *adjustment, Jsonb *wanted)
 	return !bcd_payload_same(bcd_payload_set(NULL, adjustment->field, &was), wanted, adjustment->field);
 }
 
+/* Has every request for a record to contain this field? */
+static bool
+is_needed(const BcdResource *r, const char *name)
+{
+	const char *key;
+	int			i;
+
+	for (i = 0; (key = bcd_resource_key(r, i)) != NULL; i++)
+		if (strcmp(key, name) == 0)
+			return true;
+	return r->upserts && (bcd_resource_field(r, name)->flags & BCD_F_REQUIRED) != 0;
+}
+
+/* Returns a payload with this value of a field; NULL: without the field. */
+static Jsonb *
+with_value(Jsonb *payload, const char *name, Jsonb *value)
+{
+	JsonbValue	v;
+
+	if (value == NULL)
+		return bcd_payload_without(payload, name);
+	bcd_jsonb_value(value, &v);
+	return bcd_payload_set(payload, name, &v);
+}
+
+/*
+ * Takes the adjusted fields out of what a row wants and of what is known of
+ * its record (NULL: nothing), so that they make no difference.  What every
+ * request has to contain is wanted as it is.  If an adjustment is over, the
+ * record is known to hold what was declared.
+ */
+void
+bcd_adjusted_left_alone(const BcdFeed *feed, List *adjustments, Jsonb **wanted, Jsonb **known)
+{
+	ListCell   *lc;
+
+	foreach(lc, adjustments)
+	{
+		BcdAdjustment *a = lfirst(lc);
+		Jsonb	   *value = *known ? bcd_payload_value(*known, a->field) : NULL;
+
+		if (!bcd_feed_maps(feed, a->field))
+			continue;
+		if (bcd_adjustment_is_over(a, *wanted))
+			*known = *known ? with_value(*known, a->field, a->value) : NULL;
+		else if (!is_needed(feed->resource, a->field))
+		{
+			*wanted = bcd_payload_without(*wanted, a->field);
+			*known = bcd_payload_without(*known, a->field);
+		}
+		else if (value || a->value)
+			*wanted = with_value(*wanted, a->field, value ? value : a->value);
+	}
+}
+
 /* Makes the next push write the field of a row whose adjustment has ended. */
 void
 bcd_adjustment_ended(int32 feed_id, const BcdEndedAdjustment *ended)

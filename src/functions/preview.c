@@ -23,6 +23,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "capture/key_text.h"
+#include "feed/adjusted.h"
 #include "feed/difference.h"
 #include "feed/feed.h"
 #include "feed/key.h"
@@ -35,6 +36,7 @@
 #include "payload/task.h"
 #include "payload/url.h"
 #include "resource/resource.h"
+#include "tables/adjustment.h"
 #include "tables/change.h"
 #include "tables/link.h"
 #include "tables/pending.h"
@@ -131,20 +133,28 @@ linked_key(const BcdFeed *feed, char *key, MemoryContext cxt)
 	return key;
 }
 
-/* Reads the link into the current memory context. */
+/*
+ * Reads the link, and the adjustments of its row, into the current memory
+ * context.
+ */
 static void
-read_link(const BcdFeed *feed, char *key, BcdLinkRow *link)
+read_link(const BcdFeed *feed, char *key, BcdLinkRow *link, List **adjustments)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	BcdRights	rights;
 	char	   *place;
 
 	memset(link, 0, sizeof(*link));
+	*adjustments = NIL;
 	bcd_spi_begin(&rights);
 	place = linked_key(feed, key, cxt);
 	MemoryContextSwitchTo(cxt);
 	if (bcd_link_read_ahead(feed->name, feed->feed_id, place, place != key, link))
+	{
 		link->payload = bcd_known_at(feed->resource, link->address, link->payload);
+		if (feed->adjusted)
+			*adjustments = bcd_adjustments_of(feed->name, place);
+	}
 	bcd_spi_end(&rights);
 }
 
@@ -205,12 +215,15 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 		[BCD_NEEDS_MENDING] = "invalid",
 	};
 	BcdLinkRow	link;
+	List	   *adjustments;
 	BcdRow		row;
 	BcdDifference d;
 	bool		exchanges;
 
-	read_link(feed, key, &link);
+	read_link(feed, key, &link, &adjustments);
 	bcd_feed_row(feed, key, &row);
+	if (row.state == BCD_ROW_FOUND)
+		bcd_adjusted_left_alone(feed, adjustments, &row.payload, &link.payload);
 	bcd_difference(feed, key, &row, link.store_id, link.payload, &d);
 	p->action = actions[d.need];
 	p->tasks = d.tasks;

@@ -4,7 +4,8 @@
  *
  * An adjustment belongs to a row of a feed and moves with its link
  * (link_move.c).  While it has not ended, no run overwrites the field; when it
- * has, it stays in the table until the row is unlinked, for people to see.
+ * has, it stays in the table until the row is unlinked, for people to see.  All
+ * functions keep the current memory context.
  */
 #include "postgres.h"
 
@@ -26,7 +27,7 @@ bcd_adjustments_any(const char *feed)
 {
 	Datum		arg = CStringGetTextDatum(feed);
 
-	return bcd_execute(&select_any, &arg, NULL) > 0;
+	return bcd_select(&select_any, &arg, NULL) > 0;
 }
 
 #define WORDS \
@@ -149,7 +150,7 @@ bcd_adjustment_end_id(int64 id)
 {
 	Datum		arg = Int64GetDatum(id);
 
-	return bcd_execute(&end_id, &arg, NULL) > 0;
+	return bcd_select(&end_id, &arg, NULL) > 0;
 }
 
 static BcdStatement end_due = {
@@ -236,7 +237,7 @@ bcd_adjustment_read(int64 id, Jsonb *value)
 {
 	Datum		args[] = {Int64GetDatum(id), JsonbPGetDatum(value)};
 
-	(void) bcd_execute(&put_value, args, NULL);
+	(void) bcd_select(&put_value, args, NULL);
 }
 
 static BcdStatement put_broken = {
@@ -255,7 +256,7 @@ bcd_adjustment_set_broken(int64 id, bool broken)
 {
 	Datum		args[] = {Int64GetDatum(id), BoolGetDatum(broken)};
 
-	return bcd_execute(&put_broken, args, NULL) > 0;
+	return bcd_select(&put_broken, args, NULL) > 0;
 }
 
 static BcdStatement delete_of = {
@@ -274,7 +275,7 @@ bcd_adjustments_delete(const char *feed, const char *key)
 
 	args[0] = CStringGetTextDatum(feed);
 	args[1] = bcd_text_or_null(key, &nulls[1]);
-	return bcd_execute(&delete_of, args, nulls);
+	return bcd_select(&delete_of, args, nulls);
 }
 
 static BcdStatement respell = {
@@ -292,5 +293,5 @@ bcd_adjustments_respell(const char *feed, Datum old, Datum new)
 {
 	Datum		args[] = {CStringGetTextDatum(feed), old, new};
 
-	(void) bcd_execute(&respell, args, NULL);
+	(void) bcd_select(&respell, args, NULL);
 }

@@ -285,7 +285,7 @@ static BcdStatement know_field = {
 
 /*
  * Of a record whose contents are known, the store holds this value of a field;
- * NULL: it is not known.
+ * NULL: it is not known. Keeps the current memory context.
  */
 void
 bcd_link_know_field(const char *feed, const char *key, const char *field, Jsonb *value)
@@ -297,7 +297,7 @@ bcd_link_know_field(const char *feed, const char *key, const char *field, Jsonb 
 	args[1] = CStringGetTextDatum(key);
 	args[2] = CStringGetTextDatum(field);
 	args[3] = bcd_jsonb_or_null(value, &nulls[3]);
-	(void) bcd_execute(&know_field, args, nulls);
+	(void) bcd_select(&know_field, args, nulls);
 }
 
 static BcdStatement hide_link = {

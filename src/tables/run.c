@@ -14,7 +14,7 @@
 static BcdStatement insert_run = {
 	"INSERT INTO bcdelta.run (kind, feed, server, requested_by, schedule, mode, sample, max_rows, waited, keys, condition)"
 	" VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'sample' THEN $7 END, nullif($8, 0), $9,"
-	" CASE WHEN $6 = 'keys' THEN $10 END, CASE WHEN $6 = 'where' THEN $10[1] END)"
+	" CASE WHEN $6 IN ('keys', 'adjusted') THEN $10 END, CASE WHEN $6 = 'where' THEN $10[1] END)"
 	" RETURNING run_id",
 	10, {TEXTOID, TEXTOID, NAMEOID, OIDOID, TEXTOID, TEXTOID, INT4OID, INT8OID, BOOLOID, TEXTARRAYOID}
 };
@@ -153,7 +153,7 @@ bcd_run_recover(void)
 
 static BcdStatement read_run = {
 	"SELECT kind, feed, server::text, mode, sample::int8, max_rows, waited, requested_by::oid::int8,"
-	" CASE mode WHEN 'keys' THEN keys WHEN 'where' THEN ARRAY[condition] END"
+	" CASE WHEN mode IN ('keys', 'adjusted') THEN keys WHEN mode = 'where' THEN ARRAY[condition] END"
 	" FROM bcdelta.run WHERE run_id = $1",
 	1, {INT8OID}
 };

@@ -24,6 +24,7 @@
 #include "engine/keyed.h"
 #include "engine/keyed_refused.h"
 #include "engine/lane_held.h"
+#include "engine/left_alone.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
 #include "engine/queue.h"
@@ -217,7 +218,7 @@ decide_claimed(BcdItem *item)
 		check_time(item->lane, &row);
 	else if (row.state == BCD_ROW_FOUND)
 		item->lane->overtime = 0;
-	item->wanted = row.payload;
+	bcd_item_wants_row(item, &row);
 	item->decision.waits_feed = row.waits_feed;
 	item->decision.waits_key = row.waits_key;
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);

@@ -31,6 +31,7 @@
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "verbs/kinds.h"
+#include "verbs/verify_adjusted.h"
 #include "verbs/verify_changed.h"
 #include "verbs/verify_list.h"
 #include "verbs/verify_proof.h"
@@ -93,7 +94,9 @@ decide_row(BcdLane *lane, BcdItem *item)
 
 	bcd_feed_row(lane->feed, item->key, &row);
 	item->wanted = row.payload;
-	if (row.state == BCD_ROW_MISSING && item->linked && is_only_look(lane))
+	if (bcd_verify_is(lane->run, "adjusted"))
+		bcd_verify_wants_value(item);
+	else if (row.state == BCD_ROW_MISSING && item->linked && is_only_look(lane))
 		decide_gone(lane, item);
 	else if (row.state == BCD_ROW_MISSING)
 	{

@@ -8,11 +8,16 @@
  * since, the adjustment is broken, which is a discrepancy of kind conflict,
  * with the declared value as pushed_value.  An adjustment whose value is not
  * known yet gets it here.
+ *
+ * Runs of mode "adjusted", which the worker requests by itself, do nothing else
+ * than that: a look at one field must neither report others, nor let the next
+ * push of the row correct them.
  */
 #include "postgres.h"
 
 #include "utils/builtins.h"
 
+#include "engine/decide.h"
 #include "engine/engine.h"
 #include "feed/adjusted.h"
 #include "feed/feed.h"
@@ -103,4 +108,23 @@ bcd_verify_broken(const BcdItem *item, const BcdAdjustment *adjustment)
 		(void) bcd_journal_auto("adjustment broken", item->lane->feed->name, item->key,
 								psprintf("the store has another value of field \"%s\" than was declared", adjustment->field),
 								bcd_payload_set_integer(NULL, "adjustment_id", adjustment->id));
+}
+
+/* In mode adjusted: reads the record of a row, if there is any. */
+void
+bcd_verify_wants_value(BcdItem *item)
+{
+	if (item->linked && item->wanted)
+		bcd_decide_stage(item, BCD_READ);
+	else
+		bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+}
+
+/* In mode adjusted: the record was read; NULL: it is gone. */
+void
+bcd_verify_value_read(BcdItem *item, const cJSON *record)
+{
+	if (record)
+		(void) bcd_verify_watch(item, record, bcd_verify_adjusted(item, record));
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 }

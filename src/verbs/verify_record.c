@@ -355,6 +355,12 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 	int64		until;
 	List	   *broken;
 
+	if (strcmp(item->lane->run->mode, "adjusted") == 0)
+	{
+		bcd_verify_value_read(item, record);
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	if (record == NULL)
 	{
 		MemoryContextSwitchTo(old);

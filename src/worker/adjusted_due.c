@@ -30,7 +30,7 @@ bcd_adjusted_due(void)
 	foreach(lc, bcd_adjustments_to_read(bcd_home(), AT_ONCE))
 	{
 		BcdUnreadRows *rows = lfirst(lc);
-		BcdRunRequest request = {.kind = "verify",.mode = "keys"};
+		BcdRunRequest request = {.kind = "verify",.mode = "adjusted"};
 
 		request.feed = rows->feed;
 		request.server = rows->server;

@@ -1,0 +1,12 @@
+/*
+ * left_alone.h
+ *		Adjusted fields in a push: what the store holds is meant.
+ */
+#ifndef BCD_LEFT_ALONE_H
+#define BCD_LEFT_ALONE_H
+
+#include "engine/engine.h"
+
+extern void bcd_item_wants_row(BcdItem *item, BcdRow *row);
+
+#endif							/* BCD_LEFT_ALONE_H */
