@@ -34,19 +34,6 @@
 #include "tables/link_unique.h"
 #include "tables/pending_mark.h"
 
-static Jsonb *
-copy_of(const Jsonb *jsonb)
-{
-	Jsonb	   *copy = NULL;
-
-	if (jsonb)
-	{
-		copy = palloc(VARSIZE(jsonb));
-		memcpy(copy, jsonb, VARSIZE(jsonb));
-	}
-	return copy;
-}
-
 /*
  * Does a record have another field than this one that identifies a row, or did
  * it when last known?
@@ -165,9 +152,9 @@ give(BcdItem *item, int64 store_id, Jsonb *known, Jsonb *remembered, Jsonb *asid
 	record->linked = store_id != 0;
 	record->looked_up = false;
 	record->unsure = false;
-	record->known = copy_of(known);
-	record->remembered = copy_of(remembered);
-	record->aside = copy_of(aside);
+	record->known = bcd_payload_copy(known);
+	record->remembered = bcd_payload_copy(remembered);
+	record->aside = bcd_payload_copy(aside);
 	item->decision.exchanged = true;
 	MemoryContextSwitchTo(old);
 }

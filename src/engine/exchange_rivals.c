@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_rivals.h"
@@ -15,6 +17,7 @@
 #include "engine/lane.h"
 #include "engine/natural_key.h"
 #include "feed/feed.h"
+#include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link_unique.h"
 
@@ -89,6 +92,30 @@ bcd_item_lacks_same(const BcdItem *item, BcdUnique *key)
 		!bcd_unique_has(r, bcd_record_after(item).known, key);
 }
 
+/*
+ * A look-up by another item may have shown what natural key a record has, whose
+ * own item has been waiting here without knowing it.  The link knows.
+ */
+static void
+learn_keys(BcdItem *item, const BcdRecord *record)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	BcdItemRecord own = bcd_record_after(item);
+	bool		learns = false;
+	const char *field;
+	int			i;
+
+	for (i = 0; own.store_id == record->store_id && (field = bcd_resource_key(r, i)) != NULL; i++)
+		learns |= bcd_payload_has(record->payload, field) && !bcd_payload_has(own.known, field);
+	if (learns)
+	{
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+		bcd_decide_record(item)->known = bcd_payload_copy(bcd_payload_merge(record->payload, own.known));
+		MemoryContextSwitchTo(old);
+	}
+}
+
 /* Finds the records that have what the items want. */
 void
 bcd_rivals_find(BcdTurns *t)
@@ -114,6 +141,8 @@ bcd_rivals_find(BcdTurns *t)
 		if (record->lane && record->lane->stopped)
 			record->lane = NULL;
 		record->owner = record->lane ? bcd_rivals_unit(t, record->lane, record->key) : NULL;
+		if (record->owner)
+			learn_keys(record->owner->item, record);
 	}
 }
 

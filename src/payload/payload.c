@@ -157,16 +157,26 @@ bcd_payload_count(Jsonb *payload)
 	return payload ? JB_ROOT_COUNT(payload) : 0;
 }
 
-/*
- * A copy of a jsonb in the current context, without the memory that was needed
- * to build it.
- */
+/* A copy in the current context; NULL of none. */
+Jsonb *
+bcd_payload_copy(const Jsonb *payload)
+{
+	Jsonb	   *copy = NULL;
+
+	if (payload)
+	{
+		copy = palloc(VARSIZE(payload));
+		memcpy(copy, payload, VARSIZE(payload));
+	}
+	return copy;
+}
+
+/* The same, without the memory that was needed to build the payload. */
 Jsonb *
 bcd_payload_keep(Jsonb *payload, MemoryContext scratch)
 {
-	Jsonb	   *kept = palloc(VARSIZE(payload));
+	Jsonb	   *kept = bcd_payload_copy(payload);
 
-	memcpy(kept, payload, VARSIZE(payload));
 	MemoryContextDelete(scratch);
 	return kept;
 }

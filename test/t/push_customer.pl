@@ -296,6 +296,28 @@ subtest 'rows of two feeds exchange their addresses, and keep their customers' =
 	is(scalar(grep { /\+\d/ } values %{ mails() }), 0, 'none keeps an interim address');
 };
 
+subtest 'rows exchange their addresses where the contents of some records are not known' => sub {
+	my $exchange = q(WITH p AS (SELECT id, mail FROM person WHERE id IN (%1$s)), g AS (SELECT id, mail FROM guest WHERE id IN (%1$s)), one AS (UPDATE person SET mail = g.mail FROM g WHERE g.id = person.id)
+		UPDATE guest SET mail = lower(p.mail) FROM p WHERE p.id = guest.id);
+	my $rotate = q(UPDATE person SET mail = o.mail FROM (SELECT id, coalesce(lead(mail) OVER (ORDER BY id), first_value(mail) OVER (ORDER BY id)) AS mail FROM person WHERE id IN (%1$s)) AS o WHERE o.id = person.id);
+	foreach (
+		[ 'of the first feed', sprintf($exchange, '1, 2'), person => '1,2' ],
+		[ 'of the other feed', sprintf($exchange, '2, 3'), guest => '2,3' ],
+		[ 'of one row of each', sprintf($exchange, '1, 2, 3'), person => '1', guest => '2' ],
+		[ 'in one feed, of one row', sprintf($rotate, '1, 2, 3'), person => '2' ],
+		[ 'in one feed, of two rows', sprintf($rotate, '1, 2, 3'), person => '1,3' ])
+	{
+		my ($what, $change, %forgotten) = @$_;
+		$shop->sql("UPDATE bcdelta.link SET payload = NULL WHERE feed = '$_' AND key = ANY ('{$forgotten{$_}}')") foreach keys %forgotten;
+		$shop->sql($change);
+		my %had = map { $_ => $shop->id('person', $_) } 1 .. 3;
+		$shop->push;
+		is_deeply($shop->pending, {}, "$what: one push does it") or diag(explain($shop->errors));
+		is_deeply([ map { lc mails()->{ $had{$_} } } 1 .. 3 ], $shop->list('SELECT lower(mail) FROM person WHERE id <= 3 ORDER BY id'), "$what: each keeps its customer");
+	}
+	is(scalar(grep { /\+\d/ } values %{ mails() }), 0, 'none keeps an interim address');
+};
+
 subtest 'nothing that a feed can say makes a delete without ids' => sub {
 	$shop->clear;
 	foreach my $odd ('', ' ', '-1', '0', '1,2', 'id:in=', '%', "'; DROP TABLE person; --")
