@@ -14,7 +14,8 @@
  *
  * If a row is deleted or renamed before that, only its old key leads to its
  * record.  So the key is noted as that of a lost create, with the row of the
- * parent, whose id is not known yet.
+ * parent, whose id is not known yet.  It takes the place of that row before the
+ * parent's key changes (key_moves.c).
  *
  * A row that might be why the create is refused does not join it; if it is
  * refused nevertheless, it is sent again without them.
@@ -53,9 +54,6 @@
 
 #define PARENT_FEED		"feed"
 #define PARENT_KEY		"key"
-
-/* Once the id is known, that row is kept in the note under this name */
-#define JOINED			"joined"
 
 /* Returns the facet of a resource whose records may be rows, or NULL. */
 static const BcdFacet *
@@ -147,15 +145,25 @@ gather(const BcdLane *lane, BcdLane *child)
 		note_waiting(lane, child, last, w);
 	}
 	bcd_companions_defer(child->feed->name, w->keys, w->until, w->reasons, w->n);
-	if (child->gather_cursor)
-		pfree(child->gather_cursor);
-	child->gather_cursor = last ? MemoryContextStrdup(child->cxt, last) : NULL;
+	last = last ? MemoryContextStrdup(child->cxt, last) : NULL;
+	bcd_companions_anew(child);
+	child->gather_cursor = last;
 	child->gathered = last == NULL;
+}
+
+/* A new round: the rows of a lane are read from the first one on. */
+void
+bcd_companions_anew(BcdLane *lane)
+{
+	if (lane->gather_cursor)
+		pfree(lane->gather_cursor);
+	lane->gather_cursor = NULL;
+	lane->gathered = false;
 }
 
 /*
  * Reads some of the rows that may join the creates of a lane's items, in a
- * transaction.  If that fails, none of the rest join.
+ * transaction.  If that fails, none of the rest join in this round.
  */
 void
 bcd_companions_gather(BcdLane *lane)
@@ -430,7 +438,7 @@ bcd_companion_resolve(BcdItem *item)
 								  item->lane->run->store->options->identity);
 	MemoryContextSwitchTo(item->cxt);	/* a statement leaves another one */
 	item->lost_create = bcd_payload_set_integer(item->lost_create, r->parent, id);
-	item->lost_create = bcd_payload_set(item->lost_create, JOINED, &v);
+	item->lost_create = bcd_payload_set(item->lost_create, BCD_JOINED, &v);
 	MemoryContextSwitchTo(old);
 }
 
@@ -438,5 +446,5 @@ bcd_companion_resolve(BcdItem *item)
 bool
 bcd_is_companion(const BcdItem *item)
 {
-	return bcd_payload_has(item->lost_create, JOINED);
+	return bcd_payload_has(item->lost_create, BCD_JOINED);
 }

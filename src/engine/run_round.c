@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/db.h"
+#include "engine/companions.h"
 #include "engine/deferred.h"
 #include "engine/directory.h"
 #include "engine/endpoint_trouble.h"
@@ -93,7 +94,7 @@ start_round(BcdRun *run)
 		if (!lane->passed_over)
 			bcd_queue_claimed(lane, NULL);
 		lane->held_up = 0;
-		lane->gathered = false;
+		bcd_companions_anew(lane);
 
 		/*
 		 * creates whose reply was lost may have made records since it was

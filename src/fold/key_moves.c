@@ -37,6 +37,7 @@
 #include "fold/key_moves.h"
 #include "tables/link_move.h"
 #include "tables/move.h"
+#include "tables/pending_companions.h"
 #include "tables/pending_mark.h"
 #include "tables/pending_wait.h"
 
@@ -248,6 +249,7 @@ bcd_moves_apply(int32 feed_id)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta moves",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
+	bool		first = true;
 	int64		end;
 	int			n;
 
@@ -268,6 +270,9 @@ bcd_moves_apply(int32 feed_id)
 		/* the last statement may not be complete here */
 		while (n > 0 && moves[n - 1].move_id >= last)
 			n--;
+		if (first)
+			bcd_companions_resolve(feed_id);
+		first = false;
 		last = n > 0 ? apply_portion(feed_id, moves, n) : apply_statement(feed_id, last);
 		BCD_DEBUG_POINT("moving");
 		bcd_moves_delete(feed_id, last);

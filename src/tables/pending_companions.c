@@ -116,3 +116,27 @@ bcd_companions_until(const char *feed, const char *key, Datum feeds, const char 
 	SPI_freetuptable(SPI_tuptable);
 	return rows;
 }
+
+static BcdStatement resolve = {
+	"UPDATE bcdelta.pending AS p SET intent = jsonb_set(jsonb_set(p.intent, ARRAY['', '" BCD_JOINED "'], n.parent), ARRAY['', n.field], to_jsonb(n.store_id))"
+	" FROM (SELECT o.feed, o.key, e.key AS field, e.value AS parent, l.store_id FROM bcdelta.feed AS f"
+	"  CROSS JOIN bcdelta.pending AS o"
+	"  CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(o.intent -> '') = 'object' THEN o.intent -> '' ELSE '{}' END) AS e"
+	"  JOIN bcdelta.link AS l ON l.feed = f.feed AND l.key = e.value ->> 'key'"
+	"  WHERE f.feed_id = $1 AND o.intent IS NOT NULL AND e.key <> '" BCD_JOINED "'"
+	"  AND jsonb_typeof(e.value) = 'object' AND e.value ->> 'feed' = f.feed) AS n"
+	" WHERE p.feed = n.feed AND p.key = n.key",
+	1, {INT4OID}
+};
+
+/*
+ * The keys of a feed's rows are about to change: notes of rows that have joined
+ * the creates of such rows contain the ids of their records from now on.
+ */
+void
+bcd_companions_resolve(int32 feed_id)
+{
+	Datum		args[] = {Int32GetDatum(feed_id)};
+
+	(void) bcd_execute(&resolve, args, NULL);
+}

@@ -8,6 +8,12 @@
 
 #include "nodes/pg_list.h"
 
+/*
+ * The note of a row that has joined a create names the row of its parent.  Once
+ * it has the id instead, it keeps that row under this name.
+ */
+#define BCD_JOINED	"joined"
+
 /* A row that another one waits for, or the row that waits */
 typedef struct BcdCompanion
 {
@@ -19,5 +25,6 @@ extern List *bcd_companions_ready(const char *feed, const char *after, int limit
 extern void bcd_companions_defer(const char *feed, char **keys, const BcdCompanion *until, char **reasons, int n);
 extern List *bcd_companions_until(const char *feed, const char *key, Datum feeds, const char *parent,
 								  int limit);
+extern void bcd_companions_resolve(int32 feed_id);
 
 #endif							/* BCD_TABLE_PENDING_COMPANIONS_H */

@@ -133,4 +133,48 @@ subtest 'lost replies, kills and rows that change meanwhile leave nothing twice 
 	}
 };
 
+subtest 'a variant that is deleted leaves no record, even if the key of its product has changed since' => sub {
+	$store->hold({ match => { method => 'POST', path => 'products$' }, process => 'now' });
+	$shop->sql('INSERT INTO item VALUES (6000); INSERT INTO kind SELECT g, 6000, NULL, g, NULL, 1, 1 FROM generate_series(6001, 6003) AS g');
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	$shop->sql('DELETE FROM kind WHERE id = 6002; UPDATE item SET id = 6500 WHERE id = 6000; UPDATE kind SET item = 6500 WHERE item = 6000');
+	kill_worker($shop->node, 'shop', 'KILL');
+	$push->finish;
+	$store->release;
+	$shop->push(q('item'));
+	$shop->wait_for('SELECT NOT EXISTS (SELECT FROM bcdelta.move)');
+	cmp_ok($shop->id('item', 6500), '>', 0, 'the product has its new key');
+	$shop->push;
+	agrees('a product with another key');
+};
+
+subtest 'when rows could not be gathered for the creates of one round, all are for those of the next' => sub {
+	$shop->sql(<<'EOC');
+CREATE SEQUENCE troubles;
+CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NEW.key = '30255' AND NEW.state = 'deferred' AND nextval('public.troubles') = 1 THEN
+		RAISE EXCEPTION 'trouble';
+	END IF;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER trouble BEFORE UPDATE ON bcdelta.pending FOR EACH ROW EXECUTE FUNCTION trouble();
+EOC
+	$store->hold({ match => { method => 'POST', path => 'variants$' }, process => 'now' });
+	$shop->clear;
+	$shop->sql(q(INSERT INTO item VALUES (3000); INSERT INTO kind SELECT g, 3000, NULL, 'S' || g % 20, 'C' || g / 20, 1, 1 FROM generate_series(30001, 30255) AS g));
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	$shop->sql(q(INSERT INTO item VALUES (2900); INSERT INTO kind VALUES (29001, 2900, NULL, 'S', 'C', 1, 1)));
+	$store->release({});
+	$push->finish;
+	$shop->push;
+	$shop->sql('DROP TRIGGER trouble ON bcdelta.pending');
+	is($shop->sql('SELECT last_value FROM troubles') > 0, 1, 'there was trouble');
+	my ($create) = grep { $_->{path} =~ /products$/ && $_->{body}{name} eq 'Item 2900' } $shop->writes;
+	is_deeply([ map { $_->{sku} } @{ $create->{body}{variants} } ], ['K29001'], 'the product of the next round takes its variant along');
+	agrees('trouble');
+};
+
 done_testing();
