@@ -18,7 +18,11 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 
-/* Between the values, which are shown to users */
+/*
+ * Between the values, which are shown to users.  A bar in a value is doubled:
+ * what follows a single one is another value.
+ */
+#define BAR			'|'
 #define SEPARATOR	" | "
 
 static const char *
@@ -36,10 +40,17 @@ static void
 append_value(StringInfo text, const BcdMadeOf *part, bool first, const char *value)
 {
 	char	   *bare = value ? bcd_trimmed(value) : NULL;
+	const char *p;
 
 	if (bare == NULL || bare[0] == '\0')
 		bare = part->otherwise ? pstrdup(part->otherwise) : pstrdup("");
-	appendStringInfo(text, "%s%s", first ? "" : SEPARATOR, bare);
+	appendStringInfoString(text, first ? "" : SEPARATOR);
+	for (p = bare; *p; p++)
+	{
+		if (*p == BAR)
+			appendStringInfoChar(text, BAR);
+		appendStringInfoChar(text, *p);
+	}
 	pfree(bare);
 }
 

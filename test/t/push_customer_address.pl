@@ -292,6 +292,17 @@ subtest 'separators, quotes and long texts in addresses' => sub {
 	agrees('odd texts');
 };
 
+subtest 'addresses that differ only in which field a part of them is in are two' => sub {
+	$shop->sql(q(INSERT INTO person VALUES (62, 'n62@example.org'); INSERT INTO place (id, person, firm, street, city) VALUES (621, 62, 'A | B', 'C', 'Oslo'), (622, 62, 'A', 'B | C', 'Oslo'),
+		(623, 62, 'A', 'B', 'Oslo'), (624, 62, 'A || B', 'C', 'Oslo'), (625, 62, 'A |', 'B', 'Oslo'), (626, 62, 'A', '| B', 'Oslo')));
+	is_deeply([ @{ $shop->push }{qw(created failed)} ], [ 7, 0 ], 'each is made') or diag(explain($shop->errors));
+	agrees('bars');
+	$shop->sql(q(SELECT bcdelta.unlink('place')));
+	$shop->link(q('place'));
+	agrees('found again');
+	is($shop->record('addresses', $shop->id('place', 622))->{address1}, 'B | C', 'each its own');
+};
+
 subtest 'nothing that a feed can say makes a delete without ids' => sub {
 	$shop->sql(q(INSERT INTO place (id, person, street) SELECT g, 2, 'Gone St ' || g FROM generate_series(90, 94) AS g));
 	$shop->push;
