@@ -14,6 +14,8 @@ use BCDelta::Example;
 use BCDelta::Faults;
 use BCDelta::Shop;
 use BCDelta::Test;
+use List::Util qw(sum0);
+use POSIX ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -23,6 +25,7 @@ srand($seed);
 my $PRODUCTS = $ENV{RANDOM_PRODUCTS} // 25;
 my $ROUNDS = $ENV{RANDOM_ROUNDS} // 3;
 my $CHANGES = $ENV{RANDOM_CHANGES} // 60;
+my $LARGE = defined $ENV{RANDOM_CHANGES};
 
 my $shop = BCDelta::Shop->open(
 	'shop_random',
@@ -38,6 +41,7 @@ $shop->random_statements;
 $shop->sql("SELECT setseed($seed / 1000000.0); CALL fill($PRODUCTS)");
 
 my $killed = 0;
+my $TICKS = POSIX::sysconf(POSIX::_SC_CLK_TCK());
 
 # The store as lines like those of the view "wanted"
 sub in_store
@@ -124,6 +128,42 @@ sub violations
 	return $found;
 }
 
+# What the worker has used so far, of which a killed one is a part
+my (%processor, %memory);
+
+sub look_at_worker
+{
+	my $pid = worker_pid($node, 'shop') // return;
+	my ($stat, $status) = map { eval { slurp_file("/proc/$pid/$_") } // '' } qw(stat status);
+	my @times = split / /, $stat =~ s/.*\) //r;
+	my %kib = $status =~ /^Rss(Anon|File):\s+(\d+) kB$/mg;
+	return if @times < 13 || !%kib;
+	$processor{$pid} = ($times[11] + $times[12]) / $TICKS;
+	my $mib = ($kib{Anon} + $kib{File}) / 1024;
+	$memory{most} = $mib if $mib > ($memory{most} // 0);
+	return;
+}
+
+# Notes what a round took: calls by endpoint beside changed rows by feed.
+my %before = (run => 0, calls => {}, processor => 0, began => time);
+
+sub note_figures
+{
+	my ($what) = @_;
+	look_at_worker();
+	my $requests = $store->counts->{requests};
+	my %calls = map { my $endpoint = $_; $endpoint => sum0(values %{ $requests->{$endpoint} }) } keys %$requests;
+	my %made = map { $_ => $calls{$_} - ($before{calls}{$_} // 0) } keys %calls;
+	my ($processor, $n) = (sum0(values %processor), sum0(values %made));
+	note(sprintf('%s: %d calls, %.1f s of processor time (%.2f ms a call), %.0f s, at most %.0f MiB so far',
+		$what, $n, $processor - $before{processor}, 1000 * ($processor - $before{processor}) / ($n || 1), time - $before{began}, $memory{most}));
+	note('  ' . join(', ', map { "$made{$_} $_" } grep { $made{$_} } sort { $made{$b} <=> $made{$a} } keys %made));
+	note("  $_") foreach @{ $shop->list("SELECT feed || ': ' || string_agg(n || ' ' || outcome, ', ' ORDER BY n DESC) FROM (SELECT feed, outcome, count(*) AS n
+		FROM bcdelta.result WHERE run_id > $before{run} GROUP BY feed, outcome) AS q GROUP BY feed ORDER BY feed") };
+	%before = (run => $shop->sql('SELECT max(run_id) FROM bcdelta.run'), calls => \%calls, processor => $processor, began => time);
+	return;
+}
+
 sub check
 {
 	my ($what) = @_;
@@ -135,6 +175,7 @@ sub check
 		$shop->push;
 		last if !%{ $shop->pending };
 	}
+	note_figures($what) if $LARGE;
 	is_deeply($shop->pending, {}, "$what: nothing is left pending")
 	  or diag(explain($shop->errors), explain($shop->last_run), explain($shop->list(q(SELECT feed || ': ' || trouble FROM bcdelta.status WHERE trouble IS NOT NULL))));
 	is_deeply([ difference(in_store(), wanted()) ], [], "$what: the store has what the source has, each once") 
@@ -142,48 +183,42 @@ sub check
 	my $run = $shop->verify;
 	is_deeply([ $run->{state}, @{ $shop->discrepancies } ], ['succeeded'], "$what: verify finds no difference") or return 0;
 	is_deeply(violations(), {}, "$what: no rule of the API is broken");
-	cmp_ok(worker_memory(), '<', 96, "$what: the worker takes less than 96 MiB");
+	look_at_worker();
+	cmp_ok($memory{most}, '<', 96, "$what: the worker takes less than 96 MiB");
+	note_figures("verify of $what") if $LARGE;
 	return 1;
 }
 
-# Memory of the worker that is its own, in MiB
-sub worker_memory
-{
-	my $status = slurp_file('/proc/' . worker_pid($node, 'shop') . '/status');
-	my %kib = $status =~ /^Rss(Anon|File):\s+(\d+) kB$/mg;
-	return ($kib{Anon} + $kib{File}) / 1024;
-}
-
-# The first push, and then a round, with a store that fails and a worker that is killed
+# The first push, and then a round, with a store that fails and a worker that is
+# killed; a large shop to the end, which takes about so many requests.
 sub disturbed
 {
+	my ($requests) = @_;
 	random_faults($store, int(rand(1_000_000)), 0.2);
 	my $run = $shop->push('wait => false');
+	my $over = sub { $shop->sql("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $run->{run_id}") eq 't' };
 	foreach (1 .. 3)
 	{
-		my $until = $store->control('journal?limit=0')->{next} + 5 + int(rand(80));
-		my $looks = 40;
-		poll_until(
-			sub {
-				$store->control('journal?limit=0')->{next} >= $until || $looks-- <= 0
-				  || $shop->sql("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $run->{run_id}") eq 't'
-			}, 'some requests');
+		my $until = $store->control('journal?limit=0')->{next} + 5 + int(rand($requests / 3));
+		my $looks = $LARGE ? 2000 : 40;
+		poll_until(sub { look_at_worker() if $LARGE; $store->control('journal?limit=0')->{next} >= $until || $looks-- <= 0 || $over->() }, 'some requests');
 		next if rand() < 0.5;
 		kill_worker($node, 'shop', 'KILL');
 		$killed++;
 	}
+	poll_until(sub { look_at_worker(); $over->() }, 'the run to end') if $LARGE;
 	return;
 }
 
 SKIP: {
-	disturbed();
+	disturbed($LARGE ? $PRODUCTS : 240);
 	check('the first push') or skip('the shop differs', 1);
 	foreach my $round (1 .. $ROUNDS)
 	{
 		$shop->sql('CALL statements(' . $CHANGES / 2 . ', ' . rand() . ')');
 		my $writer = BCDelta::Session->open($node, 'shop');
 		$writer->send('CALL statements(' . $CHANGES / 2 . ', ' . rand() . ')');
-		disturbed();
+		disturbed($LARGE ? $CHANGES / 2 : 240);
 		$writer->try_wait;
 		eval { $writer->close };
 		last if !check("round $round");

@@ -32,6 +32,8 @@ use JSON::PP ();
 
 my $program = abs_path(dirname(__FILE__) . '/../../store/bcstore.py');
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+# The records of a large store, if the faster module is there
+my $decoder = (eval { require JSON::XS } ? 'JSON::XS' : 'JSON::PP')->new->utf8->allow_nonref;
 my $number = 0;
 
 =pod
@@ -55,7 +57,7 @@ sub start
 		log => ($ENV{TESTLOGDIR} // ($ENV{TESTDIR} // '.') . '/tmp_check/log')
 		  . '/' . ($0 =~ m{([^/]+?)(?:\.pl)?$})[0] . '_store' . (++$number) . '.log',
 	}, $class;
-	$self->{http} = HTTP::Tiny->new(timeout => 30);
+	$self->{http} = HTTP::Tiny->new(timeout => $ENV{PG_TEST_TIMEOUT_DEFAULT} // 30);
 	$self->_run;
 	return $self;
 }
@@ -175,7 +177,7 @@ sub control_text
 		"/_control/$name", {}, defined $data ? $json->encode($data) : undef);
 }
 
-sub state { return $_[0]->control("state/$_[1]"); }
+sub state { return $decoder->decode($_[0]->control_text("state/$_[1]")); }
 sub counts { return $_[0]->control('counts'); }
 sub levels { return $_[0]->control("state/stock?ids=$_[1]")->[0]{levels}; }
 sub settle { return $_[0]->control('settle', {}); }
