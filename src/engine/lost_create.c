@@ -33,6 +33,7 @@
 #include "engine/facets.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
+#include "feed/feed.h"
 #include "engine/unasked_edits.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -163,6 +164,38 @@ bcd_found_own_create(const BcdItem *item)
 {
 	return item->lost_create && (is_created_silently(item) || bcd_is_companion(item)) &&
 		same_identity(item->lane->feed->resource, item->lost_create, item->wanted);
+}
+
+static bool
+maps_collections(const BcdFeed *feed)
+{
+	int			i;
+
+	for (i = 1; i < feed->resource->nfacets; i++)
+		if (feed->resource->facets[i].collection && bcd_feed_maps(feed, feed->resource->facets[i].collection))
+			return true;
+	return false;
+}
+
+/*
+ * A record was found by an item's key.  The lost create of another row that has
+ * left this key may have made it: returns the elements that it was made with,
+ * in the item's memory context, since they are none that the store had before;
+ * else NULL.
+ */
+Jsonb *
+bcd_made_with(BcdItem *item)
+{
+	const BcdFeed *feed = item->lane->feed;
+	MemoryContext old;
+	Jsonb	   *elements;
+
+	if (item->lookup_reason == BCD_REASON_LOST_CREATE || item->natural == NULL || !maps_collections(feed))
+		return NULL;
+	old = MemoryContextSwitchTo(item->cxt);
+	elements = bcd_pending_made_with(feed->name, item->key, bcd_resource_key(feed->resource, item->natural_index), item->natural);
+	MemoryContextSwitchTo(old);
+	return elements;
 }
 
 /* Notes the key of an item that is about to be created. */

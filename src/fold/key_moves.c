@@ -271,8 +271,11 @@ bcd_moves_apply(int32 feed_id)
 		while (n > 0 && moves[n - 1].move_id >= last)
 			n--;
 		if (first)
+		{
 			bcd_companions_resolve(feed_id);
-		first = false;
+			MemoryContextSwitchTo(cxt); /* a statement leaves another one */
+			first = false;
+		}
 		last = n > 0 ? apply_portion(feed_id, moves, n) : apply_statement(feed_id, last);
 		BCD_DEBUG_POINT("moving");
 		bcd_moves_delete(feed_id, last);

@@ -223,6 +223,30 @@ bcd_pending_set_intents(const char *feed, Datum keys, Datum intents)
 	(void) bcd_execute(&set_intent, args, NULL);
 }
 
+static BcdStatement select_noted = {
+	"SELECT nullif(intent - '' - 'fields', '{}') FROM bcdelta.pending WHERE feed = $1 AND intent IS NOT NULL AND key <> $2"
+	" AND lower(intent -> '' ->> $3) = lower($4) ORDER BY key LIMIT 1",
+	4, {TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+};
+
+/*
+ * Another row than this one may have made a record with this value of a field,
+ * by a create whose outcome is not known.  Returns the collections that it was
+ * made with, in the current memory context; NULL: there is no such row, or none
+ * of them.
+ */
+Jsonb *
+bcd_pending_made_with(const char *feed, const char *key, const char *field, const char *value)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key), CStringGetTextDatum(field), CStringGetTextDatum(value)};
+	Jsonb	   *collections = NULL;
+
+	if (bcd_select(&select_noted, args, NULL) > 0)
+		collections = bcd_column_jsonb(0, 1);
+	SPI_freetuptable(SPI_tuptable);
+	return collections;
+}
+
 /* What happened to rows in one store does not matter for the next */
 static BcdStatement reset_pending = {
 	"UPDATE bcdelta.pending SET intent = NULL,"

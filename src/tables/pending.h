@@ -28,6 +28,7 @@ extern BcdDeferred *bcd_pending_deferred(const char *feed, int limit, int *n);
 extern List *bcd_pending_keys_ahead(const char *feed, int32 feed_id, int limit, Datum others);
 
 extern void bcd_pending_set_intents(const char *feed, Datum keys, Datum intents);
+extern Jsonb *bcd_pending_made_with(const char *feed, const char *key, const char *field, const char *value);
 extern void bcd_pending_reset(const char *feed);
 extern uint64 bcd_pending_delete(const char *feed);
 

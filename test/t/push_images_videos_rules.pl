@@ -13,8 +13,8 @@ my $store = $shop->store;
 my $URL = 'https://img.example.org/a';
 
 $shop->sql(<<'EOC');
-CREATE TABLE item (id int PRIMARY KEY, price numeric NOT NULL DEFAULT 1, images jsonb, videos jsonb, rules jsonb);
-SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "''S'' || id", "name": "''Item '' || id", "price": "price",
+CREATE TABLE item (id int PRIMARY KEY, price numeric NOT NULL DEFAULT 1, images jsonb, videos jsonb, rules jsonb, code text);
+SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "coalesce(code, ''S'' || id)", "name": "''Item '' || id", "price": "price",
 	"type": "''physical''", "weight": "1", "images": "images", "videos": "videos", "bulk_pricing_rules": "rules"}', on_delete => 'delete');
 EOC
 
@@ -191,6 +191,41 @@ subtest 'one bad element does not prevent a new product from being created' => s
 	$shop->sql('DELETE FROM item WHERE id = 6');
 	$shop->push;
 	settled('bad rules');
+};
+
+subtest 'a record that one row has made, and another one gets, keeps no images of the first' => sub {
+	my $id = 500;
+	foreach (
+		[ 'a later row has the number', 'UPDATE item SET code = NULL WHERE id = ID', 'LATER' ],
+		[ 'an earlier row has it', 'UPDATE item SET code = NULL WHERE id = ID', 'EARLIER' ],
+		[ 'the row is gone', 'DELETE FROM item WHERE id = ID', 'LATER' ],
+		[ 'gone, and an earlier one has it', 'DELETE FROM item WHERE id = ID', 'EARLIER' ],
+		[ 'an old row has it', 'UPDATE item SET code = NULL WHERE id = ID', 'OLD' ])
+	{
+		my ($what, $change, $who) = @$_;
+		$id += 10;
+		my $heir = $who eq 'LATER' ? $id + 1 : $id - 1;
+		if ($who eq 'OLD')
+		{
+			set_images($heir, 'third');
+			$shop->push;
+		}
+		$store->hold({ match => { method => 'POST', path => 'products$' }, process => 'now' });
+		set_images($id, qw(first second));
+		$shop->sql("UPDATE item SET code = 'C$id' WHERE id = $id");
+		my $push = $shop->start;
+		$shop->wait_held(1);
+		$shop->sql($change =~ s/ID/$id/gr);
+		set_images($heir, 'third');
+		$shop->sql("UPDATE item SET code = 'C$id' WHERE id = $heir");
+		kill_worker($shop->node, 'shop', 'KILL');
+		$push->finish;
+		$store->release;
+		$shop->push;
+		is(files($heir), 'third', "$what: it has its image, and no other");
+		is(files($id), 'first second', "$what: so has the first") if $change =~ /UPDATE/;
+		settled($what);
+	}
 };
 
 subtest 'elements that the store would refuse make the row invalid, with element and limit' => sub {
