@@ -37,6 +37,7 @@
 #include "engine/unasked_edits.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
+#include "tables/link.h"
 #include "tables/pending.h"
 
 /*
@@ -177,25 +178,42 @@ maps_collections(const BcdFeed *feed)
 	return false;
 }
 
+/* The elements below a record that another row is linked to; NULL: none is. */
+static Jsonb *
+elements_of_link(const BcdItem *item, int64 store_id)
+{
+	const BcdFeed *feed = item->lane->feed;
+	char	   *other = bcd_link_key(feed->name, store_id);
+	BcdLinkRow	link;
+
+	if (other == NULL || strcmp(other, item->key) == 0 || !bcd_link_read(feed->name, other, &link))
+		return NULL;
+	return bcd_with_collections(feed->resource, NULL, bcd_payload_merge(link.remembered, link.payload));
+}
+
 /*
- * A record was found by an item's key.  The lost create of another row that has
- * left this key may have made it: returns the elements that it was made with,
- * in the item's memory context, since they are none that the store had before;
- * else NULL.
+ * A record was found by an item's key.  It may be that of another row, which has
+ * left this key, or which may have made it by a lost create.  Then the elements
+ * below it that we have written go to this item, since they are none that the
+ * store had before; returns whether there are any.
  */
-Jsonb *
-bcd_made_with(BcdItem *item)
+bool
+bcd_takes_elements(BcdItem *item, int64 store_id)
 {
 	const BcdFeed *feed = item->lane->feed;
 	MemoryContext old;
 	Jsonb	   *elements;
 
 	if (item->lookup_reason == BCD_REASON_LOST_CREATE || item->natural == NULL || !maps_collections(feed))
-		return NULL;
+		return false;
 	old = MemoryContextSwitchTo(item->cxt);
-	elements = bcd_pending_made_with(feed->name, item->key, bcd_resource_key(feed->resource, item->natural_index), item->natural);
+	elements = elements_of_link(item, store_id);
+	if (elements == NULL)
+		elements = bcd_pending_made_with(feed->name, item->key, bcd_resource_key(feed->resource, item->natural_index), item->natural);
 	MemoryContextSwitchTo(old);
-	return elements;
+	if (elements)
+		bcd_decide_record(item)->remembered = elements;
+	return elements != NULL;
 }
 
 /* Notes the key of an item that is about to be created. */

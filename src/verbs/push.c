@@ -313,15 +313,11 @@ static void
 adopt(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	BcdItemRecord *after = bcd_decide_record(item);
-	Jsonb	   *made_with;
 	MemoryContext old;
 
 	after->store_id = store_id;
 	after->looked_up = true;
-	made_with = bcd_made_with(item);
-	if (made_with)
-		after->remembered = made_with;
-	if (record == NULL || made_with)
+	if (bcd_takes_elements(item, store_id) || record == NULL)
 	{
 		bcd_decide_stage(item, BCD_READ);
 		/* the refusal of its create is explained */

@@ -228,6 +228,27 @@ subtest 'a record that one row has made, and another one gets, keeps no images o
 	}
 };
 
+subtest 'a record that goes to another row, since its own is gone, keeps no images of that' => sub {
+	my $id = 600;
+	foreach my $on_delete (qw(delete hide))
+	{
+		$shop->sql("SELECT bcdelta.alter_feed('item', on_delete => '$on_delete')");
+		foreach my $heir (-1, 1, -2)
+		{
+			$id += 10;
+			set_images($id, qw(first second));
+			set_images($id - 2, 'third') if $heir == -2;
+			$shop->push;
+			$shop->sql("DELETE FROM item WHERE id = $id");
+			set_images($id + $heir, 'third');
+			$shop->sql("UPDATE item SET code = 'S$id' WHERE id = $id + $heir");
+			$shop->push;
+			is(files($id + $heir), 'third', "$on_delete, $heir: it has its image, and no other");
+			settled("$on_delete, $heir");
+		}
+	}
+};
+
 subtest 'elements that the store would refuse make the row invalid, with element and limit' => sub {
 	my %bad = (
 		images => {
