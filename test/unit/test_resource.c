@@ -457,6 +457,21 @@ test_facets(const BcdResource *resource)
 	}
 }
 
+static bool
+names_no_adjustments(const BcdResource *resource)
+{
+	int			i;
+
+	for (i = 0; i < resource->nfacets; i++)
+	{
+		const BcdEndpoint *update = resource->facets[i].update.endpoint;
+
+		if (update && update->once && update->reply->records)
+			return false;
+	}
+	return true;
+}
+
 static void
 test_descriptor(const BcdResource *resource)
 {
@@ -477,6 +492,7 @@ test_descriptor(const BcdResource *resource)
 	ok((resource->view.siblings && resource->parent == NULL) || resource->view.whole || lists_all(resource, resource->view.query), "%s: a page of them", resource->name);
 	test_view(resource, &resource->list, "reading all");
 	ok(bcd_resource_find(resource->name) == resource, "%s: it is found", resource->name);
+	ok(names_no_adjustments(resource), "%s: no reply says which of several adjustments were made, so all are read", resource->name);
 }
 
 #define MOST_ENDPOINTS	1000
