@@ -130,7 +130,7 @@ subtest 'verify and link read them; preview shows them' => sub {
 	$store->api('PUT', '/pricelists/1002/assignments', { customer_group_id => 2, channel_id => 2 });
 	$shop->clear;
 	is($shop->verify(q('granted'))->{conflicts}, 2, 'two differences') or diag(explain($shop->discrepancies));
-	is_deeply(calls(), { 'GET /pricelists/assignments' => 4 }, 'a call for each channel');
+	is_deeply(calls(), { 'GET /pricelists/assignments' => 6 }, 'a call for each channel, and one more for those with a difference');
 	is_deeply($shop->list(q(SELECT concat_ws(' ', address, kind, field, source_value, store_value) FROM bcdelta.discrepancy ORDER BY address)), [ '1/1 missing_in_store', '2/2 different price_list_id 1001 1002' ], 'in words');
 	$shop->sql(q(SELECT bcdelta.mark_all('granted')));
 	is($shop->push->{updated}, 2, 'a push mends them');
