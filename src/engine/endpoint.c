@@ -102,7 +102,7 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 	 */
 	if (wanted > 0 && (wanted < limit || endpoint->assumed) && bcd_stage_writes(stage) && !bcd_stage_is_facet(stage))
 		limit = (int) Min(wanted, BCD_PAGE_LIMIT);
-	if (bcd_stage_reads(stage))
+	if (stage == BCD_READ)
 		limit = Min(limit, page_size(lane));
 	return refused > 0 ? Min(limit, refused) : limit;
 }

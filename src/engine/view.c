@@ -114,10 +114,11 @@ bcd_forget_asked(BcdGates *gates)
 
 /*
  * Returns the collections that the feeds at the gates map, separated by
- * commas; empty: none.
+ * commas; empty: none.  Those that make pages smaller are not looked up with a
+ * record, which may not exist, but read when it is found.
  */
 static char *
-mapped_collections(const BcdLane *lane)
+mapped_collections(const BcdLane *lane, BcdStage stage)
 {
 	const BcdRun *run = lane->run;
 	const BcdResource *r = lane->feed->resource;
@@ -128,7 +129,8 @@ mapped_collections(const BcdLane *lane)
 	initStringInfo(&names);
 	for (nth = 1; nth < r->nfacets; nth++)
 	{
-		const char *name = r->facets[nth].list.endpoint || r->facets[nth].inside ? NULL : r->facets[nth].collection;
+		const char *name = r->facets[nth].list.endpoint || r->facets[nth].inside ||
+		(r->facets[nth].page && stage == BCD_LOOKUP) ? NULL : r->facets[nth].collection;
 		bool		mapped = false;
 
 		for (i = 0; name && i < run->nlanes; i++)
@@ -148,8 +150,8 @@ bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdEndpoi
 	appendStringInfo(url, "%climit=%d", strchr(url->data, '?') ? '&' : '?', bcd_batch_limit(lane, stage));
 	if (endpoint->narrows && fields[0])
 		appendStringInfo(url, "&include_fields=%s", fields);
-	if (mapped_collections(lane)[0])
-		appendStringInfo(url, "&include=%s", mapped_collections(lane));
+	if (mapped_collections(lane, stage)[0])
+		appendStringInfo(url, "&include=%s", mapped_collections(lane, stage));
 }
 
 /*
@@ -193,7 +195,7 @@ bcd_append_reply_fields(StringInfo url, BcdLane *lane, BcdStage stage, int n)
 	const char *fields = n > 1 && stage == BCD_UPDATE ? bcd_resource_key(r, 0) : asked_fields(lane);
 
 	/* for a new record, the ids of its elements are needed */
-	if (stage == BCD_CREATE && mapped_collections(lane)[0])
+	if (stage == BCD_CREATE && mapped_collections(lane, stage)[0])
 		return;
 	if (lane->gates->gate[stage].endpoint->narrows && fields[0])
 		appendStringInfo(url, "?include_fields=%s", fields);

@@ -25,7 +25,9 @@ static Jsonb *below_at_first(const BcdField *field, Jsonb *element);
 static bool
 is_sent_at_first(const char *name, JsonbValue *value, void *records)
 {
-	return (bcd_records_field(records, name)->flags & BCD_F_LATER) == 0;
+	const BcdField *field = bcd_records_field(records, name);
+
+	return field == NULL || (field->flags & BCD_F_LATER) == 0;
 }
 
 /*
@@ -61,7 +63,12 @@ below_at_first(const BcdField *field, Jsonb *element)
 		return element;
 	if (field->type == BCD_OBJECT)
 	{
-		bcd_jsonb_value(bcd_element_at_first(field->records, JsonbValueToJsonb(&value)), &value);
+		Jsonb	   *object = bcd_element_at_first(field->records, JsonbValueToJsonb(&value));
+
+		/* nothing is left of it */
+		if (bcd_payload_count(object) == 0)
+			return bcd_payload_set_collection(element, field->name, NULL);
+		bcd_jsonb_value(object, &value);
 		return bcd_payload_set(element, field->name, &value);
 	}
 	bcd_side_of(&side, field->records, JsonbValueToJsonb(&value));

@@ -328,7 +328,8 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 	old = MemoryContextSwitchTo(item->cxt);
 	after->known = bcd_item_known_read(item, record);
 	MemoryContextSwitchTo(old);
-	bcd_item_wants_write(item, true);
+	/* a look-up does not show every collection */
+	bcd_item_wants_write(item, false);
 	if (item->decision.outcome == BCD_LINKED && bcd_found_own_create(item))
 		item->decision.outcome = BCD_CREATED;
 	item->decision.link = BCD_LINK_PUT;

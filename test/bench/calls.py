@@ -144,6 +144,19 @@ KINDS = (
             ("new", NEW, lambda n: n + n // 250, "look-up by 250, in the create"),
             ("changed", CHANGED, lambda n: n, "update by 1"),
             ("verify", VERIFY, lambda n: n // 250 + 1, "read by 250, count"))),
+    ("channels of products, in their mapping", "product", dict(
+        per=0, fields={"name": "'Product ' || id", "sku": "'S' || id", "type": "'physical'", "weight": "1", "price": "1",
+                       "channels": "ARRAY[1]"}), (
+            ("new", NEW, lambda n: n + n // 250 * 2 + n // 50, "look-up by 250, create by 1, read by 250, put by 50"),
+            ("verify", VERIFY, lambda n: n // 250 + 1, "read by 250, count"))),
+    ("modifier with two values", "product", dict(
+        per=0, fields={"name": "'Product ' || id", "sku": "'S' || id", "type": "'physical'", "weight": "1", "price": "1",
+                       "modifiers": "jsonb_build_array(jsonb_build_object('type', 'dropdown', 'display_name', 'M', 'required', true,"
+                       " 'option_values', jsonb_build_array(jsonb_build_object('label', 'A', 'sort_order', v),"
+                       " jsonb_build_object('label', 'B', 'sort_order', 0))))"}), (
+            ("new", NEW, lambda n: 2 * n + n // 250, "look-up by 250, create by 1, modifier by 1"),
+            ("changed", CHANGED, lambda n: n, "value by 1"),
+            ("verify", VERIFY, lambda n: n // 10 + 1, "read by 10, count"))),
     ("customers", "customer", dict(
         per=0, fields={"email": "'c' || id || '@example.org'", "first_name": "'F' || v", "last_name": "'L'"}), (
             ("new", NEW, lambda n: n // 10 + n // 10, "look-up by 10 addresses (assumed), create by 10"),

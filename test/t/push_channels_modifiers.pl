@@ -8,7 +8,8 @@ use BCDelta::Shop;
 use BCDelta::Test;
 use Test::More;
 
-my $shop = BCDelta::Shop->open('modifiers', store => { args => [ '--quota', 100000 ] }, server => { max_attempts => 3 });
+my $shop = BCDelta::Shop->open('modifiers', store => { args => [ '--quota', 100000 ] }, server => { max_attempts => 3 },
+	node => { conf => "bcdelta.debug_points = on\n" });
 my $store = $shop->store;
 $store->settings({ channels => [ 1, 2, 3 ], new_on_channels => [1] });
 
@@ -122,10 +123,12 @@ sub modifiers
 }
 
 subtest 'modifiers are made after their product, changed and removed one by one' => sub {
+	$shop->clear;
 	$shop->sql(q(INSERT INTO item SELECT g, '[{"display_name": "Engraving", "type": "text", "required": false, "config": {"text_max_length": 20}},
 		{"display_name": "Wrap", "type": "dropdown", "required": true, "option_values": [{"label": "Red", "sort_order": 0, "adjusters": {"price": {"adjuster": "relative", "adjuster_value": 2.5}}}, {"label": "Blue", "sort_order": 1}]}]' FROM generate_series(1, 12) AS g));
 	is($shop->push->{created}, 12, 'the products') or diag(explain($shop->errors));
 	is(modifiers(12), 'Engraving:text:no: Wrap:dropdown:yes:Red/Blue', 'and their modifiers');
+	is(scalar(grep { $_->{query} =~ /sku:in=/ } $store->journal), 1, 'after one look-up, which is not limited to ten products');
 	is(scalar(grep { /modifiers/ } @{ requests() }), 24, 'with one request each');
 	settled('new');
 	$shop->clear;
@@ -207,6 +210,86 @@ subtest 'modifiers of a product that is found, and lost replies, make none twice
 		}
 	}
 	settled('lost');
+};
+
+subtest 'all collections of new products, with their stock and their variants' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE full_item (id int PRIMARY KEY, n int NOT NULL DEFAULT 1);
+CREATE TABLE full_variant (id int PRIMARY KEY, item int NOT NULL);
+SELECT bcdelta.track('full_item', 'shop', 'product', '{"sku": "''F'' || id", "name": "''Full '' || id", "price": "n", "type": "''physical''", "weight": "1",
+	"channels": "ARRAY[2, 3]", "inventory_level": "CASE WHEN id % 2 = 1 THEN n END", "inventory_tracking": "CASE id % 2 WHEN 1 THEN ''product'' ELSE ''variant'' END",
+	"custom_fields": "jsonb_build_array(jsonb_build_object(''name'', ''a'', ''value'', n::text))",
+	"metafields": "jsonb_build_array(jsonb_build_object(''namespace'', ''n'', ''key'', ''k'', ''value'', n::text, ''permission_set'', ''read''))",
+	"modifiers": "jsonb_build_array(jsonb_build_object(''display_name'', ''M'', ''type'', ''dropdown'', ''required'', true, ''option_values'', jsonb_build_array(jsonb_build_object(''label'', ''L'', ''sort_order'', n))))"}', on_delete => 'delete');
+SELECT bcdelta.track('full_variant', 'shop', 'variant', '{"product_id": "bcdelta.ref(''full_item'', item)", "sku": "''FV'' || id",
+	"option_values": "jsonb_build_array(jsonb_build_object(''option_display_name'', ''Size'', ''label'', ''S'' || id))"}', on_delete => 'delete');
+INSERT INTO full_item SELECT g FROM generate_series(1, 14) AS g;
+INSERT INTO full_variant SELECT g * 10 + v, g FROM generate_series(2, 14, 2) AS g, generate_series(1, 2) AS v;
+EOC
+	my $run = $shop->push;
+	is_deeply([ @$run{qw(created failed)} ], [ 28, 0 ], 'are made') or diag(explain($shop->errors));
+	settled('made');
+	$shop->sql('UPDATE full_item SET n = 2');
+	is($shop->push->{updated}, 14, 'and changed');
+	settled('changed');
+	$shop->sql('DELETE FROM full_variant; DELETE FROM full_item');
+	$shop->push;
+	settled('gone');
+	$shop->sql(q(SELECT bcdelta.untrack('full_variant'), bcdelta.untrack('full_item')));
+};
+
+subtest 'a crash makes nothing twice, and leaves nothing out' => sub {
+	my $n = 100;
+	my $change = sub {
+		$n++;
+		$shop->sql(qq(UPDATE item SET m = '[{"display_name": "Crash $n", "type": "dropdown", "required": true, "option_values": [{"label": "A", "sort_order": 0, "adjusters": {"weight": {"adjuster": "relative", "adjuster_value": $n}}}, {"label": "B$n", "sort_order": 1}]},
+			{"display_name": "Stays", "type": "dropdown", "required": true, "option_values": [{"label": "S", "sort_order": 0}, {"label": "S$n", "sort_order": 1}]}]' WHERE id = 9));
+		$shop->sql(qq(UPDATE sold SET channels = ARRAY[1 + $n % 2, 3] WHERE id = 200));
+	};
+	my $check = sub {
+		my ($what) = @_;
+		$shop->push if %{ $shop->pending };
+		is(modifiers(9), "Crash $n:dropdown:yes:A/B$n Stays:dropdown:yes:S/S$n", "$what: each is there once");
+		my $id = $shop->id('sold', 200);
+		is(join(',', map { $_->[1] } grep { $_->[0] == $id } @{ $store->state('product_channels') }), 1 + $n % 2 . ',3', "$what: the channels");
+		settled($what);
+	};
+	$shop->sql(q(SELECT bcdelta.track('sold', 'shop', 'product', '{"sku": "''C'' || id", "name": "''Sold '' || id", "price": "1", "type": "''physical''", "weight": "1", "channels": "channels"}', on_delete => 'delete'); INSERT INTO sold VALUES (200, '{1}')));
+	$change->();
+	$shop->push;
+	$check->('before');
+	foreach my $case ([ 'POST', 'modifiers$' ], [ 'PUT', 'values/\\d+$' ], [ 'POST', 'values$' ], [ 'PUT', 'channel-assignments' ])
+	{
+		foreach my $process (qw(never now))
+		{
+			$change->();
+			$store->hold({ match => { method => $case->[0], path => $case->[1] }, process => $process });
+			my $push = $shop->start;
+			$shop->wait_held(1);
+			kill_worker($shop->node, 'shop', 'KILL');
+			$push->finish;
+			$store->release;
+			$check->("$case->[0] $case->[1], processed $process");
+		}
+	}
+	SKIP:
+	{
+		skip 'built without debug points', 1 unless $shop->has_points;
+		foreach my $point (qw(replied settled finishing))
+		{
+			$change->();
+			my $session = $shop->stop_at($point);
+			my $push = $shop->start;
+			$shop->wait_stopped;
+			kill_worker($shop->node, 'shop', 'KILL');
+			$push->finish;
+			undef $session;
+			$check->("killed at $point");
+		}
+	}
+	$shop->sql('DELETE FROM sold');
+	$shop->push;
+	$shop->sql(q(SELECT bcdelta.untrack('sold')));
 };
 
 subtest 'what cannot be a modifier is refused by element before a request' => sub {
