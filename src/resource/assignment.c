@@ -15,6 +15,7 @@
 #include "resource/fields.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 #define ID(name, resource) \
 	{name, BCD_INTEGER, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED, NULL, resource}

@@ -11,6 +11,7 @@
 #include "resource/metafield.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 /*
  * When written, image_url is the address from which the store copies the

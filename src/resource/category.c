@@ -10,6 +10,7 @@
 #include "resource/metafield.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 static const char *const product_sort[] = {"use_store_settings", "featured", "newest",
 	"best_selling", "alpha_asc", "alpha_desc", "avg_customer_review", "price_asc",

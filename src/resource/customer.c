@@ -18,6 +18,7 @@
 #include "resource/fields.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 static const char *const nested_address_type[] = {"residential", "commercial", NULL};
 

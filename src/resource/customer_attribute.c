@@ -11,6 +11,7 @@
 #include "resource/fields.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 static const char *const attribute_type[] = {"string", "number", "date", NULL};
 

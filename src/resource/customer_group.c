@@ -13,6 +13,7 @@
 #include "resource/fields.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 static const char *const rule_types[] = {"price_list", "category", "product", "all", NULL};
 static const char *const rule_methods[] = {"percent", "fixed", "price", NULL};

@@ -24,6 +24,7 @@
 #include "resource/fields.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 /* The identity of an item */
 #define IDENTITY	BCD_LIST("product_id", "sku", "variant_id")

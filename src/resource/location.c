@@ -12,6 +12,7 @@
 #include "resource/fields.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 static const char *const location_types[] = {"PHYSICAL", "VIRTUAL", NULL};
 

@@ -21,6 +21,7 @@
 #include "resource/metafield.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 static const char *const permissions[] = {"app_only", "read", "write", "read_and_sf_access", "write_and_sf_access", NULL};
 

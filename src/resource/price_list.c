@@ -10,6 +10,7 @@
 #include "resource/fields.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 /* The specification gives name no limit; an empty one cannot be found. */
 static const BcdField price_list_fields[] = {

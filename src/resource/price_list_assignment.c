@@ -15,6 +15,7 @@
 #include "resource/fields.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 #define ASSIGNMENTS	"/pricelists/assignments"
 

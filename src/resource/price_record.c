@@ -14,6 +14,7 @@
 #include "resource/fields.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 static const char *const price_tier_types[] = {"fixed", "percent", "price", NULL};
 

@@ -18,6 +18,7 @@
 #include "resource/metafield.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 #include "resource/variant.h"
 
 static const char *const availability[] = {"available", "disabled", "preorder", NULL};

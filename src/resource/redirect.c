@@ -9,6 +9,7 @@
 #include "resource/fields.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 static const char *const redirect_types[] = {"product", "brand", "category", "page", "post", "url", NULL};
 

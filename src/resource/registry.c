@@ -6,6 +6,7 @@
 
 #include "lib/stringinfo.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 
 /* Resources that do not refer to each other are pushed in this order */
 static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product, &bcd_variant, &bcd_customer, &bcd_customer_group, &bcd_location, &bcd_channel_assignment,

@@ -17,6 +17,7 @@
 #include "resource/metafield.h"
 #include "resource/replies.h"
 #include "resource/resource.h"
+#include "resource/resources.h"
 #include "resource/variant.h"
 
 /*
