@@ -135,20 +135,24 @@ listed_in(const BcdResource *r, const cJSON *reply, int *n)
 	return listed;
 }
 
+static bool
+add_member(cJSON *flat, const BcdResource *r, const Listed *listed, const char *name)
+{
+	const cJSON *value = name ? value_in(r, listed, name) : NULL;
+
+	return value == NULL || cJSON_AddItemReferenceToObject(flat, name, (cJSON *) value);
+}
+
 /* Returns a record with the resource's field names; it refers to the reply. */
 static cJSON *
 flattened(const BcdResource *r, const Listed *listed)
 {
 	cJSON	   *flat = cJSON_CreateObject();
-	bool		whole = flat != NULL;
+	bool		whole = flat != NULL && add_member(flat, r, listed, r->open_if);
 	int			i;
 
 	for (i = 0; i < r->nfields && whole; i++)
-	{
-		const cJSON *value = value_in(r, listed, r->fields[i].name);
-
-		whole = value == NULL || cJSON_AddItemReferenceToObject(flat, r->fields[i].name, (cJSON *) value);
-	}
+		whole = add_member(flat, r, listed, r->fields[i].name);
 	if (whole)
 		return flat;
 	cJSON_Delete(flat);

@@ -46,6 +46,19 @@ decide_left_behind(BcdItem *item)
 	item->decision.status = item->refusal_status;
 }
 
+/*
+ * The row of a record that the store will not remove is gone.  If other records
+ * can be written there, this one is none any more, but a part of others: a
+ * product has got variants, and stock by variant.
+ */
+static bool
+is_no_record(const BcdItem *item, const cJSON *record)
+{
+	const char *open = item->lane->feed->resource->open_if;
+
+	return open && item->wanted == NULL && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(record, open));
+}
+
 /* Decides on an item whose record was read (NULL: there is none). */
 void
 bcd_keyed_was_read(BcdItem *item, const cJSON *record)
@@ -59,7 +72,7 @@ bcd_keyed_was_read(BcdItem *item, const cJSON *record)
 		item->decision.pending = BCD_PENDING_READY;
 		return;
 	}
-	if (item->refused_at == BCD_REMOVE && record == NULL)
+	if (item->refused_at == BCD_REMOVE && (record == NULL || is_no_record(item, record)))
 		bcd_decide_removed(item);
 	else if (item->refused_at == BCD_REMOVE && item->wanted)
 		decide_left_behind(item);

@@ -111,5 +111,6 @@ const BcdResource bcd_inventory = {
 	BCD_FACETS(inventory_facets),
 	.view = {&inventory_items, "{identity_name}:in={identity,}"},
 	.shape = &inventory_shape,
+	.open_if = "location_enabled",
 	.gone_is_refused = true,
 };

@@ -441,6 +441,9 @@ typedef struct BcdResource
 	bool		gone_is_refused;	/* an update of a missing record may be
 									 * answered like a bad request */
 	bool		removal_is_refused; /* so may its removal */
+	const char *open_if;		/* member of a record without an id that is
+								 * false while nothing can be written there;
+								 * or NULL */
 	bool		twin_is_refused;	/* so may the create of a record that
 									 * exists already, or an update to the
 									 * natural key of another record */

@@ -92,6 +92,25 @@ INSERT INTO spree_prices (variant_id, amount, currency) VALUES (54, 19, 'EUR');
 INSERT INTO spree_stock_items (stock_location_id, variant_id, count_on_hand) VALUES (2, 54, 7);
 UPDATE spree_variants SET deleted_at = now() WHERE id = 51;
 
+-- : a product gets its first variant, which is sold in its place from now on
+-- => product JERSEY {"inventory_tracking": "variant"}
+-- => variant JERSEY-M {"price": null, "options": ["Size: M"], "product": "JERSEY"}
+-- => stock JERSEY-M {"2": 6}
+-- => price JERSEY null
+-- => price JERSEY-M {"eur": 18}
+INSERT INTO spree_prices (variant_id, amount, currency) VALUES (3, 17, 'EUR'), (55, 18, 'EUR');
+INSERT INTO spree_variants (id, sku, is_master, product_id) VALUES (55, 'JERSEY-M', false, 3);
+INSERT INTO spree_option_values_variants (variant_id, option_value_id) VALUES (55, 2);
+INSERT INTO spree_stock_items (stock_location_id, variant_id, count_on_hand) VALUES (2, 55, 6);
+
+-- : and loses it again
+-- => product JERSEY {"inventory_tracking": "product"}
+-- => variant JERSEY-M null
+-- => stock JERSEY {"1": 0, "2": 4}
+-- => price JERSEY {"eur": 17}
+-- => price JERSEY-M null
+UPDATE spree_variants SET deleted_at = now() WHERE id = 55;
+
 -- : customers
 -- => customer ada@example.org {"last_name": "Lind", "phone": ""}
 -- => customer cy@example.org {"first_name": "Cy", "last_name": "Oak"}

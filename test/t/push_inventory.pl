@@ -143,7 +143,17 @@ subtest 'a row leaves an address at which the store takes no stock any more' => 
 	}
 	is($shop->sql(q(SELECT address FROM bcdelta.link WHERE feed = 'stock' AND key = '["8", "3"]')), '3/product_id=' . $shop->id('item', 8), 'it is at its new one');
 	is($shop->sql(q(SELECT outcome FROM bcdelta.result WHERE feed = 'stock' AND key = '["8", "3"]' AND error LIKE '%not tracked%' LIMIT 1)), 'retry', 'and the results have the words of the store');
-	$shop->sql(q(DELETE FROM stock WHERE item = 7 OR (item, place) = (8, 3)));
+	$shop->sql(q(DELETE FROM stock WHERE (item, place) = (8, 3)));
+	$shop->push;
+	# other rows of the product are gone; but one at a location that is switched off says so
+	$shop->sql(q(INSERT INTO stock VALUES (9, 3, 5) ON CONFLICT DO NOTHING));
+	$shop->push;
+	$store->settings({ locations => [ { id => 1 }, { id => 2 }, { id => 3, enabled => JSON::PP::false() } ] });
+	$shop->sql(q(DELETE FROM stock WHERE item = 7 OR (item, place) = (9, 3)));
+	$shop->push;
+	is_deeply($shop->pending, { 'stock ["9", "3"]' => 'failed' }, 'the rows of a product that takes no stock are done with, that of a closed location is not') or diag(explain($shop->errors));
+	$store->settings({ locations => [ { id => 1 }, { id => 2 }, { id => 3 } ] });
+	$shop->sql(q(SELECT bcdelta.retry('stock')));
 	$shop->push;
 	$store->api('PUT', "/catalog/products/$product", { inventory_tracking => 'product' });
 	$store->api('PUT', '/inventory/adjustments/absolute', { reason => 'test', items => [ map { { location_id => $_, product_id => 0 + $product, quantity => 0 } } 1 .. 3 ] });
