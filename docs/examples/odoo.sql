@@ -86,6 +86,7 @@ SELECT bcdelta.track('public.stock_quant', 'shop', 'inventory', $$ {
 -- The row of a quant has the stock of others: a feed may depend on its own table.
 SELECT bcdelta.depends('stock', 'public.stock_quant', '{product_id}', lookup => 'SELECT id FROM public.stock_quant WHERE product_id = $1');
 SELECT bcdelta.depends('stock', 'public.product_product', '{id}', lookup => 'SELECT id FROM public.stock_quant WHERE product_id = $1');
+SELECT bcdelta.depends('stock', 'public.product_variant_combination', '{product_product_id}', lookup => 'SELECT id FROM public.stock_quant WHERE product_id = $1');
 SELECT bcdelta.depends('stock', 'public.product_template', '{id}',
     lookup => 'SELECT q.id FROM public.stock_quant AS q JOIN public.product_product AS p ON p.id = q.product_id WHERE p.product_tmpl_id = $1');
 
@@ -105,6 +106,8 @@ SELECT bcdelta.track('public.product_pricelist_item', 'shop', 'price_record', $$
 
 SELECT bcdelta.depends('prices', 'public.product_pricelist', '{id}', lookup => 'SELECT id FROM public.product_pricelist_item WHERE pricelist_id = $1');
 SELECT bcdelta.depends('prices', 'public.product_product', '{id}', lookup => 'SELECT id FROM public.product_pricelist_item WHERE product_id = $1');
+SELECT bcdelta.depends('prices', 'public.product_variant_combination', '{product_product_id}',
+    lookup => 'SELECT id FROM public.product_pricelist_item WHERE product_id = $1');
 SELECT bcdelta.depends('prices', 'public.product_template', '{id}',
     lookup => 'SELECT i.id FROM public.product_pricelist_item AS i JOIN public.product_product AS p ON p.id = i.product_id WHERE p.product_tmpl_id = $1');
 

@@ -84,6 +84,18 @@ UPDATE product_template SET is_published = true WHERE id = 3;
 UPDATE product_template SET active = true WHERE id = 4;
 UPDATE product_product SET active = true WHERE product_tmpl_id = 4;
 
+-- : a product that gets an option: what was the product is its first variant
+-- => product E-COM06 null
+-- => variant E-COM06 {"options": ["Farbe: Weiß"], "price": 477.5, "weight": 32.5}
+-- => variant E-COM07 {"options": ["Farbe: Schwarz"], "price": 475.5}
+-- => stock E-COM06 {"1": 2}
+-- => stock E-COM07 {"2": 4}
+-- => price E-COM06 {"chf": 480}
+INSERT INTO product_template_attribute_value (id, product_attribute_value_id, attribute_id, product_tmpl_id, price_extra) VALUES (41, 3, 2, 1, 2), (42, 2, 2, 1, NULL);
+INSERT INTO product_product (id, product_tmpl_id, default_code) VALUES (18, 1, 'E-COM07');
+INSERT INTO product_variant_combination VALUES (11, 41), (18, 42);
+INSERT INTO stock_quant (product_id, location_id, quantity) VALUES (18, 10, 4);
+
 -- : a company with a new name, a partner who becomes a customer, one with a new address
 -- => customer lea.brandt@example.org {"company": "Azur GmbH"}
 -- => customer lea@example.org null
@@ -94,7 +106,7 @@ INSERT INTO res_users (login, partner_id, share) VALUES ('kim@example.org', 22, 
 
 -- : a category that is deleted with what is in it, and a product
 -- => category Schreibtische null
--- => product E-COM06 {"is_visible": false}
+-- => variant E-COM06 null
 -- => product SERV {"in": []}
 DELETE FROM product_public_category WHERE id = 2;
 DELETE FROM product_template WHERE id = 1;

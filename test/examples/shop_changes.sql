@@ -95,6 +95,20 @@ INSERT INTO stock VALUES (51, 1, 3);
 -- => stock HOSE-M {"1": 7}
 UPDATE product SET deleted_at = NULL WHERE id = 2;
 
+-- : a product that gets sizes: what was the product is its first variant
+-- => product HUT {"inventory_tracking": "variant"}
+-- => product HUT-1 null
+-- => variant HUT-1 {"price": 30, "options": ["Größe: M"], "product": "HUT"}
+-- => variant HUT-2 {"price": 31, "options": ["Größe: L"], "product": "HUT"}
+-- => stock HUT-1 {"1": 3}
+-- => stock HUT-2 {"1": 9}
+-- => price HUT-1 {"chf": 35}
+INSERT INTO price VALUES (51, 'CHF', 35);
+UPDATE variant SET size_id = 2 WHERE id = 51;
+INSERT INTO variant VALUES (52, 5, 'HUT-2', 3, NULL);
+INSERT INTO price VALUES (52, 'EUR', 31);
+INSERT INTO stock VALUES (52, 1, 9);
+
 -- : attributes and pictures
 -- => product HEMD {"attributes": ["Bund: weit", "Material: Halbleinen"], "pictures": 1}
 -- => product HOSE {"attributes": [], "pictures": 1}

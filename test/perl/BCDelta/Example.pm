@@ -86,6 +86,8 @@ sub store_has
 {
 	my ($store) = @_;
 	my %all = map { $_ => $store->state($kinds{$_}) } keys %kinds;
+	# a product whose variants are sold may have no number
+	$_->{sku} ||= $_->{name} foreach @{ $all{product} };
 	my %name = map { my $kind = $_; $kind => { map { id_of($_) => $_->{ $name_of{$kind} } } @{ $all{$kind} } } } keys %all;
 
 	$_->{parent} = $name{category}{ $_->{parent_id} } foreach @{ $all{category} };
