@@ -200,6 +200,26 @@ subtest 'a schedule starts such verifies' => sub {
 	$shop->sql("SELECT bcdelta.unschedule('watch')");
 };
 
+subtest 'two feeds of one resource are watched together, by the same calls' => sub {
+	$shop->sql(q(CREATE TABLE more AS SELECT 'B-' || i AS sku, 'More ' || i AS title, i AS price FROM generate_series(1, 5) AS i; ALTER TABLE more ADD PRIMARY KEY (sku);
+		SELECT bcdelta.track('more', 'shop', 'product', '{"sku": "sku", "name": "title", "type": "''physical''", "price": "price", "weight": "1"}'); SELECT bcdelta.mark_all('more')));
+	$shop->push;
+	$shop->verify;
+	is_deeply($shop->discrepancies, [], 'all agrees');
+	edit('A-60', price => '0.6');
+	$store->edit('product', $shop->id('more', 'B-2'), { price => '0.2' });
+	$store->remove('product', $shop->id('more', 'B-3'));
+	$run = changed();
+	is_deeply([ sort @{ $shop->discrepancies } ], [ 'articles|A-60|different|price|60|0.6', 'more|B-2|different|price|2|0.2', 'more|B-3|missing_in_store' ], 'what differs in each') or diag(explain($shop->discrepancies));
+	like(sentence('product'), qr/^3,00\d of 3,00\d product rows agree .*; 3 differ; /, 'one sentence for both');
+	$shop->sql("SELECT bcdelta.repair($run->{run_id})");
+	$shop->push;
+	changed();
+	is_deeply($shop->discrepancies, [], 'and all is well again');
+	$shop->sql("SELECT bcdelta.untrack('more')");
+	$store->remove('product', $_->{id}) foreach grep { $_->{sku} =~ /^B-/ } @{ $store->state('products') };
+};
+
 subtest 'after every watch, the differences equal those of an oracle, and the calls those of the formula' => sub {
 	my $seed = $ENV{RANDOM_SEED} // 7;
 	srand($seed);
