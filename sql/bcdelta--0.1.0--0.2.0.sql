@@ -285,3 +285,8 @@ COMMENT ON COLUMN bcdelta.proof.proven_at IS
 'when the last verify of mode full or changed began; null: there was none since feeds were added or altered';
 COMMENT ON COLUMN bcdelta.proof.untouched IS 'rows that neither the source nor the store has touched since the last full verify';
 COMMENT ON COLUMN bcdelta.proof.sentence IS 'the same in words';
+
+CREATE FUNCTION bcdelta.adjust_found(run_id bigint, condition text DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_adjust_found';
+COMMENT ON FUNCTION bcdelta.adjust_found(bigint, text, text) IS
+'declares the store''s values of fields that differed in a verify as meant, or of those whose row in bcdelta.discrepancy satisfies an SQL condition, with the rights of the caller; returns their number';

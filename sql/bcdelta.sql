@@ -623,6 +623,11 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_unadjust';
 COMMENT ON FUNCTION bcdelta.unadjust(text, text, text, text) IS
 'ends the adjustment of a field; the next push writes the source''s value';
 
+CREATE FUNCTION bcdelta.adjust_found(run_id bigint, condition text DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_adjust_found';
+COMMENT ON FUNCTION bcdelta.adjust_found(bigint, text, text) IS
+'declares the store''s values of fields that differed in a verify as meant, or of those whose row in bcdelta.discrepancy satisfies an SQL condition, with the rights of the caller; returns their number';
+
 CREATE FUNCTION bcdelta.ref(feed text, VARIADIC key "any") RETURNS bigint
 LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'bcdelta_ref';
 COMMENT ON FUNCTION bcdelta.ref(text, "any") IS

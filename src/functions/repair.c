@@ -14,14 +14,18 @@
 #include "feed/feed.h"
 #include "functions/args.h"
 #include "functions/mark.h"
+#include "functions/repair.h"
 #include "tables/discrepancy.h"
 #include "tables/run.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_repair);
 
-/* Raises an error unless the run is a verify that has ended. */
-static void
-check_run(int64 run_id)
+/*
+ * Raises an error unless the run is a verify that has ended. SPI must be
+ * connected, with our rights.
+ */
+void
+bcd_check_verify(int64 run_id)
 {
 	BcdRunRequest request;
 	BcdRunRow	run;
@@ -80,7 +84,7 @@ bcdelta_repair(PG_FUNCTION_ARGS)
 
 	bcd_check_writable("bcdelta.repair()");
 	bcd_spi_begin(&rights);
-	check_run(run_id);
+	bcd_check_verify(run_id);
 	MemoryContextSwitchTo(cxt);
 	feeds = bcd_discrepancy_feeds(run_id);
 	bcd_spi_end(&rights);

@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 
 #include "base/db.h"
 #include "tables/discrepancy.h"
@@ -56,6 +57,29 @@ bcd_discrepancy_feeds(int64 run_id)
 	Datum		arg = Int64GetDatum(run_id);
 
 	return bcd_column_list(bcd_select(&select_feeds, &arg, NULL), 1);
+}
+
+static BcdStatement select_by_field = {
+	"SELECT array_agg(d ORDER BY d.feed, d.key, d.field) FROM bcdelta.discrepancy AS d"
+	" WHERE d.run_id = $1 AND d.kind = 'different' AND d.key IS NOT NULL AND d.field IS NOT NULL",
+	1, {INT8OID}
+};
+
+/*
+ * Returns the fields that differ between rows and their records as an array of
+ * our rows, and its type, in the current memory context; 0: there are none.
+ */
+Datum
+bcd_discrepancies_by_field(int64 run_id, Oid *type)
+{
+	Datum		arg = Int64GetDatum(run_id);
+	bool		isnull;
+	Datum		rows;
+
+	(void) bcd_select(&select_by_field, &arg, NULL);
+	rows = bcd_column_datum(0, 1, &isnull);
+	*type = SPI_gettypeid(SPI_tuptable->tupdesc, 1);
+	return isnull ? (Datum) 0 : datumCopy(rows, false, -1);
 }
 
 static BcdStatement select_keys = {

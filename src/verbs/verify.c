@@ -13,8 +13,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "base/clock.h"
-#include "base/guc.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"

@@ -29,6 +29,7 @@
 #include "feed/feed.h"
 #include "payload/datetime.h"
 #include "resource/resource.h"
+#include "store/count_tree.h"
 #include "store/paging.h"
 #include "tables/discrepancy.h"
 #include "tables/link.h"

@@ -13,7 +13,6 @@
 
 #include "engine/engine.h"
 #include "feed/feed.h"
-#include "resource/resource.h"
 #include "tables/discrepancy.h"
 #include "tables/link.h"
 #include "tables/link_ids.h"

@@ -23,6 +23,7 @@
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
+#include "feed/feed.h"
 #include "fold/fold.h"
 #include "payload/collection.h"
 #include "payload/counted.h"

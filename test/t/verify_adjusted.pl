@@ -172,4 +172,37 @@ subtest 'an adjustment ends by itself at its time, or by unadjust; the next push
 		[ '6 ours', '77 <p>Text 7</p>' ], 'what is no longer adjusted is written, and nothing else');
 };
 
+subtest 'what a verify has found is declared as meant in bulk, by a condition' => sub {
+	$shop->sql("SELECT bcdelta.mark_all('item')");
+	$shop->push;
+	edit(5, price => '5.5', name => 'Fifth', meta_keywords => ['new'], description => '<b>5</b>');
+	my $run = $shop->verify("feed => 'item', keys => '{5}'");
+	my $found = "SELECT bcdelta.adjust_found($run->{run_id}";
+	is($run->{conflicts}, 4, 'four differences');
+	is($shop->sql("$found, \$\$field = 'price' AND store_value::numeric > source_value::numeric\$\$, 'new prices')"), 1, 'one satisfies the condition');
+	is($shop->sql("$found, 'false')"), 0, 'none');
+	is($shop->sql("$found)"), 3, 'the others');
+	is_deeply([ grep { /^5/ } @{ adjustments() } ], [ '5|description|"<b>5</b>"|active', '5|meta_keywords|["new"]|active', '5|name|"Fifth"|active', '5|price|5.5|active' ],
+		'with the values that were found');
+	is($shop->sql("$found)"), 0, 'a second time there is nothing left');
+	is_deeply($shop->list("SELECT concat_ws('|', reason, detail->>'field', detail->>'run_id') FROM bcdelta.journal WHERE key = '5' AND what = 'adjust' ORDER BY journal_id LIMIT 2"),
+		[ "new prices|price|$run->{run_id}", "found by verify $run->{run_id}|description|$run->{run_id}" ], 'the journal tells which verify and why');
+	$run = $shop->verify("feed => 'item', keys => '{5}'");
+	is_deeply([ @$run{qw(unchanged conflicts)} ], [ 1, 0 ], 'nothing differs');
+	foreach my $bad ([ '0', qr/run 0 does not exist/ ], [ 'NULL', qr/"run_id" must not be null/ ],
+		[ "$run->{run_id}, 'true; DROP TABLE item'", qr/syntax error at or near ";"/ ], [ "$run->{run_id}, 'true', ' '", qr/"reason" must not be empty/ ])
+	{
+		like(($shop->try("SELECT bcdelta.adjust_found($bad->[0])"))[2], $bad->[1], "refused: $bad->[0]");
+	}
+	edit(6, name => 'Sixth');
+	$run = $shop->verify("feed => 'item', keys => '{6}'");
+	foreach my $bad ([ 'nope = 1', qr/column "nope" does not exist/ ], [ 'public.hostile(store_value)', qr/cannot execute DELETE in a read-only transaction/ ])
+	{
+		$shop->sql("CREATE OR REPLACE FUNCTION hostile(text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN DELETE FROM public.item; RETURN true; END'");
+		like(($shop->try("SELECT bcdelta.adjust_found($run->{run_id}, '$bad->[0]')"))[2], $bad->[1], "refused: $bad->[0]");
+	}
+	$shop->sql('CREATE ROLE other');
+	like(($shop->try("SET ROLE other; SELECT bcdelta.adjust_found($run->{run_id})"))[2], qr/permission denied to adjust rows of feed "item"/, 'another role may not');
+};
+
 done_testing();
