@@ -51,7 +51,7 @@
 bool
 bcd_adjusts(const BcdJob *job)
 {
-	const BcdEndpoint *endpoint = job->lane->gates->gate[job->stage].endpoint;
+	const BcdEndpoint *endpoint = job->endpoint;
 
 	return job->request && endpoint && endpoint->once && bcd_stage_writes(job->stage);
 }
@@ -420,7 +420,7 @@ bcd_adjust_judge(BcdJob *job)
 	if (!bcd_adjusts(job))
 		return;
 	fate = fate_of(job);
-	delay = delay_of(job->lane->gates->gate[job->stage].endpoint);
+	delay = delay_of(job->endpoint);
 	dlist_foreach(iter, &job->items)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);

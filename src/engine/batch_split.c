@@ -35,7 +35,7 @@
 static const BcdReplyForm *
 reply_form(const BcdJob *job)
 {
-	return job->lane->gates->gate[job->stage].endpoint->reply;
+	return job->endpoint->reply;
 }
 
 static BcdVerdict

@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "engine/choice_ids.h"
 #include "engine/choice_plan.h"
+#include "engine/create_many.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
@@ -30,6 +31,9 @@
 #include "payload/payload.h"
 #include "payload/url.h"
 #include "resource/resource.h"
+
+/* Number of waiting items that are looked at for the next request */
+#define MOST_LOOKED_AT	100
 
 /* Is a request for a parent's options under way, or not settled? */
 static bool
@@ -283,7 +287,7 @@ make_job(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, BcdItem *item, 
  * Returns why the store cannot have the record of an item, palloc'd, or NULL.
  */
 static char *
-flaw_of(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent, List *choices)
+flaw_of(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent, List *choices, int others)
 {
 	const BcdChoices *c = bcd_stage_choices(item->lane->feed->resource, stage);
 	const char *name = bcd_stage_is_facet(stage) ? "element" : item->lane->feed->resource->name;
@@ -291,7 +295,7 @@ flaw_of(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent, List
 
 	if (choices == NIL)
 		return psprintf("%s: a new %s needs at least one", c->field, name);
-	if (parent->records >= c->most_records)
+	if (parent->records + others >= c->most_records)
 		return psprintf("%s " INT64_FORMAT " has %d %ss already, and the store takes no more",
 						c->parent, parent->id, c->most_records, name);
 	if (missing && item->prepared > 2 * list_length(choices) + 2)
@@ -315,12 +319,15 @@ refusal_job(BcdLane *lane, BcdStage stage, BcdItem *item, const char *flaw)
 	return job;
 }
 
-/* Returns the job that is needed before an item can be created, or NULL. */
+/*
+ * Returns the job that is needed before an item can be created, or NULL;
+ * others below its parent are created before it.
+ */
 static BcdJob *
-job_before(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, BcdItem *item)
+job_before(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, BcdItem *item, int others)
 {
 	List	   *choices = bcd_choices_of(item, stage, parent);
-	char	   *flaw = flaw_of(item, stage, parent, choices);
+	char	   *flaw = flaw_of(item, stage, parent, choices, others);
 	BcdChoice  *missing = missing_of(choices);
 
 	if (flaw)
@@ -330,34 +337,142 @@ job_before(BcdLane *lane, BcdStage stage, BcdChoiceParent *parent, BcdItem *item
 	return parent->stale ? read_job(lane, stage, parent->id) : NULL;
 }
 
+/* Counts the items of a list whose records will be below a parent. */
+static int
+count_below(const dlist_head *items, BcdStage stage, int64 parent)
+{
+	dlist_iter	iter;
+	int			n = 0;
+
+	dlist_foreach(iter, (dlist_head *) items)
+		n += bcd_choice_parent_id(dlist_container(BcdItem, node, iter.cur), stage) == parent;
+	return n;
+}
+
+static bool
+creates_below_in(const dlist_head *jobs, const BcdGates *gates, BcdStage stage, int64 parent)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) jobs)
+	{
+		const BcdJob *job = dlist_container(BcdJob, node, iter.cur);
+
+		if (job->lane->gates == gates && job->stage == stage && job->prepares == 0 && count_below(&job->items, stage, parent) > 0)
+			return true;
+	}
+	return false;
+}
+
 /*
- * Looks at the first item that waits to be created and is not held up.  If the
- * store has what it names, moves it to the head of the queue and returns true.
- * Otherwise sets *job to the job that comes first, or to NULL.
+ * Must an item wait because a request under way has ids of its parent's
+ * choices, which may change if it gets another one?
  */
-bool
+static bool
+would_change_ids(const BcdLane *lane, BcdStage stage, const BcdItem *item, const BcdChoiceParent *parent)
+{
+	return parent->known && (creates_below_in(&lane->run->jobs, lane->gates, stage, parent->id) ||
+							 creates_below_in(&lane->run->unsettled, lane->gates, stage, parent->id)) &&
+		missing_of(bcd_choices_of(item, stage, parent)) != NULL;
+}
+
+/* Is a request for the options of any parent under way, or not settled? */
+static bool
+prepares_any(const dlist_head *jobs, const BcdGates *gates)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, (dlist_head *) jobs)
+	{
+		const BcdJob *job = dlist_container(BcdJob, node, iter.cur);
+
+		if (job->prepares != 0 && job->lane->gates == gates)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Returns whether it is better to wait, because items may become ready that
+ * can share a request with those that are.
+ */
+static bool
+more_may_come(const BcdLane *lane, int ready, int most)
+{
+	return ready > 0 && ready < most &&
+		(prepares_any(&lane->run->jobs, lane->gates) || prepares_any(&lane->run->unsettled, lane->gates));
+}
+
+/*
+ * Looks at the items that wait to be created and are not held up, up to as
+ * many as the next request may have.  Moves those for which the store has what
+ * they name to the head of the queue, and returns their number.  0: *job is
+ * set to the job that comes first, or to NULL.
+ */
+int
 bcd_plan_choices(BcdLane *lane, BcdStage stage, BcdJob **job)
 {
 	BcdGate    *gate = &lane->gates->gate[stage];
-	dlist_iter	iter;
+	const BcdEndpoint *endpoint = NULL;
+	dlist_head	ready;
+	dlist_mutable_iter iter;
+	int			looked_at = 0;
+	int			most = 1;
+	int			n = 0;
 
 	*job = NULL;
 	if (lane->run->alone || !bcd_endpoint_is_free(lane, stage))
-		return false;
-	dlist_foreach(iter, &gate->queue)
+		return 0;
+	dlist_init(&ready);
+	dlist_foreach_modify(iter, &gate->queue)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		BcdChoiceParent *parent;
 
-		if (is_busy(lane, bcd_choice_parent_id(item, stage)))
+		if (n == most || looked_at++ == MOST_LOOKED_AT)
+			break;
+		if (is_busy(lane, bcd_choice_parent_id(item, stage)) || bcd_awaits_promise(lane, stage, item))
 			continue;
 		parent = bcd_choice_parent(lane->gates, bcd_choice_parent_id(item, stage));
-		*job = parent->known ? job_before(lane, stage, parent, item) : read_job(lane, stage, parent->id);
+		if (would_change_ids(lane, stage, item, parent))
+			continue;
+		*job = parent->known ? job_before(lane, stage, parent, item, count_below(&ready, stage, parent->id)) :
+			read_job(lane, stage, parent->id);
 		if (*job)
-			return false;
-		parent->records += stage == BCD_CREATE;
-		dlist_move_head(&gate->queue, &item->node);
-		return true;
+			break;
+		if (n > 0 && bcd_endpoint_of(lane, stage, item) != endpoint)
+			continue;
+		if (n == 0)
+		{
+			endpoint = bcd_endpoint_of(lane, stage, item);
+			most = bcd_batch_limit_at(lane, stage, endpoint);
+		}
+		dlist_delete(&item->node);
+		dlist_push_tail(&ready, &item->node);
+		n++;
 	}
-	return false;
+	while (!dlist_is_empty(&ready))
+	{
+		dlist_node *last = dlist_tail_node(&ready);
+
+		dlist_delete(last);
+		dlist_push_head(&gate->queue, last);
+	}
+	return *job || more_may_come(lane, n, most) ? 0 : n;
+}
+
+/* Counts the records that a request creates. */
+void
+bcd_choices_taken(const BcdJob *job)
+{
+	dlist_iter	iter;
+
+	if (bcd_stage_choices(job->lane->feed->resource, job->stage) == NULL)
+		return;
+	dlist_foreach(iter, (dlist_head *) &job->items)
+	{
+		int64		id = bcd_choice_parent_id(dlist_container(BcdItem, node, iter.cur), job->stage);
+
+		bcd_choice_parent(job->lane->gates, id)->records++;
+	}
 }

@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 
-extern bool bcd_plan_choices(BcdLane *lane, BcdStage stage, BcdJob **job);
+extern int	bcd_plan_choices(BcdLane *lane, BcdStage stage, BcdJob **job);
+extern void bcd_choices_taken(const BcdJob *job);
 
 #endif							/* BCD_CHOICE_PLAN_H */

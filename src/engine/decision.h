@@ -133,8 +133,10 @@ typedef struct BcdDecision
 	bool		follows;		/* see the item */
 	bool		rereads;
 	bool		apart;
+	bool		singly;
 	bool		sweeps;
 	bool		asks;
+	struct BcdHeldBy *held_by;
 	char	   *waits_feed;		/* the row it waits for */
 	char	   *waits_key;
 	bool		taken;			/* the store accepted its write */

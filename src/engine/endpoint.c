@@ -18,23 +18,20 @@
 #include "pacing/endpoint_health.h"
 #include "pacing/endpoint_limits.h"
 #include "pacing/quota.h"
+#include "payload/payload.h"
+#include "payload/task.h"
 #include "resource/resource.h"
 #include "store/verdict.h"
 
 /*
- * Returns what is known of the endpoint of a stage, which is kept as long as
- * the worker runs.
+ * Returns what is known of an endpoint, which is kept as long as the worker
+ * runs.
  */
 BcdLearned *
-bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
+bcd_learned_of(BcdStore *store, const BcdEndpoint *endpoint)
 {
-	const BcdEndpoint *endpoint;
-	BcdStore   *store = lane->run->store;
 	BcdLearned *l;
 
-	if (lane->gates->gate[stage].learned)
-		return lane->gates->gate[stage].learned;
-	endpoint = lane->gates->gate[stage].endpoint;
 	for (l = store->learned; l && l->endpoint != endpoint; l = l->next)
 		;
 	if (l == NULL)
@@ -44,7 +41,55 @@ bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
 		l->next = store->learned;
 		store->learned = l;
 	}
-	return lane->gates->gate[stage].learned = l;
+	return l;
+}
+
+/* Forgets what is known of all endpoints of a store. */
+void
+bcd_endpoints_forget(BcdStore *store)
+{
+	BcdLearned *l;
+
+	while ((l = store->learned) != NULL)
+	{
+		store->learned = l->next;
+		pfree(l);
+	}
+}
+
+/* Returns what is known of the endpoint of a stage. */
+BcdLearned *
+bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
+{
+	BcdGate    *gate = &lane->gates->gate[stage];
+
+	if (gate->learned == NULL)
+		gate->learned = bcd_learned_of(lane->run->store, gate->endpoint);
+	return gate->learned;
+}
+
+/*
+ * Returns the action that the next request of a stage carries out for an item.
+ * A create goes to the endpoint for many records, unless the store is known
+ * not to do that, or not with this one.
+ */
+const BcdAction *
+bcd_action_of(BcdLane *lane, BcdStage stage, const BcdItem *item)
+{
+	const BcdAction *action = bcd_stage_action(lane->gates->resource, stage);
+	const BcdFeedOptions *options = &item->lane->feed->options;
+
+	if (stage != BCD_CREATE || action->many == NULL || item->singly || options->creates_singly ||
+		(!options->creates_many && bcd_learned_of(lane->run->store, action->many)->promise == BCD_PROMISE_BROKEN))
+		return action;
+	return bcd_action_for_many(action, item->body);
+}
+
+/* Returns its endpoint; stages that do not write have one, too. */
+const BcdEndpoint *
+bcd_endpoint_of(BcdLane *lane, BcdStage stage, const BcdItem *item)
+{
+	return stage == BCD_CREATE ? bcd_action_of(lane, stage, item)->endpoint : lane->gates->gate[stage].endpoint;
 }
 
 /*
@@ -86,15 +131,21 @@ page_size(const BcdLane *lane)
 	return most;
 }
 
-/* Returns the maximum number of records in one request of a stage. */
+/*
+ * Returns the maximum number of records in a request of a stage to an
+ * endpoint.  What is not known to work is tried with one.
+ */
 int
-bcd_batch_limit(BcdLane *lane, BcdStage stage)
+bcd_batch_limit_at(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint)
 {
-	const BcdLearned *learned = bcd_endpoint_learned(lane, stage);
-	const BcdEndpoint *endpoint = learned->endpoint;
+	bool		usual = endpoint == lane->gates->gate[stage].endpoint;
+	const BcdLearned *learned = usual ? bcd_endpoint_learned(lane, stage) : bcd_learned_of(lane->run->store, endpoint);
 	int64		wanted = least_of(lane, offsetof(BcdFeedOptions, batch_size));
 	int			limit = endpoint->batch;
 	int			refused = learned->batch.limit;
+
+	if (!usual && learned->promise == BCD_PROMISE_UNTRIED && !lane->feed->options.creates_many)
+		return 1;
 
 	/*
 	 * the option is about records, not about further facets, and cannot
@@ -107,11 +158,21 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 	return refused > 0 ? Min(limit, refused) : limit;
 }
 
+/* The same for the next request. */
+int
+bcd_batch_limit(BcdLane *lane, BcdStage stage)
+{
+	BcdGate    *gate = &lane->gates->gate[stage];
+
+	return bcd_batch_limit_at(lane, stage, dlist_is_empty(&gate->queue) ? gate->endpoint :
+							  bcd_endpoint_of(lane, stage, dlist_head_element(BcdItem, node, &gate->queue)));
+}
+
 /* Learns that a batch of n was too large. */
 void
-bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n)
+bcd_batch_too_large(BcdJob *job, int n)
 {
-	bcd_batch_refused(&bcd_endpoint_learned(lane, stage)->batch, n);
+	bcd_batch_refused(&bcd_learned_of(job->run->store, job->endpoint)->batch, n);
 }
 
 /*
@@ -141,7 +202,7 @@ bcd_endpoint_is_free(BcdLane *lane, BcdStage stage)
 bool
 bcd_reply_may_be_empty(const BcdJob *job)
 {
-	const BcdEndpoint *endpoint = job->lane->gates->gate[job->stage].endpoint;
+	const BcdEndpoint *endpoint = job->endpoint;
 
 	return job->request->status == 204 || job->request->status == 202 ||
 		(bcd_stage_writes(job->stage) && endpoint->reply && endpoint->reply->empty);
@@ -173,7 +234,7 @@ bcd_endpoint_replied(BcdJob *job)
 	{
 		bcd_slots_good(&learned->slots);
 		bcd_luck_good(&learned->luck, job->nitems);
-		bcd_batch_taken(&learned->batch, job->nitems);
+		bcd_batch_taken(&bcd_learned_of(job->run->store, job->endpoint)->batch, job->nitems);
 		learned->taken_at = bcd_now_ms();
 	}
 }

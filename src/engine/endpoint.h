@@ -7,10 +7,39 @@
 #define BCD_ENDPOINT_H
 
 #include "engine/engine.h"
+#include "pacing/endpoint_health.h"
+#include "pacing/endpoint_limits.h"
+
+/* Does an endpoint do what only a text promises?  See create_many.c */
+typedef enum BcdPromise
+{
+	BCD_PROMISE_UNTRIED,
+	BCD_PROMISE_KEPT,
+	BCD_PROMISE_BROKEN
+} BcdPromise;
+
+/* The limits of an endpoint, as learned from its replies */
+typedef struct BcdLearned
+{
+	struct BcdLearned *next;
+	const BcdEndpoint *endpoint;
+	BcdPromise	promise;
+	int			unclear;		/* replies that did not show whether it is
+								 * kept */
+	BcdBatch	batch;
+	BcdSlots	slots;
+	BcdLuck		luck;
+	int64		taken_at;		/* monotonic ms: it last accepted a write */
+} BcdLearned;
 
 extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
-extern void bcd_batch_too_large(BcdLane *lane, BcdStage stage, int n);
+extern int	bcd_batch_limit_at(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint);
+extern void bcd_batch_too_large(BcdJob *job, int n);
 extern BcdLearned *bcd_endpoint_learned(BcdLane *lane, BcdStage stage);
+extern void bcd_endpoints_forget(BcdStore *store);
+extern BcdLearned *bcd_learned_of(BcdStore *store, const BcdEndpoint *endpoint);
+extern const BcdEndpoint *bcd_endpoint_of(BcdLane *lane, BcdStage stage, const BcdItem *item);
+extern const BcdAction *bcd_action_of(BcdLane *lane, BcdStage stage, const BcdItem *item);
 extern bool bcd_endpoint_is_free(BcdLane *lane, BcdStage stage);
 extern bool bcd_reply_may_be_empty(const BcdJob *job);
 extern void bcd_endpoint_started(BcdJob *job);

@@ -41,8 +41,6 @@
 #include "feed/feed.h"
 #include "feed/key_list.h"
 #include "http/http.h"
-#include "pacing/endpoint_health.h"
-#include "pacing/endpoint_limits.h"
 #include "pacing/quota.h"
 #include "pacing/store_clock.h"
 #include "payload/task.h"
@@ -88,8 +86,10 @@ typedef struct BcdItem
 	int64		came_at;		/* number of moves when it came to its stage */
 	bool		reread;			/* its record was read after a refusal */
 	bool		apart;			/* collections are written after the create */
+	bool		singly;			/* no request creates others with it */
 	int			prepared;		/* requests that made what its create needs */
 	char	   *flaw;			/* why that cannot be made */
+	struct BcdHeldBy *held_by;	/* a row that has what an element needs */
 	bool		swept;			/* on no page: siblings.c, lookup_list.c */
 	bool		gone;			/* the row is: is its record hidden? (verify) */
 	bool		follows;		/* takes what the item before it gives up */
@@ -282,6 +282,7 @@ typedef struct BcdJob
 	BcdRun	   *run;
 	BcdLane    *lane;
 	BcdStage	stage;
+	const BcdEndpoint *endpoint;	/* or NULL */
 
 	/*
 	 * Reads a successful reply, in a transaction.  It is called again, with
@@ -311,17 +312,6 @@ typedef struct BcdJob
 	int			settle_failures;
 } BcdJob;
 
-/* The limits of an endpoint, as learned from its replies */
-typedef struct BcdLearned
-{
-	struct BcdLearned *next;
-	const BcdEndpoint *endpoint;
-	BcdBatch	batch;
-	BcdSlots	slots;
-	BcdLuck		luck;
-	int64		taken_at;		/* monotonic ms: it last accepted a write */
-} BcdLearned;
-
 /* A store that the worker talks to; lives as long as the worker */
 typedef struct BcdStore
 {
@@ -334,7 +324,7 @@ typedef struct BcdStore
 	BcdStoreClock clock;
 	BcdRun	   *run;			/* the one active run */
 	int			lock_failures;	/* starts with a locked source */
-	BcdLearned *learned;		/* one for each endpoint that was used */
+	struct BcdLearned *learned; /* one for each endpoint that was used */
 	char		trouble[BCD_NAME_BYTES];
 	char		failure[BCD_NAME_BYTES];	/* of the last request, or empty */
 } BcdStore;

@@ -157,7 +157,7 @@ is_free(const BcdItem *item, const char *field, char *value)
 	hash = Int64GetDatum(key.hash);
 	holders = bcd_unique_holders(feed, &hash, 1, &n);
 	while (n-- > 0)
-		if (holders[n].record->store_id != record.store_id &&
+		if ((holders[n].record->foreign || holders[n].record->store_id != record.store_id) &&
 			bcd_unique_has(feed->resource, holders[n].record->payload, &key))
 			return false;
 	return true;

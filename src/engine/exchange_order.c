@@ -85,7 +85,7 @@ fate_behind_other_gates(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
 		unit->why = state_in_words(record);
 	else if (bcd_rival_row(t, record)->state == BCD_ROW_MISSING && !bcd_rival_is(record, "ready") &&
 			 record->lane->feed->on_delete != BCD_DELETE_DELETE)
-		unit->why = "which is gone, and whose record is written with another token";
+		unit->why = "which is gone, and whose record is not written together with this one";
 	if (unit->why)
 		return FAILS;
 	unit->elsewhere = record;

@@ -153,7 +153,7 @@ bcd_rivals_find(BcdTurns *t)
 static bool
 is_rival(const BcdItem *item, int64 store_id, const BcdRecord *record, bool own)
 {
-	if (record->store_id == store_id || (record->lane == item->lane) != own)
+	if ((record->store_id == store_id && !record->foreign) || (record->lane == item->lane) != own)
 		return false;
 	return own || (record->whole && bcd_unique_is_whole(item->lane->feed));
 }

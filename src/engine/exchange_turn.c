@@ -37,6 +37,7 @@
 #include "engine/exchange_records.h"
 #include "engine/exchange_rivals.h"
 #include "engine/exchange_turn.h"
+#include "engine/exchange_wait.h"
 #include "engine/facets.h"
 #include "engine/item_tasks.h"
 #include "engine/gates.h"
@@ -56,55 +57,8 @@
 #include "tables/pending.h"
 #include "tables/pending_wait.h"
 
-/* How long rows wait for another one, and how often before they wait longer */
-#define WAIT_MS				1000
-#define WAIT_ATTEMPTS		2
-#define WAIT_SLOWEST		5
-
 /* Limit for rows that wait for each other */
 #define WAIT_MOST			40
-
-/*
- * Returns an error that says who has a key and, if known, why it is not given
- * up; in the item's memory context.
- */
-static char *
-is_still_that_of(BcdItem *item, const char *field, const char *value, const char *feed,
-				 const char *key, const char *why)
-{
-	bool		elsewhere = strcmp(feed, item->lane->feed->name) != 0;
-	char	   *text = psprintf("%s \"%s\" still belongs to row %s%s%s%s in the store%s%s",
-								field, value, key, elsewhere ? " of feed \"" : "",
-								elsewhere ? feed : "", elsewhere ? "\"" : "",
-								why ? ", " : "", why ? why : "");
-
-	return MemoryContextStrdup(item->cxt, text);
-}
-
-static void
-note_waits(BcdItem *item, const char *feed, const char *key)
-{
-	item->decision.waits_feed = MemoryContextStrdup(item->cxt, feed);
-	item->decision.waits_key = MemoryContextStrdup(item->cxt, key);
-}
-
-static void
-wait_for(BcdItem *item, const char *feed, const char *key, char *text, int least)
-{
-	bcd_decide_wait(item, WAIT_MS * Max(Min(item->attempts, WAIT_SLOWEST) - WAIT_ATTEMPTS, least), text);
-	note_waits(item, feed, key);
-}
-
-/*
- * Decides that an item waits until the row with this key gives up what it
- * needs.  Rows that wait come back together (pending_wait.c), less often over
- * time.
- */
-void
-bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *feed, const char *key)
-{
-	wait_for(item, feed, key, is_still_that_of(item, field, value, feed, key, NULL), 1);
-}
 
 /*
  * Decides that an item waits for a row that is in progress or may yet be;
@@ -114,19 +68,19 @@ static void
 decide_waits(BcdUnit *unit)
 {
 	BcdItem    *item = unit->item;
-	char	   *text = is_still_that_of(item, unit->waits_key->field, unit->waits_key->value,
-										unit->waits_feed, unit->waits_for, unit->why);
+	char	   *text = bcd_is_still_that_of(item, unit->waits_key->field, unit->waits_key->value,
+											unit->waits_feed, unit->waits_for, unit->why);
 
 	if (unit->fate == WAITS &&
 		(item->attempts + 1 < item->lane->run->store->options->max_attempts ||
 		 (item->attempts < WAIT_MOST && bcd_pending_is_in_progress(unit->waits_feed, unit->waits_for))))
 		/* by the next round, rows with the other token have been written */
-		wait_for(item, unit->waits_feed, unit->waits_for, text, unit->elsewhere ? 0 : 1);
+		bcd_wait_for_row(item, unit->waits_feed, unit->waits_for, text, unit->elsewhere ? 0 : 1);
 	else
 	{
 		bcd_decide_failed(item, BCD_FAILED, text);
 		/* if that row is corrected, this one is tried again */
-		note_waits(item, unit->waits_feed, unit->waits_for);
+		bcd_note_waits(item, unit->waits_feed, unit->waits_for);
 	}
 }
 
@@ -226,7 +180,7 @@ is_held_back(BcdTurns *t, BcdItem *item)
 	if (rival && rival->lane == item->lane)
 	{
 		bcd_decide_taken(item, rival->store_id, rival->key);
-		note_waits(item, rival->feed, rival->key);
+		bcd_note_waits(item, rival->feed, rival->key);
 		return true;
 	}
 	twin = twin_ahead(t, item);
@@ -269,7 +223,7 @@ is_refused_same(BcdTurns *t, BcdItem *item)
 	bcd_decide_failed(item, BCD_INVALID, MemoryContextStrdup(item->cxt, flaw));
 	/* if that row is corrected, this one is tried again */
 	if (others_key)
-		note_waits(item, others_feed, others_key);
+		bcd_note_waits(item, others_feed, others_key);
 	return true;
 }
 

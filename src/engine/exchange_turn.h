@@ -8,6 +8,5 @@
 #include "engine/engine.h"
 
 extern BcdJob *bcd_plan_turn(BcdLane *lane);
-extern void bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const char *feed, const char *key);
 
 #endif							/* BCD_EXCHANGE_TURN_H */

@@ -23,8 +23,10 @@
 #include "base/compat.h"
 #include "engine/collections.h"
 #include "engine/decide.h"
+#include "engine/element_keys.h"
 #include "engine/elements_inside.h"
 #include "engine/engine.h"
+#include "engine/exchange_wait.h"
 #include "engine/facets.h"
 #include "engine/key_holders.h"
 #include "engine/reply_error.h"
@@ -136,6 +138,7 @@ static void
 go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 {
 	BcdDecision *d = &item->decision;
+	const BcdHeldBy *held_by = d->held_by ? d->held_by : item->held_by;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	bool		unread = false;
 
@@ -154,6 +157,8 @@ go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 	}
 	else if (item->failure)
 		bcd_decide_failed(item, BCD_FAILED, item->failure);
+	else if (held_by)
+		bcd_decide_wait_for(item, held_by->field, held_by->value, held_by->feed, held_by->key);
 	else
 		bcd_decide_done(item, bcd_was_created(item) ? BCD_CREATED : bcd_stage_is_facet(stage) ? BCD_UPDATED : part, BCD_LINK_KEEP);
 	decide_part(item, stage, part);
@@ -257,7 +262,13 @@ decide_element_refused(BcdItem *item, BcdStage stage, char *error)
 	/* the store may not say which one it was */
 	error = psprintf("%s: %s: %s", bcd_stage_facet(item->lane->feed->resource, stage)->collection, bcd_elements_words(item), error);
 	MemoryContextSwitchTo(old);
-	if (due && (rest == NIL || bcd_record_after(item).unsure))
+	if (due && bcd_element_waits(item, &rest))
+	{
+		go_on(item, stage, rest, BCD_RETRY);
+		if (!item->decision.leaves)
+			item->decision.error = error;
+	}
+	else if (due && (rest == NIL || bcd_record_after(item).unsure))
 	{
 		bcd_decide_refused(item, error);
 		decide_part(item, stage, BCD_FAILED);

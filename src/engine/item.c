@@ -377,6 +377,9 @@ take_over(BcdItem *item, const BcdDecision *d)
 	item->follows = d->follows;
 	item->asked |= d->asks;
 	item->apart |= d->apart;
+	item->singly |= d->singly;
+	if (d->held_by)
+		item->held_by = d->held_by;
 	item->reread |= d->rereads;
 	item->swept = d->sweeps;
 }

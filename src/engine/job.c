@@ -29,6 +29,7 @@ bcd_job_create(BcdLane *lane, BcdStage stage, const char *method, const char *pa
 	job->run = lane->run;
 	job->lane = lane;
 	job->stage = stage;
+	job->endpoint = lane->gates->gate[stage].endpoint;
 	job->removals = lane->run->removals;
 	job->limit = bcd_batch_limit(lane, stage);
 	dlist_init(&job->items);

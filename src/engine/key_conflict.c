@@ -11,6 +11,7 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_turn.h"
+#include "engine/exchange_wait.h"
 #include "engine/facets.h"
 #include "engine/item.h"
 #include "engine/key_conflict.h"
@@ -25,6 +26,7 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link.h"
+#include "tables/link_remembers.h"
 #include "tables/pending.h"
 
 /*
@@ -252,6 +254,25 @@ bcd_look_for_holder(BcdItem *item)
 }
 
 /*
+ * No record of the resource has an item's natural key.  A record of the one
+ * that shares its keys may have it, if a reply about that was lost: decides
+ * that the item waits for its row.  False: none may.
+ */
+static bool
+waits_for_remembered(BcdItem *item)
+{
+	const BcdFeed *feed = item->lane->feed;
+	const char *field = bcd_resource_key(feed->resource, item->natural_index);
+	BcdOther	other;
+
+	if (!bcd_link_remembers(feed->name, feed->resource, field, item->natural, &other.feed, &other.key) || !may_wait_for(item, &other))
+		return false;
+	bcd_decide_wait_for(item, field, item->natural, other.feed, other.key);
+	item->decision.status = item->refusal_status;
+	return true;
+}
+
+/*
  * The update of a linked row was refused.  Decides, knowing which record has
  * its natural key.
  */
@@ -260,7 +281,7 @@ bcd_decide_key_holder(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	if (store_id != 0 && store_id != item->store_id)
 		decide_duplicate(item, store_id);
-	else if (!bcd_look_up_next_key(item))
+	else if (!(store_id == 0 && waits_for_remembered(item)) && !bcd_look_up_next_key(item))
 	{
 		/*
 		 * the other record has given up the key, or the key was not the

@@ -85,6 +85,7 @@ record_of(const BcdLinkHolder *link)
 	record->feed = link->feed;
 	record->whole = link->whole;
 	record->paused = link->paused;
+	record->foreign = link->foreign;
 	return record;
 }
 

@@ -17,6 +17,7 @@ typedef struct BcdRecord
 	bool		whole;			/* the feed maps whole records, so the record
 								 * is its own */
 	bool		paused;			/* the feed is paused */
+	bool		foreign;		/* a record of another resource */
 	char	   *key;
 	char	   *state;			/* state of the row in bcdelta.pending, or
 								 * NULL */

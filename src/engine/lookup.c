@@ -332,7 +332,7 @@ bcd_reply_is_cut(BcdJob *job, const cJSON *reply)
 
 	(void) bcd_json_int64(bcd_json_path(reply, "meta.pagination.total_pages"), &pages);
 	if (pages > 1 && job->nitems > 1)
-		bcd_batch_too_large(job->lane, job->stage, job->nitems);
+		bcd_batch_too_large(job, job->nitems);
 	if (pages > 1)
 		job->doubt = "the store lists several pages for one record, which is not on the first page";
 	return pages > 1;

@@ -30,6 +30,7 @@
 #include "engine/lookup.h"
 #include "engine/natural_key.h"
 #include "engine/plan.h"
+#include "engine/plan_task.h"
 #include "engine/removal_children.h"
 #include "engine/reply_read.h"
 #include "engine/siblings.h"
@@ -39,7 +40,6 @@
 #include "engine/view.h"
 #include "pacing/quota.h"
 #include "payload/body.h"
-#include "payload/payload.h"
 #include "payload/task.h"
 #include "payload/url.h"
 #include "resource/resource.h"
@@ -60,64 +60,6 @@ following(BcdLane *lane, BcdStage stage, BcdItem *item, int most)
 	return n;
 }
 
-/* Returns the nth task of an item in a stage that writes. */
-static BcdTask *
-nth_task_of(const BcdItem *item, BcdStage stage, int nth)
-{
-	const BcdFeed *feed = item->lane->feed;
-	const BcdResource *r = feed->resource;
-	BcdTask    *task = palloc0(sizeof(BcdTask));
-
-	if (bcd_stage_is_facet(stage))
-		*task = *(BcdTask *) list_nth(item->tasks, nth);
-	else
-	{
-		task->resource = r;
-		task->facet = r->facets;
-		task->action = bcd_stage_action(r, stage);
-		task->fields = item->body;
-
-		/*
-		 * if the row is gone, or has another address: the fields that make up
-		 * the address of its record
-		 */
-		task->row = item->wanted && stage != BCD_REMOVE ? item->wanted : bcd_payload_merge(item->remembered, item->known);
-		task->parent = r->parent ? bcd_payload_text(task->row, r->parent) : NULL;
-		task->options = feed->options_json;
-	}
-	if (stage == BCD_CREATE)
-		task->fields = bcd_body_of_new(r, item->body, r->defaulted ? bcd_default_of(item->lane, item) : 0);
-	if (bcd_stage_choices(r, stage))
-		task->fields = bcd_choice_ids_put(item, stage, task->fields);
-	if (item->store_id != 0 && task->facet->collection)
-		task->parent = psprintf(INT64_FORMAT, item->store_id);
-	else if (item->store_id != 0)
-		task->id = psprintf(INT64_FORMAT, item->store_id);
-	return task;
-}
-
-static BcdTask *
-task_of(const BcdItem *item, BcdStage stage)
-{
-	return nth_task_of(item, stage, 0);
-}
-
-/*
- * Appends the tasks of an item that one request can do: one, or several
- * elements of a collection, up to most.  Returns their new number.
- */
-static int
-add_tasks(BcdItem *item, BcdStage stage, BcdTask **tasks, int n, int most)
-{
-	int			ready = bcd_tasks_together(item, stage);
-	int			i;
-
-	item->sends = Min(ready, Min(most, item->group));
-	for (i = 0; i < item->sends; i++)
-		tasks[n + i] = nth_task_of(item, stage, i);
-	return n + item->sends;
-}
-
 /*
  * Moves items that can share a request with the first one of a queue to the
  * places behind it.
@@ -126,14 +68,14 @@ static void
 gather(BcdLane *lane, BcdStage stage)
 {
 	dlist_head *queue = &lane->gates->gate[stage].queue;
-	BcdTask    *first = task_of(dlist_head_element(BcdItem, node, queue), stage);
+	BcdTask    *first = bcd_first_task(dlist_head_element(BcdItem, node, queue), stage);
 	dlist_head	rest;
 	dlist_mutable_iter iter;
 
 	dlist_init(&rest);
 	dlist_foreach_modify(iter, queue)
 	{
-		if (bcd_task_may_join(first, task_of(dlist_container(BcdItem, node, iter.cur), stage)))
+		if (bcd_task_may_join(first, bcd_first_task(dlist_container(BcdItem, node, iter.cur), stage)))
 			continue;
 		dlist_delete(iter.cur);
 		dlist_push_tail(&rest, iter.cur);
@@ -144,11 +86,11 @@ gather(BcdLane *lane, BcdStage stage)
 
 /*
  * Returns how many items of a queue go into the next request, as far as its
- * first item may be grouped; 0 if it is better to wait, for more items or for
- * the endpoint.
+ * first item may be grouped, and up to most; 0 if it is better to wait, for
+ * more items or for the endpoint.
  */
 static int
-group_size(BcdLane *lane, BcdStage stage)
+group_size(BcdLane *lane, BcdStage stage, int most)
 {
 	int			batch = bcd_batch_limit(lane, stage);
 	BcdItem    *first;
@@ -157,11 +99,12 @@ group_size(BcdLane *lane, BcdStage stage)
 	int			limit;
 	bool		whole = lane->gates->send_partial;
 	BcdParents	parents = {.most = bcd_stage_writes(stage) ? lane->gates->gate[stage].endpoint->parents : 0};
-	bool		shares = bcd_stage_writes(stage) && batch > 1 &&
-	bcd_action_shares(bcd_stage_action(lane->feed->resource, stage));
+	bool		shares;
 
 	if (dlist_is_empty(&lane->gates->gate[stage].queue) || !bcd_endpoint_is_free(lane, stage))
 		return 0;
+	first = dlist_head_element(BcdItem, node, &lane->gates->gate[stage].queue);
+	shares = bcd_stage_writes(stage) && batch > 1 && bcd_action_shares(bcd_action_of(lane, stage, first));
 	if (shares)
 		gather(lane, stage);
 	if (parents.most > 0)
@@ -172,7 +115,9 @@ group_size(BcdLane *lane, BcdStage stage)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		if (n > 0 && shares && !bcd_task_may_join(task_of(first, stage), task_of(item, stage)))
+		if (n == most)
+			break;
+		if (n > 0 && shares && !bcd_task_may_join(bcd_first_task(first, stage), bcd_first_task(item, stage)))
 			break;
 		if (Min(batch, item->group) != limit ||
 			(n > 0 && !item->follows && n + following(lane, stage, item, limit - n) >= limit) ||
@@ -193,7 +138,7 @@ group_size(BcdLane *lane, BcdStage stage)
 static BcdJob *
 request_for(BcdLane *lane, BcdStage stage, int n)
 {
-	const BcdEndpoint *endpoint = lane->gates->gate[stage].endpoint;
+	const BcdEndpoint *endpoint = bcd_endpoint_of(lane, stage, dlist_head_element(BcdItem, node, &lane->gates->gate[stage].queue));
 	int			most = Max(bcd_batch_limit(lane, stage), n);
 	BcdTask   **tasks = palloc(sizeof(BcdTask *) * most);
 	BcdItem   **items = palloc(sizeof(BcdItem *) * n);
@@ -207,7 +152,7 @@ request_for(BcdLane *lane, BcdStage stage, int n)
 	for (nitems = 0; nitems < n && ntasks < most; nitems++)
 	{
 		items[nitems] = bcd_item_pop(lane, stage);
-		ntasks = add_tasks(items[nitems], stage, tasks, ntasks, most - ntasks);
+		ntasks = bcd_add_tasks(items[nitems], stage, tasks, ntasks, most - ntasks);
 	}
 	initStringInfo(&body);
 	bcd_body_append(&body, tasks, ntasks);
@@ -216,6 +161,7 @@ request_for(BcdLane *lane, BcdStage stage, int n)
 	bcd_append_reply_fields(&url, lane, stage, ntasks);
 	job = bcd_job_create(lane, stage, endpoint->method, url.data,
 						 endpoint->body == BCD_NO_BODY ? NULL : body.data);
+	job->endpoint = endpoint;
 	job->read = bcd_reply_read;
 	for (i = 0; i < nitems; i++)
 		bcd_job_take(job, items[i]);
@@ -227,10 +173,10 @@ request_for(BcdLane *lane, BcdStage stage, int n)
  * one, but it has to wait until all other writes have ended.
  */
 static BcdJob *
-write_job(BcdLane *lane, BcdStage stage, bool *drains)
+write_job(BcdLane *lane, BcdStage stage, int most, bool *drains)
 {
 	bool		waits = lane->run->alone || *drains || lane->gates->gate[stage].queued == 0;
-	int			n = waits ? 0 : group_size(lane, stage);
+	int			n = waits ? 0 : group_size(lane, stage, most);
 
 	if (stage == BCD_CREATE)
 		n = Min(n, bcd_store_room(lane));
@@ -242,18 +188,22 @@ write_job(BcdLane *lane, BcdStage stage, bool *drains)
 }
 
 /*
- * Returns the next create, once the store has the choices that it refers to.
+ * Returns the next creates, once the store has the choices that they refer to.
  */
 static BcdJob *
 create_job(BcdLane *lane, bool *drains)
 {
 	BcdJob	   *job = NULL;
+	int			most = INT_MAX;
 
 	if (lane->gates->gate[BCD_CREATE].queued > 0 && bcd_store_room(lane) == 0)
 		return bcd_plan_full(lane);
-	if (bcd_stage_choices(lane->feed->resource, BCD_CREATE) && !bcd_plan_choices(lane, BCD_CREATE, &job))
+	if (bcd_stage_choices(lane->feed->resource, BCD_CREATE) && (most = bcd_plan_choices(lane, BCD_CREATE, &job)) == 0)
 		return job;
-	return write_job(lane, BCD_CREATE, drains);
+	job = write_job(lane, BCD_CREATE, most, drains);
+	if (job)
+		bcd_choices_taken(job);
+	return job;
 }
 
 /*
@@ -294,13 +244,13 @@ facet_job(BcdLane *lane, bool *drains)
 			continue;
 		if ((job = merged_job(lane, stage)) != NULL)
 			return job;
-		if (bcd_stage_choices(lane->feed->resource, stage) && !bcd_plan_choices(lane, stage, &job))
+		if (bcd_stage_choices(lane->feed->resource, stage) && bcd_plan_choices(lane, stage, &job) == 0)
 		{
 			if (job)
 				return job;
 			continue;
 		}
-		n = lane->run->alone ? 0 : group_size(lane, stage);
+		n = lane->run->alone ? 0 : group_size(lane, stage, INT_MAX);
 		if (n > 0 && endpoint->alone && lane->run->writing > 0)
 			*drains = true;
 		else if (n > 0)
@@ -346,7 +296,7 @@ static BcdJob *
 read_job(BcdLane *lane)
 {
 	const BcdView *view = &lane->feed->resource->view;
-	int			n = view->siblings ? 0 : group_size(lane, BCD_READ);
+	int			n = view->siblings ? 0 : group_size(lane, BCD_READ, INT_MAX);
 	BcdItem   **items = palloc(sizeof(BcdItem *) * Max(n, 1));
 	int64	   *ids = palloc(sizeof(int64) * Max(n, 1));
 	StringInfoData url;
@@ -423,11 +373,11 @@ next_job(BcdLane *lane)
 	if (job == NULL)
 		job = facet_job(lane, &drains);
 	if (job == NULL)
-		job = write_job(lane, BCD_UPDATE, &drains);
+		job = write_job(lane, BCD_UPDATE, INT_MAX, &drains);
 	if (job == NULL && !drains)
 		job = create_job(lane, &drains);
 	if (job == NULL)
-		job = write_job(lane, BCD_REMOVE, &drains);
+		job = write_job(lane, BCD_REMOVE, INT_MAX, &drains);
 	return job;
 }
 

@@ -57,8 +57,8 @@ bcd_item_is_replaced(BcdItem *item, List *tasks)
 			return false;
 		bcd_decide_stage(item, BCD_READ);
 	}
-	else if (bcd_link_other_owner(feed->name, feed->resource, record.store_id))
-		decide_new(item);		/* another feed's row keeps it */
+	else if (bcd_link_other_owner(feed->name, feed->resource, record.store_id) || bcd_went_with_parent(item))
+		decide_new(item);		/* another feed's row keeps it, or it is gone */
 	else
 	{
 		bcd_decide_stage(item, BCD_REMOVE);

@@ -14,6 +14,7 @@
 #include "base/compat.h"
 #include "base/json.h"
 #include "engine/collections.h"
+#include "engine/create_many.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/endpoint_trouble.h"
@@ -264,7 +265,7 @@ bcd_judge_rest(BcdJob *job, const char *text)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-		if (item->decision.made)
+		if (item->decision.made || bcd_look_for_unnamed(job, item))
 			continue;
 		if (job->stage == BCD_UPDATE && item->wanted && item->attempts == 0 && !bcd_is_keyed(item))
 			bcd_decide_read_first(item);
@@ -279,7 +280,7 @@ ask_for_less(BcdJob *job)
 {
 	if (bcd_is_write(job) || job->limit <= 1)
 		return false;
-	bcd_batch_too_large(job->lane, job->stage, job->limit);
+	bcd_batch_too_large(job, job->limit);
 	return true;
 }
 
@@ -366,6 +367,8 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		judge_preparation(job, verdict, text);
 		return;
 	}
+	if (bcd_create_singly(job, verdict, text))
+		return;
 	if (verdict == BCD_TOO_LARGE && ask_for_less(job) && job->nitems == 1)
 	{
 		decide_again(job);
@@ -373,7 +376,7 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	}
 	if (records > 1 && ((verdict == BCD_TOO_LARGE && bcd_is_write(job)) ||
 						(verdict == BCD_REFUSED && bcd_blames_size(text, records))))
-		bcd_batch_too_large(job->lane, job->stage, records);
+		bcd_batch_too_large(job, records);
 	else if (verdict == BCD_GONE && bcd_read_all_first(job))
 		return;
 	else if (verdict == BCD_GONE && were_read(job))

@@ -208,7 +208,7 @@ start(BcdJob *job, int64 now)
 	if (bcd_is_write(job))
 	{
 		job->run->writing++;
-		job->run->alone = lane->gates->gate[job->stage].endpoint->alone;
+		job->run->alone = job->endpoint->alone;
 	}
 	dlist_push_tail(&job->run->jobs, &job->node);
 	bcd_endpoint_started(job);

@@ -19,6 +19,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "base/shmem.h"
+#include "engine/endpoint.h"
 #include "engine/engine.h"
 #include "engine/gates.h"
 #include "engine/queue.h"
@@ -45,20 +46,13 @@ static void
 forget_learned(BcdStore *store)
 {
 	BcdStoreState nothing = {0};
-	BcdLearned *l;
-	BcdLearned *next;
 
 	if (store->identity)
 		pfree(store->identity);
 	store->identity = MemoryContextStrdup(TopMemoryContext, store->options->identity);
 	memset(&store->quota, 0, sizeof(store->quota));
 	memset(&store->clock, 0, sizeof(store->clock));
-	for (l = store->learned; l; l = next)
-	{
-		next = l->next;
-		pfree(l);
-	}
-	store->learned = NULL;
+	bcd_endpoints_forget(store);
 	nothing.dbid = MyDatabaseId;
 	nothing.serverid = store->serverid;
 	bcd_store_show(&nothing);

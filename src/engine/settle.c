@@ -19,6 +19,7 @@
 #include "base/debug.h"
 #include "base/json.h"
 #include "engine/adjust.h"
+#include "engine/create_many.h"
 #include "engine/decide.h"
 #include "engine/endpoint.h"
 #include "engine/engine.h"
@@ -35,6 +36,7 @@
 #include "engine/reply_stop.h"
 #include "engine/run_reload.h"
 #include "engine/settle.h"
+#include "engine/settle_twins.h"
 #include "engine/stage.h"
 #include "payload/made_key.h"
 #include "store/envelope.h"
@@ -46,9 +48,6 @@
 
 /* Maximum records of a list; each of them is compared with every item */
 #define MAX_LISTED		(4 * BCD_PAGE_LIMIT)
-
-/* Delay for a row whose record may belong to another row */
-#define TWIN_MS			1000
 
 static bool
 was_a_success(const BcdJob *job)
@@ -113,7 +112,7 @@ decide(BcdJob *job, const char *unreadable)
 			return;
 		}
 		if (strcmp(unreadable, "too many values") == 0 && bcd_stage_reads(job->stage) && job->limit > 1)
-			bcd_batch_too_large(job->lane, job->stage, job->limit);
+			bcd_batch_too_large(job, job->limit);
 		snprintf(r->error, sizeof(r->error), "status %ld, but the reply cannot be read: %s",
 				 r->status, unreadable);
 		r->fate = BCD_HTTP_UNKNOWN;
@@ -121,47 +120,6 @@ decide(BcdJob *job, const char *unreadable)
 	}
 	if (!bcd_take_saved(job, verdict))
 		bcd_judge(job, verdict);
-}
-
-/* If several rows have found the same record, the first one gets it. */
-static void
-decide_twins(BcdJob *job)
-{
-	dlist_iter	iter;
-	dlist_iter	before;
-
-	if (!bcd_stage_reads(job->stage))
-		return;
-	if (job->lane->feed->resource->id == NULL)
-	{
-		bcd_keyed_twins(job);
-		return;
-	}
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		int64		found = bcd_store_id_after(item);
-
-		if (item->decision.link != BCD_LINK_PUT)
-			continue;
-		dlist_foreach(before, &job->items)
-		{
-			BcdItem    *other = dlist_container(BcdItem, node, before.cur);
-
-			if (other == item)
-				break;
-			if (other->decision.link == BCD_LINK_PUT && bcd_store_id_after(other) == found)
-			{
-				bcd_decide_anew(item);
-				if (item->lookup_reason == BCD_REASON_LOST_CREATE || other->lookup_reason == BCD_REASON_LOST_CREATE)
-					bcd_decide_wait(item, TWIN_MS, MemoryContextStrdup(item->cxt,
-																	   psprintf("the record that may belong to this row was also found for row %s", other->key)));
-				else
-					bcd_decide_taken_by(item, found, other);
-				break;
-			}
-		}
-	}
 }
 
 /* Restores what records of given-up items have given up. */
@@ -291,7 +249,7 @@ move_items(BcdJob *job)
 	{
 		BcdItem    *item = dlist_container(BcdItem, node, dlist_pop_head_node(&job->items));
 
-		if (item->decision.outcome == BCD_DELETED)
+		if (item->decision.outcome == BCD_DELETED || (item->decision.gone_id != 0 && item->decision.link == BCD_LINK_REMOVE))
 			bcd_record_removed(item);
 		if (!item->decision.leaves && item->decision.next == job->stage)
 			dlist_push_head(&stay, &item->node);
@@ -387,7 +345,7 @@ settle_in_transaction(BcdJob *job)
 		bcd_tx_begin();
 		hold_lanes(job);
 		decide(job, unreadable);
-		decide_twins(job);
+		bcd_decide_twins(job);
 		bcd_check_refusals(job);
 		put_back(job);
 		record(job);
@@ -489,6 +447,7 @@ bcd_settle(BcdJob *job)
 		return;
 	}
 	BCD_DEBUG_POINT("settled");
+	bcd_learn_promise(job);
 	if (job->taken)
 		job->taken(job);
 	job->run->counts.conflicts += job->conflicts;

@@ -98,14 +98,14 @@ flaw_of_found(const BcdTaskRow *row)
 }
 
 /*
- * A record with another parent than the row's no longer belongs to the row; it
- * may have been removed with its parent.  Differences in other fixed fields
- * cannot be corrected.
+ * A record in another place than the row's is replaced, whatever else differs.
+ * Differences in fixed fields cannot be corrected.
  */
 static void
 of_found(const BcdTaskRow *row, BcdDifference *d)
 {
-	const BcdField *fixed = row->id ? bcd_fixed_difference(row->resource, row->wanted, row->known) : NULL;
+	bool		moves = row->id && bcd_place_differs(row->resource, row->wanted, row->known);
+	const BcdField *fixed = row->id && !moves ? bcd_fixed_difference(row->resource, row->wanted, row->known) : NULL;
 	bool		keyed = row->resource->id == NULL;
 	const char *unread;
 
@@ -114,7 +114,7 @@ of_found(const BcdTaskRow *row, BcdDifference *d)
 		d->need = BCD_NEEDS_MENDING;
 		return;
 	}
-	if ((row->id == NULL && !keyed) || (fixed && row->resource->parent && strcmp(fixed->name, row->resource->parent) == 0))
+	if (row->id == NULL && !keyed)
 	{
 		d->need = BCD_NEEDS_RECORD;
 		return;
@@ -126,7 +126,7 @@ of_found(const BcdTaskRow *row, BcdDifference *d)
 		d->exchanges = row->resource->same_by && strcmp(fixed->name, row->resource->same_by) == 0;
 		return;
 	}
-	unread = bcd_tasks_unread(row);
+	unread = moves ? NULL : bcd_tasks_unread(row);
 	if (unread)
 	{
 		d->need = BCD_NEEDS_READING;

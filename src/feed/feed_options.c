@@ -21,23 +21,26 @@ typedef struct OptionKind
 	const char *yes;			/* word that makes a boolean true; NULL: a
 								 * number */
 	const char *no;
+	size_t		no_offset;		/* what that makes true; 0: nothing */
 	enum
 	{
 		FOR_ALL,				/* resources */
 		FOR_DEFAULT,			/* those whose records have a default */
 		FOR_PLACE,				/* those with a facet that it places */
+		FOR_MANY,				/* those of which the store may create many */
 		FOR_COUNTED				/* those with a facet that it chooses */
 	}			scope;
 } OptionKind;
 
 static const OptionKind kinds[] = {
-	{"adjustment", offsetof(BcdFeedOptions, relative), "relative", "absolute", FOR_COUNTED},
-	{"batch_size", offsetof(BcdFeedOptions, batch_size), NULL, NULL, FOR_ALL},
-	{"concurrency", offsetof(BcdFeedOptions, concurrency), NULL, NULL, FOR_ALL},
-	{"location_id", offsetof(BcdFeedOptions, location_id), NULL, NULL, FOR_PLACE},
-	{"max_changes", offsetof(BcdFeedOptions, max_changes), NULL, NULL, FOR_ALL},
-	{"stale_link", offsetof(BcdFeedOptions, stale_fails), "fail", "create", FOR_ALL},
-	{"tree_id", offsetof(BcdFeedOptions, tree_id), NULL, NULL, FOR_DEFAULT},
+	{"adjustment", offsetof(BcdFeedOptions, relative), "relative", "absolute", 0, FOR_COUNTED},
+	{"batch_size", offsetof(BcdFeedOptions, batch_size), NULL, NULL, 0, FOR_ALL},
+	{"concurrency", offsetof(BcdFeedOptions, concurrency), NULL, NULL, 0, FOR_ALL},
+	{"creates", offsetof(BcdFeedOptions, creates_many), "many", "one", offsetof(BcdFeedOptions, creates_singly), FOR_MANY},
+	{"location_id", offsetof(BcdFeedOptions, location_id), NULL, NULL, 0, FOR_PLACE},
+	{"max_changes", offsetof(BcdFeedOptions, max_changes), NULL, NULL, 0, FOR_ALL},
+	{"stale_link", offsetof(BcdFeedOptions, stale_fails), "fail", "create", 0, FOR_ALL},
+	{"tree_id", offsetof(BcdFeedOptions, tree_id), NULL, NULL, 0, FOR_DEFAULT},
 };
 
 static bool
@@ -67,6 +70,7 @@ applies(const OptionKind *kind, const BcdResource *resource)
 {
 	return kind->scope == FOR_ALL || (kind->scope == FOR_DEFAULT && resource->defaulted) ||
 		(kind->scope == FOR_PLACE && is_place(kind->name, resource)) ||
+		(kind->scope == FOR_MANY && resource->facets->create.many) ||
 		(kind->scope == FOR_COUNTED && is_chosen(kind->name, resource));
 }
 
@@ -132,6 +136,8 @@ set(const OptionKind *kind, const JsonbValue *value, BcdFeedOptions *result)
 		return;
 	}
 	*(bool *) place = is_word(value, kind->yes);
+	if (kind->no_offset)
+		*((bool *) result + kind->no_offset) = is_word(value, kind->no);
 	if (!*(bool *) place && !is_word(value, kind->no))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

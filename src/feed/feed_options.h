@@ -21,6 +21,8 @@ typedef struct BcdFeedOptions
 								 * limit */
 	bool		stale_fails;	/* a record that is gone is not created again */
 	bool		relative;		/* differences are sent: see counted.c */
+	bool		creates_many;	/* new records share requests: always, */
+	bool		creates_singly; /* or never; neither: if the store can */
 } BcdFeedOptions;
 
 extern void bcd_feed_options(Jsonb *options, const BcdResource *resource, BcdFeedOptions *result);

@@ -301,12 +301,20 @@ put_preview(BcdRows *rows, const char *key, const char *action, BcdTask *task, c
 }
 
 static void
-put_row(BcdRows *rows, const char *key, const Preview *p)
+put_row(BcdRows *rows, const BcdFeed *feed, const char *key, const Preview *p)
 {
 	ListCell   *lc;
 
 	if (p->tasks == NIL)
 		put_preview(rows, key, p->action, NULL, p->error);
+	foreach(lc, p->tasks)
+	{
+		BcdTask    *task = lfirst(lc);
+
+		/* only the store's reply to a push shows whether it does this */
+		if (!feed->options.creates_singly)
+			task->action = bcd_action_for_many(task->action, task->fields);
+	}
 	foreach(lc, p->tasks)
 		put_preview(rows, key, p->action, lfirst(lc), lc == list_head(p->tasks) ? p->error : NULL);
 }
@@ -326,7 +334,7 @@ preview_all(BcdFeed *feed, int max_rows, BcdRows *rows)
 
 		CHECK_FOR_INTERRUPTS();
 		preview_row(feed, (char *) lfirst(cell), &p);
-		put_row(rows, (const char *) lfirst(cell), &p);
+		put_row(rows, feed, (const char *) lfirst(cell), &p);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
 	}

@@ -34,7 +34,7 @@ holder_of(const BcdFeed *feed, const BcdUnique *key, int64 store_id)
 
 	holders = bcd_unique_holders(feed, &hash, 1, &n);
 	for (i = 0; i < n && found == NULL; i++)
-		if (holders[i].record->store_id != store_id &&
+		if ((holders[i].record->foreign || holders[i].record->store_id != store_id) &&
 			bcd_unique_has(feed->resource, holders[i].record->payload, key))
 			found = holders[i].record;
 	return found;

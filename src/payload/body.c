@@ -185,6 +185,18 @@ is_not_in_path(const char *name, JsonbValue *value, void *path)
 	return strstr(path, psprintf("{%s}", name)) == NULL;
 }
 
+/* Nor is one that is a member anyway. */
+static bool
+is_no_member(const char *name, JsonbValue *value, void *members)
+{
+	const BcdMember *member;
+
+	for (member = members; member->from != BCD_FROM_NOTHING; member++)
+		if (strcmp(member->name, name) == 0)
+			return false;
+	return true;
+}
+
 /* Appends the object for one task, which may be one of several in a body. */
 void
 bcd_body_append_object(StringInfo out, const BcdTask *task)
@@ -206,6 +218,8 @@ bcd_body_append_object(StringInfo out, const BcdTask *task)
 			fields = with_needed(fields, task->row, action->needs);
 		if (strchr(action->endpoint->path, '{'))
 			fields = bcd_payload_filter(fields, is_not_in_path, (void *) action->endpoint->path);
+		if (action->members)
+			fields = bcd_payload_filter(fields, is_no_member, (void *) action->members);
 		append_members_of(out, fields);
 	}
 	appendStringInfoChar(out, '}');

@@ -51,8 +51,8 @@ folded(Jsonb *element, const char *name)
  * Returns the change that gives an element an interim text, and makes its own
  * change begin with that.
  */
-static BcdElementChange *
-step_aside(const BcdRecords *records, BcdElementChange *change)
+BcdElementChange *
+bcd_element_steps_aside(const BcdRecords *records, BcdElementChange *change)
 {
 	const BcdField *field = bcd_records_field(records, records->unique);
 	char	   *text = bcd_payload_text(change->was, records->unique);
@@ -82,7 +82,7 @@ add_step(List *changes, const BcdRecords *records, Step *steps, int nth)
 		if (steps[behind].seen)
 		{
 			/* a circle: the step that it began with has to make room */
-			changes = lappend(changes, step_aside(records, steps[behind].change));
+			changes = lappend(changes, bcd_element_steps_aside(records, steps[behind].change));
 		}
 		else
 			changes = add_step(changes, records, steps, behind);

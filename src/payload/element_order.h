@@ -22,6 +22,7 @@ typedef struct BcdElementChange
 								 * NULL */
 } BcdElementChange;
 
+extern BcdElementChange *bcd_element_steps_aside(const BcdRecords *records, BcdElementChange *change);
 extern List *bcd_elements_in_order(const BcdRecords *records, List *changes);
 
 #endif							/* BCD_ELEMENT_ORDER_H */

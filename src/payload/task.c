@@ -375,6 +375,10 @@ replacing_tasks(const BcdTaskRow *row)
 	BcdTask    *removal = task_create(row, first, &first->remove,
 									  bcd_payload_changes(row->resource, row->wanted, row->known));
 
+	/* it is removed where it is */
+	removal->row = row->known;
+	if (row->resource->parent)
+		removal->parent = bcd_payload_text(row->known, row->resource->parent);
 	anew.id = NULL;
 	anew.known = NULL;
 	return list_concat(list_make1(removal), bcd_tasks(&anew));

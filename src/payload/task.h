@@ -59,6 +59,7 @@ extern bool bcd_facet_is_placed(const BcdFacet *facet, Jsonb *options);
 extern bool bcd_facet_may_merge(const BcdFacet *facet, Jsonb *options);
 extern bool bcd_task_may_join(const BcdTask *task, const BcdTask *other);
 extern char *bcd_task_unknown(const BcdTask *task);
+extern const BcdAction *bcd_action_for_many(const BcdAction *action, Jsonb *fields);
 extern bool bcd_action_shares(const BcdAction *action);
 extern int	bcd_task_query_bytes(const BcdTask *task);
 extern char *bcd_task_path(BcdTask *const *tasks, int n);

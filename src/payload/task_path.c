@@ -40,8 +40,15 @@ value_of(const BcdTask *task, const char *name)
 
 		value = identity ? key_text(task->row, identity) : NULL;
 	}
-	else if ((value = task->fields ? key_text(task->fields, name) : NULL) == NULL)
-		value = task->row ? key_text(task->row, name) : NULL;
+	else
+	{
+		/* what is removed is where it is, and not where its row wants it */
+		bool		removes = task->action == &task->facet->remove;
+
+		value = task->fields && !removes ? key_text(task->fields, name) : NULL;
+		if (value == NULL && task->row)
+			value = key_text(task->row, name);
+	}
 	return value ? pstrdup(value) : NULL;
 }
 
@@ -73,6 +80,27 @@ bcd_action_shares(const BcdAction *action)
 		if (next_shared(&templates[i]) != NULL)
 			return true;
 	return false;
+}
+
+/*
+ * Returns the action by which these fields are sent together with others, if
+ * there may be one, or else the same action.
+ */
+const BcdAction *
+bcd_action_for_many(const BcdAction *action, Jsonb *fields)
+{
+	const char *const *field;
+	BcdAction  *other;
+
+	if (action->many == NULL)
+		return action;
+	for (field = action->many->lacks; field && *field; field++)
+		if (bcd_payload_has(fields, *field))
+			return action;
+	other = palloc(sizeof(BcdAction));
+	*other = *action;
+	other->endpoint = action->many;
+	return other;
 }
 
 /*

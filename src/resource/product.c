@@ -293,6 +293,7 @@ const BcdResource bcd_product = {
 	.name = "product",
 	.id = "id",
 	.keys = product_keys,
+	.keys_with = "variant",
 	BCD_FIELDS(product_fields),
 	BCD_FACETS(product_facets),
 	.view = {&product_list, "id:in={id,}"},

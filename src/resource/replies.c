@@ -50,6 +50,15 @@ const BcdReplyForm bcd_reply_variants = {
 };
 
 /*
+ * The same batch, with new variants.  Whether a part of a refused batch is
+ * saved is not documented; its variants would be refused as duplicates when
+ * sent again.
+ */
+const BcdReplyForm bcd_reply_variants_created = {
+	.records = "data",.errors = "batch_errors",.blames = BCD_BLAMES_TEXT,.keeps_some = true,
+};
+
+/*
  * Customers and customer attributes.
  *
  * 422 {"status": 422, "title": "...", "errors": {".customer_create": "..."}}

@@ -9,6 +9,7 @@
 
 extern const BcdReplyForm bcd_reply_records;
 extern const BcdReplyForm bcd_reply_variants;
+extern const BcdReplyForm bcd_reply_variants_created;
 extern const BcdReplyForm bcd_reply_customers;
 extern const BcdReplyForm bcd_reply_attribute_values;
 extern const BcdReplyForm bcd_reply_addresses;

@@ -23,12 +23,9 @@
 #define BCD_PAGE_LIMIT			250 /* records per page of a list */
 #define BCD_MAX_RESOURCES		32
 #define BCD_MAX_KEYS			2	/* of a resource */
-#define BCD_MAX_UNIQUE			(BCD_MAX_KEYS + 1)	/* natural keys, and
-													 * same_by */
+#define BCD_MAX_UNIQUE			(BCD_MAX_KEYS + 1)
 #define BCD_MAX_FACETS			12	/* of a resource */
-
 #define BCD_NO_MAX				DBL_MAX /* only a minimum exists */
-
 #define BCD_LIST(...)	((const char *const[]) {__VA_ARGS__, NULL})
 #define BCD_FIELDS(table)	.fields = table, .nfields = sizeof(table) / sizeof((table)[0])
 #define BCD_FACETS(table)	.facets = table, .nfacets = sizeof(table) / sizeof((table)[0])
@@ -249,6 +246,7 @@ typedef struct BcdEndpoint
 								 * request may have; 0: any */
 	bool		once;			/* a repeated request would do the same again:
 								 * see adjust.c */
+	const char *const *lacks;	/* fields that it may not take, or NULL */
 } BcdEndpoint;
 
 /* How a facet is created, updated or removed */
@@ -262,6 +260,7 @@ typedef struct BcdAction
 								 * fields; if any comes from a field, they
 								 * replace the fields */
 	bool		whole;			/* send all fields, not only changed ones */
+	const BcdEndpoint *many;	/* or NULL: create_many.c */
 } BcdAction;
 
 /* How records are read or found */
@@ -394,6 +393,7 @@ typedef struct BcdResource
 	bool		keys_everywhere;	/* its natural keys are unique in the
 									 * whole store, but looked up below a
 									 * parent */
+	const char *keys_with;		/* resource that shares its natural keys */
 	const char *same_by;		/* field that no two records below one parent
 								 * have the same value of, or NULL; no record
 								 * ever has another value */

@@ -9,7 +9,8 @@
  *
  * The batch for updates lacks sku, mpn, gtin and image_url, so these are a
  * facet of their own, which is written alone. The option values of a variant
- * cannot be changed at all.
+ * cannot be changed at all, and a variant never moves to another product: a row
+ * that does gets another variant.
  */
 #include "postgres.h"
 
@@ -39,7 +40,7 @@ static const BcdField variant_fields[] = {
 	{"mpn", BCD_STRING, 0, -1, -1, BCD_F_NULLABLE,.facet = "single"},
 	{"option_values", BCD_RECORDS, 0, -1, -1, BCD_F_REQUIRED | BCD_F_SET | BCD_F_NO_CASE | BCD_F_FIXED | BCD_F_CHOICES},
 	PRICE("price", BCD_F_NULLABLE),
-	{"product_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED | BCD_F_FIXED, NULL, "product"},
+	{"product_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED | BCD_F_PLACE, NULL, "product"},
 	FLAG("purchasing_disabled"),
 	TEXT("purchasing_disabled_message", 0, 255, 0),
 	PRICE("retail_price", BCD_F_NULLABLE),
@@ -52,12 +53,14 @@ static const BcdField variant_fields[] = {
 
 /*
  * According to the description of the batch operation, items without an id
- * create variants, but the schema of its body lacks all fields that this would
- * need.  So each variant is created by a separate request, which the schema
- * supports.
+ * create variants, although the schema of its body lacks all fields that this
+ * needs.  So the first variant finds out whether the store does as described;
+ * if not, each is created by a request of its own, which the schema supports.
+ * Nothing says that the batch has the other fields that its schema lacks.
  */
 static const BcdEndpoint variant_list = {"GET", "/catalog/variants", BCD_PAGE_LIMIT,.narrows = true};
 static const BcdEndpoint variant_create = {"POST", "/catalog/products/{product_id}/variants", 1, BCD_ONE, &bcd_reply_records};
+static const BcdEndpoint variant_create_many = {"PUT", "/catalog/variants", 50, BCD_ARRAY, &bcd_reply_variants_created,.lacks = BCD_LIST("gtin", "image_url", "mpn")};
 const BcdEndpoint bcd_variant_update = {"PUT", "/catalog/variants", 50, BCD_ARRAY, &bcd_reply_variants};
 static const BcdEndpoint variant_single = {"PUT", "/catalog/products/{product_id}/variants/{id}", 1, BCD_ONE, &bcd_reply_records};
 static const BcdEndpoint variant_delete = {"DELETE", "/catalog/products/{product_id}/variants/{id}", 1, BCD_NO_BODY, &bcd_reply_silent};
@@ -89,7 +92,7 @@ const BcdChoices bcd_variant_choices = {
 
 static const BcdFacet variant_facets[] = {
 	{
-		.create = {&variant_create,.members = bcd_variant_parent},
+		.create = {&variant_create,.members = bcd_variant_parent,.many = &variant_create_many},
 		.update = {&bcd_variant_update},
 		.remove = {&variant_delete},
 		.choices = &bcd_variant_choices,
@@ -174,6 +177,7 @@ const BcdResource bcd_variant = {
 	.keys = variant_keys,
 	.parent = "product_id",
 	.keys_everywhere = true,
+	.keys_with = "product",
 	.same_by = "option_values",
 	.implied_without = "option_values",
 	BCD_FIELDS(variant_fields),

@@ -113,6 +113,58 @@ contains(const Datum *hashes, int n, int64 hash)
 	return false;
 }
 
+/* Returns the nth element of a collection in a payload, or NULL. */
+static Jsonb *
+nth_element(Jsonb *payload, const char *collection, uint32 nth)
+{
+	JsonbValue	array;
+	JsonbValue *element;
+
+	if (getKeyJsonValueFromContainer(&payload->root, collection, strlen(collection), &array) == NULL ||
+		array.type != jbvBinary || !JsonContainerIsArray(array.val.binary.data) ||
+		nth >= JsonContainerSize(array.val.binary.data))
+		return NULL;
+	element = getIthJsonbValueFromContainer(array.val.binary.data, nth);
+	return element->type == jbvBinary && JsonContainerIsObject(element->val.binary.data) ? JsonbValueToJsonb(element) : bcd_payload_empty();
+}
+
+/*
+ * Appends hashes of what no two elements of all records have in common, as if
+ * it were a natural key of the record.
+ */
+static int
+add_elements(Jsonb *payload, const BcdField *field, Datum *hashes, int n, int most)
+{
+	Jsonb	   *element;
+	uint32		i;
+
+	for (i = 0; n < most && (element = nth_element(payload, field->name, i)) != NULL; i++)
+	{
+		char	   *value = bcd_payload_text(element, field->records->unique);
+
+		if (value && value[0])
+			hashes[n++] = Int64GetDatum(hash_of(field->records->unique, 0, "", bcd_folded(value)));
+	}
+	return n;
+}
+
+/* Returns the next collection of a resource with such elements, or NULL. */
+static const BcdField *
+next_unique_collection(const BcdResource *r, int *i)
+{
+	while (*i < r->nfields)
+	{
+		const BcdField *field = &r->fields[(*i)++];
+
+		if (BCD_IS_COLLECTION(field) && field->records->unique)
+			return field;
+	}
+	return NULL;
+}
+
+/* More hashes than a record can have: elements are limited in number */
+#define MOST_ELEMENTS	1000
+
 /*
  * unique_keys(payload) does not know the resource of the payload, so it treats
  * it as every resource that has these fields.
@@ -121,7 +173,9 @@ Datum
 bcdelta_unique_keys(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *payload = PG_GETARG_JSONB_P(0);
-	Datum		hashes[BCD_MAX_RESOURCES * BCD_MAX_UNIQUE];
+	Datum	   *hashes = palloc(sizeof(Datum) * (BCD_MAX_RESOURCES * BCD_MAX_UNIQUE + MOST_ELEMENTS));
+	const BcdResource *r;
+	const BcdField *collection;
 	int			nfields;
 	const BcdScoped *fields = unique_fields(&nfields);
 	char	   *folded = NULL;
@@ -146,6 +200,13 @@ bcdelta_unique_keys(PG_FUNCTION_ARGS)
 		if (!contains(hashes, n, hash))
 			hashes[n++] = Int64GetDatum(hash);
 	}
+	for (i = 0; JB_ROOT_IS_OBJECT(payload) && (r = bcd_resource_nth(i)) != NULL; i++)
+	{
+		int			nth = 0;
+
+		while ((collection = next_unique_collection(r, &nth)) != NULL)
+			n = add_elements(payload, collection, hashes, n, BCD_MAX_RESOURCES * BCD_MAX_UNIQUE + MOST_ELEMENTS);
+	}
 	PG_RETURN_DATUM(bcd_array(INT8OID, hashes, NULL, n));
 }
 
@@ -161,9 +222,29 @@ apart_of(const BcdResource *r, const char *field, Jsonb *payload)
 	return 0;
 }
 
-/* Returns whether a payload is known to have this value of a unique field. */
-bool
-bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
+/* Does an element of a payload have this value of a field? */
+static bool
+an_element_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
+{
+	const BcdField *field;
+	Jsonb	   *element;
+	int			nth = 0;
+	uint32		i;
+
+	while (payload && (field = next_unique_collection(r, &nth)) != NULL)
+		for (i = 0; strcmp(field->records->unique, key->field) == 0 && (element = nth_element(payload, field->name, i)) != NULL; i++)
+		{
+			char	   *value = bcd_payload_text(element, key->field);
+
+			if (value && strcmp(bcd_folded(value), key->folded) == 0)
+				return true;
+		}
+	return false;
+}
+
+/* Does a payload have this value itself, apart from its elements? */
+static bool
+has_itself(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
 {
 	char	   *value = bcd_payload_text(payload, key->field);
 	int64		apart;
@@ -184,6 +265,18 @@ bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
 		return true;
 	tree = bcd_payload_integer(payload, r->defaulted);
 	return tree == 0 || key->tree == 0 || tree == key->tree;
+}
+
+/*
+ * Returns whether a payload, of this resource or of the one that shares its
+ * keys, is known to have this value of a unique field.
+ */
+bool
+bcd_unique_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
+{
+	const BcdResource *other = r->keys_with ? bcd_resource_find(r->keys_with) : NULL;
+
+	return has_itself(r, payload, key) || an_element_has(r, payload, key) || (other && an_element_has(other, payload, key));
 }
 
 /*
@@ -232,13 +325,14 @@ bcd_unique_required(const BcdResource *r)
  */
 static BcdStatement select_holders = {
 	"WITH f AS ("
-	"  SELECT o.feed, o.fields ?& $3 AS whole, o.state = 'paused' AS paused"
-	"  FROM bcdelta.feed AS g JOIN bcdelta.feed AS o USING (server, resource)"
-	"  WHERE g.feed = $1 AND (o.feed = $1 OR o.store = g.store))"
+	"  SELECT o.feed, o.resource, o.fields ?& CASE WHEN o.resource = $4 THEN $5 ELSE $3 END AS whole, o.state = 'paused' AS paused,"
+	"   o.resource = $4 AS foreign"
+	"  FROM bcdelta.feed AS g JOIN bcdelta.feed AS o USING (server)"
+	"  WHERE g.feed = $1 AND (o.feed = $1 OR o.store = g.store) AND o.resource IN (g.resource, $4))"
 	" SELECT h.hash, l.key, l.store_id, l.payload, l.remembered, l.aside, p.state, EXISTS ("
 	"  SELECT FROM f AS o CROSS JOIN LATERAL ("
 	"   SELECT FROM bcdelta.link AS s WHERE s.feed = o.feed AND s.address = l.address OFFSET 0) AS s"
-	"  WHERE o.feed <> l.feed), l.feed, f.whole, f.paused"
+	"  WHERE o.feed <> l.feed AND o.resource = f.resource), l.feed, f.whole, f.paused, f.foreign"
 	" FROM ("
 	"  SELECT o.feed, o.key, o.store_id, o.address, o.payload, o.remembered, o.aside, o.unique_keys"
 	"  FROM bcdelta.link AS o WHERE o.unique_keys && $2 OFFSET 0) AS l"
@@ -246,7 +340,7 @@ static BcdStatement select_holders = {
 	" CROSS JOIN LATERAL unnest(l.unique_keys) AS h (hash)"
 	" LEFT JOIN LATERAL ("
 	"  SELECT q.state FROM bcdelta.pending AS q WHERE q.feed = l.feed AND q.key = l.key LIMIT 1) AS p ON true",
-	3, {TEXTOID, INT8ARRAYOID, TEXTARRAYOID}
+	5, {TEXTOID, INT8ARRAYOID, TEXTARRAYOID, TEXTOID, TEXTARRAYOID}
 };
 
 static void
@@ -263,6 +357,7 @@ read_holder(BcdLinkHolder *holder, uint64 i)
 	holder->feed = bcd_column_text(i, 9);
 	holder->whole = bcd_column_bool(i, 10);
 	holder->paused = bcd_column_bool(i, 11);
+	holder->foreign = bcd_column_bool(i, 12);
 }
 
 /* A GIN scan compares each requested hash with every other */
@@ -270,19 +365,22 @@ read_holder(BcdLinkHolder *holder, uint64 i)
 
 /*
  * Returns the links whose records have one of these hashes, with all hashes of
- * each; n is set to their number. This covers the links of the feed and of all
- * other feeds that are pushed to the same records. The result is in the
- * current memory context.
+ * each; n is set to their number. This covers the links of the feed, of all
+ * other feeds that are pushed to the same records, and of those whose records
+ * share its natural keys. The result is in the current memory context.
  */
 BcdLinkHolder *
 bcd_link_holders(const char *feed, const BcdResource *resource, Datum *hashes, int nhashes, int *n)
 {
 	BcdLinkHolder *holders = palloc(sizeof(BcdLinkHolder));
-	Datum		args[3];
+	const BcdResource *other = resource->keys_with ? bcd_resource_find(resource->keys_with) : NULL;
+	Datum		args[5];
 	int			first;
 
 	args[0] = CStringGetTextDatum(feed);
 	args[2] = bcd_unique_required(resource);
+	args[3] = CStringGetTextDatum(other ? other->name : "");
+	args[4] = bcd_unique_required(other ? other : resource);
 	*n = 0;
 	for (first = 0; first < nhashes; first += HASHES_AT_ONCE)
 	{

@@ -40,6 +40,8 @@ typedef struct BcdLinkHolder
 	bool		whole;			/* the feed maps all fields that a record
 								 * requires */
 	bool		paused;			/* the feed is paused */
+	bool		foreign;		/* of another resource, which has no key that
+								 * a record of this one has */
 } BcdLinkHolder;
 
 extern bool bcd_unique_of(const BcdResource *r, Jsonb *payload, const char *field, BcdUnique *key);

@@ -90,10 +90,7 @@ decide_difference(BcdItem *item, const BcdDifference *d)
 				bcd_decide_failed(item, BCD_INVALID, (char *) d->reason);
 			break;
 		case BCD_NEEDS_RECORD:
-			if (bcd_store_id_after(item) != 0)
-				bcd_decide_let_go(item);
-			else
-				bcd_item_wants_record(item);
+			bcd_item_wants_record(item);
 			break;
 		case BCD_NEEDS_UPDATE:
 			bcd_item_wants_tasks(item, d->tasks);

@@ -117,7 +117,7 @@ KINDS = (
     ("variants of new products", "variant", dict(per=10, product={"inventory_tracking": "'variant'"}, fields={
         "product_id": "bcdelta.ref('p', parent)", "sku": "'V' || id", "price": "v", "option_values":
         "jsonb_build_array(jsonb_build_object('option_display_name', 'Size', 'label', 'S' || id % 10))"}), (
-            ("new", NEW, lambda n: n // 10 * 2 + n, "options of a product by 1, create by 1"),
+            ("new", NEW, lambda n: n // 10 * 2 + n // 50, "options of a product by 1, create by 50 (described in text only)"),
             ("price", CHANGED, lambda n: n // 50, "update by 50"),
             ("verify", VERIFY, lambda n: n // 250, "list by 250"),
             ("deleted", GONE, lambda n: n, "delete by 1"))),

@@ -134,7 +134,7 @@ $$;
 -- One random change.  An id may have no row: then nothing changes.
 CREATE PROCEDURE statement() LANGUAGE plpgsql AS $$
 DECLARE
-	kind integer := dice(112);
+	kind integer := dice(118);
 	p integer := any_id('product');
 	v integer := any_id('variant');
 	c integer := any_id('category');
@@ -222,8 +222,14 @@ BEGIN
 		CALL swap('product', 'number', p, any_id('product'));
 	ELSIF kind < 110 THEN
 		CALL swap('customer', 'email', u, any_id('customer'));
-	ELSE
+	ELSIF kind < 112 THEN
 		CALL swap('brand', 'name', b, any_id('brand'));
+	ELSIF kind < 115 THEN
+		-- a product without variants gets its first: number, stock and tracking change hands
+		UPDATE variant SET size_id = 1, colour_id = 1 WHERE id = v AND size_id IS NULL;
+	ELSE
+		-- and the other way round
+		UPDATE variant AS o SET size_id = NULL, colour_id = NULL WHERE id = v AND NOT EXISTS (SELECT FROM variant AS s WHERE s.product_id = o.product_id AND s.id <> v);
 	END IF;
 END
 $$;

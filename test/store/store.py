@@ -85,7 +85,7 @@ DEFAULTS = {
     "variant_batch": 50, "variant_mode": "atomic", "variant_twin_status": 409,
     "variant_sku_exact": True, "variant_needs_product": True,
     "variants_in_reply": False, "most_variants": 600, "most_values": 250,
-    "value_ids": "change",
+    "value_ids": "change", "variant_create": "batch",
     # metafields
     "metafield_batch": 250, "metafield_errors": "place",
     "most_metafields": 250,
@@ -131,6 +131,8 @@ _CHOICES = {
     "v2_empty": (200, 204), "location_codes": ("unique", "free"),
     "variant_mode": ("atomic", "prefix"),
     "variant_twin_status": (409, 422),
+    "variant_create": ("batch", "refuse", "missing", "ignore", "echo",
+                       "unnamed", "drop"),
     "value_ids": ("stable", "change"),
     "email_unique": ("store", "channel"),
     "address_twins": ("exact", "fold"),

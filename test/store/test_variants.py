@@ -90,6 +90,7 @@ class Writing(VariantCase):
                                   [{"id": key, "price": 8, name: "x"}])
             self.assertIn(name, found)
         self.no(422, "PUT", "/catalog/variants", [{"sku": "B"}])
+        self.no(422, "PUT", "/catalog/variants", [{"id": None, "sku": "B"}])
         self.no(413, "PUT", "/catalog/variants",
                      [{"id": key, "price": 1}] * 51)
         self.good("PUT", P + "/5/variants/%d" % key, {"sku": "B", "mpn": "m"})
@@ -105,6 +106,48 @@ class Writing(VariantCase):
                 {"id": key, "price": 9}, {"id": 1, "price": 9}])
             self.assertEqual(
                 self.control.state("variants")[0]["price"], price)
+
+    def test_a_batch_creates_items_without_an_id(self):
+        key = self.make("A", "S", "Red")["id"]
+        made = self.body("B", "M", "Red", price=4)
+        for name in ("mpn", "gtin", "image_url"):
+            self.no(422, "PUT", "/catalog/variants", [dict(made, **{name: "x"})])
+        for bad in ({"sku": "a"}, {"product_id": 7}, {"product_id": None},
+                    {"option_values": self.chosen("S", "Red")},
+                    {"option_values": []}):
+            self.no(422, "PUT", "/catalog/variants", [dict(made, **bad)])
+        for mode, left in (("atomic", ["A"]), ("prefix", ["A", "B"])):
+            self.set(variant_mode=mode)
+            self.no(422, "PUT", "/catalog/variants", [made, {"id": 1}])
+            self.assertEqual([one["sku"] for one
+                              in self.control.state("variants")], left)
+        other = next(one["id"] for one in self.control.state("variants")
+                     if one["sku"] == "B")
+        self.ok("DELETE", P + "/5/variants/%d" % other, status=204)
+        found = self.good("PUT", "/catalog/variants",
+                          [{"id": key, "price": 9}, made])["data"]
+        self.assertEqual([(one["sku"], one["price"]) for one in found],
+                         [("A", 9), ("B", 4)])
+
+    def test_what_a_batch_does_with_new_items_is_a_setting(self):
+        made = self.body("B", "M", "Red", price=4)
+        for how, status in (("refuse", 422), ("missing", 404)):
+            self.set(variant_create=how)
+            self.no(status, "PUT", "/catalog/variants", [made])
+        for how, shown in (("ignore", []), ("echo", [made])):
+            self.set(variant_create=how)
+            self.assertEqual(self.good("PUT", "/catalog/variants",
+                                       [made])["data"], shown)
+        self.assertEqual(self.control.state("variants"), [])
+        self.set(variant_create="unnamed")
+        self.assertEqual(self.good("PUT", "/catalog/variants",
+                                   [made])["data"], [])
+        self.assertEqual([one["price"] for one
+                          in self.control.state("variants")], [4])
+        self.set(variant_create="drop")
+        found = self.good("PUT", "/catalog/variants",
+                          [self.body("C", "S", "Red", price=4)])["data"]
+        self.assertEqual([one["price"] for one in found], [None])
 
     def test_delete_and_a_product_that_goes(self):
         key = self.make("A", "S", "Red")["id"]

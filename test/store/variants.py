@@ -36,6 +36,9 @@ SINGLE = dict(BATCH, **{
     "gtin": or_null(fields.string(0, 14)),
     "image_url": fields.string()})
 
+# What the batch takes of a new variant.
+CREATED = dict(BATCH, sku=SINGLE["sku"])
+
 KIND = Kind("variant", "id", {
     "id": 0, "product_id": 0, "sku": "", "sku_id": None, "price": None,
     "calculated_price": None, "sale_price": None, "retail_price": None,

@@ -114,15 +114,28 @@ def get_one(call):
 
 # -- writes ------------------------------------------------------------------
 
+class _Bad(Exception):
+    """A variant that is refused: status, title and errors."""
+
+    def __init__(self, status, title, errors=None):
+        super().__init__(title)
+        self.status, self.title, self.errors = status, title, errors
+
+
+def _invalid(errors):
+    return _Bad(422, "The request is not valid: %s" % "; ".join(
+        str(words) for words in errors.values()), errors)
+
+
 def _clash(call, clean, own=None):
     if "sku" not in clean:
         return
     holder = variants.sku_holder(call.store, clean["sku"], own)
     if holder:
-        raise Refused(error(
-            call.store.settings["variant_twin_status"],
-            "The variant conflicts with another one.",
-            {"sku": "The sku %s is in use by %s" % (clean["sku"], holder)}))
+        raise _Bad(call.store.settings["variant_twin_status"],
+                   "The variant conflicts with another one.",
+                   {"sku": "The sku %s is in use by %s"
+                           % (clean["sku"], holder)})
 
 
 def _choices(call, product, wanted, errors):
@@ -165,11 +178,11 @@ def _choice(call, product, clean, errors):
     return chosen
 
 
-def _check_new(call, product, item):
+def _check_new(call, product, item, checks):
     store, errors = call.store, {}
     rest = {name: value for name, value in item.items()
             if name not in ("product_id", "option_values")}
-    clean = call.validate(rest, variants.SINGLE, errors, _READ_ONLY, ("sku",))
+    clean = call.validate(rest, checks, errors, _READ_ONLY, ("sku",))
     variants.check_sku(store, clean, errors)
     if item.get("product_id", product) != product:
         errors["product_id"] = "product_id is not that of the path"
@@ -177,18 +190,17 @@ def _check_new(call, product, item):
         errors["product_id"] = "product_id is required"
     choices = _choices(call, product, item.get("option_values"), errors)
     if errors:
-        raise Refused(call.invalid(errors))
+        raise _invalid(errors)
     if len(store.variants.members("product", product)) >= store.settings[
             "most_variants"]:
-        raise Refused(error(422, "A product has at most %d variants."
-                            % store.settings["most_variants"]))
+        raise _Bad(422, "A product has at most %d variants."
+                   % store.settings["most_variants"])
     _clash(call, clean)
     key = variants.choice_key({"product_id": product,
                                "option_values": choices})
     if store.variants.members("choice", key):
-        raise Refused(error(
-            store.settings["variant_twin_status"],
-            "A variant with these option values exists already."))
+        raise _Bad(store.settings["variant_twin_status"],
+                   "A variant with these option values exists already.")
     return clean, choices
 
 
@@ -214,7 +226,11 @@ def _lost(call, clean):
 def post(call):
     call.params({})
     product = _product(call)
-    clean, choices = _check_new(call, product, call.json_object())
+    try:
+        clean, choices = _check_new(call, product, call.json_object(),
+                                    variants.SINGLE)
+    except _Bad as bad:
+        raise Refused(error(bad.status, bad.title, bad.errors)) from None
     lost = _lost(call, clean)
     key = variants.create(call.store, product, clean, choices)["id"]
     call.created("variant", key)
@@ -232,7 +248,10 @@ def put(call):
     variants.check_sku(call.store, clean, errors)
     if errors:
         raise Refused(call.invalid(errors))
-    _clash(call, clean, key)
+    try:
+        _clash(call, clean, key)
+    except _Bad as bad:
+        raise Refused(error(bad.status, bad.title, bad.errors)) from None
     lost = _lost(call, clean)
     variants.update(call.store, key, clean)
     call.changed("variant", key)
@@ -254,8 +273,36 @@ def _batch_error(status, words, errors):
         detail(status, words, errors)]}, status))
 
 
+def _batch_create(call, item):
+    """An item without an id; what becomes of it is a setting."""
+    how = call.store.settings["variant_create"]
+    if how == "refuse":
+        raise _batch_error(422, "The request is not valid.",
+                           {"id": "id is required"})
+    if how == "missing":
+        raise Refused(error(404, "The variant was not found."))
+    if how in ("ignore", "echo"):
+        return None if how == "ignore" else dict(item)
+    product = item.get("product_id")
+    try:
+        if product not in call.store.products.rows:
+            raise _invalid({"product_id": "there is no product %s"
+                                          % (product,)})
+        clean, choices = _check_new(call, product, item, variants.CREATED)
+    except _Bad as bad:
+        raise _batch_error(422, bad.title, bad.errors or {}) from None
+    if how == "drop":
+        clean = {name: clean[name] for name in ("sku",)}
+    key = variants.create(call.store, product, clean, choices)["id"]
+    call.before(key, None)
+    call.created("variant", key)
+    return None if how == "unnamed" else key
+
+
 def _batch_item(call, item):
     table, key, errors = call.store.variants, item.get("id"), {}
+    if "id" not in item:
+        return _batch_create(call, item)
     if type(key) is not int or key not in table.rows:
         raise _batch_error(422, "The variant was not found.", {
             "id": "there is no variant %s" % (key,)})
@@ -269,6 +316,13 @@ def _batch_item(call, item):
     call.before(key, variants.update(call.store, key, clean))
     call.changed("variant", key)
     return key
+
+
+def _undone(call, key, record):
+    if record is None:
+        variants.remove(call.store, key)
+    else:
+        call.store.variants.restore(key, record)
 
 
 def put_batch(call):
@@ -287,9 +341,11 @@ def put_batch(call):
             saved.append(_batch_item(call, item))
     except Refused:
         if call.store.settings["variant_mode"] == "atomic":
-            call.undo(call.store.variants.restore)
+            call.undo(lambda key, record: _undone(call, key, record))
         raise
-    return Reply(200, items=[_shown(call, key) for key in saved])
+    return Reply(200, items=[
+        text(key) if type(key) is dict else _shown(call, key)
+        for key in saved if key is not None])
 
 
 # -- options -----------------------------------------------------------------

@@ -61,7 +61,7 @@ EOC
 	is($shop->sql(q(SELECT count(*) FROM bcdelta.result WHERE outcome NOT IN ('created'))), 0, 'making options is no attempt of a row');
 	agrees('a first push');
 	is(counted()->{$OPTIONS}, 8, 'each option is one request, with all its values');
-	is(counted()->{'POST /catalog/products/{id}/variants'}, 24, 'each variant is one');
+	is_deeply([ sort grep { /^\Q$BATCH\E/ } @{ $shop->requests } ], [ "$BATCH 1", "$BATCH 23" ], 'and so are variants, once the first has shown that the store creates them so');
 	my %options = map { $_->{path} => 1 } grep { $_->{path} =~ /options$/ && $_->{method} eq 'GET' } $store->journal;
 	$shop->clear;
 	is_deeply([ @{ $shop->push }{qw(created updated)} ], [ 0, 0 ], 'and nothing is left to send');
@@ -98,7 +98,7 @@ subtest 'a new value is added to the option that is there, and another spelling 
 	$shop->clear;
 	$shop->sql(q(INSERT INTO kind VALUES (30, 1, NULL, 1, 'XL', 'red', 0), (31, 2, NULL, 1, ' m ', 'BLUE', 0), (32, 2, NULL, 1, 'XL', 'Green', 0)));
 	is($shop->push->{created}, 3, 'three rows') or diag(explain($shop->errors));
-	is_deeply(counted(), { 'POST /catalog/products/{id}/options/{id}/values' => 3, 'POST /catalog/products/{id}/variants' => 3 }, 'three new values, and no new option');
+	is_deeply(counted(), { 'POST /catalog/products/{id}/options/{id}/values' => 3, "$BATCH 3" => 1 }, 'three new values, and no new option');
 	my ($variant) = grep { $_->{sku} eq 'S31' } values %{ variants() };
 	is_deeply([ sort map { $_->{label} } @{ $variant->{option_values} } ], [ 'Blue', 'M' ], 'in the store\'s spelling');
 	is($shop->verify->{conflicts}, 0, 'which is no difference') or diag(explain($shop->discrepancies));
@@ -177,7 +177,9 @@ subtest 'what is fixed stays as it is, and the row says so' => sub {
 
 subtest 'a preview shows the requests of a push, but for ids that only the store knows' => sub {
 	$shop->sql(q(UPDATE kind SET price = 5, stock = 9, mpn = 'X' WHERE id = 9; DELETE FROM kind WHERE id = 10; INSERT INTO kind VALUES (60, 3, NULL, 1, 'XL', 'Red', 1)));
-	my %shown = map { ("$_->{method} $_->{path}" => $_->{body}) } @{ $shop->value(q(SELECT jsonb_agg(jsonb_build_object('method', method, 'path', path, 'body', body)) AS o FROM bcdelta.preview('kind')))->{o} };
+	# an update and a create may have the same path
+	my $name = sub { my ($call, $body) = @_; return "$call->{method} $call->{path}" . (ref $body && $body->{sku} ? ' new' : ''); };
+	my %shown = map { ($name->($_, $_->{body}) => $_->{body}) } @{ $shop->value(q(SELECT jsonb_agg(jsonb_build_object('method', method, 'path', path, 'body', body)) AS o FROM bcdelta.preview('kind')))->{o} };
 	$shop->clear;
 	$shop->push;
 	my %sent;
@@ -185,7 +187,7 @@ subtest 'a preview shows the requests of a push, but for ids that only the store
 	{
 		my $body = ref $call->{body} eq 'ARRAY' ? $call->{body}[0] : $call->{body}{items} ? $call->{body}{items}[0] : $call->{body};
 		delete @$_{qw(id option_id)} foreach @{ $body->{option_values} // [] };
-		$sent{"$call->{method} /v3$call->{path}"} = $call->{method} eq 'DELETE' ? undef : $body;
+		$sent{ $name->({ %$call, path => "/v3$call->{path}" }, $body) } = $call->{method} eq 'DELETE' ? undef : $body;
 	}
 	is_deeply(\%shown, \%sent, 'the same');
 	agrees('a preview');
@@ -218,6 +220,7 @@ subtest 'what is saved in part, lost on its way or cut off by a kill is in the s
 	};
 	foreach my $where (qw(options$ values$ variants$))
 	{
+		$shop->sql(q(SELECT bcdelta.alter_feed('kind', options => '{"creates": "one"}'))) if $where eq 'variants$';
 		foreach my $how (qw(before after))
 		{
 			$store->fault({ match => { method => 'POST', path => $where }, times => 2, do => { lose => $how } });
@@ -257,6 +260,7 @@ subtest 'what is saved in part, lost on its way or cut off by a kill is in the s
 	$shop->push;
 	$store->unfault;
 	agrees('duplicates that are refused like bad requests');
+	$shop->sql(q(SELECT bcdelta.alter_feed('kind', options => '{}')));
 	$store->settings({ value_ids => 'change', variant_twin_status => 409, variant_mode => 'atomic' });
 };
 
@@ -274,12 +278,48 @@ subtest 'a product that goes, and one that is made again, have the variants of t
 	$shop->sql(q(INSERT INTO item VALUES (3); INSERT INTO kind SELECT * FROM kept));
 	$shop->push;
 	agrees('and comes back');
+};
+
+subtest 'a row that moves to another product gets another variant, and the old one is removed' => sub {
+	my $old = $shop->id('kind', 13);
 	$shop->sql(q(UPDATE kind SET item = 1, size = 'moved' WHERE id = 13));
+	is_deeply([ map { "$_->{action} $_->{method} $_->{path}" } @{ $shop->value(q(SELECT jsonb_agg(p) AS o FROM bcdelta.preview('kind') AS p))->{o} } ],
+		[ 'update DELETE /v3/catalog/products/' . $shop->id('item', 3) . "/variants/$old", 'update PUT /v3/catalog/variants' ], 'a preview');
+	$shop->clear;
 	$shop->push;
-	like($shop->errors->{'kind 13'}, qr/in use by variant/, 'a variant does not move: its number is not free');
-	$shop->sql(q(UPDATE kind SET item = 3, size = k.size FROM kept AS k WHERE kind.id = 13 AND k.id = 13));
+	is_deeply([ grep { !/options/ } @{ $shop->requests } ], [ 'DELETE /catalog/products/{id}/variants/{id}', "$BATCH 1" ], 'two requests');
+	agrees('moved');
+	foreach my $case ([ DELETE => 'variants/' ], [ PUT => 'catalog/variants$' ])
+	{
+		foreach my $how (qw(before after))
+		{
+			$store->fault({ match => { method => $case->[0], path => $case->[1] }, times => 1, do => { lose => $how } });
+			$shop->sql(q(UPDATE kind SET item = 4 - item, size = CASE item WHEN 1 THEN 'there' ELSE 'here' END WHERE id = 13));
+			$shop->push;
+			$store->unfault;
+			agrees("a $case->[0] that is lost $how");
+		}
+	}
+	$shop->sql(q(SELECT bcdelta.alter_feed('kind', on_delete => 'ignore'); UPDATE kind SET item = 3, size = k.size FROM kept AS k WHERE kind.id = 13 AND k.id = 13));
 	$shop->push;
-	agrees('moved back');
+	agrees('moved back, where rows that are gone leave their variants');
+	$shop->sql(q(SELECT bcdelta.alter_feed('kind', on_delete => 'delete')));
+	$shop->push;
+	$shop->sql(q(UPDATE kind SET item = 4 - item, code = CASE id WHEN 2 THEN 'S13' WHEN 13 THEN 'S2' END, size = CASE id WHEN 2 THEN 'M1' ELSE 'M2' END, colour = 'Red' WHERE id IN (2, 13)));
+	$shop->push;
+	agrees('two rows that change places');
+	$shop->sql(q(UPDATE kind SET item = 4 - item, code = NULL WHERE id IN (2, 13); UPDATE kind SET size = k.size, colour = k.colour FROM kept AS k WHERE kind.id = 13 AND k.id = 13));
+	$shop->push;
+	agrees('and back');
+	my $product = $shop->id('item', 3);
+	$shop->sql(q(UPDATE kind SET item = 1, size = 'fled' WHERE id = 13; DELETE FROM item WHERE id = 3; DELETE FROM kind WHERE item = 3));
+	$shop->clear;
+	$shop->push;
+	is_deeply([ grep { /DELETE/ } @{ $shop->requests } ], ['DELETE /catalog/products'], 'what went with its product costs no request');
+	agrees('a product that the row has left goes');
+	$shop->sql(q(INSERT INTO item VALUES (3); INSERT INTO kind SELECT * FROM kept WHERE id <> 13; UPDATE kind SET item = 3, size = k.size FROM kept AS k WHERE kind.id = 13 AND k.id = 13));
+	$shop->push;
+	agrees('and comes back');
 };
 
 subtest 'numbers that move on from row to row come to their rows' => sub {

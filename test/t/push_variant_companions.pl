@@ -8,7 +8,7 @@ use BCDelta::Test;
 use Test::More;
 
 my $CREATE = 'POST /catalog/products';
-my $POST = 'POST /catalog/products/{id}/variants';
+my $ONE = 'PUT /catalog/variants 1';
 my $OPTION = 'POST /catalog/products/{id}/options';
 
 my $shop = BCDelta::Shop->open('companions', store => { args => [ '--quota', 100000 ] });
@@ -59,11 +59,11 @@ EOC
 	$shop->push;
 	is_deeply($shop->calls, [], 'and nothing is left to ask');
 	$shop->sql(q(INSERT INTO kind VALUES (1001, 1, NULL, 'S0', 'C9', 1, 1), (1002, 60, NULL, 'S0', 'C9', 1, 1); INSERT INTO item VALUES (60)));
-	pushes('one of a product that is there', [ $CREATE, 'POST /catalog/products/{id}/options/{id}/values', $POST ]);
+	pushes('one of a product that is there', [ $CREATE, 'POST /catalog/products/{id}/options/{id}/values', $ONE ]);
 	$shop->sql(q(INSERT INTO item VALUES (61); INSERT INTO kind VALUES (1003, 61, NULL, 'S', NULL, 1, 1)));
 	$shop->push(q('item'));
 	is_deeply($shop->pending, { 'kind 1003' => 'ready' }, 'the rows of a feed that is not pushed are left alone');
-	pushes('they follow', [ $OPTION, $POST ]);
+	pushes('they follow', [ $OPTION, $ONE ]);
 	$shop->sql(q(INSERT INTO item VALUES (62); INSERT INTO kind VALUES (1004, 62, NULL, 'S', NULL, 1, 1, 'http://example.com/a.jpg')));
 	pushes('a picture', [ $CREATE, 'PUT /catalog/products/{id}/variants/{id}' ]);
 };

@@ -125,7 +125,7 @@ subtest 'what cannot be had is refused by name, before a request' => sub {
 	$shop->clear;
 	$shop->sql(q(INSERT INTO kind VALUES (30, 1, 'K30', 'Q', 1), (31, 1, 'K31', 'q', 1), (32, 1, 'K32', 's', 1), (33, 2, 'K33', 'Q', 1); UPDATE kind SET size = 'new' WHERE id = 6));
 	$shop->push;
-	is(scalar(grep { $_ eq 'POST /catalog/products/{id}/variants' } @{ $shop->requests }), 2, 'two are made');
+	is_deeply([ grep { m{/variants} } @{ $shop->requests } ], ['PUT /catalog/variants 2'], 'two are made');
 	my $errors = $shop->errors;
 	is_deeply([ sort keys %$errors ], [ 'kind 31', 'kind 32', 'kind 6' ], 'the others fail');
 	like($errors->{'kind 31'}, qr/^option_values: (source row 30 has the same|record \d+ of the store has the same, and is linked to source row 30)$/, 'twins');
@@ -197,6 +197,62 @@ subtest 'a variant that was linked by hand is deleted below a product that is re
 	is($shop->push->{deleted}, 1, 'deleted') or diag(explain($shop->errors));
 	is_deeply([ map { "$_->{method} $_->{path}" } $store->journal ], [ 'GET /catalog/variants', "DELETE /catalog/products/$product/variants/777000001" ], 'two requests') or diag(explain($shop->calls));
 	agrees('a hand-linked one');
+};
+
+subtest 'products and variants, which share their article numbers, exchange them in one push' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE goods (id int PRIMARY KEY, sku text);
+CREATE TABLE goods_kind (id int PRIMARY KEY, goods int, sku text, size text);
+SELECT bcdelta.track('goods', 'shop', 'product', '{"sku": "sku", "name": "''Goods '' || id", "type": "''physical''", "weight": "1", "price": "10"}', on_delete => 'delete');
+SELECT bcdelta.track('goods_kind', 'shop', 'variant', '{"product_id": "bcdelta.ref(''goods'', goods)", "sku": "sku",
+	"option_values": "jsonb_build_array(jsonb_build_object(''option_display_name'', ''Size'', ''label'', size))"}', on_delete => 'delete');
+INSERT INTO goods SELECT g, 'G' || g FROM generate_series(1, 4) AS g;
+INSERT INTO goods_kind SELECT g, (g - 1) / 2 + 1, 'V' || g, 'n' || g FROM generate_series(1, 4) AS g;
+EOC
+	$shop->push;
+	my $numbers = sub {
+		my ($what) = @_;
+		is_deeply([ sort grep { /^[GV]/ } map { $_->{sku} . ' ' . ($_->{name} // $_->{option_values}[0]{label}) } @{ $store->state('products') }, @{ $store->state('variants') } ],
+			[ sort @{ $shop->list(q(SELECT sku || ' Goods ' || id FROM goods UNION ALL SELECT sku || ' ' || size FROM goods_kind)) } ], "$what: numbers");
+		is_deeply($shop->pending, {}, "$what: nothing is left pending") or diag(explain($shop->errors));
+		is($shop->sql('SELECT count(*) FROM bcdelta.link WHERE aside IS NOT NULL'), 0, "$what: no record lacks what it has given up");
+		return;
+	};
+	$numbers->('at first');
+	my %changes = (
+		'a swap' => q(UPDATE goods SET sku = 'V3' WHERE id = 1; UPDATE goods_kind SET sku = 'G1' WHERE id = 3),
+		'a swap with the own product' => q(UPDATE goods SET sku = 'V1' WHERE id = 1; UPDATE goods_kind SET sku = 'G1' WHERE id = 1),
+		'a number of a product for a variant' => q(UPDATE goods SET sku = 'G9' WHERE id = 2; UPDATE goods_kind SET sku = 'G2' WHERE id = 1),
+		'a number of a variant for a product' => q(UPDATE goods_kind SET sku = 'V9' WHERE id = 2; UPDATE goods SET sku = 'V2' WHERE id = 4),
+		'a rotation' => q(UPDATE goods SET sku = CASE id WHEN 1 THEN 'V1' WHEN 2 THEN 'V3' END WHERE id < 3; UPDATE goods_kind SET sku = CASE id WHEN 1 THEN 'G2' WHEN 3 THEN 'G1' END WHERE id IN (1, 3)),
+		'a number of a variant that goes' => q(DELETE FROM goods_kind WHERE id = 4; UPDATE goods SET sku = 'V4' WHERE id = 3),
+		'a number that a variant leaves to a new product' => q(UPDATE goods_kind SET sku = 'V9' WHERE id = 2; INSERT INTO goods VALUES (5, 'V2')),
+	);
+	foreach my $what (sort keys %changes)
+	{
+		$shop->sql($changes{$what});
+		is($shop->push->{failed}, 0, "$what: one push") or diag(explain($shop->errors));
+		$numbers->($what);
+		$shop->sql(q(DELETE FROM goods WHERE id = 5; INSERT INTO goods_kind VALUES (4, 2, 'V4', 'n4') ON CONFLICT DO NOTHING;
+			UPDATE goods SET sku = 'G' || id; UPDATE goods_kind SET sku = 'V' || id));
+		$shop->push;
+		$numbers->("$what, and back");
+	}
+	foreach my $case ([ qw(before catalog/products$) ], [ qw(after catalog/products$) ], [ qw(after variants/) ])
+	{
+		$store->fault({ match => { method => 'PUT', path => $case->[1] }, times => 1, do => { lose => $case->[0] } });
+		$shop->sql($changes{'a swap'});
+		$shop->push;
+		$store->unfault;
+		$numbers->("a swap, a reply of $case->[1] lost $case->[0]");
+		$shop->sql(q(UPDATE goods SET sku = 'G' || id; UPDATE goods_kind SET sku = 'V' || id));
+		$shop->push;
+	}
+	like($shop->sql(q(UPDATE goods SET sku = 'V3' WHERE id = 1; SELECT error FROM bcdelta.preview('goods'))), qr/^sku "V3" belongs to row 3 of feed "goods_kind"/m, 'a preview has the other row');
+	$shop->push;
+	like($shop->errors->{'goods 1'}, qr/in use by variant/, 'what a variant keeps cannot be had');
+	$shop->sql(q(DELETE FROM goods_kind; DELETE FROM goods));
+	$shop->push;
 };
 
 done_testing();

@@ -105,6 +105,36 @@ subtest 'article numbers are exchanged with one request more for each circle' =>
 	agrees('numbers, back');
 };
 
+subtest 'elements of different products exchange their numbers in one push' => sub {
+	my %changes = (
+		'a swap' => q(UPDATE kind SET code = 'K' || 24 - id WHERE id IN (2, 22)),
+		'a chain' => q(UPDATE kind SET code = CASE id WHEN 2 THEN 'K22' ELSE 'fresh' END WHERE id IN (2, 22)),
+		'a chain, the other way' => q(UPDATE kind SET code = CASE id WHEN 22 THEN 'K2' ELSE 'fresh' END WHERE id IN (2, 22)),
+		'a rotation of three' => q(UPDATE kind SET code = 'K' || CASE id WHEN 2 THEN 22 WHEN 22 THEN 42 ELSE 2 END WHERE id IN (2, 22, 42)),
+		'two circles' => q(UPDATE kind SET code = 'K' || CASE WHEN id < 20 THEN id + 20 ELSE id - 20 END WHERE id IN (2, 3, 22, 23)),
+		'an element that moves' => q(UPDATE kind SET item = 2, size = 'moved' WHERE id = 2),
+		'an element that moves the other way' => q(UPDATE kind SET item = 1, size = 'moved' WHERE id = 22),
+		'two that change places' => q(UPDATE kind SET item = CASE id WHEN 2 THEN 2 ELSE 1 END, size = 'moved' WHERE id IN (2, 22)),
+	);
+	foreach my $what (sort keys %changes)
+	{
+		$shop->sql('CREATE TABLE was AS SELECT * FROM kind; ' . $changes{$what});
+		is($shop->push->{failed}, 0, "$what: one push") or diag(explain($shop->errors));
+		agrees($what);
+		$shop->sql('UPDATE kind SET code = w.code, item = w.item, size = w.size FROM was AS w WHERE w.id = kind.id; DROP TABLE was');
+		$shop->push;
+		agrees("$what, and back");
+	}
+	$store->fault({ match => { method => 'PUT', path => 'variants/\d+$' }, skip => 1, times => 2, do => { lose => 'after' } });
+	$shop->sql($changes{'a swap'});
+	$shop->push;
+	$store->unfault;
+	agrees('a swap, with lost replies');
+	$shop->sql(q(UPDATE kind SET code = NULL));
+	$shop->push;
+	agrees('and back');
+};
+
 subtest 'what cannot be is refused by element, before a request' => sub {
 	my $one = '[{"option_display_name": "Size", "label": "S"}]';
 	my %bad = (
