@@ -290,3 +290,68 @@ CREATE FUNCTION bcdelta.adjust_found(run_id bigint, condition text DEFAULT NULL,
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_adjust_found';
 COMMENT ON FUNCTION bcdelta.adjust_found(bigint, text, text) IS
 'declares the store''s values of fields that differed in a verify as meant, or of those whose row in bcdelta.discrepancy satisfies an SQL condition, with the rights of the caller; returns their number';
+
+ALTER TABLE bcdelta.feed ADD COLUMN policies jsonb NOT NULL DEFAULT '{}';
+COMMENT ON COLUMN bcdelta.feed.policies IS
+'fields with a policy of their own for conflicts, in place of on_conflict; see set_conflict()';
+
+CREATE TABLE bcdelta.conflict (
+	conflict_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	feed text NOT NULL,
+	key text NOT NULL,
+	store_id bigint NOT NULL,
+	field text NOT NULL,
+	kind text NOT NULL CHECK (kind IN ('edited', 'found')),
+	state text NOT NULL CHECK (state IN ('open', 'source', 'store', 'value', 'obsolete')),
+	base jsonb,
+	source_value jsonb,
+	store_value jsonb,
+	value jsonb,
+	found_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	run_id bigint,
+	decided_at timestamptz,
+	decided_by text,
+	note text,
+	is_current boolean NOT NULL DEFAULT true
+);
+CREATE UNIQUE INDEX conflict_current ON bcdelta.conflict (feed, store_id, field) WHERE is_current;
+CREATE INDEX conflict_feed_key ON bcdelta.conflict (feed, key);
+COMMENT ON TABLE bcdelta.conflict IS
+'fields that were changed in the source and in the store; one row for each pair of values; see bcdelta.review and resolve()';
+COMMENT ON COLUMN bcdelta.conflict.key IS 'the key that the row had when the conflict was found';
+COMMENT ON COLUMN bcdelta.conflict.store_id IS 'the id of the record';
+COMMENT ON COLUMN bcdelta.conflict.kind IS
+'edited: both sides have changed the field since they agreed; found: the record was found with another value, and it is not known who changed it';
+COMMENT ON COLUMN bcdelta.conflict.state IS
+'open: a person has to decide; source, store, value: which value was chosen, by a person or, without decided_by, by the policy; obsolete: the values have changed, or agree now';
+COMMENT ON COLUMN bcdelta.conflict.base IS 'the value when both sides last agreed; null: not known';
+COMMENT ON COLUMN bcdelta.conflict.source_value IS 'the value that the mapping gave';
+COMMENT ON COLUMN bcdelta.conflict.store_value IS 'the value that the store held';
+COMMENT ON COLUMN bcdelta.conflict.value IS 'the value that was chosen in place of both';
+COMMENT ON COLUMN bcdelta.conflict.decided_by IS 'the role that called resolve(); null: the policy decided, or nobody yet';
+COMMENT ON COLUMN bcdelta.conflict.is_current IS
+'whether this row says why the field has, or keeps, another value in the store than in the source';
+
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.conflict', '');
+SELECT pg_catalog.pg_extension_config_dump(
+	pg_catalog.pg_get_serial_sequence('bcdelta.conflict', 'conflict_id')::pg_catalog.regclass, '');
+
+CREATE FUNCTION bcdelta.set_conflict(feed text, field text DEFAULT NULL, policy text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_conflict';
+COMMENT ON FUNCTION bcdelta.set_conflict(text, text, text) IS
+'sets what happens if a field (null: any field without a policy of its own) was changed in the source and in the store: source, store or review; a null policy is the feed''s, or source';
+CREATE FUNCTION bcdelta.resolve(conflict_id bigint, choice text, value jsonb DEFAULT NULL, note text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_resolve';
+COMMENT ON FUNCTION bcdelta.resolve(bigint, text, jsonb, text) IS
+'decides an open conflict: source, store, or value with a value of its own; carried out by the next push, and valid only for the values that the conflict shows: if one of them has changed, nothing is written and there is a new conflict';
+
+CREATE VIEW bcdelta.review AS
+SELECT c.conflict_id, c.feed, coalesce(l.key, c.key) AS key,
+	coalesce(l.payload ->> 'sku', l.payload ->> 'name', l.payload ->> 'email', l.payload ->> 'code', l.payload ->> 'path') AS natural_key,
+	c.field, c.kind, c.base, c.source_value, c.store_value, date_trunc('second', now() - c.found_at) AS age,
+	format('SELECT bcdelta.resolve(%s, %L);', c.conflict_id, 'store') AS call
+FROM bcdelta.conflict AS c LEFT JOIN bcdelta.link AS l ON l.feed = c.feed AND l.address = c.store_id::text
+WHERE c.state = 'open' AND c.is_current;
+COMMENT ON VIEW bcdelta.review IS 'conflicts that a person has to decide, with the values of both sides and the call that keeps the store''s value';
+COMMENT ON COLUMN bcdelta.review.natural_key IS 'SKU, name, e-mail address, code or path of the row';
+COMMENT ON COLUMN bcdelta.review.call IS 'a statement to copy; with ''source'' the value of the source is written, with ''value'' another one';

@@ -47,7 +47,8 @@ CREATE TABLE bcdelta.feed (
 	key_types regtype[] NOT NULL DEFAULT '{}',
 	crashes integer NOT NULL DEFAULT 0,
 	crashed_at timestamptz,
-	merged text[] NOT NULL DEFAULT '{}'
+	merged text[] NOT NULL DEFAULT '{}',
+	policies jsonb NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE bcdelta.feed IS 'one row per feed: a source table that feeds one resource of one store';
 COMMENT ON COLUMN bcdelta.feed.fields IS 'API field -> SQL expression over the source row';
@@ -71,6 +72,8 @@ COMMENT ON COLUMN bcdelta.feed.crashes IS
 COMMENT ON COLUMN bcdelta.feed.crashed_at IS 'when the feed''s code last took the worker down';
 COMMENT ON COLUMN bcdelta.feed.merged IS
 'parts of records, such as stock, that are sent together with the record because the store denied access to their own endpoint; reset by resume()';
+COMMENT ON COLUMN bcdelta.feed.policies IS
+'fields with a policy of their own for conflicts, in place of on_conflict; see set_conflict()';
 COMMENT ON COLUMN bcdelta.feed.home IS
 'the database that may push this feed, as system/database/timeline/place; a copy has another home, and its feeds stay paused';
 
@@ -547,6 +550,43 @@ COMMENT ON COLUMN bcdelta.adjustment.state IS
 'active; broken: the store was last seen with another value, which nobody overwrites either; ended: the source''s values are written again';
 COMMENT ON COLUMN bcdelta.adjustment.asked IS 'the worker has requested a verify of the row, which reads the value';
 
+CREATE TABLE bcdelta.conflict (
+	conflict_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	feed text NOT NULL,
+	key text NOT NULL,
+	store_id bigint NOT NULL,
+	field text NOT NULL,
+	kind text NOT NULL CHECK (kind IN ('edited', 'found')),
+	state text NOT NULL CHECK (state IN ('open', 'source', 'store', 'value', 'obsolete')),
+	base jsonb,
+	source_value jsonb,
+	store_value jsonb,
+	value jsonb,
+	found_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	run_id bigint,
+	decided_at timestamptz,
+	decided_by text,
+	note text,
+	is_current boolean NOT NULL DEFAULT true
+);
+CREATE UNIQUE INDEX conflict_current ON bcdelta.conflict (feed, store_id, field) WHERE is_current;
+CREATE INDEX conflict_feed_key ON bcdelta.conflict (feed, key);
+COMMENT ON TABLE bcdelta.conflict IS
+'fields that were changed in the source and in the store; one row for each pair of values; see bcdelta.review and resolve()';
+COMMENT ON COLUMN bcdelta.conflict.key IS 'the key that the row had when the conflict was found';
+COMMENT ON COLUMN bcdelta.conflict.store_id IS 'the id of the record';
+COMMENT ON COLUMN bcdelta.conflict.kind IS
+'edited: both sides have changed the field since they agreed; found: the record was found with another value, and it is not known who changed it';
+COMMENT ON COLUMN bcdelta.conflict.state IS
+'open: a person has to decide; source, store, value: which value was chosen, by a person or, without decided_by, by the policy; obsolete: the values have changed, or agree now';
+COMMENT ON COLUMN bcdelta.conflict.base IS 'the value when both sides last agreed; null: not known';
+COMMENT ON COLUMN bcdelta.conflict.source_value IS 'the value that the mapping gave';
+COMMENT ON COLUMN bcdelta.conflict.store_value IS 'the value that the store held';
+COMMENT ON COLUMN bcdelta.conflict.value IS 'the value that was chosen in place of both';
+COMMENT ON COLUMN bcdelta.conflict.decided_by IS 'the role that called resolve(); null: the policy decided, or nobody yet';
+COMMENT ON COLUMN bcdelta.conflict.is_current IS
+'whether this row says why the field has, or keeps, another value in the store than in the source';
+
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.dependency', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change', '');
@@ -568,6 +608,9 @@ SELECT pg_catalog.pg_extension_config_dump(
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.adjustment', '');
 SELECT pg_catalog.pg_extension_config_dump(
 	pg_catalog.pg_get_serial_sequence('bcdelta.adjustment', 'adjustment_id')::pg_catalog.regclass, '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.conflict', '');
+SELECT pg_catalog.pg_extension_config_dump(
+	pg_catalog.pg_get_serial_sequence('bcdelta.conflict', 'conflict_id')::pg_catalog.regclass, '');
 
 --
 -- Feeds
@@ -703,6 +746,15 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_repair';
 COMMENT ON FUNCTION bcdelta.repair(bigint) IS
 'marks the rows in which a verify found differences, so that the next push corrects the store; returns their number';
 
+CREATE FUNCTION bcdelta.set_conflict(feed text, field text DEFAULT NULL, policy text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_conflict';
+COMMENT ON FUNCTION bcdelta.set_conflict(text, text, text) IS
+'sets what happens if a field (null: any field without a policy of its own) was changed in the source and in the store: source, store or review; a null policy is the feed''s, or source';
+CREATE FUNCTION bcdelta.resolve(conflict_id bigint, choice text, value jsonb DEFAULT NULL, note text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_resolve';
+COMMENT ON FUNCTION bcdelta.resolve(bigint, text, jsonb, text) IS
+'decides an open conflict: source, store, or value with a value of its own; carried out by the next push, and valid only for the values that the conflict shows: if one of them has changed, nothing is written and there is a new conflict';
+
 CREATE FUNCTION bcdelta.settle(feed text, key text, done boolean) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_settle';
 COMMENT ON FUNCTION bcdelta.settle(text, text, boolean) IS
@@ -779,6 +831,17 @@ CREATE FUNCTION bcdelta.feed_state(feed text, OUT state text, OUT paused_reason 
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_state';
 COMMENT ON FUNCTION bcdelta.feed_state(text) IS
 'the current state of a feed: paused in a copy of its database, and while its server leads to another store than its links; null: it cannot be read';
+
+CREATE VIEW bcdelta.review AS
+SELECT c.conflict_id, c.feed, coalesce(l.key, c.key) AS key,
+	coalesce(l.payload ->> 'sku', l.payload ->> 'name', l.payload ->> 'email', l.payload ->> 'code', l.payload ->> 'path') AS natural_key,
+	c.field, c.kind, c.base, c.source_value, c.store_value, date_trunc('second', now() - c.found_at) AS age,
+	format('SELECT bcdelta.resolve(%s, %L);', c.conflict_id, 'store') AS call
+FROM bcdelta.conflict AS c LEFT JOIN bcdelta.link AS l ON l.feed = c.feed AND l.address = c.store_id::text
+WHERE c.state = 'open' AND c.is_current;
+COMMENT ON VIEW bcdelta.review IS 'conflicts that a person has to decide, with the values of both sides and the call that keeps the store''s value';
+COMMENT ON COLUMN bcdelta.review.natural_key IS 'SKU, name, e-mail address, code or path of the row';
+COMMENT ON COLUMN bcdelta.review.call IS 'a statement to copy; with ''source'' the value of the source is written, with ''value'' another one';
 
 CREATE VIEW bcdelta.status AS
 SELECT f.feed, f.server, f.resource,

@@ -79,6 +79,12 @@ bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link)
 	d->outcome = outcome;
 	d->link = link;
 	d->pending = BCD_PENDING_DONE;
+	if (d->held || item->held)
+	{
+		d->pending = BCD_PENDING_REVIEW;
+		d->error = MemoryContextStrdup(item->cxt, psprintf("changed in the source and in the store, see bcdelta.review: %s",
+														   d->held ? d->held : item->held));
+	}
 }
 
 /*

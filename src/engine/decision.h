@@ -160,6 +160,10 @@ typedef struct BcdDecision
 	bool		no_lost_create; /* that create was not done, or was found */
 	Jsonb	   *aside;			/* for BCD_LINK_ASIDE: what the record has now */
 	bool		back;			/* the record has what it gave up, or better */
+	List	   *filed;			/* new conflicts: conflicts.c */
+	List	   *ends;			/* fields whose conflicts end with the row */
+	char	   *held;			/* fields that a person has to decide on */
+	Jsonb	   *values;			/* to send in place of the row's */
 } BcdDecision;
 
 #endif							/* BCD_ENGINE_DECISION_H */

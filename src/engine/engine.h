@@ -101,6 +101,8 @@ typedef struct BcdItem
 	BcdUpdatePurpose purpose;
 	BcdDecision *final_decision;	/* after its purpose, or NULL */
 	bool		asked;			/* a row that is gone has what this one needs */
+	List	   *ends;			/* see the decision */
+	char	   *held;
 	BcdDecision decision;
 } BcdItem;
 

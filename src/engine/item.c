@@ -376,6 +376,8 @@ take_over(BcdItem *item, const BcdDecision *d)
 		item->shown = d->shown;
 	item->follows = d->follows;
 	item->asked |= d->asks;
+	item->ends = d->ends ? d->ends : item->ends;
+	item->held = d->held ? d->held : item->held;
 	item->apart |= d->apart;
 	item->singly |= d->singly;
 	if (d->held_by)

@@ -15,6 +15,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "engine/collections.h"
+#include "engine/conflicts.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/facets.h"
@@ -298,6 +299,7 @@ record_lane(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 		{
 			record_pending(lane, items, n);
 			bcd_intents_record(lane, items, n, stage);
+			bcd_conflicts_record(lane, items, n);
 		}
 		mark_referrers(lane, items, n);
 	}

@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 #include "engine/item.h"
 #include "engine/queue.h"
-#include "engine/unasked_edits.h"
+#include "engine/sent_fields.h"
 #include "payload/address.h"
 #include "payload/payload.h"
 #include "resource/resource.h"

@@ -34,6 +34,7 @@
 #include "feed/feed.h"
 #include "feed/feed_halt.h"
 #include "feed/feed_options.h"
+#include "feed/policy.h"
 #include "resource/resource.h"
 #include "store/store_identity.h"
 #include "tables/feed.h"
@@ -108,6 +109,8 @@ feed_of_row(const BcdFeedRow *row, MemoryContext cxt)
 				 errmsg("feed \"%s\": unknown resource \"%s\"", feed->name, row->resource)));
 	bcd_feed_set_fields(feed, row->fields);
 	feed->on_delete = bcd_on_delete_from(row->on_delete);
+	feed->on_conflict = bcd_policy_from(row->on_conflict);
+	feed->policies = row->policies;
 	bcd_feed_options(row->options, feed->resource, &feed->options);
 	feed->options_json = row->options;
 	feed->merged = bcd_facet_bits(feed->resource, row->merged);

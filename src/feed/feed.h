@@ -76,6 +76,8 @@ typedef struct BcdFeed
 	int32		version;		/* incremented by alter_feed() */
 	char	   *capture;
 	BcdOnDelete on_delete;
+	int			on_conflict;	/* BcdPolicy */
+	Jsonb	   *policies;		/* of fields that have their own, by name */
 	BcdFeedOptions options;
 	Jsonb	   *options_json;	/* the same */
 	uint32		merged;			/* bits of the facets that are written with

@@ -53,7 +53,7 @@ read_arguments(FunctionCallInfo fcinfo, const BcdFeed *feed, BcdFeedChange *args
 	if (args->on_delete)
 		bcd_check_on_delete(args->on_delete, feed->resource);
 	if (args->on_conflict)
-		bcd_check_on_conflict(args->on_conflict);
+		bcd_check_on_conflict(args->on_conflict, "on_conflict", feed->resource);
 	if (args->options)
 		bcd_feed_options(args->options, feed->resource, &options);
 }

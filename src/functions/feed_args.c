@@ -10,6 +10,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
 
+#include "feed/policy.h"
 #include "functions/args.h"
 #include "functions/feed_args.h"
 
@@ -29,16 +30,12 @@ bcd_object_argument(FunctionCallInfo fcinfo, int n, const char *name)
 	return jsonb;
 }
 
-/* Raises an error unless a feed can have this on_conflict. */
+/* Raises an error unless a feed of this resource can have this on_conflict. */
 void
-bcd_check_on_conflict(const char *value)
+bcd_check_on_conflict(const char *value, const char *argument, const BcdResource *resource)
 {
-	bcd_check_word(value, "on_conflict", on_conflicts);
-	if (strcmp(value, "source") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("on_conflict \"%s\" is not supported by this version", value),
-				 errdetail("Only \"source\" is supported: the values of the source are written to the store.")));
+	bcd_check_word(value, argument, on_conflicts);
+	bcd_policy_check(resource, value);
 }
 
 /* Raises an error unless a feed of this resource can have this on_delete. */

@@ -25,6 +25,7 @@
 #include "payload/payload.h"
 #include "tables/adjustment.h"
 #include "tables/feed_state.h"
+#include "tables/conflict.h"
 #include "tables/link.h"
 #include "tables/pending.h"
 
@@ -134,6 +135,8 @@ unlink_row(const BcdFeed *feed, const char *key)
 	check_not_in_flight(feed, key);
 	linked = bcd_link_delete(feed->name, key, &store_id);
 	(void) bcd_adjustments_delete(feed->name, key);
+	if (linked && store_id != 0)
+		bcd_conflicts_forget(feed->name, store_id);
 	if (store_id != 0)
 		bcd_note_referrers(feed, store_id);
 	bcd_spi_end(&rights);
@@ -157,6 +160,7 @@ unlink_all(const BcdFeed *feed)
 	bcd_spi_begin(&rights);
 	n = bcd_links_delete(feed->name);
 	(void) bcd_adjustments_delete(feed->name, NULL);
+	bcd_conflicts_forget(feed->name, 0);
 	bcd_pending_reset(feed->name);
 	bcd_feed_forget_store(feed->name, reason);
 	bcd_spi_end(&rights);

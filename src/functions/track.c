@@ -37,6 +37,7 @@
 #include "resource/resource.h"
 #include "store/store.h"
 #include "tables/adjustment.h"
+#include "tables/conflict.h"
 #include "tables/dependency.h"
 #include "tables/feed.h"
 #include "tables/link.h"
@@ -114,7 +115,7 @@ read_arguments(FunctionCallInfo fcinfo, TrackArgs *args)
 		bcd_check_label(args->feed, "feed");
 	bcd_check_word(args->capture, "capture", captures);
 	bcd_check_on_delete(args->on_delete, args->resource);
-	bcd_check_on_conflict(args->on_conflict);
+	bcd_check_on_conflict(args->on_conflict, "on_conflict", args->resource);
 	bcd_feed_options(args->options, args->resource, &options);
 }
 
@@ -231,6 +232,7 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	/* in the same order in which the worker writes the tables */
 	links = bcd_links_delete(feed->name);
 	(void) bcd_adjustments_delete(feed->name, NULL);
+	bcd_conflicts_forget(feed->name, 0);
 	pending = bcd_pending_delete(feed->name);
 	bcd_feed_row_delete(feed->name);
 	bcd_dependencies_delete(feed->name);

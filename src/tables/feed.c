@@ -19,7 +19,8 @@ static BcdStatement select_feed = {
 	" (SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 ORDER BY l.key LIMIT 1) IS NOT NULL OR"
 	" (SELECT p.key FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.intent IS NOT NULL AND p.intent ? '' ORDER BY p.key LIMIT 1) IS NOT NULL,"
 	" merged,"
-	" (SELECT a.key FROM bcdelta.adjustment AS a WHERE a.feed = $1 AND a.state <> 'ended' ORDER BY a.key LIMIT 1) IS NOT NULL"
+	" (SELECT a.key FROM bcdelta.adjustment AS a WHERE a.feed = $1 AND a.state <> 'ended' ORDER BY a.key LIMIT 1) IS NOT NULL,"
+	" on_conflict, policies"
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };
@@ -65,6 +66,8 @@ bcd_feed_row_read(const char *feed, BcdFeedRow *row)
 	row->has_links = bcd_column_bool(0, 19);
 	row->merged = copied_array(0, 20);
 	row->adjusted = bcd_column_bool(0, 21);
+	row->on_conflict = bcd_column_text(0, 22);
+	row->policies = bcd_column_jsonb(0, 23);
 	return true;
 }
 
@@ -153,6 +156,36 @@ bcd_feed_row_update(int32 feed_id, int32 version, const BcdFeedChange *change, b
 	*differs = found && bcd_column_bool(0, 1);
 	*detail = found ? bcd_column_jsonb(0, 2) : NULL;
 	return bcd_execute(&update_feed, args, nulls) > 0;
+}
+
+static BcdStatement set_policy = {
+	"UPDATE bcdelta.feed AS f SET version = f.version + 1,"
+	" on_conflict = CASE WHEN $2 IS NULL THEN coalesce($3, 'source') ELSE f.on_conflict END,"
+	" policies = CASE WHEN $2 IS NULL THEN f.policies WHEN $3 IS NULL THEN f.policies - $2"
+	"  ELSE f.policies || jsonb_build_object($2, $3) END"
+	" FROM bcdelta.feed AS o WHERE f.feed = $1 AND o.feed = f.feed"
+	" RETURNING jsonb_strip_nulls(jsonb_build_object('field', $2, 'old', CASE WHEN $2 IS NULL THEN o.on_conflict ELSE o.policies ->> $2 END, 'new', $3))",
+	3, {TEXTOID, TEXTOID, TEXTOID}
+};
+
+/*
+ * Sets the conflict policy of a field (NULL: of the feed); policy NULL: that
+ * of the feed applies, or source. Returns the old and the new one in words.
+ */
+Jsonb *
+bcd_feed_set_policy(const char *feed, const char *field, const char *policy)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	char		nulls[] = "   ";
+	Datum		args[3];
+	bool		found;
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = bcd_text_or_null(field, &nulls[1]);
+	args[2] = bcd_text_or_null(policy, &nulls[2]);
+	found = bcd_execute(&set_policy, args, nulls) > 0;
+	MemoryContextSwitchTo(cxt);
+	return found ? bcd_column_jsonb(0, 1) : NULL;
 }
 
 static BcdStatement select_definition = {

@@ -45,6 +45,8 @@ typedef struct BcdFeedRow
 								 * linked yet */
 	Datum		merged;			/* text[] */
 	bool		adjusted;		/* fields of some rows may be adjusted */
+	char	   *on_conflict;
+	Jsonb	   *policies;
 } BcdFeedRow;
 
 /* A feed to be created */
@@ -91,6 +93,7 @@ extern bool bcd_feed_row_read(const char *feed, BcdFeedRow *row);
 extern bool bcd_feed_row_insert(const BcdNewFeed *feed);
 extern bool bcd_feed_row_update(int32 feed_id, int32 version, const BcdFeedChange *change, bool *differs,
 								Jsonb **detail);
+extern Jsonb *bcd_feed_set_policy(const char *feed, const char *field, const char *policy);
 extern Jsonb *bcd_feed_definition(const char *feed);
 extern void bcd_feed_row_delete(const char *feed);
 extern void bcd_feed_set_key_types(const char *feed, Datum key_types);

@@ -280,6 +280,20 @@ bcd_links_forget_hidden(const char *feed, const char *hidden_by, Datum keys)
 	(void) bcd_execute(&forget_hidden, args, NULL);
 }
 
+static BcdStatement forget_field_of = {
+	"UPDATE bcdelta.link SET payload = payload - $3 WHERE feed = $1 AND key = $2",
+	3, {TEXTOID, TEXTOID, TEXTOID}
+};
+
+/* Forgets what the store holds of a field of one record. */
+void
+bcd_link_forget_field(const char *feed, const char *key, const char *field)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key), CStringGetTextDatum(field)};
+
+	(void) bcd_execute(&forget_field_of, args, NULL);
+}
+
 static BcdStatement forget_field = {
 	"UPDATE bcdelta.link SET payload = payload - $2, remembered = remembered - $2, doubt = NULL WHERE feed = $1",
 	2, {TEXTOID, TEXTOID}

@@ -51,6 +51,7 @@ extern int64 bcd_link_id_but(const char *feed, const char *key, int64 store_id);
 extern void bcd_link_put(const char *feed, const char *key, int64 store_id);
 extern bool bcd_link_delete(const char *feed, const char *key, int64 *store_id);
 extern uint64 bcd_links_delete(const char *feed);
+extern void bcd_link_forget_field(const char *feed, const char *key, const char *field);
 extern void bcd_links_forget_field(const char *feed, const char *field);
 extern void bcd_links_forget_hidden(const char *feed, const char *hidden_by, Datum keys);
 

@@ -16,6 +16,7 @@
 #include "base/guc.h"
 #include "engine/adjust.h"
 #include "engine/claim.h"
+#include "engine/conflicts.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/item.h"
@@ -30,7 +31,7 @@
 #include "engine/queue.h"
 #include "engine/replace.h"
 #include "engine/reply_error.h"
-#include "engine/unasked_edits.h"
+#include "engine/sent_fields.h"
 #include "engine/unmapped_fields.h"
 #include "feed/difference.h"
 #include "feed/feed.h"
@@ -221,7 +222,7 @@ decide_claimed(BcdItem *item)
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
 	if (bcd_adjust_claimed(item, &d))
 		;						/* its record is read first */
-	else if (d.need == BCD_NEEDS_UPDATE && bcd_fate_is_unknown(item))
+	else if (d.need == BCD_NEEDS_UPDATE && (bcd_fate_is_unknown(item) || bcd_item_is_guarded(item, d.tasks)))
 		bcd_decide_stage(item, BCD_READ);
 	else if ((row.state != BCD_ROW_MISSING && d.need != BCD_NEEDS_RECORD) || !bcd_look_for_lost_create(item))
 		decide_difference(item, &d);
@@ -482,6 +483,7 @@ push_read(BcdItem *item, const cJSON *record)
 		return;
 	}
 	bcd_item_wants_write(item, true);
+	bcd_put_values(item);
 	/* found: from now on it is this row's record */
 	item->decision.link = BCD_LINK_PUT;
 }

@@ -102,7 +102,7 @@ SELECT bcdelta.track('makers', 'shop', 'brand', feed => repeat('x', 256));
 SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'x', capture => 'rows');
 SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'x', on_delete => 'remove');
 SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'x', on_delete => 'hide');
-SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'x', on_conflict => 'store');
+SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'x', on_conflict => 'newest');
 SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'x', on_conflict => 'nobody');
 SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'x', options => '{"tree_id": 1}');
 SELECT bcdelta.track('makers', 'shop', 'brand', feed => 'x', options => '[]');

@@ -1,0 +1,297 @@
+/*
+ * conflicts.c
+ *		Fields that somebody else changed in the store.
+ *
+ * Three values of each field are compared when a linked record has been read:
+ * what both sides had when they last agreed (link.payload, or
+ * link.remembered), what the row wants now, and what the record holds.
+ *
+ *     row      record                     is
+ *     same     any        kept: the row did not change the field
+ *     changed  same       written
+ *     changed  changed    written, kept, or left to a person: the policy says
+ *
+ * A field that is kept counts as if the row's value had been written, so that
+ * it is not written before the row changes it again. What the store holds
+ * instead is in the field's current row of bcdelta.conflict; what a person
+ * decides there is valid for the two values that it shows.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "base/compat.h"
+#include "engine/conflicts.h"
+#include "engine/decide.h"
+#include "engine/sent_fields.h"
+#include "feed/policy.h"
+#include "payload/payload.h"
+#include "payload/task.h"
+#include "resource/resource.h"
+#include "tables/conflict.h"
+
+typedef struct Reading
+{
+	BcdItem    *item;
+	const cJSON *record;
+	Jsonb	   *base;			/* what both had */
+	Jsonb	   *known;			/* what the record is known to hold */
+	BcdCurrentConflicts current;
+	bool		guarded;
+} Reading;
+
+static bool
+has_policy(const BcdTask *task, const BcdFeed *feed)
+{
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	v;
+
+	if (task->fields == NULL || task->facet->collection)
+		return false;
+	it = JsonbIteratorInit(&task->fields->root);
+	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
+		if (token == WJB_KEY &&
+			bcd_policy_of(feed, pnstrdup(v.val.string.val, v.val.string.len)) != BCD_POLICY_SOURCE)
+			return true;
+	return false;
+}
+
+/*
+ * Does an item have to be read before these tasks are carried out, since the
+ * store may have other values of their fields?
+ */
+bool
+bcd_item_is_guarded(const BcdItem *item, List *tasks)
+{
+	const BcdFeed *feed = item->lane->feed;
+	ListCell   *lc;
+
+	if (!bcd_feed_is_guarded(feed) || !item->linked || item->aside)
+		return false;
+	foreach(lc, tasks)
+		if (has_policy(lfirst(lc), feed))
+		return true;
+	return false;
+}
+
+/* The record keeps its value: the row's counts as written. */
+static void
+keep(Reading *r, const char *name, JsonbValue *value)
+{
+	r->known = bcd_payload_set(r->known, name, value);
+}
+
+static void
+hold(Reading *r, const char *name)
+{
+	BcdDecision *d = &r->item->decision;
+
+	d->held = d->held ? psprintf("%s, %s", d->held, name) : pstrdup(name);
+}
+
+/* Files a conflict. base: a payload that has the field, or NULL */
+static void
+file(Reading *r, const char *name, const char *kind, bool open, Jsonb *base)
+{
+	BcdConflict *c = palloc0(sizeof(BcdConflict));
+
+	c->field = pstrdup(name);
+	c->kind = kind;
+	c->open = open;
+	c->base = base;
+	c->source = r->item->wanted;
+	c->store = bcd_payload_from_json(name, cJSON_GetObjectItemCaseSensitive(r->record, name));
+	r->item->decision.filed = lappend(r->item->decision.filed, c);
+	r->item->decision.conflicts += open;
+}
+
+/* Both sides have changed a field, or it is not known which. */
+static void
+decide_by_policy(Reading *r, const char *name, JsonbValue *value, const char *kind, Jsonb *base)
+{
+	switch (bcd_policy_of(r->item->lane->feed, name))
+	{
+		case BCD_POLICY_SOURCE:
+			break;
+		case BCD_POLICY_STORE:
+			file(r, name, kind, false, base);
+			keep(r, name, value);
+			break;
+		case BCD_POLICY_REVIEW:
+			file(r, name, kind, true, base);
+			hold(r, name);
+			keep(r, name, value);
+			break;
+	}
+}
+
+static void
+end(Reading *r, const char *name)
+{
+	r->item->decision.ends = lappend(r->item->decision.ends, pstrdup(name));
+}
+
+static bool
+record_has(Jsonb *payload, const BcdField *field, const cJSON *got)
+{
+	JsonbValue	v;
+
+	return payload && getKeyJsonValueFromContainer(&payload->root, field->name, strlen(field->name), &v) &&
+		bcd_payload_agrees(field, &v, got);
+}
+
+/* Decides on a field with a current conflict in this state. */
+static void
+decide_known_conflict(Reading *r, const BcdField *field, JsonbValue *value, const cJSON *got, const char *state)
+{
+	const char *name = field->name;
+	BcdItem    *item = r->item;
+	bool		same_source = bcd_payload_same(item->wanted, r->current.source, name);
+	bool		same_store = record_has(r->current.store, field, got);
+	bool		has_value = record_has(r->current.value, field, got);
+	bool		open = strcmp(state, "open") == 0;
+
+	if (open && (bcd_policy_of(item->lane->feed, name) == BCD_POLICY_SOURCE || record_has(r->current.base, field, got)))
+		end(r, name);
+	else if (open && r->current.base && bcd_payload_same(item->wanted, r->current.base, name))
+	{
+		/* the row is as it was: only the store has changed */
+		end(r, name);
+		keep(r, name, value);
+	}
+	else if (open && same_source && same_store)
+	{
+		hold(r, name);
+		keep(r, name, value);
+	}
+	else if (strcmp(state, "store") == 0 && same_source && (same_store || bcd_payload_has(r->base, name)))
+		keep(r, name, value);
+	else if (strcmp(state, "source") == 0 && same_source && same_store)
+		end(r, name);
+	else if (strcmp(state, "value") == 0 && same_source && has_value)
+		keep(r, name, value);
+	else if (strcmp(state, "value") == 0 && same_source && same_store)
+		item->decision.values = bcd_payload_merge(item->decision.values,
+												  bcd_payload_set(NULL, name, getKeyJsonValueFromContainer(&r->current.value->root, name, strlen(name), NULL)));
+	else if (!open && !same_source && bcd_payload_has(r->base, name) && (has_value || same_store))
+		end(r, name);			/* what was decided held until now */
+	else
+		decide_by_policy(r, name, value, "edited",
+						 open || !bcd_payload_has(r->base, name) ? r->current.base : r->current.store);
+}
+
+static void
+look_at_field(const char *name, JsonbValue *value, void *arg)
+{
+	Reading    *r = arg;
+	BcdItem    *item = r->item;
+	const BcdField *field = bcd_resource_field(item->lane->feed->resource, name);
+	const cJSON *got = cJSON_GetObjectItemCaseSensitive(r->record, name);
+	char	   *state = r->current.states ? bcd_payload_text(r->current.states, name) : NULL;
+	bool		conflicts = r->guarded && field && !(field->flags & (BCD_F_FIXED | BCD_F_CREATE_ONLY));
+
+	if (field == NULL || got == NULL || field->flags & BCD_F_WRITE_ONLY || BCD_IS_COLLECTION(field))
+		return;
+	if (bcd_payload_has(r->known, name) && bcd_payload_same(item->wanted, r->known, name))
+	{
+		if (state)
+			end(r, name);
+	}
+	else if (bcd_payload_has(item->aside, name))
+		;						/* we took the value away */
+	else if (state && conflicts)
+		decide_known_conflict(r, field, value, got, state);
+	else if (!bcd_payload_has(r->base, name))
+	{
+		if (conflicts)
+			decide_by_policy(r, name, value, "found", NULL);
+	}
+	else if (bcd_payload_same(item->wanted, r->base, name))
+	{
+		if (!bcd_may_be_ours(item, field, got))
+			keep(r, name, value);
+	}
+	else if (conflicts && !record_has(r->base, field, got) && !(item->sent && bcd_may_be_ours(item, field, got)))
+		decide_by_policy(r, name, value, "edited", r->base);
+}
+
+/*
+ * Decides which fields of a record that was read ("read": what it is known to
+ * hold) the row may write. Those that it may not count as if they agreed.
+ */
+Jsonb *
+bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
+{
+	const BcdFeed *feed = item->lane->feed;
+	Reading		r = {item, record, bcd_payload_merge(item->remembered, item->known), read};
+
+	if (item->wanted == NULL || !item->linked || item->looked_up)
+		return read;
+	r.guarded = bcd_feed_is_guarded(feed);
+	if (r.guarded)
+		bcd_conflicts_of(feed->name, item->store_id, &r.current);
+	if (r.guarded || r.base)
+		bcd_payload_each(item->wanted, look_at_field, &r);
+	return r.known;
+}
+
+static bool
+is_sent(const char *name, JsonbValue *value, void *fields)
+{
+	return bcd_payload_has(fields, name);
+}
+
+/* Returns fields to send, with the values that persons have decided on. */
+static Jsonb *
+with_values(Jsonb *fields, Jsonb *values)
+{
+	return fields ? bcd_payload_merge(fields, bcd_payload_filter(values, is_sent, fields)) : NULL;
+}
+
+/*
+ * Puts values that persons have decided on in place of the row's into the
+ * requests that an item's decision leads to.
+ */
+void
+bcd_put_values(BcdItem *item)
+{
+	BcdDecision *d = &item->decision;
+	MemoryContext old;
+	ListCell   *lc;
+
+	if (d->values == NULL)
+		return;
+	old = MemoryContextSwitchTo(item->cxt);
+	d->body = with_values(d->body, d->values);
+	foreach(lc, d->has_tasks ? d->tasks : NIL)
+	{
+		BcdTask    *task = lfirst(lc);
+
+		if (task->facet->collection == NULL)
+			task->fields = with_values(task->fields, d->values);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Records what decisions say about conflicts, in the caller's transaction. */
+void
+bcd_conflicts_record(const BcdLane *lane, BcdItem **items, int n)
+{
+	const char *feed = lane->feed->name;
+	ListCell   *lc;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		const BcdItem *item = items[i];
+		const BcdDecision *d = &item->decision;
+		bool		done = d->leaves && (d->pending == BCD_PENDING_DONE || d->pending == BCD_PENDING_REVIEW);
+
+		foreach(lc, d->filed)
+			bcd_conflict_file(feed, item->key, bcd_store_id_after(item), lane->run->run_id, lfirst(lc));
+		/* what was decided is done, once the record has been written */
+		foreach(lc, done ? list_concat(list_copy(d->ends), item->ends) : NIL)
+			bcd_conflict_end(feed, bcd_store_id_after(item), lfirst(lc));
+	}
+}

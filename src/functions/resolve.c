@@ -1,0 +1,173 @@
+/*
+ * resolve.c
+ *		bcdelta.set_conflict() and bcdelta.resolve(): which value is kept if a
+ *		field was changed in the source and in the store.
+ *
+ * resolve() writes down what was decided, and marks the row; the next push
+ * carries it out (conflicts.c).
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/shmem.h"
+#include "capture/change.h"
+#include "feed/feed.h"
+#include "feed/feed_lock.h"
+#include "feed/policy.h"
+#include "functions/args.h"
+#include "functions/decided.h"
+#include "functions/feed_args.h"
+#include "payload/payload.h"
+#include "tables/conflict.h"
+#include "tables/feed.h"
+#include "tables/link.h"
+#include "tables/pending.h"
+
+PG_FUNCTION_INFO_V1(bcdelta_set_conflict);
+PG_FUNCTION_INFO_V1(bcdelta_resolve);
+
+static const char *const choices[] = {"source", "store", "value", NULL};
+
+/* bcdelta.set_conflict(feed, field, policy) */
+Datum
+bcdelta_set_conflict(PG_FUNCTION_ARGS)
+{
+	char	   *field = bcd_arg_text(fcinfo, 1);
+	char	   *policy = bcd_arg_text(fcinfo, 2);
+	BcdFeed    *feed;
+	BcdRights	rights;
+	MemoryContext cxt = CurrentMemoryContext;
+	Jsonb	   *detail;
+
+	bcd_check_writable("bcdelta.set_conflict()");
+	bcd_check_not_null(fcinfo, 0, "feed");
+	feed = bcd_feed_read(bcd_arg_text(fcinfo, 0), false);
+	bcd_feed_check_owner(feed, "alter");
+	if (policy)
+		bcd_check_on_conflict(policy, "policy", feed->resource);
+	if (field && policy)
+		bcd_policy_check_field(feed, field);
+	bcd_spi_begin(&rights);
+	MemoryContextSwitchTo(cxt);
+	detail = bcd_feed_set_policy(feed->name, field, policy);
+	bcd_spi_end(&rights);
+	bcd_decided("set_conflict", feed->name, NULL, NULL, detail);
+	bcd_feed_free(feed);
+	PG_RETURN_VOID();
+}
+
+/* Raises an error if a conflict is not open any more. */
+static void
+check_open(int64 conflict_id, const BcdOpenConflict *c)
+{
+	if (strcmp(c->state, "open") == 0)
+		return;
+	if (strcmp(c->state, "obsolete") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("conflict " INT64_FORMAT " is over", conflict_id),
+				 c->replaced_by ? errdetail("A value has changed since; conflict " INT64_FORMAT " has replaced it.", c->replaced_by) :
+				 errdetail("Source and store agree, or only one of them has changed the field.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("conflict " INT64_FORMAT " has been resolved already", conflict_id),
+			 c->decided_by ? errdetail("%s has chosen \"%s\".", c->decided_by, c->state) :
+			 errdetail("The policy of the feed has chosen \"%s\".", c->state)));
+}
+
+/* Returns the value that was given, as a mapping's would be. */
+static Jsonb *
+checked_value(const BcdFeed *feed, const char *name, Jsonb *value)
+{
+	const BcdField *field = bcd_resource_field(feed->resource, name);
+	JsonbValue	v;
+	char	   *flaw;
+
+	bcd_jsonb_value(value, &v);
+	flaw = field ? bcd_payload_normalize(field, &v) : NULL;
+	if (flaw)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the value cannot be written: %s", flaw)));
+	return JsonbValueToJsonb(&v);
+}
+
+static void
+mark(const BcdFeed *feed, const char *key)
+{
+	BcdChanges *changes = bcd_changes_begin(feed->feed_id);
+
+	bcd_changes_add(changes, BCD_OP_CHANGE, cstring_to_text(key));
+	bcd_changes_end(changes);
+}
+
+/* Locks an open conflict; its owner is checked. In the caller's context. */
+static BcdFeed *
+take(int64 conflict_id, BcdOpenConflict *c)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdRights	rights;
+	BcdFeed    *feed;
+	bool		found;
+
+	bcd_spi_begin(&rights);
+	MemoryContextSwitchTo(cxt);
+	found = bcd_conflict_take(conflict_id, c);
+	bcd_spi_end(&rights);
+	if (!found)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no conflict " INT64_FORMAT, conflict_id),
+				 errhint("bcdelta.review lists the conflicts that are open.")));
+	feed = bcd_feed_load(c->feed, false);
+	bcd_feed_check_owner(feed, "resolve conflicts of");
+	check_open(conflict_id, c);
+	return feed;
+}
+
+/* bcdelta.resolve(conflict_id, choice, value, note) */
+Datum
+bcdelta_resolve(PG_FUNCTION_ARGS)
+{
+	char	   *choice = bcd_arg_text(fcinfo, 1);
+	char	   *note = bcd_arg_text(fcinfo, 3);
+	Jsonb	   *value = PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2);
+	BcdOpenConflict c;
+	BcdFeed    *feed;
+	BcdRights	rights;
+
+	bcd_check_writable("bcdelta.resolve()");
+	bcd_check_not_null(fcinfo, 0, "conflict_id");
+	bcd_check_not_null(fcinfo, 1, "choice");
+	bcd_check_word(choice, "choice", choices);
+	if ((strcmp(choice, "value") == 0) != (value != NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("choice \"value\", and no other, needs argument \"value\"")));
+	feed = take(PG_GETARG_INT64(0), &c);
+	if (value)
+		value = checked_value(feed, c.field, value);
+	bcd_links_take(feed->feed_id);
+	bcd_spi_begin(&rights);
+	if (bcd_pending_is_in_flight(feed->name, c.key))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("row %s of feed \"%s\" is being pushed at this moment", c.key, feed->name),
+				 errhint("Try again after the run has ended.")));
+	bcd_conflict_decide(PG_GETARG_INT64(0), choice, value, GetUserNameFromId(GetSessionUserId(), true), note);
+	bcd_link_forget_field(feed->name, c.key, c.field);
+	mark(feed, c.key);
+	bcd_spi_end(&rights);
+	bcd_decided("resolve", feed->name, c.key, note,
+				bcd_detail_text(bcd_detail_text(bcd_payload_set_integer(NULL, "conflict_id", PG_GETARG_INT64(0)),
+												"field", c.field), "choice", choice));
+	bcd_feed_free(feed);
+	bcd_wake_worker_at_commit();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,148 @@
+/*
+ * conflict.c
+ *		bcdelta.conflict: fields that were changed in the source and in the
+ *		store.
+ *
+ * The current conflict of a field is the last one. It stays current as long
+ * as it says what the store holds instead of the row's value.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "tables/conflict.h"
+
+static BcdStatement select_current = {
+	"SELECT jsonb_object_agg(field, state), jsonb_object_agg(field, base) FILTER (WHERE base IS NOT NULL),"
+	" jsonb_object_agg(field, source_value), jsonb_object_agg(field, store_value), jsonb_object_agg(field, value)"
+	" FROM bcdelta.conflict WHERE feed = $1 AND store_id = $2 AND is_current",
+	2, {TEXTOID, INT8OID}
+};
+
+/* Reads the current conflicts of a record into the current memory context. */
+void
+bcd_conflicts_of(const char *feed, int64 store_id, BcdCurrentConflicts *current)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id)};
+
+	(void) bcd_select(&select_current, args, NULL);
+	MemoryContextSwitchTo(cxt);
+	current->states = bcd_column_jsonb(0, 1);
+	current->base = bcd_column_jsonb(0, 2);
+	current->source = bcd_column_jsonb(0, 3);
+	current->store = bcd_column_jsonb(0, 4);
+	current->value = bcd_column_jsonb(0, 5);
+}
+
+static BcdStatement end_conflict = {
+	"UPDATE bcdelta.conflict SET is_current = false, state = CASE state WHEN 'open' THEN 'obsolete' ELSE state END"
+	" WHERE feed = $1 AND store_id = $2 AND field = $3 AND is_current",
+	3, {TEXTOID, INT8OID, TEXTOID}
+};
+
+/* The conflict of a field is over: both sides agree, or what was decided is done. */
+void
+bcd_conflict_end(const char *feed, int64 store_id, const char *field)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id), CStringGetTextDatum(field)};
+
+	(void) bcd_execute(&end_conflict, args, NULL);
+}
+
+static BcdStatement insert_conflict = {
+	"INSERT INTO bcdelta.conflict (feed, key, store_id, run_id, field, kind, state, base, source_value, store_value)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8 -> $5, $9 -> $5, $10 -> $5)",
+	10, {TEXTOID, TEXTOID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, JSONBOID}
+};
+
+/* Files a conflict, which replaces the current one of its field. */
+void
+bcd_conflict_file(const char *feed, const char *key, int64 store_id, int64 run_id, const BcdConflict *conflict)
+{
+	char		nulls[] = "          ";
+	Datum		args[10];
+
+	bcd_conflict_end(feed, store_id, conflict->field);
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	args[2] = Int64GetDatum(store_id);
+	args[3] = Int64GetDatum(run_id);
+	args[4] = CStringGetTextDatum(conflict->field);
+	args[5] = CStringGetTextDatum(conflict->kind);
+	args[6] = CStringGetTextDatum(conflict->open ? "open" : "store");
+	args[7] = bcd_jsonb_or_null(conflict->base, &nulls[7]);
+	args[8] = JsonbPGetDatum(conflict->source);
+	args[9] = JsonbPGetDatum(conflict->store);
+	(void) bcd_execute(&insert_conflict, args, nulls);
+}
+
+/* Two sessions that resolve one conflict wait for each other here. */
+static BcdStatement take_conflict = {
+	"SELECT feed, coalesce((SELECT l.key FROM bcdelta.link AS l WHERE l.feed = c.feed AND l.address = c.store_id::text), key),"
+	" field, state, decided_by, coalesce((SELECT max(n.conflict_id) FROM bcdelta.conflict AS n"
+	"  WHERE n.feed = c.feed AND n.store_id = c.store_id AND n.field = c.field AND n.conflict_id > c.conflict_id), 0)"
+	" FROM bcdelta.conflict AS c WHERE conflict_id = $1 FOR UPDATE",
+	1, {INT8OID}
+};
+
+/*
+ * Locks a conflict and reads it into the current memory context; returns false
+ * if there is none.
+ */
+bool
+bcd_conflict_take(int64 conflict_id, BcdOpenConflict *conflict)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Datum		arg = Int64GetDatum(conflict_id);
+	bool		found = bcd_execute(&take_conflict, &arg, NULL) > 0;
+
+	MemoryContextSwitchTo(cxt);
+	if (!found)
+		return false;
+	conflict->feed = bcd_column_text(0, 1);
+	conflict->key = bcd_column_text(0, 2);
+	conflict->field = bcd_column_text(0, 3);
+	conflict->state = bcd_column_text(0, 4);
+	conflict->decided_by = bcd_column_text(0, 5);
+	conflict->replaced_by = bcd_column_int64(0, 6, NULL);
+	return true;
+}
+
+static BcdStatement decide_conflict = {
+	"UPDATE bcdelta.conflict SET state = $2, value = $3, decided_by = $4, note = $5, decided_at = clock_timestamp()"
+	" WHERE conflict_id = $1",
+	5, {INT8OID, TEXTOID, JSONBOID, TEXTOID, TEXTOID}
+};
+
+/* Records what a person has decided; value: with choice "value", else NULL. */
+void
+bcd_conflict_decide(int64 conflict_id, const char *choice, Jsonb *value, const char *by, const char *note)
+{
+	char		nulls[] = "     ";
+	Datum		args[5];
+
+	args[0] = Int64GetDatum(conflict_id);
+	args[1] = CStringGetTextDatum(choice);
+	args[2] = bcd_jsonb_or_null(value, &nulls[2]);
+	args[3] = bcd_text_or_null(by, &nulls[3]);
+	args[4] = bcd_text_or_null(note, &nulls[4]);
+	(void) bcd_execute(&decide_conflict, args, nulls);
+}
+
+static BcdStatement delete_conflicts = {
+	"DELETE FROM bcdelta.conflict WHERE feed = $1 AND ($2 = 0 OR store_id = $2)",
+	2, {TEXTOID, INT8OID}
+};
+
+/* Forgets the conflicts of a record (0: of all) that is no longer linked. */
+void
+bcd_conflicts_forget(const char *feed, int64 store_id)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id)};
+
+	(void) bcd_execute(&delete_conflicts, args, NULL);
+}

@@ -1,0 +1,51 @@
+/*
+ * conflict.h
+ *		bcdelta.conflict: fields that were changed in the source and in the
+ *		store.
+ */
+#ifndef BCD_TABLE_CONFLICT_H
+#define BCD_TABLE_CONFLICT_H
+
+#include "utils/jsonb.h"
+
+/* A new conflict of a row */
+typedef struct BcdConflict
+{
+	const char *field;
+	const char *kind;			/* edited or found */
+	bool		open;			/* a person has to decide; else the store's
+								 * value was kept */
+	Jsonb	   *base;			/* payloads that have the field, or NULL */
+	Jsonb	   *source;
+	Jsonb	   *store;
+} BcdConflict;
+
+/* The current conflicts of a row: payloads, or NULL */
+typedef struct BcdCurrentConflicts
+{
+	Jsonb	   *states;
+	Jsonb	   *base;
+	Jsonb	   *source;
+	Jsonb	   *store;
+	Jsonb	   *value;
+} BcdCurrentConflicts;
+
+/* A conflict that is to be resolved */
+typedef struct BcdOpenConflict
+{
+	char	   *feed;
+	char	   *key;
+	char	   *field;
+	char	   *state;
+	char	   *decided_by;
+	int64		replaced_by;	/* 0: by none */
+} BcdOpenConflict;
+
+extern void bcd_conflicts_of(const char *feed, int64 store_id, BcdCurrentConflicts *current);
+extern void bcd_conflict_file(const char *feed, const char *key, int64 store_id, int64 run_id, const BcdConflict *conflict);
+extern void bcd_conflict_end(const char *feed, int64 store_id, const char *field);
+extern bool bcd_conflict_take(int64 conflict_id, BcdOpenConflict *conflict);
+extern void bcd_conflict_decide(int64 conflict_id, const char *choice, Jsonb *value, const char *by, const char *note);
+extern void bcd_conflicts_forget(const char *feed, int64 store_id);
+
+#endif							/* BCD_TABLE_CONFLICT_H */

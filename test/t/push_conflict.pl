@@ -1,0 +1,183 @@
+# A field that was changed in the source and in the store: the policy says whose
+# value is kept, and what a person decides is valid for the values shown.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('conflict', store => { args => [ '--quota', 100000 ] });
+my $store = $shop->store;
+
+$shop->sql(<<'EOC');
+CREATE TABLE item (id text PRIMARY KEY, title text NOT NULL, price numeric NOT NULL DEFAULT 10, body text DEFAULT '<p>Old text</p>',
+	sets text DEFAULT '[1]', weight int NOT NULL DEFAULT 1);
+SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "id", "name": "title", "price": "price", "description": "body",
+	"search_keywords": "sets", "type": "''physical''", "weight": "weight"}');
+EOC
+
+my @policies = qw(source store review);
+my %values = (    # base, what the source makes of it, and the store
+	price => [ 10, 20, 15 ],
+	description => [ '<p>Old text</p>', '<p>New &amp; better</p>', '<p>By the agency</p>' ],
+	name => [ undef, 'Renamed', 'Edited' ]);
+my %column = (price => 'price', description => 'body', name => 'title');
+my @cases = qw(neither source store both same);
+
+sub record
+{
+	my ($key) = @_;
+	my $id = $shop->id('item', $key);
+	my ($record) = grep { $_->{id} == $id } @{ $store->state('products') };
+	return $record;
+}
+
+sub edit { $store->edit('product', $shop->id('item', $_[0]), $_[1]); return; }
+
+subtest 'who changed what, by policy and field' => sub {
+	my @keys = map { my $p = $_; map { my $f = $_; map { "$p-$f-$_" } @cases } sort keys %values } @policies;
+	$shop->sql("INSERT INTO item (id, title) SELECT k, 'Item ' || k FROM unnest('{" . join(',', @keys) . "}'::text[]) AS k");
+	is($shop->push->{created}, scalar @keys, 'pushed');
+	my %want;
+	my @open;
+	foreach my $policy (@policies)
+	{
+		$shop->sql("SELECT bcdelta.set_conflict('item', policy => '$policy')");
+		foreach my $field (sort keys %values)
+		{
+			foreach my $case (@cases)
+			{
+				my $key = "$policy-$field-$case";
+				my ($base, $source, $edited) = @{ $values{$field} };
+				$base //= "Item $key";
+				($source, $edited) = map { "$_ $key" } $source, $edited if $field eq 'name';
+				$edited = $source if $case eq 'same';
+				$shop->sql("UPDATE item SET weight = 2" . ($case =~ /source|both|same/ ? ", $column{$field} = '$source'" : '') . " WHERE id = '$key'");
+				edit($key, { $field => $edited }) if $case =~ /store|both|same/;
+				$want{$key} = $case eq 'neither' ? $base : $case =~ /source|same/ ? $source : $case eq 'store' || $policy ne 'source' ? $edited : $source;
+				push @open, $key if $case eq 'both' && $policy eq 'review';
+			}
+		}
+		my $run = $shop->push;
+		is($run->{state}, 'succeeded', "$policy: pushed");
+		is($run->{conflicts}, $policy eq 'review' ? 3 : 0, 'conflicts are counted');
+	}
+	is_deeply({ map { my ($f) = /-(\w+)-/; $_ => record($_)->{$f} } keys %want }, \%want, 'the store has the right values');
+	is(scalar(grep { record($_)->{weight} != 2 } keys %want), 0, 'other fields arrive in any case');
+	is_deeply($shop->list('SELECT key FROM bcdelta.review ORDER BY key COLLATE "C"'), [ sort @open ], 'open conflicts');
+	is_deeply($shop->list(q(SELECT key || ' ' || state FROM bcdelta.pending ORDER BY key COLLATE "C")), [ map { "$_ review" } sort @open ], 'their rows wait for a person');
+	is_deeply([ $shop->value(q(SELECT base, source_value, store_value, natural_key, kind FROM bcdelta.review WHERE field = 'price')) ],
+		[ { base => 10, source_value => 20, store_value => 15, natural_key => 'review-price-both', kind => 'edited' } ], 'the three values are shown');
+	$shop->clear;
+	$shop->sql("UPDATE item SET title = title WHERE id LIKE 'review-%'; SELECT bcdelta.mark_all('item')");
+	$shop->push;
+	is_deeply([ $shop->writes ], [], 'nothing is written again');
+	is_deeply($shop->list('SELECT key FROM bcdelta.review ORDER BY key COLLATE "C"'), [ sort @open ], 'and the conflicts are the same');
+};
+
+# The open conflict of a row
+sub conflict { return $shop->sql("SELECT conflict_id FROM bcdelta.review WHERE key = '$_[0]'"); }
+
+sub price { return record($_[0])->{price} + 0; }
+
+# A row whose price both sides have changed: 10, 20 in the source, 15 in the store
+sub dispute
+{
+	my (@keys) = @_;
+	$shop->sql("INSERT INTO item (id, title) VALUES ('$_', 'Item $_') ON CONFLICT DO NOTHING") foreach @keys;
+	$shop->push;
+	$shop->sql("UPDATE item SET price = 20 WHERE id = '$_'") foreach @keys;
+	edit($_, { price => 15 }) foreach @keys;
+	$shop->push;
+	return;
+}
+
+subtest 'what a person decides is carried out by the next push, and holds until the source changes' => sub {
+	dispute(qw(a b c));
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('a') . q{, 'source', note => 'the ERP is right')});
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('b') . q{, 'store')});
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('c') . q{, 'value', '17.5')});
+	$shop->push;
+	is_deeply([ map { price($_) } qw(a b c) ], [ 20, 15, 17.5 ], 'as decided');
+	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE key IN ('a', 'b', 'c')"), 0, 'nothing is pending');
+	$shop->sql("UPDATE item SET weight = 3 WHERE id IN ('a', 'b', 'c')");
+	$shop->push;
+	is_deeply([ map { price($_) } qw(a b c) ], [ 20, 15, 17.5 ], 'it holds when other fields change');
+	is_deeply([ map { record($_)->{weight} } qw(a b c) ], [ 3, 3, 3 ], 'which are written');
+	$shop->sql("UPDATE item SET price = 30 WHERE id IN ('a', 'b', 'c')");
+	$shop->push;
+	is_deeply([ map { price($_) } qw(a b c) ], [ 30, 30, 30 ], 'until the source changes the field');
+	is($shop->sql(q(SELECT string_agg(what || ' ' || (detail->>'choice') || coalesce(' ' || reason, ''), ', ' ORDER BY journal_id) FROM bcdelta.journal WHERE what = 'resolve')),
+		'resolve source the ERP is right, resolve store, resolve value', 'the journal knows');
+};
+
+subtest 'a decision is valid only for the values that were shown' => sub {
+	dispute(qw(d e f));
+	my %first = map { $_ => conflict($_) } qw(d e f);
+	$shop->sql("SELECT bcdelta.resolve($first{d}, 'source'), bcdelta.resolve($first{e}, 'source'), bcdelta.resolve($first{f}, 'store')");
+	edit('d', { price => 16 });
+	$shop->sql("UPDATE item SET price = 21 WHERE id = 'e'");
+	edit('f', { price => 17 });
+	$shop->push;
+	is_deeply([ map { price($_) } qw(d e f) ], [ 16, 15, 17 ], 'nothing is written');
+	is_deeply([ map { my $c = conflict($_); $c && $c != $first{$_} ? 'new' : $c } qw(d e f) ], [qw(new new new)], 'but there are new conflicts');
+	is_deeply($shop->value("SELECT source_value, store_value FROM bcdelta.review WHERE key = 'e'"), { source_value => 21, store_value => 15 }, 'with the new values');
+	$shop->sql("UPDATE item SET price = 10 WHERE id IN ('d', 'e', 'f')");
+	$shop->push;
+	is_deeply([ map { price($_) } qw(d e f) ], [ 16, 15, 17 ], 'a row that is as it was keeps the edit');
+	is(conflict('d'), '', 'without a conflict');
+};
+
+subtest 'bad input is refused, and nothing is half done' => sub {
+	dispute('g');
+	my $id = conflict('g');
+	foreach (
+		[ "resolve(999999, 'source')", qr/there is no conflict 999999/ ],
+		[ "resolve($id, 'ours')", qr/choice.*ours/ ],
+		[ "resolve($id, 'value')", qr/needs argument "value"/ ],
+		[ "resolve($id, 'store', '1')", qr/needs argument "value"/ ],
+		[ "resolve($id, 'value', '-3')", qr/the value cannot be written: .*price/ ],
+		[ "resolve($id, 'value', '\"cheap\"')", qr/the value cannot be written: .*price/ ],
+		[ "set_conflict('item', 'sale_price', 'review')", qr/does not map the field "sale_price"/ ],
+		[ "set_conflict('item', 'price', 'mine')", qr/mine/ ],
+		[ "set_conflict('item', 'price', 'newest')", qr/not supported/ ],
+		[ "set_conflict('nothing', 'price', 'store')", qr/nothing/ ])
+	{
+		my ($call, $error) = @$_;
+		my ($code, $out, $text) = $shop->node->psql('shop', "SELECT bcdelta.$call");
+		like($text, $error, $call);
+	}
+	is(conflict('g'), $id, 'the conflict is still open');
+	$shop->sql("CREATE ROLE stranger LOGIN; SET ROLE stranger; SELECT 1");
+	my ($code, $out, $text) = $shop->node->psql('shop', "SET ROLE stranger; SELECT bcdelta.resolve($id, 'store')");
+	like($text, qr/must be owner of feed "item"|permission denied/, 'somebody who does not own the feed');
+	$shop->sql("SELECT bcdelta.resolve($id, 'store')");
+	(undef, undef, $text) = $shop->node->psql('shop', "SELECT bcdelta.resolve($id, 'source')");
+	like($text, qr/has been resolved already.*has chosen "store"/s, 'twice');
+};
+
+subtest 'a field has a policy of its own, and the record is read 250 rows at a time' => sub {
+	$shop->sql(q(SELECT bcdelta.set_conflict('item', policy => 'source'), bcdelta.set_conflict('item', 'description', 'store')));
+	dispute('h');
+	is(price('h'), 20, 'the policy of the feed');
+	edit('h', { description => 'Better' });
+	$shop->sql(q(UPDATE item SET body = 'Worse', price = 40 WHERE id = 'h'));
+	$shop->push;
+	is_deeply([ @{ record('h') }{qw(price description)} ], [ 40, 'Better' ], 'the policy of the field');
+	$shop->sql(q(INSERT INTO item (id, title) SELECT 'r' || g, 'Row ' || g FROM generate_series(1, 300) AS g));
+	$shop->push;
+	$shop->clear;
+	$shop->sql(q(UPDATE item SET price = 11 WHERE id ~ '^r\d'));
+	$shop->push;
+	is(scalar(grep { $_->{method} eq 'GET' } $store->journal), 0, 'fields whose source wins are not read');
+	$shop->clear;
+	$shop->sql(q(UPDATE item SET body = 'New' WHERE id ~ '^r\d'));
+	$shop->push;
+	is(scalar(grep { $_->{method} eq 'GET' } $store->journal), 2, 'the others are, in pages');
+	is(scalar($shop->writes), 30, 'and written ten at a time');
+};
+
+is_deeply($store->violations, {}, 'no rule of the API was broken');
+done_testing();
