@@ -355,3 +355,9 @@ WHERE c.state = 'open' AND c.is_current;
 COMMENT ON VIEW bcdelta.review IS 'conflicts that a person has to decide, with the values of both sides and the call that keeps the store''s value';
 COMMENT ON COLUMN bcdelta.review.natural_key IS 'SKU, name, e-mail address, code or path of the row';
 COMMENT ON COLUMN bcdelta.review.call IS 'a statement to copy; with ''source'' the value of the source is written, with ''value'' another one';
+
+CREATE FUNCTION bcdelta.why(feed text, key text, read boolean DEFAULT false)
+RETURNS TABLE (field text, source_value jsonb, last_known jsonb, store_value jsonb, owner text, decision text, reason text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_why';
+COMMENT ON FUNCTION bcdelta.why(text, text, boolean) IS
+'explains what a push would do with each field of a row: send, same, keep or hold, who owns it (source, store, review), and the rule in words; by what is known, without asking the store';

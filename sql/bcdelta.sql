@@ -755,6 +755,12 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_resolve';
 COMMENT ON FUNCTION bcdelta.resolve(bigint, text, jsonb, text) IS
 'decides an open conflict: source, store, or value with a value of its own; carried out by the next push, and valid only for the values that the conflict shows: if one of them has changed, nothing is written and there is a new conflict';
 
+CREATE FUNCTION bcdelta.why(feed text, key text, read boolean DEFAULT false)
+RETURNS TABLE (field text, source_value jsonb, last_known jsonb, store_value jsonb, owner text, decision text, reason text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_why';
+COMMENT ON FUNCTION bcdelta.why(text, text, boolean) IS
+'explains what a push would do with each field of a row: send, same, keep or hold, who owns it (source, store, review), and the rule in words; by what is known, without asking the store';
+
 CREATE FUNCTION bcdelta.settle(feed text, key text, done boolean) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_settle';
 COMMENT ON FUNCTION bcdelta.settle(text, text, boolean) IS

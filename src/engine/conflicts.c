@@ -218,19 +218,22 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 
 /*
  * Decides which fields of a record that was read ("read": what it is known to
- * hold) the row may write. Those that it may not count as if they agreed.
+ * hold) the row may write. Those that it may not count as if they agreed. A
+ * record that was just found has no common past with the row.
  */
 Jsonb *
 bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 {
 	const BcdFeed *feed = item->lane->feed;
-	Reading		r = {item, record, bcd_payload_merge(item->remembered, item->known), read};
+	bool		found = !item->linked || item->looked_up;
+	Reading		r = {item, record, found ? NULL : bcd_payload_merge(item->remembered, item->known), read};
 
-	if (item->wanted == NULL || !item->linked || item->looked_up)
+	/* nobody else can have changed what we have just created */
+	if (item->wanted == NULL || (found && item->lost_create))
 		return read;
 	r.guarded = bcd_feed_is_guarded(feed);
 	if (r.guarded)
-		bcd_conflicts_of(feed->name, item->store_id, &r.current);
+		bcd_conflicts_of(feed->name, bcd_store_id_after(item), &r.current);
 	if (r.guarded || r.base)
 		bcd_payload_each(item->wanted, look_at_field, &r);
 	return r.known;

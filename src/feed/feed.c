@@ -109,8 +109,7 @@ feed_of_row(const BcdFeedRow *row, MemoryContext cxt)
 				 errmsg("feed \"%s\": unknown resource \"%s\"", feed->name, row->resource)));
 	bcd_feed_set_fields(feed, row->fields);
 	feed->on_delete = bcd_on_delete_from(row->on_delete);
-	feed->on_conflict = bcd_policy_from(row->on_conflict);
-	feed->policies = row->policies;
+	bcd_policies_set(feed, row);
 	bcd_feed_options(row->options, feed->resource, &feed->options);
 	feed->options_json = row->options;
 	feed->merged = bcd_facet_bits(feed->resource, row->merged);

@@ -8,12 +8,28 @@
 #include "feed/policy.h"
 #include "payload/payload.h"
 
-BcdPolicy
-bcd_policy_from(const char *word)
+static BcdPolicy
+policy_from(const char *word)
 {
 	if (strcmp(word, "review") == 0)
 		return BCD_POLICY_REVIEW;
 	return strcmp(word, "store") == 0 ? BCD_POLICY_STORE : BCD_POLICY_SOURCE;
+}
+
+/* Sets the policies of a feed that was read. */
+void
+bcd_policies_set(BcdFeed *feed, const BcdFeedRow *row)
+{
+	feed->on_conflict = policy_from(row->on_conflict);
+	feed->policies = row->policies;
+}
+
+const char *
+bcd_policy_name(BcdPolicy policy)
+{
+	static const char *const names[] = {"source", "store", "review"};
+
+	return names[policy];
 }
 
 /* Returns the policy that applies to a field. */
@@ -22,7 +38,7 @@ bcd_policy_of(const BcdFeed *feed, const char *field)
 {
 	char	   *own = feed->policies ? bcd_payload_text(feed->policies, field) : NULL;
 
-	return own ? bcd_policy_from(own) : feed->on_conflict;
+	return own ? policy_from(own) : feed->on_conflict;
 }
 
 /*
@@ -51,26 +67,4 @@ bcd_policy_check(const BcdResource *resource, const char *policy)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("conflict policy \"%s\" is not supported for resource %s", policy, resource->name),
 				 errdetail("Records of resource %s have no id, and are written without being read.", resource->name)));
-}
-
-/* Raises an error unless a field can have a policy of its own. */
-void
-bcd_policy_check_field(const BcdFeed *feed, const char *name)
-{
-	const BcdField *field = bcd_resource_field(feed->resource, name);
-
-	if (field == NULL || !bcd_feed_maps(feed, name))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("feed \"%s\" does not map the field \"%s\"", feed->name, name)));
-	if (field->flags & BCD_F_WRITE_ONLY)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("field \"%s\" cannot have a policy", name),
-				 errdetail("The store does not show its value, so a change there cannot be noticed.")));
-	if (BCD_IS_COLLECTION(field))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("field \"%s\" cannot have a policy", name),
-				 errdetail("Collections are kept by difference: elements that the source did not change are not written.")));
 }

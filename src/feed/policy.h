@@ -7,6 +7,7 @@
 #define BCD_POLICY_H
 
 #include "feed/feed.h"
+#include "tables/feed.h"
 
 typedef enum BcdPolicy
 {
@@ -15,10 +16,10 @@ typedef enum BcdPolicy
 	BCD_POLICY_REVIEW
 } BcdPolicy;
 
-extern BcdPolicy bcd_policy_from(const char *word);
+extern void bcd_policies_set(BcdFeed *feed, const BcdFeedRow *row);
 extern BcdPolicy bcd_policy_of(const BcdFeed *feed, const char *field);
+extern const char *bcd_policy_name(BcdPolicy policy);
 extern bool bcd_feed_is_guarded(const BcdFeed *feed);
 extern void bcd_policy_check(const BcdResource *resource, const char *policy);
-extern void bcd_policy_check_field(const BcdFeed *feed, const char *field);
 
 #endif							/* BCD_POLICY_H */

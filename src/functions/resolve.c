@@ -24,6 +24,8 @@
 #include "functions/decided.h"
 #include "functions/feed_args.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
+#include "resource/resource.h"
 #include "tables/conflict.h"
 #include "tables/feed.h"
 #include "tables/link.h"
@@ -33,6 +35,28 @@ PG_FUNCTION_INFO_V1(bcdelta_set_conflict);
 PG_FUNCTION_INFO_V1(bcdelta_resolve);
 
 static const char *const choices[] = {"source", "store", "value", NULL};
+
+/* Raises an error unless a field can have a policy of its own. */
+static void
+check_field(const BcdFeed *feed, const char *name)
+{
+	const BcdField *field = bcd_resource_field(feed->resource, name);
+
+	if (field == NULL || !bcd_feed_maps(feed, name))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("feed \"%s\" does not map the field \"%s\"", feed->name, name)));
+	if (field->flags & BCD_F_WRITE_ONLY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("field \"%s\" cannot have a policy", name),
+				 errdetail("The store does not show its value, so a change there cannot be noticed.")));
+	if (BCD_IS_COLLECTION(field))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("field \"%s\" cannot have a policy", name),
+				 errdetail("Collections are kept by difference: elements that the source did not change are not written.")));
+}
 
 /* bcdelta.set_conflict(feed, field, policy) */
 Datum
@@ -52,7 +76,7 @@ bcdelta_set_conflict(PG_FUNCTION_ARGS)
 	if (policy)
 		bcd_check_on_conflict(policy, "policy", feed->resource);
 	if (field && policy)
-		bcd_policy_check_field(feed, field);
+		check_field(feed, field);
 	bcd_spi_begin(&rights);
 	MemoryContextSwitchTo(cxt);
 	detail = bcd_feed_set_policy(feed->name, field, policy);

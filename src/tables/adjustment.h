@@ -19,8 +19,8 @@ typedef struct BcdAdjustment
 								 * NULL: not read yet */
 	bool		while_source;	/* ends when the source's value is no longer
 								 * source_value */
-	Jsonb	   *source_value;	/* when it was made, as in a payload; NULL: the
-								 * row had none */
+	Jsonb	   *source_value;	/* when it was made, as in a payload; NULL:
+								 * the row had none */
 	bool		broken;			/* the store was last seen with another value */
 	char	   *words;			/* by whom and why, for people */
 } BcdAdjustment;

@@ -17,7 +17,11 @@
 
 static BcdStatement select_current = {
 	"SELECT jsonb_object_agg(field, state), jsonb_object_agg(field, base) FILTER (WHERE base IS NOT NULL),"
-	" jsonb_object_agg(field, source_value), jsonb_object_agg(field, store_value), jsonb_object_agg(field, value)"
+	" jsonb_object_agg(field, source_value), jsonb_object_agg(field, store_value), jsonb_object_agg(field, value),"
+	" jsonb_object_agg(field, concat('conflict ', conflict_id,"
+	"  CASE WHEN state = 'open' THEN ' is open: see bcdelta.review'"
+	"   WHEN decided_by IS NULL THEN ': the policy has kept the store''s value'"
+	"   ELSE format(': %s has chosen \"%s\" on %s', decided_by, state, decided_at::date) END, ': ' || note))"
 	" FROM bcdelta.conflict WHERE feed = $1 AND store_id = $2 AND is_current",
 	2, {TEXTOID, INT8OID}
 };
@@ -36,6 +40,7 @@ bcd_conflicts_of(const char *feed, int64 store_id, BcdCurrentConflicts *current)
 	current->source = bcd_column_jsonb(0, 3);
 	current->store = bcd_column_jsonb(0, 4);
 	current->value = bcd_column_jsonb(0, 5);
+	current->words = bcd_column_jsonb(0, 6);
 }
 
 static BcdStatement end_conflict = {

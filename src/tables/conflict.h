@@ -28,6 +28,7 @@ typedef struct BcdCurrentConflicts
 	Jsonb	   *source;
 	Jsonb	   *store;
 	Jsonb	   *value;
+	Jsonb	   *words;			/* for people */
 } BcdCurrentConflicts;
 
 /* A conflict that is to be resolved */

@@ -221,7 +221,7 @@ decide_claimed(BcdItem *item)
 	item->decision.waits_key = row.waits_key;
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
 	if (bcd_adjust_claimed(item, &d))
-		;						/* its record is read first */
+		;						/* read first */
 	else if (d.need == BCD_NEEDS_UPDATE && (bcd_fate_is_unknown(item) || bcd_item_is_guarded(item, d.tasks)))
 		bcd_decide_stage(item, BCD_READ);
 	else if ((row.state != BCD_ROW_MISSING && d.need != BCD_NEEDS_RECORD) || !bcd_look_for_lost_create(item))
@@ -252,8 +252,7 @@ hold_back_moving(BcdLane *lane, List *items)
 			continue;
 		if (item->decision.dropped)
 		{
-			/* it is marked again when its link has moved */
-			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);	/* marked when moved */
 			continue;
 		}
 		memset(&item->decision, 0, sizeof(item->decision));
@@ -324,10 +323,11 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	after->known = bcd_item_known_read(item, record);
+	after->known = bcd_without_edits(item, bcd_item_known_read(item, record), record);
 	MemoryContextSwitchTo(old);
 	/* a look-up does not show every collection */
 	bcd_item_wants_write(item, false);
+	bcd_put_values(item);
 	if (item->decision.outcome == BCD_LINKED && bcd_found_own_create(item))
 		item->decision.outcome = BCD_CREATED;
 	item->decision.link = BCD_LINK_PUT;
@@ -449,6 +449,7 @@ decide_not_removed(BcdItem *item)
 static void
 push_read(BcdItem *item, const cJSON *record)
 {
+	BcdItemRecord *after;
 	MemoryContext old;
 
 	if (bcd_is_keyed(item))
@@ -472,8 +473,9 @@ push_read(BcdItem *item, const cJSON *record)
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
-	bcd_decide_record(item)->known = bcd_without_edits(item, bcd_item_known_read(item, record), record);
-	bcd_decide_record(item)->unsure = false;
+	after = bcd_decide_record(item);
+	after->known = bcd_without_edits(item, bcd_item_known_read(item, record), record);
+	after->unsure = false;
 	MemoryContextSwitchTo(old);
 	if (item->refusal)
 	{
@@ -484,8 +486,7 @@ push_read(BcdItem *item, const cJSON *record)
 	}
 	bcd_item_wants_write(item, true);
 	bcd_put_values(item);
-	/* found: from now on it is this row's record */
-	item->decision.link = BCD_LINK_PUT;
+	item->decision.link = BCD_LINK_PUT; /* from now on it is this row's record */
 }
 
 const BcdRunKind bcd_push_kind = {

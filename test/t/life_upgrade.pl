@@ -118,10 +118,10 @@ sub copy_shop
 	my $options = "SET store_hash '" . $other->hash . "', SET api_url '" . $other->url . "'";
 
 	command_ok([ 'pg_dump', '-f', $file, '--exclude-table-data=bcdelta.link', '--exclude-table-data=bcdelta.pending',
-		(map { "--exclude-table-data=bcdelta.$_*" } qw(journal adjustment)), $node->connstr('new') ], 'pg_dump');
+		(map { "--exclude-table-data=bcdelta.$_*" } qw(journal adjustment conflict)), $node->connstr('new') ], 'pg_dump');
 	# columns that 0.1.0 does not have
 	my $dump = slurp_file($file);
-	foreach my $column ([ feed => 'merged' ], [ schedule => 'mode' ])
+	foreach my $column ([ feed => 'policies' ], [ feed => 'merged' ], [ schedule => 'mode' ])
 	{
 		$dump =~ s{^(COPY bcdelta\.$column->[0] \(.*), $column->[1](\) .*\n)((?:.*\n)*?)(?=\\\.$)}{ my ($a, $b, $rows) = ($1, $2, $3); $rows =~ s/\t[^\t\n]*$//mg; "$a$b$rows" }em
 		  or die "the dump has no $column->[0]";

@@ -179,5 +179,41 @@ subtest 'a field has a policy of its own, and the record is read 250 rows at a t
 	is(scalar($shop->writes), 30, 'and written ten at a time');
 };
 
+subtest 'a record that is found with other values is a conflict of its own kind' => sub {
+	$shop->sql(q(SELECT bcdelta.set_conflict('item', 'description'), bcdelta.set_conflict('item', 'price', 'review')));
+	$store->seed('product', [ map { { name => "Item $_", sku => $_, price => 12, weight => 1, type => 'physical', description => '<p>Old text</p>' } } qw(s t) ]);
+	$shop->sql("INSERT INTO item (id, title) VALUES ('s', 'Item s')");
+	$shop->push;
+	is(price('s'), 12, 'found by a push: kept');
+	is_deeply($shop->value("SELECT kind, base, source_value, store_value FROM bcdelta.review WHERE key = 's'"),
+		{ kind => 'found', base => undef, source_value => 10, store_value => 12 }, 'and a conflict');
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('s') . q{, 'source')});
+	$shop->push;
+	is(price('s'), 10, 'as decided');
+	$shop->sql("INSERT INTO item (id, title) VALUES ('t', 'Item t'); DELETE FROM bcdelta.pending");
+	$shop->sql("SELECT bcdelta.link('item')");
+	$shop->sql("UPDATE item SET price = 13 WHERE id = 't'");
+	$shop->push;
+	is_deeply([ price('t'), $shop->sql("SELECT kind FROM bcdelta.review WHERE key = 't'") ], [ 12, 'found' ], 'found by link()');
+};
+
+subtest 'why() explains each field with the rule in words' => sub {
+	my $why = sub { my $key = shift; my %h = map { my ($f, $rest) = split /: /, $_, 2; $f => $rest }
+		  @{ $shop->list("SELECT concat(field, ': ', decision, ' ', owner, ' ', reason) FROM bcdelta.why('item', '$key')") }; return \%h; };
+	dispute('w');
+	like($why->('w')->{price}, qr/^hold review conflict \d+ is open: see bcdelta.review$/, 'an open conflict');
+	is($why->('w')->{name}, 'same source the source has not changed it since the last push', 'a field that agrees');
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('w') . q{, 'store', note => 'on sale')});
+	$shop->push;
+	like($why->('w')->{price}, qr/^keep store conflict \d+: \w+ has chosen "store" on [\d-]+: on sale$/, 'a decision');
+	$shop->sql("BEGIN; UPDATE item SET price = 77, weight = 9 WHERE id = 'w'; COMMIT");
+	is($why->('w')->{weight}, 'send source the source has changed it', 'a change');
+	is($why->('w')->{price}, 'send review the source has changed it; if the store has changed it, too, it is left to a person', 'with its policy');
+	is_deeply($shop->value("SELECT source_value, last_known, store_value FROM bcdelta.why('item', 'w') WHERE field = 'price'"),
+		{ source_value => 77, last_known => 20, store_value => undef }, 'and values');
+	my (undef, undef, $text) = $shop->node->psql('shop', "SELECT bcdelta.why('item', 'nobody')");
+	like($text, qr/row nobody of feed "item" cannot be explained.*There is no such row/s, 'an unknown row');
+};
+
 is_deeply($store->violations, {}, 'no rule of the API was broken');
 done_testing();

@@ -1,0 +1,239 @@
+/*
+ * why.c
+ *		bcdelta.why(): what a push would do with each field of a row, and which
+ *		rule says so.
+ *
+ * It goes by what is known of the record, without asking the store.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "base/db.h"
+#include "feed/adjusted.h"
+#include "feed/feed.h"
+#include "feed/key.h"
+#include "feed/policy.h"
+#include "functions/args.h"
+#include "payload/payload.h"
+#include "tables/adjustment.h"
+#include "tables/conflict.h"
+#include "tables/link.h"
+
+#define WHY_COLUMNS	7
+
+PG_FUNCTION_INFO_V1(bcdelta_why);
+
+/* What is known of a row and its record */
+typedef struct Known
+{
+	const BcdFeed *feed;
+	Jsonb	   *wanted;
+	Jsonb	   *payload;		/* of the link, as far as it is known */
+	BcdLinkRow	link;
+	BcdCurrentConflicts conflicts;
+	List	   *adjustments;
+} Known;
+
+/* The answer for one field */
+typedef struct Answer
+{
+	const char *owner;
+	const char *decision;
+	const char *reason;
+	Jsonb	   *store;			/* a payload with the store's value, or NULL */
+} Answer;
+
+static const BcdAdjustment *
+adjustment_of(const Known *k, const char *field)
+{
+	ListCell   *lc;
+
+	foreach(lc, k->adjustments)
+	{
+		const BcdAdjustment *a = lfirst(lc);
+
+		if (strcmp(a->field, field) == 0 && !bcd_adjustment_is_over(a, k->wanted))
+			return a;
+	}
+	return NULL;
+}
+
+/* A field whose values differ, or are not known to agree. */
+static void
+answer_changed(const Known *k, const char *field, Answer *a)
+{
+	BcdPolicy	policy = bcd_policy_of(k->feed, field);
+	bool		unknown = !bcd_payload_has(k->payload, field);
+
+	a->decision = "send";
+	if (policy == BCD_POLICY_SOURCE)
+		a->reason = unknown ? "it is not known what the store holds" : "the source has changed it";
+	else
+		a->reason = psprintf("%s; if the store has changed it, too, it is %s",
+							 unknown ? "it is not known what the store holds" : "the source has changed it",
+							 policy == BCD_POLICY_STORE ? "kept" : "left to a person");
+}
+
+static void
+answer(const Known *k, const char *field, Answer *a)
+{
+	const BcdAdjustment *adjustment = adjustment_of(k, field);
+	char	   *state = k->conflicts.states ? bcd_payload_text(k->conflicts.states, field) : NULL;
+	bool		handled = bcd_payload_has(k->payload, field) && bcd_payload_same(k->wanted, k->payload, field);
+
+	a->owner = bcd_policy_name(bcd_policy_of(k->feed, field));
+	a->store = handled ? k->payload : NULL;
+	if (adjustment)
+	{
+		JsonbValue	v;
+
+		a->owner = "store";
+		a->decision = "keep";
+		a->reason = psprintf("adjustment by %s", adjustment->words);
+		a->store = NULL;
+		if (adjustment->value)
+		{
+			bcd_jsonb_value(adjustment->value, &v);
+			a->store = bcd_payload_set(NULL, field, &v);
+		}
+	}
+	else if (state && handled)
+	{
+		bool		open = strcmp(state, "open") == 0;
+
+		a->owner = open ? "review" : "store";
+		a->decision = open ? "hold" : "keep";
+		a->reason = bcd_payload_text(k->conflicts.words, field);
+		a->store = strcmp(state, "value") == 0 ? k->conflicts.value : k->conflicts.store;
+	}
+	else if (!bcd_payload_has(k->wanted, field))
+	{
+		a->decision = "keep";
+		a->reason = "the source has no value";
+	}
+	else if (k->link.address == NULL)
+	{
+		a->decision = "send";
+		a->reason = "the row has no record yet, as far as is known";
+	}
+	else if (handled)
+	{
+		a->decision = "same";
+		a->reason = "the source has not changed it since the last push";
+	}
+	else
+		answer_changed(k, field, a);
+}
+
+static Datum
+value_of(Jsonb *payload, const char *field, bool *isnull)
+{
+	Jsonb	   *value = payload && bcd_payload_has(payload, field) ? bcd_payload_value(payload, field) : NULL;
+
+	*isnull = value == NULL;
+	return value ? JsonbPGetDatum(value) : (Datum) 0;
+}
+
+static void
+put_field(BcdRows *rows, const Known *k, const char *field)
+{
+	Answer		a = {0};
+	Datum		values[WHY_COLUMNS];
+	bool		nulls[WHY_COLUMNS] = {false};
+
+	answer(k, field, &a);
+	values[0] = CStringGetTextDatum(field);
+	values[1] = value_of(k->wanted, field, &nulls[1]);
+	values[2] = value_of(k->payload, field, &nulls[2]);
+	values[3] = value_of(a.store, field, &nulls[3]);
+	values[4] = CStringGetTextDatum(a.owner);
+	values[5] = CStringGetTextDatum(a.decision);
+	values[6] = CStringGetTextDatum(a.reason);
+	bcd_rows_put(rows, values, nulls);
+}
+
+/* Reads what our tables know of a row into the current memory context. */
+static void
+read_known(Known *k, const char *key)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdRights	rights;
+
+	bcd_spi_begin(&rights);
+	MemoryContextSwitchTo(cxt);
+	if (bcd_link_read_ahead(k->feed->name, k->feed->feed_id, key, false, &k->link))
+		k->payload = k->link.payload;
+	MemoryContextSwitchTo(cxt);
+	if (k->link.store_id != 0)
+		bcd_conflicts_of(k->feed->name, k->link.store_id, &k->conflicts);
+	MemoryContextSwitchTo(cxt);
+	if (k->feed->adjusted)
+		k->adjustments = bcd_adjustments_of(k->feed->name, key);
+	bcd_spi_end(&rights);
+}
+
+/* Raises an error unless the row can be explained field by field. */
+static void
+check_found(const BcdFeed *feed, const char *key, const BcdRow *row)
+{
+	if (row->state == BCD_ROW_FOUND)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("row %s of feed \"%s\" cannot be explained", key, feed->name),
+			 row->state == BCD_ROW_MISSING ? errdetail("There is no such row, or it does not satisfy the filter.") :
+			 row->message ? errdetail("%s", row->message) :
+			 errdetail("It waits for row %s of feed \"%s\".", row->waits_key, row->waits_feed)));
+}
+
+/* bcdelta.why(feed, key, read) */
+Datum
+bcdelta_why(PG_FUNCTION_ARGS)
+{
+	Known		k = {0};
+	BcdFeed    *feed;
+	BcdRows		rows;
+	BcdRow		row;
+	MemoryContext cxt;
+	char	   *key;
+	int			guc_level;
+	int			i;
+
+	bcd_check_not_null(fcinfo, 0, "feed");
+	bcd_check_not_null(fcinfo, 1, "key");
+	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("bcdelta.why() cannot read the store yet"),
+				 errhint("SELECT * FROM bcdelta.verify(%s, keys => ARRAY[%s]) reads the record; bcdelta.discrepancy has its differences.",
+						 quote_literal_cstr(bcd_arg_text(fcinfo, 0)), quote_literal_cstr(bcd_arg_text(fcinfo, 1)))));
+	bcd_rows_begin(fcinfo, &rows);
+	feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
+	bcd_feed_check_owner(feed, "explain rows of");
+	key = bcd_key_given(feed, bcd_arg_text(fcinfo, 1));
+	k.feed = feed;
+	read_known(&k, key);
+	guc_level = NewGUCNestLevel();
+	bcd_pin_settings();
+	cxt = CurrentMemoryContext;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	MemoryContextSwitchTo(cxt);
+	bcd_feed_row(feed, key, &row);
+	MemoryContextSwitchTo(cxt);
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
+	check_found(feed, key, &row);
+	k.wanted = row.payload;
+	for (i = 0; i < feed->nfields; i++)
+		put_field(&rows, &k, feed->fields[i].field->name);
+	bcd_feed_free(feed);
+	return (Datum) 0;
+}
