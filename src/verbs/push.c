@@ -178,10 +178,7 @@ push_recheck(BcdItem *item)
 	}
 }
 
-/*
- * A single row that takes too long fails by itself; many in succession mean
- * that the whole feed has a problem.
- */
+/* Many rows in succession that take too long are a problem of the feed. */
 static void
 check_time(BcdLane *lane, const BcdRow *row)
 {
