@@ -346,11 +346,11 @@ COMMENT ON FUNCTION bcdelta.resolve(bigint, text, jsonb, text) IS
 'decides an open conflict: source, store, or value with a value of its own; carried out by the next push, and valid only for the values that the conflict shows: if one of them has changed, nothing is written and there is a new conflict';
 
 CREATE VIEW bcdelta.review AS
-SELECT c.conflict_id, c.feed, coalesce(l.key, c.key) AS key,
+SELECT c.conflict_id, c.feed, l.key,
 	coalesce(l.payload ->> 'sku', l.payload ->> 'name', l.payload ->> 'email', l.payload ->> 'code', l.payload ->> 'path') AS natural_key,
 	c.field, c.kind, c.base, c.source_value, c.store_value, date_trunc('second', now() - c.found_at) AS age,
 	format('SELECT bcdelta.resolve(%s, %L);', c.conflict_id, 'store') AS call
-FROM bcdelta.conflict AS c LEFT JOIN bcdelta.link AS l ON l.feed = c.feed AND l.address = c.store_id::text
+FROM bcdelta.conflict AS c JOIN bcdelta.link AS l ON l.feed = c.feed AND l.address = c.store_id::text
 WHERE c.state = 'open' AND c.is_current;
 COMMENT ON VIEW bcdelta.review IS 'conflicts that a person has to decide, with the values of both sides and the call that keeps the store''s value';
 COMMENT ON COLUMN bcdelta.review.natural_key IS 'SKU, name, e-mail address, code or path of the row';

@@ -839,11 +839,11 @@ COMMENT ON FUNCTION bcdelta.feed_state(text) IS
 'the current state of a feed: paused in a copy of its database, and while its server leads to another store than its links; null: it cannot be read';
 
 CREATE VIEW bcdelta.review AS
-SELECT c.conflict_id, c.feed, coalesce(l.key, c.key) AS key,
+SELECT c.conflict_id, c.feed, l.key,
 	coalesce(l.payload ->> 'sku', l.payload ->> 'name', l.payload ->> 'email', l.payload ->> 'code', l.payload ->> 'path') AS natural_key,
 	c.field, c.kind, c.base, c.source_value, c.store_value, date_trunc('second', now() - c.found_at) AS age,
 	format('SELECT bcdelta.resolve(%s, %L);', c.conflict_id, 'store') AS call
-FROM bcdelta.conflict AS c LEFT JOIN bcdelta.link AS l ON l.feed = c.feed AND l.address = c.store_id::text
+FROM bcdelta.conflict AS c JOIN bcdelta.link AS l ON l.feed = c.feed AND l.address = c.store_id::text
 WHERE c.state = 'open' AND c.is_current;
 COMMENT ON VIEW bcdelta.review IS 'conflicts that a person has to decide, with the values of both sides and the call that keeps the store''s value';
 COMMENT ON COLUMN bcdelta.review.natural_key IS 'SKU, name, e-mail address, code or path of the row';

@@ -216,6 +216,17 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 		decide_by_policy(r, name, value, "edited", r->base);
 }
 
+/* Is the record hidden, if the row does not say whether it should be? */
+static void
+look_at_hidden(Reading *r)
+{
+	const BcdResource *resource = r->item->lane->feed->resource;
+	const cJSON *got = resource->hidden_by ? cJSON_GetObjectItemCaseSensitive(r->record, resource->hidden_by) : NULL;
+
+	if (cJSON_IsBool(got) && bcd_payload_is_hidden(resource, r->item->wanted, r->item->known))
+		r->known = bcd_payload_set_bool(r->known, resource->hidden_by, cJSON_IsTrue(got));
+}
+
 /*
  * Decides which fields of a record that was read ("read": what it is known to
  * hold) the row may write. Those that it may not count as if they agreed. A
@@ -231,6 +242,7 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 	/* nobody else can have changed what we have just created */
 	if (item->wanted == NULL || (found && item->lost_create))
 		return read;
+	look_at_hidden(&r);
 	r.guarded = bcd_feed_is_guarded(feed);
 	if (r.guarded)
 		bcd_conflicts_of(feed->name, bcd_store_id_after(item), &r.current);

@@ -24,7 +24,9 @@
 #include "engine/lost_create.h"
 #include "engine/referrers.h"
 #include "engine/stage.h"
+#include "feed/policy.h"
 #include "payload/address.h"
+#include "tables/conflict.h"
 #include "resource/resource.h"
 #include "tables/link_doubt.h"
 #include "tables/link_write.h"
@@ -127,6 +129,8 @@ change_link(BcdLane *lane, BcdItem *item, BcdStage stage)
 			break;				/* all at once: record_links() */
 		case BCD_LINK_REMOVE:
 			bcd_link_remove(feed, item->key);
+			if (item->store_id != 0 && bcd_feed_is_guarded(lane->feed))
+				bcd_conflicts_end(feed, item->store_id);
 			break;
 	}
 }

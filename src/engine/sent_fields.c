@@ -55,7 +55,7 @@ will_be_updated(const BcdItem *item)
 	const BcdDecision *d = &item->decision;
 
 	return d->made && !d->leaves && (d->next == BCD_UPDATE || d->next == BCD_TURN) &&
-		d->purpose == BCD_PURPOSE_ROW && d->body != NULL && bcd_store_id_after(item) != 0;
+		d->purpose == BCD_PURPOSE_ROW && item->wanted != NULL && d->body != NULL && bcd_store_id_after(item) != 0;
 }
 
 /*
@@ -95,4 +95,32 @@ bcd_may_be_ours(const BcdItem *item, const BcdField *field, const cJSON *got)
 		return true;
 	return item->sent && getKeyJsonValueFromContainer(&item->sent->root, field->name, strlen(field->name), &v) &&
 		(v.type == jbvNull || bcd_payload_agrees(field, &v, got));
+}
+
+typedef struct Arrival
+{
+	const BcdItem *item;
+	bool		any;
+} Arrival;
+
+static void
+has_arrived(const char *name, JsonbValue *value, void *arg)
+{
+	Arrival    *a = arg;
+
+	a->any |= bcd_payload_has(a->item->wanted, name) && !bcd_payload_same(a->item->wanted, a->item->remembered, name);
+}
+
+/*
+ * The record of an item agrees with its row: has the update without a known
+ * outcome done that?
+ */
+bool
+bcd_update_has_arrived(const BcdItem *item)
+{
+	Arrival		a = {item, false};
+
+	if (item->sent && item->remembered && item->wanted)
+		bcd_payload_each(item->sent, has_arrived, &a);
+	return a.any;
 }

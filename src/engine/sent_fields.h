@@ -10,6 +10,7 @@
 extern bool bcd_fate_is_unknown(const BcdItem *item);
 extern Jsonb *bcd_sent_fields(const BcdItem *item);
 extern bool bcd_changes_sent_fields(const BcdItem *item, BcdStage stage);
+extern bool bcd_update_has_arrived(const BcdItem *item);
 extern bool bcd_may_be_ours(const BcdItem *item, const BcdField *field, const cJSON *got);
 
 #endif							/* BCD_ENGINE_SENT_FIELDS_H */

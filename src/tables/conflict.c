@@ -58,6 +58,21 @@ bcd_conflict_end(const char *feed, int64 store_id, const char *field)
 	(void) bcd_execute(&end_conflict, args, NULL);
 }
 
+static BcdStatement end_conflicts = {
+	"UPDATE bcdelta.conflict SET is_current = false, state = CASE state WHEN 'open' THEN 'obsolete' ELSE state END"
+	" WHERE feed = $1 AND store_id = $2 AND is_current",
+	2, {TEXTOID, INT8OID}
+};
+
+/* The same for all fields of a record that is no longer linked */
+void
+bcd_conflicts_end(const char *feed, int64 store_id)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id)};
+
+	(void) bcd_execute(&end_conflicts, args, NULL);
+}
+
 static BcdStatement insert_conflict = {
 	"INSERT INTO bcdelta.conflict (feed, key, store_id, run_id, field, kind, state, base, source_value, store_value)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8 -> $5, $9 -> $5, $10 -> $5)",

@@ -483,6 +483,8 @@ push_read(BcdItem *item, const cJSON *record)
 	}
 	bcd_item_wants_write(item, true);
 	bcd_put_values(item);
+	if (item->decision.outcome == BCD_UNCHANGED && bcd_update_has_arrived(item))
+		item->decision.outcome = BCD_UPDATED;
 	item->decision.link = BCD_LINK_PUT; /* from now on it is this row's record */
 }
 

@@ -197,6 +197,21 @@ subtest 'a record that is found with other values is a conflict of its own kind'
 	is_deeply([ price('t'), $shop->sql("SELECT kind FROM bcdelta.review WHERE key = 't'") ], [ 12, 'found' ], 'found by link()');
 };
 
+subtest 'conflicts follow the record to another key, and end with it' => sub {
+	$shop->sql(q(SELECT bcdelta.alter_feed('item', on_delete => 'delete'), bcdelta.set_conflict('item', 'price', 'review')));
+	dispute(qw(x y));
+	$shop->sql("UPDATE item SET id = 'x2' WHERE id = 'x'");
+	$shop->push;
+	my $id = conflict('x2');
+	isnt($id, '', 'the conflict is that of the new key');
+	$shop->sql("SELECT bcdelta.resolve($id, 'source')");
+	$shop->push;
+	is(price('x2'), 20, 'and is resolved there');
+	$shop->sql("DELETE FROM item WHERE id = 'y'");
+	$shop->push;
+	is($shop->sql("SELECT string_agg(state || is_current, ' ') FROM bcdelta.conflict WHERE key = 'y'"), 'obsoletefalse', 'that of a deleted record is over');
+};
+
 subtest 'why() explains each field with the rule in words' => sub {
 	my $why = sub { my $key = shift; my %h = map { my ($f, $rest) = split /: /, $_, 2; $f => $rest }
 		  @{ $shop->list("SELECT concat(field, ': ', decision, ' ', owner, ' ', reason) FROM bcdelta.why('item', '$key')") }; return \%h; };
