@@ -141,6 +141,28 @@ record_has(Jsonb *payload, const BcdField *field, const cJSON *got)
 		bcd_payload_agrees(field, &v, got);
 }
 
+/*
+ * Is a field written even if only the store has changed it?  The natural key
+ * that an item is known by is: otherwise its record would keep the key of
+ * another row, which could not be created.
+ */
+static bool
+is_taken_back(const Reading *r, const char *name)
+{
+	const BcdFeed *feed = r->item->lane->feed;
+	const char *key;
+	int			i;
+
+	for (i = 0; (key = bcd_resource_key(feed->resource, i)) != NULL; i++)
+	{
+		char	   *text = bcd_payload_text(r->item->wanted, key);
+
+		if (text && text[0])
+			return strcmp(key, name) == 0 && bcd_policy_of(feed, name) == BCD_POLICY_SOURCE;
+	}
+	return false;
+}
+
 /* Decides on a field with a current conflict in this state. */
 static void
 decide_known_conflict(Reading *r, const BcdField *field, JsonbValue *value, const cJSON *got, const char *state)
@@ -209,7 +231,7 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 	}
 	else if (bcd_payload_same(item->wanted, r->base, name))
 	{
-		if (!bcd_may_be_ours(item, field, got))
+		if (!is_taken_back(r, name) && !bcd_may_be_ours(item, field, got))
 			keep(r, name, value);
 	}
 	else if (conflicts && !record_has(r->base, field, got) && !(item->sent && bcd_may_be_ours(item, field, got)))
