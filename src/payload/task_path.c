@@ -42,8 +42,11 @@ value_of(const BcdTask *task, const char *name)
 	}
 	else
 	{
-		/* what is removed is where it is, and not where its row wants it */
-		bool		removes = task->action == &task->facet->remove;
+		/*
+		 * what is removed is where it is, and not where its row wants it; the
+		 * fields of an element are its own
+		 */
+		bool		removes = task->action == &task->facet->remove && task->facet->collection == NULL;
 
 		value = task->fields && !removes ? key_text(task->fields, name) : NULL;
 		if (value == NULL && task->row)

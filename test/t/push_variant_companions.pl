@@ -161,7 +161,7 @@ BEGIN
 END $$;
 CREATE TRIGGER trouble BEFORE UPDATE ON bcdelta.pending FOR EACH ROW EXECUTE FUNCTION trouble();
 EOC
-	$store->hold({ match => { method => 'POST', path => 'variants$' }, process => 'now' });
+	$store->hold({ match => { method => 'PUT', path => 'catalog/variants$' }, process => 'now' });
 	$shop->clear;
 	$shop->sql(q(INSERT INTO item VALUES (3000); INSERT INTO kind SELECT g, 3000, NULL, 'S' || g % 20, 'C' || g / 20, 1, 1 FROM generate_series(30001, 30255) AS g));
 	my $push = $shop->start;
