@@ -266,11 +266,8 @@ decide_element_refused(BcdItem *item, BcdStage stage, char *error)
 	{
 		go_on(item, stage, rest, BCD_RETRY);
 		if (!item->decision.leaves)
-		{
 			item->decision.error = error;
-			/* which is counted, so that it ends */
-			item->decision.clashes = true;
-		}
+		item->decision.clashes = !item->decision.leaves;	/* counted, so that it ends */
 	}
 	else if (due && (rest == NIL || bcd_record_after(item).unsure))
 	{
