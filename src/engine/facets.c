@@ -248,9 +248,8 @@ may_go_with_record(const BcdItem *item, BcdStage stage)
 }
 
 /*
- * An element of a collection was refused.  If its collection has been read
- * since, that may have shown that it is done, or another way to do it.  All
- * elements of a row count as one refusal.
+ * An element was refused.  If its collection has been read since, that may have
+ * shown that it is done, or another way.  All of a row count as one refusal.
  */
 static void
 decide_element_refused(BcdItem *item, BcdStage stage, char *error)
@@ -267,7 +266,8 @@ decide_element_refused(BcdItem *item, BcdStage stage, char *error)
 		go_on(item, stage, rest, BCD_RETRY);
 		if (!item->decision.leaves)
 			item->decision.error = error;
-		item->decision.clashes = !item->decision.leaves;	/* counted, so that it ends */
+		item->decision.clashes = !item->decision.leaves;	/* counted, so that it
+															 * ends */
 	}
 	else if (due && (rest == NIL || bcd_record_after(item).unsure))
 	{
