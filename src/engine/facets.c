@@ -266,8 +266,7 @@ decide_element_refused(BcdItem *item, BcdStage stage, char *error)
 		go_on(item, stage, rest, BCD_RETRY);
 		if (!item->decision.leaves)
 			item->decision.error = error;
-		item->decision.clashes = !item->decision.leaves;	/* counted, so that it
-															 * ends */
+		item->decision.clashes = !item->decision.leaves;	/* so it ends */
 	}
 	else if (due && (rest == NIL || bcd_record_after(item).unsure))
 	{
