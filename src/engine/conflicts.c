@@ -7,7 +7,8 @@
  * link.remembered), what the row wants now, and what the record holds.
  *
  *     row      record                     is
- *     same     any        kept: the row did not change the field
+ *     same     any        kept: the row did not change the field, unless it
+ *                         now has the natural key of another row's record
  *     changed  same       written
  *     changed  changed    written, kept, or left to a person: the policy says
  *
@@ -29,6 +30,7 @@
 #include "payload/task.h"
 #include "resource/resource.h"
 #include "tables/conflict.h"
+#include "tables/link_unique.h"
 
 typedef struct Reading
 {
@@ -142,24 +144,37 @@ record_has(Jsonb *payload, const BcdField *field, const cJSON *got)
 }
 
 /*
- * Is a field written even if only the store has changed it?  The natural key
- * that an item is known by is: otherwise its record would keep the key of
- * another row, which could not be created.
+ * Has the record been given the natural key of another row's record?  Then it
+ * gets its own back: the other row could not be created again.  A record that
+ * somebody has renamed otherwise keeps its new name.
  */
 static bool
-is_taken_back(const Reading *r, const char *name)
+has_key_of_another(const Reading *r, const char *name, const cJSON *got)
 {
 	const BcdFeed *feed = r->item->lane->feed;
-	const char *key;
+	const BcdResource *resource = feed->resource;
+	BcdLinkHolder *holders;
+	BcdUnique	key;
+	Datum		hash;
+	JsonbValue	v;
+	const char *field;
 	int			i;
+	int			n;
 
-	for (i = 0; (key = bcd_resource_key(feed->resource, i)) != NULL; i++)
-	{
-		char	   *text = bcd_payload_text(r->item->wanted, key);
-
-		if (text && text[0])
-			return strcmp(key, name) == 0 && bcd_policy_of(feed, name) == BCD_POLICY_SOURCE;
-	}
+	for (i = 0; (field = bcd_resource_key(resource, i)) != NULL && strcmp(field, name) != 0; i++)
+		;
+	if (field == NULL || !cJSON_IsString(got) || bcd_policy_of(feed, name) != BCD_POLICY_SOURCE)
+		return false;
+	v.type = jbvString;
+	v.val.string.val = got->valuestring;
+	v.val.string.len = strlen(got->valuestring);
+	if (!bcd_unique_of(resource, bcd_payload_set(r->item->wanted, name, &v), field, &key))
+		return false;
+	hash = Int64GetDatum(key.hash);
+	holders = bcd_link_holders(feed->name, resource, &hash, 1, &n);
+	for (i = 0; i < n; i++)
+		if (holders[i].store_id != bcd_store_id_after(r->item))
+			return true;
 	return false;
 }
 
@@ -231,7 +246,7 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 	}
 	else if (bcd_payload_same(item->wanted, r->base, name))
 	{
-		if (!is_taken_back(r, name) && !bcd_may_be_ours(item, field, got))
+		if (!bcd_may_be_ours(item, field, got) && !has_key_of_another(r, name, got))
 			keep(r, name, value);
 	}
 	else if (conflicts && !record_has(r->base, field, got) && !(item->sent && bcd_may_be_ours(item, field, got)))

@@ -94,6 +94,25 @@ subtest 'the same after a reply that was lost' => sub {
 	}
 };
 
+subtest 'a record keeps a new SKU after a crash, but not that of another row' => sub {
+	$store->hold({ match => { method => 'PUT', path => '^/catalog/products$' }, process => 'never' });
+	$shop->sql('UPDATE item SET price = 50 WHERE id IN (7, 8, 9)');
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	kill_worker($shop->node, 'shop', 'KILL');
+	$push->finish;
+	my %ids = map { $_ => $shop->id('item', $_) } 7 .. 9;
+	$store->edit('product', $ids{7}, { sku => 'New-7' });
+	$store->remove('product', $ids{9});
+	$store->edit('product', $ids{8}, { sku => 'S9' });
+	$store->release;
+	is($shop->push->{failed}, 0, 'all are pushed');
+	my %skus = map { $_->{id} => "$_->{sku} " . (0 + $_->{price}) } @{ $store->state('products') };
+	is($skus{ $ids{7} }, 'New-7 50', 'a new one is kept');
+	is($skus{ $ids{8} }, 'S8 50', 'that of another row is not');
+	is($skus{ $shop->id('item', 9) }, 'S9 50', 'so that the other row can be created again');
+};
+
 subtest 'only what was under way is read again after a crash' => sub {
 	$store->hold({ match => { method => 'PUT', path => '^/catalog/products$' }, process => 'never' });
 	$shop->sql('UPDATE item SET price = 40 WHERE id IN (11, 12)');
