@@ -206,7 +206,7 @@ may_be_free(const BcdItem *item)
 	const BcdTask *task = linitial(item->tasks);
 	const char *unique = records_of(task)->unique;
 	char	   *value = unique && task->fields ? bcd_payload_text(task->fields, unique) : NULL;
-	bool		contended = item->attempts > 0 || item->held_by || (task->was && task->id && has_given_way(task));
+	bool		contended = value && (item->attempts > 0 || item->held_by || (task->was && task->id && has_given_way(task)));
 
 	if (value == NULL || item->refusal == NULL || (item->refusal_status != 409 && strstr(item->refusal, value) == NULL))
 		return false;
