@@ -154,6 +154,8 @@ subtest 'a promoted standby goes on, and copies of it, or other places, push not
 	$third->append_conf('postgresql.conf', "bcdelta.databases = ''");
 	$third->reload;
 	$third->promote;
+	# as the launcher notes, right after the start
+	poll_until(sub { slurp_file($third->data_dir . '/bcdelta_place') =~ / promoted / }, 'the note of the promotion');
 	$third->restart;
 	$third->append_conf('postgresql.conf', "bcdelta.databases = 'shop'");
 	$third->reload;
