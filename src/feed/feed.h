@@ -98,6 +98,7 @@ typedef struct BcdFeed
 	char	   *server_store;	/* that its server leads to, or NULL */
 	BcdLists   *lists;			/* of the run that it is read for, or NULL */
 	SPIPlanPtr	row_plan;
+	SPIPlanPtr	filter_plan;
 	SPIPlanPtr	exists_plan;
 } BcdFeed;
 
@@ -149,11 +150,13 @@ extern void bcd_feed_prepare(BcdFeed *feed);
 extern void bcd_feed_check_rights(BcdFeed *feed);
 extern char *bcd_feed_select(const BcdFeed *feed, const char *condition);
 extern int64 bcd_feed_count(BcdFeed *feed);
-extern bool bcd_feed_exists(BcdFeed *feed, const char *key);
-extern bool bcd_feed_look_for(BcdFeed *feed, const char *key, char **held_up);
 extern void bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row);
 extern void bcd_feed_look_at_row(BcdFeed *feed, const char *key, BcdRow *row);
 extern void bcd_feed_look_at_identity(BcdFeed *feed, const char *key, BcdRow *row);
 extern void bcd_feed_row(BcdFeed *feed, const char *key, BcdRow *row);
+
+/* is it there? row_exists.c */
+extern bool bcd_feed_exists(BcdFeed *feed, const char *key);
+extern bool bcd_feed_look_for(BcdFeed *feed, const char *key, char **held_up);
 
 #endif							/* BCD_FEED_H */

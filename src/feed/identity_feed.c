@@ -29,6 +29,7 @@ bcd_feed_identity(const BcdFeed *feed)
 	*identity = *feed;
 	identity->cxt = cxt;
 	identity->row_plan = NULL;
+	identity->filter_plan = NULL;
 	identity->exists_plan = NULL;
 	identity->fields = MemoryContextAlloc(cxt, sizeof(BcdFeedField) * Max(feed->nfields, 1));
 	identity->nfields = 0;

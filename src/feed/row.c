@@ -23,7 +23,6 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
-#include "base/attempt.h"
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/db.h"
@@ -32,6 +31,7 @@
 #include "feed/mapping_guard.h"
 #include "feed/named.h"
 #include "feed/ref.h"
+#include "feed/row.h"
 #include "feed/typed_value.h"
 #include "payload/made_key.h"
 #include "payload/payload.h"
@@ -63,6 +63,23 @@ bcd_feed_select(const BcdFeed *feed, const char *condition)
 	return sql.data;
 }
 
+/* Plans a query whose parameters are the columns of a key. */
+SPIPlanPtr
+bcd_row_plan(const BcdFeed *feed, const char *sql)
+{
+	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
+	SPIPlanPtr	plan;
+	int			i;
+
+	for (i = 0; i < feed->nkeys; i++)
+		types[i] = feed->keys[i].type;
+	plan = SPI_prepare(sql, feed->nkeys, types);
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not prepare a query of feed \"%s\": %s", feed->name,
+			 SPI_result_code_string(SPI_result));
+	return plan;
+}
+
 /*
  * Plans the query that reads one row by its key; as the feed's owner, inside
  * bcd_become().  An error is a fault of the mapping.
@@ -71,8 +88,6 @@ void
 bcd_feed_prepare(BcdFeed *feed)
 {
 	StringInfoData sql;
-	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
-	SPIPlanPtr	plan;
 	int			i;
 
 	initStringInfo(&sql);
@@ -81,13 +96,7 @@ bcd_feed_prepare(BcdFeed *feed)
 		appendStringInfo(&sql, "%spg_catalog.to_jsonb(f%d)", i ? ", " : "", i + 1);
 	appendStringInfo(&sql, " FROM (%s) AS mapped",
 					 bcd_feed_select(feed, bcd_key_condition(feed)));
-	for (i = 0; i < feed->nkeys; i++)
-		types[i] = feed->keys[i].type;
-	plan = SPI_prepare(sql.data, feed->nkeys, types);
-	if (plan == NULL || SPI_keepplan(plan) != 0)
-		elog(ERROR, "could not prepare the mapping of feed \"%s\": %s", feed->name,
-			 SPI_result_code_string(SPI_result));
-	feed->row_plan = plan;
+	feed->row_plan = bcd_row_plan(feed, sql.data);
 }
 
 /*
@@ -193,7 +202,16 @@ typedef struct Reading
 {
 	BcdFeed    *feed;
 	const char *key;
+	bool		filter_only;	/* the mapping is not evaluated */
 } Reading;
+
+/* Plans the query that finds a row by its key if it satisfies the filter. */
+static void
+prepare_filter(BcdFeed *feed)
+{
+	feed->filter_plan = bcd_row_plan(feed, psprintf("SELECT FROM %s WHERE %s%s", bcd_feed_from(feed),
+													bcd_key_condition(feed), filter_sql(feed)));
+}
 
 /* The feed's code, behind the guard */
 static void
@@ -206,21 +224,23 @@ run_mapping(void *arg)
 
 	XactReadOnly = true;
 	values = bcd_key_parse(feed, r->key);
-	if (feed->row_plan == NULL)
+	if (r->filter_only && feed->filter_plan == NULL)
+		prepare_filter(feed);
+	else if (!r->filter_only && feed->row_plan == NULL)
 		bcd_feed_prepare(feed);
 	/* planning may have evaluated a reference */
 	bcd_ref_forget();
 	bcd_named_forget();
-	rc = SPI_execute_plan(feed->row_plan, values, NULL, true, 1);
+	rc = SPI_execute_plan(r->filter_only ? feed->filter_plan : feed->row_plan, values, NULL, true, 1);
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "could not read feed \"%s\": %s", feed->name, SPI_result_code_string(rc));
 }
 
-/* Runs the mapping for one key.  Called in the subtransaction. */
+/* Reads the row of one key.  Called in the subtransaction. */
 static void
-read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
+read_row(BcdFeed *feed, const char *key, bool filter_only, BcdRow *row, MemoryContext result_cxt)
 {
-	Reading		r = {feed, key};
+	Reading		r = {feed, key, filter_only};
 	MemoryContext old;
 
 	bcd_guard_run(feed, key, 1, run_mapping, &r);
@@ -238,6 +258,8 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
 		row->state = BCD_ROW_DEFERRED;
 	else if (SPI_processed == 0)
 		row->state = BCD_ROW_MISSING;
+	else if (filter_only)
+		row->state = BCD_ROW_FOUND;
 	else
 		set_payload(feed, row);
 	MemoryContextSwitchTo(old);
@@ -249,8 +271,8 @@ read_row(BcdFeed *feed, const char *key, BcdRow *row, MemoryContext result_cxt)
  * a table that it reads, or cancelled the statement; the disk is full. All
  * other errors belong to the row, whose code has raised them.
  */
-static bool
-is_passing(int sqlerrcode)
+bool
+bcd_row_error_passes(int sqlerrcode)
 {
 	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
 		sqlerrcode == ERRCODE_DISK_FULL ||
@@ -260,13 +282,11 @@ is_passing(int sqlerrcode)
 }
 
 /*
- * Reads one source row; see BcdRow.  SPI is connected, a snapshot is active.
- *
  * The subtransaction is always rolled back, so no effects of an expression
  * remain when the next row is read, neither an open cursor nor a lock.
  */
-void
-bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
+static void
+try_row(BcdFeed *feed, const char *key, bool filter_only, BcdRow *row)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -278,7 +298,7 @@ bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
 	MemoryContextSwitchTo(CurTransactionContext);
 	PG_TRY();
 	{
-		read_row(feed, key, row, cxt);
+		read_row(feed, key, filter_only, row, cxt);
 	}
 	PG_CATCH();
 	{
@@ -287,7 +307,7 @@ bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
 		MemoryContextSwitchTo(cxt);
 		error = CopyErrorData();
 		FlushErrorState();
-		row->state = is_passing(error->sqlerrcode) ? BCD_ROW_HELD_UP : BCD_ROW_INVALID;
+		row->state = bcd_row_error_passes(error->sqlerrcode) ? BCD_ROW_HELD_UP : BCD_ROW_INVALID;
 		row->message = error->detail ? psprintf("%s (%s)", error->message, error->detail) :
 			error->message;
 		row->error = error;
@@ -303,8 +323,25 @@ bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
 	bcd_named_end();
 }
 
-static char *
-locked_words(const BcdFeed *feed)
+/* Reads one source row; see BcdRow.  SPI is connected, a snapshot is active. */
+void
+bcd_feed_try_row(BcdFeed *feed, const char *key, BcdRow *row)
+{
+	try_row(feed, key, false, row);
+}
+
+/*
+ * Finds out in the same way whether the row of a key satisfies the filter,
+ * which there is.  The mapping is not evaluated, and there is no payload.
+ */
+void
+bcd_row_try_filter(BcdFeed *feed, const char *key, BcdRow *row)
+{
+	try_row(feed, key, true, row);
+}
+
+char *
+bcd_row_locked_words(const BcdFeed *feed)
 {
 	return psprintf("table %s is locked by another session", bcd_feed_from(feed));
 }
@@ -319,7 +356,7 @@ bcd_feed_look_at_row(BcdFeed *feed, const char *key, BcdRow *row)
 	{
 		memset(row, 0, sizeof(*row));
 		row->state = BCD_ROW_HELD_UP;
-		row->message = locked_words(feed);
+		row->message = bcd_row_locked_words(feed);
 	}
 }
 
@@ -352,7 +389,7 @@ bcd_feed_lock(const BcdFeed *feed)
 	if (!bcd_feed_try_lock(feed))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("%s", locked_words(feed))));
+				 errmsg("%s", bcd_row_locked_words(feed))));
 }
 
 static void
@@ -370,124 +407,4 @@ bcd_feed_count(BcdFeed *feed)
 {
 	bcd_guard_run(feed, NULL, BCD_TABLE_TURNS, count_rows, feed);
 	return bcd_column_int64(0, 1, NULL);
-}
-
-typedef struct Existence
-{
-	BcdFeed    *feed;
-	const char *key;
-	bool		found;
-} Existence;
-
-static void
-find_row(void *arg)
-{
-	Existence  *e = arg;
-	BcdFeed    *feed = e->feed;
-	Datum	   *values;
-	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
-	int			i;
-
-	values = bcd_key_parse(feed, e->key);
-	if (feed->exists_plan == NULL)
-	{
-		for (i = 0; i < feed->nkeys; i++)
-			types[i] = feed->keys[i].type;
-		feed->exists_plan = SPI_prepare(psprintf("SELECT FROM %s WHERE %s", bcd_feed_from(feed),
-												 bcd_key_condition(feed)), feed->nkeys, types);
-		if (feed->exists_plan == NULL || SPI_keepplan(feed->exists_plan) != 0)
-			elog(ERROR, "could not prepare a look-up in feed \"%s\"", feed->name);
-	}
-	e->found = SPI_execute_plan(feed->exists_plan, values, NULL, true, 1) == SPI_OK_SELECT &&
-		SPI_processed > 0;
-}
-
-static void
-find_row_guarded(void *arg)
-{
-	Existence  *e = arg;
-
-	bcd_guard_run(e->feed, e->key, 1, find_row, e);
-}
-
-/*
- * Does the row of a key satisfy the filter?  If an error prevents the answer,
- * yes: the error is reported when the row is pushed.  If the error is
- * temporary, *held_up is set to it instead.
- */
-static bool
-satisfies_filter(BcdFeed *feed, const char *key, ErrorData **held_up)
-{
-	MemoryContext scratch;
-	MemoryContext old;
-	BcdRow		row;
-
-	if (feed->filter == NULL)
-		return true;
-	scratch = AllocSetContextCreate(CurrentMemoryContext, "bcdelta filter", ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(scratch);
-	bcd_feed_try_row(feed, key, &row);
-	MemoryContextSwitchTo(old);
-	if (row.state == BCD_ROW_HELD_UP)
-	{
-		*held_up = row.error;	/* in scratch, which is kept for it */
-		return true;
-	}
-	MemoryContextDelete(scratch);
-	return row.state != BCD_ROW_MISSING;
-}
-
-/*
- * Is the row of a key still in the source, and does it satisfy the filter?  A
- * key that the types of the columns no longer accept has no row.
- *
- * The worker is about to remove the record from the store, so a row that
- * cannot be looked for counts as existing: its error is reported when it is
- * read.
- */
-static bool
-exists(BcdFeed *feed, const char *key, ErrorData **held_up)
-{
-	Existence	e = {feed, key, false};
-	ErrorData  *error = bcd_attempt(find_row_guarded, &e);
-
-	*held_up = NULL;
-	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
-	{
-		if (MyBackendType != B_BG_WORKER || is_passing(error->sqlerrcode))
-			*held_up = error;
-		return true;
-	}
-	return error == NULL && e.found && satisfies_filter(feed, key, held_up);
-}
-
-bool
-bcd_feed_exists(BcdFeed *feed, const char *key)
-{
-	ErrorData  *error;
-	bool		found = exists(feed, key, &error);
-
-	if (error)
-		ReThrowError(error);
-	return found;
-}
-
-/*
- * The same outside a claim, for callers that can try again: *held_up is the
- * reason if it cannot be determined now, else NULL.
- */
-bool
-bcd_feed_look_for(BcdFeed *feed, const char *key, char **held_up)
-{
-	ErrorData  *error = NULL;
-	bool		found = true;
-
-	*held_up = NULL;
-	if (!bcd_feed_try_lock(feed))
-		*held_up = locked_words(feed);
-	else
-		found = exists(feed, key, &error);
-	if (error)
-		*held_up = error->message;
-	return found;
 }

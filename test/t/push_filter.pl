@@ -5,6 +5,7 @@ use warnings;
 
 use BCDelta::Shop;
 use BCDelta::Test;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $shop = BCDelta::Shop->open('filter', store => { args => [ '--quota', 100000 ] }, node => { conf => 'bcdelta.naptime = 1' });
@@ -83,6 +84,21 @@ EOC
 	is(outcomes("SELECT bcdelta.mark_where('maker', 'shop = 2')", 'maker'), '1 unchanged, 3 unchanged, 4 unchanged, 5 unchanged', 'which is marked like any other');
 	like($shop->sql("SELECT error FROM bcdelta.result WHERE feed = 'maker' AND key = '4' ORDER BY run_id DESC LIMIT 1"),
 		qr/^the source row is gone, or does not satisfy the filter; on_delete is ignore$/, 'and left alone where on_delete says so');
+};
+
+subtest 'a verify evaluates the mapping of each row once, and that of rows outside the filter never' => sub {
+	$shop->sql(<<'EOC');
+CREATE FUNCTION told(m int) RETURNS int STABLE LANGUAGE plpgsql AS $$BEGIN RAISE LOG 'mapping of row %', m; RETURN m; END$$;
+CREATE TABLE label (id int PRIMARY KEY, shown boolean);
+INSERT INTO label SELECT i, i < 4 FROM generate_series(1, 5) AS i;
+SELECT bcdelta.track('label', 'shop', 'brand', '{"name": "''Label '' || public.told(id)"}', filter => 'shown');
+SELECT bcdelta.mark_all('label');
+EOC
+	$shop->push;
+	my $offset = -s $shop->node->logfile;
+	is_deeply([ @{ $shop->verify("feed => 'label'") }{qw(state mode)} ], [qw(succeeded full)], 'a verify');
+	my @told = sort { $a <=> $b } (slurp_file($shop->node->logfile, $offset) =~ /mapping of row (\d+)/g);
+	is("@told", '1 2 3', 'evaluates it for each row that satisfies the filter');
 };
 
 subtest 'a filter that meets a reference without a link makes the row wait' => sub {
