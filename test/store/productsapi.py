@@ -1,18 +1,15 @@
 """The API of products: lists, single writes, batches, deletes."""
 
-import operator
-import time
-
 import brands
 import elements
 import exactjson
-import fields
 import listing
 import nestedvariants
 import products
 import query
 from exactjson import text
 from productfields import KIND, calculated_price
+from productfilters import FILTERS
 from replies import Refused, Reply, detail, error, nothing, one
 
 _INCLUDES = ("bulk_pricing_rules", "channels", "custom_fields", "images",
@@ -24,156 +21,7 @@ _SORTS = ("id", "name", "sku", "price", "date_modified",
 _MOST_WITH_OPTIONS = 10
 
 
-# -- filters -----------------------------------------------------------------
-
-def _moment(store, value):
-    """A bound in the form of the stored dates.
-
-    A date without a time gets the time of day of the request, as documented.
-    """
-    now = time.gmtime(store.now())
-    clock = (now.tm_hour, now.tm_min, now.tm_sec)
-    return fields.iso(fields.parse_moment(value, clock))
-
-
-def _modified_min(store, table, value):
-    bound = _moment(store, value)
-    return listing.Filter(lambda r: r["date_modified"] >= bound,
-                          ids=table.changed_since("date_modified", bound))
-
-
-def _date_is(field):
-    def build(store, table, value):
-        if len(value) == 10:
-            return listing.Filter(
-                lambda r: r.get(field, "").startswith(value))
-        moment = _moment(store, value)
-        return listing.Filter(lambda r: r.get(field, "") == moment)
-    return build
-
-
-def _date(field, compare):
-    def build(store, table, value):
-        bound = _moment(store, value)
-        # A product without this date is on neither side of it.
-        return listing.Filter(
-            lambda r: bool(r.get(field)) and compare(r[field], bound))
-    return build
-
-
-def _only_category(store, table, value):
-    """categories= misses products that are in several categories."""
-    return listing.Filter(lambda r: r.get("categories") == [value],
-                          ids=table.members("category", value))
-
-
-def _in_categories(store, table, values):
-    if store.settings["categories_in"] == "any":
-        return listing.group_in("category")(store, table, values)
-    sets = [table.members("category", value) for value in set(values)]
-    smallest = min(sets, key=len)
-    wanted = set(values)
-    return listing.Filter(
-        lambda r: wanted.issubset(r.get("categories", ())), ids=smallest)
-
-
-def _keyword(store, table, value):
-    part, brands = value.casefold(), store.brands.rows
-
-    def test(record):
-        for field in ("name", "sku", "description"):
-            if part in record.get(field, "").casefold():
-                return True
-        brand = brands.get(record.get("brand_id"))
-        return brand is not None and part in brand["name"].casefold()
-    return listing.Filter(test)
-
-
-def _condition(store, table, value):
-    return listing.equals("condition")(store, table, value.capitalize())
-
-
-def _low_stock(store, table, value):
-    def is_low(record):
-        warning = record.get("inventory_warning_level", 0)
-        return (record.get("inventory_tracking", "none") != "none"
-                and record.get("inventory_level", 0) <= warning)
-    return listing.Filter(lambda r: is_low(r) == value)
-
-
-def _out_of_stock(store, table, value):
-    def is_out(record):
-        return (record.get("inventory_tracking", "none") != "none"
-                and record.get("inventory_level", 0) == 0)
-    return listing.Filter(lambda r: is_out(r) == value)
-
-
-def _channel(store, table, values):
-    found = {product for product, channel in store.product_channels
-             if channel in values}
-    return listing.Filter(lambda r: r["id"] in found, ids=found)
-
-
-def _anything(store, table, value):
-    return listing.Filter(lambda r: True)
-
-
-def _range_filters(field, param):
-    return {
-        field: (param, listing.equals(field)),
-        field + ":min": (param, listing.compares(field, operator.ge)),
-        field + ":max": (param, listing.compares(field, operator.le)),
-        field + ":greater": (param, listing.compares(field, operator.gt)),
-        field + ":less": (param, listing.compares(field, operator.lt)),
-    }
-
-
-def _folded_sku(store, value):
-    return value.casefold()
-
-
-_FILTERS = {
-    **listing.BY_ID,
-    "channel_id:in": (query.INTEGERS, _channel),
-    "categories": (query.INTEGER, _only_category),
-    "categories:in": (query.INTEGERS, _in_categories),
-    "name": (query.TEXT, listing.unique(
-        "name", lambda store, value: store.fold(value))),
-    "mpn": (query.TEXT, listing.equals("mpn")),
-    "upc": (query.TEXT, listing.equals("upc")),
-    "price": (query.NUMBER, listing.equals("price")),
-    "weight": (query.NUMBER, listing.equals("weight")),
-    "condition": (query.one_of("new", "used", "refurbished"), _condition),
-    "brand_id": (query.INTEGER, listing.group_is("brand")),
-    "date_modified": (query.DATE, _date_is("date_modified")),
-    "date_modified:min": (query.DATE, _modified_min),
-    "date_modified:max": (query.DATE, _date("date_modified", operator.le)),
-    "date_last_imported": (query.DATE, _date_is("date_last_imported")),
-    "date_last_imported:not": (
-        query.DATE, _date("date_last_imported", operator.ne)),
-    "date_last_imported:min": (
-        query.DATE, _date("date_last_imported", operator.ge)),
-    "date_last_imported:max": (
-        query.DATE, _date("date_last_imported", operator.le)),
-    "is_visible": (query.BOOLEAN, listing.equals("is_visible")),
-    "is_featured": (query.BIT, listing.equals("is_featured")),
-    "is_free_shipping": (query.BIT, listing.equals("is_free_shipping")),
-    "inventory_level:in": (
-        query.INTEGERS, listing.one_of("inventory_level")),
-    "inventory_level:not_in": (
-        query.INTEGERS, listing.none_of("inventory_level")),
-    "inventory_low": (query.BIT, _low_stock),
-    "out_of_stock": (query.BIT, _out_of_stock),
-    "total_sold": (query.INTEGER, listing.equals("total_sold")),
-    "type": (query.one_of("digital", "physical"), listing.equals("type")),
-    "keyword": (query.TEXT, _keyword),
-    "keyword_context": (query.one_of("shopper", "merchant"), _anything),
-    "availability": (query.one_of("available", "disabled", "preorder"),
-                     listing.equals("availability")),
-    "sku": (query.TEXT, listing.unique("sku", _folded_sku)),
-    "sku:in": (query.TEXTS, listing.unique_in("sku", _folded_sku)),
-}
-_FILTERS.update(_range_filters("inventory_level", query.INTEGER))
+# -- parameters --------------------------------------------------------------
 
 _DELETE_BY = (
     "name", "sku", "price", "weight", "condition", "brand_id",
@@ -184,12 +32,12 @@ _INCLUDE = {"include": query.some_of(*_INCLUDES)}
 _WRITE_PARAMS = {"include_fields": query.TEXTS}
 _ONE_PARAMS = dict(listing.CHOICE, **_INCLUDE)
 _PUT_PARAMS = dict(_WRITE_PARAMS, **_INCLUDE)
-_LIST_PARAMS = {name: param for name, (param, _) in _FILTERS.items()}
+_LIST_PARAMS = {name: param for name, (param, _) in FILTERS.items()}
 _LIST_PARAMS.update(listing.PAGING)
 _LIST_PARAMS.update(_ONE_PARAMS)
 _LIST_PARAMS["sort"] = query.one_of(*_SORTS)
 _LIST_PARAMS["direction"] = query.one_of("asc", "desc")
-_DELETE_PARAMS = {name: _FILTERS[name][0] for name in _DELETE_BY}
+_DELETE_PARAMS = {name: FILTERS[name][0] for name in _DELETE_BY}
 
 
 # -- showing -----------------------------------------------------------------
@@ -233,7 +81,7 @@ def list_all(call):
     table = call.store.products
     show = _shower(call, values)
     filters = [build(call.store, table, values[name])
-               for name, (_, build) in _FILTERS.items() if name in values]
+               for name, (_, build) in FILTERS.items() if name in values]
     sort = values.get("sort")
     if sort == "calculated_price":
         sort = calculated_price
@@ -403,7 +251,7 @@ def delete_many(call):
     values = call.params(_DELETE_PARAMS)
     listing.refuse_unfiltered(call, values)
     table = call.store.products
-    filters = [_FILTERS[name][1](call.store, table, value)
+    filters = [FILTERS[name][1](call.store, table, value)
                for name, value in values.items()]
     most = call.store.settings["delete_batch"]
     found = list(listing.select(table, filters))
