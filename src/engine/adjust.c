@@ -251,20 +251,21 @@ note(BcdJob *job)
 
 	for (i = 0; i < run->nlanes; i++)
 	{
+		const BcdFeed *feed = run->lanes[i]->feed;
 		int			n = 0;
 
 		dlist_foreach(iter, &job->items)
 		{
 			BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 
-			if (item->lane != run->lanes[i])
+			if (item->lane->feed != feed)
 				continue;
 			keys[n] = CStringGetTextDatum(item->key);
 			doubts[n++] = JsonbPGetDatum(item->doubt);
 		}
-		if (n > 0 && bcd_links_doubt(run->lanes[i]->feed->name, bcd_array(TEXTOID, keys, NULL, n),
+		if (n > 0 && bcd_links_doubt(feed->name, bcd_array(TEXTOID, keys, NULL, n),
 									 bcd_array(JSONBOID, doubts, NULL, n)) != n)
-			elog(ERROR, "links of feed \"%s\" have gone while their rows were pushed", run->lanes[i]->feed->name);
+			elog(ERROR, "links of feed \"%s\" have gone while their rows were pushed", feed->name);
 	}
 }
 

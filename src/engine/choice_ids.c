@@ -162,6 +162,16 @@ add_choices(List *choices, const char *field, Jsonb *record, const BcdChoicePare
 	return choices;
 }
 
+/* The field of a stage that names choices: there is one */
+static const char *
+field_of_choices(const BcdItem *item, BcdStage stage)
+{
+	const BcdChoices *choices = bcd_stage_choices(item->lane->feed->resource, stage);
+
+	Assert(choices);
+	return choices->field;
+}
+
 /*
  * Returns what the record names that the next request of a stage creates for an
  * item, as a list of BcdChoice.
@@ -169,7 +179,7 @@ add_choices(List *choices, const char *field, Jsonb *record, const BcdChoicePare
 List *
 bcd_choices_of(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent)
 {
-	return add_choices(NIL, bcd_stage_choices(item->lane->feed->resource, stage)->field,
+	return add_choices(NIL, field_of_choices(item, stage),
 					   bcd_stage_is_facet(stage) ? ((BcdTask *) linitial(item->tasks))->is : item->wanted, parent);
 }
 
@@ -185,7 +195,7 @@ bcd_choices_ahead(const BcdItem *item, BcdStage stage, const BcdChoiceParent *pa
 		return bcd_choices_of(item, stage, parent);
 	foreach(lc, item->tasks)
 		if (((BcdTask *) lfirst(lc))->action == bcd_stage_action(r, stage))
-		choices = add_choices(choices, bcd_stage_choices(r, stage)->field, ((BcdTask *) lfirst(lc))->is, parent);
+		choices = add_choices(choices, field_of_choices(item, stage), ((BcdTask *) lfirst(lc))->is, parent);
 	return choices;
 }
 
@@ -246,7 +256,7 @@ bcd_choice_forget(BcdChoiceParent *parent)
 Jsonb *
 bcd_choice_ids_put(const BcdItem *item, BcdStage stage, Jsonb *fields)
 {
-	const char *field = bcd_stage_choices(item->lane->feed->resource, stage)->field;
+	const char *field = field_of_choices(item, stage);
 	List	   *choices = bcd_choices_of(item, stage, bcd_choice_parent(item->lane->gates, bcd_choice_parent_id(item, stage)));
 	StringInfoData json;
 	JsonbValue	v;

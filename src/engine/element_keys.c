@@ -114,7 +114,7 @@ held_by_row(BcdItem *item)
 		hash = Int64GetDatum(key.hash);
 		holders = bcd_unique_holders(feed, &hash, 1, &n);
 	}
-	for (i = 0; i < n && held_by == NULL; i++)
+	for (i = 0; i < n; i++)
 	{
 		const BcdRecord *record = holders[i].record;
 		bool		own = strcmp(record->feed, feed->name) == 0 && strcmp(record->key, item->key) == 0;
@@ -125,6 +125,7 @@ held_by_row(BcdItem *item)
 		held_by->feed = pstrdup(record->feed);
 		held_by->key = pstrdup(record->key);
 		held_by->in_flight = record->state && strcmp(record->state, "in_flight") == 0;
+		break;
 	}
 	if (holders && held_by == NULL)
 		held_by = remembered_row(item, task, key.value);

@@ -77,22 +77,6 @@ is_done(const BcdItem *item)
 	return d->made && d->leaves && d->pending == BCD_PENDING_DONE && item->aside == NULL;
 }
 
-/* Adds a member to an object of intents; *state NULL: the first one. */
-static void
-push_intent(JsonbParseState **state, char *key, Jsonb *intent)
-{
-	JsonbValue	v;
-
-	if (*state == NULL)
-		(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-	v.type = jbvString;
-	v.val.string.val = key;
-	v.val.string.len = strlen(key);
-	(void) pushJsonbValue(state, WJB_KEY, &v);
-	bcd_jsonb_value(intent, &v);
-	(void) pushJsonbValue(state, WJB_VALUE, &v);
-}
-
 /*
  * Claims the rows of items that are decided on: those that need nothing leave
  * bcdelta.pending, those that are postponed stay ready, and the others are in
@@ -112,7 +96,6 @@ bcd_queue_take(List *items)
 	foreach(lc, items)
 	{
 		BcdItem    *item = lfirst(lc);
-		Jsonb	   *intent;
 
 		item->decision.dropped = is_done(item);
 		if (item->decision.dropped)
@@ -120,9 +103,7 @@ bcd_queue_take(List *items)
 		else if (!item->decision.postponed)
 		{
 			taken[ntaken++] = item->tid;
-			intent = bcd_sent_fields(item);
-			if (intent)
-				push_intent(&intents, item->key, intent);
+			bcd_push_sent_fields(&intents, item);
 		}
 	}
 	if (ndropped > 0)

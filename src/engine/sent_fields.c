@@ -31,21 +31,27 @@ bcd_fate_is_unknown(const BcdItem *item)
 	return item->remembered != NULL && item->linked && !bcd_is_keyed(item) && item->aside == NULL;
 }
 
-typedef struct Sent
+static void
+push_key(JsonbParseState **state, const char *name)
 {
-	Jsonb	   *fields;
-} Sent;
+	JsonbValue	v;
+
+	v.type = jbvString;
+	v.val.string.val = (char *) name;
+	v.val.string.len = strlen(name);
+	(void) pushJsonbValue(state, WJB_KEY, &v);
+}
 
 static void
-note_sent(const char *name, JsonbValue *value, void *arg)
+push_field(const char *name, JsonbValue *value, void *state)
 {
-	Sent	   *sent = arg;
 	JsonbValue	noted = *value;
 
 	if ((value->type == jbvString && value->val.string.len > LONG_VALUE) ||
 		(value->type == jbvBinary && value->val.binary.len > LONG_VALUE))
 		noted.type = jbvNull;
-	sent->fields = bcd_payload_set(sent->fields, name, &noted);
+	push_key(state, name);
+	(void) pushJsonbValue(state, WJB_VALUE, &noted);
 }
 
 /* Returns whether an item will be updated because of its row. */
@@ -55,7 +61,20 @@ will_be_updated(const BcdItem *item)
 	const BcdDecision *d = &item->decision;
 
 	return d->made && !d->leaves && (d->next == BCD_UPDATE || d->next == BCD_TURN) &&
-		d->purpose == BCD_PURPOSE_ROW && item->wanted != NULL && d->body != NULL && bcd_store_id_after(item) != 0;
+		d->purpose == BCD_PURPOSE_ROW && item->wanted != NULL && d->body != NULL && JB_ROOT_COUNT(d->body) > 0 &&
+		bcd_store_id_after(item) != 0;
+}
+
+/* Adds the pending.intent of an item that is to be updated. */
+static JsonbValue *
+push_intent(JsonbParseState **state, const BcdItem *item)
+{
+	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	push_key(state, SENT_FIELDS);
+	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	bcd_payload_each(item->decision.body, push_field, state);
+	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
+	return pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }
 
 /*
@@ -65,16 +84,24 @@ will_be_updated(const BcdItem *item)
 Jsonb *
 bcd_sent_fields(const BcdItem *item)
 {
-	Sent		sent = {NULL};
-	JsonbValue	v;
+	JsonbParseState *state = NULL;
 
+	return will_be_updated(item) ? JsonbValueToJsonb(push_intent(&state, item)) : NULL;
+}
+
+/*
+ * The same for many items: adds the new intent, if there is one, to an object
+ * under construction, by the item's key; *state NULL: it is the first one.
+ */
+void
+bcd_push_sent_fields(JsonbParseState **state, const BcdItem *item)
+{
 	if (!will_be_updated(item))
-		return NULL;
-	bcd_payload_each(item->decision.body, note_sent, &sent);
-	if (sent.fields == NULL)
-		return NULL;
-	bcd_jsonb_value(sent.fields, &v);
-	return bcd_payload_set(NULL, SENT_FIELDS, &v);
+		return;
+	if (*state == NULL)
+		(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	push_key(state, item->key);
+	(void) push_intent(state, item);
 }
 
 /* Does a decision after the claim change what an item's update sends? */

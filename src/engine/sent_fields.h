@@ -9,6 +9,7 @@
 
 extern bool bcd_fate_is_unknown(const BcdItem *item);
 extern Jsonb *bcd_sent_fields(const BcdItem *item);
+extern void bcd_push_sent_fields(JsonbParseState **state, const BcdItem *item);
 extern bool bcd_changes_sent_fields(const BcdItem *item, BcdStage stage);
 extern bool bcd_update_has_arrived(const BcdItem *item);
 extern bool bcd_may_be_ours(const BcdItem *item, const BcdField *field, const cJSON *got);

@@ -162,12 +162,13 @@ nth_value(const char *name, int nth, const void *arg)
 int
 bcd_task_query_bytes(const BcdTask *task)
 {
-	const char *at = task->action->query;
+	const char *query = task->action->query;
+	const char *at = query ? query : "";
 	StringInfoData text;
 	int			bytes = 0;
 
 	initStringInfo(&text);
-	while (at && (at = strchr(at, '{')) != NULL)
+	while ((at = strchr(at, '{')) != NULL)
 	{
 		const char *close = at + strcspn(at, "}");
 		char	   *value = close[-1] == ',' ? value_of(task, pnstrdup(at + 1, close - at - 2)) : NULL;

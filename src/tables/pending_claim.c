@@ -83,7 +83,7 @@ tid_array(const ItemPointerData *rows, int n)
 static BcdStatement take = {
 	"UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
 	" trouble = NULL, early_at = NULL,"
-	" intent = CASE WHEN p.intent ? '' THEN p.intent WHEN $2 ? p.key THEN $2 -> p.key WHEN p.intent ? 'fields' THEN p.intent END"
+	" intent = CASE WHEN p.intent ? '' THEN p.intent ELSE coalesce($2 -> p.key, CASE WHEN p.intent ? 'fields' THEN p.intent END) END"
 	" WHERE p.ctid = ANY ($1)",
 	2, {TIDARRAYOID, JSONBOID}
 };
