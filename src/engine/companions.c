@@ -171,6 +171,8 @@ bcd_companions_gather(BcdLane *lane)
 	BcdLane    *child = lane_to_gather(lane);
 	MemoryContext cxt = CurrentMemoryContext;
 
+	if (child == NULL)
+		return;
 	PG_TRY();
 	{
 		bcd_tx_begin();

@@ -192,6 +192,7 @@ decide_with(BcdJob *job, Found *found)
 	cJSON	   *record = cJSON_Parse(found->item->shown->record);
 	cJSON	   *elements = cJSON_Parse(psprintf("[%s]", found->elements.data));
 
+	Assert(facet);
 	if (record == NULL || elements == NULL)
 	{
 		cJSON_Delete(record);
