@@ -42,21 +42,21 @@ typedef struct Reading
 	bool		guarded;
 } Reading;
 
-static bool
-has_policy(const BcdTask *task, const BcdFeed *feed)
+/* What is asked of the fields that an item's tasks send */
+typedef struct Guard
 {
-	JsonbIterator *it;
-	JsonbIteratorToken token;
-	JsonbValue	v;
+	const BcdFeed *feed;
+	BcdCurrentConflicts current;
+	bool		needed;
+} Guard;
 
-	if (task->fields == NULL || task->facet->collection)
-		return false;
-	it = JsonbIteratorInit(&task->fields->root);
-	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-		if (token == WJB_KEY &&
-			bcd_policy_of(feed, pnstrdup(v.val.string.val, v.val.string.len)) != BCD_POLICY_SOURCE)
-			return true;
-	return false;
+static void
+look_for_guard(const char *name, JsonbValue *value, void *arg)
+{
+	Guard	   *g = arg;
+
+	g->needed |= bcd_policy_of(g->feed, name) != BCD_POLICY_SOURCE ||
+		(g->current.states && bcd_payload_has(g->current.states, name));
 }
 
 /*
@@ -66,15 +66,21 @@ has_policy(const BcdTask *task, const BcdFeed *feed)
 bool
 bcd_item_is_guarded(const BcdItem *item, List *tasks)
 {
-	const BcdFeed *feed = item->lane->feed;
+	Guard		g = {.feed = item->lane->feed};
 	ListCell   *lc;
 
-	if (!bcd_feed_is_guarded(feed) || !item->linked || item->aside)
+	if (!bcd_feed_is_guarded(g.feed) || !item->linked || item->aside)
 		return false;
+	if (g.feed->disputed)
+		bcd_conflicts_of(g.feed->name, item->store_id, &g.current);
 	foreach(lc, tasks)
-		if (has_policy(lfirst(lc), feed))
-		return true;
-	return false;
+	{
+		const BcdTask *task = lfirst(lc);
+
+		if (task->fields && task->facet->collection == NULL)
+			bcd_payload_each(task->fields, look_for_guard, &g);
+	}
+	return g.needed;
 }
 
 /* The record keeps its value: the row's counts as written. */

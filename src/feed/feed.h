@@ -78,6 +78,8 @@ typedef struct BcdFeed
 	BcdOnDelete on_delete;
 	int			on_conflict;	/* BcdPolicy */
 	Jsonb	   *policies;		/* of fields that have their own, by name */
+	bool		disputed;		/* fields of some rows may have a current
+								 * conflict; else only their policies count */
 	BcdFeedOptions options;
 	Jsonb	   *options_json;	/* the same */
 	uint32		merged;			/* bits of the facets that are written with

@@ -22,6 +22,7 @@ bcd_policies_set(BcdFeed *feed, const BcdFeedRow *row)
 {
 	feed->on_conflict = policy_from(row->on_conflict);
 	feed->policies = row->policies;
+	feed->disputed = row->disputed;
 }
 
 const char *
@@ -43,12 +44,13 @@ bcd_policy_of(const BcdFeed *feed, const char *field)
 
 /*
  * Returns whether records of a feed have to be read before they are written,
- * at least for some fields.
+ * at least for some fields: because of a policy, or of what was decided on a
+ * conflict when there was one.
  */
 bool
 bcd_feed_is_guarded(const BcdFeed *feed)
 {
-	return feed->on_conflict != BCD_POLICY_SOURCE || bcd_payload_count(feed->policies) > 0;
+	return feed->on_conflict != BCD_POLICY_SOURCE || bcd_payload_count(feed->policies) > 0 || feed->disputed;
 }
 
 /* Raises an error unless a feed of this resource can have a policy. */

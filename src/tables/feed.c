@@ -20,7 +20,8 @@ static BcdStatement select_feed = {
 	" (SELECT p.key FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.intent IS NOT NULL AND p.intent ? '' ORDER BY p.key LIMIT 1) IS NOT NULL,"
 	" merged,"
 	" (SELECT a.key FROM bcdelta.adjustment AS a WHERE a.feed = $1 AND a.state <> 'ended' ORDER BY a.key LIMIT 1) IS NOT NULL,"
-	" on_conflict, policies"
+	" on_conflict, policies,"
+	" (SELECT c.store_id FROM bcdelta.conflict AS c WHERE c.feed = $1 AND c.is_current ORDER BY c.store_id LIMIT 1) IS NOT NULL"
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };
@@ -68,6 +69,7 @@ bcd_feed_row_read(const char *feed, BcdFeedRow *row)
 	row->adjusted = bcd_column_bool(0, 21);
 	row->on_conflict = bcd_column_text(0, 22);
 	row->policies = bcd_column_jsonb(0, 23);
+	row->disputed = bcd_column_bool(0, 24);
 	return true;
 }
 

@@ -47,6 +47,7 @@ typedef struct BcdFeedRow
 	bool		adjusted;		/* fields of some rows may be adjusted */
 	char	   *on_conflict;
 	Jsonb	   *policies;
+	bool		disputed;		/* there are current conflicts */
 } BcdFeedRow;
 
 /* A feed to be created */

@@ -130,6 +130,20 @@ subtest 'a decision is valid only for the values that were shown' => sub {
 	is(conflict('d'), '', 'without a conflict');
 };
 
+subtest 'a decision holds if the policy is changed before it is carried out' => sub {
+	dispute(qw(ca cb cc cd));
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('ca') . q{, 'store')});
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('cb') . q{, 'value', '17.5')});
+	$shop->sql(q(SELECT bcdelta.set_conflict('item', policy => 'source'), bcdelta.mark('item', 'cc')));
+	$shop->push;
+	is_deeply([ map { price($_) } qw(ca cb cc cd) ], [ 15, 17.5, 15, 15 ], 'what was decided is done, and what is open stays open');
+	$shop->sql(q(UPDATE item SET price = 30 WHERE id IN ('ca', 'cb', 'cc', 'cd')));
+	$shop->push;
+	is_deeply([ map { price($_) } qw(ca cb cc cd) ], [ (30) x 4 ], 'until the source changes the field');
+	is($shop->sql(q(SELECT count(*) FROM bcdelta.conflict WHERE is_current AND key IN ('ca', 'cb', 'cc', 'cd'))), 0, 'no conflict is left');
+	$shop->sql(q(SELECT bcdelta.set_conflict('item', policy => 'review')));
+};
+
 subtest 'bad input is refused, and nothing is half done' => sub {
 	dispute('g');
 	my $id = conflict('g');
