@@ -25,7 +25,12 @@ ALTER TABLE bcdelta.feed ADD merged text[] NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN bcdelta.feed.merged IS
 'parts of records, such as stock, that are sent together with the record because the store denied access to their own endpoint; reset by resume()';
 
+COMMENT ON COLUMN bcdelta.change.op IS
+'c: the row with this key, or a child row of it, changed; h: it was marked; m: its key was moved_from; l: a child row changed, and a lookup finds the rows to mark; t: the table, or a child table, was truncated; a: any row may have changed; n: a row without a key changed';
 ALTER TABLE bcdelta.pending ADD intent jsonb;
+ALTER TABLE bcdelta.pending ADD last_changed_at timestamptz;
+COMMENT ON COLUMN bcdelta.pending.last_changed_at IS
+'time of the latest captured change, for policy newest; null: not needed, or the row was marked for another reason since';
 UPDATE bcdelta.pending SET intent = pg_catalog.jsonb_build_object('', sought) WHERE sought IS NOT NULL;
 DROP INDEX bcdelta.pending_sought;
 ALTER TABLE bcdelta.pending DROP sought;
@@ -300,13 +305,16 @@ CREATE TABLE bcdelta.conflict (
 	feed text NOT NULL,
 	key text NOT NULL,
 	store_id bigint NOT NULL,
-	field text NOT NULL,
-	kind text NOT NULL CHECK (kind IN ('edited', 'found')),
+	field text,
+	kind text NOT NULL CHECK (kind IN ('edited', 'found', 'gone', 'deleted')),
 	state text NOT NULL CHECK (state IN ('open', 'source', 'store', 'value', 'obsolete')),
 	base jsonb,
 	source_value jsonb,
 	store_value jsonb,
 	value jsonb,
+	source_changed_at timestamptz,
+	store_modified_at timestamptz,
+	reason text,
 	found_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	run_id bigint,
 	decided_at timestamptz,
@@ -314,14 +322,18 @@ CREATE TABLE bcdelta.conflict (
 	note text,
 	is_current boolean NOT NULL DEFAULT true
 );
-CREATE UNIQUE INDEX conflict_current ON bcdelta.conflict (feed, store_id, field) WHERE is_current;
+CREATE UNIQUE INDEX conflict_current ON bcdelta.conflict (feed, store_id, coalesce(field, '')) WHERE is_current;
 CREATE INDEX conflict_feed_key ON bcdelta.conflict (feed, key);
 COMMENT ON TABLE bcdelta.conflict IS
 'fields that were changed in the source and in the store; one row for each pair of values; see bcdelta.review and resolve()';
 COMMENT ON COLUMN bcdelta.conflict.key IS 'the key that the row had when the conflict was found';
 COMMENT ON COLUMN bcdelta.conflict.store_id IS 'the id of the record';
+COMMENT ON COLUMN bcdelta.conflict.field IS 'null: the conflict is about the record as a whole';
 COMMENT ON COLUMN bcdelta.conflict.kind IS
-'edited: both sides have changed the field since they agreed; found: the record was found with another value, and it is not known who changed it';
+'edited: both sides have changed the field since they agreed; found: the record was found with another value, and it is not known who changed it; gone: the record was deleted in the store, and its row has changed; deleted: the row was deleted, and its record has changed';
+COMMENT ON COLUMN bcdelta.conflict.source_changed_at IS 'when the source has changed, by option modified or the captured change, with policy newest; null: not known';
+COMMENT ON COLUMN bcdelta.conflict.store_modified_at IS 'when the record was last changed, in the time of this server, with policy newest';
+COMMENT ON COLUMN bcdelta.conflict.reason IS 'what follows from the two times';
 COMMENT ON COLUMN bcdelta.conflict.state IS
 'open: a person has to decide; source, store, value: which value was chosen, by a person or, without decided_by, by the policy; obsolete: the values have changed, or agree now';
 COMMENT ON COLUMN bcdelta.conflict.base IS 'the value when both sides last agreed; null: not known';
@@ -339,7 +351,7 @@ SELECT pg_catalog.pg_extension_config_dump(
 CREATE FUNCTION bcdelta.set_conflict(feed text, field text DEFAULT NULL, policy text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_conflict';
 COMMENT ON FUNCTION bcdelta.set_conflict(text, text, text) IS
-'sets what happens if a field (null: any field without a policy of its own) was changed in the source and in the store: source, store or review; a null policy is the feed''s, or source';
+'sets what happens if a field (null: any field without a policy of its own) was changed in the source and in the store: source, store, newest or review; a null policy is the feed''s, or source';
 CREATE FUNCTION bcdelta.resolve(conflict_id bigint, choice text, value jsonb DEFAULT NULL, note text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_resolve';
 COMMENT ON FUNCTION bcdelta.resolve(bigint, text, jsonb, text) IS
@@ -348,7 +360,8 @@ COMMENT ON FUNCTION bcdelta.resolve(bigint, text, jsonb, text) IS
 CREATE VIEW bcdelta.review AS
 SELECT c.conflict_id, c.feed, l.key,
 	coalesce(l.payload ->> 'sku', l.payload ->> 'name', l.payload ->> 'email', l.payload ->> 'code', l.payload ->> 'path') AS natural_key,
-	c.field, c.kind, c.base, c.source_value, c.store_value, date_trunc('second', now() - c.found_at) AS age,
+	c.field, c.kind, c.base, c.source_value, c.store_value, c.source_changed_at, c.store_modified_at, c.reason,
+	date_trunc('second', now() - c.found_at) AS age,
 	format('SELECT bcdelta.resolve(%s, %L);', c.conflict_id, 'store') AS call
 FROM bcdelta.conflict AS c JOIN bcdelta.link AS l ON l.feed = c.feed AND l.address = c.store_id::text
 WHERE c.state = 'open' AND c.is_current;
@@ -360,4 +373,4 @@ CREATE FUNCTION bcdelta.why(feed text, key text, read boolean DEFAULT false)
 RETURNS TABLE (field text, source_value jsonb, last_known jsonb, store_value jsonb, owner text, decision text, reason text)
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_why';
 COMMENT ON FUNCTION bcdelta.why(text, text, boolean) IS
-'explains what a push would do with each field of a row: send, same, keep or hold, who owns it (source, store, review), and the rule in words; by what is known, without asking the store';
+'explains what a push would do with each field of a row: send, same, keep or hold, who owns it (source, store, newest, review), and the rule in words; by what is known, without asking the store';

@@ -18,6 +18,8 @@
 
 /* change.op */
 #define BCD_OP_CHANGE		'c' /* the row of this key changed */
+#define BCD_OP_MARK			'h' /* it was marked, by hand or by us: nothing is
+								 * known to have changed at this time */
 #define BCD_OP_MOVE			'm' /* its key was moved_from */
 #define BCD_OP_LOOKUP		'l' /* a child row changed: key is the id of the
 								 * dependency, a space and the captured values

@@ -221,6 +221,16 @@ bcd_column_bool(uint64 row, int column)
 	return !null && DatumGetBool(value);
 }
 
+/* A timestamptz column of the last result; -infinity for null. */
+TimestampTz
+bcd_column_time(uint64 row, int column)
+{
+	bool		null;
+	Datum		value = bcd_column_datum(row, column, &null);
+
+	return null ? DT_NOBEGIN : DatumGetTimestampTz(value);
+}
+
 /* A jsonb column of the last result in the current context, NULL for null. */
 Jsonb *
 bcd_column_jsonb(uint64 row, int column)

@@ -24,6 +24,7 @@
 #include "base/compat.h"
 #include "engine/conflicts.h"
 #include "engine/decide.h"
+#include "engine/newest.h"
 #include "engine/sent_fields.h"
 #include "feed/policy.h"
 #include "payload/payload.h"
@@ -98,46 +99,53 @@ hold(Reading *r, const char *name)
 	d->held = d->held ? psprintf("%s, %s", d->held, name) : pstrdup(name);
 }
 
-/* Files a conflict. base: a payload that has the field, or NULL */
+/*
+ * Files a conflict: its state is what the policy has decided.  base: a payload that has the field, or NULL
+ */
 static void
-file(Reading *r, const char *name, const char *kind, bool open, Jsonb *base)
+file(Reading *r, const char *name, BcdConflict *c, BcdPolicy decided, Jsonb *base)
 {
-	BcdConflict *c = palloc0(sizeof(BcdConflict));
-
 	c->field = pstrdup(name);
-	c->kind = kind;
-	c->open = open;
+	c->state = decided == BCD_POLICY_REVIEW ? "open" : bcd_policy_name(decided);
 	c->base = base;
 	c->source = r->item->wanted;
 	c->store = bcd_payload_from_json(name, cJSON_GetObjectItemCaseSensitive(r->record, name));
 	r->item->decision.filed = lappend(r->item->decision.filed, c);
-	r->item->decision.conflicts += open;
-}
-
-/* Both sides have changed a field, or it is not known which. */
-static void
-decide_by_policy(Reading *r, const char *name, JsonbValue *value, const char *kind, Jsonb *base)
-{
-	switch (bcd_policy_of(r->item->lane->feed, name))
-	{
-		case BCD_POLICY_SOURCE:
-			break;
-		case BCD_POLICY_STORE:
-			file(r, name, kind, false, base);
-			keep(r, name, value);
-			break;
-		case BCD_POLICY_REVIEW:
-			file(r, name, kind, true, base);
-			hold(r, name);
-			keep(r, name, value);
-			break;
-	}
+	r->item->decision.conflicts += decided == BCD_POLICY_REVIEW;
 }
 
 static void
 end(Reading *r, const char *name)
 {
 	r->item->decision.ends = lappend(r->item->decision.ends, pstrdup(name));
+}
+
+/*
+ * Both sides have changed a field, or it is not known which.  A conflict whose
+ * times have decided for the source is over when that is written.
+ */
+static void
+decide_by_policy(Reading *r, const char *name, JsonbValue *value, const char *kind, Jsonb *base)
+{
+	BcdPolicy	policy = bcd_policy_of(r->item->lane->feed, name);
+	BcdConflict *c;
+
+	if (policy == BCD_POLICY_SOURCE)
+		return;
+	c = palloc0(sizeof(BcdConflict));
+	c->kind = kind;
+	c->source_changed_at = c->store_modified_at = DT_NOBEGIN;
+	if (policy == BCD_POLICY_NEWEST)
+		policy = bcd_newest(r->item, r->record, c);
+	file(r, name, c, policy, base);
+	if (policy == BCD_POLICY_SOURCE)
+	{
+		end(r, name);
+		return;
+	}
+	if (policy == BCD_POLICY_REVIEW)
+		hold(r, name);
+	keep(r, name, value);
 }
 
 static bool
@@ -289,6 +297,8 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 	r.guarded = bcd_feed_is_guarded(feed);
 	if (r.guarded)
 		bcd_conflicts_of(feed->name, bcd_store_id_after(item), &r.current);
+	if (r.current.states && bcd_payload_has(r.current.states, BCD_WHOLE_RECORD))
+		end(&r, BCD_WHOLE_RECORD);
 	if (r.guarded || r.base)
 		bcd_payload_each(item->wanted, look_at_field, &r);
 	return r.known;

@@ -98,6 +98,8 @@ typedef struct BcdItem
 	bool		in_doubt;		/* that was or may have been sent */
 	int64		written_ms;		/* how long ago its record was written */
 	ItemPointerData tid;		/* of its pending row, until that is claimed */
+	TimestampTz changed_at;		/* when its row has changed, for policy
+								 * "newest"; -infinity: not known */
 	BcdUpdatePurpose purpose;
 	BcdDecision *final_decision;	/* after its purpose, or NULL */
 	bool		asked;			/* a row that is gone has what this one needs */

@@ -61,6 +61,7 @@ bcd_queue_select(BcdLane *lane, int64 limit, MemoryContext cxt)
 		item->in_doubt = row.doubt != NULL;
 		item->written_ms = row.written_ms;
 		item->tid = row.tid;
+		item->changed_at = row.changed_at;
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);

@@ -112,7 +112,7 @@ note_changes(const BcdFoundRow *rows, uint64 n)
 				bcd_changes_end(changes);
 			changes = bcd_changes_begin(rows[i].feed_id);
 		}
-		bcd_changes_add(changes, BCD_OP_CHANGE, DatumGetTextPP(rows[i].key));
+		bcd_changes_add(changes, BCD_OP_MARK, DatumGetTextPP(rows[i].key));
 	}
 	if (changes)
 		bcd_changes_end(changes);

@@ -278,7 +278,7 @@ must_last(BcdJob *job)
 		const BcdItem *item = dlist_container(BcdItem, node, iter.cur);
 		const BcdDecision *d = &item->decision;
 
-		if (d->lost_create || d->link == BCD_LINK_ASIDE || (d->link == BCD_LINK_PUT && job->stage == BCD_TURN) || bcd_item_changes_intent(item, job->stage))
+		if (d->lost_create || d->link == BCD_LINK_ASIDE || d->link == BCD_LINK_HIDING || (d->link == BCD_LINK_PUT && job->stage == BCD_TURN) || bcd_item_changes_intent(item, job->stage))
 			return true;
 	}
 	return false;

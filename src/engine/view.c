@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/view.h"
 #include "feed/feed.h"
+#include "feed/policy.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 
@@ -70,6 +71,7 @@ asked_fields(const BcdLane *lane)
 	const BcdResource *r = lane->feed->resource;
 	BcdGates   *gates = lane->gates;
 	bool		hides = r->hidden_by != NULL;
+	bool		dated = r->changed.endpoint && !run->kind->claims;
 	StringInfoData fields;
 	const char *name;
 	int			i;
@@ -87,13 +89,14 @@ asked_fields(const BcdLane *lane)
 		if (run->lanes[i]->gates == gates)
 		{
 			append_mapped(&fields, run->lanes[i]);
+			dated |= bcd_feed_is_dated(run->lanes[i]->feed);
 			hides = hides && !bcd_feed_maps(run->lanes[i]->feed, r->hidden_by);
 			if (maps_unlisted(run->lanes[i]->feed))
 				break;
 		}
 	if (hides)
 		appendStringInfo(&fields, ",%s", r->hidden_by);
-	if (r->changed.endpoint && !run->kind->claims)
+	if (dated)
 		appendStringInfoString(&fields, ",date_modified");
 	gates->asked = MemoryContextStrdup(gates->cxt, i < run->nlanes ? "" : fields.data);
 	pfree(fields.data);

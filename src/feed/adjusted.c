@@ -169,7 +169,7 @@ bcd_adjustment_ended(int32 feed_id, const BcdEndedAdjustment *ended)
 	BcdChanges *changes = bcd_changes_begin(feed_id);
 
 	bcd_link_know_field(ended->feed, ended->key, ended->field, ended->value);
-	bcd_changes_add(changes, BCD_OP_CHANGE, cstring_to_text(ended->key));
+	bcd_changes_add(changes, BCD_OP_MARK, cstring_to_text(ended->key));
 	bcd_changes_end(changes);
 }
 

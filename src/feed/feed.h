@@ -5,6 +5,7 @@
 #ifndef BCD_FEED_H
 #define BCD_FEED_H
 
+#include "datatype/timestamp.h"
 #include "executor/spi.h"
 #include "utils/jsonb.h"
 #include "utils/relcache.h"
@@ -125,6 +126,9 @@ typedef struct BcdRow
 	char	   *waits_key;
 	char	   *message;
 	ErrorData  *error;			/* that message belongs to, if any */
+	TimestampTz modified;		/* of a row that was found: the value of
+								 * option "modified"; -infinity: null, or
+								 * there is no such option */
 } BcdRow;
 
 /* catalog and mapping: feed.c */

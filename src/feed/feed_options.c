@@ -19,7 +19,7 @@ typedef struct OptionKind
 	const char *name;
 	size_t		offset;
 	const char *yes;			/* word that makes a boolean true; NULL: a
-								 * number */
+								 * number, or with "no" an expression */
 	const char *no;
 	size_t		no_offset;		/* what that makes true; 0: nothing */
 	enum
@@ -28,7 +28,9 @@ typedef struct OptionKind
 		FOR_DEFAULT,			/* those whose records have a default */
 		FOR_PLACE,				/* those with a facet that it places */
 		FOR_MANY,				/* those of which the store may create many */
-		FOR_COUNTED				/* those with a facet that it chooses */
+		FOR_COUNTED,			/* those with a facet that it chooses */
+		FOR_DATED				/* those whose records tell when they were
+								 * changed */
 	}			scope;
 } OptionKind;
 
@@ -39,6 +41,7 @@ static const OptionKind kinds[] = {
 	{"creates", offsetof(BcdFeedOptions, creates_many), "many", "one", offsetof(BcdFeedOptions, creates_singly), FOR_MANY},
 	{"location_id", offsetof(BcdFeedOptions, location_id), NULL, NULL, 0, FOR_PLACE},
 	{"max_changes", offsetof(BcdFeedOptions, max_changes), NULL, NULL, 0, FOR_ALL},
+	{"modified", offsetof(BcdFeedOptions, modified), NULL, "an SQL expression", 0, FOR_DATED},
 	{"stale_link", offsetof(BcdFeedOptions, stale_fails), "fail", "create", 0, FOR_ALL},
 	{"tree_id", offsetof(BcdFeedOptions, tree_id), NULL, NULL, 0, FOR_DEFAULT},
 };
@@ -71,6 +74,7 @@ applies(const OptionKind *kind, const BcdResource *resource)
 	return kind->scope == FOR_ALL || (kind->scope == FOR_DEFAULT && resource->defaulted) ||
 		(kind->scope == FOR_PLACE && is_place(kind->name, resource)) ||
 		(kind->scope == FOR_MANY && resource->facets->create.many) ||
+		(kind->scope == FOR_DATED && resource->dated) ||
 		(kind->scope == FOR_COUNTED && is_chosen(kind->name, resource));
 }
 
@@ -125,6 +129,16 @@ set(const OptionKind *kind, const JsonbValue *value, BcdFeedOptions *result)
 {
 	char	   *place = (char *) result + kind->offset;
 
+	if (kind->yes == NULL && kind->no)
+	{
+		if (value->type != jbvString)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value for option \"%s\"", kind->name),
+					 errdetail("It must be %s, as a JSON string.", kind->no)));
+		*(char **) place = pnstrdup(value->val.string.val, value->val.string.len);
+		return;
+	}
 	if (kind->yes == NULL)
 	{
 		*(int64 *) place = positive(value);

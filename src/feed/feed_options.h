@@ -23,6 +23,8 @@ typedef struct BcdFeedOptions
 	bool		relative;		/* differences are sent: see counted.c */
 	bool		creates_many;	/* new records share requests: always, */
 	bool		creates_singly; /* or never; neither: if the store can */
+	char	   *modified;		/* expression: when a row was last changed;
+								 * NULL: when that was captured */
 } BcdFeedOptions;
 
 extern void bcd_feed_options(Jsonb *options, const BcdResource *resource, BcdFeedOptions *result);

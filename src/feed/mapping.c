@@ -31,10 +31,9 @@
 #include "feed/mapping_address.h"
 #include "feed/mapping_advice.h"
 #include "feed/mapping_guard.h"
+#include "feed/mapping_reference.h"
 #include "feed/named.h"
-#include "feed/ref.h"
 #include "resource/resource.h"
-#include "tables/feed.h"
 
 /* The text before an expression when it is parsed */
 #define PREFIX "SELECT ("
@@ -175,11 +174,21 @@ hint_for(const BcdFeed *feed, const ErrorData *error)
 /* The filter is checked like a field that is true or false. */
 static const BcdField filter_field = {"filter", BCD_BOOLEAN, 0, -1, -1, 0, NULL, NULL};
 
+/* So is option "modified", like a field that is a point in time. */
+static const BcdField modified_field = {"modified", BCD_DATETIME, 0, -1, -1, 0, NULL, NULL};
+
+static bool
+is_field(const BcdFeedField *field)
+{
+	return field->field != &filter_field && field->field != &modified_field;
+}
+
 /* The name of an expression of the feed in messages */
 static char *
 expression_name(const BcdFeedField *field)
 {
 	return field->field == &filter_field ? pstrdup("filter") :
+		field->field == &modified_field ? pstrdup("option \"modified\"") :
 		psprintf("field \"%s\"", field->field->name);
 }
 
@@ -209,82 +218,6 @@ raise_for_field(const BcdFeed *feed, const BcdFeedField *field, ErrorData *error
 			 position > 0 ? internalerrposition(position) : 0));
 }
 
-/*
- * Raises an error unless the feed that a reference names exists and belongs to
- * the same store.
- */
-static void
-check_reference(const BcdFeed *feed, const char *name, const FuncExpr *call)
-{
-	BcdRights	rights;
-	char	   *server;
-
-	bcd_spi_begin(&rights);
-	server = bcd_feed_server(name);
-	if (server == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("bcdelta.ref() names feed \"%s\", which does not exist", name),
-				 errhint("Track the referenced feed first.")));
-	if (strcmp(server, feed->server) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("bcdelta.ref() names feed \"%s\" of another store", name),
-				 errdetail("Its server is \"%s\", this feed's is \"%s\".",
-						   server, feed->server)));
-	bcd_spi_end(&rights);
-	bcd_ref_check(name, call);
-}
-
-/* Is this call one of our function of this name? */
-static bool
-calls(const FuncExpr *call, const char *function)
-{
-	char	   *name = get_func_name(call->funcid);
-
-	return name && strcmp(name, function) == 0 &&
-		get_func_namespace(call->funcid) == get_namespace_oid(BCD_EXTENSION, true);
-}
-
-/* Checks a call whose first argument is a constant. */
-static void
-check_call(const BcdFeed *feed, const FuncExpr *call, const char *first)
-{
-	if (calls(call, "ref"))
-		check_reference(feed, first, call);
-	else if (calls(call, "named"))
-		bcd_named_check(first);
-}
-
-static bool
-check_references(Node *node, BcdFeed *feed)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, check_references, feed, 0);
-	if (IsA(node, FuncExpr) && ((FuncExpr *) node)->args != NIL)
-	{
-		const Const *first = linitial(((FuncExpr *) node)->args);
-
-		if (IsA(first, Const) && first->consttype == TEXTOID && !first->constisnull)
-			check_call(feed, (FuncExpr *) node, TextDatumGetCString(first->constvalue));
-	}
-	return expression_tree_walker(node, check_references, feed);
-}
-
-static bool
-has_reference(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, has_reference, context, 0);
-	if (IsA(node, FuncExpr) && (calls((FuncExpr *) node, "ref") || calls((FuncExpr *) node, "named")))
-		return true;
-	return expression_tree_walker(node, has_reference, context);
-}
-
 static void
 refuse(const char *what, const char *hint)
 {
@@ -308,18 +241,27 @@ check_query(const BcdFeed *feed, const BcdFeedField *field, Query *query)
 		refuse("window functions", "Write a sub-select.");
 	if (query->hasTargetSRFs)
 		refuse("set-returning functions", "Write a sub-select that combines them into an array or a single value: ARRAY(SELECT ...).");
+	if (field->field == &modified_field && getBaseType(type) != TIMESTAMPTZOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("an expression of type %s is not a point in time", format_type_be(type)),
+				 errhint("It must have type timestamptz, for example: changed AT TIME ZONE 'Europe/Berlin'.")));
 	if (misfit)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("an expression of type %s does not fit", format_type_be(type)),
 				 field->field == &filter_field ? errhint("A filter is a condition.") :
 				 errhint("%s", misfit)));
-	if (field->field == &filter_field && has_reference((Node *) query, NULL))
+	if (field->field == &filter_field && bcd_mapping_has_reference((Node *) query))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("bcdelta.ref() and bcdelta.named() are not allowed in a filter"),
 				 errdetail("Whether a row belongs in the store must not depend on what is already there.")));
-	(void) check_references((Node *) query, unconstify(BcdFeed *, feed));
+	if (field->field == &modified_field && bcd_mapping_has_reference((Node *) query))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("bcdelta.ref() and bcdelta.named() are not allowed here")));
+	bcd_mapping_check_references(feed, (Node *) query);
 }
 
 /* The values of an enumerated field, for a hint */
@@ -364,7 +306,7 @@ check_field(const BcdFeed *feed, const BcdFeedField *field)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("the expression is empty"),
-				 field->field == &filter_field ? 0 :
+				 !is_field(field) ? 0 :
 				 errhint("Omit the field if it should not be sent.")));
 	bcd_expression_check(field->expression, "this");
 	plan = SPI_prepare(sql, 0, NULL);
@@ -375,7 +317,7 @@ check_field(const BcdFeed *feed, const BcdFeedField *field)
 	if (SPI_execute_plan(plan, NULL, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not execute \"%s\"", sql);
 	SPI_freetuptable(SPI_tuptable);
-	if (field->field != &filter_field)
+	if (is_field(field))
 		check_constant(field, linitial_node(Query, source->query_list));
 	SPI_freeplan(plan);
 }
@@ -439,6 +381,7 @@ check_as_owner(void *arg)
 {
 	const BcdFeed *feed = arg;
 	BcdFeedField filter = {&filter_field, feed->filter};
+	BcdFeedField modified = {&modified_field, feed->options.modified};
 	int			i;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
@@ -448,6 +391,8 @@ check_as_owner(void *arg)
 		check_field_by_name(feed, &feed->fields[i]);
 	if (feed->filter)
 		check_field_by_name(feed, &filter);
+	if (modified.expression)
+		check_field_by_name(feed, &modified);
 	SPI_finish();
 }
 

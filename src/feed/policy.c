@@ -8,12 +8,18 @@
 #include "feed/policy.h"
 #include "payload/payload.h"
 
+/* In the order of BcdPolicy */
+static const char *const names[] = {"source", "store", "newest", "review"};
+
 static BcdPolicy
 policy_from(const char *word)
 {
-	if (strcmp(word, "review") == 0)
-		return BCD_POLICY_REVIEW;
-	return strcmp(word, "store") == 0 ? BCD_POLICY_STORE : BCD_POLICY_SOURCE;
+	int			i;
+
+	for (i = BCD_POLICY_SOURCE; i < lengthof(names); i++)
+		if (strcmp(word, names[i]) == 0)
+			return i;
+	return BCD_POLICY_SOURCE;
 }
 
 /* Sets the policies of a feed that was read. */
@@ -28,8 +34,6 @@ bcd_policies_set(BcdFeed *feed, const BcdFeedRow *row)
 const char *
 bcd_policy_name(BcdPolicy policy)
 {
-	static const char *const names[] = {"source", "store", "review"};
-
 	return names[policy];
 }
 
@@ -40,6 +44,18 @@ bcd_policy_of(const BcdFeed *feed, const char *field)
 	char	   *own = feed->policies ? bcd_payload_text(feed->policies, field) : NULL;
 
 	return own ? policy_from(own) : feed->on_conflict;
+}
+
+/* Returns whether times of changes decide, at least for some fields. */
+bool
+bcd_feed_is_dated(const BcdFeed *feed)
+{
+	int			i;
+
+	for (i = 0; i < feed->nfields; i++)
+		if (bcd_policy_of(feed, feed->fields[i].field->name) == BCD_POLICY_NEWEST)
+			return true;
+	return feed->on_conflict == BCD_POLICY_NEWEST;
 }
 
 /*
@@ -59,14 +75,15 @@ bcd_policy_check(const BcdResource *resource, const char *policy)
 {
 	if (strcmp(policy, "source") == 0)
 		return;
-	if (strcmp(policy, "newest") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("conflict policy \"newest\" is not supported by this version"),
-				 errhint("Use \"source\", \"store\" or \"review\".")));
 	if (resource->id == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("conflict policy \"%s\" is not supported for resource %s", policy, resource->name),
 				 errdetail("Records of resource %s have no id, and are written without being read.", resource->name)));
+	if (strcmp(policy, "newest") == 0 && !resource->dated)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("conflict policy \"newest\" is not possible for resource %s", resource->name),
+				 errdetail("The store does not tell when records of resource %s were changed.", resource->name),
+				 errhint("Use \"source\", \"store\" or \"review\".")));
 }

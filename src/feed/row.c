@@ -45,8 +45,9 @@ filter_sql(const BcdFeed *feed)
 
 /*
  * Returns the mapping as one SELECT over the source: column n is the value of
- * field n's expression.  It returns rows that meet the condition (NULL: none),
- * which comes first, and the filter.
+ * field n's expression, and one more that of option "modified", if there is
+ * one.  It returns rows that meet the condition (NULL: none), which comes
+ * first, and the filter.
  */
 char *
 bcd_feed_select(const BcdFeed *feed, const char *condition)
@@ -58,6 +59,8 @@ bcd_feed_select(const BcdFeed *feed, const char *condition)
 	appendStringInfoString(&sql, "SELECT ");
 	for (i = 0; i < feed->nfields; i++)
 		appendStringInfo(&sql, "%s(%s\n) AS f%d", i ? ", " : "", feed->fields[i].expression, i + 1);
+	if (feed->options.modified)
+		appendStringInfo(&sql, "%s(%s\n) AS modified", i ? ", " : "", feed->options.modified);
 	appendStringInfo(&sql, " FROM %s WHERE %s%s", bcd_feed_from(feed),
 					 condition ? condition : "true", filter_sql(feed));
 	return sql.data;
@@ -94,6 +97,8 @@ bcd_feed_prepare(BcdFeed *feed)
 	appendStringInfoString(&sql, "SELECT ");
 	for (i = 0; i < feed->nfields; i++)
 		appendStringInfo(&sql, "%spg_catalog.to_jsonb(f%d)", i ? ", " : "", i + 1);
+	if (feed->options.modified)
+		appendStringInfo(&sql, "%smodified", i ? ", " : "");
 	appendStringInfo(&sql, " FROM (%s) AS mapped",
 					 bcd_feed_select(feed, bcd_key_condition(feed)));
 	feed->row_plan = bcd_row_plan(feed, sql.data);
@@ -184,6 +189,7 @@ set_payload(BcdFeed *feed, BcdRow *row)
 	Jsonb	   *payload = NULL;
 	char	   *message = build_payload(feed, &payload);
 
+	row->modified = feed->options.modified ? bcd_column_time(0, feed->nfields + 1) : DT_NOBEGIN;
 	if (message == NULL)
 		message = bcd_typed_flaw(feed, payload);
 	MemoryContextSwitchTo(old);

@@ -46,6 +46,7 @@ typedef struct BcdArrays
 	Datum	   *moved_froms;
 	Datum	   *move_ids;
 	Datum	   *changed_ats;
+	Datum	   *captured;		/* not marked by hand */
 } BcdArrays;
 
 static void
@@ -59,6 +60,7 @@ arrays_init(BcdArrays *arrays, int max)
 	arrays->moved_froms = palloc(bytes);
 	arrays->move_ids = palloc(bytes);
 	arrays->changed_ats = palloc(bytes);
+	arrays->captured = palloc(bytes);
 }
 
 static void
@@ -71,6 +73,7 @@ arrays_add(BcdArrays *arrays, const BcdChange *change)
 	arrays->moved_froms[n] = change->moved_from ? CStringGetTextDatum(change->moved_from) : 0;
 	arrays->move_ids[n] = Int64GetDatum(change->move_id);
 	arrays->changed_ats[n] = TimestampTzGetDatum(change->changed_at);
+	arrays->captured[n] = BoolGetDatum(change->op != BCD_OP_MARK);
 }
 
 /* Returns one of the columns as an array. */
@@ -85,7 +88,7 @@ fold_keys(BcdArrays *a, bool moves_exist)
 {
 	if (a->n > 0)
 		bcd_pending_mark_changed(column(a, INT4OID, a->feed_ids), column(a, TEXTOID, a->keys),
-								 column(a, TIMESTAMPTZOID, a->changed_ats), moves_exist);
+								 column(a, TIMESTAMPTZOID, a->changed_ats), column(a, BOOLOID, a->captured), moves_exist);
 }
 
 static void
@@ -221,7 +224,7 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 	{
 		BcdChange  *change = &drain->changes[i];
 		bool		known = list_member_int(feeds->known, change->feed_id);
-		bool		is_key = change->op == BCD_OP_CHANGE && change->key;
+		bool		is_key = (change->op == BCD_OP_CHANGE || change->op == BCD_OP_MARK) && change->key;
 		bool		is_move = change->op == BCD_OP_MOVE && change->key && change->moved_from;
 		bool		is_lookup = change->op == BCD_OP_LOOKUP && change->key;
 		BcdRemoval	removal = BCD_LEFT;

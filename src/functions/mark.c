@@ -100,7 +100,7 @@ mark_key(BcdMarker *marker, const Datum *values)
 		mark_without_key(marker);
 		return;
 	}
-	bcd_changes_add(marker->changes, BCD_OP_CHANGE, bcd_text_end(&marker->key));
+	bcd_changes_add(marker->changes, BCD_OP_MARK, bcd_text_end(&marker->key));
 	marker->count++;
 }
 
@@ -178,7 +178,7 @@ bcd_mark_keys(BcdFeed *feed, const List *keys)
 
 	foreach(lc, keys)
 	{
-		bcd_changes_add(marker->changes, BCD_OP_CHANGE, cstring_to_text(lfirst(lc)));
+		bcd_changes_add(marker->changes, BCD_OP_MARK, cstring_to_text(lfirst(lc)));
 		marker->count++;
 	}
 	return marker_end(marker);
@@ -212,7 +212,7 @@ bcdelta_mark(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("key of feed \"%s\" must not be null", marker->feed->name)));
 		key = bcd_key_given(marker->feed, TextDatumGetCString(keys[i]));
-		bcd_changes_add(marker->changes, BCD_OP_CHANGE, cstring_to_text(key));
+		bcd_changes_add(marker->changes, BCD_OP_MARK, cstring_to_text(key));
 		marker->count++;
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);

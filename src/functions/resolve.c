@@ -29,6 +29,7 @@
 #include "tables/conflict.h"
 #include "tables/feed.h"
 #include "tables/link.h"
+#include "tables/link_write.h"
 #include "tables/pending.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_set_conflict);
@@ -97,7 +98,7 @@ check_open(int64 conflict_id, const BcdOpenConflict *c)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("conflict " INT64_FORMAT " is over", conflict_id),
 				 c->replaced_by ? errdetail("A value has changed since; conflict " INT64_FORMAT " has replaced it.", c->replaced_by) :
-				 errdetail("Source and store agree, or only one of them has changed the field.")));
+				 errdetail("Source and store agree, or only one of them has changed.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("conflict " INT64_FORMAT " has been resolved already", conflict_id),
@@ -127,7 +128,7 @@ mark(const BcdFeed *feed, const char *key)
 {
 	BcdChanges *changes = bcd_changes_begin(feed->feed_id);
 
-	bcd_changes_add(changes, BCD_OP_CHANGE, cstring_to_text(key));
+	bcd_changes_add(changes, BCD_OP_MARK, cstring_to_text(key));
 	bcd_changes_end(changes);
 }
 
@@ -165,6 +166,7 @@ bcdelta_resolve(PG_FUNCTION_ARGS)
 	BcdOpenConflict c;
 	BcdFeed    *feed;
 	BcdRights	rights;
+	bool		whole;
 
 	bcd_check_writable("bcdelta.resolve()");
 	bcd_check_not_null(fcinfo, 0, "conflict_id");
@@ -175,6 +177,12 @@ bcdelta_resolve(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("choice \"value\", and no other, needs argument \"value\"")));
 	feed = take(PG_GETARG_INT64(0), &c);
+	whole = strcmp(c.field, BCD_WHOLE_RECORD) == 0;
+	if (value && whole)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("conflict " INT64_FORMAT " is about the record as a whole", PG_GETARG_INT64(0)),
+				 errhint("Choose \"source\" or \"store\".")));
 	if (value)
 		value = checked_value(feed, c.field, value);
 	bcd_links_take(feed->feed_id);
@@ -185,12 +193,16 @@ bcdelta_resolve(PG_FUNCTION_ARGS)
 				 errmsg("row %s of feed \"%s\" is being pushed at this moment", c.key, feed->name),
 				 errhint("Try again after the run has ended.")));
 	bcd_conflict_decide(PG_GETARG_INT64(0), choice, value, GetUserNameFromId(GetSessionUserId(), true), note);
-	bcd_link_forget_field(feed->name, c.key, c.field);
+	if (!whole)
+		bcd_link_forget_field(feed->name, c.key, c.field);
+	else if (strcmp(c.kind, "gone") == 0 && strcmp(choice, "source") == 0)
+		bcd_link_forget_payload(feed->name, c.key, feed->resource); /* so that the row needs
+																	 * something */
 	mark(feed, c.key);
 	bcd_spi_end(&rights);
 	bcd_decided("resolve", feed->name, c.key, note,
 				bcd_detail_text(bcd_detail_text(bcd_payload_set_integer(NULL, "conflict_id", PG_GETARG_INT64(0)),
-												"field", c.field), "choice", choice));
+												"field", whole ? "the record" : c.field), "choice", choice));
 	bcd_feed_free(feed);
 	bcd_wake_worker_at_commit();
 	PG_RETURN_VOID();

@@ -36,7 +36,7 @@ mark(const BcdFeed *feed, List *keys)
 	ListCell   *lc;
 
 	foreach(lc, keys)
-		bcd_changes_add(changes, BCD_OP_CHANGE, cstring_to_text(lfirst(lc)));
+		bcd_changes_add(changes, BCD_OP_MARK, cstring_to_text(lfirst(lc)));
 	bcd_changes_end(changes);
 	return list_length(keys);
 }

@@ -78,7 +78,18 @@ answer_changed(const Known *k, const char *field, Answer *a)
 	else
 		a->reason = psprintf("%s; if the store has changed it, too, it is %s",
 							 unknown ? "it is not known what the store holds" : "the source has changed it",
-							 policy == BCD_POLICY_STORE ? "kept" : "left to a person");
+							 policy == BCD_POLICY_STORE ? "kept" : policy == BCD_POLICY_NEWEST ? "kept if it is newer" : "left to a person");
+}
+
+/* The record was deleted in the store. */
+static void
+answer_gone(const Known *k, Answer *a)
+{
+	char	   *state = bcd_payload_text(k->conflicts.states, BCD_WHOLE_RECORD);
+
+	a->owner = strcmp(state, "open") == 0 ? "review" : state;
+	a->decision = strcmp(state, "open") == 0 ? "hold" : strcmp(state, "store") == 0 ? "keep" : "send";
+	a->reason = bcd_payload_text(k->conflicts.words, BCD_WHOLE_RECORD);
 }
 
 static void
@@ -86,8 +97,11 @@ answer(const Known *k, const char *field, Answer *a)
 {
 	const BcdAdjustment *adjustment = adjustment_of(k, field);
 	char	   *state = k->conflicts.states ? bcd_payload_text(k->conflicts.states, field) : NULL;
+	char	   *whole = NULL;
 	bool		handled = bcd_payload_has(k->payload, field) && bcd_payload_same(k->wanted, k->payload, field);
 
+	if (state == NULL && k->conflicts.kinds)
+		whole = bcd_payload_text(k->conflicts.kinds, BCD_WHOLE_RECORD);
 	a->owner = bcd_policy_name(bcd_policy_of(k->feed, field));
 	a->store = handled ? k->payload : NULL;
 	if (adjustment)
@@ -113,6 +127,8 @@ answer(const Known *k, const char *field, Answer *a)
 		a->reason = bcd_payload_text(k->conflicts.words, field);
 		a->store = strcmp(state, "value") == 0 ? k->conflicts.value : k->conflicts.store;
 	}
+	else if (whole && strcmp(whole, "gone") == 0)
+		answer_gone(k, a);
 	else if (!bcd_payload_has(k->wanted, field))
 	{
 		a->decision = "keep";

@@ -36,6 +36,13 @@ parse(const char *text, TimestampTz *instant)
 	return parsed;
 }
 
+/* The same, but for a finite one. */
+bool
+bcd_instant(const char *text, TimestampTz *instant)
+{
+	return parse(text, instant) && !TIMESTAMP_NOT_FINITE(*instant);
+}
+
 /*
  * Date, time and zone, all of which the API requires: a date alone means its
  * first instant. NULL if the string is not a date; palloc'd.

@@ -126,6 +126,7 @@ const BcdResource bcd_customer = {
 	BCD_FACETS(customer_facets),
 	.view = {&customer_list, "id:in={id,}" PARTS},
 	.list = {&customer_list},
+	.dated = true,
 	.changed = {&customer_list, "include=formfields,storecredit"},
 	.gone_is_refused = true,
 	.twin_is_refused = true,

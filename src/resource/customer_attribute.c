@@ -57,6 +57,7 @@ const BcdResource bcd_customer_attribute = {
 	BCD_FACETS(attribute_facets),
 	.view = {&attribute_list, "page=1"},
 	.list = {&attribute_list},
+	.dated = true,
 	.small = true,
 	.gone_is_refused = true,
 	.twin_is_refused = true,

@@ -81,6 +81,7 @@ const BcdResource bcd_customer_group = {
 	BCD_FACETS(customer_group_facets),
 	.view = {&group_list,.siblings = true},
 	.list = {&group_list},
+	.dated = true,
 	.uncounted = true,
 	.small = true,
 	.gone_is_refused = true,

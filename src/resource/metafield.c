@@ -130,6 +130,7 @@ static const BcdKey customer_metafield_keys[] = {{IDENTITY_OF_METAFIELD,.one = {
 	BCD_FACETS(kind##_metafield_facets), \
 	.view = {&bcd_##kind##_metafield_list, .siblings = true, .whole = true}, \
 	.list = {&bcd_##kind##_metafield_list}, \
+	.dated = true, \
 	.small = true, \
 	.guarded = true, \
 	.gone_is_refused = true, \

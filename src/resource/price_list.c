@@ -51,5 +51,6 @@ const BcdResource bcd_price_list = {
 	BCD_FACETS(price_list_facets),
 	.view = {&price_list_list, "id:in={id,}"},
 	.list = {&price_list_list},
+	.dated = true,
 	.small = true,
 };

@@ -298,6 +298,7 @@ const BcdResource bcd_product = {
 	BCD_FACETS(product_facets),
 	.view = {&product_list, "id:in={id,}"},
 	.list = {&product_list},
+	.dated = true,
 	.list_after = "id:greater",
 	.changed = {&product_list},
 	.ranges = true,

@@ -413,6 +413,7 @@ typedef struct BcdResource
 								 * or nothing */
 	BcdView		list;			/* all records */
 	BcdView		changed;		/* by date_modified:min, or nothing */
+	bool		dated;			/* records show date_modified */
 	bool		ranges;			/* the list accepts id:min and id:max */
 	const BcdEndpoint *total;	/* the list, of records without an id: only
 								 * their number is read; NULL: not possible */

@@ -10,6 +10,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "base/db.h"
@@ -20,9 +21,13 @@ static BcdStatement select_current = {
 	" jsonb_object_agg(field, source_value), jsonb_object_agg(field, store_value), jsonb_object_agg(field, value),"
 	" jsonb_object_agg(field, concat('conflict ', conflict_id,"
 	"  CASE WHEN state = 'open' THEN ' is open: see bcdelta.review'"
+	"   WHEN decided_by IS NULL AND state = 'source' THEN ': the policy has chosen the source''s value'"
+	"   WHEN decided_by IS NULL AND kind = 'gone' THEN ': the policy leaves it deleted in the store'"
 	"   WHEN decided_by IS NULL THEN ': the policy has kept the store''s value'"
-	"   ELSE format(': %s has chosen \"%s\" on %s', decided_by, state, decided_at::date) END, ': ' || note))"
-	" FROM bcdelta.conflict WHERE feed = $1 AND store_id = $2 AND is_current",
+	"   ELSE format(': %s has chosen \"%s\" on %s', decided_by, state, decided_at::date) END, ': ' || note, ' (' || reason || ')')),"
+	" jsonb_object_agg(field, kind)"
+	" FROM (SELECT coalesce(field, '') AS field, state, base, source_value, store_value, value, conflict_id, decided_by, decided_at, note, reason, kind"
+	"  FROM bcdelta.conflict WHERE feed = $1 AND store_id = $2 AND is_current) AS c",
 	2, {TEXTOID, INT8OID}
 };
 
@@ -41,11 +46,12 @@ bcd_conflicts_of(const char *feed, int64 store_id, BcdCurrentConflicts *current)
 	current->store = bcd_column_jsonb(0, 4);
 	current->value = bcd_column_jsonb(0, 5);
 	current->words = bcd_column_jsonb(0, 6);
+	current->kinds = bcd_column_jsonb(0, 7);
 }
 
 static BcdStatement end_conflict = {
 	"UPDATE bcdelta.conflict SET is_current = false, state = CASE state WHEN 'open' THEN 'obsolete' ELSE state END"
-	" WHERE feed = $1 AND store_id = $2 AND field = $3 AND is_current",
+	" WHERE feed = $1 AND store_id = $2 AND coalesce(field, '') = $3 AND is_current",
 	3, {TEXTOID, INT8OID, TEXTOID}
 };
 
@@ -74,17 +80,19 @@ bcd_conflicts_end(const char *feed, int64 store_id)
 }
 
 static BcdStatement insert_conflict = {
-	"INSERT INTO bcdelta.conflict (feed, key, store_id, run_id, field, kind, state, base, source_value, store_value)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8 -> $5, $9 -> $5, $10 -> $5)",
-	10, {TEXTOID, TEXTOID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, JSONBOID}
+	"INSERT INTO bcdelta.conflict (feed, key, store_id, run_id, field, kind, state, base, source_value, store_value,"
+	" source_changed_at, store_modified_at, reason)"
+	" VALUES ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8 -> $5, $9 -> $5, $10 -> $5, nullif($11, '-infinity'), nullif($12, '-infinity'), $13)",
+	13, {TEXTOID, TEXTOID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, JSONBOID,
+	TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}
 };
 
 /* Files a conflict, which replaces the current one of its field. */
 void
 bcd_conflict_file(const char *feed, const char *key, int64 store_id, int64 run_id, const BcdConflict *conflict)
 {
-	char		nulls[] = "          ";
-	Datum		args[10];
+	char		nulls[] = "             ";
+	Datum		args[13];
 
 	bcd_conflict_end(feed, store_id, conflict->field);
 	args[0] = CStringGetTextDatum(feed);
@@ -93,18 +101,22 @@ bcd_conflict_file(const char *feed, const char *key, int64 store_id, int64 run_i
 	args[3] = Int64GetDatum(run_id);
 	args[4] = CStringGetTextDatum(conflict->field);
 	args[5] = CStringGetTextDatum(conflict->kind);
-	args[6] = CStringGetTextDatum(conflict->open ? "open" : "store");
+	args[6] = CStringGetTextDatum(conflict->state);
 	args[7] = bcd_jsonb_or_null(conflict->base, &nulls[7]);
-	args[8] = JsonbPGetDatum(conflict->source);
-	args[9] = JsonbPGetDatum(conflict->store);
+	args[8] = bcd_jsonb_or_null(conflict->source, &nulls[8]);
+	args[9] = bcd_jsonb_or_null(conflict->store, &nulls[9]);
+	args[10] = TimestampTzGetDatum(conflict->source_changed_at);
+	args[11] = TimestampTzGetDatum(conflict->store_modified_at);
+	args[12] = bcd_text_or_null(conflict->reason, &nulls[12]);
 	(void) bcd_execute(&insert_conflict, args, nulls);
 }
 
 /* Two sessions that resolve one conflict wait for each other here. */
 static BcdStatement take_conflict = {
 	"SELECT feed, coalesce((SELECT l.key FROM bcdelta.link AS l WHERE l.feed = c.feed AND l.address = c.store_id::text), key),"
-	" field, state, decided_by, coalesce((SELECT max(n.conflict_id) FROM bcdelta.conflict AS n"
-	"  WHERE n.feed = c.feed AND n.store_id = c.store_id AND n.field = c.field AND n.conflict_id > c.conflict_id), 0)"
+	" coalesce(field, ''), state, decided_by, coalesce((SELECT max(n.conflict_id) FROM bcdelta.conflict AS n"
+	"  WHERE n.feed = c.feed AND n.store_id = c.store_id AND coalesce(n.field, '') = coalesce(c.field, '') AND n.conflict_id > c.conflict_id), 0),"
+	" kind"
 	" FROM bcdelta.conflict AS c WHERE conflict_id = $1 FOR UPDATE",
 	1, {INT8OID}
 };
@@ -129,6 +141,7 @@ bcd_conflict_take(int64 conflict_id, BcdOpenConflict *conflict)
 	conflict->state = bcd_column_text(0, 4);
 	conflict->decided_by = bcd_column_text(0, 5);
 	conflict->replaced_by = bcd_column_int64(0, 6, NULL);
+	conflict->kind = bcd_column_text(0, 7);
 	return true;
 }
 

@@ -6,18 +6,25 @@
 #ifndef BCD_TABLE_CONFLICT_H
 #define BCD_TABLE_CONFLICT_H
 
+#include "datatype/timestamp.h"
 #include "utils/jsonb.h"
+
+/* In place of a field's name */
+#define BCD_WHOLE_RECORD	""
 
 /* A new conflict of a row */
 typedef struct BcdConflict
 {
-	const char *field;
-	const char *kind;			/* edited or found */
-	bool		open;			/* a person has to decide; else the store's
-								 * value was kept */
+	const char *field;			/* BCD_WHOLE_RECORD: the record as a whole */
+	const char *kind;
+	const char *state;			/* open: a person has to decide; source or
+								 * store: the policy has */
 	Jsonb	   *base;			/* payloads that have the field, or NULL */
 	Jsonb	   *source;
 	Jsonb	   *store;
+	TimestampTz source_changed_at;	/* -infinity: not known, or not asked for */
+	TimestampTz store_modified_at;
+	const char *reason;			/* what the times say, or NULL */
 } BcdConflict;
 
 /* The current conflicts of a row: payloads, or NULL */
@@ -29,6 +36,7 @@ typedef struct BcdCurrentConflicts
 	Jsonb	   *store;
 	Jsonb	   *value;
 	Jsonb	   *words;			/* for people */
+	Jsonb	   *kinds;
 } BcdCurrentConflicts;
 
 /* A conflict that is to be resolved */
@@ -38,6 +46,7 @@ typedef struct BcdOpenConflict
 	char	   *key;
 	char	   *field;
 	char	   *state;
+	char	   *kind;
 	char	   *decided_by;
 	int64		replaced_by;	/* 0: by none */
 } BcdOpenConflict;

@@ -181,7 +181,7 @@ static BcdStatement select_ahead = {
 	"SELECT key FROM ("
 	" SELECT p.key FROM bcdelta.pending AS p"
 	" WHERE p.feed = $1 AND p.state IN ('ready', 'waiting', 'deferred', 'in_flight')"
-	" UNION SELECT c.key FROM bcdelta.change AS c WHERE c.feed_id = $2 AND c.op IN ('c', 'm')"
+	" UNION SELECT c.key FROM bcdelta.change AS c WHERE c.feed_id = $2 AND c.op IN ('c', 'h', 'm')"
 	" UNION SELECT m.key FROM bcdelta.move AS m WHERE m.feed_id = $2"
 	" UNION SELECT l.key FROM bcdelta.link AS l WHERE l.feed = $1 AND EXISTS"
 	"  (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $2 AND c.op IN ('t', 'a'))"

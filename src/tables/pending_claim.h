@@ -5,6 +5,7 @@
 #ifndef BCD_TABLE_PENDING_CLAIM_H
 #define BCD_TABLE_PENDING_CLAIM_H
 
+#include "datatype/timestamp.h"
 #include "storage/itemptr.h"
 #include "utils/jsonb.h"
 
@@ -22,6 +23,8 @@ typedef struct BcdClaimed
 	Jsonb	   *doubt;
 	int64		written_ms;		/* time since the last write of its record */
 	ItemPointerData tid;
+	TimestampTz changed_at;		/* when the row was last seen to change;
+								 * -infinity: not known, or not needed */
 } BcdClaimed;
 
 extern uint64 bcd_pending_to_claim(const char *feed, int32 feed_id, int32 version, const char *after,

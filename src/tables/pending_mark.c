@@ -5,7 +5,9 @@
  * What it means to mark a row is defined once, in MARK. A row that was not
  * pending becomes ready. So does a row that failed or waits, as if it had
  * never been tried. A row in flight becomes ready once its request has ended.
- * changed_at remains the time of the oldest change.
+ * changed_at remains the time of the oldest change. last_changed_at is that of
+ * the last one, if the feed's policy needs it: null if the row was marked for
+ * another reason since.
  */
 #include "postgres.h"
 
@@ -31,12 +33,19 @@
 	" again = (p.state = 'in_flight')," \
 	" attempts = CASE p.state WHEN 'in_flight' THEN p.attempts ELSE 0 END," \
 	" next_attempt_at = NULL, last_error = NULL, waits_feed = NULL, waits_key = NULL," \
-	" changed_at = least(p.changed_at, excluded.changed_at)" \
-	" WHERE NOT (p.state = 'in_flight' AND p.again)" \
-	" AND NOT (p.state = 'ready' AND p.attempts = 0 AND p.next_attempt_at IS NULL" \
-	"  AND p.last_error IS NULL AND p.changed_at <= excluded.changed_at)"
+	" changed_at = least(p.changed_at, excluded.changed_at)," \
+	" last_changed_at = CASE WHEN excluded.last_changed_at IS NOT NULL THEN greatest(p.last_changed_at, excluded.last_changed_at) END" \
+	" WHERE coalesce(p.last_changed_at < excluded.last_changed_at, (p.last_changed_at IS NULL) <> (excluded.last_changed_at IS NULL))" \
+	" OR (NOT (p.state = 'in_flight' AND p.again)" \
+	"  AND NOT (p.state = 'ready' AND p.attempts = 0 AND p.next_attempt_at IS NULL" \
+	"   AND p.last_error IS NULL AND p.changed_at <= excluded.changed_at))"
 
 #define MARK(select)	MARK_WITH("feed, key, changed_at", select)
+#define MARK_DATED(select)	MARK_WITH("feed, key, changed_at, last_changed_at", select)
+
+/* Does a feed f compare times? */
+#define BCD_FEED_IS_DATED \
+	"(f.on_conflict = 'newest' OR (f.policies <> '{}' AND f.policies @? '$.* ? (@ == \"newest\")'))"
 
 static BcdStatement mark = {
 	MARK(" SELECT u.feed, u.key, clock_timestamp() FROM unnest($1, $2) AS u (feed, key) ORDER BY 1, 2"),
@@ -54,19 +63,22 @@ bcd_pending_mark(Datum feeds, Datum keys)
 
 /* Rows whose keys are about to move are marked after the move; see fold.c. */
 static BcdStatement mark_changed = {
-	MARK(" SELECT f.feed, c.key, min(c.changed_at)"
-		 " FROM unnest($1, $2, $3) AS c(feed_id, key, changed_at) JOIN bcdelta.feed AS f USING (feed_id)"
-		 " WHERE NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.key = c.key))"
-		 " AND NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.moved_from = c.key))"
-		 " GROUP BY f.feed, c.key ORDER BY f.feed, c.key"),
-	4, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, BOOLOID}
+	MARK_DATED(" SELECT f.feed, c.key, min(c.changed_at), CASE WHEN " BCD_FEED_IS_DATED " AND bool_and(c.captured) THEN max(c.changed_at) END"
+			   " FROM unnest($1, $2, $3, $5) AS c(feed_id, key, changed_at, captured) JOIN bcdelta.feed AS f USING (feed_id)"
+			   " WHERE NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.key = c.key))"
+			   " AND NOT ($4 AND EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = c.feed_id AND m.moved_from = c.key))"
+			   " GROUP BY f.feed, c.key ORDER BY f.feed, c.key"),
+	5, {INT4ARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, BOOLOID, BOOLARRAYOID}
 };
 
-/* Marks the rows of changes, given as arrays of the columns. */
+/*
+ * Marks the rows of changes, given as arrays of the columns; captured (bool[]):
+ * the row is known to have changed at that time.
+ */
 void
-bcd_pending_mark_changed(Datum feed_ids, Datum keys, Datum changed_ats, bool moves_exist)
+bcd_pending_mark_changed(Datum feed_ids, Datum keys, Datum changed_ats, Datum captured, bool moves_exist)
 {
-	Datum		args[] = {feed_ids, keys, changed_ats, BoolGetDatum(moves_exist)};
+	Datum		args[] = {feed_ids, keys, changed_ats, BoolGetDatum(moves_exist), captured};
 
 	(void) bcd_execute(&mark_changed, args, NULL);
 }

@@ -33,27 +33,19 @@
 #include "engine/reply_error.h"
 #include "engine/sent_fields.h"
 #include "engine/unmapped_fields.h"
+#include "engine/whole_records.h"
 #include "feed/difference.h"
 #include "feed/feed.h"
 #include "feed/mapping_guard.h"
 #include "feed/named.h"
 #include "fold/fold.h"
-#include "payload/payload.h"
-#include "store/verdict.h"
 #include "tables/link.h"
 #include "tables/move.h"
 #include "verbs/kinds.h"
+#include "verbs/push_gone.h"
 
 /* A feed is paused after this many consecutive rows that take too long */
 #define OVERTIME_LIMIT	10
-
-/* Returns the item to the queue, because it cannot be handled yet. */
-static void
-decide_later(BcdItem *item)
-{
-	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
-	item->decision.pending = BCD_PENDING_READY;
-}
 
 /*
  * Turns a difference into a decision. Rows that are gone wait until all other
@@ -114,70 +106,6 @@ decide_missing(BcdItem *item)
 	decide_difference(item, &d);
 }
 
-/*
- * Decides about a row that is gone, once all existing rows have been looked
- * up. The record is no longer the row's own if a new row has its natural key,
- * or if the row merely got another key.
- */
-static void
-push_recheck(BcdItem *item)
-{
-	BcdFeed    *feed = item->lane->feed;
-	char	   *owner;
-	char	   *held_up;
-	bool		found;
-
-	/* another row may have taken over its record since */
-	bcd_queue_link_of(item->lane, item);
-	found = bcd_feed_look_for(feed, item->key, &held_up);
-	if (held_up)
-	{
-		bcd_decide_held_up(item, held_up);
-		return;
-	}
-	if (found || bcd_fold_is_moving(feed->feed_id, item->key))
-	{
-		decide_later(item);
-		return;
-	}
-	owner = bcd_is_keyed(item) ? bcd_keyed_owner(item) : bcd_link_key(feed->name, item->store_id);
-	if (owner ? strcmp(owner, item->key) != 0 : item->lookup_reason != BCD_REASON_LOST_CREATE)
-	{
-		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-		item->decision.error = MemoryContextStrdup(item->cxt,
-												   owner ? psprintf("the source row is gone; its record now belongs to row %s", owner) :
-												   "the source row is gone, and so is its link");
-	}
-	else if ((owner = bcd_is_keyed(item) ? bcd_keyed_owner_elsewhere(item) :
-			  bcd_link_other_owner(feed->name, feed->resource, item->store_id)) != NULL)
-	{
-		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_REMOVE);
-		item->decision.error = MemoryContextStrdup(item->cxt,
-												   psprintf("the source row is gone; its record also belongs to %s", owner));
-	}
-	else if (feed->on_delete == BCD_DELETE_DELETE && bcd_went_with_parent(item))
-	{
-		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
-		item->decision.gone_id = item->store_id;
-	}
-	else if (feed->on_delete == BCD_DELETE_DELETE && bcd_item_is_out_of_reach(item))
-		bcd_decide_stage(item, BCD_READ);
-	else if (feed->on_delete == BCD_DELETE_DELETE)
-	{
-		bcd_decide_stage(item, BCD_REMOVE);
-		item->decision.gone_id = item->store_id;
-	}
-	else
-	{
-		MemoryContext old = MemoryContextSwitchTo(item->cxt);
-
-		bcd_decide_stage(item, BCD_UPDATE);
-		item->decision.body = bcd_payload_set_bool(NULL, feed->resource->hidden_by, feed->resource->hidden_when);
-		MemoryContextSwitchTo(old);
-		item->decision.link = BCD_LINK_HIDING;
-	}
-}
-
 /* Many rows in succession that take too long are a problem of the feed. */
 static void
 check_time(BcdLane *lane, const BcdRow *row)
@@ -213,7 +141,11 @@ decide_claimed(BcdItem *item)
 		check_time(item->lane, &row);
 	else if (row.state == BCD_ROW_FOUND)
 		item->lane->overtime = 0;
+	if (row.state == BCD_ROW_FOUND && item->lane->feed->options.modified)
+		item->changed_at = row.modified;
 	bcd_item_wants_row(item, &row);
+	if (row.state == BCD_ROW_FOUND)
+		bcd_row_is_back(item);
 	item->decision.waits_feed = row.waits_feed;
 	item->decision.waits_key = row.waits_key;
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
@@ -255,7 +187,7 @@ hold_back_moving(BcdLane *lane, List *items)
 		memset(&item->decision, 0, sizeof(item->decision));
 		item->moving = true;
 		if (!bcd_look_for_lost_create(item))
-			decide_later(item);
+			bcd_push_later(item);
 	}
 }
 
@@ -288,7 +220,7 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 		if (item != linitial(items) &&
 			(bcd_now_ms() - began > BCD_CLAIM_MAX_MS || bcd_lane_rests(lane)))
 		{
-			decide_later(item);
+			bcd_push_later(item);
 			item->decision.postponed = true;
 		}
 		else
@@ -353,7 +285,7 @@ push_lost_create(BcdItem *item, int64 store_id, const cJSON *record)
 	if (store_id == 0 || is_others(item->lane->feed, store_id))
 	{
 		if (item->moving)
-			decide_later(item);
+			bcd_push_later(item);
 		else if (item->wanted)
 			bcd_decide_lookup(item, BCD_REASON_RECORD);
 		else
@@ -363,7 +295,7 @@ push_lost_create(BcdItem *item, int64 store_id, const cJSON *record)
 	else if (item->moving)
 	{
 		bcd_decide_record(item)->store_id = store_id;
-		decide_later(item);
+		bcd_push_later(item);
 		item->decision.link = BCD_LINK_PUT;
 	}
 	else if (item->wanted)
@@ -426,23 +358,6 @@ push_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 	}
 }
 
-/*
- * The store did not remove the record. It may refuse as long as the record has
- * children, which are going to be removed, too; but not if it denies access.
- */
-static void
-decide_not_removed(BcdItem *item)
-{
-	const BcdRun *run = item->lane->run;
-	int			attempts = item->attempts + 1;
-
-	if (attempts < run->store->options->max_attempts && item->refusal_status != 403)
-		bcd_decide_wait(item, bcd_retry_backoff_ms(attempts, true, run->spread), item->refusal);
-	else
-		bcd_decide_refused(item, item->refusal);
-	item->decision.status = item->refusal_status;
-}
-
 static void
 push_read(BcdItem *item, const cJSON *record)
 {
@@ -456,17 +371,15 @@ push_read(BcdItem *item, const cJSON *record)
 	}
 	if (record == NULL)
 	{
-		bcd_decide_gone(item);
+		if (!bcd_gone_is_disputed(item))
+			bcd_decide_gone(item);
 		return;
 	}
 	if (item->wanted && !item->linked && bcd_record_is_taken(item, item->store_id))
 		return;
 	if (item->wanted == NULL && item->body == NULL)
 	{
-		if (item->refusal == NULL && bcd_item_is_out_of_reach(item))
-			bcd_decide_within_reach(item, record);
-		else
-			decide_not_removed(item);
+		bcd_push_gone_read(item, record);
 		return;
 	}
 	old = MemoryContextSwitchTo(item->cxt);
@@ -495,5 +408,5 @@ const BcdRunKind bcd_push_kind = {
 	.claim = push_claim,
 	.decide_lookup = push_lookup,
 	.decide_read = push_read,
-	.decide_recheck = push_recheck,
+	.decide_recheck = bcd_push_recheck,
 };

@@ -43,7 +43,7 @@ SELECT bcdelta.alter_feed('item', '{"colour": "sku"}');
 SELECT bcdelta.alter_feed('item', '{"price": "net"}');
 SELECT bcdelta.alter_feed('item', filter => 'net');
 SELECT bcdelta.alter_feed('item', on_delete => 'remove');
-SELECT bcdelta.alter_feed('item', on_conflict => 'newest');
+SELECT bcdelta.alter_feed('item', on_conflict => 'latest');
 SELECT bcdelta.alter_feed('item', options => '{"tree_id": 1}');
 SELECT bcdelta.alter_feed('item', options => '[]');
 SELECT fields, filter, on_delete, on_conflict, options, version FROM bcdelta.feed;

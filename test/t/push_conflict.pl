@@ -156,7 +156,7 @@ subtest 'bad input is refused, and nothing is half done' => sub {
 		[ "resolve($id, 'value', '\"cheap\"')", qr/the value cannot be written: .*price/ ],
 		[ "set_conflict('item', 'sale_price', 'review')", qr/does not map the field "sale_price"/ ],
 		[ "set_conflict('item', 'price', 'mine')", qr/mine/ ],
-		[ "set_conflict('item', 'price', 'newest')", qr/not supported/ ],
+		[ "set_conflict('item', 'price', 'latest')", qr/latest/ ],
 		[ "set_conflict('nothing', 'price', 'store')", qr/nothing/ ])
 	{
 		my ($call, $error) = @$_;

@@ -48,8 +48,10 @@ main(void)
 	test_offset(3600000);
 	test_offset(-3600000);
 	reply(&clock, 0, 100, 50, NOW);
+	reply(&clock, 7200000, 200, 100, NOW);
+	ok(llabs(clock.offset_ms - 7200000) <= 1000, "a clock that was set is noticed at once");
 	for (i = 0; i < 101; i++)
-		reply(&clock, 7200000, 200, 100, NOW);
-	ok(llabs(clock.offset_ms - 7200000) <= 1000, "a clock that was set is noticed after a hundred replies");
+		reply(&clock, 7200400, 300, 150, NOW);
+	ok(llabs(clock.offset_ms - 7200400) <= 700, "one that drifts, after a hundred replies");
 	return tap_done();
 }

@@ -1,0 +1,140 @@
+/*
+ * push_gone.c
+ *		Rows that are gone from the source, in a push: whether their records are
+ *		removed or hidden.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/bcdelta.h"
+#include "base/compat.h"
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/item.h"
+#include "engine/keyed.h"
+#include "engine/keyed_refused.h"
+#include "engine/lane_held.h"
+#include "engine/queue.h"
+#include "engine/replace.h"
+#include "engine/reply_error.h"
+#include "engine/whole_records.h"
+#include "feed/feed.h"
+#include "fold/fold.h"
+#include "payload/payload.h"
+#include "store/verdict.h"
+#include "tables/link.h"
+#include "verbs/push_gone.h"
+
+/* Returns the item to the queue, because it cannot be handled yet. */
+void
+bcd_push_later(BcdItem *item)
+{
+	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
+	item->decision.pending = BCD_PENDING_READY;
+}
+
+/*
+ * Decides about a row that is gone, once all existing rows have been looked
+ * up. The record is no longer the row's own if a new row has its natural key,
+ * or if the row merely got another key. record: if it was read because somebody
+ * may have edited it; else NULL.
+ */
+static void
+recheck(BcdItem *item, const cJSON *record)
+{
+	BcdFeed    *feed = item->lane->feed;
+	char	   *owner;
+	char	   *held_up;
+	bool		found;
+
+	/* another row may have taken over its record since */
+	bcd_queue_link_of(item->lane, item);
+	found = bcd_feed_look_for(feed, item->key, &held_up);
+	if (held_up)
+	{
+		bcd_decide_held_up(item, held_up);
+		return;
+	}
+	if (found || bcd_fold_is_moving(feed->feed_id, item->key))
+	{
+		bcd_push_later(item);
+		return;
+	}
+	owner = bcd_is_keyed(item) ? bcd_keyed_owner(item) : bcd_link_key(feed->name, item->store_id);
+	if (owner ? strcmp(owner, item->key) != 0 : item->lookup_reason != BCD_REASON_LOST_CREATE)
+	{
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+		item->decision.error = MemoryContextStrdup(item->cxt,
+												   owner ? psprintf("the source row is gone; its record now belongs to row %s", owner) :
+												   "the source row is gone, and so is its link");
+	}
+	else if ((owner = bcd_is_keyed(item) ? bcd_keyed_owner_elsewhere(item) :
+			  bcd_link_other_owner(feed->name, feed->resource, item->store_id)) != NULL)
+	{
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_REMOVE);
+		item->decision.error = MemoryContextStrdup(item->cxt,
+												   psprintf("the source row is gone; its record also belongs to %s", owner));
+	}
+	else if (feed->on_delete == BCD_DELETE_DELETE && bcd_went_with_parent(item))
+	{
+		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+		item->decision.gone_id = item->store_id;
+	}
+	else if (record == NULL && bcd_removal_is_guarded(item))
+		bcd_decide_stage(item, BCD_READ);
+	else if (record && bcd_removal_is_disputed(item, record))
+		;						/* decided */
+	else if (record && feed->on_delete == BCD_DELETE_DELETE && bcd_item_is_out_of_reach(item))
+		bcd_decide_within_reach(item, record);
+	else if (feed->on_delete == BCD_DELETE_DELETE && bcd_item_is_out_of_reach(item))
+		bcd_decide_stage(item, BCD_READ);
+	else if (feed->on_delete == BCD_DELETE_DELETE)
+	{
+		bcd_decide_stage(item, BCD_REMOVE);
+		item->decision.gone_id = item->store_id;
+	}
+	else
+	{
+		MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+		bcd_decide_stage(item, BCD_UPDATE);
+		item->decision.body = bcd_payload_set_bool(NULL, feed->resource->hidden_by, feed->resource->hidden_when);
+		MemoryContextSwitchTo(old);
+		item->decision.link = BCD_LINK_HIDING;
+	}
+}
+
+void
+bcd_push_recheck(BcdItem *item)
+{
+	recheck(item, NULL);
+}
+
+/*
+ * The store did not remove the record. It may refuse as long as the record has
+ * children, which are going to be removed, too; but not if it denies access.
+ */
+static void
+decide_not_removed(BcdItem *item)
+{
+	const BcdRun *run = item->lane->run;
+	int			attempts = item->attempts + 1;
+
+	if (attempts < run->store->options->max_attempts && item->refusal_status != 403)
+		bcd_decide_wait(item, bcd_retry_backoff_ms(attempts, true, run->spread), item->refusal);
+	else
+		bcd_decide_refused(item, item->refusal);
+	item->decision.status = item->refusal_status;
+}
+
+/* The record of a row that is gone was read. */
+void
+bcd_push_gone_read(BcdItem *item, const cJSON *record)
+{
+	if (item->refusal)
+		decide_not_removed(item);
+	else
+		recheck(item, record);
+}

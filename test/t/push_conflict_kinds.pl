@@ -1,0 +1,191 @@
+# Conflicts that more than two values decide: by the time of the changes, about
+# records as a whole, and of sets, whose changes are merged.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('kinds', store => { args => [ '--quota', 100000 ] });
+my $store = $shop->store;
+
+$shop->sql(<<'EOC');
+CREATE TABLE item (id text PRIMARY KEY, title text NOT NULL, price numeric NOT NULL DEFAULT 10, body text DEFAULT '<p>Old text</p>',
+	weight int NOT NULL DEFAULT 1, sets int[], changed timestamptz);
+SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "id", "name": "title", "price": "price", "description": "body",
+	"type": "''physical''", "weight": "weight", "categories": "sets"}', on_conflict => 'newest');
+EOC
+
+sub record
+{
+	my ($key) = @_;
+	my $id = $shop->id('item', $key);
+	my ($record) = grep { $_->{id} == $id } @{ $store->state('products') };
+	return $record;
+}
+
+sub edit { $store->edit('product', $shop->id('item', $_[0]), $_[1]); return; }
+
+sub price { my $r = record($_[0]); return $r && $r->{price} + 0; }
+
+sub conflict { return $shop->sql("SELECT conflict_id FROM bcdelta.review WHERE key = '$_[0]'"); }
+
+# The last conflict of a row: these columns
+sub last_conflict { return $shop->sql("SELECT concat_ws(' ', $_[1]) FROM bcdelta.conflict WHERE key = '$_[0]' ORDER BY conflict_id DESC LIMIT 1"); }
+
+sub create { $shop->sql("INSERT INTO item (id, title) VALUES ('$_', 'Item $_')") foreach @_; $shop->push; return; }
+
+# A time in the store, by its own clock
+sub at { my ($seconds) = @_; return $shop->sql("SELECT to_char((now() + interval '$seconds s') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"')"); }
+
+subtest 'newest: the side that has changed last wins, by the clock of the store' => sub {
+	foreach my $offset (0, 3600, -3600)
+	{
+		$store->settings({ clock_offset_s => $offset });
+		my ($old, $new, $tie, $marked) = map { "$_$offset" } qw(old new tie marked);
+		create($old, $new, $tie, $marked);
+		$shop->sql("UPDATE item SET price = 20 WHERE id IN ('$old', '$new', '$tie', '$marked')");
+		edit($old, { price => 15, date_modified => at($offset - 60) });
+		edit($new, { price => 15, date_modified => at($offset + 60) });
+		edit($tie, { price => 15, date_modified => at($offset) });
+		edit($marked, { price => 15, date_modified => at($offset - 60) });
+		$shop->sql("SELECT bcdelta.mark('item', '$marked')");
+		is($shop->push->{conflicts}, 2, "offset $offset: two conflicts");
+		is_deeply([ map { price($_) } $old, $new, $tie, $marked ], [ 20, 15, 15, 15 ], 'the newer value, or that of the store');
+		is_deeply([ map { last_conflict($_, 'state, is_current') } $old, $new, $tie, $marked ], [ 'source f', 'store t', 'open t', 'open t' ], 'conflicts');
+		like(last_conflict($old, 'reason'), qr/^the source was changed at \d.*, the store at \d.*: the source is newer$/, 'the reason names both times');
+		like(last_conflict($tie, 'reason'), qr/within 5 s/, 'a tie');
+		like(last_conflict($marked, 'reason'), qr/not known when the source has changed/, 'a mark has no time');
+		is(last_conflict($new, q(abs(extract(epoch FROM store_modified_at - source_changed_at) - 60) < 10)), 't', 'the times are by our clock');
+	}
+	$store->settings({ clock_offset_s => 0 });
+};
+
+subtest 'newest: an expression can say when a row was changed' => sub {
+	$shop->sql(q(SELECT bcdelta.alter_feed('item', options => '{"modified": "changed"}')));
+	create(qw(ma mb mc));
+	$shop->sql(q(UPDATE item SET price = 20, changed = now() - interval '1 day' WHERE id = 'ma'));
+	$shop->sql(q(UPDATE item SET price = 20, changed = now() + interval '1 day' WHERE id = 'mb'));
+	$shop->sql(q(UPDATE item SET price = 20 WHERE id = 'mc'));
+	edit($_, { price => 15 }) foreach qw(ma mb mc);
+	$shop->sql(q(SELECT bcdelta.mark('item', 'ma', 'mb')));
+	$shop->push;
+	is_deeply([ map { price($_) } qw(ma mb mc) ], [ 15, 20, 15 ], 'it decides, even for rows that were marked');
+	is_deeply([ map { last_conflict($_, 'state') } qw(ma mb mc) ], [qw(store source open)], 'null says nothing');
+	like($shop->sql(q(SELECT reason FROM bcdelta.why('item', 'ma') WHERE field = 'price')), qr/the policy has kept the store's value \(the source was changed at .*, the store at .*: the store is newer\)$/, 'why() tells it');
+	$shop->sql(q(UPDATE item SET price = 30, changed = now() + interval '2 days' WHERE id IN ('ma', 'mb', 'mc')));
+	$shop->push;
+	is_deeply([ map { price($_) } qw(ma mb mc) ], [ 30, 30, 30 ], 'a later change is written');
+	is($shop->sql(q(SELECT count(*) FROM bcdelta.conflict WHERE is_current AND key ~ '^m.$')), 0, 'no conflict is left');
+	foreach (
+		[ '{"modified": "1"}', qr/option "modified": an expression of type integer is not a point in time/ ],
+		[ '{"modified": "localtimestamp"}', qr/option "modified": an expression of type timestamp without time zone is not a point in time/ ],
+		[ '{"modified": "changes"}', qr/option "modified": column "changes" does not exist/ ],
+		[ '{"modified": "max(changed)"}', qr/option "modified": aggregate functions/ ],
+		[ '{"modified": "changed), (weight"}', qr/option "modified": / ],
+		[ '{"modified": ""}', qr/option "modified": the expression is empty/ ],
+		[ '{"modified": 1}', qr/invalid value for option "modified".*an SQL expression, as a JSON string/s ])
+	{
+		my ($options, $error) = @$_;
+		my (undef, undef, $text) = $shop->node->psql('shop', "SELECT bcdelta.alter_feed('item', options => '$options')");
+		like($text, $error, $options);
+	}
+	$shop->sql(q(SELECT bcdelta.alter_feed('item', options => '{}')));
+	my (undef, undef, $text) = $shop->node->psql('shop', q(CREATE TABLE maker (id int PRIMARY KEY, name text);
+		SELECT bcdelta.track('maker', 'shop', 'brand', '{"name": "name"}', on_conflict => 'newest')));
+	like($text, qr/conflict policy "newest" is not possible for resource brand.*does not tell when records of resource brand were changed/s, 'a resource without dates');
+	(undef, undef, $text) = $shop->node->psql('shop', q(SELECT bcdelta.track('maker', 'shop', 'brand', '{"name": "name"}', options => '{"modified": "now()"}')));
+	like($text, qr/unknown option "modified" for resource brand/, 'nor the option');
+};
+
+sub state_of { return $shop->sql("SELECT state FROM bcdelta.pending WHERE key = '$_[0]'"); }
+
+subtest 'a record that was deleted in the store, when its row changes' => sub {
+	my %want = (source => 'made again', store => 'not', newest => 'not, review', review => 'not, review');
+	foreach my $policy (sort keys %want)
+	{
+		create("g$policy");
+		$shop->sql("SELECT bcdelta.set_conflict('item', policy => '$policy')");
+		$store->remove('product', $shop->id('item', "g$policy"));
+		$shop->sql("UPDATE item SET price = 20 WHERE id = 'g$policy'");
+		my $run = $shop->push;
+		is($run->{failed}, 0, "$policy: nothing fails");
+		is(join(', ', defined price("g$policy") ? 'made again' : 'not', state_of("g$policy") || ()), $want{$policy}, $policy);
+		is($run->{conflicts}, $want{$policy} =~ /review/ ? 1 : 0, 'conflicts');
+	}
+	is_deeply([ $shop->value(q(SELECT kind, field, source_value ->> 'price' AS price, store_value FROM bcdelta.review WHERE key = 'greview')) ],
+		[ { kind => 'gone', field => undef, price => '20', store_value => undef } ], 'the conflict is about the record');
+	like($shop->sql(q(SELECT reason FROM bcdelta.why('item', 'gstore') WHERE field = 'price')), qr/the policy leaves it deleted in the store/, 'why() explains it');
+	like($shop->sql(q(SELECT reason FROM bcdelta.why('item', 'greview') WHERE field = 'weight')), qr/is open: see bcdelta.review/, 'for each field');
+	$shop->sql("UPDATE item SET price = 30 WHERE id IN ('gstore', 'greview')");
+	$shop->push;
+	is(price('gstore'), undef, 'store: it stays so when the row changes again');
+	is($shop->sql(q(SELECT count(*) FROM bcdelta.conflict WHERE key IN ('gstore', 'greview'))), 2, 'without further conflicts');
+	my (undef, undef, $text) = $shop->node->psql('shop', 'SELECT bcdelta.resolve(' . conflict('greview') . q{, 'value', '1')});
+	like($text, qr/about the record as a whole.*Choose "source" or "store"/s, 'there is no value to choose');
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('greview') . q{, 'source', note => 'a mistake')});
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('gnewest') . q{, 'store')});
+	$shop->push;
+	is(price('greview'), 30, 'source: it is made again');
+	is(price('gnewest'), undef, 'store: it is not');
+	is($shop->sql(q(SELECT count(*) FROM bcdelta.pending WHERE key LIKE 'g%')), 0, 'nothing is pending');
+	$shop->sql("UPDATE item SET price = 31 WHERE id = 'gnewest'");
+	$shop->push;
+	is(price('gnewest'), undef, 'nor later');
+	is($shop->sql(q(SELECT string_agg(key, ' ') FROM bcdelta.conflict WHERE is_current AND kind = 'gone')), 'gstore gnewest', 'what was decided is current');
+	$shop->sql("SELECT bcdelta.set_conflict('item', policy => 'source'); UPDATE item SET price = 32 WHERE id IN ('gstore', 'gnewest')");
+	$shop->push;
+	is_deeply([ map { price($_) } qw(gstore gnewest) ], [ undef, undef ], 'it holds under another policy');
+	$shop->sql("SELECT bcdelta.unlink('item', 'gstore'), bcdelta.mark('item', 'gstore')");
+	$shop->push;
+	is(price('gstore'), 32, 'until the link is removed');
+};
+
+subtest 'a row that was deleted in the source, whose record was edited' => sub {
+	foreach my $action (qw(delete hide))
+	{
+		my %want = (source => 'gone', store => 'stays', newest => 'gone', review => 'stays, review');
+		my $is = sub { my $r = shift; return !$r || !$r->{is_visible} ? 'gone' : 'stays' };
+		my %id;
+		$shop->sql("SELECT bcdelta.alter_feed('item', on_delete => '$action')");
+		foreach my $policy (sort keys %want)
+		{
+			create("$action$policy", "$action$policy-same");
+			$shop->sql("SELECT bcdelta.set_conflict('item', policy => '$policy')");
+			$id{$_} = $shop->id('item', $_) foreach "$action$policy", "$action$policy-same";
+			edit("$action$policy", { price => 15, date_modified => at(-60) });
+			$shop->sql("DELETE FROM item WHERE id LIKE '$action$policy%'");
+			my $run = $shop->push;
+			is($run->{failed}, 0, "$action, $policy: nothing fails");
+			my %record = map { $_->{id} => $_ } @{ $store->state('products') };
+			is(join(', ', $is->($record{ $id{"$action$policy"} }), state_of("$action$policy") || ()), $want{$policy}, 'an edited one');
+			is($is->($record{ $id{"$action$policy-same"} }), 'gone', 'another one');
+		}
+		my $key = "${action}review";
+		is_deeply([ $shop->value("SELECT kind, field, base, source_value, store_value FROM bcdelta.review WHERE key = '$key'") ],
+			[ { kind => 'deleted', field => undef, base => { price => 10 }, source_value => undef, store_value => { price => 15 } } ], 'the conflict shows the edits');
+		my $first = conflict($key);
+		$shop->sql("SELECT bcdelta.set_conflict('item', policy => 'review'), bcdelta.resolve($first, 'source')");
+		$store->edit('product', $id{$key}, { name => "Edited again $key" });
+		$shop->push;
+		my $second = conflict($key);
+		isnt($second, $first, 'another edit is a new conflict');
+		$shop->sql("SELECT bcdelta.resolve($second, 'source')");
+		$shop->push;
+		my %record = map { $_->{id} => $_ } @{ $store->state('products') };
+		is($is->($record{ $id{$key} }), 'gone', 'source: as decided');
+		$shop->sql("SELECT bcdelta.set_conflict('item', policy => 'source'), bcdelta.mark('item', '${action}store')");
+		$shop->push;
+		%record = map { $_->{id} => $_ } @{ $store->state('products') };
+		is($is->($record{ $id{"${action}store"} }), 'stays', 'store: that holds under another policy');
+		$shop->sql("INSERT INTO item (id, title) VALUES ('${action}store', 'Item ${action}store')");
+		$shop->push;
+		is($shop->sql("SELECT count(*) FROM bcdelta.conflict WHERE is_current AND kind = 'deleted' AND key LIKE '$action%'"), 0, 'it is over when the row is back');
+		is($shop->id('item', "${action}store"), $id{"${action}store"}, 'with its record');
+	}
+};
+
+is_deeply($store->violations, {}, 'no rule of the API was broken');
+done_testing();
