@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -66,17 +67,25 @@ bcd_feed_select(const BcdFeed *feed, const char *condition)
 	return sql.data;
 }
 
-/* Plans a query whose parameters are the columns of a key. */
+/*
+ * Plans a query whose parameters are the columns of a key.
+ *
+ * A table gets one plan for all keys, since none is unlike the others, and
+ * planning a mapping that reads several views takes as long as evaluating it
+ * for many rows.  Of a partitioned table, a plan for one key may need a single
+ * partition.
+ */
 SPIPlanPtr
 bcd_row_plan(const BcdFeed *feed, const char *sql)
 {
+	int			options = get_rel_relkind(feed->source) == RELKIND_RELATION ? CURSOR_OPT_GENERIC_PLAN : 0;
 	Oid		   *types = palloc(sizeof(Oid) * feed->nkeys);
 	SPIPlanPtr	plan;
 	int			i;
 
 	for (i = 0; i < feed->nkeys; i++)
 		types[i] = feed->keys[i].type;
-	plan = SPI_prepare(sql, feed->nkeys, types);
+	plan = SPI_prepare_cursor(sql, feed->nkeys, types, options);
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not prepare a query of feed \"%s\": %s", feed->name,
 			 SPI_result_code_string(SPI_result));

@@ -162,9 +162,12 @@ bcd_resource_made_key(const BcdResource *resource, const char *name)
 	int			i;
 
 	for (i = 0; resource->keys[i].fields; i++)
-		if (resource->keys[i].made_of &&
-			(name == NULL || strcmp(bcd_resource_key(resource, i), name) == 0))
+	{
+		const char *field = bcd_resource_key(resource, i);
+
+		if (resource->keys[i].made_of && (name == NULL || (field && strcmp(field, name) == 0)))
 			return &resource->keys[i];
+	}
 	return NULL;
 }
 
@@ -172,9 +175,13 @@ bcd_resource_made_key(const BcdResource *resource, const char *name)
 const BcdRecords *
 bcd_facet_records(const BcdResource *resource, const BcdFacet *facet)
 {
-	const BcdRecords *records = bcd_resource_field(resource, facet->collection)->records;
+	const BcdField *field = bcd_resource_field(resource, facet->collection);
 
-	return facet->inside ? bcd_records_field(records, facet->inside)->records : records;
+	Assert(field);
+	if (facet->inside)
+		field = bcd_records_field(field->records, facet->inside);
+	Assert(field);
+	return field->records;
 }
 
 /* The facet that writes a field */
@@ -183,6 +190,7 @@ bcd_resource_facet_of(const BcdResource *resource, const BcdField *field)
 {
 	int			i;
 
+	Assert(field);
 	for (i = 1; i < resource->nfacets && field->facet; i++)
 		if (strcmp(resource->facets[i].name, field->facet) == 0)
 			return &resource->facets[i];

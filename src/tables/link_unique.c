@@ -128,22 +128,27 @@ nth_element(Jsonb *payload, const char *collection, uint32 nth)
 	return element->type == jbvBinary && JsonContainerIsObject(element->val.binary.data) ? JsonbValueToJsonb(element) : bcd_payload_empty();
 }
 
+/* More than a collection can have */
+#define MOST_ELEMENTS	1000
+
 /*
  * Appends hashes of what no two elements of all records have in common, as if
  * it were a natural key of the record.
  */
 static int
-add_elements(Jsonb *payload, const BcdField *field, Datum *hashes, int n, int most)
+add_elements(Jsonb *payload, const BcdField *field, Datum **hashes, int n)
 {
 	Jsonb	   *element;
 	uint32		i;
 
-	for (i = 0; n < most && (element = nth_element(payload, field->name, i)) != NULL; i++)
+	for (i = 0; i < MOST_ELEMENTS && (element = nth_element(payload, field->name, i)) != NULL; i++)
 	{
 		char	   *value = bcd_payload_text(element, field->records->unique);
 
-		if (value && value[0])
-			hashes[n++] = Int64GetDatum(hash_of(field->records->unique, 0, "", bcd_folded(value)));
+		if (value == NULL || value[0] == '\0')
+			continue;
+		*hashes = repalloc(*hashes, sizeof(Datum) * (n + 1));
+		(*hashes)[n++] = Int64GetDatum(hash_of(field->records->unique, 0, "", bcd_folded(value)));
 	}
 	return n;
 }
@@ -162,8 +167,30 @@ next_unique_collection(const BcdResource *r, int *i)
 	return NULL;
 }
 
-/* More hashes than a record can have: elements are limited in number */
-#define MOST_ELEMENTS	1000
+/* Returns those of all resources, and NULL. */
+static const BcdField *const *
+unique_collections(void)
+{
+	static const BcdField *collections[BCD_MAX_RESOURCES + 1];
+	static bool known = false;
+	const BcdResource *r;
+	const BcdField *collection;
+	int			n = 0;
+	int			i;
+
+	for (i = 0; !known && (r = bcd_resource_nth(i)) != NULL; i++)
+	{
+		int			nth = 0;
+
+		while ((collection = next_unique_collection(r, &nth)) != NULL)
+		{
+			Assert(n < BCD_MAX_RESOURCES);
+			collections[n++] = collection;
+		}
+	}
+	known = true;
+	return collections;
+}
 
 /*
  * unique_keys(payload) does not know the resource of the payload, so it treats
@@ -173,11 +200,10 @@ Datum
 bcdelta_unique_keys(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *payload = PG_GETARG_JSONB_P(0);
-	Datum	   *hashes = palloc(sizeof(Datum) * (BCD_MAX_RESOURCES * BCD_MAX_UNIQUE + MOST_ELEMENTS));
-	const BcdResource *r;
-	const BcdField *collection;
 	int			nfields;
 	const BcdScoped *fields = unique_fields(&nfields);
+	const BcdField *const *collections = unique_collections();
+	Datum	   *hashes = palloc(sizeof(Datum) * nfields);
 	char	   *folded = NULL;
 	int			n = 0;
 	int			i;
@@ -200,13 +226,8 @@ bcdelta_unique_keys(PG_FUNCTION_ARGS)
 		if (!contains(hashes, n, hash))
 			hashes[n++] = Int64GetDatum(hash);
 	}
-	for (i = 0; JB_ROOT_IS_OBJECT(payload) && (r = bcd_resource_nth(i)) != NULL; i++)
-	{
-		int			nth = 0;
-
-		while ((collection = next_unique_collection(r, &nth)) != NULL)
-			n = add_elements(payload, collection, hashes, n, BCD_MAX_RESOURCES * BCD_MAX_UNIQUE + MOST_ELEMENTS);
-	}
+	for (i = 0; JB_ROOT_IS_OBJECT(payload) && collections[i]; i++)
+		n = add_elements(payload, collections[i], &hashes, n);
 	PG_RETURN_DATUM(bcd_array(INT8OID, hashes, NULL, n));
 }
 
