@@ -8,11 +8,10 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 
-/* A row and its record */
+/* A record */
 typedef struct Record
 {
 	const BcdResource *resource;
-	Jsonb	   *wanted;
 	Jsonb	   *known;			/* NULL: not known */
 } Record;
 
@@ -20,15 +19,17 @@ static bool
 has_to_be_sent(const char *name, JsonbValue *value, void *arg)
 {
 	const Record *record = arg;
-	const BcdField *field = bcd_resource_field(record->resource, name);
+	const BcdField *field;
 
+	/* first, because it is so of nearly all fields */
+	if (bcd_payload_has_value(record->known, name, value))
+		return false;
+	field = bcd_resource_field(record->resource, name);
 	/* collections are kept by difference: collection.c */
 	if (field && (field->flags & (BCD_F_CREATE_ONLY | BCD_F_FIXED) || BCD_IS_COLLECTION(field)))
 		return false;
 	/* a key that is made of fields changes with them alone */
-	if (field == NULL && bcd_resource_made_key(record->resource, name))
-		return false;
-	return !bcd_payload_has(record->known, name) || !bcd_payload_same(record->wanted, record->known, name);
+	return field || bcd_resource_made_key(record->resource, name) == NULL;
 }
 
 /* Have we hidden a record, or may we have (null), whose row does not say so? */
@@ -52,7 +53,7 @@ bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 Jsonb *
 bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 {
-	Record		record = {resource, wanted, known};
+	Record		record = {resource, known};
 	Jsonb	   *changes = bcd_with_made_key(resource, bcd_payload_filter(wanted, has_to_be_sent, &record), wanted);
 
 	if (bcd_payload_is_hidden(resource, wanted, known))

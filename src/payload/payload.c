@@ -255,6 +255,15 @@ same_value(const JsonbValue *a, const JsonbValue *b)
 	}
 }
 
+/* Does a payload (NULL: an empty one) have this value of a field? */
+bool
+bcd_payload_has_value(Jsonb *payload, const char *field, const JsonbValue *value)
+{
+	JsonbValue	v;
+
+	return field_value(payload, field, &v) && same_value(&v, value);
+}
+
 /* Do both have the same value of a field, or neither a value? */
 bool
 bcd_payload_same(Jsonb *a, Jsonb *b, const char *field)

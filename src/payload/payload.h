@@ -28,6 +28,7 @@ extern Jsonb *bcd_payload_keep(Jsonb *payload, MemoryContext scratch);
 extern char *bcd_payload_missing(const BcdResource *resource, Jsonb *payload);
 extern bool bcd_payload_has(Jsonb *payload, const char *field);
 extern bool bcd_payload_covers(Jsonb *payload, Jsonb *other);
+extern bool bcd_payload_has_value(Jsonb *payload, const char *field, const JsonbValue *value);
 extern bool bcd_payload_same(Jsonb *a, Jsonb *b, const char *field);
 extern bool bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got);
 extern bool bcd_payload_is_nothing(const cJSON *got);

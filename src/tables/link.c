@@ -317,11 +317,9 @@ bcd_links_forget_field(const char *feed, const char *field)
  */
 static BcdStatement select_referred_to = {
 	"SELECT store_id FROM bcdelta.link AS l WHERE feed = $1 AND key = $2 AND NOT EXISTS ("
-	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
-	" WHERE f.feed = $1 AND m.key = $2) AND NOT EXISTS ("
-	" SELECT FROM bcdelta.feed AS f JOIN bcdelta.move AS m USING (feed_id)"
-	" WHERE f.feed = $1 AND m.moved_from = $2) AND NOT EXISTS ("
-	" SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.store <> $3)",
+	" SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND (f.store <> $3"
+	"  OR EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = f.feed_id AND m.key = $2)"
+	"  OR EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = f.feed_id AND m.moved_from = $2)))",
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
