@@ -99,7 +99,7 @@ bcd_gone_is_disputed(BcdItem *item)
 	BcdPolicy	policy = item->lane->feed->on_conflict;
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	BcdConflict *c;
-	Whole		w;
+	Whole		w = {NULL, NULL};
 
 	if (item->wanted && item->linked && !item->looked_up)
 		read_whole(item, "gone", &w);
