@@ -25,6 +25,7 @@
 #include "engine/conflicts.h"
 #include "engine/decide.h"
 #include "engine/newest.h"
+#include "engine/repeated.h"
 #include "engine/sent_fields.h"
 #include "feed/policy.h"
 #include "payload/payload.h"
@@ -70,6 +71,8 @@ bcd_item_is_guarded(const BcdItem *item, List *tasks)
 	Guard		g = {.feed = item->lane->feed};
 	ListCell   *lc;
 
+	if (bcd_repeated_is_unread(item, tasks))
+		return true;
 	if (!bcd_feed_is_guarded(g.feed) || !item->linked || item->aside)
 		return false;
 	if (g.feed->disputed)
@@ -157,6 +160,18 @@ record_has(Jsonb *payload, const BcdField *field, const cJSON *got)
 		bcd_payload_agrees(field, &v, got);
 }
 
+static bool
+is_key(const BcdResource *resource, const char *name)
+{
+	const char *field;
+	int			i;
+
+	for (i = 0; (field = bcd_resource_key(resource, i)) != NULL; i++)
+		if (strcmp(field, name) == 0)
+			return true;
+	return false;
+}
+
 /*
  * Has the record been given the natural key of another row's record?  Then it
  * gets its own back: the other row could not be created again.  A record that
@@ -171,18 +186,15 @@ has_key_of_another(const Reading *r, const char *name, const cJSON *got)
 	BcdUnique	key;
 	Datum		hash;
 	JsonbValue	v;
-	const char *field;
 	int			i;
 	int			n;
 
-	for (i = 0; (field = bcd_resource_key(resource, i)) != NULL && strcmp(field, name) != 0; i++)
-		;
-	if (field == NULL || !cJSON_IsString(got) || bcd_policy_of(feed, name) != BCD_POLICY_SOURCE)
+	if (!is_key(resource, name) || !cJSON_IsString(got) || bcd_policy_of(feed, name) != BCD_POLICY_SOURCE)
 		return false;
 	v.type = jbvString;
 	v.val.string.val = got->valuestring;
 	v.val.string.len = strlen(got->valuestring);
-	if (!bcd_unique_of(resource, bcd_payload_set(r->item->wanted, name, &v), field, &key))
+	if (!bcd_unique_of(resource, bcd_payload_set(r->item->wanted, name, &v), name, &key))
 		return false;
 	hash = Int64GetDatum(key.hash);
 	holders = bcd_link_holders(feed->name, resource, &hash, 1, &n);
@@ -192,20 +204,40 @@ has_key_of_another(const Reading *r, const char *name, const cJSON *got)
 	return false;
 }
 
-/* Decides on a field with a current conflict in this state. */
+/*
+ * Decides on a field with a current conflict in this state. Once a decision has
+ * been carried out, the row's value counts as known, or the decided one does.
+ */
 static void
 decide_known_conflict(Reading *r, const BcdField *field, JsonbValue *value, const cJSON *got, const char *state)
 {
 	const char *name = field->name;
 	BcdItem    *item = r->item;
-	bool		same_source = bcd_payload_same(item->wanted, r->current.source, name);
-	bool		same_store = record_has(r->current.store, field, got);
-	bool		has_value = record_has(r->current.value, field, got);
+	const BcdCurrentConflicts *c = &r->current;
+	bool		same_source = bcd_payload_same(item->wanted, c->source, name);
+	bool		same_store = record_has(c->store, field, got);
+	bool		has_value = record_has(c->value, field, got);
+	bool		done = bcd_payload_has(r->base, name) && !bcd_payload_same(r->base, c->store, name);
+	bool		by_source = bcd_policy_of(item->lane->feed, name) == BCD_POLICY_SOURCE;
 	bool		open = strcmp(state, "open") == 0;
+	bool		kept = strcmp(state, "kept") == 0;	/* by the policy */
+	bool		by_person = !open && !kept;
+	bool		disputed = !by_person || !done; /* they have not agreed since */
 
-	if (open && (bcd_policy_of(item->lane->feed, name) == BCD_POLICY_SOURCE || record_has(r->current.base, field, got)))
+	if (strcmp(state, "value") == 0 && same_source && (has_value || done))
+		keep(r, name, value);
+	else if (item->sent && bcd_may_be_ours(item, field, got))
 		end(r, name);
-	else if (open && r->current.base && bcd_payload_same(item->wanted, r->current.base, name))
+	else if (strcmp(state, "store") == 0 && same_source && (same_store || done))
+		keep(r, name, value);
+	else if (strcmp(state, "source") == 0 && same_source && same_store)
+		end(r, name);
+	else if (strcmp(state, "value") == 0 && same_source && same_store)
+		item->decision.values = bcd_payload_merge(item->decision.values,
+												  bcd_payload_set(NULL, name, getKeyJsonValueFromContainer(&c->value->root, name, strlen(name), NULL)));
+	else if ((open && by_source) || (disputed && record_has(c->base, field, got)))
+		end(r, name);
+	else if (disputed && c->base && bcd_payload_same(item->wanted, c->base, name))
 	{
 		/* the row is as it was: only the store has changed */
 		end(r, name);
@@ -216,20 +248,30 @@ decide_known_conflict(Reading *r, const BcdField *field, JsonbValue *value, cons
 		hold(r, name);
 		keep(r, name, value);
 	}
-	else if (strcmp(state, "store") == 0 && same_source && (same_store || bcd_payload_has(r->base, name)))
+	else if (kept && same_source && (same_store || by_source))
 		keep(r, name, value);
-	else if (strcmp(state, "source") == 0 && same_source && same_store)
-		end(r, name);
-	else if (strcmp(state, "value") == 0 && same_source && has_value)
-		keep(r, name, value);
-	else if (strcmp(state, "value") == 0 && same_source && same_store)
-		item->decision.values = bcd_payload_merge(item->decision.values,
-												  bcd_payload_set(NULL, name, getKeyJsonValueFromContainer(&r->current.value->root, name, strlen(name), NULL)));
-	else if (!open && !same_source && bcd_payload_has(r->base, name) && (has_value || same_store))
+	else if (!disputed && !same_source && (has_value || same_store))
 		end(r, name);			/* what was decided held until now */
 	else
-		decide_by_policy(r, name, value, "edited",
-						 open || !bcd_payload_has(r->base, name) ? r->current.base : r->current.store);
+		decide_by_policy(r, name, value, "edited", disputed ? c->base : strcmp(state, "value") == 0 ? c->value : c->store);
+}
+
+/*
+ * A field will be written. If it is not known afterwards whether it was, what
+ * both sides had must not be forgotten. Where it is the row's value, or where
+ * others rely on it, it is known what the record has instead.
+ */
+static void
+keep_base(Reading *r, const char *name, const cJSON *got)
+{
+	JsonbValue	v;
+
+	if (bcd_payload_has(r->known, name) || !bcd_payload_has(r->base, name))
+		return;
+	if (bcd_payload_same(r->item->wanted, r->base, name) || is_key(r->item->lane->feed->resource, name))
+		r->known = bcd_payload_merge(r->known, bcd_payload_from_json(name, got));
+	else
+		r->known = bcd_payload_set(r->known, name, getKeyJsonValueFromContainer(&r->base->root, name, strlen(name), &v));
 }
 
 static void
@@ -265,6 +307,7 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 	}
 	else if (conflicts && !record_has(r->base, field, got) && !(item->sent && bcd_may_be_ours(item, field, got)))
 		decide_by_policy(r, name, value, "edited", r->base);
+	keep_base(r, name, got);
 }
 
 /* Is the record hidden, if the row does not say whether it should be? */
@@ -290,6 +333,7 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 	bool		found = !item->linked || item->looked_up;
 	Reading		r = {item, record, found ? NULL : bcd_payload_merge(item->remembered, item->known), read};
 
+	bcd_repeated_was_read(item, record);
 	/* nobody else can have changed what we have just created */
 	if (item->wanted == NULL || (found && item->lost_create))
 		return read;
@@ -301,6 +345,9 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 		end(&r, BCD_WHOLE_RECORD);
 	if (r.guarded || r.base)
 		bcd_payload_each(item->wanted, look_at_field, &r);
+	/* what was decided when it was read before may no longer be valid */
+	if (item->values && item->decision.values == NULL)
+		item->decision.values = bcd_payload_empty();
 	return r.known;
 }
 
@@ -325,19 +372,20 @@ void
 bcd_put_values(BcdItem *item)
 {
 	BcdDecision *d = &item->decision;
+	Jsonb	   *values = d->values ? d->values : item->values;
 	MemoryContext old;
 	ListCell   *lc;
 
-	if (d->values == NULL)
+	if (values == NULL)
 		return;
 	old = MemoryContextSwitchTo(item->cxt);
-	d->body = with_values(d->body, d->values);
+	d->body = with_values(d->body, values);
 	foreach(lc, d->has_tasks ? d->tasks : NIL)
 	{
 		BcdTask    *task = lfirst(lc);
 
 		if (task->facet->collection == NULL)
-			task->fields = with_values(task->fields, d->values);
+			task->fields = with_values(task->fields, values);
 	}
 	MemoryContextSwitchTo(old);
 }

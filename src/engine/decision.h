@@ -113,6 +113,7 @@ typedef struct BcdDecision
 	BcdItemRecord record;
 	bool		exchanged;		/* with another row's: what was known is void */
 	Jsonb	   *body;			/* sent by the next request; NULL: unchanged */
+	Jsonb	   *repeated;		/* see the item; NULL: unchanged */
 	bool		has_tasks;		/* tasks below replaces the remaining tasks */
 	List	   *tasks;
 	BcdOutcome	part;			/* the outcome of a request for one part of

@@ -31,6 +31,7 @@
 
 #include "engine/collections.h"
 #include "engine/companions.h"
+#include "engine/conflicts.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_order.h"
@@ -246,6 +247,7 @@ decide_goes(BcdTurns *t, BcdItem *item)
 
 		if (!bcd_decide_tasks(item, tasks) && tasks == NIL)
 			item->decision.body = bcd_payload_empty();
+		bcd_put_values(item);
 		bcd_decide_stage(item, stage);
 		MemoryContextSwitchTo(old);
 	}

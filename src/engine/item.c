@@ -366,6 +366,10 @@ take_over(BcdItem *item, const BcdDecision *d)
 	}
 	if (d->body)
 		item->body = d->body;
+	if (d->values)
+		item->values = d->values;
+	if (d->repeated)
+		item->repeated = d->repeated;
 	if (d->has_tasks)
 		item->tasks = d->tasks;
 	item->purpose = d->purpose;

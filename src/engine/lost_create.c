@@ -248,11 +248,19 @@ static Jsonb *
 intent_of(const BcdItem *item, BcdStage stage)
 {
 	JsonbValue	key;
+	Jsonb	   *facets;
+	Jsonb	   *fields;
 
 	if (item->decision.unsent)
-		return bcd_payload_empty();
+		return bcd_unsent_fields(item);
 	if (item->decision.lost_create == NULL)
-		return bcd_changes_sent_fields(item, stage) ? bcd_sent_fields(item) : bcd_item_intent(item);
+	{
+		if (bcd_changes_sent_fields(item, stage))
+			return bcd_sent_fields(item);
+		facets = bcd_item_intent(item);
+		fields = facets ? bcd_sent_fields(item) : NULL;
+		return fields ? bcd_payload_merge(facets, fields) : facets;
+	}
 	bcd_jsonb_value(item->decision.lost_create, &key);
 	return bcd_payload_set(bcd_nested_of(item, item->decision.body), "", &key);
 }

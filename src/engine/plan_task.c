@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "engine/natural_key.h"
 #include "engine/plan_task.h"
+#include "engine/repeated.h"
 #include "engine/stage.h"
 #include "feed/feed.h"
 #include "payload/body.h"
@@ -45,6 +46,8 @@ nth_task_of(const BcdItem *item, BcdStage stage, int nth)
 		 * the address of its record
 		 */
 		task->row = item->wanted && stage != BCD_REMOVE ? item->wanted : bcd_payload_merge(item->remembered, item->known);
+		if (stage != BCD_CREATE)
+			task->row = bcd_row_with_repeated(item, task->row);
 		task->parent = r->parent ? bcd_payload_text(task->row, r->parent) : NULL;
 		task->options = feed->options_json;
 	}

@@ -8,18 +8,23 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/numeric.h"
 
 #include "engine/decide.h"
 #include "engine/keyed.h"
 #include "engine/sent_fields.h"
 #include "payload/payload.h"
+#include "payload/task.h"
 #include "resource/resource.h"
 
 /* The member of pending.intent with the fields of an update */
 #define SENT_FIELDS	"fields"
 
-/* Values that are longer are noted without their contents. */
-#define LONG_VALUE	200
+/* Texts that are longer are noted as a number that stands for them. */
+#define LONG_TEXT	200
+
+/* Lists and objects that are longer are noted without their contents. */
+#define LONG_LIST	2000
 
 /*
  * May the last update of a claimed item have been carried out or not?  Then
@@ -42,51 +47,110 @@ push_key(JsonbParseState **state, const char *name)
 	(void) pushJsonbValue(state, WJB_KEY, &v);
 }
 
-static void
-push_field(const char *name, JsonbValue *value, void *state)
+/* An object under construction, and the resource whose fields it has */
+typedef struct Sent
 {
+	JsonbParseState **state;
+	const BcdResource *resource;
+} Sent;
+
+static void
+push_field(const char *name, JsonbValue *value, void *arg)
+{
+	Sent	   *sent = arg;
+	const BcdField *field = bcd_resource_field(sent->resource, name);
 	JsonbValue	noted = *value;
 
-	if ((value->type == jbvString && value->val.string.len > LONG_VALUE) ||
-		(value->type == jbvBinary && value->val.binary.len > LONG_VALUE))
+	if (value->type == jbvString && value->val.string.len > LONG_TEXT && field && field->type == BCD_STRING)
+	{
+		int64		digest = bcd_payload_digest(field, value->val.string.val, value->val.string.len);
+
+		noted.type = jbvNumeric;
+		noted.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(digest)));
+	}
+	else if ((value->type == jbvString && value->val.string.len > LONG_TEXT) ||
+			 (value->type == jbvBinary && value->val.binary.len > LONG_LIST))
 		noted.type = jbvNull;
-	push_key(state, name);
-	(void) pushJsonbValue(state, WJB_VALUE, &noted);
+	push_key(sent->state, name);
+	(void) pushJsonbValue(sent->state, WJB_VALUE, &noted);
 }
 
-/* Returns whether an item will be updated because of its row. */
 static bool
-will_be_updated(const BcdItem *item)
+updates(const BcdDecision *d)
+{
+	return (d->next == BCD_UPDATE || d->next == BCD_TURN) && d->body && JB_ROOT_COUNT(d->body) > 0;
+}
+
+static List *
+tasks_after(const BcdItem *item)
+{
+	return item->decision.has_tasks ? item->decision.tasks : item->tasks;
+}
+
+/* Does a task write fields of the record, rather than elements? */
+static bool
+writes_fields(const BcdTask *task)
+{
+	return task->facet->collection == NULL && task->fields && JB_ROOT_COUNT(task->fields) > 0;
+}
+
+/* Does an item with a record stay in the run for its row's sake? */
+static bool
+serves_row(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
 
-	return d->made && !d->leaves && (d->next == BCD_UPDATE || d->next == BCD_TURN) &&
-		d->purpose == BCD_PURPOSE_ROW && item->wanted != NULL && d->body != NULL && JB_ROOT_COUNT(d->body) > 0 &&
-		bcd_store_id_after(item) != 0;
+	return d->made && !d->leaves && d->purpose == BCD_PURPOSE_ROW && item->wanted != NULL && bcd_store_id_after(item) != 0;
 }
 
-/* Adds the pending.intent of an item that is to be updated. */
+/*
+ * Is it noted what an item is going to write, even if that is nothing?  What
+ * is noted of an earlier update remains valid until another one is sent.
+ */
+static bool
+is_noted(const BcdItem *item)
+{
+	ListCell   *lc;
+
+	if (!serves_row(item))
+		return false;
+	if (item->sent == NULL || updates(&item->decision))
+		return true;
+	foreach(lc, tasks_after(item))
+		if (writes_fields(lfirst(lc)))
+		return true;
+	return false;
+}
+
+/* Adds the pending.intent of an item. */
 static JsonbValue *
 push_intent(JsonbParseState **state, const BcdItem *item)
 {
+	Sent		sent = {state, item->lane->feed->resource};
+	ListCell   *lc;
+
 	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
 	push_key(state, SENT_FIELDS);
 	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-	bcd_payload_each(item->decision.body, push_field, state);
+	if (updates(&item->decision))
+		bcd_payload_each(item->decision.body, push_field, &sent);
+	foreach(lc, tasks_after(item))
+		if (writes_fields(lfirst(lc)))
+		bcd_payload_each(((BcdTask *) lfirst(lc))->fields, push_field, &sent);
 	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
 	return pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }
 
 /*
- * Returns the new pending.intent of an item that is to be updated: the fields
- * that its update sends; NULL: it is not.
+ * Returns the member of pending.intent that has the fields that an item is
+ * going to write; NULL: what is noted remains valid.
  */
 Jsonb *
 bcd_sent_fields(const BcdItem *item)
 {
 	JsonbParseState *state = NULL;
 
-	return will_be_updated(item) ? JsonbValueToJsonb(push_intent(&state, item)) : NULL;
+	return is_noted(item) ? JsonbValueToJsonb(push_intent(&state, item)) : NULL;
 }
 
 /*
@@ -96,7 +160,7 @@ bcd_sent_fields(const BcdItem *item)
 void
 bcd_push_sent_fields(JsonbParseState **state, const BcdItem *item)
 {
-	if (!will_be_updated(item))
+	if (!is_noted(item))
 		return;
 	if (*state == NULL)
 		(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
@@ -104,11 +168,34 @@ bcd_push_sent_fields(JsonbParseState **state, const BcdItem *item)
 	(void) push_intent(state, item);
 }
 
+/* The same for an item that writes nothing now. */
+Jsonb *
+bcd_unsent_fields(const BcdItem *item)
+{
+	JsonbValue	v;
+
+	bcd_jsonb_value(item->sent ? item->sent : bcd_payload_empty(), &v);
+	return bcd_payload_set(NULL, SENT_FIELDS, &v);
+}
+
 /* Does a decision after the claim change what an item's update sends? */
 bool
 bcd_changes_sent_fields(const BcdItem *item, BcdStage stage)
 {
-	return stage != BCD_CLAIM && will_be_updated(item);
+	return stage != BCD_CLAIM && serves_row(item) && updates(&item->decision);
+}
+
+/* Does the record have a value that was noted? */
+static bool
+agrees_with_noted(const BcdField *field, const JsonbValue *noted, const cJSON *got)
+{
+	if (noted->type == jbvNull)
+		return true;
+	if (noted->type == jbvNumeric && field->type == BCD_STRING)
+		return cJSON_IsString(got) &&
+			DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(noted->val.numeric))) ==
+			bcd_payload_digest(field, got->valuestring, strlen(got->valuestring));
+	return bcd_payload_agrees(field, noted, got);
 }
 
 /* Can a value that was read have been written by us, as far as is known? */
@@ -121,7 +208,7 @@ bcd_may_be_ours(const BcdItem *item, const BcdField *field, const cJSON *got)
 	if (item->remembered && item->sent == NULL)
 		return true;
 	return item->sent && getKeyJsonValueFromContainer(&item->sent->root, field->name, strlen(field->name), &v) &&
-		(v.type == jbvNull || bcd_payload_agrees(field, &v, got));
+		agrees_with_noted(field, &v, got);
 }
 
 typedef struct Arrival

@@ -35,6 +35,7 @@
 #include "engine/reply_read.h"
 #include "engine/reply_stop.h"
 #include "engine/run_reload.h"
+#include "engine/sent_fields.h"
 #include "engine/settle.h"
 #include "engine/settle_twins.h"
 #include "engine/stage.h"
@@ -264,7 +265,7 @@ move_items(BcdJob *job)
 /*
  * Must this commit reach the disk, because the next request depends on it?  So
  * it does if a record is about to be hidden, created, or written at an
- * address.
+ * address, or if it is noted what an update writes.
  */
 static bool
 must_last(BcdJob *job)
@@ -278,7 +279,8 @@ must_last(BcdJob *job)
 		const BcdItem *item = dlist_container(BcdItem, node, iter.cur);
 		const BcdDecision *d = &item->decision;
 
-		if (d->lost_create || d->link == BCD_LINK_ASIDE || d->link == BCD_LINK_HIDING || (d->link == BCD_LINK_PUT && job->stage == BCD_TURN) || bcd_item_changes_intent(item, job->stage))
+		if (d->lost_create || d->link == BCD_LINK_ASIDE || d->link == BCD_LINK_HIDING || (d->link == BCD_LINK_PUT && job->stage == BCD_TURN) || bcd_item_changes_intent(item, job->stage) ||
+			bcd_changes_sent_fields(item, job->stage))
 			return true;
 	}
 	return false;

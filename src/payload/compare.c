@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "common/hashfn.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
@@ -188,6 +189,29 @@ bool
 bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got)
 {
 	return (field->flags & BCD_F_WRITE_ONLY) != 0 || same_json(wanted, got, field);
+}
+
+/*
+ * Returns a number for a text: the same for texts that agree with each other,
+ * and as good as never for others.
+ */
+int64
+bcd_payload_digest(const BcdField *field, const char *text, int len)
+{
+	StringInfoData common;
+
+	initStringInfo(&common);
+	while (len > 0 && scanner_isspace(text[len - 1]))
+		len--;
+	for (; len > 0 && scanner_isspace(*text); text++)
+		len--;
+	if (field->flags & BCD_F_HTML)
+		bcd_html_append(&common, text, len);
+	else if (field->flags & BCD_F_NO_CASE)
+		appendStringInfoString(&common, bcd_fold_case(text, len));
+	else
+		appendBinaryStringInfo(&common, text, len);
+	return (int64) hash_bytes_extended((unsigned char *) common.data, common.len, 0);
 }
 
 typedef struct Agreement

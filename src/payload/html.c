@@ -294,3 +294,20 @@ bcd_same_html(const char *a, int alen, const char *b, int blen)
 	} while (one.last != END);
 	return true;
 }
+
+/*
+ * Appends the common form of a string, which is the same for all strings that
+ * mean the same, and for no others.
+ */
+void
+bcd_html_append(StringInfo out, const char *text, int len)
+{
+	BcdHtml		html;
+
+	start(&html, text, len);
+	while ((html.last = next(&html)) != END)
+	{
+		appendStringInfoChar(out, (char) (html.last >> 8));
+		appendStringInfoChar(out, (char) html.last);
+	}
+}

@@ -30,6 +30,7 @@ extern bool bcd_payload_has(Jsonb *payload, const char *field);
 extern bool bcd_payload_covers(Jsonb *payload, Jsonb *other);
 extern bool bcd_payload_has_value(Jsonb *payload, const char *field, const JsonbValue *value);
 extern bool bcd_payload_same(Jsonb *a, Jsonb *b, const char *field);
+extern int64 bcd_payload_digest(const BcdField *field, const char *text, int len);
 extern bool bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON *got);
 extern bool bcd_payload_is_nothing(const cJSON *got);
 extern char *bcd_payload_text(Jsonb *payload, const char *field);

@@ -158,7 +158,7 @@ subtest 'a crash at any instant sends only what is missing' => sub {
 		$store->hold({ match => { method => 'POST', path => 'custom-fields$', body => '"y"' }, process => $process });
 		my $push = $shop->start;
 		$shop->wait_held(1);
-		is($shop->sql(q(SELECT string_agg(DISTINCT intent::text, ' ') FROM bcdelta.pending)), '{"custom_fields": [{"name": "y", "value": "2"}]}', 'what is under way is noted');
+		is($shop->sql(q(SELECT string_agg(DISTINCT intent::text, ' ') FROM bcdelta.pending)), '{"fields": {}, "custom_fields": [{"name": "y", "value": "2"}]}', 'what is under way is noted');
 		kill_worker($shop->node, 'shop', 'KILL');
 		$push->finish;
 		$store->release;

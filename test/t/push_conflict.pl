@@ -144,6 +144,35 @@ subtest 'a decision holds if the policy is changed before it is carried out' => 
 	$shop->sql(q(SELECT bcdelta.set_conflict('item', policy => 'review')));
 };
 
+subtest 'a value that the policy or a person has chosen is kept until it is disputed again' => sub {
+	$shop->sql("SELECT bcdelta.set_conflict('item', policy => 'store')");
+	dispute(qw(k1 k2));
+	$shop->sql("UPDATE item SET price = 30 WHERE id = 'k1'; UPDATE item SET price = 10 WHERE id = 'k2'");
+	$shop->push;
+	is_deeply([ map { price($_) } qw(k1 k2) ], [ 15, 15 ], 'policy store: another change of the source does not overwrite the edit');
+	edit('k1', { price => 10 });
+	$shop->sql("UPDATE item SET weight = 2 WHERE id = 'k1'; UPDATE item SET price = 30 WHERE id = 'k2'");
+	$shop->push;
+	is_deeply([ map { price($_) } qw(k1 k2) ], [ 30, 15 ], 'unless it is undone in the store');
+	$shop->sql("SELECT bcdelta.set_conflict('item', policy => 'review')");
+	dispute('k3');
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('k3') . q{, 'value', '17')});
+	$shop->push;
+	edit('k3', { price => 18 });
+	$shop->sql("UPDATE item SET weight = 2 WHERE id = 'k3'");
+	$shop->push;
+	is_deeply([ price('k3'), conflict('k3') ], [ 18, '' ], 'an edit of a value that a person has chosen is no conflict as long as the source is the same');
+	$shop->sql("UPDATE item SET title = 'Ours' WHERE id = 'k3'");
+	edit('k3', { name => 'Theirs' });
+	$shop->push;
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('k3') . q{, 'value', '"Both"')});
+	$shop->push;
+	is(record('k3')->{name}, 'Both', 'a value can be chosen for what must be unique');
+	$shop->sql("UPDATE item SET weight = 3 WHERE id = 'k3'");
+	$shop->push;
+	is(record('k3')->{name}, 'Both', 'and stays');
+};
+
 subtest 'bad input is refused, and nothing is half done' => sub {
 	dispute('g');
 	my $id = conflict('g');

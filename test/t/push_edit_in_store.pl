@@ -8,16 +8,17 @@ use BCDelta::Shop;
 use BCDelta::Test;
 use Test::More;
 
-my $shop = BCDelta::Shop->open('edits', store => { args => [ '--quota', 100000 ] });
+my $shop = BCDelta::Shop->open('edits', store => { args => [ '--quota', 100000 ] },
+	node => { conf => "wal_writer_delay = 10s\n" });    # so that a crash loses what was not flushed
 my $store = $shop->store;
 
 $shop->sql(<<'EOC');
 CREATE TABLE item (id int PRIMARY KEY, price numeric NOT NULL, title text NOT NULL, body text, stock int NOT NULL DEFAULT 5);
 SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "''S'' || id", "name": "title", "price": "price", "description": "body",
 	"inventory_level": "stock", "inventory_tracking": "''product''", "type": "''physical''", "weight": "1"}');
-INSERT INTO item SELECT g, 10, 'Item ' || g, repeat('text ', 100) || g FROM generate_series(1, 12) AS g;
+INSERT INTO item SELECT g, 10, 'Item ' || g, repeat('text ', 100) || g FROM generate_series(1, 16) AS g;
 EOC
-is($shop->push->{created}, 12, 'pushed');
+is($shop->push->{created}, 16, 'pushed');
 
 sub record
 {
@@ -76,6 +77,40 @@ subtest 'a row that was changed back after a crash has its value, and an edit of
 		crash_and_push($process, "UPDATE item SET price = 20 WHERE id = $key", $key, { price => 17 }, "UPDATE item SET price = 10 WHERE id = $key");
 		is(record($key)->{price}, 17, "request done $process: the edit stays");
 	}
+};
+
+subtest 'an edit of a long text is not taken for what we sent' => sub {
+	foreach my $process (qw(never now))
+	{
+		my $key = $process eq 'never' ? 13 : 14;
+		crash_and_push($process, "UPDATE item SET body = body || ' more' WHERE id = $key", $key, { description => 'By the agency' },
+			"UPDATE item SET body = replace(body, ' more', '') WHERE id = $key");
+		is(record($key)->{description}, 'By the agency', "request done $process: the row was changed back, the edit stays");
+	}
+	$shop->sql("SELECT bcdelta.set_conflict('item', 'description', 'store')");
+	crash_and_push('never', "UPDATE item SET body = body || ' more' WHERE id = 15", 15, { description => 'By the agency' });
+	is(record(15)->{description}, 'By the agency', 'it stays if the policy says so');
+	crash_and_push('now', "UPDATE item SET body = body || ' more' WHERE id = 16", 16, { description => join("\n ", ('text') x 100, '16', 'more') },
+		"UPDATE item SET body = 'Newest' WHERE id = 16");
+	is(record(16)->{description}, 'Newest', 'what we sent is known again even if the store has formatted it');
+	$shop->sql("SELECT bcdelta.set_conflict('item', 'description')");
+};
+
+subtest 'a name that each update has to repeat is that of the store' => sub {
+	$shop->sql(<<'EOS');
+CREATE TABLE maker (id int PRIMARY KEY, name text NOT NULL, keywords text NOT NULL DEFAULT 'old');
+SELECT bcdelta.track('maker', 'shop', 'brand', '{"name": "name", "search_keywords": "keywords"}');
+INSERT INTO maker VALUES (1, 'Acme'), (2, 'Bolt');
+EOS
+	$shop->push;
+	$store->edit('brand', $shop->id('maker', 1), { name => 'Acme & Sons' });
+	$store->edit('brand', $shop->id('maker', 2), { name => 'Bolts' });
+	$shop->clear;
+	$shop->sql("UPDATE maker SET keywords = 'new' WHERE id = 1; UPDATE maker SET keywords = 'new', name = 'Bolt Inc' WHERE id = 2");
+	$shop->push;
+	my %brands = map { $_->{id} => $_ } @{ $store->state('brands') };
+	is_deeply([ map { my $b = $brands{ $shop->id('maker', $_) }; "$b->{name} $b->{search_keywords}" } 1, 2 ], [ 'Acme & Sons new', 'Bolt Inc new' ], 'unless the row changes it');
+	is(scalar(grep { $_->{method} eq 'GET' && $_->{path} =~ /brands/ } $store->journal), 1, 'one page is read');
 };
 
 subtest 'the same after a reply that was lost' => sub {

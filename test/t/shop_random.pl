@@ -110,7 +110,7 @@ sub show_history
 	my ($product) = grep { $_->{sku} eq ($sku // '') } @{ $store->state('products') } or return;
 	foreach my $entry (grep { $_->{method} ne 'GET' } $store->journal)
 	{
-		next if "$entry->{path}?$entry->{query} " . ($entry->{body_text} // '') !~ /(\/|in=|"id": ?)$product->{id}\b/
+		next if ("$entry->{path}?$entry->{query} " . ($entry->{body_text} // '')) !~ /(\/|in=|"id": ?)$product->{id}\b/
 		  && !grep { "@$_" eq "product $product->{id}" } @{ $entry->{created} };
 		diag(sprintf '  %d %s %s?%s -> %s %s %s', @$entry{qw(n method path query)}, $entry->{status} // '-', $entry->{fault} // '', substr($entry->{body_text} // '', 0, 600));
 	}
