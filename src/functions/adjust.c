@@ -139,6 +139,8 @@ check_row(BcdFeed *feed, const char *key)
 static Jsonb *
 source_value(BcdFeed *feed, const char *key, const char *field, bool needed)
 {
+	MemoryContext cxt = CurrentMemoryContext;
+	Jsonb	   *value = NULL;
 	BcdRow		row;
 	int			guc_level = NewGUCNestLevel();
 
@@ -153,9 +155,13 @@ source_value(BcdFeed *feed, const char *key, const char *field, bool needed)
 				 errmsg("the source's value of field \"%s\" of row %s is not known", field, key),
 				 row.message ? errdetail_internal("%s", row.message) : 0,
 				 errhint("Use another argument \"until\" than 'source changes'.")));
+	/* the row does not outlive SPI */
+	MemoryContextSwitchTo(cxt);
+	if (row.state == BCD_ROW_FOUND)
+		value = bcd_payload_value(row.payload, field);
 	SPI_finish();
 	AtEOXact_GUC(false, guc_level);
-	return row.state == BCD_ROW_FOUND ? bcd_payload_value(row.payload, field) : NULL;
+	return value;
 }
 
 /* Inserts the adjustment, and lets runs in progress know. */
