@@ -22,6 +22,7 @@ int			bcd_crash_limit = 2;
 int			bcd_change_turn = 300;
 int			bcd_result_retention = 90;
 int			bcd_confirm_after = 10;
+int			bcd_read_valid = 30000;
 
 static bool
 check_databases(char **newval, void **extra, GucSource source)
@@ -82,6 +83,10 @@ bcd_guc_define(void)
 							 "Lets tests stop the worker at certain points by advisory locks.",
 							 NULL, &bcd_debug_points, false, PGC_SIGHUP, GUC_NOT_IN_SAMPLE,
 							 NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.read_valid",
+							"Lets tests shorten the time for which a record that was read may be written.",
+							NULL, &bcd_read_valid, 30000, 0, 30000, PGC_SIGHUP, GUC_NOT_IN_SAMPLE | GUC_UNIT_MS,
+							NULL, NULL, NULL);
 #endif
 	MarkGUCPrefixReserved("bcdelta");
 }

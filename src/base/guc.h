@@ -15,6 +15,7 @@ extern int	bcd_crash_limit;
 extern int	bcd_change_turn;	/* seconds */
 extern int	bcd_result_retention;	/* days */
 extern int	bcd_confirm_after;	/* seconds */
+extern int	bcd_read_valid;		/* milliseconds, fixed but in tests */
 
 extern void bcd_guc_define(void);
 extern List *bcd_database_list(void);

@@ -12,6 +12,9 @@
  *     changed  same       written
  *     changed  changed    written, kept, or left to a person: the policy says
  *
+ * Sets, such as the categories of a product, are merged instead, unless the
+ * source always wins.
+ *
  * A field that is kept counts as if the row's value had been written, so that
  * it is not written before the row changes it again. What the store holds
  * instead is in the field's current row of bcdelta.conflict; what a person
@@ -21,6 +24,7 @@
 
 #include "utils/memutils.h"
 
+#include "base/clock.h"
 #include "base/compat.h"
 #include "engine/conflicts.h"
 #include "engine/decide.h"
@@ -29,6 +33,7 @@
 #include "engine/sent_fields.h"
 #include "feed/policy.h"
 #include "payload/payload.h"
+#include "payload/set_merge.h"
 #include "payload/task.h"
 #include "resource/resource.h"
 #include "tables/conflict.h"
@@ -274,6 +279,29 @@ keep_base(Reading *r, const char *name, const cJSON *got)
 		r->known = bcd_payload_set(r->known, name, getKeyJsonValueFromContainer(&r->base->root, name, strlen(name), &v));
 }
 
+/*
+ * Merges a set that the row has changed with what the store holds.  Returns
+ * false if the field is no such set, or its policy does not ask for it.
+ */
+static bool
+merge_set(Reading *r, const BcdField *field, JsonbValue *value, const cJSON *got)
+{
+	BcdItem    *item = r->item;
+	Jsonb	   *merged;
+
+	if (!bcd_is_set(field) || bcd_policy_of(item->lane->feed, field->name) == BCD_POLICY_SOURCE ||
+		!bcd_payload_has(r->base, field->name))
+		return false;
+	merged = bcd_set_merged(field, r->base, item->wanted, got);
+	if (merged == NULL)
+		return false;
+	if (record_has(merged, field, got))
+		keep(r, field->name, value);
+	else if (!bcd_payload_same(merged, item->wanted, field->name))
+		item->decision.values = bcd_payload_merge(item->decision.values, merged);
+	return true;
+}
+
 static void
 look_at_field(const char *name, JsonbValue *value, void *arg)
 {
@@ -293,6 +321,12 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 	}
 	else if (bcd_payload_has(item->aside, name))
 		;						/* we took the value away */
+	else if (conflicts && !(state && strcmp(state, "open") == 0) && !bcd_payload_same(item->wanted, r->base, name) &&
+			 merge_set(r, field, value, got))
+	{
+		if (state)
+			end(r, name);
+	}
 	else if (state && conflicts)
 		decide_known_conflict(r, field, value, got, state);
 	else if (!bcd_payload_has(r->base, name))
@@ -340,7 +374,10 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 	look_at_hidden(&r);
 	r.guarded = bcd_feed_is_guarded(feed);
 	if (r.guarded)
+	{
+		item->decision.read_at = bcd_now_ms();
 		bcd_conflicts_of(feed->name, bcd_store_id_after(item), &r.current);
+	}
 	if (r.current.states && bcd_payload_has(r.current.states, BCD_WHOLE_RECORD))
 		end(&r, BCD_WHOLE_RECORD);
 	if (r.guarded || r.base)

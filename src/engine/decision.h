@@ -163,6 +163,7 @@ typedef struct BcdDecision
 	bool		back;			/* the record has what it gave up, or better */
 	List	   *filed;			/* new conflicts: conflicts.c */
 	List	   *ends;			/* fields whose conflicts end with the row */
+	int64		read_at;		/* see the item; 0: unchanged */
 	char	   *held;			/* fields that a person has to decide on */
 	Jsonb	   *values;			/* to send in place of the row's */
 } BcdDecision;

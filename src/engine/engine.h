@@ -100,6 +100,9 @@ typedef struct BcdItem
 	bool		in_doubt;		/* that was or may have been sent */
 	int64		written_ms;		/* how long ago its record was written */
 	ItemPointerData tid;		/* of its pending row, until that is claimed */
+	int64		read_at;		/* monotonic ms: when it was read to see what
+								 * others have changed; 0: it was not */
+	int			reads_again;	/* how often that was too long ago */
 	TimestampTz changed_at;		/* when its row has changed, for policy
 								 * "newest"; -infinity: not known */
 	BcdUpdatePurpose purpose;

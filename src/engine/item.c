@@ -383,6 +383,7 @@ take_over(BcdItem *item, const BcdDecision *d)
 	item->asked |= d->asks;
 	item->ends = d->ends ? d->ends : item->ends;
 	item->held = d->held ? d->held : item->held;
+	item->read_at = d->read_at ? d->read_at : item->read_at;
 	item->apart |= d->apart;
 	item->singly |= d->singly;
 	if (d->held_by)

@@ -31,6 +31,7 @@
 #include "engine/natural_key.h"
 #include "engine/plan.h"
 #include "engine/plan_task.h"
+#include "engine/read_again.h"
 #include "engine/removal_children.h"
 #include "engine/reply_read.h"
 #include "engine/siblings.h"
@@ -168,6 +169,15 @@ request_for(BcdLane *lane, BcdStage stage, int n)
 	return job;
 }
 
+/* The same, unless items have to be read again first. */
+static BcdJob *
+next_request(BcdLane *lane, BcdStage stage, int n)
+{
+	BcdJob	   *job = bcd_plan_read_again(lane, stage, n);
+
+	return job ? job : request_for(lane, stage, n);
+}
+
 /*
  * Returns the next request of a stage that writes.  Sets *drains if there is
  * one, but it has to wait until all other writes have ended.
@@ -183,7 +193,7 @@ write_job(BcdLane *lane, BcdStage stage, int most, bool *drains)
 	if (n > 0 && lane->gates->gate[stage].endpoint->alone && lane->run->writing > 0)
 		*drains = true;
 	else if (n > 0)
-		return request_for(lane, stage, n);
+		return next_request(lane, stage, n);
 	return NULL;
 }
 
@@ -254,7 +264,7 @@ facet_job(BcdLane *lane, bool *drains)
 		if (n > 0 && endpoint->alone && lane->run->writing > 0)
 			*drains = true;
 		else if (n > 0)
-			return request_for(lane, stage, n);
+			return next_request(lane, stage, n);
 	}
 	return NULL;
 }

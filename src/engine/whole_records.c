@@ -16,6 +16,7 @@
 
 #include "utils/memutils.h"
 
+#include "base/clock.h"
 #include "engine/decide.h"
 #include "engine/newest.h"
 #include "engine/sent_fields.h"
@@ -197,6 +198,8 @@ bcd_removal_is_disputed(BcdItem *item, const cJSON *record)
 
 	bcd_payload_each(bcd_payload_merge(item->remembered, item->known), look_for_edit, &e);
 	MemoryContextSwitchTo(old);
+	if (item->lane->feed->on_delete == BCD_DELETE_DELETE)
+		item->decision.read_at = bcd_now_ms();
 	if (e.store == NULL)
 		return false;
 	old = MemoryContextSwitchTo(item->cxt);

@@ -22,6 +22,8 @@
 #include "feed/policy.h"
 #include "functions/args.h"
 #include "payload/payload.h"
+#include "payload/set_merge.h"
+#include "resource/resource.h"
 #include "tables/adjustment.h"
 #include "tables/conflict.h"
 #include "tables/link.h"
@@ -75,6 +77,8 @@ answer_changed(const Known *k, const char *field, Answer *a)
 	a->decision = "send";
 	if (policy == BCD_POLICY_SOURCE)
 		a->reason = unknown ? "it is not known what the store holds" : "the source has changed it";
+	else if (!unknown && bcd_is_set(bcd_resource_field(k->feed->resource, field)))
+		a->reason = "the source has changed it; what the store has added or removed stays so";
 	else
 		a->reason = psprintf("%s; if the store has changed it, too, it is %s",
 							 unknown ? "it is not known what the store holds" : "the source has changed it",

@@ -8,7 +8,7 @@ use BCDelta::Shop;
 use BCDelta::Test;
 use Test::More;
 
-my $shop = BCDelta::Shop->open('kinds', store => { args => [ '--quota', 100000 ] });
+my $shop = BCDelta::Shop->open('kinds', store => { args => [ '--quota', 100000 ] }, node => { conf => "bcdelta.debug_points = on\n" });
 my $store = $shop->store;
 
 $shop->sql(<<'EOC');
@@ -186,6 +186,111 @@ subtest 'a row that was deleted in the source, whose record was edited' => sub {
 		is($shop->id('item', "${action}store"), $id{"${action}store"}, 'with its record');
 	}
 };
+
+subtest 'the changes of both sides to a set are merged, unless the source always wins' => sub {
+	my %cat = map { $_ => $store->seed('category', [ { name => "Category $_" } ])->{first} } 1 .. 6;
+	my $set = sub { return '{' . join(',', map { $cat{$_} } @_) . '}' };
+	my $has = sub { my %name = reverse %cat; return join ' ', sort map { $name{$_} } @{ record($_[0])->{categories} } };
+	my @cases = (    # base, the source's, the store's, merged
+		[ '1 2', '1 2 3', '1 2 4', '1 2 3 4' ],
+		[ '1 2', '1', '1 2 4', '1 4' ],
+		[ '1 2', '2 3', '1', '3' ],
+		[ '1 2', '1 3', '1 3', '1 3' ],
+		[ '1 2', '1 2', '5', '5' ],
+		[ '1 2', '2 1 6', '2 1', '1 2 6' ],
+		[ '1', '', '1 4', '4' ],
+		[ '', '1', '4', '1 4' ]);
+	foreach my $policy (qw(store newest review source))
+	{
+		$shop->sql("SELECT bcdelta.set_conflict('item', policy => '$policy')");
+		my $n = 0;
+		$shop->sql(sprintf(q(INSERT INTO item (id, title, sets) VALUES ('%s', 'Item %1$s', '%s')), "set$policy" . $n++, $set->(split ' ', $_->[0]))) foreach @cases;
+		$shop->push;
+		$n = 0;
+		foreach my $case (@cases)
+		{
+			my $key = "set$policy" . $n++;
+			$shop->sql(sprintf(q(UPDATE item SET sets = '%s', weight = 2 WHERE id = '%s'), $set->(split ' ', $case->[1]), $key));
+			edit($key, { categories => [ map { $cat{$_} } split ' ', $case->[2] ] });
+		}
+		my $run = $shop->push;
+		is_deeply([ @$run{qw(failed conflicts)} ], [ 0, 0 ], "$policy: no conflict");
+		is_deeply([ map { $has->("set$policy$_") } 0 .. $#cases ],
+			[ map { $policy ne 'source' || $_->[0] eq $_->[1] ? $_->[3] : join ' ', sort split ' ', $_->[1] } @cases ], 'the sets');
+		next if $policy eq 'source';
+		$shop->clear;
+		$shop->sql("UPDATE item SET weight = 3 WHERE id = 'set${policy}0'; SELECT bcdelta.mark_all('item')");
+		$shop->push;
+		is_deeply([ map { my $w = $_; map { join ',', sort keys %$_ } @{ $w->{body} } } $shop->writes ], ['id,weight'], 'nothing of them is written again');
+		$shop->sql(sprintf(q(UPDATE item SET sets = '%s' WHERE id = '%s'), $set->(1, 3), "set${policy}0"));
+		$shop->push;
+		is($has->("set${policy}0"), '1 3 4', 'the next change counts from the last one');
+	}
+	$shop->sql(q(SELECT bcdelta.set_conflict('item', policy => 'review'); UPDATE item SET sets = NULL WHERE id = 'setreview0'));
+	like($shop->sql(sprintf(q(UPDATE item SET sets = '%s' WHERE id = 'setreview1'; SELECT reason FROM bcdelta.why('item', 'setreview1') WHERE field = 'categories'), $set->(1, 6))),
+		qr/what the store has added or removed stays so/, 'why() explains it');
+};
+
+subtest 'a set that was merged by a request without a reply is not merged twice' => sub {
+	my ($one, $two, $three) = map { $store->seed('category', [ { name => "Set $_" } ])->{first} } 1 .. 3;
+	$shop->sql("INSERT INTO item (id, title, sets) VALUES ('lost', 'Item lost', '{$one}')");
+	$shop->push;
+	$shop->sql("UPDATE item SET sets = '{$one,$two}' WHERE id = 'lost'");
+	edit('lost', { categories => [$three] });
+	$store->fault({ times => 1, do => { lose => 'after' }, match => { method => 'PUT' } });
+	my $pushing = $shop->start;
+	$shop->wait_for(q(SELECT state = 'waiting' FROM bcdelta.pending WHERE key = 'lost'));
+	edit('lost', { categories => [ $two, $three, $one ] });
+	$shop->hurry;
+	$pushing->finish;
+	$store->unfault;
+	is($shop->push->{failed}, 0, 'pushed');
+	is_deeply([ sort { $a <=> $b } @{ record('lost')->{categories} } ], [ sort { $a <=> $b } $one, $two, $three ], 'what was added meanwhile stays');
+};
+
+subtest 'a change of the source arrives after a lost reply, and an edit meanwhile is seen' => sub {
+	foreach my $policy (qw(store newest review))
+	{
+		$shop->sql("SELECT bcdelta.set_conflict('item', policy => '$policy')");
+		foreach my $lost (qw(before after))
+		{
+			my ($key, $other) = ("lost-$policy-$lost", "also-$policy-$lost");
+			create($key, $other);
+			$store->fault({ times => 1, do => { lose => $lost }, match => { method => 'PUT' } });
+			$shop->sql("UPDATE item SET price = 20, title = 'New $key' WHERE id = '$key'; UPDATE item SET price = 20 WHERE id = '$other'");
+			my $pushing = $shop->start;
+			$shop->wait_for("SELECT count(*) = 2 FROM bcdelta.pending WHERE state = 'waiting' AND key IN ('$key', '$other')");
+			edit($key, { description => 'By the agency' });
+			edit($other, { price => 15, date_modified => at(60) });
+			$shop->hurry;
+			$pushing->finish;
+			$store->unfault;
+			$shop->push;
+			is_deeply([ @{ record($key) }{qw(price name description)} ], [ 20, "New $key", 'By the agency' ], "$policy, lost $lost: it arrives");
+			is(price($other), 15, 'the edit stays');
+			is($shop->sql("SELECT count(*) FROM bcdelta.conflict WHERE key = '$key'"), 0, 'no conflict but that of the edit');
+		}
+	}
+};
+
+SKIP: {
+	skip('needs a worker with assertions', 1) unless $shop->has_points;
+	subtest 'a record that was read too long before its write is read again' => sub {
+		$shop->sql(q(ALTER SYSTEM SET bcdelta.read_valid = 300; SELECT pg_reload_conf(); SELECT bcdelta.set_conflict('item', policy => 'store')));
+		create(qw(ra rb));
+		$store->fault({ times => 1, do => { status => 429, headers => { 'X-Rate-Limit-Time-Reset-Ms' => 800, 'X-Rate-Limit-Requests-Left' => 0 } }, match => { method => 'PUT' } });
+		$shop->sql("UPDATE item SET price = 20, weight = 2 WHERE id IN ('ra', 'rb')");
+		$shop->clear;
+		my $pushing = $shop->start;
+		until (grep { $_->{method} eq 'PUT' } $store->journal) { select undef, undef, undef, 0.02; }
+		edit('ra', { price => 15 });
+		$pushing->finish;
+		is_deeply([ map { price($_) } qw(ra rb) ], [ 15, 20 ], 'an edit meanwhile is seen');
+		is_deeply([ map { record($_)->{weight} } qw(ra rb) ], [ 2, 2 ], 'the rest is written');
+		is_deeply([ map { $_->{method} } $store->journal ], [qw(GET PUT GET PUT)], 'with one more read');
+		$shop->sql(q(ALTER SYSTEM RESET bcdelta.read_valid; SELECT pg_reload_conf()));
+	};
+}
 
 is_deeply($store->violations, {}, 'no rule of the API was broken');
 done_testing();
