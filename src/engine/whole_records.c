@@ -196,10 +196,13 @@ bcd_removal_is_disputed(BcdItem *item, const cJSON *record)
 	Whole		w;
 	bool		same;
 
-	bcd_payload_each(bcd_payload_merge(item->remembered, item->known), look_for_edit, &e);
+	/* else it was read to find its parent */
+	if (bcd_removal_is_guarded(item))
+	{
+		bcd_payload_each(bcd_payload_merge(item->remembered, item->known), look_for_edit, &e);
+		item->decision.read_at = item->lane->feed->on_delete == BCD_DELETE_DELETE ? bcd_now_ms() : 0;
+	}
 	MemoryContextSwitchTo(old);
-	if (item->lane->feed->on_delete == BCD_DELETE_DELETE)
-		item->decision.read_at = bcd_now_ms();
 	if (e.store == NULL)
 		return false;
 	old = MemoryContextSwitchTo(item->cxt);
