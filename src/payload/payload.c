@@ -181,15 +181,21 @@ bcd_payload_keep(Jsonb *payload, MemoryContext scratch)
 	return kept;
 }
 
-/* Calls the reader with each field, in the current context. */
+/*
+ * Calls the reader with each field, in the current context; of NULL, there is
+ * none.
+ */
 void
 bcd_payload_each(Jsonb *payload, BcdFieldReader reader, void *arg)
 {
-	JsonbIterator *it = JsonbIteratorInit(&payload->root);
+	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	v;
 	char	   *name = NULL;
 
+	if (payload == NULL)
+		return;
+	it = JsonbIteratorInit(&payload->root);
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)

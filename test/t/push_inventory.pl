@@ -279,7 +279,8 @@ subtest 'verify reads many items per call, and lists differences; a push correct
 	$shop->clear;
 	my $run = $shop->verify(q('stock'));
 	is($run->{conflicts}, 1, 'one difference') or diag(explain([ $run, $shop->discrepancies ]));
-	is_deeply($shop->calls, [ ('GET /inventory/items') x 3 ], 'one call, one more when what was written last must be visible, and a second look at the difference');
+	like(join(', ', @{ $shop->calls }), qr{^GET /inventory/items(, GET /inventory/items){1,2}$},
+		'one call, one more if what was written last may not be visible yet, and a second look at the difference');
 	is_deeply($shop->value(qq(SELECT key, address, field, source_value, store_value, pushed_value FROM bcdelta.discrepancy WHERE run_id = $run->{run_id})),
 		{ key => '["30", "2"]', address => "2/product_id=$ids{30}", field => 'quantity', source_value => $was, store_value => 77, pushed_value => $was }, 'in words');
 	$shop->sql(q(SELECT bcdelta.mark('stock', '["30", "2"]')));
