@@ -65,7 +65,8 @@ typedef struct BcdItem
 	Jsonb	   *sent;			/* by an update without known outcome, or NULL */
 	Jsonb	   *body;			/* the fields that the next request sends */
 	Jsonb	   *values;			/* that persons have decided on, or NULL */
-	Jsonb	   *repeated;		/* what updates repeat, as it was read, or NULL */
+	Jsonb	   *repeated;		/* what updates repeat, as it was read, or
+								 * NULL */
 	List	   *tasks;			/* for facets after that: the next one first */
 	int			sends;			/* how many of them its last request does */
 	List	   *parts;			/* outcomes of several requests (BcdPart) */

@@ -203,7 +203,7 @@ bcd_payload_digest(const BcdField *field, const char *text, int len)
 	initStringInfo(&common);
 	while (len > 0 && scanner_isspace(text[len - 1]))
 		len--;
-	for (; len > 0 && scanner_isspace(*text); text++)
+	for (; len > 0 && scanner_isspace(*text); text +=1)
 		len--;
 	if (field->flags & BCD_F_HTML)
 		bcd_html_append(&common, text, len);
