@@ -27,7 +27,7 @@ bcd_store_clock_note(BcdStoreClock *clock, int64 date_ms, int64 round_trip_ms, i
 	/* half a second later than the second, halfway through the round trip */
 	offset_ms = date_ms + 500 - (now_ms - round_trip_ms / 2);
 	if (clock->known && clock->age++ < MOST_REPLIES && round_trip_ms > clock->round_trip_ms &&
-		Abs(offset_ms - clock->offset_ms) <= 1000 + (round_trip_ms + clock->round_trip_ms) / 2)
+		llabs(offset_ms - clock->offset_ms) <= 1000 + (round_trip_ms + clock->round_trip_ms) / 2)
 		return;
 	clock->known = true;
 	clock->age = 0;
