@@ -441,6 +441,7 @@ bcd_conflicts_record(const BcdLane *lane, BcdItem **items, int n)
 		const BcdDecision *d = &item->decision;
 		bool		done = d->leaves && (d->pending == BCD_PENDING_DONE || d->pending == BCD_PENDING_REVIEW);
 
+		lane->feed->disputed |= d->filed != NIL;
 		foreach(lc, d->filed)
 			bcd_conflict_file(feed, item->key, bcd_store_id_after(item), lane->run->run_id, lfirst(lc));
 		/* what was decided is done, once the record has been written */
