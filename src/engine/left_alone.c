@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/left_alone.h"
 #include "feed/adjusted.h"
+#include "feed/cleared.h"
 #include "payload/payload.h"
 #include "tables/adjustment.h"
 #include "tables/journal.h"
@@ -41,6 +42,8 @@ bcd_item_wants_row(BcdItem *item, BcdRow *row)
 	List	   *adjustments;
 	ListCell   *lc;
 
+	if (item->linked)
+		row->payload = bcd_with_cleared(feed, row->payload, bcd_payload_merge(item->remembered, item->known));
 	item->wanted = row->payload;
 	if (!feed->adjusted || item->wanted == NULL || !item->linked)
 		return;

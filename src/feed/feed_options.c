@@ -42,6 +42,7 @@ static const OptionKind kinds[] = {
 	{"location_id", offsetof(BcdFeedOptions, location_id), NULL, NULL, 0, FOR_PLACE},
 	{"max_changes", offsetof(BcdFeedOptions, max_changes), NULL, NULL, 0, FOR_ALL},
 	{"modified", offsetof(BcdFeedOptions, modified), NULL, "an SQL expression", 0, FOR_DATED},
+	{"nulls", offsetof(BcdFeedOptions, clears), "clear", "keep", 0, FOR_ALL},
 	{"stale_link", offsetof(BcdFeedOptions, stale_fails), "fail", "create", 0, FOR_ALL},
 	{"tree_id", offsetof(BcdFeedOptions, tree_id), NULL, NULL, 0, FOR_DEFAULT},
 };

@@ -23,6 +23,7 @@ typedef struct BcdFeedOptions
 	bool		relative;		/* differences are sent: see counted.c */
 	bool		creates_many;	/* new records share requests: always, */
 	bool		creates_singly; /* or never; neither: if the store can */
+	bool		clears;			/* a null empties the field */
 	char	   *modified;		/* expression: when a row was last changed;
 								 * NULL: when that was captured */
 } BcdFeedOptions;

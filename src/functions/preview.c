@@ -24,6 +24,7 @@
 #include "base/db.h"
 #include "capture/key_text.h"
 #include "feed/adjusted.h"
+#include "feed/cleared.h"
 #include "feed/difference.h"
 #include "feed/feed.h"
 #include "feed/key.h"
@@ -222,6 +223,8 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 
 	read_link(feed, key, &link, &adjustments);
 	bcd_feed_row(feed, key, &row);
+	if (row.state == BCD_ROW_FOUND)
+		row.payload = bcd_with_cleared(feed, row.payload, link.payload);
 	if (row.state == BCD_ROW_FOUND)
 		bcd_adjusted_left_alone(feed, adjustments, &row.payload, &link.payload);
 	bcd_difference(feed, key, &row, link.store_id, link.payload, &d);

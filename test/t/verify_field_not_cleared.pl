@@ -88,6 +88,35 @@ subtest 'written as null or zero, the field is cleared' => sub {
 	is_deeply(differences(), [], 'and the store agrees');
 };
 
+subtest 'with the option nulls, a null empties the field' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE thing (id text PRIMARY KEY, title text, upc text, cost numeric, body text, places int[], price numeric NOT NULL DEFAULT 1, sort int);
+SELECT bcdelta.track('thing', 'shop', 'product', '{"sku": "id", "name": "title", "type": "''physical''", "weight": "1", "price": "price", "upc": "upc", "cost_price": "cost",
+	"description": "body", "categories": "places", "sort_order": "sort", "condition": "CASE WHEN sort IS NOT NULL THEN ''Used'' END"}', options => '{"nulls": "clear"}');
+EOC
+	$shop->sql("INSERT INTO thing VALUES ('t1', 'Thing 1', '123456789012', 5, '<p>Text</p>', '{$group}', 1, 7), ('t2', 'Thing 2', NULL, NULL, NULL, NULL, 1, NULL)");
+	is($shop->push->{created}, 2, 'pushed');
+	$shop->sql("UPDATE thing SET upc = NULL, cost = NULL, body = NULL, places = NULL, sort = NULL WHERE id = 't1'");
+	is_deeply([ map { "$_->{key} $_->{action}" } $shop->value("SELECT key, action FROM bcdelta.preview('thing')") ], ['t1 update'], 'preview tells it');
+	$shop->clear;
+	$shop->push;
+	my ($put) = $shop->writes;
+	delete $put->{body}[0]{id};
+	is_deeply($put->{body}, [ { upc => '', cost_price => 0, description => '', categories => [], sort_order => 0 } ], 'each in its way, but for what cannot be empty');
+	$shop->verify("feed => 'thing'");
+	is_deeply($shop->discrepancies, ['thing|t1|different|condition|Used'], 'verify lists only that') or diag(explain($shop->discrepancies));
+	$shop->clear;
+	$shop->sql("UPDATE thing SET price = 2; SELECT bcdelta.mark_all('thing')");
+	$shop->push;
+	is_deeply([ map { join ' ', sort keys %$_ } map { @{ $_->{body} } } $shop->writes ], [ 'id price', 'id price' ], 'once');
+	$shop->sql("UPDATE thing SET upc = '123456789013' WHERE id = 't1'");
+	$shop->push;
+	my ($record) = grep { $_->{sku} eq 't1' } @{ $store->state('products') };
+	is($record->{upc}, '123456789013', 'a later value is written');
+	my (undef, undef, $text) = $shop->node->psql('shop', q(SELECT bcdelta.alter_feed('thing', options => '{"nulls": "drop"}')));
+	like($text, qr/invalid value for option "nulls".*"keep" or "clear"/s, 'another word');
+};
+
 subtest 'a field that is no longer mapped is ignored' => sub {
 	$shop->sql("UPDATE articles SET grp = NULL WHERE sku = 'A-3'");
 	$shop->push;
