@@ -100,6 +100,27 @@ subtest 'newest: an expression can say when a row was changed' => sub {
 	like($text, qr/unknown option "modified" for resource brand/, 'nor the option');
 };
 
+subtest 'newest: the same for other resources whose records have dates' => sub {
+	my %feeds = (    # mapping, field, and the table of the simulated store
+		customer => [ q("email": "id || '@example.org'", "first_name": "title", "last_name": "'L'", "notes": "body"), 'notes', 'customers' ],
+		customer_group => [ q("name": "id || body"), 'name', 'customer_groups' ]);
+	foreach my $resource (qw(customer customer_group))
+	{
+		my ($fields, $field, $kind) = @{ $feeds{$resource} };
+		$shop->sql("CREATE TABLE t_$resource (id text PRIMARY KEY, title text, body text, changed timestamptz)");
+		$shop->sql("SELECT bcdelta.track('t_$resource', 'shop', '$resource', \$m\${$fields}\$m\$, on_conflict => 'newest', options => '{\"modified\": \"changed\"}')");
+		$shop->sql("INSERT INTO t_$resource VALUES ('$resource-old', 'T', 'a'), ('$resource-new', 'T', 'a')");
+		$shop->push;
+		my %id = map { $_ => $shop->id("t_$resource", "$resource-$_") } qw(old new);
+		$shop->sql("UPDATE t_$resource SET body = 'b', changed = now() + CASE WHEN id LIKE '%new' THEN 1 ELSE -1 END * interval '1 day'");
+		$store->edit($resource, $id{$_}, { $field => "edited $_" }) foreach qw(old new);
+		is($shop->push->{failed}, 0, "$resource: pushed");
+		my %record = map { $_->{id} => $_->{$field} } @{ $store->state($kind) };
+		is_deeply([ map { $record{ $id{$_} } } qw(old new) ], [ 'edited old', $resource eq 'customer' ? 'b' : "$resource-newb" ], 'the newer value');
+		is_deeply([ map { last_conflict("$resource-$_", 'state') } qw(old new) ], [qw(store source)], 'with its conflict');
+	}
+};
+
 sub state_of { return $shop->sql("SELECT state FROM bcdelta.pending WHERE key = '$_[0]'"); }
 
 subtest 'a record that was deleted in the store, when its row changes' => sub {
