@@ -126,8 +126,10 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_pause';
 COMMENT ON FUNCTION bcdelta.pause(text, text) IS
 'stops pushing a feed; changes are still captured; the reason is shown in bcdelta.status and kept in bcdelta.journal';
 
-ALTER TABLE bcdelta.run ADD keys text[], ADD condition text;
+ALTER TABLE bcdelta.run ADD keys text[], ADD condition text, ADD rollback jsonb;
 COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, changed, keys or where; adjusted: reads the values of new adjustments';
+COMMENT ON COLUMN bcdelta.run.rollback IS 'what a rollback undoes, and how: its arguments; preview: it only looks';
+COMMENT ON TABLE bcdelta.run IS 'one row per push, link, verify or rollback, with its totals';
 COMMENT ON COLUMN bcdelta.run.keys IS 'keys of the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.condition IS 'condition on the rows that a verify compares; null: it has another mode';
 ALTER TABLE bcdelta.discrepancy ADD natural_key text, ADD row_state text, ADD store_modified timestamptz;
@@ -147,6 +149,59 @@ CREATE FUNCTION bcdelta.repair(run_id bigint) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_repair';
 COMMENT ON FUNCTION bcdelta.repair(bigint) IS
 'marks the rows in which a verify found differences, so that the next push corrects the store; returns their number';
+
+CREATE TABLE bcdelta.undo (
+	undo_id bigint GENERATED ALWAYS AS IDENTITY,
+	run_id bigint NOT NULL,
+	feed text NOT NULL,
+	feed_id integer NOT NULL,
+	key text NOT NULL,
+	store_id bigint,
+	address text COLLATE "C",
+	action text NOT NULL CHECK (action IN ('created', 'updated', 'hidden', 'deleted')),
+	before jsonb,
+	after jsonb,
+	written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	undone_by bigint,
+	PRIMARY KEY (run_id, undo_id)
+) WITH (fillfactor = 90);
+CREATE INDEX undo_record ON bcdelta.undo (address, feed);
+CREATE INDEX undo_written_at ON bcdelta.undo USING brin (written_at) WITH (pages_per_range = 16);
+COMMENT ON TABLE bcdelta.undo IS
+'what records held before they were written, committed before each request, so that rollback() can undo it; kept for bcdelta.undo_retention';
+COMMENT ON COLUMN bcdelta.undo.feed_id IS 'the feed, which may have been dropped and made again under its name since';
+COMMENT ON COLUMN bcdelta.undo.key IS 'the key that the row had then';
+COMMENT ON COLUMN bcdelta.undo.store_id IS 'the id of the record; null: it has none, or it is not known whether one was created';
+COMMENT ON COLUMN bcdelta.undo.address IS 'identifies the record, as in bcdelta.link; null: it is not known whether one was created';
+COMMENT ON COLUMN bcdelta.undo.action IS
+'what the request does to the record; hidden: because its row is gone. Whether the store has done it is not recorded here: a rollback reads the record';
+COMMENT ON COLUMN bcdelta.undo.before IS
+'the fields that the request writes, as the record had them; fields that are not known are missing; of a deleted record, all that is known of it';
+COMMENT ON COLUMN bcdelta.undo.after IS 'the fields that the request writes; null: the record is deleted';
+COMMENT ON COLUMN bcdelta.undo.undone_by IS 'the rollback that has undone it; null: none, or that was undone itself';
+
+CREATE TABLE bcdelta.rollback_field (
+	run_id bigint NOT NULL,
+	feed text NOT NULL,
+	key text NOT NULL,
+	store_id bigint,
+	address text COLLATE "C",
+	field text,
+	now jsonb,
+	becomes jsonb,
+	verdict text NOT NULL CHECK (verdict IN ('undone', 'same', 'edited', 'forced', 'impossible')),
+	reason text
+);
+ALTER TABLE bcdelta.rollback_field REPLICA IDENTITY FULL;
+CREATE INDEX rollback_field_run_id ON bcdelta.rollback_field (run_id, feed, key);
+COMMENT ON TABLE bcdelta.rollback_field IS
+'what a rollback, or its preview, has found and decided for each field that was written; kept as long as results';
+COMMENT ON COLUMN bcdelta.rollback_field.run_id IS 'the rollback';
+COMMENT ON COLUMN bcdelta.rollback_field.field IS 'the API field; null: the record as a whole';
+COMMENT ON COLUMN bcdelta.rollback_field.now IS 'what the store held when the rollback read it; null: nothing, or it was not read';
+COMMENT ON COLUMN bcdelta.rollback_field.becomes IS 'what it is set to';
+COMMENT ON COLUMN bcdelta.rollback_field.verdict IS
+'undone: set back; same: nothing to do; edited: changed by somebody else since, and kept; forced: changed by somebody else since, and overwritten; impossible: see the reason';
 
 CREATE TABLE bcdelta.adjustment (
 	adjustment_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -250,6 +305,28 @@ COMMENT ON COLUMN bcdelta.proven.calls IS 'requests of the last verify for this 
 COMMENT ON COLUMN bcdelta.proven.silent_edits IS
 'edits in the store that a full verify has found, and that no date had shown: how far the dates can be trusted';
 
+CREATE VIEW bcdelta.undoable AS
+SELECT u.run_id, r.kind, r.server, u.feed, r.started_at, u.records, u.undone, u.created, u.updated, u.hidden, u.deleted,
+	ceil(u.records / 250.0)::bigint + ceil((u.updated + u.hidden + u.created) / 10.0)::bigint + u.deleted AS calls,
+	u.written_at + nullif(current_setting('bcdelta.undo_retention', true), '')::integer * interval '1 day' AS until
+FROM (SELECT run_id, feed, count(DISTINCT coalesce(address, key)) AS records,
+		count(DISTINCT coalesce(address, key)) FILTER (WHERE undone_by IS NOT NULL) AS undone,
+		count(*) FILTER (WHERE action = 'created') AS created, count(*) FILTER (WHERE action = 'updated') AS updated,
+		count(*) FILTER (WHERE action = 'hidden') AS hidden, count(*) FILTER (WHERE action = 'deleted') AS deleted,
+		min(written_at) AS written_at
+	FROM bcdelta.undo GROUP BY run_id, feed) AS u
+LEFT JOIN bcdelta.run AS r USING (run_id);
+COMMENT ON VIEW bcdelta.undoable IS
+'what rollback() could undo, by run and feed: the number of records, how many of these a rollback has undone, the writes by kind, about how many calls it takes, and until when';
+
+CREATE VIEW bcdelta.id_change AS
+SELECT o.feed, o.key, o.store_id AS old_id, n.store_id AS new_id, n.run_id, n.written_at AS at
+FROM bcdelta.undo AS o
+JOIN bcdelta.undo AS n ON n.run_id = o.undone_by AND n.feed = o.feed AND n.key = o.key AND n.action = 'created'
+WHERE o.action = 'deleted' AND n.store_id IS NOT NULL;
+COMMENT ON VIEW bcdelta.id_change IS
+'records that were deleted, and that a rollback has made again, with another id; for whoever else knows the old ids';
+
 CREATE VIEW bcdelta.proof AS
 SELECT f.server, f.resource, w.proven_at, w.run_id, w.full_at, w.full_run_id, w.records,
 	greatest(w.records - w.written - w.touched, 0) AS untouched, w.written, w.touched, w.different, w.strangers, w.waiting,
@@ -347,6 +424,25 @@ COMMENT ON COLUMN bcdelta.conflict.is_current IS
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.conflict', '');
 SELECT pg_catalog.pg_extension_config_dump(
 	pg_catalog.pg_get_serial_sequence('bcdelta.conflict', 'conflict_id')::pg_catalog.regclass, '');
+
+CREATE FUNCTION bcdelta.rollback(run_id bigint, created text DEFAULT 'hide', force boolean DEFAULT false,
+	after text DEFAULT 'pause', wait boolean DEFAULT true)
+RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_rollback';
+COMMENT ON FUNCTION bcdelta.rollback(bigint, text, boolean, text, boolean) IS
+'undoes what a push or a rollback has written, where the store still has it; created: hide, delete or keep records that it created; force: also where somebody else has changed it since; after: pause the feeds, or none; what was found is in bcdelta.rollback_field';
+
+CREATE FUNCTION bcdelta.rollback_since(since timestamptz, server name DEFAULT NULL, feed text DEFAULT NULL,
+	created text DEFAULT 'hide', force boolean DEFAULT false, after text DEFAULT 'pause', wait boolean DEFAULT true)
+RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_rollback_since';
+COMMENT ON FUNCTION bcdelta.rollback_since(timestamptz, name, text, text, boolean, text, boolean) IS
+'undoes everything that was written since a time, by whichever run, to a feed (null: all feeds of the server); otherwise like rollback()';
+
+CREATE FUNCTION bcdelta.rollback_preview(run_id bigint DEFAULT NULL, since timestamptz DEFAULT NULL, server name DEFAULT NULL,
+	feed text DEFAULT NULL, created text DEFAULT 'hide', force boolean DEFAULT false, max_rows integer DEFAULT 100)
+RETURNS TABLE (feed text, key text, store_id bigint, field text, now jsonb, becomes jsonb, verdict text, reason text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_rollback_preview';
+COMMENT ON FUNCTION bcdelta.rollback_preview(bigint, timestamptz, name, text, text, boolean, integer) IS
+'what rollback() of a run, or rollback_since() a time, would do with each field: reads the records from the store, and writes nothing; its run has the rest in bcdelta.rollback_field';
 
 CREATE FUNCTION bcdelta.set_conflict(feed text, field text DEFAULT NULL, policy text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_conflict';

@@ -306,14 +306,16 @@ CREATE TABLE bcdelta.run (
 	max_rows bigint,
 	waited boolean NOT NULL DEFAULT false,
 	keys text[],
-	condition text
+	condition text,
+	rollback jsonb
 );
 CREATE INDEX run_unfinished ON bcdelta.run (run_id) WHERE state IN ('requested', 'running');
 CREATE INDEX run_requested ON bcdelta.run (server, run_id) WHERE state = 'requested';
 CREATE INDEX run_running ON bcdelta.run (server) WHERE state = 'running';
 CREATE INDEX run_server_feed ON bcdelta.run (server, feed, run_id);
-COMMENT ON TABLE bcdelta.run IS 'one row per push, link or verify, with its totals';
+COMMENT ON TABLE bcdelta.run IS 'one row per push, link, verify or rollback, with its totals';
 COMMENT ON COLUMN bcdelta.run.feed IS 'the only feed of the run; null: all feeds of the server';
+COMMENT ON COLUMN bcdelta.run.rollback IS 'what a rollback undoes, and how: its arguments; preview: it only looks';
 COMMENT ON COLUMN bcdelta.run.deleted IS 'records deleted in the store';
 COMMENT ON COLUMN bcdelta.run.hidden IS 'records hidden in the store, because their rows are gone';
 COMMENT ON COLUMN bcdelta.run.unchanged IS 'push: rows that needed no write; verify: rows that agree';
@@ -518,6 +520,59 @@ COMMENT ON COLUMN bcdelta.journal.by_role IS
 COMMENT ON COLUMN bcdelta.journal.app IS 'application_name of the session; null: none, or the worker carried the decision out';
 COMMENT ON COLUMN bcdelta.journal.reason IS 'why, in the words of the person or of the worker; the text of a note';
 COMMENT ON COLUMN bcdelta.journal.detail IS 'what exactly: for alter_feed, the old and new values of what changed';
+
+CREATE TABLE bcdelta.undo (
+	undo_id bigint GENERATED ALWAYS AS IDENTITY,
+	run_id bigint NOT NULL,
+	feed text NOT NULL,
+	feed_id integer NOT NULL,
+	key text NOT NULL,
+	store_id bigint,
+	address text COLLATE "C",
+	action text NOT NULL CHECK (action IN ('created', 'updated', 'hidden', 'deleted')),
+	before jsonb,
+	after jsonb,
+	written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	undone_by bigint,
+	PRIMARY KEY (run_id, undo_id)
+) WITH (fillfactor = 90);
+CREATE INDEX undo_record ON bcdelta.undo (address, feed);
+CREATE INDEX undo_written_at ON bcdelta.undo USING brin (written_at) WITH (pages_per_range = 16);
+COMMENT ON TABLE bcdelta.undo IS
+'what records held before they were written, committed before each request, so that rollback() can undo it; kept for bcdelta.undo_retention';
+COMMENT ON COLUMN bcdelta.undo.feed_id IS 'the feed, which may have been dropped and made again under its name since';
+COMMENT ON COLUMN bcdelta.undo.key IS 'the key that the row had then';
+COMMENT ON COLUMN bcdelta.undo.store_id IS 'the id of the record; null: it has none, or it is not known whether one was created';
+COMMENT ON COLUMN bcdelta.undo.address IS 'identifies the record, as in bcdelta.link; null: it is not known whether one was created';
+COMMENT ON COLUMN bcdelta.undo.action IS
+'what the request does to the record; hidden: because its row is gone. Whether the store has done it is not recorded here: a rollback reads the record';
+COMMENT ON COLUMN bcdelta.undo.before IS
+'the fields that the request writes, as the record had them; fields that are not known are missing; of a deleted record, all that is known of it';
+COMMENT ON COLUMN bcdelta.undo.after IS 'the fields that the request writes; null: the record is deleted';
+COMMENT ON COLUMN bcdelta.undo.undone_by IS 'the rollback that has undone it; null: none, or that was undone itself';
+
+CREATE TABLE bcdelta.rollback_field (
+	run_id bigint NOT NULL,
+	feed text NOT NULL,
+	key text NOT NULL,
+	store_id bigint,
+	address text COLLATE "C",
+	field text,
+	now jsonb,
+	becomes jsonb,
+	verdict text NOT NULL CHECK (verdict IN ('undone', 'same', 'edited', 'forced', 'impossible')),
+	reason text
+);
+ALTER TABLE bcdelta.rollback_field REPLICA IDENTITY FULL;
+CREATE INDEX rollback_field_run_id ON bcdelta.rollback_field (run_id, feed, key);
+COMMENT ON TABLE bcdelta.rollback_field IS
+'what a rollback, or its preview, has found and decided for each field that was written; kept as long as results';
+COMMENT ON COLUMN bcdelta.rollback_field.run_id IS 'the rollback';
+COMMENT ON COLUMN bcdelta.rollback_field.field IS 'the API field; null: the record as a whole';
+COMMENT ON COLUMN bcdelta.rollback_field.now IS 'what the store held when the rollback read it; null: nothing, or it was not read';
+COMMENT ON COLUMN bcdelta.rollback_field.becomes IS 'what it is set to';
+COMMENT ON COLUMN bcdelta.rollback_field.verdict IS
+'undone: set back; same: nothing to do; edited: changed by somebody else since, and kept; forced: changed by somebody else since, and overwritten; impossible: see the reason';
 
 CREATE TABLE bcdelta.adjustment (
 	adjustment_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -756,6 +811,25 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_repair';
 COMMENT ON FUNCTION bcdelta.repair(bigint) IS
 'marks the rows in which a verify found differences, so that the next push corrects the store; returns their number';
 
+CREATE FUNCTION bcdelta.rollback(run_id bigint, created text DEFAULT 'hide', force boolean DEFAULT false,
+	after text DEFAULT 'pause', wait boolean DEFAULT true)
+RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_rollback';
+COMMENT ON FUNCTION bcdelta.rollback(bigint, text, boolean, text, boolean) IS
+'undoes what a push or a rollback has written, where the store still has it; created: hide, delete or keep records that it created; force: also where somebody else has changed it since; after: pause the feeds, or none; what was found is in bcdelta.rollback_field';
+
+CREATE FUNCTION bcdelta.rollback_since(since timestamptz, server name DEFAULT NULL, feed text DEFAULT NULL,
+	created text DEFAULT 'hide', force boolean DEFAULT false, after text DEFAULT 'pause', wait boolean DEFAULT true)
+RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_rollback_since';
+COMMENT ON FUNCTION bcdelta.rollback_since(timestamptz, name, text, text, boolean, text, boolean) IS
+'undoes everything that was written since a time, by whichever run, to a feed (null: all feeds of the server); otherwise like rollback()';
+
+CREATE FUNCTION bcdelta.rollback_preview(run_id bigint DEFAULT NULL, since timestamptz DEFAULT NULL, server name DEFAULT NULL,
+	feed text DEFAULT NULL, created text DEFAULT 'hide', force boolean DEFAULT false, max_rows integer DEFAULT 100)
+RETURNS TABLE (feed text, key text, store_id bigint, field text, now jsonb, becomes jsonb, verdict text, reason text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_rollback_preview';
+COMMENT ON FUNCTION bcdelta.rollback_preview(bigint, timestamptz, name, text, text, boolean, integer) IS
+'what rollback() of a run, or rollback_since() a time, would do with each field: reads the records from the store, and writes nothing; its run has the rest in bcdelta.rollback_field';
+
 CREATE FUNCTION bcdelta.set_conflict(feed text, field text DEFAULT NULL, policy text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_conflict';
 COMMENT ON FUNCTION bcdelta.set_conflict(text, text, text) IS
@@ -943,6 +1017,28 @@ SELECT w.run_id, r.kind, r.feed, r.server, w.phase, w.done, w.total, w.rate, w.e
 FROM bcdelta.worker_progress() AS w
 JOIN bcdelta.run AS r USING (run_id);
 COMMENT ON VIEW bcdelta.progress IS 'one row per active run: rows done, total, rows per second, time left';
+
+CREATE VIEW bcdelta.undoable AS
+SELECT u.run_id, r.kind, r.server, u.feed, r.started_at, u.records, u.undone, u.created, u.updated, u.hidden, u.deleted,
+	ceil(u.records / 250.0)::bigint + ceil((u.updated + u.hidden + u.created) / 10.0)::bigint + u.deleted AS calls,
+	u.written_at + nullif(current_setting('bcdelta.undo_retention', true), '')::integer * interval '1 day' AS until
+FROM (SELECT run_id, feed, count(DISTINCT coalesce(address, key)) AS records,
+		count(DISTINCT coalesce(address, key)) FILTER (WHERE undone_by IS NOT NULL) AS undone,
+		count(*) FILTER (WHERE action = 'created') AS created, count(*) FILTER (WHERE action = 'updated') AS updated,
+		count(*) FILTER (WHERE action = 'hidden') AS hidden, count(*) FILTER (WHERE action = 'deleted') AS deleted,
+		min(written_at) AS written_at
+	FROM bcdelta.undo GROUP BY run_id, feed) AS u
+LEFT JOIN bcdelta.run AS r USING (run_id);
+COMMENT ON VIEW bcdelta.undoable IS
+'what rollback() could undo, by run and feed: the number of records, how many of these a rollback has undone, the writes by kind, about how many calls it takes, and until when';
+
+CREATE VIEW bcdelta.id_change AS
+SELECT o.feed, o.key, o.store_id AS old_id, n.store_id AS new_id, n.run_id, n.written_at AS at
+FROM bcdelta.undo AS o
+JOIN bcdelta.undo AS n ON n.run_id = o.undone_by AND n.feed = o.feed AND n.key = o.key AND n.action = 'created'
+WHERE o.action = 'deleted' AND n.store_id IS NOT NULL;
+COMMENT ON VIEW bcdelta.id_change IS
+'records that were deleted, and that a rollback has made again, with another id; for whoever else knows the old ids';
 
 CREATE VIEW bcdelta.proof AS
 SELECT f.server, f.resource, w.proven_at, w.run_id, w.full_at, w.full_run_id, w.records,

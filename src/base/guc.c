@@ -21,6 +21,7 @@ int			bcd_mapping_timeout = 10000;
 int			bcd_crash_limit = 2;
 int			bcd_change_turn = 300;
 int			bcd_result_retention = 90;
+int			bcd_undo_retention = 30;
 int			bcd_confirm_after = 10;
 int			bcd_read_valid = 30000;
 
@@ -72,6 +73,11 @@ bcd_guc_define(void)
 							"Days after which the results of finished runs are removed.",
 							"Zero keeps them forever.",
 							&bcd_result_retention, 90, 0, 100000, PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.undo_retention",
+							"Days for which it is kept what records held before they were written, so that it can be undone.",
+							"Zero keeps nothing: then no run can be rolled back.",
+							&bcd_undo_retention, 30, 0, 100000, PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.confirm_after",
 							"How long a verify waits before it looks at a difference once more, and then reports it.",

@@ -25,6 +25,7 @@
 #include "engine/lane.h"
 #include "engine/lane_held.h"
 #include "engine/queue.h"
+#include "engine/undo_arm.h"
 #include "feed/feed.h"
 #include "feed/feed_lock.h"
 #include "feed/key_list.h"
@@ -80,6 +81,7 @@ claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items
 		bcd_put_back(claimed[n++]);
 	}
 	bcd_items_record(claimed, n, BCD_CLAIM);
+	bcd_undo_claimed(lane, claimed, n);
 	bcd_tx_commit();
 }
 

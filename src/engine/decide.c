@@ -25,6 +25,8 @@ record_now(const BcdItem *item)
 		.unsure = item->unsure,
 		.known = item->known,
 		.remembered = item->remembered,
+		.was = item->was,
+		.image = item->image,
 		.aside = item->aside,
 		.doubt = item->doubt,
 		.in_doubt = item->in_doubt,

@@ -86,6 +86,8 @@ typedef struct BcdItemRecord
 	bool		unsure;
 	Jsonb	   *known;
 	Jsonb	   *remembered;
+	Jsonb	   *was;
+	Jsonb	   *image;
 	Jsonb	   *aside;
 	Jsonb	   *doubt;
 	bool		in_doubt;
@@ -133,6 +135,7 @@ typedef struct BcdDecision
 	struct BcdShown *shown;		/* see the item; NULL: unchanged */
 	bool		follows;		/* see the item */
 	bool		rereads;
+	bool		whole;			/* the read that follows shows all fields */
 	bool		apart;
 	bool		singly;
 	bool		sweeps;

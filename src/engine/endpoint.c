@@ -114,9 +114,12 @@ least_of(const BcdLane *lane, size_t option)
 	return least;
 }
 
-/* Returns the most records of a page that shows the collections that are mapped. */
+/*
+ * Returns the most records of a page that shows the collections that are
+ * mapped; whole: all of them.
+ */
 static int
-page_size(const BcdLane *lane)
+page_size(const BcdLane *lane, bool whole)
 {
 	const BcdRun *run = lane->run;
 	const BcdResource *r = lane->feed->resource;
@@ -126,9 +129,18 @@ page_size(const BcdLane *lane)
 
 	for (nth = 1; nth < r->nfacets; nth++)
 		for (i = 0; r->facets[nth].page && i < run->nlanes; i++)
-			if (run->lanes[i]->gates == lane->gates && bcd_feed_maps(run->lanes[i]->feed, r->facets[nth].collection))
+			if (run->lanes[i]->gates == lane->gates && (whole || bcd_feed_maps(run->lanes[i]->feed, r->facets[nth].collection)))
 				most = Min(most, r->facets[nth].page);
 	return most;
+}
+
+/* Does the next read ask for all fields of its records? */
+bool
+bcd_reads_whole(const BcdLane *lane)
+{
+	const dlist_head *queue = &lane->gates->gate[BCD_READ].queue;
+
+	return !dlist_is_empty((dlist_head *) queue) && dlist_head_element(BcdItem, node, (dlist_head *) queue)->whole_read;
 }
 
 /*
@@ -154,7 +166,7 @@ bcd_batch_limit_at(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint)
 	if (wanted > 0 && (wanted < limit || endpoint->assumed) && bcd_stage_writes(stage) && !bcd_stage_is_facet(stage))
 		limit = (int) Min(wanted, BCD_PAGE_LIMIT);
 	if (stage == BCD_READ)
-		limit = Min(limit, page_size(lane));
+		limit = Min(limit, page_size(lane, bcd_reads_whole(lane)));
 	return refused > 0 ? Min(limit, refused) : limit;
 }
 

@@ -63,6 +63,14 @@ typedef struct BcdItem
 	Jsonb	   *known;			/* what the store is known to hold, or NULL */
 	Jsonb	   *remembered;		/* the same before that was forgotten, or NULL */
 	Jsonb	   *sent;			/* by an update without known outcome, or NULL */
+	Jsonb	   *was;			/* fields that differed when it was read, or
+								 * NULL */
+	Jsonb	   *image;			/* the whole record, before it is removed */
+	bool		whole_read;		/* all fields of it are read next */
+	int64		undo_id;		/* of its last write, if that is noted */
+	const void *noted_for;		/* what was noted last: see undo_arm.c */
+	uint32		noted_facets;	/* bits of the collections that were noted */
+	struct BcdUndoUnit *unit;	/* what a rollback undoes of it */
 	Jsonb	   *body;			/* the fields that the next request sends */
 	Jsonb	   *values;			/* that persons have decided on, or NULL */
 	Jsonb	   *repeated;		/* what updates repeat, as it was read, or
@@ -156,6 +164,13 @@ typedef struct BcdGates
 	bool		was_full;		/* no more items could be claimed then */
 } BcdGates;
 
+/* What a rollback looks at next: the nth of its runs, and its last writes */
+typedef struct BcdUndoPosition
+{
+	int			run;
+	int64		undo_id;		/* those before this one; 0: all */
+} BcdUndoPosition;
+
 /* A feed in a run: it makes the items, and counts their outcomes */
 typedef struct BcdLane
 {
@@ -190,6 +205,8 @@ typedef struct BcdLane
 	BcdLists	lists;			/* that its rows need: directory.c */
 	struct BcdListing *listing; /* the one that is being read, or NULL */
 	struct BcdVerify *verify;	/* what a verify knows of it, or NULL */
+	BcdUndoPosition undo_at;	/* where a rollback continues ... */
+	BcdUndoPosition undo_next;	/* ... once the last claim is committed */
 	List	   *doubtful;		/* keys of rows to be looked at once more ... */
 	bool		again;			/* ... which is done now */
 } BcdLane;
@@ -201,6 +218,7 @@ typedef struct BcdRunKind
 {
 	const char *name;			/* run.kind */
 	bool		claims;			/* claims rows of bcdelta.pending */
+	bool		writes;			/* writes to the store */
 	bool		results;		/* writes a result for every row */
 
 	/*
@@ -217,6 +235,12 @@ typedef struct BcdRunKind
 								  const cJSON *record);
 	void		(*decide_read) (BcdItem *item, const cJSON *record);
 	void		(*decide_recheck) (BcdItem *item);
+	/* returns the names of its feeds; NULL: those of the store or the request */
+	List	   *(*feeds) (BcdRun *run, const BcdRunRequest *request);
+	/* records what else decisions on items of a lane mean, or NULL */
+	void		(*record) (BcdLane *lane, BcdItem **items, int n);
+	/* all lanes are done: is there another pass over them?  Or NULL */
+	bool		(*again) (BcdRun *run);
 	/* returns a request without items, or NULL */
 	struct BcdJob *(*plan) (BcdRun *run, BcdLane *lane);
 	/* is there one now, or when the quota allows it? */
@@ -245,6 +269,7 @@ struct BcdRun
 	char	   *mode;
 	int			sample;
 	ArrayType  *only;			/* keys or a condition (verify), or NULL */
+	struct BcdRollback *rollback;	/* what a rollback is to undo, or NULL */
 	int64		max_rows;		/* 0: all */
 	int64		claimed;
 	bool		waited;

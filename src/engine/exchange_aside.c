@@ -353,7 +353,7 @@ bcd_put_back(BcdItem *item)
 	const BcdResource *r = item->lane->feed->resource;
 	BcdItemRecord record = bcd_record_after(item);
 
-	if (record.store_id == 0 || item->final_decision || !item->decision.leaves || !item->lane->run->kind->claims ||
+	if (record.store_id == 0 || item->final_decision || !item->decision.leaves || !item->lane->run->kind->writes ||
 		item->lane->stopped || item->lane->run->cancelled || item->lane->run->error)
 		return;
 	if (should_identify(item))
@@ -476,7 +476,7 @@ bcd_restore_all(BcdRun *run)
 	bool		any = false;
 	int			i;
 
-	if (!run->kind->claims)
+	if (!run->kind->writes)
 		return false;
 	bcd_tx_begin();
 	for (i = 0; i < run->nlanes; i++)

@@ -50,7 +50,7 @@ bcd_gates_join(BcdLane *lane, char *token)
 	BcdRun	   *run = lane->run;
 	int			i;
 
-	for (i = 0; i < run->nlanes && run->kind->claims && lane->gates == NULL; i++)
+	for (i = 0; i < run->nlanes && run->kind->writes && lane->gates == NULL; i++)
 	{
 		BcdGates   *gates = run->lanes[i]->gates;
 

@@ -352,6 +352,8 @@ take_over(BcdItem *item, const BcdDecision *d)
 		item->unsure = d->record.unsure;
 		item->known = d->record.known;
 		item->remembered = d->record.remembered;
+		item->was = d->record.was;
+		item->image = d->record.image;
 		item->aside = d->record.aside;
 		item->doubt = d->record.doubt;
 		item->in_doubt = d->record.in_doubt;
@@ -389,6 +391,7 @@ take_over(BcdItem *item, const BcdDecision *d)
 	if (d->held_by)
 		item->held_by = d->held_by;
 	item->reread |= d->rereads;
+	item->whole_read = d->next == BCD_READ && d->whole;
 	item->swept = d->sweeps;
 }
 
@@ -441,6 +444,9 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 		return;
 	}
 	take_over(item, &d);
+	/* what was noted of a write that has ended says nothing about the next */
+	if (bcd_stage_writes(from))
+		item->noted_for = NULL;
 	bcd_item_keep_part(item, &d);
 	if (d.part != BCD_NO_OUTCOME)
 		item->prepared = 0;

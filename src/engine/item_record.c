@@ -305,6 +305,8 @@ record_lane(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 			bcd_intents_record(lane, items, n, stage);
 			bcd_conflicts_record(lane, items, n);
 		}
+		if (lane->run->kind->record)
+			lane->run->kind->record(lane, items, n);
 		mark_referrers(lane, items, n);
 	}
 	if (lane->run->kind->results)

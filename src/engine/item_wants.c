@@ -73,7 +73,7 @@ bcd_item_wants_write(BcdItem *item, bool was_read)
 
 	bcd_difference(item->lane->feed, item->key, &row, record.store_id, record.known, &d);
 	MemoryContextSwitchTo(old);
-	if (d.need == BCD_NEEDS_MENDING && d.exchanges && item->lane->run->kind->claims)
+	if (d.need == BCD_NEEDS_MENDING && d.exchanges && item->lane->run->kind->writes)
 		bcd_decide_stage(item, BCD_TURN);
 	else if (d.need == BCD_NEEDS_MENDING)
 		bcd_decide_failed(item, BCD_INVALID, (char *) d.reason);

@@ -120,7 +120,7 @@ group_size(BcdLane *lane, BcdStage stage, int most)
 			break;
 		if (n > 0 && shares && !bcd_task_may_join(bcd_first_task(first, stage), bcd_first_task(item, stage)))
 			break;
-		if (Min(batch, item->group) != limit ||
+		if (Min(batch, item->group) != limit || (stage == BCD_READ && item->whole_read != first->whole_read) ||
 			(n > 0 && !item->follows && n + following(lane, stage, item, limit - n) >= limit) ||
 			!bcd_add_parent(&parents, item))
 		{
@@ -307,26 +307,27 @@ read_job(BcdLane *lane)
 {
 	const BcdView *view = &lane->feed->resource->view;
 	int			n = view->siblings ? 0 : group_size(lane, BCD_READ, INT_MAX);
-	BcdItem   **items = palloc(sizeof(BcdItem *) * Max(n, 1));
 	int64	   *ids = palloc(sizeof(int64) * Max(n, 1));
 	StringInfoData url;
 	BcdJob	   *job;
-	int			i;
+	dlist_iter	iter;
+	int			i = 0;
 
 	if (n == 0)
 		return NULL;
-	for (i = 0; i < n; i++)
+	dlist_foreach(iter, &lane->gates->gate[BCD_READ].queue)
 	{
-		items[i] = bcd_item_pop(lane, BCD_READ);
-		ids[i] = items[i]->store_id;
+		if (i == n)
+			break;
+		ids[i++] = dlist_container(BcdItem, node, iter.cur)->store_id;
 	}
 	initStringInfo(&url);
 	bcd_url_append(&url, view->endpoint->path, view->query, n, bcd_url_of_id, ids);
 	bcd_append_fields(&url, lane, BCD_READ, view->endpoint);
 	job = bcd_job_create(lane, BCD_READ, view->endpoint->method, url.data, NULL);
 	job->read = bcd_reply_read;
-	for (i = 0; i < n; i++)
-		bcd_job_take(job, items[i]);
+	while (n-- > 0)
+		bcd_job_take(job, bcd_item_pop(lane, BCD_READ));
 	return job;
 }
 

@@ -76,7 +76,12 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 	if (!job->run->kind->claims && attempts < most)
 	{
 		/* no rows are claimed: the run itself waits, and asks again */
-		bcd_decide_stage(item, job->stage);
+		if (!bcd_is_write(job) || job->request->fate == BCD_HTTP_NOT_SENT)
+			bcd_decide_stage(item, job->stage);
+		else if (job->stage == BCD_CREATE)
+			bcd_decide_lookup(item, BCD_REASON_RECORD_GONE);
+		else
+			bcd_decide_stage(item, BCD_READ);
 		item->decision.attempted = true;
 		item->decision.group = bcd_item_group(job->lane, attempts);
 		job->run->wake_at = Max(job->run->wake_at,

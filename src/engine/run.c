@@ -35,6 +35,7 @@
 #include "engine/run_reload.h"
 #include "engine/run_round.h"
 #include "engine/settle.h"
+#include "engine/undo_arm.h"
 #include "feed/database_identity.h"
 #include "feed/feed.h"
 #include "feed/key_list.h"
@@ -233,7 +234,7 @@ dispatch(BcdRun *run, BcdLane *lane, int64 now)
 		job = bcd_plan_next(lane);
 		if (job == NULL)
 			return -1;
-		if (!bcd_adjust_announce(job))
+		if (!bcd_undo_announce(job) || !bcd_adjust_announce(job))
 			return Max(run->wake_at - now, 0);
 		start(job, now);
 		if (run->error)

@@ -44,6 +44,8 @@ next_round(BcdRun *run)
 	int64		woken;
 	int64		nap;
 
+	if (run->kind->again && run->kind->again(run))
+		return 0;
 	if (!run->kind->claims || (run->max_rows > 0 && run->claimed >= run->max_rows))
 		return -1;
 	bcd_fold_all();

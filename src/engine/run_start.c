@@ -366,8 +366,8 @@ fill_run(BcdRun *run, const BcdRunRequest *request)
 	run->only = request->only;
 	run->max_rows = request->max_rows;
 	run->waited = request->waited;
-	names = bcd_feeds_of(request->server, request->feed);
-	if (request->feed && names == NIL)
+	names = run->kind->feeds ? run->kind->feeds(run, request) : bcd_feeds_of(request->server, request->feed);
+	if (request->feed && names == NIL && run->kind->feeds == NULL)
 		run->error = MemoryContextStrdup(run->cxt,
 										 psprintf("feed \"%s\" no longer exists", request->feed));
 	run->lanes = MemoryContextAllocZero(run->cxt, sizeof(BcdLane *) * (list_length(names) + 1));
@@ -426,7 +426,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	}
 	else
 		bcd_discrepancies_forget(run_id);
-	bcd_run_started(run_id, run->kind->claims ? &run->counts : &before);
+	bcd_run_started(run_id, run->kind->writes ? &run->counts : &before);
 	bcd_tx_commit();
 	return run;
 }

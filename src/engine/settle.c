@@ -39,6 +39,7 @@
 #include "engine/settle.h"
 #include "engine/settle_twins.h"
 #include "engine/stage.h"
+#include "engine/undo_arm.h"
 #include "payload/made_key.h"
 #include "store/envelope.h"
 #include "store/verdict.h"
@@ -209,6 +210,7 @@ record(BcdJob *job)
 	}
 	bcd_retry_after_referred(job);
 	bcd_items_record(items, n, job->stage);
+	bcd_undo_settle(job);
 	bcd_expire_referrers(job);
 }
 

@@ -116,8 +116,8 @@ bcd_forget_asked(BcdGates *gates)
 }
 
 /*
- * Returns the collections that the feeds at the gates map, separated by
- * commas; empty: none.  Those that make pages smaller are not looked up with a
+ * Returns the collections that the feeds at the gates map, or, for records that
+ * are read as a whole, all of them, separated by commas; empty: none.  Those that make pages smaller are not looked up with a
  * record, which may not exist, but read when it is found.
  */
 static char *
@@ -126,6 +126,7 @@ mapped_collections(const BcdLane *lane, BcdStage stage)
 	const BcdRun *run = lane->run;
 	const BcdResource *r = lane->feed->resource;
 	StringInfoData names;
+	bool		whole = stage == BCD_READ && bcd_reads_whole(lane);
 	int			nth;
 	int			i;
 
@@ -134,7 +135,7 @@ mapped_collections(const BcdLane *lane, BcdStage stage)
 	{
 		const char *name = r->facets[nth].list.endpoint || r->facets[nth].inside ||
 		(r->facets[nth].page && stage == BCD_LOOKUP) ? NULL : r->facets[nth].collection;
-		bool		mapped = false;
+		bool		mapped = name && whole;
 
 		for (i = 0; name && i < run->nlanes; i++)
 			mapped |= run->lanes[i]->gates == lane->gates && bcd_feed_maps(run->lanes[i]->feed, name);
@@ -148,7 +149,7 @@ mapped_collections(const BcdLane *lane, BcdStage stage)
 void
 bcd_append_fields(StringInfo url, BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint)
 {
-	const char *fields = asked_fields(lane);
+	const char *fields = stage == BCD_READ && bcd_reads_whole(lane) ? "" : asked_fields(lane);
 
 	appendStringInfo(url, "%climit=%d", strchr(url->data, '?') ? '&' : '?', bcd_batch_limit(lane, stage));
 	if (endpoint->narrows && fields[0])

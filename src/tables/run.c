@@ -12,19 +12,19 @@
 #include "tables/run.h"
 
 static BcdStatement insert_run = {
-	"INSERT INTO bcdelta.run (kind, feed, server, requested_by, schedule, mode, sample, max_rows, waited, keys, condition)"
+	"INSERT INTO bcdelta.run (kind, feed, server, requested_by, schedule, mode, sample, max_rows, waited, keys, condition, rollback)"
 	" VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'sample' THEN $7 END, nullif($8, 0), $9,"
-	" CASE WHEN $6 IN ('keys', 'adjusted') THEN $10 END, CASE WHEN $6 = 'where' THEN $10[1] END)"
+	" CASE WHEN $6 IN ('keys', 'adjusted') THEN $10 END, CASE WHEN $6 = 'where' THEN $10[1] END, $11)"
 	" RETURNING run_id",
-	10, {TEXTOID, TEXTOID, NAMEOID, OIDOID, TEXTOID, TEXTOID, INT4OID, INT8OID, BOOLOID, TEXTARRAYOID}
+	11, {TEXTOID, TEXTOID, NAMEOID, OIDOID, TEXTOID, TEXTOID, INT4OID, INT8OID, BOOLOID, TEXTARRAYOID, JSONBOID}
 };
 
 /* Inserts a run in state requested; returns its id. */
 int64
 bcd_run_insert(const BcdRunRequest *request)
 {
-	Datum		args[10];
-	char		nulls[] = "          ";
+	Datum		args[11];
+	char		nulls[] = "           ";
 
 	args[0] = CStringGetTextDatum(request->kind);
 	args[1] = bcd_filled_or_null(request->feed, &nulls[1]);
@@ -37,6 +37,7 @@ bcd_run_insert(const BcdRunRequest *request)
 	args[8] = BoolGetDatum(request->waited);
 	args[9] = PointerGetDatum(request->only);
 	nulls[9] = request->only ? ' ' : 'n';
+	args[10] = bcd_jsonb_or_null(request->rollback, &nulls[10]);
 	(void) bcd_execute(&insert_run, args, nulls);
 	return bcd_column_int64(0, 1, NULL);
 }
@@ -153,7 +154,7 @@ bcd_run_recover(void)
 
 static BcdStatement read_run = {
 	"SELECT kind, feed, server::text, mode, sample::int8, max_rows, waited, requested_by::oid::int8,"
-	" CASE WHEN mode IN ('keys', 'adjusted') THEN keys WHEN mode = 'where' THEN ARRAY[condition] END"
+	" CASE WHEN mode IN ('keys', 'adjusted') THEN keys WHEN mode = 'where' THEN ARRAY[condition] END, rollback"
 	" FROM bcdelta.run WHERE run_id = $1",
 	1, {INT8OID}
 };
@@ -182,6 +183,7 @@ bcd_run_read(int64 run_id, BcdRunRequest *request)
 	request->role = (Oid) bcd_column_int64(0, 8, NULL);
 	only = bcd_column_datum(0, 9, &isnull);
 	request->only = isnull ? NULL : DatumGetArrayTypePCopy(only);
+	request->rollback = bcd_column_jsonb(0, 10);
 	return true;
 }
 
@@ -204,4 +206,18 @@ bcd_run_read_newest(int64 run_id, BcdRunRow *run)
 	run->error = bcd_column_text(0, 3);
 	run->server = bcd_column_text(0, 4);
 	return true;
+}
+
+static BcdStatement has_written = {
+	"SELECT created + updated + deleted + hidden > 0 FROM bcdelta.run WHERE run_id = $1",
+	1, {INT8OID}
+};
+
+/* Has a run written anything, according to its totals? */
+bool
+bcd_run_wrote(int64 run_id)
+{
+	Datum		arg = Int64GetDatum(run_id);
+
+	return bcd_query_newest(&has_written, &arg, NULL, 1) == 1 && bcd_column_bool(0, 1);
 }

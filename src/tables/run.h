@@ -6,6 +6,7 @@
 #define BCD_TABLE_RUN_H
 
 #include "utils/array.h"
+#include "utils/jsonb.h"
 
 /* The request for a run; empty or NULL means that a value is not given */
 typedef struct BcdRunRequest
@@ -21,6 +22,7 @@ typedef struct BcdRunRequest
 	bool		waited;
 	ArrayType  *only;			/* text[]: what a verify is limited to, keys
 								 * or a condition */
+	Jsonb	   *rollback;		/* what a rollback is to undo, and how */
 } BcdRunRequest;
 
 /* Its totals */
@@ -54,6 +56,7 @@ extern void bcd_run_update(int64 run_id, const char *state, const char *error, c
 						   const BcdRunCounts *counts);
 extern bool bcd_run_fail(int64 run_id, const char *state, const char *error);
 extern void bcd_run_recover(void);
+extern bool bcd_run_wrote(int64 run_id);
 extern bool bcd_run_read(int64 run_id, BcdRunRequest *request);
 extern bool bcd_run_read_newest(int64 run_id, BcdRunRow *run);
 

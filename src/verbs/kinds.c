@@ -10,5 +10,6 @@ const BcdRunKind *const bcd_run_kinds[] = {
 	&bcd_push_kind,
 	&bcd_link_kind,
 	&bcd_verify_kind,
+	&bcd_rollback_kind,
 	NULL
 };

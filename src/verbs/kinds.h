@@ -10,6 +10,7 @@
 extern const BcdRunKind bcd_push_kind;
 extern const BcdRunKind bcd_link_kind;
 extern const BcdRunKind bcd_verify_kind;
+extern const BcdRunKind bcd_rollback_kind;
 
 /* all of them, ended by NULL */
 extern const BcdRunKind *const bcd_run_kinds[];

@@ -32,6 +32,8 @@
 #include "engine/replace.h"
 #include "engine/reply_error.h"
 #include "engine/sent_fields.h"
+#include "engine/undo_arm.h"
+#include "engine/undo_image.h"
 #include "engine/unmapped_fields.h"
 #include "engine/whole_records.h"
 #include "feed/difference.h"
@@ -151,7 +153,8 @@ decide_claimed(BcdItem *item)
 	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
 	if (bcd_adjust_claimed(item, &d))
 		;						/* read first */
-	else if (d.need == BCD_NEEDS_UPDATE && (bcd_fate_is_unknown(item) || bcd_item_is_guarded(item, d.tasks)))
+	else if (d.need == BCD_NEEDS_UPDATE &&
+			 (bcd_fate_is_unknown(item) || bcd_item_is_guarded(item, d.tasks) || bcd_undo_reads_first(item, d.tasks)))
 		bcd_decide_stage(item, BCD_READ);
 	else if ((row.state != BCD_ROW_MISSING && d.need != BCD_NEEDS_RECORD) || !bcd_look_for_lost_create(item))
 		decide_difference(item, &d);
@@ -253,6 +256,7 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 	}
 	old = MemoryContextSwitchTo(item->cxt);
 	after->known = bcd_without_edits(item, bcd_item_known_read(item, record), record);
+	after->was = bcd_undo_seen(item, record);
 	MemoryContextSwitchTo(old);
 	/* a look-up does not show every collection */
 	bcd_item_wants_write(item, false);
@@ -385,6 +389,7 @@ push_read(BcdItem *item, const cJSON *record)
 	old = MemoryContextSwitchTo(item->cxt);
 	after = bcd_decide_record(item);
 	after->known = bcd_without_edits(item, bcd_item_known_read(item, record), record);
+	after->was = bcd_undo_seen(item, record);
 	after->unsure = false;
 	MemoryContextSwitchTo(old);
 	if (item->refusal)
@@ -404,6 +409,7 @@ push_read(BcdItem *item, const cJSON *record)
 const BcdRunKind bcd_push_kind = {
 	.name = "push",
 	.claims = true,
+	.writes = true,
 	.results = true,
 	.claim = push_claim,
 	.decide_lookup = push_lookup,

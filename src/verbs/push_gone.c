@@ -2,6 +2,9 @@
  * push_gone.c
  *		Rows that are gone from the source, in a push: whether their records are
  *		removed or hidden.
+ *
+ * Before a record is deleted, or hidden without that it is known whether it is
+ * shown, it is read, so that a rollback knows what it was.
  */
 #include "postgres.h"
 
@@ -19,10 +22,13 @@
 #include "engine/queue.h"
 #include "engine/replace.h"
 #include "engine/reply_error.h"
+#include "engine/undo_arm.h"
+#include "engine/undo_image.h"
 #include "engine/whole_records.h"
 #include "feed/feed.h"
 #include "fold/fold.h"
 #include "payload/payload.h"
+#include "resource/resource.h"
 #include "store/verdict.h"
 #include "tables/link.h"
 #include "verbs/push_gone.h"
@@ -33,6 +39,58 @@ bcd_push_later(BcdItem *item)
 {
 	bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_KEEP);
 	item->decision.pending = BCD_PENDING_READY;
+}
+
+/* Does the record have to be read once more, so that this can be undone? */
+static bool
+must_look(const BcdItem *item)
+{
+	const BcdFeed *feed = item->lane->feed;
+
+	if (!bcd_undo_is_kept(item->lane->run) || bcd_is_keyed(item) || item->image)
+		return false;
+	return feed->on_delete == BCD_DELETE_DELETE || !bcd_payload_has(item->known, feed->resource->hidden_by);
+}
+
+/* Deletes the record, which was read before (NULL: it need not be). */
+static void
+decide_removal(BcdItem *item, const cJSON *record)
+{
+	MemoryContext old;
+
+	if (record && bcd_item_is_out_of_reach(item))
+		bcd_decide_within_reach(item, record);
+	else
+	{
+		bcd_decide_stage(item, BCD_REMOVE);
+		item->decision.gone_id = item->store_id;
+	}
+	if (record == NULL || !bcd_undo_is_kept(item->lane->run) || item->decision.leaves)
+		return;
+	old = MemoryContextSwitchTo(item->cxt);
+	bcd_decide_record(item)->image = bcd_undo_image(item, record);
+	MemoryContextSwitchTo(old);
+}
+
+/* Hides it, unless it is hidden already. */
+static void
+decide_hiding(BcdItem *item, const cJSON *record)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	const cJSON *shown = record ? cJSON_GetObjectItemCaseSensitive(record, r->hidden_by) : NULL;
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	if (cJSON_IsBool(shown))
+		bcd_decide_record(item)->known = bcd_payload_set_bool(item->known, r->hidden_by, cJSON_IsTrue(shown));
+	if (cJSON_IsBool(shown) && cJSON_IsTrue(shown) == r->hidden_when)
+		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_PUT);
+	else
+	{
+		bcd_decide_stage(item, BCD_UPDATE);
+		item->decision.body = bcd_payload_set_bool(NULL, r->hidden_by, r->hidden_when);
+		item->decision.link = BCD_LINK_HIDING;
+	}
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -82,28 +140,18 @@ recheck(BcdItem *item, const cJSON *record)
 		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
 		item->decision.gone_id = item->store_id;
 	}
-	else if (record == NULL && bcd_removal_is_guarded(item))
+	else if (record == NULL && (bcd_removal_is_guarded(item) || must_look(item) ||
+								(feed->on_delete == BCD_DELETE_DELETE && bcd_item_is_out_of_reach(item))))
+	{
 		bcd_decide_stage(item, BCD_READ);
+		item->decision.whole = must_look(item) && feed->on_delete == BCD_DELETE_DELETE;
+	}
 	else if (record && bcd_removal_is_disputed(item, record))
 		;						/* decided */
-	else if (record && feed->on_delete == BCD_DELETE_DELETE && bcd_item_is_out_of_reach(item))
-		bcd_decide_within_reach(item, record);
-	else if (feed->on_delete == BCD_DELETE_DELETE && bcd_item_is_out_of_reach(item))
-		bcd_decide_stage(item, BCD_READ);
 	else if (feed->on_delete == BCD_DELETE_DELETE)
-	{
-		bcd_decide_stage(item, BCD_REMOVE);
-		item->decision.gone_id = item->store_id;
-	}
+		decide_removal(item, record);
 	else
-	{
-		MemoryContext old = MemoryContextSwitchTo(item->cxt);
-
-		bcd_decide_stage(item, BCD_UPDATE);
-		item->decision.body = bcd_payload_set_bool(NULL, feed->resource->hidden_by, feed->resource->hidden_when);
-		MemoryContextSwitchTo(old);
-		item->decision.link = BCD_LINK_HIDING;
-	}
+		decide_hiding(item, record);
 }
 
 void

@@ -8,8 +8,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
 
 #include "base/compat.h"
 #include "base/db.h"
@@ -98,6 +101,8 @@ call_kind(BcdCallKind kind)
 {
 	if (kind == BCD_CALL_LINK)
 		return "link";
+	if (kind == BCD_CALL_ROLLBACK)
+		return "rollback";
 	return kind == BCD_CALL_VERIFY ? "verify" : "push";
 }
 
@@ -110,6 +115,17 @@ disown(int64 run_id)
 	for (i = 0; i < BCD_MAX_CALLS; i++)
 		if (open_calls[i].open && open_calls[i].run_id == run_id)
 			open_calls[i].owner = false;
+}
+
+/* The request for a rollback comes as the only element of an array. */
+static Jsonb *
+rollback_of(ArrayType *detail)
+{
+	Datum	   *elements;
+	int			n;
+
+	deconstruct_array(detail, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &n);
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(elements[0]))));
 }
 
 /*
@@ -132,7 +148,10 @@ accept_run(int number, const BcdCall *call)
 	request.max_rows = call->max_rows;
 	request.waited = call->wait;
 	bcd_tx_begin();
-	request.only = bcd_call_detail(call);
+	if (call->kind == BCD_CALL_ROLLBACK)
+		request.rollback = rollback_of(bcd_call_detail(call));
+	else
+		request.only = bcd_call_detail(call);
 	run_id = bcd_run_join(&request, &waited);
 	if (run_id == 0 && !call->join)
 	{

@@ -54,21 +54,17 @@
 #include "worker/adjusted_due.h"
 #include "worker/call_serve.h"
 #include "worker/calls.h"
+#include "worker/prune.h"
 #include "worker/schedule_due.h"
 #include "worker/worker.h"
 
 /* Pause of the loop after an error */
 #define ERROR_NAP_MS		1000
 
-/* Results to remove in one transaction, and how often to look for old ones */
-#define PRUNE_ROWS			10000
-#define PRUNE_INTERVAL_MS	(600 * 1000)
-
 static int	my_slot = -1;
 static bool ready = false;		/* the extension exists, and recovery is done */
 static bool counted = false;	/* bcdelta.tally is known to be correct */
 static int64 idle_at = 0;		/* when to look at schedules and changes next */
-static int64 prune_at = 0;
 static TimestampTz next_schedule = 0;
 
 static void
@@ -344,13 +340,7 @@ idle_work(int64 now)
 	bcd_engine.requested = true;
 	bcd_runs_look();
 	look_after_tally();
-	if (bcd_result_retention > 0 && now >= prune_at)
-	{
-		bcd_tx_begin();
-		n = bcd_results_prune(bcd_result_retention, PRUNE_ROWS);
-		bcd_tx_commit();
-		prune_at = n < PRUNE_ROWS ? now + PRUNE_INTERVAL_MS : now;
-	}
+	bcd_prune(now);
 	idle_at = now + (int64) bcd_naptime * 1000;
 }
 

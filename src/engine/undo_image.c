@@ -1,0 +1,109 @@
+/*
+ * undo_image.c
+ *		What a record that was read says of its contents before a write.
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "engine/engine.h"
+#include "engine/undo_arm.h"
+#include "engine/undo_image.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
+
+typedef struct Seen
+{
+	const BcdResource *resource;
+	const cJSON *record;
+	Jsonb	   *fields;
+} Seen;
+
+static void
+note_seen(const char *name, JsonbValue *value, void *arg)
+{
+	Seen	   *s = arg;
+	const BcdField *field = bcd_resource_field(s->resource, name);
+	const cJSON *got = cJSON_GetObjectItemCaseSensitive(s->record, name);
+
+	if (got && field && !BCD_IS_COLLECTION(field) && !(field->flags & BCD_F_WRITE_ONLY))
+		s->fields = bcd_payload_merge(s->fields, bcd_payload_from_json(name, got));
+}
+
+/*
+ * Returns the fields that an item's row wants, as a record that was read has
+ * them.
+ */
+Jsonb *
+bcd_undo_seen(const BcdItem *item, const cJSON *record)
+{
+	Seen		seen = {item->lane->feed->resource, record};
+
+	if (bcd_undo_is_kept(item->lane->run) && item->wanted)
+		bcd_payload_each(item->wanted, note_seen, &seen);
+	return seen.fields;
+}
+
+/* Removes what the store alone determines from the elements of an array. */
+static void
+strip(cJSON *array, const BcdRecords *records)
+{
+	cJSON	   *element;
+
+	cJSON_ArrayForEach(element, array)
+	{
+		cJSON	   *member = element->child;
+
+		while (member)
+		{
+			cJSON	   *next = member->next;
+			const BcdField *field = bcd_records_field(records, member->string ? member->string : "");
+
+			if (field == NULL || cJSON_IsNull(member))
+				cJSON_Delete(cJSON_DetachItemViaPointer(element, member));
+			else if (field->records && cJSON_IsArray(member))
+				strip(member, field->records);
+			member = next;
+		}
+	}
+}
+
+/* Adds a field of a record that is about to be removed, if a new one can have it. */
+static void
+add_to_image(const BcdField *field, const cJSON *got, Jsonb **image)
+{
+	cJSON	   *copy = field->records && cJSON_IsArray(got) ? cJSON_Duplicate(got, true) : NULL;
+	Jsonb	   *one;
+	JsonbValue	v;
+
+	if (field->flags & BCD_F_WRITE_ONLY || (bcd_payload_is_nothing(got) && !cJSON_IsNumber(got)))
+		return;
+	if (copy)
+		strip(copy, field->records);
+	one = bcd_payload_from_json(field->name, copy ? copy : got);
+	if (getKeyJsonValueFromContainer(&one->root, field->name, strlen(field->name), &v) &&
+		bcd_payload_normalize(field, &v) == NULL)
+		*image = bcd_payload_set(*image, field->name, &v);
+}
+
+/*
+ * Returns a record that is about to be removed as a payload from which it can be
+ * made again.  What we have written of its collections is taken from what is
+ * known, since not all of it can be read.
+ */
+Jsonb *
+bcd_undo_image(const BcdItem *item, const cJSON *record)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	Jsonb	   *known = bcd_payload_merge(item->remembered, item->known);
+	Jsonb	   *image = known;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+	{
+		const BcdField *field = &r->fields[i];
+
+		if (!BCD_IS_COLLECTION(field) || !bcd_payload_has(known, field->name))
+			add_to_image(field, cJSON_GetObjectItemCaseSensitive(record, field->name), &image);
+	}
+	return image;
+}

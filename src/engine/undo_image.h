@@ -1,0 +1,13 @@
+/*
+ * undo_image.h
+ *		What a record that was read says of its contents before a write.
+ */
+#ifndef BCD_UNDO_IMAGE_H
+#define BCD_UNDO_IMAGE_H
+
+#include "engine/engine.h"
+
+extern Jsonb *bcd_undo_seen(const BcdItem *item, const cJSON *record);
+extern Jsonb *bcd_undo_image(const BcdItem *item, const cJSON *record);
+
+#endif							/* BCD_UNDO_IMAGE_H */

@@ -1,0 +1,81 @@
+/*
+ * rollback_field.c
+ *		bcdelta.rollback_field: what a rollback found and decided.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "base/db.h"
+#include "tables/rollback_field.h"
+
+/* What was found before, when the record was read for the first time, is replaced. */
+static BcdStatement replace = {
+	"WITH gone AS (DELETE FROM bcdelta.rollback_field WHERE run_id = $1 AND feed = $2 AND key = $3 AND field IS NOT DISTINCT FROM $6)"
+	" INSERT INTO bcdelta.rollback_field (run_id, feed, key, store_id, address, field, now, becomes, verdict, reason)"
+	" VALUES ($1, $2, $3, nullif($4, 0), coalesce($5, nullif($4, 0)::text), $6, $7, $8, $9, $10)",
+	10, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, TEXTOID, TEXTOID}
+};
+
+/* Records what a rollback found and decided for a field. */
+void
+bcd_rollback_field_insert(int64 run_id, const char *feed, const BcdRollbackField *f)
+{
+	Datum		args[10];
+	char		nulls[] = "          ";
+
+	args[0] = Int64GetDatum(run_id);
+	args[1] = CStringGetTextDatum(feed);
+	args[2] = CStringGetTextDatum(f->key);
+	args[3] = Int64GetDatum(f->store_id);
+	args[4] = bcd_text_or_null(f->address, &nulls[4]);
+	args[5] = bcd_text_or_null(f->field, &nulls[5]);
+	args[6] = bcd_jsonb_or_null(f->now, &nulls[6]);
+	args[7] = bcd_jsonb_or_null(f->becomes, &nulls[7]);
+	args[8] = CStringGetTextDatum(f->verdict);
+	args[9] = bcd_text_or_null(f->reason, &nulls[9]);
+	(void) bcd_select(&replace, args, nulls);
+}
+
+static BcdStatement select_fields = {
+	"SELECT feed, key, store_id, field, now, becomes, verdict, reason FROM bcdelta.rollback_field WHERE run_id = $1"
+	" ORDER BY feed, key, field NULLS FIRST LIMIT $2",
+	2, {INT8OID, INT4OID}
+};
+
+/* Reads up to limit rows of a rollback, which has just written them. */
+void
+bcd_rollback_fields(int64 run_id, int limit, BcdRollbackReader reader, void *arg)
+{
+	Datum		args[] = {Int64GetDatum(run_id), Int32GetDatum(limit)};
+	uint64		n = bcd_query_newest(&select_fields, args, NULL, limit);
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		Datum		values[BCD_ROLLBACK_COLUMNS];
+		bool		nulls[BCD_ROLLBACK_COLUMNS];
+		int			j;
+
+		for (j = 0; j < BCD_ROLLBACK_COLUMNS; j++)
+			values[j] = bcd_column_datum(i, j + 1, &nulls[j]);
+		reader(values, nulls, arg);
+	}
+}
+
+static BcdStatement prune = {
+	"DELETE FROM bcdelta.rollback_field WHERE ctid = ANY (ARRAY("
+	" SELECT f.ctid FROM bcdelta.rollback_field AS f JOIN bcdelta.run AS u USING (run_id)"
+	" WHERE u.finished_at < now() - $1 * interval '1 day' LIMIT $2))",
+	2, {INT4OID, INT8OID}
+};
+
+/* Removes up to limit rows of rollbacks that ended at least this many days ago. */
+int64
+bcd_rollback_fields_prune(int days, int limit)
+{
+	Datum		args[] = {Int32GetDatum(days), Int64GetDatum(limit)};
+
+	return bcd_select(&prune, args, NULL);
+}

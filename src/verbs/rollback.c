@@ -1,0 +1,252 @@
+/*
+ * rollback.c
+ *		The run that undoes what other runs have written.
+ *
+ * Its items are records, with all writes to them that bcdelta.undo has.  Each
+ * record is read, and only what it still has as we wrote it gets its old
+ * value; what happens then is as in a push: the same tasks, batches, turns and
+ * retries.  What it writes is noted like that of a push, so a rollback can be
+ * rolled back.
+ *
+ * Two passes keep references intact.  First, records are made again and
+ * updated, feed by feed in the order of a push; then records that were created
+ * are hidden or deleted, in the opposite order.
+ *
+ * Rows are not claimed: a push of the same store cannot run at the same time.
+ * What the link knows is forgotten before a record is written, so if the worker
+ * dies, the next push reads the record.  What is undone is marked so with the
+ * outcome; the rest is found again when the rollback continues.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "feed/feed.h"
+#include "payload/payload.h"
+#include "tables/feed_state.h"
+#include "tables/undo.h"
+#include "verbs/kinds.h"
+#include "verbs/rollback.h"
+
+static bool
+is_true(Jsonb *request, const char *name)
+{
+	char	   *text = bcd_payload_text(request, name);
+
+	return text && strcmp(text, "true") == 0;
+}
+
+static BcdUndoCreated
+created_from(const char *word)
+{
+	return strcmp(word, "keep") == 0 ? BCD_CREATED_KEEP : strcmp(word, "delete") == 0 ? BCD_CREATED_DELETE : BCD_CREATED_HIDE;
+}
+
+/* Sets the runs that are rolled back; an array, or 0: there are none. */
+static void
+set_runs(BcdRollback *rollback, Datum runs)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			i;
+
+	if (runs == (Datum) 0)
+		return;
+	deconstruct_array(DatumGetArrayTypeP(runs), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, &nulls, &rollback->nruns);
+	rollback->runs = palloc(sizeof(int64) * rollback->nruns);
+	for (i = 0; i < rollback->nruns; i++)
+		rollback->runs[i] = DatumGetInt64(elements[i]);
+	rollback->run_ids = runs;
+}
+
+/* Reads the request, into the run's memory. */
+static void
+read_request(BcdRun *run, const char *server, Jsonb *request)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->cxt);
+	BcdRollback *rollback = palloc0(sizeof(BcdRollback));
+	char	   *since = bcd_payload_text(request, "since");
+	Datum		runs;
+
+	rollback->preview = is_true(request, "preview");
+	rollback->force = is_true(request, "force");
+	rollback->created = created_from(bcd_payload_text(request, "created"));
+	rollback->again = since != NULL;
+	if (since)
+	{
+		rollback->since = DatumGetTimestampTz(DirectFunctionCall3(timestamptz_in, CStringGetDatum(since),
+																  ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+		runs = bcd_undo_runs_since(server, run->feed, rollback->since, run->run_id);
+	}
+	else
+	{
+		Datum		run_id = Int64GetDatum(bcd_payload_integer(request, "run_id"));
+
+		TIMESTAMP_NOBEGIN(rollback->since);
+		runs = bcd_array(INT8OID, &run_id, NULL, 1);
+	}
+	MemoryContextSwitchTo(run->cxt);
+	set_runs(rollback, runs);
+	run->rollback = rollback;
+	MemoryContextSwitchTo(old);
+}
+
+/* Feeds whose records are set back would write the new values again. */
+static void
+pause_feed(const BcdRun *run, const char *feed, Jsonb *request)
+{
+	char	   *after = bcd_payload_text(request, "after");
+	char	   *reason = bcd_payload_text(request, "since") ?
+	psprintf("what was written since %s is undone by run " INT64_FORMAT, bcd_payload_text(request, "since"), run->run_id) :
+	psprintf("run " INT64_FORMAT " is undone by run " INT64_FORMAT, bcd_payload_integer(request, "run_id"), run->run_id);
+
+	if (!run->rollback->preview && strcmp(after, "pause") == 0)
+		bcd_feed_pause(feed, reason);
+}
+
+/* Returns the names of the feeds that have written something. */
+static List *
+rollback_feeds(BcdRun *run, const BcdRunRequest *request)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	read_request(run, request->server, request->rollback);
+	foreach(lc, run->rollback->nruns > 0 ? bcd_undo_feeds(run->rollback->run_ids, run->rollback->since, run->feed) : NIL)
+	{
+		const BcdUndoScope *scope = lfirst(lc);
+		BcdFeed    *feed = bcd_feed_read(scope->feed, true);
+
+		if (feed == NULL || feed->feed_id != scope->feed_id)
+		{
+			run->warning = MemoryContextStrdup(run->cxt, psprintf("feed \"%s\" was untracked since; its records are left as they are", scope->feed));
+			continue;
+		}
+		pause_feed(run, scope->feed, request->rollback);
+		names = lappend(names, pstrdup(scope->feed));
+	}
+	return names;
+}
+
+/* Where the lane continues; what a claim has found counts once it is committed. */
+static void
+start_claim(BcdLane *lane)
+{
+	if (lane->failures == 0)
+		lane->undo_at = lane->undo_next;
+	lane->undo_next = lane->undo_at;
+}
+
+/*
+ * Returns the next items: the records that the last writes not looked at yet
+ * were for.
+ */
+static List *
+rollback_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
+{
+	BcdRollback *rollback = run->rollback;
+	BcdUndoScope scope = {lane->feed->name, lane->feed->feed_id, rollback->run_ids, rollback->since};
+	List	   *items = NIL;
+
+	start_claim(lane);
+	while (items == NIL && lane->undo_next.run < rollback->nruns)
+	{
+		List	   *writes = bcd_undo_next(&scope, rollback->runs[lane->undo_next.run],
+										   lane->undo_next.undo_id > 0 ? lane->undo_next.undo_id : PG_INT64_MAX, lane->claim_rows);
+		ListCell   *lc;
+
+		if (writes == NIL)
+		{
+			lane->undo_next.run++;
+			lane->undo_next.undo_id = 0;
+		}
+		foreach(lc, writes)
+		{
+			BcdUndone  *write = lfirst(lc);
+			BcdItem    *item = write->undone && !rollback->again ? NULL : bcd_rollback_item(lane, &scope, write);
+			MemoryContext old = MemoryContextSwitchTo(cxt);
+
+			lane->undo_next.undo_id = write->undo_id;
+			if (item)
+				items = lappend(items, item);
+			MemoryContextSwitchTo(old);
+		}
+	}
+	return items;
+}
+
+/* After the first pass, begins the second one, from the last lane to the first. */
+static bool
+rollback_again(BcdRun *run)
+{
+	int			i;
+
+	if (run->rollback == NULL || run->rollback->removing)
+		return false;
+	run->rollback->removing = true;
+	for (i = 0; i < run->nlanes / 2; i++)
+	{
+		BcdLane    *lane = run->lanes[i];
+
+		run->lanes[i] = run->lanes[run->nlanes - 1 - i];
+		run->lanes[run->nlanes - 1 - i] = lane;
+	}
+	for (i = 0; i < run->nlanes; i++)
+		memset(&run->lanes[i]->undo_next, 0, sizeof(run->lanes[i]->undo_next));
+	return run->nlanes > 0;
+}
+
+/* Has what an item was to undo been undone, as far as it can be? */
+static bool
+is_undone(const BcdItem *item)
+{
+	const BcdDecision *d = &item->decision;
+
+	return d->leaves && item->unit && !item->unit->kept &&
+		(d->outcome == BCD_UNCHANGED || d->outcome == BCD_CREATED || d->outcome == BCD_UPDATED || d->outcome == BCD_HIDDEN ||
+		 d->outcome == BCD_DELETED || d->outcome == BCD_LINKED);
+}
+
+/* With the outcome of items: marks what they have undone. */
+static void
+rollback_record(BcdLane *lane, BcdItem **items, int n)
+{
+	BcdRun	   *run = lane->run;
+	Datum	   *ids;
+	int			nids = 0;
+	int			i;
+	int			j;
+
+	if (run->rollback->preview)
+		return;
+	for (i = 0; i < n; i++)
+		nids += is_undone(items[i]) ? items[i]->unit->nids : 0;
+	if (nids == 0)
+		return;
+	ids = palloc(sizeof(Datum) * nids);
+	nids = 0;
+	for (i = 0; i < n; i++)
+		for (j = 0; is_undone(items[i]) && j < items[i]->unit->nids; j++)
+			ids[nids++] = Int64GetDatum(items[i]->unit->ids[j]);
+	bcd_undo_done(bcd_array(INT8OID, ids, NULL, nids), run->rollback->run_ids, run->run_id);
+}
+
+const BcdRunKind bcd_rollback_kind = {
+	.name = "rollback",
+	.writes = true,
+	.results = true,
+	.feeds = rollback_feeds,
+	.claim = rollback_claim,
+	.decide_lookup = bcd_rollback_lookup,
+	.decide_read = bcd_rollback_read,
+	.record = rollback_record,
+	.again = rollback_again,
+};

@@ -1,0 +1,62 @@
+/*
+ * rollback.h
+ *		The run that undoes what other runs have written.
+ */
+#ifndef BCD_ROLLBACK_H
+#define BCD_ROLLBACK_H
+
+#include "engine/engine.h"
+#include "tables/undo.h"
+
+/* What becomes of records that were created */
+typedef enum BcdUndoCreated
+{
+	BCD_CREATED_HIDE,
+	BCD_CREATED_DELETE,
+	BCD_CREATED_KEEP
+} BcdUndoCreated;
+
+/* The request; belongs to the run */
+typedef struct BcdRollback
+{
+	bool		preview;
+	bool		force;
+	BcdUndoCreated created;
+	TimestampTz since;			/* only what was written since then */
+	bool		again;			/* also what was undone before */
+	int64	   *runs;			/* the newest first */
+	int			nruns;
+	Datum		run_ids;		/* the same as bigint[] */
+	bool		removing;		/* the second pass: records that were created */
+} BcdRollback;
+
+/* All writes to one record that are to be undone; belongs to its item */
+typedef struct BcdUndoUnit
+{
+	List	   *writes;			/* BcdUndone; only while it is made */
+	int64	   *ids;			/* their numbers */
+	int			nids;
+	int64		last_id;		/* of the last of them */
+	int64		last_run;
+	bool		existed;		/* before the first of them */
+	bool		exists;			/* after the last of them */
+	const char *flaw;			/* why it cannot be undone, or NULL */
+	Jsonb	   *before;			/* what they have written over */
+	Jsonb	   *after;			/* and what they have written */
+	bool		kept;			/* something could not be undone */
+	bool		sent;			/* a request for it may have been carried out */
+} BcdUndoUnit;
+
+/* rollback_unit.c */
+extern BcdItem *bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write);
+
+/* rollback_elements.c */
+extern Jsonb *bcd_rollback_elements(const BcdRecords *records, Jsonb *before, Jsonb *after, Jsonb *now, bool force,
+									bool *changed, bool *edited);
+
+/* rollback_read.c */
+extern void bcd_rollback_read(BcdItem *item, const cJSON *record);
+extern void bcd_rollback_lookup(BcdItem *item, int64 store_id, const cJSON *record);
+extern void bcd_rollback_tell(BcdItem *item, const char *field, Jsonb *now, Jsonb *becomes, const char *verdict, const char *reason);
+
+#endif							/* BCD_ROLLBACK_H */

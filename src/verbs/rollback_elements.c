@@ -1,0 +1,102 @@
+/*
+ * rollback_elements.c
+ *		Which elements of a collection a rollback sets back.
+ */
+#include "postgres.h"
+
+#include "payload/collection.h"
+#include "payload/element_pair.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
+#include "verbs/rollback.h"
+
+/* An element without the store's id, as a row would have it */
+static Jsonb *
+without_id(Jsonb *element)
+{
+	return bcd_payload_without(element, BCD_ELEMENT_ID);
+}
+
+/* Does a collection have this element, with these values? */
+static bool
+has_element(const BcdRecords *records, Jsonb *collection, Jsonb *element)
+{
+	ListCell   *lc;
+
+	foreach(lc, bcd_collection_changes(records, bcd_collection_with(NULL, without_id(element)), collection))
+		if (((BcdElementChange *) lfirst(lc))->is)
+		return false;
+	return true;
+}
+
+/* Is what the store has of an element what we have left there? */
+static bool
+is_ours(const BcdRecords *records, Jsonb *after, const BcdElementChange *change)
+{
+	return change->was ? has_element(records, after, change->was) : !has_element(records, after, change->is);
+}
+
+static Jsonb *
+without_ids(Jsonb *collection)
+{
+	Jsonb	   *result = NULL;
+	int			i;
+
+	for (i = 0; collection && i < JB_ROOT_COUNT(collection); i++)
+		result = bcd_collection_with(result, without_id(JsonbValueToJsonb(getIthJsonbValueFromContainer(&collection->root, i))));
+	return result;
+}
+
+static bool
+same_element(Jsonb *a, Jsonb *b)
+{
+	return compareJsonbContainers(&a->root, &b->root) == 0;
+}
+
+/* Returns a collection with an element changed, added or removed. */
+static Jsonb *
+with_change(Jsonb *collection, const BcdElementChange *change)
+{
+	Jsonb	   *was = change->was ? without_id(change->was) : NULL;
+	Jsonb	   *result = NULL;
+	int			i;
+
+	for (i = 0; collection && i < JB_ROOT_COUNT(collection); i++)
+	{
+		Jsonb	   *element = JsonbValueToJsonb(getIthJsonbValueFromContainer(&collection->root, i));
+
+		if (was == NULL || !same_element(element, was))
+			result = bcd_collection_with(result, element);
+	}
+	return change->is ? bcd_collection_with(result, without_id(change->is)) : result;
+}
+
+/*
+ * Returns what a collection is to hold, without ids: the elements that it had
+ * before, where it still has what we left there, and what others have changed.
+ * Sets whether there are any of both.  The collections may be NULL.
+ */
+Jsonb *
+bcd_rollback_elements(const BcdRecords *records, Jsonb *before, Jsonb *after, Jsonb *now, bool force,
+					  bool *changed, bool *edited)
+{
+	Jsonb	   *target = without_ids(now);
+	ListCell   *lc;
+
+	*changed = *edited = false;
+	foreach(lc, bcd_collection_changes(records, without_ids(before), now))
+	{
+		BcdElementChange *change = lfirst(lc);
+
+		if (change->alone)
+			continue;			/* the same element once more */
+		if (is_ours(records, after, change) || force)
+		{
+			target = with_change(target, change);
+			*changed = true;
+		}
+		else
+			*edited = true;
+	}
+	return target;
+}

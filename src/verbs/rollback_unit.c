@@ -1,0 +1,333 @@
+/*
+ * rollback_unit.c
+ *		Which writes to a record are undone together, and what that takes.
+ *
+ * The first write to a field says what it was before, the last one what it was
+ * set to; those in between do not matter.  A row whose record was removed and
+ * made again, since it could not follow the row, has one record before and
+ * another one after: that gets the contents of the first.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "engine/decide.h"
+#include "engine/engine.h"
+#include "engine/item.h"
+#include "engine/keyed.h"
+#include "engine/natural_key.h"
+#include "engine/queue.h"
+#include "feed/feed.h"
+#include "payload/counted.h"
+#include "payload/payload.h"
+#include "resource/resource.h"
+#include "tables/link.h"
+#include "tables/undo.h"
+#include "verbs/rollback.h"
+
+static bool
+is_not_in(const char *name, JsonbValue *value, void *payload)
+{
+	return !bcd_payload_has(payload, name);
+}
+
+/* Returns the writes that this rollback is to undo. */
+static List *
+those_to_undo(const BcdRun *run, List *writes)
+{
+	List	   *list = NIL;
+	ListCell   *lc;
+
+	foreach(lc, writes)
+		if (run->rollback->again || !((BcdUndone *) lfirst(lc))->undone)
+		list = lappend(list, lfirst(lc));
+	return list;
+}
+
+static bool
+is_action(const BcdUndone *write, const char *action)
+{
+	return strcmp(write->action, action) == 0;
+}
+
+/*
+ * Adds a write.  Fields that an earlier write has changed without that it is
+ * known what they were cannot be set back, whatever later writes say.
+ */
+static void
+add(BcdUndoUnit *unit, BcdUndone *write)
+{
+	bool		first = unit->writes == NIL;
+
+	if (first)
+		unit->existed = !is_action(write, "created");
+	unit->exists = !is_action(write, "deleted");
+	if (write->before)
+		unit->before = bcd_payload_merge(unit->before, unit->after ? bcd_payload_filter(write->before, is_not_in, unit->after) : write->before);
+	if (write->after)
+		unit->after = bcd_payload_merge(unit->after, write->after);
+	unit->writes = lappend(unit->writes, write);
+}
+
+static BcdUndoUnit *
+unit_of(List *writes)
+{
+	BcdUndoUnit *unit = palloc0(sizeof(BcdUndoUnit));
+	ListCell   *lc;
+
+	foreach(lc, writes)
+		add(unit, lfirst(lc));
+	return unit;
+}
+
+/* Returns the address of the record that a row is linked to, or NULL. */
+static char *
+address_of(const BcdLane *lane, const char *key)
+{
+	BcdLinkRow	link;
+
+	return bcd_link_read(lane->feed->name, key, &link) ? link.address : NULL;
+}
+
+/* Returns the row that a record is linked to, or NULL. */
+static char *
+row_at(const BcdLane *lane, char *address)
+{
+	return bcd_links_at(lane->feed->name, &address, 1) > 0 ? bcd_links_key(0) : NULL;
+}
+
+/*
+ * It was not recorded which record a write has created, or whether it has.  A
+ * record that the row has by now may be of another write.
+ */
+static List *
+of_lost_create(BcdLane *lane, BcdUndone *write)
+{
+	char	   *address = address_of(lane, write->key);
+
+	if (address && bcd_undo_is_created(lane->feed->name, lane->feed->feed_id, address))
+		return NIL;
+	write->address = address;
+	return list_make1(write);
+}
+
+typedef struct Renewal
+{
+	const BcdLane *lane;
+	Jsonb	   *payload;
+} Renewal;
+
+/* Returns the record that a rollback has made in place of one, or the same. */
+static int64
+new_id(const BcdLane *lane, const BcdField *field, int64 id)
+{
+	int64		made = id > 0 ? bcd_undo_new_id(lane->feed->server, field->refers_to, id) : 0;
+
+	return made != 0 ? made : id;
+}
+
+static Jsonb *
+new_ids(const BcdLane *lane, const BcdField *field, JsonbContainer *ids)
+{
+	JsonbParseState *state = NULL;
+	uint32		i;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	for (i = 0; i < JsonContainerSize(ids); i++)
+	{
+		JsonbValue *v = getIthJsonbValueFromContainer(ids, i);
+		Jsonb	   *one = bcd_payload_set(NULL, field->name, v);
+
+		if (v->type == jbvNumeric)
+			one = bcd_payload_set_integer(NULL, field->name, new_id(lane, field, bcd_payload_integer(one, field->name)));
+		(void) pushJsonbValue(&state, WJB_ELEM, getKeyJsonValueFromContainer(&one->root, field->name, strlen(field->name), NULL));
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+}
+
+static void
+renew(const char *name, JsonbValue *value, void *arg)
+{
+	Renewal    *r = arg;
+	const BcdField *field = bcd_resource_field(r->lane->feed->resource, name);
+
+	if (field == NULL || field->refers_to == NULL)
+		return;
+	if (value->type == jbvNumeric)
+		r->payload = bcd_payload_set_integer(r->payload, name, new_id(r->lane, field, bcd_payload_integer(r->payload, name)));
+	else if (value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data))
+		r->payload = bcd_payload_set_collection(r->payload, name, new_ids(r->lane, field, value->val.binary.data));
+}
+
+/*
+ * Returns old values in which the ids of records that were deleted, and made
+ * again since, are replaced.
+ */
+static Jsonb *
+with_new_ids(const BcdLane *lane, Jsonb *payload)
+{
+	Renewal		r = {lane, payload};
+
+	if (payload)
+		bcd_payload_each(payload, renew, &r);
+	return r.payload;
+}
+
+/* Nothing has to be done for a unit. */
+static void
+decide_nothing(BcdItem *item)
+{
+	bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+}
+
+static void
+decide_impossible(BcdItem *item, const char *reason)
+{
+	item->unit->kept = true;
+	bcd_rollback_tell(item, NULL, NULL, NULL, "impossible", reason);
+	bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+	item->decision.error = pstrdup(reason);
+	item->decision.conflicts = 1;
+}
+
+/* The record is read first, and has all of these fields then. */
+static void
+decide_read(BcdItem *item, const char *address)
+{
+	BcdUndoUnit *unit = item->unit;
+	bool		removes = !unit->existed && item->lane->run->rollback->created == BCD_CREATED_DELETE;
+
+	if (!item->linked)
+		item->store_id = bcd_is_keyed(item) ? 0 : strtoll(address, NULL, 10);
+	item->known = bcd_payload_merge(item->remembered, item->known);
+	item->wanted = bcd_payload_merge(bcd_payload_merge(item->known, unit->after), unit->before);
+	bcd_decide_stage(item, BCD_READ);
+	item->decision.whole = removes;
+}
+
+/* The record does not exist: it is made again, unless somebody else has done so. */
+static void
+decide_make(BcdItem *item)
+{
+	item->wanted = item->unit->before;
+	item->store_id = 0;
+	item->linked = false;
+	item->known = item->remembered = NULL;
+	if (bcd_is_keyed(item))
+		bcd_decide_stage(item, BCD_READ);
+	else
+		bcd_decide_lookup(item, BCD_REASON_RECORD_GONE);
+}
+
+/* Decides on an item whose unit and link are known. */
+static void
+decide_unit(BcdItem *item, const char *address)
+{
+	BcdUndoUnit *unit = item->unit;
+
+	if (!unit->existed && !unit->exists)
+		decide_nothing(item);
+	else if (unit->flaw)
+		decide_impossible(item, unit->flaw);
+	else if (address)
+		decide_read(item, address);
+	else if (unit->existed)
+		decide_make(item);
+	else
+	{
+		/* was it created at all? */
+		item->wanted = unit->after;
+		bcd_decide_lookup(item, BCD_REASON_RECORD);
+	}
+}
+
+/* Returns why what these writes say cannot be undone, or NULL. */
+static const char *
+flaw_of(const BcdLane *lane, const BcdUndoUnit *unit)
+{
+	const BcdFacet *facet = bcd_counting_facet(lane->feed->resource, lane->feed->options_json);
+
+	return facet && facet->update.endpoint->once && bcd_payload_has(unit->after, facet->changes_of) ?
+		"quantities that were sent as differences cannot be set back" : NULL;
+}
+
+/*
+ * The record of a unit was removed, and its row has another one by now.  If
+ * that was made by writes that are undone, too, it gets the contents of the
+ * first one.
+ */
+static void
+add_successor(BcdLane *lane, const BcdUndoScope *scope, BcdUndoUnit *unit, const char *address)
+{
+	BcdUndoUnit *other = unit_of(those_to_undo(lane->run, bcd_undo_of_record(scope, address)));
+
+	if (other->writes == NIL || other->existed)
+		unit->flaw = psprintf("the row has another record by now: %s", address);
+	unit->after = other->after;
+	unit->exists = true;
+	unit->writes = list_concat(unit->writes, other->writes);
+}
+
+/* Copies a unit into an item. */
+static void
+keep(BcdItem *item, const BcdUndoUnit *unit)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	ListCell   *lc;
+
+	item->unit = palloc(sizeof(BcdUndoUnit));
+	*item->unit = *unit;
+	item->unit->writes = NIL;
+	item->unit->before = unit->before ? bcd_payload_copy(unit->before) : NULL;
+	item->unit->after = unit->after ? bcd_payload_copy(unit->after) : NULL;
+	item->unit->flaw = unit->flaw ? pstrdup(unit->flaw) : NULL;
+	item->unit->nids = 0;
+	item->unit->ids = palloc(sizeof(int64) * list_length(unit->writes));
+	foreach(lc, unit->writes)
+		item->unit->ids[item->unit->nids++] = ((BcdUndone *) lfirst(lc))->undo_id;
+	item->unit->last_id = ((BcdUndone *) llast(unit->writes))->undo_id;
+	item->unit->last_run = ((BcdUndone *) llast(unit->writes))->run_id;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Returns the item for a write, with a decision; or NULL, if a later write to
+ * the same record has it, or it belongs to the other pass.
+ */
+BcdItem *
+bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write)
+{
+	List	   *writes = write->address ? those_to_undo(lane->run, bcd_undo_of_record(scope, write->address)) : of_lost_create(lane, write);
+	char	   *address = write->address;
+	BcdUndoUnit *unit;
+	BcdItem    *item;
+	MemoryContext old;
+	char	   *key;
+
+	if (writes == NIL || ((BcdUndone *) llast(writes))->undo_id != write->undo_id)
+		return NULL;
+	unit = unit_of(writes);
+	key = address ? row_at(lane, address) : NULL;
+	/* the record before it was that of the same row: that is undone instead */
+	if (unit->existed == lane->run->rollback->removing ||
+		(!unit->existed && address && bcd_undo_removal(scope, write->key, write->undo_id)))
+		return NULL;
+	unit->flaw = flaw_of(lane, unit);
+	if (key == NULL)
+	{
+		key = write->key;
+		if (!unit->exists && (address = address_of(lane, key)) != NULL)
+			add_successor(lane, scope, unit, address);
+		else if (unit->exists && address && address_of(lane, key))
+			unit->flaw = "the row is linked to another record by now";
+	}
+	unit->before = with_new_ids(lane, unit->before);
+	item = bcd_item_create(lane, key);
+	keep(item, unit);
+	bcd_queue_link_of(lane, item);
+	old = MemoryContextSwitchTo(item->cxt);
+	decide_unit(item, address);
+	MemoryContextSwitchTo(old);
+	return item;
+}

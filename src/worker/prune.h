@@ -1,0 +1,10 @@
+/*
+ * prune.h
+ *		Removes what is kept for a limited time.
+ */
+#ifndef BCD_PRUNE_H
+#define BCD_PRUNE_H
+
+extern void bcd_prune(int64 now);
+
+#endif							/* BCD_PRUNE_H */

@@ -1,0 +1,105 @@
+# What a push has done is undone: only where the store still has what was written.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('rollback', store => { args => [ '--quota', 100000 ] });
+my $store = $shop->store;
+
+$shop->sql(<<'EOC');
+CREATE TABLE item (id text PRIMARY KEY, title text NOT NULL, price numeric NOT NULL DEFAULT 10, body text DEFAULT '<p>Old text</p>',
+	weight int NOT NULL DEFAULT 1);
+SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "id", "name": "title", "price": "price", "description": "body",
+	"type": "''physical''", "weight": "weight"}', on_delete => 'hide');
+EOC
+
+sub record
+{
+	my ($key) = @_;
+	my ($record) = grep { $_->{sku} eq $key } @{ $store->state('products') };
+	return $record;
+}
+
+sub prices { return join ' ', map { record($_)->{price} + 0 } @_; }
+
+# Calls a function that returns a run; returns the run.
+sub undo { return $shop->value("SELECT * FROM bcdelta.$_[0]"); }
+
+sub verdicts
+{
+	my ($run) = @_;
+	return $shop->list("SELECT concat_ws(' ', key, field, verdict) FROM bcdelta.rollback_field WHERE run_id = $run->{run_id} ORDER BY key, field");
+}
+
+subtest 'a careless change of all prices is undone; what others have changed since is kept' => sub {
+	$shop->sql("INSERT INTO item (id, title) SELECT k, 'Item ' || k FROM unnest('{a,b,c,d}'::text[]) AS k");
+	is($shop->push->{created}, 4, 'pushed');
+	$shop->sql("UPDATE item SET price = 20");
+	my $run = $shop->push;
+	is(prices(qw(a b c d)), '20 20 20 20', 'the change');
+	$store->edit('product', $shop->id('item', 'c'), { price => 15 });
+	$shop->clear;
+	is_deeply($shop->list("SELECT concat_ws(' ', key, field, now, becomes, verdict, reason) FROM bcdelta.rollback_preview($run->{run_id})"),
+		[ 'a price 20 10 undone', 'b price 20 10 undone', 'c price 15 edited somebody else has changed it since', 'd price 20 10 undone' ], 'preview');
+	is_deeply([ $shop->writes ], [], 'which writes nothing');
+	my $back = undo("rollback($run->{run_id})");
+	is($back->{state}, 'succeeded', 'rolled back') or diag explain $back;
+	is("$back->{kind} $back->{updated} $back->{conflicts}", 'rollback 3 1', 'totals');
+	is(prices(qw(a b c d)), '10 10 15 10', 'prices are as before, but for the one that was edited');
+	is_deeply(verdicts($back), [ 'a price undone', 'b price undone', 'c price edited', 'd price undone' ], 'what was found');
+	is($shop->sql("SELECT state || ': ' || paused_reason FROM bcdelta.feed"), "paused: run $run->{run_id} is undone by run $back->{run_id}", 'the feed is paused');
+	$shop->clear;
+	my $again = undo("rollback($run->{run_id})");
+	is_deeply([ $shop->writes ], [], 'a second time, nothing is written');
+	my $redo = undo("rollback($back->{run_id})");
+	is(prices(qw(a b c d)), '20 20 15 20', 'the rollback is rolled back');
+	undo("rollback($run->{run_id}, force => true)");
+	is(prices(qw(a b c d)), '10 10 10 10', 'with force, also what was edited');
+	$shop->sql("SELECT bcdelta.resume('item')");
+	$shop->push;
+	is(prices(qw(a b c d)), '10 10 10 10', 'the next push writes nothing of unchanged rows');
+};
+
+subtest 'created records are hidden, deleted or kept' => sub {
+	$shop->sql("INSERT INTO item (id, title) SELECT k, 'Item ' || k FROM unnest('{e,f}'::text[]) AS k");
+	my $run = $shop->push;
+	is(record('e')->{is_visible}, 1, 'shown');
+	my $back = undo("rollback($run->{run_id}, after => 'none')");
+	is("$back->{state} $back->{hidden}", 'succeeded 2', 'hidden') or diag explain $back;
+	is(record('e')->{is_visible} + record('f')->{is_visible}, 0, 'in the store');
+	undo("rollback($back->{run_id}, after => 'none')");
+	is(record('e')->{is_visible} + record('f')->{is_visible}, 2, 'and shown again');
+	undo("rollback($run->{run_id}, created => 'delete', after => 'none')");
+	is(record('e'), undef, 'deleted');
+	is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE key IN ('e', 'f')"), 0, 'without a link');
+};
+
+subtest 'what was hidden or deleted comes back' => sub {
+	$shop->sql("INSERT INTO item (id, title) SELECT k, 'Item ' || k FROM unnest('{g,h}'::text[]) AS k");
+	$shop->push;
+	my $old = $shop->id('item', 'h');
+	$shop->sql("DELETE FROM item WHERE id = 'g'");
+	my $run = $shop->push;
+	is(record('g')->{is_visible}, 0, 'hidden');
+	undo("rollback($run->{run_id}, after => 'none')");
+	is(record('g')->{is_visible}, 1, 'shown again');
+	$store->edit('product', $old, { search_keywords => 'by hand' });
+	$shop->sql("SELECT bcdelta.alter_feed('item', on_delete => 'delete')");
+	$shop->sql("DELETE FROM item WHERE id = 'h'");
+	my $before = record('h');
+	$run = $shop->push;
+	is(record('h'), undef, 'deleted') or diag explain $run;
+	my $back = undo("rollback($run->{run_id}, after => 'none')");
+	is("$back->{state} $back->{created}", 'succeeded 1', 'made again') or diag explain $back;
+	my $after = record('h');
+	my $new = $after->{id};
+	delete @$_{qw(id base_variant_id date_modified date_created)} foreach $before, $after;
+	is_deeply($after, $before, 'with everything, also what the feed does not map');
+	is($shop->sql('SELECT concat_ws(\' \', feed, key, old_id, new_id) FROM bcdelta.id_change'), "item h $old $new", 'the new id is told');
+};
+
+done_testing();
