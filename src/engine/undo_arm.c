@@ -33,6 +33,7 @@
 #include "engine/reply_error.h"
 #include "engine/stage.h"
 #include "engine/undo_arm.h"
+#include "engine/undo_image.h"
 #include "payload/address.h"
 #include "payload/collection.h"
 #include "payload/payload.h"
@@ -169,7 +170,7 @@ describe(const Sending *s, BcdUndoRow *row)
 	if (s->stage == BCD_REMOVE)
 	{
 		row->action = "deleted";
-		row->before = item->image ? item->image : known;
+		row->before = item->image ? item->image : bcd_undo_known(r, known);
 		return true;
 	}
 	if (s->purpose == BCD_PURPOSE_GIVE_WAY)

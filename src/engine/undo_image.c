@@ -8,6 +8,8 @@
 #include "engine/engine.h"
 #include "engine/undo_arm.h"
 #include "engine/undo_image.h"
+#include "payload/collection.h"
+#include "payload/element_pair.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 
@@ -85,6 +87,49 @@ add_to_image(const BcdField *field, const cJSON *got, Jsonb **image)
 		*image = bcd_payload_set(*image, field->name, &v);
 }
 
+/* Returns a collection as a row would have it, without the store's ids. */
+static Jsonb *
+without_ids(const BcdRecords *records, Jsonb *collection)
+{
+	JsonbParseState *state = NULL;
+	uint32		i;
+	int			f;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	for (i = 0; i < JsonContainerSize(&collection->root); i++)
+	{
+		Jsonb	   *element = bcd_payload_without(JsonbValueToJsonb(getIthJsonbValueFromContainer(&collection->root, i)), BCD_ELEMENT_ID);
+		JsonbValue	v;
+
+		for (f = 0; f < records->nfields; f++)
+		{
+			Jsonb	   *below = BCD_IS_COLLECTION(&records->fields[f]) ? bcd_collection_of(element, records->fields[f].name) : NULL;
+
+			if (below)
+				element = bcd_payload_set_collection(element, records->fields[f].name, without_ids(records->fields[f].records, below));
+		}
+		bcd_jsonb_value(element, &v);
+		(void) pushJsonbValue(&state, WJB_ELEM, &v);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+}
+
+/* Returns what is known of a record that is about to be removed, likewise. */
+Jsonb *
+bcd_undo_known(const BcdResource *r, Jsonb *known)
+{
+	int			i;
+
+	for (i = 0; i < r->nfields && known; i++)
+	{
+		Jsonb	   *collection = BCD_IS_COLLECTION(&r->fields[i]) ? bcd_collection_of(known, r->fields[i].name) : NULL;
+
+		if (collection)
+			known = bcd_payload_set_collection(known, r->fields[i].name, without_ids(r->fields[i].records, collection));
+	}
+	return known;
+}
+
 /*
  * Returns a record that is about to be removed as a payload from which it can be
  * made again.  What we have written of its collections is taken from what is
@@ -94,7 +139,7 @@ Jsonb *
 bcd_undo_image(const BcdItem *item, const cJSON *record)
 {
 	const BcdResource *r = item->lane->feed->resource;
-	Jsonb	   *known = bcd_payload_merge(item->remembered, item->known);
+	Jsonb	   *known = bcd_undo_known(r, bcd_payload_merge(item->remembered, item->known));
 	Jsonb	   *image = known;
 	int			i;
 

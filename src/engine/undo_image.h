@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 
 extern Jsonb *bcd_undo_seen(const BcdItem *item, const cJSON *record);
+extern Jsonb *bcd_undo_known(const BcdResource *resource, Jsonb *known);
 extern Jsonb *bcd_undo_image(const BcdItem *item, const cJSON *record);
 
 #endif							/* BCD_UNDO_IMAGE_H */

@@ -273,13 +273,23 @@ static BcdStatement set_done = {
 	3, {INT8ARRAYOID, INT8OID, INT8ARRAYOID}
 };
 
-/* Notes that a run has undone these writes (bigint[]) of runs (bigint[]). */
+/* If everything since a time is undone, what rollbacks did in that time is void. */
+static BcdStatement set_all_done = {
+	"UPDATE bcdelta.undo SET undone_by = $2 WHERE undo_id = ANY ($1) AND run_id = ANY ($3) AND undone_by IS NULL"
+	" AND run_id IN (SELECT run_id FROM bcdelta.run WHERE run_id = ANY ($3) AND kind = 'push')",
+	3, {INT8ARRAYOID, INT8OID, INT8ARRAYOID}
+};
+
+/*
+ * Notes that a run has undone these writes (bigint[]) of runs (bigint[]), which are
+ * all runs since a time, or a single one.
+ */
 void
-bcd_undo_done(Datum ids, Datum runs, int64 by_run)
+bcd_undo_done(Datum ids, Datum runs, bool all, int64 by_run)
 {
 	Datum		args[] = {ids, Int64GetDatum(by_run), runs};
 
-	(void) bcd_select(&set_done, args, NULL);
+	(void) bcd_select(all ? &set_all_done : &set_done, args, NULL);
 }
 
 static BcdStatement select_runs = {

@@ -53,7 +53,7 @@ extern List *bcd_undo_of_record(const BcdUndoScope *scope, const char *address);
 extern BcdUndone *bcd_undo_removal(const BcdUndoScope *scope, const char *key, int64 undo_id);
 extern bool bcd_undo_is_created(const char *feed, int32 feed_id, const char *address);
 extern int64 bcd_undo_later(const char *feed, int32 feed_id, const char *address, int64 undo_id, int64 run_id, const char *field);
-extern void bcd_undo_done(Datum ids, Datum runs, int64 by_run);
+extern void bcd_undo_done(Datum ids, Datum runs, bool all, int64 by_run);
 extern Datum bcd_undo_runs_since(const char *server, const char *feed, TimestampTz since, int64 but_run);
 extern List *bcd_undo_feeds(Datum runs, TimestampTz since, const char *feed);
 extern int64 bcd_undo_new_id(const char *server, const char *resource, int64 old_id);

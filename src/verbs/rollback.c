@@ -236,7 +236,7 @@ rollback_record(BcdLane *lane, BcdItem **items, int n)
 	for (i = 0; i < n; i++)
 		for (j = 0; is_undone(items[i]) && j < items[i]->unit->nids; j++)
 			ids[nids++] = Int64GetDatum(items[i]->unit->ids[j]);
-	bcd_undo_done(bcd_array(INT8OID, ids, NULL, nids), run->rollback->run_ids, run->run_id);
+	bcd_undo_done(bcd_array(INT8OID, ids, NULL, nids), run->rollback->run_ids, run->rollback->again, run->run_id);
 }
 
 const BcdRunKind bcd_rollback_kind = {

@@ -40,6 +40,7 @@ typedef struct BcdUndoUnit
 	int64		last_run;
 	bool		existed;		/* before the first of them */
 	bool		exists;			/* after the last of them */
+	bool		removed;		/* by one of them: before has the whole record */
 	const char *flaw;			/* why it cannot be undone, or NULL */
 	Jsonb	   *before;			/* what they have written over */
 	Jsonb	   *after;			/* and what they have written */

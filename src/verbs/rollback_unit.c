@@ -63,6 +63,7 @@ add(BcdUndoUnit *unit, BcdUndone *write)
 	if (first)
 		unit->existed = !is_action(write, "created");
 	unit->exists = !is_action(write, "deleted");
+	unit->removed |= !unit->exists;
 	if (write->before)
 		unit->before = bcd_payload_merge(unit->before, unit->after ? bcd_payload_filter(write->before, is_not_in, unit->after) : write->before);
 	if (write->after)
@@ -203,7 +204,7 @@ decide_read(BcdItem *item, const char *address)
 	item->known = bcd_payload_merge(item->remembered, item->known);
 	item->wanted = bcd_payload_merge(bcd_payload_merge(item->known, unit->after), unit->before);
 	bcd_decide_stage(item, BCD_READ);
-	item->decision.whole = removes;
+	item->decision.whole = removes || unit->removed;
 }
 
 /* The record does not exist: it is made again, unless somebody else has done so. */
