@@ -384,6 +384,25 @@ was_not_done(const BcdJob *job)
 	}
 }
 
+/* Creates whose reply was lost have been looked up. */
+static void
+settle_lost(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	if (!bcd_undo_is_kept(job->run) || job->request == NULL)
+		return;
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		const BcdDecision *d = &item->decision;
+
+		if (item->lost_create && (d->link == BCD_LINK_PUT || d->no_lost_create))
+			bcd_undo_found(item->lane->feed->name, item->key, d->no_lost_create ? 0 : bcd_store_id_after(item),
+						   d->no_lost_create ? NULL : bcd_item_address(item));
+	}
+}
+
 /*
  * In the transaction that settles a job: adds the ids of new records, and
  * removes what was not done.
@@ -396,6 +415,8 @@ bcd_undo_settle(BcdJob *job)
 	int			n = 0;
 	dlist_iter	iter;
 
+	if (bcd_stage_reads(job->stage))
+		settle_lost(job);
 	if (job->request == NULL || !bcd_stage_writes(job->stage) || job->prepares != 0)
 		return;
 	not_done = was_not_done(job);

@@ -118,6 +118,49 @@ bcd_undo_created(int64 run_id, int64 undo_id, int64 store_id, const char *addres
 	(void) bcd_select(&set_created, args, nulls);
 }
 
+/*
+ * Creates whose reply was lost: the last of them was done, or none was. A run that
+ * is under way has no other ones of these rows.
+ */
+static BcdStatement find_lost = {
+	"UPDATE bcdelta.undo AS u SET store_id = nullif($3, 0), address = coalesce($4, nullif($3, 0)::text)"
+	" WHERE u.feed = $1 AND u.key = $2 AND u.address IS NULL"
+	" AND u.undo_id = (SELECT max(m.undo_id) FROM bcdelta.undo AS m WHERE m.feed = $1 AND m.key = $2 AND m.address IS NULL)",
+	4, {TEXTOID, TEXTOID, INT8OID, TEXTOID}
+};
+static BcdStatement drop_lost = {
+	"DELETE FROM bcdelta.undo WHERE feed = $1 AND key = $2 AND address IS NULL", 2, {TEXTOID, TEXTOID}
+};
+
+/* The record of a row's lost create was found; or, without one, it does not exist. */
+void
+bcd_undo_found(const char *feed, const char *key, int64 store_id, const char *address)
+{
+	char		nulls[] = "    ";
+	Datum		args[4];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(key);
+	args[2] = Int64GetDatum(store_id);
+	args[3] = bcd_text_or_null(address, &nulls[3]);
+	if (store_id != 0 || address)
+		(void) bcd_select(&find_lost, args, nulls);
+	(void) bcd_select(&drop_lost, args, NULL);
+}
+
+static BcdStatement select_lost = {
+	"SELECT FROM bcdelta.undo WHERE feed = $1 AND key = $2 AND address IS NULL LIMIT 1", 2, {TEXTOID, TEXTOID}
+};
+
+/* May a row have a record, of a create whose reply was lost? */
+bool
+bcd_undo_is_lost(const char *feed, const char *key)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key)};
+
+	return bcd_select(&select_lost, args, NULL) > 0;
+}
+
 static BcdStatement drop_rows = {
 	"DELETE FROM bcdelta.undo WHERE run_id = $1 AND undo_id = ANY ($2)",
 	2, {INT8OID, INT8ARRAYOID}

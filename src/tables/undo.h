@@ -47,6 +47,8 @@ typedef struct BcdUndoScope
 
 extern void bcd_undo_insert(int64 run_id, const char *feed, int32 feed_id, const BcdUndoRow *rows, int n, int64 *ids);
 extern void bcd_undo_created(int64 run_id, int64 undo_id, int64 store_id, const char *address);
+extern void bcd_undo_found(const char *feed, const char *key, int64 store_id, const char *address);
+extern bool bcd_undo_is_lost(const char *feed, const char *key);
 extern void bcd_undo_drop(int64 run_id, Datum ids);
 extern List *bcd_undo_next(const BcdUndoScope *scope, int64 run_id, int64 undo_id, int64 limit);
 extern List *bcd_undo_of_record(const BcdUndoScope *scope, const char *address);

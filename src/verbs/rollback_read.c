@@ -414,9 +414,10 @@ bcd_rollback_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 		bcd_decide_stage(item, BCD_READ);
 		item->decision.whole = item->lane->run->rollback->created == BCD_CREATED_DELETE;
 	}
-	else if (unit->sent || item->attempts > 0)
+	else if (bcd_undo_is_lost(item->lane->feed->name, item->key))
 	{
 		/* by a request of ours whose reply was lost */
+		bcd_undo_found(item->lane->feed->name, item->key, store_id, NULL);
 		bcd_decide_record(item)->store_id = store_id;
 		bcd_decide_record(item)->known = record ? bcd_item_known_read(item, record) : NULL;
 		bcd_decide_done(item, BCD_CREATED, BCD_LINK_PUT);

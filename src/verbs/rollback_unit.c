@@ -18,6 +18,7 @@
 #include "engine/keyed.h"
 #include "engine/natural_key.h"
 #include "engine/queue.h"
+#include "engine/undo_image.h"
 #include "feed/feed.h"
 #include "payload/counted.h"
 #include "payload/payload.h"
@@ -323,7 +324,7 @@ bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write)
 		else if (unit->exists && address && address_of(lane, key))
 			unit->flaw = "the row is linked to another record by now";
 	}
-	unit->before = with_new_ids(lane, unit->before);
+	unit->before = with_new_ids(lane, bcd_undo_known(lane->feed->resource, unit->before));
 	item = bcd_item_create(lane, key);
 	keep(item, unit);
 	bcd_queue_link_of(lane, item);

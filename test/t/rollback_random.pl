@@ -60,8 +60,14 @@ sub change
 	return $shop->sql("UPDATE item SET fields = " . fields() . ", maker = nullif($maker, 0) WHERE id = $item") if $what == 9;
 	return $shop->sql("UPDATE item SET sku = 'S$i', title = 'Item $i', grps = array_remove(ARRAY[$grp], 0) WHERE id = $item") if $what == 10;
 	return $shop->sql("DELETE FROM item WHERE id = $item") if $what == 11;
-	return $shop->sql("DELETE FROM maker WHERE id = $maker; UPDATE item SET maker = NULL WHERE maker = $maker") if $what == 12;
-	return $shop->sql("DELETE FROM grp WHERE id = $grp; UPDATE item SET grps = '{}' WHERE $grp = ANY (grps)");
+	# the store itself takes a deleted brand from products: only unused ones are deleted
+	my ($table, $id, $field) = $what == 12 ? ('maker', $maker, 'brand_id') : ('grp', $grp, 'categories');
+	$shop->sql($what == 12 ? "UPDATE item SET maker = NULL WHERE maker = $id" : "UPDATE item SET grps = '{}' WHERE $id = ANY (grps)") if rand() < 0.5;
+	return $shop->sql(<<"EOC");
+DELETE FROM $table AS t WHERE id = $id AND NOT EXISTS (SELECT FROM item WHERE maker = $id AND '$table' = 'maker' OR $id = ANY (grps) AND '$table' = 'grp')
+AND NOT EXISTS (SELECT FROM bcdelta.link AS i, bcdelta.link AS r WHERE i.feed = 'item' AND r.feed = '$table' AND r.key = '$id'
+	AND (i.payload IS NULL OR i.payload->'$field' @> to_jsonb(r.store_id) OR i.remembered->'$field' @> to_jsonb(r.store_id)))
+EOC
 }
 
 # The store's contents, with names in place of ids
