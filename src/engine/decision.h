@@ -136,6 +136,7 @@ typedef struct BcdDecision
 	bool		follows;		/* see the item */
 	bool		rereads;
 	bool		whole;			/* the read that follows shows all fields */
+	bool		looks;			/* it is only to see what is overwritten */
 	bool		apart;
 	bool		singly;
 	bool		sweeps;

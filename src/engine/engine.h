@@ -67,6 +67,7 @@ typedef struct BcdItem
 								 * NULL */
 	Jsonb	   *image;			/* the whole record, before it is removed */
 	bool		whole_read;		/* all fields of it are read next */
+	bool		looks;			/* it is read only to see what it overwrites */
 	int64		undo_id;		/* of its last write, if that is noted */
 	const void *noted_for;		/* what was noted last: see undo_arm.c */
 	uint32		noted_facets;	/* bits of the collections that were noted */

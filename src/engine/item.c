@@ -392,6 +392,7 @@ take_over(BcdItem *item, const BcdDecision *d)
 		item->held_by = d->held_by;
 	item->reread |= d->rereads;
 	item->whole_read = d->next == BCD_READ && d->whole;
+	item->looks = d->next == BCD_READ && d->looks;
 	item->swept = d->sweeps;
 }
 

@@ -24,6 +24,7 @@
 #include "engine/natural_key.h"
 #include "engine/replace.h"
 #include "engine/reply_error.h"
+#include "engine/removal_children.h"
 #include "engine/reply_read.h"
 #include "engine/reply_record.h"
 #include "engine/stage.h"
@@ -170,6 +171,8 @@ read_records(BcdJob *job, const cJSON *reply)
 			item->decision.group = job->nitems / 2;
 		}
 	}
+	if (job->run->kind->claims)
+		bcd_wait_for_below(job);
 }
 
 /*

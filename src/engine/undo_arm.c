@@ -84,7 +84,7 @@ bcd_undo_reads_first(const BcdItem *item, List *tasks)
 {
 	ListCell   *lc;
 
-	if (!bcd_undo_is_kept(item->lane->run) || !item->linked || item->aside || bcd_is_keyed(item) || item->known == NULL)
+	if (!bcd_undo_is_kept(item->lane->run) || !item->lane->feed->resource->tells_all || !item->linked || item->aside)
 		return false;
 	foreach(lc, tasks)
 	{

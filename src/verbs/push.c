@@ -154,8 +154,13 @@ decide_claimed(BcdItem *item)
 	if (bcd_adjust_claimed(item, &d))
 		;						/* read first */
 	else if (d.need == BCD_NEEDS_UPDATE &&
-			 (bcd_fate_is_unknown(item) || bcd_item_is_guarded(item, d.tasks) || bcd_undo_reads_first(item, d.tasks)))
+			 (bcd_fate_is_unknown(item) || bcd_item_is_guarded(item, d.tasks)))
 		bcd_decide_stage(item, BCD_READ);
+	else if (d.need == BCD_NEEDS_UPDATE && bcd_undo_reads_first(item, d.tasks))
+	{
+		bcd_decide_stage(item, BCD_READ);
+		item->decision.looks = true;
+	}
 	else if ((row.state != BCD_ROW_MISSING && d.need != BCD_NEEDS_RECORD) || !bcd_look_for_lost_create(item))
 		decide_difference(item, &d);
 	MemoryContextSwitchTo(old);
@@ -388,8 +393,10 @@ push_read(BcdItem *item, const cJSON *record)
 	}
 	old = MemoryContextSwitchTo(item->cxt);
 	after = bcd_decide_record(item);
-	after->known = bcd_without_edits(item, bcd_item_known_read(item, record), record);
 	after->was = bcd_undo_seen(item, record);
+	/* what the row needs is known already */
+	if (!item->looks)
+		after->known = bcd_without_edits(item, bcd_item_known_read(item, record), record);
 	after->unsure = false;
 	MemoryContextSwitchTo(old);
 	if (item->refusal)
@@ -399,7 +406,7 @@ push_read(BcdItem *item, const cJSON *record)
 			bcd_decide_refusal(item);
 		return;
 	}
-	bcd_item_wants_write(item, true);
+	bcd_item_wants_write(item, !item->looks);
 	bcd_put_values(item);
 	if (item->decision.outcome == BCD_UNCHANGED && bcd_update_has_arrived(item))
 		item->decision.outcome = BCD_UPDATED;

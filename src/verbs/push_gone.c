@@ -47,7 +47,7 @@ must_look(const BcdItem *item)
 {
 	const BcdFeed *feed = item->lane->feed;
 
-	if (!bcd_undo_is_kept(item->lane->run) || bcd_is_keyed(item) || item->image)
+	if (!bcd_undo_is_kept(item->lane->run) || !feed->resource->tells_all || item->image)
 		return false;
 	return feed->on_delete == BCD_DELETE_DELETE || !bcd_payload_has(item->known, feed->resource->hidden_by);
 }

@@ -58,7 +58,7 @@ subtest 'a whole list that failed to arrive is read again before anything is cre
 
 subtest 'a removal during a look-up does not cause another one' => sub {
 	$store->seed('products', [ article(id => 300, sku => 'ADMIN', name => 'By hand') ]);
-	$store->hold({ match => { method => 'GET', path => 'products' } });
+	$store->hold({ match => { method => 'GET', path => 'products', query => 'sku' } });
 	$store->hold({ match => { method => 'DELETE' } });
 	$shop->clear;
 	$shop->sql("DELETE FROM articles WHERE sku = 'A-1'; UPDATE articles SET title = 'By hand', price = 7 WHERE sku = 'A-2'");
@@ -70,7 +70,7 @@ subtest 'a removal during a look-up does not cause another one' => sub {
 	$shop->wait_for("SELECT NOT EXISTS (SELECT FROM bcdelta.link WHERE key = 'A-1')");
 	$store->release;
 	is(($push->finish)[1], 'succeeded|1|1', 'a removal during a look-up');
-	is(scalar $store->journal(method => 'GET'), 1, 'of another record: that is not asked for again');
+	is(scalar(grep { $_->{query} !~ /id(:|%3A)in/ } $store->journal(method => 'GET')), 1, 'of another record: that is not asked for again');
 };
 
 subtest 'of two rows that find the same record, the first gets it and keeps it' => sub {
