@@ -14,7 +14,6 @@
 #include "engine/repeated.h"
 #include "payload/payload.h"
 #include "payload/task.h"
-#include "resource/resource.h"
 
 static const char *
 repeated_field(const BcdItem *item)

@@ -23,7 +23,6 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "base/debug.h"
-#include "base/guc.h"
 #include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/item.h"
@@ -41,13 +40,6 @@
 #include "resource/resource.h"
 #include "store/verdict.h"
 #include "tables/undo.h"
-
-/* Does a run note what it writes? */
-bool
-bcd_undo_is_kept(const BcdRun *run)
-{
-	return run->kind->writes && bcd_undo_retention > 0;
-}
 
 typedef struct Sending
 {

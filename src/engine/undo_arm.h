@@ -8,7 +8,6 @@
 
 #include "engine/engine.h"
 
-extern bool bcd_undo_is_kept(const BcdRun *run);
 extern bool bcd_undo_reads_first(const BcdItem *item, List *tasks);
 extern void bcd_undo_claimed(BcdLane *lane, BcdItem **items, int n);
 extern bool bcd_undo_announce(BcdJob *job);

@@ -5,13 +5,20 @@
 #include "postgres.h"
 
 #include "base/compat.h"
+#include "base/guc.h"
 #include "engine/engine.h"
-#include "engine/undo_arm.h"
 #include "engine/undo_image.h"
 #include "payload/collection.h"
 #include "payload/element_pair.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
+
+/* Does a run note what it writes? */
+bool
+bcd_undo_is_kept(const BcdRun *run)
+{
+	return run->kind->writes && bcd_undo_retention > 0;
+}
 
 typedef struct Seen
 {

@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 
+extern bool bcd_undo_is_kept(const BcdRun *run);
 extern Jsonb *bcd_undo_seen(const BcdItem *item, const cJSON *record);
 extern Jsonb *bcd_undo_known(const BcdResource *resource, Jsonb *known);
 extern Jsonb *bcd_undo_image(const BcdItem *item, const cJSON *record);

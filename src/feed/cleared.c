@@ -13,6 +13,7 @@
 #include "utils/numeric.h"
 
 #include "feed/cleared.h"
+#include "feed/feed.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 
