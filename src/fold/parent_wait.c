@@ -24,6 +24,7 @@
 #include "feed/parent_lookup.h"
 #include "fold/parent_wait.h"
 #include "tables/dependency.h"
+#include "tables/feed.h"
 #include "tables/feed_state.h"
 #include "tables/lookup.h"
 #include "tables/pending_mark.h"
@@ -151,6 +152,15 @@ load_lookup(void *arg)
 	lookup->feed = bcd_feed_load(dependency.feed, true);
 }
 
+/* Prevents that a feed is removed while its rows are marked, if it is there. */
+static bool
+is_locked(const BcdFeed *feed)
+{
+	Datum		id = Int32GetDatum(feed->feed_id);
+
+	return bcd_feeds_lock(bcd_array(INT4OID, &id, NULL, 1)) != NIL;
+}
+
 static int64
 look_up(int32 dependency_id)
 {
@@ -163,7 +173,7 @@ look_up(int32 dependency_id)
 
 	MemoryContextSwitchTo(cxt);
 	/* a feed that cannot be loaded will be paused by the next push */
-	if (error == NULL && lookup.feed)
+	if (error == NULL && lookup.feed && is_locked(lookup.feed))
 		done = look_up_some(&lookup);
 	if (lookup.plan)
 		SPI_freeplan(lookup.plan);

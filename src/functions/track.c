@@ -40,6 +40,7 @@
 #include "tables/conflict.h"
 #include "tables/dependency.h"
 #include "tables/feed.h"
+#include "tables/feed_state.h"
 #include "tables/link.h"
 #include "tables/move.h"
 #include "tables/pending.h"
@@ -229,6 +230,8 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	bcd_links_take(feed->feed_id);
 	bcd_decided("untrack", feed->name, NULL, NULL, definition(feed->name));
 	bcd_spi_begin(&rights);
+	/* rows that the worker is about to mark are not seen before it has done so */
+	bcd_feed_row_lock(feed->name);
 	/* in the same order in which the worker writes the tables */
 	links = bcd_links_delete(feed->name);
 	(void) bcd_adjustments_delete(feed->name, NULL);

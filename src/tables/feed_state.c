@@ -440,3 +440,16 @@ bcd_feed_any_of(const char *server, Datum resources)
 
 	return bcd_execute(&any_of, args, NULL) > 0;
 }
+
+static BcdStatement lock_feed = {
+	"SELECT FROM bcdelta.feed WHERE feed = $1 FOR UPDATE", 1, {TEXTOID}
+};
+
+/* Waits for changes of a feed's rows that are being folded, and prevents others. */
+void
+bcd_feed_row_lock(const char *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+
+	(void) bcd_execute(&lock_feed, &arg, NULL);
+}

@@ -41,5 +41,6 @@ extern void bcd_feed_set_home(const char *feed, const char *home);
 extern void bcd_feeds_move_home(const char *from, const char *to);
 extern List *bcd_feeds_disown(void);
 extern bool bcd_feed_any_of(const char *server, Datum resources);
+extern void bcd_feed_row_lock(const char *feed);
 
 #endif							/* BCD_TABLE_FEED_STATE_H */

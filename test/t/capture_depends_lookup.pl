@@ -157,6 +157,19 @@ subtest 'a lookup that meets a lock is tried again, and other feeds go on' => su
 	is($shop->record('products', $shop->id('product', 3))->{price} + 0, 3, 'then it is pushed');
 };
 
+subtest 'untrack waits for changes that are being folded, and leaves nothing pending' => sub {
+	plan skip_all => 'built without debug points' if !$shop->has_points;
+	$shop->sql(q(CREATE TABLE gone (id int PRIMARY KEY); SELECT bcdelta.track('gone', 'shop', 'brand', '{"name": "''Gone '' || id"}')));
+	my $stop = $shop->stop_at('folding');
+	$shop->sql('INSERT INTO gone VALUES (1)');
+	$shop->wait_stopped;
+	my $untrack = $shop->start("SELECT bcdelta.untrack('gone')");
+	$shop->wait_for("SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'SELECT bcdelta.untrack'");
+	$stop->close;
+	is(($untrack->finish)[0], 0, 'the feed is removed');
+	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = 'gone'"), 0, 'with its pending rows');
+};
+
 subtest 'values that wait for a lookup are dumped, and removed with their feed' => sub {
 	$shop->sql("SELECT bcdelta.pause('product'); UPDATE price SET net = 4 WHERE variant = 42");
 	$shop->wait_for('SELECT count(*) = 1 FROM bcdelta.lookup');
