@@ -149,6 +149,21 @@ has_given_way(const BcdTask *task)
 }
 
 /*
+ * The next task of an item is given up.  Returns an addition to the error if
+ * that leaves an element with an interim value, else "".
+ */
+char *
+bcd_element_left_with(const BcdItem *item)
+{
+	const BcdTask *task = item->tasks ? linitial(item->tasks) : NULL;
+	const char *unique = task && task->facet->collection ? records_of(task)->unique : NULL;
+
+	if (unique == NULL || task->was == NULL || task->id == NULL || !has_given_way(task))
+		return "";
+	return psprintf(" (the record has the interim %s \"%s\" until the row is pushed again)", unique, bcd_payload_text(task->was, unique));
+}
+
+/*
  * Does a row wait for an item's?  Rows that are always pushed at the same time
  * never see each other waiting, so at the next attempt, it is enough if they
  * meet again.

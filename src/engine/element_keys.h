@@ -17,6 +17,7 @@ typedef struct BcdHeldBy
 	bool		in_flight;		/* it is being pushed now */
 } BcdHeldBy;
 
+extern char *bcd_element_left_with(const BcdItem *item);
 extern bool bcd_element_waits(BcdItem *item, List **tasks);
 
 #endif							/* BCD_ELEMENT_KEYS_H */

@@ -259,7 +259,7 @@ decide_element_refused(BcdItem *item, BcdStage stage, char *error)
 	List	   *rest = bcd_tasks_after_refusal(item, &due);
 
 	/* the store may not say which one it was */
-	error = psprintf("%s: %s: %s", bcd_stage_facet(item->lane->feed->resource, stage)->collection, bcd_elements_words(item), error);
+	error = psprintf("%s: %s: %s%s", bcd_stage_facet(item->lane->feed->resource, stage)->collection, bcd_elements_words(item), error, bcd_element_left_with(item));
 	MemoryContextSwitchTo(old);
 	if (due && bcd_element_waits(item, &rest))
 	{

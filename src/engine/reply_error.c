@@ -16,6 +16,7 @@
 #include "engine/collections.h"
 #include "engine/create_many.h"
 #include "engine/decide.h"
+#include "engine/element_keys.h"
 #include "engine/endpoint.h"
 #include "engine/endpoint_trouble.h"
 #include "engine/engine.h"
@@ -90,7 +91,7 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 	}
 	if (attempts >= most)
 		bcd_decide_failed(item, BCD_FAILED,
-						  psprintf("given up after %d attempts: %s", attempts, text));
+						  psprintf("given up after %d attempts: %s%s", attempts, text, bcd_element_left_with(item)));
 	else
 		bcd_early_decide(job, item, attempts, text);
 	if (item->unsure || (bcd_is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT))

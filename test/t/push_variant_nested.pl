@@ -105,6 +105,28 @@ subtest 'article numbers are exchanged with one request more for each circle' =>
 	agrees('numbers, back');
 };
 
+subtest 'a row says that an element was left with an interim number, and the next push ends the exchange' => sub {
+	foreach my $do ({ status => 422, body => { status => 422, title => 'No', errors => {} } }, { status => 503, body => {} })
+	{
+		# one gives way, the other takes its number, and then the store fails
+		$store->fault({ match => { method => 'PUT', path => 'variants/\d+$' }, skip => 2, do => $do });
+		$shop->sql(q(UPDATE kind SET code = 'K' || CASE id WHEN 4 THEN 5 ELSE 4 END WHERE id IN (4, 5)));
+		foreach (1 .. 5)
+		{
+			$shop->push;
+			last if ($shop->pending->{'item 1'} // '') eq 'failed';
+			$shop->hurry;
+		}
+		like($shop->errors->{'item 1'}, qr/the record has the interim sku "K\d-\d+" until the row is pushed again/, "status $do->{status}: told");
+		$store->unfault;
+		$shop->sql('SELECT bcdelta.retry()');
+		$shop->push;
+		agrees('after another push');
+		$shop->sql(q(UPDATE kind SET code = NULL));
+		$shop->push;
+	}
+};
+
 subtest 'elements of different products exchange their numbers in one push' => sub {
 	my %changes = (
 		'a swap' => q(UPDATE kind SET code = 'K' || 24 - id WHERE id IN (2, 22)),
