@@ -58,3 +58,20 @@ bcd_decide_wait_for(BcdItem *item, const char *field, const char *value, const c
 {
 	bcd_wait_for_row(item, feed, key, bcd_is_still_that_of(item, field, value, feed, key, NULL), 1);
 }
+
+/*
+ * The record of an item was read, and is this row's from now on.  If it had
+ * given something up, it has that back if it agrees with the row; if the row is
+ * given up instead, that is restored first (exchange_aside.c).
+ */
+void
+bcd_decide_link_read(BcdItem *item)
+{
+	BcdDecision *d = &item->decision;
+	bool		agrees = d->leaves && (d->pending == BCD_PENDING_DONE || d->pending == BCD_PENDING_REVIEW);
+
+	if (item->aside && d->leaves && !agrees)
+		return;
+	d->link = BCD_LINK_PUT;
+	d->back |= item->aside && agrees;
+}

@@ -33,7 +33,7 @@
 bool
 bcd_fate_is_unknown(const BcdItem *item)
 {
-	return item->remembered != NULL && item->linked && !bcd_is_keyed(item) && item->aside == NULL;
+	return item->remembered != NULL && item->linked && !bcd_is_keyed(item);
 }
 
 static void

@@ -19,6 +19,7 @@
 #include "engine/conflicts.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
+#include "engine/exchange_wait.h"
 #include "engine/item.h"
 #include "engine/item_wants.h"
 #include "engine/key_conflict.h"
@@ -410,7 +411,7 @@ push_read(BcdItem *item, const cJSON *record)
 	bcd_put_values(item);
 	if (item->decision.outcome == BCD_UNCHANGED && bcd_update_has_arrived(item))
 		item->decision.outcome = BCD_UPDATED;
-	item->decision.link = BCD_LINK_PUT; /* from now on it is this row's record */
+	bcd_decide_link_read(item);
 }
 
 const BcdRunKind bcd_push_kind = {

@@ -238,7 +238,7 @@ EOC
 		$shop->push;
 		$numbers->("$what, and back");
 	}
-	foreach my $case ([ qw(before catalog/products$) ], [ qw(after catalog/products$) ], [ qw(after variants/) ])
+	foreach my $case ([ qw(before catalog/products$) ], [ qw(after catalog/products$) ], [ qw(after variants/) ], [ qw(before variants/) ])
 	{
 		$store->fault({ match => { method => 'PUT', path => $case->[1] }, times => 1, do => { lose => $case->[0] } });
 		$shop->sql($changes{'a swap'});
