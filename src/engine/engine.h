@@ -94,6 +94,8 @@ typedef struct BcdItem
 	BcdStage	refused_at;
 	bool		stale;			/* its row has to be read again */
 	int			clashes;		/* refusals that it survived */
+	int			steps;			/* in this run, and the most tasks it had: */
+	int			most_tasks;		/* see steps.c */
 	struct BcdShown *shown;		/* while its elements are read */
 	int64		came_at;		/* number of moves when it came to its stage */
 	bool		reread;			/* its record was read after a refusal */

@@ -40,6 +40,7 @@
 #include "engine/settle_twins.h"
 #include "engine/stage.h"
 #include "engine/undo_arm.h"
+#include "engine/steps.h"
 #include "payload/made_key.h"
 #include "store/envelope.h"
 #include "store/verdict.h"
@@ -247,6 +248,7 @@ move_items(BcdJob *job)
 	dlist_head	stay;
 
 	dlist_init(&stay);
+	bcd_count_steps(job);
 	put_in_places(job);
 	while (!dlist_is_empty(&job->items))
 	{
@@ -351,6 +353,7 @@ settle_in_transaction(BcdJob *job)
 		decide(job, unreadable);
 		bcd_decide_twins(job);
 		bcd_check_refusals(job);
+		bcd_check_steps(job);
 		put_back(job);
 		record(job);
 		/* losing this commit in a crash only costs a look-up */
