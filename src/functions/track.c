@@ -230,7 +230,11 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	bcd_links_take(feed->feed_id);
 	bcd_decided("untrack", feed->name, NULL, NULL, definition(feed->name));
 	bcd_spi_begin(&rights);
-	/* rows that the worker is about to mark are not seen before it has done so */
+
+	/*
+	 * rows that the worker is about to mark are not seen before it has done
+	 * so
+	 */
 	bcd_feed_row_lock(feed->name);
 	/* in the same order in which the worker writes the tables */
 	links = bcd_links_delete(feed->name);
