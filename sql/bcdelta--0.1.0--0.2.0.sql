@@ -170,7 +170,7 @@ CREATE INDEX undo_lost ON bcdelta.undo (feed, key) WHERE address IS NULL;
 CREATE INDEX undo_written_at ON bcdelta.undo USING brin (written_at) WITH (pages_per_range = 16);
 COMMENT ON TABLE bcdelta.undo IS
 'what records held before they were written, committed before each request, so that rollback() can undo it; kept for bcdelta.undo_retention';
-COMMENT ON COLUMN bcdelta.undo.feed_id IS 'the feed, which may have been dropped and made again under its name since';
+COMMENT ON COLUMN bcdelta.undo.feed_id IS 'the feed, which may have been dropped and made again under its name since; 0: its links were forgotten since';
 COMMENT ON COLUMN bcdelta.undo.key IS 'the key that the row had then';
 COMMENT ON COLUMN bcdelta.undo.store_id IS 'the id of the record; null: it has none, or it is not known whether one was created';
 COMMENT ON COLUMN bcdelta.undo.address IS 'identifies the record, as in bcdelta.link; null: it is not known whether one was created';

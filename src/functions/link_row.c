@@ -28,6 +28,7 @@
 #include "tables/conflict.h"
 #include "tables/link.h"
 #include "tables/pending.h"
+#include "tables/undo.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_link_row);
 PG_FUNCTION_INFO_V1(bcdelta_unlink);
@@ -161,6 +162,7 @@ unlink_all(const BcdFeed *feed)
 	n = bcd_links_delete(feed->name);
 	(void) bcd_adjustments_delete(feed->name, NULL);
 	bcd_conflicts_forget(feed->name, 0);
+	bcd_undo_forget(feed->name);
 	bcd_pending_reset(feed->name);
 	bcd_feed_forget_store(feed->name, reason);
 	bcd_spi_end(&rights);

@@ -99,7 +99,7 @@ check_feeds(const Request *r, bool wrote)
 
 		if (feed == NULL || feed->feed_id != scope->feed_id)
 			ereport(NOTICE,
-					(errmsg("feed \"%s\" was untracked since, so its records are left as they are", scope->feed),
+					(errmsg("feed \"%s\" was untracked or unlinked since, so its records are left as they are", scope->feed),
 					 errhint("bcdelta.undo has what they held before.")));
 		else
 		{
@@ -112,7 +112,7 @@ check_feeds(const Request *r, bool wrote)
 	if (r->feeds != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("run " INT64_FORMAT " cannot be rolled back, because its feeds were untracked since", r->run_id),
+				 errmsg("run " INT64_FORMAT " cannot be rolled back, because its feeds were untracked or unlinked since", r->run_id),
 				 errhint("bcdelta.undo has what the records held before.")));
 	if (wrote)
 		ereport(ERROR,

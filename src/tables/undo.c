@@ -417,6 +417,20 @@ bcd_undo_new_id(const char *server, const char *resource, int64 old_id)
 	return bcd_select(&select_new_id, args, NULL) == 0 ? 0 : bcd_column_int64(0, 1, NULL);
 }
 
+/* They stay, for people to see, but no rollback takes them for those of the feed. */
+static BcdStatement forget = {
+	"UPDATE bcdelta.undo SET feed_id = 0 WHERE feed = $1 AND feed_id <> 0", 1, {TEXTOID}
+};
+
+/* A feed has forgotten its store: the records that it wrote to may be others now. */
+void
+bcd_undo_forget(const char *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+
+	(void) bcd_select(&forget, &arg, NULL);
+}
+
 static BcdStatement prune = {
 	"DELETE FROM bcdelta.undo WHERE ctid = ANY (ARRAY("
 	" SELECT ctid FROM bcdelta.undo WHERE written_at < now() - $1 * interval '1 day' LIMIT $2))",

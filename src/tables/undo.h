@@ -59,6 +59,7 @@ extern void bcd_undo_done(Datum ids, Datum runs, bool all, int64 by_run);
 extern Datum bcd_undo_runs_since(const char *server, const char *feed, TimestampTz since, int64 but_run);
 extern List *bcd_undo_feeds(Datum runs, TimestampTz since, const char *feed);
 extern int64 bcd_undo_new_id(const char *server, const char *resource, int64 old_id);
+extern void bcd_undo_forget(const char *feed);
 extern int64 bcd_undo_prune(int days, int limit);
 
 #endif							/* BCD_TABLE_UNDO_H */

@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -32,6 +33,7 @@
 #include "feed/feed.h"
 #include "payload/payload.h"
 #include "tables/feed_state.h"
+#include "tables/journal.h"
 #include "tables/undo.h"
 #include "verbs/kinds.h"
 #include "verbs/rollback.h"
@@ -112,6 +114,17 @@ pause_feed(const BcdRun *run, const char *feed, Jsonb *request)
 		bcd_feed_pause(feed, reason);
 }
 
+/* Who wanted this is in the journal. */
+static void
+note_decision(const BcdRun *run, const BcdRunRequest *request)
+{
+	BcdJournalEntry decision = {.what = "rollback",.server = request->server,.feed = run->feed};
+
+	decision.by = OidIsValid(request->role) ? GetUserNameFromId(request->role, true) : NULL;
+	decision.detail = bcd_payload_set_integer(request->rollback, "by_run", run->run_id);
+	(void) bcd_journal(&decision);
+}
+
 /* Returns the names of the feeds that have written something. */
 static List *
 rollback_feeds(BcdRun *run, const BcdRunRequest *request)
@@ -120,6 +133,8 @@ rollback_feeds(BcdRun *run, const BcdRunRequest *request)
 	ListCell   *lc;
 
 	read_request(run, request->server, request->rollback);
+	if (!run->rollback->preview)
+		note_decision(run, request);
 	foreach(lc, run->rollback->nruns > 0 ? bcd_undo_feeds(run->rollback->run_ids, run->rollback->since, run->feed) : NIL)
 	{
 		const BcdUndoScope *scope = lfirst(lc);
@@ -127,7 +142,7 @@ rollback_feeds(BcdRun *run, const BcdRunRequest *request)
 
 		if (feed == NULL || feed->feed_id != scope->feed_id)
 		{
-			run->warning = MemoryContextStrdup(run->cxt, psprintf("feed \"%s\" was untracked since; its records are left as they are", scope->feed));
+			run->warning = MemoryContextStrdup(run->cxt, psprintf("feed \"%s\" was untracked or unlinked since; its records are left as they are", scope->feed));
 			continue;
 		}
 		pause_feed(run, scope->feed, request->rollback);

@@ -53,6 +53,9 @@ typedef struct Merge
 	BcdItem    *item;
 	const cJSON *record;
 	Jsonb	   *now;			/* what the record holds */
+	Jsonb	   *known;			/* the same of fields that are set back; of
+								 * others, what was known before: what others
+								 * have changed stays as if it were not known */
 	Jsonb	   *target;			/* what it is to hold */
 	List	   *adjusted;
 	int			changes;
@@ -133,6 +136,7 @@ set_back(Merge *m, const BcdField *field, const char *verdict, const char *reaso
 		return;
 	}
 	m->target = bcd_payload_merge(m->target, value);
+	m->known = bcd_payload_merge(m->known, bcd_payload_from_json(field->name, cJSON_GetObjectItemCaseSensitive(m->record, field->name)));
 	tell(m, field->name, bcd_payload_value(value, field->name), verdict, reason);
 }
 
@@ -151,7 +155,11 @@ merge_field(Merge *m, const BcdField *field)
 	else if (!bcd_payload_has(unit->before, field->name))
 		tell(m, field->name, NULL, "impossible", "it is not known what it was before");
 	else if (has_value(unit->before, field, got))
+	{
+		m->known = bcd_payload_set(m->known, field->name, getKeyJsonValueFromContainer(&unit->before->root, field->name, strlen(field->name), NULL));
+		m->target = bcd_payload_set(m->target, field->name, getKeyJsonValueFromContainer(&unit->before->root, field->name, strlen(field->name), NULL));
 		tell(m, field->name, NULL, "same", NULL);
+	}
 	else if (adjusted)
 		tell(m, field->name, NULL, "edited", adjusted);
 	else if (has_value(unit->after, field, got))
@@ -174,6 +182,7 @@ merge_collection(Merge *m, const BcdField *field)
 											   m->item->lane->run->rollback->force, &changed, &edited);
 
 	m->target = bcd_payload_set_collection(m->target, field->name, target);
+	m->known = bcd_payload_set_collection(m->known, field->name, bcd_collection_of(m->now, field->name));
 	if (edited)
 		tell(m, field->name, NULL, "edited", "somebody else has changed elements since, which are kept");
 	if (changed)
@@ -229,16 +238,24 @@ undo_update(BcdItem *item, const cJSON *record)
 	m.now = bcd_collections_read(item, bcd_undo_seen(item, record), record);
 	if (bcd_is_keyed(item))
 		m.now = bcd_known_at(item->lane->feed->resource, bcd_item_address(item), m.now);
-	m.target = m.now;
+	m.known = m.target = item->known;
 	m.adjusted = item->lane->feed->adjusted ? bcd_adjustments_of(item->lane->feed->name, item->key) : NIL;
 	bcd_payload_each(item->unit->after, merge, &m);
 	if (m.changes == 0 || is_preview(item))
+	{
 		decide_nothing(item, m.kept);
+		if (item->linked && !is_preview(item))
+		{
+			/* it may have been forgotten by a rollback that was interrupted */
+			bcd_decide_record(item)->known = m.known;
+			item->decision.link = BCD_LINK_PUT;
+		}
+	}
 	else
 	{
 		item->unit->kept |= m.kept > 0;
 		item->wanted = m.target;
-		bcd_decide_record(item)->known = m.now;
+		bcd_decide_record(item)->known = m.known;
 		bcd_item_wants_write(item, true);
 		item->decision.conflicts = m.kept;
 		if (!item->decision.leaves)

@@ -24,6 +24,13 @@ sub record
 	return $record;
 }
 
+# The custom fields of a product
+sub elements
+{
+	my $id = record($_[0])->{id};
+	return map { @{ $_->{custom_fields} } } grep { $_->{product_id} == $id } @{ $store->control('state/elements') };
+}
+
 sub prices { return join ' ', map { record($_)->{price} + 0 } @_; }
 
 # Calls a function that returns a run; returns the run.
@@ -100,6 +107,87 @@ subtest 'what was hidden or deleted comes back' => sub {
 	delete @$_{qw(id base_variant_id date_modified date_created)} foreach $before, $after;
 	is_deeply($after, $before, 'with everything, also what the feed does not map');
 	is($shop->sql('SELECT concat_ws(\' \', feed, key, old_id, new_id) FROM bcdelta.id_change'), "item h $old $new", 'the new id is told');
+};
+
+subtest 'what cannot be rolled back is an error, and changes nothing' => sub {
+	my $verify = $shop->verify("'item', mode => 'count'");
+	my $push = $shop->push;
+	my %error = (
+		'rollback(4711)' => 'run 4711 does not exist',
+		"rollback($verify->{run_id})" => "run $verify->{run_id} is a verify, which writes nothing that could be rolled back",
+		"rollback($push->{run_id}, created => 'burn')" => 'invalid value for argument "created": "burn"',
+		"rollback($push->{run_id}, after => 'hold')" => 'invalid value for argument "after": "hold"',
+		"rollback_since('infinity')" => 'argument "since" must be a time in the past',
+		'rollback_preview()' => 'either argument "run_id" or argument "since" is needed',
+		"rollback_preview($push->{run_id}, now())" => 'either argument "run_id" or argument "since" is needed',
+		"rollback_preview($push->{run_id}, max_rows => 0)" => 'argument "max_rows" must be greater than zero');
+	foreach my $call (sort keys %error)
+	{
+		my (undef, undef, $err) = $shop->try("SELECT * FROM bcdelta.$call");
+		like($err, qr/ERROR:  \Q$error{$call}/, $call);
+	}
+	my ($rc, $out, $err) = $shop->try("SELECT state FROM bcdelta.rollback($push->{run_id})");
+	like($err, qr/NOTICE:  run $push->{run_id} has written nothing/, 'a run that has written nothing');
+	$shop->sql("UPDATE item SET price = 77 WHERE id = 'a'");
+	my $run = $shop->push;
+	$shop->sql(q(CREATE ROLE stranger; GRANT USAGE ON FOREIGN SERVER shop TO stranger));
+	(undef, undef, $err) = $shop->try("SET ROLE stranger; SELECT bcdelta.rollback($run->{run_id})");
+	like($err, qr/ERROR:  must be owner of feed "item"|permission denied/, 'of another owner');
+	$shop->sql('DELETE FROM bcdelta.undo WHERE run_id = ' . $run->{run_id});
+	(undef, undef, $err) = $shop->try("SELECT bcdelta.rollback($run->{run_id})");
+	like($err, qr/it is no longer known what the records held before/, 'of a run whose images were purged');
+	is(prices('a'), '77', 'nothing was written');
+	is($shop->sql("SELECT string_agg(DISTINCT detail->>'by_run', ',') <> '' FROM bcdelta.journal WHERE what = 'rollback'"), 't', 'those that were carried out are in the journal');
+};
+
+subtest 'a worker that is killed in a rollback leaves nothing undone, once it is called again' => sub {
+	foreach my $process (qw(now never))
+	{
+		$shop->sql("UPDATE item SET price = 30 WHERE id IN ('a', 'b')");
+		$shop->push;
+		$shop->sql("UPDATE item SET price = 40 WHERE id IN ('a', 'b')");
+		my $run = $shop->push;
+		$store->hold({ match => { method => 'PUT', path => '^/catalog/products$' }, process => $process });
+		my $undo = $shop->start("SELECT state FROM bcdelta.rollback($run->{run_id}, after => 'none')");
+		$shop->wait_held(1);
+		kill_worker($shop->node, 'shop', 'KILL');
+		$undo->finish;
+		$store->release;
+		wait_for_worker($shop->node, 'shop');
+		my $back = undo("rollback($run->{run_id}, after => 'none')");
+		is(prices(qw(a b)), '30 30', "request done $process: undone") or diag explain $back;
+		is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE key IN ('a', 'b') AND (payload->>'price')::numeric = 30"), 2, 'and the links know it');
+		$shop->push;
+		is(prices(qw(a b)), '30 30', 'the next push does not write it again');
+	}
+};
+
+subtest 'elements of collections are undone one by one' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE thing (id text PRIMARY KEY, fields jsonb);
+SELECT bcdelta.track('thing', 'shop', 'product', '{"sku": "id", "name": "''Thing '' || id", "type": "''physical''", "weight": "1", "price": "1", "custom_fields": "fields"}');
+INSERT INTO thing VALUES ('t', '[{"name": "a", "value": "1"}, {"name": "b", "value": "1"}, {"name": "c", "value": "1"}]');
+EOC
+	$shop->push;
+	my $fields = sub { return join ' ', sort map { "$_->{name}$_->{value}" } elements('t') };
+	$shop->sql(q(UPDATE thing SET fields = '[{"name": "a", "value": "2"}, {"name": "c", "value": "2"}, {"name": "d", "value": "2"}]'));
+	my $run = $shop->push;
+	is($fields->(), 'a2 c2 d2', 'changed, removed and added');
+	my ($c) = grep { $_->{name} eq 'c' } elements('t');
+	$store->api(PUT => "/catalog/products/" . record('t')->{id} . "/custom-fields/$c->{id}", { name => 'c', value => 'by hand' });
+	$store->api(POST => "/catalog/products/" . record('t')->{id} . "/custom-fields", { name => 'z', value => '9' });
+	my $back = undo("rollback($run->{run_id}, after => 'none')");
+	is($fields->(), 'a1 b1 cby hand z9', 'as before, but for what somebody else has changed') or diag explain $back;
+	is_deeply(verdicts($back), [ 't custom_fields edited', 't custom_fields undone' ], 'both are told');
+	undo("rollback($run->{run_id}, after => 'none', force => true)");
+};
+
+subtest 'nothing is undone in another store' => sub {
+	$shop->sql("UPDATE item SET price = 50 WHERE id = 'a'");
+	my $run = $shop->push;
+	$shop->sql("SELECT bcdelta.unlink('item')");
+	my (undef, undef, $err) = $shop->try("SELECT bcdelta.rollback($run->{run_id})");
+	like($err, qr/ERROR:  run $run->{run_id} cannot be rolled back, because its feeds were untracked or unlinked since/, 'after the links were forgotten');
 };
 
 done_testing();

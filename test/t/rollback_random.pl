@@ -73,6 +73,7 @@ EOC
 # The store's contents, with names in place of ids
 sub contents
 {
+	my %fields = map { $_->{product_id} => $_->{custom_fields} } @{ $store->control('state/elements') };
 	my %brand = map { $_->{id} => $_->{name} } @{ $store->state('brands') };
 	my %category = map { $_->{category_id} => $_->{name} } @{ $store->state('categories') };
 	return [
@@ -82,7 +83,7 @@ sub contents
 			(map {
 					my $p = $_;
 					join ' ', 'product', (map { $p->{$_} // '-' } qw(sku name price description is_visible)), $brand{ $p->{brand_id} || 0 } // '-',
-					  (sort map { $category{$_} // "gone $_" } @{ $p->{categories} }), sort map { "$_->{name}=$_->{value}" } @{ $p->{custom_fields} || [] }
+					  (sort map { $category{$_} // "gone $_" } @{ $p->{categories} }), sort map { "$_->{name}=$_->{value}" } @{ $fields{ $p->{id} } || [] }
 				} @{ $store->state('products') })) ];
 }
 
