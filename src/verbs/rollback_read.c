@@ -184,11 +184,11 @@ merge_collection(Merge *m, const BcdField *field)
 	m->target = bcd_payload_set_collection(m->target, field->name, target);
 	m->known = bcd_payload_set_collection(m->known, field->name, bcd_collection_of(m->now, field->name));
 	if (edited)
-		tell(m, field->name, NULL, "edited", "somebody else has changed elements since, which are kept");
-	if (changed)
-		tell(m, field->name, bcd_payload_value(m->target, field->name), "undone", NULL);
-	if (!changed && !edited)
-		tell(m, field->name, NULL, "same", NULL);
+		tell(m, field->name, changed ? bcd_payload_value(m->target, field->name) : NULL, "edited",
+			 "somebody else has changed elements since, which are kept");
+	else
+		tell(m, field->name, changed ? bcd_payload_value(m->target, field->name) : NULL, changed ? "undone" : "same", NULL);
+	m->changes += edited && changed;
 }
 
 static void
