@@ -158,6 +158,27 @@ bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error)
 }
 
 /*
+ * The record of a row that is gone is hidden now.  If the feed deletes such
+ * records after a while, the row waits until then: it has had an attempt, and
+ * its link says since when.
+ */
+void
+bcd_decide_hidden(BcdItem *item)
+{
+	const BcdFeed *feed = item->lane->feed;
+	BcdDecision *d = &item->decision;
+
+	if (feed->on_delete != BCD_DELETE_DELETE || feed->options.delete_after == 0 || !item->lane->run->kind->claims || !d->leaves)
+		return;
+	d->pending = BCD_PENDING_WAIT;
+	d->delay_ms = feed->options.delete_after * 1000;
+	if (d->outcome == BCD_UNCHANGED && item->written_ms < d->delay_ms)
+		d->delay_ms -= item->written_ms;
+	d->afresh = true;
+	d->attempted = d->outcome == BCD_NO_OUTCOME;
+}
+
+/*
  * Decides that the item moves to another stage for the same reason; records
  * nothing.
  */

@@ -23,6 +23,7 @@ extern void bcd_decide_refused(BcdItem *item, char *text);
 extern void bcd_decide_taken_by(BcdItem *item, int64 store_id, const BcdItem *other);
 extern void bcd_decide_taken(BcdItem *item, int64 store_id, const char *other);
 extern void bcd_decide_wait(BcdItem *item, int64 delay_ms, char *error);
+extern void bcd_decide_hidden(BcdItem *item);
 extern void bcd_decide_anew(BcdItem *item);
 extern BcdItemRecord *bcd_decide_record(BcdItem *item);
 extern BcdItemRecord bcd_record_after(const BcdItem *item);

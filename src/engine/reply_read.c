@@ -56,7 +56,10 @@ decide_written(BcdItem *item, BcdStage stage, const cJSON *record)
 	else if (bcd_stage_is_collection(item->lane->feed->resource, stage))
 		bcd_decide_part(item, stage, bcd_element_outcome(item), bcd_known_with_elements(item, record));
 	else if (item->wanted == NULL)
+	{
 		bcd_decide_part(item, stage, BCD_HIDDEN, bcd_payload_merge(item->known, item->body));
+		bcd_decide_hidden(item);
+	}
 	else
 		bcd_decide_part(item, stage, BCD_UPDATED,
 						bcd_stage_is_facet(stage) ? NULL : bcd_item_known_written(item));

@@ -30,6 +30,9 @@
 /* Additional rounds for rows that changed during the run */
 #define EXTRA_ROUNDS		3
 
+/* A run does not wait for rows that are due later than that */
+#define LONG_WAIT_MS		(10 * 60 * 1000)
+
 /*
  * Decides, after the last lane, whether there is anything for another round.
  * Returns the milliseconds until there is, 0: now, or -1: no, the run is over.
@@ -54,6 +57,8 @@ next_round(BcdRun *run)
 	woken = bcd_queue_wake(run, &next_ms);
 	woken += bcd_deferred_wake(run);
 	woken += bcd_early_wake(run, &next_ms);
+	if (next_ms > LONG_WAIT_MS)
+		next_ms = -1;
 	ready = bcd_queue_has_ready(run);
 	old = ready && bcd_queue_count_old(run, 1) > 0;
 	bcd_tx_commit();

@@ -9,9 +9,14 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
+#include "utils/timestamp.h"
 
+#include "base/attempt.h"
 #include "base/compat.h"
 #include "feed/feed_options.h"
+
+/* The longest interval of an option: a year */
+#define MOST_SECONDS	(366 * SECS_PER_DAY)
 
 /* An option: its name, its position, and its valid values */
 typedef struct OptionKind
@@ -29,9 +34,11 @@ typedef struct OptionKind
 		FOR_PLACE,				/* those with a facet that it places */
 		FOR_MANY,				/* those of which the store may create many */
 		FOR_COUNTED,			/* those with a facet that it chooses */
-		FOR_DATED				/* those whose records tell when they were
+		FOR_DATED,				/* those whose records tell when they were
 								 * changed */
+		FOR_HIDDEN				/* those whose records can be hidden */
 	}			scope;
+	bool		interval;		/* the number is one of seconds */
 } OptionKind;
 
 static const OptionKind kinds[] = {
@@ -39,6 +46,7 @@ static const OptionKind kinds[] = {
 	{"batch_size", offsetof(BcdFeedOptions, batch_size), NULL, NULL, 0, FOR_ALL},
 	{"concurrency", offsetof(BcdFeedOptions, concurrency), NULL, NULL, 0, FOR_ALL},
 	{"creates", offsetof(BcdFeedOptions, creates_many), "many", "one", offsetof(BcdFeedOptions, creates_singly), FOR_MANY},
+	{"delete_after", offsetof(BcdFeedOptions, delete_after), NULL, NULL, 0, FOR_HIDDEN, true},
 	{"location_id", offsetof(BcdFeedOptions, location_id), NULL, NULL, 0, FOR_PLACE},
 	{"max_changes", offsetof(BcdFeedOptions, max_changes), NULL, NULL, 0, FOR_ALL},
 	{"modified", offsetof(BcdFeedOptions, modified), NULL, "an SQL expression", 0, FOR_DATED},
@@ -76,6 +84,7 @@ applies(const OptionKind *kind, const BcdResource *resource)
 		(kind->scope == FOR_PLACE && is_place(kind->name, resource)) ||
 		(kind->scope == FOR_MANY && resource->facets->create.many) ||
 		(kind->scope == FOR_DATED && resource->dated) ||
+		(kind->scope == FOR_HIDDEN && resource->hidden_by) ||
 		(kind->scope == FOR_COUNTED && is_chosen(kind->name, resource));
 }
 
@@ -125,11 +134,57 @@ positive(const JsonbValue *value)
 	return errno == 0 && *end == '\0' && n > 0 ? n : 0;
 }
 
+typedef struct IntervalText
+{
+	char	   *text;
+	Interval   *interval;
+} IntervalText;
+
+static void
+read_interval(void *arg)
+{
+	IntervalText *t = arg;
+
+	t->interval = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(t->text),
+														ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
+/* The seconds of an interval, or -1: it is none, or negative. */
+static int64
+seconds_of(const JsonbValue *value)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	IntervalText t;
+	ErrorData  *error;
+	int64		seconds;
+
+	if (value->type != jbvString)
+		return -1;
+	t.text = pnstrdup(value->val.string.val, value->val.string.len);
+	error = bcd_attempt(read_interval, &t);
+	MemoryContextSwitchTo(cxt);
+	if (error)
+		return -1;
+	seconds = t.interval->time / USECS_PER_SEC +
+		((int64) t.interval->month * DAYS_PER_MONTH + t.interval->day) * SECS_PER_DAY;
+	return seconds;
+}
+
 static void
 set(const OptionKind *kind, const JsonbValue *value, BcdFeedOptions *result)
 {
 	char	   *place = (char *) result + kind->offset;
 
+	if (kind->interval)
+	{
+		*(int64 *) place = seconds_of(value);
+		if (*(int64 *) place < 0 || *(int64 *) place > MOST_SECONDS)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value for option \"%s\"", kind->name),
+					 errdetail("It must be an interval of at most a year, as a JSON string.")));
+		return;
+	}
 	if (kind->yes == NULL && kind->no)
 	{
 		if (value->type != jbvString)

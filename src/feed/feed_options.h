@@ -24,6 +24,8 @@ typedef struct BcdFeedOptions
 	bool		creates_many;	/* new records share requests: always, */
 	bool		creates_singly; /* or never; neither: if the store can */
 	bool		clears;			/* a null empties the field */
+	int64		delete_after;	/* seconds for which records are hidden before
+								 * they are deleted; 0: deleted at once */
 	char	   *modified;		/* expression: when a row was last changed;
 								 * NULL: when that was captured */
 } BcdFeedOptions;

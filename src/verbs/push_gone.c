@@ -41,6 +41,33 @@ bcd_push_later(BcdItem *item)
 	item->decision.pending = BCD_PENDING_READY;
 }
 
+/* How long a record has yet to be hidden before it is deleted, in ms; 0: no longer */
+static int64
+rest_of_grace(const BcdItem *item)
+{
+	int64		grace = item->lane->feed->options.delete_after * 1000;
+
+	/* the row has waited already: see bcd_decide_hidden() */
+	return item->attempts > 0 && item->written_ms >= grace && item->written_ms < PG_INT64_MAX ? 0 : grace;
+}
+
+static bool
+is_hidden(const BcdItem *item)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	char	   *shown = r->hidden_by ? bcd_payload_text(item->known, r->hidden_by) : NULL;
+
+	return shown && strcmp(shown, r->hidden_when ? "true" : "false") == 0;
+}
+
+static bool
+is_deleted_now(const BcdItem *item)
+{
+	const BcdFeed *feed = item->lane->feed;
+
+	return feed->on_delete == BCD_DELETE_DELETE && (feed->options.delete_after == 0 || (is_hidden(item) && rest_of_grace(item) == 0));
+}
+
 /* Does the record have to be read once more, so that this can be undone? */
 static bool
 must_look(const BcdItem *item)
@@ -49,7 +76,7 @@ must_look(const BcdItem *item)
 
 	if (!bcd_undo_is_kept(item->lane->run) || !feed->resource->tells_all || item->image)
 		return false;
-	return feed->on_delete == BCD_DELETE_DELETE || !bcd_payload_has(item->known, feed->resource->hidden_by);
+	return is_deleted_now(item) || !bcd_payload_has(item->known, feed->resource->hidden_by);
 }
 
 /* Deletes the record, which was read before (NULL: it need not be). */
@@ -82,8 +109,13 @@ decide_hiding(BcdItem *item, const cJSON *record)
 
 	if (cJSON_IsBool(shown))
 		bcd_decide_record(item)->known = bcd_payload_set_bool(item->known, r->hidden_by, cJSON_IsTrue(shown));
-	if (cJSON_IsBool(shown) && cJSON_IsTrue(shown) == r->hidden_when)
-		bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_PUT);
+	if (cJSON_IsBool(shown) ? cJSON_IsTrue(shown) == r->hidden_when : is_hidden(item))
+	{
+		bool		begins = item->lane->feed->options.delete_after > 0 && item->attempts == 0;
+
+		bcd_decide_done(item, begins ? BCD_HIDDEN : BCD_UNCHANGED, BCD_LINK_PUT);
+		bcd_decide_hidden(item);
+	}
 	else
 	{
 		bcd_decide_stage(item, BCD_UPDATE);
@@ -141,14 +173,14 @@ recheck(BcdItem *item, const cJSON *record)
 		item->decision.gone_id = item->store_id;
 	}
 	else if (record == NULL && (bcd_removal_is_guarded(item) || must_look(item) ||
-								(feed->on_delete == BCD_DELETE_DELETE && bcd_item_is_out_of_reach(item))))
+								(is_deleted_now(item) && bcd_item_is_out_of_reach(item))))
 	{
 		bcd_decide_stage(item, BCD_READ);
-		item->decision.whole = must_look(item) && feed->on_delete == BCD_DELETE_DELETE;
+		item->decision.whole = must_look(item) && is_deleted_now(item);
 	}
 	else if (record && bcd_removal_is_disputed(item, record))
 		;						/* decided */
-	else if (feed->on_delete == BCD_DELETE_DELETE)
+	else if (is_deleted_now(item))
 		decide_removal(item, record);
 	else
 		decide_hiding(item, record);

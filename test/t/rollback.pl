@@ -183,6 +183,33 @@ EOC
 	is($fields->(), 'a1 b1 c1 z9', 'with force, that, too; what others have added is theirs');
 };
 
+subtest 'records are hidden before they are deleted' => sub {
+	$shop->sql(q(SELECT bcdelta.alter_feed('item', options => '{"delete_after": "14 days"}')));
+	$shop->sql("INSERT INTO item (id, title) SELECT k, 'Item ' || k FROM unnest('{x,y}'::text[]) AS k");
+	$shop->push;
+	$shop->sql("DELETE FROM item WHERE id IN ('x', 'y')");
+	my $run = $shop->push;
+	is("$run->{state} $run->{hidden} $run->{deleted}", 'succeeded 2 0', 'hidden');
+	is_deeply([ map { record($_)->{is_visible} ? 1 : 0 } qw(x y) ], [ 0, 0 ], 'in the store');
+	is_deeply($shop->pending, { 'item x' => 'waiting', 'item y' => 'waiting' }, 'they wait');
+	$shop->hurry;
+	$shop->push;
+	is_deeply($shop->pending, { 'item x' => 'waiting', 'item y' => 'waiting' }, 'whatever hurries them');
+	undo("rollback($run->{run_id}, after => 'none')");
+	is_deeply([ map { record($_)->{is_visible} ? 1 : 0 } qw(x y) ], [ 1, 1 ], 'a rollback shows them');
+	$shop->sql("SELECT bcdelta.mark('item', 'x'); INSERT INTO item (id, title) VALUES ('y', 'Item y')");
+	$shop->push;
+	is_deeply([ map { record($_)->{is_visible} ? 1 : 0 } qw(x y) ], [ 0, 1 ], 'hidden again, but for the row that is back');
+	$shop->sql("UPDATE bcdelta.link SET pushed_at = now() - interval '15 days' WHERE key = 'x'");
+	$shop->hurry;
+	$run = $shop->push;
+	is("$run->{state} $run->{deleted}", 'succeeded 1', 'deleted when the time has passed');
+	is(record('x'), undef, 'in the store');
+	is_deeply($shop->pending, {}, 'nothing waits any more');
+	my (undef, undef, $err) = $shop->try(q(SELECT bcdelta.alter_feed('item', options => '{"delete_after": "soon"}')));
+	like($err, qr/ERROR:  invalid value for option "delete_after"/, 'what is no interval is refused');
+};
+
 subtest 'nothing is undone in another store' => sub {
 	$shop->sql("UPDATE item SET price = 50 WHERE id = 'a'");
 	my $run = $shop->push;
