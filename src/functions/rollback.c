@@ -10,6 +10,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
@@ -153,18 +154,22 @@ append_member(StringInfo json, const char *name, const char *value, bool quoted)
 		appendStringInfoString(json, value);
 }
 
-/* Returns the request as JSON, as bcdelta.run keeps it. */
+/*
+ * Returns the request as JSON, as bcdelta.run keeps it.  The time is written as
+ * the worker reads it, whatever DateStyle is set here.
+ */
 static char *
 as_json(const Request *r)
 {
 	StringInfoData json;
+	char		since[MAXDATELEN + 1];
 
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	if (r->run_id != 0)
 		append_member(&json, "run_id", psprintf(INT64_FORMAT, r->run_id), false);
 	else
-		append_member(&json, "since", DatumGetCString(DirectFunctionCall1(timestamptz_out, TimestampTzGetDatum(r->since))), true);
+		append_member(&json, "since", JsonEncodeDateTime(since, TimestampTzGetDatum(r->since), TIMESTAMPTZOID, NULL), true);
 	append_member(&json, "created", r->created, true);
 	append_member(&json, "force", r->force ? "true" : "false", false);
 	append_member(&json, "after", r->after, true);
@@ -204,7 +209,7 @@ carry_out(Request *r)
 	if (r->run_id != 0)
 		r->server = check_run(r->run_id, &wrote);
 	bcd_prepare_call(&call, BCD_CALL_ROLLBACK, r->run_id != 0 ? NULL : r->feed, r->server);
-	r->server = NameStr(call.server);
+	r->server = pstrdup(NameStr(call.server));
 	find_feeds(r);
 	check_feeds(r, wrote);
 	bcd_call_check_worker();

@@ -109,6 +109,19 @@ subtest 'what was hidden or deleted comes back' => sub {
 	is($shop->sql('SELECT concat_ws(\' \', feed, key, old_id, new_id) FROM bcdelta.id_change'), "item h $old $new", 'the new id is told');
 };
 
+subtest 'a time is the same in the worker, however the session writes times' => sub {
+	foreach my $style ('SQL, DMY', 'German')
+	{
+		my $since = $shop->sql('SELECT clock_timestamp()');
+		my $before = prices('a');
+		$shop->sql("UPDATE item SET price = price + 1 WHERE id = 'a'");
+		$shop->push;
+		is($shop->sql("SET DateStyle = '$style'; SET TimeZone = 'Asia/Kolkata'; SELECT state FROM bcdelta.rollback_since('$since', after => 'none')"),
+			'succeeded', "rolled back with DateStyle $style");
+		is(prices('a'), $before, 'what was written since then is undone');
+	}
+};
+
 subtest 'what cannot be rolled back is an error, and changes nothing' => sub {
 	my $verify = $shop->verify("'item', mode => 'count'");
 	my $push = $shop->push;
