@@ -362,7 +362,8 @@ read_turns(BcdJob *job, const cJSON *reply)
 		t.by_key[t.n++] = unit;
 	}
 	bcd_rivals_find(&t);
-	bcd_exchange(&t);
+	if (job->run->kind->claims)
+		bcd_exchange(&t);
 	for (i = 0; i < t.n; i++)
 		if (decide_at_once(&t, &t.units[i]))
 			t.units[i].segment = -1;

@@ -138,7 +138,7 @@ void
 bcd_decide_removed(BcdItem *item)
 {
 	if (item->wanted == NULL || !bcd_is_keyed(item))
-		bcd_decide_done(item, BCD_DELETED, BCD_LINK_REMOVE);
+		bcd_decide_done(item, BCD_DELETED, item->linked || !bcd_is_keyed(item) ? BCD_LINK_REMOVE : BCD_LINK_KEEP);
 	else
 		decide_leaves(item);
 }

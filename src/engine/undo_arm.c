@@ -138,6 +138,22 @@ is_first_write(const Sending *s)
 	return bcd_is_keyed(s->item) && s->record.remembered == NULL && (s->record.known == NULL || bcd_is_known_by_address(s->record.known));
 }
 
+/* Returns the values that the removal of a record sets, if it does no more. */
+static Jsonb *
+set_by_removal(const BcdResource *r)
+{
+	const BcdFacet *facet = r->facets;
+	Jsonb	   *values = NULL;
+	const BcdMember *member;
+
+	if (facet->remove.endpoint != facet->update.endpoint)
+		return NULL;
+	for (member = facet->remove.members; member && member->from != BCD_FROM_NOTHING; member++)
+		if (member->from == BCD_FROM_CONSTANT)
+			values = bcd_payload_set_integer(values, member->name, strtoll(member->otherwise, NULL, 10));
+	return values;
+}
+
 /* Describes a write that is about to be sent; false: there is nothing to undo. */
 static bool
 describe(const Sending *s, BcdUndoRow *row)
@@ -153,7 +169,7 @@ describe(const Sending *s, BcdUndoRow *row)
 	row->action = "updated";
 	if (bcd_is_keyed(item))
 		row->address = s->record.known ? bcd_record_address(r, s->record.known) : bcd_item_address(item);
-	if (s->stage == BCD_CREATE || is_first_write(s))
+	if (s->stage == BCD_CREATE || (s->stage != BCD_REMOVE && is_first_write(s)))
 	{
 		row->action = "created";
 		row->after = item->wanted;
@@ -161,7 +177,8 @@ describe(const Sending *s, BcdUndoRow *row)
 	}
 	if (s->stage == BCD_REMOVE)
 	{
-		row->action = "deleted";
+		row->after = set_by_removal(r);
+		row->action = row->after ? "updated" : "deleted";
 		row->before = item->image ? item->image : bcd_undo_known(r, known);
 		return true;
 	}
@@ -376,6 +393,46 @@ was_not_done(const BcdJob *job)
 	}
 }
 
+/*
+ * Notes that the record of an item was created or deleted together with that of
+ * another row, by a request of the latter.
+ */
+static void
+note_companion(const BcdItem *item, const char *action)
+{
+	const BcdLane *lane = item->lane;
+	const BcdResource *r = lane->feed->resource;
+	BcdUndoRow	row = {.key = item->key,.action = action,.store_id = bcd_store_id_after(item)};
+	int64		id;
+
+	if (strcmp(action, "created") == 0)
+		row.after = item->wanted;
+	else
+	{
+		row.store_id = item->store_id;
+		row.address = bcd_is_keyed(item) ? bcd_record_address(r, item->known) : NULL;
+		row.before = bcd_undo_known(r, bcd_payload_merge(item->remembered, item->known));
+	}
+	bcd_undo_insert(lane->run->run_id, lane->feed->name, lane->feed->feed_id, &row, 1, &id);
+}
+
+/* Rows that are gone were looked at once more: their records may be gone, too. */
+static void
+settle_gone(BcdJob *job)
+{
+	dlist_iter	iter;
+
+	if (!bcd_undo_is_kept(job->run))
+		return;
+	dlist_foreach(iter, &job->items)
+	{
+		const BcdItem *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->decision.leaves && item->decision.outcome == BCD_DELETED)
+			note_companion(item, "deleted");
+	}
+}
+
 /* Creates whose reply was lost have been looked up. */
 static void
 settle_lost(BcdJob *job)
@@ -389,7 +446,10 @@ settle_lost(BcdJob *job)
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		const BcdDecision *d = &item->decision;
 
-		if (item->lost_create && (d->link == BCD_LINK_PUT || d->no_lost_create))
+		if (item->lost_create && d->link == BCD_LINK_PUT && !d->no_lost_create && d->outcome == BCD_CREATED &&
+			!bcd_undo_is_lost(item->lane->feed->name, item->key))
+			note_companion(item, "created");
+		else if (item->lost_create && (d->link == BCD_LINK_PUT || d->no_lost_create))
 			bcd_undo_found(item->lane->feed->name, item->key, d->no_lost_create ? 0 : bcd_store_id_after(item),
 						   d->no_lost_create ? NULL : bcd_item_address(item));
 	}
@@ -409,6 +469,8 @@ bcd_undo_settle(BcdJob *job)
 
 	if (bcd_stage_reads(job->stage))
 		settle_lost(job);
+	if (job->stage == BCD_RECHECK)
+		settle_gone(job);
 	if (job->request == NULL || !bcd_stage_writes(job->stage) || job->prepares != 0)
 		return;
 	not_done = was_not_done(job);

@@ -9,8 +9,9 @@
  * rolled back.
  *
  * Two passes keep references intact.  First, records are made again and
- * updated, feed by feed in the order of a push; then records that were created
- * are hidden or deleted, in the opposite order.
+ * updated, feed by feed in the order of a push, and those that refer to others
+ * of their kind in a later round, when these have their new ids; then records
+ * that were created are hidden or deleted, in the opposite order.
  *
  * Rows are not claimed: a push of the same store cannot run at the same time.
  * What the link knows is forgotten before a record is written, so if the worker
@@ -186,7 +187,8 @@ rollback_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 		foreach(lc, writes)
 		{
 			BcdUndone  *write = lfirst(lc);
-			BcdItem    *item = write->undone && !rollback->again ? NULL : bcd_rollback_item(lane, &scope, write);
+			bool		skipped = (write->undone && !rollback->again) || (rollback->only && !hash_search(rollback->only, &write->undo_id, HASH_FIND, NULL));
+			BcdItem    *item = skipped ? NULL : bcd_rollback_item(lane, &scope, write);
 			MemoryContext old = MemoryContextSwitchTo(cxt);
 
 			lane->undo_next.undo_id = write->undo_id;
@@ -198,6 +200,24 @@ rollback_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	return items;
 }
 
+/* Begins another round with the writes that were left to it, if there are any. */
+static bool
+next_round(BcdRun *run)
+{
+	BcdRollback *rollback = run->rollback;
+	HTAB	   *last = rollback->only;
+	int			i;
+
+	rollback->stuck = last && rollback->later && hash_get_num_entries(rollback->later) == hash_get_num_entries(last);
+	rollback->only = rollback->later;
+	rollback->later = NULL;
+	if (last)
+		hash_destroy(last);
+	for (i = 0; i < run->nlanes; i++)
+		memset(&run->lanes[i]->undo_next, 0, sizeof(run->lanes[i]->undo_next));
+	return rollback->only != NULL;
+}
+
 /* After the first pass, begins the second one, from the last lane to the first. */
 static bool
 rollback_again(BcdRun *run)
@@ -206,6 +226,8 @@ rollback_again(BcdRun *run)
 
 	if (run->rollback == NULL || run->rollback->removing)
 		return false;
+	if (next_round(run))
+		return true;
 	run->rollback->removing = true;
 	for (i = 0; i < run->nlanes / 2; i++)
 	{
@@ -214,8 +236,6 @@ rollback_again(BcdRun *run)
 		run->lanes[i] = run->lanes[run->nlanes - 1 - i];
 		run->lanes[run->nlanes - 1 - i] = lane;
 	}
-	for (i = 0; i < run->nlanes; i++)
-		memset(&run->lanes[i]->undo_next, 0, sizeof(run->lanes[i]->undo_next));
 	return run->nlanes > 0;
 }
 

@@ -5,6 +5,8 @@
 #ifndef BCD_ROLLBACK_H
 #define BCD_ROLLBACK_H
 
+#include "utils/hsearch.h"
+
 #include "engine/engine.h"
 #include "tables/undo.h"
 
@@ -28,6 +30,11 @@ typedef struct BcdRollback
 	int			nruns;
 	Datum		run_ids;		/* the same as bigint[] */
 	bool		removing;		/* the second pass: records that were created */
+	HTAB	   *later;			/* numbers of writes for the next round of the
+								 * first pass, or NULL */
+	HTAB	   *only;			/* those that are looked at in this round;
+								 * NULL: all */
+	bool		stuck;			/* none has been done in the last round */
 } BcdRollback;
 
 /* All writes to one record that are to be undone; belongs to its item */

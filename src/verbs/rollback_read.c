@@ -21,7 +21,10 @@
 #include "base/compat.h"
 #include "engine/collections.h"
 #include "engine/decide.h"
+#include "engine/elements_read.h"
 #include "engine/engine.h"
+#include "engine/exchange_wait.h"
+#include "engine/facets.h"
 #include "engine/item_wants.h"
 #include "engine/keyed.h"
 #include "engine/undo_arm.h"
@@ -239,6 +242,8 @@ undo_update(BcdItem *item, const cJSON *record)
 	if (bcd_is_keyed(item))
 		m.now = bcd_known_at(item->lane->feed->resource, bcd_item_address(item), m.now);
 	m.known = m.target = item->known;
+	if (bcd_is_keyed(item) && !item->linked)
+		m.target = bcd_address_fields(item->lane->feed->resource, bcd_item_address(item));
 	m.adjusted = item->lane->feed->adjusted ? bcd_adjustments_of(item->lane->feed->name, item->key) : NIL;
 	bcd_payload_each(item->unit->after, merge, &m);
 	if (m.changes == 0 || is_preview(item))
@@ -258,7 +263,10 @@ undo_update(BcdItem *item, const cJSON *record)
 		bcd_decide_record(item)->known = m.known;
 		bcd_item_wants_write(item, true);
 		item->decision.conflicts = m.kept;
-		if (!item->decision.leaves)
+		/* who gives up a key in whose favour is seen from the links */
+		if (!item->decision.leaves && item->decision.next == BCD_TURN && item->linked)
+			item->decision.link = BCD_LINK_PUT;
+		else if (!item->decision.leaves)
 			item->decision.link = BCD_LINK_FORGET;
 	}
 	MemoryContextSwitchTo(old);
@@ -325,6 +333,8 @@ decide_removal(BcdItem *item, const cJSON *record)
 	}
 	if (!bcd_is_keyed(item))
 		bcd_decide_record(item)->image = bcd_undo_image(item, record);
+	else if (!item->linked)
+		bcd_decide_record(item)->known = item->unit->after;
 	item->wanted = NULL;
 	bcd_decide_stage(item, BCD_REMOVE);
 	item->decision.gone_id = item->store_id;
@@ -379,6 +389,37 @@ make_again(BcdItem *item)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Returns what an item wants without collections of which the store does not
+ * tell what a new record has of them: only those that the feed does not map.
+ */
+static Jsonb *
+without_untold(const BcdItem *item, Jsonb *known)
+{
+	const BcdResource *r = item->lane->feed->resource;
+	Jsonb	   *wanted = item->wanted;
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+		if (BCD_IS_COLLECTION(&r->fields[i]) && bcd_payload_has(wanted, r->fields[i].name) && !bcd_payload_has(known, r->fields[i].name))
+			wanted = bcd_payload_without(wanted, r->fields[i].name);
+	return wanted;
+}
+
+/* A record was made again, and read, since not all of it goes with the create. */
+static void
+continue_making(BcdItem *item, const cJSON *record)
+{
+	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+
+	bcd_decide_record(item)->known = bcd_payload_merge(bcd_undo_seen(item, record), bcd_item_known_read(item, record));
+	if (!bcd_elements_are_due(item))
+		item->wanted = without_untold(item, bcd_record_after(item).known);
+	MemoryContextSwitchTo(old);
+	bcd_item_wants_write(item, true);
+	bcd_decide_link_read(item);
+}
+
 /* A record was read; NULL: the store has none. */
 void
 bcd_rollback_read(BcdItem *item, const cJSON *record)
@@ -392,6 +433,8 @@ bcd_rollback_read(BcdItem *item, const cJSON *record)
 		bcd_decide_refused(item, item->refusal);
 		item->decision.status = item->refusal_status;
 	}
+	else if (record && bcd_was_created(item))
+		continue_making(item, record);
 	else if (record == NULL && unit->existed && !unit->exists)
 		make_again(item);
 	else if (record == NULL && unit->existed)

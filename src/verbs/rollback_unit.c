@@ -20,7 +20,9 @@
 #include "engine/queue.h"
 #include "engine/undo_image.h"
 #include "feed/feed.h"
+#include "payload/address.h"
 #include "payload/counted.h"
+#include "payload/made_key.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link.h"
@@ -173,7 +175,43 @@ with_new_ids(const BcdLane *lane, Jsonb *payload)
 
 	if (payload)
 		bcd_payload_each(payload, renew, &r);
-	return r.payload;
+	return payload ? bcd_with_made_key(lane->feed->resource, r.payload, r.payload) : NULL;
+}
+
+/*
+ * Does a record that is to be made again refer to another one of its kind that
+ * is to be made again, and has no new id yet?  A category may be the parent of
+ * another one.
+ */
+static bool
+awaits_own(const BcdLane *lane, const BcdUndoScope *scope, const BcdUndoUnit *unit)
+{
+	const BcdResource *r = lane->feed->resource;
+	int			i;
+
+	if (!unit->existed || unit->exists || lane->run->rollback->stuck)
+		return false;
+	for (i = 0; i < r->nfields; i++)
+	{
+		const BcdField *field = &r->fields[i];
+		int64		id = field->refers_to && strcmp(field->refers_to, r->name) == 0 ? bcd_payload_integer(unit->before, field->name) : 0;
+		List	   *writes = id > 0 ? bcd_undo_of_record(scope, psprintf(INT64_FORMAT, id)) : NIL;
+
+		if (writes != NIL && is_action(llast(writes), "deleted"))
+			return true;
+	}
+	return false;
+}
+
+/* Leaves a write to the next round. */
+static void
+postpone(BcdRun *run, int64 undo_id)
+{
+	HASHCTL		ctl = {.keysize = sizeof(int64),.entrysize = sizeof(int64),.hcxt = run->cxt};
+
+	if (run->rollback->later == NULL)
+		run->rollback->later = hash_create("bcdelta postponed writes", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	(void) hash_search(run->rollback->later, &undo_id, HASH_ENTER, NULL);
 }
 
 /* Nothing has to be done for a unit. */
@@ -201,7 +239,10 @@ decide_read(BcdItem *item, const char *address)
 	bool		removes = !unit->existed && item->lane->run->rollback->created == BCD_CREATED_DELETE;
 
 	if (!item->linked)
+	{
 		item->store_id = bcd_is_keyed(item) ? 0 : strtoll(address, NULL, 10);
+		item->known = bcd_known_at(item->lane->feed->resource, address, NULL);
+	}
 	item->known = bcd_payload_merge(item->remembered, item->known);
 	item->wanted = bcd_payload_merge(bcd_payload_merge(item->known, unit->after), unit->before);
 	bcd_decide_stage(item, BCD_READ);
@@ -271,6 +312,17 @@ add_successor(BcdLane *lane, const BcdUndoScope *scope, BcdUndoUnit *unit, const
 	unit->writes = list_concat(unit->writes, other->writes);
 }
 
+/*
+ * The row of a record without an id is linked to another one by now, whose
+ * writes are undone by themselves.
+ */
+static void
+forget_link(BcdItem *item)
+{
+	item->linked = false;
+	item->known = item->remembered = NULL;
+}
+
 /* Copies a unit into an item. */
 static void
 keep(BcdItem *item, const BcdUndoUnit *unit)
@@ -304,6 +356,7 @@ bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write)
 	char	   *address = write->address;
 	BcdUndoUnit *unit;
 	BcdItem    *item;
+	bool		by_address = lane->feed->resource->id == NULL;
 	MemoryContext old;
 	char	   *key;
 
@@ -313,10 +366,12 @@ bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write)
 	key = address ? row_at(lane, address) : NULL;
 	/* the record before it was that of the same row: that is undone instead */
 	if (unit->existed == lane->run->rollback->removing ||
-		(!unit->existed && address && bcd_undo_removal(scope, write->key, write->undo_id)))
+		(!unit->existed && address && !by_address && bcd_undo_removal(scope, write->key, write->undo_id)))
 		return NULL;
 	unit->flaw = flaw_of(lane, unit);
-	if (key == NULL)
+	if (key == NULL && by_address)
+		key = write->key;
+	else if (key == NULL)
 	{
 		key = write->key;
 		if (!unit->exists && (address = address_of(lane, key)) != NULL)
@@ -325,10 +380,19 @@ bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write)
 			unit->flaw = "the row is linked to another record by now";
 	}
 	unit->before = with_new_ids(lane, bcd_undo_known(lane->feed->resource, unit->before));
+	if (awaits_own(lane, scope, unit))
+	{
+		postpone(lane->run, write->undo_id);
+		return NULL;
+	}
+	if (by_address && address && unit->existed && !unit->exists)
+		address = bcd_record_address(lane->feed->resource, unit->before);
 	item = bcd_item_create(lane, key);
 	keep(item, unit);
 	bcd_queue_link_of(lane, item);
 	old = MemoryContextSwitchTo(item->cxt);
+	if (by_address && address && item->linked && strcmp(bcd_record_address(lane->feed->resource, item->known), address) != 0)
+		forget_link(item);
 	decide_unit(item, address);
 	MemoryContextSwitchTo(old);
 	return item;
