@@ -135,6 +135,7 @@ typedef struct BcdDecision
 	struct BcdShown *shown;		/* see the item; NULL: unchanged */
 	bool		follows;		/* see the item */
 	bool		rereads;
+	bool		unnoted;		/* nothing was written after all: undo_arm.c */
 	bool		whole;			/* the read that follows shows all fields */
 	bool		looks;			/* it is only to see what is overwritten */
 	bool		apart;

@@ -447,7 +447,12 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	take_over(item, &d);
 	/* what was noted of a write that has ended says nothing about the next */
 	if (bcd_stage_writes(from))
+	{
 		item->noted_for = NULL;
+		item->undo_id = 0;
+		if (d.unnoted)
+			item->noted_facets = 0;
+	}
 	bcd_item_keep_part(item, &d);
 	if (d.part != BCD_NO_OUTCOME)
 		item->prepared = 0;

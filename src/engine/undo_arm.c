@@ -483,7 +483,10 @@ bcd_undo_settle(BcdJob *job)
 		if (job->stage == BCD_CREATE && item->decision.taken)
 			bcd_undo_created(job->run->run_id, item->undo_id, bcd_store_id_after(item), bcd_item_address(item));
 		else if (not_done && !item->decision.taken)
+		{
 			ids[n++] = Int64GetDatum(item->undo_id);
+			item->decision.unnoted = true;
+		}
 	}
 	if (n > 0)
 		bcd_undo_drop(job->run->run_id, bcd_array(INT8OID, ids, NULL, n));

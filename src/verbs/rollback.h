@@ -62,6 +62,8 @@ extern BcdItem *bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdU
 extern Jsonb *bcd_rollback_elements(const BcdRecords *records, Jsonb *before, Jsonb *after, Jsonb *now, bool force,
 									bool *changed, bool *edited);
 
+extern Jsonb *bcd_rollback_all_elements(const BcdResource *resource, Jsonb *payload, Jsonb *before, Jsonb *after);
+
 /* rollback_read.c */
 extern void bcd_rollback_read(BcdItem *item, const cJSON *record);
 extern void bcd_rollback_lookup(BcdItem *item, int64 store_id, const cJSON *record);

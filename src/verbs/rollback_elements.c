@@ -71,6 +71,16 @@ with_change(Jsonb *collection, const BcdElementChange *change)
 	return change->is ? bcd_collection_with(result, without_id(change->is)) : result;
 }
 
+/* A row without the collection would leave it as it is. */
+static Jsonb *
+no_elements(void)
+{
+	JsonbParseState *state = NULL;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
+}
+
 /*
  * Returns what a collection is to hold, without ids: the elements that it had
  * before, where it still has what we left there, and what others have changed.
@@ -98,5 +108,43 @@ bcd_rollback_elements(const BcdRecords *records, Jsonb *before, Jsonb *after, Js
 		else
 			*edited = true;
 	}
-	return target;
+	return target ? target : no_elements();
+}
+
+/*
+ * Returns the elements of a collection from before and after our writes: those
+ * by which the store's elements are recognized as ours.
+ */
+static Jsonb *
+all_elements(const BcdRecords *records, Jsonb *before, Jsonb *after)
+{
+	Jsonb	   *all = without_ids(before);
+	ListCell   *lc;
+
+	foreach(lc, bcd_collection_changes(records, without_ids(after), all))
+	{
+		const BcdElementChange *change = lfirst(lc);
+
+		if (change->was == NULL)
+			all = bcd_collection_with(all, change->is);
+	}
+	return all ? all : no_elements();
+}
+
+/* Returns a payload with the collections from before and after our writes. */
+Jsonb *
+bcd_rollback_all_elements(const BcdResource *r, Jsonb *payload, Jsonb *before, Jsonb *after)
+{
+	int			i;
+
+	for (i = 0; i < r->nfields; i++)
+	{
+		const BcdField *field = &r->fields[i];
+
+		if (BCD_IS_COLLECTION(field) && (bcd_payload_has(before, field->name) || bcd_payload_has(after, field->name)))
+			payload = bcd_payload_set_collection(payload, field->name,
+												 all_elements(field->records, bcd_collection_of(before, field->name),
+															  bcd_collection_of(after, field->name)));
+	}
+	return payload;
 }

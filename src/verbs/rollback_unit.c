@@ -244,7 +244,8 @@ decide_read(BcdItem *item, const char *address)
 		item->known = bcd_known_at(item->lane->feed->resource, address, NULL);
 	}
 	item->known = bcd_payload_merge(item->remembered, item->known);
-	item->wanted = bcd_payload_merge(bcd_payload_merge(item->known, unit->after), unit->before);
+	item->wanted = bcd_rollback_all_elements(item->lane->feed->resource, bcd_payload_merge(bcd_payload_merge(item->known, unit->after), unit->before),
+											 unit->before, unit->after);
 	bcd_decide_stage(item, BCD_READ);
 	item->decision.whole = removes || unit->removed;
 }

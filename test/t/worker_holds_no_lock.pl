@@ -77,7 +77,7 @@ subtest 'a run that waits for a retry does not delay other rows' => sub {
 	$shop->add_articles(2);
 	$shop->wait_for("SELECT count(*) FROM bcdelta.pending WHERE state = 'ready'", 2);
 	$shop->sql(<<'EOC');
-UPDATE bcdelta.pending SET state = 'waiting', next_attempt_at = now() + interval '1 hour' WHERE key = (SELECT min(key) FROM bcdelta.pending);
+UPDATE bcdelta.pending SET state = 'waiting', next_attempt_at = now() + interval '8 minutes' WHERE key = (SELECT min(key) FROM bcdelta.pending);
 SELECT bcdelta.resume('articles');
 SELECT bcdelta.push(wait => false);
 EOC
