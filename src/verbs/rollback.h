@@ -50,7 +50,9 @@ typedef struct BcdUndoUnit
 	bool		removed;		/* by one of them: before has the whole record */
 	const char *flaw;			/* why it cannot be undone, or NULL */
 	Jsonb	   *before;			/* what they have written over */
-	Jsonb	   *after;			/* and what they have written */
+	Jsonb	   *after;			/* and what the last of them has written */
+	List	   *afters;			/* the same of each (Jsonb): any of them may
+								 * not have been carried out */
 	bool		kept;			/* something could not be undone */
 	bool		sent;			/* a request for it may have been carried out */
 } BcdUndoUnit;
@@ -59,7 +61,7 @@ typedef struct BcdUndoUnit
 extern BcdItem *bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write);
 
 /* rollback_elements.c */
-extern Jsonb *bcd_rollback_elements(const BcdRecords *records, Jsonb *before, Jsonb *after, Jsonb *now, bool force,
+extern Jsonb *bcd_rollback_elements(const BcdField *field, Jsonb *before, List *afters, Jsonb *now, bool force,
 									bool *changed, bool *edited);
 
 extern Jsonb *bcd_rollback_all_elements(const BcdResource *resource, Jsonb *payload, Jsonb *before, Jsonb *after);

@@ -31,9 +31,19 @@ has_element(const BcdRecords *records, Jsonb *collection, Jsonb *element)
 
 /* Is what the store has of an element what we have left there? */
 static bool
-is_ours(const BcdRecords *records, Jsonb *after, const BcdElementChange *change)
+is_ours(const BcdField *field, List *afters, const BcdElementChange *change)
 {
-	return change->was ? has_element(records, after, change->was) : !has_element(records, after, change->is);
+	ListCell   *lc;
+
+	foreach(lc, afters)
+	{
+		Jsonb	   *after = bcd_collection_of(lfirst(lc), field->name);
+
+		if (bcd_payload_has(lfirst(lc), field->name) &&
+			(change->was ? has_element(field->records, after, change->was) : !has_element(field->records, after, change->is)))
+			return true;
+	}
+	return false;
 }
 
 static Jsonb *
@@ -84,23 +94,24 @@ no_elements(void)
 /*
  * Returns what a collection is to hold, without ids: the elements that it had
  * before, where it still has what we left there, and what others have changed.
- * Sets whether there are any of both.  The collections may be NULL.
+ * Sets whether there are any of both.  afters: payloads that
+ * we have written.  The collections may be NULL.
  */
 Jsonb *
-bcd_rollback_elements(const BcdRecords *records, Jsonb *before, Jsonb *after, Jsonb *now, bool force,
+bcd_rollback_elements(const BcdField *field, Jsonb *before, List *afters, Jsonb *now, bool force,
 					  bool *changed, bool *edited)
 {
 	Jsonb	   *target = without_ids(now);
 	ListCell   *lc;
 
 	*changed = *edited = false;
-	foreach(lc, bcd_collection_changes(records, without_ids(before), now))
+	foreach(lc, bcd_collection_changes(field->records, without_ids(before), now))
 	{
 		BcdElementChange *change = lfirst(lc);
 
 		if (change->alone)
 			continue;			/* the same element once more */
-		if (is_ours(records, after, change) || force)
+		if (is_ours(field, afters, change) || force)
 		{
 			target = with_change(target, change);
 			*changed = true;

@@ -96,6 +96,18 @@ has_value(Jsonb *payload, const BcdField *field, const cJSON *got)
 		bcd_payload_agrees(field, &v, got);
 }
 
+/* Has a field one of the values that we have written? */
+static bool
+is_ours(const BcdUndoUnit *unit, const BcdField *field, const cJSON *got)
+{
+	ListCell   *lc;
+
+	foreach(lc, unit->afters)
+		if (has_value(lfirst(lc), field, got))
+		return true;
+	return false;
+}
+
 /*
  * Returns the old value of a field as it can be sent, as a payload; NULL: a
  * record that has a value cannot be made to have none.
@@ -165,7 +177,7 @@ merge_field(Merge *m, const BcdField *field)
 	}
 	else if (adjusted)
 		tell(m, field->name, NULL, "edited", adjusted);
-	else if (has_value(unit->after, field, got))
+	else if (is_ours(unit, field, got))
 		set_back(m, field, "undone", NULL);
 	else if (m->item->lane->run->rollback->force)
 		set_back(m, field, "forced", reason_of_edit(m, field->name));
@@ -180,8 +192,8 @@ merge_collection(Merge *m, const BcdField *field)
 	const BcdUndoUnit *unit = m->item->unit;
 	bool		edited;
 	bool		changed;
-	Jsonb	   *target = bcd_rollback_elements(field->records, bcd_collection_of(unit->before, field->name),
-											   bcd_collection_of(unit->after, field->name), bcd_collection_of(m->now, field->name),
+	Jsonb	   *target = bcd_rollback_elements(field, bcd_collection_of(unit->before, field->name),
+											   unit->afters, bcd_collection_of(m->now, field->name),
 											   m->item->lane->run->rollback->force, &changed, &edited);
 
 	m->target = bcd_payload_set_collection(m->target, field->name, target);
@@ -280,7 +292,7 @@ note_edited(const char *name, JsonbValue *value, void *arg)
 	const BcdField *field = bcd_resource_field(m->item->lane->feed->resource, name);
 
 	if (field && !BCD_IS_COLLECTION(field) && !(field->flags & (BCD_F_WRITE_ONLY | BCD_F_CREATE_ONLY)) &&
-		!has_value(m->item->unit->after, field, cJSON_GetObjectItemCaseSensitive(m->record, name)))
+		!is_ours(m->item->unit, field, cJSON_GetObjectItemCaseSensitive(m->record, name)))
 		tell(m, name, NULL, "edited", reason_of_edit(m, name));
 }
 

@@ -70,7 +70,10 @@ add(BcdUndoUnit *unit, BcdUndone *write)
 	if (write->before)
 		unit->before = bcd_payload_merge(unit->before, unit->after ? bcd_payload_filter(write->before, is_not_in, unit->after) : write->before);
 	if (write->after)
+	{
 		unit->after = bcd_payload_merge(unit->after, write->after);
+		unit->afters = lappend(unit->afters, write->after);
+	}
 	unit->writes = lappend(unit->writes, write);
 }
 
@@ -309,6 +312,7 @@ add_successor(BcdLane *lane, const BcdUndoScope *scope, BcdUndoUnit *unit, const
 	if (other->writes == NIL || other->existed)
 		unit->flaw = psprintf("the row has another record by now: %s", address);
 	unit->after = other->after;
+	unit->afters = other->afters;
 	unit->exists = true;
 	unit->writes = list_concat(unit->writes, other->writes);
 }
@@ -336,6 +340,9 @@ keep(BcdItem *item, const BcdUndoUnit *unit)
 	item->unit->writes = NIL;
 	item->unit->before = unit->before ? bcd_payload_copy(unit->before) : NULL;
 	item->unit->after = unit->after ? bcd_payload_copy(unit->after) : NULL;
+	item->unit->afters = NIL;
+	foreach(lc, unit->afters)
+		item->unit->afters = lappend(item->unit->afters, bcd_payload_copy(lfirst(lc)));
 	item->unit->flaw = unit->flaw ? pstrdup(unit->flaw) : NULL;
 	item->unit->nids = 0;
 	item->unit->ids = palloc(sizeof(int64) * list_length(unit->writes));
