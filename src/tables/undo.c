@@ -316,10 +316,17 @@ static BcdStatement set_done = {
 	3, {INT8ARRAYOID, INT8OID, INT8ARRAYOID}
 };
 
-/* If everything since a time is undone, what rollbacks did in that time is void. */
+/*
+ * If everything since a time is undone, what rollbacks did in that time is void,
+ * unless what they have undone is older: then it is done again.
+ */
 static BcdStatement set_all_done = {
-	"UPDATE bcdelta.undo SET undone_by = $2 WHERE undo_id = ANY ($1) AND run_id = ANY ($3) AND undone_by IS NULL"
-	" AND run_id IN (SELECT run_id FROM bcdelta.run WHERE run_id = ANY ($3) AND kind = 'push')",
+	"WITH done AS (UPDATE bcdelta.undo SET undone_by = $2 WHERE undo_id = ANY ($1) AND run_id = ANY ($3) AND undone_by IS NULL"
+	"  AND run_id IN (SELECT r.run_id FROM bcdelta.run AS r WHERE r.run_id = ANY ($3) AND (r.kind = 'push'"
+	"   OR NOT EXISTS (SELECT FROM bcdelta.undo AS o WHERE o.run_id = ANY ($3) AND o.undone_by = r.run_id)))"
+	"  RETURNING run_id, feed, address)"
+	" UPDATE bcdelta.undo AS u SET undone_by = NULL FROM done AS d"
+	" WHERE u.feed = d.feed AND u.address = d.address AND u.undone_by = d.run_id",
 	3, {INT8ARRAYOID, INT8OID, INT8ARRAYOID}
 };
 
@@ -399,8 +406,9 @@ bcd_undo_feeds(Datum runs, TimestampTz since, const char *feed)
 }
 
 static BcdStatement select_new_id = {
-	"SELECT n.store_id FROM bcdelta.undo AS o JOIN bcdelta.undo AS n ON n.feed = o.feed AND n.key = o.key AND n.run_id = o.undone_by"
-	" AND n.action = 'created' JOIN bcdelta.feed AS f ON f.feed = o.feed"
+	"SELECT n.store_id FROM bcdelta.undo AS o JOIN bcdelta.undo AS n ON n.feed = o.feed AND n.key = o.key AND n.undo_id > o.undo_id"
+	" AND n.action = 'created' AND n.store_id IS NOT NULL JOIN bcdelta.run AS r ON r.run_id = n.run_id AND r.kind = 'rollback'"
+	" JOIN bcdelta.feed AS f ON f.feed = o.feed"
 	" WHERE o.address = $3 AND o.action = 'deleted' AND f.server = $1 AND f.resource = $2 ORDER BY n.undo_id DESC LIMIT 1",
 	3, {NAMEOID, TEXTOID, TEXTOID}
 };

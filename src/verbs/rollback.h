@@ -58,6 +58,7 @@ typedef struct BcdUndoUnit
 } BcdUndoUnit;
 
 /* rollback_unit.c */
+extern void bcd_rollback_tell(BcdItem *item, const char *field, Jsonb *now, Jsonb *becomes, const char *verdict, const char *reason);
 extern BcdItem *bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write);
 
 /* rollback_elements.c */
@@ -69,6 +70,5 @@ extern Jsonb *bcd_rollback_all_elements(const BcdResource *resource, Jsonb *payl
 /* rollback_read.c */
 extern void bcd_rollback_read(BcdItem *item, const cJSON *record);
 extern void bcd_rollback_lookup(BcdItem *item, int64 store_id, const cJSON *record);
-extern void bcd_rollback_tell(BcdItem *item, const char *field, Jsonb *now, Jsonb *becomes, const char *verdict, const char *reason);
 
 #endif							/* BCD_ROLLBACK_H */

@@ -26,6 +26,8 @@
 #include "engine/exchange_wait.h"
 #include "engine/facets.h"
 #include "engine/item_wants.h"
+#include "engine/key_conflict.h"
+#include "engine/key_holders.h"
 #include "engine/keyed.h"
 #include "engine/undo_arm.h"
 #include "engine/undo_image.h"
@@ -37,19 +39,8 @@
 #include "resource/resource.h"
 #include "tables/adjustment.h"
 #include "tables/link.h"
-#include "tables/rollback_field.h"
 #include "tables/undo.h"
 #include "verbs/rollback.h"
-
-/* Records what a rollback found and decided for a field, or a record as a whole. */
-void
-bcd_rollback_tell(BcdItem *item, const char *field, Jsonb *now, Jsonb *becomes, const char *verdict, const char *reason)
-{
-	const BcdLane *lane = item->lane;
-	BcdRollbackField f = {item->key, bcd_store_id_after(item), bcd_item_address(item), field, now, becomes, verdict, reason};
-
-	bcd_rollback_field_insert(lane->run->run_id, lane->feed->name, &f);
-}
 
 typedef struct Merge
 {
@@ -177,7 +168,7 @@ merge_field(Merge *m, const BcdField *field)
 	}
 	else if (adjusted)
 		tell(m, field->name, NULL, "edited", adjusted);
-	else if (is_ours(unit, field, got))
+	else if (is_ours(unit, field, got) || bcd_payload_has(m->item->aside, field->name))
 		set_back(m, field, "undone", NULL);
 	else if (m->item->lane->run->rollback->force)
 		set_back(m, field, "forced", reason_of_edit(m, field->name));
@@ -476,7 +467,17 @@ bcd_rollback_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 {
 	BcdUndoUnit *unit = item->unit;
 
-	if (store_id == 0 && !unit->existed)
+	if (item->lookup_reason == BCD_REASON_KEY_HOLDER && store_id != 0 && store_id != item->store_id && item->clashes < 2)
+	{
+		/* both may exchange them */
+		bcd_unique_learn(item, item->lane->feed->name, store_id);
+		bcd_decide_stage(item, BCD_TURN);
+	}
+	else if (item->lookup_reason == BCD_REASON_KEY_HOLDER)
+		bcd_decide_key_holder(item, store_id, record);
+	else if (item->lookup_reason == BCD_REASON_NEXT_HOLDER)
+		bcd_decide_next_holder(item, store_id);
+	else if (store_id == 0 && !unit->existed)
 		decide_nothing(item, 0);	/* it was not created */
 	else if (store_id == 0)
 		make_again(item);

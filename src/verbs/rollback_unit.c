@@ -26,8 +26,19 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "tables/link.h"
+#include "tables/rollback_field.h"
 #include "tables/undo.h"
 #include "verbs/rollback.h"
+
+/* Records what a rollback found and decided for a field, or a record as a whole. */
+void
+bcd_rollback_tell(BcdItem *item, const char *field, Jsonb *now, Jsonb *becomes, const char *verdict, const char *reason)
+{
+	const BcdLane *lane = item->lane;
+	BcdRollbackField f = {item->key, bcd_store_id_after(item), bcd_item_address(item), field, now, becomes, verdict, reason};
+
+	bcd_rollback_field_insert(lane->run->run_id, lane->feed->name, &f);
+}
 
 static bool
 is_not_in(const char *name, JsonbValue *value, void *payload)
@@ -181,29 +192,66 @@ with_new_ids(const BcdLane *lane, Jsonb *payload)
 	return payload ? bcd_with_made_key(lane->feed->resource, r.payload, r.payload) : NULL;
 }
 
+typedef struct Awaiting
+{
+	const BcdLane *lane;
+	const BcdUndoScope *scope;
+	bool		found;
+} Awaiting;
+
+/* Is a record of this kind to be made again, and has no new id yet? */
+static bool
+is_awaited(const BcdUndoScope *scope, const BcdLane *lane, int64 id)
+{
+	BcdUndoScope its = *scope;
+	List	   *writes;
+
+	its.feed = lane->feed->name;
+	its.feed_id = lane->feed->feed_id;
+	writes = bcd_undo_of_record(&its, psprintf(INT64_FORMAT, id));
+	return writes != NIL && is_action(llast(writes), "deleted");
+}
+
+static void
+look_for_awaited(const char *name, JsonbValue *value, void *arg)
+{
+	Awaiting   *a = arg;
+	const BcdRun *run = a->lane->run;
+	const BcdField *field = bcd_resource_field(a->lane->feed->resource, name);
+	bool		own = field && field->refers_to && strcmp(field->refers_to, a->lane->feed->resource->name) == 0;
+	Jsonb	   *ids;
+	int			i;
+	int			j;
+
+	/* without a postponed write, all others that come before have been made */
+	if (field == NULL || field->refers_to == NULL || (!own && run->rollback->later == NULL))
+		return;
+	ids = value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data) ? JsonbValueToJsonb(value) : NULL;
+	for (i = 0; i < run->nlanes; i++)
+	{
+		const BcdLane *lane = run->lanes[i];
+
+		if (strcmp(lane->feed->resource->name, field->refers_to) != 0)
+			continue;
+		for (j = 0; ids && j < JB_ROOT_COUNT(ids) && !a->found; j++)
+			a->found = is_awaited(a->scope, lane, bcd_payload_integer(bcd_payload_set(NULL, name, getIthJsonbValueFromContainer(&ids->root, j)), name));
+		if (value->type == jbvNumeric && !a->found)
+			a->found = is_awaited(a->scope, lane, bcd_payload_integer(bcd_payload_set(NULL, name, value), name));
+	}
+}
+
 /*
- * Does a record that is to be made again refer to another one of its kind that
- * is to be made again, and has no new id yet?  A category may be the parent of
- * another one.
+ * Do old values of a record refer to one that is to be made again, and has no
+ * new id yet?  A category may be the parent of another one.
  */
 static bool
-awaits_own(const BcdLane *lane, const BcdUndoScope *scope, const BcdUndoUnit *unit)
+awaits(const BcdLane *lane, const BcdUndoScope *scope, const BcdUndoUnit *unit)
 {
-	const BcdResource *r = lane->feed->resource;
-	int			i;
+	Awaiting	a = {lane, scope};
 
-	if (!unit->existed || unit->exists || lane->run->rollback->stuck)
-		return false;
-	for (i = 0; i < r->nfields; i++)
-	{
-		const BcdField *field = &r->fields[i];
-		int64		id = field->refers_to && strcmp(field->refers_to, r->name) == 0 ? bcd_payload_integer(unit->before, field->name) : 0;
-		List	   *writes = id > 0 ? bcd_undo_of_record(scope, psprintf(INT64_FORMAT, id)) : NIL;
-
-		if (writes != NIL && is_action(llast(writes), "deleted"))
-			return true;
-	}
-	return false;
+	if (unit->existed && unit->before && !lane->run->rollback->stuck)
+		bcd_payload_each(unit->before, look_for_awaited, &a);
+	return a.found;
 }
 
 /* Leaves a write to the next round. */
@@ -388,7 +436,7 @@ bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write)
 			unit->flaw = "the row is linked to another record by now";
 	}
 	unit->before = with_new_ids(lane, bcd_undo_known(lane->feed->resource, unit->before));
-	if (awaits_own(lane, scope, unit))
+	if (awaits(lane, scope, unit))
 	{
 		postpone(lane->run, write->undo_id);
 		return NULL;

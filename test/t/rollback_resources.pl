@@ -270,4 +270,82 @@ EOC
 	goes_back('exchanged numbers', "UPDATE goods SET code = CASE id WHEN 1 THEN 'G2' ELSE 'G1' END");
 };
 
+subtest 'all of it, whenever the worker is killed or the run is cancelled' => sub {
+	$shop->sql("SELECT bcdelta.untrack(feed) FROM bcdelta.feed");
+	$shop->sql('DROP TABLE item, kind, bin, lists, prices, person, place, shelf');
+	$shop->sql(<<"EOC");
+CREATE TABLE shelf (id int PRIMARY KEY, parent int, name text);
+CREATE TABLE item (id int PRIMARY KEY, shelf int, sku text);
+CREATE TABLE kind (id int PRIMARY KEY, item int, code text, size text, price numeric);
+CREATE TABLE bin (item int, place int, qty int, PRIMARY KEY (item, place));
+CREATE TABLE lists (code text PRIMARY KEY, title text);
+CREATE TABLE prices (list text, sku text, cur text, net numeric, PRIMARY KEY (list, sku, cur));
+CREATE TABLE person (id int PRIMARY KEY, mail text, firm text);
+CREATE TABLE place (id int PRIMARY KEY, person int, street text);
+SELECT bcdelta.track('shelf', 'shop', 'category', '{"name": "name", "parent_id": "coalesce(bcdelta.ref(''shelf'', parent), 0)"}', on_delete => 'delete');
+SELECT bcdelta.track('item', 'shop', 'product', '{"name": "''Thing '' || id", "sku": "sku", $PRODUCT, "price": "10", "inventory_tracking": "''product''", "categories": "ARRAY[bcdelta.ref(''shelf'', shelf)]"}', on_delete => 'delete');
+SELECT bcdelta.track('kind', 'shop', 'variant', '{"product_id": "bcdelta.ref(''item'', item)", "sku": "code", "price": "price",
+	"option_values": "jsonb_build_array(jsonb_build_object(''option_display_name'', ''Size'', ''label'', size))"}', on_delete => 'delete');
+SELECT bcdelta.track('bin', 'shop', 'inventory', '{"product_id": "bcdelta.ref(''item'', item)", "location_id": "place", "quantity": "qty"}', on_delete => 'delete');
+SELECT bcdelta.track('lists', 'shop', 'price_list', '{"name": "title"}', on_delete => 'delete');
+SELECT bcdelta.track('prices', 'shop', 'price_record', '{"price_list_id": "bcdelta.ref(''lists'', list)", "sku": "sku", "currency": "cur", "price": "net"}', on_delete => 'delete');
+SELECT bcdelta.track('person', 'shop', 'customer', '{"email": "mail", "first_name": "''P''", "last_name": "id::text", "company": "firm"}', on_delete => 'delete');
+SELECT bcdelta.track('place', 'shop', 'customer_address', '{"customer_id": "bcdelta.ref(''person'', person)", "first_name": "''Ann''", "last_name": "''Bell''", "address1": "street", "city": "''Oslo''",
+	"state_or_province": "''Oslo''", "postal_code": "''0150''", "country_code": "''NO''"}', on_delete => 'delete');
+INSERT INTO shelf VALUES (1, NULL, 'Ein'), (2, 1, 'Zwei'), (3, 2, 'Drei');
+INSERT INTO item VALUES (1, 2, 'T1'), (2, 2, 'T2'), (3, 3, 'T3'), (4, 3, 'T4'), (6, 1, 'P1'), (7, 1, 'P2');
+INSERT INTO kind VALUES (1, 3, 'V1', 'S', 1), (2, 3, 'V2', 'M', 2), (3, 4, 'V3', 'S', 1), (4, 4, 'V4', 'M', 2);
+INSERT INTO bin VALUES (1, 1, 7), (2, 2, 8);
+INSERT INTO lists VALUES ('A', 'Tariff A'), ('B', 'Tariff B');
+INSERT INTO prices VALUES ('A', 'P1', 'usd', 1), ('A', 'P2', 'usd', 2), ('B', 'P1', 'eur', 3);
+INSERT INTO person VALUES (1, 'x\@example.org', 'Acme'), (2, 'y\@example.org', 'Bcme');
+INSERT INTO place VALUES (1, 1, 'Street 1'), (2, 1, 'Street 2'), (3, 2, 'Street 3');
+EOC
+	push_all('a first push');
+	my $before = contents();
+	$shop->sql(<<'EOC');
+UPDATE item SET sku = CASE id WHEN 1 THEN 'T2' ELSE 'T1' END WHERE id < 3;
+DELETE FROM kind WHERE item = 3; UPDATE item SET shelf = 1;
+DELETE FROM bin WHERE item = 3; DELETE FROM item WHERE id = 3;
+DELETE FROM shelf WHERE id = 3;
+UPDATE kind SET code = CASE id WHEN 3 THEN 'V4' ELSE 'V3' END WHERE item = 4;
+INSERT INTO shelf VALUES (4, 1, 'Vier'), (5, 4, 'Acht');
+INSERT INTO item VALUES (5, 5, 'T5'); INSERT INTO kind VALUES (5, 5, 'V5', 'S', 1);
+UPDATE bin SET place = 3 - place; UPDATE bin SET qty = qty + 1;
+DELETE FROM prices WHERE list = 'A'; DELETE FROM lists WHERE code = 'A';
+UPDATE prices SET cur = 'usd';
+INSERT INTO lists VALUES ('C', 'Tariff C'); INSERT INTO prices VALUES ('C', 'P2', 'usd', 4);
+UPDATE person SET firm = firm || '!' WHERE id = 1; DELETE FROM place WHERE person = 2; DELETE FROM person WHERE id = 2;
+INSERT INTO person VALUES (3, 'z@example.org', 'Ccme'); INSERT INTO place VALUES (4, 3, 'Street 4');
+UPDATE place SET street = street || '!' WHERE id = 1;
+EOC
+	push_all('a change');
+	my $run = $shop->last_run;
+	my $after = contents();
+	my $options = 'created => $$delete$$, after => $$none$$';
+	foreach my $mode ('kill', 'cancel')
+	{
+		my $since = $shop->sql('SELECT clock_timestamp()');
+		my $call = "rollback($run->{run_id}, $options)";
+		for (1 .. 2)
+		{
+			my $s = $shop->start("SELECT state FROM bcdelta.$call");
+			my $calls = $store->counts->{requests} + 6 * $_;
+			poll_until(sub { !$s->running || $store->counts->{requests} > $calls }, 'some requests');
+			if ($mode eq 'kill') { kill_worker($shop->node, 'shop', 'KILL'); wait_for_worker($shop->node, 'shop'); }
+			else { $shop->try("SELECT bcdelta.cancel(max(run_id)) FROM bcdelta.run"); }
+			$s->finish;
+		}
+		undo($call);
+		same_as($before, "$mode: before");
+		$shop->clear;
+		undo($call);
+		is_deeply($shop->requests, [], "$mode: nothing left");
+		my $redo = undo("rollback_since('$since', 'shop', $options)");
+		same_as($after, "$mode: after");
+		is_deeply($store->violations, {}, "$mode: no rule of the API was broken") or diag(explain($store->violations));
+		$run = $redo;
+	}
+};
+
 done_testing();
