@@ -16,6 +16,7 @@
 
 #include "base/db.h"
 #include "tables/adjustment.h"
+#include "tables/feed.h"
 
 static BcdStatement select_any = {
 	"SELECT FROM bcdelta.adjustment WHERE feed = $1 AND state <> 'ended' LIMIT 1", 1, {TEXTOID}
@@ -157,13 +158,15 @@ static BcdStatement end_due = {
 	"UPDATE bcdelta.adjustment AS a SET state = 'ended' FROM bcdelta.feed AS f"
 	" WHERE f.feed = a.feed AND a.adjustment_id IN (SELECT d.adjustment_id FROM bcdelta.adjustment AS d"
 	"  WHERE d.state <> 'ended' AND d.ends_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)"
+	" AND " BCD_FEEDS_COMPLETE
 	" RETURNING a.adjustment_id, f.feed_id::int8, a.feed, a.key, a.field, a.value",
 	0, {0}
 };
 
 /*
- * Ends the adjustments whose time has come; returns them as
- * BcdEndedAdjustment structs, in the current memory context.
+ * Ends the adjustments whose time has come, unless they are just being
+ * restored; returns them as BcdEndedAdjustment structs, in the current memory
+ * context.
  */
 List *
 bcd_adjustments_end_due(void)

@@ -13,19 +13,33 @@
 #include "utils/builtins.h"
 
 #include "base/db.h"
+#include "tables/feed.h"
 #include "tables/journal.h"
+
+/*
+ * Is the journal complete?  While pg_restore fills our tables one by one, an
+ * entry of the worker would take the number of one that is yet to come, and
+ * the restore would fail.  What the worker has decided is in the server's log.
+ */
+#define JOURNAL_IS_COMPLETE \
+	BCD_FEEDS_COMPLETE \
+	" AND coalesce((SELECT max(j.journal_id) FROM bcdelta.journal AS j)" \
+	"  <= (SELECT s.last_value FROM bcdelta.journal_journal_id_seq AS s WHERE s.is_called), " \
+	"  NOT EXISTS (SELECT FROM bcdelta.journal))"
 
 /* The server is that of the feed, if only the feed is given */
 static BcdStatement insert_entry = {
 	"INSERT INTO bcdelta.journal (server, feed, key, what, by_role, app, reason, detail)"
-	" VALUES (coalesce($1, (SELECT f.server FROM bcdelta.feed AS f WHERE f.feed = $2)), $2, $3, $4, $5, $6, $7, $8)"
+	" SELECT coalesce($1, (SELECT f.server FROM bcdelta.feed AS f WHERE f.feed = $2)), $2, $3, $4, $5, $6, $7, $8"
+	" WHERE $5 IS NOT NULL OR (" JOURNAL_IS_COMPLETE ")"
 	" RETURNING journal_id",
 	8, {NAMEOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID}
 };
 
 /*
- * Writes an entry; returns its number. Keeps the current memory context.
- * Replaces the result of the caller's last statement.
+ * Writes an entry; returns its number, or 0 if the worker has none to write
+ * now. Keeps the current memory context. Replaces the result of the caller's
+ * last statement.
  */
 int64
 bcd_journal(const BcdJournalEntry *decision)
@@ -42,8 +56,7 @@ bcd_journal(const BcdJournalEntry *decision)
 	args[5] = bcd_filled_or_null(decision->app, &nulls[5]);
 	args[6] = bcd_text_or_null(decision->reason, &nulls[6]);
 	args[7] = bcd_jsonb_or_null(decision->detail, &nulls[7]);
-	(void) bcd_select(&insert_entry, args, nulls);
-	return bcd_column_int64(0, 1, NULL);
+	return bcd_select(&insert_entry, args, nulls) > 0 ? bcd_column_int64(0, 1, NULL) : 0;
 }
 
 /* The same for a decision that nobody but the worker has made */

@@ -80,11 +80,16 @@ subtest 'a dump restored into another database pushes nothing' => sub {
 
 subtest 'a dump restored into another cluster pushes nothing' => sub {
 	my $other = bcdelta_node('other', databases => ['shop'], extension => 0, conf => 'bcdelta.naptime = 1');
-	# the worker starts again, and folds, before the feeds have been restored
-	my $late = qr/ TABLE DATA bcdelta (?:feed|dependency) | SEQUENCE SET | (?:TRIGGER|INDEX|CONSTRAINT) /;
-	restore_some($other, 'shop', $dump, qr/^(?!.*$late)/);
+	# the worker starts again, and folds, before the feeds have been restored;
+	# it pauses them before the journal has been restored, or its sequence
+	my $late = qr/ TABLE DATA bcdelta (?:feed|dependency) | (?:TRIGGER|INDEX|CONSTRAINT) /;
+	my $last = qr/ TABLE DATA bcdelta journal | SEQUENCE SET /;
+	restore_some($other, 'shop', $dump, qr/^(?!.*(?:$late|$last))/);
 	kill_worker($other, 'shop', 'TERM');
 	restore_some($other, 'shop', $dump, $late);
+	$other->poll_query_until('shop', "SELECT count(*) = 3 FROM bcdelta.feed WHERE state = 'paused'") or die 'the feeds are not paused';
+	restore_some($other, 'shop', $dump, $last);
+	is(copy('shop', 'SELECT count(*) FROM bcdelta.journal', $other), $shop->sql('SELECT count(*) FROM bcdelta.journal'), 'the journal is that of the dump');
 	check_copy('another cluster', 'shop', $other);
 	$other->stop;
 };
