@@ -226,7 +226,9 @@ decide_known_conflict(Reading *r, const BcdField *field, JsonbValue *value, cons
 	bool		by_source = bcd_policy_of(item->lane->feed, name) == BCD_POLICY_SOURCE;
 	bool		open = strcmp(state, "open") == 0;
 	bool		kept = strcmp(state, "kept") == 0;	/* by the policy */
-	bool		by_person = !open && !kept;
+	bool		chosen = strcmp(state, "chosen") == 0;	/* the source's, by the
+														 * policy */
+	bool		by_person = !open && !kept && !chosen;
 	bool		disputed = !by_person || !done; /* they have not agreed since */
 
 	if (strcmp(state, "value") == 0 && same_source && (has_value || done))
@@ -235,7 +237,7 @@ decide_known_conflict(Reading *r, const BcdField *field, JsonbValue *value, cons
 		end(r, name);
 	else if (strcmp(state, "store") == 0 && same_source && (same_store || done))
 		keep(r, name, value);
-	else if (strcmp(state, "source") == 0 && same_source && same_store)
+	else if ((chosen || strcmp(state, "source") == 0) && same_source && same_store)
 		end(r, name);
 	else if (strcmp(state, "value") == 0 && same_source && same_store)
 		item->decision.values = bcd_payload_merge(item->decision.values,
@@ -368,6 +370,7 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 	Reading		r = {item, record, found ? NULL : bcd_payload_merge(item->remembered, item->known), read};
 
 	bcd_repeated_was_read(item, record);
+	item->decision.judged = true;
 	/* nobody else can have changed what we have just created */
 	if (item->wanted == NULL || (found && item->lost_create))
 		return read;
@@ -382,9 +385,6 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 		end(&r, BCD_WHOLE_RECORD);
 	if (r.guarded || r.base)
 		bcd_payload_each(item->wanted, look_at_field, &r);
-	/* what was decided when it was read before may no longer be valid */
-	if (item->values && item->decision.values == NULL)
-		item->decision.values = bcd_payload_empty();
 	return r.known;
 }
 
@@ -409,7 +409,7 @@ void
 bcd_put_values(BcdItem *item)
 {
 	BcdDecision *d = &item->decision;
-	Jsonb	   *values = d->values ? d->values : item->values;
+	Jsonb	   *values = d->judged ? d->values : item->values;
 	MemoryContext old;
 	ListCell   *lc;
 
@@ -445,7 +445,7 @@ bcd_conflicts_record(const BcdLane *lane, BcdItem **items, int n)
 		foreach(lc, d->filed)
 			bcd_conflict_file(feed, item->key, bcd_store_id_after(item), lane->run->run_id, lfirst(lc));
 		/* what was decided is done, once the record has been written */
-		foreach(lc, done ? list_concat(list_copy(d->ends), item->ends) : NIL)
+		foreach(lc, !done ? NIL : d->judged || d->ends ? d->ends : item->ends)
 			bcd_conflict_end(feed, bcd_store_id_after(item), lfirst(lc));
 	}
 }

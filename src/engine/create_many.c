@@ -32,7 +32,6 @@
 #include "engine/natural_key.h"
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
-#include "engine/unmapped_fields.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "store/verdict.h"

@@ -75,17 +75,17 @@ void
 bcd_decide_done(BcdItem *item, BcdOutcome outcome, BcdLinkAction link)
 {
 	BcdDecision *d = &item->decision;
+	const char *held = d->judged ? d->held : item->held;
 
 	d->made = true;
 	d->leaves = true;
 	d->outcome = outcome;
 	d->link = link;
 	d->pending = BCD_PENDING_DONE;
-	if (d->held || item->held)
+	if (held)
 	{
 		d->pending = BCD_PENDING_REVIEW;
-		d->error = MemoryContextStrdup(item->cxt, psprintf("changed in the source and in the store, see bcdelta.review: %s",
-														   d->held ? d->held : item->held));
+		d->error = MemoryContextStrdup(item->cxt, psprintf("changed in the source and in the store, see bcdelta.review: %s", held));
 	}
 }
 

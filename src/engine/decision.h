@@ -167,10 +167,12 @@ typedef struct BcdDecision
 	Jsonb	   *aside;			/* for BCD_LINK_ASIDE: what the record has now */
 	bool		back;			/* the record has what it gave up, or better */
 	List	   *filed;			/* new conflicts: conflicts.c */
+	bool		judged;			/* the record was compared: these three
+								 * replace what an earlier read has found */
 	List	   *ends;			/* fields whose conflicts end with the row */
-	int64		read_at;		/* see the item; 0: unchanged */
 	char	   *held;			/* fields that a person has to decide on */
 	Jsonb	   *values;			/* to send in place of the row's */
+	int64		read_at;		/* see the item; 0: unchanged */
 } BcdDecision;
 
 #endif							/* BCD_ENGINE_DECISION_H */

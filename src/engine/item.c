@@ -368,8 +368,6 @@ take_over(BcdItem *item, const BcdDecision *d)
 	}
 	if (d->body)
 		item->body = d->body;
-	if (d->values)
-		item->values = d->values;
 	if (d->repeated)
 		item->repeated = d->repeated;
 	if (d->has_tasks)
@@ -383,8 +381,13 @@ take_over(BcdItem *item, const BcdDecision *d)
 		item->shown = d->shown;
 	item->follows = d->follows;
 	item->asked |= d->asks;
-	item->ends = d->ends ? d->ends : item->ends;
-	item->held = d->held ? d->held : item->held;
+	if (d->judged || d->ends)
+		item->ends = d->ends;
+	if (d->judged)
+	{
+		item->held = d->held;
+		item->values = d->values;
+	}
 	item->read_at = d->read_at ? d->read_at : item->read_at;
 	item->apart |= d->apart;
 	item->singly |= d->singly;

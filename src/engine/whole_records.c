@@ -199,6 +199,7 @@ bcd_removal_is_disputed(BcdItem *item, const cJSON *record)
 	/* else it was read to find its parent */
 	if (bcd_removal_is_guarded(item))
 	{
+		item->decision.judged = true;
 		bcd_payload_each(bcd_payload_merge(item->remembered, item->known), look_for_edit, &e);
 		item->decision.read_at = item->lane->feed->on_delete == BCD_DELETE_DELETE ? bcd_now_ms() : 0;
 	}

@@ -17,7 +17,8 @@
 #include "tables/conflict.h"
 
 static BcdStatement select_current = {
-	"SELECT jsonb_object_agg(field, CASE WHEN state = 'store' AND decided_by IS NULL AND kind = 'edited' THEN 'kept' ELSE state END),"
+	"SELECT jsonb_object_agg(field, CASE WHEN decided_by IS NOT NULL OR kind <> 'edited' THEN state"
+	"  WHEN state = 'store' THEN 'kept' WHEN state = 'source' THEN 'chosen' ELSE state END),"
 	" jsonb_object_agg(field, base) FILTER (WHERE base IS NOT NULL),"
 	" jsonb_object_agg(field, source_value), jsonb_object_agg(field, store_value), jsonb_object_agg(field, value),"
 	" jsonb_object_agg(field, concat('conflict ', conflict_id,"

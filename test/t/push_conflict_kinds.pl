@@ -294,6 +294,23 @@ subtest 'a change of the source arrives after a lost reply, and an edit meanwhil
 	}
 };
 
+subtest 'newest: a field that the source has taken back is not written, whatever was decided before' => sub {
+	$shop->sql("SELECT bcdelta.set_conflict('item', policy => 'newest')");
+	create('back');
+	edit('back', { price => 15, date_modified => at(-60) });
+	$store->fault({ times => 1, do => { status => 503 }, match => { method => 'PUT' } });
+	$shop->sql("UPDATE item SET price = 20 WHERE id = 'back'");
+	my $pushing = $shop->start;
+	$shop->wait_for(q(SELECT state = 'waiting' FROM bcdelta.pending WHERE key = 'back'));
+	is(last_conflict('back', 'state'), 'source', 'the source was newer');
+	$shop->sql("UPDATE item SET price = 10, weight = 2 WHERE id = 'back'");
+	$shop->hurry;
+	$pushing->finish;
+	$shop->push;
+	is_deeply([ @{ record('back') }{qw(price weight)} ], [ 15, 2 ], 'only the store has changed the price');
+	is(last_conflict('back', 'is_current'), 'f', 'the conflict is over');
+};
+
 SKIP: {
 	skip('needs a worker with assertions', 1) unless $shop->has_points;
 	subtest 'a record that was read too long before its write is read again' => sub {
@@ -309,6 +326,28 @@ SKIP: {
 		is_deeply([ map { price($_) } qw(ra rb) ], [ 15, 20 ], 'an edit meanwhile is seen');
 		is_deeply([ map { record($_)->{weight} } qw(ra rb) ], [ 2, 2 ], 'the rest is written');
 		is_deeply([ map { $_->{method} } $store->journal ], [qw(GET PUT GET PUT)], 'with one more read');
+	};
+
+	subtest 'what a read has found no longer counts when the record is read again' => sub {
+		$shop->sql("SELECT bcdelta.set_conflict('item', policy => 'review')");
+		create(qw(over anew));
+		edit('anew', { price => 15 });
+		$shop->sql("UPDATE item SET price = 20 WHERE id = 'anew'");
+		$shop->push;
+		$shop->sql('SELECT bcdelta.resolve(' . conflict('anew') . q{, 'source')});
+		edit('over', { price => 15 });
+		$shop->sql("UPDATE item SET price = 20 WHERE id = 'over'; UPDATE item SET weight = 2 WHERE id IN ('over', 'anew')");
+		$store->fault({ times => 1, do => { status => 429, headers => { 'X-Rate-Limit-Time-Reset-Ms' => 800, 'X-Rate-Limit-Requests-Left' => 0 } }, match => { method => 'PUT' } });
+		$shop->clear;
+		my $pushing = $shop->start;
+		until (grep { $_->{method} eq 'PUT' } $store->journal) { select undef, undef, undef, 0.02; }
+		edit('over', { price => 10 });
+		edit('anew', { price => 16 });
+		$pushing->finish;
+		is_deeply([ map { $_->{method} } $store->journal ], [qw(GET PUT GET PUT)], 'read twice');
+		is_deeply([ map { price($_) } qw(over anew) ], [ 20, 16 ], 'the values');
+		is_deeply([ map { state_of($_) || 'done' } qw(over anew) ], [ 'done', 'review' ], 'what waits for a person');
+		is_deeply([ map { conflict($_) ? 'open' : 'over' } qw(over anew) ], [ 'over', 'open' ], 'what is open');
 		$shop->sql(q(ALTER SYSTEM RESET bcdelta.read_valid; SELECT pg_reload_conf()));
 	};
 }

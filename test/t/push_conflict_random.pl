@@ -13,8 +13,10 @@ use BCDelta::Faults;
 use BCDelta::Oracle;
 use BCDelta::Shop;
 use BCDelta::Test;
+use POSIX qw(strftime);
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::Local qw(timegm);
 
 my $seed = $ENV{RANDOM_SEED} // 1;
 note("RANDOM_SEED=$seed");
@@ -30,14 +32,16 @@ my $shop = BCDelta::Shop->open(
 	node => { conf => "bcdelta.naptime = 1\nbcdelta.change_turn = 1\nwal_writer_delay = 5ms\nbcdelta.crash_limit = 0\n" });
 my ($node, $store) = ($shop->node, $shop->store);
 
-# Feeds, with the policy of each field; "touch" is changed in the source only.
+# Feeds, with the policy of each field; "touch" is changed in the source only.  In
+# those with policy "newest", a column says when the source was changed.
 my %product = (resource => 'product', kind => 'products', fields => [qw(name price description search_keywords warranty)],
 	fixed => q("sku": "id", "type": "'physical'"), touch => 'weight');
 my %feeds = (
 	by_source => { %product, policy => 'source' },
 	by_store => { %product, policy => 'store' },
 	by_review => { %product, policy => 'review' },
-	mixed => { %product, policy => 'source', own => { name => 'store', description => 'review', price => 'review', weight => 'store' } },
+	by_newest => { %product, policy => 'newest' },
+	mixed => { %product, policy => 'source', own => { name => 'store', description => 'review', price => 'review', weight => 'store', warranty => 'newest' } },
 	brands => { resource => 'brand', kind => 'brands', fields => [qw(name page_title meta_description)], policy => 'review', fixed => '', touch => 'image_url' });
 
 my $n = 0;
@@ -54,12 +58,54 @@ sub fresh
 # The oracles by feed, row and field; values that a field has had
 my (%oracle, %had, %touched, %disturbed);
 
+# When each row and its record were changed: all times that a push may have seen
+my (%times, $under_way);
+my $now = time();
+
+sub moment { return $now + (rand() < 0.5 ? -1 : 1) * (2 * 86400 + 60 * int(rand(20))); }
+
+sub changed_at
+{
+	my ($side, $feed, $key, $at) = @_;
+	my $times = $times{$feed}{$key}{$side} //= [];
+	@$times = () if !$under_way;
+	push @$times, $at;
+	return;
+}
+
+# What policy "newest" may decide about a row; a push that was disturbed may have
+# changed the record itself.
+sub newest
+{
+	my ($feed, $key) = @_;
+	my $times = $times{$feed}{$key};
+	my %may;
+	foreach my $s (@{ $times->{source} })
+	{
+		foreach my $t (@{ $times->{store} || [$now] }, $disturbed{$feed}{$key} ? $now : ())
+		{
+			$may{ abs($s - $t) < 5 ? 'review' : $s > $t ? 'source' : 'store' } = 1;
+		}
+	}
+	return sort keys %may;
+}
+
+sub policy_of
+{
+	my ($feed, $key, $field) = @_;
+	my $policy = $feeds{$feed}{own}{$field} // $feeds{$feed}{policy};
+	return $policy if $policy ne 'newest';
+	return sub { return @_ ? newest($feed, $key) : $policy };
+}
+
 foreach my $feed (sort keys %feeds)
 {
 	my $f = $feeds{$feed};
 	my @columns = (@{ $f->{fields} }, $f->{touch});
-	$shop->sql("CREATE TABLE $feed (id text PRIMARY KEY, " . join(', ', map { "$_ " . (/price|weight/ ? 'numeric' : 'text') } @columns) . ')');
-	$shop->sql("SELECT bcdelta.track('$feed', 'shop', '$f->{resource}', \$m\${" . join(', ', $f->{fixed} || (), map { qq("$_": "$_") } @columns) . "}\$m\$, on_conflict => '$f->{policy}')");
+	$f->{dated} = grep { $_ eq 'newest' } $f->{policy}, values %{ $f->{own} || {} };
+	$shop->sql("CREATE TABLE $feed (id text PRIMARY KEY, changed timestamptz, " . join(', ', map { "$_ " . (/price|weight/ ? 'numeric' : 'text') } @columns) . ')');
+	$shop->sql("SELECT bcdelta.track('$feed', 'shop', '$f->{resource}', \$m\${" . join(', ', $f->{fixed} || (), map { qq("$_": "$_") } @columns) . "}\$m\$, on_conflict => '$f->{policy}'"
+		  . ($f->{dated} ? q{, options => '{"modified": "changed"}')} : ')'));
 	$shop->sql("SELECT bcdelta.set_conflict('$feed', '$_', '$f->{own}{$_}')") foreach sort keys %{ $f->{own} || {} };
 	foreach my $key (map { "$feed-$_" } 1 .. $ROWS)
 	{
@@ -68,7 +114,7 @@ foreach my $feed (sort keys %feeds)
 		$shop->sql("INSERT INTO $feed (id, " . join(', ', sort keys %row) . ") VALUES ('$key', " . join(', ', map { "'$row{$_}'" } sort keys %row) . ')');
 		foreach my $field (@{ $f->{fields} })
 		{
-			$oracle{$feed}{$key}{$field} = BCDelta::Oracle->new($f->{own}{$field} // $f->{policy}, $row{$field});
+			$oracle{$feed}{$key}{$field} = BCDelta::Oracle->new(policy_of($feed, $key, $field), $row{$field});
 			$had{$feed}{$key}{$field} = [ $row{$field} ];
 		}
 	}
@@ -104,16 +150,20 @@ sub edit
 	my $value = $field eq 'name' || rand() < 0.75 ? fresh($field) : any(@$had);
 	push @$had, $value;
 	shift @$had if @$had > 5;
+	my $at = moment();
 	if (rand() < 0.5)
 	{
-		event('source', $key, $field, $value);
-		$shop->sql("UPDATE $feed SET $field = '$value' WHERE id = '$key'");
+		event('source', $key, $field, $value, $at);
+		$shop->sql("UPDATE $feed SET $field = '$value', changed = to_timestamp($at) WHERE id = '$key'");
+		changed_at('source', $feed, $key, $at);
 		$o->source($value);
 	}
 	else
 	{
-		event('store', $key, $field, $value);
-		$store->edit($feeds{$feed}{resource}, $id{$feed}{$key}, { $field => $value });
+		event('store', $key, $field, $value, $at);
+		$store->edit($feeds{$feed}{resource}, $id{$feed}{$key},
+			{ $field => $value, $feeds{$feed}{dated} ? (date_modified => strftime('%Y-%m-%dT%H:%M:%S+00:00', gmtime($at))) : () });
+		changed_at('store', $feed, $key, $at);
 		$o->store($value);
 	}
 	return ($feed, $key);
@@ -147,6 +197,7 @@ sub disturbed
 {
 	random_faults($store, int(rand(1_000_000)), 0.7);
 	my $run = $shop->push('wait => false');
+	$under_way = 1;
 	my $over = sub { $shop->sql("SELECT finished_at IS NOT NULL FROM bcdelta.run WHERE run_id = $run->{run_id}") eq 't' };
 	foreach (1 .. 3)
 	{
@@ -165,6 +216,7 @@ sub disturbed
 		kill_worker($node, 'shop', 'KILL');
 	}
 	poll_until($over, 'the run to end') if rand() < 0.3;
+	$under_way = 0;
 	return;
 }
 
@@ -191,6 +243,7 @@ sub in_store
 		foreach my $key (keys %{ $id{$feed} })
 		{
 			my $record = $by_id{ $id{$feed}{$key} };
+			$times{$feed}{$key}{date} = $record->{date_modified};
 			$has{$feed}{$key} = { map { $_ => $_ eq 'price' ? sprintf('%.2f', $record->{$_}) : $record->{$_} } @{ $feeds{$feed}{fields} } };
 		}
 	}
@@ -250,6 +303,12 @@ sub check
 				push @queue, "$key $field: open $is, expected " . $o->is_open . $story if $is != $o->is_open;
 			}
 		}
+	}
+	foreach my $times (map { values %{ $times{$_} } } grep { $feeds{$_}{dated} } sort keys %feeds)
+	{
+		splice(@{ $times->{source} }, 0, -1) if $times->{source};
+		my ($y, $mo, $d, $h, $mi, $s) = $times->{date} =~ /^(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)/;
+		$times->{store} = [ timegm($s, $mi, $h, $d, $mo - 1, $y) ];
 	}
 	(%touched, %disturbed) = ();
 	is_deeply([ grep { $_ ne 'review' } values %{ $shop->pending } ], [], "round $round: nothing is left but what waits for a person")

@@ -25,8 +25,9 @@ has one value in the end.
 A state is what source and store had when they last agreed, or when a person
 decided (C<bs>, C<bt>), the store's value (C<t>), a value that a request without
 a known outcome may have written (C<sent>), a request that is still under way
-(C<fly>), a decision that is not carried out yet (C<choice>), and whether it is left
-to a person (C<open>).
+(C<fly>), a decision that is not carried out yet (C<choice>), whether it is left
+to a person (C<open>), and the two values for which the policy has kept the store's
+(C<kept>): it is not asked about these again.
 
 =cut
 
@@ -35,7 +36,7 @@ package BCDelta::Oracle;
 use strict;
 use warnings;
 
-my @PARTS = qw(bs bt t sent fly open);
+my @PARTS = qw(bs bt t sent fly open kept);
 
 =pod
 
@@ -45,17 +46,18 @@ my @PARTS = qw(bs bt t sent fly open);
 
 =item BCDelta::Oracle->new(policy, value)
 
-A field whose value both sides have.  The policy is its name, or a function that
-returns the names of those that may apply, given the oracle and a state.
+A field whose value both sides have.  The policy is its name, or a function that,
+given the oracle and a state, returns what may be decided: C<source>, C<store> or
+C<review>; without arguments, it returns a name.
 
 =cut
 
 sub new
 {
 	my ($class, $policy, $value) = @_;
-	my $self = bless { s => $value, pushed => $value, recent => [$value], s_at => 0, t_at => 0 }, $class;
+	my $self = bless { s => $value, pushed => $value, recent => [$value] }, $class;
 	$self->{policy} = ref $policy ? $policy : sub { return $policy };
-	$self->{states} = [ { bs => $value, bt => $value, t => $value, sent => '', fly => '', open => 0 } ];
+	$self->{states} = [ { bs => $value, bt => $value, t => $value, sent => '', fly => '', open => 0, kept => '' } ];
 	return $self;
 }
 
@@ -75,7 +77,7 @@ sub _set
 
 =pod
 
-=item $oracle->source(value, at), $oracle->store(value, at), $oracle->resolve(choice, source, store, value)
+=item $oracle->source(value), $oracle->store(value), $oracle->resolve(choice, source, store, value)
 
 The source, or somebody in the store, changes the field; a person decides on the
 conflict that shows these values.
@@ -84,16 +86,15 @@ conflict that shows these values.
 
 sub source
 {
-	my ($self, $value, $at) = @_;
-	@$self{qw(s s_at)} = ($value, $at // 0);
+	my ($self, $value) = @_;
+	$self->{s} = $value;
 	push @{ $self->{recent} }, $value;
 	return;
 }
 
 sub store
 {
-	my ($self, $value, $at) = @_;
-	$self->{t_at} = $at // 0;
+	my ($self, $value) = @_;
 	$self->_set(map { { %$_, t => $value } } @{ $self->{states} });
 	return;
 }
@@ -110,8 +111,9 @@ sub resolve
 sub _decide
 {
 	my ($self, $s, $state) = @_;
-	my %after = (%$state, open => 0);
+	my %after = (%$state, open => 0, kept => '');
 	my $choice = delete $after{choice};
+	my $both = "$s\0$state->{t}";
 
 	return [ { %after, bs => $s, bt => $s, sent => '' } ] if $state->{t} eq $s;
 	if ($choice && $choice->{s} eq $s)
@@ -126,11 +128,12 @@ sub _decide
 	my $ours = $state->{sent} ne '' && $state->{t} eq $state->{sent};
 	return $ours ? [ \%after, $s ] : [ \%after ] if $s eq $state->{bs};
 	return [ \%after, $s ] if $ours || $state->{t} eq $state->{bt};
-	return map { $_ eq 'source' ? [ \%after, $s ] : [ { %after, open => $_ eq 'review' ? 1 : 0 } ] } $self->{policy}->($self, $state);
+	return [ { %after, open => $state->{open}, kept => $both } ] if $state->{kept} eq $both;
+	return map { $_ eq 'source' ? [ \%after, $s ] : [ { %after, open => $_ eq 'review' ? 1 : 0, kept => $both } ] } $self->{policy}->($self, $state);
 }
 
 # A value is written, and that is known.
-sub _written { return { %{ $_[0] }, bs => $_[1], bt => $_[2], t => $_[2], sent => '', fly => '', choice => undef }; }
+sub _written { return { %{ $_[0] }, bs => $_[1], bt => $_[2], t => $_[2], sent => '', fly => '', kept => '', choice => undef }; }
 
 =pod
 
@@ -192,7 +195,8 @@ sub pushed
 
 	foreach my $state (@states)
 	{
-		push @after, $state if !$read && $self->{s} eq $self->{pushed};
+		# it may have been read before the store was changed once more
+		push @after, $state if !$read && ($self->{s} eq $self->{pushed} || index($state->{kept}, "$self->{s}\0") == 0);
 		push @after, map { my ($after, $value) = @$_; defined $value ? _written($after, $self->{s}, $value) : { %$after, sent => '' } } $self->_decide($self->{s}, $state);
 	}
 	$self->_set(@after);
