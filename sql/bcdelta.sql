@@ -539,6 +539,7 @@ CREATE TABLE bcdelta.undo (
 CREATE INDEX undo_record ON bcdelta.undo (address, feed);
 CREATE INDEX undo_lost ON bcdelta.undo (feed, key) WHERE address IS NULL;
 CREATE INDEX undo_created ON bcdelta.undo (feed, key) WHERE action = 'created';
+CREATE INDEX undo_deleted ON bcdelta.undo (feed, key) WHERE action = 'deleted';
 CREATE INDEX undo_written_at ON bcdelta.undo USING brin (written_at) WITH (pages_per_range = 16);
 COMMENT ON TABLE bcdelta.undo IS
 'what records held before they were written, committed before each request, so that rollback() can undo it; kept for bcdelta.undo_retention';
@@ -634,6 +635,7 @@ CREATE TABLE bcdelta.conflict (
 );
 CREATE UNIQUE INDEX conflict_current ON bcdelta.conflict (feed, store_id, coalesce(field, '')) WHERE is_current;
 CREATE INDEX conflict_feed_key ON bcdelta.conflict (feed, key);
+CREATE INDEX conflict_record ON bcdelta.conflict (feed, store_id);
 COMMENT ON TABLE bcdelta.conflict IS
 'fields that were changed in the source and in the store; one row for each pair of values; see bcdelta.review and resolve()';
 COMMENT ON COLUMN bcdelta.conflict.key IS 'the key that the row had when the conflict was found';

@@ -168,9 +168,11 @@ bcd_conflict_decide(int64 conflict_id, const char *choice, Jsonb *value, const c
 	(void) bcd_execute(&decide_conflict, args, nulls);
 }
 
-static BcdStatement delete_conflicts = {
-	"DELETE FROM bcdelta.conflict WHERE feed = $1 AND ($2 = 0 OR store_id = $2)",
-	2, {TEXTOID, INT8OID}
+static BcdStatement delete_of_feed = {
+	"DELETE FROM bcdelta.conflict WHERE feed = $1", 1, {TEXTOID}
+};
+static BcdStatement delete_of_record = {
+	"DELETE FROM bcdelta.conflict WHERE feed = $1 AND store_id = $2", 2, {TEXTOID, INT8OID}
 };
 
 /* Forgets the conflicts of a record (0: of all) that is no longer linked. */
@@ -179,5 +181,5 @@ bcd_conflicts_forget(const char *feed, int64 store_id)
 {
 	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(store_id)};
 
-	(void) bcd_execute(&delete_conflicts, args, NULL);
+	(void) bcd_execute(store_id == 0 ? &delete_of_feed : &delete_of_record, args, NULL);
 }
