@@ -276,6 +276,29 @@ ALTER TABLE bcdelta.pending ENABLE ALWAYS TRIGGER tally, ENABLE ALWAYS TRIGGER t
 ALTER TABLE bcdelta.link ENABLE ALWAYS TRIGGER tally, ENABLE ALWAYS TRIGGER tally_change,
 	ENABLE ALWAYS TRIGGER tally_truncate;
 
+CREATE TABLE bcdelta.total (
+	server name NOT NULL,
+	feed text,
+	what text NOT NULL,
+	label text,
+	code text,
+	bucket integer,
+	n bigint NOT NULL,
+	seconds double precision NOT NULL,
+	at timestamptz NOT NULL
+);
+ALTER TABLE bcdelta.total REPLICA IDENTITY FULL;
+COMMENT ON TABLE bcdelta.total IS
+'what the worker has done since the extension was created, as the sum of n, whatever else has been removed since; appended to in the transaction that records it, condensed by the worker; see bcdelta.metrics';
+COMMENT ON COLUMN bcdelta.total.feed IS 'null: it is about the server as a whole';
+COMMENT ON COLUMN bcdelta.total.what IS 'row, request, run, or silent edit (see bcdelta.proven)';
+COMMENT ON COLUMN bcdelta.total.label IS
+'of a row, its outcome; of a request, method and path; of a run, its kind; of a silent edit, the resource';
+COMMENT ON COLUMN bcdelta.total.code IS 'of a request, the class of its status, 429, or none; of a run, its state at the end';
+COMMENT ON COLUMN bcdelta.total.bucket IS 'of a request, the bucket of its duration, from 0';
+COMMENT ON COLUMN bcdelta.total.seconds IS 'the sum of the durations of requests';
+COMMENT ON COLUMN bcdelta.total.at IS 'when it last happened';
+
 CREATE TABLE bcdelta.run (
 	run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	kind text NOT NULL CHECK (kind IN ('push', 'link', 'verify', 'rollback')),
@@ -352,11 +375,14 @@ CREATE TABLE bcdelta.result (
 	request_id text,
 	attempted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	address text,
-	parts jsonb
+	parts jsonb,
+	captured_at timestamptz,
+	request jsonb
 );
 ALTER TABLE bcdelta.result REPLICA IDENTITY FULL;
 CREATE INDEX result_run_id ON bcdelta.result (run_id);
 CREATE INDEX result_feed_key ON bcdelta.result (feed, key);
+CREATE INDEX result_refused ON bcdelta.result (run_id) WHERE outcome IN ('failed', 'invalid');
 COMMENT ON TABLE bcdelta.result IS 'the outcome for one row in one run; one row per attempt';
 COMMENT ON COLUMN bcdelta.result.outcome IS
 'created, updated, deleted, hidden, linked, unchanged: done; retry: will be tried again; deferred: waits for a row it refers to; failed: refused by the store or given up; invalid: refused before any write; conflict: the store''s record was changed by someone else';
@@ -364,6 +390,10 @@ COMMENT ON COLUMN bcdelta.result.request_id IS 'the request''s X-Request-Id or X
 COMMENT ON COLUMN bcdelta.result.address IS 'identifies the record, as in bcdelta.link';
 COMMENT ON COLUMN bcdelta.result.parts IS
 'the outcome for each part of the record that had a request of its own, as a JSON array of objects; null: one request';
+COMMENT ON COLUMN bcdelta.result.captured_at IS
+'when the oldest change was captured that the attempt was for; null: it was for no change, or 0.1.0 made it';
+COMMENT ON COLUMN bcdelta.result.request IS
+'of a failed row, the last request: method, path, and what was sent of this row as body, unless that is longer than 64 kB; null: no request, or another outcome';
 
 CREATE TABLE bcdelta.discrepancy (
 	run_id bigint NOT NULL,
@@ -849,6 +879,13 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_why';
 COMMENT ON FUNCTION bcdelta.why(text, text, boolean) IS
 'explains what a push would do with each field of a row: send, same, keep or hold, who owns it (source, store, newest, review), and the rule in words; by what is known, without asking the store';
 
+CREATE FUNCTION bcdelta.history(feed text, key text)
+RETURNS TABLE (at timestamptz, what text, outcome text, run_id bigint, kind text, store_id bigint, http_status integer,
+	request_id text, message text, detail jsonb, by_role text)
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_history';
+COMMENT ON FUNCTION bcdelta.history(text, text) IS
+'what happened to a row, oldest first: captured, sent (what a request was about to write, and what the record held before), written, tried, refused, deferred, unchanged, linked, conflict, decided (by a person, or the worker), and in the end, now: what is pending; for the owner of the feed, and for roles that may read the tables';
+
 CREATE FUNCTION bcdelta.settle(feed text, key text, done boolean) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_settle';
 COMMENT ON FUNCTION bcdelta.settle(text, text, boolean) IS
@@ -1022,6 +1059,41 @@ FROM bcdelta.worker_progress() AS w
 JOIN bcdelta.run AS r USING (run_id);
 COMMENT ON VIEW bcdelta.progress IS 'one row per active run: rows done, total, rows per second, time left';
 
+CREATE VIEW bcdelta.dead_letter AS
+SELECT p.feed, p.key,
+	coalesce(l.payload ->> 'sku', l.payload ->> 'name', l.payload ->> 'email', l.payload ->> 'code', l.payload ->> 'path') AS natural_key,
+	f.server, f.resource, l.store_id, p.last_error AS reason, r.outcome, r.request, r.http_status, r.error AS reply, r.request_id, r.run_id,
+	p.attempts, r.refusals, r.since, r.last_at, p.changed_at,
+	format('SELECT bcdelta.mark(%L, %L);', p.feed, p.key) AS call
+FROM bcdelta.pending AS p
+LEFT JOIN bcdelta.feed AS f ON f.feed = p.feed
+LEFT JOIN bcdelta.link AS l ON l.feed = p.feed AND l.key = p.key
+LEFT JOIN LATERAL (
+	SELECT max(o.attempted_at) AS at FROM bcdelta.result AS o WHERE o.feed = p.feed AND o.key = p.key
+	AND o.outcome IN ('created', 'updated', 'deleted', 'hidden', 'linked', 'unchanged')) AS g ON true
+LEFT JOIN LATERAL (
+	SELECT count(*) AS refusals, min(o.attempted_at) AS since, max(o.attempted_at) AS last_at,
+		(array_agg(o.outcome ORDER BY o.attempted_at DESC))[1] AS outcome, (array_agg(o.request ORDER BY o.attempted_at DESC))[1] AS request,
+		(array_agg(o.http_status ORDER BY o.attempted_at DESC))[1] AS http_status, (array_agg(o.error ORDER BY o.attempted_at DESC))[1] AS error,
+		(array_agg(o.request_id ORDER BY o.attempted_at DESC))[1] AS request_id, (array_agg(o.run_id ORDER BY o.attempted_at DESC))[1] AS run_id
+	FROM bcdelta.result AS o
+	WHERE o.feed = p.feed AND o.key = p.key AND o.outcome IN ('failed', 'invalid') AND o.attempted_at > coalesce(g.at, '-infinity')) AS r ON true
+WHERE p.state = 'failed';
+COMMENT ON VIEW bcdelta.dead_letter IS
+'rows that were given up: what was sent, what the store replied, how often, since when, and the call that tries again';
+COMMENT ON COLUMN bcdelta.dead_letter.natural_key IS 'SKU, name, e-mail address, code or path of the record; null: not known';
+COMMENT ON COLUMN bcdelta.dead_letter.reason IS 'why the row was given up';
+COMMENT ON COLUMN bcdelta.dead_letter.outcome IS 'failed: refused by the store, or given up; invalid: refused before any write; null: its results were removed';
+COMMENT ON COLUMN bcdelta.dead_letter.request IS 'the last request, as in bcdelta.result';
+COMMENT ON COLUMN bcdelta.dead_letter.reply IS 'the error of the last result: what the store, or the check before the request, said';
+COMMENT ON COLUMN bcdelta.dead_letter.run_id IS 'the run that gave it up last';
+COMMENT ON COLUMN bcdelta.dead_letter.attempts IS 'unsuccessful requests since the row was last changed or retried';
+COMMENT ON COLUMN bcdelta.dead_letter.refusals IS 'how often it was given up since it last succeeded, as far as results are kept';
+COMMENT ON COLUMN bcdelta.dead_letter.since IS 'when it was first given up since it last succeeded, as far as results are kept';
+COMMENT ON COLUMN bcdelta.dead_letter.last_at IS 'when it was last given up';
+COMMENT ON COLUMN bcdelta.dead_letter.changed_at IS 'time of the oldest change that is not in the store';
+COMMENT ON COLUMN bcdelta.dead_letter.call IS 'a statement to copy, which tries this row again; bcdelta.retry() tries all of them';
+
 CREATE VIEW bcdelta.undoable AS
 SELECT u.run_id, r.kind, r.server, u.feed, r.started_at, u.records, u.undone, u.created, u.updated, u.hidden, u.deleted,
 	ceil(u.records / 250.0)::bigint + ceil((u.updated + u.hidden + u.created) / 10.0)::bigint + u.deleted AS calls,
@@ -1084,6 +1156,148 @@ COMMENT ON COLUMN bcdelta.proof.proven_at IS
 'when the last verify of mode full or changed began; null: there was none since feeds were added or altered';
 COMMENT ON COLUMN bcdelta.proof.untouched IS 'rows that neither the source nor the store has touched since the last full verify';
 COMMENT ON COLUMN bcdelta.proof.sentence IS 'the same in words';
+
+CREATE FUNCTION bcdelta.totals(OUT server name, OUT feed text, OUT what text, OUT label text, OUT code text, OUT bucket integer,
+	OUT n bigint, OUT seconds double precision, OUT at timestamptz)
+RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_totals';
+COMMENT ON FUNCTION bcdelta.totals() IS
+'the sums of bcdelta.total, as soon as they are on disk, so that they do not go back after a crash; use the view bcdelta.metrics';
+
+CREATE FUNCTION bcdelta.worker_started() RETURNS timestamptz
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_started';
+COMMENT ON FUNCTION bcdelta.worker_started() IS
+'when the worker of this database was started; null: there is none; use the view bcdelta.metrics';
+
+CREATE FUNCTION bcdelta.worker_quota(OUT server oid, OUT quota bigint, OUT quota_left bigint, OUT others double precision)
+RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_quota';
+COMMENT ON FUNCTION bcdelta.worker_quota() IS
+'the quotas of stores, and the part of them that other apps have used in the present window; use the view bcdelta.metrics';
+
+CREATE VIEW bcdelta.metrics AS
+WITH t AS (SELECT * FROM bcdelta.totals()),
+s AS (SELECT s.oid, s.srvname AS server FROM pg_catalog.pg_foreign_server AS s
+	JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw WHERE w.fdwname = 'bcdelta'),
+f AS (SELECT f.feed, f.feed_id, f.resource, f.server FROM bcdelta.feed AS f),
+-- requests that were answered, by operation
+r AS (SELECT t.server, t.label AS operation, t.bucket, sum(t.n) AS n, sum(t.seconds) AS seconds FROM t JOIN s USING (server)
+	WHERE t.what = 'request' AND t.code <> 'none' GROUP BY t.server, t.label, t.bucket),
+m (name, labels, value) AS (
+	SELECT 'bcdelta_info', jsonb_build_object('version', e.extversion), 1::double precision FROM pg_catalog.pg_extension AS e WHERE e.extname = 'bcdelta'
+	UNION ALL SELECT 'bcdelta_up', jsonb_build_object('server', server), CASE WHEN bcdelta.worker_state() = 'running' THEN 1 ELSE 0 END FROM s
+	UNION ALL SELECT 'bcdelta_worker_start_timestamp_seconds', jsonb_build_object('server', server), extract(epoch FROM w.at)
+	FROM s CROSS JOIN bcdelta.worker_started() AS w (at) WHERE w.at IS NOT NULL
+	UNION ALL SELECT 'bcdelta_feed_paused', jsonb_build_object('server', f.server, 'feed', f.feed), CASE h.state WHEN 'active' THEN 0 ELSE 1 END
+	FROM f CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h
+	UNION ALL SELECT 'bcdelta_pending_rows', jsonb_build_object('server', f.server, 'feed', f.feed, 'state', w.state), greatest(coalesce(sum(c.n), 0), 0)
+	FROM f CROSS JOIN unnest(ARRAY['ready', 'waiting', 'in_flight', 'deferred', 'failed', 'review']) AS w (state)
+	LEFT JOIN bcdelta.tally AS c ON c.feed = f.feed AND c.what = w.state GROUP BY f.server, f.feed, w.state
+	UNION ALL SELECT 'bcdelta_linked_rows', jsonb_build_object('server', f.server, 'feed', f.feed), greatest(coalesce(sum(c.n), 0), 0)
+	FROM f LEFT JOIN bcdelta.tally AS c ON c.feed = f.feed AND c.what = 'linked' GROUP BY f.server, f.feed
+	UNION ALL SELECT 'bcdelta_oldest_change_timestamp_seconds', jsonb_build_object('server', o.server, 'feed', o.feed), extract(epoch FROM o.at)
+	FROM (SELECT f.server, f.feed, least(
+			(SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state <> 'in_flight'),
+			(SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state = 'in_flight'), c.oldest) AS at
+		FROM f LEFT JOIN (
+			-- in a large backlog, 400 pages are read, as in bcdelta.status
+			SELECT c.feed_id, c.oldest FROM (
+				SELECT least(100, 100 * 400 * 8192.0 / greatest(1, pg_catalog.pg_relation_size('bcdelta.change')
+					+ pg_catalog.pg_relation_size('bcdelta.change_1') + pg_catalog.pg_relation_size('bcdelta.change_2')))
+			) AS p (percent)
+			CROSS JOIN LATERAL (SELECT feed_id, min(changed_at) AS oldest FROM bcdelta.change
+				TABLESAMPLE SYSTEM (p.percent) REPEATABLE (0) GROUP BY feed_id) AS c
+		) AS c USING (feed_id)) AS o WHERE o.at IS NOT NULL
+	UNION ALL SELECT 'bcdelta_captured_bytes', '{}', pg_catalog.pg_relation_size('bcdelta.change')
+		+ pg_catalog.pg_relation_size('bcdelta.change_1') + pg_catalog.pg_relation_size('bcdelta.change_2')
+	UNION ALL SELECT 'bcdelta_rows_total', jsonb_build_object('server', f.server, 'feed', f.feed, 'outcome', w.outcome), coalesce(sum(t.n), 0)
+	FROM f CROSS JOIN unnest(ARRAY['created', 'updated', 'deleted', 'hidden', 'linked', 'unchanged', 'failed', 'retry', 'deferred', 'invalid']) AS w (outcome)
+	LEFT JOIN t ON t.what = 'row' AND t.server = f.server AND t.feed = f.feed AND t.label = w.outcome GROUP BY f.server, f.feed, w.outcome
+	UNION ALL SELECT 'bcdelta_api_requests_total', jsonb_build_object('server', q.server, 'operation', q.operation, 'code', q.code), sum(q.n)
+	FROM (SELECT t.server, t.label AS operation, CASE t.code WHEN '429' THEN '4xx' ELSE t.code END AS code, t.n
+		FROM t JOIN s USING (server) WHERE t.what = 'request') AS q GROUP BY q.server, q.operation, q.code
+	UNION ALL SELECT 'bcdelta_api_throttled_total', jsonb_build_object('server', t.server, 'operation', t.label), coalesce(sum(t.n) FILTER (WHERE t.code = '429'), 0)
+	FROM t JOIN s USING (server) WHERE t.what = 'request' GROUP BY t.server, t.label
+	UNION ALL SELECT 'bcdelta_api_request_duration_seconds_bucket', jsonb_build_object('server', r.server, 'operation', r.operation, 'le', w.le), sum(r.n) FILTER (WHERE r.bucket < w.nth)
+	FROM r CROSS JOIN unnest(ARRAY['0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '10', '30', '60', '+Inf']) WITH ORDINALITY AS w (le, nth)
+	GROUP BY r.server, r.operation, w.le
+	UNION ALL SELECT 'bcdelta_api_request_duration_seconds_sum', jsonb_build_object('server', server, 'operation', operation), sum(seconds) FROM r GROUP BY server, operation
+	UNION ALL SELECT 'bcdelta_api_request_duration_seconds_count', jsonb_build_object('server', server, 'operation', operation), sum(n) FROM r GROUP BY server, operation
+	UNION ALL SELECT 'bcdelta_quota_requests', jsonb_build_object('server', s.server), q.quota FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid WHERE q.quota IS NOT NULL
+	UNION ALL SELECT 'bcdelta_quota_left_requests', jsonb_build_object('server', s.server), q.quota_left FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid WHERE q.quota IS NOT NULL
+	UNION ALL SELECT 'bcdelta_quota_others_ratio', jsonb_build_object('server', s.server), q.others FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid WHERE q.others IS NOT NULL
+	UNION ALL SELECT 'bcdelta_runs_total', jsonb_build_object('server', s.server, 'kind', k.kind, 'state', w.state), coalesce(sum(t.n), 0)
+	FROM s CROSS JOIN unnest(ARRAY['push', 'link', 'verify', 'rollback']) AS k (kind) CROSS JOIN unnest(ARRAY['succeeded', 'failed', 'cancelled']) AS w (state)
+	LEFT JOIN t ON t.what = 'run' AND t.server = s.server AND t.label = k.kind AND t.code = w.state GROUP BY s.server, k.kind, w.state
+	UNION ALL SELECT 'bcdelta_last_success_timestamp_seconds', jsonb_build_object('server', t.server, 'kind', t.label), extract(epoch FROM max(t.at))
+	FROM t JOIN s USING (server) WHERE t.what = 'run' AND t.code = 'succeeded' GROUP BY t.server, t.label
+	UNION ALL SELECT 'bcdelta_run_rows', jsonb_build_object('server', u.server, 'kind', u.kind, 'rows', w.rows), w.n
+	FROM bcdelta.worker_progress() AS p JOIN bcdelta.run AS u USING (run_id) CROSS JOIN LATERAL (VALUES ('done', p.done), ('total', p.total)) AS w (rows, n)
+	UNION ALL SELECT 'bcdelta_run_remaining_seconds', jsonb_build_object('server', u.server, 'kind', u.kind), extract(epoch FROM p.eta)
+	FROM bcdelta.worker_progress() AS p JOIN bcdelta.run AS u USING (run_id) WHERE p.eta IS NOT NULL
+	UNION ALL SELECT 'bcdelta_discrepancies', jsonb_build_object('server', f.server, 'feed', f.feed),
+		(SELECT count(*) FROM bcdelta.discrepancy AS d WHERE d.run_id = v.run_id AND d.feed = f.feed)
+	FROM f JOIN bcdelta.proven AS v ON v.server = f.server AND v.resource = f.resource
+	UNION ALL SELECT 'bcdelta_conflicts_open', jsonb_build_object('server', f.server, 'feed', f.feed),
+		(SELECT count(*) FROM bcdelta.conflict AS c WHERE c.feed = f.feed AND c.is_current AND c.state = 'open') FROM f
+	UNION ALL SELECT 'bcdelta_adjustments', jsonb_build_object('server', f.server, 'feed', f.feed),
+		(SELECT count(*) FROM bcdelta.adjustment AS a WHERE a.feed = f.feed AND a.state <> 'ended') FROM f
+	UNION ALL SELECT 'bcdelta_proof_timestamp_seconds', jsonb_build_object('server', v.server, 'resource', v.resource), extract(epoch FROM v.proven_at)
+	FROM bcdelta.proven AS v JOIN s USING (server)
+	UNION ALL SELECT 'bcdelta_silent_edits_total', jsonb_build_object('server', t.server, 'resource', t.label), sum(t.n)
+	FROM t JOIN s USING (server) WHERE t.what = 'silent edit' GROUP BY t.server, t.label
+)
+SELECT m.name, d.type, d.help, m.labels, m.value
+FROM m JOIN (VALUES
+	('bcdelta_info', 'gauge', 'Version of the extension.'),
+	('bcdelta_up', 'gauge', 'Whether a worker serves this database.'),
+	('bcdelta_worker_start_timestamp_seconds', 'gauge', 'When the worker was started.'),
+	('bcdelta_feed_paused', 'gauge', 'Whether the feed is paused.'),
+	('bcdelta_pending_rows', 'gauge', 'Rows that have to be pushed, by state.'),
+	('bcdelta_linked_rows', 'gauge', 'Rows that are in the store.'),
+	('bcdelta_oldest_change_timestamp_seconds', 'gauge', 'Time of the oldest change that is not in the store; missing: there is none.'),
+	('bcdelta_captured_bytes', 'gauge', 'Size of the tables of captured changes.'),
+	('bcdelta_rows_total', 'counter', 'Results of rows, by outcome.'),
+	('bcdelta_api_requests_total', 'counter', 'Requests to the store, by operation and class of status; none: without a whole reply.'),
+	('bcdelta_api_throttled_total', 'counter', 'Requests that the store refused with status 429.'),
+	('bcdelta_api_request_duration_seconds', 'histogram', 'Time from the start of a request to the end of its reply.'),
+	('bcdelta_quota_requests', 'gauge', 'Requests that the store allows per window, for all apps together.'),
+	('bcdelta_quota_left_requests', 'gauge', 'Requests left in the present window.'),
+	('bcdelta_quota_others_ratio', 'gauge', 'Part of the quota that other apps have used in the present window.'),
+	('bcdelta_runs_total', 'counter', 'Runs that have ended, by kind and state.'),
+	('bcdelta_last_success_timestamp_seconds', 'gauge', 'When a run of this kind last succeeded.'),
+	('bcdelta_run_rows', 'gauge', 'Rows of the active run: done, and all that are known so far.'),
+	('bcdelta_run_remaining_seconds', 'gauge', 'Time until the active run is done, at its present rate.'),
+	('bcdelta_discrepancies', 'gauge', 'Differences that the last verify of mode full or changed has found.'),
+	('bcdelta_conflicts_open', 'gauge', 'Conflicts that a person has to decide.'),
+	('bcdelta_adjustments', 'gauge', 'Values of the store that are declared as meant.'),
+	('bcdelta_proof_timestamp_seconds', 'gauge', 'When the last verify of mode full or changed began.'),
+	('bcdelta_silent_edits_total', 'counter', 'Edits in the store that no date had shown.')
+) AS d (family, type, help) ON d.family = regexp_replace(m.name, '^(bcdelta_api_request_duration_seconds)_.*', '\1');
+COMMENT ON VIEW bcdelta.metrics IS
+'figures for monitoring, named and typed as Prometheus has them; who may read the view sees the figures of all feeds and servers';
+COMMENT ON COLUMN bcdelta.metrics.name IS 'name of the sample; of a histogram, with the suffix _bucket, _sum or _count';
+COMMENT ON COLUMN bcdelta.metrics.type IS
+'gauge, counter (never goes back, whatever is removed or restarted), or histogram';
+COMMENT ON COLUMN bcdelta.metrics.labels IS 'label -> value';
+COMMENT ON COLUMN bcdelta.metrics.value IS 'in the unit that the name ends with: seconds, bytes, rows, requests; times are seconds since 1970';
+
+CREATE FUNCTION bcdelta.openmetrics(strict boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1
+SET standard_conforming_strings = on AS $$
+SELECT coalesce(string_agg(o.block, '' ORDER BY o.family), '') || '# EOF'
+FROM (
+	SELECT m.family, format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n',
+			CASE WHEN strict AND m.type = 'counter' THEN regexp_replace(m.family, '_total$', '') ELSE m.family END, m.help, m.type)
+		|| string_agg(format(E'%s%s %s\n', m.name, '{' || nullif(l.list, '') || '}',
+			CASE m.value WHEN 'Infinity' THEN '+Inf' WHEN '-Infinity' THEN '-Inf' ELSE m.value::text END), ''
+			ORDER BY (m.labels - 'le')::text, m.name, nullif(m.labels ->> 'le', '+Inf')::numeric) AS block
+	FROM (SELECT CASE type WHEN 'histogram' THEN regexp_replace(name, '_(bucket|sum|count)$', '') ELSE name END AS family, * FROM bcdelta.metrics) AS m
+	CROSS JOIN LATERAL (
+		SELECT string_agg(format('%s="%s"', e.key, replace(replace(replace(e.value, '\', '\\'), '"', '\"'), E'\n', '\n')), ',' ORDER BY e.key = 'le', e.key) AS list
+		FROM jsonb_each_text(m.labels) AS e) AS l
+	GROUP BY m.family, m.type, m.help) AS o
+$$;
+COMMENT ON FUNCTION bcdelta.openmetrics(boolean) IS
+'the view bcdelta.metrics as text for Prometheus, ending with # EOF; strict: in the format OpenMetrics 1.0, where the name of a counter has no _total in its header; needs the right to read that view';
 
 COMMENT ON COLUMN bcdelta.status.state IS
 'active or paused; a feed in a copy of its database, or whose server leads to another store than its links, shows as paused even before the worker has recorded it';

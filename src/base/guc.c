@@ -20,7 +20,7 @@ int			bcd_lock_timeout = 5000;
 int			bcd_mapping_timeout = 10000;
 int			bcd_crash_limit = 2;
 int			bcd_change_turn = 300;
-int			bcd_result_retention = 90;
+int			bcd_result_retention = 30;
 int			bcd_undo_retention = 30;
 int			bcd_confirm_after = 10;
 int			bcd_read_valid = 30000;
@@ -36,6 +36,15 @@ check_databases(char **newval, void **extra, GucSource source)
 		GUC_check_errdetail("The value is a list of database names separated by commas.");
 	pfree(copy);
 	return valid;
+}
+
+static bool
+check_retention(int *newval, void **extra, GucSource source)
+{
+	if (*newval != 0)
+		return true;
+	GUC_check_errdetail("Results are kept for at least one day; -1 keeps them forever.");
+	return false;
 }
 
 void
@@ -71,9 +80,9 @@ bcd_guc_define(void)
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.result_retention",
 							"Days after which the results of finished runs are removed.",
-							"Zero keeps them forever.",
-							&bcd_result_retention, 90, 0, 100000, PGC_SIGHUP, 0,
-							NULL, NULL, NULL);
+							"Runs themselves are kept twelve times as long. -1 keeps both forever.",
+							&bcd_result_retention, 30, -1, 100000, PGC_SIGHUP, 0,
+							check_retention, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.undo_retention",
 							"Days for which it is kept what records held before they were written, so that it can be undone.",
 							"Zero keeps nothing: then no run can be rolled back.",

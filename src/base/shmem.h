@@ -28,6 +28,7 @@ typedef struct BcdWorkerSlot
 	Oid			dbid;			/* once connected */
 	pid_t		pid;			/* 0: no worker */
 	Latch	   *latch;
+	TimestampTz started_at;
 	bool		excused;		/* the last one ended for no fault of its own */
 	bool		stuck;			/* it reacts to nothing; trouble says where */
 	bool		look;			/* something it looks at now and then has
@@ -97,6 +98,7 @@ typedef struct BcdStoreState
 	Oid			serverid;
 	int64		quota;			/* 0: the store tells none */
 	int64		quota_left;
+	double		others;			/* part of it that other clients have used */
 	TimestampTz blocked_until;	/* 0: not blocked */
 	int			in_flight;
 	char		trouble[BCD_NAME_BYTES];

@@ -161,6 +161,7 @@ typedef struct BcdDecision
 	int64		gone_id;		/* a record that is gone, or about to go */
 	char	   *error;
 	char		request_id[64];
+	char	   *request;		/* that was refused, as JSON */
 	Jsonb	   *lost_create;	/* the key of a create that is about to be
 								 * sent */
 	bool		no_lost_create; /* that create was not done, or was found */

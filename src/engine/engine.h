@@ -117,6 +117,7 @@ typedef struct BcdItem
 	int			reads_again;	/* how often that was too long ago */
 	TimestampTz changed_at;		/* when its row has changed, for policy
 								 * "newest"; -infinity: not known */
+	TimestampTz captured_at;	/* its oldest change; -infinity: not claimed */
 	BcdUpdatePurpose purpose;
 	BcdDecision *final_decision;	/* after its purpose, or NULL */
 	bool		asked;			/* a row that is gone has what this one needs */

@@ -30,7 +30,7 @@ bcd_item_create(BcdLane *lane, const char *key)
 	item->lane = lane;
 	item->key = MemoryContextStrdup(cxt, key);
 	item->group = INT_MAX;
-	item->changed_at = DT_NOBEGIN;
+	item->changed_at = item->captured_at = DT_NOBEGIN;
 	lane->gates->items++;
 	dlist_push_tail(&lane->fresh, &item->node);
 	return item;

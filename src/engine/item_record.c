@@ -286,10 +286,11 @@ put_results(const BcdLane *lane, BcdItem **items, int n)
 			results[told++] = (BcdResult)
 		{
 			items[i]->key, bcd_store_id_after(items[i]), d->outcome, d->status,
-				d->error, d->request_id, bcd_item_parts(items[i]), bcd_item_address(items[i])
+				d->error, d->request_id, bcd_item_parts(items[i]), bcd_item_address(items[i]),
+				d->outcome == BCD_FAILED ? d->request : NULL, items[i]->captured_at
 		};
 	}
-	bcd_results_insert(lane->run->run_id, lane->feed->name, results, told);
+	bcd_results_insert(lane->run->run_id, lane->feed->server, lane->feed->name, results, told);
 }
 
 static void

@@ -62,6 +62,7 @@ bcd_queue_select(BcdLane *lane, int64 limit, MemoryContext cxt)
 		item->written_ms = row.written_ms;
 		item->tid = row.tid;
 		item->changed_at = row.changed_at;
+		item->captured_at = row.captured_at;
 		MemoryContextSwitchTo(cxt);
 		items = lappend(items, item);
 		MemoryContextSwitchTo(old);

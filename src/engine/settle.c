@@ -31,6 +31,7 @@
 #include "engine/job.h"
 #include "engine/keyed.h"
 #include "engine/lane.h"
+#include "engine/refused_request.h"
 #include "engine/reply_error.h"
 #include "engine/reply_read.h"
 #include "engine/reply_stop.h"
@@ -203,6 +204,8 @@ record(BcdJob *job)
 				d->status = (int) r->status;
 			strlcpy(d->request_id, r->headers.request_id[0] ? r->headers.request_id :
 					r->correlation_id, sizeof(d->request_id));
+			if (d->outcome == BCD_FAILED)
+				d->request = bcd_refused_request(job, item);
 		}
 		if (was_not_created(job) && !is_created_again(item))
 			d->no_lost_create = true;
@@ -356,6 +359,7 @@ settle_in_transaction(BcdJob *job)
 		bcd_check_steps(job);
 		put_back(job);
 		record(job);
+		bcd_job_count(job);
 		/* losing this commit in a crash only costs a look-up */
 		if (!must_last(job))
 			bcd_tx_async();

@@ -9,9 +9,11 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 
 #include "base/compat.h"
+#include "base/extension.h"
 #include "feed/feed.h"
 #include "functions/args.h"
 #include "store/store.h"
@@ -165,4 +167,36 @@ void
 bcd_rows_put(BcdRows *rows, Datum *values, bool *nulls)
 {
 	tuplestore_putvalues(rows->store, rows->desc, values, nulls);
+}
+
+/* May the caller read a view, or some of its columns? */
+static bool
+may_read(const char *view)
+{
+	Oid			table = view ? bcd_table_oid(view) : InvalidOid;
+
+	return OidIsValid(table) &&
+		(pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		 pg_attribute_aclcheck_all(table, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK);
+}
+
+/*
+ * Raises an error unless the caller may read the view for which a function was
+ * made, or another one that uses it (NULL: none).
+ *
+ * In a view, PostgreSQL checks the right to execute a function against the
+ * user who reads the view. Rights on each function would thus have to be
+ * granted in addition to those on the view. Instead, everyone may execute the
+ * functions, and this check protects them. The right to read some columns of
+ * the view is enough.
+ */
+void
+bcd_check_reader(const char *view, const char *other, const char *function)
+{
+	if (may_read(view) || may_read(other))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for function %s", function),
+			 errdetail("It requires the right to read the view bcdelta.%s.", view)));
 }

@@ -19,6 +19,7 @@ typedef struct BcdRows
 } BcdRows;
 
 extern void bcd_check_writable(const char *function);
+extern void bcd_check_reader(const char *view, const char *other, const char *function);
 extern void bcd_check_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *bcd_arg_text(FunctionCallInfo fcinfo, int n);
 extern char *bcd_arg_name(FunctionCallInfo fcinfo, int n);

@@ -87,31 +87,6 @@ put_progress(BcdRows *rows, const BcdProgress *p)
 	bcd_rows_put(rows, values, nulls);
 }
 
-/*
- * Raises an error unless the caller may read the view for which a function was
- * made.
- *
- * In a view, PostgreSQL checks the right to execute a function against the
- * user who reads the view. Rights on each function would thus have to be
- * granted in addition to those on the view. Instead, everyone may execute the
- * functions, and this check protects them. The right to read some columns of
- * the view is enough.
- */
-static void
-check_reader(const char *view, const char *function)
-{
-	Oid			table = bcd_table_oid(view);
-
-	if (OidIsValid(table) &&
-		(pg_class_aclcheck(table, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
-		 pg_attribute_aclcheck_all(table, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied for function %s", function),
-			 errdetail("It requires the right to read the view bcdelta.%s.", view)));
-}
-
 /* bcdelta.worker_progress(): returns the active runs of this database. */
 Datum
 bcdelta_worker_progress(PG_FUNCTION_ARGS)
@@ -121,7 +96,7 @@ bcdelta_worker_progress(PG_FUNCTION_ARGS)
 	int			n = 0;
 	int			i;
 
-	check_reader("progress", "worker_progress");
+	bcd_check_reader("progress", "metrics", "worker_progress");
 	bcd_rows_begin(fcinfo, &rows);
 	if (bcd_shared)
 	{
@@ -167,7 +142,7 @@ bcdelta_worker_store(PG_FUNCTION_ARGS)
 	int			n = 0;
 	int			i;
 
-	check_reader("status", "worker_store");
+	bcd_check_reader("status", NULL, "worker_store");
 	bcd_rows_begin(fcinfo, &rows);
 	if (bcd_shared)
 	{
@@ -220,7 +195,7 @@ bcdelta_worker_state(PG_FUNCTION_ARGS)
 Datum
 bcdelta_home(PG_FUNCTION_ARGS)
 {
-	check_reader("status", "home");
+	bcd_check_reader("status", NULL, "home");
 	PG_RETURN_TEXT_P(cstring_to_text(bcd_home()));
 }
 
@@ -247,7 +222,7 @@ bcdelta_feed_state(PG_FUNCTION_ARGS)
 	bool		nulls[2] = {true, true};
 	TupleDesc	desc;
 
-	check_reader("status", "feed_state");
+	bcd_check_reader("status", "metrics", "feed_state");
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	if (bcd_attempt(read_feed, &look) == NULL && look.feed)
@@ -442,7 +417,7 @@ bcdelta_feed_trouble(PG_FUNCTION_ARGS)
 	Inspection	inspection;
 	ErrorData  *error;
 
-	check_reader("status", "feed_trouble");
+	bcd_check_reader("status", NULL, "feed_trouble");
 	inspection.feed = bcd_arg_text(fcinfo, 0);
 	initStringInfo(&inspection.troubles);
 	error = bcd_attempt(inspect, &inspection);

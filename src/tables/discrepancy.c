@@ -10,6 +10,7 @@
 
 #include "base/db.h"
 #include "tables/discrepancy.h"
+#include "tables/run.h"
 
 static BcdStatement insert_discrepancy = {
 	"INSERT INTO bcdelta.discrepancy (run_id, feed, key, store_id, address, kind, facet, field, source_value, store_value,"
@@ -180,4 +181,25 @@ bcd_discrepancies_forget(int64 run_id)
 	Datum		arg = Int64GetDatum(run_id);
 
 	(void) bcd_execute(&delete_run, &arg, NULL);
+}
+
+/* The next verify of mode changed starts from what the last proof has found */
+static BcdStatement prune = {
+	"DELETE FROM bcdelta.discrepancy WHERE ctid = ANY (ARRAY("
+	" SELECT d.ctid FROM (" BCD_ENDED_RUNS("SELECT min(run_id) FROM bcdelta.discrepancy")
+	"  AND run_id <> ALL (ARRAY(SELECT p.run_id FROM bcdelta.proven AS p))) AS u"
+	" CROSS JOIN LATERAL (SELECT o.ctid FROM bcdelta.discrepancy AS o WHERE o.run_id = u.run_id OFFSET 0) AS d LIMIT $2))",
+	2, {INT4OID, INT8OID}
+};
+
+/*
+ * Removes up to limit differences that were found by runs that ended at least
+ * this many days ago.
+ */
+int64
+bcd_discrepancies_prune(int days, int limit)
+{
+	Datum		args[] = {Int32GetDatum(days), Int64GetDatum(limit)};
+
+	return bcd_execute(&prune, args, NULL);
 }

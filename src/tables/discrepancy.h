@@ -33,5 +33,6 @@ extern int64 *bcd_discrepancy_strangers(int64 run_id, const char *server, const 
 extern int64 bcd_discrepancy_copy_strangers(int64 from, int64 to, const char *server, const char *resource,
 											const int64 *but, int nbut);
 extern void bcd_discrepancies_forget(int64 run_id);
+extern int64 bcd_discrepancies_prune(int days, int limit);
 
 #endif							/* BCD_TABLE_DISCREPANCY_H */

@@ -30,14 +30,14 @@
  */
 static BcdStatement claim = {
 	"WITH c AS ("
-	"  SELECT ctid AS tid, key, attempts, intent, last_changed_at FROM bcdelta.pending"
+	"  SELECT ctid AS tid, key, attempts, intent, last_changed_at, changed_at FROM bcdelta.pending"
 	"  WHERE state = 'ready' AND feed = $1 AND " BCD_BEHIND_KEY
 	"  AND EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1 AND f.state = 'active'"
 	"   AND f.feed_id = $4 AND f.version = $5)"
 	"  ORDER BY key LIMIT $3)"
 	" SELECT c.key, c.attempts, l.store_id, l.payload, c.intent -> '',"
 	"  CASE WHEN l.key IS NULL THEN nullif(c.intent - '' - 'fields', '{}') ELSE l.remembered END, l.aside, l.address, l.doubt,"
-	"  (extract(epoch FROM clock_timestamp() - greatest(l.pushed_at, (l.doubt ->> 'at')::timestamptz)) * 1000)::int8, c.tid, c.intent -> 'fields', c.last_changed_at"
+	"  (extract(epoch FROM clock_timestamp() - greatest(l.pushed_at, (l.doubt ->> 'at')::timestamptz)) * 1000)::int8, c.tid, c.intent -> 'fields', c.last_changed_at, c.changed_at"
 	" FROM c LEFT JOIN LATERAL ("
 	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.aside, o.address, o.doubt, o.pushed_at FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = c.key LIMIT 1) AS l ON true"
 	" ORDER BY c.key",
@@ -145,6 +145,7 @@ bcd_pending_claimed(uint64 i, BcdClaimed *row)
 		row->written_ms = PG_INT64_MAX;
 	row->sent = bcd_column_jsonb(i, 12);
 	row->changed_at = bcd_column_time(i, 13);
+	row->captured_at = bcd_column_time(i, 14);
 	row->tid = *(ItemPointer) DatumGetPointer(bcd_column_datum(i, 11, &isnull));
 }
 

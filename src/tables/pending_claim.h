@@ -25,6 +25,7 @@ typedef struct BcdClaimed
 	ItemPointerData tid;
 	TimestampTz changed_at;		/* when the row was last seen to change;
 								 * -infinity: not known, or not needed */
+	TimestampTz captured_at;	/* the oldest change that it has to push */
 } BcdClaimed;
 
 extern uint64 bcd_pending_to_claim(const char *feed, int32 feed_id, int32 version, const char *after,

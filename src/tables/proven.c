@@ -14,6 +14,7 @@
 
 #include "base/db.h"
 #include "tables/proven.h"
+#include "tables/total.h"
 
 static BcdStatement select_proven = {
 	"SELECT p.run_id, p.proven_at,"
@@ -80,7 +81,8 @@ static BcdStatement upsert_proven = {
 	"  full_run_id = excluded.full_run_id, full_at = excluded.full_at, run_id = excluded.run_id, proven_at = excluded.proven_at,"
 	"  watermark = excluded.watermark, counted = excluded.counted, dated = excluded.dated, records = excluded.records,"
 	"  written = excluded.written, touched = excluded.touched, different = excluded.different, strangers = excluded.strangers,"
-	"  waiting = excluded.waiting, calls = excluded.calls, silent_edits = excluded.silent_edits",
+	"  waiting = excluded.waiting, calls = excluded.calls, silent_edits = excluded.silent_edits"
+	" RETURNING (SELECT d.silent FROM d)",
 	11, {NAMEOID, TEXTOID, TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, BOOLOID, BOOLOID, INT8OID, INT8OID}
 };
 
@@ -88,6 +90,7 @@ static BcdStatement upsert_proven = {
 void
 bcd_proven_write(const char *server, const char *resource, const char *store, const BcdProof *proof)
 {
+	BcdTotal	silent = {.server = server,.what = "silent edit",.label = resource,.bucket = -1};
 	Datum		args[11];
 
 	args[0] = bcd_name_datum(server);
@@ -101,5 +104,8 @@ bcd_proven_write(const char *server, const char *resource, const char *store, co
 	args[8] = BoolGetDatum(proof->dated);
 	args[9] = Int64GetDatum(proof->touched);
 	args[10] = Int64GetDatum(proof->calls);
-	(void) bcd_execute(&upsert_proven, args, NULL);
+	if (bcd_execute(&upsert_proven, args, NULL) == 0)
+		return;
+	silent.n = bcd_column_int64(0, 1, NULL);
+	bcd_total_add(&silent);
 }

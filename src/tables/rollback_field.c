@@ -9,6 +9,7 @@
 
 #include "base/db.h"
 #include "tables/rollback_field.h"
+#include "tables/run.h"
 
 /* What was found before, when the record was read for the first time, is replaced. */
 static BcdStatement replace = {
@@ -66,8 +67,8 @@ bcd_rollback_fields(int64 run_id, int limit, BcdRollbackReader reader, void *arg
 
 static BcdStatement prune = {
 	"DELETE FROM bcdelta.rollback_field WHERE ctid = ANY (ARRAY("
-	" SELECT f.ctid FROM bcdelta.rollback_field AS f JOIN bcdelta.run AS u USING (run_id)"
-	" WHERE u.finished_at < now() - $1 * interval '1 day' LIMIT $2))",
+	" SELECT f.ctid FROM (" BCD_ENDED_RUNS("SELECT min(run_id) FROM bcdelta.rollback_field") ") AS u"
+	" CROSS JOIN LATERAL (SELECT o.ctid FROM bcdelta.rollback_field AS o WHERE o.run_id = u.run_id OFFSET 0) AS f LIMIT $2))",
 	2, {INT4OID, INT8OID}
 };
 

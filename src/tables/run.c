@@ -10,6 +10,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "tables/run.h"
+#include "tables/total.h"
 
 static BcdStatement insert_run = {
 	"INSERT INTO bcdelta.run (kind, feed, server, requested_by, schedule, mode, sample, max_rows, waited, keys, condition, rollback)"
@@ -64,12 +65,28 @@ bcd_run_started(int64 run_id, BcdRunCounts *c)
 		*totals[i] = bcd_column_int64(0, i + 1, NULL);
 }
 
+/* Counts the n runs of the last statement, which returned their server and kind. */
+static void
+count_ends(uint64 n, const char *state)
+{
+	BcdTotal	total = {.what = "run",.code = state,.bucket = -1,.n = 1};
+	SPITupleTable *table = SPI_tuptable;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		total.server = SPI_getvalue(table->vals[i], table->tupdesc, 1);
+		total.label = SPI_getvalue(table->vals[i], table->tupdesc, 2);
+		bcd_total_add(&total);
+	}
+}
+
 static BcdStatement update_run = {
 	"UPDATE bcdelta.run SET state = $2, error = $3, warning = $4,"
 	" finished_at = CASE WHEN $2 = 'running' THEN NULL ELSE clock_timestamp() END,"
 	" created = $5, updated = $6, deleted = $7, hidden = $8, linked = $9, unchanged = $10, deferred = $11,"
 	" conflicts = $12, failed = $13, api_calls = $14, throttled = $15"
-	" WHERE run_id = $1",
+	" WHERE run_id = $1 RETURNING server, kind",
 	15, {INT8OID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}
 };
@@ -83,6 +100,7 @@ bcd_run_update(int64 run_id, const char *state, const char *error, const char *w
 	c->unchanged, c->deferred, c->conflicts, c->failed, c->api_calls, c->throttled};
 	Datum		args[4 + lengthof(totals)];
 	char		nulls[] = "               ";
+	uint64		n;
 	int			i;
 
 	args[0] = Int64GetDatum(run_id);
@@ -91,12 +109,14 @@ bcd_run_update(int64 run_id, const char *state, const char *error, const char *w
 	args[3] = bcd_filled_or_null(warning, &nulls[3]);
 	for (i = 0; i < lengthof(totals); i++)
 		args[4 + i] = Int64GetDatum(totals[i]);
-	(void) bcd_execute(&update_run, args, nulls);
+	n = bcd_execute(&update_run, args, nulls);
+	if (strcmp(state, "running") != 0)
+		count_ends(n, state);
 }
 
 static BcdStatement fail_run = {
 	"UPDATE bcdelta.run SET state = $2, error = $3, finished_at = clock_timestamp()"
-	" WHERE run_id = $1 AND state IN ('requested', 'running')",
+	" WHERE run_id = $1 AND state IN ('requested', 'running') RETURNING server, kind",
 	3, {INT8OID, TEXTOID, TEXTOID}
 };
 
@@ -106,11 +126,14 @@ bcd_run_fail(int64 run_id, const char *state, const char *error)
 {
 	Datum		args[3];
 	char		nulls[] = "   ";
+	uint64		n;
 
 	args[0] = Int64GetDatum(run_id);
 	args[1] = CStringGetTextDatum(state);
 	args[2] = bcd_filled_or_null(error, &nulls[2]);
-	return bcd_execute(&fail_run, args, nulls) > 0;
+	n = bcd_execute(&fail_run, args, nulls);
+	count_ends(n, state);
+	return n > 0;
 }
 
 /* Results that were recorded after the totals were last written */
@@ -132,7 +155,7 @@ static BcdStatement count_results = {
 static BcdStatement fail_waited = {
 	"UPDATE bcdelta.run SET state = 'failed', finished_at = clock_timestamp(),"
 	" error = 'interrupted: the worker was restarted; what was not pushed is still pending'"
-	" WHERE state IN ('requested', 'running') AND waited",
+	" WHERE state IN ('requested', 'running') AND waited RETURNING server, kind",
 	0, {0}
 };
 static BcdStatement resume_others = {
@@ -148,7 +171,7 @@ void
 bcd_run_recover(void)
 {
 	(void) bcd_execute(&count_results, NULL, NULL);
-	(void) bcd_execute(&fail_waited, NULL, NULL);
+	count_ends(bcd_execute(&fail_waited, NULL, NULL), "failed");
 	(void) bcd_execute(&resume_others, NULL, NULL);
 }
 
@@ -220,4 +243,37 @@ bcd_run_wrote(int64 run_id)
 	Datum		arg = Int64GetDatum(run_id);
 
 	return bcd_query_newest(&has_written, &arg, NULL, 1) == 1 && bcd_column_bool(0, 1);
+}
+
+/*
+ * A run is kept while anything of it is: its results, what it found, what can
+ * be undone of it.  The last one of each feed and of each store is shown by
+ * bcdelta.status; schedules and proofs refer to runs, too.  The oldest runs are
+ * looked at, and no others, so that this costs the same however many there are.
+ */
+static BcdStatement prune_runs = {
+	"DELETE FROM bcdelta.run WHERE run_id = ANY (ARRAY("
+	" SELECT u.run_id FROM (SELECT run_id, server, feed, finished_at FROM bcdelta.run ORDER BY run_id LIMIT $2) AS u"
+	" WHERE u.finished_at < now() - $1 * interval '1 day'"
+	" AND EXISTS (SELECT FROM bcdelta.run AS o WHERE o.run_id > u.run_id AND o.server = u.server"
+	"  AND CASE WHEN u.feed IS NULL THEN o.feed IS NULL ELSE o.feed = u.feed END)"
+	" AND NOT EXISTS (SELECT FROM bcdelta.result AS o WHERE o.run_id = u.run_id)"
+	" AND NOT EXISTS (SELECT FROM bcdelta.discrepancy AS o WHERE o.run_id = u.run_id)"
+	" AND NOT EXISTS (SELECT FROM bcdelta.rollback_field AS o WHERE o.run_id = u.run_id)"
+	" AND NOT EXISTS (SELECT FROM bcdelta.undo AS o WHERE o.run_id = u.run_id)"
+	" AND NOT EXISTS (SELECT FROM bcdelta.proven AS o WHERE u.run_id IN (o.run_id, o.full_run_id))"
+	" AND NOT EXISTS (SELECT FROM bcdelta.schedule AS o WHERE o.last_run_id = u.run_id)))",
+	2, {INT4OID, INT8OID}
+};
+
+/*
+ * Removes runs that ended at least this many days ago, among the limit oldest
+ * ones; returns their number.
+ */
+int64
+bcd_runs_prune(int days, int limit)
+{
+	Datum		args[] = {Int32GetDatum(days), Int64GetDatum(limit)};
+
+	return bcd_execute(&prune_runs, args, NULL);
 }

@@ -50,6 +50,10 @@ typedef struct BcdRunRow
 	char	   *server;
 } BcdRunRow;
 
+/* The runs, from the given one on, that ended at least $1 days ago */
+#define BCD_ENDED_RUNS(first) \
+	"SELECT run_id FROM bcdelta.run WHERE run_id >= (" first ") AND finished_at < now() - $1 * interval '1 day'"
+
 extern int64 bcd_run_insert(const BcdRunRequest *request);
 extern void bcd_run_started(int64 run_id, BcdRunCounts *counts);
 extern void bcd_run_update(int64 run_id, const char *state, const char *error, const char *warning,
@@ -57,6 +61,7 @@ extern void bcd_run_update(int64 run_id, const char *state, const char *error, c
 extern bool bcd_run_fail(int64 run_id, const char *state, const char *error);
 extern void bcd_run_recover(void);
 extern bool bcd_run_wrote(int64 run_id);
+extern int64 bcd_runs_prune(int days, int limit);
 extern bool bcd_run_read(int64 run_id, BcdRunRequest *request);
 extern bool bcd_run_read_newest(int64 run_id, BcdRunRow *run);
 

@@ -61,7 +61,7 @@ decide_deferred(BcdItem *item)
 	if (state)
 		result.error = psprintf("not compared, because a change has still to be pushed: it is %s%s%s", state,
 								error ? ": " : "", error ? error : "");
-	bcd_results_insert(lane->run->run_id, lane->feed->name, &result, 1);
+	bcd_results_insert(lane->run->run_id, lane->feed->server, lane->feed->name, &result, 1);
 	bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
 }
 

@@ -1,13 +1,16 @@
 /*
  * prune.c
- *		Removes what is kept for a limited time: results, and what rollbacks need.
+ *		Removes what is kept for a limited time: results, differences, runs, and
+ *		what rollbacks need.
  */
 #include "postgres.h"
 
 #include "base/db.h"
 #include "base/guc.h"
+#include "tables/discrepancy.h"
 #include "tables/result.h"
 #include "tables/rollback_field.h"
+#include "tables/run.h"
 #include "tables/undo.h"
 #include "worker/prune.h"
 
@@ -15,7 +18,24 @@
 #define PRUNE_ROWS			10000
 #define PRUNE_INTERVAL_MS	(600 * 1000)
 
+/* Runs are kept so many times as long as their results: a year */
+#define RUN_RETENTION		12
+
 static int64 prune_at = 0;
+
+/*
+ * Removes some of the results whose time is over, and runs; returns the number
+ * of rows of the table that had most.
+ */
+static int64
+prune_results(void)
+{
+	int64		n = bcd_results_prune(bcd_result_retention, PRUNE_ROWS);
+
+	n = Max(n, bcd_rollback_fields_prune(bcd_result_retention, PRUNE_ROWS));
+	n = Max(n, bcd_discrepancies_prune(bcd_result_retention, PRUNE_ROWS));
+	return Max(n, bcd_runs_prune(bcd_result_retention * RUN_RETENTION, PRUNE_ROWS));
+}
 
 /* Removes some of the rows whose time is over, if it is time; now: monotonic ms. */
 void
@@ -27,10 +47,7 @@ bcd_prune(int64 now)
 		return;
 	bcd_tx_begin();
 	if (bcd_result_retention > 0)
-	{
-		n = bcd_results_prune(bcd_result_retention, PRUNE_ROWS);
-		n = Max(n, bcd_rollback_fields_prune(bcd_result_retention, PRUNE_ROWS));
-	}
+		n = prune_results();
 	n = Max(n, bcd_undo_prune(bcd_undo_retention, PRUNE_ROWS));
 	bcd_tx_commit();
 	prune_at = n < PRUNE_ROWS ? now + PRUNE_INTERVAL_MS : now;

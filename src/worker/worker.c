@@ -50,6 +50,7 @@
 #include "tables/run_queue.h"
 #include "tables/schedule.h"
 #include "tables/tally.h"
+#include "tables/total.h"
 #include "verbs/kinds.h"
 #include "worker/adjusted_due.h"
 #include "worker/call_serve.h"
@@ -101,6 +102,7 @@ enter(int number)
 	if (mine)
 	{
 		slot->pid = MyProcPid;
+		slot->started_at = GetCurrentTimestamp();
 		slot->latch = MyLatch;
 		slot->dbid = MyDatabaseId;
 		slot->trouble[0] = '\0';
@@ -299,6 +301,7 @@ look_after_tally(void)
 		counted = true;
 	}
 	bcd_tally_fold();
+	bcd_total_fold();
 	bcd_tx_commit();
 }
 

@@ -72,7 +72,7 @@ subtest 'the numbers of the status are right after a push, a crash, and writes t
 
 subtest 'results are removed bcdelta.result_retention days after their run ended' => sub {
 	my ($old, $young) = @{ $shop->list('SELECT DISTINCT run_id FROM bcdelta.result ORDER BY run_id LIMIT 2') };
-	$shop->sql("UPDATE bcdelta.run SET finished_at = now() - CASE run_id WHEN $old THEN 91 ELSE 89 END * interval '1 day' WHERE run_id IN ($old, $young)");
+	$shop->sql("UPDATE bcdelta.run SET finished_at = now() - CASE run_id WHEN $old THEN 31 ELSE 29 END * interval '1 day' WHERE run_id IN ($old, $young)");
 	kill_worker($node, 'shop', 'TERM');
 	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.result WHERE run_id = $old");
 	is($shop->sql("SELECT count(*) > 0 FROM bcdelta.result WHERE run_id = $young"), 't', 'those of a younger run stay');

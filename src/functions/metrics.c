@@ -1,0 +1,105 @@
+/*
+ * metrics.c
+ *		The functions behind the view metrics.
+ *
+ * Only readers of the view may call them; see bcd_check_reader().
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lwlock.h"
+#include "utils/timestamp.h"
+
+#include "base/db.h"
+#include "base/shmem.h"
+#include "functions/args.h"
+#include "tables/total.h"
+
+PG_FUNCTION_INFO_V1(bcdelta_totals);
+PG_FUNCTION_INFO_V1(bcdelta_worker_started);
+PG_FUNCTION_INFO_V1(bcdelta_worker_quota);
+
+#define QUOTA_COLUMNS	4
+
+/* bcdelta.totals() */
+Datum
+bcdelta_totals(PG_FUNCTION_ARGS)
+{
+	BcdRights	rights;
+	BcdRows		rows;
+	uint64		n;
+	uint64		i;
+
+	bcd_check_reader("metrics", NULL, "totals");
+	bcd_rows_begin(fcinfo, &rows);
+	bcd_spi_begin(&rights);
+	n = bcd_totals();
+	for (i = 0; i < n; i++)
+	{
+		Datum		values[BCD_TOTAL_COLUMNS];
+		bool		nulls[BCD_TOTAL_COLUMNS];
+
+		bcd_totals_row(i, values, nulls);
+		bcd_rows_put(&rows, values, nulls);
+	}
+	bcd_spi_end(&rights);
+	return (Datum) 0;
+}
+
+/* bcdelta.worker_started() */
+Datum
+bcdelta_worker_started(PG_FUNCTION_ARGS)
+{
+	TimestampTz started_at = 0;
+	int			i;
+
+	bcd_check_reader("metrics", NULL, "worker_started");
+	if (bcd_shared == NULL)
+		PG_RETURN_NULL();
+	LWLockAcquire(bcd_shared->lock, LW_SHARED);
+	for (i = 0; i < BCD_MAX_WORKERS; i++)
+		if (bcd_shared->workers[i].pid != 0 && bcd_shared->workers[i].dbid == MyDatabaseId)
+			started_at = bcd_shared->workers[i].started_at;
+	LWLockRelease(bcd_shared->lock);
+	if (started_at == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(started_at);
+}
+
+static void
+put_quota(BcdRows *rows, const BcdStoreState *s)
+{
+	Datum		values[QUOTA_COLUMNS];
+	bool		nulls[QUOTA_COLUMNS] = {false};
+
+	values[0] = ObjectIdGetDatum(s->serverid);
+	values[1] = Int64GetDatum(s->quota);
+	values[2] = Int64GetDatum(s->quota_left);
+	values[3] = Float8GetDatum(s->others);
+	bcd_rows_put(rows, values, nulls);
+}
+
+/* bcdelta.worker_quota(): returns the stores whose quota is known. */
+Datum
+bcdelta_worker_quota(PG_FUNCTION_ARGS)
+{
+	BcdStoreState *copy = palloc(sizeof(BcdStoreState) * BCD_MAX_RUNS);
+	BcdRows		rows;
+	int			n = 0;
+	int			i;
+
+	bcd_check_reader("metrics", NULL, "worker_quota");
+	bcd_rows_begin(fcinfo, &rows);
+	if (bcd_shared)
+	{
+		LWLockAcquire(bcd_shared->lock, LW_SHARED);
+		for (i = 0; i < BCD_MAX_RUNS; i++)
+			if (bcd_shared->stores[i].dbid == MyDatabaseId && bcd_shared->stores[i].quota > 0)
+				copy[n++] = bcd_shared->stores[i];
+		LWLockRelease(bcd_shared->lock);
+	}
+	for (i = 0; i < n; i++)
+		put_quota(&rows, &copy[i]);
+	return (Datum) 0;
+}

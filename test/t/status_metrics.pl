@@ -1,0 +1,237 @@
+# Figures for monitoring: named as Prometheus wants them, counters that never go
+# back, and read by its own programs, as far as they are installed.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Store;
+use BCDelta::Test;
+use HTTP::Tiny;
+use IPC::Run ();
+use JSON::PP ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('metrics', store => { args => [ '--quota', 100000 ] }, node => { conf => "bcdelta.naptime = 1\nlisten_addresses = '127.0.0.1'" });
+my ($node, $store) = ($shop->node, $shop->store);
+$shop->tables;
+$shop->sql(<<'EOC');
+SELECT bcdelta.track('makers', 'shop', 'brand', feed => E'odd "name"\\\n', fields => '{"name": "name"}', capture => 'none');
+INSERT INTO makers SELECT 'M' || i, 'Maker ' || i FROM generate_series(1, 25) AS i;
+INSERT INTO articles (sku, title, price) VALUES ('A-1', 'One', 1), ('A-2', 'Two', -1);
+EOC
+$shop->push('feed => \'makers\'');
+$store->fault({ match => { method => 'POST', path => 'products' }, times => 1, do => { status => 429, headers => { 'X-Rate-Limit-Time-Reset-Ms' => 10 } } });
+$shop->push('feed => \'articles\'');
+$store->unfault;
+$shop->verify;
+my @names = @{ $shop->list('SELECT DISTINCT name FROM bcdelta.metrics') };
+
+# Samples by name and labels
+sub samples
+{
+	my ($type) = @_;
+	my $where = $type ? "WHERE type = '$type'" : '';
+	return $shop->value("SELECT jsonb_object_agg(name || labels::text, value) AS o FROM bcdelta.metrics $where")->{o};
+}
+
+sub value
+{
+	my ($name, %labels) = @_;
+	my $labels = JSON::PP->new->canonical->encode(\%labels);
+	return $shop->sql("SELECT value FROM bcdelta.metrics WHERE name = '$name' AND labels = '$labels'");
+}
+
+subtest 'metrics say what SQL says' => sub {
+	my %makers = (server => 'shop', feed => 'makers');
+	is(value('bcdelta_up', server => 'shop'), 1, 'a worker is there');
+	is(value('bcdelta_linked_rows', %makers), 25, 'linked rows');
+	is(value('bcdelta_pending_rows', %makers, feed => 'articles', state => 'failed'), 1, 'failed rows');
+	is(value('bcdelta_rows_total', %makers, outcome => 'created'), 25, 'results');
+	is(value('bcdelta_rows_total', %makers, feed => 'articles', outcome => 'invalid'), 1, 'of each outcome');
+	is(value('bcdelta_rows_total', %makers, outcome => 'hidden'), 0, 'also of those that never came');
+	is(value('bcdelta_runs_total', server => 'shop', kind => 'push', state => 'succeeded'), 2, 'runs');
+	is(value('bcdelta_feed_paused', %makers), 0, 'no feed is paused');
+	is(value('bcdelta_quota_requests', server => 'shop'), 100000, 'the quota');
+	is(value('bcdelta_api_throttled_total', server => 'shop', operation => 'POST /catalog/products'), 1, 'a request that was throttled');
+	my $answered = $shop->sql("SELECT sum(api_calls) || ' ' || sum(throttled) FROM bcdelta.run");
+	is($shop->sql("SELECT (SELECT sum(value) FROM bcdelta.metrics WHERE name = 'bcdelta_api_requests_total') - t.sum || ' ' || t.sum
+		FROM (SELECT sum(value) FROM bcdelta.metrics WHERE name = 'bcdelta_api_throttled_total') AS t"), $answered, 'and all others');
+	my ($calls, $throttled) = split / /, $answered;
+	is($shop->sql("SELECT sum(value) FROM bcdelta.metrics WHERE name = 'bcdelta_api_request_duration_seconds_count'"), $calls + $throttled, 'each of them took its time');
+	is($shop->sql("SELECT count(*) FROM bcdelta.metrics AS c JOIN bcdelta.metrics AS b ON b.name = 'bcdelta_api_request_duration_seconds_bucket' AND b.labels = c.labels || '{\"le\": \"+Inf\"}'
+		WHERE c.name = 'bcdelta_api_request_duration_seconds_count' AND b.value <> c.value"), 0, 'the last bucket has all of them');
+	cmp_ok(abs(value('bcdelta_last_success_timestamp_seconds', server => 'shop', kind => 'verify') - time()), '<', 600, 'when a run last succeeded');
+	$shop->sql("UPDATE makers SET name = 'Renamed' WHERE code = 'M1'; SELECT bcdelta.pause('makers')");
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.pending WHERE feed = 'makers'");
+	is(value('bcdelta_feed_paused', %makers), 1, 'a feed that is paused');
+	cmp_ok(abs(value('bcdelta_oldest_change_timestamp_seconds', %makers) - time()), '<', 600, 'the oldest change');
+	$shop->sql("SELECT bcdelta.resume('makers')");
+};
+
+subtest 'names, types and labels are as Prometheus wants them, and no label has values without end' => sub {
+	my %type = map { split /\|/ } @{ $shop->list('SELECT DISTINCT name, type FROM bcdelta.metrics') };
+	foreach my $name (sort keys %type)
+	{
+		like($name, qr/^bcdelta_[a-z]+(_[a-z]+)*$/, $name);
+		is($type{$name} eq 'counter', $name =~ /_total$/, 'ends with _total if it is a counter') unless $type{$name} eq 'histogram';
+		unlike($name, qr/_(ms|milliseconds|minutes|hours|percent|kb)\b|gauge|counter|_time$/, 'has a base unit');
+	}
+	is_deeply($shop->list("SELECT DISTINCT k FROM bcdelta.metrics, jsonb_object_keys(labels) AS k ORDER BY 1"),
+		[ sort qw(code feed kind le operation outcome resource server state version) ], 'labels');
+	is($shop->sql("SELECT count(*) FROM bcdelta.metrics WHERE labels ->> 'operation' ~ '[0-9]'"), 0, 'an operation has no ids');
+	is($shop->sql('SELECT count(*) - count(DISTINCT (name, labels)) FROM bcdelta.metrics'), 0, 'no sample comes twice');
+};
+
+subtest 'openmetrics() ends with # EOF, and escapes what feeds are called' => sub {
+	my $text = $shop->sql('SELECT bcdelta.openmetrics()');
+	like($text, qr/\n# EOF\z/, 'the end');
+	like($text, qr/^bcdelta_linked_rows\{feed="odd \\"name\\"\\\\\\n",server="shop"\} 0$/m, 'a feed with an odd name');
+	like($text, qr/^# TYPE bcdelta_rows_total counter$/m, 'a counter');
+	is(scalar(grep { !/^(# (HELP|TYPE) \w+ .+|# EOF|\w+(\{(\w+="([^"\\\n]|\\["\\n])*",?)*\})? (\+Inf|[-+.e0-9]+))$/ } split /\n/, $text), 0, 'every line is well-formed');
+	like($shop->sql('SELECT bcdelta.openmetrics(strict => true)'), qr/^# TYPE bcdelta_rows counter\nbcdelta_rows_total\{/m, 'strict: the family has no _total');
+	is($shop->sql("SET standard_conforming_strings = off; SET extra_float_digits = -15; SELECT bcdelta.openmetrics()") =~ s/\d{10}\S*//gr, $text =~ s/\d{10}\S*//gr,
+		'whatever the settings of the session');
+};
+
+subtest 'who may read the metrics sees all feeds, and who may not is told so' => sub {
+	$shop->sql('CREATE ROLE monitor; CREATE ROLE nobody_special; GRANT USAGE ON SCHEMA bcdelta TO monitor; GRANT SELECT ON bcdelta.metrics TO monitor');
+	is(($shop->try("SET ROLE monitor; SELECT count(DISTINCT labels ->> 'feed') FROM bcdelta.metrics"))[1], 4, 'a role that may read nothing else');
+	is(($shop->try('SET ROLE monitor; SELECT right(bcdelta.openmetrics(), 5)'))[1], '# EOF', 'as text, too');
+	foreach my $query ('TABLE bcdelta.metrics', 'SELECT bcdelta.openmetrics()')
+	{
+		my (undef, undef, $err) = $shop->try("SET ROLE nobody_special; $query");
+		like($err, qr/permission denied for view metrics/, "$query without the right to it");
+	}
+	foreach my $function (qw(totals worker_started worker_quota))
+	{
+		my (undef, undef, $err) = $shop->try("SET ROLE nobody_special; SELECT bcdelta.$function()");
+		like($err, qr/permission denied for function $function.*right to read the view bcdelta.metrics/s, $function);
+	}
+};
+
+# No counter goes back, none is lost.
+sub never_back
+{
+	my ($before, $what) = @_;
+	my $after = { %{ samples('counter') }, %{ samples('histogram') } };
+	is_deeply([ grep { !defined $after->{$_} || $after->{$_} < $before->{$_} } sort keys %$before ], [], "$what: no counter goes back");
+	return $after;
+}
+
+subtest 'counters do not go back when results are purged, the worker or the server ends, a feed comes again, or rows are condensed' => sub {
+	my $now = never_back({}, 'at first');
+	$shop->sql("UPDATE bcdelta.run SET finished_at = now() - interval '1 year'");
+	kill_worker($node, 'shop', 'TERM');
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.result");
+	$now = never_back($now, 'after a purge and the end of the worker');
+	# what was seen must have been on disk when the server is killed
+	foreach my $round (1 .. 3)
+	{
+		$shop->sql("UPDATE makers SET name = name || '.'");
+		$shop->push;
+		$now = never_back($now, "round $round");
+		crash_server($node, 'shop');
+		$now = never_back($now, 'after a crash of the server');
+	}
+	is($now->{'bcdelta_rows_total{"feed": "makers", "server": "shop", "outcome": "updated"}'}, 25 * 3, 'each row has been counted once');
+	$store->hold({ match => { method => 'PUT' } });
+	$shop->sql("UPDATE makers SET name = name || '.' WHERE code = 'M1'");
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	kill_worker($node, 'shop', 'KILL');
+	$push->finish;
+	$store->release;
+	$now = never_back($now, 'after a crash of the worker');
+	is($now->{'bcdelta_rows_total{"feed": "makers", "server": "shop", "outcome": "retry"}'}, 1, 'a row that was under way counts as retried');
+	is($now->{'bcdelta_runs_total{"kind": "push", "state": "failed", "server": "shop"}'}, 1, 'and its run as failed');
+	$shop->sql("INSERT INTO bcdelta.total SELECT server, feed, what, label, code, bucket, 0, 0, at FROM bcdelta.total, generate_series(1, 100)");
+	kill_worker($node, 'shop', 'TERM');
+	$shop->wait_for('SELECT count(*) < 100 FROM bcdelta.total');
+	$now = never_back($now, 'after rows were condensed');
+	$shop->sql("SELECT bcdelta.untrack('groups')");
+	ok(!exists samples()->{'bcdelta_linked_rows{"feed": "groups", "server": "shop"}'}, 'a feed that is gone has no figures');
+	$shop->sql("SELECT bcdelta.track('groups', 'shop', 'category', '{\"name\": \"name\", \"parent_id\": \"0\"}')");
+	never_back($now, 'when it comes again');
+};
+
+# The programs of Prometheus, if they are there.
+my $docs = "$ENV{TESTDIR}/docs/monitoring";
+my %program = map { my $p = $_; $p => (grep { -x } map { "$_/$p" } split /:/, $ENV{PATH})[0] } qw(promtool prometheus prometheus-sql-exporter);
+
+sub needs
+{
+	my @missing = grep { !$program{$_} } @_;
+	plan skip_all => 'not installed: ' . join(', ', @missing) if @missing;
+	return;
+}
+
+sub write_file
+{
+	my ($name, $text) = @_;
+	my $file = $node->basedir . "/$name";
+	open my $handle, '>', $file or die "$file: $!";
+	print {$handle} $text;
+	close $handle;
+	return $file;
+}
+
+subtest 'promtool accepts the metrics, the alert rules and their tests' => sub {
+	needs('promtool');
+	my $text = write_file('metrics.prom', $shop->sql('SELECT bcdelta.openmetrics()') . "\n");
+	my ($out, $err) = run_command([ 'sh', '-c', "promtool check metrics < '$text'" ]);
+	is("$out$err", '', 'check metrics has nothing to say');
+	command_ok([ 'promtool', 'check', 'rules', "$docs/alerts.yml" ], 'check rules');
+	command_ok([ 'promtool', 'test', 'rules', "$docs/alerts_test.yml" ], 'the alerts fire when they should, and not before');
+};
+
+subtest 'every metric in the rules, the dashboard and the configuration of exporters exists' => sub {
+	my %known = map { $_ => 1 } @names, qw(bcdelta_run_rows bcdelta_run_remaining_seconds);
+	foreach my $file (glob "$docs/*.{yml,json}")
+	{
+		my $text = slurp_file($file);
+		my %used = map { $_ => 1 } $text =~ /\b(bcdelta_[a-z_]+)\b/g;
+		is_deeply([ grep { !$known{$_} && !/_test$/ } sort keys %used ], [], $file =~ s/.*\///r);
+		JSON::PP->new->decode($text) if $file =~ /json$/;
+	}
+	foreach my $file (qw(bcdelta.collector.yml prometheus-sql-exporter.yml))
+	{
+		my $text = slurp_file("$docs/$file");
+		is_deeply([ grep { 2 != (() = $text =~ /'\Q$_\E'/g) } sort keys %known ], [], "$file has all of them");
+	}
+};
+
+subtest 'a running Prometheus reads the figures through prometheus-sql-exporter, and they are those of SQL' => sub {
+	needs('prometheus', 'prometheus-sql-exporter');
+	$shop->sql("ALTER ROLE monitor LOGIN");
+	my ($exporter, $port) = map { PostgreSQL::Test::Cluster::get_free_port() } 1 .. 2;
+	my $config = slurp_file("$docs/prometheus-sql-exporter.yml");
+	$config =~ s{postgres://[^']+}{postgres://monitor\@127.0.0.1:@{[ $node->port ]}/shop?sslmode=disable} or die 'no connection';
+	$config =~ s/interval: '\S+'/interval: '1s'/ or die 'no interval';
+	my $file = write_file('exporter.yml', $config);
+	my $prometheus = slurp_file("$docs/prometheus.yml");
+	$prometheus =~ s/localhost:9237/127.0.0.1:$exporter/ or die 'no target';
+	$prometheus =~ s/^rule_files:.*\n.*\n//m;
+	$prometheus =~ s/scrape_interval: \S+/scrape_interval: 1s/;
+	my $settings = write_file('prometheus.yml', $prometheus);
+	my @children;
+	push @children, IPC::Run::start([ 'prometheus-sql-exporter', '-config.file', $file, '-web.listen-address', "127.0.0.1:$exporter" ], '>&', $node->basedir . '/exporter.log');
+	push @children, IPC::Run::start([ 'prometheus', "--config.file=$settings", "--storage.tsdb.path=" . $node->basedir . '/tsdb', "--web.listen-address=127.0.0.1:$port" ],
+		'>&', $node->basedir . '/prometheus.log');
+	my $query = sub {
+		my ($q) = @_;
+		my $reply = HTTP::Tiny->new->post_form("http://127.0.0.1:$port/api/v1/query", { query => $q });
+		return $reply->{success} ? JSON::PP->new->decode($reply->{content})->{data}{result} : [];
+	};
+	ok( eval {
+			poll_until(sub { @{ $query->('bcdelta_rows_total') } >= 40 }, 'the figures to arrive', 30);
+		},
+		'the figures arrive') or diag(slurp_file($node->basedir . '/exporter.log'), slurp_file($node->basedir . '/prometheus.log'));
+	my $sql = $shop->value("SELECT jsonb_object_agg((labels ->> 'feed') || ' ' || (labels ->> 'outcome'), value) AS o FROM bcdelta.metrics WHERE name = 'bcdelta_rows_total'")->{o};
+	is_deeply({ map { ("$_->{metric}{feed} $_->{metric}{outcome}" => 0 + $_->{value}[1]) } @{ $query->('bcdelta_rows_total') } }, $sql, 'and are those of SQL');
+	cmp_ok(scalar @{ $query->('histogram_quantile(0.9, bcdelta_api_request_duration_seconds_bucket)') }, '>', 0, 'durations can be summed up');
+	$_->kill_kill foreach @children;
+};
+
+done_testing();
