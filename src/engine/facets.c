@@ -111,14 +111,14 @@ without_tasks(const BcdItem *item, Jsonb *known)
 	return known;
 }
 
-/* Did one of the requests for an item create its record? */
+/* Did one of the requests for an item create its record, or update it? */
 bool
-bcd_was_created(const BcdItem *item)
+bcd_has_part(const BcdItem *item, BcdOutcome outcome)
 {
 	ListCell   *lc;
 
 	foreach(lc, item->parts)
-		if (((BcdPart *) lfirst(lc))->outcome == BCD_CREATED && ((BcdPart *) lfirst(lc))->element == NULL)
+		if (((BcdPart *) lfirst(lc))->outcome == outcome && (outcome != BCD_CREATED || ((BcdPart *) lfirst(lc))->element == NULL))
 		return true;
 	return false;
 }

@@ -9,7 +9,8 @@
 
 extern const BcdFacet *bcd_stage_facet(const BcdResource *resource, BcdStage stage);
 extern bool bcd_decide_tasks(BcdItem *item, List *tasks);
-extern bool bcd_was_created(const BcdItem *item);
+extern bool bcd_has_part(const BcdItem *item, BcdOutcome outcome);
+#define bcd_was_created(item)	bcd_has_part(item, BCD_CREATED)
 extern void bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known);
 extern void bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error);
 extern void bcd_note_part(BcdItem *item, BcdStage stage);

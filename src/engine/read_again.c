@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/guc.h"
+#include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/job.h"
@@ -34,8 +35,13 @@ is_outdated(BcdGate *gate, BcdStage stage, BcdItem *item, int64 now)
 	if (dlist_has_next(&gate->queue, &item->node) &&
 		dlist_container(BcdItem, node, dlist_next_node(&gate->queue, &item->node))->follows)
 		return false;
-	/* what is left of a row whose other parts were just written */
-	return !bcd_stage_is_facet(stage) || (item->parts == NIL && !item->unsure);
+
+	/*
+	 * collections have no policies; a part that was refused would be sent
+	 * again
+	 */
+	return !bcd_stage_is_facet(stage) ||
+		(!bcd_stage_is_collection(item->lane->feed->resource, stage) && item->failure == NULL && !item->unsure);
 }
 
 static void

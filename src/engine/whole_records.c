@@ -201,7 +201,7 @@ bcd_removal_is_disputed(BcdItem *item, const cJSON *record)
 	{
 		item->decision.judged = true;
 		bcd_payload_each(bcd_payload_merge(item->remembered, item->known), look_for_edit, &e);
-		item->decision.read_at = item->lane->feed->on_delete == BCD_DELETE_DELETE ? bcd_now_ms() : 0;
+		item->decision.read_at = bcd_now_ms();
 	}
 	MemoryContextSwitchTo(old);
 	if (e.store == NULL)

@@ -20,6 +20,7 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_wait.h"
+#include "engine/facets.h"
 #include "engine/item.h"
 #include "engine/item_wants.h"
 #include "engine/key_conflict.h"
@@ -387,7 +388,8 @@ push_read(BcdItem *item, const cJSON *record)
 	}
 	if (item->wanted && !item->linked && bcd_record_is_taken(item, item->store_id))
 		return;
-	if (item->wanted == NULL && item->body == NULL)
+	/* else its record gives something up, or has refused to be hidden */
+	if (item->wanted == NULL && (item->body == NULL || (item->purpose == BCD_PURPOSE_ROW && item->refusal == NULL)))
 	{
 		bcd_push_gone_read(item, record);
 		return;
@@ -409,7 +411,7 @@ push_read(BcdItem *item, const cJSON *record)
 	}
 	bcd_item_wants_write(item, !item->looks);
 	bcd_put_values(item);
-	if (item->decision.outcome == BCD_UNCHANGED && bcd_update_has_arrived(item))
+	if (item->decision.outcome == BCD_UNCHANGED && (bcd_update_has_arrived(item) || bcd_has_part(item, BCD_UPDATED)))
 		item->decision.outcome = BCD_UPDATED;
 	bcd_decide_link_read(item);
 }

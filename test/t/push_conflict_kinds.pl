@@ -348,6 +348,57 @@ SKIP: {
 		is_deeply([ map { price($_) } qw(over anew) ], [ 20, 16 ], 'the values');
 		is_deeply([ map { state_of($_) || 'done' } qw(over anew) ], [ 'done', 'review' ], 'what waits for a person');
 		is_deeply([ map { conflict($_) ? 'open' : 'over' } qw(over anew) ], [ 'over', 'open' ], 'what is open');
+	};
+
+	# A push whose request is told to wait, once the record was read; meanwhile somebody edits it
+	sub delayed
+	{
+		my ($match, $edit) = @_;
+		$store->fault({ times => 1, do => { status => 429, headers => { 'X-Rate-Limit-Time-Reset-Ms' => 800, 'X-Rate-Limit-Requests-Left' => 0 } }, match => $match });
+		$shop->clear;
+		my $pushing = $shop->start;
+		until (grep { ($_->{status} // 0) == 429 } $store->journal) { select undef, undef, undef, 0.02; }
+		$edit->();
+		$pushing->finish;
+		return [ map { "$_->{method} " . ($_->{path} =~ s/.*\///r) } $store->journal ];
+	}
+
+	subtest 'so it is before it is hidden or deleted, because its row is gone' => sub {
+		foreach my $action (qw(hide delete))
+		{
+			my $method = $action eq 'hide' ? 'PUT' : 'DELETE';
+			$shop->sql("SELECT bcdelta.alter_feed('item', on_delete => '$action', on_conflict => 'review')");
+			create("late$action", "also$action");
+			my %id = map { $_ => $shop->id('item', "$_$action") } qw(late also);
+			$shop->sql("DELETE FROM item WHERE id IN ('late$action', 'also$action')");
+			is_deeply(delayed({ method => $method }, sub { edit("late$action", { price => 15 }) }), [ map { "$_ products" } 'GET', $method, 'GET', $method ], "$action: read twice");
+			my %record = map { $_->{id} => $_ } @{ $store->state('products') };
+			is($record{ $id{late} }{is_visible}, 1, 'a record that was edited meanwhile stays');
+			is($record{ $id{also} } ? $record{ $id{also} }{is_visible} : 0, 0, 'another one does not');
+			is_deeply([ map { state_of("$_$action") || 'done' } qw(late also) ], [qw(review done)], 'a person decides');
+			$shop->sql('SELECT bcdelta.resolve(' . conflict("late$action") . q{, 'source')});
+			$shop->push;
+		}
+		$shop->sql("SELECT bcdelta.alter_feed('item', on_delete => 'hide')");
+	};
+
+	subtest 'and before a further part of it is written' => sub {
+		$shop->sql(<<'EOC');
+CREATE TABLE stocked (id text PRIMARY KEY, price numeric NOT NULL DEFAULT 10, level int NOT NULL DEFAULT 5);
+SELECT bcdelta.track('stocked', 'shop', 'product', '{"sku": "id", "name": "''Stocked '' || id", "price": "price", "type": "''physical''", "weight": "1",
+	"inventory_tracking": "''product''", "inventory_level": "level"}', on_conflict => 'store');
+INSERT INTO stocked (id) VALUES ('sa'), ('sb');
+EOC
+		$shop->push;
+		my $id = $shop->id('stocked', 'sa');
+		$shop->sql('UPDATE stocked SET price = 20, level = 7');
+		is_deeply(delayed({ path => '/inventory/adjustments/absolute' }, sub { $store->api(PUT => '/inventory/adjustments/absolute', { reason => 'count', items => [ { product_id => 0 + $id, location_id => 1, quantity => 3 } ] }) }),
+			[ 'GET products', 'PUT products', 'PUT absolute', 'PUT absolute', 'GET products', 'PUT absolute' ], 'read once more');
+		my %record = map { $_->{sku} => $_ } @{ $store->state('products') };
+		is_deeply([ map { $record{$_}{inventory_level} } qw(sa sb) ], [ 3, 7 ], 'what was edited meanwhile stays');
+		is_deeply([ map { $record{$_}{price} + 0 } qw(sa sb) ], [ 20, 20 ], 'the first part is written');
+		is_deeply($shop->list(q(SELECT outcome FROM bcdelta.result WHERE feed = 'stocked' AND outcome <> 'created' ORDER BY key)), [qw(updated updated)], 'both rows were updated');
+		is($shop->sql(q(SELECT count(*) FROM bcdelta.pending WHERE feed = 'stocked')), 0, 'nothing is pending');
 		$shop->sql(q(ALTER SYSTEM RESET bcdelta.read_valid; SELECT pg_reload_conf()));
 	};
 }
