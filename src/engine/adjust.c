@@ -69,6 +69,25 @@ delay_of(const BcdEndpoint *endpoint)
 	return BCD_DEBUG_TIME(endpoint->reply->delay_ms);
 }
 
+/*
+ * The record of a claimed item is to be read, but the store may not show yet
+ * what was last written to it with this facet.  Decides that the row waits; or
+ * returns false, and nothing is decided.
+ */
+bool
+bcd_waits_to_be_shown(BcdItem *item, const BcdFacet *facet)
+{
+	int64		wait = delay_of(facet->update.endpoint);
+
+	wait = Min(wait - item->written_ms, wait);
+	if (item->written_ms == PG_INT64_MAX || wait <= 0)
+		return false;
+	bcd_decide_wait(item, wait, NULL);
+	item->decision.outcome = BCD_NO_OUTCOME;
+	item->decision.unsent = true;
+	return true;
+}
+
 static bool
 has_task(List *tasks, const BcdFacet *facet)
 {
@@ -90,20 +109,13 @@ bool
 bcd_adjust_claimed(BcdItem *item, const BcdDifference *d)
 {
 	const BcdFacet *facet = facet_of(item);
-	int64		wait;
 
 	if (facet == NULL || item->wanted == NULL || (d->need != BCD_NEEDS_NOTHING && d->need != BCD_NEEDS_UPDATE) ||
 		(item->doubt ? bcd_keyed_moves(item) != NULL : !has_task(d->tasks, facet)))
 		return false;
-	wait = delay_of(facet->update.endpoint);
-	wait = Min(wait - item->written_ms, wait);
-	if (item->written_ms < PG_INT64_MAX && wait > 0)
-	{
-		bcd_decide_wait(item, wait, NULL);
-		item->decision.outcome = BCD_NO_OUTCOME;
-	}
-	else
-		bcd_decide_stage(item, BCD_READ);
+	if (bcd_waits_to_be_shown(item, facet))
+		return true;
+	bcd_decide_stage(item, BCD_READ);
 	item->decision.unsent = true;
 	return true;
 }

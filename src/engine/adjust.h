@@ -9,6 +9,7 @@
 #include "feed/difference.h"
 
 extern bool bcd_adjusts(const BcdJob *job);
+extern bool bcd_waits_to_be_shown(BcdItem *item, const BcdFacet *facet);
 extern bool bcd_adjust_claimed(BcdItem *item, const BcdDifference *d);
 extern bool bcd_adjust_read(BcdItem *item, const cJSON *record);
 extern bool bcd_adjust_announce(BcdJob *job);

@@ -26,6 +26,7 @@
 
 #include "base/clock.h"
 #include "base/compat.h"
+#include "engine/adjust.h"
 #include "engine/conflicts.h"
 #include "engine/decide.h"
 #include "engine/newest.h"
@@ -90,6 +91,31 @@ bcd_item_is_guarded(const BcdItem *item, List *tasks)
 			bcd_payload_each(task->fields, look_for_guard, &g);
 	}
 	return g.needed;
+}
+
+/*
+ * The record of a claimed item is about to be read before these tasks, to see
+ * what others have changed.  Decides that the row waits, if the store does not
+ * show yet what we have written of a guarded field; else returns false.
+ */
+bool
+bcd_guard_waits(BcdItem *item, List *tasks)
+{
+	ListCell   *lc;
+
+	foreach(lc, tasks)
+	{
+		BcdTask    *task = lfirst(lc);
+		const BcdEndpoint *endpoint = task->facet->update.endpoint;
+		Guard		g = {.feed = item->lane->feed};
+
+		if (task->facet->collection || task->fields == NULL || endpoint == NULL || endpoint->reply == NULL || endpoint->reply->delay_ms == 0)
+			continue;
+		bcd_payload_each(task->fields, look_for_guard, &g);
+		if (g.needed && bcd_waits_to_be_shown(item, task->facet))
+			return true;
+	}
+	return false;
 }
 
 /* The record keeps its value: the row's counts as written. */
@@ -304,6 +330,13 @@ merge_set(Reading *r, const BcdField *field, JsonbValue *value, const cJSON *got
 	return true;
 }
 
+/* Is a field written to a place that the record does not show? */
+static bool
+is_elsewhere(const BcdFeed *feed, const BcdField *field)
+{
+	return bcd_facet_is_placed(bcd_resource_facet_of(feed->resource, field), feed->options_json);
+}
+
 static void
 look_at_field(const char *name, JsonbValue *value, void *arg)
 {
@@ -312,12 +345,19 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 	const BcdField *field = bcd_resource_field(item->lane->feed->resource, name);
 	const cJSON *got = cJSON_GetObjectItemCaseSensitive(r->record, name);
 	char	   *state = r->current.states ? bcd_payload_text(r->current.states, name) : NULL;
-	bool		conflicts = r->guarded && field && !(field->flags & (BCD_F_FIXED | BCD_F_CREATE_ONLY));
+	bool		conflicts = r->guarded && field && !(field->flags & (BCD_F_FIXED | BCD_F_CREATE_ONLY)) && !is_elsewhere(item->lane->feed, field);
 
 	if (field == NULL || got == NULL || field->flags & BCD_F_WRITE_ONLY || BCD_IS_COLLECTION(field))
 		return;
 	if (bcd_payload_has(r->known, name) && bcd_payload_same(item->wanted, r->known, name))
 	{
+		if (state)
+			end(r, name);
+	}
+	else if (conflicts && record_has(item->wanted, field, got))
+	{
+		/* the store shows the field late, but we have not written it lately */
+		keep(r, name, value);
 		if (state)
 			end(r, name);
 	}

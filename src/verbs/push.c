@@ -157,7 +157,10 @@ decide_claimed(BcdItem *item)
 		;						/* read first */
 	else if (d.need == BCD_NEEDS_UPDATE &&
 			 (bcd_fate_is_unknown(item) || bcd_item_is_guarded(item, d.tasks)))
-		bcd_decide_stage(item, BCD_READ);
+	{
+		if (!bcd_guard_waits(item, d.tasks))
+			bcd_decide_stage(item, BCD_READ);
+	}
 	else if (d.need == BCD_NEEDS_UPDATE && bcd_undo_reads_first(item, d.tasks))
 	{
 		bcd_decide_stage(item, BCD_READ);

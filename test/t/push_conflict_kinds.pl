@@ -311,6 +311,27 @@ subtest 'newest: a field that the source has taken back is not written, whatever
 	is(last_conflict('back', 'is_current'), 'f', 'the conflict is over');
 };
 
+subtest 'stock that was written a moment ago, and that the store does not show yet, is no edit' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE shelf (id text PRIMARY KEY, level int NOT NULL);
+SELECT bcdelta.track('shelf', 'shop', 'product', '{"sku": "id", "name": "''Shelf '' || id", "price": "1", "type": "''physical''", "weight": "1",
+	"inventory_tracking": "''product''", "inventory_level": "level"}', on_conflict => 'review');
+INSERT INTO shelf VALUES ('shelf', 5);
+EOC
+	$shop->push;
+	$store->settings({ stock_delay_ms => 60 });
+	foreach my $level (7, 9, 11)
+	{
+		$shop->sql("UPDATE shelf SET level = $level");
+		my $run = $shop->push;
+		is_deeply([ @$run{qw(updated conflicts)} ], [ 1, 0 ], "level $level is written");
+	}
+	$store->settle;
+	is($store->levels($shop->id('shelf', 'shelf'))->{1}, 11, 'the last one arrives');
+	is($shop->sql(q(SELECT count(*) FROM bcdelta.conflict WHERE feed = 'shelf')), 0, 'without a conflict');
+	$store->settings({ stock_delay_ms => 0 });
+};
+
 SKIP: {
 	skip('needs a worker with assertions', 1) unless $shop->has_points;
 	subtest 'a record that was read too long before its write is read again' => sub {
