@@ -154,6 +154,14 @@ end(Reading *r, const char *name)
 	r->item->decision.ends = lappend(r->item->decision.ends, pstrdup(name));
 }
 
+/* The same if nothing has to be written for it: what the link knows is enough. */
+static void
+over(Reading *r, const char *name)
+{
+	end(r, name);
+	r->item->decision.over = lappend(r->item->decision.over, pstrdup(name));
+}
+
 /*
  * Both sides have changed a field, or it is not known which.  A conflict whose
  * times have decided for the source is over when that is written.
@@ -273,7 +281,7 @@ decide_known_conflict(Reading *r, const BcdField *field, JsonbValue *value, cons
 	else if (disputed && c->base && bcd_payload_same(item->wanted, c->base, name))
 	{
 		/* the row is as it was: only the store has changed */
-		end(r, name);
+		over(r, name);
 		keep(r, name, value);
 	}
 	else if (open && same_source && same_store)
@@ -349,17 +357,13 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 
 	if (field == NULL || got == NULL || field->flags & BCD_F_WRITE_ONLY || BCD_IS_COLLECTION(field))
 		return;
-	if (bcd_payload_has(r->known, name) && bcd_payload_same(item->wanted, r->known, name))
+	if ((bcd_payload_has(r->known, name) && bcd_payload_same(item->wanted, r->known, name)) ||
+		(conflicts && record_has(item->wanted, field, got)))
 	{
-		if (state)
-			end(r, name);
-	}
-	else if (conflicts && record_has(item->wanted, field, got))
-	{
-		/* the store shows the field late, but we have not written it lately */
+		/* if the store shows the field late, we have not written it lately */
 		keep(r, name, value);
 		if (state)
-			end(r, name);
+			over(r, name);
 	}
 	else if (bcd_payload_has(item->aside, name))
 		;						/* we took the value away */
@@ -411,7 +415,7 @@ bcd_without_edits(BcdItem *item, Jsonb *read, const cJSON *record)
 
 	bcd_repeated_was_read(item, record);
 	item->decision.judged = true;
-	/* nobody else can have changed what we have just created */
+	/* nobody else has changed what we have just created */
 	if (item->wanted == NULL || (found && item->lost_create))
 		return read;
 	look_at_hidden(&r);
@@ -485,6 +489,8 @@ bcd_conflicts_record(const BcdLane *lane, BcdItem **items, int n)
 		foreach(lc, d->filed)
 			bcd_conflict_file(feed, item->key, bcd_store_id_after(item), lane->run->run_id, lfirst(lc));
 		/* what was decided is done, once the record has been written */
+		foreach(lc, d->link == BCD_LINK_PUT ? d->over : NIL)
+			bcd_conflict_end(feed, bcd_store_id_after(item), lfirst(lc));
 		foreach(lc, !done ? NIL : d->judged || d->ends ? d->ends : item->ends)
 			bcd_conflict_end(feed, bcd_store_id_after(item), lfirst(lc));
 	}

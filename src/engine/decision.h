@@ -171,6 +171,7 @@ typedef struct BcdDecision
 	bool		judged;			/* the record was compared: these three
 								 * replace what an earlier read has found */
 	List	   *ends;			/* fields whose conflicts end with the row */
+	List	   *over;			/* those that end with the link, already */
 	char	   *held;			/* fields that a person has to decide on */
 	Jsonb	   *values;			/* to send in place of the row's */
 	int64		read_at;		/* see the item; 0: unchanged */

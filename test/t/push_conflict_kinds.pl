@@ -103,8 +103,12 @@ subtest 'newest: an expression can say when a row was changed' => sub {
 subtest 'newest: the same for other resources whose records have dates' => sub {
 	my %feeds = (    # mapping, field, and the table of the simulated store
 		customer => [ q("email": "id || '@example.org'", "first_name": "title", "last_name": "'L'", "notes": "body"), 'notes', 'customers' ],
-		customer_group => [ q("name": "id || body"), 'name', 'customer_groups' ]);
-	foreach my $resource (qw(customer customer_group))
+		customer_group => [ q("name": "id || body"), 'name', 'customer_groups' ],
+		price_list => [ q("name": "id || body"), 'name', 'price_lists' ],
+		customer_attribute => [ q("name": "id || body", "type": "'string'"), 'name', 'attributes' ],
+		brand_metafield => [ q("resource_id": "bcdelta.ref('t_brand', 'b')", "namespace": "'n'", "key": "id", "value": "body", "permission_set": "'app_only'"), 'value', 'brand_metafields' ]);
+	$shop->sql(q(CREATE TABLE t_brand (id text PRIMARY KEY); SELECT bcdelta.track('t_brand', 'shop', 'brand', '{"name": "id"}'); INSERT INTO t_brand VALUES ('b')));
+	foreach my $resource (sort keys %feeds)
 	{
 		my ($fields, $field, $kind) = @{ $feeds{$resource} };
 		$shop->sql("CREATE TABLE t_$resource (id text PRIMARY KEY, title text, body text, changed timestamptz)");
@@ -113,10 +117,10 @@ subtest 'newest: the same for other resources whose records have dates' => sub {
 		$shop->push;
 		my %id = map { $_ => $shop->id("t_$resource", "$resource-$_") } qw(old new);
 		$shop->sql("UPDATE t_$resource SET body = 'b', changed = now() + CASE WHEN id LIKE '%new' THEN 1 ELSE -1 END * interval '1 day'");
-		$store->edit($resource, $id{$_}, { $field => "edited $_" }) foreach qw(old new);
+		$store->edit($resource =~ s/^customer_(attribute)/$1/r, $id{$_}, { $field => "edited $_" }) foreach qw(old new);
 		is($shop->push->{failed}, 0, "$resource: pushed");
 		my %record = map { $_->{id} => $_->{$field} } @{ $store->state($kind) };
-		is_deeply([ map { $record{ $id{$_} } } qw(old new) ], [ 'edited old', $resource eq 'customer' ? 'b' : "$resource-newb" ], 'the newer value');
+		is_deeply([ map { $record{ $id{$_} } } qw(old new) ], [ 'edited old', $field eq 'name' ? "$resource-newb" : 'b' ], 'the newer value');
 		is_deeply([ map { last_conflict("$resource-$_", 'state') } qw(old new) ], [qw(store source)], 'with its conflict');
 	}
 };
@@ -309,6 +313,25 @@ subtest 'newest: a field that the source has taken back is not written, whatever
 	$shop->push;
 	is_deeply([ @{ record('back') }{qw(price weight)} ], [ 15, 2 ], 'only the store has changed the price');
 	is(last_conflict('back', 'is_current'), 'f', 'the conflict is over');
+};
+
+subtest 'a conflict that is over is so at once, even if the rest of the row cannot be written yet' => sub {
+	$shop->sql("SELECT bcdelta.set_conflict('item', policy => 'review')");
+	create('ago');
+	edit('ago', { price => 15 });
+	$shop->sql("UPDATE item SET price = 20 WHERE id = 'ago'");
+	$shop->push;
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('ago') . q{, 'source')});
+	edit('ago', { price => 16 });
+	$shop->sql("UPDATE item SET price = 10, weight = 2 WHERE id = 'ago'");
+	$store->fault({ times => 1, do => { status => 503 }, match => { method => 'PUT' } });
+	my $pushing = $shop->start;
+	$shop->wait_for(q(SELECT state = 'waiting' FROM bcdelta.pending WHERE key = 'ago'));
+	$shop->hurry;
+	$pushing->finish;
+	is_deeply([ @{ record('ago') }{qw(price weight)} ], [ 16, 2 ], 'the source has taken its change back');
+	is(conflict('ago'), '', 'so there is no conflict');
+	is(state_of('ago'), '', 'and the row is done');
 };
 
 subtest 'stock that was written a moment ago, and that the store does not show yet, is no edit' => sub {

@@ -126,10 +126,14 @@ sub _decide
 		}
 	}
 	my $ours = $state->{sent} ne '' && $state->{t} eq $state->{sent};
+	my @kept = map { $_ eq 'source' ? () : [ { %after, open => $_ eq 'review' ? 1 : 0, kept => $both } ] } $self->{policy}->($self, $state);
+
+	# a person has left them different, and only the store's value is on record
+	return [ \%after ], @kept if !$ours && $state->{bs} ne $state->{bt} && $state->{t} ne $state->{bt} && ($s eq $state->{bs} || $s eq $state->{bt});
 	return $ours ? [ \%after, $s ] : [ \%after ] if $s eq $state->{bs};
 	return [ \%after, $s ] if $ours || $state->{t} eq $state->{bt};
 	return [ { %after, open => $state->{open}, kept => $both } ] if $state->{kept} eq $both;
-	return map { $_ eq 'source' ? [ \%after, $s ] : [ { %after, open => $_ eq 'review' ? 1 : 0, kept => $both } ] } $self->{policy}->($self, $state);
+	return @kept, map { $_ eq 'source' ? [ \%after, $s ] : () } $self->{policy}->($self, $state);
 }
 
 # A value is written, and that is known.
