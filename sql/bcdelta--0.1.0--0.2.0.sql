@@ -190,14 +190,14 @@ COMMENT ON COLUMN bcdelta.undo.undone_by IS 'the rollback that has undone it; nu
 
 CREATE TABLE bcdelta.rollback_field (
 	run_id bigint NOT NULL,
-	feed text NOT NULL,
-	key text NOT NULL,
+	feed text,
+	key text,
 	store_id bigint,
 	address text COLLATE "C",
 	field text,
 	now jsonb,
 	becomes jsonb,
-	verdict text NOT NULL CHECK (verdict IN ('undone', 'same', 'edited', 'forced', 'impossible')),
+	verdict text NOT NULL CHECK (verdict IN ('undone', 'same', 'edited', 'forced', 'impossible', 'total')),
 	reason text
 );
 ALTER TABLE bcdelta.rollback_field REPLICA IDENTITY FULL;
@@ -205,11 +205,12 @@ CREATE INDEX rollback_field_run_id ON bcdelta.rollback_field (run_id, feed, key)
 COMMENT ON TABLE bcdelta.rollback_field IS
 'what a rollback, or its preview, has found and decided for each field that was written; kept as long as results';
 COMMENT ON COLUMN bcdelta.rollback_field.run_id IS 'the rollback';
+COMMENT ON COLUMN bcdelta.rollback_field.feed IS 'null: what concerns the rollback as a whole';
 COMMENT ON COLUMN bcdelta.rollback_field.field IS 'the API field; null: the record as a whole';
 COMMENT ON COLUMN bcdelta.rollback_field.now IS 'what the store held when the rollback read it; null: nothing, or it was not read';
 COMMENT ON COLUMN bcdelta.rollback_field.becomes IS 'what it is set to';
 COMMENT ON COLUMN bcdelta.rollback_field.verdict IS
-'undone: set back; same: nothing to do; edited: changed by somebody else since, and kept; forced: changed by somebody else since, and overwritten; impossible: see the reason';
+'undone: set back; same: nothing to do; edited: changed by somebody else since, and kept; forced: changed by somebody else since, and overwritten; impossible: see the reason; total: of a preview, what the rollback takes, with the numbers of calls and seconds in becomes';
 
 CREATE TABLE bcdelta.adjustment (
 	adjustment_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -224,14 +225,15 @@ CREATE TABLE bcdelta.adjustment (
 	by_role text NOT NULL,
 	made_at timestamptz NOT NULL DEFAULT now(),
 	state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'broken', 'ended')),
-	asked boolean NOT NULL DEFAULT false
+	asked boolean NOT NULL DEFAULT false,
+	by_run bigint NOT NULL DEFAULT 0
 );
-CREATE UNIQUE INDEX adjustment_field ON bcdelta.adjustment (feed, key, field) WHERE state <> 'ended';
+CREATE UNIQUE INDEX adjustment_field ON bcdelta.adjustment (feed, key, field, by_run) WHERE state <> 'ended';
 CREATE INDEX adjustment_key ON bcdelta.adjustment (feed, key);
 CREATE INDEX adjustment_unread ON bcdelta.adjustment (adjustment_id) WHERE state <> 'ended' AND value IS NULL AND NOT asked;
 CREATE INDEX adjustment_ends_at ON bcdelta.adjustment (ends_at) WHERE state <> 'ended' AND ends_at IS NOT NULL;
 COMMENT ON TABLE bcdelta.adjustment IS
-'values of the store that are meant: no run overwrites them, and verify reports when the store has another one; written by adjust()';
+'values of the store that are meant: no run overwrites them, and verify reports when the store has another one; written by adjust(), and by rollback() with after => ''hold''';
 COMMENT ON COLUMN bcdelta.adjustment.value IS
 'the value that the store is to keep, as in its record; null: it has not been read yet';
 COMMENT ON COLUMN bcdelta.adjustment.source_value IS
@@ -244,6 +246,8 @@ COMMENT ON COLUMN bcdelta.adjustment.by_role IS 'the name of the role that made 
 COMMENT ON COLUMN bcdelta.adjustment.state IS
 'active; broken: the store was last seen with another value, which nobody overwrites either; ended: the source''s values are written again';
 COMMENT ON COLUMN bcdelta.adjustment.asked IS 'the worker has requested a verify of the row, which reads the value';
+COMMENT ON COLUMN bcdelta.adjustment.field IS 'the API field; empty: the record as a whole, which a rollback has hidden, shown, deleted or made again';
+COMMENT ON COLUMN bcdelta.adjustment.by_run IS 'the rollback that holds the field until its source changes; 0: a person has adjusted it';
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.adjustment', '');
 SELECT pg_catalog.pg_extension_config_dump(
 	pg_catalog.pg_get_serial_sequence('bcdelta.adjustment', 'adjustment_id')::pg_catalog.regclass, '');
@@ -328,10 +332,15 @@ COMMENT ON VIEW bcdelta.undoable IS
 'what rollback() could undo, by run and feed: the number of records, how many of these a rollback has undone, the writes by kind, about how many calls it takes, and until when';
 
 CREATE VIEW bcdelta.id_change AS
-SELECT o.feed, o.key, o.store_id AS old_id, n.store_id AS new_id, n.run_id, n.written_at AS at
+SELECT DISTINCT o.feed, o.key, o.store_id AS old_id, n.store_id AS new_id, n.run_id, n.written_at AS at
 FROM bcdelta.undo AS o
-JOIN bcdelta.undo AS n ON n.run_id = o.undone_by AND n.feed = o.feed AND n.key = o.key AND n.action = 'created'
-WHERE o.action = 'deleted' AND n.store_id IS NOT NULL;
+CROSS JOIN LATERAL (
+	SELECT c.undo_id, c.store_id, c.run_id, c.written_at FROM bcdelta.undo AS c JOIN bcdelta.run AS r USING (run_id)
+	WHERE c.feed = o.feed AND c.key = o.key AND c.action = 'created' AND c.undo_id > o.undo_id AND c.store_id IS NOT NULL AND r.kind = 'rollback'
+	ORDER BY c.undo_id LIMIT 1) AS n
+WHERE o.action = 'deleted' AND o.store_id IS NOT NULL AND NOT EXISTS (
+	SELECT FROM bcdelta.undo AS d
+	WHERE d.feed = o.feed AND d.key = o.key AND d.action = 'deleted' AND d.undo_id > o.undo_id AND d.undo_id < n.undo_id AND d.store_id <> o.store_id);
 COMMENT ON VIEW bcdelta.id_change IS
 'records that were deleted, and that a rollback has made again, with another id; for whoever else knows the old ids';
 
@@ -438,20 +447,24 @@ CREATE FUNCTION bcdelta.rollback(run_id bigint, created text DEFAULT 'hide', for
 	after text DEFAULT 'pause', wait boolean DEFAULT true)
 RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_rollback';
 COMMENT ON FUNCTION bcdelta.rollback(bigint, text, boolean, text, boolean) IS
-'undoes what a push or a rollback has written, where the store still has it; created: hide, delete or keep records that it created; force: also where somebody else has changed it since; after: pause the feeds, or none; what was found is in bcdelta.rollback_field';
+'undoes what a push or a rollback has written, where the store still has it; created: hide, delete or keep records that it created; force: also where somebody else has changed it since; after: pause the feeds, hold each row until its source changes, or none; what was found is in bcdelta.rollback_field';
 
 CREATE FUNCTION bcdelta.rollback_since(since timestamptz, server name DEFAULT NULL, feed text DEFAULT NULL,
 	created text DEFAULT 'hide', force boolean DEFAULT false, after text DEFAULT 'pause', wait boolean DEFAULT true)
 RETURNS bcdelta.run LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_rollback_since';
 COMMENT ON FUNCTION bcdelta.rollback_since(timestamptz, name, text, text, boolean, text, boolean) IS
 'undoes everything that was written since a time, by whichever run, to a feed (null: all feeds of the server); otherwise like rollback()';
+CREATE FUNCTION bcdelta.release(run_id bigint) RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_release';
+COMMENT ON FUNCTION bcdelta.release(bigint) IS
+'ends what a rollback holds until its source changes; the next push writes the source''s values; returns the number of rows';
 
 CREATE FUNCTION bcdelta.rollback_preview(run_id bigint DEFAULT NULL, since timestamptz DEFAULT NULL, server name DEFAULT NULL,
 	feed text DEFAULT NULL, created text DEFAULT 'hide', force boolean DEFAULT false, max_rows integer DEFAULT 100)
 RETURNS TABLE (feed text, key text, store_id bigint, field text, now jsonb, becomes jsonb, verdict text, reason text)
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_rollback_preview';
 COMMENT ON FUNCTION bcdelta.rollback_preview(bigint, timestamptz, name, text, text, boolean, integer) IS
-'what rollback() of a run, or rollback_since() a time, would do with each field: reads the records from the store, and writes nothing; its run has the rest in bcdelta.rollback_field';
+'what rollback() of a run, or rollback_since() a time, would do with each field, about how many calls and seconds that takes (verdict total), and what cannot be undone (impossible): reads the records from the store, and writes nothing; its run has the rest in bcdelta.rollback_field';
 
 CREATE FUNCTION bcdelta.set_conflict(feed text, field text DEFAULT NULL, policy text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_conflict';

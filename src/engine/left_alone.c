@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/left_alone.h"
 #include "feed/adjusted.h"
@@ -25,8 +26,10 @@ end(const BcdItem *item, const BcdAdjustment *a)
 
 	if (!bcd_adjustment_end_id(a->id))
 		return;
-	bcd_link_know_field(feed, item->key, a->field, a->value);
-	(void) bcd_journal_auto("unadjust", feed, item->key, psprintf("the source has changed field \"%s\"", a->field),
+	if (!bcd_adjusts_record(a))
+		bcd_link_know_field(feed, item->key, a->field, a->value);
+	(void) bcd_journal_auto("unadjust", feed, item->key, bcd_adjusts_record(a) ? "the source has changed the row" :
+							psprintf("the source has changed field \"%s\"", a->field),
 							bcd_payload_set_integer(NULL, "adjustment_id", a->id));
 }
 
@@ -49,7 +52,7 @@ bcd_item_wants_row(BcdItem *item, BcdRow *row)
 		return;
 	adjustments = bcd_adjustments_of(feed->name, item->key);
 	foreach(lc, adjustments)
-		if (bcd_adjustment_is_over(lfirst(lc), item->wanted))
+		if (bcd_adjustment_is_over(feed, lfirst(lc), item->wanted))
 		end(item, lfirst(lc));
 	if (adjustments == NIL)
 		return;
@@ -58,4 +61,28 @@ bcd_item_wants_row(BcdItem *item, BcdRow *row)
 	foreach(lc, adjustments)
 		item->remembered = bcd_payload_without(item->remembered, ((BcdAdjustment *) lfirst(lc))->field);
 	row->payload = item->wanted;
+}
+
+/*
+ * Decides on a row that is held as a whole, because its record was hidden, shown,
+ * deleted or made again by a rollback; returns false if it is not.  In the
+ * transaction of the item's claim.
+ */
+bool
+bcd_item_is_held(BcdItem *item, const BcdRow *row)
+{
+	const BcdFeed *feed = item->lane->feed;
+	BcdAdjustment *over;
+	char	   *words;
+
+	if (!feed->adjusted || (row->state != BCD_ROW_FOUND && row->state != BCD_ROW_MISSING))
+		return false;
+	words = bcd_row_hold(feed, bcd_adjustments_of(feed->name, item->key), row->state == BCD_ROW_FOUND ? row->payload : NULL, &over);
+	if (over)
+		end(item, over);
+	if (words == NULL)
+		return false;
+	bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
+	item->decision.error = words;
+	return true;
 }

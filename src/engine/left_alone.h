@@ -8,5 +8,6 @@
 #include "engine/engine.h"
 
 extern void bcd_item_wants_row(BcdItem *item, BcdRow *row);
+extern bool bcd_item_is_held(BcdItem *item, const BcdRow *row);
 
 #endif							/* BCD_LEFT_ALONE_H */

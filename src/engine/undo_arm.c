@@ -76,7 +76,7 @@ bcd_undo_reads_first(const BcdItem *item, List *tasks)
 {
 	ListCell   *lc;
 
-	if (!bcd_undo_is_kept(item->lane->run) || !item->lane->feed->resource->tells_all || !item->linked || item->aside)
+	if (!bcd_undo_is_kept(item->lane->run) || !item->lane->feed->resource->tells_fields || !item->linked || item->aside)
 		return false;
 	foreach(lc, tasks)
 	{
@@ -416,7 +416,10 @@ note_companion(const BcdItem *item, const char *action)
 	bcd_undo_insert(lane->run->run_id, lane->feed->name, lane->feed->feed_id, &row, 1, &id);
 }
 
-/* Rows that are gone were looked at once more: their records may be gone, too. */
+/*
+ * Rows that are gone were looked at once more, or their records were read:
+ * those may have been removed with their parents.
+ */
 static void
 settle_gone(BcdJob *job)
 {
@@ -428,7 +431,7 @@ settle_gone(BcdJob *job)
 	{
 		const BcdItem *item = dlist_container(BcdItem, node, iter.cur);
 
-		if (item->decision.leaves && item->decision.outcome == BCD_DELETED)
+		if (item->decision.leaves && item->decision.outcome == BCD_DELETED && item->wanted == NULL && bcd_went_with_parent(item))
 			note_companion(item, "deleted");
 	}
 }
@@ -469,7 +472,7 @@ bcd_undo_settle(BcdJob *job)
 
 	if (bcd_stage_reads(job->stage))
 		settle_lost(job);
-	if (job->stage == BCD_RECHECK)
+	if (job->run->kind->claims && (job->stage == BCD_RECHECK || job->stage == BCD_READ))
 		settle_gone(job);
 	if (job->request == NULL || !bcd_stage_writes(job->stage) || job->prepares != 0)
 		return;

@@ -90,17 +90,82 @@ bcd_adjusted_value(const BcdField *field, const cJSON *got)
 	return declared;
 }
 
+/* Does an adjustment hold the record as a whole? */
+bool
+bcd_adjusts_record(const BcdAdjustment *adjustment)
+{
+	return adjustment->field[0] == '\0';
+}
+
+typedef struct RowDiffers
+{
+	const BcdFeed *feed;
+	Jsonb	   *other;
+	bool		any;
+} RowDiffers;
+
+/* A reference that leads to another record by now is no change of the row. */
+static void
+note_different(const char *name, JsonbValue *value, void *arg)
+{
+	RowDiffers *d = arg;
+	const BcdField *field = bcd_resource_field(d->feed->resource, name);
+
+	if (field && field->refers_to == NULL)
+		d->any |= !bcd_payload_same(bcd_payload_set(NULL, name, value), d->other, name);
+}
+
+/* Is a row as it was?  Both payloads are NULL if it is gone. */
+static bool
+is_same_row(const BcdFeed *feed, Jsonb *was, Jsonb *wanted)
+{
+	RowDiffers	d = {feed, wanted};
+
+	if (was == NULL || wanted == NULL)
+		return was == wanted;
+	bcd_payload_each(was, note_different, &d);
+	d.other = was;
+	bcd_payload_each(wanted, note_different, &d);
+	return !d.any;
+}
+
+/*
+ * Returns why a row with these adjustments is not pushed at all at present, or
+ * NULL.  wanted: the row's payload; NULL: it is gone.  Sets *over to a hold
+ * that ends, since the source has changed, or to NULL.
+ */
+char *
+bcd_row_hold(const BcdFeed *feed, List *adjustments, Jsonb *wanted, BcdAdjustment **over)
+{
+	ListCell   *lc;
+
+	*over = NULL;
+	foreach(lc, adjustments)
+	{
+		BcdAdjustment *a = lfirst(lc);
+
+		if (!bcd_adjusts_record(a))
+			continue;
+		if (!bcd_adjustment_is_over(feed, a, wanted))
+			return a->words;
+		*over = a;
+	}
+	return NULL;
+}
+
 /*
  * Has the source another value than when the adjustment was made, and does it
  * end by that?  wanted is the payload of the row.
  */
 bool
-bcd_adjustment_is_over(const BcdAdjustment *adjustment, Jsonb *wanted)
+bcd_adjustment_is_over(const BcdFeed *feed, const BcdAdjustment *adjustment, Jsonb *wanted)
 {
 	JsonbValue	was;
 
 	if (!adjustment->while_source)
 		return false;
+	if (bcd_adjusts_record(adjustment))
+		return !is_same_row(feed, adjustment->source_value, wanted);
 	if (adjustment->source_value == NULL)
 		return bcd_payload_has(wanted, adjustment->field);
 	bcd_jsonb_value(adjustment->source_value, &was);
@@ -150,7 +215,7 @@ bcd_adjusted_left_alone(const BcdFeed *feed, List *adjustments, Jsonb **wanted, 
 
 		if (!bcd_feed_maps(feed, a->field))
 			continue;
-		if (bcd_adjustment_is_over(a, *wanted))
+		if (bcd_adjustment_is_over(feed, a, *wanted))
 			*known = *known ? with_value(*known, a->field, a->value) : NULL;
 		else if (!is_needed(feed->resource, a->field))
 		{
@@ -168,7 +233,8 @@ bcd_adjustment_ended(int32 feed_id, const BcdEndedAdjustment *ended)
 {
 	BcdChanges *changes = bcd_changes_begin(feed_id);
 
-	bcd_link_know_field(ended->feed, ended->key, ended->field, ended->value);
+	if (ended->field[0] != '\0')
+		bcd_link_know_field(ended->feed, ended->key, ended->field, ended->value);
 	bcd_changes_add(changes, BCD_OP_MARK, cstring_to_text(ended->key));
 	bcd_changes_end(changes);
 }

@@ -151,11 +151,9 @@ read_link(const BcdFeed *feed, char *key, BcdLinkRow *link, List **adjustments)
 	place = linked_key(feed, key, cxt);
 	MemoryContextSwitchTo(cxt);
 	if (bcd_link_read_ahead(feed->name, feed->feed_id, place, place != key, link))
-	{
 		link->payload = bcd_known_at(feed->resource, link->address, link->payload);
-		if (feed->adjusted)
-			*adjustments = bcd_adjustments_of(feed->name, place);
-	}
+	if (feed->adjusted)
+		*adjustments = bcd_adjustments_of(feed->name, place);
 	bcd_spi_end(&rights);
 }
 
@@ -219,13 +217,22 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 	List	   *adjustments;
 	BcdRow		row;
 	BcdDifference d;
+	BcdAdjustment *over;
 	bool		exchanges;
 
 	read_link(feed, key, &link, &adjustments);
 	bcd_feed_row(feed, key, &row);
+	if (row.state == BCD_ROW_FOUND || row.state == BCD_ROW_MISSING)
+		p->error = bcd_row_hold(feed, adjustments, row.state == BCD_ROW_FOUND ? row.payload : NULL, &over);
+	if (p->error)
+	{
+		p->action = "unchanged";
+		p->tasks = NIL;
+		return;
+	}
 	if (row.state == BCD_ROW_FOUND)
 		row.payload = bcd_with_cleared(feed, row.payload, link.payload);
-	if (row.state == BCD_ROW_FOUND)
+	if (row.state == BCD_ROW_FOUND && link.address)
 		bcd_adjusted_left_alone(feed, adjustments, &row.payload, &link.payload);
 	bcd_difference(feed, key, &row, link.store_id, link.payload, &d);
 	p->action = actions[d.need];
@@ -333,7 +340,7 @@ preview_all(BcdFeed *feed, int max_rows, BcdRows *rows)
 	foreach(cell, keys)
 	{
 		MemoryContext old = MemoryContextSwitchTo(cxt);
-		Preview		p;
+		Preview		p = {0};
 
 		CHECK_FOR_INTERRUPTS();
 		preview_row(feed, (char *) lfirst(cell), &p);

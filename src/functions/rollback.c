@@ -20,9 +20,14 @@
 #include "base/db.h"
 #include "base/guc.h"
 #include "base/shmem.h"
+#include "feed/adjusted.h"
 #include "feed/feed.h"
+#include "feed/feed_lock.h"
 #include "functions/args.h"
+#include "functions/decided.h"
 #include "functions/run_functions.h"
+#include "payload/payload.h"
+#include "tables/adjustment.h"
 #include "tables/rollback_field.h"
 #include "tables/run.h"
 #include "tables/run_queue.h"
@@ -33,6 +38,7 @@
 PG_FUNCTION_INFO_V1(bcdelta_rollback);
 PG_FUNCTION_INFO_V1(bcdelta_rollback_since);
 PG_FUNCTION_INFO_V1(bcdelta_rollback_preview);
+PG_FUNCTION_INFO_V1(bcdelta_release);
 
 /* The arguments of all three; those that a function does not have are not set */
 typedef struct Request
@@ -50,7 +56,7 @@ typedef struct Request
 } Request;
 
 static const char *const created_words[] = {"hide", "delete", "keep", NULL};
-static const char *const after_words[] = {"pause", "none", NULL};
+static const char *const after_words[] = {"pause", "hold", "none", NULL};
 
 /* Raises an error unless a run can be rolled back; returns its server. */
 static char *
@@ -273,6 +279,66 @@ bcdelta_rollback_since(PG_FUNCTION_ARGS)
 	r.after = bcd_arg_text(fcinfo, 5);
 	r.wait = PG_GETARG_BOOL(6);
 	PG_RETURN_DATUM(bcd_run_datum(carry_out(&r)));
+}
+
+/* Ends what a rollback holds of a feed's rows; returns the number of rows. */
+static int
+release(const BcdFeed *feed, int64 run_id)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	const char *last = "";
+	BcdRights	rights;
+	ListCell   *lc;
+	List	   *held;
+	int			rows = 0;
+
+	bcd_links_take(feed->feed_id);
+	bcd_spi_begin(&rights);
+	MemoryContextSwitchTo(cxt);
+	held = bcd_holds_end(run_id, feed->name);
+	foreach(lc, held)
+	{
+		const BcdEndedAdjustment *ended = lfirst(lc);
+
+		bcd_adjustment_ended(feed->feed_id, ended);
+		rows += strcmp(last, ended->key) != 0;
+		last = ended->key;
+	}
+	bcd_spi_end(&rights);
+	return rows;
+}
+
+/* bcdelta.release(run_id): returns the number of rows that are not held any more. */
+Datum
+bcdelta_release(PG_FUNCTION_ARGS)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdRights	rights;
+	List	   *feeds;
+	ListCell   *lc;
+	int64		rows = 0;
+
+	bcd_check_writable("bcdelta.release()");
+	bcd_check_not_null(fcinfo, 0, "run_id");
+	bcd_spi_begin(&rights);
+	MemoryContextSwitchTo(cxt);
+	feeds = bcd_holds_feeds(PG_GETARG_INT64(0));
+	bcd_spi_end(&rights);
+	if (feeds == NIL)
+		ereport(NOTICE,
+				(errmsg("rollback run " INT64_FORMAT " holds no row", PG_GETARG_INT64(0))));
+	foreach(lc, feeds)
+		bcd_feed_check_owner(bcd_feed_read(lfirst(lc), false), "release rows of");
+	foreach(lc, feeds)
+	{
+		BcdFeed    *feed = bcd_feed_read(lfirst(lc), false);
+		int			n = release(feed, PG_GETARG_INT64(0));
+
+		(void) bcd_decided("release", feed->name, NULL, NULL, bcd_payload_set_integer(NULL, "run_id", PG_GETARG_INT64(0)));
+		rows += n;
+	}
+	bcd_wake_worker_at_commit();
+	PG_RETURN_INT64(rows);
 }
 
 static void

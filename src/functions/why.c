@@ -61,7 +61,7 @@ adjustment_of(const Known *k, const char *field)
 	{
 		const BcdAdjustment *a = lfirst(lc);
 
-		if (strcmp(a->field, field) == 0 && !bcd_adjustment_is_over(a, k->wanted))
+		if (strcmp(a->field, field) == 0 && !bcd_adjustment_is_over(k->feed, a, k->wanted))
 			return a;
 	}
 	return NULL;
@@ -99,7 +99,8 @@ answer_gone(const Known *k, Answer *a)
 static void
 answer(const Known *k, const char *field, Answer *a)
 {
-	const BcdAdjustment *adjustment = adjustment_of(k, field);
+	const BcdAdjustment *record = adjustment_of(k, "");
+	const BcdAdjustment *adjustment = record ? record : adjustment_of(k, field);
 	char	   *state = k->conflicts.states ? bcd_payload_text(k->conflicts.states, field) : NULL;
 	char	   *whole = NULL;
 	bool		handled = bcd_payload_has(k->payload, field) && bcd_payload_same(k->wanted, k->payload, field);
@@ -113,8 +114,8 @@ answer(const Known *k, const char *field, Answer *a)
 		JsonbValue	v;
 
 		a->owner = "store";
-		a->decision = "keep";
-		a->reason = psprintf("adjustment by %s", adjustment->words);
+		a->decision = adjustment->by_run != 0 ? "hold" : "keep";
+		a->reason = adjustment->words;
 		a->store = NULL;
 		if (adjustment->value)
 		{

@@ -59,6 +59,7 @@ const BcdResource bcd_brand = {
 	.view = {&brand_list, "id:in={id,}"},
 	.list = {&brand_list},
 	.ranges = true,
+	.tells_fields = true,
 	.tells_all = true,
 	.most = 30000,
 	.small = true,

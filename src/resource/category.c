@@ -91,6 +91,7 @@ const BcdResource bcd_category = {
 	.list = {&category_list},
 	.most = 16000,
 	.small = true,
+	.tells_fields = true,
 	.tells_all = true,
 	.hidden_by = "is_visible",
 	.gone_is_refused = true,

@@ -127,6 +127,7 @@ const BcdResource bcd_customer = {
 	.view = {&customer_list, "id:in={id,}" PARTS},
 	.list = {&customer_list},
 	.dated = true,
+	.tells_fields = true,
 	.changed = {&customer_list, "include=formfields,storecredit"},
 	.gone_is_refused = true,
 	.twin_is_refused = true,

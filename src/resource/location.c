@@ -115,6 +115,7 @@ const BcdResource bcd_location = {
 	BCD_FACETS(location_facets),
 	.view = {&location_list, "location_id:in={id,}"},
 	.list = {&location_list},
+	.tells_fields = true,
 	.hidden_by = "enabled",
 	.gone_is_refused = true,
 	.twin_is_refused = true,

@@ -302,6 +302,7 @@ const BcdResource bcd_product = {
 	.list_after = "id:greater",
 	.changed = {&product_list},
 	.ranges = true,
+	.tells_fields = true,
 	.tells_all = true,
 	.exchanges = true,
 	.hidden_by = "is_visible",

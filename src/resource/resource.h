@@ -415,8 +415,9 @@ typedef struct BcdResource
 	BcdView		changed;		/* by date_modified:min, or nothing */
 	bool		dated;			/* records show date_modified */
 	bool		ranges;			/* the list accepts id:min and id:max */
-	bool		tells_all;		/* a record that is read by its id shows what
-								 * it takes to make it again */
+	bool		tells_fields;	/* a record that is read by its id shows all
+								 * fields that can be written and read */
+	bool		tells_all;		/* and what it takes to make it again */
 	const BcdEndpoint *total;	/* the list, of records without an id: only
 								 * their number is read; NULL: not possible */
 	const BcdShape *shape;		/* of the replies of view; NULL: simple */

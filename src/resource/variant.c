@@ -187,6 +187,7 @@ const BcdResource bcd_variant = {
 	.list = {&variant_list},
 	.hidden_by = "purchasing_disabled",
 	.hidden_when = true,
+	.tells_fields = true,
 	.gone_is_refused = true,
 	.twin_is_refused = true,
 };

@@ -32,12 +32,13 @@ bcd_adjustments_any(const char *feed)
 }
 
 #define WORDS \
-	"format('adjustment by role %s, %s: %s', by_role, to_char(made_at, 'YYYY-MM-DD'), reason)"
+	"CASE WHEN by_run <> 0 THEN format('held since rollback run %s until its source changes', by_run)" \
+	" ELSE format('adjustment by role %s, %s: %s', by_role, to_char(made_at, 'YYYY-MM-DD'), reason) END"
 
 static BcdStatement select_of = {
-	"SELECT adjustment_id, field, value, until = 'source changes', source_value, state = 'broken', " WORDS
+	"SELECT adjustment_id, field, value, until = 'source changes', source_value, state = 'broken', " WORDS ", by_run"
 	" FROM bcdelta.adjustment WHERE feed = $1 AND key = $2 AND state <> 'ended'"
-	" AND (ends_at IS NULL OR ends_at > clock_timestamp()) ORDER BY field",
+	" AND (ends_at IS NULL OR ends_at > clock_timestamp()) ORDER BY field, by_run",
 	2, {TEXTOID, TEXTOID}
 };
 
@@ -65,16 +66,17 @@ bcd_adjustments_of(const char *feed, const char *key)
 		a->source_value = bcd_column_jsonb(i, 5);
 		a->broken = bcd_column_bool(i, 6);
 		a->words = bcd_column_text(i, 7);
+		a->by_run = bcd_column_int64(i, 8, NULL);
 		list = lappend(list, a);
 	}
 	return list;
 }
 
 static BcdStatement insert_adjustment = {
-	"INSERT INTO bcdelta.adjustment (feed, key, field, value, source_value, until, ends_at, reason, by_role)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-	" ON CONFLICT (feed, key, field) WHERE state <> 'ended' DO NOTHING RETURNING adjustment_id",
-	9, {TEXTOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID}
+	"INSERT INTO bcdelta.adjustment (feed, key, field, value, source_value, until, ends_at, reason, by_role, by_run, asked)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10 <> 0)"
+	" ON CONFLICT (feed, key, field, by_run) WHERE state <> 'ended' DO NOTHING RETURNING adjustment_id",
+	10, {TEXTOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INT8OID}
 };
 
 /* Returns its number, or 0 if the field has one that has not ended. */
@@ -82,8 +84,8 @@ int64
 bcd_adjustment_insert(const BcdNewAdjustment *adjustment)
 {
 	bool		ends = strcmp(adjustment->until, "time") == 0;
-	Datum		args[9];
-	char		nulls[] = "         ";
+	Datum		args[10];
+	char		nulls[] = "          ";
 
 	args[0] = CStringGetTextDatum(adjustment->feed);
 	args[1] = CStringGetTextDatum(adjustment->key);
@@ -95,11 +97,12 @@ bcd_adjustment_insert(const BcdNewAdjustment *adjustment)
 	args[6] = TimestampTzGetDatum(adjustment->ends_at);
 	args[7] = CStringGetTextDatum(adjustment->reason);
 	args[8] = CStringGetTextDatum(adjustment->by);
+	args[9] = Int64GetDatum(adjustment->by_run);
 	return bcd_select(&insert_adjustment, args, nulls) == 0 ? 0 : bcd_column_int64(0, 1, NULL);
 }
 
 static BcdStatement select_words = {
-	"SELECT " WORDS " FROM bcdelta.adjustment WHERE feed = $1 AND key = $2 AND field = $3 AND state <> 'ended'",
+	"SELECT " WORDS " FROM bcdelta.adjustment WHERE feed = $1 AND key = $2 AND field = $3 AND state <> 'ended' ORDER BY by_run LIMIT 1",
 	3, {TEXTOID, TEXTOID, TEXTOID}
 };
 
@@ -154,24 +157,33 @@ bcd_adjustment_end_id(int64 id)
 	return bcd_select(&end_id, &arg, NULL) > 0;
 }
 
-static BcdStatement end_due = {
-	"UPDATE bcdelta.adjustment AS a SET state = 'ended' FROM bcdelta.feed AS f"
-	" WHERE f.feed = a.feed AND a.adjustment_id IN (SELECT d.adjustment_id FROM bcdelta.adjustment AS d"
-	"  WHERE d.state <> 'ended' AND d.ends_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)"
-	" AND " BCD_FEEDS_COMPLETE
-	" RETURNING a.adjustment_id, f.feed_id::int8, a.feed, a.key, a.field, a.value",
-	0, {0}
+/*
+ * Sessions end holds, too, and the worker never waits for them.
+ */
+static BcdStatement end_older = {
+	"UPDATE bcdelta.adjustment SET state = 'ended' WHERE adjustment_id IN (SELECT a.adjustment_id FROM bcdelta.adjustment AS a"
+	" WHERE a.feed = $1 AND a.key = $2 AND ($3 IN (a.field, '')) AND a.state <> 'ended' AND a.by_run NOT IN (0, $4)"
+	" FOR UPDATE SKIP LOCKED)",
+	4, {TEXTOID, TEXTOID, TEXTOID, INT8OID}
 };
 
 /*
- * Ends the adjustments whose time has come, unless they are just being
- * restored; returns them as BcdEndedAdjustment structs, in the current memory
- * context.
+ * A rollback has written a field of a row (empty: the record as a whole), so what
+ * earlier ones have held of it is of no importance any more.
  */
-List *
-bcd_adjustments_end_due(void)
+void
+bcd_holds_end_older(const char *feed, const char *key, const char *field, int64 run_id)
 {
-	uint64		n = bcd_select(&end_due, NULL, NULL);
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key), CStringGetTextDatum(field), Int64GetDatum(run_id)};
+
+	(void) bcd_select(&end_older, args, NULL);
+}
+
+#define ENDED_COLUMNS	" RETURNING a.adjustment_id, f.feed_id::int8, a.feed, a.key, a.field, a.value"
+
+static List *
+ended_rows(uint64 n)
+{
 	List	   *list = NIL;
 	uint64		i;
 
@@ -188,6 +200,58 @@ bcd_adjustments_end_due(void)
 		list = lappend(list, ended);
 	}
 	return list;
+}
+
+static BcdStatement select_hold_feeds = {
+	"SELECT DISTINCT feed FROM bcdelta.adjustment WHERE by_run = $1 AND state <> 'ended' ORDER BY feed", 1, {INT8OID}
+};
+
+/* Returns the feeds of which a rollback holds rows, in the current memory context. */
+List *
+bcd_holds_feeds(int64 run_id)
+{
+	Datum		arg = Int64GetDatum(run_id);
+	uint64		n = bcd_select(&select_hold_feeds, &arg, NULL);
+	List	   *list = NIL;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+		list = lappend(list, bcd_column_text(i, 1));
+	return list;
+}
+
+static BcdStatement end_held = {
+	"UPDATE bcdelta.adjustment AS a SET state = 'ended' FROM bcdelta.feed AS f"
+	" WHERE f.feed = a.feed AND a.by_run = $1 AND a.feed = $2 AND a.state <> 'ended'" ENDED_COLUMNS,
+	2, {INT8OID, TEXTOID}
+};
+
+/* Ends what a rollback holds of a feed's rows; returns it likewise. */
+List *
+bcd_holds_end(int64 run_id, const char *feed)
+{
+	Datum		args[] = {Int64GetDatum(run_id), CStringGetTextDatum(feed)};
+
+	return ended_rows(bcd_select(&end_held, args, NULL));
+}
+
+static BcdStatement end_due = {
+	"UPDATE bcdelta.adjustment AS a SET state = 'ended' FROM bcdelta.feed AS f"
+	" WHERE f.feed = a.feed AND a.adjustment_id IN (SELECT d.adjustment_id FROM bcdelta.adjustment AS d"
+	"  WHERE d.state <> 'ended' AND d.ends_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)"
+	" AND " BCD_FEEDS_COMPLETE ENDED_COLUMNS,
+	0, {0}
+};
+
+/*
+ * Ends the adjustments whose time has come, unless they are just being
+ * restored; returns them as BcdEndedAdjustment structs, in the current memory
+ * context.
+ */
+List *
+bcd_adjustments_end_due(void)
+{
+	return ended_rows(bcd_select(&end_due, NULL, NULL));
 }
 
 static BcdStatement ask = {

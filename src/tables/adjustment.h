@@ -14,7 +14,9 @@
 typedef struct BcdAdjustment
 {
 	int64		id;
-	char	   *field;
+	char	   *field;			/* empty: the record as a whole; source_value
+								 * is the payload of the row, NULL if it was
+								 * gone */
 	Jsonb	   *value;			/* declared, a scalar or array as in a record;
 								 * NULL: not read yet */
 	bool		while_source;	/* ends when the source's value is no longer
@@ -22,6 +24,7 @@ typedef struct BcdAdjustment
 	Jsonb	   *source_value;	/* when it was made, as in a payload; NULL:
 								 * the row had none */
 	bool		broken;			/* the store was last seen with another value */
+	int64		by_run;			/* the rollback that holds it, or 0 */
 	char	   *words;			/* by whom and why, for people */
 } BcdAdjustment;
 
@@ -37,6 +40,7 @@ typedef struct BcdNewAdjustment
 	TimestampTz ends_at;		/* of the latter */
 	const char *reason;
 	const char *by;				/* name of the role */
+	int64		by_run;			/* the rollback that holds the field, or 0 */
 } BcdNewAdjustment;
 
 /* One that has ended */
@@ -65,6 +69,9 @@ extern int64 bcd_adjustment_insert(const BcdNewAdjustment *adjustment);
 extern char *bcd_adjustment_words(const char *feed, const char *key, const char *field);
 extern bool bcd_adjustment_end(const char *feed, const char *key, const char *field, BcdEndedAdjustment *ended);
 extern bool bcd_adjustment_end_id(int64 id);
+extern void bcd_holds_end_older(const char *feed, const char *key, const char *field, int64 run_id);
+extern List *bcd_holds_feeds(int64 run_id);
+extern List *bcd_holds_end(int64 run_id, const char *feed);
 extern List *bcd_adjustments_end_due(void);
 extern List *bcd_adjustments_to_read(const char *home, int64 limit);
 extern void bcd_adjustment_read(int64 id, Jsonb *value);

@@ -19,10 +19,10 @@
 	" unadjusted AS (" \
 	"  DELETE FROM bcdelta.adjustment AS a USING m WHERE a.feed = m.feed AND a.key = m.moved_from" \
 	"  RETURNING a.adjustment_id, a.feed, m.key, a.field, a.value, a.source_value, a.until, a.ends_at, a.reason, a.by_role," \
-	"  a.made_at, a.state)," \
+	"  a.made_at, a.state, a.asked, a.by_run)," \
 	" adjusted AS (" \
 	"  INSERT INTO bcdelta.adjustment (adjustment_id, feed, key, field, value, source_value, until, ends_at, reason," \
-	"   by_role, made_at, state) OVERRIDING SYSTEM VALUE SELECT * FROM unadjusted ORDER BY key)," \
+	"   by_role, made_at, state, asked, by_run) OVERRIDING SYSTEM VALUE SELECT * FROM unadjusted ORDER BY key)," \
 	" gone AS (" \
 	"  DELETE FROM bcdelta.link AS l USING m WHERE l.feed = m.feed AND l.key = m.moved_from" \
 	"  RETURNING l.feed, m.key, l.store_id, l.address, l.payload, l.remembered, l.referred, l.pushed_at, l.aside, l.doubt)" \

@@ -19,7 +19,7 @@ static BcdStatement replace = {
 	10, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, JSONBOID, JSONBOID, TEXTOID, TEXTOID}
 };
 
-/* Records what a rollback found and decided for a field. */
+/* Records what a rollback found and decided for a field; feed NULL: for all of it. */
 void
 bcd_rollback_field_insert(int64 run_id, const char *feed, const BcdRollbackField *f)
 {
@@ -27,8 +27,8 @@ bcd_rollback_field_insert(int64 run_id, const char *feed, const BcdRollbackField
 	char		nulls[] = "          ";
 
 	args[0] = Int64GetDatum(run_id);
-	args[1] = CStringGetTextDatum(feed);
-	args[2] = CStringGetTextDatum(f->key);
+	args[1] = bcd_text_or_null(feed, &nulls[1]);
+	args[2] = bcd_text_or_null(f->key, &nulls[2]);
 	args[3] = Int64GetDatum(f->store_id);
 	args[4] = bcd_text_or_null(f->address, &nulls[4]);
 	args[5] = bcd_text_or_null(f->field, &nulls[5]);
@@ -41,7 +41,7 @@ bcd_rollback_field_insert(int64 run_id, const char *feed, const BcdRollbackField
 
 static BcdStatement select_fields = {
 	"SELECT feed, key, store_id, field, now, becomes, verdict, reason FROM bcdelta.rollback_field WHERE run_id = $1"
-	" ORDER BY feed, key, field NULLS FIRST LIMIT $2",
+	" ORDER BY verdict <> 'total', feed NULLS FIRST, key, field NULLS FIRST LIMIT $2",
 	2, {INT8OID, INT4OID}
 };
 
@@ -63,6 +63,39 @@ bcd_rollback_fields(int64 run_id, int limit, BcdRollbackReader reader, void *arg
 			values[j] = bcd_column_datum(i, j + 1, &nulls[j]);
 		reader(values, nulls, arg);
 	}
+}
+
+static BcdStatement select_written = {
+	"SELECT w.feed, w.fields, count(*) FROM ("
+	" SELECT feed, key, address, array_agg(coalesce(field, CASE WHEN becomes IS NULL THEN '-' ELSE '+' END) ORDER BY field)::name[] AS fields"
+	" FROM bcdelta.rollback_field WHERE run_id = $1 AND (verdict IN ('undone', 'forced') OR (verdict = 'edited' AND becomes IS NOT NULL))"
+	" GROUP BY feed, key, address) AS w GROUP BY 1, 2",
+	1, {INT8OID}
+};
+
+/*
+ * Returns what a rollback writes, by the fields of a record that it sets, as
+ * BcdRollbackWrites structs.
+ */
+List *
+bcd_rollback_fields_written(int64 run_id)
+{
+	Datum		arg = Int64GetDatum(run_id);
+	uint64		n = bcd_select(&select_written, &arg, NULL);
+	List	   *list = NIL;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		BcdRollbackWrites *w = palloc(sizeof(BcdRollbackWrites));
+		bool		isnull;
+
+		w->feed = bcd_column_text(i, 1);
+		w->fields = bcd_name_list(bcd_column_datum(i, 2, &isnull));
+		w->records = bcd_column_int64(i, 3, NULL);
+		list = lappend(list, w);
+	}
+	return list;
 }
 
 static BcdStatement prune = {

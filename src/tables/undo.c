@@ -249,6 +249,19 @@ bcd_undo_of_record(const BcdUndoScope *scope, const char *address)
 	return writes(bcd_select(&select_of_record, args, NULL));
 }
 
+static BcdStatement select_all_of_record = {
+	WRITES " WHERE address = $1 AND feed = $2 AND feed_id = $3 ORDER BY undo_id", 3, {TEXTOID, TEXTOID, INT4OID}
+};
+
+/* The same by any run. */
+List *
+bcd_undo_all_of_record(const char *feed, int32 feed_id, const char *address)
+{
+	Datum		args[] = {CStringGetTextDatum(address), CStringGetTextDatum(feed), Int32GetDatum(feed_id)};
+
+	return writes(bcd_select(&select_all_of_record, args, NULL));
+}
+
 static BcdStatement select_removal = {
 	WRITES IN_SCOPE " AND key = $5 AND undo_id < $6 AND action = 'deleted' ORDER BY undo_id DESC LIMIT 1",
 	6, {TEXTOID, INT4OID, INT8ARRAYOID, TIMESTAMPTZOID, TEXTOID, INT8OID}
@@ -306,13 +319,18 @@ bcd_undo_later(const char *feed, int32 feed_id, const char *address, int64 undo_
 
 /*
  * What a rollback has undone, and another one undoes again, counts as not
- * undone.
+ * undone.  A record that was made again has another address than the one that
+ * was deleted.
  */
+#define VOID_UNDONE \
+	", made AS (UPDATE bcdelta.undo AS u SET undone_by = NULL FROM done AS d" \
+	"  WHERE d.action = 'created' AND u.feed = d.feed AND u.key = d.key AND u.action = 'deleted' AND u.undone_by = d.run_id)" \
+	" UPDATE bcdelta.undo AS u SET undone_by = NULL FROM done AS d" \
+	" WHERE u.feed = d.feed AND u.address = d.address AND u.undone_by = d.run_id"
+
 static BcdStatement set_done = {
 	"WITH done AS (UPDATE bcdelta.undo SET undone_by = $2 WHERE undo_id = ANY ($1) AND run_id = ANY ($3)"
-	"  RETURNING run_id, feed, address)"
-	" UPDATE bcdelta.undo AS u SET undone_by = NULL FROM done AS d"
-	" WHERE u.feed = d.feed AND u.address = d.address AND u.undone_by = d.run_id",
+	"  RETURNING run_id, feed, key, address, action)" VOID_UNDONE,
 	3, {INT8ARRAYOID, INT8OID, INT8ARRAYOID}
 };
 
@@ -324,9 +342,7 @@ static BcdStatement set_all_done = {
 	"WITH done AS (UPDATE bcdelta.undo SET undone_by = $2 WHERE undo_id = ANY ($1) AND run_id = ANY ($3) AND undone_by IS NULL"
 	"  AND run_id IN (SELECT r.run_id FROM bcdelta.run AS r WHERE r.run_id = ANY ($3) AND (r.kind = 'push'"
 	"   OR NOT EXISTS (SELECT FROM bcdelta.undo AS o WHERE o.run_id = ANY ($3) AND o.undone_by = r.run_id)))"
-	"  RETURNING run_id, feed, address)"
-	" UPDATE bcdelta.undo AS u SET undone_by = NULL FROM done AS d"
-	" WHERE u.feed = d.feed AND u.address = d.address AND u.undone_by = d.run_id",
+	"  RETURNING run_id, feed, key, address, action)" VOID_UNDONE,
 	3, {INT8ARRAYOID, INT8OID, INT8ARRAYOID}
 };
 

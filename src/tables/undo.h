@@ -52,6 +52,7 @@ extern bool bcd_undo_is_lost(const char *feed, const char *key);
 extern void bcd_undo_drop(int64 run_id, Datum ids);
 extern List *bcd_undo_next(const BcdUndoScope *scope, int64 run_id, int64 undo_id, int64 limit);
 extern List *bcd_undo_of_record(const BcdUndoScope *scope, const char *address);
+extern List *bcd_undo_all_of_record(const char *feed, int32 feed_id, const char *address);
 extern BcdUndone *bcd_undo_removal(const BcdUndoScope *scope, const char *key, int64 undo_id);
 extern bool bcd_undo_is_created(const char *feed, int32 feed_id, const char *address);
 extern int64 bcd_undo_later(const char *feed, int32 feed_id, const char *address, int64 undo_id, int64 run_id, const char *field);

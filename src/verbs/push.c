@@ -147,6 +147,11 @@ decide_claimed(BcdItem *item)
 		item->lane->overtime = 0;
 	if (row.state == BCD_ROW_FOUND && item->lane->feed->options.modified)
 		item->changed_at = row.modified;
+	if (bcd_item_is_held(item, &row))
+	{
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	bcd_item_wants_row(item, &row);
 	if (row.state == BCD_ROW_FOUND)
 		bcd_row_is_back(item);

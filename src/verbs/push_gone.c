@@ -74,9 +74,11 @@ must_look(const BcdItem *item)
 {
 	const BcdFeed *feed = item->lane->feed;
 
-	if (!bcd_undo_is_kept(item->lane->run) || !feed->resource->tells_all || item->image)
+	if (!bcd_undo_is_kept(item->lane->run) || item->image)
 		return false;
-	return is_deleted_now(item) || !bcd_payload_has(item->known, feed->resource->hidden_by);
+	if (is_deleted_now(item))
+		return feed->resource->tells_all;
+	return feed->resource->tells_fields && !bcd_payload_has(item->known, feed->resource->hidden_by);
 }
 
 /* Deletes the record, which was read before (NULL: it need not be). */

@@ -81,6 +81,7 @@ read_request(BcdRun *run, const char *server, Jsonb *request)
 
 	rollback->preview = is_true(request, "preview");
 	rollback->force = is_true(request, "force");
+	rollback->holds = strcmp(bcd_payload_text(request, "after"), "hold") == 0;
 	rollback->created = created_from(bcd_payload_text(request, "created"));
 	rollback->again = since != NULL;
 	if (since)
@@ -126,6 +127,15 @@ note_decision(const BcdRun *run, const BcdRunRequest *request)
 	(void) bcd_journal(&decision);
 }
 
+/* The name of the role that wants this; it may have been dropped since. */
+static char *
+role_of(const BcdRun *run, const BcdRunRequest *request)
+{
+	char	   *name = OidIsValid(request->role) ? GetUserNameFromId(request->role, true) : NULL;
+
+	return MemoryContextStrdup(run->cxt, name ? name : "");
+}
+
 /* Returns the names of the feeds that have written something. */
 static List *
 rollback_feeds(BcdRun *run, const BcdRunRequest *request)
@@ -134,6 +144,7 @@ rollback_feeds(BcdRun *run, const BcdRunRequest *request)
 	ListCell   *lc;
 
 	read_request(run, request->server, request->rollback);
+	run->rollback->role = role_of(run, request);
 	if (!run->rollback->preview)
 		note_decision(run, request);
 	foreach(lc, run->rollback->nruns > 0 ? bcd_undo_feeds(run->rollback->run_ids, run->rollback->since, run->feed) : NIL)
@@ -224,8 +235,14 @@ rollback_again(BcdRun *run)
 {
 	int			i;
 
-	if (run->rollback == NULL || run->rollback->removing)
+	if (run->rollback == NULL)
 		return false;
+	if (run->rollback->removing)
+	{
+		if (run->rollback->preview)
+			bcd_rollback_estimate(run);
+		return false;
+	}
 	if (next_round(run))
 		return true;
 	run->rollback->removing = true;
@@ -239,15 +256,22 @@ rollback_again(BcdRun *run)
 	return run->nlanes > 0;
 }
 
+/* Is an item at its end, and not because something has failed? */
+static bool
+is_done(const BcdItem *item)
+{
+	const BcdDecision *d = &item->decision;
+
+	return d->leaves && item->unit &&
+		(d->outcome == BCD_UNCHANGED || d->outcome == BCD_CREATED || d->outcome == BCD_UPDATED || d->outcome == BCD_HIDDEN ||
+		 d->outcome == BCD_DELETED || d->outcome == BCD_LINKED);
+}
+
 /* Has what an item was to undo been undone, as far as it can be? */
 static bool
 is_undone(const BcdItem *item)
 {
-	const BcdDecision *d = &item->decision;
-
-	return d->leaves && item->unit && !item->unit->kept &&
-		(d->outcome == BCD_UNCHANGED || d->outcome == BCD_CREATED || d->outcome == BCD_UPDATED || d->outcome == BCD_HIDDEN ||
-		 d->outcome == BCD_DELETED || d->outcome == BCD_LINKED);
+	return is_done(item) && !item->unit->kept;
 }
 
 /* With the outcome of items: marks what they have undone. */
@@ -262,6 +286,9 @@ rollback_record(BcdLane *lane, BcdItem **items, int n)
 
 	if (run->rollback->preview)
 		return;
+	for (i = 0; i < n; i++)
+		if (is_done(items[i]))
+			bcd_rollback_hold(items[i]);
 	for (i = 0; i < n; i++)
 		nids += is_undone(items[i]) ? items[i]->unit->nids : 0;
 	if (nids == 0)

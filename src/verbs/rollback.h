@@ -23,6 +23,8 @@ typedef struct BcdRollback
 {
 	bool		preview;
 	bool		force;
+	bool		holds;			/* what is undone, until its source changes */
+	char	   *role;			/* who wants that */
 	BcdUndoCreated created;
 	TimestampTz since;			/* only what was written since then */
 	bool		again;			/* also what was undone before */
@@ -48,18 +50,37 @@ typedef struct BcdUndoUnit
 	bool		existed;		/* before the first of them */
 	bool		exists;			/* after the last of them */
 	bool		removed;		/* by one of them: before has the whole record */
+	bool		unfinished;		/* a rollback that was interrupted has begun
+								 * to make it again */
 	const char *flaw;			/* why it cannot be undone, or NULL */
 	Jsonb	   *before;			/* what they have written over */
 	Jsonb	   *after;			/* and what the last of them has written */
 	List	   *afters;			/* the same of each (Jsonb): any of them may
 								 * not have been carried out */
+	Jsonb	   *held;			/* fields that are as before again, with their
+								 * values */
+	bool		whole;			/* the record as a whole is */
+	bool		gone;			/* and the row did not exist any more */
 	bool		kept;			/* something could not be undone */
 	bool		sent;			/* a request for it may have been carried out */
 } BcdUndoUnit;
 
-/* rollback_unit.c */
+/* rollback_tell.c */
 extern void bcd_rollback_tell(BcdItem *item, const char *field, Jsonb *now, Jsonb *becomes, const char *verdict, const char *reason);
+extern const char *bcd_rollback_reason(const BcdItem *item, const char *field);
+extern bool bcd_rollback_has(Jsonb *payload, const BcdField *field, const cJSON *got);
+extern bool bcd_rollback_is_ours(const BcdUndoUnit *unit, const BcdField *field, const cJSON *got);
+extern void bcd_rollback_nothing(BcdItem *item, int kept);
+extern void bcd_rollback_impossible(BcdItem *item, const char *reason);
+
+/* rollback_unit.c */
 extern BcdItem *bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write);
+
+/* rollback_hold.c */
+extern void bcd_rollback_hold(BcdItem *item);
+
+/* rollback_cost.c */
+extern void bcd_rollback_estimate(BcdRun *run);
 
 /* rollback_elements.c */
 extern Jsonb *bcd_rollback_elements(const BcdField *field, Jsonb *before, List *afters, Jsonb *now, bool force,
@@ -70,5 +91,10 @@ extern Jsonb *bcd_rollback_all_elements(const BcdResource *resource, Jsonb *payl
 /* rollback_read.c */
 extern void bcd_rollback_read(BcdItem *item, const cJSON *record);
 extern void bcd_rollback_lookup(BcdItem *item, int64 store_id, const cJSON *record);
+
+/* rollback_whole.c */
+extern void bcd_rollback_created(BcdItem *item, const cJSON *record);
+extern void bcd_rollback_make_again(BcdItem *item);
+extern void bcd_rollback_continue_making(BcdItem *item, const cJSON *record);
 
 #endif							/* BCD_ROLLBACK_H */

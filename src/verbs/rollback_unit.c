@@ -30,16 +30,6 @@
 #include "tables/undo.h"
 #include "verbs/rollback.h"
 
-/* Records what a rollback found and decided for a field, or a record as a whole. */
-void
-bcd_rollback_tell(BcdItem *item, const char *field, Jsonb *now, Jsonb *becomes, const char *verdict, const char *reason)
-{
-	const BcdLane *lane = item->lane;
-	BcdRollbackField f = {item->key, bcd_store_id_after(item), bcd_item_address(item), field, now, becomes, verdict, reason};
-
-	bcd_rollback_field_insert(lane->run->run_id, lane->feed->name, &f);
-}
-
 static bool
 is_not_in(const char *name, JsonbValue *value, void *payload)
 {
@@ -77,6 +67,7 @@ add(BcdUndoUnit *unit, BcdUndone *write)
 	if (first)
 		unit->existed = !is_action(write, "created");
 	unit->exists = !is_action(write, "deleted");
+	unit->gone = !unit->exists || is_action(write, "hidden");
 	unit->removed |= !unit->exists;
 	if (write->before)
 		unit->before = bcd_payload_merge(unit->before, unit->after ? bcd_payload_filter(write->before, is_not_in, unit->after) : write->before);
@@ -347,21 +338,37 @@ flaw_of(const BcdLane *lane, const BcdUndoUnit *unit)
 		"quantities that were sent as differences cannot be set back" : NULL;
 }
 
+/* Has a rollback made a record in place of another one? */
+static bool
+is_made_from(const BcdLane *lane, const char *old, const char *address)
+{
+	int64		id = lane->feed->resource->id ? strtoll(old, NULL, 10) : 0;
+
+	return id != 0 && bcd_undo_new_id(lane->feed->server, lane->feed->resource->name, id) == strtoll(address, NULL, 10);
+}
+
 /*
  * The record of a unit was removed, and its row has another one by now.  If
- * that was made by writes that are undone, too, it gets the contents of the
- * first one.
+ * that was made by writes that are undone, too, or by a rollback in place of the
+ * first one, it gets the contents of the first one.
  */
 static void
 add_successor(BcdLane *lane, const BcdUndoScope *scope, BcdUndoUnit *unit, const char *address)
 {
-	BcdUndoUnit *other = unit_of(those_to_undo(lane->run, bcd_undo_of_record(scope, address)));
+	const BcdUndone *removal = llast(unit->writes);
+	bool		again = is_made_from(lane, removal->address, address);
+	List	   *writes = again ? bcd_undo_all_of_record(lane->feed->name, lane->feed->feed_id, address) : those_to_undo(lane->run, bcd_undo_of_record(scope, address));
+	BcdUndoUnit *other = unit_of(writes);
 
 	if (other->writes == NIL || other->existed)
 		unit->flaw = psprintf("the row has another record by now: %s", address);
 	unit->after = other->after;
 	unit->afters = other->afters;
 	unit->exists = true;
+	unit->unfinished = again && !removal->undone && list_length(writes) == 1;
+	if (again)
+		return;
+	unit->gone = other->gone;
 	unit->writes = list_concat(unit->writes, other->writes);
 }
 
@@ -386,6 +393,7 @@ keep(BcdItem *item, const BcdUndoUnit *unit)
 	item->unit = palloc(sizeof(BcdUndoUnit));
 	*item->unit = *unit;
 	item->unit->writes = NIL;
+	item->unit->held = NULL;
 	item->unit->before = unit->before ? bcd_payload_copy(unit->before) : NULL;
 	item->unit->after = unit->after ? bcd_payload_copy(unit->after) : NULL;
 	item->unit->afters = NIL;
@@ -415,6 +423,7 @@ bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write)
 	bool		by_address = lane->feed->resource->id == NULL;
 	MemoryContext old;
 	char	   *key;
+	char	   *other;
 
 	if (writes == NIL || ((BcdUndone *) llast(writes))->undo_id != write->undo_id)
 		return NULL;
@@ -432,8 +441,13 @@ bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write)
 		key = write->key;
 		if (!unit->exists && (address = address_of(lane, key)) != NULL)
 			add_successor(lane, scope, unit, address);
-		else if (unit->exists && address && address_of(lane, key))
-			unit->flaw = "the row is linked to another record by now";
+		else if (unit->exists && address && (other = address_of(lane, key)) != NULL)
+		{
+			if (is_made_from(lane, address, other))
+				address = other;
+			else
+				unit->flaw = "the row is linked to another record by now";
+		}
 	}
 	unit->before = with_new_ids(lane, bcd_undo_known(lane->feed->resource, unit->before));
 	if (awaits(lane, scope, unit))

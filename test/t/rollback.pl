@@ -50,7 +50,7 @@ subtest 'a careless change of all prices is undone; what others have changed sin
 	is(prices(qw(a b c d)), '20 20 20 20', 'the change');
 	$store->edit('product', $shop->id('item', 'c'), { price => 15 });
 	$shop->clear;
-	is_deeply($shop->list("SELECT concat_ws(' ', key, field, now, becomes, verdict, reason) FROM bcdelta.rollback_preview($run->{run_id})"),
+	is_deeply($shop->list("SELECT concat_ws(' ', key, field, now, becomes, verdict, reason) FROM bcdelta.rollback_preview($run->{run_id}) WHERE feed IS NOT NULL"),
 		[ 'a price 20 10 undone', 'b price 20 10 undone', 'c price 15 edited somebody else has changed it since', 'd price 20 10 undone' ], 'preview');
 	is_deeply([ $shop->writes ], [], 'which writes nothing');
 	my $back = undo("rollback($run->{run_id})");
@@ -109,6 +109,53 @@ subtest 'what was hidden or deleted comes back' => sub {
 	is($shop->sql('SELECT concat_ws(\' \', feed, key, old_id, new_id) FROM bcdelta.id_change'), "item h $old $new", 'the new id is told');
 };
 
+subtest 'a run is rolled back again after its rollback was rolled back' => sub {
+	$shop->sql("INSERT INTO item (id, title) VALUES ('z', 'Item z')");
+	my $made = $shop->push;
+	my $first = $shop->id('item', 'z');
+	$shop->sql("DELETE FROM item WHERE id = 'z'");
+	my $deleted = $shop->push;
+	my @ids = ($first);
+	foreach my $created (qw(delete hide keep))
+	{
+		my $back = undo("rollback($deleted->{run_id}, after => 'none')");
+		is("$back->{state} $back->{conflicts}", 'succeeded 0', "the record is back") or diag explain verdicts($back);
+		is(record('z')->{is_visible}, 1, 'and shown');
+		push @ids, $shop->id('item', 'z') if $ids[-1] != $shop->id('item', 'z');
+		undo("rollback($back->{run_id}, created => '$created', after => 'none')");
+		is(record('z') ? record('z')->{is_visible} : 'none', { delete => 'none', hide => 0, keep => 1 }->{$created}, "and undone with created => '$created'");
+	}
+	is_deeply($shop->list("SELECT old_id || ' ' || new_id FROM bcdelta.id_change WHERE key = 'z' ORDER BY at"), [ "$ids[0] $ids[1]", "$ids[1] $ids[2]" ], 'all ids are told');
+	my $back = undo("rollback($made->{run_id}, created => 'delete', after => 'none')");
+	is(record('z'), undef, 'the run that has created the first of them can be rolled back, too') or diag explain verdicts($back);
+};
+
+subtest 'a preview tells the calls and seconds, and what cannot be undone' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE buyer (id int PRIMARY KEY, mail boolean);
+SELECT bcdelta.track('buyer', 'shop', 'customer', '{"email": "''b'' || id || ''@example.com''", "first_name": "''B''", "last_name": "''B''", "trigger_account_created_notification": "mail"}', on_delete => 'delete');
+INSERT INTO buyer VALUES (1, true), (2, false);
+INSERT INTO item (id, title) SELECT 'n' || i, 'Item n' || i FROM generate_series(1, 25) AS i;
+EOC
+	$shop->push;
+	$shop->sql("UPDATE item SET price = 99 WHERE id LIKE 'n%'");
+	my $run = $shop->push;
+	my $rows = "SELECT concat_ws(' ', feed, key, field, verdict, becomes, reason) FROM bcdelta.rollback_preview";
+	is_deeply($shop->list("$rows($run->{run_id}, max_rows => 2)"),
+		[ 'total {"calls": 4, "seconds": 1} the rollback takes about 4 calls and 1 second',
+		'impossible mails and webhooks that others have received; orders that were placed since then keep their prices and quantities' ], 'of 25 products');
+	$shop->clear;
+	undo("rollback($run->{run_id}, after => 'none')");
+	is(scalar(@{ $shop->calls }), 4, 'which is what it takes');
+	my $since = $shop->sql("SELECT started_at FROM bcdelta.run WHERE run_id = $run->{run_id} - 1");
+	is_deeply($shop->list("$rows(since => '$since', feed => 'buyer', created => 'delete') WHERE feed IS NOT NULL"),
+		[ 'buyer 1 undone the record was created, and is deleted',
+		'buyer 1 trigger_account_created_notification impossible the store has done this when the record was created, such as sending a mail',
+		'buyer 2 undone the record was created, and is deleted' ], 'a welcome mail');
+	$shop->sql("DELETE FROM item WHERE id LIKE 'n%'; SELECT bcdelta.untrack('buyer')");
+	$shop->push;
+};
+
 subtest 'a time is the same in the worker, however the session writes times' => sub {
 	foreach my $style ('SQL, DMY', 'German')
 	{
@@ -129,7 +176,7 @@ subtest 'what cannot be rolled back is an error, and changes nothing' => sub {
 		'rollback(4711)' => 'run 4711 does not exist',
 		"rollback($verify->{run_id})" => "run $verify->{run_id} is a verify, which writes nothing that could be rolled back",
 		"rollback($push->{run_id}, created => 'burn')" => 'invalid value for argument "created": "burn"',
-		"rollback($push->{run_id}, after => 'hold')" => 'invalid value for argument "after": "hold"',
+		"rollback($push->{run_id}, after => 'stop')" => 'invalid value for argument "after": "stop"',
 		"rollback_since('infinity')" => 'argument "since" must be a time in the past',
 		'rollback_preview()' => 'either argument "run_id" or argument "since" is needed',
 		"rollback_preview($push->{run_id}, now())" => 'either argument "run_id" or argument "since" is needed',
