@@ -85,7 +85,6 @@ const BcdResource bcd_customer_address = {
 	BCD_FACETS(address_facets),
 	.view = {&address_list, "id:in={id,}" WITH_FIELDS},
 	.list = {&address_list},
-	.tells_fields = true,
 	.exchanges = true,
 	.gone_is_refused = true,
 };
