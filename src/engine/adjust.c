@@ -205,6 +205,19 @@ is_unchanged(const BcdItem *item, const cJSON *level)
 }
 
 /*
+ * Before an item of a rollback sends the tasks that were decided on: describes
+ * the adjustment among them, if there is one.
+ */
+void
+bcd_adjust_prepare(BcdItem *item, const cJSON *record)
+{
+	const BcdFacet *facet = facet_of(item);
+
+	if (facet && !item->decision.leaves && has_task(item->decision.tasks, facet))
+		bcd_decide_record(item)->doubt = doubt_of(item, facet, cJSON_GetObjectItemCaseSensitive(record, facet->changes_of));
+}
+
+/*
  * Decides on an item whose record was read because of an adjustment (NULL: the
  * store lists none); false, and nothing is decided: it was read for another
  * reason.

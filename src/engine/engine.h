@@ -211,6 +211,9 @@ typedef struct BcdLane
 	struct BcdVerify *verify;	/* what a verify knows of it, or NULL */
 	BcdUndoPosition undo_at;	/* where a rollback continues ... */
 	BcdUndoPosition undo_next;	/* ... once the last claim is committed */
+	Jsonb	   *undo_options;	/* with which it changes quantities */
+	bool		undo_differences;	/* pushes of the feed send differences,
+									 * too */
 	List	   *doubtful;		/* keys of rows to be looked at once more ... */
 	bool		again;			/* ... which is done now */
 } BcdLane;

@@ -50,6 +50,29 @@ bcd_counting_facet(const BcdResource *resource, Jsonb *options)
 	return facet && facet->update.endpoint->once ? facet : NULL;
 }
 
+/*
+ * Returns options under which differences are sent, if the resource can have
+ * them, or these.
+ */
+Jsonb *
+bcd_counting_options(const BcdResource *resource, Jsonb *options)
+{
+	int			i;
+
+	for (i = 1; i < resource->nfacets; i++)
+	{
+		const BcdFacet *facet = &resource->facets[i];
+		JsonbValue	v = {.type = jbvString};
+
+		if (facet->changes_of == NULL || facet->by_option == NULL || !facet->update.endpoint->once)
+			continue;
+		v.val.string.val = (char *) facet->by_value;
+		v.val.string.len = strlen(facet->by_value);
+		return bcd_payload_set(options, facet->by_option, &v);
+	}
+	return options;
+}
+
 /* Returns what was read of a record, with the counted field as it was known. */
 Jsonb *
 bcd_with_counted(const BcdResource *resource, Jsonb *options, Jsonb *read, Jsonb *known)

@@ -33,7 +33,7 @@ static const BcdField inventory_fields[] = {
 	{"bin_picking_number", BCD_STRING, 0, 255, -1, 0,.facet = "settings"},
 	{"location_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED,.refers_to = "location"},
 	{"product_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, 0,.refers_to = "product"},
-	WHOLE("quantity", 0, INT32_MOST, BCD_F_REQUIRED),
+	WHOLE("quantity", 0, INT32_MOST, BCD_F_REQUIRED | BCD_F_COUNTED),
 	{"safety_stock", BCD_INTEGER, 0, INT32_MOST, -1, 0,.facet = "settings"},
 	TEXT("sku", 1, 255, BCD_F_NO_CASE),
 	{"variant_id", BCD_INTEGER, 1, BCD_NO_MAX, -1, 0,.refers_to = "variant"},

@@ -169,7 +169,7 @@ static const BcdField product_fields[] = {
 	TEXT("gtin", 0, 14, 0),
 	MEASURE("height", 0),
 	RECORDS("images", 1000, &image, "images"),
-	{"inventory_level", BCD_INTEGER, 0, INT32_MOST, -1, 0,.facet = "stock"},
+	{"inventory_level", BCD_INTEGER, 0, INT32_MOST, -1, BCD_F_COUNTED,.facet = "stock"},
 	ENUM("inventory_tracking", inventory_tracking, 0),
 	WHOLE("inventory_warning_level", 0, INT32_MOST, 0),
 	FLAG("is_condition_shown"),

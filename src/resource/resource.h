@@ -71,6 +71,8 @@ typedef enum BcdType
 #define BCD_F_LATER			0x400000	/* new elements are sent without it,
 										 * and changed afterwards */
 
+#define BCD_F_COUNTED		0x800000	/* a quantity: the store changes it,
+										 * too, when it sells */
 #define BCD_F_SOME			0x100000	/* the store may have more elements
 										 * than those of the row */
 

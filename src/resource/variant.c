@@ -33,7 +33,7 @@ static const BcdField variant_fields[] = {
 	{"gtin", BCD_STRING, 0, 14, -1, BCD_F_NULLABLE,.facet = "single"},
 	MEASURE("height", BCD_F_NULLABLE),
 	{"image_url", BCD_STRING, 0, -1, -1, BCD_F_WRITE_ONLY,.facet = "single"},
-	{"inventory_level", BCD_INTEGER, 0, INT32_MOST, -1, 0,.facet = "stock"},
+	{"inventory_level", BCD_INTEGER, 0, INT32_MOST, -1, BCD_F_COUNTED,.facet = "stock"},
 	WHOLE("inventory_warning_level", 0, INT32_MOST, BCD_F_NULLABLE),
 	FLAG("is_free_shipping"),
 	METAFIELDS_FIELD,

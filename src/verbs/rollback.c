@@ -27,11 +27,14 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/db.h"
+#include "capture/change.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "feed/feed.h"
+#include "payload/counted.h"
 #include "payload/payload.h"
 #include "tables/feed_state.h"
 #include "tables/journal.h"
@@ -172,6 +175,22 @@ start_claim(BcdLane *lane)
 	lane->undo_next = lane->undo_at;
 }
 
+/* Quantities are changed by differences, whatever pushes do. */
+static void
+count_differences(BcdLane *lane)
+{
+	BcdFeed    *feed = lane->feed;
+	MemoryContext old = MemoryContextSwitchTo(lane->cxt);
+
+	if (lane->undo_options == NULL)
+	{
+		lane->undo_differences = bcd_counting_facet(feed->resource, feed->options_json) != NULL;
+		lane->undo_options = bcd_counting_options(feed->resource, feed->options_json);
+	}
+	MemoryContextSwitchTo(old);
+	feed->options_json = lane->undo_options;
+}
+
 /*
  * Returns the next items: the records that the last writes not looked at yet
  * were for.
@@ -184,6 +203,8 @@ rollback_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	List	   *items = NIL;
 
 	start_claim(lane);
+	/* what the store has sold since stays sold */
+	count_differences(lane);
 	while (items == NIL && lane->undo_next.run < rollback->nruns)
 	{
 		List	   *writes = bcd_undo_next(&scope, rollback->runs[lane->undo_next.run],
@@ -274,6 +295,16 @@ is_undone(const BcdItem *item)
 	return is_done(item) && !item->unit->kept;
 }
 
+/* It is not known whether a quantity was changed: a push puts the row into review. */
+static void
+mark(const BcdItem *item)
+{
+	BcdChanges *changes = bcd_changes_begin(item->lane->feed->feed_id);
+
+	bcd_changes_add(changes, BCD_OP_MARK, cstring_to_text(item->key));
+	bcd_changes_end(changes);
+}
+
 /* With the outcome of items: marks what they have undone. */
 static void
 rollback_record(BcdLane *lane, BcdItem **items, int n)
@@ -289,6 +320,8 @@ rollback_record(BcdLane *lane, BcdItem **items, int n)
 	for (i = 0; i < n; i++)
 		if (is_done(items[i]))
 			bcd_rollback_hold(items[i]);
+		else if (items[i]->decision.leaves && bcd_record_after(items[i]).in_doubt && lane->undo_differences)
+			mark(items[i]);
 	for (i = 0; i < n; i++)
 		nids += is_undone(items[i]) ? items[i]->unit->nids : 0;
 	if (nids == 0)

@@ -76,6 +76,27 @@ extern void bcd_rollback_impossible(BcdItem *item, const char *reason);
 /* rollback_unit.c */
 extern BcdItem *bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write);
 
+/* What becomes of a quantity */
+typedef enum BcdCountFate
+{
+	BCD_COUNT_EDITED,			/* it is compared like any other value */
+	BCD_COUNT_SAME,				/* it was set back already */
+	BCD_COUNT_CHANGED,
+	BCD_COUNT_TOO_LOW,			/* it would become less than it can be */
+	BCD_COUNT_UNKNOWN			/* it may have been changed already */
+} BcdCountFate;
+
+typedef struct BcdCount
+{
+	BcdCountFate fate;
+	char	   *by;				/* the difference */
+	char	   *becomes;
+	bool		relative;		/* the difference itself is sent */
+} BcdCount;
+
+/* rollback_counted.c */
+extern BcdCount bcd_rollback_count(const BcdItem *item, const BcdField *field, const cJSON *record);
+
 /* rollback_hold.c */
 extern void bcd_rollback_hold(BcdItem *item);
 

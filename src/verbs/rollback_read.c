@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "engine/adjust.h"
 #include "engine/collections.h"
 #include "engine/decide.h"
 #include "engine/elements_read.h"
@@ -109,8 +110,59 @@ set_back(Merge *m, const BcdField *field, const char *verdict, const char *reaso
 	}
 	m->target = bcd_payload_merge(m->target, value);
 	m->item->unit->held = bcd_payload_merge(m->item->unit->held, value);
-	m->known = bcd_payload_merge(m->known, bcd_payload_from_json(field->name, cJSON_GetObjectItemCaseSensitive(m->record, field->name)));
+	/* a quantity that is not known is set, whatever it is */
+	m->known = field->flags & BCD_F_COUNTED ? bcd_payload_without(m->known, field->name) :
+		bcd_payload_merge(m->known, bcd_payload_from_json(field->name, cJSON_GetObjectItemCaseSensitive(m->record, field->name)));
 	tell(m, field->name, bcd_payload_value(value, field->name), verdict, reason);
+}
+
+static JsonbValue *
+value_in(Jsonb *payload, const BcdField *field)
+{
+	return getKeyJsonValueFromContainer(&payload->root, field->name, strlen(field->name), NULL);
+}
+
+/* Changes a quantity by what was written. */
+static void
+set_count(Merge *m, const BcdField *field, const BcdCount *count)
+{
+	const BcdUndoUnit *unit = m->item->unit;
+	Jsonb	   *becomes = bcd_payload_set_integer(NULL, field->name, strtoll(count->becomes, NULL, 10));
+
+	tell(m, field->name, bcd_payload_value(becomes, field->name), "undone",
+		 bcd_rollback_has(unit->after, field, cJSON_GetObjectItemCaseSensitive(m->record, field->name)) ? NULL :
+		 psprintf("changed by %s, since the store has changed it, too", count->by));
+	m->item->unit->held = m->item->lane->undo_differences ? bcd_payload_set(m->item->unit->held, field->name, value_in(unit->before, field)) :
+		bcd_payload_merge(m->item->unit->held, becomes);
+	if (count->relative)
+	{
+		m->known = bcd_payload_set(m->known, field->name, value_in(unit->after, field));
+		m->target = bcd_payload_set(m->target, field->name, value_in(unit->before, field));
+	}
+	else
+	{
+		m->known = bcd_payload_merge(m->known, bcd_payload_from_json(field->name, cJSON_GetObjectItemCaseSensitive(m->record, field->name)));
+		m->target = bcd_payload_merge(m->target, becomes);
+	}
+}
+
+/* Decides on a quantity; false: it is compared like any other value. */
+static bool
+merge_count(Merge *m, const BcdField *field)
+{
+	BcdCount	count = bcd_rollback_count(m->item, field, m->record);
+
+	if (count.fate == BCD_COUNT_EDITED || adjusted_words(m, field->name) || m->item->unit->unfinished)
+		return false;
+	if (count.fate == BCD_COUNT_SAME)
+		tell(m, field->name, NULL, "same", NULL);
+	else if (count.fate == BCD_COUNT_CHANGED)
+		set_count(m, field, &count);
+	else if (count.fate == BCD_COUNT_TOO_LOW)
+		tell(m, field->name, NULL, "impossible", psprintf("it would have to change by %s, which makes it too low", count.by));
+	else
+		tell(m, field->name, NULL, "impossible", "it is not known whether the store has changed it already; bcdelta.settle() tells");
+	return true;
 }
 
 /* Decides on a field that is not a collection. */
@@ -122,6 +174,8 @@ merge_field(Merge *m, const BcdField *field)
 	const char *adjusted = adjusted_words(m, field->name);
 
 	if (field->flags & (BCD_F_FIXED | BCD_F_CREATE_ONLY) && bcd_rollback_has(unit->before, field, got))
+		return;
+	if (field->flags & BCD_F_COUNTED && merge_count(m, field))
 		return;
 	if (field->flags & BCD_F_WRITE_ONLY)
 		tell(m, field->name, NULL, "impossible", "the store does not tell its value");
@@ -151,10 +205,14 @@ merge_collection(Merge *m, const BcdField *field)
 	const BcdUndoUnit *unit = m->item->unit;
 	bool		edited;
 	bool		changed;
-	Jsonb	   *target = bcd_rollback_elements(field, bcd_collection_of(unit->before, field->name),
-											   unit->afters, bcd_collection_of(m->now, field->name),
-											   m->item->lane->run->rollback->force || unit->unfinished, &changed, &edited);
+	Jsonb	   *target;
 
+	/* a new record has what the store gave it, of what the feed does not map */
+	if (unit->unfinished && !bcd_payload_has(m->now, field->name))
+		return;
+	target = bcd_rollback_elements(field, bcd_collection_of(unit->before, field->name),
+								   unit->afters, bcd_collection_of(m->now, field->name),
+								   m->item->lane->run->rollback->force || unit->unfinished, &changed, &edited);
 	m->target = bcd_payload_set_collection(m->target, field->name, target);
 	m->known = bcd_payload_set_collection(m->known, field->name, bcd_collection_of(m->now, field->name));
 	if (changed || !edited)
@@ -205,6 +263,8 @@ undo_update(BcdItem *item, const cJSON *record)
 		{
 			/* it may have been forgotten by a rollback that was interrupted */
 			bcd_decide_record(item)->known = m.known;
+			/* a key that it gave up for a moment, before an interruption */
+			item->decision.back = item->aside != NULL && m.kept == 0;
 			item->decision.link = BCD_LINK_PUT;
 		}
 	}
@@ -212,8 +272,9 @@ undo_update(BcdItem *item, const cJSON *record)
 	{
 		item->unit->kept |= m.kept > 0;
 		item->wanted = m.target;
-		bcd_decide_record(item)->known = m.known;
+		item->known = bcd_decide_record(item)->known = m.known;
 		bcd_item_wants_write(item, true);
+		bcd_adjust_prepare(item, record);
 		item->decision.conflicts = m.kept;
 		/* who gives up a key in whose favour is seen from the links */
 		if (!item->decision.leaves && item->decision.next == BCD_TURN && item->linked)
@@ -231,6 +292,8 @@ bcd_rollback_read(BcdItem *item, const cJSON *record)
 	BcdUndoUnit *unit = item->unit;
 
 	unit->sent |= item->attempts > 0 || item->refusal != NULL;
+	if (item->in_doubt && item->reread && bcd_adjust_read(item, record))
+		return;
 	if (item->refusal)
 	{
 		unit->kept = true;

@@ -328,16 +328,6 @@ decide_unit(BcdItem *item, const char *address)
 	}
 }
 
-/* Returns why what these writes say cannot be undone, or NULL. */
-static const char *
-flaw_of(const BcdLane *lane, const BcdUndoUnit *unit)
-{
-	const BcdFacet *facet = bcd_counting_facet(lane->feed->resource, lane->feed->options_json);
-
-	return facet && facet->update.endpoint->once && bcd_payload_has(unit->after, facet->changes_of) ?
-		"quantities that were sent as differences cannot be set back" : NULL;
-}
-
 /* Has a rollback made a record in place of another one? */
 static bool
 is_made_from(const BcdLane *lane, const char *old, const char *address)
@@ -433,7 +423,6 @@ bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write)
 	if (unit->existed == lane->run->rollback->removing ||
 		(!unit->existed && address && !by_address && bcd_undo_removal(scope, write->key, write->undo_id)))
 		return NULL;
-	unit->flaw = flaw_of(lane, unit);
 	if (key == NULL && by_address)
 		key = write->key;
 	else if (key == NULL)

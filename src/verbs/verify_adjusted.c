@@ -91,8 +91,9 @@ bcd_verify_watch(BcdItem *item, const cJSON *record, List *adjusted)
 			bcd_adjustment_read(a->id, bcd_adjusted_value(field, got));
 			continue;
 		}
-		if (bcd_adjustable_flaw(item->lane->feed, a->field))
-			continue;			/* held, but not shown as it was written */
+		/* held, but not shown as it was written, or sold by the store */
+		if (bcd_adjustable_flaw(item->lane->feed, a->field) || (a->by_run != 0 && (field->flags & BCD_F_COUNTED)))
+			continue;
 		bcd_jsonb_value(a->value, &declared);
 		if (!bcd_payload_agrees(field, &declared, got))
 			broken = lappend(broken, a);
