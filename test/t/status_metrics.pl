@@ -8,6 +8,7 @@ use BCDelta::Shop;
 use BCDelta::Store;
 use BCDelta::Test;
 use HTTP::Tiny;
+use IO::Socket::INET;
 use IPC::Run ();
 use JSON::PP ();
 use PostgreSQL::Test::Utils;
@@ -178,6 +179,8 @@ sub needs
 	return;
 }
 
+sub free_port { return IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')->sockport; }
+
 sub write_file
 {
 	my ($name, $text) = @_;
@@ -216,7 +219,7 @@ subtest 'every metric in the rules, the dashboard and the configuration of expor
 subtest 'a running Prometheus reads the figures through prometheus-sql-exporter, and they are those of SQL' => sub {
 	needs('prometheus', 'prometheus-sql-exporter');
 	$shop->sql("ALTER ROLE monitor LOGIN");
-	my ($exporter, $port) = map { PostgreSQL::Test::Cluster::get_free_port() } 1 .. 2;
+	my ($exporter, $port) = map { free_port() } 1 .. 2;
 	my $config = slurp_file("$docs/prometheus-sql-exporter.yml");
 	$config =~ s{postgres://[^']+}{postgres://monitor\@127.0.0.1:@{[ $node->port ]}/shop?sslmode=disable} or die 'no connection';
 	$config =~ s/interval: '\S+'/interval: '1s'/ or die 'no interval';
