@@ -183,3 +183,21 @@ bcd_conflicts_forget(const char *feed, int64 store_id)
 
 	(void) bcd_execute(store_id == 0 ? &delete_of_feed : &delete_of_record, args, NULL);
 }
+
+static BcdStatement prune = {
+	"DELETE FROM bcdelta.conflict WHERE ctid = ANY (ARRAY("
+	" SELECT ctid FROM bcdelta.conflict WHERE NOT is_current AND coalesce(decided_at, found_at) < now() - $1 * interval '1 day' LIMIT $2))",
+	2, {INT4OID, INT8OID}
+};
+
+/*
+ * Removes up to limit conflicts that are over, and at least this many days
+ * old.
+ */
+int64
+bcd_conflicts_prune(int days, int limit)
+{
+	Datum		args[] = {Int32GetDatum(days), Int64GetDatum(limit)};
+
+	return bcd_select(&prune, args, NULL);
+}

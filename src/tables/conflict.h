@@ -58,5 +58,6 @@ extern void bcd_conflicts_end(const char *feed, int64 store_id);
 extern bool bcd_conflict_take(int64 conflict_id, BcdOpenConflict *conflict);
 extern void bcd_conflict_decide(int64 conflict_id, const char *choice, Jsonb *value, const char *by, const char *note);
 extern void bcd_conflicts_forget(const char *feed, int64 store_id);
+extern int64 bcd_conflicts_prune(int days, int limit);
 
 #endif							/* BCD_TABLE_CONFLICT_H */

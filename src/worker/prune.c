@@ -1,12 +1,13 @@
 /*
  * prune.c
- *		Removes what is kept for a limited time: results, differences, runs, and
- *		what rollbacks need.
+ *		Removes what is kept for a limited time: results, differences, conflicts
+ *		that are over, runs, and what rollbacks need.
  */
 #include "postgres.h"
 
 #include "base/db.h"
 #include "base/guc.h"
+#include "tables/conflict.h"
 #include "tables/discrepancy.h"
 #include "tables/result.h"
 #include "tables/rollback_field.h"
@@ -33,6 +34,7 @@ prune_results(void)
 	int64		n = bcd_results_prune(bcd_result_retention, PRUNE_ROWS);
 
 	n = Max(n, bcd_rollback_fields_prune(bcd_result_retention, PRUNE_ROWS));
+	n = Max(n, bcd_conflicts_prune(bcd_result_retention, PRUNE_ROWS));
 	n = Max(n, bcd_discrepancies_prune(bcd_result_retention, PRUNE_ROWS));
 	return Max(n, bcd_runs_prune(bcd_result_retention * RUN_RETENTION, PRUNE_ROWS));
 }

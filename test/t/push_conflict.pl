@@ -273,5 +273,16 @@ subtest 'why() explains each field with the rule in words' => sub {
 	like($text, qr/row nobody of feed "item" cannot be explained.*There is no such row/s, 'an unknown row');
 };
 
+subtest 'conflicts that are over are removed after bcdelta.result_retention days' => sub {
+	is($shop->sql('SELECT count(*) > 1 AND count(*) FILTER (WHERE is_current) > 0 FROM bcdelta.conflict'), 't', 'there are some of both');
+	$shop->sql("UPDATE bcdelta.conflict SET found_at = now() - interval '31 days', decided_at = decided_at - interval '31 days'");
+	my $young = $shop->sql("UPDATE bcdelta.conflict SET found_at = now(), decided_at = NULL WHERE conflict_id = (SELECT max(conflict_id) FROM bcdelta.conflict WHERE NOT is_current) RETURNING conflict_id");
+	my $current = $shop->sql('SELECT array_agg(conflict_id ORDER BY conflict_id) FROM bcdelta.conflict WHERE is_current');
+	kill_worker($shop->node, 'shop', 'TERM');
+	$shop->wait_for('SELECT count(*) = 1 FROM bcdelta.conflict WHERE NOT is_current');
+	is($shop->sql('SELECT conflict_id FROM bcdelta.conflict WHERE NOT is_current'), $young, 'a young one stays');
+	is($shop->sql('SELECT array_agg(conflict_id ORDER BY conflict_id) FROM bcdelta.conflict WHERE is_current'), $current, 'and so do those that say what the store holds');
+};
+
 is_deeply($store->violations, {}, 'no rule of the API was broken');
 done_testing();

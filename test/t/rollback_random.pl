@@ -20,7 +20,8 @@ srand($seed);
 
 my $shop = BCDelta::Shop->open(
 	'undo',
-	server => { timeout => 1, max_attempts => 9 },
+	server => { timeout => 2, max_attempts => 9 },
+	node => { conf => "bcdelta.crash_limit = 0\n" },
 	store => { args => [ '--quota', 100000 ] });
 my $store = $shop->store;
 my $n = 0;
