@@ -12,6 +12,7 @@
 #include "base/db.h"
 #include "tables/outcome.h"
 #include "tables/result.h"
+#include "tables/rows.h"
 #include "tables/run.h"
 #include "tables/total.h"
 
@@ -34,10 +35,15 @@ static BcdStatement insert_result = {
 
 #define COLUMNS	10
 
+static const Oid column_types[COLUMNS] = {TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+TEXTOID, TIMESTAMPTZOID};
+
 /* Sets the values of a result, in the order of the statements' parameters. */
 static void
-set_values(const BcdResult *r, Datum *values, char *nulls)
+set_values(const void *result, Datum *values, char *nulls)
 {
+	const BcdResult *r = result;
+
 	memset(nulls, ' ', COLUMNS);
 	values[0] = CStringGetTextDatum(r->key);
 	values[1] = Int64GetDatum(r->store_id);
@@ -64,32 +70,7 @@ insert_one(Datum *args, const BcdResult *result)
 static void
 insert_several(Datum *args, const BcdResult *results, int n)
 {
-	static const Oid types[COLUMNS] = {TEXTOID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-	TEXTOID, TIMESTAMPTZOID};
-	Datum	   *values[COLUMNS];
-	bool	   *nulls[COLUMNS];
-	int			i;
-	int			j;
-
-	for (j = 0; j < COLUMNS; j++)
-	{
-		values[j] = palloc(sizeof(Datum) * n);
-		nulls[j] = palloc(sizeof(bool) * n);
-	}
-	for (i = 0; i < n; i++)
-	{
-		Datum		row[COLUMNS];
-		char		isnull[COLUMNS];
-
-		set_values(&results[i], row, isnull);
-		for (j = 0; j < COLUMNS; j++)
-		{
-			values[j][i] = row[j];
-			nulls[j][i] = isnull[j] == 'n';
-		}
-	}
-	for (j = 0; j < COLUMNS; j++)
-		args[2 + j] = bcd_array(types[j], values[j], nulls[j], n);
+	bcd_rows_as_arrays(results, sizeof(BcdResult), n, set_values, column_types, COLUMNS, args + 2);
 	(void) bcd_execute(&insert_results, args, NULL);
 }
 
