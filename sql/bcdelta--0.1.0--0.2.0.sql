@@ -170,9 +170,9 @@ CREATE TABLE bcdelta.undo (
 	undone_by bigint,
 	PRIMARY KEY (run_id, undo_id)
 ) WITH (fillfactor = 90);
-CREATE INDEX undo_record ON bcdelta.undo (address, feed);
+CREATE INDEX undo_record ON bcdelta.undo (address, feed) WHERE address IS NOT NULL;
 CREATE INDEX undo_lost ON bcdelta.undo (feed, key) WHERE address IS NULL;
-CREATE INDEX undo_created ON bcdelta.undo (feed, key) WHERE action = 'created';
+CREATE INDEX undo_created ON bcdelta.undo (feed, key) WHERE action = 'created' AND store_id IS NOT NULL;
 CREATE INDEX undo_deleted ON bcdelta.undo (feed, key) WHERE action = 'deleted';
 CREATE INDEX undo_written_at ON bcdelta.undo USING brin (written_at) WITH (pages_per_range = 16);
 COMMENT ON TABLE bcdelta.undo IS
@@ -185,7 +185,9 @@ COMMENT ON COLUMN bcdelta.undo.action IS
 'what the request does to the record; hidden: because its row is gone. Whether the store has done it is not recorded here: a rollback reads the record';
 COMMENT ON COLUMN bcdelta.undo.before IS
 'the fields that the request writes, as the record had them; fields that are not known are missing; of a deleted record, all that is known of it';
-COMMENT ON COLUMN bcdelta.undo.after IS 'the fields that the request writes; null: the record is deleted';
+COMMENT ON COLUMN bcdelta.undo.after IS
+'the fields that the request writes, without values that the store never shows; a number, "digest", stands for a text of more than 500 bytes; null: the record is deleted';
+COMMENT ON COLUMN bcdelta.undo.written_at IS 'when it was decided, up to some minutes before the request; of a record that was created, when that was known';
 COMMENT ON COLUMN bcdelta.undo.undone_by IS 'the rollback that has undone it; null: none, or that was undone itself';
 
 CREATE TABLE bcdelta.rollback_field (

@@ -81,7 +81,7 @@ claim_in_transaction(BcdRun *run, BcdLane *lane, MemoryContext cxt, List **items
 		bcd_put_back(claimed[n++]);
 	}
 	bcd_items_record(claimed, n, BCD_CLAIM);
-	bcd_undo_claimed(lane, claimed, n);
+	bcd_undo_decided(run, claimed, n);
 	bcd_tx_commit();
 }
 

@@ -135,7 +135,12 @@ typedef struct BcdDecision
 	struct BcdShown *shown;		/* see the item; NULL: unchanged */
 	bool		follows;		/* see the item */
 	bool		rereads;
-	bool		unnoted;		/* nothing was written after all: undo_arm.c */
+	const void *noted_for;		/* see the item; NULL: nothing was noted */
+	int64		undo_id;
+	uint32		noted_facets;
+	bool		note_ends;		/* the write that was noted has ended, or will
+								 * not be sent */
+	bool		unnoted;		/* and certainly was not done */
 	bool		whole;			/* the read that follows shows all fields */
 	bool		looks;			/* it is only to see what is overwritten */
 	bool		apart;

@@ -305,6 +305,8 @@ struct BcdRun
 	char	   *complaint;		/* a feed was stopped: the run ends as failed */
 	char	   *warning;		/* feeds were left out: the run succeeds */
 	bool		gave_up;		/* items whose records may have been written */
+	List	   *unsent;			/* numbers (int64) of writes that were noted
+								 * and will not be sent: undo_unsent.c */
 	BcdRunCounts counts;
 	BcdListsRead lists;			/* of the store */
 	int64		removals;		/* records removed, and the last of them: */

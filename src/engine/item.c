@@ -12,6 +12,7 @@
 #include "engine/gates.h"
 #include "engine/item.h"
 #include "engine/stage.h"
+#include "engine/undo_unsent.h"
 #include "payload/address.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -52,6 +53,7 @@ void
 bcd_item_give_up(BcdLane *lane, BcdItem *item)
 {
 	lane->run->gave_up |= item->unsure;
+	bcd_undo_unsent(item);
 	bcd_item_free(lane, item);
 }
 
@@ -448,14 +450,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 		return;
 	}
 	take_over(item, &d);
-	/* what was noted of a write that has ended says nothing about the next */
-	if (bcd_stage_writes(from))
-	{
-		item->noted_for = NULL;
-		item->undo_id = 0;
-		if (d.unnoted)
-			item->noted_facets = 0;
-	}
+	bcd_undo_take_over(item, &d);
 	bcd_item_keep_part(item, &d);
 	if (d.part != BCD_NO_OUTCOME)
 		item->prepared = 0;

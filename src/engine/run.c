@@ -36,6 +36,7 @@
 #include "engine/run_round.h"
 #include "engine/settle.h"
 #include "engine/undo_arm.h"
+#include "engine/undo_unsent.h"
 #include "feed/database_identity.h"
 #include "feed/feed.h"
 #include "feed/key_list.h"
@@ -182,6 +183,7 @@ finish(BcdRun *run)
 		run->counts.deferred = bcd_queue_count(run, "deferred");
 		tell_left_over(run);
 	}
+	bcd_undo_drop_unsent(run);
 	bcd_lanes_went_well(run);
 	bcd_run_update(run_id, state, error_of(run), run->warning, &run->counts);
 	bcd_schedules_record_ends(bcd_home());

@@ -22,6 +22,7 @@
 #include "engine/lookup_list.h"
 #include "engine/run_reload.h"
 #include "engine/run_start.h"
+#include "engine/undo_unsent.h"
 #include "engine/unmapped_fields.h"
 #include "engine/view.h"
 #include "feed/feed.h"
@@ -211,7 +212,10 @@ reload(BcdLane *lane)
 	/* they will be claimed again */
 	lane->run->claimed -= list_length(items);
 	foreach(lc, items)
+	{
+		bcd_undo_unsent(lfirst(lc));
 		MemoryContextDelete(((BcdItem *) lfirst(lc))->cxt);
+	}
 	if (feed)
 		use(lane, feed);
 	else

@@ -7,9 +7,6 @@
  */
 #include "postgres.h"
 
-#include "utils/builtins.h"
-#include "utils/numeric.h"
-
 #include "engine/decide.h"
 #include "engine/keyed.h"
 #include "engine/sent_fields.h"
@@ -20,7 +17,7 @@
 /* The member of pending.intent with the fields of an update */
 #define SENT_FIELDS	"fields"
 
-/* Texts that are longer are noted as a number that stands for them. */
+/* Texts that are longer are noted as something that stands for them. */
 #define LONG_TEXT	200
 
 /* Lists and objects that are longer are noted without their contents. */
@@ -59,15 +56,11 @@ push_field(const char *name, JsonbValue *value, void *arg)
 {
 	Sent	   *sent = arg;
 	const BcdField *field = bcd_resource_field(sent->resource, name);
+	Jsonb	   *digest = bcd_payload_digest(field, value, LONG_TEXT);
 	JsonbValue	noted = *value;
 
-	if (value->type == jbvString && value->val.string.len > LONG_TEXT && field && field->type == BCD_STRING)
-	{
-		int64		digest = bcd_payload_digest(field, value->val.string.val, value->val.string.len);
-
-		noted.type = jbvNumeric;
-		noted.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(digest)));
-	}
+	if (digest)
+		bcd_jsonb_value(digest, &noted);
 	else if ((value->type == jbvString && value->val.string.len > LONG_TEXT) ||
 			 (value->type == jbvBinary && value->val.binary.len > LONG_LIST))
 		noted.type = jbvNull;
@@ -189,13 +182,7 @@ bcd_changes_sent_fields(const BcdItem *item, BcdStage stage)
 static bool
 agrees_with_noted(const BcdField *field, const JsonbValue *noted, const cJSON *got)
 {
-	if (noted->type == jbvNull)
-		return true;
-	if (noted->type == jbvNumeric && field->type == BCD_STRING)
-		return cJSON_IsString(got) &&
-			DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(noted->val.numeric))) ==
-			bcd_payload_digest(field, got->valuestring, strlen(got->valuestring));
-	return bcd_payload_agrees(field, noted, got);
+	return noted->type == jbvNull || bcd_payload_agrees_noted(field, noted, got);
 }
 
 /* Can a value that was read have been written by us, as far as is known? */

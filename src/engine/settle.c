@@ -42,6 +42,7 @@
 #include "engine/stage.h"
 #include "engine/steps.h"
 #include "engine/undo_arm.h"
+#include "engine/undo_settle.h"
 #include "payload/made_key.h"
 #include "store/envelope.h"
 #include "store/verdict.h"
@@ -215,6 +216,7 @@ record(BcdJob *job)
 	bcd_retry_after_referred(job);
 	bcd_items_record(items, n, job->stage);
 	bcd_undo_settle(job);
+	bcd_undo_decided(job->run, items, n);
 	bcd_expire_referrers(job);
 }
 
@@ -272,7 +274,7 @@ move_items(BcdJob *job)
 /*
  * Must this commit reach the disk, because the next request depends on it?  So
  * it does if a record is about to be hidden, created, or written at an
- * address, or if it is noted what an update writes.
+ * address, or if it is noted what an update writes or overwrites.
  */
 static bool
 must_last(BcdJob *job)
@@ -286,7 +288,7 @@ must_last(BcdJob *job)
 		const BcdItem *item = dlist_container(BcdItem, node, iter.cur);
 		const BcdDecision *d = &item->decision;
 
-		if (d->lost_create || d->link == BCD_LINK_ASIDE || d->link == BCD_LINK_HIDING || (d->link == BCD_LINK_PUT && job->stage == BCD_TURN) || bcd_item_changes_intent(item, job->stage) ||
+		if (d->undo_id != 0 || d->lost_create || d->link == BCD_LINK_ASIDE || d->link == BCD_LINK_HIDING || (d->link == BCD_LINK_PUT && job->stage == BCD_TURN) || bcd_item_changes_intent(item, job->stage) ||
 			bcd_changes_sent_fields(item, job->stage))
 			return true;
 	}

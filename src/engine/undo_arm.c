@@ -4,10 +4,9 @@
  *		undone.
  *
  * Each write of a push or a rollback is in bcdelta.undo before its request is
- * sent: with the claim if it is decided there, as most are, and otherwise in a
- * transaction of its own.  The rows are on disk when the request goes out.
- * What was certainly not done is removed with the outcome; if that is not
- * known, the row stays, and a rollback finds out by reading the record.
+ * sent: in the transaction that decides on it, for creates and most updates,
+ * and otherwise in one of its own.  The rows are on disk when the request goes
+ * out.  What becomes of them afterwards: undo_settle.c.
  *
  * A field that is written has to be known before: records of which it is not are
  * read first.  Keys that a record gives up for a moment are not noted, for it
@@ -15,8 +14,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "base/clock.h"
@@ -29,7 +26,6 @@
 #include "engine/job.h"
 #include "engine/keyed.h"
 #include "engine/lane.h"
-#include "engine/reply_error.h"
 #include "engine/stage.h"
 #include "engine/undo_arm.h"
 #include "engine/undo_image.h"
@@ -38,17 +34,17 @@
 #include "payload/payload.h"
 #include "payload/task.h"
 #include "resource/resource.h"
-#include "store/verdict.h"
 #include "tables/undo.h"
 
 typedef struct Sending
 {
-	const BcdItem *item;
+	BcdItem    *item;
 	BcdStage	stage;
 	BcdUpdatePurpose purpose;
 	Jsonb	   *body;
 	List	   *tasks;
 	BcdItemRecord record;
+	int64		undo_id;
 } Sending;
 
 /* What the record of an item is known to hold, as well as that can be said. */
@@ -89,10 +85,21 @@ bcd_undo_reads_first(const BcdItem *item, List *tasks)
 	return false;
 }
 
-static bool
-is_in(const char *name, JsonbValue *value, void *payload)
+/* Fields that are written, of records of a resource */
+typedef struct Fields
 {
-	return bcd_payload_has(payload, name);
+	const BcdResource *resource;
+	Jsonb	   *fields;
+} Fields;
+
+/* Is a field written, and can it be known what it was? */
+static bool
+is_overwritten(const char *name, JsonbValue *value, void *arg)
+{
+	const Fields *f = arg;
+	const BcdField *field = bcd_resource_field(f->resource, name);
+
+	return bcd_payload_has(f->fields, name) && !(field && field->flags & BCD_F_WRITE_ONLY);
 }
 
 typedef struct Other
@@ -106,19 +113,21 @@ note_other(const char *name, JsonbValue *value, void *arg)
 {
 	Other	   *o = arg;
 
-	o->any |= !bcd_payload_has(o->before, name) || !bcd_payload_same(bcd_payload_set(NULL, name, value), o->before, name);
+	if (!o->any)
+		o->any = !bcd_payload_has(o->before, name) || !bcd_payload_same(bcd_payload_set(NULL, name, value), o->before, name);
 }
 
 /* Sets what an update changes; false: nothing. */
 static bool
-set_fields(BcdUndoRow *row, Jsonb *known, Jsonb *fields)
+set_fields(BcdUndoRow *row, const BcdResource *r, Jsonb *known, Jsonb *fields)
 {
+	Fields		written = {r, fields};
 	Other		other = {NULL, false};
 
 	if (fields == NULL)
 		return false;
-	row->before = other.before = known ? bcd_payload_filter(known, is_in, fields) : NULL;
-	row->after = fields;
+	row->before = other.before = known ? bcd_payload_filter(known, is_overwritten, &written) : NULL;
+	row->after = bcd_undo_written(r, fields, false);
 	bcd_payload_each(fields, note_other, &other);
 	return other.any;
 }
@@ -172,14 +181,14 @@ describe(const Sending *s, BcdUndoRow *row)
 	if (s->stage == BCD_CREATE || (s->stage != BCD_REMOVE && is_first_write(s)))
 	{
 		row->action = "created";
-		row->after = item->wanted;
+		row->after = bcd_undo_written(r, item->wanted, true);
 		return true;
 	}
 	if (s->stage == BCD_REMOVE)
 	{
 		row->after = set_by_removal(r);
 		row->action = row->after ? "updated" : "deleted";
-		row->before = item->image ? item->image : bcd_undo_known(r, known);
+		row->before = s->record.image ? s->record.image : bcd_undo_known(r, known);
 		return true;
 	}
 	if (s->purpose == BCD_PURPOSE_GIVE_WAY)
@@ -191,7 +200,7 @@ describe(const Sending *s, BcdUndoRow *row)
 	}
 	if (item->wanted == NULL && s->purpose == BCD_PURPOSE_ROW)
 		row->action = "hidden";
-	return set_fields(row, known, task ? task->fields : s->body);
+	return set_fields(row, r, known, task ? task->fields : s->body);
 }
 
 /* What an item sends: the same again need not be noted again */
@@ -213,59 +222,78 @@ facet_bit(const Sending *s)
 }
 
 /*
- * Notes what items of one lane are about to send; in a transaction.  What was
- * noted becomes part of the items at once: if the transaction fails, they are
- * no longer used, or noted again.
+ * Notes what items of one lane are about to send, and adds the numbers under which that
+ * is noted; in a transaction.
  */
 static void
-note(BcdLane *lane, const Sending *sendings, int n)
+note(BcdLane *lane, Sending *sendings, int n)
 {
 	BcdUndoRow *rows = palloc(sizeof(BcdUndoRow) * n);
-	BcdItem   **items = palloc(sizeof(BcdItem *) * n);
+	Sending   **noted = palloc(sizeof(Sending *) * n);
 	int64	   *ids = palloc(sizeof(int64) * n);
-	int			noted = 0;
+	int			nnoted = 0;
 	int			i;
 
 	for (i = 0; i < n; i++)
-		if (describe(&sendings[i], &rows[noted]))
-			items[noted++] = (BcdItem *) sendings[i].item;
-	if (noted > 0)
-		bcd_undo_insert(lane->run->run_id, lane->feed->name, lane->feed->feed_id, rows, noted, ids);
-	for (i = 0; i < n; i++)
-	{
-		BcdItem    *item = (BcdItem *) sendings[i].item;
-
-		item->noted_for = subject_of(&sendings[i]);
-		item->noted_facets |= facet_bit(&sendings[i]);
-		item->undo_id = 0;
-	}
-	for (i = 0; i < noted; i++)
-		items[i]->undo_id = ids[i];
+		if (describe(&sendings[i], &rows[nnoted]))
+			noted[nnoted++] = &sendings[i];
+	if (nnoted > 0)
+		bcd_undo_insert(lane->run->run_id, lane->feed->name, lane->feed->feed_id, rows, nnoted, ids);
+	for (i = 0; i < nnoted; i++)
+		noted[i]->undo_id = ids[i];
 }
 
-/* In the transaction of a claim: notes the updates that it has decided on. */
-void
-bcd_undo_claimed(BcdLane *lane, BcdItem **items, int n)
+/* Decides, with all else, that it is noted what an item sends next. */
+static void
+decide_noted(const Sending *s)
 {
-	Sending    *sendings;
-	int			decided = 0;
+	BcdDecision *d = &s->item->decision;
+
+	d->noted_for = subject_of(s);
+	d->noted_facets = facet_bit(s);
+	d->undo_id = s->undo_id;
+}
+
+/* Does a decision say what is sent next, and that it is an update or a create? */
+static bool
+is_decided(const BcdDecision *d)
+{
+	return d->made && !d->leaves && (d->next == BCD_UPDATE || d->next == BCD_CREATE) && d->body;
+}
+
+/*
+ * In a transaction that records decisions: notes the updates and creates that
+ * they lead to.  Where an earlier create was looked for in vain, it was not done.
+ */
+void
+bcd_undo_decided(BcdRun *run, BcdItem **items, int n)
+{
+	Sending    *sendings = palloc(sizeof(Sending) * Max(n, 1));
+	int			lane;
 	int			i;
 
-	if (!bcd_undo_is_kept(lane->run))
-		return;
-	sendings = palloc(sizeof(Sending) * Max(n, 1));
-	for (i = 0; i < n; i++)
+	for (lane = 0; lane < run->nlanes && bcd_undo_is_kept(run); lane++)
 	{
-		const BcdDecision *d = &items[i]->decision;
+		int			decided = 0;
 
-		if (d->made && !d->leaves && d->next == BCD_UPDATE && d->body)
-			sendings[decided++] = (Sending)
+		for (i = 0; i < n; i++)
 		{
-			items[i], d->next, d->purpose, d->body, d->tasks, bcd_record_after(items[i])
-		};
+			const BcdDecision *d = &items[i]->decision;
+
+			if (items[i]->lane != run->lanes[lane] || !is_decided(d))
+				continue;
+			if (d->next == BCD_CREATE && items[i]->lost_create)
+				bcd_undo_found(items[i]->lane->feed->name, items[i]->key, 0, NULL);
+			sendings[decided++] = (Sending)
+			{
+				items[i], d->next, d->purpose, d->body, d->has_tasks ? d->tasks : items[i]->tasks, bcd_record_after(items[i])
+			};
+		}
+		if (decided > 0)
+			note(run->lanes[lane], sendings, decided);
+		for (i = 0; i < decided; i++)
+			decide_noted(&sendings[i]);
 	}
-	if (decided > 0)
-		note(lane, sendings, decided);
 }
 
 static bool
@@ -298,14 +326,18 @@ sendings_of(BcdJob *job, const BcdLane *lane, Sending *sendings)
 
 /* Does a job send anything that is not noted yet? */
 static bool
-is_due(BcdJob *job)
+is_due(const BcdJob *job)
 {
-	Sending    *sendings = palloc(sizeof(Sending) * Max(job->nitems, 1));
-	int			i;
+	dlist_iter	iter;
 
-	for (i = 0; i < job->run->nlanes; i++)
-		if (sendings_of(job, job->run->lanes[i], sendings) > 0)
+	dlist_foreach(iter, (dlist_head *) &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+		Sending		sending = {item, job->stage, item->purpose, item->body, item->tasks};
+
+		if (!is_noted(&sending))
 			return true;
+	}
 	return false;
 }
 
@@ -314,44 +346,50 @@ static void
 put_back(BcdJob *job)
 {
 	while (!dlist_is_empty(&job->items))
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, dlist_pop_head_node(&job->items));
-
-		item->noted_for = NULL;
-		item->noted_facets = 0;
-		bcd_item_queue(job->lane, item, job->stage);
-	}
+		bcd_item_queue(job->lane, dlist_container(BcdItem, node, dlist_pop_head_node(&job->items)), job->stage);
 	bcd_job_free(job);
 }
 
+/* Notes what a job sends, in a transaction of its own; returns how much that is. */
+static int
+note_in_transaction(BcdJob *job, Sending *sendings)
+{
+	int			total = 0;
+	int			i;
+
+	bcd_tx_begin();
+	for (i = 0; i < job->run->nlanes; i++)
+	{
+		int			n = sendings_of(job, job->run->lanes[i], sendings + total);
+
+		if (n > 0)
+			note(job->run->lanes[i], sendings + total, n);
+		total += n;
+	}
+	bcd_tx_commit();
+	return total;
+}
+
 /*
- * Called before a request is sent: notes what it overwrites, on disk.  Returns
- * false if that failed; then the job is gone, and its items wait again.
+ * Called before a request is sent: notes what it overwrites, on disk, unless
+ * that was done before.  Returns false if that failed; then the job is gone, and
+ * its items wait again.
  */
 bool
 bcd_undo_announce(BcdJob *job)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	volatile bool noted = false;
+	Sending    *sendings;
+	volatile int noted = -1;
+	int			i;
 
 	if (job->request == NULL || !bcd_stage_writes(job->stage) || job->prepares != 0 || !bcd_undo_is_kept(job->run) || !is_due(job))
 		return true;
+	/* one more, for the place behind the last one */
+	sendings = palloc(sizeof(Sending) * (job->nitems + 1));
 	PG_TRY();
 	{
-		Sending    *sendings;
-		int			i;
-
-		bcd_tx_begin();
-		sendings = palloc(sizeof(Sending) * job->nitems);
-		for (i = 0; i < job->run->nlanes; i++)
-		{
-			int			n = sendings_of(job, job->run->lanes[i], sendings);
-
-			if (n > 0)
-				note(job->run->lanes[i], sendings, n);
-		}
-		bcd_tx_commit();
-		noted = true;
+		noted = note_in_transaction(job, sendings);
 	}
 	PG_CATCH();
 	{
@@ -360,137 +398,20 @@ bcd_undo_announce(BcdJob *job)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(cxt);
-	if (noted)
+	if (noted < 0)
 	{
-		BCD_DEBUG_POINT("noted");
-		return true;
-	}
-	job->run->wake_at = Max(job->run->wake_at, bcd_now_ms() + 1000);
-	put_back(job);
-	return false;
-}
-
-/* Has the store certainly not done what the request of a job said? */
-static bool
-was_not_done(const BcdJob *job)
-{
-	const BcdHttpRequest *r = job->request;
-
-	if (r->fate == BCD_HTTP_NOT_SENT)
-		return true;
-	if (r->fate != BCD_HTTP_REPLIED || (job->nitems > 1 && job->endpoint && job->endpoint->reply && job->endpoint->reply->keeps_some))
+		job->run->wake_at = Max(job->run->wake_at, bcd_now_ms() + 1000);
+		put_back(job);
 		return false;
-	switch (bcd_retry_verdict(r->fate, r->status))
-	{
-		case BCD_AGAIN:
-		case BCD_TOO_LARGE:
-		case BCD_GONE:
-		case BCD_CONFLICT:
-		case BCD_REFUSED:
-			return true;
-		default:
-			return false;
 	}
-}
-
-/*
- * Notes that the record of an item was created or deleted together with that of
- * another row, by a request of the latter.
- */
-static void
-note_companion(const BcdItem *item, const char *action)
-{
-	const BcdLane *lane = item->lane;
-	const BcdResource *r = lane->feed->resource;
-	BcdUndoRow	row = {.key = item->key,.action = action,.store_id = bcd_store_id_after(item)};
-	int64		id;
-
-	if (strcmp(action, "created") == 0)
-		row.after = item->wanted;
-	else
+	for (i = 0; i < noted; i++)
 	{
-		row.store_id = item->store_id;
-		row.address = bcd_is_keyed(item) ? bcd_record_address(r, item->known) : NULL;
-		row.before = bcd_undo_known(r, bcd_payload_merge(item->remembered, item->known));
+		BcdItem    *item = sendings[i].item;
+
+		item->noted_for = subject_of(&sendings[i]);
+		item->noted_facets |= facet_bit(&sendings[i]);
+		item->undo_id = sendings[i].undo_id;
 	}
-	bcd_undo_insert(lane->run->run_id, lane->feed->name, lane->feed->feed_id, &row, 1, &id);
-}
-
-/*
- * Rows that are gone were looked at once more, or their records were read:
- * those may have been removed with their parents.
- */
-static void
-settle_gone(BcdJob *job)
-{
-	dlist_iter	iter;
-
-	if (!bcd_undo_is_kept(job->run))
-		return;
-	dlist_foreach(iter, &job->items)
-	{
-		const BcdItem *item = dlist_container(BcdItem, node, iter.cur);
-
-		if (item->decision.leaves && item->decision.outcome == BCD_DELETED && item->wanted == NULL && bcd_went_with_parent(item))
-			note_companion(item, "deleted");
-	}
-}
-
-/* Creates whose reply was lost have been looked up. */
-static void
-settle_lost(BcdJob *job)
-{
-	dlist_iter	iter;
-
-	if (!bcd_undo_is_kept(job->run) || job->request == NULL)
-		return;
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-		const BcdDecision *d = &item->decision;
-
-		if (item->lost_create && d->link == BCD_LINK_PUT && !d->no_lost_create && d->outcome == BCD_CREATED &&
-			!bcd_undo_is_lost(item->lane->feed->name, item->key))
-			note_companion(item, "created");
-		else if (item->lost_create && (d->link == BCD_LINK_PUT || d->no_lost_create))
-			bcd_undo_found(item->lane->feed->name, item->key, d->no_lost_create ? 0 : bcd_store_id_after(item),
-						   d->no_lost_create ? NULL : bcd_item_address(item));
-	}
-}
-
-/*
- * In the transaction that settles a job: adds the ids of new records, and
- * removes what was not done.
- */
-void
-bcd_undo_settle(BcdJob *job)
-{
-	Datum	   *ids = palloc(sizeof(Datum) * Max(job->nitems, 1));
-	bool		not_done;
-	int			n = 0;
-	dlist_iter	iter;
-
-	if (bcd_stage_reads(job->stage))
-		settle_lost(job);
-	if (job->run->kind->claims && (job->stage == BCD_RECHECK || job->stage == BCD_READ))
-		settle_gone(job);
-	if (job->request == NULL || !bcd_stage_writes(job->stage) || job->prepares != 0)
-		return;
-	not_done = was_not_done(job);
-	dlist_foreach(iter, &job->items)
-	{
-		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
-
-		if (item->undo_id == 0)
-			continue;
-		if (job->stage == BCD_CREATE && item->decision.taken)
-			bcd_undo_created(job->run->run_id, item->undo_id, bcd_store_id_after(item), bcd_item_address(item));
-		else if (not_done && !item->decision.taken)
-		{
-			ids[n++] = Int64GetDatum(item->undo_id);
-			item->decision.unnoted = true;
-		}
-	}
-	if (n > 0)
-		bcd_undo_drop(job->run->run_id, bcd_array(INT8OID, ids, NULL, n));
+	BCD_DEBUG_POINT("noted");
+	return true;
 }

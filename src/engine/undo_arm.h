@@ -9,8 +9,7 @@
 #include "engine/engine.h"
 
 extern bool bcd_undo_reads_first(const BcdItem *item, List *tasks);
-extern void bcd_undo_claimed(BcdLane *lane, BcdItem **items, int n);
+extern void bcd_undo_decided(BcdRun *run, BcdItem **items, int n);
 extern bool bcd_undo_announce(BcdJob *job);
-extern void bcd_undo_settle(BcdJob *job);
 
 #endif							/* BCD_UNDO_ARM_H */

@@ -1,6 +1,7 @@
 /*
  * undo_image.c
- *		What a record that was read says of its contents before a write.
+ *		What is noted of a write, and what a record that was read says of its
+ *		contents before that.
  */
 #include "postgres.h"
 
@@ -18,6 +19,57 @@ bool
 bcd_undo_is_kept(const BcdRun *run)
 {
 	return run->kind->writes && bcd_undo_retention > 0;
+}
+
+/*
+ * Longer texts that were written are not kept a second time, since the link has
+ * them.  Natural keys are shorter.
+ */
+#define LONG_TEXT	500
+
+/* Fields that are written, in the form in which they are noted */
+typedef struct Written
+{
+	const BcdResource *resource;
+	Jsonb	   *fields;
+	bool		creates;
+} Written;
+
+static void
+note_written(const char *name, JsonbValue *value, void *arg)
+{
+	Written    *w = arg;
+	const BcdField *field = bcd_resource_field(w->resource, name);
+	bool		untold = field && field->flags & BCD_F_WRITE_ONLY;
+	JsonbValue	nothing = {.type = jbvNull};
+	JsonbValue	v;
+	Jsonb	   *digest;
+
+	if (untold && w->creates && value->type == jbvBool)
+		return;					/* a rollback says what the store has done */
+	if (untold && (w->creates || BCD_IS_COLLECTION(field)))
+		w->fields = bcd_payload_without(w->fields, name);
+	else if (untold)
+		w->fields = bcd_payload_set(w->fields, name, &nothing);
+	else if (w->resource->id && (digest = bcd_payload_digest(field, value, LONG_TEXT)) != NULL)
+	{
+		bcd_jsonb_value(digest, &v);
+		w->fields = bcd_payload_set(w->fields, name, &v);
+	}
+}
+
+/*
+ * Returns the fields of an update or a create as far as a rollback needs them:
+ * to tell whether the store still has them.  Those that it never shows have no
+ * value.
+ */
+Jsonb *
+bcd_undo_written(const BcdResource *r, Jsonb *fields, bool creates)
+{
+	Written		w = {r, fields, creates};
+
+	bcd_payload_each(fields, note_written, &w);
+	return w.fields;
 }
 
 typedef struct Seen

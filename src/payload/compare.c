@@ -195,8 +195,8 @@ bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON 
  * Returns a number for a text: the same for texts that agree with each other,
  * and as good as never for others.
  */
-int64
-bcd_payload_digest(const BcdField *field, const char *text, int len)
+static int64
+digest(const BcdField *field, const char *text, int len)
 {
 	StringInfoData common;
 
@@ -212,6 +212,31 @@ bcd_payload_digest(const BcdField *field, const char *text, int len)
 	else
 		appendBinaryStringInfo(&common, text, len);
 	return (int64) hash_bytes_extended((unsigned char *) common.data, common.len, 0);
+}
+
+/* The member of an object that stands for a text */
+#define DIGEST	"digest"
+
+/*
+ * If a value is a text that is longer than this, returns an object that stands
+ * for it, which no text can be taken for; otherwise NULL.
+ */
+Jsonb *
+bcd_payload_digest(const BcdField *field, const JsonbValue *value, int most)
+{
+	if (field == NULL || field->type != BCD_STRING || value->type != jbvString || value->val.string.len <= most)
+		return NULL;
+	return bcd_payload_set_integer(NULL, DIGEST, digest(field, value->val.string.val, value->val.string.len));
+}
+
+/* Returns whether the store has this value, or a text for which it stands. */
+bool
+bcd_payload_agrees_noted(const BcdField *field, const JsonbValue *noted, const cJSON *got)
+{
+	if (field->type != BCD_STRING || noted->type != jbvBinary || field->flags & BCD_F_WRITE_ONLY)
+		return bcd_payload_agrees(field, noted, got);
+	return cJSON_IsString(got) &&
+		bcd_payload_integer(JsonbValueToJsonb((JsonbValue *) noted), DIGEST) == digest(field, got->valuestring, strlen(got->valuestring));
 }
 
 typedef struct Agreement

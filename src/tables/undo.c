@@ -15,6 +15,7 @@
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "tables/rows.h"
 #include "tables/undo.h"
 
 static BcdStatement insert_rows = {
@@ -34,10 +35,14 @@ static BcdStatement insert_row = {
 
 #define COLUMNS	6
 
+static const Oid column_types[COLUMNS] = {TEXTOID, INT8OID, TEXTOID, TEXTOID, JSONBOID, JSONBOID};
+
 /* Sets the values of a row, in the order of the statements' parameters. */
 static void
-set_values(const BcdUndoRow *row, Datum *values, char *nulls)
+set_values(const void *write, Datum *values, char *nulls)
 {
+	const BcdUndoRow *row = write;
+
 	memset(nulls, ' ', COLUMNS);
 	values[0] = CStringGetTextDatum(row->key);
 	values[1] = Int64GetDatum(row->store_id);
@@ -45,36 +50,6 @@ set_values(const BcdUndoRow *row, Datum *values, char *nulls)
 	values[3] = CStringGetTextDatum(row->action);
 	values[4] = bcd_jsonb_or_null(row->before, &nulls[4]);
 	values[5] = bcd_jsonb_or_null(row->after, &nulls[5]);
-}
-
-static void
-set_arrays(Datum *args, const BcdUndoRow *rows, int n)
-{
-	static const Oid types[COLUMNS] = {TEXTOID, INT8OID, TEXTOID, TEXTOID, JSONBOID, JSONBOID};
-	Datum	   *values[COLUMNS];
-	bool	   *nulls[COLUMNS];
-	int			i;
-	int			j;
-
-	for (j = 0; j < COLUMNS; j++)
-	{
-		values[j] = palloc(sizeof(Datum) * n);
-		nulls[j] = palloc(sizeof(bool) * n);
-	}
-	for (i = 0; i < n; i++)
-	{
-		Datum		row[COLUMNS];
-		char		isnull[COLUMNS];
-
-		set_values(&rows[i], row, isnull);
-		for (j = 0; j < COLUMNS; j++)
-		{
-			values[j][i] = row[j];
-			nulls[j][i] = isnull[j] == 'n';
-		}
-	}
-	for (j = 0; j < COLUMNS; j++)
-		args[j] = bcd_array(types[j], values[j], nulls[j], n);
 }
 
 /* Records writes to a feed that are about to be sent; sets their numbers. */
@@ -91,15 +66,16 @@ bcd_undo_insert(int64 run_id, const char *feed, int32 feed_id, const BcdUndoRow 
 	if (n == 1)
 		set_values(rows, args + 3, nulls + 3);
 	else
-		set_arrays(args + 3, rows, n);
+		bcd_rows_as_arrays(rows, sizeof(BcdUndoRow), n, set_values, column_types, COLUMNS, args + 3);
 	if (bcd_select(n == 1 ? &insert_row : &insert_rows, args, nulls) != n)
 		elog(ERROR, "could not record what is about to be written");
 	for (i = 0; i < n; i++)
 		ids[i] = bcd_column_int64(i, 1, NULL);
 }
 
+/* It may have waited for its turn since it was noted. */
 static BcdStatement set_created = {
-	"UPDATE bcdelta.undo SET store_id = nullif($3, 0), address = coalesce($4, nullif($3, 0)::text)"
+	"UPDATE bcdelta.undo SET store_id = nullif($3, 0), address = coalesce($4, nullif($3, 0)::text), written_at = clock_timestamp()"
 	" WHERE run_id = $1 AND undo_id = $2",
 	4, {INT8OID, INT8OID, INT8OID, TEXTOID}
 };

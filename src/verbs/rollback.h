@@ -63,6 +63,7 @@ typedef struct BcdUndoUnit
 	bool		gone;			/* and the row did not exist any more */
 	bool		kept;			/* something could not be undone */
 	bool		sent;			/* a request for it may have been carried out */
+	bool		lost;			/* it is not known whether it was created */
 } BcdUndoUnit;
 
 /* rollback_tell.c */

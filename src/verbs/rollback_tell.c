@@ -39,14 +39,14 @@ bcd_rollback_reason(const BcdItem *item, const char *field)
 		"somebody else has changed it since";
 }
 
-/* Has a payload a value that the store has? */
+/* Has a payload a value that the store has, or what stands for it? */
 bool
 bcd_rollback_has(Jsonb *payload, const BcdField *field, const cJSON *got)
 {
 	JsonbValue	v;
 
 	return payload && getKeyJsonValueFromContainer(&payload->root, field->name, strlen(field->name), &v) &&
-		bcd_payload_agrees(field, &v, got);
+		bcd_payload_agrees_noted(field, &v, got);
 }
 
 /* Has a field one of the values that we have written? */

@@ -452,6 +452,7 @@ bcd_rollback_item(BcdLane *lane, const BcdUndoScope *scope, BcdUndone *write)
 	old = MemoryContextSwitchTo(item->cxt);
 	if (by_address && address && item->linked && strcmp(bcd_record_address(lane->feed->resource, item->known), address) != 0)
 		forget_link(item);
+	item->unit->lost = !unit->existed && address == NULL;
 	decide_unit(item, address);
 	MemoryContextSwitchTo(old);
 	return item;

@@ -42,6 +42,22 @@ note_edited(const char *name, JsonbValue *value, void *arg)
 	e->kept++;
 }
 
+/*
+ * Is a record that was created left as it is, since somebody else has changed it?
+ * One that is only known by its natural key may not even be ours.
+ */
+static bool
+is_kept(BcdItem *item, const cJSON *record)
+{
+	Edits		edits = {item, record, bcd_undo_seen(item, record)};
+
+	if (!item->lane->run->rollback->force)
+		bcd_payload_each(item->unit->after, note_edited, &edits);
+	if (edits.kept > 0)
+		bcd_rollback_nothing(item, edits.kept);
+	return edits.kept > 0;
+}
+
 static void
 decide_hiding(BcdItem *item, const cJSON *record)
 {
@@ -49,6 +65,8 @@ decide_hiding(BcdItem *item, const cJSON *record)
 	const cJSON *shown = cJSON_GetObjectItemCaseSensitive(record, r->hidden_by);
 	Jsonb	   *body = bcd_payload_set_bool(NULL, r->hidden_by, r->hidden_when);
 
+	if (item->unit->lost && is_kept(item, record))
+		return;
 	item->unit->whole = true;
 	if (cJSON_IsBool(shown) && cJSON_IsTrue(shown) == r->hidden_when)
 	{
@@ -74,15 +92,8 @@ decide_hiding(BcdItem *item, const cJSON *record)
 static void
 decide_removal(BcdItem *item, const cJSON *record)
 {
-	Edits		edits = {item, record, bcd_undo_seen(item, record)};
-
-	if (!item->lane->run->rollback->force)
-		bcd_payload_each(item->unit->after, note_edited, &edits);
-	if (edits.kept > 0)
-	{
-		bcd_rollback_nothing(item, edits.kept);
+	if (is_kept(item, record))
 		return;
-	}
 	item->unit->whole = true;
 	bcd_rollback_tell(item, NULL, NULL, NULL, "undone", "the record was created, and is deleted");
 	if (item->lane->run->rollback->preview)
