@@ -416,10 +416,12 @@ CREATE TABLE bcdelta.conflict (
 	decided_at timestamptz,
 	decided_by text,
 	note text,
-	is_current boolean NOT NULL DEFAULT true
+	is_current boolean NOT NULL DEFAULT true,
+	ended_at timestamptz
 );
 CREATE UNIQUE INDEX conflict_current ON bcdelta.conflict (feed, store_id, coalesce(field, '')) WHERE is_current;
 CREATE INDEX conflict_feed_key ON bcdelta.conflict (feed, key);
+CREATE INDEX conflict_ended ON bcdelta.conflict (ended_at) WHERE NOT is_current;
 CREATE INDEX conflict_record ON bcdelta.conflict (feed, store_id);
 COMMENT ON TABLE bcdelta.conflict IS
 'fields that were changed in the source and in the store; one row for each pair of values; see bcdelta.review and resolve()';
@@ -440,6 +442,7 @@ COMMENT ON COLUMN bcdelta.conflict.value IS 'the value that was chosen in place 
 COMMENT ON COLUMN bcdelta.conflict.decided_by IS 'the role that called resolve(); null: the policy decided, or nobody yet';
 COMMENT ON COLUMN bcdelta.conflict.is_current IS
 'whether this row says why the field has, or keeps, another value in the store than in the source';
+COMMENT ON COLUMN bcdelta.conflict.ended_at IS 'since when it does not, if it did; the row is removed bcdelta.result_retention days after that';
 
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.conflict', '');
 SELECT pg_catalog.pg_extension_config_dump(

@@ -79,7 +79,7 @@ bcd_guc_define(void)
 							&bcd_change_turn, 300, 1, 86400, PGC_SIGHUP, GUC_UNIT_S,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.result_retention",
-							"Days after which the results of finished runs are removed.",
+							"Days after which the results of finished runs, and conflicts that are over, are removed.",
 							"Runs themselves are kept twelve times as long. -1 keeps both forever.",
 							&bcd_result_retention, 30, -1, 100000, PGC_SIGHUP, 0,
 							check_retention, NULL, NULL);

@@ -52,7 +52,7 @@ bcd_conflicts_of(const char *feed, int64 store_id, BcdCurrentConflicts *current)
 }
 
 static BcdStatement end_conflict = {
-	"UPDATE bcdelta.conflict SET is_current = false, state = CASE state WHEN 'open' THEN 'obsolete' ELSE state END"
+	"UPDATE bcdelta.conflict SET is_current = false, ended_at = clock_timestamp(), state = CASE state WHEN 'open' THEN 'obsolete' ELSE state END"
 	" WHERE feed = $1 AND store_id = $2 AND coalesce(field, '') = $3 AND is_current",
 	3, {TEXTOID, INT8OID, TEXTOID}
 };
@@ -67,7 +67,7 @@ bcd_conflict_end(const char *feed, int64 store_id, const char *field)
 }
 
 static BcdStatement end_conflicts = {
-	"UPDATE bcdelta.conflict SET is_current = false, state = CASE state WHEN 'open' THEN 'obsolete' ELSE state END"
+	"UPDATE bcdelta.conflict SET is_current = false, ended_at = clock_timestamp(), state = CASE state WHEN 'open' THEN 'obsolete' ELSE state END"
 	" WHERE feed = $1 AND store_id = $2 AND is_current",
 	2, {TEXTOID, INT8OID}
 };
@@ -186,14 +186,11 @@ bcd_conflicts_forget(const char *feed, int64 store_id)
 
 static BcdStatement prune = {
 	"DELETE FROM bcdelta.conflict WHERE ctid = ANY (ARRAY("
-	" SELECT ctid FROM bcdelta.conflict WHERE NOT is_current AND coalesce(decided_at, found_at) < now() - $1 * interval '1 day' LIMIT $2))",
+	" SELECT ctid FROM bcdelta.conflict WHERE NOT is_current AND ended_at < now() - $1 * interval '1 day' LIMIT $2))",
 	2, {INT4OID, INT8OID}
 };
 
-/*
- * Removes up to limit conflicts that are over, and at least this many days
- * old.
- */
+/* Removes up to limit conflicts that have been over for at least this many days. */
 int64
 bcd_conflicts_prune(int days, int limit)
 {

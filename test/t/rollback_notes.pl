@@ -132,5 +132,22 @@ subtest 'values that the store never shows are not kept; a rollback lists them' 
 		['x view_count impossible the store does not tell its value'], 'listed') or diag explain $back;
 };
 
+subtest 'what records held is kept for bcdelta.undo_retention days' => sub {
+	my ($old, $young) = @{ $shop->list('SELECT DISTINCT run_id FROM bcdelta.undo ORDER BY run_id LIMIT 2') };
+	$shop->sql("UPDATE bcdelta.undo SET written_at = now() - CASE run_id WHEN $old THEN 31 ELSE 29 END * interval '1 day' WHERE run_id IN ($old, $young)");
+	kill_worker($shop->node, 'shop', 'TERM');
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.undo WHERE run_id = $old");
+	is($shop->sql("SELECT count(*) > 0 FROM bcdelta.undo WHERE run_id = $young"), 't', 'younger ones stay');
+	my (undef, undef, $err) = $shop->try("SELECT bcdelta.rollback($old)");
+	like($err, qr/it is no longer known what the records held before/, 'the run can no longer be rolled back');
+	$shop->sql('ALTER SYSTEM SET bcdelta.undo_retention = 0; SELECT pg_reload_conf()');
+	kill_worker($shop->node, 'shop', 'TERM');
+	$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.undo');
+	$shop->sql("UPDATE item SET views = 7 WHERE id = 'x'");
+	is($shop->push->{updated}, 1, 'with 0, rows are pushed');
+	is($shop->sql('SELECT count(*) FROM bcdelta.undo'), 0, 'and nothing is kept');
+	$shop->sql('ALTER SYSTEM RESET bcdelta.undo_retention; SELECT pg_reload_conf()');
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
