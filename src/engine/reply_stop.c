@@ -20,7 +20,7 @@
 void
 bcd_stop_feed(BcdLane *lane, char *reason)
 {
-	bcd_feed_pause(lane->feed->name, reason);
+	bcd_feed_pause_also(lane->feed->name, reason);
 	bcd_lane_stop(lane, reason);
 }
 

@@ -166,6 +166,31 @@ bcd_feed_pause(const char *feed, const char *reason)
 	log_paused(bcd_execute(&pause_feed, args, NULL));
 }
 
+/*
+ * A reason that is added to another one is logged, too: whoever resumes the feed
+ * has to do something about both.
+ */
+static BcdStatement pause_also = {
+	"UPDATE bcdelta.feed SET state = 'paused',"
+	" paused_reason = CASE WHEN state = 'paused' THEN concat_ws('; and then: ', paused_reason, $2) ELSE $2 END"
+	" WHERE feed = $1 AND (state <> 'paused' OR pg_catalog.strpos(coalesce(paused_reason, ''), $2) = 0)" UNLESS_LOCKED " RETURNING feed, $2",
+	2, {TEXTOID, TEXTOID}
+};
+
+/*
+ * Pauses a feed for what a run has met; one that is paused already, by a rollback
+ * for example, is paused for both reasons.
+ */
+void
+bcd_feed_pause_also(const char *feed, const char *reason)
+{
+	Datum		args[2];
+
+	args[0] = CStringGetTextDatum(feed);
+	args[1] = CStringGetTextDatum(reason);
+	log_paused(bcd_execute(&pause_also, args, NULL));
+}
+
 /* These statements also replace the reason of a feed that is paused already */
 #define IF_NOT_LOCKED \
 	"(SELECT feed_id, state FROM bcdelta.feed WHERE feed_id = $1 FOR NO KEY UPDATE SKIP LOCKED) AS l"

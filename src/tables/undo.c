@@ -73,9 +73,9 @@ bcd_undo_insert(int64 run_id, const char *feed, int32 feed_id, const BcdUndoRow 
 		ids[i] = bcd_column_int64(i, 1, NULL);
 }
 
-/* It may have waited for its turn since it was noted. */
+/* It may have waited for its turn since it was noted. The result comes later than now(). */
 static BcdStatement set_created = {
-	"UPDATE bcdelta.undo SET store_id = nullif($3, 0), address = coalesce($4, nullif($3, 0)::text), written_at = clock_timestamp()"
+	"UPDATE bcdelta.undo SET store_id = nullif($3, 0), address = coalesce($4, nullif($3, 0)::text), written_at = now()"
 	" WHERE run_id = $1 AND undo_id = $2",
 	4, {INT8OID, INT8OID, INT8OID, TEXTOID}
 };

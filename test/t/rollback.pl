@@ -270,6 +270,31 @@ subtest 'records are hidden before they are deleted' => sub {
 	like($err, qr/ERROR:  invalid value for option "delete_after"/, 'what is no interval is refused');
 };
 
+subtest 'a feed that is paused by a rollback, whose token is then refused, is paused for both reasons' => sub {
+	my $token = $store->token;
+	my $trouble = sub { return $shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'item'"); };
+	$shop->sql("UPDATE item SET price = 60 WHERE id = 'a'");
+	my $run = $shop->push;
+	$shop->sql("ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token 'expired')");
+	my ($rc, $out) = $shop->try("SELECT error FROM bcdelta.rollback($run->{run_id})");
+	my $back = $shop->last_run;
+	like($back->{error}, qr/was paused: 401/, 'the run says why it has ended');
+	like($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'item'"), qr/^run $run->{run_id} is undone by run $back->{run_id}; and then: 401 .*token/, 'and so does the feed');
+	like($trouble->(), qr/is undone by run.*401/, 'and the status');
+	is($shop->sql("SELECT count(*) FROM bcdelta.journal WHERE what = 'pause' AND feed = 'item' AND reason ~ '^401'"), 1, 'and the journal, once');
+	$shop->try("SELECT error FROM bcdelta.rollback($run->{run_id})");
+	is($shop->sql("SELECT (length(paused_reason) - length(replace(paused_reason, '401', ''))) / 3 FROM bcdelta.feed WHERE feed = 'item'"), 1, 'however often it is refused');
+	$shop->sql("SELECT bcdelta.resume('item')");
+	like($trouble->(), qr/401.*token/, 'once it is resumed, the token is still told');
+	$shop->sql("UPDATE item SET price = 61 WHERE id = 'a'");
+	$shop->push;
+	like($trouble->(), qr/401.*token/, 'and so it is after a push');
+	unlike($trouble->(), qr/is undone by run/, 'and the rollback is not');
+	$shop->sql("ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '$token'); SELECT bcdelta.resume('item')");
+	undo("rollback($run->{run_id}, after => 'none')");
+	is($trouble->(), '', 'until it is over');
+};
+
 subtest 'nothing is undone in another store' => sub {
 	$shop->sql("UPDATE item SET price = 50 WHERE id = 'a'");
 	my $run = $shop->push;
