@@ -295,6 +295,33 @@ bcd_same_html(const char *a, int alen, const char *b, int blen)
 	return true;
 }
 
+/* A byte of text that is read as it is */
+static bool
+is_plain(char c)
+{
+	return c != '<' && c != '>' && c != '&' && c != '"' && c != '\'' && !is_space(c);
+}
+
+/* Appends what next() would return of the plain bytes that follow; most are. */
+static void
+append_plain(BcdHtml *html, StringInfo out)
+{
+	const char *p = html->at;
+
+	if (html->tag || html->nread < html->nbytes)
+		return;
+	while (p < html->end && is_plain(*p))
+		p++;
+	enlargeStringInfo(out, 2 * (p - html->at));
+	for (; html->at < p; html->at++)
+	{
+		out->data[out->len++] = '\0';
+		out->data[out->len++] = *html->at;
+		html->last = (unsigned char) *html->at;
+	}
+	out->data[out->len] = '\0';
+}
+
 /*
  * Appends the common form of a string, which is the same for all strings that
  * mean the same, and for no others.
@@ -305,8 +332,12 @@ bcd_html_append(StringInfo out, const char *text, int len)
 	BcdHtml		html;
 
 	start(&html, text, len);
-	while ((html.last = next(&html)) != END)
+	for (;;)
 	{
+		append_plain(&html, out);
+		html.last = next(&html);
+		if (html.last == END)
+			return;
 		appendStringInfoChar(out, (char) (html.last >> 8));
 		appendStringInfoChar(out, (char) html.last);
 	}
