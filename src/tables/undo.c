@@ -295,18 +295,20 @@ bcd_undo_later(const char *feed, int32 feed_id, const char *address, int64 undo_
 
 /*
  * What a rollback has undone, and another one undoes again, counts as not
- * undone.  A record that was made again has another address than the one that
- * was deleted.
+ * undone.  It may have been another attempt, after an interruption, that has
+ * found it to be undone.  A record that was made again has another address than
+ * the one that was deleted.
  */
 #define VOID_UNDONE \
-	", made AS (UPDATE bcdelta.undo AS u SET undone_by = NULL FROM done AS d" \
-	"  WHERE d.action = 'created' AND u.feed = d.feed AND u.key = d.key AND u.action = 'deleted' AND u.undone_by = d.run_id)" \
-	" UPDATE bcdelta.undo AS u SET undone_by = NULL FROM done AS d" \
-	" WHERE u.feed = d.feed AND u.address = d.address AND u.undone_by = d.run_id"
+	", void AS (SELECT d.* FROM done AS d JOIN bcdelta.run AS r USING (run_id) WHERE r.kind = 'rollback')," \
+	" made AS (UPDATE bcdelta.undo AS u SET undone_by = NULL FROM void AS d" \
+	"  WHERE d.action = 'created' AND u.feed = d.feed AND u.key = d.key AND u.action = 'deleted' AND u.undone_by >= d.run_id AND u.undo_id < d.undo_id)" \
+	" UPDATE bcdelta.undo AS u SET undone_by = NULL FROM void AS d" \
+	" WHERE u.feed = d.feed AND u.address = d.address AND u.undone_by >= d.run_id AND u.undo_id < d.undo_id"
 
 static BcdStatement set_done = {
 	"WITH done AS (UPDATE bcdelta.undo SET undone_by = $2 WHERE undo_id = ANY ($1) AND run_id = ANY ($3)"
-	"  RETURNING run_id, feed, key, address, action)" VOID_UNDONE,
+	"  RETURNING run_id, undo_id, feed, key, address, action)" VOID_UNDONE,
 	3, {INT8ARRAYOID, INT8OID, INT8ARRAYOID}
 };
 
@@ -318,7 +320,7 @@ static BcdStatement set_all_done = {
 	"WITH done AS (UPDATE bcdelta.undo SET undone_by = $2 WHERE undo_id = ANY ($1) AND run_id = ANY ($3) AND undone_by IS NULL"
 	"  AND run_id IN (SELECT r.run_id FROM bcdelta.run AS r WHERE r.run_id = ANY ($3) AND (r.kind = 'push'"
 	"   OR NOT EXISTS (SELECT FROM bcdelta.undo AS o WHERE o.run_id = ANY ($3) AND o.undone_by = r.run_id)))"
-	"  RETURNING run_id, feed, key, address, action)" VOID_UNDONE,
+	"  RETURNING run_id, undo_id, feed, key, address, action)" VOID_UNDONE,
 	3, {INT8ARRAYOID, INT8OID, INT8ARRAYOID}
 };
 

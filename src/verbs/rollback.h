@@ -50,6 +50,7 @@ typedef struct BcdUndoUnit
 	bool		existed;		/* before the first of them */
 	bool		exists;			/* after the last of them */
 	bool		removed;		/* by one of them: before has the whole record */
+	bool		remade;			/* a rollback has made it again */
 	bool		unfinished;		/* a rollback that was interrupted has begun
 								 * to make it again */
 	const char *flaw;			/* why it cannot be undone, or NULL */

@@ -26,7 +26,8 @@ hold(const BcdItem *item, const char *field, Jsonb *source_value, Jsonb *value)
 	const BcdRun *run = item->lane->run;
 	BcdNewAdjustment adjustment = {.feed = item->lane->feed->name,.key = item->key,.field = field,.until = "source changes"};
 
-	bcd_holds_end_older(adjustment.feed, item->key, field, run->run_id);
+	if (item->lane->feed->adjusted)
+		bcd_holds_end_older(adjustment.feed, item->key, field, run->run_id);
 	if (!run->rollback->holds)
 		return;
 	adjustment.source_value = source_value;

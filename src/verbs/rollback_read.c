@@ -208,7 +208,7 @@ merge_collection(Merge *m, const BcdField *field)
 	Jsonb	   *target;
 
 	/* a new record has what the store gave it, of what the feed does not map */
-	if (unit->unfinished && !bcd_payload_has(m->now, field->name))
+	if (unit->remade && !bcd_payload_has(m->now, field->name))
 		return;
 	target = bcd_rollback_elements(field, bcd_collection_of(unit->before, field->name),
 								   unit->afters, bcd_collection_of(m->now, field->name),

@@ -312,7 +312,8 @@ decide_unit(BcdItem *item, const char *address)
 {
 	BcdUndoUnit *unit = item->unit;
 
-	if (!unit->existed && !unit->exists)
+	/* still linked: a rollback was interrupted before it had deleted it */
+	if (!unit->existed && !unit->exists && !item->linked)
 		decide_nothing(item);
 	else if (unit->flaw)
 		decide_impossible(item, unit->flaw);
@@ -355,6 +356,7 @@ add_successor(BcdLane *lane, const BcdUndoScope *scope, BcdUndoUnit *unit, const
 	unit->after = other->after;
 	unit->afters = other->afters;
 	unit->exists = true;
+	unit->remade = again;
 	unit->unfinished = again && !removal->undone && list_length(writes) == 1;
 	if (again)
 		return;

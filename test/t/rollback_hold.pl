@@ -65,7 +65,7 @@ subtest 'fields that were set back are held until the source changes them; other
 	is_deeply([ grep { /price/ } @{ held() } ], ["b price $back->{run_id}"], 'and no longer held');
 };
 
-subtest 'they are held after a restart, in a dump, under a new key' => sub {
+subtest 'they are held after a restart, and under a new key' => sub {
 	$shop->node->restart;
 	wait_for_worker($shop->node, 'shop');
 	$shop->sql("UPDATE item SET id = 'bb' WHERE id = 'b'");

@@ -97,6 +97,28 @@ subtest 'a store that does not answer' => sub {
 	is(prices(7, 8), '10 10', 'it is, once the store answers');
 };
 
+subtest 'rows that refer to a record which is made again' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE maker (id text PRIMARY KEY);
+CREATE TABLE toy (id int PRIMARY KEY, maker text);
+SELECT bcdelta.track('maker', 'shop', 'brand', '{"name": "''Maker '' || id"}', on_delete => 'delete');
+SELECT bcdelta.track('toy', 'shop', 'product', '{"sku": "''T'' || id", "name": "''Toy '' || id", "brand_id": "bcdelta.ref(''maker'', maker)", "price": "1", "type": "''physical''", "weight": "1"}');
+INSERT INTO maker VALUES ('m'); INSERT INTO toy VALUES (1, 'm'), (2, 'm');
+EOC
+	$shop->push;
+	my $brands = sub { return [ map { $_->{brand_id} } sort { $a->{sku} cmp $b->{sku} } grep { $_->{sku} =~ /^T/ } @{ $store->state('products') } ] };
+	my $old = $shop->id('maker', 'm');
+	$shop->sql("DELETE FROM maker");
+	my $run = $shop->push;
+	is_deeply($brands->(), [ 0, 0 ], 'the store has removed the references');
+	my $back = undo("rollback($run->{run_id}, after => 'hold')");
+	my $new = $shop->id('maker', 'm');
+	isnt($new, $old, 'a new id');
+	$shop->push;
+	is_deeply($brands->(), [ $new, $new ], 'which the next push writes, without a mark');
+	is_deeply($shop->list("SELECT key FROM bcdelta.adjustment WHERE by_run = $back->{run_id} AND state <> 'ended'"), ['m'], 'and the record stays');
+};
+
 subtest 'a feed whose source is gone, or that was untracked' => sub {
 	my $run = careless("id IN ('9', '10')");
 	$shop->sql('CREATE TABLE other (id int PRIMARY KEY); ALTER TABLE item RENAME TO gone; DROP TABLE gone CASCADE');

@@ -112,18 +112,36 @@ EOC
 		undo("rollback($back->{run_id}, after => 'none')");
 		is($have->(1 .. 5), '490 500 50 7 10', 'the rollback is rolled back');
 
-		# the reply is lost
-		$store->fault({ match => { method => 'POST' }, times => 1, do => { lose => 'after' } });
-		$back = undo("rollback($run->{run_id}, after => 'none')");
-		is($have->(1 .. 5), '90 100 50 97 100', 'done, although nobody knows');
-		is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = '$feed' AND doubt IS NOT NULL"), 4, 'which is noted');
-		undo("rollback($run->{run_id}, after => 'none')");
-		is($have->(1 .. 5), '90 100 50 97 100', 'a difference is never sent twice');
-		is_deeply($store->violations, {}, 'no rule of the API was broken');
-		$shop->sql("SELECT bcdelta.settle('$feed', NULL, true)");
-		my $last = undo("rollback($run->{run_id}, after => 'none')");
-		is($have->(1 .. 5), '90 100 50 97 100', 'once it is settled, it is done');
-		is($last->{conflicts}, 1, 'as far as it can be') or diag explain verdicts($last);
+		foreach my $how ('the reply is lost', 'the worker is killed')
+		{
+			if ($how =~ /reply/)
+			{
+				$store->fault({ match => { method => 'POST' }, times => 1, do => { lose => 'after' } });
+				undo("rollback($run->{run_id}, after => 'none')");
+			}
+			else
+			{
+				$store->hold({ match => { method => 'POST' }, process => 'now' });
+				my $undo = $shop->start("SELECT state FROM bcdelta.rollback($run->{run_id}, after => 'none')");
+				$shop->wait_held(1);
+				kill_worker($shop->node, 'shop', 'KILL');
+				$undo->finish;
+				$store->release;
+				wait_for_worker($shop->node, 'shop');
+			}
+			my $interrupted = $shop->sql("SELECT max(run_id) FROM bcdelta.run WHERE kind = 'rollback'");
+			is($have->(1 .. 5), '90 100 50 97 100', "$how: done, although nobody knows");
+			is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = '$feed' AND doubt IS NOT NULL"), 4, 'which is noted');
+			undo("rollback($run->{run_id}, after => 'none')");
+			is($have->(1 .. 5), '90 100 50 97 100', 'a difference is never sent twice');
+			is_deeply($store->violations, {}, 'no rule of the API was broken');
+			$shop->sql("SELECT bcdelta.settle('$feed', NULL, true)");
+			my $last = undo("rollback($run->{run_id}, after => 'none')");
+			is($have->(1 .. 5), '90 100 50 97 100', 'once it is settled, it is done');
+			is($last->{conflicts}, 1, 'as far as it can be') or diag explain verdicts($last);
+			undo("rollback($interrupted, after => 'none')");
+			is($have->(1 .. 5), '490 500 50 7 10', 'and can be rolled back');
+		}
 		$shop->sql("SELECT bcdelta.untrack('$feed')");
 	};
 }
