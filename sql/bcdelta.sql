@@ -489,10 +489,15 @@ CREATE TABLE bcdelta.schedule (
 	last_run_id bigint,
 	last_error text,
 	mode text,
+	alert text NOT NULL DEFAULT 'difference' CHECK (alert IN ('difference', 'failure', 'always', 'none')),
+	told_run_id bigint,
 	CHECK ((every IS NULL) <> (at IS NULL))
 );
 COMMENT ON TABLE bcdelta.schedule IS 'runs that the worker starts by itself';
 COMMENT ON COLUMN bcdelta.schedule.mode IS 'mode of its verify runs; null: full';
+COMMENT ON COLUMN bcdelta.schedule.alert IS
+'which of its runs become rows of bcdelta.event: difference: those that fail or find differences; failure: those that fail; always: all; none';
+COMMENT ON COLUMN bcdelta.schedule.told_run_id IS 'the last run whose end was told, with alert ''always''';
 COMMENT ON COLUMN bcdelta.schedule.hours IS 'hours of the day, in time_zone, in which a run may start';
 COMMENT ON COLUMN bcdelta.schedule.time_zone IS 'the time zone of the session that created the schedule';
 COMMENT ON COLUMN bcdelta.schedule.owner IS
@@ -694,6 +699,31 @@ COMMENT ON COLUMN bcdelta.conflict.decided_by IS 'the role that called resolve()
 COMMENT ON COLUMN bcdelta.conflict.is_current IS
 'whether this row says why the field has, or keeps, another value in the store than in the source';
 COMMENT ON COLUMN bcdelta.conflict.ended_at IS 'since when it does not, if it did; the row is removed bcdelta.result_retention days after that';
+
+CREATE TABLE bcdelta.event (
+	event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	event text NOT NULL CHECK (event IN ('feed_paused', 'feed_trouble', 'schedule_failed', 'store_trouble', 'quota_taken',
+		'differences', 'worker_back', 'run_ended')),
+	severity text NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+	server name,
+	feed text,
+	schedule text,
+	run_id bigint,
+	message text NOT NULL,
+	over_at timestamptz
+);
+CREATE UNIQUE INDEX event_open ON bcdelta.event (event, coalesce(server, ''), coalesce(feed, ''), coalesce(schedule, ''))
+	WHERE over_at IS NULL;
+CREATE INDEX event_at ON bcdelta.event (at);
+COMMENT ON TABLE bcdelta.event IS
+'what a person should know of: one row from the beginning of a problem to its end, and one for other events; each is also sent as NOTIFY bcdelta, with a JSON object';
+COMMENT ON COLUMN bcdelta.event.event IS
+'feed_paused; feed_trouble: it captures or pushes less than it should; schedule_failed: its last run failed; store_trouble: the store does not answer as it should; quota_taken: other apps use most of the quota; differences: a verify of a schedule found some; worker_back: the worker ended out of turn and was started again; run_ended: a run of a schedule with alert ''always''';
+COMMENT ON COLUMN bcdelta.event.severity IS
+'critical: something is not pushed; warning: something is not as it should be; info: somebody wanted it so';
+COMMENT ON COLUMN bcdelta.event.message IS 'what is the matter, in words, as last seen, and what to do';
+COMMENT ON COLUMN bcdelta.event.over_at IS 'when it was over; null: it is not over yet';
 
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.dependency', '');
@@ -914,10 +944,10 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_cancel';
 COMMENT ON FUNCTION bcdelta.cancel(bigint) IS
 'stops a run and waits for its end; rows that were not pushed stay pending; false if the run had already ended';
 
-CREATE PROCEDURE bcdelta.sweep(server name DEFAULT NULL)
+CREATE PROCEDURE bcdelta.sweep(server name DEFAULT NULL, strict boolean DEFAULT false)
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_sweep';
-COMMENT ON PROCEDURE bcdelta.sweep(name) IS
-'pushes all feeds of a server without holding a snapshot while it waits; raises an error if the run fails';
+COMMENT ON PROCEDURE bcdelta.sweep(name, boolean) IS
+'pushes all feeds of a server without holding a snapshot while it waits; raises an error if the run fails, and, with strict, if a feed is paused';
 
 CREATE FUNCTION bcdelta.preview(feed text, max_rows integer DEFAULT 10)
 RETURNS TABLE (key text, action text, method text, path text, body jsonb, error text)
@@ -927,9 +957,9 @@ COMMENT ON FUNCTION bcdelta.preview(text, integer) IS
 
 CREATE FUNCTION bcdelta.schedule(name text, feed text DEFAULT NULL, server name DEFAULT NULL,
 	every interval DEFAULT NULL, at timestamptz DEFAULT NULL, kind text DEFAULT 'push',
-	hours text DEFAULT NULL, mode text DEFAULT NULL)
+	hours text DEFAULT NULL, mode text DEFAULT NULL, alert text DEFAULT 'difference')
 RETURNS timestamptz LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_schedule';
-COMMENT ON FUNCTION bcdelta.schedule(text, text, name, interval, timestamptz, text, text, text) IS
+COMMENT ON FUNCTION bcdelta.schedule(text, text, name, interval, timestamptz, text, text, text, text) IS
 'makes the worker start a run at regular intervals or once; replaces the schedule of that name; returns when it is first due';
 
 CREATE FUNCTION bcdelta.unschedule(name text) RETURNS void
@@ -992,17 +1022,19 @@ CREATE VIEW bcdelta.status AS
 SELECT f.feed, f.server, f.resource,
 	coalesce(h.state, f.state) AS state,
 	CASE WHEN h.state IS NULL THEN f.paused_reason ELSE h.paused_reason END AS paused_reason,
-	coalesce(
-		nullif(concat_ws('; ',
-			CASE WHEN w.words <> 'running' AND NOT pg_catalog.pg_is_in_recovery()
-				THEN 'no worker serves this database: ' || w.words END,
-			bcdelta.feed_trouble(f.feed), s.trouble,
-			CASE WHEN s.trouble IS NULL AND s.blocked_until > now() + interval '1 minute'
-				THEN format('nothing is sent to the store before %s, at its request', date_trunc('second', s.blocked_until)) END), ''),
-		e.trouble,
-		CASE WHEN r.state = 'failed' AND r.finished_at > coalesce(f.resumed_at, '-infinity')
-			AND (r.error NOT LIKE 'feed "%' OR starts_with(r.error, format('feed "%s"', f.feed)))
-			THEN format('run %s (%s) failed: %s', r.run_id, r.kind, r.error) END) AS trouble,
+	nullif(concat_ws('; ',
+		coalesce(
+			nullif(concat_ws('; ',
+				CASE WHEN w.words <> 'running' AND NOT pg_catalog.pg_is_in_recovery()
+					THEN 'no worker serves this database: ' || w.words END,
+				bcdelta.feed_trouble(f.feed), s.trouble,
+				CASE WHEN s.trouble IS NULL AND s.blocked_until > now() + interval '1 minute'
+					THEN format('nothing is sent to the store before %s, at its request', date_trunc('second', s.blocked_until)) END), ''),
+			e.trouble,
+			CASE WHEN r.state = 'failed' AND r.finished_at > coalesce(f.resumed_at, '-infinity')
+				AND (r.error NOT LIKE 'feed "%' OR starts_with(r.error, format('feed "%s"', f.feed)))
+				THEN format('run %s (%s) failed: %s', r.run_id, r.kind, r.error) END),
+		v.trouble), '') AS trouble,
 	coalesce(c.changes, 0) + (
 		SELECT count(*) FROM (
 			SELECT FROM bcdelta.lookup AS l WHERE l.dependency_id IN (
@@ -1061,6 +1093,9 @@ LEFT JOIN LATERAL (
 	WHERE (c.feed = f.feed OR (c.feed IS NULL AND c.server = f.server)) AND c.last_error IS NOT NULL
 	AND l.state = 'failed' AND l.finished_at > coalesce(f.resumed_at, '-infinity')
 	AND (l.error NOT LIKE 'feed "%' OR starts_with(l.error, format('feed "%s"', f.feed)))) AS e ON true
+LEFT JOIN LATERAL (
+	SELECT string_agg(w.message, '; ' ORDER BY w.event_id) AS trouble FROM bcdelta.event AS w
+	WHERE w.over_at IS NULL AND w.event IN ('differences', 'quota_taken') AND w.server = f.server AND (w.feed = f.feed OR w.feed IS NULL)) AS v ON true
 LEFT JOIN pg_catalog.pg_foreign_server AS fs ON fs.srvname = f.server
 LEFT JOIN bcdelta.worker_store() AS s ON s.server = fs.oid;
 COMMENT ON VIEW bcdelta.status IS 'one row per feed: pending rows, problems, the last run, the store''s quota';
@@ -1189,7 +1224,7 @@ COMMENT ON FUNCTION bcdelta.worker_started() IS
 CREATE FUNCTION bcdelta.worker_quota(OUT server oid, OUT quota bigint, OUT quota_left bigint, OUT others double precision)
 RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_quota';
 COMMENT ON FUNCTION bcdelta.worker_quota() IS
-'the quotas of stores, and the part of them that other apps have used in the present window; use the view bcdelta.metrics';
+'the quotas of stores, and the part of them (0 to 1) that other apps have used in each of the last windows at least; use the view bcdelta.metrics';
 
 CREATE VIEW bcdelta.metrics AS
 WITH t AS (SELECT * FROM bcdelta.totals()),
@@ -1241,7 +1276,7 @@ m (name, labels, value) AS (
 	UNION ALL SELECT 'bcdelta_api_request_duration_seconds_count', jsonb_build_object('server', server, 'operation', operation), sum(n) FROM r GROUP BY server, operation
 	UNION ALL SELECT 'bcdelta_quota_requests', jsonb_build_object('server', s.server), q.quota FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid WHERE q.quota IS NOT NULL
 	UNION ALL SELECT 'bcdelta_quota_left_requests', jsonb_build_object('server', s.server), q.quota_left FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid WHERE q.quota IS NOT NULL
-	UNION ALL SELECT 'bcdelta_quota_others_ratio', jsonb_build_object('server', s.server), q.others FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid WHERE q.others IS NOT NULL
+	UNION ALL SELECT 'bcdelta_quota_others_ratio', jsonb_build_object('server', s.server), coalesce(q.others, 0) FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid
 	UNION ALL SELECT 'bcdelta_runs_total', jsonb_build_object('server', s.server, 'kind', k.kind, 'state', w.state), coalesce(sum(t.n), 0)
 	FROM s CROSS JOIN unnest(ARRAY['push', 'link', 'verify', 'rollback']) AS k (kind) CROSS JOIN unnest(ARRAY['succeeded', 'failed', 'cancelled']) AS w (state)
 	LEFT JOIN t ON t.what = 'run' AND t.server = s.server AND t.label = k.kind AND t.code = w.state GROUP BY s.server, k.kind, w.state
@@ -1279,7 +1314,7 @@ FROM m JOIN (VALUES
 	('bcdelta_api_request_duration_seconds', 'histogram', 'Time from the start of a request to the end of its reply.'),
 	('bcdelta_quota_requests', 'gauge', 'Requests that the store allows per window, for all apps together.'),
 	('bcdelta_quota_left_requests', 'gauge', 'Requests left in the present window.'),
-	('bcdelta_quota_others_ratio', 'gauge', 'Part of the quota that other apps have used in the present window.'),
+	('bcdelta_quota_others_ratio', 'gauge', 'Part of the quota that other apps have used in each of the last three windows at least.'),
 	('bcdelta_runs_total', 'counter', 'Runs that have ended, by kind and state.'),
 	('bcdelta_last_success_timestamp_seconds', 'gauge', 'When a run of this kind last succeeded.'),
 	('bcdelta_run_rows', 'gauge', 'Rows of the active run: done, and all that are known so far.'),
@@ -1338,3 +1373,79 @@ COMMENT ON COLUMN bcdelta.progress.total IS 'all rows known so far, except those
 COMMENT ON COLUMN bcdelta.progress.rate IS 'rows per second since the run began';
 COMMENT ON COLUMN bcdelta.progress.eta IS 'time until the last row is done at this rate';
 COMMENT ON COLUMN bcdelta.progress.in_flight IS 'requests in progress';
+
+CREATE VIEW bcdelta.trouble AS
+SELECT CASE h.state WHEN 'paused' THEN 'feed_paused' ELSE 'feed_trouble' END AS event,
+	CASE WHEN h.state = 'paused' AND starts_with(h.paused_reason, 'paused by ') THEN 'info'
+		WHEN h.state = 'paused' THEN 'critical'
+		-- only rows that wait for others, which are told last
+		WHEN t.words ~ '^rows? ' THEN 'warning'
+		ELSE 'critical' END AS severity,
+	f.server, f.feed, NULL::text AS schedule, NULL::bigint AS run_id, format('feed "%s": %s', f.feed, t.words) AS message
+FROM bcdelta.feed AS f
+CROSS JOIN LATERAL (SELECT coalesce(s.state, f.state) AS state, CASE WHEN s.state IS NULL THEN f.paused_reason ELSE s.paused_reason END
+	FROM bcdelta.feed_state(f.feed) AS s) AS h (state, paused_reason)
+CROSS JOIN LATERAL bcdelta.feed_trouble(f.feed) AS t (words)
+WHERE t.words IS NOT NULL
+UNION ALL
+SELECT 'schedule_failed', 'critical', s.server, s.feed, s.name, s.last_run_id, format('schedule "%s": %s', s.name, s.last_error)
+FROM bcdelta.schedule AS s
+WHERE s.alert <> 'none' AND s.last_error ~ '^run [0-9]+ failed'
+UNION ALL
+SELECT 'store_trouble', 'critical', f.srvname, NULL, NULL, NULL, format('store of server "%s": %s', f.srvname,
+	coalesce(s.trouble, format('nothing is sent before %s, at its request', date_trunc('second', s.blocked_until))))
+FROM bcdelta.worker_store() AS s JOIN pg_catalog.pg_foreign_server AS f ON f.oid = s.server
+WHERE s.trouble IS NOT NULL OR s.blocked_until > now() + interval '1 minute'
+UNION ALL
+SELECT 'quota_taken', 'warning', f.srvname, NULL, NULL, NULL,
+	format('store of server "%s": other apps use %s %% of the requests that it allows, so pushes take longer', f.srvname, round(100 * s.others))
+FROM bcdelta.worker_quota() AS s JOIN pg_catalog.pg_foreign_server AS f ON f.oid = s.server
+WHERE s.others >= 0.5
+UNION ALL
+SELECT 'differences', 'warning', s.server, s.feed, s.name, r.run_id,
+	format('schedule "%s": run %s (verify) found %s between source and store: see bcdelta.discrepancy%s', s.name, r.run_id,
+		CASE d.n WHEN 1 THEN '1 difference' ELSE to_char(d.n, 'FM999,999,999,990') || ' differences' END,
+		CASE WHEN d.rows > 0 THEN format(', and SELECT bcdelta.repair(%s)', r.run_id) END)
+FROM bcdelta.schedule AS s
+CROSS JOIN LATERAL (
+	SELECT v.run_id FROM bcdelta.run AS v
+	WHERE v.server = s.server AND v.feed IS NOT DISTINCT FROM s.feed AND v.kind = 'verify' AND v.state = 'succeeded'
+	AND v.mode IN ('full', s.mode) ORDER BY v.run_id DESC LIMIT 1) AS r
+CROSS JOIN LATERAL (
+	SELECT count(*) AS n, count(c.key) AS rows FROM (
+		SELECT e.key FROM bcdelta.discrepancy AS e WHERE e.run_id = r.run_id AND (e.key IS NOT NULL OR e.field = 'count') LIMIT 100000) AS c) AS d
+WHERE s.kind = 'verify' AND s.alert IN ('difference', 'always') AND d.n > 0;
+COMMENT ON VIEW bcdelta.trouble IS
+'what is wrong now: one row per problem; the worker compares this with bcdelta.event at the end of each run and every minute; a reader needs the right to read bcdelta.status, too';
+COMMENT ON COLUMN bcdelta.trouble.event IS 'the kind of problem, as in bcdelta.event';
+COMMENT ON COLUMN bcdelta.trouble.message IS 'what is the matter, in words, and what to do';
+
+CREATE FUNCTION bcdelta.health(max_age interval DEFAULT '1 day', OUT state text, OUT message text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH feeds AS MATERIALIZED (
+		SELECT s.feed, s.worker, s.failed, s.review, s.ready + s.waiting + s.in_flight + s.deferred + s.changes AS pending, s.linked,
+			s.oldest_pending FROM bcdelta.status AS s),
+	problems (severity, message) AS (
+		SELECT 'critical', 'no worker serves this database: ' || min(f.worker) FROM feeds AS f WHERE f.worker <> 'running' HAVING count(*) > 0
+		UNION ALL SELECT t.severity, t.message FROM bcdelta.trouble AS t
+		UNION ALL SELECT 'warning', format('feed "%s": %s', f.feed, concat_ws(' and ',
+				CASE f.failed WHEN 0 THEN NULL WHEN 1 THEN '1 row failed' ELSE f.failed || ' rows failed' END,
+				CASE f.review WHEN 0 THEN NULL WHEN 1 THEN '1 row has to be decided on' ELSE f.review || ' rows have to be decided on' END))
+			FROM feeds AS f WHERE f.failed + f.review > 0
+		UNION ALL SELECT 'warning', format('feed "%s": the oldest change that is not in the store is of %s', f.feed, date_trunc('second', f.oldest_pending))
+			FROM feeds AS f WHERE f.oldest_pending < clock_timestamp() - max_age),
+	worst AS (
+		SELECT p.severity, p.message, count(*) OVER () AS n FROM problems AS p WHERE p.severity <> 'info'
+		ORDER BY p.severity <> 'critical', p.message LIMIT 1)
+	SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'ok' ELSE coalesce(w.severity, 'ok') END,
+		CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'this server is a standby; nothing is pushed from here'
+		WHEN w.message IS NULL THEN
+			CASE a.n WHEN 0 THEN 'no feed is tracked' WHEN 1 THEN '1 feed' ELSE a.n || ' feeds' END
+			|| CASE WHEN a.n > 0 THEN format(': %s rows in the store, %s', to_char(a.linked, 'FM999,999,999,990'),
+				CASE a.pending WHEN 0 THEN 'nothing to push' ELSE to_char(a.pending, 'FM999,999,999,990') || ' to push' END) ELSE '' END
+		ELSE pg_catalog.translate(w.message, E'\n\r|', '   ') || CASE WHEN w.n > 1 THEN format(' (and %s more)', w.n - 1) ELSE '' END END
+	FROM (SELECT count(*) AS n, coalesce(sum(f.linked), 0) AS linked, coalesce(sum(f.pending), 0) AS pending FROM feeds AS f) AS a
+	LEFT JOIN worst AS w ON true
+$$;
+COMMENT ON FUNCTION bcdelta.health(interval) IS
+'one row for a monitoring check by psql -At: ok, warning or critical, and one sentence; max_age: how old a change may be that is not in the store; requires the right to read bcdelta.status and bcdelta.trouble';

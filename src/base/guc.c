@@ -21,6 +21,7 @@ int			bcd_mapping_timeout = 10000;
 int			bcd_crash_limit = 2;
 int			bcd_change_turn = 300;
 int			bcd_result_retention = 30;
+int			bcd_event_retention = 90;
 int			bcd_undo_retention = 30;
 int			bcd_confirm_after = 10;
 int			bcd_read_valid = 30000;
@@ -83,6 +84,11 @@ bcd_guc_define(void)
 							"Runs themselves are kept twelve times as long. -1 keeps both forever.",
 							&bcd_result_retention, 30, -1, 100000, PGC_SIGHUP, 0,
 							check_retention, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.event_retention",
+							"Days after which rows of bcdelta.event are removed, once they are over.",
+							NULL,
+							&bcd_event_retention, 90, 1, 100000, PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.undo_retention",
 							"Days for which it is kept what records held before they were written, so that it can be undone.",
 							"Zero keeps nothing: then no run can be rolled back.",

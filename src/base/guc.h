@@ -14,6 +14,7 @@ extern int	bcd_mapping_timeout;	/* milliseconds, 0: none */
 extern int	bcd_crash_limit;
 extern int	bcd_change_turn;	/* seconds */
 extern int	bcd_result_retention;	/* days; -1: forever */
+extern int	bcd_event_retention;	/* days */
 extern int	bcd_undo_retention; /* days */
 extern int	bcd_confirm_after;	/* seconds */
 extern int	bcd_read_valid;		/* milliseconds, fixed but in tests */

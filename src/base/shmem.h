@@ -98,9 +98,10 @@ typedef struct BcdStoreState
 	Oid			serverid;
 	int64		quota;			/* 0: the store tells none */
 	int64		quota_left;
-	double		others;			/* part of it that other clients have used */
 	TimestampTz blocked_until;	/* 0: not blocked */
 	int			in_flight;
+	double		others;			/* part of the quota that others use; below 0:
+								 * not known */
 	char		trouble[BCD_NAME_BYTES];
 } BcdStoreState;
 

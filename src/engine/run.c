@@ -92,8 +92,8 @@ show(BcdRun *run, int64 now)
 	s.serverid = run->store->serverid;
 	s.quota = q->quota;
 	s.quota_left = bcd_quota_left(q, now);
-	s.others = q->quota > 0 ? (double) q->others.used / q->quota : 0;
 	s.in_flight = q->in_flight;
+	s.others = bcd_others_share(&q->others, q->quota);
 	if (bcd_quota_blocked_until(q) > now)
 		s.blocked_until = GetCurrentTimestamp() + (bcd_quota_blocked_until(q) - now) * 1000;
 	strlcpy(s.trouble, run->store->trouble, sizeof(s.trouble));

@@ -55,6 +55,7 @@ forget_learned(BcdStore *store)
 	bcd_endpoints_forget(store);
 	nothing.dbid = MyDatabaseId;
 	nothing.serverid = store->serverid;
+	nothing.others = -1;
 	bcd_store_show(&nothing);
 }
 

@@ -77,6 +77,7 @@ put_quota(BcdRows *rows, const BcdStoreState *s)
 	values[1] = Int64GetDatum(s->quota);
 	values[2] = Int64GetDatum(s->quota_left);
 	values[3] = Float8GetDatum(s->others);
+	nulls[3] = s->others < 0;
 	bcd_rows_put(rows, values, nulls);
 }
 
@@ -89,7 +90,7 @@ bcdelta_worker_quota(PG_FUNCTION_ARGS)
 	int			n = 0;
 	int			i;
 
-	bcd_check_reader("metrics", NULL, "worker_quota");
+	bcd_check_reader("metrics", "status", "worker_quota");
 	bcd_rows_begin(fcinfo, &rows);
 	if (bcd_shared)
 	{

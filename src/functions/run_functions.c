@@ -85,7 +85,7 @@ bcd_run_datum(int64 run_id)
  * anyone noticing.
  */
 static void
-warn_of_paused(const BcdCall *call)
+tell_paused(const BcdCall *call, int elevel)
 {
 	BcdRights	rights;
 	char	   *feeds;
@@ -96,8 +96,9 @@ warn_of_paused(const BcdCall *call)
 	bcd_spi_begin(&rights);
 	feeds = bcd_feeds_paused(NameStr(call->server), &reasons);
 	if (feeds)
-		ereport(WARNING,
-				(errmsg("paused feeds were not pushed: %s", feeds),
+		ereport(elevel,
+				(errcode(elevel < ERROR ? ERRCODE_WARNING : ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("paused feeds were not pushed: %s", feeds),
 				 errdetail_internal("%s", reasons),
 				 errhint("Fix the cause, then run SELECT bcdelta.resume('feed').")));
 	bcd_spi_end(&rights);
@@ -180,7 +181,7 @@ bcdelta_push(PG_FUNCTION_ARGS)
 	{
 		note_own_changes();
 		bcd_call(&call);
-		warn_of_paused(&call);
+		tell_paused(&call, WARNING);
 	}
 	else
 		ask_at_commit(&call);
@@ -297,7 +298,7 @@ check_succeeded(int64 run_id)
 }
 
 /*
- * CALL bcdelta.sweep(server)
+ * CALL bcdelta.sweep(server, strict)
  *
  * If the procedure may end transactions, it ends the one in which it looked up
  * the store, so that it holds no snapshot while waiting.
@@ -310,6 +311,7 @@ bcdelta_sweep(PG_FUNCTION_ARGS)
 	BcdCall		call;
 
 	bcd_check_writable("bcdelta.sweep()");
+	bcd_check_not_null(fcinfo, 1, "strict");
 	bcd_prepare_call(&call, BCD_CALL_PUSH, NULL, bcd_arg_name(fcinfo, 0));
 	bcd_call_check_worker();
 	if (SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
@@ -325,7 +327,7 @@ bcdelta_sweep(PG_FUNCTION_ARGS)
 	/* the commit may have left none */
 	PushActiveSnapshot(GetLatestSnapshot());
 	check_succeeded(call.run_id);
-	warn_of_paused(&call);
+	tell_paused(&call, PG_GETARG_BOOL(1) ? ERROR : WARNING);
 	PopActiveSnapshot();
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -29,6 +29,7 @@ PG_FUNCTION_INFO_V1(bcdelta_schedule);
 PG_FUNCTION_INFO_V1(bcdelta_unschedule);
 
 static const char *const kinds[] = {"push", "verify", NULL};
+static const char *const alerts[] = {"difference", "failure", "always", "none", NULL};
 static const char *const modes[] = {"count", "full", "changed", NULL};
 
 static void
@@ -169,8 +170,8 @@ mode_of(FunctionCallInfo fcinfo, const char *kind)
 }
 
 /*
- * bcdelta.schedule(name, feed, server, every, at, kind, hours, mode): returns the
- * first due time.
+ * bcdelta.schedule(name, feed, server, every, at, kind, hours, mode, alert):
+ * returns the first due time.
  */
 Datum
 bcdelta_schedule(PG_FUNCTION_ARGS)
@@ -189,6 +190,9 @@ bcdelta_schedule(PG_FUNCTION_ARGS)
 	schedule.kind = bcd_arg_text(fcinfo, 5);
 	bcd_check_word(schedule.kind, "kind", kinds);
 	schedule.mode = mode_of(fcinfo, schedule.kind);
+	bcd_check_not_null(fcinfo, 8, "alert");
+	schedule.alert = bcd_arg_text(fcinfo, 8);
+	bcd_check_word(schedule.alert, "alert", alerts);
 	schedule.due = first_due(fcinfo);
 	schedule.feed = bcd_arg_text(fcinfo, 1);
 	schedule.server = bcd_target(schedule.feed, bcd_arg_name(fcinfo, 2));

@@ -94,6 +94,30 @@ least_lately(const BcdOthers *o)
 	return least;
 }
 
+/* A window ends, of which we have seen enough. */
+void
+bcd_others_end(BcdOthers *o)
+{
+	o->taken[o->ends++ % BCD_OTHERS_WINDOWS] = o->sure;
+}
+
+/*
+ * The part of the quota that they have used in each of the last windows at
+ * least; -1: not known.  One busy window is no reason to tell anybody.
+ */
+double
+bcd_others_share(const BcdOthers *o, int64 quota)
+{
+	int64		least = quota;
+	int			i;
+
+	if (quota <= 0 || o->ends < BCD_OTHERS_WINDOWS)
+		return -1;
+	for (i = 0; i < BCD_OTHERS_WINDOWS; i++)
+		least = Min(least, o->taken[i]);
+	return (double) least / quota;
+}
+
 /* The use in the parts from this position on */
 static double
 rest_of(const double *parts, double position)

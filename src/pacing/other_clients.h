@@ -24,12 +24,17 @@ typedef struct BcdOthers
 	double		lately[BCD_OTHERS_WINDOWS][BCD_OTHERS_PARTS];	/* the last windows */
 	int64		wanted[BCD_OTHERS_WINDOWS]; /* at least, in each of them */
 	int			windows;		/* seen as a whole */
+	int64		taken[BCD_OTHERS_WINDOWS];	/* at least, in the last windows
+											 * of which we saw the end */
+	int			ends;			/* the number of those */
 } BcdOthers;
 
 extern void bcd_others_note(BcdOthers *o, double position, int64 used, int64 sure,
 							int64 left, bool refused);
 extern double bcd_others_expected(const BcdOthers *o, double position);
 extern double bcd_others_room(const BcdOthers *o, double position, int64 quota);
+extern void bcd_others_end(BcdOthers *o);
+extern double bcd_others_share(const BcdOthers *o, int64 quota);
 extern void bcd_others_turn(BcdOthers *o, double seen);
 
 #endif							/* BCD_OTHER_CLIENTS_H */

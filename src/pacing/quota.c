@@ -329,6 +329,8 @@ note_others(BcdQuota *q, int64 left, bool refused)
 static void
 turn_window(BcdQuota *q, int64 by_start, int64 by_reply, bool whole)
 {
+	if (q->told && (q->others.found_none || position_of(q, q->started_at) > 0.5))
+		bcd_others_end(&q->others);
 	bcd_others_turn(&q->others, q->told && q->whole ? position_of(q, q->started_at) : 0);
 	if (q->early > 0)
 		q->scouts = Min(q->early + 1, BCD_MAX_SCOUTS);

@@ -19,6 +19,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "base/probe.h"
+#include "tables/event.h"
 #include "tables/feed_state.h"
 #include "tables/journal.h"
 
@@ -138,6 +139,7 @@ log_paused(uint64 n)
 
 		if (feed == NULL)
 			continue;
+		bcd_events_expected = true;
 		bcd_journal_auto("pause", feed, NULL, reason, NULL);
 		ereport(WARNING,
 				(errmsg("bcdelta: feed \"%s\" was paused: %s", feed, reason),
@@ -304,6 +306,7 @@ bcd_feed_go_on(const char *feed, const char *paused_reason)
 	args[1] = CStringGetTextDatum(paused_reason);
 	if (bcd_execute(&go_on, args, NULL) == 0)
 		return false;
+	bcd_events_expected = true;
 	bcd_journal_auto("resume", feed, NULL, psprintf("it was paused: %s", paused_reason), NULL);
 	return true;
 }

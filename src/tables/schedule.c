@@ -37,15 +37,17 @@ bcd_schedule_lock(const char *name, Oid *owner)
 
 static BcdStatement upsert_schedule = {
 	"INSERT INTO bcdelta.schedule AS s"
-	" (name, feed, server, every, at, kind, hours, time_zone, owner, home, first_run_at, next_run_at, mode)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $13)"
+	" (name, feed, server, every, at, kind, hours, time_zone, owner, home, first_run_at, next_run_at, mode, alert, told_run_id)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $13, $14,"
+	"  CASE $14 WHEN 'always' THEN (SELECT coalesce(max(run_id), 0) FROM bcdelta.run) END)"
 	" ON CONFLICT (name) DO UPDATE SET feed = EXCLUDED.feed, server = EXCLUDED.server,"
 	" every = EXCLUDED.every, at = EXCLUDED.at, kind = EXCLUDED.kind, hours = EXCLUDED.hours,"
 	" time_zone = EXCLUDED.time_zone, owner = EXCLUDED.owner, home = EXCLUDED.home,"
-	" first_run_at = EXCLUDED.first_run_at, next_run_at = EXCLUDED.next_run_at, mode = EXCLUDED.mode, last_run_id = NULL, last_error = NULL"
+	" first_run_at = EXCLUDED.first_run_at, next_run_at = EXCLUDED.next_run_at, mode = EXCLUDED.mode, alert = EXCLUDED.alert, told_run_id = EXCLUDED.told_run_id,"
+	" last_run_id = NULL, last_error = NULL"
 	" WHERE s.owner = $12",
-	13, {TEXTOID, TEXTOID, NAMEOID, INTERVALOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
-	OIDOID, TEXTOID, TIMESTAMPTZOID, OIDOID, TEXTOID}
+	14, {TEXTOID, TEXTOID, NAMEOID, INTERVALOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
+	OIDOID, TEXTOID, TIMESTAMPTZOID, OIDOID, TEXTOID, TEXTOID}
 };
 
 /*
@@ -55,8 +57,8 @@ static BcdStatement upsert_schedule = {
 bool
 bcd_schedule_put(const BcdNewSchedule *schedule, Oid owner)
 {
-	Datum		args[13];
-	char		nulls[] = "             ";
+	Datum		args[14];
+	char		nulls[] = "              ";
 
 	args[0] = CStringGetTextDatum(schedule->name);
 	args[1] = bcd_text_or_null(schedule->feed, &nulls[1]);
@@ -73,12 +75,13 @@ bcd_schedule_put(const BcdNewSchedule *schedule, Oid owner)
 	args[10] = TimestampTzGetDatum(schedule->due);
 	args[11] = ObjectIdGetDatum(owner);
 	args[12] = bcd_text_or_null(schedule->mode, &nulls[12]);
+	args[13] = CStringGetTextDatum(schedule->alert);
 	return bcd_execute(&upsert_schedule, args, nulls) > 0;
 }
 
 static BcdStatement select_definition = {
 	"SELECT server, feed, jsonb_strip_nulls(jsonb_build_object('schedule', name, 'kind', kind, 'every', every,"
-	" 'at', at, 'hours', hours, 'time_zone', CASE WHEN hours IS NOT NULL THEN time_zone END, 'owner', owner))"
+	" 'at', at, 'hours', hours, 'time_zone', CASE WHEN hours IS NOT NULL THEN time_zone END, 'mode', mode, 'alert', nullif(alert, 'difference'), 'owner', owner))"
 	" FROM bcdelta.schedule WHERE name = $1",
 	1, {TEXTOID}
 };

@@ -41,6 +41,7 @@ typedef struct BcdNewSchedule
 	const char *home;
 	TimestampTz due;
 	const char *mode;
+	const char *alert;
 } BcdNewSchedule;
 
 extern bool bcd_schedule_lock(const char *name, Oid *owner);

@@ -22,6 +22,7 @@
 #include "engine/lane.h"
 #include "engine/run.h"
 #include "payload/payload.h"
+#include "tables/event.h"
 #include "tables/journal.h"
 #include "tables/pending_wait.h"
 #include "tables/run.h"
@@ -87,6 +88,7 @@ bcd_serve_finished(int64 run_id)
 
 	/* its store is free for the next run */
 	bcd_engine.requested = true;
+	bcd_events_expected = true;
 	for (i = 0; i < BCD_MAX_CALLS; i++)
 	{
 		if (!open_calls[i].open || open_calls[i].run_id != run_id)

@@ -1,7 +1,7 @@
 /*
  * prune.c
  *		Removes what is kept for a limited time: results, differences, conflicts
- *		that are over, runs, and what rollbacks need.
+ *		that are over, runs, events, and what rollbacks need.
  */
 #include "postgres.h"
 
@@ -9,6 +9,7 @@
 #include "base/guc.h"
 #include "tables/conflict.h"
 #include "tables/discrepancy.h"
+#include "tables/event.h"
 #include "tables/result.h"
 #include "tables/rollback_field.h"
 #include "tables/run.h"
@@ -50,6 +51,7 @@ bcd_prune(int64 now)
 	bcd_tx_begin();
 	if (bcd_result_retention > 0)
 		n = prune_results();
+	n = Max(n, bcd_events_prune(bcd_event_retention, PRUNE_ROWS));
 	n = Max(n, bcd_undo_prune(bcd_undo_retention, PRUNE_ROWS));
 	bcd_tx_commit();
 	prune_at = n < PRUNE_ROWS ? now + PRUNE_INTERVAL_MS : now;

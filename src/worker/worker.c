@@ -43,6 +43,7 @@
 #include "feed/mapping_guard.h"
 #include "fold/fold.h"
 #include "http/http.h"
+#include "tables/event.h"
 #include "tables/feed_crashes.h"
 #include "tables/feed_state.h"
 #include "tables/result.h"
@@ -55,6 +56,7 @@
 #include "worker/adjusted_due.h"
 #include "worker/call_serve.h"
 #include "worker/calls.h"
+#include "worker/events.h"
 #include "worker/prune.h"
 #include "worker/schedule_due.h"
 #include "worker/worker.h"
@@ -212,6 +214,7 @@ recover(void)
 		bcd_queue_recover(NULL);
 		bcd_run_recover();
 		bcd_engine.requested = true;
+		bcd_events_back();
 	}
 	bcd_tx_commit();
 	if (blamed)
@@ -344,6 +347,7 @@ idle_work(int64 now)
 	bcd_runs_look();
 	look_after_tally();
 	bcd_prune(now);
+	bcd_events_look(now);
 	idle_at = now + (int64) bcd_naptime * 1000;
 }
 
@@ -367,6 +371,7 @@ asked_to_look(void)
 	look = bcd_shared->workers[my_slot].look;
 	bcd_shared->workers[my_slot].look = false;
 	LWLockRelease(bcd_shared->lock);
+	bcd_events_expected |= look;
 	return look;
 }
 
@@ -432,6 +437,7 @@ after_error(void)
 {
 	bcd_tx_report_and_abort("the worker starts again");
 	drop_runs("the worker met an error (see the server log); rows that were not pushed are still pending");
+	bcd_events_away("it had met an error, which is in the server's log");
 	ready = false;
 	bcd_http_wait(ERROR_NAP_MS, PG_WAIT_EXTENSION);
 }
@@ -453,6 +459,7 @@ bcd_worker_main(Datum arg)
 	/* a reload before this process started was not signalled to it */
 	if (!bcd_is_listed())
 		proc_exit(0);
+	bcd_events_start();
 	bcd_engine_init(bcd_run_kinds);
 	bcd_engine.finished = bcd_serve_finished;
 	bcd_engine.awaited = bcd_serve_awaited;

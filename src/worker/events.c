@@ -1,0 +1,81 @@
+/*
+ * events.c
+ *		Tells what a person should know of: in bcdelta.event, by NOTIFY, and in
+ *		the server's log, once when it begins and once when it is over.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "base/db.h"
+#include "feed/database_identity.h"
+#include "tables/event.h"
+#include "worker/events.h"
+
+/* Problems that nothing announces, such as a dropped trigger, are found this often. */
+#define LOOK_INTERVAL_MS	(60 * 1000)
+
+/* A worker that starts this much later than its server was missing until then. */
+#define STARTS_TOGETHER		(10 * USECS_PER_SEC)
+
+static int64 look_at = 0;
+static const char *away = NULL; /* why it did not work */
+
+/* Where it happens, these are logged already, or wanted by somebody. */
+static bool
+is_logged(const BcdEvent *e)
+{
+	return strcmp(e->severity, "info") == 0 || strcmp(e->event, "feed_paused") == 0 ||
+		strcmp(e->event, "schedule_failed") == 0;
+}
+
+static void
+log_event(const BcdEvent *e)
+{
+	if (e->over)
+		ereport(LOG, (errmsg("bcdelta: this is over: %s", e->message)));
+	else if (!is_logged(e))
+		ereport(WARNING, (errmsg("bcdelta: %s", e->message)));
+}
+
+/* Compares what is wrong with what was told, if it is time; now: monotonic ms. */
+void
+bcd_events_look(int64 now)
+{
+	ListCell   *lc;
+
+	if (now < look_at && !bcd_events_expected)
+		return;
+	look_at = now + LOOK_INTERVAL_MS;
+	bcd_events_expected = false;
+	bcd_tx_begin();
+	bcd_events_ended(bcd_home());
+	foreach(lc, bcd_events_compare())
+		log_event(lfirst(lc));
+	bcd_tx_commit();
+}
+
+/* The worker does not work any more; why: for when it works again. */
+void
+bcd_events_away(const char *why)
+{
+	away = why;
+}
+
+/* The worker starts. */
+void
+bcd_events_start(void)
+{
+	if (GetCurrentTimestamp() - PgStartTime > STARTS_TOGETHER)
+		bcd_events_away("it had ended while the server went on, or was not wanted before");
+}
+
+/* The worker works. In a transaction of the worker's. */
+void
+bcd_events_back(void)
+{
+	if (away)
+		bcd_event_worker_back(psprintf("the worker of this database works again: %s", away));
+	away = NULL;
+	bcd_events_expected = true;
+}
