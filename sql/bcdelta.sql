@@ -575,6 +575,7 @@ CREATE INDEX undo_record ON bcdelta.undo (address, feed) WHERE address IS NOT NU
 CREATE INDEX undo_lost ON bcdelta.undo (feed, key) WHERE address IS NULL;
 CREATE INDEX undo_created ON bcdelta.undo (feed, key) WHERE action = 'created' AND store_id IS NOT NULL;
 CREATE INDEX undo_deleted ON bcdelta.undo (feed, key) WHERE action = 'deleted';
+CREATE INDEX undo_undone ON bcdelta.undo (undone_by) WHERE undone_by IS NOT NULL;
 CREATE INDEX undo_written_at ON bcdelta.undo USING brin (written_at) WITH (pages_per_range = 16);
 COMMENT ON TABLE bcdelta.undo IS
 'what records held before they were written, committed before each request, so that rollback() can undo it; kept for bcdelta.undo_retention';
