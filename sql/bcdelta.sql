@@ -1378,6 +1378,8 @@ COMMENT ON COLUMN bcdelta.progress.in_flight IS 'requests in progress';
 CREATE VIEW bcdelta.trouble AS
 SELECT CASE h.state WHEN 'paused' THEN 'feed_paused' ELSE 'feed_trouble' END AS event,
 	CASE WHEN h.state = 'paused' AND starts_with(h.paused_reason, 'paused by ') THEN 'info'
+		-- by a rollback that somebody wanted
+		WHEN h.state = 'paused' AND h.paused_reason ~ '^run [0-9]+ is undone by run [0-9]+$' THEN 'warning'
 		WHEN h.state = 'paused' THEN 'critical'
 		-- only rows that wait for others, which are told last
 		WHEN t.words ~ '^rows? ' THEN 'warning'

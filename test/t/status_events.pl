@@ -146,6 +146,17 @@ subtest 'differences that a scheduled verify finds are told of until they are go
 	$shop->sql("SELECT bcdelta.unschedule('proof')");
 };
 
+subtest 'a feed that is paused by a rollback is a warning' => sub {
+	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku = 'A-2'");
+	my $run = $shop->push;
+	$shop->sql("SELECT bcdelta.rollback($run->{run_id})");
+	like(event('feed_paused'), qr/^feed "articles": .*run $run->{run_id} is undone by run \d+/, 'the event');
+	like(health(), qr/^warning\|feed "articles": /, 'and health()');
+	$shop->sql("SELECT bcdelta.resume('articles')");
+	event('feed_paused', 1);
+	$shop->push;
+};
+
 subtest 'rows that failed, and changes that wait for long, are in health()' => sub {
 	$shop->sql("UPDATE articles SET price = -1 WHERE sku = 'A-1'");
 	$shop->push;
