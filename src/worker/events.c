@@ -38,21 +38,43 @@ log_event(const BcdEvent *e)
 		ereport(WARNING, (errmsg("bcdelta: %s", e->message)));
 }
 
-/* Compares what is wrong with what was told, if it is time; now: monotonic ms. */
-void
-bcd_events_look(int64 now)
+static void
+tell(void)
 {
 	ListCell   *lc;
 
-	if (now < look_at && !bcd_events_expected)
-		return;
-	look_at = now + LOOK_INTERVAL_MS;
-	bcd_events_expected = false;
 	bcd_tx_begin();
 	bcd_events_ended(bcd_home());
 	foreach(lc, bcd_events_compare())
 		log_event(lfirst(lc));
 	bcd_tx_commit();
+}
+
+/*
+ * Compares what is wrong with what was told, if it is time; now: monotonic ms.
+ * If that fails, for example because a listener lets the queue of
+ * notifications fill up, runs go on, and it is tried again.
+ */
+void
+bcd_events_look(int64 now)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+
+	if (now < look_at && !bcd_events_expected)
+		return;
+	look_at = now + LOOK_INTERVAL_MS;
+	bcd_events_expected = false;
+	PG_TRY();
+	{
+		tell();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(cxt);
+		bcd_tx_report_and_abort("could not tell what is wrong");
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(cxt);
 }
 
 /* The worker does not work any more; why: for when it works again. */

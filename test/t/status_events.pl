@@ -206,6 +206,20 @@ subtest 'a worker that comes back, and one that is missing, are told of' => sub 
 	pass('until there is one');
 };
 
+subtest 'events that cannot be written hold up no run' => sub {
+	$shop->sql("ALTER TABLE bcdelta.event ADD CONSTRAINT no_more CHECK (severity <> 'info') NOT VALID; SELECT bcdelta.pause('groups'); UPDATE makers SET name = name || '.'");
+	poll_until(sub { log_lines('no_more') > 0 }, 'an error');
+	my $pid = worker_pid($node, 'shop');
+	is($shop->push->{state}, 'succeeded', 'a push succeeds');
+	is_deeply($shop->pending, {}, 'and sends everything');
+	is(worker_pid($node, 'shop'), $pid, 'the worker is the same');
+	is(log_lines('the worker starts again'), 0, 'and did not start again');
+	$shop->sql("ALTER TABLE bcdelta.event DROP CONSTRAINT no_more; SELECT bcdelta.resume('groups'); SELECT bcdelta.pause('groups')");
+	event('feed_paused');
+	$shop->sql("SELECT bcdelta.resume('groups')");
+	event('feed_paused', 1);
+};
+
 subtest 'events are removed bcdelta.event_retention days after they began, unless they go on' => sub {
 	$shop->sql("SELECT bcdelta.pause('groups')");
 	event('feed_paused');
