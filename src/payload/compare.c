@@ -192,26 +192,57 @@ bcd_payload_agrees(const BcdField *field, const JsonbValue *wanted, const cJSON 
 }
 
 /*
+ * The numbers of the last texts.  A description is noted twice, for what is on
+ * its way and for a rollback, and reading HTML takes twenty times as long as
+ * the number of its bytes.
+ */
+static struct
+{
+	uint64		bytes;
+	int64		digest;
+}			digested[256];
+
+/*
+ * Returns a number for the common form of an HTML text.
+ */
+static int64
+digest_of_html(const char *text, int len)
+{
+	uint64		bytes = hash_bytes_extended((const unsigned char *) text, len, 0);
+	int			place = bytes % lengthof(digested);
+	StringInfoData common;
+
+	if (digested[place].bytes != bytes)
+	{
+		initStringInfo(&common);
+		bcd_html_append(&common, text, len);
+		digested[place].digest = (int64) hash_bytes_extended((unsigned char *) common.data, common.len, 0);
+		digested[place].bytes = bytes;
+		pfree(common.data);
+	}
+	return digested[place].digest;
+}
+
+/*
  * Returns a number for a text: the same for texts that agree with each other,
  * and as good as never for others.
  */
 static int64
 digest(const BcdField *field, const char *text, int len)
 {
-	StringInfoData common;
-
-	initStringInfo(&common);
 	while (len > 0 && scanner_isspace(text[len - 1]))
 		len--;
 	for (; len > 0 && scanner_isspace(*text); text +=1)
 		len--;
 	if (field->flags & BCD_F_HTML)
-		bcd_html_append(&common, text, len);
-	else if (field->flags & BCD_F_NO_CASE)
-		appendStringInfoString(&common, bcd_fold_case(text, len));
-	else
-		appendBinaryStringInfo(&common, text, len);
-	return (int64) hash_bytes_extended((unsigned char *) common.data, common.len, 0);
+		return digest_of_html(text, len);
+	if (field->flags & BCD_F_NO_CASE)
+	{
+		text = bcd_fold_case(text, len);
+
+		len = strlen(text);
+	}
+	return (int64) hash_bytes_extended((const unsigned char *) text, len, 0);
 }
 
 /* The member of an object that stands for a text */
