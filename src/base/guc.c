@@ -48,6 +48,19 @@ check_retention(int *newval, void **extra, GucSource source)
 	return false;
 }
 
+/*
+ * How long are results kept by default?  Up to version 0.1.0, zero meant
+ * forever.  PostgreSQL refuses it now in a file that still has it, and takes
+ * the default; that must not remove what was to be kept.
+ */
+static int
+default_retention(void)
+{
+	const char *set = GetConfigOption("bcdelta.result_retention", true, false);
+
+	return set && strcmp(set, "0") == 0 ? -1 : 30;
+}
+
 void
 bcd_guc_define(void)
 {
@@ -82,7 +95,7 @@ bcd_guc_define(void)
 	DefineCustomIntVariable("bcdelta.result_retention",
 							"Days after which the results of finished runs, and conflicts that are over, are removed.",
 							"Runs themselves are kept twelve times as long. -1 keeps both forever.",
-							&bcd_result_retention, 30, -1, 100000, PGC_SIGHUP, 0,
+							&bcd_result_retention, default_retention(), -1, 100000, PGC_SIGHUP, 0,
 							check_retention, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.event_retention",
 							"Days after which rows of bcdelta.event are removed, once they are over.",

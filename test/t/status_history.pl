@@ -157,5 +157,10 @@ subtest 'results and differences are kept for bcdelta.result_retention, runs twe
 	is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE run_id = $verifies[1]"), 1, 'so does its run');
 	is($shop->verify("mode => 'changed'")->{state}, 'succeeded', 'and the next verify builds on it');
 };
+subtest 'a server whose file says bcdelta.result_retention = 0, which meant forever in version 0.1.0, keeps all results' => sub {
+	$node->append_conf('postgresql.conf', 'bcdelta.result_retention = 0');
+	$node->restart;
+	is($shop->sql('SHOW bcdelta.result_retention'), '-1', 'it is not given the default of 30 days');
+};
 
 done_testing();
