@@ -85,6 +85,27 @@
 	pg_foreign_server_aclcheck(server, role, ACL_USAGE)
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#define bcd_owns_database(database, role) \
+	object_ownercheck(DatabaseRelationId, database, role)
+#else
+#define bcd_owns_database(database, role) \
+	pg_database_ownercheck(database, role)
+#endif
+
+/* 14: hooks of utility statements are told whether they may change the tree */
+#if PG_VERSION_NUM >= 140000
+#define BCD_UTILITY_PARAMS \
+	PlannedStmt *pstmt, const char *text, bool read_only, ProcessUtilityContext context, \
+	ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc
+#define BCD_UTILITY_ARGS	pstmt, text, read_only, context, params, env, dest, qc
+#else
+#define BCD_UTILITY_PARAMS \
+	PlannedStmt *pstmt, const char *text, ProcessUtilityContext context, \
+	ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc
+#define BCD_UTILITY_ARGS	pstmt, text, context, params, env, dest, qc
+#endif
+
 /* 16: the settings are in a hash table, and their list is created on demand */
 #if PG_VERSION_NUM >= 160000
 #define bcd_guc_variables(n)	get_guc_variables(&(n))

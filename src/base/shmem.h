@@ -31,6 +31,8 @@ typedef struct BcdWorkerSlot
 	TimestampTz started_at;
 	bool		excused;		/* the last one ended for no fault of its own */
 	bool		stuck;			/* it reacts to nothing; trouble says where */
+	bool		makes_room;		/* the last one left for a statement that
+								 * needs the database for itself */
 	bool		look;			/* something it looks at now and then has
 								 * changed */
 	char		trouble[BCD_NAME_BYTES];	/* why it does nothing, or empty */

@@ -6,7 +6,8 @@
  * FATAL. Somebody who watches the log for these would be alarmed by every
  * restart of the server. So if our process receives the signal between two
  * tasks, it simply ends; in the middle of a task, the error is raised, but not
- * reported.
+ * reported.  Neither is it reported that a database was dropped while a worker
+ * waited to connect to it: the launcher warns of databases that are missing.
  */
 #include "postgres.h"
 
@@ -21,7 +22,8 @@ static emit_log_hook_type previous_hook = NULL;
 static void
 hush(ErrorData *edata)
 {
-	if (edata->elevel == FATAL && edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+	if (edata->elevel == FATAL && (edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
+								   edata->sqlerrcode == ERRCODE_UNDEFINED_DATABASE))
 		edata->output_to_server = false;
 	if (previous_hook)
 		previous_hook(edata);

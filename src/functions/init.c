@@ -15,6 +15,7 @@
 #include "base/shmem.h"
 #include "feed/database_identity.h"
 #include "worker/launcher.h"
+#include "worker/make_room.h"
 
 BCD_MODULE_MAGIC;
 
@@ -33,5 +34,6 @@ _PG_init(void)
 	{
 		bcd_place_register();
 		bcd_launcher_register();
+		bcd_make_room_install();
 	}
 }

@@ -45,6 +45,7 @@
 #include "base/shutdown.h"
 #include "feed/database_identity.h"
 #include "worker/launcher.h"
+#include "worker/make_room.h"
 
 /* pg_database.datconnlimit after an unfinished DROP DATABASE */
 #define INVALID_DATABASE	(-2)
@@ -58,6 +59,8 @@
 #define SAFETY_NAP_MS		60000	/* in case a notification was lost */
 #define MISSING_NAP_MS		5000	/* delay before looking for a missing
 									 * database again */
+#define LOCKED_NAP_MS		500 /* delay before looking again whether a
+								 * database is locked */
 #define STRANGER_NAP_MS		2000	/* for workers whose end is not reported
 									 * to us */
 
@@ -73,6 +76,13 @@ typedef struct BcdManaged
 	bool		reported_missing;	/* reported that its database does not
 									 * exist */
 } BcdManaged;
+
+/* Whether a worker can connect to a database */
+typedef struct BcdAccess
+{
+	const char *trouble;		/* why not, or NULL */
+	bool		locked;			/* by a statement that needs it for itself */
+} BcdAccess;
 
 static BcdManaged managed[BCD_MAX_WORKERS];
 static bool reported_no_slot = false;
@@ -216,8 +226,9 @@ start_worker(int number, const char *database)
 }
 
 /*
- * Returns whether the code of a feed has crashed the worker in this slot. The
- * next worker deals with that feed, so other feeds should not have to wait.
+ * Returns whether the worker in this slot ended for no fault of its own. If
+ * the code of a feed has crashed it, the next worker deals with that feed, so
+ * other feeds should not have to wait.
  */
 static bool
 is_excused(int number)
@@ -225,7 +236,7 @@ is_excused(int number)
 	bool		excused;
 
 	LWLockAcquire(bcd_shared->lock, LW_SHARED);
-	excused = bcd_shared->workers[number].excused;
+	excused = bcd_shared->workers[number].excused || bcd_shared->workers[number].makes_room;
 	LWLockRelease(bcd_shared->lock);
 	return excused;
 }
@@ -268,14 +279,15 @@ row_trouble(const FormData_pg_database *form)
 }
 
 /*
- * The same, given the name. A process that is not connected to a database has
- * no indexes or catalog caches, so it reads all rows, as autovacuum does.
+ * Looks whether a worker can connect to a database. A process that is not
+ * connected to a database has no indexes or catalog caches, so it reads all
+ * rows, as autovacuum does.
  */
-static const char *
-database_trouble(const char *name)
+static BcdAccess
+database_access(const char *name)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	const char *trouble = "does not exist";
+	BcdAccess	found = {"does not exist", false};
 	Relation	relation;
 	TableScanDesc scan;
 	HeapTuple	tuple;
@@ -288,29 +300,28 @@ database_trouble(const char *name)
 	{
 		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
 
-		if (strcmp(NameStr(form->datname), name) == 0)
-			trouble = row_trouble(form);
+		if (strcmp(NameStr(form->datname), name) != 0)
+			continue;
+		found.trouble = row_trouble(form);
+		found.locked = bcd_database_is_locked(form->oid);
 	}
 	table_endscan(scan);
 	table_close(relation, AccessShareLock);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(cxt);
-	return trouble;
+	return found;
 }
 
-/* Returns whether the database exists; if not, reports it once. */
-static bool
-check_database(BcdManaged *worker, const char *name)
+/* Reports once that a database is missing. */
+static void
+report_missing(BcdManaged *worker, const char *name, const char *trouble)
 {
-	const char *trouble = database_trouble(name);
-
 	if (trouble && !worker->reported_missing)
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_DATABASE),
 				 errmsg("bcdelta: database \"%s\" of bcdelta.databases %s", name, trouble),
 				 errhint("It gets a worker as soon as it is available; otherwise, remove it from the list.")));
 	worker->reported_missing = trouble != NULL;
-	return trouble == NULL;
 }
 
 /*
@@ -322,6 +333,7 @@ look_after(const char *database, TimestampTz now)
 {
 	int			number = slot_number(database);
 	BcdManaged *worker;
+	BcdAccess	access;
 	pid_t		pid;
 
 	if (number < 0)
@@ -349,7 +361,11 @@ look_after(const char *database, TimestampTz now)
 		worker->start_at = now;
 	if (worker->start_at > now)
 		return ms_until(worker->start_at, now);
-	if (!check_database(worker, database))
+	access = database_access(database);
+	if (access.locked)
+		return LOCKED_NAP_MS;
+	report_missing(worker, database, access.trouble);
+	if (access.trouble)
 		return MISSING_NAP_MS;
 	if (!start_worker(number, database))
 	{

@@ -67,6 +67,7 @@
 static int	my_slot = -1;
 static bool ready = false;		/* the extension exists, and recovery is done */
 static bool counted = false;	/* bcdelta.tally is known to be correct */
+static bool made_room = false;	/* the last worker left for a statement */
 static int64 idle_at = 0;		/* when to look at schedules and changes next */
 static TimestampTz next_schedule = 0;
 
@@ -109,6 +110,8 @@ enter(int number)
 		slot->dbid = MyDatabaseId;
 		slot->trouble[0] = '\0';
 		slot->stuck = false;
+		made_room = slot->makes_room;
+		slot->makes_room = false;
 	}
 	LWLockRelease(bcd_shared->lock);
 	if (!mine)
@@ -459,7 +462,8 @@ bcd_worker_main(Datum arg)
 	/* a reload before this process started was not signalled to it */
 	if (!bcd_is_listed())
 		proc_exit(0);
-	bcd_events_start();
+	if (!made_room)
+		bcd_events_start();
 	bcd_engine_init(bcd_run_kinds);
 	bcd_engine.finished = bcd_serve_finished;
 	bcd_engine.awaited = bcd_serve_awaited;

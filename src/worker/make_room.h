@@ -1,0 +1,12 @@
+/*
+ * make_room.h
+ *		Workers leave databases that are about to be dropped, renamed, moved or
+ *		copied.
+ */
+#ifndef BCD_MAKE_ROOM_H
+#define BCD_MAKE_ROOM_H
+
+extern void bcd_make_room_install(void);
+extern bool bcd_database_is_locked(Oid dbid);
+
+#endif							/* BCD_MAKE_ROOM_H */
