@@ -14,8 +14,8 @@
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "feed/database_identity.h"
+#include "functions/utility.h"
 #include "worker/launcher.h"
-#include "worker/make_room.h"
 
 BCD_MODULE_MAGIC;
 
@@ -34,6 +34,6 @@ _PG_init(void)
 	{
 		bcd_place_register();
 		bcd_launcher_register();
-		bcd_make_room_install();
+		bcd_utility_install();
 	}
 }

@@ -24,7 +24,6 @@
 #include "storage/lock.h"
 #include "storage/lwlock.h"
 #include "storage/procarray.h"
-#include "tcop/utility.h"
 #include "utils/acl.h"
 
 #include "base/compat.h"
@@ -33,8 +32,6 @@
 
 #define PATIENCE_MS		5000	/* PostgreSQL waits as long */
 #define NAP_MS			10
-
-static ProcessUtility_hook_type previous_hook = NULL;
 
 static const char *
 option_text(List *options, const char *name)
@@ -112,16 +109,20 @@ wait_for_end(pid_t pid)
 }
 
 /*
- * Only the owner of the database can make its worker leave.  The owner of the
- * statement is checked again by PostgreSQL; those that may copy a template
- * without owning it have to take it from bcdelta.databases.
+ * Before a statement that needs a database for itself.  Only the owner of the
+ * database makes its worker leave; PostgreSQL checks the rights again.
  */
-static void
-make_room(const char *database)
+void
+bcd_make_room(Node *statement)
 {
-	Oid			dbid = get_database_oid(database, true);
+	const char *database = wanted_database(statement);
+	Oid			dbid;
 	pid_t		pid;
 
+	/* of these statements, only RENAME can be part of a transaction */
+	if (database == NULL || (!IsA(statement, RenameStmt) && IsTransactionBlock()))
+		return;
+	dbid = get_database_oid(database, true);
 	if (!OidIsValid(dbid) || dbid == MyDatabaseId || !bcd_owns_database(dbid, GetUserId()))
 		return;
 	pid = leaving_worker(dbid);
@@ -131,30 +132,6 @@ make_room(const char *database)
 			(errmsg("bcdelta: the worker of database \"%s\" makes room for a statement that needs the database for itself",
 					database)));
 	wait_for_end(pid);
-}
-
-static void
-process_utility(BCD_UTILITY_PARAMS)
-{
-	Node	   *statement = pstmt->utilityStmt;
-	const char *database = wanted_database(statement);
-
-	/* of these statements, only RENAME can be part of a transaction */
-	if (database && bcd_shared && IsTransactionState() && !IsAbortedTransactionBlockState() &&
-		(IsA(statement, RenameStmt) || !IsTransactionBlock()))
-		make_room(database);
-	if (previous_hook)
-		previous_hook(BCD_UTILITY_ARGS);
-	else
-		standard_ProcessUtility(BCD_UTILITY_ARGS);
-}
-
-/* From _PG_init() of a preloaded library. */
-void
-bcd_make_room_install(void)
-{
-	previous_hook = ProcessUtility_hook;
-	ProcessUtility_hook = process_utility;
 }
 
 /*

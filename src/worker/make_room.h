@@ -6,7 +6,9 @@
 #ifndef BCD_MAKE_ROOM_H
 #define BCD_MAKE_ROOM_H
 
-extern void bcd_make_room_install(void);
+struct Node;
+
+extern void bcd_make_room(struct Node *statement);
 extern bool bcd_database_is_locked(Oid dbid);
 
 #endif							/* BCD_MAKE_ROOM_H */
