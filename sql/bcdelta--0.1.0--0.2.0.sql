@@ -131,7 +131,9 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_pause';
 COMMENT ON FUNCTION bcdelta.pause(text, text) IS
 'stops pushing a feed; changes are still captured; the reason is shown in bcdelta.status and kept in bcdelta.journal';
 
-ALTER TABLE bcdelta.run ADD keys text[], ADD condition text, ADD rollback jsonb;
+ALTER TABLE bcdelta.run ADD keys text[], ADD condition text, ADD rollback jsonb, ADD paused_until timestamptz;
+COMMENT ON COLUMN bcdelta.run.paused_until IS
+'of a requested run: when it may start, or go on, because it is outside the hours of its schedule; null: at once';
 COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, changed, keys or where; adjusted: reads the values of new adjustments';
 COMMENT ON COLUMN bcdelta.run.rollback IS 'what a rollback undoes, and how: its arguments; preview: it only looks';
 COMMENT ON TABLE bcdelta.run IS 'one row per push, link, verify or rollback, with its totals';
@@ -743,6 +745,26 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_sweep';
 COMMENT ON PROCEDURE bcdelta.sweep(name, boolean) IS
 'pushes all feeds of a server without holding a snapshot while it waits; raises an error if the run fails, and, with strict, if a feed is paused';
 
+CREATE OR REPLACE VIEW bcdelta.progress AS
+SELECT w.run_id, r.kind, r.feed, r.server, w.phase, w.done, w.total, w.rate, w.eta,
+	w.api_calls, w.throttled, w.in_flight, r.started_at, NULL::text AS waiting_for
+FROM bcdelta.worker_progress() AS w
+JOIN bcdelta.run AS r USING (run_id)
+UNION ALL
+SELECT r.run_id, r.kind, r.feed, r.server, 'paused',
+	r.created + r.updated + r.deleted + r.hidden + r.linked + r.unchanged + r.failed, NULL, NULL, NULL,
+	r.api_calls, r.throttled, 0, r.started_at,
+	format('outside the hours %s %s until %s', s.hours, s.time_zone, date_trunc('second', r.paused_until))
+FROM bcdelta.run AS r
+JOIN bcdelta.schedule AS s ON s.name = r.schedule
+WHERE r.state = 'requested' AND r.paused_until > now();
+COMMENT ON VIEW bcdelta.progress IS 'one row per run that is active or pauses: rows done, total, rows per second, time left, what it waits for';
+COMMENT ON COLUMN bcdelta.progress.waiting_for IS 'what the run waits for, in words';
+COMMENT ON COLUMN bcdelta.schedule.hours IS
+'hours of the day, in time_zone, in which a run may start and go on; outside of them, it pauses';
+COMMENT ON COLUMN bcdelta.schedule.time_zone IS
+'the time zone named with the hours, or that of the session that created the schedule';
+
 CREATE OR REPLACE VIEW bcdelta.status AS
 SELECT f.feed, f.server, f.resource,
 	coalesce(h.state, f.state) AS state,
@@ -777,7 +799,11 @@ SELECT f.feed, f.server, f.resource,
 	r.run_id AS last_run_id, r.kind AS last_run_kind, r.state AS last_run_state,
 	r.finished_at AS last_run_finished_at, r.error AS last_run_error,
 	s.quota, s.quota_left, s.blocked_until AS store_blocked_until,
-	w.words AS worker
+	w.words AS worker,
+	(SELECT string_agg(format('run %s (%s): outside the hours %s %s until %s', o.run_id, o.kind, h.hours, h.time_zone,
+			date_trunc('second', o.paused_until)), '; ' ORDER BY o.run_id)
+		FROM bcdelta.run AS o JOIN bcdelta.schedule AS h ON h.name = o.schedule
+		WHERE o.state = 'requested' AND o.server = f.server AND (o.feed = f.feed OR o.feed IS NULL) AND o.paused_until > now()) AS waiting_for
 FROM bcdelta.feed AS f
 CROSS JOIN bcdelta.worker_state() AS w (words)
 CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h
@@ -823,6 +849,7 @@ LEFT JOIN LATERAL (
 	WHERE w.over_at IS NULL AND w.event IN ('differences', 'quota_taken') AND w.server = f.server AND (w.feed = f.feed OR w.feed IS NULL)) AS v ON true
 LEFT JOIN pg_catalog.pg_foreign_server AS fs ON fs.srvname = f.server
 LEFT JOIN bcdelta.worker_store() AS s ON s.server = fs.oid;
+COMMENT ON COLUMN bcdelta.status.waiting_for IS 'runs that pause outside the hours of their schedules, and until when; null: none';
 
 CREATE VIEW bcdelta.trouble AS
 SELECT CASE h.state WHEN 'paused' THEN 'feed_paused' ELSE 'feed_trouble' END AS event,

@@ -330,7 +330,8 @@ CREATE TABLE bcdelta.run (
 	waited boolean NOT NULL DEFAULT false,
 	keys text[],
 	condition text,
-	rollback jsonb
+	rollback jsonb,
+	paused_until timestamptz
 );
 CREATE INDEX run_unfinished ON bcdelta.run (run_id) WHERE state IN ('requested', 'running');
 CREATE INDEX run_requested ON bcdelta.run (server, run_id) WHERE state = 'requested';
@@ -355,6 +356,8 @@ COMMENT ON COLUMN bcdelta.run.schedule IS 'the schedule that started the run; nu
 COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, changed, keys or where; adjusted: reads the values of new adjustments';
 COMMENT ON COLUMN bcdelta.run.keys IS 'keys of the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.condition IS 'condition on the rows that a verify compares; null: it has another mode';
+COMMENT ON COLUMN bcdelta.run.paused_until IS
+'of a requested run: when it may start, or go on, because it is outside the hours of its schedule; null: at once';
 COMMENT ON COLUMN bcdelta.run.waited IS
 'sessions wait for the run, and it is stopped when the last of them stops waiting';
 
@@ -498,8 +501,10 @@ COMMENT ON COLUMN bcdelta.schedule.mode IS 'mode of its verify runs; null: full'
 COMMENT ON COLUMN bcdelta.schedule.alert IS
 'which of its runs become rows of bcdelta.event: difference: those that fail or find differences; failure: those that fail; always: all; none';
 COMMENT ON COLUMN bcdelta.schedule.told_run_id IS 'the last run whose end was told, with alert ''always''';
-COMMENT ON COLUMN bcdelta.schedule.hours IS 'hours of the day, in time_zone, in which a run may start';
-COMMENT ON COLUMN bcdelta.schedule.time_zone IS 'the time zone of the session that created the schedule';
+COMMENT ON COLUMN bcdelta.schedule.hours IS
+'hours of the day, in time_zone, in which a run may start and go on; outside of them, it pauses';
+COMMENT ON COLUMN bcdelta.schedule.time_zone IS
+'the time zone named with the hours, or that of the session that created the schedule';
 COMMENT ON COLUMN bcdelta.schedule.owner IS
 'the role that created the schedule; it needs USAGE on the server; -: it was dropped';
 COMMENT ON COLUMN bcdelta.schedule.home IS
@@ -1053,7 +1058,11 @@ SELECT f.feed, f.server, f.resource,
 	r.run_id AS last_run_id, r.kind AS last_run_kind, r.state AS last_run_state,
 	r.finished_at AS last_run_finished_at, r.error AS last_run_error,
 	s.quota, s.quota_left, s.blocked_until AS store_blocked_until,
-	w.words AS worker
+	w.words AS worker,
+	(SELECT string_agg(format('run %s (%s): outside the hours %s %s until %s', o.run_id, o.kind, h.hours, h.time_zone,
+			date_trunc('second', o.paused_until)), '; ' ORDER BY o.run_id)
+		FROM bcdelta.run AS o JOIN bcdelta.schedule AS h ON h.name = o.schedule
+		WHERE o.state = 'requested' AND o.server = f.server AND (o.feed = f.feed OR o.feed IS NULL) AND o.paused_until > now()) AS waiting_for
 FROM bcdelta.feed AS f
 CROSS JOIN bcdelta.worker_state() AS w (words)
 CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h
@@ -1103,10 +1112,18 @@ COMMENT ON VIEW bcdelta.status IS 'one row per feed: pending rows, problems, the
 
 CREATE VIEW bcdelta.progress AS
 SELECT w.run_id, r.kind, r.feed, r.server, w.phase, w.done, w.total, w.rate, w.eta,
-	w.api_calls, w.throttled, w.in_flight, r.started_at
+	w.api_calls, w.throttled, w.in_flight, r.started_at, NULL::text AS waiting_for
 FROM bcdelta.worker_progress() AS w
-JOIN bcdelta.run AS r USING (run_id);
-COMMENT ON VIEW bcdelta.progress IS 'one row per active run: rows done, total, rows per second, time left';
+JOIN bcdelta.run AS r USING (run_id)
+UNION ALL
+SELECT r.run_id, r.kind, r.feed, r.server, 'paused',
+	r.created + r.updated + r.deleted + r.hidden + r.linked + r.unchanged + r.failed, NULL, NULL, NULL,
+	r.api_calls, r.throttled, 0, r.started_at,
+	format('outside the hours %s %s until %s', s.hours, s.time_zone, date_trunc('second', r.paused_until))
+FROM bcdelta.run AS r
+JOIN bcdelta.schedule AS s ON s.name = r.schedule
+WHERE r.state = 'requested' AND r.paused_until > now();
+COMMENT ON VIEW bcdelta.progress IS 'one row per run that is active or pauses: rows done, total, rows per second, time left, what it waits for';
 
 CREATE VIEW bcdelta.dead_letter AS
 SELECT p.feed, p.key,
@@ -1366,6 +1383,7 @@ COMMENT ON COLUMN bcdelta.status.quota_left IS 'requests left in the current win
 COMMENT ON COLUMN bcdelta.status.store_blocked_until IS
 'no request is made before this time, because the store asked for it or is failing';
 COMMENT ON COLUMN bcdelta.status.worker IS 'running, or why no worker serves this database';
+COMMENT ON COLUMN bcdelta.status.waiting_for IS 'runs that pause outside the hours of their schedules, and until when; null: none';
 
 COMMENT ON COLUMN bcdelta.progress.phase IS 'current activity of the run: its kind and the feed, or what it waits for';
 COMMENT ON COLUMN bcdelta.progress.done IS
@@ -1374,6 +1392,7 @@ COMMENT ON COLUMN bcdelta.progress.total IS 'all rows known so far, except those
 COMMENT ON COLUMN bcdelta.progress.rate IS 'rows per second since the run began';
 COMMENT ON COLUMN bcdelta.progress.eta IS 'time until the last row is done at this rate';
 COMMENT ON COLUMN bcdelta.progress.in_flight IS 'requests in progress';
+COMMENT ON COLUMN bcdelta.progress.waiting_for IS 'what the run waits for, in words';
 
 CREATE VIEW bcdelta.trouble AS
 SELECT CASE h.state WHEN 'paused' THEN 'feed_paused' ELSE 'feed_trouble' END AS event,

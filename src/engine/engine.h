@@ -301,6 +301,11 @@ struct BcdRun
 	bool		restoring;		/* what records gave up is being restored */
 	bool		strict;			/* the store checks whole batches before it
 								 * writes */
+	TimestampTz pause_at;		/* it pauses from then on ... */
+	TimestampTz resume_at;		/* ... until then; 0: it does not */
+	bool		pausing;		/* it waits for what is under way */
+	bool		parked;			/* it pauses in memory, without its store */
+	char	   *identity;		/* that of its store, when it was parked */
 	char	   *error;			/* the run has failed: it ends now */
 	char	   *complaint;		/* a feed was stopped: the run ends as failed */
 	char	   *warning;		/* feeds were left out: the run succeeds */

@@ -16,22 +16,34 @@
 #include "engine/stage.h"
 #include "engine/view.h"
 
+/* Sets the target of requests by the present options of the store. */
+void
+bcd_gates_aim(BcdGates *gates, const char *token)
+{
+	const BcdStoreOptions *o = gates->run->store->options;
+	int			i;
+
+	gates->token = MemoryContextStrdup(gates->cxt, token);
+	gates->target.token = gates->token;
+	gates->target.ca_file = o->ca_file;
+	gates->target.timeout_ms = o->timeout_ms;
+	gates->target.loopback = o->loopback;
+	/* it may have been forgotten with the store that it was about */
+	for (i = 0; i < BCD_STAGES; i++)
+		gates->gate[i].learned = NULL;
+}
+
 static BcdGates *
 gates_create(BcdRun *run, const BcdResource *resource, char *token)
 {
 	MemoryContext cxt = AllocSetContextCreate(run->cxt, "bcdelta gates", ALLOCSET_SMALL_SIZES);
 	BcdGates   *gates = MemoryContextAllocZero(cxt, sizeof(BcdGates));
-	const BcdStoreOptions *o = run->store->options;
 	int			i;
 
 	gates->run = run;
 	gates->cxt = cxt;
 	gates->resource = resource;
-	gates->token = MemoryContextStrdup(cxt, token);
-	gates->target.token = gates->token;
-	gates->target.ca_file = o->ca_file;
-	gates->target.timeout_ms = o->timeout_ms;
-	gates->target.loopback = o->loopback;
+	bcd_gates_aim(gates, token);
 	for (i = 0; i < BCD_STAGES; i++)
 	{
 		dlist_init(&gates->gate[i].queue);

@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 
+extern void bcd_gates_aim(BcdGates *gates, const char *token);
 extern void bcd_gates_join(BcdLane *lane, char *token);
 extern BcdGates *bcd_run_gates(const BcdRun *run, int nth);
 extern BcdLane *bcd_gates_claimant(const BcdGates *gates);

@@ -32,6 +32,7 @@
 #include "engine/queue.h"
 #include "engine/reply_error.h"
 #include "engine/run.h"
+#include "engine/run_pause.h"
 #include "engine/run_reload.h"
 #include "engine/run_round.h"
 #include "engine/settle.h"
@@ -73,7 +74,9 @@ show(BcdRun *run, int64 now)
 	BcdStoreState s = {0};
 	char		phase[BCD_NAME_BYTES];
 
-	if (run->cancelled)
+	if (run->pausing)
+		strlcpy(phase, "pausing", sizeof(phase));
+	else if (run->cancelled)
 		strlcpy(phase, "stopping", sizeof(phase));
 	else if (bcd_quota_blocked_until(q) > now)
 		snprintf(phase, sizeof(phase), "waiting for the store");
@@ -125,7 +128,8 @@ bcd_run_drop(BcdRun *run)
 	free_jobs(run, &run->jobs, true);
 	free_jobs(run, &run->unsettled, false);
 	bcd_progress_hide(MyDatabaseId, run->run_id);
-	run->store->run = NULL;
+	if (run->store->run == run)
+		run->store->run = NULL;
 	dlist_delete(&run->node);
 	for (i = 0; i < run->nlanes; i++)
 	{
@@ -181,11 +185,15 @@ finish(BcdRun *run)
 			bcd_queue_recover(run);
 		bcd_queue_release(run);
 		run->counts.deferred = bcd_queue_count(run, "deferred");
-		tell_left_over(run);
+		if (!run->pausing)
+			tell_left_over(run);
 	}
 	bcd_undo_drop_unsent(run);
 	bcd_lanes_went_well(run);
-	bcd_run_update(run_id, state, error_of(run), run->warning, &run->counts);
+	if (run->pausing && run->error == NULL)
+		bcd_run_put_off(run);
+	else
+		bcd_run_update(run_id, state, error_of(run), run->warning, &run->counts);
 	bcd_schedules_record_ends(bcd_home());
 	BCD_DEBUG_POINT("finishing");
 	bcd_tx_commit();
@@ -301,8 +309,9 @@ settle_again(BcdRun *run, int64 now)
 void
 bcd_run_cancel(BcdRun *run, const char *reason)
 {
-	if (run->cancelled)
+	if (run->cancelled && !run->pausing)
 		return;
+	run->pausing = false;
 	run->cancel_deadline = bcd_now_ms() + CANCEL_GRACE_MS;
 	run->cancel_reason = MemoryContextStrdup(run->cxt, reason);
 	run->cancelled = true;
@@ -418,8 +427,12 @@ bcd_run_step(BcdRun *run, int64 now)
 {
 	int64		wait = -1;
 
+	if (run->parked)
+		return run->cancelled ? wind_down(run, now) : -1;
 	settle_again(run, now);
 	bcd_lanes_reload(run);
+	if (bcd_run_pause_due(run))
+		bcd_run_pause(run, now);
 	show(run, now);
 	if (now - run->saved_at > SAVE_MS)
 	{
@@ -433,6 +446,12 @@ bcd_run_step(BcdRun *run, int64 now)
 	}
 	if (run->cancelled || run->error || (run->nlanes == 0 && run->late == NIL))
 		return wind_down(run, now);
+	if (run->pausing)
+	{
+		if (run->in_flight == 0)
+			bcd_run_park(run);
+		return dlist_is_empty(&run->unsettled) ? -1 : 1000;
+	}
 	if (run->wake_at > now)
 		return run->wake_at - now;
 	run->resting = false;

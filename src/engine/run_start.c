@@ -23,7 +23,9 @@
 #include "engine/engine.h"
 #include "engine/gates.h"
 #include "engine/queue.h"
+#include "engine/run_pause.h"
 #include "engine/run_start.h"
+#include "engine/stores.h"
 #include "feed/feed.h"
 #include "feed/halted_feeds.h"
 #include "feed/mapping.h"
@@ -40,89 +42,6 @@
 
 /* How often the start of a run may find a source locked, once a second */
 #define LOCK_FAILURES	60
-
-/* Forgets everything about the store: the server now leads to another one. */
-static void
-forget_learned(BcdStore *store)
-{
-	BcdStoreState nothing = {0};
-
-	if (store->identity)
-		pfree(store->identity);
-	store->identity = MemoryContextStrdup(TopMemoryContext, store->options->identity);
-	memset(&store->quota, 0, sizeof(store->quota));
-	memset(&store->clock, 0, sizeof(store->clock));
-	bcd_endpoints_forget(store);
-	nothing.dbid = MyDatabaseId;
-	nothing.serverid = store->serverid;
-	nothing.others = -1;
-	bcd_store_show(&nothing);
-}
-
-/* Forgets the stores whose servers were dropped. */
-static void
-prune_stores(void)
-{
-	dlist_mutable_iter iter;
-
-	dlist_foreach_modify(iter, &bcd_engine.stores)
-	{
-		BcdStore   *store = dlist_container(BcdStore, node, iter.cur);
-
-		if (store->run || SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(store->serverid)))
-			continue;
-		bcd_store_hide(MyDatabaseId, store->serverid);
-		dlist_delete(&store->node);
-		if (store->cxt)
-			MemoryContextDelete(store->cxt);
-		if (store->identity)
-			pfree(store->identity);
-		pfree(store);
-	}
-}
-
-/* Returns the store of a server, with its current options. */
-static BcdStore *
-store_for(Oid serverid)
-{
-	BcdStore   *store = NULL;
-	MemoryContext old;
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &bcd_engine.stores)
-	{
-		BcdStore   *s = dlist_container(BcdStore, node, iter.cur);
-
-		if (s->serverid == serverid)
-			store = s;
-	}
-	if (store == NULL)
-	{
-		prune_stores();
-		store = MemoryContextAllocZero(TopMemoryContext, sizeof(BcdStore));
-		store->serverid = serverid;
-		dlist_push_tail(&bcd_engine.stores, &store->node);
-	}
-	if (store->run)
-		return store;
-	if (store->cxt)
-		MemoryContextDelete(store->cxt);
-	store->cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta store", ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(store->cxt);
-	store->options = bcd_store_options(serverid);
-	MemoryContextSwitchTo(old);
-	if (store->identity == NULL || strcmp(store->identity, store->options->identity) != 0)
-		forget_learned(store);
-	if (store->quota.max_concurrency == 0)
-		bcd_quota_init(&store->quota, store->options->quota_share,
-					   store->options->max_concurrency);
-	store->quota.share = store->options->quota_share;
-	if (store->quota.max_concurrency != store->options->max_concurrency)
-		store->quota.concurrency = store->options->max_concurrency;
-	store->quota.max_concurrency = store->options->max_concurrency;
-	store->trouble[0] = '\0';
-	return store;
-}
 
 /* Raises an error if more rows have changed than max_changes. */
 static void
@@ -441,7 +360,7 @@ store_of(int64 run_id)
 
 	bcd_tx_begin();
 	if (bcd_run_read(run_id, &request))
-		store = store_for(bcd_store_check(request.server, BOOTSTRAP_SUPERUSERID));
+		store = bcd_engine_store(bcd_store_check(request.server, BOOTSTRAP_SUPERUSERID));
 	bcd_tx_commit();
 	return store;
 }
@@ -458,7 +377,7 @@ is_served(const BcdStore *store)
 	{
 		const BcdRun *run = dlist_container(BcdRun, node, iter.cur);
 
-		if (strcmp(run->store->options->server, store->options->server) == 0)
+		if (!run->parked && strcmp(run->store->options->server, store->options->server) == 0)
 			return true;
 	}
 	return false;
@@ -474,6 +393,12 @@ bcd_run_begin(int64 run_id)
 
 	if (store == NULL || store->run || is_served(store))
 		return;
+	run = bcd_run_find(run_id);
+	if (run)
+	{
+		bcd_run_unpark(run);
+		return;
+	}
 	bcd_fold_all();
 	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta run", ALLOCSET_DEFAULT_SIZES);
 	PG_TRY();

@@ -426,7 +426,7 @@ settle_failed(BcdJob *job)
 {
 	BcdRun	   *run = job->run;
 
-	if (++job->settle_failures < SETTLE_TRIES && !run->cancelled)
+	if (++job->settle_failures < SETTLE_TRIES && (!run->cancelled || run->pausing))
 	{
 		job->settle_at = bcd_now_ms() + SETTLE_AGAIN_MS;
 		dlist_push_tail(&run->unsettled, &job->node);

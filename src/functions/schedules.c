@@ -132,12 +132,47 @@ first_of_many(const Interval *every, const BcdHours *hours, const char *zone)
 	return Min(due, opening);
 }
 
+/*
+ * Takes argument "hours" apart: hours of the day, and perhaps the name of a
+ * time zone.
+ */
+static void
+set_hours(BcdNewSchedule *schedule, char *text)
+{
+	char	   *p;
+
+	while (text && (*text == ' ' || *text == '\t'))
+		text++;
+	schedule->zone = pg_get_timezone_name(session_timezone);
+	schedule->hours = text;
+	for (p = text; p && *p != '\0' && strchr("0123456789:- \t", *p); p++)
+		;
+	if (p == text || *p == '\0')
+		return;
+	schedule->zone = pstrdup(p);
+	while (p > text && (p[-1] == ' ' || p[-1] == '\t'))
+		p--;
+	*p = '\0';
+}
+
+/* Raises an error if the hours end when they begin. */
+static void
+check_hours(const char *text, const BcdHours *hours)
+{
+	if (hours->from == hours->to && strstr(text, "24:00") == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for argument \"hours\": \"%s\"", text),
+				 errdetail("The hours end when they begin."),
+				 errhint("Leave them out for a run at any hour.")));
+}
+
 /* Checks the arguments for times; returns the first due time. */
 static TimestampTz
-first_due(FunctionCallInfo fcinfo)
+first_due(FunctionCallInfo fcinfo, const BcdNewSchedule *schedule)
 {
-	const char *zone = pg_get_timezone_name(session_timezone);
-	char	   *text = bcd_arg_text(fcinfo, 6);
+	const char *zone = schedule->zone;
+	const char *text = schedule->hours;
 	BcdHours	hours;
 	TimestampTz due;
 
@@ -146,7 +181,10 @@ first_due(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("exactly one of the arguments \"every\" and \"at\" is needed")));
 	if (text)
+	{
 		bcd_hours_read(text, &hours);
+		check_hours(text, &hours);
+	}
 	if (PG_ARGISNULL(4))
 		return first_of_many(PG_GETARG_INTERVAL_P(3), text ? &hours : NULL, zone);
 	due = once_at(PG_GETARG_TIMESTAMPTZ(4));
@@ -193,7 +231,8 @@ bcdelta_schedule(PG_FUNCTION_ARGS)
 	bcd_check_not_null(fcinfo, 8, "alert");
 	schedule.alert = bcd_arg_text(fcinfo, 8);
 	bcd_check_word(schedule.alert, "alert", alerts);
-	schedule.due = first_due(fcinfo);
+	set_hours(&schedule, bcd_arg_text(fcinfo, 6));
+	schedule.due = first_due(fcinfo, &schedule);
 	schedule.feed = bcd_arg_text(fcinfo, 1);
 	schedule.server = bcd_target(schedule.feed, bcd_arg_name(fcinfo, 2));
 	if (schedule_owner(schedule.name, &owner))
@@ -206,8 +245,6 @@ bcdelta_schedule(PG_FUNCTION_ARGS)
 		at = PG_GETARG_TIMESTAMPTZ(4);
 		schedule.at = &at;
 	}
-	schedule.hours = bcd_arg_text(fcinfo, 6);
-	schedule.zone = pg_get_timezone_name(session_timezone);
 	schedule.owner = GetUserId();
 	schedule.home = bcd_home();
 	bcd_spi_begin(&rights);

@@ -44,7 +44,7 @@ bcd_run_insert(const BcdRunRequest *request)
 }
 
 static BcdStatement start_run = {
-	"UPDATE bcdelta.run SET state = 'running', started_at = coalesce(started_at, clock_timestamp())"
+	"UPDATE bcdelta.run SET state = 'running', paused_until = NULL, started_at = coalesce(started_at, clock_timestamp())"
 	" WHERE run_id = $1"
 	" RETURNING created, updated, deleted, hidden, linked, unchanged, failed, api_calls, throttled",
 	1, {INT8OID}

@@ -24,7 +24,7 @@
 
 /*
  * The oldest runs of each store that is idle; several per store, because a run
- * may not be able to start. The query steps through the stores in the index
+ * may not be able to start. A run that pauses is none of them. The query steps through the stores in the index
  * instead of reading all of their runs.
  */
 static BcdStatement next_runs = {
@@ -34,7 +34,8 @@ static BcdStatement next_runs = {
 	"   WHERE r.state = 'requested' AND r.server > s.server ORDER BY r.server LIMIT 1)"
 	"  FROM s WHERE s.server IS NOT NULL)"
 	" SELECT q.run_id FROM s CROSS JOIN LATERAL (SELECT r.run_id FROM bcdelta.run AS r"
-	"  WHERE r.state = 'requested' AND r.server = s.server ORDER BY r.run_id LIMIT 4) AS q"
+	"  WHERE r.state = 'requested' AND r.server = s.server"
+	"  AND (r.paused_until IS NULL OR r.paused_until <= now()) ORDER BY r.run_id LIMIT 4) AS q"
 	" WHERE NOT EXISTS (SELECT FROM bcdelta.run AS b WHERE b.state = 'running' AND b.server = s.server)"
 	" ORDER BY q.run_id",
 	0, {0}
@@ -64,9 +65,11 @@ bcd_runs_next(MemoryContext cxt)
 	return ids;
 }
 
+/* A run with hours may have to wait until tomorrow */
 static BcdStatement joinable = {
-	"SELECT run_id, waited FROM bcdelta.run WHERE state = 'requested' AND server = $1"
+	"SELECT run_id, waited FROM bcdelta.run AS r WHERE state = 'requested' AND server = $1"
 	" AND kind = 'push' AND max_rows IS NULL AND (feed IS NULL OR feed = $2)"
+	" AND NOT EXISTS (SELECT FROM bcdelta.schedule AS s WHERE s.name = r.schedule AND s.hours IS NOT NULL)"
 	" ORDER BY run_id LIMIT 1",
 	2, {NAMEOID, TEXTOID}
 };

@@ -45,7 +45,7 @@ bcd_hours_read(const char *text, BcdHours *hours)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for argument \"hours\": \"%s\"", text),
-				 errhint("Specify hours of the day, for example '01:00-05:30' or '22:00-06:00'.")));
+				 errhint("Specify hours of the day, for example '01:00-05:30' or '22:00-06:00 Europe/Berlin'.")));
 }
 
 static pg_tz *
@@ -56,7 +56,8 @@ zone_named(const char *name)
 	if (zone == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" is not known", name)));
+				 errmsg("time zone \"%s\" is not known", name),
+				 errhint("SELECT name FROM pg_timezone_names lists the time zones.")));
 	return zone;
 }
 
@@ -171,6 +172,51 @@ bcd_hours_next(TimestampTz at, const BcdHours *hours, const char *zone_name)
 	return time_t_to_timestamptz(next_within(t, hours, zone));
 }
 
+/* Returns the seconds until a time of day, one at least. */
+static int
+until(int second, pg_time_t t, long offset)
+{
+	return (second - second_of_day(t, offset) + SECS_PER_DAY - 1) % SECS_PER_DAY + 1;
+}
+
+/*
+ * Returns the first second after t that is not within the hours, which do not
+ * last all day.  Only at their end, and when the clocks change, can they end.
+ */
+static pg_time_t
+next_outside(pg_time_t t, const BcdHours *hours, pg_tz *zone)
+{
+	while (is_within(t, hours, zone))
+	{
+		Change		change;
+		pg_time_t	end = t + until(hours->to, t, offset_at(t, zone));
+
+		if (were_leapt_over(t, hours, zone, &change))
+			end = Min(end, t + until(hours->to, t, change.before));
+		if (next_change(t, zone, &change))
+			end = Min(end, change.at);
+		t = end;
+	}
+	return t;
+}
+
+/*
+ * Returns the first time, starting at "at", that is not within the hours in a
+ * time zone; DT_NOEND: there is none, as they last all day.
+ */
+TimestampTz
+bcd_hours_end(TimestampTz at, const BcdHours *hours, const char *zone_name)
+{
+	pg_tz	   *zone = zone_named(zone_name);
+	pg_time_t	t = timestamptz_to_time_t(at);
+
+	if (length_of(hours) == SECS_PER_DAY)
+		return DT_NOEND;
+	if (time_t_to_timestamptz(t) > at)
+		t--;
+	return is_within(t, hours, zone) ? time_t_to_timestamptz(next_outside(t, hours, zone)) : at;
+}
+
 /* Returns the next time after "at" at which the hours begin in a time zone. */
 TimestampTz
 bcd_hours_opening(TimestampTz at, const BcdHours *hours, const char *zone_name)
@@ -179,12 +225,8 @@ bcd_hours_opening(TimestampTz at, const BcdHours *hours, const char *zone_name)
 	pg_time_t	t = timestamptz_to_time_t(at);
 
 	/* if it is within the hours, leave them first */
-	if (is_within(t, hours, zone) && length_of(hours) < SECS_PER_DAY)
-	{
-		BcdHours	outside = {hours->to, hours->from};
-
-		t = next_within(t, &outside, zone);
-	}
+	if (length_of(hours) < SECS_PER_DAY)
+		t = next_outside(t, hours, zone);
 	return time_t_to_timestamptz(next_within(t + 1, hours, zone));
 }
 

@@ -37,7 +37,6 @@
 #include "engine/lane.h"
 #include "engine/queue.h"
 #include "engine/run.h"
-#include "engine/run_start.h"
 #include "feed/database_identity.h"
 #include "feed/halted_feeds.h"
 #include "feed/mapping_guard.h"
@@ -59,6 +58,7 @@
 #include "worker/events.h"
 #include "worker/prune.h"
 #include "worker/schedule_due.h"
+#include "worker/schedule_hours.h"
 #include "worker/worker.h"
 
 /* Pause of the loop after an error */
@@ -258,7 +258,7 @@ begin_runs(void)
 
 		PG_TRY();
 		{
-			bcd_run_begin(run_id);
+			bcd_hours_begin(run_id);
 		}
 		PG_CATCH();
 		{
@@ -330,6 +330,7 @@ idle_work(int64 now)
 	blamed = blame_feed();
 	bcd_adjusted_due();
 	next_schedule = bcd_schedules_due(start_scheduled);
+	bcd_hours_look();
 	bcd_tx_commit();
 	if (blamed)
 		bcd_guard_forgive();
@@ -358,10 +359,11 @@ static int64
 ms_until_schedule(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz next = Min(next_schedule, bcd_hours_reopen());
 
-	if (next_schedule == DT_NOEND)
+	if (next == DT_NOEND)
 		return PG_INT64_MAX;
-	return next_schedule <= now ? 0 : (next_schedule - now) / 1000 + 1;
+	return next <= now ? 0 : (next - now) / 1000 + 1;
 }
 
 /* Returns whether a session has committed a schedule, a feed or a resume. */

@@ -29,6 +29,11 @@ SELECT bcdelta.schedule('s', every => '1 hour', hours => '');
 SELECT bcdelta.schedule('s', every => '1 hour', hours => '1-5');
 SELECT bcdelta.schedule('s', every => '1 hour', hours => '01:00-25:00');
 SELECT bcdelta.schedule('s', every => '1 hour', hours => '01:00');
+SELECT bcdelta.schedule('s', every => '1 hour', hours => '01:00-01:00');
+SELECT bcdelta.schedule('s', every => '1 hour', hours => '00:00-24:00') > now();
+SELECT bcdelta.unschedule('s');
+SELECT bcdelta.schedule('s', every => '1 hour', hours => '01:00-05:00 Europe/Bärlin');
+SELECT bcdelta.schedule('s', every => '1 hour', hours => 'Europe/Berlin');
 SELECT bcdelta.schedule('s', feed => 'nope', every => '1 hour');
 SELECT bcdelta.schedule('s', server => 'nope', every => '1 hour');
 SELECT bcdelta.schedule('s', feed => 'makers', server => 'nope', every => '1 hour');
@@ -71,6 +76,9 @@ SELECT bcdelta.schedule('night', at => '2099-03-28 12:00', hours => '02:30-03:30
 SELECT bcdelta.schedule('night', at => '2099-03-28 12:00', hours => '03:00-04:00');
 SELECT bcdelta.schedule('night', at => '2099-03-28 12:00', hours => '02:15-02:45');
 SELECT bcdelta.schedule('night', at => '2099-03-28 12:00', hours => '22:00-06:00');
+SELECT time_zone, hours FROM bcdelta.schedule;
+-- ... or of the zone that is named
+SELECT bcdelta.schedule('night', at => '2099-03-10 12:00', hours => ' 01:00-05:30  America/New_York');
 SELECT time_zone, hours FROM bcdelta.schedule;
 SET TimeZone = '<+05:30>-05:30';
 SELECT bcdelta.schedule('night', at => '2099-03-10 12:00', hours => '01:00-05:30') AT TIME ZONE 'UTC';

@@ -125,6 +125,17 @@ opens(const char *from, const char *text, const char *expected)
 	ok(next == at(expected), "hours %s begin next after %s at %s (%s)", text, from, expected, shown(next));
 }
 
+static void
+ends(const char *from, const char *text, const char *expected)
+{
+	BcdHours	hours;
+	TimestampTz end;
+
+	bcd_hours_read(text, &hours);
+	end = bcd_hours_end(at(from), &hours, "zone");
+	ok(end == at(expected), "hours %s, from %s on, end at %s (%s)", text, from, expected, shown(end));
+}
+
 /* A grid of this period: what follows on each other */
 static void
 grid(const char *first, int64 every_us, const char *after, const char *const *expected, int n)
@@ -184,6 +195,29 @@ main(void)
 	due("10-30 12:00+2", "02:30-05:30", "10-31 02:30+2");
 	due("10-30 12:00+2", "03:30-05:30", "10-31 03:30+1");
 	due("10-31 02:40+1", "02:30-02:50", "10-31 02:40+1");
+
+	/* when they end */
+	ends("03-10 01:00+1", "01:00-05:30", "03-10 05:30+1");
+	ends("03-10 05:29+1", "01:00-05:30", "03-10 05:30+1");
+	ends("03-10 05:30+1", "01:00-05:30", "03-10 05:30+1");
+	ends("07-10 22:00+2", "22:00-06:00", "07-11 06:00+2");
+	bcd_hours_read("00:00-24:00", &night);
+	ok(bcd_hours_end(at("07-10 12:00+2"), &night, "zone") == DT_NOEND, "a whole day does not end");
+	/* forward: an hour is missing, or the end is skipped */
+	ends("03-27 22:00+1", "22:00-06:00", "03-28 06:00+2");
+	ends("03-28 01:30+1", "01:00-02:30", "03-28 03:00+2");
+	ends("03-28 03:20+2", "02:15-02:45", "03-28 03:45+2");
+	ends("03-28 03:00+2", "02:30-03:30", "03-28 03:30+2");
+	ends("03-28 03:10+2", "03:00-02:00", "03-29 02:00+2");
+
+	/*
+	 * back: an hour more; what is there twice is left at its first end, or
+	 * when the clocks change
+	 */
+	ends("10-30 22:00+2", "22:00-06:00", "10-31 06:00+1");
+	ends("10-31 01:30+2", "01:00-02:30", "10-31 02:30+2");
+	ends("10-31 02:40+2", "02:30-05:30", "10-31 02:00+1");
+	ends("10-31 02:40+1", "02:30-05:30", "10-31 05:30+1");
 
 	/* a period of days keeps the time that the clock shows */
 	grid("03-20 02:30+1", USECS_PER_DAY, "03-26 12:00+1", spring, lengthof(spring));

@@ -1,0 +1,205 @@
+# A scheduled run keeps to its hours: outside of them it pauses between
+# requests, leaves the store to others, and goes on in the next hours.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('hours', store => { args => [ '--quota', 100000 ] }, node => { conf => 'bcdelta.naptime = 1' });
+my ($node, $store) = ($shop->node, $shop->store);
+$shop->tables;
+# so that the quota is known, and several requests are under way at a time
+$shop->sql("INSERT INTO makers VALUES ('M0', 'Maker 0')");
+$shop->push;
+
+# The hours of a schedule, from so many hours before or after now to so many after
+sub hours { return "to_char(now() AT TIME ZONE 'UTC' + interval '$_[0] hours', 'HH24:MI') || '-' || to_char(now() AT TIME ZONE 'UTC' + interval '$_[1] hours', 'HH24:MI')"; }
+my ($open, $closed) = (hours(-2, 3), hours(2, 5));
+
+sub set_hours
+{
+	my ($name, $hours) = @_;
+	$shop->sql("UPDATE bcdelta.schedule SET hours = $hours, time_zone = 'UTC' WHERE name = '$name'");
+	return;
+}
+sub schedule { return $shop->sql("SELECT bcdelta.schedule('$_[0]', server => 'shop', at => now(), kind => '$_[1]', hours => $open || ' UTC')"); }
+sub run_of { return $shop->value("SELECT * FROM bcdelta.run WHERE schedule = '$_[0]' ORDER BY run_id DESC LIMIT 1"); }
+sub waits { return $shop->wait_for("SELECT count(*) = 1 FROM bcdelta.run WHERE schedule = '$_[0]' AND state = 'requested' AND paused_until > now()"); }
+sub ends { return $shop->wait_for("SELECT state = '$_[1]' FROM bcdelta.run WHERE schedule = '$_[0]' ORDER BY run_id DESC LIMIT 1"); }
+
+# A push that pauses with requests on their way
+sub paused_push
+{
+	my ($name) = @_;
+	$shop->hold_articles(200);
+	schedule($name, 'push');
+	$shop->wait_held(2);
+	set_hours($name, $closed);
+	$shop->wait_for("SELECT phase FROM bcdelta.progress WHERE kind = 'push'", 'pausing');
+	$store->release;
+	waits($name);
+	return;
+}
+
+my $words = qr/outside the hours \d\d:\d\d-\d\d:\d\d UTC until \d{4}-\d\d-\d\d \d\d:\d\d:00/;
+
+subtest 'a push pauses between requests, abandons none, and goes on in the next hours' => sub {
+	paused_push('nightly');
+	my $before = $store->journal;
+	my $run = run_of('nightly');
+	my $posts = grep { $_->{status} == 200 } $store->journal(method => 'POST', path => qr{/products$});
+	cmp_ok($run->{created}, '>=', 2, 'what was under way is counted');
+	cmp_ok($run->{created}, '<', 200, 'and not everything');
+	is($run->{created}, $posts, 'the reply of each request was read');
+	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE state = 'ready'"), 200 - $run->{created}, 'the other rows are ready again');
+	is($shop->sql("SELECT count(*) FROM bcdelta.result WHERE outcome = 'retry'"), 0, 'none was tried in vain');
+	like($shop->sql("SELECT phase || ': ' || waiting_for FROM bcdelta.progress"), qr/^paused: $words/, 'progress says what it waits for');
+	like($shop->sql("SELECT waiting_for FROM bcdelta.status WHERE feed = 'articles'"), qr/^run $run->{run_id} \(push\): $words/, 'and so does the status');
+	is($shop->sql("SELECT trouble FROM bcdelta.status WHERE feed = 'articles'"), '', 'which is no trouble');
+	is($shop->sql("SELECT next_run_at IS NULL AND last_error IS NULL FROM bcdelta.schedule WHERE name = 'nightly'"), 't', 'nor an error of the schedule');
+
+	$shop->sql("INSERT INTO makers VALUES ('M1', 'Maker 1')");
+	is($shop->push("'makers'")->{state}, 'succeeded', 'meanwhile, others can push');
+	is($store->journal - $before, 2, 'and nothing else is sent');
+
+	set_hours('nightly', $open);
+	ends('nightly', 'succeeded');
+	my $again = run_of('nightly');
+	is($again->{run_id}, $run->{run_id}, 'the same run goes on');
+	is($again->{created}, 200, 'its totals are those of both parts');
+	is($shop->sql('SELECT count(*) FROM bcdelta.progress WHERE waiting_for IS NOT NULL'), 0, 'nothing waits any more');
+	$shop->articles_ok('push');
+};
+
+subtest 'a push that pauses survives a reload, a killed worker, and a restart; it can be cancelled' => sub {
+	paused_push('nightly');
+	my $run = run_of('nightly');
+	$node->append_conf('postgresql.conf', 'bcdelta.naptime = 2');
+	$node->reload;
+	my $pid = worker_pid($node, 'shop');
+	kill_worker($node, 'shop', 'KILL');
+	poll_until(sub { my $p = worker_pid($node, 'shop'); $p && $p ne $pid }, 'another worker');
+	$node->restart('fast');
+	wait_for_worker($node, 'shop');
+	my $other = $shop->push("'makers'");
+	is($other->{state}, 'succeeded', 'the worker works');
+	is_deeply([ map { run_of('nightly')->{$_} } qw(run_id state created) ], [ $run->{run_id}, 'requested', $run->{created} ], 'and the run pauses');
+	is($shop->sql("SELECT bcdelta.cancel($run->{run_id})"), 't', 'cancel');
+	is(run_of('nightly')->{state}, 'cancelled', 'ends it');
+	is($shop->push->{state}, 'succeeded', 'its rows are pushed by another one');
+	$shop->articles_ok('cancel');
+};
+
+subtest 'a push is cancelled, or the server stopped, while it waits for its last requests' => sub {
+	$shop->hold_articles(100);
+	schedule('nightly', 'push');
+	$shop->wait_held(2);
+	set_hours('nightly', $closed);
+	$shop->wait_for("SELECT phase FROM bcdelta.progress WHERE kind = 'push'", 'pausing');
+	my $run = run_of('nightly');
+	my $cancel = $shop->start("SELECT bcdelta.cancel($run->{run_id})");
+	$shop->wait_for("SELECT phase FROM bcdelta.progress WHERE kind = 'push'", 'stopping');
+	$store->release;
+	is(($cancel->finish)[1], 't', 'cancel');
+	is(run_of('nightly')->{state}, 'cancelled', 'it does not pause any more');
+	$shop->push;
+	$shop->articles_ok('cancel');
+
+	$shop->hold_articles(100);
+	schedule('nightly', 'push');
+	$shop->wait_held(2);
+	set_hours('nightly', $closed);
+	$shop->wait_for("SELECT phase FROM bcdelta.progress WHERE kind = 'push'", 'pausing');
+	$node->stop('fast');
+	$store->release;
+	$node->start;
+	wait_for_worker($node, 'shop');
+	waits('nightly');
+	is($shop->run(run_of('nightly')->{run_id})->{error}, undef, 'after a fast stop, it pauses');
+	set_hours('nightly', $open);
+	ends('nightly', 'succeeded');
+	$shop->articles_ok('fast stop');
+};
+
+subtest 'a verify that pauses goes on where it was, and does not hold up a push' => sub {
+	$shop->sql("UPDATE articles SET title = title || '!' WHERE sku IN ('A-3', 'A-500')");
+	$shop->push;
+	$store->edit('products', $shop->sql("SELECT store_id FROM bcdelta.link WHERE key = '$_'"), { name => "Edited $_" }) foreach 'A-3', 'A-500';
+	$store->clear;
+	$store->hold({ match => { method => 'GET' } });
+	schedule('proof', 'verify');
+	$shop->wait_held(1);
+	set_hours('proof', $closed);
+	$shop->wait_for("SELECT phase FROM bcdelta.progress WHERE kind = 'verify'", 'pausing');
+	$store->release;
+	waits('proof');
+	my $reads = $store->journal(method => 'GET');
+	like($shop->sql("SELECT waiting_for FROM bcdelta.progress WHERE kind = 'verify'"), $words, 'progress says what it waits for');
+	$shop->sql("UPDATE articles SET price = 7.5 WHERE sku = 'A-7'");
+	is($shop->push->{updated}, 1, 'meanwhile, another run has the store');
+	set_hours('proof', $open);
+	ends('proof', 'succeeded');
+	is($shop->sql("SELECT string_agg(key || '.' || field, ' ' ORDER BY key, field) FROM bcdelta.discrepancy WHERE run_id = " . run_of('proof')->{run_id}),
+		'A-3.name A-500.name', 'each difference is found, once');
+	my %pages;
+	$pages{ $_->{path} . ($_->{query} // '') }++ foreach $store->journal(method => 'GET', path => qr{/products$});
+	is(scalar(grep { $_ > 2 } values %pages), 0, 'nothing was read anew') or diag(explain(\%pages));
+};
+
+subtest 'a verify that pauses starts over after a crash, and is cancelled with its schedule' => sub {
+	foreach my $what ('crash', 'unschedule', 'cancel')
+	{
+		$store->hold({ match => { method => 'GET' } });
+		schedule('proof', 'verify');
+		$shop->wait_held(1);
+		set_hours('proof', $closed);
+		$shop->wait_for("SELECT phase FROM bcdelta.progress WHERE kind = 'verify'", 'pausing');
+		$store->release;
+		waits('proof');
+		my $id = run_of('proof')->{run_id};
+		if ($what eq 'crash')
+		{
+			my $pid = worker_pid($node, 'shop');
+			kill_worker($node, 'shop', 'KILL');
+			poll_until(sub { my $p = worker_pid($node, 'shop'); $p && $p ne $pid }, 'another worker');
+			waits('proof');
+			set_hours('proof', $open);
+			ends('proof', 'succeeded');
+			is($shop->sql("SELECT count(*) FROM bcdelta.discrepancy WHERE run_id = $id"), 2, 'after a crash, each difference is found once');
+			next;
+		}
+		$shop->sql($what eq 'cancel' ? "SELECT bcdelta.cancel($id)" : "SELECT bcdelta.unschedule('proof')");
+		ends('proof', 'cancelled');
+		like($shop->run($id)->{error}, $what eq 'cancel' ? qr/^cancelled by / : qr/^schedule "proof" was removed while the run paused/, "$what: the run says why it has ended");
+		is($shop->push->{state}, 'succeeded', 'the store is free');
+	}
+};
+
+subtest 'a run whose turn comes after its hours waits for the next ones; others do not join it' => sub {
+	$store->hold({ match => { method => 'PUT' } });
+	$shop->sql("UPDATE articles SET price = 8 WHERE sku = 'A-7'");
+	my $push = $shop->start("SELECT state FROM bcdelta.push()");
+	$shop->wait_held(1);
+	schedule('late', 'push');
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.run WHERE schedule = 'late'");
+	set_hours('late', $closed);
+	$store->release;
+	is(($push->finish)[1], 'succeeded', 'the run before it ends');
+	waits('late');
+	is(run_of('late')->{started_at}, undef, 'it has not begun');
+	# with other hours, one that does not overlap
+	schedule('day', 'push');
+	ends('day', 'succeeded');
+	$shop->sql("UPDATE articles SET price = 9 WHERE sku = 'A-7'");
+	is($shop->push->{updated}, 1, 'a push by hand does not wait for it');
+	$shop->sql("SELECT bcdelta.schedule('late', server => 'shop', at => now() + interval '1 hour')");
+	ends('late', 'succeeded');
+	pass('without hours, it goes on at once');
+};
+
+is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
+done_testing();
