@@ -18,6 +18,7 @@
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/roles.h"
+#include "engine/engine.h"
 #include "feed/database_identity.h"
 #include "feed/feed.h"
 #include "store/store.h"
@@ -32,7 +33,6 @@ typedef struct DueSchedule
 {
 	const BcdScheduleRow *row;
 	TimestampTz now;
-	BcdStartRun start;
 } DueSchedule;
 
 /*
@@ -84,6 +84,23 @@ next_time(const BcdScheduleRow *d, TimestampTz now)
 	return in_hours(d, next_on_grid(d, now));
 }
 
+/* Requests the run of a schedule; returns its id. */
+static int64
+request_run(const BcdScheduleRow *schedule)
+{
+	BcdRunRequest request = {0};
+
+	request.kind = schedule->kind;
+	request.feed = schedule->feed;
+	request.server = schedule->server;
+	request.role = schedule->owner;
+	request.schedule = schedule->name;
+	if (strcmp(schedule->kind, "verify") == 0)
+		request.mode = schedule->mode ? schedule->mode : "full";
+	bcd_engine.requested = true;
+	return bcd_run_insert(&request);
+}
+
 /*
  * Starts a schedule's run, unless its previous run has not ended or its hours
  * have ended meanwhile.
@@ -102,12 +119,8 @@ start_one(void *arg)
 		bcd_schedule_started(d->name, next_time(d, now), 0, "skipped: the previous run had not ended");
 	else
 	{
-		char	   *error = NULL;
-		int64		run_id = 0;
-
 		check(d);
-		due->start(d, &error, &run_id);
-		bcd_schedule_started(d->name, next_time(d, now), run_id, error);
+		bcd_schedule_started(d->name, next_time(d, now), request_run(d), NULL);
 	}
 }
 
@@ -136,9 +149,9 @@ failed_start(const BcdScheduleRow *d, const char *error)
  * schedules.
  */
 static void
-try_one(const BcdScheduleRow *d, TimestampTz now, BcdStartRun start)
+try_one(const BcdScheduleRow *d, TimestampTz now)
 {
-	DueSchedule due = {d, now, start};
+	DueSchedule due = {d, now};
 	ErrorData  *error = bcd_attempt(start_one, &due);
 
 	if (error)
@@ -152,14 +165,14 @@ try_one(const BcdScheduleRow *d, TimestampTz now, BcdStartRun start)
  * Called by the worker in a transaction, with SPI connected.
  */
 TimestampTz
-bcd_schedules_due(BcdStartRun start)
+bcd_schedules_due(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	char	   *home = bcd_home();
 	ListCell   *cell;
 
 	foreach(cell, bcd_schedules_now_due(home, now))
-		try_one(lfirst(cell), now, start);
+		try_one(lfirst(cell), now);
 	bcd_schedules_record_ends(home);
 	bcd_schedules_realign(home, now);
 	return bcd_schedules_next(home, now);

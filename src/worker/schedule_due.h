@@ -7,14 +7,6 @@
 
 #include "datatype/timestamp.h"
 
-#include "tables/schedule.h"
-
-/*
- * Starts a run for a schedule. Sets *run_id, or sets *error to the reason why
- * no run was started. May raise an error.
- */
-typedef void (*BcdStartRun) (const BcdScheduleRow *schedule, char **error, int64 *run_id);
-
-extern TimestampTz bcd_schedules_due(BcdStartRun start);
+extern TimestampTz bcd_schedules_due(void);
 
 #endif							/* BCD_SCHEDULE_DUE_H */

@@ -278,23 +278,6 @@ begin_runs(void)
 	}
 }
 
-/* Requests the run of a schedule that is due, in the caller's transaction. */
-static void
-start_scheduled(const BcdScheduleRow *schedule, char **error, int64 *run_id)
-{
-	BcdRunRequest request = {0};
-
-	request.kind = schedule->kind;
-	request.feed = schedule->feed;
-	request.server = schedule->server;
-	request.role = schedule->owner;
-	request.schedule = schedule->name;
-	if (strcmp(schedule->kind, "verify") == 0)
-		request.mode = schedule->mode ? schedule->mode : "full";
-	bcd_engine.requested = true;
-	*run_id = bcd_run_insert(&request);
-}
-
 /* Counts everything once, when the worker has nothing else to do. */
 static void
 look_after_tally(void)
@@ -329,7 +312,7 @@ idle_work(int64 now)
 	bcd_disown();
 	blamed = blame_feed();
 	bcd_adjusted_due();
-	next_schedule = bcd_schedules_due(start_scheduled);
+	next_schedule = bcd_schedules_due();
 	bcd_hours_look();
 	bcd_tx_commit();
 	if (blamed)
