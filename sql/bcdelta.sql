@@ -731,6 +731,36 @@ COMMENT ON COLUMN bcdelta.event.severity IS
 COMMENT ON COLUMN bcdelta.event.message IS 'what is the matter, in words, as last seen, and what to do';
 COMMENT ON COLUMN bcdelta.event.over_at IS 'when it was over; null: it is not over yet';
 
+CREATE TABLE bcdelta.sample (
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	server name NOT NULL,
+	run_id bigint,
+	seconds double precision NOT NULL,
+	pending bigint NOT NULL,
+	failed bigint NOT NULL,
+	review bigint NOT NULL,
+	done bigint NOT NULL DEFAULT 0,
+	calls bigint NOT NULL DEFAULT 0,
+	throttled bigint NOT NULL DEFAULT 0,
+	quota double precision,
+	others double precision
+);
+ALTER TABLE bcdelta.sample REPLICA IDENTITY FULL;
+CREATE INDEX sample_server_at ON bcdelta.sample (server, at);
+CREATE INDEX sample_at ON bcdelta.sample (at);
+COMMENT ON TABLE bcdelta.sample IS
+'what a report draws: one row at the end of each run, and at most one per five minutes while something changes; kept for 90 days';
+COMMENT ON COLUMN bcdelta.sample.run_id IS 'the run that was active; null: none';
+COMMENT ON COLUMN bcdelta.sample.seconds IS 'since the last sample of the run, or since it began; 0: no run was active';
+COMMENT ON COLUMN bcdelta.sample.pending IS 'rows of the server''s feeds that had still to be pushed: ready, waiting, in flight or deferred';
+COMMENT ON COLUMN bcdelta.sample.failed IS 'rows that were given up, at this time';
+COMMENT ON COLUMN bcdelta.sample.review IS 'rows that a person has to decide on, at this time';
+COMMENT ON COLUMN bcdelta.sample.done IS 'pending rows that a push finished in these seconds, with any outcome';
+COMMENT ON COLUMN bcdelta.sample.calls IS 'requests that the store answered in these seconds, excluding throttled ones';
+COMMENT ON COLUMN bcdelta.sample.throttled IS 'requests that it refused with status 429';
+COMMENT ON COLUMN bcdelta.sample.quota IS 'requests per minute that the store allows all apps together; null: not known, or no limit';
+COMMENT ON COLUMN bcdelta.sample.others IS 'part of the quota (0 to 1) that other apps used, at least; null: not known';
+
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.feed', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.dependency', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.change', '');
@@ -1471,3 +1501,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION bcdelta.health(interval) IS
 'one row for a monitoring check by psql -At: ok, warning or critical, and one sentence; max_age: how old a change may be that is not in the store; requires the right to read bcdelta.status and bcdelta.trouble';
+
+CREATE FUNCTION bcdelta.report(server text, since timestamptz DEFAULT NULL) RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_report';
+COMMENT ON FUNCTION bcdelta.report(text, timestamptz) IS
+'a page about a store and what happened since a time (null: 7 days ago), as HTML in one line; who may not read the tables needs USAGE on the server, and sees the feeds whose owner he may act for';
+
+CREATE FUNCTION bcdelta.report(run_id bigint) RETURNS text
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_report_run';
+COMMENT ON FUNCTION bcdelta.report(bigint) IS
+'a page about a run, as HTML in one line; an error if there is no such run, or the caller may not see it';

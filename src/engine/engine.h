@@ -220,6 +220,15 @@ typedef struct BcdLane
 
 typedef struct BcdRun BcdRun;
 
+/* What the samples of a run have told so far: see sampling.c */
+typedef struct BcdSampled
+{
+	int64		at;				/* monotonic ms */
+	int64		calls;
+	int64		throttled;
+	int64		done;
+} BcdSampled;
+
 /* What makes a push a push */
 typedef struct BcdRunKind
 {
@@ -322,6 +331,7 @@ struct BcdRun
 	dlist_head	jobs;			/* with requests under way */
 	dlist_head	unsettled;		/* replies with uncommitted decisions */
 	BcdProgress progress;
+	BcdSampled	sampled;
 };
 
 /* One request and the items it is for */

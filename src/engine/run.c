@@ -35,6 +35,7 @@
 #include "engine/run_pause.h"
 #include "engine/run_reload.h"
 #include "engine/run_round.h"
+#include "engine/sampling.h"
 #include "engine/settle.h"
 #include "engine/undo_arm.h"
 #include "engine/undo_unsent.h"
@@ -194,6 +195,7 @@ finish(BcdRun *run)
 		bcd_run_put_off(run);
 	else
 		bcd_run_update(run_id, state, error_of(run), run->warning, &run->counts);
+	bcd_sampling_end(run, bcd_now_ms());
 	bcd_schedules_record_ends(bcd_home());
 	BCD_DEBUG_POINT("finishing");
 	bcd_tx_commit();
@@ -441,6 +443,7 @@ bcd_run_step(BcdRun *run, int64 now)
 		bcd_run_update(run->run_id, "running", error_of(run), run->warning, &run->counts);
 		if (run->kind->claims)
 			bcd_queue_expect(run);
+		bcd_sampling_look(run, now);
 		bcd_tx_commit();
 		run->saved_at = now;
 	}

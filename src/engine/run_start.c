@@ -16,6 +16,7 @@
 
 #include "base/attempt.h"
 #include "base/bcdelta.h"
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/db.h"
 #include "base/shmem.h"
@@ -25,6 +26,7 @@
 #include "engine/queue.h"
 #include "engine/run_pause.h"
 #include "engine/run_start.h"
+#include "engine/sampling.h"
 #include "engine/stores.h"
 #include "feed/feed.h"
 #include "feed/halted_feeds.h"
@@ -347,6 +349,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	else
 		bcd_discrepancies_forget(run_id);
 	bcd_run_started(run_id, run->kind->writes ? &run->counts : &before);
+	bcd_sampling_begin(run, bcd_now_ms());
 	bcd_tx_commit();
 	return run;
 }

@@ -1,7 +1,7 @@
 /*
  * prune.c
  *		Removes what is kept for a limited time: results, differences, conflicts
- *		that are over, runs, events, and what rollbacks need.
+ *		that are over, runs, events, samples, and what rollbacks need.
  */
 #include "postgres.h"
 
@@ -13,6 +13,7 @@
 #include "tables/result.h"
 #include "tables/rollback_field.h"
 #include "tables/run.h"
+#include "tables/sample.h"
 #include "tables/undo.h"
 #include "worker/prune.h"
 
@@ -22,6 +23,9 @@
 
 /* Runs are kept so many times as long as their results: a year */
 #define RUN_RETENTION		12
+
+/* Days that samples are kept */
+#define SAMPLE_RETENTION	90
 
 static int64 prune_at = 0;
 
@@ -52,6 +56,7 @@ bcd_prune(int64 now)
 	if (bcd_result_retention > 0)
 		n = prune_results();
 	n = Max(n, bcd_events_prune(bcd_event_retention, PRUNE_ROWS));
+	n = Max(n, bcd_samples_prune(SAMPLE_RETENTION, PRUNE_ROWS));
 	n = Max(n, bcd_undo_prune(bcd_undo_retention, PRUNE_ROWS));
 	bcd_tx_commit();
 	prune_at = n < PRUNE_ROWS ? now + PRUNE_INTERVAL_MS : now;

@@ -49,12 +49,11 @@
 #include "tables/run.h"
 #include "tables/run_queue.h"
 #include "tables/schedule.h"
-#include "tables/tally.h"
-#include "tables/total.h"
 #include "verbs/kinds.h"
 #include "worker/adjusted_due.h"
 #include "worker/call_serve.h"
 #include "worker/calls.h"
+#include "worker/counts.h"
 #include "worker/events.h"
 #include "worker/prune.h"
 #include "worker/schedule_due.h"
@@ -66,7 +65,6 @@
 
 static int	my_slot = -1;
 static bool ready = false;		/* the extension exists, and recovery is done */
-static bool counted = false;	/* bcdelta.tally is known to be correct */
 static bool made_room = false;	/* the last worker left for a statement */
 static int64 idle_at = 0;		/* when to look at schedules and changes next */
 static TimestampTz next_schedule = 0;
@@ -161,7 +159,7 @@ start_over(void)
 		bcd_run_drop(dlist_container(BcdRun, node, dlist_head_node(&bcd_engine.runs)));
 	bcd_serve_end_accepted("extension bcdelta was dropped, or updated to another version");
 	ready = false;
-	counted = false;
+	bcd_counts_forget();
 }
 
 /*
@@ -278,22 +276,6 @@ begin_runs(void)
 	}
 }
 
-/* Counts everything once, when the worker has nothing else to do. */
-static void
-look_after_tally(void)
-{
-	bcd_tx_begin();
-	bcd_tx_async();
-	if (!counted && dlist_is_empty(&bcd_engine.runs))
-	{
-		bcd_tally_mend();
-		counted = true;
-	}
-	bcd_tally_fold();
-	bcd_total_fold();
-	bcd_tx_commit();
-}
-
 /* Every naptime, and when a schedule is due: schedules, folding, cleanup. */
 static void
 idle_work(int64 now)
@@ -332,7 +314,7 @@ idle_work(int64 now)
 	 */
 	bcd_engine.requested = true;
 	bcd_runs_look();
-	look_after_tally();
+	bcd_counts_look();
 	bcd_prune(now);
 	bcd_events_look(now);
 	idle_at = now + (int64) bcd_naptime * 1000;

@@ -1,0 +1,158 @@
+/*
+ * report.c
+ *		bcdelta.report(): a page about a store, or about a run.
+ *
+ * Whoever may read the tables that a report comes from sees all of it.  Others
+ * need the right to use the server, and see the feeds whose owners they may act
+ * for.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/compat.h"
+#include "base/db.h"
+#include "base/extension.h"
+#include "base/roles.h"
+#include "functions/args.h"
+#include "report/page.h"
+#include "store/store.h"
+#include "tables/feed_report.h"
+#include "tables/result_history.h"
+#include "tables/run_report.h"
+
+PG_FUNCTION_INFO_V1(bcdelta_report);
+PG_FUNCTION_INFO_V1(bcdelta_report_run);
+
+/* A report without "since" goes back so many days. */
+#define USUAL_DAYS	7
+
+/* May the caller read all that a report tells? */
+static bool
+reads_all(void)
+{
+	return bcd_history_readable(GetUserId()) && bcd_report_readable(GetUserId());
+}
+
+/* Those of the feeds whose owners the caller may act for. */
+static List *
+own(const List *feeds, const List *owners)
+{
+	List	   *mine = NIL;
+	int			i;
+
+	for (i = 0; i < list_length(feeds); i++)
+		if (bcd_may_act_for(list_nth_oid(owners, i)))
+			mine = lappend(mine, list_nth(feeds, i));
+	return mine;
+}
+
+/* Sets what the caller may see of a server. */
+static void
+set_view(BcdScope *scope)
+{
+	BcdRights	rights;
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *owners;
+	List	   *feeds;
+
+	scope->all = reads_all();
+	if (scope->all)
+		return;
+	bcd_spi_begin(&rights);
+	MemoryContextSwitchTo(cxt);
+	feeds = bcd_feeds_of_server(scope->server, &owners);
+	bcd_spi_end(&rights);
+	MemoryContextSwitchTo(cxt);
+	scope->feeds = own(feeds, owners);
+	scope->all = feeds != NIL && list_length(scope->feeds) == list_length(feeds);
+}
+
+/* bcdelta.report(server, since) */
+Datum
+bcdelta_report(PG_FUNCTION_ARGS)
+{
+	BcdScope	scope = {0};
+	StringInfoData page;
+	BcdRights	rights;
+
+	bcd_check_not_null(fcinfo, 0, "server");
+	scope.server = bcd_arg_text(fcinfo, 0);
+	(void) bcd_store_check(scope.server, reads_all() ? BOOTSTRAP_SUPERUSERID : GetUserId());
+	scope.now = scope.until = GetCurrentTransactionStartTimestamp();
+	scope.since = PG_ARGISNULL(1) ? scope.now - USUAL_DAYS * USECS_PER_DAY : PG_GETARG_TIMESTAMPTZ(1);
+	if (TIMESTAMP_IS_NOEND(scope.since) || scope.since > scope.now)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"since\" is in the future: %s", timestamptz_to_str(scope.since))));
+	set_view(&scope);
+	initStringInfo(&page);
+	bcd_spi_begin(&rights);
+	bcd_page_of_server(&page, &scope);
+	bcd_spi_end(&rights);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(page.data, page.len));
+}
+
+/* Raises an error unless the caller may see a run. */
+static void
+check_run(const BcdRunShown *run, const BcdScope *scope)
+{
+	bool		mine = false;
+	ListCell   *lc;
+
+	if (scope->all)
+		return;
+	if (run->feed == NULL)
+	{
+		(void) bcd_store_check(run->server, GetUserId());
+		return;
+	}
+	foreach(lc, scope->feeds)
+		mine |= strcmp(lfirst(lc), run->feed) == 0;
+	if (!mine)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for run " INT64_FORMAT, run->run_id),
+				 errdetail("It is of feed \"%s\", whose owner you may not act for.", run->feed)));
+}
+
+/* bcdelta.report(run_id) */
+Datum
+bcdelta_report_run(PG_FUNCTION_ARGS)
+{
+	int64		run_id = PG_GETARG_INT64(0);
+	BcdScope	scope = {.run_id = run_id};
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdRunShown run;
+	StringInfoData page;
+	BcdRights	rights;
+	bool		found;
+
+	initStringInfo(&page);
+	bcd_spi_begin(&rights);
+	MemoryContextSwitchTo(cxt);
+	found = bcd_run_shown(run_id, &run);
+	bcd_spi_end(&rights);
+	MemoryContextSwitchTo(cxt);
+	if (!found)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("run " INT64_FORMAT " does not exist", run_id),
+				 errhint("SELECT run_id, kind, started_at FROM bcdelta.run lists those that are kept.")));
+	scope.server = run.server;
+	set_view(&scope);
+	check_run(&run, &scope);
+	scope.now = GetCurrentTransactionStartTimestamp();
+	scope.since = TIMESTAMP_NOT_FINITE(run.started_at) ? scope.now : run.started_at;
+	scope.until = TIMESTAMP_NOT_FINITE(run.finished_at) ? Max(scope.now, scope.since) : run.finished_at;
+	bcd_spi_begin(&rights);
+	bcd_page_of_run(&page, &scope, &run);
+	bcd_spi_end(&rights);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(page.data, page.len));
+}

@@ -1,0 +1,145 @@
+/*
+ * put.c
+ *		Writes HTML, and escapes every value that goes into it.
+ *
+ * This is the only place where a value becomes part of a page, and nothing gets
+ * past it: names and messages come from users, sources and stores, all of which
+ * may be hostile.  What is written is printable ASCII and nothing else, with
+ * character references for the rest.  So the page has the same bytes in any
+ * encoding, and without line breaks, tabs and backslashes neither psql nor COPY
+ * has anything to change in it.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+
+#include "report/put.h"
+
+/* A longer text is cut: pages stay small, whatever a table holds */
+#define MAX_CHARS		600
+
+/* Marks that may stand over one letter; some hundred would cover the page */
+#define MAX_MARKS		3
+
+#define REPLACEMENT		0xFFFD
+#define ELLIPSIS		0x2026
+
+typedef struct Range
+{
+	pg_wchar	first;
+	pg_wchar	last;
+} Range;
+
+/* What breaks a line somewhere */
+static const Range breaks[] = {{0x09, 0x0D}, {0x85, 0x85}, {0x2028, 0x2029}};
+
+/*
+ * Controls, those that reorder the text around them, invisible tags, and what
+ * is no character
+ */
+static const Range controls[] = {
+	{0x00, 0x1F}, {0x7F, 0x9F}, {0x061C, 0x061C}, {0x200E, 0x200F}, {0x202A, 0x202E}, {0x2066, 0x206F},
+	{0xD800, 0xDFFF}, {0xFDD0, 0xFDEF}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xFFFE, 0xFFFF}, {0xE0000, 0xE0FFF},
+	{0x110000, 0xFFFFFFFF},
+};
+
+static const Range marks[] = {
+	{0x0300, 0x036F}, {0x0483, 0x0489}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x20D0, 0x20FF}, {0xFE20, 0xFE2F},
+};
+
+static bool
+is_in(pg_wchar c, const Range *ranges, int n)
+{
+	int			i;
+
+	for (i = 0; i < n; i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	return false;
+}
+
+static void
+put_char(StringInfo out, pg_wchar c)
+{
+	if (c >= 0x80 || strchr("&<>\"'`\\", (int) c))
+		appendStringInfo(out, "&#%u;", c);
+	else
+		appendStringInfoChar(out, (char) c);
+}
+
+/* Takes the next character of a text in UTF-8; broken bytes are replaced one by one. */
+static pg_wchar
+next_char(const unsigned char **s, const unsigned char *end)
+{
+	int			len = pg_utf_mblen(*s);
+	pg_wchar	c = REPLACEMENT;
+
+	if (len > end - *s || !pg_utf8_islegal(*s, len))
+		len = 1;
+	else
+		c = utf8_to_unicode(*s);
+	*s += len;
+	return c;
+}
+
+/* The text in UTF-8, unless the database does not know its encoding. */
+static const char *
+as_utf8(const char *text)
+{
+	if (GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII)
+		return text;
+	return pg_server_to_any(text, strlen(text), PG_UTF8);
+}
+
+static void
+put_escaped(StringInfo out, const char *text)
+{
+	const unsigned char *s = (const unsigned char *) as_utf8(text);
+	const unsigned char *end = s + strlen((const char *) s);
+	int			chars = 0;
+	int			stacked = 0;
+
+	while (s < end)
+	{
+		pg_wchar	c = next_char(&s, end);
+
+		stacked = is_in(c, marks, lengthof(marks)) ? stacked + 1 : 0;
+		if (stacked > MAX_MARKS)
+			continue;
+		if (++chars > MAX_CHARS)
+		{
+			put_char(out, ELLIPSIS);
+			return;
+		}
+		if (is_in(c, breaks, lengthof(breaks)))
+			c = ' ';
+		else if (is_in(c, controls, lengthof(controls)))
+			c = REPLACEMENT;
+		put_char(out, c);
+	}
+}
+
+/* See bcd_put(). */
+void
+bcd_put_texts(StringInfo out, const char *const *html_and_texts, int n)
+{
+	const char *html;
+	int			i = 1;
+
+	for (html = html_and_texts[0]; *html; html++)
+	{
+		if (*html != '$')
+		{
+			Assert(*html >= ' ' && *html < 0x7F && *html != '\\');
+			appendStringInfoChar(out, *html);
+			continue;
+		}
+		if (i >= n)
+			elog(ERROR, "a text is missing for a part of the page");
+		if (html_and_texts[i])
+			put_escaped(out, html_and_texts[i]);
+		i++;
+	}
+	if (i < n)
+		elog(ERROR, "a part of the page has no place for a text");
+}

@@ -1,0 +1,232 @@
+/*
+ * verdict.c
+ *		How it is, in one sentence.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "report/put.h"
+#include "report/verdict.h"
+#include "report/words.h"
+
+/* Levels: classes of the page, with the words and the sign that go with each */
+static const struct
+{
+	const char *level;
+	const char *words;
+	const char *sign;			/* a path in a square of 24 */
+}			levels[] = {
+	{"ok", "All is well", "M6 12.5l4 4 8-9"},
+	{"busy", "At work", "M12 7v5.5l3.5 2"},
+	{"warning", "Worth a look", "M12 6.5v7M12 17v.2"},
+	{"critical", "Somebody is needed", "M8 8l8 8M16 8l-8 8"},
+	{"info", "For your information", "M12 11v6M12 7.2v.2"},
+};
+
+void
+bcd_put_verdict(StringInfo out, const char *level, const char *sentence)
+{
+	int			i = 0;
+
+	while (i < lengthof(levels) - 1 && strcmp(levels[i].level, level) != 0)
+		i++;
+	bcd_put(out, "<div class=\"verdict $\"><svg class=sign viewBox=\"0 0 24 24\" aria-hidden=true><circle cx=12 cy=12 r=11 />"
+			"<path d=\"$\"/></svg><div><p class=level>$</p><p class=sentence dir=auto>$</p></div></div>",
+			levels[i].level, levels[i].sign, levels[i].words, sentence);
+}
+
+/* a, b and c */
+static char *
+join(const List *words)
+{
+	StringInfoData text;
+	int			i;
+
+	initStringInfo(&text);
+	for (i = 0; i < list_length(words); i++)
+		appendStringInfo(&text, "%s%s", i == 0 ? "" : i == list_length(words) - 1 ? " and " : ", ", (char *) list_nth(words, i));
+	return text.data;
+}
+
+static List *
+add_count(List *words, int64 n, const char *done)
+{
+	return n > 0 ? lappend(words, psprintf("%s %s", bcd_say_number(n), done)) : words;
+}
+
+/* What was done to rows, such as "41 created and 6 deleted", or NULL */
+static char *
+done_words(const BcdRunCounts *c)
+{
+	List	   *words = NIL;
+
+	words = add_count(words, c->created, "created");
+	words = add_count(words, c->updated, "updated");
+	words = add_count(words, c->hidden, "hidden");
+	words = add_count(words, c->deleted, "deleted");
+	return words ? join(words) : NULL;
+}
+
+/* What is left for a person */
+static char *
+left_words(const BcdFeedsNow *now)
+{
+	List	   *words = NIL;
+
+	if (now->failed > 0)
+		words = lappend(words, psprintf("%s refused and wait%s for a correction",
+										now->failed == 1 ? "1 row was" : psprintf("%s rows were", bcd_say_number(now->failed)),
+										now->failed == 1 ? "s" : ""));
+	if (now->review > 0)
+		words = lappend(words, psprintf("%s for a decision", now->review == 1 ? "1 row waits" : psprintf("%s rows wait", bcd_say_number(now->review))));
+	return words ? join(words) : NULL;
+}
+
+static char *
+in_the_store(const BcdFeedsNow *now)
+{
+	return psprintf("%s in the store", now->linked == 1 ? "1 row is" : psprintf("%s rows are", bcd_say_number(now->linked)));
+}
+
+/* How it is if nothing is wrong */
+static char *
+calm_words(const BcdFeedsNow *now, const BcdRunsTotal *total)
+{
+	if (now->linked == 0 && now->pending == 0)
+		return psprintf("%s set up, and nothing has been pushed yet.", now->feeds == 1 ? "One feed is" : psprintf("%s feeds are", bcd_say_number(now->feeds)));
+	if (now->pending == 0)
+		return psprintf("%s, and nothing waits to be pushed.", in_the_store(now));
+	if (now->linked == 0)
+		return psprintf("Nothing is in the store yet; %s to be pushed.", now->pending == 1 ? "1 row waits" : psprintf("%s rows wait", bcd_say_number(now->pending)));
+	return psprintf("%s, and %s to be pushed.", in_the_store(now), now->pending == 1 ? "1 more waits" : psprintf("%s more wait", bcd_say_number(now->pending)));
+}
+
+/* What is wrong, the worst first, or NULL */
+static char *
+trouble_words(const BcdScope *scope, bool *critical)
+{
+	uint64		n = bcd_feeds_troubles(scope);
+	char	   *worst;
+
+	if (n == 0)
+		return NULL;
+	worst = bcd_feeds_trouble(0, critical);
+	worst = psprintf("%c%s", pg_toupper((unsigned char) worst[0]), worst + 1);
+	if (n == 1)
+		return worst;
+	return psprintf("%s (and %s more).", worst, bcd_say_count((int64) n - 1, "problem", "problems"));
+}
+
+void
+bcd_verdict_server(StringInfo out, const BcdScope *scope, const BcdFeedsNow *now, const BcdRunsTotal *total)
+{
+	bool		critical = false;
+	char	   *trouble;
+	char	   *left = left_words(now);
+
+	if (now->feeds == 0)
+	{
+		bcd_put_verdict(out, "info", scope->all ? "No table feeds this store yet."
+						: "No feed of this store is yours, so there is nothing to show.");
+		return;
+	}
+	trouble = trouble_words(scope, &critical);
+	if (now->worker && strcmp(now->worker, "running") != 0)
+		bcd_put_verdict(out, "critical", psprintf("Nothing is pushed: %s.", now->worker));
+	else if (trouble)
+		bcd_put_verdict(out, critical ? "critical" : "warning", trouble);
+	else if (left)
+		bcd_put_verdict(out, "warning", psprintf("%s, but %s.", in_the_store(now), left));
+	else
+		bcd_put_verdict(out, "ok", calm_words(now, total));
+}
+
+static char *
+took(const BcdRunShown *run, const BcdScope *scope)
+{
+	TimestampTz end = TIMESTAMP_NOT_FINITE(run->finished_at) ? scope->now : run->finished_at;
+
+	return bcd_say_duration((end - run->started_at) / 1000000.0);
+}
+
+/* Where a sentence about a run has come to its refused rows */
+static char *
+refused_words(const BcdRunCounts *c)
+{
+	if (c->failed == 0)
+		return pstrdup("nothing was refused");
+	return psprintf("%s refused", c->failed == 1 ? "1 row was" : psprintf("%s rows were", bcd_say_number(c->failed)));
+}
+
+static char *
+pushed_words(const BcdRunShown *run, const BcdScope *scope)
+{
+	const BcdRunCounts *c = &run->counts;
+	char	   *done = done_words(c);
+
+	if (done == NULL && c->failed == 0)
+		return psprintf("Nothing had to be written; that was found out in %s.", took(run, scope));
+	return psprintf("%s in %s; %s.", done ? psprintf("%s%s", c->created + c->updated + c->hidden + c->deleted == 1 ? "1 row: " : "Rows: ", done) : "Nothing was written",
+					took(run, scope), refused_words(c));
+}
+
+static char *
+verified_words(const BcdRunShown *run, const BcdScope *scope)
+{
+	const BcdRunCounts *c = &run->counts;
+
+	if (c->conflicts == 0)
+		return psprintf("Source and store agree: %s compared in %s, no difference.", bcd_say_count(c->unchanged, "row was", "rows were"), took(run, scope));
+	return psprintf("%s found between source and store; %s.", bcd_say_count(c->conflicts, "difference was", "differences were"),
+					bcd_say_count(c->unchanged, "row agrees", "rows agree"));
+}
+
+static char *
+linked_words(const BcdRunShown *run)
+{
+	return psprintf("%s linked to records of the store; %s.", bcd_say_count(run->counts.linked, "row was", "rows were"),
+					run->counts.conflicts ? psprintf("%s no match", bcd_say_count(run->counts.conflicts, "row has", "rows have")) : "every row has its match");
+}
+
+static char *
+undone_words(const BcdRunShown *run, const BcdScope *scope)
+{
+	char	   *done = done_words(&run->counts);
+
+	if (run->preview)
+		return pstrdup("A preview of a rollback: nothing was written.");
+	return psprintf("%s in %s; %s.", done ? psprintf("Records were set back: %s", done) : "There was nothing to set back",
+					took(run, scope), refused_words(&run->counts));
+}
+
+/* How a run that has succeeded went */
+static char *
+success_words(const BcdRunShown *run, const BcdScope *scope)
+{
+	if (strcmp(run->kind, "verify") == 0)
+		return verified_words(run, scope);
+	if (strcmp(run->kind, "link") == 0)
+		return linked_words(run);
+	if (strcmp(run->kind, "rollback") == 0)
+		return undone_words(run, scope);
+	return pushed_words(run, scope);
+}
+
+void
+bcd_verdict_run(StringInfo out, const BcdScope *scope, const BcdRunShown *run)
+{
+	char	   *done = done_words(&run->counts);
+	char	   *before = done ? psprintf("; before that: %s", done) : "";
+
+	if (strcmp(run->state, "requested") == 0)
+		bcd_put_verdict(out, "busy", "It waits for its turn.");
+	else if (strcmp(run->state, "running") == 0)
+		bcd_put_verdict(out, "busy", psprintf("It has been going on for %s%s.", took(run, scope), done ? psprintf(": %s so far", done) : ""));
+	else if (strcmp(run->state, "failed") == 0)
+		bcd_put_verdict(out, "critical", psprintf("It failed after %s: %s%s.", took(run, scope), run->error ? run->error : "no reason is known", before));
+	else if (strcmp(run->state, "cancelled") == 0)
+		bcd_put_verdict(out, "warning", psprintf("It was stopped after %s: %s%s.", took(run, scope), run->error ? run->error : "no reason is known", before));
+	else
+		bcd_put_verdict(out, run->counts.failed > 0 || run->counts.conflicts > 0 || run->warning ? "warning" : "ok", success_words(run, scope));
+}
