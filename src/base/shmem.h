@@ -110,6 +110,7 @@ typedef struct BcdStoreState
 typedef struct BcdShared
 {
 	LWLock	   *lock;
+	pid_t		launcher;		/* 0: it is not running */
 	BcdWorkerSlot workers[BCD_MAX_WORKERS];
 	BcdCall		calls[BCD_MAX_CALLS];
 	BcdProgress progress[BCD_MAX_RUNS];

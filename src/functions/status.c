@@ -37,7 +37,7 @@
 #include "functions/args.h"
 #include "functions/trouble.h"
 #include "tables/tally.h"
-#include "worker/calls.h"
+#include "worker/worker_words.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_worker_progress);
 PG_FUNCTION_INFO_V1(bcdelta_worker_store);

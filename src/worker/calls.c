@@ -38,6 +38,7 @@
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "worker/calls.h"
+#include "worker/worker_words.h"
 
 #define START_PATIENCE_MS	10000	/* how long a caller waits for a worker */
 #define START_NAP_MS		100
@@ -52,91 +53,6 @@ wait_event(void)
 	if (event == 0)
 		event = bcd_wait_event("BcdeltaRun");
 	return event;
-}
-
-/*
- * Returns the process id of this database's worker, or 0. The caller holds the
- * lock.
- */
-static pid_t
-worker_pid(void)
-{
-	int			i;
-
-	for (i = 0; i < BCD_MAX_WORKERS; i++)
-		if (bcd_shared->workers[i].pid != 0 && bcd_shared->workers[i].dbid == MyDatabaseId)
-			return bcd_shared->workers[i].pid;
-	return 0;
-}
-
-static bool
-is_listed(const char *database)
-{
-	ListCell   *cell;
-
-	foreach(cell, bcd_database_list())
-		if (strcmp((const char *) lfirst(cell), database) == 0)
-		return true;
-	return false;
-}
-
-/*
- * Returns the reason that this database's worker gives for not working;
- * palloc'd.
- */
-static char *
-worker_trouble(const char *database)
-{
-	char		trouble[BCD_NAME_BYTES] = "";
-	int			i;
-
-	LWLockAcquire(bcd_shared->lock, LW_SHARED);
-	for (i = 0; i < BCD_MAX_WORKERS; i++)
-		if (strcmp(bcd_shared->workers[i].database, database) == 0)
-			strlcpy(trouble, bcd_shared->workers[i].trouble, sizeof(trouble));
-	LWLockRelease(bcd_shared->lock);
-	return pstrdup(trouble);
-}
-
-/*
- * Returns NULL if a worker serves this database, otherwise the reason why not.
- *
- * Sets *starting if the caller only has to wait for it.
- */
-char *
-bcd_worker_words(bool *starting)
-{
-	char	   *database = get_database_name(MyDatabaseId);
-	char	   *trouble;
-	pid_t		pid;
-
-	*starting = false;
-	if (RecoveryInProgress())
-		return pstrdup("this server is a standby; its worker starts when it is promoted");
-	if (bcd_shared == NULL)
-		return pstrdup("bcdelta is not in shared_preload_libraries");
-	LWLockAcquire(bcd_shared->lock, LW_SHARED);
-	pid = worker_pid();
-	LWLockRelease(bcd_shared->lock);
-	trouble = worker_trouble(database);
-	if (pid != 0)
-		return trouble[0] ? trouble : NULL;
-	if (!is_listed(database))
-		return psprintf("database \"%s\" is not in bcdelta.databases", database);
-	*starting = true;
-	return trouble[0] ? psprintf("the worker is starting: %s", trouble) :
-		pstrdup("the worker is starting");
-}
-
-static const char *
-worker_hint(const char *database)
-{
-	if (bcd_shared == NULL)
-		return "Add bcdelta to shared_preload_libraries and restart the server.";
-	if (!is_listed(database))
-		return psprintf("Add %s to bcdelta.databases and reload the configuration with SELECT pg_reload_conf().",
-						quote_identifier(database));
-	return "See the server log for the reason; max_worker_processes may be too small.";
 }
 
 /*
@@ -157,7 +73,7 @@ bcd_call_check_worker(void)
 		if (bcd_shared)
 		{
 			LWLockAcquire(bcd_shared->lock, LW_SHARED);
-			pid = worker_pid();
+			pid = bcd_worker_pid();
 			LWLockRelease(bcd_shared->lock);
 			if (pid != 0)
 				return;
@@ -170,7 +86,7 @@ bcd_call_check_worker(void)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("no bcdelta worker serves this database: %s", words),
-					 errhint("%s", worker_hint(get_database_name(MyDatabaseId)))));
+					 errhint("%s", bcd_worker_hint())));
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 START_NAP_MS, wait_event());
 		ResetLatch(MyLatch);
@@ -238,7 +154,7 @@ post(const BcdCall *call, pid_t *pid)
 		bcd_shared->calls[number] = *call;
 		bcd_shared->calls[number].state = BCD_CALL_POSTED;
 	}
-	*pid = worker_pid();
+	*pid = bcd_worker_pid();
 	LWLockRelease(bcd_shared->lock);
 	return number;
 }
@@ -260,7 +176,7 @@ abandon(int code, Datum number)
 	BcdCall    *slot = &bcd_shared->calls[DatumGetInt32(number)];
 
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
-	if (slot->state == BCD_CALL_ACCEPTED && !is_over_for_worker(slot) && worker_pid() != 0)
+	if (slot->state == BCD_CALL_ACCEPTED && !is_over_for_worker(slot) && bcd_worker_pid() != 0)
 	{
 		slot->abandoned = true;
 		slot->latch = NULL;
@@ -291,7 +207,7 @@ look(int number, BcdCall *call, pid_t *pid)
 	}
 	else if (state == BCD_CALL_ACCEPTED)
 		call->run_id = slot->run_id;
-	*pid = worker_pid();
+	*pid = bcd_worker_pid();
 	LWLockRelease(bcd_shared->lock);
 	return state;
 }

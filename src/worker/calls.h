@@ -10,7 +10,6 @@
 /* called by SQL functions */
 extern void bcd_call_check_worker(void);
 extern void bcd_call(BcdCall *call);
-extern char *bcd_worker_words(bool *starting);
 
 /* called by the worker */
 extern int	bcd_call_next(BcdCall *copy);

@@ -325,6 +325,27 @@ report_missing(BcdManaged *worker, const char *name, const char *trouble)
 }
 
 /*
+ * Reports once that there are too few processes for the worker. Those who ask
+ * for it are told by its slot.
+ */
+static void
+report_full(int number, const char *database)
+{
+	if (!managed[number].reported_full)
+		ereport(WARNING,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not start the bcdelta worker of database \"%s\": no slot for a background worker is free",
+						database),
+				 errhint("Increase max_worker_processes, which is %d, and restart the server. The worker starts by itself when a slot is free.",
+						 max_worker_processes)));
+	managed[number].reported_full = true;
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	snprintf(bcd_shared->workers[number].trouble, BCD_NAME_BYTES,
+			 "all background workers are in use; max_worker_processes is %d", max_worker_processes);
+	LWLockRelease(bcd_shared->lock);
+}
+
+/*
  * Manages the worker of one database. Returns the milliseconds after which to
  * look again unless something happens before that.
  */
@@ -369,14 +390,7 @@ look_after(const char *database, TimestampTz now)
 		return MISSING_NAP_MS;
 	if (!start_worker(number, database))
 	{
-		if (!worker->reported_full)
-			ereport(WARNING,
-					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-					 errmsg("could not start the bcdelta worker of database \"%s\": no slot for a background worker is free",
-							database),
-					 errhint("Increase max_worker_processes, which is %d, and restart the server.",
-							 max_worker_processes)));
-		worker->reported_full = true;
+		report_full(number, database);
 		return NO_SLOT_DELAY_MS;
 	}
 	worker->reported_full = false;
@@ -424,6 +438,23 @@ reload(void)
 	}
 }
 
+static void
+leave(int code, Datum arg)
+{
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	bcd_shared->launcher = 0;
+	LWLockRelease(bcd_shared->lock);
+}
+
+static void
+enter(void)
+{
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	bcd_shared->launcher = MyProcPid;
+	LWLockRelease(bcd_shared->lock);
+	before_shmem_exit(leave, (Datum) 0);
+}
+
 void
 bcd_launcher_main(Datum arg)
 {
@@ -434,6 +465,7 @@ bcd_launcher_main(Datum arg)
 	bcd_stop_init();
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	enter();
 
 	cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta launcher", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(cxt);

@@ -61,3 +61,10 @@ bcd_prune(int64 now)
 	bcd_tx_commit();
 	prune_at = n < PRUNE_ROWS ? now + PRUNE_INTERVAL_MS : now;
 }
+
+/* The settings may have changed. */
+void
+bcd_prune_soon(void)
+{
+	prune_at = 0;
+}

@@ -6,5 +6,6 @@
 #define BCD_PRUNE_H
 
 extern void bcd_prune(int64 now);
+extern void bcd_prune_soon(void);
 
 #endif							/* BCD_PRUNE_H */

@@ -43,7 +43,6 @@
 #include "fold/fold.h"
 #include "http/http.h"
 #include "tables/event.h"
-#include "tables/feed_crashes.h"
 #include "tables/feed_state.h"
 #include "tables/result.h"
 #include "tables/run.h"
@@ -51,6 +50,7 @@
 #include "tables/schedule.h"
 #include "verbs/kinds.h"
 #include "worker/adjusted_due.h"
+#include "worker/blamed_feed.h"
 #include "worker/call_serve.h"
 #include "worker/calls.h"
 #include "worker/counts.h"
@@ -162,36 +162,6 @@ start_over(void)
 	bcd_counts_forget();
 }
 
-/*
- * If a feed's code crashed the previous worker, records that. Returns false if
- * it cannot be recorded now because a session has locked the feed's row; until
- * then, the feed's code is not run (mapping_guard.c).
- */
-static bool
-blame_feed(void)
-{
-	BcdBlame	blame;
-	char	   *what;
-	int64		crashes;
-
-	if (!bcd_guard_blamed(&blame))
-		return true;
-	if (bcd_feed_is_locked(blame.feed_id))
-		return false;
-	what = psprintf("%s%s%s", blame.how, blame.key ? ", the last time for row " : "",
-					blame.key ? blame.key : "");
-	crashes = bcd_feed_crashed(blame.feed_id, blame.feed);
-	if (crashes == 0)
-		return true;
-	ereport(WARNING,
-			(errmsg("feed \"%s\": its code took the bcdelta worker down: %s", blame.feed, what)));
-	if (bcd_crash_limit > 0 && crashes >= bcd_crash_limit)
-		bcd_feed_pause(blame.feed,
-					   psprintf("its code took the bcdelta worker down %d times: %s; fix it, then SELECT bcdelta.resume(%s)",
-								(int) crashes, what, quote_literal_cstr(blame.feed)));
-	return true;
-}
-
 /* Recovers from a crash, at the start and when the extension is created. */
 static bool
 recover(void)
@@ -210,7 +180,7 @@ recover(void)
 	{
 		bcd_feeds_halt();
 		bcd_disown();
-		blamed = blame_feed();
+		blamed = bcd_blame_feed();
 		bcd_results_interrupted();
 		bcd_queue_recover(NULL);
 		bcd_run_recover();
@@ -292,7 +262,7 @@ idle_work(int64 now)
 	 */
 	bcd_feeds_halt();
 	bcd_disown();
-	blamed = blame_feed();
+	blamed = bcd_blame_feed();
 	bcd_adjusted_due();
 	next_schedule = bcd_schedules_due();
 	bcd_hours_look();
@@ -412,6 +382,15 @@ after_error(void)
 	bcd_http_wait(ERROR_NAP_MS, PG_WAIT_EXTENSION);
 }
 
+/* The new settings count from now on, not only after the next nap. */
+static void
+reload(void)
+{
+	bcd_reload();
+	idle_at = 0;
+	bcd_prune_soon();
+}
+
 void
 bcd_worker_main(Datum arg)
 {
@@ -449,7 +428,7 @@ bcd_worker_main(Datum arg)
 		bcd_stop_if_asked(0);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
-			bcd_reload();
+			reload();
 		PG_TRY();
 		{
 			wait = turn();
