@@ -775,21 +775,31 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_sweep';
 COMMENT ON PROCEDURE bcdelta.sweep(name, boolean) IS
 'pushes all feeds of a server without holding a snapshot while it waits; raises an error if the run fails, and, with strict, if a feed is paused';
 
+CREATE FUNCTION bcdelta.worker_forecast(OUT run_id bigint, OUT eta_low interval, OUT eta_high interval, OUT waiting_for text)
+RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_forecast';
+COMMENT ON FUNCTION bcdelta.worker_forecast() IS
+'when the active runs of this database may end, and what they wait for; use the view bcdelta.progress';
+
 CREATE OR REPLACE VIEW bcdelta.progress AS
 SELECT w.run_id, r.kind, r.feed, r.server, w.phase, w.done, w.total, w.rate, w.eta,
-	w.api_calls, w.throttled, w.in_flight, r.started_at, NULL::text AS waiting_for
+	w.api_calls, w.throttled, w.in_flight, r.started_at, c.waiting_for, c.eta_low, c.eta_high
 FROM bcdelta.worker_progress() AS w
 JOIN bcdelta.run AS r USING (run_id)
+LEFT JOIN bcdelta.worker_forecast() AS c USING (run_id)
 UNION ALL
 SELECT r.run_id, r.kind, r.feed, r.server, 'paused',
 	r.created + r.updated + r.deleted + r.hidden + r.linked + r.unchanged + r.failed, NULL, NULL, NULL,
 	r.api_calls, r.throttled, 0, r.started_at,
-	format('outside the hours %s %s until %s', s.hours, s.time_zone, date_trunc('second', r.paused_until))
+	format('outside the hours %s %s until %s', s.hours, s.time_zone, date_trunc('second', r.paused_until)), NULL, NULL
 FROM bcdelta.run AS r
 JOIN bcdelta.schedule AS s ON s.name = r.schedule
 WHERE r.state = 'requested' AND r.paused_until > now();
 COMMENT ON VIEW bcdelta.progress IS 'one row per run that is active or pauses: rows done, total, rows per second, time left, what it waits for';
-COMMENT ON COLUMN bcdelta.progress.waiting_for IS 'what the run waits for, in words';
+COMMENT ON COLUMN bcdelta.progress.waiting_for IS
+'what the run waits for, in words: the quota, the store, rows that are tried again, rows that others refer to, the hours of its schedule; nothing: it works';
+COMMENT ON COLUMN bcdelta.progress.eta_low IS
+'time that is left at least, from the rows, the sizes of batches, and the quota that the run really had; null: nothing can be said yet';
+COMMENT ON COLUMN bcdelta.progress.eta_high IS 'time that is left at most, if the store, its other apps and the rows stay as they are';
 COMMENT ON COLUMN bcdelta.schedule.hours IS
 'hours of the day, in time_zone, in which a run may start and go on; outside of them, it pauses';
 COMMENT ON COLUMN bcdelta.schedule.time_zone IS

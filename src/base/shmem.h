@@ -81,14 +81,30 @@ typedef struct BcdCall
 	char		message[512];	/* not empty: an error */
 } BcdCall;
 
+/* What a run waits for */
+typedef enum BcdWaitingFor
+{
+	BCD_WAITS_FOR_NOTHING,
+	BCD_WAITS_FOR_QUOTA,
+	BCD_WAITS_FOR_STORE,		/* it asked for a pause */
+	BCD_WAITS_FOR_ANSWER,		/* the store fails, and is tried now and then */
+	BCD_WAITS_FOR_ROWS			/* that are tried again, or are locked */
+} BcdWaitingFor;
+
 typedef struct BcdProgress
 {
 	Oid			dbid;			/* InvalidOid: free */
 	int64		run_id;
 	char		phase[BCD_NAME_BYTES];
 	int64		done;
+	int64		before;			/* those of them that were done before a pause */
 	int64		total;
 	TimestampTz started_at;
+	TimestampTz ends_after;		/* as far as can be said; 0: nothing */
+	TimestampTz ends_before;
+	BcdWaitingFor waiting_for;
+	TimestampTz waits_until;
+	int64		referring;		/* rows that wait for rows they refer to */
 	int64		api_calls;
 	int64		throttled;
 	int			in_flight;

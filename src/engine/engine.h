@@ -41,6 +41,7 @@
 #include "feed/feed.h"
 #include "feed/key_list.h"
 #include "http/http.h"
+#include "pacing/forecast.h"
 #include "pacing/quota.h"
 #include "pacing/store_clock.h"
 #include "payload/task.h"
@@ -193,6 +194,7 @@ typedef struct BcdLane
 	char	   *gather_cursor;	/* and of the last row read by companions.c */
 	bool		gathered;		/* all are */
 	int64		outcomes[BCD_INVALID + 1];	/* in this round */
+	double		calls_per_row;	/* that are expected: run_forecast.c */
 	int			failures;		/* consecutive failed claims */
 	int			overtime;		/* consecutive rows that took too long to read */
 	int			held_up;		/* rows of this round that could not be read */
@@ -330,6 +332,11 @@ struct BcdRun
 	bool		alone;			/* a write under way tolerates no other */
 	dlist_head	jobs;			/* with requests under way */
 	dlist_head	unsettled;		/* replies with uncommitted decisions */
+	BcdForecast forecast;
+	double		expected_done;	/* calls that were expected for rows done ... */
+	double		expected_left;	/* ... and for those that are left */
+	bool		idle;			/* it waited when it was last looked at */
+	int64		quota_until;	/* monotonic ms: the quota holds it back */
 	BcdProgress progress;
 	BcdSampled	sampled;
 };

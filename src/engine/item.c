@@ -11,6 +11,7 @@
 #include "engine/facets.h"
 #include "engine/gates.h"
 #include "engine/item.h"
+#include "engine/run_forecast.h"
 #include "engine/stage.h"
 #include "engine/undo_unsent.h"
 #include "payload/address.h"
@@ -445,7 +446,8 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	lane->gates->moved += from != BCD_TURN;
 	if (d.leaves)
 	{
-		lane->run->progress.done += is_finished(item->lane, &d);
+		if (is_finished(item->lane, &d))
+			bcd_forecast_row_done(item->lane);
 		bcd_item_free(lane, item);
 		return;
 	}

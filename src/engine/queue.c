@@ -284,19 +284,3 @@ bcd_queue_has_ready(BcdRun *run)
 {
 	return bcd_queue_count(run, "ready") > 0 && bcd_pending_any_ready(feed_names(run, true));
 }
-
-/*
- * Updates the total that progress shows for a push: rows that are done, and
- * rows that it will process.  A row that is tried again is counted once.
- */
-void
-bcd_queue_expect(BcdRun *run)
-{
-	static const char *const states[] = {"ready", "in_flight", "waiting"};
-	BcdProgress *p = &run->progress;
-
-	p->total = p->done + count_in(run, states, lengthof(states));
-	bcd_tally_fold_long();
-	if (run->max_rows > 0)
-		p->total = Min(p->total, run->max_rows);
-}

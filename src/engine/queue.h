@@ -18,6 +18,5 @@ extern int64 bcd_queue_wake(BcdRun *run, int64 *next_ms);
 extern bool bcd_queue_has_ready(BcdRun *run);
 extern int64 bcd_queue_count(BcdRun *run, const char *state);
 extern int64 bcd_queue_count_old(BcdRun *run, int64 most);
-extern void bcd_queue_expect(BcdRun *run);
 
 #endif							/* BCD_QUEUE_H */

@@ -32,6 +32,7 @@
 #include "engine/queue.h"
 #include "engine/reply_error.h"
 #include "engine/run.h"
+#include "engine/run_forecast.h"
 #include "engine/run_pause.h"
 #include "engine/run_reload.h"
 #include "engine/run_round.h"
@@ -90,6 +91,7 @@ show(BcdRun *run, int64 now)
 	p->api_calls = run->counts.api_calls;
 	p->throttled = run->counts.throttled;
 	p->in_flight = q->in_flight;
+	bcd_forecast_show(run, now);
 	bcd_progress_show(p);
 
 	s.dbid = MyDatabaseId;
@@ -242,6 +244,7 @@ dispatch(BcdRun *run, BcdLane *lane, int64 now)
 		int64		delay = bcd_lane_delay(lane, now);
 		BcdJob	   *job;
 
+		run->quota_until = delay > 0 && delay < BCD_QUOTA_WAIT_REPLY ? now + delay : 0;
 		if (delay > 0)
 			return delay;
 		job = bcd_plan_next(lane);
@@ -442,7 +445,7 @@ bcd_run_step(BcdRun *run, int64 now)
 		bcd_tx_async();
 		bcd_run_update(run->run_id, "running", error_of(run), run->warning, &run->counts);
 		if (run->kind->claims)
-			bcd_queue_expect(run);
+			bcd_forecast_expect(run);
 		bcd_sampling_look(run, now);
 		bcd_tx_commit();
 		run->saved_at = now;

@@ -71,9 +71,7 @@ next_round(BcdRun *run)
 	 * rows that were ready when the run began are due, as long as a round
 	 * finishes some
 	 */
-	done = run->counts.created + run->counts.updated + run->counts.deleted + run->counts.hidden +
-		run->counts.linked +
-		run->counts.unchanged + run->counts.failed;
+	done = bcd_run_rows_done(&run->counts);
 	if (old && done != run->done_by_round)
 	{
 		run->done_by_round = done;

@@ -24,6 +24,7 @@
 #include "engine/engine.h"
 #include "engine/gates.h"
 #include "engine/queue.h"
+#include "engine/run_forecast.h"
 #include "engine/run_pause.h"
 #include "engine/run_start.h"
 #include "engine/sampling.h"
@@ -344,11 +345,15 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 	if (run->kind->claims)
 	{
 		bcd_queue_recover(run);
-		bcd_queue_expect(run);
 	}
 	else
 		bcd_discrepancies_forget(run_id);
 	bcd_run_started(run_id, run->kind->writes ? &run->counts : &before);
+	if (run->kind->claims)
+	{
+		run->progress.done = run->progress.before = bcd_run_rows_done(&run->counts);
+		bcd_forecast_expect(run);
+	}
 	bcd_sampling_begin(run, bcd_now_ms());
 	bcd_tx_commit();
 	return run;

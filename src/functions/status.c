@@ -1,14 +1,12 @@
 /*
  * status.c
- *		The functions behind the views status and progress.
+ *		The functions behind the view status.
  *
  * Only readers of a view may call them, because they report on the feeds of
  * all users. The objects that they examine may be broken in any way; instead
  * of raising an error, they describe the problem in words.
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "access/htup_details.h"
 #include "catalog/pg_foreign_server.h"
@@ -39,7 +37,6 @@
 #include "tables/tally.h"
 #include "worker/worker_words.h"
 
-PG_FUNCTION_INFO_V1(bcdelta_worker_progress);
 PG_FUNCTION_INFO_V1(bcdelta_worker_store);
 PG_FUNCTION_INFO_V1(bcdelta_own_tally);
 PG_FUNCTION_INFO_V1(bcdelta_worker_state);
@@ -47,69 +44,7 @@ PG_FUNCTION_INFO_V1(bcdelta_home);
 PG_FUNCTION_INFO_V1(bcdelta_feed_state);
 PG_FUNCTION_INFO_V1(bcdelta_feed_trouble);
 
-#define PROGRESS_COLUMNS	9
 #define STORE_COLUMNS		6
-
-static Interval *
-interval_of(double seconds)
-{
-	Interval   *interval = palloc0(sizeof(Interval));
-
-	interval->time = (TimeOffset) (Min(seconds, 1e9) * USECS_PER_SEC);
-	return interval;
-}
-
-/*
- * Returns one run. Its speed is an average over the whole run, because the
- * rate that the store and its quota allow changes from moment to moment.
- * Numbers are rounded for readability.
- */
-static void
-put_progress(BcdRows *rows, const BcdProgress *p)
-{
-	Datum		values[PROGRESS_COLUMNS] = {0};
-	bool		nulls[PROGRESS_COLUMNS] = {false};
-	double		seconds = (GetCurrentTimestamp() - p->started_at) / (double) USECS_PER_SEC;
-	double		rate = seconds > 0 ? p->done / seconds : 0;
-
-	values[0] = Int64GetDatum(p->run_id);
-	values[1] = CStringGetTextDatum(p->phase);
-	values[2] = Int64GetDatum(p->done);
-	values[3] = Int64GetDatum(p->total);
-	values[4] = Float8GetDatum(rate < 10 ? rint(rate * 10) / 10 : rint(rate));
-	if (rate > 0)
-		values[5] = IntervalPGetDatum(interval_of(ceil((p->total - p->done) / rate)));
-	else
-		nulls[5] = true;
-	values[6] = Int64GetDatum(p->api_calls);
-	values[7] = Int64GetDatum(p->throttled);
-	values[8] = Int32GetDatum(p->in_flight);
-	bcd_rows_put(rows, values, nulls);
-}
-
-/* bcdelta.worker_progress(): returns the active runs of this database. */
-Datum
-bcdelta_worker_progress(PG_FUNCTION_ARGS)
-{
-	BcdProgress *copy = palloc(sizeof(BcdProgress) * BCD_MAX_RUNS);
-	BcdRows		rows;
-	int			n = 0;
-	int			i;
-
-	bcd_check_reader("progress", "metrics", "worker_progress");
-	bcd_rows_begin(fcinfo, &rows);
-	if (bcd_shared)
-	{
-		LWLockAcquire(bcd_shared->lock, LW_SHARED);
-		for (i = 0; i < BCD_MAX_RUNS; i++)
-			if (bcd_shared->progress[i].dbid == MyDatabaseId)
-				copy[n++] = bcd_shared->progress[i];
-		LWLockRelease(bcd_shared->lock);
-	}
-	for (i = 0; i < n; i++)
-		put_progress(&rows, &copy[i]);
-	return (Datum) 0;
-}
 
 static void
 put_store(BcdRows *rows, const BcdStoreState *s)

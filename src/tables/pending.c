@@ -106,6 +106,27 @@ bcd_pending_any_ready(Datum feeds)
 	return bcd_execute(&any_ready, &feeds, NULL) > 0;
 }
 
+static BcdStatement count_unlinked = {
+	"SELECT count(*) FILTER (WHERE l.found IS NULL), count(*) FROM ("
+	" SELECT key FROM bcdelta.pending WHERE feed = $1 AND state = 'ready' LIMIT $2) AS p"
+	" LEFT JOIN LATERAL (SELECT true AS found FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = p.key LIMIT 1) AS l ON true",
+	2, {TEXTOID, INT8OID}
+};
+
+/*
+ * Looks at so many ready rows of a feed, or all; returns how many of them have
+ * no record, and sets n to their number.
+ */
+int64
+bcd_pending_unlinked(const char *feed, int64 limit, int64 *n)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(limit)};
+
+	(void) bcd_execute(&count_unlinked, args, NULL);
+	*n = bcd_column_int64(0, 2, NULL);
+	return bcd_column_int64(0, 1, NULL);
+}
+
 static BcdStatement count_fresh = {
 	"SELECT count(*) FROM ("
 	" SELECT FROM bcdelta.pending AS p JOIN bcdelta.feed AS f USING (feed)"

@@ -65,6 +65,13 @@ bcd_run_started(int64 run_id, BcdRunCounts *c)
 		*totals[i] = bcd_column_int64(0, i + 1, NULL);
 }
 
+/* Returns the number of rows that these totals have. */
+int64
+bcd_run_rows_done(const BcdRunCounts *c)
+{
+	return c->created + c->updated + c->deleted + c->hidden + c->linked + c->unchanged + c->failed;
+}
+
 /* Counts the n runs of the last statement, which returned their server and kind. */
 static void
 count_ends(uint64 n, const char *state)

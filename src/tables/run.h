@@ -56,6 +56,7 @@ typedef struct BcdRunRow
 
 extern int64 bcd_run_insert(const BcdRunRequest *request);
 extern void bcd_run_started(int64 run_id, BcdRunCounts *counts);
+extern int64 bcd_run_rows_done(const BcdRunCounts *counts);
 extern void bcd_run_update(int64 run_id, const char *state, const char *error, const char *warning,
 						   const BcdRunCounts *counts);
 extern bool bcd_run_fail(int64 run_id, const char *state, const char *error);
