@@ -137,7 +137,7 @@ void
 bcd_chart_mark(const BcdChart *c, const char *class, TimestampTz at, const char *title)
 {
 	bcd_put(c->out, "<path class=\"mark $\" d=\"M$ $V$\"><title>$</title></path>", class, psprintf("%.1f", x_of(c, at)),
-			psprintf("%d", HEIGHT - 14), psprintf("%d", HEIGHT), title);
+			psprintf("%d", HEIGHT - 10), psprintf("%d", HEIGHT), title);
 }
 
 static void
@@ -157,7 +157,7 @@ put_labels(const BcdChart *c)
 	{
 		TimestampTz at = (t - offset) * USECS_PER_SEC;
 
-		bcd_put(c->out, "<i style=left:$%>$</i>", psprintf("%.1f", share_of(c, at) * 100),
+		bcd_put(c->out, "<i style=left:$%$>$</i>", psprintf("%.1f", share_of(c, at) * 100), share_of(c, at) > 0.93 ? " class=e" : "",
 				step >= SECS_PER_DAY ? bcd_say_day(at) : bcd_say_clock(at, step < SECS_PER_MINUTE));
 	}
 }

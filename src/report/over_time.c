@@ -9,6 +9,7 @@
 #include "report/parts.h"
 #include "report/put.h"
 #include "report/words.h"
+#include "tables/result_report.h"
 #include "tables/run_report.h"
 #include "tables/sample_report.h"
 
@@ -160,6 +161,57 @@ bcd_put_over_time(StringInfo out, const BcdScope *scope, int64 pending)
 	bcd_section(out, "time", "Over time", NULL);
 	put_pending(&chart, scope, &samples, pending);
 	if (samples.most.calls > 0)
+		put_calls(&chart, scope, &samples);
+	bcd_section_end(out);
+}
+
+/* What became of the rows of a run, one part of its time after the other */
+static void
+put_done(BcdChart *chart, const BcdScope *scope, uint64 n)
+{
+	static const char *const legend[] = {"created", "done", "refused", "refused", "later", "put off, or tried again", NULL};
+	BcdDone    *of = palloc(sizeof(BcdDone) * n);
+	int64		most = 0;
+	int64		all = 0;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+	{
+		bcd_done_row(i, scope, &of[i]);
+		all += of[i].done;
+		most = Max(most, of[i].done + of[i].refused + of[i].later);
+	}
+	bcd_chart_begin(chart, psprintf("Rows in each %s", bcd_say_duration((scope->until - scope->since) / 1000000.0 / BCD_DONE_PARTS)),
+					psprintf("Bar chart: %s done.", bcd_say_count(all, "row was", "rows were")), most);
+	for (i = 0; i < n; i++)
+	{
+		const BcdDone *d = &of[i];
+		char	   *when = bcd_say_clock(d->from, true);
+
+		bcd_chart_bar(chart, "created", d->from, d->to, 0, d->done, psprintf("%s: %s done", when, bcd_say_number(d->done)));
+		bcd_chart_bar(chart, "refused", d->from, d->to, d->done, d->done + d->refused, psprintf("%s: %s refused", when, bcd_say_number(d->refused)));
+		bcd_chart_bar(chart, "later", d->from, d->to, d->done + d->refused, d->done + d->refused + d->later,
+					  psprintf("%s: %s put off, or tried again", when, bcd_say_number(d->later)));
+	}
+	bcd_chart_end(chart, legend);
+}
+
+/* The same for a run; its samples are drawn if it took long enough for several. */
+void
+bcd_put_run_over_time(StringInfo out, const BcdScope *scope)
+{
+	BcdChart	chart = {.out = out,.from = scope->since,.to = Max(scope->until, scope->since + 1)};
+	Samples		samples;
+	uint64		n;
+
+	read_samples(scope, scope->since, &samples);
+	n = bcd_done(scope);
+	if (n == 0 && samples.n < 2)
+		return;
+	bcd_section(out, "time", "Over time", NULL);
+	if (n > 0)
+		put_done(&chart, scope, n);
+	if (samples.n > 1)
 		put_calls(&chart, scope, &samples);
 	bcd_section_end(out);
 }

@@ -10,5 +10,6 @@
 #include "tables/report_scope.h"
 
 extern void bcd_put_over_time(StringInfo out, const BcdScope *scope, int64 pending);
+extern void bcd_put_run_over_time(StringInfo out, const BcdScope *scope);
 
 #endif							/* BCD_REPORT_OVER_TIME_H */

@@ -6,14 +6,19 @@
 
 #include "utils/timestamp.h"
 
+#include "report/agreement.h"
 #include "report/outcomes.h"
 #include "report/over_time.h"
 #include "report/page.h"
 #include "report/parts.h"
+#include "report/people.h"
 #include "report/put.h"
+#include "report/refused.h"
+#include "report/runs.h"
 #include "report/style.h"
 #include "report/verdict.h"
 #include "report/words.h"
+#include "tables/conflict_report.h"
 #include "tables/feed_report.h"
 
 /*
@@ -63,15 +68,55 @@ bcd_page_of_server(StringInfo out, const BcdScope *scope)
 	BcdRunsTotal total;
 
 	bcd_feeds_now(scope, &now);
+	/* a conflict holds a field, and its row in most cases, too */
+	now.review = Max(now.review, bcd_conflicts_count(scope));
 	bcd_runs_total(scope, &total);
 	begin(out, psprintf("%s: report", scope->server));
 	bcd_put(out, "<header><p class=eyebrow>Report on the store</p><h1><bdi>$</bdi></h1><p>$ until $, $</p></header><main>",
 			scope->server, bcd_say_long_time(scope->since), bcd_say_long_time(scope->now), bcd_say_zone(scope->now));
 	bcd_verdict_server(out, scope, &now, &total);
 	put_figures(out, &now, &total);
+	bcd_put_refused(out, scope);
+	bcd_put_conflicts(out, scope);
 	bcd_put_over_time(out, scope, now.pending);
+	bcd_put_proof(out, scope);
 	bcd_put_outcomes(out, scope);
+	bcd_put_adjustments(out, scope);
+	bcd_put_runs(out, scope, total.runs);
+	bcd_put_undo(out, scope);
+	bcd_put_decisions(out, scope);
 	end(out, scope);
+}
+
+/* What a run has done; what it has none of is left out. */
+static void
+put_run_figures(StringInfo out, const BcdScope *scope, const BcdRunShown *run)
+{
+	const BcdRunCounts *c = &run->counts;
+	const bool	verify = strcmp(run->kind, "verify") == 0;
+	const struct
+	{
+		const char *class;
+		int64		n;
+		const char *words;
+	}			figures[] = {
+		{"", c->created, "created"}, {"", c->updated, "updated"}, {"", c->hidden, "hidden"}, {"", c->deleted, "deleted"}, {"", c->linked, "linked"},
+		{"", c->unchanged, verify ? "rows that agree" : "unchanged"}, {"warning", c->conflicts, verify ? "differences" : "without a match"},
+		{"warning", c->failed, "refused"}, {"", c->deferred, verify ? "not compared: a change is pending" : "waiting for other rows"},
+	};
+	int			i;
+
+	if (TIMESTAMP_NOT_FINITE(run->started_at))
+		return;
+	bcd_put(out, "<ul class=figures>");
+	for (i = 0; i < lengthof(figures); i++)
+		if (figures[i].n > 0)
+			bcd_figure(out, figures[i].class, bcd_say_number(figures[i].n), figures[i].words, NULL);
+	bcd_figure(out, "", bcd_say_number(c->api_calls), c->api_calls == 1 ? "call" : "calls", c->throttled > 0 ? psprintf("%s more had to wait", bcd_say_number(c->throttled)) : NULL);
+	bcd_figure(out, "", bcd_say_duration((scope->until - run->started_at) / 1000000.0), "from begin to end", NULL);
+	bcd_put(out, "</ul>");
+	if (run->warning)
+		bcd_put(out, "<p class=\"note warning\" dir=auto>$</p>", run->warning);
 }
 
 static char *
@@ -93,7 +138,14 @@ bcd_page_of_run(StringInfo out, const BcdScope *scope, const BcdRunShown *run)
 		bcd_put(out, ", begun $, $", bcd_say_long_time(run->started_at), bcd_say_zone(run->started_at));
 	bcd_put(out, "</p></header><main>");
 	bcd_verdict_run(out, scope, run);
-	bcd_put_over_time(out, scope, 0);
+	put_run_figures(out, scope, run);
+	bcd_put_refused(out, scope);
+	bcd_put_differences(out, scope);
+	bcd_put_undone(out, scope);
+	bcd_put_run_over_time(out, scope);
 	bcd_put_outcomes(out, scope);
+	bcd_put_conflicts(out, scope);
+	bcd_put_adjustments(out, scope);
+	bcd_put_undo(out, scope);
 	end(out, scope);
 }

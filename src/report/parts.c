@@ -30,7 +30,7 @@ bcd_section_end(StringInfo out)
 void
 bcd_table(StringInfo out, const char *label, const char *const *columns)
 {
-	bcd_put(out, "<div class=scroll role=region tabindex=0 aria-label=\"$\"><table><thead><tr>", label);
+	bcd_put(out, "<div class=scroll role=group tabindex=0 aria-label=\"$\"><table><thead><tr>", label);
 	for (; *columns; columns++)
 	{
 		const char *title = *columns;

@@ -79,8 +79,10 @@ left_words(const BcdFeedsNow *now)
 										now->failed == 1 ? "1 row was" : psprintf("%s rows were", bcd_say_number(now->failed)),
 										now->failed == 1 ? "s" : ""));
 	if (now->review > 0)
-		words = lappend(words, psprintf("%s for a decision", now->review == 1 ? "1 row waits" : psprintf("%s rows wait", bcd_say_number(now->review))));
-	return words ? join(words) : NULL;
+		words = lappend(words, psprintf("%s for a decision", now->review == 1 ? "1 value waits" : psprintf("%s values wait", bcd_say_number(now->review))));
+	if (list_length(words) == 2)
+		return psprintf("%s, and %s", (char *) linitial(words), (char *) lsecond(words));
+	return words ? linitial(words) : NULL;
 }
 
 static char *
@@ -150,13 +152,13 @@ took(const BcdRunShown *run, const BcdScope *scope)
 	return bcd_say_duration((end - run->started_at) / 1000000.0);
 }
 
-/* Where a sentence about a run has come to its refused rows */
+/* The end of a sentence about a run */
 static char *
 refused_words(const BcdRunCounts *c)
 {
 	if (c->failed == 0)
 		return pstrdup("nothing was refused");
-	return psprintf("%s refused", c->failed == 1 ? "1 row was" : psprintf("%s rows were", bcd_say_number(c->failed)));
+	return psprintf("%s %s refused", bcd_say_number(c->failed), c->failed == 1 ? "was" : "were");
 }
 
 static char *
@@ -166,9 +168,11 @@ pushed_words(const BcdRunShown *run, const BcdScope *scope)
 	char	   *done = done_words(c);
 
 	if (done == NULL && c->failed == 0)
-		return psprintf("Nothing had to be written; that was found out in %s.", took(run, scope));
-	return psprintf("%s in %s; %s.", done ? psprintf("%s%s", c->created + c->updated + c->hidden + c->deleted == 1 ? "1 row: " : "Rows: ", done) : "Nothing was written",
-					took(run, scope), refused_words(c));
+		return psprintf("There was nothing to write, as was found out in %s.", took(run, scope));
+	if (done == NULL)
+		return psprintf("Nothing was written in %s, and %s.", took(run, scope), refused_words(c));
+	return psprintf("%s written in %s (%s), and %s.", bcd_say_count(c->created + c->updated + c->hidden + c->deleted, "row was", "rows were"),
+					took(run, scope), done, refused_words(c));
 }
 
 static char *
@@ -196,8 +200,9 @@ undone_words(const BcdRunShown *run, const BcdScope *scope)
 
 	if (run->preview)
 		return pstrdup("A preview of a rollback: nothing was written.");
-	return psprintf("%s in %s; %s.", done ? psprintf("Records were set back: %s", done) : "There was nothing to set back",
-					took(run, scope), refused_words(&run->counts));
+	if (done == NULL)
+		return pstrdup("There was nothing to set back.");
+	return psprintf("What was written is undone in %s (%s), and %s.", took(run, scope), done, refused_words(&run->counts));
 }
 
 /* How a run that has succeeded went */

@@ -35,8 +35,24 @@ typedef struct BcdScope
 	" UNION ALL SELECT u.run_id FROM bcdelta.run AS u WHERE $4 IS NULL AND u.server = $1" \
 	"  AND u.started_at IS NOT NULL AND (u.finished_at IS NULL OR u.finished_at >= $3))"
 
-/* Rows of the most tables are looked at; what is more is only counted */
-#define BCD_SCOPE_ROWS "100000"
+/*
+ * What is refused is put together from so many rows at most, which takes about
+ * half a second.
+ */
+#define BCD_REFUSED_ROWS	"100000"
+
+/* Refusals that say the same, but for numbers and quoted values, are of one kind */
+#define BCD_REFUSED_KIND(error) \
+	"pg_catalog.regexp_replace(pg_catalog.left(coalesce(" error ", ''), 400), '\"[^\"]*\"|[0-9]+', '*', 'g')"
+
+/* Of each kind: how many, an example, and the first rows; for bcd_refused_row() */
+#define BCD_REFUSED_GROUP(still) \
+	"SELECT count(*) AS n, " still " AS still, (array_agg(k.error ORDER BY k.at))[1] AS message," \
+	" count(DISTINCT k.feed) AS feeds, (array_agg(k.feed ORDER BY k.at))[1] AS feed," \
+	" (array_agg(k.key ORDER BY k.at))[1:3] AS keys, count(*) OVER () AS kinds"
+#define BCD_REFUSED_COLUMNS \
+	"g.n, g.still, o.outcome = 'invalid', coalesce(o.http_status, 0)::int8, g.message, g.feed, g.feeds, g.keys[1], g.keys[2], g.keys[3], g.kinds"
+#define BCD_REFUSED_KINDS	"10"
 
 extern uint64 bcd_scope_select(BcdStatement *statement, const BcdScope *scope);
 

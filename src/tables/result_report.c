@@ -40,3 +40,36 @@ bcd_outcomes_row(uint64 i, BcdOutcomes *o)
 	for (j = 0; j < lengthof(counts); j++)
 		*counts[j] = bcd_column_int64(i, 3 + j, NULL);
 }
+
+#define DONE_PARTS CppAsString2(BCD_DONE_PARTS)
+#define OUTCOME_COUNT(list) "count(*) FILTER (WHERE r.outcome IN (" list "))"
+
+static BcdStatement done_over_time = {
+	"SELECT d.part::int8, d.done, d.refused, d.later FROM ("
+	" SELECT least(floor(" DONE_PARTS " * extract(epoch FROM r.attempted_at - $3) / greatest(0.001, extract(epoch FROM $5 - $3))), " DONE_PARTS " - 1) AS part,"
+	"  " OUTCOME_COUNT("'created', 'updated', 'deleted', 'hidden', 'linked', 'unchanged'") " AS done,"
+	"  " OUTCOME_COUNT("'failed', 'invalid'") " AS refused, " OUTCOME_COUNT("'retry', 'deferred', 'conflict'") " AS later"
+	"  FROM bcdelta.result AS r WHERE r.run_id = $4 AND " BCD_SCOPE_SEES("r.feed") " GROUP BY 1) AS d"
+	" WHERE d.part >= 0 ORDER BY 1",
+	BCD_SCOPE_ARGS
+};
+
+/* Counts what became of rows over the time of a run; returns the number of parts for bcd_done_row(). */
+uint64
+bcd_done(const BcdScope *scope)
+{
+	return bcd_scope_select(&done_over_time, scope);
+}
+
+void
+bcd_done_row(uint64 i, const BcdScope *scope, BcdDone *d)
+{
+	int64		part = bcd_column_int64(i, 1, NULL);
+	int64		span = scope->until - scope->since;
+
+	d->from = scope->since + span * part / BCD_DONE_PARTS;
+	d->to = scope->since + span * (part + 1) / BCD_DONE_PARTS;
+	d->done = bcd_column_int64(i, 2, NULL);
+	d->refused = bcd_column_int64(i, 3, NULL);
+	d->later = bcd_column_int64(i, 4, NULL);
+}

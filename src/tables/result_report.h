@@ -20,6 +20,21 @@ typedef struct BcdOutcomes
 	int64		later;			/* deferred, or tried again */
 } BcdOutcomes;
 
+/* What became of rows of a run within some time */
+typedef struct BcdDone
+{
+	TimestampTz from;
+	TimestampTz to;
+	int64		done;
+	int64		refused;
+	int64		later;			/* deferred, or tried again */
+} BcdDone;
+
+/* The time of a run is divided into so many parts */
+#define BCD_DONE_PARTS	60
+
+extern uint64 bcd_done(const BcdScope *scope);
+extern void bcd_done_row(uint64 i, const BcdScope *scope, BcdDone *done);
 extern uint64 bcd_outcomes(const BcdScope *scope);
 extern void bcd_outcomes_row(uint64 i, BcdOutcomes *outcomes);
 

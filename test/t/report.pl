@@ -102,7 +102,7 @@ subtest 'hostile names come out harmless, and the page has one line of plain ASC
 	}
 };
 
-subtest 'psql -At, \o and COPY write the same bytes' => sub {
+subtest 'psql -At, output files and COPY write the same bytes' => sub {
 	my $dir = $node->basedir;
 	my $call = "SELECT bcdelta.report('shop')";
 	$node->psql('shop', "BEGIN;\n\\pset format unaligned\n\\pset tuples_only on\n\\o $dir/o.html\n$call;\n\\o\nCOPY ($call) TO '$dir/copy.html';\n\\copy ($call) TO '$dir/client.html'\n\\encoding LATIN1\n\\o $dir/latin1.html\n$call;\n\\o\nCOMMIT");
