@@ -775,6 +775,12 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_sweep';
 COMMENT ON PROCEDURE bcdelta.sweep(name, boolean) IS
 'pushes all feeds of a server without holding a snapshot while it waits; raises an error if the run fails, and, with strict, if a feed is paused';
 
+CREATE FUNCTION bcdelta.estimate(server name DEFAULT NULL, feed text DEFAULT NULL, OUT rows bigint, OUT creates bigint, OUT updates bigint,
+	OUT deletes bigint, OUT calls bigint, OUT seconds bigint, OUT basis text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_estimate';
+COMMENT ON FUNCTION bcdelta.estimate(name, text) IS
+'what a push of a server, or of one feed, would take: rows, those that it creates, updates and deletes or hides, requests, and seconds; basis says how exact that is; nothing is asked of the store';
+
 CREATE FUNCTION bcdelta.worker_forecast(OUT run_id bigint, OUT eta_low interval, OUT eta_high interval, OUT waiting_for text)
 RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_forecast';
 COMMENT ON FUNCTION bcdelta.worker_forecast() IS

@@ -991,6 +991,12 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_preview';
 COMMENT ON FUNCTION bcdelta.preview(text, integer) IS
 'the requests that a push of this feed would send for its first pending rows; sends nothing';
 
+CREATE FUNCTION bcdelta.estimate(server name DEFAULT NULL, feed text DEFAULT NULL, OUT rows bigint, OUT creates bigint, OUT updates bigint,
+	OUT deletes bigint, OUT calls bigint, OUT seconds bigint, OUT basis text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_estimate';
+COMMENT ON FUNCTION bcdelta.estimate(name, text) IS
+'what a push of a server, or of one feed, would take: rows, those that it creates, updates and deletes or hides, requests, and seconds; basis says how exact that is; nothing is asked of the store';
+
 CREATE FUNCTION bcdelta.schedule(name text, feed text DEFAULT NULL, server name DEFAULT NULL,
 	every interval DEFAULT NULL, at timestamptz DEFAULT NULL, kind text DEFAULT 'push',
 	hours text DEFAULT NULL, mode text DEFAULT NULL, alert text DEFAULT 'difference')

@@ -116,6 +116,7 @@ typedef struct BcdStoreState
 	Oid			serverid;
 	int64		quota;			/* 0: the store tells none */
 	int64		quota_left;
+	int64		window_ms;		/* in which it is granted */
 	TimestampTz blocked_until;	/* 0: not blocked */
 	int			in_flight;
 	double		others;			/* part of the quota that others use; below 0:

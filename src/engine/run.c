@@ -98,6 +98,7 @@ show(BcdRun *run, int64 now)
 	s.serverid = run->store->serverid;
 	s.quota = q->quota;
 	s.quota_left = bcd_quota_left(q, now);
+	s.window_ms = q->window_ms;
 	s.in_flight = q->in_flight;
 	s.others = bcd_others_share(&q->others, q->quota);
 	if (bcd_quota_blocked_until(q) > now)

@@ -30,6 +30,7 @@
 #include "feed/key.h"
 #include "feed/mapping.h"
 #include "functions/args.h"
+#include "functions/preview.h"
 #include "functions/preview_keys.h"
 #include "payload/address.h"
 #include "payload/body.h"
@@ -45,14 +46,6 @@
 #define PREVIEW_COLUMNS	6
 
 PG_FUNCTION_INFO_V1(bcdelta_preview);
-
-/* What a push would do with one row */
-typedef struct Preview
-{
-	const char *action;
-	List	   *tasks;			/* one request for each (BcdTask) */
-	char	   *error;
-} Preview;
 
 /*
  * All statements on our tables use the same snapshot, because the worker may
@@ -97,9 +90,9 @@ source_keys(const BcdFeed *feed, int max_rows)
 	return bcd_array(TEXTOID, keys, NULL, n);
 }
 
-/* Returns the keys to show, as a list of strings. */
-static List *
-pending_keys(const BcdFeed *feed, int max_rows)
+/* Returns keys that a push would look at, as a list of strings. */
+List *
+bcd_preview_pending(const BcdFeed *feed, int max_rows)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	Datum		others = source_keys(feed, max_rows);
@@ -180,7 +173,7 @@ natural_key(const BcdResource *resource, Jsonb *wanted)
  * is not looked up here.
  */
 static void
-preview_new(const BcdFeed *feed, Jsonb *wanted, Preview *p)
+preview_new(const BcdFeed *feed, Jsonb *wanted, BcdPreview *p)
 {
 	BcdTaskRow	row;
 	BcdTask    *create;
@@ -200,8 +193,8 @@ preview_new(const BcdFeed *feed, Jsonb *wanted, Preview *p)
 }
 
 /* Determines what a push would do with a row. */
-static void
-preview_row(BcdFeed *feed, char *key, Preview *p)
+void
+bcd_preview_row(BcdFeed *feed, char *key, BcdPreview *p)
 {
 	static const char *const actions[] = {
 		[BCD_NEEDS_NOTHING] = "unchanged",
@@ -221,6 +214,7 @@ preview_row(BcdFeed *feed, char *key, Preview *p)
 	bool		exchanges;
 
 	read_link(feed, key, &link, &adjustments);
+	p->linked = link.address != NULL;
 	bcd_feed_row(feed, key, &row);
 	if (row.state == BCD_ROW_FOUND || row.state == BCD_ROW_MISSING)
 		p->error = bcd_row_hold(feed, adjustments, row.state == BCD_ROW_FOUND ? row.payload : NULL, &over);
@@ -311,7 +305,7 @@ put_preview(BcdRows *rows, const char *key, const char *action, BcdTask *task, c
 }
 
 static void
-put_row(BcdRows *rows, const BcdFeed *feed, const char *key, const Preview *p)
+put_row(BcdRows *rows, const BcdFeed *feed, const char *key, const BcdPreview *p)
 {
 	ListCell   *lc;
 
@@ -334,20 +328,50 @@ preview_all(BcdFeed *feed, int max_rows, BcdRows *rows)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta preview",
 											  ALLOCSET_DEFAULT_SIZES);
-	List	   *keys = pending_keys(feed, max_rows);
+	List	   *keys = bcd_preview_pending(feed, max_rows);
 	ListCell   *cell;
 
 	foreach(cell, keys)
 	{
 		MemoryContext old = MemoryContextSwitchTo(cxt);
-		Preview		p = {0};
+		BcdPreview	p = {0};
 
 		CHECK_FOR_INTERRUPTS();
-		preview_row(feed, (char *) lfirst(cell), &p);
+		bcd_preview_row(feed, (char *) lfirst(cell), &p);
 		put_row(rows, feed, (const char *) lfirst(cell), &p);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
 	}
+}
+
+/* Before rows are looked at; returns what bcd_preview_end() needs. */
+int
+bcd_preview_begin(void)
+{
+	int			guc_level = NewGUCNestLevel();
+
+	bcd_pin_settings();
+
+	/*
+	 * find rows by their keys, so that the mapping is evaluated for no other
+	 * row
+	 */
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+
+	/* with seqscan off, costs are so high that each query would be compiled */
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	return guc_level;
+}
+
+void
+bcd_preview_end(int guc_level)
+{
+	SPI_finish();
+	AtEOXact_GUC(false, guc_level);
 }
 
 /* bcdelta.preview(feed, max_rows) */
@@ -372,24 +396,9 @@ bcdelta_preview(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("feed \"%s\" is paused: %s", feed->name, feed->paused_reason)));
 	bcd_mapping_check(feed);
-	guc_level = NewGUCNestLevel();
-	bcd_pin_settings();
-
-	/*
-	 * find rows by their keys, so that the mapping is evaluated for no other
-	 * row
-	 */
-	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-
-	/* with seqscan off, costs are so high that each query would be compiled */
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	guc_level = bcd_preview_begin();
 	preview_all(feed, PG_GETARG_INT32(1), &rows);
-	SPI_finish();
-	AtEOXact_GUC(false, guc_level);
+	bcd_preview_end(guc_level);
 	bcd_feed_free(feed);
 	return (Datum) 0;
 }

@@ -9,11 +9,14 @@
 /* Of a request, if the quota does not hold it back */
 #define USUAL_LATENCY_MS	250
 
-/* Returns the seconds that so many requests take within a quota, one at least. */
+/*
+ * Returns the seconds that so many requests take within a quota, one at least;
+ * seconds: that one takes, or 0 if that is not known.
+ */
 int64
-bcd_quota_estimate(const BcdQuota *q, int64 now, int64 calls)
+bcd_quota_estimate(const BcdQuota *q, int64 now, int64 calls, double seconds)
 {
-	double		ms = (double) calls * USUAL_LATENCY_MS / Max(q->concurrency, 1);
+	double		ms = calls * (seconds > 0 ? seconds * 1000 : USUAL_LATENCY_MS) / Max(q->concurrency, 1);
 	double		each_window = Max(q->quota * q->share, 1);
 	double		rest = calls - bcd_quota_left(q, now) * q->share;
 

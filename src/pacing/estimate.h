@@ -7,6 +7,6 @@
 
 #include "pacing/quota.h"
 
-extern int64 bcd_quota_estimate(const BcdQuota *q, int64 now, int64 calls);
+extern int64 bcd_quota_estimate(const BcdQuota *q, int64 now, int64 calls, double seconds);
 
 #endif							/* BCD_ESTIMATE_H */

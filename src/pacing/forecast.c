@@ -20,6 +20,7 @@
 
 #define SLICE_MS		500		/* without a quota */
 #define TAIL_MS			1000	/* what the end of a run may take besides */
+#define WHOLE			0.8		/* of a window */
 #define FEW_CALLS		5		/* say nothing about a rate */
 #define LEAST_SHARE		0.1		/* others hardly ever leave less */
 
@@ -38,12 +39,16 @@ merge(BcdForecast *f)
 	f->span *= 2;
 }
 
+/*
+ * Windows in which the run has begun, or was idle for long, are no measure;
+ * after a pause, one may also be counted twice until the store's reply.
+ */
 static void
-close_slice(BcdForecast *f)
+close_slice(BcdForecast *f, const BcdQuota *q)
 {
 	BcdSlice	none = {0, 0};
 
-	if (!f->partial)
+	if (!f->windows || f->open.ms >= WHOLE * q->window_ms * f->span)
 	{
 		if (f->n == BCD_FORECAST_SLICES)
 			merge(f);
@@ -51,7 +56,6 @@ close_slice(BcdForecast *f)
 	}
 	f->open = none;
 	f->passed = 0;
-	f->partial = false;
 }
 
 /*
@@ -66,7 +70,7 @@ bcd_forecast_note(BcdForecast *f, const BcdQuota *q, int64 now, int64 calls, boo
 	{
 		BcdForecast fresh = {.span = 1,.noted_at = now,.calls = calls,.window = q->window};
 
-		fresh.windows = fresh.partial = q->quota > 0;
+		fresh.windows = q->quota > 0;
 		/* what was done before the quota was known is part of the window */
 		fresh.open = f->open;
 		*f = fresh;
@@ -79,8 +83,8 @@ bcd_forecast_note(BcdForecast *f, const BcdQuota *q, int64 now, int64 calls, boo
 	if (f->windows && q->window != f->window)
 		f->passed++;
 	f->window = q->window;
-	if (f->windows ? f->passed >= f->span || (f->partial && f->passed > 0) : f->open.ms >= SLICE_MS * f->span)
-		close_slice(f);
+	if (f->windows ? f->passed >= f->span : f->open.ms >= SLICE_MS * f->span)
+		close_slice(f, q);
 }
 
 /* Requests of ours that the quota allows in each window, and at once */

@@ -29,7 +29,6 @@ typedef struct BcdForecast
 	int			passed;			/* windows that it has */
 	int64		window;			/* the present one */
 	bool		windows;		/* slices are windows of the quota */
-	bool		partial;		/* the open one has begun within a window */
 	int64		noted_at;		/* monotonic ms; 0: never */
 	int64		calls;			/* by then */
 } BcdForecast;

@@ -127,6 +127,35 @@ bcd_pending_unlinked(const char *feed, int64 limit, int64 *n)
 	return bcd_column_int64(0, 1, NULL);
 }
 
+/*
+ * Pages are chosen at random, and then rows of them; if these are too few, as
+ * the rows of the feed are on few pages, the first ones are taken
+ */
+static BcdStatement select_some = {
+	"WITH s AS MATERIALIZED (SELECT key FROM bcdelta.pending TABLESAMPLE SYSTEM ($3)"
+	"  WHERE feed = $1 AND state IN ('ready', 'waiting', 'in_flight', 'deferred') ORDER BY random() LIMIT $2)"
+	" SELECT key FROM s WHERE (SELECT count(*) FROM s) >= $2 / 2"
+	" UNION ALL (SELECT key FROM bcdelta.pending WHERE (SELECT count(*) FROM s) < $2 / 2"
+	"  AND feed = $1 AND state IN ('ready', 'waiting', 'in_flight', 'deferred') LIMIT $2)",
+	3, {TEXTOID, INT8OID, FLOAT4OID}
+};
+
+/*
+ * Returns the keys of so many rows of a feed that are to be pushed, out of
+ * about so many in the whole table, in the current memory context.
+ */
+List *
+bcd_pending_some(const char *feed, int64 limit, int64 of)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	Datum		args[] = {CStringGetTextDatum(feed), Int64GetDatum(limit),
+	Float4GetDatum((float4) Min(100, 100.0 * 5 * limit / Max(of, 1)))};
+	uint64		n = bcd_execute(&select_some, args, NULL);
+
+	MemoryContextSwitchTo(cxt);
+	return bcd_column_list(n, 1);
+}
+
 static BcdStatement count_fresh = {
 	"SELECT count(*) FROM ("
 	" SELECT FROM bcdelta.pending AS p JOIN bcdelta.feed AS f USING (feed)"

@@ -23,6 +23,7 @@ extern bool bcd_pending_is_in_progress(const char *feed, const char *key);
 extern bool bcd_pending_any_in_flight(const char *feed);
 extern bool bcd_pending_any_ready(Datum feeds);
 extern int64 bcd_pending_unlinked(const char *feed, int64 limit, int64 *n);
+extern List *bcd_pending_some(const char *feed, int64 limit, int64 of);
 extern bool bcd_pending_exceeds(const char *feed, int64 limit);
 extern int64 bcd_pending_count_old(Datum feeds, TimestampTz changed, int64 most);
 extern BcdDeferred *bcd_pending_deferred(const char *feed, int limit, int *n);

@@ -43,6 +43,9 @@ enum
 /* After so many rows, and twice as many as there are sums, they are summed up */
 #define FOLD_FROM	500
 
+/* Fewer requests say nothing about how long the next ones will take */
+#define ENOUGH_REQUESTS	20
+
 static const double limits[BCD_BUCKETS - 1] = {0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
 
 /* rows appended by this process, and sums that there were before; -1: unknown */
@@ -159,4 +162,24 @@ bcd_totals_row(uint64 i, Datum *values, bool *nulls)
 
 	for (j = 0; j < TOTAL_NATTS; j++)
 		values[j] = bcd_column_datum(i, j + 1, &nulls[j]);
+}
+
+static BcdStatement select_latency = {
+	"SELECT sum(n)::int8, sum(seconds) FROM bcdelta.total WHERE what = 'request' AND server = $1 AND code = '2xx'",
+	1, {NAMEOID}
+};
+
+/* Returns how long requests to a server have taken on average, in seconds, or 0 if little is known. */
+double
+bcd_total_latency(const char *server)
+{
+	Datum		arg = bcd_name_datum(server);
+	bool		isnull;
+	int64		n;
+
+	(void) bcd_execute(&select_latency, &arg, NULL);
+	n = bcd_column_int64(0, 1, &isnull);
+	if (isnull || n < ENOUGH_REQUESTS)
+		return 0;
+	return DatumGetFloat8(bcd_column_datum(0, 2, &isnull)) / n;
 }

@@ -30,6 +30,7 @@ extern void bcd_total_fold(void);
 
 #define BCD_TOTAL_COLUMNS	9
 extern uint64 bcd_totals(void);
+extern double bcd_total_latency(const char *server);
 extern void bcd_totals_row(uint64 i, Datum *values, bool *nulls);
 
 #endif							/* BCD_TABLE_TOTAL_H */

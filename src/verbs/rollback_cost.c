@@ -99,7 +99,7 @@ bcd_rollback_estimate(BcdRun *run)
 	written = bcd_rollback_fields_written(run->run_id);
 	for (i = 0; i < run->nlanes; i++)
 		calls += writes_of(run->lanes[i], written);
-	seconds = bcd_quota_estimate(&run->store->quota, bcd_now_ms(), calls);
+	seconds = bcd_quota_estimate(&run->store->quota, bcd_now_ms(), calls, 0);
 	numbers = bcd_payload_set_integer(bcd_payload_set_integer(NULL, "calls", calls), "seconds", seconds);
 	tell(run, "total", numbers, psprintf("the rollback takes about " INT64_FORMAT " %s and " INT64_FORMAT " %s",
 										 calls, calls == 1 ? "call" : "calls", seconds, seconds == 1 ? "second" : "seconds"));

@@ -1,5 +1,5 @@
 # Progress: rows are counted once, and the time that is left is an interval that
-# the true end lies in.
+# the true end lies in.  Before that, what a push will take can be estimated.
 
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ use BCDelta::Session;
 use BCDelta::Shop;
 use Test::More;
 
-# 2,000 requests of ten products each, by a quota of 320 in two seconds
+# 2,000 requests of ten products each, by a quota of 320 in two seconds, of which nine tenths are ours
 my ($rows, $quota, $window) = (20_000, 320, 2000);
 my $shop = BCDelta::Shop->open('progress', store => { args => [ '--quota', $quota, '--window-ms', $window, '--no-journal-bodies' ] },
 	server => { max_concurrency => 4 });
@@ -29,8 +29,20 @@ sub seconds { return "extract(epoch FROM $_[0])"; }
 
 subtest 'the true end of a push of 20,000 rows lies between eta_low and eta_high' => sub {
 	$shop->push;
+	# requests from which the quota and the time of a request are known
+	$shop->sql('UPDATE item SET price = 1.5 WHERE id <= 400');
+	$shop->push;
 	$store->clear;
 	$shop->sql('UPDATE item SET price = 2');
+	$shop->wait_for("SELECT ready = $rows FROM bcdelta.status");
+	my $began = time;
+	my $estimate = $shop->value("SELECT * FROM bcdelta.estimate('shop')");
+	cmp_ok(time - $began, '<', 5, 'an estimate is made quickly');
+	is(scalar $store->journal, 0, 'without any request');
+	is_deeply([ @$estimate{qw(rows creates updates deletes calls)} ], [ $rows, 0, $rows, 0, $rows / 10 ], 'it counts rows and requests')
+	  or diag(explain($estimate));
+	is($estimate->{basis}, "500 rows were looked at, chosen at random: within about 5 %; quota: 288 requests in 2 seconds", 'and says how exact it is');
+	$began = time;
 	my $push = $shop->start('SELECT state, updated FROM bcdelta.push()');
 	my $session = BCDelta::Session->open($shop->node, 'shop');
 	my (@seen, %words, $end);
@@ -55,6 +67,9 @@ subtest 'the true end of a push of 20,000 rows lies between eta_low and eta_high
 		sleep 0.05;
 	}
 	is(($push->finish)[1], "succeeded|$rows", 'all are pushed');
+	note(sprintf 'estimated: %d s, in truth %.1f s', $estimate->{seconds}, $end - $began);
+	ok($estimate->{seconds} > ($end - $began) / 2 && $estimate->{seconds} < ($end - $began) * 2, 'the estimate was right');
+	is($shop->last_run->{api_calls}, $estimate->{calls}, 'to the request');
 	is(scalar @seen, 3, 'seen at 10, 50 and 90 percent');
 	foreach my $s (@seen)
 	{

@@ -1,0 +1,23 @@
+/*
+ * preview.h
+ *		What a push would do with a row.
+ */
+#ifndef BCD_PREVIEW_H
+#define BCD_PREVIEW_H
+
+#include "feed/feed.h"
+
+typedef struct BcdPreview
+{
+	const char *action;
+	bool		linked;			/* to a record */
+	List	   *tasks;			/* one request for each (BcdTask) */
+	char	   *error;
+} BcdPreview;
+
+extern int	bcd_preview_begin(void);
+extern List *bcd_preview_pending(const BcdFeed *feed, int max_rows);
+extern void bcd_preview_row(BcdFeed *feed, char *key, BcdPreview *p);
+extern void bcd_preview_end(int guc_level);
+
+#endif							/* BCD_PREVIEW_H */
