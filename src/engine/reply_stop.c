@@ -40,7 +40,11 @@ bcd_stop_feeds(BcdJob *job, char *reason)
 	}
 }
 
-/* Pauses a lane's feed after error_limit consecutive refused records. */
+/*
+ * Pauses a lane's feed after error_limit consecutive refused records, unless it
+ * is stopped: requests that are under way then are refused as well, and nobody
+ * needs to be told of each.
+ */
 static void
 check_lane(BcdJob *job, BcdLane *lane)
 {
@@ -55,8 +59,7 @@ check_lane(BcdJob *job, BcdLane *lane)
 		if (item->lane != lane)
 			continue;
 		refused = bcd_refused_in_a_row(refused, &item->decision);
-		/* replies to requests under way may add more */
-		if (item->decision.refused && refused >= limit)
+		if (item->decision.refused && refused >= limit && !lane->stopped)
 			bcd_stop_feed(lane, psprintf("%d consecutive records were refused by the store, most recently: %s",
 										 limit, item->decision.error));
 	}

@@ -29,13 +29,16 @@ EOC
 };
 
 subtest 'error_limit: too many consecutive refusals pause the feed, and only that one' => sub {
-	$store->fault({ match => { method => 'POST', path => 'products' }, do => { status => 422, body => { status => 422, title => 'No' } } });
+	# each with words of its own, so that any second reason would show
+	$store->control('faults', [ map { { match => { method => 'POST', path => 'products' }, times => 1, do => { status => 422, body => { status => 422, title => "No $_" } } } } 1 .. 60 ]);
 	$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'E-' || i, 'E ' || i, 1 FROM generate_series(1, 60) AS i; INSERT INTO careful VALUES ('E-0', 'E 0')");
 	my $run = $shop->push("feed => 'articles'");
 	is($run->{state}, 'failed', 'the run fails');
 	like($run->{error}, qr/feed "articles".*\d+ consecutive records were refused/, 'and says why');
 	is($shop->sql("SELECT state || coalesce(paused_reason ~ 'refused by the store', false) FROM bcdelta.feed WHERE feed = 'articles'"),
 		'pausedtrue', 'the feed is paused, with the reason');
+	is($shop->sql("SELECT count(*) FROM bcdelta.journal WHERE feed = 'articles' AND what = 'pause'"), 1, 'once, whatever else was under way');
+	unlike($shop->sql("SELECT paused_reason FROM bcdelta.feed WHERE feed = 'articles'"), qr/and then/, 'with one reason');
 	cmp_ok($run->{failed}, '<', 20, 'most rows were not even tried');
 	is($shop->sql("SELECT count(*) FROM bcdelta.pending WHERE feed = 'articles'"), 60, 'all rows are still pending');
 	$store->unfault;
