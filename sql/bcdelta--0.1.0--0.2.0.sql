@@ -583,10 +583,11 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_started';
 COMMENT ON FUNCTION bcdelta.worker_started() IS
 'when the worker of this database was started; null: there is none; use the view bcdelta.metrics';
 
-CREATE FUNCTION bcdelta.worker_quota(OUT server oid, OUT quota bigint, OUT quota_left bigint, OUT others double precision)
+CREATE FUNCTION bcdelta.worker_quota(OUT server oid, OUT quota bigint, OUT quota_left bigint, OUT others double precision,
+	OUT twins bigint, OUT twin_at timestamptz)
 RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_quota';
 COMMENT ON FUNCTION bcdelta.worker_quota() IS
-'the quotas of stores, and the part of them (0 to 1) that other apps have used in each of the last windows at least; use the view bcdelta.metrics';
+'the quotas of stores, the part of them (0 to 1) that other apps have used in each of the last windows at least, and the rows that another server seems to have written; use the views bcdelta.metrics and trouble';
 
 CREATE VIEW bcdelta.metrics AS
 WITH t AS (SELECT * FROM bcdelta.totals()),
@@ -717,7 +718,7 @@ COMMENT ON FUNCTION bcdelta.openmetrics(boolean) IS
 CREATE TABLE bcdelta.event (
 	event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	at timestamptz NOT NULL DEFAULT clock_timestamp(),
-	event text NOT NULL CHECK (event IN ('feed_paused', 'feed_trouble', 'schedule_failed', 'store_trouble', 'quota_taken',
+	event text NOT NULL CHECK (event IN ('feed_paused', 'feed_trouble', 'schedule_failed', 'store_trouble', 'quota_taken', 'another_writer',
 		'differences', 'worker_back', 'run_ended')),
 	severity text NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
 	server name,
@@ -926,6 +927,12 @@ SELECT 'quota_taken', 'warning', f.srvname, NULL, NULL, NULL,
 	format('store of server "%s": other apps use %s %% of the requests that it allows, so pushes take longer', f.srvname, round(100 * s.others))
 FROM bcdelta.worker_quota() AS s JOIN pg_catalog.pg_foreign_server AS f ON f.oid = s.server
 WHERE s.others >= 0.5
+UNION ALL
+SELECT 'another_writer', 'critical', f.srvname, NULL, NULL, NULL,
+	format('store of server "%s": another server seems to push to it, an old primary or a copy of this database: the last %s changes were there already when they were pushed from here. Stop it, or take its token away', f.srvname, s.twins)
+FROM bcdelta.worker_quota() AS s JOIN pg_catalog.pg_foreign_server AS f ON f.oid = s.server
+-- one or two may be the work of a person
+WHERE s.twins >= 3 AND s.twin_at > now() - interval '1 hour'
 UNION ALL
 SELECT 'differences', 'warning', s.server, s.feed, s.name, r.run_id,
 	format('schedule "%s": run %s (verify) found %s between source and store: see bcdelta.discrepancy%s', s.name, r.run_id,

@@ -157,11 +157,12 @@ bcd_progress_hide(Oid dbid, int64 run_id)
 void
 bcd_store_show(const BcdStoreState *state)
 {
+	static bool reported_full = false;
 	BcdStoreState *slot = NULL;
 	int			i;
 
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
-	for (i = 0; i < BCD_MAX_RUNS; i++)
+	for (i = 0; i < BCD_MAX_STORES; i++)
 	{
 		BcdStoreState *s = &bcd_shared->stores[i];
 
@@ -176,6 +177,12 @@ bcd_store_show(const BcdStoreState *state)
 	if (slot)
 		*slot = *state;
 	LWLockRelease(bcd_shared->lock);
+	if (slot == NULL && !reported_full)
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("bcdelta shows quotas and troubles of at most %d stores of a server", BCD_MAX_STORES),
+				 errdetail("Further stores are pushed to, but not shown in bcdelta.status and bcdelta.trouble.")));
+	reported_full = slot == NULL;
 }
 
 void
@@ -184,7 +191,7 @@ bcd_store_hide(Oid dbid, Oid serverid)
 	int			i;
 
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
-	for (i = 0; i < BCD_MAX_RUNS; i++)
+	for (i = 0; i < BCD_MAX_STORES; i++)
 		if (bcd_shared->stores[i].dbid == dbid && bcd_shared->stores[i].serverid == serverid)
 			bcd_shared->stores[i].dbid = InvalidOid;
 	LWLockRelease(bcd_shared->lock);
@@ -198,11 +205,10 @@ bcd_shmem_forget(Oid dbid)
 
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
 	for (i = 0; i < BCD_MAX_RUNS; i++)
-	{
 		if (bcd_shared->progress[i].dbid == dbid)
 			bcd_shared->progress[i].dbid = InvalidOid;
+	for (i = 0; i < BCD_MAX_STORES; i++)
 		if (bcd_shared->stores[i].dbid == dbid)
 			bcd_shared->stores[i].dbid = InvalidOid;
-	}
 	LWLockRelease(bcd_shared->lock);
 }

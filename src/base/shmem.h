@@ -19,7 +19,8 @@
 #define BCD_ROLE_CANCELS	4	/* further ones that only cancel */
 #define BCD_KEPT_CALLS		16	/* kept for who cancels, and half of them for
 								 * superusers */
-#define BCD_MAX_RUNS		64	/* active runs shown in bcdelta.progress */
+#define BCD_MAX_RUNS		256 /* active runs shown in bcdelta.progress */
+#define BCD_MAX_STORES		256 /* that workers have talked to */
 #define BCD_NAME_BYTES		256
 
 typedef struct BcdWorkerSlot
@@ -119,6 +120,9 @@ typedef struct BcdStoreState
 	int64		window_ms;		/* in which it is granted */
 	TimestampTz blocked_until;	/* 0: not blocked */
 	int			in_flight;
+	int64		twins;			/* rows that another server has written, and
+								 * the last time */
+	TimestampTz twin_at;
 	double		others;			/* part of the quota that others use; below 0:
 								 * not known */
 	char		trouble[BCD_NAME_BYTES];
@@ -131,7 +135,7 @@ typedef struct BcdShared
 	BcdWorkerSlot workers[BCD_MAX_WORKERS];
 	BcdCall		calls[BCD_MAX_CALLS];
 	BcdProgress progress[BCD_MAX_RUNS];
-	BcdStoreState stores[BCD_MAX_RUNS];
+	BcdStoreState stores[BCD_MAX_STORES];
 } BcdShared;
 
 /* NULL when the library is not in shared_preload_libraries */

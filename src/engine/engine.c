@@ -25,6 +25,7 @@ bcd_engine_init(const BcdRunKind *const *kinds)
 	bcd_engine.kinds = kinds;
 	dlist_init(&bcd_engine.runs);
 	dlist_init(&bcd_engine.stores);
+	bcd_engine.started_at = GetCurrentTimestamp();
 }
 
 BcdRun *

@@ -390,6 +390,8 @@ typedef struct BcdStore
 	BcdStoreClock clock;
 	BcdRun	   *run;			/* the one active run */
 	int			lock_failures;	/* starts with a locked source */
+	int64		twins;			/* rows that another server has written */
+	TimestampTz twin_at;		/* the last of them: see another_writer.c */
 	struct BcdLearned *learned; /* one for each endpoint that was used */
 	char		trouble[BCD_NAME_BYTES];
 	char		failure[BCD_NAME_BYTES];	/* of the last request, or empty */
@@ -402,6 +404,7 @@ typedef struct BcdEngine
 	dlist_head	stores;
 	const BcdRunKind *const *kinds;
 	bool		requested;		/* bcdelta.run may have runs to start */
+	TimestampTz started_at;
 	void		(*finished) (int64 run_id); /* tells the worker */
 	bool		(*awaited) (int64 run_id);	/* does a session wait for it? */
 } BcdEngine;

@@ -19,18 +19,16 @@
 /* Times that differ by less say nothing: clocks are known to the second. */
 #define TIE_S	5
 
-/* Sets the time of the store; returns whether it is known. */
-static bool
-read_store_time(const BcdStoreClock *clock, const cJSON *record, BcdConflict *c)
+/* When was a record last changed, by our clock?  Returns whether that is known. */
+bool
+bcd_store_changed_at(const BcdStoreClock *clock, const cJSON *record, TimestampTz *at)
 {
 	const cJSON *date = cJSON_GetObjectItemCaseSensitive(record, "date_modified");
 
-	if (!clock->known || !cJSON_IsString(date) || !bcd_instant(date->valuestring, &c->store_modified_at))
-	{
-		c->store_modified_at = DT_NOBEGIN;
+	*at = DT_NOBEGIN;
+	if (!clock->known || !cJSON_IsString(date) || !bcd_instant(date->valuestring, at))
 		return false;
-	}
-	c->store_modified_at -= clock->offset_ms * 1000;
+	*at -= clock->offset_ms * 1000;
 	return true;
 }
 
@@ -43,7 +41,7 @@ BcdPolicy
 bcd_newest(const BcdItem *item, const cJSON *record, BcdConflict *c)
 {
 	BcdPolicy	newer = BCD_POLICY_REVIEW;
-	bool		store_known = read_store_time(&item->lane->run->store->clock, record, c);
+	bool		store_known = bcd_store_changed_at(&item->lane->run->store->clock, record, &c->store_modified_at);
 	const char *verdict;
 	char	   *times;
 

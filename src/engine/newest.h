@@ -9,6 +9,7 @@
 #include "feed/policy.h"
 #include "tables/conflict.h"
 
+extern bool bcd_store_changed_at(const BcdStoreClock *clock, const cJSON *record, TimestampTz *at);
 extern BcdPolicy bcd_newest(const BcdItem *item, const cJSON *record, BcdConflict *conflict);
 
 #endif							/* BCD_ENGINE_NEWEST_H */

@@ -19,6 +19,7 @@
 #include "base/db.h"
 #include "base/debug.h"
 #include "base/shmem.h"
+#include "engine/another_writer.h"
 #include "engine/adjust.h"
 #include "engine/claim.h"
 #include "engine/companions.h"
@@ -109,6 +110,7 @@ show(BcdRun *run, int64 now)
 				 run->store->failure);
 	if (s.trouble[0] == '\0')
 		(void) bcd_patience_words(q, now, s.trouble, sizeof(s.trouble));
+	bcd_show_twins(run->store, &s);
 	bcd_store_show(&s);
 }
 

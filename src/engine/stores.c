@@ -26,6 +26,8 @@ forget_learned(BcdStore *store)
 	store->identity = MemoryContextStrdup(TopMemoryContext, store->options->identity);
 	memset(&store->quota, 0, sizeof(store->quota));
 	memset(&store->clock, 0, sizeof(store->clock));
+	store->twins = 0;
+	store->twin_at = 0;
 	bcd_endpoints_forget(store);
 	nothing.dbid = MyDatabaseId;
 	nothing.serverid = store->serverid;

@@ -71,7 +71,7 @@ asked_fields(const BcdLane *lane)
 	const BcdResource *r = lane->feed->resource;
 	BcdGates   *gates = lane->gates;
 	bool		hides = r->hidden_by != NULL;
-	bool		dated = r->changed.endpoint && !run->kind->claims;
+	bool		dated = r->dated || (r->changed.endpoint && !run->kind->claims);
 	StringInfoData fields;
 	const char *name;
 	int			i;

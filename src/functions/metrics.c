@@ -20,7 +20,7 @@ PG_FUNCTION_INFO_V1(bcdelta_totals);
 PG_FUNCTION_INFO_V1(bcdelta_worker_started);
 PG_FUNCTION_INFO_V1(bcdelta_worker_quota);
 
-#define QUOTA_COLUMNS	4
+#define QUOTA_COLUMNS	6
 
 /* bcdelta.totals() */
 Datum
@@ -78,6 +78,9 @@ put_quota(BcdRows *rows, const BcdStoreState *s)
 	values[2] = Int64GetDatum(s->quota_left);
 	values[3] = Float8GetDatum(s->others);
 	nulls[3] = s->others < 0;
+	values[4] = Int64GetDatum(s->twins);
+	values[5] = TimestampTzGetDatum(s->twin_at);
+	nulls[5] = s->twins == 0;
 	bcd_rows_put(rows, values, nulls);
 }
 
@@ -85,7 +88,7 @@ put_quota(BcdRows *rows, const BcdStoreState *s)
 Datum
 bcdelta_worker_quota(PG_FUNCTION_ARGS)
 {
-	BcdStoreState *copy = palloc(sizeof(BcdStoreState) * BCD_MAX_RUNS);
+	BcdStoreState *copy = palloc(sizeof(BcdStoreState) * BCD_MAX_STORES);
 	BcdRows		rows;
 	int			n = 0;
 	int			i;
@@ -95,7 +98,7 @@ bcdelta_worker_quota(PG_FUNCTION_ARGS)
 	if (bcd_shared)
 	{
 		LWLockAcquire(bcd_shared->lock, LW_SHARED);
-		for (i = 0; i < BCD_MAX_RUNS; i++)
+		for (i = 0; i < BCD_MAX_STORES; i++)
 			if (bcd_shared->stores[i].dbid == MyDatabaseId && bcd_shared->stores[i].quota > 0)
 				copy[n++] = bcd_shared->stores[i];
 		LWLockRelease(bcd_shared->lock);

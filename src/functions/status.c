@@ -72,7 +72,7 @@ put_store(BcdRows *rows, const BcdStoreState *s)
 Datum
 bcdelta_worker_store(PG_FUNCTION_ARGS)
 {
-	BcdStoreState *copy = palloc(sizeof(BcdStoreState) * BCD_MAX_RUNS);
+	BcdStoreState *copy = palloc(sizeof(BcdStoreState) * BCD_MAX_STORES);
 	BcdRows		rows;
 	int			n = 0;
 	int			i;
@@ -82,7 +82,7 @@ bcdelta_worker_store(PG_FUNCTION_ARGS)
 	if (bcd_shared)
 	{
 		LWLockAcquire(bcd_shared->lock, LW_SHARED);
-		for (i = 0; i < BCD_MAX_RUNS; i++)
+		for (i = 0; i < BCD_MAX_STORES; i++)
 			if (bcd_shared->stores[i].dbid == MyDatabaseId)
 				copy[n++] = bcd_shared->stores[i];
 		LWLockRelease(bcd_shared->lock);
@@ -265,7 +265,7 @@ is_trouble_of_store(const BcdFeed *feed, const char *words)
 	if (bcd_shared == NULL)
 		return false;
 	LWLockAcquire(bcd_shared->lock, LW_SHARED);
-	for (i = 0; i < BCD_MAX_RUNS; i++)
+	for (i = 0; i < BCD_MAX_STORES; i++)
 		if (bcd_shared->stores[i].dbid == MyDatabaseId && bcd_shared->stores[i].serverid == server)
 			state = bcd_shared->stores[i];
 	LWLockRelease(bcd_shared->lock);

@@ -18,8 +18,9 @@
 #include "http/transfer.h"
 #include "http/transfer_result.h"
 
-#define MAX_CONNECTIONS			32	/* kept open */
-#define MAX_POOL				16
+#define MAX_CONNECTIONS			128 /* kept open: 16 stores with 8 requests
+									 * each */
+#define MAX_POOL				64
 
 static CURLM *multi = NULL;
 static CURL *pool[MAX_POOL];	/* handles at rest */

@@ -14,6 +14,7 @@
 #include "base/db.h"
 #include "base/debug.h"
 #include "base/guc.h"
+#include "engine/another_writer.h"
 #include "engine/adjust.h"
 #include "engine/claim.h"
 #include "engine/conflicts.h"
@@ -278,6 +279,8 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 	bcd_put_values(item);
 	if (item->decision.outcome == BCD_LINKED && bcd_found_own_create(item))
 		item->decision.outcome = BCD_CREATED;
+	else if (item->decision.outcome == BCD_LINKED)
+		bcd_note_twin(item, record);
 	item->decision.link = BCD_LINK_PUT;
 }
 
@@ -421,6 +424,8 @@ push_read(BcdItem *item, const cJSON *record)
 	bcd_put_values(item);
 	if (item->decision.outcome == BCD_UNCHANGED && (bcd_update_has_arrived(item) || bcd_has_part(item, BCD_UPDATED)))
 		item->decision.outcome = BCD_UPDATED;
+	else if (item->decision.outcome == BCD_UNCHANGED)
+		bcd_note_twin(item, record);
 	bcd_decide_link_read(item);
 }
 

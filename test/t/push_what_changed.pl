@@ -186,7 +186,7 @@ EOC
 
 subtest 'replies to writes of products contain only the fields that are used' => sub {
 	my $asked = sub { return [ sort map { "$_->{method} " . (($_->{query} // '') =~ s/%2C/,/gr) } grep { $_->{path} =~ /products/ } $shop->writes ] };
-	my $all = 'include_fields=sku,name,type,price,weight,brand_id,categories,preorder_release_date,is_visible';
+	my $all = 'include_fields=sku,name,type,price,weight,brand_id,categories,preorder_release_date,is_visible,date_modified';
 	$shop->clear;
 	$shop->sql("INSERT INTO articles VALUES ('F-1', 'Fields 1', 1); UPDATE articles SET price = price + 1 WHERE sku IN ('A-01', 'A-02')");
 	is($shop->push->{failed}, 0, 'a new product, and a batch');
