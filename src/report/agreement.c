@@ -67,9 +67,12 @@ kind_words(const char *kind)
 static void
 put_difference(StringInfo out, const BcdDifferences *d)
 {
-	bcd_put(out, "<tr><th scope=row><bdi>$</bdi><small class=feeds>$ <bdi>$</bdi></small></th><td class=n>$</td>", d->feed,
+	/* the natural key may be the key */
+	const char *name = d->natural_key && (d->key == NULL || strcmp(d->key, d->natural_key) != 0) ? d->natural_key : NULL;
+
+	bcd_put(out, "<tr><th scope=row><bdi>@</bdi><small class=feeds>$ <bdi>@</bdi></small></th><td class=n>$</td>", d->feed,
 			kind_words(d->kind), d->field, bcd_say_number(d->n));
-	bcd_put(out, "<td><bdi class=k>$</bdi>$<bdi>$</bdi></td><td><bdi>$</bdi></td><td><bdi>$</bdi></td></tr>", d->key, d->key && d->natural_key ? ", " : "", d->natural_key,
+	bcd_put(out, "<td><bdi class=k>@</bdi>$<bdi>@</bdi></td><td><bdi>$</bdi></td><td><bdi>$</bdi></td></tr>", d->key, d->key && name ? ", " : "", name,
 			d->source_value, d->store_value);
 }
 

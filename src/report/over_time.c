@@ -171,6 +171,7 @@ put_done(BcdChart *chart, const BcdScope *scope, uint64 n)
 {
 	static const char *const legend[] = {"created", "done", "refused", "refused", "later", "put off, or tried again", NULL};
 	BcdDone    *of = palloc(sizeof(BcdDone) * n);
+	double		seconds = (scope->until - scope->since) / 1000000.0 / BCD_DONE_PARTS;
 	int64		most = 0;
 	int64		all = 0;
 	uint64		i;
@@ -181,7 +182,7 @@ put_done(BcdChart *chart, const BcdScope *scope, uint64 n)
 		all += of[i].done;
 		most = Max(most, of[i].done + of[i].refused + of[i].later);
 	}
-	bcd_chart_begin(chart, psprintf("Rows in each %s", bcd_say_duration((scope->until - scope->since) / 1000000.0 / BCD_DONE_PARTS)),
+	bcd_chart_begin(chart, seconds < 0.1 ? "Rows, from begin to end" : psprintf("Rows in each %s", bcd_say_duration(seconds)),
 					psprintf("Bar chart: %s done.", bcd_say_count(all, "row was", "rows were")), most);
 	for (i = 0; i < n; i++)
 	{

@@ -74,7 +74,7 @@ bcd_page_of_server(StringInfo out, const BcdScope *scope)
 	begin(out, psprintf("%s: report", scope->server));
 	bcd_put(out, "<header><p class=eyebrow>Report on the store</p><h1><bdi>$</bdi></h1><p>$ until $, $</p></header><main>",
 			scope->server, bcd_say_long_time(scope->since), bcd_say_long_time(scope->now), bcd_say_zone(scope->now));
-	bcd_verdict_server(out, scope, &now, &total);
+	bcd_verdict_server(out, scope, &now);
 	put_figures(out, &now, &total);
 	bcd_put_refused(out, scope);
 	bcd_put_conflicts(out, scope);
@@ -101,7 +101,7 @@ put_run_figures(StringInfo out, const BcdScope *scope, const BcdRunShown *run)
 		const char *words;
 	}			figures[] = {
 		{"", c->created, "created"}, {"", c->updated, "updated"}, {"", c->hidden, "hidden"}, {"", c->deleted, "deleted"}, {"", c->linked, "linked"},
-		{"", c->unchanged, verify ? "rows that agree" : "unchanged"}, {"warning", c->conflicts, verify ? "differences" : "without a match"},
+		{"", c->unchanged, verify ? "rows that agree" : "unchanged"}, {"warning", c->conflicts, verify ? "differences" : strcmp(run->kind, "link") == 0 ? "without a match" : "left as they are"},
 		{"warning", c->failed, "refused"}, {"", c->deferred, verify ? "not compared: a change is pending" : "waiting for other rows"},
 	};
 	int			i;

@@ -16,7 +16,7 @@
 static void
 put_row(StringInfo out, const char *feed, const char *key)
 {
-	bcd_put(out, "<th scope=row><bdi class=k>$</bdi><small class=feeds><bdi>$</bdi></small></th>", key, feed);
+	bcd_put(out, "<th scope=row><bdi class=k>@</bdi><small class=feeds><bdi>@</bdi></small></th>", key, feed);
 }
 
 /* Fields that both sides have changed, and for which nobody has decided yet */
@@ -102,7 +102,7 @@ bcd_put_decisions(StringInfo out, const BcdScope *scope)
 		bcd_decisions_shown_row(i, &d);
 		bcd_put(out, "<tr><td class=t>$</td><th scope=row>$", bcd_say_time(d.at, scope->now), d.what);
 		if (d.feed)
-			bcd_put(out, "<small class=feeds><bdi>$</bdi>$<bdi>$</bdi></small>", d.feed, d.key ? ", row " : "", d.key);
+			bcd_put(out, "<small class=feeds><bdi>@</bdi>$<bdi>@</bdi></small>", d.feed, d.key ? ", row " : "", d.key);
 		bcd_put(out, "</th><td><bdi>$</bdi></td><td><bdi>$</bdi></td></tr>", d.by ? d.by : "bcdelta", d.reason);
 	}
 	bcd_table_end(out);

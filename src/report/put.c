@@ -15,8 +15,9 @@
 
 #include "report/put.h"
 
-/* A longer text is cut: pages stay small, whatever a table holds */
-#define MAX_CHARS		600
+/* Longer texts and names are cut: pages stay small, whatever a table holds */
+#define MAX_TEXT		300
+#define MAX_NAME		60
 
 /* Marks that may stand over one letter; some hundred would cover the page */
 #define MAX_MARKS		3
@@ -92,7 +93,7 @@ as_utf8(const char *text)
 }
 
 static void
-put_escaped(StringInfo out, const char *text)
+put_escaped(StringInfo out, const char *text, int max_chars)
 {
 	const unsigned char *s = (const unsigned char *) as_utf8(text);
 	const unsigned char *end = s + strlen((const char *) s);
@@ -106,7 +107,7 @@ put_escaped(StringInfo out, const char *text)
 		stacked = is_in(c, marks, lengthof(marks)) ? stacked + 1 : 0;
 		if (stacked > MAX_MARKS)
 			continue;
-		if (++chars > MAX_CHARS)
+		if (++chars > max_chars)
 		{
 			put_char(out, ELLIPSIS);
 			return;
@@ -128,7 +129,7 @@ bcd_put_texts(StringInfo out, const char *const *html_and_texts, int n)
 
 	for (html = html_and_texts[0]; *html; html++)
 	{
-		if (*html != '$')
+		if (*html != '$' && *html != '@')
 		{
 			Assert(*html >= ' ' && *html < 0x7F && *html != '\\');
 			appendStringInfoChar(out, *html);
@@ -137,7 +138,7 @@ bcd_put_texts(StringInfo out, const char *const *html_and_texts, int n)
 		if (i >= n)
 			elog(ERROR, "a text is missing for a part of the page");
 		if (html_and_texts[i])
-			put_escaped(out, html_and_texts[i]);
+			put_escaped(out, html_and_texts[i], *html == '$' ? MAX_TEXT : MAX_NAME);
 		i++;
 	}
 	if (i < n)

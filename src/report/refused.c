@@ -13,6 +13,9 @@
 #include "tables/pending_refused.h"
 #include "tables/result_refused.h"
 
+/* The longest key that a statement shows, in bytes */
+#define MAX_KEY	100
+
 /* What a status means for a merchant */
 typedef struct Advice
 {
@@ -72,9 +75,9 @@ put_keys(StringInfo out, const BcdRefused *r)
 	bcd_put(out, "<p class=rows>$ of ", r->rows == 1 ? "Row" : "Rows");
 	if (r->feeds > 1)
 		bcd_put(out, "$, such as ", bcd_say_count(r->feeds, "feed", "feeds"));
-	bcd_put(out, "<bdi>$</bdi>: ", r->feed);
+	bcd_put(out, "<bdi>@</bdi>: ", r->feed);
 	for (; shown < BCD_REFUSED_KEYS && r->keys[shown]; shown++)
-		bcd_put(out, "$<bdi class=k>$</bdi>", shown ? ", " : "", r->keys[shown]);
+		bcd_put(out, "$<bdi class=k>@</bdi>", shown ? ", " : "", r->keys[shown]);
 	if (r->rows > shown)
 		bcd_put(out, " and $ more", bcd_say_number(r->rows - shown));
 	bcd_put(out, "</p>");
@@ -86,7 +89,8 @@ put_call(StringInfo out, const BcdRefused *r)
 {
 	const char *feed = quote_literal_cstr(r->feed);
 
-	if (r->rows == 1)
+	/* a statement is not cut */
+	if (r->rows == 1 && strlen(r->keys[0]) < MAX_KEY)
 		bcd_put(out, " <code>SELECT bcdelta.mark(<bdi>$</bdi>, <bdi>$</bdi>);</code>", feed, quote_literal_cstr(r->keys[0]));
 	else if (r->feeds == 1)
 		bcd_put(out, " <code>SELECT bcdelta.retry(<bdi>$</bdi>);</code>", feed);
@@ -128,7 +132,8 @@ bcd_put_refused(StringInfo out, const BcdScope *scope)
 		return;
 	for (i = 0; i < n; i++)
 		bcd_refused_row(i, &of[i]);
-	bcd_section(out, "refused", "What was refused, and what to do", NULL);
+	bcd_section(out, "refused", "What was refused, and what to do",
+				of[0].more ? psprintf("Put together from %s; there are more.", bcd_say_count(BCD_REFUSED_ROWS, "row", "rows")) : NULL);
 	bcd_put(out, "<ul class=cases>");
 	for (i = 0; i < n; i++)
 		put_refused(out, &of[i]);

@@ -36,10 +36,10 @@ put_state(StringInfo out, const char *state)
 static void
 put_kind(StringInfo out, const BcdRunShown *run)
 {
-	bcd_put(out, "<th scope=row>$ $<small class=feeds>$<bdi>$</bdi>", run->preview ? "preview" : run->kind, bcd_say_number(run->run_id),
+	bcd_put(out, "<th scope=row>$ $<small class=feeds>$<bdi>@</bdi>", run->preview ? "preview" : run->kind, bcd_say_number(run->run_id),
 			run->mode ? psprintf("%s, ", run->mode) : "", run->feed ? run->feed : "all feeds");
 	if (run->schedule)
-		bcd_put(out, ", schedule <bdi>$</bdi>", run->schedule);
+		bcd_put(out, ", schedule <bdi>@</bdi>", run->schedule);
 	bcd_put(out, "</small></th>");
 }
 
@@ -157,7 +157,7 @@ bcd_put_undone(StringInfo out, const BcdScope *scope)
 	for (i = 0; i < n; i++)
 	{
 		bcd_undone_shown_row(i, &u);
-		bcd_put(out, "<tr><th scope=row>$</th><td class=n>$</td><td><bdi>$</bdi></td><td><bdi class=k>$</bdi>$$</td><td><bdi>$</bdi></td></tr>", verdict_words(u.verdict),
+		bcd_put(out, "<tr><th scope=row>$</th><td class=n>$</td><td><bdi>@</bdi></td><td><bdi class=k>@</bdi>$$</td><td><bdi>$</bdi></td></tr>", verdict_words(u.verdict),
 				bcd_say_number(u.n), u.feed, u.key, u.field ? ", " : "", u.field, u.reason);
 	}
 	bcd_table_end(out);

@@ -38,6 +38,7 @@ const char *const bcd_report_style =
 ".sign circle{fill:var(--c);stroke:none}"
 ".verdict p{margin:0}.level{color:var(--c);font-weight:650;font-size:.875rem}"
 ".sentence{font-size:1.375rem;line-height:1.35;font-weight:600;letter-spacing:-.01em;overflow-wrap:anywhere}"
+".verdict .besides{margin-top:.4rem}"
 /* figures */
 ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));list-style:none;padding:0;overflow:hidden}"
 ".figures li{padding:1.1rem 1.5rem;box-shadow:1px 1px 0 var(--line)}"

@@ -24,16 +24,20 @@ static const struct
 	{"info", "For your information", "M12 11v6M12 7.2v.2"},
 };
 
-void
-bcd_put_verdict(StringInfo out, const char *level, const char *sentence)
+/* more: what else is worth saying, or NULL */
+static void
+put_verdict(StringInfo out, const char *level, const char *sentence, const char *more)
 {
 	int			i = 0;
 
 	while (i < lengthof(levels) - 1 && strcmp(levels[i].level, level) != 0)
 		i++;
 	bcd_put(out, "<div class=\"verdict $\"><svg class=sign viewBox=\"0 0 24 24\" aria-hidden=true><circle cx=12 cy=12 r=11 />"
-			"<path d=\"$\"/></svg><div><p class=level>$</p><p class=sentence dir=auto>$</p></div></div>",
+			"<path d=\"$\"/></svg><div><p class=level>$</p><p class=sentence dir=auto>$</p>",
 			levels[i].level, levels[i].sign, levels[i].words, sentence);
+	if (more)
+		bcd_put(out, "<p class=besides>$</p>", more);
+	bcd_put(out, "</div></div>");
 }
 
 /* a, b and c */
@@ -93,7 +97,7 @@ in_the_store(const BcdFeedsNow *now)
 
 /* How it is if nothing is wrong */
 static char *
-calm_words(const BcdFeedsNow *now, const BcdRunsTotal *total)
+calm_words(const BcdFeedsNow *now)
 {
 	if (now->linked == 0 && now->pending == 0)
 		return psprintf("%s set up, and nothing has been pushed yet.", now->feeds == 1 ? "One feed is" : psprintf("%s feeds are", bcd_say_number(now->feeds)));
@@ -120,28 +124,61 @@ trouble_words(const BcdScope *scope, bool *critical)
 	return psprintf("%s (and %s more).", worst, bcd_say_count((int64) n - 1, "problem", "problems"));
 }
 
+/* How far a run is, and how long it may take, or "" */
+static char *
+going_words(const BcdRunGoing *g)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (g->paused)
+		return psprintf(", and pauses %s", g->waiting_for);
+	if (g->total > 0)
+		appendStringInfo(&text, ": %s of %s done", bcd_say_number(g->done), bcd_say_count(g->total, "row is", "rows are"));
+	if (g->high >= 0)
+	{
+		char	   *low = bcd_say_duration(Max(g->low, 0));
+		char	   *high = bcd_say_duration(g->high);
+
+		appendStringInfo(&text, text.len ? ", " : ": ");
+		if (g->low < 1 || strcmp(low, high) == 0)
+			appendStringInfo(&text, "about %s to go", high);
+		else
+			appendStringInfo(&text, "%s to %s to go", low, high);
+	}
+	if (strcmp(g->waiting_for, "nothing") != 0)
+		appendStringInfo(&text, "; waiting for %s", g->waiting_for);
+	return text.data;
+}
+
 void
-bcd_verdict_server(StringInfo out, const BcdScope *scope, const BcdFeedsNow *now, const BcdRunsTotal *total)
+bcd_verdict_server(StringInfo out, const BcdScope *scope, const BcdFeedsNow *now)
 {
 	bool		critical = false;
-	char	   *trouble;
 	char	   *left = left_words(now);
+	char	   *trouble;
+	char	   *under_way = NULL;
+	BcdRunGoing going;
 
 	if (now->feeds == 0)
 	{
-		bcd_put_verdict(out, "info", scope->all ? "No table feeds this store yet."
-						: "No feed of this store is yours, so there is nothing to show.");
+		put_verdict(out, "info", scope->all ? "No table feeds this store yet."
+					: "No feed of this store is yours, so there is nothing to show.", NULL);
 		return;
 	}
 	trouble = trouble_words(scope, &critical);
+	if (bcd_run_going(scope, &going))
+		under_way = psprintf("A %s is under way%s.", going.kind, going_words(&going));
 	if (now->worker && strcmp(now->worker, "running") != 0)
-		bcd_put_verdict(out, "critical", psprintf("Nothing is pushed: %s.", now->worker));
+		put_verdict(out, "critical", psprintf("Nothing is pushed: %s.", now->worker), NULL);
 	else if (trouble)
-		bcd_put_verdict(out, critical ? "critical" : "warning", trouble);
+		put_verdict(out, critical ? "critical" : "warning", trouble, under_way);
 	else if (left)
-		bcd_put_verdict(out, "warning", psprintf("%s, but %s.", in_the_store(now), left));
+		put_verdict(out, "warning", psprintf("%s, but %s.", in_the_store(now), left), under_way);
+	else if (under_way)
+		put_verdict(out, "busy", under_way, NULL);
 	else
-		bcd_put_verdict(out, "ok", calm_words(now, total));
+		put_verdict(out, "ok", calm_words(now), NULL);
 }
 
 static char *
@@ -202,7 +239,9 @@ undone_words(const BcdRunShown *run, const BcdScope *scope)
 		return pstrdup("A preview of a rollback: nothing was written.");
 	if (done == NULL)
 		return pstrdup("There was nothing to set back.");
-	return psprintf("What was written is undone in %s (%s), and %s.", took(run, scope), done, refused_words(&run->counts));
+	return psprintf("What was written is undone, in %s: %s; %s, and %s.", took(run, scope), done,
+					run->counts.conflicts > 0 ? psprintf("%s left as %s", bcd_say_count(run->counts.conflicts, "value was", "values were"), run->counts.conflicts == 1 ? "it is" : "they are")
+					: "nothing was left as it is", refused_words(&run->counts));
 }
 
 /* How a run that has succeeded went */
@@ -222,16 +261,17 @@ void
 bcd_verdict_run(StringInfo out, const BcdScope *scope, const BcdRunShown *run)
 {
 	char	   *done = done_words(&run->counts);
+	BcdRunGoing going;
 	char	   *before = done ? psprintf("; before that: %s", done) : "";
 
 	if (strcmp(run->state, "requested") == 0)
-		bcd_put_verdict(out, "busy", "It waits for its turn.");
+		put_verdict(out, "busy", bcd_run_going(scope, &going) ? psprintf("It is under way%s.", going_words(&going)) : "It waits for its turn.", NULL);
 	else if (strcmp(run->state, "running") == 0)
-		bcd_put_verdict(out, "busy", psprintf("It has been going on for %s%s.", took(run, scope), done ? psprintf(": %s so far", done) : ""));
+		put_verdict(out, "busy", psprintf("It has been going on for %s%s.", took(run, scope), bcd_run_going(scope, &going) ? going_words(&going) : ""), NULL);
 	else if (strcmp(run->state, "failed") == 0)
-		bcd_put_verdict(out, "critical", psprintf("It failed after %s: %s%s.", took(run, scope), run->error ? run->error : "no reason is known", before));
+		put_verdict(out, "critical", psprintf("It failed after %s: %s%s.", took(run, scope), run->error ? run->error : "no reason is known", before), NULL);
 	else if (strcmp(run->state, "cancelled") == 0)
-		bcd_put_verdict(out, "warning", psprintf("It was stopped after %s: %s%s.", took(run, scope), run->error ? run->error : "no reason is known", before));
+		put_verdict(out, "warning", psprintf("It was stopped after %s: %s%s.", took(run, scope), run->error ? run->error : "no reason is known", before), NULL);
 	else
-		bcd_put_verdict(out, run->counts.failed > 0 || run->counts.conflicts > 0 || run->warning ? "warning" : "ok", success_words(run, scope));
+		put_verdict(out, run->counts.failed > 0 || run->counts.conflicts > 0 || run->warning ? "warning" : "ok", success_words(run, scope), NULL);
 }

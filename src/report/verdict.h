@@ -11,8 +11,7 @@
 #include "tables/report_scope.h"
 #include "tables/run_report.h"
 
-extern void bcd_put_verdict(StringInfo out, const char *level, const char *sentence);
-extern void bcd_verdict_server(StringInfo out, const BcdScope *scope, const BcdFeedsNow *now, const BcdRunsTotal *total);
+extern void bcd_verdict_server(StringInfo out, const BcdScope *scope, const BcdFeedsNow *now);
 extern void bcd_verdict_run(StringInfo out, const BcdScope *scope, const BcdRunShown *run);
 
 #endif							/* BCD_REPORT_VERDICT_H */

@@ -82,6 +82,8 @@ bcd_say_duration(double seconds)
 {
 	int64		s = (int64) rint(Min(Max(seconds, 0), 1e12));
 
+	if (seconds < 0.05)
+		return pstrdup("under 0.1 s");
 	if (seconds < 9.5)
 		return psprintf("%.1f s", Max(seconds, 0));
 	if (s < 60)

@@ -35,11 +35,8 @@ typedef struct BcdScope
 	" UNION ALL SELECT u.run_id FROM bcdelta.run AS u WHERE $4 IS NULL AND u.server = $1" \
 	"  AND u.started_at IS NOT NULL AND (u.finished_at IS NULL OR u.finished_at >= $3))"
 
-/*
- * What is refused is put together from so many rows at most, which takes about
- * half a second.
- */
-#define BCD_REFUSED_ROWS	"100000"
+/* What is refused is put together from so many rows at most, which takes about a second */
+#define BCD_REFUSED_ROWS	50000
 
 /* Refusals that say the same, but for numbers and quoted values, are of one kind */
 #define BCD_REFUSED_KIND(error) \
@@ -49,9 +46,10 @@ typedef struct BcdScope
 #define BCD_REFUSED_GROUP(still) \
 	"SELECT count(*) AS n, " still " AS still, (array_agg(k.error ORDER BY k.at))[1] AS message," \
 	" count(DISTINCT k.feed) AS feeds, (array_agg(k.feed ORDER BY k.at))[1] AS feed," \
-	" (array_agg(k.key ORDER BY k.at))[1:3] AS keys, count(*) OVER () AS kinds"
+	" (array_agg(k.key ORDER BY k.at))[1:3] AS keys, count(*) OVER () AS kinds," \
+	" (sum(count(*)) OVER ())::int8 AS looked_at"
 #define BCD_REFUSED_COLUMNS \
-	"g.n, g.still, o.outcome = 'invalid', coalesce(o.http_status, 0)::int8, g.message, g.feed, g.feeds, g.keys[1], g.keys[2], g.keys[3], g.kinds"
+	"g.n, g.still, o.outcome = 'invalid', coalesce(o.http_status, 0)::int8, g.message, g.feed, g.feeds, g.keys[1], g.keys[2], g.keys[3], g.kinds, g.looked_at"
 #define BCD_REFUSED_KINDS	"10"
 
 extern uint64 bcd_scope_select(BcdStatement *statement, const BcdScope *scope);

@@ -12,7 +12,7 @@ static BcdStatement refused_in_runs = {
 	"SELECT " BCD_REFUSED_COLUMNS " FROM (" BCD_REFUSED_GROUP("count(p.key)") ", (array_agg(k.ctid ORDER BY k.at))[1] AS ctid"
 	"  FROM (SELECT r.feed, r.key, r.error, r.ctid, r.attempted_at AS at, " BCD_REFUSED_KIND("r.error") " AS kind"
 	"   FROM bcdelta.result AS r WHERE r.run_id = ANY (" BCD_SCOPE_RUNS ") AND r.outcome IN ('failed', 'invalid')"
-	"   AND " BCD_SCOPE_SEES("r.feed") " LIMIT " BCD_REFUSED_ROWS ") AS k"
+	"   AND " BCD_SCOPE_SEES("r.feed") " LIMIT " CppAsString2(BCD_REFUSED_ROWS) ") AS k"
 	"  LEFT JOIN LATERAL (SELECT g.key FROM bcdelta.pending AS g WHERE g.feed = k.feed AND g.key = k.key AND g.state = 'failed' OFFSET 0) AS p ON true"
 	"  GROUP BY k.kind ORDER BY 1 DESC LIMIT " BCD_REFUSED_KINDS ") AS g"
 	" CROSS JOIN LATERAL (SELECT r.outcome, r.http_status FROM bcdelta.result AS r WHERE r.ctid = g.ctid) AS o"
@@ -42,4 +42,5 @@ bcd_refused_row(uint64 i, BcdRefused *r)
 	for (j = 0; j < BCD_REFUSED_KEYS; j++)
 		r->keys[j] = bcd_column_text(i, 8 + j);
 	r->kinds = bcd_column_int64(i, 8 + BCD_REFUSED_KEYS, NULL);
+	r->more = bcd_column_int64(i, 9 + BCD_REFUSED_KEYS, NULL) >= BCD_REFUSED_ROWS;
 }

@@ -22,6 +22,7 @@ typedef struct BcdRefused
 	int64		feeds;
 	char	   *keys[BCD_REFUSED_KEYS]; /* NULL: there are not so many */
 	int64		kinds;			/* of refusals, those not returned included */
+	bool		more;			/* there are more rows than were looked at */
 } BcdRefused;
 
 extern uint64 bcd_refused_in_runs(const BcdScope *scope);

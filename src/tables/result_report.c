@@ -44,9 +44,10 @@ bcd_outcomes_row(uint64 i, BcdOutcomes *o)
 #define DONE_PARTS CppAsString2(BCD_DONE_PARTS)
 #define OUTCOME_COUNT(list) "count(*) FILTER (WHERE r.outcome IN (" list "))"
 
+/* date_part() is quicker than extract(): it returns a number that the processor knows */
 static BcdStatement done_over_time = {
 	"SELECT d.part::int8, d.done, d.refused, d.later FROM ("
-	" SELECT least(floor(" DONE_PARTS " * extract(epoch FROM r.attempted_at - $3) / greatest(0.001, extract(epoch FROM $5 - $3))), " DONE_PARTS " - 1) AS part,"
+	" SELECT least(floor(" DONE_PARTS " * date_part('epoch', r.attempted_at - $3) / greatest(0.001, date_part('epoch', $5 - $3))), " DONE_PARTS " - 1) AS part,"
 	"  " OUTCOME_COUNT("'created', 'updated', 'deleted', 'hidden', 'linked', 'unchanged'") " AS done,"
 	"  " OUTCOME_COUNT("'failed', 'invalid'") " AS refused, " OUTCOME_COUNT("'retry', 'deferred', 'conflict'") " AS later"
 	"  FROM bcdelta.result AS r WHERE r.run_id = $4 AND " BCD_SCOPE_SEES("r.feed") " GROUP BY 1) AS d"

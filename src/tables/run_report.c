@@ -36,6 +36,32 @@ read_counts(uint64 i, int column, BcdRunCounts *c)
 		*counts[j] = bcd_column_int64(i, column + j, NULL);
 }
 
+static BcdStatement going_run = {
+	"SELECT p.kind, p.done, p.total, coalesce(extract(epoch FROM p.eta_low), -1)::float8, coalesce(extract(epoch FROM p.eta_high), -1)::float8,"
+	" coalesce(p.waiting_for, 'nothing'), p.phase = 'paused'"
+	" FROM bcdelta.progress AS p WHERE p.server = $1 AND ($4 IS NULL OR p.run_id = $4) AND (p.feed IS NULL OR " BCD_SCOPE_SEES("p.feed") ")"
+	" ORDER BY p.run_id LIMIT 1",
+	BCD_SCOPE_ARGS
+};
+
+/* The run that is going on; false: there is none. */
+bool
+bcd_run_going(const BcdScope *scope, BcdRunGoing *going)
+{
+	bool		isnull;
+
+	if (bcd_scope_select(&going_run, scope) == 0)
+		return false;
+	going->kind = bcd_column_text(0, 1);
+	going->done = bcd_column_int64(0, 2, NULL);
+	going->total = bcd_column_int64(0, 3, NULL);
+	going->low = DatumGetFloat8(bcd_column_datum(0, 4, &isnull));
+	going->high = DatumGetFloat8(bcd_column_datum(0, 5, &isnull));
+	going->waiting_for = bcd_column_text(0, 6);
+	going->paused = bcd_column_bool(0, 7);
+	return true;
+}
+
 static BcdStatement one_run = {
 	"SELECT " SHOWN_COLUMNS " FROM bcdelta.run AS u WHERE u.run_id = $1",
 	1, {INT8OID}

@@ -45,6 +45,19 @@ typedef struct BcdRunMark
 	int64		run_id;			/* the last of them */
 } BcdRunMark;
 
+/* A run that is going on */
+typedef struct BcdRunGoing
+{
+	char	   *kind;
+	int64		done;			/* rows */
+	int64		total;			/* all that are known so far; 0: not known */
+	double		low;			/* seconds that are left, at least and */
+	double		high;			/* at most; below 0: not known */
+	char	   *waiting_for;	/* "nothing", or what it waits for */
+	bool		paused;			/* until the next hours of its schedule */
+} BcdRunGoing;
+
+extern bool bcd_run_going(const BcdScope *scope, BcdRunGoing *going);
 extern bool bcd_run_shown(int64 run_id, BcdRunShown *run);
 extern void bcd_runs_total(const BcdScope *scope, BcdRunsTotal *total);
 extern uint64 bcd_runs_shown(const BcdScope *scope);

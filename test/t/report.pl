@@ -57,6 +57,60 @@ subtest 'each run leaves a sample' => sub {
 	is($shop->sql("SELECT count(*) FROM bcdelta.sample WHERE at < now() - interval '88 days'"), 1, 'and is kept for 90 days');
 };
 
+subtest 'a page says what was refused and what to do, what differs, what has to be decided, and what can be undone' => sub {
+	$shop->sql("SELECT bcdelta.set_conflict('articles', 'price', 'review'); UPDATE articles SET price = -price WHERE sku IN ('A-1', 'A-2')");
+	$store->fault({ match => { method => 'PUT', path => 'brands' }, do => { status => 422, body => { status => 422, title => 'The name is not allowed.' } } });
+	$shop->sql("UPDATE makers SET name = 'Acme & Co'; UPDATE articles SET price = price + 1 WHERE sku = 'A-5'");
+	$store->edit('product', $shop->id('articles', 'A-5'), { price => 4711 });
+	$store->edit('product', $shop->id('articles', 'A-6'), { name => 'Edited by <b>somebody</b>' });
+	my $push = $shop->push->{run_id};
+	$store->unfault;
+	my $verify = $shop->verify->{run_id};
+	$shop->sql("SELECT bcdelta.adjust('articles', 'A-6', 'name', 'the agency wants it so'); SELECT bcdelta.note('look at prices', 'articles')");
+	my $text = text_of(page("'shop'"));
+	like($text, qr/Worth a look 31 rows are in the store, but 3 rows were refused and wait for a correction, and 1 value waits for a decision/, 'the verdict');
+	like($text, qr/2 A value that the store would not take price: .* Rows of articles : A-1 , A-2 Correct the values/, 'refusals of one kind, with the first rows, and what to do');
+	like($text, qr/1 The store refused the values 422 The name is not allowed.* Row of makers : ACME/, 'those of the store');
+	like($text, qr/To be decided .* A-5 articles price \d+ 4711 .*SELECT bcdelta\.resolve\(1, 'store'\);/, 'a conflict, and the call');
+	like($text, qr/Do source and store agree\? .*brand 0 of 1 brand rows agree .*SELECT bcdelta\.report\($verify\);/, 'proof');
+	like($text, qr/Adjusted by hand .*A-6 articles name .*the agency wants it so/, 'adjustments');
+	like($text, qr/What can be undone .*push \d+ .*30 .* To see what that would do: SELECT \* FROM bcdelta\.rollback_preview/, 'what can be undone');
+	like($text, qr/Decisions .*note articles postgres look at prices/, 'decisions');
+	$text = text_of(page($verify));
+	like($text, qr/Run $verify: verify .*5 differences were found between source and store/, 'a verify');
+	like($text, qr/articles differs name 1 A-6 Article 6 Edited by <b>somebody<\/b> .*The next push corrects .*repair\($verify\)/, 'and what it found');
+	$text = text_of(page($push));
+	like($text, qr/Run $push: push .*2 A value that the store would not take/, 'the push');
+	my $back = $shop->sql("SELECT run_id FROM bcdelta.rollback(1, after => 'none')");
+	like(text_of(page($back)), qr/Run $back: rollback .*What was written is undone.* What became of the fields/, 'a rollback');
+	my $preview = $shop->sql("SELECT count(*) FROM bcdelta.rollback_preview($push); SELECT max(run_id) FROM bcdelta.run") =~ s/.*\n//sr;
+	like(text_of(page($preview)), qr/preview of a rollback .*nothing was written/, 'a preview');
+	$shop->sql("UPDATE articles SET price = abs(price); SELECT bcdelta.mark_all('articles'), bcdelta.resolve(1, 'source'), bcdelta.mark_all('makers')");
+	$shop->push;
+	$text = text_of(page($push));
+	like($text, qr/None of them is waiting any more/, 'what was corrected is told so');
+	$shop->sql("DELETE FROM bcdelta.adjustment; SELECT bcdelta.mark_all('articles')");
+	$shop->push;
+	is($shop->sql('SELECT count(*) FROM bcdelta.pending'), 0, 'all is corrected');
+};
+
+subtest 'a run that is going on, that failed, and that was stopped has a report' => sub {
+	$store->hold({ match => { method => 'PUT' } });
+	$shop->sql("UPDATE articles SET price = price + 1");
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	my $run = $shop->sql("SELECT max(run_id) FROM bcdelta.run");
+	like(text_of(page($run)), qr/At work It has been going on for .*: 0 of 30 rows are done/, 'going on');
+	like(text_of(page("'shop'")), qr/At work A push is under way: 0 of 30 rows are done/, 'the store, meanwhile');
+	$shop->sql("SELECT bcdelta.cancel($run)");
+	$store->release;
+	$push->finish;
+	like(text_of(page($run)), qr/Worth a look It was stopped after .*cancel/, 'stopped');
+	$shop->sql("UPDATE bcdelta.run SET state = 'failed', error = 'the <store> is gone' WHERE run_id = $run");
+	like(text_of(page($run)), qr/Somebody is needed It failed after .*: the <store> is gone/, 'failed');
+	$shop->push;
+};
+
 subtest 'what does not exist, or may not be seen, is a clear error' => sub {
 	$shop->sql(<<'EOC');
 CREATE ROLE alice; CREATE ROLE bob; CREATE ROLE carol; CREATE ROLE reader; GRANT USAGE ON FOREIGN SERVER shop TO alice, carol;
@@ -109,6 +163,34 @@ subtest 'psql -At, output files and COPY write the same bytes' => sub {
 	my $page = slurp_file("$dir/o.html");
 	like($page, qr/^<!DOCTYPE html>.*<\/html>\n\z/, 'a page, and one line break');
 	is(slurp_file("$dir/$_.html"), $page, $_) foreach qw(copy client latin1);
+};
+
+subtest 'a page reads the same whatever the settings of the session, but for the time zone, which it names' => sub {
+	my $settings = "SET datestyle = 'SQL, DMY'; SET extra_float_digits = -15; SET lc_numeric = 'C'; SET bytea_output = escape; SET search_path = pg_temp; SET intervalstyle = iso_8601";
+	my $call = "SELECT bcdelta.report('shop', now() - interval '1 day')";
+	my ($plain, $set) = split /\n/, $shop->sql("BEGIN; $call; $settings; $call; COMMIT");
+	is($set, $plain, 'the same');
+	like(text_of($shop->sql("SET timezone = 'Asia/Tokyo'; SELECT bcdelta.report('shop')")), qr/All times are JST/, 'the time zone');
+};
+
+subtest 'hundreds of thousands of results, all refusals different, make no longer page' => sub {
+	my $run = $shop->sql("INSERT INTO bcdelta.run (kind, server, state, started_at, finished_at) VALUES ('push', 'shop', 'succeeded', now() - interval '1 hour', now()) RETURNING run_id");
+	$shop->sql(<<"EOC");
+INSERT INTO bcdelta.result (run_id, feed, key, outcome, http_status, error, attempted_at)
+SELECT $run, (ARRAY['makers', 'groups', 'articles'])[1 + i % 3], repeat('<k>', 50) || i, CASE WHEN i % 2 = 0 THEN 'created' ELSE 'failed' END, 422,
+	CASE WHEN i % 2 = 1 THEN md5(i::text) || repeat('<script>&"\\', 50) END, now() - i * interval '10 ms'
+FROM generate_series(1, 200000) AS i;
+INSERT INTO bcdelta.pending (feed, key, state, changed_at, last_error) SELECT feed, key, 'failed', attempted_at, error FROM bcdelta.result WHERE run_id = $run AND outcome = 'failed' LIMIT 60000;
+INSERT INTO bcdelta.conflict (feed, key, store_id, field, kind, state, source_value, store_value)
+SELECT 'articles', repeat('<k>', 50) || i, i, 'name', 'edited', 'open', to_jsonb(repeat('<v>', 500)), to_jsonb(repeat('<w>', 500)) FROM generate_series(1, 5000) AS i;
+INSERT INTO bcdelta.sample (at, server, seconds, pending, failed, review) SELECT now() - i * interval '1 minute', 'shop', 0, i % 100, i, 0 FROM generate_series(1, 20000) AS i;
+INSERT INTO bcdelta.journal (server, what, by_role, reason) SELECT 'shop', 'note', 'x', repeat('<r>', 500) FROM generate_series(1, 5000);
+EOC
+	my $page = page("'shop', now() - interval '30 days'");
+	cmp_ok(length $page, '<', 150_000, 'of the store');
+	like(text_of($page), qr/Put together from 50,000 rows; there are more/, 'which says what it left out');
+	like(text_of($page), qr/and 4,990 more: SELECT \* FROM bcdelta\.review/, 'and how to see it');
+	cmp_ok(length page($run), '<', 150_000, 'of the run');
 };
 
 done_testing();
