@@ -134,7 +134,8 @@ COMMENT ON FUNCTION bcdelta.pause(text, text) IS
 ALTER TABLE bcdelta.run ADD keys text[], ADD condition text, ADD rollback jsonb, ADD paused_until timestamptz;
 COMMENT ON COLUMN bcdelta.run.paused_until IS
 'of a requested run: when it may start, or go on, because it is outside the hours of its schedule; null: at once';
-COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, changed, keys or where; adjusted: reads the values of new adjustments';
+COMMENT ON COLUMN bcdelta.run.mode IS
+'mode of a verify: count, sample, full, changed, keys or where; adjusted: reads the values of new adjustments; of a push, immediate: of a feed whose changes are pushed when they are committed';
 COMMENT ON COLUMN bcdelta.run.rollback IS 'what a rollback undoes, and how: its arguments; preview: it only looks';
 COMMENT ON TABLE bcdelta.run IS 'one row per push, link, verify or rollback, with its totals';
 COMMENT ON COLUMN bcdelta.run.keys IS 'keys of the rows that a verify compares; null: it has another mode';
@@ -588,6 +589,11 @@ CREATE FUNCTION bcdelta.worker_quota(OUT server oid, OUT quota bigint, OUT quota
 RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_quota';
 COMMENT ON FUNCTION bcdelta.worker_quota() IS
 'the quotas of stores, the part of them (0 to 1) that other apps have used in each of the last windows at least, and the rows that another server seems to have written; use the views bcdelta.metrics and trouble';
+
+CREATE FUNCTION bcdelta.worker_wake_ups(OUT cause text, OUT n bigint)
+RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_wake_ups';
+COMMENT ON FUNCTION bcdelta.worker_wake_ups() IS
+'how often the worker of this database was woken since the server was started: by the commit of a change that is pushed at once, by what an active run waited for, by its timer, or by the request of a session; for readers of bcdelta.status or bcdelta.metrics';
 
 CREATE VIEW bcdelta.metrics AS
 WITH t AS (SELECT * FROM bcdelta.totals()),

@@ -353,7 +353,8 @@ COMMENT ON COLUMN bcdelta.run.error IS 'why the run failed, or who cancelled it 
 COMMENT ON COLUMN bcdelta.run.warning IS 'what a completed run left out, such as paused feeds, and why';
 COMMENT ON COLUMN bcdelta.run.requested_by IS 'the role that requested the run';
 COMMENT ON COLUMN bcdelta.run.schedule IS 'the schedule that started the run; null: a user called a function';
-COMMENT ON COLUMN bcdelta.run.mode IS 'mode of a verify: count, sample, full, changed, keys or where; adjusted: reads the values of new adjustments';
+COMMENT ON COLUMN bcdelta.run.mode IS
+'mode of a verify: count, sample, full, changed, keys or where; adjusted: reads the values of new adjustments; of a push, immediate: of a feed whose changes are pushed when they are committed';
 COMMENT ON COLUMN bcdelta.run.keys IS 'keys of the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.condition IS 'condition on the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.paused_until IS
@@ -1286,6 +1287,11 @@ CREATE FUNCTION bcdelta.worker_quota(OUT server oid, OUT quota bigint, OUT quota
 RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_quota';
 COMMENT ON FUNCTION bcdelta.worker_quota() IS
 'the quotas of stores, the part of them (0 to 1) that other apps have used in each of the last windows at least, and the rows that another server seems to have written; use the views bcdelta.metrics and trouble';
+
+CREATE FUNCTION bcdelta.worker_wake_ups(OUT cause text, OUT n bigint)
+RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_wake_ups';
+COMMENT ON FUNCTION bcdelta.worker_wake_ups() IS
+'how often the worker of this database was woken since the server was started: by the commit of a change that is pushed at once, by what an active run waited for, by its timer, or by the request of a session; for readers of bcdelta.status or bcdelta.metrics';
 
 CREATE VIEW bcdelta.metrics AS
 WITH t AS (SELECT * FROM bcdelta.totals()),

@@ -16,6 +16,7 @@
 
 char	   *bcd_databases = NULL;
 int			bcd_naptime = 10;
+int			bcd_gather_time = 500;
 int			bcd_lock_timeout = 5000;
 int			bcd_mapping_timeout = 10000;
 int			bcd_crash_limit = 2;
@@ -72,6 +73,10 @@ bcd_guc_define(void)
 	DefineCustomIntVariable("bcdelta.naptime",
 							"How often an idle worker looks for changes and due schedules.",
 							NULL, &bcd_naptime, 10, 1, 3600, PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.gather_time",
+							"How long changes of feeds with the option push 'immediate' are gathered before they are pushed together.",
+							NULL, &bcd_gather_time, 500, 0, 60000, PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("bcdelta.lock_timeout",
 							"How long the worker waits for a lock on a source table before it tries again later.",

@@ -9,6 +9,7 @@
 
 extern char *bcd_databases;
 extern int	bcd_naptime;		/* seconds */
+extern int	bcd_gather_time;	/* ms */
 extern int	bcd_lock_timeout;	/* milliseconds */
 extern int	bcd_mapping_timeout;	/* milliseconds, 0: none */
 extern int	bcd_crash_limit;

@@ -36,6 +36,7 @@ static void
 start_shmem(void)
 {
 	bool		found;
+	int			i;
 
 	if (previous_startup)
 		previous_startup();
@@ -47,6 +48,8 @@ start_shmem(void)
 	{
 		memset(bcd_shared, 0, sizeof(BcdShared));
 		bcd_shared->lock = &(GetNamedLWLockTranche(TRANCHE))->lock;
+		for (i = 0; i < BCD_MAX_WORKERS; i++)
+			pg_atomic_init_u32(&bcd_shared->workers[i].committed, 0);
 	}
 	LWLockRelease(AddinShmemInitLock);
 }
@@ -93,27 +96,61 @@ bcd_wake_worker(Oid dbid)
 }
 
 static bool wake_wanted = false;
+static BcdWorkerSlot *called = NULL;	/* the worker, if a change is urgent */
 
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
 	if (wake_wanted && event == XACT_EVENT_COMMIT)
 		wake(MyDatabaseId, true);
-	wake_wanted = false;
+	/* the first commit calls the worker, others until it looks need not */
+	if (called && event == XACT_EVENT_COMMIT && pg_atomic_exchange_u32(&called->committed, 1) == 0)
+		wake(MyDatabaseId, false);
+	called = NULL;
+	if (event != XACT_EVENT_PREPARE)
+		wake_wanted = false;
 }
 
-/* Wakes the worker once what this transaction wrote can be seen. */
-void
-bcd_wake_worker_at_commit(void)
+static void
+watch_transactions(void)
 {
 	static bool registered = false;
 
 	if (!registered)
 		RegisterXactCallback(at_transaction_end, NULL);
 	registered = true;
+}
+
+/* Wakes the worker once what this transaction wrote can be seen. */
+void
+bcd_wake_worker_at_commit(void)
+{
+	watch_transactions();
 	wake_wanted = true;
+}
+
+/*
+ * A change of a feed was captured: if it is to be pushed at once, its commit
+ * calls the worker.  In the source's transactions, so without the lock: what is
+ * read here may be old, and then the worker finds the change somewhat later.
+ */
+void
+bcd_captured(int32 feed_id)
+{
+	static int	mine = 0;
+	int			bit = (uint32) feed_id % BCD_FEED_BITS;
+	int			i;
+
+	if (bcd_shared == NULL || called)
+		return;
+	for (i = 0; i < BCD_MAX_WORKERS && bcd_shared->workers[mine].dbid != MyDatabaseId; i++)
+		mine = (mine + 1) % BCD_MAX_WORKERS;
+	if (i == BCD_MAX_WORKERS || !(bcd_shared->workers[mine].immediate[bit / 64] & UINT64CONST(1) << bit % 64))
+		return;
+	watch_transactions();
+	called = &bcd_shared->workers[mine];
 }
 
 /* Publishes the progress of a run, replacing what was shown of it. */

@@ -2,13 +2,15 @@
  * shmem.h
  *		What backends and workers share: worker slots, calls, progress.
  *
- * All of it is protected by one lock, held for copying only.  No pointer of
+ * All of it is protected by one lock, held for copying only, except for the
+ * marks by which a commit calls the worker: immediate.c.  No pointer of
  * a process's own lives here; latches are those of PGPROCs, which are shared.
  */
 #ifndef BCD_SHMEM_H
 #define BCD_SHMEM_H
 
 #include "datatype/timestamp.h"
+#include "port/atomics.h"
 #include "storage/dsm.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -22,6 +24,18 @@
 #define BCD_MAX_RUNS		256 /* active runs shown in bcdelta.progress */
 #define BCD_MAX_STORES		256 /* that workers have talked to */
 #define BCD_NAME_BYTES		256
+#define BCD_FEED_BITS		512 /* feeds whose numbers differ by this share a
+								 * bit */
+
+/* What has ended a worker's sleep */
+typedef enum BcdWakeUp
+{
+	BCD_WOKEN_BY_COMMIT,		/* of a change that is pushed at once */
+	BCD_WOKEN_BY_RUN,			/* what an active run waits for */
+	BCD_WOKEN_BY_TIMER,
+	BCD_WOKEN_BY_REQUEST,		/* of a session, or a signal */
+	BCD_WAKE_UPS
+} BcdWakeUp;
 
 typedef struct BcdWorkerSlot
 {
@@ -37,6 +51,12 @@ typedef struct BcdWorkerSlot
 	bool		look;			/* something it looks at now and then has
 								 * changed */
 	char		trouble[BCD_NAME_BYTES];	/* why it does nothing, or empty */
+
+	/* written by the worker, and read without the lock */
+	uint64		immediate[BCD_FEED_BITS / 64];	/* feeds that are pushed at
+												 * once */
+	pg_atomic_uint32 committed; /* changes of such feeds, since it looked */
+	int64		wake_ups[BCD_WAKE_UPS];
 } BcdWorkerSlot;
 
 typedef enum BcdCallKind
@@ -144,6 +164,7 @@ extern BcdShared *bcd_shared;
 extern void bcd_shmem_install(void);
 extern void bcd_wake_worker(Oid dbid);
 extern void bcd_wake_worker_at_commit(void);
+extern void bcd_captured(int32 feed_id);
 extern void bcd_progress_show(const BcdProgress *progress);
 extern void bcd_progress_hide(Oid dbid, int64 run_id);
 extern void bcd_store_show(const BcdStoreState *state);

@@ -40,6 +40,7 @@
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/shmem.h"
 #include "capture/change.h"
 
 /* Written together: this number of tuples, or about this number of bytes */
@@ -161,6 +162,7 @@ bcd_changes_begin(int32 feed_id)
 	BcdChanges *changes = palloc0(sizeof(BcdChanges));
 
 	captured_by = GetTopTransactionId();
+	bcd_captured(feed_id);
 	changes->cxt = CurrentMemoryContext;
 	changes->feed_id = feed_id;
 	changes->changed_at = GetCurrentTimestamp();

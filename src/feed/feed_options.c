@@ -51,6 +51,7 @@ static const OptionKind kinds[] = {
 	{"max_changes", offsetof(BcdFeedOptions, max_changes), NULL, NULL, 0, FOR_ALL},
 	{"modified", offsetof(BcdFeedOptions, modified), NULL, "an SQL expression", 0, FOR_DATED},
 	{"nulls", offsetof(BcdFeedOptions, clears), "clear", "keep", 0, FOR_ALL},
+	{"push", offsetof(BcdFeedOptions, immediate), "immediate", "run", 0, FOR_ALL},
 	{"stale_link", offsetof(BcdFeedOptions, stale_fails), "fail", "create", 0, FOR_ALL},
 	{"tree_id", offsetof(BcdFeedOptions, tree_id), NULL, NULL, 0, FOR_DEFAULT},
 };

@@ -9,6 +9,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lwlock.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "base/db.h"
@@ -19,6 +20,7 @@
 PG_FUNCTION_INFO_V1(bcdelta_totals);
 PG_FUNCTION_INFO_V1(bcdelta_worker_started);
 PG_FUNCTION_INFO_V1(bcdelta_worker_quota);
+PG_FUNCTION_INFO_V1(bcdelta_worker_wake_ups);
 
 #define QUOTA_COLUMNS	6
 
@@ -105,5 +107,34 @@ bcdelta_worker_quota(PG_FUNCTION_ARGS)
 	}
 	for (i = 0; i < n; i++)
 		put_quota(&rows, &copy[i]);
+	return (Datum) 0;
+}
+
+/* bcdelta.worker_wake_ups(): what has woken the worker of this database, and how often. */
+Datum
+bcdelta_worker_wake_ups(PG_FUNCTION_ARGS)
+{
+	static const char *const names[BCD_WAKE_UPS] = {"commit", "run", "timer", "request"};
+	int64		n[BCD_WAKE_UPS] = {0};
+	BcdRows		rows;
+	int			i;
+
+	bcd_check_reader("status", "metrics", "worker_wake_ups");
+	bcd_rows_begin(fcinfo, &rows);
+	if (bcd_shared)
+	{
+		LWLockAcquire(bcd_shared->lock, LW_SHARED);
+		for (i = 0; i < BCD_MAX_WORKERS; i++)
+			if (bcd_shared->workers[i].dbid == MyDatabaseId)
+				memcpy(n, bcd_shared->workers[i].wake_ups, sizeof(n));
+		LWLockRelease(bcd_shared->lock);
+	}
+	for (i = 0; i < BCD_WAKE_UPS; i++)
+	{
+		Datum		values[2] = {CStringGetTextDatum(names[i]), Int64GetDatum(n[i])};
+		bool		nulls[2] = {false, false};
+
+		bcd_rows_put(&rows, values, nulls);
+	}
 	return (Datum) 0;
 }

@@ -55,6 +55,7 @@
 #include "worker/calls.h"
 #include "worker/counts.h"
 #include "worker/events.h"
+#include "worker/immediate.h"
 #include "worker/prune.h"
 #include "worker/schedule_due.h"
 #include "worker/schedule_hours.h"
@@ -68,6 +69,7 @@ static bool ready = false;		/* the extension exists, and recovery is done */
 static bool made_room = false;	/* the last worker left for a statement */
 static int64 idle_at = 0;		/* when to look at schedules and changes next */
 static TimestampTz next_schedule = 0;
+static bool run_ended = false;	/* rows may be left that it did not see */
 
 static void
 leave(int code, Datum arg)
@@ -246,12 +248,33 @@ begin_runs(void)
 	}
 }
 
+/* Folds what is captured, and pushes what has to be pushed at once. */
+static void
+fold(void)
+{
+	int			rounds = 100;
+	int64		n;
+
+	bcd_immediate_begin(&bcd_shared->workers[my_slot]);
+	do
+	{
+		bcd_tx_begin();
+		bcd_tx_async();
+		n = bcd_fold(BCD_FOLD_ROWS);
+		bcd_tx_commit();
+		CHECK_FOR_INTERRUPTS();
+	} while (n > 0 && --rounds > 0);
+	bcd_tx_begin();
+	bcd_immediate_look(&bcd_shared->workers[my_slot]);
+	bcd_tx_commit();
+	bcd_runs_look();
+	run_ended = false;
+}
+
 /* Every naptime, and when a schedule is due: schedules, folding, cleanup. */
 static void
 idle_work(int64 now)
 {
-	int			rounds = 100;
-	int64		n;
 	bool		blamed;
 
 	bcd_tx_begin();
@@ -269,21 +292,13 @@ idle_work(int64 now)
 	bcd_tx_commit();
 	if (blamed)
 		bcd_guard_forgive();
-	do
-	{
-		bcd_tx_begin();
-		bcd_tx_async();
-		n = bcd_fold(BCD_FOLD_ROWS);
-		bcd_tx_commit();
-		CHECK_FOR_INTERRUPTS();
-	} while (n > 0 && --rounds > 0);
+	fold();
 
 	/*
 	 * a session may have committed a push, perhaps with a prepared
 	 * transaction
 	 */
 	bcd_engine.requested = true;
-	bcd_runs_look();
 	bcd_counts_look();
 	bcd_prune(now);
 	bcd_events_look(now);
@@ -345,6 +360,7 @@ take_replies(void)
 static int64
 turn(void)
 {
+	BcdWorkerSlot *slot = &bcd_shared->workers[my_slot];
 	int64		now = bcd_now_ms();
 	int64		wait;
 
@@ -359,13 +375,40 @@ turn(void)
 	bcd_serve_check_callers();
 	if (bcd_servers_changed() || now >= idle_at || ms_until_schedule() <= 0 || asked_to_look())
 		idle_work(now);
+	else if (run_ended || bcd_immediate_delay(slot, now) == 0)
+		fold();
 	if (bcd_engine.requested)
 		begin_runs();
-	wait = step_runs();
+	wait = Min(step_runs(), bcd_immediate_delay(slot, now));
+	if (run_ended)
+		wait = 0;
 	if (bcd_engine.requested)
 		wait = Min(wait, 1000);
 	wait = Min(wait, ms_until_schedule());
 	return Max(0, Min(wait, idle_at - now));
+}
+
+static void
+finished(int64 run_id)
+{
+	run_ended = bcd_immediate_any(&bcd_shared->workers[my_slot]);
+	bcd_serve_finished(run_id);
+}
+
+/* Counts what has ended the worker's sleep, which was to last until then. */
+static void
+count_wake_up(int64 until)
+{
+	BcdWorkerSlot *slot = &bcd_shared->workers[my_slot];
+	BcdWakeUp	by = BCD_WOKEN_BY_REQUEST;
+
+	if (!dlist_is_empty(&bcd_engine.runs))
+		by = BCD_WOKEN_BY_RUN;
+	else if (pg_atomic_read_u32(&slot->committed) != 0)
+		by = BCD_WOKEN_BY_COMMIT;
+	else if (bcd_now_ms() >= until)
+		by = BCD_WOKEN_BY_TIMER;
+	slot->wake_ups[by]++;
 }
 
 /*
@@ -411,7 +454,7 @@ bcd_worker_main(Datum arg)
 	if (!made_room)
 		bcd_events_start();
 	bcd_engine_init(bcd_run_kinds);
-	bcd_engine.finished = bcd_serve_finished;
+	bcd_engine.finished = finished;
 	bcd_engine.awaited = bcd_serve_awaited;
 	bcd_http_init();
 	wait_event = bcd_wait_event("BcdeltaWorker");
@@ -423,6 +466,7 @@ bcd_worker_main(Datum arg)
 	for (;;)
 	{
 		volatile int64 wait = 0;
+		int64		until = 0;
 
 		ResetLatch(MyLatch);
 		bcd_stop_if_asked(0);
@@ -441,6 +485,10 @@ bcd_worker_main(Datum arg)
 		PG_END_TRY();
 		MemoryContextSwitchTo(cxt);
 		MemoryContextReset(cxt);
+		if (wait > 0)
+			until = bcd_now_ms() + wait;
 		bcd_http_wait((long) wait, wait_event);
+		if (wait > 0)
+			count_wake_up(until);
 	}
 }
