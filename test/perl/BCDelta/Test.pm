@@ -325,8 +325,8 @@ package BCDelta::Psql;
 sub running
 {
 	my ($self) = @_;
-	$self->{run}->pump_nb;
-	return $self->{run}->pumpable;
+	# dies if the process has ended meanwhile
+	return eval { $self->{run}->pump_nb; 1 } && $self->{run}->pumpable;
 }
 
 sub query
