@@ -104,6 +104,24 @@ subtest 'result_retention, event_retention, undo_retention' => sub {
 	is($shop->sql('SELECT count(*) > 0 FROM bcdelta.undo'), 't', 'but does so again');
 };
 
+subtest 'gather_time' => sub {
+	set('naptime', '1h');
+	set('gather_time', '1min');
+	$shop->sql("SELECT bcdelta.alter_feed('groups', options => '{\"push\": \"immediate\"}'); INSERT INTO groups VALUES (900, NULL, 'First')");
+	$shop->push("'groups'");
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
+	my $wake_ups = "SELECT n FROM bcdelta.worker_wake_ups() WHERE cause = 'commit'";
+	my $before = $shop->sql($wake_ups);
+	$shop->sql("INSERT INTO groups VALUES (901, NULL, 'Second')");
+	$shop->wait_for("SELECT ($wake_ups) > $before");
+	is($shop->sql("SELECT count(*) FROM bcdelta.change"), 1, 'a change is gathered');
+	set('gather_time', '0');
+	$shop->wait_for("SELECT count(*) = 2 FROM bcdelta.link WHERE feed = 'groups'");
+	pass('but not longer than the new time');
+	$shop->sql("SELECT bcdelta.alter_feed('groups', options => '{}')");
+	set('naptime', '1s');
+};
+
 subtest 'confirm_after' => sub {
 	$store->edit('brands', $shop->id('makers', 'M1'), { name => 'Edited' });
 	set('confirm_after', '1h');
