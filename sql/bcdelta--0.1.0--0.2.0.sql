@@ -997,3 +997,84 @@ CREATE FUNCTION bcdelta.report(run_id bigint) RETURNS text
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_report_run';
 COMMENT ON FUNCTION bcdelta.report(bigint) IS
 'a page about a run, as HTML in one line; an error if there is no such run, or the caller may not see it';
+
+CREATE TABLE bcdelta.stage (
+	server name PRIMARY KEY,
+	stage text NOT NULL CHECK (stage IN ('prepare', 'freeze', 'live', 'watch', 'closed')),
+	since timestamptz NOT NULL DEFAULT now(),
+	by_role text NOT NULL,
+	note text
+);
+COMMENT ON TABLE bcdelta.stage IS
+'the stage of the cutover that a store is in, set by stage(); a store without a row is in none, and the policies of its feeds apply';
+COMMENT ON COLUMN bcdelta.stage.stage IS
+'prepare: before the cutover; freeze: nobody is to change the source any more; live: the store sells, while the source may still do; watch: the source only looks on; closed: it is over';
+COMMENT ON COLUMN bcdelta.stage.since IS 'when the stage began';
+COMMENT ON COLUMN bcdelta.stage.by_role IS 'the name of the role that had logged in';
+COMMENT ON COLUMN bcdelta.stage.note IS 'why, in words; null: nobody said';
+
+CREATE TABLE bcdelta.authority (
+	server name,
+	stage text NOT NULL CHECK (stage IN ('prepare', 'freeze', 'live', 'watch', 'closed')),
+	resource text NOT NULL,
+	field text,
+	owner text NOT NULL CHECK (owner IN ('feed', 'source', 'store', 'newest', 'review', 'relative')),
+	note text,
+	by_role text,
+	set_at timestamptz
+);
+CREATE UNIQUE INDEX authority_rule ON bcdelta.authority (coalesce(server, ''), stage, resource, coalesce(field, ''));
+COMMENT ON TABLE bcdelta.authority IS
+'who owns the records of a resource, or a field of them, at each stage; set by set_authority(); outranks the conflict policies of feeds, and is outranked by adjustments';
+COMMENT ON COLUMN bcdelta.authority.server IS 'null: what applies to all stores for which nothing else is said';
+COMMENT ON COLUMN bcdelta.authority.field IS 'null: all fields for which nothing else is said';
+COMMENT ON COLUMN bcdelta.authority.owner IS
+'feed: the policies of the feed apply; source, newest, review: the policy that applies instead; store: nothing is sent, and rows wait in state review; relative: stock is sent as differences, so that both shops can sell';
+COMMENT ON COLUMN bcdelta.authority.note IS 'why, in words';
+COMMENT ON COLUMN bcdelta.authority.by_role IS 'the name of the role that had logged in; null: comes with bcdelta';
+COMMENT ON COLUMN bcdelta.authority.set_at IS 'when; null: comes with bcdelta';
+INSERT INTO bcdelta.authority (stage, resource, owner)
+SELECT s.stage, r.resource, CASE s.stage WHEN 'live' THEN coalesce(r.live, 'store') ELSE 'store' END
+FROM (VALUES ('live'), ('watch'), ('closed')) AS s (stage), (VALUES
+	('brand', NULL), ('brand_metafield', NULL), ('category', NULL), ('category_assignment', NULL), ('category_metafield', NULL),
+	('channel_assignment', NULL), ('customer', 'newest'), ('customer_address', 'review'), ('customer_attribute', NULL),
+	('customer_attribute_value', 'review'), ('customer_group', NULL), ('customer_metafield', NULL), ('inventory', 'relative'),
+	('location', NULL), ('price_list', NULL), ('price_list_assignment', NULL), ('price_record', NULL), ('product', 'review'),
+	('product_metafield', NULL), ('redirect', 'feed'), ('variant', 'review'), ('variant_metafield', NULL)) AS r (resource, live);
+INSERT INTO bcdelta.authority (stage, resource, field, owner, note) VALUES
+	('live', 'product', 'inventory_level', 'store', 'an absolute quantity would undo what the store has sold; a feed of inventory sends differences'),
+	('live', 'variant', 'inventory_level', 'store', 'an absolute quantity would undo what the store has sold; a feed of inventory sends differences');
+
+CREATE VIEW bcdelta.authority_now AS
+SELECT s.server, s.stage, s.since, a.resource, a.field, a.owner,
+	format('since stage %s %s', s.stage, CASE a.owner
+		WHEN 'feed' THEN format('the policies of feeds apply to %s', a.thing)
+		WHEN 'source' THEN format('the source owns %s', a.thing)
+		WHEN 'store' THEN format('the store owns %s', a.thing)
+		WHEN 'newest' THEN format('the newest change of %s wins', a.thing)
+		WHEN 'review' THEN format('a person decides if both sides have changed %s', a.thing)
+		ELSE format('both sides count %s, and differences are sent', a.thing) END) AS rule, a.note
+FROM bcdelta.stage AS s
+CROSS JOIN LATERAL (
+	SELECT o.*, concat_ws('.', o.resource, o.field) AS thing,
+		bool_or(o.owner = 'store' AND o.field IS NULL) OVER (PARTITION BY o.resource) AS withheld
+	FROM bcdelta.authority AS o
+	WHERE o.stage = s.stage AND (o.server = s.server OR o.server IS NULL AND NOT EXISTS (
+		SELECT FROM bcdelta.authority AS n WHERE n.server = s.server AND n.stage = o.stage AND n.resource = o.resource
+		AND n.field IS NOT DISTINCT FROM o.field))) AS a
+WHERE a.field IS NULL OR NOT a.withheld;
+COMMENT ON VIEW bcdelta.authority_now IS
+'what bcdelta.authority says for the present stage of each store, as pushes, previews and verifies go by it; resources without a row: the policies of their feeds apply';
+COMMENT ON COLUMN bcdelta.authority_now.rule IS 'in words';
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.stage', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.authority', 'WHERE server IS NOT NULL');
+
+CREATE FUNCTION bcdelta.stage(server name, stage text, note text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_stage';
+COMMENT ON FUNCTION bcdelta.stage(name, text, text) IS
+'says which stage of the cutover a store is in: prepare, freeze, live, watch or closed, or null for none; what the source may still write is in bcdelta.authority_now; rows that waited for another stage are pushed; needs USAGE on the server';
+
+CREATE FUNCTION bcdelta.set_authority(server name, stage text, resource text, owner text, field text DEFAULT NULL, note text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_authority';
+COMMENT ON FUNCTION bcdelta.set_authority(name, text, text, text, text, text) IS
+'says who owns the records of a resource, or a field of them, at a stage: feed, source, store, newest, review, or relative for inventory; null: as it comes with bcdelta; needs USAGE on the server';

@@ -65,7 +65,8 @@ bcd_item_wants_row(BcdItem *item, BcdRow *row)
 
 /*
  * Decides on a row that is held as a whole, because its record was hidden, shown,
- * deleted or made again by a rollback; returns false if it is not.  In the
+ * deleted or made again by a rollback, or since the store owns it; returns false if
+ * it is not.  In the
  * transaction of the item's claim.
  */
 bool
@@ -73,16 +74,19 @@ bcd_item_is_held(BcdItem *item, const BcdRow *row)
 {
 	const BcdFeed *feed = item->lane->feed;
 	BcdAdjustment *over;
-	char	   *words;
+	const BcdAdjustment *hold;
 
 	if (!feed->adjusted || (row->state != BCD_ROW_FOUND && row->state != BCD_ROW_MISSING))
 		return false;
-	words = bcd_row_hold(feed, bcd_adjustments_of(feed->name, item->key), row->state == BCD_ROW_FOUND ? row->payload : NULL, &over);
+	hold = bcd_row_hold(feed, bcd_adjustments_of(feed->name, item->key), row->state == BCD_ROW_FOUND ? row->payload : NULL, &over);
 	if (over)
 		end(item, over);
-	if (words == NULL)
+	if (hold == NULL)
 		return false;
-	bcd_decide_done(item, BCD_UNCHANGED, BCD_LINK_KEEP);
-	item->decision.error = words;
+	bcd_decide_done(item, hold->id == 0 ? BCD_DEFERRED : BCD_UNCHANGED, BCD_LINK_KEEP);
+	item->decision.error = hold->words;
+	/* it is pushed when the store does not own it any more */
+	if (hold->id == 0)
+		item->decision.pending = BCD_PENDING_REVIEW;
 	return true;
 }

@@ -131,10 +131,10 @@ is_same_row(const BcdFeed *feed, Jsonb *was, Jsonb *wanted)
 
 /*
  * Returns why a row with these adjustments is not pushed at all at present, or
- * NULL.  wanted: the row's payload; NULL: it is gone.  Sets *over to a hold
+ * NULL: that which holds it.  wanted: the row's payload; NULL: it is gone.  Sets *over to a hold
  * that ends, since the source has changed, or to NULL.
  */
-char *
+const BcdAdjustment *
 bcd_row_hold(const BcdFeed *feed, List *adjustments, Jsonb *wanted, BcdAdjustment **over)
 {
 	ListCell   *lc;
@@ -147,7 +147,7 @@ bcd_row_hold(const BcdFeed *feed, List *adjustments, Jsonb *wanted, BcdAdjustmen
 		if (!bcd_adjusts_record(a))
 			continue;
 		if (!bcd_adjustment_is_over(feed, a, wanted))
-			return a->words;
+			return a;
 		*over = a;
 	}
 	return NULL;

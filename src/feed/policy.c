@@ -6,29 +6,51 @@
 #include "postgres.h"
 
 #include "feed/policy.h"
+#include "payload/counted.h"
 #include "payload/payload.h"
 
 /* In the order of BcdPolicy */
 static const char *const names[] = {"source", "store", "newest", "review"};
 
-static BcdPolicy
-policy_from(const char *word)
+/* Sets a policy from its name; false: it is none. */
+static bool
+policy_from(const char *word, BcdPolicy *policy)
 {
 	int			i;
 
 	for (i = BCD_POLICY_SOURCE; i < lengthof(names); i++)
 		if (strcmp(word, names[i]) == 0)
-			return i;
-	return BCD_POLICY_SOURCE;
+		{
+			*policy = i;
+			return true;
+		}
+	return false;
 }
 
-/* Sets the policies of a feed that was read. */
+/*
+ * Sets the policies of a feed that was read: those of the stage that its store
+ * is in, else its own.  What the store owns is left alone like adjusted fields.
+ */
 void
 bcd_policies_set(BcdFeed *feed, const BcdFeedRow *row)
 {
-	feed->on_conflict = policy_from(row->on_conflict);
-	feed->policies = row->policies;
+	BcdPolicy	policy = BCD_POLICY_SOURCE;
+	bool		staged;
+
+	(void) policy_from(row->on_conflict, &policy);
+	staged = row->authority && policy_from(row->authority, &policy);
+	feed->on_conflict = policy;
+	feed->policies = staged ? row->authorities : bcd_payload_merge(row->policies, row->authorities);
 	feed->disputed = row->disputed;
+}
+
+/* Returns the options of a feed that was read, as its stage has them. */
+Jsonb *
+bcd_policy_options(const BcdResource *resource, const BcdFeedRow *row)
+{
+	bool		counts = row->authority && strcmp(row->authority, "relative") == 0;
+
+	return counts ? bcd_counting_options(resource, row->options) : row->options;
 }
 
 const char *
@@ -43,7 +65,11 @@ bcd_policy_of(const BcdFeed *feed, const char *field)
 {
 	char	   *own = feed->policies ? bcd_payload_text(feed->policies, field) : NULL;
 
-	return own ? policy_from(own) : feed->on_conflict;
+	BcdPolicy	policy = feed->on_conflict;
+
+	if (own)
+		(void) policy_from(own, &policy);
+	return policy;
 }
 
 /* Returns whether times of changes decide, at least for some fields. */

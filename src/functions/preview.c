@@ -211,16 +211,18 @@ bcd_preview_row(BcdFeed *feed, char *key, BcdPreview *p)
 	BcdRow		row;
 	BcdDifference d;
 	BcdAdjustment *over;
+	const BcdAdjustment *hold = NULL;
 	bool		exchanges;
 
 	read_link(feed, key, &link, &adjustments);
 	p->linked = link.address != NULL;
 	bcd_feed_row(feed, key, &row);
 	if (row.state == BCD_ROW_FOUND || row.state == BCD_ROW_MISSING)
-		p->error = bcd_row_hold(feed, adjustments, row.state == BCD_ROW_FOUND ? row.payload : NULL, &over);
-	if (p->error)
+		hold = bcd_row_hold(feed, adjustments, row.state == BCD_ROW_FOUND ? row.payload : NULL, &over);
+	if (hold)
 	{
-		p->action = "unchanged";
+		p->error = hold->words;
+		p->action = hold->id == 0 ? "deferred" : "unchanged";
 		p->tasks = NIL;
 		return;
 	}

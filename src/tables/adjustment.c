@@ -38,14 +38,18 @@ bcd_adjustments_any(const char *feed)
 static BcdStatement select_of = {
 	"SELECT adjustment_id, field, value, until = 'source changes', source_value, state = 'broken', " WORDS ", by_run"
 	" FROM bcdelta.adjustment WHERE feed = $1 AND key = $2 AND state <> 'ended'"
-	" AND (ends_at IS NULL OR ends_at > clock_timestamp()) ORDER BY field, by_run",
+	" AND (ends_at IS NULL OR ends_at > clock_timestamp())"
+	" UNION ALL SELECT 0, coalesce(n.field, ''), NULL, false, NULL, false, n.rule, 0 FROM bcdelta.feed AS f"
+	" JOIN bcdelta.authority_now AS n ON n.server = f.server AND n.resource = f.resource WHERE f.feed = $1 AND n.owner = 'store'"
+	" ORDER BY 2, 8",
 	2, {TEXTOID, TEXTOID}
 };
 
 /*
  * Returns the adjustments of a row that have not ended, as BcdAdjustment
  * structs, in the current memory context.  Whether the source has changed is
- * for the caller to see.
+ * for the caller to see.  What the store owns at the present stage is one, too,
+ * with the number 0.
  */
 List *
 bcd_adjustments_of(const char *feed, const char *key)

@@ -13,7 +13,7 @@
 /* An adjustment of a field of a row that has not ended */
 typedef struct BcdAdjustment
 {
-	int64		id;
+	int64		id;				/* 0: the store owns it at the present stage */
 	char	   *field;			/* empty: the record as a whole; source_value
 								 * is the payload of the row, NULL if it was
 								 * gone */

@@ -10,6 +10,7 @@
 
 #include "base/compat.h"
 #include "base/db.h"
+#include "tables/authority.h"
 #include "tables/feed.h"
 #include "tables/move.h"
 
@@ -21,7 +22,8 @@ static BcdStatement select_feed = {
 	" merged,"
 	" (SELECT a.key FROM bcdelta.adjustment AS a WHERE a.feed = $1 AND a.state <> 'ended' ORDER BY a.key LIMIT 1) IS NOT NULL,"
 	" on_conflict, policies,"
-	" (SELECT c.store_id FROM bcdelta.conflict AS c WHERE c.feed = $1 AND c.is_current ORDER BY c.store_id LIMIT 1) IS NOT NULL"
+	" (SELECT c.store_id FROM bcdelta.conflict AS c WHERE c.feed = $1 AND c.is_current ORDER BY c.store_id LIMIT 1) IS NOT NULL,"
+	" " BCD_AUTHORITY_OF_FEED
 	" FROM bcdelta.feed WHERE feed = $1",
 	1, {TEXTOID}
 };
@@ -70,6 +72,9 @@ bcd_feed_row_read(const char *feed, BcdFeedRow *row)
 	row->on_conflict = bcd_column_text(0, 22);
 	row->policies = bcd_column_jsonb(0, 23);
 	row->disputed = bcd_column_bool(0, 24);
+	row->authority = bcd_column_text(0, 25);
+	row->authorities = bcd_column_jsonb(0, 26);
+	row->adjusted |= bcd_column_bool(0, 27);
 	return true;
 }
 

@@ -48,6 +48,9 @@ typedef struct BcdFeedRow
 	char	   *on_conflict;
 	Jsonb	   *policies;
 	bool		disputed;		/* there are current conflicts */
+	char	   *authority;		/* who owns the records at the present stage,
+								 * which outranks on_conflict and policies */
+	Jsonb	   *authorities;	/* the same of fields */
 } BcdFeedRow;
 
 /* A feed to be created */

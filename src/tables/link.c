@@ -22,6 +22,19 @@ static BcdStatement select_key = {
 	2, {TEXTOID, INT8OID}
 };
 
+static BcdStatement select_keys = {
+	"SELECT key FROM bcdelta.link WHERE feed = $1", 1, {TEXTOID}
+};
+
+/* Returns the keys of all rows of a feed that are linked. */
+List *
+bcd_link_keys(const char *feed)
+{
+	Datum		arg = CStringGetTextDatum(feed);
+
+	return bcd_column_list(bcd_select(&select_keys, &arg, NULL), 1);
+}
+
 static const BcdProbe any_link = {"link", "link_address_feed_key", "address", "feed"};
 
 /*

@@ -27,6 +27,7 @@ typedef struct BcdLinkRow
 	char	   *address;
 } BcdLinkRow;
 
+extern List *bcd_link_keys(const char *feed);
 extern char *bcd_link_key(const char *feed, int64 store_id);
 extern bool bcd_link_read(const char *feed, const char *key, BcdLinkRow *link);
 extern bool bcd_link_other_row(const char *feed, const BcdResource *resource, int64 store_id,

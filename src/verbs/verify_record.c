@@ -78,11 +78,11 @@ decide_held(BcdItem *item)
 	BcdResult	result = {.key = item->key,.store_id = item->store_id,.outcome = BCD_DEFERRED,.address = bcd_item_address(item)};
 	List	   *adjustments = lane->feed->adjusted ? bcd_adjustments_of(lane->feed->name, item->key) : NIL;
 	BcdAdjustment *over;
-	char	   *words = bcd_row_hold(lane->feed, adjustments, item->gone ? NULL : item->wanted, &over);
+	const BcdAdjustment *hold = bcd_row_hold(lane->feed, adjustments, item->gone ? NULL : item->wanted, &over);
 
-	if (words == NULL)
+	if (hold == NULL)
 		return false;
-	result.error = psprintf("not compared: %s", words);
+	result.error = psprintf("not compared: %s", hold->words);
 	bcd_results_insert(lane->run->run_id, lane->feed->server, lane->feed->name, &result, 1);
 	bcd_decide_done(item, BCD_DEFERRED, BCD_LINK_KEEP);
 	return true;
