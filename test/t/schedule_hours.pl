@@ -23,7 +23,9 @@ my ($open, $closed) = (hours(-2, 3), hours(2, 5));
 sub set_hours
 {
 	my ($name, $hours) = @_;
-	$shop->sql("UPDATE bcdelta.schedule SET hours = $hours, time_zone = 'UTC' WHERE name = '$name'");
+	# another schedule wakes the worker
+	$shop->sql("UPDATE bcdelta.schedule SET hours = $hours, time_zone = 'UTC' WHERE name = '$name';
+		SELECT bcdelta.schedule('waker', server => 'shop', at => '2099-01-01')");
 	return;
 }
 sub schedule { return $shop->sql("SELECT bcdelta.schedule('$_[0]', server => 'shop', at => now(), kind => '$_[1]', hours => $open || ' UTC')"); }
@@ -78,7 +80,7 @@ subtest 'a push pauses between requests, abandons none, and goes on in the next 
 subtest 'a push that pauses survives a reload, a killed worker, and a restart; it can be cancelled' => sub {
 	paused_push('nightly');
 	my $run = run_of('nightly');
-	$node->append_conf('postgresql.conf', 'bcdelta.naptime = 2');
+	$node->append_conf('postgresql.conf', 'bcdelta.lock_timeout = 4s');
 	$node->reload;
 	my $pid = worker_pid($node, 'shop');
 	kill_worker($node, 'shop', 'KILL');
@@ -199,6 +201,16 @@ subtest 'a run whose turn comes after its hours waits for the next ones; others 
 	$shop->sql("SELECT bcdelta.schedule('late', server => 'shop', at => now() + interval '1 hour')");
 	ends('late', 'succeeded');
 	pass('without hours, it goes on at once');
+};
+
+subtest 'runs that were missed while the server was down are made up for by one' => sub {
+	$shop->sql("SELECT bcdelta.schedule('hourly', server => 'shop', every => '1 hour');
+		UPDATE bcdelta.schedule SET first_run_at = now() - interval '30 days', next_run_at = now() - interval '30 days' WHERE name = 'hourly'");
+	$node->restart('fast');
+	wait_for_worker($node, 'shop');
+	ends('hourly', 'succeeded');
+	$shop->wait_for("SELECT next_run_at > now() AND next_run_at <= now() + interval '1 hour' FROM bcdelta.schedule WHERE name = 'hourly'");
+	is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE schedule = 'hourly'"), 1, 'one run');
 };
 
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');

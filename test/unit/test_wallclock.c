@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include "../../src/worker/schedule_time.c"
 #include "../../src/worker/wallclock.c"
@@ -29,6 +30,29 @@ static const struct
 	{1824944400, 7200, 3600}
 };
 
+/* Zones other than "zone" are those of the system. */
+static bool
+is_real(const pg_tz *zone)
+{
+	return zone && strcmp((const char *) zone, "zone") != 0;
+}
+
+static long
+real_offset(pg_time_t t, const pg_tz *zone)
+{
+	static const pg_tz *current = NULL;
+	struct tm	tm;
+	time_t		seconds = t;
+
+	if (current != zone)
+	{
+		setenv("TZ", (const char *) zone, 1);
+		tzset();
+		current = zone;
+	}
+	return localtime_r(&seconds, &tm)->tm_gmtoff;
+}
+
 pg_tz *
 pg_tzset(const char *name)
 {
@@ -40,8 +64,29 @@ pg_localtime(const pg_time_t *t, const pg_tz *zone)
 {
 	static struct pg_tm tm;
 
+	if (is_real(zone))
+	{
+		tm.tm_gmtoff = real_offset(*t, zone);
+		return &tm;
+	}
 	tm.tm_gmtoff = *t >= changes[0].at && *t < changes[1].at ? 7200 : 3600;
 	return &tm;
+}
+
+/* Looks for the next change within a year, day by day. */
+static int
+next_real_change(pg_time_t t, long *before, pg_time_t *boundary, long *after, const pg_tz *zone)
+{
+	pg_time_t	end = t + 366 * SECS_PER_DAY;
+	pg_time_t	step = SECS_PER_DAY;
+
+	*before = real_offset(t, zone);
+	for (; t < end && step > 0; t += step)
+		while (step > 0 && real_offset(t + step, zone) != *before)
+			step = step == 1 ? 0 : step / 2;
+	*boundary = t + 1;
+	*after = real_offset(t + 1, zone);
+	return step == 0;
 }
 
 int
@@ -50,6 +95,8 @@ pg_next_dst_boundary(const pg_time_t *t, long *before, int *before_is_dst, pg_ti
 {
 	int			i;
 
+	if (is_real(zone))
+		return next_real_change(*t, before, boundary, after, zone);
 	for (i = 0; i < lengthof(changes); i++)
 		if (changes[i].at > *t)
 		{
@@ -151,6 +198,51 @@ grid(const char *first, int64 every_us, const char *after, const char *const *ex
 	}
 }
 
+/*
+ * Around each change of the clocks in a real zone, hours begin and end where
+ * they do minute by minute.
+ */
+static void
+minutes(const char *name)
+{
+	static const char *const texts[] = {"01:00-05:30", "22:00-06:00", "02:30-03:30", "02:15-02:45", "23:30-00:30", "00:00-02:00", "03:00-02:00"};
+	pg_tz	   *zone = pg_tzset(name);
+	pg_time_t	from = timestamptz_to_time_t(at("01-01 00:00+0"));
+	Change		change;
+	int			changes_seen = 0;
+	int			wrong = 0;
+	int			i;
+
+	while (next_change(from, zone, &change) && changes_seen < 2)
+	{
+		for (i = 0; i < lengthof(texts); i++)
+		{
+			pg_time_t	last = change.at + 2 * SECS_PER_DAY;
+			pg_time_t	t = last;
+			pg_time_t	opens;
+			pg_time_t	ends;
+			BcdHours	hours;
+
+			bcd_hours_read(texts[i], &hours);
+			opens = next_within(t, &hours, zone);
+			ends = is_within(t, &hours, zone) ? next_outside(t, &hours, zone) : t;
+			for (; t > change.at - 2 * SECS_PER_DAY; t -= 60)
+			{
+				bool		within = is_within(t, &hours, zone);
+
+				opens = within ? t : opens;
+				ends = within ? ends : t;
+				if (t % 900 == 0)
+					wrong += next_within(t, &hours, zone) != opens ||
+						(within ? next_outside(t, &hours, zone) : t) != ends;
+			}
+		}
+		changes_seen++;
+		from = change.at + SECS_PER_DAY;
+	}
+	ok(wrong == 0, "%s: %d times at which hours begin or end elsewhere, around %d changes", name, wrong, changes_seen);
+}
+
 int
 main(void)
 {
@@ -228,6 +320,15 @@ main(void)
 	day = "03-27 12:00+1";
 	t = bcd_wallclock_next(at(day), USECS_PER_DAY, at(day), "zone");
 	ok(t == at("03-28 12:00+2"), "a day that has 23 hours (%s)", shown(t));
+
+	if (access("/usr/share/zoneinfo/Europe/Berlin", R_OK) == 0)
+	{
+		minutes("Europe/Berlin");
+		minutes("America/New_York");
+		minutes("America/Santiago");	/* at midnight */
+		minutes("Australia/Lord_Howe"); /* by half an hour */
+		minutes("Asia/Kolkata");	/* never */
+	}
 
 	/* a year of nights: each has one, none has two */
 	bcd_hours_read("02:15-02:45", &night);
