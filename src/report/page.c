@@ -76,6 +76,7 @@ bcd_page_of_server(StringInfo out, const BcdScope *scope)
 			scope->server, bcd_say_long_time(scope->since), bcd_say_long_time(scope->now), bcd_say_zone(scope->now));
 	bcd_verdict_server(out, scope, &now);
 	put_figures(out, &now, &total);
+	bcd_put_problems(out, scope);
 	bcd_put_refused(out, scope);
 	bcd_put_conflicts(out, scope);
 	bcd_put_over_time(out, scope, now.pending);

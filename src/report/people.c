@@ -1,9 +1,11 @@
 /*
  * people.c
- *		What people have decided, or have to decide: conflicts, adjustments, and
- *		the journal.
+ *		What people should know of, have to decide, or have decided: problems,
+ *		conflicts, adjustments, and the journal.
  */
 #include "postgres.h"
+
+#include "utils/timestamp.h"
 
 #include "report/parts.h"
 #include "report/people.h"
@@ -11,12 +13,39 @@
 #include "report/words.h"
 #include "tables/adjustment_report.h"
 #include "tables/conflict_report.h"
+#include "tables/event_report.h"
 #include "tables/journal_report.h"
 
 static void
 put_row(StringInfo out, const char *feed, const char *key)
 {
 	bcd_put(out, "<th scope=row><bdi class=k>@</bdi><small class=feeds><bdi>@</bdi></small></th>", key, feed);
+}
+
+/* What went wrong in this time, and what still is */
+void
+bcd_put_problems(StringInfo out, const BcdScope *scope)
+{
+	uint64		n = bcd_events_shown(scope);
+	BcdEventShown e;
+	uint64		i;
+
+	if (n == 0)
+		return;
+	bcd_section(out, "problems", "Problems", NULL);
+	bcd_put(out, "<ul class=proofs>");
+	for (i = 0; i < n; i++)
+	{
+		bool		over;
+
+		bcd_events_shown_row(i, &e);
+		over = !TIMESTAMP_NOT_FINITE(e.over_at);
+		bcd_put(out, "<li class=$><b>$</b><span dir=auto>$ <small class=feeds>$$</small></span></li>", over ? "unknown" : e.severity, over ? "over" : "now", e.message,
+				bcd_say_time(e.at, scope->now), over ? psprintf(" until %s", bcd_say_time(e.over_at, scope->now)) : "");
+	}
+	bcd_put(out, "</ul>");
+	bcd_more(out, e.all - (int64) n, ": SELECT * FROM bcdelta.event");
+	bcd_section_end(out);
 }
 
 /* Fields that both sides have changed, and for which nobody has decided yet */

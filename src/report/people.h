@@ -9,6 +9,7 @@
 
 #include "tables/report_scope.h"
 
+extern void bcd_put_problems(StringInfo out, const BcdScope *scope);
 extern void bcd_put_conflicts(StringInfo out, const BcdScope *scope);
 extern void bcd_put_adjustments(StringInfo out, const BcdScope *scope);
 extern void bcd_put_decisions(StringInfo out, const BcdScope *scope);

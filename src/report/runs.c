@@ -64,7 +64,7 @@ put_run(StringInfo out, const BcdRunShown *run, TimestampTz now)
 void
 bcd_put_runs(StringInfo out, const BcdScope *scope, int64 all)
 {
-	static const char *const columns[] = {"Run", "Begun", "State", "#Written or equal", "#Refused or different", "#-Calls", "#-Took", NULL};
+	static const char *const columns[] = {"Run", "Begun", "State", "#Rows", "#Refused or different", "#-Calls", "#-Took", NULL};
 	uint64		n = bcd_runs_shown(scope);
 	uint64		i;
 

@@ -8,12 +8,16 @@
 #include "tables/report_scope.h"
 #include "tables/result_refused.h"
 
+/*
+ * A row is looked up by its key alone: with the state, an index of all rows
+ * that are given up would serve as well, and be read for each of them.
+ */
 static BcdStatement refused_in_runs = {
-	"SELECT " BCD_REFUSED_COLUMNS " FROM (" BCD_REFUSED_GROUP("count(p.key)") ", (array_agg(k.ctid ORDER BY k.at))[1] AS ctid"
+	"SELECT " BCD_REFUSED_COLUMNS " FROM (" BCD_REFUSED_GROUP("count(*) FILTER (WHERE p.state = 'failed')") ", (array_agg(k.ctid ORDER BY k.at))[1] AS ctid"
 	"  FROM (SELECT r.feed, r.key, r.error, r.ctid, r.attempted_at AS at, " BCD_REFUSED_KIND("r.error") " AS kind"
 	"   FROM bcdelta.result AS r WHERE r.run_id = ANY (" BCD_SCOPE_RUNS ") AND r.outcome IN ('failed', 'invalid')"
 	"   AND " BCD_SCOPE_SEES("r.feed") " LIMIT " CppAsString2(BCD_REFUSED_ROWS) ") AS k"
-	"  LEFT JOIN LATERAL (SELECT g.key FROM bcdelta.pending AS g WHERE g.feed = k.feed AND g.key = k.key AND g.state = 'failed' OFFSET 0) AS p ON true"
+	"  LEFT JOIN LATERAL (SELECT g.state FROM bcdelta.pending AS g WHERE g.feed = k.feed AND g.key = k.key OFFSET 0) AS p ON true"
 	"  GROUP BY k.kind ORDER BY 1 DESC LIMIT " BCD_REFUSED_KINDS ") AS g"
 	" CROSS JOIN LATERAL (SELECT r.outcome, r.http_status FROM bcdelta.result AS r WHERE r.ctid = g.ctid) AS o"
 	" ORDER BY g.n DESC",

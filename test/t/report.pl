@@ -75,6 +75,12 @@ subtest 'a page says what was refused and what to do, what differs, what has to 
 	like($text, qr/Do source and store agree\? .*brand 0 of 1 brand rows agree .*SELECT bcdelta\.report\($verify\);/, 'proof');
 	like($text, qr/Adjusted by hand .*A-6 articles name .*the agency wants it so/, 'adjustments');
 	like($text, qr/What can be undone .*push \d+ .*30 .* To see what that would do: SELECT \* FROM bcdelta\.rollback_preview/, 'what can be undone');
+	$shop->sql("SELECT bcdelta.pause('groups', 'stock-taking')");
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.event WHERE event = 'feed_paused' AND over_at IS NULL");
+	like(text_of(page("'shop'")), qr/Problems now feed "groups": .*stock-taking/, 'what is wrong');
+	$shop->sql("SELECT bcdelta.resume('groups')");
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.event WHERE over_at IS NULL");
+	like(text_of(page("'shop'")), qr/Problems over feed "groups": .*stock-taking.* until today/, 'what is over');
 	like($text, qr/Decisions .*note articles postgres look at prices/, 'decisions');
 	$text = text_of(page($verify));
 	like($text, qr/Run $verify: verify .*5 differences were found between source and store/, 'a verify');
@@ -156,6 +162,15 @@ subtest 'hostile names come out harmless, and the page has one line of plain ASC
 	}
 };
 
+subtest 'broken bytes, where the database does not know its encoding, come out harmless' => sub {
+	$node->safe_psql('postgres', "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+	my $page = $node->safe_psql('ascii', q(SET client_encoding = 'SQL_ASCII'; CREATE EXTENSION bcdelta;
+		DO $$ BEGIN EXECUTE format('CREATE SERVER %I FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash %L)', E'\xff\xc0\xaf\xe2\x82<b>\xe2', 'x'); END $$;
+		SELECT bcdelta.report(E'\xff\xc0\xaf\xe2\x82<b>\xe2')));
+	like($page, qr/<h1><bdi>(&#65533;){5}&#60;b&#62;&#65533;<\/bdi><\/h1>/, 'each byte is replaced');
+	unlike($page, qr/[^ -~]/, 'and the page is ASCII');
+};
+
 subtest 'psql -At, output files and COPY write the same bytes' => sub {
 	my $dir = $node->basedir;
 	my $call = "SELECT bcdelta.report('shop')";
@@ -163,6 +178,22 @@ subtest 'psql -At, output files and COPY write the same bytes' => sub {
 	my $page = slurp_file("$dir/o.html");
 	like($page, qr/^<!DOCTYPE html>.*<\/html>\n\z/, 'a page, and one line break');
 	is(slurp_file("$dir/$_.html"), $page, $_) foreach qw(copy client latin1);
+};
+
+subtest 'a job of pg_cron writes the same bytes' => sub {
+	plan skip_all => 'pg_cron is not installed'
+	  if $shop->sql("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_cron'") == 0;
+	my ($directory, $file) = ($node->host, $node->basedir . '/cron.html');
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'bcdelta, pg_cron'\ncron.database_name = 'shop'\ncron.host = '$directory'");
+	$node->restart;
+	# such a job runs once when the server starts
+	$shop->sql("CREATE EXTENSION pg_cron; SELECT cron.schedule('report', '\@reboot', \$\$COPY (SELECT bcdelta.report(1)) TO '$file'\$\$)");
+	$node->restart;
+	wait_for_worker($node, 'shop');
+	$shop->wait_for("SELECT count(*) = 1 FROM cron.job_run_details WHERE status = 'succeeded'");
+	# the minute of its making is all that differs
+	my ($cron, $psql) = map { s/<footer>.*<\/footer>//r } slurp_file($file), page(1) . "\n";
+	is($cron, $psql, 'the page');
 };
 
 subtest 'a page reads the same whatever the settings of the session, but for the time zone, which it names' => sub {
@@ -186,6 +217,9 @@ SELECT 'articles', repeat('<k>', 50) || i, i, 'name', 'edited', 'open', to_jsonb
 INSERT INTO bcdelta.sample (at, server, seconds, pending, failed, review) SELECT now() - i * interval '1 minute', 'shop', 0, i % 100, i, 0 FROM generate_series(1, 20000) AS i;
 INSERT INTO bcdelta.journal (server, what, by_role, reason) SELECT 'shop', 'note', 'x', repeat('<r>', 500) FROM generate_series(1, 5000);
 EOC
+	# as if nobody had counted since these tables were empty
+	$shop->sql("UPDATE pg_class SET reltuples = 0, relpages = 1 WHERE relnamespace = 'bcdelta'::regnamespace AND relkind = 'r'");
+	$shop->sql("ALTER ROLE postgres SET statement_timeout = '90s'");
 	my $page = page("'shop', now() - interval '30 days'");
 	cmp_ok(length $page, '<', 150_000, 'of the store');
 	like(text_of($page), qr/Put together from 50,000 rows; there are more/, 'which says what it left out');
