@@ -8,6 +8,7 @@
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
+#include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "base/shmem.h"
@@ -47,6 +48,7 @@ start_shmem(void)
 	if (!found)
 	{
 		memset(bcd_shared, 0, sizeof(BcdShared));
+		bcd_shared->made_at = GetCurrentTimestamp();
 		bcd_shared->lock = &(GetNamedLWLockTranche(TRANCHE))->lock;
 		for (i = 0; i < BCD_MAX_WORKERS; i++)
 			pg_atomic_init_u32(&bcd_shared->workers[i].committed, 0);

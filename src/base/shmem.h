@@ -152,6 +152,8 @@ typedef struct BcdShared
 {
 	LWLock	   *lock;
 	pid_t		launcher;		/* 0: it is not running */
+	TimestampTz made_at;		/* later than the server's start: it has
+								 * restarted all processes after a crash */
 	BcdWorkerSlot workers[BCD_MAX_WORKERS];
 	BcdCall		calls[BCD_MAX_CALLS];
 	BcdProgress progress[BCD_MAX_RUNS];

@@ -8,6 +8,7 @@
 #include "utils/timestamp.h"
 
 #include "base/db.h"
+#include "base/shmem.h"
 #include "feed/database_identity.h"
 #include "tables/event.h"
 #include "worker/events.h"
@@ -84,12 +85,19 @@ bcd_events_away(const char *why)
 	away = why;
 }
 
-/* The worker starts. */
+/*
+ * The worker starts. was_there: another one has worked for the database since
+ * shared memory was made.
+ */
 void
-bcd_events_start(void)
+bcd_events_start(bool was_there)
 {
-	if (GetCurrentTimestamp() - PgStartTime > STARTS_TOGETHER)
-		bcd_events_away("it had ended while the server went on, or was not wanted before");
+	if (was_there)
+		bcd_events_away("it had ended while the server went on");
+	else if (bcd_shared->made_at - PgStartTime > STARTS_TOGETHER)
+		bcd_events_away("the server had restarted all its processes, since one of them had crashed");
+	else if (GetCurrentTimestamp() - PgStartTime > STARTS_TOGETHER)
+		bcd_events_away("its database was not in bcdelta.databases before, or not there");
 }
 
 /* The worker works. In a transaction of the worker's. */

@@ -67,6 +67,7 @@
 static int	my_slot = -1;
 static bool ready = false;		/* the extension exists, and recovery is done */
 static bool made_room = false;	/* the last worker left for a statement */
+static bool was_there = false;	/* there was one since shared memory was made */
 static int64 idle_at = 0;		/* when to look at schedules and changes next */
 static TimestampTz next_schedule = 0;
 static bool run_ended = false;	/* rows may be left that it did not see */
@@ -104,6 +105,7 @@ enter(int number)
 	mine = slot->pid == 0;
 	if (mine)
 	{
+		was_there = slot->started_at != 0 && slot->dbid == MyDatabaseId;
 		slot->pid = MyProcPid;
 		slot->started_at = GetCurrentTimestamp();
 		slot->latch = MyLatch;
@@ -452,7 +454,7 @@ bcd_worker_main(Datum arg)
 	if (!bcd_is_listed())
 		proc_exit(0);
 	if (!made_room)
-		bcd_events_start();
+		bcd_events_start(was_there);
 	bcd_engine_init(bcd_run_kinds);
 	bcd_engine.finished = finished;
 	bcd_engine.awaited = bcd_serve_awaited;

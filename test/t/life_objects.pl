@@ -157,6 +157,17 @@ subtest 'a worker that is terminated comes back by itself, with one message' => 
 	is(log_lines('(WARNING|ERROR|FATAL|PANIC):') - $lines, 0, 'the log has no failure');
 };
 
+subtest 'a fast stop during a run is no failure, and the run goes on after the start' => sub {
+	my $run = begin_run();
+	my $lines = log_lines('(WARNING|ERROR|FATAL|PANIC):');
+	$node->stop('fast');
+	is(log_lines('(WARNING|ERROR|FATAL|PANIC):') - $lines, 0, 'the log has no failure');
+	$node->start;
+	wait_for_worker($node, 'shop');
+	is(end_run($run)->{state}, 'succeeded', 'the run');
+	names_agree('nothing is missing');
+};
+
 is(scalar(() = @{ $store->state('brands') }), 6, 'nothing was created twice');
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();

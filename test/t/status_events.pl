@@ -194,7 +194,7 @@ subtest 'a worker that comes back, and one that is missing, are told of' => sub 
 	my $before = number('worker_back');
 	kill_worker($node, 'shop', 'TERM');
 	$shop->wait_for("SELECT count(*) > $before FROM bcdelta.event WHERE event = 'worker_back'");
-	like(event('worker_back', 1), qr/^the worker of this database works again: /, 'the event');
+	like(event('worker_back', 1), qr/^the worker of this database works again: it had ended while the server went on$/, 'the event');
 	$node->append_conf('postgresql.conf', "bcdelta.databases = 'postgres'");
 	$node->reload;
 	poll_until(sub { !defined worker_pid($node, 'shop') }, 'the end of the worker');
@@ -204,6 +204,10 @@ subtest 'a worker that comes back, and one that is missing, are told of' => sub 
 	wait_for_worker($node, 'shop');
 	$shop->wait_for("SELECT state = 'ok' FROM bcdelta.health()");
 	pass('until there is one');
+	like(event('worker_back', 1), qr/: its database was not in bcdelta\.databases before, or not there$/, 'a database that was not served');
+	kill_worker($node, 'shop', 'KILL');
+	$shop->wait_for("SELECT message ~ 'since one of them had crashed\$' FROM bcdelta.event WHERE event = 'worker_back' ORDER BY event_id DESC LIMIT 1");
+	pass('a crash');
 };
 
 subtest 'events that cannot be written hold up no run' => sub {

@@ -68,7 +68,8 @@ our $timeout = $ENV{PG_TEST_TIMEOUT_DEFAULT} || 180;
 
 A running server with bcdelta preloaded.  The databases (default: shop) exist,
 have the extension unless C<< extension => 0 >>, and are served by a worker.
-C<init> may hold arguments for the node's C<init>.
+C<init> may hold arguments for the node's C<init>, C<install_path> another
+installation of PostgreSQL.
 
 =cut
 
@@ -78,7 +79,7 @@ sub bcdelta_node
 	my @databases = @{ $params{databases} || ['shop'] };
 	my $extension = $params{extension} // 1;
 
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = PostgreSQL::Test::Cluster->new($name, $params{install_path} ? (install_path => $params{install_path}) : ());
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], @{ $params{init} || [] });
 	$node->append_conf('postgresql.conf', <<"EOC");
 shared_preload_libraries = 'bcdelta'
