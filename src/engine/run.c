@@ -353,7 +353,7 @@ wind_down(BcdRun *run, int64 now)
 	{
 		run->restoring = true;
 		if (bcd_restore_all(run))
-			run->cancel_deadline = now + RESTORE_GRACE_MS;
+			run->cancel_deadline = run->pausing ? bcd_run_pause_deadline(run, now) : now + RESTORE_GRACE_MS;
 	}
 	for (i = 0; run->restoring && i < run->nlanes; i++)
 		if (run->lanes[i]->gates->items > 0 && wait < 0)

@@ -35,6 +35,13 @@ bcd_run_pause_due(const BcdRun *run)
 		GetCurrentTimestamp() >= run->pause_at && !bcd_engine.awaited(run->run_id);
 }
 
+/* When no request is under way any more that is sent now: pauses abandon none. */
+int64
+bcd_run_pause_deadline(const BcdRun *run, int64 now)
+{
+	return now + run->store->options->timeout_ms + PAUSE_GRACE_MS;
+}
+
 void
 bcd_run_pause(BcdRun *run, int64 now)
 {
@@ -42,7 +49,7 @@ bcd_run_pause(BcdRun *run, int64 now)
 	if (!run->kind->claims)
 		return;
 	run->cancelled = true;
-	run->cancel_deadline = now + run->store->options->timeout_ms + PAUSE_GRACE_MS;
+	run->cancel_deadline = bcd_run_pause_deadline(run, now);
 }
 
 /* Records that a run pauses; in a transaction. */

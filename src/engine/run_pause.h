@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 
 extern bool bcd_run_pause_due(const BcdRun *run);
+extern int64 bcd_run_pause_deadline(const BcdRun *run, int64 now);
 extern void bcd_run_pause(BcdRun *run, int64 now);
 extern void bcd_run_put_off(BcdRun *run);
 extern void bcd_run_park(BcdRun *run);
