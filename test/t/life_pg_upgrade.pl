@@ -94,9 +94,12 @@ subtest "pg_upgrade from $old_major to $new_major, with the library preloaded on
 			'-P', $new->port
 		],
 		'pg_upgrade') or diag(map { slurp_file($_) } glob($new->data_dir . '/pg_upgrade_output.d/*/*.txt ' . $new->data_dir . '/pg_upgrade_output.d/*/log/*'));
+	$new->append_conf('postgresql.conf', "bcdelta.databases = ''");
 	$new->start;
 	$shop->{node} = $new;
 	is($shop->sql($contents), $before, 'nothing of ours is missing');
+	$new->append_conf('postgresql.conf', "bcdelta.databases = 'shop'");
+	$new->reload;
 	wait_for_worker($new, 'shop');
 };
 
