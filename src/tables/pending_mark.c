@@ -45,7 +45,8 @@
 
 /* Does a feed f compare times? */
 #define BCD_FEED_IS_DATED \
-	"(f.on_conflict = 'newest' OR (f.policies <> '{}' AND f.policies @? '$.* ? (@ == \"newest\")'))"
+	"(f.on_conflict = 'newest' OR (f.policies <> '{}' AND f.policies @? '$.* ? (@ == \"newest\")')" \
+	" OR (f.server, f.resource) IN (SELECT n.server, n.resource FROM bcdelta.authority_now AS n WHERE n.owner = 'newest'))"
 
 static BcdStatement mark = {
 	MARK(" SELECT u.feed, u.key, clock_timestamp() FROM unnest($1, $2) AS u (feed, key) ORDER BY 1, 2"),

@@ -136,6 +136,19 @@ EOC
 	stage();
 };
 
+subtest 'where the newest change wins at a stage, the times of changes are known' => sub {
+	$shop->sql(<<'EOC');
+CREATE TABLE people (id int PRIMARY KEY, mail text, name text);
+SELECT bcdelta.track('people', 'shop', 'customer', '{"email": "mail", "first_name": "name", "last_name": "name"}');
+SELECT bcdelta.pause('people');
+SELECT bcdelta.stage('shop', 'live');
+INSERT INTO people VALUES (1, 'one@example.com', 'One');
+EOC
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.pending WHERE feed = 'people'");
+	is($shop->sql("SELECT last_changed_at IS NOT NULL FROM bcdelta.pending WHERE feed = 'people'"), 't', 'as under that policy');
+	stage();
+};
+
 subtest 'decisions are in the journal, in dumps, and are checked' => sub {
 	like($shop->sql("SELECT string_agg(concat_ws(' ', what, server, by_role, reason, detail), ' / ' ORDER BY journal_id) FROM bcdelta.journal WHERE what = 'stage' AND reason IS NOT NULL"),
 		qr/^stage shop \S+ the new shop is open \{"stage": "live"\}$/, 'who, when, why');
