@@ -192,6 +192,24 @@ bcd_progress_hide(Oid dbid, int64 run_id)
 	LWLockRelease(bcd_shared->lock);
 }
 
+/* Returns copies of what is published of this database's stores, and their number. */
+int
+bcd_stores_shown(BcdStoreState **stores)
+{
+	int			n = 0;
+	int			i;
+
+	*stores = palloc(sizeof(BcdStoreState) * BCD_MAX_STORES);
+	if (bcd_shared == NULL)
+		return 0;
+	LWLockAcquire(bcd_shared->lock, LW_SHARED);
+	for (i = 0; i < BCD_MAX_STORES; i++)
+		if (bcd_shared->stores[i].dbid == MyDatabaseId)
+			(*stores)[n++] = bcd_shared->stores[i];
+	LWLockRelease(bcd_shared->lock);
+	return n;
+}
+
 /* Publishes what is known of a store. */
 void
 bcd_store_show(const BcdStoreState *state)

@@ -170,6 +170,7 @@ extern void bcd_captured(int32 feed_id);
 extern void bcd_progress_show(const BcdProgress *progress);
 extern void bcd_progress_hide(Oid dbid, int64 run_id);
 extern void bcd_store_show(const BcdStoreState *state);
+extern int	bcd_stores_shown(BcdStoreState **stores);
 extern void bcd_store_hide(Oid dbid, Oid serverid);
 extern void bcd_shmem_forget(Oid dbid);
 

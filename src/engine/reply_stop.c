@@ -95,7 +95,9 @@ bcd_with_advice(BcdJob *job, char *text)
 /*
  * The store refuses us as a whole (a token, an address).  The run ends, and
  * all feeds with that token are paused, or all feeds.  This includes feeds
- * with nothing to push now: otherwise the next run would look successful.
+ * with nothing to push now: otherwise the next run would look successful.  Their
+ * reason says it all, and lasts until somebody resumes them, so the store is not
+ * in trouble besides.
  */
 void
 bcd_stop_store(BcdJob *job, char *text)
@@ -111,5 +113,4 @@ bcd_stop_store(BcdJob *job, char *text)
 		run->error = MemoryContextStrdup(run->cxt,
 										 psprintf("feed \"%s\" was paused: %s",
 												  job->lane->feed->name, reason));
-	strlcpy(run->store->trouble, reason, sizeof(run->store->trouble));
 }

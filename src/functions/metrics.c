@@ -90,23 +90,17 @@ put_quota(BcdRows *rows, const BcdStoreState *s)
 Datum
 bcdelta_worker_quota(PG_FUNCTION_ARGS)
 {
-	BcdStoreState *copy = palloc(sizeof(BcdStoreState) * BCD_MAX_STORES);
+	BcdStoreState *stores;
 	BcdRows		rows;
-	int			n = 0;
+	int			n;
 	int			i;
 
 	bcd_check_reader("metrics", "status", "worker_quota");
 	bcd_rows_begin(fcinfo, &rows);
-	if (bcd_shared)
-	{
-		LWLockAcquire(bcd_shared->lock, LW_SHARED);
-		for (i = 0; i < BCD_MAX_STORES; i++)
-			if (bcd_shared->stores[i].dbid == MyDatabaseId && bcd_shared->stores[i].quota > 0)
-				copy[n++] = bcd_shared->stores[i];
-		LWLockRelease(bcd_shared->lock);
-	}
+	n = bcd_stores_shown(&stores);
 	for (i = 0; i < n; i++)
-		put_quota(&rows, &copy[i]);
+		if (stores[i].quota > 0)
+			put_quota(&rows, &stores[i]);
 	return (Datum) 0;
 }
 

@@ -72,23 +72,16 @@ put_store(BcdRows *rows, const BcdStoreState *s)
 Datum
 bcdelta_worker_store(PG_FUNCTION_ARGS)
 {
-	BcdStoreState *copy = palloc(sizeof(BcdStoreState) * BCD_MAX_STORES);
+	BcdStoreState *stores;
 	BcdRows		rows;
-	int			n = 0;
+	int			n;
 	int			i;
 
 	bcd_check_reader("status", NULL, "worker_store");
 	bcd_rows_begin(fcinfo, &rows);
-	if (bcd_shared)
-	{
-		LWLockAcquire(bcd_shared->lock, LW_SHARED);
-		for (i = 0; i < BCD_MAX_STORES; i++)
-			if (bcd_shared->stores[i].dbid == MyDatabaseId)
-				copy[n++] = bcd_shared->stores[i];
-		LWLockRelease(bcd_shared->lock);
-	}
+	n = bcd_stores_shown(&stores);
 	for (i = 0; i < n; i++)
-		put_store(&rows, &copy[i]);
+		put_store(&rows, &stores[i]);
 	return (Datum) 0;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/db.h"
@@ -39,16 +40,24 @@ log_event(const BcdEvent *e)
 		ereport(WARNING, (errmsg("bcdelta: %s", e->message)));
 }
 
+/* What is not committed is not logged: it is found again, and told then. */
 static void
 tell(void)
 {
+	static MemoryContext told = NULL;
+	List	   *events;
 	ListCell   *lc;
 
+	if (told == NULL)
+		told = AllocSetContextCreate(TopMemoryContext, "bcdelta events", ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(told);
 	bcd_tx_begin();
 	bcd_events_ended(bcd_home());
-	foreach(lc, bcd_events_compare())
-		log_event(lfirst(lc));
+	MemoryContextSwitchTo(told);
+	events = bcd_events_compare();
 	bcd_tx_commit();
+	foreach(lc, events)
+		log_event(lfirst(lc));
 }
 
 /*
