@@ -1072,9 +1072,12 @@ SELECT pg_catalog.pg_extension_config_dump('bcdelta.authority', 'WHERE server IS
 CREATE FUNCTION bcdelta.stage(server name, stage text, note text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_stage';
 COMMENT ON FUNCTION bcdelta.stage(name, text, text) IS
-'says which stage of the cutover a store is in: prepare, freeze, live, watch or closed, or null for none; what the source may still write is in bcdelta.authority_now; rows that waited for another stage are pushed; needs USAGE on the server';
+'says which stage of the cutover a store is in: prepare, freeze, live, watch or closed, or null for none; what the source may still write is in bcdelta.authority_now; rows that waited for another stage are pushed; needs USAGE on the server and membership in the owners of its feeds';
 
 CREATE FUNCTION bcdelta.set_authority(server name, stage text, resource text, owner text, field text DEFAULT NULL, note text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_authority';
 COMMENT ON FUNCTION bcdelta.set_authority(name, text, text, text, text, text) IS
-'says who owns the records of a resource, or a field of them, at a stage: feed, source, store, newest, review, or relative for inventory; null: as it comes with bcdelta; needs USAGE on the server';
+'says who owns the records of a resource, or a field of them, at a stage: feed, source, store, newest, review, or relative for inventory; null: as it comes with bcdelta; needs USAGE on the server and membership in the owners of its feeds';
+
+CREATE INDEX run_immediate ON bcdelta.run (run_id) WHERE mode = 'immediate';
+CREATE INDEX pending_review ON bcdelta.pending (feed, key) WHERE state = 'review';

@@ -167,6 +167,7 @@ CREATE INDEX pending_early ON bcdelta.pending (feed, trouble, early_at) WHERE st
 CREATE INDEX pending_deferred ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'deferred';
 CREATE INDEX pending_deferred_row ON bcdelta.pending (feed, key) WHERE state = 'deferred';
 CREATE INDEX pending_given_up ON bcdelta.pending (waits_feed, waits_key) WHERE state = 'failed';
+CREATE INDEX pending_review ON bcdelta.pending (feed, key) WHERE state = 'review';
 CREATE INDEX pending_in_flight ON bcdelta.pending (feed, key) WHERE state = 'in_flight';
 CREATE INDEX pending_changed_at ON bcdelta.pending (feed, changed_at) WHERE state <> 'in_flight';
 CREATE INDEX pending_intent ON bcdelta.pending (feed, key) WHERE intent ? '';
@@ -337,6 +338,7 @@ CREATE INDEX run_unfinished ON bcdelta.run (run_id) WHERE state IN ('requested',
 CREATE INDEX run_requested ON bcdelta.run (server, run_id) WHERE state = 'requested';
 CREATE INDEX run_running ON bcdelta.run (server) WHERE state = 'running';
 CREATE INDEX run_server_feed ON bcdelta.run (server, feed, run_id);
+CREATE INDEX run_immediate ON bcdelta.run (run_id) WHERE mode = 'immediate';
 COMMENT ON TABLE bcdelta.run IS 'one row per push, link, verify or rollback, with its totals';
 COMMENT ON COLUMN bcdelta.run.feed IS 'the only feed of the run; null: all feeds of the server';
 COMMENT ON COLUMN bcdelta.run.rollback IS 'what a rollback undoes, and how: its arguments; preview: it only looks';
@@ -1027,12 +1029,12 @@ COMMENT ON FUNCTION bcdelta.resolve(bigint, text, jsonb, text) IS
 CREATE FUNCTION bcdelta.stage(server name, stage text, note text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_stage';
 COMMENT ON FUNCTION bcdelta.stage(name, text, text) IS
-'says which stage of the cutover a store is in: prepare, freeze, live, watch or closed, or null for none; what the source may still write is in bcdelta.authority_now; rows that waited for another stage are pushed; needs USAGE on the server';
+'says which stage of the cutover a store is in: prepare, freeze, live, watch or closed, or null for none; what the source may still write is in bcdelta.authority_now; rows that waited for another stage are pushed; needs USAGE on the server and membership in the owners of its feeds';
 
 CREATE FUNCTION bcdelta.set_authority(server name, stage text, resource text, owner text, field text DEFAULT NULL, note text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_authority';
 COMMENT ON FUNCTION bcdelta.set_authority(name, text, text, text, text, text) IS
-'says who owns the records of a resource, or a field of them, at a stage: feed, source, store, newest, review, or relative for inventory; null: as it comes with bcdelta; needs USAGE on the server';
+'says who owns the records of a resource, or a field of them, at a stage: feed, source, store, newest, review, or relative for inventory; null: as it comes with bcdelta; needs USAGE on the server and membership in the owners of its feeds';
 
 CREATE FUNCTION bcdelta.why(feed text, key text, read boolean DEFAULT false)
 RETURNS TABLE (field text, source_value jsonb, last_known jsonb, store_value jsonb, owner text, decision text, reason text)

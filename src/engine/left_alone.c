@@ -64,6 +64,24 @@ bcd_item_wants_row(BcdItem *item, BcdRow *row)
 }
 
 /*
+ * The item has found a record that is not its own yet: fields of it that the
+ * store owns are not written.  known: what the record holds.
+ */
+Jsonb *
+bcd_item_adopts(BcdItem *item, Jsonb *known)
+{
+	const BcdFeed *feed = item->lane->feed;
+	List	   *adjustments;
+
+	if (!feed->adjusted || item->wanted == NULL || item->linked ||
+		(adjustments = bcd_adjustments_of(feed->name, item->key)) == NIL)
+		return known;
+	item->whole = item->wanted;
+	bcd_adjusted_left_alone(feed, adjustments, &item->wanted, &known);
+	return known;
+}
+
+/*
  * Decides on a row that is held as a whole, because its record was hidden, shown,
  * deleted or made again by a rollback, or since the store owns it; returns false if
  * it is not.  In the

@@ -217,7 +217,9 @@ bcd_queue_recover(const BcdRun *run)
 		if (concerns(run, r))
 			bcd_links_forget_in_flight(feeds, r);
 	bcd_pending_recover(feeds);
-	if (run == NULL)
+	if (run)
+		bcd_pending_give_back(feeds);
+	else
 		bcd_pending_delete_orphans();
 }
 

@@ -110,7 +110,6 @@ feed_of_row(const BcdFeedRow *row, MemoryContext cxt)
 	bcd_feed_set_fields(feed, row->fields);
 	feed->on_delete = bcd_on_delete_from(row->on_delete);
 	bcd_policies_set(feed, row);
-	feed->options_json = bcd_policy_options(feed->resource, row);
 	bcd_feed_options(feed->options_json, feed->resource, &feed->options);
 	feed->merged = bcd_facet_bits(feed->resource, row->merged);
 	feed->adjusted = row->adjusted;

@@ -79,6 +79,8 @@ typedef struct BcdFeed
 	BcdOnDelete on_delete;
 	int			on_conflict;	/* BcdPolicy */
 	Jsonb	   *policies;		/* of fields that have their own, by name */
+	bool		counts;			/* the stage of the store has stock sent as
+								 * differences, whatever the options say */
 	bool		disputed;		/* fields of some rows may have a current
 								 * conflict; else only their policies count */
 	BcdFeedOptions options;

@@ -27,6 +27,13 @@ policy_from(const char *word, BcdPolicy *policy)
 	return false;
 }
 
+/* Returns the options of a feed, as the stage of its store has them. */
+Jsonb *
+bcd_policy_options(const BcdFeed *feed, Jsonb *options)
+{
+	return feed->counts ? bcd_counting_options(feed->resource, options) : options;
+}
+
 /*
  * Sets the policies of a feed that was read: those of the stage that its store
  * is in, else its own.  What the store owns is left alone like adjusted fields.
@@ -42,15 +49,8 @@ bcd_policies_set(BcdFeed *feed, const BcdFeedRow *row)
 	feed->on_conflict = policy;
 	feed->policies = staged ? row->authorities : bcd_payload_merge(row->policies, row->authorities);
 	feed->disputed = row->disputed;
-}
-
-/* Returns the options of a feed that was read, as its stage has them. */
-Jsonb *
-bcd_policy_options(const BcdResource *resource, const BcdFeedRow *row)
-{
-	bool		counts = row->authority && strcmp(row->authority, "relative") == 0;
-
-	return counts ? bcd_counting_options(resource, row->options) : row->options;
+	feed->counts = row->authority && strcmp(row->authority, "relative") == 0;
+	feed->options_json = bcd_policy_options(feed, row->options);
 }
 
 const char *

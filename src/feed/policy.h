@@ -18,7 +18,7 @@ typedef enum BcdPolicy
 } BcdPolicy;
 
 extern void bcd_policies_set(BcdFeed *feed, const BcdFeedRow *row);
-extern Jsonb *bcd_policy_options(const BcdResource *resource, const BcdFeedRow *row);
+extern Jsonb *bcd_policy_options(const BcdFeed *feed, Jsonb *options);
 extern BcdPolicy bcd_policy_of(const BcdFeed *feed, const char *field);
 extern const char *bcd_policy_name(BcdPolicy policy);
 extern bool bcd_feed_is_dated(const BcdFeed *feed);

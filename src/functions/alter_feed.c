@@ -22,6 +22,7 @@
 #include "feed/feed_options.h"
 #include "feed/mapping.h"
 #include "feed/watch.h"
+#include "feed/policy.h"
 #include "functions/args.h"
 #include "functions/decided.h"
 #include "functions/feed_args.h"
@@ -72,8 +73,8 @@ apply(BcdFeed *feed, const BcdFeedChange *args)
 		feed->on_delete = bcd_on_delete_from(args->on_delete);
 	if (args->options)
 	{
-		bcd_feed_options(args->options, feed->resource, &feed->options);
-		feed->options_json = args->options;
+		feed->options_json = bcd_policy_options(feed, args->options);
+		bcd_feed_options(feed->options_json, feed->resource, &feed->options);
 	}
 	MemoryContextSwitchTo(old);
 }

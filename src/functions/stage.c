@@ -4,7 +4,7 @@
  *		cutover.
  *
  * Rows that were not pushed, or not as a whole, because the store owned them,
- * are marked as soon as it does not, so that nothing is lost in between.
+ * are pushed when it does not, so that nothing is lost in between.
  */
 #include "postgres.h"
 
@@ -17,16 +17,19 @@
 #include "base/db.h"
 #include "base/shmem.h"
 #include "capture/change.h"
+#include "feed/feed.h"
 #include "feed/policy.h"
 #include "functions/args.h"
 #include "functions/decided.h"
 #include "payload/counted.h"
 #include "payload/payload.h"
+#include "payload/task.h"
 #include "resource/resource.h"
 #include "tables/authority.h"
+#include "tables/feed.h"
 #include "tables/feed_authority.h"
 #include "tables/link.h"
-#include "tables/pending.h"
+#include "tables/link_write.h"
 #include "tables/stage.h"
 #include "worker/calls.h"
 
@@ -36,63 +39,131 @@ PG_FUNCTION_INFO_V1(bcdelta_set_authority);
 static const char *const stages[] = {"prepare", "freeze", "live", "watch", "closed", NULL};
 static const char *const owners[] = {"feed", "source", "store", "newest", "review", "relative", NULL};
 
+/* Is there this rule, or one like it for the record as a whole? */
 static bool
-is_withheld(List *withheld, const BcdWithheld *w)
+is_among(List *rules, const BcdFeedRule *r, bool or_whole)
 {
 	ListCell   *lc;
 
-	foreach(lc, withheld)
+	foreach(lc, rules)
 	{
-		const BcdWithheld *other = lfirst(lc);
+		const BcdFeedRule *other = lfirst(lc);
 
-		if (other->feed_id == w->feed_id && (other->field[0] == '\0' || strcmp(other->field, w->field) == 0))
+		if (other->feed_id == r->feed_id && strcmp(other->owner, r->owner) == 0 &&
+			(strcmp(other->field, r->field) == 0 || (or_whole && other->field[0] == '\0')))
 			return true;
 	}
 	return false;
 }
 
+/*
+ * The store does not own all that it did. A linked row may have been pushed
+ * without that, at this stage or an earlier one.
+ */
 static void
-mark(const BcdWithheld *w, List *keys)
+mark_linked(const BcdFeedRule *r)
 {
-	BcdChanges *changes = bcd_changes_begin(w->feed_id);
+	MemoryContext cxt = CurrentMemoryContext;
+	BcdChanges *changes;
+	List	   *keys = bcd_link_keys(r->feed);
 	ListCell   *lc;
 
+	MemoryContextSwitchTo(cxt);
+	changes = bcd_changes_begin(r->feed_id);
 	foreach(lc, keys)
 	{
 		bcd_changes_add(changes, BCD_OP_MARK, cstring_to_text(lfirst(lc)));
 		CHECK_FOR_INTERRUPTS();
 	}
 	bcd_changes_end(changes);
+	MemoryContextSwitchTo(cxt);
 }
 
 /*
- * What the store owned before, and does not any more, is pushed.  A row that
- * was withheld as a whole, and is not any more, may be withheld in part.
+ * Quantities are not sent as differences any more, unless an option of the feed
+ * says so: what is known is what the row counted, not what the store has.
  */
 static void
-release(const char *server, List *before)
+end_counting(const BcdFeedRule *r)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	List	   *now;
+	BcdFeed    *feed = bcd_feed_read(r->feed, false);
+	const BcdFacet *facet = bcd_counting_facet(feed->resource, bcd_counting_options(feed->resource, NULL));
+
+	MemoryContextSwitchTo(cxt);
+	if (facet && bcd_counting_facet(feed->resource, feed->options_json) == NULL)
+	{
+		bcd_links_forget_field(r->feed, facet->changes_of);
+		mark_linked(r);
+	}
+	bcd_feed_free(feed);
+	MemoryContextSwitchTo(cxt);
+}
+
+/*
+ * Does what follows from other rules.  Rows that are in review since the store
+ * owned them as a whole are given back by the next run.
+ */
+static void
+follow(const char *server, List *before)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *now = bcd_feed_rules(server);
+	int32		marked = 0;
+	int32		changed = 0;
 	ListCell   *lc;
 
-	now = bcd_withheld(server);
 	MemoryContextSwitchTo(cxt);
 	foreach(lc, before)
 	{
-		const BcdWithheld *w = lfirst(lc);
-		List	   *keys;
+		const BcdFeedRule *r = lfirst(lc);
 
-		if (is_withheld(now, w))
-			continue;
-		/* a linked row may have been pushed without the field */
-		keys = w->field[0] == '\0' ? bcd_pending_withheld(w->feed) : bcd_link_keys(w->feed);
-		MemoryContextSwitchTo(cxt);
-		if (keys != NIL)
-			mark(w, keys);
+		if (strcmp(r->owner, "store") == 0 && r->feed_id != marked && !is_among(now, r, true))
+		{
+			mark_linked(r);
+			marked = r->feed_id;
+		}
+		if (strcmp(r->owner, "relative") == 0 && !is_among(now, r, false))
+			end_counting(r);
 	}
-	bcd_feeds_are_new_versions(server);
+	foreach(lc, list_concat_copy(before, now))
+	{
+		const BcdFeedRule *r = lfirst(lc);
+
+		if (r->feed_id == changed || (is_among(now, r, false) && is_among(before, r, false)))
+			continue;
+		bcd_feed_is_new_version(changed = r->feed_id);
+	}
 	MemoryContextSwitchTo(cxt);
+}
+
+/*
+ * Returns the server that is meant.  Raises an error unless the role may use it,
+ * and may alter all of its feeds, since their policies are overruled.
+ */
+static char *
+own_server(FunctionCallInfo fcinfo)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	char	   *server = bcd_target(NULL, bcd_arg_name(fcinfo, 0));
+	BcdRights	rights;
+	List	   *feeds;
+	ListCell   *lc;
+
+	bcd_spi_begin(&rights);
+	MemoryContextSwitchTo(cxt);
+	feeds = bcd_feeds_of(server, NULL);
+	bcd_spi_end(&rights);
+	foreach(lc, feeds)
+	{
+		BcdFeed    *feed = bcd_feed_read(lfirst(lc), true);
+
+		if (feed == NULL)
+			continue;
+		bcd_feed_check_owner(feed, "overrule the policies of");
+		bcd_feed_free(feed);
+	}
+	return server;
 }
 
 static char *
@@ -119,14 +190,14 @@ bcdelta_stage(PG_FUNCTION_ARGS)
 		bcd_check_word(stage, "stage", stages);
 	if (note)
 		bcd_check_reason(note, "note");
-	server = bcd_target(NULL, bcd_arg_name(fcinfo, 0));
+	server = own_server(fcinfo);
 	bcd_spi_begin(&rights);
 	MemoryContextSwitchTo(cxt);
-	before = bcd_withheld(server);
+	before = bcd_feed_rules(server);
 	MemoryContextSwitchTo(cxt);
 	bcd_stage_set(server, stage, by, note);
 	MemoryContextSwitchTo(cxt);
-	release(server, before);
+	follow(server, before);
 	bcd_spi_end(&rights);
 	bcd_decided_on("stage", server, NULL, NULL, note, bcd_detail_text(NULL, "stage", stage ? stage : "none"));
 	bcd_wake_worker_at_commit();
@@ -206,7 +277,7 @@ bcdelta_set_authority(PG_FUNCTION_ARGS)
 				 errmsg("unknown resource \"%s\"", resource)));
 	if (owner)
 		check_owner(r, field, owner);
-	server = bcd_target(NULL, bcd_arg_name(fcinfo, 0));
+	server = own_server(fcinfo);
 	bcd_spi_begin(&rights);
 	MemoryContextSwitchTo(cxt);
 	whole = bcd_authority_of(server, stage, resource);
@@ -216,11 +287,11 @@ bcdelta_set_authority(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("at stage %s the store owns %s as a whole", stage, resource),
 				 errhint("Give the resource another owner first, without a field.")));
-	before = bcd_withheld(server);
+	before = bcd_feed_rules(server);
 	MemoryContextSwitchTo(cxt);
 	bcd_authority_set(server, stage, resource, field, owner, by, note);
 	MemoryContextSwitchTo(cxt);
-	release(server, before);
+	follow(server, before);
 	bcd_spi_end(&rights);
 	detail = bcd_detail_text(bcd_detail_text(NULL, "stage", stage), "resource", resource);
 	detail = bcd_detail_text(bcd_detail_text(detail, "field", field), "owner", owner ? owner : "default");

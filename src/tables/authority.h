@@ -11,8 +11,9 @@
  */
 #define BCD_AUTHORITY_OF_FEED \
 	"(SELECT n.owner FROM bcdelta.authority_now AS n WHERE n.server = feed.server AND n.resource = feed.resource AND n.field IS NULL)," \
-	" (SELECT jsonb_object_agg(n.field, n.owner) FROM bcdelta.authority_now AS n WHERE n.server = feed.server" \
-	"  AND n.resource = feed.resource AND n.field IS NOT NULL AND n.owner IN ('source', 'newest', 'review'))," \
+	" (SELECT jsonb_object_agg(n.field, CASE n.owner WHEN 'feed' THEN coalesce(feed.policies ->> n.field, feed.on_conflict) ELSE n.owner END)" \
+	"  FROM bcdelta.authority_now AS n WHERE n.server = feed.server AND n.resource = feed.resource" \
+	"  AND n.field IS NOT NULL AND n.owner IN ('feed', 'source', 'newest', 'review'))," \
 	" EXISTS (SELECT FROM bcdelta.authority_now AS n WHERE n.server = feed.server AND n.resource = feed.resource AND n.owner = 'store')"
 
 extern void bcd_authority_set(const char *server, const char *stage, const char *resource, const char *field,

@@ -7,15 +7,15 @@
 
 #include "nodes/pg_list.h"
 
-/* What a store owns of the records of a feed */
-typedef struct BcdWithheld
+/* A rule of bcdelta.authority_now that applies to a feed */
+typedef struct BcdFeedRule
 {
 	int32		feed_id;
 	char	   *feed;
-	char	   *field;			/* empty: all of it */
-} BcdWithheld;
+	char	   *field;			/* empty: the record as a whole */
+	char	   *owner;
+} BcdFeedRule;
 
-extern List *bcd_withheld(const char *server);
-extern void bcd_feeds_are_new_versions(const char *server);
+extern List *bcd_feed_rules(const char *server);
 
 #endif							/* BCD_TABLE_FEED_AUTHORITY_H */

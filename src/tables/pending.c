@@ -33,21 +33,6 @@ bcd_pending_is_open(const char *feed, const char *key)
 	return finds(&is_open, feed, key);
 }
 
-/* Rows that wait because of a rule of a stage say so: see bcdelta.authority_now */
-static BcdStatement select_withheld = {
-	"SELECT key FROM bcdelta.pending WHERE feed = $1 AND state = 'review' AND last_error ~ '^since stage '",
-	1, {TEXTOID}
-};
-
-/* Returns the keys of rows that wait because the store owns them. */
-List *
-bcd_pending_withheld(const char *feed)
-{
-	Datum		arg = CStringGetTextDatum(feed);
-
-	return bcd_column_list(bcd_select(&select_withheld, &arg, NULL), 1);
-}
-
 static BcdStatement select_state = {
 	"SELECT state, last_error FROM bcdelta.pending WHERE feed = $1 AND key = $2",
 	2, {TEXTOID, TEXTOID}

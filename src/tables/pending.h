@@ -16,7 +16,6 @@ typedef struct BcdDeferred
 	char	   *waits_key;
 } BcdDeferred;
 
-extern List *bcd_pending_withheld(const char *feed);
 extern bool bcd_pending_is_open(const char *feed, const char *key);
 extern char *bcd_pending_state(const char *feed, const char *key, char **error);
 extern bool bcd_pending_is_in_flight(const char *feed, const char *key);

@@ -181,6 +181,26 @@ bcd_pending_recover(Datum feeds)
 	(void) bcd_execute(&recover, &feeds, feeds == (Datum) 0 ? "n" : NULL);
 }
 
+/*
+ * Rows that the store owned at some stage say so in review.  They are made ready
+ * here, and not where the stage ends, since the worker may be about to put more
+ * of them into review then.
+ */
+static BcdStatement give_back = {
+	"UPDATE bcdelta.pending AS p SET state = 'ready', attempts = 0, next_attempt_at = NULL, last_error = NULL"
+	" WHERE p.state = 'review' AND p.last_error ~ '^since stage ' AND p.feed = ANY ($1) AND NOT EXISTS ("
+	"  SELECT FROM bcdelta.feed AS f JOIN bcdelta.authority_now AS n ON n.server = f.server AND n.resource = f.resource"
+	"  WHERE f.feed = p.feed AND n.field IS NULL AND n.owner = 'store')",
+	1, {TEXTARRAYOID}
+};
+
+/* Makes rows of these feeds (text[]) ready that the store does not own any more. */
+void
+bcd_pending_give_back(Datum feeds)
+{
+	(void) bcd_execute(&give_back, &feeds, NULL);
+}
+
 static BcdStatement delete_orphans = {
 	"DELETE FROM bcdelta.pending AS p"
 	" WHERE NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = p.feed) AND " BCD_FEEDS_COMPLETE,

@@ -38,6 +38,7 @@ extern void bcd_pending_drop(const ItemPointerData *rows, int n);
 
 extern void bcd_pending_release(Datum feeds);
 extern void bcd_pending_recover(Datum feeds);
+extern void bcd_pending_give_back(Datum feeds);
 extern void bcd_pending_delete_orphans(void);
 
 #endif							/* BCD_TABLE_PENDING_CLAIM_H */

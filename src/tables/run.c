@@ -258,20 +258,21 @@ bcd_run_wrote(int64 run_id)
  * bcdelta.status; schedules and proofs refer to runs, too.  The oldest runs are
  * looked at, and no others, so that this costs the same however many there are.
  */
-static BcdStatement prune_runs = {
-	"DELETE FROM bcdelta.run WHERE run_id = ANY (ARRAY("
-	" SELECT u.run_id FROM (SELECT run_id, server, feed, finished_at FROM bcdelta.run ORDER BY run_id LIMIT $2) AS u"
-	" WHERE u.finished_at < now() - $1 * interval '1 day'"
-	" AND EXISTS (SELECT FROM bcdelta.run AS o WHERE o.run_id > u.run_id AND o.server = u.server"
-	"  AND CASE WHEN u.feed IS NULL THEN o.feed IS NULL ELSE o.feed = u.feed END)"
-	" AND NOT EXISTS (SELECT FROM bcdelta.result AS o WHERE o.run_id = u.run_id)"
-	" AND NOT EXISTS (SELECT FROM bcdelta.discrepancy AS o WHERE o.run_id = u.run_id)"
-	" AND NOT EXISTS (SELECT FROM bcdelta.rollback_field AS o WHERE o.run_id = u.run_id)"
-	" AND NOT EXISTS (SELECT FROM bcdelta.undo AS o WHERE o.run_id = u.run_id)"
-	" AND NOT EXISTS (SELECT FROM bcdelta.proven AS o WHERE u.run_id IN (o.run_id, o.full_run_id))"
-	" AND NOT EXISTS (SELECT FROM bcdelta.schedule AS o WHERE o.last_run_id = u.run_id)))",
-	2, {INT4OID, INT8OID}
-};
+#define PRUNE_RUNS(which) \
+	"DELETE FROM bcdelta.run WHERE run_id = ANY (ARRAY(" \
+	" SELECT u.run_id FROM (SELECT run_id, server, feed, finished_at FROM bcdelta.run" which " ORDER BY run_id LIMIT $2) AS u" \
+	" WHERE u.finished_at < now() - $1 * interval '1 day'" \
+	" AND EXISTS (SELECT FROM bcdelta.run AS o WHERE o.run_id > u.run_id AND o.server = u.server" \
+	"  AND CASE WHEN u.feed IS NULL THEN o.feed IS NULL ELSE o.feed = u.feed END)" \
+	" AND NOT EXISTS (SELECT FROM bcdelta.result AS o WHERE o.run_id = u.run_id)" \
+	" AND NOT EXISTS (SELECT FROM bcdelta.discrepancy AS o WHERE o.run_id = u.run_id)" \
+	" AND NOT EXISTS (SELECT FROM bcdelta.rollback_field AS o WHERE o.run_id = u.run_id)" \
+	" AND NOT EXISTS (SELECT FROM bcdelta.undo AS o WHERE o.run_id = u.run_id)" \
+	" AND NOT EXISTS (SELECT FROM bcdelta.proven AS o WHERE u.run_id IN (o.run_id, o.full_run_id))" \
+	" AND NOT EXISTS (SELECT FROM bcdelta.schedule AS o WHERE o.last_run_id = u.run_id)))"
+
+static BcdStatement prune_runs = {PRUNE_RUNS(""), 2, {INT4OID, INT8OID}};
+static BcdStatement prune_immediate = {PRUNE_RUNS(" WHERE mode = 'immediate'"), 2, {INT4OID, INT8OID}};
 
 /*
  * Removes runs that ended at least this many days ago, among the limit oldest
@@ -283,4 +284,16 @@ bcd_runs_prune(int days, int limit)
 	Datum		args[] = {Int32GetDatum(days), Int64GetDatum(limit)};
 
 	return bcd_execute(&prune_runs, args, NULL);
+}
+
+/*
+ * The same for runs that commits have started, of which there may be one each
+ * second.
+ */
+int64
+bcd_runs_prune_immediate(int days, int limit)
+{
+	Datum		args[] = {Int32GetDatum(days), Int64GetDatum(limit)};
+
+	return bcd_execute(&prune_immediate, args, NULL);
 }

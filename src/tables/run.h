@@ -63,6 +63,7 @@ extern bool bcd_run_fail(int64 run_id, const char *state, const char *error);
 extern void bcd_run_recover(void);
 extern bool bcd_run_wrote(int64 run_id);
 extern int64 bcd_runs_prune(int days, int limit);
+extern int64 bcd_runs_prune_immediate(int days, int limit);
 extern bool bcd_run_read(int64 run_id, BcdRunRequest *request);
 extern bool bcd_run_read_newest(int64 run_id, BcdRunRow *run);
 

@@ -273,6 +273,7 @@ adopt(BcdItem *item, int64 store_id, const cJSON *record)
 	old = MemoryContextSwitchTo(item->cxt);
 	after->known = bcd_without_edits(item, bcd_item_known_read(item, record), record);
 	after->was = bcd_undo_seen(item, record);
+	after->known = bcd_item_adopts(item, after->known);
 	MemoryContextSwitchTo(old);
 	/* a look-up does not show every collection */
 	bcd_item_wants_write(item, false);

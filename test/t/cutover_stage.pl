@@ -76,6 +76,48 @@ subtest 'a field that the store owns is left alone, and sent when it does not ow
 	stage();
 };
 
+subtest 'nor is anything lost if rules change step by step, or while rows are pushed' => sub {
+	$shop->sql("SELECT bcdelta.set_authority('shop', 'freeze', 'product', 'store', field => 'price')");
+	stage('freeze');
+	$shop->sql("UPDATE articles SET price = 55, title = 'Fifth' WHERE sku = 'A-5'");
+	pushed();
+	$shop->sql("SELECT bcdelta.set_authority('shop', 'freeze', 'product', 'store')");
+	my $session = psql_open($node, 'shop');
+	$session->query("BEGIN; SELECT bcdelta.set_authority('shop', 'freeze', 'product', NULL), bcdelta.set_authority('shop', 'freeze', 'product', NULL, field => 'price')");
+	$shop->sql("UPDATE articles SET title = 'Sixth' WHERE sku = 'A-6'");
+	pushed();
+	is_deeply(errors(), ['articles A-6 review: since stage freeze the store owns product'], 'the new rule is not committed yet');
+	$session->query('COMMIT');
+	$session->finish;
+	pushed();
+	my %product = map { $_->{sku} => "$_->{name} $_->{price}" } @{ $store->state('products') };
+	is_deeply([ @product{qw(A-5 A-6)} ], [ 'Fifth 55', 'Sixth 6' ], 'what was withheld under either rule is pushed');
+	is_deeply(errors(), [], 'and nothing waits');
+	$shop->sql("UPDATE articles SET price = 5 WHERE sku = 'A-5'");
+	pushed();
+	stage();
+};
+
+subtest 'a row that finds its record in the store leaves alone what the store owns; a field may be left to its feed' => sub {
+	$store->seed('products', [ { id => 900, sku => 'F-1', name => 'Found', type => 'physical', weight => 1, price => 5 } ]);
+	$shop->sql("SELECT bcdelta.set_authority('shop', 'live', 'product', 'source'), bcdelta.set_authority('shop', 'live', 'product', 'store', field => 'price')");
+	stage('live');
+	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('F-1', 'Ours', 9)");
+	pushed();
+	is($shop->record('products', 900)->{name} . ' ' . $shop->record('products', 900)->{price}, 'Ours 5', 'found by its SKU');
+	$shop->sql("SELECT bcdelta.set_authority('shop', 'live', 'product', 'review'), bcdelta.set_authority('shop', 'live', 'product', 'feed', field => 'price')");
+	pushed();
+	$store->edit('product', 900, { price => 6, name => 'Theirs' });
+	$shop->sql("UPDATE articles SET price = 10, title = 'Ours again' WHERE sku = 'F-1'");
+	pushed();
+	is($shop->record('products', 900)->{name} . ' ' . $shop->record('products', 900)->{price}, 'Theirs 10', 'the policy of the feed applies to this field alone');
+	$shop->sql("SELECT bcdelta.resolve(conflict_id, 'source') FROM bcdelta.conflict WHERE state = 'open'");
+	pushed();
+	$shop->sql("SELECT bcdelta.set_authority('shop', stage, resource, NULL, field) FROM bcdelta.authority WHERE server IS NOT NULL; DELETE FROM articles WHERE sku = 'F-1'");
+	stage();
+	pushed();
+};
+
 subtest 'a run in progress goes by the new stage from its next claim on' => sub {
 	$store->hold({ match => { method => 'PUT', path => 'products' }, process => 'now' });
 	$shop->sql("UPDATE articles SET price = price + 1 WHERE sku = 'A-5'");
@@ -133,6 +175,14 @@ EOC
 	$shop->push;
 	$store->settle;
 	is($store->levels($id)->{1}, 6, 'both have sold');
+	$shop->sql(q(SELECT bcdelta.alter_feed('stock', options => '{"max_changes": 1000}'); UPDATE stock SET qty = 8));
+	$shop->push;
+	$store->settle;
+	is($store->levels($id)->{1}, 5, 'so it stays if the feed is altered');
+	stage('prepare');
+	$shop->push;
+	$store->settle;
+	is($store->levels($id)->{1}, 8, 'and when the stage ends, the quantity of the row is set');
 	stage();
 };
 
@@ -172,6 +222,12 @@ subtest 'decisions are in the journal, in dumps, and are checked' => sub {
 	$shop->sql('CREATE ROLE stranger');
 	my (undef, undef, $err) = $shop->try("SET ROLE stranger; SELECT bcdelta.stage('shop', 'live')");
 	like($err, qr/permission denied for foreign server shop/, 'a role without USAGE');
+	$shop->sql('GRANT USAGE ON FOREIGN SERVER shop TO stranger');
+	foreach my $call ("stage('shop', 'live')", "set_authority('shop', 'live', 'brand', 'source')")
+	{
+		(undef, undef, $err) = $shop->try("SET ROLE stranger; SELECT bcdelta.$call");
+		like($err, qr/permission denied to overrule the policies of feed/, "and one that may use the store, but owns none of its feeds: $call");
+	}
 	is($shop->sql('SELECT count(*) FROM bcdelta.stage') + 0, 0, 'nothing was done');
 };
 

@@ -155,6 +155,12 @@ subtest 'results and differences are kept for bcdelta.result_retention, runs twe
 	cmp_ok($shop->sql("SELECT count(*) FROM bcdelta.discrepancy WHERE run_id = $verifies[1]"), '>', 0, 'what the last proof found stays');
 	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE kind = 'push' AND run_id < (SELECT max(run_id) FROM bcdelta.run WHERE kind = 'push')");
 	is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE run_id = $verifies[1]"), 1, 'so does its run');
+	my ($kept, $gone) = @{ $shop->list("INSERT INTO bcdelta.run (kind, server, mode, state, requested_at, finished_at)
+		SELECT 'push', 'shop', m, 'succeeded', now() - interval '31 days', now() - interval '31 days' FROM unnest(ARRAY[NULL, 'immediate']) AS m RETURNING run_id") };
+	$shop->push;
+	kill_worker($node, 'shop', 'TERM');
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE run_id = $gone");
+	is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE run_id = $kept"), 1, 'of runs as old as results, only those that commits have started are removed');
 	is($shop->verify("mode => 'changed'")->{state}, 'succeeded', 'and the next verify builds on it');
 };
 subtest 'a server whose file says bcdelta.result_retention = 0, which meant forever in version 0.1.0, keeps all results' => sub {
