@@ -365,6 +365,7 @@ turn(void)
 	BcdWorkerSlot *slot = &bcd_shared->workers[my_slot];
 	int64		now = bcd_now_ms();
 	int64		wait;
+	bool		locked;
 
 	if (ready && bcd_tx_extension_is_new())
 		start_over();
@@ -381,10 +382,12 @@ turn(void)
 		fold();
 	if (bcd_engine.requested)
 		begin_runs();
+	locked = bcd_engine.requested;
 	wait = Min(step_runs(), bcd_immediate_delay(slot, now));
-	if (run_ended)
+	/* a store is free for the next run, or the source of one was locked */
+	if (run_ended || (bcd_engine.requested && !locked))
 		wait = 0;
-	if (bcd_engine.requested)
+	else if (locked)
 		wait = Min(wait, 1000);
 	wait = Min(wait, ms_until_schedule());
 	return Max(0, Min(wait, idle_at - now));
