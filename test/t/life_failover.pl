@@ -75,7 +75,7 @@ sub promote
 sub agree
 {
 	my ($what) = @_;
-	$shop->wait_for("SELECT NOT EXISTS (SELECT FROM bcdelta.pending) AND NOT EXISTS (SELECT FROM bcdelta.run WHERE state IN ('queued', 'running')) AND NOT EXISTS (SELECT FROM bcdelta.status WHERE changes > 0)");
+	$shop->wait_for("SELECT NOT EXISTS (SELECT FROM bcdelta.pending) AND NOT EXISTS (SELECT FROM bcdelta.run WHERE state IN ('requested', 'running')) AND NOT EXISTS (SELECT FROM bcdelta.status WHERE changes > 0)");
 	my %source = map { split /=/ } @{ $shop->list("SELECT sku || '=' || price FROM articles") };
 	my @products = @{ $store->state('products') };
 	my %store = map { $_->{sku} => $_->{price} } @products;

@@ -50,7 +50,7 @@ sub end_run
 {
 	my ($id) = @_;
 	$store->release;
-	$shop->wait_for("SELECT state NOT IN ('queued', 'running') FROM bcdelta.run WHERE run_id = $id");
+	$shop->wait_for("SELECT state NOT IN ('requested', 'running') FROM bcdelta.run WHERE run_id = $id");
 	return $shop->run($id);
 }
 
@@ -136,7 +136,7 @@ subtest 'the extension is updated during a run; while the versions differ, nothi
 	like($err, qr/extension "bcdelta" has version \Q${version}\Eguest, but the loaded library has version \Q$version\E/, 'and a session');
 	$shop->sql("ALTER EXTENSION bcdelta UPDATE TO '$version'");
 	unlink($there, $back);
-	$shop->wait_for("SELECT state NOT IN ('queued', 'running') FROM bcdelta.run WHERE run_id = $run");
+	$shop->wait_for("SELECT state NOT IN ('requested', 'running') FROM bcdelta.run WHERE run_id = $run");
 	is($shop->run($run)->{state}, 'succeeded', 'once they agree, the run goes on');
 	$shop->push("'things'");
 	names_agree('nothing is missing');

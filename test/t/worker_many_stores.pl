@@ -47,7 +47,7 @@ sub wait_for_runs
 {
 	my ($run, @of) = @_;
 	my $ids = join(', ', map { $run->{$_} } @of);
-	$shop->wait_for("SELECT bool_and(state NOT IN ('queued', 'running')) FROM bcdelta.run WHERE run_id IN ($ids)");
+	$shop->wait_for("SELECT bool_and(state NOT IN ('requested', 'running')) FROM bcdelta.run WHERE run_id IN ($ids)");
 	my %took = map { split /=/ } @{ $shop->list("SELECT run_id || '=' || extract(epoch FROM finished_at - started_at) FROM bcdelta.run WHERE run_id IN ($ids)") };
 	return map { $_ => $took{ $run->{$_} } } @of;
 }
