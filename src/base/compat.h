@@ -38,6 +38,14 @@
 #define bcd_lltoa(value, text)	(pg_lltoa(value, text), strlen(text))
 #endif
 
+/* 14: a conversion may stop, without an error, where it knows no equivalent; before, it stops at once */
+#if PG_VERSION_NUM >= 140000
+#define bcd_convert_part(proc, from, to, text, len, dest, size) \
+	pg_do_encoding_conversion_buf(proc, from, to, (unsigned char *) (text), len, dest, size, true)
+#else
+#define bcd_convert_part(proc, from, to, text, len, dest, size)	((void) (dest), 0)
+#endif
+
 /* 14: large values may be compressed with lz4, if the server was built with it */
 #if PG_VERSION_NUM >= 140000 && defined(USE_LZ4)
 #define BCD_HAVE_LZ4

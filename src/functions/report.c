@@ -53,7 +53,10 @@ own(const List *feeds, const List *owners)
 	return mine;
 }
 
-/* Sets what the caller may see of a server. */
+/*
+ * Sets what the caller may see of a server.  Results and the like outlive
+ * their feeds, so who owns all feeds that are there may still not see all.
+ */
 static void
 set_view(BcdScope *scope)
 {
@@ -62,7 +65,7 @@ set_view(BcdScope *scope)
 	List	   *owners;
 	List	   *feeds;
 
-	scope->all = reads_all();
+	scope->all = scope->whole = reads_all();
 	if (scope->all)
 		return;
 	bcd_spi_begin(&rights);
@@ -71,7 +74,7 @@ set_view(BcdScope *scope)
 	bcd_spi_end(&rights);
 	MemoryContextSwitchTo(cxt);
 	scope->feeds = own(feeds, owners);
-	scope->all = feeds != NIL && list_length(scope->feeds) == list_length(feeds);
+	scope->whole = feeds != NIL && list_length(scope->feeds) == list_length(feeds);
 }
 
 /* bcdelta.report(server, since) */
@@ -119,7 +122,19 @@ check_run(const BcdRunShown *run, const BcdScope *scope)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for run " INT64_FORMAT, run->run_id),
-				 errdetail("It is of feed \"%s\", whose owner you may not act for.", run->feed)));
+				 errdetail("It is of feed \"%s\", which is not there any more, or whose owner you may not act for.", run->feed)));
+}
+
+/* A run of all feeds may quote rows of any of them. */
+static void
+hide_quotes(BcdRunShown *run, const BcdScope *scope)
+{
+	if (scope->all || run->feed)
+		return;
+	if (run->error)
+		run->error = pstrdup("the reason is not shown to you, as it may tell of feeds of others");
+	if (run->warning)
+		run->warning = pstrdup("There is a warning, which is not shown to you, as it may tell of feeds of others.");
 }
 
 /* bcdelta.report(run_id) */
@@ -148,6 +163,7 @@ bcdelta_report_run(PG_FUNCTION_ARGS)
 	scope.server = run.server;
 	set_view(&scope);
 	check_run(&run, &scope);
+	hide_quotes(&run, &scope);
 	scope.now = GetCurrentTransactionStartTimestamp();
 	scope.since = TIMESTAMP_NOT_FINITE(run.started_at) ? scope.now : run.started_at;
 	scope.until = TIMESTAMP_NOT_FINITE(run.finished_at) ? Max(scope.now, scope.since) : run.finished_at;

@@ -154,7 +154,7 @@ bcd_put_over_time(StringInfo out, const BcdScope *scope, int64 pending)
 	BcdChart	chart = {.out = out,.to = scope->until};
 	Samples		samples;
 
-	if (!scope->all || !bcd_samples_range(scope, &chart.from))
+	if (!scope->whole || !bcd_samples_range(scope, &chart.from))
 		return;
 	chart.from = Min(Max(chart.from, scope->since), scope->until - 1);
 	read_samples(scope, chart.from, &samples);

@@ -11,13 +11,18 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 
+#include "base/compat.h"
 #include "report/put.h"
 
 /* Longer texts and names are cut: pages stay small, whatever a table holds */
 #define MAX_TEXT		300
 #define MAX_NAME		60
+
+/* No more bytes of a text are converted: more than enough for MAX_TEXT */
+#define MAX_CONVERTED	16384
 
 /* Marks that may stand over one letter; some hundred would cover the page */
 #define MAX_MARKS		3
@@ -83,13 +88,47 @@ next_char(const unsigned char **s, const unsigned char *end)
 	return c;
 }
 
+/*
+ * Converts the text, and never fails: one byte without an equivalent must not
+ * cost the whole page.  Such a character is broken in what is returned, which
+ * shows as replaced.
+ */
+static const char *
+convert(const char *text, int encoding)
+{
+	Oid			proc = FindDefaultConversionProc(encoding, PG_UTF8);
+	int			len = pg_mbcliplen(text, strlen(text), MAX_CONVERTED);
+	int			size = len * MAX_CONVERSION_GROWTH + 1;
+	char	   *part = palloc(size);
+	StringInfoData utf8;
+
+	initStringInfo(&utf8);
+	while (len > 0)
+	{
+		int			n = 0;
+
+		part[0] = '\0';
+		if (OidIsValid(proc))
+			n = bcd_convert_part(proc, encoding, PG_UTF8, text, len, (unsigned char *) part, size);
+		appendStringInfoString(&utf8, part);
+		if (n < len)
+		{
+			appendStringInfoChar(&utf8, IS_HIGHBIT_SET(text[n]) ? '\xFF' : text[n]);
+			n += Min(pg_mblen(text + n), len - n);
+		}
+		text += n;
+		len -= n;
+	}
+	return utf8.data;
+}
+
 /* The text in UTF-8, unless the database does not know its encoding. */
 static const char *
 as_utf8(const char *text)
 {
-	if (GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII)
-		return text;
-	return pg_server_to_any(text, strlen(text), PG_UTF8);
+	int			encoding = GetDatabaseEncoding();
+
+	return encoding == PG_UTF8 || encoding == PG_SQL_ASCII ? text : convert(text, encoding);
 }
 
 static void

@@ -8,11 +8,16 @@
 #include "tables/adjustment_report.h"
 #include "tables/report_scope.h"
 
-static BcdStatement adjustments = {
-	"SELECT a.feed, a.key, a.field, left(a.value #>> '{}', 200), a.until, a.ends_at, a.reason, a.by_role, a.made_at, a.state = 'broken', count(*) OVER ()"
-	" FROM bcdelta.adjustment AS a JOIN bcdelta.feed AS f ON f.feed = a.feed"
+#define ADJUSTMENTS_SEEN \
+	" FROM bcdelta.adjustment AS a JOIN bcdelta.feed AS f ON f.feed = a.feed" \
 	" WHERE f.server = $1 AND a.state <> 'ended' AND " BCD_SCOPE_SEES("a.feed") " AND ($4 IS NULL OR a.by_run = $4)"
-	" ORDER BY a.state <> 'broken', a.adjustment_id DESC LIMIT 10",
+
+#define WORST_FIRST	" ORDER BY a.state <> 'broken', a.adjustment_id DESC"
+
+/* the values of those that are shown are read, and no others */
+static BcdStatement adjustments = {
+	"SELECT a.feed, a.key, a.field, left(a.value #>> '{}', 200), a.until, a.ends_at, a.reason, a.by_role, a.made_at, a.state = 'broken',"
+	" (SELECT count(*)" ADJUSTMENTS_SEEN ") FROM (SELECT a.*" ADJUSTMENTS_SEEN WORST_FIRST " LIMIT 10) AS a" WORST_FIRST,
 	BCD_SCOPE_ARGS
 };
 

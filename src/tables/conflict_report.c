@@ -25,10 +25,11 @@ bcd_conflicts_count(const BcdScope *scope)
 	return bcd_column_int64(0, 1, NULL);
 }
 
+/* the values of those that are shown are read, and no others */
 static BcdStatement open_conflicts = {
-	"SELECT c.conflict_id, c.feed, c.key, c.field, left(c.source_value #>> '{}', 200), left(c.store_value #>> '{}', 200), c.found_at, count(*) OVER ()"
-	OPEN_CONFLICTS
-	" ORDER BY c.conflict_id LIMIT 10",
+	"SELECT c.conflict_id, c.feed, c.key, c.field, left(c.source_value #>> '{}', 200), left(c.store_value #>> '{}', 200), c.found_at,"
+	" (SELECT count(*)" OPEN_CONFLICTS ") FROM (SELECT c.*" OPEN_CONFLICTS " ORDER BY c.conflict_id LIMIT 10) AS c"
+	" ORDER BY c.conflict_id",
 	BCD_SCOPE_ARGS
 };
 

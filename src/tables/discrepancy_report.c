@@ -8,12 +8,13 @@
 #include "tables/discrepancy_report.h"
 #include "tables/report_scope.h"
 
-#define DIFFERENCE(column) "(array_agg(left(d." column ", 200) ORDER BY d.key))[1]"
-
+/* There may be millions: one of each kind is found by its place, and only its values are read. */
 static BcdStatement differences = {
-	"SELECT count(*), d.feed, d.kind, d.field, " DIFFERENCE("key") ", " DIFFERENCE("natural_key") ", " DIFFERENCE("source_value") ","
-	" " DIFFERENCE("store_value") ", count(*) OVER () FROM bcdelta.discrepancy AS d"
-	" WHERE d.run_id = $4 AND " BCD_SCOPE_SEES("d.feed") " GROUP BY d.feed, d.kind, d.field ORDER BY 1 DESC, 2, 3, 4 LIMIT 25",
+	"SELECT g.n, g.feed, g.kind, g.field, left(d.key, 200), left(d.natural_key, 200), left(d.source_value, 200), left(d.store_value, 200), g.kinds"
+	" FROM (SELECT count(*) AS n, e.feed, e.kind, e.field, min(ARRAY[left(e.key, 200), e.ctid::text]) AS first, count(*) OVER () AS kinds"
+	"  FROM bcdelta.discrepancy AS e WHERE e.run_id = $4 AND " BCD_SCOPE_SEES("e.feed")
+	"  GROUP BY e.feed, e.kind, e.field ORDER BY 1 DESC, 2, 3, 4 LIMIT 25) AS g"
+	" JOIN bcdelta.discrepancy AS d ON d.ctid = g.first[2]::tid ORDER BY 1 DESC, 2, 3, 4",
 	BCD_SCOPE_ARGS
 };
 

@@ -9,7 +9,7 @@
 #include "tables/report_scope.h"
 
 static BcdStatement events = {
-	"SELECT e.at, e.over_at, e.severity, e.message, count(*) OVER () FROM bcdelta.event AS e"
+	"SELECT e.at, e.over_at, e.severity, " BCD_SCOPE_MESSAGE("e") ", count(*) OVER () FROM bcdelta.event AS e"
 	" WHERE (e.server = $1 OR e.event = 'worker_back') AND e.event <> 'run_ended' AND (e.over_at IS NULL OR e.over_at >= $3)"
 	" AND (e.feed IS NULL OR " BCD_SCOPE_SEES("e.feed") ")"
 	" ORDER BY e.over_at IS NOT NULL, e.severity <> 'critical', e.event_id DESC LIMIT 10",

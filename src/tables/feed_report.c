@@ -68,7 +68,7 @@ bcd_feeds_now(const BcdScope *scope, BcdFeedsNow *now)
 }
 
 static BcdStatement troubles = {
-	"SELECT t.message, t.severity = 'critical' FROM bcdelta.trouble AS t"
+	"SELECT " BCD_SCOPE_MESSAGE("t") ", t.severity = 'critical' FROM bcdelta.trouble AS t"
 	" WHERE t.server = $1 AND t.severity <> 'info' AND (t.feed IS NULL OR " BCD_SCOPE_SEES("t.feed") ")"
 	" ORDER BY t.severity <> 'critical', t.message",
 	BCD_SCOPE_ARGS

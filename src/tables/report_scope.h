@@ -16,8 +16,9 @@
 typedef struct BcdScope
 {
 	const char *server;
-	bool		all;			/* the reader may see all feeds, */
-	List	   *feeds;			/* or else these */
+	bool		all;			/* the reader may see everything, */
+	List	   *feeds;			/* or else these feeds */
+	bool		whole;			/* there are no other feeds, but may have been */
 	TimestampTz since;
 	TimestampTz until;			/* now, or the end of the run */
 	TimestampTz now;
@@ -28,6 +29,11 @@ typedef struct BcdScope
 #define BCD_SCOPE_ARGS	5, {NAMEOID, TEXTARRAYOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID}
 
 #define BCD_SCOPE_SEES(feed) "($2 IS NULL OR " feed " = ANY ($2))"
+
+/* What a problem says; that of a run of all feeds may quote rows of any of them */
+#define BCD_SCOPE_MESSAGE(row) \
+	"CASE WHEN $2 IS NOT NULL AND " row ".event = 'schedule_failed' AND " row ".feed IS NULL" \
+	" THEN pg_catalog.format('schedule \"%s\": its last run failed', " row ".schedule) ELSE " row ".message END"
 
 /* The ids of its runs */
 #define BCD_SCOPE_RUNS \

@@ -140,6 +140,28 @@ EOC
 	unlike($out, qr/articles|product/, 'and no others');
 	($rc, $out) = $shop->try("SET ROLE carol; SELECT bcdelta.report('shop')");
 	like(text_of($out), qr/No feed of this store is yours/, 'who owns none sees that');
+	($rc, $out) = $shop->try(<<'EOC');
+BEGIN;
+UPDATE bcdelta.feed SET owner = 'alice';
+UPDATE bcdelta.sample SET at = now();
+WITH r AS (INSERT INTO bcdelta.run (run_id, kind, server, state, started_at, finished_at, error, warning) OVERRIDING SYSTEM VALUE
+	VALUES (9001, 'push', 'shop', 'failed', now(), now(), 'row "secret-1" is odd', NULL), (9002, 'push', 'shop', 'succeeded', now(), now(), NULL, 'row "secret-2" is odd') RETURNING run_id)
+INSERT INTO bcdelta.result (run_id, feed, key, outcome, error) SELECT run_id, 'untracked', 'secret-3', 'failed', 'secret-4' FROM r;
+INSERT INTO bcdelta.journal (feed, server, what, by_role, reason) VALUES ('untracked', 'shop', 'note', 'x', 'secret-5');
+INSERT INTO bcdelta.event (event, severity, server, schedule, message, over_at) VALUES ('schedule_failed', 'critical', 'shop', 'nightly', 'schedule "nightly": run 9001 failed: secret-6', now());
+SET LOCAL ROLE alice;
+SELECT bcdelta.report('shop');
+SELECT bcdelta.report(9001);
+SELECT bcdelta.report(9002);
+ROLLBACK;
+EOC
+	my @pages = split /\n/, $out;
+	is(scalar(@pages), 3, 'who owns all feeds has pages');
+	unlike($_, qr/secret|untracked/, 'without what is kept of feeds that are gone, and quotes of runs of all feeds') foreach @pages;
+	like($pages[0], qr/Line chart/, 'but with the charts');
+	like(text_of($pages[0]), qr/schedule "nightly": its last run failed/, 'and the problems');
+	like(text_of($pages[1]), qr/It failed after .*: the reason is not shown to you/, 'which say that an error is not shown');
+	like(text_of($pages[2]), qr/There is a warning, which is not shown to you/, 'and a warning');
 };
 
 my $hostile = q(E'</title></style><script>alert(1)</script><img src=x onerror="alert(2)">\\\\ & '' ` \n\r\t \u202Emoc.rekcah\u2066 \u05E9\u05DC\u05D5\u05DD \uFFFF \U000E0041 \u0007 end');
@@ -169,6 +191,15 @@ subtest 'broken bytes, where the database does not know its encoding, come out h
 		SELECT bcdelta.report(E'\xff\xc0\xaf\xe2\x82<b>\xe2')));
 	like($page, qr/<h1><bdi>(&#65533;){5}&#60;b&#62;&#65533;<\/bdi><\/h1>/, 'each byte is replaced');
 	unlike($page, qr/[^ -~]/, 'and the page is ASCII');
+};
+
+subtest 'a byte that means nothing in the encoding of the database does not keep the page from being made' => sub {
+	$node->safe_psql('postgres', "CREATE DATABASE win ENCODING 'WIN1252' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+	my $page = $node->safe_psql('win', q(SET client_encoding = 'WIN1252'; CREATE EXTENSION bcdelta;
+		DO $$ BEGIN EXECUTE format('CREATE SERVER %I FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash %L)', E'a\x81\xfc<\x8d', 'x'); END $$;
+		SELECT bcdelta.report(E'a\x81\xfc<\x8d')));
+	# before PostgreSQL 14, nothing but ASCII can be converted without the risk of an error
+	like($page, qr/<h1><bdi>a&#65533;&#(252|65533);&#60;&#65533;<\/bdi><\/h1>/, 'it is replaced');
 };
 
 subtest 'psql -At, output files and COPY write the same bytes' => sub {
@@ -214,6 +245,9 @@ FROM generate_series(1, 200000) AS i;
 INSERT INTO bcdelta.pending (feed, key, state, changed_at, last_error) SELECT feed, key, 'failed', attempted_at, error FROM bcdelta.result WHERE run_id = $run AND outcome = 'failed' LIMIT 60000;
 INSERT INTO bcdelta.conflict (feed, key, store_id, field, kind, state, source_value, store_value)
 SELECT 'articles', repeat('<k>', 50) || i, i, 'name', 'edited', 'open', to_jsonb(repeat('<v>', 500)), to_jsonb(repeat('<w>', 500)) FROM generate_series(1, 5000) AS i;
+INSERT INTO bcdelta.discrepancy (run_id, feed, key, kind, field, source_value, store_value)
+SELECT $run, 'articles', CASE WHEN i % 2 = 0 THEN 'D-' || i END, CASE WHEN i % 2 = 0 THEN 'different' ELSE 'missing_in_source' END, 'name', repeat('<s>', 500) || i, repeat('<t>', 500) || i
+FROM generate_series(1, 100000) AS i;
 INSERT INTO bcdelta.sample (at, server, seconds, pending, failed, review) SELECT now() - i * interval '1 minute', 'shop', 0, i % 100, i, 0 FROM generate_series(1, 20000) AS i;
 INSERT INTO bcdelta.journal (server, what, by_role, reason) SELECT 'shop', 'note', 'x', repeat('<r>', 500) FROM generate_series(1, 5000);
 EOC
@@ -224,7 +258,9 @@ EOC
 	cmp_ok(length $page, '<', 150_000, 'of the store');
 	like(text_of($page), qr/Put together from 50,000 rows; there are more/, 'which says what it left out');
 	like(text_of($page), qr/and 4,990 more: SELECT \* FROM bcdelta\.review/, 'and how to see it');
-	cmp_ok(length page($run), '<', 150_000, 'of the run');
+	$page = page($run);
+	cmp_ok(length $page, '<', 150_000, 'of the run');
+	like(text_of($page), qr/articles differs name 50,000 D-10 <s>.*articles missing in the source name 50,000 <s>/, 'with one difference of each kind');
 };
 
 done_testing();
