@@ -118,8 +118,7 @@ subtest 'a server is dropped during a run; made again, its feed goes on' => sub 
 };
 
 subtest 'the extension is updated during a run; while the versions differ, nothing is pushed' => sub {
-	my $dir = `pg_config --sharedir`;
-	chomp $dir;
+	my $dir = $shop->sql("SELECT setting FROM pg_config WHERE name = 'SHAREDIR'");
 	my $version = $shop->sql("SELECT extversion FROM pg_extension WHERE extname = 'bcdelta'");
 	my ($there, $back) = map { "$dir/extension/bcdelta--$_.sql" } "$version--${version}guest", "${version}guest--$version";
 	append_to_file($there, 'ALTER TABLE bcdelta.link ADD COLUMN guest int; ALTER TABLE bcdelta.feed ADD COLUMN guest int;');
