@@ -18,6 +18,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -143,6 +144,18 @@ def look(browser, url, axe, way, shot):
     return result
 
 
+def look_at_all(files, directory, axe, shots, found):
+    browser = Browser(directory)
+    for file in files:
+        url = "file://" + os.path.abspath(file)
+        name = os.path.basename(file)
+        found[name] = {}
+        for title, way in WAYS.items():
+            shot = shots and os.path.join(shots, "%s-%s" % (os.path.splitext(name)[0], title.replace(" ", "-")))
+            found[name][title] = look(browser, url, axe if axe != "-" else None, way, shot)
+    browser.close()
+
+
 def main():
     arguments = sys.argv[1:]
     axe = arguments.pop(0)
@@ -151,16 +164,12 @@ def main():
             axe = f.read()
     shots = arguments.pop(0) if os.path.isdir(arguments[0]) else None
     found = {}
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
-        browser = Browser(directory)
-        for file in arguments:
-            url = "file://" + os.path.abspath(file)
-            name = os.path.basename(file)
-            found[name] = {}
-            for title, way in WAYS.items():
-                shot = shots and os.path.join(shots, "%s-%s" % (os.path.splitext(name)[0], title.replace(" ", "-")))
-                found[name][title] = look(browser, url, axe if axe != "-" else None, way, shot)
-        browser.close()
+    directory = tempfile.mkdtemp()
+    try:
+        look_at_all(arguments, directory, axe, shots, found)
+    finally:
+        # what the browser's processes still write there goes with the test's directory
+        shutil.rmtree(directory, ignore_errors=True)
     json.dump(found, sys.stdout)
 
 
