@@ -200,7 +200,8 @@ finish(BcdRun *run)
 		bcd_run_put_off(run);
 	else
 		bcd_run_update(run_id, state, error_of(run), run->warning, &run->counts);
-	bcd_sampling_end(run, bcd_now_ms());
+	if (!run->parked)
+		bcd_sampling_end(run, bcd_now_ms());
 	bcd_schedules_record_ends(bcd_home());
 	BCD_DEBUG_POINT("finishing");
 	bcd_tx_commit();
@@ -320,7 +321,7 @@ bcd_run_cancel(BcdRun *run, const char *reason)
 	if (run->cancelled && !run->pausing)
 		return;
 	run->pausing = false;
-	run->cancel_deadline = bcd_now_ms() + CANCEL_GRACE_MS;
+	run->cancel_deadline = bcd_now_ms() + (run->restoring ? RESTORE_GRACE_MS : CANCEL_GRACE_MS);
 	run->cancel_reason = MemoryContextStrdup(run->cxt, reason);
 	run->cancelled = true;
 }

@@ -15,11 +15,13 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/clock.h"
 #include "base/db.h"
 #include "base/shmem.h"
 #include "engine/engine.h"
 #include "engine/gates.h"
 #include "engine/run_pause.h"
+#include "engine/sampling.h"
 #include "store/store.h"
 #include "tables/run.h"
 #include "tables/run_hours.h"
@@ -66,6 +68,7 @@ bcd_run_park(BcdRun *run)
 {
 	bcd_tx_begin();
 	bcd_run_put_off(run);
+	bcd_sampling_end(run, bcd_now_ms());
 	bcd_tx_commit();
 	bcd_progress_hide(MyDatabaseId, run->run_id);
 	run->identity = MemoryContextStrdup(run->cxt, run->store->options->identity);
@@ -95,4 +98,9 @@ bcd_run_unpark(BcdRun *run)
 		run->error = MemoryContextStrdup(run->cxt, psprintf("server \"%s\" now leads to store %s", o->server, o->identity));
 	run->parked = false;
 	run->store->run = run;
+	/* the pause is no part of what is measured */
+	run->idle = true;
+	run->progress.before = run->progress.done;
+	run->progress.started_at = GetCurrentTimestamp();
+	bcd_sampling_begin(run, bcd_now_ms());
 }

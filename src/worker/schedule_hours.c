@@ -55,6 +55,13 @@ limit(BcdRun *run, const Window *w)
 	run->resume_at = w->ends == DT_NOEND ? 0 : w->opens_again;
 }
 
+/* Does a run have to wait for its hours?  While a session waits for it, it need not. */
+static bool
+is_closed(int64 run_id, const Window *w)
+{
+	return w->opens > w->now && !bcd_engine.awaited(run_id);
+}
+
 /*
  * Starts a requested run unless its store is busy; outside its hours, it
  * pauses. May raise an error, also if the hours are malformed.
@@ -64,22 +71,28 @@ bcd_hours_begin(int64 run_id)
 {
 	Window		w = {.now = GetCurrentTimestamp()};
 	BcdRun	   *run;
+	bool		closed;
 
 	bcd_tx_begin();
 	if (bcd_run_hours(run_id, &w.hours, &w.zone))
 		compute(&w);
-	if (w.opens > w.now)
+	closed = is_closed(run_id, &w);
+	if (closed)
 	{
 		bcd_run_pause_until(run_id, w.opens);
 		reopen = Min(reopen, w.opens);
+		bcd_engine.requested = true;	/* others may start instead */
 	}
 	bcd_tx_commit();
-	if (w.opens > w.now)
+	if (closed)
 		return;
 	bcd_run_begin(run_id);
 	run = bcd_run_find(run_id);
+	/* one that paused may have no hours any more */
 	if (run && w.ends != 0)
 		limit(run, &w);
+	else if (run)
+		run->resume_at = 0;
 }
 
 static void
@@ -95,7 +108,7 @@ look_at_active(BcdRun *run)
 		limit(run, &w);
 }
 
-/* The schedule of a run that pauses was removed. */
+/* The schedule of a run that pauses was removed, and no session waits for it. */
 static void
 end_paused(const BcdPausedRun *paused)
 {
@@ -112,18 +125,20 @@ static void
 look_at_paused(const BcdPausedRun *paused)
 {
 	Window		w = {.hours = paused->hours,.zone = paused->zone,.now = GetCurrentTimestamp()};
+	bool		closed;
 
-	if (paused->removed)
+	if (paused->removed && !bcd_engine.awaited(paused->run_id))
 	{
 		end_paused(paused);
 		return;
 	}
 	if (w.hours && bcd_attempt(compute, &w) != NULL)
 		return;
-	if (w.opens > w.now)
+	closed = is_closed(paused->run_id, &w);
+	if (closed)
 		reopen = Min(reopen, w.opens);
-	if (w.opens > w.now ? w.opens != paused->until : paused->until > w.now)
-		bcd_run_pause_until(paused->run_id, Max(w.opens, w.now));
+	if (closed ? w.opens != paused->until : paused->until > w.now)
+		bcd_run_pause_until(paused->run_id, closed ? w.opens : w.now);
 }
 
 /* Returns whether a run in memory is over in the tables. */

@@ -152,8 +152,8 @@ subtest 'a verify that pauses goes on where it was, and does not hold up a push'
 	is(scalar(grep { $_ > 2 } values %pages), 0, 'nothing was read anew') or diag(explain(\%pages));
 };
 
-subtest 'a verify that pauses starts over after a crash, and is cancelled with its schedule' => sub {
-	foreach my $what ('crash', 'unschedule', 'cancel')
+subtest 'a verify that pauses goes on without hours, starts over after a crash, and is cancelled with its schedule' => sub {
+	foreach my $what ('no hours', 'crash', 'unschedule', 'cancel')
 	{
 		$store->hold({ match => { method => 'GET' } });
 		schedule('proof', 'verify');
@@ -163,6 +163,13 @@ subtest 'a verify that pauses starts over after a crash, and is cancelled with i
 		$store->release;
 		waits('proof');
 		my $id = run_of('proof')->{run_id};
+		if ($what eq 'no hours')
+		{
+			$shop->sql("SELECT bcdelta.schedule('proof', server => 'shop', kind => 'verify', at => now() + interval '1 day')");
+			ends('proof', 'succeeded');
+			is(run_of('proof')->{run_id}, $id, 'without hours, the same run goes on');
+			next;
+		}
 		if ($what eq 'crash')
 		{
 			my $pid = worker_pid($node, 'shop');
