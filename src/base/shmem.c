@@ -85,9 +85,23 @@ wake(Oid dbid, bool look)
 		if (slot->pid == 0 || slot->dbid != dbid)
 			continue;
 		slot->look |= look;
+		slot->woken = true;
 		SetLatch(slot->latch);
 	}
 	LWLockRelease(bcd_shared->lock);
+}
+
+/* Returns what a flag of a worker's slot was, and clears it. */
+bool
+bcd_shared_flag_take(bool *flag)
+{
+	bool		was;
+
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	was = *flag;
+	*flag = false;
+	LWLockRelease(bcd_shared->lock);
+	return was;
 }
 
 /* Wakes the worker of a database, if there is one. */
@@ -133,6 +147,13 @@ bcd_wake_worker_at_commit(void)
 	wake_wanted = true;
 }
 
+/* A database that was renamed has left a slot behind. */
+static bool
+is_mine(const BcdWorkerSlot *slot)
+{
+	return slot->pid != 0 && slot->dbid == MyDatabaseId;
+}
+
 /*
  * A change of a feed was captured: if it is to be pushed at once, its commit
  * calls the worker.  In the source's transactions, so without the lock: what is
@@ -147,7 +168,7 @@ bcd_captured(int32 feed_id)
 
 	if (bcd_shared == NULL || called)
 		return;
-	for (i = 0; i < BCD_MAX_WORKERS && bcd_shared->workers[mine].dbid != MyDatabaseId; i++)
+	for (i = 0; i < BCD_MAX_WORKERS && !is_mine(&bcd_shared->workers[mine]); i++)
 		mine = (mine + 1) % BCD_MAX_WORKERS;
 	if (i == BCD_MAX_WORKERS || !(bcd_shared->workers[mine].immediate[bit / 64] & UINT64CONST(1) << bit % 64))
 		return;
@@ -234,12 +255,13 @@ bcd_store_show(const BcdStoreState *state)
 	if (slot)
 		*slot = *state;
 	LWLockRelease(bcd_shared->lock);
-	if (slot == NULL && !reported_full)
-		ereport(WARNING,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("bcdelta shows quotas and troubles of at most %d stores of a server", BCD_MAX_STORES),
-				 errdetail("Further stores are pushed to, but not shown in bcdelta.status and bcdelta.trouble.")));
-	reported_full = slot == NULL;
+	if (slot || reported_full)
+		return;
+	reported_full = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("bcdelta shows quotas and troubles of at most %d stores of a server", BCD_MAX_STORES),
+			 errdetail("Further stores are pushed to, but not shown in bcdelta.status and bcdelta.trouble.")));
 }
 
 void

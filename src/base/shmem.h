@@ -50,6 +50,7 @@ typedef struct BcdWorkerSlot
 								 * needs the database for itself */
 	bool		look;			/* something it looks at now and then has
 								 * changed */
+	bool		woken;			/* since its turn began */
 	char		trouble[BCD_NAME_BYTES];	/* why it does nothing, or empty */
 
 	/* written by the worker, and read without the lock */
@@ -164,6 +165,7 @@ typedef struct BcdShared
 extern BcdShared *bcd_shared;
 
 extern void bcd_shmem_install(void);
+extern bool bcd_shared_flag_take(bool *flag);
 extern void bcd_wake_worker(Oid dbid);
 extern void bcd_wake_worker_at_commit(void);
 extern void bcd_captured(int32 feed_id);

@@ -60,15 +60,19 @@ static void
 process_utility(BCD_UTILITY_PARAMS)
 {
 	Node	   *statement = pstmt->utilityStmt;
+	ReassignOwnedStmt *reassigns = NULL;
 
+	/* as a statement that ends its transaction may free its own tree */
+	if (IsA(statement, ReassignOwnedStmt))
+		reassigns = copyObject(castNode(ReassignOwnedStmt, statement));
 	if (bcd_shared && IsTransactionState() && !IsAbortedTransactionBlockState())
 		bcd_make_room(statement);
 	if (previous_hook)
 		previous_hook(BCD_UTILITY_ARGS);
 	else
 		standard_ProcessUtility(BCD_UTILITY_ARGS);
-	if (IsA(statement, ReassignOwnedStmt) && bcd_extension_trouble() == NULL)
-		reassign(castNode(ReassignOwnedStmt, statement));
+	if (reassigns && bcd_extension_trouble() == NULL)
+		reassign(reassigns);
 }
 
 /* From _PG_init() of a preloaded library. */

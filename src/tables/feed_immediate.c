@@ -12,8 +12,8 @@
 
 /*
  * A feed whose last run of this kind has failed, or has done nothing although
- * rows are there, is tried again later.  A run that has not ended takes what
- * comes, unless it pauses.
+ * rows are there, is tried again later; in the second case at once if rows have
+ * changed since.  A run that has not ended takes what comes, unless it pauses.
  */
 static BcdStatement select_feeds = {
 	"SELECT f.feed_id::int8, f.feed, f.server::text, f.owner::oid::int8,"
@@ -24,7 +24,9 @@ static BcdStatement select_feeds = {
 	" AND NOT EXISTS (SELECT FROM ("
 	"   SELECT r.* FROM bcdelta.run AS r WHERE r.server = f.server AND r.feed = f.feed ORDER BY r.run_id DESC LIMIT 1) AS l"
 	"  WHERE l.mode = 'immediate' AND l.finished_at > now() - interval '30 seconds'"
-	"  AND (l.state <> 'succeeded' OR l.created + l.updated + l.deleted + l.hidden + l.linked + l.unchanged + l.failed = 0))"
+	"  AND (l.state <> 'succeeded' OR l.created + l.updated + l.deleted + l.hidden + l.linked + l.unchanged + l.failed = 0"
+	"   AND NOT EXISTS (SELECT FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state = 'ready'"
+	"    AND coalesce(p.last_changed_at, p.changed_at) > l.finished_at)))"
 	" FROM bcdelta.feed AS f WHERE f.options ->> 'push' = 'immediate' AND f.state = 'active' AND f.home = $1"
 	" ORDER BY f.feed_id",
 	1, {TEXTOID}

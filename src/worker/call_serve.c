@@ -10,7 +10,6 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
@@ -278,7 +277,7 @@ bcd_serve_calls(const char *trouble)
 		MemoryContextSwitchTo(cxt);
 	}
 	if (most < 0)
-		SetLatch(MyLatch);		/* there may be more calls */
+		bcd_wake_worker(MyDatabaseId);	/* there may be more calls */
 }
 
 /*

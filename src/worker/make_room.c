@@ -147,3 +147,23 @@ bcd_database_is_locked(Oid dbid)
 	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, dbid, 0);
 	return LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL;
 }
+
+/*
+ * Does a worker that has just started have to leave again?  A statement that
+ * began before it had its slot could not ask it to.
+ */
+bool
+bcd_leave_at_once(BcdWorkerSlot *slot)
+{
+	bool		locked;
+
+	StartTransactionCommand();
+	locked = bcd_database_is_locked(MyDatabaseId);
+	CommitTransactionCommand();
+	if (!locked)
+		return false;
+	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
+	slot->makes_room = true;
+	LWLockRelease(bcd_shared->lock);
+	return true;
+}

@@ -56,6 +56,7 @@
 #include "worker/counts.h"
 #include "worker/events.h"
 #include "worker/immediate.h"
+#include "worker/make_room.h"
 #include "worker/prune.h"
 #include "worker/schedule_due.h"
 #include "worker/schedule_hours.h"
@@ -280,11 +281,7 @@ idle_work(int64 now)
 	bool		blamed;
 
 	bcd_tx_begin();
-
-	/*
-	 * a dump's rows are restored after the extension is created, and servers
-	 * are altered
-	 */
+	/* a dump's rows follow CREATE EXTENSION, and servers are altered */
 	bcd_feeds_halt();
 	bcd_disown();
 	blamed = bcd_blame_feed();
@@ -322,12 +319,8 @@ ms_until_schedule(void)
 static bool
 asked_to_look(void)
 {
-	bool		look;
+	bool		look = bcd_shared_flag_take(&bcd_shared->workers[my_slot].look);
 
-	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
-	look = bcd_shared->workers[my_slot].look;
-	bcd_shared->workers[my_slot].look = false;
-	LWLockRelease(bcd_shared->lock);
 	bcd_events_expected |= look;
 	return look;
 }
@@ -383,7 +376,9 @@ turn(void)
 	if (bcd_engine.requested)
 		begin_runs();
 	locked = bcd_engine.requested;
-	wait = Min(step_runs(), bcd_immediate_delay(slot, now));
+	/* not inside Min(), which evaluates it twice */
+	wait = step_runs();
+	wait = Min(wait, bcd_immediate_delay(slot, now));
 	/* a store is free for the next run, or the source of one was locked */
 	if (run_ended || (bcd_engine.requested && !locked))
 		wait = 0;
@@ -427,6 +422,7 @@ after_error(void)
 	drop_runs("the worker met an error (see the server log); rows that were not pushed are still pending");
 	bcd_events_away("it had met an error, which is in the server's log");
 	ready = false;
+	idle_at = 0;				/* changes may be there that nobody calls for */
 	bcd_http_wait(ERROR_NAP_MS, PG_WAIT_EXTENSION);
 }
 
@@ -451,6 +447,8 @@ bcd_worker_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, NULL, 0);
 	enter(DatumGetInt32(arg));
+	if (bcd_leave_at_once(&bcd_shared->workers[my_slot]))
+		proc_exit(0);
 	bcd_pin_session();
 	bcd_guard_init(&bcd_shared->workers[my_slot]);
 	/* a reload before this process started was not signalled to it */
@@ -471,9 +469,10 @@ bcd_worker_main(Datum arg)
 	for (;;)
 	{
 		volatile int64 wait = 0;
-		int64		until = 0;
+		int64		until;
 
 		ResetLatch(MyLatch);
+		(void) bcd_shared_flag_take(&bcd_shared->workers[my_slot].woken);
 		bcd_stop_if_asked(0);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
@@ -490,8 +489,10 @@ bcd_worker_main(Datum arg)
 		PG_END_TRY();
 		MemoryContextSwitchTo(cxt);
 		MemoryContextReset(cxt);
-		if (wait > 0)
-			until = bcd_now_ms() + wait;
+		/* who waits for a lock or a standby resets the latch */
+		if (bcd_shared_flag_take(&bcd_shared->workers[my_slot].woken) || ConfigReloadPending || InterruptPending)
+			wait = 0;
+		until = bcd_now_ms() + wait;
 		bcd_http_wait((long) wait, wait_event);
 		if (wait > 0)
 			count_wake_up(until);
