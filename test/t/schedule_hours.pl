@@ -85,7 +85,7 @@ subtest 'a push that pauses survives a reload, a killed worker, and a restart; i
 	my $pid = worker_pid($node, 'shop');
 	kill_worker($node, 'shop', 'KILL');
 	poll_until(sub { my $p = worker_pid($node, 'shop'); $p && $p ne $pid }, 'another worker');
-	$node->restart('fast');
+	$node->restart;
 	wait_for_worker($node, 'shop');
 	my $other = $shop->push("'makers'");
 	is($other->{state}, 'succeeded', 'the worker works');
@@ -213,7 +213,7 @@ subtest 'a run whose turn comes after its hours waits for the next ones; others 
 subtest 'runs that were missed while the server was down are made up for by one' => sub {
 	$shop->sql("SELECT bcdelta.schedule('hourly', server => 'shop', every => '1 hour');
 		UPDATE bcdelta.schedule SET first_run_at = now() - interval '30 days', next_run_at = now() - interval '30 days' WHERE name = 'hourly'");
-	$node->restart('fast');
+	$node->restart;
 	wait_for_worker($node, 'shop');
 	ends('hourly', 'succeeded');
 	$shop->wait_for("SELECT next_run_at > now() AND next_run_at <= now() + interval '1 hour' FROM bcdelta.schedule WHERE name = 'hourly'");
