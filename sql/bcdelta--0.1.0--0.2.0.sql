@@ -406,6 +406,76 @@ ALTER TABLE bcdelta.feed ADD COLUMN policies jsonb NOT NULL DEFAULT '{}';
 COMMENT ON COLUMN bcdelta.feed.policies IS
 'fields with a policy of their own for conflicts, in place of on_conflict; see set_conflict()';
 
+CREATE TABLE bcdelta.cutover (
+	plan_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	server name NOT NULL,
+	go_live timestamptz NOT NULL,
+	hours text NOT NULL,
+	time_zone text NOT NULL,
+	freeze_for interval NOT NULL,
+	watch_for interval NOT NULL,
+	stop jsonb NOT NULL,
+	state text NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'live', 'done', 'aborted')),
+	held boolean NOT NULL DEFAULT true,
+	held_reason text,
+	went_live_at timestamptz,
+	override_note text,
+	owner regrole NOT NULL,
+	home text NOT NULL,
+	made_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX cutover_active ON bcdelta.cutover (server) WHERE state IN ('planned', 'live');
+COMMENT ON TABLE bcdelta.cutover IS
+'plans of cutovers, made by plan_cutover(); their steps are in bcdelta.cutover_step; a server has at most one that is planned or live';
+COMMENT ON COLUMN bcdelta.cutover.go_live IS 'when the new shop is to open; nothing happens then unless somebody has called go()';
+COMMENT ON COLUMN bcdelta.cutover.hours IS 'hours of the day, in time_zone, with little traffic, into which sweeps and verifications are moved';
+COMMENT ON COLUMN bcdelta.cutover.freeze_for IS 'how long before go_live nobody is to change the source any more';
+COMMENT ON COLUMN bcdelta.cutover.watch_for IS 'how long after go_live source and store go on being compared';
+COMMENT ON COLUMN bcdelta.cutover.stop IS 'criteria that stop a run, and what is done then';
+COMMENT ON COLUMN bcdelta.cutover.state IS
+'planned: the new shop has not opened; live: it has; done: all steps are; aborted: by abort_cutover()';
+COMMENT ON COLUMN bcdelta.cutover.held IS 'whether the plan waits for go(): steps from that one on do not begin; so it is from the start';
+COMMENT ON COLUMN bcdelta.cutover.held_reason IS 'why, in the words of hold_cutover(), or of what has stopped it; null: nobody has called go() yet';
+COMMENT ON COLUMN bcdelta.cutover.went_live_at IS 'when stage live began; null: it has not';
+COMMENT ON COLUMN bcdelta.cutover.override_note IS 'why go() was to go on although bcdelta.go_live_check() said no; null: it did not';
+COMMENT ON COLUMN bcdelta.cutover.owner IS 'the role that made the plan, and that its runs are for; -: it was dropped';
+COMMENT ON COLUMN bcdelta.cutover.home IS 'the database whose worker carries it out, as in bcdelta.feed.home; a copy has another home and does nothing';
+
+CREATE TABLE bcdelta.cutover_step (
+	plan_id bigint NOT NULL,
+	step integer NOT NULL,
+	name text NOT NULL,
+	kind text NOT NULL CHECK (kind IN ('push', 'verify', 'estimate', 'rollback', 'check', 'stage', 'go', 'message')),
+	detail text,
+	apart interval NOT NULL,
+	due_at timestamptz NOT NULL,
+	not_after timestamptz,
+	every interval,
+	state text NOT NULL DEFAULT 'planned'
+		CHECK (state IN ('planned', 'running', 'waiting', 'done', 'failed', 'skipped', 'missed')),
+	run_id bigint,
+	measured text,
+	note text,
+	started_at timestamptz,
+	done_at timestamptz,
+	done_by text,
+	PRIMARY KEY (plan_id, step)
+);
+CREATE INDEX cutover_step_run ON bcdelta.cutover_step (run_id) WHERE run_id IS NOT NULL;
+COMMENT ON TABLE bcdelta.cutover_step IS 'what a plan does, step after step; the worker carries it out';
+COMMENT ON COLUMN bcdelta.cutover_step.kind IS
+'push: a sweep of all feeds; verify: in the mode that detail says; estimate: how long a sweep takes; rollback: of some rows, as a rehearsal; check: what bcdelta.go_live_check() says; stage: stage detail begins; go: waits for go(); message: tells that message() detail is due';
+COMMENT ON COLUMN bcdelta.cutover_step.apart IS 'how long after go_live it is due; negative: before';
+COMMENT ON COLUMN bcdelta.cutover_step.due_at IS 'when it begins, at the earliest; after its time, moved into the hours of the plan';
+COMMENT ON COLUMN bcdelta.cutover_step.not_after IS 'a step that has not begun by then is missed; null: it is not, however late';
+COMMENT ON COLUMN bcdelta.cutover_step.every IS 'how often it is repeated, until not_after or, before go(), until that is called; null: once';
+COMMENT ON COLUMN bcdelta.cutover_step.state IS
+'planned; running; waiting: for go(); done; failed: its run failed; skipped: by move_cutover() or abort_cutover(), or it did not fit; missed: the worker did not work when it was due';
+COMMENT ON COLUMN bcdelta.cutover_step.run_id IS 'its last run';
+COMMENT ON COLUMN bcdelta.cutover_step.measured IS 'what came of it, in words';
+COMMENT ON COLUMN bcdelta.cutover_step.note IS 'why it is as it is, in words';
+COMMENT ON COLUMN bcdelta.cutover_step.done_by IS 'the name of the role that ended it; null: the worker';
+
 CREATE TABLE bcdelta.conflict (
 	conflict_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	feed text NOT NULL,
@@ -725,7 +795,7 @@ CREATE TABLE bcdelta.event (
 	event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	event text NOT NULL CHECK (event IN ('feed_paused', 'feed_trouble', 'schedule_failed', 'store_trouble', 'quota_taken', 'another_writer',
-		'differences', 'worker_back', 'run_ended')),
+		'differences', 'worker_back', 'run_ended', 'cutover')),
 	severity text NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
 	server name,
 	feed text,
@@ -740,7 +810,7 @@ CREATE INDEX event_at ON bcdelta.event (at);
 COMMENT ON TABLE bcdelta.event IS
 'what a person should know of: one row from the beginning of a problem to its end, and one for other events; each is also sent as NOTIFY bcdelta, with a JSON object';
 COMMENT ON COLUMN bcdelta.event.event IS
-'feed_paused; feed_trouble: it captures or pushes less than it should; schedule_failed: its last run failed; store_trouble: the store does not answer as it should; quota_taken: other apps use most of the quota; differences: a verify of a schedule found some; worker_back: the worker ended out of turn and was started again; run_ended: a run of a schedule with alert ''always''';
+'feed_paused; feed_trouble: it captures or pushes less than it should; schedule_failed: its last run failed; store_trouble: the store does not answer as it should; quota_taken: other apps use most of the quota; differences: a verify of a schedule found some; worker_back: the worker ended out of turn and was started again; run_ended: a run of a schedule with alert ''always''; cutover: something of a plan that people should hear of';
 COMMENT ON COLUMN bcdelta.event.severity IS
 'critical: something is not pushed; warning: something is not as it should be; info: somebody wanted it so';
 COMMENT ON COLUMN bcdelta.event.message IS 'what is the matter, in words, as last seen, and what to do';
@@ -1068,6 +1138,10 @@ COMMENT ON VIEW bcdelta.authority_now IS
 COMMENT ON COLUMN bcdelta.authority_now.rule IS 'in words';
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.stage', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.authority', 'WHERE server IS NOT NULL');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.cutover', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.cutover_step', '');
+SELECT pg_catalog.pg_extension_config_dump(
+	pg_catalog.pg_get_serial_sequence('bcdelta.cutover', 'plan_id')::pg_catalog.regclass, '');
 
 CREATE FUNCTION bcdelta.stage(server name, stage text, note text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_stage';
