@@ -1136,6 +1136,70 @@ WHERE a.field IS NULL OR NOT a.withheld;
 COMMENT ON VIEW bcdelta.authority_now IS
 'what bcdelta.authority says for the present stage of each store, as pushes, previews and verifies go by it; resources without a row: the policies of their feeds apply';
 COMMENT ON COLUMN bcdelta.authority_now.rule IS 'in words';
+
+ALTER TABLE bcdelta.change ADD dependency_id integer, ADD by_role text, ADD application text;
+COMMENT ON COLUMN bcdelta.change.dependency_id IS
+'during a freeze: the child table that was changed; 0: the feed''s source; null: not known';
+COMMENT ON COLUMN bcdelta.change.by_role IS 'during a freeze: the role that had logged in';
+COMMENT ON COLUMN bcdelta.change.application IS 'during a freeze: the application_name of the session';
+CREATE TABLE bcdelta.freeze_leak (
+	feed_id integer NOT NULL,
+	dependency_id integer NOT NULL,
+	since timestamptz NOT NULL,
+	changes bigint NOT NULL,
+	first_at timestamptz NOT NULL,
+	last_at timestamptz NOT NULL,
+	by_role text,
+	application text,
+	PRIMARY KEY (feed_id, dependency_id)
+);
+COMMENT ON TABLE bcdelta.freeze_leak IS
+'changes of a feed''s tables that were captured, and have been folded, while its store was at stage freeze: see freeze_leaks; written only by the worker';
+COMMENT ON COLUMN bcdelta.freeze_leak.dependency_id IS 'the child table; 0: the feed''s source; -1: not known which of them';
+COMMENT ON COLUMN bcdelta.freeze_leak.since IS 'when that freeze began; the first change of a later one replaces the row';
+COMMENT ON COLUMN bcdelta.freeze_leak.by_role IS 'who made the last change: the name of the role that had logged in; null: not known';
+COMMENT ON COLUMN bcdelta.freeze_leak.application IS 'the application_name of that session; null: it had none, or is not known';
+
+CREATE VIEW bcdelta.freeze_leaks AS
+WITH f AS (
+	SELECT s.server, s.since, f.feed, f.feed_id, f.source
+	FROM bcdelta.stage AS s JOIN bcdelta.feed AS f ON f.server = s.server WHERE s.stage = 'freeze'
+), l AS (
+	SELECT feed_id, dependency_id, since, changes, first_at, last_at, by_role, application FROM bcdelta.freeze_leak
+	UNION ALL -- what has not been folded
+	SELECT c.feed_id, coalesce(c.dependency_id, -1), f.since, count(*), min(c.changed_at), max(c.changed_at),
+		(array_agg(c.by_role ORDER BY c.changed_at DESC))[1], (array_agg(c.application ORDER BY c.changed_at DESC))[1]
+	FROM f JOIN bcdelta.change AS c ON c.feed_id = f.feed_id AND c.changed_at >= f.since WHERE c.op <> 'h' GROUP BY 1, 2, 3
+), t AS (
+	SELECT f.server, f.since, f.feed, CASE
+		WHEN l.dependency_id > 0 THEN (SELECT d.child FROM bcdelta.dependency AS d WHERE d.dependency_id = l.dependency_id)
+		WHEN l.dependency_id = 0 OR NOT EXISTS (SELECT FROM bcdelta.dependency AS d WHERE d.feed = f.feed) THEN f.source
+		END AS source, sum(l.changes) AS changes, min(l.first_at) AS first_at, max(l.last_at) AS last_at,
+		(array_agg(l.by_role ORDER BY l.last_at DESC))[1] AS by_role,
+		(array_agg(l.application ORDER BY l.last_at DESC))[1] AS application
+	FROM f JOIN l ON l.feed_id = f.feed_id AND l.since = f.since GROUP BY 1, 2, 3, 4
+)
+SELECT s.server, s.source, s.feeds, s.changes, s.first_at, s.last_at,
+	coalesce((SELECT format('subscription %s', n.subname) FROM pg_subscription AS n
+		WHERE n.oid::text = substring(s.application FROM '^logical replication .*worker for subscription ([0-9]+)')),
+		s.application) AS application, s.by_role, s.since
+FROM (
+	SELECT t.server, t.source, array_agg(t.feed ORDER BY t.feed) AS feeds, max(t.changes)::bigint AS changes,
+		min(t.first_at) AS first_at, max(t.last_at) AS last_at,
+		(array_agg(t.application ORDER BY t.last_at DESC))[1] AS application,
+		(array_agg(t.by_role ORDER BY t.last_at DESC))[1] AS by_role, t.since
+	FROM t GROUP BY t.server, t.source, t.since) AS s;
+COMMENT ON VIEW bcdelta.freeze_leaks IS
+'tables that are written although their store is at stage freeze: one row per store and table, with the number of captured changes; nothing is kept from writing';
+COMMENT ON COLUMN bcdelta.freeze_leaks.source IS
+'the source of a feed, or a child table; null: one of a feed''s tables, and it is not known which, because no worker ran at that time';
+COMMENT ON COLUMN bcdelta.freeze_leaks.feeds IS 'feeds that have captured the changes';
+COMMENT ON COLUMN bcdelta.freeze_leaks.changes IS
+'changed rows; of several feeds, what the one that captured most has; those that statements made before the freeze began are not counted';
+COMMENT ON COLUMN bcdelta.freeze_leaks.application IS
+'who made the last change: the application_name of the session, the name of a background process, or a subscription; null: it had none, or is not known, because no worker ran at that time';
+COMMENT ON COLUMN bcdelta.freeze_leaks.by_role IS 'the name of the role that had logged in; null: not known';
+COMMENT ON COLUMN bcdelta.freeze_leaks.since IS 'when the freeze began';
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.stage', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.authority', 'WHERE server IS NOT NULL');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.cutover', '');

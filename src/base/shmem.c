@@ -154,26 +154,48 @@ is_mine(const BcdWorkerSlot *slot)
 	return slot->pid != 0 && slot->dbid == MyDatabaseId;
 }
 
+/* Bits of feeds, as a worker's slot has them */
+void
+bcd_feed_bit_set(uint64 *bits, int32 feed_id)
+{
+	int			bit = (uint32) feed_id % BCD_FEED_BITS;
+
+	bits[bit / 64] |= UINT64CONST(1) << bit % 64;
+}
+
+static inline bool
+has_bit(const uint64 *bits, int32 feed_id)
+{
+	int			bit = (uint32) feed_id % BCD_FEED_BITS;
+
+	return (bits[bit / 64] & UINT64CONST(1) << bit % 64) != 0;
+}
+
 /*
  * A change of a feed was captured: if it is to be pushed at once, its commit
- * calls the worker.  In the source's transactions, so without the lock: what is
- * read here may be old, and then the worker finds the change somewhat later.
+ * calls the worker.  Returns whether the worker wants to know who made it,
+ * because the source is not to be changed any more.  In the source's
+ * transactions, so without the lock: what is read here may be old, and then the
+ * worker finds the change somewhat later, or does not know who made it.
  */
-void
+bool
 bcd_captured(int32 feed_id)
 {
 	static int	mine = 0;
-	int			bit = (uint32) feed_id % BCD_FEED_BITS;
 	int			i;
 
-	if (bcd_shared == NULL || called)
-		return;
+	if (bcd_shared == NULL)
+		return false;
 	for (i = 0; i < BCD_MAX_WORKERS && !is_mine(&bcd_shared->workers[mine]); i++)
 		mine = (mine + 1) % BCD_MAX_WORKERS;
-	if (i == BCD_MAX_WORKERS || !(bcd_shared->workers[mine].immediate[bit / 64] & UINT64CONST(1) << bit % 64))
-		return;
-	watch_transactions();
-	called = &bcd_shared->workers[mine];
+	if (i == BCD_MAX_WORKERS)
+		return false;
+	if (!called && has_bit(bcd_shared->workers[mine].immediate, feed_id))
+	{
+		watch_transactions();
+		called = &bcd_shared->workers[mine];
+	}
+	return has_bit(bcd_shared->workers[mine].frozen, feed_id);
 }
 
 /* Publishes the progress of a run, replacing what was shown of it. */

@@ -57,6 +57,8 @@ typedef struct BcdWorkerSlot
 	uint64		immediate[BCD_FEED_BITS / 64];	/* feeds that are pushed at
 												 * once */
 	pg_atomic_uint32 committed; /* changes of such feeds, since it looked */
+	uint64		frozen[BCD_FEED_BITS / 64]; /* feeds whose source is not to be
+											 * changed any more */
 	int64		wake_ups[BCD_WAKE_UPS];
 } BcdWorkerSlot;
 
@@ -165,10 +167,11 @@ typedef struct BcdShared
 extern BcdShared *bcd_shared;
 
 extern void bcd_shmem_install(void);
+extern void bcd_feed_bit_set(uint64 *bits, int32 feed_id);
 extern bool bcd_shared_flag_take(bool *flag);
 extern void bcd_wake_worker(Oid dbid);
 extern void bcd_wake_worker_at_commit(void);
-extern void bcd_captured(int32 feed_id);
+extern bool bcd_captured(int32 feed_id);
 extern void bcd_progress_show(const BcdProgress *progress);
 extern void bcd_progress_hide(Oid dbid, int64 run_id);
 extern void bcd_store_show(const BcdStoreState *state);

@@ -268,7 +268,7 @@ static void
 add_change(BcdCall *call, char op, text *key)
 {
 	if (call->changes == NULL)
-		call->changes = bcd_changes_begin(call->capture->feed_id);
+		call->changes = bcd_changes_captured(call->capture->feed_id, call->capture->dependency_id);
 	bcd_changes_add(call->changes, op, key);
 }
 
@@ -324,7 +324,7 @@ capture_new_key(BcdCall *call, TupleTableSlot *old, TupleTableSlot *new)
 	else
 	{
 		if (call->changes == NULL)
-			call->changes = bcd_changes_begin(call->capture->feed_id);
+			call->changes = bcd_changes_captured(call->capture->feed_id, call->capture->dependency_id);
 		bcd_changes_add_move(call->changes, key, old_key);
 	}
 }
@@ -468,7 +468,7 @@ changed_rows(TriggerData *trigdata)
 static void
 capture_all(const BcdCapture *capture, char op)
 {
-	BcdChanges *changes = bcd_changes_begin(capture->feed_id);
+	BcdChanges *changes = bcd_changes_captured(capture->feed_id, capture->dependency_id);
 	text	   *dependency = NULL;
 
 	if (op == BCD_OP_ANY && capture->dependency_id != 0)

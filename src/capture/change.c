@@ -42,13 +42,18 @@
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "capture/change.h"
+#include "capture/writer.h"
 
 /* Written together: this number of tuples, or about this number of bytes */
 #define MAX_TUPLES		1000
 #define MAX_BYTES		(64 * 1024)
 
-/* The positions of the columns in a tuple that has a key and is not a move */
-#define DATA_OFFSET		MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(BCD_CHANGE_NATTS))
+/*
+ * The positions of the columns in a tuple that has a key, is not a move, and
+ * does not tell who made it: the last columns are left out, and so null
+ */
+#define NATTS			BCD_CHANGE_CHANGED_AT
+#define DATA_OFFSET		MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(NATTS))
 #define OP_OFFSET		sizeof(int32)
 #define KEY_OFFSET		(OP_OFFSET + 1)
 #define NOT_NULL		(1 << (BCD_CHANGE_FEED_ID - 1) | 1 << (BCD_CHANGE_OP - 1) | \
@@ -62,6 +67,11 @@ struct BcdChanges
 	int32		feed_id;
 	int64		move_id;		/* 0: none drawn yet */
 	TimestampTz changed_at;
+	bool		frozen;			/* nobody should change the source */
+	bool		told;			/* the tuples tell who made the changes */
+	int32		dependency_id;
+	text	   *by_role;
+	text	   *application;
 	int			ntuples;
 	char	   *tuples;			/* one behind the other; of MAX_BYTES in bulk */
 	Size		used;
@@ -162,12 +172,31 @@ bcd_changes_begin(int32 feed_id)
 	BcdChanges *changes = palloc0(sizeof(BcdChanges));
 
 	captured_by = GetTopTransactionId();
-	bcd_captured(feed_id);
+	changes->frozen = bcd_captured(feed_id);
 	changes->cxt = CurrentMemoryContext;
 	changes->feed_id = feed_id;
 	changes->changed_at = GetCurrentTimestamp();
 	changes->relation = table_open(bcd_change_relid(bcd_change_table(changes->changed_at)),
 								   RowExclusiveLock);
+	return changes;
+}
+
+/*
+ * The same for changes that a trigger captures, of the feed's source or of a
+ * table that it depends on.  They tell who made them if nobody should.
+ */
+BcdChanges *
+bcd_changes_captured(int32 feed_id, int32 dependency_id)
+{
+	BcdChanges *changes = bcd_changes_begin(feed_id);
+
+	changes->told = changes->frozen;
+	if (changes->told)
+	{
+		changes->dependency_id = dependency_id;
+		changes->by_role = bcd_writer_role();
+		changes->application = bcd_writer_application();
+	}
 	return changes;
 }
 
@@ -331,7 +360,7 @@ add_change(BcdChanges *changes, char op, const char *key, Size key_len)
 
 	memset(header, 0, DATA_OFFSET);
 	ItemPointerSetInvalid(&header->t_ctid);
-	HeapTupleHeaderSetNatts(header, BCD_CHANGE_NATTS);
+	HeapTupleHeaderSetNatts(header, NATTS);
 	header->t_infomask = HEAP_HASNULL | HEAP_HASVARWIDTH;
 	header->t_hoff = DATA_OFFSET;
 	header->t_bits[0] = NOT_NULL;
@@ -362,6 +391,12 @@ add_any(BcdChanges *changes, char op, text *key, text *moved_from)
 	values[BCD_CHANGE_MOVE_ID - 1] = Int64GetDatum(changes->move_id);
 	nulls[BCD_CHANGE_MOVE_ID - 1] = (moved_from == NULL);
 	values[BCD_CHANGE_CHANGED_AT - 1] = TimestampTzGetDatum(changes->changed_at);
+	values[BCD_CHANGE_DEPENDENCY_ID - 1] = Int32GetDatum(changes->dependency_id);
+	nulls[BCD_CHANGE_DEPENDENCY_ID - 1] = !changes->told;
+	values[BCD_CHANGE_BY_ROLE - 1] = PointerGetDatum(changes->by_role);
+	nulls[BCD_CHANGE_BY_ROLE - 1] = (changes->by_role == NULL);
+	values[BCD_CHANGE_APPLICATION - 1] = PointerGetDatum(changes->application);
+	nulls[BCD_CHANGE_APPLICATION - 1] = (changes->application == NULL);
 	formed = heap_form_tuple(RelationGetDescr(changes->relation), values, nulls);
 	tuple = new_tuple(changes, formed->t_len);
 	memcpy(tuple->t_data, formed->t_data, formed->t_len);
@@ -374,7 +409,7 @@ bcd_changes_add(BcdChanges *changes, char op, text *key)
 {
 	MemoryContext old = MemoryContextSwitchTo(changes->cxt);
 
-	if (key && VARATT_CAN_MAKE_SHORT(key))
+	if (key && VARATT_CAN_MAKE_SHORT(key) && !changes->told)
 		add_change(changes, op, VARDATA(key), VARSIZE(key) - VARHDRSZ);
 	else
 		add_any(changes, op, key, NULL);

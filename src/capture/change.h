@@ -18,7 +18,10 @@
 #define BCD_CHANGE_MOVED_FROM	4
 #define BCD_CHANGE_MOVE_ID		5
 #define BCD_CHANGE_CHANGED_AT	6
-#define BCD_CHANGE_NATTS		6
+#define BCD_CHANGE_DEPENDENCY_ID	7
+#define BCD_CHANGE_BY_ROLE		8
+#define BCD_CHANGE_APPLICATION	9
+#define BCD_CHANGE_NATTS		9
 
 /*
  * The table is a ring of tables, the others being its children.  Each is
@@ -34,6 +37,7 @@ extern int	bcd_change_table(TimestampTz at);
 extern Oid	bcd_change_relid(int table);
 extern bool bcd_captured_here(void);
 extern BcdChanges *bcd_changes_begin(int32 feed_id);
+extern BcdChanges *bcd_changes_captured(int32 feed_id, int32 dependency_id);
 extern void bcd_changes_add(BcdChanges *changes, char op, text *key);
 extern void bcd_changes_add_move(BcdChanges *changes, text *key, text *moved_from);
 extern void bcd_changes_end(BcdChanges *changes);

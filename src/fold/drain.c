@@ -231,6 +231,12 @@ read_doubts(BcdDrain *drain, BcdTape *tape, long max_rows)
 	return drain->complete;
 }
 
+static char *
+text_or_null(const Datum *values, const bool *nulls, int column)
+{
+	return nulls[column - 1] ? NULL : TextDatumGetCString(values[column - 1]);
+}
+
 /* Takes the tuples apart. */
 static void
 deform_changes(BcdDrain *drain)
@@ -244,16 +250,21 @@ deform_changes(BcdDrain *drain)
 		Datum		values[BCD_CHANGE_NATTS];
 		bool		nulls[BCD_CHANGE_NATTS];
 
+		/* an older version of the table has fewer columns */
+		memset(nulls, true, sizeof(nulls));
 		heap_deform_tuple(tuple, RelationGetDescr(tapes[change->table].relation), values, nulls);
 		change->feed_id = DatumGetInt32(values[BCD_CHANGE_FEED_ID - 1]);
 		change->op = DatumGetChar(values[BCD_CHANGE_OP - 1]);
-		change->key = nulls[BCD_CHANGE_KEY - 1] ? NULL :
-			TextDatumGetCString(values[BCD_CHANGE_KEY - 1]);
-		change->moved_from = nulls[BCD_CHANGE_MOVED_FROM - 1] ? NULL :
-			TextDatumGetCString(values[BCD_CHANGE_MOVED_FROM - 1]);
+		change->key = text_or_null(values, nulls, BCD_CHANGE_KEY);
+		change->moved_from = text_or_null(values, nulls, BCD_CHANGE_MOVED_FROM);
 		change->move_id = nulls[BCD_CHANGE_MOVE_ID - 1] ? 0 :
 			DatumGetInt64(values[BCD_CHANGE_MOVE_ID - 1]);
 		change->changed_at = DatumGetTimestampTz(values[BCD_CHANGE_CHANGED_AT - 1]);
+		change->told = !nulls[BCD_CHANGE_DEPENDENCY_ID - 1];
+		change->dependency_id = change->told ? DatumGetInt32(values[BCD_CHANGE_DEPENDENCY_ID - 1]) : 0;
+		change->by_role = text_or_null(values, nulls, BCD_CHANGE_BY_ROLE);
+		change->application = text_or_null(values, nulls, BCD_CHANGE_APPLICATION);
+		change->counted = false;
 		heap_freetuple(tuple);
 	}
 }

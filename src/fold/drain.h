@@ -20,6 +20,11 @@ typedef struct BcdChange
 	char	   *moved_from;
 	int64		move_id;
 	TimestampTz changed_at;
+	bool		told;			/* what follows is known */
+	int32		dependency_id;	/* 0: the feed's source */
+	char	   *by_role;		/* NULL: not known */
+	char	   *application;
+	bool		counted;		/* removed, and not marked by hand */
 } BcdChange;
 
 /* Changes that have been read but not removed, in one transaction */

@@ -29,6 +29,7 @@
 #include "base/debug.h"
 #include "fold/drain.h"
 #include "fold/fold.h"
+#include "fold/freeze.h"
 #include "fold/key_moves.h"
 #include "fold/parent_wait.h"
 #include "tables/feed.h"
@@ -246,6 +247,7 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 		if (removal != BCD_REMOVED)
 			continue;
 		removed++;
+		change->counted = known && change->op != BCD_OP_MARK;
 		if (known && is_key)
 			arrays_add(keys, change);
 		else if (known && is_move)
@@ -286,6 +288,7 @@ bcd_fold(long max_rows)
 		arrays_init(&lookups, drain->nchanges);
 		lock_the_feeds(drain, &feeds);
 		removed = remove_changes(drain, &feeds, &keys, &moves, &lookups);
+		bcd_freeze_count(drain);
 		fold_moves(&moves);
 		fold_lookups(&lookups);
 	}

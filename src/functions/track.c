@@ -41,6 +41,7 @@
 #include "tables/dependency.h"
 #include "tables/feed.h"
 #include "tables/feed_state.h"
+#include "tables/freeze_leak.h"
 #include "tables/link.h"
 #include "tables/move.h"
 #include "tables/pending.h"
@@ -244,6 +245,7 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	bcd_feed_row_delete(feed->name);
 	bcd_dependencies_delete(feed->name);
 	bcd_moves_delete(feed->feed_id, PG_INT64_MAX);
+	bcd_freeze_leaks_delete(feed->feed_id);
 	bcd_spi_end(&rights);
 	if (links + pending > 0)
 		ereport(NOTICE,

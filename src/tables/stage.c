@@ -34,3 +34,31 @@ bcd_stage_set(const char *server, const char *stage, const char *by, const char 
 	args[3] = bcd_text_or_null(note, &nulls[3]);
 	(void) bcd_execute(stage ? &set_stage : &end_stage, args, nulls);
 }
+
+static BcdStatement select_any = {
+	"SELECT FROM bcdelta.stage WHERE stage = 'freeze' LIMIT 1", 0
+};
+
+/* Is the source of any store not to be changed any more? */
+bool
+bcd_stage_any_freeze(void)
+{
+	return bcd_select(&select_any, NULL, NULL) > 0;
+}
+
+static BcdStatement select_frozen = {
+	"SELECT f.feed_id::int8 FROM bcdelta.stage AS s JOIN bcdelta.feed AS f ON f.server = s.server WHERE s.stage = 'freeze'", 0
+};
+
+/* Returns the ids of the feeds whose source is not to be changed any more. */
+List *
+bcd_stage_frozen_feeds(void)
+{
+	uint64		n = bcd_select(&select_frozen, NULL, NULL);
+	List	   *ids = NIL;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+		ids = lappend_int(ids, (int) bcd_column_int64(i, 1, NULL));
+	return ids;
+}

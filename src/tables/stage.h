@@ -5,6 +5,10 @@
 #ifndef BCD_TABLE_STAGE_H
 #define BCD_TABLE_STAGE_H
 
+#include "nodes/pg_list.h"
+
 extern void bcd_stage_set(const char *server, const char *stage, const char *by, const char *note);
+extern bool bcd_stage_any_freeze(void);
+extern List *bcd_stage_frozen_feeds(void);
 
 #endif							/* BCD_TABLE_STAGE_H */

@@ -65,11 +65,7 @@ publish(BcdWorkerSlot *slot, List *feeds)
 	ListCell   *lc;
 
 	foreach(lc, feeds)
-	{
-		int			bit = (uint32) ((BcdImmediateFeed *) lfirst(lc))->feed_id % BCD_FEED_BITS;
-
-		bits[bit / 64] |= UINT64CONST(1) << bit % 64;
-	}
+		bcd_feed_bit_set(bits, ((BcdImmediateFeed *) lfirst(lc))->feed_id);
 	if (memcmp(bits, slot->immediate, sizeof(bits)) != 0)
 		memcpy(slot->immediate, bits, sizeof(bits));
 }

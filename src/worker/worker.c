@@ -55,6 +55,7 @@
 #include "worker/calls.h"
 #include "worker/counts.h"
 #include "worker/events.h"
+#include "worker/frozen.h"
 #include "worker/immediate.h"
 #include "worker/make_room.h"
 #include "worker/prune.h"
@@ -288,15 +289,12 @@ idle_work(int64 now)
 	bcd_adjusted_due();
 	next_schedule = bcd_schedules_due();
 	bcd_hours_look();
+	bcd_frozen_look(&bcd_shared->workers[my_slot]);
 	bcd_tx_commit();
 	if (blamed)
 		bcd_guard_forgive();
 	fold();
-
-	/*
-	 * a session may have committed a push, perhaps with a prepared
-	 * transaction
-	 */
+	/* a session may have committed a push, or a prepared transaction */
 	bcd_engine.requested = true;
 	bcd_counts_look();
 	bcd_prune(now);
