@@ -476,6 +476,45 @@ COMMENT ON COLUMN bcdelta.cutover_step.measured IS 'what came of it, in words';
 COMMENT ON COLUMN bcdelta.cutover_step.note IS 'why it is as it is, in words';
 COMMENT ON COLUMN bcdelta.cutover_step.done_by IS 'the name of the role that ended it; null: the worker';
 
+CREATE TABLE bcdelta.criterion (
+	server name NOT NULL,
+	criterion text NOT NULL,
+	question text,
+	query text,
+	severity text NOT NULL CHECK (severity IN ('must', 'should')),
+	owner regrole NOT NULL,
+	made_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (server, criterion)
+);
+COMMENT ON TABLE bcdelta.criterion IS
+'what people want to know before a store goes live, besides what bcdelta measures; made by criterion()';
+COMMENT ON COLUMN bcdelta.criterion.question IS 'what a person has to answer, with sign(); null: a query answers, or the question that comes with bcdelta is not asked';
+COMMENT ON COLUMN bcdelta.criterion.query IS
+'a query that returns one row: whether the criterion is met, and what was found; run as owner, in a read-only transaction';
+COMMENT ON COLUMN bcdelta.criterion.severity IS 'must: go() refuses unless it is met; should: it is only told';
+COMMENT ON COLUMN bcdelta.criterion.owner IS 'the role that made it; -: it was dropped';
+
+CREATE TABLE bcdelta.signature (
+	server name NOT NULL,
+	criterion text NOT NULL,
+	verdict text NOT NULL CHECK (verdict IN ('go', 'no-go', 'waived')),
+	by_role text NOT NULL,
+	at timestamptz NOT NULL DEFAULT now(),
+	note text,
+	until timestamptz,
+	plan_id bigint,
+	met text[],
+	PRIMARY KEY (server, criterion)
+);
+COMMENT ON TABLE bcdelta.signature IS
+'the last answer of a person to each criterion of a store, by sign() or waive(); earlier ones are in bcdelta.journal';
+COMMENT ON COLUMN bcdelta.signature.verdict IS 'go, no-go: the answer to a question; waived: the criterion need not be met';
+COMMENT ON COLUMN bcdelta.signature.by_role IS 'the name of the role that had logged in; it may have been dropped since';
+COMMENT ON COLUMN bcdelta.signature.until IS 'when a waiver ends; null: with the plan';
+COMMENT ON COLUMN bcdelta.signature.plan_id IS 'the plan that it was given for, and ends with; null: there was none yet';
+COMMENT ON COLUMN bcdelta.signature.met IS
+'the measured criteria that were met then: the answer counts as long as all of them are';
+
 CREATE TABLE bcdelta.conflict (
 	conflict_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	feed text NOT NULL,
@@ -655,10 +694,10 @@ COMMENT ON FUNCTION bcdelta.worker_started() IS
 'when the worker of this database was started; null: there is none; use the view bcdelta.metrics';
 
 CREATE FUNCTION bcdelta.worker_quota(OUT server oid, OUT quota bigint, OUT quota_left bigint, OUT others double precision,
-	OUT twins bigint, OUT twin_at timestamptz)
+	OUT twins bigint, OUT twin_at timestamptz, OUT clock_ms bigint)
 RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_quota';
 COMMENT ON FUNCTION bcdelta.worker_quota() IS
-'the quotas of stores, the part of them (0 to 1) that other apps have used in each of the last windows at least, and the rows that another server seems to have written; use the views bcdelta.metrics and trouble';
+'the quotas of stores, the part of them (0 to 1) that other apps have used in each of the last windows at least, the rows that another server seems to have written, and the milliseconds that the store''s clock is ahead; use the views bcdelta.metrics and trouble';
 
 CREATE FUNCTION bcdelta.worker_wake_ups(OUT cause text, OUT n bigint)
 RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_wake_ups';
@@ -1204,6 +1243,8 @@ SELECT pg_catalog.pg_extension_config_dump('bcdelta.stage', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.authority', 'WHERE server IS NOT NULL');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.cutover', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.cutover_step', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.criterion', '');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.signature', '');
 SELECT pg_catalog.pg_extension_config_dump(
 	pg_catalog.pg_get_serial_sequence('bcdelta.cutover', 'plan_id')::pg_catalog.regclass, '');
 
@@ -1219,3 +1260,195 @@ COMMENT ON FUNCTION bcdelta.set_authority(name, text, text, text, text, text) IS
 
 CREATE INDEX run_immediate ON bcdelta.run (run_id) WHERE mode = 'immediate';
 CREATE INDEX pending_review ON bcdelta.pending (feed, key) WHERE state = 'review';
+
+CREATE FUNCTION bcdelta.feed_capture(feed text) RETURNS text
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_feed_capture';
+COMMENT ON FUNCTION bcdelta.feed_capture(text) IS
+'what keeps changes of the tables of a feed from being captured, such as a trigger that is missing or disabled on a partition, in words; null: nothing; use the view bcdelta.status';
+
+CREATE FUNCTION bcdelta.disk_free() RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_disk_free';
+COMMENT ON FUNCTION bcdelta.disk_free() IS
+'bytes that are free where the server keeps its data; null: not known; for go_live_check()';
+
+CREATE VIEW bcdelta.go_live_fact AS
+SELECT s.server, c.criterion, c.met, c.found, c.unknown, c.next_step
+FROM (
+	SELECT f.srvname AS server, p.plan_id, p.freeze_for, p.time_zone, w.at AS begins,
+		-- the end of that night
+		CASE WHEN e.ends > w.at THEN e.ends ELSE e.next END AS ends
+	FROM pg_catalog.pg_foreign_server AS f
+	JOIN pg_catalog.pg_foreign_data_wrapper AS d ON d.oid = f.srvfdw AND d.fdwname = 'bcdelta'
+	LEFT JOIN bcdelta.cutover AS p ON p.server = f.srvname AND p.state IN ('planned', 'live')
+	CROSS JOIN LATERAL (SELECT greatest(p.go_live, now())) AS w (at)
+	CROSS JOIN LATERAL (SELECT (w.at AT TIME ZONE p.time_zone)::date + split_part(p.hours, '-', 2)::time) AS t (at)
+	CROSS JOIN LATERAL (SELECT t.at AT TIME ZONE p.time_zone, (t.at + interval '1 day') AT TIME ZONE p.time_zone) AS e (ends, next)
+) AS s
+CROSS JOIN LATERAL (
+	SELECT 'pending' AS criterion, w.n = 0 OR w.oldest > now() - interval '30 minutes' AS met,
+		CASE WHEN w.n = 0 THEN 'nothing' ELSE format('%s rows%s', w.n, ', the oldest since ' || date_trunc('second', w.oldest)) END AS found,
+		NULL AS unknown, format('SELECT * FROM bcdelta.push(server => %L);', s.server) AS next_step
+	FROM (SELECT coalesce(sum(n), 0) AS n, min(oldest) AS oldest FROM (
+			SELECT (SELECT greatest(sum(t.n), 0) FROM bcdelta.tally AS t WHERE t.feed = f.feed AND t.what IN ('ready', 'waiting', 'in_flight')) AS n,
+				least((SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state IN ('ready', 'waiting')),
+					(SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state = 'in_flight')) AS oldest
+			FROM bcdelta.feed AS f WHERE f.server = s.server
+			UNION ALL
+			SELECT count(*), min(c.changed_at) FROM (
+				SELECT h.changed_at FROM bcdelta.change AS h JOIN bcdelta.feed AS f USING (feed_id) WHERE f.server = s.server LIMIT 10000) AS c) AS n) AS w
+	UNION ALL
+	SELECT 'failed', w.n = 0, CASE w.n WHEN 0 THEN 'none' ELSE w.n || ' rows' END, NULL,
+		format('SELECT feed, key, reason, call FROM bcdelta.dead_letter WHERE server = %L;', s.server)
+	FROM (SELECT greatest(coalesce(sum(t.n), 0), 0) AS n FROM bcdelta.tally AS t JOIN bcdelta.feed AS f USING (feed)
+		WHERE f.server = s.server AND t.what = 'failed') AS w
+	UNION ALL
+	SELECT 'deferred', w.n = 0, CASE w.n WHEN 0 THEN 'none' ELSE w.n || ' rows' END, NULL,
+		format('SELECT p.feed, p.key, p.last_error FROM bcdelta.pending AS p JOIN bcdelta.feed USING (feed) WHERE p.state = ''deferred'' AND server = %L;', s.server)
+	FROM (SELECT greatest(coalesce(sum(t.n), 0), 0) AS n FROM bcdelta.tally AS t JOIN bcdelta.feed AS f USING (feed)
+		WHERE f.server = s.server AND t.what = 'deferred') AS w
+	UNION ALL
+	SELECT 'conflicts', w.n = 0, CASE w.n WHEN 0 THEN 'none' ELSE w.n || ' open' END, NULL,
+		format('SELECT r.* FROM bcdelta.review AS r JOIN bcdelta.feed USING (feed) WHERE server = %L;', s.server)
+	FROM (SELECT count(*) AS n FROM bcdelta.conflict AS c JOIN bcdelta.feed AS f USING (feed)
+		WHERE f.server = s.server AND c.is_current AND c.state = 'open') AS w
+	UNION ALL
+	SELECT 'verified', CASE WHEN w.n > 0 THEN w.missing = 0 AND w.at > now() - interval '7 days' END,
+		CASE WHEN w.missing > 0 THEN format('never, of %s of %s resources', w.missing, w.n) ELSE 'the oldest of ' || date_trunc('second', w.at) END,
+		'no feed is tracked', format('SELECT * FROM bcdelta.verify(server => %L, mode => ''full'');', s.server)
+	FROM (SELECT count(*) AS n, count(*) FILTER (WHERE p.full_at IS NULL) AS missing, min(p.full_at) AS at
+		FROM bcdelta.proof AS p WHERE p.server = s.server) AS w
+	UNION ALL
+	SELECT 'proof', w.at > now() - interval '1 hour', 'the oldest of ' || date_trunc('second', w.at),
+		'not all resources were verified as they are now', format('SELECT * FROM bcdelta.verify(server => %L, mode => ''changed'');', s.server)
+	FROM (SELECT CASE WHEN count(*) = count(p.proven_at) THEN min(p.proven_at) END AS at FROM bcdelta.proof AS p WHERE p.server = s.server) AS w
+	UNION ALL
+	SELECT 'differences', CASE WHEN w.n = w.proven AND w.n > 0 OR w.different > 0 THEN w.different = 0 END,
+		CASE w.different WHEN 0 THEN 'none' ELSE w.different || ' rows differ: ' || w.resources END,
+		'not all resources were verified as they are now',
+		CASE WHEN w.different > 0 THEN format('SELECT * FROM bcdelta.discrepancy WHERE run_id IN (%s);', w.runs)
+			ELSE format('SELECT * FROM bcdelta.verify(server => %L, mode => ''full'');', s.server) END
+	FROM (SELECT count(*) AS n, count(p.proven_at) AS proven, coalesce(sum(p.different), 0) AS different,
+			string_agg(p.resource, ', ' ORDER BY p.resource) FILTER (WHERE p.different > 0) AS resources,
+			string_agg(DISTINCT p.run_id::text, ', ') FILTER (WHERE p.different > 0) AS runs
+		FROM bcdelta.proof AS p WHERE p.server = s.server) AS w
+	UNION ALL
+	SELECT 'silent_edits', CASE WHEN w.n = w.proven AND w.n > 0 OR w.edits > 0 THEN w.edits = 0 END,
+		CASE w.edits WHEN 0 THEN 'none' ELSE w.edits || ' so far' END, 'not all resources were verified as they are now',
+		format('SELECT * FROM bcdelta.verify(server => %L, mode => ''full'');', s.server)
+	FROM (SELECT count(*) AS n, count(p.proven_at) AS proven, coalesce(sum(p.silent_edits), 0) AS edits
+		FROM bcdelta.proof AS p WHERE p.server = s.server) AS w
+	UNION ALL
+	SELECT 'capture', w.words IS NULL, coalesce(w.words, 'everywhere'), NULL, format('SELECT bcdelta.resume(%L);', w.feed)
+	FROM (SELECT string_agg(format('feed "%s": %s', f.feed, t.words), '; ' ORDER BY f.feed) AS words, min(f.feed) AS feed
+		FROM bcdelta.feed AS f CROSS JOIN LATERAL bcdelta.feed_capture(f.feed) AS t (words) WHERE f.server = s.server AND t.words IS NOT NULL) AS w
+	UNION ALL
+	SELECT 'feeds', w.n > 0 AND w.words IS NULL, CASE w.n WHEN 0 THEN 'no feed is tracked' ELSE coalesce(w.words, w.n || ' active') END, NULL,
+		CASE WHEN w.n > 0 THEN format('SELECT bcdelta.resume(%L);', w.feed) ELSE 'SELECT bcdelta.track(...);' END
+	FROM (SELECT count(*) AS n, string_agg(format('feed "%s": %s', f.feed, coalesce(t.paused_reason, t.state, 'it cannot be read')), '; ' ORDER BY f.feed)
+			FILTER (WHERE t.state IS DISTINCT FROM 'active') AS words, min(f.feed) FILTER (WHERE t.state IS DISTINCT FROM 'active') AS feed
+		FROM bcdelta.feed AS f LEFT JOIN LATERAL bcdelta.feed_state(f.feed) AS t ON true WHERE f.server = s.server) AS w
+	UNION ALL
+	-- what is told already is not repeated
+	SELECT 'mappings', w.words IS NULL, coalesce(w.words, 'valid'), NULL, format('SELECT feed, trouble FROM bcdelta.status WHERE server = %L;', s.server)
+	FROM (SELECT string_agg(format('feed "%s": %s', f.feed, t.words), '; ' ORDER BY f.feed) AS words
+		FROM bcdelta.feed AS f CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h CROSS JOIN LATERAL bcdelta.feed_trouble(f.feed) AS t (words)
+		WHERE f.server = s.server AND h.state = 'active' AND t.words IS NOT NULL AND bcdelta.feed_capture(f.feed) IS NULL) AS w
+	UNION ALL
+	SELECT 'store', w.words IS NULL, coalesce(w.words, 'no trouble'), NULL, format('SELECT feed, trouble FROM bcdelta.status WHERE server = %L;', s.server)
+	FROM (SELECT nullif(concat_ws('; ', (SELECT o.trouble FROM bcdelta.worker_store() AS o WHERE o.server = f.oid),
+			(SELECT format('nothing is sent before %s, at its request', date_trunc('second', o.blocked_until))
+				FROM bcdelta.worker_store() AS o WHERE o.server = f.oid AND o.blocked_until > now() + interval '1 minute'),
+			(SELECT format('another server seems to push to it: the last %s changes were there already', q.twins)
+				FROM bcdelta.worker_quota() AS q WHERE q.server = f.oid AND q.twins >= 3 AND q.twin_at > now() - interval '1 hour')), '') AS words
+		FROM pg_catalog.pg_foreign_server AS f WHERE f.srvname = s.server) AS w
+	UNION ALL
+	SELECT 'token', w.at > now() - interval '1 hour' OR NULL, 'accepted at ' || date_trunc('second', w.at),
+		CASE WHEN w.at IS NULL THEN 'the store was never asked' ELSE 'the store was last asked at ' || date_trunc('second', w.at) END,
+		format('SELECT * FROM bcdelta.verify(server => %L, mode => ''count'');', s.server)
+	FROM (SELECT max(t.at) AS at FROM bcdelta.total AS t WHERE t.server = s.server AND t.what = 'request' AND t.code = '2xx') AS w
+	UNION ALL
+	SELECT 'quota_taken', w.others <= 0.5, round((100 * w.others)::numeric) || ' %', 'the store was not asked since the worker was started, or shows no quota',
+		format('SELECT * FROM bcdelta.verify(server => %L, mode => ''count'');', s.server)
+	FROM (SELECT max(q.others) AS others FROM bcdelta.worker_quota() AS q JOIN pg_catalog.pg_foreign_server AS f ON f.oid = q.server
+		WHERE f.srvname = s.server) AS w
+	UNION ALL
+	SELECT 'refusals', w.throttled <= 0.01 * w.calls, format('%s of %s requests', w.throttled, w.calls), 'the store was not asked within the last day',
+		format('SELECT at, calls, throttled, others FROM bcdelta.sample WHERE server = %L ORDER BY at DESC LIMIT 20;', s.server)
+	FROM (SELECT sum(m.throttled) AS throttled, nullif(sum(m.calls + m.throttled), 0) AS calls FROM bcdelta.sample AS m
+		WHERE m.server = s.server AND m.at > now() - interval '1 day') AS w
+	UNION ALL
+	SELECT 'estimate', w.ends <= s.ends,
+		format('%s rows in about %s seconds: until %s', w.rows, w.seconds, to_char(w.ends AT TIME ZONE s.time_zone, 'YYYY-MM-DD HH24:MI')),
+		'there is no plan', CASE WHEN s.plan_id IS NULL THEN format('SELECT * FROM bcdelta.plan_cutover(%L, now() + interval ''8 days'', dry_run => true);', s.server)
+			ELSE format('SELECT * FROM bcdelta.push(server => %L);', s.server) END
+	FROM (SELECT) AS o LEFT JOIN LATERAL (
+		SELECT e.rows, e.seconds, s.begins + e.seconds * interval '1 second' AS ends FROM bcdelta.estimate(s.server) AS e
+		WHERE s.plan_id IS NOT NULL) AS w ON true
+	UNION ALL
+	SELECT 'leaks', CASE WHEN t.stage = 'freeze' THEN w.n = 0 WHEN s.freeze_for = interval '0' THEN true END,
+		CASE WHEN t.stage IS DISTINCT FROM 'freeze' THEN 'no freeze is planned' WHEN w.all_n = 0 THEN 'none'
+			ELSE format('%s changes, the last at %s: %s', w.all_n, date_trunc('second', w.last_at), w.who) END,
+		'the freeze has not begun', CASE WHEN t.stage = 'freeze' THEN format('SELECT * FROM bcdelta.freeze_leaks WHERE server = %L;', s.server)
+			ELSE format('SELECT bcdelta.stage(%L, ''freeze'');', s.server) END
+	FROM (SELECT count(*) FILTER (WHERE l.last_at > now() - interval '15 minutes') AS n, coalesce(sum(l.changes), 0) AS all_n, max(l.last_at) AS last_at,
+			string_agg(concat_ws(' by ', l.source, coalesce(l.application, l.by_role)), ', ' ORDER BY l.last_at DESC) AS who
+		FROM bcdelta.freeze_leaks AS l WHERE l.server = s.server) AS w
+	LEFT JOIN bcdelta.stage AS t ON t.server = s.server
+	UNION ALL
+	SELECT 'worker', w.words = 'running', w.words, NULL, 'SHOW bcdelta.databases;'
+	FROM bcdelta.worker_state() AS w (words)
+	UNION ALL
+	SELECT 'clock', abs(w.offset_ms) < 5000, round(w.offset_ms / 1000.0, 1) || ' seconds', 'the store was not asked since the worker was started',
+		format('SELECT * FROM bcdelta.verify(server => %L, mode => ''count'');', s.server)
+	FROM (SELECT max(q.clock_ms) AS offset_ms FROM bcdelta.worker_quota() AS q JOIN pg_catalog.pg_foreign_server AS f ON f.oid = q.server
+		WHERE f.srvname = s.server) AS w
+	UNION ALL
+	SELECT 'undo', w.days > 0, w.days || ' days', 'the library is not loaded', 'ALTER SYSTEM SET bcdelta.undo_retention = 30;'
+	FROM (SELECT nullif(current_setting('bcdelta.undo_retention', true), '')::integer AS days) AS w
+	UNION ALL
+	SELECT 'afterwards', w.steps + w.schedules > 0, format('%s steps of the plan, %s schedules', w.steps, w.schedules), NULL,
+		format('SELECT bcdelta.schedule(''daily proof'', server => %L, kind => ''verify'', mode => ''changed'', every => ''1 day'');', s.server)
+	FROM (SELECT (SELECT count(*) FROM bcdelta.cutover_step AS t WHERE t.plan_id = s.plan_id AND t.kind IN ('push', 'verify')
+				AND t.apart > interval '0' AND t.state = 'planned') AS steps,
+			(SELECT count(*) FROM bcdelta.schedule AS h WHERE h.server = s.server AND h.next_run_at IS NOT NULL) AS schedules) AS w
+	UNION ALL
+	SELECT 'disk', w.free >= 1073741824, pg_size_pretty(w.free), 'the system does not say', 'SELECT pg_size_pretty(pg_database_size(current_database()));'
+	FROM bcdelta.disk_free() AS w (free)
+	UNION ALL
+	SELECT 'stock', CASE WHEN w.feeds = 0 THEN true END, 'stock is not pushed', 'the units that were sold in the store are not known here',
+		format('SELECT * FROM bcdelta.verify(server => %L, mode => ''changed'');', s.server)
+	FROM (SELECT count(*) AS feeds FROM bcdelta.feed AS f WHERE f.server = s.server AND f.resource = 'inventory') AS w
+	UNION ALL
+	SELECT 'rehearsal', w.at > now() - interval '7 days' OR NULL, 'of ' || date_trunc('second', w.at),
+		CASE WHEN w.at IS NULL THEN 'nothing was ever rolled back' ELSE 'the last rollback was at ' || date_trunc('second', w.at) END,
+		'SELECT * FROM bcdelta.rollback_preview(run_id => (SELECT max(run_id) FROM bcdelta.undoable));'
+	FROM (SELECT max(r.finished_at) AS at FROM bcdelta.run AS r
+		WHERE r.server = s.server AND r.kind = 'rollback' AND r.state = 'succeeded') AS w
+) AS c;
+COMMENT ON VIEW bcdelta.go_live_fact IS
+'what bcdelta measures before a store goes live, one row per server and criterion; go_live_check() says what is required, and why; a reader needs the right to read bcdelta.status, too';
+COMMENT ON COLUMN bcdelta.go_live_fact.met IS 'whether it is as required; null: not known';
+COMMENT ON COLUMN bcdelta.go_live_fact.found IS 'what was measured, in words';
+COMMENT ON COLUMN bcdelta.go_live_fact.unknown IS 'why it may not be known, in words';
+COMMENT ON COLUMN bcdelta.go_live_fact.next_step IS 'a statement to copy, if it is not met';
+
+CREATE FUNCTION bcdelta.go_live_check(server name)
+RETURNS TABLE (no integer, criterion text, severity text, verdict text, found text, required text, why text, next_step text)
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_go_live_check';
+COMMENT ON FUNCTION bcdelta.go_live_check(name) IS
+'what speaks for and against going live now, one row per criterion: verdict go, no-go, unknown, waived or signed, what was found and is required, why, and a statement to copy; asks nothing of the store; for roles that may read bcdelta.status, or may act for the owners of all feeds of the server';
+
+CREATE FUNCTION bcdelta.criterion(server name, criterion text, question text DEFAULT NULL, severity text DEFAULT 'must', query text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_criterion';
+COMMENT ON FUNCTION bcdelta.criterion(name, text, text, text, text) IS
+'adds a criterion to go_live_check(), or replaces it: a question that a person answers with sign(), or a query that returns one row, whether it is met (boolean) and what was found (text), run as the calling role, read-only, for five seconds at most; severity must or should; without both, removes it; needs USAGE on the server and membership in the owners of its feeds';
+
+CREATE FUNCTION bcdelta.sign(server name, criterion text, verdict text DEFAULT 'go', note text DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_sign';
+COMMENT ON FUNCTION bcdelta.sign(name, text, text, text) IS
+'answers a question of go_live_check() in the name of the role that has logged in: go or no-go; the answer counts until the plan ends, and while all measured criteria are met that were met then; needs what go_live_check() needs';
+
+CREATE FUNCTION bcdelta.waive(server name, criterion text, reason text, until timestamptz DEFAULT NULL) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_waive';
+COMMENT ON FUNCTION bcdelta.waive(name, text, text, timestamptz) IS
+'a criterion of go_live_check() need not be met until a time (null: until the plan ends), for this reason; needs USAGE on the server and membership in the owners of its feeds';

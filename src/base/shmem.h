@@ -148,6 +148,8 @@ typedef struct BcdStoreState
 	TimestampTz twin_at;
 	double		others;			/* part of the quota that others use; below 0:
 								 * not known */
+	bool		clock_known;	/* its clock, minus ours */
+	int64		clock_ms;
 	char		trouble[BCD_NAME_BYTES];
 } BcdStoreState;
 

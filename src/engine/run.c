@@ -102,6 +102,8 @@ show(BcdRun *run, int64 now)
 	s.window_ms = q->window_ms;
 	s.in_flight = q->in_flight;
 	s.others = bcd_others_share(&q->others, q->quota);
+	s.clock_known = run->store->clock.known;
+	s.clock_ms = run->store->clock.offset_ms;
 	if (bcd_quota_blocked_until(q) > now)
 		s.blocked_until = GetCurrentTimestamp() + (bcd_quota_blocked_until(q) - now) * 1000;
 	strlcpy(s.trouble, run->store->trouble, sizeof(s.trouble));

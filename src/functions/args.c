@@ -170,8 +170,8 @@ bcd_rows_put(BcdRows *rows, Datum *values, bool *nulls)
 }
 
 /* May the caller read a view, or some of its columns? */
-static bool
-may_read(const char *view)
+bool
+bcd_is_reader(const char *view)
 {
 	Oid			table = view ? bcd_table_oid(view) : InvalidOid;
 
@@ -193,7 +193,7 @@ may_read(const char *view)
 void
 bcd_check_reader(const char *view, const char *other, const char *function)
 {
-	if (may_read(view) || may_read(other))
+	if (bcd_is_reader(view) || bcd_is_reader(other))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

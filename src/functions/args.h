@@ -19,6 +19,7 @@ typedef struct BcdRows
 } BcdRows;
 
 extern void bcd_check_writable(const char *function);
+extern bool bcd_is_reader(const char *view);
 extern void bcd_check_reader(const char *view, const char *other, const char *function);
 extern void bcd_check_not_null(FunctionCallInfo fcinfo, int n, const char *name);
 extern char *bcd_arg_text(FunctionCallInfo fcinfo, int n);

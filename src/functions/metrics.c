@@ -22,7 +22,7 @@ PG_FUNCTION_INFO_V1(bcdelta_worker_started);
 PG_FUNCTION_INFO_V1(bcdelta_worker_quota);
 PG_FUNCTION_INFO_V1(bcdelta_worker_wake_ups);
 
-#define QUOTA_COLUMNS	6
+#define QUOTA_COLUMNS	7
 
 /* bcdelta.totals() */
 Datum
@@ -83,10 +83,12 @@ put_quota(BcdRows *rows, const BcdStoreState *s)
 	values[4] = Int64GetDatum(s->twins);
 	values[5] = TimestampTzGetDatum(s->twin_at);
 	nulls[5] = s->twins == 0;
+	values[6] = Int64GetDatum(s->clock_ms);
+	nulls[6] = !s->clock_known;
 	bcd_rows_put(rows, values, nulls);
 }
 
-/* bcdelta.worker_quota(): returns the stores whose quota is known. */
+/* bcdelta.worker_quota(): returns the stores whose quota, or clock, is known. */
 Datum
 bcdelta_worker_quota(PG_FUNCTION_ARGS)
 {
@@ -99,7 +101,7 @@ bcdelta_worker_quota(PG_FUNCTION_ARGS)
 	bcd_rows_begin(fcinfo, &rows);
 	n = bcd_stores_shown(&stores);
 	for (i = 0; i < n; i++)
-		if (stores[i].quota > 0)
+		if (stores[i].quota > 0 || stores[i].clock_known)
 			put_quota(&rows, &stores[i]);
 	return (Datum) 0;
 }

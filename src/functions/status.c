@@ -43,6 +43,7 @@ PG_FUNCTION_INFO_V1(bcdelta_worker_state);
 PG_FUNCTION_INFO_V1(bcdelta_home);
 PG_FUNCTION_INFO_V1(bcdelta_feed_state);
 PG_FUNCTION_INFO_V1(bcdelta_feed_trouble);
+PG_FUNCTION_INFO_V1(bcdelta_feed_capture);
 
 #define STORE_COLUMNS		6
 
@@ -332,6 +333,40 @@ inspect(void *arg)
 	bcd_feed_free(feed);
 }
 
+/* Checks only whether changes of the feed's tables are captured. */
+static void
+inspect_capture(void *arg)
+{
+	Inspection *inspection = arg;
+	BcdFeed    *feed = bcd_feed_read(inspection->feed, true);
+	ListCell   *cell;
+
+	if (feed == NULL)
+		return;
+	if (look_at_source(feed, &inspection->troubles))
+		foreach(cell, bcd_watch_troubles(feed))
+			add_trouble(&inspection->troubles, lfirst(cell));
+	bcd_feed_free(feed);
+}
+
+/* Returns in words what an inspection finds, with errors, or null. */
+static Datum
+inspected(FunctionCallInfo fcinfo, void (*work) (void *arg), const char *function)
+{
+	Inspection	inspection;
+	ErrorData  *error;
+
+	bcd_check_reader("status", NULL, function);
+	inspection.feed = bcd_arg_text(fcinfo, 0);
+	initStringInfo(&inspection.troubles);
+	error = bcd_attempt(work, &inspection);
+	if (error)
+		add_trouble(&inspection.troubles, error->message);
+	if (inspection.troubles.len == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(inspection.troubles.data));
+}
+
 /*
  * bcdelta.feed_trouble(feed): returns, in words, what keeps the feed from
  * capturing or pushing, or null if nothing does.
@@ -342,16 +377,15 @@ inspect(void *arg)
 Datum
 bcdelta_feed_trouble(PG_FUNCTION_ARGS)
 {
-	Inspection	inspection;
-	ErrorData  *error;
+	return inspected(fcinfo, inspect, "feed_trouble");
+}
 
-	bcd_check_reader("status", NULL, "feed_trouble");
-	inspection.feed = bcd_arg_text(fcinfo, 0);
-	initStringInfo(&inspection.troubles);
-	error = bcd_attempt(inspect, &inspection);
-	if (error)
-		add_trouble(&inspection.troubles, error->message);
-	if (inspection.troubles.len == 0)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(inspection.troubles.data));
+/*
+ * bcdelta.feed_capture(feed): the same for what keeps changes from being
+ * captured, and nothing else.
+ */
+Datum
+bcdelta_feed_capture(PG_FUNCTION_ARGS)
+{
+	return inspected(fcinfo, inspect_capture, "feed_capture");
 }

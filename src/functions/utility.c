@@ -3,7 +3,7 @@
  *		Statements of others that concern databases and roles of ours.
  *
  * Workers leave databases that a statement needs for itself, and REASSIGN
- * OWNED includes feeds and schedules.  None of this may make a statement fail
+ * OWNED includes feeds, schedules and criteria.  None of this may make a statement fail
  * that would succeed without us.
  */
 #include "postgres.h"
@@ -20,6 +20,7 @@
 #include "base/extension.h"
 #include "base/shmem.h"
 #include "functions/utility.h"
+#include "tables/criterion.h"
 #include "tables/feed_owner.h"
 #include "tables/schedule_owner.h"
 #include "worker/make_room.h"
@@ -34,6 +35,7 @@ reassign(const ReassignOwnedStmt *statement)
 	BcdRights	saved;
 	int64		feeds = 0;
 	int64		schedules = 0;
+	int64		criteria = 0;
 	ListCell   *lc;
 
 	bcd_spi_begin(&saved);
@@ -45,13 +47,15 @@ reassign(const ReassignOwnedStmt *statement)
 			continue;
 		feeds += bcd_feeds_reassign(from, to);
 		schedules += bcd_schedules_reassign(from, to);
+		criteria += bcd_criteria_reassign(from, to);
 	}
 	bcd_spi_end(&saved);
-	if (feeds + schedules == 0)
+	if (feeds + schedules + criteria == 0)
 		return;
 	ereport(NOTICE,
-			(errmsg("role \"%s\" also takes over feeds: " INT64_FORMAT ", schedules: " INT64_FORMAT,
-					GetUserNameFromId(to, false), feeds, schedules),
+			(errmsg("role \"%s\" also takes over feeds: " INT64_FORMAT ", schedules: " INT64_FORMAT "%s",
+					GetUserNameFromId(to, false), feeds, schedules,
+					criteria ? psprintf(", criteria: " INT64_FORMAT, criteria) : ""),
 			 errhint("It needs SELECT on what the mappings read, USAGE on the server, and a user mapping.")));
 	bcd_wake_worker_at_commit();
 }

@@ -1,0 +1,103 @@
+# What speaks for and against going live: measured criteria, own ones, signatures and waivers.
+
+use strict;
+use warnings;
+
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('check', store => { args => [ '--quota', 100000 ] }, node => { conf => "bcdelta.naptime = 1\n" });
+my ($node, $store) = ($shop->node, $shop->store);
+
+sub check
+{
+	my ($criterion, $columns) = @_;
+	$columns //= 'verdict';
+	return $shop->sql("SELECT concat_ws(' | ', $columns) FROM bcdelta.go_live_check('shop') WHERE criterion = '$criterion'");
+}
+
+sub verdicts
+{
+	my ($verdict, $severity) = @_;
+	return $shop->sql("SELECT coalesce(string_agg(criterion, ' ' ORDER BY no), '') FROM bcdelta.go_live_check('shop') WHERE verdict = '$verdict'" . ($severity ? " AND severity = '$severity'" : ''));
+}
+
+sub refused
+{
+	my ($sql, $error, $what) = @_;
+	my ($rc, undef, $err) = $shop->try($sql);
+	isnt($rc, 0, "$what: refused");
+	like($err, $error, $what);
+	return;
+}
+
+subtest 'a server without feeds has a list of what is missing, and why, with calls to copy' => sub {
+	is(verdicts('no-go'), 'feeds afterwards', 'no feed is tracked');
+	is(check('feeds', 'found, next_step'), 'no feed is tracked | SELECT bcdelta.track(...);', 'it says so');
+	is(check('verified', 'verdict, why'), 'unknown | no feed is tracked', 'nothing to verify');
+	is(check('estimate', 'verdict, why'), 'unknown | there is no plan', 'a plan is missing');
+	like(check('estimate', 'next_step'), qr/^SELECT \* FROM bcdelta\.plan_cutover\('shop', /, 'and how to make one');
+	is(verdicts('unknown', 'must'), 'verified proof differences token estimate leaks', 'and what is not known');
+	is($shop->sql("SELECT string_agg(DISTINCT severity, ' ' ORDER BY severity) FROM bcdelta.go_live_check('shop')"), 'must should', 'severities');
+};
+
+$shop->tables;
+$shop->sql(<<'EOC');
+INSERT INTO makers SELECT 'M-' || i, 'Maker ' || i FROM generate_series(1, 3) AS i;
+INSERT INTO articles (sku, title, price, maker) SELECT 'A-' || i, 'Article ' || i, i, 'M-1' FROM generate_series(1, 6) AS i;
+EOC
+
+# As plan_cutover() would make it
+sub make_plan
+{
+	$shop->sql("INSERT INTO bcdelta.cutover (server, go_live, hours, time_zone, freeze_for, watch_for, stop, owner, home)
+		VALUES ('shop', now() + interval '2 days', '00:00-23:59', 'UTC', '1 hour', '30 days', '{}', 'postgres', bcdelta.home())");
+	return;
+}
+
+subtest 'each measured criterion turns, says what was found, and turns back' => sub {
+	$shop->push;
+	$shop->verify("server => 'shop'");
+	make_plan();
+	is(verdicts('no-go'), 'afterwards', 'a shop that is ready lacks a schedule');
+	is(verdicts('unknown', 'must'), 'leaks', 'all that must be known is, but what happens in the freeze');
+	is(verdicts('unknown'), 'quota_taken leaks rehearsal dns payment shipping mails contingency staff', 'the rest is for people');
+
+	my @turns = (
+		[ 'failed', "UPDATE articles SET title = repeat('x', 300) WHERE sku = 'A-1'", "UPDATE articles SET title = 'Article 1' WHERE sku = 'A-1'", qr/^1 rows/ ],
+		[ 'capture', 'ALTER TABLE makers DISABLE TRIGGER USER', "SELECT bcdelta.resume('makers')", qr/^feed "makers": .*disabled/, 'still' ],
+		[ 'feeds', "SELECT bcdelta.pause('makers', 'lunch')", "SELECT bcdelta.resume('makers')", qr/^feed "makers": .*lunch/ ],
+		[ 'mappings', 'ALTER TABLE articles RENAME title TO called', 'ALTER TABLE articles RENAME called TO title', qr/^feed "articles": .*title/, 'still' ],
+		[ 'afterwards', "SELECT 1", "SELECT bcdelta.schedule('later', server => 'shop', kind => 'verify', mode => 'changed', every => '1 day')", qr/^0 steps of the plan, 0 schedules/, 'still' ],
+		[ 'undo', "ALTER SYSTEM SET bcdelta.undo_retention = 0; SELECT pg_reload_conf()", "ALTER SYSTEM RESET bcdelta.undo_retention; SELECT pg_reload_conf()", qr/^0 days/, 'reload' ],
+		[ 'deferred', "INSERT INTO articles (sku, title, price, maker) VALUES ('A-7', 'Seven', 7, 'M-9')", "UPDATE articles SET maker = NULL WHERE sku = 'A-7'", qr/^1 rows/ ],
+		[ 'verified', "UPDATE bcdelta.proven SET full_at = now() - interval '8 days' WHERE resource = 'brand'", "UPDATE bcdelta.proven SET full_at = now()", qr/^the oldest of/, 'still' ],
+		[ 'proof', "UPDATE bcdelta.proven SET proven_at = now() - interval '2 hours' WHERE resource = 'brand'", "UPDATE bcdelta.proven SET proven_at = now()", qr/^the oldest of/, 'still' ],
+		[ 'differences', "UPDATE bcdelta.proven SET different = 3 WHERE resource = 'brand'", "UPDATE bcdelta.proven SET different = 0", qr/^3 rows differ: brand/, 'still' ],
+		[ 'silent_edits', "UPDATE bcdelta.proven SET silent_edits = 1 WHERE resource = 'brand'", "UPDATE bcdelta.proven SET silent_edits = 0", qr/^1 so far/, 'still' ],
+		[ 'pending', "UPDATE bcdelta.pending SET changed_at = now() - interval '1 hour'", 'SELECT 1', qr/^1 rows, the oldest since/ ],
+		[ 'estimate', "UPDATE bcdelta.cutover SET go_live = date_trunc('day', now() + interval '2 days') + interval '23:58:59'", "UPDATE bcdelta.cutover SET go_live = now() + interval '2 days'", qr/^[1-9]\d* rows in about \d+ seconds: until \d{4}/, 'still' ],
+		[ 'refusals', "INSERT INTO bcdelta.sample (server, seconds, pending, failed, review, calls, throttled) VALUES ('shop', 1, 0, 0, 0, 100, 50)", 'TRUNCATE bcdelta.sample', qr/^50 of \d+ requests/, 'still' ],
+	);
+	$shop->push;
+	foreach my $turn (@turns)
+	{
+		my ($criterion, $break, $mend, $found, $how) = @$turn;
+		if ($criterion eq 'pending') { $shop->sql("INSERT INTO makers VALUES ('M-8', 'Maker 8')"); $node->poll_query_until('shop', 'SELECT count(*) = 1 FROM bcdelta.pending') or die; }
+		$shop->sql("UPDATE makers SET name = name || '.'") if $criterion eq 'estimate';
+		$shop->sql($break);
+		$node->poll_query_until('shop', "SELECT current_setting('bcdelta.undo_retention') = '0'") if $criterion eq 'undo';
+		if ($criterion eq 'estimate') { $node->poll_query_until('shop', "SELECT count(*) >= 3 FROM bcdelta.pending") or die; }
+		$shop->push if !$how && $criterion !~ /^(feeds|pending)$/;
+		is(check($criterion), $criterion eq 'estimate' ? 'go' : 'no-go', "$criterion is not met") or diag(check($criterion, 'found, why'));
+		like(check($criterion, 'found'), $found, "$criterion: what was found");
+		isnt(check($criterion, 'next_step'), '', "$criterion: what to do") if $criterion ne 'estimate';
+		$shop->sql($mend);
+		$node->poll_query_until('shop', "SELECT current_setting('bcdelta.undo_retention') <> '0'") if $criterion eq 'undo';
+		$shop->push if !$how;
+		is(check($criterion), $criterion eq 'refusals' ? 'unknown' : 'go', "$criterion is met again") or diag(check($criterion, 'found, why'));
+	}
+};
+
+done_testing();
