@@ -905,6 +905,24 @@ COMMENT ON COLUMN bcdelta.signature.plan_id IS 'the plan that it was given for, 
 COMMENT ON COLUMN bcdelta.signature.met IS
 'the measured criteria that were met then: the answer counts as long as all of them are';
 
+CREATE TABLE bcdelta.template (
+	event text NOT NULL CHECK (event IN ('planned', 'tomorrow', 'freeze', 'delay', 'go', 'no_go', 'stopped', 'rolled_back', 'live', 'day_after',
+		'week_after')),
+	audience text NOT NULL CHECK (audience IN ('internal', 'support', 'customers')),
+	language text NOT NULL,
+	subject text NOT NULL,
+	body text NOT NULL,
+	by_role text,
+	set_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (event, audience, language)
+);
+COMMENT ON TABLE bcdelta.template IS
+'messages about cutovers in the words of the merchant, set by set_template(); where there is none, message() uses the one that comes with bcdelta';
+COMMENT ON COLUMN bcdelta.template.subject IS 'one line, with placeholders in braces, such as {go_live}';
+COMMENT ON COLUMN bcdelta.template.body IS 'text with placeholders in braces';
+COMMENT ON COLUMN bcdelta.template.by_role IS 'the name of the role that had logged in; null: it was dropped';
+COMMENT ON COLUMN bcdelta.template.set_at IS 'when it was set';
+
 CREATE TABLE bcdelta.conflict (
 	conflict_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	feed text NOT NULL,
@@ -1029,6 +1047,7 @@ SELECT pg_catalog.pg_extension_config_dump(
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.adjustment', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.stage', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.authority', 'WHERE server IS NOT NULL');
+SELECT pg_catalog.pg_extension_config_dump('bcdelta.template', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.cutover', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.cutover_step', '');
 SELECT pg_catalog.pg_extension_config_dump('bcdelta.criterion', '');
@@ -1794,6 +1813,27 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION bcdelta.health(interval) IS
 'one row for a monitoring check by psql -At: ok, warning or critical, and one sentence; max_age: how old a change may be that is not in the store; requires the right to read bcdelta.status and bcdelta.trouble';
+
+CREATE FUNCTION bcdelta.set_template(event text, audience text, language text, subject text, body text) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_template';
+COMMENT ON FUNCTION bcdelta.set_template(text, text, text, text, text) IS
+'sets the text of a message about cutovers, for all stores; {name} stands for a value, {{ for a brace; a null subject and body: the one that comes with bcdelta; an error names placeholders that do not exist; needs USAGE on all servers';
+
+CREATE FUNCTION bcdelta.message(server name, event text, audience text DEFAULT 'internal', language text DEFAULT 'en')
+RETURNS TABLE (subject text, body text)
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_message';
+COMMENT ON FUNCTION bcdelta.message(name, text, text, text) IS
+'what to tell people of the plan of a server, as it is now: event is planned, tomorrow, freeze, delay, go, no_go, stopped, rolled_back, live, day_after or week_after, audience internal, support or customers, language en, de, or one of set_template(); times are in the time zone of the plan; nothing is sent; needs USAGE on the server';
+
+CREATE FUNCTION bcdelta.runbook(server name) RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_runbook';
+COMMENT ON FUNCTION bcdelta.runbook(name) IS
+'the plan of a server as it is now, as Markdown to print: its steps with the calls of each, what speaks against going live, who is in charge of what, what stops a run, what to do if something goes wrong and what that takes, and who decided what; times are in the time zone of the plan; an error without a plan; needs USAGE on the server';
+
+CREATE FUNCTION bcdelta.sop(server name) RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_sop';
+COMMENT ON FUNCTION bcdelta.sop(name) IS
+'how a server is synced from now on, as Markdown to print: feeds, schedules, who is in charge of what, what to look at every day, what each trouble means, orders and customers in the transition; times are in the time zone of the plan, or of the session; needs USAGE on the server';
 
 CREATE FUNCTION bcdelta.report(server text, since timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_report';

@@ -81,6 +81,15 @@ bcd_pin_settings(void)
 
 static Oid	extension = InvalidOid;
 
+/* SPI as a role, such as the caller, with a safe search_path. */
+void
+bcd_spi_begin_as(BcdRights *saved, Oid userid)
+{
+	bcd_become(saved, userid, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
 /* SPI as the extension's owner, inside a transaction of the caller. */
 void
 bcd_spi_begin(BcdRights *saved)
@@ -90,9 +99,7 @@ bcd_spi_begin(BcdRights *saved)
 	/* the worker has looked before its turn */
 	if (!OidIsValid(extension))
 		bcd_extension_check();
-	bcd_become(saved, owner, false);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	bcd_spi_begin_as(saved, owner);
 }
 
 void

@@ -34,6 +34,7 @@ extern void bcd_become(BcdRights *saved, Oid userid, bool restricted);
 extern void bcd_become_again(const BcdRights *saved);
 extern void bcd_pin_settings(void);
 extern void bcd_spi_begin(BcdRights *saved);
+extern void bcd_spi_begin_as(BcdRights *saved, Oid userid);
 extern void bcd_spi_end(const BcdRights *saved);
 
 extern uint64 bcd_execute(BcdStatement *statement, Datum *values, const char *nulls);

@@ -17,14 +17,12 @@
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "storage/lwlock.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "base/bcdelta.h"
 #include "base/db.h"
 #include "base/roles.h"
-#include "base/shmem.h"
 #include "engine/stage.h"
 #include "feed/feed.h"
 #include "feed/mapping.h"
@@ -34,6 +32,7 @@
 #include "pacing/estimate.h"
 #include "payload/task.h"
 #include "resource/resource.h"
+#include "store/quota_seen.h"
 #include "store/store.h"
 #include "tables/feed.h"
 #include "tables/pending.h"
@@ -46,10 +45,6 @@
 
 #define MAX_ENDPOINTS	100
 #define ESTIMATE_COLUMNS	7
-
-/* Of a store whose quota is not known yet: that of most plans */
-#define USUAL_QUOTA		150
-#define USUAL_WINDOW_MS	30000
 
 PG_FUNCTION_INFO_V1(bcdelta_estimate);
 
@@ -287,36 +282,6 @@ add_feed(Estimate *e, const char *name, bool alone)
 	bcd_feed_free(feed);
 }
 
-/* The quota of the store, as the worker has last seen it. */
-static bool
-read_quota(const BcdStoreOptions *o, BcdQuota *q)
-{
-	bool		known = false;
-	int			i;
-
-	memset(q, 0, sizeof(*q));
-	q->quota = USUAL_QUOTA;
-	q->window_ms = USUAL_WINDOW_MS;
-	q->share = o->quota_share;
-	q->concurrency = o->max_concurrency;
-	if (bcd_shared == NULL)
-		return false;
-	LWLockAcquire(bcd_shared->lock, LW_SHARED);
-	for (i = 0; i < BCD_MAX_RUNS; i++)
-	{
-		const BcdStoreState *s = &bcd_shared->stores[i];
-
-		if (s->dbid != MyDatabaseId || s->serverid != o->serverid || s->window_ms == 0)
-			continue;
-		known = true;
-		q->quota = s->quota;
-		q->window_ms = s->window_ms;
-		q->share *= 1 - Max(s->others, 0);
-	}
-	LWLockRelease(bcd_shared->lock);
-	return known;
-}
-
 /* Rounds to three digits, unless the number is exact. */
 static int64
 rounded(const Estimate *e, double n)
@@ -358,7 +323,7 @@ basis_of(const Estimate *e, const BcdQuota *q, bool quota_known, double latency)
 	append_names(&text, e->unread, "only the links of feeds that belong to others");
 	append_names(&text, e->paused, "without feeds that are paused");
 	if (!quota_known)
-		appendStringInfo(&text, "; the quota of the store is not known yet: %d requests in %d seconds are assumed", USUAL_QUOTA, USUAL_WINDOW_MS / 1000);
+		appendStringInfo(&text, "; the quota of the store is not known yet: %d requests in %d seconds are assumed", BCD_USUAL_QUOTA, BCD_USUAL_WINDOW_MS / 1000);
 	else if (q->quota > 0)
 		appendStringInfo(&text, "; quota: " INT64_FORMAT " requests in %g seconds", (int64) (q->quota * q->share), q->window_ms / 1000.0);
 	if (latency == 0)
@@ -410,7 +375,7 @@ bcdelta_estimate(PG_FUNCTION_ARGS)
 	for (i = 0; i < e.nuses; i++)
 		calls += ceil(e.uses[i].records / e.uses[i].batch);
 	calls += e.lists;
-	known = read_quota(options, &q);
+	known = bcd_quota_seen(options, &q);
 	latency = latency_of(server);
 	values[0] = Int64GetDatum((int64) rint(e.rows));
 	values[1] = Int64GetDatum(rounded(&e, e.creates));

@@ -18,13 +18,10 @@
 
 #include "base/compat.h"
 #include "base/db.h"
-#include "base/extension.h"
-#include "base/roles.h"
 #include "functions/args.h"
+#include "functions/report_view.h"
 #include "report/page.h"
 #include "store/store.h"
-#include "tables/feed_report.h"
-#include "tables/result_history.h"
 #include "tables/run_report.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_report);
@@ -32,50 +29,6 @@ PG_FUNCTION_INFO_V1(bcdelta_report_run);
 
 /* A report without "since" goes back so many days. */
 #define USUAL_DAYS	7
-
-/* May the caller read all that a report tells? */
-static bool
-reads_all(void)
-{
-	return bcd_history_readable(GetUserId()) && bcd_report_readable(GetUserId());
-}
-
-/* Those of the feeds whose owners the caller may act for. */
-static List *
-own(const List *feeds, const List *owners)
-{
-	List	   *mine = NIL;
-	int			i;
-
-	for (i = 0; i < list_length(feeds); i++)
-		if (bcd_may_act_for(list_nth_oid(owners, i)))
-			mine = lappend(mine, list_nth(feeds, i));
-	return mine;
-}
-
-/*
- * Sets what the caller may see of a server.  Results and the like outlive
- * their feeds, so who owns all feeds that are there may still not see all.
- */
-static void
-set_view(BcdScope *scope)
-{
-	BcdRights	rights;
-	MemoryContext cxt = CurrentMemoryContext;
-	List	   *owners;
-	List	   *feeds;
-
-	scope->all = scope->whole = reads_all();
-	if (scope->all)
-		return;
-	bcd_spi_begin(&rights);
-	MemoryContextSwitchTo(cxt);
-	feeds = bcd_feeds_of_server(scope->server, &owners);
-	bcd_spi_end(&rights);
-	MemoryContextSwitchTo(cxt);
-	scope->feeds = own(feeds, owners);
-	scope->whole = feeds != NIL && list_length(scope->feeds) == list_length(feeds);
-}
 
 /* bcdelta.report(server, since) */
 Datum
@@ -87,14 +40,14 @@ bcdelta_report(PG_FUNCTION_ARGS)
 
 	bcd_check_not_null(fcinfo, 0, "server");
 	scope.server = bcd_arg_text(fcinfo, 0);
-	(void) bcd_store_check(scope.server, reads_all() ? BOOTSTRAP_SUPERUSERID : GetUserId());
+	(void) bcd_store_check(scope.server, bcd_reads_all() ? BOOTSTRAP_SUPERUSERID : GetUserId());
 	scope.now = scope.until = GetCurrentTransactionStartTimestamp();
 	scope.since = PG_ARGISNULL(1) ? scope.now - USUAL_DAYS * USECS_PER_DAY : PG_GETARG_TIMESTAMPTZ(1);
 	if (TIMESTAMP_IS_NOEND(scope.since) || scope.since > scope.now)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"since\" is in the future: %s", timestamptz_to_str(scope.since))));
-	set_view(&scope);
+	bcd_set_view(&scope);
 	initStringInfo(&page);
 	bcd_spi_begin(&rights);
 	bcd_page_of_server(&page, &scope);
@@ -161,7 +114,7 @@ bcdelta_report_run(PG_FUNCTION_ARGS)
 				 errmsg("run " INT64_FORMAT " does not exist", run_id),
 				 errhint("SELECT run_id, kind, started_at FROM bcdelta.run lists those that are kept.")));
 	scope.server = run.server;
-	set_view(&scope);
+	bcd_set_view(&scope);
 	check_run(&run, &scope);
 	hide_quotes(&run, &scope);
 	scope.now = GetCurrentTransactionStartTimestamp();

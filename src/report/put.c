@@ -15,6 +15,7 @@
 #include "mb/pg_wchar.h"
 
 #include "base/compat.h"
+#include "base/one_line.h"
 #include "report/put.h"
 
 /* Longer texts and names are cut: pages stay small, whatever a table holds */
@@ -30,36 +31,18 @@
 #define REPLACEMENT		0xFFFD
 #define ELLIPSIS		0x2026
 
-typedef struct Range
-{
-	pg_wchar	first;
-	pg_wchar	last;
-} Range;
-
-/* What breaks a line somewhere */
-static const Range breaks[] = {{0x09, 0x0D}, {0x85, 0x85}, {0x2028, 0x2029}};
-
-/*
- * Controls, those that reorder the text around them, invisible tags, and what
- * is no character
- */
-static const Range controls[] = {
-	{0x00, 0x1F}, {0x7F, 0x9F}, {0x061C, 0x061C}, {0x200E, 0x200F}, {0x202A, 0x202E}, {0x2066, 0x206F},
-	{0xD800, 0xDFFF}, {0xFDD0, 0xFDEF}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xFFFE, 0xFFFF}, {0xE0000, 0xE0FFF},
-	{0x110000, 0xFFFFFFFF},
-};
-
-static const Range marks[] = {
+/* Marks that stand over letters */
+static const pg_wchar marks[][2] = {
 	{0x0300, 0x036F}, {0x0483, 0x0489}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x20D0, 0x20FF}, {0xFE20, 0xFE2F},
 };
 
 static bool
-is_in(pg_wchar c, const Range *ranges, int n)
+is_mark(pg_wchar c)
 {
 	int			i;
 
-	for (i = 0; i < n; i++)
-		if (c >= ranges[i].first && c <= ranges[i].last)
+	for (i = 0; i < lengthof(marks); i++)
+		if (c >= marks[i][0] && c <= marks[i][1])
 			return true;
 	return false;
 }
@@ -143,7 +126,7 @@ put_escaped(StringInfo out, const char *text, int max_chars)
 	{
 		pg_wchar	c = next_char(&s, end);
 
-		stacked = is_in(c, marks, lengthof(marks)) ? stacked + 1 : 0;
+		stacked = is_mark(c) ? stacked + 1 : 0;
 		if (stacked > MAX_MARKS)
 			continue;
 		if (++chars > max_chars)
@@ -151,9 +134,9 @@ put_escaped(StringInfo out, const char *text, int max_chars)
 			put_char(out, ELLIPSIS);
 			return;
 		}
-		if (is_in(c, breaks, lengthof(breaks)))
+		if (bcd_char_breaks_line(c))
 			c = ' ';
-		else if (is_in(c, controls, lengthof(controls)))
+		else if (bcd_char_is_control(c))
 			c = REPLACEMENT;
 		put_char(out, c);
 	}

@@ -391,6 +391,37 @@ bcd_store_token(Oid serverid, Oid userid)
 	return NULL;
 }
 
+/* Raises an error unless the user may use every store that there is, and there is one. */
+void
+bcd_store_check_all(Oid userid, const char *what)
+{
+	Relation	rel = table_open(ForeignServerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+	int			n = 0;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_foreign_server form = (Form_pg_foreign_server) GETSTRUCT(tuple);
+
+		if (strcmp(GetForeignDataWrapper(form->srvfdw)->fdwname, BCD_EXTENSION) != 0)
+			continue;
+		n++;
+		if (bcd_server_aclcheck(form->oid, userid) != ACLCHECK_OK)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied to %s", what),
+					 errdetail("That applies to all stores, and needs USAGE on each of their servers; it is missing on \"%s\".", NameStr(form->srvname))));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	if (n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("there is no store yet"),
+				 errhint("CREATE SERVER ... FOREIGN DATA WRAPPER bcdelta makes one.")));
+}
+
 /*
  * Returns the name of the only store that the role may use. Raises an error if
  * there are none, or several; the hint says what to do then (NULL: name one).

@@ -25,6 +25,7 @@ typedef struct BcdStoreOptions
 extern Oid	bcd_store_check(const char *server, Oid userid);
 extern BcdStoreOptions *bcd_store_options(Oid serverid);
 extern char *bcd_store_token(Oid serverid, Oid userid);
+extern void bcd_store_check_all(Oid userid, const char *what);
 extern char *bcd_store_only_one(Oid userid, const char *hint);
 
 #endif							/* BCD_STORE_H */

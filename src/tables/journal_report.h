@@ -16,10 +16,12 @@ typedef struct BcdDecisionShown
 	char	   *key;			/* likewise */
 	char	   *by;				/* NULL: the worker */
 	char	   *reason;
+	char	   *detail;			/* of a decision about a store: JSON */
 	int64		all;			/* decisions since */
 } BcdDecisionShown;
 
 extern uint64 bcd_decisions_shown(const BcdScope *scope);
 extern void bcd_decisions_shown_row(uint64 i, BcdDecisionShown *decision);
+extern List *bcd_decisions_of_plan(const char *server, TimestampTz since);
 
 #endif							/* BCD_TABLE_JOURNAL_REPORT_H */

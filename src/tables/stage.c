@@ -62,3 +62,17 @@ bcd_stage_frozen_feeds(void)
 		ids = lappend_int(ids, (int) bcd_column_int64(i, 1, NULL));
 	return ids;
 }
+
+static BcdStatement stage_now = {
+	"SELECT stage FROM bcdelta.stage WHERE server = $1",
+	1, {NAMEOID}
+};
+
+/* Returns the stage that a store is in, or NULL. */
+char *
+bcd_stage_now(const char *server)
+{
+	Datum		arg = bcd_name_datum(server);
+
+	return bcd_select(&stage_now, &arg, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
+}

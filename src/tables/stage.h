@@ -10,5 +10,6 @@
 extern void bcd_stage_set(const char *server, const char *stage, const char *by, const char *note);
 extern bool bcd_stage_any_freeze(void);
 extern List *bcd_stage_frozen_feeds(void);
+extern char *bcd_stage_now(const char *server);
 
 #endif							/* BCD_TABLE_STAGE_H */
