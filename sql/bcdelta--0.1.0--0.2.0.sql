@@ -997,7 +997,7 @@ LEFT JOIN LATERAL (
 		FROM bcdelta.run WHERE server = f.server AND feed = f.feed ORDER BY run_id DESC LIMIT 1)
 	UNION ALL (SELECT run_id, kind, feed, server, state, started_at, finished_at, created, updated, deleted, hidden, linked, unchanged, deferred,
 		conflicts, failed, api_calls, throttled, error, warning, requested_at, requested_by, schedule, mode, sample, max_rows, waited
-		FROM bcdelta.run WHERE server = f.server AND feed IS NULL ORDER BY run_id DESC LIMIT 1)
+		FROM bcdelta.run WHERE server = f.server AND feed IS NULL AND kind <> 'preflight' ORDER BY run_id DESC LIMIT 1)
 	ORDER BY run_id DESC LIMIT 1) AS r ON true
 LEFT JOIN LATERAL (
 	SELECT string_agg(format('schedule "%s": %s', c.name, c.last_error), '; ' ORDER BY c.name) AS trouble
@@ -1176,6 +1176,23 @@ COMMENT ON VIEW bcdelta.authority_now IS
 'what bcdelta.authority says for the present stage of each store, as pushes, previews and verifies go by it; resources without a row: the policies of their feeds apply';
 COMMENT ON COLUMN bcdelta.authority_now.rule IS 'in words';
 
+ALTER TABLE bcdelta.run DROP CONSTRAINT run_kind_check,
+	ADD CONSTRAINT run_kind_check CHECK (kind IN ('push', 'link', 'verify', 'rollback', 'preflight'));
+CREATE TABLE bcdelta.preflight_reply (
+	run_id bigint NOT NULL,
+	role oid NOT NULL,
+	what text NOT NULL,
+	status integer NOT NULL,
+	list jsonb,
+	PRIMARY KEY (run_id, role, what)
+);
+COMMENT ON TABLE bcdelta.preflight_reply IS
+'what the store has answered to a run of preflight(), which reads it; kept like results';
+COMMENT ON COLUMN bcdelta.preflight_reply.role IS 'the owner of feeds with whose token it was asked; 0: what the store tells of itself with every reply';
+COMMENT ON COLUMN bcdelta.preflight_reply.what IS
+'read or write and an OAuth scope; list and a kind of records; store';
+COMMENT ON COLUMN bcdelta.preflight_reply.status IS 'the HTTP status: 401: the token is refused; 403: it lacks the scope';
+
 ALTER TABLE bcdelta.change ADD dependency_id integer, ADD by_role text, ADD application text;
 COMMENT ON COLUMN bcdelta.change.dependency_id IS
 'during a freeze: the child table that was changed; 0: the feed''s source; null: not known';
@@ -1252,6 +1269,12 @@ CREATE FUNCTION bcdelta.stage(server name, stage text, note text DEFAULT NULL) R
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_stage';
 COMMENT ON FUNCTION bcdelta.stage(name, text, text) IS
 'says which stage of the cutover a store is in: prepare, freeze, live, watch or closed, or null for none; what the source may still write is in bcdelta.authority_now; rows that waited for another stage are pushed; needs USAGE on the server and membership in the owners of its feeds';
+
+CREATE FUNCTION bcdelta.preflight(server name DEFAULT NULL)
+RETURNS TABLE (no integer, fact text, verdict text, found text, next_step text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_preflight';
+COMMENT ON FUNCTION bcdelta.preflight(name) IS
+'what speaks against pushing to a store, one row per fact: verdict is ok, warning, problem or unknown, and next_step says what to do; asks the store through the worker, in a few requests that write nothing, and reads the sources of all feeds that the caller may act for; needs USAGE on the server';
 
 CREATE FUNCTION bcdelta.set_authority(server name, stage text, resource text, owner text, field text DEFAULT NULL, note text DEFAULT NULL) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_authority';

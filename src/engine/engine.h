@@ -211,6 +211,7 @@ typedef struct BcdLane
 	BcdLists	lists;			/* that its rows need: directory.c */
 	struct BcdListing *listing; /* the one that is being read, or NULL */
 	struct BcdVerify *verify;	/* what a verify knows of it, or NULL */
+	struct BcdProbes *probes;	/* what a preflight asks for it, or NULL */
 	BcdUndoPosition undo_at;	/* where a rollback continues ... */
 	BcdUndoPosition undo_next;	/* ... once the last claim is committed */
 	Jsonb	   *undo_options;	/* with which it changes quantities */
@@ -238,6 +239,7 @@ typedef struct BcdRunKind
 	bool		claims;			/* claims rows of bcdelta.pending */
 	bool		writes;			/* writes to the store */
 	bool		results;		/* writes a result for every row */
+	bool		asks_only;		/* reads no row, and leaves feeds as they are */
 
 	/*
 	 * returns the next items, each with a decision, or NIL when there are no
@@ -263,6 +265,10 @@ typedef struct BcdRunKind
 	struct BcdJob *(*plan) (BcdRun *run, BcdLane *lane);
 	/* is there one now, or when the quota allows it? */
 	bool		(*asks) (const BcdLane *lane);
+	/* a lane was made, and is about to be one of the run's; or NULL */
+	void		(*begin) (BcdLane *lane);
+	/* takes whatever came of a request, in place of the engine; or NULL */
+	void		(*replied) (struct BcdJob *job);
 	/* a lane has nothing left to do: true if it has more after all */
 	bool		(*lane_done) (BcdRun *run, BcdLane *lane);
 } BcdRunKind;

@@ -107,6 +107,24 @@ lane_create(BcdRun *run, const char *feed_name)
 	return lane;
 }
 
+/* The same for a run that reads no row: the mapping need not work. */
+static BcdLane *
+lane_to_ask(BcdRun *run, BcdFeed *feed)
+{
+	BcdLane    *lane = palloc0(sizeof(BcdLane));
+
+	lane->run = run;
+	lane->cxt = run->cxt;
+	lane->feed = feed;
+	lane->lists.read = &run->lists.read;
+	dlist_init(&lane->fresh);
+	lane->exhausted = true;
+	bcd_gates_join(lane, bcd_store_token(run->store->options->serverid, feed->owner));
+	if (run->kind->begin)
+		run->kind->begin(lane);
+	return lane;
+}
+
 /* Argument and result of create_lane() */
 typedef struct LaneRequest
 {
@@ -120,6 +138,14 @@ create_lane(void *arg)
 {
 	LaneRequest *r = arg;
 
+	if (r->run->kind->asks_only)
+	{
+		MemoryContext old = MemoryContextSwitchTo(r->run->cxt);
+
+		r->lane = lane_to_ask(r->run, bcd_feed_read(r->feed->name, false));
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	/* fails, rather than waits, if a session is about to pause the feed */
 	bcd_feed_settle_in(r->feed->name, r->run->store->options->identity);
 	bcd_feed_lock(r->feed);
@@ -142,7 +168,7 @@ add_lane(BcdRun *run, const char *feed_name, List **paused)
 	if (feed == NULL)
 		return;
 	/* look-ups would link records of another store */
-	if ((feed->paused && run->kind->claims) || feed->halt == BCD_HALT_STORE)
+	if ((feed->paused && run->kind->claims) || (feed->halt == BCD_HALT_STORE && !run->kind->asks_only))
 	{
 		*paused = lappend(*paused, feed);
 		return;
@@ -153,6 +179,8 @@ add_lane(BcdRun *run, const char *feed_name, List **paused)
 		run->lanes[run->nlanes++] = request.lane;
 		return;
 	}
+	if (run->kind->asks_only)
+		return;
 	reason = psprintf("%s%s%s", error->message, error->hint ? ". " : "",
 					  error->hint ? error->hint : "");
 	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && run->kind->claims)

@@ -101,6 +101,11 @@ decide(BcdJob *job, const char *unreadable)
 	BcdVerdict	verdict;
 
 	job->conflicts = 0;
+	if (job->run->kind->replied)
+	{
+		job->run->kind->replied(job);
+		return;
+	}
 	if (r == NULL)
 	{
 		job->read(job, NULL);
@@ -354,7 +359,8 @@ settle_in_transaction(BcdJob *job)
 		const char *unreadable = parse_reply(job);
 
 		bcd_tx_begin();
-		hold_lanes(job);
+		if (!job->run->kind->asks_only)
+			hold_lanes(job);
 		decide(job, unreadable);
 		bcd_decide_twins(job);
 		bcd_check_refusals(job);

@@ -11,6 +11,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -59,6 +60,26 @@ bcd_ref_assume(const char *feed, const char *key, int64 store_id)
 	assumed.feed = feed;
 	assumed.key = key;
 	assumed.store_id = store_id;
+}
+
+/* Does every row count as linked? */
+static bool standing_in = false;
+
+/* From now on, references have ids that are computed from the keys of rows. */
+void
+bcd_ref_stand_in(bool on)
+{
+	standing_in = on;
+}
+
+/* Returns such an id, which fits into an integer. */
+int64
+bcd_ref_stand_in_of(const char *feed, const char *key)
+{
+	uint64		hash = DatumGetUInt64(hash_any_extended((const unsigned char *) key, strlen(key), 0));
+
+	hash ^= DatumGetUInt64(hash_any_extended((const unsigned char *) feed, strlen(feed), 1));
+	return (int64) (hash % (PG_INT32_MAX - 1)) + 1;
 }
 
 /*
@@ -394,6 +415,8 @@ bcdelta_ref(PG_FUNCTION_ARGS)
 	if (key == NULL)
 		PG_RETURN_NULL();
 	bcd_key_check_length(feed, key);
+	if (standing_in)
+		PG_RETURN_INT64(bcd_ref_stand_in_of(feed, key));
 	store_id = linked_id(feed, key);
 	if (store_id != 0)
 		PG_RETURN_INT64(store_id);

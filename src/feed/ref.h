@@ -12,6 +12,8 @@ extern void bcd_ref_forget(void);
 extern bool bcd_ref_missing(char **feed, char **key);
 extern void bcd_ref_end(void);
 extern void bcd_ref_assume(const char *feed, const char *key, int64 store_id);
+extern void bcd_ref_stand_in(bool on);
+extern int64 bcd_ref_stand_in_of(const char *feed, const char *key);
 extern void bcd_ref_check(const char *feed, const FuncExpr *call);
 
 #endif							/* BCD_REF_H */

@@ -90,6 +90,7 @@ const BcdResource bcd_category = {
 	.view = {&category_list, "category_id:in={id,}"},
 	.list = {&category_list},
 	.most = 16000,
+	.deepest = 8,
 	.small = true,
 	.tells_fields = true,
 	.tells_all = true,

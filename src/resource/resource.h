@@ -429,6 +429,8 @@ typedef struct BcdResource
 								 * use page numbers */
 	int			most;			/* records that a store can have; 0: any
 								 * number */
+	int			deepest;		/* levels of records below each other; 0: any
+								 * number, or none */
 	bool		uncounted;		/* the list does not say how many records it
 								 * has */
 	bool		small;			/* few enough records to read the whole list

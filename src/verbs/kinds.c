@@ -11,5 +11,6 @@ const BcdRunKind *const bcd_run_kinds[] = {
 	&bcd_link_kind,
 	&bcd_verify_kind,
 	&bcd_rollback_kind,
+	&bcd_preflight_kind,
 	NULL
 };

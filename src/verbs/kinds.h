@@ -11,6 +11,7 @@ extern const BcdRunKind bcd_push_kind;
 extern const BcdRunKind bcd_link_kind;
 extern const BcdRunKind bcd_verify_kind;
 extern const BcdRunKind bcd_rollback_kind;
+extern const BcdRunKind bcd_preflight_kind;
 
 /* all of them, ended by NULL */
 extern const BcdRunKind *const bcd_run_kinds[];

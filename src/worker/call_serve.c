@@ -104,6 +104,8 @@ call_kind(BcdCallKind kind)
 		return "link";
 	if (kind == BCD_CALL_ROLLBACK)
 		return "rollback";
+	if (kind == BCD_CALL_PREFLIGHT)
+		return "preflight";
 	return kind == BCD_CALL_VERIFY ? "verify" : "push";
 }
 

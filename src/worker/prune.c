@@ -10,6 +10,7 @@
 #include "tables/conflict.h"
 #include "tables/discrepancy.h"
 #include "tables/event.h"
+#include "tables/preflight_reply.h"
 #include "tables/result.h"
 #include "tables/rollback_field.h"
 #include "tables/run.h"
@@ -40,6 +41,7 @@ prune_results(void)
 
 	n = Max(n, bcd_rollback_fields_prune(bcd_result_retention, PRUNE_ROWS));
 	n = Max(n, bcd_discrepancies_prune(bcd_result_retention, PRUNE_ROWS));
+	n = Max(n, bcd_preflight_prune(bcd_result_retention, PRUNE_ROWS));
 	n = Max(n, bcd_conflicts_prune(bcd_result_retention, PRUNE_ROWS));
 	n = Max(n, bcd_runs_prune_immediate(bcd_result_retention, PRUNE_ROWS));
 	return Max(n, bcd_runs_prune(bcd_result_retention * RUN_RETENTION, PRUNE_ROWS));
