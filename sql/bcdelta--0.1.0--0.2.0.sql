@@ -841,6 +841,7 @@ CREATE TABLE bcdelta.event (
 	schedule text,
 	run_id bigint,
 	message text NOT NULL,
+	detail text,
 	over_at timestamptz
 );
 CREATE UNIQUE INDEX event_open ON bcdelta.event (event, coalesce(server, ''), coalesce(feed, ''), coalesce(schedule, ''))
@@ -853,6 +854,7 @@ COMMENT ON COLUMN bcdelta.event.event IS
 COMMENT ON COLUMN bcdelta.event.severity IS
 'critical: something is not pushed; warning: something is not as it should be; info: somebody wanted it so';
 COMMENT ON COLUMN bcdelta.event.message IS 'what is the matter, in words, as last seen, and what to do';
+COMMENT ON COLUMN bcdelta.event.detail IS 'of a cutover: the event of message() that people should hear of now; null: none';
 COMMENT ON COLUMN bcdelta.event.over_at IS 'when it was over; null: it is not over yet';
 
 CREATE TABLE bcdelta.sample (
@@ -1280,6 +1282,33 @@ CREATE FUNCTION bcdelta.set_authority(server name, stage text, resource text, ow
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_set_authority';
 COMMENT ON FUNCTION bcdelta.set_authority(name, text, text, text, text, text) IS
 'says who owns the records of a resource, or a field of them, at a stage: feed, source, store, newest, review, or relative for inventory; null: as it comes with bcdelta; needs USAGE on the server and membership in the owners of its feeds';
+
+CREATE FUNCTION bcdelta.plan_cutover(server name, go_live timestamptz, hours text DEFAULT '01:00-05:30', time_zone text DEFAULT NULL,
+	before interval[] DEFAULT '{7 days,2 days,1 day,4 hours}', after interval[] DEFAULT '{1 hour,24 hours,7 days}',
+	freeze interval DEFAULT '1 hour', watch interval DEFAULT '30 days', stop jsonb DEFAULT NULL, dry_run boolean DEFAULT false)
+RETURNS SETOF bcdelta.cutover_step LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_plan_cutover';
+COMMENT ON FUNCTION bcdelta.plan_cutover(name, timestamptz, text, text, interval[], interval[], interval, interval, jsonb, boolean) IS
+'plans how a store goes live, and returns the steps, which the worker carries out: sweeps before and after go_live, a freeze before, comparisons for the time of watch after it; hours: those of little traffic, in time_zone (null: that of the session); stop: criteria that stop a run; dry_run: only shows the steps; needs USAGE on the server and membership in the owners of its feeds';
+
+CREATE FUNCTION bcdelta.go(server name, note text DEFAULT NULL, override boolean DEFAULT false) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_go';
+COMMENT ON FUNCTION bcdelta.go(name, text, boolean) IS
+'lets a cutover that waits go on: the final sweep begins, and then stage live, not before the planned time; refused if a criterion of bcdelta.go_live_check() that must be met is not, unless override says so, with a note; needs USAGE on the server and membership in the owners of its feeds';
+
+CREATE FUNCTION bcdelta.hold_cutover(server name, reason text) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_hold_cutover';
+COMMENT ON FUNCTION bcdelta.hold_cutover(name, text) IS
+'takes go() back: the steps from there on wait for it again, and sweeps go on meanwhile; after stage live has begun, the steps that are left wait; needs USAGE on the server and membership in the owners of its feeds';
+
+CREATE FUNCTION bcdelta.move_cutover(server name, go_live timestamptz, reason text) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_move_cutover';
+COMMENT ON FUNCTION bcdelta.move_cutover(name, timestamptz, text) IS
+'plans another time at which a store goes live, and moves the steps that have not begun; a freeze that has begun ends, unless the next one would have begun, too; needs USAGE on the server and membership in the owners of its feeds';
+
+CREATE FUNCTION bcdelta.abort_cutover(server name, reason text) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_abort_cutover';
+COMMENT ON FUNCTION bcdelta.abort_cutover(name, text) IS
+'ends a plan: its steps are skipped, and the store is in stage prepare, unless stage live has begun; a run that is under way goes on; needs USAGE on the server and membership in the owners of its feeds';
 
 CREATE INDEX run_immediate ON bcdelta.run (run_id) WHERE mode = 'immediate';
 CREATE INDEX pending_review ON bcdelta.pending (feed, key) WHERE state = 'review';

@@ -240,6 +240,31 @@ bcd_adjustment_ended(int32 feed_id, const BcdEndedAdjustment *ended)
 }
 
 /*
+ * Ends what a rollback holds of a feed's rows; returns the number of rows. The
+ * caller has taken the feed's links.
+ */
+int
+bcd_holds_release(const BcdFeed *feed, int64 run_id)
+{
+	MemoryContext cxt = CurrentMemoryContext;
+	const char *last = "";
+	List	   *held = bcd_holds_end(run_id, feed->name);
+	ListCell   *lc;
+	int			rows = 0;
+
+	MemoryContextSwitchTo(cxt);
+	foreach(lc, held)
+	{
+		const BcdEndedAdjustment *ended = lfirst(lc);
+
+		bcd_adjustment_ended(feed->feed_id, ended);
+		rows += strcmp(last, ended->key) != 0;
+		last = ended->key;
+	}
+	return rows;
+}
+
+/*
  * Ends the adjustments whose time has come, for the worker; returns their
  * number.
  */

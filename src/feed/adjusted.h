@@ -17,6 +17,7 @@ extern bool bcd_adjustment_is_over(const BcdFeed *feed, const BcdAdjustment *adj
 extern const BcdAdjustment *bcd_row_hold(const BcdFeed *feed, List *adjustments, Jsonb *wanted, BcdAdjustment **over);
 extern void bcd_adjusted_left_alone(const BcdFeed *feed, List *adjustments, Jsonb **wanted, Jsonb **known);
 extern void bcd_adjustment_ended(int32 feed_id, const BcdEndedAdjustment *ended);
+extern int	bcd_holds_release(const BcdFeed *feed, int64 run_id);
 extern int	bcd_adjustments_expire(void);
 
 #endif							/* BCD_ADJUSTED_H */

@@ -20,6 +20,7 @@
 #include "feed/feed_halt.h"
 #include "feed/halted_feeds.h"
 #include "store/store_identity.h"
+#include "tables/cutover.h"
 #include "tables/feed_state.h"
 #include "tables/schedule.h"
 
@@ -65,6 +66,7 @@ move_home(void *arg)
 {
 	bcd_feeds_move_home(arg, bcd_home());
 	bcd_schedules_move_home(arg, bcd_home());
+	bcd_cutovers_move_home(arg, bcd_home());
 }
 
 static void
@@ -108,6 +110,7 @@ bcd_disown(void)
 	ListCell   *lc;
 
 	bcd_schedules_disown();
+	bcd_cutovers_disown();
 	foreach(lc, bcd_feeds_disown())
 		bcd_feed_pause(lfirst(lc), psprintf("its owner no longer exists. %s", bcd_owner_hint(lfirst(lc))));
 }

@@ -20,6 +20,7 @@
 #include "functions/args.h"
 #include "functions/decided.h"
 #include "store/store.h"
+#include "tables/cutover.h"
 #include "tables/feed_state.h"
 #include "tables/schedule.h"
 
@@ -101,6 +102,7 @@ resume(const char *name, bool same_store)
 	bcd_watch_resume(feed);
 	bcd_spi_begin(&rights);
 	bcd_schedules_adopt(name, bcd_home());
+	bcd_cutovers_adopt(name, bcd_home());
 	/* it may have been untracked just now */
 	if (!bcd_feed_resume(name, bcd_home(), store))
 		ereport(ERROR,
@@ -160,6 +162,7 @@ take_over(const BcdFeed *feed)
 	bcd_feed_check_owner(feed, "resume");
 	bcd_spi_begin(&rights);
 	bcd_schedules_adopt(feed->name, bcd_home());
+	bcd_cutovers_adopt(feed->name, bcd_home());
 	bcd_feed_set_home(feed->name, bcd_home());
 	bcd_spi_end(&rights);
 }

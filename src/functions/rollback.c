@@ -281,33 +281,6 @@ bcdelta_rollback_since(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(bcd_run_datum(carry_out(&r)));
 }
 
-/* Ends what a rollback holds of a feed's rows; returns the number of rows. */
-static int
-release(const BcdFeed *feed, int64 run_id)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	const char *last = "";
-	BcdRights	rights;
-	ListCell   *lc;
-	List	   *held;
-	int			rows = 0;
-
-	bcd_links_take(feed->feed_id);
-	bcd_spi_begin(&rights);
-	MemoryContextSwitchTo(cxt);
-	held = bcd_holds_end(run_id, feed->name);
-	foreach(lc, held)
-	{
-		const BcdEndedAdjustment *ended = lfirst(lc);
-
-		bcd_adjustment_ended(feed->feed_id, ended);
-		rows += strcmp(last, ended->key) != 0;
-		last = ended->key;
-	}
-	bcd_spi_end(&rights);
-	return rows;
-}
-
 /* bcdelta.release(run_id): returns the number of rows that are not held any more. */
 Datum
 bcdelta_release(PG_FUNCTION_ARGS)
@@ -332,8 +305,12 @@ bcdelta_release(PG_FUNCTION_ARGS)
 	foreach(lc, feeds)
 	{
 		BcdFeed    *feed = bcd_feed_read(lfirst(lc), false);
-		int			n = release(feed, PG_GETARG_INT64(0));
+		int			n;
 
+		bcd_links_take(feed->feed_id);
+		bcd_spi_begin(&rights);
+		n = bcd_holds_release(feed, PG_GETARG_INT64(0));
+		bcd_spi_end(&rights);
 		(void) bcd_decided("release", feed->name, NULL, NULL, bcd_payload_set_integer(NULL, "run_id", PG_GETARG_INT64(0)));
 		rows += n;
 	}

@@ -18,6 +18,7 @@
 #include "feed/stage_change.h"
 #include "functions/args.h"
 #include "functions/decided.h"
+#include "functions/stage.h"
 #include "payload/counted.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
@@ -36,8 +37,8 @@ static const char *const owners[] = {"feed", "source", "store", "newest", "revie
  * Returns the server that is meant.  Raises an error unless the role may use it,
  * and may alter all of its feeds, since their policies are overruled.
  */
-static char *
-own_server(FunctionCallInfo fcinfo)
+char *
+bcd_own_server(FunctionCallInfo fcinfo)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *server = bcd_target(NULL, bcd_arg_name(fcinfo, 0));
@@ -84,7 +85,7 @@ bcdelta_stage(PG_FUNCTION_ARGS)
 		bcd_check_word(stage, "stage", stages);
 	if (note)
 		bcd_check_reason(note, "note");
-	server = own_server(fcinfo);
+	server = bcd_own_server(fcinfo);
 	bcd_spi_begin(&rights);
 	MemoryContextSwitchTo(cxt);
 	bcd_stage_change(server, stage, by, note);
@@ -167,7 +168,7 @@ bcdelta_set_authority(PG_FUNCTION_ARGS)
 				 errmsg("unknown resource \"%s\"", resource)));
 	if (owner)
 		check_owner(r, field, owner);
-	server = own_server(fcinfo);
+	server = bcd_own_server(fcinfo);
 	bcd_spi_begin(&rights);
 	MemoryContextSwitchTo(cxt);
 	whole = bcd_authority_of(server, stage, resource);

@@ -3,12 +3,13 @@
  *		Statements of others that concern databases and roles of ours.
  *
  * Workers leave databases that a statement needs for itself, and REASSIGN
- * OWNED includes feeds, schedules and criteria.  None of this may make a statement fail
+ * OWNED includes what is in our tables.  None of this may make a statement fail
  * that would succeed without us.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
@@ -21,41 +22,57 @@
 #include "base/shmem.h"
 #include "functions/utility.h"
 #include "tables/criterion.h"
+#include "tables/cutover.h"
 #include "tables/feed_owner.h"
 #include "tables/schedule_owner.h"
 #include "worker/make_room.h"
 
 static ProcessUtility_hook_type previous_hook = NULL;
 
+/* What belongs to roles */
+static const struct
+{
+	const char *name;
+	int64		(*reassign) (Oid from, Oid to);
+}			owned[] =
+{
+	{"feeds", bcd_feeds_reassign},
+	{"schedules", bcd_schedules_reassign},
+	{"plans of cutovers", bcd_cutovers_reassign},
+	{"criteria", bcd_criteria_reassign},
+};
+
 /* PostgreSQL has checked the rights to both roles. */
 static void
 reassign(const ReassignOwnedStmt *statement)
 {
 	Oid			to = get_rolespec_oid(statement->newrole, false);
+	StringInfoData taken;
 	BcdRights	saved;
-	int64		feeds = 0;
-	int64		schedules = 0;
-	int64		criteria = 0;
-	ListCell   *lc;
+	int			i;
 
+	initStringInfo(&taken);
 	bcd_spi_begin(&saved);
-	foreach(lc, statement->roles)
+	for (i = 0; i < lengthof(owned); i++)
 	{
-		Oid			from = get_rolespec_oid(lfirst(lc), false);
+		int64		n = 0;
+		ListCell   *lc;
 
-		if (from == to)
-			continue;
-		feeds += bcd_feeds_reassign(from, to);
-		schedules += bcd_schedules_reassign(from, to);
-		criteria += bcd_criteria_reassign(from, to);
+		foreach(lc, statement->roles)
+		{
+			Oid			from = get_rolespec_oid(lfirst(lc), false);
+
+			if (from != to)
+				n += owned[i].reassign(from, to);
+		}
+		if (n > 0)
+			appendStringInfo(&taken, "%s%s: " INT64_FORMAT, taken.len > 0 ? ", " : "", owned[i].name, n);
 	}
 	bcd_spi_end(&saved);
-	if (feeds + schedules + criteria == 0)
+	if (taken.len == 0)
 		return;
 	ereport(NOTICE,
-			(errmsg("role \"%s\" also takes over feeds: " INT64_FORMAT ", schedules: " INT64_FORMAT "%s",
-					GetUserNameFromId(to, false), feeds, schedules,
-					criteria ? psprintf(", criteria: " INT64_FORMAT, criteria) : ""),
+			(errmsg("role \"%s\" also takes over %s", GetUserNameFromId(to, false), taken.data),
 			 errhint("It needs SELECT on what the mappings read, USAGE on the server, and a user mapping.")));
 	bcd_wake_worker_at_commit();
 }

@@ -24,7 +24,7 @@ bool		bcd_events_expected = true;
  */
 #define PAYLOAD(row, over, message) \
 	"pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('event', " row ".event, 'severity', " row ".severity," \
-	" 'server', " row ".server, 'feed', " row ".feed, 'schedule', " row ".schedule, 'run_id', " row ".run_id," \
+	" 'server', " row ".server, 'feed', " row ".feed, 'schedule', " row ".schedule, 'run_id', " row ".run_id, 'detail', " row ".detail," \
 	" 'text', " message ", 'over', " over ", 'at', " row ".at))::text"
 
 #define NOTIFY(row, over) \
@@ -94,6 +94,24 @@ bcd_event_worker_back(const char *message)
 	Datum		arg = CStringGetTextDatum(message);
 
 	(void) bcd_select(&worker_back, &arg, NULL);
+}
+
+static BcdStatement cutover = {
+	"WITH e AS (INSERT INTO bcdelta.event (event, severity, server, run_id, message, detail, over_at)"
+	"  VALUES ('cutover', $2, $1, nullif($5, 0), $4, $3, pg_catalog.clock_timestamp()) RETURNING *)"
+	" SELECT " NOTIFY("e", "true") " FROM e",
+	5, {NAMEOID, TEXTOID, TEXTOID, TEXTOID, INT8OID}
+};
+
+/* Something of a plan; detail: the event of message() that is due, or NULL. */
+void
+bcd_event_cutover(const char *server, const char *severity, const char *detail, const char *message, int64 run_id)
+{
+	char		nulls[] = "     ";
+	Datum		args[] = {bcd_name_datum(server), CStringGetTextDatum(severity), 0, CStringGetTextDatum(message), Int64GetDatum(run_id)};
+
+	args[2] = bcd_text_or_null(detail, &nulls[2]);
+	(void) bcd_select(&cutover, args, nulls);
 }
 
 static BcdStatement tell_ended = {

@@ -192,6 +192,20 @@ count_differences(BcdLane *lane)
 }
 
 /*
+ * Is this write beyond the limit of the run? Only records that are still there
+ * count for one: whoever limits a rollback rehearses it.
+ */
+static bool
+is_beyond(BcdRun *run, const BcdUndone *write)
+{
+	BcdRollback *rollback = run->rollback;
+
+	if (run->max_rows == 0 || rollback->only || write->undone)
+		return false;
+	return strcmp(write->action, "updated") != 0 || rollback->taken++ >= run->max_rows;
+}
+
+/*
  * Returns the next items: the records that the last writes not looked at yet
  * were for.
  */
@@ -219,7 +233,7 @@ rollback_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 		foreach(lc, writes)
 		{
 			BcdUndone  *write = lfirst(lc);
-			bool		skipped = (write->undone && !rollback->again) || (rollback->only && !hash_search(rollback->only, &write->undo_id, HASH_FIND, NULL));
+			bool		skipped = (write->undone && !rollback->again) || is_beyond(run, write) || (rollback->only && !hash_search(rollback->only, &write->undo_id, HASH_FIND, NULL));
 			BcdItem    *item = skipped ? NULL : bcd_rollback_item(lane, &scope, write);
 			MemoryContext old = MemoryContextSwitchTo(cxt);
 

@@ -37,6 +37,7 @@ typedef struct BcdRollback
 	HTAB	   *only;			/* those that are looked at in this round;
 								 * NULL: all */
 	bool		stuck;			/* none has been done in the last round */
+	int64		taken;			/* updates, if the run has a limit */
 } BcdRollback;
 
 /* All writes to one record that are to be undone; belongs to its item */

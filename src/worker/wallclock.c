@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "pgtime.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "worker/schedule_time.h"
@@ -275,4 +276,22 @@ bcd_wallclock_next(TimestampTz first, int64 every_us, TimestampTz now, const cha
 	while (shown != PG_INT64_MAX && when_shown(shown, zone) <= now)
 		shown += every_us;
 	return shown == PG_INT64_MAX ? DT_NOEND : when_shown(shown, zone);
+}
+
+/*
+ * Returns the time that is this interval away: months and days by the local
+ * clock, the rest as it passes.
+ */
+TimestampTz
+bcd_wallclock_add(TimestampTz at, const Interval *apart, const char *zone_name)
+{
+	pg_tz	   *zone = zone_named(zone_name);
+	Interval	days = *apart;
+
+	days.time = 0;
+	if (days.month != 0 || days.day != 0)
+		at = when_shown(DatumGetTimestamp(DirectFunctionCall2(timestamp_pl_interval,
+															  TimestampGetDatum(shown_at(at, zone)),
+															  IntervalPGetDatum(&days))), zone);
+	return at + apart->time;
 }

@@ -16,5 +16,6 @@ extern TimestampTz bcd_hours_end(TimestampTz at, const BcdHours *hours, const ch
 extern TimestampTz bcd_hours_opening(TimestampTz at, const BcdHours *hours, const char *zone_name);
 extern TimestampTz bcd_wallclock_next(TimestampTz first, int64 every_us, TimestampTz now,
 									  const char *zone_name);
+extern TimestampTz bcd_wallclock_add(TimestampTz at, const Interval *apart, const char *zone_name);
 
 #endif							/* BCD_WALLCLOCK_H */

@@ -49,17 +49,17 @@
 #include "tables/run_queue.h"
 #include "tables/schedule.h"
 #include "verbs/kinds.h"
-#include "worker/adjusted_due.h"
 #include "worker/blamed_feed.h"
 #include "worker/call_serve.h"
 #include "worker/calls.h"
 #include "worker/counts.h"
+#include "worker/cutover_due.h"
+#include "worker/due.h"
 #include "worker/events.h"
 #include "worker/frozen.h"
 #include "worker/immediate.h"
 #include "worker/make_room.h"
 #include "worker/prune.h"
-#include "worker/schedule_due.h"
 #include "worker/schedule_hours.h"
 #include "worker/worker.h"
 
@@ -71,7 +71,6 @@ static bool ready = false;		/* the extension exists, and recovery is done */
 static bool made_room = false;	/* the last worker left for a statement */
 static bool was_there = false;	/* there was one since shared memory was made */
 static int64 idle_at = 0;		/* when to look at schedules and changes next */
-static TimestampTz next_schedule = 0;
 static bool run_ended = false;	/* rows may be left that it did not see */
 
 static void
@@ -286,9 +285,7 @@ idle_work(int64 now)
 	bcd_feeds_halt();
 	bcd_disown();
 	blamed = bcd_blame_feed();
-	bcd_adjusted_due();
-	next_schedule = bcd_schedules_due();
-	bcd_hours_look();
+	bcd_due_look();
 	bcd_frozen_look(&bcd_shared->workers[my_slot]);
 	bcd_tx_commit();
 	if (blamed)
@@ -300,17 +297,6 @@ idle_work(int64 now)
 	bcd_prune(now);
 	bcd_events_look(now);
 	idle_at = now + (int64) bcd_naptime * 1000;
-}
-
-static int64
-ms_until_schedule(void)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz next = Min(next_schedule, bcd_hours_reopen());
-
-	if (next == DT_NOEND)
-		return PG_INT64_MAX;
-	return next <= now ? 0 : (next - now) / 1000 + 1;
 }
 
 /* Returns whether a session has committed a schedule, a feed or a resume. */
@@ -367,7 +353,7 @@ turn(void)
 		return (int64) bcd_naptime * 1000;
 	take_replies();
 	bcd_serve_check_callers();
-	if (bcd_servers_changed() || now >= idle_at || ms_until_schedule() <= 0 || asked_to_look())
+	if (bcd_servers_changed() || now >= idle_at || bcd_due_wait() <= 0 || asked_to_look())
 		idle_work(now);
 	else if (run_ended || bcd_immediate_delay(slot, now) == 0)
 		fold();
@@ -382,7 +368,7 @@ turn(void)
 		wait = 0;
 	else if (locked)
 		wait = Min(wait, 1000);
-	wait = Min(wait, ms_until_schedule());
+	wait = Min(wait, bcd_due_wait());
 	return Max(0, Min(wait, idle_at - now));
 }
 
@@ -390,6 +376,8 @@ static void
 finished(int64 run_id)
 {
 	run_ended = bcd_immediate_any(&bcd_shared->workers[my_slot]);
+	if (bcd_cutover_awaits_runs())
+		idle_at = 0;
 	bcd_serve_finished(run_id);
 }
 
