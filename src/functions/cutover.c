@@ -8,8 +8,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -20,6 +18,7 @@
 #include "base/compat.h"
 #include "base/db.h"
 #include "base/shmem.h"
+#include "cutover/go_live.h"
 #include "cutover/told.h"
 #include "feed/database_identity.h"
 #include "feed/stage_change.h"
@@ -152,30 +151,25 @@ check_waits(const Decision *d)
 
 /* Raises an error if something speaks against going live. */
 static void
-check_criteria(const Decision *d)
+check_criteria(const BcdCutover *plan)
 {
-	Oid			types[] = {NAMEOID};
-	Datum		args[] = {bcd_name_datum(d->plan->server)};
+	List	   *unmet = bcd_go_live_unmet(plan->server);
 	StringInfoData words;
-	uint64		i;
+	ListCell   *lc;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	SPI_execute_with_args("SELECT criterion, coalesce(found, 'unknown') FROM bcdelta.go_live_check($1)"
-						  " WHERE severity = 'must' AND verdict IN ('no-go', 'unknown') ORDER BY no", 1, types, args, NULL, true, 0);
-	if (SPI_processed > 0)
-	{
-		initStringInfo(&words);
-		for (i = 0; i < SPI_processed; i++)
-			appendStringInfo(&words, "%s%s: %s", i > 0 ? "; " : "", bcd_column_text(i, 1), bcd_column_text(i, 2));
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("server \"%s\" is not ready to go live: " UINT64_FORMAT " criteria are not met", d->plan->server, (uint64) SPI_processed),
-				 errdetail_internal("%s.", words.data),
-				 errhint("SELECT * FROM bcdelta.go_live_check(%s) says what to do; override => true, with a note, goes on nevertheless.",
-						 quote_literal_cstr(d->plan->server))));
-	}
-	SPI_finish();
+	if (unmet == NIL)
+		return;
+	initStringInfo(&words);
+	foreach(lc, unmet)
+		appendStringInfo(&words, "%s%s", words.len > 0 ? "; " : "", (char *) lfirst(lc));
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg_plural("server \"%s\" is not ready to go live: %d criterion is not met",
+						   "server \"%s\" is not ready to go live: %d criteria are not met",
+						   list_length(unmet), plan->server, list_length(unmet)),
+			 errdetail_internal("%s.", words.data),
+			 errhint("SELECT * FROM bcdelta.go_live_check(%s) says what to do; override => true, with a note, goes on nevertheless.",
+					 quote_literal_cstr(plan->server))));
 }
 
 /* bcdelta.go(server, note, override) */
@@ -200,7 +194,7 @@ bcdelta_go(PG_FUNCTION_ARGS)
 	if (!override && strcmp(d.plan->state, "planned") == 0)
 	{
 		bcd_spi_end(&d.rights);
-		check_criteria(&d);
+		check_criteria(d.plan);
 		bcd_spi_begin(&d.rights);
 	}
 	bcd_cutover_release(d.plan->plan_id, override ? note : NULL);
@@ -252,7 +246,7 @@ bcdelta_hold_cutover(PG_FUNCTION_ARGS)
 static List *
 steps_to_move(const Decision *d, bool freezes_again)
 {
-	TimestampTz freeze = bcd_freeze_time(d->plan);
+	bool		from_freeze = false;
 	List	   *list = NIL;
 	ListCell   *lc;
 
@@ -262,7 +256,8 @@ steps_to_move(const Decision *d, bool freezes_again)
 		bool		open = strcmp(s->state, "planned") == 0 || strcmp(s->state, "skipped") == 0 ||
 		strcmp(s->state, "missed") == 0 || strcmp(s->state, "waiting") == 0;
 
-		if (open || (freezes_again && s->due >= freeze))
+		from_freeze |= s->detail && strcmp(s->detail, "freeze") == 0;
+		if (open || (freezes_again && from_freeze))
 		{
 			if (strcmp(s->state, "planned") != 0)
 				s->state = NULL;
@@ -270,6 +265,24 @@ steps_to_move(const Decision *d, bool freezes_again)
 		}
 	}
 	return list;
+}
+
+/* Plans steps anew; the comparison with which a plan begins is still as soon as possible. */
+static void
+place_again(const BcdCutover *plan, List *steps, TimestampTz now)
+{
+	ListCell   *lc;
+
+	foreach(lc, steps)
+	{
+		BcdCutoverStep *s = lfirst(lc);
+
+		if (s->every == NULL && s->detail && strcmp(s->detail, "full") == 0)
+			s->apart = (Interval) {now - plan->go_live, 0, 0};
+	}
+	bcd_steps_place(plan, steps, now);
+	foreach(lc, steps)
+		bcd_step_plan(plan->plan_id, lfirst(lc));
 }
 
 /* bcdelta.move_cutover(server, go_live, reason) */
@@ -283,7 +296,6 @@ bcdelta_move_cutover(PG_FUNCTION_ARGS)
 	TimestampTz frozen_since;
 	bool		freezes_again;
 	List	   *steps;
-	ListCell   *lc;
 
 	bcd_check_not_null(fcinfo, 1, "go_live");
 	bcd_check_go_live(PG_GETARG_TIMESTAMPTZ(1));
@@ -302,9 +314,7 @@ bcdelta_move_cutover(PG_FUNCTION_ARGS)
 	freezes_again &= bcd_freeze_time(plan) > now;
 	bcd_cutover_set_time(plan->plan_id, plan->go_live);
 	bcd_cutover_hold(plan->plan_id, NULL);
-	bcd_steps_place(plan, steps, now);
-	foreach(lc, steps)
-		bcd_step_plan(plan->plan_id, lfirst(lc));
+	place_again(plan, steps, now);
 	if (freezes_again)
 		bcd_stage_change(plan->server, "prepare", role_name(), reason);
 	bcd_event_cutover(plan->server, "warning", "delay", psprintf("server \"%s\" is to go live at %s: %s", plan->server, bcd_time_words(plan->go_live, plan->zone), reason), 0);

@@ -102,6 +102,20 @@ not_after(const BcdCutover *plan, const BcdCutoverStep *s, const List *steps)
 	return strcmp(s->kind, "push") == 0 ? bcd_wallclock_add(plan->go_live, &last, plan->zone) : bcd_watch_end(plan);
 }
 
+/* Does the plan make sense without a step? */
+static bool
+is_dispensable(const BcdCutover *plan, const BcdCutoverStep *s)
+{
+	return s->every == NULL && (bcd_step_is_free(s) || (works_on_rows(s) && s->due < bcd_freeze_time(plan)));
+}
+
+/* Is a step just about to begin, and may it do so whenever go-live is? */
+static bool
+stays_due(const BcdCutover *plan, const BcdCutoverStep *s, TimestampTz now)
+{
+	return s->state && strcmp(s->state, "planned") == 0 && s->due <= now && is_dispensable(plan, s);
+}
+
 /*
  * Sets when steps that have not begun are due, and how late they may be. What
  * would have been due by now does not fit any more, unless the plan makes no
@@ -110,23 +124,22 @@ not_after(const BcdCutover *plan, const BcdCutoverStep *s, const List *steps)
 void
 bcd_steps_place(const BcdCutover *plan, List *steps, TimestampTz now)
 {
-	TimestampTz freeze = bcd_freeze_time(plan);
 	ListCell   *lc;
 
 	foreach(lc, steps)
 	{
 		BcdCutoverStep *s = lfirst(lc);
 
-		if (s->state == NULL || s->due > now)
+		s->state = stays_due(plan, s, now) ? "planned" : NULL;
+		if (s->state == NULL)
 			s->due = due(plan, s);
 	}
 	foreach(lc, steps)
 	{
 		BcdCutoverStep *s = lfirst(lc);
-		bool		was_due = s->state && strcmp(s->state, "planned") == 0 && s->due <= now;
-		bool		dispensable = s->every == NULL && (bcd_step_is_free(s) || (works_on_rows(s) && s->due < freeze));
-		bool		fits = s->due >= now || was_due || !dispensable;
+		bool		fits = s->state || s->due >= now || !is_dispensable(plan, s);
 
+		s->due = fits ? Max(s->due, now) : s->due;
 		s->not_after = not_after(plan, s, steps);
 		s->state = fits ? "planned" : "skipped";
 		s->note = fits ? NULL : "there was no time left for it";

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use BCDelta::Cutover;
 use BCDelta::Shop;
 use BCDelta::Test;
 use Test::More;
@@ -15,55 +16,108 @@ INSERT INTO makers SELECT 'M-' || i, 'Maker ' || i FROM generate_series(1, 3) AS
 INSERT INTO articles (sku, title, price, maker) SELECT 'A-' || i, 'Article ' || i, i, 'M-1' FROM generate_series(1, 20) AS i;
 EOC
 is($shop->push->{created}, 23, 'a shop');
-$shop->sql("UPDATE articles SET price = price + 1");
+$shop->sql('UPDATE articles SET price = price + 1');
 is($shop->push->{updated}, 20, 'and a push that can be rolled back');
 
-sub steps { return $shop->list("SELECT concat_ws('|', " . (shift) . ") FROM bcdelta.cutover_step WHERE plan_id = (SELECT max(plan_id) FROM bcdelta.cutover) " . (shift // '') . ' ORDER BY step'); }
+$BCDelta::Cutover::shop = $shop;
+my $PLAN = PLAN;
 
-subtest 'the steps and their times' => sub {
-	my $plan = $shop->list(<<'EOC');
+sub journal { return $shop->sql("SELECT concat_ws('|', what, by_role, reason) FROM bcdelta.journal WHERE what = 'go' ORDER BY journal_id DESC LIMIT 1"); }
+
+subtest 'steps follow the clock of the time zone' => sub {
+	# the night in which clocks go forward next
+	my $night = "(SELECT max(day)::date FROM generate_series(date_trunc('year', now() + interval '276 days') + interval '2 months',
+		date_trunc('year', now() + interval '276 days') + interval '3 months' - interval '1 day', interval '1 day') AS day WHERE extract(dow FROM day) = 0)";
+	my ($rc, $out, $err) = $shop->try(<<"EOC");
 SET TimeZone = 'Europe/Berlin';
-SELECT concat_ws('|', name, kind, detail, to_char(due_at, 'MM-DD HH24:MI'), to_char(not_after, 'MM-DD HH24:MI'), every)
-FROM bcdelta.plan_cutover('shop', date_trunc('day', now() + interval '40 days') + interval '5 hours', dry_run => true)
+SELECT concat_ws('|', name, to_char(due_at - ${night}::timestamp AT TIME ZONE 'Europe/Berlin', 'DD HH24:MI'), to_char(due_at, 'HH24:MI'))
+FROM bcdelta.plan_cutover('shop', $night + time '05:00', before => '{7 days,2 hours}', after => '{24 hours}', dry_run => true) WHERE name ~ '^(sweep, |stage)' AND due_at > $night - 8;
 EOC
-	diag explain $plan;
+	my @rows = grep { !/^stage prepare/ } split /\n/, $out;
+	is_deeply(\@rows, [ 'sweep, 7 days before|-6 -19:00|05:00', 'sweep, 2 hours before|00 02:00|03:00', 'stage freeze|00 03:00|04:00', 'stage live|00 04:00|05:00',
+		'sweep, 24 hours after|01 04:00|05:00', 'stage watch|01 04:00|05:00', 'stage closed|30 04:00|05:00' ], 'days by the clock, hours as they pass');
+	like($err, qr/WARNING:  clocks change around go-live, which is at Sun .* 05:00 CEST\nDETAIL:  At Sun .* 01:59 CET, they go forward by 60 minutes/, 'the night of the change is pointed out');
 	is($shop->sql('SELECT count(*) FROM bcdelta.cutover_step'), 0, 'a dry run writes nothing');
 };
 
-$shop->sql("SELECT 1 FROM pg_proc WHERE proname = 'go_live_check'") or $shop->sql("CREATE FUNCTION bcdelta.go_live_check(server name) RETURNS TABLE (no int, criterion text, severity text, verdict text, found text, required text, why text, next_step text) LANGUAGE sql AS \$\$ SELECT 1, 'pending', 'must', CASE WHEN count(*) = 0 THEN 'go' ELSE 'no-go' END, format('%s rows', count(*)), '0', '', '' FROM bcdelta.pending WHERE state = 'failed' \$\$");
+subtest 'steps are moved into hours with little traffic' => sub {
+	my $rows = $shop->list(<<'EOC');
+SET TimeZone = 'UTC';
+SELECT concat_ws('|', name, to_char(due_at, 'HH24:MI'), to_char(not_after - due_at, 'DD HH24:MI')) FROM bcdelta.plan_cutover('shop', date_trunc('day', now() + interval '20 days') + interval '14 hours',
+	hours => '02:00-04:00', before => '{3 days,1 day,4 hours}', after => '{1 hour,2 days}', freeze => '2 hours', dry_run => true) WHERE kind = 'push'
+EOC
+	is_deeply($rows, [ 'sweep, 3 days before|02:00|02 00:00', 'rehearsal: they are pushed again|02:00|02 00:00', 'sweep, 1 day before|02:00|00 08:00', 'sweep, 4 hours before|10:00|00 02:00',
+		'sweep after the freeze|12:00', 'sweeps until go() is called|12:10', 'final sweep|13:30', 'sweep, 1 hour after|15:00|13 23:00', 'sweep, 2 days after|02:00|11 12:00' ],
+		'unless go-live is near; each may be late until the next one');
+};
 
-# The clock is what a test cannot wait for: a step is made due.
-sub due { my ($name) = @_; $shop->sql("UPDATE bcdelta.cutover_step SET due_at = now() WHERE name = '$name' AND state = 'planned'"); $shop->wait_for("SELECT bool_and(state NOT IN ('planned', 'running')) FROM bcdelta.cutover_step WHERE name = '$name'"); }
-sub state { my ($name) = @_; return $shop->sql("SELECT state FROM bcdelta.cutover_step WHERE name = '$name' ORDER BY plan_id DESC LIMIT 1"); }
-sub refused { my ($sql, $words, $name) = @_; like(($shop->try($sql))[2], $words, $name); }
-sub events { return $shop->list("SELECT detail FROM bcdelta.event WHERE event = 'cutover' AND detail IS NOT NULL ORDER BY event_id"); }
+subtest 'bad input' => sub {
+	my $at = "now() + interval '20 days'";
+	refused("SELECT bcdelta.plan_cutover('shop', now() - interval '1 hour')", qr/argument "go_live" is in the past/, 'the past');
+	refused("SELECT bcdelta.plan_cutover('shop', 'infinity')", qr/argument "go_live" must be finite/, 'never');
+	refused("SELECT bcdelta.plan_cutover('shop', now() + interval '3 years')", qr/argument "go_live" is more than 366 days away/, 'some day');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, after => '{15 days}')", qr/argument "after" has a sweep more than 14 days after go-live\nDETAIL:  BigCommerce advises/, 'two weeks are the limit');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, after => '{1 month}')", qr/argument "after" has a sweep more than 14 days/, 'a month is more');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, after => '{3 days}', watch => '2 days')", qr/argument "after" has 3 days, which is after the end of the plan/, 'a plan that ends before');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, before => '{1 hour}')", qr/argument "before" has 1 hour, which is not before the freeze/, 'a sweep in the freeze');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, before => '{-1 day}')", qr/argument "before" must be between/, 'a negative time');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, before => '{NULL}')", qr/argument "before" must not contain nulls/, 'null');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, before => '{178000000 years}')", qr/argument "before" must not have months/, 'ages');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, before => '{2147483647 days}')", qr/argument "before" must be between/, 'many days');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, before => array_fill(interval '3 days', '{51}'))", qr/argument "before" must not have more than 50 elements/, 'many sweeps');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, freeze => '20 days')", qr/argument "freeze" must be between 0 days and 14 days/, 'a long freeze');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, hours => 'at night')", qr/invalid value for argument "hours"/, 'hours');
+	refused("SELECT bcdelta.plan_cutover('shop', $at, time_zone => 'Mars/Utopia')", qr/time zone "Mars\/Utopia" is not known/, 'a time zone');
+	refused("SELECT bcdelta.plan_cutover('nowhere', $at)", qr/server "nowhere" does not exist/, 'a server');
+	refused("SELECT bcdelta.$_", qr/server "shop" has no plan of a cutover/, "no plan: $_") foreach "go('shop')", "hold_cutover('shop', 'wait')", "move_cutover('shop', $at, 'later')", "abort_cutover('shop', 'no')";
+	$shop->sql('CREATE ROLE stranger');
+	refused("SET ROLE stranger; SELECT bcdelta.$_", qr/permission denied for foreign server shop/, "a role that may not: $_")
+		foreach "plan_cutover('shop', $at)", "go('shop')", "hold_cutover('shop', 'wait')", "move_cutover('shop', $at, 'later')", "abort_cutover('shop', 'no')";
+	my (undef, undef, $err) = $shop->try("SELECT bcdelta.plan_cutover('shop', now() + interval '90 minutes', freeze => '2 hours', before => '{7 days,1 day,3 hours}', dry_run => true)");
+	like($err, qr/WARNING:  go-live is so near that not all steps fit\nDETAIL:  Left out: sweep, 7 days before; .*; sweep, 3 hours before; .*; the freeze begins at once\./, 'what does not fit is named');
+	is($shop->sql('SELECT count(*) FROM bcdelta.cutover'), 0, 'no plan was made');
+};
 
 subtest 'a night' => sub {
 	$shop->sql("SELECT bcdelta.plan_cutover('shop', now() + interval '10 days')");
-	$shop->wait_for("SELECT state = 'done' FROM bcdelta.cutover_step WHERE name = 'stage prepare'");
-	refused("SELECT bcdelta.plan_cutover('shop', now() + interval '11 days')", qr/already has a plan/, 'a second plan is refused');
-	refused("SELECT bcdelta.go('shop')", qr/it is too early to go live/, 'go() before its time');
-	due('baseline: source and store are compared');
-	is_deeply(steps('name, state, measured', "AND kind = 'verify' AND state <> 'planned'"), [ 'baseline: source and store are compared|done|23 agree' ], 'the baseline');
-	due($_) foreach @{ steps('name', "AND state = 'planned' AND name ~ 'before|rehearsal'") };
-	due('message "tomorrow"');
-	diag explain steps('name, state, measured, note');
-	due('stage freeze');
-	is($shop->sql("SELECT stage FROM bcdelta.stage"), 'freeze', 'the freeze');
-	due('sweep after the freeze');
-	due('verification after the freeze');
-	refused("SELECT bcdelta.go('shop')", qr/it is too early/, 'not yet');
+	wait_state('done', "detail = 'prepare'");
+	refused("SELECT bcdelta.plan_cutover('shop', now() + interval '11 days')", qr/server "shop" already has a plan of a cutover/, 'a second plan');
+	refused("SELECT bcdelta.go('shop')", qr/it is too early to go live with server "shop"\nDETAIL:  Step "(baseline|sweep, 7)/, 'go() before its time');
+	until_done("name ~ '^baseline'");
+	until_done("name ~ 'before\$|^rehearsal|tomorrow'");
+	is_deeply(steps('name, measured', "name ~ 'baseline|7 days before|rehearsal'"), [ 'baseline: source and store are compared|23 agree', 'sweep, 7 days before|nothing was to be written',
+		'verification of what has changed, 7 days before|20 agree', 'rehearsal: how long a sweep takes|a sweep of what is pending: rows: 0, requests: 0, seconds: 0',
+		'rehearsal: some rows are rolled back|10 updated', 'rehearsal: they are pushed again|10 updated' ], 'what came of it');
+	is($shop->verify->{conflicts}, 0, 'the rehearsal leaves no trace');
 	$shop->sql("UPDATE articles SET price = 77 WHERE sku = 'A-7'");
-	$shop->sql("UPDATE bcdelta.cutover_step SET due_at = now() WHERE name = 'sweeps until go() is called'");
-	$shop->wait_for("SELECT price = 77 FROM articles WHERE sku = 'A-7' AND NOT EXISTS (SELECT FROM bcdelta.pending)");
-	due('what speaks against going live');
-	$shop->sql("UPDATE bcdelta.cutover_step SET due_at = now() WHERE name LIKE 'go%'");
-	$shop->wait_for("SELECT state = 'waiting' FROM bcdelta.cutover_step WHERE kind = 'go'");
-	$shop->sql("UPDATE bcdelta.cutover_step SET due_at = now() WHERE name ~ 'final|stage live'");
-	is(state('final sweep'), 'planned', 'nothing begins by itself');
+	until_waiting();
+	is($shop->sql('SELECT stage FROM bcdelta.stage'), 'freeze', 'the freeze');
+	is_deeply(steps('measured', "name = 'sweep after the freeze'"), [ '1 updated' ], 'what has changed before the freeze');
+	$shop->sql("UPDATE articles SET price = 78 WHERE sku = 'A-7'");
+	make_due("name ~ 'final|stage live|^sweeps until'");
+	$shop->wait_for("SELECT due_at > now() AND measured = '1 updated' FROM bcdelta.cutover_step WHERE plan_id = $PLAN AND name ~ '^sweeps until'");
+	is_deeply(steps('name', "name ~ 'final|stage live' AND state <> 'planned'"), [], 'whoever writes nevertheless is swept, and nothing goes live by itself');
+	refused("SELECT bcdelta.go('shop')", qr/server "shop" is not ready to go live: 1 criterion is not met\nDETAIL:  leaks: .*articles/, 'somebody writes in the freeze');
+	refused("SELECT bcdelta.go('shop', override => true)", qr/argument "override" needs argument "note"/, 'no override without a reason');
+	$shop->sql("SELECT bcdelta.waive('shop', 'leaks', 'the intern has gone home')");
 	$shop->sql("SELECT bcdelta.go('shop', 'all is well')");
-	$shop->wait_for("SELECT state = 'live' FROM bcdelta.cutover");
-	diag explain steps('name, state, due_at, measured, note');
-	diag explain events();
+	is(journal(), 'go|' . $shop->sql('SELECT session_user') . '|all is well', 'who said go is in the journal');
+	$shop->wait_for("SELECT state = 'live' FROM bcdelta.cutover WHERE plan_id = $PLAN");
+	is_deeply(steps('name, state, measured', "name ~ '^final|^stage live|^sweeps until'"), [ 'sweeps until go() is called|done|1 updated', 'final sweep|done|nothing was to be written',
+		'final verification|done|20 agree', 'stage live|done' ], 'the new shop is open');
+	is($shop->sql('SELECT stage FROM bcdelta.stage'), 'live', 'and the stage says so');
+	is(steps('round(extract(epoch FROM due_at - (SELECT went_live_at FROM bcdelta.cutover WHERE plan_id = cutover_step.plan_id)) / 60)', "name = 'sweep, 1 hour after'")->[0], 60, 'what follows counts from now');
+	refused("SELECT bcdelta.go('shop')", qr/the cutover of server "shop" does not wait for go\(\)\nDETAIL:  Stage live began/, 'go() twice');
+	refused("SELECT bcdelta.move_cutover('shop', now() + interval '1 day', 'too early')", qr/the cutover of server "shop" cannot be moved, since the new shop is open/, 'the past cannot be moved');
+	until_done("name ~ 'after\$'");
+	make_due("name ~ 'daily|weekly'");
+	$shop->wait_for("SELECT bool_and(due_at > now() AND measured IS NOT NULL) FROM bcdelta.cutover_step WHERE plan_id = $PLAN AND name ~ 'daily|weekly'");
+	is(state_of('daily verification of a sample'), 'planned', 'verifications go on');
+	until_done("name ~ '$_'") foreach qw(watch day_after week_after closed);
+	is(plan_state(), 'done', 'the plan is done');
+	is_deeply([ grep { $_ ne 'tomorrow' } @{ told() } ], [ qw(planned prepare freeze go live watch day_after week_after closed) ], 'what people heard of') or diag explain told();
+	is_deeply(steps('name, state', "state NOT IN ('done', 'skipped')"), [], 'no step is left');
 };
+
+
 done_testing();

@@ -1,0 +1,186 @@
+# A cutover in which something goes wrong, is held, moved or aborted.
+
+use strict;
+use warnings;
+
+use BCDelta::Cutover;
+use BCDelta::Shop;
+use BCDelta::Test;
+use Test::More;
+
+my $shop = BCDelta::Shop->open('wrong', store => { args => [ '--quota', 100000 ] }, node => { conf => "bcdelta.naptime = 1\n" });
+my ($node, $store) = ($shop->node, $shop->store);
+$BCDelta::Cutover::shop = $shop;
+my $PLAN = PLAN;
+$shop->tables(articles => {});
+$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1, 20) AS i");
+is($shop->push->{created}, 20, 'a shop');
+
+sub go { return $shop->sql("SELECT bcdelta.waive('shop', 'leaks', 'a test'), bcdelta.go('shop')"); }
+
+# A plan that waits for go()
+sub wait_for_go
+{
+	$shop->sql("SELECT bcdelta.plan_cutover('shop', now() + interval '2 days', before => '{}')");
+	make_due("name ~ '^baseline'");
+	until_waiting();
+	make_due("name ~ 'final|stage live'");
+	return;
+}
+
+sub waits_again
+{
+	my ($why) = @_;
+	$shop->wait_for("SELECT held AND held_reason IS NOT NULL FROM bcdelta.cutover WHERE plan_id = $PLAN");
+	like(plan_state(), qr/^planned\|held\|$why/, 'the plan is held, and says why');
+	return is_deeply(steps('name, state', "name ~ '^(go|final|stage live|sweeps until)'"), [ 'sweeps until go() is called|planned', 'go() opens the new shop|waiting',
+		'final sweep|planned', 'final verification|planned', 'stage live|planned' ], 'it waits for go() again');
+}
+
+sub goes_live
+{
+	make_due("name ~ 'final|stage live'");
+	go();
+	return $shop->wait_for("SELECT state = 'live' FROM bcdelta.cutover WHERE plan_id = $PLAN");
+}
+
+sub abort { return $shop->sql("SELECT bcdelta.abort_cutover('shop', 'the test is over')"); }
+
+subtest 'a row that fails in the final sweep' => sub {
+	wait_for_go();
+	$shop->sql("UPDATE articles SET price = -1 WHERE sku = 'A-3'");
+	go();
+	waits_again('final sweep: 1 failed');
+	is(told()->[-1], 'stopped', 'people hear of it');
+	refused("SELECT bcdelta.go('shop')", qr/server "shop" is not ready to go live.*failed: 1 row/s, 'go() says what is in the way');
+	$shop->sql("SELECT bcdelta.go('shop', 'one article does not matter', override => true)");
+	make_due("name ~ 'final|stage live'");
+	$shop->wait_for("SELECT state = 'live' FROM bcdelta.cutover WHERE plan_id = $PLAN");
+	is($shop->sql("SELECT override_note FROM bcdelta.cutover WHERE plan_id = $PLAN"), 'one article does not matter', 'a person can say that it does not matter');
+	is($shop->sql("SELECT reason || detail::text FROM bcdelta.journal WHERE what = 'go' ORDER BY journal_id DESC LIMIT 1"), 'one article does not matter{"override": "true"}', 'the journal knows');
+	my (undef, undef, $err) = $shop->try("SELECT bcdelta.abort_cutover('shop', 'enough')");
+	like($err, qr/NOTICE:  the new shop is open, and server "shop" stays in its stage/, 'a plan that is live can be ended');
+	is($shop->sql('SELECT stage FROM bcdelta.stage'), 'live', 'but not taken back so');
+	$shop->sql("SELECT bcdelta.stage('shop', NULL); UPDATE articles SET price = 3 WHERE sku = 'A-3'");
+	$shop->push;
+	is_deeply($shop->pending, {}, 'somebody repairs the row');
+};
+
+subtest 'a difference in the final verification' => sub {
+	wait_for_go();
+	$store->hold({ match => { method => 'PUT' }, times => 1 });
+	$shop->sql("UPDATE articles SET title = 'Other' WHERE sku = 'A-5'");
+	go();
+	$shop->wait_held(1);
+	$store->edit('product', $shop->id('articles', 'A-6'), { name => 'Edited' });
+	$store->release;
+	waits_again('final verification: .*1 differ');
+	$shop->sql('SELECT bcdelta.repair(max(run_id)) FROM bcdelta.run WHERE kind = \'verify\'');
+	$shop->push;
+	is($shop->verify->{conflicts}, 0, 'repaired');
+	goes_live();
+	abort();
+};
+
+subtest 'a run that is cancelled by hand' => sub {
+	wait_for_go();
+	$store->hold({ match => { method => 'PUT' }, times => 1 });
+	$shop->sql("UPDATE articles SET title = 'Another' WHERE sku = 'A-5'");
+	go();
+	$shop->wait_held(1);
+	my ($rc, undef, $err) = $shop->try("SELECT bcdelta.go('shop')");
+	like($err, qr/does not wait for go\(\)\nDETAIL:  It was called before, and the final sweep is under way/, 'go() twice');
+	refused("SELECT bcdelta.move_cutover('shop', now() + interval '3 days', 'later')", qr/step "final sweep" of the cutover of server "shop" is still running, as run \d+/, 'it cannot be moved while a step runs');
+	$shop->sql("SELECT bcdelta.cancel(run_id) FROM bcdelta.run WHERE state = 'running'");
+	$store->release;
+	waits_again('final sweep: run \d+ was cancelled');
+	goes_live();
+	abort();
+	is(plan_state(), 'aborted', 'a plan is aborted');
+};
+
+subtest 'hold, after go' => sub {
+	wait_for_go();
+	$store->hold({ match => { method => 'PUT' }, times => 1 });
+	$shop->sql("UPDATE articles SET title = 'Held' WHERE sku = 'A-5'");
+	go();
+	$shop->wait_held(1);
+	refused("SELECT bcdelta.hold_cutover('shop', NULL)", qr/argument "reason"/, 'a hold needs a reason');
+	$shop->sql("SELECT bcdelta.hold_cutover('shop', 'the payment does not work')");
+	$store->release;
+	waits_again('the payment does not work');
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
+	is(told()->[-1], 'delay', 'people hear of it');
+	is(state_of('stage live'), 'planned', 'nothing goes live');
+};
+
+subtest 'move, after the freeze has begun' => sub {
+	refused("SELECT bcdelta.move_cutover('shop', now() - interval '1 hour', 'earlier')", qr/argument "go_live" is in the past/, 'not into the past');
+	$shop->sql("UPDATE bcdelta.cutover SET go_live = now() + interval '10 minutes' WHERE plan_id = $PLAN; SELECT bcdelta.move_cutover('shop', now() + interval '9 days', 'the payment does not work')");
+	is($shop->sql('SELECT stage FROM bcdelta.stage'), 'prepare', 'the freeze is over');
+	is_deeply(steps('name, state', "state <> 'planned'"), [ 'stage prepare|done', 'baseline: source and store are compared|done' ], 'what follows is planned again');
+	is(steps('round(extract(epoch FROM due_at - now()) / 3600)', "name = 'stage live'")->[0], 9 * 24, 'for the other day');
+	is(plan_state(), 'planned|held', 'it waits');
+	until_waiting();
+	goes_live();
+	is($shop->sql('SELECT stage FROM bcdelta.stage'), 'live', 'and goes live');
+	abort();
+};
+
+subtest 'hold, after the new shop is open' => sub {
+	wait_for_go();
+	goes_live();
+	$shop->sql("SELECT bcdelta.hold_cutover('shop', 'something is odd')");
+	make_due("name ~ '1 hour after'");
+	is(plan_state(), 'live|held|something is odd', 'the plan is held');
+	make_due("detail = 'day_after'");
+	wait_state('done', "detail = 'day_after'");
+	is(state_of('sweep, 1 hour after'), 'planned', 'no sweep begins');
+	$shop->sql("SELECT bcdelta.go('shop', 'it was not')");
+	wait_state('done', "name ~ '1 hour after'");
+	abort();
+};
+
+subtest 'steps that could not begin in time are missed, or run late' => sub {
+	$shop->sql("SELECT bcdelta.plan_cutover('shop', now() + interval '20 days', before => '{7 days,3 days,1 day}')");
+	$shop->sql("UPDATE bcdelta.cutover_step SET due_at = now() - interval '2 hours', not_after = now() - interval '1 hour' WHERE plan_id = $PLAN AND name ~ '7 days before'");
+	$shop->sql("UPDATE bcdelta.cutover_step SET due_at = now() - interval '1 hour' WHERE plan_id = $PLAN AND name ~ '3 days before'");
+	wait_state('done', "name ~ '3 days before'");
+	is_deeply(steps('name, state', "name ~ '[73] days before'"), [ 'sweep, 7 days before|missed', 'verification of what has changed, 7 days before|missed',
+		'sweep, 3 days before|done', 'verification of what has changed, 3 days before|done' ], 'one that is late runs once');
+};
+
+subtest 'a plan whose server or owner is gone says so, and goes on when they are there again' => sub {
+	$shop->sql('CREATE ROLE planner LOGIN; GRANT USAGE ON FOREIGN SERVER shop TO planner');
+	$shop->sql("UPDATE bcdelta.cutover SET owner = 'planner' WHERE plan_id = $PLAN; REVOKE USAGE ON FOREIGN SERVER shop FROM planner");
+	make_due("name = 'sweep, 1 day before' OR name ~ '^rehearsal'");
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.cutover_step WHERE plan_id = $PLAN AND state = 'planned' AND note ~ 'permission denied for foreign server'");
+	is($shop->sql("SELECT count(*) FROM bcdelta.event WHERE message ~ 'it cannot begin'"), 1, 'which is told once');
+	$shop->sql('REASSIGN OWNED BY planner TO CURRENT_USER; DROP ROLE planner');
+	wait_state('done', "name = 'sweep, 1 day before'");
+	is($shop->sql("SELECT owner = current_user::regrole FROM bcdelta.cutover WHERE plan_id = $PLAN"), 't', 'REASSIGN OWNED includes plans');
+	$shop->sql("CREATE ROLE gone; UPDATE bcdelta.cutover SET owner = 'gone' WHERE plan_id = $PLAN; DROP ROLE gone");
+	make_due("name = 'verification of what has changed, 1 day before'");
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.cutover_step WHERE plan_id = $PLAN AND state = 'planned' AND note ~ 'the owner of the plan no longer exists'");
+	$shop->sql("UPDATE bcdelta.cutover SET owner = current_user::regrole WHERE plan_id = $PLAN");
+	wait_state('done', "name = 'verification of what has changed, 1 day before'");
+};
+
+subtest 'a copy of the database does nothing' => sub {
+	my $dump = $node->basedir . '/plan.dump';
+	$node->command_ok([ 'pg_dump', '-F', 'custom', '-f', $dump, $node->connstr('shop') ], 'a dump');
+	$node->safe_psql('postgres', 'CREATE DATABASE twin');
+	$node->command_ok([ 'pg_restore', '-d', $node->connstr('twin'), $dump ], 'is restored');
+	is($node->safe_psql('twin', "SELECT count(*) FROM bcdelta.cutover_step"), $shop->sql('SELECT count(*) FROM bcdelta.cutover_step'), 'with the plans');
+	$node->safe_psql('twin', "UPDATE bcdelta.cutover_step SET due_at = now() WHERE state = 'planned'");
+	$node->append_conf('postgresql.conf', "bcdelta.databases = 'shop, twin'");
+	$node->reload;
+	$node->poll_query_until('twin', "SELECT held AND held_reason ~ '^this database is a copy' FROM bcdelta.cutover WHERE state = 'planned'") or die;
+	is($node->safe_psql('twin', "SELECT count(*) FROM bcdelta.cutover_step JOIN bcdelta.cutover USING (plan_id) WHERE cutover.state = 'planned' AND cutover_step.state NOT IN ('planned', 'done', 'missed')"), 0, 'nothing begins');
+	my (undef, undef, $err) = $node->psql('twin', "SELECT bcdelta.go('shop')");
+	like($err, qr/the plan of server "shop" was made in another database, of which this one is a copy/, 'go() says so');
+	$node->safe_psql('twin', "SELECT bcdelta.resume('articles')");
+	is($node->safe_psql('twin', "SELECT count(*) FROM bcdelta.cutover WHERE state = 'planned' AND home = (SELECT home FROM bcdelta.feed WHERE feed = 'articles') AND held_reason IS NULL"), 1, 'unless it is said to be the source');
+};
+
+done_testing();
