@@ -35,7 +35,10 @@ PG_FUNCTION_INFO_V1(bcdelta_sop);
 #define MAX_SUBJECT		200
 #define MAX_BODY		10000
 
-/* Begins a paper about the server in argument 0; returns what bcd_paper_end() takes. */
+/*
+ * Begins a paper about the server in argument 0, in the time zone of its plan;
+ * returns the level of settings that the caller has to end.
+ */
 static int
 paper_begin(FunctionCallInfo fcinfo, BcdPaper *paper, const BcdTongue *tongue)
 {
@@ -50,6 +53,8 @@ paper_begin(FunctionCallInfo fcinfo, BcdPaper *paper, const BcdTongue *tongue)
 	level = NewGUCNestLevel();
 	bcd_pin_settings();
 	bcd_paper_read(paper, tongue);
+	if (paper->has_plan)
+		(void) set_config_option("timezone", paper->plan.time_zone, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	return level;
 }
 

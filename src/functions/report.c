@@ -20,6 +20,7 @@
 #include "base/db.h"
 #include "functions/args.h"
 #include "functions/report_view.h"
+#include "papers/paper.h"
 #include "report/page.h"
 #include "store/store.h"
 #include "tables/run_report.h"
@@ -30,11 +31,26 @@ PG_FUNCTION_INFO_V1(bcdelta_report_run);
 /* A report without "since" goes back so many days. */
 #define USUAL_DAYS	7
 
+/*
+ * Reads the plan of the server, and what speaks against going live: as the
+ * caller, which is not possible any more while the page is made.
+ */
+static void
+read_plan(const BcdScope *scope, BcdPaper *paper)
+{
+	paper->scope = *scope;
+	bcd_paper_read(paper, bcd_tongue("en"));
+	paper->scope.since = scope->since;
+	if (paper->has_plan && strcmp(paper->plan.state, "planned") == 0)
+		(void) bcd_paper_criteria(paper);
+}
+
 /* bcdelta.report(server, since) */
 Datum
 bcdelta_report(PG_FUNCTION_ARGS)
 {
 	BcdScope	scope = {0};
+	BcdPaper	paper = {{0}};
 	StringInfoData page;
 	BcdRights	rights;
 
@@ -48,9 +64,10 @@ bcdelta_report(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"since\" is in the future: %s", timestamptz_to_str(scope.since))));
 	bcd_set_view(&scope);
+	read_plan(&scope, &paper);
 	initStringInfo(&page);
 	bcd_spi_begin(&rights);
-	bcd_page_of_server(&page, &scope);
+	bcd_page_of_server(&page, &scope, &paper);
 	bcd_spi_end(&rights);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(page.data, page.len));
 }

@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_authid.h"
-#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 #include "base/db.h"
@@ -19,10 +18,7 @@
 #include "tables/stage.h"
 #include "tables/total.h"
 
-/*
- * Reads what all papers need of the server of the scope.  Sets the time zone of
- * the plan, for the innermost level of settings, which the caller has begun.
- */
+/* Reads what all papers need of the server of the scope. */
 void
 bcd_paper_read(BcdPaper *paper, const BcdTongue *tongue)
 {
@@ -44,8 +40,6 @@ bcd_paper_read(BcdPaper *paper, const BcdTongue *tongue)
 	paper->stage = bcd_stage_now(scope->server);
 	bcd_spi_end(&rights);
 	MemoryContextSwitchTo(cxt);
-	if (paper->has_plan)
-		(void) set_config_option("timezone", paper->plan.time_zone, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 const BcdCriteria *

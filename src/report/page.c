@@ -12,6 +12,7 @@
 #include "report/page.h"
 #include "report/parts.h"
 #include "report/people.h"
+#include "report/plan.h"
 #include "report/put.h"
 #include "report/refused.h"
 #include "report/runs.h"
@@ -61,8 +62,9 @@ put_figures(StringInfo out, const BcdFeedsNow *now, const BcdRunsTotal *total)
 	bcd_put(out, "</ul>");
 }
 
+/* paper: the plan of the server, if it has one */
 void
-bcd_page_of_server(StringInfo out, const BcdScope *scope)
+bcd_page_of_server(StringInfo out, const BcdScope *scope, BcdPaper *paper)
 {
 	BcdFeedsNow now;
 	BcdRunsTotal total;
@@ -74,7 +76,9 @@ bcd_page_of_server(StringInfo out, const BcdScope *scope)
 	begin(out, psprintf("%s: report", scope->server));
 	bcd_put(out, "<header><p class=eyebrow>Report on the store</p><h1><bdi>$</bdi></h1><p>$ until $, $</p></header><main>",
 			scope->server, bcd_say_long_time(scope->since), bcd_say_long_time(scope->now), bcd_say_zone(scope->now));
+	bcd_put_override(out, paper);
 	bcd_verdict_server(out, scope, &now);
+	bcd_put_plan(out, paper);
 	put_figures(out, &now, &total);
 	bcd_put_problems(out, scope);
 	bcd_put_refused(out, scope);

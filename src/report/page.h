@@ -7,10 +7,11 @@
 
 #include "lib/stringinfo.h"
 
+#include "papers/paper.h"
 #include "tables/report_scope.h"
 #include "tables/run_report.h"
 
-extern void bcd_page_of_server(StringInfo out, const BcdScope *scope);
+extern void bcd_page_of_server(StringInfo out, const BcdScope *scope, BcdPaper *paper);
 extern void bcd_page_of_run(StringInfo out, const BcdScope *scope, const BcdRunShown *run);
 
 #endif							/* BCD_REPORT_PAGE_H */

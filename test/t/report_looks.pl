@@ -57,6 +57,15 @@ $shop->sql(<<'EOC');
 INSERT INTO bcdelta.sample (at, server, run_id, seconds, pending, failed, review, done, calls, quota, others)
 SELECT now() - i * interval '20 minutes', 'shop', NULL, 200, i % 7, 3, 1, 1000 + i % 100, 2000, 900, 0.2 FROM generate_series(1, 500) AS i
 EOC
+# and a plan
+$shop->sql(<<'EOC');
+INSERT INTO bcdelta.cutover (server, go_live, hours, time_zone, freeze_for, watch_for, stop, owner, home, override_note, held_reason)
+VALUES ('shop', '2099-01-16 05:10+01', '01:00-05:30', 'Europe/Berlin', '1 hour', '30 days', '{}', current_user::regrole, bcdelta.home(), repeat('no way ', 60), U&'\05E8\05D5\05E0\05D9 <b>');
+INSERT INTO bcdelta.cutover_step (plan_id, step, name, kind, apart, due_at, state, measured, done_at)
+SELECT 1, i, (ARRAY['sweep <i>' || i, repeat('w', 300)])[1 + i % 2], 'push', i * interval '1 hour', '2099-01-16 05:10+01'::timestamptz + i * interval '1 hour',
+	(ARRAY['done', 'failed', 'missed', 'skipped', 'running', 'waiting', 'planned'])[least(i, 7)], repeat('measured ', 40), CASE WHEN i < 5 THEN now() END FROM generate_series(1, 20) AS i;
+INSERT INTO bcdelta.journal (server, what, by_role, reason) VALUES ('shop', 'move_cutover', repeat('m', 63), repeat('reason', 100)), ('shop', 'go', 'maria', NULL);
+EOC
 write_page('shop', "'shop', now() - interval '30 days'");
 write_page('push', $push);
 write_page('verify', $verify);
