@@ -17,6 +17,7 @@
 
 #include "base/bcdelta.h"
 #include "base/db.h"
+#include "base/debug.h"
 #include "base/roles.h"
 #include "engine/engine.h"
 #include "feed/adjusted.h"
@@ -278,6 +279,7 @@ bcd_step_start(BcdCutoverLook *look, BcdCutoverStep *s)
 	for (i = 0; i < lengthof(kinds); i++)
 		if (strcmp(kinds[i].kind, s->kind) == 0)
 			kinds[i].start(look, s);
+	BCD_DEBUG_POINT("step");
 }
 
 /* Returns when a step that is repeated is due next, or DT_NOEND. */

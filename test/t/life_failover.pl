@@ -94,6 +94,7 @@ subtest 'synchronous: the standby has all that was decided, and goes on in the m
 	$old->append_conf('postgresql.conf', "synchronous_standby_names = '*'\nsynchronous_commit = remote_apply");
 	$old->reload;
 	$shop->wait_for("SELECT sync_state = 'sync' FROM pg_stat_replication");
+	$shop->sql("SELECT bcdelta.plan_cutover('shop', now() + interval '10 days')");
 	begin_push();
 	$old->stop('immediate');
 	in_the_middle();
@@ -101,6 +102,10 @@ subtest 'synchronous: the standby has all that was decided, and goes on in the m
 	like(slurp_file($standby->logfile), qr/LOG:  bcdelta: this promoted standby continues to push/, 'the log says so');
 	agree('synchronous');
 	is($shop->verify->{conflicts}, 0, 'a verify finds no difference');
+	$shop->sql("UPDATE bcdelta.cutover_step SET due_at = now() WHERE name ~ '^baseline'");
+	$shop->wait_for("SELECT state = 'done' FROM bcdelta.cutover_step WHERE name ~ '^baseline'");
+	is($shop->sql("SELECT held_reason IS NULL FROM bcdelta.cutover"), 't', 'and the plan of the cutover goes on, too');
+	$shop->sql("SELECT bcdelta.abort_cutover('shop', 'the test goes on without it')");
 };
 
 subtest 'asynchronous: what the standby had not received is found by look-up' => sub {
