@@ -737,6 +737,50 @@ COMMENT ON VIEW bcdelta.authority_now IS
 'what bcdelta.authority says for the present stage of each store, as pushes, previews and verifies go by it; resources without a row: the policies of their feeds apply';
 COMMENT ON COLUMN bcdelta.authority_now.rule IS 'in words';
 
+CREATE TABLE bcdelta.stock_level (
+	feed text NOT NULL,
+	key text NOT NULL,
+	first numeric NOT NULL,
+	since timestamptz NOT NULL,
+	adjusted numeric NOT NULL,
+	adjustments bigint NOT NULL,
+	adjusted_at timestamptz,
+	level numeric,
+	level_at timestamptz,
+	PRIMARY KEY (feed, key)
+);
+COMMENT ON TABLE bcdelta.stock_level IS
+'quantities of which the store is sent differences, and the levels that it was last seen with: see stock_balance; written by the worker and by settle()';
+COMMENT ON COLUMN bcdelta.stock_level.first IS 'the quantity that was last set';
+COMMENT ON COLUMN bcdelta.stock_level.since IS 'when the first difference from that was sent, or the level was first seen';
+COMMENT ON COLUMN bcdelta.stock_level.adjusted IS 'the sum of the differences that the store has surely taken since';
+COMMENT ON COLUMN bcdelta.stock_level.level IS 'what the store had, as it was read by a verify, or before a difference and with that; null: not known';
+
+CREATE VIEW bcdelta.stock_balance AS
+SELECT f.server, l.feed, l.key, l.address, b.first, s.since, b.adjusted, b.adjustments, b.in_doubt, b.expected, s.level, s.level_at,
+	CASE WHEN s.level IS NOT NULL THEN greatest(b.expected - s.level, 0) END AS sold,
+	CASE WHEN s.level IS NOT NULL THEN greatest(s.level - b.expected, 0) END AS unexplained
+FROM bcdelta.feed AS f
+JOIN bcdelta.link AS l ON l.feed = f.feed
+LEFT JOIN bcdelta.stock_level AS s ON s.feed = l.feed AND s.key = l.key AND s.first + s.adjusted = (l.payload ->> 'quantity')::numeric
+CROSS JOIN LATERAL (
+	SELECT coalesce(s.first, (l.payload ->> 'quantity')::numeric) AS first, coalesce(s.adjusted, 0) AS adjusted,
+		coalesce(s.adjustments, 0) AS adjustments, (l.payload ->> 'quantity')::numeric AS expected,
+		(l.doubt ->> 'to')::numeric - (l.doubt ->> 'from')::numeric AS in_doubt) AS b
+WHERE f.resource = 'inventory' AND l.payload ->> 'quantity' IS NOT NULL AND (f.options ->> 'adjustment' = 'relative' OR EXISTS (
+	SELECT FROM bcdelta.authority_now AS a WHERE a.server = f.server AND a.resource = f.resource AND a.field IS NULL AND a.owner = 'relative'));
+COMMENT ON VIEW bcdelta.stock_balance IS
+'explains the stock of rows of which the store is sent differences, because both shops sell: expected = first + adjusted; level = expected - sold + unexplained';
+COMMENT ON COLUMN bcdelta.stock_balance.first IS 'the quantity that was last set';
+COMMENT ON COLUMN bcdelta.stock_balance.adjusted IS 'the sum of the differences that the store has surely taken since';
+COMMENT ON COLUMN bcdelta.stock_balance.in_doubt IS 'a difference of which it is not known whether the store has taken it; null: there is none; see settle()';
+COMMENT ON COLUMN bcdelta.stock_balance.expected IS 'what the store would have if it had sold nothing';
+COMMENT ON COLUMN bcdelta.stock_balance.level IS 'what the store had at level_at; null: nobody has read it, which a verify of the feed does';
+COMMENT ON COLUMN bcdelta.stock_balance.sold IS
+'what the store has less than expected: orders, and what was taken out there otherwise; orders themselves are not read; null: the level is not known';
+COMMENT ON COLUMN bcdelta.stock_balance.unexplained IS
+'what the store has more than expected: returns, deliveries, or somebody else''s adjustments; null: the level is not known';
+
 CREATE TABLE bcdelta.preflight_reply (
 	run_id bigint NOT NULL,
 	role oid NOT NULL,

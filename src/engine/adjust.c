@@ -46,6 +46,7 @@
 #include "resource/resource.h"
 #include "store/verdict.h"
 #include "tables/link_doubt.h"
+#include "tables/stock_level.h"
 
 /* Does a request send adjustments? */
 bool
@@ -432,6 +433,28 @@ decide_later(BcdItem *item, int64 delay)
 	bcd_decide_wait(item, delay, text);
 }
 
+/* Adds what the store has surely taken to what is known of its stock. */
+static void
+record_done(BcdJob *job, BcdLane *lane)
+{
+	Datum	   *keys = palloc(sizeof(Datum) * job->nitems);
+	Datum	   *doubts = palloc(sizeof(Datum) * job->nitems);
+	dlist_iter	iter;
+	int			n = 0;
+
+	dlist_foreach(iter, &job->items)
+	{
+		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
+
+		if (item->lane != lane || !item->decision.taken || item->doubt == NULL)
+			continue;
+		keys[n] = CStringGetTextDatum(item->key);
+		doubts[n++] = JsonbPGetDatum(item->doubt);
+	}
+	if (n > 0)
+		bcd_stock_adjusted(lane->feed->name, bcd_array(TEXTOID, keys, NULL, n), bcd_array(JSONBOID, doubts, NULL, n));
+}
+
 /*
  * Called after the items of a job were decided: changes what does not suit
  * adjustments.
@@ -442,10 +465,13 @@ bcd_adjust_judge(BcdJob *job)
 	Fate		fate;
 	int64		delay;
 	dlist_iter	iter;
+	int			i;
 
 	if (!bcd_adjusts(job))
 		return;
 	fate = fate_of(job);
+	for (i = 0; fate == DONE && i < job->run->nlanes; i++)
+		record_done(job, job->run->lanes[i]);
 	delay = delay_of(job->endpoint);
 	dlist_foreach(iter, &job->items)
 	{

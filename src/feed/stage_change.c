@@ -23,6 +23,7 @@
 #include "tables/link.h"
 #include "tables/link_write.h"
 #include "tables/stage.h"
+#include "tables/stock_level.h"
 
 /* Is there this rule, or one like it for the record as a whole? */
 static bool
@@ -79,6 +80,7 @@ end_counting(const BcdFeedRule *r)
 	if (facet && bcd_counting_facet(feed->resource, feed->options_json) == NULL)
 	{
 		bcd_links_forget_field(r->feed, facet->changes_of);
+		bcd_stock_levels_delete(r->feed);
 		mark_linked(r);
 	}
 	bcd_feed_free(feed);

@@ -33,6 +33,7 @@
 #include "resource/resource.h"
 #include "tables/feed.h"
 #include "tables/link.h"
+#include "tables/stock_level.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_alter_feed);
 
@@ -175,6 +176,7 @@ forget_counted(const BcdFeed *old, const BcdFeed *feed)
 		return false;
 	bcd_spi_begin(&rights);
 	bcd_links_forget_field(feed->name, facet->changes_of);
+	bcd_stock_levels_delete(feed->name);
 	bcd_spi_end(&rights);
 	return true;
 }

@@ -25,6 +25,7 @@
 #include "payload/payload.h"
 #include "tables/link_doubt.h"
 #include "tables/pending.h"
+#include "tables/stock_level.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_settle);
 
@@ -68,6 +69,8 @@ bcdelta_settle(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("row %s of feed \"%s\" is being pushed at this moment", key, feed->name),
 				 errhint("Try again after the run has ended; bcdelta.cancel() stops it.")));
+	if (PG_GETARG_BOOL(2))
+		bcd_stock_settled(feed->name, key);
 	n = mark(feed, bcd_links_settle(feed->name, key, PG_GETARG_BOOL(2)));
 	bcd_spi_end(&rights);
 	detail = bcd_payload_set_integer(bcd_payload_set_bool(NULL, "done", PG_GETARG_BOOL(2)), "rows", n);

@@ -45,6 +45,7 @@
 #include "tables/link.h"
 #include "tables/move.h"
 #include "tables/pending.h"
+#include "tables/stock_level.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_track);
 PG_FUNCTION_INFO_V1(bcdelta_untrack);
@@ -246,6 +247,7 @@ bcdelta_untrack(PG_FUNCTION_ARGS)
 	bcd_dependencies_delete(feed->name);
 	bcd_moves_delete(feed->feed_id, PG_INT64_MAX);
 	bcd_freeze_leaks_delete(feed->feed_id);
+	bcd_stock_levels_delete(feed->name);
 	bcd_spi_end(&rights);
 	if (links + pending > 0)
 		ereport(NOTICE,

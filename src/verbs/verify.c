@@ -31,6 +31,7 @@
 #include "verbs/kinds.h"
 #include "verbs/verify_adjusted.h"
 #include "verbs/verify_changed.h"
+#include "verbs/verify_level.h"
 #include "verbs/verify_list.h"
 #include "verbs/verify_proof.h"
 #include "verbs/verify_record.h"
@@ -270,4 +271,5 @@ const BcdRunKind bcd_verify_kind = {
 	.plan = verify_plan,
 	.asks = verify_asks,
 	.lane_done = verify_lane_done,
+	.record = bcd_verify_levels,
 };

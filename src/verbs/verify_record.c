@@ -38,6 +38,7 @@
 #include "tables/pending.h"
 #include "tables/result.h"
 #include "verbs/verify_adjusted.h"
+#include "verbs/verify_level.h"
 #include "verbs/verify_record.h"
 
 /*
@@ -400,6 +401,7 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 			bcd_verify_missing(item->lane, item, "missing_in_store", NULL);
 		return;
 	}
+	bcd_verify_level(item, record);
 	adjusted = bcd_verify_adjusted(item, record);
 	row.payload = item->wanted;
 	seen = bcd_item_known_read(item, record);
