@@ -60,7 +60,7 @@ bcd_runbook_contingency(StringInfo out, BcdPaper *paper)
 	bcd_md(out, "## If something goes wrong\n\n| if | then | which takes |\n|---|---|---|\n");
 	put_line(out, "a criterion is not met", "follow its last column, or say why it does not matter", psprintf("SELECT bcdelta.waive(%s, 'criterion', 'why');", server), "nothing; it is in the journal");
 	put_line(out, "somebody still writes into the old shop", "stop what this names", bcd_call_leaks(paper), "nothing; what was written is captured");
-	put_line(out, "a run has stopped itself", "mend the cause that its message names; then go on", psprintf("SELECT bcdelta.resume(server => %s);", server), "nothing is lost: rows wait");
+	put_line(out, "a run has stopped itself", "mend the cause that its message names, and push again", psprintf("SELECT * FROM bcdelta.push(server => %s);", server), "nothing is lost: rows wait, and the plan is held");
 	put_line(out, "rows are refused", "correct them in the source, then", "SELECT bcdelta.retry();", "a call per row or batch");
 	put_line(out, "the store does not answer, or refuses the token", "see what is said, and wait or renew the token", "SELECT * FROM bcdelta.trouble;", "nothing is lost: rows wait");
 	put_line(out, "other apps use most of the quota", "stop them for the night; what is left to do takes", psprintf("SELECT * FROM bcdelta.estimate(%s);", server), "nothing");

@@ -23,7 +23,7 @@
 #define MAX_VALUE	300
 
 /* More lines than this are not read */
-#define MAX_LINES	12
+#define MAX_LINES	15
 
 static char *
 line(const char *text)
@@ -35,6 +35,12 @@ static void
 add_line(StringInfo out, const char *text)
 {
 	appendStringInfo(out, "%s- %s", out->len > 0 ? "\n" : "", text);
+}
+
+static char *
+step_name(const BcdTongue *t, const BcdStepShown *s)
+{
+	return line(bcd_tell_step(t, s->name, s->kind, s->detail));
 }
 
 /* The decision that somebody made last about the plan, or NULL */
@@ -195,7 +201,7 @@ last_step(BcdPaper *p)
 
 	if (s == NULL)
 		return bcd_phrase(p->tongue, BCD_SAY_NO_STEP);
-	return bcd_phrase(p->tongue, BCD_SAY_STEP_ENDED, line(s->name), bcd_tell_moment(p->tongue, s->done_at), line(s->measured ? s->measured : s->note ? psprintf("%s: %s", s->state, s->note) : s->state));
+	return bcd_phrase(p->tongue, BCD_SAY_STEP_ENDED, step_name(p->tongue, s), bcd_tell_moment(p->tongue, s->done_at), line(s->measured ? s->measured : s->note ? psprintf("%s: %s", s->state, s->note) : s->state));
 }
 
 /* In a message of what is to come, the time that is planned */
@@ -208,7 +214,7 @@ live_at(BcdPaper *p)
 static char *
 step_comes(const BcdTongue *t, const BcdStepShown *s)
 {
-	return bcd_phrase(t, BCD_SAY_STEP_COMES, bcd_tell_moment(t, s->due_at), line(s->name));
+	return bcd_phrase(t, BCD_SAY_STEP_COMES, bcd_tell_moment(t, s->due_at), step_name(t, s));
 }
 
 static char *
@@ -217,6 +223,13 @@ next_step(BcdPaper *p)
 	const BcdStepShown *s = bcd_plan_next_step(p);
 
 	return s ? step_comes(p->tongue, s) : bcd_phrase(p->tongue, BCD_SAY_NO_STEP);
+}
+
+/* Does it change something?  Who hears of the plan need not know how often it is looked at. */
+static bool
+is_worth_telling(const BcdStepShown *s)
+{
+	return strcmp(s->kind, "push") == 0 || strcmp(s->kind, "stage") == 0 || strcmp(s->kind, "check") == 0 || strcmp(s->kind, "go") == 0;
 }
 
 static char *
@@ -231,7 +244,7 @@ steps(BcdPaper *p)
 	{
 		const BcdStepShown *s = lfirst(lc);
 
-		if (bcd_step_is_over(s) || strcmp(s->kind, "message") == 0)
+		if (bcd_step_is_over(s) || !is_worth_telling(s))
 			continue;
 		if (++n <= MAX_LINES)
 			add_line(&out, step_comes(p->tongue, s));

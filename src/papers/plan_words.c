@@ -91,7 +91,7 @@ step_cause(const BcdPaper *paper, const BcdStepShown *s)
 	const char *why = s->note ? s->note : s->measured;
 
 	return bcd_phrase(paper->tongue, strcmp(s->state, "missed") == 0 ? BCD_SAY_STEP_MISSED : BCD_SAY_STEP_FAILED,
-					  psprintf("%d", s->step), s->name, why ? why : bcd_phrase(paper->tongue, BCD_SAY_NO_REASON));
+					  psprintf("%d", s->step), bcd_tell_step(paper->tongue, s->name, s->kind, s->detail), why ? why : bcd_phrase(paper->tongue, BCD_SAY_NO_REASON));
 }
 
 /* Why the plan does not go on: a person, the last step, or criteria that are not met */

@@ -77,7 +77,7 @@ put_criteria(StringInfo out, BcdPaper *paper)
 		bcd_md(out, c->met ? " $ |" : " **$** |", c->verdict);
 		bcd_md(out, " $ | $ |", c->found, c->required);
 		if (c->met || c->next_step == NULL)
-			bcd_md(out, " $ |\n", c->why);
+			bcd_md(out, " $ |\n", strcmp(c->verdict, "go") == 0 ? NULL : c->why);
 		else
 			bcd_md(out, " $$@ |\n", c->why, c->why ? ": " : NULL, c->next_step);
 	}
@@ -87,17 +87,15 @@ put_criteria(StringInfo out, BcdPaper *paper)
 /* What each criterion of bcdelta.cutover.stop means; others are listed by name */
 static const char *const stop_words[][2] = {
 	{"action", "what is done then: pause the run, slow it down, or only tell"},
-	{"conflict_rate", "part of the last rows that both sides have changed"},
+	{"conflict_rate", "part of the rows of a window that met conflicts"},
 	{"differences", "differences that a verification finds"},
-	{"error_rate", "part of the last rows that are refused"},
-	{"errors", "rows that are refused"},
-	{"late", "whether the estimate passes the latest time of the step"},
-	{"max_rows", "rows that are looked at, at most"},
-	{"min_rows", "rows that are looked at, at least"},
+	{"error_rate", "part of the rows of a window that failed"},
+	{"errors", "rows that have failed"},
+	{"late", "whether a run is stopped if it is sure not to be over when the hours end"},
+	{"min_rows", "rows, or requests, of a window"},
 	{"others_share", "part of the quota that other apps use"},
-	{"strikes", "how often in a row, a window apart"},
-	{"throttled_rate", "part of the requests that the store refuses for now"},
-	{"window", "how long a window is"},
+	{"strikes", "windows in a row that have to be at the limit"},
+	{"throttled_rate", "part of the requests of a window that the store refused with status 429"},
 };
 
 static const char *
@@ -124,10 +122,10 @@ put_stops(StringInfo out, const BcdPaper *paper)
 	bcd_md(out, "## What stops a run by itself\n\n");
 	if (stop == NULL || !JB_ROOT_IS_OBJECT(stop) || JB_ROOT_COUNT(stop) == 0)
 	{
-		bcd_md(out, "Nothing is set: the criteria that come with bcdelta apply.\n\n");
+		bcd_md(out, "Nothing does.\n\n");
 		return;
 	}
-	bcd_md(out, "| | value | |\n|---|---|---|\n");
+	bcd_md(out, "| | limit | |\n|---|---|---|\n");
 	it = JsonbIteratorInit(&stop->root);
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
@@ -157,6 +155,8 @@ put_decisions(StringInfo out, const BcdPaper *paper)
 		bcd_md(out, "Nothing was decided since the plan was made.\n");
 		return;
 	}
+	if (list_length(paper->decisions) == BCD_DECISIONS_MOST)
+		bcd_md(out, "The last $; the table bcdelta.journal has all.\n\n", psprintf("%d", BCD_DECISIONS_MOST));
 	bcd_md(out, "| when | what | who | why |\n|---|---|---|---|\n");
 	for (i = list_length(paper->decisions) - 1; i >= 0; i--)
 	{

@@ -35,7 +35,6 @@ static const struct
 	{"stage", "closed", "Stage closed begins: it is over, and nothing is sent any more."},
 	{"stage", NULL, "Another stage begins."},
 	{"go", NULL, "Waits for a person who says go. Meanwhile, sweeps go on, so that the final one stays short."},
-	{"message", NULL, "NOTIFY bcdelta tells that a message is due. Nothing is sent by bcdelta itself."},
 };
 
 static const char *
@@ -114,11 +113,64 @@ put_overview(StringInfo out, const BcdPaper *paper)
 	bcd_md(out, "\n");
 }
 
+/* Do two steps do the same, at different times? */
+static bool
+same_words(const BcdStepShown *a, const BcdStepShown *b)
+{
+	return strcmp(a->kind, b->kind) == 0 && strcmp(a->detail ? a->detail : "", b->detail ? b->detail : "") == 0;
+}
+
+/* Is it over, or told elsewhere? */
+static bool
+is_left_out(const BcdStepShown *s)
+{
+	return bcd_step_is_over(s) || strcmp(s->kind, "message") == 0;
+}
+
+/* Was such a step told before? */
+static bool
+told_before(const BcdPaper *paper, const BcdStepShown *s)
+{
+	ListCell   *lc;
+
+	foreach(lc, paper->steps)
+	{
+		const BcdStepShown *other = lfirst(lc);
+
+		if (other == s)
+			return false;
+		if (!is_left_out(other) && same_words(other, s))
+			return true;
+	}
+	return false;
+}
+
+/* The step, or all that do the same: they are told once. */
+static void
+put_title(StringInfo out, const BcdPaper *paper, const BcdStepShown *s)
+{
+	StringInfoData numbers;
+	ListCell   *lc;
+	int			n = 0;
+
+	initStringInfo(&numbers);
+	foreach(lc, paper->steps)
+	{
+		const BcdStepShown *other = lfirst(lc);
+
+		if (!is_left_out(other) && same_words(other, s))
+			appendStringInfo(&numbers, "%s%d", n++ ? ", " : "", other->step);
+	}
+	if (n == 1)
+		bcd_md(out, "### Step $: $, $\n\n", numbers.data, s->name, bcd_short_time(s->due_at));
+	else
+		bcd_md(out, "### Steps $, the next of them $\n\n", numbers.data, bcd_short_time(s->due_at));
+}
+
 /* Those that are over are in the table only. */
 void
 bcd_runbook_steps(StringInfo out, BcdPaper *paper)
 {
-	bool		messages = false;
 	ListCell   *lc;
 
 	put_overview(out, paper);
@@ -127,18 +179,12 @@ bcd_runbook_steps(StringInfo out, BcdPaper *paper)
 	{
 		const BcdStepShown *s = lfirst(lc);
 
-		if (strcmp(s->kind, "message") == 0)
-		{
-			messages = true;
+		if (is_left_out(s) || told_before(paper, s))
 			continue;
-		}
-		if (bcd_step_is_over(s))
-			continue;
-		bcd_md(out, "### Step $: $, $\n\n", step_number(s), s->name, bcd_short_time(s->due_at));
+		put_title(out, paper, s);
 		bcd_md(out, "$\n\n", what_happens(s));
 		put_lines(out, paper, s);
 	}
-	if (messages)
-		bcd_md(out, "Messages for people are due with some steps: @ has the texts, for internal, support and customers.\n\n",
-			   psprintf("SELECT * FROM bcdelta.message(%s, 'planned');", quote_literal_cstr(paper->scope.server)));
+	bcd_md(out, "When something of the plan happens that people should hear of, NOTIFY bcdelta tells which message is due. Nothing is sent by bcdelta itself; "
+		   "@ has the text, and others for support and customers.\n\n", psprintf("SELECT * FROM bcdelta.message(%s, 'tomorrow');", quote_literal_cstr(paper->scope.server)));
 }

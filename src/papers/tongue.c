@@ -128,6 +128,29 @@ static const struct
 	{"variant_metafield", {"metafields of variants", "Metafelder von Varianten"}},
 };
 
+/* Steps of a plan, whose names are in English, by kind and detail (NULL: any) */
+static const struct
+{
+	const char *kind;
+	const char *detail;
+	const char *words[lengthof(tongues)];
+}			step_words[] = {
+	{"push", NULL, {NULL, "Abgleich"}},
+	{"verify", "full", {NULL, "vollständiger Vergleich"}},
+	{"verify", "changed", {NULL, "Vergleich der Änderungen"}},
+	{"verify", "sample", {NULL, "Vergleich einer Stichprobe"}},
+	{"verify", NULL, {NULL, "Vergleich"}},
+	{"estimate", NULL, {NULL, "Probe: Aufwand eines Abgleichs"}},
+	{"rollback", NULL, {NULL, "Probe: der Rückweg"}},
+	{"check", NULL, {NULL, "Prüfung der Kriterien"}},
+	{"go", NULL, {NULL, "Freigabe"}},
+	{"stage", "prepare", {NULL, "die Vorbereitung beginnt"}},
+	{"stage", "freeze", {NULL, "der Änderungsstopp beginnt"}},
+	{"stage", "live", {NULL, "der neue Shop öffnet"}},
+	{"stage", "watch", {NULL, "der alte Shop sieht nur noch zu"}},
+	{"stage", "closed", {NULL, "der Umzug ist abgeschlossen"}},
+};
+
 /* The language, or the one with its name before a "-"; NULL: it is not known. */
 const BcdTongue *
 bcd_tongue_known(const char *language)
@@ -321,4 +344,17 @@ bcd_tell_resource(const BcdTongue *t, const char *resource)
 		if (strcmp(resource_words[i].resource, resource) == 0)
 			return words(resource_words[i].words[t - tongues]);
 	return resource;
+}
+
+/* A step of a plan, in words */
+char *
+bcd_tell_step(const BcdTongue *t, const char *name, const char *kind, const char *detail)
+{
+	int			i;
+
+	for (i = 0; i < lengthof(step_words); i++)
+		if (strcmp(step_words[i].kind, kind) == 0 && step_words[i].words[t - tongues] &&
+			(step_words[i].detail == NULL || (detail && strcmp(step_words[i].detail, detail) == 0)))
+			return words(step_words[i].words[t - tongues]);
+	return pstrdup(name);
 }

@@ -73,6 +73,7 @@ extern char *bcd_tell_day(const BcdTongue *t, TimestampTz at);
 extern char *bcd_tell_clock(TimestampTz at);
 extern char *bcd_tell_moment(const BcdTongue *t, TimestampTz at);
 extern char *bcd_tell_moment_zone(const BcdTongue *t, TimestampTz at);
+extern char *bcd_tell_step(const BcdTongue *t, const char *name, const char *kind, const char *detail);
 extern const char *bcd_tell_resource(const BcdTongue *t, const char *resource);
 
 #endif							/* BCD_TONGUE_H */

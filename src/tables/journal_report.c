@@ -40,8 +40,8 @@ bcd_decisions_shown_row(uint64 i, BcdDecisionShown *d)
 
 static BcdStatement of_plan = {
 	"SELECT j.at, j.what, j.by_role, j.reason, j.detail FROM bcdelta.journal AS j"
-	" WHERE j.server = $1 AND j.feed IS NULL AND j.at >= $2 AND j.what <> 'note' ORDER BY j.journal_id DESC LIMIT 100",
-	2, {NAMEOID, TIMESTAMPTZOID}
+	" WHERE j.server = $1 AND j.feed IS NULL AND j.at >= $2 AND j.what <> 'note' ORDER BY j.journal_id DESC LIMIT $3",
+	3, {NAMEOID, TIMESTAMPTZOID, INT4OID}
 };
 
 /*
@@ -52,7 +52,7 @@ List *
 bcd_decisions_of_plan(const char *server, TimestampTz since)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	Datum		args[] = {bcd_name_datum(server), TimestampTzGetDatum(since)};
+	Datum		args[] = {bcd_name_datum(server), TimestampTzGetDatum(since), Int32GetDatum(BCD_DECISIONS_MOST)};
 	uint64		n = bcd_query_as_seen(&of_plan, args, NULL, 0);
 	List	   *list = NIL;
 	uint64		i;

@@ -20,6 +20,9 @@ typedef struct BcdDecisionShown
 	int64		all;			/* decisions since */
 } BcdDecisionShown;
 
+/* The last ones about a store, at most */
+#define BCD_DECISIONS_MOST	100
+
 extern uint64 bcd_decisions_shown(const BcdScope *scope);
 extern void bcd_decisions_shown_row(uint64 i, BcdDecisionShown *decision);
 extern List *bcd_decisions_of_plan(const char *server, TimestampTz since);
