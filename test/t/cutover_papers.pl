@@ -272,6 +272,34 @@ subtest 'the SOP knows every kind of trouble' => sub {
 	like($sop, qr/^\| `$_` \| /m, $_) foreach @$events;
 };
 
+subtest 'a plan of plan_cutover() has words for each of its steps, messages and limits' => sub {
+	$shop->sql("SELECT bcdelta.plan_cutover('shop', now() + interval '9 days', time_zone => 'Europe/Berlin')");
+	my $runbook = paper("runbook('shop')");
+	is_deeply(broken($runbook), [], 'the runbook');
+	unlike($runbook, qr/^### .*\n\n\n/m, 'says what happens at each step');
+	is_deeply([ $runbook =~ /^(### Step .*\n\n.*\n\n(?!```).*)/mg ], [], 'and what to type');
+	unlike($runbook, qr/^\| \w+ \| `[^`]*` \|  \|$/m, 'and what each limit means');
+	is_deeply([ map { message($_, 'support', 'en') ? () : $_ } @{ $shop->list("SELECT detail FROM bcdelta.cutover_step WHERE kind = 'message'") } ], [], 'each message is there');
+	like(message('planned', 'internal', 'de'), qr/^- .* Uhr: der Änderungsstopp beginnt$/m, 'in German');
+	unlike(message('planned', 'internal', 'de'), qr/^- .*(?:sweep|stage)/m, 'and in German only');
+	$shop->sql("SELECT bcdelta.abort_cutover('shop', 'it was a test')");
+	like(paper("runbook('shop')"), qr/\| abort_cutover .*\| it was a test \|$/m, 'who ended it');
+};
+
+subtest 'a server with an odd name has papers, whose calls work' => sub {
+	my $name = q(it's a|"b"`c`{server}\<i>);
+	my $literal = "E'" . $name =~ s/(['\\])/\\$1/gr . "'";
+	$shop->sql("DO \$\$ BEGIN EXECUTE format('CREATE SERVER %I FOREIGN DATA WRAPPER bcdelta OPTIONS (store_hash ''odd'')', $literal); END \$\$;
+		SELECT bcdelta.plan_cutover($literal, now() + interval '9 days', time_zone => 'UTC')");
+	my $runbook = paper("runbook($literal)");
+	is_deeply(broken($runbook), [], 'the runbook');
+	is_deeply(broken(paper("sop($literal)")), [], 'the SOP');
+	my ($call) = $runbook =~ /^(SELECT \* FROM bcdelta\.go_live_check\(.*\);)$/m;
+	is(scalar @{ $shop->list($call) }, 6, $call);
+	($call) = $shop->sql("SELECT body FROM bcdelta.message($literal, 'planned')") =~ /^The plan with all calls: (.*)$/m;
+	is($shop->sql($call), $runbook, $call);
+};
+
 subtest 'a feed that is broken costs no paper' => sub {
 	$shop->sql(<<'EOC');
 INSERT INTO bcdelta.cutover (server, go_live, hours, time_zone, freeze_for, watch_for, stop, owner, home)
