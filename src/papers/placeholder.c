@@ -43,22 +43,6 @@ step_name(const BcdTongue *t, const BcdStepShown *s)
 	return line(bcd_tell_step(t, s->name, s->kind, s->detail));
 }
 
-/* The decision that somebody made last about the plan, or NULL */
-static const BcdDecisionShown *
-last_decision(const BcdPaper *p)
-{
-	ListCell   *lc;
-
-	foreach(lc, p->decisions)
-	{
-		const BcdDecisionShown *d = lfirst(lc);
-
-		if (d->by && strcmp(d->what, "set_template") != 0)
-			return d;
-	}
-	return NULL;
-}
-
 /* Who is in charge of what at a stage (NULL: none), one line for each owner */
 static char *
 authority_at(const BcdPaper *p, const char *stage)
@@ -112,7 +96,7 @@ authority_live(BcdPaper *p)
 static char *
 by(BcdPaper *p)
 {
-	const BcdDecisionShown *d = last_decision(p);
+	const BcdDecisionShown *d = bcd_plan_decision(p);
 
 	return d ? line(d->by) : bcd_phrase(p->tongue, BCD_SAY_NOBODY);
 }
@@ -265,7 +249,7 @@ override(BcdPaper *p)
 static char *
 reason(BcdPaper *p)
 {
-	const BcdDecisionShown *d = last_decision(p);
+	const BcdDecisionShown *d = bcd_plan_decision(p);
 
 	return d && d->reason ? line(d->reason) : bcd_phrase(p->tongue, BCD_SAY_NO_REASON);
 }

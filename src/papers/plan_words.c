@@ -10,6 +10,7 @@
 
 #include "papers/plan_words.h"
 #include "tables/cutover_step_report.h"
+#include "tables/journal_report.h"
 
 /* Sat 16 Jan 2027, 05:10 */
 char *
@@ -36,7 +37,7 @@ bcd_step_is_over(const BcdStepShown *step)
 	return false;
 }
 
-/* The step that ended last, or NULL; messages are not meant */
+/* The step that was carried out last, or NULL; messages are not meant */
 const BcdStepShown *
 bcd_plan_last_step(const BcdPaper *paper)
 {
@@ -47,7 +48,8 @@ bcd_plan_last_step(const BcdPaper *paper)
 	{
 		const BcdStepShown *s = lfirst(lc);
 
-		if (!TIMESTAMP_NOT_FINITE(s->done_at) && strcmp(s->kind, "message") != 0 && (last == NULL || s->done_at >= last->done_at))
+		if (!TIMESTAMP_NOT_FINITE(s->done_at) && strcmp(s->kind, "message") != 0 &&
+			strcmp(s->state, "skipped") != 0 && (last == NULL || s->done_at >= last->done_at))
 			last = s;
 	}
 	return last;
@@ -94,7 +96,41 @@ step_cause(const BcdPaper *paper, const BcdStepShown *s)
 					  psprintf("%d", s->step), bcd_tell_step(paper->tongue, s->name, s->kind, s->detail), why ? why : bcd_phrase(paper->tongue, BCD_SAY_NO_REASON));
 }
 
-/* Why the plan does not go on: a person, the last step, or criteria that are not met */
+/* The decision that somebody made last about the plan, or NULL */
+const BcdDecisionShown *
+bcd_plan_decision(const BcdPaper *paper)
+{
+	ListCell   *lc;
+
+	foreach(lc, paper->decisions)
+	{
+		const BcdDecisionShown *d = lfirst(lc);
+
+		if (d->by && strcmp(d->what, "set_template") != 0)
+			return d;
+	}
+	return NULL;
+}
+
+/* The reason with which somebody has moved or ended the plan, unless a step has ended since; or NULL */
+static const char *
+decision_cause(const BcdPaper *paper, const BcdStepShown *last)
+{
+	const BcdDecisionShown *d = bcd_plan_decision(paper);
+
+	if (d == NULL || (strcmp(d->what, "move_cutover") != 0 && strcmp(d->what, "abort_cutover") != 0) || (last && last->done_at > d->at))
+		return NULL;
+	return d->reason;
+}
+
+static void
+add_cause(StringInfo out, const char *words)
+{
+	if (words)
+		appendStringInfo(out, "%s%s", out->len > 0 ? "; " : "", words);
+}
+
+/* Why the plan does not go on: what people have decided, the last step, or criteria that are not met */
 char *
 bcd_plan_cause(BcdPaper *paper)
 {
@@ -103,10 +139,11 @@ bcd_plan_cause(BcdPaper *paper)
 	ListCell   *lc;
 
 	initStringInfo(&out);
+	add_cause(&out, decision_cause(paper, last));
 	if (paper->plan.held && paper->plan.held_reason)
-		appendStringInfoString(&out, bcd_phrase(paper->tongue, BCD_SAY_HELD, paper->plan.held_reason));
+		add_cause(&out, bcd_phrase(paper->tongue, BCD_SAY_HELD, paper->plan.held_reason));
 	if (last && (strcmp(last->state, "failed") == 0 || strcmp(last->state, "missed") == 0))
-		appendStringInfo(&out, "%s%s", out.len > 0 ? "; " : "", step_cause(paper, last));
+		add_cause(&out, step_cause(paper, last));
 	if (out.len > 0)
 		return out.data;
 	foreach(lc, bcd_paper_criteria(paper)->rows)
@@ -114,7 +151,7 @@ bcd_plan_cause(BcdPaper *paper)
 		const BcdCheckRow *c = lfirst(lc);
 
 		if (!c->met && strcmp(c->severity, "must") == 0)
-			appendStringInfo(&out, "%s%s (%s)", out.len > 0 ? "; " : "", c->criterion, c->found ? c->found : c->verdict);
+			add_cause(&out, psprintf("%s (%s)", c->criterion, c->found ? c->found : c->verdict));
 	}
 	if (out.len > 0)
 		return out.data;

@@ -282,7 +282,10 @@ subtest 'a plan of plan_cutover() has words for each of its steps, messages and 
 	is_deeply([ map { message($_, 'support', 'en') ? () : $_ } @{ $shop->list("SELECT detail FROM bcdelta.cutover_step WHERE kind = 'message'") } ], [], 'each message is there');
 	like(message('planned', 'internal', 'de'), qr/^- .* Uhr: der Änderungsstopp beginnt$/m, 'in German');
 	unlike(message('planned', 'internal', 'de'), qr/^- .*(?:sweep|stage)/m, 'and in German only');
+	$shop->sql("SELECT bcdelta.move_cutover('shop', now() + interval '10 days', 'the carrier is late')");
+	like(message('delay', 'internal', 'en'), qr/^Cause: the carrier is late\b/m, 'a message has the reason of a move');
 	$shop->sql("SELECT bcdelta.abort_cutover('shop', 'it was a test')");
+	like(message('stopped', 'internal', 'en'), qr/^Cause: it was a test\b/m, 'and of the end');
 	like(paper("runbook('shop')"), qr/\| abort_cutover .*\| it was a test \|$/m, 'who ended it');
 };
 
@@ -297,7 +300,7 @@ subtest 'a server with an odd name has papers, whose calls work' => sub {
 	my ($call) = $runbook =~ /^(SELECT \* FROM bcdelta\.go_live_check\(.*\);)$/m;
 	is(scalar @{ $shop->list($call) }, 6, $call);
 	($call) = $shop->sql("SELECT body FROM bcdelta.message($literal, 'planned')") =~ /^The plan with all calls: (.*)$/m;
-	is($shop->sql($call), $runbook, $call);
+	like($shop->sql($call), qr{\A\Q${\($runbook =~ s{\n.*}{}sr)}\E\n}, $call);
 };
 
 subtest 'a feed that is broken costs no paper' => sub {
