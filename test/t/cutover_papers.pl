@@ -222,10 +222,11 @@ subtest 'the listener of docs/examples mails the message that a notification nam
 	local $ENV{PATH} = "$dir:$ENV{PATH}";
 	my $listener = IPC::Run::start([ 'python3', "$ENV{TESTDIR}/docs/examples/messages.py", $node->connstr('shop'), 'team@example.com' ], '>', "$dir/listener.log", '2>&1');
 	$shop->wait_for("SELECT count(*) > 0 FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep'");
-	$shop->sql(q(NOTIFY bcdelta, '{"event": "cutover", "server": "shop"}'; NOTIFY bcdelta, '{"event": "cutover", "server": "shop", "detail": "delay"}'));
+	$shop->sql(q(NOTIFY bcdelta, '{"event": "cutover", "server": "shop"}'; SELECT bcdelta.hold_cutover('shop', 'the carrier is late')));
 	my $mail = "$dir/mail";
 	for (my $i = 0; $i < 300 && !-e $mail; $i++) { select(undef, undef, undef, 0.1); }
-	like(-e $mail ? slurp_file($mail) : slurp_file("$dir/listener.log"), qr/\ATo: team\@example\.com\nSubject: shop: go-live is delayed\n.*\n\nThe new shop opens later than planned\./s, 'and no other');
+	like(-e $mail ? slurp_file($mail) : slurp_file("$dir/listener.log"), qr/\ATo: team\@example\.com\nSubject: shop: go-live is delayed\n.*\n\nThe new shop opens later than planned\..*^Cause: held: the carrier is late\b/ms, 'and no other');
+	$shop->sql('UPDATE bcdelta.cutover SET held_reason = NULL');
 	$listener->kill_kill;
 };
 
