@@ -1511,9 +1511,16 @@ CROSS JOIN LATERAL (
 	SELECT 'disk', w.free >= 1073741824, pg_size_pretty(w.free), 'the system does not say', 'SELECT pg_size_pretty(pg_database_size(current_database()));'
 	FROM bcdelta.disk_free() AS w (free)
 	UNION ALL
-	SELECT 'stock', CASE WHEN w.feeds = 0 THEN true END, 'stock is not pushed', 'the units that were sold in the store are not known here',
-		format('SELECT * FROM bcdelta.verify(server => %L, mode => ''changed'');', s.server)
-	FROM (SELECT count(*) AS feeds FROM bcdelta.feed AS f WHERE f.server = s.server AND f.resource = 'inventory') AS w
+	SELECT 'stock', CASE WHEN w.n = 0 THEN true WHEN w.units > 0 OR w.doubts > 0 THEN false WHEN w.unread = 0 THEN true END,
+		CASE w.n WHEN 0 THEN 'quantities are set, not counted'
+			ELSE format('%s units more than there should be, %s differences in doubt', w.units, w.doubts) END,
+		format('the levels of %s rows were not read', w.unread),
+		CASE WHEN w.units > 0 OR w.doubts > 0
+			THEN format('SELECT * FROM bcdelta.stock_balance WHERE server = %L AND (unexplained > 0 OR in_doubt IS NOT NULL);', s.server)
+			ELSE format('SELECT * FROM bcdelta.verify(server => %L, mode => ''full'');', s.server) END
+	FROM (SELECT count(*) AS n, coalesce(sum(b.unexplained), 0) AS units, count(b.in_doubt) AS doubts,
+			count(*) FILTER (WHERE b.level IS NULL) AS unread
+		FROM bcdelta.stock_balance AS b WHERE b.server = s.server) AS w
 	UNION ALL
 	SELECT 'rehearsal', w.at > now() - interval '7 days' OR NULL, 'of ' || date_trunc('second', w.at),
 		CASE WHEN w.at IS NULL THEN 'nothing was ever rolled back' ELSE 'the last rollback was at ' || date_trunc('second', w.at) END,

@@ -154,14 +154,24 @@ tell_quota(const BcdFacts *facts, const BcdStoreTold *told, bool known)
 		bcd_fact(facts, "quota", BCD_FACT_OK,
 				 psprintf(INT64_FORMAT " requests in %g seconds, of which bcdelta takes at most %g %%", told->quota, told->window_ms / 1000.0,
 						  told->share * 100), NULL);
-	if (!known || told->others < 0)
-		bcd_fact(facts, "other apps", BCD_FACT_UNKNOWN, "what they take of the quota shows only once requests were made over some time",
-				 "SELECT feed, trouble FROM bcdelta.status during a push");
-	else if (told->others > OTHERS_TOLERANCE)
-		bcd_fact(facts, "other apps", BCD_FACT_WARNING, psprintf("they take at least %.0f %% of the quota", told->others * 100),
-				 "pause other apps and imports for the time of the cutover");
-	else
-		bcd_fact(facts, "other apps", BCD_FACT_OK, psprintf("they take about %.0f %% of the quota", told->others * 100), NULL);
+}
+
+/* Only requests over some time show what others usually take. */
+static void
+tell_others(const BcdFacts *facts, const BcdStoreTold *told, bool known)
+{
+	bool		over_time = told->others >= 0;
+	double		part;
+
+	if (!known || !told->quota_known || told->quota <= 0)
+	{
+		bcd_fact(facts, "other apps", BCD_FACT_UNKNOWN, "what they take of the quota is not known", NULL);
+		return;
+	}
+	part = over_time ? told->others : (double) told->others_now / told->quota;
+	bcd_fact(facts, "other apps", part > OTHERS_TOLERANCE ? BCD_FACT_WARNING : BCD_FACT_OK,
+			 psprintf("they take at least %.0f %% of the quota%s", part * 100, over_time ? "" : ", as far as the present window shows"),
+			 part > OTHERS_TOLERANCE ? "pause other apps and imports for the time of the cutover" : NULL);
 }
 
 static void
@@ -339,5 +349,6 @@ bcd_preflight_answers(const BcdFacts *facts, List *feeds, int64 run_id)
 			tell_list(facts, replies, feeds, lfirst(lc), n);
 	}
 	tell_quota(facts, &told, known);
+	tell_others(facts, &told, known);
 	tell_clock(facts, &told, known);
 }

@@ -43,8 +43,8 @@ bcd_preflight_store(int64 run_id, const BcdStoreTold *told)
 
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"quota_known\": %s, \"quota\": " INT64_FORMAT ", \"window_ms\": " INT64_FORMAT ", \"share\": %g,"
-					 " \"others\": %g, \"clock_known\": %s, \"offset_ms\": " INT64_FORMAT ", \"round_trip_ms\": " INT64_FORMAT "}",
-					 told->quota_known ? "true" : "false", told->quota, told->window_ms, told->share, told->others,
+					 " \"others\": %g, \"others_now\": " INT64_FORMAT ", \"clock_known\": %s, \"offset_ms\": " INT64_FORMAT ", \"round_trip_ms\": " INT64_FORMAT "}",
+					 told->quota_known ? "true" : "false", told->quota, told->window_ms, told->share, told->others, told->others_now,
 					 told->clock_known ? "true" : "false", told->offset_ms, told->round_trip_ms);
 	bcd_preflight_replied(run_id, InvalidOid, "store", 0, json.data);
 }
@@ -83,7 +83,8 @@ bcd_preflight_replies(int64 run_id)
 
 static BcdStatement select_store = {
 	"SELECT (list ->> 'quota_known')::bool, (list ->> 'quota')::int8, (list ->> 'window_ms')::int8, list ->> 'share', list ->> 'others',"
-	" (list ->> 'clock_known')::bool, (list ->> 'offset_ms')::int8, (list ->> 'round_trip_ms')::int8"
+	" (list ->> 'clock_known')::bool, (list ->> 'offset_ms')::int8, (list ->> 'round_trip_ms')::int8,"
+	" (list ->> 'others_now')::int8"
 	" FROM bcdelta.preflight_reply WHERE run_id = $1 AND role = 0",
 	1, {INT8OID}
 };
@@ -105,6 +106,7 @@ bcd_preflight_told(int64 run_id, BcdStoreTold *told)
 	told->clock_known = bcd_column_bool(0, 6);
 	told->offset_ms = bcd_column_int64(0, 7, NULL);
 	told->round_trip_ms = bcd_column_int64(0, 8, NULL);
+	told->others_now = bcd_column_int64(0, 9, NULL);
 	return true;
 }
 

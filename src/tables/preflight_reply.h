@@ -16,6 +16,7 @@ typedef struct BcdStoreTold
 	int64		window_ms;
 	double		share;			/* of it that is ours */
 	double		others;			/* used by others; below 0: not known */
+	int64		others_now;		/* at least so many in the present window */
 	bool		clock_known;
 	int64		offset_ms;		/* theirs minus ours */
 	int64		round_trip_ms;

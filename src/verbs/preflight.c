@@ -163,6 +163,7 @@ note_store(const BcdRun *run)
 	told.window_ms = q->window_ms;
 	told.share = q->share;
 	told.others = bcd_others_share(&q->others, q->quota);
+	told.others_now = q->others.sure;
 	told.clock_known = run->store->clock.known;
 	told.offset_ms = run->store->clock.offset_ms;
 	told.round_trip_ms = run->store->clock.round_trip_ms;

@@ -66,6 +66,16 @@ subtest 'first quantity, differences, and what the store has sold' => sub {
 	is(balance()->{1}, '10 -1 2 - 9 5 4 0', 'differences add up');
 };
 
+sub verdict { return $shop->sql("SELECT concat_ws(' ', verdict, found, next_step) FROM bcdelta.go_live_check('shop') WHERE criterion = 'stock'"); }
+
+subtest 'the check before going live knows it' => sub {
+	like(verdict(), qr/^no-go 2 units more than there should be, 0 differences in doubt SELECT \* FROM bcdelta\.stock_balance/, 'what nobody can explain')
+	  or diag $shop->sql("SELECT * FROM bcdelta.go_live_check('shop')");
+	store_has(2, 10);
+	$shop->verify("feed => 'stock'");
+	like(verdict(), qr/^go /, 'all is explained');
+};
+
 subtest 'a difference in doubt' => sub {
 	$store->fault({ match => { path => 'relative' }, times => 1, do => { lose => 'after' } });
 	$shop->sql('UPDATE stock SET qty = 6 WHERE item = 4');
@@ -73,6 +83,7 @@ subtest 'a difference in doubt' => sub {
 	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.link WHERE doubt IS NOT NULL");
 	$store->settle;
 	like(balance()->{4}, qr/^10 0 0 -4 10 /, 'is shown');
+	like(verdict(), qr/^no-go .* 1 differences in doubt/, 'and speaks against going live');
 	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.pending WHERE state = 'review' OR state = 'waiting'");
 	$shop->sql("SELECT bcdelta.settle('stock', NULL, true)");
 	like(balance()->{4}, qr/^10 -4 1 - 6 /, 'counts once somebody has said that it was done');
