@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "base/one_line.h"
 #include "papers/markdown.h"
 

@@ -74,7 +74,6 @@ find(const char *text, const char *name, int len, const char *argument)
 }
 
 static void
-pg_attribute_noreturn()
 bad_brace(const char *text, const char *at, const char *argument, const char *what)
 {
 	ereport(ERROR,
