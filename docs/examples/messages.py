@@ -18,7 +18,12 @@ psql = subprocess.Popen(["psql", "-XAtq", "-d", database], stdin=subprocess.PIPE
 def ask(sql):
     """What psql prints for a statement, line by line, notifications included."""
     psql.stdin.write(sql + ";\n\\echo --end\n")
-    return list(iter(psql.stdout.readline, "--end\n")) if psql.poll() is None else sys.exit("psql has ended")
+    lines = []
+    for line in psql.stdout:
+        if line == "--end\n":
+            return lines
+        lines.append(line)
+    sys.exit("psql has ended")
 
 
 ask("LISTEN bcdelta")

@@ -220,14 +220,16 @@ subtest 'the listener of docs/examples mails the message that a notification nam
 	append_to_file("$dir/sendmail", "#!/bin/sh\ncat >>'$dir/mail.new' && mv '$dir/mail.new' '$dir/mail'\n");
 	chmod 0755, "$dir/sendmail";
 	local $ENV{PATH} = "$dir:$ENV{PATH}";
-	my $listener = IPC::Run::start([ 'python3', "$ENV{TESTDIR}/docs/examples/messages.py", $node->connstr('shop'), 'team@example.com' ], '>', "$dir/listener.log", '2>&1');
+	my $listener = IPC::Run::start([ 'python3', "$ENV{TESTDIR}/docs/examples/messages.py", $node->connstr('shop'), 'team@example.com' ], '>', "$dir/listener.log", '2>&1', IPC::Run::timeout(180));
 	$shop->wait_for("SELECT count(*) > 0 FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep'");
 	$shop->sql(q(NOTIFY bcdelta, '{"event": "cutover", "server": "shop"}'; SELECT bcdelta.hold_cutover('shop', 'the carrier is late')));
 	my $mail = "$dir/mail";
 	for (my $i = 0; $i < 300 && !-e $mail; $i++) { select(undef, undef, undef, 0.1); }
 	like(-e $mail ? slurp_file($mail) : slurp_file("$dir/listener.log"), qr/\ATo: team\@example\.com\nSubject: shop: go-live is delayed\n.*\n\nThe new shop opens later than planned\..*^Cause: held: the carrier is late\b/ms, 'and no other');
 	$shop->sql('UPDATE bcdelta.cutover SET held_reason = NULL');
-	$listener->kill_kill;
+	$shop->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep'");
+	$listener->finish;
+	like(slurp_file("$dir/listener.log"), qr/^psql has ended$/m, 'it ends when the server does');
 };
 
 subtest 'a report has the plan, what speaks against it, and the decisions on its first screen' => sub {
