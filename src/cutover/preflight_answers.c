@@ -177,6 +177,7 @@ tell_others(const BcdFacts *facts, const BcdStoreTold *told, bool known)
 static void
 tell_clock(const BcdFacts *facts, const BcdStoreTold *told, bool known)
 {
+	int64		apart = told->offset_ms < 0 ? -told->offset_ms : told->offset_ms;
 	char	   *words;
 
 	if (!known || !told->clock_known)
@@ -184,9 +185,9 @@ tell_clock(const BcdFacts *facts, const BcdStoreTold *told, bool known)
 		bcd_fact(facts, "clock", BCD_FACT_UNKNOWN, "the store has not told the time", NULL);
 		return;
 	}
-	words = psprintf("the store's clock is %.1f seconds %s this server's, within %.1f", Abs(told->offset_ms) / 1000.0,
+	words = psprintf("the store's clock is %.1f seconds %s this server's, within %.1f", apart / 1000.0,
 					 told->offset_ms < 0 ? "behind" : "ahead of", 1 + told->round_trip_ms / 1000.0);
-	if (Abs(told->offset_ms) > CLOCK_TOLERANCE_MS)
+	if (apart > CLOCK_TOLERANCE_MS)
 		bcd_fact(facts, "clock", BCD_FACT_WARNING, words, "set the clock of this server; the policy newest compares the two");
 	else
 		bcd_fact(facts, "clock", BCD_FACT_OK, words, NULL);

@@ -7,6 +7,7 @@
 
 #include <sys/statvfs.h>
 
+#include "access/xact.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"

@@ -117,7 +117,7 @@ put_stops(StringInfo out, const BcdPaper *paper)
 	JsonbIteratorToken token;
 	JsonbValue	v;
 	char	   *name = NULL;
-	int			n = 0;
+	int			n PG_USED_FOR_ASSERTS_ONLY = 0;
 
 	bcd_md(out, "## What stops a run by itself\n\n");
 	if (stop == NULL || !JB_ROOT_IS_OBJECT(stop) || JB_ROOT_COUNT(stop) == 0)
