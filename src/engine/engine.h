@@ -347,6 +347,8 @@ struct BcdRun
 	int64		quota_until;	/* monotonic ms: the quota holds it back */
 	BcdProgress progress;
 	BcdSampled	sampled;
+	struct BcdStopWatch *stop;	/* what may stop it by itself:
+								 * stop_criteria.c; NULL: nothing */
 };
 
 /* One request and the items it is for */

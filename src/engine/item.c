@@ -13,6 +13,7 @@
 #include "engine/item.h"
 #include "engine/run_forecast.h"
 #include "engine/stage.h"
+#include "engine/stop_criteria.h"
 #include "engine/undo_unsent.h"
 #include "payload/address.h"
 #include "payload/payload.h"
@@ -447,7 +448,10 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	if (d.leaves)
 	{
 		if (is_finished(item->lane, &d))
+		{
 			bcd_forecast_row_done(item->lane);
+			bcd_stop_row(lane->run, d.pending == BCD_PENDING_FAIL);
+		}
 		bcd_item_free(lane, item);
 		return;
 	}

@@ -39,6 +39,7 @@
 #include "engine/run_round.h"
 #include "engine/sampling.h"
 #include "engine/settle.h"
+#include "engine/stop_criteria.h"
 #include "engine/undo_arm.h"
 #include "engine/undo_unsent.h"
 #include "feed/database_identity.h"
@@ -437,6 +438,7 @@ int64
 bcd_run_step(BcdRun *run, int64 now)
 {
 	int64		wait = -1;
+	char	   *stopped;
 
 	if (run->parked)
 		return run->cancelled ? wind_down(run, now) : -1;
@@ -453,8 +455,16 @@ bcd_run_step(BcdRun *run, int64 now)
 		if (run->kind->claims)
 			bcd_forecast_expect(run);
 		bcd_sampling_look(run, now);
+		bcd_stop_look(run);
 		bcd_tx_commit();
 		run->saved_at = now;
+	}
+	stopped = bcd_stop_judge(run);
+	if (stopped)
+	{
+		bcd_run_cancel(run, stopped);
+		/* nothing that is under way is abandoned */
+		run->cancel_deadline = bcd_run_pause_deadline(run, now);
 	}
 	if (run->cancelled || run->error || (run->nlanes == 0 && run->late == NIL))
 		return wind_down(run, now);

@@ -28,6 +28,7 @@
 #include "engine/run_pause.h"
 #include "engine/run_start.h"
 #include "engine/sampling.h"
+#include "engine/stop_criteria.h"
 #include "engine/stores.h"
 #include "feed/feed.h"
 #include "feed/halted_feeds.h"
@@ -383,6 +384,7 @@ run_create(int64 run_id, BcdStore *store, MemoryContext cxt)
 		bcd_forecast_expect(run);
 	}
 	bcd_sampling_begin(run, bcd_now_ms());
+	bcd_stop_look(run);
 	bcd_tx_commit();
 	return run;
 }

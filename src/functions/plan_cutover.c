@@ -19,6 +19,7 @@
 #include "base/shmem.h"
 #include "cutover/plan.h"
 #include "cutover/told.h"
+#include "engine/stop_criteria.h"
 #include "feed/database_identity.h"
 #include "functions/args.h"
 #include "functions/decided.h"
@@ -259,7 +260,7 @@ bcdelta_plan_cutover(PG_FUNCTION_ARGS)
 	bcd_check_writable("bcdelta.plan_cutover()");
 	read_plan(fcinfo, &plan, &before, &after);
 	dry_run = PG_GETARG_BOOL(9);
-	writing.stop = PG_ARGISNULL(8) ? DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))) : PG_GETARG_JSONB_P(8);
+	writing.stop = bcd_stop_criteria(PG_ARGISNULL(8) ? NULL : PG_GETARG_JSONB_P(8));
 	plan.server = bcd_own_server(fcinfo);
 	bcd_rows_begin(fcinfo, &rows);
 	writing.rows = &rows;

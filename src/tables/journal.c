@@ -67,3 +67,17 @@ bcd_journal_auto(const char *what, const char *feed, const char *key, const char
 
 	return bcd_journal(&decision);
 }
+
+static BcdStatement select_stopped = {
+	"SELECT j.reason FROM bcdelta.journal AS j WHERE j.what = 'stop' AND j.server = $1 AND j.detail @> pg_catalog.jsonb_build_object('run_id', $2, 'action', 'pause')",
+	2, {NAMEOID, INT8OID}
+};
+
+/* Returns why the worker has stopped a run by itself, or NULL; in the current memory context. */
+char *
+bcd_journal_stopped(const char *server, int64 run_id)
+{
+	Datum		args[] = {bcd_name_datum(server), Int64GetDatum(run_id)};
+
+	return bcd_select(&select_stopped, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
+}

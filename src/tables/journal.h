@@ -25,5 +25,6 @@ typedef struct BcdJournalEntry
 extern int64 bcd_journal(const BcdJournalEntry *decision);
 extern int64 bcd_journal_auto(const char *what, const char *feed, const char *key, const char *reason,
 							  Jsonb *detail);
+extern char *bcd_journal_stopped(const char *server, int64 run_id);
 
 #endif							/* BCD_TABLE_JOURNAL_H */

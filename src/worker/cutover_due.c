@@ -88,6 +88,23 @@ start_steps(BcdCutoverLook *look)
 	}
 }
 
+/* A run was stopped by itself, and has held the plan: then go() has to be called again. */
+static void
+take_back_go(BcdCutoverLook *look)
+{
+	ListCell   *lc;
+
+	foreach(lc, look->plan->held ? look->steps : NIL)
+	{
+		const BcdCutoverStep *s = lfirst(lc);
+
+		if (strcmp(s->kind, "go") != 0 || !is(s, "done"))
+			continue;
+		bcd_cutover_stop(look, look->plan->held_reason);
+		break;
+	}
+}
+
 static void
 look_at(void *arg)
 {
@@ -105,6 +122,7 @@ look_at(void *arg)
 		bcd_step_run_ended(look, s);
 	}
 	look->at = NULL;
+	take_back_go(look);
 	start_steps(look);
 	foreach(lc, look->steps)
 		awaits_runs |= is(lfirst(lc), "running");
