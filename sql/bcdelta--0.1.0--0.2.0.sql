@@ -830,6 +830,13 @@ $$;
 COMMENT ON FUNCTION bcdelta.openmetrics(boolean) IS
 'the view bcdelta.metrics as text for Prometheus, ending with # EOF; strict: in the format OpenMetrics 1.0, where the name of a counter has no _total in its header; needs the right to read that view';
 
+CREATE VIEW bcdelta.undecided AS
+SELECT d.* FROM bcdelta.discrepancy AS d
+WHERE NOT EXISTS (SELECT FROM bcdelta.conflict AS c WHERE c.is_current AND c.state IN ('store', 'value')
+	AND c.feed = d.feed AND c.store_id = d.store_id AND coalesce(c.field, '') = coalesce(d.field, ''));
+COMMENT ON VIEW bcdelta.undecided IS
+'the rows of bcdelta.discrepancy without the differences that a person, or a policy, has decided to leave: see bcdelta.conflict';
+
 CREATE TABLE bcdelta.event (
 	event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -1426,7 +1433,12 @@ CROSS JOIN LATERAL (
 	FROM (SELECT count(*) AS n, count(p.proven_at) AS proven, coalesce(sum(p.different), 0) AS different,
 			string_agg(p.resource, ', ' ORDER BY p.resource) FILTER (WHERE p.different > 0) AS resources,
 			string_agg(DISTINCT p.run_id::text, ', ') FILTER (WHERE p.different > 0) AS runs
-		FROM bcdelta.proof AS p WHERE p.server = s.server) AS w
+		FROM (SELECT o.resource, o.run_id, o.proven_at, CASE WHEN o.different > 0 THEN o.different
+				- (SELECT count(DISTINCT (d.feed, d.key, d.address)) FROM bcdelta.discrepancy AS d JOIN bcdelta.feed AS f ON f.feed = d.feed
+					WHERE d.run_id = o.run_id AND f.resource = o.resource)
+				+ (SELECT count(DISTINCT (u.feed, u.key, u.address)) FROM bcdelta.undecided AS u JOIN bcdelta.feed AS f ON f.feed = u.feed
+					WHERE u.run_id = o.run_id AND f.resource = o.resource) ELSE 0 END AS different
+			FROM bcdelta.proof AS o WHERE o.server = s.server) AS p) AS w
 	UNION ALL
 	SELECT 'silent_edits', CASE WHEN w.n = w.proven AND w.n > 0 OR w.edits > 0 THEN w.edits = 0 END,
 		CASE w.edits WHEN 0 THEN 'none' ELSE w.edits || ' so far' END, 'not all resources were verified as they are now',

@@ -82,6 +82,23 @@ subtest 'a difference in the final verification' => sub {
 	abort();
 };
 
+subtest 'a difference that a person has decided to leave is not in the way' => sub {
+	$shop->sql("SELECT bcdelta.set_conflict('articles', 'price', 'review')");
+	$store->edit('product', $shop->id('articles', 'A-8'), { price => 80 });
+	$shop->sql("UPDATE articles SET price = 81 WHERE sku = 'A-8'");
+	$shop->push;
+	$shop->sql("SELECT bcdelta.resolve(conflict_id, 'store') FROM bcdelta.conflict WHERE state = 'open'");
+	$shop->push;
+	is($shop->verify->{conflicts}, 1, 'a verify lists it');
+	is($shop->sql('SELECT count(*) FROM bcdelta.undecided WHERE run_id = (SELECT max(run_id) FROM bcdelta.run)'), 0, 'nothing is left to be decided');
+	wait_for_go();
+	goes_live();
+	pass('the shop goes live');
+	abort();
+	$shop->sql("UPDATE articles SET price = 80 WHERE sku = 'A-8'; SELECT bcdelta.stage('shop', NULL), bcdelta.set_conflict('articles', 'price', NULL)");
+	$shop->push;
+};
+
 subtest 'a run that is cancelled by hand' => sub {
 	wait_for_go();
 	$store->hold({ match => { method => 'PUT' }, times => 1 });
