@@ -178,6 +178,7 @@ add_before(List **steps, const BcdCutover *plan, List *before)
 	Interval	at = minus(plan->freeze_for);
 	Interval	decision = {-plan->freeze_for->time / 4 - plan->freeze_for->day * USECS_PER_DAY / 4, 0, 0};
 	Interval	sweeps = at;
+	Interval	ten_minutes = {HELD_SWEEPS_EVERY, 0, 0};
 	ListCell   *lc;
 
 	foreach(lc, before)
@@ -192,7 +193,7 @@ add_before(List **steps, const BcdCutover *plan, List *before)
 	add_message(steps, "tomorrow", -1, 0);
 	add_all(steps, freeze, &at, NULL);
 	sweeps.time += HELD_SWEEPS_EVERY;
-	add_every(steps, "sweeps until go() is called", "push", NULL, &sweeps, (Interval) {HELD_SWEEPS_EVERY, 0, 0});
+	add_every(steps, "sweeps until go() is called", "push", NULL, &sweeps, ten_minutes);
 	add_all(steps, decide, &decision, NULL);
 }
 

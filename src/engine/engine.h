@@ -110,8 +110,8 @@ typedef struct BcdItem
 	bool		follows;		/* takes what the item before it gives up */
 	Jsonb	   *aside;			/* what its record has given up */
 	Jsonb	   *doubt;			/* an adjustment: see adjust.c */
-	char	   *level;			/* of a counted field, as a verify has read it,
-								 * or NULL */
+	char	   *level;			/* of a counted field, as a verify has read
+								 * it, or NULL */
 	bool		in_doubt;		/* that was or may have been sent */
 	int64		written_ms;		/* how long ago its record was written */
 	ItemPointerData tid;		/* of its pending row, until that is claimed */

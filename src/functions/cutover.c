@@ -96,7 +96,7 @@ step_of_kind(const Decision *d, const char *kind)
 
 	foreach(lc, d->steps)
 		if (strcmp(((BcdCutoverStep *) lfirst(lc))->kind, kind) == 0)
-			return lfirst(lc);
+		return lfirst(lc);
 	elog(ERROR, "plan " INT64_FORMAT " has no step of kind %s", d->plan->plan_id, kind);
 }
 
@@ -272,6 +272,7 @@ steps_to_move(const Decision *d, bool freezes_again)
 static void
 place_again(const BcdCutover *plan, List *steps, TimestampTz now)
 {
+	Interval	at_once = {now - plan->go_live, 0, 0};
 	ListCell   *lc;
 
 	foreach(lc, steps)
@@ -279,7 +280,7 @@ place_again(const BcdCutover *plan, List *steps, TimestampTz now)
 		BcdCutoverStep *s = lfirst(lc);
 
 		if (s->every == NULL && s->detail && strcmp(s->detail, "full") == 0)
-			s->apart = (Interval) {now - plan->go_live, 0, 0};
+			s->apart = at_once;
 	}
 	bcd_steps_place(plan, steps, now);
 	foreach(lc, steps)

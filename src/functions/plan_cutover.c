@@ -35,7 +35,8 @@
 PG_FUNCTION_INFO_V1(bcdelta_plan_cutover);
 
 #define MAX_STEPS		50		/* sweeps before, and after */
-#define MAX_DAYS		366		/* from now to go-live, and from there to the end */
+#define MAX_DAYS		366		/* from now to go-live, and from there to the
+								 * end */
 
 /* Takes an array of intervals apart. Raises an error if one of them cannot be. */
 static List *
@@ -71,6 +72,9 @@ intervals(FunctionCallInfo fcinfo, int n, const char *name)
 static void
 check_interval(const Interval *interval, const char *name, int64 least, int64 most)
 {
+	Interval	from = {least, 0, 0};
+	Interval	to = {most, 0, 0};
+
 	if (interval->month != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -83,7 +87,7 @@ check_interval(const Interval *interval, const char *name, int64 least, int64 mo
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" must be between %s and %s", name,
-						bcd_interval_words(&(Interval) {least, 0, 0}), bcd_interval_words(&(Interval) {most, 0, 0}))));
+						bcd_interval_words(&from), bcd_interval_words(&to))));
 }
 
 static int

@@ -35,6 +35,7 @@ static const struct
 	const char *name;
 	int64		(*reassign) (Oid from, Oid to);
 }			owned[] =
+
 {
 	{"feeds", bcd_feeds_reassign},
 	{"schedules", bcd_schedules_reassign},

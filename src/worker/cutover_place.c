@@ -51,6 +51,15 @@ works_on_rows(const BcdCutoverStep *s)
 		strcmp(s->kind, "estimate") == 0 || strcmp(s->kind, "rollback") == 0;
 }
 
+/* Is a step moved into the hours of the plan?  Stage watch follows the last sweep. */
+static bool
+keeps_hours(const BcdCutoverStep *s)
+{
+	int64		apart = bcd_period_us(&s->apart);
+
+	return (works_on_rows(s) || (s->detail && strcmp(s->detail, "watch") == 0)) && (apart <= -NEAR || apart >= NEAR);
+}
+
 /* Returns when a step is due: in hours with little traffic, unless go-live is near. */
 static TimestampTz
 due(const BcdCutover *plan, const BcdCutoverStep *s)
@@ -60,7 +69,7 @@ due(const BcdCutover *plan, const BcdCutoverStep *s)
 	TimestampTz moved;
 	BcdHours	hours;
 
-	if (!works_on_rows(s) || (bcd_period_us(&s->apart) > -NEAR && bcd_period_us(&s->apart) < NEAR))
+	if (!keeps_hours(s))
 		return at;
 	bcd_hours_read(plan->hours, &hours);
 	moved = bcd_hours_next(at, &hours, plan->zone);

@@ -250,6 +250,7 @@ static const struct
 	const char *kind;
 	void		(*start) (BcdCutoverLook *look, BcdCutoverStep *s);
 }			kinds[] =
+
 {
 	{"push", start_push},
 	{"verify", start_verify},

@@ -160,6 +160,7 @@ subtest 'hold, after the new shop is open' => sub {
 
 subtest 'steps that could not begin in time are missed, or run late' => sub {
 	$shop->sql("SELECT bcdelta.plan_cutover('shop', now() + interval '20 days', before => '{7 days,3 days,1 day}')");
+	until_done("name ~ '^baseline'");
 	$shop->sql("UPDATE bcdelta.cutover_step SET due_at = now() - interval '2 hours', not_after = now() - interval '1 hour' WHERE plan_id = $PLAN AND name ~ '7 days before'");
 	$shop->sql("UPDATE bcdelta.cutover_step SET due_at = now() - interval '1 hour' WHERE plan_id = $PLAN AND name ~ '3 days before'");
 	wait_state('done', "name ~ '3 days before'");

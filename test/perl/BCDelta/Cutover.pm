@@ -79,7 +79,9 @@ sub make_due { return $shop->sql('UPDATE bcdelta.cutover_step SET due_at = now()
 sub wait_state
 {
 	my ($state, $condition) = @_;
-	return $shop->wait_for("SELECT bool_and(state = '$state') FROM bcdelta.cutover_step WHERE plan_id = " . PLAN . " AND $condition");
+	return 1 if eval { $shop->wait_for("SELECT bool_and(state = '$state') FROM bcdelta.cutover_step WHERE plan_id = " . PLAN . " AND $condition"); 1 };
+	diag(explain(steps('name, state, due_at, not_after, run_id, measured, note', $condition)));
+	die $@;
 }
 
 sub until_done
