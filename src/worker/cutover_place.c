@@ -102,7 +102,8 @@ not_after(const BcdCutover *plan, const BcdCutoverStep *s, const List *steps)
 
 	if (strcmp(s->kind, "message") == 0)
 		return s->due + MESSAGE_PATIENCE;
-	if (!works_on_rows(s))
+	/* sweeps are repeated until go() is called, however late that is */
+	if (!works_on_rows(s) || (s->every && strcmp(s->kind, "push") == 0))
 		return DT_NOEND;
 	if (s->due < freeze)
 		return next_sweep(s, steps, freeze);

@@ -65,7 +65,7 @@ WHERE severity = 'must' AND verdict IN ('no-go', 'unknown')"
 		"more, and is not lost either."
 	ask "SELECT resource, field, owner FROM bcdelta.authority_now WHERE owner <> 'store' ORDER BY 1"
 	writes=$(store writes)
-	shop -o /dev/null -c "UPDATE makers SET name = name || ' Ltd.'"
+	shop -o /dev/null -c "UPDATE makers SET maker_name = maker_name || ' Ltd.'"
 	watch_run 'SELECT run_id FROM bcdelta.push()'
 	expect "writing calls for the store's own" "$(($(store writes) - writes))" 0
 	ask "SELECT feed, state, last_error, count(*) FROM bcdelta.pending GROUP BY 1, 2, 3"

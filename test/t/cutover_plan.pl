@@ -48,6 +48,8 @@ SELECT concat_ws('|', name, to_char(due_at, 'HH24:MI'), to_char(not_after - due_
 EOC
 	is($shop->sql("SET TimeZone = 'UTC'; SELECT to_char(due_at, 'HH24:MI') FROM bcdelta.plan_cutover('shop', date_trunc('day', now() + interval '20 days') + interval '14 hours', hours => '02:00-04:00', dry_run => true) WHERE detail = 'watch'"),
 		'02:00', 'stage watch follows the last sweep');
+	is($shop->sql("SELECT not_after IS NULL FROM bcdelta.plan_cutover('shop', now() + interval '20 days', freeze => '1 minute', dry_run => true) WHERE name ~ '^sweeps until'"),
+		't', 'sweeps until go() end with that, even if they are due after go-live');
 	is_deeply($rows, [ 'sweep, 3 days before|02:00|02 00:00', 'rehearsal: they are pushed again|02:00|02 00:00', 'sweep, 1 day before|02:00|00 08:00', 'sweep, 4 hours before|10:00|00 02:00',
 		'sweep after the freeze|12:00', 'sweeps until go() is called|12:10', 'final sweep|13:30', 'sweep, 1 hour after|15:00|13 23:00', 'sweep, 2 days after|02:00|11 12:00' ],
 		'unless go-live is near; each may be late until the next one');
