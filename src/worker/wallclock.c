@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "pgtime.h"
-#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "worker/schedule_time.h"
@@ -279,19 +278,15 @@ bcd_wallclock_next(TimestampTz first, int64 every_us, TimestampTz now, const cha
 }
 
 /*
- * Returns the time that is this interval away: months and days by the local
- * clock, the rest as it passes.
+ * Returns the time that is this interval away, which has no months: days by the
+ * local clock, the rest as it passes.
  */
 TimestampTz
 bcd_wallclock_add(TimestampTz at, const Interval *apart, const char *zone_name)
 {
 	pg_tz	   *zone = zone_named(zone_name);
-	Interval	days = *apart;
 
-	days.time = 0;
-	if (days.month != 0 || days.day != 0)
-		at = when_shown(DatumGetTimestamp(DirectFunctionCall2(timestamp_pl_interval,
-															  TimestampGetDatum(shown_at(at, zone)),
-															  IntervalPGetDatum(&days))), zone);
+	if (apart->day != 0)
+		at = when_shown(shown_at(at, zone) + apart->day * USECS_PER_DAY, zone);
 	return at + apart->time;
 }
