@@ -114,7 +114,7 @@ check_idle(const Decision *d)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_IN_USE),
 					 errmsg("step \"%s\" of the cutover of server \"%s\" is still running, as run " INT64_FORMAT, s->name, d->plan->server, s->run_id),
-					 errhint("Call bcdelta.go() again when it has ended: SELECT * FROM bcdelta.progress.")));
+					 errhint("Call this again when it has ended: SELECT * FROM bcdelta.progress.")));
 	}
 }
 

@@ -117,7 +117,9 @@ bcd_cutover_hold(int64 plan_id, const char *reason)
 }
 
 static BcdStatement release = {
-	"UPDATE bcdelta.cutover SET held = false, held_reason = NULL, override_note = $2 WHERE plan_id = $1", 2, {INT8OID, TEXTOID}
+	"UPDATE bcdelta.cutover SET held = false, held_reason = NULL,"
+	" override_note = coalesce($2, CASE state WHEN 'live' THEN override_note END) WHERE plan_id = $1",
+	2, {INT8OID, TEXTOID}
 };
 
 /* The plan goes on; override_note: why it does so although the check said no, or NULL. */

@@ -94,7 +94,7 @@ take_back_go(BcdCutoverLook *look)
 {
 	ListCell   *lc;
 
-	foreach(lc, look->plan->held ? look->steps : NIL)
+	foreach(lc, look->plan->held && strcmp(look->plan->state, "planned") == 0 ? look->steps : NIL)
 	{
 		const BcdCutoverStep *s = lfirst(lc);
 

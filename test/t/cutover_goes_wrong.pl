@@ -58,6 +58,8 @@ subtest 'a row that fails in the final sweep' => sub {
 	$shop->wait_for("SELECT state = 'live' FROM bcdelta.cutover WHERE plan_id = $PLAN");
 	is($shop->sql("SELECT override_note FROM bcdelta.cutover WHERE plan_id = $PLAN"), 'one article does not matter', 'a person can say that it does not matter');
 	is($shop->sql("SELECT reason || detail::text FROM bcdelta.journal WHERE what = 'go' ORDER BY journal_id DESC LIMIT 1"), 'one article does not matter{"override": "true"}', 'the journal knows');
+	$shop->sql("SELECT bcdelta.hold_cutover('shop', 'something is odd'), bcdelta.go('shop', 'it was not')");
+	is($shop->sql("SELECT override_note FROM bcdelta.cutover WHERE plan_id = $PLAN"), 'one article does not matter', 'which stays known, whatever is held and goes on later');
 	my (undef, undef, $err) = $shop->try("SELECT bcdelta.abort_cutover('shop', 'enough')");
 	like($err, qr/NOTICE:  the new shop is open, and server "shop" stays in its stage/, 'a plan that is live can be ended');
 	is($shop->sql('SELECT stage FROM bcdelta.stage'), 'live', 'but not taken back so');
