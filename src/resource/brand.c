@@ -19,13 +19,24 @@
  */
 static const BcdField brand_fields[] = {
 	OBJECT("custom_url", 0),
-	FREE_TEXT("image_url", BCD_F_WRITE_ONLY),
+	FREE_TEXT("image_url", BCD_F_WRITE_ONLY | BCD_F_SHOWN),
 	TEXT("meta_description", 0, 65535, 0),
 	WORDS("meta_keywords"),
 	METAFIELDS_FIELD,
 	TEXT("name", 1, 255, BCD_F_REQUIRED),
 	TEXT("page_title", 0, 255, 0),
 	TEXT("search_keywords", 0, 65535, 0),
+};
+
+static const BcdFilter brand_filters[] = {
+	{"id", BCD_BY_EQUAL, "id",.exact = true},
+	{"id", BCD_BY_IN, "id:in",.exact = true},
+	BY_ID_RANGE("id"),
+	{"id", BCD_BY_GREATER, "id:greater",.exact = true},
+	{"id", BCD_BY_LESS, "id:less",.exact = true},
+	{"name", BCD_BY_EQUAL, "name"},
+	{"page_title", BCD_BY_EQUAL, "page_title"},
+	{NULL}
 };
 
 static const BcdEndpoint brand_list = {"GET", "/catalog/brands", BCD_PAGE_LIMIT,.narrows = true};
@@ -55,6 +66,7 @@ const BcdResource bcd_brand = {
 	.id = "id",
 	.keys = brand_keys,
 	BCD_FIELDS(brand_fields),
+	.filters = brand_filters,
 	BCD_FACETS(brand_facets),
 	.view = {&brand_list, "id:in={id,}"},
 	.list = {&brand_list},

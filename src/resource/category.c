@@ -2,7 +2,7 @@
  * category.c
  *		Categories of trees: category-trees_catalog.v3.yml.
  *
- * Left out: category_id, which the store assigns. Read-only: category_uuid.
+ * Left out: category_id, which the store assigns.
  */
 #include "postgres.h"
 
@@ -34,7 +34,7 @@ static const BcdDefault default_tree = {
 static const BcdField category_fields[] = {
 	ENUM("default_product_sort", product_sort, 0),
 	TEXT("description", 0, 65535, BCD_F_HTML),
-	FREE_TEXT("image_url", BCD_F_WRITE_ONLY),
+	FREE_TEXT("image_url", BCD_F_WRITE_ONLY | BCD_F_SHOWN),
 	FLAG("is_visible"),
 	TEXT("layout_file", 0, 50, 0),
 	TEXT("meta_description", 0, 65535, 0),
@@ -47,7 +47,25 @@ static const BcdField category_fields[] = {
 	WHOLE("sort_order", INT32_LEAST, INT32_MOST, 0),
 	{"tree_id", BCD_INTEGER, 0, BCD_NO_MAX, -1,.otherwise = &default_tree},
 	OBJECT("url", 0),
-	WHOLE("views", 0, BCD_NO_MAX, BCD_F_WRITE_ONLY),
+	WHOLE("views", 0, BCD_NO_MAX, BCD_F_WRITE_ONLY | BCD_F_SHOWN),
+};
+
+static const BcdField category_shown[] = {
+	FREE_TEXT("category_uuid", 0),
+};
+
+/*
+ * Left out: category_uuid, as a text that is no UUID would be refused.  All
+ * categories at the top have 0 as their parent, and are found by that.
+ */
+static const BcdFilter category_filters[] = {
+	{"category_id", BCD_BY_IN, "category_id:in",.exact = true},
+	{"is_visible", BCD_BY_EQUAL, "is_visible",.exact = true},
+	{"name", BCD_BY_EQUAL, "name"},
+	{"page_title", BCD_BY_EQUAL, "page_title"},
+	{"parent_id", BCD_BY_IN, "parent_id:in",.exact = true},
+	{"tree_id", BCD_BY_IN, "tree_id:in",.exact = true},
+	{NULL}
 };
 
 /*
@@ -86,6 +104,8 @@ const BcdResource bcd_category = {
 	.parent = "parent_id",
 	.defaulted = "tree_id",
 	BCD_FIELDS(category_fields),
+	BCD_SHOWN(category_shown),
+	.filters = category_filters,
 	BCD_FACETS(category_facets),
 	.view = {&category_list, "category_id:in={id,}"},
 	.list = {&category_list},

@@ -10,8 +10,7 @@
  *
  * Metafields are left out as well; they have endpoints of their own.
  *
- * Read-only: address_count, attribute_count, date_created, date_modified,
- * registration_ip_address (updates can have it, but it is called read-only).
+ * registration_ip_address can only be read, although updates can have it.
  */
 #include "postgres.h"
 
@@ -60,8 +59,8 @@ static const BcdRecords store_credit = {BCD_FIELDS(store_credit_fields),.key = B
  */
 static const BcdField customer_fields[] = {
 	FLAG("accepts_product_review_abandoned_cart_emails"),
-	{"addresses", BCD_RECORDS, 0, 10, -1, BCD_F_WRITE_ONLY | BCD_F_CREATE_ONLY,.records = &nested_address},
-	{"attributes", BCD_RECORDS, 0, 10, -1, BCD_F_WRITE_ONLY | BCD_F_CREATE_ONLY,.records = &nested_attribute},
+	{"addresses", BCD_RECORDS, 0, 10, -1, BCD_F_WRITE_ONLY | BCD_F_SHOWN | BCD_F_CREATE_ONLY,.records = &nested_address},
+	{"attributes", BCD_RECORDS, 0, 10, -1, BCD_F_WRITE_ONLY | BCD_F_SHOWN | BCD_F_CREATE_ONLY,.records = &nested_attribute},
 	{"channel_ids", BCD_INTEGERS, 1, BCD_NO_MAX, -1, BCD_F_SET | BCD_F_NULLABLE},
 	TEXT("company", 0, 255, 0),
 	REFERENCE("customer_group_id", INT32_MOST, "customer_group"),
@@ -75,6 +74,34 @@ static const BcdField customer_fields[] = {
 	{"store_credit_amounts", BCD_RECORDS, 0, 1, -1, 0,.records = &store_credit},
 	TEXT("tax_exempt_category", 0, 255, 0),
 	{"trigger_account_created_notification", BCD_BOOLEAN, 0, -1, -1, BCD_F_WRITE_ONLY | BCD_F_CREATE_ONLY},
+};
+
+static const BcdField customer_shown[] = {
+	WHOLE("address_count", 0, INT32_MOST, 0),
+	WHOLE("attribute_count", 0, INT32_MOST, 0),
+	INSTANT("date_created", 0),
+	INSTANT("date_modified", 0),
+	FREE_TEXT("registration_ip_address", 0),
+};
+
+static const BcdIncluded customer_parts[] = {
+	{"addresses", "addresses"},
+	{"attributes", "attributes"},
+	{"form_fields", "formfields"},
+	{"store_credit_amounts", "storecredit"},
+	{NULL}
+};
+
+/* Left out: registration_ip_address, which is documented to take integers */
+static const BcdFilter customer_filters[] = {
+	{"id", BCD_BY_IN, "id:in",.exact = true},
+	{"company", BCD_BY_IN, "company:in"},
+	{"customer_group_id", BCD_BY_IN, "customer_group_id:in",.exact = true,.not_zero = true},
+	BY_DATE("date_created"),
+	BY_DATE("date_modified"),
+	{"email", BCD_BY_IN, "email:in"},
+	{"phone", BCD_BY_IN, "phone:in"},
+	{NULL}
 };
 
 /*
@@ -123,6 +150,9 @@ const BcdResource bcd_customer = {
 	.keys = customer_keys,
 	.after = "customer_attribute",
 	BCD_FIELDS(customer_fields),
+	BCD_SHOWN(customer_shown),
+	.parts = customer_parts,
+	.filters = customer_filters,
 	BCD_FACETS(customer_facets),
 	.view = {&customer_list, "id:in={id,}" PARTS},
 	.list = {&customer_list},

@@ -2,7 +2,7 @@
  * customer_address.c
  *		Addresses of customers: customers.v3.yml.
  *
- * Left out: id, which the store assigns. Read-only: country, the name that belongs to country_code.
+ * Left out: id, which the store assigns.
  */
 #include "postgres.h"
 
@@ -31,6 +31,20 @@ static const BcdField address_fields[] = {
 	TEXT("phone", 0, 50, 0),
 	TEXT("postal_code", 0, 30, BCD_F_REQUIRED),
 	TEXT("state_or_province", 0, 100, BCD_F_REQUIRED),
+};
+
+/* The name that belongs to country_code */
+static const BcdField address_shown[] = {
+	FREE_TEXT("country", 0),
+};
+
+static const BcdIncluded address_parts_shown[] = {{"form_fields", "formfields"}, {NULL}};
+
+static const BcdFilter address_filters[] = {
+	{"id", BCD_BY_IN, "id:in",.exact = true},
+	{"company", BCD_BY_IN, "company:in"},
+	{"customer_id", BCD_BY_IN, "customer_id:in",.exact = true},
+	{NULL}
 };
 
 /*
@@ -82,6 +96,9 @@ const BcdResource bcd_customer_address = {
 	.keys = address_keys,
 	.parent = "customer_id",
 	BCD_FIELDS(address_fields),
+	BCD_SHOWN(address_shown),
+	.parts = address_parts_shown,
+	.filters = address_filters,
 	BCD_FACETS(address_facets),
 	.view = {&address_list, "id:in={id,}" WITH_FIELDS},
 	.list = {&address_list},

@@ -3,8 +3,7 @@
  *		Attributes of customers, and the values that customers have of them:
  *		customers.v3.yml.
  *
- * Left out: id, which the store assigns. Read-only: date_created,
- * date_modified.
+ * Left out: id, which the store assigns.
  */
 #include "postgres.h"
 
@@ -19,6 +18,18 @@ static const char *const attribute_type[] = {"string", "number", "date", NULL};
 static const BcdField attribute_fields[] = {
 	TEXT("name", 1, 255, BCD_F_REQUIRED),
 	{"type", BCD_STRING, 0, -1, -1, BCD_F_REQUIRED | BCD_F_FIXED, attribute_type},
+};
+
+static const BcdField dates_shown[] = {
+	INSTANT("date_created", 0),
+	INSTANT("date_modified", 0),
+};
+
+static const BcdFilter attribute_filters[] = {
+	BY_DATE("date_created"),
+	BY_DATE("date_modified"),
+	{"name", BCD_BY_EQUAL, "name"},
+	{NULL}
 };
 
 /*
@@ -54,6 +65,8 @@ const BcdResource bcd_customer_attribute = {
 	.id = "id",
 	.keys = attribute_keys,
 	BCD_FIELDS(attribute_fields),
+	BCD_SHOWN(dates_shown),
+	.filters = attribute_filters,
 	BCD_FACETS(attribute_facets),
 	.view = {&attribute_list, "page=1"},
 	.list = {&attribute_list},
@@ -68,6 +81,14 @@ static const BcdField attribute_value_fields[] = {
 	{"attribute_id", BCD_INTEGER, 1, INT32_MOST, -1, BCD_F_REQUIRED | BCD_F_PLACE, NULL, "customer_attribute"},
 	{"customer_id", BCD_INTEGER, 1, INT32_MOST, -1, BCD_F_REQUIRED | BCD_F_PLACE, NULL, "customer"},
 	{"value", BCD_STRING, 0, 255, -1, BCD_F_REQUIRED,.typed_by = "attribute_id"},
+};
+
+static const BcdFilter attribute_value_filters[] = {
+	{"attribute_id", BCD_BY_IN, "attribute_id:in",.exact = true},
+	{"customer_id", BCD_BY_IN, "customer_id:in",.exact = true},
+	BY_DATE("date_created"),
+	BY_DATE("date_modified"),
+	{NULL}
 };
 
 /*
@@ -114,6 +135,8 @@ const BcdResource bcd_customer_attribute_value = {
 	.keys = attribute_value_keys,
 	.parent = "customer_id",
 	BCD_FIELDS(attribute_value_fields),
+	BCD_SHOWN(dates_shown),
+	.filters = attribute_value_filters,
 	BCD_FACETS(attribute_value_facets),
 	.view = VALUES_OF,
 	.list = {&attribute_value_list},

@@ -2,8 +2,7 @@
  * customer_group.c
  *		Groups of customers: customers.v2.yml.
  *
- * Left out: id, which the store assigns. Read-only: date_created,
- * date_modified.
+ * Left out: id, which the store assigns.
  *
  * This is a part of V2: records have no envelope, and a list does not say how
  * long it is, nor can it be limited to ids.
@@ -48,6 +47,20 @@ static const BcdField customer_group_fields[] = {
 	{"name", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
 };
 
+static const BcdField customer_group_shown[] = {
+	INSTANT("date_created", 0),
+	INSTANT("date_modified", 0),
+};
+
+/*
+ * A store has few groups.  Left out: its dates, of which neither the form nor
+ * the time zone is documented.
+ */
+static const BcdFilter customer_group_filters[] = {
+	{"name", BCD_BY_EQUAL, "name"},
+	{NULL}
+};
+
 /* Of updates, no concurrency is documented. */
 static const BcdEndpoint group_list = {"GET", "/v2/customer_groups", BCD_PAGE_LIMIT,.concurrent = 40};
 static const BcdEndpoint group_create = {"POST", "/v2/customer_groups", 1, BCD_ONE, &bcd_reply_bare,.concurrent = 40};
@@ -78,6 +91,8 @@ const BcdResource bcd_customer_group = {
 	.keys = customer_group_keys,
 	.after = "product",
 	BCD_FIELDS(customer_group_fields),
+	BCD_SHOWN(customer_group_shown),
+	.filters = customer_group_filters,
 	BCD_FACETS(customer_group_facets),
 	.view = {&group_list,.siblings = true},
 	.list = {&group_list},

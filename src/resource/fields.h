@@ -50,4 +50,12 @@
 #define WORDS(name) \
 	{name, BCD_STRINGS, 0, -1, -1, 0}
 
+/* What most lists can be limited by */
+#define BY_DATE(name) \
+	{name, BCD_BY_MIN, name ":min"}, \
+	{name, BCD_BY_MAX, name ":max"}
+#define BY_ID_RANGE(name) \
+	{name, BCD_BY_MIN, name ":min", .exact = true}, \
+	{name, BCD_BY_MAX, name ":max", .exact = true}
+
 #endif							/* BCD_FIELDS_H */

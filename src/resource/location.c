@@ -2,7 +2,7 @@
  * location.c
  *		Locations of stock: locations.v3.yml.
  *
- * Left out: id, which the store assigns. Read-only: created_at, updated_at.
+ * Left out: id, which the store assigns.
  *
  * Writes are carried out later, and their replies name no record: a new
  * location is found by its code when the store lists it.
@@ -81,6 +81,20 @@ static const BcdField location_fields[] = {
 	ENUM("type_id", location_types, BCD_F_REQUIRED),
 };
 
+static const BcdField location_shown[] = {
+	INSTANT("created_at", 0),
+	INSTANT("updated_at", 0),
+};
+
+/* Left out: is_active, which may be more than the field enabled */
+static const BcdFilter location_filters[] = {
+	{"id", BCD_BY_IN, "location_id:in",.exact = true},
+	{"code", BCD_BY_IN, "location_code:in"},
+	{"managed_by_external_source", BCD_BY_EQUAL, "managed_by_external_source",.exact = true},
+	{"storefront_visibility", BCD_BY_EQUAL, "storefront_visibility",.exact = true},
+	{NULL}
+};
+
 /* Batch sizes are not documented; a store has at most 100 active locations. */
 static const BcdEndpoint location_list = {"GET", "/inventory/locations", BCD_PAGE_LIMIT,.concurrent = 50};
 static const BcdEndpoint location_create = {"POST", "/inventory/locations", 100, BCD_ARRAY, &bcd_reply_locations,.concurrent = 50,.assumed = true};
@@ -112,6 +126,8 @@ const BcdResource bcd_location = {
 	.id = "id",
 	.keys = location_keys,
 	BCD_FIELDS(location_fields),
+	BCD_SHOWN(location_shown),
+	.filters = location_filters,
 	BCD_FACETS(location_facets),
 	.view = {&location_list, "location_id:in={id,}"},
 	.list = {&location_list},

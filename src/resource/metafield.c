@@ -12,8 +12,7 @@
  * key could be changed, a row with others gets another metafield: whoever reads
  * the old one finds that it is gone.
  *
- * Left out: id, which the store assigns. Read-only: date_created,
- * date_modified, owner_client_id, resource_type.
+ * Left out: id, which the store assigns.
  */
 #include "postgres.h"
 
@@ -39,6 +38,24 @@ static const BcdField variant_metafield_fields[] = {METAFIELD_FIELDS("variant", 
 static const BcdField brand_metafield_fields[] = {METAFIELD_FIELDS("brand", BCD_F_PLACE, 0)};
 static const BcdField category_metafield_fields[] = {METAFIELD_FIELDS("category", BCD_F_PLACE, 0)};
 static const BcdField customer_metafield_fields[] = {METAFIELD_FIELDS("customer", BCD_F_PLACE, 0)};
+
+static const BcdField metafield_shown[] = {
+	INSTANT("date_created", 0),
+	INSTANT("date_modified", 0),
+	FREE_TEXT("owner_client_id", 0),
+	FREE_TEXT("resource_type", 0),
+};
+
+/* Not by their parents */
+static const BcdFilter metafield_filters[] = {
+	BY_DATE("date_created"),
+	BY_DATE("date_modified"),
+	{"key", BCD_BY_EQUAL, "key"},
+	{"key", BCD_BY_IN, "key:in"},
+	{"namespace", BCD_BY_EQUAL, "namespace"},
+	{"namespace", BCD_BY_IN, "namespace:in"},
+	{NULL}
+};
 
 /* Those that are elements of a collection */
 static const BcdField element_fields[] = {
@@ -127,6 +144,8 @@ static const BcdKey customer_metafield_keys[] = {{IDENTITY_OF_METAFIELD,.one = {
 	.parent = "resource_id", \
 	.within = "namespace", \
 	BCD_FIELDS(kind##_metafield_fields), \
+	BCD_SHOWN(metafield_shown), \
+	.filters = metafield_filters, \
 	BCD_FACETS(kind##_metafield_facets), \
 	.view = {&bcd_##kind##_metafield_list, .siblings = true, .whole = true}, \
 	.list = {&bcd_##kind##_metafield_list}, \

@@ -2,8 +2,7 @@
  * price_list.c
  *		Price lists, without their records and assignments: price_lists.v3.yml.
  *
- * Left out: id, which the store assigns. Read-only: date_created,
- * date_modified.
+ * Left out: id, which the store assigns.
  */
 #include "postgres.h"
 
@@ -16,6 +15,19 @@
 static const BcdField price_list_fields[] = {
 	FLAG("active"),
 	{"name", BCD_STRING, 1, BCD_NO_MAX, -1, BCD_F_REQUIRED},
+};
+
+static const BcdField price_list_shown[] = {
+	INSTANT("date_created", 0),
+	INSTANT("date_modified", 0),
+};
+
+static const BcdFilter price_list_filters[] = {
+	{"id", BCD_BY_IN, "id:in",.exact = true},
+	BY_DATE("date_created"),
+	BY_DATE("date_modified"),
+	{"name", BCD_BY_EQUAL, "name"},
+	{NULL}
 };
 
 /*
@@ -48,6 +60,8 @@ const BcdResource bcd_price_list = {
 	.id = "id",
 	.keys = price_list_keys,
 	BCD_FIELDS(price_list_fields),
+	BCD_SHOWN(price_list_shown),
+	.filters = price_list_filters,
 	BCD_FACETS(price_list_facets),
 	.view = {&price_list_list, "id:in={id,}"},
 	.list = {&price_list_list},

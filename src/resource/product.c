@@ -6,8 +6,7 @@
  *
  *	id						assigned by the store
  *
- * Read-only: base_variant_id, calculated_price, date_created, date_modified,
- * option_set_display, option_set_id, options, parent_relations, primary_image.
+ * Left out of those that can only be read: reviews, whose form is not documented.
  *
  * The specification gives meta_keywords, an array, a limit that applies to
  * strings only and thus has no effect.
@@ -160,7 +159,7 @@ static const BcdField product_fields[] = {
 	PRICE("cost_price", 0),
 	RECORDS("custom_fields", 200, &custom_field, "custom_fields"),
 	OBJECT("custom_url", 0),
-	INSTANT("date_last_imported", BCD_F_WRITE_ONLY),
+	INSTANT("date_last_imported", BCD_F_WRITE_ONLY | BCD_F_SHOWN),
 	MEASURE("depth", 0),
 	FREE_TEXT("description", BCD_F_HTML),
 	PRICE("fixed_cost_shipping_price", 0),
@@ -202,22 +201,74 @@ static const BcdField product_fields[] = {
 	TEXT("product_tax_code", 0, 255, 0),
 	REFERENCES("related_products", -1, "product"),
 	PRICE("retail_price", 0),
-	WHOLE("reviews_count", 0, INT32_MOST, BCD_F_WRITE_ONLY),
-	WHOLE("reviews_rating_sum", 0, INT32_MOST, BCD_F_WRITE_ONLY),
+	WHOLE("reviews_count", 0, INT32_MOST, BCD_F_WRITE_ONLY | BCD_F_SHOWN),
+	WHOLE("reviews_rating_sum", 0, INT32_MOST, BCD_F_WRITE_ONLY | BCD_F_SHOWN),
 	PRICE("sale_price", 0),
 	TEXT("search_keywords", 0, 65535, 0),
 	TEXT("sku", 0, 255, BCD_F_NO_CASE),
 	WHOLE("sort_order", INT32_LEAST, INT32_MOST, BCD_F_UNLISTED),
 	WHOLE("tax_class_id", 0, 255, 0),
-	WHOLE("total_sold", 0, INT32_MOST, BCD_F_WRITE_ONLY),
+	WHOLE("total_sold", 0, INT32_MOST, BCD_F_WRITE_ONLY | BCD_F_SHOWN),
 	ENUM("type", product_type, BCD_F_REQUIRED),
 	TEXT("upc", 0, 14, 0),
 	RECORDS("variants", 600, &bcd_variant_records, "variants"),
 	RECORDS("videos", UNDOCUMENTED_MOST, &video, "videos"),
-	WHOLE("view_count", 0, QUANTITY_MOST, BCD_F_WRITE_ONLY),
+	WHOLE("view_count", 0, QUANTITY_MOST, BCD_F_WRITE_ONLY | BCD_F_SHOWN),
 	TEXT("warranty", 0, 65535, BCD_F_HTML),
 	MEASURE("weight", BCD_F_REQUIRED),
 	MEASURE("width", 0),
+};
+
+static const BcdField product_shown[] = {
+	WHOLE("base_variant_id", 1, BCD_NO_MAX, 0),
+	PRICE("calculated_price", 0),
+	INSTANT("date_created", 0),
+	INSTANT("date_modified", 0),
+	FREE_TEXT("option_set_display", 0),
+	WHOLE("option_set_id", 0, BCD_NO_MAX, 0),
+	{"options", BCD_RECORDS},
+	{"parent_relations", BCD_RECORDS},
+	OBJECT("primary_image", 0),
+};
+
+/* With options or modifiers, a page has ten products */
+static const BcdIncluded product_parts[] = {
+	{"bulk_pricing_rules", "bulk_pricing_rules"},
+	{"channels", "channels"},
+	{"custom_fields", "custom_fields"},
+	{"images", "images"},
+	{"modifiers", "modifiers", 10},
+	{"options", "options", 10},
+	{"parent_relations", "parent_relations"},
+	{"primary_image", "primary_image"},
+	{"variants", "variants"},
+	{"videos", "videos"},
+	{NULL}
+};
+
+/*
+ * Left out: categories, which misses products that are in several of them;
+ * condition, whose values are spelled differently; is_featured and
+ * is_free_shipping, which take 1 and 0; date_last_imported, which many products
+ * do not have; inventory_level and total_sold.
+ */
+static const BcdFilter product_filters[] = {
+	{"id", BCD_BY_EQUAL, "id",.exact = true},
+	{"id", BCD_BY_IN, "id:in",.exact = true},
+	BY_ID_RANGE("id"),
+	{"id", BCD_BY_GREATER, "id:greater",.exact = true},
+	{"id", BCD_BY_LESS, "id:less",.exact = true},
+	{"availability", BCD_BY_EQUAL, "availability"},
+	{"brand_id", BCD_BY_EQUAL, "brand_id",.exact = true,.not_zero = true},
+	BY_DATE("date_modified"),
+	{"is_visible", BCD_BY_EQUAL, "is_visible",.exact = true},
+	{"mpn", BCD_BY_EQUAL, "mpn"},
+	{"name", BCD_BY_EQUAL, "name"},
+	{"sku", BCD_BY_EQUAL, "sku"},
+	{"sku", BCD_BY_IN, "sku:in"},
+	{"type", BCD_BY_EQUAL, "type",.exact = true},
+	{"upc", BCD_BY_EQUAL, "upc"},
+	{NULL}
 };
 
 static const BcdEndpoint product_list = {"GET", "/catalog/products", BCD_PAGE_LIMIT,.narrows = true};
@@ -295,6 +346,9 @@ const BcdResource bcd_product = {
 	.keys = product_keys,
 	.keys_with = "variant",
 	BCD_FIELDS(product_fields),
+	BCD_SHOWN(product_shown),
+	.parts = product_parts,
+	.filters = product_filters,
 	BCD_FACETS(product_facets),
 	.view = {&product_list, "id:in={id,}"},
 	.list = {&product_list},

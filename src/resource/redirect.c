@@ -2,7 +2,7 @@
  * redirect.c
  *		301 redirects: redirects.v3.yml.
  *
- * Left out: id, which the store assigns. Read-only: to_url.
+ * Left out: id, which the store assigns.
  */
 #include "postgres.h"
 
@@ -26,6 +26,19 @@ static const BcdField redirect_fields[] = {
 	TEXT("from_path", 1, 2048, BCD_F_REQUIRED | BCD_F_PLACE),
 	{"site_id", BCD_INTEGER, 0, INT32_MOST, -1, BCD_F_REQUIRED | BCD_F_PLACE},
 	{"to", BCD_OBJECT, 0, -1, -1, BCD_F_REQUIRED,.records = &redirect_to},
+};
+
+static const BcdField redirect_shown[] = {
+	FREE_TEXT("to_url", 0),
+};
+
+static const BcdIncluded redirect_parts[] = {{"to_url", "to_url"}, {NULL}};
+
+static const BcdFilter redirect_filters[] = {
+	{"id", BCD_BY_IN, "id:in",.exact = true},
+	BY_ID_RANGE("id"),
+	{"site_id", BCD_BY_EQUAL, "site_id",.exact = true},
+	{NULL}
 };
 
 /*
@@ -65,6 +78,9 @@ const BcdResource bcd_redirect = {
 	.after = "product",
 	.leads_to = "to.url",
 	BCD_FIELDS(redirect_fields),
+	BCD_SHOWN(redirect_shown),
+	.parts = redirect_parts,
+	.filters = redirect_filters,
 	BCD_FACETS(redirect_facets),
 	.view = {&redirect_list, "id:in={id,}"},
 	.list = {&redirect_list},

@@ -59,6 +59,37 @@ bcd_resource_field(const BcdResource *resource, const char *name)
 				   compare_field);
 }
 
+/* The field of this name that can only be read, or NULL */
+const BcdField *
+bcd_resource_shown(const BcdResource *resource, const char *name)
+{
+	return resource->nshown == 0 ? NULL :
+		bsearch(name, resource->shown, resource->nshown, sizeof(BcdField), compare_field);
+}
+
+/* Do the records of the list have a field, at least if it is asked for? */
+bool
+bcd_resource_shows(const BcdResource *resource, const BcdField *field)
+{
+	if (bcd_resource_field(resource, field->name) != field)
+		return true;
+	if (field->flags & BCD_F_WRITE_ONLY && !(field->flags & BCD_F_SHOWN))
+		return false;
+	return bcd_resource_facet_of(resource, field)->list.endpoint == NULL;
+}
+
+/* How to ask for a field; NULL: lists show it by themselves */
+const BcdIncluded *
+bcd_resource_part(const BcdResource *resource, const char *field)
+{
+	const BcdIncluded *part;
+
+	for (part = resource->parts; part && part->field; part++)
+		if (strcmp(part->field, field) == 0)
+			return part;
+	return NULL;
+}
+
 /* The field of this name of the elements of an array, or NULL */
 const BcdField *
 bcd_records_field(const BcdRecords *records, const char *name)

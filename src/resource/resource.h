@@ -28,6 +28,7 @@
 #define BCD_NO_MAX				DBL_MAX /* only a minimum exists */
 #define BCD_LIST(...)	((const char *const[]) {__VA_ARGS__, NULL})
 #define BCD_FIELDS(table)	.fields = table, .nfields = sizeof(table) / sizeof((table)[0])
+#define BCD_SHOWN(table)	.shown = table, .nshown = sizeof(table) / sizeof((table)[0])
 #define BCD_FACETS(table)	.facets = table, .nfacets = sizeof(table) / sizeof((table)[0])
 
 typedef enum BcdType
@@ -48,6 +49,8 @@ typedef enum BcdType
 #define BCD_F_NULLABLE		0x02	/* null can be sent */
 #define BCD_F_WRITE_ONLY	0x04	/* not read back: never returned, or
 									 * changed by the store itself */
+#define BCD_F_SHOWN			0x4000	/* although it is not read back, records
+									 * have it: as the store has it */
 #define BCD_F_SET			0x08	/* the order of the array has no meaning */
 #define BCD_F_HTML			0x10	/* the store may reformat it */
 #define BCD_F_NO_CASE		0x20	/* compared without regard to case */
@@ -380,6 +383,53 @@ typedef struct BcdFacet
 	const BcdChoices *choices;	/* of the records that are created, or NULL */
 } BcdFacet;
 
+/* How a parameter of a list compares a field with its value, or values */
+typedef enum BcdFilterBy
+{
+	BCD_BY_EQUAL,
+	BCD_BY_IN,					/* values, separated by commas: there is no
+								 * way to write a comma inside of one */
+	BCD_BY_MIN,					/* >= */
+	BCD_BY_MAX,					/* <= */
+	BCD_BY_GREATER,
+	BCD_BY_LESS
+} BcdFilterBy;
+
+/*
+ * A parameter that limits the list. The store may show more records than those
+ * for which the same condition is true in SQL, as it ignores the case of many
+ * texts, but never fewer. Where that is not certain, there is no filter: none
+ * for decimals, which the store may round, nor for quantities of which the
+ * catalog shows the sum of several.
+ *
+ * Whether the bounds of dates belong to the range is not documented, and
+ * dates have whole seconds, so bounds have to be moved outwards by a second.
+ * A value of which the store would say that the field cannot have it (see
+ * BcdField.values), or an empty text, is an error there rather than a
+ * condition that is never true.
+ */
+typedef struct BcdFilter
+{
+	const char *field;			/* of fields or shown, or the id; NULL marks
+								 * the end of the list */
+	BcdFilterBy by;
+	const char *parameter;
+	bool		exact;			/* the list has exactly those records for
+								 * which the condition is true */
+	bool		not_zero;		/* not for 0, which stands for no reference:
+								 * whether the store finds records without one
+								 * is not documented */
+} BcdFilter;
+
+/* A field that lists show only if their parameter "include" asks for it */
+typedef struct BcdIncluded
+{
+	const char *field;			/* NULL marks the end of the list */
+	const char *include;
+	int			page;			/* most records of a page then; 0: as many as
+								 * of others */
+} BcdIncluded;
+
 typedef struct BcdResource
 {
 	const char *name;
@@ -408,6 +458,12 @@ typedef struct BcdResource
 	const char *defaulted;		/* field with a default, or NULL */
 	const BcdField *fields;		/* sorted by name */
 	int			nfields;
+	const BcdField *shown;		/* fields that can only be read, sorted by
+								 * name */
+	int			nshown;
+	const BcdIncluded *parts;	/* those of both kinds that lists do not show
+								 * by themselves, or NULL */
+	const BcdFilter *filters;	/* what the list can be limited by, or NULL */
 	const BcdFacet *facets;
 	int			nfacets;
 	BcdView		view;			/* by id, or by address */
@@ -473,6 +529,9 @@ extern const BcdResource *bcd_resource_nth(int n);
 extern int	bcd_resource_rank(const BcdResource *resource);
 extern char *bcd_resource_field_names(const BcdResource *resource);
 extern const BcdField *bcd_resource_field(const BcdResource *resource, const char *name);
+extern const BcdField *bcd_resource_shown(const BcdResource *resource, const char *name);
+extern bool bcd_resource_shows(const BcdResource *resource, const BcdField *field);
+extern const BcdIncluded *bcd_resource_part(const BcdResource *resource, const char *field);
 extern const char *bcd_resource_key(const BcdResource *resource, int n);
 extern const char *bcd_resource_unique(const BcdResource *resource, int n);
 extern const char *bcd_resource_scope(const BcdResource *resource, const char *field);

@@ -5,7 +5,8 @@
  * Fields that requests can have but that are left out: id, which the store
  * assigns. Metafields have endpoints of their own.
  *
- * Read-only: calculated_price, calculated_weight, sku_id.
+ * Left out of those that can only be read: calculated_weight, which lists do not
+ * have.
  *
  * The batch for updates lacks sku, mpn, gtin and image_url, so these are a
  * facet of their own, which is written alone. The option values of a variant
@@ -32,7 +33,7 @@ static const BcdField variant_fields[] = {
 	PRICE("fixed_cost_shipping_price", BCD_F_NULLABLE),
 	{"gtin", BCD_STRING, 0, 14, -1, BCD_F_NULLABLE,.facet = "single"},
 	MEASURE("height", BCD_F_NULLABLE),
-	{"image_url", BCD_STRING, 0, -1, -1, BCD_F_WRITE_ONLY,.facet = "single"},
+	{"image_url", BCD_STRING, 0, -1, -1, BCD_F_WRITE_ONLY | BCD_F_SHOWN,.facet = "single"},
 	{"inventory_level", BCD_INTEGER, 0, INT32_MOST, -1, BCD_F_COUNTED,.facet = "stock"},
 	WHOLE("inventory_warning_level", 0, INT32_MOST, BCD_F_NULLABLE),
 	FLAG("is_free_shipping"),
@@ -49,6 +50,20 @@ static const BcdField variant_fields[] = {
 	TEXT("upc", 0, 14, BCD_F_NULLABLE),
 	MEASURE("weight", BCD_F_NULLABLE),
 	MEASURE("width", BCD_F_NULLABLE),
+};
+
+/* A base variant has no sku_id */
+static const BcdField variant_shown[] = {
+	PRICE("calculated_price", 0),
+	WHOLE("sku_id", 0, BCD_NO_MAX, 0),
+};
+
+static const BcdFilter variant_filters[] = {
+	{"id", BCD_BY_EQUAL, "id",.exact = true},
+	{"product_id", BCD_BY_IN, "product_id:in",.exact = true},
+	{"sku", BCD_BY_EQUAL, "sku"},
+	{"upc", BCD_BY_EQUAL, "upc"},
+	{NULL}
 };
 
 /*
@@ -181,6 +196,8 @@ const BcdResource bcd_variant = {
 	.same_by = "option_values",
 	.implied_without = "option_values",
 	BCD_FIELDS(variant_fields),
+	BCD_SHOWN(variant_shown),
+	.filters = variant_filters,
 	BCD_FACETS(variant_facets),
 	.view = {&variant_list, "product_id:in={product_id,}",.siblings = true},
 	.view_one = {&variant_list, "id={id}"},

@@ -167,6 +167,87 @@ test_fields(const BcdResource *resource)
 	ok(bcd_resource_field(resource, "") == NULL, "%s: nor is none", resource->name);
 }
 
+/* The field that records of a resource show by this name, or NULL */
+static const BcdField *
+field_shown(const BcdResource *resource, const char *name)
+{
+	const BcdField *field = bcd_resource_field(resource, name);
+
+	if (field && bcd_resource_shows(resource, field))
+		return field;
+	return bcd_resource_shown(resource, name);
+}
+
+/* Can a filter of this kind be compared with a value of this type? */
+static bool
+filter_fits(const BcdFilter *filter, BcdType type)
+{
+	static const struct
+	{
+		BcdFilterBy by;
+		const char *ending;
+	}			endings[] = {{BCD_BY_IN, ":in"}, {BCD_BY_MIN, ":min"}, {BCD_BY_MAX, ":max"}, {BCD_BY_GREATER, ":greater"}, {BCD_BY_LESS, ":less"}};
+	const char *colon = strchr(filter->parameter, ':');
+	int			i;
+
+	for (i = 0; i < lengthof(endings); i++)
+		if (filter->by == endings[i].by && (colon == NULL || strcmp(colon, endings[i].ending) != 0))
+			return false;
+	if (filter->by == BCD_BY_EQUAL || filter->by == BCD_BY_IN)
+		return (filter->by == BCD_BY_IN || colon == NULL) &&
+			(type == BCD_STRING || type == BCD_INTEGER || (type == BCD_BOOLEAN && filter->by == BCD_BY_EQUAL));
+	return type == BCD_INTEGER || type == BCD_DATETIME;
+}
+
+/* What can be read, and what a list can be limited by */
+static void
+test_reading(const BcdResource *resource)
+{
+	const BcdFilter *filter;
+	const BcdFilter *other;
+	const BcdIncluded *part;
+	bool		sorted = true;
+	bool		apart = true;
+	bool		sound = true;
+	bool		unique = true;
+	int			i;
+
+	for (i = 0; i < resource->nshown; i++)
+	{
+		const BcdField *field = &resource->shown[i];
+
+		sorted &= i == 0 || strcmp(field[-1].name, field->name) < 0;
+		apart &= bcd_resource_field(resource, field->name) == NULL && bcd_resource_shown(resource, field->name) == field &&
+			bcd_resource_shows(resource, field) && strcmp(field->name, resource->id) != 0 && strcmp(field->name, "raw") != 0;
+	}
+	for (i = 0; i < resource->nfields; i++)
+	{
+		apart &= bcd_resource_shown(resource, resource->fields[i].name) == NULL && strcmp(resource->fields[i].name, "raw") != 0;
+		sound &= !(resource->fields[i].flags & BCD_F_SHOWN) || resource->fields[i].flags & BCD_F_WRITE_ONLY;
+	}
+	ok(sorted, "%s: what can only be read is sorted", resource->name);
+	ok(apart, "%s: and is none of what can be written", resource->name);
+	for (part = resource->parts; part && part->field; part++)
+		sound &= field_shown(resource, part->field) != NULL && part->include[0] && bcd_resource_part(resource, part->field) == part;
+	ok(sound, "%s: what is asked for by include is shown then", resource->name);
+	sound = resource->list.endpoint != NULL || (resource->filters == NULL && resource->parts == NULL && resource->nshown == 0);
+	for (filter = resource->filters; filter && filter->field; filter++)
+	{
+		bool		is_id = resource->id && strcmp(filter->field, resource->id) == 0;
+		const BcdField *field = is_id ? NULL : field_shown(resource, filter->field);
+		BcdType		type = field ? field->type : BCD_INTEGER;
+
+		sound &= (is_id || field) && filter_fits(filter, type);
+		sound &= !filter->exact || type == BCD_INTEGER || type == BCD_BOOLEAN || field->values;
+		sound &= !filter->not_zero || (field && field->refers_to);
+		for (other = resource->filters; other < filter; other++)
+			unique &= strcmp(other->parameter, filter->parameter) != 0 &&
+				(other->by != filter->by || strcmp(other->field, filter->field) != 0);
+	}
+	ok(sound, "%s: its list is limited by what it shows, and exactly only where that is certain", resource->name);
+	ok(unique, "%s: in one way each", resource->name);
+}
+
 /*
  * Are all placeholders of a template known: the id, or a field?  And is each of
  * them closed?
@@ -675,6 +756,39 @@ test_redirects(const BcdResource *redirect)
 	ok(bcd_resource_rank(redirect) > bcd_resource_rank(bcd_resource_find("product")), "redirects come after what they lead to");
 }
 
+/* How many parameters limit the list */
+static int
+count_filters(const BcdResource *resource)
+{
+	int			n = 0;
+
+	while (resource->filters[n].field)
+		n++;
+	return n;
+}
+
+static void
+test_what_is_read(void)
+{
+	const BcdResource *product = bcd_resource_find("product");
+	const BcdResource *customer = bcd_resource_find("customer");
+
+	is_int(count_filters(product), 17, "product: number of filters");
+	is_int(count_filters(customer), 9, "customer: likewise");
+	is_int(count_filters(bcd_resource_find("variant")), 4, "variant: likewise");
+	is_int(product->nshown, 9, "product: number of fields in the vendor's document that can only be read");
+	ok(!bcd_resource_shows(product, bcd_resource_field(product, "brand_name")), "the name of a brand is never shown");
+	ok(bcd_resource_shows(product, bcd_resource_field(product, "total_sold")), "what has been sold is");
+	ok(!bcd_resource_shows(product, bcd_resource_field(product, "metafields")), "metafields are not in the list of products");
+	ok(bcd_resource_shows(product, bcd_resource_field(product, "images")), "images are");
+	is_int(bcd_resource_part(product, "options")->page, 10, "with options, a page has ten products");
+	ok(bcd_resource_part(product, "name") == NULL && bcd_resource_part(bcd_resource_find("brand"), "name") == NULL,
+	   "a name is shown by itself");
+	is_text(bcd_resource_part(customer, "form_fields")->include, "formfields", "what a part is asked for by");
+	ok(!bcd_resource_shows(customer, bcd_resource_field(customer, "trigger_account_created_notification")),
+	   "whether a mail was sent is not shown");
+}
+
 /* What named() finds */
 static void
 test_name_lists(void)
@@ -730,6 +844,7 @@ test_facts(void)
 	test_metafields();
 	test_redirects(bcd_resource_find("redirect"));
 	test_name_lists();
+	test_what_is_read();
 	test_locations_and_groups();
 	is_int(bcd_resource_find("price_list")->nfields, 2, "price list: number of fields in the vendor's document");
 	ok(bcd_resource_find("price_list")->facets[0].remove.query == NULL, "price lists are deleted by their path, never by a filter");
@@ -774,6 +889,7 @@ main(void)
 			test_keys(resource);
 		else
 			test_address(resource);
+		test_reading(resource);
 		test_shape(resource);
 		test_facets(resource);
 		test_descriptor(resource);
