@@ -440,6 +440,8 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	if (d.taken || d.outcome == BCD_DELETED)
 		bcd_directory_changed(item->lane);
 	lane->run->counts.conflicts += d.conflicts;
+	if (d.judged)
+		bcd_stop_row_read(lane->run, d.conflicts > 0);
 	item->lane->seen += d.seen;
 	if (d.doubtful)
 		note_doubt(item);

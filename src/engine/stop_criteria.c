@@ -41,15 +41,15 @@ static const char *const actions[] = {"pause", "slow", "notify"};
 /* When a criterion is judged */
 typedef enum Pace
 {
-	AT_ONCE, PER_ROWS, PER_REQUESTS
+	AT_ONCE, PER_ROWS, PER_ROWS_READ, PER_REQUESTS
 } Pace;
 
 /* Rows, or requests, since the last window ended */
 typedef struct Window
 {
 	int64		n;
-	int64		failed;			/* rows that failed; requests that were
-								 * throttled */
+	int64		failed;			/* rows that failed, or met conflicts;
+								 * requests that were throttled */
 	bool		open;			/* the last one failed: it does not end here */
 } Window;
 
@@ -70,10 +70,10 @@ typedef struct BcdStopWatch
 	TimestampTz ends;			/* of the present hours; 0: not in them */
 	char		ends_words[BCD_NAME_BYTES];
 	Window		rows;
+	Window		rows_read;
 	Window		requests;
 	int64		calls;			/* of the run, at the end of the last window */
 	int64		throttled;
-	int64		conflicts;
 	int			struck[MAX_CRITERIA];	/* windows in a row */
 	bool		told[MAX_CRITERIA];
 	int			hit;			/* a criterion to be told of, or -1 */
@@ -112,7 +112,7 @@ error_rate(const BcdRun *run)
 static double
 conflict_rate(const BcdRun *run)
 {
-	return (double) (run->counts.conflicts - run->stop->conflicts) / run->stop->rows.n;
+	return (double) run->stop->rows_read.failed / run->stop->rows_read.n;
 }
 
 static double
@@ -137,7 +137,7 @@ is_late(const BcdRun *run)
 static const Criterion criteria[] = {
 	{"errors", AT_ONCE, 1e9, errors_of, "rows have failed"},
 	{"error_rate", PER_ROWS, 1, error_rate, "of rows failed"},
-	{"conflict_rate", PER_ROWS, 1, conflict_rate, "of rows met conflicts"},
+	{"conflict_rate", PER_ROWS_READ, 1, conflict_rate, "of rows met conflicts"},
 	{"differences", AT_ONCE, 1e9, differences_of, "differences were found"},
 	{"throttled_rate", PER_REQUESTS, 1, throttled_rate, "of requests were refused with status 429"},
 	{"others_share", PER_REQUESTS, 1, others_share, "of the quota is used by other apps"},
@@ -325,7 +325,6 @@ bcd_stop_look(BcdRun *run)
 		w->hit = -1;
 		w->calls = run->counts.api_calls;
 		w->throttled = run->counts.throttled;
-		w->conflicts = run->counts.conflicts;
 	}
 	w->plan_id = plan.plan_id;
 	w->ends = plan.ends;
@@ -373,20 +372,33 @@ close_window(BcdRun *run, Window *window, Pace pace)
 	return true;
 }
 
+static void
+add_row(BcdRun *run, Window *rows, Pace pace, bool failed)
+{
+	rows->n++;
+	rows->failed += failed;
+	rows->open = failed;
+	(void) close_window(run, rows, pace);
+}
+
 /* A row of the run is done, or given up. */
 void
 bcd_stop_row(BcdRun *run, bool failed)
 {
-	Window	   *rows;
+	if (run->stop)
+		add_row(run, &run->stop->rows, PER_ROWS, failed);
+}
 
-	if (run->stop == NULL)
-		return;
-	rows = &run->stop->rows;
-	rows->n++;
-	rows->failed += failed;
-	rows->open = failed;
-	if (close_window(run, rows, PER_ROWS))
-		run->stop->conflicts = run->counts.conflicts;
+/*
+ * A row was compared with its record. Conflicts are not counted when rows are
+ * done: of those that were read together, the ones with conflicts are done
+ * first, and would fill a window by themselves.
+ */
+void
+bcd_stop_row_read(BcdRun *run, bool conflicts)
+{
+	if (run->stop)
+		add_row(run, &run->stop->rows_read, PER_ROWS_READ, conflicts);
 }
 
 /* What is written while requests that are under way end is not in it. */

@@ -10,6 +10,7 @@
 extern Jsonb *bcd_stop_criteria(Jsonb *given);
 extern void bcd_stop_look(BcdRun *run);
 extern void bcd_stop_row(BcdRun *run, bool failed);
+extern void bcd_stop_row_read(BcdRun *run, bool conflicts);
 extern char *bcd_stop_judge(BcdRun *run);
 
 #endif							/* BCD_STOP_CRITERIA_H */

@@ -259,6 +259,20 @@ note_scout(BcdQuota *q, BcdTicket ticket, int64 counted, int64 left)
 }
 
 /*
+ * Takes over how long windows are; returns whether they were of another length
+ * before: then the end of the present one is not what we thought.
+ */
+static bool
+take_length(BcdQuota *q, int64 window_ms)
+{
+	int64		before = q->window_ms;
+
+	if (window_ms > 0)
+		q->window_ms = Min(window_ms, BCD_QUOTA_MAX_BLOCK_MS);
+	return q->window_ms != before;
+}
+
+/*
  * Learn from a reply's headers: which window it counted in, and how much quota
  * that window has left.
  */
@@ -269,16 +283,15 @@ note_headers(BcdQuota *q, BcdTicket ticket, int64 now, bool refused,
 	int64		left = Min(headers->rate_left, headers->rate_quota);
 	int64		by_start;
 	int64		by_reply;
+	bool		resized = take_length(q, headers->rate_window_ms);
 	bool		gone;
 
-	if (headers->rate_window_ms > 0)
-		q->window_ms = Min(headers->rate_window_ms, BCD_QUOTA_MAX_BLOCK_MS);
 	window_end(q, ticket, now, headers->rate_reset_ms, &by_start, &by_reply);
-	gone = q->quota > 0 && by_reply < q->end_by_start - q->window_ms / 2;
+	gone = q->quota > 0 && !resized && by_reply < q->end_by_start - q->window_ms / 2;
 	if (q->quota == 0)
 		turn_window(q, by_start, by_reply, left >= headers->rate_quota - 1);
-	else if (by_start > q->end_by_start + q->window_ms / 2)
-		turn_window(q, by_start, by_reply, q->told);
+	else if (resized || by_start > q->end_by_start + q->window_ms / 2)
+		turn_window(q, by_start, by_reply, q->told && !resized);
 	note_scout(q, ticket, gone ? q->window - 1 : q->window, left);
 	if (gone)
 		return;

@@ -170,39 +170,6 @@ subtest 'a verify goes on, but the plan is held; a rollback is not stopped' => s
 	clear();
 };
 
-subtest 'a run that was stopped does not go on after a crash; one that was not begins its windows anew' => sub {
-  SKIP:
-	{
-		skip 'no debug points', 1 unless $shop->has_points;
-		make_plan();
-		add(400, 'n % 20 = 0');
-		my $point = $shop->stop_at('finishing');
-		my $push = $shop->start;
-		$shop->wait_stopped;
-		my $sent = $store->counts->{total};
-		kill_worker($node, 'shop', 'KILL');
-		$push->finish;
-		undef $point;
-		$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
-		like($shop->last_run->{error}, qr/was stopped, and the plan is held: \d\.\d % of rows failed/, 'it ends with the reason');
-		is($store->counts->{total}, $sent, 'and sends nothing');
-		is($shop->sql("SELECT count(*) FROM bcdelta.event WHERE event = 'cutover'"), 1, 'it was told once');
-		clear();
-
-		make_plan();
-		add(400, 'n % 20 = 0');
-		$store->hold({ match => { method => 'POST', body => 'Maker ' . ($first - 400 + 60) . '"' }, process => 'now' });
-		$push = $shop->start;
-		$shop->wait_held(1);
-		kill_worker($node, 'shop', 'KILL');
-		$store->release;
-		$push->finish;
-		$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
-		like($shop->last_run->{error}, qr/% of rows failed, and the limit is 2\.0 % \(error_rate\), 2 times/, 'one that was interrupted is judged again');
-		clear();
-	}
-};
-
 subtest 'plan_cutover() checks criteria' => sub {
 	my $plan = sub { my ($rc, undef, $err) = $shop->try("SELECT count(*) FROM bcdelta.plan_cutover('shop', now() + interval '20 days', stop => '$_[0]')"); return $rc ? $err : 'ok'; };
 	like($plan->('[1]'), qr/argument "stop" must be a JSON object/, 'no object');

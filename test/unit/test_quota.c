@@ -75,6 +75,24 @@ test_learning(void)
 }
 
 static void
+test_other_windows(void)
+{
+	BcdQuota	q;
+	BcdTicket	t = {0};
+	BcdHttpHeaders h;
+
+	bcd_quota_init(&q, 1.0, 8);
+	t = bcd_quota_sent(&q, 0);
+	bcd_quota_done(&q, t, 50, 200, headers(150, 149, 29950, -1), 0.5);
+	t = bcd_quota_sent(&q, 2000);
+	h = *headers(100, 30, 900, -1);
+	h.rate_window_ms = 1000;
+	bcd_quota_done(&q, t, 2050, 200, &h, 0.5);
+	is_int(bcd_quota_left(&q, 2060), 30, "windows of another length: this one has what the reply says");
+	is_int(bcd_quota_left(&q, 3100), 100, "and ends when it says");
+}
+
+static void
 test_throttled(void)
 {
 	BcdQuota	q;
@@ -474,6 +492,7 @@ int
 main(void)
 {
 	test_learning();
+	test_other_windows();
 	test_throttled();
 	test_trouble();
 	test_windows();
