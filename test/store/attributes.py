@@ -28,12 +28,24 @@ _VALUE = {"attribute_id": fields.integer(1, _MOST),
           "value": fields.string(0, 255), "id": fields.integer(1, _MOST)}
 _DATES = ("date_created", "date_modified")
 
+
+def _value_named(store, table, value):
+    attributes = store.attributes.rows
+    return listing.Filter(
+        lambda r: attributes[r["attribute_id"]]["name"] == value)
+
+
 _FILTERS = {"name": (query.TEXT, listing.equals("name")),
             "name:like": (query.TEXT, listing.like("name")),
-            "type": (query.TEXT, listing.equals("type"))}
+            "type": (query.TEXT, listing.equals("type")),
+            **listing.date_range("date_created"),
+            **listing.date_range("date_modified")}
 _VALUE_FILTERS = {
     "customer_id:in": (query.INTEGERS, listing.group_in("customer")),
-    "attribute_id:in": (query.INTEGERS, listing.one_of("attribute_id"))}
+    "attribute_id:in": (query.INTEGERS, listing.one_of("attribute_id")),
+    "name": (query.TEXT, _value_named),
+    **listing.date_range("date_created"),
+    **listing.date_range("date_modified")}
 DELETE_PARAMS = {"id:in": query.INTEGERS}
 
 

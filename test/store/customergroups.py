@@ -75,6 +75,8 @@ _FILTERS = {
     "is_default": (query.BOOLEAN, listing.equals("is_default")),
     "is_group_for_guests": (query.BOOLEAN,
                             listing.equals("is_group_for_guests")),
+    **listing.date_range("date_created"),
+    **listing.date_range("date_modified"),
 }
 LIST_PARAMS = {name: param for name, (param, _) in _FILTERS.items()}
 LIST_PARAMS.update(listing.PAGING)

@@ -1,7 +1,6 @@
 """Customers; addresses and attributes can be nested in new ones."""
 
 import re
-from operator import ge, le
 
 import addresses
 import attributes
@@ -76,6 +75,12 @@ def _name_in(store, table, values):
     return listing.Filter(lambda r: _full_name(r).casefold() in wanted)
 
 
+def _name_like(store, table, values):
+    parts = [value.casefold() for value in values]
+    return listing.Filter(lambda r: any(
+        part in _full_name(r).casefold() for part in parts))
+
+
 def _emails(store, table, values):
     return listing.group_in("email")(
         store, table, [value.casefold() for value in values])
@@ -85,17 +90,21 @@ _FILTERS = {
     "id:in": listing.BY_ID["id:in"],
     "email:in": (query.TEXTS, _emails),
     "name:in": (query.TEXTS, _name_in),
+    "name:like": (query.TEXTS, _name_like),
     "company:in": (query.TEXTS, listing.one_of("company")),
     "phone:in": (query.TEXTS, listing.one_of("phone")),
     "customer_group_id:in": (query.INTEGERS,
                              listing.one_of("customer_group_id")),
-    "date_modified:min": (query.DATE, listing.compares("date_modified", ge)),
-    "date_modified:max": (query.DATE, listing.compares("date_modified", le)),
+    **listing.date_range("date_created"),
+    **listing.date_range("date_modified"),
 }
 LIST_PARAMS = {name: param for name, (param, _) in _FILTERS.items()}
 LIST_PARAMS.update(listing.PAGING)
 LIST_PARAMS["include"] = query.some_of(
     "addresses", "storecredit", "attributes", "formfields")
+LIST_PARAMS["sort"] = query.one_of(*(
+    "%s:%s" % (field, direction) for direction in ("asc", "desc")
+    for field in ("date_created", "last_name", "date_modified")))
 DELETE_PARAMS = {"id:in": query.INTEGERS}
 
 
@@ -187,7 +196,9 @@ def list_all(call):
     table = call.store.customers
     filters = [build(call.store, table, values[name])
                for name, (_, build) in _FILTERS.items() if name in values]
-    found = listing.select(table, filters)
+    sort, _, direction = values.get("sort", "id:asc").partition(":")
+    found = listing.order(table, listing.select(table, filters), sort,
+                          direction)
     return listing.paged(call, table, found, values,
                          _show(call.store, values.get("include", ())))
 

@@ -5,6 +5,10 @@ a range of ids.  The smallest set of ids is walked and the other filters are
 tested, so that a look-up costs its hits and not the size of the store.
 """
 
+import operator
+import time
+
+import fields
 import query
 from replies import Reply, Refused, error, tree_error
 from exactjson import text
@@ -97,6 +101,37 @@ def like(field):
         get, part = table.kind.value, value.casefold()
         return Filter(lambda r: part in get(r, field).casefold())
     return build
+
+
+def moment(store, value):
+    """A bound in the form of the stored dates.
+
+    A date without a time gets the time of day of the request, as documented.
+    """
+    now = time.gmtime(store.now())
+    clock = (now.tm_hour, now.tm_min, now.tm_sec)
+    return fields.iso(fields.parse_moment(value, clock))
+
+
+def compares_date(field, compare, strictly=None):
+    """What has no date is on neither side of a bound.
+
+    It is not documented whether a range includes its bounds.
+    """
+    def build(store, table, value):
+        get, bound = table.kind.value, moment(store, value)
+        inside = (strictly if strictly is not None
+                  and store.settings["date_bounds"] == "excluded" else compare)
+        return Filter(
+            lambda r: bool(get(r, field)) and inside(get(r, field), bound))
+    return build
+
+
+def date_range(field):
+    return {field + ":min": (query.DATE, compares_date(
+                field, operator.ge, operator.gt)),
+            field + ":max": (query.DATE, compares_date(
+                field, operator.le, operator.lt))}
 
 
 def unique(index, key):

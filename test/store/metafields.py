@@ -4,8 +4,6 @@ One table for each kind of parent; ids are those of the kind.  A batch that
 has bad items saves the others, and says so with 422.
 """
 
-from operator import ge, le
-
 import exactjson
 import fields
 import listing
@@ -49,8 +47,8 @@ _FILTERS = {
     "key:in": (query.TEXTS, listing.one_of("key")),
     "namespace": (query.TEXT, listing.equals("namespace")),
     "namespace:in": (query.TEXTS, listing.one_of("namespace")),
-    "date_modified:min": (query.DATE, listing.compares("date_modified", ge)),
-    "date_modified:max": (query.DATE, listing.compares("date_modified", le)),
+    **listing.date_range("date_created"),
+    **listing.date_range("date_modified"),
 }
 LIST_PARAMS = {name: param for name, (param, _) in _FILTERS.items()}
 LIST_PARAMS.update(listing.PAGING)

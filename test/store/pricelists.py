@@ -16,11 +16,12 @@ CHECKS = {"name": fields.string(1), "active": fields.boolean}
 READ_ONLY = ("id", "date_created", "date_modified")
 
 _FILTERS = {
-    "id": listing.BY_ID["id"],
     "id:in": listing.BY_ID["id:in"],
     "name": (query.TEXT, listing.unique(
         "name", lambda store, value: store.fold(value))),
     "name:like": (query.TEXT, listing.like("name")),
+    **listing.date_range("date_created"),
+    **listing.date_range("date_modified"),
 }
 LIST_PARAMS = {name: param for name, (param, _) in _FILTERS.items()}
 LIST_PARAMS.update(listing.PAGING)

@@ -1,27 +1,19 @@
 """The filters of the list of products."""
 
 import operator
-import time
 
-import fields
 import listing
 import query
 
 
-def _moment(store, value):
-    """A bound in the form of the stored dates.
-
-    A date without a time gets the time of day of the request, as documented.
-    """
-    now = time.gmtime(store.now())
-    clock = (now.tm_hour, now.tm_min, now.tm_sec)
-    return fields.iso(fields.parse_moment(value, clock))
+_MODIFIED = listing.date_range("date_modified")
 
 
 def _modified_min(store, table, value):
-    bound = _moment(store, value)
-    return listing.Filter(lambda r: r["date_modified"] >= bound,
-                          ids=table.changed_since("date_modified", bound))
+    one = _MODIFIED["date_modified:min"][1](store, table, value)
+    one.ids = table.changed_since("date_modified",
+                                  listing.moment(store, value))
+    return one
 
 
 def _date_is(field):
@@ -29,17 +21,8 @@ def _date_is(field):
         if len(value) == 10:
             return listing.Filter(
                 lambda r: r.get(field, "").startswith(value))
-        moment = _moment(store, value)
+        moment = listing.moment(store, value)
         return listing.Filter(lambda r: r.get(field, "") == moment)
-    return build
-
-
-def _date(field, compare):
-    def build(store, table, value):
-        bound = _moment(store, value)
-        # A product without this date is on neither side of it.
-        return listing.Filter(
-            lambda r: bool(r.get(field)) and compare(r[field], bound))
     return build
 
 
@@ -128,15 +111,12 @@ FILTERS = {
     "condition": (query.one_of("new", "used", "refurbished"), _condition),
     "brand_id": (query.INTEGER, listing.group_is("brand")),
     "date_modified": (query.DATE, _date_is("date_modified")),
+    **_MODIFIED,
     "date_modified:min": (query.DATE, _modified_min),
-    "date_modified:max": (query.DATE, _date("date_modified", operator.le)),
     "date_last_imported": (query.DATE, _date_is("date_last_imported")),
-    "date_last_imported:not": (
-        query.DATE, _date("date_last_imported", operator.ne)),
-    "date_last_imported:min": (
-        query.DATE, _date("date_last_imported", operator.ge)),
-    "date_last_imported:max": (
-        query.DATE, _date("date_last_imported", operator.le)),
+    **listing.date_range("date_last_imported"),
+    "date_last_imported:not": (query.DATE, listing.compares_date(
+        "date_last_imported", operator.ne)),
     "is_visible": (query.BOOLEAN, listing.equals("is_visible")),
     "is_featured": (query.BIT, listing.equals("is_featured")),
     "is_free_shipping": (query.BIT, listing.equals("is_free_shipping")),
