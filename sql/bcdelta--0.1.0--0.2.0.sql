@@ -1608,3 +1608,9 @@ CREATE FUNCTION bcdelta.sop(server name) RETURNS text
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_sop';
 COMMENT ON FUNCTION bcdelta.sop(name) IS
 'how a server is synced from now on, as Markdown to print: feeds, schedules, who is in charge of what, what to look at every day, what each trouble means, orders and customers in the transition; times are in the time zone of the plan, or of the session; needs USAGE on the server';
+
+CREATE FUNCTION bcdelta.handler() RETURNS fdw_handler
+LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_handler';
+COMMENT ON FUNCTION bcdelta.handler() IS
+'makes foreign tables of the foreign-data wrapper bcdelta show the records of a store';
+ALTER FOREIGN DATA WRAPPER bcdelta HANDLER bcdelta.handler;

@@ -8,7 +8,7 @@ GRANT USAGE ON SCHEMA bcdelta TO PUBLIC;
 COMMENT ON SCHEMA bcdelta IS 'delta migration to BigCommerce';
 
 --
--- Stores: foreign servers without a handler, as dblink does
+-- Stores: foreign servers, whose foreign tables show their records
 --
 
 CREATE FUNCTION bcdelta.validator(options text[], catalog oid) RETURNS void
@@ -16,7 +16,12 @@ LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_validator';
 COMMENT ON FUNCTION bcdelta.validator(text[], oid) IS
 'checks the options of servers and user mappings of the foreign-data wrapper bcdelta; an error names the invalid option';
 
-CREATE FOREIGN DATA WRAPPER bcdelta VALIDATOR bcdelta.validator;
+CREATE FUNCTION bcdelta.handler() RETURNS fdw_handler
+LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_handler';
+COMMENT ON FUNCTION bcdelta.handler() IS
+'makes foreign tables of the foreign-data wrapper bcdelta show the records of a store';
+
+CREATE FOREIGN DATA WRAPPER bcdelta HANDLER bcdelta.handler VALIDATOR bcdelta.validator;
 COMMENT ON FOREIGN DATA WRAPPER bcdelta IS 'one server is one BigCommerce store';
 
 --

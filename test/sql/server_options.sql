@@ -65,7 +65,7 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token 'mine');
 SELECT usename = CURRENT_USER AS mine, umoptions FROM pg_user_mappings WHERE srvname = 'shop' ORDER BY 1;
 RESET ROLE;
 
--- no foreign tables
+-- a foreign table
 CREATE FOREIGN TABLE ft (id int) SERVER shop;
 SELECT * FROM ft;
 
