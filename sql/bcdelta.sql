@@ -958,6 +958,7 @@ CREATE TABLE bcdelta.signature (
 	until timestamptz,
 	plan_id bigint,
 	met text[],
+	lapsed text,
 	PRIMARY KEY (server, criterion)
 );
 COMMENT ON TABLE bcdelta.signature IS
@@ -968,6 +969,7 @@ COMMENT ON COLUMN bcdelta.signature.until IS 'when a waiver ends; null: with the
 COMMENT ON COLUMN bcdelta.signature.plan_id IS 'the plan that it was given for, and ends with; null: there was none yet';
 COMMENT ON COLUMN bcdelta.signature.met IS
 'the measured criteria that were met then: the answer counts as long as all of them are';
+COMMENT ON COLUMN bcdelta.signature.lapsed IS 'which of them were not met any more at some time since: the answer does not count, and has to be given again';
 
 CREATE TABLE bcdelta.template (
 	event text NOT NULL CHECK (event IN ('planned', 'tomorrow', 'freeze', 'delay', 'go', 'no_go', 'stopped', 'rolled_back', 'live', 'day_after',
@@ -2136,7 +2138,7 @@ COMMENT ON COLUMN bcdelta.go_live_fact.next_step IS 'a statement to copy, if it 
 
 CREATE FUNCTION bcdelta.go_live_check(server name)
 RETURNS TABLE (no integer, criterion text, severity text, verdict text, found text, required text, why text, next_step text)
-LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_go_live_check';
+LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_go_live_check';
 COMMENT ON FUNCTION bcdelta.go_live_check(name) IS
 'what speaks for and against going live now, one row per criterion: verdict go, no-go, unknown, waived or signed, what was found and is required, why, and a statement to copy; asks nothing of the store; for roles that may read bcdelta.status, or may act for the owners of all feeds of the server';
 

@@ -141,7 +141,8 @@ read_fact(void *arg)
 
 	bcd_spi_begin(&rights);
 	MemoryContextSwitchTo(cxt);
-	bcd_fact_read(r->server, r->criterion, &r->fact);
+	if (!bcd_fact_read(r->server, r->criterion, &r->fact))
+		elog(ERROR, "criterion \"%s\" is not measured", r->criterion);
 	bcd_spi_end(&rights);
 }
 
@@ -229,9 +230,12 @@ own_of(List *own, const char *name)
 	return NULL;
 }
 
-/* Returns which criteria that were met when somebody answered are not any more, or NULL. */
+/*
+ * Returns which criteria that were met when somebody answered are not any more,
+ * or NULL; with_unknown: and those of which that is not known.
+ */
 static char *
-worse_since(List *criteria, const BcdSignature *s)
+worse_since(List *criteria, const BcdSignature *s, bool with_unknown)
 {
 	StringInfoData text;
 	ListCell   *lc;
@@ -241,7 +245,7 @@ worse_since(List *criteria, const BcdSignature *s)
 	{
 		const BcdCriterion *c = bcd_criterion_find(criteria, lfirst(lc));
 
-		if (c && strcmp(c->verdict, "go") != 0)
+		if (c && (strcmp(c->verdict, "no-go") == 0 || (with_unknown && strcmp(c->verdict, "unknown") == 0)))
 			appendStringInfo(&text, "%s%s", text.len ? ", " : "", c->name);
 	}
 	return text.len ? text.data : NULL;
@@ -251,13 +255,13 @@ worse_since(List *criteria, const BcdSignature *s)
 static void
 apply_signature(List *criteria, BcdCriterion *c, const BcdSignature *s)
 {
-	char	   *worse = worse_since(criteria, s);
+	char	   *worse = worse_since(criteria, s, true);
 
 	c->found = psprintf("%s: %s, %s%s%s", s->verdict, s->by, s->at, s->note ? ": " : "", s->note ? s->note : "");
 	if (s->ended)
 		c->why = psprintf("the signature does not count: %s", s->ended);
-	else if (worse)
-		c->why = psprintf("the signature does not count: since then, this has got worse: %s", worse);
+	else if (s->lapsed || worse)
+		c->why = psprintf("the signature does not count: since then, this has got worse: %s", s->lapsed ? s->lapsed : worse);
 	else
 	{
 		bool		yes = strcmp(s->verdict, "go") == 0;
@@ -265,6 +269,8 @@ apply_signature(List *criteria, BcdCriterion *c, const BcdSignature *s)
 		c->verdict = yes ? "signed" : "no-go";
 		c->why = yes ? "a person has signed it" : "a person has said no";
 	}
+	if (!s->ended && !s->lapsed)
+		c->lapses = worse_since(criteria, s, false);
 }
 
 /* Applies a waiver to a criterion that is not met. */
@@ -349,6 +355,28 @@ bcd_go_live(const char *server)
 	}
 	apply(criteria, reading.signatures);
 	return criteria;
+}
+
+/*
+ * Notes which signatures have lapsed by what was found now: they do not count
+ * again when that gets better. The caller has checked that it may write.
+ */
+void
+bcd_go_live_note_lapses(const char *server, List *criteria)
+{
+	BcdRights	rights;
+	ListCell   *lc;
+
+	foreach(lc, criteria)
+	{
+		const BcdCriterion *c = lfirst(lc);
+
+		if (c->lapses == NULL)
+			continue;
+		bcd_spi_begin(&rights);
+		bcd_signature_lapsed(server, c->name, c->lapses);
+		bcd_spi_end(&rights);
+	}
 }
 
 /* Returns, in words, which criteria of severity must are not met. */

@@ -17,12 +17,15 @@ typedef struct BcdCriterion
 	const char *required;
 	const char *why;
 	const char *next_step;		/* a statement to copy, or NULL */
+	const char *lapses;			/* what ends its signature from now on, or
+								 * NULL */
 	bool		asked;			/* a person answers it */
 	bool		passing;		/* it comes and goes: no answer rests on it */
 } BcdCriterion;
 
 /* SPI must not be connected; results are in the current memory context */
 extern List *bcd_go_live(const char *server);
+extern void bcd_go_live_note_lapses(const char *server, List *criteria);
 extern List *bcd_go_live_unmet(const char *server);
 extern const BcdCriterion *bcd_criterion_find(List *criteria, const char *name);
 extern List *bcd_criteria_met(List *criteria);

@@ -14,6 +14,8 @@
  * - without functions whose effects would outlast that: locks of the session,
  *   signals to other processes;
  *
+ * - with little patience for locks that others hold;
+ *
  * - with a time limit.  Code that catches the cancel is cancelled once more,
  *   then the process ends in an orderly way.
  *
@@ -32,6 +34,7 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/timeout.h"
@@ -44,6 +47,8 @@
 
 #define LIMIT_MS	5000
 #define GRACE_MS	1000
+#define LOCK_PATIENCE	"200ms" /* whoever waits for a lock is in the way of
+								 * others */
 
 /* Functions of PostgreSQL whose effects no rollback undoes, by the beginnings of their names */
 static const char *const lasting[] = {
@@ -152,6 +157,24 @@ leave(void)
 		QueryCancelPending = false;
 }
 
+/* Is it a SELECT that writes nothing, as far as its text says? */
+static bool
+only_reads(SPIPlanPtr plan)
+{
+	ListCell   *lc;
+
+	if (!SPI_is_cursor_plan(plan))
+		return false;
+	foreach(lc, ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->query_list)
+	{
+		const Query *query = lfirst(lc);
+
+		if (query->commandType != CMD_SELECT || query->hasModifyingCTE || query->rowMarks != NIL)
+			return false;
+	}
+	return true;
+}
+
 /* Returns the plan of a query; raises an error unless it can answer. */
 static SPIPlanPtr
 plan_of(const char *query)
@@ -161,7 +184,7 @@ plan_of(const char *query)
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare the query: %s", SPI_result_code_string(SPI_result));
-	if (!SPI_is_cursor_plan(plan))
+	if (!only_reads(plan))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the query must be one SELECT statement")));
@@ -220,8 +243,11 @@ ask(void *arg)
 	PG_TRY();
 	{
 		bcd_become(&rights, q->role, true);
+		(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 		read_answer(q);
 		bcd_become_again(&rights);
+		if (timed_out)
+			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("the query took too long")));
 	}
 	PG_CATCH();
 	{
@@ -285,6 +311,9 @@ bcd_own_query_check(const char *query)
 {
 	ErrorData  *error = bcd_attempt_undone(check, unconstify(char *, query));
 
-	if (error)
-		ReThrowError(error);
+	if (error == NULL)
+		return;
+	if (error->hint == NULL && (error->sqlerrcode == ERRCODE_UNDEFINED_TABLE || error->sqlerrcode == ERRCODE_UNDEFINED_FUNCTION))
+		error->hint = pstrdup("Name each table and function with its schema: a criterion does not depend on anybody's search_path.");
+	ReThrowError(error);
 }

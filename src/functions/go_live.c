@@ -93,6 +93,8 @@ bcdelta_go_live_check(PG_FUNCTION_ARGS)
 	BcdRows		rows;
 	int			no = 0;
 
+	if (!XactReadOnly)
+		bcd_go_live_note_lapses(server, criteria);
 	bcd_rows_begin(fcinfo, &rows);
 	foreach(lc, criteria)
 	{
@@ -220,6 +222,7 @@ bcdelta_sign(PG_FUNCTION_ARGS)
 		bcd_check_reason(s.note, "note");
 	server = server_to_read(fcinfo);
 	criteria = bcd_go_live(server);
+	bcd_go_live_note_lapses(server, criteria);
 	c = find(criteria, server, s.criterion);
 	if (!c->asked)
 		ereport(ERROR,

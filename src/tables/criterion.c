@@ -16,21 +16,25 @@ static BcdStatement select_fact = {
 	2, {NAMEOID, TEXTOID}
 };
 
-/* Measures a criterion now; results are in the current memory context. */
-void
+/*
+ * Measures a criterion now; results are in the current memory context. Returns
+ * false if it is none that is measured.
+ */
+bool
 bcd_fact_read(const char *server, const char *criterion, BcdFact *fact)
 {
 	Datum		args[] = {bcd_name_datum(server), CStringGetTextDatum(criterion)};
 	bool		isnull;
 
 	if (bcd_select(&select_fact, args, NULL) != 1)
-		elog(ERROR, "criterion \"%s\" is not measured", criterion);
+		return false;
 	(void) bcd_column_datum(0, 1, &isnull);
 	fact->known = !isnull;
 	fact->met = bcd_column_bool(0, 1);
 	fact->found = bcd_column_text(0, 2);
 	fact->unknown = bcd_column_text(0, 3);
 	fact->next_step = bcd_column_text(0, 4);
+	return true;
 }
 
 static BcdStatement select_criteria = {

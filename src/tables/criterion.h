@@ -27,7 +27,7 @@ typedef struct BcdOwnCriterion
 	Oid			owner;
 } BcdOwnCriterion;
 
-extern void bcd_fact_read(const char *server, const char *criterion, BcdFact *fact);
+extern bool bcd_fact_read(const char *server, const char *criterion, BcdFact *fact);
 extern List *bcd_criteria_of(const char *server);
 extern void bcd_criterion_put(const char *server, const BcdOwnCriterion *criterion);
 extern bool bcd_criterion_remove(const char *server, const char *name);

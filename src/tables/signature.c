@@ -20,7 +20,7 @@ static BcdStatement select_signatures = {
 	"SELECT s.criterion, s.verdict, s.by_role, pg_catalog.date_trunc('second', s.at)::text, s.note, s.met,"
 	" CASE WHEN s.plan_id IS NOT NULL AND NOT EXISTS (SELECT FROM bcdelta.cutover AS c"
 	"   WHERE c.plan_id = s.plan_id AND c.state IN ('planned', 'live')) THEN 'the plan that it was given for is over'"
-	"  WHEN s.until <= pg_catalog.now() THEN 'it ended at ' || pg_catalog.date_trunc('second', s.until) END"
+	"  WHEN s.until <= pg_catalog.now() THEN 'it ended at ' || pg_catalog.date_trunc('second', s.until) END, s.lapsed"
 	" FROM bcdelta.signature AS s WHERE s.server = $1",
 	1, {NAMEOID}
 };
@@ -61,6 +61,7 @@ bcd_signatures_of(const char *server)
 		s->note = bcd_column_text(i, 5);
 		s->met = isnull ? NIL : texts_of(met);
 		s->ended = bcd_column_text(i, 7);
+		s->lapsed = bcd_column_text(i, 8);
 		list = lappend(list, s);
 	}
 	return list;
@@ -71,7 +72,7 @@ static BcdStatement upsert_signature = {
 	" SELECT $1, $2, $3, $4, $5, $6, $7,"
 	"  (SELECT c.plan_id FROM bcdelta.cutover AS c WHERE c.server = $1 AND c.state IN ('planned', 'live'))"
 	" ON CONFLICT (server, criterion) DO UPDATE SET verdict = excluded.verdict, by_role = excluded.by_role, at = excluded.at,"
-	" note = excluded.note, until = excluded.until, met = excluded.met, plan_id = excluded.plan_id",
+	" note = excluded.note, until = excluded.until, met = excluded.met, plan_id = excluded.plan_id, lapsed = NULL",
 	7, {NAMEOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTARRAYOID}
 };
 
@@ -91,6 +92,19 @@ bcd_signature_put(const char *server, const BcdSignature *signature)
 	nulls[5] = signature->until ? ' ' : 'n';
 	args[6] = bcd_text_array(signature->met);
 	(void) bcd_execute(&upsert_signature, args, nulls);
+}
+
+static BcdStatement lapse = {
+	"UPDATE bcdelta.signature SET lapsed = $3 WHERE server = $1 AND criterion = $2 AND lapsed IS NULL", 3, {NAMEOID, TEXTOID, TEXTOID}
+};
+
+/* An answer does not count any more, whatever is measured from now on; worse: what has got worse, in words. */
+void
+bcd_signature_lapsed(const char *server, const char *criterion, const char *worse)
+{
+	Datum		args[] = {bcd_name_datum(server), CStringGetTextDatum(criterion), CStringGetTextDatum(worse)};
+
+	(void) bcd_execute(&lapse, args, NULL);
 }
 
 static BcdStatement delete_signature = {

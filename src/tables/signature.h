@@ -19,10 +19,13 @@ typedef struct BcdSignature
 	char	   *ended;			/* why it does not count any more, or NULL;
 								 * not written */
 	List	   *met;			/* names of measured criteria */
+	char	   *lapsed;			/* those that were not met since, or NULL; not
+								 * written */
 } BcdSignature;
 
 extern List *bcd_signatures_of(const char *server);
 extern void bcd_signature_put(const char *server, const BcdSignature *signature);
+extern void bcd_signature_lapsed(const char *server, const char *criterion, const char *worse);
 extern bool bcd_signature_remove(const char *server, const char *criterion);
 
 #endif							/* BCD_TABLE_SIGNATURE_H */

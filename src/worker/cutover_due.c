@@ -18,8 +18,12 @@
 #include "feed/database_identity.h"
 #include "tables/event.h"
 #include "worker/cutover_due.h"
+#include "worker/cutover_lapse.h"
 #include "worker/cutover_place.h"
 #include "worker/cutover_step_kinds.h"
+
+/* Signatures are looked at each so many times that steps are */
+#define LAPSES_EVERY	6
 
 static bool awaits_runs = false;
 
@@ -159,7 +163,9 @@ bcd_cutovers_due(void)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	TimestampTz now = GetCurrentTimestamp();
+	static unsigned int looks = 0;
 	char	   *home = bcd_home();
+	bool		lapses = looks++ % LAPSES_EVERY == 0;
 	List	   *plans;
 	ListCell   *lc;
 
@@ -181,6 +187,8 @@ bcd_cutovers_due(void)
 		}
 		else if (error)
 			ereport(LOG, (errmsg("bcdelta: the cutover of server \"%s\": %s", look.plan->server, error->message)));
+		if (lapses && strcmp(look.plan->state, "planned") == 0)
+			bcd_signatures_lapse(look.plan->server);
 	}
 	MemoryContextSwitchTo(cxt);
 	return bcd_steps_next(home, now);
