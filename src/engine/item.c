@@ -48,9 +48,7 @@ bcd_item_free(BcdLane *lane, BcdItem *item)
 	MemoryContextDelete(item->cxt);
 }
 
-/*
- * Removes an item without a decision; its row is given back when the run ends.
- */
+/* Removes an item without a decision; its row is given back when the run ends. */
 void
 bcd_item_give_up(BcdLane *lane, BcdItem *item)
 {
@@ -440,8 +438,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	if (d.taken || d.outcome == BCD_DELETED)
 		bcd_directory_changed(item->lane);
 	lane->run->counts.conflicts += d.conflicts;
-	if (d.judged)
-		bcd_stop_row_read(lane->run, d.conflicts > 0);
+	bcd_stop_row_read(lane->run, &d);
 	item->lane->seen += d.seen;
 	if (d.doubtful)
 		note_doubt(item);

@@ -48,8 +48,7 @@ typedef enum Pace
 typedef struct Window
 {
 	int64		n;
-	int64		failed;			/* rows that failed, or met conflicts;
-								 * requests that were throttled */
+	int64		failed;			/* or in conflict, or throttled */
 	bool		open;			/* the last one failed: it does not end here */
 } Window;
 
@@ -390,15 +389,14 @@ bcd_stop_row(BcdRun *run, bool failed)
 }
 
 /*
- * A row was compared with its record. Conflicts are not counted when rows are
- * done: of those that were read together, the ones with conflicts are done
- * first, and would fill a window by themselves.
+ * Of rows that are read together, those with conflicts are done first: they are
+ * counted when they are compared.
  */
 void
-bcd_stop_row_read(BcdRun *run, bool conflicts)
+bcd_stop_row_read(BcdRun *run, const BcdDecision *d)
 {
-	if (run->stop)
-		add_row(run, &run->stop->rows_read, PER_ROWS_READ, conflicts);
+	if (run->stop && d->judged)
+		add_row(run, &run->stop->rows_read, PER_ROWS_READ, d->conflicts > 0);
 }
 
 /* What is written while requests that are under way end is not in it. */
@@ -435,15 +433,11 @@ reason_of(const BcdRun *run)
 static char *
 outcome_words(const BcdRun *run, Action action)
 {
-	switch (action)
-	{
-		case PAUSE:
-			return run->kind->writes ? "was stopped, and the plan is held" : "goes on, and the plan is held";
-		case SLOW:
-			return "goes on with half of its share of the quota";
-		default:
-			return "goes on";
-	}
+	if (action == NOTIFY)
+		return "goes on";
+	if (action == SLOW)
+		return "goes on with half of its share of the quota";
+	return run->kind->writes ? "was stopped, and the plan is held" : "goes on, and the plan is held";
 }
 
 /* Tells what was found, and holds the plan; returns the reason in words. */
