@@ -6,6 +6,7 @@
 #ifndef BCD_COMPAT_H
 #define BCD_COMPAT_H
 
+#include "commands/explain.h"
 #include "miscadmin.h"
 #include "parser/parser.h"
 #include "storage/ipc.h"
@@ -56,6 +57,13 @@
 #define BCD_REPLACE_TRIGGER	"CREATE OR REPLACE TRIGGER"
 #endif
 
+/* 14: which relations an expression needs depends on the planner's state */
+#if PG_VERSION_NUM >= 140000
+#define bcd_pull_varnos(root, node)	pull_varnos(root, node)
+#else
+#define bcd_pull_varnos(root, node)	pull_varnos(node)
+#endif
+
 /* 14: numerics may be infinite */
 #if PG_VERSION_NUM < 140000
 #define numeric_is_inf(n)	false
@@ -77,6 +85,61 @@
 #define bcd_random()	pg_prng_double(&pg_global_prng_state)
 #else
 #define bcd_random()	((double) random() / ((double) MAX_RANDOM_VALUE + 1))
+#endif
+
+/* 17: the length of an array is estimated with statistics */
+#if PG_VERSION_NUM >= 170000
+#define bcd_estimate_array_length(root, value)	estimate_array_length(root, value)
+#else
+#define bcd_estimate_array_length(root, value)	estimate_array_length(value)
+#endif
+
+/* 17: foreign paths know conditions of joins; 18: paths count what is disabled */
+#if PG_VERSION_NUM >= 180000
+#define bcd_create_foreignscan_path(root, rel, rows, startup, total, keys, outer, private) \
+	create_foreignscan_path(root, rel, NULL, rows, 0, startup, total, keys, outer, NULL, NIL, private)
+#define bcd_create_foreign_upper_path(root, rel, target, rows, startup, total, private) \
+	create_foreign_upper_path(root, rel, target, rows, 0, startup, total, NIL, NULL, NIL, private)
+#elif PG_VERSION_NUM >= 170000
+#define bcd_create_foreignscan_path(root, rel, rows, startup, total, keys, outer, private) \
+	create_foreignscan_path(root, rel, NULL, rows, startup, total, keys, outer, NULL, NIL, private)
+#define bcd_create_foreign_upper_path(root, rel, target, rows, startup, total, private) \
+	create_foreign_upper_path(root, rel, target, rows, startup, total, NIL, NULL, NIL, private)
+#else
+#define bcd_create_foreignscan_path(root, rel, rows, startup, total, keys, outer, private) \
+	create_foreignscan_path(root, rel, NULL, rows, startup, total, keys, outer, NULL, private)
+#define bcd_create_foreign_upper_path(root, rel, target, rows, startup, total, private) \
+	create_foreign_upper_path(root, rel, target, rows, startup, total, NIL, NULL, private)
+#endif
+
+/* 18: the direction of a path key is a comparison */
+#if PG_VERSION_NUM >= 180000
+#define bcd_pathkey_ascends(key)	((key)->pk_cmptype == COMPARE_LT)
+#else
+#define bcd_pathkey_ascends(key)	((key)->pk_strategy == BTLessStrategyNumber)
+#endif
+
+/* 14: the name of the function's identifier */
+#if PG_VERSION_NUM >= 140000
+#define BCD_F_COUNT_ANY_ROW	F_COUNT_
+#else
+#define BCD_F_COUNT_ANY_ROW	2803
+#endif
+
+/* 16: a plan says for itself whose rights a foreign scan uses */
+#if PG_VERSION_NUM >= 160000
+#define bcd_scan_relids(plan)	((plan)->fs_base_relids)
+#define bcd_scan_user(plan, estate, rti)	((plan)->checkAsUser)
+#else
+#define bcd_scan_relids(plan)	((plan)->fs_relids)
+#define bcd_scan_user(plan, estate, rti)	(exec_rt_fetch(rti, estate)->checkAsUser)
+#endif
+
+/* 15: who sends to a queue may let small messages gather; these go at once */
+#if PG_VERSION_NUM >= 150000
+#define bcd_mq_sendv(queue, parts, n, nowait)	shm_mq_sendv(queue, parts, n, nowait, true)
+#else
+#define bcd_mq_sendv(queue, parts, n, nowait)	shm_mq_sendv(queue, parts, n, nowait)
 #endif
 
 /* 15: placeholder GUCs are reserved under a new name */
@@ -145,6 +208,12 @@
 #define bcd_create_wait_event_set(n)	CreateWaitEventSet(NULL, n)
 #else
 #define bcd_create_wait_event_set(n)	CreateWaitEventSet(TopMemoryContext, n)
+#endif
+
+/* 18: what EXPLAIN prints with has headers of its own */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
 #endif
 
 /* 17: extensions can name their wait events */

@@ -25,6 +25,7 @@ int			bcd_result_retention = 30;
 int			bcd_event_retention = 90;
 int			bcd_undo_retention = 30;
 int			bcd_confirm_after = 10;
+int			bcd_max_calls = 500;
 int			bcd_read_valid = 30000;
 
 static bool
@@ -116,6 +117,11 @@ bcd_guc_define(void)
 							"How long a verify waits before it looks at a difference once more, and then reports it.",
 							"Zero means that it does so at once.",
 							&bcd_confirm_after, 10, 0, 3600, PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.max_calls",
+							"Most calls of the API that a statement may make to read foreign tables.",
+							"Zero sets no limit.",
+							&bcd_max_calls, 500, 0, 10000000, PGC_USERSET, 0,
 							NULL, NULL, NULL);
 #ifdef USE_ASSERT_CHECKING
 	DefineCustomBoolVariable("bcdelta.debug_points",

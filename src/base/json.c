@@ -17,7 +17,6 @@
 
 #define MAX_EXACT_INTEGER	9007199254740992.0	/* 2^53 */
 
-static bool scan(char *text, size_t len, const char **reason);
 static bool scan_string(char **position, char *end, const char **reason);
 static void scan_unicode_escape(char **position, char *end);
 static int	hex4(const char *text);
@@ -42,7 +41,7 @@ bcd_json_parse(char *text, size_t len, const char **reason)
 		*reason = text == NULL ? "empty" : "too large";
 		return NULL;
 	}
-	if (!scan(text, len, reason))
+	if (!bcd_json_scan(text, len, reason))
 		return NULL;
 
 	root = cJSON_ParseWithLengthOpts(text, len, &end, false);
@@ -66,10 +65,12 @@ bcd_json_parse(char *text, size_t len, const char **reason)
 
 /*
  * Check encoding, depth and number of values of a text, and make its escapes
- * harmless.  A value follows on each comma and each bracket that opens.
+ * harmless: whoever parses it then needs little memory.  False, and a static
+ * *reason, if it exceeds the limits.  A value follows on each comma and each
+ * bracket that opens.
  */
-static bool
-scan(char *text, size_t len, const char **reason)
+bool
+bcd_json_scan(char *text, size_t len, const char **reason)
 {
 	char	   *p = text;
 	char	   *end = text + len;

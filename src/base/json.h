@@ -16,6 +16,7 @@
 #define BCD_JSON_ERROR_MAX_SIZE (BCD_JSON_MAX_SIZE / 8) /* of an error */
 #define BCD_JSON_ERROR_MAX		500 /* bytes of an error text */
 
+extern bool bcd_json_scan(char *text, size_t len, const char **reason);
 extern cJSON *bcd_json_parse(char *text, size_t len, const char **reason);
 extern const cJSON *bcd_json_path(const cJSON *root, const char *path);
 extern bool bcd_json_int64(const cJSON *item, int64 *value);

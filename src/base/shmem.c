@@ -295,6 +295,9 @@ bcd_store_hide(Oid dbid, Oid serverid)
 	for (i = 0; i < BCD_MAX_STORES; i++)
 		if (bcd_shared->stores[i].dbid == dbid && bcd_shared->stores[i].serverid == serverid)
 			bcd_shared->stores[i].dbid = InvalidOid;
+	for (i = 0; i < BCD_MAX_STORES; i++)
+		if (bcd_shared->totals[i].dbid == dbid)
+			bcd_shared->totals[i].dbid = InvalidOid;
 	LWLockRelease(bcd_shared->lock);
 }
 

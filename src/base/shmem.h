@@ -23,6 +23,8 @@
 								 * superusers */
 #define BCD_MAX_RUNS		256 /* active runs shown in bcdelta.progress */
 #define BCD_MAX_STORES		256 /* that workers have talked to */
+#define BCD_MAX_SCANS		128 /* of foreign tables */
+#define BCD_ROLE_SCANS		32	/* of one role, superusers' apart */
 #define BCD_NAME_BYTES		256
 #define BCD_FEED_BITS		512 /* feeds whose numbers differ by this share a
 								 * bit */
@@ -106,6 +108,25 @@ typedef struct BcdCall
 	char		message[512];	/* not empty: an error */
 } BcdCall;
 
+typedef enum BcdScanState
+{
+	BCD_SCAN_FREE,
+	BCD_SCAN_POSTED,			/* by the session */
+	BCD_SCAN_TAKEN				/* by the worker; only the session frees it */
+} BcdScanState;
+
+/* A session that reads a store through the worker: scan/segment.h */
+typedef struct BcdScanSlot
+{
+	BcdScanState state;
+	Oid			dbid;
+	Oid			serverid;
+	Oid			userid;			/* whose access token is used */
+	Oid			session;		/* who has logged in */
+	dsm_handle	segment;
+	pid_t		worker;			/* who has taken it */
+} BcdScanSlot;
+
 /* What a run waits for */
 typedef enum BcdWaitingFor
 {
@@ -154,6 +175,14 @@ typedef struct BcdStoreState
 	char		trouble[BCD_NAME_BYTES];
 } BcdStoreState;
 
+/* Records of the lists of a server, for the planner: foreign/totals.c */
+typedef struct BcdListTotals
+{
+	Oid			dbid;			/* InvalidOid: free */
+	Oid			serverid;
+	int64		total[32];		/* by the number of the resource, plus one */
+} BcdListTotals;
+
 typedef struct BcdShared
 {
 	LWLock	   *lock;
@@ -162,8 +191,10 @@ typedef struct BcdShared
 								 * restarted all processes after a crash */
 	BcdWorkerSlot workers[BCD_MAX_WORKERS];
 	BcdCall		calls[BCD_MAX_CALLS];
+	BcdScanSlot scans[BCD_MAX_SCANS];
 	BcdProgress progress[BCD_MAX_RUNS];
 	BcdStoreState stores[BCD_MAX_STORES];
+	BcdListTotals totals[BCD_MAX_STORES];
 } BcdShared;
 
 /* NULL when the library is not in shared_preload_libraries */

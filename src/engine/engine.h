@@ -399,6 +399,11 @@ typedef struct BcdStore
 	BcdQuota	quota;
 	BcdStoreClock clock;
 	BcdRun	   *run;			/* the one active run */
+	int			reading;		/* requests under way for foreign tables,
+								 * whose store must stay */
+	int			era;			/* how often all was forgotten */
+	int64		read_window;	/* the quota's window in which ... */
+	int64		reads;			/* ... so many of them were made */
 	int			lock_failures;	/* starts with a locked source */
 	int64		twins;			/* rows that another server has written */
 	TimestampTz twin_at;		/* the last of them: see another_writer.c */

@@ -12,6 +12,7 @@
 #include "engine/job.h"
 #include "engine/reply_error.h"
 #include "engine/stage.h"
+#include "engine/store_state.h"
 #include "http/http.h"
 #include "payload/url.h"
 #include "tables/total.h"
@@ -72,17 +73,6 @@ bcd_is_write(const BcdJob *job)
 	return bcd_stage_writes(job->stage);
 }
 
-/* Returns what a status says of a request, as counted in bcdelta.total. */
-static const char *
-status_class(const BcdHttpRequest *r)
-{
-	static const char *const classes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-
-	if (r->fate != BCD_HTTP_REPLIED)
-		return classes[0];
-	return r->status == 429 ? "429" : r->status / 100 < lengthof(classes) ? classes[r->status / 100] : classes[0];
-}
-
 /*
  * Counts the request of a job, in the transaction that records its outcome. Its
  * path is that of the endpoint, without ids.
@@ -96,7 +86,7 @@ bcd_job_count(const BcdJob *job)
 	if (r == NULL)
 		return;
 	total.label = psprintf("%s %s", r->method, job->endpoint ? job->endpoint->path : "other");
-	total.code = status_class(r);
+	total.code = bcd_status_class(r);
 	total.bucket = bcd_total_bucket(r->seconds);
 	total.seconds = r->seconds;
 	bcd_total_add(&total);

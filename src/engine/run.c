@@ -40,6 +40,7 @@
 #include "engine/sampling.h"
 #include "engine/settle.h"
 #include "engine/stop_criteria.h"
+#include "engine/store_state.h"
 #include "engine/undo_arm.h"
 #include "engine/undo_unsent.h"
 #include "feed/database_identity.h"
@@ -48,9 +49,6 @@
 #include "http/http.h"
 #include "pacing/pace.h"
 #include "pacing/quota.h"
-#include "pacing/store_clock.h"
-#include "pacing/store_pause.h"
-#include "store/verdict.h"
 #include "tables/run.h"
 #include "tables/schedule.h"
 
@@ -59,10 +57,6 @@
 
 /* How long it may then take to restore what records have given up */
 #define RESTORE_GRACE_MS	10000
-
-/* From PostgreSQL's timestamps to those of 1970 */
-#define TIMESTAMPTZ_EPOCH_US \
-	((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 /* How often the totals of a run are saved */
 #define SAVE_MS				2000
@@ -75,7 +69,6 @@ show(BcdRun *run, int64 now)
 {
 	BcdProgress *p = &run->progress;
 	BcdQuota   *q = &run->store->quota;
-	BcdStoreState s = {0};
 	char		phase[BCD_NAME_BYTES];
 
 	if (run->pausing)
@@ -95,26 +88,7 @@ show(BcdRun *run, int64 now)
 	p->in_flight = q->in_flight;
 	bcd_forecast_show(run, now);
 	bcd_progress_show(p);
-
-	s.dbid = MyDatabaseId;
-	s.serverid = run->store->serverid;
-	s.quota = q->quota;
-	s.quota_left = bcd_quota_left(q, now);
-	s.window_ms = q->window_ms;
-	s.in_flight = q->in_flight;
-	s.others = bcd_others_share(&q->others, q->quota);
-	s.clock_known = run->store->clock.known;
-	s.clock_ms = run->store->clock.offset_ms;
-	if (bcd_quota_blocked_until(q) > now)
-		s.blocked_until = GetCurrentTimestamp() + (bcd_quota_blocked_until(q) - now) * 1000;
-	strlcpy(s.trouble, run->store->trouble, sizeof(s.trouble));
-	if (s.trouble[0] == '\0' && run->store->failure[0] && bcd_quota_failing(q))
-		snprintf(s.trouble, sizeof(s.trouble), "the store does not answer, and is tried again from time to time: %s",
-				 run->store->failure);
-	if (s.trouble[0] == '\0')
-		(void) bcd_patience_words(q, now, s.trouble, sizeof(s.trouble));
-	bcd_show_twins(run->store, &s);
-	bcd_store_show(&s);
+	bcd_engine_show_store(run->store, now);
 }
 
 static void
@@ -214,6 +188,23 @@ finish(BcdRun *run)
 	bcd_engine.finished(run_id);
 }
 
+/* A request has ended, with or without a reply. */
+static void
+replied(BcdHttpRequest *r)
+{
+	BcdJob	   *job = r->owner;
+	BcdRun	   *run = job->run;
+
+	dlist_delete(&job->node);
+	bcd_engine_store_replied(run->store, r, job->ticket);
+	bcd_endpoint_replied(job);
+	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)
+		run->counts.throttled++;
+	else if (r->fate == BCD_HTTP_REPLIED)
+		run->counts.api_calls++;
+	bcd_settle(job);
+}
+
 /* Starts the request of a job, or settles the job at once if it needs none. */
 static void
 start(BcdJob *job, int64 now)
@@ -236,6 +227,7 @@ start(BcdJob *job, int64 now)
 	dlist_push_tail(&job->run->jobs, &job->node);
 	bcd_endpoint_started(job);
 	job->ticket = bcd_quota_sent(&job->run->store->quota, now);
+	job->request->replied = replied;
 	bcd_http_start(job->request, &lane->gates->target);
 }
 
@@ -263,42 +255,6 @@ dispatch(BcdRun *run, BcdLane *lane, int64 now)
 		if (run->error)
 			return 0;
 	}
-}
-
-/* Remembers why the last request failed, until one succeeds. */
-static void
-note_failure(BcdStore *store, const BcdHttpRequest *r)
-{
-	BcdVerdict	verdict = bcd_retry_verdict(r->fate, r->status);
-
-	if (verdict == BCD_OK || verdict == BCD_PARTIAL)
-		store->failure[0] = '\0';
-	else if (verdict == BCD_TROUBLE && r->fate == BCD_HTTP_REPLIED)
-		snprintf(store->failure, sizeof(store->failure), "status %ld", r->status);
-	else if (verdict == BCD_TROUBLE)
-		strlcpy(store->failure, r->error, sizeof(store->failure));
-}
-
-/* A request has ended, with or without a reply. */
-void
-bcd_run_replied(BcdJob *job)
-{
-	BcdRun	   *run = job->run;
-	BcdHttpRequest *r = job->request;
-
-	dlist_delete(&job->node);
-	bcd_quota_done(&run->store->quota, job->ticket, bcd_now_ms(), r->status, &r->headers,
-				   bcd_random());
-	bcd_patience_note(&run->store->quota, job->ticket, r->status, &r->headers, bcd_now_ms());
-	bcd_endpoint_replied(job);
-	bcd_store_clock_note(&run->store->clock, r->headers.date_ms, r->headers.elapsed_ms,
-						 (GetCurrentTimestamp() + TIMESTAMPTZ_EPOCH_US) / 1000);
-	note_failure(run->store, r);
-	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)
-		run->counts.throttled++;
-	else if (r->fate == BCD_HTTP_REPLIED)
-		run->counts.api_calls++;
-	bcd_settle(job);
 }
 
 static void

@@ -8,7 +8,6 @@
 #include "engine/engine.h"
 
 extern int64 bcd_run_step(BcdRun *run, int64 now);
-extern void bcd_run_replied(BcdJob *job);
 extern void bcd_run_cancel(BcdRun *run, const char *reason);
 extern void bcd_run_drop(BcdRun *run);
 

@@ -24,6 +24,7 @@ forget_learned(BcdStore *store)
 	if (store->identity)
 		pfree(store->identity);
 	store->identity = MemoryContextStrdup(TopMemoryContext, store->options->identity);
+	store->era++;
 	memset(&store->quota, 0, sizeof(store->quota));
 	memset(&store->clock, 0, sizeof(store->clock));
 	store->twins = 0;
@@ -57,7 +58,7 @@ prune_stores(void)
 	{
 		BcdStore   *store = dlist_container(BcdStore, node, iter.cur);
 
-		if (is_needed(store) || SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(store->serverid)))
+		if (is_needed(store) || store->reading > 0 || SearchSysCacheExists1(FOREIGNSERVEROID, ObjectIdGetDatum(store->serverid)))
 			continue;
 		bcd_store_hide(MyDatabaseId, store->serverid);
 		dlist_delete(&store->node);

@@ -50,6 +50,8 @@ typedef struct BcdHttpRequest
 	char	   *body;			/* malloc'd JSON text or NULL */
 	size_t		body_len;
 	void	   *owner;			/* the caller's */
+	void		(*replied) (struct BcdHttpRequest *request);	/* called when it is
+																 * over */
 
 	/* set by http.c, valid when the request comes back */
 	BcdHttpFate fate;

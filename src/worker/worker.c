@@ -42,6 +42,7 @@
 #include "feed/mapping_guard.h"
 #include "fold/fold.h"
 #include "http/http.h"
+#include "scan/serve.h"
 #include "tables/event.h"
 #include "tables/feed_state.h"
 #include "tables/result.h"
@@ -149,6 +150,7 @@ drop_runs(const char *reason)
 {
 	while (!dlist_is_empty(&bcd_engine.runs))
 		bcd_run_drop(dlist_container(BcdRun, node, dlist_head_node(&bcd_engine.runs)));
+	bcd_scans_end();
 	bcd_serve_end(reason);
 }
 
@@ -332,7 +334,7 @@ take_replies(void)
 	BcdHttpRequest *request;
 
 	while ((request = bcd_http_next_done()) != NULL)
-		bcd_run_replied(request->owner);
+		request->replied(request);
 }
 
 /* Makes one pass of the loop; returns the milliseconds to wait. */
@@ -342,6 +344,7 @@ turn(void)
 	BcdWorkerSlot *slot = &bcd_shared->workers[my_slot];
 	int64		now = bcd_now_ms();
 	int64		wait;
+	int64		reads;
 	bool		locked;
 
 	if (ready && bcd_tx_extension_is_new())
@@ -350,7 +353,10 @@ turn(void)
 		ready = recover();
 	bcd_serve_calls(ready ? NULL : trouble());
 	if (!ready)
+	{
+		(void) bcd_scans_step(trouble(), now);
 		return (int64) bcd_naptime * 1000;
+	}
 	take_replies();
 	bcd_serve_check_callers();
 	if (bcd_servers_changed() || now >= idle_at || bcd_due_wait() <= 0 || asked_to_look())
@@ -361,7 +367,9 @@ turn(void)
 		begin_runs();
 	locked = bcd_engine.requested;
 	/* not inside Min(), which evaluates it twice */
+	reads = bcd_scans_step(NULL, bcd_now_ms());
 	wait = step_runs();
+	wait = Min(wait, reads);
 	wait = Min(wait, bcd_immediate_delay(slot, now));
 	/* a store is free for the next run, or the source of one was locked */
 	if (run_ended || (bcd_engine.requested && !locked))

@@ -1,0 +1,344 @@
+/*
+ * scan.c
+ *		Reads a foreign table, page by page.
+ *
+ * A page is asked for when the one before it is half read, so that the store
+ * works while the query does; a query that needs ten rows makes one call. All
+ * that is kept is the page that is being read, unless the executor has said that
+ * it may want the same rows again.
+ *
+ * A scan whose parameters change asks anew, through the same channel.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "executor/executor.h"
+#include "foreign/fdwapi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/compat.h"
+#include "foreign/limit.h"
+#include "foreign/scan_state.h"
+#include "foreign/totals.h"
+
+static void
+read_private(BcdForeignScan *scan, const List *private)
+{
+	const List *filters = list_nth(private, BCD_PRIVATE_FILTERS);
+	const List *arrays = list_nth(private, BCD_PRIVATE_ARRAYS);
+	const List *numbers = list_nth(private, BCD_PRIVATE_NUMBERS);
+	ListCell   *lc;
+	int			i;
+
+	scan->table = bcd_foreign_table((Oid) list_nth_int(numbers, 0));
+	scan->estimate = list_nth_int(numbers, 1);
+	scan->flags = list_nth_int(numbers, 2);
+	scan->nfilters = list_length(filters);
+	scan->filters = palloc(sizeof(BcdFilter *) * Max(scan->nfilters, 1));
+	scan->arrays = palloc(sizeof(bool) * Max(scan->nfilters, 1));
+	for (i = 0; i < scan->nfilters; i++)
+	{
+		scan->filters[i] = &scan->table->resource->filters[list_nth_int(filters, i)];
+		scan->arrays[i] = list_nth_int(arrays, i) != 0;
+	}
+	foreach(lc, (List *) list_nth(private, BCD_PRIVATE_COLUMNS))
+		scan->columns = bms_add_member(scan->columns, lfirst_int(lc));
+}
+
+/* Whose rights are used: the query's, or those of the owner of a view */
+static Oid
+user_of(const ForeignScanState *node)
+{
+	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
+	int			rti = plan->scan.scanrelid > 0 ? (int) plan->scan.scanrelid : bms_next_member(bcd_scan_relids(plan), -1);
+	Oid			userid = bcd_scan_user(plan, node->ss.ps.state, rti);
+
+	return OidIsValid(userid) ? userid : GetUserId();
+}
+
+/* BeginForeignScan: nothing is asked for yet. */
+void
+bcd_scan_open(ForeignScanState *node, int eflags)
+{
+	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
+	EState	   *estate = node->ss.ps.state;
+	BcdForeignScan *scan = palloc0(sizeof(BcdForeignScan));
+
+	node->fdw_state = scan;
+	read_private(scan, plan->fdw_private);
+	scan->userid = user_of(node);
+	scan->values = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
+	scan->shown = bcd_requests_shown(scan->table, scan->columns, &scan->limit);
+	scan->reader = bcd_row_reader(scan->table, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, scan->columns);
+	scan->values_cxt = AllocSetContextCreate(estate->es_query_cxt, "bcdelta conditions", ALLOCSET_SMALL_SIZES);
+	scan->page_cxt = AllocSetContextCreate(estate->es_query_cxt, "bcdelta page", ALLOCSET_DEFAULT_SIZES);
+	scan->row_cxt = AllocSetContextCreate(estate->es_query_cxt, "bcdelta row", ALLOCSET_DEFAULT_SIZES);
+	if ((eflags & EXEC_FLAG_REWIND) && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+	{
+		scan->kept = tuplestore_begin_heap(true, false, work_mem);
+		scan->kept_slot = MakeSingleTupleTableSlot(node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+	}
+}
+
+/* Asks for the next page. */
+static void
+ask(BcdForeignScan *scan)
+{
+	char	   *path = bcd_requests_path(&scan->requests);
+
+	bcd_calls_check(scan->table, path, 1);
+	if (scan->first_path == NULL)
+		scan->first_path = MemoryContextStrdup(GetMemoryChunkContext(scan), path);
+	bcd_channel_ask(scan->channel, path);
+	pfree(path);
+	scan->asked = true;
+}
+
+/* Remembers ids, where the same record may come again. */
+static void
+watch_ids(BcdForeignScan *scan)
+{
+	HASHCTL		ctl = {0};
+
+	scan->seen = NULL;
+	if (scan->requests.spread < 0 && scan->table->resource->list_after)
+		return;
+	ctl.keysize = sizeof(int64);
+	ctl.entrysize = sizeof(int64);
+	ctl.hcxt = scan->values_cxt;
+	scan->seen = hash_create("bcdelta ids", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Asks for the first page, unless that has been done. */
+void
+bcd_scan_start(ForeignScanState *node)
+{
+	BcdForeignScan *scan = node->fdw_state;
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+	MemoryContext old;
+
+	if (scan->begun)
+		return;
+	MemoryContextReset(scan->values_cxt);
+	bcd_scan_evaluate(scan, econtext);
+	scan->begun = true;
+	scan->total = 0;
+	if (scan->nothing)
+		return;
+	watch_ids(scan);
+	old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+	if (!(scan->flags & BCD_SCAN_BOUNDED))
+	{
+		char	   *path = bcd_requests_path(&scan->requests);
+
+		bcd_calls_check(scan->table, path, scan->estimate);
+		pfree(path);
+	}
+	if (scan->channel == NULL)
+		scan->channel = bcd_channel_open(scan->table->serverid, scan->userid);
+	ask(scan);
+	MemoryContextSwitchTo(old);
+}
+
+/* What a page says of the list, for the plans of later queries */
+static void
+note_total(const BcdForeignScan *scan, const BcdRecordPage *page)
+{
+	if (page->told_total && scan->requests.nparameters == 0 && scan->requests.after == 0)
+		bcd_total_note(scan->table->serverid, scan->table->resource, page->page.total);
+}
+
+/* Reads the page that was asked for. */
+static void
+take_page(BcdForeignScan *scan)
+{
+	BcdScanReply reply;
+	char	   *path = bcd_requests_path(&scan->requests);
+	char		why[256];
+	char	   *body;
+	Size		len;
+
+	MemoryContextReset(scan->page_cxt);
+	body = bcd_channel_take(scan->channel, &reply, &len);
+	scan->asked = false;
+	scan->calls += reply.calls;
+	scan->pages++;
+	scan->waited_ms += reply.waited_ms;
+	scan->quota = reply.quota;
+	scan->quota_left = reply.quota_left;
+	bcd_calls_made(reply.calls);
+	bcd_record_page_read(&scan->page, scan->table, path, body, len);
+	note_total(scan, &scan->page);
+	if (scan->requests.counts && !scan->page.told_total)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+				 errmsg("the store does not say how many records foreign table \"%s\" has", scan->table->name),
+				 errdetail("The request was GET %s.", path)));
+	if (scan->requests.counts)
+	{
+		scan->total += scan->page.page.total;
+		scan->page.n = 0;
+	}
+	if (!bcd_requests_took(&scan->requests, &scan->page.page, why, sizeof(why)))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+				 errmsg("foreign table \"%s\" cannot be read: %s", scan->table->name, why),
+				 errdetail("The request was GET %s.", path)));
+	if (!scan->requests.over && !(scan->flags & BCD_SCAN_BOUNDED))
+		bcd_calls_check(scan->table, path, bcd_requests_left(&scan->requests));
+}
+
+/* Is there something to return without waiting? */
+bool
+bcd_scan_is_ready(BcdForeignScan *scan)
+{
+	return !scan->asked || scan->page.next < scan->page.n || bcd_channel_look(scan->channel);
+}
+
+/* Was a record returned before? */
+static bool
+was_seen(BcdForeignScan *scan, JsonbValue *record)
+{
+	int64		id;
+	bool		found = false;
+
+	if (scan->seen && bcd_record_id(record->val.binary.data, scan->table->resource, &id))
+		(void) hash_search(scan->seen, &id, HASH_ENTER, &found);
+	return found;
+}
+
+/* Returns the next record, or NULL. */
+static JsonbValue *
+next_record(ForeignScanState *node)
+{
+	BcdForeignScan *scan = node->fdw_state;
+
+	bcd_scan_start(node);
+	for (;;)
+	{
+		MemoryContext old;
+		JsonbValue *record;
+
+		/* the store works on the next page meanwhile */
+		if (!scan->nothing && !scan->asked && !scan->requests.over && scan->page.next >= scan->page.n / 2)
+			ask(scan);
+		if (scan->page.next >= scan->page.n)
+		{
+			if (!scan->asked)
+				return NULL;
+			old = MemoryContextSwitchTo(scan->page_cxt);
+			take_page(scan);
+			MemoryContextSwitchTo(old);
+			continue;
+		}
+		record = bcd_record_at(&scan->page, scan->page.next++);
+		if (!was_seen(scan, record))
+			return record;
+	}
+}
+
+/* Stores the number of records, once. */
+static void
+store_count(ForeignScanState *node, TupleTableSlot *slot)
+{
+	BcdForeignScan *scan = node->fdw_state;
+
+	if (scan->begun && !scan->nothing && !scan->asked && scan->requests.over)
+		return;
+	if (scan->begun && scan->nothing)
+		return;
+	(void) next_record(node);
+	slot->tts_values[0] = Int64GetDatum(scan->nothing ? 0 : scan->total);
+	slot->tts_isnull[0] = false;
+	ExecStoreVirtualTuple(slot);
+}
+
+/* Puts the next row of the store into a slot, or leaves it empty. */
+static void
+fetch(ForeignScanState *node, TupleTableSlot *slot)
+{
+	BcdForeignScan *scan = node->fdw_state;
+	MemoryContext old;
+	JsonbValue *record;
+
+	if (scan->flags & BCD_SCAN_COUNTS)
+	{
+		store_count(node, slot);
+		return;
+	}
+	MemoryContextReset(scan->row_cxt);
+	old = MemoryContextSwitchTo(scan->row_cxt);
+	record = next_record(node);
+	if (record)
+	{
+		bcd_row_read(scan->reader, record, slot->tts_values, slot->tts_isnull);
+		ExecStoreVirtualTuple(slot);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* IterateForeignScan */
+TupleTableSlot *
+bcd_scan_next(ForeignScanState *node)
+{
+	BcdForeignScan *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	ExecClearTuple(slot);
+	if (scan->kept && !tuplestore_ateof(scan->kept) &&
+		tuplestore_gettupleslot(scan->kept, true, false, scan->kept_slot))
+		return ExecCopySlot(slot, scan->kept_slot);
+	fetch(node, slot);
+	if (scan->kept && !TupIsNull(slot))
+		tuplestore_puttupleslot(scan->kept, slot);
+	return slot;
+}
+
+/* Ends what is under way. */
+static void
+close_channel(BcdForeignScan *scan)
+{
+	if (scan->channel)
+		bcd_channel_close(scan->channel);
+	scan->channel = NULL;
+	scan->asked = false;
+}
+
+/* ReScanForeignScan */
+void
+bcd_scan_again(ForeignScanState *node)
+{
+	BcdForeignScan *scan = node->fdw_state;
+
+	if (!scan->begun)
+		return;
+	if (scan->kept && node->ss.ps.chgParam == NULL)
+	{
+		tuplestore_rescan(scan->kept);
+		return;
+	}
+	if (scan->kept)
+		tuplestore_clear(scan->kept);
+	/* a page that is under way would be taken for the first one */
+	if (scan->asked)
+		close_channel(scan);
+	scan->begun = false;
+	scan->page.n = scan->page.next = 0;
+}
+
+/* EndForeignScan */
+void
+bcd_scan_close(ForeignScanState *node)
+{
+	BcdForeignScan *scan = node->fdw_state;
+
+	if (scan == NULL)
+		return;
+	close_channel(scan);
+	if (scan->kept)
+		tuplestore_end(scan->kept);
+	if (scan->kept_slot)
+		ExecDropSingleTupleTableSlot(scan->kept_slot);
+}
