@@ -49,6 +49,7 @@
 #include "http/http.h"
 #include "pacing/pace.h"
 #include "pacing/quota.h"
+#include "tables/event.h"
 #include "tables/run.h"
 #include "tables/schedule.h"
 
@@ -154,6 +155,14 @@ error_of(const BcdRun *run)
 	return run->cancelled ? run->cancel_reason : run->complaint;
 }
 
+/* Is it a rollback that has written something? */
+static bool
+takes_back(const BcdRun *run)
+{
+	return run->kind->writes && !run->kind->claims &&
+		run->counts.created + run->counts.updated + run->counts.deleted + run->counts.hidden > 0;
+}
+
 static void
 finish(BcdRun *run)
 {
@@ -180,6 +189,8 @@ finish(BcdRun *run)
 	if (!run->parked)
 		bcd_sampling_end(run, bcd_now_ms());
 	bcd_schedules_record_ends(bcd_home());
+	if (takes_back(run) && error_of(run) == NULL && !run->pausing)
+		bcd_event_rolled_back(run->store->options->server, run_id);
 	BCD_DEBUG_POINT("finishing");
 	bcd_tx_commit();
 	BCD_DEBUG_POINT("finished");

@@ -2,8 +2,8 @@
  * utility.c
  *		Statements of others that concern databases and roles of ours.
  *
- * Workers leave databases that a statement needs for itself, and REASSIGN
- * OWNED includes what is in our tables.  None of this may make a statement fail
+ * Workers leave databases that a statement needs for itself, REASSIGN OWNED
+ * includes what is in our tables, and with a server its cutover ends.  None of this may make a statement fail
  * that would succeed without us.
  */
 #include "postgres.h"
@@ -20,6 +20,7 @@
 #include "base/db.h"
 #include "base/extension.h"
 #include "base/shmem.h"
+#include "functions/server_dropped.h"
 #include "functions/utility.h"
 #include "tables/criterion.h"
 #include "tables/cutover.h"
@@ -78,11 +79,21 @@ reassign(const ReassignOwnedStmt *statement)
 	bcd_wake_worker_at_commit();
 }
 
+/* Can servers be dropped by this statement? */
+static bool
+drops_servers(const Node *statement)
+{
+	ObjectType	type = IsA(statement, DropStmt) ? ((const DropStmt *) statement)->removeType : OBJECT_COLUMN;
+
+	return type == OBJECT_FOREIGN_SERVER || type == OBJECT_FDW || IsA(statement, DropOwnedStmt);
+}
+
 static void
 process_utility(BCD_UTILITY_PARAMS)
 {
 	Node	   *statement = pstmt->utilityStmt;
 	ReassignOwnedStmt *reassigns = NULL;
+	bool		drops = drops_servers(statement);
 
 	/* as a statement that ends its transaction may free its own tree */
 	if (IsA(statement, ReassignOwnedStmt))
@@ -95,6 +106,8 @@ process_utility(BCD_UTILITY_PARAMS)
 		standard_ProcessUtility(BCD_UTILITY_ARGS);
 	if (reassigns && bcd_extension_trouble() == NULL)
 		reassign(reassigns);
+	if (drops && bcd_extension_trouble() == NULL)
+		bcd_servers_dropped();
 }
 
 /* From _PG_init() of a preloaded library. */

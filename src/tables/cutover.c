@@ -230,3 +230,23 @@ bcd_cutovers_reassign(Oid from, Oid to)
 
 	return (int64) bcd_execute(&reassign, args, NULL);
 }
+
+static BcdStatement select_orphans = {
+	"SELECT o.server FROM (SELECT server FROM bcdelta.cutover WHERE state IN ('planned', 'live')"
+	"  UNION SELECT server FROM bcdelta.stage UNION SELECT server FROM bcdelta.signature) AS o"
+	" WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server AS f WHERE f.srvname = o.server) ORDER BY 1",
+	0, {0}
+};
+
+/* Returns the names of servers that do not exist, and have a plan that is not over, a stage, or answers of people. */
+List *
+bcd_cutovers_orphans(void)
+{
+	uint64		n = bcd_select(&select_orphans, NULL, NULL);
+	List	   *names = NIL;
+	uint64		i;
+
+	for (i = 0; i < n; i++)
+		names = lappend(names, bcd_column_text(i, 1));
+	return names;
+}

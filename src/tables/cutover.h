@@ -39,6 +39,7 @@ extern void bcd_cutovers_hold_copies(const char *home);
 extern void bcd_cutovers_adopt(const char *feed, const char *home);
 extern void bcd_cutovers_move_home(const char *from, const char *to);
 extern void bcd_cutovers_disown(void);
+extern List *bcd_cutovers_orphans(void);
 extern int64 bcd_cutovers_reassign(Oid from, Oid to);
 
 #endif							/* BCD_TABLE_CUTOVER_H */

@@ -114,6 +114,26 @@ bcd_event_cutover(const char *server, const char *severity, const char *detail, 
 	(void) bcd_select(&cutover, args, nulls);
 }
 
+static BcdStatement rolled_back = {
+	"WITH e AS (INSERT INTO bcdelta.event (event, severity, server, run_id, message, detail, over_at)"
+	"  SELECT 'cutover', 'warning', c.server, $2, pg_catalog.format('run %s has taken back what was written to server \"%s\"', $2, c.server),"
+	"   'rolled_back', pg_catalog.clock_timestamp() FROM bcdelta.cutover AS c"
+	"  WHERE c.plan_id = (SELECT max(p.plan_id) FROM bcdelta.cutover AS p WHERE p.server = $1)"
+	"  AND (c.state IN ('planned', 'live') OR (c.state = 'aborted' AND pg_catalog.now() < c.go_live + c.watch_for))"
+	"  AND NOT EXISTS (SELECT FROM bcdelta.cutover_step AS s WHERE s.plan_id = c.plan_id AND s.run_id = $2) RETURNING *)"
+	" SELECT " NOTIFY("e", "true") " FROM e",
+	2, {NAMEOID, INT8OID}
+};
+
+/* A rollback has ended that is no step of a plan: people hear of it if the store has a plan, or had one until now. */
+void
+bcd_event_rolled_back(const char *server, int64 run_id)
+{
+	Datum		args[] = {bcd_name_datum(server), Int64GetDatum(run_id)};
+
+	(void) bcd_select(&rolled_back, args, NULL);
+}
+
 static BcdStatement tell_ended = {
 	"WITH s AS MATERIALIZED (SELECT name, told_run_id FROM bcdelta.schedule"
 	"  WHERE home = $1 AND alert = 'always' FOR UPDATE SKIP LOCKED),"

@@ -119,3 +119,15 @@ bcd_signature_remove(const char *server, const char *criterion)
 
 	return bcd_execute(&delete_signature, args, NULL) > 0;
 }
+
+static BcdStatement delete_signatures = {
+	"DELETE FROM bcdelta.signature WHERE server = $1", 1, {NAMEOID}
+};
+
+void
+bcd_signatures_remove(const char *server)
+{
+	Datum		arg = bcd_name_datum(server);
+
+	(void) bcd_execute(&delete_signatures, &arg, NULL);
+}

@@ -26,6 +26,7 @@ typedef struct BcdSignature
 extern List *bcd_signatures_of(const char *server);
 extern void bcd_signature_put(const char *server, const BcdSignature *signature);
 extern void bcd_signature_lapsed(const char *server, const char *criterion, const char *worse);
+extern void bcd_signatures_remove(const char *server);
 extern bool bcd_signature_remove(const char *server, const char *criterion);
 
 #endif							/* BCD_TABLE_SIGNATURE_H */

@@ -186,6 +186,33 @@ subtest 'a plan whose server or owner is gone says so, and goes on when they are
 	wait_state('done', "name = 'verification of what has changed, 1 day before'");
 };
 
+subtest 'with its server, a plan, a stage and signatures end; another server of its name inherits nothing' => sub {
+	my $second = BCDelta::Store->start;
+	$shop->sql(create_server_sql($second, name => 'second'));
+	$shop->sql('CREATE TABLE things (id text PRIMARY KEY, name text)');
+	$shop->sql("SELECT bcdelta.track('things', 'second', 'brand', '{\"name\": \"name\"}')");
+	my $drop = sub {
+		$shop->sql("SELECT bcdelta.plan_cutover('second', now() + interval '20 days')");
+		wait_state('done', "detail = 'prepare'");
+		$shop->sql("SELECT bcdelta.stage('second', 'live'), bcdelta.sign('second', 'staff'), bcdelta.criterion('second', 'invoices', 'Are all sent?')");
+		is($shop->sql("SELECT stage FROM bcdelta.stage WHERE server = 'second'"), 'live', 'a shop that is live');
+		$shop->sql($_[0]);
+		is($shop->sql("SELECT state FROM bcdelta.cutover WHERE server = 'second' ORDER BY plan_id DESC LIMIT 1"), 'aborted', "$_[1]: the plan is aborted");
+		is($shop->sql("SELECT string_agg(DISTINCT note, ' ') FROM bcdelta.cutover_step JOIN bcdelta.cutover USING (plan_id) WHERE server = 'second' AND cutover_step.state = 'skipped'"), 'the server was dropped', 'and says why');
+		is($shop->sql("SELECT count(*) FROM bcdelta.stage WHERE server = 'second'") + $shop->sql("SELECT count(*) FROM bcdelta.signature WHERE server = 'second'"), 0, 'no stage, no signature');
+		is($shop->sql("SELECT string_agg(what || ' ' || reason, ', ' ORDER BY journal_id) FROM (SELECT * FROM bcdelta.journal WHERE server = 'second' ORDER BY journal_id DESC LIMIT 2) AS j"), 'abort_cutover the server was dropped, stage the server was dropped', 'the journal knows');
+		$shop->sql(create_server_sql($second, name => 'second'));
+		is($shop->sql("SELECT verdict || ' ' || why FROM bcdelta.go_live_check('second') WHERE criterion = 'staff'"), 'unknown nobody has signed it', 'made again: nothing is signed');
+		is($shop->sql("SELECT question FROM bcdelta.criterion WHERE server = 'second'"), 'Are all sent?', 'what people want to know is asked again');
+		refused("SELECT bcdelta.go('second')", qr/server "second" has no plan of a cutover/, 'and there is no plan');
+	};
+	$drop->('DROP SERVER second CASCADE', 'DROP SERVER');
+	$drop->('CREATE ROLE merchant; GRANT USAGE ON FOREIGN DATA WRAPPER bcdelta TO merchant; ALTER SERVER second OWNER TO merchant; DROP OWNED BY merchant CASCADE; DROP ROLE merchant', 'DROP OWNED');
+	$shop->sql("BEGIN; SELECT bcdelta.stage('second', 'live'); DROP SERVER second CASCADE; ROLLBACK");
+	is($shop->sql("SELECT count(*) FROM pg_foreign_server WHERE srvname = 'second'"), 1, 'a drop can be taken back');
+	$shop->sql("SELECT bcdelta.untrack('things'); DROP SERVER second CASCADE");
+};
+
 subtest 'a copy of the database does nothing' => sub {
 	my $dump = $node->basedir . '/plan.dump';
 	$node->command_ok([ 'pg_dump', '-F', 'custom', '-f', $dump, $node->connstr('shop') ], 'a dump');

@@ -92,6 +92,11 @@ subtest 'a sweep after go-live that is stopped holds the plan, which go() goes o
 	make_due("name = 'sweep, 1 hour after'");
 	wait_state('failed', "name = 'sweep, 1 hour after'");
 	like($shop->sql("SELECT state || ' ' || held || ' ' || held_reason FROM bcdelta.cutover WHERE plan_id = $PLAN"), qr/^live true run \d+ \(push\) was stopped, and the plan is held/, 'held, and live');
+	is(told()->[-1], 'stopped', 'people hear of it');
+	my ($run) = $shop->sql("SELECT run_id FROM bcdelta.cutover_step WHERE plan_id = $PLAN AND name = 'sweep, 1 hour after'");
+	is($shop->value("SELECT * FROM bcdelta.rollback($run, created => 'delete', after => 'hold')")->{state}, 'succeeded', 'its writes are taken back');
+	is(told()->[-1], 'rolled_back', 'people hear of that, too');
+	is($shop->sql("SELECT message FROM bcdelta.event ORDER BY event_id DESC LIMIT 1"), 'run ' . $shop->last_run->{run_id} . ' has taken back what was written to server "shop"', 'in words');
 	make_due("name = 'verification of what has changed, 1 hour after'");
 	$shop->sql("SELECT bcdelta.go('shop', 'it does not matter')");
 	wait_state('done', "name = 'verification of what has changed, 1 hour after'");
