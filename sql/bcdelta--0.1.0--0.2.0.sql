@@ -1616,3 +1616,5 @@ LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_handler';
 COMMENT ON FUNCTION bcdelta.handler() IS
 'makes foreign tables of the foreign-data wrapper bcdelta show the records of a store';
 ALTER FOREIGN DATA WRAPPER bcdelta HANDLER bcdelta.handler;
+COMMENT ON FUNCTION bcdelta.validator(text[], oid) IS
+'checks the options of servers, user mappings, foreign tables and their columns; an error names the invalid option';

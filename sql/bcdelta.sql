@@ -14,7 +14,7 @@ COMMENT ON SCHEMA bcdelta IS 'delta migration to BigCommerce';
 CREATE FUNCTION bcdelta.validator(options text[], catalog oid) RETURNS void
 LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_validator';
 COMMENT ON FUNCTION bcdelta.validator(text[], oid) IS
-'checks the options of servers and user mappings of the foreign-data wrapper bcdelta; an error names the invalid option';
+'checks the options of servers, user mappings, foreign tables and their columns; an error names the invalid option';
 
 CREATE FUNCTION bcdelta.handler() RETURNS fdw_handler
 LANGUAGE c STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'bcdelta_handler';

@@ -12,6 +12,7 @@
 #include "base/compat.h"
 #include "foreign/analyze.h"
 #include "foreign/explain.h"
+#include "foreign/import.h"
 #include "foreign/plan.h"
 #include "foreign/scan_state.h"
 
@@ -78,5 +79,6 @@ bcdelta_handler(PG_FUNCTION_ARGS)
 	routine->ExecForeignUpdate = write_row;
 	routine->ExecForeignDelete = write_row;
 	routine->IsForeignRelUpdatable = writable;
+	routine->ImportForeignSchema = bcd_foreign_import;
 	PG_RETURN_POINTER(routine);
 }

@@ -1,10 +1,11 @@
 /*
  * utility.c
- *		Statements of others that concern databases and roles of ours.
+ *		Statements of others that concern databases, roles and servers of ours.
  *
  * Workers leave databases that a statement needs for itself, REASSIGN OWNED
- * includes what is in our tables, and with a server its cutover ends.  None of this may make a statement fail
- * that would succeed without us.
+ * includes what is in our tables, with a server its cutover ends, and tables
+ * that are imported from a store get comments.  None of this may make a
+ * statement fail that would succeed without us.
  */
 #include "postgres.h"
 
@@ -20,6 +21,7 @@
 #include "base/db.h"
 #include "base/extension.h"
 #include "base/shmem.h"
+#include "foreign/import.h"
 #include "functions/server_dropped.h"
 #include "functions/utility.h"
 #include "tables/criterion.h"
@@ -94,10 +96,13 @@ process_utility(BCD_UTILITY_PARAMS)
 	Node	   *statement = pstmt->utilityStmt;
 	ReassignOwnedStmt *reassigns = NULL;
 	bool		drops = drops_servers(statement);
+	ImportForeignSchemaStmt *imports = NULL;
 
 	/* as a statement that ends its transaction may free its own tree */
 	if (IsA(statement, ReassignOwnedStmt))
 		reassigns = copyObject(castNode(ReassignOwnedStmt, statement));
+	if (IsA(statement, ImportForeignSchemaStmt))
+		imports = copyObject(castNode(ImportForeignSchemaStmt, statement));
 	if (bcd_shared && IsTransactionState() && !IsAbortedTransactionBlockState())
 		bcd_make_room(statement);
 	if (previous_hook)
@@ -108,6 +113,8 @@ process_utility(BCD_UTILITY_PARAMS)
 		reassign(reassigns);
 	if (drops && bcd_extension_trouble() == NULL)
 		bcd_servers_dropped();
+	if (imports)
+		bcd_foreign_comment(imports);
 }
 
 /* From _PG_init() of a preloaded library. */

@@ -78,6 +78,27 @@ bcd_resource_shows(const BcdResource *resource, const BcdField *field)
 	return bcd_resource_facet_of(resource, field)->list.endpoint == NULL;
 }
 
+/* Can all records be listed, without naming a parent? */
+bool
+bcd_resource_is_listed(const BcdResource *resource)
+{
+	return resource->list.endpoint && strchr(resource->list.endpoint->path, '{') == NULL;
+}
+
+/* The names of the resources for which that is true, for a hint; palloc'd */
+char *
+bcd_resource_listed_names(void)
+{
+	StringInfoData names;
+	int			i;
+
+	initStringInfo(&names);
+	for (i = 0; i < lengthof(resources); i++)
+		if (bcd_resource_is_listed(resources[i]))
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", resources[i]->name);
+	return names.data;
+}
+
 /* How to ask for a field; NULL: lists show it by themselves */
 const BcdIncluded *
 bcd_resource_part(const BcdResource *resource, const char *field)

@@ -1,6 +1,6 @@
 /*
  * store.h
- *		Stores: options of servers and user mappings, credentials, rights.
+ *		Stores: options of their servers, credentials, rights.
  */
 #ifndef BCD_STORE_H
 #define BCD_STORE_H
@@ -14,6 +14,8 @@ typedef struct BcdStoreOptions
 	char	   *identity;		/* identifies the store regardless of how its
 								 * address is written */
 	double		quota_share;
+	double		read_share;		/* most of that for foreign tables while
+								 * something is pushed */
 	int			max_concurrency;
 	long		timeout_ms;
 	int			max_attempts;

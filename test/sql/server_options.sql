@@ -65,9 +65,5 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (access_token 'mine');
 SELECT usename = CURRENT_USER AS mine, umoptions FROM pg_user_mappings WHERE srvname = 'shop' ORDER BY 1;
 RESET ROLE;
 
--- a foreign table
-CREATE FOREIGN TABLE ft (id int) SERVER shop;
-SELECT * FROM ft;
-
 DROP EXTENSION bcdelta CASCADE;
 DROP ROLE regress_bcdelta_user;
