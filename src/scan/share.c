@@ -15,13 +15,11 @@
 #include "scan/share.h"
 #include "store/store.h"
 
-#define BCD_READ_SHARE 0.25
-
 /* The most requests of sessions in a window beside a run */
 static int64
 most_reads(const BcdStore *store)
 {
-	double		share = store->quota.quota * store->quota.share * BCD_READ_SHARE;
+	double		share = store->quota.quota * store->quota.share * store->options->read_share;
 
 	return Max((int64) floor(share + 1e-6), 1);
 }
@@ -30,7 +28,7 @@ most_reads(const BcdStore *store)
 static int
 most_reading(const BcdStore *store)
 {
-	return Max((int) floor(store->quota.concurrency * BCD_READ_SHARE), 1);
+	return Max((int) floor(store->quota.concurrency * store->options->read_share), 1);
 }
 
 /*
