@@ -123,5 +123,38 @@ subtest 'a night' => sub {
 	is_deeply(steps('name, state', "state NOT IN ('done', 'skipped')"), [], 'no step is left');
 };
 
+# A time zone whose clocks go forward by an hour at this time
+sub changing
+{
+	my ($at) = @_;
+	my @t = gmtime $at;
+	return sprintf('AAA0BBB,%d/%02d:%02d:%02d,%d/0', $t[7], @t[ 2, 1, 0 ], ($t[7] + 180) % 365);
+}
+
+subtest 'clocks change while a plan is carried out' => sub {
+	$shop->sql("SELECT bcdelta.stage('shop', NULL)");
+	my $now = time;
+	my $zone = changing($now + 7);
+	is($shop->sql("SELECT to_char(to_timestamp($now + 6) AT TIME ZONE '$zone', 'MI:SS') = to_char(to_timestamp($now + 6), 'MI:SS') AND to_timestamp($now + 7) AT TIME ZONE '$zone' - to_timestamp($now + 6) AT TIME ZONE '$zone' = interval '1 hour 1 second'"), 't', "at $zone, clocks change in a moment");
+	# a day before go-live, by the clock, is 23 hours before it
+	my $live = $now + 23 * 3600 + 6;
+	my $hours = $shop->sql("SELECT to_char(t - interval '2 hours', 'HH24:MI') || '-' || to_char(t + interval '4 hours', 'HH24:MI') FROM (SELECT to_timestamp($now) AT TIME ZONE '$zone') AS t (t)");
+	$shop->sql("SELECT bcdelta.plan_cutover('shop', to_timestamp($live), hours => '$hours', time_zone => '$zone', before => '{1 day,22:59:55}', freeze => '1 hour')");
+	is_deeply(steps('extract(epoch FROM due_at)::bigint', "name ~ '^sweep, .* before'"), [ $now + 6, $now + 11 ], 'a sweep before the change, and one after it');
+	wait_state('done', "name ~ '^sweep, .* before'");
+	is_deeply(steps('name, started_at >= due_at AND started_at < due_at + interval \'30 seconds\'', "name ~ '^sweep, .* before'"), [ 'sweep, 1 day before|t', 'sweep, 82795 seconds before|t' ], 'each began when it was due');
+	$shop->sql("SELECT bcdelta.abort_cutover('shop', 'the next one'), bcdelta.stage('shop', NULL)");
+
+	$now = time;
+	$zone = changing($now + 6);
+	my (undef, undef, $err) = $shop->try("SELECT bcdelta.plan_cutover('shop', to_timestamp($now + 9), time_zone => '$zone', before => '{}', freeze => '8 seconds')");
+	like($err, qr/WARNING:  clocks change around go-live, which is at .* BBB/, 'a night in which clocks change');
+	wait_state('waiting', "kind = 'go'");
+	$shop->sql("SELECT bcdelta.go('shop', 'a test', override => true)");
+	$shop->wait_for("SELECT state = 'live' FROM bcdelta.cutover WHERE plan_id = $PLAN");
+	is($shop->sql("SELECT went_live_at >= go_live AND went_live_at < go_live + interval '30 seconds' FROM bcdelta.cutover WHERE plan_id = $PLAN"), 't', 'it goes live when it is planned');
+	is($shop->sql("SELECT min(started_at) < to_timestamp($now + 6) AND max(started_at) > to_timestamp($now + 6) FROM bcdelta.cutover_step WHERE plan_id = $PLAN AND state = 'done'"), 't', 'after steps on both sides of the change');
+	$shop->sql("SELECT bcdelta.abort_cutover('shop', 'over'), bcdelta.stage('shop', NULL)");
+};
 
 done_testing();
