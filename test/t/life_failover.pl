@@ -19,22 +19,9 @@ $shop->tables(articles => { on_delete => "'delete'" });
 $shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1, 150) AS i");
 is($shop->push->{created}, 150, 'pushed');
 
-sub slurp_file_or_nothing { return -f $_[0] ? slurp_file($_[0]) : ''; }
-
 # A standby of the present primary, which streams
 my $number = 0;
-sub standby
-{
-	my $backup = 'backup' . ++$number;
-	$shop->node->backup($backup);
-	my $standby = PostgreSQL::Test::Cluster->new("standby$number");
-	$standby->init_from_backup($shop->node, $backup, has_streaming => 1);
-	$standby->start;
-	# one without the note that it streams is no standby once its primary is
-	# gone; that of its primary was copied
-	poll_until(sub { index(slurp_file_or_nothing($standby->data_dir . '/bcdelta_place'), $standby->data_dir) > 0 }, 'the note that it streams');
-	return $standby;
-}
+sub standby { return standby_of($shop->node, 'standby' . ++$number); }
 
 # Creates, updates and deletes; a push of them is in its middle.
 my $batch = 0;

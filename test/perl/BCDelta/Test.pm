@@ -51,6 +51,7 @@ our @EXPORT = qw(
   psql_open
   psql_start
   restore_some
+  standby_of
   try_sql
   wait_for_worker
   worker_pid
@@ -187,6 +188,29 @@ sub worker_pid
 		"SELECT pid FROM pg_stat_activity
 		 WHERE backend_type = 'bcdelta worker' AND datname = '$database'");
 	return $rc == 0 && $out =~ /^\d+$/ ? $out : undef;
+}
+
+=pod
+
+=item standby_of(node, name)
+
+A standby of a node that was initialized with C<allows_streaming>; it streams,
+and knows that it does.
+
+=cut
+
+sub standby_of
+{
+	my ($primary, $name) = @_;
+	$primary->backup($name);
+	my $standby = PostgreSQL::Test::Cluster->new($name);
+	$standby->init_from_backup($primary, $name, has_streaming => 1);
+	$standby->start;
+	# one without the note that it streams is no standby once its primary is
+	# gone; that of its primary was copied
+	my $note = $standby->data_dir . '/bcdelta_place';
+	poll_until(sub { -f $note && index(slurp_file($note), $standby->data_dir) > 0 }, 'the note that it streams');
+	return $standby;
 }
 
 =pod
