@@ -2005,7 +2005,7 @@ CROSS JOIN LATERAL (
 		WHERE f.server = s.server AND c.is_current AND c.state = 'open') AS w
 	UNION ALL
 	SELECT 'verified', CASE WHEN w.n > 0 THEN w.missing = 0 AND w.at > now() - interval '7 days' END,
-		CASE WHEN w.missing > 0 THEN format('never, of %s of %s resources', w.missing, w.n) ELSE 'the oldest of ' || date_trunc('second', w.at) END,
+		CASE WHEN w.missing > 0 THEN format('%s of %s resources were never compared', w.missing, w.n) ELSE 'the oldest of ' || date_trunc('second', w.at) END,
 		'no feed is tracked', format('SELECT * FROM bcdelta.verify(server => %L, mode => ''full'');', s.server)
 	FROM (SELECT count(*) AS n, count(*) FILTER (WHERE p.full_at IS NULL) AS missing, min(p.full_at) AS at
 		FROM bcdelta.proof AS p WHERE p.server = s.server) AS w
@@ -2041,9 +2041,14 @@ CROSS JOIN LATERAL (
 	UNION ALL
 	SELECT 'feeds', w.n > 0 AND w.words IS NULL, CASE w.n WHEN 0 THEN 'no feed is tracked' ELSE coalesce(w.words, w.n || ' active') END, NULL,
 		CASE WHEN w.n > 0 THEN format('SELECT bcdelta.resume(%L);', w.feed) ELSE 'SELECT bcdelta.track(...);' END
-	FROM (SELECT count(*) AS n, string_agg(format('feed "%s": %s', f.feed, coalesce(t.paused_reason, t.state, 'it cannot be read')), '; ' ORDER BY f.feed)
-			FILTER (WHERE t.state IS DISTINCT FROM 'active') AS words, min(f.feed) FILTER (WHERE t.state IS DISTINCT FROM 'active') AS feed
-		FROM bcdelta.feed AS f LEFT JOIN LATERAL bcdelta.feed_state(f.feed) AS t ON true WHERE f.server = s.server) AS w
+	-- a reason that several feeds have is told once
+	FROM (SELECT coalesce(sum(g.n), 0) AS n, min(g.feed) FILTER (WHERE g.words IS NOT NULL) AS feed,
+			string_agg(CASE g.n WHEN 1 THEN format('feed "%s"', g.feed) WHEN g.total THEN format('all %s feeds', g.n) ELSE 'feeds ' || g.names END
+				|| ': ' || g.words, '; ' ORDER BY g.feed) AS words
+		FROM (SELECT t.words, count(*) AS n, min(f.feed) AS feed, string_agg(format('"%s"', f.feed), ', ' ORDER BY f.feed) AS names, sum(count(*)) OVER () AS total
+			FROM bcdelta.feed AS f LEFT JOIN LATERAL (SELECT CASE WHEN h.state IS DISTINCT FROM 'active' THEN coalesce(h.paused_reason, h.state, 'it cannot be read') END
+				FROM bcdelta.feed_state(f.feed) AS h) AS t (words) ON true
+			WHERE f.server = s.server GROUP BY t.words) AS g) AS w
 	UNION ALL
 	-- what is told already is not repeated
 	SELECT 'mappings', w.words IS NULL, coalesce(w.words, 'valid'), NULL, format('SELECT feed, trouble FROM bcdelta.status WHERE server = %L;', s.server)

@@ -14,6 +14,7 @@
 #include "utils/varlena.h"
 
 #include "base/one_line.h"
+#include "papers/criterion_words.h"
 #include "papers/placeholder.h"
 #include "papers/plan_words.h"
 #include "tables/authority_stages.h"
@@ -300,7 +301,7 @@ unmet(BcdPaper *p)
 
 		if (c->met || ++n > MAX_LINES)
 			continue;
-		add_line(&out, line(psprintf("%s: %s%s%s", c->criterion, c->found ? c->found : c->verdict, c->next_step ? ": " : "", c->next_step ? c->next_step : "")));
+		add_line(&out, line(psprintf("%s: %s%s%s", bcd_tell_criterion(p->tongue, c->criterion), bcd_tell_found(p->tongue, c), c->next_step ? ": " : "", c->next_step ? c->next_step : "")));
 	}
 	if (n > MAX_LINES)
 		add_line(&out, bcd_phrase(p->tongue, BCD_SAY_STEPS_MORE, bcd_tell_number(p->tongue, n - MAX_LINES)));

@@ -8,6 +8,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "papers/criterion_words.h"
 #include "papers/plan_words.h"
 #include "tables/cutover_step_report.h"
 #include "tables/journal_report.h"
@@ -151,7 +152,7 @@ bcd_plan_cause(BcdPaper *paper)
 		const BcdCheckRow *c = lfirst(lc);
 
 		if (!c->met && strcmp(c->severity, "must") == 0)
-			add_cause(&out, psprintf("%s (%s)", c->criterion, c->found ? c->found : c->verdict));
+			add_cause(&out, psprintf("%s: %s", bcd_tell_criterion(paper->tongue, c->criterion), bcd_tell_found(paper->tongue, c)));
 	}
 	if (out.len > 0)
 		return out.data;

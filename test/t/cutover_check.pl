@@ -58,10 +58,23 @@ sub make_plan
 
 subtest 'each measured criterion turns, says what was found, and turns back' => sub {
 	$shop->push;
+	is(check('verified', 'verdict, found'), 'no-go | 3 of 3 resources were never compared', 'what was never compared');
+	$shop->sql("SELECT bcdelta.pause(feed, 'lunch') FROM bcdelta.feed WHERE feed <> 'groups'");
+	like(check('feeds', 'found'), qr/^feeds "articles", "makers": paused by \S+: lunch$/, 'a reason that several feeds have is told once');
+	$shop->sql("SELECT bcdelta.pause('groups', 'lunch')");
+	like(check('feeds', 'found'), qr/^all 3 feeds: paused by \S+: lunch$/, 'and that it is that of all feeds');
+	$shop->sql("SELECT bcdelta.resume(feed) FROM bcdelta.feed");
+	$shop->push;
 	$shop->verify("server => 'shop'");
 	make_plan();
 	is(verdicts('no-go'), 'afterwards', 'a shop that is ready lacks a schedule');
 	is(verdicts('unknown', 'must'), 'leaks', 'all that must be known is, but what happens in the freeze');
+	$shop->sql("SELECT bcdelta.set_template('no_go', 'internal', 'de', 'x', '{unmet}')");
+	my @german = split /\n/, $shop->sql("SELECT body FROM bcdelta.message('shop', 'no_go', 'internal', 'de')");
+	cmp_ok(scalar @german, '>', 4, 'in German, too');
+	is_deeply([ grep { !/^- .* \(\w+\): / && !/weitere/ } @german ], [], 'each criterion has a name in German');
+	is_deeply([ grep { /: (unknown|none|no |[0-9]+ (rows|of|steps))/ } @german ], [], 'and so has what was found');
+	$shop->sql("SELECT bcdelta.set_template('no_go', 'internal', 'de', NULL, NULL)");
 	is(verdicts('unknown'), 'quota_taken leaks rehearsal dns payment shipping mails contingency staff', 'the rest is for people');
 
 	my @turns = (

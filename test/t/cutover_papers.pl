@@ -89,7 +89,7 @@ $shop->sql(<<'EOC');
 CREATE OR REPLACE FUNCTION bcdelta.go_live_check(server name)
 RETURNS TABLE (no integer, criterion text, severity text, verdict text, found text, required text, why text, next_step text)
 LANGUAGE sql STABLE AS $$ VALUES
-	(1, 'nothing is pending', 'must', 'no-go', '1,204 rows', '0', 'they would be missing in the new shop', 'SELECT * FROM bcdelta.push(server => ''shop'');'),
+	(1, 'pending', 'must', 'no-go', '1,204 rows, the oldest since 20:15', 'nothing', 'they would be missing in the new shop', 'SELECT * FROM bcdelta.push(server => ''shop'');'),
 	(2, 'nothing was refused', 'must', 'go', '0', '0', NULL, NULL),
 	(3, 'worker', 'must', 'go', 'running', 'running', NULL, NULL),
 	(4, 'clock', 'should', 'unknown', NULL, 'within 5 s', 'the store has not been asked yet', NULL),
@@ -235,7 +235,7 @@ subtest 'the listener of docs/examples mails the message that a notification nam
 subtest 'a report has the plan, what speaks against it, and the decisions on its first screen' => sub {
 	my $page = $shop->sql("SELECT bcdelta.report('shop')") =~ s/<style>.*?<\/style>//sr =~ s/<[^>]*>/ /gr =~ s/&#(\d+);/chr($1)/ger =~ s/\s+/ /gr;
 	like($page, qr/The cutover Go-live is planned for Fri 16 Jan 2099, 04:10 \(Europe\/Berlin, in the hours 01:00-05:30\)\. Nothing begins for good before somebody says go\./, 'the plan');
-	like($page, qr/nothing is pending must 1,204 rows 0 they would be missing in the new shop SELECT \* FROM bcdelta\.push/, 'what is not met');
+	like($page, qr/pending must 1,204 rows, the oldest since 20:15 nothing they would be missing in the new shop SELECT \* FROM bcdelta\.push/, 'what is not met');
 	like($page, qr/baseline .* done 9 rows agree .* freeze .* planned/, 'steps');
 	like($page, qr/plan_cutover maria/, 'decisions');
 	ok(index($page, 'The cutover') < index($page, 'rows in the store'), 'before the figures');
