@@ -1623,3 +1623,7 @@ COMMENT ON FUNCTION bcdelta.handler() IS
 ALTER FOREIGN DATA WRAPPER bcdelta HANDLER bcdelta.handler;
 COMMENT ON FUNCTION bcdelta.validator(text[], oid) IS
 'checks the options of servers, user mappings, foreign tables and their columns; an error names the invalid option';
+CREATE FUNCTION bcdelta.compare(feed text) RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_compare';
+COMMENT ON FUNCTION bcdelta.compare(text) IS
+'the text of a query that shows the rows of a feed beside their records in the store''s foreign table, field by field, and which fields differ; for \gexec and CREATE VIEW';

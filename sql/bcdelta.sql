@@ -1350,6 +1350,10 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_why';
 COMMENT ON FUNCTION bcdelta.why(text, text, boolean) IS
 'explains what a push would do with each field of a row: send, same, keep or hold, who owns it (source, store, newest, review), and the rule in words; by what is known, without asking the store';
 
+CREATE FUNCTION bcdelta.compare(feed text) RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_compare';
+COMMENT ON FUNCTION bcdelta.compare(text) IS
+'the text of a query that shows the rows of a feed beside their records in the store''s foreign table, field by field, and which fields differ; for \gexec and CREATE VIEW';
 CREATE FUNCTION bcdelta.history(feed text, key text)
 RETURNS TABLE (at timestamptz, what text, outcome text, run_id bigint, kind text, store_id bigint, http_status integer,
 	request_id text, message text, detail jsonb, by_role text)

@@ -157,6 +157,14 @@
 #endif
 
 #if PG_VERSION_NUM >= 160000
+#define bcd_schema_aclcheck(schema, role) \
+	object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE)
+#else
+#define bcd_schema_aclcheck(schema, role) \
+	pg_namespace_aclcheck(schema, role, ACL_USAGE)
+#endif
+
+#if PG_VERSION_NUM >= 160000
 #define bcd_owns_database(database, role) \
 	object_ownercheck(DatabaseRelationId, database, role)
 #else
