@@ -6,8 +6,8 @@
  * Numbers that only grow stop a run at once.  Rates are those of the rows, or
  * requests, of a window; a window at the limit is a strike, and so many in a row
  * stop the run.  So a short burst of errors does not end the night, and a
- * steady rate does within two windows.  A window does not end within
- * consecutive errors, so that a burst is in one of them.
+ * steady rate does within two windows.  A window does not end shortly after an
+ * error: a burst is in one of them, in whatever order its replies come.
  *
  * Strikes are in memory: after a restart, windows begin anew.  That a run was
  * stopped is in the journal, so it does not go on after a restart.
@@ -49,10 +49,11 @@ typedef struct Window
 {
 	int64		n;
 	int64		failed;			/* or in conflict, or throttled */
-	bool		open;			/* the last one failed: it does not end here */
+	int			open;			/* so many more may belong to a burst */
 } Window;
 
 #define MAX_CRITERIA	8
+#define CALM			5		/* rows in a row that end a burst */
 
 /* What a rollback reads and writes in a request, about: as in the view undoable */
 #define READ_AT_ONCE	250
@@ -364,7 +365,7 @@ judge(BcdRun *run, Pace pace)
 static bool
 close_window(BcdRun *run, Window *window, Pace pace)
 {
-	if (window->n < run->stop->min_rows || (window->open && window->n < 2 * run->stop->min_rows))
+	if (window->n < run->stop->min_rows || (window->open > 0 && window->n < 2 * run->stop->min_rows))
 		return false;
 	judge(run, pace);
 	memset(window, 0, sizeof(*window));
@@ -376,7 +377,7 @@ add_row(BcdRun *run, Window *rows, Pace pace, bool failed)
 {
 	rows->n++;
 	rows->failed += failed;
-	rows->open = failed;
+	rows->open = failed ? CALM : Max(rows->open - 1, 0);
 	(void) close_window(run, rows, pace);
 }
 
