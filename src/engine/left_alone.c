@@ -82,10 +82,9 @@ bcd_item_adopts(BcdItem *item, Jsonb *known)
 }
 
 /*
- * Decides on a row that is held as a whole, because its record was hidden, shown,
- * deleted or made again by a rollback, or since the store owns it; returns false if
- * it is not.  In the
- * transaction of the item's claim.
+ * Decides on a row that is held as a whole, because its record was hidden,
+ * shown, deleted or made again by a rollback, or since the store owns it;
+ * returns false if it is not.  In the transaction of the item's claim.
  */
 bool
 bcd_item_is_held(BcdItem *item, const BcdRow *row)

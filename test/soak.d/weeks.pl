@@ -10,6 +10,7 @@
 use strict;
 use warnings;
 
+use BCDelta::Faults;
 use BCDelta::Shop;
 use BCDelta::Store;
 use BCDelta::Test;
@@ -35,17 +36,8 @@ my $shop = BCDelta::Shop->open(
 my ($first, $store) = ($shop->node, $shop->store);
 my @logs = ($first->logfile);
 $shop->tables(articles => { on_delete => "'delete'" });
+disk_may_fill($shop, 'result');
 $shop->sql(<<'EOC');
-CREATE TABLE public.full_disk (relation text);
-CREATE FUNCTION public.write_to_disk() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	IF EXISTS (SELECT FROM public.full_disk WHERE relation = TG_TABLE_NAME) THEN
-		RAISE disk_full USING MESSAGE = format('could not extend file of %s: No space left on device', TG_TABLE_NAME);
-	END IF;
-	RETURN NULL;
-END
-$$;
-CREATE TRIGGER disk AFTER INSERT OR UPDATE OR DELETE ON bcdelta.result FOR EACH ROW EXECUTE FUNCTION public.write_to_disk();
 CREATE SEQUENCE public.sku;
 INSERT INTO makers SELECT 'M-' || i, 'Maker ' || i FROM generate_series(1, 20) AS i;
 INSERT INTO groups SELECT i, NULLIF(i / 4, 0), 'Group ' || i FROM generate_series(1, 30) AS i;
@@ -129,8 +121,7 @@ my %happens = (
 		in_trouble('store_trouble', sub { $store->unfault; });
 	} ],
 	9 => [ 'the store has an hour of faults' => sub {
-		require BCDelta::Faults;
-		BCDelta::Faults::random_faults($store, $seed, 0.3);
+		random_faults($store, $seed, 0.3);
 	} ],
 	10 => [ 'a dump is restored beside it' => sub {
 		my $dump = node()->basedir . '/weeks.dump';

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use BCDelta::Faults;
 use BCDelta::Shop;
 use BCDelta::Test;
 use PostgreSQL::Test::Utils;
@@ -15,22 +16,8 @@ my ($node, $store) = ($shop->node, $shop->store);
 $shop->tables(articles => { on_delete => "'delete'" });
 
 # A disk that is full when the test says so
-$shop->sql(<<'EOC');
-CREATE TABLE public.full_disk (relation text);
-CREATE FUNCTION public.write_to_disk() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	IF EXISTS (SELECT FROM public.full_disk WHERE relation = TG_TABLE_NAME) THEN
-		RAISE disk_full USING MESSAGE = format('could not extend file of %s: No space left on device', TG_TABLE_NAME);
-	END IF;
-	RETURN NULL;
-END
-$$;
-CREATE TRIGGER disk AFTER INSERT OR UPDATE OR DELETE ON bcdelta.result FOR EACH ROW EXECUTE FUNCTION public.write_to_disk();
-CREATE TRIGGER disk AFTER INSERT OR UPDATE OR DELETE ON bcdelta.link FOR EACH ROW EXECUTE FUNCTION public.write_to_disk();
-CREATE TRIGGER disk AFTER INSERT OR UPDATE OR DELETE ON bcdelta.pending FOR EACH ROW EXECUTE FUNCTION public.write_to_disk();
-CREATE TRIGGER disk AFTER INSERT OR UPDATE OR DELETE ON bcdelta.run FOR EACH ROW EXECUTE FUNCTION public.write_to_disk();
-INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1, 5) AS i;
-EOC
+disk_may_fill($shop, qw(result link pending run));
+$shop->sql("INSERT INTO articles (sku, title, price) SELECT 'A-' || i, 'Article ' || i, i FROM generate_series(1, 5) AS i");
 $shop->push;
 
 my $log_end = 0;

@@ -3,7 +3,7 @@
 
 =head1 NAME
 
-BCDelta::Faults - a store that fails at random, in every way there is
+BCDelta::Faults - a store that fails at random, in every way there is, and a full disk
 
 =head1 SYNOPSIS
 
@@ -11,6 +11,9 @@ BCDelta::Faults - a store that fails at random, in every way there is
   random_faults($store, $seed, 0.2);
   ...
   $store->unfault;
+
+  disk_may_fill($shop, 'result', 'run');
+  $shop->sql("INSERT INTO full_disk VALUES ('result')");
 
 =cut
 
@@ -22,7 +25,7 @@ use warnings;
 use Exporter 'import';
 use JSON::PP ();
 
-our @EXPORT = qw(random_faults);
+our @EXPORT = qw(disk_may_fill random_faults);
 
 # Possible faults of a request, and their frequency per thousand; "times" limits
 # those that take long.
@@ -67,6 +70,11 @@ my @faults = (
 From now on each request meets each of the faults with its frequency, or with a
 part of it.
 
+=item disk_may_fill(shop, table, ...)
+
+From now on writes to these tables of the extension fail while table C<full_disk>
+has their names, as on a disk that is full.
+
 =back
 
 =cut
@@ -83,6 +91,24 @@ sub random_faults
 			$left -= $share;
 			{ name => $name, do => $do, probability => $probability, seed => $seed++, %{ $more || {} } };
 		} @faults ]);
+	return;
+}
+
+sub disk_may_fill
+{
+	my ($shop, @tables) = @_;
+	$shop->sql(<<'EOC');
+CREATE TABLE public.full_disk (relation text);
+CREATE FUNCTION public.write_to_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT FROM public.full_disk WHERE relation = TG_TABLE_NAME) THEN
+		RAISE disk_full USING MESSAGE = format('could not extend file of %s: No space left on device', TG_TABLE_NAME);
+	END IF;
+	RETURN NULL;
+END
+$$;
+EOC
+	$shop->sql("CREATE TRIGGER disk AFTER INSERT OR UPDATE OR DELETE ON bcdelta.$_ FOR EACH ROW EXECUTE FUNCTION public.write_to_disk()") foreach @tables;
 	return;
 }
 
