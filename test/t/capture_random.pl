@@ -1,7 +1,8 @@
 # Thousands of mixed statements in several sessions, with rollbacks, savepoints,
 # changing keys, skus and child rows, while pushes run: in the end the store is as the source.
 #
-# RANDOM_SEED=n repeats a run, as far as concurrent sessions can be repeated.
+# RANDOM_SEED=n repeats a run, as far as concurrent sessions can be repeated;
+# RANDOM_ROUNDS and RANDOM_CHANGES choose other numbers.
 
 use strict;
 use warnings;
@@ -11,7 +12,9 @@ use BCDelta::Shop;
 use Test::More;
 
 my $seed = $ENV{RANDOM_SEED} // int(rand(1_000_000));
-note("RANDOM_SEED=$seed");
+my $rounds = $ENV{RANDOM_ROUNDS} // 2;
+my $statements = $ENV{RANDOM_CHANGES} // 500;
+note("RANDOM_SEED=$seed RANDOM_ROUNDS=$rounds RANDOM_CHANGES=$statements");
 
 my $shop = BCDelta::Shop->open('random', node => { conf => "bcdelta.change_turn = 1\n" });
 $shop->sql(<<'EOC');
@@ -113,10 +116,10 @@ subtest 'pushes run while many sessions write' => sub {
 	my @writers = map { BCDelta::Session->open($shop->node, 'shop') } 1 .. 3;
 	my $fraction = $seed / 1_000_000;
 	my $pushes = 0;
-	foreach my $round (1 .. 3)
+	foreach my $round (1 .. $rounds)
 	{
 		$writers[$_]->sql(q(SET deadlock_timeout = '50ms'; SET lock_timeout = '5s')) foreach 0 .. 2;
-		$writers[$_]->send("CALL statements(700, " . (($fraction + $round / 7 + $_ / 3) / 3) . ')') foreach 0 .. 2;
+		$writers[$_]->send("CALL statements($statements, " . (($fraction + $round / 7 + $_ / 3) / 3) . ')') foreach 0 .. 2;
 		for my $n (1 .. 4)
 		{
 			$pushes++ if ($shop->try('SELECT bcdelta.push()'))[0] == 0;

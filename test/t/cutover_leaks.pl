@@ -34,7 +34,7 @@ sub freeze
 	return if defined $known && !$known;
 	poll_until(sub {
 		$probes++;
-		$shop->sql("INSERT INTO probe VALUES ($probes, 'P')");
+		$shop->sql("INSERT INTO probe VALUES ($probes, 'P$probes')");
 		return $shop->sql("SELECT by_role IS NOT NULL FROM bcdelta.freeze_leaks WHERE source = 'probe'::regclass") eq 't';
 	}, 'the worker shows the freeze');
 	return;

@@ -227,7 +227,11 @@ subtest 'the listener of docs/examples mails the message that a notification nam
 	for (my $i = 0; $i < 300 && !-e $mail; $i++) { select(undef, undef, undef, 0.1); }
 	like(-e $mail ? slurp_file($mail) : slurp_file("$dir/listener.log"), qr/\ATo: team\@example\.com\nSubject: shop: go-live is delayed\n.*\n\nThe new shop opens later than planned\..*^Cause: held: the carrier is late\b/ms, 'and no other');
 	$shop->sql('UPDATE bcdelta.cutover SET held_reason = NULL');
-	$shop->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep'");
+	poll_until(
+		sub {
+			$shop->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep'");
+			return !eval { $listener->pump_nb; 1 } || !$listener->pumpable;
+		}, 'the end of the listener');
 	$listener->finish;
 	like(slurp_file("$dir/listener.log"), qr/^psql has ended$/m, 'it ends when the server does');
 };

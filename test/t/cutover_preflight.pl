@@ -7,7 +7,7 @@ use BCDelta::Shop;
 use BCDelta::Test;
 use Test::More;
 
-my $shop = BCDelta::Shop->open('preflight', store => { args => [ '--quota', 1000 ] }, node => { conf => "bcdelta.naptime = 1\n" });
+my $shop = BCDelta::Shop->open('preflight', store => { args => [ '--quota', 1000, '--window-ms', 6000 ] }, node => { conf => "bcdelta.naptime = 1\n" });
 my ($node, $store) = ($shop->node, $shop->store);
 my $all = [ map { "store_$_" } qw(v2_products v2_information_read_only inventory locations v2_customers v2_content channel_settings_read_only) ];
 

@@ -98,6 +98,7 @@ subtest 'a database created from a template pushes nothing, and the original goe
 	$node->append_conf('postgresql.conf', "bcdelta.databases = 'early'");
 	$node->reload;
 	poll_until(sub { !defined worker_pid($node, 'shop') }, 'the end of the worker');
+	$shop->leave;
 	$node->safe_psql('postgres', 'CREATE DATABASE twin TEMPLATE shop');
 	$node->append_conf('postgresql.conf', "bcdelta.databases = 'shop, early, twin'");
 	$node->reload;

@@ -30,6 +30,7 @@ sub in_time
 {
 	my ($sql, $what, $role) = @_;
 	my $began = time();
+	$shop->leave;
 	my ($rc, undef, $err) = $node->psql('postgres', ($role ? "SET ROLE $role; " : '') . $sql);
 	is($rc, 0, $what) or diag($err);
 	cmp_ok(time() - $began, '<=', 4, 'it does not wait for the worker') if $rc == 0;
@@ -87,6 +88,7 @@ subtest 'a database is dropped while its worker runs, by its owner, and comes ag
 subtest 'a statement that is refused, or fails, costs nobody the worker for long' => sub {
 	my $pid = worker_pid($node, 'shop');
 	server('CREATE ROLE stranger CREATEDB');
+	$shop->leave;
 	foreach my $sql ('DROP DATABASE shop', 'CREATE DATABASE other TEMPLATE shop', 'ALTER DATABASE shop RENAME TO other')
 	{
 		my ($rc, undef, $err) = $node->psql('postgres', "SET ROLE stranger; $sql");
@@ -99,6 +101,7 @@ subtest 'a statement that is refused, or fails, costs nobody the worker for long
 	is(worker_pid($node, 'shop'), $pid, 'the worker does not even leave');
 	# until then, a worker that starts may have started with its server
 	$shop->wait_for("SELECT clock_timestamp() > pg_postmaster_start_time() + interval '11 seconds'");
+	$shop->leave;
 	my $session = psql_open($node, 'shop');
 	$session->query('SELECT 1');
 	($rc, undef, $err) = $node->psql('postgres', 'DROP DATABASE shop');

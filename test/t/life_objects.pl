@@ -159,6 +159,7 @@ subtest 'a worker that is terminated comes back by itself, with one message' => 
 subtest 'a fast stop during a run is no failure, and the run goes on after the start' => sub {
 	my $run = begin_run();
 	my $lines = log_lines('(WARNING|ERROR|FATAL|PANIC):');
+	$shop->leave;
 	$node->stop('fast');
 	is(log_lines('(WARNING|ERROR|FATAL|PANIC):') - $lines, 0, 'the log has no failure');
 	$node->start;

@@ -33,6 +33,8 @@ sub rows_read
 sub settled
 {
 	my ($last, $same) = ('', 0);
+	# a session that ends tells its own at once
+	$shop->leave;
 	poll_until(
 		sub {
 			my $now = join(' ', %{ rows_read() }{qw(pending link move lookup result run)});

@@ -126,10 +126,12 @@ subtest 'an adjustment whose outcome is not known is never repeated: a person de
 		my $was = $shop->sql('SELECT qty FROM stock WHERE item = 11 AND place = 1');
 		my $before = level(11, 1);
 		$shop->clear;
-		$store->fault({ match => { path => 'relative$' }, times => 1, do => $do });
+		# a row that was written just before may go in a request of its own
+		$store->fault({ match => { path => 'relative$' }, do => $do });
 		$shop->sql('UPDATE stock SET qty = qty - 3 WHERE item BETWEEN 11 AND 13');
 		$shop->push;
 		$store->unfault;
+		my $sent = @{ relatives() };
 		if ($what eq 'a 507')
 		{
 			$shop->sql(q(SELECT bcdelta.resume('stock')));
@@ -143,7 +145,7 @@ subtest 'an adjustment whose outcome is not known is never repeated: a person de
 		$shop->sql(q(UPDATE stock SET qty = qty + 1 WHERE item = 12; SELECT bcdelta.retry('stock', waiting => true)));
 		$shop->push;
 		is($shop->pending->{'stock ["12", "1"]'}, 'review', "$what: so it is when it changes again");
-		is(scalar @{ relatives() }, 1, "$what: nothing is sent again");
+		is(scalar @{ relatives() }, $sent, "$what: nothing is sent again");
 		like($shop->errors->{'stock ["12", "1"]'}, qr/and has @{[ level(12, 1) ]} now/, "$what: the number is that of now");
 		is($shop->sql(sprintf q(SELECT bcdelta.settle('stock', '["11", "1"]', %s)), $done ? 'true' : 'false'), 1, "$what: one row is settled");
 		is($shop->sql(sprintf q(SELECT bcdelta.settle('stock', NULL, %s)), $done ? 'true' : 'false'), 5, "$what: and the others");

@@ -195,6 +195,7 @@ EOC
 	my $stats = q(SELECT sum(idx_tup_read) FILTER (WHERE indexrelname <> 'link_unique_keys') AS others,
 		sum(idx_scan) FILTER (WHERE indexrelname = 'link_unique_keys') AS keys
 		FROM pg_stat_user_indexes WHERE schemaname = 'bcdelta' AND relname = 'link');
+	$shop->leave;
 	my $before = $shop->value($stats);
 	$shop->sql("INSERT INTO item SELECT g, 'U' || g, 'Unique ' || g, g FROM generate_series(2, $linked) AS g");
 	is($shop->push->{created}, $linked - 1, 'many rows are created');

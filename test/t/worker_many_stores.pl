@@ -58,7 +58,7 @@ subtest 'twenty stores are pushed side by side' => sub {
 	is($shop->sql("SELECT string_agg(DISTINCT state || ' ' || created, ', ') FROM bcdelta.run"), "succeeded $rows", 'every row of every store');
 	is_deeply([ map { scalar @{ control($_, 'state/brands') } } @all ], [ ($rows) x $stores ], 'each in its own');
 	is($shop->sql('SELECT count(DISTINCT server) FROM bcdelta.status WHERE quota_left > 0'), $stores, 'the quota of each is shown');
-	cmp_ok($store->counts->{server}{connections}, '<=', $stores * 8 + 60, 'connections are kept');
+	cmp_ok($store->counts->{server}{connections}, '<=', $stores * $rows / 3, 'connections are kept');
 };
 
 subtest 'stores that hang, are down, are slow or are out of quota do not slow the others' => sub {

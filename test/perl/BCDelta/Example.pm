@@ -41,6 +41,7 @@ use File::Basename qw(basename dirname);
 use JSON::PP ();
 use Scalar::Util qw(looks_like_number);
 
+use BCDelta::Store;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -54,7 +55,7 @@ our @EXPORT = qw(
 );
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
-my $json = JSON::PP->new->utf8->allow_nonref;
+my $json = BCDelta::Store::decoder();
 
 =pod
 

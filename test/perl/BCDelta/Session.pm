@@ -39,20 +39,74 @@ our $timeout = $ENV{PG_TEST_TIMEOUT_DEFAULT} || 180;
 
 =over
 
-=item BCDelta::Session->open(node, database)
+=item BCDelta::Session->open(node, database, stop)
+
+With C<stop>, the session ends with the first error, as that of a script does.
 
 =cut
 
 sub open
 {
-	my ($class, $node, $database) = @_;
-	my $self = bless { in => '', out => '', err => '', n => 0 }, $class;
+	my ($class, $node, $database, $stop) = @_;
+	my $self = bless { in => '', out => '', err => '', n => 0, node => $node, database => $database }, $class;
 
 	$self->{timer} = IPC::Run::timer($timeout);
 	$self->{run} = IPC::Run::start(
-		[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=0', '-d', $node->connstr($database) ],
+		[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=' . ($stop ? 1 : 0), '-d', $node->connstr($database) ],
 		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err}, $self->{timer});
 	return $self;
+}
+
+=pod
+
+=item BCDelta::Session->once(session, node, database), $session->as_new(sql)
+
+once opens a session, unless the one given is of this node and database, and the
+server has not ended it. as_new runs statements as a session of their own would,
+and returns what they print: it ends with the first error, which it dies of, and
+keeps no setting, role, temporary table or lock.  A session of their own takes
+ten times as long as most statements.
+
+=cut
+
+# The server that runs, by its process and its start
+sub server_of
+{
+	my ($node) = @_;
+	CORE::open(my $file, '<', $node->data_dir . '/postmaster.pid') or return '';
+	return join('', (<$file>)[ 0 .. 2 ]);
+}
+
+sub once
+{
+	my ($class, $self, $node, $database) = @_;
+	# A backend may be dead, but not waited for yet, only if its server is gone
+	my $server = server_of($node);
+	return $self
+	  if $self && $self->{node} == $node && $self->{database} eq $database && $self->{backend} && $self->{server} eq $server && kill(0, $self->{backend});
+	$self = $class->open($node, $database, 1);
+	$self->{backend} = $self->as_new('SELECT pg_backend_pid()');
+	$self->{server} = $server;
+	return $self;
+}
+
+sub as_new
+{
+	my ($self, $sql) = @_;
+	my $end = 'done-' . ++$self->{n} . "\n";
+	my $ended = sub { length $self->{out} >= length $end && substr($self->{out}, -length $end) eq $end };
+	local ($?, $SIG{PIPE}) = (0, 'IGNORE');
+
+	$self->{out} = $self->{err} = '';
+	$self->{in} .= "$sql\n;\nDISCARD ALL;\n\\echo $end";
+	$self->{timer}->start($timeout);
+	# It dies once psql has ended, too
+	eval { $self->{run}->pump until $ended->() };
+	return substr($self->{out}, 0, -length $end) =~ s/\n\z//r if $ended->();
+	my $died = $@;
+	delete $self->{backend};
+	eval { $self->{run}->finish };
+	croak "error running SQL: '" . ($self->{err} || $died) . "'\nwhile running '$sql'";
 }
 
 =pod

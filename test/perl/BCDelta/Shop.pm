@@ -27,14 +27,13 @@ use strict;
 use warnings;
 
 use Carp;
-use JSON::PP ();
 use Test::More ();
 
 use BCDelta::Session;
 use BCDelta::Store;
 use BCDelta::Test;
 
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $json = BCDelta::Store::decoder();
 
 =pod
 
@@ -46,7 +45,8 @@ my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
 Starts a node, with database C<shop>, and a store, and makes the foreign
 server C<shop>.  C<server> has options for the latter, C<store> arguments for
-C<< BCDelta::Store->start >>, C<node> for C<bcdelta_node>.
+C<< BCDelta::Store->start >>, C<node> for C<bcdelta_node>.  Unless they say
+otherwise, the quota of the store is never used up.
 
 =item BCDelta::Shop->on(node, database, server => {...}, store => {...})
 
@@ -65,7 +65,11 @@ sub on
 	my ($class, $node, $db, %params) = @_;
 	my $self = bless { node => $node, db => $db }, $class;
 
-	$self->{store} = BCDelta::Store->start(%{ $params{store} || {} });
+	my %store = %{ $params{store} || {} };
+	my @args = @{ $store{args} || [] };
+	# Only tests of the quota wait for its windows
+	unshift @args, '--quota', 100000 unless grep { $_ eq '--quota' } @args;
+	$self->{store} = BCDelta::Store->start(%store, args => \@args);
 	$self->sql(create_server_sql($self->{store}, %{ $params{server} || {} }));
 	return $self;
 }
@@ -173,10 +177,12 @@ sub articles_ok
 
 =pod
 
-=item $shop->sql(text), $shop->try(text), $shop->value(text), $shop->list(text)
+=item $shop->sql(text), $shop->try(text), $shop->leave, $shop->value(text), $shop->list(text)
 
 sql runs statements and dies of errors; try does not, and returns exit status,
-output and errors.  value returns what a query gives as JSON, decoded: a row as
+output and errors.  sql takes a session that stays open, but behaves as if it
+were a new one, see C<as_new> of BCDelta::Session; after leave, it is one, and
+until then there is none.  value returns what a query gives as JSON, decoded: a row as
 a hash where it says so itself.  list returns an array of the rows' single
 column, as text.
 
@@ -185,7 +191,16 @@ column, as text.
 sub sql
 {
 	my ($self, $text) = @_;
-	return $self->{node}->safe_psql($self->{db}, $text);
+	$self->{session} = BCDelta::Session->once($self->{session}, $self->{node}, $self->{db});
+	return $self->{session}->as_new($text);
+}
+
+sub leave
+{
+	my ($self) = @_;
+	my $session = delete $self->{session};
+	$session->close if $session;
+	return;
 }
 
 sub try
@@ -300,8 +315,11 @@ many requests.
 sub wait_for
 {
 	my ($self, $query, $expected) = @_;
-	$self->{node}->poll_query_until($self->{db}, $query, $expected // 't')
-	  or croak "timed out waiting for: $query";
+	my $found;
+	$expected //= 't';
+	eval {
+		poll_until(sub { $found = eval { $self->sql($query) } // "error: $@"; $found eq $expected }, 'it');
+	} or croak "timed out waiting for: $query\nexpected: $expected\nlast result: $found";
 	return;
 }
 
