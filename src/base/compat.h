@@ -64,6 +64,14 @@
 #define bcd_pull_varnos(root, node)	pull_varnos(node)
 #endif
 
+/* 14: an Append may execute foreign scans side by side */
+#if PG_VERSION_NUM >= 140000
+#define BCD_HAVE_ASYNC
+#define bcd_is_async(planstate)	((planstate)->async_capable)
+#else
+#define bcd_is_async(planstate)	false
+#endif
+
 /* 14: numerics may be infinite */
 #if PG_VERSION_NUM < 140000
 #define numeric_is_inf(n)	false

@@ -8,11 +8,13 @@
  */
 #include "postgres.h"
 
+#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/client.h"
@@ -29,6 +31,10 @@
 
 struct BcdChannel
 {
+	dlist_node	node;			/* in the list of all that are open */
+	MemoryContext cxt;			/* its own: the query's may be gone when it
+								 * ends */
+	void	   *awaited_by;		/* by which Append, or NULL */
 	dsm_segment *segment;
 	shm_mq_handle *asks;
 	shm_mq_handle *replies;
@@ -43,6 +49,8 @@ struct BcdChannel
 	Size		len;
 };
 
+static dlist_head channels = DLIST_STATIC_INIT(channels);
+
 static uint32
 wait_event(void)
 {
@@ -53,12 +61,17 @@ wait_event(void)
 	return event;
 }
 
+/* The channel ends, perhaps because of an error. */
 static void
-free_slot(dsm_segment *segment, Datum slot)
+detached(dsm_segment *segment, Datum arg)
 {
+	BcdChannel *channel = (BcdChannel *) DatumGetPointer(arg);
+
+	dlist_delete(&channel->node);
 	LWLockAcquire(bcd_shared->lock, LW_EXCLUSIVE);
-	bcd_shared->scans[DatumGetInt32(slot)].state = BCD_SCAN_FREE;
+	bcd_shared->scans[channel->slot].state = BCD_SCAN_FREE;
 	LWLockRelease(bcd_shared->lock);
+	MemoryContextDelete(channel->cxt);
 }
 
 /*
@@ -93,21 +106,26 @@ post(const BcdScanSlot *scan, bool super)
 
 /*
  * Opens a channel to the worker for a server, with the access token of a role,
- * in the current memory context.  It ends with the current resource owner.
+ * for use in the current memory context.  It ends with the current resource
+ * owner.
  */
 BcdChannel *
 bcd_channel_open(Oid serverid, Oid userid)
 {
 	BcdStoreOptions *options = bcd_store_options(serverid);
-	BcdChannel *channel = palloc0(sizeof(BcdChannel));
+	MemoryContext cxt;
+	BcdChannel *channel;
 	BcdScanSlot scan = {0};
 
 	(void) bcd_store_check(options->server, userid);
 	/* the worker takes it itself; this is to say early that there is none */
 	pfree(bcd_store_token(serverid, userid));
 	bcd_call_check_worker();
-	channel->server = options->server;
-	channel->identity = options->identity;
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta channel", ALLOCSET_SMALL_SIZES);
+	channel = MemoryContextAllocZero(cxt, sizeof(BcdChannel));
+	channel->cxt = cxt;
+	channel->server = MemoryContextStrdup(cxt, options->server);
+	channel->identity = MemoryContextStrdup(cxt, options->identity);
 	channel->seen = GetCurrentTimestamp();
 	channel->segment = dsm_create(BCD_SCAN_SEGMENT_BYTES, 0);
 	shm_mq_create(bcd_scan_asks(channel->segment), BCD_SCAN_ASKS_BYTES);
@@ -130,7 +148,10 @@ bcd_channel_open(Oid serverid, Oid userid)
 				 errdetail("At most %d of one role may be open at the same time.", BCD_ROLE_SCANS) :
 				 errdetail("At most %d may be open at the same time.", BCD_MAX_SCANS),
 				 errhint("Close cursors that are not needed any more.")));
-	on_dsm_detach(channel->segment, free_slot, Int32GetDatum(channel->slot));
+	/* from here on it ends with its segment, and not with the query */
+	MemoryContextSetParent(cxt, TopMemoryContext);
+	dlist_push_tail(&channels, &channel->node);
+	on_dsm_detach(channel->segment, detached, PointerGetDatum(channel));
 	return channel;
 }
 
@@ -206,6 +227,29 @@ bcd_channel_look(BcdChannel *channel)
 			break;
 		case SHM_MQ_WOULD_BLOCK:
 			break;
+	}
+	return false;
+}
+
+/* An Append waits for a reply, or (NULL) does not any more. */
+void
+bcd_channel_await(BcdChannel *channel, void *by)
+{
+	channel->awaited_by = by;
+}
+
+/* Has a reply come for which an Append waits? */
+bool
+bcd_channel_any_ready(void *by)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &channels)
+	{
+		BcdChannel *channel = dlist_container(BcdChannel, node, iter.cur);
+
+		if (channel->awaited_by == by && bcd_channel_look(channel))
+			return true;
 	}
 	return false;
 }

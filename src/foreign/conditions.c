@@ -161,6 +161,51 @@ is_flag(const BcdTable *table, Index rti, Node *node, bool wanted, BcdCondition 
 	return condition->filter != NULL;
 }
 
+/* The array of some values, if they are of one type, or NULL */
+static Expr *
+array_of(List *values)
+{
+	ArrayExpr  *array = makeNode(ArrayExpr);
+	Oid			type = exprType(linitial(values));
+	ListCell   *lc;
+
+	array->array_typeid = get_array_type(type);
+	array->element_typeid = type;
+	array->elements = values;
+	array->location = -1;
+	foreach(lc, values)
+		if (exprType(lfirst(lc)) != type)
+		return NULL;
+	return OidIsValid(array->array_typeid) ? (Expr *) array : NULL;
+}
+
+/* column = value OR column = value ...: as good as a list of the values */
+static bool
+is_any_of(PlannerInfo *root, const BcdTable *table, Index rti, const BoolExpr *clause, BcdCondition *condition)
+{
+	List	   *values = NIL;
+	const char *field = NULL;
+	ListCell   *lc;
+
+	foreach(lc, clause->args)
+	{
+		BcdCondition one = {0};
+
+		if (!IsA(lfirst(lc), OpExpr) || list_length(((OpExpr *) lfirst(lc))->args) != 2 ||
+			!compare_either_way(root, table, rti, lfirst(lc), &one) ||
+			(one.filter->by != BCD_BY_EQUAL && one.filter->by != BCD_BY_IN) ||
+			(field && strcmp(field, one.filter->field) != 0))
+			return false;
+		field = one.filter->field;
+		values = lappend(values, one.value);
+	}
+	condition->filter = find_filter(table->resource, field, BCD_BY_IN);
+	condition->value = condition->filter ? array_of(values) : NULL;
+	condition->array = true;
+	condition->exact = condition->filter && condition->filter->exact;
+	return condition->value != NULL;
+}
+
 /*
  * Can the store evaluate a condition on a table, at least roughly?  Its value may
  * come from other tables.
@@ -183,6 +228,8 @@ bcd_condition(PlannerInfo *root, const BcdTable *table, Index rti, Expr *clause,
 		return any->useOr && column && is_value(root, rti, lsecond(any->args)) &&
 			compare(table, column, any->opno, any->inputcollid, lsecond(any->args), true, condition);
 	}
+	if (IsA(node, BoolExpr) && ((BoolExpr *) node)->boolop == OR_EXPR)
+		return is_any_of(root, table, rti, (BoolExpr *) node, condition);
 	if (IsA(node, BoolExpr) && ((BoolExpr *) node)->boolop == NOT_EXPR)
 		return is_flag(table, rti, linitial(((BoolExpr *) node)->args), false, condition);
 	if (IsA(node, BooleanTest))

@@ -11,6 +11,7 @@
 
 #include "base/compat.h"
 #include "foreign/analyze.h"
+#include "foreign/async.h"
 #include "foreign/explain.h"
 #include "foreign/import.h"
 #include "foreign/plan.h"
@@ -80,5 +81,6 @@ bcdelta_handler(PG_FUNCTION_ARGS)
 	routine->ExecForeignDelete = write_row;
 	routine->IsForeignRelUpdatable = writable;
 	routine->ImportForeignSchema = bcd_foreign_import;
+	bcd_async_install(routine);
 	PG_RETURN_POINTER(routine);
 }

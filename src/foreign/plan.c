@@ -225,17 +225,14 @@ void
 bcd_plan_count(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input, RelOptInfo *output, void *extra)
 {
 	const BcdRelation *relation = input->fdw_private;
-	double		calls = 1;
+	double		calls;
 	Cost		total;
-	ListCell   *lc;
 
 	if (stage != UPPERREL_GROUP_AGG || input->reloptkind != RELOPT_BASEREL || relation == NULL ||
 		output->fdw_private || !relation->all_exact || relation->table->resource->uncounted || !only_counts(root->parse))
 		return;
-	foreach(lc, relation->conditions)
-		if (((const BcdCondition *) lfirst(lc))->array)
-		calls++;
-	total = calls * 1000 * seq_page_cost;
+	calls = bcd_cost_of_count(root, relation);
+	total = calls * BCD_CALL_COST * seq_page_cost;
 	output->fdw_private = (void *) relation;
 	add_path(output, (Path *) bcd_create_foreign_upper_path(root, output, root->upper_targets[UPPERREL_GROUP_AGG],
 															1, total, total,

@@ -38,7 +38,10 @@ typedef struct BcdCost
 	Cost		total;
 } BcdCost;
 
+#define BCD_CALL_COST	1000.0	/* in pages that are read sequentially */
+
 extern double bcd_cost_total(const BcdTable *table, const RelOptInfo *rel);
+extern double bcd_cost_of_count(PlannerInfo *root, const BcdRelation *relation);
 extern void bcd_cost(PlannerInfo *root, RelOptInfo *rel, const BcdRelation *relation,
 					 List *conditions, ParamPathInfo *param, BcdCost *cost);
 

@@ -22,8 +22,6 @@
 #include "foreign/plan.h"
 #include "foreign/totals.h"
 
-#define CALL_COST		1000.0	/* in pages that are read sequentially */
-
 /* Records of a list of which nothing is known */
 #define UNKNOWN_TOTAL	10000
 
@@ -57,6 +55,8 @@ values_of(PlannerInfo *root, const BcdCondition *condition)
 
 		return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	}
+	if (IsA(value, ArrayExpr))
+		return list_length(((ArrayExpr *) value)->elements);
 	return bcd_estimate_array_length(root, value);
 }
 
@@ -104,7 +104,7 @@ bcd_cost(PlannerInfo *root, RelOptInfo *rel, const BcdRelation *relation,
 {
 	double		spread;
 	double		records = records_listed(root, relation, conditions, &spread);
-	double		per_call = CALL_COST * seq_page_cost;
+	double		per_call = BCD_CALL_COST * seq_page_cost;
 
 	cost->calls = Max(ceil(records / relation->limit), 1);
 	cost->calls = Max(cost->calls, ceil(spread / relation->limit));
@@ -113,4 +113,14 @@ bcd_cost(PlannerInfo *root, RelOptInfo *rel, const BcdRelation *relation,
 	cost->startup = per_call + rel->baserestrictcost.startup;
 	cost->total = cost->startup + (cost->calls - 1) * per_call +
 		records * (cpu_tuple_cost + rel->baserestrictcost.per_tuple);
+}
+
+/* How many calls it takes to count the records that a query wants */
+double
+bcd_cost_of_count(PlannerInfo *root, const BcdRelation *relation)
+{
+	double		spread;
+
+	(void) records_listed(root, relation, relation->conditions, &spread);
+	return Max(ceil(spread / relation->limit), 1);
 }

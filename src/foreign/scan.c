@@ -69,6 +69,7 @@ bcd_scan_open(ForeignScanState *node, int eflags)
 	node->fdw_state = scan;
 	read_private(scan, plan->fdw_private);
 	scan->userid = user_of(node);
+	scan->waits = !bcd_is_async(&node->ss.ps);
 	scan->values = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
 	scan->shown = bcd_requests_shown(scan->table, scan->columns, &scan->limit);
 	scan->reader = bcd_row_reader(scan->table, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, scan->columns);
@@ -227,6 +228,9 @@ next_record(ForeignScanState *node)
 		if (scan->page.next >= scan->page.n)
 		{
 			if (!scan->asked)
+				return NULL;
+			scan->starved = !scan->waits && !bcd_channel_look(scan->channel);
+			if (scan->starved)
 				return NULL;
 			old = MemoryContextSwitchTo(scan->page_cxt);
 			take_page(scan);

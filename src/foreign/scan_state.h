@@ -47,6 +47,9 @@ typedef struct BcdForeignScan
 	bool		begun;
 	bool		nothing;		/* no row can satisfy the conditions */
 	bool		asked;			/* for the next page */
+	bool		waits;			/* otherwise, it returns when it would wait
+								 * ... */
+	bool		starved;		/* ... and says so */
 	BcdRequests requests;
 	BcdChannel *channel;
 	BcdRecordPage page;
