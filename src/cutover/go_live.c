@@ -13,11 +13,16 @@
 #include "utils/builtins.h"
 
 #include "base/attempt.h"
+#include "base/clock.h"
 #include "base/db.h"
 #include "cutover/go_live.h"
 #include "cutover/own_query.h"
+#include "feed/mapping_guard.h"
 #include "tables/criterion.h"
 #include "tables/signature.h"
+
+/* In the worker, which others wait for, queries of people are asked for no longer than that, and the last one */
+#define WORKER_PATIENCE_MS	3000
 
 /* What bcdelta measures; the view go_live_fact says how */
 typedef struct Measured
@@ -187,13 +192,15 @@ measure(const Measured *m, Reading *r)
 	return c;
 }
 
+/* Asks the query of a criterion, unless there is no time left. */
 static BcdCriterion *
-ask_query(const BcdOwnCriterion *own, const char *server)
+ask_query(const BcdOwnCriterion *own, const char *server, int64 until)
 {
 	BcdCriterion *c = palloc0(sizeof(BcdCriterion));
-	BcdAnswer	answer;
+	BcdAnswer	answer = {.trouble = "its query was not asked, since those before it took too long for the worker"};
 
-	bcd_own_query(own->owner, own->query, &answer);
+	if (bcd_now_ms() <= until)
+		bcd_own_query(own->owner, own->query, &answer);
 	c->name = own->name;
 	c->severity = own->severity;
 	c->found = answer.found;
@@ -334,15 +341,17 @@ bcd_go_live(const char *server)
 {
 	Reading		reading = {.server = server};
 	List	   *criteria = NIL;
+	int64		until;
 	ListCell   *lc;
 	int			i;
 
 	read_answers(&reading);
 	for (i = 0; i < lengthof(measured); i++)
 		criteria = lappend(criteria, measure(&measured[i], &reading));
+	until = bcd_guard_in_worker() ? bcd_now_ms() + WORKER_PATIENCE_MS : PG_INT64_MAX;
 	foreach(lc, reading.own)
 		if (((BcdOwnCriterion *) lfirst(lc))->query)
-		criteria = lappend(criteria, ask_query(lfirst(lc), server));
+		criteria = lappend(criteria, ask_query(lfirst(lc), server, until));
 	for (i = 0; i < lengthof(proposed); i++)
 		if (own_of(reading.own, proposed[i].name) == NULL)
 			criteria = lappend(criteria, question_of(server, proposed[i].name, "should", proposed[i].question));

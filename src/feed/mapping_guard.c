@@ -216,6 +216,13 @@ map_note(void)
 	return &no_file;
 }
 
+/* Is this the worker, which others wait for? */
+bool
+bcd_guard_in_worker(void)
+{
+	return note != NULL;
+}
+
 /* In the worker, connected to its database and with its signal handlers set. */
 void
 bcd_guard_init(BcdWorkerSlot *slot)

@@ -25,6 +25,7 @@ typedef struct BcdBlame
 
 extern void bcd_guard_run(const BcdFeed *feed, const char *key, int turns,
 						  void (*work) (void *arg), void *arg);
+extern bool bcd_guard_in_worker(void);
 
 /* for worker.c alone */
 extern void bcd_guard_init(BcdWorkerSlot *slot);

@@ -21,11 +21,13 @@
 #include "utils/memutils.h"
 
 #include "base/bcdelta.h"
+#include "base/clock.h"
 #include "base/db.h"
 #include "base/roles.h"
 #include "engine/stage.h"
 #include "feed/feed.h"
 #include "feed/mapping.h"
+#include "feed/mapping_guard.h"
 #include "feed/policy.h"
 #include "functions/args.h"
 #include "functions/preview.h"
@@ -42,6 +44,9 @@
 /* So many rows of a feed are all looked at; of more, so many */
 #define FEW_ROWS		1000
 #define SAMPLE_ROWS		500
+
+/* In the worker, rows are looked at no longer than that, those of all feeds together */
+#define WORKER_PATIENCE_MS	3000
 
 #define MAX_ENDPOINTS	100
 #define ESTIMATE_COLUMNS	7
@@ -67,7 +72,9 @@ typedef struct Estimate
 	int			nuses;
 	int64		looked_at;
 	bool		sampled;		/* some rows were not looked at */
+	int64		until;			/* monotonic ms, when there is no time left */
 	List	   *unread;			/* feeds of others */
+	List	   *late;			/* feeds for which there was no time */
 	List	   *paused;
 } Estimate;
 
@@ -209,12 +216,30 @@ choose_rows(const BcdFeed *feed, double *total)
 	return keys;
 }
 
+/* Of the rows that were chosen, only some were looked at: they stand for all. */
+static void
+scale(Estimate *e, const Estimate *before, double factor)
+{
+	int			i;
+
+	e->creates = before->creates + (e->creates - before->creates) * factor;
+	e->updates = before->updates + (e->updates - before->updates) * factor;
+	e->deletes = before->deletes + (e->deletes - before->deletes) * factor;
+	for (i = 0; i < e->nuses; i++)
+	{
+		double		was = i < before->nuses ? before->uses[i].records : 0;
+
+		e->uses[i].records = was + (e->uses[i].records - was) * factor;
+	}
+}
+
 static void
 look_at_rows(Estimate *e, BcdFeed *feed)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta estimate", ALLOCSET_DEFAULT_SIZES);
 	int			guc_level = bcd_preview_begin();
-	double		creates = e->creates;
+	Estimate	before = *e;
+	int			looked = 0;
 	double		total;
 	List	   *keys = choose_rows(feed, &total);
 	double		weight = total / Max(list_length(keys), 1);
@@ -230,18 +255,23 @@ look_at_rows(Estimate *e, BcdFeed *feed)
 		add_row(e, feed, &p, weight);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
+		looked++;
+		if (bcd_now_ms() > e->until)
+			break;
 	}
+	if (looked < list_length(keys))
+		scale(e, &before, (double) list_length(keys) / looked);
 	e->rows += total;
-	e->looked_at += list_length(keys);
-	e->sampled |= total > list_length(keys);
-	if (feed->resource->small && e->creates > creates)
+	e->looked_at += looked;
+	e->sampled |= total > looked;
+	if (feed->resource->small && e->creates > before.creates)
 		e->lists++;
 	bcd_preview_end(guc_level);
 }
 
-/* The mapping of somebody else's feed is not evaluated here. */
+/* The mapping is not evaluated here: of somebody else's feed, or for lack of time. */
 static void
-look_at_links(Estimate *e, BcdFeed *feed)
+look_at_links(Estimate *e, BcdFeed *feed, List **why)
 {
 	int64		total = count_rows(feed);
 	BcdRights	rights;
@@ -252,7 +282,7 @@ look_at_links(Estimate *e, BcdFeed *feed)
 	unlinked = bcd_pending_unlinked(feed->name, SAMPLE_ROWS, &n);
 	bcd_spi_end(&rights);
 	e->rows += total;
-	e->unread = lappend(e->unread, pstrdup(feed->name));
+	*why = lappend(*why, pstrdup(feed->name));
 	if (n == 0)
 		return;
 	add_unread(e, feed, false, (double) total * unlinked / n);
@@ -272,13 +302,15 @@ add_feed(Estimate *e, const char *name, bool alone)
 				 errmsg("feed \"%s\" is paused: %s", feed->name, feed->paused_reason)));
 	if (feed->paused && !alone)
 		e->paused = lappend(e->paused, pstrdup(name));
-	else if (bcd_may_act_for(feed->owner))
+	else if (!bcd_may_act_for(feed->owner))
+		look_at_links(e, feed, &e->unread);
+	else if (bcd_now_ms() > e->until)
+		look_at_links(e, feed, &e->late);
+	else
 	{
 		bcd_mapping_check(feed);
 		look_at_rows(e, feed);
 	}
-	else
-		look_at_links(e, feed);
 	bcd_feed_free(feed);
 }
 
@@ -321,6 +353,7 @@ basis_of(const Estimate *e, const BcdQuota *q, bool quota_known, double latency)
 	else
 		appendStringInfo(&text, "all rows were looked at (" INT64_FORMAT ")", e->looked_at);
 	append_names(&text, e->unread, "only the links of feeds that belong to others");
+	append_names(&text, e->late, "for lack of time, only the links of");
 	append_names(&text, e->paused, "without feeds that are paused");
 	if (!quota_known)
 		appendStringInfo(&text, "; the quota of the store is not known yet: %d requests in %d seconds are assumed", BCD_USUAL_QUOTA, BCD_USUAL_WINDOW_MS / 1000);
@@ -370,6 +403,7 @@ bcdelta_estimate(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(cxt);
 	names = bcd_feeds_of(server, feed);
 	bcd_spi_end(&rights);
+	e.until = bcd_guard_in_worker() ? bcd_now_ms() + WORKER_PATIENCE_MS : PG_INT64_MAX;
 	foreach(lc, names)
 		add_feed(&e, lfirst(lc), feed != NULL);
 	for (i = 0; i < e.nuses; i++)

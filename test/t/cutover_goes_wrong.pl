@@ -160,6 +160,31 @@ subtest 'hold, after the new shop is open' => sub {
 	abort();
 };
 
+subtest 'slow mappings and slow queries do not hold the worker up' => sub {
+	$shop->sql("SELECT bcdelta.plan_cutover('shop', now() + interval '20 days', before => '{7 days}')");
+	wait_state('done', "detail = 'prepare'");
+	$shop->sql(<<'EOC');
+CREATE FUNCTION slow(text) RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(0.1); RETURN $1; END$$;
+CREATE TABLE slow_things (id text PRIMARY KEY);
+SELECT bcdelta.track('slow_things', 'shop', 'brand', '{"name": "public.slow(id)"}');
+INSERT INTO slow_things SELECT 'Slow ' || i FROM generate_series(1, 200) AS i;
+SELECT bcdelta.criterion('shop', 'slow ' || i, query => 'SELECT true, pg_sleep(4)::text') FROM generate_series(1, 3) AS i;
+EOC
+	$shop->sql("UPDATE bcdelta.cutover_step SET state = 'skipped' WHERE plan_id = $PLAN AND state = 'planned' AND step < (SELECT step FROM bcdelta.cutover_step WHERE plan_id = $PLAN AND kind = 'estimate')");
+	my $seconds = sub {
+		my ($kind) = @_;
+		make_due("kind = '$kind'");
+		wait_state('done', "kind = '$kind'");
+		return steps('round(extract(epoch FROM done_at - due_at)), measured', "kind = '$kind'")->[0];
+	};
+	like($seconds->('estimate'), qr/^[2-9]\|a sweep of what is pending: rows: 2\d\d, requests: \d+, /, 'the rehearsal looks at some rows');
+	$shop->sql("UPDATE bcdelta.cutover_step SET state = 'skipped' WHERE plan_id = $PLAN AND state = 'planned' AND step < (SELECT step FROM bcdelta.cutover_step WHERE plan_id = $PLAN AND kind = 'check')");
+	like($seconds->('check'), qr/^(\d|1\d)\|no-go: .*slow [23]: unknown/, 'the check asks some queries');
+	$shop->sql("SELECT bcdelta.criterion('shop', 'slow ' || i) FROM generate_series(1, 3) AS i");
+	$shop->sql("SELECT bcdelta.untrack('slow_things')");
+	abort();
+};
+
 subtest 'steps that could not begin in time are missed, or run late' => sub {
 	$shop->sql("SELECT bcdelta.plan_cutover('shop', now() + interval '20 days', before => '{7 days,3 days,1 day}')");
 	until_done("name ~ '^baseline'");
