@@ -152,6 +152,34 @@ read_ids(BcdRecordPage *page, const BcdTable *table, const char *path)
 	}
 }
 
+/* What a reply is to, for messages of PostgreSQL's parser */
+typedef struct Asked
+{
+	const BcdTable *table;
+	const char *path;
+} Asked;
+
+static void
+in_reply(void *arg)
+{
+	const Asked *asked = arg;
+
+	errcontext("the store's reply for foreign table \"%s\", to GET %s", asked->table->name, asked->path);
+}
+
+static Jsonb *
+parse(char *body, Size len, const BcdTable *table, const char *path)
+{
+	Asked		asked = {table, path};
+	ErrorContextCallback callback = {error_context_stack, in_reply, &asked};
+	Jsonb	   *json;
+
+	error_context_stack = &callback;
+	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(pg_any_to_server(body, len, PG_UTF8))));
+	error_context_stack = callback.previous;
+	return json;
+}
+
 /*
  * Reads the body of a reply in the current memory context, in which the records
  * stay.  The body is changed.
@@ -160,7 +188,6 @@ void
 bcd_record_page_read(BcdRecordPage *page, const BcdTable *table, const char *path, char *body, Size len)
 {
 	const char *reason;
-	char	   *text;
 	Jsonb	   *json;
 
 	memset(page, 0, sizeof(*page));
@@ -172,8 +199,7 @@ bcd_record_page_read(BcdRecordPage *page, const BcdTable *table, const char *pat
 	}
 	if (!bcd_json_scan(body, len, &reason))
 		malformed(table, path, reason);
-	text = pg_any_to_server(pnstrdup(body, len), len, PG_UTF8);
-	json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+	json = parse(pnstrdup(body, len), len, table, path);
 	find_records(page, &json->root, table, path);
 	read_ids(page, table, path);
 }

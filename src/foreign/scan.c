@@ -156,12 +156,13 @@ static void
 take_page(BcdForeignScan *scan)
 {
 	BcdScanReply reply;
-	char	   *path = bcd_requests_path(&scan->requests);
+	char	   *path;
 	char		why[256];
 	char	   *body;
 	Size		len;
 
 	MemoryContextReset(scan->page_cxt);
+	path = bcd_requests_path(&scan->requests);
 	body = bcd_channel_take(scan->channel, &reply, &len);
 	scan->asked = false;
 	scan->calls += reply.calls;

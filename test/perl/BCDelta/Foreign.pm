@@ -140,6 +140,8 @@ sub ask
 	return ($rows, map { my $query = $_->{query} // ''; "$_->{method} " . ($_->{path} =~ s{.*/v3}{}r) . ($query ne '' ? "?$query" : '') } $self->{store}->journal);
 }
 
+sub rows { return ($_[0]->ask($_[1]))[0]; }
+
 # Returns the rows of a query on the local tables.
 sub local    ## no critic (ProhibitBuiltinHomonyms)
 {
