@@ -1982,7 +1982,7 @@ FROM (
 ) AS s
 CROSS JOIN LATERAL (
 	SELECT 'pending' AS criterion, w.n = 0 OR w.oldest > now() - interval '30 minutes' AS met,
-		CASE WHEN w.n = 0 THEN 'nothing' ELSE format('%s rows%s', w.n, ', the oldest since ' || date_trunc('second', w.oldest)) END AS found,
+		CASE WHEN w.n = 0 THEN 'nothing' ELSE format('%s %s%s', w.n, CASE w.n WHEN 1 THEN 'row' ELSE 'rows' END, ', the oldest since ' || date_trunc('second', w.oldest)) END AS found,
 		NULL AS unknown, format('SELECT * FROM bcdelta.push(server => %L);', s.server) AS next_step
 	FROM (SELECT coalesce(sum(n), 0) AS n, min(oldest) AS oldest FROM (
 			SELECT (SELECT greatest(sum(t.n), 0) FROM bcdelta.tally AS t WHERE t.feed = f.feed AND t.what IN ('ready', 'waiting', 'in_flight')) AS n,
@@ -1993,12 +1993,12 @@ CROSS JOIN LATERAL (
 			SELECT count(*), min(c.changed_at) FROM (
 				SELECT h.changed_at FROM bcdelta.change AS h JOIN bcdelta.feed AS f USING (feed_id) WHERE f.server = s.server LIMIT 10000) AS c) AS n) AS w
 	UNION ALL
-	SELECT 'failed', w.n = 0, CASE w.n WHEN 0 THEN 'none' ELSE w.n || ' rows' END, NULL,
+	SELECT 'failed', w.n = 0, CASE w.n WHEN 0 THEN 'none' WHEN 1 THEN '1 row' ELSE w.n || ' rows' END, NULL,
 		format('SELECT feed, key, reason, call FROM bcdelta.dead_letter WHERE server = %L;', s.server)
 	FROM (SELECT greatest(coalesce(sum(t.n), 0), 0) AS n FROM bcdelta.tally AS t JOIN bcdelta.feed AS f USING (feed)
 		WHERE f.server = s.server AND t.what = 'failed') AS w
 	UNION ALL
-	SELECT 'deferred', w.n = 0, CASE w.n WHEN 0 THEN 'none' ELSE w.n || ' rows' END, NULL,
+	SELECT 'deferred', w.n = 0, CASE w.n WHEN 0 THEN 'none' WHEN 1 THEN '1 row' ELSE w.n || ' rows' END, NULL,
 		format('SELECT p.feed, p.key, p.last_error FROM bcdelta.pending AS p JOIN bcdelta.feed USING (feed) WHERE p.state = ''deferred'' AND server = %L;', s.server)
 	FROM (SELECT greatest(coalesce(sum(t.n), 0), 0) AS n FROM bcdelta.tally AS t JOIN bcdelta.feed AS f USING (feed)
 		WHERE f.server = s.server AND t.what = 'deferred') AS w
@@ -2019,7 +2019,8 @@ CROSS JOIN LATERAL (
 	FROM (SELECT CASE WHEN count(*) = count(p.proven_at) THEN min(p.proven_at) END AS at FROM bcdelta.proof AS p WHERE p.server = s.server) AS w
 	UNION ALL
 	SELECT 'differences', CASE WHEN w.n = w.proven AND w.n > 0 OR w.different > 0 THEN w.different = 0 END,
-		CASE w.different WHEN 0 THEN 'none' ELSE w.different || ' rows differ: ' || w.resources END,
+		CASE WHEN w.different > 0 THEN format('%s %s: %s', w.different, CASE w.different WHEN 1 THEN 'row differs' ELSE 'rows differ' END, w.resources)
+			WHEN w.n = w.proven AND w.n > 0 THEN 'none' END,
 		'not all resources were verified as they are now',
 		CASE WHEN w.different > 0 THEN format('SELECT * FROM bcdelta.discrepancy WHERE run_id IN (%s);', w.runs)
 			ELSE format('SELECT * FROM bcdelta.verify(server => %L, mode => ''full'');', s.server) END
@@ -2034,7 +2035,7 @@ CROSS JOIN LATERAL (
 			FROM bcdelta.proof AS o WHERE o.server = s.server) AS p) AS w
 	UNION ALL
 	SELECT 'silent_edits', CASE WHEN w.n = w.proven AND w.n > 0 OR w.edits > 0 THEN w.edits = 0 END,
-		CASE w.edits WHEN 0 THEN 'none' ELSE w.edits || ' so far' END, 'not all resources were verified as they are now',
+		CASE WHEN w.edits > 0 THEN w.edits || ' so far' WHEN w.n = w.proven AND w.n > 0 THEN 'none' END, 'not all resources were verified as they are now',
 		format('SELECT * FROM bcdelta.verify(server => %L, mode => ''full'');', s.server)
 	FROM (SELECT count(*) AS n, count(p.proven_at) AS proven, coalesce(sum(p.silent_edits), 0) AS edits
 		FROM bcdelta.proof AS p WHERE p.server = s.server) AS w
@@ -2078,13 +2079,13 @@ CROSS JOIN LATERAL (
 	FROM (SELECT max(q.others) AS others FROM bcdelta.worker_quota() AS q JOIN pg_catalog.pg_foreign_server AS f ON f.oid = q.server
 		WHERE f.srvname = s.server) AS w
 	UNION ALL
-	SELECT 'refusals', w.throttled <= 0.01 * w.calls, format('%s of %s requests', w.throttled, w.calls), 'the store was not asked within the last day',
+	SELECT 'refusals', w.throttled <= 0.01 * w.calls, CASE WHEN w.calls > 0 THEN format('%s of %s requests', w.throttled, w.calls) END, 'the store was not asked within the last day',
 		format('SELECT at, calls, throttled, others FROM bcdelta.sample WHERE server = %L ORDER BY at DESC LIMIT 20;', s.server)
 	FROM (SELECT sum(m.throttled) AS throttled, nullif(sum(m.calls + m.throttled), 0) AS calls FROM bcdelta.sample AS m
 		WHERE m.server = s.server AND m.at > now() - interval '1 day') AS w
 	UNION ALL
 	SELECT 'estimate', w.ends <= s.ends,
-		format('%s rows in about %s seconds: until %s', w.rows, w.seconds, to_char(w.ends AT TIME ZONE s.time_zone, 'YYYY-MM-DD HH24:MI')),
+		CASE WHEN w.rows IS NOT NULL THEN format('%s rows in about %s seconds: until %s', w.rows, w.seconds, to_char(w.ends AT TIME ZONE s.time_zone, 'YYYY-MM-DD HH24:MI')) END,
 		'there is no plan', CASE WHEN s.plan_id IS NULL THEN format('SELECT * FROM bcdelta.plan_cutover(%L, now() + interval ''8 days'', dry_run => true);', s.server)
 			ELSE format('SELECT * FROM bcdelta.push(server => %L);', s.server) END
 	FROM (SELECT) AS o LEFT JOIN LATERAL (
@@ -2092,7 +2093,7 @@ CROSS JOIN LATERAL (
 		WHERE s.plan_id IS NOT NULL) AS w ON true
 	UNION ALL
 	SELECT 'leaks', CASE WHEN t.stage = 'freeze' THEN w.n = 0 WHEN s.freeze_for = interval '0' THEN true END,
-		CASE WHEN t.stage IS DISTINCT FROM 'freeze' THEN 'no freeze is planned' WHEN w.all_n = 0 THEN 'none'
+		CASE WHEN t.stage IS DISTINCT FROM 'freeze' THEN CASE s.freeze_for WHEN interval '0' THEN 'no freeze is planned' END WHEN w.all_n = 0 THEN 'none'
 			ELSE format('%s changes, the last at %s: %s', w.all_n, date_trunc('second', w.last_at), w.who) END,
 		'the freeze has not begun', CASE WHEN t.stage = 'freeze' THEN format('SELECT * FROM bcdelta.freeze_leaks WHERE server = %L;', s.server)
 			ELSE format('SELECT bcdelta.stage(%L, ''freeze'');', s.server) END

@@ -24,6 +24,23 @@ bcd_time_words(TimestampTz at, const char *zone_name)
 	return pstrdup(words);
 }
 
+/* Tells when it is, and how to name a time zone if the session has another one than the plan. */
+void
+bcd_tell_go_live(const BcdCutover *plan)
+{
+	pg_time_t	at = timestamptz_to_time_t(plan->go_live);
+	long		offset = pg_localtime(&at, pg_tzset(plan->zone))->tm_gmtoff;
+	struct pg_tm *here = pg_localtime(&at, session_timezone);
+	bool		elsewhere = here->tm_gmtoff != offset;
+	char		words[64];
+
+	pg_strftime(words, sizeof(words), "%Y-%m-%d %H:%M", here);
+	ereport(NOTICE,
+			(errmsg("%s goes live at %s, once bcdelta.go() is called", plan->server, bcd_time_words(plan->go_live, plan->zone)),
+			 elsewhere ? errhint("A time without a time zone is one of the session's, which is in %s: '%s %s' names one.",
+								 pg_get_timezone_name(session_timezone), words, plan->zone) : 0));
+}
+
 /* Tells if go-live is at an hour of which people may think otherwise: clocks change in its night. */
 void
 bcd_tell_clocks(const BcdCutover *plan)

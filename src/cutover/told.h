@@ -8,6 +8,7 @@
 #include "tables/cutover.h"
 
 extern char *bcd_time_words(TimestampTz at, const char *zone_name);
+extern void bcd_tell_go_live(const BcdCutover *plan);
 extern void bcd_tell_clocks(const BcdCutover *plan);
 extern void bcd_tell_misfits(const BcdCutover *plan, List *steps, TimestampTz now);
 

@@ -321,8 +321,7 @@ bcdelta_move_cutover(PG_FUNCTION_ARGS)
 		bcd_stage_change(plan->server, "prepare", role_name(), reason);
 	bcd_event_cutover(plan->server, "warning", "delay", psprintf("server \"%s\" is to go live at %s: %s", plan->server, bcd_time_words(plan->go_live, plan->zone), reason), 0);
 	end_decision(&d, "move_cutover", reason, bcd_plan_times(plan));
-	ereport(NOTICE,
-			(errmsg("%s goes live at %s, once bcdelta.go() is called", plan->server, bcd_time_words(plan->go_live, plan->zone))));
+	bcd_tell_go_live(plan);
 	bcd_tell_clocks(plan);
 	bcd_tell_misfits(plan, steps, now);
 	PG_RETURN_VOID();

@@ -272,8 +272,7 @@ bcdelta_plan_cutover(PG_FUNCTION_ARGS)
 	error = dry_run ? bcd_attempt_undone(write_plan, &writing) : bcd_attempt(write_plan, &writing);
 	if (error)
 		ReThrowError(error);
-	ereport(NOTICE,
-			(errmsg("%s goes live at %s, once bcdelta.go() is called", plan.server, bcd_time_words(plan.go_live, plan.zone))));
+	bcd_tell_go_live(&plan);
 	bcd_tell_clocks(&plan);
 	bcd_tell_misfits(&plan, writing.steps, now);
 	if (dry_run)

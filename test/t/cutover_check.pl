@@ -37,6 +37,7 @@ subtest 'a server without feeds has a list of what is missing, and why, with cal
 	is(check('feeds', 'found, next_step'), 'no feed is tracked | SELECT bcdelta.track(...);', 'it says so');
 	is(check('verified', 'verdict, why'), 'unknown | no feed is tracked', 'nothing to verify');
 	is(check('estimate', 'verdict, why'), 'unknown | there is no plan', 'a plan is missing');
+	is($shop->sql("SELECT string_agg(criterion, ' ') FROM bcdelta.go_live_check('shop') WHERE verdict = 'unknown' AND found IS NOT NULL"), '', 'of what is not known, nothing was found');
 	like(check('estimate', 'next_step'), qr/^SELECT \* FROM bcdelta\.plan_cutover\('shop', /, 'and how to make one');
 	is(verdicts('unknown', 'must'), 'verified proof differences token estimate leaks', 'and what is not known');
 	is($shop->sql("SELECT string_agg(DISTINCT severity, ' ' ORDER BY severity) FROM bcdelta.go_live_check('shop')"), 'must should', 'severities');
@@ -78,18 +79,18 @@ subtest 'each measured criterion turns, says what was found, and turns back' => 
 	is(verdicts('unknown'), 'quota_taken leaks rehearsal dns payment shipping mails contingency staff', 'the rest is for people');
 
 	my @turns = (
-		[ 'failed', "UPDATE articles SET title = repeat('x', 300) WHERE sku = 'A-1'", "UPDATE articles SET title = 'Article 1' WHERE sku = 'A-1'", qr/^1 rows/ ],
+		[ 'failed', "UPDATE articles SET title = repeat('x', 300) WHERE sku = 'A-1'", "UPDATE articles SET title = 'Article 1' WHERE sku = 'A-1'", qr/^1 row$/ ],
 		[ 'capture', 'ALTER TABLE makers DISABLE TRIGGER USER', "SELECT bcdelta.resume('makers')", qr/^feed "makers": .*disabled/, 'still' ],
 		[ 'feeds', "SELECT bcdelta.pause('makers', 'lunch')", "SELECT bcdelta.resume('makers')", qr/^feed "makers": .*lunch/ ],
 		[ 'mappings', 'ALTER TABLE articles RENAME title TO called', 'ALTER TABLE articles RENAME called TO title', qr/^feed "articles": .*title/, 'still' ],
 		[ 'afterwards', "SELECT 1", "SELECT bcdelta.schedule('later', server => 'shop', kind => 'verify', mode => 'changed', every => '1 day')", qr/^0 steps of the plan, 0 schedules/, 'still' ],
 		[ 'undo', "ALTER SYSTEM SET bcdelta.undo_retention = 0; SELECT pg_reload_conf()", "ALTER SYSTEM RESET bcdelta.undo_retention; SELECT pg_reload_conf()", qr/^0 days/, 'reload' ],
-		[ 'deferred', "INSERT INTO articles (sku, title, price, maker) VALUES ('A-7', 'Seven', 7, 'M-9')", "UPDATE articles SET maker = NULL WHERE sku = 'A-7'", qr/^1 rows/ ],
+		[ 'deferred', "INSERT INTO articles (sku, title, price, maker) VALUES ('A-7', 'Seven', 7, 'M-9')", "UPDATE articles SET maker = NULL WHERE sku = 'A-7'", qr/^1 row$/ ],
 		[ 'verified', "UPDATE bcdelta.proven SET full_at = now() - interval '8 days' WHERE resource = 'brand'", "UPDATE bcdelta.proven SET full_at = now()", qr/^the oldest of/, 'still' ],
 		[ 'proof', "UPDATE bcdelta.proven SET proven_at = now() - interval '2 hours' WHERE resource = 'brand'", "UPDATE bcdelta.proven SET proven_at = now()", qr/^the oldest of/, 'still' ],
 		[ 'differences', "UPDATE bcdelta.proven SET different = 3 WHERE resource = 'brand'", "UPDATE bcdelta.proven SET different = 0", qr/^3 rows differ: brand/, 'still' ],
 		[ 'silent_edits', "UPDATE bcdelta.proven SET silent_edits = 1 WHERE resource = 'brand'", "UPDATE bcdelta.proven SET silent_edits = 0", qr/^1 so far/, 'still' ],
-		[ 'pending', "UPDATE bcdelta.pending SET changed_at = now() - interval '1 hour'", 'SELECT 1', qr/^1 rows, the oldest since/ ],
+		[ 'pending', "UPDATE bcdelta.pending SET changed_at = now() - interval '1 hour'", 'SELECT 1', qr/^1 row, the oldest since/ ],
 		[ 'estimate', "UPDATE bcdelta.cutover SET go_live = date_trunc('day', now() + interval '2 days') + interval '23:58:59.999'", "UPDATE bcdelta.cutover SET go_live = now() + interval '2 days'", qr/^[1-9]\d* rows in about \d+ seconds: until \d{4}/, 'still' ],
 		[ 'refusals', "INSERT INTO bcdelta.sample (server, seconds, pending, failed, review, calls, throttled) VALUES ('shop', 1, 0, 0, 0, 100, 50)", 'TRUNCATE bcdelta.sample', qr/^50 of \d+ requests/, 'still' ],
 	);

@@ -79,6 +79,11 @@ subtest 'bad input' => sub {
 		foreach "plan_cutover('shop', $at)", "go('shop')", "hold_cutover('shop', 'wait')", "move_cutover('shop', $at, 'later')", "abort_cutover('shop', 'no')";
 	my (undef, undef, $err) = $shop->try("SELECT bcdelta.plan_cutover('shop', now() + interval '90 minutes', freeze => '2 hours', before => '{7 days,1 day,3 hours}', dry_run => true)");
 	like($err, qr/WARNING:  go-live is so near that not all steps fit\nDETAIL:  Left out: sweep, 7 days before; .*; sweep, 3 hours before; .*; the freeze begins at once\./, 'what does not fit is named');
+	my $night = $shop->sql("SELECT to_char(now() + interval '20 days', 'YYYY-MM-DD') || ' 05:00'");
+	my $plan = sub { return ($shop->try("SET TimeZone = '$_[1]'; SELECT bcdelta.plan_cutover('shop', '$_[0]', time_zone => 'Europe/Berlin', dry_run => true)"))[2]; };
+	like($plan->($night, 'UTC'), qr/ goes live at .* 0[67]:00 CES?T,.*\nHINT:  A time without a time zone is one of the session's, which is in UTC: '$night Europe\/Berlin' names one\./, 'a time that was meant in the time zone of the plan');
+	unlike($plan->($night, 'Europe/Berlin'), qr/HINT/, 'no hint if that is the time zone of the session');
+	like($plan->("$night Europe/Berlin", 'UTC'), qr/ goes live at .* 05:00 CES?T/, 'a time with its zone');
 	is($shop->sql('SELECT count(*) FROM bcdelta.cutover'), 0, 'no plan was made');
 };
 
