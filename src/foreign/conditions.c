@@ -16,6 +16,7 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -240,6 +241,64 @@ bcd_condition(PlannerInfo *root, const BcdTable *table, Index rti, Expr *clause,
 			is_flag(table, rti, (Node *) test->arg, test->booltesttype == IS_TRUE, condition);
 	}
 	return is_flag(table, rti, node, true, condition);
+}
+
+/*
+ * Is it certain that the store will be asked for a value?  Not for the number
+ * of no record, nor for a text that its field cannot have, as bcd_requests
+ * know: so such values must be known already.
+ */
+static bool
+is_surely_asked(const BcdTable *table, const BcdCondition *condition)
+{
+	const BcdField *field = bcd_resource_field(table->resource, condition->filter->field);
+	const Const *value = (const Const *) condition->value;
+	int			i;
+
+	if (!condition->filter->not_zero && (field == NULL || field->type != BCD_STRING))
+		return true;
+	if (condition->array || !IsA(value, Const) || value->constisnull)
+		return false;
+	switch (value->consttype)
+	{
+		case INT2OID:
+			return DatumGetInt16(value->constvalue) != 0;
+		case INT4OID:
+			return DatumGetInt32(value->constvalue) != 0;
+		case INT8OID:
+			return DatumGetInt64(value->constvalue) != 0;
+		case TEXTOID:
+			for (i = 0; field && field->values && field->values[i]; i++)
+				if (strcmp(field->values[i], TextDatumGetCString(value->constvalue)) == 0)
+					return true;
+	}
+	return false;
+}
+
+/*
+ * Does the store list exactly the records for which all conditions are true,
+ * each of which is exact by itself?  A request has each parameter once, and one
+ * list of values that is surely complete.
+ */
+bool
+bcd_conditions_are_exact(const BcdTable *table, List *conditions)
+{
+	int			lists = 0;
+	int			i;
+	int			j;
+
+	for (i = 0; i < list_length(conditions); i++)
+	{
+		const BcdCondition *condition = list_nth(conditions, i);
+
+		lists += condition->array;
+		if (!condition->exact || !is_surely_asked(table, condition))
+			return false;
+		for (j = 0; j < i; j++)
+			if (strcmp(((const BcdCondition *) list_nth(conditions, j))->filter->parameter, condition->filter->parameter) == 0)
+				return false;
+	}
+	return lists <= 1;
 }
 
 /* Can records be looked up by the values of a column? */

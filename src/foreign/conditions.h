@@ -21,6 +21,7 @@ typedef struct BcdCondition
 } BcdCondition;
 
 extern bool bcd_condition(PlannerInfo *root, const BcdTable *table, Index rti, Expr *clause, BcdCondition *condition);
+extern bool bcd_conditions_are_exact(const BcdTable *table, List *conditions);
 extern bool bcd_column_is_looked_up(const BcdTable *table, int attnum);
 
 #endif							/* BCD_CONDITIONS_H */

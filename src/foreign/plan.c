@@ -72,8 +72,10 @@ bcd_plan_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 
 		if (bcd_condition(root, relation->table, rel->relid, lfirst_node(RestrictInfo, lc)->clause, condition))
 			relation->conditions = lappend(relation->conditions, condition);
-		relation->all_exact &= condition->exact;
+		else
+			relation->all_exact = false;
 	}
+	relation->all_exact = relation->all_exact && bcd_conditions_are_exact(relation->table, relation->conditions);
 	rel->tuples = relation->total;
 	set_baserel_size_estimates(root, rel);
 	bcd_cost(root, rel, relation, relation->conditions, NULL, &cost);
