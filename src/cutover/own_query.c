@@ -32,17 +32,16 @@
 #include "executor/spi.h"
 #include "executor/spi_priv.h"
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
-#include "utils/timeout.h"
 
 #include "base/attempt.h"
 #include "base/compat.h"
 #include "base/db.h"
 #include "base/roles.h"
+#include "base/time_limit.h"
 #include "cutover/own_query.h"
 
 #define LIMIT_MS	5000
@@ -58,11 +57,8 @@ static const char *const lasting[] = {
 
 static object_access_hook_type previous_hook = NULL;
 static bool prepared = false;
-static TimeoutId limit_timeout;
-static TimeoutId again_timeout;
-static TimeoutId end_timeout;
+static BcdTimeLimit limit;
 static volatile bool asking = false;
-static volatile sig_atomic_t timed_out = false;
 
 typedef struct Question
 {
@@ -70,25 +66,6 @@ typedef struct Question
 	const char *query;
 	BcdAnswer  *answer;
 } Question;
-
-/* Continue as if a user had cancelled the statement. */
-static void
-limit_reached(void)
-{
-	timed_out = true;
-	QueryCancelPending = true;
-	InterruptPending = true;
-	SetLatch(MyLatch);
-}
-
-/* The code catches that, too: it cannot catch this. */
-static void
-grace_over(void)
-{
-	ProcDiePending = true;
-	InterruptPending = true;
-	SetLatch(MyLatch);
-}
 
 static void
 refuse_lasting(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
@@ -112,49 +89,10 @@ prepare_process(void)
 {
 	if (prepared)
 		return;
-	limit_timeout = RegisterTimeout(USER_TIMEOUT, limit_reached);
-	again_timeout = RegisterTimeout(USER_TIMEOUT, limit_reached);
-	end_timeout = RegisterTimeout(USER_TIMEOUT, grace_over);
+	bcd_time_limit_register(&limit, bcd_time_limit_cancel, bcd_time_limit_die);
 	previous_hook = object_access_hook;
 	object_access_hook = refuse_lasting;
 	prepared = true;
-}
-
-static void
-enter(void)
-{
-	EnableTimeoutParams timeouts[3];
-	TimeoutId	ids[] = {limit_timeout, again_timeout, end_timeout};
-	int			i;
-
-	memset(timeouts, 0, sizeof(timeouts));
-	for (i = 0; i < lengthof(timeouts); i++)
-	{
-		timeouts[i].id = ids[i];
-		timeouts[i].type = TMPARAM_AFTER;
-		timeouts[i].delay_ms = LIMIT_MS + i * GRACE_MS;
-	}
-	timed_out = false;
-	asking = true;
-	enable_timeouts(timeouts, lengthof(timeouts));
-}
-
-static void
-leave(void)
-{
-	DisableTimeoutParams timeouts[3];
-
-	memset(timeouts, 0, sizeof(timeouts));
-	timeouts[0].id = limit_timeout;
-	timeouts[1].id = again_timeout;
-	timeouts[2].id = end_timeout;
-	disable_timeouts(timeouts, lengthof(timeouts));
-	asking = false;
-	if (ProcDiePending)
-		CHECK_FOR_INTERRUPTS();
-	/* the limit may have passed after the work was done */
-	if (timed_out)
-		QueryCancelPending = false;
 }
 
 /* Is it a SELECT that writes nothing, as far as its text says? */
@@ -227,7 +165,7 @@ read_answer(const Question *q)
 static bool
 is_wish_to_stop(const ErrorData *error)
 {
-	return !timed_out && error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+	return !bcd_time_limit_reached(&limit) && error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
 		error->funcname && strcmp(error->funcname, "ProcessInterrupts") == 0;
 }
 
@@ -239,34 +177,37 @@ ask(void *arg)
 	BcdRights	rights;
 
 	XactReadOnly = true;
-	enter();
+	asking = true;
+	bcd_time_limit_begin(&limit, LIMIT_MS, GRACE_MS);
 	PG_TRY();
 	{
 		bcd_become(&rights, q->role, true);
 		(void) set_config_option("lock_timeout", LOCK_PATIENCE, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 		read_answer(q);
 		bcd_become_again(&rights);
-		if (timed_out)
+		if (bcd_time_limit_reached(&limit))
 			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("the query took too long")));
 	}
 	PG_CATCH();
 	{
 		ErrorData  *error;
 
-		leave();
+		asking = false;
+		bcd_time_limit_end(&limit);
 		MemoryContextSwitchTo(cxt);
 		error = CopyErrorData();
 		if (is_wish_to_stop(error))
 			PG_RE_THROW();
 		FlushErrorState();
-		if (timed_out && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		if (bcd_time_limit_reached(&limit) && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			error->message = psprintf("it took longer than %d seconds", LIMIT_MS / 1000);
 		/* a cancel that the code has made up is an error like any other */
 		error->sqlerrcode = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
 		ReThrowError(error);
 	}
 	PG_END_TRY();
-	leave();
+	asking = false;
+	bcd_time_limit_end(&limit);
 }
 
 /* Asks a query; the answer is in the current memory context. */

@@ -39,19 +39,18 @@
 #include "postmaster/interrupt.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
-#include "storage/latch.h"
 #include "storage/lock.h"
 #include "storage/pmsignal.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc_tables.h"
 #include "utils/memutils.h"
-#include "utils/timeout.h"
 
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/db.h"
 #include "base/debug.h"
 #include "base/guc.h"
+#include "base/time_limit.h"
 #include "feed/mapping_guard.h"
 
 #define FIRST_GRACE_MS	1000
@@ -81,32 +80,17 @@ static Note no_file;
 static Note *note = NULL;		/* NULL: this is not the worker */
 static Note before;				/* the note of the previous worker */
 static bool running = false;
-static TimeoutId limit_timeout;
-static TimeoutId grace_timeout;
-static TimeoutId stuck_timeout;
+static BcdTimeLimit limit;
 static BcdWorkerSlot *my_slot = NULL;
-static volatile sig_atomic_t timed_out = false;
 static volatile sig_atomic_t told_to_end = false;
 static volatile sig_atomic_t told_to_cancel = false;
-
-/* The time limit has passed: continue as if a user had cancelled the statement. */
-static void
-limit_reached(void)
-{
-	timed_out = true;
-	QueryCancelPending = true;
-	InterruptPending = true;
-	SetLatch(MyLatch);
-}
 
 /* The code has caught the cancel and continues: it cannot catch this. */
 static void
 grace_over(void)
 {
 	note->ending = OUTLIVED;
-	ProcDiePending = true;
-	InterruptPending = true;
-	SetLatch(MyLatch);
+	bcd_time_limit_die();
 }
 
 /*
@@ -231,9 +215,7 @@ bcd_guard_init(BcdWorkerSlot *slot)
 
 	note = map_note();
 	memcpy(&before, note, sizeof(before));
-	limit_timeout = RegisterTimeout(USER_TIMEOUT, limit_reached);
-	grace_timeout = RegisterTimeout(USER_TIMEOUT, grace_over);
-	stuck_timeout = RegisterTimeout(USER_TIMEOUT, show_stuck);
+	bcd_time_limit_register(&limit, grace_over, show_stuck);
 	my_slot = slot;
 	forbid_deadly_settings();
 	memset(&terminate, 0, sizeof(terminate));
@@ -260,49 +242,21 @@ note_key(const char *key)
 static void
 enter(const BcdFeed *feed, const char *key, int turns)
 {
+	int			limit_ms = Min((int64) bcd_mapping_timeout * turns, INT_MAX - 2 * LAST_GRACE_MS);
+
 	strlcpy(note->feed, feed->name, sizeof(note->feed));
 	note_key(key ? key : "");
 	note->ending = CRASHED;
 	note->feed_id = feed->feed_id;
 	running = true;
-	timed_out = false;
 	told_to_cancel = false;
-	if (bcd_mapping_timeout > 0)
-	{
-		EnableTimeoutParams timeouts[3];
-		int			limit = Min((int64) bcd_mapping_timeout * turns, INT_MAX - 2 * LAST_GRACE_MS);
-		int			grace = Min(Max(limit, FIRST_GRACE_MS), LAST_GRACE_MS);
-		int			i;
-
-		memset(timeouts, 0, sizeof(timeouts));
-		timeouts[0].id = limit_timeout;
-		timeouts[1].id = grace_timeout;
-		timeouts[2].id = stuck_timeout;
-		for (i = 0; i < lengthof(timeouts); i++)
-		{
-			timeouts[i].type = TMPARAM_AFTER;
-			timeouts[i].delay_ms = limit + i * grace;
-		}
-		enable_timeouts(timeouts, lengthof(timeouts));
-	}
+	bcd_time_limit_begin(&limit, limit_ms, Min(Max(limit_ms, FIRST_GRACE_MS), LAST_GRACE_MS));
 }
 
 static void
 leave(void)
 {
-	DisableTimeoutParams timeouts[3];
-
-	memset(timeouts, 0, sizeof(timeouts));
-	timeouts[0].id = limit_timeout;
-	timeouts[1].id = grace_timeout;
-	timeouts[2].id = stuck_timeout;
-	disable_timeouts(timeouts, lengthof(timeouts));
-	/* the code ended at the last moment, or asked to terminate the process */
-	if (ProcDiePending)
-		CHECK_FOR_INTERRUPTS();
-	/* the limit may have passed after the work was done */
-	if (timed_out)
-		QueryCancelPending = false;
+	bcd_time_limit_end(&limit);
 	LockReleaseSession(USER_LOCKMETHOD);
 	note->feed_id = 0;
 	running = false;
@@ -350,7 +304,7 @@ bcd_guard_run(const BcdFeed *feed, const char *key, int turns, void (*work) (voi
 	PG_CATCH();
 	{
 		leave();
-		if (timed_out && geterrcode() == ERRCODE_QUERY_CANCELED)
+		if (bcd_time_limit_reached(&limit) && geterrcode() == ERRCODE_QUERY_CANCELED)
 		{
 			FlushErrorState();
 			ereport(ERROR,

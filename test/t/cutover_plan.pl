@@ -37,6 +37,8 @@ EOC
 	is_deeply(\@rows, [ 'sweep, 7 days before|-6 -19:00|05:00', 'sweep, 2 hours before|00 02:00|03:00', 'stage freeze|00 03:00|04:00', 'stage live|00 04:00|05:00',
 		'sweep, 24 hours after|01 04:00|05:00', 'stage watch|01 04:00|05:00', 'stage closed|30 04:00|05:00' ], 'days by the clock, hours as they pass');
 	like($err, qr/WARNING:  clocks change around go-live, which is at Sun .* 05:00 CEST\nDETAIL:  At Sun .* 01:59 CET, they go forward by 60 minutes/, 'the night of the change is pointed out');
+	(undef, undef, $err) = $shop->try("SET TimeZone = 'Europe/Berlin'; SELECT bcdelta.plan_cutover('shop', $night + time '02:30', dry_run => true)");
+	like($err, qr/WARNING:  clocks change around go-live, which is at Sun .* 03:30 CEST/, 'an hour that its night does not have');
 	is($shop->sql('SELECT count(*) FROM bcdelta.cutover_step'), 0, 'a dry run writes nothing');
 };
 
