@@ -26,17 +26,6 @@ is_hidden_from_lists(const BcdField *field)
 	return (field->flags & BCD_F_UNLISTED) != 0;
 }
 
-static const BcdIncluded *
-part(const BcdResource *r, const char *field)
-{
-	const BcdIncluded *included;
-
-	for (included = r->parts; included && included->field; included++)
-		if (strcmp(included->field, field) == 0)
-			return included;
-	return NULL;
-}
-
 /* Appends what is asked for beside the fields, unless it is there already. */
 static void
 append_include(StringInfo includes, const char *include)
@@ -69,7 +58,7 @@ bcd_requests_shown(const BcdTable *table, const Bitmapset *attnums, int *limit)
 	while ((attnum = bms_next_member(attnums, attnum)) > 0)
 	{
 		const BcdColumn *column = bcd_table_column(table, attnum);
-		const BcdIncluded *included = column->field ? part(r, column->name) : NULL;
+		const BcdIncluded *included = column->field ? bcd_resource_part(r, column->name) : NULL;
 
 		narrow = narrow && !column->is_raw;
 		if (included)
@@ -113,18 +102,6 @@ is_listed(const char *const *texts, const char *text)
 	return *texts != NULL;
 }
 
-/* The field of a filter; NULL: it is the id */
-static const BcdField *
-filtered_field(const BcdResource *r, const char *name)
-{
-	int			i;
-
-	for (i = 0; i < r->nshown; i++)
-		if (strcmp(r->shown[i].name, name) == 0)
-			return &r->shown[i];
-	return bcd_resource_field(r, name);
-}
-
 /*
  * Can the store be asked for a value?  It refuses an empty text, and one that
  * the field cannot have; and a list cannot have values with commas.
@@ -132,7 +109,7 @@ filtered_field(const BcdResource *r, const char *name)
 static bool
 is_askable(const BcdRequests *requests, const BcdFilter *filter, const char *value)
 {
-	const BcdField *field = filtered_field(requests->table->resource, filter->field);
+	const BcdField *field = bcd_resource_field(requests->table->resource, filter->field);
 
 	if (value[0] == '\0' || (filter->not_zero && strcmp(value, "0") == 0))
 		return false;

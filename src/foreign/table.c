@@ -12,17 +12,6 @@
 
 #include "foreign/table.h"
 
-static const BcdField *
-find_field(const BcdField *fields, int n, const char *name)
-{
-	int			i;
-
-	for (i = 0; i < n; i++)
-		if (strcmp(fields[i].name, name) == 0)
-			return &fields[i];
-	return NULL;
-}
-
 /* The API's name of a column: the option "field", or else its own */
 static const char *
 field_name(Oid relid, int attnum, const char *column)
@@ -47,15 +36,18 @@ read_column(BcdTable *table, BcdColumn *column, Form_pg_attribute attribute)
 	column->name = field_name(table->relid, attribute->attnum, NameStr(attribute->attname));
 	column->type = attribute->atttypid;
 	column->is_id = r->id && strcmp(column->name, r->id) == 0;
-	column->field = find_field(r->fields, r->nfields, column->name);
+	column->field = bcd_resource_field(r, column->name);
 	if (column->field == NULL)
-		column->field = find_field(r->shown, r->nshown, column->name);
+		column->field = bcd_resource_shown(r, column->name);
+	/* the column would always be null */
+	if (column->field && !bcd_resource_shows(r, column->field))
+		column->field = NULL;
 	column->is_raw = !column->is_id && column->field == NULL && strcmp(column->name, "raw") == 0;
 	if (column->is_id || column->is_raw || column->field)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
-			 errmsg("column \"%s\" of foreign table \"%s\" is no field of %s", NameStr(attribute->attname), table->name, r->name),
+			 errmsg("column \"%s\" of foreign table \"%s\" is not a field that the store returns of resource %s", NameStr(attribute->attname), table->name, r->name),
 			 errhint("IMPORT FOREIGN SCHEMA makes tables with the fields that there are. Its option \"field\" names the field of a column with another name; a column \"raw\" of type jsonb has all that the store returns.")));
 }
 

@@ -76,6 +76,13 @@ ALTER FOREIGN TABLE ft OPTIONS (DROP resource);
 ALTER FOREIGN TABLE ft OPTIONS (SET page '10', DROP max_calls);
 ALTER FOREIGN TABLE ft ALTER cost OPTIONS (SET field 'retail_price');
 \d ft
+-- a column that the API does not know, or never shows, is an error of the query
+ALTER FOREIGN TABLE ft ADD colour text;
+SELECT id FROM ft;
+ALTER FOREIGN TABLE ft ALTER colour OPTIONS (field 'brand_name');
+SELECT id FROM ft;
+ALTER FOREIGN TABLE ft ALTER colour OPTIONS (SET field 'metafields');
+SELECT id FROM ft;
 ALTER SERVER shop OPTIONS (read_share '0');
 ALTER SERVER shop OPTIONS (read_share '1.01');
 ALTER SERVER shop OPTIONS (read_share '0.5');
