@@ -140,11 +140,13 @@ COMMENT ON COLUMN bcdelta.run.rollback IS 'what a rollback undoes, and how: its 
 COMMENT ON TABLE bcdelta.run IS 'one row per push, link, verify or rollback, with its totals';
 COMMENT ON COLUMN bcdelta.run.keys IS 'keys of the rows that a verify compares; null: it has another mode';
 COMMENT ON COLUMN bcdelta.run.condition IS 'condition on the rows that a verify compares; null: it has another mode';
-ALTER TABLE bcdelta.discrepancy ADD natural_key text, ADD row_state text, ADD store_modified timestamptz;
+ALTER TABLE bcdelta.discrepancy ADD natural_key text, ADD row_state text, ADD store_modified timestamptz, ADD decided text;
 COMMENT ON COLUMN bcdelta.discrepancy.natural_key IS 'what people know the record by, such as its SKU or name; null: not known';
 COMMENT ON COLUMN bcdelta.discrepancy.row_state IS
 'state of the row in bcdelta.pending when the difference was found: failed, or review; null: nothing was left to push';
 COMMENT ON COLUMN bcdelta.discrepancy.store_modified IS 'when the record was last changed, as the store says; null: not known';
+COMMENT ON COLUMN bcdelta.discrepancy.decided IS
+'why the difference is meant, if a person, or a policy, has decided that the store keeps its value: see bcdelta.conflict; such a difference is counted nowhere, and repair() leaves it; null: nobody has';
 
 -- Rights that were granted on it have to be granted again.
 DROP FUNCTION bcdelta.verify(text, name, text, integer);
@@ -322,7 +324,7 @@ COMMENT ON COLUMN bcdelta.proven.dated IS 'records that were changed in the stor
 COMMENT ON COLUMN bcdelta.proven.records IS 'linked rows';
 COMMENT ON COLUMN bcdelta.proven.written IS 'those written since full_at, as the replies of the store have confirmed';
 COMMENT ON COLUMN bcdelta.proven.touched IS 'records that were changed in the store since full_at, and were compared';
-COMMENT ON COLUMN bcdelta.proven.different IS 'rows with differences';
+COMMENT ON COLUMN bcdelta.proven.different IS 'rows with differences that nobody has decided to leave';
 COMMENT ON COLUMN bcdelta.proven.strangers IS 'records that belong to no row';
 COMMENT ON COLUMN bcdelta.proven.waiting IS 'rows with changes that were not pushed yet';
 COMMENT ON COLUMN bcdelta.proven.calls IS 'requests of the last verify for this resource';
@@ -706,139 +708,6 @@ RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_wake_ups';
 COMMENT ON FUNCTION bcdelta.worker_wake_ups() IS
 'how often the worker of this database was woken since the server was started: by the commit of a change that is pushed at once, by what an active run waited for, by its timer, or by the request of a session; for readers of bcdelta.status or bcdelta.metrics';
 
-CREATE VIEW bcdelta.metrics AS
-WITH t AS (SELECT * FROM bcdelta.totals()),
-s AS (SELECT s.oid, s.srvname AS server FROM pg_catalog.pg_foreign_server AS s
-	JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw WHERE w.fdwname = 'bcdelta'),
-f AS (SELECT f.feed, f.feed_id, f.resource, f.server FROM bcdelta.feed AS f),
--- requests that were answered, by operation
-r AS (SELECT t.server, t.label AS operation, t.bucket, sum(t.n) AS n, sum(t.seconds) AS seconds FROM t JOIN s USING (server)
-	WHERE t.what = 'request' AND t.code <> 'none' GROUP BY t.server, t.label, t.bucket),
-m (name, labels, value) AS (
-	SELECT 'bcdelta_info', jsonb_build_object('version', e.extversion), 1::double precision FROM pg_catalog.pg_extension AS e WHERE e.extname = 'bcdelta'
-	UNION ALL SELECT 'bcdelta_up', jsonb_build_object('server', server), CASE WHEN bcdelta.worker_state() = 'running' THEN 1 ELSE 0 END FROM s
-	UNION ALL SELECT 'bcdelta_worker_start_timestamp_seconds', jsonb_build_object('server', server), extract(epoch FROM w.at)
-	FROM s CROSS JOIN bcdelta.worker_started() AS w (at) WHERE w.at IS NOT NULL
-	UNION ALL SELECT 'bcdelta_feed_paused', jsonb_build_object('server', f.server, 'feed', f.feed), CASE h.state WHEN 'active' THEN 0 ELSE 1 END
-	FROM f CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h
-	UNION ALL SELECT 'bcdelta_pending_rows', jsonb_build_object('server', f.server, 'feed', f.feed, 'state', w.state), greatest(coalesce(sum(c.n), 0), 0)
-	FROM f CROSS JOIN unnest(ARRAY['ready', 'waiting', 'in_flight', 'deferred', 'failed', 'review']) AS w (state)
-	LEFT JOIN bcdelta.tally AS c ON c.feed = f.feed AND c.what = w.state GROUP BY f.server, f.feed, w.state
-	UNION ALL SELECT 'bcdelta_linked_rows', jsonb_build_object('server', f.server, 'feed', f.feed), greatest(coalesce(sum(c.n), 0), 0)
-	FROM f LEFT JOIN bcdelta.tally AS c ON c.feed = f.feed AND c.what = 'linked' GROUP BY f.server, f.feed
-	UNION ALL SELECT 'bcdelta_oldest_change_timestamp_seconds', jsonb_build_object('server', o.server, 'feed', o.feed), extract(epoch FROM o.at)
-	FROM (SELECT f.server, f.feed, least(
-			(SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state <> 'in_flight'),
-			(SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state = 'in_flight'), c.oldest) AS at
-		FROM f LEFT JOIN (
-			-- in a large backlog, 400 pages are read, as in bcdelta.status
-			SELECT c.feed_id, c.oldest FROM (
-				SELECT least(100, 100 * 400 * 8192.0 / greatest(1, pg_catalog.pg_relation_size('bcdelta.change')
-					+ pg_catalog.pg_relation_size('bcdelta.change_1') + pg_catalog.pg_relation_size('bcdelta.change_2')))
-			) AS p (percent)
-			CROSS JOIN LATERAL (SELECT feed_id, min(changed_at) AS oldest FROM bcdelta.change
-				TABLESAMPLE SYSTEM (p.percent) REPEATABLE (0) GROUP BY feed_id) AS c
-		) AS c USING (feed_id)) AS o WHERE o.at IS NOT NULL
-	UNION ALL SELECT 'bcdelta_captured_bytes', '{}', pg_catalog.pg_relation_size('bcdelta.change')
-		+ pg_catalog.pg_relation_size('bcdelta.change_1') + pg_catalog.pg_relation_size('bcdelta.change_2')
-	UNION ALL SELECT 'bcdelta_rows_total', jsonb_build_object('server', f.server, 'feed', f.feed, 'outcome', w.outcome), coalesce(sum(t.n), 0)
-	FROM f CROSS JOIN unnest(ARRAY['created', 'updated', 'deleted', 'hidden', 'linked', 'unchanged', 'failed', 'retry', 'deferred', 'invalid']) AS w (outcome)
-	LEFT JOIN t ON t.what = 'row' AND t.server = f.server AND t.feed = f.feed AND t.label = w.outcome GROUP BY f.server, f.feed, w.outcome
-	UNION ALL SELECT 'bcdelta_api_requests_total', jsonb_build_object('server', q.server, 'operation', q.operation, 'code', q.code), sum(q.n)
-	FROM (SELECT t.server, t.label AS operation, CASE t.code WHEN '429' THEN '4xx' ELSE t.code END AS code, t.n
-		FROM t JOIN s USING (server) WHERE t.what = 'request') AS q GROUP BY q.server, q.operation, q.code
-	UNION ALL SELECT 'bcdelta_api_throttled_total', jsonb_build_object('server', t.server, 'operation', t.label), coalesce(sum(t.n) FILTER (WHERE t.code = '429'), 0)
-	FROM t JOIN s USING (server) WHERE t.what = 'request' GROUP BY t.server, t.label
-	UNION ALL SELECT 'bcdelta_api_request_duration_seconds_bucket', jsonb_build_object('server', r.server, 'operation', r.operation, 'le', w.le), sum(r.n) FILTER (WHERE r.bucket < w.nth)
-	FROM r CROSS JOIN unnest(ARRAY['0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '10', '30', '60', '+Inf']) WITH ORDINALITY AS w (le, nth)
-	GROUP BY r.server, r.operation, w.le
-	UNION ALL SELECT 'bcdelta_api_request_duration_seconds_sum', jsonb_build_object('server', server, 'operation', operation), sum(seconds) FROM r GROUP BY server, operation
-	UNION ALL SELECT 'bcdelta_api_request_duration_seconds_count', jsonb_build_object('server', server, 'operation', operation), sum(n) FROM r GROUP BY server, operation
-	UNION ALL SELECT 'bcdelta_quota_requests', jsonb_build_object('server', s.server), q.quota FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid WHERE q.quota IS NOT NULL
-	UNION ALL SELECT 'bcdelta_quota_left_requests', jsonb_build_object('server', s.server), q.quota_left FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid WHERE q.quota IS NOT NULL
-	UNION ALL SELECT 'bcdelta_quota_others_ratio', jsonb_build_object('server', s.server), coalesce(q.others, 0) FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid
-	UNION ALL SELECT 'bcdelta_runs_total', jsonb_build_object('server', s.server, 'kind', k.kind, 'state', w.state), coalesce(sum(t.n), 0)
-	FROM s CROSS JOIN unnest(ARRAY['push', 'link', 'verify', 'rollback']) AS k (kind) CROSS JOIN unnest(ARRAY['succeeded', 'failed', 'cancelled']) AS w (state)
-	LEFT JOIN t ON t.what = 'run' AND t.server = s.server AND t.label = k.kind AND t.code = w.state GROUP BY s.server, k.kind, w.state
-	UNION ALL SELECT 'bcdelta_last_success_timestamp_seconds', jsonb_build_object('server', t.server, 'kind', t.label), extract(epoch FROM max(t.at))
-	FROM t JOIN s USING (server) WHERE t.what = 'run' AND t.code = 'succeeded' GROUP BY t.server, t.label
-	UNION ALL SELECT 'bcdelta_run_rows', jsonb_build_object('server', u.server, 'kind', u.kind, 'rows', w.rows), w.n
-	FROM bcdelta.worker_progress() AS p JOIN bcdelta.run AS u USING (run_id) CROSS JOIN LATERAL (VALUES ('done', p.done), ('total', p.total)) AS w (rows, n)
-	UNION ALL SELECT 'bcdelta_run_remaining_seconds', jsonb_build_object('server', u.server, 'kind', u.kind), extract(epoch FROM p.eta)
-	FROM bcdelta.worker_progress() AS p JOIN bcdelta.run AS u USING (run_id) WHERE p.eta IS NOT NULL
-	UNION ALL SELECT 'bcdelta_discrepancies', jsonb_build_object('server', f.server, 'feed', f.feed),
-		(SELECT count(*) FROM bcdelta.discrepancy AS d WHERE d.run_id = v.run_id AND d.feed = f.feed)
-	FROM f JOIN bcdelta.proven AS v ON v.server = f.server AND v.resource = f.resource
-	UNION ALL SELECT 'bcdelta_conflicts_open', jsonb_build_object('server', f.server, 'feed', f.feed),
-		(SELECT count(*) FROM bcdelta.conflict AS c WHERE c.feed = f.feed AND c.is_current AND c.state = 'open') FROM f
-	UNION ALL SELECT 'bcdelta_adjustments', jsonb_build_object('server', f.server, 'feed', f.feed),
-		(SELECT count(*) FROM bcdelta.adjustment AS a WHERE a.feed = f.feed AND a.state <> 'ended') FROM f
-	UNION ALL SELECT 'bcdelta_proof_timestamp_seconds', jsonb_build_object('server', v.server, 'resource', v.resource), extract(epoch FROM v.proven_at)
-	FROM bcdelta.proven AS v JOIN s USING (server)
-	UNION ALL SELECT 'bcdelta_silent_edits_total', jsonb_build_object('server', t.server, 'resource', t.label), sum(t.n)
-	FROM t JOIN s USING (server) WHERE t.what = 'silent edit' GROUP BY t.server, t.label
-)
-SELECT m.name, d.type, d.help, m.labels, m.value
-FROM m JOIN (VALUES
-	('bcdelta_info', 'gauge', 'Version of the extension.'),
-	('bcdelta_up', 'gauge', 'Whether a worker serves this database.'),
-	('bcdelta_worker_start_timestamp_seconds', 'gauge', 'When the worker was started.'),
-	('bcdelta_feed_paused', 'gauge', 'Whether the feed is paused.'),
-	('bcdelta_pending_rows', 'gauge', 'Rows that have to be pushed, by state.'),
-	('bcdelta_linked_rows', 'gauge', 'Rows that are in the store.'),
-	('bcdelta_oldest_change_timestamp_seconds', 'gauge', 'Time of the oldest change that is not in the store; missing: there is none.'),
-	('bcdelta_captured_bytes', 'gauge', 'Size of the tables of captured changes.'),
-	('bcdelta_rows_total', 'counter', 'Results of rows, by outcome.'),
-	('bcdelta_api_requests_total', 'counter', 'Requests to the store, by operation and class of status; none: without a whole reply.'),
-	('bcdelta_api_throttled_total', 'counter', 'Requests that the store refused with status 429.'),
-	('bcdelta_api_request_duration_seconds', 'histogram', 'Time from the start of a request to the end of its reply.'),
-	('bcdelta_quota_requests', 'gauge', 'Requests that the store allows per window, for all apps together.'),
-	('bcdelta_quota_left_requests', 'gauge', 'Requests left in the present window.'),
-	('bcdelta_quota_others_ratio', 'gauge', 'Part of the quota that other apps have used in each of the last three windows at least.'),
-	('bcdelta_runs_total', 'counter', 'Runs that have ended, by kind and state.'),
-	('bcdelta_last_success_timestamp_seconds', 'gauge', 'When a run of this kind last succeeded.'),
-	('bcdelta_run_rows', 'gauge', 'Rows of the active run: done, and all that are known so far.'),
-	('bcdelta_run_remaining_seconds', 'gauge', 'Time until the active run is done, at its present rate.'),
-	('bcdelta_discrepancies', 'gauge', 'Differences that the last verify of mode full or changed has found.'),
-	('bcdelta_conflicts_open', 'gauge', 'Conflicts that a person has to decide.'),
-	('bcdelta_adjustments', 'gauge', 'Values of the store that are declared as meant.'),
-	('bcdelta_proof_timestamp_seconds', 'gauge', 'When the last verify of mode full or changed began.'),
-	('bcdelta_silent_edits_total', 'counter', 'Edits in the store that no date had shown.')
-) AS d (family, type, help) ON d.family = regexp_replace(m.name, '^(bcdelta_api_request_duration_seconds)_.*', '\1');
-COMMENT ON VIEW bcdelta.metrics IS
-'figures for monitoring, named and typed as Prometheus has them; who may read the view sees the figures of all feeds and servers';
-COMMENT ON COLUMN bcdelta.metrics.name IS 'name of the sample; of a histogram, with the suffix _bucket, _sum or _count';
-COMMENT ON COLUMN bcdelta.metrics.type IS
-'gauge, counter (never goes back, whatever is removed or restarted), or histogram';
-COMMENT ON COLUMN bcdelta.metrics.labels IS 'label -> value';
-COMMENT ON COLUMN bcdelta.metrics.value IS 'in the unit that the name ends with: seconds, bytes, rows, requests; times are seconds since 1970';
-
-CREATE FUNCTION bcdelta.openmetrics(strict boolean DEFAULT false) RETURNS text
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1
-SET standard_conforming_strings = on AS $$
-SELECT coalesce(string_agg(o.block, '' ORDER BY o.family), '') || '# EOF'
-FROM (
-	SELECT m.family, format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n',
-			CASE WHEN strict AND m.type = 'counter' THEN regexp_replace(m.family, '_total$', '') ELSE m.family END, m.help, m.type)
-		|| string_agg(format(E'%s%s %s\n', m.name, '{' || nullif(l.list, '') || '}',
-			CASE m.value WHEN 'Infinity' THEN '+Inf' WHEN '-Infinity' THEN '-Inf' ELSE m.value::text END), ''
-			ORDER BY (m.labels - 'le')::text, m.name, nullif(m.labels ->> 'le', '+Inf')::numeric) AS block
-	FROM (SELECT CASE type WHEN 'histogram' THEN regexp_replace(name, '_(bucket|sum|count)$', '') ELSE name END AS family, * FROM bcdelta.metrics) AS m
-	CROSS JOIN LATERAL (
-		SELECT string_agg(format('%s="%s"', e.key, replace(replace(replace(e.value, '\', '\\'), '"', '\"'), E'\n', '\n')), ',' ORDER BY e.key = 'le', e.key) AS list
-		FROM jsonb_each_text(m.labels) AS e) AS l
-	GROUP BY m.family, m.type, m.help) AS o
-$$;
-COMMENT ON FUNCTION bcdelta.openmetrics(boolean) IS
-'the view bcdelta.metrics as text for Prometheus, ending with # EOF; strict: in the format OpenMetrics 1.0, where the name of a counter has no _total in its header; needs the right to read that view';
-
-CREATE VIEW bcdelta.undecided AS
-SELECT d.* FROM bcdelta.discrepancy AS d
-WHERE NOT EXISTS (SELECT FROM bcdelta.conflict AS c WHERE c.is_current AND c.state IN ('store', 'value')
-	AND c.feed = d.feed AND c.store_id = d.store_id AND coalesce(c.field, '') = coalesce(d.field, ''));
-COMMENT ON VIEW bcdelta.undecided IS
-'the rows of bcdelta.discrepancy without the differences that a person, or a policy, has decided to leave: see bcdelta.conflict';
-
 CREATE TABLE bcdelta.event (
 	event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -1071,7 +940,7 @@ CROSS JOIN LATERAL (
 	AND v.mode IN ('full', s.mode) ORDER BY v.run_id DESC LIMIT 1) AS r
 CROSS JOIN LATERAL (
 	SELECT count(*) AS n, count(c.key) AS rows FROM (
-		SELECT e.key FROM bcdelta.discrepancy AS e WHERE e.run_id = r.run_id AND (e.key IS NOT NULL OR e.field = 'count') LIMIT 100000) AS c) AS d
+		SELECT e.key FROM bcdelta.discrepancy AS e WHERE e.run_id = r.run_id AND (e.key IS NOT NULL OR e.field = 'count') AND e.decided IS NULL LIMIT 100000) AS c) AS d
 WHERE s.kind = 'verify' AND s.alert IN ('difference', 'always') AND d.n > 0;
 COMMENT ON VIEW bcdelta.trouble IS
 'what is wrong now: one row per problem; the worker compares this with bcdelta.event at the end of each run and every minute; a reader needs the right to read bcdelta.status, too';
@@ -1376,6 +1245,149 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_disk_free';
 COMMENT ON FUNCTION bcdelta.disk_free() IS
 'bytes that are free where the server keeps its data; null: not known; for go_live_check()';
 
+CREATE VIEW bcdelta.metrics AS
+WITH t AS (SELECT * FROM bcdelta.totals()),
+s AS (SELECT s.oid, s.srvname AS server FROM pg_catalog.pg_foreign_server AS s
+	JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw WHERE w.fdwname = 'bcdelta'),
+f AS (SELECT f.feed, f.feed_id, f.resource, f.server FROM bcdelta.feed AS f),
+-- requests that were answered, by operation
+r AS (SELECT t.server, t.label AS operation, t.bucket, sum(t.n) AS n, sum(t.seconds) AS seconds FROM t JOIN s USING (server)
+	WHERE t.what = 'request' AND t.code <> 'none' GROUP BY t.server, t.label, t.bucket),
+m (name, labels, value) AS (
+	SELECT 'bcdelta_info', jsonb_build_object('version', e.extversion), 1::double precision FROM pg_catalog.pg_extension AS e WHERE e.extname = 'bcdelta'
+	UNION ALL SELECT 'bcdelta_up', jsonb_build_object('server', server), CASE WHEN bcdelta.worker_state() = 'running' THEN 1 ELSE 0 END FROM s
+	UNION ALL SELECT 'bcdelta_worker_start_timestamp_seconds', jsonb_build_object('server', server), extract(epoch FROM w.at)
+	FROM s CROSS JOIN bcdelta.worker_started() AS w (at) WHERE w.at IS NOT NULL
+	UNION ALL SELECT 'bcdelta_feed_paused', jsonb_build_object('server', f.server, 'feed', f.feed), CASE h.state WHEN 'active' THEN 0 ELSE 1 END
+	FROM f CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h
+	UNION ALL SELECT 'bcdelta_pending_rows', jsonb_build_object('server', f.server, 'feed', f.feed, 'state', w.state), greatest(coalesce(sum(c.n), 0), 0)
+	FROM f CROSS JOIN unnest(ARRAY['ready', 'waiting', 'in_flight', 'deferred', 'failed', 'review']) AS w (state)
+	LEFT JOIN bcdelta.tally AS c ON c.feed = f.feed AND c.what = w.state GROUP BY f.server, f.feed, w.state
+	UNION ALL SELECT 'bcdelta_linked_rows', jsonb_build_object('server', f.server, 'feed', f.feed), greatest(coalesce(sum(c.n), 0), 0)
+	FROM f LEFT JOIN bcdelta.tally AS c ON c.feed = f.feed AND c.what = 'linked' GROUP BY f.server, f.feed
+	UNION ALL SELECT 'bcdelta_oldest_change_timestamp_seconds', jsonb_build_object('server', o.server, 'feed', o.feed), extract(epoch FROM o.at)
+	FROM (SELECT f.server, f.feed, least(
+			(SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state <> 'in_flight'),
+			(SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state = 'in_flight'), c.oldest) AS at
+		FROM f LEFT JOIN (
+			-- in a large backlog, 400 pages are read, as in bcdelta.status
+			SELECT c.feed_id, c.oldest FROM (
+				SELECT least(100, 100 * 400 * 8192.0 / greatest(1, pg_catalog.pg_relation_size('bcdelta.change')
+					+ pg_catalog.pg_relation_size('bcdelta.change_1') + pg_catalog.pg_relation_size('bcdelta.change_2')))
+			) AS p (percent)
+			CROSS JOIN LATERAL (SELECT feed_id, min(changed_at) AS oldest FROM bcdelta.change
+				TABLESAMPLE SYSTEM (p.percent) REPEATABLE (0) GROUP BY feed_id) AS c
+		) AS c USING (feed_id)) AS o WHERE o.at IS NOT NULL
+	UNION ALL SELECT 'bcdelta_captured_bytes', '{}', pg_catalog.pg_relation_size('bcdelta.change')
+		+ pg_catalog.pg_relation_size('bcdelta.change_1') + pg_catalog.pg_relation_size('bcdelta.change_2')
+	UNION ALL SELECT 'bcdelta_rows_total', jsonb_build_object('server', f.server, 'feed', f.feed, 'outcome', w.outcome), coalesce(sum(t.n), 0)
+	FROM f CROSS JOIN unnest(ARRAY['created', 'updated', 'deleted', 'hidden', 'linked', 'unchanged', 'failed', 'retry', 'deferred', 'invalid']) AS w (outcome)
+	LEFT JOIN t ON t.what = 'row' AND t.server = f.server AND t.feed = f.feed AND t.label = w.outcome GROUP BY f.server, f.feed, w.outcome
+	UNION ALL SELECT 'bcdelta_api_requests_total', jsonb_build_object('server', q.server, 'operation', q.operation, 'code', q.code), sum(q.n)
+	FROM (SELECT t.server, t.label AS operation, CASE t.code WHEN '429' THEN '4xx' ELSE t.code END AS code, t.n
+		FROM t JOIN s USING (server) WHERE t.what = 'request') AS q GROUP BY q.server, q.operation, q.code
+	UNION ALL SELECT 'bcdelta_api_throttled_total', jsonb_build_object('server', t.server, 'operation', t.label), coalesce(sum(t.n) FILTER (WHERE t.code = '429'), 0)
+	FROM t JOIN s USING (server) WHERE t.what = 'request' GROUP BY t.server, t.label
+	UNION ALL SELECT 'bcdelta_api_request_duration_seconds_bucket', jsonb_build_object('server', r.server, 'operation', r.operation, 'le', w.le), sum(r.n) FILTER (WHERE r.bucket < w.nth)
+	FROM r CROSS JOIN unnest(ARRAY['0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '10', '30', '60', '+Inf']) WITH ORDINALITY AS w (le, nth)
+	GROUP BY r.server, r.operation, w.le
+	UNION ALL SELECT 'bcdelta_api_request_duration_seconds_sum', jsonb_build_object('server', server, 'operation', operation), sum(seconds) FROM r GROUP BY server, operation
+	UNION ALL SELECT 'bcdelta_api_request_duration_seconds_count', jsonb_build_object('server', server, 'operation', operation), sum(n) FROM r GROUP BY server, operation
+	UNION ALL SELECT 'bcdelta_quota_requests', jsonb_build_object('server', s.server), q.quota FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid WHERE q.quota IS NOT NULL
+	UNION ALL SELECT 'bcdelta_quota_left_requests', jsonb_build_object('server', s.server), q.quota_left FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid WHERE q.quota IS NOT NULL
+	UNION ALL SELECT 'bcdelta_quota_others_ratio', jsonb_build_object('server', s.server), coalesce(q.others, 0) FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid
+	UNION ALL SELECT 'bcdelta_runs_total', jsonb_build_object('server', s.server, 'kind', k.kind, 'state', w.state), coalesce(sum(t.n), 0)
+	FROM s CROSS JOIN unnest(ARRAY['push', 'link', 'verify', 'rollback', 'preflight']) AS k (kind) CROSS JOIN unnest(ARRAY['succeeded', 'failed', 'cancelled']) AS w (state)
+	LEFT JOIN t ON t.what = 'run' AND t.server = s.server AND t.label = k.kind AND t.code = w.state GROUP BY s.server, k.kind, w.state
+	UNION ALL SELECT 'bcdelta_last_success_timestamp_seconds', jsonb_build_object('server', t.server, 'kind', t.label), extract(epoch FROM max(t.at))
+	FROM t JOIN s USING (server) WHERE t.what = 'run' AND t.code = 'succeeded' GROUP BY t.server, t.label
+	UNION ALL SELECT 'bcdelta_run_rows', jsonb_build_object('server', u.server, 'kind', u.kind, 'rows', w.rows), w.n
+	FROM bcdelta.worker_progress() AS p JOIN bcdelta.run AS u USING (run_id) CROSS JOIN LATERAL (VALUES ('done', p.done), ('total', p.total)) AS w (rows, n)
+	UNION ALL SELECT 'bcdelta_run_remaining_seconds', jsonb_build_object('server', u.server, 'kind', u.kind), extract(epoch FROM p.eta)
+	FROM bcdelta.worker_progress() AS p JOIN bcdelta.run AS u USING (run_id) WHERE p.eta IS NOT NULL
+	UNION ALL SELECT 'bcdelta_discrepancies', jsonb_build_object('server', f.server, 'feed', f.feed),
+		(SELECT count(*) FROM bcdelta.discrepancy AS d WHERE d.run_id = v.run_id AND d.feed = f.feed AND d.decided IS NULL)
+	FROM f JOIN bcdelta.proven AS v ON v.server = f.server AND v.resource = f.resource
+	UNION ALL SELECT 'bcdelta_conflicts_open', jsonb_build_object('server', f.server, 'feed', f.feed),
+		(SELECT count(*) FROM bcdelta.conflict AS c WHERE c.feed = f.feed AND c.is_current AND c.state = 'open') FROM f
+	UNION ALL SELECT 'bcdelta_adjustments', jsonb_build_object('server', f.server, 'feed', f.feed),
+		(SELECT count(*) FROM bcdelta.adjustment AS a WHERE a.feed = f.feed AND a.state <> 'ended') FROM f
+	UNION ALL SELECT 'bcdelta_proof_timestamp_seconds', jsonb_build_object('server', v.server, 'resource', v.resource), extract(epoch FROM v.proven_at)
+	FROM bcdelta.proven AS v JOIN s USING (server)
+	UNION ALL SELECT 'bcdelta_silent_edits_total', jsonb_build_object('server', t.server, 'resource', t.label), sum(t.n)
+	FROM t JOIN s USING (server) WHERE t.what = 'silent edit' GROUP BY t.server, t.label
+	UNION ALL SELECT 'bcdelta_health', jsonb_build_object('server', s.server), CASE WHEN bcdelta.worker_state() <> 'running' THEN 2 ELSE greatest(
+		(SELECT max(CASE e.severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 END) FROM bcdelta.event AS e
+			WHERE e.over_at IS NULL AND e.event <> 'cutover' AND (e.server = s.server OR e.server IS NULL)),
+		(SELECT 1 FROM f JOIN bcdelta.tally AS c ON c.feed = f.feed WHERE f.server = s.server AND c.what IN ('failed', 'review') HAVING sum(c.n) > 0), 0) END
+	FROM s
+	UNION ALL SELECT 'bcdelta_cutover_stage', jsonb_build_object('server', s.server, 'stage', w.stage), CASE WHEN g.stage = w.stage THEN 1 ELSE 0 END
+	FROM s CROSS JOIN unnest(ARRAY['prepare', 'freeze', 'live', 'watch', 'closed']) AS w (stage) LEFT JOIN bcdelta.stage AS g ON g.server = s.server
+	UNION ALL SELECT 'bcdelta_cutover_state', jsonb_build_object('server', p.server, 'state', w.state),
+		CASE WHEN w.state = CASE WHEN p.held AND p.state IN ('planned', 'live') THEN 'held' ELSE p.state END THEN 1 ELSE 0 END
+	FROM (SELECT DISTINCT ON (c.server) c.server, c.state, c.held FROM bcdelta.cutover AS c JOIN s USING (server) ORDER BY c.server, c.plan_id DESC) AS p
+	CROSS JOIN unnest(ARRAY['planned', 'held', 'live', 'done', 'aborted']) AS w (state)
+	UNION ALL SELECT 'bcdelta_cutover_timestamp_seconds', jsonb_build_object('server', c.server), extract(epoch FROM c.go_live)
+	FROM bcdelta.cutover AS c JOIN s USING (server) WHERE c.state IN ('planned', 'live')
+)
+SELECT m.name, d.type, d.help, m.labels, m.value
+FROM m JOIN (VALUES
+	('bcdelta_info', 'gauge', 'Version of the extension.'),
+	('bcdelta_up', 'gauge', 'Whether a worker serves this database.'),
+	('bcdelta_worker_start_timestamp_seconds', 'gauge', 'When the worker was started.'),
+	('bcdelta_feed_paused', 'gauge', 'Whether the feed is paused.'),
+	('bcdelta_pending_rows', 'gauge', 'Rows that have to be pushed, by state.'),
+	('bcdelta_linked_rows', 'gauge', 'Rows that are in the store.'),
+	('bcdelta_oldest_change_timestamp_seconds', 'gauge', 'Time of the oldest change that is not in the store; missing: there is none.'),
+	('bcdelta_captured_bytes', 'gauge', 'Size of the tables of captured changes.'),
+	('bcdelta_rows_total', 'counter', 'Results of rows, by outcome.'),
+	('bcdelta_api_requests_total', 'counter', 'Requests to the store, by operation and class of status; none: without a whole reply.'),
+	('bcdelta_api_throttled_total', 'counter', 'Requests that the store refused with status 429.'),
+	('bcdelta_api_request_duration_seconds', 'histogram', 'Time from the start of a request to the end of its reply.'),
+	('bcdelta_quota_requests', 'gauge', 'Requests that the store allows per window, for all apps together.'),
+	('bcdelta_quota_left_requests', 'gauge', 'Requests left in the present window.'),
+	('bcdelta_quota_others_ratio', 'gauge', 'Part of the quota that other apps have used in each of the last three windows at least.'),
+	('bcdelta_runs_total', 'counter', 'Runs that have ended, by kind and state.'),
+	('bcdelta_last_success_timestamp_seconds', 'gauge', 'When a run of this kind last succeeded.'),
+	('bcdelta_run_rows', 'gauge', 'Rows of the active run: done, and all that are known so far.'),
+	('bcdelta_run_remaining_seconds', 'gauge', 'Time until the active run is done, at its present rate.'),
+	('bcdelta_discrepancies', 'gauge', 'Differences that the last verify of mode full or changed has found, without those that somebody has decided to leave.'),
+	('bcdelta_conflicts_open', 'gauge', 'Conflicts that a person has to decide.'),
+	('bcdelta_adjustments', 'gauge', 'Values of the store that are declared as meant.'),
+	('bcdelta_proof_timestamp_seconds', 'gauge', 'When the last verify of mode full or changed began.'),
+	('bcdelta_silent_edits_total', 'counter', 'Edits in the store that no date had shown.'),
+	('bcdelta_health', 'gauge', 'The worst trouble that is not over: 0 none, 1 warning, 2 critical.'),
+	('bcdelta_cutover_stage', 'gauge', 'Whether the store is in this stage of its cutover.'),
+	('bcdelta_cutover_state', 'gauge', 'Whether the last plan of a cutover is in this state.'),
+	('bcdelta_cutover_timestamp_seconds', 'gauge', 'When the shop is to go live; missing: there is no plan.')
+) AS d (family, type, help) ON d.family = regexp_replace(m.name, '^(bcdelta_api_request_duration_seconds)_.*', '\1');
+COMMENT ON VIEW bcdelta.metrics IS
+'figures for monitoring, named and typed as Prometheus has them; who may read the view sees the figures of all feeds and servers';
+COMMENT ON COLUMN bcdelta.metrics.name IS 'name of the sample; of a histogram, with the suffix _bucket, _sum or _count';
+COMMENT ON COLUMN bcdelta.metrics.type IS
+'gauge, counter (never goes back, whatever is removed or restarted), or histogram';
+COMMENT ON COLUMN bcdelta.metrics.labels IS 'label -> value';
+COMMENT ON COLUMN bcdelta.metrics.value IS 'in the unit that the name ends with: seconds, bytes, rows, requests; times are seconds since 1970';
+
+CREATE FUNCTION bcdelta.openmetrics(strict boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1
+SET standard_conforming_strings = on AS $$
+SELECT coalesce(string_agg(o.block, '' ORDER BY o.family), '') || '# EOF'
+FROM (
+	SELECT m.family, format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n',
+			CASE WHEN strict AND m.type = 'counter' THEN regexp_replace(m.family, '_total$', '') ELSE m.family END, m.help, m.type)
+		|| string_agg(format(E'%s%s %s\n', m.name, '{' || nullif(l.list, '') || '}',
+			CASE m.value WHEN 'Infinity' THEN '+Inf' WHEN '-Infinity' THEN '-Inf' ELSE m.value::text END), ''
+			ORDER BY (m.labels - 'le')::text, m.name, nullif(m.labels ->> 'le', '+Inf')::numeric) AS block
+	FROM (SELECT CASE type WHEN 'histogram' THEN regexp_replace(name, '_(bucket|sum|count)$', '') ELSE name END AS family, * FROM bcdelta.metrics) AS m
+	CROSS JOIN LATERAL (
+		SELECT string_agg(format('%s="%s"', e.key, replace(replace(replace(e.value, '\', '\\'), '"', '\"'), E'\n', '\n')), ',' ORDER BY e.key = 'le', e.key) AS list
+		FROM jsonb_each_text(m.labels) AS e) AS l
+	GROUP BY m.family, m.type, m.help) AS o
+$$;
+COMMENT ON FUNCTION bcdelta.openmetrics(boolean) IS
+'the view bcdelta.metrics as text for Prometheus, ending with # EOF; strict: in the format OpenMetrics 1.0, where the name of a counter has no _total in its header; needs the right to read that view';
+
 CREATE VIEW bcdelta.go_live_fact AS
 SELECT s.server, c.criterion, c.met, c.found, c.unknown, c.next_step
 FROM (
@@ -1431,17 +1443,12 @@ CROSS JOIN LATERAL (
 		CASE WHEN w.different > 0 THEN format('%s %s: %s', w.different, CASE w.different WHEN 1 THEN 'row differs' ELSE 'rows differ' END, w.resources)
 			WHEN w.n = w.proven AND w.n > 0 THEN 'none' END,
 		'not all resources were verified as they are now',
-		CASE WHEN w.different > 0 THEN format('SELECT * FROM bcdelta.discrepancy WHERE run_id IN (%s);', w.runs)
+		CASE WHEN w.different > 0 THEN format('SELECT * FROM bcdelta.discrepancy WHERE run_id IN (%s) AND decided IS NULL;', w.runs)
 			ELSE format('SELECT * FROM bcdelta.verify(server => %L, mode => ''full'');', s.server) END
 	FROM (SELECT count(*) AS n, count(p.proven_at) AS proven, coalesce(sum(p.different), 0) AS different,
 			string_agg(p.resource, ', ' ORDER BY p.resource) FILTER (WHERE p.different > 0) AS resources,
 			string_agg(DISTINCT p.run_id::text, ', ') FILTER (WHERE p.different > 0) AS runs
-		FROM (SELECT o.resource, o.run_id, o.proven_at, CASE WHEN o.different > 0 THEN o.different
-				- (SELECT count(DISTINCT (d.feed, d.key, d.address)) FROM bcdelta.discrepancy AS d JOIN bcdelta.feed AS f ON f.feed = d.feed
-					WHERE d.run_id = o.run_id AND f.resource = o.resource)
-				+ (SELECT count(DISTINCT (u.feed, u.key, u.address)) FROM bcdelta.undecided AS u JOIN bcdelta.feed AS f ON f.feed = u.feed
-					WHERE u.run_id = o.run_id AND f.resource = o.resource) ELSE 0 END AS different
-			FROM bcdelta.proof AS o WHERE o.server = s.server) AS p) AS w
+		FROM bcdelta.proof AS p WHERE p.server = s.server) AS w
 	UNION ALL
 	SELECT 'silent_edits', CASE WHEN w.n = w.proven AND w.n > 0 OR w.edits > 0 THEN w.edits = 0 END,
 		CASE WHEN w.edits > 0 THEN w.edits || ' so far' WHEN w.n = w.proven AND w.n > 0 THEN 'none' END, 'not all resources were verified as they are now',

@@ -427,7 +427,8 @@ CREATE TABLE bcdelta.discrepancy (
 	pushed_value text,
 	natural_key text,
 	row_state text,
-	store_modified timestamptz
+	store_modified timestamptz,
+	decided text
 );
 ALTER TABLE bcdelta.discrepancy REPLICA IDENTITY FULL;
 CREATE INDEX discrepancy_run_id ON bcdelta.discrepancy (run_id);
@@ -446,6 +447,8 @@ COMMENT ON COLUMN bcdelta.discrepancy.natural_key IS 'what people know the recor
 COMMENT ON COLUMN bcdelta.discrepancy.row_state IS
 'state of the row in bcdelta.pending when the difference was found: failed, or review; null: nothing was left to push';
 COMMENT ON COLUMN bcdelta.discrepancy.store_modified IS 'when the record was last changed, as the store says; null: not known';
+COMMENT ON COLUMN bcdelta.discrepancy.decided IS
+'why the difference is meant, if a person, or a policy, has decided that the store keeps its value: see bcdelta.conflict; such a difference is counted nowhere, and repair() leaves it; null: nobody has';
 
 CREATE TABLE bcdelta.proven (
 	server name NOT NULL,
@@ -484,7 +487,7 @@ COMMENT ON COLUMN bcdelta.proven.dated IS 'records that were changed in the stor
 COMMENT ON COLUMN bcdelta.proven.records IS 'linked rows';
 COMMENT ON COLUMN bcdelta.proven.written IS 'those written since full_at, as the replies of the store have confirmed';
 COMMENT ON COLUMN bcdelta.proven.touched IS 'records that were changed in the store since full_at, and were compared';
-COMMENT ON COLUMN bcdelta.proven.different IS 'rows with differences';
+COMMENT ON COLUMN bcdelta.proven.different IS 'rows with differences that nobody has decided to leave';
 COMMENT ON COLUMN bcdelta.proven.strangers IS 'records that belong to no row';
 COMMENT ON COLUMN bcdelta.proven.waiting IS 'rows with changes that were not pushed yet';
 COMMENT ON COLUMN bcdelta.proven.calls IS 'requests of the last verify for this resource';
@@ -1036,13 +1039,6 @@ COMMENT ON COLUMN bcdelta.conflict.decided_by IS 'the role that called resolve()
 COMMENT ON COLUMN bcdelta.conflict.is_current IS
 'whether this row says why the field has, or keeps, another value in the store than in the source';
 COMMENT ON COLUMN bcdelta.conflict.ended_at IS 'since when it does not, if it did; the row is removed bcdelta.result_retention days after that';
-
-CREATE VIEW bcdelta.undecided AS
-SELECT d.* FROM bcdelta.discrepancy AS d
-WHERE NOT EXISTS (SELECT FROM bcdelta.conflict AS c WHERE c.is_current AND c.state IN ('store', 'value')
-	AND c.feed = d.feed AND c.store_id = d.store_id AND coalesce(c.field, '') = coalesce(d.field, ''));
-COMMENT ON VIEW bcdelta.undecided IS
-'the rows of bcdelta.discrepancy without the differences that a person, or a policy, has decided to leave: see bcdelta.conflict';
 
 CREATE TABLE bcdelta.event (
 	event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -1740,7 +1736,7 @@ m (name, labels, value) AS (
 	UNION ALL SELECT 'bcdelta_quota_left_requests', jsonb_build_object('server', s.server), q.quota_left FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid WHERE q.quota IS NOT NULL
 	UNION ALL SELECT 'bcdelta_quota_others_ratio', jsonb_build_object('server', s.server), coalesce(q.others, 0) FROM s JOIN bcdelta.worker_quota() AS q ON q.server = s.oid
 	UNION ALL SELECT 'bcdelta_runs_total', jsonb_build_object('server', s.server, 'kind', k.kind, 'state', w.state), coalesce(sum(t.n), 0)
-	FROM s CROSS JOIN unnest(ARRAY['push', 'link', 'verify', 'rollback']) AS k (kind) CROSS JOIN unnest(ARRAY['succeeded', 'failed', 'cancelled']) AS w (state)
+	FROM s CROSS JOIN unnest(ARRAY['push', 'link', 'verify', 'rollback', 'preflight']) AS k (kind) CROSS JOIN unnest(ARRAY['succeeded', 'failed', 'cancelled']) AS w (state)
 	LEFT JOIN t ON t.what = 'run' AND t.server = s.server AND t.label = k.kind AND t.code = w.state GROUP BY s.server, k.kind, w.state
 	UNION ALL SELECT 'bcdelta_last_success_timestamp_seconds', jsonb_build_object('server', t.server, 'kind', t.label), extract(epoch FROM max(t.at))
 	FROM t JOIN s USING (server) WHERE t.what = 'run' AND t.code = 'succeeded' GROUP BY t.server, t.label
@@ -1749,7 +1745,7 @@ m (name, labels, value) AS (
 	UNION ALL SELECT 'bcdelta_run_remaining_seconds', jsonb_build_object('server', u.server, 'kind', u.kind), extract(epoch FROM p.eta)
 	FROM bcdelta.worker_progress() AS p JOIN bcdelta.run AS u USING (run_id) WHERE p.eta IS NOT NULL
 	UNION ALL SELECT 'bcdelta_discrepancies', jsonb_build_object('server', f.server, 'feed', f.feed),
-		(SELECT count(*) FROM bcdelta.discrepancy AS d WHERE d.run_id = v.run_id AND d.feed = f.feed)
+		(SELECT count(*) FROM bcdelta.discrepancy AS d WHERE d.run_id = v.run_id AND d.feed = f.feed AND d.decided IS NULL)
 	FROM f JOIN bcdelta.proven AS v ON v.server = f.server AND v.resource = f.resource
 	UNION ALL SELECT 'bcdelta_conflicts_open', jsonb_build_object('server', f.server, 'feed', f.feed),
 		(SELECT count(*) FROM bcdelta.conflict AS c WHERE c.feed = f.feed AND c.is_current AND c.state = 'open') FROM f
@@ -1759,6 +1755,19 @@ m (name, labels, value) AS (
 	FROM bcdelta.proven AS v JOIN s USING (server)
 	UNION ALL SELECT 'bcdelta_silent_edits_total', jsonb_build_object('server', t.server, 'resource', t.label), sum(t.n)
 	FROM t JOIN s USING (server) WHERE t.what = 'silent edit' GROUP BY t.server, t.label
+	UNION ALL SELECT 'bcdelta_health', jsonb_build_object('server', s.server), CASE WHEN bcdelta.worker_state() <> 'running' THEN 2 ELSE greatest(
+		(SELECT max(CASE e.severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 END) FROM bcdelta.event AS e
+			WHERE e.over_at IS NULL AND e.event <> 'cutover' AND (e.server = s.server OR e.server IS NULL)),
+		(SELECT 1 FROM f JOIN bcdelta.tally AS c ON c.feed = f.feed WHERE f.server = s.server AND c.what IN ('failed', 'review') HAVING sum(c.n) > 0), 0) END
+	FROM s
+	UNION ALL SELECT 'bcdelta_cutover_stage', jsonb_build_object('server', s.server, 'stage', w.stage), CASE WHEN g.stage = w.stage THEN 1 ELSE 0 END
+	FROM s CROSS JOIN unnest(ARRAY['prepare', 'freeze', 'live', 'watch', 'closed']) AS w (stage) LEFT JOIN bcdelta.stage AS g ON g.server = s.server
+	UNION ALL SELECT 'bcdelta_cutover_state', jsonb_build_object('server', p.server, 'state', w.state),
+		CASE WHEN w.state = CASE WHEN p.held AND p.state IN ('planned', 'live') THEN 'held' ELSE p.state END THEN 1 ELSE 0 END
+	FROM (SELECT DISTINCT ON (c.server) c.server, c.state, c.held FROM bcdelta.cutover AS c JOIN s USING (server) ORDER BY c.server, c.plan_id DESC) AS p
+	CROSS JOIN unnest(ARRAY['planned', 'held', 'live', 'done', 'aborted']) AS w (state)
+	UNION ALL SELECT 'bcdelta_cutover_timestamp_seconds', jsonb_build_object('server', c.server), extract(epoch FROM c.go_live)
+	FROM bcdelta.cutover AS c JOIN s USING (server) WHERE c.state IN ('planned', 'live')
 )
 SELECT m.name, d.type, d.help, m.labels, m.value
 FROM m JOIN (VALUES
@@ -1781,11 +1790,15 @@ FROM m JOIN (VALUES
 	('bcdelta_last_success_timestamp_seconds', 'gauge', 'When a run of this kind last succeeded.'),
 	('bcdelta_run_rows', 'gauge', 'Rows of the active run: done, and all that are known so far.'),
 	('bcdelta_run_remaining_seconds', 'gauge', 'Time until the active run is done, at its present rate.'),
-	('bcdelta_discrepancies', 'gauge', 'Differences that the last verify of mode full or changed has found.'),
+	('bcdelta_discrepancies', 'gauge', 'Differences that the last verify of mode full or changed has found, without those that somebody has decided to leave.'),
 	('bcdelta_conflicts_open', 'gauge', 'Conflicts that a person has to decide.'),
 	('bcdelta_adjustments', 'gauge', 'Values of the store that are declared as meant.'),
 	('bcdelta_proof_timestamp_seconds', 'gauge', 'When the last verify of mode full or changed began.'),
-	('bcdelta_silent_edits_total', 'counter', 'Edits in the store that no date had shown.')
+	('bcdelta_silent_edits_total', 'counter', 'Edits in the store that no date had shown.'),
+	('bcdelta_health', 'gauge', 'The worst trouble that is not over: 0 none, 1 warning, 2 critical.'),
+	('bcdelta_cutover_stage', 'gauge', 'Whether the store is in this stage of its cutover.'),
+	('bcdelta_cutover_state', 'gauge', 'Whether the last plan of a cutover is in this state.'),
+	('bcdelta_cutover_timestamp_seconds', 'gauge', 'When the shop is to go live; missing: there is no plan.')
 ) AS d (family, type, help) ON d.family = regexp_replace(m.name, '^(bcdelta_api_request_duration_seconds)_.*', '\1');
 COMMENT ON VIEW bcdelta.metrics IS
 'figures for monitoring, named and typed as Prometheus has them; who may read the view sees the figures of all feeds and servers';
@@ -1889,7 +1902,7 @@ CROSS JOIN LATERAL (
 	AND v.mode IN ('full', s.mode) ORDER BY v.run_id DESC LIMIT 1) AS r
 CROSS JOIN LATERAL (
 	SELECT count(*) AS n, count(c.key) AS rows FROM (
-		SELECT e.key FROM bcdelta.discrepancy AS e WHERE e.run_id = r.run_id AND (e.key IS NOT NULL OR e.field = 'count') LIMIT 100000) AS c) AS d
+		SELECT e.key FROM bcdelta.discrepancy AS e WHERE e.run_id = r.run_id AND (e.key IS NOT NULL OR e.field = 'count') AND e.decided IS NULL LIMIT 100000) AS c) AS d
 WHERE s.kind = 'verify' AND s.alert IN ('difference', 'always') AND d.n > 0;
 COMMENT ON VIEW bcdelta.trouble IS
 'what is wrong now: one row per problem; the worker compares this with bcdelta.event at the end of each run and every minute; a reader needs the right to read bcdelta.status, too';
@@ -2022,17 +2035,12 @@ CROSS JOIN LATERAL (
 		CASE WHEN w.different > 0 THEN format('%s %s: %s', w.different, CASE w.different WHEN 1 THEN 'row differs' ELSE 'rows differ' END, w.resources)
 			WHEN w.n = w.proven AND w.n > 0 THEN 'none' END,
 		'not all resources were verified as they are now',
-		CASE WHEN w.different > 0 THEN format('SELECT * FROM bcdelta.discrepancy WHERE run_id IN (%s);', w.runs)
+		CASE WHEN w.different > 0 THEN format('SELECT * FROM bcdelta.discrepancy WHERE run_id IN (%s) AND decided IS NULL;', w.runs)
 			ELSE format('SELECT * FROM bcdelta.verify(server => %L, mode => ''full'');', s.server) END
 	FROM (SELECT count(*) AS n, count(p.proven_at) AS proven, coalesce(sum(p.different), 0) AS different,
 			string_agg(p.resource, ', ' ORDER BY p.resource) FILTER (WHERE p.different > 0) AS resources,
 			string_agg(DISTINCT p.run_id::text, ', ') FILTER (WHERE p.different > 0) AS runs
-		FROM (SELECT o.resource, o.run_id, o.proven_at, CASE WHEN o.different > 0 THEN o.different
-				- (SELECT count(DISTINCT (d.feed, d.key, d.address)) FROM bcdelta.discrepancy AS d JOIN bcdelta.feed AS f ON f.feed = d.feed
-					WHERE d.run_id = o.run_id AND f.resource = o.resource)
-				+ (SELECT count(DISTINCT (u.feed, u.key, u.address)) FROM bcdelta.undecided AS u JOIN bcdelta.feed AS f ON f.feed = u.feed
-					WHERE u.run_id = o.run_id AND f.resource = o.resource) ELSE 0 END AS different
-			FROM bcdelta.proof AS o WHERE o.server = s.server) AS p) AS w
+		FROM bcdelta.proof AS p WHERE p.server = s.server) AS w
 	UNION ALL
 	SELECT 'silent_edits', CASE WHEN w.n = w.proven AND w.n > 0 OR w.edits > 0 THEN w.edits = 0 END,
 		CASE WHEN w.edits > 0 THEN w.edits || ' so far' WHEN w.n = w.proven AND w.n > 0 THEN 'none' END, 'not all resources were verified as they are now',

@@ -14,17 +14,17 @@
 
 static BcdStatement insert_discrepancy = {
 	"INSERT INTO bcdelta.discrepancy (run_id, feed, key, store_id, address, kind, facet, field, source_value, store_value,"
-	" pushed_value, natural_key, row_state, store_modified)"
-	" VALUES ($1, $2, $3, nullif($4, 0), coalesce($11, nullif($4, 0)::text), $5, $6, $7, $8, $9, $10, $12, $13, $14::timestamptz)",
-	14, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+	" pushed_value, natural_key, row_state, store_modified, decided)"
+	" VALUES ($1, $2, $3, nullif($4, 0), coalesce($11, nullif($4, 0)::text), $5, $6, $7, $8, $9, $10, $12, $13, $14::timestamptz, $15)",
+	15, {INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
 };
 
 /* Records a difference. */
 void
 bcd_discrepancy_insert(int64 run_id, const char *feed, const BcdDiscrepancy *d)
 {
-	Datum		args[14];
-	char		nulls[] = "              ";
+	Datum		args[15];
+	char		nulls[] = "               ";
 
 	args[0] = Int64GetDatum(run_id);
 	args[1] = CStringGetTextDatum(feed);
@@ -40,17 +40,18 @@ bcd_discrepancy_insert(int64 run_id, const char *feed, const BcdDiscrepancy *d)
 	args[11] = bcd_text_or_null(d->natural_key, &nulls[11]);
 	args[12] = bcd_text_or_null(d->row_state, &nulls[12]);
 	args[13] = bcd_text_or_null(d->store_modified, &nulls[13]);
+	args[14] = bcd_text_or_null(d->decided, &nulls[14]);
 	(void) bcd_execute(&insert_discrepancy, args, nulls);
 }
 
 static BcdStatement select_feeds = {
-	"SELECT DISTINCT feed FROM bcdelta.discrepancy WHERE run_id = $1 AND key IS NOT NULL ORDER BY feed",
+	"SELECT DISTINCT feed FROM bcdelta.discrepancy WHERE run_id = $1 AND key IS NOT NULL AND decided IS NULL ORDER BY feed",
 	1, {INT8OID}
 };
 
 /*
- * Returns the feeds with rows in which a run found differences, in the current
- * memory context.
+ * Returns the feeds with rows in which a run found differences that nobody has
+ * decided to leave, in the current memory context.
  */
 List *
 bcd_discrepancy_feeds(int64 run_id)
@@ -84,7 +85,7 @@ bcd_discrepancies_by_field(int64 run_id, Oid *type)
 }
 
 static BcdStatement select_keys = {
-	"SELECT DISTINCT key FROM bcdelta.discrepancy WHERE run_id = $1 AND feed = $2 AND key IS NOT NULL ORDER BY key",
+	"SELECT DISTINCT key FROM bcdelta.discrepancy WHERE run_id = $1 AND feed = $2 AND key IS NOT NULL AND decided IS NULL ORDER BY key",
 	2, {INT8OID, TEXTOID}
 };
 

@@ -22,6 +22,7 @@ typedef struct BcdDiscrepancy
 	const char *natural_key;
 	const char *row_state;
 	const char *store_modified; /* an instant, as text */
+	const char *decided;		/* why it is meant, in words */
 } BcdDiscrepancy;
 
 extern void bcd_discrepancy_insert(int64 run_id, const char *feed, const BcdDiscrepancy *d);

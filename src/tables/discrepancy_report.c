@@ -12,7 +12,7 @@
 static BcdStatement differences = {
 	"SELECT g.n, g.feed, g.kind, g.field, left(d.key, 200), left(d.natural_key, 200), left(d.source_value, 200), left(d.store_value, 200), g.kinds"
 	" FROM (SELECT count(*) AS n, e.feed, e.kind, e.field, min(ARRAY[left(e.key, 200), e.ctid::text]) AS first, count(*) OVER () AS kinds"
-	"  FROM bcdelta.discrepancy AS e WHERE e.run_id = $4 AND " BCD_SCOPE_SEES("e.feed")
+	"  FROM bcdelta.discrepancy AS e WHERE e.run_id = $4 AND e.decided IS NULL AND " BCD_SCOPE_SEES("e.feed")
 	"  GROUP BY e.feed, e.kind, e.field ORDER BY 1 DESC, 2, 3, 4 LIMIT 25) AS g"
 	" JOIN bcdelta.discrepancy AS d ON d.ctid = g.first[2]::tid ORDER BY 1 DESC, 2, 3, 4",
 	BCD_SCOPE_ARGS

@@ -59,7 +59,7 @@ static BcdStatement upsert_proven = {
 	" since AS (SELECT CASE WHEN $7 THEN $5 ELSE coalesce((SELECT full_at FROM before), $5) END AS at),"
 	" l AS (SELECT count(*) AS n, count(*) FILTER (WHERE l.pushed_at > s.at) AS written"
 	"  FROM bcdelta.link AS l JOIN f USING (feed) CROSS JOIN since AS s),"
-	" d AS (SELECT count(DISTINCT (d.feed, d.key)) FILTER (WHERE d.key IS NOT NULL) AS rows,"
+	" d AS (SELECT count(DISTINCT (d.feed, d.key)) FILTER (WHERE d.key IS NOT NULL AND d.decided IS NULL) AS rows,"
 	"  count(*) FILTER (WHERE d.key IS NULL) AS strangers,"
 	"  count(DISTINCT (d.feed, d.key)) FILTER (WHERE $7 AND d.kind = 'different' AND d.pushed_value IS NOT NULL"
 	"   AND d.store_value IS DISTINCT FROM d.pushed_value"

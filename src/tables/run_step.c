@@ -17,8 +17,7 @@
 #define COUNT(column, words)	" CASE WHEN r." column " > 0 THEN pg_catalog.format('%s " words "', r." column ") END"
 
 static BcdStatement select_run = {
-	"SELECT r.state NOT IN ('requested', 'running'), r.state = 'succeeded', r.failed + CASE WHEN r.kind = 'verify' AND r.conflicts > 0"
-	"  THEN (SELECT count(DISTINCT (u.feed, u.key, u.address)) FROM bcdelta.undecided AS u WHERE u.run_id = r.run_id) ELSE r.conflicts END,"
+	"SELECT r.state NOT IN ('requested', 'running'), r.state = 'succeeded', r.failed + r.conflicts,"
 	" pg_catalog.concat_ws(', ', CASE r.state WHEN 'failed' THEN pg_catalog.format('run %s failed: %s', r.run_id, r.error)"
 	"  WHEN 'cancelled' THEN pg_catalog.format('run %s was cancelled: %s', r.run_id, coalesce(r.error, 'no reason is known')) END,"
 	COUNT("created", "created") "," COUNT("updated", "updated") "," COUNT("deleted", "deleted") "," COUNT("hidden", "hidden") ","

@@ -14,8 +14,10 @@
 #include "base/clock.h"
 #include "base/guc.h"
 #include "engine/decide.h"
+
 #include "engine/elements_read.h"
 #include "engine/endpoint.h"
+#include "engine/explained.h"
 #include "engine/item.h"
 #include "engine/keyed.h"
 #include "engine/queue.h"
@@ -34,6 +36,7 @@
 #include "payload/task.h"
 #include "resource/resource.h"
 #include "tables/adjustment.h"
+#include "tables/conflict.h"
 #include "tables/discrepancy.h"
 #include "tables/pending.h"
 #include "tables/result.h"
@@ -127,6 +130,7 @@ void
 bcd_verify_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *text)
 {
 	BcdDiscrepancy difference = {0};
+	bool		gone = strcmp(kind, "missing_in_store") == 0;
 
 	if (decide_held(item))
 		return;
@@ -137,12 +141,12 @@ bcd_verify_missing(BcdLane *lane, BcdItem *item, const char *kind, const char *t
 	}
 	difference.kind = kind;
 	difference.source_value = text;
+	if (gone)
+		difference.decided = bcd_explained(item, BCD_WHOLE_RECORD, NULL);
 	report(item, &difference);
 	/* a record that is gone has no values: a push has to send the whole row */
-	bcd_decide_done(item, BCD_NO_OUTCOME,
-					item->linked && strcmp(kind, "missing_in_store") == 0 ?
-					BCD_LINK_FORGET : BCD_LINK_KEEP);
-	item->decision.conflicts = 1;
+	bcd_decide_done(item, BCD_NO_OUTCOME, item->linked && gone ? BCD_LINK_FORGET : BCD_LINK_KEEP);
+	item->decision.conflicts = difference.decided == NULL;
 }
 
 /*
@@ -169,6 +173,7 @@ typedef struct Comparison
 	Jsonb	   *seen;			/* what of it is known */
 	const BcdFacet *facet;		/* facet of the current field, or NULL */
 	int			differences;
+	int			decided;		/* of them: a conflict explains them */
 	bool		pending;		/* about to be pushed: nothing is reported */
 	bool		silent;			/* nothing is reported anyway */
 } Comparison;
@@ -215,6 +220,8 @@ differs_from(Comparison *c, const char *field, const char *source_value, const c
 		difference.store_value = store_value;
 		difference.pushed_value = pushed_value;
 		difference.store_modified = modified_at(c);
+		if ((difference.decided = bcd_explained(c->item, field, c->record)) != NULL)
+			c->decided++;
 		report(c->item, &difference);
 	}
 }
@@ -444,7 +451,7 @@ bcd_verify_read(BcdItem *item, const cJSON *record)
 			report_broken(&c, wanted, broken);
 			bcd_decide_record(item)->known = bcd_with_counted(item->lane->feed->resource, item->lane->feed->options_json, seen, item->known);
 			bcd_decide_done(item, BCD_NO_OUTCOME, BCD_LINK_PUT);
-			item->decision.conflicts = c.differences;
+			item->decision.conflicts = c.differences - c.decided;
 		}
 	}
 	MemoryContextSwitchTo(old);

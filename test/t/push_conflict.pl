@@ -286,5 +286,27 @@ subtest 'why() explains each field with the rule in words' => sub {
 	like($text, qr/row nobody of feed "item" cannot be explained.*There is no such row/s, 'an unknown row');
 };
 
+subtest 'a difference that was decided is listed by a verify, with the reason, and not counted, as long as both sides have these values' => sub {
+	my @keys = qw(left other policy);
+	dispute($_) foreach @keys[ 0, 1 ];
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('left') . q{, 'store')});
+	$shop->sql('SELECT bcdelta.resolve(' . conflict('other') . q{, 'value', '18')});
+	$shop->push;
+	$shop->sql("SELECT bcdelta.set_conflict('item', 'price', 'store')");
+	dispute('policy');
+	my $verify = sub {
+		my $run = $shop->verify("'item', keys => '{left,other,policy}'");
+		return [ $run->{conflicts}, map { s/conflict \d+/conflict/r =~ s/ on [\d-]+//r } @{ $shop->list("SELECT concat_ws('|', key, field, store_value, decided) FROM bcdelta.discrepancy WHERE run_id = $run->{run_id} ORDER BY key") } ];
+	};
+	my $me = $shop->sql('SELECT session_user');
+	my ($left, $other, $policy) = ("left|price|15|conflict: $me has chosen \"store\"", "other|price|18|conflict: $me has chosen \"value\"", "policy|price|15|conflict: the policy has kept the store's value");
+	is_deeply($verify->(), [ 0, $left, $other, $policy ], 'whoever has decided');
+	is($shop->sql('SELECT bcdelta.repair(max(run_id)) FROM bcdelta.run'), 0, 'there is nothing to repair');
+	edit('left', { price => 16 });
+	is_deeply($verify->(), [ 1, 'left|price|16', $other, $policy ], 'another value of the store');
+	edit('left', { price => 15 });
+	is_deeply($verify->(), [ 0, $left, $other, $policy ], 'the one that was decided about');
+};
+
 is_deeply($store->violations, {}, 'no rule of the API was broken');
 done_testing();

@@ -71,6 +71,26 @@ subtest 'metrics say what SQL says' => sub {
 	$shop->sql("SELECT bcdelta.resume('makers')");
 };
 
+subtest 'the health of a store, and where its cutover is' => sub {
+	is(value('bcdelta_runs_total', server => 'shop', kind => 'preflight', state => 'succeeded'), 0, 'no preflight yet');
+	$shop->sql('SELECT count(*) FROM bcdelta.preflight()');
+	is(value('bcdelta_runs_total', server => 'shop', kind => 'preflight', state => 'succeeded'), 1, 'a preflight is a run');
+	is(value('bcdelta_health', server => 'shop'), 1, 'a row has failed');
+	$shop->sql("INSERT INTO bcdelta.event (event, severity, server, feed, message) VALUES ('feed_paused', 'critical', 'shop', 'nothing', 'a test')");
+	is(value('bcdelta_health', server => 'shop'), 2, 'a critical trouble');
+	$shop->sql("UPDATE bcdelta.event SET over_at = now() WHERE message = 'a test'");
+	is(value('bcdelta_health', server => 'shop'), 1, 'it is over');
+	my $is = sub { return join ' ', @{ $shop->list("SELECT coalesce(labels ->> 'stage', labels ->> 'state') FROM bcdelta.metrics WHERE name ~ '^bcdelta_cutover_sta' AND value = 1 ORDER BY 1") }; };
+	is($is->(), '', 'there is no plan');
+	is(value('bcdelta_cutover_timestamp_seconds', server => 'shop'), '', 'nor a time');
+	$shop->sql("BEGIN; SELECT bcdelta.plan_cutover('shop', now() + interval '20 days'); UPDATE bcdelta.cutover SET held = true; COMMIT");
+	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.stage");
+	is($is->(), 'held prepare', 'a plan that is held, and the stage');
+	is(int(value('bcdelta_cutover_timestamp_seconds', server => 'shop') / 60), $shop->sql('SELECT floor(extract(epoch FROM go_live) / 60) FROM bcdelta.cutover'), 'the time');
+	$shop->sql("SELECT bcdelta.abort_cutover('shop', 'a test'), bcdelta.stage('shop', NULL)");
+	is($is->(), 'aborted', 'after it was aborted');
+};
+
 subtest 'names, types and labels are as Prometheus wants them, and no label has values without end' => sub {
 	my %type = map { split /\|/ } @{ $shop->list('SELECT DISTINCT name, type FROM bcdelta.metrics') };
 	foreach my $name (sort keys %type)
@@ -80,7 +100,7 @@ subtest 'names, types and labels are as Prometheus wants them, and no label has 
 		unlike($name, qr/_(ms|milliseconds|minutes|hours|percent|kb)\b|gauge|counter|_time$/, 'has a base unit');
 	}
 	is_deeply($shop->list("SELECT DISTINCT k FROM bcdelta.metrics, jsonb_object_keys(labels) AS k ORDER BY 1"),
-		[ sort qw(code feed kind le operation outcome resource server state version) ], 'labels');
+		[ sort qw(code feed kind le operation outcome resource server stage state version) ], 'labels');
 	is($shop->sql("SELECT count(*) FROM bcdelta.metrics WHERE labels ->> 'operation' ~ '[0-9]'"), 0, 'an operation has no ids');
 	is($shop->sql('SELECT count(*) - count(DISTINCT (name, labels)) FROM bcdelta.metrics'), 0, 'no sample comes twice');
 };
@@ -201,7 +221,7 @@ subtest 'promtool accepts the metrics, the alert rules and their tests' => sub {
 };
 
 subtest 'every metric in the rules, the dashboard and the configuration of exporters exists' => sub {
-	my %known = map { $_ => 1 } @names, qw(bcdelta_run_rows bcdelta_run_remaining_seconds);
+	my %known = map { $_ => 1 } @names, qw(bcdelta_run_rows bcdelta_run_remaining_seconds bcdelta_cutover_state bcdelta_cutover_timestamp_seconds);
 	foreach my $file (glob "$docs/*.{yml,json}")
 	{
 		my $text = slurp_file($file);
