@@ -404,7 +404,9 @@ SKIP: {
 		until (grep { ($_->{status} // 0) == 429 } $store->journal) { select undef, undef, undef, 0.02; }
 		$edit->();
 		$pushing->finish;
-		return [ map { "$_->{method} " . ($_->{path} =~ s/.*\///r) } $store->journal ];
+		# where time passes, a record may be read once more
+		my @calls = map { "$_->{method} " . ($_->{path} =~ s/.*\///r) } $store->journal;
+		return [ map { $_ > 0 && $calls[$_] =~ /^GET/ && $calls[$_] eq $calls[ $_ - 1 ] ? () : $calls[$_] } 0 .. $#calls ];
 	}
 
 	subtest 'so it is before it is hidden or deleted, because its row is gone' => sub {
