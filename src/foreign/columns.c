@@ -47,22 +47,6 @@ bcd_foreign_columns(const BcdResource *resource)
 	return add(columns, BCD_COLUMN_RAW, BCD_OBJECT, NULL);
 }
 
-/* The column of this name, or NULL */
-const BcdForeignColumn *
-bcd_foreign_column(List *columns, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, columns)
-	{
-		const BcdForeignColumn *column = lfirst(lc);
-
-		if (strcmp(column->name, name) == 0)
-			return column;
-	}
-	return NULL;
-}
-
 /* The SQL type of values, which no other type of this name can replace */
 const char *
 bcd_foreign_sql_type(BcdType type)

@@ -19,7 +19,6 @@ typedef struct BcdForeignColumn
 } BcdForeignColumn;
 
 extern List *bcd_foreign_columns(const BcdResource *resource);
-extern const BcdForeignColumn *bcd_foreign_column(List *columns, const char *name);
 extern const char *bcd_foreign_sql_type(BcdType type);
 extern char *bcd_foreign_table_comment(const BcdResource *resource);
 extern char *bcd_foreign_column_comment(const BcdResource *resource, const BcdForeignColumn *column);

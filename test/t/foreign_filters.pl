@@ -129,6 +129,25 @@ subtest 'each condition has the rows that it has for a copy' => sub {
 	is($differences, '', 'the same rows and counts');
 };
 
+subtest 'compared with a copy of itself, a table agrees in every field' => sub {
+	$store->settings({ date_bounds => 'included' });
+	foreach my $table (@{ $shop->list("SELECT relname FROM pg_class WHERE relnamespace = 'store'::regnamespace ORDER BY 1") })
+	{
+		my $key = $table eq 'category' ? 'category_id' : 'id';
+		my ($rc, $out, $err) = $shop->try(<<"EOC");
+ALTER TABLE copy.$table ADD PRIMARY KEY ($key);
+SET client_min_messages = warning;
+SELECT bcdelta.track('copy.$table', 'shop', '$table', feed => '$table', capture => 'none');
+INSERT INTO bcdelta.link (feed, key, store_id, address) SELECT '$table', $key, $key, $key FROM copy.$table;
+SET bcdelta.max_calls = 0;
+SELECT 'SELECT key, verdict, differing FROM (' || bcdelta.compare('$table') || E'\\n) AS c WHERE verdict <> ''same''' \\gexec
+SELECT 'SELECT ''rows '' || count(*) FROM (' || bcdelta.compare('$table') || E'\\n) AS c' \\gexec
+EOC
+		is($err, '', "$table: no error");
+		is($out, "$table\nrows " . $shop->sql("SELECT count(*) FROM copy.$table"), "$table: it agrees");
+	}
+};
+
 sub slurp_from
 {
 	my ($file, $from) = @_;
