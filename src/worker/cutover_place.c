@@ -60,19 +60,34 @@ keeps_hours(const BcdCutoverStep *s)
 	return (works_on_rows(s) || (s->detail && strcmp(s->detail, "watch") == 0)) && (apart <= -NEAR || apart >= NEAR);
 }
 
+/* Returns a time in the hours of the plan, from now on: the nearest one. */
+static TimestampTz
+in_hours(const BcdCutover *plan, TimestampTz at, TimestampTz now)
+{
+	Interval	day_back = {0, -1, 0};
+	TimestampTz next;
+	TimestampTz last;
+	BcdHours	hours;
+
+	bcd_hours_read(plan->hours, &hours);
+	next = bcd_hours_next(at, &hours, plan->zone);
+	if (next == at)
+		return at;
+	last = bcd_hours_next(bcd_wallclock_add(at, &day_back, plan->zone), &hours, plan->zone);
+	return last >= now && at - last < next - at ? last : next;
+}
+
 /* Returns when a step is due: in hours with little traffic, unless go-live is near. */
 static TimestampTz
-due(const BcdCutover *plan, const BcdCutoverStep *s)
+due(const BcdCutover *plan, const BcdCutoverStep *s, TimestampTz now)
 {
 	TimestampTz at = bcd_wallclock_add(plan->go_live, &s->apart, plan->zone);
 	TimestampTz freeze = bcd_freeze_time(plan);
 	TimestampTz moved;
-	BcdHours	hours;
 
 	if (!keeps_hours(s))
 		return at;
-	bcd_hours_read(plan->hours, &hours);
-	moved = bcd_hours_next(at, &hours, plan->zone);
+	moved = in_hours(plan, at, now);
 	return at < freeze && moved >= freeze ? at : moved;
 }
 
@@ -142,7 +157,7 @@ bcd_steps_place(const BcdCutover *plan, List *steps, TimestampTz now)
 
 		s->state = stays_due(plan, s, now) ? "planned" : NULL;
 		if (s->state == NULL)
-			s->due = due(plan, s);
+			s->due = due(plan, s, now);
 	}
 	foreach(lc, steps)
 	{

@@ -50,6 +50,9 @@ SELECT concat_ws('|', name, to_char(due_at, 'HH24:MI'), to_char(not_after - due_
 EOC
 	is($shop->sql("SET TimeZone = 'UTC'; SELECT to_char(due_at, 'HH24:MI') FROM bcdelta.plan_cutover('shop', date_trunc('day', now() + interval '20 days') + interval '14 hours', hours => '02:00-04:00', dry_run => true) WHERE detail = 'watch'"),
 		'02:00', 'stage watch follows the last sweep');
+	is_deeply($shop->list("SET TimeZone = 'UTC'; SELECT concat_ws('|', name, round(extract(epoch FROM due_at - (date_trunc('day', now() + interval '20 days') + interval '6 hours')) / 3600)) FROM bcdelta.plan_cutover('shop',
+		date_trunc('day', now() + interval '20 days') + interval '6 hours', dry_run => true) WHERE name ~ '^sweep, ([17] days?|24 hours)'"), [ 'sweep, 7 days before|-173', 'sweep, 1 day before|-29', 'sweep, 24 hours after|19', 'sweep, 7 days after|163' ],
+		'the nearest ones, be they before');
 	is($shop->sql("SELECT not_after IS NULL FROM bcdelta.plan_cutover('shop', now() + interval '20 days', freeze => '1 minute', dry_run => true) WHERE name ~ '^sweeps until'"),
 		't', 'sweeps until go() end with that, even if they are due after go-live');
 	is_deeply($rows, [ 'sweep, 3 days before|02:00|02 00:00', 'rehearsal: they are pushed again|02:00|02 00:00', 'sweep, 1 day before|02:00|00 08:00', 'sweep, 4 hours before|10:00|00 02:00',
