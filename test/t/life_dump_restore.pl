@@ -48,6 +48,19 @@ UPDATE "Odd Items" SET id = 10 WHERE id = 1;
 SELECT fold(100);
 UPDATE "Odd Items" SET title = 'U' WHERE id = 4;
 UPDATE "Odd Items" SET id = 20 WHERE id = 2;
+-- the store is not there: whatever is asked of it fails
+CREATE SCHEMA store;
+IMPORT FOREIGN SCHEMA bigcommerce LIMIT TO (brand, product) FROM SERVER shop INTO store;
+ALTER FOREIGN TABLE store.brand RENAME name TO "the name";
+ALTER FOREIGN TABLE store.brand ALTER "the name" OPTIONS (field 'name'), OPTIONS (page '50', max_calls '7');
+SELECT 'CREATE VIEW compared AS ' || bcdelta.compare('items') \gexec
+EOC
+
+# Foreign tables, what is said of them, and views of them
+my $foreign = <<'EOC';
+SELECT relname, ARRAY(SELECT unnest(ftoptions) FROM pg_foreign_table WHERE ftrelid = oid ORDER BY 1), obj_description(oid, 'pg_class'), (SELECT string_agg(concat(attname, ' ', atttypid::regtype, attfdwoptions, col_description(attrelid, attnum)), E'\n' ORDER BY attnum)
+	FROM pg_attribute WHERE attrelid = oid AND attnum > 0)
+FROM pg_class WHERE relkind = 'f' OR relname = 'compared' ORDER BY 1
 EOC
 
 my $state = <<'EOC';
@@ -67,7 +80,9 @@ EOC
 my $file;
 subtest 'a dump contains what is pending, linked and captured, and restoring it marks nothing' => sub {
 	my $before = $node->safe_psql('postgres', $state);
+	my $tables = $node->safe_psql('postgres', $foreign);
 	like($before, qr/^change\|items\|c\|4\|\n/m, 'there is something to lose');
+	like($tables, qr/the name text\{field=name\}.*^compared\|/ms, 'a table with a renamed column, a view');
 	like($before, qr/^lookup\|stock\|-\|\["1"\]/m, 'and something that waits for a lookup');
 
 	$file = $node->basedir . '/shop.dump';
@@ -82,6 +97,7 @@ subtest 'a dump contains what is pending, linked and captured, and restoring it 
 			: [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db), '-f', $file ],
 			'and restore');
 		is($node->safe_psql($db, $state), $before, 'nothing is lost, and no row is marked by the restore');
+		is($node->safe_psql($db, $foreign), $tables, 'foreign tables are there as they were defined, and nobody has asked the store for their rows');
 		unlike($node->safe_psql($db, 'SELECT bcdelta.feed_trouble(feed) FROM bcdelta.feed'), qr/trigger/,
 			'no trigger is missing');
 		$node->safe_psql($db, <<'EOC');
