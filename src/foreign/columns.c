@@ -7,7 +7,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "utils/lsyscache.h"
 
 #include "foreign/columns.h"
 #include "resource/filter.h"
@@ -73,6 +75,34 @@ bcd_foreign_sql_type(BcdType type)
 			break;
 	}
 	return "pg_catalog.jsonb";
+}
+
+/* The same, as an OID */
+Oid
+bcd_foreign_type(BcdType type)
+{
+	switch (type)
+	{
+		case BCD_STRING:
+			return TEXTOID;
+		case BCD_NUMBER:
+			return NUMERICOID;
+		case BCD_INTEGER:
+			return INT8OID;
+		case BCD_BOOLEAN:
+			return BOOLOID;
+		case BCD_DATETIME:
+			return TIMESTAMPTZOID;
+		case BCD_INTEGERS:
+			return get_array_type(INT8OID);
+		case BCD_STRINGS:
+			return get_array_type(TEXTOID);
+		case BCD_OBJECT:
+		case BCD_ANY:
+		case BCD_RECORDS:
+			break;
+	}
+	return JSONBOID;
 }
 
 /* What a table shows, for people; palloc'd */

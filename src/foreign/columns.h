@@ -20,6 +20,7 @@ typedef struct BcdForeignColumn
 
 extern List *bcd_foreign_columns(const BcdResource *resource);
 extern const char *bcd_foreign_sql_type(BcdType type);
+extern Oid	bcd_foreign_type(BcdType type);
 extern char *bcd_foreign_table_comment(const BcdResource *resource);
 extern char *bcd_foreign_column_comment(const BcdResource *resource, const BcdForeignColumn *column);
 

@@ -15,6 +15,7 @@
 #include "base/one_line.h"
 #include "feed/feed.h"
 #include "feed/mapping_types.h"
+#include "foreign/columns.h"
 #include "foreign/compare.h"
 #include "foreign/compare_value.h"
 #include "foreign/find_table.h"
@@ -62,6 +63,19 @@ column_of(const BcdTable *table, const BcdField *field)
 	return NULL;
 }
 
+/* A column as it would be compared if it had the type that the import gives it */
+static char *
+value_of(const BcdTable *table, const BcdField *field, const char *column)
+{
+	const char *type = bcd_foreign_sql_type(field->type);
+	int			i;
+
+	for (i = 0; i < table->ncolumns; i++)
+		if (table->columns[i].field == field && table->columns[i].type != bcd_foreign_type(field->type))
+			return psprintf("store.%s::%s", column, strchr(type, '.') + 1);
+	return psprintf("store.%s", column);
+}
+
 static void
 add_field(Comparison *c, const BcdFeedField *mapped, Oid type)
 {
@@ -76,7 +90,7 @@ add_field(Comparison *c, const BcdFeedField *mapped, Oid type)
 	}
 	f->expression = bcd_compare_source(f->field, type, mapped->expression);
 	f->differs = bcd_compare_differs(f->field, psprintf("source.%s", quote_identifier(f->field->name)),
-									 psprintf("store.%s", f->column));
+									 value_of(c->table, f->field, f->column));
 	if (f->differs == NULL)
 		name(&c->unlike, f->field->name);
 	c->fields = lappend(c->fields, f);

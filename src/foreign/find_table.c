@@ -8,6 +8,7 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_foreign_table.h"
+#include "catalog/pg_namespace.h"
 #include "commands/defrem.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"

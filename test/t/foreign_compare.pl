@@ -133,6 +133,8 @@ SELECT bcdelta.mark_all(E'it''s\nodd');
 ALTER FOREIGN TABLE store.product RENAME price TO "Price, net";
 ALTER FOREIGN TABLE store.product ALTER "Price, net" OPTIONS (field 'price');
 ALTER FOREIGN TABLE store.product DROP COLUMN type;
+ALTER FOREIGN TABLE store.product ALTER weight TYPE text;
+ALTER FOREIGN TABLE store.product ALTER custom_fields TYPE text;
 SET search_path = store, public;
 EOC
 	is($shop->push(q(E'it''s\nodd'))->{created}, 2, 'two products') or diag(explain($shop->errors));
