@@ -5,10 +5,12 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
+#include "base/db.h"
 #include "engine/adjust.h"
 #include "engine/engine.h"
 #include "engine/item.h"
@@ -20,7 +22,9 @@
 void
 bcd_stop_feed(BcdLane *lane, char *reason)
 {
-	bcd_feed_pause_also(lane->feed->name, reason);
+	Datum		name = CStringGetTextDatum(lane->feed->name);
+
+	bcd_feeds_pause_also(bcd_array(TEXTOID, &name, NULL, 1), reason);
 	bcd_lane_stop(lane, reason);
 }
 
@@ -104,11 +108,19 @@ bcd_stop_store(BcdJob *job, char *text)
 {
 	BcdRun	   *run = job->run;
 	char	   *reason = bcd_with_advice(job, text);
+	Datum	   *names = palloc(sizeof(Datum) * run->nlanes);
+	int			n = 0;
 	int			i;
 
 	for (i = 0; i < run->nlanes; i++)
-		if (job->request->status != 401 || strcmp(run->lanes[i]->gates->token, job->lane->gates->token) == 0)
-			bcd_stop_feed(run->lanes[i], reason);
+	{
+		if (job->request->status == 401 && strcmp(run->lanes[i]->gates->token, job->lane->gates->token) != 0)
+			continue;
+		names[n++] = CStringGetTextDatum(run->lanes[i]->feed->name);
+		bcd_lane_stop(run->lanes[i], reason);
+	}
+	/* people hear of them together */
+	bcd_feeds_pause_also(bcd_array(TEXTOID, names, NULL, n), reason);
 	if (run->error == NULL)
 		run->error = MemoryContextStrdup(run->cxt,
 										 psprintf("feed \"%s\" was paused: %s",

@@ -22,15 +22,17 @@ bool		bcd_events_expected = true;
  * The notification of a row: a JSON object. PostgreSQL takes less than 8,000
  * bytes, and a character of a text may take six of them in JSON.
  */
-#define PAYLOAD(row, over, message) \
+#define PAYLOAD(row, over, message, more) \
 	"pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('event', " row ".event, 'severity', " row ".severity," \
 	" 'server', " row ".server, 'feed', " row ".feed, 'schedule', " row ".schedule, 'run_id', " row ".run_id, 'detail', " row ".detail," \
-	" 'text', " message ", 'over', " over ", 'at', " row ".at))::text"
+	" 'text', " message ", 'over', " over ", 'at', " row ".at" more "))::text"
 
-#define NOTIFY(row, over) \
-	"pg_catalog.pg_notify('bcdelta', CASE WHEN pg_catalog.octet_length(" PAYLOAD(row, over, row ".message") ") < 7900" \
-	" THEN " PAYLOAD(row, over, row ".message") \
-	" ELSE " PAYLOAD(row, over, "pg_catalog.left(" row ".message, 500)") " END)"
+#define NOTIFY_WITH(row, over, more) \
+	"pg_catalog.pg_notify('bcdelta', CASE WHEN pg_catalog.octet_length(" PAYLOAD(row, over, row ".message", more) ") < 7900" \
+	" THEN " PAYLOAD(row, over, row ".message", more) \
+	" ELSE " PAYLOAD(row, over, "pg_catalog.left(" row ".message, 500)", "") " END)"
+
+#define NOTIFY(row, over)	NOTIFY_WITH(row, over, "")
 
 #define SAME(a, b) \
 	a ".event = " b ".event AND (" a ".server, " a ".feed, " a ".schedule)" \
@@ -38,8 +40,12 @@ bool		bcd_events_expected = true;
 
 /*
  * Only the worker writes here, so what it reads does not change meanwhile. A
- * problem that goes on in other words is no new one.
+ * problem that goes on in other words is no new one.  Feeds of a server with the
+ * same problem, such as a token that has expired, are told of together.
  */
+#define AHEAD	"pg_catalog.format('feed \"%s\": ', feed)"
+#define RESUME	"pg_catalog.format('bcdelta.resume(%L)', feed)"
+
 static BcdStatement compare = {
 	"WITH t AS MATERIALIZED (SELECT * FROM bcdelta.trouble),"
 	" ended AS (UPDATE bcdelta.event AS e SET over_at = pg_catalog.clock_timestamp()"
@@ -49,9 +55,17 @@ static BcdStatement compare = {
 	"  AND (e.severity, e.run_id, e.message) IS DISTINCT FROM (t.severity, t.run_id, t.message)),"
 	" begun AS (INSERT INTO bcdelta.event (event, severity, server, feed, schedule, run_id, message)"
 	"  SELECT t.event, t.severity, t.server, t.feed, t.schedule, t.run_id, t.message FROM t"
-	"  WHERE NOT EXISTS (SELECT FROM bcdelta.event AS e WHERE e.over_at IS NULL AND " SAME("t", "e") ") RETURNING *)"
-	" SELECT b.event, b.severity, b.message, false, " NOTIFY("b", "false") " FROM begun AS b"
-	" UNION ALL SELECT e.event, e.severity, e.message, true, " NOTIFY("e", "true") " FROM ended AS e",
+	"  WHERE NOT EXISTS (SELECT FROM bcdelta.event AS e WHERE e.over_at IS NULL AND " SAME("t", "e") ") RETURNING *),"
+	" told AS (SELECT *, false AS over FROM begun UNION ALL SELECT *, true FROM ended),"
+	" w AS (SELECT *, CASE WHEN schedule IS NULL AND pg_catalog.starts_with(message, " AHEAD ")"
+	"  THEN pg_catalog.replace(pg_catalog.substr(message, pg_catalog.length(" AHEAD ") + 1), " RESUME ", 'bcdelta.resume()') END AS words FROM told),"
+	" g AS (SELECT event, severity, server, over, min(at) AS at, min(schedule) AS schedule, min(run_id) AS run_id, min(detail) AS detail,"
+	"  CASE count(*) WHEN 1 THEN min(feed) END AS feed, CASE WHEN count(*) > 1 THEN array_agg(feed ORDER BY feed) END AS feeds,"
+	"  CASE count(*) WHEN 1 THEN min(message) ELSE pg_catalog.format('feeds %s: %s', string_agg(pg_catalog.format('\"%s\"', feed), ', ' ORDER BY feed),"
+	"   pg_catalog.replace(pg_catalog.replace(pg_catalog.regexp_replace(words, '^it is paused', 'they are paused'), ' resumes it', ' resumes them'),"
+	"    'bcdelta.resume()', string_agg(" RESUME ", ', ' ORDER BY feed))) END AS message"
+	"  FROM w GROUP BY event, severity, server, over, words, CASE WHEN words IS NULL THEN event_id END)"
+	" SELECT g.event, g.severity, g.message, g.over, " NOTIFY_WITH("g", "g.over", ", 'feeds', g.feeds") " FROM g",
 	0, {0}
 };
 

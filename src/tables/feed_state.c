@@ -122,29 +122,42 @@ bcd_feeds_paused_by(const char *server, const char *prefix, List **reasons)
 /*
  * Logs the feeds in the last result's n rows, which are null for feeds that
  * were paused before, with the reasons why they are paused now, and writes
- * them into the journal.
+ * them into the journal.  Those with one reason are logged together.
  */
 static void
 log_paused(uint64 n)
 {
 	List	   *feeds = bcd_column_list(n, 1);
 	List	   *reasons = bcd_column_list(n, 2);
-	ListCell   *f;
-	ListCell   *r;
+	StringInfoData names;
+	StringInfoData calls;
+	int			i;
+	int			gathered = 0;
 
-	forboth(f, feeds, r, reasons)
+	initStringInfo(&names);
+	initStringInfo(&calls);
+	for (i = 0; i < (int) n; i++)
 	{
-		char	   *feed = lfirst(f);
-		char	   *reason = lfirst(r);
+		char	   *feed = list_nth(feeds, i);
+		char	   *reason = list_nth(reasons, i);
 
-		if (feed == NULL)
+		if (feed)
+		{
+			bcd_events_expected = true;
+			bcd_journal_auto("pause", feed, NULL, reason, NULL);
+			appendStringInfo(&names, "%s\"%s\"", gathered ? ", " : "", feed);
+			appendStringInfo(&calls, "%sbcdelta.resume(%s)", gathered ? ", " : "", quote_literal_cstr(feed));
+			gathered++;
+		}
+		if (gathered == 0 || (i + 1 < (int) n && strcmp(list_nth(reasons, i + 1), reason) == 0))
 			continue;
-		bcd_events_expected = true;
-		bcd_journal_auto("pause", feed, NULL, reason, NULL);
 		ereport(WARNING,
-				(errmsg("bcdelta: feed \"%s\" was paused: %s", feed, reason),
-				 errhint("Fix the cause, then run SELECT bcdelta.resume(%s).",
-						 quote_literal_cstr(feed))));
+				(gathered == 1 ? errmsg("bcdelta: feed %s was paused: %s", names.data, reason) :
+				 errmsg("bcdelta: feeds %s were paused: %s", names.data, reason),
+				 errhint("Fix the cause, then run SELECT %s.", calls.data)));
+		resetStringInfo(&names);
+		resetStringInfo(&calls);
+		gathered = 0;
 	}
 }
 
@@ -173,24 +186,26 @@ bcd_feed_pause(const char *feed, const char *reason)
  * has to do something about both.
  */
 static BcdStatement pause_also = {
-	"UPDATE bcdelta.feed SET state = 'paused',"
-	" paused_reason = CASE WHEN state = 'paused' THEN concat_ws('; and then: ', paused_reason, $2) ELSE $2 END"
-	" WHERE feed = $1 AND (state <> 'paused' OR pg_catalog.strpos(coalesce(paused_reason, ''), $2) = 0)" UNLESS_LOCKED " RETURNING feed, $2",
-	2, {TEXTOID, TEXTOID}
+	"WITH p AS (UPDATE bcdelta.feed SET state = 'paused',"
+	"  paused_reason = CASE WHEN state = 'paused' THEN concat_ws('; and then: ', paused_reason, $2) ELSE $2 END"
+	"  WHERE (state <> 'paused' OR pg_catalog.strpos(coalesce(paused_reason, ''), $2) = 0)"
+	"  AND feed IN (SELECT f.feed FROM bcdelta.feed AS f WHERE f.feed = ANY ($1) FOR NO KEY UPDATE SKIP LOCKED) RETURNING feed)"
+	" SELECT p.feed, $2 FROM p ORDER BY p.feed",
+	2, {TEXTARRAYOID, TEXTOID}
 };
 
 /*
- * Pauses a feed for what a run has met; one that is paused already, by a rollback
- * for example, is paused for both reasons.
+ * Pauses feeds, an array of texts, for what a run has met; one that is paused
+ * already, by a rollback for example, is paused for both reasons.
  */
 void
-bcd_feed_pause_also(const char *feed, const char *reason)
+bcd_feeds_pause_also(Datum feeds, const char *reason)
 {
 	Datum		args[2];
 
-	args[0] = CStringGetTextDatum(feed);
+	args[0] = feeds;
 	args[1] = CStringGetTextDatum(reason);
-	log_paused(bcd_execute(&pause_also, args, NULL));
+	log_paused(bcd_select(&pause_also, args, NULL));
 }
 
 /* These statements also replace the reason of a feed that is paused already */

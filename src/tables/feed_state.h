@@ -24,7 +24,7 @@ extern char *bcd_feeds_paused(const char *server, char **reasons);
 extern List *bcd_feeds_paused_by(const char *server, const char *prefix, List **reasons);
 
 extern void bcd_feed_pause(const char *feed, const char *reason);
-extern void bcd_feed_pause_also(const char *feed, const char *reason);
+extern void bcd_feeds_pause_also(Datum feeds, const char *reason);
 extern void bcd_feed_pause_id(int32 feed_id, const char *reason);
 extern bool bcd_feed_pause_for_key(int32 feed_id, TimestampTz since);
 extern bool bcd_feed_pause_for_parent_key(int32 feed_id, int32 dependency_id, TimestampTz since);

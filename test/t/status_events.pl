@@ -45,6 +45,25 @@ is(health(), 'ok|3 feeds: 0 rows in the store, 6 to push', 'health, with rows to
 $shop->push;
 is(health(), 'ok|3 feeds: 6 rows in the store, nothing to push', 'and after the push');
 
+subtest 'feeds that are paused for the same cause are told of together, and have an event each' => sub {
+	my $token = "ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '%s')";
+	my $open = "SELECT count(*) FROM bcdelta.event WHERE event = 'feed_paused' AND over_at IS NULL";
+	heard();
+	$shop->sql(sprintf($token, 'expired') . "; UPDATE makers SET name = name || '.' WHERE code = 'M1'");
+	$shop->push;
+	$shop->wait_for($open, 3);
+	my @told = heard();
+	is_deeply([ map { [ @$_{qw(event severity server feed feeds over)} ] } @told ], [ [ 'feed_paused', 'critical', 'shop', undef, [qw(articles groups makers)], JSON::PP::false ] ], 'a session that listens hears of them once');
+	like($told[0]{text}, qr/^feeds "articles", "groups", "makers": they are paused: 401 .*SELECT bcdelta\.resume\('articles'\), bcdelta\.resume\('groups'\), bcdelta\.resume\('makers'\) resumes them/s, 'by name, and what to do');
+	is(log_lines('WARNING:  bcdelta: feeds "articles", "groups", "makers" were paused: 401'), 1, 'the log has one line');
+	is(log_lines('WARNING:  bcdelta: feed'), 1, 'and no other');
+	$shop->sql(sprintf($token, $store->token) . '; SELECT bcdelta.resume(feed) FROM bcdelta.feed');
+	$shop->wait_for($open, 0);
+	is_deeply([ map { [ $_->{over}, $_->{feeds} ] } heard() ], [ [ JSON::PP::true, [qw(articles groups makers)] ] ], 'and once that it is over');
+	$shop->push;
+	$shop->sql("DELETE FROM bcdelta.event WHERE event = 'feed_paused'");
+};
+
 subtest 'a feed that pauses itself is told of once, and once more when it is resumed' => sub {
 	$store->fault({ match => { method => 'PUT', path => 'brands' }, times => 1, do => { status => 403, body => { status => 403, title => 'Forbidden' } } });
 	$shop->sql("UPDATE makers SET name = name || '.' WHERE code = 'M1'");
@@ -62,10 +81,11 @@ subtest 'a feed that pauses itself is told of once, and once more when it is res
 	is(number('feed_paused'), 1, 'it is one event');
 	is(health(), 'ok|3 feeds: 6 rows in the store, 1 to push', 'all is well');
 	$shop->push;
+	my $warnings = log_lines('WARNING.*groups');
 	$shop->sql("SELECT bcdelta.pause('groups', 'we tidy up')");
 	like(event('feed_paused'), qr/^feed "groups": paused by postgres: we tidy up/, 'a feed that somebody pauses is told of');
 	is($shop->sql("SELECT DISTINCT severity FROM bcdelta.event WHERE over_at IS NULL"), 'info', 'for information');
-	is(log_lines('WARNING.*groups'), 0, 'without a warning');
+	is(log_lines('WARNING.*groups'), $warnings, 'without a warning');
 	is(health(), 'ok|3 feeds: 6 rows in the store, nothing to push', 'health() does not mind');
 };
 
