@@ -51,7 +51,11 @@ def _sub_resources(store, record, include):
             channel for product, channel in store.product_channels
             if product == record["id"])
     if "primary_image" in shown:
-        shown["primary_image"] = None
+        images = elements.show_all(record, ("images",))["images"]
+        shown["primary_image"] = next(
+            (one for one in images if one.get("is_thumbnail")), None)
+    if "options" in shown:
+        shown["options"] = store.options.get(record["id"], [])
     if "variants" in shown:
         shown["variants"] = nestedvariants.shown(store, record)
     return shown

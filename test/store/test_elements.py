@@ -141,11 +141,18 @@ class Images(ElementCase):
         self.assertNotIn("stool", self.post(
             {"image_url": self.URL})["image_file"])
 
+    def primary(self):
+        return self.ok("GET", PRODUCTS + "?include=primary_image").data[0][
+            "primary_image"]
+
     def test_one_thumbnail(self):
         self.product()
+        self.assertIsNone(self.primary())
         one = self.post({"image_url": self.URL})
         self.assertTrue(one["is_thumbnail"])
+        self.assertEqual(self.primary()["id"], one["id"])
         two = self.post({"image_url": self.URL, "is_thumbnail": True})
+        self.assertEqual(self.primary()["id"], two["id"])
         self.assertEqual([i["is_thumbnail"] for i in self.kept()],
                          [False, True])
         self.ok("PUT", "%s/%d" % (self.path, one["id"]),

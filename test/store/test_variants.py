@@ -48,6 +48,13 @@ class VariantCase(StoreCase):
 
 
 class Writing(VariantCase):
+    def test_options_of_a_product(self):
+        products = self.good("GET", "/catalog/products?include=options")[
+            "data"]
+        self.assertEqual(products[0]["options"],
+                         self.good("GET", P + "/5/options")["data"])
+        self.assertEqual(products[1]["options"], [])
+
     def test_create_names_every_option_by_ids(self):
         made = self.make("A", "S", "Red", price=3)
         self.assertEqual(made["product_id"], 5)
