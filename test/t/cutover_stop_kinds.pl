@@ -105,8 +105,8 @@ subtest 'a sweep after go-live that is stopped holds the plan, which go() goes o
 };
 
 subtest 'others that take most of the quota stop a run' => sub {
-	$store->settings({ quota => 100, window_ms => 1000, other_app => { calls => 70, at_ms => [0] } });
-	make_plan('{"throttled_rate": null, "late": null}');
+	$store->settings({ quota => 100, window_ms => 600, other_app => { calls => 70, at_ms => [0] } });
+	make_plan('{"throttled_rate": null, "late": null, "min_rows": 20}');
 	add(700, 'false');
 	my $run = run();
 	is($run->{state}, 'cancelled', 'stopped');
@@ -118,7 +118,7 @@ subtest 'others that take most of the quota stop a run' => sub {
 
 subtest 'requests that are refused with status 429 stop a run' => sub {
 	$store->fault({ match => { method => 'POST', path => 'brands' }, probability => 0.15, seed => 1, do => { status => 429, body => {} } });
-	make_plan('{"late": null}');
+	make_plan('{"late": null, "min_rows": 20}');
 	add(300, 'false');
 	my $run = run();
 	is($run->{state}, 'cancelled', 'stopped');
