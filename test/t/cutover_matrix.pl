@@ -40,7 +40,7 @@ foreach my $feed (map { $feeds[ 2 * $_ ] } 0 .. $#feeds / 2)
 {
 	$shop->sql("CREATE TABLE $feed (id text PRIMARY KEY, n int NOT NULL DEFAULT 1);
 		SELECT bcdelta.track('$feed', 'shop', '$feed', '{$mapping{$feed}}', on_delete => 'delete');
-		INSERT INTO $feed VALUES ('1')" . ($feed eq 'category' ? ", ('2'), ('3'), ('4'), ('5'), ('6'), ('7')" : $feed eq 'product' ? ", ('2'), ('3')" : ''));
+		INSERT INTO $feed VALUES ('1')" . ($feed eq 'category' ? ", ('2'), ('3'), ('4'), ('5'), ('6'), ('7'), ('8')" : $feed eq 'product' ? ", ('2'), ('3')" : ''));
 }
 my $run = $shop->push;
 is_deeply($shop->pending, {}, 'pushed') or diag(explain($shop->errors));
@@ -82,6 +82,18 @@ foreach my $stage ('NULL', "'prepare'", "'freeze'", "'live'", "'watch'", "'close
 		is((grep { $_->{sku} eq 'P1' } @{ $store->state('products') })[0]{price}, $n, 'while other fields of the record are pushed') if $stage eq "'live'";
 	};
 }
+
+subtest 'where both sides have changed a field at stage live, cells that say so wait for a person' => sub {
+	$shop->sql("SELECT bcdelta.stage('shop', NULL)");
+	$shop->push;
+	$shop->sql("SELECT bcdelta.stage('shop', 'live')");
+	my %edits = (product => [ product => { price => 777 } ], variant => [ variant => { price => 777 } ], customer_address => [ address => { address1 => 'Edited' } ],
+		customer_attribute_value => [ attribute_value => { attribute_value => 'edited' } ]);
+	$store->edit($edits{$_}[0], $shop->id($_, '1'), $edits{$_}[1]) foreach keys %edits;
+	changed();
+	is_deeply($shop->list('SELECT DISTINCT feed FROM bcdelta.review ORDER BY 1'), [ sort grep { $edits{$_} } @{ $shop->list("SELECT resource FROM bcdelta.authority_now WHERE owner = 'review'") } ], 'as printed');
+	$shop->sql("SELECT bcdelta.resolve(conflict_id, 'source') FROM bcdelta.conflict WHERE state = 'open'");
+};
 
 subtest 'when it is over, nothing was lost' => sub {
 	$shop->sql("SELECT bcdelta.stage('shop', NULL)");
