@@ -38,7 +38,7 @@ expected_path(ForeignScanState *node)
 
 	if (is_known(node) && !scan->begun)
 	{
-		bcd_scan_evaluate(scan, node->ss.ps.ps_ExprContext);
+		bcd_scan_evaluate(scan, node->ss.ps.ps_ExprContext, false);
 		return scan->nothing ? pstrdup("none") : psprintf("GET %s", bcd_requests_path(&scan->requests));
 	}
 	bcd_requests_begin(&scan->requests, scan->table, scan->shown, scan->limit);

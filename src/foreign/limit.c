@@ -57,6 +57,22 @@ filtered_by(const BcdResource *r)
 	return names.data;
 }
 
+/* The most calls that a statement may make if it reads a table; 0: any number */
+static int
+most_calls(const BcdTable *table)
+{
+	if (table->max_calls > 0 && (bcd_max_calls == 0 || table->max_calls < bcd_max_calls))
+		return table->max_calls;
+	return bcd_max_calls;
+}
+
+/* May the statement make so many calls more? */
+bool
+bcd_calls_allow(const BcdTable *table, double more)
+{
+	return most_calls(table) == 0 || calls_so_far() + more <= most_calls(table);
+}
+
 /*
  * Raises an error if the statement may not make so many calls more.  path: of
  * the first of them.
@@ -64,13 +80,11 @@ filtered_by(const BcdResource *r)
 void
 bcd_calls_check(const BcdTable *table, const char *path, double more)
 {
-	int			most = bcd_max_calls;
+	int			most = most_calls(table);
 	double		needed = calls_so_far() + more;
-	bool		by_table = table->max_calls > 0 && (most == 0 || table->max_calls < most);
+	bool		by_table = most == table->max_calls;
 
-	if (by_table)
-		most = table->max_calls;
-	if (most == 0 || needed <= most)
+	if (bcd_calls_allow(table, more))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

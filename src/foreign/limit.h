@@ -7,6 +7,7 @@
 
 #include "foreign/table.h"
 
+extern bool bcd_calls_allow(const BcdTable *table, double more);
 extern void bcd_calls_check(const BcdTable *table, const char *path, double more);
 extern void bcd_calls_made(int n);
 

@@ -73,6 +73,7 @@ bcd_scan_open(ForeignScanState *node, int eflags)
 	scan->values = ExecInitExprList(plan->fdw_exprs, &node->ss.ps);
 	scan->shown = bcd_requests_shown(scan->table, scan->columns, &scan->limit);
 	scan->reader = bcd_row_reader(scan->table, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, scan->columns);
+	bcd_gather_prepare(scan);
 	scan->values_cxt = AllocSetContextCreate(estate->es_query_cxt, "bcdelta conditions", ALLOCSET_SMALL_SIZES);
 	scan->page_cxt = AllocSetContextCreate(estate->es_query_cxt, "bcdelta page", ALLOCSET_DEFAULT_SIZES);
 	scan->row_cxt = AllocSetContextCreate(estate->es_query_cxt, "bcdelta row", ALLOCSET_DEFAULT_SIZES);
@@ -112,22 +113,13 @@ watch_ids(BcdForeignScan *scan)
 	scan->seen = hash_create("bcdelta ids", 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-/* Asks for the first page, unless that has been done. */
+/* Asks for the first page of what was evaluated. */
 void
-bcd_scan_start(ForeignScanState *node)
+bcd_scan_ask_first(ForeignScanState *node)
 {
 	BcdForeignScan *scan = node->fdw_state;
-	ExprContext *econtext = node->ss.ps.ps_ExprContext;
 	MemoryContext old;
 
-	if (scan->begun)
-		return;
-	MemoryContextReset(scan->values_cxt);
-	bcd_scan_evaluate(scan, econtext);
-	scan->begun = true;
-	scan->total = 0;
-	if (scan->nothing)
-		return;
 	watch_ids(scan);
 	old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
 	if (!(scan->flags & BCD_SCAN_BOUNDED))
@@ -141,6 +133,30 @@ bcd_scan_start(ForeignScanState *node)
 		scan->channel = bcd_channel_open(scan->table->serverid, scan->userid);
 	ask(scan);
 	MemoryContextSwitchTo(old);
+}
+
+/* Asks for the first page, unless that has been done. */
+void
+bcd_scan_start(ForeignScanState *node)
+{
+	BcdForeignScan *scan = node->fdw_state;
+
+	if (scan->begun)
+		return;
+	scan->begun = true;
+	scan->total = 0;
+	if (scan->gathered == NULL && bcd_gather_is_better(node))
+		bcd_gather(node);
+	if (scan->gathered)
+	{
+		bcd_gathered_find(node);
+		return;
+	}
+	MemoryContextReset(scan->values_cxt);
+	bcd_scan_evaluate(scan, node->ss.ps.ps_ExprContext, false);
+	scan->lookups += !scan->nothing;
+	if (!scan->nothing)
+		bcd_scan_ask_first(node);
 }
 
 /* What a page says of the list, for the plans of later queries */
@@ -211,13 +227,10 @@ was_seen(BcdForeignScan *scan, JsonbValue *record)
 	return found;
 }
 
-/* Returns the next record, or NULL. */
-static JsonbValue *
-next_record(ForeignScanState *node)
+/* Returns the next record of a scan that was started, or NULL. */
+JsonbValue *
+bcd_scan_record(BcdForeignScan *scan)
 {
-	BcdForeignScan *scan = node->fdw_state;
-
-	bcd_scan_start(node);
 	for (;;)
 	{
 		MemoryContext old;
@@ -254,7 +267,8 @@ store_count(ForeignScanState *node, TupleTableSlot *slot)
 		return;
 	if (scan->begun && scan->nothing)
 		return;
-	(void) next_record(node);
+	bcd_scan_start(node);
+	(void) bcd_scan_record(scan);
 	slot->tts_values[0] = Int64GetDatum(scan->nothing ? 0 : scan->total);
 	slot->tts_isnull[0] = false;
 	ExecStoreVirtualTuple(slot);
@@ -273,9 +287,15 @@ fetch(ForeignScanState *node, TupleTableSlot *slot)
 		store_count(node, slot);
 		return;
 	}
+	bcd_scan_start(node);
+	if (scan->gathered)
+	{
+		(void) bcd_gathered_next(node, slot);
+		return;
+	}
 	MemoryContextReset(scan->row_cxt);
 	old = MemoryContextSwitchTo(scan->row_cxt);
-	record = next_record(node);
+	record = bcd_scan_record(scan);
 	if (record)
 	{
 		bcd_row_read(scan->reader, record, slot->tts_values, slot->tts_isnull);

@@ -59,6 +59,13 @@ typedef struct BcdForeignScan
 	MemoryContext row_cxt;
 	HTAB	   *seen;			/* ids, where one may come again; or NULL */
 
+	/* lookups by the rows of other tables: gather.c */
+	int			key;			/* the filter by which the records are looked
+								 * up; -1: none */
+	int			key_attnum;
+	int			lookups;		/* so far */
+	struct BcdGathered *gathered;	/* the whole list instead; or NULL */
+
 	/* what has been read, if it may be wanted again; or NULL */
 	Tuplestorestate *kept;
 	TupleTableSlot *kept_slot;
@@ -73,11 +80,22 @@ typedef struct BcdForeignScan
 } BcdForeignScan;
 
 /* scan_values.c */
-extern void bcd_scan_evaluate(BcdForeignScan *scan, ExprContext *econtext);
+extern char *bcd_scan_value_text(const BcdFilter *filter, Oid type, Datum value);
+extern bool bcd_scan_is_fixed(const BcdForeignScan *scan, int nth);
+extern void bcd_scan_evaluate(BcdForeignScan *scan, ExprContext *econtext, bool fixed);
+
+/* gather.c */
+extern void bcd_gather_prepare(BcdForeignScan *scan);
+extern bool bcd_gather_is_better(ForeignScanState *node);
+extern void bcd_gather(ForeignScanState *node);
+extern void bcd_gathered_find(ForeignScanState *node);
+extern bool bcd_gathered_next(ForeignScanState *node, TupleTableSlot *slot);
 
 /* scan.c */
 extern void bcd_scan_open(ForeignScanState *node, int eflags);
 extern void bcd_scan_start(ForeignScanState *node);
+extern void bcd_scan_ask_first(ForeignScanState *node);
+extern JsonbValue *bcd_scan_record(BcdForeignScan *scan);
 extern bool bcd_scan_is_ready(BcdForeignScan *scan);
 extern TupleTableSlot *bcd_scan_next(ForeignScanState *node);
 extern void bcd_scan_again(ForeignScanState *node);

@@ -34,8 +34,8 @@ moment_text(TimestampTz t, bool upwards)
 }
 
 /* The text of a value, or NULL if the store cannot be asked for it */
-static char *
-value_text(const BcdFilter *filter, Oid type, Datum value)
+char *
+bcd_scan_value_text(const BcdFilter *filter, Oid type, Datum value)
 {
 	Oid			output;
 	bool		varlena;
@@ -97,19 +97,39 @@ limit_to_any(BcdForeignScan *scan, const BcdFilter *filter, ArrayType *array)
 	values = palloc(sizeof(char *) * Max(n, 1));
 	for (i = 0; i < n; i++)
 		if (!nulls[i])
-			values[used++] = value_text(filter, type, elements[i]);
+			values[used++] = bcd_scan_value_text(filter, type, elements[i]);
 	scan->nothing |= used == 0;
 	used = sort_values(values, used, type != TEXTOID);
 	if (used > 0)
 		(void) bcd_requests_limit_to(&scan->requests, filter, values, used);
 }
 
+static bool
+has_param(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		return true;
+	return expression_tree_walker(node, has_param, context);
+}
+
+/* Is the value of a filter the same, whatever the rows of other tables are? */
+bool
+bcd_scan_is_fixed(const BcdForeignScan *scan, int nth)
+{
+	const ExprState *state = list_nth(scan->values, nth);
+
+	return !has_param((Node *) state->expr, NULL);
+}
+
 /*
- * Evaluates the values of a scan's filters.  A condition that is never true, as
- * its value is null, needs no request.
+ * Evaluates the values of a scan's filters, or only of those with the same value
+ * for all rows of other tables.  A condition that is never true, as its value is
+ * null, needs no request.
  */
 void
-bcd_scan_evaluate(BcdForeignScan *scan, ExprContext *econtext)
+bcd_scan_evaluate(BcdForeignScan *scan, ExprContext *econtext, bool fixed)
 {
 	MemoryContext old = MemoryContextSwitchTo(scan->values_cxt);
 	int			i;
@@ -121,14 +141,17 @@ bcd_scan_evaluate(BcdForeignScan *scan, ExprContext *econtext)
 	{
 		ExprState  *state = list_nth(scan->values, i);
 		bool		isnull;
-		Datum		value = ExecEvalExpr(state, econtext, &isnull);
+		Datum		value;
 		char	   *text;
 
+		if (fixed && !bcd_scan_is_fixed(scan, i))
+			continue;
+		value = ExecEvalExpr(state, econtext, &isnull);
 		if (isnull)
 			scan->nothing = true;
 		else if (scan->arrays[i])
 			limit_to_any(scan, scan->filters[i], DatumGetArrayTypeP(value));
-		else if ((text = value_text(scan->filters[i], exprType((Node *) state->expr), value)) != NULL)
+		else if ((text = bcd_scan_value_text(scan->filters[i], exprType((Node *) state->expr), value)) != NULL)
 		{
 			char	  **values = palloc(sizeof(char *));
 

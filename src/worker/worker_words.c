@@ -118,5 +118,7 @@ bcd_worker_hint(void)
 	if (!is_listed(database))
 		return psprintf("Add %s to bcdelta.databases and reload the configuration with SELECT pg_reload_conf().",
 						quote_identifier(database));
+	if (RecoveryInProgress())
+		return "Use the primary server.";
 	return "See the server log for the reason; max_worker_processes may be too small.";
 }

@@ -9,7 +9,7 @@ use BCDelta::Test;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $foreign = BCDelta::Foreign->open('trouble');
+my $foreign = BCDelta::Foreign->open('trouble', node => { init => [ allows_streaming => 1 ] });
 my ($shop, $store) = ($foreign->shop, $foreign->store);
 my $node = $shop->node;
 
@@ -110,6 +110,17 @@ subtest 'cursors, prepared statements and rescans' => sub {
 	is($rows, 3, 'a lateral join');
 };
 
+subtest 'the whole list is read in place of ever more lookups, if there are more rows than the planner thought' => sub {
+	$shop->sql($foreign->with_ids(q(CREATE TABLE many AS SELECT g AS i, 'P-' || g AS sku FROM generate_series({p1}, {p300}) AS g; INSERT INTO many VALUES (NULL, NULL))));
+	foreach my $join ('p.id = many.i', 'p.sku = many.sku', 'p.sku = many.sku AND p.id < 500', 'p.id = many.i AND p.price < many.i')
+	{
+		my $sql = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SELECT count(*), sum(p.id), sum(many.i) FROM many " . (rand() < 0.5 ? 'LEFT ' : '') . "JOIN product p ON $join";
+		my ($rows, @asked) = $foreign->ask($sql);
+		is($rows, $foreign->local($sql), "$join: the rows");
+		cmp_ok(scalar(@asked), '<=', 15, 'in a few calls: ' . scalar(@asked));
+	}
+};
+
 subtest 'the number of calls is limited before the first one, and while they are made' => sub {
 	$foreign->ask('SELECT count(*) FROM product');
 	fails_like('SET bcdelta.max_calls = 2; SELECT id FROM product', qr/the statement would take about 3 calls of the API, of at most 2 \(setting bcdelta\.max_calls\).*About 3 of them read foreign table "product": GET \/catalog\/products\?.*Limit it by a field that the store can search \(id, availability, brand_id/s, 'too many');
@@ -201,6 +212,19 @@ subtest 'several stores are read side by side' => sub {
 		is(($query->finish)[1], 900, 'all rows');
 	}
 	$other->stop;
+};
+
+subtest 'a standby, and a database without a worker, say why there are no rows' => sub {
+	my $standby = standby_of($node, 'standby');
+	my ($rc, $out, $err) = $standby->psql('shop', 'SELECT id FROM s.product');
+	like($err, qr/no bcdelta worker serves this database: this server is a standby/, 'a standby');
+	($rc, $out, $err) = $standby->psql('shop', 'EXPLAIN SELECT id FROM s.product');
+	is($rc, 0, 'the plan can be shown') or diag($err);
+	$standby->stop;
+	$node->append_conf('postgresql.conf', "bcdelta.databases = ''");
+	$node->reload;
+	poll_until(sub { !defined worker_pid($node, 'shop') }, 'the end of the worker');
+	fails_like('SELECT id FROM product', qr/no bcdelta worker serves this database: /, 'without a worker');
 };
 
 is(scalar(keys %{ $store->violations || {} }), 0, 'no rule of the API was broken');
