@@ -84,6 +84,11 @@ extern char *bcd_scan_value_text(const BcdFilter *filter, Oid type, Datum value)
 extern bool bcd_scan_is_fixed(const BcdForeignScan *scan, int nth);
 extern void bcd_scan_evaluate(BcdForeignScan *scan, ExprContext *econtext, bool fixed);
 
+/* scan_pages.c */
+extern void bcd_scan_ask_first(ForeignScanState *node);
+extern JsonbValue *bcd_scan_record(BcdForeignScan *scan);
+extern bool bcd_scan_is_ready(BcdForeignScan *scan);
+
 /* gather.c */
 extern void bcd_gather_prepare(BcdForeignScan *scan);
 extern bool bcd_gather_is_better(ForeignScanState *node);
@@ -94,9 +99,6 @@ extern bool bcd_gathered_next(ForeignScanState *node, TupleTableSlot *slot);
 /* scan.c */
 extern void bcd_scan_open(ForeignScanState *node, int eflags);
 extern void bcd_scan_start(ForeignScanState *node);
-extern void bcd_scan_ask_first(ForeignScanState *node);
-extern JsonbValue *bcd_scan_record(BcdForeignScan *scan);
-extern bool bcd_scan_is_ready(BcdForeignScan *scan);
 extern TupleTableSlot *bcd_scan_next(ForeignScanState *node);
 extern void bcd_scan_again(ForeignScanState *node);
 extern void bcd_scan_close(ForeignScanState *node);
