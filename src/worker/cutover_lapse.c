@@ -15,40 +15,72 @@
 #include "tables/signature.h"
 #include "worker/cutover_lapse.h"
 
-/* Returns which criteria that were met when somebody answered are surely not any more; NULL: none. */
-static char *
-worse_since(const char *server, const BcdSignature *s)
+static bool
+is_among(const List *names, const char *name)
 {
-	StringInfoData words;
-	ListCell   *lc;
+	const ListCell *lc;
 
-	initStringInfo(&words);
-	foreach(lc, s->met)
+	foreach(lc, names)
+		if (strcmp(lfirst(lc), name) == 0)
+		return true;
+	return false;
+}
+
+/* Returns the criteria on which signatures rest that count, each once. */
+static List *
+rested_on(const List *signatures)
+{
+	List	   *names = NIL;
+	const ListCell *lc;
+	const ListCell *name;
+
+	foreach(lc, signatures)
+	{
+		const BcdSignature *s = lfirst(lc);
+
+		foreach(name, s->ended || s->lapsed ? NIL : s->met)
+			if (!is_among(names, lfirst(name)))
+			names = lappend(names, lfirst(name));
+	}
+	return names;
+}
+
+/* Returns which of some criteria are surely not met; each is measured once, since that may take a while. */
+static List *
+unmet(const char *server, const List *names)
+{
+	List	   *list = NIL;
+	const ListCell *lc;
+
+	foreach(lc, names)
 	{
 		BcdFact		fact;
 
 		if (bcd_fact_read(server, lfirst(lc), &fact) && fact.known && !fact.met)
-			appendStringInfo(&words, "%s%s", words.len > 0 ? ", " : "", (char *) lfirst(lc));
+			list = lappend(list, lfirst(lc));
 	}
-	return words.len > 0 ? words.data : NULL;
+	return list;
 }
 
 static void
 look(void *server)
 {
 	List	   *signatures = bcd_signatures_of(server);
+	List	   *worse = unmet(server, rested_on(signatures));
 	ListCell   *lc;
+	ListCell   *name;
 
-	foreach(lc, signatures)
+	foreach(lc, worse == NIL ? NIL : signatures)
 	{
 		const BcdSignature *s = lfirst(lc);
-		char	   *worse;
+		StringInfoData words;
 
-		if (s->ended || s->lapsed)
-			continue;
-		worse = worse_since(server, s);
-		if (worse)
-			bcd_signature_lapsed(server, s->criterion, worse);
+		initStringInfo(&words);
+		foreach(name, s->met)
+			if (is_among(worse, lfirst(name)))
+			appendStringInfo(&words, "%s%s", words.len > 0 ? ", " : "", (char *) lfirst(name));
+		if (words.len > 0 && !s->ended && !s->lapsed)
+			bcd_signature_lapsed(server, s->criterion, words.data);
 	}
 }
 
