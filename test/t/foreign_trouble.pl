@@ -64,6 +64,19 @@ subtest 'what is malformed is an error that names the table and the request' => 
 	works('after that');
 };
 
+subtest 'tables that were altered' => sub {
+	$shop->sql('CREATE FOREIGN TABLE s.odd (id bigint, name int, nope text) SERVER shop OPTIONS (resource \'product\')');
+	fails_like('SELECT name FROM odd', qr/column "nope" of foreign table "odd" is not a field that the store returns of resource product/, 'a column that the API does not know');
+	$shop->sql('ALTER FOREIGN TABLE s.odd DROP COLUMN nope');
+	fails_like('SELECT name FROM odd', qr/invalid input syntax for type integer: "Product 1".*column "name" of foreign table "odd", record \d+/s, 'a type that cannot have the value');
+	is($foreign->rows('SELECT count(id) FROM odd'), 600, 'other columns can be read');
+	$shop->sql('ALTER FOREIGN TABLE s.odd ALTER COLUMN name TYPE varchar(5), ADD COLUMN article text OPTIONS (field \'sku\'), ADD COLUMN price float');
+	is($foreign->rows($foreign->with_ids('SELECT article, price FROM odd WHERE id = {p2}')), 'P-2|2.5', 'other names and types');
+	fails_like('SELECT name FROM odd', qr/value too long for type character varying\(5\).*column "name"/s, 'a limit that a value exceeds');
+	is($foreign->rows("SELECT article FROM odd WHERE article = 'P-7'"), 'P-7', 'a condition on a renamed column');
+	$shop->sql('DROP FOREIGN TABLE s.odd');
+};
+
 subtest 'what passes is tried again: 429, 5xx, lost replies' => sub {
 	foreach my $do ({ status => 503 }, { status => 429 }, { lose => 'after' }, { lose => 'before' })
 	{
