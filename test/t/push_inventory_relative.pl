@@ -160,7 +160,8 @@ subtest 'a refused batch may have been saved in part: what it has changed is not
 		foreach my $told (qw(one none))
 		{
 			$store->settings({ adjustment_mode => $mode, adjustment_errors => $told });
-			$store->fault({ match => { path => 'relative$' }, times => 1, do => { partial => { fail => [4] } } });
+			# rows that were written just before may go in a request of their own
+			$store->fault({ match => { path => 'relative$', body => '(product_id.*){5}' }, times => 1, do => { partial => { fail => [4] } } });
 			$shop->clear;
 			$shop->sql('UPDATE stock SET qty = qty + 2 WHERE item BETWEEN 1 AND 5');
 			$shop->push;

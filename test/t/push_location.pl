@@ -8,7 +8,7 @@ use BCDelta::Shop;
 use BCDelta::Test;
 use Test::More;
 
-my $shop = BCDelta::Shop->open('location', store => { args => [ '--quota', 100000 ] });
+my $shop = BCDelta::Shop->open('location', server => { timeout => 10 }, store => { args => [ '--quota', 100000 ] });
 my $store = $shop->store;
 $store->settings({ locations => [ { id => 1, code => 'MAIN', label => 'Main' }, { id => 2, code => 'WEST', label => 'Old' } ], location_delay_ms => 100 });
 $shop->sql(<<'EOC');

@@ -11,7 +11,7 @@ use Test::More;
 my $BATCH = 'PUT /catalog/variants';
 my $OPTIONS = 'POST /catalog/products/{id}/options';
 
-my $shop = BCDelta::Shop->open('variant', store => { args => [ '--quota', 100000 ] });
+my $shop = BCDelta::Shop->open('variant', server => { timeout => 10 }, store => { args => [ '--quota', 100000 ] });
 my $store = $shop->store;
 $shop->sql(<<'EOC');
 CREATE TABLE item (id int PRIMARY KEY, name text);

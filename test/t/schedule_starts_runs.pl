@@ -91,7 +91,7 @@ EOC
 	$shop->sql("UPDATE makers SET name = name || ' by itself'; UPDATE things SET name = name || ' by itself'");
 	$shop->sql("SELECT bcdelta.schedule('often', server => 'shop', every => '1 second')");
 	$shop->sql("SELECT bcdelta.schedule('once', 'things', at => now() + interval '1 second')");
-	$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.pending, bcdelta.change');
+	$shop->wait_for('SELECT NOT EXISTS (SELECT FROM bcdelta.pending) AND NOT EXISTS (SELECT FROM bcdelta.change)');
 	$shop->wait_for("SELECT count(*) >= 3 FROM bcdelta.run WHERE schedule = 'often' AND state = 'succeeded'");
 	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.run WHERE schedule = 'once' AND state = 'succeeded'");
 	is(scalar(grep { $_->{name} =~ / by itself/ } @{ $store->state('brands') }), 4, 'every second');

@@ -80,7 +80,7 @@ EOC
 		is( $shop->sql("SELECT count(*) FROM pg_stat_activity WHERE query ~ '^CALL bcdelta.sweep' AND backend_xmin IS NOT NULL"),
 			0, "background workers $mode: no snapshot is held while the store is waited for");
 		$store->release;
-		$shop->wait_for('SELECT count(*) = 0 FROM bcdelta.pending, bcdelta.change');
+		$shop->wait_for('SELECT NOT EXISTS (SELECT FROM bcdelta.pending) AND NOT EXISTS (SELECT FROM bcdelta.change)');
 		$shop->wait_for("SELECT count(*) = $n FROM cron.job_run_details JOIN cron.job USING (jobid)
 			WHERE jobname = 'sweep' AND status = 'succeeded'");
 		is(scalar @{ $store->state('brands') }, $n * 10, 'a job has pushed the rows');
