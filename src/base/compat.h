@@ -137,7 +137,7 @@
 /* 16: a plan says for itself whose rights a foreign scan uses */
 #if PG_VERSION_NUM >= 160000
 #define bcd_scan_relids(plan)	((plan)->fs_base_relids)
-#define bcd_scan_user(plan, estate, rti)	((plan)->checkAsUser)
+#define bcd_scan_user(plan, estate, rti)	((void) (rti), (plan)->checkAsUser)
 #else
 #define bcd_scan_relids(plan)	((plan)->fs_relids)
 #define bcd_scan_user(plan, estate, rti)	(exec_rt_fetch(rti, estate)->checkAsUser)
