@@ -404,6 +404,7 @@ typedef struct BcdStore
 	int			era;			/* how often all was forgotten */
 	int64		read_window;	/* the quota's window in which ... */
 	int64		reads;			/* ... so many of them were made */
+	int64		read_at;		/* monotonic ms: the last one has ended */
 	int			lock_failures;	/* starts with a locked source */
 	int64		twins;			/* rows that another server has written */
 	TimestampTz twin_at;		/* the last of them: see another_writer.c */

@@ -381,7 +381,8 @@ lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
 	 * records of this feed must exist before rows of the next feed look them
 	 * up
 	 */
-	if (lane->exhausted && lane->gates->in_flight == 0 && *wait < 0 && bcd_go_on_claiming(run))
+	if (lane->exhausted && lane->gates->in_flight == 0 && (*wait < 0 || lane->gates->items == 0) &&
+		bcd_go_on_claiming(run))
 	{
 		*wait = 0;
 		return false;

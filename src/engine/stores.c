@@ -75,6 +75,8 @@ BcdStore *
 bcd_engine_store(Oid serverid)
 {
 	BcdStore   *store = NULL;
+	BcdStoreOptions *options;
+	MemoryContext cxt;
 	MemoryContext old;
 	dlist_iter	iter;
 
@@ -94,12 +96,16 @@ bcd_engine_store(Oid serverid)
 	}
 	if (store->run)
 		return store;
+	/* the old options stay if there are none any more */
+	cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta store", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(cxt);
+	options = bcd_store_options(serverid);
+	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(cxt, TopMemoryContext);
 	if (store->cxt)
 		MemoryContextDelete(store->cxt);
-	store->cxt = AllocSetContextCreate(TopMemoryContext, "bcdelta store", ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(store->cxt);
-	store->options = bcd_store_options(serverid);
-	MemoryContextSwitchTo(old);
+	store->cxt = cxt;
+	store->options = options;
 	if (store->identity == NULL || strcmp(store->identity, store->options->identity) != 0)
 		forget_learned(store);
 	if (store->quota.max_concurrency == 0)

@@ -67,7 +67,7 @@ read_page(BcdSampler *s, int64 nth, BcdRecordPage *page)
 	bcd_channel_ask(s->channel, path);
 	body = bcd_channel_take(s->channel, &reply, &len);
 	bcd_calls_made(reply.calls);
-	bcd_record_page_read(page, s->table, path, body, len);
+	bcd_record_page_read(page, s->table, path, reply.status, body, len);
 	for (i = 0; i < page->n && s->n < s->most; i++)
 	{
 		bcd_row_read(s->reader, bcd_record_at(page, i), values, nulls);
@@ -88,7 +88,7 @@ sample(Relation relation, int elevel, HeapTuple *rows, int most, double *total, 
 
 	s.shown = bcd_requests_shown(s.table, columns, &s.limit);
 	s.reader = bcd_row_reader(s.table, RelationGetDescr(relation), columns);
-	s.channel = bcd_channel_open(s.table->serverid, GetUserId());
+	s.channel = bcd_channel_open(s.table->serverid, relation->rd_rel->relowner);
 	read_page(&s, 1, &page);
 	*total = page.told_total ? (double) page.page.total : page.n;
 	*dead = 0;

@@ -21,10 +21,11 @@
 
 #include "foreign/scan_state.h"
 
+/* Not that of a number, which is there at once or not at all */
 static bool
 is_capable(ForeignPath *path)
 {
-	return true;
+	return !IS_UPPER_REL(path->path.parent);
 }
 
 /* Takes a row, if there is one or the table is at its end. */

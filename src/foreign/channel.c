@@ -117,6 +117,11 @@ bcd_channel_open(Oid serverid, Oid userid)
 	BcdChannel *channel;
 	BcdScanSlot scan = {0};
 
+	if (bcd_is_worker())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("mappings and other code that the bcdelta worker runs cannot read foreign tables of server \"%s\"", options->server),
+				 errhint("Copy the rows to a table.")));
 	(void) bcd_store_check(options->server, userid);
 	/* the worker takes it itself; this is to say early that there is none */
 	pfree(bcd_store_token(serverid, userid));

@@ -123,7 +123,7 @@ compare(const BcdTable *table, const BcdColumn *column, Oid op, Oid collation,
 	 * a collation for which different texts are equal has its own idea of
 	 * case
 	 */
-	if (strategy == 0 || (OidIsValid(collation) && !get_collation_isdeterministic(collation)))
+	if (strategy == 0 || (array && strategy != BTEqualStrategyNumber) || (OidIsValid(collation) && !get_collation_isdeterministic(collation)))
 		return false;
 	condition->filter = filter_for(table, column, strategy, array, &condition->exact);
 	condition->value = condition->filter ? coerce_value(column, value, array) : NULL;

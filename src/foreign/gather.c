@@ -46,7 +46,8 @@ attnum_of(const BcdTable *table, const char *field)
 	int			i;
 
 	for (i = 0; i < table->ncolumns; i++)
-		if (table->columns[i].name && strcmp(table->columns[i].name, field) == 0)
+		if (table->columns[i].name && strcmp(table->columns[i].name, field) == 0 &&
+			bcd_column_is_plain(&table->columns[i]))
 			return i + 1;
 	return 0;
 }
@@ -99,8 +100,9 @@ bcd_gather_is_better(ForeignScanState *node)
 	if (scan->key < 0 || !scan->waits || scan->lookups < FEW_LOOKUPS || (scan->flags & BCD_SCAN_COUNTS))
 		return false;
 	total = bcd_total_known(table->serverid, table->resource);
-	if (total < 0 && !table->resource->uncounted && scan->lookups == FEW_LOOKUPS)
+	if (total < 0 && !table->resource->uncounted && !scan->counted && bcd_calls_allow(table, 1))
 	{
+		scan->counted = true;
 		count_records(node);
 		total = bcd_total_known(table->serverid, table->resource);
 	}

@@ -73,7 +73,7 @@ count_at(JsonbContainer *object, const char *path)
 {
 	int64		n;
 
-	return whole_number(at_path(object, path), &n) && n > 0 ? n : 0;
+	return whole_number(at_path(object, path), &n) && n > 0 ? Min(n, PG_INT32_MAX) : 0;
 }
 
 /* Finds the array of records: in V3 the member "data", in V2 the reply itself. */
@@ -98,7 +98,7 @@ find_records(BcdRecordPage *page, JsonbContainer *reply, const BcdTable *table, 
 	page->page.total = count_at(reply, "meta.pagination.total");
 	page->page.pages = count_at(reply, "meta.pagination.total_pages");
 	page->told_total = whole_number(at_path(reply, "meta.pagination.total"), &total) && total >= 0;
-	page->page.bare = member(reply, "meta", strlen("meta")) == NULL;
+	page->page.bare = member(reply, "meta", strlen("meta")) == NULL || page->page.pages == 0;
 }
 
 /* The nth record, or NULL if it is no object */
@@ -136,6 +136,7 @@ read_ids(BcdRecordPage *page, const BcdTable *table, const char *path)
 	int			i;
 
 	page->n = JsonContainerSize(page->records);
+	page->ascends = true;
 	page->page.records = page->n;
 	for (i = 0; i < page->n; i++)
 	{
@@ -148,6 +149,7 @@ read_ids(BcdRecordPage *page, const BcdTable *table, const char *path)
 			malformed(table, path, psprintf("record %d of the page has no usable %s", i + 1, table->resource->id));
 		if (page->page.first == 0)
 			page->page.first = id;
+		page->ascends &= id > page->page.last;
 		page->page.last = Max(page->page.last, id);
 	}
 }
@@ -185,14 +187,14 @@ parse(char *body, Size len, const BcdTable *table, const char *path)
  * stay.  The body is changed.
  */
 void
-bcd_record_page_read(BcdRecordPage *page, const BcdTable *table, const char *path, char *body, Size len)
+bcd_record_page_read(BcdRecordPage *page, const BcdTable *table, const char *path, int status, char *body, Size len)
 {
 	const char *reason;
 	Jsonb	   *json;
 
 	memset(page, 0, sizeof(*page));
 	/* what V2 replies for an empty list */
-	if (len == 0)
+	if (len == 0 && status == 204)
 	{
 		page->page.bare = true;
 		return;

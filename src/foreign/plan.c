@@ -15,6 +15,7 @@
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
+#include "optimizer/prep.h"
 #include "optimizer/restrictinfo.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -31,9 +32,37 @@ typedef struct Lookup
 	List	   *done;
 } Lookup;
 
-/* The attribute numbers that a query needs of a table */
+/* Does a query itself use whole rows of a table, and not only its row mark? */
+static bool
+uses_whole_rows(PlannerInfo *root, const RelOptInfo *rel)
+{
+	const Query *query = root->parse;
+	Bitmapset  *shifted = NULL;
+	ListCell   *lc;
+
+	if (get_plan_rowmark(root->rowMarks, rel->relid) == NULL)
+		return true;
+	foreach(lc, query->targetList)
+	{
+		const TargetEntry *target = lfirst_node(TargetEntry, lc);
+
+		/* the planner has added those of row marks */
+		if (!target->resjunk || target->resname == NULL || strncmp(target->resname, "wholerow", strlen("wholerow")) != 0)
+			pull_varattnos((Node *) target->expr, rel->relid, &shifted);
+	}
+	pull_varattnos((Node *) query->jointree, rel->relid, &shifted);
+	pull_varattnos((Node *) query->returningList, rel->relid, &shifted);
+	pull_varattnos(query->havingQual, rel->relid, &shifted);
+	return bms_is_member(-FirstLowInvalidHeapAttributeNumber, shifted);
+}
+
+/*
+ * The attribute numbers that a query needs of a table.  What changes a table by
+ * the rows of this one keeps copies of these; but of columns that nobody reads,
+ * none are needed.
+ */
 static Bitmapset *
-columns_needed(const RelOptInfo *rel, const BcdTable *table)
+columns_needed(PlannerInfo *root, const RelOptInfo *rel, const BcdTable *table)
 {
 	Bitmapset  *shifted = NULL;
 	Bitmapset  *columns = NULL;
@@ -44,7 +73,7 @@ columns_needed(const RelOptInfo *rel, const BcdTable *table)
 	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &shifted);
 	foreach(lc, rel->baserestrictinfo)
 		pull_varattnos((Node *) lfirst_node(RestrictInfo, lc)->clause, rel->relid, &shifted);
-	whole = bms_is_member(-FirstLowInvalidHeapAttributeNumber, shifted);
+	whole = bms_is_member(-FirstLowInvalidHeapAttributeNumber, shifted) && uses_whole_rows(root, rel);
 	for (i = 1; i <= table->ncolumns; i++)
 		if (table->columns[i - 1].name && (whole || bms_is_member(i - FirstLowInvalidHeapAttributeNumber, shifted)))
 			columns = bms_add_member(columns, i);
@@ -62,7 +91,7 @@ bcd_plan_size(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 	rel->fdw_private = relation;
 	relation->table = bcd_foreign_table(relid);
 	relation->rti = rel->relid;
-	relation->columns = columns_needed(rel, relation->table);
+	relation->columns = columns_needed(root, rel, relation->table);
 	(void) bcd_requests_shown(relation->table, relation->columns, &relation->limit);
 	relation->total = bcd_cost_total(relation->table, rel);
 	relation->all_exact = true;
@@ -91,6 +120,14 @@ order_by_id(PlannerInfo *root, RelOptInfo *rel, const BcdRelation *relation)
 
 	if (relation->table->resource->list_after == NULL || root->query_pathkeys == NIL)
 		return NIL;
+	/* the requests for a list of other values are in the order of these */
+	foreach(lc, relation->conditions)
+	{
+		const BcdCondition *condition = lfirst(lc);
+
+		if (condition->filter->by == BCD_BY_IN && strcmp(condition->filter->field, relation->table->resource->id) != 0)
+			return NIL;
+	}
 	key = linitial_node(PathKey, root->query_pathkeys);
 	if (!bcd_pathkey_ascends(key) || key->pk_nulls_first || key->pk_eclass->ec_has_volatile)
 		return NIL;

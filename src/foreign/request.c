@@ -271,15 +271,30 @@ is_last(const BcdRequests *requests, const BcdPage *page)
 	return bcd_page_is_last(page, requests->after + 1, requests->limit);
 }
 
+/* Is the page in its place?  If not, records are missing. */
+static bool
+is_in_order(const BcdRequests *requests, const BcdPage *page, bool ascends, char *why, Size size)
+{
+	if (goes_by_id(requests) && page->records > 0 && (!ascends || page->first <= requests->after))
+		strlcpy(why, "the store's list is not in the order of ids", size);
+	else if (!goes_by_id(requests) && page->records == 0 && page->pages > requests->after + 1)
+		strlcpy(why, "the store's list ends before its last page", size);
+	else
+		return true;
+	return false;
+}
+
 /*
  * A page was read: moves on to the next one.  Returns false, and why, if the
  * list does not advance.
  */
 bool
-bcd_requests_took(BcdRequests *requests, const BcdPage *page, char *why, Size size)
+bcd_requests_took(BcdRequests *requests, const BcdPage *page, bool ascends, char *why, Size size)
 {
 	const BcdParameter *p = requests->spread >= 0 ? &requests->parameters[requests->spread] : NULL;
 
+	if (!requests->counts && !is_in_order(requests, page, ascends, why, size))
+		return false;
 	if (!requests->counts &&
 		!bcd_page_moves_on(&requests->paging, page, goes_by_id(requests) ? requests->after : -1, why, size))
 		return false;
@@ -296,6 +311,13 @@ bcd_requests_took(BcdRequests *requests, const BcdPage *page, char *why, Size si
 	if (!requests->over)
 		requests->to = requests->from + fitting(requests, p, requests->from);
 	return true;
+}
+
+/* How many calls a list takes at least, because of its values */
+double
+bcd_requests_least(const BcdRequests *requests)
+{
+	return requests->spread < 0 ? 1 : ceil((double) requests->parameters[requests->spread].n / requests->limit);
 }
 
 /*

@@ -43,7 +43,8 @@ extern void bcd_requests_begin(BcdRequests *requests, const BcdTable *table, con
 extern bool bcd_requests_limit_to(BcdRequests *requests, const BcdFilter *filter, char **values, int n);
 extern void bcd_requests_ready(BcdRequests *requests);
 extern char *bcd_requests_path(const BcdRequests *requests);
-extern bool bcd_requests_took(BcdRequests *requests, const BcdPage *page, char *why, Size size);
+extern bool bcd_requests_took(BcdRequests *requests, const BcdPage *page, bool ascends, char *why, Size size);
+extern double bcd_requests_least(const BcdRequests *requests);
 extern double bcd_requests_left(const BcdRequests *requests);
 
 #endif							/* BCD_FOREIGN_REQUEST_H */

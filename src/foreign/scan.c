@@ -61,6 +61,7 @@ bcd_scan_open(ForeignScanState *node, int eflags)
 	const ForeignScan *plan = (const ForeignScan *) node->ss.ps.plan;
 	EState	   *estate = node->ss.ps.state;
 	BcdForeignScan *scan = palloc0(sizeof(BcdForeignScan));
+	int			i;
 
 	node->fdw_state = scan;
 	read_private(scan, plan->fdw_private);
@@ -73,7 +74,11 @@ bcd_scan_open(ForeignScanState *node, int eflags)
 	scan->values_cxt = AllocSetContextCreate(estate->es_query_cxt, "bcdelta conditions", ALLOCSET_SMALL_SIZES);
 	scan->page_cxt = AllocSetContextCreate(estate->es_query_cxt, "bcdelta page", ALLOCSET_DEFAULT_SIZES);
 	scan->row_cxt = AllocSetContextCreate(estate->es_query_cxt, "bcdelta row", ALLOCSET_DEFAULT_SIZES);
-	if ((eflags & EXEC_FLAG_REWIND) && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+	scan->fixed = true;
+	for (i = 0; i < scan->nfilters; i++)
+		scan->fixed &= bcd_scan_is_fixed(scan, i);
+	if (((eflags & EXEC_FLAG_REWIND) || (scan->fixed && !bms_is_empty(plan->scan.plan.extParam))) &&
+		!(eflags & EXEC_FLAG_EXPLAIN_ONLY))
 	{
 		scan->kept = tuplestore_begin_heap(true, false, work_mem);
 		scan->kept_slot = MakeSingleTupleTableSlot(node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
@@ -186,7 +191,7 @@ bcd_scan_again(ForeignScanState *node)
 
 	if (!scan->begun)
 		return;
-	if (scan->kept && node->ss.ps.chgParam == NULL)
+	if (scan->kept && (node->ss.ps.chgParam == NULL || scan->fixed))
 	{
 		tuplestore_rescan(scan->kept);
 		return;

@@ -55,7 +55,7 @@ bcd_scan_ask_first(ForeignScanState *node)
 	{
 		char	   *path = bcd_requests_path(&scan->requests);
 
-		bcd_calls_check(scan->table, path, scan->estimate);
+		bcd_calls_check(scan->table, path, Max(scan->estimate, bcd_requests_least(&scan->requests)));
 		pfree(path);
 	}
 	if (scan->channel == NULL)
@@ -92,7 +92,7 @@ take_page(BcdForeignScan *scan)
 	scan->quota = reply.quota;
 	scan->quota_left = reply.quota_left;
 	bcd_calls_made(reply.calls);
-	bcd_record_page_read(&scan->page, scan->table, path, body, len);
+	bcd_record_page_read(&scan->page, scan->table, path, reply.status, body, len);
 	note_total(scan, &scan->page);
 	if (scan->requests.counts && !scan->page.told_total)
 		ereport(ERROR,
@@ -104,7 +104,7 @@ take_page(BcdForeignScan *scan)
 		scan->total += scan->page.page.total;
 		scan->page.n = 0;
 	}
-	if (!bcd_requests_took(&scan->requests, &scan->page.page, why, sizeof(why)))
+	if (!bcd_requests_took(&scan->requests, &scan->page.page, scan->page.ascends, why, sizeof(why)))
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
 				 errmsg("foreign table \"%s\" cannot be read: %s", scan->table->name, why),

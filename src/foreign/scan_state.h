@@ -45,6 +45,8 @@ typedef struct BcdForeignScan
 
 	/* reading */
 	bool		begun;
+	bool		fixed;			/* other tables have no influence on what is
+								 * asked for */
 	bool		nothing;		/* no row can satisfy the conditions */
 	bool		asked;			/* for the next page */
 	bool		waits;			/* otherwise, it returns when it would wait
@@ -64,6 +66,7 @@ typedef struct BcdForeignScan
 								 * up; -1: none */
 	int			key_attnum;
 	int			lookups;		/* so far */
+	bool		counted;		/* the store was asked how many there are */
 	struct BcdGathered *gathered;	/* the whole list instead; or NULL */
 
 	/* what has been read, if it may be wanted again; or NULL */

@@ -6,6 +6,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -39,13 +40,17 @@ bcd_scan_value_text(const BcdFilter *filter, Oid type, Datum value)
 {
 	Oid			output;
 	bool		varlena;
+	char	   *text;
 
 	if (type == BOOLOID)
 		return pstrdup(DatumGetBool(value) ? "true" : "false");
 	if (type == TIMESTAMPTZOID)
 		return moment_text(DatumGetTimestampTz(value), filter->by == BCD_BY_MAX || filter->by == BCD_BY_LESS);
 	getTypeOutputInfo(type, &output, &varlena);
-	return OidOutputFunctionCall(output, value);
+	text = OidOutputFunctionCall(output, value);
+	text = pg_server_to_any(text, strlen(text), PG_UTF8);
+	/* of a database without an encoding, it may be anything */
+	return pg_verify_mbstr(PG_UTF8, text, strlen(text), true) ? text : NULL;
 }
 
 static int
@@ -96,8 +101,14 @@ limit_to_any(BcdForeignScan *scan, const BcdFilter *filter, ArrayType *array)
 	deconstruct_array(array, type, len, byval, align, &elements, &nulls, &n);
 	values = palloc(sizeof(char *) * Max(n, 1));
 	for (i = 0; i < n; i++)
-		if (!nulls[i])
-			values[used++] = bcd_scan_value_text(filter, type, elements[i]);
+	{
+		if (nulls[i])
+			continue;
+		values[used] = bcd_scan_value_text(filter, type, elements[i]);
+		/* the store cannot be asked for one of them: it is asked for all */
+		if (values[used++] == NULL)
+			return;
+	}
 	scan->nothing |= used == 0;
 	used = sort_values(values, used, type != TEXTOID);
 	if (used > 0)

@@ -10,6 +10,7 @@
 #include "foreign/foreign.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "foreign/table.h"
 
 /* The API's name of a column: the option "field", or else its own */
@@ -93,7 +94,7 @@ bcd_foreign_table(Oid relid)
 	table->ncolumns = desc->natts;
 	table->columns = palloc0(sizeof(BcdColumn) * desc->natts);
 	for (i = 0; i < desc->natts; i++)
-		if (!TupleDescAttr(desc, i)->attisdropped)
+		if (!TupleDescAttr(desc, i)->attisdropped && TupleDescAttr(desc, i)->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL)
 			read_column(table, &table->columns[i], TupleDescAttr(desc, i));
 	table_close(rel, NoLock);
 	return table;

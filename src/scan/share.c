@@ -11,9 +11,13 @@
 
 #include <math.h>
 
+#include "base/clock.h"
 #include "pacing/pace.h"
 #include "scan/share.h"
 #include "store/store.h"
+
+/* How long sessions leave the only place to the run */
+#define TURN_MS		500
 
 /* The most requests of sessions in a window beside a run */
 static int64
@@ -44,6 +48,9 @@ bcd_share_delay(BcdStore *store, int waiting, int64 now)
 
 	if (store->run && store->reading >= most_reading(store))
 		return BCD_QUOTA_WAIT_REPLY;
+	/* the only place is not passed on from session to session */
+	if (store->run && q->concurrency <= most_reading(store) && now < store->read_at + TURN_MS)
+		return store->read_at + TURN_MS - now;
 	if (store->run == NULL)
 		q->work = waiting;
 	delay = bcd_quota_delay(q, now);
@@ -74,4 +81,5 @@ void
 bcd_share_done(BcdStore *store)
 {
 	store->reading--;
+	store->read_at = bcd_now_ms();
 }

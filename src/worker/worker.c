@@ -164,6 +164,7 @@ start_over(void)
 {
 	while (!dlist_is_empty(&bcd_engine.runs))
 		bcd_run_drop(dlist_container(BcdRun, node, dlist_head_node(&bcd_engine.runs)));
+	bcd_scans_end();
 	bcd_serve_end_accepted("extension bcdelta was dropped, or updated to another version");
 	ready = false;
 	bcd_counts_forget();

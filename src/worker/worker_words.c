@@ -30,6 +30,20 @@ bcd_worker_pid(void)
 	return 0;
 }
 
+/* Is this process the worker? */
+bool
+bcd_is_worker(void)
+{
+	bool		is;
+
+	if (bcd_shared == NULL)
+		return false;
+	LWLockAcquire(bcd_shared->lock, LW_SHARED);
+	is = bcd_worker_pid() == MyProcPid;
+	LWLockRelease(bcd_shared->lock);
+	return is;
+}
+
 static bool
 is_listed(const char *database)
 {

@@ -6,6 +6,7 @@
 #define BCD_WORKER_WORDS_H
 
 extern pid_t bcd_worker_pid(void);
+extern bool bcd_is_worker(void);
 extern char *bcd_worker_words(bool *starting);
 extern const char *bcd_worker_hint(void);
 

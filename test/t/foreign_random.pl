@@ -27,6 +27,8 @@ my %leaves = (
 		sub { number() . ' ' . one_of(qw(= < <= > >=)) . ' p.id' },
 		sub { 'p.id IN (' . join(', ', numbers()) . ')' },
 		sub { 'p.id = ANY (ARRAY[' . join(', ', numbers()) . one_of(']::bigint[])', ']::int[])') },
+		sub { 'p.id ' . one_of(qw(< >= <>)) . one_of(' ANY', ' ALL') . ' (ARRAY[' . join(', ', numbers()) . ']::bigint[])' },
+		sub { 'p.date_modified > ANY (ARRAY[' . moment() . one_of('', ", 'infinity'") . ']::timestamptz[])' },
 		sub { 'p.id BETWEEN ' . number() . ' AND ' . number() },
 		sub { 'p.id IN (SELECT i FROM few)' },
 		sub { 'p.sku ' . one_of('=', '<>', '>') . ' ' . text() },
@@ -61,6 +63,7 @@ sub statement
 		sub { "SELECT 'ids', array_agg(p.id ORDER BY p.id) FROM product p WHERE $where" },
 		sub { "SELECT 'count', (SELECT count(*) FROM product p WHERE $where), 1" },
 		sub { "SELECT 'top', array_agg(id) FROM (SELECT id FROM product p WHERE $where ORDER BY id LIMIT 5) q" },
+		sub { "SELECT 'first', array_agg(id) FROM (SELECT id, options FROM product p WHERE p.sku IN (" . join(', ', map { text() } 1 .. 15) . ") AND $where ORDER BY id) q" },
 		sub { "SELECT 'values', md5(string_agg(concat_ws('|', p.id, p.name, p.price, p.is_visible, p.date_modified), ',' ORDER BY p.id)) FROM product p WHERE $where" },
 		sub { "SELECT 'join', array_agg(concat_ws('-', f.i, p.id) ORDER BY f.i, p.id) FROM few f " . one_of('', 'LEFT ') . "JOIN product p ON p.id = f.i AND $where" },
 		sub { "SELECT 'brand', array_agg(concat_ws('-', b.id, p.id) ORDER BY b.id, p.id) FROM brand b JOIN product p ON p.brand_id = b.id WHERE $where" })->();

@@ -45,6 +45,10 @@ if ($ENV{ACCEPT_REQUESTS})
 	print $f $found;
 	close $f;
 }
-is($found, read_file($file), 'and ask for what they should');
+SKIP:
+{
+	skip 'the planner chooses other joins before PostgreSQL 14', 1 if $foreign->shop->node->pg_version < 14;
+	is($found, read_file($file), 'and ask for what they should');
+}
 
 done_testing();

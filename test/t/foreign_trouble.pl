@@ -50,6 +50,8 @@ subtest 'what is malformed is an error that names the table and the request' => 
 		[ { status => 200, body => '{"data": ' . ('[' x 1000) . (']' x 1000) . '}' }, qr/nested too deeply/, 'depth' ],
 		[ { status => 200, body => '{"data": [' . ('1,' x 600000) . '1]}' }, qr/too many values/, 'many values' ],
 		[ { status => 200, body => '<html>hello</html>' }, qr/invalid input syntax for type json.*reply for foreign table "product", to GET \/catalog\/products/s, 'a page of a proxy' ],
+		[ { status => 200, body => '' }, qr/empty/, 'nothing' ],
+		[ { status => 200, body => '{"data": [{"id": 5}, {"id": 3}], "meta": {"pagination": {"total": 2, "total_pages": 1}}}' }, qr/cannot be read: the store's list is not in the order of ids/, 'a list that is not sorted' ],
 		[ { status => 200, body => '"x"' }, qr/it is no object/, 'a text' ],
 		[ { status => 401, body => '{"title": "Unauthorized"}' }, qr/could not read from server "shop": 401 Unauthorized.*GET \/catalog\/products.*The access token is not valid/s, 'a token that has expired' ],
 		[ { status => 403, body => '{"title": "no scope"}' }, qr/403 no scope.*lacks a scope/s, 'a scope that is missing' ],
@@ -60,6 +62,8 @@ subtest 'what is malformed is an error that names the table and the request' => 
 		fails_like('SELECT id, name FROM product', $case->[1], $case->[2]);
 		$store->unfault;
 	}
+	$store->fault({ match => { method => 'GET', path => '/catalog/brands' }, times => 1, do => { status => 200, body => '{"data": [], "meta": {"pagination": {"total": 600, "total_pages": 3}}}' } });
+	fails_like('SELECT id FROM brand', qr/cannot be read: the store's list ends before its last page/, 'a list that ends before its end');
 	fails_like('SELECT id, name, no_such FROM product', qr/column "no_such" does not exist/, 'a column that is none');
 	works('after that');
 };
@@ -175,6 +179,23 @@ EOC
 	is($foreign->rows('SET ROLE looker; SELECT count(sku) FROM product'), 600, 'with a right one');
 };
 
+subtest 'what the worker runs cannot read foreign tables, and holds nothing up' => sub {
+	$shop->sql("CREATE TABLE odd (id int PRIMARY KEY, name text);
+SELECT bcdelta.track('odd', 'shop', 'brand', '{\"name\": \"(SELECT name FROM s.brand LIMIT 1)\"}'); INSERT INTO odd VALUES (1, 'x')");
+	my $run = $shop->push(q('odd'));
+	is($run->{failed}, 1, 'the row fails');
+	like($shop->sql("SELECT error FROM bcdelta.result WHERE feed = 'odd' ORDER BY run_id DESC LIMIT 1"), qr/cannot read foreign tables of server "shop"/, 'and says why');
+	$shop->sql("SELECT bcdelta.untrack('odd')");
+};
+
+subtest 'a change of rows by those of a foreign table asks for their columns only' => sub {
+	my $product = $foreign->with_ids('{p2}');
+	$shop->sql("CREATE TABLE priced (id bigint, price numeric); INSERT INTO priced VALUES ($product, 1)");
+	my (undef, @asked) = $foreign->ask("UPDATE priced SET price = p.price FROM product p WHERE p.id = priced.id AND p.id = $product");
+	like("@asked", qr/include_fields=price$/, 'the price');
+	is($shop->sql('SELECT price FROM priced'), '2.5', 'is taken over');
+};
+
 subtest 'the worker ends: the query says so, and the next one works' => sub {
 	$store->hold({ match => { method => 'GET', path => '/catalog/products' } });
 	my $query = begin('SELECT id FROM product');
@@ -215,7 +236,7 @@ subtest 'several stores are read side by side' => sub {
 	is($foreign->rows('SELECT count(sku) FROM (SELECT sku FROM product UNION ALL SELECT sku FROM other) u'), 900, 'all rows of both');
 	SKIP:
 	{
-		skip 'PostgreSQL 14 or later', 3 if $node->pg_version < 14;
+		skip 'PostgreSQL 14 or later', 4 if $node->pg_version < 14;
 		like($shop->sql('EXPLAIN (COSTS OFF) SELECT sku FROM s.product UNION ALL SELECT sku FROM s.other'), qr/Async Foreign Scan/, 'the plan');
 		$_->hold({ match => { method => 'GET', path => '/catalog/products' } }) foreach $store, $other;
 		my $query = begin('SELECT count(*) FROM (SELECT sku FROM product UNION ALL SELECT sku FROM other) u');
@@ -223,6 +244,7 @@ subtest 'several stores are read side by side' => sub {
 		pass('both are asked before one has replied');
 		$_->release foreach $other, $store;
 		is(($query->finish)[1], 900, 'all rows');
+		is($foreign->rows('SELECT count(*) FROM product UNION ALL SELECT count(*) FROM other'), "300\n600", 'numbers of both');
 	}
 	$other->stop;
 };
