@@ -23,6 +23,7 @@ typedef struct BcdFacts
 } BcdFacts;
 
 extern void bcd_fact(const BcdFacts *facts, const char *fact, BcdFactVerdict verdict, const char *found, const char *next);
+extern char *bcd_count(int64 n, const char *one, const char *several);
 extern void bcd_preflight_answers(const BcdFacts *facts, List *feeds, int64 run_id);
 extern void bcd_preflight_source(const BcdFacts *facts, const char *feed);
 

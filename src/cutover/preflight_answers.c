@@ -212,10 +212,15 @@ some_names(const cJSON *data, const BcdNameList *list)
 {
 	StringInfoData text;
 	const cJSON *record;
+	char	   *one = pstrdup(list->resource);
+	char	   *c;
 	int			n = 0;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "%d %s", cJSON_GetArraySize(data), list->words);
+	for (c = one; *c; c++)
+		if (*c == '_')
+			*c = ' ';
+	appendStringInfoString(&text, bcd_count(cJSON_GetArraySize(data), one, list->words));
 	cJSON_ArrayForEach(record, data)
 	{
 		const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(record, list->name));

@@ -229,16 +229,17 @@ static void
 tell_rows(Look *look)
 {
 	const BcdResource *r = look->feed->resource;
+	char	   *rows = bcd_count(look->rows, "row", "rows");
 	int64		wrong = 0;
 	int			i;
 
 	if (r->most > 0 && look->rows > r->most)
 		bcd_fact(look->facts, about(look, "number"), BCD_FACT_PROBLEM,
-				 psprintf(INT64_FORMAT " rows, but a store can have %d records of resource %s", look->rows, r->most, r->name),
+				 psprintf("%s, but a store can have %d records of resource %s", rows, r->most, r->name),
 				 "leave some out with a filter, or use another resource");
 	else
 		bcd_fact(look->facts, about(look, "number"), BCD_FACT_OK,
-				 r->most > 0 ? psprintf(INT64_FORMAT " rows; a store can have %d", look->rows, r->most) : psprintf(INT64_FORMAT " rows", look->rows), NULL);
+				 r->most > 0 ? psprintf("%s; a store can have %d", rows, r->most) : rows, NULL);
 	for (i = 0; i < look->feed->nfields; i++)
 	{
 		const Flaw *flaw = &look->flaws[i];
@@ -248,10 +249,10 @@ tell_rows(Look *look)
 
 		wrong += flaw->rows + flaw->empty;
 		if (flaw->rows > 0)
-			bcd_fact(look->facts, fact, BCD_FACT_PROBLEM, psprintf(INT64_FORMAT " rows have a value that the store does not take, such as: %s",
-																   flaw->rows, flaw->example), fix);
+			bcd_fact(look->facts, fact, BCD_FACT_PROBLEM, psprintf("%s a value that the store does not take, such as: %s",
+																   bcd_count(flaw->rows, "row has", "rows have"), flaw->example), fix);
 		if (flaw->empty > 0)
-			bcd_fact(look->facts, fact, BCD_FACT_PROBLEM, psprintf(INT64_FORMAT " rows have no value, which a new record needs", flaw->empty), fix);
+			bcd_fact(look->facts, fact, BCD_FACT_PROBLEM, psprintf("%s no value, which a new record needs", bcd_count(flaw->empty, "row has", "rows have")), fix);
 	}
 	if (wrong == 0)
 		bcd_fact(look->facts, about(look, "values"), BCD_FACT_OK, "all of them are within the limits of the store", NULL);
@@ -303,10 +304,10 @@ tell_twins(Look *look, const char *name)
 	if (!attempt(look, run_query, fact))
 		return;
 	if (look->numbers[0] > 0)
-		bcd_fact(look->facts, fact, BCD_FACT_PROBLEM, psprintf(INT64_FORMAT " values belong to several rows, such as \"%s\"", look->numbers[0], look->examples[0]),
+		bcd_fact(look->facts, fact, BCD_FACT_PROBLEM, psprintf("%s to several rows, such as \"%s\"", bcd_count(look->numbers[0], "value belongs", "values belong"), look->examples[0]),
 				 "each row needs a value of its own: the store refuses the second record");
 	if (look->numbers[1] > 0)
-		bcd_fact(look->facts, fact, BCD_FACT_PROBLEM, psprintf(INT64_FORMAT " values differ from others in case only, such as \"%s\"", look->numbers[1], look->examples[1]),
+		bcd_fact(look->facts, fact, BCD_FACT_PROBLEM, psprintf("%s in case only, such as \"%s\"", bcd_count(look->numbers[1], "value differs from others", "values differ from others"), look->examples[1]),
 				 "the store does not tell them apart: each row needs a value of its own");
 	if (look->numbers[0] == 0 && look->numbers[1] == 0)
 		bcd_fact(look->facts, fact, BCD_FACT_OK, "each row has its own", NULL);
@@ -330,8 +331,8 @@ tell_crowds(Look *look)
 	if (!attempt(look, run_query, fact))
 		return;
 	if (look->numbers[0] > 0)
-		bcd_fact(look->facts, fact, BCD_FACT_PROBLEM, psprintf(INT64_FORMAT " parents have more than %d, the most of them " INT64_FORMAT,
-															   look->numbers[0], choices->most_records, look->numbers[1]),
+		bcd_fact(look->facts, fact, BCD_FACT_PROBLEM, psprintf("%s more than %d rows; the largest has " INT64_FORMAT,
+															   bcd_count(look->numbers[0], "parent has", "parents have"), choices->most_records, look->numbers[1]),
 				 "divide them among several parents, or use modifiers instead of variants");
 	else
 		bcd_fact(look->facts, fact, BCD_FACT_OK, psprintf("at most " INT64_FORMAT "; %d are possible", look->numbers[1], choices->most_records), NULL);
@@ -344,6 +345,7 @@ tell_depth(Look *look)
 	const BcdFeed *feed = look->feed;
 	const char *parent = expression_of(feed, feed->resource->parent);
 	char	   *fact = about(look, "depth");
+	char	   *levels;
 
 	if (feed->resource->deepest <= 0 || parent == NULL || !bcd_resource_is_own_parent(feed->resource))
 		return;
@@ -352,13 +354,14 @@ tell_depth(Look *look)
 	look->sql = psprintf("SELECT %s, %s::pg_catalog.int8 FROM %s", bcd_key_columns(feed), parent, from_source(feed));
 	if (!attempt(look, measure_depth, fact))
 		return;
+	levels = bcd_count(look->deepest, "level", "levels");
 	if (look->deepest > feed->resource->deepest)
 		bcd_fact(look->facts, fact, BCD_FACT_PROBLEM,
 				 look->deepest > look->rows ? "some rows are below themselves" :
-				 psprintf("%d levels, but the store has at most %d", look->deepest, feed->resource->deepest),
+				 psprintf("%s, but the store has at most %d", levels, feed->resource->deepest),
 				 "move rows up, by another expression for their parent");
 	else
-		bcd_fact(look->facts, fact, BCD_FACT_OK, psprintf("%d levels; %d are possible", look->deepest, feed->resource->deepest), NULL);
+		bcd_fact(look->facts, fact, BCD_FACT_OK, psprintf("%s; %d are possible", levels, feed->resource->deepest), NULL);
 }
 
 static void

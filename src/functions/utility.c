@@ -3,8 +3,9 @@
  *		Statements of others that concern databases, roles and servers of ours.
  *
  * Workers leave databases that a statement needs for itself, REASSIGN OWNED
- * includes what is in our tables, with a server its cutover ends, and tables
- * that are imported from a store get comments.  None of this may make a
+ * includes what is in our tables, with a server its cutover ends, what belongs
+ * to a server follows its new name, and tables that are imported from a store
+ * get comments.  None of this may make a
  * statement fail that would succeed without us.
  */
 #include "postgres.h"
@@ -23,6 +24,7 @@
 #include "base/shmem.h"
 #include "foreign/import.h"
 #include "functions/server_dropped.h"
+#include "functions/server_renamed.h"
 #include "functions/utility.h"
 #include "tables/criterion.h"
 #include "tables/cutover.h"
@@ -96,11 +98,14 @@ process_utility(BCD_UTILITY_PARAMS)
 	Node	   *statement = pstmt->utilityStmt;
 	ReassignOwnedStmt *reassigns = NULL;
 	bool		drops = drops_servers(statement);
+	RenameStmt *renames = NULL;
 	ImportForeignSchemaStmt *imports = NULL;
 
 	/* as a statement that ends its transaction may free its own tree */
 	if (IsA(statement, ReassignOwnedStmt))
 		reassigns = copyObject(castNode(ReassignOwnedStmt, statement));
+	if (IsA(statement, RenameStmt) && castNode(RenameStmt, statement)->renameType == OBJECT_FOREIGN_SERVER)
+		renames = copyObject(castNode(RenameStmt, statement));
 	if (IsA(statement, ImportForeignSchemaStmt))
 		imports = copyObject(castNode(ImportForeignSchemaStmt, statement));
 	if (bcd_shared && IsTransactionState() && !IsAbortedTransactionBlockState())
@@ -113,6 +118,8 @@ process_utility(BCD_UTILITY_PARAMS)
 		reassign(reassigns);
 	if (drops && bcd_extension_trouble() == NULL)
 		bcd_servers_dropped();
+	if (renames && bcd_extension_trouble() == NULL)
+		bcd_server_renamed(strVal(renames->object), renames->newname);
 	if (imports)
 		bcd_foreign_comment(imports);
 }

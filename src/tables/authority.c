@@ -59,3 +59,24 @@ bcd_authority_of(const char *server, const char *stage, const char *resource)
 
 	return bcd_select(&select_whole, args, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
 }
+
+static BcdStatement delete_of_name = {
+	"DELETE FROM bcdelta.authority WHERE server = $1", 1, {NAMEOID}
+};
+
+static BcdStatement rename_server = {
+	"UPDATE bcdelta.authority SET server = $2 WHERE server = $1", 2, {NAMEOID, NAMEOID}
+};
+
+/*
+ * Lets the rules of a server follow its new name; what an earlier server of that name has left goes.
+ * Returns the number of rows.
+ */
+int64
+bcd_authority_rename_server(const char *from, const char *to)
+{
+	Datum		args[] = {bcd_name_datum(from), bcd_name_datum(to)};
+
+	(void) bcd_execute(&delete_of_name, &args[1], NULL);
+	return (int64) bcd_execute(&rename_server, args, NULL);
+}

@@ -19,5 +19,6 @@
 extern void bcd_authority_set(const char *server, const char *stage, const char *resource, const char *field,
 							  const char *owner, const char *by, const char *note);
 extern char *bcd_authority_of(const char *server, const char *stage, const char *resource);
+extern int64 bcd_authority_rename_server(const char *from, const char *to);
 
 #endif							/* BCD_TABLE_AUTHORITY_H */

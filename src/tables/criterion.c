@@ -117,3 +117,24 @@ bcd_criteria_reassign(Oid from, Oid to)
 
 	return (int64) bcd_execute(&reassign, args, NULL);
 }
+
+static BcdStatement delete_of_name = {
+	"DELETE FROM bcdelta.criterion WHERE server = $1", 1, {NAMEOID}
+};
+
+static BcdStatement rename_server = {
+	"UPDATE bcdelta.criterion SET server = $2 WHERE server = $1", 2, {NAMEOID, NAMEOID}
+};
+
+/*
+ * Lets the criteria of a server follow its new name; what an earlier server of that name has left goes.
+ * Returns the number of rows.
+ */
+int64
+bcd_criteria_rename_server(const char *from, const char *to)
+{
+	Datum		args[] = {bcd_name_datum(from), bcd_name_datum(to)};
+
+	(void) bcd_execute(&delete_of_name, &args[1], NULL);
+	return (int64) bcd_execute(&rename_server, args, NULL);
+}

@@ -32,5 +32,6 @@ extern List *bcd_criteria_of(const char *server);
 extern void bcd_criterion_put(const char *server, const BcdOwnCriterion *criterion);
 extern bool bcd_criterion_remove(const char *server, const char *name);
 extern int64 bcd_criteria_reassign(Oid from, Oid to);
+extern int64 bcd_criteria_rename_server(const char *from, const char *to);
 
 #endif							/* BCD_TABLE_CRITERION_H */

@@ -250,3 +250,19 @@ bcd_cutovers_orphans(void)
 		names = lappend(names, bcd_column_text(i, 1));
 	return names;
 }
+
+static BcdStatement rename_server = {
+	"UPDATE bcdelta.cutover SET server = $2 WHERE server = $1", 2, {NAMEOID, NAMEOID}
+};
+
+/*
+ * Lets the plans of a server follow its new name.
+ * Returns the number of rows.
+ */
+int64
+bcd_cutovers_rename_server(const char *from, const char *to)
+{
+	Datum		args[] = {bcd_name_datum(from), bcd_name_datum(to)};
+
+	return (int64) bcd_execute(&rename_server, args, NULL);
+}

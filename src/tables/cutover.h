@@ -41,5 +41,6 @@ extern void bcd_cutovers_move_home(const char *from, const char *to);
 extern void bcd_cutovers_disown(void);
 extern List *bcd_cutovers_orphans(void);
 extern int64 bcd_cutovers_reassign(Oid from, Oid to);
+extern int64 bcd_cutovers_rename_server(const char *from, const char *to);
 
 #endif							/* BCD_TABLE_CUTOVER_H */

@@ -107,3 +107,24 @@ bcd_directory_has(const char *server, const char *store, const char *resource)
 	args[2] = CStringGetTextDatum(resource);
 	return bcd_select(&select_any, args, NULL) > 0;
 }
+
+static BcdStatement delete_of_name = {
+	"DELETE FROM bcdelta.directory WHERE server = $1", 1, {NAMEOID}
+};
+
+static BcdStatement rename_server = {
+	"UPDATE bcdelta.directory SET server = $2 WHERE server = $1", 2, {NAMEOID, NAMEOID}
+};
+
+/*
+ * Lets the lists of a server follow its new name; what an earlier server of that name has left goes.
+ * Returns the number of rows.
+ */
+int64
+bcd_directory_rename_server(const char *from, const char *to)
+{
+	Datum		args[] = {bcd_name_datum(from), bcd_name_datum(to)};
+
+	(void) bcd_execute(&delete_of_name, &args[1], NULL);
+	return (int64) bcd_execute(&rename_server, args, NULL);
+}

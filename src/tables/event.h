@@ -25,5 +25,6 @@ extern void bcd_event_rolled_back(const char *server, int64 run_id);
 extern void bcd_event_cutover(const char *server, const char *severity, const char *detail, const char *message, int64 run_id);
 extern void bcd_events_ended(const char *home);
 extern int64 bcd_events_prune(int days, int limit);
+extern int64 bcd_events_rename_server(const char *from, const char *to);
 
 #endif							/* BCD_TABLE_EVENT_H */

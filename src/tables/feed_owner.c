@@ -1,6 +1,6 @@
 /*
  * feed_owner.c
- *		To whom feeds belong after REASSIGN OWNED.
+ *		To whom feeds belong after REASSIGN OWNED, and their server after it is renamed.
  */
 #include "postgres.h"
 
@@ -20,4 +20,20 @@ bcd_feeds_reassign(Oid from, Oid to)
 	Datum		args[] = {ObjectIdGetDatum(from), ObjectIdGetDatum(to)};
 
 	return (int64) bcd_execute(&reassign, args, NULL);
+}
+
+static BcdStatement rename_server = {
+	"UPDATE bcdelta.feed SET server = $2 WHERE server = $1", 2, {NAMEOID, NAMEOID}
+};
+
+/*
+ * Lets the feeds of a server follow its new name.
+ * Returns the number of rows.
+ */
+int64
+bcd_feeds_rename_server(const char *from, const char *to)
+{
+	Datum		args[] = {bcd_name_datum(from), bcd_name_datum(to)};
+
+	return (int64) bcd_execute(&rename_server, args, NULL);
 }

@@ -109,3 +109,24 @@ bcd_proven_write(const char *server, const char *resource, const char *store, co
 	silent.n = bcd_column_int64(0, 1, NULL);
 	bcd_total_add(&silent);
 }
+
+static BcdStatement delete_of_name = {
+	"DELETE FROM bcdelta.proven WHERE server = $1", 1, {NAMEOID}
+};
+
+static BcdStatement rename_server = {
+	"UPDATE bcdelta.proven SET server = $2 WHERE server = $1", 2, {NAMEOID, NAMEOID}
+};
+
+/*
+ * Lets the proofs of a server follow its new name; what an earlier server of that name has left goes.
+ * Returns the number of rows.
+ */
+int64
+bcd_proven_rename_server(const char *from, const char *to)
+{
+	Datum		args[] = {bcd_name_datum(from), bcd_name_datum(to)};
+
+	(void) bcd_execute(&delete_of_name, &args[1], NULL);
+	return (int64) bcd_execute(&rename_server, args, NULL);
+}

@@ -31,5 +31,6 @@ typedef struct BcdProof
 
 extern bool bcd_proven_read(const char *server, const char *resource, const char *store, int slack_s, BcdProven *proven);
 extern void bcd_proven_write(const char *server, const char *resource, const char *store, const BcdProof *proof);
+extern int64 bcd_proven_rename_server(const char *from, const char *to);
 
 #endif							/* BCD_TABLE_PROVEN_H */

@@ -297,3 +297,19 @@ bcd_runs_prune_immediate(int days, int limit)
 
 	return bcd_execute(&prune_immediate, args, NULL);
 }
+
+static BcdStatement rename_server = {
+	"UPDATE bcdelta.run SET server = $2 WHERE server = $1", 2, {NAMEOID, NAMEOID}
+};
+
+/*
+ * Lets the runs of a server follow its new name.
+ * Returns the number of rows.
+ */
+int64
+bcd_runs_rename_server(const char *from, const char *to)
+{
+	Datum		args[] = {bcd_name_datum(from), bcd_name_datum(to)};
+
+	return (int64) bcd_execute(&rename_server, args, NULL);
+}

@@ -66,5 +66,6 @@ extern int64 bcd_runs_prune(int days, int limit);
 extern int64 bcd_runs_prune_immediate(int days, int limit);
 extern bool bcd_run_read(int64 run_id, BcdRunRequest *request);
 extern bool bcd_run_read_newest(int64 run_id, BcdRunRow *run);
+extern int64 bcd_runs_rename_server(const char *from, const char *to);
 
 #endif							/* BCD_TABLE_RUN_H */

@@ -83,3 +83,19 @@ bcd_samples_prune(int days, int limit)
 
 	return (int64) bcd_execute(&prune, args, NULL);
 }
+
+static BcdStatement rename_server = {
+	"UPDATE bcdelta.sample SET server = $2 WHERE server = $1", 2, {NAMEOID, NAMEOID}
+};
+
+/*
+ * Lets the samples of a server follow its new name.
+ * Returns the number of rows.
+ */
+int64
+bcd_samples_rename_server(const char *from, const char *to)
+{
+	Datum		args[] = {bcd_name_datum(from), bcd_name_datum(to)};
+
+	return (int64) bcd_execute(&rename_server, args, NULL);
+}

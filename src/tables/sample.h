@@ -26,5 +26,6 @@ typedef struct BcdSample
 extern void bcd_sample_insert(const BcdSample *sample);
 extern void bcd_samples_idle(void);
 extern int64 bcd_samples_prune(int days, int limit);
+extern int64 bcd_samples_rename_server(const char *from, const char *to);
 
 #endif							/* BCD_TABLE_SAMPLE_H */

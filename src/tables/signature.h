@@ -28,5 +28,6 @@ extern void bcd_signature_put(const char *server, const BcdSignature *signature)
 extern void bcd_signature_lapsed(const char *server, const char *criterion, const char *worse);
 extern void bcd_signatures_remove(const char *server);
 extern bool bcd_signature_remove(const char *server, const char *criterion);
+extern int64 bcd_signatures_rename_server(const char *from, const char *to);
 
 #endif							/* BCD_TABLE_SIGNATURE_H */

@@ -76,3 +76,24 @@ bcd_stage_now(const char *server)
 
 	return bcd_select(&stage_now, &arg, NULL) > 0 ? bcd_column_text(0, 1) : NULL;
 }
+
+static BcdStatement delete_of_name = {
+	"DELETE FROM bcdelta.stage WHERE server = $1", 1, {NAMEOID}
+};
+
+static BcdStatement rename_server = {
+	"UPDATE bcdelta.stage SET server = $2 WHERE server = $1", 2, {NAMEOID, NAMEOID}
+};
+
+/*
+ * Lets the stage of a server follow its new name; what an earlier server of that name has left goes.
+ * Returns the number of rows.
+ */
+int64
+bcd_stage_rename_server(const char *from, const char *to)
+{
+	Datum		args[] = {bcd_name_datum(from), bcd_name_datum(to)};
+
+	(void) bcd_execute(&delete_of_name, &args[1], NULL);
+	return (int64) bcd_execute(&rename_server, args, NULL);
+}

@@ -11,5 +11,6 @@ extern void bcd_stage_set(const char *server, const char *stage, const char *by,
 extern bool bcd_stage_any_freeze(void);
 extern List *bcd_stage_frozen_feeds(void);
 extern char *bcd_stage_now(const char *server);
+extern int64 bcd_stage_rename_server(const char *from, const char *to);
 
 #endif							/* BCD_TABLE_STAGE_H */

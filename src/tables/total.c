@@ -183,3 +183,19 @@ bcd_total_latency(const char *server)
 		return 0;
 	return DatumGetFloat8(bcd_column_datum(0, 2, &isnull)) / n;
 }
+
+static BcdStatement rename_server = {
+	"UPDATE bcdelta.total SET server = $2 WHERE server = $1", 2, {NAMEOID, NAMEOID}
+};
+
+/*
+ * Lets the figures of a server follow its new name.
+ * Returns the number of rows.
+ */
+int64
+bcd_totals_rename_server(const char *from, const char *to)
+{
+	Datum		args[] = {bcd_name_datum(from), bcd_name_datum(to)};
+
+	return (int64) bcd_execute(&rename_server, args, NULL);
+}

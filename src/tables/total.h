@@ -32,5 +32,6 @@ extern void bcd_total_fold(void);
 extern uint64 bcd_totals(void);
 extern double bcd_total_latency(const char *server);
 extern void bcd_totals_row(uint64 i, Datum *values, bool *nulls);
+extern int64 bcd_totals_rename_server(const char *from, const char *to);
 
 #endif							/* BCD_TABLE_TOTAL_H */

@@ -238,6 +238,34 @@ subtest 'with its server, a plan, a stage and signatures end; another server of 
 	$shop->sql("SELECT bcdelta.untrack('things'); DROP SERVER second CASCADE");
 };
 
+subtest 'with its server, feeds, schedules and all of a cutover take a new name' => sub {
+	my $second = BCDelta::Store->start;
+	my $named = sub { return $shop->sql("SELECT string_agg(t || ' ' || n, ', ') FROM (SELECT t, (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM bcdelta.%I WHERE server = %L', t, '$_[0]'), false, true, '')))[1] AS n"
+				. " FROM unnest(ARRAY['feed', 'schedule', 'stage', 'authority', 'criterion', 'signature']) AS t) AS c"); };
+	$shop->sql("DELETE FROM bcdelta.criterion WHERE server = 'second'");
+	$shop->sql(create_server_sql($second, name => 'second'));
+	$shop->sql("SELECT bcdelta.track('things', 'second', 'brand', '{\"name\": \"name\"}'), bcdelta.schedule('weekly', server => 'second', every => '7 days')");
+	$shop->sql("SELECT bcdelta.plan_cutover('second', now() + interval '20 days')");
+	wait_state('done', "detail = 'prepare'");
+	$shop->sql("SELECT bcdelta.stage('second', 'freeze'), bcdelta.sign('second', 'staff'), bcdelta.criterion('second', 'invoices', 'Are all sent?'), bcdelta.set_authority('second', 'live', 'brand', 'store')");
+	my $before = $named->('second');
+	my ($rc, undef, $err) = $shop->try('ALTER SERVER second RENAME TO "the Third"');
+	like($err, qr/NOTICE:  what belongs to server "second" follows to its new name "the Third": feeds: 1, schedules: 1, plans of cutovers: [0-9]+, stages: 1, /, 'what follows is told');
+	is($named->('the Third'), $before, 'all of them have the new name');
+	is($shop->sql("SELECT count(*) FROM bcdelta.cutover WHERE server = 'second'"), 0, 'and none the old one');
+	is($shop->sql("SELECT detail ->> 'from' FROM bcdelta.journal WHERE server = 'the Third' AND what = 'rename_server'"), 'second', 'the journal knows');
+	$shop->sql("INSERT INTO things VALUES ('t1', 'One')");
+	is($shop->push("feed => 'things'")->{created}, 1, 'its feed is pushed');
+	$shop->sql(create_server_sql($second, name => 'passing') . 'DROP SERVER passing CASCADE');
+	is(plan_state(), 'planned|held', 'the plan goes on');
+	until_done("name ~ '^baseline'");
+	is($shop->sql("SELECT verdict FROM bcdelta.go_live_check('the Third') WHERE criterion = 'staff'"), 'signed', 'what was signed counts');
+	$shop->sql('BEGIN; ALTER SERVER "the Third" RENAME TO fourth; ROLLBACK');
+	$shop->sql("CREATE FOREIGN DATA WRAPPER other; CREATE SERVER theirs FOREIGN DATA WRAPPER other; ALTER SERVER theirs RENAME TO theirs_too; DROP FOREIGN DATA WRAPPER other CASCADE");
+	is($named->('the Third'), $before, 'a new name can be taken back');
+	$shop->sql("SELECT bcdelta.untrack('things'), bcdelta.unschedule('weekly'); DROP SERVER \"the Third\" CASCADE");
+};
+
 subtest 'a copy of the database does nothing' => sub {
 	my $dump = $node->basedir . '/plan.dump';
 	$node->command_ok([ 'pg_dump', '-F', 'custom', '-f', $dump, $node->connstr('shop') ], 'a dump');
