@@ -18,24 +18,7 @@ is($shop->push->{created}, 20, 'a shop');
 $shop->sql("SELECT bcdelta.plan_cutover('shop', now() + interval '2 days', before => '{}')");
 until_done("name ~ '^baseline'");
 
-# The primary is gone at the worst moment; the standby has all that was committed, and goes on.
 my $number = 1;
-sub fail_over
-{
-	my ($meanwhile) = @_;
-	my $old = $shop->node;
-	my $standby = standby_of($old, 'night' . ++$number);
-	$old->append_conf('postgresql.conf', "synchronous_standby_names = '*'\nsynchronous_commit = remote_apply");
-	$old->reload;
-	$shop->wait_for("SELECT sync_state = 'sync' FROM pg_stat_replication");
-	$meanwhile->();
-	$old->stop('immediate');
-	$standby->append_conf('postgresql.conf', "synchronous_standby_names = ''");
-	$standby->promote;
-	$shop->{node} = $standby;
-	wait_for_worker($standby, 'shop');
-	return;
-}
 
 # The run of a step waits for the store.
 sub in_run
@@ -50,6 +33,7 @@ sub in_run
 
 subtest 'in the sweep after the freeze' => sub {
 	fail_over(
+		'night' . ++$number,
 		sub {
 			until_done("name = 'stage freeze'");
 			in_run("name = 'sweep after the freeze'", 'PUT');
@@ -61,13 +45,14 @@ subtest 'in the sweep after the freeze' => sub {
 };
 
 subtest 'while the plan waits for go()' => sub {
-	fail_over(sub { until_waiting(); });
+	fail_over('night' . ++$number, sub { until_waiting(); });
 	is(state_of('go() opens the new shop'), 'waiting', 'it waits');
 	is(plan_state(), 'planned|held', 'and is held');
 };
 
 subtest 'in the final sweep' => sub {
 	fail_over(
+		'night' . ++$number,
 		sub {
 			$shop->sql("SELECT bcdelta.go('shop', 'ready', override => true)");
 			in_run("name ~ 'final|stage live'", 'PUT');

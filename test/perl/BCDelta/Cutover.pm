@@ -11,10 +11,11 @@ BCDelta::Cutover - the plan of a shop's cutover, with a clock that tests turn
 use strict;
 use warnings;
 
+use BCDelta::Test;
 use Exporter 'import';
 use Test::More;
 
-our @EXPORT = qw(PLAN steps state_of plan_state told refused make_due wait_state until_done until_waiting);
+our @EXPORT = qw(PLAN steps state_of plan_state told refused make_due wait_state until_done until_waiting fail_over);
 
 our $shop;
 
@@ -94,6 +95,34 @@ sub until_waiting
 {
 	make_due("kind <> 'message' AND every IS NULL AND step <= (SELECT step FROM bcdelta.cutover_step WHERE plan_id = " . PLAN . " AND kind = 'go')");
 	return wait_state('waiting', "kind = 'go'");
+}
+
+=pod
+
+=item fail_over(name, meanwhile)
+
+A standby of this name follows the shop's server, which ends after C<meanwhile>
+was called; the standby has all that was committed, is promoted, and is the
+shop's server from then on.  The old one is removed.
+
+=cut
+
+sub fail_over
+{
+	my ($name, $meanwhile) = @_;
+	my $old = $shop->node;
+	my $standby = standby_of($old, $name);
+	$old->append_conf('postgresql.conf', "synchronous_standby_names = '*'\nsynchronous_commit = remote_apply");
+	$old->reload;
+	$shop->wait_for("SELECT sync_state = 'sync' FROM pg_stat_replication");
+	$meanwhile->();
+	$old->stop('immediate');
+	$standby->append_conf('postgresql.conf', "synchronous_standby_names = ''");
+	$standby->promote;
+	$shop->{node} = $standby;
+	wait_for_worker($standby, $shop->{db});
+	$old->clean_node;
+	return;
 }
 
 =pod
