@@ -7,6 +7,7 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_namespace.h"
 #include "commands/defrem.h"
@@ -15,6 +16,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "foreign/find_table.h"
@@ -43,20 +45,40 @@ may_read(Oid relid, Oid userid)
 		 pg_attribute_aclcheck_all(relid, userid, ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK);
 }
 
-/* Is a the better choice: in the search_path, or older? */
+/*
+ * Does the table belong to somebody who may act for the user anyway?  The types
+ * of its columns can have functions, which are called in queries of others.
+ */
 static bool
-is_better(Oid a, Oid b)
+is_trusted(Oid relid, Oid userid)
 {
-	bool		visible = RelationIsVisible(a);
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
 
-	if (!OidIsValid(b) || visible != RelationIsVisible(b))
-		return !OidIsValid(b) || visible;
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return superuser_arg(owner) || has_privs_of_role(userid, owner);
+}
+
+/* Is a the better choice: of a trusted owner, in the search_path, or older? */
+static bool
+is_better(Oid a, Oid b, Oid userid)
+{
+	if (!OidIsValid(b))
+		return true;
+	if (is_trusted(a, userid) != is_trusted(b, userid))
+		return is_trusted(a, userid);
+	if (RelationIsVisible(a) != RelationIsVisible(b))
+		return RelationIsVisible(a);
 	return a < b;
 }
 
 /*
  * Returns the table, in whatever schema it is, that the user may read; of
- * several, one in the search_path, or else the oldest. Raises an error if there
+ * several, one of an owner whom the user trusts, in the search_path, or else the
+ * oldest. Raises an error if there
  * is none.
  */
 Oid
@@ -73,7 +95,7 @@ bcd_find_foreign_table(Oid serverid, const BcdResource *resource, Oid userid)
 		Form_pg_foreign_table form = (Form_pg_foreign_table) GETSTRUCT(tuple);
 
 		if (form->ftserver == serverid && shows(form->ftrelid, resource) && may_read(form->ftrelid, userid) &&
-			is_better(form->ftrelid, found))
+			is_better(form->ftrelid, found, userid))
 			found = form->ftrelid;
 	}
 	systable_endscan(scan);

@@ -18,6 +18,7 @@
 
 #include "common/hashfn.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/memutils.h"
 
@@ -26,6 +27,7 @@
 #include "foreign/totals.h"
 
 #define FEW_LOOKUPS		10		/* for which nobody minds */
+#define MOST_WORK_MEM	4		/* times the setting work_mem: rows in memory */
 
 typedef struct BcdGathered
 {
@@ -150,13 +152,14 @@ bcd_gather(ForeignScanState *node)
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 	MemoryContext query = node->ss.ps.state->es_query_cxt;
 	MemoryContext old = CurrentMemoryContext;
+	MemoryContext cxt = AllocSetContextCreate(query, "bcdelta records", ALLOCSET_DEFAULT_SIZES);
 	HASHCTL		ctl = {0};
 	HTAB	   *table;
 	JsonbValue *record;
 
 	ctl.keysize = sizeof(uint64);
 	ctl.entrysize = sizeof(Bucket);
-	ctl.hcxt = query;
+	ctl.hcxt = cxt;
 	table = hash_create("bcdelta records", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	MemoryContextReset(scan->values_cxt);
 	bcd_scan_evaluate(scan, node->ss.ps.ps_ExprContext, true);
@@ -172,11 +175,23 @@ bcd_gather(ForeignScanState *node)
 		ExecClearTuple(slot);
 		bcd_row_read(scan->reader, record, slot->tts_values, slot->tts_isnull);
 		ExecStoreVirtualTuple(slot);
-		MemoryContextSwitchTo(query);
+		MemoryContextSwitchTo(cxt);
 		keep(scan, table, slot);
+		if (MemoryContextMemAllocated(cxt, true) > MOST_WORK_MEM * work_mem * 1024L)
+			break;
 	}
 	MemoryContextSwitchTo(query);
 	ExecClearTuple(slot);
+	if (MemoryContextMemAllocated(cxt, true) > MOST_WORK_MEM * work_mem * 1024L)
+	{
+		/* too much: it goes on as before */
+		bcd_scan_stop(scan);
+		scan->page.n = scan->page.next = 0;
+		scan->key = -1;
+		MemoryContextDelete(cxt);
+		MemoryContextSwitchTo(old);
+		return;
+	}
 	scan->gathered = palloc0(sizeof(BcdGathered));
 	scan->gathered->table = table;
 	MemoryContextSwitchTo(old);

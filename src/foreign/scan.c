@@ -173,16 +173,6 @@ bcd_scan_next(ForeignScanState *node)
 	return slot;
 }
 
-/* Ends what is under way. */
-static void
-close_channel(BcdForeignScan *scan)
-{
-	if (scan->channel)
-		bcd_channel_close(scan->channel);
-	scan->channel = NULL;
-	scan->asked = false;
-}
-
 /* ReScanForeignScan */
 void
 bcd_scan_again(ForeignScanState *node)
@@ -200,7 +190,7 @@ bcd_scan_again(ForeignScanState *node)
 		tuplestore_clear(scan->kept);
 	/* a page that is under way would be taken for the first one */
 	if (scan->asked)
-		close_channel(scan);
+		bcd_scan_stop(scan);
 	scan->begun = false;
 	scan->page.n = scan->page.next = 0;
 }
@@ -213,7 +203,7 @@ bcd_scan_close(ForeignScanState *node)
 
 	if (scan == NULL)
 		return;
-	close_channel(scan);
+	bcd_scan_stop(scan);
 	if (scan->kept)
 		tuplestore_end(scan->kept);
 	if (scan->kept_slot)

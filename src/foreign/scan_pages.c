@@ -161,3 +161,13 @@ bcd_scan_record(BcdForeignScan *scan)
 			return record;
 	}
 }
+
+/* Ends what is under way. */
+void
+bcd_scan_stop(BcdForeignScan *scan)
+{
+	if (scan->channel)
+		bcd_channel_close(scan->channel);
+	scan->channel = NULL;
+	scan->asked = false;
+}

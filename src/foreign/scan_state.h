@@ -90,6 +90,7 @@ extern void bcd_scan_evaluate(BcdForeignScan *scan, ExprContext *econtext, bool 
 /* scan_pages.c */
 extern void bcd_scan_ask_first(ForeignScanState *node);
 extern JsonbValue *bcd_scan_record(BcdForeignScan *scan);
+extern void bcd_scan_stop(BcdForeignScan *scan);
 extern bool bcd_scan_is_ready(BcdForeignScan *scan);
 
 /* gather.c */
