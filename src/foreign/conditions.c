@@ -17,6 +17,7 @@
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -65,6 +66,15 @@ coerce_value(const BcdColumn *column, Expr *value, bool array)
 	Oid			type = exprType((Node *) value);
 	Oid			element = array ? get_element_type(type) : type;
 
+	/* a day far in the future is no moment, and would be an error */
+	if (element == DATEOID && IsA(value, Const) && !((Const *) value)->constisnull)
+	{
+		int			overflow = 0;
+
+		(void) date2timestamptz_opt_overflow(DatumGetDateADT(((Const *) value)->constvalue), &overflow);
+		if (overflow != 0)
+			return NULL;
+	}
 	if (column->type == TIMESTAMPTZOID && !array && element != TIMESTAMPTZOID)
 		return (Expr *) coerce_to_target_type(NULL, (Node *) value, element, TIMESTAMPTZOID, -1,
 											  COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
@@ -275,6 +285,29 @@ is_surely_asked(const BcdTable *table, const BcdCondition *condition)
 	return false;
 }
 
+static bool
+is_lower_bound(const BcdFilter *filter)
+{
+	return filter->by == BCD_BY_MIN || filter->by == BCD_BY_GREATER;
+}
+
+static bool
+is_upper_bound(const BcdFilter *filter)
+{
+	return filter->by == BCD_BY_MAX || filter->by == BCD_BY_LESS;
+}
+
+/*
+ * Do two filters limit a list as AND does?  Of several parameters for one field,
+ * that is documented for bounds of a range only.
+ */
+static bool
+are_independent(const BcdFilter *a, const BcdFilter *b)
+{
+	return strcmp(a->field, b->field) != 0 || (is_lower_bound(a) && is_upper_bound(b)) ||
+		(is_upper_bound(a) && is_lower_bound(b));
+}
+
 /*
  * Does the store list exactly the records for which all conditions are true,
  * each of which is exact by itself?  A request has each parameter once, and one
@@ -295,7 +328,7 @@ bcd_conditions_are_exact(const BcdTable *table, List *conditions)
 		if (!condition->exact || !is_surely_asked(table, condition))
 			return false;
 		for (j = 0; j < i; j++)
-			if (strcmp(((const BcdCondition *) list_nth(conditions, j))->filter->parameter, condition->filter->parameter) == 0)
+			if (!are_independent(((const BcdCondition *) list_nth(conditions, j))->filter, condition->filter))
 				return false;
 	}
 	return lists <= 1;

@@ -117,6 +117,14 @@ read_value(BcdRowReader *reader, int i, JsonbValue *value)
 
 	if (attribute->atttypid == JSONBOID)
 		return JsonbPGetDatum(JsonbValueToJsonb(value));
+	/* a text by itself would not be JSON */
+	if (getBaseType(attribute->atttypid) == JSONOID || getBaseType(attribute->atttypid) == JSONBOID)
+	{
+		Jsonb	   *json = JsonbValueToJsonb(value);
+
+		return InputFunctionCall(&reader->input[i], JsonbToCString(NULL, &json->root, VARSIZE(json)),
+								 reader->ioparam[i], attribute->atttypmod);
+	}
 	if (attribute->atttypid == NUMERICOID && attribute->atttypmod < 0 && value->type == jbvNumeric)
 		return NumericGetDatum(value->val.numeric);
 	if (OidIsValid(reader->element[i]) && value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data))

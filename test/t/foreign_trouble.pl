@@ -74,10 +74,12 @@ subtest 'tables that were altered' => sub {
 	$shop->sql('ALTER FOREIGN TABLE s.odd DROP COLUMN nope');
 	fails_like('SELECT name FROM odd', qr/invalid input syntax for type integer: "Product 1".*column "name" of foreign table "odd", record \d+/s, 'a type that cannot have the value');
 	is($foreign->rows('SELECT count(id) FROM odd'), 600, 'other columns can be read');
-	$shop->sql('ALTER FOREIGN TABLE s.odd ALTER COLUMN name TYPE varchar(5), ADD COLUMN article text OPTIONS (field \'sku\'), ADD COLUMN price float');
+	$shop->sql('ALTER FOREIGN TABLE s.odd ALTER COLUMN name TYPE varchar(5), ADD COLUMN article text OPTIONS (field \'sku\'), ADD COLUMN price float, ADD COLUMN type json');
 	is($foreign->rows($foreign->with_ids('SELECT article, price FROM odd WHERE id = {p2}')), 'P-2|2.5', 'other names and types');
 	fails_like('SELECT name FROM odd', qr/value too long for type character varying\(5\).*column "name"/s, 'a limit that a value exceeds');
+	is($foreign->rows($foreign->with_ids('SELECT type FROM odd WHERE id = {p2}')), '"physical"', 'a text as JSON');
 	is($foreign->rows("SELECT article FROM odd WHERE article = 'P-7'"), 'P-7', 'a condition on a renamed column');
+	is($foreign->rows("SELECT count(name) FROM product WHERE date_modified < date '300000-01-01'"), 600, 'a day far in the future');
 	$shop->sql('DROP FOREIGN TABLE s.odd');
 };
 
