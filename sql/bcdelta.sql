@@ -1813,19 +1813,22 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET extra_float
 SET standard_conforming_strings = on AS $$
 SELECT coalesce(string_agg(o.block, '' ORDER BY o.family), '') || '# EOF'
 FROM (
-	SELECT m.family, format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n',
-			CASE WHEN strict AND m.type = 'counter' THEN regexp_replace(m.family, '_total$', '') ELSE m.family END, m.help, m.type)
+	SELECT m.family, format(CASE WHEN strict THEN E'# TYPE %1$s %2$s\n%4$s# HELP %1$s %3$s\n' ELSE E'# HELP %1$s %3$s\n# TYPE %1$s %2$s\n' END,
+			m.header, m.type, m.help, '# UNIT ' || m.header || ' ' || substring(m.header, '_(seconds|bytes|ratio|rows|requests)$') || E'\n')
 		|| string_agg(format(E'%s%s %s\n', m.name, '{' || nullif(l.list, '') || '}',
 			CASE m.value WHEN 'Infinity' THEN '+Inf' WHEN '-Infinity' THEN '-Inf' ELSE m.value::text END), ''
 			ORDER BY (m.labels - 'le')::text, m.name, nullif(m.labels ->> 'le', '+Inf')::numeric) AS block
-	FROM (SELECT CASE type WHEN 'histogram' THEN regexp_replace(name, '_(bucket|sum|count)$', '') ELSE name END AS family, * FROM bcdelta.metrics) AS m
+	FROM (
+		SELECT v.*, n.family, CASE WHEN strict AND v.type = 'counter' THEN regexp_replace(n.family, '_total$', '') ELSE n.family END AS header
+		FROM bcdelta.metrics AS v
+		CROSS JOIN LATERAL (SELECT CASE v.type WHEN 'histogram' THEN regexp_replace(v.name, '_(bucket|sum|count)$', '') ELSE v.name END) AS n (family)) AS m
 	CROSS JOIN LATERAL (
 		SELECT string_agg(format('%s="%s"', e.key, replace(replace(replace(e.value, '\', '\\'), '"', '\"'), E'\n', '\n')), ',' ORDER BY e.key = 'le', e.key) AS list
 		FROM jsonb_each_text(m.labels) AS e) AS l
-	GROUP BY m.family, m.type, m.help) AS o
+	GROUP BY m.family, m.header, m.type, m.help) AS o
 $$;
 COMMENT ON FUNCTION bcdelta.openmetrics(boolean) IS
-'the view bcdelta.metrics as text for Prometheus, ending with # EOF; strict: in the format OpenMetrics 1.0, where the name of a counter has no _total in its header; needs the right to read that view';
+'the view bcdelta.metrics as text for Prometheus, ending with # EOF; strict: in the format OpenMetrics 1.0, whose headers have units, and the name of a counter without _total; needs the right to read that view';
 
 COMMENT ON COLUMN bcdelta.status.state IS
 'active or paused; a feed in a copy of its database, or whose server leads to another store than its links, shows as paused even before the worker has recorded it';

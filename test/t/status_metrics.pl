@@ -111,10 +111,84 @@ subtest 'openmetrics() ends with # EOF, and escapes what feeds are called' => su
 	like($text, qr/^bcdelta_linked_rows\{feed="odd \\"name\\"\\\\\\n",server="shop"\} 0$/m, 'a feed with an odd name');
 	like($text, qr/^# TYPE bcdelta_rows_total counter$/m, 'a counter');
 	is(scalar(grep { !/^(# (HELP|TYPE) \w+ .+|# EOF|\w+(\{(\w+="([^"\\\n]|\\["\\n])*",?)*\})? (\+Inf|[-+.e0-9]+))$/ } split /\n/, $text), 0, 'every line is well-formed');
-	like($shop->sql('SELECT bcdelta.openmetrics(strict => true)'), qr/^# TYPE bcdelta_rows counter\nbcdelta_rows_total\{/m, 'strict: the family has no _total');
+	like($shop->sql('SELECT bcdelta.openmetrics(strict => true)'), qr/^# TYPE bcdelta_rows counter\n# UNIT bcdelta_rows rows\n# HELP bcdelta_rows .*\nbcdelta_rows_total\{/m, 'strict: the family has no _total');
 	is($shop->sql("SET standard_conforming_strings = off; SET extra_float_digits = -15; SELECT bcdelta.openmetrics()") =~ s/\d{10}\S*//gr, $text =~ s/\d{10}\S*//gr,
 		'whatever the settings of the session');
 };
+
+# What OpenMetrics 1.0 says of an exposition: its grammar (in the comments, the
+# names that the standard gives its parts), and the rules of each type.
+my $metricname = qr/[a-zA-Z_:][a-zA-Z0-9_:]*/;
+my $escaped = qr/(?:[^\n"\\]|\\[^\n])*/;    # escaped-string
+my $label = qr/[a-zA-Z_][a-zA-Z0-9_]*="$escaped"/;
+my $number = qr/[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?[iI]nf(?:inity)?|[nN]a[nN]/;
+my %suffix = (gauge => qr//, counter => qr/_total/, histogram => qr/_(?:bucket|sum|count)/);
+
+# Returns its samples and what is wrong with it; in the format of Prometheus,
+# the header of a counter has its whole name.
+sub parse
+{
+	my ($text, $strict) = @_;
+	my (@wrong, @samples, %seen, $family);
+	push @wrong, 'it does not end with # EOF' unless $text =~ s/^# EOF\n?\z//m;
+	foreach my $line (split /(?<=\n)/, $text)
+	{
+		if ($line =~ /^# (TYPE|UNIT|HELP) ($metricname) (.*)\n\z/)
+		{
+			# metric-descriptor; those of a family come before its samples, which
+			# follow each other
+			my ($what, $name, $is) = ($1, $2, $3);
+			$family = { name => $name } if !$family || $family->{name} ne $name;
+			push @wrong, "twice: $line" if $seen{"$what $name"}++ || $family->{samples};
+			push @wrong, "out of order: $line" if $strict && ($what eq 'TYPE' ? keys %$family > 1 : !exists $family->{TYPE} || $what eq 'UNIT' && exists $family->{HELP});
+			push @wrong, "not a type: $line" if $what eq 'TYPE' && !$suffix{$is};
+			push @wrong, "not a unit of the name: $line" if $what eq 'UNIT' && $name !~ /_\Q$is\E\z/;
+			push @wrong, "not escaped: $line" if $what eq 'HELP' && $is !~ /^$escaped\z/;
+			push @wrong, "the family has _total: $line" if $strict && $what eq 'TYPE' && $is eq 'counter' && $name =~ /_total\z/;
+			$family->{$what} = $is;
+		}
+		elsif ($line =~ /^($metricname)(?:\{((?:$label(?:,$label)*)?)\})? ($number)\n\z/)
+		{
+			# sample
+			my ($name, $list, $value) = ($1, $2 // '', $3);
+			my @labels = map { [ $_->[0], $_->[1] =~ s/\\(.)/$1 eq 'n' ? "\n" : $1/ger ] } @{ [ map { /^(\w+)="(.*)"\z/s ? [ $1, $2 ] : die } $list =~ /($label)/g ] };
+			my %labels = map { @$_ } @labels;
+			push @wrong, "a label comes twice: $line" if keys %labels != @labels;
+			push @wrong, "of another family: $line" unless $family && $family->{TYPE} && exists $family->{HELP}
+				&& $name =~ /^\Q$family->{name}\E@{[ $strict || $family->{TYPE} ne 'counter' ? $suffix{$family->{TYPE}} : '' ]}\z/;
+			push @wrong, "a counter that counts nothing: $line" if $name =~ /_(?:total|bucket|count|sum)\z/ && $value !~ /^[0-9]/;
+			push @wrong, "not an integer: $line" if $name =~ /_(?:bucket|count)\z/ && $value !~ /^[0-9]+(?:e\+[0-9]+)?\z/;
+			push @wrong, "twice: $line" if $seen{ join '|', $name, map { "$_=$labels{$_}" } sort keys %labels }++;
+			$family->{samples} = 1;
+			push @samples, { name => $name, labels => \%labels, value => $value };
+		}
+		else
+		{
+			push @wrong, "not in the grammar: $line";
+		}
+	}
+	return (\@samples, [ @wrong, wrong_histograms(@samples) ]);
+}
+
+# The samples of a histogram follow each other: buckets that grow, up to +Inf,
+# then how many there were, and their sum.
+sub wrong_histograms
+{
+	my (@wrong, $last, $of);
+	foreach my $s (@_)
+	{
+		next unless $s->{name} =~ /^(.*)_(bucket|count|sum)\z/;
+		my ($family, $part, %labels) = ($1, $2, %{ $s->{labels} });
+		my $le = delete $labels{le};
+		my $now = join '|', $family, map { "$_=$labels{$_}" } sort keys %labels;
+		push @wrong, "buckets without le: $now" if $part eq 'bucket' xor defined $le;
+		push @wrong, "buckets that do not end with +Inf: $of" if $last && $of ne $now && $last->{labels}{le} ne '+Inf';
+		push @wrong, "out of order: $now $le" if $part eq 'bucket' && $last && $of eq $now && ($last->{labels}{le} >= $le || $last->{value} > $s->{value});
+		push @wrong, "not all: $now" if $part eq 'count' && (!$last || $of ne $now || $last->{labels}{le} ne '+Inf' || $last->{value} != $s->{value});
+		($last, $of) = ($s, $now) if $part eq 'bucket';
+	}
+	return @wrong;
+}
 
 subtest 'who may read the metrics sees all feeds, and who may not is told so' => sub {
 	$shop->sql('CREATE ROLE monitor; CREATE ROLE nobody_special; GRANT USAGE ON SCHEMA bcdelta TO monitor; GRANT SELECT ON bcdelta.metrics TO monitor');
@@ -210,6 +284,51 @@ sub write_file
 	close $handle;
 	return $file;
 }
+
+subtest 'the whole text is in the grammar of its standard, whatever servers and feeds are called' => sub {
+	my %odd = (server => qq(a "shop"\\\nof\\n {le="1"} 1\n# EOF\t=,'), feed => qq(\\"\n\n# EOF\n\\\\"} 1\n\r\\x));
+	my $server = $odd{server} =~ s/"/""/gr;
+	my $feed = $odd{feed} =~ s/'/''/gr;
+	my $text = sub {
+		my ($rc, $out, $err) = $shop->try(<<"EOC");
+BEGIN;
+SET client_min_messages = error;
+ALTER SERVER shop RENAME TO "$server";
+UPDATE bcdelta.feed SET feed = '$feed' WHERE feed = 'makers';
+UPDATE bcdelta.total SET feed = '$feed' WHERE feed = 'makers';
+UPDATE bcdelta.tally SET feed = '$feed' WHERE feed = 'makers';
+SELECT bcdelta.openmetrics($_[0]);
+ROLLBACK
+EOC
+		is($err, '', 'names with quotes, backslashes and ends of lines');
+		return "$out\n";
+	};
+	my $strict = $text->('true');
+	my ($samples, $wrong) = parse($strict, 1);
+	is_deeply($wrong, [], 'OpenMetrics');
+	cmp_ok(scalar @$samples, '>', 100, 'and that is all of it');
+	is_deeply([ map { 0 + $_->{value} } grep { $_->{name} eq 'bcdelta_linked_rows' && $_->{labels}{feed} eq $odd{feed} && $_->{labels}{server} eq $odd{server} } @$samples ],
+		[25], 'names are read as they are');
+	my $plain = $text->('false');
+	is_deeply((parse($plain))[1], [], 'the format of Prometheus');
+	foreach my $case (
+		[ 'it does not end', 's/^# EOF\n\z//m' ], [ 'not in the grammar', 's/\\\\n/\n/' ], [ 'not in the grammar', 's/\\\\"/"/' ], [ 'out of order', 's/(# TYPE .*\n)(# HELP .*\n)/$2$1/' ],
+		[ 'has _total', 's/(# TYPE bcdelta_rows)/$1_total/' ], [ 'not a unit', 's/(# UNIT .*)/$1s/' ], [ 'twice', 's/^(bcdelta_up.*\n)/$1$1/m' ],
+		[ 'of another family', 's/^bcdelta_up/bcdelta_op/m' ], [ 'out of order', 's/^(.*le="1".*\n)(.*le="2.5".*\n)/$2$1/m' ], [ 'not all', 's/(_count\S*\{.*\}) .*/$1 99999/' ])
+	{
+		my ($what, $change) = @$case;
+		local $_ = $strict;
+		eval "$change or die" or die "$change: $@";
+		like((parse($_, 1))[1][0] // 'nothing', qr/$what/, "$what is seen");
+	}
+SKIP: {
+		skip 'promtool is not installed', 2 unless $program{promtool};
+		command_ok([ 'promtool', 'tsdb', 'create-blocks-from', 'openmetrics', write_file('metrics.om', $strict =~ s/^([^#\n].*)/$1 1700000000/gmr), $node->basedir . '/blocks' ],
+			'promtool reads OpenMetrics');
+		my ($out, $err) = run_command([ 'sh', '-c', 'promtool check metrics < ' . write_file('metrics.odd', $plain =~ s/^# EOF\n\z//mr) ]);
+		is("$out$err", '', 'and the format of Prometheus');
+	}
+};
 
 subtest 'promtool accepts the metrics, the alert rules and their tests' => sub {
 	needs('promtool');
