@@ -112,11 +112,12 @@ subtest 'gather_time' => sub {
 	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
 	my $wake_ups = "SELECT n FROM bcdelta.worker_wake_ups() WHERE cause = 'commit'";
 	my $before = $shop->sql($wake_ups);
-	$shop->sql("INSERT INTO groups VALUES (901, NULL, 'Second')");
-	$shop->wait_for("SELECT ($wake_ups) > $before");
-	is($shop->sql("SELECT count(*) FROM bcdelta.change"), 1, 'a change is gathered');
+	my $n = 0;
+	# the first one may come while the worker is awake
+	poll_until(sub { $n++; $shop->sql("INSERT INTO groups VALUES (900 + $n, NULL, 'Group $n')"); $shop->sql("SELECT ($wake_ups) > $before") eq 't' }, 'a wake-up by a commit');
+	cmp_ok($shop->sql('SELECT count(*) FROM bcdelta.change'), '>', 0, 'changes are gathered');
 	set('gather_time', '0');
-	$shop->wait_for("SELECT count(*) = 2 FROM bcdelta.link WHERE feed = 'groups'");
+	$shop->wait_for("SELECT count(*) = $n + 1 FROM bcdelta.link WHERE feed = 'groups'");
 	pass('but not longer than the new time');
 	$shop->sql("SELECT bcdelta.alter_feed('groups', options => '{}')");
 	set('naptime', '1s');
