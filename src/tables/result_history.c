@@ -6,6 +6,11 @@
  * the addresses of the row's records: it must not take longer when there are
  * millions of results.  Captured changes have no index, so they are not
  * searched if there are many.
+ *
+ * When the key of a row changes, only its link moves.  The notes for undoing
+ * say under which other keys the link's record was written; results of such a
+ * key belong to this row if they are of this record, because by now another
+ * row may have that key, and a record of its own.
  */
 #include "postgres.h"
 
@@ -27,7 +32,8 @@
 #define CAPTURED \
 	"SELECT c.at, 0 AS rank, 'captured' AS what, NULL::text AS outcome, NULL::int8 AS run_id, NULL::int8 AS store_id," \
 	" NULL::int4 AS http_status, NULL::text AS request_id, NULL::text AS message, NULL::jsonb AS detail, NULL::text AS by_role" \
-	" FROM (SELECT captured_at FROM bcdelta.result WHERE feed = $1 AND key = $2 UNION SELECT changed_at FROM p) AS c (at)" \
+	" FROM (SELECT captured_at FROM bcdelta.result WHERE feed = $1 AND key = $2" \
+	"  UNION SELECT captured_at FROM r WHERE key <> $2 UNION SELECT changed_at FROM p) AS c (at)" \
 	" WHERE c.at IS NOT NULL"
 
 #define NOT_FOLDED \
@@ -40,11 +46,12 @@
 
 #define UNDO(from) \
 	" UNION ALL SELECT u.written_at, 1, 'sent', u.action, u.run_id, u.store_id, NULL, NULL," \
-	" 'undone by run ' || u.undone_by, jsonb_build_object('before', u.before, 'after', u.after), NULL FROM " from
+	" 'undone by run ' || u.undone_by, jsonb_build_object('before', u.before, 'after', u.after) || CASE WHEN u.key = $2 THEN '{}' ELSE jsonb_build_object('key', u.key) END, NULL FROM " from
 
 #define SENT \
 	UNDO("(SELECT address FROM r UNION SELECT address FROM l) AS a CROSS JOIN LATERAL (" \
-		 " SELECT * FROM bcdelta.undo AS o WHERE o.address = a.address AND o.feed = $1 AND o.key = $2 OFFSET 0) AS u") \
+		 " SELECT * FROM bcdelta.undo AS o WHERE o.address = a.address AND o.feed = $1" \
+		 " AND (o.key = $2 OR (o.key, o.address) IN (SELECT key, address FROM k)) OFFSET 0) AS u") \
 	UNDO("bcdelta.undo AS u WHERE u.feed = $1 AND u.key = $2 AND u.address IS NULL")
 
 #define RESULTS \
@@ -52,7 +59,8 @@
 	"  WHEN outcome IN ('failed', 'invalid') THEN 'refused' WHEN outcome = 'retry' THEN 'tried' ELSE outcome END, outcome," \
 	" run_id, store_id, http_status, request_id, error," \
 	" nullif(CASE WHEN parts IS NULL THEN '{}' ELSE jsonb_build_object('parts', parts) END" \
-	"  || CASE WHEN request IS NULL THEN '{}' ELSE jsonb_build_object('request', request) END, '{}'), NULL FROM r"
+	"  || CASE WHEN request IS NULL THEN '{}' ELSE jsonb_build_object('request', request) END" \
+	"  || CASE WHEN key = $2 THEN '{}' ELSE jsonb_build_object('key', key) END, '{}'), NULL FROM r"
 
 #define DECIDED \
 	" UNION ALL SELECT found_at, 3, 'conflict', state, run_id, store_id, NULL, NULL, concat_ws(': ', coalesce(field, 'the whole record'), kind, reason)," \
@@ -75,8 +83,12 @@
 	" FROM bcdelta.adjustment WHERE feed = $1 AND key = $2 AND state <> 'ended'"
 
 static BcdStatement history = {
-	"WITH r AS MATERIALIZED (SELECT * FROM bcdelta.result WHERE feed = $1 AND key = $2),"
-	" l AS MATERIALIZED (SELECT * FROM bcdelta.link WHERE feed = $1 AND key = $2),"
+	"WITH l AS MATERIALIZED (SELECT * FROM bcdelta.link WHERE feed = $1 AND key = $2),"
+	" k AS MATERIALIZED (SELECT DISTINCT u.key, u.address FROM l CROSS JOIN LATERAL ("
+	"  SELECT * FROM bcdelta.undo AS o WHERE o.address = l.address AND o.feed = $1 AND o.feed_id = $3 AND o.key <> $2 OFFSET 0) AS u),"
+	" r AS MATERIALIZED (SELECT * FROM bcdelta.result WHERE feed = $1 AND key = $2"
+	"  UNION ALL SELECT o.* FROM k CROSS JOIN LATERAL ("
+	"   SELECT * FROM bcdelta.result AS e WHERE e.feed = $1 AND e.key = k.key AND e.address = k.address COLLATE \"C\" OFFSET 0) AS o),"
 	" p AS MATERIALIZED (SELECT * FROM bcdelta.pending WHERE feed = $1 AND key = $2)"
 	" SELECT h.at, h.what, h.outcome, h.run_id, (SELECT u.kind FROM bcdelta.run AS u WHERE u.run_id = h.run_id),"
 	" h.store_id, h.http_status, h.request_id, h.message, h.detail, h.by_role"

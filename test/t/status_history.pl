@@ -71,6 +71,28 @@ subtest 'history tells of conflicts, of undone writes, and of feeds that are bro
 	like($err, qr/feed "brieff" does not exist/, 'but none that never was');
 };
 
+subtest 'history follows a row to its new key, and leaves what other rows with its former key did to them' => sub {
+	$shop->sql("SELECT bcdelta.resume('articles'); INSERT INTO articles (sku, title, price) VALUES ('K-1', 'Key', 1)");
+	my $first = $shop->push->{run_id};
+	my $id = $shop->id('articles', 'K-1');
+	$shop->sql("UPDATE articles SET sku = 'K-2', price = 2 WHERE sku = 'K-1'");
+	my $second = $shop->push->{run_id};
+	is($shop->id('articles', 'K-2'), $id, 'the link has moved');
+	$shop->sql("INSERT INTO articles (sku, title, price) VALUES ('K-1', 'Another', 3)");
+	my $third = $shop->push->{run_id};
+	my $other = $shop->id('articles', 'K-1');
+	my $of = sub { return $shop->list("SELECT concat_ws('|', what, outcome, run_id, store_id, detail ->> 'key') FROM bcdelta.history('articles', '$_[0]') WHERE what IN ('sent', 'written')"); };
+	is_deeply($of->('K-2'), [ "sent|created|$first|$id|K-1", "written|created|$first|$id|K-1", "sent|updated|$second|$id", "written|updated|$second|$id" ], 'under both keys');
+	is($shop->sql("SELECT count(*) FROM bcdelta.history('articles', 'K-2') WHERE what = 'captured'"), 2, 'with the changes');
+	is_deeply($of->('K-1'), [ "sent|created|$first|$id", "written|created|$first|$id", "sent|created|$third|$other", "written|created|$third|$other" ],
+		'whoever asks for the former key gets what was done under it');
+	$shop->sql("UPDATE articles SET sku = 'K-3' WHERE sku = 'K-2'");
+	my $fourth = $shop->push->{run_id};
+	is_deeply([ map { /(K-\d)$/ ? $1 : 'K-3' } @{ $of->('K-3') } ], [qw(K-1 K-1 K-2 K-2 K-3 K-3)], 'after two changes, too');
+	$shop->sql("DELETE FROM articles WHERE sku LIKE 'K-_'");
+	$shop->push;
+};
+
 subtest 'history is for the owner of the feed, and for readers of the tables' => sub {
 	$shop->sql(<<'EOC');
 CREATE ROLE alice; CREATE ROLE bob; CREATE ROLE reader;
