@@ -49,7 +49,7 @@ sub leaks
 sub as_seller
 {
 	my ($application, $sql) = @_;
-	return $node->safe_psql('shop', $sql, connstr => $node->connstr('shop') . " user=seller application_name=$application");
+	return $node->safe_psql('shop', $sql, extra_params => [ '-d', $node->connstr('shop') . " user=seller application_name=$application" ]);
 }
 
 my $me = $shop->sql('SELECT session_user');

@@ -171,11 +171,11 @@ subtest 'triggers, mappings, owners, options' => sub {
 	like(preflight()->{'category trees for feed "groups"'}, qr/^problem: there is none with id 77/, 'a tree that does not exist');
 	$shop->sql("SELECT bcdelta.alter_feed('groups', options => '{}')");
 	$shop->sql("CREATE ROLE other LOGIN; GRANT USAGE ON FOREIGN SERVER shop TO other");
-	my $facts = { map { split /\|/, $_, 2 } split /\n/, $node->safe_psql('shop', 'SELECT fact, verdict FROM bcdelta.preflight()', connstr => $node->connstr('shop') . ' user=other') };
+	my $facts = { map { split /\|/, $_, 2 } split /\n/, $node->safe_psql('shop', 'SELECT fact, verdict FROM bcdelta.preflight()', extra_params => [ '-d', $node->connstr('shop') . ' user=other' ]) };
 	is($facts->{'source of feed "makers"'}, 'unknown', 'somebody else is told nothing of the source');
 	is($facts->{'your rights'}, 'warning', 'nor may they set stages');
 	$node->safe_psql('shop', 'CREATE ROLE stranger LOGIN');
-	my ($rc, $out, $err) = $node->psql('shop', 'SELECT * FROM bcdelta.preflight()', connstr => $node->connstr('shop') . ' user=stranger');
+	my ($rc, $out, $err) = $node->psql('shop', 'SELECT * FROM bcdelta.preflight()', extra_params => [ '-d', $node->connstr('shop') . ' user=stranger' ]);
 	isnt($rc, 0, 'and a role that may not use the store gets an error');
 };
 
