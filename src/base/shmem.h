@@ -134,7 +134,9 @@ typedef enum BcdWaitingFor
 	BCD_WAITS_FOR_QUOTA,
 	BCD_WAITS_FOR_STORE,		/* it asked for a pause */
 	BCD_WAITS_FOR_ANSWER,		/* the store fails, and is tried now and then */
-	BCD_WAITS_FOR_ROWS			/* that are tried again, or are locked */
+	BCD_WAITS_FOR_ROWS,			/* that are tried again, or are locked */
+	BCD_WAITS_FOR_ENDPOINT		/* it works, but a limit keeps it from
+								 * sending more */
 } BcdWaitingFor;
 
 typedef struct BcdProgress
@@ -150,6 +152,8 @@ typedef struct BcdProgress
 	TimestampTz ends_before;
 	BcdWaitingFor waiting_for;
 	TimestampTz waits_until;
+	char		endpoint[BCD_NAME_BYTES];	/* whose limit keeps it */
+	int			at_a_time;		/* requests */
 	int64		referring;		/* rows that wait for rows they refer to */
 	int64		api_calls;
 	int64		throttled;

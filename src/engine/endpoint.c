@@ -199,15 +199,38 @@ in_flight(BcdLane *lane, BcdStage stage)
 	return lane->gates->gate[BCD_LOOKUP].flying + lane->gates->gate[BCD_READ].flying;
 }
 
+/* Returns the most requests of a stage at a time; 0: no limit. */
+static int
+most_at_a_time(BcdLane *lane, BcdStage stage)
+{
+	BcdLearned *learned = bcd_endpoint_learned(lane, stage);
+	int			wanted = (int) Min(least_of(lane, offsetof(BcdFeedOptions, concurrency)), INT_MAX);
+
+	return bcd_slots_limit(&learned->slots, learned->endpoint->concurrent, wanted);
+}
+
 /* May one more request of a stage be sent now? */
 bool
 bcd_endpoint_is_free(BcdLane *lane, BcdStage stage)
 {
-	BcdLearned *learned = bcd_endpoint_learned(lane, stage);
-	int			wanted = (int) Min(least_of(lane, offsetof(BcdFeedOptions, concurrency)), INT_MAX);
-	int			limit = bcd_slots_limit(&learned->slots, learned->endpoint->concurrent, wanted);
+	int			limit = most_at_a_time(lane, stage);
 
 	return limit == 0 || in_flight(lane, stage) < limit;
+}
+
+/*
+ * Returns whether the queue of a stage waits because its endpoint takes no more
+ * requests at a time.
+ */
+bool
+bcd_endpoint_keeps(BcdLane *lane, BcdStage stage, int *at_a_time)
+{
+	const BcdGate *gate = &lane->gates->gate[stage];
+
+	if (gate->endpoint == NULL || dlist_is_empty((dlist_head *) &gate->queue) || bcd_endpoint_is_free(lane, stage))
+		return false;
+	*at_a_time = most_at_a_time(lane, stage);
+	return true;
 }
 
 /* Is a success of this request complete without a body? */

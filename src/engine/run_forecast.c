@@ -119,6 +119,13 @@ end_after(const BcdRun *run, int64 ms)
 	return at + pauses * closed;
 }
 
+/* Does it do nothing that says how fast it is? */
+static bool
+rests(const BcdProgress *p)
+{
+	return p->waiting_for == BCD_WAITS_FOR_STORE || p->waiting_for == BCD_WAITS_FOR_ANSWER || p->waiting_for == BCD_WAITS_FOR_ROWS;
+}
+
 /* Sets when the run may end: an interval. */
 static void
 show_end(BcdRun *run, int64 now)
@@ -137,7 +144,7 @@ show_end(BcdRun *run, int64 now)
 						  left * (really > 1 ? really + (1 - really) * weight : really),
 						  left * (really < 1 ? really + (1 - really) * weight : really), &low, &high))
 		return;
-	if (p->waiting_for != BCD_WAITS_FOR_NOTHING && p->waiting_for != BCD_WAITS_FOR_QUOTA)
+	if (rests(p))
 	{
 		int64		pause = Max(p->waits_until - GetCurrentTimestamp(), 0) / 1000;
 
@@ -146,6 +153,26 @@ show_end(BcdRun *run, int64 now)
 	}
 	p->ends_after = end_after(run, low);
 	p->ends_before = end_after(run, high);
+}
+
+/* Shows the first endpoint whose limit keeps the feed that is being pushed. */
+static void
+show_endpoint(BcdRun *run)
+{
+	BcdProgress *p = &run->progress;
+	BcdLane    *lane = run->current < run->nlanes ? run->lanes[run->current] : NULL;
+	BcdStage	stage;
+
+	for (stage = 0; lane && stage < BCD_STAGES; stage++)
+	{
+		const BcdEndpoint *endpoint = lane->gates->gate[stage].endpoint;
+
+		if (!bcd_endpoint_keeps(lane, stage, &p->at_a_time))
+			continue;
+		p->waiting_for = BCD_WAITS_FOR_ENDPOINT;
+		snprintf(p->endpoint, sizeof(p->endpoint), "%s %s", endpoint->method, endpoint->path);
+		return;
+	}
 }
 
 static void
@@ -165,6 +192,8 @@ show_wait(BcdRun *run, int64 now)
 		p->waiting_for = BCD_WAITS_FOR_QUOTA;
 		until = Max(bcd_quota_turned(q), run->quota_until);
 	}
+	else if (run->in_flight > 0)
+		show_endpoint(run);
 	p->waits_until = GetCurrentTimestamp() + Max(until - now, 0) * 1000;
 }
 
@@ -174,6 +203,6 @@ bcd_forecast_show(BcdRun *run, int64 now)
 {
 	bcd_forecast_note(&run->forecast, &run->store->quota, now, run->counts.api_calls + run->counts.throttled, run->idle);
 	show_wait(run, now);
-	run->idle = run->progress.waiting_for != BCD_WAITS_FOR_NOTHING && run->progress.waiting_for != BCD_WAITS_FOR_QUOTA;
+	run->idle = rests(&run->progress);
 	show_end(run, now);
 }

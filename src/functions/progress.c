@@ -122,6 +122,9 @@ waiting_words(const BcdProgress *p)
 			return psprintf("the store: it does not answer, and is tried again in " INT64_FORMAT " s", seconds);
 		case BCD_WAITS_FOR_ROWS:
 			return psprintf("rows that are tried again in " INT64_FORMAT " s", seconds);
+		case BCD_WAITS_FOR_ENDPOINT:
+			return psprintf("the endpoint %s: it takes %d %s at a time", p->endpoint, p->at_a_time,
+							p->at_a_time == 1 ? "request" : "requests");
 		case BCD_WAITS_FOR_NOTHING:
 			break;
 	}

@@ -22,6 +22,21 @@ sub batches
 	return map { scalar @{ $_->{body} } } grep { $_->{status} < 300 } $store->journal(%match);
 }
 
+# What a push waits for while its requests are held
+sub waits_for
+{
+	my ($change, $method, $words) = @_;
+	$store->hold({ match => { method => $method } });
+	$shop->sql($change);
+	my $push = $shop->start;
+	$shop->wait_held(1);
+	$shop->wait_for("SELECT waiting_for FROM bcdelta.progress", $words);
+	pass('progress names the endpoint that takes few at a time');
+	$store->release;
+	$push->finish;
+	return;
+}
+
 subtest 'the options concurrency and batch_size are respected' => sub {
 	$shop->add_articles(20);
 	is($shop->push->{created}, 20, 'rows are created');
@@ -47,6 +62,8 @@ subtest 'an undocumented limit on concurrency is found, used and remembered' => 
 	$run = $shop->push;
 	is_deeply([ @$run{qw(created throttled)} ], [ 40, 0 ], 'the next run knows');
 	is(most_at_a_time(), 3, 'and uses what there is');
+	waits_for("INSERT INTO more SELECT 'W-' || i, 'Waiting ' || i, i FROM generate_series(1, 20) AS i", 'POST',
+		'the endpoint POST /catalog/products: it takes 3 requests at a time');
 	$store->settings({ concurrency => [] });
 };
 
