@@ -135,8 +135,8 @@ typedef enum BcdWaitingFor
 	BCD_WAITS_FOR_STORE,		/* it asked for a pause */
 	BCD_WAITS_FOR_ANSWER,		/* the store fails, and is tried now and then */
 	BCD_WAITS_FOR_ROWS,			/* that are tried again, or are locked */
-	BCD_WAITS_FOR_ENDPOINT		/* it works, but a limit keeps it from
-								 * sending more */
+	BCD_WAITS_FOR_ENDPOINT		/* it works, but a limit keeps it from sending
+								 * more */
 } BcdWaitingFor;
 
 typedef struct BcdProgress
