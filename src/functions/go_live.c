@@ -19,6 +19,7 @@
 #include "feed/feed.h"
 #include "functions/args.h"
 #include "functions/decided.h"
+#include "functions/stage.h"
 #include "tables/criterion.h"
 #include "tables/feed.h"
 #include "tables/signature.h"
@@ -34,30 +35,6 @@ PG_FUNCTION_INFO_V1(bcdelta_disk_free);
 static const char *const severities[] = {"must", "should", NULL};
 static const char *const verdicts[] = {"go", "no-go", NULL};
 
-/* Raises an error unless the current user may act for the owners of all feeds of a server. */
-static void
-check_owners(const char *server, const char *doing)
-{
-	MemoryContext cxt = CurrentMemoryContext;
-	BcdRights	rights;
-	List	   *feeds;
-	ListCell   *lc;
-
-	bcd_spi_begin(&rights);
-	MemoryContextSwitchTo(cxt);
-	feeds = bcd_feeds_of(server, NULL);
-	bcd_spi_end(&rights);
-	foreach(lc, feeds)
-	{
-		BcdFeed    *feed = bcd_feed_read(lfirst(lc), true);
-
-		if (feed == NULL)
-			continue;
-		bcd_feed_check_owner(feed, doing);
-		bcd_feed_free(feed);
-	}
-}
-
 /* Returns the server that is meant; the caller has to be one who may see what is found there. */
 static char *
 server_to_read(FunctionCallInfo fcinfo)
@@ -67,7 +44,7 @@ server_to_read(FunctionCallInfo fcinfo)
 	bcd_check_not_null(fcinfo, 0, "server");
 	server = bcd_target(NULL, bcd_arg_name(fcinfo, 0));
 	if (!bcd_is_reader("status"))
-		check_owners(server, "read the status of");
+		bcd_check_owners(server, "read the status of");
 	return server;
 }
 
@@ -79,7 +56,7 @@ server_to_decide(FunctionCallInfo fcinfo)
 
 	bcd_check_not_null(fcinfo, 0, "server");
 	server = bcd_target(NULL, bcd_arg_name(fcinfo, 0));
-	check_owners(server, "decide about");
+	bcd_check_owners(server, "decide about");
 	return server;
 }
 

@@ -33,15 +33,11 @@ PG_FUNCTION_INFO_V1(bcdelta_set_authority);
 static const char *const stages[] = {"prepare", "freeze", "live", "watch", "closed", NULL};
 static const char *const owners[] = {"feed", "source", "store", "newest", "review", "relative", NULL};
 
-/*
- * Returns the server that is meant.  Raises an error unless the role may use it,
- * and may alter all of its feeds, since their policies are overruled.
- */
-char *
-bcd_own_server(FunctionCallInfo fcinfo)
+/* Raises an error unless the current user may act for the owners of all feeds of a server. */
+void
+bcd_check_owners(const char *server, const char *doing)
 {
 	MemoryContext cxt = CurrentMemoryContext;
-	char	   *server = bcd_target(NULL, bcd_arg_name(fcinfo, 0));
 	BcdRights	rights;
 	List	   *feeds;
 	ListCell   *lc;
@@ -56,9 +52,21 @@ bcd_own_server(FunctionCallInfo fcinfo)
 
 		if (feed == NULL)
 			continue;
-		bcd_feed_check_owner(feed, "overrule the policies of");
+		bcd_feed_check_owner(feed, doing);
 		bcd_feed_free(feed);
 	}
+}
+
+/*
+ * Returns the server that is meant.  Raises an error unless the role may use it,
+ * and may alter all of its feeds, since their policies are overruled.
+ */
+char *
+bcd_own_server(FunctionCallInfo fcinfo)
+{
+	char	   *server = bcd_target(NULL, bcd_arg_name(fcinfo, 0));
+
+	bcd_check_owners(server, "overrule the policies of");
 	return server;
 }
 

@@ -7,6 +7,7 @@
 
 #include "fmgr.h"
 
+extern void bcd_check_owners(const char *server, const char *doing);
 extern char *bcd_own_server(FunctionCallInfo fcinfo);
 
 #endif							/* BCD_FUNCTIONS_STAGE_H */

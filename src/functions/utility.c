@@ -5,8 +5,8 @@
  * Workers leave databases that a statement needs for itself, REASSIGN OWNED
  * includes what is in our tables, with a server its cutover ends, what belongs
  * to a server follows its new name, and tables that are imported from a store
- * get comments.  None of this may make a
- * statement fail that would succeed without us.
+ * get comments.  None of this may make a statement fail that would succeed
+ * without us.
  */
 #include "postgres.h"
 
