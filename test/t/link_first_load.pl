@@ -13,6 +13,7 @@ $shop->tables(articles => { on_delete => "'delete'" });
 
 # The old shop, and the result of the initial load: 40 products, in trees.
 $shop->sql(<<'EOC');
+BEGIN;
 INSERT INTO makers SELECT 'M' || i, 'Maker ' || i FROM generate_series(1, 9) AS i;
 INSERT INTO groups VALUES (1, 5, 'Leaf'), (5, 9, 'Branch'), (9, NULL, 'Tree'), (2, 9, 'Leaf'), (3, 5, 'Only here'), (4, 3, 'Below it'),
 	(6, NULL, 'Leaf');
@@ -20,6 +21,7 @@ INSERT INTO articles (sku, title, price, weight, maker, grp) SELECT 'A-' || i, '
 	FROM generate_series(1, 40) AS i;
 UPDATE articles SET sku = U&'A 41, \00e9/&', title = 'Article 41' WHERE sku = 'A-40';
 DELETE FROM bcdelta.change;
+COMMIT;
 EOC
 $store->seed('brands', [ map { { id => 100 + $_, name => $_ == 3 ? 'MAKER 3' : "Maker $_" } } 1 .. 8 ]);
 $store->seed('categories',
