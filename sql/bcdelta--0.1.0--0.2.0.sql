@@ -4,7 +4,7 @@
 \echo Use "ALTER EXTENSION bcdelta UPDATE" to load this file. \quit
 
 -- Rewrites the table of links once, together with its indexes.
-ALTER TABLE bcdelta.link ADD address text COLLATE "C", ADD doubt jsonb;
+ALTER TABLE bcdelta.link ADD address text COLLATE "C", ADD doubt jsonb, ADD sent jsonb;
 ALTER TABLE bcdelta.link
 	ALTER address TYPE text COLLATE "C" USING store_id::text,
 	ALTER address SET NOT NULL,
@@ -16,6 +16,8 @@ COMMENT ON COLUMN bcdelta.link.address IS
 'identifies the BigCommerce record within its resource: its id as text, or the values of its key';
 COMMENT ON COLUMN bcdelta.link.doubt IS
 'an adjustment that may have been carried out or not, because its outcome is not known: the values of the row from which and to which it led, and the level that the store had before; see bcdelta.settle()';
+COMMENT ON COLUMN bcdelta.link.sent IS
+'the fields that updates without a known outcome may have written since the payload was known, so that they are not taken for edits in the store; null: payload is complete';
 CREATE FUNCTION bcdelta.settle(feed text, key text, done boolean) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_settle';
 COMMENT ON FUNCTION bcdelta.settle(text, text, boolean) IS

@@ -227,6 +227,7 @@ CREATE TABLE bcdelta.link (
 	refers_to bigint[] GENERATED ALWAYS AS (bcdelta.refers_to(payload, remembered, referred)) STORED,
 	address text COLLATE "C" NOT NULL,
 	doubt jsonb,
+	sent jsonb,
 	PRIMARY KEY (feed, key),
 	UNIQUE (address, feed)
 ) WITH (fillfactor = 90);
@@ -248,6 +249,8 @@ COMMENT ON COLUMN bcdelta.link.aside IS
 'natural keys that the record has given up temporarily, so that another row can have them; restored if this row does not get the keys that it waits for';
 COMMENT ON COLUMN bcdelta.link.doubt IS
 'an adjustment that may have been carried out or not, because its outcome is not known: the values of the row from which and to which it led, and the level that the store had before; see bcdelta.settle()';
+COMMENT ON COLUMN bcdelta.link.sent IS
+'the fields that updates without a known outcome may have written since the payload was known, so that they are not taken for edits in the store; null: payload is complete';
 COMMENT ON COLUMN bcdelta.link.unique_keys IS
 'hashes of the natural keys in payload, to find the row whose record has a key';
 COMMENT ON COLUMN bcdelta.link.refers_to IS

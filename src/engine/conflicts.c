@@ -299,17 +299,20 @@ decide_known_conflict(Reading *r, const BcdField *field, JsonbValue *value, cons
 
 /*
  * A field will be written. If it is not known afterwards whether it was, what
- * both sides had must not be forgotten. Where it is the row's value, or where
- * others rely on it, it is known what the record has instead.
+ * both sides had must not be forgotten. Where it is the row's value, where we
+ * have written another since, or where others rely on it, it is known what the
+ * record has instead.
  */
 static void
 keep_base(Reading *r, const char *name, const cJSON *got)
 {
+	const BcdResource *resource = r->item->lane->feed->resource;
 	JsonbValue	v;
 
 	if (bcd_payload_has(r->known, name) || !bcd_payload_has(r->base, name))
 		return;
-	if (bcd_payload_same(r->item->wanted, r->base, name) || is_key(r->item->lane->feed->resource, name))
+	if (bcd_payload_same(r->item->wanted, r->base, name) || is_key(resource, name) ||
+		bcd_may_be_ours(r->item, bcd_resource_field(resource, name), got))
 		r->known = bcd_payload_merge(r->known, bcd_payload_from_json(name, got));
 	else
 		r->known = bcd_payload_set(r->known, name, getKeyJsonValueFromContainer(&r->base->root, name, strlen(name), &v));

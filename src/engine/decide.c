@@ -25,6 +25,7 @@ record_now(const BcdItem *item)
 		.unsure = item->unsure,
 		.known = item->known,
 		.remembered = item->remembered,
+		.sent = item->sent,
 		.was = item->was,
 		.image = item->image,
 		.aside = item->aside,

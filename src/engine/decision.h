@@ -86,6 +86,7 @@ typedef struct BcdItemRecord
 	bool		unsure;
 	Jsonb	   *known;
 	Jsonb	   *remembered;
+	Jsonb	   *sent;
 	Jsonb	   *was;
 	Jsonb	   *image;
 	Jsonb	   *aside;

@@ -63,7 +63,7 @@ typedef struct BcdItem
 								 * none */
 	Jsonb	   *known;			/* what the store is known to hold, or NULL */
 	Jsonb	   *remembered;		/* the same before that was forgotten, or NULL */
-	Jsonb	   *sent;			/* by an update without known outcome, or NULL */
+	Jsonb	   *sent;			/* by updates without a known outcome, or NULL */
 	Jsonb	   *was;			/* fields that differed when it was read, or
 								 * NULL */
 	Jsonb	   *image;			/* the whole record, before it is removed */

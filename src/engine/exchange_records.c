@@ -143,7 +143,7 @@ move_record(BcdTurns *t, BcdLane *lane, char *key, int64 store_id)
 
 /* Gives a record, and what is known of it, to another item. */
 static void
-give(BcdItem *item, int64 store_id, Jsonb *known, Jsonb *remembered, Jsonb *aside)
+give(BcdItem *item, int64 store_id, Jsonb *known, Jsonb *remembered, Jsonb *sent, Jsonb *aside)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	BcdItemRecord *record = bcd_decide_record(item);
@@ -154,6 +154,7 @@ give(BcdItem *item, int64 store_id, Jsonb *known, Jsonb *remembered, Jsonb *asid
 	record->unsure = false;
 	record->known = bcd_payload_copy(known);
 	record->remembered = bcd_payload_copy(remembered);
+	record->sent = bcd_payload_copy(sent);
 	record->aside = bcd_payload_copy(aside);
 	item->decision.exchanged = true;
 	MemoryContextSwitchTo(old);
@@ -175,13 +176,13 @@ exchange(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
 	{
 		BcdItemRecord theirs = bcd_record_after(other->item);
 
-		give(item, record->store_id, theirs.known, theirs.remembered, theirs.aside);
-		give(other->item, ours.store_id, ours.known, ours.remembered, ours.aside);
+		give(item, record->store_id, theirs.known, theirs.remembered, theirs.sent, theirs.aside);
+		give(other->item, ours.store_id, ours.known, ours.remembered, ours.sent, ours.aside);
 		other->displaced = ours.store_id == 0;
 	}
 	else
 	{
-		give(item, record->store_id, record->payload, record->remembered, record->aside);
+		give(item, record->store_id, record->payload, record->remembered, record->sent, record->aside);
 		move_record(t, item->lane, record->key, ours.store_id);
 	}
 	unit->displaced = false;
@@ -194,6 +195,7 @@ exchange(BcdTurns *t, BcdUnit *unit, BcdRecord *record)
 		own->row = record->row;
 		own->payload = ours.known;
 		own->remembered = ours.remembered;
+		own->sent = ours.sent;
 		own->aside = ours.aside;
 	}
 	record->owner = unit;

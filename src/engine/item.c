@@ -354,6 +354,7 @@ take_over(BcdItem *item, const BcdDecision *d)
 		item->unsure = d->record.unsure;
 		item->known = d->record.known;
 		item->remembered = d->record.remembered;
+		item->sent = d->record.sent;
 		item->was = d->record.was;
 		item->image = d->record.image;
 		item->aside = d->record.aside;

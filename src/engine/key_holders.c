@@ -79,6 +79,7 @@ record_of(const BcdLinkHolder *link)
 	record->store_id = link->store_id;
 	record->payload = link->payload;
 	record->remembered = link->remembered;
+	record->sent = link->sent;
 	record->aside = link->aside;
 	record->state = link->state;
 	record->shared = link->shared;

@@ -24,6 +24,7 @@ typedef struct BcdRecord
 	bool		shared;			/* rows of other feeds are linked to it too */
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
+	Jsonb	   *sent;
 	Jsonb	   *aside;
 	struct BcdUnit *owner;		/* the row is in the same exchange; or NULL: */
 	bool		is_read;

@@ -105,7 +105,7 @@ decide_leaves(BcdItem *item)
 {
 	BcdItemRecord *record = bcd_decide_record(item);
 
-	record->known = record->remembered = NULL;
+	record->known = record->remembered = record->sent = NULL;
 	record->linked = false;
 	bcd_decide_stage(item, BCD_TURN);
 	item->decision.link = BCD_LINK_REMOVE;

@@ -252,7 +252,7 @@ intent_of(const BcdItem *item, BcdStage stage)
 	Jsonb	   *fields;
 
 	if (item->decision.unsent)
-		return bcd_unsent_fields(item);
+		return bcd_unsent_fields();
 	if (item->decision.lost_create == NULL)
 	{
 		if (bcd_changes_sent_fields(item, stage))

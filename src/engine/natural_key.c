@@ -99,7 +99,7 @@ bcd_decide_let_go(BcdItem *item)
 	/* nothing of the record is left that others have meant to be so */
 	if (item->whole)
 		item->wanted = item->whole;
-	record->known = record->remembered = NULL;
+	record->known = record->remembered = record->sent = NULL;
 	record->store_id = 0;
 	bcd_decide_lookup(item, BCD_REASON_RECORD_GONE);
 	item->decision.link = BCD_LINK_REMOVE;

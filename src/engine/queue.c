@@ -131,6 +131,7 @@ set_link(BcdItem *item, const BcdLinkRow *link)
 	item->linked = true;
 	item->known = bcd_known_at(item->lane->feed->resource, link->address, link->payload);
 	item->remembered = link->remembered;
+	item->sent = link->sent;
 	item->aside = link->aside;
 }
 

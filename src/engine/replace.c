@@ -31,7 +31,7 @@ decide_new(BcdItem *item)
 {
 	BcdItemRecord *record = bcd_decide_record(item);
 
-	record->known = record->remembered = NULL;
+	record->known = record->remembered = record->sent = NULL;
 	record->store_id = 0;
 	record->looked_up = record->linked = false;
 	bcd_decide_find(item);

@@ -2,8 +2,9 @@
  * sent_fields.c
  *		What an update whose outcome is unknown may have written.
  *
- * pending.intent has it, so that our own writes are not taken for edits by
- * somebody else when the record is read; see conflicts.c.
+ * pending.intent has what is under way. If its outcome is unknown, link.sent
+ * has it until the record has been read, so that our own writes are not taken
+ * for edits by somebody else then; see conflicts.c.
  */
 #include "postgres.h"
 
@@ -96,25 +97,6 @@ serves_row(const BcdItem *item)
 	return d->made && !d->leaves && d->purpose == BCD_PURPOSE_ROW && item->wanted != NULL && bcd_store_id_after(item) != 0;
 }
 
-/*
- * Is it noted what an item is going to write, even if that is nothing?  What
- * is noted of an earlier update remains valid until another one is sent.
- */
-static bool
-is_noted(const BcdItem *item)
-{
-	ListCell   *lc;
-
-	if (!serves_row(item))
-		return false;
-	if (item->sent == NULL || updates(&item->decision))
-		return true;
-	foreach(lc, tasks_after(item))
-		if (writes_fields(lfirst(lc)))
-		return true;
-	return false;
-}
-
 /* Adds the pending.intent of an item. */
 static JsonbValue *
 push_intent(JsonbParseState **state, const BcdItem *item)
@@ -136,14 +118,14 @@ push_intent(JsonbParseState **state, const BcdItem *item)
 
 /*
  * Returns the member of pending.intent that has the fields that an item is
- * going to write; NULL: what is noted remains valid.
+ * going to write, even if there are none; NULL: it does not write for its row.
  */
 Jsonb *
 bcd_sent_fields(const BcdItem *item)
 {
 	JsonbParseState *state = NULL;
 
-	return is_noted(item) ? JsonbValueToJsonb(push_intent(&state, item)) : NULL;
+	return serves_row(item) ? JsonbValueToJsonb(push_intent(&state, item)) : NULL;
 }
 
 /*
@@ -153,7 +135,7 @@ bcd_sent_fields(const BcdItem *item)
 void
 bcd_push_sent_fields(JsonbParseState **state, const BcdItem *item)
 {
-	if (!is_noted(item))
+	if (!serves_row(item))
 		return;
 	if (*state == NULL)
 		(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
@@ -163,11 +145,11 @@ bcd_push_sent_fields(JsonbParseState **state, const BcdItem *item)
 
 /* The same for an item that writes nothing now. */
 Jsonb *
-bcd_unsent_fields(const BcdItem *item)
+bcd_unsent_fields(void)
 {
 	JsonbValue	v;
 
-	bcd_jsonb_value(item->sent ? item->sent : bcd_payload_empty(), &v);
+	bcd_jsonb_value(bcd_payload_empty(), &v);
 	return bcd_payload_set(NULL, SENT_FIELDS, &v);
 }
 

@@ -8,7 +8,7 @@
 #include "engine/engine.h"
 
 extern bool bcd_fate_is_unknown(const BcdItem *item);
-extern Jsonb *bcd_unsent_fields(const BcdItem *item);
+extern Jsonb *bcd_unsent_fields(void);
 extern Jsonb *bcd_sent_fields(const BcdItem *item);
 extern void bcd_push_sent_fields(JsonbParseState **state, const BcdItem *item);
 extern bool bcd_changes_sent_fields(const BcdItem *item, BcdStage stage);

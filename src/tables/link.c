@@ -169,7 +169,7 @@ bcd_link_text(const char *server, const BcdResource *resource, const char *store
 }
 
 static BcdStatement select_link = {
-	"SELECT store_id, payload, remembered, aside, address, doubt FROM bcdelta.link WHERE feed = $1 AND key = $2",
+	"SELECT store_id, payload, remembered, aside, address, doubt, sent FROM bcdelta.link WHERE feed = $1 AND key = $2",
 	2, {TEXTOID, TEXTOID}
 };
 
@@ -190,6 +190,7 @@ bcd_link_read(const char *feed, const char *key, BcdLinkRow *link)
 	link->aside = bcd_column_jsonb(0, 4);
 	link->address = bcd_column_text(0, 5);
 	link->doubt = bcd_column_jsonb(0, 6);
+	link->sent = bcd_column_jsonb(0, 7);
 	return true;
 }
 
@@ -241,7 +242,7 @@ bcd_links_read(uint64 i, BcdLinkRow *link)
 	link->store_id = bcd_column_int64(i, 2, NULL);
 	link->payload = bcd_column_jsonb(i, 3);
 	link->remembered = bcd_column_jsonb(i, 4);
-	link->aside = link->doubt = NULL;
+	link->aside = link->doubt = link->sent = NULL;
 	link->address = bcd_column_text(i, 5);
 }
 
@@ -425,6 +426,7 @@ static BcdStatement put_link = {
 	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id, address = excluded.address,"
 	" payload = CASE WHEN link.address = excluded.address THEN link.payload END,"
 	" remembered = CASE WHEN link.address = excluded.address THEN link.remembered END,"
+	" sent = CASE WHEN link.address = excluded.address THEN link.sent END,"
 	" aside = CASE WHEN link.address = excluded.address THEN link.aside END",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };

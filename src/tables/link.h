@@ -24,6 +24,7 @@ typedef struct BcdLinkRow
 	Jsonb	   *remembered;
 	Jsonb	   *aside;			/* not set by bcd_links_read() */
 	Jsonb	   *doubt;			/* nor is this */
+	Jsonb	   *sent;			/* nor is this */
 	char	   *address;
 } BcdLinkRow;
 

@@ -25,9 +25,9 @@
 	"   by_role, made_at, state, asked, by_run) OVERRIDING SYSTEM VALUE SELECT * FROM unadjusted ORDER BY key)," \
 	" gone AS (" \
 	"  DELETE FROM bcdelta.link AS l USING m WHERE l.feed = m.feed AND l.key = m.moved_from" \
-	"  RETURNING l.feed, m.key, l.store_id, l.address, l.payload, l.remembered, l.referred, l.pushed_at, l.aside, l.doubt)" \
-	" INSERT INTO bcdelta.link (feed, key, store_id, address, payload, remembered, referred, pushed_at, aside, doubt)" \
-	" SELECT feed, key, store_id, address, payload, remembered, referred, pushed_at, aside, doubt FROM gone ORDER BY key"
+	"  RETURNING l.feed, m.key, l.store_id, l.address, l.payload, l.remembered, l.sent, l.referred, l.pushed_at, l.aside, l.doubt)" \
+	" INSERT INTO bcdelta.link (feed, key, store_id, address, payload, remembered, sent, referred, pushed_at, aside, doubt)" \
+	" SELECT feed, key, store_id, address, payload, remembered, sent, referred, pushed_at, aside, doubt FROM gone ORDER BY key"
 
 /*
  * Moves a set of key changes that was collected from many statements. A change
@@ -103,9 +103,9 @@ static BcdStatement assign_records = {
 	"  DELETE FROM bcdelta.link WHERE ctid = ANY (ARRAY(SELECT found.tid FROM n"
 	"   CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o"
 	"    WHERE o.feed = $1 AND o.address = n.store_id::text LIMIT 1) AS found))"
-	"  RETURNING store_id, address, payload, remembered, referred, pushed_at, aside, doubt)"
-	" INSERT INTO bcdelta.link (feed, key, store_id, address, payload, remembered, referred, pushed_at, aside, doubt)"
-	" SELECT $1, n.key, store_id, gone.address, gone.payload, gone.remembered, gone.referred, gone.pushed_at, gone.aside, gone.doubt"
+	"  RETURNING store_id, address, payload, remembered, sent, referred, pushed_at, aside, doubt)"
+	" INSERT INTO bcdelta.link (feed, key, store_id, address, payload, remembered, sent, referred, pushed_at, aside, doubt)"
+	" SELECT $1, n.key, store_id, gone.address, gone.payload, gone.remembered, gone.sent, gone.referred, gone.pushed_at, gone.aside, gone.doubt"
 	" FROM gone JOIN n USING (store_id)"
 	" ORDER BY n.key",
 	3, {TEXTOID, TEXTARRAYOID, INT8ARRAYOID}

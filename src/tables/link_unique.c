@@ -350,12 +350,12 @@ static BcdStatement select_holders = {
 	"   o.resource = $4 AS foreign"
 	"  FROM bcdelta.feed AS g JOIN bcdelta.feed AS o USING (server)"
 	"  WHERE g.feed = $1 AND (o.feed = $1 OR o.store = g.store) AND o.resource IN (g.resource, $4))"
-	" SELECT h.hash, l.key, l.store_id, l.payload, l.remembered, l.aside, p.state, EXISTS ("
+	" SELECT h.hash, l.key, l.store_id, l.payload, l.remembered, l.sent, l.aside, p.state, EXISTS ("
 	"  SELECT FROM f AS o CROSS JOIN LATERAL ("
 	"   SELECT FROM bcdelta.link AS s WHERE s.feed = o.feed AND s.address = l.address OFFSET 0) AS s"
 	"  WHERE o.feed <> l.feed AND o.resource = f.resource), l.feed, f.whole, f.paused, f.foreign"
 	" FROM ("
-	"  SELECT o.feed, o.key, o.store_id, o.address, o.payload, o.remembered, o.aside, o.unique_keys"
+	"  SELECT o.feed, o.key, o.store_id, o.address, o.payload, o.remembered, o.sent, o.aside, o.unique_keys"
 	"  FROM bcdelta.link AS o WHERE o.unique_keys && $2 OFFSET 0) AS l"
 	" JOIN f ON f.feed = l.feed"
 	" CROSS JOIN LATERAL unnest(l.unique_keys) AS h (hash)"
@@ -372,13 +372,14 @@ read_holder(BcdLinkHolder *holder, uint64 i)
 	holder->store_id = bcd_column_int64(i, 3, NULL);
 	holder->payload = bcd_column_jsonb(i, 4);
 	holder->remembered = bcd_column_jsonb(i, 5);
-	holder->aside = bcd_column_jsonb(i, 6);
-	holder->state = bcd_column_text(i, 7);
-	holder->shared = bcd_column_bool(i, 8);
-	holder->feed = bcd_column_text(i, 9);
-	holder->whole = bcd_column_bool(i, 10);
-	holder->paused = bcd_column_bool(i, 11);
-	holder->foreign = bcd_column_bool(i, 12);
+	holder->sent = bcd_column_jsonb(i, 6);
+	holder->aside = bcd_column_jsonb(i, 7);
+	holder->state = bcd_column_text(i, 8);
+	holder->shared = bcd_column_bool(i, 9);
+	holder->feed = bcd_column_text(i, 10);
+	holder->whole = bcd_column_bool(i, 11);
+	holder->paused = bcd_column_bool(i, 12);
+	holder->foreign = bcd_column_bool(i, 13);
 }
 
 /* A GIN scan compares each requested hash with every other */

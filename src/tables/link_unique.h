@@ -33,6 +33,7 @@ typedef struct BcdLinkHolder
 	int64		store_id;
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
+	Jsonb	   *sent;
 	Jsonb	   *aside;
 	char	   *state;			/* pending.state of its row, or NULL */
 	bool		shared;			/* rows of other feeds are linked to it as

@@ -35,6 +35,7 @@
 #define SET_LINK(payload, referred, written, back) \
 	" SET payload = " payload "," \
 	" remembered = CASE WHEN " payload " IS NULL THEN coalesce(l.remembered, '{}') || coalesce(l.payload, '{}') END," \
+	" sent = CASE WHEN " payload " IS NULL THEN l.sent END," \
 	referred \
 	" pushed_at = CASE WHEN " written " THEN clock_timestamp() ELSE l.pushed_at END," \
 	" aside = CASE WHEN NOT " back " THEN l.aside END," \
@@ -88,7 +89,7 @@ static BcdStatement put_link = {
 	" SELECT $1, $2, CASE WHEN $8 THEN $3::int8 END, $3, $4, CASE WHEN $5 THEN clock_timestamp() END"
 	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
 	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id, address = excluded.address,"
-	" payload = excluded.payload, remembered = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at),"
+	" payload = excluded.payload, remembered = NULL, sent = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at),"
 	REFERRED("link", "excluded.payload", "$5", "link.address = excluded.address")
 	" aside = CASE WHEN NOT $6 AND link.address = excluded.address THEN link.aside END,"
 	" doubt = CASE WHEN NOT $5 AND link.address = excluded.address THEN link.doubt END",
@@ -104,17 +105,28 @@ static BcdStatement put_link = {
 #define WITHOUT_PAYLOAD(hidden_by, hidden_when) \
 	"CASE WHEN payload -> " hidden_by " IN ('null', to_jsonb(" hidden_when "))" \
 	" THEN pg_catalog.jsonb_build_object(" hidden_by ", NULL) END"
-#define FORGET(rest) \
-	" remembered = " REMEMBERED ", payload = " rest
+#define FORGET(intent, rest) \
+	" remembered = " REMEMBERED ", sent = " SENT(intent) ", payload = " rest
 #define REMEMBERED	"(coalesce(remembered, '{}') || coalesce(payload, '{}'))"
 
 /*
- * The same, and collections may have these elements, too ("sent": a jsonb
- * object of arrays): they are ours, if they are found.
+ * What updates without a known outcome may have written since the payload was
+ * known; it stays with the record, whichever row has that. intent: the
+ * pending.intent of the last one
  */
-#define FORGET_SENT(sent, rest) \
+#define SENT(intent) \
+	"CASE WHEN " intent " ? 'fields' THEN coalesce(sent, '{}') || (" intent " -> 'fields') ELSE sent END"
+
+/* The intent of the row with the feed and key in the first two arguments */
+#define INTENT	"(SELECT p.intent FROM bcdelta.pending AS p WHERE p.feed = $1 AND p.key = $2)"
+
+/*
+ * The same, and collections may have these elements, too (a jsonb object of
+ * arrays): they are ours, if they are found.
+ */
+#define FORGET_SENT(elements, intent, rest) \
 	" remembered = " REMEMBERED " || coalesce((SELECT jsonb_object_agg(s.key, coalesce(" REMEMBERED " -> s.key, '[]') || s.value)" \
-	"  FROM jsonb_each(" sent ") AS s WHERE jsonb_typeof(s.value) = 'array'), '{}'), payload = " rest
+	"  FROM jsonb_each(" elements ") AS s WHERE jsonb_typeof(s.value) = 'array'), '{}'), sent = " SENT(intent) ", payload = " rest
 
 /* The address of a record, as text. */
 static Datum
@@ -238,7 +250,7 @@ execute(BcdStatement *statement, const char *feed, const char *key, Datum value,
 }
 
 static BcdStatement forget_link = {
-	"UPDATE bcdelta.link SET" FORGET(WITHOUT_PAYLOAD("$3", "$4")) " WHERE feed = $1 AND key = $2",
+	"UPDATE bcdelta.link SET" FORGET(INTENT, WITHOUT_PAYLOAD("$3", "$4")) " WHERE feed = $1 AND key = $2",
 	4, {TEXTOID, TEXTOID, TEXTOID, BOOLOID}
 };
 
@@ -257,7 +269,7 @@ bcd_link_forget_payload(const char *feed, const char *key, const BcdResource *re
 }
 
 static BcdStatement forget_fields = {
-	"UPDATE bcdelta.link SET" FORGET_SENT("$4", "payload - $3") " WHERE feed = $1 AND key = $2",
+	"UPDATE bcdelta.link SET" FORGET_SENT("$4", INTENT, "payload - $3") " WHERE feed = $1 AND key = $2",
 	4, {TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID}
 };
 
@@ -337,7 +349,7 @@ bcd_link_remove(const char *feed, const char *key)
 }
 
 static BcdStatement forget_in_flight = {
-	"UPDATE bcdelta.link AS l SET" FORGET_SENT("p.intent", "CASE WHEN p.fields IS NULL THEN " WITHOUT_PAYLOAD("$3", "$6") " ELSE payload - p.fields END")
+	"UPDATE bcdelta.link AS l SET" FORGET_SENT("p.intent", "p.intent", "CASE WHEN p.fields IS NULL THEN " WITHOUT_PAYLOAD("$3", "$6") " ELSE payload - p.fields END")
 	" FROM (SELECT feed, key, intent, CASE WHEN intent IS NOT NULL AND NOT intent ? '' THEN"
 	"   ARRAY(SELECT n.field FROM unnest($4, $5) AS n(facet, field) WHERE intent ? n.facet"
 	"    UNION ALL SELECT jsonb_object_keys(intent -> 'fields')) END AS fields"

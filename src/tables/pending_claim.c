@@ -37,9 +37,9 @@ static BcdStatement claim = {
 	"  ORDER BY key LIMIT $3)"
 	" SELECT c.key, c.attempts, l.store_id, l.payload, c.intent -> '',"
 	"  CASE WHEN l.key IS NULL THEN nullif(c.intent - '' - 'fields', '{}') ELSE l.remembered END, l.aside, l.address, l.doubt,"
-	"  (extract(epoch FROM clock_timestamp() - greatest(l.pushed_at, (l.doubt ->> 'at')::timestamptz)) * 1000)::int8, c.tid, c.intent -> 'fields', c.last_changed_at, c.changed_at"
+	"  (extract(epoch FROM clock_timestamp() - greatest(l.pushed_at, (l.doubt ->> 'at')::timestamptz)) * 1000)::int8, c.tid, l.sent, c.last_changed_at, c.changed_at"
 	" FROM c LEFT JOIN LATERAL ("
-	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.aside, o.address, o.doubt, o.pushed_at FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = c.key LIMIT 1) AS l ON true"
+	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.sent, o.aside, o.address, o.doubt, o.pushed_at FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = c.key LIMIT 1) AS l ON true"
 	" ORDER BY c.key",
 	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
 };
@@ -76,14 +76,13 @@ tid_array(const ItemPointerData *rows, int n)
 }
 
 /*
- * An intent that names only facets other than the first is dropped, because
- * the link already says what those requests may have done. What an update may
- * have done is kept until the record has been read.
+ * An intent is dropped, because the link already says what those requests may
+ * have done; but that of a create without a link is kept.
  */
 static BcdStatement take = {
 	"UPDATE bcdelta.pending AS p SET state = 'in_flight', again = false, next_attempt_at = NULL,"
 	" trouble = NULL, early_at = NULL,"
-	" intent = CASE WHEN p.intent ? '' THEN p.intent ELSE coalesce($2 -> p.key, CASE WHEN p.intent ? 'fields' THEN p.intent END) END"
+	" intent = CASE WHEN p.intent ? '' THEN p.intent - 'fields' || coalesce($2 -> p.key, '{}') ELSE $2 -> p.key END"
 	" WHERE p.ctid = ANY ($1)",
 	2, {TIDARRAYOID, JSONBOID}
 };

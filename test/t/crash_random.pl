@@ -10,6 +10,8 @@
 use strict;
 use warnings;
 
+use JSON::PP ();
+
 use BCDelta::Faults;
 use BCDelta::Session;
 use BCDelta::Shop;
@@ -199,7 +201,10 @@ sub show_history
 		diag("$line, record $id");
 		foreach my $entry (grep { $_->{method} ne 'GET' && (grep { $_->[1] && $_->[1] == $id } items($_)) } $store->journal)
 		{
-			diag(sprintf '  %d %s %s?%s -> %s %s', @$entry{qw(n method path query)}, $entry->{status} // '-', $entry->{fault} // '');
+			my @bodies = grep { $_ } ref $entry->{body} eq 'ARRAY' ? @{ $entry->{body} } : $entry->{body};
+			@bodies = grep { ($_->{id} // $id) == $id } @bodies if @bodies > 1;
+			diag(sprintf '  %d %s %s?%s -> %s %s %s', @$entry{qw(n method path query)}, $entry->{status} // '-', $entry->{fault} // '',
+				substr(JSON::PP->new->canonical->encode(\@bodies), 0, 600));
 		}
 		diag("  $_") foreach @{ $shop->list("SELECT concat_ws(' ', attempted_at, run_id, feed, key, store_id, outcome, http_status, error, request_id)
 			FROM bcdelta.result WHERE store_id = $id OR key IN (SELECT key FROM bcdelta.result WHERE store_id = $id) ORDER BY attempted_at") };
@@ -256,6 +261,28 @@ sub items
 	return map { [ $kind, $_->{id} // $_->{category_id} // $id // shift @created, ($_->{search_keywords} // '') =~ /^v(\d+)/ ] } @bodies;
 }
 
+# Requests whose rows have no result that tells of the interruption
+sub show_interrupted
+{
+	my ($interrupted) = @_;
+	my %found = map { $_ => 1 } @{ $shop->list(<<'EOC') };
+SELECT DISTINCT CASE resource WHEN 'brand' THEN 'brands' WHEN 'category' THEN 'trees' ELSE 'products' END || ' ' || store_id
+FROM bcdelta.result JOIN bcdelta.feed USING (feed) WHERE outcome = 'retry' AND error LIKE 'interrupted: %' AND store_id IS NOT NULL
+EOC
+	diag('kills after requests ' . join(' ', map { "$_->{n}" } @kills));
+	diag('without id: ' . $shop->sql(q{SELECT count(*) FROM bcdelta.result WHERE outcome = 'retry' AND error LIKE 'interrupted: %' AND store_id IS NULL}));
+	foreach my $what (sort keys %$interrupted)
+	{
+		next if $found{$what};
+		my ($kind, $id) = split / /, $what;
+		diag("$what: $_ $interrupted->{$what}{$_}") foreach sort { $a <=> $b } keys %{ $interrupted->{$what} };
+		next if $id !~ /^\d+$/;
+		diag("  $_") foreach @{ $shop->list("SELECT concat_ws(' ', attempted_at, run_id, feed, key, store_id, outcome, http_status, error, request_id)
+			FROM bcdelta.result WHERE store_id = $id ORDER BY attempted_at") };
+	}
+	return;
+}
+
 sub check_journal
 {
 	my @writes = grep { $_->{method} ne 'GET' } $store->journal;
@@ -290,7 +317,8 @@ EOC
 		if (is_forgiven($entry))
 		{
 			# a row whose product and stock were under way has one result
-			$interrupted{ $_->[0] =~ s/stock/products/r . ' ' . ($_->[1] // "of request $entry->{n}") } = 1 foreach @items;
+			my $what = join ' ', @$entry{qw(method path)}, $entry->{status} // '-', $entry->{fault} // '', $results // 0, 'results';
+			$interrupted{ $_->[0] =~ s/stock/products/r . ' ' . ($_->[1] // "of request $entry->{n}") }{ $entry->{n} } = $what foreach @items;
 			next;
 		}
 		push @unrecorded, "request $entry->{n} $entry->{method} $entry->{path} ($entry->{status} @{[$entry->{fault} // '']}): $results results for " . @items . ' items';
@@ -299,7 +327,7 @@ EOC
 	is_deeply(\@unrecorded, [], 'every request is in the results')
 	  or diag('kills after requests ' . join(' ', map { $_->{n} } @kills), "; @unrecorded");
 	cmp_ok(scalar keys %interrupted, '<=', $shop->sql("SELECT count(*) FROM bcdelta.result WHERE outcome = 'retry' AND error LIKE 'interrupted: %'"),
-		'those of a kill as interrupted');
+		'those of a kill as interrupted') or show_interrupted(\%interrupted);
 	return scalar @writes;
 }
 

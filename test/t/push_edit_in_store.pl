@@ -13,8 +13,8 @@ my $shop = BCDelta::Shop->open('edits', store => { args => [ '--quota', 100000 ]
 my $store = $shop->store;
 
 $shop->sql(<<'EOC');
-CREATE TABLE item (id int PRIMARY KEY, price numeric NOT NULL, title text NOT NULL, body text, stock int NOT NULL DEFAULT 5);
-SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "''S'' || id", "name": "title", "price": "price", "description": "body",
+CREATE TABLE item (id int PRIMARY KEY, price numeric NOT NULL, title text NOT NULL, body text, stock int NOT NULL DEFAULT 5, sku text);
+SELECT bcdelta.track('item', 'shop', 'product', '{"sku": "coalesce(sku, ''S'' || id)", "name": "title", "price": "price", "description": "body",
 	"inventory_level": "stock", "inventory_tracking": "''product''", "type": "''physical''", "weight": "1"}');
 INSERT INTO item SELECT g, 10, 'Item ' || g, repeat('text ', 100) || g FROM generate_series(1, 16) AS g;
 EOC
@@ -146,6 +146,68 @@ subtest 'a record keeps a new SKU after a crash, but not that of another row' =>
 	is($skus{ $ids{7} }, 'New-7 50', 'a new one is kept');
 	is($skus{ $ids{8} }, 'S8 50', 'that of another row is not');
 	is($skus{ $shop->id('item', 9) }, 'S9 50', 'so that the other row can be created again');
+};
+
+# An update whose reply is lost, before or after the store has carried it out;
+# the run goes on, and the row waits to be tried again.
+sub lose
+{
+	my ($lost, $sql, $keys) = @_;
+	my $known = $shop->sql("SELECT count(*) FROM bcdelta.result WHERE outcome = 'retry'");
+	$store->fault({ times => 1, do => { lose => $lost }, match => { method => 'PUT' } });
+	$shop->sql($sql);
+	$shop->start;
+	$shop->wait_for("SELECT count(*) = $known + $keys FROM bcdelta.result WHERE outcome = 'retry'");
+	return;
+}
+
+sub differences
+{
+	$shop->verify;
+	return @{ $shop->discrepancies };
+}
+
+subtest 'of several updates without a known outcome, any may have been carried out' => sub {
+	$shop->sql("INSERT INTO item SELECT g, 10, 'Item ' || g, 'text' FROM generate_series(17, 24) AS g");
+	$shop->push;
+	lose('after', 'UPDATE item SET price = 20 WHERE id = 17', 1);
+	lose('before', 'UPDATE item SET price = 30 WHERE id = 17', 1);
+	$shop->sql('UPDATE item SET price = 10 WHERE id = 17');
+	$shop->push;
+	is(record(17)->{price}, 10, 'the first was, and the row is changed back: it has its value');
+
+	lose('after', 'UPDATE item SET price = 20 WHERE id = 18', 1);
+	lose('before', 'UPDATE item SET price = 30 WHERE id = 18', 1);
+	$store->edit('product', $shop->id('item', 18), { price => 25 });
+	$shop->sql('UPDATE item SET price = 20 WHERE id = 18');
+	$shop->push;
+	is(record(18)->{price}, 25, 'an edit after the first stays, if the row has its value again');
+};
+
+subtest 'what was written without a known outcome moves with the key of the row' => sub {
+	foreach my $lost (qw(before after))
+	{
+		lose($lost, 'UPDATE item SET price = 20 WHERE id = 19', 1);
+		$store->edit('product', $shop->id('item', 19), { name => "Edited $lost" });
+		$shop->sql('UPDATE item SET id = 119, price = 10 WHERE id = 19');
+		$shop->push;
+		is_deeply([ @{ record(119) }{qw(name price)} ], [ "Edited $lost", 10 ], "lost $lost: the row has its value, and an edit stays");
+		$shop->sql("UPDATE item SET id = 19, title = 'Item 19 $lost' WHERE id = 119");
+		$shop->push;
+	}
+	lose('after', 'UPDATE item SET price = 20 WHERE id = 20; UPDATE item SET title = title || id WHERE id = 21', 2);
+	$shop->sql('DELETE FROM item WHERE id = 21; UPDATE item SET id = 21, price = 10 WHERE id = 20');
+	$shop->push;
+	is(record(21)->{price}, 10, 'also to the key of another such row');
+	is_deeply([ grep { /^item\|(?:17|21|119)\|/ } differences() ], [], 'source and store agree');
+};
+
+subtest 'what was written without a known outcome goes with the record when rows exchange their records' => sub {
+	lose('after', 'UPDATE item SET price = 20 WHERE id = 22', 1);
+	$shop->sql("UPDATE item SET sku = CASE id WHEN 22 THEN 'S23' ELSE 'S22' END, price = 10 WHERE id IN (22, 23)");
+	$shop->push;
+	is_deeply([ map { 0 + record($_)->{price} } 22, 23 ], [ 10, 10 ], 'both rows have their values');
+	is_deeply([ grep { /^item\|(?:22|23)\|/ } differences() ], [], 'source and store agree');
 };
 
 subtest 'only what was under way is read again after a crash' => sub {
