@@ -49,10 +49,13 @@ typedef struct BcdListsRead
 	uint32		changed;		/* those that it has written to since */
 } BcdListsRead;
 
-/* The same, and those that it has yet to read for a feed */
+/*
+ * The same, and those that it has yet to read for a feed.  A session that wants
+ * to know which those would be has no list of what is read.
+ */
 typedef struct BcdLists
 {
-	const uint32 *read;
+	const uint32 *read;			/* NULL: what the last run has read is used */
 	uint32		wanted;
 } BcdLists;
 
@@ -101,7 +104,8 @@ typedef struct BcdFeed
 	char	   *store;			/* that its links belong to, or NULL */
 	bool		has_links;		/* or may have created a record there */
 	char	   *server_store;	/* that its server leads to, or NULL */
-	BcdLists   *lists;			/* of the run that it is read for, or NULL */
+	BcdLists   *lists;			/* of the run that it is read for, or of an
+								 * estimate, or NULL */
 	SPIPlanPtr	row_plan;
 	SPIPlanPtr	filter_plan;
 	SPIPlanPtr	exists_plan;

@@ -96,7 +96,7 @@ bcd_named_blames(BcdRow *row)
 void
 bcd_named_check_row(const BcdFeed *feed, const BcdRow *row)
 {
-	if (row->state == BCD_ROW_UNLISTED && feed->lists)
+	if (row->state == BCD_ROW_UNLISTED && feed->lists && feed->lists->read)
 		ereport(ERROR,
 				(errcode(BCD_ERRCODE_UNLISTED),
 				 errmsg("%s", row->message)));
@@ -197,16 +197,17 @@ look_up(const Sought *s, BcdLists *lists, int64 *id, char **unlisted, char **fla
 	int			n = 0;
 
 	*unlisted = *flaw = NULL;
-	if (lists && (*lists->read & bit) == 0)
-	{
+	if (lists && (lists->read == NULL || (*lists->read & bit) == 0))
 		lists->wanted |= bit;
+	if (lists && lists->read && (*lists->read & bit) == 0)
+	{
 		*unlisted = unlisted_words(s);
 		return false;
 	}
 	bcd_spi_begin(&rights);
 	MemoryContextSwitchTo(cxt);
 	n = bcd_directory_find(s->server, s->store, s->list->resource, s->name, ids, lengthof(ids));
-	if (n == 0 && lists == NULL && !bcd_directory_has(s->server, s->store, s->list->resource))
+	if (n == 0 && (lists == NULL || lists->read == NULL) && !bcd_directory_has(s->server, s->store, s->list->resource))
 		*unlisted = unlisted_words(s);
 	else if (n == 0)
 	{

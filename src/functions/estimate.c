@@ -4,9 +4,11 @@
  *
  * Rows are looked at as preview() does, all of a feed if there are few, else
  * some that are chosen at random; nothing is asked of the store.  Requests are
- * counted by endpoint and by the sizes of batches.  What only replies can show
- * is not in it: batches that are refused, records that are found instead of
- * created, and requests that are repeated.
+ * counted by endpoint and by the sizes of batches, with the lists that are read
+ * first, and what else comes before a record: estimate_choices.c.  What only
+ * replies can show is not in it: batches that are refused, and requests that are
+ * repeated.  Nor can it be known which new records will be found in the store,
+ * so there is a second figure, if all of them are.
  */
 #include "postgres.h"
 
@@ -24,18 +26,20 @@
 #include "base/clock.h"
 #include "base/db.h"
 #include "base/roles.h"
-#include "engine/stage.h"
 #include "feed/feed.h"
 #include "feed/mapping.h"
 #include "feed/mapping_guard.h"
-#include "feed/policy.h"
+#include "feed/named.h"
 #include "functions/args.h"
+#include "functions/estimate_choices.h"
+#include "functions/estimate_count.h"
 #include "functions/preview.h"
 #include "pacing/estimate.h"
-#include "payload/task.h"
+#include "resource/name_list.h"
 #include "resource/resource.h"
 #include "store/quota_seen.h"
 #include "store/store.h"
+#include "tables/directory.h"
 #include "tables/feed.h"
 #include "tables/pending.h"
 #include "tables/tally.h"
@@ -48,131 +52,9 @@
 /* In the worker, rows are looked at no longer than that, those of all feeds together */
 #define WORKER_PATIENCE_MS	3000
 
-#define MAX_ENDPOINTS	100
 #define ESTIMATE_COLUMNS	7
 
 PG_FUNCTION_INFO_V1(bcdelta_estimate);
-
-/* Records that an endpoint is needed for */
-typedef struct Use
-{
-	const BcdEndpoint *endpoint;
-	int			batch;
-	double		records;
-} Use;
-
-typedef struct Estimate
-{
-	double		rows;
-	double		creates;
-	double		updates;
-	double		deletes;
-	double		lists;			/* requests that read a whole list */
-	Use			uses[MAX_ENDPOINTS];
-	int			nuses;
-	int64		looked_at;
-	bool		sampled;		/* some rows were not looked at */
-	int64		until;			/* monotonic ms, when there is no time left */
-	List	   *unread;			/* feeds of others */
-	List	   *late;			/* feeds for which there was no time */
-	List	   *paused;
-} Estimate;
-
-static void
-use(Estimate *e, const BcdEndpoint *endpoint, int batch, double records)
-{
-	int			i;
-
-	if (endpoint == NULL)
-		return;
-	for (i = 0; i < e->nuses && (e->uses[i].endpoint != endpoint || e->uses[i].batch != batch); i++)
-		;
-	if (i == MAX_ENDPOINTS)
-		return;
-	if (i == e->nuses)
-	{
-		Use			fresh = {endpoint, Max(batch, 1), 0};
-
-		e->uses[e->nuses++] = fresh;
-	}
-	e->uses[i].records += records;
-}
-
-/* Returns the most records that the feed sends to an endpoint at a time. */
-static int
-batch_of(const BcdFeed *feed, const BcdEndpoint *endpoint, bool of_record)
-{
-	int64		wanted = feed->options.batch_size;
-
-	if (of_record && wanted > 0 && (wanted < endpoint->batch || endpoint->assumed))
-		return (int) Min(wanted, BCD_PAGE_LIMIT);
-	return endpoint->batch;
-}
-
-/* A new record is looked for first, by its natural key. */
-static void
-use_lookup(Estimate *e, const BcdResource *r, double weight)
-{
-	if (r->upserts || r->guarded || r->small || r->keys == NULL)
-		return;
-	if (r->keys->many.endpoint)
-		use(e, r->keys->many.endpoint, r->keys->many.endpoint->batch, weight);
-	else
-		use(e, r->keys->one.endpoint, 1, weight);
-}
-
-static void
-use_stage(Estimate *e, const BcdFeed *feed, BcdStage stage, double weight)
-{
-	const BcdEndpoint *endpoint = bcd_stage_endpoint(feed->resource, stage);
-
-	if (endpoint)
-		use(e, endpoint, batch_of(feed, endpoint, true), weight);
-}
-
-/* Counts a row of which only the link is known. */
-static void
-add_unread(Estimate *e, const BcdFeed *feed, bool linked, double weight)
-{
-	*(linked ? &e->updates : &e->creates) += weight;
-	use_stage(e, feed, linked ? BCD_UPDATE : BCD_CREATE, weight);
-	if (!linked)
-		use_lookup(e, feed->resource, weight);
-}
-
-/* Counts a row, and the rows that it stands for. */
-static void
-add_row(Estimate *e, const BcdFeed *feed, const BcdPreview *p, double weight)
-{
-	ListCell   *lc;
-
-	/* a push of all feeds writes it once the row that it refers to is there */
-	if (strcmp(p->action, "deferred") == 0)
-	{
-		add_unread(e, feed, p->linked, weight);
-		return;
-	}
-	if (strcmp(p->action, "create") == 0)
-	{
-		e->creates += weight;
-		use_lookup(e, feed->resource, weight);
-	}
-	else if (strcmp(p->action, "update") == 0)
-	{
-		e->updates += weight;
-		if (feed->on_conflict != BCD_POLICY_SOURCE || (feed->policies && JB_ROOT_COUNT(feed->policies) > 0))
-			use(e, feed->resource->view.endpoint, feed->resource->view.endpoint ? feed->resource->view.endpoint->batch : 1, weight);
-	}
-	else if (strcmp(p->action, "delete") == 0 || strcmp(p->action, "hide") == 0)
-		e->deletes += weight;
-	foreach(lc, p->tasks)
-	{
-		const BcdTask *task = lfirst(lc);
-		const BcdAction *action = feed->options.creates_singly ? task->action : bcd_action_for_many(task->action, task->fields);
-
-		use(e, action->endpoint, batch_of(feed, action->endpoint, task->facet == feed->resource->facets), weight);
-	}
-}
 
 /* Returns the number of rows that a push of the feed would look at, as far as that is counted. */
 static int64
@@ -191,7 +73,7 @@ count_rows(const BcdFeed *feed)
 
 /* Returns the keys of rows to look at; sets *total to the number that they stand for. */
 static List *
-choose_rows(const BcdFeed *feed, double *total)
+choose_rows(BcdEstimate *e, const BcdFeed *feed, double *total)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	int64		counted = count_rows(feed);
@@ -206,6 +88,8 @@ choose_rows(const BcdFeed *feed, double *total)
 		return keys;
 	}
 	*total = Max(counted, list_length(keys));
+	if (counted <= FEW_ROWS)
+		e->ahead = lappend(e->ahead, pstrdup(feed->name));
 	if (counted > FEW_ROWS)
 	{
 		bcd_spi_begin(&rights);
@@ -216,35 +100,47 @@ choose_rows(const BcdFeed *feed, double *total)
 	return keys;
 }
 
-/* Of the rows that were chosen, only some were looked at: they stand for all. */
+/* Counts the requests that read lists of names, each once in a push. */
 static void
-scale(Estimate *e, const Estimate *before, double factor)
+add_lists(BcdEstimate *e, const BcdFeed *feed, uint32 wanted)
 {
+	const BcdNameList *list;
+	BcdRights	rights;
+	int64		n;
 	int			i;
 
-	e->creates = before->creates + (e->creates - before->creates) * factor;
-	e->updates = before->updates + (e->updates - before->updates) * factor;
-	e->deletes = before->deletes + (e->deletes - before->deletes) * factor;
-	for (i = 0; i < e->nuses; i++)
+	for (i = 0; (list = bcd_names_nth(i)) != NULL; i++)
 	{
-		double		was = i < before->nuses ? before->uses[i].records : 0;
+		uint32		bit = bcd_names_bit(list);
 
-		e->uses[i].records = was + (e->uses[i].records - was) * factor;
+		if ((wanted & bit) == 0 || (e->listed & bit) != 0)
+			continue;
+		bcd_spi_begin(&rights);
+		n = bcd_directory_count(feed->server, feed->server_store ? feed->server_store : "", list->resource);
+		bcd_spi_end(&rights);
+		if (n == 0 && !list->whole)
+			e->unlisted = lappend(e->unlisted, (char *) list->resource);
+		e->others += list->whole ? 1 : Max((n + BCD_PAGE_LIMIT - 1) / BCD_PAGE_LIMIT, 1);
+		e->listed |= bit;
 	}
 }
 
 static void
-look_at_rows(Estimate *e, BcdFeed *feed)
+look_at_rows(BcdEstimate *e, BcdFeed *feed)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta estimate", ALLOCSET_DEFAULT_SIZES);
 	int			guc_level = bcd_preview_begin();
-	Estimate	before = *e;
+	BcdEstimate before = *e;
 	int			looked = 0;
 	double		total;
-	List	   *keys = choose_rows(feed, &total);
+	List	   *keys = choose_rows(e, feed, &total);
 	double		weight = total / Max(list_length(keys), 1);
+	BcdChoiceCounts *choices = bcd_choice_counts(CurrentMemoryContext);
+	BcdLists	lists = {NULL, 0};
 	ListCell   *lc;
+	ListCell   *task;
 
+	feed->lists = &lists;
 	foreach(lc, keys)
 	{
 		MemoryContext old = MemoryContextSwitchTo(cxt);
@@ -252,7 +148,9 @@ look_at_rows(Estimate *e, BcdFeed *feed)
 
 		CHECK_FOR_INTERRUPTS();
 		bcd_preview_row(feed, (char *) lfirst(lc), &p);
-		add_row(e, feed, &p, weight);
+		bcd_estimate_add_row(e, feed, &p, weight);
+		foreach(task, p.tasks)
+			bcd_choice_counts_add(choices, feed, &p, lfirst(task));
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(cxt);
 		looked++;
@@ -260,18 +158,21 @@ look_at_rows(Estimate *e, BcdFeed *feed)
 			break;
 	}
 	if (looked < list_length(keys))
-		scale(e, &before, (double) list_length(keys) / looked);
+		bcd_estimate_scale(e, &before, (double) list_length(keys) / looked);
 	e->rows += total;
 	e->looked_at += looked;
 	e->sampled |= total > looked;
 	if (feed->resource->small && e->creates > before.creates)
-		e->lists++;
+		e->others++;
+	add_lists(e, feed, lists.wanted);
+	e->made += bcd_choice_counts_calls(choices, total / Max(looked, 1));
+	feed->lists = NULL;
 	bcd_preview_end(guc_level);
 }
 
 /* The mapping is not evaluated here: of somebody else's feed, or for lack of time. */
 static void
-look_at_links(Estimate *e, BcdFeed *feed, List **why)
+look_at_links(BcdEstimate *e, BcdFeed *feed, List **why)
 {
 	int64		total = count_rows(feed);
 	BcdRights	rights;
@@ -285,22 +186,22 @@ look_at_links(Estimate *e, BcdFeed *feed, List **why)
 	*why = lappend(*why, pstrdup(feed->name));
 	if (n == 0)
 		return;
-	add_unread(e, feed, false, (double) total * unlinked / n);
-	add_unread(e, feed, true, (double) total * (n - unlinked) / n);
+	bcd_estimate_add_unread(e, feed, false, (double) total * unlinked / n);
+	bcd_estimate_add_unread(e, feed, true, (double) total * (n - unlinked) / n);
 }
 
 static void
-add_feed(Estimate *e, const char *name, bool alone)
+add_feed(BcdEstimate *e, const char *name)
 {
 	BcdFeed    *feed = bcd_feed_load(name, false);
 
-	if (alone)
+	if (e->alone)
 		bcd_feed_check_owner(feed, "estimate a push of");
-	if (feed->halt == BCD_HALT_STORE && alone)
+	if (feed->halt == BCD_HALT_STORE && e->alone)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("feed \"%s\" is paused: %s", feed->name, feed->paused_reason)));
-	if (feed->paused && !alone)
+	if (feed->paused && !e->alone)
 		e->paused = lappend(e->paused, pstrdup(name));
 	else if (!bcd_may_act_for(feed->owner))
 		look_at_links(e, feed, &e->unread);
@@ -316,7 +217,7 @@ add_feed(Estimate *e, const char *name, bool alone)
 
 /* Rounds to three digits, unless the number is exact. */
 static int64
-rounded(const Estimate *e, double n)
+rounded(const BcdEstimate *e, double n)
 {
 	double		unit = 1;
 
@@ -342,7 +243,7 @@ append_names(StringInfo text, List *names, const char *words)
 
 /* How exact it is, in words */
 static char *
-basis_of(const Estimate *e, const BcdQuota *q, bool quota_known, double latency)
+basis_of(const BcdEstimate *e, const BcdQuota *q, bool quota_known, double latency)
 {
 	StringInfoData text;
 
@@ -355,6 +256,12 @@ basis_of(const Estimate *e, const BcdQuota *q, bool quota_known, double latency)
 	append_names(&text, e->unread, "only the links of feeds that belong to others");
 	append_names(&text, e->late, "for lack of time, only the links of");
 	append_names(&text, e->paused, "without feeds that are paused");
+	append_names(&text, e->ahead, "without changes of the last moments that the worker has not taken in yet");
+	append_names(&text, e->unlisted, "lists that no push has read yet, taken to have one page");
+	if (e->sought > 0)
+		appendStringInfo(&text, "; " INT64_FORMAT " %s without a record %s looked for in the store: if %s there, " INT64_FORMAT " calls",
+						 rounded(e, e->sought), rint(e->sought) == 1 ? "row" : "rows", rint(e->sought) == 1 ? "is" : "are",
+						 rint(e->sought) == 1 ? "it is" : "all of them are", rounded(e, bcd_estimate_calls(e, true)));
 	if (!quota_known)
 		appendStringInfo(&text, "; the quota of the store is not known yet: %d requests in %d seconds are assumed", BCD_USUAL_QUOTA, BCD_USUAL_WINDOW_MS / 1000);
 	else if (q->quota > 0)
@@ -386,8 +293,8 @@ bcdelta_estimate(PG_FUNCTION_ARGS)
 	BcdStoreOptions *options = bcd_store_options(bcd_store_check(server, GetUserId()));
 	Datum		values[ESTIMATE_COLUMNS];
 	bool		nulls[ESTIMATE_COLUMNS] = {false};
-	Estimate	e = {0};
-	double		calls = 0;
+	BcdEstimate e = {0};
+	double		calls;
 	double		latency;
 	BcdRights	rights;
 	BcdQuota	q;
@@ -395,7 +302,6 @@ bcdelta_estimate(PG_FUNCTION_ARGS)
 	List	   *names;
 	ListCell   *lc;
 	bool		known;
-	int			i;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -404,11 +310,10 @@ bcdelta_estimate(PG_FUNCTION_ARGS)
 	names = bcd_feeds_of(server, feed);
 	bcd_spi_end(&rights);
 	e.until = bcd_guard_in_worker() ? bcd_now_ms() + WORKER_PATIENCE_MS : PG_INT64_MAX;
+	e.alone = feed != NULL;
 	foreach(lc, names)
-		add_feed(&e, lfirst(lc), feed != NULL);
-	for (i = 0; i < e.nuses; i++)
-		calls += ceil(e.uses[i].records / e.uses[i].batch);
-	calls += e.lists;
+		add_feed(&e, lfirst(lc));
+	calls = bcd_estimate_calls(&e, false);
 	known = bcd_quota_seen(options, &q);
 	latency = latency_of(server);
 	values[0] = Int64GetDatum((int64) rint(e.rows));

@@ -150,8 +150,8 @@ read_link(const BcdFeed *feed, char *key, BcdLinkRow *link, List **adjustments)
 	bcd_spi_end(&rights);
 }
 
-/* Returns the first natural key that the row has, or NULL if it has none. */
-static char *
+/* Returns the number of the first natural key that the row has, or -1 if it has none. */
+static int
 natural_key(const BcdResource *resource, Jsonb *wanted)
 {
 	const char *name;
@@ -162,9 +162,9 @@ natural_key(const BcdResource *resource, Jsonb *wanted)
 		char	   *text = bcd_payload_text(wanted, name);
 
 		if (text && text[0])
-			return text;
+			return i;
 	}
-	return NULL;
+	return -1;
 }
 
 /*
@@ -178,7 +178,8 @@ preview_new(const BcdFeed *feed, Jsonb *wanted, BcdPreview *p)
 	BcdTaskRow	row;
 	BcdTask    *create;
 
-	if (natural_key(feed->resource, wanted) == NULL)
+	p->nth_key = natural_key(feed->resource, wanted);
+	if (p->nth_key < 0)
 		p->error = bcd_flaw_of_key(feed->resource, wanted);
 	else
 		p->error = bcd_flaw_of_new(feed->resource, wanted);
@@ -216,7 +217,9 @@ bcd_preview_row(BcdFeed *feed, char *key, BcdPreview *p)
 
 	read_link(feed, key, &link, &adjustments);
 	p->linked = link.address != NULL;
+	p->known = link.payload;
 	bcd_feed_row(feed, key, &row);
+	p->waits_feed = row.state == BCD_ROW_DEFERRED ? row.waits_feed : NULL;
 	if (row.state == BCD_ROW_FOUND || row.state == BCD_ROW_MISSING)
 		hold = bcd_row_hold(feed, adjustments, row.state == BCD_ROW_FOUND ? row.payload : NULL, &over);
 	if (hold)

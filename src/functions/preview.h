@@ -13,6 +13,10 @@ typedef struct BcdPreview
 	bool		linked;			/* to a record */
 	List	   *tasks;			/* one request for each (BcdTask) */
 	char	   *error;
+	Jsonb	   *known;			/* the record's contents; NULL: unknown */
+	int			nth_key;		/* natural key that a new record is looked for
+								 * by */
+	const char *waits_feed;		/* feed of the row that it waits for, or NULL */
 } BcdPreview;
 
 extern int	bcd_preview_begin(void);

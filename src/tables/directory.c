@@ -108,6 +108,24 @@ bcd_directory_has(const char *server, const char *store, const char *resource)
 	return bcd_select(&select_any, args, NULL) > 0;
 }
 
+static BcdStatement count_names = {
+	"SELECT count(*) FROM bcdelta.directory WHERE server = $1 AND store = $2 AND resource = $3",
+	3, {NAMEOID, TEXTOID, TEXTOID}
+};
+
+/* Returns how many records of a list are known. */
+int64
+bcd_directory_count(const char *server, const char *store, const char *resource)
+{
+	Datum		args[3];
+
+	args[0] = bcd_name_datum(server);
+	args[1] = CStringGetTextDatum(store);
+	args[2] = CStringGetTextDatum(resource);
+	(void) bcd_select(&count_names, args, NULL);
+	return bcd_column_int64(0, 1, NULL);
+}
+
 static BcdStatement delete_of_name = {
 	"DELETE FROM bcdelta.directory WHERE server = $1", 1, {NAMEOID}
 };

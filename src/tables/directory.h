@@ -14,6 +14,7 @@ extern int	bcd_directory_find(const char *server, const char *store, const char 
 extern List *bcd_directory_alike(const char *server, const char *store, const char *resource,
 								 const char *name);
 extern bool bcd_directory_has(const char *server, const char *store, const char *resource);
+extern int64 bcd_directory_count(const char *server, const char *store, const char *resource);
 extern int64 bcd_directory_rename_server(const char *from, const char *to);
 
 #endif							/* BCD_DIRECTORY_TABLE_H */

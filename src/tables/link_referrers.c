@@ -167,3 +167,33 @@ bcd_link_referrers(const char *server, Datum fields, Datum hashes, uint64 *n)
 
 	return bcd_found_rows(&select_referrers, args, n);
 }
+
+static BcdStatement select_fields = {
+	"SELECT DISTINCT o.payload -> $3 FROM bcdelta.link AS o JOIN bcdelta.feed AS f USING (feed)"
+	" WHERE o.refers_to @> ARRAY[$5] AND f.server = $1 AND f.resource = $2 AND (o.payload -> $4)::text = $6 LIMIT 1000",
+	6, {NAMEOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, TEXTOID}
+};
+
+/*
+ * Returns what a field of the linked records of a resource has that are below
+ * this parent: a list of Jsonb, without duplicates.
+ */
+List *
+bcd_link_fields_of_referrers(const char *server, const BcdResource *resource, const char *field, int64 parent)
+{
+	Datum		args[6];
+	List	   *found = NIL;
+	uint64		n;
+	uint64		i;
+
+	args[0] = bcd_name_datum(server);
+	args[1] = CStringGetTextDatum(resource->name);
+	args[2] = CStringGetTextDatum(field);
+	args[3] = CStringGetTextDatum(resource->parent);
+	args[4] = Int64GetDatum(bcd_record_hash(bcd_resource_field(resource, resource->parent)->refers_to, parent));
+	args[5] = CStringGetTextDatum(psprintf(INT64_FORMAT, parent));
+	n = bcd_select(&select_fields, args, NULL);
+	for (i = 0; i < n; i++)
+		found = lappend(found, bcd_column_jsonb(i, 1));
+	return found;
+}

@@ -5,6 +5,9 @@
 #ifndef BCD_TABLE_LINK_REFERRERS_H
 #define BCD_TABLE_LINK_REFERRERS_H
 
+#include "nodes/pg_list.h"
+
+#include "resource/resource.h"
 #include "tables/rows.h"
 
 /*
@@ -19,6 +22,7 @@
 	" WHERE f.server = $1 AND f.fields ?| $2"
 
 extern int64 bcd_record_hash(const char *resource, int64 id);
+extern List *bcd_link_fields_of_referrers(const char *server, const BcdResource *resource, const char *field, int64 parent);
 extern BcdFoundRow *bcd_link_referrers(const char *server, Datum fields, Datum hashes, uint64 *n);
 
 #endif							/* BCD_TABLE_LINK_REFERRERS_H */
