@@ -10,12 +10,14 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "storage/bufmgr.h"
+#include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
 
+#include "base/bcdelta.h"
 #include "base/db.h"
-#include "base/extension.h"
 
 /* In a transaction. */
 void
@@ -23,12 +25,13 @@ bcd_plans_fit(void)
 {
 	static const char *const tables[] = {"pending", "link", "move"};
 	static BlockNumber planned[lengthof(tables)];
+	Oid			schema = get_namespace_oid(BCD_EXTENSION, true);
 	bool		grown = false;
 	int			i;
 
 	for (i = 0; i < lengthof(tables); i++)
 	{
-		Oid			relid = bcd_table_oid(tables[i]);
+		Oid			relid = get_relname_relid(tables[i], schema);
 		Relation	relation = OidIsValid(relid) ? table_open(relid, AccessShareLock) : NULL;
 		BlockNumber pages;
 

@@ -58,7 +58,7 @@ bcd_probe(const BcdProbe *probe, Datum value, const char *string)
 {
 	Relation	table = table_open(bcd_table_oid(probe->table), AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(table);
-	Oid			index = bcd_table_oid(probe->index);
+	Oid			index = get_relname_relid(probe->index, RelationGetNamespace(table));
 	Snapshot	snapshot;
 	SysScanDesc scan;
 	ScanKeyData key;

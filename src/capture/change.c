@@ -125,8 +125,8 @@ bcd_change_table(TimestampTz at)
 }
 
 /* The OID of a table of the ring. */
-Oid
-bcd_change_relid(int table)
+static Oid
+table_relid(int table)
 {
 	static bool registered = false;
 
@@ -138,6 +138,16 @@ bcd_change_relid(int table)
 	if (!OidIsValid(table_relids[table]))
 		table_relids[table] = our_relid(table_names[table]);
 	return table_relids[table];
+}
+
+/* Reads the OIDs of all tables of the ring. */
+void
+bcd_change_relids(Oid *relids)
+{
+	int			i;
+
+	for (i = 0; i < BCD_CHANGE_TABLES; i++)
+		relids[i] = table_relid(i);
 }
 
 /* The transaction that began to append changes last */
@@ -176,7 +186,7 @@ bcd_changes_begin(int32 feed_id)
 	changes->cxt = CurrentMemoryContext;
 	changes->feed_id = feed_id;
 	changes->changed_at = GetCurrentTimestamp();
-	changes->relation = table_open(bcd_change_relid(bcd_change_table(changes->changed_at)),
+	changes->relation = table_open(table_relid(bcd_change_table(changes->changed_at)),
 								   RowExclusiveLock);
 	return changes;
 }

@@ -34,7 +34,7 @@
 typedef struct BcdChanges BcdChanges;
 
 extern int	bcd_change_table(TimestampTz at);
-extern Oid	bcd_change_relid(int table);
+extern void bcd_change_relids(Oid *relids);
 extern bool bcd_captured_here(void);
 extern BcdChanges *bcd_changes_begin(int32 feed_id);
 extern BcdChanges *bcd_changes_captured(int32 feed_id, int32 dependency_id);

@@ -76,13 +76,14 @@ bcd_reads_created(const BcdLane *lane)
 Jsonb *
 bcd_with_collections(const BcdResource *resource, Jsonb *payload, Jsonb *from)
 {
+	uint32		some = bcd_collections_in(resource, payload) | bcd_collections_in(resource, from);
 	int			i;
 
-	for (i = 1; i < resource->nfacets; i++)
+	for (i = 1; some != 0 && i < resource->nfacets; i++)
 	{
 		const char *name = resource->facets[i].collection;
 
-		if (name && (bcd_payload_has(payload, name) || bcd_payload_has(from, name)))
+		if (some & (uint32) 1 << i)
 			payload = bcd_payload_set_collection(payload, name, bcd_collection_of(from, name));
 	}
 	return payload;

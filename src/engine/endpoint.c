@@ -219,18 +219,24 @@ bcd_endpoint_is_free(BcdLane *lane, BcdStage stage)
 }
 
 /*
- * Returns whether the queue of a stage waits because its endpoint takes no more
- * requests at a time.
+ * Returns the first endpoint at a lane's gates whose queue waits because it
+ * takes no more requests at a time, and sets how many those are; or NULL.
  */
-bool
-bcd_endpoint_keeps(BcdLane *lane, BcdStage stage, int *at_a_time)
+const BcdEndpoint *
+bcd_endpoint_in_the_way(BcdLane *lane, int *at_a_time)
 {
-	const BcdGate *gate = &lane->gates->gate[stage];
+	BcdStage	stage;
 
-	if (gate->endpoint == NULL || dlist_is_empty((dlist_head *) &gate->queue) || bcd_endpoint_is_free(lane, stage))
-		return false;
-	*at_a_time = most_at_a_time(lane, stage);
-	return true;
+	for (stage = 0; stage < BCD_STAGES; stage++)
+	{
+		const BcdGate *gate = &lane->gates->gate[stage];
+
+		if (gate->endpoint == NULL || dlist_is_empty((dlist_head *) &gate->queue) || bcd_endpoint_is_free(lane, stage))
+			continue;
+		*at_a_time = most_at_a_time(lane, stage);
+		return gate->endpoint;
+	}
+	return NULL;
 }
 
 /* Is a success of this request complete without a body? */

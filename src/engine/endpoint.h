@@ -42,7 +42,7 @@ extern BcdLearned *bcd_learned_of(BcdStore *store, const BcdEndpoint *endpoint);
 extern const BcdEndpoint *bcd_endpoint_of(BcdLane *lane, BcdStage stage, const BcdItem *item);
 extern const BcdAction *bcd_action_of(BcdLane *lane, BcdStage stage, const BcdItem *item);
 extern bool bcd_endpoint_is_free(BcdLane *lane, BcdStage stage);
-extern bool bcd_endpoint_keeps(BcdLane *lane, BcdStage stage, int *at_a_time);
+extern const BcdEndpoint *bcd_endpoint_in_the_way(BcdLane *lane, int *at_a_time);
 extern bool bcd_reply_may_be_empty(const BcdJob *job);
 extern void bcd_endpoint_started(BcdJob *job);
 extern void bcd_endpoint_replied(BcdJob *job);

@@ -136,6 +136,7 @@ typedef struct BcdGate
 	dlist_head	queue;			/* items */
 	int			queued;
 	int			flying;			/* jobs under way or not settled */
+	bool		large;			/* its items may wait long, for a large batch */
 	struct BcdLearned *learned; /* about the endpoint, once it was used */
 } BcdGate;
 

@@ -33,6 +33,14 @@ bcd_gates_aim(BcdGates *gates, const char *token)
 		gates->gate[i].learned = NULL;
 }
 
+/* Do items wait long at a gate, for a batch that may be a large one? */
+static bool
+is_large(const BcdGate *gate, BcdStage stage)
+{
+	return bcd_stage_is_facet(stage) ||
+		(bcd_stage_writes(stage) && gate->endpoint && gate->endpoint->batch > BCD_PAGE_LIMIT);
+}
+
 static BcdGates *
 gates_create(BcdRun *run, const BcdResource *resource, char *token)
 {
@@ -48,6 +56,7 @@ gates_create(BcdRun *run, const BcdResource *resource, char *token)
 	{
 		dlist_init(&gates->gate[i].queue);
 		gates->gate[i].endpoint = bcd_stage_endpoint(resource, i);
+		gates->gate[i].large = is_large(&gates->gate[i], i);
 	}
 	return gates;
 }

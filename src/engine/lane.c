@@ -41,14 +41,6 @@ bcd_run_lane(const BcdRun *run, const char *feed)
 	return NULL;
 }
 
-/* Does an endpoint take batches for which items may have to wait long? */
-static bool
-is_large(const BcdGates *gates, int stage)
-{
-	return bcd_stage_is_facet(stage) ||
-		(bcd_stage_writes(stage) && gates->gate[stage].endpoint && gates->gate[stage].endpoint->batch > BCD_PAGE_LIMIT);
-}
-
 /*
  * May a lane take more items?  Items that wait to write only a facet are not
  * counted, so that they can fill a batch, which may be a large one.
@@ -66,7 +58,7 @@ bcd_lane_has_room(const BcdLane *lane)
 
 	for (stage = 0; stage < BCD_STAGES; stage++)
 	{
-		if (!is_large(gates, stage))
+		if (!gates->gate[stage].large)
 			continue;
 		apart += gates->gate[stage].queued;
 		if (gates->gate[stage].endpoint)

@@ -33,32 +33,26 @@
 #include "tables/pending_deferred.h"
 #include "tables/pending_mark.h"
 
+/* text[] */
+static Datum
+names_of(List *list)
+{
+	Datum	   *names = palloc(sizeof(Datum) * (list_length(list) + 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, list)
+		names[n++] = CStringGetTextDatum(lfirst(lc));
+	return bcd_array(TEXTOID, names, NULL, n);
+}
+
 /*
  * Returns the names of all fields that refer to a resource, as a text array.
  */
 static Datum
 fields_referring_to(const char *resource)
 {
-	Datum	   *names = NULL;
-	const BcdResource *r;
-	int			n = 0;
-	int			i;
-	int			j;
-
-	for (i = 0; (r = bcd_resource_nth(i)) != NULL; i++)
-	{
-		Size		size = sizeof(Datum) * (n + r->nfields);
-
-		names = names ? repalloc(names, size) : palloc(size);
-		for (j = 0; j < r->nfields; j++)
-		{
-			const BcdField *field = &r->fields[j];
-
-			if (bcd_field_may_refer(field, resource))
-				names[n++] = CStringGetTextDatum(field->name);
-		}
-	}
-	return bcd_array(TEXTOID, names, NULL, n);
+	return names_of(bcd_names_of_references(NULL, resource));
 }
 
 /*
@@ -68,14 +62,7 @@ fields_referring_to(const char *resource)
 Datum
 bcd_reference_fields(const BcdResource *r)
 {
-	Datum	   *names = palloc(sizeof(Datum) * r->nfields);
-	int			n = 0;
-	int			i;
-
-	for (i = 0; i < r->nfields; i++)
-		if (bcd_field_may_refer(&r->fields[i], NULL))
-			names[n++] = CStringGetTextDatum(r->fields[i].name);
-	return bcd_array(TEXTOID, names, NULL, n);
+	return names_of(bcd_names_of_references(r, NULL));
 }
 
 /* bigint[] */

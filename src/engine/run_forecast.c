@@ -160,19 +160,13 @@ static void
 show_endpoint(BcdRun *run)
 {
 	BcdProgress *p = &run->progress;
-	BcdLane    *lane = run->current < run->nlanes ? run->lanes[run->current] : NULL;
-	BcdStage	stage;
+	const BcdEndpoint *endpoint = run->current < run->nlanes ?
+	bcd_endpoint_in_the_way(run->lanes[run->current], &p->at_a_time) : NULL;
 
-	for (stage = 0; lane && stage < BCD_STAGES; stage++)
-	{
-		const BcdEndpoint *endpoint = lane->gates->gate[stage].endpoint;
-
-		if (!bcd_endpoint_keeps(lane, stage, &p->at_a_time))
-			continue;
-		p->waiting_for = BCD_WAITS_FOR_ENDPOINT;
-		snprintf(p->endpoint, sizeof(p->endpoint), "%s %s", endpoint->method, endpoint->path);
+	if (endpoint == NULL)
 		return;
-	}
+	p->waiting_for = BCD_WAITS_FOR_ENDPOINT;
+	snprintf(p->endpoint, sizeof(p->endpoint), "%s %s", endpoint->method, endpoint->path);
 }
 
 static void

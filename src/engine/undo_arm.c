@@ -85,51 +85,52 @@ bcd_undo_reads_first(const BcdItem *item, List *tasks)
 	return false;
 }
 
-/* Fields that are written, of records of a resource */
-typedef struct Fields
+/* Fields that are written, and what records of a resource had there */
+typedef struct Overwritten
 {
 	const BcdResource *resource;
-	Jsonb	   *fields;
-} Fields;
-
-/* Is a field written, and can it be known what it was? */
-static bool
-is_overwritten(const char *name, JsonbValue *value, void *arg)
-{
-	const Fields *f = arg;
-	const BcdField *field = bcd_resource_field(f->resource, name);
-
-	return bcd_payload_has(f->fields, name) && !(field && field->flags & BCD_F_WRITE_ONLY);
-}
-
-typedef struct Other
-{
-	Jsonb	   *before;
-	bool		any;
-} Other;
+	Jsonb	   *known;
+	JsonbParseState *before;
+	bool		differ;			/* not all of them had that already */
+} Overwritten;
 
 static void
-note_other(const char *name, JsonbValue *value, void *arg)
+note_before(const char *name, JsonbValue *value, void *arg)
 {
-	Other	   *o = arg;
+	Overwritten *o = arg;
+	const BcdField *field = bcd_resource_field(o->resource, name);
+	bool		tells = !(field && field->flags & BCD_F_WRITE_ONLY);
+	JsonbValue	key;
+	JsonbValue	was;
 
-	if (!o->any)
-		o->any = !bcd_payload_has(o->before, name) || !bcd_payload_same(bcd_payload_set(NULL, name, value), o->before, name);
+	key.type = jbvString;
+	key.val.string.val = (char *) name;
+	key.val.string.len = strlen(name);
+	if (!tells || o->known == NULL || getKeyJsonValueFromContainer(&o->known->root, name, strlen(name), &was) == NULL)
+	{
+		o->differ = true;
+		return;
+	}
+	o->differ = o->differ || !bcd_payload_has_value(o->known, name, value);
+	(void) pushJsonbValue(&o->before, WJB_KEY, &key);
+	(void) pushJsonbValue(&o->before, WJB_VALUE, &was);
 }
 
 /* Sets what an update changes; false: nothing. */
 static bool
 set_fields(BcdUndoRow *row, const BcdResource *r, Jsonb *known, Jsonb *fields)
 {
-	Fields		written = {r, fields};
-	Other		other = {NULL, false};
+	Overwritten o = {r, known, NULL, false};
 
 	if (fields == NULL)
 		return false;
-	row->before = other.before = known ? bcd_payload_filter(known, is_overwritten, &written) : NULL;
+	(void) pushJsonbValue(&o.before, WJB_BEGIN_OBJECT, NULL);
+	bcd_payload_each(fields, note_before, &o);
+	row->before = JsonbValueToJsonb(pushJsonbValue(&o.before, WJB_END_OBJECT, NULL));
+	if (known == NULL)
+		row->before = NULL;
 	row->after = bcd_undo_written(r, fields, false);
-	bcd_payload_each(fields, note_other, &other);
-	return other.any;
+	return o.differ;
 }
 
 /* The same for a collection, as a whole */

@@ -81,7 +81,8 @@ typedef struct BcdFeed
 	char	   *capture;
 	BcdOnDelete on_delete;
 	int			on_conflict;	/* BcdPolicy */
-	Jsonb	   *policies;		/* of fields that have their own, by name */
+	Jsonb	   *policies;		/* of fields that have their own, by name; or
+								 * NULL */
 	bool		counts;			/* the stage of the store has stock sent as
 								 * differences, whatever the options say */
 	bool		disputed;		/* fields of some rows may have a current

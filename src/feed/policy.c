@@ -48,6 +48,8 @@ bcd_policies_set(BcdFeed *feed, const BcdFeedRow *row)
 	staged = row->authority && policy_from(row->authority, &policy);
 	feed->on_conflict = policy;
 	feed->policies = staged ? row->authorities : bcd_payload_merge(row->policies, row->authorities);
+	if (feed->policies && JB_ROOT_COUNT(feed->policies) == 0)
+		feed->policies = NULL;
 	feed->disputed = row->disputed;
 	feed->counts = row->authority && strcmp(row->authority, "relative") == 0;
 	feed->options_json = bcd_policy_options(feed, row->options);
@@ -92,7 +94,7 @@ bcd_feed_is_dated(const BcdFeed *feed)
 bool
 bcd_feed_is_guarded(const BcdFeed *feed)
 {
-	return feed->on_conflict != BCD_POLICY_SOURCE || bcd_payload_count(feed->policies) > 0 || feed->disputed;
+	return feed->on_conflict != BCD_POLICY_SOURCE || feed->policies || feed->disputed;
 }
 
 /* Raises an error unless a feed of this resource can have a policy. */

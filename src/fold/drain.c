@@ -273,6 +273,7 @@ static void
 begin_reading(void)
 {
 	static bool registered = false;
+	Oid			relids[BCD_CHANGE_TABLES];
 	int			i;
 
 	if (!registered)
@@ -281,8 +282,9 @@ begin_reading(void)
 		RegisterSubXactCallback(at_subtransaction_end, NULL);
 		registered = true;
 	}
+	bcd_change_relids(relids);
 	for (i = 0; i < BCD_CHANGE_TABLES; i++)
-		tapes[i].relation = table_open(bcd_change_relid(i), RowExclusiveLock);
+		tapes[i].relation = table_open(relids[i], RowExclusiveLock);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	for (i = 0; i < BCD_CHANGE_TABLES; i++)
 	{

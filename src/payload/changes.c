@@ -8,28 +8,16 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 
-/* A record */
-typedef struct Record
-{
-	const BcdResource *resource;
-	Jsonb	   *known;			/* NULL: not known */
-} Record;
-
 static bool
-has_to_be_sent(const char *name, JsonbValue *value, void *arg)
+may_be_sent(const char *name, JsonbValue *value, void *resource)
 {
-	const Record *record = arg;
-	const BcdField *field;
+	const BcdField *field = bcd_resource_field(resource, name);
 
-	/* first, because it is so of nearly all fields */
-	if (bcd_payload_has_value(record->known, name, value))
-		return false;
-	field = bcd_resource_field(record->resource, name);
 	/* collections are kept by difference: collection.c */
 	if (field && (field->flags & (BCD_F_CREATE_ONLY | BCD_F_FIXED) || BCD_IS_COLLECTION(field)))
 		return false;
 	/* a key that is made of fields changes with them alone */
-	return field || bcd_resource_made_key(record->resource, name) == NULL;
+	return field || bcd_resource_made_key(resource, name) == NULL;
 }
 
 /* Have we hidden a record, or may we have (null), whose row does not say so? */
@@ -53,8 +41,9 @@ bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 Jsonb *
 bcd_payload_changes(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 {
-	Record		record = {resource, known};
-	Jsonb	   *changes = bcd_with_made_key(resource, bcd_payload_filter(wanted, has_to_be_sent, &record), wanted);
+	/* nearly all fields are as they were */
+	Jsonb	   *unlike = bcd_payload_unlike(wanted, known);
+	Jsonb	   *changes = bcd_with_made_key(resource, bcd_payload_filter(unlike, may_be_sent, (void *) resource), wanted);
 
 	if (bcd_payload_is_hidden(resource, wanted, known))
 		changes = bcd_payload_set_bool(changes, resource->hidden_by, !resource->hidden_when);

@@ -32,6 +32,27 @@ bcd_collection_of(Jsonb *payload, const char *name)
 	return JsonbValueToJsonb(&array);
 }
 
+/*
+ * Returns which collections a payload has: bit n of the result is about that of
+ * the resource's nth facet.
+ */
+uint32
+bcd_collections_in(const BcdResource *resource, Jsonb *payload)
+{
+	uint32		found = 0;
+	int			i;
+
+	for (i = 1; payload && i < resource->nfacets; i++)
+	{
+		const char *name = resource->facets[i].collection;
+		JsonbValue	v;
+
+		if (name && getKeyJsonValueFromContainer(&payload->root, name, strlen(name), &v) != NULL)
+			found |= (uint32) 1 << i;
+	}
+	return found;
+}
+
 static bool
 is_key_field(const char *name, JsonbValue *value, void *arg)
 {

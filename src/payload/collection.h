@@ -14,6 +14,7 @@
 #include "payload/element_pair.h"
 #include "resource/resource.h"
 
+extern uint32 bcd_collections_in(const BcdResource *resource, Jsonb *payload);
 extern Jsonb *bcd_collection_of(Jsonb *payload, const char *name);
 extern List *bcd_collection_changes(const BcdRecords *records, Jsonb *wanted, Jsonb *known);
 extern List *bcd_collection_changes_inside(const BcdRecords *records, const char *inside, Jsonb *wanted, Jsonb *known);

@@ -16,27 +16,10 @@
 #include "payload/payload.h"
 #include "resource/resource.h"
 
-/*
- * A row and the known contents of its record, whose fixed fields are compared
- */
-typedef struct Fixed
+static bool
+value_of(Jsonb *payload, const BcdField *field, JsonbValue *value)
 {
-	const BcdResource *resource;
-	Jsonb	   *known;
-	const BcdField *field;
-} Fixed;
-
-static void
-compare_fixed(const char *name, JsonbValue *value, void *arg)
-{
-	Fixed	   *f = arg;
-	const BcdField *field = bcd_resource_field(f->resource, name);
-	JsonbValue	old;
-
-	if (f->field == NULL && field && (field->flags & BCD_F_FIXED) && f->known &&
-		getKeyJsonValueFromContainer(&f->known->root, name, strlen(name), &old) != NULL &&
-		strcmp(bcd_folded(bcd_value_text(value)), bcd_folded(bcd_value_text(&old))) != 0)
-		f->field = field;
+	return payload && getKeyJsonValueFromContainer(&payload->root, field->name, strlen(field->name), value) != NULL;
 }
 
 /*
@@ -46,10 +29,19 @@ compare_fixed(const char *name, JsonbValue *value, void *arg)
 const BcdField *
 bcd_fixed_difference(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 {
-	Fixed		f = {resource, known};
+	int			i;
 
-	bcd_payload_each(wanted, compare_fixed, &f);
-	return f.field;
+	for (i = 0; i < resource->nfields; i++)
+	{
+		const BcdField *field = &resource->fields[i];
+		JsonbValue	is;
+		JsonbValue	was;
+
+		if (field->flags & BCD_F_FIXED && value_of(wanted, field, &is) && value_of(known, field, &was) &&
+			strcmp(bcd_folded(bcd_value_text(&is)), bcd_folded(bcd_value_text(&was))) != 0)
+			return field;
+	}
+	return NULL;
 }
 
 /* The difference in words, palloc'd. */

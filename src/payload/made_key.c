@@ -25,6 +25,18 @@
 #define BAR			'|'
 #define SEPARATOR	" | "
 
+/* Returns the key of a resource whose text consists of several fields, or NULL. */
+static const BcdKey *
+made_key(const BcdResource *resource)
+{
+	const BcdKey *key;
+
+	for (key = resource->keys; key->fields; key++)
+		if (key->made_of)
+			return key;
+	return NULL;
+}
+
 static const char *
 name_of(const BcdKey *key)
 {
@@ -60,7 +72,7 @@ append_value(StringInfo text, const BcdMadeOf *part, bool first, const char *val
 const char *
 bcd_made_key_lacks(const BcdResource *resource, Jsonb *row)
 {
-	const BcdKey *key = bcd_resource_made_key(resource, NULL);
+	const BcdKey *key = made_key(resource);
 	const BcdMadeOf *part;
 
 	for (part = key ? key->made_of : NULL; part && part->field; part++)
@@ -101,7 +113,7 @@ has_part(const BcdKey *key, Jsonb *payload)
 Jsonb *
 bcd_with_made_key(const BcdResource *resource, Jsonb *payload, Jsonb *row)
 {
-	const BcdKey *key = bcd_resource_made_key(resource, NULL);
+	const BcdKey *key = made_key(resource);
 	JsonbValue	v;
 
 	if (key == NULL || !has_part(key, payload) || bcd_made_key_lacks(resource, row) != NULL)
@@ -122,7 +134,7 @@ is_field(const char *name, JsonbValue *value, void *resource)
 Jsonb *
 bcd_without_made_key(const BcdResource *resource, Jsonb *payload)
 {
-	const BcdKey *key = bcd_resource_made_key(resource, NULL);
+	const BcdKey *key = made_key(resource);
 
 	if (key == NULL || payload == NULL || !bcd_payload_has(payload, name_of(key)))
 		return payload;
@@ -179,7 +191,7 @@ add_key(const BcdKey *key, cJSON *record)
 static void
 complete(const BcdResource *resource, cJSON *record)
 {
-	const BcdKey *key = bcd_resource_made_key(resource, NULL);
+	const BcdKey *key = made_key(resource);
 
 	if (!cJSON_IsObject(record))
 		return;
@@ -198,7 +210,7 @@ bcd_complete_records(const BcdResource *resource, cJSON *reply)
 	cJSON	   *data = cJSON_IsObject(reply) ? cJSON_GetObjectItemCaseSensitive(reply, "data") : NULL;
 	cJSON	   *record;
 
-	if (resource->aliases == NULL && bcd_resource_made_key(resource, NULL) == NULL)
+	if (resource->aliases == NULL && made_key(resource) == NULL)
 		return;
 	if (data == NULL)
 		complete(resource, reply);

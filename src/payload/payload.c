@@ -270,6 +270,22 @@ bcd_payload_has_value(Jsonb *payload, const char *field, const JsonbValue *value
 	return field_value(payload, field, &v) && same_value(&v, value);
 }
 
+static bool
+is_unlike(const char *name, JsonbValue *value, void *other)
+{
+	return !bcd_payload_has_value(other, name, value);
+}
+
+/*
+ * Copies the fields that another payload (NULL: an empty one) does not have, or
+ * has with other values.
+ */
+Jsonb *
+bcd_payload_unlike(Jsonb *payload, Jsonb *other)
+{
+	return bcd_payload_filter(payload, is_unlike, other);
+}
+
 /* Do both have the same value of a field, or neither a value? */
 bool
 bcd_payload_same(Jsonb *a, Jsonb *b, const char *field)

@@ -23,6 +23,7 @@ extern bool bcd_payload_field_agrees(const BcdResource *resource, Jsonb *wanted,
 extern bool bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known);
 extern void bcd_payload_each(Jsonb *payload, BcdFieldReader reader, void *arg);
 extern Jsonb *bcd_payload_filter(Jsonb *payload, BcdFieldFilter filter, void *arg);
+extern Jsonb *bcd_payload_unlike(Jsonb *payload, Jsonb *other);
 extern Jsonb *bcd_payload_copy(const Jsonb *payload);
 extern Jsonb *bcd_payload_keep(Jsonb *payload, MemoryContext scratch);
 extern char *bcd_payload_missing(const BcdResource *resource, Jsonb *payload);

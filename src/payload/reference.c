@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "payload/reference.h"
 #include "resource/resource.h"
 
@@ -48,6 +50,70 @@ bcd_field_may_refer(const BcdField *field, const char *resource)
 			return true;
 	}
 	return false;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp((*(const BcdField *const *) a)->name, (*(const BcdField *const *) b)->name);
+}
+
+/* Is a field like one of these? Then it refers to the same records. */
+static bool
+is_among(const BcdField *const *fields, int n, const BcdField *field)
+{
+	while (n-- > 0)
+		if (strcmp(fields[n]->name, field->name) == 0 && field->refers_to && fields[n]->refers_to &&
+			strcmp(fields[n]->refers_to, field->refers_to) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Returns the fields of all resources that may hold ids, sorted by name; one of
+ * those that are alike.  n is set to their number.
+ */
+const BcdField *const *
+bcd_referring_fields(int *n)
+{
+	static const BcdField **fields = NULL;
+	static int	nfields = 0;
+	const BcdField **all;
+	const BcdResource *const *r;
+	int			most = 0;
+	int			i;
+
+	*n = nfields;
+	if (fields)
+		return fields;
+	for (r = bcd_resources; *r; r++)
+		most += (*r)->nfields;
+	all = MemoryContextAlloc(TopMemoryContext, sizeof(BcdField *) * most);
+	for (r = bcd_resources; *r; r++)
+		for (i = 0; i < (*r)->nfields; i++)
+			if (bcd_field_may_refer(&(*r)->fields[i], NULL) && !is_among(all, *n, &(*r)->fields[i]))
+				all[(*n)++] = &(*r)->fields[i];
+	qsort(all, *n, sizeof(BcdField *), by_name);
+	nfields = *n;
+	return fields = all;
+}
+
+/*
+ * Returns the names of those fields of a resource (NULL: of all) that may refer
+ * to records of another one (NULL: of any), as a list.
+ */
+List *
+bcd_names_of_references(const BcdResource *resource, const char *to)
+{
+	List	   *names = NIL;
+	const BcdResource *const *r;
+	int			i;
+
+	for (r = bcd_resources; *r; r++)
+		for (i = 0; (resource == NULL || *r == resource) && i < (*r)->nfields; i++)
+			if (bcd_field_may_refer(&(*r)->fields[i], to))
+				names = lappend(names, (void *) (*r)->fields[i].name);
+	return names;
 }
 
 static JsonbValue *

@@ -87,14 +87,27 @@ goes_with_record(const BcdTaskRow *row, const BcdFacet *facet)
 	return is && strcmp(is, facet->if_value) != 0;
 }
 
+#define BIT(resource, facet)	((uint32) 1 << ((facet) - (resource)->facets))
+
+/* Fields of a row, and the facets that write them */
+typedef struct Parts
+{
+	const BcdTaskRow *row;
+	Jsonb	   *fields;
+	const BcdFacet *changing;	/* writes changes of a field, or NULL */
+	uint32		facets;			/* bits of those that write some of the fields */
+	uint32		picked;
+} Parts;
+
 /* Returns the facet that writes a field of a row. */
 static const BcdFacet *
-facet_of(const BcdTaskRow *row, const char *name)
+facet_of(const Parts *parts, const char *name)
 {
+	const BcdTaskRow *row = parts->row;
 	const BcdResource *r = row->resource;
-	const BcdField *field = r->nfacets > 1 ? bcd_resource_field(r, name) : NULL;
-	const BcdFacet *facet = field ? bcd_resource_facet_of(r, field) : r->facets;
-	const BcdFacet *changing = facet == r->facets && row->known ? bcd_changing_facet(r, row->options) : NULL;
+	const BcdField *field = bcd_resource_field(r, name);
+	const BcdFacet *facet = field && field->facet ? bcd_resource_facet_of(r, field) : r->facets;
+	const BcdFacet *changing = facet == r->facets ? parts->changing : NULL;
 
 	/* a difference needs both values */
 	if (changing && strcmp(changing->changes_of, name) == 0 &&
@@ -103,63 +116,82 @@ facet_of(const BcdTaskRow *row, const char *name)
 	return facet != r->facets && goes_with_record(row, facet) ? r->facets : facet;
 }
 
-typedef struct Part
-{
-	const BcdTaskRow *row;
-	const BcdFacet *facet;
-	bool		create;			/* includes the nested facets */
-	bool		other;			/* there are fields of other facets */
-} Part;
-
-static bool
-is_in_part(const Part *part, const char *name)
-{
-	const BcdFacet *facet = facet_of(part->row, name);
-
-	return facet == part->facet || (part->create && is_nested(part->row, facet));
-}
-
 static void
-note_other(const char *name, JsonbValue *value, void *arg)
+note_facet(const char *name, JsonbValue *value, void *arg)
 {
-	Part	   *part = arg;
+	Parts	   *parts = arg;
 
-	part->other |= !is_in_part(part, name);
+	parts->facets |= BIT(parts->row->resource, facet_of(parts, name));
+}
+
+/* Determines which facets write these fields. */
+static void
+take_apart(Parts *parts, const BcdTaskRow *row, Jsonb *fields)
+{
+	const BcdResource *r = row->resource;
+
+	memset(parts, 0, sizeof(*parts));
+	parts->row = row;
+	parts->fields = fields;
+	if (r->nfacets <= 1)
+	{
+		parts->facets = JB_ROOT_COUNT(fields) > 0;
+		return;
+	}
+	parts->changing = row->known ? bcd_changing_facet(r, row->options) : NULL;
+	bcd_payload_each(fields, note_facet, parts);
 }
 
 static bool
-is_picked(const char *name, JsonbValue *value, void *part)
+is_picked(const char *name, JsonbValue *value, void *arg)
 {
-	return is_in_part(part, name);
+	const Parts *parts = arg;
+
+	return (parts->picked & BIT(parts->row->resource, facet_of(parts, name))) != 0;
 }
 
 /*
- * Returns those fields that one facet writes; the same jsonb if it writes all.
+ * Returns those fields that some facets write; the same jsonb if they write
+ * all.
  */
 static Jsonb *
-fields_of(const BcdTaskRow *row, const BcdFacet *facet, bool create, Jsonb *fields)
+fields_of(Parts *parts, uint32 facets)
 {
-	Part		part = {row, facet, create, false};
+	parts->picked = facets;
+	return parts->facets & ~facets ? bcd_payload_filter(parts->fields, is_picked, parts) : parts->fields;
+}
 
-	if (row->resource->nfacets > 1)
-		bcd_payload_each(fields, note_other, &part);
-	return part.other ? bcd_payload_filter(fields, is_picked, &part) : fields;
+/* Returns what the create of a record writes, including nested facets. */
+static Jsonb *
+fields_of_new(Parts *parts)
+{
+	const BcdResource *r = parts->row->resource;
+	uint32		facets = BIT(r, r->facets);
+	int			i;
+
+	for (i = 1; i < r->nfacets; i++)
+		if (is_nested(parts->row, &r->facets[i]))
+			facets |= BIT(r, &r->facets[i]);
+	return fields_of(parts, facets);
 }
 
 /*
- * Appends a task that writes these fields of a facet, unless there are none.
+ * Appends a task that writes the changed fields of a facet, unless there are
+ * none.
  */
 static List *
-add_fields(List *tasks, const BcdTaskRow *row, const BcdFacet *facet, Jsonb *changes)
+add_fields(List *tasks, Parts *changes, const BcdFacet *facet)
 {
-	Jsonb	   *fields = fields_of(row, facet, false, changes);
+	const BcdTaskRow *row = changes->row;
+	uint32		bit = BIT(row->resource, facet);
+	Parts		whole;
 	BcdTask    *task;
 
-	if (bcd_payload_count(fields) == 0)
+	if ((changes->facets & bit) == 0)
 		return tasks;
 	if (facet->update.whole)
-		fields = fields_of(row, facet, false, row->wanted);
-	task = task_create(row, facet, &facet->update, fields);
+		take_apart(&whole, row, row->wanted);
+	task = task_create(row, facet, &facet->update, fields_of(facet->update.whole ? &whole : changes, bit));
 	task->was = row->known;
 	return lappend(tasks, task);
 }
@@ -207,16 +239,18 @@ const char *
 bcd_tasks_unread(const BcdTaskRow *row)
 {
 	const BcdResource *r = row->resource;
+	uint32		wanted = row->id ? bcd_collections_in(r, row->wanted) : 0;
+	uint32		known = wanted ? bcd_collections_in(r, row->known) : 0;
 	int			i;
 
-	for (i = 1; row->id && row->wanted && i < r->nfacets; i++)
+	for (i = 1; wanted != 0 && i < r->nfacets; i++)
 	{
 		const BcdFacet *facet = &r->facets[i];
 		ListCell   *lc;
 
-		if (facet->collection == NULL || !bcd_payload_has(row->wanted, facet->collection))
+		if ((wanted & BIT(r, facet)) == 0)
 			continue;
-		if (!bcd_payload_has(row->known, facet->collection))
+		if ((known & BIT(r, facet)) == 0)
 			return facet->collection;
 		foreach(lc, changes_of(row, facet))
 		{
@@ -269,8 +303,6 @@ add_collection(List *tasks, const BcdTaskRow *row, const BcdFacet *facet)
 {
 	ListCell   *lc;
 
-	if (!bcd_payload_has(row->wanted, facet->collection))
-		return tasks;
 	if (row->id && !bcd_payload_has(row->known, facet->collection))
 		elog(ERROR, "the %s of record %s are not known", facet->collection, row->id);
 	foreach(lc, changes_of(row, facet))
@@ -299,19 +331,21 @@ bcd_task_is_due(const BcdTask *task, Jsonb *known)
 
 /* Appends the tasks of all facets other than the first. */
 static List *
-add_other_facets(List *tasks, const BcdTaskRow *row, Jsonb *changes)
+add_other_facets(List *tasks, Parts *changes)
 {
+	const BcdTaskRow *row = changes->row;
 	const BcdResource *r = row->resource;
+	uint32		due = changes->facets | bcd_collections_in(r, row->wanted);
 	int			i;
 
 	for (i = 1; i < r->nfacets; i++)
 	{
 		const BcdFacet *facet = &r->facets[i];
 
-		if (goes_with_record(row, facet) || (row->id == NULL && is_nested(row, facet)))
+		if ((due & BIT(r, facet)) == 0 || goes_with_record(row, facet) || (row->id == NULL && is_nested(row, facet)))
 			continue;
 		tasks = facet->collection ? add_collection(tasks, row, facet) :
-			add_fields(tasks, row, facet, changes);
+			add_fields(tasks, changes, facet);
 	}
 	return tasks;
 }
@@ -338,6 +372,7 @@ keyed_tasks(const BcdTaskRow *row)
 	Jsonb	   *known = row->known;
 	BcdTaskRow	at = *row;
 	Jsonb	   *changes;
+	Parts		parts;
 	List	   *tasks = NIL;
 
 	if (is && will_be && strcmp(is, will_be) != 0)
@@ -359,8 +394,8 @@ keyed_tasks(const BcdTaskRow *row)
 	 */
 	if (known && bcd_payload_count(bcd_payload_filter(row->wanted, is_content, (void *) r)) > 0)
 		changes = bcd_payload_filter(changes, is_content, (void *) r);
-	tasks = add_fields(tasks, &at, facet, changes);
-	return add_other_facets(tasks, &at, changes);
+	take_apart(&parts, &at, changes);
+	return add_other_facets(add_fields(tasks, &parts, facet), &parts);
 }
 
 /*
@@ -394,20 +429,21 @@ bcd_tasks(const BcdTaskRow *row)
 {
 	const BcdResource *r = row->resource;
 	const BcdFacet *first = r->facets;
-	Jsonb	   *changes;
+	Parts		parts;
 
 	if (row->wanted == NULL)
 		return list_make1(task_create(row, first, &first->remove, NULL));
 	if (r->id == NULL)
 		return keyed_tasks(row);
 	if (row->id == NULL)
-		return add_other_facets(list_make1(task_create(row, first, &first->create,
-													   fields_of(row, first, true, row->wanted))),
-								row, row->wanted);
+	{
+		take_apart(&parts, row, row->wanted);
+		return add_other_facets(list_make1(task_create(row, first, &first->create, fields_of_new(&parts))), &parts);
+	}
 	if (bcd_place_differs(r, row->wanted, row->known))
 		return replacing_tasks(row);
-	changes = bcd_payload_changes(r, row->wanted, row->known);
-	return add_other_facets(add_fields(NIL, row, first, changes), row, changes);
+	take_apart(&parts, row, bcd_payload_changes(r, row->wanted, row->known));
+	return add_other_facets(add_fields(NIL, &parts, first), &parts);
 }
 
 static Jsonb *

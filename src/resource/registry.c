@@ -8,13 +8,18 @@
 #include "resource/resource.h"
 #include "resource/resources.h"
 
-/* Resources that do not refer to each other are pushed in this order */
-static const BcdResource *const resources[] = {&bcd_category, &bcd_brand, &bcd_product, &bcd_variant, &bcd_customer, &bcd_customer_group, &bcd_location, &bcd_channel_assignment,
+/*
+ * All resources, and NULL.  Those that do not refer to each other are pushed in
+ * this order.
+ */
+const BcdResource *const bcd_resources[] = {&bcd_category, &bcd_brand, &bcd_product, &bcd_variant, &bcd_customer, &bcd_customer_group, &bcd_location, &bcd_channel_assignment,
 	&bcd_category_assignment, &bcd_inventory, &bcd_price_record, &bcd_redirect, &bcd_price_list, &bcd_price_list_assignment,
 	&bcd_customer_attribute, &bcd_customer_address, &bcd_customer_attribute_value,
-&bcd_category_metafield, &bcd_brand_metafield, &bcd_product_metafield, &bcd_variant_metafield, &bcd_customer_metafield};
+&bcd_category_metafield, &bcd_brand_metafield, &bcd_product_metafield, &bcd_variant_metafield, &bcd_customer_metafield, NULL};
 
-StaticAssertDecl(lengthof(resources) <= BCD_MAX_RESOURCES, "BCD_MAX_RESOURCES is too small");
+#define NRESOURCES	((int) lengthof(bcd_resources) - 1)
+
+StaticAssertDecl(NRESOURCES <= BCD_MAX_RESOURCES, "BCD_MAX_RESOURCES is too small");
 
 /* The resource of this name, or NULL */
 const BcdResource *
@@ -22,9 +27,9 @@ bcd_resource_find(const char *name)
 {
 	int			i;
 
-	for (i = 0; i < lengthof(resources); i++)
-		if (strcmp(resources[i]->name, name) == 0)
-			return resources[i];
+	for (i = 0; i < NRESOURCES; i++)
+		if (strcmp(bcd_resources[i]->name, name) == 0)
+			return bcd_resources[i];
 	return NULL;
 }
 
@@ -32,7 +37,7 @@ bcd_resource_find(const char *name)
 const BcdResource *
 bcd_resource_nth(int n)
 {
-	return n >= 0 && n < lengthof(resources) ? resources[n] : NULL;
+	return n >= 0 && n < NRESOURCES ? bcd_resources[n] : NULL;
 }
 
 /*
@@ -42,7 +47,7 @@ bcd_resource_nth(int n)
 int
 bcd_resource_rank(const BcdResource *resource)
 {
-	return bcd_dependency_rank(resources, lengthof(resources), resource);
+	return bcd_dependency_rank(bcd_resources, NRESOURCES, resource);
 }
 
 static int
@@ -93,9 +98,9 @@ bcd_resource_listed_names(void)
 	int			i;
 
 	initStringInfo(&names);
-	for (i = 0; i < lengthof(resources); i++)
-		if (bcd_resource_is_listed(resources[i]))
-			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", resources[i]->name);
+	for (i = 0; i < NRESOURCES; i++)
+		if (bcd_resource_is_listed(bcd_resources[i]))
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", bcd_resources[i]->name);
 	return names.data;
 }
 
@@ -129,98 +134,6 @@ bcd_resource_field_names(const BcdResource *resource)
 	for (i = 0; i < resource->nfields; i++)
 		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", resource->fields[i].name);
 	return names.data;
-}
-
-/*
- * The field with the text of the nth key, counted from 0; NULL after the last.
- * Records without an id are not found by a key, but addressed by it: they have
- * none of these.
- */
-const char *
-bcd_resource_key(const BcdResource *resource, int n)
-{
-	const char *const *field = resource->keys[n].fields;
-
-	if (field == NULL || resource->id == NULL)
-		return NULL;
-	while (field[1])
-		field++;
-	return *field;
-}
-
-/*
- * The nth field whose values no two records have: a natural key, and after
- * these what no two records below one parent have in common; or NULL.
- */
-const char *
-bcd_resource_unique(const BcdResource *resource, int n)
-{
-	int			i;
-
-	for (i = 0; i < n && bcd_resource_key(resource, i); i++)
-		;
-	if (bcd_resource_key(resource, i))
-		return bcd_resource_key(resource, i);
-	return i == n ? resource->same_by : NULL;
-}
-
-/*
- * The field with the id below which the values of such a field are unique;
- * NULL: they are in the whole store.
- */
-const char *
-bcd_resource_scope(const BcdResource *resource, const char *field)
-{
-	bool		is_same_by = resource->same_by && strcmp(field, resource->same_by) == 0;
-
-	return resource->keys_everywhere && !is_same_by ? NULL : resource->parent;
-}
-
-/* Are the parents of its records records of the same resource? */
-bool
-bcd_resource_is_own_parent(const BcdResource *resource)
-{
-	const BcdField *parent = resource->parent ? bcd_resource_field(resource, resource->parent) : NULL;
-
-	return parent && parent->refers_to && strcmp(parent->refers_to, resource->name) == 0;
-}
-
-/* Is a field part of a key? */
-bool
-bcd_resource_identifies(const BcdResource *resource, const char *field)
-{
-	const BcdKey *key;
-	int			i;
-
-	for (key = resource->keys; key->fields; key++)
-	{
-		for (i = 0; key->fields[i]; i++)
-			if (strcmp(key->fields[i], field) == 0)
-				return true;
-		for (i = 0; key->made_of && key->made_of[i].field; i++)
-			if (strcmp(key->made_of[i].field, field) == 0)
-				return true;
-	}
-	return false;
-}
-
-/*
- * The key whose text consists of several fields, if it has this name (NULL:
- * any); NULL: there is none.
- */
-const BcdKey *
-bcd_resource_made_key(const BcdResource *resource, const char *name)
-{
-	int			i;
-
-	for (i = 0; resource->keys[i].fields; i++)
-	{
-		const char *field = bcd_resource_key(resource, i);
-
-		if (resource->keys[i].made_of && (name == NULL || (field && strcmp(field, name) == 0)))
-			return &resource->keys[i];
-	}
-	return NULL;
 }
 
 /* The elements that a facet writes, which has a collection */

@@ -7,6 +7,9 @@
 
 #include "resource/resource.h"
 
+/* all of them, and NULL */
+extern const BcdResource *const bcd_resources[];
+
 extern const BcdResource *bcd_resource_find(const char *name);
 extern const BcdResource *bcd_resource_nth(int n);
 extern int	bcd_resource_rank(const BcdResource *resource);
@@ -17,12 +20,6 @@ extern bool bcd_resource_shows(const BcdResource *resource, const BcdField *fiel
 extern bool bcd_resource_is_listed(const BcdResource *resource);
 extern char *bcd_resource_listed_names(void);
 extern const BcdIncluded *bcd_resource_part(const BcdResource *resource, const char *field);
-extern const char *bcd_resource_key(const BcdResource *resource, int n);
-extern const char *bcd_resource_unique(const BcdResource *resource, int n);
-extern const char *bcd_resource_scope(const BcdResource *resource, const char *field);
-extern bool bcd_resource_is_own_parent(const BcdResource *resource);
-extern bool bcd_resource_identifies(const BcdResource *resource, const char *field);
-extern const BcdKey *bcd_resource_made_key(const BcdResource *resource, const char *name);
 extern const BcdFacet *bcd_facet_whole(const BcdResource *resource, const BcdFacet *facet);
 extern const BcdRecords *bcd_facet_records(const BcdResource *resource, const BcdFacet *facet);
 extern const BcdFacet *bcd_resource_facet_of(const BcdResource *resource, const BcdField *field);

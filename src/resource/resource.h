@@ -477,6 +477,7 @@ extern const BcdEndpoint bcd_stock_relative;
 /* dependency.c */
 extern int	bcd_dependency_rank(const BcdResource *const *resources, int n, const BcdResource *resource);
 
+#include "resource/keys.h"
 #include "resource/registry.h"
 
 #endif							/* BCD_RESOURCE_H */

@@ -15,7 +15,6 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/memutils.h"
 
 #include "base/compat.h"
 #include "base/db.h"
@@ -65,64 +64,17 @@ add_id(const char *resource, const JsonbValue *value, void *arg)
 	h->hashes[h->n++] = Int64GetDatum(bcd_record_hash(resource, id));
 }
 
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp((*(const BcdField *const *) a)->name, (*(const BcdField *const *) b)->name);
-}
-
-/* Is a field like one of these? Then it refers to the same records. */
-static bool
-is_among(const BcdField *const *fields, int n, const BcdField *field)
-{
-	while (n-- > 0)
-		if (strcmp(fields[n]->name, field->name) == 0 && field->refers_to && fields[n]->refers_to &&
-			strcmp(fields[n]->refers_to, field->refers_to) == 0)
-			return true;
-	return false;
-}
-
-/*
- * Returns the fields of all resources that may hold ids, sorted by name; one of
- * those that are alike.  n is set to their number.
- */
-static const BcdField *const *
-referring_fields(int *n)
-{
-	static const BcdField **fields = NULL;
-	static int	nfields = 0;
-	const BcdField **all;
-	const BcdResource *r;
-	int			most = 0;
-	int			i;
-	int			j;
-
-	*n = nfields;
-	if (fields)
-		return fields;
-	for (i = 0; (r = bcd_resource_nth(i)) != NULL; i++)
-		most += r->nfields;
-	all = MemoryContextAlloc(TopMemoryContext, sizeof(BcdField *) * most);
-	for (i = 0; (r = bcd_resource_nth(i)) != NULL; i++)
-		for (j = 0; j < r->nfields; j++)
-			if (bcd_field_may_refer(&r->fields[j], NULL) && !is_among(all, *n, &r->fields[j]))
-				all[(*n)++] = &r->fields[j];
-	qsort(all, *n, sizeof(BcdField *), by_name);
-	nfields = *n;
-	return fields = all;
-}
-
 static void
 add_payload(BcdHashes *h, Jsonb *payload)
 {
 	int			n;
-	const BcdField *const *fields = referring_fields(&n);
+	const BcdField *const *fields = bcd_referring_fields(&n);
 	JsonbValue *value = NULL;
 	int			i;
 
 	for (i = 0; JB_ROOT_IS_OBJECT(payload) && i < n; i++)
 	{
-		if (i == 0 || by_name(&fields[i], &fields[i - 1]) != 0)
+		if (i == 0 || strcmp(fields[i]->name, fields[i - 1]->name) != 0)
 		{
 			JsonbValue	key;
 

@@ -34,34 +34,6 @@ hash_of(const char *field, int64 scope, const char *within, const char *folded)
 	return hash;
 }
 
-/*
- * A field with unique values, and the fields that hold their scope, or NULL
- */
-typedef struct BcdScoped
-{
-	const char *field;
-	const char *parent;
-	const char *within;
-} BcdScoped;
-
-static int
-compare_names(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "");
-}
-
-static int
-compare_scoped(const void *a, const void *b)
-{
-	const BcdScoped *x = a;
-	const BcdScoped *y = b;
-	int			diff = compare_names(x->field, y->field);
-
-	if (diff == 0)
-		diff = compare_names(x->parent, y->parent);
-	return diff != 0 ? diff : compare_names(x->within, y->within);
-}
-
 /* Returns a text field of a payload, "" if it has no value. */
 static char *
 text_of(Jsonb *payload, const char *field)
@@ -69,39 +41,6 @@ text_of(Jsonb *payload, const char *field)
 	char	   *text = field ? bcd_payload_text(payload, field) : NULL;
 
 	return text ? text : "";
-}
-
-/*
- * Returns the fields with unique values of all resources without repetition,
- * sorted by name; n is set to their number.
- */
-static const BcdScoped *
-unique_fields(int *n)
-{
-	static BcdScoped fields[BCD_MAX_RESOURCES * BCD_MAX_UNIQUE];
-	static int	nfields = 0;
-	const BcdResource *r;
-	int			i;
-	int			j;
-
-	if (nfields == 0)
-	{
-		int			all = 0;
-
-		for (i = 0; (r = bcd_resource_nth(i)) != NULL; i++)
-			for (j = 0; bcd_resource_unique(r, j); j++)
-			{
-				fields[all].field = bcd_resource_unique(r, j);
-				fields[all].parent = bcd_resource_scope(r, fields[all].field);
-				fields[all++].within = r->within;
-			}
-		qsort(fields, all, sizeof(BcdScoped), compare_scoped);
-		for (i = 0; i < all; i++)
-			if (nfields == 0 || compare_scoped(&fields[nfields - 1], &fields[i]) != 0)
-				fields[nfields++] = fields[i];
-	}
-	*n = nfields;
-	return fields;
 }
 
 static bool
@@ -153,45 +92,6 @@ add_elements(Jsonb *payload, const BcdField *field, Datum **hashes, int n)
 	return n;
 }
 
-/* Returns the next collection of a resource with such elements, or NULL. */
-static const BcdField *
-next_unique_collection(const BcdResource *r, int *i)
-{
-	while (*i < r->nfields)
-	{
-		const BcdField *field = &r->fields[(*i)++];
-
-		if (BCD_IS_COLLECTION(field) && field->records->unique)
-			return field;
-	}
-	return NULL;
-}
-
-/* Returns those of all resources, and NULL. */
-static const BcdField *const *
-unique_collections(void)
-{
-	static const BcdField *collections[BCD_MAX_RESOURCES + 1];
-	static bool known = false;
-	const BcdResource *r;
-	const BcdField *collection;
-	int			n = 0;
-	int			i;
-
-	for (i = 0; !known && (r = bcd_resource_nth(i)) != NULL; i++)
-	{
-		int			nth = 0;
-
-		while ((collection = next_unique_collection(r, &nth)) != NULL)
-		{
-			Assert(n < BCD_MAX_RESOURCES);
-			collections[n++] = collection;
-		}
-	}
-	known = true;
-	return collections;
-}
-
 /*
  * unique_keys(payload) does not know the resource of the payload, so it treats
  * it as every resource that has these fields.
@@ -201,8 +101,8 @@ bcdelta_unique_keys(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *payload = PG_GETARG_JSONB_P(0);
 	int			nfields;
-	const BcdScoped *fields = unique_fields(&nfields);
-	const BcdField *const *collections = unique_collections();
+	const BcdUniqueField *fields = bcd_unique_fields(&nfields);
+	const BcdField *const *collections = bcd_unique_collections();
 	Datum	   *hashes = palloc(sizeof(Datum) * nfields);
 	char	   *folded = NULL;
 	int			n = 0;
@@ -252,7 +152,7 @@ an_element_has(const BcdResource *r, Jsonb *payload, const BcdUnique *key)
 	int			nth = 0;
 	uint32		i;
 
-	while (payload && (field = next_unique_collection(r, &nth)) != NULL)
+	while (payload && (field = bcd_unique_collection(r, &nth)) != NULL)
 		for (i = 0; strcmp(field->records->unique, key->field) == 0 && (element = nth_element(payload, field->name, i)) != NULL; i++)
 		{
 			char	   *value = bcd_payload_text(element, key->field);

@@ -86,10 +86,11 @@ count_results(const char *server, const char *feed, const BcdResult *results, in
 		counts[results[i].outcome]++;
 	for (i = 0; i < lengthof(counts); i++)
 	{
+		if (counts[i] == 0)
+			continue;
 		total.label = bcd_outcome_name(i);
 		total.n = counts[i];
-		if (total.n > 0)
-			bcd_total_add(&total);
+		bcd_total_add(&total);
 	}
 }
 

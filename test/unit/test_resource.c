@@ -15,6 +15,7 @@
 #include "../../src/resource/customer_group.c"
 #include "../../src/resource/dependency.c"
 #include "../../src/resource/inventory.c"
+#include "../../src/resource/keys.c"
 #include "../../src/resource/location.c"
 #include "../../src/resource/name_list.c"
 #include "../../src/resource/metafield.c"
