@@ -12,13 +12,20 @@
 /*
  * A restore fills our tables one by one, in any order, and the worker sees what is
  * there so far.  Feeds come in one transaction, and the sequence of their ids
- * usually afterwards.  So feeds are complete if there are some, and the sequence
- * has reached the last one.  If there are none, that may be because the restore of
+ * usually afterwards.  So feeds are there if there are some, and the sequence has
+ * reached the last one.  If there are none, that may be because the restore of
  * this table has failed, and will be repeated.
  */
-#define BCD_FEEDS_COMPLETE \
+#define BCD_FEEDS_ARE_HERE \
 	"(SELECT s.is_called AND coalesce((SELECT max(f.feed_id) FROM bcdelta.feed AS f) <= s.last_value, false)" \
 	" FROM bcdelta.feed_feed_id_seq AS s)"
+
+/*
+ * Are these all?  Feeds may be restored one by one, too.  Those come from another
+ * home, and whoever resumes them here does so after the restore.
+ */
+#define BCD_FEEDS_COMPLETE \
+	"(" BCD_FEEDS_ARE_HERE " AND NOT EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.home <> bcdelta.home()))"
 
 /* A row of the table; NULL stands for null */
 typedef struct BcdFeedRow

@@ -22,7 +22,7 @@
  * the restore would fail.  What the worker has decided is in the server's log.
  */
 #define JOURNAL_IS_COMPLETE \
-	BCD_FEEDS_COMPLETE \
+	BCD_FEEDS_ARE_HERE \
 	" AND coalesce((SELECT max(j.journal_id) FROM bcdelta.journal AS j)" \
 	"  <= (SELECT s.last_value FROM bcdelta.journal_journal_id_seq AS s WHERE s.is_called), " \
 	"  NOT EXISTS (SELECT FROM bcdelta.journal))"

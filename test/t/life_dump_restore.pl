@@ -140,7 +140,38 @@ subtest 'a worker that folds during a restore does not mistake a change for that
 	}
 	my $db = 'copy_changes_first';
 	$node->safe_psql($db, "SELECT bcdelta.untrack('items'); SELECT fold(100)");
-	is($node->safe_psql($db, 'SELECT count(*) FROM bcdelta.change'), 0, 'changes of a feed that was removed are removed');
+	isnt($node->safe_psql($db, 'SELECT count(*) FROM bcdelta.change'), 0, 'nothing is removed while feeds are not resumed');
+	$node->safe_psql($db, 'UPDATE bcdelta.feed SET home = bcdelta.home(); SELECT fold(100)');
+	is($node->safe_psql($db, 'SELECT count(*) FROM bcdelta.change'), 0, 'then changes of a feed that was removed are');
+};
+
+subtest 'nor if the feeds come one by one, as from a dump with INSERT commands that several jobs restore' => sub {
+	command_ok([ 'pg_dump', '-F', 'custom', '--inserts', '-f', $file, $node->connstr('postgres') ], 'pg_dump --inserts');
+	my ($data) = run_command([ 'pg_restore', '-a', '--schema=bcdelta', '--table=feed', '-f', '-', $file ]);
+	my @feeds = split /^(?=INSERT INTO )/m, $data;
+	my $settings = shift @feeds;
+	is(scalar @feeds, 4, 'each feed is inserted on its own');
+	my $data_of_feeds = qr/ TABLE DATA bcdelta feed /;
+	my $later = qr/ TABLE DATA public | (TRIGGER|CONSTRAINT|INDEX) /;
+	foreach my $db ('copy_at_once', 'copy_one_by_one')
+	{
+		$node->safe_psql('postgres', "CREATE DATABASE $db");
+		restore_some($node, $db, $file, qr/^(?!.*(?:$data_of_feeds|$later))/);
+		foreach my $feed ($db eq 'copy_at_once' ? join('', @feeds) : reverse @feeds)
+		{
+			$node->safe_psql($db, "$settings $feed");
+			$node->safe_psql($db, 'SELECT fold(100)');
+		}
+		restore_some($node, $db, $file, $later);
+		$node->safe_psql($db, 'SELECT fold(100)');
+	}
+	my $whole = $node->safe_psql('copy_at_once', $state);
+	like($whole, qr/^lookup\|stock.*^move\|items.*^pending\|items\|-\|4\|/ms, 'there is something to lose');
+	is($node->safe_psql('copy_one_by_one', $state), $whole, 'the worker meets a part of them, and nothing is lost');
+
+	$node->safe_psql('postgres', 'CREATE DATABASE copy_jobs');
+	command_ok([ 'pg_restore', '--exit-on-error', '-j', 3, '-d', $node->connstr('copy_jobs'), $file ], 'pg_restore -j');
+	is($node->safe_psql('copy_jobs', $state), $node->safe_psql('postgres', $state), 'several jobs lose nothing and mark nothing');
 };
 
 subtest 'an owner is dumped by name, and restored as the role of that name' => sub {
