@@ -1347,7 +1347,7 @@ CREATE FUNCTION bcdelta.why(feed text, key text, read boolean DEFAULT false)
 RETURNS TABLE (field text, source_value jsonb, last_known jsonb, store_value jsonb, owner text, decision text, reason text)
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_why';
 COMMENT ON FUNCTION bcdelta.why(text, text, boolean) IS
-'explains what a push would do with each field of a row: send, same, keep or hold, who owns it (source, store, newest, review), and the rule in words; by what is known, without asking the store';
+'explains what a push would do with each field of a row: send, same, keep or hold, who owns it (source, store, newest, review), and the rule in words; read: the record is read first, by one call; otherwise the answer goes by what is known, without asking the store';
 
 CREATE FUNCTION bcdelta.compare(feed text) RETURNS text
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_compare';

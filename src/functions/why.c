@@ -3,7 +3,8 @@
  *		bcdelta.why(): what a push would do with each field of a row, and which
  *		rule says so.
  *
- * It goes by what is known of the record, without asking the store.
+ * It goes by what is known of the record. If the caller wants that, the record
+ * is read, and each field is answered as a push would decide that has read it.
  */
 #include "postgres.h"
 
@@ -21,8 +22,10 @@
 #include "feed/key.h"
 #include "feed/policy.h"
 #include "functions/args.h"
+#include "functions/why_read.h"
 #include "payload/payload.h"
 #include "payload/set_merge.h"
+#include "payload/task.h"
 #include "resource/resource.h"
 #include "tables/adjustment.h"
 #include "tables/conflict.h"
@@ -41,6 +44,8 @@ typedef struct Known
 	BcdLinkRow	link;
 	BcdCurrentConflicts conflicts;
 	List	   *adjustments;
+	const cJSON *record;		/* as it was read, or NULL */
+	bool		gone;			/* it was not found */
 } Known;
 
 /* The answer for one field */
@@ -153,6 +158,84 @@ answer(const Known *k, const char *field, Answer *a)
 		answer_changed(k, field, a);
 }
 
+/* Both sides have changed a field, or it is not known which. */
+static void
+answer_by_policy(const Known *k, const BcdField *field, bool found, Answer *a)
+{
+	const char *both = found ? "it is not known what both had" : "both sides have changed it";
+	BcdPolicy	policy = bcd_policy_of(k->feed, field->name);
+
+	a->decision = policy == BCD_POLICY_STORE ? "keep" : policy == BCD_POLICY_REVIEW ? "hold" : "send";
+	if (policy == BCD_POLICY_NEWEST)
+		a->reason = psprintf("%s: it is kept if the store's change is newer", both);
+	else if (policy == BCD_POLICY_REVIEW)
+		a->reason = psprintf("%s: it is left to a person", both);
+	else if (policy == BCD_POLICY_SOURCE || !bcd_is_set(field) || found)
+		a->reason = psprintf("%s: the policy is %s", both, bcd_policy_name(policy));
+	if (policy == BCD_POLICY_SOURCE || !bcd_is_set(field) || found)
+		return;
+	a->decision = "send";
+	a->reason = "both sides have changed it: what either has added or removed stays so";
+}
+
+/* An adjustment says which value is meant: does the store still have it? */
+static void
+answer_adjusted(const BcdField *field, const BcdAdjustment *adjustment, const cJSON *got, Answer *a)
+{
+	JsonbValue	meant;
+
+	if (adjustment->value == NULL)
+		return;
+	bcd_jsonb_value(adjustment->value, &meant);
+	if (!bcd_payload_agrees(field, &meant, got))
+		a->reason = psprintf("%s; the store has another value by now", a->reason);
+}
+
+static bool
+agrees(Jsonb *payload, const BcdField *field, const cJSON *got)
+{
+	JsonbValue	v;
+
+	return payload && getKeyJsonValueFromContainer(&payload->root, field->name, strlen(field->name), &v) &&
+		bcd_payload_agrees(field, &v, got);
+}
+
+/* The record was read: what does that change in the answer for a field? */
+static void
+answer_read(const Known *k, const BcdField *field, Answer *a)
+{
+	const cJSON *got = cJSON_GetObjectItemCaseSensitive(k->record, field->name);
+	const BcdAdjustment *adjustment = adjustment_of(k, field->name);
+	Jsonb	   *base = bcd_payload_merge(k->link.remembered, k->payload);
+
+	a->store = NULL;
+	/* the sum of all locations says nothing about one of them */
+	if (got == NULL || field->flags & BCD_F_WRITE_ONLY || bcd_facet_is_placed(bcd_resource_facet_of(k->feed->resource, field), k->feed->options_json))
+		return;
+	a->store = bcd_payload_from_json(field->name, got);
+	if (adjustment)
+		answer_adjusted(field, adjustment, got, a);
+	if (strcmp(a->owner, "store") == 0 || strcmp(a->decision, "hold") == 0 || BCD_IS_COLLECTION(field) || !bcd_payload_has(k->wanted, field->name))
+		return;					/* decided */
+	if (agrees(k->wanted, field, got))
+	{
+		a->decision = "same";
+		a->reason = "source and store agree";
+	}
+	else if (agrees(k->link.sent, field, got))
+		a->reason = "the store has what an update without a known outcome has written";
+	else if (bcd_payload_has(base, field->name) && bcd_payload_same(k->wanted, base, field->name))
+	{
+		a->owner = "store";
+		a->decision = "keep";
+		a->reason = "the store has changed it, and the source has not";
+	}
+	else if (agrees(base, field, got))
+		a->reason = "the source has changed it, and the store has not";
+	else
+		answer_by_policy(k, field, !bcd_payload_has(base, field->name), a);
+}
+
 static Datum
 value_of(Jsonb *payload, const char *field, bool *isnull)
 {
@@ -163,17 +246,24 @@ value_of(Jsonb *payload, const char *field, bool *isnull)
 }
 
 static void
-put_field(BcdRows *rows, const Known *k, const char *field)
+put_field(BcdRows *rows, const Known *k, const BcdField *field)
 {
 	Answer		a = {0};
 	Datum		values[WHY_COLUMNS];
 	bool		nulls[WHY_COLUMNS] = {false};
 
-	answer(k, field, &a);
-	values[0] = CStringGetTextDatum(field);
-	values[1] = value_of(k->wanted, field, &nulls[1]);
-	values[2] = value_of(k->payload, field, &nulls[2]);
-	values[3] = value_of(a.store, field, &nulls[3]);
+	answer(k, field->name, &a);
+	if (k->record)
+		answer_read(k, field, &a);
+	else if (k->gone)
+	{
+		a.store = NULL;
+		a.reason = psprintf("%s; the record is not in the store any more", a.reason);
+	}
+	values[0] = CStringGetTextDatum(field->name);
+	values[1] = value_of(k->wanted, field->name, &nulls[1]);
+	values[2] = value_of(k->payload, field->name, &nulls[2]);
+	values[3] = value_of(a.store, field->name, &nulls[3]);
 	values[4] = CStringGetTextDatum(a.owner);
 	values[5] = CStringGetTextDatum(a.decision);
 	values[6] = CStringGetTextDatum(a.reason);
@@ -198,6 +288,21 @@ read_known(Known *k, const char *key)
 	if (k->feed->adjusted)
 		k->adjustments = bcd_adjustments_of(k->feed->name, key);
 	bcd_spi_end(&rights);
+}
+
+/* Reads the record, if there is one. */
+static void
+read_record(Known *k)
+{
+	if (k->feed->halt == BCD_HALT_STORE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("records of feed \"%s\" cannot be read", k->feed->name),
+				 errdetail("The feed is paused: %s.", k->feed->paused_reason)));
+	if (k->link.address == NULL)
+		return;
+	k->record = bcd_why_read(k->feed, k->link.store_id);
+	k->gone = k->record == NULL;
 }
 
 /* Raises an error unless the row can be explained field by field. */
@@ -229,12 +334,6 @@ bcdelta_why(PG_FUNCTION_ARGS)
 
 	bcd_check_not_null(fcinfo, 0, "feed");
 	bcd_check_not_null(fcinfo, 1, "key");
-	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("bcdelta.why() cannot read the store yet"),
-				 errhint("SELECT * FROM bcdelta.verify(%s, keys => ARRAY[%s]) reads the record; bcdelta.discrepancy has its differences.",
-						 quote_literal_cstr(bcd_arg_text(fcinfo, 0)), quote_literal_cstr(bcd_arg_text(fcinfo, 1)))));
 	bcd_rows_begin(fcinfo, &rows);
 	feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
 	bcd_feed_check_owner(feed, "explain rows of");
@@ -253,8 +352,10 @@ bcdelta_why(PG_FUNCTION_ARGS)
 	AtEOXact_GUC(false, guc_level);
 	check_found(feed, key, &row);
 	k.wanted = row.payload;
+	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
+		read_record(&k);
 	for (i = 0; i < feed->nfields; i++)
-		put_field(&rows, &k, feed->fields[i].field->name);
+		put_field(&rows, &k, feed->fields[i].field);
 	bcd_feed_free(feed);
 	return (Datum) 0;
 }

@@ -355,7 +355,7 @@ bcd_link_referred_to(const char *feed, const char *key, const char *store)
 
 /* $3: the key has moved here; otherwise it must not have moved away */
 static BcdStatement select_ahead = {
-	"SELECT store_id, payload, address, doubt FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
+	"SELECT store_id, payload, address, doubt, remembered, sent FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
 	" (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $4 AND c.op = 'm' AND c.moved_from = $2)"
 	" AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $4 AND m.moved_from = $2))",
 	4, {TEXTOID, TEXTOID, BOOLOID, INT4OID}
@@ -385,6 +385,8 @@ bcd_link_read_ahead(const char *feed, int32 feed_id, const char *key, bool moved
 	link->payload = bcd_column_jsonb(0, 2);
 	link->address = bcd_column_text(0, 3);
 	link->doubt = bcd_column_jsonb(0, 4);
+	link->remembered = bcd_column_jsonb(0, 5);
+	link->sent = bcd_column_jsonb(0, 6);
 	return true;
 }
 

@@ -282,6 +282,27 @@ subtest 'why() explains each field with the rule in words' => sub {
 	is($why->('w')->{price}, 'send review the source has changed it; if the store has changed it, too, it is left to a person', 'with its policy');
 	is_deeply($shop->value("SELECT source_value, last_known, store_value FROM bcdelta.why('item', 'w') WHERE field = 'price'"),
 		{ source_value => 77, last_known => 20, store_value => undef }, 'and values');
+
+	my $id = $shop->id('item', 'w');
+	my $read = sub { my %h = map { my ($f, $rest) = split /: /, $_, 2; $f => $rest }
+		  @{ $shop->list("SELECT concat(field, ': ', store_value, ' ', decision, ' ', owner, ' ', reason) FROM bcdelta.why('item', 'w', read => true)") }; return \%h; };
+	$store->clear;
+	is($read->()->{weight}, '1 send source the source has changed it, and the store has not', 'if the record is read, it is known what the store has');
+	is_deeply([ map { "$_->{method} $_->{path}" } $store->journal ], ['GET /catalog/products'], 'by one call');
+	like(($store->journal)[0]{query}, qr/^limit=1&id=$id&.*&include_fields=[a-z_,]+$/, 'for what the feed maps');
+	$store->edit('product', $id, { weight => 5, name => 'Edited', price => 66 });
+	is($read->()->{name}, '"Edited" keep store the store has changed it, and the source has not', 'an edit');
+	is($read->()->{weight}, '5 send source both sides have changed it: the policy is source', 'a conflict that the policy decides');
+	is($read->()->{price}, '66 hold review both sides have changed it: it is left to a person', 'one that it does not');
+	$store->edit('product', $id, { weight => 9 });
+	is($read->()->{weight}, '9 same source source and store agree', 'both have the same change');
+	$shop->sql("SELECT bcdelta.adjust('item', 'w', 'name', 'better')");
+	$shop->push;
+	$store->edit('product', $id, { name => 'Edited again' });
+	like($read->()->{name}, qr/^"Edited again" keep store adjustment by .*: better; the store has another value by now$/, 'a broken adjustment');
+	$shop->sql("SELECT bcdelta.unadjust('item', 'w', 'name')");
+	$store->remove('product', $id);
+	like($read->()->{weight}, qr/^ same source .*; the record is not in the store any more$/, 'a record that is gone');
 	my (undef, undef, $text) = $shop->node->psql('shop', "SELECT bcdelta.why('item', 'nobody')");
 	like($text, qr/row nobody of feed "item" cannot be explained.*There is no such row/s, 'an unknown row');
 };

@@ -154,6 +154,8 @@ subtest 'verify reads them by filters, and lists what differs' => sub {
 	is($run->{conflicts}, 3, 'three differences') or diag(explain([ $run, $shop->discrepancies ]));
 	is_deeply([ grep { !m{^GET /pricelists/[34]/records$} } @{ $shop->calls } ], [], 'reads alone');
 	cmp_ok(scalar @{ $shop->calls }, '<=', 18, '250 a call, for each list and currency');
+	my (undef, undef, $text) = $shop->node->psql('shop', q(SELECT bcdelta.why('price', key, read => true) FROM bcdelta.link WHERE feed = 'price' AND address = '3/usd/sku=s51'));
+	like($text, qr/records of resource price_record cannot be read one by one\nHINT: .*verify\('price'/, 'which is said where one is to be read');
 	is_deeply($shop->list(q(SELECT concat_ws(' ', address, kind, field, store_value) FROM bcdelta.discrepancy ORDER BY address, field)),
 		[ '3/usd/sku=s50 missing_in_store', '3/usd/sku=s51 different price 777', '3/usd/sku=s51 different sale_price null' ], 'each by its address');
 	$shop->sql(q(SELECT bcdelta.mark_all('price')));
