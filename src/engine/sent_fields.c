@@ -8,10 +8,15 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "base/json.h"
 #include "engine/decide.h"
 #include "engine/keyed.h"
 #include "engine/sent_fields.h"
 #include "payload/payload.h"
+#include "payload/reference.h"
 #include "payload/task.h"
 #include "resource/resource.h"
 
@@ -160,11 +165,57 @@ bcd_changes_sent_fields(const BcdItem *item, BcdStage stage)
 	return stage != BCD_CLAIM && serves_row(item) && updates(&item->decision);
 }
 
+/* Is this id among those that a value refers to? */
+typedef struct Sought
+{
+	int64		id;
+	bool		found;
+} Sought;
+
+static void
+compare_id(const char *resource, const JsonbValue *value, void *arg)
+{
+	Sought	   *sought = arg;
+
+	if (value->type == jbvNumeric)
+		sought->found |= DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric))) == sought->id;
+}
+
+static bool
+refers_to(const BcdField *field, const JsonbValue *noted, const cJSON *id)
+{
+	Sought		sought = {0};
+
+	if (!bcd_json_int64(id, &sought.id))
+		return false;
+	bcd_field_references(field, noted, compare_id, &sought);
+	return sought.found;
+}
+
+/*
+ * Can a reference be what is left of one that was noted, because records that it
+ * led to are gone?  The store takes their ids out of others.
+ */
+static bool
+is_rest_of(const BcdField *field, const JsonbValue *noted, const cJSON *got)
+{
+	const cJSON *id;
+
+	if (field->refers_to == NULL)
+		return false;
+	if (!cJSON_IsArray(got))
+		return cJSON_IsNull(got) || (cJSON_IsNumber(got) && got->valuedouble == 0);
+	cJSON_ArrayForEach(id, got)
+		if (!refers_to(field, noted, id))
+		return false;
+	return true;
+}
+
 /* Does the record have a value that was noted? */
 static bool
 agrees_with_noted(const BcdField *field, const JsonbValue *noted, const cJSON *got)
 {
-	return noted->type == jbvNull || bcd_payload_agrees_noted(field, noted, got);
+	return noted->type == jbvNull || bcd_payload_agrees_noted(field, noted, got) || is_rest_of(field, noted, got);
 }
 
 /* Can a value that was read have been written by us, as far as is known? */
