@@ -161,6 +161,9 @@ static void
 queue_items(BcdRun *run, BcdLane *lane, List *items, int64 ms)
 {
 	Size		bytes = 0;
+
+	/* what a push claims is all that there is, unless it is as much as it may */
+	bool		last = items == NIL || (run->kind->claims && list_length(items) < lane->claim_rows);
 	ListCell   *lc;
 
 	foreach(lc, items)
@@ -169,7 +172,9 @@ queue_items(BcdRun *run, BcdLane *lane, List *items, int64 ms)
 
 		bytes += MemoryContextMemAllocated(item->cxt, true);
 		dlist_delete(&item->node);
-		if (!item->decision.postponed)
+		if (item->decision.postponed)
+			last = false;
+		else
 		{
 			run->claimed++;
 			if (lnext(items, lc) == NULL ||
@@ -178,7 +183,7 @@ queue_items(BcdRun *run, BcdLane *lane, List *items, int64 ms)
 		}
 		bcd_item_move(lane, item, BCD_CLAIM);
 	}
-	lane->exhausted = items == NIL || bcd_lane_rests(lane);
+	lane->exhausted = last || bcd_lane_rests(lane);
 	lane->claim_rows = next_claim_rows(lane->claim_rows, ms, list_length(items), bytes);
 }
 
