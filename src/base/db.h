@@ -46,6 +46,7 @@ extern char *bcd_column_text(uint64 row, int column);
 extern int64 bcd_column_int64(uint64 row, int column, bool *isnull);
 extern bool bcd_column_bool(uint64 row, int column);
 extern TimestampTz bcd_column_time(uint64 row, int column);
+extern void bcd_columns(uint64 row, Datum *values, bool *nulls);
 extern Datum bcd_column_datum(uint64 row, int column, bool *isnull);
 extern Jsonb *bcd_column_jsonb(uint64 row, int column);
 extern List *bcd_column_list(uint64 n, int column);

@@ -17,6 +17,7 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "executor/spi.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -25,7 +26,7 @@
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
 
-#include "base/extension.h"
+#include "base/bcdelta.h"
 #include "base/probe.h"
 
 /* A scan key: the column has this value. */
@@ -56,9 +57,10 @@ has_text(HeapTuple tuple, TupleDesc desc, const char *column, const char *string
 bool
 bcd_probe(const BcdProbe *probe, Datum value, const char *string)
 {
-	Relation	table = table_open(bcd_table_oid(probe->table), AccessShareLock);
+	Oid			schema = get_namespace_oid(BCD_EXTENSION, false);
+	Relation	table = table_open(get_relname_relid(probe->table, schema), AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(table);
-	Oid			index = get_relname_relid(probe->index, RelationGetNamespace(table));
+	Oid			index = get_relname_relid(probe->index, schema);
 	Snapshot	snapshot;
 	SysScanDesc scan;
 	ScanKeyData key;

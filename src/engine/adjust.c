@@ -54,7 +54,7 @@ bcd_adjusts(const BcdJob *job)
 {
 	const BcdEndpoint *endpoint = job->endpoint;
 
-	return job->request && endpoint && endpoint->once && bcd_stage_writes(job->stage);
+	return job->request && endpoint && endpoint->once && job->writes;
 }
 
 static const BcdFacet *
@@ -390,7 +390,7 @@ fate_of(const BcdJob *job)
 {
 	const BcdHttpRequest *r = job->request;
 
-	switch (bcd_retry_verdict(r->fate, r->status))
+	switch (job->verdict)
 	{
 		case BCD_OK:
 			return DONE;

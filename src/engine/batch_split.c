@@ -38,12 +38,6 @@ reply_form(const BcdJob *job)
 	return job->endpoint->reply;
 }
 
-static BcdVerdict
-verdict_of(const BcdJob *job)
-{
-	return bcd_retry_verdict(job->request->fate, job->request->status);
-}
-
 /*
  * Parses the text of a refusal, if it is JSON.  Huge errors are not searched;
  * the limit is lower the more items would be searched for.
@@ -64,7 +58,7 @@ bool
 bcd_refusal_creates_some(const BcdJob *job)
 {
 	return job->stage == BCD_CREATE && job->nitems > 1 &&
-		bcd_refusal_keeps_some(reply_form(job), verdict_of(job), job->reply);
+		bcd_refusal_keeps_some(reply_form(job), job->verdict, job->reply);
 }
 
 /* Splits a refused batch in halves, until the bad row is alone. */
@@ -177,12 +171,12 @@ bcd_set_apart(BcdJob *job)
 	int			i = 0;
 	dlist_iter	iter;
 
-	if (!bcd_is_write(job) || job->nitems <= 1 || bcd_job_records(job) != job->nitems)
+	if (!job->writes || job->nitems <= 1 || bcd_job_records(job) != job->nitems)
 		return false;
 	elements = palloc0(sizeof(BcdElement) * job->nitems);
 	dlist_foreach(iter, &job->items)
 		describe(dlist_container(BcdItem, node, iter.cur), &elements[i++]);
-	bcd_batch_reply_read(reply_form(job), job->lane->feed->resource->id, verdict_of(job),
+	bcd_batch_reply_read(reply_form(job), job->lane->feed->resource->id, job->verdict,
 						 job->reply, elements, job->nitems);
 	for (i = 0; i < job->nitems; i++)
 		n += elements[i].fate == BCD_ELEMENT_BLAMED;
@@ -220,7 +214,7 @@ bcd_read_all_first(BcdJob *job)
 {
 	dlist_iter	iter;
 
-	bool		facet = bcd_stage_is_facet(job->stage);
+	bool		facet = BCD_IS_FACET(job->stage);
 
 	if ((job->stage != BCD_UPDATE && !facet) || job->nitems <= 1)
 		return false;

@@ -78,7 +78,7 @@ bcd_stage_choices(const BcdResource *resource, BcdStage stage)
 {
 	const BcdFacet *facet = &resource->facets[bcd_stage_nth_facet(stage)];
 
-	if (stage != BCD_CREATE && !bcd_stage_is_facet(stage))
+	if (stage != BCD_CREATE && !BCD_IS_FACET(stage))
 		return NULL;
 	return bcd_stage_nth_facet(stage) < resource->nfacets && bcd_stage_action(resource, stage) == &facet->create ? facet->choices : NULL;
 }
@@ -87,7 +87,7 @@ bcd_stage_choices(const BcdResource *resource, BcdStage stage)
 int64
 bcd_choice_parent_id(const BcdItem *item, BcdStage stage)
 {
-	return bcd_stage_is_facet(stage) ? item->store_id : bcd_payload_integer(item->wanted, item->lane->feed->resource->parent);
+	return BCD_IS_FACET(stage) ? item->store_id : bcd_payload_integer(item->wanted, item->lane->feed->resource->parent);
 }
 
 /* Counts the records of a list by parent. */
@@ -180,7 +180,7 @@ List *
 bcd_choices_of(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent)
 {
 	return add_choices(NIL, field_of_choices(item, stage),
-					   bcd_stage_is_facet(stage) ? ((BcdTask *) linitial(item->tasks))->is : item->wanted, parent);
+					   BCD_IS_FACET(stage) ? ((BcdTask *) linitial(item->tasks))->is : item->wanted, parent);
 }
 
 /* The same for all records that requests of a stage will create for an item. */
@@ -191,7 +191,7 @@ bcd_choices_ahead(const BcdItem *item, BcdStage stage, const BcdChoiceParent *pa
 	List	   *choices = NIL;
 	ListCell   *lc;
 
-	if (!bcd_stage_is_facet(stage))
+	if (!BCD_IS_FACET(stage))
 		return bcd_choices_of(item, stage, parent);
 	foreach(lc, item->tasks)
 		if (((BcdTask *) lfirst(lc))->action == bcd_stage_action(r, stage))

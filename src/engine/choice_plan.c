@@ -126,7 +126,7 @@ read_refused(BcdJob *job, const cJSON *reply)
 {
 	BcdItem    *item = dlist_head_element(BcdItem, node, &job->items);
 
-	if (bcd_stage_is_facet(job->stage))
+	if (BCD_IS_FACET(job->stage))
 		bcd_decide_refused_at(item, job->stage, 0, item->flaw);
 	else
 		bcd_decide_failed(item, BCD_FAILED, item->flaw);
@@ -290,7 +290,7 @@ static char *
 flaw_of(const BcdItem *item, BcdStage stage, const BcdChoiceParent *parent, List *choices, int others)
 {
 	const BcdChoices *c = bcd_stage_choices(item->lane->feed->resource, stage);
-	const char *name = bcd_stage_is_facet(stage) ? "element" : item->lane->feed->resource->name;
+	const char *name = BCD_IS_FACET(stage) ? "element" : item->lane->feed->resource->name;
 	const BcdChoice *missing = missing_of(choices);
 
 	if (choices == NIL)

@@ -43,7 +43,7 @@ records_of(const BcdResource *resource, const BcdFacet *facet)
 bool
 bcd_stage_is_collection(const BcdResource *resource, BcdStage stage)
 {
-	return bcd_stage_is_facet(stage) && facet_of(resource, stage)->collection;
+	return BCD_IS_FACET(stage) && facet_of(resource, stage)->collection;
 }
 
 /* Does an item's record have to be read before it is known what it needs? */

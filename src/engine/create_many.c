@@ -153,7 +153,7 @@ bcd_look_for_unnamed(BcdJob *job, BcdItem *item)
 
 /* Has a reply shown another record than was sent? */
 static bool
-ignores_some(const BcdJob *job, BcdVerdict verdict)
+ignores_some(const BcdJob *job)
 {
 	dlist_iter	iter;
 
@@ -161,7 +161,7 @@ ignores_some(const BcdJob *job, BcdVerdict verdict)
 	{
 		const BcdDecision *d = &dlist_container(BcdItem, node, iter.cur)->decision;
 
-		if (verdict == BCD_OK && !d->taken && d->link == BCD_LINK_PUT)
+		if (job->verdict == BCD_OK && !d->taken && d->link == BCD_LINK_PUT)
 			return true;
 	}
 	return false;
@@ -174,13 +174,11 @@ bcd_learn_promise(const BcdJob *job)
 	const BcdItem *item;
 	const BcdDecision *d;
 	BcdLearned *learned;
-	BcdVerdict	verdict;
 
-	if (job->stage != BCD_CREATE || job->prepares != 0 || job->request == NULL || job->nitems == 0 || many_of(job->lane) == NULL)
+	if (job->prepares != 0 || job->request == NULL || job->nitems == 0 || many_of(job->lane) == NULL)
 		return;
 	learned = bcd_learned_of(job->run->store, many_of(job->lane));
-	verdict = bcd_retry_verdict(job->request->fate, job->request->status);
-	if (creates_many(job) && ignores_some(job, verdict))
+	if (creates_many(job) && ignores_some(job))
 		learned->promise = BCD_PROMISE_BROKEN;
 	if (learned->promise != BCD_PROMISE_UNTRIED)
 		return;
@@ -193,8 +191,8 @@ bcd_learn_promise(const BcdJob *job)
 	}
 	else if (d->taken)
 		learned->promise = BCD_PROMISE_KEPT;
-	else if (verdict == BCD_OK || verdict == BCD_PARTIAL)
+	else if (job->verdict == BCD_OK || job->verdict == BCD_PARTIAL)
 		learned->promise = BCD_PROMISE_BROKEN;
-	else if (verdict == BCD_TROUBLE && job->request->fate != BCD_HTTP_NOT_SENT && ++learned->unclear >= MOST_UNCLEAR)
+	else if (job->verdict == BCD_TROUBLE && job->request->fate != BCD_HTTP_NOT_SENT && ++learned->unclear >= MOST_UNCLEAR)
 		learned->promise = BCD_PROMISE_BROKEN;
 }

@@ -195,7 +195,7 @@ bcd_decide_stage(BcdItem *item, BcdStage stage)
 	d->natural = NULL;
 	d->purpose = item->purpose;
 	/* the order of a batch is the order in which keys become free */
-	d->follows = item->follows && !bcd_stage_is_facet(stage);
+	d->follows = item->follows && !BCD_IS_FACET(stage);
 	d->outcome = BCD_NO_OUTCOME;
 	d->link = BCD_LINK_KEEP;
 	d->pending = BCD_PENDING_KEEP;

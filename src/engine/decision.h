@@ -28,6 +28,9 @@ typedef enum BcdStage
 	BCD_CLAIM = BCD_STAGES		/* no queue: where new items come from */
 } BcdStage;
 
+/* Is this the stage of a facet other than the first? */
+#define BCD_IS_FACET(stage)	((stage) >= BCD_FACET && (stage) < BCD_STAGES)
+
 /* Why an item is looked up, or was last looked up */
 typedef enum BcdLookupReason
 {

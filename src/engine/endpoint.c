@@ -163,7 +163,7 @@ bcd_batch_limit_at(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint)
 	 * the option is about records, not about further facets, and cannot
 	 * exceed a documented limit
 	 */
-	if (wanted > 0 && (wanted < limit || endpoint->assumed) && bcd_stage_writes(stage) && !bcd_stage_is_facet(stage))
+	if (wanted > 0 && (wanted < limit || endpoint->assumed) && lane->gates->gate[stage].writes && !BCD_IS_FACET(stage))
 		limit = (int) Min(wanted, BCD_PAGE_LIMIT);
 	if (stage == BCD_READ)
 		limit = Min(limit, page_size(lane, bcd_reads_whole(lane)));
@@ -194,7 +194,7 @@ bcd_batch_too_large(BcdJob *job, int n)
 static int
 in_flight(BcdLane *lane, BcdStage stage)
 {
-	if (bcd_stage_writes(stage))
+	if (lane->gates->gate[stage].writes)
 		return lane->gates->gate[stage].flying;
 	return lane->gates->gate[BCD_LOOKUP].flying + lane->gates->gate[BCD_READ].flying;
 }
@@ -246,7 +246,7 @@ bcd_reply_may_be_empty(const BcdJob *job)
 	const BcdEndpoint *endpoint = job->endpoint;
 
 	return job->request->status == 204 || job->request->status == 202 ||
-		(bcd_stage_writes(job->stage) && endpoint->reply && endpoint->reply->empty);
+		(job->writes && endpoint->reply && endpoint->reply->empty);
 }
 
 /* Counts a request that is being started, and notes its number in the job. */
@@ -265,7 +265,7 @@ bcd_endpoint_replied(BcdJob *job)
 
 	if (job->probe || job->lists)
 		return;
-	if (bcd_retry_verdict(r->fate, r->status) == BCD_TROUBLE)
+	if (job->verdict == BCD_TROUBLE)
 		bcd_luck_bad(&learned->luck);
 	if (r->fate != BCD_HTTP_REPLIED)
 		return;

@@ -43,7 +43,7 @@ endpoint_name(const BcdLane *lane, BcdStage stage)
 {
 	const BcdResource *r = lane->feed->resource;
 
-	if (!bcd_stage_is_facet(stage))
+	if (!BCD_IS_FACET(stage))
 		return endpoints[stage];
 	return bcd_stage_nth_facet(stage) < r->nfacets ? r->facets[bcd_stage_nth_facet(stage)].name : NULL;
 }
@@ -69,7 +69,7 @@ own_wait(BcdJob *job, int attempts)
 
 	if (attempts > failures)
 		attempts += BCD_FREE_FAILURES - failures;
-	return bcd_retry_backoff_ms(attempts, bcd_is_write(job), job->run->spread);
+	return bcd_retry_backoff_ms(attempts, job->writes, job->run->spread);
 }
 
 /*
@@ -82,8 +82,8 @@ bcd_early_decide(BcdJob *job, BcdItem *item, int attempts, char *text)
 	bcd_decide_wait(item, own_wait(job, attempts), text);
 	if (!is_chance(job, attempts))
 		return;
-	item->decision.trouble = endpoint_name(item->lane, bcd_stage_reads(job->stage) ? BCD_READ : job->stage);
-	item->decision.early_ms = bcd_retry_backoff_ms(1, bcd_is_write(job), job->run->spread);
+	item->decision.trouble = endpoint_name(item->lane, job->reads ? BCD_READ : job->stage);
+	item->decision.early_ms = bcd_retry_backoff_ms(1, job->writes, job->run->spread);
 }
 
 /*

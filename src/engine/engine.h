@@ -47,6 +47,7 @@
 #include "payload/task.h"
 #include "store/paging.h"
 #include "store/store.h"
+#include "store/verdict.h"
 #include "tables/run.h"
 
 typedef struct BcdItem
@@ -133,6 +134,8 @@ typedef struct BcdItem
 typedef struct BcdGate
 {
 	const BcdEndpoint *endpoint;
+	bool		writes;			/* its requests change the store */
+	bool		reads;			/* they read records */
 	dlist_head	queue;			/* items */
 	int			queued;
 	int			flying;			/* jobs under way or not settled */
@@ -153,6 +156,7 @@ typedef struct BcdGates
 	BcdHttpTarget target;
 	char	   *asked;			/* fields to ask for, or NULL: see view.c */
 	BcdGate		gate[BCD_STAGES];
+	BcdStage	key_stage;		/* the one that changes natural keys */
 	int			in_flight;		/* jobs at all gates */
 	int			items;			/* items queued and in flight */
 	Size		bytes;			/* total size of items when they last moved */
@@ -359,6 +363,9 @@ typedef struct BcdJob
 	BcdRun	   *run;
 	BcdLane    *lane;
 	BcdStage	stage;
+	bool		writes;			/* may have changed the store */
+	bool		reads;			/* of records */
+	BcdVerdict	verdict;		/* on its reply, or on that there is none */
 	const BcdEndpoint *endpoint;	/* or NULL */
 
 	/*

@@ -91,7 +91,7 @@ decide_keys(BcdItem *item, Jsonb *keys, BcdUpdatePurpose purpose)
 	item->decision.purpose = purpose;
 	item->decision.follows = false;
 	item->decision.body = keys;
-	if (!bcd_stage_is_facet(stage))
+	if (!BCD_IS_FACET(stage))
 		return;
 	bcd_feed_subject(feed, item->wanted, record.store_id, bcd_payload_merge(record.remembered, record.known), &row);
 	item->decision.has_tasks = true;
@@ -218,11 +218,11 @@ restored(const BcdItem *item, Jsonb *wants, bool *has_all)
 
 /* Is an item given up that has itself given up a key? */
 static bool
-is_left_aside(const BcdItem *item)
+is_left_aside(const BcdItem *item, const BcdItemRecord *record)
 {
 	const BcdDecision *d = &item->decision;
 
-	if (bcd_record_after(item).aside == NULL || d->link == BCD_LINK_REMOVE || d->link == BCD_LINK_PUT)
+	if (record->aside == NULL || d->link == BCD_LINK_REMOVE || d->link == BCD_LINK_PUT)
 		return false;
 	return d->pending == BCD_PENDING_DONE || d->pending == BCD_PENDING_FAIL ||
 		d->pending == BCD_PENDING_DEFER;
@@ -322,13 +322,12 @@ is_waited_for(const BcdItem *item)
  * written alone, so that rows waiting for its old key can go on?
  */
 static bool
-should_identify(const BcdItem *item)
+should_identify(const BcdItem *item, const BcdItemRecord *record)
 {
 	const BcdDecision *d = &item->decision;
-	BcdItemRecord record = bcd_record_after(item);
 
-	return d->pending == BCD_PENDING_FAIL && d->outcome == BCD_FAILED && item->wanted && record.linked &&
-		(d->link == BCD_LINK_KEEP || d->link == BCD_LINK_PUT) && bcd_item_claims_key(item, record.known) && is_waited_for(item);
+	return d->pending == BCD_PENDING_FAIL && d->outcome == BCD_FAILED && item->wanted && record->linked &&
+		(d->link == BCD_LINK_KEEP || d->link == BCD_LINK_PUT) && bcd_item_claims_key(item, record->known) && is_waited_for(item);
 }
 
 static bool
@@ -351,15 +350,18 @@ void
 bcd_put_back(BcdItem *item)
 {
 	const BcdResource *r = item->lane->feed->resource;
-	BcdItemRecord record = bcd_record_after(item);
+	BcdItemRecord record;
 
-	if (record.store_id == 0 || item->final_decision || !item->decision.leaves || !item->lane->run->kind->writes ||
+	if (item->final_decision || !item->decision.leaves || !item->lane->run->kind->writes ||
 		item->lane->stopped || item->lane->run->cancelled || item->lane->run->error)
 		return;
-	if (should_identify(item))
+	record = bcd_record_after(item);
+	if (record.store_id == 0)
+		return;
+	if (should_identify(item, &record))
 		postpone_decision(item, bcd_payload_filter(bcd_payload_changes(r, item->wanted, record.known),
 												   is_natural, (void *) r), BCD_PURPOSE_IDENTIFY);
-	else if (is_left_aside(item))
+	else if (is_left_aside(item, &record))
 		set_back(item);
 }
 

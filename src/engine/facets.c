@@ -142,7 +142,7 @@ go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
 	bool		unread = false;
 
-	if (bcd_stage_is_facet(stage))
+	if (BCD_IS_FACET(stage))
 		tasks = bcd_tasks_inside(item, stage, tasks, &unread);
 	MemoryContextSwitchTo(old);
 	if (unread)
@@ -160,7 +160,7 @@ go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 	else if (held_by)
 		bcd_decide_wait_for(item, held_by->field, held_by->value, held_by->feed, held_by->key);
 	else
-		bcd_decide_done(item, bcd_was_created(item) ? BCD_CREATED : bcd_stage_is_facet(stage) ? BCD_UPDATED : part, BCD_LINK_KEEP);
+		bcd_decide_done(item, bcd_was_created(item) ? BCD_CREATED : BCD_IS_FACET(stage) ? BCD_UPDATED : part, BCD_LINK_KEEP);
 	decide_part(item, stage, part);
 }
 
@@ -174,7 +174,7 @@ bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
 {
 	List	   *rest = item->tasks;
 
-	if (bcd_stage_is_facet(stage))
+	if (BCD_IS_FACET(stage))
 	{
 		if (!bcd_stage_is_collection(item->lane->feed->resource, stage))
 			known = bcd_payload_merge(item->known, ((BcdTask *) linitial(item->tasks))->fields);
@@ -190,7 +190,7 @@ bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
 		item->decision.link = BCD_LINK_PUT;
 		return;
 	}
-	if (!bcd_stage_is_facet(stage) && item->tasks == NIL && item->parts == NIL)
+	if (!BCD_IS_FACET(stage) && item->tasks == NIL && item->parts == NIL)
 	{
 		bcd_decide_done(item, outcome, BCD_LINK_PUT);
 		return;
@@ -291,7 +291,7 @@ decide_element_refused(BcdItem *item, BcdStage stage, char *error)
 void
 bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error)
 {
-	bool		is_part = bcd_stage_is_facet(stage);
+	bool		is_part = BCD_IS_FACET(stage);
 	List	   *rest = item->tasks;
 
 	if (stage == BCD_CREATE && bcd_body_is_nested(item, item->body))
@@ -351,7 +351,7 @@ bcd_merge_facet(BcdJob *job, char *error)
 {
 	dlist_iter	iter;
 
-	if (!bcd_stage_is_facet(job->stage))
+	if (!BCD_IS_FACET(job->stage))
 		return;
 	dlist_foreach(iter, &job->items)
 		(void) merge(dlist_container(BcdItem, node, iter.cur), job->stage, error);
@@ -385,7 +385,7 @@ bcd_note_part(BcdItem *item, BcdStage stage)
 	BcdDecision *d = &item->decision;
 
 	if (d->leaves && d->part == BCD_NO_OUTCOME && d->outcome != BCD_NO_OUTCOME &&
-		(item->parts != NIL || bcd_stage_is_facet(stage)))
+		(item->parts != NIL || BCD_IS_FACET(stage)))
 		decide_part(item, stage, d->outcome);
 }
 
@@ -466,7 +466,7 @@ bcd_item_parts(const BcdItem *item)
 static bool
 goes_to_facet(const BcdItem *item)
 {
-	return item->decision.made && !item->decision.leaves && bcd_stage_is_facet(item->decision.next);
+	return item->decision.made && !item->decision.leaves && BCD_IS_FACET(item->decision.next);
 }
 
 /*
@@ -496,5 +496,5 @@ bcd_item_changes_intent(const BcdItem *item, BcdStage stage)
 {
 	const BcdDecision *d = &item->decision;
 
-	return goes_to_facet(item) || (bcd_stage_is_facet(stage) && !d->leaves);
+	return goes_to_facet(item) || (BCD_IS_FACET(stage) && !d->leaves);
 }

@@ -37,8 +37,8 @@ bcd_gates_aim(BcdGates *gates, const char *token)
 static bool
 is_large(const BcdGate *gate, BcdStage stage)
 {
-	return bcd_stage_is_facet(stage) ||
-		(bcd_stage_writes(stage) && gate->endpoint && gate->endpoint->batch > BCD_PAGE_LIMIT);
+	return BCD_IS_FACET(stage) ||
+		(gate->writes && gate->endpoint && gate->endpoint->batch > BCD_PAGE_LIMIT);
 }
 
 static BcdGates *
@@ -51,11 +51,14 @@ gates_create(BcdRun *run, const BcdResource *resource, char *token)
 	gates->run = run;
 	gates->cxt = cxt;
 	gates->resource = resource;
+	gates->key_stage = bcd_stage_of_keys(resource);
 	bcd_gates_aim(gates, token);
 	for (i = 0; i < BCD_STAGES; i++)
 	{
 		dlist_init(&gates->gate[i].queue);
 		gates->gate[i].endpoint = bcd_stage_endpoint(resource, i);
+		gates->gate[i].writes = bcd_stage_writes(i);
+		gates->gate[i].reads = bcd_stage_reads(i);
 		gates->gate[i].large = is_large(&gates->gate[i], i);
 	}
 	return gates;

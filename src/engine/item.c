@@ -463,7 +463,7 @@ bcd_item_move(BcdLane *lane, BcdItem *item, BcdStage from)
 	/* the batch was refused, or its reply covers only a part of it */
 	if (d.link == BCD_LINK_PUT)
 		item->unsure = false;
-	else if ((from == BCD_UPDATE || bcd_stage_is_facet(from)) && d.outcome == BCD_RETRY)
+	else if ((from == BCD_UPDATE || BCD_IS_FACET(from)) && d.outcome == BCD_RETRY)
 		item->unsure = true;
 	if (item->lane->stopped)
 	{

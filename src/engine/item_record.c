@@ -47,7 +47,7 @@ is_back(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
 
-	return d->back || (item->wanted && (d->outcome == BCD_UPDATED || (d->part == BCD_UPDATED && d->part_stage == bcd_stage_of_keys(item->lane->feed->resource))));
+	return d->back || (item->wanted && (d->outcome == BCD_UPDATED || (d->part == BCD_UPDATED && d->part_stage == item->lane->gates->key_stage)));
 }
 
 /* Writes the links of items that are to be linked. */

@@ -41,7 +41,7 @@ bcd_item_wants_tasks(BcdItem *item, List *tasks)
 {
 	BcdItemRecord record = bcd_record_after(item);
 
-	if (bcd_item_is_replaced(item, tasks))
+	if (bcd_item_is_replaced(item, &record, tasks))
 		return;
 	if (tasks != NIL && bcd_is_keyed(item))
 		bcd_keyed_wants(item, tasks);

@@ -31,16 +31,18 @@ bcd_job_create(BcdLane *lane, BcdStage stage, const char *method, const char *pa
 	job->run = lane->run;
 	job->lane = lane;
 	job->stage = stage;
+	job->writes = lane->gates->gate[stage].writes;
+	job->reads = lane->gates->gate[stage].reads;
 	job->endpoint = lane->gates->gate[stage].endpoint;
 	job->removals = lane->run->removals;
 	job->limit = bcd_batch_limit(lane, stage);
 	dlist_init(&job->items);
 	if (method)
 	{
-		char	   *url;
+		const char *version = bcd_url_version(path);
+		char	   *url = psprintf("%s%s%s", lane->run->store->options->base_url, version, path);
 
-		job->bare = bcd_url_version(path)[0] == '\0';
-		url = psprintf("%s%s%s", lane->run->store->options->base_url, bcd_url_version(path), path);
+		job->bare = version[0] == '\0';
 		job->request = bcd_http_request(method, url, body);
 		job->request->owner = job;
 		pfree(url);
@@ -64,13 +66,6 @@ bcd_job_free(BcdJob *job)
 	if (job->reply)
 		cJSON_Delete(job->reply);
 	pfree(job);
-}
-
-/* May the request have changed something? */
-bool
-bcd_is_write(const BcdJob *job)
-{
-	return bcd_stage_writes(job->stage);
 }
 
 /*

@@ -173,7 +173,7 @@ bcd_stage_to_write(const BcdItem *item, Jsonb *known, List *tasks)
 {
 	BcdStage	stage = bcd_stage_of(linitial(tasks));
 
-	return stage == bcd_stage_of_keys(item->lane->feed->resource) && bcd_item_claims_key(item, known) ? BCD_TURN : stage;
+	return stage == item->lane->gates->key_stage && bcd_item_claims_key(item, known) ? BCD_TURN : stage;
 }
 
 /*

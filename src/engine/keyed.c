@@ -51,10 +51,11 @@ char *
 bcd_item_address(const BcdItem *item)
 {
 	const BcdResource *r = item->lane->feed->resource;
-	Jsonb	   *known = bcd_record_after(item).known;
+	Jsonb	   *known;
 
 	if (r->id != NULL)
 		return NULL;
+	known = bcd_record_after(item).known;
 	if (known == NULL)
 		known = item->wanted;
 	return known ? bcd_record_address(r, known) : NULL;
@@ -157,7 +158,7 @@ bcd_refusal_may_mean_gone(const BcdJob *job)
 		return true;
 	if (r->id == NULL)
 		return (r->gone_is_refused && job->stage == BCD_REMOVE) || (r->twin_is_refused && job->stage == BCD_UPDATE);
-	return r->gone_is_refused && (job->stage == BCD_UPDATE || bcd_stage_is_facet(job->stage) ||
+	return r->gone_is_refused && (job->stage == BCD_UPDATE || BCD_IS_FACET(job->stage) ||
 								  (job->stage == BCD_REMOVE && r->facets->remove.endpoint->body == BCD_IDS));
 }
 

@@ -282,7 +282,7 @@ bcd_facet_has_key(const BcdItem *item, BcdStage stage)
 	const char *field;
 	int			i;
 
-	for (i = 0; bcd_stage_is_facet(stage) && (field = bcd_resource_key(r, i)) != NULL; i++)
+	for (i = 0; BCD_IS_FACET(stage) && (field = bcd_resource_key(r, i)) != NULL; i++)
 		if (bcd_payload_has(((BcdTask *) linitial(item->tasks))->fields, field))
 			return true;
 	return false;

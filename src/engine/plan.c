@@ -93,19 +93,20 @@ gather(BcdLane *lane, BcdStage stage)
 static int
 group_size(BcdLane *lane, BcdStage stage, int most)
 {
-	int			batch = bcd_batch_limit(lane, stage);
+	int			batch;
 	BcdItem    *first;
 	dlist_iter	iter;
 	int			n = 0;
 	int			limit;
 	bool		whole = lane->gates->send_partial;
-	BcdParents	parents = {.most = bcd_stage_writes(stage) ? lane->gates->gate[stage].endpoint->parents : 0};
+	BcdParents	parents = {.most = lane->gates->gate[stage].writes ? lane->gates->gate[stage].endpoint->parents : 0};
 	bool		shares;
 
 	if (dlist_is_empty(&lane->gates->gate[stage].queue) || !bcd_endpoint_is_free(lane, stage))
 		return 0;
+	batch = bcd_batch_limit(lane, stage);
 	first = dlist_head_element(BcdItem, node, &lane->gates->gate[stage].queue);
-	shares = bcd_stage_writes(stage) && batch > 1 && bcd_action_shares(bcd_action_of(lane, stage, first));
+	shares = lane->gates->gate[stage].writes && batch > 1 && bcd_action_shares(bcd_action_of(lane, stage, first));
 	if (shares)
 		gather(lane, stage);
 	if (parents.most > 0)
@@ -122,7 +123,7 @@ group_size(BcdLane *lane, BcdStage stage, int most)
 			break;
 		if (Min(batch, item->group) != limit || (stage == BCD_READ && item->whole_read != first->whole_read) ||
 			(n > 0 && !item->follows && n + following(lane, stage, item, limit - n) >= limit) ||
-			!bcd_add_parent(&parents, item))
+			(parents.most > 0 && !bcd_add_parent(&parents, item)))
 		{
 			/* no more will come in front of this one */
 			whole = true;
@@ -351,6 +352,13 @@ probe_job(BcdLane *lane)
 	return job;
 }
 
+/* A stage without items has nothing to plan. */
+static bool
+has_items(const BcdLane *lane, BcdStage stage)
+{
+	return lane->gates->gate[stage].queued > 0;
+}
+
 static BcdJob *
 next_job(BcdLane *lane)
 {
@@ -366,7 +374,7 @@ next_job(BcdLane *lane)
 			job = bcd_plan_directory(lane);
 		else if (bcd_lane_asks(lane))
 			job = lane->run->kind->plan(lane->run, lane);
-		if (job == NULL)
+		if (job == NULL && has_items(lane, BCD_LOOKUP))
 			job = lane->feed->resource->keys[0].many.siblings ? bcd_plan_siblings(lane, BCD_LOOKUP) : bcd_plan_lookup(lane);
 		if (job && job->nitems == 0)
 			lane->gates->extra = job;
@@ -375,9 +383,9 @@ next_job(BcdLane *lane)
 		job = bcd_plan_siblings(lane, BCD_READ);
 	else if (job == NULL)
 		job = lane->feed->resource->id ? read_job(lane) : bcd_keyed_read_job(lane);
-	if (job == NULL)
+	if (job == NULL && has_items(lane, BCD_BELOW))
 		job = bcd_plan_elements(lane);
-	if (job == NULL)
+	if (job == NULL && has_items(lane, BCD_TURN))
 		job = bcd_plan_turn(lane);
 	if (job == NULL)
 		job = recheck_job(lane);

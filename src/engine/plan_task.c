@@ -32,7 +32,7 @@ nth_task_of(const BcdItem *item, BcdStage stage, int nth)
 	const BcdResource *r = feed->resource;
 	BcdTask    *task = palloc0(sizeof(BcdTask));
 
-	if (bcd_stage_is_facet(stage))
+	if (BCD_IS_FACET(stage))
 		*task = *(BcdTask *) list_nth(item->tasks, nth);
 	else
 	{

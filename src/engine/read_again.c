@@ -40,7 +40,7 @@ is_outdated(BcdGate *gate, BcdStage stage, BcdItem *item, int64 now)
 	 * collections have no policies; a part that was refused would be sent
 	 * again
 	 */
-	return !bcd_stage_is_facet(stage) ||
+	return !BCD_IS_FACET(stage) ||
 		(!bcd_stage_is_collection(item->lane->feed->resource, stage) && item->failure == NULL && !item->unsure);
 }
 

@@ -39,30 +39,29 @@ decide_new(BcdItem *item)
 }
 
 /*
- * Decides about an item with a record and these tasks, if its record has to be
+ * Decides about an item with this record and these tasks, if its record has to be
  * another one, or that is not known. False, and nothing is decided: it has not.
  */
 bool
-bcd_item_is_replaced(BcdItem *item, List *tasks)
+bcd_item_is_replaced(BcdItem *item, const BcdItemRecord *record, List *tasks)
 {
 	const BcdFeed *feed = item->lane->feed;
-	BcdItemRecord record = bcd_record_after(item);
 	const BcdTask *first = tasks ? linitial(tasks) : NULL;
 
-	if (first == NULL || item->wanted == NULL || feed->resource->id == NULL || record.store_id == 0)
+	if (first == NULL || item->wanted == NULL || feed->resource->id == NULL || record->store_id == 0)
 		return false;
 	if (first->action != &feed->resource->facets->remove)
 	{
-		if (record.looked_up || !bcd_place_is_unknown(feed->resource, item->wanted, record.known))
+		if (record->looked_up || !bcd_place_is_unknown(feed->resource, item->wanted, record->known))
 			return false;
 		bcd_decide_stage(item, BCD_READ);
 	}
-	else if (bcd_link_other_owner(feed->name, feed->resource, record.store_id) || bcd_went_with_parent(item))
+	else if (bcd_link_other_owner(feed->name, feed->resource, record->store_id) || bcd_went_with_parent(item))
 		decide_new(item);		/* another feed's row keeps it, or it is gone */
 	else
 	{
 		bcd_decide_stage(item, BCD_REMOVE);
-		item->decision.gone_id = record.store_id;
+		item->decision.gone_id = record->store_id;
 	}
 	return true;
 }

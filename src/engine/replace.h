@@ -9,7 +9,7 @@
 
 struct BcdItem;
 
-extern bool bcd_item_is_replaced(struct BcdItem *item, List *tasks);
+extern bool bcd_item_is_replaced(struct BcdItem *item, const BcdItemRecord *record, List *tasks);
 extern void bcd_decide_after_removal(struct BcdItem *item);
 extern bool bcd_item_is_out_of_reach(const BcdItem *item);
 extern void bcd_decide_within_reach(BcdItem *item, const cJSON *record);

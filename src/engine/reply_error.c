@@ -77,7 +77,7 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 	if (!job->run->kind->claims && attempts < most)
 	{
 		/* no rows are claimed: the run itself waits, and asks again */
-		if (!bcd_is_write(job) || job->request->fate == BCD_HTTP_NOT_SENT)
+		if (!job->writes || job->request->fate == BCD_HTTP_NOT_SENT)
 			bcd_decide_stage(item, job->stage);
 		else if (job->stage == BCD_CREATE)
 			bcd_decide_lookup(item, BCD_REASON_RECORD_GONE);
@@ -94,8 +94,8 @@ decide_trouble(BcdJob *job, BcdItem *item, char *text)
 						  psprintf("given up after %d attempts: %s%s", attempts, text, bcd_element_left_with(item)));
 	else
 		bcd_early_decide(job, item, attempts, text);
-	if (item->unsure || (bcd_is_write(job) && job->request->fate != BCD_HTTP_NOT_SENT))
-		item->decision.link = bcd_stage_is_facet(job->stage) ? BCD_LINK_FORGET_FACET : BCD_LINK_FORGET;
+	if (item->unsure || (job->writes && job->request->fate != BCD_HTTP_NOT_SENT))
+		item->decision.link = BCD_IS_FACET(job->stage) ? BCD_LINK_FORGET_FACET : BCD_LINK_FORGET;
 }
 
 /*
@@ -147,9 +147,9 @@ decide_conflict(BcdJob *job, BcdItem *item, char *text)
 {
 	if (item->final_decision)
 		bcd_not_put_back(item, text);
-	else if (!bcd_is_write(job))
+	else if (!job->writes)
 		decide_trouble(job, item, text);	/* a read cannot meet a duplicate */
-	else if (bcd_stage_is_facet(job->stage) && !bcd_facet_has_key(item, job->stage))
+	else if (BCD_IS_FACET(job->stage) && !bcd_facet_has_key(item, job->stage))
 		decide_refused(job, item, text);	/* nor can a record without a key */
 	else if (may_look_again(item) && item->clashes < MOST_CLASHES && item->wanted)
 	{
@@ -214,7 +214,7 @@ decide_not_found(BcdJob *job, BcdItem *item, char *text)
 	}
 	else if (job->stage == BCD_READ && item->refusal && item->refused_at == BCD_REMOVE && bcd_is_keyed(item))
 		bcd_decide_removed(item);	/* what it is part of is gone, too */
-	else if (bcd_stage_is_facet(job->stage))
+	else if (BCD_IS_FACET(job->stage))
 		decide_refused(job, item, text);
 	else if (job->stage != BCD_UPDATE && job->stage != BCD_REMOVE)
 		bcd_decide_refused(item, text);
@@ -284,7 +284,7 @@ bcd_judge_rest(BcdJob *job, const char *text)
 static bool
 ask_for_less(BcdJob *job)
 {
-	if (bcd_is_write(job) || job->limit <= 1)
+	if (job->writes || job->limit <= 1)
 		return false;
 	bcd_batch_too_large(job, job->limit);
 	return true;
@@ -315,7 +315,7 @@ judge_preparation(BcdJob *job, BcdVerdict verdict, char *text)
 		/* someone else may have made it in the meantime */
 		if (verdict == BCD_TROUBLE || verdict == BCD_CONFLICT)
 			decide_trouble(job, item, MemoryContextStrdup(item->cxt, text));
-		else if (bcd_stage_is_facet(job->stage))
+		else if (BCD_IS_FACET(job->stage))
 			bcd_decide_refused_at(item, job->stage, (int) job->request->status, MemoryContextStrdup(item->cxt, text));
 		else
 			bcd_decide_refused(item, MemoryContextStrdup(item->cxt, text));
@@ -380,7 +380,7 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 		decide_again(job);
 		return;
 	}
-	if (records > 1 && ((verdict == BCD_TOO_LARGE && bcd_is_write(job)) ||
+	if (records > 1 && ((verdict == BCD_TOO_LARGE && job->writes) ||
 						(verdict == BCD_REFUSED && bcd_blames_size(text, records))))
 		bcd_batch_too_large(job, records);
 	else if (verdict == BCD_GONE && bcd_read_all_first(job))

@@ -9,7 +9,6 @@
 #include "engine/engine.h"
 #include "store/verdict.h"
 
-extern bool bcd_is_write(const BcdJob *job);
 extern void bcd_judge(BcdJob *job, BcdVerdict verdict);
 extern void bcd_judge_rest(BcdJob *job, const char *text);
 extern char *bcd_reply_text(BcdJob *job, BcdItem *item);

@@ -62,7 +62,7 @@ decide_written(BcdItem *item, BcdStage stage, const cJSON *record)
 	}
 	else
 		bcd_decide_part(item, stage, BCD_UPDATED,
-						bcd_stage_is_facet(stage) ? NULL : bcd_item_known_written(item));
+						BCD_IS_FACET(stage) ? NULL : bcd_item_known_written(item));
 	item->decision.taken = true;
 	MemoryContextSwitchTo(old);
 }
@@ -235,7 +235,7 @@ bool
 bcd_take_saved(BcdJob *job, BcdVerdict verdict)
 {
 	const BcdResource *r = job->lane->feed->resource;
-	const BcdReplyForm *form = bcd_is_write(job) ? job->endpoint->reply : NULL;
+	const BcdReplyForm *form = job->writes ? job->endpoint->reply : NULL;
 	bool		elements = bcd_stage_is_collection(r, job->stage);
 	const cJSON *data;
 	bool		any = false;
@@ -296,7 +296,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		return;
 	}
 	form = job->endpoint->reply;
-	partial = bcd_reply_is_partial(form, bcd_retry_verdict(job->request->fate, job->request->status),
+	partial = bcd_reply_is_partial(form, job->verdict,
 								   reply, job->nitems);
 	if (job->stage == BCD_REMOVE)
 	{
@@ -341,7 +341,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		bcd_set_apart(job))
 		return;
 	/* such batches may be large */
-	if (partial && (bcd_stage_is_facet(job->stage) || bcd_is_keyed(first)) &&
+	if (partial && (BCD_IS_FACET(job->stage) || bcd_is_keyed(first)) &&
 		(bcd_split(job, (job->nitems + 1) / 2) || bcd_split_elements(job)))
 		return;
 	if (partial && job->nitems > 1)

@@ -70,13 +70,14 @@ show(BcdRun *run, int64 now)
 {
 	BcdProgress *p = &run->progress;
 	BcdQuota   *q = &run->store->quota;
+	int64		blocked_until = bcd_quota_blocked_until(q);
 	char		phase[BCD_NAME_BYTES];
 
 	if (run->pausing)
 		strlcpy(phase, "pausing", sizeof(phase));
 	else if (run->cancelled)
 		strlcpy(phase, "stopping", sizeof(phase));
-	else if (bcd_quota_blocked_until(q) > now)
+	else if (blocked_until > now)
 		snprintf(phase, sizeof(phase), "waiting for the store");
 	else if (run->current < run->nlanes)
 		snprintf(phase, sizeof(phase), "%s %s", run->kind->name, run->lanes[run->current]->feed->name);
@@ -87,9 +88,9 @@ show(BcdRun *run, int64 now)
 	p->api_calls = run->counts.api_calls;
 	p->throttled = run->counts.throttled;
 	p->in_flight = q->in_flight;
-	bcd_forecast_show(run, now);
+	bcd_forecast_show(run, now, blocked_until);
 	bcd_progress_show(p);
-	bcd_engine_show_store(run->store, now);
+	bcd_engine_show_store(run->store, now, blocked_until);
 }
 
 static void
@@ -207,6 +208,7 @@ replied(BcdHttpRequest *r)
 	BcdRun	   *run = job->run;
 
 	dlist_delete(&job->node);
+	job->verdict = bcd_retry_verdict(r->fate, r->status);
 	bcd_engine_store_replied(run->store, r, job->ticket);
 	bcd_endpoint_replied(job);
 	if (r->fate == BCD_HTTP_REPLIED && r->status == 429)
@@ -230,7 +232,7 @@ start(BcdJob *job, int64 now)
 		bcd_settle(job);
 		return;
 	}
-	if (bcd_is_write(job))
+	if (job->writes)
 	{
 		job->run->writing++;
 		job->run->alone = job->endpoint->alone;
@@ -305,6 +307,7 @@ abandon(BcdRun *run)
 		BcdJob	   *job = dlist_container(BcdJob, node, dlist_pop_head_node(&run->jobs));
 
 		bcd_http_abandon(job->request);
+		job->verdict = bcd_retry_verdict(job->request->fate, job->request->status);
 		bcd_quota_abandoned(&run->store->quota);
 		bcd_settle(job);
 	}
@@ -351,6 +354,13 @@ may_claim(const BcdLane *lane)
 	return !lane->exhausted && !bcd_directory_asks(lane) && bcd_lane_has_room(lane);
 }
 
+/* Do items wait for their turn?  Only these have companions. */
+static bool
+has_turns(const BcdLane *lane)
+{
+	return lane->gates->gate[BCD_TURN].queued > 0;
+}
+
 /*
  * Does what can be done for the current lane.  Returns true if it has nothing
  * left to do, now or later; otherwise sets *wait to the return value of
@@ -359,14 +369,16 @@ may_claim(const BcdLane *lane)
 static bool
 lane_is_empty(BcdRun *run, BcdLane *lane, int64 now, int64 *wait)
 {
+	if (may_claim(lane))
+		show(run, now);			/* claims may take long */
 	while (may_claim(lane) && !lane->altered &&
 		   run->wake_at <= now && bcd_now_ms() - now <= BCD_CLAIM_MS)
 		bcd_refill(run, lane);
-	while (bcd_companions_wanted(lane) && bcd_now_ms() - now <= BCD_CLAIM_MS)
+	while (has_turns(lane) && bcd_companions_wanted(lane) && bcd_now_ms() - now <= BCD_CLAIM_MS)
 		bcd_companions_gather(lane);
 	*wait = dispatch(run, lane, now);
 	show(run, now);				/* the next step may be a long time away */
-	if (bcd_companions_wanted(lane))
+	if (has_turns(lane) && bcd_companions_wanted(lane))
 	{
 		*wait = 0;
 		return false;
@@ -414,7 +426,6 @@ bcd_run_step(BcdRun *run, int64 now)
 	bcd_lanes_reload(run);
 	if (bcd_run_pause_due(run))
 		bcd_run_pause(run, now);
-	show(run, now);
 	if (now - run->saved_at > SAVE_MS)
 	{
 		bcd_tx_begin();
@@ -435,7 +446,12 @@ bcd_run_step(BcdRun *run, int64 now)
 		run->cancel_deadline = bcd_run_pause_deadline(run, now);
 	}
 	if (run->cancelled || run->error || (run->nlanes == 0 && run->late == NIL))
+	{
+		show(run, now);
 		return wind_down(run, now);
+	}
+	if (run->pausing || run->wake_at > now)
+		show(run, now);
 	if (run->pausing)
 	{
 		if (run->in_flight == 0)

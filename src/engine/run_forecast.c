@@ -170,14 +170,14 @@ show_endpoint(BcdRun *run)
 }
 
 static void
-show_wait(BcdRun *run, int64 now)
+show_wait(BcdRun *run, int64 now, int64 blocked_until)
 {
 	BcdProgress *p = &run->progress;
 	const BcdQuota *q = &run->store->quota;
 	int64		until = 0;
 
 	p->waiting_for = BCD_WAITS_FOR_NOTHING;
-	if ((until = bcd_quota_blocked_until(q)) > now)
+	if ((until = blocked_until) > now)
 		p->waiting_for = q->blocked_until > now ? BCD_WAITS_FOR_STORE : BCD_WAITS_FOR_ANSWER;
 	else if ((until = run->wake_at) > now)
 		p->waiting_for = BCD_WAITS_FOR_ROWS;
@@ -191,12 +191,12 @@ show_wait(BcdRun *run, int64 now)
 	p->waits_until = GetCurrentTimestamp() + Max(until - now, 0) * 1000;
 }
 
-/* Shows both in the run's progress. */
+/* Shows both in the run's progress; the store takes nothing until then. */
 void
-bcd_forecast_show(BcdRun *run, int64 now)
+bcd_forecast_show(BcdRun *run, int64 now, int64 blocked_until)
 {
 	bcd_forecast_note(&run->forecast, &run->store->quota, now, run->counts.api_calls + run->counts.throttled, run->idle);
-	show_wait(run, now);
+	show_wait(run, now, blocked_until);
 	run->idle = rests(&run->progress);
 	show_end(run, now);
 }

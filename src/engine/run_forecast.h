@@ -9,6 +9,6 @@
 
 extern void bcd_forecast_expect(BcdRun *run);
 extern void bcd_forecast_row_done(BcdLane *lane);
-extern void bcd_forecast_show(BcdRun *run, int64 now);
+extern void bcd_forecast_show(BcdRun *run, int64 now, int64 blocked_until);
 
 #endif							/* BCD_RUN_FORECAST_H */

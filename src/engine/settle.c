@@ -57,10 +57,7 @@
 static bool
 was_a_success(const BcdJob *job)
 {
-	const BcdHttpRequest *r = job->request;
-	BcdVerdict	verdict = r ? bcd_retry_verdict(r->fate, r->status) : BCD_TROUBLE;
-
-	return verdict == BCD_OK || verdict == BCD_PARTIAL;
+	return job->request && (job->verdict == BCD_OK || job->verdict == BCD_PARTIAL);
 }
 
 /*
@@ -71,7 +68,7 @@ static const char *
 parse_reply(BcdJob *job)
 {
 	BcdHttpRequest *r = job->request;
-	bool		list = bcd_stage_reads(job->stage) && !job->probe;
+	bool		list = job->reads && !job->probe;
 	const char *reason = NULL;
 	const cJSON *data;
 
@@ -98,7 +95,6 @@ static void
 decide(BcdJob *job, const char *unreadable)
 {
 	BcdHttpRequest *r = job->request;
-	BcdVerdict	verdict;
 
 	job->conflicts = 0;
 	if (job->run->kind->replied)
@@ -111,7 +107,6 @@ decide(BcdJob *job, const char *unreadable)
 		job->read(job, NULL);
 		return;
 	}
-	verdict = bcd_retry_verdict(r->fate, r->status);
 	if (was_a_success(job))
 	{
 		if (unreadable == NULL)
@@ -121,15 +116,15 @@ decide(BcdJob *job, const char *unreadable)
 						   "the store's reply did not mention the record");
 			return;
 		}
-		if (strcmp(unreadable, "too many values") == 0 && bcd_stage_reads(job->stage) && job->limit > 1)
+		if (strcmp(unreadable, "too many values") == 0 && job->reads && job->limit > 1)
 			bcd_batch_too_large(job, job->limit);
 		snprintf(r->error, sizeof(r->error), "status %ld, but the reply cannot be read: %s",
 				 r->status, unreadable);
 		r->fate = BCD_HTTP_UNKNOWN;
-		verdict = BCD_TROUBLE;
+		job->verdict = BCD_TROUBLE;
 	}
-	if (!bcd_take_saved(job, verdict))
-		bcd_judge(job, verdict);
+	if (!bcd_take_saved(job, job->verdict))
+		bcd_judge(job, job->verdict);
 }
 
 /* Restores what records of given-up items have given up. */
@@ -149,12 +144,9 @@ static bool
 was_not_created(const BcdJob *job)
 {
 	const BcdHttpRequest *r = job->request;
-	BcdVerdict	verdict;
 
-	if (job->stage != BCD_CREATE || r == NULL || r->fate != BCD_HTTP_REPLIED)
-		return false;
-	verdict = bcd_retry_verdict(r->fate, r->status);
-	return verdict != BCD_OK && verdict != BCD_PARTIAL && verdict != BCD_TROUBLE &&
+	return job->stage == BCD_CREATE && r && r->fate == BCD_HTTP_REPLIED &&
+		job->verdict != BCD_OK && job->verdict != BCD_PARTIAL && job->verdict != BCD_TROUBLE &&
 		!bcd_refusal_creates_some(job);
 }
 
@@ -176,7 +168,7 @@ note_refusal(BcdJob *job, BcdItem *item)
 {
 	BcdDecision *d = &item->decision;
 
-	if (!bcd_is_write(job) || d->leaves || d->outcome != BCD_NO_OUTCOME || d->part != BCD_NO_OUTCOME ||
+	if (!job->writes || d->leaves || d->outcome != BCD_NO_OUTCOME || d->part != BCD_NO_OUTCOME ||
 		job->request->status == 429 || (job->prepares != 0 && job->request->status < 300))
 		return;
 	d->outcome = BCD_RETRY;
@@ -202,7 +194,7 @@ record(BcdJob *job)
 		items[n++] = item;
 		if (r)
 			note_refusal(job, item);
-		if (r && bcd_is_write(job))
+		if (r && job->writes)
 			bcd_note_part(item, job->stage);
 		if (r && (d->outcome != BCD_NO_OUTCOME || d->part != BCD_NO_OUTCOME))
 		{
@@ -362,7 +354,8 @@ settle_in_transaction(BcdJob *job)
 		if (!job->run->kind->asks_only)
 			hold_lanes(job);
 		decide(job, unreadable);
-		bcd_decide_twins(job);
+		if (job->reads)
+			bcd_decide_twins(job);
 		bcd_check_refusals(job);
 		bcd_check_steps(job);
 		put_back(job);
@@ -404,7 +397,7 @@ end_job(BcdJob *job)
 
 	lane->gates->gate[job->stage].flying--;
 	lane->gates->in_flight--;
-	if (job->request && bcd_is_write(job))
+	if (job->request && job->writes)
 	{
 		job->run->writing--;
 		job->run->alone = false;
@@ -466,7 +459,8 @@ bcd_settle(BcdJob *job)
 		return;
 	}
 	BCD_DEBUG_POINT("settled");
-	bcd_learn_promise(job);
+	if (job->stage == BCD_CREATE)
+		bcd_learn_promise(job);
 	if (job->taken)
 		job->taken(job);
 	job->run->counts.conflicts += job->conflicts;

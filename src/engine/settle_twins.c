@@ -11,20 +11,20 @@
 #include "engine/engine.h"
 #include "engine/keyed.h"
 #include "engine/settle_twins.h"
-#include "engine/stage.h"
 
 /* Delay for a row whose record may belong to another row */
 #define TWIN_MS			1000
 
-/* If several rows have found the same record, the first one gets it. */
+/*
+ * After a request that reads: if several rows have found the same record, the
+ * first one gets it.
+ */
 void
 bcd_decide_twins(BcdJob *job)
 {
 	dlist_iter	iter;
 	dlist_iter	before;
 
-	if (!bcd_stage_reads(job->stage))
-		return;
 	if (job->lane->feed->resource->id == NULL)
 	{
 		bcd_keyed_twins(job);

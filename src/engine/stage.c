@@ -35,14 +35,7 @@ static const struct
 static BcdStage
 kind_of(BcdStage stage)
 {
-	return bcd_stage_is_facet(stage) ? BCD_FACET : stage;
-}
-
-/* Is this the stage of a facet other than the first? */
-bool
-bcd_stage_is_facet(BcdStage stage)
-{
-	return stage >= BCD_FACET && stage < BCD_STAGES;
+	return BCD_IS_FACET(stage) ? BCD_FACET : stage;
 }
 
 /*
@@ -65,7 +58,7 @@ StaticAssertDecl(BCD_STAGES == BCD_FACET + STAGES_OF_FACET * (BCD_MAX_FACETS - 1
 int
 bcd_stage_nth_facet(BcdStage stage)
 {
-	return bcd_stage_is_facet(stage) ? (stage - BCD_FACET) / STAGES_OF_FACET + 1 : 0;
+	return BCD_IS_FACET(stage) ? (stage - BCD_FACET) / STAGES_OF_FACET + 1 : 0;
 }
 
 /* The stage for updates of the nth facet, and the first of its stages. */
@@ -104,7 +97,7 @@ bcd_stage_of_keys(const BcdResource *resource)
 bool
 bcd_stage_writes(BcdStage stage)
 {
-	return stage == BCD_CREATE || stage == BCD_UPDATE || stage == BCD_REMOVE || bcd_stage_is_facet(stage);
+	return stage == BCD_CREATE || stage == BCD_UPDATE || stage == BCD_REMOVE || BCD_IS_FACET(stage);
 }
 
 /* Do they read records?  Requests of the remaining stages do neither. */
@@ -134,7 +127,7 @@ bcd_stage_action(const BcdResource *resource, BcdStage stage)
 	const BcdFacet *facet = resource->facets;
 
 	Assert(bcd_stage_writes(stage));
-	if (bcd_stage_is_facet(stage))
+	if (BCD_IS_FACET(stage))
 	{
 		int			kind = (stage - BCD_FACET) % STAGES_OF_FACET;
 

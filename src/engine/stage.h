@@ -7,7 +7,6 @@
 
 #include "engine/engine.h"
 
-extern bool bcd_stage_is_facet(BcdStage stage);
 extern int	bcd_stage_nth_facet(BcdStage stage);
 extern BcdStage bcd_stage_of_facet(int nth);
 extern BcdStage bcd_stage_of(const BcdTask *task);

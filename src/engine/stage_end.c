@@ -73,7 +73,7 @@ reads_flush(const BcdLane *lane)
 bool
 bcd_stage_is_exhausted(const BcdLane *lane, BcdStage stage)
 {
-	if (bcd_stage_reads(stage))
+	if (lane->gates->gate[stage].reads)
 		return reads_flush(lane);
-	return plan_flushes(lane) && (!bcd_stage_is_facet(stage) || writes_are_idle(lane));
+	return plan_flushes(lane) && (!BCD_IS_FACET(stage) || writes_are_idle(lane));
 }

@@ -57,9 +57,12 @@ bcd_engine_store_replied(BcdStore *store, const BcdHttpRequest *r, BcdTicket tic
 	note_failure(store, r);
 }
 
-/* Shows the state of a store at present: the monotonic clock says now. */
+/*
+ * Shows the state of a store at present: the monotonic clock says now, and
+ * until when the store takes no requests.
+ */
 void
-bcd_engine_show_store(BcdStore *store, int64 now)
+bcd_engine_show_store(BcdStore *store, int64 now, int64 blocked_until)
 {
 	BcdStoreState s = {0};
 	const BcdQuota *q = &store->quota;
@@ -73,8 +76,8 @@ bcd_engine_show_store(BcdStore *store, int64 now)
 	s.others = bcd_others_share(&q->others, q->quota);
 	s.clock_known = store->clock.known;
 	s.clock_ms = store->clock.offset_ms;
-	if (bcd_quota_blocked_until(q) > now)
-		s.blocked_until = GetCurrentTimestamp() + (bcd_quota_blocked_until(q) - now) * 1000;
+	if (blocked_until > now)
+		s.blocked_until = GetCurrentTimestamp() + (blocked_until - now) * 1000;
 	strlcpy(s.trouble, store->trouble, sizeof(s.trouble));
 	if (s.trouble[0] == '\0' && store->failure[0] && bcd_quota_failing(q))
 		snprintf(s.trouble, sizeof(s.trouble), "the store does not answer, and is tried again from time to time: %s",

@@ -9,6 +9,6 @@
 
 extern const char *bcd_status_class(const BcdHttpRequest *r);
 extern void bcd_engine_store_replied(BcdStore *store, const BcdHttpRequest *r, BcdTicket ticket);
-extern void bcd_engine_show_store(BcdStore *store, int64 now);
+extern void bcd_engine_show_store(BcdStore *store, int64 now, int64 blocked_until);
 
 #endif							/* BCD_STORE_STATE_H */

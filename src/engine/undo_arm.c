@@ -51,6 +51,9 @@ typedef struct Sending
 static Jsonb *
 known_of(const BcdItemRecord *record)
 {
+	/* nearly always, there is nothing else */
+	if (record->remembered == NULL && record->was == NULL && record->aside == NULL)
+		return record->known;
 	return bcd_payload_merge(bcd_payload_merge(bcd_payload_merge(record->remembered, record->was), record->known), record->aside);
 }
 
@@ -78,7 +81,7 @@ bcd_undo_reads_first(const BcdItem *item, List *tasks)
 	{
 		const BcdTask *task = lfirst(lc);
 
-		if (task->facet->collection == NULL && task->fields &&
+		if (task->facet->collection == NULL && task->fields && !(item->known && bcd_payload_covers(item->known, task->fields)) &&
 			bcd_payload_count(bcd_payload_filter(task->fields, is_unknown, (void *) item)) > 0)
 			return true;
 	}
@@ -145,7 +148,7 @@ set_collection(BcdUndoRow *row, const Sending *s, Jsonb *known, const char *name
 static bool
 is_first_write(const Sending *s)
 {
-	return bcd_is_keyed(s->item) && s->record.remembered == NULL && (s->record.known == NULL || bcd_is_known_by_address(s->record.known));
+	return s->item->lane->feed->resource->id == NULL && s->record.remembered == NULL && (s->record.known == NULL || bcd_is_known_by_address(s->record.known));
 }
 
 /* Returns the values that the removal of a record sets, if it does no more. */
@@ -170,14 +173,14 @@ describe(const Sending *s, BcdUndoRow *row)
 {
 	const BcdItem *item = s->item;
 	const BcdResource *r = item->lane->feed->resource;
-	const BcdTask *task = bcd_stage_is_facet(s->stage) && s->tasks ? linitial(s->tasks) : NULL;
+	const BcdTask *task = BCD_IS_FACET(s->stage) && s->tasks ? linitial(s->tasks) : NULL;
 	Jsonb	   *known = known_of(&s->record);
 
 	memset(row, 0, sizeof(*row));
 	row->key = item->key;
 	row->store_id = s->record.store_id;
 	row->action = "updated";
-	if (bcd_is_keyed(item))
+	if (r->id == NULL)
 		row->address = s->record.known ? bcd_record_address(r, s->record.known) : bcd_item_address(item);
 	if (s->stage == BCD_CREATE || (s->stage != BCD_REMOVE && is_first_write(s)))
 	{
@@ -208,7 +211,7 @@ describe(const Sending *s, BcdUndoRow *row)
 static const void *
 subject_of(const Sending *s)
 {
-	if (bcd_stage_is_facet(s->stage))
+	if (BCD_IS_FACET(s->stage))
 		return s->tasks ? linitial(s->tasks) : NULL;
 	return s->stage == BCD_UPDATE || s->stage == BCD_CREATE ? (const void *) s->body : (const void *) s->item;
 }
@@ -384,7 +387,7 @@ bcd_undo_announce(BcdJob *job)
 	volatile int noted = -1;
 	int			i;
 
-	if (job->request == NULL || !bcd_stage_writes(job->stage) || job->prepares != 0 || !bcd_undo_is_kept(job->run) || !is_due(job))
+	if (job->request == NULL || !job->writes || job->prepares != 0 || !bcd_undo_is_kept(job->run) || !is_due(job))
 		return true;
 	/* one more, for the place behind the last one */
 	sendings = palloc(sizeof(Sending) * (job->nitems + 1));

@@ -34,7 +34,7 @@ was_not_done(const BcdJob *job)
 		return true;
 	if (r->fate != BCD_HTTP_REPLIED || (job->nitems > 1 && job->endpoint && job->endpoint->reply && job->endpoint->reply->keeps_some))
 		return false;
-	switch (bcd_retry_verdict(r->fate, r->status))
+	switch (job->verdict)
 	{
 		case BCD_AGAIN:
 		case BCD_TOO_LARGE:
@@ -116,7 +116,7 @@ settle_lost(BcdJob *job)
 static bool
 is_sent_by(const BcdJob *job)
 {
-	return job->request != NULL && bcd_stage_writes(job->stage) && job->prepares == 0;
+	return job->request != NULL && job->writes && job->prepares == 0;
 }
 
 /*
@@ -127,7 +127,7 @@ settle_item(const BcdJob *job, BcdItem *item, bool not_done)
 {
 	BcdDecision *d = &item->decision;
 
-	d->note_ends = is_sent_by(job) || d->leaves || !bcd_stage_writes(d->next);
+	d->note_ends = is_sent_by(job) || d->leaves || !item->lane->gates->gate[d->next].writes;
 	if (item->undo_id == 0)
 		return false;
 	d->unnoted = is_sent_by(job) ? not_done && !d->taken : d->note_ends;
@@ -148,7 +148,7 @@ bcd_undo_settle(BcdJob *job)
 	int			n = 0;
 	dlist_iter	iter;
 
-	if (bcd_stage_reads(job->stage))
+	if (job->reads)
 		settle_lost(job);
 	if (job->run->kind->claims && (job->stage == BCD_RECHECK || job->stage == BCD_READ))
 		settle_gone(job);

@@ -155,22 +155,24 @@ static char *
 build_payload(BcdFeed *feed, Jsonb **payload)
 {
 	JsonbParseState *state = NULL;
+	Datum	   *values = palloc(sizeof(Datum) * (feed->nfields + 1));
+	bool	   *nulls = palloc(sizeof(bool) * (feed->nfields + 1));
 	int			i;
 
 	bcd_check_encoding();
+	/* one column more is for option "modified" */
+	bcd_columns(0, values, nulls);
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (i = 0; i < feed->nfields; i++)
 	{
 		const BcdField *field = feed->fields[i].field;
-		bool		isnull;
-		Datum		datum = bcd_column_datum(0, i + 1, &isnull);
 		JsonbValue	key;
 		JsonbValue	value;
 		char	   *message;
 
-		if (isnull)
+		if (nulls[i])
 			continue;
-		bcd_jsonb_value(DatumGetJsonbP(datum), &value);
+		bcd_jsonb_value(DatumGetJsonbP(values[i]), &value);
 		message = bcd_payload_normalize(field, &value);
 		if (message)
 			return message;

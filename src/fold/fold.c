@@ -258,6 +258,9 @@ remove_changes(BcdDrain *drain, BcdFeeds *feeds, BcdArrays *keys, BcdArrays *mov
 	return removed;
 }
 
+/* Were there changed keys whose links had not moved, when this was last asked? */
+static bool moves_left;
+
 /*
  * Moves up to about max_rows changes from bcdelta.change to bcdelta.pending.
  * Returns how many it took, plus the number of captured values that it looked
@@ -293,7 +296,8 @@ bcd_fold(long max_rows)
 		fold_lookups(&lookups);
 	}
 	/* nearly always there are none, and every claim comes here */
-	if (bcd_moves_left())
+	moves_left = bcd_moves_left();
+	if (moves_left)
 	{
 		bcd_moves_delete_orphans();
 		moving = bcd_feeds_moving();
@@ -311,12 +315,16 @@ bcd_fold(long max_rows)
 	return removed;
 }
 
-/* Folds everything committed so far, in the current transaction. */
-void
+/*
+ * Folds everything committed so far, in the current transaction.  Returns
+ * whether there may be key changes whose links have not moved yet.
+ */
+bool
 bcd_fold_now(void)
 {
 	while (bcd_fold(BCD_FOLD_ROWS) > 0)
 		CHECK_FOR_INTERRUPTS();
+	return moves_left;
 }
 
 /*
@@ -332,8 +340,7 @@ bcd_fold_now(void)
 bool
 bcd_fold_is_moving(int32 feed_id, const char *key)
 {
-	bcd_fold_now();
-	return bcd_moves_exist(feed_id, key);
+	return bcd_fold_now() && bcd_moves_exist(feed_id, key);
 }
 
 PG_FUNCTION_INFO_V1(bcdelta_fold);

@@ -26,7 +26,7 @@ bcd_payload_is_hidden(const BcdResource *resource, Jsonb *wanted, Jsonb *known)
 {
 	JsonbValue	v;
 
-	if (resource->hidden_by == NULL || bcd_payload_has(wanted, resource->hidden_by) || !bcd_payload_has(known, resource->hidden_by))
+	if (resource->hidden_by == NULL || !bcd_payload_has(known, resource->hidden_by) || bcd_payload_has(wanted, resource->hidden_by))
 		return false;
 	(void) getKeyJsonValueFromContainer(&known->root, resource->hidden_by, strlen(resource->hidden_by), &v);
 	return v.type == jbvNull || (v.type == jbvBool && v.val.boolean == resource->hidden_when);

@@ -231,7 +231,7 @@ replied(BcdHttpRequest *r)
 	if (store->era == scan->era)
 	{
 		bcd_engine_store_replied(store, r, scan->ticket);
-		bcd_engine_show_store(store, now);
+		bcd_engine_show_store(store, now, bcd_quota_blocked_until(&store->quota));
 	}
 	scan->reply.status = r->fate == BCD_HTTP_REPLIED ? (int) r->status : 0;
 	scan->reply.calls++;

@@ -44,6 +44,14 @@ text_of(Jsonb *payload, const char *field)
 }
 
 static bool
+has(Jsonb *payload, const char *field)
+{
+	JsonbValue	v;
+
+	return getKeyJsonValueFromContainer(&payload->root, field, strlen(field), &v) != NULL;
+}
+
+static bool
 contains(const Datum *hashes, int n, int64 hash)
 {
 	while (n-- > 0)
@@ -114,7 +122,8 @@ bcdelta_unique_keys(PG_FUNCTION_ARGS)
 
 		if (i == 0 || strcmp(fields[i].field, fields[i - 1].field) != 0)
 		{
-			char	   *value = bcd_payload_text(payload, fields[i].field);
+			/* a payload has few of the fields of all resources */
+			char	   *value = has(payload, fields[i].field) ? bcd_payload_text(payload, fields[i].field) : NULL;
 
 			folded = value && value[0] != '\0' ? bcd_folded(value) : NULL;
 		}

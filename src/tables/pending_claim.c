@@ -13,6 +13,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "base/compat.h"
 #include "base/db.h"
@@ -43,6 +44,8 @@ static BcdStatement claim = {
 	" ORDER BY c.key",
 	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
 };
+
+#define CLAIM_COLUMNS	14
 
 /*
  * Selects up to limit ready rows of a feed, if it still has this version, that
@@ -126,26 +129,38 @@ bcd_pending_claimed_key(uint64 i)
 	return bcd_column_text(i, 1);
 }
 
+static Jsonb *
+jsonb_or_null(const Datum *values, const bool *nulls, int column)
+{
+	return nulls[column - 1] ? NULL : DatumGetJsonbPCopy(values[column - 1]);
+}
+
+static TimestampTz
+time_or_never(const Datum *values, const bool *nulls, int column)
+{
+	return nulls[column - 1] ? DT_NOBEGIN : DatumGetTimestampTz(values[column - 1]);
+}
+
 void
 bcd_pending_claimed(uint64 i, BcdClaimed *row)
 {
-	bool		isnull;
+	Datum		values[CLAIM_COLUMNS];
+	bool		nulls[CLAIM_COLUMNS];
 
-	row->attempts = DatumGetInt32(bcd_column_datum(i, 2, &isnull));
-	row->store_id = bcd_column_int64(i, 3, NULL);
-	row->payload = bcd_column_jsonb(i, 4);
-	row->lost_create = bcd_column_jsonb(i, 5);
-	row->remembered = bcd_column_jsonb(i, 6);
-	row->aside = bcd_column_jsonb(i, 7);
-	row->address = bcd_column_text(i, 8);
-	row->doubt = bcd_column_jsonb(i, 9);
-	row->written_ms = bcd_column_int64(i, 10, &isnull);
-	if (isnull)
-		row->written_ms = PG_INT64_MAX;
-	row->sent = bcd_column_jsonb(i, 12);
-	row->changed_at = bcd_column_time(i, 13);
-	row->captured_at = bcd_column_time(i, 14);
-	row->tid = *(ItemPointer) DatumGetPointer(bcd_column_datum(i, 11, &isnull));
+	bcd_columns(i, values, nulls);
+	row->attempts = DatumGetInt32(values[1]);
+	row->store_id = nulls[2] ? 0 : DatumGetInt64(values[2]);
+	row->payload = jsonb_or_null(values, nulls, 4);
+	row->lost_create = jsonb_or_null(values, nulls, 5);
+	row->remembered = jsonb_or_null(values, nulls, 6);
+	row->aside = jsonb_or_null(values, nulls, 7);
+	row->address = nulls[7] ? NULL : TextDatumGetCString(values[7]);
+	row->doubt = jsonb_or_null(values, nulls, 9);
+	row->written_ms = nulls[9] ? PG_INT64_MAX : DatumGetInt64(values[9]);
+	row->tid = *(ItemPointer) DatumGetPointer(values[10]);
+	row->sent = jsonb_or_null(values, nulls, 12);
+	row->changed_at = time_or_never(values, nulls, 13);
+	row->captured_at = time_or_never(values, nulls, 14);
 }
 
 static BcdStatement release = {

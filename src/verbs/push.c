@@ -189,8 +189,7 @@ hold_back_moving(BcdLane *lane, List *items)
 	int32		feed_id = lane->feed->feed_id;
 	ListCell   *lc;
 
-	bcd_fold_now();
-	if (!bcd_moves_any(feed_id))
+	if (!bcd_fold_now() || !bcd_moves_any(feed_id))
 		return;
 	foreach(lc, items)
 	{
@@ -229,7 +228,7 @@ push_claim(BcdRun *run, BcdLane *lane, MemoryContext cxt)
 	 * rows that are read here may refer to moved rows: ref() must find their
 	 * links
 	 */
-	bcd_fold_now();
+	(void) bcd_fold_now();
 	items = bcd_queue_select(lane, limit, cxt);
 	bcd_tx_look_again();
 	foreach(lc, items)
