@@ -1,6 +1,14 @@
 """Counts calls, and moves from one file to another, for one changed row.
 
 Run by test/moves, with a server to connect to that writes down every call.
+
+A move is a call of a function in another file, or the return from it.  What
+counts is everything from the claim of the row to the end of its settling: also
+what the worker does while it waits for the reply, the pacing, what libcurl and
+PostgreSQL call back, and all calls of small functions, SQL functions and
+accessors.  Functions that a header defines count as those of the file with the
+same name; macros are not calls.  Nothing is left out, and each repetition
+counts.
 """
 
 import argparse
@@ -14,6 +22,9 @@ from fixtures import Products, Session, Store, table
 ROWS = 30
 CLAIM = "push_claim"
 RESULT = "bcd_settle"
+# where the parts of that begin
+PHASES = [("claim", CLAIM), ("plan and send", "dispatch"), ("show, wait for the reply", "show"), ("reply", "replied"),
+          ("settle", RESULT)]
 CAPTURE = "bcdelta_capture"
 
 
@@ -49,6 +60,7 @@ class Leg:
         self.name = name
         self.calls = []                 # (function, file, depth)
         self.moves = []                 # (from, to): from one file to another, by a call or a return
+        self.begun = {}                 # function: how many moves there were when it was called first
         self.entries = Counter()        # (caller's file, function, its file): calls from another file
         stack, here = [], None
         for (function, path), end in events:
@@ -56,6 +68,7 @@ class Leg:
                 continue
             if not end:
                 self.calls.append((function, path, len(stack)))
+                self.begun.setdefault(function, len(self.moves))
                 if stack and stack[-1] != path:
                     self.entries[stack[-1], function, path] += 1
                 stack.append(path)
@@ -71,7 +84,13 @@ class Leg:
         raise SystemExit("no call of %s that ended was found after one of %s" % (last, first))
 
     def row(self):
-        return [self.name] + [str(len(x)) for x in (self.calls, {path for _, path, _ in self.calls}, self.moves)]
+        files = {path for _, path, _ in self.calls}
+        return [self.name] + [str(len(x)) for x in (self.calls, files, self.moves, set(self.moves))]
+
+    def phases(self):
+        """[(name, moves)] of the parts of the way, in their order."""
+        begins = [(self.begun[function], name) for name, function in PHASES] + [(len(self.moves), None)]
+        return [(name, end - begin) for (begin, name), (end, _) in zip(begins, begins[1:])]
 
 
 def main():
@@ -79,6 +98,7 @@ def main():
     parser.add_argument("--calls", required=True)
     parser.add_argument("--library", required=True)
     parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--most", type=int)
     parser.add_argument("--trace", action="store_true")
     options = parser.parse_args()
 
@@ -102,10 +122,11 @@ def main():
 
     trigger = Leg("in the trigger", captured, CAPTURE, CAPTURE)
     leg = Leg("from the claim to the result", pushed, CLAIM, RESULT)
-    table("One changed price of a linked product", ["", "calls", "files", "moves between files"],
+    table("One changed price of a linked product", ["", "calls", "files", "moves between files", "different moves"],
           [trigger.row(), leg.row()],
           "Of %d rows, one is changed, and pushed in one request. A move is a call of a function in another file, or the "
-          "return from it. Pacing, libcurl and the second claim, which finds nothing, are included." % ROWS)
+          "return from it. Pacing, libcurl and what the worker does while it waits are included." % ROWS)
+    table("From the claim to the result", ["part", "moves"], [[name, str(n)] for name, n in leg.phases()])
     pairs = Counter(frozenset(pair) for pair in leg.moves)
     table("Pairs of files, by moves between them", ["files", "moves"],
           [[" - ".join("`%s`" % name for name in sorted(pair)), str(n)] for pair, n in pairs.most_common(options.pairs)])
@@ -116,6 +137,8 @@ def main():
         print()
         for function, path, depth in leg.calls:
             print("%s%s  %s" % ("  " * depth, function, path))
+    if options.most is not None and len(leg.moves) > options.most:
+        raise SystemExit("There are %d moves, and should be %d at most." % (len(leg.moves), options.most))
 
 
 main()
