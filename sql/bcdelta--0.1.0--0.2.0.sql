@@ -800,7 +800,7 @@ JOIN bcdelta.schedule AS s ON s.name = r.schedule
 WHERE r.state = 'requested' AND r.paused_until > now();
 COMMENT ON VIEW bcdelta.progress IS 'one row per run that is active or pauses: rows done, total, rows per second, time left, what it waits for';
 COMMENT ON COLUMN bcdelta.progress.waiting_for IS
-'what the run waits for, in words: the quota, the store, rows that are tried again, rows that others refer to, an endpoint that takes no more requests at a time, the hours of its schedule; nothing: it works';
+'what the run waits for, in words: the quota, the store, rows that are tried again, rows that others refer to, an endpoint that takes no more requests at a time, or only small batches, the hours of its schedule; nothing: it works';
 COMMENT ON COLUMN bcdelta.progress.eta_low IS
 'time that is left at least, from the rows, the sizes of batches, and the quota that the run really had; null: nothing can be said yet';
 COMMENT ON COLUMN bcdelta.progress.eta_high IS 'time that is left at most, if the store, its other apps and the rows stay as they are';

@@ -1856,7 +1856,7 @@ COMMENT ON COLUMN bcdelta.progress.rate IS 'rows per second since the run began'
 COMMENT ON COLUMN bcdelta.progress.eta IS 'time until the last row is done at this rate';
 COMMENT ON COLUMN bcdelta.progress.in_flight IS 'requests in progress';
 COMMENT ON COLUMN bcdelta.progress.waiting_for IS
-'what the run waits for, in words: the quota, the store, rows that are tried again, rows that others refer to, an endpoint that takes no more requests at a time, the hours of its schedule; nothing: it works';
+'what the run waits for, in words: the quota, the store, rows that are tried again, rows that others refer to, an endpoint that takes no more requests at a time, or only small batches, the hours of its schedule; nothing: it works';
 COMMENT ON COLUMN bcdelta.progress.eta_low IS
 'time that is left at least, from the rows, the sizes of batches, and the quota that the run really had; null: nothing can be said yet';
 COMMENT ON COLUMN bcdelta.progress.eta_high IS 'time that is left at most, if the store, its other apps and the rows stay as they are';

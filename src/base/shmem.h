@@ -154,6 +154,10 @@ typedef struct BcdProgress
 	TimestampTz waits_until;
 	char		endpoint[BCD_NAME_BYTES];	/* whose limit keeps it */
 	int			at_a_time;		/* requests */
+	char		shrinks[BCD_NAME_BYTES];	/* an endpoint that has refused
+											 * larger batches; "": none */
+	int			batch;			/* that it takes */
+	int			usual_batch;	/* and would otherwise */
 	int64		referring;		/* rows that wait for rows they refer to */
 	int64		api_calls;
 	int64		throttled;

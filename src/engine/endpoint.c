@@ -143,21 +143,12 @@ bcd_reads_whole(const BcdLane *lane)
 	return !dlist_is_empty((dlist_head *) queue) && dlist_head_element(BcdItem, node, (dlist_head *) queue)->whole_read;
 }
 
-/*
- * Returns the maximum number of records in a request of a stage to an
- * endpoint.  What is not known to work is tried with one.
- */
-int
-bcd_batch_limit_at(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint)
+/* Returns the most records in a request that has not been refused for its size. */
+static int
+usual_batch(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint)
 {
-	bool		usual = endpoint == lane->gates->gate[stage].endpoint;
-	const BcdLearned *learned = usual ? bcd_endpoint_learned(lane, stage) : bcd_learned_of(lane->run->store, endpoint);
 	int64		wanted = least_of(lane, offsetof(BcdFeedOptions, batch_size));
 	int			limit = endpoint->batch;
-	int			refused = learned->batch.limit;
-
-	if (!usual && learned->promise == BCD_PROMISE_UNTRIED && !lane->feed->options.creates_many)
-		return 1;
 
 	/*
 	 * the option is about records, not about further facets, and cannot
@@ -167,6 +158,23 @@ bcd_batch_limit_at(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint)
 		limit = (int) Min(wanted, BCD_PAGE_LIMIT);
 	if (stage == BCD_READ)
 		limit = Min(limit, page_size(lane, bcd_reads_whole(lane)));
+	return limit;
+}
+
+/*
+ * Returns the maximum number of records in a request of a stage to an
+ * endpoint.  What is not known to work is tried with one.
+ */
+int
+bcd_batch_limit_at(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint)
+{
+	bool		usual = endpoint == lane->gates->gate[stage].endpoint;
+	const BcdLearned *learned = usual ? bcd_endpoint_learned(lane, stage) : bcd_learned_of(lane->run->store, endpoint);
+	int			limit = usual_batch(lane, stage, endpoint);
+	int			refused = learned->batch.limit;
+
+	if (!usual && learned->promise == BCD_PROMISE_UNTRIED && !lane->feed->options.creates_many)
+		return 1;
 	return refused > 0 ? Min(limit, refused) : limit;
 }
 
@@ -178,6 +186,27 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 
 	return bcd_batch_limit_at(lane, stage, dlist_is_empty(&gate->queue) ? gate->endpoint :
 							  bcd_endpoint_of(lane, stage, dlist_head_element(BcdItem, node, &gate->queue)));
+}
+
+/*
+ * Returns the endpoint to which the queue of a stage goes in smaller batches,
+ * because it has refused larger ones, or NULL; sets *batch to their size, and
+ * *usual to what it would be otherwise.
+ */
+const BcdEndpoint *
+bcd_endpoint_shrinks(BcdLane *lane, BcdStage stage, int *batch, int *usual)
+{
+	BcdGate    *gate = &lane->gates->gate[stage];
+	const BcdEndpoint *endpoint;
+	int			refused;
+
+	if (gate->endpoint == NULL || dlist_is_empty(&gate->queue))
+		return NULL;
+	endpoint = bcd_endpoint_of(lane, stage, dlist_head_element(BcdItem, node, &gate->queue));
+	refused = bcd_learned_of(lane->run->store, endpoint)->batch.limit;
+	*usual = usual_batch(lane, stage, endpoint);
+	*batch = bcd_batch_limit_at(lane, stage, endpoint);
+	return refused > 0 && refused < *usual ? endpoint : NULL;
 }
 
 /* Learns that a batch of n was too large. */

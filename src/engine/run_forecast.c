@@ -169,6 +169,26 @@ show_endpoint(BcdRun *run)
 	snprintf(p->endpoint, sizeof(p->endpoint), "%s %s", endpoint->method, endpoint->path);
 }
 
+/* Shows the first endpoint that takes more requests for it has refused batches. */
+static void
+show_batches(BcdRun *run)
+{
+	BcdProgress *p = &run->progress;
+	BcdLane    *lane = run->current < run->nlanes ? run->lanes[run->current] : NULL;
+	BcdStage	stage;
+
+	p->shrinks[0] = '\0';
+	for (stage = 0; lane && stage < BCD_STAGES; stage++)
+	{
+		const BcdEndpoint *endpoint = bcd_endpoint_shrinks(lane, stage, &p->batch, &p->usual_batch);
+
+		if (endpoint == NULL)
+			continue;
+		snprintf(p->shrinks, sizeof(p->shrinks), "%s %s", endpoint->method, endpoint->path);
+		return;
+	}
+}
+
 static void
 show_wait(BcdRun *run, int64 now, int64 blocked_until)
 {
@@ -188,6 +208,7 @@ show_wait(BcdRun *run, int64 now, int64 blocked_until)
 	}
 	else if (run->in_flight > 0)
 		show_endpoint(run);
+	show_batches(run);
 	p->waits_until = GetCurrentTimestamp() + Max(until - now, 0) * 1000;
 }
 

@@ -106,9 +106,9 @@ rounded(double seconds, bool up)
 	return interval_of((up ? ceil(seconds / step) : floor(seconds / step)) * step);
 }
 
-/* What a run waits for, in words */
+/* What keeps a run from going on, in words, or NULL */
 static char *
-waiting_words(const BcdProgress *p)
+wait_words(const BcdProgress *p)
 {
 	int64		seconds = Max((p->waits_until - GetCurrentTimestamp()) / USECS_PER_SEC + 1, 1);
 
@@ -131,7 +131,19 @@ waiting_words(const BcdProgress *p)
 	if (p->referring > 0 && p->done >= p->total)
 		return psprintf("references: " INT64_FORMAT " %s not in the store", p->referring,
 						p->referring == 1 ? "row refers to one that is" : "rows refer to rows that are");
-	return pstrdup("nothing");
+	return NULL;
+}
+
+/* What a run waits for, in words, and what makes it slow */
+static char *
+waiting_words(const BcdProgress *p)
+{
+	char	   *wait = wait_words(p);
+
+	if (p->shrinks[0] != '\0' && (wait == NULL || p->waiting_for == BCD_WAITS_FOR_QUOTA || p->waiting_for == BCD_WAITS_FOR_ENDPOINT))
+		return psprintf("%s%sthe endpoint %s: it takes %d %s in a request, instead of %d",
+						wait ? wait : "", wait ? "; " : "", p->shrinks, p->batch, p->batch == 1 ? "record" : "records", p->usual_batch);
+	return wait ? wait : pstrdup("nothing");
 }
 
 static void

@@ -30,8 +30,8 @@ sub waits_for
 	$shop->sql($change);
 	my $push = $shop->start;
 	$shop->wait_held(1);
-	$shop->wait_for("SELECT waiting_for FROM bcdelta.progress", $words);
-	pass('progress names the endpoint that takes few at a time');
+	$shop->wait_for("SELECT waiting_for ~ '^$words\$' FROM bcdelta.progress");
+	pass('progress says what makes it slow');
 	$store->release;
 	$push->finish;
 	return;
@@ -107,6 +107,7 @@ subtest '413: smaller batches are sent, and that is remembered' => sub {
 	$shop->sql("UPDATE more SET price = price + 1 WHERE sku LIKE 'M-1_'");
 	$shop->push;
 	is(scalar $store->journal(status => 413), 0, 'and remembered');
+	waits_for("UPDATE more SET price = price + 1 WHERE sku LIKE 'M-%'", 'PUT', 'the endpoint PUT /catalog/products: it takes [1-5] records? in a request, instead of 10');
 	$store->settings({ product_batch => 10 });
 };
 
