@@ -220,5 +220,52 @@ subtest 'runs that were missed while the server was down are made up for by one'
 	is($shop->sql("SELECT count(*) FROM bcdelta.run WHERE schedule = 'hourly'"), 1, 'one run');
 };
 
+# A time zone whose clocks go forward or back at a time (in seconds since 1970),
+# when they show this time of day
+sub changing_zone
+{
+	my ($way, $at, $shown) = @_;
+	my ($h, $m, $s) = split /:/, $shown;
+	my $offset = ($h * 3600 + $m * 60 + $s - $at) % 86400;
+	$offset -= 86400 if $offset > 43200;
+	my $day = (gmtime($at + $offset))[7];
+	my $winter = $way eq 'forward' ? $offset : $offset - 3600;
+	my $posix = sprintf('AAA%s%02d:%02d:%02dBBB', $winter > 0 ? '-' : '+', map { int } abs($winter) / 3600, abs($winter) / 60 % 60, abs($winter) % 60);
+	my ($this, $other) = ("$day/$shown", ($day + 100) % 365 . '/0');
+	return $posix . ',' . join(',', $way eq 'forward' ? ($this, $other) : ($other, $this));
+}
+
+subtest 'the clocks change while the worker runs: hours follow them' => sub {
+	my $seconds = sub { return $shop->sql("SELECT extract(epoch FROM $_[0])"); };
+	my $schedule = sub { return $shop->sql("SELECT bcdelta.schedule('$_[0]', server => 'shop', at => now(), kind => 'push', hours => '$_[1] $_[2]')"); };
+	$shop->sql("UPDATE articles SET price = 10 WHERE sku = 'A-7'");
+	# 13:00:05 becomes 12:00:05
+	my $change = int($seconds->('clock_timestamp()')) + 7;
+	my $zone = changing_zone('back', $change, '13:00:05');
+	is($shop->sql("SELECT to_char(to_timestamp($change - 1) AT TIME ZONE '$zone', 'HH24:MI:SS ') || to_char(to_timestamp($change) AT TIME ZONE '$zone', 'HH24:MI:SS')"), '13:00:04 12:00:05', 'the time zone is as it should be');
+	$schedule->('autumn', '12:00-12:30', $zone);
+	is($seconds->("next_run_at) FROM bcdelta.schedule WHERE name = 'autumn' AND (true"), "$change.000000", 'the hours come again with the change');
+	ends('autumn', 'succeeded');
+	cmp_ok($seconds->("started_at) FROM bcdelta.run WHERE schedule = 'autumn' AND (true"), '>=', $change, 'the run begins with it');
+
+	$shop->hold_articles(50);
+	# 12:00:50 becomes 13:00:50
+	$change = int($seconds->('clock_timestamp()')) + 7;
+	$zone = changing_zone('forward', $change, '12:00:50');
+	is($shop->sql("SELECT to_char(to_timestamp($change - 1) AT TIME ZONE '$zone', 'HH24:MI:SS ') || to_char(to_timestamp($change) AT TIME ZONE '$zone', 'HH24:MI:SS')"), '12:00:49 13:00:50', 'the other one, too');
+	$schedule->('spring', '10:00-13:01', $zone);
+	$shop->wait_held(2);
+	note($seconds->('clock_timestamp()') < $change ? 'the run has begun before the change' : 'the run has begun late');
+	$shop->wait_for("SELECT phase FROM bcdelta.progress WHERE kind = 'push'", 'pausing');
+	my $late = $seconds->('clock_timestamp()') - ($change + 10);
+	ok($late >= 0 && $late < 600, "the hours end an hour earlier than they would without it: $late s late");
+	$store->release;
+	waits('spring');
+	is($shop->sql("SELECT to_char(paused_until AT TIME ZONE '$zone', 'HH24:MI:SS') FROM bcdelta.run WHERE schedule = 'spring'"), '10:00:00', 'the next ones are those of the new time');
+	$shop->sql("SELECT bcdelta.schedule('spring', server => 'shop', at => now() + interval '1 hour')");
+	ends('spring', 'succeeded');
+	$shop->articles_ok('spring');
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
