@@ -1256,6 +1256,11 @@ f AS (SELECT f.feed, f.feed_id, f.resource, f.server FROM bcdelta.feed AS f),
 r AS (SELECT t.server, t.label AS operation, t.bucket, sum(t.n) AS n, sum(t.seconds) AS seconds FROM t JOIN s USING (server)
 	WHERE t.what = 'request' AND t.code <> 'none' GROUP BY t.server, t.label, t.bucket),
 m (name, labels, value) AS (
+CREATE FUNCTION bcdelta.go_live_blockers(server name) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_go_live_blockers';
+COMMENT ON FUNCTION bcdelta.go_live_blockers(name) IS
+'how many criteria of go_live_check() must be met and are not, without the estimate and the queries of people; use the view bcdelta.metrics';
+
 	SELECT 'bcdelta_info', jsonb_build_object('version', e.extversion), 1::double precision FROM pg_catalog.pg_extension AS e WHERE e.extname = 'bcdelta'
 	UNION ALL SELECT 'bcdelta_up', jsonb_build_object('server', server), CASE WHEN bcdelta.worker_state() = 'running' THEN 1 ELSE 0 END FROM s
 	UNION ALL SELECT 'bcdelta_worker_start_timestamp_seconds', jsonb_build_object('server', server), extract(epoch FROM w.at)
@@ -1342,6 +1347,8 @@ FROM m JOIN (VALUES
 	('bcdelta_linked_rows', 'gauge', 'Rows that are in the store.'),
 	('bcdelta_oldest_change_timestamp_seconds', 'gauge', 'Time of the oldest change that is not in the store; missing: there is none.'),
 	('bcdelta_captured_bytes', 'gauge', 'Size of the tables of captured changes.'),
+	UNION ALL SELECT 'bcdelta_go_live_blockers', jsonb_build_object('server', c.server), bcdelta.go_live_blockers(c.server)
+	FROM bcdelta.cutover AS c JOIN s USING (server) WHERE c.state = 'planned'
 	('bcdelta_rows_total', 'counter', 'Results of rows, by outcome.'),
 	('bcdelta_api_requests_total', 'counter', 'Requests to the store, by operation and class of status; none: without a whole reply.'),
 	('bcdelta_api_throttled_total', 'counter', 'Requests that the store refused with status 429.'),
@@ -1361,7 +1368,8 @@ FROM m JOIN (VALUES
 	('bcdelta_health', 'gauge', 'The worst trouble that is not over: 0 none, 1 warning, 2 critical.'),
 	('bcdelta_cutover_stage', 'gauge', 'Whether the store is in this stage of its cutover.'),
 	('bcdelta_cutover_state', 'gauge', 'Whether the last plan of a cutover is in this state.'),
-	('bcdelta_cutover_timestamp_seconds', 'gauge', 'When the shop is to go live; missing: there is no plan.')
+	('bcdelta_cutover_timestamp_seconds', 'gauge', 'When the shop is to go live; missing: there is no plan.'),
+	('bcdelta_go_live_blockers', 'gauge', 'Criteria that must be met before the shop goes live, and are not; missing: no plan waits for that.')
 ) AS d (family, type, help) ON d.family = regexp_replace(m.name, '^(bcdelta_api_request_duration_seconds)_.*', '\1');
 COMMENT ON VIEW bcdelta.metrics IS
 'figures for monitoring, named and typed as Prometheus has them; who may read the view sees the figures of all feeds and servers';

@@ -1689,6 +1689,11 @@ COMMENT ON FUNCTION bcdelta.worker_wake_ups() IS
 
 CREATE VIEW bcdelta.metrics AS
 WITH t AS (SELECT * FROM bcdelta.totals()),
+CREATE FUNCTION bcdelta.go_live_blockers(server name) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_go_live_blockers';
+COMMENT ON FUNCTION bcdelta.go_live_blockers(name) IS
+'how many criteria of go_live_check() must be met and are not, without the estimate and the queries of people; use the view bcdelta.metrics';
+
 s AS (SELECT s.oid, s.srvname AS server FROM pg_catalog.pg_foreign_server AS s
 	JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw WHERE w.fdwname = 'bcdelta'),
 f AS (SELECT f.feed, f.feed_id, f.resource, f.server FROM bcdelta.feed AS f),
@@ -1775,6 +1780,8 @@ m (name, labels, value) AS (
 SELECT m.name, d.type, d.help, m.labels, m.value
 FROM m JOIN (VALUES
 	('bcdelta_info', 'gauge', 'Version of the extension.'),
+	UNION ALL SELECT 'bcdelta_go_live_blockers', jsonb_build_object('server', c.server), bcdelta.go_live_blockers(c.server)
+	FROM bcdelta.cutover AS c JOIN s USING (server) WHERE c.state = 'planned'
 	('bcdelta_up', 'gauge', 'Whether a worker serves this database.'),
 	('bcdelta_worker_start_timestamp_seconds', 'gauge', 'When the worker was started.'),
 	('bcdelta_feed_paused', 'gauge', 'Whether the feed is paused.'),
@@ -1801,7 +1808,8 @@ FROM m JOIN (VALUES
 	('bcdelta_health', 'gauge', 'The worst trouble that is not over: 0 none, 1 warning, 2 critical.'),
 	('bcdelta_cutover_stage', 'gauge', 'Whether the store is in this stage of its cutover.'),
 	('bcdelta_cutover_state', 'gauge', 'Whether the last plan of a cutover is in this state.'),
-	('bcdelta_cutover_timestamp_seconds', 'gauge', 'When the shop is to go live; missing: there is no plan.')
+	('bcdelta_cutover_timestamp_seconds', 'gauge', 'When the shop is to go live; missing: there is no plan.'),
+	('bcdelta_go_live_blockers', 'gauge', 'Criteria that must be met before the shop goes live, and are not; missing: no plan waits for that.')
 ) AS d (family, type, help) ON d.family = regexp_replace(m.name, '^(bcdelta_api_request_duration_seconds)_.*', '\1');
 COMMENT ON VIEW bcdelta.metrics IS
 'figures for monitoring, named and typed as Prometheus has them; who may read the view sees the figures of all feeds and servers';

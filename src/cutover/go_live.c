@@ -335,6 +335,26 @@ apply(List *criteria, List *signatures)
 	}
 }
 
+/* Adds the questions that people answer. */
+static List *
+add_questions(List *criteria, const Reading *r)
+{
+	ListCell   *lc;
+	int			i;
+
+	for (i = 0; i < lengthof(proposed); i++)
+		if (own_of(r->own, proposed[i].name) == NULL)
+			criteria = lappend(criteria, question_of(r->server, proposed[i].name, "should", proposed[i].question));
+	foreach(lc, r->own)
+	{
+		const BcdOwnCriterion *own = lfirst(lc);
+
+		if (own->query == NULL && own->question)
+			criteria = lappend(criteria, question_of(r->server, own->name, own->severity, own->question));
+	}
+	return criteria;
+}
+
 /* Returns all criteria of a store with their verdicts, as BcdCriterion structs. */
 List *
 bcd_go_live(const char *server)
@@ -352,18 +372,41 @@ bcd_go_live(const char *server)
 	foreach(lc, reading.own)
 		if (((BcdOwnCriterion *) lfirst(lc))->query)
 		criteria = lappend(criteria, ask_query(lfirst(lc), server, until));
-	for (i = 0; i < lengthof(proposed); i++)
-		if (own_of(reading.own, proposed[i].name) == NULL)
-			criteria = lappend(criteria, question_of(server, proposed[i].name, "should", proposed[i].question));
-	foreach(lc, reading.own)
-	{
-		const BcdOwnCriterion *own = lfirst(lc);
-
-		if (own->query == NULL && own->question)
-			criteria = lappend(criteria, question_of(server, own->name, own->severity, own->question));
-	}
+	criteria = add_questions(criteria, &reading);
 	apply(criteria, reading.signatures);
 	return criteria;
+}
+
+/* Does it keep go() from going on? */
+static bool
+is_unmet(const BcdCriterion *c)
+{
+	return strcmp(c->severity, "must") == 0 && (strcmp(c->verdict, "no-go") == 0 || strcmp(c->verdict, "unknown") == 0);
+}
+
+/*
+ * Returns how many criteria keep go() from going on, for whoever asks every few
+ * seconds: those that cost much are left out, which are the estimate, for which
+ * rows are looked at, and what queries of people say.
+ */
+int
+bcd_go_live_blockers(const char *server)
+{
+	Reading		reading = {.server = server};
+	List	   *criteria = NIL;
+	ListCell   *lc;
+	int			n = 0;
+	int			i;
+
+	read_answers(&reading);
+	for (i = 0; i < lengthof(measured); i++)
+		if (strcmp(measured[i].severity, "must") == 0 && strcmp(measured[i].name, "estimate") != 0)
+			criteria = lappend(criteria, measure(&measured[i], &reading));
+	criteria = add_questions(criteria, &reading);
+	apply(criteria, reading.signatures);
+	foreach(lc, criteria)
+		n += is_unmet(lfirst(lc));
+	return n;
 }
 
 /*
@@ -399,7 +442,7 @@ bcd_go_live_unmet(const char *server)
 	{
 		const BcdCriterion *c = lfirst(lc);
 
-		if (strcmp(c->severity, "must") != 0 || (strcmp(c->verdict, "no-go") != 0 && strcmp(c->verdict, "unknown") != 0))
+		if (!is_unmet(c))
 			continue;
 		unmet = lappend(unmet, psprintf("%s: %s%s(required: %s)", c->name,
 										strcmp(c->verdict, "unknown") == 0 ? c->why : c->found ? c->found : "", " ", c->required));

@@ -27,6 +27,7 @@ typedef struct BcdCriterion
 extern List *bcd_go_live(const char *server);
 extern void bcd_go_live_note_lapses(const char *server, List *criteria);
 extern List *bcd_go_live_unmet(const char *server);
+extern int	bcd_go_live_blockers(const char *server);
 extern const BcdCriterion *bcd_criterion_find(List *criteria, const char *name);
 extern List *bcd_criteria_met(List *criteria);
 extern bool bcd_is_measured(const char *name);

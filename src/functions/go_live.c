@@ -29,6 +29,7 @@ PG_FUNCTION_INFO_V1(bcdelta_criterion);
 PG_FUNCTION_INFO_V1(bcdelta_sign);
 PG_FUNCTION_INFO_V1(bcdelta_waive);
 PG_FUNCTION_INFO_V1(bcdelta_disk_free);
+PG_FUNCTION_INFO_V1(bcdelta_go_live_blockers);
 
 #define CHECK_COLUMNS	8
 
@@ -271,4 +272,12 @@ bcdelta_disk_free(PG_FUNCTION_ARGS)
 	if (statvfs(DataDir, &fs) != 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64((int64) fs.f_bavail * (int64) fs.f_frsize);
+}
+
+/* bcdelta.go_live_blockers(server) */
+Datum
+bcdelta_go_live_blockers(PG_FUNCTION_ARGS)
+{
+	bcd_check_reader("metrics", NULL, "go_live_blockers");
+	PG_RETURN_INT64(bcd_go_live_blockers(NameStr(*PG_GETARG_NAME(0))));
 }

@@ -83,12 +83,25 @@ subtest 'the health of a store, and where its cutover is' => sub {
 	my $is = sub { return join ' ', @{ $shop->list("SELECT coalesce(labels ->> 'stage', labels ->> 'state') FROM bcdelta.metrics WHERE name ~ '^bcdelta_cutover_sta' AND value = 1 ORDER BY 1") }; };
 	is($is->(), '', 'there is no plan');
 	is(value('bcdelta_cutover_timestamp_seconds', server => 'shop'), '', 'nor a time');
+	is(value('bcdelta_go_live_blockers', server => 'shop'), '', 'nor anything in its way');
 	$shop->sql("BEGIN; SELECT bcdelta.plan_cutover('shop', now() + interval '20 days'); UPDATE bcdelta.cutover SET held = true; COMMIT");
 	$shop->wait_for("SELECT count(*) = 1 FROM bcdelta.stage");
 	is($is->(), 'held prepare', 'a plan that is held, and the stage');
 	is(int(value('bcdelta_cutover_timestamp_seconds', server => 'shop') / 60), $shop->sql('SELECT floor(extract(epoch FROM go_live) / 60) FROM bcdelta.cutover'), 'the time');
+	my $unmet = sub { return $shop->sql("SELECT count(*) FROM bcdelta.go_live_check('shop') WHERE severity = 'must' AND verdict IN ('no-go', 'unknown') AND criterion <> 'estimate'"); };
+	my $blockers = value('bcdelta_go_live_blockers', server => 'shop');
+	cmp_ok($blockers, '>', 1, 'what has to be met before, and is not');
+	is($blockers, $unmet->(), 'as go_live_check() says');
+	$shop->sql("SELECT bcdelta.criterion('shop', 'night', 'Is it night?', 'must'), bcdelta.criterion('shop', 'slow', severity => 'must', query => 'SELECT false, pg_sleep(60)::text'),
+		bcdelta.waive('shop', 'failed', 'a test')");
+	is(value('bcdelta_go_live_blockers', server => 'shop'), $blockers, 'one is waived, one is a question that nobody has answered; queries are not asked');
+	$shop->sql("SELECT bcdelta.criterion('shop', 'slow')");
+	is(value('bcdelta_go_live_blockers', server => 'shop'), $unmet->(), 'that is what go_live_check() says');
+	$shop->sql('CREATE ROLE watcher; GRANT USAGE ON SCHEMA bcdelta TO watcher; GRANT SELECT ON bcdelta.metrics TO watcher');
+	is(($shop->try("SET ROLE watcher; SELECT value FROM bcdelta.metrics WHERE name = 'bcdelta_go_live_blockers'"))[1], $blockers, 'to whoever may read the view');
 	$shop->sql("SELECT bcdelta.abort_cutover('shop', 'a test'), bcdelta.stage('shop', NULL)");
 	is($is->(), 'aborted', 'after it was aborted');
+	is(value('bcdelta_go_live_blockers', server => 'shop'), '', 'nothing waits any more');
 };
 
 subtest 'names, types and labels are as Prometheus wants them, and no label has values without end' => sub {
@@ -199,10 +212,10 @@ subtest 'who may read the metrics sees all feeds, and who may not is told so' =>
 		my (undef, undef, $err) = $shop->try("SET ROLE nobody_special; $query");
 		like($err, qr/permission denied for view metrics/, "$query without the right to it");
 	}
-	foreach my $function (qw(totals worker_started worker_quota))
+	foreach my $function ('totals()', 'worker_started()', 'worker_quota()', "go_live_blockers('shop')")
 	{
-		my (undef, undef, $err) = $shop->try("SET ROLE nobody_special; SELECT bcdelta.$function()");
-		like($err, qr/permission denied for function $function.*right to read the view bcdelta.metrics/s, $function);
+		my (undef, undef, $err) = $shop->try("SET ROLE nobody_special; SELECT bcdelta.$function");
+		like($err, qr/permission denied for function @{[ $function =~ s,\(.*,,r ]}.*right to read the view bcdelta.metrics/s, $function);
 	}
 };
 
@@ -340,7 +353,7 @@ subtest 'promtool accepts the metrics, the alert rules and their tests' => sub {
 };
 
 subtest 'every metric in the rules, the dashboard and the configuration of exporters exists' => sub {
-	my %known = map { $_ => 1 } @names, qw(bcdelta_run_rows bcdelta_run_remaining_seconds bcdelta_cutover_state bcdelta_cutover_timestamp_seconds);
+	my %known = map { $_ => 1 } @names, qw(bcdelta_run_rows bcdelta_run_remaining_seconds bcdelta_cutover_state bcdelta_cutover_timestamp_seconds bcdelta_go_live_blockers);
 	foreach my $file (glob "$docs/*.{yml,json}")
 	{
 		my $text = slurp_file($file);

@@ -84,5 +84,15 @@ subtest 'the true end of a push of 20,000 rows lies between eta_low and eta_high
 	ok($words{'quota: used up for another N s'}, 'and says so');
 };
 
+# The push has counted some thousand things; what a reader sums up is bounded.
+subtest 'what metrics are summed up from does not grow with what was pushed' => sub {
+	my ($left, $sums) = split /\|/, $shop->sql("SELECT count(*), count(DISTINCT (server, feed, what, label, code, bucket)) FROM bcdelta.total");
+	cmp_ok($shop->sql("SELECT sum(n) FROM bcdelta.total WHERE what = 'request'"), '>', $rows / 10, 'requests were counted');
+	$shop->wait_for("SELECT count(*) <= 3 * $sums + 600 FROM bcdelta.total");
+	my $seen = $shop->sql("EXPLAIN (ANALYZE, TIMING off, COSTS off) SELECT * FROM bcdelta.metrics");
+	note("$sums sums of $left rows; ", $seen =~ /(Execution Time: .*)/);
+	pass('they are condensed');
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
