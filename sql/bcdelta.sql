@@ -1897,7 +1897,7 @@ UNION ALL
 SELECT 'quota_taken', 'warning', f.srvname, NULL, NULL, NULL,
 	format('store of server "%s": other apps use %s %% of the requests that it allows, so pushes take longer', f.srvname, round(100 * s.others))
 FROM bcdelta.worker_quota() AS s JOIN pg_catalog.pg_foreign_server AS f ON f.oid = s.server
-WHERE s.others >= 0.5
+WHERE s.others >= coalesce((SELECT o.option_value FROM pg_catalog.pg_options_to_table(f.srvoptions) AS o WHERE o.option_name = 'others_alert'), '0.5')::double precision
 UNION ALL
 SELECT 'another_writer', 'critical', f.srvname, NULL, NULL, NULL,
 	format('store of server "%s": another server seems to push to it, an old primary or a copy of this database: the last %s changes were there already when they were pushed from here. Stop it, or take its token away', f.srvname, s.twins)

@@ -52,6 +52,8 @@ static const struct
 	{"api_url", ForeignServerRelationId, check_api_url},
 	{"quota_share", ForeignServerRelationId, check_share},
 	{"read_share", ForeignServerRelationId, check_share},
+	{"others_alert", ForeignServerRelationId, check_share}, /* the view trouble
+															 * reads it */
 	{"max_concurrency", ForeignServerRelationId, check_count},
 	{"timeout", ForeignServerRelationId, check_count},
 	{"max_attempts", ForeignServerRelationId, check_count},

@@ -34,6 +34,8 @@ ALTER SERVER shop OPTIONS (quota_share '1.5');
 ALTER SERVER shop OPTIONS (quota_share 'nan');
 ALTER SERVER shop OPTIONS (quota_share 'half');
 ALTER SERVER shop OPTIONS (quota_share '0.5');
+ALTER SERVER shop OPTIONS (others_alert '0');
+ALTER SERVER shop OPTIONS (others_alert '0.7');
 ALTER SERVER shop OPTIONS (max_concurrency '0');
 ALTER SERVER shop OPTIONS (max_concurrency 'many');
 ALTER SERVER shop OPTIONS (max_concurrency '4', timeout '30', max_attempts '3', error_limit '10');

@@ -204,6 +204,11 @@ subtest 'other apps that take most of the quota are told of until they do not' =
 	$until->("SELECT EXISTS (SELECT FROM bcdelta.event WHERE event = 'quota_taken' AND over_at IS NULL)");
 	like(event('quota_taken'), qr/^store of server "shop": other apps use (?:59|60) % of the requests/, 'the event says how much');
 	like(trouble('articles'), qr/other apps use/, 'so does the status');
+	$shop->sql("ALTER SERVER shop OPTIONS (others_alert '0.7')");
+	$until->("SELECT NOT EXISTS (SELECT FROM bcdelta.event WHERE event = 'quota_taken' AND over_at IS NULL)");
+	is(trouble('articles'), '', 'from which part on they are told of is an option');
+	$shop->sql("ALTER SERVER shop OPTIONS (SET others_alert '0.3')");
+	$until->("SELECT EXISTS (SELECT FROM bcdelta.event WHERE event = 'quota_taken' AND over_at IS NULL)");
 	$store->settings({ other_app => undef });
 	$until->("SELECT NOT EXISTS (SELECT FROM bcdelta.event WHERE event = 'quota_taken' AND over_at IS NULL)");
 	is(trouble('articles'), '', 'it is over');
