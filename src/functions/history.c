@@ -4,7 +4,8 @@
  *
  * Whoever may act for the feed's owner may ask, and whoever may read the tables
  * that the answer comes from.  The latter may also ask about feeds that no
- * longer exist, because results outlive them.
+ * longer exist, because results outlive them.  The former do not see what
+ * happened to a feed of that name before, if it belonged to somebody else.
  */
 #include "postgres.h"
 
@@ -17,6 +18,7 @@
 #include "feed/feed.h"
 #include "feed/key.h"
 #include "functions/args.h"
+#include "tables/feed_owner.h"
 #include "tables/result_history.h"
 
 PG_FUNCTION_INFO_V1(bcdelta_history);
@@ -57,6 +59,7 @@ bcdelta_history(PG_FUNCTION_ARGS)
 	const char *key = bcd_arg_text(fcinfo, 1);
 	bool		reader = bcd_history_readable(GetUserId());
 	BcdFeed    *feed = bcd_feed_read(name, reader);
+	TimestampTz since = DT_NOBEGIN;
 	BcdRights	rights;
 	BcdRows		rows;
 	uint64		n;
@@ -68,7 +71,9 @@ bcdelta_history(PG_FUNCTION_ARGS)
 		key = key_of(name, key);
 	bcd_rows_begin(fcinfo, &rows);
 	bcd_spi_begin(&rights);
-	n = bcd_history(name, feed ? feed->feed_id : 0, key);
+	if (!reader)
+		since = bcd_feeds_owned_since(list_make1(unconstify(char *, name)));
+	n = bcd_history(name, feed ? feed->feed_id : 0, key, since);
 	for (i = 0; i < n; i++)
 	{
 		Datum		values[BCD_HISTORY_COLUMNS];

@@ -64,6 +64,7 @@ bcdelta_report(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"since\" is in the future: %s", timestamptz_to_str(scope.since))));
 	bcd_set_view(&scope);
+	bcd_limit_view(&scope);
 	read_plan(&scope, &paper);
 	initStringInfo(&page);
 	bcd_spi_begin(&rights);
@@ -131,12 +132,13 @@ bcdelta_report_run(PG_FUNCTION_ARGS)
 				 errmsg("run " INT64_FORMAT " does not exist", run_id),
 				 errhint("SELECT run_id, kind, started_at FROM bcdelta.run lists those that are kept.")));
 	scope.server = run.server;
-	bcd_set_view(&scope);
-	check_run(&run, &scope);
-	hide_quotes(&run, &scope);
 	scope.now = GetCurrentTransactionStartTimestamp();
 	scope.since = TIMESTAMP_NOT_FINITE(run.started_at) ? scope.now : run.started_at;
 	scope.until = TIMESTAMP_NOT_FINITE(run.finished_at) ? Max(scope.now, scope.since) : run.finished_at;
+	bcd_set_view(&scope);
+	bcd_limit_view(&scope);
+	check_run(&run, &scope);
+	hide_quotes(&run, &scope);
 	bcd_spi_begin(&rights);
 	bcd_page_of_run(&page, &scope, &run);
 	bcd_spi_end(&rights);

@@ -10,6 +10,7 @@
 #include "base/db.h"
 #include "base/roles.h"
 #include "functions/report_view.h"
+#include "tables/feed_owner.h"
 #include "tables/feed_report.h"
 #include "tables/result_history.h"
 
@@ -55,4 +56,39 @@ bcd_set_view(BcdScope *scope)
 	MemoryContextSwitchTo(cxt);
 	scope->feeds = own(feeds, owners);
 	scope->whole = feeds != NIL && list_length(scope->feeds) == list_length(feeds);
+}
+
+/*
+ * Leaves out what happened before the feeds of a view belonged to their
+ * owners: from a report about a run, the feeds that are concerned, from others,
+ * that time.  To be called once the times of the scope are set.
+ */
+void
+bcd_limit_view(BcdScope *scope)
+{
+	BcdRights	rights;
+	MemoryContext cxt = CurrentMemoryContext;
+	List	   *seen = NIL;
+	ListCell   *lc;
+
+	if (scope->all)
+		return;
+	bcd_spi_begin(&rights);
+	if (scope->run_id == 0)
+		scope->since = Max(scope->since, bcd_feeds_owned_since(scope->feeds));
+	else
+	{
+		foreach(lc, scope->feeds)
+		{
+			bool		sees = bcd_feeds_owned_since(list_make1(lfirst(lc))) <= scope->since;
+			MemoryContext old = MemoryContextSwitchTo(cxt);
+
+			if (sees)
+				seen = lappend(seen, lfirst(lc));
+			MemoryContextSwitchTo(old);
+		}
+		scope->feeds = seen;
+	}
+	bcd_spi_end(&rights);
+	MemoryContextSwitchTo(cxt);
 }

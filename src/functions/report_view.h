@@ -9,5 +9,6 @@
 
 extern bool bcd_reads_all(void);
 extern void bcd_set_view(BcdScope *scope);
+extern void bcd_limit_view(BcdScope *scope);
 
 #endif							/* BCD_REPORT_VIEW_H */

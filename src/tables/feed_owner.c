@@ -37,3 +37,24 @@ bcd_feeds_rename_server(const char *from, const char *to)
 
 	return (int64) bcd_execute(&rename_server, args, NULL);
 }
+
+static BcdStatement select_owned_since = {
+	"SELECT max(f.tracked_at) FROM bcdelta.feed AS f WHERE f.feed = ANY ($1) AND EXISTS (SELECT FROM bcdelta.journal AS j"
+	" WHERE j.feed = f.feed AND j.key IS NULL AND j.what IN ('track', 'untrack') AND j.detail ->> 'owner' IS DISTINCT FROM f.owner::text)",
+	1, {TEXTARRAYOID}
+};
+
+/*
+ * Returns since when all of these feeds, a list of names, have belonged to
+ * their owners, as far as other roles had feeds of the same names before; if
+ * none had, DT_NOBEGIN.  Results and the like outlive their feeds, and are
+ * nothing to whoever tracks another feed of that name.
+ */
+TimestampTz
+bcd_feeds_owned_since(List *feeds)
+{
+	Datum		arg = bcd_text_array(feeds);
+
+	(void) bcd_query_as_seen(&select_owned_since, &arg, NULL, 0);
+	return bcd_column_time(0, 1);
+}

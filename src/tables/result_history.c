@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "base/db.h"
 #include "base/extension.h"
@@ -92,18 +93,19 @@ static BcdStatement history = {
 	" p AS MATERIALIZED (SELECT * FROM bcdelta.pending WHERE feed = $1 AND key = $2)"
 	" SELECT h.at, h.what, h.outcome, h.run_id, (SELECT u.kind FROM bcdelta.run AS u WHERE u.run_id = h.run_id),"
 	" h.store_id, h.http_status, h.request_id, h.message, h.detail, h.by_role"
-	" FROM (" CAPTURED NOT_FOLDED SENT RESULTS DECIDED NOW ") AS h ORDER BY h.rank = 9, h.at, h.rank",
-	3, {TEXTOID, TEXTOID, INT4OID}
+	" FROM (" CAPTURED NOT_FOLDED SENT RESULTS DECIDED NOW ") AS h WHERE h.at >= $4 ORDER BY h.rank = 9, h.at, h.rank",
+	4, {TEXTOID, TEXTOID, INT4OID, TIMESTAMPTZOID}
 };
 
 /*
- * Reads what is known of a row, oldest first, and at last what is to be done
- * now; returns the number of rows for bcd_history_row().
+ * Reads what is known of a row since a time (or DT_NOBEGIN), oldest first, and
+ * at last what is to be done now; returns the number of rows for
+ * bcd_history_row().
  */
 uint64
-bcd_history(const char *feed, int32 feed_id, const char *key)
+bcd_history(const char *feed, int32 feed_id, const char *key, TimestampTz since)
 {
-	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key), Int32GetDatum(feed_id)};
+	Datum		args[] = {CStringGetTextDatum(feed), CStringGetTextDatum(key), Int32GetDatum(feed_id), TimestampTzGetDatum(since)};
 
 	return bcd_query_as_seen(&history, args, NULL, 0);
 }

@@ -191,4 +191,32 @@ subtest 'a server whose file says bcdelta.result_retention = 0, which meant fore
 	is($shop->sql('SHOW bcdelta.result_retention'), '-1', 'it is not given the default of 30 days');
 };
 
+subtest 'who tracks a feed under an old name does not see what happened to the old one' => sub {
+	$shop->sql(<<'EOC');
+CREATE SCHEMA a AUTHORIZATION alice; CREATE SCHEMA b AUTHORIZATION bob; GRANT USAGE ON FOREIGN SERVER shop TO alice, bob;
+CREATE USER MAPPING FOR alice SERVER shop OPTIONS (access_token 'test-token'); CREATE USER MAPPING FOR bob SERVER shop OPTIONS (access_token 'test-token');
+SET ROLE alice; CREATE TABLE a.labels (id int PRIMARY KEY, name text); INSERT INTO a.labels VALUES (1, 'Secret label');
+SELECT bcdelta.track('a.labels', 'shop', 'brand', '{"name": "name"}'); SELECT bcdelta.mark_all('labels');
+EOC
+	my $old = $shop->push(q('labels'))->{run_id};
+	my $sees = sub { return ($shop->try("SET ROLE $_[0]; SELECT count(*) FROM bcdelta.history('labels', '1') WHERE what IN ('captured', 'written', 'sent', 'decided', 'refused')"))[1]; };
+	my $reports = sub { my @r = $shop->try("SET ROLE $_[0]; SELECT bcdelta.report($_[1])"); return $r[1] . $r[2]; };
+	my $first = $sees->('alice');
+	cmp_ok($first, '>', 1, 'the owner sees what happened');
+	$shop->sql(q(SET ROLE alice; SELECT bcdelta.untrack('labels'); SELECT bcdelta.track('a.labels', 'shop', 'brand', '{"name": "name"}')));
+	is($sees->('alice'), $first, 'still after she has tracked it anew');
+	like($reports->('alice', $old), qr/labels/, 'and has a report of it');
+	$shop->sql(<<'EOC');
+SET ROLE alice; SELECT bcdelta.untrack('labels'); RESET ROLE;
+SET ROLE bob; CREATE TABLE b.labels (id int PRIMARY KEY, name text); SELECT bcdelta.track('b.labels', 'shop', 'brand', '{"name": "name"}');
+EOC
+	is($sees->('bob'), 0, 'whoever has a feed of that name now does not');
+	unlike($reports->('bob', $old), qr/<html/, 'nor a report of its runs');
+	unlike($reports->('bob', "'shop'"), qr/run $old\b/, 'nor those in the report of the store');
+	is($shop->sql("SELECT count(*) FROM bcdelta.history('labels', '1') WHERE what IN ('captured', 'written', 'sent', 'decided', 'refused')"), $first, 'a superuser sees all');
+	$shop->sql("INSERT INTO b.labels VALUES (1, 'Label of b')");
+	$shop->push(q('labels'));
+	cmp_ok($sees->('bob'), '>', 1, 'what happens to his own, he sees');
+};
+
 done_testing();
