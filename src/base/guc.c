@@ -27,6 +27,7 @@ int			bcd_undo_retention = 30;
 int			bcd_confirm_after = 10;
 int			bcd_max_calls = 500;
 int			bcd_read_valid = 30000;
+int			bcd_sample_seconds = 300;
 
 static bool
 check_databases(char **newval, void **extra, GucSource source)
@@ -131,6 +132,10 @@ bcd_guc_define(void)
 	DefineCustomIntVariable("bcdelta.read_valid",
 							"Lets tests shorten the time for which a record that was read may be written.",
 							NULL, &bcd_read_valid, 30000, 0, 30000, PGC_SIGHUP, GUC_NOT_IN_SAMPLE | GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("bcdelta.sample_seconds",
+							"Lets tests shorten the time between two samples for the charts of a report.",
+							NULL, &bcd_sample_seconds, 300, 1, 300, PGC_SIGHUP, GUC_NOT_IN_SAMPLE | GUC_UNIT_S,
 							NULL, NULL, NULL);
 #endif
 	MarkGUCPrefixReserved("bcdelta");

@@ -19,6 +19,8 @@ extern int	bcd_event_retention;	/* days */
 extern int	bcd_undo_retention; /* days */
 extern int	bcd_confirm_after;	/* seconds */
 extern int	bcd_max_calls;		/* 0: any number */
+extern int	bcd_sample_seconds; /* between samples of a run, fixed but in
+								 * tests */
 extern int	bcd_read_valid;		/* milliseconds, fixed but in tests */
 
 extern void bcd_guc_define(void);

@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "base/guc.h"
 #include "engine/engine.h"
 #include "engine/sampling.h"
 #include "tables/sample.h"
@@ -43,6 +44,6 @@ bcd_sampling_end(BcdRun *run, int64 now)
 void
 bcd_sampling_look(BcdRun *run, int64 now)
 {
-	if (now - run->sampled.at >= BCD_SAMPLE_SECONDS * 1000)
+	if (now - run->sampled.at >= bcd_sample_seconds * 1000)
 		bcd_sampling_end(run, now);
 }

@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 
 #include "base/db.h"
+#include "base/guc.h"
 #include "tables/sample.h"
 
 /* of the feeds of a server */
@@ -64,7 +65,7 @@ static BcdStatement insert_idle = {
 void
 bcd_samples_idle(void)
 {
-	Datum		arg = Int32GetDatum(BCD_SAMPLE_SECONDS);
+	Datum		arg = Int32GetDatum(bcd_sample_seconds);
 
 	(void) bcd_select(&insert_idle, &arg, NULL);
 }

@@ -21,7 +21,6 @@ typedef struct BcdSample
 } BcdSample;
 
 /* Samples of a server without an active run are so many seconds apart */
-#define BCD_SAMPLE_SECONDS	300
 
 extern void bcd_sample_insert(const BcdSample *sample);
 extern void bcd_samples_idle(void);

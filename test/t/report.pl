@@ -57,6 +57,36 @@ subtest 'each run leaves a sample' => sub {
 	is($shop->sql("SELECT count(*) FROM bcdelta.sample WHERE at < now() - interval '88 days'"), 1, 'and is kept for 90 days');
 };
 
+subtest 'a run that takes long leaves samples in between, which add up' => sub {
+	plan skip_all => 'the library was built without assertions' unless $shop->has_points;
+	$node->safe_psql('postgres', 'ALTER SYSTEM SET bcdelta.sample_seconds = 1');
+	$node->reload;
+	$shop->wait_for("SHOW bcdelta.sample_seconds", '1s');
+	$shop->sql('UPDATE articles SET price = price + 1');
+	$shop->wait_for("SELECT sum(ready) = 30 FROM bcdelta.status");
+	my $count = "SELECT count(*) FROM bcdelta.sample AS s JOIN bcdelta.run AS r USING (run_id) WHERE r.state = 'running'";
+	my $push;
+	# the first request is answered after a second, the next one after another one
+	foreach my $part (1 .. 2)
+	{
+		$store->hold({ match => { method => 'PUT' } });
+		$push //= $shop->start;
+		$shop->wait_held(1);
+		$shop->wait_for("SELECT now() > coalesce((SELECT max(at) FROM bcdelta.sample WHERE run_id = r.run_id), r.started_at) + interval '1.1 seconds' FROM bcdelta.run AS r WHERE state = 'running'");
+		$store->release;
+		$shop->sql("UPDATE articles SET price = price + 1 WHERE sku = 'A-1'") if $part == 1;
+		$shop->wait_for("$count >= 1") if $part == 1;
+	}
+	$push->finish;
+	my $samples = $shop->value("SELECT count(*) AS n, sum(s.calls) - max(r.api_calls) AS calls, sum(s.done) AS done, count(*) FILTER (WHERE s.seconds > 30) AS long
+		FROM bcdelta.sample AS s JOIN bcdelta.run AS r USING (run_id) WHERE run_id = (SELECT max(run_id) FROM bcdelta.run)");
+	cmp_ok($samples->{n}, '>=', 2, 'one in between at least, and one at the end') or diag(explain($samples));
+	is_deeply([ @$samples{qw(calls long)} ], [ 0, 0 ], 'they have each request once') or diag(explain($samples));
+	cmp_ok($samples->{done}, '>=', 30, 'and each row');
+	$node->safe_psql('postgres', 'ALTER SYSTEM RESET bcdelta.sample_seconds');
+	$node->reload;
+};
+
 subtest 'a page says what was refused and what to do, what differs, what has to be decided, and what can be undone' => sub {
 	$shop->sql("SELECT bcdelta.set_conflict('articles', 'price', 'review'); UPDATE articles SET price = -price WHERE sku IN ('A-1', 'A-2')");
 	$store->fault({ match => { method => 'PUT', path => 'brands' }, do => { status => 422, body => { status => 422, title => 'The name is not allowed.' } } });
