@@ -106,5 +106,28 @@ subtest 'a store at rest gets no request, however often the worker looks for cha
 	is(sum(map { requests($_) - $before{$_} } @all), 0, 'no request');
 };
 
+# What the worker does in so many turns of its timer, with all stores at rest
+sub at_rest
+{
+	my ($turns) = @_;
+	my $ups = sub { return { map { split /\|/ } @{ $shop->list('SELECT cause, n FROM bcdelta.worker_wake_ups()') } }; };
+	my $pid = $shop->sql("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'bcdelta%' AND datname = current_database()");
+	my $ticks = sub { my @f = split / /, slurp_file("/proc/$pid/stat") =~ s/^.*\) //sr; return $f[11] + $f[12]; };
+	my ($before, $spent) = ($ups->(), $ticks->());
+	$shop->wait_for("SELECT n >= $before->{timer} + $turns FROM bcdelta.worker_wake_ups() WHERE cause = 'timer'");
+	my $after = $ups->();
+	return { ticks => $ticks->() - $spent, map { $_ => $after->{$_} - $before->{$_} } keys %$after };
+}
+
+subtest 'twenty stores at rest wake the worker no more often than one, and cost next to nothing' => sub {
+	$shop->push("server => 's1'");
+	$shop->wait_for('SELECT NOT EXISTS (SELECT FROM bcdelta.pending) AND NOT EXISTS (SELECT FROM bcdelta.change)');
+	my $rest = at_rest(5);
+	is_deeply([ @$rest{qw(commit run)} ], [ 0, 0 ], 'no commit and no run wakes it') or diag(explain($rest));
+	cmp_ok($rest->{timer}, '<=', 7, 'its timer does, once per naptime');
+	note("$rest->{ticks} ticks of the processor, a hundred per second, in $rest->{timer} turns");
+	cmp_ok($rest->{ticks}, '<=', 50, 'at most a tenth of a second for each');
+};
+
 is($store->counts->{server}{bugs}, 0, 'the store met no bug of its own');
 done_testing();
