@@ -809,186 +809,6 @@ COMMENT ON COLUMN bcdelta.schedule.hours IS
 COMMENT ON COLUMN bcdelta.schedule.time_zone IS
 'the time zone named with the hours, or that of the session that created the schedule';
 
-CREATE OR REPLACE VIEW bcdelta.status AS
-SELECT f.feed, f.server, f.resource,
-	coalesce(h.state, f.state) AS state,
-	CASE WHEN h.state IS NULL THEN f.paused_reason ELSE h.paused_reason END AS paused_reason,
-	nullif(concat_ws('; ',
-		coalesce(
-			nullif(concat_ws('; ',
-				CASE WHEN w.words <> 'running' AND NOT pg_catalog.pg_is_in_recovery()
-					THEN 'no worker serves this database: ' || w.words END,
-				bcdelta.feed_trouble(f.feed), s.trouble,
-				CASE WHEN s.trouble IS NULL AND s.blocked_until > now() + interval '1 minute'
-					THEN format('nothing is sent to the store before %s, at its request', date_trunc('second', s.blocked_until)) END), ''),
-			e.trouble,
-			CASE WHEN r.state = 'failed' AND r.finished_at > coalesce(f.resumed_at, '-infinity')
-				AND (r.error NOT LIKE 'feed "%' OR starts_with(r.error, format('feed "%s"', f.feed)))
-				THEN format('run %s (%s) failed: %s', r.run_id, r.kind, r.error) END),
-		v.trouble), '') AS trouble,
-	coalesce(c.changes, 0) + (
-		SELECT count(*) FROM (
-			SELECT FROM bcdelta.lookup AS l WHERE l.dependency_id IN (
-				SELECT d.dependency_id FROM bcdelta.dependency AS d WHERE d.feed = f.feed) LIMIT 10000) AS waits) AS changes,
-	coalesce(t.ready, 0) AS ready,
-	coalesce(t.waiting, 0) AS waiting,
-	coalesce(t.in_flight, 0) AS in_flight,
-	coalesce(t.deferred, 0) AS deferred,
-	coalesce(t.failed, 0) AS failed,
-	coalesce(t.review, 0) AS review,
-	coalesce(t.linked, 0) AS linked,
-	least((SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state <> 'in_flight'),
-		(SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state = 'in_flight'),
-		c.oldest) AS oldest_pending,
-	r.run_id AS last_run_id, r.kind AS last_run_kind, r.state AS last_run_state,
-	r.finished_at AS last_run_finished_at, r.error AS last_run_error,
-	s.quota, s.quota_left, s.blocked_until AS store_blocked_until,
-	w.words AS worker,
-	(SELECT string_agg(format('run %s (%s): outside the hours %s %s until %s', o.run_id, o.kind, h.hours, h.time_zone,
-			date_trunc('second', o.paused_until)), '; ' ORDER BY o.run_id)
-		FROM bcdelta.run AS o JOIN bcdelta.schedule AS h ON h.name = o.schedule
-		WHERE o.state = 'requested' AND o.server = f.server AND (o.feed = f.feed OR o.feed IS NULL) AND o.paused_until > now()) AS waiting_for
-FROM bcdelta.feed AS f
-CROSS JOIN bcdelta.worker_state() AS w (words)
-CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h
-LEFT JOIN (
-	SELECT feed, sum(n) FILTER (WHERE what = 'ready')::bigint AS ready,
-		sum(n) FILTER (WHERE what = 'waiting')::bigint AS waiting,
-		sum(n) FILTER (WHERE what = 'in_flight')::bigint AS in_flight,
-		sum(n) FILTER (WHERE what = 'deferred')::bigint AS deferred,
-		sum(n) FILTER (WHERE what = 'failed')::bigint AS failed,
-		sum(n) FILTER (WHERE what = 'review')::bigint AS review,
-		sum(n) FILTER (WHERE what = 'linked')::bigint AS linked
-	FROM (SELECT feed, what, n FROM bcdelta.tally UNION ALL SELECT feed, what, n FROM bcdelta.own_tally()) AS t
-	GROUP BY feed) AS t USING (feed)
-LEFT JOIN (
-	-- in a large backlog, count 400 pages and estimate the rest
-	SELECT c.feed_id, round(c.changes * 100 / s.percent)::bigint AS changes, c.oldest
-	FROM (
-		SELECT least(100, 100 * 400 * 8192.0 / greatest(1, pg_catalog.pg_relation_size('bcdelta.change')
-			+ pg_catalog.pg_relation_size('bcdelta.change_1') + pg_catalog.pg_relation_size('bcdelta.change_2')))
-	) AS s (percent)
-	CROSS JOIN LATERAL (
-		SELECT feed_id, count(*) AS changes, min(changed_at) AS oldest
-		FROM bcdelta.change TABLESAMPLE SYSTEM (s.percent) REPEATABLE (0) GROUP BY feed_id) AS c
-) AS c USING (feed_id)
--- the columns of 0.1.0, as its view has them
-LEFT JOIN LATERAL (
-	(SELECT run_id, kind, feed, server, state, started_at, finished_at, created, updated, deleted, hidden, linked, unchanged, deferred,
-		conflicts, failed, api_calls, throttled, error, warning, requested_at, requested_by, schedule, mode, sample, max_rows, waited
-		FROM bcdelta.run WHERE server = f.server AND feed = f.feed ORDER BY run_id DESC LIMIT 1)
-	UNION ALL (SELECT run_id, kind, feed, server, state, started_at, finished_at, created, updated, deleted, hidden, linked, unchanged, deferred,
-		conflicts, failed, api_calls, throttled, error, warning, requested_at, requested_by, schedule, mode, sample, max_rows, waited
-		FROM bcdelta.run WHERE server = f.server AND feed IS NULL AND kind <> 'preflight' ORDER BY run_id DESC LIMIT 1)
-	ORDER BY run_id DESC LIMIT 1) AS r ON true
-LEFT JOIN LATERAL (
-	SELECT string_agg(format('schedule "%s": %s', c.name, c.last_error), '; ' ORDER BY c.name) AS trouble
-	FROM bcdelta.schedule AS c
-	JOIN bcdelta.run AS l ON l.run_id = c.last_run_id AND l.schedule = c.name
-	WHERE (c.feed = f.feed OR (c.feed IS NULL AND c.server = f.server)) AND c.last_error IS NOT NULL
-	AND l.state = 'failed' AND l.finished_at > coalesce(f.resumed_at, '-infinity')
-	AND (l.error NOT LIKE 'feed "%' OR starts_with(l.error, format('feed "%s"', f.feed)))) AS e ON true
-LEFT JOIN LATERAL (
-	SELECT string_agg(w.message, '; ' ORDER BY w.event_id) AS trouble FROM bcdelta.event AS w
-	WHERE w.over_at IS NULL AND w.event IN ('differences', 'quota_taken') AND w.server = f.server AND (w.feed = f.feed OR w.feed IS NULL)) AS v ON true
-LEFT JOIN pg_catalog.pg_foreign_server AS fs ON fs.srvname = f.server
-LEFT JOIN bcdelta.worker_store() AS s ON s.server = fs.oid;
-COMMENT ON COLUMN bcdelta.status.waiting_for IS 'runs that pause outside the hours of their schedules, and until when; null: none';
-
-CREATE VIEW bcdelta.trouble AS
-SELECT CASE h.state WHEN 'paused' THEN 'feed_paused' ELSE 'feed_trouble' END AS event,
-	CASE WHEN h.state = 'paused' AND starts_with(h.paused_reason, 'paused by ') THEN 'info'
-		-- by a rollback that somebody wanted
-		WHEN h.state = 'paused' AND h.paused_reason ~ '^run [0-9]+ is undone by run [0-9]+$' THEN 'warning'
-		WHEN h.state = 'paused' THEN 'critical'
-		-- only rows that wait for others, which are told last
-		WHEN t.words ~ '^rows? ' THEN 'warning'
-		ELSE 'critical' END AS severity,
-	f.server, f.feed, NULL::text AS schedule, NULL::bigint AS run_id, format('feed "%s": %s', f.feed, t.words) AS message
-FROM bcdelta.feed AS f
-CROSS JOIN LATERAL (SELECT coalesce(s.state, f.state) AS state, CASE WHEN s.state IS NULL THEN f.paused_reason ELSE s.paused_reason END
-	FROM bcdelta.feed_state(f.feed) AS s) AS h (state, paused_reason)
-CROSS JOIN LATERAL bcdelta.feed_trouble(f.feed) AS t (words)
-WHERE t.words IS NOT NULL
-UNION ALL
-SELECT 'schedule_failed', 'critical', s.server, s.feed, s.name, s.last_run_id, format('schedule "%s": %s', s.name, s.last_error)
-FROM bcdelta.schedule AS s
-WHERE s.alert <> 'none' AND s.last_error ~ '^run [0-9]+ failed'
-UNION ALL
-SELECT 'store_trouble', 'critical', f.srvname, NULL, NULL, NULL, format('store of server "%s": %s', f.srvname,
-	coalesce(s.trouble, format('nothing is sent before %s, at its request', date_trunc('second', s.blocked_until))))
-FROM bcdelta.worker_store() AS s JOIN pg_catalog.pg_foreign_server AS f ON f.oid = s.server
-WHERE s.trouble IS NOT NULL OR s.blocked_until > now() + interval '1 minute'
-UNION ALL
-SELECT 'quota_taken', 'warning', f.srvname, NULL, NULL, NULL,
-	format('store of server "%s": other apps use %s %% of the requests that it allows, so pushes take longer', f.srvname, round(100 * s.others))
-FROM bcdelta.worker_quota() AS s JOIN pg_catalog.pg_foreign_server AS f ON f.oid = s.server
-WHERE s.others >= coalesce((SELECT o.option_value FROM pg_catalog.pg_options_to_table(f.srvoptions) AS o WHERE o.option_name = 'others_alert'), '0.5')::double precision
-UNION ALL
-SELECT 'another_writer', 'critical', f.srvname, NULL, NULL, NULL,
-	format('store of server "%s": another server seems to push to it, an old primary or a copy of this database: the last %s changes were there already when they were pushed from here. Stop it, or take its token away', f.srvname, s.twins)
-FROM bcdelta.worker_quota() AS s JOIN pg_catalog.pg_foreign_server AS f ON f.oid = s.server
--- one or two may be the work of a person
-WHERE s.twins >= 3 AND s.twin_at > now() - interval '1 hour'
-UNION ALL
-SELECT 'differences', 'warning', s.server, s.feed, s.name, r.run_id,
-	format('schedule "%s": run %s (verify) found %s between source and store: see bcdelta.discrepancy%s', s.name, r.run_id,
-		CASE d.n WHEN 1 THEN '1 difference' ELSE to_char(d.n, 'FM999,999,999,990') || ' differences' END,
-		CASE WHEN d.rows > 0 THEN format(', and SELECT bcdelta.repair(%s)', r.run_id) END)
-FROM bcdelta.schedule AS s
-CROSS JOIN LATERAL (
-	SELECT v.run_id FROM bcdelta.run AS v
-	WHERE v.server = s.server AND v.feed IS NOT DISTINCT FROM s.feed AND v.kind = 'verify' AND v.state = 'succeeded'
-	AND v.mode IN ('full', s.mode) ORDER BY v.run_id DESC LIMIT 1) AS r
-CROSS JOIN LATERAL (
-	SELECT count(*) AS n, count(c.key) AS rows FROM (
-		SELECT e.key FROM bcdelta.discrepancy AS e WHERE e.run_id = r.run_id AND (e.key IS NOT NULL OR e.field = 'count') AND e.decided IS NULL LIMIT 100000) AS c) AS d
-WHERE s.kind = 'verify' AND s.alert IN ('difference', 'always') AND d.n > 0;
-COMMENT ON VIEW bcdelta.trouble IS
-'what is wrong now: one row per problem; the worker compares this with bcdelta.event at the end of each run and every minute; a reader needs the right to read bcdelta.status, too';
-COMMENT ON COLUMN bcdelta.trouble.event IS 'the kind of problem, as in bcdelta.event';
-COMMENT ON COLUMN bcdelta.trouble.message IS 'what is the matter, in words, and what to do';
-
-CREATE FUNCTION bcdelta.health(max_age interval DEFAULT '1 day', OUT state text, OUT message text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	WITH feeds AS MATERIALIZED (
-		SELECT s.feed, s.worker, s.failed, s.review, s.ready + s.waiting + s.in_flight + s.deferred + s.changes AS pending, s.linked,
-			s.oldest_pending FROM bcdelta.status AS s),
-	problems (severity, message) AS (
-		SELECT 'critical', 'no worker serves this database: ' || min(f.worker) FROM feeds AS f WHERE f.worker <> 'running' HAVING count(*) > 0
-		UNION ALL SELECT t.severity, t.message FROM bcdelta.trouble AS t
-		UNION ALL SELECT 'warning', format('feed "%s": %s', f.feed, concat_ws(' and ',
-				CASE f.failed WHEN 0 THEN NULL WHEN 1 THEN '1 row failed' ELSE f.failed || ' rows failed' END,
-				CASE f.review WHEN 0 THEN NULL WHEN 1 THEN '1 row has to be decided on' ELSE f.review || ' rows have to be decided on' END))
-			FROM feeds AS f WHERE f.failed + f.review > 0
-		UNION ALL SELECT 'warning', format('feed "%s": the oldest change that is not in the store is of %s', f.feed, date_trunc('second', f.oldest_pending))
-			FROM feeds AS f WHERE f.oldest_pending < clock_timestamp() - max_age),
-	worst AS (
-		SELECT p.severity, p.message, count(*) OVER () AS n FROM problems AS p WHERE p.severity <> 'info'
-		ORDER BY p.severity <> 'critical', p.message LIMIT 1)
-	SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'ok' ELSE coalesce(w.severity, 'ok') END,
-		CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'this server is a standby; nothing is pushed from here'
-		WHEN w.message IS NULL THEN
-			CASE a.n WHEN 0 THEN 'no feed is tracked' WHEN 1 THEN '1 feed' ELSE a.n || ' feeds' END
-			|| CASE WHEN a.n > 0 THEN format(': %s rows in the store, %s', to_char(a.linked, 'FM999,999,999,990'),
-				CASE a.pending WHEN 0 THEN 'nothing to push' ELSE to_char(a.pending, 'FM999,999,999,990') || ' to push' END) ELSE '' END
-		ELSE pg_catalog.translate(w.message, E'\n\r|', '   ') || CASE WHEN w.n > 1 THEN format(' (and %s more)', w.n - 1) ELSE '' END END
-	FROM (SELECT count(*) AS n, coalesce(sum(f.linked), 0) AS linked, coalesce(sum(f.pending), 0) AS pending FROM feeds AS f) AS a
-	LEFT JOIN worst AS w ON true
-$$;
-COMMENT ON FUNCTION bcdelta.health(interval) IS
-'one row for a monitoring check by psql -At: ok, warning or critical, and one sentence; max_age: how old a change may be that is not in the store; requires the right to read bcdelta.status and bcdelta.trouble';
-
-CREATE FUNCTION bcdelta.report(server text, since timestamptz DEFAULT NULL) RETURNS text
-LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_report';
-COMMENT ON FUNCTION bcdelta.report(text, timestamptz) IS
-'a page about a store and what happened since a time (null: 7 days ago), as HTML in one line; who may not read the tables needs USAGE on the server, and sees the feeds whose owner he may act for';
-
-CREATE FUNCTION bcdelta.report(run_id bigint) RETURNS text
-LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_report_run';
-COMMENT ON FUNCTION bcdelta.report(bigint) IS
-'a page about a run, as HTML in one line; an error if there is no such run, or the caller may not see it';
-
 CREATE TABLE bcdelta.stage (
 	server name PRIMARY KEY,
 	stage text NOT NULL CHECK (stage IN ('prepare', 'freeze', 'live', 'watch', 'closed')),
@@ -1060,6 +880,195 @@ COMMENT ON COLUMN bcdelta.authority_now.rule IS 'in words';
 
 ALTER TABLE bcdelta.run DROP CONSTRAINT run_kind_check,
 	ADD CONSTRAINT run_kind_check CHECK (kind IN ('push', 'link', 'verify', 'rollback', 'preflight'));
+CREATE OR REPLACE VIEW bcdelta.status AS
+SELECT f.feed, f.server, f.resource,
+	coalesce(h.state, f.state) AS state,
+	CASE WHEN h.state IS NULL THEN f.paused_reason ELSE h.paused_reason END AS paused_reason,
+	nullif(concat_ws('; ',
+		coalesce(
+			nullif(concat_ws('; ',
+				CASE WHEN w.words <> 'running' AND NOT pg_catalog.pg_is_in_recovery()
+					THEN 'no worker serves this database: ' || w.words END,
+				bcdelta.feed_trouble(f.feed), s.trouble,
+				CASE WHEN s.trouble IS NULL AND s.blocked_until > now() + interval '1 minute'
+					THEN format('nothing is sent to the store before %s, at its request', date_trunc('second', s.blocked_until)) END), ''),
+			e.trouble,
+			CASE WHEN r.state = 'failed' AND r.finished_at > coalesce(f.resumed_at, '-infinity')
+				AND (r.error NOT LIKE 'feed "%' OR starts_with(r.error, format('feed "%s"', f.feed)))
+				THEN format('run %s (%s) failed: %s', r.run_id, r.kind, r.error) END),
+		v.trouble), '') AS trouble,
+	coalesce(c.changes, 0) + (
+		SELECT count(*) FROM (
+			SELECT FROM bcdelta.lookup AS l WHERE l.dependency_id IN (
+				SELECT d.dependency_id FROM bcdelta.dependency AS d WHERE d.feed = f.feed) LIMIT 10000) AS waits) AS changes,
+	coalesce(t.ready, 0) AS ready,
+	coalesce(t.waiting, 0) AS waiting,
+	coalesce(t.in_flight, 0) AS in_flight,
+	coalesce(t.deferred, 0) AS deferred,
+	coalesce(t.failed, 0) AS failed,
+	coalesce(t.review, 0) AS review,
+	coalesce(t.linked, 0) AS linked,
+	least((SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state <> 'in_flight'),
+		(SELECT min(p.changed_at) FROM bcdelta.pending AS p WHERE p.feed = f.feed AND p.state = 'in_flight'),
+		c.oldest) AS oldest_pending,
+	r.run_id AS last_run_id, r.kind AS last_run_kind, r.state AS last_run_state,
+	r.finished_at AS last_run_finished_at, r.error AS last_run_error,
+	s.quota, s.quota_left, s.blocked_until AS store_blocked_until,
+	w.words AS worker,
+	(SELECT string_agg(format('run %s (%s): outside the hours %s %s until %s', o.run_id, o.kind, h.hours, h.time_zone,
+			date_trunc('second', o.paused_until)), '; ' ORDER BY o.run_id)
+		FROM bcdelta.run AS o JOIN bcdelta.schedule AS h ON h.name = o.schedule
+		WHERE o.state = 'requested' AND o.server = f.server AND (o.feed = f.feed OR o.feed IS NULL) AND o.paused_until > now()) AS waiting_for,
+	(SELECT a.rule FROM bcdelta.authority_now AS a
+		WHERE a.server = f.server AND a.resource = f.resource AND a.field IS NULL AND a.owner = 'store') AS withheld
+FROM bcdelta.feed AS f
+CROSS JOIN bcdelta.worker_state() AS w (words)
+CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h
+LEFT JOIN (
+	SELECT feed, sum(n) FILTER (WHERE what = 'ready')::bigint AS ready,
+		sum(n) FILTER (WHERE what = 'waiting')::bigint AS waiting,
+		sum(n) FILTER (WHERE what = 'in_flight')::bigint AS in_flight,
+		sum(n) FILTER (WHERE what = 'deferred')::bigint AS deferred,
+		sum(n) FILTER (WHERE what = 'failed')::bigint AS failed,
+		sum(n) FILTER (WHERE what = 'review')::bigint AS review,
+		sum(n) FILTER (WHERE what = 'linked')::bigint AS linked
+	FROM (SELECT feed, what, n FROM bcdelta.tally UNION ALL SELECT feed, what, n FROM bcdelta.own_tally()) AS t
+	GROUP BY feed) AS t USING (feed)
+LEFT JOIN (
+	-- in a large backlog, count 400 pages and estimate the rest
+	SELECT c.feed_id, round(c.changes * 100 / s.percent)::bigint AS changes, c.oldest
+	FROM (
+		SELECT least(100, 100 * 400 * 8192.0 / greatest(1, pg_catalog.pg_relation_size('bcdelta.change')
+			+ pg_catalog.pg_relation_size('bcdelta.change_1') + pg_catalog.pg_relation_size('bcdelta.change_2')))
+	) AS s (percent)
+	CROSS JOIN LATERAL (
+		SELECT feed_id, count(*) AS changes, min(changed_at) AS oldest
+		FROM bcdelta.change TABLESAMPLE SYSTEM (s.percent) REPEATABLE (0) GROUP BY feed_id) AS c
+) AS c USING (feed_id)
+-- the columns of 0.1.0, as its view has them
+LEFT JOIN LATERAL (
+	(SELECT run_id, kind, feed, server, state, started_at, finished_at, created, updated, deleted, hidden, linked, unchanged, deferred,
+		conflicts, failed, api_calls, throttled, error, warning, requested_at, requested_by, schedule, mode, sample, max_rows, waited
+		FROM bcdelta.run WHERE server = f.server AND feed = f.feed ORDER BY run_id DESC LIMIT 1)
+	UNION ALL (SELECT run_id, kind, feed, server, state, started_at, finished_at, created, updated, deleted, hidden, linked, unchanged, deferred,
+		conflicts, failed, api_calls, throttled, error, warning, requested_at, requested_by, schedule, mode, sample, max_rows, waited
+		FROM bcdelta.run WHERE server = f.server AND feed IS NULL AND kind <> 'preflight' ORDER BY run_id DESC LIMIT 1)
+	ORDER BY run_id DESC LIMIT 1) AS r ON true
+LEFT JOIN LATERAL (
+	SELECT string_agg(format('schedule "%s": %s', c.name, c.last_error), '; ' ORDER BY c.name) AS trouble
+	FROM bcdelta.schedule AS c
+	JOIN bcdelta.run AS l ON l.run_id = c.last_run_id AND l.schedule = c.name
+	WHERE (c.feed = f.feed OR (c.feed IS NULL AND c.server = f.server)) AND c.last_error IS NOT NULL
+	AND l.state = 'failed' AND l.finished_at > coalesce(f.resumed_at, '-infinity')
+	AND (l.error NOT LIKE 'feed "%' OR starts_with(l.error, format('feed "%s"', f.feed)))) AS e ON true
+LEFT JOIN LATERAL (
+	SELECT string_agg(w.message, '; ' ORDER BY w.event_id) AS trouble FROM bcdelta.event AS w
+	WHERE w.over_at IS NULL AND w.event IN ('differences', 'quota_taken') AND w.server = f.server AND (w.feed = f.feed OR w.feed IS NULL)) AS v ON true
+LEFT JOIN pg_catalog.pg_foreign_server AS fs ON fs.srvname = f.server
+LEFT JOIN bcdelta.worker_store() AS s ON s.server = fs.oid;
+COMMENT ON COLUMN bcdelta.status.waiting_for IS 'runs that pause outside the hours of their schedules, and until when; null: none';
+COMMENT ON COLUMN bcdelta.status.withheld IS
+'why nothing of the feed is sent, if its store owns the records as a whole at the present stage: its changed rows are in state review until another stage or rule gives them back; null: the store does not';
+
+CREATE VIEW bcdelta.trouble AS
+SELECT CASE h.state WHEN 'paused' THEN 'feed_paused' ELSE 'feed_trouble' END AS event,
+	CASE WHEN h.state = 'paused' AND starts_with(h.paused_reason, 'paused by ') THEN 'info'
+		-- by a rollback that somebody wanted
+		WHEN h.state = 'paused' AND h.paused_reason ~ '^run [0-9]+ is undone by run [0-9]+$' THEN 'warning'
+		WHEN h.state = 'paused' THEN 'critical'
+		-- only rows that wait for others, which are told last
+		WHEN t.words ~ '^rows? ' THEN 'warning'
+		ELSE 'critical' END AS severity,
+	f.server, f.feed, NULL::text AS schedule, NULL::bigint AS run_id, format('feed "%s": %s', f.feed, t.words) AS message
+FROM bcdelta.feed AS f
+CROSS JOIN LATERAL (SELECT coalesce(s.state, f.state) AS state, CASE WHEN s.state IS NULL THEN f.paused_reason ELSE s.paused_reason END
+	FROM bcdelta.feed_state(f.feed) AS s) AS h (state, paused_reason)
+CROSS JOIN LATERAL bcdelta.feed_trouble(f.feed) AS t (words)
+WHERE t.words IS NOT NULL
+UNION ALL
+SELECT 'schedule_failed', 'critical', s.server, s.feed, s.name, s.last_run_id, format('schedule "%s": %s', s.name, s.last_error)
+FROM bcdelta.schedule AS s
+WHERE s.alert <> 'none' AND s.last_error ~ '^run [0-9]+ failed'
+UNION ALL
+SELECT 'store_trouble', 'critical', f.srvname, NULL, NULL, NULL, format('store of server "%s": %s', f.srvname,
+	coalesce(s.trouble, format('nothing is sent before %s, at its request', date_trunc('second', s.blocked_until))))
+FROM bcdelta.worker_store() AS s JOIN pg_catalog.pg_foreign_server AS f ON f.oid = s.server
+WHERE s.trouble IS NOT NULL OR s.blocked_until > now() + interval '1 minute'
+UNION ALL
+SELECT 'quota_taken', 'warning', f.srvname, NULL, NULL, NULL,
+	format('store of server "%s": other apps use %s %% of the requests that it allows, so pushes take longer', f.srvname, round(100 * s.others))
+FROM bcdelta.worker_quota() AS s JOIN pg_catalog.pg_foreign_server AS f ON f.oid = s.server
+WHERE s.others >= coalesce((SELECT o.option_value FROM pg_catalog.pg_options_to_table(f.srvoptions) AS o WHERE o.option_name = 'others_alert'), '0.5')::double precision
+UNION ALL
+SELECT 'another_writer', 'critical', f.srvname, NULL, NULL, NULL,
+	format('store of server "%s": another server seems to push to it, an old primary or a copy of this database: the last %s changes were there already when they were pushed from here. Stop it, or take its token away', f.srvname, s.twins)
+FROM bcdelta.worker_quota() AS s JOIN pg_catalog.pg_foreign_server AS f ON f.oid = s.server
+-- one or two may be the work of a person
+WHERE s.twins >= 3 AND s.twin_at > now() - interval '1 hour'
+UNION ALL
+SELECT 'differences', 'warning', s.server, s.feed, s.name, r.run_id,
+	format('schedule "%s": run %s (verify) found %s between source and store: see bcdelta.discrepancy%s', s.name, r.run_id,
+		CASE d.n WHEN 1 THEN '1 difference' ELSE to_char(d.n, 'FM999,999,999,990') || ' differences' END,
+		CASE WHEN d.rows > 0 THEN format(', and SELECT bcdelta.repair(%s)', r.run_id) END)
+FROM bcdelta.schedule AS s
+CROSS JOIN LATERAL (
+	SELECT v.run_id FROM bcdelta.run AS v
+	WHERE v.server = s.server AND v.feed IS NOT DISTINCT FROM s.feed AND v.kind = 'verify' AND v.state = 'succeeded'
+	AND v.mode IN ('full', s.mode) ORDER BY v.run_id DESC LIMIT 1) AS r
+CROSS JOIN LATERAL (
+	SELECT count(*) AS n, count(c.key) AS rows FROM (
+		SELECT e.key FROM bcdelta.discrepancy AS e WHERE e.run_id = r.run_id AND (e.key IS NOT NULL OR e.field = 'count') AND e.decided IS NULL LIMIT 100000) AS c) AS d
+WHERE s.kind = 'verify' AND s.alert IN ('difference', 'always') AND d.n > 0;
+COMMENT ON VIEW bcdelta.trouble IS
+'what is wrong now: one row per problem; the worker compares this with bcdelta.event at the end of each run and every minute; a reader needs the right to read bcdelta.status, too';
+COMMENT ON COLUMN bcdelta.trouble.event IS 'the kind of problem, as in bcdelta.event';
+COMMENT ON COLUMN bcdelta.trouble.message IS 'what is the matter, in words, and what to do';
+
+CREATE FUNCTION bcdelta.health(max_age interval DEFAULT '1 day', OUT state text, OUT message text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH feeds AS MATERIALIZED (
+		-- what the store owns as a whole has been decided on
+		SELECT s.feed, s.worker, s.failed, CASE WHEN s.withheld IS NULL THEN s.review ELSE 0 END AS review,
+			CASE WHEN s.withheld IS NULL THEN 0 ELSE s.review END AS withheld,
+			s.ready + s.waiting + s.in_flight + s.deferred + s.changes AS pending, s.linked,
+			CASE WHEN s.withheld IS NULL THEN s.oldest_pending END AS oldest_pending FROM bcdelta.status AS s),
+	problems (severity, message) AS (
+		SELECT 'critical', 'no worker serves this database: ' || min(f.worker) FROM feeds AS f WHERE f.worker <> 'running' HAVING count(*) > 0
+		UNION ALL SELECT t.severity, t.message FROM bcdelta.trouble AS t
+		UNION ALL SELECT 'warning', format('feed "%s": %s', f.feed, concat_ws(' and ',
+				CASE f.failed WHEN 0 THEN NULL WHEN 1 THEN '1 row failed' ELSE f.failed || ' rows failed' END,
+				CASE f.review WHEN 0 THEN NULL WHEN 1 THEN '1 row has to be decided on' ELSE f.review || ' rows have to be decided on' END))
+			FROM feeds AS f WHERE f.failed + f.review > 0
+		UNION ALL SELECT 'warning', format('feed "%s": the oldest change that is not in the store is of %s', f.feed, date_trunc('second', f.oldest_pending))
+			FROM feeds AS f WHERE f.oldest_pending < clock_timestamp() - max_age),
+	worst AS (
+		SELECT p.severity, p.message, count(*) OVER () AS n FROM problems AS p WHERE p.severity <> 'info'
+		ORDER BY p.severity <> 'critical', p.message LIMIT 1)
+	SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'ok' ELSE coalesce(w.severity, 'ok') END,
+		CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'this server is a standby; nothing is pushed from here'
+		WHEN w.message IS NULL THEN
+			CASE a.n WHEN 0 THEN 'no feed is tracked' WHEN 1 THEN '1 feed' ELSE a.n || ' feeds' END
+			|| CASE WHEN a.n > 0 THEN format(': %s rows in the store, %s', to_char(a.linked, 'FM999,999,999,990'),
+				CASE a.pending WHEN 0 THEN 'nothing to push' ELSE to_char(a.pending, 'FM999,999,999,990') || ' to push' END) ELSE '' END
+			|| CASE a.withheld WHEN 0 THEN '' WHEN 1 THEN '; 1 row is not sent, as the store owns it now'
+				ELSE format('; %s rows are not sent, as the store owns them now', to_char(a.withheld, 'FM999,999,999,990')) END
+		ELSE pg_catalog.translate(w.message, E'\n\r|', '   ') || CASE WHEN w.n > 1 THEN format(' (and %s more)', w.n - 1) ELSE '' END END
+	FROM (SELECT count(*) AS n, coalesce(sum(f.linked), 0) AS linked, coalesce(sum(f.pending), 0) AS pending, coalesce(sum(f.withheld), 0) AS withheld FROM feeds AS f) AS a
+	LEFT JOIN worst AS w ON true
+$$;
+COMMENT ON FUNCTION bcdelta.health(interval) IS
+'one row for a monitoring check by psql -At: ok, warning or critical, and one sentence; max_age: how old a change may be that is not in the store; requires the right to read bcdelta.status and bcdelta.trouble';
+
+CREATE FUNCTION bcdelta.report(server text, since timestamptz DEFAULT NULL) RETURNS text
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'bcdelta_report';
+COMMENT ON FUNCTION bcdelta.report(text, timestamptz) IS
+'a page about a store and what happened since a time (null: 7 days ago), as HTML in one line; who may not read the tables needs USAGE on the server, and sees the feeds whose owner he may act for';
+
+CREATE FUNCTION bcdelta.report(run_id bigint) RETURNS text
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'bcdelta_report_run';
+COMMENT ON FUNCTION bcdelta.report(bigint) IS
+'a page about a run, as HTML in one line; an error if there is no such run, or the caller may not see it';
+
 CREATE TABLE bcdelta.stock_level (
 	feed text NOT NULL,
 	key text NOT NULL,
@@ -1247,6 +1256,11 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_disk_free';
 COMMENT ON FUNCTION bcdelta.disk_free() IS
 'bytes that are free where the server keeps its data; null: not known; for go_live_check()';
 
+CREATE FUNCTION bcdelta.go_live_blockers(server name) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_go_live_blockers';
+COMMENT ON FUNCTION bcdelta.go_live_blockers(name) IS
+'how many criteria of go_live_check() must be met and are not, without the estimate and the queries of people; use the view bcdelta.metrics';
+
 CREATE VIEW bcdelta.metrics AS
 WITH t AS (SELECT * FROM bcdelta.totals()),
 s AS (SELECT s.oid, s.srvname AS server FROM pg_catalog.pg_foreign_server AS s
@@ -1256,11 +1270,6 @@ f AS (SELECT f.feed, f.feed_id, f.resource, f.server FROM bcdelta.feed AS f),
 r AS (SELECT t.server, t.label AS operation, t.bucket, sum(t.n) AS n, sum(t.seconds) AS seconds FROM t JOIN s USING (server)
 	WHERE t.what = 'request' AND t.code <> 'none' GROUP BY t.server, t.label, t.bucket),
 m (name, labels, value) AS (
-CREATE FUNCTION bcdelta.go_live_blockers(server name) RETURNS bigint
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_go_live_blockers';
-COMMENT ON FUNCTION bcdelta.go_live_blockers(name) IS
-'how many criteria of go_live_check() must be met and are not, without the estimate and the queries of people; use the view bcdelta.metrics';
-
 	SELECT 'bcdelta_info', jsonb_build_object('version', e.extversion), 1::double precision FROM pg_catalog.pg_extension AS e WHERE e.extname = 'bcdelta'
 	UNION ALL SELECT 'bcdelta_up', jsonb_build_object('server', server), CASE WHEN bcdelta.worker_state() = 'running' THEN 1 ELSE 0 END FROM s
 	UNION ALL SELECT 'bcdelta_worker_start_timestamp_seconds', jsonb_build_object('server', server), extract(epoch FROM w.at)
@@ -1326,7 +1335,9 @@ COMMENT ON FUNCTION bcdelta.go_live_blockers(name) IS
 	UNION ALL SELECT 'bcdelta_health', jsonb_build_object('server', s.server), CASE WHEN bcdelta.worker_state() <> 'running' THEN 2 ELSE greatest(
 		(SELECT max(CASE e.severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 END) FROM bcdelta.event AS e
 			WHERE e.over_at IS NULL AND e.event <> 'cutover' AND (e.server = s.server OR e.server IS NULL)),
-		(SELECT 1 FROM f JOIN bcdelta.tally AS c ON c.feed = f.feed WHERE f.server = s.server AND c.what IN ('failed', 'review') HAVING sum(c.n) > 0), 0) END
+		(SELECT 1 FROM f JOIN bcdelta.tally AS c ON c.feed = f.feed WHERE f.server = s.server AND (c.what = 'failed' OR c.what = 'review'
+			AND NOT EXISTS (SELECT FROM bcdelta.authority_now AS a WHERE a.server = f.server AND a.resource = f.resource AND a.field IS NULL AND a.owner = 'store'))
+			HAVING sum(c.n) > 0), 0) END
 	FROM s
 	UNION ALL SELECT 'bcdelta_cutover_stage', jsonb_build_object('server', s.server, 'stage', w.stage), CASE WHEN g.stage = w.stage THEN 1 ELSE 0 END
 	FROM s CROSS JOIN unnest(ARRAY['prepare', 'freeze', 'live', 'watch', 'closed']) AS w (stage) LEFT JOIN bcdelta.stage AS g ON g.server = s.server
@@ -1336,6 +1347,8 @@ COMMENT ON FUNCTION bcdelta.go_live_blockers(name) IS
 	CROSS JOIN unnest(ARRAY['planned', 'held', 'live', 'done', 'aborted']) AS w (state)
 	UNION ALL SELECT 'bcdelta_cutover_timestamp_seconds', jsonb_build_object('server', c.server), extract(epoch FROM c.go_live)
 	FROM bcdelta.cutover AS c JOIN s USING (server) WHERE c.state IN ('planned', 'live')
+	UNION ALL SELECT 'bcdelta_go_live_blockers', jsonb_build_object('server', c.server), bcdelta.go_live_blockers(c.server)
+	FROM bcdelta.cutover AS c JOIN s USING (server) WHERE c.state = 'planned'
 )
 SELECT m.name, d.type, d.help, m.labels, m.value
 FROM m JOIN (VALUES
@@ -1347,8 +1360,6 @@ FROM m JOIN (VALUES
 	('bcdelta_linked_rows', 'gauge', 'Rows that are in the store.'),
 	('bcdelta_oldest_change_timestamp_seconds', 'gauge', 'Time of the oldest change that is not in the store; missing: there is none.'),
 	('bcdelta_captured_bytes', 'gauge', 'Size of the tables of captured changes.'),
-	UNION ALL SELECT 'bcdelta_go_live_blockers', jsonb_build_object('server', c.server), bcdelta.go_live_blockers(c.server)
-	FROM bcdelta.cutover AS c JOIN s USING (server) WHERE c.state = 'planned'
 	('bcdelta_rows_total', 'counter', 'Results of rows, by outcome.'),
 	('bcdelta_api_requests_total', 'counter', 'Requests to the store, by operation and class of status; none: without a whole reply.'),
 	('bcdelta_api_throttled_total', 'counter', 'Requests that the store refused with status 429.'),

@@ -1498,7 +1498,9 @@ SELECT f.feed, f.server, f.resource,
 	(SELECT string_agg(format('run %s (%s): outside the hours %s %s until %s', o.run_id, o.kind, h.hours, h.time_zone,
 			date_trunc('second', o.paused_until)), '; ' ORDER BY o.run_id)
 		FROM bcdelta.run AS o JOIN bcdelta.schedule AS h ON h.name = o.schedule
-		WHERE o.state = 'requested' AND o.server = f.server AND (o.feed = f.feed OR o.feed IS NULL) AND o.paused_until > now()) AS waiting_for
+		WHERE o.state = 'requested' AND o.server = f.server AND (o.feed = f.feed OR o.feed IS NULL) AND o.paused_until > now()) AS waiting_for,
+	(SELECT a.rule FROM bcdelta.authority_now AS a
+		WHERE a.server = f.server AND a.resource = f.resource AND a.field IS NULL AND a.owner = 'store') AS withheld
 FROM bcdelta.feed AS f
 CROSS JOIN bcdelta.worker_state() AS w (words)
 CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h
@@ -1687,13 +1689,13 @@ RETURNS SETOF record LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_worker_wake_ups';
 COMMENT ON FUNCTION bcdelta.worker_wake_ups() IS
 'how often the worker of this database was woken since the server was started: by the commit of a change that is pushed at once, by what an active run waited for, by its timer, or by the request of a session; for readers of bcdelta.status or bcdelta.metrics';
 
-CREATE VIEW bcdelta.metrics AS
-WITH t AS (SELECT * FROM bcdelta.totals()),
 CREATE FUNCTION bcdelta.go_live_blockers(server name) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'bcdelta_go_live_blockers';
 COMMENT ON FUNCTION bcdelta.go_live_blockers(name) IS
 'how many criteria of go_live_check() must be met and are not, without the estimate and the queries of people; use the view bcdelta.metrics';
 
+CREATE VIEW bcdelta.metrics AS
+WITH t AS (SELECT * FROM bcdelta.totals()),
 s AS (SELECT s.oid, s.srvname AS server FROM pg_catalog.pg_foreign_server AS s
 	JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw WHERE w.fdwname = 'bcdelta'),
 f AS (SELECT f.feed, f.feed_id, f.resource, f.server FROM bcdelta.feed AS f),
@@ -1766,7 +1768,9 @@ m (name, labels, value) AS (
 	UNION ALL SELECT 'bcdelta_health', jsonb_build_object('server', s.server), CASE WHEN bcdelta.worker_state() <> 'running' THEN 2 ELSE greatest(
 		(SELECT max(CASE e.severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 END) FROM bcdelta.event AS e
 			WHERE e.over_at IS NULL AND e.event <> 'cutover' AND (e.server = s.server OR e.server IS NULL)),
-		(SELECT 1 FROM f JOIN bcdelta.tally AS c ON c.feed = f.feed WHERE f.server = s.server AND c.what IN ('failed', 'review') HAVING sum(c.n) > 0), 0) END
+		(SELECT 1 FROM f JOIN bcdelta.tally AS c ON c.feed = f.feed WHERE f.server = s.server AND (c.what = 'failed' OR c.what = 'review'
+			AND NOT EXISTS (SELECT FROM bcdelta.authority_now AS a WHERE a.server = f.server AND a.resource = f.resource AND a.field IS NULL AND a.owner = 'store'))
+			HAVING sum(c.n) > 0), 0) END
 	FROM s
 	UNION ALL SELECT 'bcdelta_cutover_stage', jsonb_build_object('server', s.server, 'stage', w.stage), CASE WHEN g.stage = w.stage THEN 1 ELSE 0 END
 	FROM s CROSS JOIN unnest(ARRAY['prepare', 'freeze', 'live', 'watch', 'closed']) AS w (stage) LEFT JOIN bcdelta.stage AS g ON g.server = s.server
@@ -1776,12 +1780,12 @@ m (name, labels, value) AS (
 	CROSS JOIN unnest(ARRAY['planned', 'held', 'live', 'done', 'aborted']) AS w (state)
 	UNION ALL SELECT 'bcdelta_cutover_timestamp_seconds', jsonb_build_object('server', c.server), extract(epoch FROM c.go_live)
 	FROM bcdelta.cutover AS c JOIN s USING (server) WHERE c.state IN ('planned', 'live')
+	UNION ALL SELECT 'bcdelta_go_live_blockers', jsonb_build_object('server', c.server), bcdelta.go_live_blockers(c.server)
+	FROM bcdelta.cutover AS c JOIN s USING (server) WHERE c.state = 'planned'
 )
 SELECT m.name, d.type, d.help, m.labels, m.value
 FROM m JOIN (VALUES
 	('bcdelta_info', 'gauge', 'Version of the extension.'),
-	UNION ALL SELECT 'bcdelta_go_live_blockers', jsonb_build_object('server', c.server), bcdelta.go_live_blockers(c.server)
-	FROM bcdelta.cutover AS c JOIN s USING (server) WHERE c.state = 'planned'
 	('bcdelta_up', 'gauge', 'Whether a worker serves this database.'),
 	('bcdelta_worker_start_timestamp_seconds', 'gauge', 'When the worker was started.'),
 	('bcdelta_feed_paused', 'gauge', 'Whether the feed is paused.'),
@@ -1855,6 +1859,8 @@ COMMENT ON COLUMN bcdelta.status.store_blocked_until IS
 'no request is made before this time, because the store asked for it or is failing';
 COMMENT ON COLUMN bcdelta.status.worker IS 'running, or why no worker serves this database';
 COMMENT ON COLUMN bcdelta.status.waiting_for IS 'runs that pause outside the hours of their schedules, and until when; null: none';
+COMMENT ON COLUMN bcdelta.status.withheld IS
+'why nothing of the feed is sent, if its store owns the records as a whole at the present stage: its changed rows are in state review until another stage or rule gives them back; null: the store does not';
 
 COMMENT ON COLUMN bcdelta.progress.phase IS 'current activity of the run: its kind and the feed, or what it waits for';
 COMMENT ON COLUMN bcdelta.progress.done IS
@@ -1926,8 +1932,11 @@ COMMENT ON COLUMN bcdelta.trouble.message IS 'what is the matter, in words, and 
 CREATE FUNCTION bcdelta.health(max_age interval DEFAULT '1 day', OUT state text, OUT message text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	WITH feeds AS MATERIALIZED (
-		SELECT s.feed, s.worker, s.failed, s.review, s.ready + s.waiting + s.in_flight + s.deferred + s.changes AS pending, s.linked,
-			s.oldest_pending FROM bcdelta.status AS s),
+		-- what the store owns as a whole has been decided on
+		SELECT s.feed, s.worker, s.failed, CASE WHEN s.withheld IS NULL THEN s.review ELSE 0 END AS review,
+			CASE WHEN s.withheld IS NULL THEN 0 ELSE s.review END AS withheld,
+			s.ready + s.waiting + s.in_flight + s.deferred + s.changes AS pending, s.linked,
+			CASE WHEN s.withheld IS NULL THEN s.oldest_pending END AS oldest_pending FROM bcdelta.status AS s),
 	problems (severity, message) AS (
 		SELECT 'critical', 'no worker serves this database: ' || min(f.worker) FROM feeds AS f WHERE f.worker <> 'running' HAVING count(*) > 0
 		UNION ALL SELECT t.severity, t.message FROM bcdelta.trouble AS t
@@ -1946,8 +1955,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 			CASE a.n WHEN 0 THEN 'no feed is tracked' WHEN 1 THEN '1 feed' ELSE a.n || ' feeds' END
 			|| CASE WHEN a.n > 0 THEN format(': %s rows in the store, %s', to_char(a.linked, 'FM999,999,999,990'),
 				CASE a.pending WHEN 0 THEN 'nothing to push' ELSE to_char(a.pending, 'FM999,999,999,990') || ' to push' END) ELSE '' END
+			|| CASE a.withheld WHEN 0 THEN '' WHEN 1 THEN '; 1 row is not sent, as the store owns it now'
+				ELSE format('; %s rows are not sent, as the store owns them now', to_char(a.withheld, 'FM999,999,999,990')) END
 		ELSE pg_catalog.translate(w.message, E'\n\r|', '   ') || CASE WHEN w.n > 1 THEN format(' (and %s more)', w.n - 1) ELSE '' END END
-	FROM (SELECT count(*) AS n, coalesce(sum(f.linked), 0) AS linked, coalesce(sum(f.pending), 0) AS pending FROM feeds AS f) AS a
+	FROM (SELECT count(*) AS n, coalesce(sum(f.linked), 0) AS linked, coalesce(sum(f.pending), 0) AS pending, coalesce(sum(f.withheld), 0) AS withheld FROM feeds AS f) AS a
 	LEFT JOIN worst AS w ON true
 $$;
 COMMENT ON FUNCTION bcdelta.health(interval) IS

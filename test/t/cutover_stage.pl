@@ -40,6 +40,9 @@ subtest 'what the store owns at a stage is not sent, says so, and is pushed when
 	is($shop->verify("feed => 'makers'")->{conflicts}, 0, 'a verify finds no difference');
 	$shop->sql("UPDATE makers SET name = 'Maker 1 again' WHERE code = 'M-1'");
 	is_deeply(pushed(), [], 'nor is anything sent when the row changes once more');
+	is($shop->sql("SELECT state || ' ' || message FROM bcdelta.health(max_age => '0')"), 'ok 3 feeds: 9 rows in the store, nothing to push; 3 rows are not sent, as the store owns them now', 'which is no trouble: nobody has to decide anything');
+	is($shop->sql("SELECT value FROM bcdelta.metrics WHERE name = 'bcdelta_health'"), '0', 'nor is it for a monitoring check');
+	is_deeply($shop->list("SELECT concat_ws(' ', feed, withheld) FROM bcdelta.status ORDER BY feed"), [ 'articles', 'groups since stage live the store owns category', 'makers since stage live the store owns brand' ], 'the status says which feeds');
 	stage('prepare');
 	is(scalar @{ pushed() }, 3, 'the stage is another one');
 	is_deeply([ sort map { $_->{name} } @{ $store->state('brands') } ], [ 'Maker 1 again', 'Maker 2', 'Maker 4' ], 'nothing was lost, nothing made twice');
@@ -52,6 +55,7 @@ subtest 'a person decides about what both sides have changed, and only about tha
 	$shop->sql("UPDATE articles SET title = 'Changed', price = 11 WHERE sku = 'A-1'; UPDATE articles SET price = 12 WHERE sku = 'A-2'");
 	pushed();
 	is_deeply($shop->list("SELECT format('%s%s%s%s', key, field, source_value, store_value) FROM bcdelta.review"), ['A-1name"Changed""Edited"'], 'one conflict');
+	is($shop->sql("SELECT state || ' ' || message FROM bcdelta.health()"), 'warning feed "articles": 1 row has to be decided on', 'which health() tells of');
 	my %product = map { $_->{sku} => "$_->{name} $_->{price}" } @{ $store->state('products') };
 	is_deeply([ @product{qw(A-1 A-2)} ], [ 'Edited 11', 'Article 2 12' ], 'prices were changed by the source alone');
 	$shop->sql("SELECT bcdelta.resolve(conflict_id, 'source') FROM bcdelta.conflict WHERE state = 'open'");
