@@ -77,6 +77,8 @@ subtest 'a feed that pauses itself is told of once, and once more when it is res
 	$shop->sql("SELECT bcdelta.resume('makers')");
 	event('feed_paused', 1);
 	is_deeply([ map { "$_->{event} $_->{over}" } heard() ], ['feed_paused 1'], 'the session hears that it is over');
+	# the line follows the commit
+	poll_until(sub { log_lines('LOG:  bcdelta: this is over: feed "makers"') }, 'the line in the log');
 	is(log_lines('LOG:  bcdelta: this is over: feed "makers"'), 1, 'the log has that, too');
 	is(number('feed_paused'), 1, 'it is one event');
 	is(health(), 'ok|3 feeds: 6 rows in the store, 1 to push', 'all is well');
