@@ -61,7 +61,8 @@ subtest 'creates are noted together, before the first of them is sent' => sub {
 subtest 'a run that is cancelled leaves no notes of what was not sent' => sub {
 	my ($push, $run) = begin('b');
 	my $cancel = $shop->start("SELECT bcdelta.cancel($run)");
-	$shop->wait_for("SELECT error IS NOT NULL OR state = 'cancelled' OR EXISTS (SELECT FROM bcdelta.progress WHERE run_id = $run) FROM bcdelta.run WHERE run_id = $run");
+	# the call is served before the replies that come after it
+	$shop->wait_for("SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ '^SELECT bcdelta.cancel' AND wait_event_type = 'Extension'");
 	$store->release;
 	$_->finish foreach $cancel, $push;
 	my $created = $shop->sql("SELECT created FROM bcdelta.run WHERE run_id = $run");
