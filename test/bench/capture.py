@@ -432,10 +432,84 @@ def measure_wal(args):
     print()
 
 
+# ---- push: immediate ----------------------------------------------------------------
+
+
+class LiveCallgrind(Callgrind):
+    """The whole server under valgrind, with its worker: what a commit tells it
+    is in memory that both share.  Each backend leaves a file with its number."""
+
+    def __enter__(self):
+        self.files = tempfile.mkdtemp(dir=self.log)
+        os.chmod(self.files, 0o777)
+        self.ctl("-m", "fast", "stop")
+        self.server = subprocess.Popen(
+            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.files}/%p", "postgres", "-D", self.datadir,
+             "-c", "bcdelta.naptime=1h", "-c", "bcdelta.gather_time=1min", "-c", "max_worker_processes=4",
+             "-c", "bcdelta.databases=" + os.environ["PGDATABASE"]],
+            user=self.user, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ask = ["psql", "-XAtc", "SELECT bcdelta.worker_state()"]
+        while subprocess.run(ask, capture_output=True, text=True, check=False).stdout != "running\n":
+            time.sleep(0.5)
+        return self
+
+    def __exit__(self, *_):
+        self.ctl("-m", "fast", "stop", "-t", "600")
+        self.server.wait()
+        self.ctl("-l", os.path.join(self.log, "bench.log"), "start")
+
+    def total(self, statements):
+        text = "SELECT pg_backend_pid();\n" + "".join(s + ";\n" for s in statements)
+        out = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1"], input=text, capture_output=True, text=True, check=True).stdout
+        name = os.path.join(self.files, out.split("\n", 1)[0])
+        while True:
+            try:
+                with open(name, encoding="utf-8") as f:
+                    for line in f:
+                        if line.startswith(("summary:", "totals:")):
+                            return int(line.split()[1])
+            except FileNotFoundError:
+                pass
+            time.sleep(0.1)
+
+
+def measure_immediate(args):
+    session = Session()
+    session.run("ALTER SERVER shop OPTIONS (api_url 'http://127.0.0.1:1')")
+    session.run(f"CREATE TABLE t_now ({COLUMNS})")
+    session.run("""SELECT bcdelta.track('t_now', 'shop', 'product', '{"name": "name", "sku": "sku", "price": "price",
+        "type": "''physical''", "weight": "1"}', options => '{"push": "immediate"}')""")
+    for table in ("t_none", "t_bcdelta", "t_now"):
+        prepare(session, table, 2000)
+    session.run("TRUNCATE bcdelta.change, bcdelta.pending")
+    session.close()
+    n = 400
+    counts = {}
+    with LiveCallgrind(args.datadir, args.log) as callgrind:
+        for _ in range(args.repeat):
+            for table in ("t_none", "t_bcdelta", "t_now"):
+                before = ["SET synchronous_commit = off", *plans(table), "EXECUTE price (1999)"]
+                statements = [f"EXECUTE price ({i * 7 % 1900 + 1})" for i in range(n)]
+                counts.setdefault(table, []).append((callgrind.total([*before, *statements]) - callgrind.total(before)) / n)
+        session = Session()
+        woken = session.number("SELECT n FROM bcdelta.worker_wake_ups() WHERE cause = 'commit'")
+        session.close()
+    session = Session()
+    session.run("SELECT bcdelta.untrack('t_now')")
+    session.run("ALTER SERVER shop OPTIONS (DROP api_url)")
+    session.close()
+    print(f"## push: immediate\n\nInstructions of a prepared UPDATE of one row by key, with a worker, counted by valgrind: the least and the most of "
+          f"{args.repeat} alternating runs of {n}. {args.repeat * (n + 2):,} commits have changed rows of the feed with push immediate, and woken the worker {woken} times.\n")
+    print("| feed | instructions |\n|---|---:|")
+    for table, name in (("t_none", "none"), ("t_bcdelta", "bcdelta"), ("t_now", "bcdelta, push: immediate")):
+        print(f"| {name} | {min(counts[table]):,.0f} to {max(counts[table]):,.0f} |")
+    print()
+
+
 # ---- everything -------------------------------------------------------------------
 
 PARTS = {"cost": measure_cost, "latency": measure_latency, "backlog": measure_backlog,
-         "held": measure_held, "wal": measure_wal}
+         "held": measure_held, "wal": measure_wal, "immediate": measure_immediate}
 
 
 def processor():
