@@ -13,6 +13,7 @@
 
 #include <curl/curl.h>
 
+#include "base/clock.h"
 #include "http/http.h"
 #include "http/sockets.h"
 #include "http/transfer.h"
@@ -153,8 +154,10 @@ bcd_http_in_flight(void)
 
 /*
  * Wait until a request is over, the process latch is set, or timeout_ms have
- * passed (-1: no limit), whichever comes first; it may return earlier.  Exits
- * the process when the postmaster dies.
+ * passed (-1: no limit), whichever comes first; without requests in progress,
+ * it may return earlier.  A request has many events on its way, and none but
+ * the last is worth a turn of the caller's loop.  Exits the process when the
+ * postmaster dies.
  *
  * The latch is left set: the caller's loop resets it and checks for
  * interrupts, before it looks for work.
@@ -162,10 +165,19 @@ bcd_http_in_flight(void)
 void
 bcd_http_wait(long timeout_ms, uint32 wait_event_info)
 {
+	int64		until = bcd_now_ms() + timeout_ms;
+	long		left = timeout_ms;
+	bool		latch_is_set;
+
 	bcd_http_init();
 	collect_done();
-	bcd_sockets_wait(multi, first_done ? 0 : timeout_ms, wait_event_info);
-	collect_done();
+	do
+	{
+		latch_is_set = bcd_sockets_wait(multi, first_done ? 0 : left, wait_event_info);
+		collect_done();
+		if (timeout_ms >= 0)
+			left = (long) Max(until - bcd_now_ms(), 0);
+	} while (first_done == NULL && in_flight > 0 && !latch_is_set && left != 0);
 }
 
 /*

@@ -133,12 +133,13 @@ bcd_sockets_any_closed(const char *url)
 /*
  * Wait until the latch is set, a socket is ready, a timer is due or the
  * timeout has passed (-1: none), then let libcurl work.  Leaves the latch as
- * it is.
+ * it is; returns whether it has ended the wait.
  */
-void
+bool
 bcd_sockets_wait(CURLM *multi, long timeout_ms, uint32 wait_event_info)
 {
 	WaitEvent	event;
+	bool		latch_is_set;
 
 	if (timer_at >= 0)
 	{
@@ -148,8 +149,9 @@ bcd_sockets_wait(CURLM *multi, long timeout_ms, uint32 wait_event_info)
 			timeout_ms = left;
 	}
 	prepare_wait_set();
-	(void) WaitEventSetWait(wait_set, timeout_ms, &event, 1, wait_event_info);
+	latch_is_set = WaitEventSetWait(wait_set, timeout_ms, &event, 1, wait_event_info) > 0 && event.events & WL_LATCH_SET;
 	bcd_sockets_drive(multi);
+	return latch_is_set;
 }
 
 /*

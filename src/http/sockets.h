@@ -10,7 +10,7 @@
 extern CURLMcode bcd_sockets_attach(CURLM *multi);
 extern CURLcode bcd_sockets_account(CURL *easy, const char *url);
 extern bool bcd_sockets_any_closed(const char *url);
-extern void bcd_sockets_wait(CURLM *multi, long timeout_ms, uint32 wait_event_info);
+extern bool bcd_sockets_wait(CURLM *multi, long timeout_ms, uint32 wait_event_info);
 extern void bcd_sockets_drive(CURLM *multi);
 extern void bcd_sockets_block_signals(sigset_t *saved);
 extern void bcd_sockets_restore_signals(const sigset_t *saved);

@@ -79,6 +79,7 @@ ModifyWaitEvent(WaitEventSet *set, int pos, uint32 events, Latch *the_latch)
 int
 WaitEventSetWait(WaitEventSet *set, long timeout, WaitEvent *occurred, int nevents, uint32 info)
 {
+	occurred->events = latch.is_set ? WL_LATCH_SET : 0;
 	if (latch.is_set)
 		return 1;
 	return poll(set->fds, set->n, timeout);

@@ -130,6 +130,17 @@ test_wait(void)
 	latch.is_set = false;
 	bcd_http_free(request);
 
+	request = start("GET", "/big/8000000", NULL);
+	bcd_http_wait(20000, 0);
+	ok(bcd_http_next_done() == request, "a wait goes on until all parts of a reply have come");
+	bcd_http_free(request);
+
+	request = start("GET", "/slow/3000", NULL);
+	began = now_ms();
+	bcd_http_wait(200, 0);
+	ok(now_ms() - began >= 199 && now_ms() - began < 2000, "a wait with work ends in time, too");
+	bcd_http_free(request);
+
 	request = start("GET", "/slow/0", NULL);
 	while (bcd_http_in_flight() > 0)
 		bcd_http_wait(1000, 0);
