@@ -283,8 +283,8 @@ was_removed(const BcdRun *run, const char *resource, int64 store_id)
 }
 
 /*
- * Has the run removed an item's record together with its parent, or with a
- * record that is part of its address?
+ * Has the run removed an item's record together with its parent (which is known,
+ * unless an update has an unknown outcome), or with a part of its address?
  */
 bool
 bcd_went_with_parent(const BcdItem *item)
@@ -294,7 +294,7 @@ bcd_went_with_parent(const BcdItem *item)
 	const char **name;
 
 	if (r->id != NULL)
-		return r->parent && was_removed(run, bcd_resource_field(r, r->parent)->refers_to, bcd_item_parent(item));
+		return r->parent && was_removed(run, bcd_resource_field(r, r->parent)->refers_to, bcd_payload_integer(item->known, r->parent));
 	for (name = item->known ? bcd_address_field_names(r, item->known) : NULL; name && *name; name++)
 		if (was_removed(run, bcd_resource_field(r, *name)->refers_to, bcd_payload_integer(item->known, *name)))
 			return true;

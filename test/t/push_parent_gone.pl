@@ -115,6 +115,25 @@ EOC
 	check_leaf($leaf, 'and nothing is lost');
 };
 
+subtest 'a category that an update without a known outcome may have moved is removed itself, as well as its old parent' => sub {
+	foreach my $lost (qw(before after))
+	{
+		$shop->sql("INSERT INTO groups (id, name) VALUES (901, 'Old $lost'); INSERT INTO groups (id, parent, name) VALUES (902, 901, 'Moved $lost')");
+		$shop->push;
+		my %ids = map { $_ => $shop->id('groups', $_) } 901, 902;
+		$store->fault({ times => 1, do => { lose => $lost }, match => { method => 'PUT', path => 'categories' } });
+		$shop->sql('UPDATE groups SET parent = NULL WHERE id = 902');
+		$shop->start;
+		$shop->wait_for("SELECT state = 'waiting' FROM bcdelta.pending WHERE feed = 'groups' AND key = '902'");
+		# the parent goes first
+		$store->fault({ times => 3, do => { status => 500 }, match => { method => 'GET', query => $ids{902} } });
+		$shop->sql('DELETE FROM groups WHERE id IN (901, 902)');
+		$shop->push;
+		is_deeply([ grep { $_->{category_id} == $ids{901} || $_->{category_id} == $ids{902} } @{ $store->state('categories') } ], [], "lost $lost: both are gone");
+		is_deeply($shop->pending, {}, 'nothing is pending') or diag(explain($shop->errors));
+	}
+};
+
 subtest 'if a store refuses to remove a category with children, the removal is tried again' => sub {
 	my $leaf = tree();
 	$store->settings({ category_delete => 'refuse' });
