@@ -199,6 +199,12 @@ sub show_history
 		$natural //= '';
 		my $id = $key =~ /^#(\d+)/ ? $1 : $shop->id($feed, $key) || 0;
 		diag("$line, record $id");
+		my ($name) = $key =~ /^#/ ? $line =~ /\|([^|]+)$/ : undef;
+		foreach my $entry (grep { defined $name && JSON::PP->new->encode([ $_->{query}, $_->{body} ]) =~ /\b\Q$name\E\b/ } $store->journal)
+		{
+			diag(sprintf '  %d %s %s?%s -> %s %s %s', @$entry{qw(n method path query)}, $entry->{status} // '-', $entry->{fault} // '',
+				JSON::PP->new->canonical->encode($entry->{created} // []));
+		}
 		foreach my $entry (grep { $_->{method} ne 'GET' && (grep { $_->[1] && $_->[1] == $id } items($_)) } $store->journal)
 		{
 			my @bodies = grep { $_ } ref $entry->{body} eq 'ARRAY' ? @{ $entry->{body} } : $entry->{body};
