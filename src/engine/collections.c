@@ -229,7 +229,7 @@ bcd_tasks_together(const BcdItem *item, BcdStage stage)
 	ListCell   *lc;
 	int			n = 0;
 
-	if (!bcd_stage_is_collection(item->lane->feed->resource, stage))
+	if (!item->lane->gates->gate[stage].collection)
 		return 1;
 	foreach(lc, item->tasks)
 	{

@@ -76,7 +76,7 @@ bcd_endpoint_learned(BcdLane *lane, BcdStage stage)
 const BcdAction *
 bcd_action_of(BcdLane *lane, BcdStage stage, const BcdItem *item)
 {
-	const BcdAction *action = bcd_stage_action(lane->gates->resource, stage);
+	const BcdAction *action = lane->gates->gate[stage].action;
 	const BcdFeedOptions *options = &item->lane->feed->options;
 
 	if (stage != BCD_CREATE || action->many == NULL || item->singly || options->creates_singly ||

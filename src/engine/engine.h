@@ -136,6 +136,8 @@ typedef struct BcdGate
 	const BcdEndpoint *endpoint;
 	bool		writes;			/* its requests change the store */
 	bool		reads;			/* they read records */
+	bool		collection;		/* they write elements of a collection */
+	const BcdAction *action;	/* that they carry out, if they write */
 	dlist_head	queue;			/* items */
 	int			queued;
 	int			flying;			/* jobs under way or not settled */

@@ -41,6 +41,22 @@ is_large(const BcdGate *gate, BcdStage stage)
 		(gate->writes && gate->endpoint && gate->endpoint->batch > BCD_PAGE_LIMIT);
 }
 
+static void
+gate_init(BcdGate *gate, const BcdResource *resource, BcdStage stage)
+{
+	int			nth = bcd_stage_nth_facet(stage);
+
+	dlist_init(&gate->queue);
+	gate->endpoint = bcd_stage_endpoint(resource, stage);
+	gate->writes = bcd_stage_writes(stage);
+	gate->reads = bcd_stage_reads(stage);
+	gate->large = is_large(gate, stage);
+	if (!gate->writes || nth >= resource->nfacets)
+		return;
+	gate->action = bcd_stage_action(resource, stage);
+	gate->collection = nth > 0 && resource->facets[nth].collection;
+}
+
 static BcdGates *
 gates_create(BcdRun *run, const BcdResource *resource, char *token)
 {
@@ -54,13 +70,7 @@ gates_create(BcdRun *run, const BcdResource *resource, char *token)
 	gates->key_stage = bcd_stage_of_keys(resource);
 	bcd_gates_aim(gates, token);
 	for (i = 0; i < BCD_STAGES; i++)
-	{
-		dlist_init(&gates->gate[i].queue);
-		gates->gate[i].endpoint = bcd_stage_endpoint(resource, i);
-		gates->gate[i].writes = bcd_stage_writes(i);
-		gates->gate[i].reads = bcd_stage_reads(i);
-		gates->gate[i].large = is_large(&gates->gate[i], i);
-	}
+		gate_init(&gates->gate[i], resource, i);
 	return gates;
 }
 

@@ -55,16 +55,18 @@ static void
 put_links(BcdLane *lane, BcdItem **items, int n)
 {
 	BcdLinkWrite *links = palloc(sizeof(BcdLinkWrite) * n);
+	bool		keyed = lane->feed->resource->id == NULL;
 	int			i;
 
 	for (i = 0; i < n; i++)
 	{
 		BcdItemRecord record = bcd_record_after(items[i]);
-		bool		unknown = bcd_is_known_by_address(record.known) && !is_written(items[i]);
+		bool		unknown = keyed && bcd_is_known_by_address(record.known) && !is_written(items[i]);
 
 		links[i] = (BcdLinkWrite)
 		{
-			items[i]->key, record.store_id, bcd_item_address(items[i]), unknown ? NULL : bcd_known_for_sure(record.known),
+			items[i]->key, record.store_id, keyed ? bcd_item_address(items[i]) : NULL,
+				unknown ? NULL : keyed ? bcd_known_for_sure(record.known) : record.known,
 				record.linked, is_written(items[i]), is_back(items[i])
 		};
 	}

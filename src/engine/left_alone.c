@@ -45,7 +45,7 @@ bcd_item_wants_row(BcdItem *item, BcdRow *row)
 	List	   *adjustments;
 	ListCell   *lc;
 
-	if (item->linked)
+	if (item->linked && feed->options.clears)
 		row->payload = bcd_with_cleared(feed, row->payload, bcd_payload_merge(item->remembered, item->known));
 	item->wanted = row->payload;
 	if (!feed->adjusted || item->wanted == NULL || !item->linked)

@@ -236,10 +236,10 @@ is_changed(const BcdItem *item, BcdStage stage)
 
 	/* nothing is claimed for a row whose record only gives something up */
 	bool		none = d->purpose == BCD_PURPOSE_LET_GO;
-	bool		over = d->no_lost_create || d->link == BCD_LINK_PUT ||
-	(bcd_record_after(item).linked && item->lookup_reason != BCD_REASON_LOST_CREATE);
+	bool		over = item->lost_create && (d->no_lost_create || d->link == BCD_LINK_PUT ||
+											 (bcd_record_after(item).linked && item->lookup_reason != BCD_REASON_LOST_CREATE));
 
-	return !none && (d->unsent || d->lost_create || (over && item->lost_create && d->pending != BCD_PENDING_DONE) ||
+	return !none && (d->unsent || d->lost_create || (over && d->pending != BCD_PENDING_DONE) ||
 					 bcd_item_changes_intent(item, stage) || bcd_changes_sent_fields(item, stage));
 }
 

@@ -46,14 +46,14 @@ nth_task_of(const BcdItem *item, BcdStage stage, int nth)
 		 * the address of its record
 		 */
 		task->row = item->wanted && stage != BCD_REMOVE ? item->wanted : bcd_payload_merge(item->remembered, item->known);
-		if (stage != BCD_CREATE)
+		if (stage != BCD_CREATE && item->repeated)
 			task->row = bcd_row_with_repeated(item, task->row);
 		task->parent = r->parent ? bcd_payload_text(task->row, r->parent) : NULL;
 		task->options = feed->options_json;
 	}
 	if (stage == BCD_CREATE)
 		task->fields = bcd_body_of_new(r, item->body, r->defaulted ? bcd_default_of(item->lane, item) : 0);
-	if (bcd_stage_choices(r, stage))
+	if (task->facet->choices && bcd_stage_choices(r, stage))
 		task->fields = bcd_choice_ids_put(item, stage, task->fields);
 	if (item->store_id != 0 && task->facet->collection)
 		task->parent = psprintf(INT64_FORMAT, item->store_id);

@@ -53,7 +53,7 @@ decide_written(BcdItem *item, BcdStage stage, const cJSON *record)
 		bcd_gave_way(item);
 	else if (stage == BCD_CREATE)
 		bcd_decide_part(item, stage, BCD_CREATED, bcd_known_created(item, record));
-	else if (bcd_stage_is_collection(item->lane->feed->resource, stage))
+	else if (item->lane->gates->gate[stage].collection)
 		bcd_decide_part(item, stage, bcd_element_outcome(item), bcd_known_with_elements(item, record));
 	else if (item->wanted == NULL)
 	{
@@ -236,7 +236,7 @@ bcd_take_saved(BcdJob *job, BcdVerdict verdict)
 {
 	const BcdResource *r = job->lane->feed->resource;
 	const BcdReplyForm *form = job->writes ? job->endpoint->reply : NULL;
-	bool		elements = bcd_stage_is_collection(r, job->stage);
+	bool		elements = job->lane->gates->gate[job->stage].collection;
 	const cJSON *data;
 	bool		any = false;
 	dlist_iter	iter;
@@ -286,7 +286,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 	const cJSON *data;
 	bool		partial;
 	bool		silent;			/* some replies name no record */
-	bool		elements = bcd_stage_is_collection(job->lane->feed->resource, job->stage);
+	bool		elements = job->lane->gates->gate[job->stage].collection;
 	BcdItem    *first = dlist_head_element(BcdItem, node, &job->items);
 	dlist_iter	iter;
 
@@ -314,7 +314,7 @@ bcd_reply_read(BcdJob *job, const cJSON *reply)
 		BcdItem    *item = dlist_container(BcdItem, node, iter.cur);
 		const cJSON *record = elements ? bcd_element_in_reply(item, data) : bcd_record_for(job, item, data);
 
-		if (record && !elements && (partial || bcd_create_is_unfaithful(job, item, record)))
+		if (record && !elements && (partial || (job->stage == BCD_CREATE && bcd_create_is_unfaithful(job, item, record))))
 			decide_partial(job, item, record);
 		else if (partial)
 			continue;

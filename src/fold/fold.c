@@ -282,6 +282,7 @@ bcd_fold(long max_rows)
 	BcdArrays	lookups = {0};
 	int64		removed = 0;
 	List	   *moving = NIL;
+	List	   *waiting;
 	ListCell   *lc;
 
 	if (drain->nchanges > 0)
@@ -303,7 +304,9 @@ bcd_fold(long max_rows)
 		moving = bcd_feeds_moving();
 	}
 	fold_keys(&keys, moving != NIL);
-	removed += bcd_run_lookups();
+	waiting = bcd_lookups_waiting();
+	if (waiting != NIL)
+		removed += bcd_run_lookups(waiting);
 	foreach(lc, moving)
 		if (drain->complete && !list_member_int(feeds.left, lfirst_int(lc)))
 		bcd_moves_apply(lfirst_int(lc));

@@ -185,17 +185,18 @@ look_up(int32 dependency_id)
 }
 
 /*
- * Marks the rows that lookups find for captured values. Returns how many
- * values were processed, or 0 if there is nothing more to do for now. Must be
- * called in a transaction of the worker before it becomes read-only.
+ * Marks the rows that lookups find for captured values of these dependencies
+ * (BcdLookupWait). Returns how many values were processed, or 0 if there is
+ * nothing more to do for now. Must be called in a transaction of the worker
+ * before it becomes read-only.
  */
 int64
-bcd_run_lookups(void)
+bcd_run_lookups(List *waiting)
 {
 	int64		done = 0;
 	ListCell   *lc;
 
-	foreach(lc, bcd_lookups_waiting())
+	foreach(lc, waiting)
 	{
 		const BcdLookupWait *wait = lfirst(lc);
 

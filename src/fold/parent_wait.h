@@ -5,6 +5,8 @@
 #ifndef BCD_PARENT_WAIT_H
 #define BCD_PARENT_WAIT_H
 
-extern int64 bcd_run_lookups(void);
+#include "nodes/pg_list.h"
+
+extern int64 bcd_run_lookups(List *waiting);
 
 #endif							/* BCD_PARENT_WAIT_H */

@@ -131,11 +131,13 @@ static void
 decide_claimed(BcdItem *item)
 {
 	MemoryContext old = MemoryContextSwitchTo(item->cxt);
+	BcdFeed    *feed = item->lane->feed;
 	BcdRow		row;
 	BcdDifference d;
 
-	bcd_feed_try_row(item->lane->feed, item->key, &row);
-	bcd_named_check_row(item->lane->feed, &row);
+	bcd_feed_try_row(feed, item->key, &row);
+	if (row.state == BCD_ROW_UNLISTED)
+		bcd_named_check_row(feed, &row);
 	if (row.state == BCD_ROW_HELD_UP)
 	{
 		bcd_decide_row_held_up(item, row.message);
@@ -146,19 +148,19 @@ decide_claimed(BcdItem *item)
 		check_time(item->lane, &row);
 	else if (row.state == BCD_ROW_FOUND)
 		item->lane->overtime = 0;
-	if (row.state == BCD_ROW_FOUND && item->lane->feed->options.modified)
+	if (row.state == BCD_ROW_FOUND && feed->options.modified)
 		item->changed_at = row.modified;
-	if (bcd_item_is_held(item, &row))
+	if (feed->adjusted && bcd_item_is_held(item, &row))
 	{
 		MemoryContextSwitchTo(old);
 		return;
 	}
 	bcd_item_wants_row(item, &row);
-	if (row.state == BCD_ROW_FOUND)
+	if (row.state == BCD_ROW_FOUND && feed->disputed)
 		bcd_row_is_back(item);
 	item->decision.waits_feed = row.waits_feed;
 	item->decision.waits_key = row.waits_key;
-	bcd_difference(item->lane->feed, item->key, &row, item->store_id, item->known, &d);
+	bcd_difference(feed, item->key, &row, item->store_id, item->known, &d);
 	if (bcd_adjust_claimed(item, &d))
 		;						/* read first */
 	else if (d.need == BCD_NEEDS_UPDATE &&
