@@ -182,7 +182,11 @@ is_equal_image(Oid type, Oid collation)
 	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
 	Oid			function;
 
-	if (!OidIsValid(entry->btree_opf))
+	/*
+	 * A month equals 30 days. The catalogs of databases that were created
+	 * before 13.13, 14.10, 15.5 or 16.1 claim the opposite, and keep doing so.
+	 */
+	if (type == INTERVALOID || !OidIsValid(entry->btree_opf))
 		return false;
 	function = get_opfamily_proc(entry->btree_opf, entry->btree_opintype,
 								 entry->btree_opintype, BTEQUALIMAGE_PROC);
