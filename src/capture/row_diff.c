@@ -196,6 +196,7 @@ side_init(BcdSide *side, MinimalTuple tuple)
 	side->data = (char *) tuple + tuple->t_hoff - MINIMAL_TUPLE_OFFSET;
 	side->nulls = (tuple->t_infomask & HEAP_HASNULL) ? tuple->t_bits : NULL;
 	side->cursor.at = side->data;
+	side->cursor.len = 0;
 }
 
 #define side_is_null(side, i)	((side)->nulls && att_isnull(i, (side)->nulls))

@@ -253,7 +253,6 @@ bcd_stop_criteria(Jsonb *given)
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	v;
-	char	   *key = NULL;
 
 	if (given == NULL)
 		return usual;
@@ -263,12 +262,13 @@ bcd_stop_criteria(Jsonb *given)
 				 errmsg("argument \"stop\" must be a JSON object")));
 	it = JsonbIteratorInit(&given->root);
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
-	{
 		if (token == WJB_KEY)
-			key = pnstrdup(v.val.string.val, v.val.string.len);
-		else if (token == WJB_VALUE)
+		{
+			char	   *key = pnstrdup(v.val.string.val, v.val.string.len);
+
+			(void) JsonbIteratorNext(&it, &v, true);
 			check_key(key, &v);
-	}
+		}
 	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(usual), JsonbPGetDatum(given)));
 }
 
