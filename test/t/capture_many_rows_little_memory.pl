@@ -32,6 +32,9 @@ CREATE FUNCTION fold(bigint DEFAULT 20000) RETURNS bigint LANGUAGE c AS '\$libdi
 CREATE TABLE item (id int PRIMARY KEY, title text, changed timestamptz);
 INSERT INTO item SELECT g, 'T', '2026-01-01'::timestamptz + g * interval '1 s' FROM generate_series(1, $rows) AS g;
 SELECT bcdelta.track('item', 'shop', 'brand', '{"name": "title"}');
+CREATE TABLE other AS TABLE item;
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RETURN NULL; END \$\$;
+CREATE TRIGGER nothing AFTER UPDATE ON other REFERENCING OLD TABLE AS o NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION nothing();
 EOC
 
 # The peak memory of a backend, in MiB
@@ -60,7 +63,16 @@ sub measure
 
 my $limit = 12;
 
+sub update
+{
+	my ($table) = @_;
+	return ("UPDATE $table SET title = title || '.' WHERE id < 10", "WITH u AS (UPDATE $table SET title = title || '!' RETURNING 1) SELECT count(*) FROM u");
+}
+
 subtest 'mark_all, mark_where, mark_since and a large UPDATE capture every row in little memory' => sub {
+	# Early releases of PostgreSQL 14 need 32 bytes for each row that they
+	# collect for a trigger, whatever it does.
+	my (undef, $servers) = measure(update('other'));
 	foreach my $case (
 		[ 'mark_all', "SELECT bcdelta.mark_where('item', 'id < 10')", "SELECT bcdelta.mark_all('item')", $rows ],
 		[ 'mark_where', "SELECT bcdelta.mark_where('item', 'id < 10')", "SELECT bcdelta.mark_where('item', 'id % 2 = 0')", $rows / 2 ],
@@ -68,16 +80,13 @@ subtest 'mark_all, mark_where, mark_since and a large UPDATE capture every row i
 			'mark_since', "SELECT bcdelta.mark_since('item', 'changed', 'infinity')",
 			"SELECT bcdelta.mark_since('item', 'changed', '2026-01-01')", $rows
 		],
-		[
-			'an UPDATE', "UPDATE item SET title = title || '.' WHERE id < 10",
-			"WITH u AS (UPDATE item SET title = title || '!' RETURNING 1) SELECT count(*) FROM u", $rows
-		])
+		[ 'an UPDATE', update('item'), $rows, $servers ])
 	{
-		my ($name, $few, $statement, $count) = @$case;
+		my ($name, $few, $statement, $count, $not_ours) = @$case;
 		$node->safe_psql('postgres', 'TRUNCATE bcdelta.change');
 		my ($answer, $growth) = measure($few, $statement);
 		is($answer, $count, "$name: the number of rows");
-		cmp_ok($growth, '<', $limit, "$name: no memory");
+		cmp_ok($growth, '<', $limit + ($not_ours // 0), "$name: no memory");
 		cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM bcdelta.change'), '>=', $count, "$name: all of them");
 	}
 };
