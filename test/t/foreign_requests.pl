@@ -32,6 +32,8 @@ foreach my $block (@blocks)
 	my ($unlike, $sql) = $line =~ /^(# )?(.*)/;
 	$sql = $foreign->with_ids($sql);
 	my ($rows, @requests) = $foreign->ask($sql);
+	# tables that are read side by side
+	@requests = sort @requests if $sql =~ /UNION ALL/;
 	$found .= "$line\n" . join('', map { "\t" . $foreign->without_ids($_) . "\n" } @requests) . $blank;
 	next if $unlike;
 	my $local = $foreign->local($sql);

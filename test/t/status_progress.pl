@@ -81,7 +81,9 @@ subtest 'the true end of a push of 20,000 rows lies between eta_low and eta_high
 	cmp_ok($seen[-1]{high}, '<=', $seen[0]{high}, 'which becomes narrower');
 	note(join ', ', sort keys %words);
 	is(scalar(grep { !/^(nothing|quota: used up for another N s)$/ } keys %words), 0, 'it waits for the quota, or for nothing');
-	ok($words{'quota: used up for another N s'}, 'and says so');
+	# unless the machine is too slow for the quota
+	my $needed = $rows / 10 / (0.9 * $quota) * $window / 1000;
+	ok($words{'quota: used up for another N s'} || $end - $began > 1.1 * $needed, 'and says so');
 };
 
 # The push has counted some thousand things; what a reader sums up is bounded.
