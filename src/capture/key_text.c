@@ -184,7 +184,8 @@ is_equal_image(Oid type, Oid collation)
 
 	/*
 	 * A month equals 30 days. The catalogs of databases that were created
-	 * before 13.13, 14.10, 15.5 or 16.1 claim the opposite, and keep doing so.
+	 * before 13.13, 14.10, 15.5 or 16.1 claim the opposite, and keep doing
+	 * so.
 	 */
 	if (type == INTERVALOID || !OidIsValid(entry->btree_opf))
 		return false;

@@ -37,7 +37,7 @@ bcd_cost_total(const BcdTable *table, const RelOptInfo *rel)
 	if (rel->tuples > 0)
 		return rel->tuples;
 	if (table->resource->small)
-		return UNKNOWN_TOTAL / 10;
+		return UNKNOWN_TOTAL / 10.0;
 	return UNKNOWN_TOTAL;
 }
 

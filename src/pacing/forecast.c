@@ -175,6 +175,6 @@ bcd_forecast_end(const BcdForecast *f, const BcdQuota *q, int64 now, double leas
 	high = most / slow;
 	if (window > 0 && most > allowed_now(q, now))
 		high = Max(bcd_quota_turned(q) - now, 0) + ceil(high / window) * window;
-	*high_ms = (int64) Min(high, PG_INT64_MAX / 4) + TAIL_MS;
+	*high_ms = (int64) Min(high, PG_INT64_MAX / 4.0) + TAIL_MS;
 	return true;
 }

@@ -47,11 +47,11 @@ put_heading(StringInfo out, BcdPaper *paper)
 		bcd_md(out, "> **Gone on although the check said no:** $\n\n", plan->override_note);
 	bcd_md(out, "# Cutover of $: $\n\n", paper->scope.server, bcd_tell_moment_zone(paper->tongue, plan->go_live));
 	put_state(out, paper);
-	bcd_md(out, "All times are in the time zone $. Sweeps and verifications before go-live keep to the hours $. The freeze begins $ before go-live, at $; "
-		   "from then on, nobody changes anything in the old shop, but what is changed is still captured. Made by $ on $ (plan $).\n\n",
+	bcd_md(out, "All times are in the time zone $. Sweeps and verifications before go-live keep to the hours $. The freeze begins $ before go-live, at $; ",
 		   plan->time_zone, plan->hours, bcd_tell_duration(paper->tongue, plan->freeze_seconds),
-		   bcd_short_time(bcd_plan_stage_at(paper, "freeze", plan->freeze_at)), plan->owner, bcd_short_time(plan->made_at),
-		   psprintf(INT64_FORMAT, plan->plan_id));
+		   bcd_short_time(bcd_plan_stage_at(paper, "freeze", plan->freeze_at)));
+	bcd_md(out, "from then on, nobody changes anything in the old shop, but what is changed is still captured. Made by $ on $ (plan $).\n\n",
+		   plan->owner, bcd_short_time(plan->made_at), psprintf(INT64_FORMAT, plan->plan_id));
 }
 
 static void

@@ -32,9 +32,10 @@ put_verdict(StringInfo out, const char *level, const char *sentence, const char 
 
 	while (i < lengthof(levels) - 1 && strcmp(levels[i].level, level) != 0)
 		i++;
-	bcd_put(out, "<div class=\"verdict $\"><svg class=sign viewBox=\"0 0 24 24\" aria-hidden=true><circle cx=12 cy=12 r=11 />"
-			"<path d=\"$\"/></svg><div><p class=level>$</p><p class=sentence dir=auto>$</p>",
-			levels[i].level, levels[i].sign, levels[i].words, sentence);
+	bcd_put(out, "<div class=\"verdict $\"><svg class=sign viewBox=\"0 0 24 24\" aria-hidden=true><circle cx=12 cy=12 r=11 />",
+			levels[i].level);
+	bcd_put(out, "<path d=\"$\"/></svg><div><p class=level>$</p><p class=sentence dir=auto>$</p>",
+			levels[i].sign, levels[i].words, sentence);
 	if (more)
 		bcd_put(out, "<p class=besides>$</p>", more);
 	bcd_put(out, "</div></div>");
