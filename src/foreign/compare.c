@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -192,10 +193,16 @@ bcd_foreign_compare(const BcdFeed *feed, Oid serverid, Oid userid)
 {
 	Oid		   *types = bcd_mapping_types(feed);
 	Comparison	c = {feed};
+	Oid			relid = bcd_find_foreign_table(serverid, feed->resource, userid);
 	StringInfoData out;
 	int			i;
 
-	c.table = bcd_foreign_table(bcd_find_foreign_table(serverid, feed->resource, userid));
+	/*
+	 * nobody alters or drops it while it is read, and before the transaction
+	 * ends
+	 */
+	table_close(table_open(relid, AccessShareLock), NoLock);
+	c.table = bcd_foreign_table(relid);
 	c.id = column_of(c.table, NULL);
 	if (c.id == NULL)
 		ereport(ERROR,

@@ -51,6 +51,7 @@ typedef struct Decision
 	BcdCutover *plan;
 	List	   *steps;
 	BcdRights	rights;
+	MemoryContext context;
 } Decision;
 
 /* Locks the plan of a server, and reads it. Raises an error if there is none. */
@@ -60,6 +61,7 @@ begin_decision(FunctionCallInfo fcinfo, const char *function, Decision *d)
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *server;
 
+	d->context = cxt;
 	bcd_check_writable(function);
 	bcd_check_not_null(fcinfo, 0, "server");
 	server = bcd_own_server(fcinfo);
@@ -84,6 +86,10 @@ begin_decision(FunctionCallInfo fcinfo, const char *function, Decision *d)
 static void
 end_decision(Decision *d, const char *what, const char *reason, Jsonb *detail)
 {
+	/* what was made after a statement goes with SPI */
+	MemoryContextSwitchTo(d->context);
+	if (detail)
+		detail = DatumGetJsonbPCopy(JsonbPGetDatum(detail));
 	bcd_spi_end(&d->rights);
 	bcd_decided_on(what, d->plan->server, NULL, NULL, reason, detail);
 	bcd_wake_worker_at_commit();

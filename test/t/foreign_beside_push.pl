@@ -6,6 +6,7 @@ use warnings;
 
 use BCDelta::Shop;
 use BCDelta::Test;
+use PostgreSQL::Test::Utils qw(slurp_file);
 use Test::More;
 
 my $quota = 100;
@@ -37,10 +38,18 @@ sub counts
 	return \%n;
 }
 
+# Seconds that the processors had nothing to do, of all of them
+sub unused_processors
+{
+	my ($idle) = (-r '/proc/stat' ? slurp_file('/proc/stat') : '') =~ /^cpu +(?:\d+ +){3}(\d+)/m;
+	return ($idle // 0) / 100;
+}
+
 subtest 'five sessions read while a push runs' => sub {
 	my @readers = readers(5);
 	poll_until(sub { counts()->{GET} > 5 }, 'requests of the sessions');
 	$store->clear;
+	my ($began, $unused_before) = (time(), unused_processors());
 	my $run = $shop->push;
 	my $n = counts();
 	is_deeply([ @$run{qw(state created failed throttled)} ], [ 'succeeded', 900, 0, 0 ], 'the push succeeds, and nothing was refused');
@@ -49,11 +58,12 @@ subtest 'five sessions read while a push runs' => sub {
 	cmp_ok($share, '<', 0.33, sprintf('but not much more than their share (%.0f %%)', 100 * $share));
 	my @full = @{ $store->counts->{windows} };
 	@full = @full[ 2 .. $#full - 1 ];
-	# On a machine that is busy with other things, some windows are too short.
-	my @best = (sort { $b->{used} <=> $a->{used} } @full)[ 0 .. @full / 2 ];
 	my $used = 0;
-	$used += $_->{used} / $quota foreach @best;
-	cmp_ok($used / @best, '>=', 0.98, sprintf('the quota is used (%.1f %% of %d of %d windows)', 100 * $used / @best, scalar(@best), scalar(@full)));
+	$used += $_->{used} / $quota foreach @full;
+	my $unused = unused_processors() - $unused_before;
+	note(sprintf 'processors: %.0f s unused of %.0f s', $unused, time() - $began);
+	# A machine without time to spare may be too slow for the quota.
+	ok($used / @full >= 0.98 || $unused < 0.2 * (time() - $began), sprintf('the quota of %d windows is used (%.1f %%)', scalar(@full), 100 * $used / @full));
 	$_->cancel foreach @readers;
 	$_->finish foreach @readers;
 	is_deeply($store->counts->{throttled}, {}, 'nothing was refused at all');
