@@ -188,13 +188,9 @@ bcd_batch_limit(BcdLane *lane, BcdStage stage)
 							  bcd_endpoint_of(lane, stage, dlist_head_element(BcdItem, node, &gate->queue)));
 }
 
-/*
- * Returns the endpoint to which the queue of a stage goes in smaller batches,
- * because it has refused larger ones, or NULL; sets *batch to their size, and
- * *usual to what it would be otherwise.
- */
-const BcdEndpoint *
-bcd_endpoint_shrinks(BcdLane *lane, BcdStage stage, int *batch, int *usual)
+/* Does the queue of a stage go to its endpoint in batches smaller than usual? */
+static const BcdEndpoint *
+shrinks(BcdLane *lane, BcdStage stage, int *batch, int *usual)
 {
 	BcdGate    *gate = &lane->gates->gate[stage];
 	const BcdEndpoint *endpoint;
@@ -207,6 +203,22 @@ bcd_endpoint_shrinks(BcdLane *lane, BcdStage stage, int *batch, int *usual)
 	*usual = usual_batch(lane, stage, endpoint);
 	*batch = bcd_batch_limit_at(lane, stage, endpoint);
 	return refused > 0 && refused < *usual ? endpoint : NULL;
+}
+
+/*
+ * Returns the first endpoint at a lane's gates to which a queue goes in smaller
+ * batches, because it has refused larger ones, or NULL; sets *batch to their
+ * size, and *usual to what it would be otherwise.
+ */
+const BcdEndpoint *
+bcd_endpoint_shrinks(BcdLane *lane, int *batch, int *usual)
+{
+	const BcdEndpoint *endpoint = NULL;
+	BcdStage	stage;
+
+	for (stage = 0; endpoint == NULL && stage < BCD_STAGES; stage++)
+		endpoint = shrinks(lane, stage, batch, usual);
+	return endpoint;
 }
 
 /* Learns that a batch of n was too large. */

@@ -34,7 +34,7 @@ typedef struct BcdLearned
 
 extern int	bcd_batch_limit(BcdLane *lane, BcdStage stage);
 extern int	bcd_batch_limit_at(BcdLane *lane, BcdStage stage, const BcdEndpoint *endpoint);
-extern const BcdEndpoint *bcd_endpoint_shrinks(BcdLane *lane, BcdStage stage, int *batch, int *usual);
+extern const BcdEndpoint *bcd_endpoint_shrinks(BcdLane *lane, int *batch, int *usual);
 extern bool bcd_reads_whole(const BcdLane *lane);
 extern void bcd_batch_too_large(BcdJob *job, int n);
 extern BcdLearned *bcd_endpoint_learned(BcdLane *lane, BcdStage stage);

@@ -174,19 +174,12 @@ static void
 show_batches(BcdRun *run)
 {
 	BcdProgress *p = &run->progress;
-	BcdLane    *lane = run->current < run->nlanes ? run->lanes[run->current] : NULL;
-	BcdStage	stage;
+	const BcdEndpoint *endpoint = run->current < run->nlanes ?
+	bcd_endpoint_shrinks(run->lanes[run->current], &p->batch, &p->usual_batch) : NULL;
 
 	p->shrinks[0] = '\0';
-	for (stage = 0; lane && stage < BCD_STAGES; stage++)
-	{
-		const BcdEndpoint *endpoint = bcd_endpoint_shrinks(lane, stage, &p->batch, &p->usual_batch);
-
-		if (endpoint == NULL)
-			continue;
+	if (endpoint)
 		snprintf(p->shrinks, sizeof(p->shrinks), "%s %s", endpoint->method, endpoint->path);
-		return;
-	}
 }
 
 static void

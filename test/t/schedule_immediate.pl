@@ -18,7 +18,14 @@ $shop->tables(makers => { options => q('{"push": "immediate"}') });
 sub pushed { return $shop->wait_for("SELECT count(*) = $_[1] FROM bcdelta.link WHERE feed = '$_[0]'"); }
 sub wake_ups { return { map { split /\|/ } @{ $shop->list('SELECT cause, n FROM bcdelta.worker_wake_ups()') } }; }
 sub runs { return $shop->sql("SELECT count(*) FROM bcdelta.run WHERE mode = 'immediate'"); }
-sub at_rest { return $shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')"); }
+
+# Nothing runs, and the worker sleeps: what comes now wakes it.
+sub at_rest
+{
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running')");
+	return $shop->wait_for("SELECT count(*) = 1 FROM pg_stat_activity
+		WHERE backend_type = 'bcdelta worker' AND datname = current_database() AND wait_event_type = 'Extension'");
+}
 
 # the worker knows of the option once it has looked at the feeds
 $shop->sql("INSERT INTO makers VALUES ('M1', 'Maker 1')");
