@@ -33,6 +33,8 @@ subtest 'without a foreign table it says how to make one' => sub {
 };
 
 subtest 'what agrees is the same, in few calls' => sub {
+	# as autovacuum does: for tables that it knows nothing of, the planner may look records up one by one, within limits
+	$shop->sql('ANALYZE bcdelta.link; ANALYZE makers; ANALYZE groups; ANALYZE articles');
 	$shop->clear;
 	foreach my $feed (qw(makers groups articles))
 	{
