@@ -385,7 +385,7 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 	}
 	else if (bcd_payload_same(item->wanted, r->base, name))
 	{
-		if (!bcd_may_be_ours(item, field, got) && !has_key_of_another(r, name, got))
+		if (!bcd_may_be_ours(item, field, got) && !record_has(item->wanted, field, got) && !has_key_of_another(r, name, got))
 			keep(r, name, value);
 	}
 	else if (conflicts && !record_has(r->base, field, got) && !(item->sent && bcd_may_be_ours(item, field, got)))

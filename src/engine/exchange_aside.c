@@ -25,7 +25,6 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/exchange_aside.h"
-#include "engine/facets.h"
 #include "engine/item.h"
 #include "engine/key_holders.h"
 #include "engine/lane_held.h"

@@ -14,10 +14,7 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 #include "utils/memutils.h"
 
 #include "base/compat.h"
@@ -29,6 +26,7 @@
 #include "engine/exchange_wait.h"
 #include "engine/facets.h"
 #include "engine/key_holders.h"
+#include "engine/parts.h"
 #include "engine/reply_error.h"
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"
@@ -39,24 +37,6 @@
 #include "resource/resource.h"
 #include "tables/feed_state.h"
 #include "tables/outcome.h"
-
-/* The outcome of one of several requests for a row */
-typedef struct BcdPart
-{
-	const BcdFacet *facet;
-	char	   *element;		/* its key as JSON, if it is a collection */
-	BcdOutcome	outcome;
-	int			status;			/* HTTP status */
-	char		request_id[64];
-	char	   *error;
-} BcdPart;
-
-/* Returns the facet that the requests of a stage write. */
-const BcdFacet *
-bcd_stage_facet(const BcdResource *resource, BcdStage stage)
-{
-	return &resource->facets[bcd_stage_nth_facet(stage)];
-}
 
 /*
  * Makes these the item's next tasks; true if the first is for the record
@@ -80,6 +60,12 @@ static List *
 tasks_after(const BcdItem *item)
 {
 	return item->decision.has_tasks ? item->decision.tasks : item->tasks;
+}
+
+static bool
+is_in(const char *name, JsonbValue *value, void *fields)
+{
+	return bcd_payload_has(fields, name);
 }
 
 static bool
@@ -109,18 +95,6 @@ without_tasks(const BcdItem *item, Jsonb *known)
 			known = bcd_payload_merge(old, known);
 	}
 	return known;
-}
-
-/* Did one of the requests for an item create its record, or update it? */
-bool
-bcd_has_part(const BcdItem *item, BcdOutcome outcome)
-{
-	ListCell   *lc;
-
-	foreach(lc, item->parts)
-		if (((BcdPart *) lfirst(lc))->outcome == outcome && (outcome != BCD_CREATED || ((BcdPart *) lfirst(lc))->element == NULL))
-		return true;
-	return false;
 }
 
 /* Decides on the outcome of one part of a row. */
@@ -165,6 +139,16 @@ go_on(BcdItem *item, BcdStage stage, List *tasks, BcdOutcome part)
 }
 
 /*
+ * What counts as written of these fields: the values of the row, even if others
+ * were sent in their place, as people have decided, or as the store has them.
+ */
+static Jsonb *
+written_for_row(const BcdItem *item, Jsonb *fields)
+{
+	return item->wanted ? bcd_payload_merge(fields, bcd_payload_filter(item->wanted, is_in, fields)) : fields;
+}
+
+/*
  * The store has accepted the write of a stage, so the record has what the item
  * wants, except for facets still to be written.  known: what the record then
  * holds; of fields with a facet of their own, what is known here.
@@ -177,7 +161,7 @@ bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known)
 	if (BCD_IS_FACET(stage))
 	{
 		if (!bcd_stage_is_collection(item->lane->feed->resource, stage))
-			known = bcd_payload_merge(item->known, ((BcdTask *) linitial(item->tasks))->fields);
+			known = bcd_payload_merge(item->known, written_for_row(item, ((BcdTask *) linitial(item->tasks))->fields));
 		rest = list_copy_tail(item->tasks, item->sends);
 	}
 	else
@@ -387,79 +371,6 @@ bcd_note_part(BcdItem *item, BcdStage stage)
 	if (d->leaves && d->part == BCD_NO_OUTCOME && d->outcome != BCD_NO_OUTCOME &&
 		(item->parts != NIL || BCD_IS_FACET(stage)))
 		decide_part(item, stage, d->outcome);
-}
-
-/* After the commit: keeps the outcome of a request for one part of the row. */
-void
-bcd_item_keep_part(BcdItem *item, const BcdDecision *d)
-{
-	MemoryContext old;
-	BcdPart    *part;
-
-	if (d->part == BCD_NO_OUTCOME)
-		return;
-	old = MemoryContextSwitchTo(item->cxt);
-	part = palloc0(sizeof(BcdPart));
-	part->facet = bcd_stage_facet(item->lane->feed->resource, d->part_stage);
-	part->outcome = d->part;
-	part->element = d->part_element ? pstrdup(d->part_element) : NULL;
-	part->status = d->status;
-	/* the text may be that of another item of the request, which leaves first */
-	part->error = d->error ? pstrdup(d->error) : NULL;
-	strlcpy(part->request_id, d->request_id, sizeof(part->request_id));
-	item->parts = lappend(item->parts, part);
-	if (d->part == BCD_FAILED && item->failure == NULL)
-		item->failure = part->error;
-	MemoryContextSwitchTo(old);
-}
-
-static void
-append_text(StringInfo out, const char *name, const char *value)
-{
-	appendStringInfo(out, ", \"%s\": ", name);
-	escape_json(out, value);
-}
-
-static void
-append_part(StringInfo out, const BcdPart *part)
-{
-	appendStringInfoString(out, out->len > 1 ? ", {\"facet\": " : "{\"facet\": ");
-	escape_json(out, part->facet->name ? part->facet->name : "");
-	if (part->element)
-		appendStringInfo(out, ", \"element\": %s", part->element);
-	append_text(out, "outcome", bcd_outcome_name(part->outcome));
-	if (part->status != 0)
-		appendStringInfo(out, ", \"http_status\": %d", part->status);
-	if (part->request_id[0])
-		append_text(out, "request_id", part->request_id);
-	if (part->error)
-		append_text(out, "error", part->error);
-	appendStringInfoChar(out, '}');
-}
-
-/* Returns the parts of a row as JSON; NULL: it was written as a whole. */
-char *
-bcd_item_parts(const BcdItem *item)
-{
-	const BcdDecision *d = &item->decision;
-	StringInfoData out;
-	ListCell   *lc;
-	BcdPart		last = {bcd_stage_facet(item->lane->feed->resource, d->part_stage), d->part_element, d->part, d->status};
-
-	if (item->parts == NIL && d->part == BCD_NO_OUTCOME)
-		return NULL;
-	initStringInfo(&out);
-	appendStringInfoChar(&out, '[');
-	foreach(lc, item->parts)
-		append_part(&out, lfirst(lc));
-	if (d->part != BCD_NO_OUTCOME)
-	{
-		strlcpy(last.request_id, d->request_id, sizeof(last.request_id));
-		last.error = d->part == d->outcome ? d->error : NULL;
-		append_part(&out, &last);
-	}
-	appendStringInfoChar(&out, ']');
-	return out.data;
 }
 
 /* Does an item move to a facet other than the first? */

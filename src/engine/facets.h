@@ -7,18 +7,13 @@
 
 #include "engine/engine.h"
 
-extern const BcdFacet *bcd_stage_facet(const BcdResource *resource, BcdStage stage);
 extern bool bcd_decide_tasks(BcdItem *item, List *tasks);
-extern bool bcd_has_part(const BcdItem *item, BcdOutcome outcome);
-#define bcd_was_created(item)	bcd_has_part(item, BCD_CREATED)
 extern void bcd_decide_part(BcdItem *item, BcdStage stage, BcdOutcome outcome, Jsonb *known);
 extern void bcd_decide_refused_at(BcdItem *item, BcdStage stage, int status, char *error);
 extern void bcd_note_part(BcdItem *item, BcdStage stage);
 extern bool bcd_item_is_merged(const BcdItem *item, BcdStage stage);
 extern void bcd_merge_facet(BcdJob *job, char *error);
 extern void bcd_read_merged(BcdJob *job, const cJSON *reply);
-extern void bcd_item_keep_part(BcdItem *item, const BcdDecision *d);
-extern char *bcd_item_parts(const BcdItem *item);
 extern Jsonb *bcd_item_intent(const BcdItem *item);
 extern bool bcd_item_changes_intent(const BcdItem *item, BcdStage stage);
 

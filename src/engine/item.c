@@ -8,9 +8,9 @@
 
 #include "engine/directory.h"
 #include "engine/engine.h"
-#include "engine/facets.h"
 #include "engine/gates.h"
 #include "engine/item.h"
+#include "engine/parts.h"
 #include "engine/run_forecast.h"
 #include "engine/stage.h"
 #include "engine/stop_criteria.h"

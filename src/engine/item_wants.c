@@ -17,6 +17,7 @@
 #include "engine/keyed.h"
 #include "engine/lost_create.h"
 #include "engine/natural_key.h"
+#include "engine/parts.h"
 #include "engine/replace.h"
 #include "engine/stage.h"
 #include "engine/unmapped_fields.h"

@@ -15,6 +15,7 @@
 #include "engine/decide.h"
 #include "engine/keyed.h"
 #include "engine/sent_fields.h"
+#include "payload/address.h"
 #include "payload/payload.h"
 #include "payload/reference.h"
 #include "payload/task.h"
@@ -31,12 +32,14 @@
 
 /*
  * May the last update of a claimed item have been carried out or not?  Then
- * its record is read first, if it can be.
+ * its record is read first, unless its row now has another address.
  */
 bool
 bcd_fate_is_unknown(const BcdItem *item)
 {
-	return item->remembered != NULL && item->linked && !bcd_is_keyed(item);
+	if (item->remembered == NULL || !item->linked)
+		return false;
+	return !bcd_is_keyed(item) || (bcd_has_contents(item->lane->feed->resource, item->remembered) && bcd_keyed_moves(item) == NULL);
 }
 
 static void
@@ -86,11 +89,24 @@ tasks_after(const BcdItem *item)
 	return item->decision.has_tasks ? item->decision.tasks : item->tasks;
 }
 
-/* Does a task write fields of the record, rather than elements? */
+/*
+ * Does a task write fields of the record, rather than elements?  What becomes of
+ * differences is noted elsewhere: adjust.c.
+ */
 static bool
 writes_fields(const BcdTask *task)
 {
-	return task->facet->collection == NULL && task->fields && JB_ROOT_COUNT(task->fields) > 0;
+	return task->facet->collection == NULL && task->fields && JB_ROOT_COUNT(task->fields) > 0 &&
+		!(task->action->endpoint && task->action->endpoint->once);
+}
+
+/* What the record of an item was known to hold, after its decision. */
+static Jsonb *
+known_after(const BcdItem *item)
+{
+	BcdItemRecord record = bcd_record_after(item);
+
+	return record.remembered && bcd_is_known_by_address(record.known) ? record.remembered : record.known;
 }
 
 /* Does an item with a record stay in the run for its row's sake? */
@@ -99,7 +115,10 @@ serves_row(const BcdItem *item)
 {
 	const BcdDecision *d = &item->decision;
 
-	return d->made && !d->leaves && d->purpose == BCD_PURPOSE_ROW && item->wanted != NULL && bcd_store_id_after(item) != 0;
+	if (!d->made || d->leaves || d->purpose != BCD_PURPOSE_ROW || item->wanted == NULL)
+		return false;
+	/* of a record that was never written, there is nothing to be compared */
+	return bcd_is_keyed(item) ? bcd_has_contents(item->lane->feed->resource, known_after(item)) : bcd_store_id_after(item) != 0;
 }
 
 /* Adds the pending.intent of an item. */

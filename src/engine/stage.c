@@ -166,3 +166,10 @@ bcd_stage_endpoint(const BcdResource *resource, BcdStage stage)
 		return list_of_elements(resource);
 	return resource->list.endpoint ? resource->list.endpoint : resource->view.endpoint;
 }
+
+/* Returns the facet that the requests of a stage write. */
+const BcdFacet *
+bcd_stage_facet(const BcdResource *resource, BcdStage stage)
+{
+	return &resource->facets[bcd_stage_nth_facet(stage)];
+}

@@ -13,6 +13,7 @@ extern BcdStage bcd_stage_of(const BcdTask *task);
 extern BcdStage bcd_stage_of_keys(const BcdResource *resource);
 extern bool bcd_stage_writes(BcdStage stage);
 extern bool bcd_stage_reads(BcdStage stage);
+extern const BcdFacet *bcd_stage_facet(const BcdResource *resource, BcdStage stage);
 extern bool bcd_stage_may_follow(BcdStage from, BcdStage to);
 extern const BcdAction *bcd_stage_action(const BcdResource *resource, BcdStage stage);
 extern const BcdEndpoint *bcd_stage_endpoint(const BcdResource *resource, BcdStage stage);

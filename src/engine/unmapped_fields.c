@@ -142,6 +142,22 @@ is_shown(const char *name, JsonbValue *value, void *arg)
 }
 
 /*
+ * Can the store show this value because it does not show yet what an update
+ * without a known outcome has written there?
+ */
+static bool
+is_sure(const char *name, JsonbValue *value, void *arg)
+{
+	const BcdItem *item = arg;
+	const BcdResource *r = item->lane->feed->resource;
+	const BcdField *field = bcd_resource_field(r, name);
+	const BcdEndpoint *endpoint = field ? bcd_resource_facet_of(r, field)->update.endpoint : NULL;
+
+	return endpoint == NULL || endpoint->reply == NULL || endpoint->reply->delay_ms == 0 ||
+		!bcd_payload_has(item->sent, name) || bcd_payload_has_value(item->sent, name, value);
+}
+
+/*
  * Removes from a record what was read too soon after its facet was written.  A
  * verify waits instead.
  */
@@ -153,6 +169,8 @@ without_unshown(const BcdItem *item, Jsonb *read)
 
 	if (read == NULL || !lane->run->kind->results)
 		return read;
+	if (item->sent)
+		read = bcd_payload_filter(read, is_sure, (void *) item);
 	for (i = 1; i < lane->feed->resource->nfacets; i++)
 		if (bcd_facet_shows_at(lane, i) > bcd_now_ms())
 			return bcd_payload_filter(read, is_shown, lane);

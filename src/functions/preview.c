@@ -168,6 +168,18 @@ natural_key(const BcdResource *resource, Jsonb *wanted)
 }
 
 /*
+ * Is the record of a row read before these tasks, since the outcome of its last
+ * update is not known?
+ */
+static bool
+is_compared(const BcdResource *resource, const BcdLinkRow *link, List *tasks)
+{
+	const BcdTask *task = tasks ? linitial(tasks) : NULL;
+
+	return resource->id || (bcd_has_contents(resource, link->remembered) && !(task && task->action == &task->facet->remove));
+}
+
+/*
  * Shows a row without a link as a create, if it can be one. If the feed does
  * not set a default such as the category tree, the store's own applies, which
  * is not looked up here.
@@ -248,7 +260,7 @@ bcd_preview_row(BcdFeed *feed, char *key, BcdPreview *p)
 		preview_new(feed, row.payload, p);
 	if (row.state == BCD_ROW_FOUND && p->tasks != NIL)
 		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload, &exchanges);
-	if (d.need == BCD_NEEDS_UPDATE && link.remembered && link.aside == NULL && feed->resource->id && p->error == NULL)
+	if (d.need == BCD_NEEDS_UPDATE && link.remembered && link.aside == NULL && is_compared(feed->resource, &link, d.tasks) && p->error == NULL)
 		p->error = "the outcome of the last update is not known: the record is read first, and what only the store has changed is not sent";
 	if (d.exchanges)
 		p->error = bcd_preview_keys(feed, link.store_id, row.payload, link.payload, &exchanges);

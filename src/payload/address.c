@@ -303,6 +303,31 @@ is_field(const char *name, JsonbValue *value, void *arg)
 	return strcmp(name, ADDRESS_ONLY) != 0;
 }
 
+typedef struct Contents
+{
+	const BcdResource *resource;
+	bool		any;
+} Contents;
+
+static void
+look_for_contents(const char *name, JsonbValue *value, void *arg)
+{
+	Contents   *c = arg;
+
+	c->any |= strcmp(name, ADDRESS_ONLY) != 0 && !bcd_is_address_field(c->resource, name);
+}
+
+/* Does a payload have fields that are not part of the record's address? */
+bool
+bcd_has_contents(const BcdResource *resource, Jsonb *fields)
+{
+	Contents	c = {resource, false};
+
+	if (fields)
+		bcd_payload_each(fields, look_for_contents, &c);
+	return c.any;
+}
+
 /* What is known of a record that was written since. */
 Jsonb *
 bcd_known_for_sure(Jsonb *known)

@@ -21,6 +21,7 @@ extern Jsonb *bcd_known_by_address(const BcdResource *resource, const char *addr
 extern bool bcd_is_known_by_address(Jsonb *known);
 extern Jsonb *bcd_known_for_sure(Jsonb *known);
 extern Jsonb *bcd_known_at(const BcdResource *resource, const char *address, Jsonb *payload);
+extern bool bcd_has_contents(const BcdResource *resource, Jsonb *fields);
 extern bool bcd_is_address_field(const BcdResource *resource, const char *field);
 extern const char **bcd_address_field_names(const BcdResource *resource, Jsonb *fields);
 

@@ -15,6 +15,7 @@
 #include "payload/payload.h"
 #include "payload/place.h"
 #include "payload/task.h"
+#include "payload/whole.h"
 #include "resource/resource.h"
 
 static BcdTask *
@@ -189,9 +190,9 @@ add_fields(List *tasks, Parts *changes, const BcdFacet *facet)
 
 	if ((changes->facets & bit) == 0)
 		return tasks;
-	if (facet->update.whole)
+	if (bcd_sends_all(&facet->update, changes->fields))
 		take_apart(&whole, row, row->wanted);
-	task = task_create(row, facet, &facet->update, fields_of(facet->update.whole ? &whole : changes, bit));
+	task = task_create(row, facet, &facet->update, fields_of(bcd_sends_all(&facet->update, changes->fields) ? &whole : changes, bit));
 	task->was = row->known;
 	return lappend(tasks, task);
 }

@@ -43,7 +43,10 @@ static const BcdField inventory_fields[] = {
 /* A filter is a list of ids or article numbers; pages have up to 1,000 items */
 static const BcdEndpoint inventory_items = {"GET", "/inventory/items", 1000};
 
-/* Settings that a request leaves out stay as they are, but it needs one of them */
+/*
+ * Settings that a request leaves out stay as they are, but it needs one of those
+ * that are numbers
+ */
 static const BcdEndpoint inventory_settings = {
 	"PUT", "/inventory/locations/{location_id}/items", 2000, BCD_ARRAY, &bcd_reply_stock_settings,
 	.concurrent = 1,
@@ -83,7 +86,7 @@ static const BcdFacet inventory_facets[] = {
 	},
 	{
 		.name = "settings",
-		.update = {&inventory_settings,.members = inventory_identity,.whole = true},
+		.update = {&inventory_settings,.members = inventory_identity,.least = BCD_LIST("safety_stock", "warning_level")},
 	},
 };
 

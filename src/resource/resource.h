@@ -267,6 +267,8 @@ typedef struct BcdAction
 								 * fields; if any comes from a field, they
 								 * replace the fields */
 	bool		whole;			/* send all fields, not only changed ones */
+	const char *const *least;	/* the same, unless one of these has changed;
+								 * or NULL */
 	const BcdEndpoint *many;	/* or NULL: create_many.c */
 } BcdAction;
 
