@@ -5,6 +5,8 @@
 
 -- Rewrites the table of links once, together with its indexes.
 ALTER TABLE bcdelta.link ADD address text COLLATE "C", ADD doubt jsonb, ADD sent jsonb;
+-- a batch of links, which share pages, is updated without new index entries
+ALTER TABLE bcdelta.link SET (fillfactor = 50);
 ALTER TABLE bcdelta.link
 	ALTER address TYPE text COLLATE "C" USING store_id::text,
 	ALTER address SET NOT NULL,

@@ -230,7 +230,7 @@ CREATE TABLE bcdelta.link (
 	sent jsonb,
 	PRIMARY KEY (feed, key),
 	UNIQUE (address, feed)
-) WITH (fillfactor = 90);
+) WITH (fillfactor = 50);
 CREATE INDEX link_unique_keys ON bcdelta.link USING gin (unique_keys) WITH (gin_pending_list_limit = 64);
 CREATE INDEX link_refers_to ON bcdelta.link USING gin (refers_to) WITH (gin_pending_list_limit = 64)
 WHERE refers_to IS NOT NULL;

@@ -375,16 +375,21 @@ bcd_tx_use_extension(void)
 /*
  * Was the extension dropped and created again since bcd_tx_use_extension(), or
  * brought to another version than this library's?  Outside of a transaction.
+ * An answer that is max_age_ms old will do.
  */
 bool
-bcd_tx_extension_is_new(void)
+bcd_tx_extension_is_new(int max_age_ms)
 {
+	static TimestampTz looked_at = 0;
 	MemoryContext cxt = CurrentMemoryContext;
 	char	   *version;
 	Oid			now;
 	bool		is_new;
 
+	if (max_age_ms > 0 && !TimestampDifferenceExceeds(looked_at, GetCurrentTimestamp(), max_age_ms))
+		return false;
 	StartTransactionCommand();
+	looked_at = GetCurrentTransactionStartTimestamp();
 	now = bcd_extension_look(&version);
 	is_new = OidIsValid(now) && (now != extension || strcmp(version, EXTVERSION) != 0);
 	CommitTransactionCommand();

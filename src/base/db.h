@@ -62,7 +62,7 @@ extern void bcd_plans_fit(void);
 extern Datum bcd_array(Oid type, Datum *values, bool *nulls, int n);
 
 extern void bcd_tx_use_extension(void);
-extern bool bcd_tx_extension_is_new(void);
+extern bool bcd_tx_extension_is_new(int max_age_ms);
 extern void bcd_tx_begin(void);
 extern void bcd_tx_look_again(void);
 extern void bcd_tx_commit(void);

@@ -177,22 +177,29 @@ server_trouble(const BcdRun *run)
 }
 
 /*
- * Called in a transaction that is about to claim rows of a lane, or to record
- * what came of them.  Keeps the feed as it is until the transaction ends.
+ * Called in a transaction that is about to record what came of rows of a lane.
+ * Keeps the feed as it is until the transaction ends.
  *
- * Returns NULL, or why the lane has to stop.  If the feed is no longer the one
- * that the lane was made for, the lane is marked as lost.
+ * If the feed is no longer the one that the lane was made for, the lane is
+ * marked as lost.
+ */
+bool
+bcd_lane_keep(BcdLane *lane)
+{
+	bcd_links_use(lane->feed->feed_id);
+	if (!bcd_feed_is(lane->feed->feed_id, lane->run->store->options->identity))
+		lane->lost = true;
+	return !lane->lost;
+}
+
+/*
+ * The same for one that is about to claim rows, or to send them.  Returns NULL,
+ * or why the lane has to stop.
  */
 char *
 bcd_lane_hold(BcdLane *lane)
 {
-	bcd_links_use(lane->feed->feed_id);
-	if (!bcd_feed_is(lane->feed->feed_id, lane->run->store->options->identity))
-	{
-		lane->lost = true;
-		return "its links were forgotten, or it was untracked";
-	}
-	return server_trouble(lane->run);
+	return bcd_lane_keep(lane) ? server_trouble(lane->run) : "its links were forgotten, or it was untracked";
 }
 
 /*

@@ -13,6 +13,7 @@ extern bool bcd_lane_has_room(const BcdLane *lane);
 extern int64 bcd_lane_delay(BcdLane *lane, int64 now);
 extern void bcd_lane_empty(BcdLane *lane, const BcdLane *owner);
 extern void bcd_lane_stop(BcdLane *lane, const char *reason);
+extern bool bcd_lane_keep(BcdLane *lane);
 extern char *bcd_lane_hold(BcdLane *lane);
 extern void bcd_runs_look(void);
 extern void bcd_lanes_went_well(BcdRun *run);

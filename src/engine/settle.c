@@ -311,17 +311,18 @@ forget_decisions(BcdJob *job)
  * is recorded for a feed that has become another one.
  */
 static void
-hold_lanes(BcdJob *job)
+keep_lanes(BcdJob *job)
 {
+	BcdLane    *last = job->lane;
 	dlist_iter	iter;
 
-	(void) bcd_lane_hold(job->lane);
+	(void) bcd_lane_keep(last);
 	dlist_foreach(iter, &job->items)
 	{
 		BcdLane    *lane = dlist_container(BcdItem, node, iter.cur)->lane;
 
-		if (lane != job->lane)
-			(void) bcd_lane_hold(lane);
+		if (lane != job->lane && lane != last)
+			(void) bcd_lane_keep(last = lane);
 	}
 }
 
@@ -352,7 +353,7 @@ settle_in_transaction(BcdJob *job)
 
 		bcd_tx_begin();
 		if (!job->run->kind->asks_only)
-			hold_lanes(job);
+			keep_lanes(job);
 		decide(job, unreadable);
 		if (job->reads)
 			bcd_decide_twins(job);

@@ -39,39 +39,61 @@
 /* Keys marked in one statement */
 #define MARK_ROWS		5000
 
+/* Rows to mark, for all values of a batch: one statement for each would cost more than its lookup */
+typedef struct Found
+{
+	const BcdFeed *feed;
+	MemoryContext cxt;
+	Datum	   *keys;
+	Datum	   *changed_ats;
+	int			n;
+} Found;
+
+static void
+begin_found(Found *found, const BcdFeed *feed)
+{
+	found->feed = feed;
+	found->cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta keys found", ALLOCSET_DEFAULT_SIZES);
+	found->keys = palloc(sizeof(Datum) * MARK_ROWS);
+	found->changed_ats = palloc(sizeof(Datum) * MARK_ROWS);
+	found->n = 0;
+}
+
 /*
- * Marks the rows that were found, some at a time. Rows whose keys are about to
- * move are marked after the move; see fold.c.
+ * Marks the rows that were found. Rows whose keys are about to move are marked
+ * after the move; see fold.c.
  */
 static void
-mark_found(BcdSearch *search, Datum changed_at)
+mark_found(Found *found)
 {
-	const BcdFeed *feed = search->lookup->feed;
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "bcdelta keys found",
-											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(found->cxt);
+
+	if (found->n > 0)
+		bcd_pending_mark_found(found->feed->name, found->feed->feed_id, bcd_array(TEXTOID, found->keys, NULL, found->n),
+							   bcd_array(TIMESTAMPTZOID, found->changed_ats, NULL, found->n));
+	found->n = 0;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(found->cxt);
+}
+
+/* Adds what a search has found. */
+static void
+add_found(Found *found, BcdSearch *search, Datum changed_at)
+{
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(search->desc, &TTSOpsMinimalTuple);
-	bool		more = search->nkeys > 0;
 
-	while (more)
+	while (search->nkeys > 0 && tuplestore_gettupleslot(search->keys, true, false, slot))
 	{
-		MemoryContext old = MemoryContextSwitchTo(cxt);
-		Datum	   *keys = palloc(sizeof(Datum) * MARK_ROWS);
-		int			n = 0;
+		bool		isnull;
+		MemoryContext old = MemoryContextSwitchTo(found->cxt);
 
-		while (n < MARK_ROWS && (more = tuplestore_gettupleslot(search->keys, true, false, slot)))
-		{
-			bool		isnull;
-
-			keys[n++] = PointerGetDatum(PG_DETOAST_DATUM_COPY(slot_getattr(slot, 1, &isnull)));
-		}
-		if (n > 0)
-			bcd_pending_mark_found(feed->name, feed->feed_id, bcd_array(TEXTOID, keys, NULL, n),
-								   changed_at);
+		found->keys[found->n] = PointerGetDatum(PG_DETOAST_DATUM_COPY(slot_getattr(slot, 1, &isnull)));
 		MemoryContextSwitchTo(old);
-		MemoryContextReset(cxt);
+		found->changed_ats[found->n++] = changed_at;
+		if (found->n == MARK_ROWS)
+			mark_found(found);
 	}
 	ExecDropSingleTupleTableSlot(slot);
-	MemoryContextDelete(cxt);
 }
 
 /* Temporary errors are retried later; any other error is the query's fault. */
@@ -108,12 +130,14 @@ look_up_some(BcdLookup *lookup)
 	TupleDesc	desc = CreateTemplateTupleDesc(1);
 	int64		nkeys = 0;
 	BcdCaptured *captured;
+	Found		found;
 	int			done = 0;
 	int			n;
 	int			i;
 
 	TupleDescInitEntry(desc, 1, "key", TEXTOID, -1, 0);
 	captured = bcd_lookups_read(lookup->dependency_id, BATCH_VALUES, &n);
+	begin_found(&found, lookup->feed);
 	for (i = 0; i < n && nkeys < BATCH_KEYS; i++)
 	{
 		BcdSearch	search = {lookup, TextDatumGetCString(captured[i].values), NULL, desc, 0};
@@ -125,7 +149,7 @@ look_up_some(BcdLookup *lookup)
 		if (error)
 			lookup_failed(&search, error);
 		else
-			mark_found(&search, captured[i].changed_at);
+			add_found(&found, &search, captured[i].changed_at);
 		tuplestore_end(search.keys);
 		if (error)
 			break;
@@ -133,6 +157,7 @@ look_up_some(BcdLookup *lookup)
 		done++;
 		CHECK_FOR_INTERRUPTS();
 	}
+	mark_found(&found);
 	bcd_lookups_delete(lookup->dependency_id, captured, done);
 	return done;
 }

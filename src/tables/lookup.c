@@ -105,7 +105,9 @@ bcd_lookups_read(int32 dependency_id, int limit, int *n)
 }
 
 static BcdStatement delete_captured = {
-	"DELETE FROM bcdelta.lookup WHERE dependency_id = $1 AND captured = ANY ($2)",
+	"DELETE FROM bcdelta.lookup WHERE ctid = ANY (ARRAY(SELECT found.tid FROM unnest($2) AS c(captured)"
+	" CROSS JOIN LATERAL (SELECT l.ctid AS tid FROM bcdelta.lookup AS l"
+	"  WHERE l.dependency_id = $1 AND l.captured = c.captured LIMIT 1) AS found))",
 	2, {INT4OID, TEXTARRAYOID}
 };
 

@@ -85,19 +85,19 @@ bcd_pending_mark_changed(Datum feed_ids, Datum keys, Datum changed_ats, Datum ca
 }
 
 static BcdStatement mark_found = {
-	MARK(" SELECT $1, c.key, $4 FROM unnest($3) AS c(key)"
+	MARK(" SELECT $1, c.key, min(c.changed_at) FROM unnest($3, $4) AS c(key, changed_at)"
 		 " WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed_id = $2)"
 		 " AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $2 AND m.key = c.key)"
 		 " AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $2 AND m.moved_from = c.key)"
 		 " GROUP BY c.key ORDER BY c.key"),
-	4, {TEXTOID, INT4OID, TEXTARRAYOID, TIMESTAMPTZOID}
+	4, {TEXTOID, INT4OID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
-/* Marks rows of one feed (text[]) for one change. */
+/* Marks rows of one feed (text[]) for changes (timestamptz[]). */
 void
-bcd_pending_mark_found(const char *feed, int32 feed_id, Datum keys, Datum changed_at)
+bcd_pending_mark_found(const char *feed, int32 feed_id, Datum keys, Datum changed_ats)
 {
-	Datum		args[] = {CStringGetTextDatum(feed), Int32GetDatum(feed_id), keys, changed_at};
+	Datum		args[] = {CStringGetTextDatum(feed), Int32GetDatum(feed_id), keys, changed_ats};
 
 	(void) bcd_execute(&mark_found, args, NULL);
 }

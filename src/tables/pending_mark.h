@@ -10,7 +10,7 @@
 /* rows given by their keys */
 extern void bcd_pending_mark(Datum feeds, Datum keys);
 extern void bcd_pending_mark_changed(Datum feed_ids, Datum keys, Datum changed_ats, Datum captured, bool moves_exist);
-extern void bcd_pending_mark_found(const char *feed, int32 feed_id, Datum keys, Datum changed_at);
+extern void bcd_pending_mark_found(const char *feed, int32 feed_id, Datum keys, Datum changed_ats);
 extern void bcd_pending_mark_moved(int32 feed_id, Datum keys, Datum changed_ats);
 extern void bcd_pending_mark_displaced(const char *feed, Datum keys);
 

@@ -348,7 +348,8 @@ turn(void)
 	int64		reads;
 	bool		locked;
 
-	if (ready && bcd_tx_extension_is_new())
+	/* a run makes many turns, which need not all look */
+	if (ready && bcd_tx_extension_is_new(dlist_is_empty(&bcd_engine.runs) ? 0 : 50))
 		start_over();
 	if (!ready)
 		ready = recover();

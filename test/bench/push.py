@@ -266,6 +266,7 @@ def main():
     parser.add_argument("--windows", type=int, default=10)
     parser.add_argument("--window", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--case", default="")
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--profile", action="store_true")

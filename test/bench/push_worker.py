@@ -201,7 +201,7 @@ def part_cpu(bench):
         Case(bench, "a created row", 2000 // s, 1000, None, linked=False),
         Case(bench, "a created row, TLS", 2000 // s, 1000, None, linked=False, tls=True),
         Case(bench, "a created row", 500 // s, 20000, None, linked=False)]
-    rows = [case.run() for case in cases]
+    rows = [case.run() for case in cases if bench.options.case in case.what]
     table("Processor time of the worker, no quota, no latency",
           ["a request is", "payload KB", "requests", "ms / row", "1000 instructions / row", "ms / request", "bare client ms / request",
            "ratio", "connections / requests"], rows,
