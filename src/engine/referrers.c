@@ -33,26 +33,13 @@
 #include "tables/pending_deferred.h"
 #include "tables/pending_mark.h"
 
-/* text[] */
-static Datum
-names_of(List *list)
-{
-	Datum	   *names = palloc(sizeof(Datum) * (list_length(list) + 1));
-	int			n = 0;
-	ListCell   *lc;
-
-	foreach(lc, list)
-		names[n++] = CStringGetTextDatum(lfirst(lc));
-	return bcd_array(TEXTOID, names, NULL, n);
-}
-
 /*
  * Returns the names of all fields that refer to a resource, as a text array.
  */
 static Datum
 fields_referring_to(const char *resource)
 {
-	return names_of(bcd_names_of_references(NULL, resource));
+	return bcd_text_array(bcd_names_of_references(NULL, resource));
 }
 
 /*
@@ -62,7 +49,7 @@ fields_referring_to(const char *resource)
 Datum
 bcd_reference_fields(const BcdResource *r)
 {
-	return names_of(bcd_names_of_references(r, NULL));
+	return bcd_text_array(bcd_names_of_references(r, NULL));
 }
 
 /* bigint[] */

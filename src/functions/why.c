@@ -290,15 +290,21 @@ read_known(Known *k, const char *key)
 	bcd_spi_end(&rights);
 }
 
+/* Raises an error if the server leads to another store than that of the links. */
+static void
+check_store(const BcdFeed *feed)
+{
+	if (feed->halt == BCD_HALT_STORE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("records of feed \"%s\" cannot be read", feed->name),
+				 errdetail("The feed is paused: %s.", feed->paused_reason)));
+}
+
 /* Reads the record, if there is one. */
 static void
 read_record(Known *k)
 {
-	if (k->feed->halt == BCD_HALT_STORE)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("records of feed \"%s\" cannot be read", k->feed->name),
-				 errdetail("The feed is paused: %s.", k->feed->paused_reason)));
 	if (k->link.address == NULL)
 		return;
 	k->record = bcd_why_read(k->feed, k->link.store_id);
@@ -329,16 +335,20 @@ bcdelta_why(PG_FUNCTION_ARGS)
 	BcdRow		row;
 	MemoryContext cxt;
 	char	   *key;
+	bool		read;
 	int			guc_level;
 	int			i;
 
 	bcd_check_not_null(fcinfo, 0, "feed");
 	bcd_check_not_null(fcinfo, 1, "key");
+	read = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	bcd_rows_begin(fcinfo, &rows);
 	feed = bcd_feed_load(bcd_arg_text(fcinfo, 0), false);
 	bcd_feed_check_owner(feed, "explain rows of");
 	key = bcd_key_given(feed, bcd_arg_text(fcinfo, 1));
 	k.feed = feed;
+	if (read)
+		check_store(feed);
 	read_known(&k, key);
 	guc_level = NewGUCNestLevel();
 	bcd_pin_settings();
@@ -352,7 +362,7 @@ bcdelta_why(PG_FUNCTION_ARGS)
 	AtEOXact_GUC(false, guc_level);
 	check_found(feed, key, &row);
 	k.wanted = row.payload;
-	if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2))
+	if (read)
 		read_record(&k);
 	for (i = 0; i < feed->nfields; i++)
 		put_field(&rows, &k, feed->fields[i].field);

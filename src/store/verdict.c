@@ -112,7 +112,7 @@ bcd_retry_advice(long status)
 		case 400:
 			return "The store could not read the request. Check the feed's field expressions.";
 		case 401:
-			return "The access token is not valid. Put a valid token in the user mapping of the server, then resume.";
+			return "The access token is not valid. Put a valid token in the user mapping of the server, and resume the feeds that were paused.";
 		case 402:
 			return "The store's account needs attention. Look at its control panel.";
 		case 403:

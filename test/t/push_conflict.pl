@@ -305,6 +305,8 @@ subtest 'why() explains each field with the rule in words' => sub {
 	like($read->()->{weight}, qr/^ same source .*; the record is not in the store any more$/, 'a record that is gone');
 	my (undef, undef, $text) = $shop->node->psql('shop', "SELECT bcdelta.why('item', 'nobody')");
 	like($text, qr/row nobody of feed "item" cannot be explained.*There is no such row/s, 'an unknown row');
+	(undef, undef, $text) = $shop->node->psql('shop', "BEGIN; ALTER SERVER shop OPTIONS (SET store_hash 'other'); SELECT bcdelta.why('item', 'nobody', read => true)");
+	like($text, qr/records of feed "item" cannot be read.*leads to store .*other/s, 'of another store, whatever the row');
 };
 
 subtest 'a difference that was decided is listed by a verify, with the reason, and not counted, as long as both sides have these values' => sub {
