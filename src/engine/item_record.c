@@ -165,13 +165,15 @@ record_links(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 		lane->freed = lane->run->progressed = true;
 }
 
-static void
-put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
+/* What becomes of the pending row of an item that is not done yet */
+static BcdPendingFate
+fate_of(const BcdItem *item, const char *state, int attempts)
 {
 	const BcdDecision *d = &item->decision;
 	bool		waits = d->pending != BCD_PENDING_READY;
 	BcdPendingFate fate = {0};
 
+	fate.key = item->key;
 	fate.state = state;
 	fate.attempts = attempts;
 	fate.delay_ms = d->delay_ms;
@@ -181,7 +183,7 @@ put_pending_back(BcdLane *lane, BcdItem *item, const char *state, int attempts)
 	fate.found = d->pending == BCD_PENDING_DONE;
 	fate.trouble = d->trouble;
 	fate.early_ms = d->early_ms;
-	bcd_pending_put_back(lane->feed->name, item->key, &fate);
+	return fate;
 }
 
 /*
@@ -192,13 +194,16 @@ static void
 finish_pending(BcdLane *lane, BcdItem **items, int n)
 {
 	const char *feed = lane->feed->name;
+	BcdPendingFate *fates;
 	int			i;
 
 	if (n == 1 ? bcd_pending_delete_one_done(feed, items[0]->key) :
 		bcd_pending_delete_done(feed, keys_of(items, n)) == n)
 		return;
+	fates = palloc(sizeof(BcdPendingFate) * n);
 	for (i = 0; i < n; i++)
-		put_pending_back(lane, items[i], "ready", 0);
+		fates[i] = fate_of(items[i], "ready", 0);
+	bcd_pending_put_back(feed, fates, n);
 }
 
 static void
@@ -206,8 +211,10 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 {
 	BcdItem   **done = palloc(sizeof(BcdItem *) * n);
 	BcdItem   **finished = palloc(sizeof(BcdItem *) * n);
+	BcdPendingFate *fates = palloc(sizeof(BcdPendingFate) * n);
 	int			ndone = 0;
 	int			nfinished = 0;
+	int			nfates = 0;
 	int			i;
 
 	for (i = 0; i < n; i++)
@@ -226,28 +233,29 @@ record_pending(BcdLane *lane, BcdItem **items, int n)
 					finished[nfinished++] = item;
 				break;
 			case BCD_PENDING_WAIT:
-				put_pending_back(lane, item, "waiting", attempts + (d->outcome != BCD_NO_OUTCOME));
+				fates[nfates++] = fate_of(item, "waiting", attempts + (d->outcome != BCD_NO_OUTCOME));
 				break;
 			case BCD_PENDING_DEFER:
-				put_pending_back(lane, item, "deferred", 0);
+				fates[nfates++] = fate_of(item, "deferred", 0);
 				break;
 			case BCD_PENDING_FAIL:
 
 				/*
 				 * key changes wait for a row that is moving, but not forever
 				 */
-				put_pending_back(lane, item, item->moving ? "review" : "failed", attempts);
+				fates[nfates++] = fate_of(item, item->moving ? "review" : "failed", attempts);
 				break;
 			case BCD_PENDING_REVIEW:
-				put_pending_back(lane, item, "review", attempts);
+				fates[nfates++] = fate_of(item, "review", attempts);
 				break;
 			case BCD_PENDING_READY:
 				/* a row that was postponed was never claimed */
 				if (!d->postponed)
-					put_pending_back(lane, item, "ready", attempts);
+					fates[nfates++] = fate_of(item, "ready", attempts);
 				break;
 		}
 	}
+	bcd_pending_put_back(lane->feed->name, fates, nfates);
 	if (nfinished > 0)
 		finish_pending(lane, finished, nfinished);
 	if (ndone > 0 && bcd_pending_free_given_up(lane->feed->name, keys_of(done, ndone)))

@@ -16,6 +16,7 @@
 #include "base/db.h"
 #include "base/probe.h"
 #include "tables/pending_settle.h"
+#include "tables/rows.h"
 
 static BcdStatement delete_done = {
 	"DELETE FROM bcdelta.pending WHERE ctid = ANY (ARRAY(SELECT found.tid FROM unnest($2) AS n(key)"
@@ -50,46 +51,82 @@ bcd_pending_delete_one_done(const char *feed, const char *key)
 	return bcd_execute(&delete_one_done, args, NULL) > 0;
 }
 
+#define FATE_COLUMNS	10
+
+static const Oid fate_types[FATE_COLUMNS] = {TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, INT8OID};
+
 /*
  * A row that changed while it was in flight becomes ready, whatever the
  * outcome.
  */
-static BcdStatement put_back = {
-	"UPDATE bcdelta.pending SET"
-	" state = CASE WHEN again THEN 'ready' ELSE $3 END,"
-	" attempts = CASE WHEN again THEN 0 ELSE $4 END,"
-	" next_attempt_at = CASE WHEN NOT again AND $3 = 'waiting'"
-	"  THEN clock_timestamp() + $5 * interval '1 millisecond' END,"
-	" last_error = CASE WHEN NOT again THEN $6 END,"
-	" waits_feed = CASE WHEN NOT again THEN $7 END,"
-	" waits_key = CASE WHEN NOT again THEN $8 END,"
-	" intent = CASE WHEN NOT $9 THEN intent END,"
-	" trouble = CASE WHEN NOT again THEN $10 END,"
-	" early_at = CASE WHEN NOT again AND $10 IS NOT NULL"
-	"  THEN clock_timestamp() + $11 * interval '1 millisecond' END,"
+#define PUT_BACK(state, attempts, delay_ms, error, waits_feed, waits_key, found, trouble, early_ms) \
+	"UPDATE bcdelta.pending AS p SET" \
+	" state = CASE WHEN p.again THEN 'ready' ELSE " state " END," \
+	" attempts = CASE WHEN p.again THEN 0 ELSE " attempts " END," \
+	" next_attempt_at = CASE WHEN NOT p.again AND " state " = 'waiting'" \
+	"  THEN clock_timestamp() + " delay_ms " * interval '1 millisecond' END," \
+	" last_error = CASE WHEN NOT p.again THEN " error " END," \
+	" waits_feed = CASE WHEN NOT p.again THEN " waits_feed " END," \
+	" waits_key = CASE WHEN NOT p.again THEN " waits_key " END," \
+	" intent = CASE WHEN NOT " found " THEN p.intent END," \
+	" trouble = CASE WHEN NOT p.again THEN " trouble " END," \
+	" early_at = CASE WHEN NOT p.again AND " trouble " IS NOT NULL" \
+	"  THEN clock_timestamp() + " early_ms " * interval '1 millisecond' END," \
 	" again = false"
-	" WHERE feed = $1 AND key = $2 AND state = 'in_flight'",
-	11, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, INT8OID}
+
+static BcdStatement put_back_one = {
+	PUT_BACK("$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11")
+	" WHERE p.feed = $1 AND p.key = $2 AND p.state = 'in_flight'",
+	1 + FATE_COLUMNS, {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, INT8OID}
 };
 
+static BcdStatement put_back = {
+	PUT_BACK("n.state", "n.attempts", "n.delay_ms", "n.error", "n.waits_feed", "n.waits_key", "n.found", "n.trouble", "n.early_ms")
+	" FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+	"  AS n(key, state, attempts, delay_ms, error, waits_feed, waits_key, found, trouble, early_ms)"
+	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.pending AS o"
+	"  WHERE o.feed = $1 AND o.key = n.key AND o.state = 'in_flight' LIMIT 1) AS here"
+	" WHERE p.ctid = here.tid",
+	1 + FATE_COLUMNS, {TEXTOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+	BOOLARRAYOID, TEXTARRAYOID, INT8ARRAYOID}
+};
+
+/* Sets the values of a fate, in the order of the statements' parameters. */
+static void
+set_fate(const void *row, Datum *values, char *nulls)
+{
+	const BcdPendingFate *fate = row;
+
+	values[0] = CStringGetTextDatum(fate->key);
+	values[1] = CStringGetTextDatum(fate->state);
+	values[2] = Int32GetDatum(fate->attempts);
+	values[3] = Int64GetDatum(fate->delay_ms);
+	values[4] = bcd_text_or_null(fate->error, &nulls[4]);
+	values[5] = bcd_text_or_null(fate->waits_feed, &nulls[5]);
+	values[6] = bcd_text_or_null(fate->waits_key, &nulls[6]);
+	values[7] = BoolGetDatum(fate->found);
+	values[8] = bcd_text_or_null(fate->trouble, &nulls[8]);
+	values[9] = Int64GetDatum(fate->early_ms);
+}
+
+/* Claimed rows of a feed that are not done yet */
 void
-bcd_pending_put_back(const char *feed, const char *key, const BcdPendingFate *fate)
+bcd_pending_put_back(const char *feed, const BcdPendingFate *fates, int n)
 {
 	char		nulls[] = "           ";
-	Datum		args[11];
+	Datum		args[1 + FATE_COLUMNS];
 
 	args[0] = CStringGetTextDatum(feed);
-	args[1] = CStringGetTextDatum(key);
-	args[2] = CStringGetTextDatum(fate->state);
-	args[3] = Int32GetDatum(fate->attempts);
-	args[4] = Int64GetDatum(fate->delay_ms);
-	args[5] = bcd_text_or_null(fate->error, &nulls[5]);
-	args[6] = bcd_text_or_null(fate->waits_feed, &nulls[6]);
-	args[7] = bcd_text_or_null(fate->waits_key, &nulls[7]);
-	args[8] = BoolGetDatum(fate->found);
-	args[9] = bcd_text_or_null(fate->trouble, &nulls[9]);
-	args[10] = Int64GetDatum(fate->early_ms);
-	(void) bcd_execute(&put_back, args, nulls);
+	if (n == 1)
+	{
+		set_fate(fates, args + 1, nulls + 1);
+		(void) bcd_execute(&put_back_one, args, nulls);
+	}
+	else if (n > 1)
+	{
+		bcd_rows_as_arrays(fates, sizeof(BcdPendingFate), n, set_fate, fate_types, FATE_COLUMNS, args + 1);
+		(void) bcd_execute(&put_back, args, NULL);
+	}
 }
 
 static const BcdProbe any_deferred = {"pending", "pending_deferred", "waits_feed"};

@@ -8,6 +8,7 @@
 /* The next state of a claimed row; NULL means that a value is not set */
 typedef struct BcdPendingFate
 {
+	const char *key;
 	const char *state;
 	int			attempts;
 	int64		delay_ms;		/* for a waiting row */
@@ -22,7 +23,7 @@ typedef struct BcdPendingFate
 
 extern uint64 bcd_pending_delete_done(const char *feed, Datum keys);
 extern bool bcd_pending_delete_one_done(const char *feed, const char *key);
-extern void bcd_pending_put_back(const char *feed, const char *key, const BcdPendingFate *fate);
+extern void bcd_pending_put_back(const char *feed, const BcdPendingFate *fates, int n);
 extern bool bcd_pending_free_deferred(const char *feed, Datum keys);
 extern bool bcd_pending_free_given_up(const char *feed, Datum keys);
 

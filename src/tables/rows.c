@@ -43,6 +43,7 @@ bcd_rows_as_arrays(const void *rows, Size size, int n, BcdRowReader read, const 
 
 	for (i = 0; i < n; i++)
 	{
+		memset(nulls, ' ', columns);
 		read((const char *) rows + i * size, row, nulls);
 		for (j = 0; j < columns; j++)
 		{
