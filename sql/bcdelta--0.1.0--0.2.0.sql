@@ -1267,7 +1267,10 @@ CREATE VIEW bcdelta.metrics AS
 WITH t AS (SELECT * FROM bcdelta.totals()),
 s AS (SELECT s.oid, s.srvname AS server FROM pg_catalog.pg_foreign_server AS s
 	JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw WHERE w.fdwname = 'bcdelta'),
-f AS (SELECT f.feed, f.feed_id, f.resource, f.server FROM bcdelta.feed AS f),
+-- what its store owns as a whole at its stage is not sent, and needs no decision
+f AS (SELECT f.feed, f.feed_id, f.resource, f.server, EXISTS (SELECT FROM bcdelta.authority_now AS a
+		WHERE a.server = f.server AND a.resource = f.resource AND a.field IS NULL AND a.owner = 'store') AS withheld
+	FROM bcdelta.feed AS f),
 -- requests that were answered, by operation
 r AS (SELECT t.server, t.label AS operation, t.bucket, sum(t.n) AS n, sum(t.seconds) AS seconds FROM t JOIN s USING (server)
 	WHERE t.what = 'request' AND t.code <> 'none' GROUP BY t.server, t.label, t.bucket),
@@ -1279,8 +1282,9 @@ m (name, labels, value) AS (
 	UNION ALL SELECT 'bcdelta_feed_paused', jsonb_build_object('server', f.server, 'feed', f.feed), CASE h.state WHEN 'active' THEN 0 ELSE 1 END
 	FROM f CROSS JOIN LATERAL bcdelta.feed_state(f.feed) AS h
 	UNION ALL SELECT 'bcdelta_pending_rows', jsonb_build_object('server', f.server, 'feed', f.feed, 'state', w.state), greatest(coalesce(sum(c.n), 0), 0)
-	FROM f CROSS JOIN unnest(ARRAY['ready', 'waiting', 'in_flight', 'deferred', 'failed', 'review']) AS w (state)
-	LEFT JOIN bcdelta.tally AS c ON c.feed = f.feed AND c.what = w.state GROUP BY f.server, f.feed, w.state
+	FROM f CROSS JOIN unnest(ARRAY['ready', 'waiting', 'in_flight', 'deferred', 'failed', 'review', 'withheld']) AS w (state)
+	LEFT JOIN bcdelta.tally AS c ON c.feed = f.feed AND w.state = CASE WHEN c.what = 'review' AND f.withheld THEN 'withheld' ELSE c.what END
+	GROUP BY f.server, f.feed, w.state
 	UNION ALL SELECT 'bcdelta_linked_rows', jsonb_build_object('server', f.server, 'feed', f.feed), greatest(coalesce(sum(c.n), 0), 0)
 	FROM f LEFT JOIN bcdelta.tally AS c ON c.feed = f.feed AND c.what = 'linked' GROUP BY f.server, f.feed
 	UNION ALL SELECT 'bcdelta_oldest_change_timestamp_seconds', jsonb_build_object('server', o.server, 'feed', o.feed), extract(epoch FROM o.at)
@@ -1295,7 +1299,7 @@ m (name, labels, value) AS (
 			) AS p (percent)
 			CROSS JOIN LATERAL (SELECT feed_id, min(changed_at) AS oldest FROM bcdelta.change
 				TABLESAMPLE SYSTEM (p.percent) REPEATABLE (0) GROUP BY feed_id) AS c
-		) AS c USING (feed_id)) AS o WHERE o.at IS NOT NULL
+		) AS c USING (feed_id) WHERE NOT f.withheld) AS o WHERE o.at IS NOT NULL
 	UNION ALL SELECT 'bcdelta_captured_bytes', '{}', pg_catalog.pg_relation_size('bcdelta.change')
 		+ pg_catalog.pg_relation_size('bcdelta.change_1') + pg_catalog.pg_relation_size('bcdelta.change_2')
 	UNION ALL SELECT 'bcdelta_rows_total', jsonb_build_object('server', f.server, 'feed', f.feed, 'outcome', w.outcome), coalesce(sum(t.n), 0)
@@ -1330,6 +1334,14 @@ m (name, labels, value) AS (
 		(SELECT count(*) FROM bcdelta.conflict AS c WHERE c.feed = f.feed AND c.is_current AND c.state = 'open') FROM f
 	UNION ALL SELECT 'bcdelta_adjustments', jsonb_build_object('server', f.server, 'feed', f.feed),
 		(SELECT count(*) FROM bcdelta.adjustment AS a WHERE a.feed = f.feed AND a.state <> 'ended') FROM f
+	-- as bcdelta.stock_balance has it, by way of the few levels that are too high
+	UNION ALL SELECT 'bcdelta_stock_unexplained_units', jsonb_build_object('server', f.server), coalesce(sum(b.units), 0)
+	FROM f JOIN bcdelta.feed AS g USING (feed) LEFT JOIN (
+		SELECT l.feed, s.level - s.first - s.adjusted AS units FROM bcdelta.stock_level AS s
+		JOIN bcdelta.link AS l ON l.feed = s.feed AND l.key = s.key AND (l.payload ->> 'quantity')::numeric = s.first + s.adjusted
+		WHERE s.level > s.first + s.adjusted) AS b ON b.feed = f.feed
+	WHERE f.resource = 'inventory' AND (g.options ->> 'adjustment' = 'relative' OR EXISTS (
+		SELECT FROM bcdelta.authority_now AS a WHERE a.server = f.server AND a.resource = f.resource AND a.field IS NULL AND a.owner = 'relative')) GROUP BY f.server
 	UNION ALL SELECT 'bcdelta_proof_timestamp_seconds', jsonb_build_object('server', v.server, 'resource', v.resource), extract(epoch FROM v.proven_at)
 	FROM bcdelta.proven AS v JOIN s USING (server)
 	UNION ALL SELECT 'bcdelta_silent_edits_total', jsonb_build_object('server', t.server, 'resource', t.label), sum(t.n)
@@ -1337,8 +1349,7 @@ m (name, labels, value) AS (
 	UNION ALL SELECT 'bcdelta_health', jsonb_build_object('server', s.server), CASE WHEN bcdelta.worker_state() <> 'running' THEN 2 ELSE greatest(
 		(SELECT max(CASE e.severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 END) FROM bcdelta.event AS e
 			WHERE e.over_at IS NULL AND e.event <> 'cutover' AND (e.server = s.server OR e.server IS NULL)),
-		(SELECT 1 FROM f JOIN bcdelta.tally AS c ON c.feed = f.feed WHERE f.server = s.server AND (c.what = 'failed' OR c.what = 'review'
-			AND NOT EXISTS (SELECT FROM bcdelta.authority_now AS a WHERE a.server = f.server AND a.resource = f.resource AND a.field IS NULL AND a.owner = 'store'))
+		(SELECT 1 FROM f JOIN bcdelta.tally AS c ON c.feed = f.feed WHERE f.server = s.server AND (c.what = 'failed' OR c.what = 'review' AND NOT f.withheld)
 			HAVING sum(c.n) > 0), 0) END
 	FROM s
 	UNION ALL SELECT 'bcdelta_cutover_stage', jsonb_build_object('server', s.server, 'stage', w.stage), CASE WHEN g.stage = w.stage THEN 1 ELSE 0 END
@@ -1376,6 +1387,7 @@ FROM m JOIN (VALUES
 	('bcdelta_discrepancies', 'gauge', 'Differences that the last verify of mode full or changed has found, without those that somebody has decided to leave.'),
 	('bcdelta_conflicts_open', 'gauge', 'Conflicts that a person has to decide.'),
 	('bcdelta_adjustments', 'gauge', 'Values of the store that are declared as meant.'),
+	('bcdelta_stock_unexplained_units', 'gauge', 'Stock that the store has and nobody can explain, while both shops sell; missing: it is sent as it is.'),
 	('bcdelta_proof_timestamp_seconds', 'gauge', 'When the last verify of mode full or changed began.'),
 	('bcdelta_silent_edits_total', 'counter', 'Edits in the store that no date had shown.'),
 	('bcdelta_health', 'gauge', 'The worst trouble that is not over: 0 none, 1 warning, 2 critical.'),
@@ -1390,7 +1402,7 @@ COMMENT ON COLUMN bcdelta.metrics.name IS 'name of the sample; of a histogram, w
 COMMENT ON COLUMN bcdelta.metrics.type IS
 'gauge, counter (never goes back, whatever is removed or restarted), or histogram';
 COMMENT ON COLUMN bcdelta.metrics.labels IS 'label -> value';
-COMMENT ON COLUMN bcdelta.metrics.value IS 'in the unit that the name ends with: seconds, bytes, rows, requests; times are seconds since 1970';
+COMMENT ON COLUMN bcdelta.metrics.value IS 'in the unit that the name ends with: seconds, bytes, rows, requests, units; times are seconds since 1970';
 
 CREATE FUNCTION bcdelta.openmetrics(strict boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1
@@ -1398,7 +1410,7 @@ SET standard_conforming_strings = on AS $$
 SELECT coalesce(string_agg(o.block, '' ORDER BY o.family), '') || '# EOF'
 FROM (
 	SELECT m.family, format(CASE WHEN strict THEN E'# TYPE %1$s %2$s\n%4$s# HELP %1$s %3$s\n' ELSE E'# HELP %1$s %3$s\n# TYPE %1$s %2$s\n' END,
-			m.header, m.type, m.help, '# UNIT ' || m.header || ' ' || substring(m.header, '_(seconds|bytes|ratio|rows|requests)$') || E'\n')
+			m.header, m.type, m.help, '# UNIT ' || m.header || ' ' || substring(m.header, '_(seconds|bytes|ratio|rows|requests|units)$') || E'\n')
 		|| string_agg(format(E'%s%s %s\n', m.name, '{' || nullif(l.list, '') || '}',
 			CASE m.value WHEN 'Infinity' THEN '+Inf' WHEN '-Infinity' THEN '-Inf' ELSE m.value::text END), ''
 			ORDER BY (m.labels - 'le')::text, m.name, nullif(m.labels ->> 'le', '+Inf')::numeric) AS block
@@ -1516,9 +1528,12 @@ CROSS JOIN LATERAL (
 		format('SELECT * FROM bcdelta.verify(server => %L, mode => ''count'');', s.server)
 	FROM (SELECT max(t.at) AS at FROM bcdelta.total AS t WHERE t.server = s.server AND t.what = 'request' AND t.code = '2xx') AS w
 	UNION ALL
-	SELECT 'quota_taken', w.others <= 0.5, round((100 * w.others)::numeric) || ' %', 'the store was not asked since the worker was started, or shows no quota',
-		format('SELECT * FROM bcdelta.verify(server => %L, mode => ''count'');', s.server)
-	FROM (SELECT max(q.others) AS others FROM bcdelta.worker_quota() AS q JOIN pg_catalog.pg_foreign_server AS f ON f.oid = q.server
+	-- as the view trouble tells it
+	SELECT 'quota_taken', w.others < coalesce(w.alert, 0.5), round((100 * w.others)::numeric) || ' %' || coalesce(format(' (others_alert: %s)', w.alert), ''),
+		'the store was not asked since the worker was started, or shows no quota', format('SELECT * FROM bcdelta.verify(server => %L, mode => ''count'');', s.server)
+	FROM (SELECT max(q.others) AS others, max(o.option_value::double precision) AS alert FROM pg_catalog.pg_foreign_server AS f
+		JOIN bcdelta.worker_quota() AS q ON q.server = f.oid
+		LEFT JOIN LATERAL pg_catalog.pg_options_to_table(f.srvoptions) AS o ON o.option_name = 'others_alert'
 		WHERE f.srvname = s.server) AS w
 	UNION ALL
 	SELECT 'refusals', w.throttled <= 0.01 * w.calls, CASE WHEN w.calls > 0 THEN format('%s of %s requests', w.throttled, w.calls) END, 'the store was not asked within the last day',

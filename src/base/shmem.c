@@ -111,6 +111,14 @@ bcd_wake_worker(Oid dbid)
 	wake(dbid, false);
 }
 
+/* The first commit calls the worker, others until it looks need not. */
+static void
+call_worker(BcdWorkerSlot *worker)
+{
+	if (pg_atomic_exchange_u32(&worker->committed, 1) == 0)
+		wake(MyDatabaseId, false);
+}
+
 static bool wake_wanted = false;
 static BcdWorkerSlot *called = NULL;	/* the worker, if a change is urgent */
 
@@ -121,9 +129,8 @@ at_transaction_end(XactEvent event, void *arg)
 		return;
 	if (wake_wanted && event == XACT_EVENT_COMMIT)
 		wake(MyDatabaseId, true);
-	/* the first commit calls the worker, others until it looks need not */
-	if (called && event == XACT_EVENT_COMMIT && pg_atomic_exchange_u32(&called->committed, 1) == 0)
-		wake(MyDatabaseId, false);
+	if (called && event == XACT_EVENT_COMMIT)
+		call_worker(called);
 	called = NULL;
 	if (event != XACT_EVENT_PREPARE)
 		wake_wanted = false;
@@ -171,6 +178,40 @@ has_bit(const uint64 *bits, int32 feed_id)
 	return (bits[bit / 64] & UINT64CONST(1) << bit % 64) != 0;
 }
 
+/* The slot of this database's worker, or NULL; without the lock */
+static BcdWorkerSlot *
+my_worker(void)
+{
+	static int	mine = 0;
+	int			i;
+
+	if (bcd_shared == NULL)
+		return NULL;
+	for (i = 0; i < BCD_MAX_WORKERS && !is_mine(&bcd_shared->workers[mine]); i++)
+		mine = (mine + 1) % BCD_MAX_WORKERS;
+	return i < BCD_MAX_WORKERS ? &bcd_shared->workers[mine] : NULL;
+}
+
+/*
+ * A transaction that was prepared earlier, perhaps by another session or before
+ * a restart, was committed.  What it has changed is not known any more: if any
+ * feed is to be pushed at once, the worker looks.
+ */
+void
+bcd_prepared_committed(void)
+{
+	BcdWorkerSlot *worker = my_worker();
+	int			i;
+
+	for (i = 0; worker && i < lengthof(worker->immediate); i++)
+	{
+		if (worker->immediate[i] == 0)
+			continue;
+		call_worker(worker);
+		return;
+	}
+}
+
 /*
  * A change of a feed was captured: if it is to be pushed at once, its commit
  * calls the worker.  Returns whether the worker wants to know who made it,
@@ -181,21 +222,16 @@ has_bit(const uint64 *bits, int32 feed_id)
 bool
 bcd_captured(int32 feed_id)
 {
-	static int	mine = 0;
-	int			i;
+	BcdWorkerSlot *worker = my_worker();
 
-	if (bcd_shared == NULL)
+	if (worker == NULL)
 		return false;
-	for (i = 0; i < BCD_MAX_WORKERS && !is_mine(&bcd_shared->workers[mine]); i++)
-		mine = (mine + 1) % BCD_MAX_WORKERS;
-	if (i == BCD_MAX_WORKERS)
-		return false;
-	if (!called && has_bit(bcd_shared->workers[mine].immediate, feed_id))
+	if (!called && has_bit(worker->immediate, feed_id))
 	{
 		watch_transactions();
-		called = &bcd_shared->workers[mine];
+		called = worker;
 	}
-	return has_bit(bcd_shared->workers[mine].frozen, feed_id);
+	return has_bit(worker->frozen, feed_id);
 }
 
 /* Publishes the progress of a run, replacing what was shown of it. */

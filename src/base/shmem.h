@@ -213,6 +213,7 @@ extern void bcd_feed_bit_set(uint64 *bits, int32 feed_id);
 extern bool bcd_shared_flag_take(bool *flag);
 extern void bcd_wake_worker(Oid dbid);
 extern void bcd_wake_worker_at_commit(void);
+extern void bcd_prepared_committed(void);
 extern bool bcd_captured(int32 feed_id);
 extern void bcd_progress_show(const BcdProgress *progress);
 extern void bcd_progress_hide(Oid dbid, int64 run_id);

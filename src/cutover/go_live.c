@@ -48,7 +48,7 @@ static const Measured measured[] = {
 	{"mappings", "must", false, "valid, nothing in the way", "what is in the way keeps rows from being pushed"},
 	{"store", "must", true, "no trouble", "a store that does not answer takes no change"},
 	{"token", "must", true, "accepted within one hour", "an expired token stops everything"},
-	{"quota_taken", "should", true, "at most 50 %", "other apps take this part of the quota, and the final sweep takes longer"},
+	{"quota_taken", "should", true, "less than others_alert of the server, or 50 %", "other apps take this part of the quota, and the final sweep takes longer"},
 	{"refusals", "should", true, "at most 1 %", "requests that the store refused with status 429 within a day"},
 	{"estimate", "must", true, "before the end of that night's hours", "the final sweep has to be over before customers come"},
 	{"leaks", "must", true, "no change of the source for 15 minutes", "somebody still writes to the old shop, although it is frozen"},

@@ -421,6 +421,9 @@ typedef struct BcdStore
 	struct BcdLearned *learned; /* one for each endpoint that was used */
 	char		trouble[BCD_NAME_BYTES];
 	char		failure[BCD_NAME_BYTES];	/* of the last request, or empty */
+	int64		trouble_at;		/* since when it shows trouble, monotonic ms;
+								 * 0: it does not */
+	bool		trouble_lasts;
 } BcdStore;
 
 /* The worker's active runs and its stores */

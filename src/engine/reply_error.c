@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -413,6 +414,16 @@ judge_items(BcdJob *job, BcdVerdict verdict)
 	}
 }
 
+/* Why the store is in trouble, until it answers; cut where a character ends */
+static void
+note_trouble(BcdStore *store, const char *words)
+{
+	int			len = pg_mbcliplen(words, strlen(words), sizeof(store->trouble) - 1);
+
+	memcpy(store->trouble, words, len);
+	store->trouble[len] = '\0';
+}
+
 /*
  * A job without items (a page, a tree, a probe) failed.  It is planned again a
  * few times; then its feed is stopped, or all feeds if the store does not even
@@ -444,7 +455,7 @@ judge_extra(BcdJob *job, BcdVerdict verdict)
 	{
 		lane->gates->troubled = true;
 		run->wake_at = Max(run->wake_at, bcd_now_ms() + bcd_retry_backoff_ms(lane->gates->troubles + 1, false, bcd_random()));
-		strlcpy(run->store->trouble, text.data, sizeof(run->store->trouble));
+		note_trouble(run->store, psprintf("the store does not answer as it should, and is asked again: %s", text.data));
 	}
 	else if (!job->probe)
 		bcd_lane_stop(lane, psprintf("the store does not answer: %s", text.data));

@@ -15,6 +15,13 @@
 #include "pacing/store_clock.h"
 #include "pacing/store_pause.h"
 #include "store/verdict.h"
+#include "tables/event.h"
+
+/* What is over sooner is not worth telling anybody. */
+#define TROUBLE_LASTS_MS	5000
+
+/* A pause at the store's request that is trouble: see the view trouble */
+#define LONG_PAUSE_MS		(60 * 1000)
 
 /* From PostgreSQL's timestamps to those of 1970 */
 #define TIMESTAMPTZ_EPOCH_US \
@@ -58,6 +65,24 @@ bcd_engine_store_replied(BcdStore *store, const BcdHttpRequest *r, BcdTicket tic
 }
 
 /*
+ * Trouble that lasts is told soon, rather than at the next regular look.  Its
+ * end is left to that: a store that is up and down is in trouble all the while.
+ */
+static void
+note_trouble(BcdStore *store, bool trouble, int64 now)
+{
+	bool		lasts = trouble && store->trouble_at != 0 && now - store->trouble_at >= TROUBLE_LASTS_MS;
+
+	if (!trouble)
+		store->trouble_at = 0;
+	else if (store->trouble_at == 0)
+		store->trouble_at = now;
+	if (lasts && !store->trouble_lasts)
+		bcd_events_expected = true;
+	store->trouble_lasts = lasts;
+}
+
+/*
  * Shows the state of a store at present: the monotonic clock says now, and
  * until when the store takes no requests.
  */
@@ -84,6 +109,7 @@ bcd_engine_show_store(BcdStore *store, int64 now, int64 blocked_until)
 				 store->failure);
 	if (s.trouble[0] == '\0')
 		(void) bcd_patience_words(q, now, s.trouble, sizeof(s.trouble));
+	note_trouble(store, s.trouble[0] != '\0' || blocked_until > now + LONG_PAUSE_MS, now);
 	bcd_show_twins(store, &s);
 	bcd_store_show(&s);
 }

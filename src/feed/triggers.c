@@ -407,7 +407,7 @@ triggers_trouble(const BcdTriggerSet *set, List *relids)
 	args[0] = oid_array(relids);
 	args[1] = name_array(set, kinds_of(set->capture));
 	if (bcd_execute(&select_missing, args, NULL) > 0)
-		return psprintf("trigger \"%s\" of table %s %s; run bcdelta.resume(), then mark the rows that changed in the meantime",
+		return psprintf("trigger \"%s\" of table %s %s; run bcdelta.resume(), then mark the rows that changed in the meantime, or have verify() and repair() find them",
 						bcd_column_text(0, 2), bcd_column_text(0, 1), bcd_column_text(0, 3));
 	if (strcmp(set->capture, "statement") == 0 && bcd_execute(&select_subscription, args, NULL) > 0)
 		return psprintf("table %s is written by subscription \"%s\", which fires no statement triggers; track it with capture => 'row'",

@@ -2,8 +2,8 @@
  * utility.c
  *		Statements of others that concern databases, roles and servers of ours.
  *
- * Workers leave databases that a statement needs for itself, REASSIGN OWNED
- * includes what is in our tables, with a server its cutover ends, what belongs
+ * Workers leave databases that a statement needs for itself, and look when a
+ * prepared transaction is committed; REASSIGN OWNED includes what is in our tables, with a server its cutover ends, what belongs
  * to a server follows its new name, and tables that are imported from a store
  * get comments.  None of this may make a statement fail that would succeed
  * without us.
@@ -98,6 +98,7 @@ process_utility(BCD_UTILITY_PARAMS)
 	Node	   *statement = pstmt->utilityStmt;
 	ReassignOwnedStmt *reassigns = NULL;
 	bool		drops = drops_servers(statement);
+	bool		commits = IsA(statement, TransactionStmt) && castNode(TransactionStmt, statement)->kind == TRANS_STMT_COMMIT_PREPARED;
 	RenameStmt *renames = NULL;
 	ImportForeignSchemaStmt *imports = NULL;
 
@@ -114,6 +115,8 @@ process_utility(BCD_UTILITY_PARAMS)
 		previous_hook(BCD_UTILITY_ARGS);
 	else
 		standard_ProcessUtility(BCD_UTILITY_ARGS);
+	if (commits)
+		bcd_prepared_committed();
 	if (reassigns && bcd_extension_trouble() == NULL)
 		reassign(reassigns);
 	if (drops && bcd_extension_trouble() == NULL)

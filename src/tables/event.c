@@ -101,13 +101,13 @@ static BcdStatement worker_back = {
 	1, {TEXTOID}
 };
 
-/* Nothing is recorded in a database without feeds. */
-void
+/* Nothing is recorded in a database without feeds; returns whether it was. */
+bool
 bcd_event_worker_back(const char *message)
 {
 	Datum		arg = CStringGetTextDatum(message);
 
-	(void) bcd_select(&worker_back, &arg, NULL);
+	return bcd_select(&worker_back, &arg, NULL) > 0;
 }
 
 static BcdStatement cutover = {

@@ -20,7 +20,7 @@ typedef struct BcdEvent
 extern bool bcd_events_expected;
 
 extern List *bcd_events_compare(void);
-extern void bcd_event_worker_back(const char *message);
+extern bool bcd_event_worker_back(const char *message);
 extern void bcd_event_rolled_back(const char *server, int64 run_id);
 extern void bcd_event_cutover(const char *server, const char *severity, const char *detail, const char *message, int64 run_id);
 extern void bcd_events_ended(const char *home);

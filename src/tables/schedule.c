@@ -237,7 +237,10 @@ bcd_schedules_next(const char *home, TimestampTz now)
 	"  CASE r.state WHEN 'failed' THEN 'failed' ELSE 'was cancelled' END," \
 	"  coalesce(r.error, 'no reason is known')) END"
 
-/* Errors that differ only in the number of the run are not new */
+/*
+ * Errors that differ only in the number of the run are not new, nor is that
+ * after a failure all feeds are paused: it is why they were paused.
+ */
 static BcdStatement note_ends = {
 	"UPDATE bcdelta.schedule AS s SET last_error = e.error FROM ("
 	"  SELECT o.name, o.last_error AS before, " LAST_ERROR " AS error, r.error AS reason"
@@ -247,6 +250,7 @@ static BcdStatement note_ends = {
 	"  FOR UPDATE OF o SKIP LOCKED) AS e"
 	" WHERE s.name = e.name"
 	" RETURNING s.name, CASE WHEN coalesce(pg_catalog.strpos(e.before, coalesce(e.reason, e.error)), 0) = 0"
+	"  AND NOT coalesce(e.before ~ '^run [0-9]+ failed' AND pg_catalog.starts_with(e.reason, 'every feed of the store is paused'), false)"
 	"  THEN e.error END",
 	1, {TEXTOID}
 };

@@ -22,6 +22,8 @@
 
 static int64 look_at = 0;
 static const char *away = NULL; /* why it did not work */
+static char *back = NULL;		/* what to log of its return, once that is
+								 * committed */
 
 /* Where it happens, these are logged already, or wanted by somebody. */
 static bool
@@ -56,6 +58,12 @@ tell(void)
 	MemoryContextSwitchTo(told);
 	events = bcd_events_compare();
 	bcd_tx_commit();
+	if (back)
+	{
+		ereport(WARNING, (errmsg("bcdelta: %s", back)));
+		pfree(back);
+		back = NULL;
+	}
 	foreach(lc, events)
 		log_event(lfirst(lc));
 }
@@ -114,7 +122,12 @@ void
 bcd_events_back(void)
 {
 	if (away)
-		bcd_event_worker_back(psprintf("the worker of this database works again: %s", away));
+	{
+		char	   *words = psprintf("the worker of this database works again: %s", away);
+
+		if (bcd_event_worker_back(words) && back == NULL)
+			back = MemoryContextStrdup(TopMemoryContext, words);
+	}
 	away = NULL;
 	bcd_events_expected = true;
 }

@@ -187,6 +187,10 @@ subtest 'what is measured of the store, the worker and the machine turns, too' =
 		$shop->sql("UPDATE makers SET name = name || '.' WHERE code IN (SELECT 'Q-' || i FROM generate_series(1, $rows) AS i)");
 		$shop->push;
 		becomes('quota_taken', $verdict, $words, $what);
+		next if $verdict eq 'go';
+		$shop->sql("ALTER SERVER shop OPTIONS (ADD others_alert '0.9')");
+		becomes('quota_taken', 'go', qr/80 % \(others_alert: 0\.9\)/, 'they may');
+		$shop->sql('ALTER SERVER shop OPTIONS (DROP others_alert)');
 	}
 
 	$shop->sql("ALTER SYSTEM SET bcdelta.databases = 'postgres'; SELECT pg_reload_conf()");

@@ -42,6 +42,8 @@ subtest 'what the store owns at a stage is not sent, says so, and is pushed when
 	is_deeply(pushed(), [], 'nor is anything sent when the row changes once more');
 	is($shop->sql("SELECT state || ' ' || message FROM bcdelta.health(max_age => '0')"), 'ok 3 feeds: 9 rows in the store, nothing to push; 3 rows are not sent, as the store owns them now', 'which is no trouble: nobody has to decide anything');
 	is($shop->sql("SELECT value FROM bcdelta.metrics WHERE name = 'bcdelta_health'"), '0', 'nor is it for a monitoring check');
+	is_deeply($shop->list("SELECT labels ->> 'state' || ' ' || value FROM bcdelta.metrics WHERE name = 'bcdelta_pending_rows' AND value > 0"), ['withheld 3'], 'the rows count as withheld, not as in review');
+	is($shop->sql("SELECT count(*) FROM bcdelta.metrics WHERE name = 'bcdelta_oldest_change_timestamp_seconds' OR name = 'bcdelta_conflicts_open' AND value > 0"), 0, 'so no alert rule minds them');
 	is_deeply($shop->list("SELECT concat_ws(' ', feed, withheld) FROM bcdelta.status ORDER BY feed"), [ 'articles', 'groups since stage live the store owns category', 'makers since stage live the store owns brand' ], 'the status says which feeds');
 	stage('prepare');
 	is(scalar @{ pushed() }, 3, 'the stage is another one');

@@ -42,8 +42,11 @@ sub pushed
 	return;
 }
 
+sub metric { return $shop->sql("SELECT value FROM bcdelta.metrics WHERE name = 'bcdelta_stock_unexplained_units'"); }
+
 pushed();
 is_deeply(balance(), {}, 'quantities that are set need no explanation');
+is(metric(), '', 'and there is no metric of it');
 
 subtest 'first quantity, differences, and what the store has sold' => sub {
 	$shop->sql("SELECT bcdelta.stage('shop', 'live')");
@@ -71,6 +74,7 @@ sub verdict { return $shop->sql("SELECT concat_ws(' ', verdict, found, next_step
 subtest 'the check before going live knows it' => sub {
 	like(verdict(), qr/^no-go 2 units more than there should be, 0 differences in doubt SELECT \* FROM bcdelta\.stock_balance/, 'what nobody can explain')
 	  or diag $shop->sql("SELECT * FROM bcdelta.go_live_check('shop')");
+	is(metric(), $shop->sql("SELECT sum(unexplained) FROM bcdelta.stock_balance WHERE server = 'shop'"), 'so do the metrics');
 	store_has(2, 10);
 	$shop->verify("feed => 'stock'");
 	like(verdict(), qr/^go /, 'all is explained');

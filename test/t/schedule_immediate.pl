@@ -56,18 +56,25 @@ subtest 'many sessions call the worker once, and their changes are pushed togeth
 	cmp_ok($after->{commit} - $before->{commit}, '<=', 3 * (runs() - $runs) + 3, 'with few wake-ups: ' . ($after->{commit} - $before->{commit}));
 };
 
-subtest 'what is rolled back, prepared, or of another feed wakes nobody' => sub {
+subtest 'what is rolled back, prepared, or of another feed wakes nobody; COMMIT PREPARED does' => sub {
 	my ($before, $runs) = (wake_ups(), runs());
 	$shop->sql("BEGIN; INSERT INTO makers VALUES ('R1', 'Rolled back'); ROLLBACK;
 		INSERT INTO groups VALUES (1, NULL, 'Group 1');
 		BEGIN; INSERT INTO makers VALUES ('P1', 'Prepared'); PREPARE TRANSACTION 'p'");
-	$shop->sql("COMMIT PREPARED 'p'");
 	is_deeply(wake_ups(), $before, 'no wake-up');
 	is(runs(), $runs, 'no run');
-	$shop->sql("INSERT INTO makers VALUES ('P2', 'The next')");
-	pushed('makers', 2 + 160 + 2);
+	$shop->sql("COMMIT PREPARED 'p'");
+	pushed('makers', 2 + 160 + 1);
 	at_rest();
-	pass('the next commit takes what was prepared along');
+	cmp_ok(wake_ups()->{commit}, '>', $before->{commit}, 'what was prepared is pushed when it is committed');
+	is(runs(), $runs + 1, 'by a run');
+	$shop->sql("BEGIN; INSERT INTO groups VALUES (31, NULL, 'Group 31'); PREPARE TRANSACTION 'q'");
+	$shop->sql("COMMIT PREPARED 'q'");
+	$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.change");
+	at_rest();
+	is(runs(), $runs + 1, 'and there is none if nothing is to be pushed at once');
+	$shop->sql("BEGIN; INSERT INTO makers VALUES ('P3', 'Prepared'); PREPARE TRANSACTION 'r'");
+	$shop->sql("ROLLBACK PREPARED 'r'");
 	is($shop->sql("SELECT count(*) FROM bcdelta.link WHERE feed = 'groups'"), 0, 'and nothing of the other feed');
 };
 

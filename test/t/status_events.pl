@@ -133,6 +133,7 @@ subtest 'a scheduled run that fails is told of until one succeeds' => sub {
 	like(event('schedule_failed'), qr/^schedule "often": run \d+ failed: .*token/, 'the event has the reason');
 	$shop->wait_for("SELECT count(*) >= 2 FROM bcdelta.run WHERE schedule = 'often' AND state = 'failed'");
 	is(number('schedule_failed'), 1, 'once, however often it fails');
+	is(log_lines('WARNING:  bcdelta: schedule "often": run'), 1, 'so does the log');
 	is(scalar(grep { $_->{event} eq 'schedule_failed' } heard()), 1, 'and one notification');
 	$shop->sql("ALTER USER MAPPING FOR CURRENT_USER SERVER shop OPTIONS (SET access_token '$token'); SELECT bcdelta.resume(feed) FROM bcdelta.feed");
 	event('schedule_failed', 1);
@@ -216,12 +217,33 @@ subtest 'other apps that take most of the quota are told of until they do not' =
 	is(trouble('articles'), '', 'it is over');
 };
 
+subtest 'a store that is down is told of within seconds' => sub {
+	# the next regular look is in a minute
+	$shop->sql("SELECT bcdelta.pause('groups')");
+	event('feed_paused');
+	$shop->sql("SELECT bcdelta.resume('groups')");
+	event('feed_paused', 1);
+	$store->fault({ do => { status => 503, body => { title => "\x{fc}" x 400 } } });
+	my $from = $shop->sql("UPDATE makers SET name = name || '.' WHERE code = 'M1'; SELECT clock_timestamp()");
+	my $push = $shop->start;
+	like(event('store_trouble'), qr/^store of server "shop": the store does not answer as it should, and is asked again: 503/, 'the event');
+	cmp_ok($shop->sql("SELECT extract(epoch FROM at - '$from') FROM bcdelta.event WHERE event = 'store_trouble'"), '<', 45, 'not as late as the next regular look');
+	is($shop->sql("SELECT convert_from(convert_to(message, 'UTF8'), 'UTF8') = message FROM bcdelta.event WHERE event = 'store_trouble'"), 't', 'its words are not cut within a character');
+	like(health(), qr/^critical\|store of server "shop"/, 'health() knows');
+	$store->unfault;
+	$push->finish;
+	event('store_trouble', 1);
+	is($shop->sql("SELECT count(*) FROM bcdelta.event WHERE event = 'store_trouble'"), 1, 'told once, and taken back');
+};
+
 subtest 'a worker that comes back, and one that is missing, are told of' => sub {
 	poll_until(sub { $shop->sql("SELECT clock_timestamp() > pg_postmaster_start_time() + interval '11 seconds'") eq 't' }, 'the server to be some seconds old');
 	my $before = number('worker_back');
 	kill_worker($node, 'shop', 'TERM');
 	$shop->wait_for("SELECT count(*) > $before FROM bcdelta.event WHERE event = 'worker_back'");
 	like(event('worker_back', 1), qr/^the worker of this database works again: it had ended while the server went on$/, 'the event');
+	poll_until(sub { log_lines('works again: it had ended') }, 'the line in the log');
+	is(log_lines('WARNING:  bcdelta: the worker of this database works again: it had ended while the server went on'), 1, 'the log has it once');
 	$node->append_conf('postgresql.conf', "bcdelta.databases = 'postgres'");
 	$node->reload;
 	poll_until(sub { !defined worker_pid($node, 'shop') }, 'the end of the worker');

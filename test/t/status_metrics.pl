@@ -353,7 +353,7 @@ subtest 'promtool accepts the metrics, the alert rules and their tests' => sub {
 };
 
 subtest 'every metric in the rules, the dashboard and the configuration of exporters exists' => sub {
-	my %known = map { $_ => 1 } @names, qw(bcdelta_run_rows bcdelta_run_remaining_seconds bcdelta_cutover_state bcdelta_cutover_timestamp_seconds bcdelta_go_live_blockers);
+	my %known = map { $_ => 1 } @names, qw(bcdelta_run_rows bcdelta_run_remaining_seconds bcdelta_cutover_state bcdelta_cutover_timestamp_seconds bcdelta_go_live_blockers bcdelta_stock_unexplained_units);
 	foreach my $file (glob "$docs/*.{yml,json}")
 	{
 		my $text = slurp_file($file);

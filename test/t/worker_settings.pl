@@ -179,7 +179,7 @@ subtest 'place, and settings that are wrong' => sub {
 	like(trouble('makers'), qr/^paused\|.*according to the setting bcdelta\.place: this place is "elsewhere"/, 'a server with another name of its place pushes nothing');
 	is($shop->push("'makers'")->{state}, 'failed', 'a push');
 	is(scalar($shop->writes), 0, 'the store hears nothing');
-	foreach my $wrong ([ place => 'a/b', 'letters, digits' ], [ result_retention => '0', 'at least one day' ], [ databases => 'shop,,x', 'separated by commas' ],
+	foreach my $wrong ([ place => 'a/b', 'letters, digits' ], [ result_retention => '0', 'at least one day' ], [ event_retention => '0', 'outside the valid range' ], [ databases => 'shop,,x', 'separated by commas' ],
 		[ naptime => '0', 'outside the valid range' ])
 	{
 		my ($name, $value, $words) = @$wrong;
@@ -190,7 +190,7 @@ subtest 'place, and settings that are wrong' => sub {
 	pass('what is wrong is told, and not used');
 	is($shop->sql("SHOW bcdelta.place"), 'elsewhere', 'the old value stays');
 	is(worker_pid($node, 'shop'), $worker, 'so does the worker');
-	$node->append_conf('postgresql.conf', "$_->[0] = '$_->[1]'") foreach [ 'bcdelta.databases' => 'shop' ], [ 'bcdelta.result_retention' => 30 ], [ 'bcdelta.naptime' => 1 ];
+	$node->append_conf('postgresql.conf', "$_->[0] = '$_->[1]'") foreach [ 'bcdelta.databases' => 'shop' ], [ 'bcdelta.result_retention' => 30 ], [ 'bcdelta.event_retention' => 90 ], [ 'bcdelta.naptime' => 1 ];
 	set('place', '');
 	$shop->sql("SELECT bcdelta.resume()");
 	is($shop->push("'makers'")->{updated}, 3, 'back in its place and resumed, it pushes');
