@@ -1,6 +1,6 @@
 # Three weeks in the life of a shop, compressed: the intervals are short, the
-# clock is the real one.  Every day the shop trades, schedules push and verify,
-# and something happens: a token expires, the disk is full, the server fails
+# clock is the real one.  Every day the shop trades, schedules push and verify, so do
+# sweeps of pg_cron if it is installed, and something happens: a token expires, the disk is full, the server fails
 # over to its standby.  At the end source and store agree, the worker is no
 # larger than at the beginning, dead rows are bounded, and each trouble was told
 # once and taken back.
@@ -71,6 +71,28 @@ $shop->sql(q{SELECT bcdelta.schedule('sales', server => 'shop', every => '1 seco
 	SELECT bcdelta.schedule('nightly', server => 'shop', kind => 'verify', mode => 'changed', every => '7 seconds')});
 
 sub node { return $shop->{node}; }
+
+# Jobs of pg_cron begin with a minute, or when the server starts.  In processes
+# of the server, since the standby will have another port.
+my $cron = $first->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_cron'");
+if ($cron)
+{
+	$first->append_conf('postgresql.conf', "shared_preload_libraries = 'bcdelta, pg_cron'\ncron.database_name = 'postgres'\ncron.use_background_workers = on\nmax_worker_processes = 32");
+	$first->restart;
+	wait_for_worker($first, 'shop');
+	$first->safe_psql('postgres', <<'EOC');
+CREATE EXTENSION pg_cron;
+SELECT cron.schedule_in_database(job.name, job.at, $$CALL bcdelta.sweep('shop', strict => true)$$, 'shop') FROM (VALUES ('every minute', '* * * * *'), ('at the start', '@reboot')) AS job (name, at);
+EOC
+}
+note($cron ? 'with sweeps of pg_cron' : 'pg_cron is not installed');
+
+sub cron_jobs { return node()->safe_psql('postgres', "SELECT count(cron.alter_job(jobid, active => $_[0])) FROM cron.job") if $cron; }
+sub sweeps
+{
+	my ($where) = @_;
+	return node()->safe_psql('postgres', "SELECT count(*) FROM cron.job_run_details JOIN cron.job USING (jobid) WHERE $where");
+}
 
 sub trouble { return join(' ', sort @{ $shop->list('SELECT event FROM bcdelta.event WHERE over_at IS NULL') }); }
 
@@ -144,12 +166,34 @@ my %happens = (
 		});
 	} ],
 	12 => [ 'quiet hours' => sub {
-		# for a minute at most: hours are given in minutes
-		my ($from, $to) = split /\|/, $shop->sql("SELECT to_char(now() + interval '1 minute', 'HH24:MI'), to_char(now() + interval '3 hours', 'HH24:MI')");
-		$shop->sql("SELECT bcdelta.unschedule('sales'); SELECT bcdelta.schedule('sales', server => 'shop', every => '1 second', hours => '$from-$to')");
+		# hours are given in minutes: these end with the present one, while a run is under way
+		my $hours = sub { return $shop->sql("SELECT bcdelta.schedule('sales', server => 'shop', every => '1 second', hours => (SELECT string_agg(to_char((now() + n) AT TIME ZONE 'UTC', 'HH24:MI'), '-' ORDER BY n)
+			FROM unnest('{$_[0],$_[1]}'::interval[]) AS n) || ' UTC')"); };
+		cron_jobs('false');
+		$shop->sql("SELECT bcdelta.unschedule('nightly')");
+		$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.run WHERE state IN ('requested', 'running') AND schedule IS DISTINCT FROM 'sales'");
+		$hours->('-3 hours', '1 minute');
+		$store->settings({ latency_ms => 400 });
+		poll_until(sub {
+			$shop->sql('BEGIN; LOCK articles IN SHARE ROW EXCLUSIVE MODE; UPDATE articles SET price = price + 1; COMMIT')
+				if $shop->sql('SELECT count(*) < 50 FROM bcdelta.pending') eq 't';
+			return $shop->sql("SELECT count(*) > 0 FROM bcdelta.run WHERE schedule = 'sales' AND state = 'requested' AND started_at IS NOT NULL AND paused_until > now()") eq 't';
+		}, 'a run to pause');
+		$store->settings({ latency_ms => 0 });
+		like($shop->sql('SELECT waiting_for FROM bcdelta.progress'), qr/^outside the hours/, 'it says why');
+		$shop->wait_for("SELECT count(*) = 0 FROM bcdelta.event WHERE over_at IS NULL");
+		is($shop->sql('SELECT state FROM bcdelta.health()'), 'ok', 'a run that pauses is no trouble');
+		my $asked = $store->journal;
 		$shop->sql("UPDATE articles SET price = price + 1 WHERE sku = (SELECT min(sku) FROM articles)");
-		$shop->wait_for("SELECT count(*) > 0 FROM bcdelta.run WHERE schedule = 'sales' AND state = 'succeeded' AND started_at > now() - interval '20 seconds'");
-		$shop->sql("SELECT bcdelta.unschedule('sales'); SELECT bcdelta.schedule('sales', server => 'shop', every => '1 second')");
+		$shop->wait_for('SELECT NOT EXISTS (SELECT FROM bcdelta.change)');
+		is($store->journal, $asked, 'outside the hours, the store is not asked');
+		# and those begin with the next one
+		$hours->('1 minute', '3 hours');
+		my ($run) = @{ $shop->list("SELECT run_id FROM bcdelta.run WHERE schedule = 'sales' AND paused_until IS NOT NULL AND state = 'requested'") };
+		$shop->wait_for("SELECT state = 'succeeded' FROM bcdelta.run WHERE run_id = $run");
+		$shop->sql("SELECT bcdelta.unschedule('sales'); SELECT bcdelta.schedule('sales', server => 'shop', every => '1 second');
+			SELECT bcdelta.schedule('nightly', server => 'shop', kind => 'verify', mode => 'changed', every => '3 seconds')");
+		cron_jobs('true');
 	} ],
 	13 => [ 'the worker is terminated' => sub { kill_worker(node(), 'shop', 'TERM'); } ],
 	14 => [ 'the server fails over in the middle of a push' => sub {
@@ -173,7 +217,21 @@ my %happens = (
 		$store->unfault;
 		$shop->sql('SELECT bcdelta.retry()');
 	} ],
-	16 => [ 'another sweep at the same time' => sub { $shop->sql("CALL bcdelta.sweep('shop')") foreach 1 .. 3; } ]);
+	16 => [ 'another sweep at the same time' => sub { $shop->sql("CALL bcdelta.sweep('shop')") foreach 1 .. 3; } ],
+	17 => [ 'another app takes the quota' => sub {
+		$store->settings({ other_app => { calls => 14000, at_ms => [0] } });
+		in_trouble('quota_taken', sub { $store->settings({ other_app => undef }); });
+	} ],
+	18 => [ 'somebody disables a trigger' => sub {
+		$shop->sql('ALTER TABLE articles DISABLE TRIGGER ALL');
+		in_trouble('feed_trouble', sub {
+			$shop->sql('CALL statements(100, ' . rand() . ')');
+			$shop->sql("ALTER TABLE articles ENABLE TRIGGER ALL; SELECT bcdelta.resume('articles')");
+			my $verify = $shop->verify("feed => 'articles'");
+			cmp_ok($verify->{conflicts}, '>', 0, 'a verify finds what was not captured');
+			$shop->sql("SELECT bcdelta.repair($verify->{run_id})");
+		});
+	} ]);
 
 # Without the memory that it shares with other processes, in kB
 sub memory
@@ -224,6 +282,16 @@ foreach my $day ($ENV{RANDOM_ONLY} ? $ENV{RANDOM_ONLY} : 1 .. $DAYS)
 	note("day $day: worker $memory[-1] kB, $dead[-1] dead rows, queues of $size[-1] bytes");
 }
 
+if ($cron)
+{
+	# also on the server that took over
+	poll_until(sub { sweeps("status = 'succeeded' AND end_time > now() - interval '1 minute'") > 0 }, 'a sweep of pg_cron');
+	cmp_ok(sweeps("status = 'succeeded'"), '>', sweeps("status = 'failed'"), 'most sweeps of pg_cron have succeeded');
+	is(sweeps("status = 'failed' AND return_message !~ 'paused feeds were not pushed|run [0-9]+ failed'"), 0, 'the others say why not')
+		or diag(node()->safe_psql('postgres', "SELECT * FROM cron.job_run_details WHERE status = 'failed'"));
+	note(node()->safe_psql('postgres', 'SELECT status, count(*), min(return_message) FROM cron.job_run_details GROUP BY 1'));
+	cron_jobs('false');
+}
 $shop->sql("SELECT bcdelta.unschedule('sales'); SELECT bcdelta.unschedule('nightly')");
 is($shop->push->{state}, 'succeeded', 'the last push');
 my $verify = $shop->verify;
@@ -249,16 +317,28 @@ is($shop->sql("SELECT string_agg(a.message, E'\n') FROM bcdelta.event AS a JOIN 
 	WHERE (a.server, a.feed, a.schedule) IS NOT DISTINCT FROM (b.server, b.feed, b.schedule) AND a.event_id < b.event_id AND b.at < a.over_at"),
 	'', 'no problem was told twice while it lasted');
 
-# Those that the log has from where they happen: see src/worker/events.c
+# As the log begins them; feeds that have the same problem have one line
 my $log = join('', map { slurp_file($_) } @logs);
-my @untold;
-foreach my $line (@{ $shop->list("SELECT message FROM bcdelta.event WHERE event NOT IN ('feed_paused', 'schedule_failed') AND severity <> 'info' GROUP BY 1") })
+my %line = (
+	feed_paused => 'feeds? "[^:]*" (?:was|were) paused',
+	feed_trouble => 'feeds? "[^:]*": ',
+	schedule_failed => 'schedule ".*": run [0-9]+ failed',
+	store_trouble => 'store of server "shop": (?!other apps)',
+	quota_taken => 'store of server "shop": other apps',
+	another_writer => 'store of server "shop": another',
+	differences => 'schedule ".*": run [0-9]+ .verify. found',
+	worker_back => 'the worker of this database');
+foreach my $event (sort keys %line)
 {
-	my $told = () = $log =~ /WARNING:  bcdelta: \Q$line\E/g;
-	my $begun = $shop->sql('SELECT count(*) FROM bcdelta.event WHERE message = $$' . $line . '$$');
-	push @untold, "$told of $begun: $line" if $told > $begun;
+	my $begun = $shop->sql("SELECT count(*) FROM (SELECT at - lag(at) OVER (ORDER BY at) AS later FROM bcdelta.event WHERE event = '$event' AND severity <> 'info') AS e
+		WHERE NOT coalesce(later < interval '0.3 seconds' AND '$event' ~ '^feed', false)");
+	# without those of the copy, which is another database
+	my @told = grep { !/ was paused: this database is a copy|was not in bcdelta.databases before/ } $log =~ /(WARNING:  bcdelta: $line{$event}.*)/g;
+	is(scalar @told, $begun, "the log has one line for each beginning of $event: $begun") or diag(explain(\@told, $shop->list("SELECT format('%s', e) FROM bcdelta.event AS e WHERE event = '$event'")));
 }
-is_deeply(\@untold, [], 'the log has one line for each change of state');
+my $over = () = $log =~ /LOG:  bcdelta: this is over: /g;
+my $ended = $shop->sql("SELECT count(*) FROM (SELECT DISTINCT event, over_at FROM bcdelta.event WHERE event <> 'worker_back' AND at < over_at) AS e");
+cmp_ok($over, '<=', $ended, "and at most one for each end: $over of $ended");
 my @repeated = do { my %n; $n{$_}++ foreach $log =~ /^\S+ \S+ \S+ \[\d+\] bcdelta (?:worker|launcher).*?((?:WARNING|ERROR|FATAL):  .*)$/mg; grep { $n{$_} > 3 * $DAYS } keys %n };
 is_deeply(\@repeated, [], 'and none again and again') or diag(explain(\@repeated));
 unlike($log, qr/\Q@{[$store->token]}\E.*bcdelta worker/, 'the worker has not written the token anywhere');
