@@ -42,7 +42,7 @@ my %feeds = (
 	by_review => { %product, policy => 'review' },
 	by_newest => { %product, policy => 'newest' },
 	mixed => { %product, policy => 'source', own => { name => 'store', description => 'review', price => 'review', weight => 'store', warranty => 'newest' } },
-	brands => { resource => 'brand', kind => 'brands', fields => [qw(name page_title meta_description)], policy => 'review', fixed => '', touch => 'image_url' });
+	brands => { resource => 'brand', kind => 'brands', fields => [qw(name page_title meta_description)], policy => 'review', fixed => '', touch => 'image_url', repeats => 'name' });
 
 my $n = 0;
 my %value = (
@@ -58,8 +58,9 @@ sub fresh
 # The oracles by feed, row and field; values that a field has had
 my (%oracle, %had, %touched, %disturbed);
 
-# When each row and its record were changed: all times that a push may have seen
-my (%times, $under_way);
+# When each row and its record were changed: all times that a push may have seen;
+# how often a field was changed while a push was disturbed
+my (%times, $under_way, %busy);
 my $now = time();
 
 sub moment { return $now + (rand() < 0.5 ? -1 : 1) * (2 * 86400 + 60 * int(rand(20))); }
@@ -70,6 +71,7 @@ sub changed_at
 	my $times = $times{$feed}{$key}{$side} //= [];
 	@$times = () if !$under_way;
 	push @$times, $at;
+	$_->may_differ foreach values %{ $oracle{$feed}{$key} };
 	return;
 }
 
@@ -114,7 +116,7 @@ foreach my $feed (sort keys %feeds)
 		$shop->sql("INSERT INTO $feed (id, " . join(', ', sort keys %row) . ") VALUES ('$key', " . join(', ', map { "'$row{$_}'" } sort keys %row) . ')');
 		foreach my $field (@{ $f->{fields} })
 		{
-			$oracle{$feed}{$key}{$field} = BCDelta::Oracle->new(policy_of($feed, $key, $field), $row{$field});
+			$oracle{$feed}{$key}{$field} = BCDelta::Oracle->new(policy_of($feed, $key, $field), $row{$field}, $f->{repeats} && $f->{repeats} eq $field);
 			$had{$feed}{$key}{$field} = [ $row{$field} ];
 		}
 	}
@@ -143,9 +145,14 @@ sub touch_row
 # One change of one field on one side
 sub edit
 {
-	my $feed = any(sort keys %feeds);
-	my $key = any(sort keys %{ $oracle{$feed} });
-	my $field = any(@{ $feeds{$feed}{fields} });
+	my ($feed, $key, $field);
+	do
+	{
+		$feed = any(sort keys %feeds);
+		$key = any(sort keys %{ $oracle{$feed} });
+		$field = any(@{ $feeds{$feed}{fields} });
+		# with each more, what may have happened becomes many times as much
+	} while ($under_way && ++$busy{$feed}{$key}{$field} > 3);
 	my ($o, $had) = ($oracle{$feed}{$key}{$field}, $had{$feed}{$key}{$field});
 	my $value = $field eq 'name' || rand() < 0.75 ? fresh($field) : any(@$had);
 	push @$had, $value;
@@ -195,6 +202,7 @@ sub perhaps
 
 sub disturbed
 {
+	%busy = ();
 	random_faults($store, int(rand(1_000_000)), 0.7);
 	my $run = $shop->push('wait => false');
 	$under_way = 1;
@@ -209,6 +217,7 @@ sub disturbed
 			perhaps();
 			my ($feed, $key) = edit();
 			$disturbed{$feed}{$key} = 1;
+			$_->may_differ foreach values %{ $oracle{$feed}{$key} };
 			perhaps();
 		}
 		next if rand() < 0.4;

@@ -25,7 +25,7 @@ has one value in the end.
 A state is what source and store had when they last agreed, or when a person
 decided (C<bs>, C<bt>), the store's value (C<t>), a value that a request without
 a known outcome may have written (C<sent>), a request that is still under way
-(C<fly>), a decision that is not carried out yet (C<choice>), whether it is left
+(C<fly>), one that repeats what was read (C<echo>), a decision that is not carried out yet (C<choice>), whether it is left
 to a person (C<open>), and the two values for which the policy has kept the store's
 (C<kept>): it is not asked about these again.
 
@@ -36,7 +36,7 @@ package BCDelta::Oracle;
 use strict;
 use warnings;
 
-my @PARTS = qw(bs bt t sent fly open kept);
+my @PARTS = qw(bs bt t sent fly echo open kept);
 
 =pod
 
@@ -44,20 +44,21 @@ my @PARTS = qw(bs bt t sent fly open kept);
 
 =over
 
-=item BCDelta::Oracle->new(policy, value)
+=item BCDelta::Oracle->new(policy, value, repeated)
 
 A field whose value both sides have.  The policy is its name, or a function that,
 given the oracle and a state, returns what may be decided: C<source>, C<store> or
-C<review>; without arguments, it returns a name.
+C<review>; without arguments, it returns a name.  Repeated: updates of other fields
+repeat this one, as it was read before.
 
 =cut
 
 sub new
 {
-	my ($class, $policy, $value) = @_;
-	my $self = bless { s => $value, pushed => $value, recent => [$value] }, $class;
+	my ($class, $policy, $value, $repeated) = @_;
+	my $self = bless { repeated => $repeated, s => $value, pushed => $value, recent => [$value] }, $class;
 	$self->{policy} = ref $policy ? $policy : sub { return $policy };
-	$self->{states} = [ { bs => $value, bt => $value, t => $value, sent => '', fly => '', open => 0, kept => '' } ];
+	$self->{states} = [ { bs => $value, bt => $value, t => $value, sent => '', fly => '', echo => '', open => 0, kept => '' } ];
 	return $self;
 }
 
@@ -72,6 +73,7 @@ sub _set
 	my ($self, @states) = @_;
 	my %seen;
 	$self->{states} = [ grep { !$seen{ _key($_) }++ } @states ];
+	$self->{closed} = 0;
 	return;
 }
 
@@ -89,6 +91,7 @@ sub source
 	my ($self, $value) = @_;
 	$self->{s} = $value;
 	push @{ $self->{recent} }, $value;
+	$self->{closed} = 0;
 	return;
 }
 
@@ -141,16 +144,20 @@ sub _written { return { %{ $_[0] }, bs => $_[1], bt => $_[2], t => $_[2], sent =
 
 =pod
 
-=item $oracle->perhaps_pushed
+=item $oracle->perhaps_pushed, $oracle->may_differ
 
 A push that is disturbed is under way: everything that it may have done by now
-becomes possible.
+becomes possible.  Called again, it adds nothing, unless something has changed
+since, or what the policy may decide: C<may_differ> says that it has.
 
 =cut
+
+sub may_differ { $_[0]{closed} = 0; return; }
 
 sub perhaps_pushed
 {
 	my ($self) = @_;
+	return if $self->{closed};
 	my @todo = @{ $self->{states} };
 	my %seen = map { _key($_) => $_ } @todo;
 
@@ -162,6 +169,8 @@ sub perhaps_pushed
 			my %done = (%$state, fly => '', t => $state->{fly});
 			push @next, \%done, _written($state, $state->{fly}, $state->{fly}), { %$state, fly => '' };
 		}
+		push @next, { %$state, echo => '', t => $state->{echo} }, { %$state, echo => '' } if $state->{echo} ne '';
+		push @next, { %$state, echo => $state->{t} } if $self->{repeated} && $state->{echo} eq '';
 		foreach my $s (@{ $self->{recent} })
 		{
 			foreach ($self->_decide($s, $state))
@@ -179,6 +188,7 @@ sub perhaps_pushed
 		}
 	}
 	$self->{states} = [ values %seen ];
+	$self->{closed} = 1;
 	return;
 }
 
@@ -194,7 +204,8 @@ not have.
 sub pushed
 {
 	my ($self, $read) = @_;
-	my @states = map { ({ %$_, fly => '' }, $_->{fly} ne '' ? { %$_, fly => '', t => $_->{fly} } : ()) } @{ $self->{states} };
+	my @states = map { ({ %$_, echo => '' }, $_->{echo} ne '' ? { %$_, echo => '', t => $_->{echo} } : ()) } @{ $self->{states} };
+	@states = map { ({ %$_, fly => '' }, $_->{fly} ne '' ? { %$_, fly => '', t => $_->{fly} } : ()) } @states;
 	my @after;
 
 	foreach my $state (@states)
