@@ -192,7 +192,7 @@ describe(const Sending *s, BcdUndoRow *row)
 	{
 		row->after = set_by_removal(r);
 		row->action = row->after ? "updated" : "deleted";
-		row->before = s->record.image ? s->record.image : bcd_undo_known(r, known);
+		row->before = s->record.image ? s->record.image : bcd_undo_known(r, bcd_known_for_sure(known));
 		return true;
 	}
 	if (s->purpose == BCD_PURPOSE_GIVE_WAY)

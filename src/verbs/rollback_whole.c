@@ -16,6 +16,7 @@
 #include "engine/undo_image.h"
 #include "engine/unmapped_fields.h"
 #include "feed/feed.h"
+#include "payload/address.h"
 #include "payload/payload.h"
 #include "resource/resource.h"
 #include "verbs/rollback.h"
@@ -103,7 +104,7 @@ decide_removal(BcdItem *item, const cJSON *record)
 	}
 	if (!bcd_is_keyed(item))
 		bcd_decide_record(item)->image = bcd_undo_image(item, record);
-	else if (!item->linked)
+	else if (!item->linked || !bcd_has_contents(item->lane->feed->resource, item->known))
 		bcd_decide_record(item)->known = item->unit->after;
 	item->wanted = NULL;
 	bcd_decide_stage(item, BCD_REMOVE);

@@ -270,6 +270,30 @@ EOC
 	goes_back('exchanged numbers', "UPDATE goods SET code = CASE id WHEN 1 THEN 'G2' ELSE 'G1' END");
 };
 
+subtest 'a record without an id is made again, even if its link had lost what it held' => sub {
+	$shop->sql("SELECT bcdelta.untrack(feed) FROM bcdelta.feed");
+	$shop->sql(<<"EOC");
+CREATE TABLE thing (id int PRIMARY KEY);
+CREATE TABLE tariff (code text PRIMARY KEY);
+CREATE TABLE cost (id int PRIMARY KEY, net numeric);
+SELECT bcdelta.track('thing', 'shop', 'product', '{"name": "''Costly '' || id", "sku": "''C'' || id", $PRODUCT, "price": "10"}', on_delete => 'delete');
+SELECT bcdelta.track('tariff', 'shop', 'price_list', '{"name": "''Tariff '' || code"}', on_delete => 'delete');
+SELECT bcdelta.track('cost', 'shop', 'price_record', '{"price_list_id": "bcdelta.ref(''tariff'', ''X'')", "sku": "''C'' || id", "currency": "''usd''", "price": "net"}', on_delete => 'delete');
+INSERT INTO thing VALUES (1); INSERT INTO tariff VALUES ('X');
+EOC
+	push_all('a product and a list');
+	$shop->sql('INSERT INTO cost VALUES (1, 5)');
+	push_all('a price');
+	my $run = $shop->last_run;
+	my $price = sub { return join ' ', map { 0 + $_->{price} } grep { $_->{price} == 5 } @{ $store->state('price_records') } };
+	$shop->sql(q(UPDATE bcdelta.link SET payload = NULL WHERE feed = 'cost'));
+	my $undone = undo("rollback($run->{run_id}, created => 'delete', after => 'none')");
+	is($price->(), '', 'deleted');
+	undo("rollback($undone->{run_id}, after => 'none')");
+	is($price->(), '5', 'and there again');
+	$shop->sql('SELECT bcdelta.untrack(feed) FROM bcdelta.feed; DROP TABLE thing, tariff, cost');
+};
+
 subtest 'all of it, whenever the worker is killed or the run is cancelled' => sub {
 	$shop->sql("SELECT bcdelta.untrack(feed) FROM bcdelta.feed");
 	$shop->sql('DROP TABLE item, kind, bin, lists, prices, person, place, shelf');
