@@ -4,7 +4,7 @@
 \echo Use "ALTER EXTENSION bcdelta UPDATE" to load this file. \quit
 
 -- Rewrites the table of links once, together with its indexes.
-ALTER TABLE bcdelta.link ADD address text COLLATE "C", ADD doubt jsonb, ADD sent jsonb;
+ALTER TABLE bcdelta.link ADD address text COLLATE "C", ADD doubt jsonb, ADD sent jsonb, ADD found jsonb;
 -- a batch of links, which share pages, is updated without new index entries
 ALTER TABLE bcdelta.link SET (fillfactor = 50);
 ALTER TABLE bcdelta.link
@@ -20,6 +20,8 @@ COMMENT ON COLUMN bcdelta.link.doubt IS
 'an adjustment that may have been carried out or not, because its outcome is not known: the values of the row from which and to which it led, and the level that the store had before; see bcdelta.settle()';
 COMMENT ON COLUMN bcdelta.link.sent IS
 'the fields that updates without a known outcome may have written since the payload was known, so that they are not taken for edits in the store; null: payload is complete';
+COMMENT ON COLUMN bcdelta.link.found IS
+'what the row had in the fields in which the record differed when link() found it, while the payload has the values of the record: until the row is pushed, so that it is known which side has changed them since';
 CREATE FUNCTION bcdelta.settle(feed text, key text, done boolean) RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'bcdelta_settle';
 COMMENT ON FUNCTION bcdelta.settle(text, text, boolean) IS

@@ -228,6 +228,7 @@ CREATE TABLE bcdelta.link (
 	address text COLLATE "C" NOT NULL,
 	doubt jsonb,
 	sent jsonb,
+	found jsonb,
 	PRIMARY KEY (feed, key),
 	UNIQUE (address, feed)
 ) WITH (fillfactor = 50);
@@ -251,6 +252,8 @@ COMMENT ON COLUMN bcdelta.link.doubt IS
 'an adjustment that may have been carried out or not, because its outcome is not known: the values of the row from which and to which it led, and the level that the store had before; see bcdelta.settle()';
 COMMENT ON COLUMN bcdelta.link.sent IS
 'the fields that updates without a known outcome may have written since the payload was known, so that they are not taken for edits in the store; null: payload is complete';
+COMMENT ON COLUMN bcdelta.link.found IS
+'what the row had in the fields in which the record differed when link() found it, while the payload has the values of the record: until the row is pushed, so that it is known which side has changed them since';
 COMMENT ON COLUMN bcdelta.link.unique_keys IS
 'hashes of the natural keys in payload, to find the row whose record has a key';
 COMMENT ON COLUMN bcdelta.link.refers_to IS

@@ -29,6 +29,7 @@
 #include "engine/adjust.h"
 #include "engine/conflicts.h"
 #include "engine/decide.h"
+#include "engine/link_base.h"
 #include "engine/newest.h"
 #include "engine/repeated.h"
 #include "engine/sent_fields.h"
@@ -331,7 +332,8 @@ merge_set(Reading *r, const BcdField *field, JsonbValue *value, const cJSON *got
 	if (!bcd_is_set(field) || bcd_policy_of(item->lane->feed, field->name) == BCD_POLICY_SOURCE ||
 		!bcd_payload_has(r->base, field->name))
 		return false;
-	merged = bcd_set_merged(field, r->base, item->wanted, got);
+	/* each side has changed what it had itself */
+	merged = bcd_set_merged(field, bcd_payload_has(item->found, field->name) ? item->found : r->base, item->wanted, got);
 	if (merged == NULL)
 		return false;
 	if (record_has(merged, field, got))
@@ -339,13 +341,6 @@ merge_set(Reading *r, const BcdField *field, JsonbValue *value, const cJSON *got
 	else if (!bcd_payload_same(merged, item->wanted, field->name))
 		item->decision.values = bcd_payload_merge(item->decision.values, merged);
 	return true;
-}
-
-/* Is a field written to a place that the record does not show? */
-static bool
-is_elsewhere(const BcdFeed *feed, const BcdField *field)
-{
-	return bcd_facet_is_placed(bcd_resource_facet_of(feed->resource, field), feed->options_json);
 }
 
 static void
@@ -356,7 +351,10 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 	const BcdField *field = bcd_resource_field(item->lane->feed->resource, name);
 	const cJSON *got = cJSON_GetObjectItemCaseSensitive(r->record, name);
 	char	   *state = r->current.states ? bcd_payload_text(r->current.states, name) : NULL;
-	bool		conflicts = r->guarded && field && !(field->flags & (BCD_F_FIXED | BCD_F_CREATE_ONLY)) && !is_elsewhere(item->lane->feed, field);
+
+	/* what is written to another place, the record does not show */
+	bool		conflicts = r->guarded && field && !(field->flags & (BCD_F_FIXED | BCD_F_CREATE_ONLY)) &&
+	!bcd_facet_is_placed(bcd_resource_facet_of(item->lane->feed->resource, field), item->lane->feed->options_json);
 
 	if (field == NULL || got == NULL || field->flags & BCD_F_WRITE_ONLY || BCD_IS_COLLECTION(field))
 		return;
@@ -370,6 +368,8 @@ look_at_field(const char *name, JsonbValue *value, void *arg)
 	}
 	else if (bcd_payload_has(item->aside, name))
 		;						/* we took the value away */
+	else if (state == NULL && conflicts && bcd_untouched_since_link(item->lane->feed->resource, item->found, item->wanted, name))
+		decide_by_policy(r, name, value, "found", NULL);	/* they never agreed */
 	else if (conflicts && !(state && strcmp(state, "open") == 0) && !bcd_payload_same(item->wanted, r->base, name) &&
 			 merge_set(r, field, value, got))
 	{

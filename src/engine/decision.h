@@ -176,6 +176,7 @@ typedef struct BcdDecision
 	bool		no_lost_create; /* that create was not done, or was found */
 	Jsonb	   *aside;			/* for BCD_LINK_ASIDE: what the record has now */
 	bool		back;			/* the record has what it gave up, or better */
+	Jsonb	   *found;			/* see the item; to be noted with the link */
 	List	   *filed;			/* new conflicts: conflicts.c */
 	bool		judged;			/* the record was compared: these three
 								 * replace what an earlier read has found */

@@ -65,6 +65,8 @@ typedef struct BcdItem
 	Jsonb	   *known;			/* what the store is known to hold, or NULL */
 	Jsonb	   *remembered;		/* the same before that was forgotten, or NULL */
 	Jsonb	   *sent;			/* by updates without a known outcome, or NULL */
+	Jsonb	   *found;			/* what the row had when it was linked, where
+								 * that differed: link_base.c */
 	Jsonb	   *was;			/* fields that differed when it was read, or
 								 * NULL */
 	Jsonb	   *image;			/* the whole record, before it is removed */

@@ -85,6 +85,26 @@ keys_of(BcdItem **items, int n)
 	return bcd_array(TEXTOID, keys, NULL, n);
 }
 
+/* Notes what rows had that were linked to records with other values. */
+static void
+put_found(BcdLane *lane, BcdItem **items, int n)
+{
+	Datum	   *keys = palloc(sizeof(Datum) * n);
+	Datum	   *founds = palloc(sizeof(Datum) * n);
+	int			rows = 0;
+	int			i;
+
+	for (i = 0; i < n; i++)
+	{
+		if (items[i]->decision.found == NULL)
+			continue;
+		keys[rows] = CStringGetTextDatum(items[i]->key);
+		founds[rows++] = JsonbPGetDatum(items[i]->decision.found);
+	}
+	if (rows > 0)
+		bcd_links_found(lane->feed->name, bcd_array(TEXTOID, keys, NULL, rows), bcd_array(JSONBOID, founds, NULL, rows));
+}
+
 /*
  * Returns the names of the fields that a facet writes, or writes a part of, as a text
  * array.
@@ -160,6 +180,7 @@ record_links(BcdLane *lane, BcdItem **items, int n, BcdStage stage)
 	if (nput == 0)
 		return;
 	put_links(lane, put, nput);
+	put_found(lane, put, nput);
 	/* rows that waited for these links are ready now */
 	if (bcd_pending_free_deferred(lane->feed->name, keys_of(put, nput)))
 		lane->freed = lane->run->progressed = true;

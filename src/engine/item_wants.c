@@ -57,7 +57,7 @@ bcd_item_wants_tasks(BcdItem *item, List *tasks)
 		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
 	else
 		bcd_decide_done(item, bcd_was_created(item) ? BCD_CREATED : BCD_UNCHANGED,
-						bcd_item_forget_unmapped(item) ? BCD_LINK_PUT : BCD_LINK_KEEP);
+						bcd_item_forget_unmapped(item) || item->found ? BCD_LINK_PUT : BCD_LINK_KEEP);
 }
 
 /*

@@ -56,6 +56,7 @@ bcd_queue_select(BcdLane *lane, int64 limit, MemoryContext cxt)
 		item->lost_create = row.lost_create;
 		item->remembered = row.remembered;
 		item->sent = row.sent;
+		item->found = row.found;
 		item->aside = row.aside;
 		item->doubt = row.doubt;
 		item->in_doubt = row.doubt != NULL;

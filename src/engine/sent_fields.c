@@ -77,6 +77,18 @@ push_field(const char *name, JsonbValue *value, void *arg)
 	(void) pushJsonbValue(sent->state, WJB_VALUE, &noted);
 }
 
+/* Returns fields in the form in which they are noted. */
+Jsonb *
+bcd_noted_fields(const BcdResource *resource, Jsonb *fields)
+{
+	JsonbParseState *state = NULL;
+	Sent		sent = {&state, resource};
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	bcd_payload_each(fields, push_field, &sent);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
 static bool
 updates(const BcdDecision *d)
 {

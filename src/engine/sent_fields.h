@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 
+extern Jsonb *bcd_noted_fields(const BcdResource *resource, Jsonb *fields);
 extern bool bcd_fate_is_unknown(const BcdItem *item);
 extern Jsonb *bcd_unsent_fields(void);
 extern Jsonb *bcd_sent_fields(const BcdItem *item);

@@ -17,6 +17,7 @@
 #include "base/bcdelta.h"
 #include "base/compat.h"
 #include "base/db.h"
+#include "engine/link_base.h"
 #include "feed/adjusted.h"
 #include "feed/feed.h"
 #include "feed/key.h"
@@ -72,6 +73,35 @@ adjustment_of(const Known *k, const char *field)
 	return NULL;
 }
 
+#define DIFFERED	"they differed when the row was linked, and the source has not changed it since"
+
+/* Both sides have changed a field, or it is not known which (both: in words). */
+static void
+answer_by_policy(const Known *k, const BcdField *field, const char *both, bool found, Answer *a)
+{
+	BcdPolicy	policy = bcd_policy_of(k->feed, field->name);
+
+	a->decision = policy == BCD_POLICY_STORE ? "keep" : policy == BCD_POLICY_REVIEW ? "hold" : "send";
+	if (policy == BCD_POLICY_NEWEST)
+		a->reason = psprintf("%s: it is kept if the store's change is newer", both);
+	else if (policy == BCD_POLICY_REVIEW)
+		a->reason = psprintf("%s: it is left to a person", both);
+	else if (policy == BCD_POLICY_SOURCE || !bcd_is_set(field) || found)
+		a->reason = psprintf("%s: the policy is %s", both, bcd_policy_name(policy));
+	if (policy == BCD_POLICY_SOURCE || !bcd_is_set(field) || found)
+		return;
+	a->decision = "send";
+	a->reason = "both sides have changed it: what either has added or removed stays so";
+}
+
+/* Source and store differed when the row was linked, and only the store may have changed since. */
+static bool
+is_untouched(const Known *k, const char *field)
+{
+	return bcd_policy_of(k->feed, field) != BCD_POLICY_SOURCE &&
+		bcd_untouched_since_link(k->feed->resource, k->link.found, k->wanted, field);
+}
+
 /* A field whose values differ, or are not known to agree. */
 static void
 answer_changed(const Known *k, const char *field, Answer *a)
@@ -80,7 +110,9 @@ answer_changed(const Known *k, const char *field, Answer *a)
 	bool		unknown = !bcd_payload_has(k->payload, field);
 
 	a->decision = "send";
-	if (policy == BCD_POLICY_SOURCE)
+	if (is_untouched(k, field))
+		answer_by_policy(k, bcd_resource_field(k->feed->resource, field), DIFFERED, true, a);
+	else if (policy == BCD_POLICY_SOURCE)
 		a->reason = unknown ? "it is not known what the store holds" : "the source has changed it";
 	else if (!unknown && bcd_is_set(bcd_resource_field(k->feed->resource, field)))
 		a->reason = "the source has changed it; what the store has added or removed stays so";
@@ -158,26 +190,6 @@ answer(const Known *k, const char *field, Answer *a)
 		answer_changed(k, field, a);
 }
 
-/* Both sides have changed a field, or it is not known which. */
-static void
-answer_by_policy(const Known *k, const BcdField *field, bool found, Answer *a)
-{
-	const char *both = found ? "it is not known what both had" : "both sides have changed it";
-	BcdPolicy	policy = bcd_policy_of(k->feed, field->name);
-
-	a->decision = policy == BCD_POLICY_STORE ? "keep" : policy == BCD_POLICY_REVIEW ? "hold" : "send";
-	if (policy == BCD_POLICY_NEWEST)
-		a->reason = psprintf("%s: it is kept if the store's change is newer", both);
-	else if (policy == BCD_POLICY_REVIEW)
-		a->reason = psprintf("%s: it is left to a person", both);
-	else if (policy == BCD_POLICY_SOURCE || !bcd_is_set(field) || found)
-		a->reason = psprintf("%s: the policy is %s", both, bcd_policy_name(policy));
-	if (policy == BCD_POLICY_SOURCE || !bcd_is_set(field) || found)
-		return;
-	a->decision = "send";
-	a->reason = "both sides have changed it: what either has added or removed stays so";
-}
-
 /* An adjustment says which value is meant: does the store still have it? */
 static void
 answer_adjusted(const BcdField *field, const BcdAdjustment *adjustment, const cJSON *got, Answer *a)
@@ -230,10 +242,14 @@ answer_read(const Known *k, const BcdField *field, Answer *a)
 		a->decision = "keep";
 		a->reason = "the store has changed it, and the source has not";
 	}
+	else if (is_untouched(k, field->name))
+		answer_by_policy(k, field, DIFFERED, true, a);
 	else if (agrees(base, field, got))
 		a->reason = "the source has changed it, and the store has not";
+	else if (!bcd_payload_has(base, field->name))
+		answer_by_policy(k, field, "it is not known what both had", true, a);
 	else
-		answer_by_policy(k, field, !bcd_payload_has(base, field->name), a);
+		answer_by_policy(k, field, "both sides have changed it", false, a);
 }
 
 static Datum

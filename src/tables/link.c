@@ -355,7 +355,7 @@ bcd_link_referred_to(const char *feed, const char *key, const char *store)
 
 /* $3: the key has moved here; otherwise it must not have moved away */
 static BcdStatement select_ahead = {
-	"SELECT store_id, payload, address, doubt, remembered, sent FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
+	"SELECT store_id, payload, address, doubt, remembered, sent, found FROM bcdelta.link WHERE feed = $1 AND key = $2 AND ($3 OR NOT EXISTS"
 	" (SELECT FROM bcdelta.change AS c WHERE c.feed_id = $4 AND c.op = 'm' AND c.moved_from = $2)"
 	" AND NOT EXISTS (SELECT FROM bcdelta.move AS m WHERE m.feed_id = $4 AND m.moved_from = $2))",
 	4, {TEXTOID, TEXTOID, BOOLOID, INT4OID}
@@ -387,6 +387,7 @@ bcd_link_read_ahead(const char *feed, int32 feed_id, const char *key, bool moved
 	link->doubt = bcd_column_jsonb(0, 4);
 	link->remembered = bcd_column_jsonb(0, 5);
 	link->sent = bcd_column_jsonb(0, 6);
+	link->found = bcd_column_jsonb(0, 7);
 	return true;
 }
 
@@ -429,6 +430,7 @@ static BcdStatement put_link = {
 	" payload = CASE WHEN link.address = excluded.address THEN link.payload END,"
 	" remembered = CASE WHEN link.address = excluded.address THEN link.remembered END,"
 	" sent = CASE WHEN link.address = excluded.address THEN link.sent END,"
+	" found = CASE WHEN link.address = excluded.address THEN link.found END,"
 	" aside = CASE WHEN link.address = excluded.address THEN link.aside END",
 	3, {TEXTOID, TEXTOID, INT8OID}
 };

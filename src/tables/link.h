@@ -25,6 +25,7 @@ typedef struct BcdLinkRow
 	Jsonb	   *aside;			/* not set by bcd_links_read() */
 	Jsonb	   *doubt;			/* nor is this */
 	Jsonb	   *sent;			/* nor is this */
+	Jsonb	   *found;			/* set by bcd_link_read_ahead() only */
 	char	   *address;
 } BcdLinkRow;
 

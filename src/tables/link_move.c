@@ -25,9 +25,9 @@
 	"   by_role, made_at, state, asked, by_run) OVERRIDING SYSTEM VALUE SELECT * FROM unadjusted ORDER BY key)," \
 	" gone AS (" \
 	"  DELETE FROM bcdelta.link AS l USING m WHERE l.feed = m.feed AND l.key = m.moved_from" \
-	"  RETURNING l.feed, m.key, l.store_id, l.address, l.payload, l.remembered, l.sent, l.referred, l.pushed_at, l.aside, l.doubt)" \
-	" INSERT INTO bcdelta.link (feed, key, store_id, address, payload, remembered, sent, referred, pushed_at, aside, doubt)" \
-	" SELECT feed, key, store_id, address, payload, remembered, sent, referred, pushed_at, aside, doubt FROM gone ORDER BY key"
+	"  RETURNING l.feed, m.key, l.store_id, l.address, l.payload, l.remembered, l.sent, l.found, l.referred, l.pushed_at, l.aside, l.doubt)" \
+	" INSERT INTO bcdelta.link (feed, key, store_id, address, payload, remembered, sent, found, referred, pushed_at, aside, doubt)" \
+	" SELECT feed, key, store_id, address, payload, remembered, sent, found, referred, pushed_at, aside, doubt FROM gone ORDER BY key"
 
 /*
  * Moves a set of key changes that was collected from many statements. A change

@@ -36,6 +36,7 @@
 	" SET payload = " payload "," \
 	" remembered = CASE WHEN " payload " IS NULL THEN coalesce(l.remembered, '{}') || coalesce(l.payload, '{}') END," \
 	" sent = CASE WHEN " payload " IS NULL THEN l.sent END," \
+	" found = CASE WHEN " payload " IS NULL THEN l.found END," \
 	referred \
 	" pushed_at = CASE WHEN " written " THEN clock_timestamp() ELSE l.pushed_at END," \
 	" aside = CASE WHEN NOT " back " THEN l.aside END," \
@@ -89,12 +90,31 @@ static BcdStatement put_link = {
 	" SELECT $1, $2, CASE WHEN $8 THEN $3::int8 END, $3, $4, CASE WHEN $5 THEN clock_timestamp() END"
 	" WHERE EXISTS (SELECT FROM bcdelta.feed AS f WHERE f.feed = $1)"
 	" ON CONFLICT (feed, key) DO UPDATE SET store_id = excluded.store_id, address = excluded.address,"
-	" payload = excluded.payload, remembered = NULL, sent = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at),"
+	" payload = excluded.payload, remembered = NULL, sent = NULL, found = NULL, pushed_at = coalesce(excluded.pushed_at, link.pushed_at),"
 	REFERRED("link", "excluded.payload", "$5", "link.address = excluded.address")
 	" aside = CASE WHEN NOT $6 AND link.address = excluded.address THEN link.aside END,"
 	" doubt = CASE WHEN NOT $5 AND link.address = excluded.address THEN link.doubt END",
 	8, {TEXTOID, TEXTOID, TEXTOID, JSONBOID, BOOLOID, BOOLOID, TEXTARRAYOID, BOOLOID}
 };
+
+static BcdStatement put_found = {
+	"UPDATE bcdelta.link AS l SET found = n.found FROM unnest($2, $3) AS n(key, found)"
+	" CROSS JOIN LATERAL (SELECT o.ctid AS tid FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = n.key LIMIT 1) AS o"
+	" WHERE l.ctid = o.tid",
+	3, {TEXTOID, TEXTARRAYOID, JSONBARRAYOID}
+};
+
+/*
+ * Notes what rows of a feed (text[]) have in fields in which their records, which
+ * were just found, differ (jsonb[]).
+ */
+void
+bcd_links_found(const char *feed, Datum keys, Datum founds)
+{
+	Datum		args[] = {CStringGetTextDatum(feed), keys, founds};
+
+	(void) bcd_execute(&put_found, args, NULL);
+}
 
 /*
  * The payload of a link whose record's contents are no longer known. That we

@@ -23,6 +23,7 @@ typedef struct BcdLinkWrite
 } BcdLinkWrite;
 
 extern void bcd_links_put(const char *feed, const BcdLinkWrite *links, int n, Datum references);
+extern void bcd_links_found(const char *feed, Datum keys, Datum founds);
 extern void bcd_link_forget_fields(const char *feed, const char *key, Datum fields, Jsonb *sent);
 extern void bcd_link_forget_payload(const char *feed, const char *key, const BcdResource *resource);
 extern void bcd_link_know_field(const char *feed, const char *key, const char *field, Jsonb *value);

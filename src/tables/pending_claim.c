@@ -38,14 +38,14 @@ static BcdStatement claim = {
 	"  ORDER BY key LIMIT $3)"
 	" SELECT c.key, c.attempts, l.store_id, l.payload, c.intent -> '',"
 	"  CASE WHEN l.key IS NULL THEN nullif(c.intent - '' - 'fields', '{}') ELSE l.remembered END, l.aside, l.address, l.doubt,"
-	"  (extract(epoch FROM clock_timestamp() - greatest(l.pushed_at, (l.doubt ->> 'at')::timestamptz)) * 1000)::int8, c.tid, l.sent, c.last_changed_at, c.changed_at"
+	"  (extract(epoch FROM clock_timestamp() - greatest(l.pushed_at, (l.doubt ->> 'at')::timestamptz)) * 1000)::int8, c.tid, l.sent, c.last_changed_at, c.changed_at, l.found"
 	" FROM c LEFT JOIN LATERAL ("
-	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.sent, o.aside, o.address, o.doubt, o.pushed_at FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = c.key LIMIT 1) AS l ON true"
+	"  SELECT o.key, o.store_id, o.payload, o.remembered, o.sent, o.found, o.aside, o.address, o.doubt, o.pushed_at FROM bcdelta.link AS o WHERE o.feed = $1 AND o.key = c.key LIMIT 1) AS l ON true"
 	" ORDER BY c.key",
 	5, {TEXTOID, TEXTOID, INT8OID, INT4OID, INT4OID}
 };
 
-#define CLAIM_COLUMNS	14
+#define CLAIM_COLUMNS	15
 
 /*
  * Selects up to limit ready rows of a feed, if it still has this version, that
@@ -159,6 +159,7 @@ bcd_pending_claimed(uint64 i, BcdClaimed *row)
 	row->written_ms = nulls[9] ? PG_INT64_MAX : DatumGetInt64(values[9]);
 	row->tid = *(ItemPointer) DatumGetPointer(values[10]);
 	row->sent = jsonb_or_null(values, nulls, 12);
+	row->found = jsonb_or_null(values, nulls, 15);
 	row->changed_at = time_or_never(values, nulls, 13);
 	row->captured_at = time_or_never(values, nulls, 14);
 }

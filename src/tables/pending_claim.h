@@ -19,6 +19,7 @@ typedef struct BcdClaimed
 	Jsonb	   *payload;
 	Jsonb	   *remembered;
 	Jsonb	   *sent;			/* by an update whose outcome is not known */
+	Jsonb	   *found;			/* see bcdelta.link */
 	Jsonb	   *aside;
 	Jsonb	   *doubt;
 	int64		written_ms;		/* time since the last write of its record */

@@ -9,6 +9,7 @@
 #include "engine/decide.h"
 #include "engine/engine.h"
 #include "engine/keyed.h"
+#include "engine/link_base.h"
 #include "engine/natural_key.h"
 #include "engine/source_items.h"
 #include "engine/unmapped_fields.h"
@@ -157,7 +158,7 @@ link_lookup(BcdItem *item, int64 store_id, const cJSON *record)
 			bcd_decide_stage(item, BCD_READ);
 		else
 		{
-			bcd_decide_record(item)->known = bcd_item_known_read(item, record);
+			bcd_decide_record(item)->known = bcd_link_base(item, bcd_item_known_read(item, record), record);
 			bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
 		}
 	}
@@ -187,7 +188,7 @@ link_at_address(BcdItem *item, const cJSON *record)
 	else
 	{
 		bcd_decide_record(item)->known = bcd_with_counted(lane->feed->resource, lane->feed->options_json,
-														  bcd_item_known_read(item, record), NULL);
+														  bcd_link_base(item, bcd_item_known_read(item, record), record), NULL);
 		bcd_decide_done(item, BCD_LINKED, BCD_LINK_PUT);
 	}
 	MemoryContextSwitchTo(old);

@@ -235,7 +235,7 @@ subtest 'a record that is found with other values is a conflict of its own kind'
 	is(price('s'), 10, 'as decided');
 	$shop->sql("INSERT INTO item (id, title) VALUES ('t', 'Item t'); DELETE FROM bcdelta.pending");
 	$shop->sql("SELECT bcdelta.link('item')");
-	$shop->sql("UPDATE item SET price = 13 WHERE id = 't'");
+	$shop->sql("UPDATE item SET weight = 7 WHERE id = 't'");
 	$shop->push;
 	is_deeply([ price('t'), $shop->sql("SELECT kind FROM bcdelta.review WHERE key = 't'") ], [ 12, 'found' ], 'found by link()');
 };
