@@ -297,6 +297,7 @@ subtest 'why() explains each field with the rule in words' => sub {
 	$store->edit('product', $id, { weight => 9 });
 	is($read->()->{weight}, '9 same source source and store agree', 'both have the same change');
 	$shop->sql("SELECT bcdelta.adjust('item', 'w', 'name', 'better')");
+	$shop->wait_for("SELECT value IS NOT NULL FROM bcdelta.adjustment WHERE key = 'w' AND field = 'name'");
 	$shop->push;
 	$store->edit('product', $id, { name => 'Edited again' });
 	like($read->()->{name}, qr/^"Edited again" keep store adjustment by .*: better; the store has another value by now$/, 'a broken adjustment');
