@@ -163,3 +163,50 @@ bcd_parent_key_warn(const BcdFeed *feed, Oid child, List *parent_key)
 				 errdetail("Its changes would mark rows that happen to have these keys, or that do not exist."),
 				 errhint("If the rows are two steps away, pass a query that returns their keys, as in lookup => 'SELECT parent FROM public.between WHERE id = $1'.")));
 }
+
+/* A smaller table than this is read as fast as an index, in bytes. */
+#define SMALL_TABLE	"524288"
+
+static BcdStatement lacks_index = {
+	"SELECT FROM (SELECT pg_relation_size($1) + coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_partition_tree($1) AS p"
+	"  WHERE p.relid <> $1), 0) AS size) AS r"
+	" WHERE r.size > " SMALL_TABLE " AND NOT EXISTS (SELECT FROM pg_index AS i"
+	"  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+	"  WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL AND a.attname = ANY ($2))",
+	2, {OIDOID, NAMEARRAYOID}
+};
+
+/*
+ * Tells how to spare pushes the reading of a whole child table for each row, if
+ * no index leads from the row's key to its rows of the child.
+ */
+void
+bcd_parent_key_advise(const BcdFeed *feed, Oid child, List *parent_key)
+{
+	BcdRights	rights;
+	ListCell   *cell;
+	List	   *columns = NIL;
+	Datum	   *names = palloc(sizeof(Datum) * (list_length(parent_key) + 1));
+	Datum		args[2];
+	bool		lacks;
+	int			n = 0;
+
+	foreach(cell, parent_key)
+	{
+		names[n++] = bcd_name_datum(lfirst(cell));
+		columns = lappend(columns, unconstify(char *, quote_identifier(lfirst(cell))));
+	}
+	args[0] = ObjectIdGetDatum(child);
+	args[1] = bcd_array(NAMEOID, names, NULL, n);
+	bcd_spi_begin(&rights);
+	lacks = bcd_execute(&lacks_index, args, NULL) > 0;
+	bcd_spi_end(&rights);
+	if (lacks)
+		ereport(NOTICE,
+				(errmsg("table \"%s\" has no index on (%s)", get_rel_name(child), bcd_name_text(parent_key)),
+				 errdetail("If the mapping looks up rows of this table, each row of feed \"%s\" that is pushed or verified reads the whole table.",
+						   feed->name),
+				 errhint("CREATE INDEX ON %s (%s)",
+						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(child)), get_rel_name(child)),
+						 bcd_name_text(columns))));
+}

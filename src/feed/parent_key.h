@@ -11,6 +11,7 @@
 
 extern char *bcd_name_text(List *names);
 extern void bcd_parent_key_warn(const BcdFeed *feed, Oid child, List *parent_key);
+extern void bcd_parent_key_advise(const BcdFeed *feed, Oid child, List *parent_key);
 extern void bcd_parent_key_check(const BcdFeed *feed, Oid child, List *parent_key);
 
 #endif							/* BCD_PARENT_KEY_H */

@@ -223,7 +223,10 @@ bcd_watch_child(const BcdFeed *feed, Oid child, Datum parent_key, char *lookup)
 	dependency.lookup = lookup;
 	check_parent_key(feed, &dependency);
 	if (lookup == NULL)
+	{
 		bcd_parent_key_warn(feed, child, dependency.parent_key);
+		bcd_parent_key_advise(feed, child, dependency.parent_key);
+	}
 	bcd_mapping_check(feed);
 	forget_dropped(feed);
 	dependency.id = record_dependency(feed, &dependency, parent_key);

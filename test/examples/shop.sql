@@ -58,6 +58,7 @@ CREATE TABLE variant (
 	ean text,
 	active boolean NOT NULL DEFAULT true
 );
+CREATE INDEX ON variant (product_id);
 CREATE TABLE price (
 	variant_id integer REFERENCES variant ON DELETE CASCADE,
 	currency char(3),

@@ -8,6 +8,7 @@ CREATE TABLE old_url (
 	product_id integer REFERENCES product ON DELETE CASCADE,
 	category_id integer REFERENCES category ON DELETE CASCADE
 );
+CREATE INDEX ON old_url (product_id);
 CREATE SEQUENCE names;
 
 SELECT bcdelta.alter_feed('customers', on_delete => 'delete');

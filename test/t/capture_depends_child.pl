@@ -107,6 +107,20 @@ subtest 'a renamed parent key pauses the feed, says why, and loses nothing' => s
 	is($shop->push("feed => 'label'")->{updated}, 1, 'when the column has its name back, the change is pushed');
 };
 
+subtest 'depends tells if a large child table has no index by which rows of the parent find it' => sub {
+	$shop->sql(q{CREATE TABLE "Part" ("of Article" int, kind int, note text);
+		CREATE TABLE piece (article int) PARTITION BY LIST (article); CREATE TABLE piece_1 PARTITION OF piece FOR VALUES IN (1)});
+	my $depends = sub { my (undef, undef, $told) = $shop->node->psql('shop', "BEGIN; SELECT bcdelta.depends('article', '$_[0]', '{$_[1]}'); ROLLBACK"); return $told; };
+	unlike($depends->('"Part"', 'of Article'), qr/NOTICE/, 'not while it is small');
+	$shop->sql(q{INSERT INTO "Part" SELECT 1, i, repeat('x', 100) FROM generate_series(1, 6000) AS i; INSERT INTO piece SELECT 1 FROM generate_series(1, 20000)});
+	like($depends->('"Part"', 'of Article'), qr/NOTICE:  table "Part" has no index on \(of Article\).*reads the whole table.*CREATE INDEX ON public."Part" \("of Article"\)/s, 'what is missing');
+	like($depends->('piece', 'article'), qr/NOTICE:  table "piece" has no index/, 'of a partitioned table');
+	$shop->sql(q{CREATE INDEX ON "Part" (kind, "of Article"); CREATE INDEX ON "Part" ("of Article") WHERE kind = 1});
+	like($depends->('"Part"', 'of Article'), qr/NOTICE/, 'not one that does not begin with the column, or has some rows only');
+	$shop->sql(q{CREATE INDEX ON "Part" ("of Article", kind); CREATE INDEX ON piece (article)});
+	unlike($depends->('"Part"', 'of Article') . $depends->('piece', 'article'), qr/NOTICE/, 'one that does');
+};
+
 subtest 'a dependency that has ended pauses nothing and marks nothing' => sub {
 	$shop->sql("BEGIN; ALTER TABLE label_note RENAME label TO tag; INSERT INTO label_note VALUES (9, 'N'); SELECT bcdelta.depends('label', 'label_note', NULL);
 		ALTER TABLE label_note RENAME tag TO label; COMMIT");
